@@ -1,0 +1,200 @@
+package deployment
+
+import (
+	"fmt"
+	"time"
+)
+
+func applyStart(f *draft, e Start) bool {
+	if f.Problem != "" || f.Project.ID == "" || f.Target.Ref.Kind == RefSHA {
+		return false
+	}
+	if f.FirstAt.IsZero() {
+		f.FirstAt = f.now
+	}
+	f.Blocked, f.Reason = "", ""
+	f.Attempts = append(f.Attempts, Attempt{
+		Number: len(f.Attempts) + 1, Intent: f.now, SendBefore: e.SendBefore, Ref: f.nextRef(),
+	})
+	f.to(Triggering)
+	f.LookDue = f.now // the sender holds the lease; whoever comes after it finds an interrupted trigger
+	return true
+}
+
+// nextRef is what to ask CircleCI for: a bare name is a branch and a tag in turn.
+func (f *draft) nextRef() Ref {
+	ref := f.Target.Ref
+	if ref.Kind != RefBare {
+		return ref
+	}
+	if f.RefTries%2 == 0 {
+		return Ref{Kind: RefBranch, Name: ref.Name}
+	}
+	return Ref{Kind: RefTag, Name: ref.Name}
+}
+
+func applyBlocked(f *draft, e Blocked) bool {
+	if !e.First {
+		f.FirstAt = time.Time{}
+	}
+	if f.Blocked != e.By {
+		f.Blocked = e.By
+		f.note("blocked", "waits for %s", e.By)
+	}
+	f.tell(GitHubQueued, "Waiting for "+e.By, "", f.AcceptedAt.Add(quietReport))
+	f.lookIn(blockedRecheck)
+	if e.After > 0 {
+		f.lookIn(e.After)
+	}
+	return true
+}
+
+func applyResolved(f *draft, e Resolved) bool {
+	f.Project = e.Project
+	f.LookDue = f.now
+	return true
+}
+
+func applyRefuse(f *draft, e Refuse) bool {
+	f.end(Errored, e.Reason, "")
+	return true
+}
+
+func applyTriggered(f *draft, e Triggered) bool {
+	f.outcome("201")
+	f.adopt(e.Pipeline, ByAnswer)
+	return true
+}
+
+// applyLateAnswer takes a 201 that came in after a look-up had given the attempt up: it is proof all the same.
+func applyLateAnswer(f *draft, e Triggered) bool {
+	if len(f.Attempts) == 0 {
+		return false
+	}
+	return applyTriggered(f, e)
+}
+
+// applyAnswerAfterClaim completes a pipeline whose job claimed the key before the answer to the trigger was written.
+func applyAnswerAfterClaim(f *draft, e Triggered) bool {
+	if f.Pipeline == nil || f.Pipeline.ID != e.Pipeline.ID {
+		return false
+	}
+	f.outcome("201")
+	f.completePipeline(e.Pipeline)
+	return true
+}
+
+// adopt makes a pipeline the deployment's own.
+func (f *draft) adopt(p PipelineFacts, by string) {
+	f.Pipeline = &Pipeline{ID: p.ID, Number: p.Number, Slug: p.Slug, By: by}
+	if f.Pipeline.Slug == "" {
+		f.Pipeline.Slug = f.Project.Slug
+	}
+	f.StartedAt, f.Reason, f.Blocked = f.now, "", ""
+	f.Backoffs = 0
+	if f.Retriggers > 0 {
+		f.TwinUntil, f.TwinDue = f.now.Add(TwinWatch), f.now.Add(twinPace)
+	}
+	f.to(Running)
+	f.note("pipeline", "%s is the pipeline (by %s)", p.ID, by)
+	f.tellRunning()
+	f.lookIn(f.PollMin)
+	if f.Target.Revision == RevisionStrict || p.Number == 0 {
+		f.LookDue = f.now
+	}
+}
+
+func (f *draft) outcome(text string) {
+	if n := len(f.Attempts); n > 0 {
+		f.Attempts[n-1].Outcome = text
+	}
+}
+
+func applySkipped(f *draft, e Skipped) bool {
+	f.outcome("skipped")
+	f.end(Errored, "CircleCI skipped it: "+e.Message, "")
+	return true
+}
+
+func applyRefused(f *draft, e Refused) bool {
+	f.outcome(fmt.Sprintf("refused %d", e.Status))
+	switch {
+	case e.BranchNotFound:
+		f.retryRef(e)
+	case e.Mistrust && f.TrustTries == 0:
+		f.TrustTries++
+		f.note("refused", "CircleCI answered %d %q: asked once more in a minute", e.Status, clean(e.Message))
+		f.backToWaiting("CircleCI to accept the credentials", mistrustPause)
+	default:
+		f.end(Errored, fmt.Sprintf("CircleCI refused it (%d): %s", e.Status, e.Message), "")
+	}
+	return true
+}
+
+// retryRef asks for the ref's other meaning at once, and for both again after 5 s and 20 s, because CircleCI's view of refs may lag.
+func (f *draft) retryRef(e Refused) {
+	ref := f.LastAttempt().Ref
+	f.RefTries++
+	f.note("refused", "CircleCI knows no %s %q yet", ref.Kind, clean(ref.Name))
+	round, whole := f.RefTries, true
+	if f.Target.Ref.Kind == RefBare {
+		round, whole = f.RefTries/2, f.RefTries%2 == 0
+	}
+	pauses := []time.Duration{5 * time.Second, 20 * time.Second}
+	switch {
+	case !whole:
+		f.backToWaiting("CircleCI to see "+f.Target.Ref.Name, 0)
+	case round <= len(pauses):
+		f.backToWaiting("CircleCI to see "+f.Target.Ref.Name, pauses[round-1])
+	default:
+		f.end(Errored, fmt.Sprintf("CircleCI does not know the ref %s: %s", f.Target.Ref.Name, e.Message), "")
+	}
+}
+
+func (f *draft) backToWaiting(by string, after time.Duration) {
+	f.to(Waiting)
+	f.Blocked = by
+	f.tell(GitHubQueued, "Waiting for "+by, "", f.now.Add(quietReport))
+	f.lookIn(after)
+}
+
+func applyNotSent(f *draft, e NotSent) bool {
+	if f.FirstAt.IsZero() {
+		f.FirstAt = f.now
+	}
+	if f.State != Waiting {
+		f.outcome("not sent")
+	}
+	if f.now.Sub(f.FirstAt) >= f.StartTimeout {
+		f.end(Errored, fmt.Sprintf("could not be started for %s: %s", f.StartTimeout, e.Cause), "")
+		return true
+	}
+	f.Backoffs++
+	f.note("not_sent", "%s", clean(e.Cause))
+	f.backToWaiting("CircleCI or GitHub to answer", max(e.After, backoff(f.Backoffs, time.Minute)))
+	return true
+}
+
+func applyUnknown(f *draft, e Unknown) bool {
+	f.outcome("unknown")
+	f.doubtful(e.Cause)
+	return true
+}
+
+func applyInterrupted(f *draft, _ Interrupted) bool {
+	f.outcome("interrupted")
+	f.doubtful("the worker that triggered it was interrupted")
+	return true
+}
+
+func (f *draft) doubtful(cause string) {
+	f.to(Unconfirmed)
+	f.note("unknown", "%s; looking whether CircleCI started it", clean(cause))
+	f.tell(GitHubQueued, "Checking whether CircleCI started it", "", f.now.Add(doubtReport))
+	f.lookIn(time.Second)
+}
+
+func applyStillUnknown(f *draft, e Unknown) bool {
+	f.note("unknown", "%s", clean(e.Cause))
+	return true
+}

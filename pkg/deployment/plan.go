@@ -1,0 +1,153 @@
+package deployment
+
+import (
+	"fmt"
+	"time"
+)
+
+// MaxWrites is how many statuses are written before the end.
+const MaxWrites = 10
+
+// deliverFor is how long a status is tried.
+const deliverFor = 24 * time.Hour
+
+// ReportPlan is what to do about a deployment's reports now.
+type ReportPlan struct {
+	Send    *Report   // the next one to write; nil: none now
+	Look    bool      // its last write may have arrived: read the statuses first
+	Changed []Report  // reports whose fate was decided
+	Due     time.Time // when to come back; zero: nothing is owed
+}
+
+// PlanReports coalesces what is owed: the newest word before the end, then the end. All reports of one deployment are given, in order.
+func PlanReports(reports []Report, now time.Time) ReportPlan {
+	full, writes := false, 0
+	var before, end, unknown *Report
+	for i := range reports {
+		r := &reports[i]
+		full = full || r.Fate == ReportFull
+		switch {
+		case r.Fate == ReportUnknown:
+			unknown = r
+		case r.Fate == ReportSent && !r.End:
+			writes++
+		case r.Fate == ReportOwed && r.End:
+			end = r
+		case r.Fate == ReportOwed:
+			before = r
+		}
+	}
+	plan := ReportPlan{}
+	if full {
+		plan.giveUp(reports)
+		return plan
+	}
+	if unknown != nil {
+		return ReportPlan{Send: unknown, Look: true, Due: now}
+	}
+	if before != nil && (writes >= MaxWrites || end != nil && before.NotBefore.After(now)) {
+		before = nil
+	}
+	plan.supersede(reports, before, end)
+	plan.choose(before, end, now)
+	return plan
+}
+
+// choose sends the word before the end first, when its time has come.
+func (p *ReportPlan) choose(before, end *Report, now time.Time) {
+	next := before
+	if next == nil {
+		next = end
+	}
+	switch {
+	case next == nil:
+	case next.NotBefore.After(now):
+		p.Due = next.NotBefore
+	default:
+		p.Send, p.Due = next, now
+	}
+}
+
+func (p *ReportPlan) supersede(reports []Report, keep ...*Report) {
+	for _, r := range reports {
+		kept := r.Fate != ReportOwed
+		for _, k := range keep {
+			kept = kept || k != nil && k.Seq == r.Seq
+		}
+		if !kept {
+			r.Fate = ReportSuperseded
+			p.Changed = append(p.Changed, r)
+		}
+	}
+}
+
+func (p *ReportPlan) giveUp(reports []Report) {
+	for _, r := range reports {
+		if r.Fate == ReportOwed || r.Fate == ReportUnknown {
+			r.Fate = ReportFull
+			p.Changed = append(p.Changed, r)
+		}
+	}
+}
+
+// AfterWrite is the report after one attempt to write it, when to come back for it or for the next one (zero: at once), and what the timeline
+// says of it, if anything.
+func AfterWrite(r Report, o WriteOutcome, now time.Time) (Report, time.Time, *Entry) {
+	if o.Kind == WritePaced {
+		return r, now.Add(max(o.After, 10*time.Millisecond)), nil
+	}
+	r.Tries++
+	switch o.Kind {
+	case WriteDone:
+		r.Fate, r.StatusID, r.SentAt = ReportSent, o.StatusID, now
+		return r, time.Time{}, nil
+	case WriteFull:
+		r.Fate = ReportFull
+		return r, time.Time{}, entry(now, "report_full", r, o.Cause)
+	case WriteDropped:
+		r.Fate = ReportDropped
+		return r, time.Time{}, entry(now, "report_dropped", r, o.Cause)
+	case WriteUnknown:
+		r.Fate = ReportUnknown
+	}
+	if now.Sub(r.CreatedAt) >= deliverFor {
+		r.Fate = ReportUndeliverable
+		return r, time.Time{}, entry(now, "undeliverable", r, o.Cause)
+	}
+	return r, now.Add(max(o.After, backoff(r.Tries, 5*time.Minute))), nil
+}
+
+// AfterLook is a report of unknown outcome after the deployment's statuses were read: sent if it is among them, owed again if not. recorded
+// are the status ids that are already known to be other reports'.
+func AfterLook(r Report, statuses []Status, recorded map[int64]bool, now time.Time) Report {
+	r.Fate = ReportOwed
+	for _, s := range statuses {
+		if !recorded[s.ID] && r.matches(s) {
+			r.Fate, r.StatusID, r.SentAt = ReportSent, s.ID, now
+		}
+	}
+	return r
+}
+
+func (r Report) matches(s Status) bool {
+	return s.State == r.State && s.Description == r.Description && s.LogURL == r.LogURL
+}
+
+// Strangers are the statuses that none of the reports explains: somebody else handled the deployment, or we did and forgot it.
+func Strangers(statuses []Status, reports []Report) []Status {
+	var strangers []Status
+	for _, s := range statuses {
+		explained := false
+		for _, r := range reports {
+			explained = explained || r.StatusID == s.ID || r.Tries > 0 && r.matches(s)
+		}
+		if !explained {
+			strangers = append(strangers, s)
+		}
+	}
+	return strangers
+}
+
+func entry(now time.Time, event string, r Report, cause string) *Entry {
+	return &Entry{At: now, Event: event, Detail: fmt.Sprintf("%s %q: %s", r.State, r.Description, clean(cause))}
+}

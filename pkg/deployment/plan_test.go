@@ -1,0 +1,137 @@
+package deployment
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// However GitHub answers, what it hears keeps its order, the end is heard last and once, and at most MaxWrites words come before it.
+func TestReportsArriveInOrder(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		owed := rapid.IntRange(1, 25).Draw(r, "owed")
+		var reports []Report
+		var heard []int
+		now := t0
+		for len(heard) == 0 || heard[len(heard)-1] != owed {
+			if len(reports) < owed {
+				n := len(reports) + 1
+				reports = append(reports, Report{Seq: n, State: GitHubInProgress, Description: string(rune('a' + n)), End: n == owed, CreatedAt: now, NotBefore: now, Fate: ReportOwed})
+			}
+			plan := PlanReports(reports, now)
+			apply(reports, plan.Changed...)
+			if plan.Send == nil {
+				continue
+			}
+			answer(r, reports, plan, &heard, now)
+			if now = now.Add(time.Second); now.After(t0.Add(time.Hour)) {
+				r.Fatal("the end is never heard")
+			}
+		}
+		for i := 1; i < len(heard); i++ {
+			if heard[i] <= heard[i-1] {
+				r.Fatalf("heard out of order or twice: %v", heard)
+			}
+		}
+		if len(heard) > MaxWrites+1 {
+			r.Fatalf("%d writes", len(heard))
+		}
+	})
+}
+
+// answer plays GitHub: the word arrives or not, and we learn of it or not.
+func answer(r *rapid.T, reports []Report, plan ReportPlan, heard *[]int, now time.Time) {
+	rep := *plan.Send
+	arrived := false
+	for _, h := range *heard {
+		arrived = arrived || h == rep.Seq
+	}
+	if plan.Look {
+		var statuses []Status
+		if arrived {
+			statuses = []Status{{ID: int64(rep.Seq), State: rep.State, Description: rep.Description}}
+		}
+		apply(reports, AfterLook(rep, statuses, nil, now))
+		return
+	}
+	kind := rapid.SampledFrom([]WriteKind{WriteDone, WriteRetry, WriteUnknown}).Draw(r, "kind")
+	if kind == WriteDone || kind == WriteUnknown && rapid.Bool().Draw(r, "arrives") {
+		*heard = append(*heard, rep.Seq)
+	}
+	rep, _, _ = AfterWrite(rep, WriteOutcome{Kind: kind, StatusID: int64(rep.Seq)}, now)
+	apply(reports, rep)
+}
+
+func apply(reports []Report, changed ...Report) {
+	for _, c := range changed {
+		reports[c.Seq-1] = c
+	}
+}
+
+func TestPlanReports(t *testing.T) {
+	queued := Report{Seq: 1, State: GitHubQueued, NotBefore: t0.Add(2 * time.Second), Fate: ReportOwed}
+	running := Report{Seq: 2, State: GitHubInProgress, NotBefore: t0, Fate: ReportOwed}
+	end := Report{Seq: 3, State: GitHubSuccess, End: true, NotBefore: t0, Fate: ReportOwed}
+	full := Report{Seq: 4, Fate: ReportFull}
+	for name, c := range map[string]struct {
+		reports []Report
+		send    int
+		changed int
+		due     time.Time
+	}{
+		"not yet worth it":          {[]Report{queued}, 0, 0, queued.NotBefore},
+		"overtaken by running":      {[]Report{queued, running}, 2, 1, t0},
+		"overtaken by the end":      {[]Report{queued, end}, 3, 1, t0},
+		"newest before, then end":   {[]Report{running, end}, 2, 0, t0},
+		"no more statuses":          {[]Report{running, end, full}, 0, 2, time.Time{}},
+		"nothing owed":              {[]Report{full}, 0, 0, time.Time{}},
+		"failed, then rerun passed": {[]Report{end, {Seq: 4, State: GitHubSuccess, End: true, Fate: ReportOwed}}, 4, 1, t0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := PlanReports(c.reports, t0)
+			sent := 0
+			if plan.Send != nil {
+				sent = plan.Send.Seq
+			}
+			if sent != c.send || len(plan.Changed) != c.changed || !plan.Due.Equal(c.due) {
+				t.Errorf("send %d, %d changed, due %v", sent, len(plan.Changed), plan.Due)
+			}
+		})
+	}
+}
+
+func TestAfterWrite(t *testing.T) {
+	for kind, want := range map[WriteKind]ReportFate{
+		WriteDone: ReportSent, WriteRetry: ReportOwed, WriteUnknown: ReportUnknown, WriteFull: ReportFull, WriteDropped: ReportDropped,
+	} {
+		r, _, _ := AfterWrite(Report{Fate: ReportOwed, CreatedAt: t0}, WriteOutcome{Kind: kind}, t0)
+		if r.Fate != want {
+			t.Errorf("%s: %s, want %s", kind, r.Fate, want)
+		}
+		r, _, note := AfterWrite(Report{Fate: ReportOwed, CreatedAt: t0}, WriteOutcome{Kind: kind}, t0.Add(25*time.Hour))
+		if kind == WriteRetry && (r.Fate != ReportUndeliverable || note == nil) {
+			t.Errorf("%s for a day: %s", kind, r.Fate)
+		}
+	}
+	if _, due, _ := AfterWrite(Report{CreatedAt: t0, Tries: 3}, WriteOutcome{Kind: WriteRetry, After: time.Hour}, t0); !due.Equal(t0.Add(time.Hour)) {
+		t.Errorf("Retry-After is not honoured: %v", due)
+	}
+}
+
+func TestStrangers(t *testing.T) {
+	ours := Report{State: GitHubQueued, Description: "d", Fate: ReportUnknown, Tries: 1}
+	sent := Report{State: GitHubInProgress, Fate: ReportSent, StatusID: 5, Tries: 1}
+	statuses := []Status{{ID: 4, State: GitHubQueued, Description: "d"}, {ID: 5, State: GitHubInProgress}, {ID: 6, State: GitHubSuccess}}
+	if got := Strangers(statuses, []Report{ours, sent}); len(got) != 1 || got[0].ID != 6 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{"a\nb\x00c": "a b c", " x ": "x", "😀 ok": "ok", "ünï": "ünï"} {
+		if got := clean(in); got != want {
+			t.Errorf("clean(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
