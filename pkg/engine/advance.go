@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// saveTimeout bounds the commit of an answer that must not be lost, even while the process is being stopped.
+const saveTimeout = 5 * time.Second
+
+// advance takes one step with a row that is due.
+func (e *Engine) advance(ctx context.Context, row int64) {
+	d, ok, err := e.Store.Lease(ctx, row)
+	if err != nil {
+		e.Log.Error().Err(err).Int64("row", row).Msg("cannot load a deployment that is due; trying again soon")
+	}
+	if err != nil || !ok {
+		return
+	}
+	if err := e.step(ctx, d); err != nil {
+		e.log(d, warn).Err(err).Msg("step not finished; trying again soon")
+	}
+}
+
+// step asks the question that the state poses.
+func (e *Engine) step(ctx context.Context, d deployment.Deployment) error {
+	switch {
+	case d.State == deployment.Triggering:
+		return e.settle(ctx, d, deployment.Interrupted{})
+	case e.watchIsDue(d):
+		return e.watch(ctx, d)
+	case d.State == deployment.Waiting:
+		return e.begin(ctx, d)
+	case d.State == deployment.Unconfirmed:
+		return e.lookUp(ctx, d)
+	default:
+		return e.observe(ctx, d)
+	}
+}
+
+// watchIsDue says whether the row is due for its twins rather than for its pipeline.
+func (e *Engine) watchIsDue(d deployment.Deployment) bool {
+	now := e.Now()
+	if d.TwinDue.IsZero() || d.TwinDue.After(now) {
+		return false
+	}
+	return d.LookDue.IsZero() || d.LookDue.After(now) || d.TwinDue.Before(d.LookDue)
+}
+
+// settle applies an event to a leased row and commits it.
+func (e *Engine) settle(ctx context.Context, d deployment.Deployment, ev deployment.Event) error {
+	_, err := e.commit(ctx, d, ev, false)
+	return err
+}
+
+// commit applies one event and writes the result. keep leaves the lease in place for a worker that goes on.
+func (e *Engine) commit(ctx context.Context, d deployment.Deployment, ev deployment.Event, keep bool) (deployment.Deployment, error) {
+	next, changes, err := e.Rules.Apply(d, ev, e.Now())
+	if err != nil {
+		return d, errors.Join(err, e.Store.Unlease(ctx, d.Row))
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	saved, err := e.Store.Save(ctx, next, changes, keep)
+	if err != nil {
+		return d, err
+	}
+	e.told(d, saved)
+	return saved, nil
+}
+
+// told logs and counts what changed.
+func (e *Engine) told(before, after deployment.Deployment) {
+	if before.State == after.State {
+		return
+	}
+	e.log(after, info).Str("from", string(before.State)).Str("reason", after.Reason).Msg("deployment " + string(after.State))
+	if before.State == deployment.Unconfirmed && e.Observe.Unconfirmed != nil {
+		e.Observe.Unconfirmed(lookupOutcome(after))
+	}
+	if before.StartedAt.IsZero() && !after.StartedAt.IsZero() && e.Observe.Triggered != nil {
+		e.Observe.Triggered(after.StartedAt.Sub(after.AcceptedAt))
+	}
+	if !after.State.Open() && e.Observe.Ended != nil {
+		e.Observe.Ended(after.State)
+	}
+}
+
+func lookupOutcome(after deployment.Deployment) string {
+	switch after.State {
+	case deployment.Running:
+		return "found"
+	case deployment.Waiting:
+		return "absent"
+	default:
+		return "doubt"
+	}
+}
+
+func (e *Engine) log(d deployment.Deployment, level zerolog.Level) *zerolog.Event {
+	return e.Log.WithLevel(level).
+		Int64("deployment", d.Request.ID).
+		Str("repository", d.Request.Repository.FullName()).
+		Str("environment", d.Request.Environment).
+		Str("state", string(d.State))
+}

@@ -1,0 +1,131 @@
+// Package engine carries deployments on: it is the only place where effects happen. Every step loads a row, asks the world one question, lets
+// package deployment decide what the answer means, and commits the result. Nothing is kept in memory that a crash may not take.
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// Options are what an engine is built from. All fields but Observe and Watched are required.
+type Options struct {
+	Rules    deployment.Rules
+	Store    Store
+	CircleCI CircleCI
+	GitHub   GitHub
+	// Admit judges a request that recovery found, as it judges one that a webhook brought.
+	Admit func(req deployment.Request, receivedAt time.Time) (d deployment.Deployment, notes []deployment.Entry, ignored string)
+	// Watched names the repositories whose deployments recovery lists, beside those that rows have named.
+	Watched        []deployment.Repository
+	ReadsPerSecond int // budget for reading CircleCI; 0: none
+	Workers        int // steps at once; 0: 256
+	Observe        Observe
+	Log            zerolog.Logger
+	Now            func() time.Time
+}
+
+// Observe receives what metrics count. Every field may be nil.
+type Observe struct {
+	Ended       func(state deployment.State)
+	Triggered   func(sinceAccepted time.Duration)
+	Reported    func(lag time.Duration)
+	Recovered   func(how string)
+	Unconfirmed func(outcome string)
+}
+
+// Periods of the engine's own clocks.
+const (
+	reconcileEvery = 15 * time.Second
+	recoverEvery   = 10 * time.Minute
+	guardAfter     = 10 * time.Minute // a row this old is checked against GitHub's statuses before its trigger
+	lateArrival    = time.Minute      // so is one that was this old when it came in
+)
+
+// Engine advances deployments. Create it with New, feed it with Ring.
+type Engine struct {
+	Options
+	bell      *bell
+	reads     *rate.Limiter
+	startedAt time.Time
+	pauses    pauses
+	vouched   sync.Map // row -> time of the look at GitHub's statuses
+	loops     sync.WaitGroup
+	quit      context.CancelFunc
+}
+
+// New builds an engine; nothing runs before Start.
+func New(o Options) *Engine {
+	e := &Engine{Options: o, reads: rate.NewLimiter(rate.Inf, 1), quit: func() {}}
+	if o.ReadsPerSecond > 0 {
+		e.reads = rate.NewLimiter(rate.Limit(o.ReadsPerSecond), o.ReadsPerSecond)
+	}
+	if o.Workers == 0 {
+		e.Workers = 256
+	}
+	e.bell = newBell(e.Workers, e.work)
+	return e
+}
+
+// Start begins to answer alarms, and rings for everything that is overdue at once and periodically.
+func (e *Engine) Start() {
+	e.startedAt = e.Now()
+	ctx, cancel := context.WithCancel(context.Background())
+	e.quit = cancel
+	e.bell.open()
+	e.every(ctx, reconcileEvery, e.reconcile)
+	e.every(ctx, recoverEvery, e.recoverDeployments)
+}
+
+// Stop takes no new alarms, waits for running steps until ctx ends, then cancels them and waits for their return. What is unfinished is
+// carried on at the next start.
+func (e *Engine) Stop(ctx context.Context) {
+	e.quit()
+	e.bell.close(ctx)
+	e.loops.Wait()
+}
+
+// Ring says that rows may be due. It never blocks.
+func (e *Engine) Ring(alarms ...deployment.Alarm) { e.bell.ring(alarms...) }
+
+// every runs f now and then periodically until ctx ends.
+func (e *Engine) every(ctx context.Context, period time.Duration, f func(context.Context)) {
+	e.loops.Go(func() {
+		tick := time.NewTicker(period)
+		defer tick.Stop()
+		for {
+			f(ctx)
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+}
+
+func (e *Engine) work(ctx context.Context, a deployment.Alarm) {
+	switch a.Kind {
+	case deployment.AlarmAdvance:
+		e.advance(ctx, a.Row)
+	case deployment.AlarmReport:
+		e.report(ctx, a.Row)
+	}
+}
+
+// reconcile rings for what is overdue: after a start, a crash, or a lost alarm.
+func (e *Engine) reconcile(ctx context.Context) {
+	alarms, err := e.Store.Overdue(ctx, 1000)
+	if err != nil {
+		if ctx.Err() == nil {
+			e.Log.Error().Err(err).Msg("cannot read what is overdue; trying again soon")
+		}
+		return
+	}
+	e.bell.ring(alarms...)
+}

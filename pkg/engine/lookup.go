@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// lookUp searches CircleCI for the pipeline of a trigger whose outcome is unknown.
+func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
+	found, err := e.search(ctx, d)
+	if err != nil {
+		return e.settle(ctx, d, deployment.Unclear{Cause: err.Error()})
+	}
+	verdict := e.Rules.Judge(d, found, e.Now())
+	if err := e.settle(ctx, d, verdict); err != nil {
+		return err
+	}
+	if f, ok := verdict.(deployment.Found); ok {
+		e.cancelAll(ctx, d, f.Twins)
+	}
+	return nil
+}
+
+// search reads CircleCI's lists and, where the route sends a key, looks into each pipeline that may be the one.
+func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deployment.Lookup, error) {
+	var l deployment.Lookup
+	control, owner, err := e.Store.NewestClaimed(ctx, d.Project.ID, d.Row)
+	if err != nil {
+		return l, err
+	}
+	l.Control.PipelineID = control
+	if l.Listing, err = e.list(ctx, d, control); err != nil {
+		return l, err
+	}
+	if l.Known, err = e.Store.KnownPipelines(ctx, idsOf(l.Listing)); err != nil {
+		return l, err
+	}
+	if !d.Target.CarriesKey {
+		return l, nil
+	}
+	if l.Evidence, err = e.evidence(ctx, d, d.Suspects(l.Listing, l.Known)); err != nil {
+		return l, err
+	}
+	l.Control.ShowsKey, err = e.controlShowsKey(ctx, control, owner, l.Evidence)
+	return l, err
+}
+
+func (e *Engine) list(ctx context.Context, d deployment.Deployment, control string) (deployment.Listing, error) {
+	if err := e.reads.Wait(ctx); err != nil {
+		return deployment.Listing{}, err
+	}
+	return e.CircleCI.List(ctx, d.Project.Slug, d.LookSince(0), control)
+}
+
+func (e *Engine) evidence(ctx context.Context, d deployment.Deployment, suspects []deployment.PipelineFacts) (map[string]deployment.KeyEvidence, error) {
+	evidence := map[string]deployment.KeyEvidence{}
+	for _, p := range suspects {
+		if err := e.reads.Wait(ctx); err != nil {
+			return nil, err
+		}
+		seen, err := e.CircleCI.Evidence(ctx, p.ID, d.Target.Key, d.Target.KeyParameters)
+		if err != nil {
+			return nil, fmt.Errorf("pipeline %s could not be read: %w", p.ID, err)
+		}
+		evidence[p.ID] = seen
+	}
+	return evidence, nil
+}
+
+// controlShowsKey says whether the newest claimed pipeline of the project shows its own key. It is asked only when a suspect shows none.
+func (e *Engine) controlShowsKey(ctx context.Context, control string, owner int64, evidence map[string]deployment.KeyEvidence) (bool, error) {
+	missing := false
+	for _, seen := range evidence {
+		missing = missing || seen == deployment.KeyAbsent
+	}
+	if !missing || control == "" {
+		return false, nil
+	}
+	d, err := e.Store.Load(ctx, owner)
+	if err != nil || !d.Target.CarriesKey {
+		return false, err
+	}
+	seen, err := e.CircleCI.Evidence(ctx, control, d.Target.Key, d.Target.KeyParameters)
+	return seen == deployment.KeyFound, err
+}
+
+func idsOf(l deployment.Listing) []string {
+	ids := make([]string, 0, len(l.Mine)+len(l.Project))
+	for _, list := range [][]deployment.PipelineFacts{l.Mine, l.Project} {
+		for _, p := range list {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
+}
+
+// watch looks for late twins: pipelines that carry the deployment's key beside its own one. They are canceled.
+func (e *Engine) watch(ctx context.Context, d deployment.Deployment) error {
+	twins, err := e.twins(ctx, d)
+	if err != nil {
+		e.log(d, warn).Err(err).Msg("cannot look for late twins; trying again soon")
+	}
+	e.cancelAll(ctx, d, twins)
+	return e.settle(ctx, d, deployment.Watched{Twins: twins})
+}
+
+func (e *Engine) twins(ctx context.Context, d deployment.Deployment) ([]string, error) {
+	listing, err := e.list(ctx, d, "")
+	if err != nil {
+		return nil, err
+	}
+	known, err := e.Store.KnownPipelines(ctx, idsOf(listing))
+	if err != nil {
+		return nil, err
+	}
+	suspects := d.Suspects(listing, known)
+	evidence, err := e.evidence(ctx, d, suspects)
+	if err != nil {
+		return nil, err
+	}
+	var twins []string
+	for _, p := range suspects {
+		if evidence[p.ID] == deployment.KeyFound && !known[p.ID].Foreign {
+			twins = append(twins, p.ID)
+		}
+	}
+	return twins, nil
+}
+
+func (e *Engine) cancelAll(ctx context.Context, d deployment.Deployment, pipelines []string) {
+	for _, id := range pipelines {
+		e.log(d, warn).Str("pipeline", id).Msg("canceling a second pipeline with the same key")
+		if err := e.cancelPipeline(ctx, id); err != nil {
+			e.log(d, warn).Err(err).Str("pipeline", id).Msg("cannot cancel it yet; trying again")
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// observe looks at the deployment's pipeline. While it is being stopped, what still runs is canceled, again at every look.
+func (e *Engine) observe(ctx context.Context, d deployment.Deployment) error {
+	if d.Pipeline == nil {
+		return e.Store.Unlease(ctx, d.Row)
+	}
+	if err := e.reads.WaitN(ctx, min(2, e.reads.Burst())); err != nil {
+		return e.Store.Unlease(context.WithoutCancel(ctx), d.Row)
+	}
+	progress, unseen := e.CircleCI.Observe(ctx, d.Pipeline.ID)
+	if unseen != nil {
+		if ctx.Err() != nil {
+			return e.Store.Unlease(context.WithoutCancel(ctx), d.Row)
+		}
+		return e.settle(ctx, d, *unseen)
+	}
+	if !d.Stopping.IsZero() {
+		e.cancelWorkflows(ctx, d, progress)
+	}
+	newer := false
+	if d.State == deployment.Failed {
+		var err error
+		if newer, err = e.newerStarted(ctx, d); err != nil {
+			return err
+		}
+	}
+	return e.settle(ctx, d, deployment.Observed{Progress: progress, NewerStarted: newer})
+}
+
+func (e *Engine) newerStarted(ctx context.Context, d deployment.Deployment) (bool, error) {
+	r := d.Request
+	return e.Store.NewerStarted(ctx, r.Repository.ID, r.EnvironmentKey(), r.ID)
+}
+
+func (e *Engine) cancelWorkflows(ctx context.Context, d deployment.Deployment, p deployment.Progress) {
+	for _, w := range deployment.Active(p) {
+		if err := e.CircleCI.CancelWorkflow(ctx, w.ID); err != nil {
+			e.log(d, warn).Err(err).Str("workflow", w.ID).Msg("cannot cancel a workflow yet; trying again")
+		}
+	}
+}
+
+// cancelPipeline cancels what runs of a pipeline that is nobody's; CircleCI has no call for the whole.
+func (e *Engine) cancelPipeline(ctx context.Context, id string) error {
+	progress, unseen := e.CircleCI.Observe(ctx, id)
+	if unseen != nil {
+		return errors.New(unseen.Cause)
+	}
+	var errs []error
+	for _, w := range deployment.Active(progress) {
+		errs = append(errs, e.CircleCI.CancelWorkflow(ctx, w.ID))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// Store is the database as the engine uses it.
+type Store interface {
+	Rows
+	Outbox
+	Memory
+	Inbox
+}
+
+// Rows are the deployments. Save commits the next version of a row and what stands beside it, or fails with deployment.ErrStale,
+// *deployment.Busy or *deployment.Taken and writes nothing.
+type Rows interface {
+	Lease(ctx context.Context, row int64) (deployment.Deployment, bool, error)
+	Unlease(ctx context.Context, row int64) error
+	Load(ctx context.Context, row int64) (deployment.Deployment, error)
+	ByKey(ctx context.Context, key string) (deployment.Deployment, error)
+	Save(ctx context.Context, next deployment.Deployment, ch deployment.Changes, keep bool) (deployment.Deployment, error)
+	SavePair(ctx context.Context, a deployment.Deployment, ca deployment.Changes, b deployment.Deployment, cb deployment.Changes) error
+	Overdue(ctx context.Context, limit int) ([]deployment.Alarm, error)
+}
+
+// Outbox holds the reports owed to GitHub.
+type Outbox interface {
+	LeaseReports(ctx context.Context, row int64) (deployment.Record, bool, error)
+	SaveReports(ctx context.Context, row int64, seen int, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error
+	Reports(ctx context.Context, row int64) ([]deployment.Report, error)
+}
+
+// Memory is what the store remembers of CircleCI.
+type Memory interface {
+	KnownPipelines(ctx context.Context, ids []string) (map[string]deployment.Known, error)
+	NewestClaimed(ctx context.Context, projectID string, notRow int64) (pipelineID string, row int64, err error)
+	NewerStarted(ctx context.Context, repositoryID int64, environmentKey string, deploymentID int64) (bool, error)
+	Project(ctx context.Context, slug string) (deployment.Project, error)
+	SaveProject(ctx context.Context, slug string, p deployment.Project) error
+}
+
+// Inbox takes in what recovery finds.
+type Inbox interface {
+	Accept(ctx context.Context, del deployment.Delivery, d deployment.Deployment, notes ...deployment.Entry) (duplicate bool, err error)
+	Unseen(ctx context.Context, repositoryID int64, ids []int64) ([]int64, error)
+	Repositories(ctx context.Context, since time.Time) ([]deployment.Source, error)
+}
+
+// CircleCI is the vendor as the engine asks it. Every call has a timeout of its own; none retries.
+type CircleCI interface {
+	Project(ctx context.Context, slug string) (deployment.Project, deployment.Event)
+	Trigger(ctx context.Context, t deployment.Target, ref deployment.Ref, sendBefore time.Time) deployment.Event
+	Observe(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.Unseen)
+	List(ctx context.Context, slug string, since time.Time, control string) (deployment.Listing, error)
+	Evidence(ctx context.Context, pipelineID, key string, parameters []string) (deployment.KeyEvidence, error)
+	CancelWorkflow(ctx context.Context, id string) error
+}
+
+// GitHub is the vendor as the engine asks it. Every call has a timeout of its own; none retries.
+type GitHub interface {
+	WriteStatus(ctx context.Context, to deployment.Request, r deployment.Report) deployment.WriteOutcome
+	Statuses(ctx context.Context, of deployment.Request) ([]deployment.Status, error)
+	Deployments(ctx context.Context, of deployment.Source, since time.Time, limit int) ([]deployment.Request, error)
+	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
+}

@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// report sends what is owed to GitHub for one deployment, in order, until nothing can be sent now.
+func (e *Engine) report(ctx context.Context, row int64) {
+	rec, ok, err := e.Store.LeaseReports(ctx, row)
+	if err != nil {
+		e.Log.Error().Err(err).Int64("row", row).Msg("cannot load reports that are due; trying again soon")
+	}
+	if err != nil || !ok {
+		return
+	}
+	reports, entries := rec.Reports, []deployment.Entry(nil)
+	plan := deployment.PlanReports(reports, e.Now())
+	changed, due := plan.Changed, plan.Due
+	if plan.Send != nil {
+		sent, next, entry := e.deliver(ctx, rec, *plan.Send, plan.Look)
+		changed = append(changed, sent)
+		if entry != nil {
+			entries = append(entries, *entry)
+		}
+		due = e.nextDue(reports, changed, next)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	if err := e.Store.SaveReports(ctx, row, len(rec.Reports), changed, due, entries); err != nil {
+		e.log(rec.Deployment, warn).Err(err).Msg("cannot record what GitHub was told; its statuses will be read before it is told again")
+	}
+}
+
+// nextDue is when the next report of the deployment can go: not before the one that is being retried.
+func (e *Engine) nextDue(reports, changed []deployment.Report, retry time.Time) time.Time {
+	if !retry.IsZero() {
+		return retry
+	}
+	latest := append([]deployment.Report(nil), reports...)
+	for _, c := range changed {
+		for i := range latest {
+			if latest[i].Seq == c.Seq {
+				latest[i] = c
+			}
+		}
+	}
+	return deployment.PlanReports(latest, e.Now()).Due
+}
+
+// deliver writes one report, or first finds out whether an earlier try arrived.
+func (e *Engine) deliver(ctx context.Context, rec deployment.Record, r deployment.Report, look bool) (deployment.Report, time.Time, *deployment.Entry) {
+	if look {
+		return e.lookForReport(ctx, rec, r)
+	}
+	outcome := e.GitHub.WriteStatus(ctx, rec.Deployment.Request, r)
+	sent, next, entry := deployment.AfterWrite(r, outcome, e.Now())
+	e.toldGitHub(rec.Deployment, sent, outcome)
+	return sent, next, entry
+}
+
+func (e *Engine) lookForReport(ctx context.Context, rec deployment.Record, r deployment.Report) (deployment.Report, time.Time, *deployment.Entry) {
+	statuses, err := e.GitHub.Statuses(ctx, rec.Deployment.Request)
+	if err != nil {
+		return deployment.AfterWrite(r, deployment.WriteOutcome{Kind: deployment.WriteUnknown, Cause: err.Error()}, e.Now())
+	}
+	recorded := map[int64]bool{}
+	for _, other := range rec.Reports {
+		if other.StatusID != 0 {
+			recorded[other.StatusID] = true
+		}
+	}
+	found := deployment.AfterLook(r, statuses, recorded, e.Now())
+	if found.Fate == deployment.ReportSent {
+		e.toldGitHub(rec.Deployment, found, deployment.WriteOutcome{Kind: deployment.WriteDone})
+	}
+	return found, time.Time{}, nil
+}
+
+func (e *Engine) toldGitHub(d deployment.Deployment, r deployment.Report, o deployment.WriteOutcome) {
+	switch r.Fate {
+	case deployment.ReportSent:
+		e.log(d, info).Str("status", string(r.State)).Str("description", r.Description).Str("log_url", r.LogURL).Msg("GitHub was told")
+		if e.Observe.Reported != nil {
+			e.Observe.Reported(r.SentAt.Sub(r.NotBefore))
+		}
+	case deployment.ReportDropped, deployment.ReportFull, deployment.ReportUndeliverable:
+		e.log(d, fault).Str("status", string(r.State)).Str("cause", o.Cause).Msg("GitHub cannot be told: " + string(r.Fate))
+	default:
+		e.log(d, warn).Str("status", string(r.State)).Str("cause", o.Cause).Msg("GitHub was not told yet; trying again")
+	}
+}

@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// begin takes a waiting deployment as far as it can go: to a trigger that was answered, or to what it waits for.
+func (e *Engine) begin(ctx context.Context, d deployment.Deployment) error {
+	if d.Problem != "" {
+		return e.settle(ctx, d, deployment.Refuse{Reason: d.Problem})
+	}
+	if d.Project.ID == "" {
+		next, err := e.resolve(ctx, d)
+		if err != nil || next.Project.ID == "" {
+			return err
+		}
+		d = next
+	}
+	if wait := e.pauses.left(d.Project.ID, e.Now()); wait > 0 {
+		return e.settle(ctx, d, deployment.Blocked{By: "CircleCI to accept the credentials", First: true, After: wait})
+	}
+	if ev := e.guard(ctx, d); ev != nil {
+		return e.settle(ctx, d, ev)
+	}
+	return e.trigger(ctx, d)
+}
+
+// resolve asks once for CircleCI's identity of the project, whatever spelling of its slug the route uses.
+func (e *Engine) resolve(ctx context.Context, d deployment.Deployment) (deployment.Deployment, error) {
+	slug := d.Target.Project
+	project, err := e.Store.Project(ctx, slug)
+	if err != nil {
+		return d, err
+	}
+	if project.ID == "" {
+		var refusal deployment.Event
+		if project, refusal = e.CircleCI.Project(ctx, slug); refusal != nil {
+			e.mistrust("", refusal)
+			return d, e.settle(ctx, d, refusal)
+		}
+		if err := e.Store.SaveProject(ctx, slug, project); err != nil {
+			return d, err
+		}
+	}
+	return e.commit(ctx, d, deployment.Resolved{Project: project}, true)
+}
+
+// guard keeps a deployment from running twice where our own memory may be older than the world: after a start (a backup may have been
+// restored) and after a long wait, GitHub's statuses must hold nothing that we did not write.
+func (e *Engine) guard(ctx context.Context, d deployment.Deployment) deployment.Event {
+	now := e.Now()
+	if at, ok := e.vouched.Load(d.Row); ok && now.Sub(at.(time.Time)) < guardAfter {
+		return nil
+	}
+	late := !d.Request.CreatedAt.IsZero() && d.AcceptedAt.Sub(d.Request.CreatedAt) > lateArrival
+	if !d.AcceptedAt.Before(e.startedAt) && now.Sub(d.AcceptedAt) < guardAfter && !late {
+		return nil
+	}
+	statuses, err := e.GitHub.Statuses(ctx, d.Request)
+	if err != nil {
+		return deployment.NotSent{Cause: "GitHub's statuses could not be read before the trigger: " + err.Error()}
+	}
+	reports, err := e.Store.Reports(ctx, d.Row)
+	if err != nil {
+		return deployment.NotSent{Cause: "the reports could not be read before the trigger"}
+	}
+	if strangers := deployment.Strangers(statuses, reports); len(strangers) > 0 {
+		return deployment.Refuse{Reason: fmt.Sprintf("already handled: GitHub has a status %q that this service did not record", strangers[0].State)}
+	}
+	e.vouched.Store(d.Row, now)
+	return nil
+}
+
+// trigger sends one POST, if this worker's own write moved the row to triggering.
+func (e *Engine) trigger(ctx context.Context, d deployment.Deployment) error {
+	started, err := e.commit(ctx, d, deployment.Start{SendBefore: e.Now().Add(deployment.SendWindow)}, true)
+	var busy *deployment.Busy
+	if errors.As(err, &busy) {
+		return e.settle(ctx, d, blockedBy(busy))
+	}
+	if err != nil {
+		return err
+	}
+	attempt := started.LastAttempt()
+	answer := e.CircleCI.Trigger(ctx, started.Target, attempt.Ref, attempt.SendBefore)
+	e.mistrust(started.Project.ID, answer)
+	e.vouched.Delete(started.Row)
+	return e.record(ctx, started, attempt.Number, answer)
+}
+
+func blockedBy(b *deployment.Busy) deployment.Blocked {
+	switch b.On {
+	case deployment.BusyProject:
+		return deployment.Blocked{By: fmt.Sprintf("the trigger of deployment %d in the same CircleCI project", b.ID), First: true}
+	case deployment.BusyOrder:
+		return deployment.Blocked{By: fmt.Sprintf("deployment %d of the same environment, which came first", b.ID)}
+	default:
+		return deployment.Blocked{By: fmt.Sprintf("deployment %d of the same environment (%s)", b.ID, b.State)}
+	}
+}
+
+// record commits the answer to a trigger, whatever became of the row in the meantime: a 201 is proof and must not be lost.
+func (e *Engine) record(ctx context.Context, d deployment.Deployment, attempt int, answer deployment.Event) error {
+	for try := 0; try < 5; try++ {
+		_, err := e.commit(ctx, d, answer, false)
+		var taken *deployment.Taken
+		var impossible *deployment.Impossible
+		var busy *deployment.Busy
+		switch {
+		case err == nil:
+			return nil
+		case errors.As(err, &taken):
+			err = e.displace(ctx, d, answer, taken)
+			if err == nil {
+				return nil
+			}
+		case errors.As(err, &impossible), errors.As(err, &busy):
+			return e.stray(ctx, d, answer)
+		}
+		if d, err = e.Store.Load(context.WithoutCancel(ctx), d.Row); err != nil {
+			return err
+		}
+		if d.LastAttempt().Number != attempt && !proof(answer) {
+			return nil // the row has gone on; this answer says nothing about its newer attempt
+		}
+	}
+	return errors.New("the answer to the trigger could not be recorded; it will be looked up")
+}
+
+func proof(answer deployment.Event) bool {
+	_, ok := answer.(deployment.Triggered)
+	return ok
+}
+
+// displace gives a pipeline to the deployment whose trigger was answered with it, and sends the one that had adopted it back to look.
+func (e *Engine) displace(ctx context.Context, d deployment.Deployment, answer deployment.Event, taken *deployment.Taken) error {
+	other, err := e.Store.Load(ctx, taken.Row)
+	if err != nil {
+		return err
+	}
+	now := e.Now()
+	back, backChanges, err := e.Rules.Apply(other, deployment.Displaced{}, now)
+	if err != nil {
+		return err
+	}
+	next, changes, err := e.Rules.Apply(d, answer, now)
+	if err != nil {
+		return err
+	}
+	return e.Store.SavePair(ctx, back, backChanges, next, changes)
+}
+
+// stray cancels a pipeline that came too late to be followed, and says so.
+func (e *Engine) stray(ctx context.Context, d deployment.Deployment, answer deployment.Event) error {
+	t, ok := answer.(deployment.Triggered)
+	if !ok {
+		return nil
+	}
+	e.log(d, warn).Str("pipeline", t.Pipeline.ID).Msg("a pipeline came too late for its deployment; canceling it")
+	err := e.cancelPipeline(ctx, t.Pipeline.ID)
+	fresh, loadErr := e.Store.Load(ctx, d.Row)
+	if loadErr != nil {
+		return errors.Join(err, loadErr)
+	}
+	return errors.Join(err, e.settle(ctx, fresh, deployment.Stray{PipelineID: t.Pipeline.ID}))
+}
+
+// mistrust pauses a token's or a project's triggers for a minute after an answer that may hide a bad token.
+func (e *Engine) mistrust(projectID string, answer deployment.Event) {
+	r, ok := answer.(deployment.Refused)
+	if !ok || !r.Mistrust {
+		return
+	}
+	if r.Status == 401 {
+		projectID = ""
+	} else if projectID == "" {
+		return
+	}
+	e.pauses.pause(projectID, e.Now().Add(time.Minute))
+}
+
+// pauses remembers until when a project's triggers, or all ("") are held back.
+type pauses struct {
+	mu    sync.Mutex
+	until map[string]time.Time
+}
+
+func (p *pauses) pause(project string, until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.until == nil {
+		p.until = map[string]time.Time{}
+	}
+	p.until[project] = until
+}
+
+func (p *pauses) left(project string, now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(p.until[project].Sub(now), p.until[""].Sub(now))
+}

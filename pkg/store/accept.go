@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// Accept makes a delivery and its waiting deployment durable in one commit, with the first entries of its timeline. duplicate says that the
+// delivery, or the deployment by its ids, had been accepted before; nothing is changed then. An error means that it is not remembered, except
+// when ctx ended in the middle of a commit: then a redelivery will be told duplicate.
+func (db *DB) Accept(ctx context.Context, del deployment.Delivery, d deployment.Deployment, notes ...deployment.Entry) (duplicate bool, err error) {
+	data, err := encode(d)
+	if err != nil {
+		return false, err
+	}
+	err = db.write(ctx, func(t *tx) error {
+		duplicate, err = t.accept(del, d, data, notes)
+		return err
+	})
+	return duplicate, err
+}
+
+func (t *tx) accept(del deployment.Delivery, d deployment.Deployment, data string, notes []deployment.Entry) (duplicate bool, err error) {
+	fresh, err := t.remember(del)
+	if err != nil || !fresh {
+		return err == nil, err
+	}
+	row, err := t.insert(d, data)
+	if err != nil {
+		return false, err
+	}
+	if row == 0 {
+		return true, t.forget(del)
+	}
+	entries := append([]deployment.Entry{{At: d.AcceptedAt, Event: "accepted", Detail: "by " + del.Source}}, notes...)
+	if err := t.addTimeline(row, entries); err != nil {
+		return false, err
+	}
+	t.wake(deployment.AlarmAdvance, row, d.Due)
+	return false, nil
+}
+
+// remember stores a delivery that leads to a deployment. fresh is false when its GUID had led to one before.
+func (t *tx) remember(del deployment.Delivery) (fresh bool, err error) {
+	res, err := t.exec(`INSERT INTO deliveries (guid, event, source, repository_id, deployment_id, received_at, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (guid) DO UPDATE SET repository_id = excluded.repository_id, deployment_id = excluded.deployment_id,
+			received_at = excluded.received_at, body = excluded.body, ignored = '' WHERE deliveries.ignored <> ''`,
+		del.GUID, del.Event, del.Source, del.RepositoryID, del.DeploymentID, micros(del.ReceivedAt), del.Body)
+	return changedOne(res, err)
+}
+
+// forget takes the delivery of a deployment that is known already back to one that led nowhere, without its body.
+func (t *tx) forget(del deployment.Delivery) error {
+	_, err := t.exec(`UPDATE deliveries SET ignored = 'duplicate', body = NULL WHERE guid = $1`, del.GUID)
+	return err
+}
+
+// insert gives the new row's id, or 0 when the deployment is known.
+func (t *tx) insert(d deployment.Deployment, data string) (int64, error) {
+	var row int64
+	err := t.row(insertDeployment, []any{d.Request.Repository.ID, d.Request.ID, strings.ToLower(d.Request.Repository.FullName()), d.Request.EnvironmentKey(),
+		string(d.State), d.Target.Key, micros(d.AcceptedAt), maybe(d.Due), data}, &row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return row, err
+}
+
+const insertDeployment = `INSERT INTO deployments (repository_id, deployment_id, repository, environment_key, state, trigger_key, accepted_at, due_at, data)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (repository_id, deployment_id) DO NOTHING RETURNING row_id`
+
+// Ignored records a delivery that led to no deployment, unless its GUID led to one. No body is kept.
+func (db *DB) Ignored(ctx context.Context, del deployment.Delivery, reason string) error {
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`INSERT INTO deliveries (guid, event, source, repository_id, deployment_id, received_at, ignored)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (guid) DO UPDATE SET received_at = excluded.received_at, ignored = excluded.ignored WHERE deliveries.ignored <> ''`,
+			del.GUID, del.Event, del.Source, del.RepositoryID, del.DeploymentID, micros(del.ReceivedAt), reason)
+		return err
+	})
+}
+
+// Seen says whether a delivery's GUID has led to a deployment.
+func (db *DB) Seen(ctx context.Context, guid string) (bool, error) {
+	var n int
+	err := db.get(ctx, `SELECT count(*) FROM deliveries WHERE guid = $1 AND ignored IN ('', 'duplicate')`, guid).Scan(&n)
+	return n > 0, err
+}
+
+// Unseen gives those of a repository's GitHub deployment ids that have no row.
+func (db *DB) Unseen(ctx context.Context, repositoryID int64, ids []int64) ([]int64, error) {
+	var unseen []int64
+	for _, id := range ids {
+		var n int
+		err := db.get(ctx, `SELECT count(*) FROM deployments WHERE repository_id = $1 AND deployment_id = $2`, repositoryID, id).Scan(&n)
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			unseen = append(unseen, id)
+		}
+	}
+	return unseen, nil
+}
+
+func changedOne(res sql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}

@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// alarm is one that rings later.
+type alarm struct {
+	deployment.Alarm
+	at time.Time
+}
+
+// alarms ring for what is due later, through River. They carry nothing but the row's id: losing them all costs a few seconds, until what is
+// overdue is read from the rows.
+type alarms struct {
+	wdb     *sql.DB
+	client  *river.Client[*sql.Tx]
+	running atomic.Bool
+}
+
+type advanceArgs struct {
+	Row int64 `json:"row"`
+}
+
+// Kind implements river.JobArgs.
+func (advanceArgs) Kind() string { return "advance" }
+
+type reportArgs struct {
+	Row int64 `json:"row"`
+}
+
+// Kind implements river.JobArgs.
+func (reportArgs) Kind() string { return "report" }
+
+// ringing is the worker of both kinds: it rings and is done.
+type ringing[A river.JobArgs] struct {
+	river.WorkerDefaults[A]
+	ring func(A)
+}
+
+// Work implements river.Worker.
+func (r ringing[A]) Work(_ context.Context, job *river.Job[A]) error {
+	r.ring(job.Args)
+	return nil
+}
+
+func newAlarms(db *DB) (*alarms, error) {
+	workers := river.NewWorkers()
+	river.AddWorker(workers, ringing[advanceArgs]{ring: func(a advanceArgs) {
+		db.rings(deployment.Alarm{Kind: deployment.AlarmAdvance, Row: a.Row})
+	}})
+	river.AddWorker(workers, ringing[reportArgs]{ring: func(a reportArgs) {
+		db.rings(deployment.Alarm{Kind: deployment.AlarmReport, Row: a.Row})
+	}})
+	client, err := river.NewClient(riversqlite.New(db.wdb), &river.Config{
+		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 50}},
+		Workers:                     workers,
+		PollOnly:                    true, // what is due now never goes through River
+		FetchCooldown:               5 * time.Millisecond,
+		FetchPollInterval:           200 * time.Millisecond,
+		JobTimeout:                  20 * time.Second,
+		RescueStuckJobsAfter:        40 * time.Second,
+		CompletedJobRetentionPeriod: time.Minute,
+		DiscardedJobRetentionPeriod: time.Minute,
+		Logger:                      slog.New(zerolog.NewSlogHandler(db.o.Log.Level(zerolog.WarnLevel))),
+	})
+	return &alarms{wdb: db.wdb, client: client}, err
+}
+
+// reset frees alarms that a crash left in the hands of a worker; River would do so only much later.
+func (a *alarms) reset(ctx context.Context) error {
+	_, err := a.wdb.ExecContext(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`)
+	return err
+}
+
+func (a *alarms) insert(ctx context.Context, tx *sql.Tx, list []alarm) error {
+	if len(list) == 0 {
+		return nil
+	}
+	params := make([]river.InsertManyParams, len(list))
+	for i, al := range list {
+		params[i] = river.InsertManyParams{Args: al.args(), InsertOpts: &river.InsertOpts{ScheduledAt: al.at}}
+	}
+	_, err := a.client.InsertManyFastTx(ctx, tx, params)
+	return err
+}
+
+func (al alarm) args() river.JobArgs {
+	if al.Kind == deployment.AlarmReport {
+		return reportArgs{Row: al.Row}
+	}
+	return advanceArgs{Row: al.Row}
+}
+
+func (a *alarms) start(ctx context.Context) error {
+	if err := a.client.Start(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	a.running.Store(true)
+	return nil
+}
+
+func (a *alarms) stop(ctx context.Context) error {
+	if !a.running.Swap(false) {
+		return nil
+	}
+	return a.client.StopAndCancel(ctx)
+}
+
+func (a *alarms) ok() error {
+	if !a.running.Load() {
+		return errors.New("the queue does not run")
+	}
+	return nil
+}

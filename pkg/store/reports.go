@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+func (t *tx) addReports(row int64, reports []deployment.Report) error {
+	if len(reports) == 0 {
+		return nil
+	}
+	var count int
+	var due sql.NullInt64
+	if err := t.row(`SELECT report_count, report_due_at FROM deployments WHERE row_id = $1`, []any{row}, &count, &due); err != nil {
+		return err
+	}
+	earliest := time.Time{}
+	if due.Valid {
+		earliest = at(due.Int64)
+	}
+	for i, r := range reports {
+		if err := t.insertReport(row, count+i+1, r); err != nil {
+			return err
+		}
+		if earliest.IsZero() || r.NotBefore.Before(earliest) {
+			earliest = r.NotBefore
+		}
+	}
+	_, err := t.exec(`UPDATE deployments SET report_count = $2, report_due_at = $3 WHERE row_id = $1`, row, count+len(reports), micros(earliest))
+	t.wake(deployment.AlarmReport, row, earliest)
+	return err
+}
+
+func (t *tx) insertReport(row int64, seq int, r deployment.Report) error {
+	_, err := t.exec(`INSERT INTO reports (row_id, seq, state, description, log_url, environment_url, is_end, created_at, not_before, fate)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		row, seq, string(r.State), r.Description, r.LogURL, r.EnvironmentURL, flag(r.End), micros(r.CreatedAt), micros(r.NotBefore), string(r.Fate))
+	return err
+}
+
+// LeaseReports gives a deployment and all its reports to one worker for 25 s. ok is false when none is due, or they are in another's hands.
+func (db *DB) LeaseReports(ctx context.Context, row int64) (rec deployment.Record, ok bool, err error) {
+	now := db.o.Now()
+	if !db.leases.take(reportLease(row), now) {
+		return rec, false, nil
+	}
+	defer func() {
+		if !ok {
+			db.leases.free(reportLease(row))
+		}
+	}()
+	var due sql.NullInt64
+	if err := db.get(ctx, `SELECT report_due_at FROM deployments WHERE row_id = $1`, row).Scan(&due); err != nil {
+		return rec, false, err
+	}
+	if !due.Valid || due.Int64 > micros(now) {
+		return rec, false, nil
+	}
+	if rec.Deployment, err = db.Load(ctx, row); err != nil {
+		return rec, false, err
+	}
+	rec.Reports, err = db.Reports(ctx, row)
+	return rec, err == nil, err
+}
+
+// Reports reads all reports of a row, oldest first.
+func (db *DB) Reports(ctx context.Context, row int64) ([]deployment.Report, error) {
+	rows, err := db.rdb.QueryContext(ctx, `SELECT seq, state, description, log_url, environment_url, is_end, created_at, not_before, fate, sent_at, status_id, tries
+		FROM reports WHERE row_id = $1 ORDER BY seq`, row)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var reports []deployment.Report
+	for rows.Next() {
+		var r deployment.Report
+		var created, notBefore int64
+		var sent sql.NullInt64
+		if err := rows.Scan(&r.Seq, &r.State, &r.Description, &r.LogURL, &r.EnvironmentURL, &r.End, &created, &notBefore, &r.Fate, &sent, &r.StatusID, &r.Tries); err != nil {
+			return nil, err
+		}
+		r.CreatedAt, r.NotBefore = at(created), at(notBefore)
+		if sent.Valid {
+			r.SentAt = at(sent.Int64)
+		}
+		reports = append(reports, r)
+	}
+	return reports, rows.Err()
+}
+
+// SaveReports writes what became of reports and when to come back (zero: nothing is owed), and ends their lease. seen is how many reports the
+// worker had read: when there are more by now, it is to come back at once.
+func (db *DB) SaveReports(ctx context.Context, row int64, seen int, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error {
+	err := db.write(ctx, func(t *tx) error { return t.saveReports(row, seen, changed, due, timeline) })
+	db.leases.free(reportLease(row))
+	return err
+}
+
+func (t *tx) saveReports(row int64, seen int, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error {
+	for _, r := range changed {
+		if _, err := t.exec(`UPDATE reports SET fate = $3, sent_at = $4, status_id = $5, tries = $6 WHERE row_id = $1 AND seq = $2`,
+			row, r.Seq, string(r.Fate), maybe(r.SentAt), r.StatusID, r.Tries); err != nil {
+			return err
+		}
+	}
+	if err := t.addTimeline(row, timeline); err != nil {
+		return err
+	}
+	var count int
+	if err := t.row(`SELECT report_count FROM deployments WHERE row_id = $1`, []any{row}, &count); err != nil {
+		return err
+	}
+	if count > seen {
+		due = t.now
+	}
+	_, err := t.exec(`UPDATE deployments SET report_due_at = $2 WHERE row_id = $1`, row, maybe(due))
+	t.wake(deployment.AlarmReport, row, due)
+	return err
+}

@@ -1,0 +1,239 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// Save writes the next version of a row and what stands beside it in one commit, and ends the row's lease unless keep says otherwise. It fails
+// with deployment.ErrStale when the row was written in the meantime, with *deployment.Busy when the row may not start now, and with
+// *deployment.Taken when its pipeline belongs to another row; then nothing is written.
+func (db *DB) Save(ctx context.Context, next deployment.Deployment, ch deployment.Changes, keep bool) (deployment.Deployment, error) {
+	err := db.write(ctx, func(t *tx) error { return t.save(next, ch, keep) })
+	if err != nil {
+		return next, err
+	}
+	next.Version++
+	if !keep {
+		db.leases.free(advanceLease(next.Row))
+	}
+	return next, nil
+}
+
+// SavePair writes two rows in one commit, the first one first.
+func (db *DB) SavePair(ctx context.Context, a deployment.Deployment, ca deployment.Changes, b deployment.Deployment, cb deployment.Changes) error {
+	err := db.write(ctx, func(t *tx) error {
+		if err := t.save(a, ca, false); err != nil {
+			return err
+		}
+		return t.save(b, cb, false)
+	})
+	if err == nil {
+		db.leases.free(advanceLease(a.Row))
+		db.leases.free(advanceLease(b.Row))
+	}
+	return err
+}
+
+// stored is what save needs to know of the row as it is.
+type stored struct {
+	version, nudges int64
+	slot, project   bool
+	started         bool
+	state           deployment.State
+	projectID       string
+	pipelineID      string
+}
+
+func (t *tx) save(next deployment.Deployment, ch deployment.Changes, keep bool) error {
+	old, err := t.stored(next.Row)
+	if err != nil {
+		return err
+	}
+	if old.version != next.Version {
+		return deployment.ErrStale
+	}
+	if err := t.mayStart(old, next); err != nil {
+		return err
+	}
+	if err := t.claim(old, next); err != nil {
+		return err
+	}
+	if err := t.update(old, next, keep); err != nil {
+		return err
+	}
+	if err := t.beside(next, ch); err != nil {
+		return err
+	}
+	return t.promote(old, next)
+}
+
+func (t *tx) stored(row int64) (s stored, err error) {
+	err = t.row(`SELECT version, nudges, holds_slot, holds_project, started, state, project_id, pipeline_id FROM deployments WHERE row_id = $1`,
+		[]any{row}, &s.version, &s.nudges, &s.slot, &s.project, &s.started, &s.state, &s.projectID, &s.pipelineID)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = deployment.ErrNotFound
+	}
+	return s, err
+}
+
+// mayStart keeps the order of an environment, its one slot, and the one trigger of a project.
+func (t *tx) mayStart(old stored, next deployment.Deployment) error {
+	r := next.Request
+	if next.HoldsSlot() && !old.slot {
+		if err := t.inTheWay(deployment.BusyEnvironment, `repository_id = $1 AND environment_key = $2 AND holds_slot = 1`, r.Repository.ID, r.EnvironmentKey()); err != nil {
+			return err
+		}
+		if next.State == deployment.Triggering {
+			if err := t.inTheWay(deployment.BusyOrder, `repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND deployment_id < $3`,
+				r.Repository.ID, r.EnvironmentKey(), r.ID); err != nil {
+				return err
+			}
+		}
+	}
+	if next.HoldsProject() && !old.project {
+		return t.inTheWay(deployment.BusyProject, `project_id = $1 AND holds_project = 1`, next.Project.ID)
+	}
+	return nil
+}
+
+func (t *tx) inTheWay(on, where string, args ...any) error {
+	busy := deployment.Busy{On: on}
+	err := t.row(`SELECT deployment_id, state FROM deployments WHERE `+where+` ORDER BY deployment_id LIMIT 1`, args, &busy.ID, &busy.State)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return &busy
+}
+
+// claim records whose the pipeline is, and gives up one that the row no longer has.
+func (t *tx) claim(old stored, next deployment.Deployment) error {
+	id := pipelineID(next)
+	if id == old.pipelineID {
+		return nil
+	}
+	if old.pipelineID != "" {
+		if _, err := t.exec(`DELETE FROM pipelines WHERE pipeline_id = $1 AND row_id = $2`, old.pipelineID, next.Row); err != nil {
+			return err
+		}
+	}
+	if id == "" {
+		return nil
+	}
+	if _, err := t.exec(`INSERT INTO pipelines (pipeline_id, project_id, row_id, seen_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (pipeline_id) DO UPDATE SET row_id = excluded.row_id, seen_at = excluded.seen_at WHERE pipelines.row_id = 0`,
+		id, next.Project.ID, next.Row, micros(t.now)); err != nil {
+		return err
+	}
+	var owner int64
+	if err := t.row(`SELECT row_id FROM pipelines WHERE pipeline_id = $1`, []any{id}, &owner); err != nil {
+		return err
+	}
+	if owner != next.Row {
+		return &deployment.Taken{PipelineID: id, Row: owner}
+	}
+	return nil
+}
+
+func pipelineID(d deployment.Deployment) string {
+	if d.Pipeline == nil {
+		return ""
+	}
+	return d.Pipeline.ID
+}
+
+func (t *tx) update(old stored, next deployment.Deployment, keep bool) error {
+	due := next.Due
+	if !due.IsZero() && next.Nudges != old.nudges {
+		due = t.now // a hint came in since the row was read
+	}
+	data, err := encode(next)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(`UPDATE deployments SET repository = $2, state = $3, version = version + 1, holds_slot = $4, holds_project = $5, started = $6,
+			project_id = $7, pipeline_id = $8, due_at = $9, data = $10 WHERE row_id = $1`,
+		next.Row, strings.ToLower(next.Request.Repository.FullName()), string(next.State), flag(next.HoldsSlot()), flag(next.HoldsProject()),
+		flag(old.started || next.HoldsSlot()), next.Project.ID, pipelineID(next), maybe(due), data)
+	if err == nil && !keep {
+		t.wake(deployment.AlarmAdvance, next.Row, due)
+	}
+	return err
+}
+
+// wake rings after the commit for what is due now, and sets an alarm for what is due later.
+func (t *tx) wake(kind deployment.AlarmKind, row int64, due time.Time) {
+	a := deployment.Alarm{Kind: kind, Row: row}
+	switch {
+	case due.IsZero():
+	case !due.After(t.now):
+		t.rings = append(t.rings, a)
+	default:
+		t.alarms = append(t.alarms, alarm{a, due})
+	}
+}
+
+// beside writes the timeline, the reports and the pipelines that nobody adopted.
+func (t *tx) beside(next deployment.Deployment, ch deployment.Changes) error {
+	if err := t.addTimeline(next.Row, ch.Timeline); err != nil {
+		return err
+	}
+	for _, id := range ch.Foreign {
+		if _, err := t.exec(`INSERT INTO pipelines (pipeline_id, project_id, row_id, seen_at) VALUES ($1, $2, 0, $3) ON CONFLICT (pipeline_id) DO NOTHING`,
+			id, next.Project.ID, micros(t.now)); err != nil {
+			return err
+		}
+	}
+	return t.addReports(next.Row, ch.Reports)
+}
+
+func (t *tx) addTimeline(row int64, entries []deployment.Entry) error {
+	for _, e := range entries {
+		if _, err := t.exec(`INSERT INTO timeline (row_id, at, event, detail) VALUES ($1, $2, $3, $4)`, row, micros(e.At), e.Event, e.Detail); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// promote makes the next in line due when the row leaves its environment's slot or the head of its queue, or its project's trigger.
+func (t *tx) promote(old stored, next deployment.Deployment) error {
+	r := next.Request
+	if old.slot && !next.HoldsSlot() || old.state == deployment.Waiting && !next.State.Open() {
+		if err := t.dueNow(`repository_id = $1 AND environment_key = $2 AND state = 'waiting' ORDER BY deployment_id LIMIT 1`,
+			r.Repository.ID, r.EnvironmentKey()); err != nil {
+			return err
+		}
+	}
+	if old.project && !next.HoldsProject() {
+		return t.dueNow(`project_id = $1 AND row_id <> $2 AND state = 'waiting' AND NOT EXISTS (
+				SELECT 1 FROM deployments o WHERE o.repository_id = d.repository_id AND o.environment_key = d.environment_key AND o.row_id <> d.row_id
+					AND (o.holds_slot = 1 OR o.state = 'waiting' AND o.deployment_id < d.deployment_id))
+			ORDER BY row_id LIMIT 1`, next.Project.ID, next.Row)
+	}
+	return nil
+}
+
+func (t *tx) dueNow(where string, args ...any) error {
+	var row int64
+	err := t.row(`SELECT row_id FROM deployments d WHERE `+where, args, &row)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := t.exec(`UPDATE deployments SET due_at = $2, nudges = nudges + 1 WHERE row_id = $1`, row, micros(t.now)); err != nil {
+		return err
+	}
+	t.wake(deployment.AlarmAdvance, row, t.now)
+	return nil
+}

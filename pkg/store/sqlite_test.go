@@ -1,0 +1,174 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+func canceled(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
+func TestOneProcessOwnsTheFile(t *testing.T) {
+	path := t.TempDir() + "/seraph.db"
+	first := openAt(t, path)
+	_, err := Open(t.Context(), Options{URL: "sqlite:" + path, LockWait: 20 * time.Millisecond, Log: zerolog.Nop()})
+	if err == nil || !strings.Contains(err.Error(), "another process uses the database") || !strings.Contains(err.Error(), path+".lock") {
+		t.Fatalf("got %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	openAt(t, path)
+}
+
+func TestFilesArePrivate(t *testing.T) {
+	path := t.TempDir() + "/new/seraph.db"
+	b := openAt(t, path)
+	b.accept(1, "production", "")
+	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
+		info, err := os.Stat(path + suffix)
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", suffix, info.Mode(), err)
+		}
+	}
+}
+
+func TestEveryCommitIsSynced(t *testing.T) {
+	b := openSQLite(t)
+	for query, want := range map[string]string{"PRAGMA journal_mode": "wal", "PRAGMA synchronous": "2", "PRAGMA foreign_keys": "1"} {
+		var got string
+		if err := b.wdb.QueryRow(query).Scan(&got); err != nil || got != want {
+			t.Errorf("%s = %s, %v", query, got, err)
+		}
+	}
+	if _, err := b.rdb.Exec("DELETE FROM deployments"); err == nil {
+		t.Error("readers can write")
+	}
+}
+
+// What is committed outlives a process that never closes; its leases do not.
+func TestReopenAfterACrash(t *testing.T) {
+	path := t.TempDir() + "/seraph.db"
+	b := openAt(t, path)
+	d := b.accept(1, "production", "p")
+	if _, ok, _ := b.Lease(t.Context(), d.Row); !ok {
+		t.Fatal("not leased")
+	}
+	_ = b.Close()
+	again := openAt(t, path)
+	if _, ok, err := again.Lease(t.Context(), d.Row); !ok || err != nil {
+		t.Errorf("leased %v, %v", ok, err)
+	}
+}
+
+// River rings for what is due later; without any of its rows the deployment is found all the same.
+func TestRiverRings(t *testing.T) {
+	path := t.TempDir() + "/seraph.db"
+	db, err := Open(t.Context(), Options{URL: "sqlite:" + path, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	b := &bench{DB: db, t: t, now: time.Now()}
+	rung := make(chan deployment.Alarm, 10)
+	d := b.accept(1, "production", "p")
+	db.Bell(func(alarms ...deployment.Alarm) {
+		for _, a := range alarms {
+			rung <- a
+		}
+	})
+	if db.QueueOK() == nil {
+		t.Error("the queue says it runs before it was started")
+	}
+	if err := db.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Stop(context.Background()) }()
+	d.Due = time.Now().Add(300 * time.Millisecond)
+	d = b.must(d, deployment.Changes{})
+	if got := <-rung; got != advance(d.Row) {
+		t.Errorf("rang %v", got)
+	}
+	d.Due = time.Now().Add(50 * time.Millisecond)
+	b.must(d, deployment.Changes{})
+	if _, err := db.wdb.Exec("DELETE FROM river_job"); err != nil {
+		t.Fatal(err)
+	}
+	b.waitOverdue(d.Row)
+}
+
+func (b *bench) waitOverdue(row int64) {
+	for b.t.Context().Err() == nil {
+		got, err := b.Overdue(b.t.Context(), 10)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if len(got) > 0 && got[0] == advance(row) {
+			return
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// One item that fails takes no other with it.
+func TestBatchWithABadItem(t *testing.T) {
+	b := openSQLite(t)
+	hold, held := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = b.write(context.Background(), func(*tx) error { close(held); <-hold; return nil })
+	}()
+	<-held // what comes now waits, and becomes one batch
+	bad := errors.New("bad")
+	results := make([]chan error, 5)
+	for i := range results {
+		results[i] = make(chan error, 1)
+		it := &item{ctx: t.Context(), done: results[i], do: func(tx *tx) error {
+			_, err := tx.exec(`INSERT INTO projects (slug, project_id, canonical) VALUES ($1, 'x', 'x')`, i)
+			if i == 2 {
+				return bad
+			}
+			return err
+		}}
+		if err := b.writer.put(it); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(hold)
+	for i, done := range results {
+		if err := <-done; (i == 2) != errors.Is(err, bad) {
+			t.Errorf("item %d: %v", i, err)
+		}
+	}
+	var n int
+	if err := b.rdb.QueryRow(`SELECT count(*) FROM projects`).Scan(&n); err != nil || n != 4 {
+		t.Errorf("%d rows, %v", n, err)
+	}
+}
+
+func TestFullQueueRefuses(t *testing.T) {
+	b := openSQLite(t)
+	hold, held := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = b.write(context.Background(), func(*tx) error { close(held); <-hold; return nil })
+	}()
+	<-held
+	var err error
+	for range cap(b.writer.queue) + 1 {
+		err = b.writer.put(&item{ctx: t.Context(), do: func(*tx) error { return nil }, done: make(chan error, 1)})
+	}
+	close(hold)
+	if !errors.Is(err, ErrFull) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,185 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// ErrFull says that too many writes wait: try again soon.
+var ErrFull = errors.New("the database has too many writes waiting")
+
+// ErrClosed says that the database is being closed.
+var ErrClosed = errors.New("the database is closed")
+
+// maxBatch is how many writes share one commit.
+const maxBatch = 256
+
+// writer is the only hand that writes. It takes all that waits, does it in one transaction, each item in a savepoint of its own, and answers
+// after the commit: many writers pay for one sync of the disk, and an idle one waits for nobody.
+type writer struct {
+	db     *DB
+	queue  chan *item
+	mu     sync.RWMutex
+	shut   bool
+	wg     sync.WaitGroup
+	stmts  map[string]*sql.Stmt // kept; the loop's own
+	wanted []string             // to be kept after the batch
+}
+
+// item is one write: what to do, and whom to answer.
+type item struct {
+	ctx  context.Context
+	do   func(*tx) error
+	tx   tx
+	done chan error
+}
+
+// tx is one item's share of a batch.
+type tx struct {
+	*sql.Tx
+	ctx    context.Context
+	db     *DB
+	now    time.Time
+	rings  []deployment.Alarm // due now: told after the commit
+	alarms []alarm            // due later: inserted with the batch
+}
+
+func newWriter(db *DB, limit int) *writer {
+	w := &writer{db: db, queue: make(chan *item, limit), stmts: map[string]*sql.Stmt{}}
+	w.wg.Go(w.loop)
+	return w
+}
+
+func (w *writer) close() {
+	w.mu.Lock()
+	if !w.shut {
+		w.shut = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
+	w.wg.Wait()
+}
+
+// write does one thing durably: when it returns nil the commit is on disk. When ctx ends first its error is returned; the write may still
+// happen.
+func (db *DB) write(ctx context.Context, do func(*tx) error) error {
+	it := &item{ctx: ctx, do: do, done: make(chan error, 1)}
+	if err := db.writer.put(it); err != nil {
+		return err
+	}
+	select {
+	case err := <-it.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (w *writer) put(it *item) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.shut {
+		return ErrClosed
+	}
+	select {
+	case w.queue <- it:
+		return nil
+	default:
+		return ErrFull
+	}
+}
+
+func (w *writer) loop() {
+	for first := range w.queue {
+		batch := append(make([]*item, 0, 16), first)
+	more:
+		for len(batch) < maxBatch {
+			select {
+			case it, ok := <-w.queue:
+				if !ok {
+					break more
+				}
+				batch = append(batch, it)
+			default:
+				break more
+			}
+		}
+		w.run(batch)
+		w.prepare()
+	}
+}
+
+// run commits a batch. If the whole fails its items are tried one by one, so that no item fails for another's sake.
+func (w *writer) run(batch []*item) {
+	err := w.commit(batch)
+	if err != nil && len(batch) > 1 {
+		for _, it := range batch {
+			w.run([]*item{it})
+		}
+		return
+	}
+	for _, it := range batch {
+		if err != nil {
+			it.answer(fmt.Errorf("the database did not take a write: %w", err))
+		}
+	}
+}
+
+func (it *item) answer(err error) { it.done <- err }
+
+// commit does a batch in one transaction and answers its items once it is on disk. An error means that nothing was committed and nobody was
+// answered.
+func (w *writer) commit(batch []*item) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	sqltx, err := w.db.wdb.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sqltx.Rollback() }() // after a commit it does nothing
+	now := w.db.o.Now()
+	results := make([]error, len(batch))
+	var alarms []alarm
+	for i, it := range batch {
+		it.tx = tx{Tx: sqltx, ctx: ctx, db: w.db, now: now}
+		var broken error
+		if results[i], broken = it.run(); broken != nil {
+			return broken
+		}
+		alarms = append(alarms, it.tx.alarms...)
+	}
+	if err := w.db.alarms.insert(ctx, sqltx, alarms); err != nil {
+		return err
+	}
+	if err := sqltx.Commit(); err != nil {
+		return err
+	}
+	for i, it := range batch {
+		it.answer(results[i])
+		w.db.rings(it.tx.rings...)
+	}
+	return nil
+}
+
+// run does one item in a savepoint. refused is its own error, after which nothing of it is left; broken means that the transaction cannot go on.
+func (it *item) run() (refused, broken error) {
+	if err := it.ctx.Err(); err != nil {
+		return err, nil // nobody waits for it any more
+	}
+	if _, err := it.tx.ExecContext(it.tx.ctx, "SAVEPOINT item"); err != nil {
+		return nil, err
+	}
+	after := "RELEASE item"
+	if refused = it.do(&it.tx); refused != nil {
+		it.tx.rings, it.tx.alarms = nil, nil
+		after = "ROLLBACK TO item"
+	}
+	_, broken = it.tx.ExecContext(it.tx.ctx, after)
+	return refused, broken
+}
