@@ -1,0 +1,74 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/rs/zerolog"
+)
+
+// retryAfter is how many seconds to wait after a 503 or a 429.
+const retryAfter = 10
+
+// problem is a request that is not granted: what the sender is told, and the cause that only the log shows.
+type problem struct {
+	status  int
+	code    string
+	message string
+	cause   error
+	hangUp  bool // the body was not read to its end and is not waited for
+}
+
+// Error is what the sender is told.
+func (p *problem) Error() string { return p.message }
+
+// refusal makes a problem.
+func refusal(status int, code, message string) *problem {
+	return &problem{status: status, code: code, message: message}
+}
+
+// badRequest tells the sender what cannot be read.
+func badRequest(err error) *problem {
+	return refusal(http.StatusBadRequest, "bad_request", err.Error())
+}
+
+// early marks a problem that is known before the body was read.
+func early(p *problem) *problem {
+	p.hangUp = true
+	return p
+}
+
+// unavailable asks the sender to come again.
+func unavailable(message string, cause error) *problem {
+	return &problem{status: http.StatusServiceUnavailable, code: "unavailable", message: message, cause: cause}
+}
+
+// errorBody is the shape of every error.
+type errorBody struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// answer writes a JSON document.
+func answer(w http.ResponseWriter, r *http.Request, status int, document any) {
+	body, err := json.Marshal(document)
+	if err != nil {
+		zerolog.Ctx(r.Context()).Error().Err(err).Msg("cannot write the answer as JSON")
+		status, body = http.StatusInternalServerError, []byte(`{"error":{"code":"internal","message":"internal error, see the log"}}`)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // who does not listen is not told
+}
+
+// fail answers with a problem.
+func fail(w http.ResponseWriter, r *http.Request, p *problem) {
+	if p.status == http.StatusServiceUnavailable || p.status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	if p.hangUp {
+		w.Header().Set("Connection", "close") // else net/http would read up to 256 KiB more before it sends the answer
+	}
+	answer(w, r, p.status, map[string]errorBody{"error": {Code: p.code, Message: p.message}})
+}

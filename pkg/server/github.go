@@ -1,0 +1,184 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/hook"
+)
+
+var (
+	eventPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+	guidPattern  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+)
+
+// github takes a webhook of GitHub. The checks stand in the order of what they cost: address, content type, shape of the signature, size,
+// signature, content, store.
+func (s *Server) github(w http.ResponseWriter, r *http.Request) {
+	receivedAt := s.o.Now()
+	event := r.Header.Get("X-GitHub-Event")
+	verifier, p := s.admitGitHub(r)
+	if p != nil {
+		s.refuse(w, r, sourceGitHub, event, p)
+		return
+	}
+	b, p := s.read(w, r, verifier)
+	defer b.free()
+	if p != nil {
+		s.refuse(w, r, sourceGitHub, event, p)
+		return
+	}
+	result, p := s.takeInTurn(r, b, receivedAt)
+	if p != nil {
+		s.refuse(w, r, sourceGitHub, event, p)
+		return
+	}
+	s.o.Observe(sourceGitHub, eventLabel(sourceGitHub, event), result.Result)
+	answer(w, r, result.status(), result)
+}
+
+// admitGitHub is what can be checked before the body is read.
+func (s *Server) admitGitHub(r *http.Request) (*hook.Verifier, *problem) {
+	if p := s.checkSource(r); p != nil {
+		return nil, p
+	}
+	if err := hook.ContentType(r.Header.Get("Content-Type")); err != nil {
+		return nil, early(refusal(http.StatusUnsupportedMediaType, "unsupported_media_type", err.Error()))
+	}
+	verifier, err := hook.NewGitHub(s.o.GitHubSecrets, r.Header.Get("X-Hub-Signature-256"))
+	if err != nil {
+		return nil, early(unsigned(err))
+	}
+	return verifier, nil
+}
+
+func (s *Server) checkSource(r *http.Request) *problem {
+	if s.o.Sources == nil {
+		return nil
+	}
+	allowed, known := s.o.Sources()
+	if !known {
+		return early(unavailable("GitHub's webhook addresses are not known yet; deliver it again later", nil))
+	}
+	if !allowed(clientOf(r)) {
+		return early(refusal(http.StatusForbidden, "forbidden", "webhooks are not taken from this address"))
+	}
+	return nil
+}
+
+// taken is the answer to a webhook that was taken.
+type taken struct {
+	Result   string `json:"result"`
+	Delivery string `json:"delivery,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+func (t taken) status() int {
+	if t.Result == resultAccepted {
+		return http.StatusAccepted
+	}
+	return http.StatusOK
+}
+
+// takeInTurn judges and stores a verified body within StoreTimeout, whether or not the sender still listens: a deployment that came in
+// whole is worth keeping, and delivered again it is a duplicate.
+func (s *Server) takeInTurn(r *http.Request, b *body, receivedAt time.Time) (result taken, p *problem) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
+	defer cancel()
+	err := s.memory.inTurn(ctx, b.size, func() { result, p = s.take(ctx, r.Header, b, receivedAt) })
+	if err != nil {
+		return taken{}, unavailable("large webhooks are waiting for each other; deliver it again later", err)
+	}
+	return result, p
+}
+
+func (s *Server) take(ctx context.Context, header http.Header, b *body, receivedAt time.Time) (taken, *problem) {
+	whole, err := b.join()
+	if err != nil {
+		return taken{}, unread(err)
+	}
+	del := deployment.Delivery{
+		GUID: header.Get("X-GitHub-Delivery"), Event: header.Get("X-GitHub-Event"), Source: deployment.SourceWebhook, ReceivedAt: receivedAt,
+	}
+	if !eventPattern.MatchString(del.Event) || !guidPattern.MatchString(del.GUID) {
+		return taken{}, badRequest(errors.New("the header X-GitHub-Event or X-GitHub-Delivery is missing or malformed"))
+	}
+	if del.Body, err = hook.Payload(header.Get("Content-Type"), whole); err != nil {
+		return taken{}, badRequest(err)
+	}
+	summary, err := hook.Summarize(del.Body)
+	if err != nil {
+		return taken{}, badRequest(err)
+	}
+	del.RepositoryID, del.DeploymentID = summary.RepositoryID, summary.DeploymentID
+	return s.dispatch(ctx, del, summary)
+}
+
+// dispatch judges by the event's name. Only the body is signed, so what the name claims is held against what the body shows.
+func (s *Server) dispatch(ctx context.Context, del deployment.Delivery, summary hook.Summary) (taken, *problem) {
+	log := zerolog.Ctx(ctx)
+	switch {
+	case del.Event == "ping" && summary.Deployment:
+		return taken{}, badRequest(errors.New("the body carries a deployment: it is not that of a ping"))
+	case del.Event == "ping":
+		log.Info().Str("delivery", del.GUID).Int64("hook", summary.HookID).Msg("GitHub says hello")
+		return taken{Result: resultPong}, nil
+	case del.Event != "deployment":
+		log.Debug().Str("delivery", del.GUID).Str("event", del.Event).Msg("event ignored")
+		return taken{Result: resultIgnored, Reason: "event " + del.Event + " is not used"}, nil
+	case summary.Action != "" && summary.Action != "created": // old GitHub Enterprise Servers name no action
+		return s.ignore(ctx, del, "a deployment is taken when it is created, not for another action")
+	default:
+		return s.deployment(ctx, del)
+	}
+}
+
+// deployment makes a deployment event durable, or says why it needs to be nothing.
+func (s *Server) deployment(ctx context.Context, del deployment.Delivery) (taken, *problem) {
+	req, err := hook.ParseDeployment(del.Body)
+	if err != nil {
+		return taken{}, badRequest(err)
+	}
+	seen, err := s.o.Inbox.Seen(ctx, del.GUID)
+	if err != nil {
+		return taken{}, notStored(err)
+	}
+	if seen {
+		return taken{Result: resultDuplicate}, nil
+	}
+	d, notes, ignored := s.o.Admit.Admit(req, del.ReceivedAt)
+	if ignored != "" {
+		return s.ignore(ctx, del, ignored)
+	}
+	duplicate, err := s.o.Inbox.Accept(ctx, del, d, notes...)
+	if err != nil {
+		return taken{}, notStored(err)
+	}
+	log := zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("deployment", req.ID).
+		Str("repository", req.Repository.FullName()).Str("environment", req.Environment)
+	if duplicate {
+		log.Msg("deployment delivered again")
+		return taken{Result: resultDuplicate}, nil
+	}
+	log.Str("sha", req.SHA).Msg("deployment accepted")
+	return taken{Result: resultAccepted, Delivery: del.GUID}, nil
+}
+
+// ignore remembers that a delivery was none of ours. A redelivery is judged afresh.
+func (s *Server) ignore(ctx context.Context, del deployment.Delivery, reason string) (taken, *problem) {
+	if err := s.o.Inbox.Ignored(ctx, del, reason); err != nil {
+		return taken{}, notStored(err)
+	}
+	zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("deployment", del.DeploymentID).Str("reason", reason).Msg("deployment ignored")
+	return taken{Result: resultIgnored, Reason: reason}, nil
+}
+
+func notStored(err error) *problem {
+	return unavailable("the delivery could not be stored in time and is not remembered; deliver it again", err)
+}
