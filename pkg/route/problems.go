@@ -38,8 +38,8 @@ func (p Problems) sorted() Problems {
 	return p
 }
 
-// nearest is the known name that a wrong one was probably meant to be, or "".
-func nearest(name string, known []string) string {
+// Nearest is the known name that a wrong one was probably meant to be, or "".
+func Nearest(name string, known []string) string {
 	best, least := "", 1+len(name)/3
 	for _, k := range known {
 		if d := distance(strings.ToLower(name), strings.ToLower(k)); d <= least && (best == "" || d < least) {

@@ -61,7 +61,7 @@ func (r *reader) pair(m *mapping, pair *ast.MappingValueNode, what string, known
 		r.wrong(pair.Key, "%s: %q is given twice (first in line %d)", what, key, lineOf(m.keys[key]))
 	case known != nil && !contains(known, key):
 		hint := "known are " + strings.Join(known, ", ")
-		if near := nearest(key, known); near != "" {
+		if near := Nearest(key, known); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
 		r.wrong(pair.Key, "%s: unknown key %q; %s", what, key, hint)
