@@ -156,6 +156,7 @@ func (f *draft) backToWaiting(by string, after time.Duration) {
 	f.Blocked = by
 	f.tell(GitHubQueued, "Waiting for "+by, "", f.now.Add(quietReport))
 	f.lookIn(after)
+	f.NotBefore = f.LookDue
 }
 
 func applyNotSent(f *draft, e NotSent) bool {

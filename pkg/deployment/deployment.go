@@ -35,6 +35,7 @@ type Deployment struct {
 	Attempts   []Attempt `json:"attempts,omitempty"`    //
 	RefTries   int       `json:"ref_tries,omitempty"`   // answers "Branch not found" so far
 	TrustTries int       `json:"trust_tries,omitempty"` // answers 401, or 404 on a known project, so far
+	NotBefore  time.Time `json:"not_before,omitzero"`   // while it waits: not before this moment, whoever wakes it
 	Backoffs   int       `json:"backoffs,omitempty"`    // triggers that did not leave, or looks that failed, in a row
 	Looks      int       `json:"looks,omitempty"`       // look-ups, or observations since the last change of state
 	Retriggers int       `json:"retriggers,omitempty"`  // attempts made after an absence

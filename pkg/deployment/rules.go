@@ -47,6 +47,7 @@ func (i *Impossible) Error() string {
 
 // New makes the waiting deployment of an admitted request. A request older than Rules.MaxAge on arrival will end errored at its first step.
 func (r Rules) New(req Request, a Admission, receivedAt time.Time) (Deployment, []Entry) {
+	req.Payload = nil // it was rendered; the delivery keeps the original
 	d := Deployment{
 		Request: req, Target: a.Target, Problem: a.Problem,
 		State: Waiting, AcceptedAt: receivedAt, LookDue: receivedAt, Due: receivedAt,

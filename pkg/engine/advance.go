@@ -52,15 +52,15 @@ func (e *Engine) watchIsDue(d deployment.Deployment) bool {
 	return d.LookDue.IsZero() || d.LookDue.After(now) || d.TwinDue.Before(d.LookDue)
 }
 
-// settle applies an event to a leased row and commits it.
-func (e *Engine) settle(ctx context.Context, d deployment.Deployment, ev deployment.Event) error {
-	_, err := e.commit(ctx, d, ev, false)
+// settle applies events to a leased row and commits the result.
+func (e *Engine) settle(ctx context.Context, d deployment.Deployment, events ...deployment.Event) error {
+	_, err := e.commit(ctx, d, false, events...)
 	return err
 }
 
-// commit applies one event and writes the result. keep leaves the lease in place for a worker that goes on.
-func (e *Engine) commit(ctx context.Context, d deployment.Deployment, ev deployment.Event, keep bool) (deployment.Deployment, error) {
-	next, changes, err := e.Rules.Apply(d, ev, e.Now())
+// commit applies events and writes their result, in one commit. keep leaves the lease in place for a worker that goes on.
+func (e *Engine) commit(ctx context.Context, d deployment.Deployment, keep bool, events ...deployment.Event) (deployment.Deployment, error) {
+	next, changes, err := e.apply(d, events)
 	if err != nil {
 		return d, errors.Join(err, e.Store.Unlease(ctx, d.Row))
 	}
@@ -72,6 +72,23 @@ func (e *Engine) commit(ctx context.Context, d deployment.Deployment, ev deploym
 	}
 	e.told(d, saved)
 	return saved, nil
+}
+
+// apply takes events in turn.
+func (e *Engine) apply(d deployment.Deployment, events []deployment.Event) (deployment.Deployment, deployment.Changes, error) {
+	var all deployment.Changes
+	now := e.Now()
+	for _, ev := range events {
+		next, ch, err := e.Rules.Apply(d, ev, now)
+		if err != nil {
+			return d, all, err
+		}
+		d = next
+		all.Timeline = append(all.Timeline, ch.Timeline...)
+		all.Reports = append(all.Reports, ch.Reports...)
+		all.Foreign = append(all.Foreign, ch.Foreign...)
+	}
+	return d, all, nil
 }
 
 // told logs and counts what changed.

@@ -15,40 +15,42 @@ func (e *Engine) begin(ctx context.Context, d deployment.Deployment) error {
 	if d.Problem != "" {
 		return e.settle(ctx, d, deployment.Refuse{Reason: d.Problem})
 	}
-	if d.Project.ID == "" {
-		next, err := e.resolve(ctx, d)
-		if err != nil || next.Project.ID == "" {
-			return err
-		}
-		d = next
+	if wait := d.NotBefore.Sub(e.Now()); wait > 0 {
+		return e.settle(ctx, d, deployment.Blocked{By: d.Blocked, First: true, After: wait})
 	}
-	if wait := e.pauses.left(d.Project.ID, e.Now()); wait > 0 {
-		return e.settle(ctx, d, deployment.Blocked{By: "CircleCI to accept the credentials", First: true, After: wait})
+	before, err := e.resolve(ctx, d)
+	if err != nil || before == nil {
+		return err
+	}
+	if wait := e.pauses.left(before.Project.ID, e.Now()); wait > 0 {
+		return e.settle(ctx, d, *before, deployment.Blocked{By: "CircleCI to accept the credentials", First: true, After: wait})
 	}
 	if ev := e.guard(ctx, d); ev != nil {
-		return e.settle(ctx, d, ev)
+		return e.settle(ctx, d, *before, ev)
 	}
-	return e.trigger(ctx, d)
+	return e.trigger(ctx, d, *before)
 }
 
-// resolve asks once for CircleCI's identity of the project, whatever spelling of its slug the route uses.
-func (e *Engine) resolve(ctx context.Context, d deployment.Deployment) (deployment.Deployment, error) {
+// resolve asks once for CircleCI's identity of the project, whatever spelling of its slug the route uses. No answer means that the deployment was
+// settled.
+func (e *Engine) resolve(ctx context.Context, d deployment.Deployment) (*deployment.Resolved, error) {
+	if d.Project.ID != "" {
+		return &deployment.Resolved{Project: d.Project}, nil
+	}
 	slug := d.Target.Project
 	project, err := e.Store.Project(ctx, slug)
-	if err != nil {
-		return d, err
+	if err != nil || project.ID != "" {
+		return &deployment.Resolved{Project: project}, err
 	}
-	if project.ID == "" {
-		var refusal deployment.Event
-		if project, refusal = e.CircleCI.Project(ctx, slug); refusal != nil {
-			e.mistrust("", refusal)
-			return d, e.settle(ctx, d, refusal)
-		}
-		if err := e.Store.SaveProject(ctx, slug, project); err != nil {
-			return d, err
-		}
+	if wait := e.pauses.left("", e.Now()); wait > 0 {
+		return nil, e.settle(ctx, d, deployment.Blocked{By: "CircleCI to accept the credentials", First: true, After: wait})
 	}
-	return e.commit(ctx, d, deployment.Resolved{Project: project}, true)
+	project, refusal := e.CircleCI.Project(ctx, slug)
+	if refusal != nil {
+		e.mistrust("", refusal)
+		return nil, e.settle(ctx, d, refusal)
+	}
+	return &deployment.Resolved{Project: project}, e.Store.SaveProject(ctx, slug, project)
 }
 
 // guard keeps a deployment from running twice where our own memory may be older than the world: after a start (a backup may have been
@@ -78,11 +80,11 @@ func (e *Engine) guard(ctx context.Context, d deployment.Deployment) deployment.
 }
 
 // trigger sends one POST, if this worker's own write moved the row to triggering.
-func (e *Engine) trigger(ctx context.Context, d deployment.Deployment) error {
-	started, err := e.commit(ctx, d, deployment.Start{SendBefore: e.Now().Add(deployment.SendWindow)}, true)
+func (e *Engine) trigger(ctx context.Context, d deployment.Deployment, project deployment.Resolved) error {
+	started, err := e.commit(ctx, d, true, project, deployment.Start{SendBefore: e.Now().Add(deployment.SendWindow)})
 	var busy *deployment.Busy
 	if errors.As(err, &busy) {
-		return e.settle(ctx, d, blockedBy(busy))
+		return e.settle(ctx, d, project, blockedBy(busy))
 	}
 	if err != nil {
 		return err
@@ -108,7 +110,7 @@ func blockedBy(b *deployment.Busy) deployment.Blocked {
 // record commits the answer to a trigger, whatever became of the row in the meantime: a 201 is proof and must not be lost.
 func (e *Engine) record(ctx context.Context, d deployment.Deployment, attempt int, answer deployment.Event) error {
 	for try := 0; try < 5; try++ {
-		_, err := e.commit(ctx, d, answer, false)
+		_, err := e.commit(ctx, d, false, answer)
 		var taken *deployment.Taken
 		var impossible *deployment.Impossible
 		var busy *deployment.Busy

@@ -1,0 +1,58 @@
+// Command seraph carries GitHub deployments to CircleCI and brings the word back.
+//
+// Usage:
+//
+//	seraph [serve]            run the service
+//	seraph check [--offline]  validate the configuration, then ask GitHub and CircleCI whether it is good
+//	seraph version            print what this is
+//
+// Exit codes: 0 clean end, 1 run-time failure, 2 bad configuration or usage.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// version and commit are set by the linker.
+var (
+	version = "dev"
+	commit  = "unknown"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitConfig = 2
+)
+
+func main() {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr, signals))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int {
+	command := "serve"
+	if len(args) > 0 {
+		command, args = args[0], args[1:]
+	}
+	switch {
+	case command == "serve" && len(args) == 0:
+		return serve(ctx, stderr, signals)
+	case command == "check" && len(args) == 0:
+		return check(ctx, stdout, stderr, false)
+	case command == "check" && len(args) == 1 && (args[0] == "--offline" || args[0] == "-offline"):
+		return check(ctx, stdout, stderr, true)
+	case command == "version" && len(args) == 0:
+		_, _ = fmt.Fprintln(stdout, describe())
+		return exitOK
+	}
+	_, _ = fmt.Fprintln(stderr, "usage: seraph [serve] | seraph check [--offline] | seraph version")
+	return exitConfig
+}

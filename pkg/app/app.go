@@ -1,0 +1,141 @@
+// Package app builds the one object graph of the service and runs it: New, Start, Stop. What starts first stops last; one deadline holds for all.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/config"
+	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/server"
+	"github.com/seraph-deploy/seraph/pkg/store"
+)
+
+// Build says what runs.
+type Build struct{ Version, Commit string }
+
+// App is the running service.
+type App struct {
+	cfg     *config.Config
+	log     zerolog.Logger
+	metrics *metrics
+	db      *store.DB
+	engine  *engine.Engine
+	sources *hookSources
+	server  *server.Server
+	https   []*http.Server
+	failed  chan error
+	undo    []func(context.Context) // LIFO
+}
+
+// New opens the database (waiting for its lock, migrating it) and builds everything else; nothing runs before Start. A failed New leaves
+// nothing open.
+func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logger) (*App, error) {
+	a := &App{cfg: cfg, log: log, metrics: newMetrics(build), failed: make(chan error, 4)}
+	db, err := store.Open(ctx, store.Options{URL: cfg.DatabaseURL.Reveal(), Log: log, Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	a.db = db
+	a.cleanup(func(context.Context) {
+		if err := db.Close(); err != nil {
+			log.Error().Err(err).Msg("the database did not close cleanly")
+		}
+	})
+	if err := a.build(); err != nil {
+		a.rollback(ctx)
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *App) build() error {
+	clients, err := newClients(a.cfg, a.metrics)
+	if err != nil {
+		return err
+	}
+	a.cleanup(func(context.Context) { clients.close() })
+	admit := newAdmitter(a.cfg)
+	a.engine = engine.New(a.engineOptions(clients, admit))
+	a.db.Bell(a.engine.Ring)
+	a.sources = newHookSources(a.cfg, clients.github, a.log)
+	a.server = server.New(a.serverOptions(admit))
+	a.metrics.registry.MustRegister(newCensus(a.db.Census))
+	return nil
+}
+
+// Start runs the workers, then listens. After it returns webhooks are taken.
+func (a *App) Start(ctx context.Context) error {
+	if err := a.start(ctx); err != nil {
+		a.rollback(ctx)
+		return err
+	}
+	return nil
+}
+
+func (a *App) start(ctx context.Context) error {
+	if err := a.db.Start(ctx); err != nil {
+		return fmt.Errorf("the queue does not start: %w", err)
+	}
+	a.cleanup(func(ctx context.Context) {
+		if err := a.db.Stop(ctx); err != nil {
+			a.log.Error().Err(err).Msg("the queue did not stop cleanly")
+		}
+	})
+	a.engine.Start()
+	a.cleanup(a.engine.Stop)
+	a.sources.start()
+	a.cleanup(a.sources.stop)
+	if err := a.listen(a.cfg.Addr, a.server.Handler()); err != nil {
+		return err
+	}
+	if a.cfg.MetricsAddr == "" {
+		return nil
+	}
+	return a.listen(a.cfg.MetricsAddr, a.server.MetricsHandler())
+}
+
+func (a *App) listen(addr string, handler http.Handler) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", addr, err)
+	}
+	s := server.HTTPServer(addr, handler)
+	a.https = append(a.https, s)
+	a.cleanup(func(ctx context.Context) {
+		if err := s.Shutdown(ctx); err != nil {
+			_ = s.Close() // the deadline is over: what is still being sent was not promised anything
+		}
+	})
+	go func() {
+		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("the listener on %s failed: %w", addr, err)
+		}
+	}()
+	a.log.Info().Str("addr", listener.Addr().String()).Msg("listening")
+	return nil
+}
+
+// Failed tells of a listener that died.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// Drain makes /readyz say 503; webhooks are still taken.
+func (a *App) Drain() { a.server.Drain() }
+
+// Stop closes the listeners, lets running steps end until ctx does, and closes the database.
+func (a *App) Stop(ctx context.Context) { a.rollback(ctx) }
+
+func (a *App) cleanup(f func(context.Context)) { a.undo = append(a.undo, f) }
+
+func (a *App) rollback(ctx context.Context) {
+	for i := len(a.undo) - 1; i >= 0; i-- {
+		a.undo[i](ctx)
+	}
+	a.undo = nil
+}

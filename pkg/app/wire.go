@@ -1,0 +1,137 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/circleci"
+	"github.com/seraph-deploy/seraph/pkg/config"
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/github"
+	"github.com/seraph-deploy/seraph/pkg/outbound"
+	"github.com/seraph-deploy/seraph/pkg/route"
+	"github.com/seraph-deploy/seraph/pkg/server"
+)
+
+// githubTimeout bounds one call to GitHub, which itself gives up after 10 s.
+const githubTimeout = 15 * time.Second
+
+// clients are the two vendors.
+type clients struct {
+	github   *github.Client
+	circleci *circleci.Client
+	close    func()
+}
+
+func newClients(cfg *config.Config, m *metrics) (*clients, error) {
+	const agent = "seraph"
+	gh := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.call("github")})
+	ci := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.call("circleci")})
+	g, err := github.New(github.Options{
+		BaseURL: cfg.GitHub.APIURL, Token: cfg.GitHub.Token.Reveal(), AppID: cfg.GitHub.AppID, PrivateKey: cfg.GitHub.PrivateKey.Reveal(),
+		HTTP: gh.Client(), UserAgent: agent, WritesPerMinute: cfg.GitHub.WritesPerMinute,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := circleci.New(circleci.Options{BaseURL: cfg.CircleCI.APIURL, Token: cfg.CircleCI.Token.Reveal(), HTTP: ci.Client(), UserAgent: agent})
+	return &clients{github: g, circleci: c, close: func() { gh.CloseIdle(); ci.CloseIdle() }}, nil
+}
+
+// admitter judges a request by the routes, for webhooks and for recovery alike.
+type admitter struct {
+	routes *route.Table
+	own    route.Own
+	rules  deployment.Rules
+}
+
+func newAdmitter(cfg *config.Config) admitter {
+	return admitter{routes: cfg.Routes, own: route.Own{AppID: cfg.GitHub.AppID}, rules: rules(cfg)}
+}
+
+// Admit implements server.Admitter.
+func (a admitter) Admit(req deployment.Request, receivedAt time.Time) (deployment.Deployment, []deployment.Entry, string) {
+	verdict := a.routes.Admit(req, a.own, newKey())
+	if verdict.Ignored != "" {
+		return deployment.Deployment{}, nil, verdict.Ignored
+	}
+	d, notes := a.rules.New(req, verdict, receivedAt)
+	return d, notes, ""
+}
+
+// newKey is 128 bits that nobody can guess.
+func newKey() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
+}
+
+func rules(cfg *config.Config) deployment.Rules {
+	return deployment.Rules{
+		TriggerTimeout: cfg.CircleCI.Timeout, LookupGrace: cfg.LookupGrace, WorkflowGrace: cfg.WorkflowGrace, StartTimeout: cfg.StartTimeout,
+		PollMin: cfg.PollMin, PollMax: cfg.PollMax, MaxAge: cfg.RecoverMaxAge, AppURL: strings.TrimRight(cfg.CircleCI.AppURL.String(), "/"),
+	}
+}
+
+func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
+	return engine.Options{
+		Rules: admit.rules, Store: a.db, CircleCI: c.circleci, GitHub: c.github, Admit: admit.Admit, Watched: watched(a.cfg.Routes),
+		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond, Observe: a.metrics.observe(), Log: a.log, Now: time.Now,
+	}
+}
+
+// watched are the repositories that routes name literally.
+func watched(t *route.Table) []deployment.Repository {
+	var list []deployment.Repository
+	for _, r := range t.Routes() {
+		if owner, name, ok := r.LiteralRepository(); ok {
+			list = append(list, deployment.Repository{Owner: owner, Name: name})
+		}
+	}
+	return list
+}
+
+func (a *App) serverOptions(admit admitter) server.Options {
+	return server.Options{
+		GitHubSecrets: a.cfg.GitHub.WebhookSecrets.Bytes(), CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
+		Sources: a.sources.allowed, TrustedProxies: a.cfg.TrustedProxies,
+		Admit: admit, Inbox: a.db, Hints: a.db, Claims: claims{a.engine}, Reader: a.db, Ready: a.ready,
+		Metrics: a.metrics.handler(), ServeMetrics: a.cfg.MetricsAddr == "", Tokens: tokens(a.cfg), Log: a.log, Observe: a.metrics.delivery,
+		CircleCIURL: func(d deployment.Deployment) string { return deployment.PipelineURL(admit.rules.AppURL, *d.Pipeline) },
+	}
+}
+
+func tokens(cfg *config.Config) []server.Token {
+	list := make([]server.Token, len(cfg.APITokens))
+	for i, t := range cfg.APITokens {
+		list[i] = server.Token{Name: t.Name, Scope: server.Scope(t.Scope), Hash: t.Hash}
+	}
+	return list
+}
+
+func (a *App) ready(ctx context.Context) map[string]error {
+	return map[string]error{"database": a.db.Ping(ctx), "queue": a.db.QueueOK()}
+}
+
+// claims translates the engine's answer.
+type claims struct{ engine *engine.Engine }
+
+// Claim implements server.Claims.
+func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.ClaimResult, error) {
+	err := c.engine.Claim(ctx, key, pipelineID)
+	switch {
+	case err == nil:
+		return server.ClaimGranted, nil
+	case errors.Is(err, engine.ErrClaimRefused):
+		return server.ClaimRefused, nil
+	case errors.Is(err, deployment.ErrNotFound):
+		return server.ClaimUnknown, nil
+	default:
+		return server.ClaimUnknown, err
+	}
+}
