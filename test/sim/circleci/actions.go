@@ -1,0 +1,109 @@
+package circleci
+
+import (
+	"net/http"
+	"time"
+)
+
+// postCancel accepts at once; the workflow ends later, or never, as its story has it.
+func (s *Server) postCancel(c *call) *answer {
+	w, a := s.workflowOf(c)
+	if a != nil {
+		return a
+	}
+	s.cancels = append(s.cancels, w.id)
+	steps := stories[w.pipeline.name].cancelSteps
+	switch {
+	case steps == never:
+	case s.options.Step <= 0:
+		s.cancel(w)
+	default:
+		time.AfterFunc(s.options.Step*time.Duration(max(steps, 1)), func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.ctx.Err() == nil {
+				s.cancel(w)
+			}
+		})
+	}
+	s.changed.Ring()
+	return accepted()
+}
+
+// cancel ends a workflow, and its pipeline's story when nothing is left of it.
+func (s *Server) cancel(w *workflow) {
+	if w.ended() {
+		return
+	}
+	p := w.pipeline
+	w.canceledBy = p.userID
+	if p.held == w {
+		p.held = nil
+	}
+	s.set(w, "canceled")
+	if len(p.live()) == 0 {
+		p.halt()
+	}
+}
+
+// postRerun makes a new workflow of the same name in the same pipeline.
+func (s *Server) postRerun(c *call) *answer {
+	w, a := s.workflowOf(c)
+	if a != nil {
+		return a
+	}
+	var in struct {
+		FromFailed bool     `json:"from_failed"`
+		Jobs       []string `json:"jobs"`
+		SparseTree bool     `json:"sparse_tree"`
+		EnableSSH  bool     `json:"enable_ssh"`
+	}
+	if a := s.decode(c, &in); a != nil {
+		return a
+	}
+	if in.FromFailed && len(in.Jobs) > 0 {
+		s.violate(c, "from_failed and jobs are mutually exclusive")
+		return refuse(http.StatusBadRequest, "from_failed and jobs are mutually exclusive")
+	}
+	if !w.ended() {
+		return refuse(http.StatusBadRequest, "Workflow must be in a terminal state to be rerun")
+	}
+	again := s.rerun(w)
+	return &answer{status: http.StatusAccepted, body: object{"workflow_id": again.id}}
+}
+
+// rerun runs an ended workflow again; in a story, it succeeds.
+func (s *Server) rerun(w *workflow) *workflow {
+	p := w.pipeline
+	again := s.add(p, w.name, "running")
+	s.enter(p)
+	p.stages = append(p.stages[:len(p.stages):len(p.stages)], func(s *Server, _ *pipeline) bool {
+		s.set(again, "success")
+		return true
+	})
+	s.schedule(p)
+	return again
+}
+
+func (s *Server) postApprove(c *call) *answer {
+	w, a := s.workflowOf(c)
+	if a != nil {
+		return a
+	}
+	if w.status != "on_hold" || w.approvalID != c.param("request") {
+		return refuse(http.StatusNotFound, "Approval request not found")
+	}
+	w.pipeline.held = w
+	s.approve(w.pipeline)
+	return accepted()
+}
+
+// approve lets the held workflow of a pipeline go on.
+func (s *Server) approve(p *pipeline) {
+	w := p.held
+	p.held = nil
+	w.approvedBy = p.userID
+	s.set(w, "running")
+	s.enter(p)
+	s.schedule(p)
+}

@@ -1,0 +1,165 @@
+package circleci_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/test/sim"
+	"github.com/seraph-deploy/seraph/test/sim/circleci"
+)
+
+// TestTriggerFaults breaks the trigger in every way and counts what came of it.
+func TestTriggerFaults(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault  sim.Fault
+		status int // 0: no answer
+		made   int
+	}{
+		"before":    {sim.Fault{ResetBefore: true}, 0, 0},
+		"after":     {sim.Fault{ResetAfter: true}, 0, 1},
+		"half":      {sim.Fault{Truncate: true}, 0, 1},
+		"refused":   {sim.Fault{Status: 503}, 503, 0},
+		"pretended": {sim.Fault{Status: 502, AfterEffect: true}, 502, 1},
+		"late":      {sim.Fault{LateEffect: time.Millisecond}, 504, 1},
+		"slow":      {sim.Fault{Delay: time.Millisecond}, 201, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := sim.NewPlan(1)
+			defer plan.Close()
+			plan.Next(circleci.OpTrigger, test.fault, 1)
+			c := start(t, circleci.Options{AnyProject: true, Plan: plan})
+			r, err := c.try(http.MethodPost, "/project/gh/acme/api/pipeline", map[string]any{"parameters": map[string]any{"k": "v"}})
+			if (err != nil) != (test.status == 0) || err == nil && r.status != test.status {
+				t.Errorf("got %d, %v", r.status, err)
+			}
+			if err := c.WaitTriggers(t.Context(), test.made); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.ByParameter("k")["v"]; len(got) != test.made {
+				t.Errorf("%d pipelines", len(got))
+			}
+		})
+	}
+}
+
+// TestNamedFaults knows its names and nothing else.
+func TestNamedFaults(t *testing.T) {
+	c := start(t, circleci.Options{AnyProject: true})
+	if c.NextNamed("no such", "slow", 1) == nil || c.NextNamed(circleci.OpMe, "no such", 1) == nil {
+		t.Error("took a name nobody knows")
+	}
+	if err := c.NextNamed(circleci.OpMe, "rate-limited", 1); err != nil {
+		t.Fatal(err)
+	}
+	if r := c.do(http.StatusTooManyRequests, http.MethodGet, "/me", nil); r.header.Get("Retry-After") != "1" {
+		t.Errorf("got %v", r.header)
+	}
+	c.get("/me")
+}
+
+// receiver notes what is posted to it and answers with the next of its statuses.
+type receiver struct {
+	mu       sync.Mutex
+	statuses []int
+	bodies   []string
+	headers  []http.Header
+}
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	body, err := io.ReadAll(request.Body)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.bodies, r.headers = append(r.bodies, string(body)), append(r.headers, request.Header)
+	if err == nil && len(r.statuses) > 0 {
+		w.WriteHeader(r.statuses[0])
+		r.statuses = r.statuses[1:]
+	}
+}
+
+// TestWebhook is signed as documented, sent again after an error, and gives no parameter away.
+func TestWebhook(t *testing.T) {
+	if got := circleci.Sign("secret", []byte("hello world")); got != "v1=734cc62f32841568f45715aeb9f4d7891324e6d948e4c6c60c0621cdac48623a" {
+		t.Errorf("got %s", got)
+	}
+	r := &receiver{statuses: []int{500}}
+	server := httptest.NewServer(r)
+	defer server.Close()
+	c := start(t, circleci.Options{AnyProject: true, WebhookURL: server.URL, WebhookSecret: "s"})
+	id := c.run(map[string]any{"seraph_key": "hidden"})
+	if err := c.Wait(t.Context(), func() bool { return len(c.Sent()) == 1 }); err != nil {
+		t.Fatal(err)
+	}
+	sent := c.Sent()[0]
+	if sent.Tries != 2 || sent.StatusCode != 200 || sent.Status != "success" || sent.PipelineID != id {
+		t.Errorf("got %+v", sent)
+	}
+	if got := r.headers[1].Get("circleci-signature"); got != circleci.Sign("s", []byte(r.bodies[1])) || r.bodies[0] != r.bodies[1] {
+		t.Errorf("signed %s", got)
+	}
+	var event struct {
+		Type     string
+		Project  struct{ Slug string }
+		Pipeline struct{ ID string }
+		Workflow struct{ ID, Status string }
+	}
+	if err := json.Unmarshal([]byte(r.bodies[1]), &event); err != nil {
+		t.Fatal(err)
+	}
+	if event.Type != "workflow-completed" || event.Project.Slug != "github/acme/api" || event.Pipeline.ID != id || event.Workflow.ID != sent.WorkflowID {
+		t.Errorf("got %+v", event)
+	}
+}
+
+// TestClaim lets one of two pipelines deploy.
+func TestClaim(t *testing.T) {
+	r := &receiver{statuses: []int{200, 409}}
+	server := httptest.NewServer(r)
+	defer server.Close()
+	c := start(t, circleci.Options{AnyProject: true, ClaimURL: server.URL})
+	ends := func(id, status string) {
+		c.await(id, func(p circleci.Pipeline) bool { return slices.Equal(statuses(p), []string{"deploy " + status}) })
+	}
+	first := c.run(map[string]any{"seraph_key": "k"})
+	ends(first, "success")
+	second := c.run(map[string]any{"seraph_key": "k"})
+	ends(second, "canceled")
+	if got := c.Deployed(); !slices.Equal(got, []string{first}) {
+		t.Errorf("deployed %q", got)
+	}
+	if want := `{"key":"k","pipeline":"` + second + `"}`; r.bodies[1] != want {
+		t.Errorf("got %s", r.bodies[1])
+	}
+}
+
+// TestManual drives pipelines by hand.
+func TestManual(t *testing.T) {
+	c := start(t, circleci.Options{AnyProject: true, Step: circleci.ManualDrive})
+	id := c.run(nil)
+	fine := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.Approve(id) == nil || c.Cancel(id) == nil || c.Rerun(id) == nil || c.Finish("no such", "success") == nil {
+		t.Error("an act without an object was taken")
+	}
+	_, err := c.SetWorkflow(id, "build", "on_hold", circleci.WorkflowOptions{})
+	fine(err)
+	fine(c.Approve(id))
+	fine(c.Finish(id, "failed"))
+	fine(c.Rerun(id))
+	fine(c.Cancel(id))
+	fine(c.Rerun(id))
+	fine(c.Finish(id, "success"))
+	p, _ := c.Pipeline(id)
+	if got := statuses(p); !slices.Equal(got, []string{"build failed", "build canceled", "build success"}) {
+		t.Errorf("got %q", got)
+	}
+}

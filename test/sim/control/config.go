@@ -1,0 +1,72 @@
+package control
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Config says where the two simulators and their control listen and where they send webhooks.
+type Config struct {
+	GitHub          string // listen addresses
+	CircleCI        string
+	Control         string
+	Webhook         string // where GitHub's events go
+	CircleCIWebhook string // where CircleCI's go
+	Secret          string // signs GitHub's
+	CircleCISecret  string // signs CircleCI's
+	Token           string // a personal access token for GitHub
+	CircleCIToken   string
+	Repositories    string // comma-separated, there from the start; others come with their first deployment
+	Enterprise      bool   // GitHub Enterprise Server: below /api/v3, without rate limits
+	ListScenarios   bool
+}
+
+// setting is one flag that an environment variable may set as well.
+type setting struct {
+	name, standard, usage string
+	target                *string
+}
+
+func (c *Config) settings() []setting {
+	return []setting{
+		{"github", "127.0.0.1:9001", "where the simulated GitHub listens", &c.GitHub},
+		{"circleci", "127.0.0.1:9002", "where the simulated CircleCI listens (API below /api/v2)", &c.CircleCI},
+		{"control", "127.0.0.1:9003", "where the control API listens", &c.Control},
+		{"webhook", "http://127.0.0.1:8080/webhooks/github", "where GitHub sends its events", &c.Webhook},
+		{"circleci-webhook", "http://127.0.0.1:8080/webhooks/circleci", "where CircleCI sends its events", &c.CircleCIWebhook},
+		{"secret", "simulated-github-secret", "signs GitHub's events", &c.Secret},
+		{"circleci-secret", "simulated-circleci-secret", "signs CircleCI's events", &c.CircleCISecret},
+		{"token", "simulated-github-token", "the personal access token GitHub takes", &c.Token},
+		{"circleci-token", "simulated-circleci-token", "the personal token CircleCI takes", &c.CircleCIToken},
+		{"repositories", "acme/api", "repositories that are there from the start, comma-separated", &c.Repositories},
+	}
+}
+
+// Parse reads the flags; each may be given as an environment variable too, -circleci-token as
+// SERAPH_SIM_CIRCLECI_TOKEN. The flag wins. Usage and mistakes are written to out; the error is flag.ErrHelp after -h.
+func Parse(args []string, getenv func(string) string, out io.Writer) (Config, error) {
+	var c Config
+	flags := flag.NewFlagSet("seraph-sim", flag.ContinueOnError)
+	flags.SetOutput(out)
+	for _, s := range c.settings() {
+		standard := s.standard
+		variable := "SERAPH_SIM_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+		if value := getenv(variable); value != "" {
+			standard = value
+		}
+		flags.StringVar(s.target, s.name, standard, s.usage+" ("+variable+")")
+	}
+	flags.BoolVar(&c.Enterprise, "enterprise", false, "be a GitHub Enterprise Server: API below /api/v3, no rate limits")
+	flags.BoolVar(&c.ListScenarios, "scenarios", false, "print the scenarios of both sides and exit")
+	if err := flags.Parse(args); err != nil {
+		return c, err
+	}
+	if flags.NArg() > 0 {
+		err := fmt.Errorf("unexpected argument %q: all settings are flags, see -h", flags.Arg(0))
+		fmt.Fprintln(out, err) // nothing to be done
+		return c, err
+	}
+	return c, nil
+}

@@ -1,0 +1,243 @@
+// Package control is the hand on the two simulators while they run as one program: a small HTTP API in JSON with which
+// a person, a demo or an end-to-end test deploys, approves, breaks things and watches.
+//
+//	POST /deploy     {"repository","environment","ref","task","payload","description","creator",
+//	                  "scenario": a CircleCI story, "github_scenario": a GitHub story, "project": default gh/REPOSITORY}
+//	GET  /deployments           all deployments with their statuses
+//	GET  /pipelines             all pipelines with their workflows
+//	GET  /events                server-sent events: deployments, statuses, webhook deliveries, pipelines as they change;
+//	                            with ?follow=false only what there is already
+//	POST /approve    {"deployment"} or {"pipeline"}; likewise /cancel and /rerun
+//	POST /faults     {"side": "github" or "circleci", "operation", "fault", "times": default 1}; GET lists the names
+//	POST /redeliver  {"delivery"}: sends a webhook of GitHub's again; GET /deliveries lists them
+//	GET  /violations            what callers did that the vendors' references do not allow
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/seraph-deploy/seraph/test/sim/github"
+	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
+)
+
+// CircleCI is what the control needs of the CircleCI simulator.
+type CircleCI interface {
+	// Expect makes the next pipeline of a project play the named scenario.
+	Expect(project, scenario string) error
+	// Pipelines lists all pipelines, oldest first.
+	Pipelines() []Pipeline
+	// Changed returns a channel that is closed at the next change of any pipeline.
+	Changed() <-chan struct{}
+	// Approve, Cancel and Rerun act on what a pipeline has to offer for it, and fail when there is nothing.
+	Approve(pipeline string) error
+	Cancel(pipeline string) error
+	Rerun(pipeline string) error
+	// Fault makes the next calls of an operation go wrong; Faults lists the names for both.
+	Fault(operation, fault string, times int) error
+	Faults() Faults
+	Violations() []string
+}
+
+// Pipeline is one pipeline as the control shows it.
+type Pipeline struct {
+	ID         string         `json:"id"`
+	Project    string         `json:"project"`
+	Number     int64          `json:"number"`
+	State      string         `json:"state"`
+	Workflows  []Workflow     `json:"workflows"`
+	Parameters map[string]any `json:"parameters"`
+}
+
+// Workflow is one workflow of a pipeline.
+type Workflow struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Status string `json:"status"`
+}
+
+// Faults are the names that POST /faults takes.
+type Faults struct {
+	Operations []string `json:"operations"`
+	Faults     []string `json:"faults"`
+}
+
+// Control joins the two simulators.
+type Control struct {
+	github   *github.Server
+	circleci CircleCI
+}
+
+// New makes the control of two running simulators.
+func New(gh *github.Server, ci CircleCI) *Control { return &Control{github: gh, circleci: ci} }
+
+// Handler answers the control API.
+func (c *Control) Handler() http.Handler {
+	mux := chi.NewRouter()
+	mux.Post("/deploy", answer(c.deploy))
+	mux.Post("/approve", answer(c.onPipeline(c.circleci.Approve)))
+	mux.Post("/cancel", answer(c.onPipeline(c.circleci.Cancel)))
+	mux.Post("/rerun", answer(c.onPipeline(c.circleci.Rerun)))
+	mux.Post("/faults", answer(c.fault))
+	mux.Post("/redeliver", answer(c.redeliver))
+	mux.Get("/faults", answer(c.faults))
+	mux.Get("/deployments", answer(func(*http.Request) (any, error) { return c.deployments(), nil }))
+	mux.Get("/pipelines", answer(func(*http.Request) (any, error) { return c.circleci.Pipelines(), nil }))
+	mux.Get("/deliveries", answer(func(*http.Request) (any, error) { return c.deliveries(), nil }))
+	mux.Get("/violations", answer(c.violations))
+	mux.Get("/events", c.events)
+	return mux
+}
+
+// answer turns a function into a handler: 200 with what it returns, or 400 with its error.
+func answer(do func(*http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		body, err := do(r)
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			body = map[string]string{"error": err.Error()}
+		}
+		json.NewEncoder(w).Encode(body) // the caller hung up
+	}
+}
+
+// read decodes a request's body and refuses what it does not know.
+func read(r *http.Request, target any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	return d.Decode(target)
+}
+
+type deployRequest struct {
+	Repository     string          `json:"repository"`
+	Environment    string          `json:"environment"`
+	Ref            string          `json:"ref"`
+	Task           string          `json:"task"`
+	Payload        json.RawMessage `json:"payload"`
+	Description    string          `json:"description"`
+	Creator        string          `json:"creator"`
+	Project        string          `json:"project"`
+	Scenario       string          `json:"scenario"`
+	GitHubScenario string          `json:"github_scenario"`
+}
+
+// deploy makes a deployment as a person would; a repository or branch that is not there yet is made first.
+func (c *Control) deploy(r *http.Request) (any, error) {
+	in := deployRequest{Ref: "main", GitHubScenario: "plain"}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Repository == "" {
+		return nil, errors.New("repository is missing: say owner/name")
+	}
+	if in.Project == "" {
+		in.Project = "gh/" + in.Repository
+	}
+	if in.Scenario != "" {
+		if err := c.circleci.Expect(in.Project, in.Scenario); err != nil {
+			return nil, err
+		}
+	}
+	c.github.AddRepository(in.Repository)
+	made, err := c.github.Play(in.GitHubScenario, in.Repository, github.NewDeployment{
+		Ref: in.Ref, Environment: in.Environment, Task: in.Task, Payload: in.Payload, Description: in.Description,
+		Creator: in.Creator,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return deploymentOf(made), nil
+}
+
+// onPipeline finds the pipeline a request names, by its id or by a deployment whose statuses point to it.
+func (c *Control) onPipeline(act func(pipeline string) error) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		var in struct {
+			Pipeline   string `json:"pipeline"`
+			Deployment int64  `json:"deployment"`
+		}
+		if err := read(r, &in); err != nil {
+			return nil, err
+		}
+		if in.Pipeline == "" {
+			found, err := c.pipelineOf(in.Deployment)
+			if err != nil {
+				return nil, err
+			}
+			in.Pipeline = found
+		}
+		return map[string]string{"pipeline": in.Pipeline}, act(in.Pipeline)
+	}
+}
+
+func (c *Control) fault(r *http.Request) (any, error) {
+	in := struct {
+		Side      string `json:"side"`
+		Operation string `json:"operation"`
+		Fault     string `json:"fault"`
+		Times     int    `json:"times"`
+	}{Times: 1}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	switch in.Side {
+	case "github":
+		return in, c.github.NextNamed(in.Operation, in.Fault, in.Times)
+	case "circleci":
+		return in, c.circleci.Fault(in.Operation, in.Fault, in.Times)
+	}
+	return nil, errors.New(`side must be "github" or "circleci"`)
+}
+
+func (c *Control) faults(*http.Request) (any, error) {
+	return map[string]Faults{
+		"github":   {Operations: github.Operations(), Faults: github.Faults()},
+		"circleci": c.circleci.Faults(),
+	}, nil
+}
+
+func (c *Control) redeliver(r *http.Request) (any, error) {
+	var in struct {
+		Delivery int64 `json:"delivery"`
+	}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	return in, c.github.Hooks().Redeliver(in.Delivery)
+}
+
+func (c *Control) violations(*http.Request) (any, error) {
+	return map[string][]string{
+		"github": append([]string{}, c.github.Violations()...), "circleci": append([]string{}, c.circleci.Violations()...),
+	}, nil
+}
+
+// delivery is one webhook of GitHub's as the control shows it.
+type delivery struct {
+	ID         int64     `json:"id"`
+	GUID       string    `json:"guid"`
+	Event      string    `json:"event"`
+	At         time.Time `json:"at"`
+	Lost       bool      `json:"lost"`
+	Redelivery bool      `json:"redelivery"`
+	StatusCode int       `json:"status_code"`
+	Status     string    `json:"status"`
+	Answer     string    `json:"answer"`
+}
+
+func (c *Control) deliveries() []delivery {
+	out := []delivery{}
+	for _, d := range c.github.Deliveries() {
+		out = append(out, deliveryOf(d))
+	}
+	return out
+}
+
+func deliveryOf(d hookshot.Delivery) delivery {
+	return delivery{d.ID, d.GUID, d.Event, d.At, d.Lost, d.Redelivery, d.StatusCode, d.Status, string(d.Answer)}
+}

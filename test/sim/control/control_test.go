@@ -1,0 +1,234 @@
+package control
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/seraph-deploy/seraph/test/sim/bell"
+	"github.com/seraph-deploy/seraph/test/sim/github"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// pipelines is a CircleCI that is only data.
+type pipelines struct {
+	bell.Bell
+	mu    sync.Mutex
+	list  []Pipeline
+	calls []string
+}
+
+func (p *pipelines) note(format string, args ...any) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = append(p.calls, fmt.Sprintf(format, args...))
+	return nil
+}
+
+func (p *pipelines) set(list ...Pipeline) {
+	p.mu.Lock()
+	p.list = list
+	p.mu.Unlock()
+	p.Ring()
+}
+
+func (p *pipelines) Pipelines() []Pipeline {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]Pipeline{}, p.list...)
+}
+
+func (p *pipelines) Expect(project, scenario string) error {
+	return p.note("expect %s %s", project, scenario)
+}
+func (p *pipelines) Changed() <-chan struct{} { return p.Next() }
+func (p *pipelines) Approve(id string) error  { return p.note("approve %s", id) }
+func (p *pipelines) Cancel(id string) error   { return p.note("cancel %s", id) }
+func (p *pipelines) Rerun(id string) error    { return p.note("rerun %s", id) }
+func (p *pipelines) Faults() Faults           { return Faults{Faults: []string{"a"}} }
+func (p *pipelines) Violations() []string     { return nil }
+func (p *pipelines) Fault(op, fault string, times int) error {
+	return p.note("fault %s %s %d", op, fault, times)
+}
+
+type bench struct {
+	github   *github.Server
+	circleci *pipelines
+	url      string
+}
+
+func setup(t *testing.T) bench {
+	t.Helper()
+	gh, ci := github.New(github.Options{}), &pipelines{}
+	if err := gh.Start(""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(gh.Close)
+	server := httptest.NewServer(New(gh, ci).Handler())
+	t.Cleanup(func() {
+		http.DefaultClient.CloseIdleConnections()
+		server.Close()
+	})
+	return bench{gh, ci, server.URL}
+}
+
+// post sends a body and returns the status and the decoded answer.
+func (b bench) post(t *testing.T, path, body string) (int, map[string]any) {
+	t.Helper()
+	resp, err := http.Post(b.url+path, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, _ := io.ReadAll(resp.Body)
+	out := map[string]any{}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&out); err != nil {
+		t.Fatalf("%s answered %s", path, raw)
+	}
+	return resp.StatusCode, out
+}
+
+// report writes a status as the program under test would.
+func (b bench) report(t *testing.T, d github.Deployment, body string) {
+	t.Helper()
+	url := fmt.Sprintf("%s/repos/%s/deployments/%d/statuses", b.github.URL(), d.Repository, d.ID)
+	req, err := http.NewRequestWithContext(t.Context(), "POST", url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+github.DefaultToken)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 201 {
+		t.Fatalf("status: %d", resp.StatusCode)
+	}
+}
+
+// TestDeployAndAct deploys through the control, points a status to a pipeline, and acts on it through the deployment.
+func TestDeployAndAct(t *testing.T) {
+	b := setup(t)
+	code, made := b.post(t, "/deploy", `{"repository":"acme/web","environment":"qa","payload":{"a":1},"scenario":"green"}`)
+	if code != 200 || made["environment"] != "qa" || made["ref"] != "main" || len(b.github.Deployments()) != 1 {
+		t.Fatalf("deploy: %d %v", code, made)
+	}
+	act := fmt.Sprintf(`{"deployment":%v}`, made["id"])
+	if code, got := b.post(t, "/approve", act); code != 400 || !strings.Contains(fmt.Sprint(got["error"]), "no status") {
+		t.Errorf("approve without a pipeline: %d %v", code, got)
+	}
+	b.circleci.set(Pipeline{ID: "p-1", Project: "gh/acme/web", Number: 1}, Pipeline{ID: "p-12", Project: "gh/acme/web", Number: 12})
+	b.report(t, b.github.Deployments()[0], `{"state":"in_progress","log_url":"https://app.circleci.com/pipelines/gh/acme/web/12"}`)
+	for _, path := range []string{"/approve", "/cancel", "/rerun"} {
+		if code, got := b.post(t, path, act); code != 200 || got["pipeline"] != "p-12" {
+			t.Errorf("%s: %d %v", path, code, got)
+		}
+	}
+	b.post(t, "/cancel", `{"pipeline":"p-1"}`)
+	b.post(t, "/faults", `{"side":"circleci","operation":"trigger","fault":"a"}`)
+	want := "expect gh/acme/web green,approve p-12,cancel p-12,rerun p-12,cancel p-1,fault trigger a 1"
+	if got := strings.Join(b.circleci.calls, ","); got != want {
+		t.Errorf("CircleCI was asked %s\nwant %s", got, want)
+	}
+}
+
+// TestRefusals: mistakes are answered with 400 and a reason.
+func TestRefusals(t *testing.T) {
+	cases := map[string]struct{ path, body, says string }{
+		"no repository":    {"/deploy", `{}`, "repository is missing"},
+		"unknown field":    {"/deploy", `{"repo":"a/b"}`, "unknown field"},
+		"unknown story":    {"/deploy", `{"repository":"a/b","github_scenario":"x"}`, "no scenario"},
+		"unknown ref":      {"/deploy", `{"repository":"a/b","ref":"nope"}`, "no ref found"},
+		"unknown fault":    {"/faults", `{"side":"github","operation":"create status","fault":"x"}`, "no fault"},
+		"unknown op":       {"/faults", `{"side":"github","operation":"x","fault":"slow"}`, "no operation"},
+		"unknown side":     {"/faults", `{"side":"x"}`, "side must be"},
+		"no deployment":    {"/rerun", `{"deployment":7}`, "no deployment 7"},
+		"unknown delivery": {"/redeliver", `{"delivery":7}`, "no delivery"},
+		"not JSON":         {"/approve", `{`, "unexpected EOF"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			code, got := setup(t).post(t, c.path, c.body)
+			if code != 400 || !strings.Contains(fmt.Sprint(got["error"]), c.says) {
+				t.Errorf("got %d %v, want 400 %q", code, got, c.says)
+			}
+		})
+	}
+}
+
+// TestEventsFollow reads the stream while a deployment, a status and a pipeline come about.
+func TestEventsFollow(t *testing.T) {
+	b := setup(t)
+	b.github.AddRepository("acme/web")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", b.url+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	expect := func(kind, part string) {
+		t.Helper()
+		for lines.Scan() {
+			if lines.Text() == "event: "+kind {
+				lines.Scan()
+				if !strings.Contains(lines.Text(), part) {
+					t.Errorf("%s: %s, want %s", kind, lines.Text(), part)
+				}
+				return
+			}
+		}
+		t.Fatalf("no %s event: %v", kind, lines.Err())
+	}
+	d, err := b.github.CreateDeployment("acme/web", github.NewDeployment{Ref: "main"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect("deployment", fmt.Sprint(d.ID))
+	b.report(t, d, `{"state":"queued"}`)
+	expect("status", `"state":"queued"`)
+	b.circleci.set(Pipeline{ID: "p-1", State: "created"})
+	expect("pipeline", `"state":"created"`)
+	b.circleci.set(Pipeline{ID: "p-1", State: "created", Workflows: []Workflow{{Name: "deploy", Status: "success"}}})
+	expect("pipeline", `"status":"success"`)
+}
+
+func TestLists(t *testing.T) {
+	b := setup(t)
+	b.post(t, "/deploy", `{"repository":"acme/web"}`)
+	for path, part := range map[string]string{
+		"/deployments": `"repository":"acme/web"`, "/pipelines": `[]`, "/deliveries": `[]`, "/violations": `"github":[]`,
+		"/faults": `"lost-answer"`, "/events?follow=false": "event: deployment",
+	} {
+		resp, err := http.Get(b.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if !strings.Contains(string(body), part) {
+			t.Errorf("%s: %s, want %s", path, body, part)
+		}
+	}
+}

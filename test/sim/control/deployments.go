@@ -1,0 +1,75 @@
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seraph-deploy/seraph/test/sim/github"
+)
+
+// deployment is one deployment as the control shows it.
+type deployment struct {
+	ID          int64           `json:"id"`
+	Repository  string          `json:"repository"`
+	Environment string          `json:"environment"`
+	Ref         string          `json:"ref"`
+	SHA         string          `json:"sha"`
+	Task        string          `json:"task"`
+	Payload     json.RawMessage `json:"payload"`
+	Creator     string          `json:"creator"`
+	At          time.Time       `json:"at"`
+	Statuses    []status        `json:"statuses"`
+}
+
+type status struct {
+	ID             int64     `json:"id"`
+	State          string    `json:"state"`
+	Description    string    `json:"description"`
+	LogURL         string    `json:"log_url"`
+	EnvironmentURL string    `json:"environment_url"`
+	At             time.Time `json:"at"`
+}
+
+func (c *Control) deployments() []deployment {
+	out := []deployment{}
+	for _, d := range c.github.Deployments() {
+		out = append(out, deploymentOf(d))
+	}
+	return out
+}
+
+func deploymentOf(d github.Deployment) deployment {
+	out := deployment{
+		ID: d.ID, Repository: d.Repository, Environment: d.Environment, Ref: d.Ref, SHA: d.SHA, Task: d.Task,
+		Payload: d.Payload, Creator: d.Creator, At: d.At, Statuses: []status{},
+	}
+	for _, s := range d.Statuses {
+		out.Statuses = append(out.Statuses, status{s.ID, s.State, s.Description, s.LogURL, s.EnvironmentURL, s.At})
+	}
+	return out
+}
+
+// pipelineOf finds the pipeline of a deployment: its statuses point to .../pipelines/PROJECT/NUMBER.
+func (c *Control) pipelineOf(id int64) (string, error) {
+	for _, d := range c.github.Deployments() {
+		if d.ID != id {
+			continue
+		}
+		for _, s := range d.Statuses {
+			for _, p := range c.circleci.Pipelines() {
+				if pointsTo(s.LogURL, p) {
+					return p.ID, nil
+				}
+			}
+		}
+		return "", fmt.Errorf("no status of deployment %d points to a pipeline yet", id)
+	}
+	return "", fmt.Errorf("there is no deployment %d: GET /deployments lists them", id)
+}
+
+func pointsTo(logURL string, p Pipeline) bool {
+	_, rest, found := strings.Cut(logURL, fmt.Sprintf("/pipelines/%s/%d", p.Project, p.Number))
+	return found && (rest == "" || rest[0] == '/')
+}

@@ -1,0 +1,159 @@
+// Package hookshot sends webhooks the way GitHub does: signed, attempted once, recorded with the answer, and sent again
+// only when somebody asks. A test may have deliveries lost, failed, delayed, doubled or reordered.
+package hookshot
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seraph-deploy/seraph/test/sim/bell"
+)
+
+// DefaultTimeout is how long github.com waits for an answer (GitHub Enterprise Server: 30 s).
+const DefaultTimeout = 10 * time.Second
+
+// maxBody is the payload size above which GitHub does not send an event at all.
+const maxBody = 25 << 20
+
+// Options configure a Sender. The zero value is usable.
+type Options struct {
+	Now     func() time.Time // default time.Now
+	Timeout time.Duration    // of one attempt, default DefaultTimeout
+}
+
+// Hook is one configured webhook.
+type Hook struct {
+	ID             int64
+	URL            string
+	Secret         string // empty: unsigned
+	TargetType     string // repository, organization or integration
+	TargetID       int64
+	InstallationID int64    // 0 unless the hook belongs to an app
+	Events         []string // what it subscribes to; "*" for all
+	Enterprise     string   // host of a GitHub Enterprise Server, else empty
+}
+
+// Message is one event to be told.
+type Message struct {
+	Event        string
+	Action       string
+	RepositoryID int64
+	Body         []byte
+}
+
+// Sender owns the deliveries of any number of hooks. Create it with New and end it with Close.
+type Sender struct {
+	options Options
+	client  *http.Client
+	ctx     context.Context
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	changed bell.Bell
+
+	mu         sync.Mutex
+	lastID     int64
+	deliveries []Delivery // finished ones, in order of their end
+	planned    map[string][]Treatment
+}
+
+// New makes a Sender.
+func New(options Options) *Sender {
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	if options.Timeout == 0 {
+		options.Timeout = DefaultTimeout
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	return &Sender{
+		options: options, ctx: ctx, stop: stop, lastID: firstID, planned: map[string][]Treatment{},
+		client: &http.Client{
+			Transport:     &http.Transport{DisableKeepAlives: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// firstID lies above 2^31, as GitHub's delivery ids do.
+const firstID = 12_077_215_900
+
+// Close cuts what is under way and waits for it to end.
+func (s *Sender) Close() {
+	s.stop()
+	s.running.Wait()
+}
+
+// Send tells all hooks that subscribe to the message's event and returns the GUID they share. It does not wait.
+func (s *Sender) Send(m Message, hooks ...Hook) (guid string) {
+	guid = uuid.NewString()
+	for _, hook := range hooks {
+		if !hook.wants(m.Event) {
+			continue
+		}
+		d := Delivery{GUID: guid, Event: m.Event, Action: m.Action, RepositoryID: m.RepositoryID, Hook: hook, Body: m.Body}
+		s.treat(d, s.next(m.Event))
+	}
+	return guid
+}
+
+// Redeliver sends the delivery with this id again, under its old GUID and a new id.
+func (s *Sender) Redeliver(id int64) error {
+	old, ok := s.Find(id)
+	if !ok {
+		return errors.New("no delivery with this id")
+	}
+	again := Delivery{
+		GUID: old.GUID, Event: old.Event, Action: old.Action, RepositoryID: old.RepositoryID,
+		Hook: old.Hook, Body: old.Body, Redelivery: true,
+	}
+	s.start(again, 0)
+	return nil
+}
+
+// Find returns the finished delivery with this id.
+func (s *Sender) Find(id int64) (Delivery, bool) {
+	for _, d := range s.Deliveries() {
+		if d.ID == id {
+			return d, true
+		}
+	}
+	return Delivery{}, false
+}
+
+// Deliveries returns what was attempted so far, oldest first. Lost ones are among them, marked Lost.
+func (s *Sender) Deliveries() []Delivery {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Delivery(nil), s.deliveries...)
+}
+
+// Wait returns nil when done is true of the deliveries, or the cause ctx ended with.
+func (s *Sender) Wait(ctx context.Context, done func([]Delivery) bool) error {
+	return s.changed.Wait(ctx, func() bool { return done(s.Deliveries()) })
+}
+
+// Changed returns a channel that is closed at the next change of the deliveries.
+func (s *Sender) Changed() <-chan struct{} { return s.changed.Next() }
+
+func (s *Sender) record(d Delivery) {
+	s.mu.Lock()
+	s.lastID += 3
+	d.ID = s.lastID
+	s.deliveries = append(s.deliveries, d)
+	s.mu.Unlock()
+	s.changed.Ring()
+}
+
+func (h Hook) wants(event string) bool {
+	for _, e := range h.Events {
+		if e == event || e == "*" {
+			return true
+		}
+	}
+	return event == "ping"
+}

@@ -1,0 +1,106 @@
+package shapes
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// paths are the ones that Seraph's side of GitHub has to do with. Adding one changes cutName.
+var paths = []string{
+	"/app",
+	"/app/hook/deliveries",
+	"/app/hook/deliveries/{delivery_id}",
+	"/app/hook/deliveries/{delivery_id}/attempts",
+	"/app/installations/{installation_id}/access_tokens",
+	"/meta",
+	"/orgs/{org}/teams/{team_slug}/memberships/{username}",
+	"/repos/{owner}/{repo}",
+	"/repos/{owner}/{repo}/collaborators/{username}/permission",
+	"/repos/{owner}/{repo}/commits/{ref}/check-runs",
+	"/repos/{owner}/{repo}/commits/{ref}/status",
+	"/repos/{owner}/{repo}/compare/{basehead}",
+	"/repos/{owner}/{repo}/deployments",
+	"/repos/{owner}/{repo}/deployments/{deployment_id}",
+	"/repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
+	"/repos/{owner}/{repo}/deployments/{deployment_id}/statuses/{status_id}",
+	"/repos/{owner}/{repo}/hooks",
+	"/repos/{owner}/{repo}/hooks/{hook_id}/deliveries",
+	"/repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}",
+	"/repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts",
+	"/repos/{owner}/{repo}/installation",
+	"/user",
+}
+
+// webhookSchemas are the payloads, by event.
+var webhookSchemas = map[string]string{
+	"deployment": "webhook-deployment-created", "deployment_status": "webhook-deployment-status-created",
+}
+
+// node is any JSON object.
+type node = map[string]any
+
+// cut keeps of the whole description only paths and webhookSchemas and what they refer to: parsing all of its 13 MB
+// into kin-openapi takes many seconds.
+func cut(whole []byte) ([]byte, error) {
+	var doc node
+	if err := json.Unmarshal(whole, &doc); err != nil {
+		return nil, err
+	}
+	small := node{"openapi": doc["openapi"], "info": doc["info"], "components": node{}}
+	kept := node{}
+	for _, path := range paths {
+		item, ok := doc["paths"].(node)[path]
+		if !ok {
+			return nil, fmt.Errorf("GitHub's OpenAPI description has no %s", path)
+		}
+		kept[path] = item
+	}
+	small["paths"] = kept
+	c := cutter{from: doc, to: small}
+	for _, schema := range webhookSchemas {
+		c.keep("#/components/schemas/" + schema)
+	}
+	c.walk(kept)
+	return json.Marshal(small)
+}
+
+// cutter copies components as references to them turn up.
+type cutter struct{ from, to node }
+
+func (c cutter) walk(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			c.walk(item)
+		}
+	case node:
+		delete(v, "examples") // most of the volume, and no rule
+		if ref, ok := v["$ref"].(string); ok {
+			c.keep(ref)
+			return
+		}
+		for _, item := range v {
+			c.walk(item)
+		}
+	}
+}
+
+// keep copies the component a reference such as #/components/schemas/deployment names.
+func (c cutter) keep(ref string) {
+	parts := strings.Split(strings.TrimPrefix(ref, "#/components/"), "/")
+	if len(parts) != 2 {
+		return
+	}
+	kind, name := parts[0], parts[1]
+	section, ok := c.to["components"].(node)[kind].(node)
+	if !ok {
+		section = node{}
+		c.to["components"].(node)[kind] = section
+	}
+	if _, done := section[name]; done {
+		return
+	}
+	section[name] = c.from["components"].(node)[kind].(node)[name]
+	c.walk(section[name])
+}
