@@ -1,0 +1,64 @@
+# Seraph. `make help` lists what there is; go, git and make are enough for build, run, demo and test.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+TOOL    := go tool -modfile=.tools/go.mod
+
+FUZZTIME ?= 5s
+BENCH    ?= .
+
+.DEFAULT_GOAL := help
+.PHONY: help build run demo test check fmt lint vulncheck arch race fuzz bench generate cover clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the static binary bin/seraph
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/seraph ./cmd/seraph
+
+run: build ## run Seraph with deploy/example.env, and .env over it where there is one
+	@set -a; . ./deploy/example.env; if [ -f .env ]; then . ./.env; fi; set +a; exec ./bin/seraph serve
+
+demo: ## show a whole deployment on this machine, against simulated GitHub and CircleCI
+	go run ./test/demo
+
+test: ## run every test
+	go test ./...
+
+check: fmt lint race arch vulncheck ## everything a change must pass
+
+fmt: ## fail where gofmt would change a file
+	@files=$$(gofmt -l .); \
+	if [ -n "$$files" ]; then echo "gofmt -w these:"; echo "$$files"; exit 1; fi
+
+lint: ## go vet and staticcheck
+	go vet ./...
+	$(TOOL) staticcheck ./...
+
+vulncheck: ## look for known vulnerabilities, where the database can be had
+	@.ci/vulncheck
+
+arch: ## hold the import table and the house rules
+	go test -count=1 ./test/arch
+
+race: ## run every test under the race detector
+	go test -race ./...
+
+fuzz: ## fuzz each Fuzz target for FUZZTIME (default 5s)
+	@.ci/fuzz $(FUZZTIME)
+
+bench: ## run the benchmarks that match BENCH (default all)
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+generate: ## write generated files anew
+	go generate ./...
+
+cover: ## write coverage to bin/cover.html and print the total
+	@mkdir -p bin
+	go test -coverpkg=./pkg/... -coverprofile=bin/cover.out ./...
+	go tool cover -html=bin/cover.out -o bin/cover.html
+	go tool cover -func=bin/cover.out | tail -n 1
+
+clean: ## remove what the targets above made
+	rm -rf bin
