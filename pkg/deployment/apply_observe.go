@@ -183,7 +183,8 @@ func applyObservedAfterEnd(f *draft, e Observed) bool {
 
 // stopping frees the slot when every workflow has ended, or after StopGrace with a warning.
 func (f *draft) stopping(p Progress) {
-	more := len(Active(p)) > 0 || len(p.Workflows) == 0 && unsettled(p.Pipeline.State)
+	fresh := f.now.Sub(f.Stopping) < f.WorkflowGrace && FoldPipeline(p).Kind == FoldQuiet // workflows may still show up
+	more := fresh || len(Active(p)) > 0 || len(p.Workflows) == 0 && unsettled(p.Pipeline.State)
 	if more && f.now.Sub(f.Stopping) < StopGrace {
 		f.lookIn(min(f.PollMin, f.Stopping.Add(StopGrace).Sub(f.now)))
 		return

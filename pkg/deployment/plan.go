@@ -120,7 +120,7 @@ func AfterWrite(r Report, o WriteOutcome, now time.Time) (Report, time.Time, *En
 // AfterLook is a report of unknown outcome after the deployment's statuses were read: sent if it is among them, owed again if not. recorded
 // are the status ids that are already known to be other reports'.
 func AfterLook(r Report, statuses []Status, recorded map[int64]bool, now time.Time) Report {
-	r.Fate = ReportOwed
+	r.Fate, r.Tries = ReportOwed, max(r.Tries, 1)
 	for _, s := range statuses {
 		if !recorded[s.ID] && r.matches(s) {
 			r.Fate, r.StatusID, r.SentAt = ReportSent, s.ID, now
@@ -133,13 +133,14 @@ func (r Report) matches(s Status) bool {
 	return s.State == r.State && s.Description == r.Description && s.LogURL == r.LogURL
 }
 
-// Strangers are the statuses that none of the reports explains: somebody else handled the deployment, or we did and forgot it.
+// Strangers are the statuses that none of the reports explains: somebody else handled the deployment, or we did and forgot it. A report explains a
+// status that says the same even if no try of it is on record: the process may have ended right after the try.
 func Strangers(statuses []Status, reports []Report) []Status {
 	var strangers []Status
 	for _, s := range statuses {
 		explained := false
 		for _, r := range reports {
-			explained = explained || r.StatusID == s.ID || r.Tries > 0 && r.matches(s)
+			explained = explained || r.StatusID == s.ID || r.matches(s)
 		}
 		if !explained {
 			strangers = append(strangers, s)

@@ -22,8 +22,12 @@ func (e *Engine) advance(ctx context.Context, row int64) {
 	if err != nil || !ok {
 		return
 	}
-	if err := e.step(ctx, d); err != nil {
+	if err = e.step(ctx, d); err != nil {
 		e.log(d, warn).Err(err).Msg("step not finished; trying again soon")
+		_ = e.Store.Unlease(ctx, row)
+	}
+	if errors.Is(err, deployment.ErrStale) {
+		e.Ring(deployment.Alarm{Kind: deployment.AlarmAdvance, Row: row}) // somebody else went first: see what is left
 	}
 }
 

@@ -20,7 +20,7 @@ func (e *Engine) report(ctx context.Context, row int64) {
 	plan := deployment.PlanReports(reports, e.Now())
 	changed, due := plan.Changed, plan.Due
 	if plan.Send != nil {
-		sent, next, entry := e.deliver(ctx, rec, *plan.Send, plan.Look)
+		sent, next, entry := e.deliver(ctx, rec, *plan.Send, plan.Look || e.mayHaveBeenSent(*plan.Send))
 		changed = append(changed, sent)
 		if entry != nil {
 			entries = append(entries, *entry)
@@ -59,6 +59,11 @@ func (e *Engine) deliver(ctx context.Context, rec deployment.Record, r deploymen
 	sent, next, entry := deployment.AfterWrite(r, outcome, e.Now())
 	e.toldGitHub(rec.Deployment, sent, outcome)
 	return sent, next, entry
+}
+
+// mayHaveBeenSent says whether the last process may have sent a report and ended before it could say so.
+func (e *Engine) mayHaveBeenSent(r deployment.Report) bool {
+	return r.Tries == 0 && r.CreatedAt.Before(e.startedAt)
 }
 
 func (e *Engine) lookForReport(ctx context.Context, rec deployment.Record, r deployment.Report) (deployment.Report, time.Time, *deployment.Entry) {

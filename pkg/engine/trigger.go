@@ -103,7 +103,7 @@ func blockedBy(b *deployment.Busy) deployment.Blocked {
 	case deployment.BusyOrder:
 		return deployment.Blocked{By: fmt.Sprintf("deployment %d of the same environment, which came first", b.ID)}
 	default:
-		return deployment.Blocked{By: fmt.Sprintf("deployment %d of the same environment (%s)", b.ID, b.State)}
+		return deployment.Blocked{By: fmt.Sprintf("deployment %d of the same environment", b.ID)}
 	}
 }
 

@@ -67,7 +67,8 @@ func (i *inbox) Ignored(_ context.Context, del deployment.Delivery, reason strin
 	return i.broken
 }
 
-func (i *inbox) Seen(_ context.Context, guid string) (bool, error) {
+func (i *inbox) Seen(_ context.Context, del deployment.Delivery) (bool, error) {
+	guid := del.GUID
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	_, ok := i.byGUID[guid]

@@ -145,7 +145,7 @@ func (s *Server) deployment(ctx context.Context, del deployment.Delivery) (taken
 	if err != nil {
 		return taken{}, badRequest(err)
 	}
-	seen, err := s.o.Inbox.Seen(ctx, del.GUID)
+	seen, err := s.o.Inbox.Seen(ctx, del)
 	if err != nil {
 		return taken{}, notStored(err)
 	}

@@ -57,11 +57,12 @@ type Admitter interface {
 }
 
 // Inbox makes deliveries durable. Accept returns nil only after the commit; what failed is not remembered. duplicate: the GUID, or the
-// repository and deployment id, led to a deployment before. Ignored keeps no body. Seen says whether the GUID led to a deployment.
+// repository and deployment id, led to a deployment before. Ignored keeps no body. Seen says whether its GUID or its ids led to a
+// deployment.
 type Inbox interface {
 	Accept(ctx context.Context, del deployment.Delivery, d deployment.Deployment, notes ...deployment.Entry) (duplicate bool, err error)
 	Ignored(ctx context.Context, del deployment.Delivery, reason string) error
-	Seen(ctx context.Context, guid string) (bool, error)
+	Seen(ctx context.Context, del deployment.Delivery) (bool, error)
 }
 
 // Hints has a pipeline looked at now. known: it belongs to a deployment.

@@ -85,10 +85,11 @@ func (db *DB) Ignored(ctx context.Context, del deployment.Delivery, reason strin
 	})
 }
 
-// Seen says whether a delivery's GUID has led to a deployment.
-func (db *DB) Seen(ctx context.Context, guid string) (bool, error) {
+// Seen says whether a delivery's GUID, or the deployment by its ids, has led to a deployment.
+func (db *DB) Seen(ctx context.Context, del deployment.Delivery) (bool, error) {
 	var n int
-	err := db.get(ctx, `SELECT count(*) FROM deliveries WHERE guid = $1 AND ignored IN ('', 'duplicate')`, guid).Scan(&n)
+	err := db.get(ctx, `SELECT (SELECT count(*) FROM deliveries WHERE guid = $1 AND ignored IN ('', 'duplicate'))
+		+ (SELECT count(*) FROM deployments WHERE repository_id = $2 AND deployment_id = $3)`, del.GUID, del.RepositoryID, del.DeploymentID).Scan(&n)
 	return n > 0, err
 }
 

@@ -157,7 +157,7 @@ func acceptedOnce(t *testing.T, b *bench) {
 			t.Errorf("%s: duplicate %v, %v", name, dup, err)
 		}
 	}
-	if seen, err := b.Seen(t.Context(), "guid-1"); !seen || err != nil {
+	if seen, err := b.Seen(t.Context(), deployment.Delivery{GUID: "guid-1"}); !seen || err != nil {
 		t.Errorf("seen %v %v", seen, err)
 	}
 	if unseen, err := b.Unseen(t.Context(), 7, []int64{1, 2, 3}); len(unseen) != 2 || err != nil {
@@ -172,14 +172,14 @@ func judgedAfresh(t *testing.T, b *bench) {
 			t.Fatal(err)
 		}
 	}
-	if seen, _ := b.Seen(t.Context(), "guid-1"); seen {
+	if seen, _ := b.Seen(t.Context(), del); seen {
 		t.Error("an ignored delivery counts as one that led to a deployment")
 	}
 	b.accept(1, "production", "")
 	if err := b.Ignored(t.Context(), del, "no route"); err != nil {
 		t.Fatal(err)
 	}
-	if seen, _ := b.Seen(t.Context(), "guid-1"); !seen {
+	if seen, _ := b.Seen(t.Context(), del); !seen {
 		t.Error("a delivery that led to a deployment was forgotten")
 	}
 }
