@@ -37,6 +37,9 @@ func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, er
 			c.found(Warning, "%s: no parameter carries {{ .Key }}: a trigger whose answer is lost cannot be told from a stranger's, and ends errored", r.Name())
 		}
 	}
+	if cfg.PublicURL != nil {
+		c.found(Good, "webhooks go to %s (GitHub) and %s (CircleCI)", cfg.PublicURL.JoinPath("webhooks/github"), cfg.PublicURL.JoinPath("webhooks/circleci"))
+	}
 	if offline {
 		return c.findings, nil
 	}
@@ -82,6 +85,8 @@ func (c *checker) route(ctx context.Context, r route.Route) {
 	if literal {
 		if err := c.clients.github.CheckRepository(ctx, owner, name); err != nil {
 			c.found(Wrong, "%s: deployments of %s/%s: %v", r.Name(), owner, name, err)
+		} else {
+			c.found(Good, "%s: deployments can be read, see %s", r.Name(), c.cfg.GitHub.WebURL.JoinPath(owner, name, "deployments"))
 		}
 	}
 	if r.Project == "" {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/time/rate"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -51,7 +50,7 @@ const (
 type Engine struct {
 	Options
 	bell      *bell
-	reads     *rate.Limiter
+	reads     *budget
 	startedAt time.Time
 	pauses    pauses
 	vouched   sync.Map // row -> time of the look at GitHub's statuses
@@ -61,10 +60,7 @@ type Engine struct {
 
 // New builds an engine; nothing runs before Start.
 func New(o Options) *Engine {
-	e := &Engine{Options: o, reads: rate.NewLimiter(rate.Inf, 1), quit: func() {}}
-	if o.ReadsPerSecond > 0 {
-		e.reads = rate.NewLimiter(rate.Limit(o.ReadsPerSecond), o.ReadsPerSecond)
-	}
+	e := &Engine{Options: o, reads: newBudget(o.ReadsPerSecond), quit: func() {}}
 	if o.Workers == 0 {
 		e.Workers = 256
 	}

@@ -9,6 +9,9 @@ import (
 
 // lookUp searches CircleCI for the pipeline of a trigger whose outcome is unknown.
 func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
+	if !e.mayRead(d, readsOfSearch) {
+		return e.Store.Unlease(ctx, d.Row)
+	}
 	found, err := e.search(ctx, d)
 	if err != nil {
 		return e.settle(ctx, d, deployment.Unclear{Cause: err.Error()})
@@ -48,18 +51,12 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 }
 
 func (e *Engine) list(ctx context.Context, d deployment.Deployment, control string) (deployment.Listing, error) {
-	if err := e.reads.Wait(ctx); err != nil {
-		return deployment.Listing{}, err
-	}
 	return e.CircleCI.List(ctx, d.Project.Slug, d.LookSince(0), control)
 }
 
 func (e *Engine) evidence(ctx context.Context, d deployment.Deployment, suspects []deployment.PipelineFacts) (map[string]deployment.KeyEvidence, error) {
 	evidence := map[string]deployment.KeyEvidence{}
 	for _, p := range suspects {
-		if err := e.reads.Wait(ctx); err != nil {
-			return nil, err
-		}
 		seen, err := e.CircleCI.Evidence(ctx, p.ID, d.Target.Key, d.Target.KeyParameters)
 		if err != nil {
 			return nil, fmt.Errorf("pipeline %s could not be read: %w", p.ID, err)
@@ -98,6 +95,9 @@ func idsOf(l deployment.Listing) []string {
 
 // watch looks for late twins: pipelines that carry the deployment's key beside its own one. They are canceled.
 func (e *Engine) watch(ctx context.Context, d deployment.Deployment) error {
+	if !e.mayRead(d, readsOfSearch) {
+		return e.Store.Unlease(ctx, d.Row)
+	}
 	twins, err := e.twins(ctx, d)
 	if err != nil {
 		e.log(d, warn).Err(err).Msg("cannot look for late twins; trying again soon")

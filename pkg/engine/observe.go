@@ -7,13 +7,19 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
+// What a look at a pipeline, and a look-up of a lost one, cost at least, in reads.
+const (
+	readsOfLook   = 2
+	readsOfSearch = 4
+)
+
 // observe looks at the deployment's pipeline. While it is being stopped, what still runs is canceled, again at every look.
 func (e *Engine) observe(ctx context.Context, d deployment.Deployment) error {
 	if d.Pipeline == nil {
 		return e.Store.Unlease(ctx, d.Row)
 	}
-	if err := e.reads.WaitN(ctx, min(2, e.reads.Burst())); err != nil {
-		return e.Store.Unlease(context.WithoutCancel(ctx), d.Row)
+	if !e.mayRead(d, readsOfLook) {
+		return e.Store.Unlease(ctx, d.Row)
 	}
 	progress, unseen := e.CircleCI.Observe(ctx, d.Pipeline.ID)
 	if unseen != nil {
