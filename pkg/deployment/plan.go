@@ -8,8 +8,10 @@ import (
 // MaxWrites is how many statuses are written before the end.
 const MaxWrites = 10
 
-// deliverFor is how long a status is tried.
-const deliverFor = 24 * time.Hour
+const (
+	deliverFor = 24 * time.Hour   // how long a status is tried
+	lateFor    = 20 * time.Second // how long a write without answer may still take effect; nothing newer is written before
+)
 
 // ReportPlan is what to do about a deployment's reports now.
 type ReportPlan struct {
@@ -90,14 +92,26 @@ func (p *ReportPlan) giveUp(reports []Report) {
 	}
 }
 
+// BeforeWrite is the report as it must be on record before it is sent: if the process ends before the answer is recorded, the next one looks first.
+func BeforeWrite(r Report, now time.Time) Report {
+	r.Fate, r.TriedAt = ReportUnknown, now
+	r.Tries++
+	return r
+}
+
 // AfterWrite is the report after one attempt to write it, when to come back for it or for the next one (zero: at once), and what the timeline
 // says of it, if anything.
 func AfterWrite(r Report, o WriteOutcome, now time.Time) (Report, time.Time, *Entry) {
-	if o.Kind == WritePaced {
-		return r, now.Add(max(o.After, 10*time.Millisecond)), nil
+	if o.Kind != WriteUnknown || !o.Late {
+		r.TriedAt = time.Time{}
 	}
-	r.Tries++
 	switch o.Kind {
+	case WritePaced:
+		r.Fate = ReportOwed
+		r.Tries--
+		return r, now.Add(max(o.After, 10*time.Millisecond)), nil
+	case WriteRetry:
+		r.Fate = ReportOwed
 	case WriteDone:
 		r.Fate, r.StatusID, r.SentAt = ReportSent, o.StatusID, now
 		return r, time.Time{}, nil
@@ -117,16 +131,20 @@ func AfterWrite(r Report, o WriteOutcome, now time.Time) (Report, time.Time, *En
 	return r, now.Add(max(o.After, backoff(r.Tries, 5*time.Minute))), nil
 }
 
-// AfterLook is a report of unknown outcome after the deployment's statuses were read: sent if it is among them, owed again if not. recorded
-// are the status ids that are already known to be other reports'.
-func AfterLook(r Report, statuses []Status, recorded map[int64]bool, now time.Time) Report {
-	r.Fate, r.Tries = ReportOwed, max(r.Tries, 1)
+// AfterLook is a report of unknown outcome after the deployment's statuses were read: sent if it is among them, owed again if it is not and can
+// no longer come. recorded are the status ids that are already known to be other reports'. The time says when to look again, zero: no need.
+func AfterLook(r Report, statuses []Status, recorded map[int64]bool, now time.Time) (Report, time.Time) {
 	for _, s := range statuses {
 		if !recorded[s.ID] && r.matches(s) {
-			r.Fate, r.StatusID, r.SentAt = ReportSent, s.ID, now
+			r.Fate, r.StatusID, r.SentAt, r.TriedAt = ReportSent, s.ID, now, time.Time{}
+			return r, time.Time{}
 		}
 	}
-	return r
+	if !r.TriedAt.IsZero() && now.Sub(r.TriedAt) < lateFor {
+		return r, now.Add(time.Second)
+	}
+	r.Fate, r.TriedAt = ReportOwed, time.Time{}
+	return r, time.Time{}
 }
 
 func (r Report) matches(s Status) bool {

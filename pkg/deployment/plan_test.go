@@ -52,14 +52,15 @@ func answer(r *rapid.T, reports []Report, plan ReportPlan, heard *[]int, now tim
 		if arrived {
 			statuses = []Status{{ID: int64(rep.Seq), State: rep.State, Description: rep.Description}}
 		}
-		apply(reports, AfterLook(rep, statuses, nil, now))
+		rep, _ = AfterLook(rep, statuses, nil, now)
+		apply(reports, rep)
 		return
 	}
 	kind := rapid.SampledFrom([]WriteKind{WriteDone, WriteRetry, WriteUnknown}).Draw(r, "kind")
 	if kind == WriteDone || kind == WriteUnknown && rapid.Bool().Draw(r, "arrives") {
 		*heard = append(*heard, rep.Seq)
 	}
-	rep, _, _ = AfterWrite(rep, WriteOutcome{Kind: kind, StatusID: int64(rep.Seq)}, now)
+	rep, _, _ = AfterWrite(BeforeWrite(rep, now), WriteOutcome{Kind: kind, StatusID: int64(rep.Seq)}, now)
 	apply(reports, rep)
 }
 
@@ -104,8 +105,9 @@ func TestPlanReports(t *testing.T) {
 func TestAfterWrite(t *testing.T) {
 	for kind, want := range map[WriteKind]ReportFate{
 		WriteDone: ReportSent, WriteRetry: ReportOwed, WriteUnknown: ReportUnknown, WriteFull: ReportFull, WriteDropped: ReportDropped,
+		WritePaced: ReportOwed,
 	} {
-		r, _, _ := AfterWrite(Report{Fate: ReportOwed, CreatedAt: t0}, WriteOutcome{Kind: kind}, t0)
+		r, _, _ := AfterWrite(BeforeWrite(Report{CreatedAt: t0}, t0), WriteOutcome{Kind: kind}, t0)
 		if r.Fate != want {
 			t.Errorf("%s: %s, want %s", kind, r.Fate, want)
 		}
@@ -116,6 +118,32 @@ func TestAfterWrite(t *testing.T) {
 	}
 	if _, due, _ := AfterWrite(Report{CreatedAt: t0, Tries: 3}, WriteOutcome{Kind: WriteRetry, After: time.Hour}, t0); !due.Equal(t0.Add(time.Hour)) {
 		t.Errorf("Retry-After is not honoured: %v", due)
+	}
+}
+
+// A write without any answer may still take effect: nothing newer is sent until it is seen, or cannot come any more.
+func TestLateWrites(t *testing.T) {
+	sent := BeforeWrite(Report{Seq: 1, State: GitHubInProgress, CreatedAt: t0}, t0)
+	late, _, _ := AfterWrite(sent, WriteOutcome{Kind: WriteUnknown, Late: true}, t0)
+	answered, _, _ := AfterWrite(sent, WriteOutcome{Kind: WriteUnknown}, t0)
+	seen := []Status{{ID: 5, State: GitHubInProgress}}
+	for name, c := range map[string]struct {
+		r        Report
+		statuses []Status
+		after    time.Duration
+		want     ReportFate
+		again    bool
+	}{
+		"crashed, not seen yet":   {sent, nil, time.Second, ReportUnknown, true},
+		"no answer, not seen yet": {late, nil, time.Second, ReportUnknown, true},
+		"no answer, seen":         {late, seen, time.Second, ReportSent, false},
+		"no answer, too late":     {late, nil, lateFor, ReportOwed, false},
+		"answered, not there":     {answered, nil, time.Second, ReportOwed, false},
+		"answered, there":         {answered, seen, time.Second, ReportSent, false},
+	} {
+		if got, again := AfterLook(c.r, c.statuses, nil, t0.Add(c.after)); got.Fate != c.want || again.IsZero() == c.again {
+			t.Errorf("%s: %s, again at %v", name, got.Fate, again)
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ type ReportFate string
 // The fates. An unsent report is one whose fate is ReportOwed or ReportUnknown.
 const (
 	ReportOwed          ReportFate = "owed"
-	ReportUnknown       ReportFate = "unknown" // sent, and the answer was lost: look before sending again
+	ReportUnknown       ReportFate = "unknown" // being sent, or sent and the answer was lost: look before sending again
 	ReportSent          ReportFate = "sent"
 	ReportSuperseded    ReportFate = "superseded" // a newer one said it all
 	ReportDropped       ReportFate = "dropped"    // GitHub refused it for good
@@ -43,6 +43,7 @@ type Report struct {
 	SentAt         time.Time
 	StatusID       int64 // GitHub's id of the status
 	Tries          int
+	TriedAt        time.Time // of a try that may still take effect: nobody knows of its answer
 }
 
 // WriteKind says how a status write went.
@@ -64,6 +65,7 @@ type WriteOutcome struct {
 	Kind     WriteKind
 	StatusID int64
 	After    time.Duration // at least this long before the next try; 0: no opinion
+	Late     bool          // with WriteUnknown: there was no answer at all, so the write may still take effect
 	Cause    string        // for log and timeline; never a secret
 }
 

@@ -30,6 +30,7 @@ type Rows interface {
 // Outbox holds the reports owed to GitHub.
 type Outbox interface {
 	LeaseReports(ctx context.Context, row int64) (deployment.Record, bool, error)
+	Sending(ctx context.Context, row int64, r deployment.Report) error
 	SaveReports(ctx context.Context, row int64, seen int, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error
 	Reports(ctx context.Context, row int64) ([]deployment.Report, error)
 }

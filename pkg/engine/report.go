@@ -20,7 +20,7 @@ func (e *Engine) report(ctx context.Context, row int64) {
 	plan := deployment.PlanReports(reports, e.Now())
 	changed, due := plan.Changed, plan.Due
 	if plan.Send != nil {
-		sent, next, entry := e.deliver(ctx, rec, *plan.Send, plan.Look || e.mayHaveBeenSent(*plan.Send))
+		sent, next, entry := e.deliver(ctx, rec, *plan.Send, plan.Look)
 		changed = append(changed, sent)
 		if entry != nil {
 			entries = append(entries, *entry)
@@ -55,21 +55,21 @@ func (e *Engine) deliver(ctx context.Context, rec deployment.Record, r deploymen
 	if look {
 		return e.lookForReport(ctx, rec, r)
 	}
+	r = deployment.BeforeWrite(r, e.Now())
+	if err := e.Store.Sending(ctx, rec.Deployment.Row, r); err != nil {
+		return r, e.Now().Add(time.Second), nil
+	}
 	outcome := e.GitHub.WriteStatus(ctx, rec.Deployment.Request, r)
 	sent, next, entry := deployment.AfterWrite(r, outcome, e.Now())
 	e.toldGitHub(rec.Deployment, sent, outcome)
 	return sent, next, entry
 }
 
-// mayHaveBeenSent says whether the last process may have sent a report and ended before it could say so.
-func (e *Engine) mayHaveBeenSent(r deployment.Report) bool {
-	return r.Tries == 0 && r.CreatedAt.Before(e.startedAt)
-}
-
 func (e *Engine) lookForReport(ctx context.Context, rec deployment.Record, r deployment.Report) (deployment.Report, time.Time, *deployment.Entry) {
 	statuses, err := e.GitHub.Statuses(ctx, rec.Deployment.Request)
 	if err != nil {
-		return deployment.AfterWrite(r, deployment.WriteOutcome{Kind: deployment.WriteUnknown, Cause: err.Error()}, e.Now())
+		r.Tries++
+		return deployment.AfterWrite(r, deployment.WriteOutcome{Kind: deployment.WriteUnknown, Late: !r.TriedAt.IsZero(), Cause: err.Error()}, e.Now())
 	}
 	recorded := map[int64]bool{}
 	for _, other := range rec.Reports {
@@ -77,11 +77,11 @@ func (e *Engine) lookForReport(ctx context.Context, rec deployment.Record, r dep
 			recorded[other.StatusID] = true
 		}
 	}
-	found := deployment.AfterLook(r, statuses, recorded, e.Now())
+	found, again := deployment.AfterLook(r, statuses, recorded, e.Now())
 	if found.Fate == deployment.ReportSent {
 		e.toldGitHub(rec.Deployment, found, deployment.WriteOutcome{Kind: deployment.WriteDone})
 	}
-	return found, time.Time{}, nil
+	return found, again, nil
 }
 
 func (e *Engine) toldGitHub(d deployment.Deployment, r deployment.Report, o deployment.WriteOutcome) {

@@ -1,22 +1,21 @@
 // Package github speaks to one GitHub: it writes deployment statuses, reads them back, and lists deployments. It knows what GitHub's refusals
-// mean and what go-github v60 makes of them; it decides nothing and repeats nothing but a read after a fresh token.
+// mean and what go-github v60 makes of them. It decides nothing, never sleeps, and repeats nothing but a read after a fresh token and a call
+// to a repository that goes by another name now.
 package github
 
 import (
 	"context"
 	"crypto/rsa"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
 	gh "github.com/google/go-github/v60/github"
-	"golang.org/x/time/rate"
+	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
@@ -24,166 +23,121 @@ import (
 
 // Options describe one GitHub and who we are there: a token, or an App.
 type Options struct {
-	BaseURL         *url.URL // https://api.github.com/, https://HOST/api/v3, https://api.TENANT.ghe.com
+	BaseURL         *url.URL // https://api.github.com/, https://HOST/api/v3, https://api.TENANT.ghe.com; a trailing slash is optional
 	Token           string
 	AppID           int64
-	PrivateKey      *rsa.PrivateKey
-	HTTP            *http.Client // outbound's
+	PrivateKey      *rsa.PrivateKey // the App's
+	HTTP            *http.Client    // outbound's: bounded in time and size, and without redirects that change a call
 	UserAgent       string
-	WritesPerMinute int // pace of status writes per token or installation; 0: none
+	WritesPerMinute int // most status writes a minute per token or installation; 0: no bound
 	Now             func() time.Time
+	Log             zerolog.Logger // hears of repositories that move
 }
 
 // Client speaks to one GitHub. It is safe for concurrent use.
 type Client struct {
-	o             Options
-	base          *url.URL
+	o         Options
+	base      *url.URL
+	anonymous *gh.Client
+	app       *gh.Client // the App itself; nil with a token
+
 	mu            sync.Mutex
-	accounts      map[int64]*account // by installation; 0 is the token's
-	installations map[string]int64   // owner/name -> installation
-	names         map[int64]deployment.Repository
+	accounts      map[int64]*account              // by installation; 0 is the token's
+	installations map[string]int64                // lower-cased owner/name -> installation
+	lost          map[int64]bool                  // installations that GitHub denies
+	names         map[int64]deployment.Repository // what moved repositories go by now
 }
 
-// account is one credential with its client and its pace. go-github blocks a whole client after a rate limit, so none is shared.
+// account is one credential with its client and its pace.
 type account struct {
-	api  *gh.Client
-	pace *rate.Limiter
+	installation int64 // 0: the token's
+	api          *gh.Client
+	pace         *pace
 }
 
 // New makes a client; it calls nobody.
 func New(o Options) (*Client, error) {
-	if (o.Token == "") == (o.AppID == 0) {
-		return nil, errors.New("exactly one of a token and a GitHub App is needed")
+	if err := o.validate(); err != nil {
+		return nil, err
 	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	base := *o.BaseURL
 	base.Path = strings.TrimRight(base.Path, "/") + "/"
-	return &Client{
-		o: o, base: &base, accounts: map[int64]*account{}, installations: map[string]int64{}, names: map[int64]deployment.Repository{},
-	}, nil
+	c := &Client{
+		o: o, base: &base, accounts: map[int64]*account{}, installations: map[string]int64{}, lost: map[int64]bool{},
+		names: map[int64]deployment.Repository{},
+	}
+	c.anonymous = c.newAPI(c.out())
+	if o.AppID != 0 {
+		c.app = c.newAPI(ghinstallation.NewAppsTransportFromPrivateKey(c.out(), o.AppID, o.PrivateKey))
+	}
+	return c, nil
 }
 
-// newAPI makes a go-github client over a transport that adds credentials.
+func (o Options) validate() error {
+	switch {
+	case o.BaseURL == nil || o.BaseURL.Host == "":
+		return errors.New("GitHub's API URL is missing")
+	case (o.Token == "") == (o.AppID == 0):
+		return errors.New("exactly one of a token and a GitHub App is needed")
+	case o.AppID != 0 && o.PrivateKey == nil:
+		return errors.New("the GitHub App needs its private key")
+	case o.HTTP == nil || o.HTTP.Transport == nil || o.HTTP.CheckRedirect == nil:
+		return errors.New("an HTTP client that refuses redirects is needed: a POST that is redirected would be sent again as a GET")
+	default:
+		return nil
+	}
+}
+
+// out is the way out below all credentials.
+func (c *Client) out() http.RoundTripper { return plain{c.o.HTTP.Transport} }
+
+// newAPI makes a go-github client over a transport that adds credentials. go-github keeps limits per client, so none is shared.
 func (c *Client) newAPI(credentials http.RoundTripper) *gh.Client {
 	hc := *c.o.HTTP
 	hc.Transport = credentials
 	api := gh.NewClient(&hc)
 	api.BaseURL = c.base
-	api.UserAgent = c.o.UserAgent
+	if c.o.UserAgent != "" {
+		api.UserAgent = c.o.UserAgent
+	}
 	return api
 }
 
-func (c *Client) account(installation int64, make func() http.RoundTripper) *account {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if a, ok := c.accounts[installation]; ok {
-		return a
+// call makes one call and says what became of it.
+func (c *Client) call(ctx context.Context, operation string, do func(context.Context) error) *Error {
+	ctx, heard := listen(outbound.WithOperation(ctx, operation))
+	err := do(ctx)
+	if err == nil {
+		return nil
 	}
-	a := &account{api: c.newAPI(make()), pace: rate.NewLimiter(rate.Inf, 1)}
-	if n := c.o.WritesPerMinute; n > 0 {
-		a.pace = rate.NewLimiter(rate.Limit(float64(n)/60), n)
-	}
-	c.accounts[installation] = a
-	return a
+	return classify(operation, *heard, err, c.o.Now())
 }
 
-// forget drops what is kept of an installation, so that the next call starts from a fresh token.
-func (c *Client) forget(installation int64, repository string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.installations, repository)
-	if installation != 0 {
-		delete(c.accounts, installation)
-	}
-}
-
-// authorized adds a personal token.
-type authorized struct {
-	base  http.RoundTripper
-	token string
-}
-
-// RoundTrip implements http.RoundTripper.
-func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
-	req = req.Clone(req.Context())
-	req.Header.Set("Authorization", "Bearer "+a.token)
-	return a.base.RoundTrip(req)
-}
-
-// transport is the way out below all credentials.
-func (c *Client) transport() http.RoundTripper { return normal{c.o.HTTP.Transport} }
-
-// appAPI is the App itself, for looking up installations.
-func (c *Client) appAPI() *gh.Client {
-	return c.newAPI(c.appTransport())
-}
-
-// appTransport is made anew for each installation: ghinstallation v2.10 writes to a shared one without a lock.
-func (c *Client) appTransport() *ghinstallation.AppsTransport {
-	t := ghinstallation.NewAppsTransportFromPrivateKey(c.transport(), c.o.AppID, c.o.PrivateKey)
-	t.BaseURL = strings.TrimRight(c.base.String(), "/")
-	return t
-}
-
-// who finds the account that may act on a repository, and the installation it acts through.
-func (c *Client) who(ctx context.Context, r deployment.Repository, installation int64) (*account, int64, error) {
-	if c.o.AppID == 0 {
-		return c.account(0, func() http.RoundTripper { return authorized{c.transport(), c.o.Token} }), 0, nil
-	}
-	if installation == 0 {
-		var err error
-		if installation, err = c.installation(ctx, r); err != nil {
-			return nil, 0, err
+// read makes a read as the account that may; once more when the credentials turn out stale.
+func (c *Client) read(ctx context.Context, operation string, r deployment.Repository, installation int64, do func(context.Context, *gh.Client) error) error {
+	for first := true; ; first = false {
+		who, err := c.who(ctx, r, installation)
+		if err != nil {
+			return err
+		}
+		failed := c.call(ctx, operation, func(ctx context.Context) error { return do(ctx, who.api) })
+		if failed == nil {
+			return nil
+		}
+		if stale := c.learn(failed, r, who); !stale || !first {
+			return failed
 		}
 	}
-	return c.account(installation, func() http.RoundTripper {
-		t := ghinstallation.NewFromAppsTransport(c.appTransport(), installation)
-		t.BaseURL = strings.TrimRight(c.base.String(), "/")
-		return t
-	}), installation, nil
 }
 
-// installation asks which installation sees a repository; the answer is kept.
-func (c *Client) installation(ctx context.Context, r deployment.Repository) (int64, error) {
-	c.mu.Lock()
-	id, ok := c.installations[r.FullName()]
-	c.mu.Unlock()
-	if ok {
-		return id, nil
-	}
-	if err := validName(r); err != nil {
-		return 0, err
-	}
-	found, resp, err := c.appAPI().Apps.FindRepositoryInstallation(outbound.WithOperation(ctx, "installation"), r.Owner, r.Name)
+// get reads one path into a value, for what go-github v60 does not decode in full.
+func get(ctx context.Context, api *gh.Client, path string, into any) (*gh.Response, error) {
+	req, err := api.NewRequest(http.MethodGet, path, nil)
 	if err != nil {
-		return 0, c.failure("installation", resp, err)
+		return nil, err
 	}
-	c.mu.Lock()
-	c.installations[r.FullName()] = found.GetID()
-	c.mu.Unlock()
-	return found.GetID(), nil
-}
-
-var namePattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-
-// validName keeps a name from bending a path: go-github does not escape owner and name.
-func validName(r deployment.Repository) error {
-	for _, s := range []string{r.Owner, r.Name} {
-		if !namePattern.MatchString(s) || s == "." || s == ".." {
-			return fmt.Errorf("%q is no repository name", r.FullName())
-		}
-	}
-	return nil
-}
-
-// current is the name that a repository goes by now, as far as is known.
-func (c *Client) current(r deployment.Repository) deployment.Repository {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if now, ok := c.names[r.ID]; ok {
-		return now
-	}
-	return r
+	return api.Do(ctx, req, into)
 }

@@ -68,7 +68,7 @@ func (db *DB) LeaseReports(ctx context.Context, row int64) (rec deployment.Recor
 
 // Reports reads all reports of a row, oldest first.
 func (db *DB) Reports(ctx context.Context, row int64) ([]deployment.Report, error) {
-	rows, err := db.rdb.QueryContext(ctx, `SELECT seq, state, description, log_url, environment_url, is_end, created_at, not_before, fate, sent_at, status_id, tries
+	rows, err := db.rdb.QueryContext(ctx, `SELECT seq, state, description, log_url, environment_url, is_end, created_at, not_before, fate, sent_at, status_id, tries, tried_at
 		FROM reports WHERE row_id = $1 ORDER BY seq`, row)
 	if err != nil {
 		return nil, err
@@ -78,17 +78,25 @@ func (db *DB) Reports(ctx context.Context, row int64) ([]deployment.Report, erro
 	for rows.Next() {
 		var r deployment.Report
 		var created, notBefore int64
-		var sent sql.NullInt64
-		if err := rows.Scan(&r.Seq, &r.State, &r.Description, &r.LogURL, &r.EnvironmentURL, &r.End, &created, &notBefore, &r.Fate, &sent, &r.StatusID, &r.Tries); err != nil {
+		var sent, tried sql.NullInt64
+		if err := rows.Scan(&r.Seq, &r.State, &r.Description, &r.LogURL, &r.EnvironmentURL, &r.End, &created, &notBefore, &r.Fate, &sent, &r.StatusID, &r.Tries, &tried); err != nil {
 			return nil, err
 		}
 		r.CreatedAt, r.NotBefore = at(created), at(notBefore)
 		if sent.Valid {
 			r.SentAt = at(sent.Int64)
 		}
+		if tried.Valid {
+			r.TriedAt = at(tried.Int64)
+		}
 		reports = append(reports, r)
 	}
 	return reports, rows.Err()
+}
+
+// Sending records that a report is about to be sent, so that a crash in the middle of it is known of.
+func (db *DB) Sending(ctx context.Context, row int64, r deployment.Report) error {
+	return db.write(ctx, func(t *tx) error { return t.updateReport(row, r) })
 }
 
 // SaveReports writes what became of reports and when to come back (zero: nothing is owed), and ends their lease. seen is how many reports the
@@ -99,10 +107,15 @@ func (db *DB) SaveReports(ctx context.Context, row int64, seen int, changed []de
 	return err
 }
 
+func (t *tx) updateReport(row int64, r deployment.Report) error {
+	_, err := t.exec(`UPDATE reports SET fate = $3, sent_at = $4, status_id = $5, tries = $6, tried_at = $7 WHERE row_id = $1 AND seq = $2`,
+		row, r.Seq, string(r.Fate), maybe(r.SentAt), r.StatusID, r.Tries, maybe(r.TriedAt))
+	return err
+}
+
 func (t *tx) saveReports(row int64, seen int, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error {
 	for _, r := range changed {
-		if _, err := t.exec(`UPDATE reports SET fate = $3, sent_at = $4, status_id = $5, tries = $6 WHERE row_id = $1 AND seq = $2`,
-			row, r.Seq, string(r.Fate), maybe(r.SentAt), r.StatusID, r.Tries); err != nil {
+		if err := t.updateReport(row, r); err != nil {
 			return err
 		}
 	}

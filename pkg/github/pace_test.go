@@ -1,0 +1,73 @@
+package github
+
+import (
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+func TestPaceKeepsAReserveForEnds(t *testing.T) {
+	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"id":3}`)
+	})
+	c.o.WritesPerMinute = 8
+	count := func(r deployment.Report) (n int) {
+		for c.WriteStatus(t.Context(), request, r).Kind == deployment.WriteDone {
+			n++
+		}
+		return n
+	}
+	if before, ends := count(running), count(success); before != 6 || ends != 2 {
+		t.Errorf("%d before the end, then %d ends", before, ends)
+	}
+	if got := wantWrite(t, c, request, deployment.WritePaced); got.After <= 0 || got.After > paceWindow {
+		t.Errorf("%+v", got)
+	}
+}
+
+// However writes come: never more than so many in a minute, only ends take the last quarter, and whoever waits as long as told gets through.
+func TestPaceHolds(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		most, at := rapid.IntRange(0, 9).Draw(r, "most"), now
+		p := &pace{most: most}
+		var sent []time.Time
+		for range rapid.IntRange(1, 60).Draw(r, "writes") {
+			at = at.Add(time.Duration(rapid.IntRange(0, 40_000).Draw(r, "pause")) * time.Millisecond)
+			end := rapid.Bool().Draw(r, "end")
+			wait := p.take(at, end)
+			if wait > 0 && rapid.Bool().Draw(r, "patient") {
+				at = at.Add(wait)
+				if wait = p.take(at, end); wait > 0 {
+					r.Fatalf("waited as told, and must wait %v more", wait)
+				}
+			}
+			if wait == 0 {
+				sent = append(sent, at)
+			}
+			checkPace(r, sent, at, most, wait, end)
+		}
+	})
+}
+
+func checkPace(r *rapid.T, sent []time.Time, at time.Time, most int, wait time.Duration, end bool) {
+	recent := 0
+	for _, s := range sent {
+		if at.Sub(s) <= time.Minute {
+			recent++
+		}
+	}
+	switch {
+	case most == 0 && wait > 0:
+		r.Fatalf("no bound, and held for %v", wait)
+	case most > 0 && recent > most:
+		r.Fatalf("%d writes within a minute, the most is %d", recent, most)
+	case wait == 0 && !end && most > 0 && recent > most-most/4:
+		r.Fatalf("%d writes within a minute, and a word before the end was let through", recent)
+	}
+}
