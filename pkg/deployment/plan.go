@@ -23,21 +23,26 @@ type ReportPlan struct {
 
 // PlanReports coalesces what is owed: the newest word before the end, then the end. All reports of one deployment are given, in order.
 func PlanReports(reports []Report, now time.Time) ReportPlan {
-	full, writes := false, 0
+	full, writes, heard := false, 0, 0
 	var before, end, unknown *Report
 	for i := range reports {
 		r := &reports[i]
 		full = full || r.Fate == ReportFull
 		switch {
 		case r.Fate == ReportUnknown:
-			unknown = r
+			unknown, heard = r, r.Seq
 		case r.Fate == ReportSent && !r.End:
-			writes++
+			writes, heard = writes+1, r.Seq
+		case r.Fate == ReportSent:
+			heard = r.Seq
 		case r.Fate == ReportOwed && r.End:
 			end = r
 		case r.Fate == ReportOwed:
 			before = r
 		}
+	}
+	if before != nil && before.Seq < heard {
+		before = nil // something newer is out already
 	}
 	plan := ReportPlan{}
 	if full {

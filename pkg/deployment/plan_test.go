@@ -75,6 +75,7 @@ func TestPlanReports(t *testing.T) {
 	running := Report{Seq: 2, State: GitHubInProgress, NotBefore: t0, Fate: ReportOwed}
 	end := Report{Seq: 3, State: GitHubSuccess, End: true, NotBefore: t0, Fate: ReportOwed}
 	full := Report{Seq: 4, Fate: ReportFull}
+	sent := func(r Report) Report { r.Fate = ReportSent; return r }
 	for name, c := range map[string]struct {
 		reports []Report
 		send    int
@@ -86,6 +87,7 @@ func TestPlanReports(t *testing.T) {
 		"overtaken by the end":      {[]Report{queued, end}, 3, 1, t0},
 		"newest before, then end":   {[]Report{running, end}, 2, 0, t0},
 		"no more statuses":          {[]Report{running, end, full}, 0, 2, time.Time{}},
+		"overtaken before a crash":  {[]Report{queued, sent(running), end}, 3, 1, t0},
 		"nothing owed":              {[]Report{full}, 0, 0, time.Time{}},
 		"failed, then rerun passed": {[]Report{end, {Seq: 4, State: GitHubSuccess, End: true, Fate: ReportOwed}}, 4, 1, t0},
 	} {
