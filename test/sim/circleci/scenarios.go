@@ -91,6 +91,7 @@ var stories = map[string]story{
 	"hold-then-success":      {about: "waits three steps for an approval, which comes by itself, and succeeds", stages: []stage{accept, hold, pause, pause, approved, to("deploy", "success")}},
 	"hold-then-fail":         {about: "waits three steps for an approval, which comes by itself, and fails", stages: []stage{accept, hold, pause, pause, approved, to("deploy", "failed")}},
 	"hold-forever":           {about: "waits for an approval until somebody gives it, and succeeds", stages: []stage{accept, hold, untilApproved, to("deploy", "success")}},
+	"approve-then-fail":      {about: "waits for an approval until somebody gives it, and fails", stages: []stage{accept, hold, untilApproved, to("deploy", "failed")}},
 	"queued":                 {about: "waits three steps for another run of its serial group", stages: []stage{accept, put("deploy", "queued"), pause, pause, run("deploy"), to("deploy", "success")}},
 	"unknown-status":         {about: "has a status nobody knows, then succeeds", stages: deploys(put("deploy", "frobnicating"), pause, to("deploy", "success"))},
 	"null-status":            {about: "has no status at first, then succeeds", stages: []stage{accept, put("deploy", ""), pause, run("deploy"), to("deploy", "success")}},

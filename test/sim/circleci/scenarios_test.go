@@ -15,7 +15,7 @@ var ends = map[string][]string{
 	"two-workflows":         {"deploy success", "verify failed"},
 	"setup-success":         {"setup success", "deploy success"},
 	"setup-no-continuation": {"setup success"},
-	"hold-then-success":     {"deploy success"}, "hold-then-fail": {"deploy failed"}, "hold-forever": {"deploy on_hold"},
+	"hold-then-success":     {"deploy success"}, "hold-then-fail": {"deploy failed"}, "hold-forever": {"deploy on_hold"}, "approve-then-fail": {"deploy on_hold"},
 	"queued": {"deploy success"}, "unknown-status": {"deploy success"}, "null-status": {"deploy success"},
 	"error": {"deploy error"}, "unauthorized": {"deploy unauthorized"}, "canceled": {"deploy canceled"},
 	"not-run": {"deploy not_run"}, "not-run-beside-success": {"deploy success", "notify not_run"},

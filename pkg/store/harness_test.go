@@ -1,0 +1,116 @@
+package store
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// opener opens a fresh database of one dialect.
+type opener func(t *testing.T) *bench
+
+// bench is an open database with a clock that the test turns, and a bell that it can hear.
+type bench struct {
+	*DB
+	t   *testing.T
+	mu  sync.Mutex
+	now time.Time
+	hit []deployment.Alarm
+}
+
+func (b *bench) clock() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.now
+}
+
+func (b *bench) later(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now = b.now.Add(d)
+}
+
+func (b *bench) rang() []deployment.Alarm {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	hit := b.hit
+	b.hit = nil
+	return hit
+}
+
+func openSQLite(t *testing.T) *bench { return openAt(t, t.TempDir()+"/seraph.db") }
+
+func openAt(t *testing.T, path string) *bench {
+	t.Helper()
+	b := &bench{t: t, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
+	db, err := Open(t.Context(), Options{URL: "sqlite:" + path, Log: zerolog.Nop(), Now: b.clock, LockWait: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.DB = db
+	db.Bell(func(alarms ...deployment.Alarm) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.hit = append(b.hit, alarms...)
+	})
+	t.Cleanup(func() { _ = db.Close() })
+	return b
+}
+
+func (b *bench) make(id int64, environment, project string) deployment.Deployment {
+	return deployment.Deployment{
+		Request: deployment.Request{ID: id, Repository: deployment.Repository{ID: 7, Owner: "Acme", Name: "api"}, Environment: environment, SHA: "abc"},
+		Target:  deployment.Target{Project: "gh/acme/api", Key: fmt.Sprintf("key-%d", id)},
+		State:   deployment.Waiting, AcceptedAt: b.clock(), LookDue: b.clock(), Due: b.clock(), Project: deployment.Project{ID: project},
+	}
+}
+
+// accept takes a deployment in and gives its row.
+func (b *bench) accept(id int64, environment, project string) deployment.Deployment {
+	b.t.Helper()
+	d := b.make(id, environment, project)
+	del := deployment.Delivery{GUID: fmt.Sprintf("guid-%d", id), Event: "deployment", Source: "github", RepositoryID: 7, DeploymentID: id, ReceivedAt: b.clock(), Body: []byte("{}")}
+	if dup, err := b.Accept(b.t.Context(), del, d); dup || err != nil {
+		b.t.Fatalf("accept %d: %v %v", id, dup, err)
+	}
+	d, err := b.ByKey(b.t.Context(), d.Target.Key)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return d
+}
+
+func (b *bench) save(d deployment.Deployment, ch deployment.Changes) (deployment.Deployment, error) {
+	return b.Save(b.t.Context(), d, ch, false)
+}
+
+func (b *bench) must(d deployment.Deployment, ch deployment.Changes) deployment.Deployment {
+	b.t.Helper()
+	d, err := b.save(d, ch)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return d
+}
+
+func advance(row int64) deployment.Alarm {
+	return deployment.Alarm{Kind: deployment.AlarmAdvance, Row: row}
+}
+
+func triggering(d deployment.Deployment, b *bench) deployment.Deployment {
+	d.State, d.LookDue, d.Due = deployment.Triggering, b.clock(), b.clock()
+	return d
+}
+
+func ended(d deployment.Deployment, s deployment.State) deployment.Deployment {
+	d.State, d.Due = s, time.Time{}
+	return d
+}
