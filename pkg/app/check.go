@@ -89,6 +89,9 @@ func (c *checker) route(ctx context.Context, r route.Route) {
 			c.found(Good, "%s: deployments can be read, see %s", r.Name(), c.cfg.GitHub.WebURL.JoinPath(owner, name, "deployments"))
 		}
 	}
+	if r.Project == "" && literal {
+		r.Project = "gh/" + owner + "/" + name // what such a route defaults to
+	}
 	if r.Project == "" {
 		return // rendered from the repository that deploys
 	}

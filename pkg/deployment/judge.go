@@ -118,7 +118,7 @@ func (r Rules) judgeWithKey(d Deployment, l Lookup, possible []PipelineFacts, fo
 func (r Rules) judgeWithoutKey(d Deployment, l Lookup, possible []PipelineFacts, now time.Time) Event {
 	deadline := r.LookupDeadline(d)
 	switch {
-	case len(possible) == 1 && d.fits(possible[0], l.Listing) && d.Looks >= 2:
+	case len(possible) == 1 && d.fits(possible[0], l.Listing) && (d.Looks >= 2 || l.complete() && !now.Before(deadline)):
 		return Found{Pipeline: possible[0], By: ByWindow}
 	case now.Before(deadline), !l.complete():
 		return Unclear{Cause: "CircleCI may still show it"}

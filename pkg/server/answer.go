@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 
@@ -67,8 +68,23 @@ func fail(w http.ResponseWriter, r *http.Request, p *problem) {
 	if p.status == http.StatusServiceUnavailable || p.status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	}
+	control := http.NewResponseController(w)
 	if p.hangUp {
 		w.Header().Set("Connection", "close") // else net/http would read up to 256 KiB more before it sends the answer
+		_ = control.EnableFullDuplex()        // where it is not known the answer may be cut off, no more
 	}
 	answer(w, r, p.status, map[string]errorBody{"error": {Code: p.code, Message: p.message}})
+	if p.hangUp {
+		linger(control, r)
+	}
+}
+
+// lingerFor bounds how much of a refused body is read and thrown away, in bytes; the read timeout bounds for how long.
+const lingerFor = 64 << 20
+
+// linger lets a sender finish what it is sending. Closing at once would reset the connection, and the answer would be lost on its way.
+func linger(control *http.ResponseController, r *http.Request) {
+	if control.Flush() == nil {
+		_, _ = io.CopyN(io.Discard, r.Body, lingerFor)
+	}
 }

@@ -21,7 +21,7 @@ type alarm struct {
 	at time.Time
 }
 
-// alarms ring for what is due later, through River. They carry nothing but the row's id: losing them all costs a few seconds, until what is
+// alarms ring for what is due later than the clock reaches, through River. They carry nothing but the row's id: losing them all costs a few seconds, until what is
 // overdue is read from the rows.
 type alarms struct {
 	wdb     *sql.DB
@@ -94,6 +94,17 @@ func (a *alarms) insert(ctx context.Context, tx *sql.Tx, list []alarm) error {
 	}
 	_, err := a.client.InsertManyFastTx(ctx, tx, params)
 	return err
+}
+
+// clockReach is how far ahead this process rings by its own clock. River looks at what is scheduled only every 5 s, and each of its jobs costs
+// several writes; what a crash takes of the clock's timers is read from the rows at the next start.
+const clockReach = time.Minute
+
+// ringsSoon rings by the clock.
+func (db *DB) ringsSoon(soon []alarm, now time.Time) {
+	for _, al := range soon {
+		time.AfterFunc(al.at.Sub(now), func() { db.rings(al.Alarm) })
+	}
 }
 
 func (al alarm) args() river.JobArgs {

@@ -169,13 +169,15 @@ func (t *tx) update(old stored, next deployment.Deployment, keep bool) error {
 	return err
 }
 
-// wake rings after the commit for what is due now, and sets an alarm for what is due later.
+// wake rings after the commit for what is due now, and sets a timer or an alarm for what is due later.
 func (t *tx) wake(kind deployment.AlarmKind, row int64, due time.Time) {
 	a := deployment.Alarm{Kind: kind, Row: row}
 	switch {
 	case due.IsZero():
 	case !due.After(t.now):
 		t.rings = append(t.rings, a)
+	case due.Sub(t.now) <= clockReach:
+		t.soon = append(t.soon, alarm{a, due})
 	default:
 		t.alarms = append(t.alarms, alarm{a, due})
 	}

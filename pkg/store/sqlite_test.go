@@ -72,52 +72,47 @@ func TestReopenAfterACrash(t *testing.T) {
 	}
 }
 
-// River rings for what is due later; without any of its rows the deployment is found all the same.
+// River rings for what is due later than the clock reaches; without any of its rows the deployment is found all the same.
 func TestRiverRings(t *testing.T) {
-	path := t.TempDir() + "/seraph.db"
-	db, err := Open(t.Context(), Options{URL: "sqlite:" + path, Log: zerolog.Nop()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	b := &bench{DB: db, t: t, now: time.Now()}
+	b := openSQLite(t)
+	b.now = time.Now().Add(-2 * clockReach) // what is due soon by the wall clock is far away by this one
 	rung := make(chan deployment.Alarm, 10)
 	d := b.accept(1, "production", "p")
-	db.Bell(func(alarms ...deployment.Alarm) {
-		for _, a := range alarms {
-			rung <- a
-		}
-	})
-	if db.QueueOK() == nil {
+	b.Bell(func(alarms ...deployment.Alarm) { rung <- alarms[0] })
+	if b.QueueOK() == nil {
 		t.Error("the queue says it runs before it was started")
 	}
-	if err := db.Start(t.Context()); err != nil {
+	if err := b.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = db.Stop(context.Background()) }()
+	defer func() { _ = b.Stop(context.Background()) }()
 	d.Due = time.Now().Add(300 * time.Millisecond)
 	d = b.must(d, deployment.Changes{})
 	if got := <-rung; got != advance(d.Row) {
 		t.Errorf("rang %v", got)
 	}
-	d.Due = time.Now().Add(50 * time.Millisecond)
+	d.Due = b.clock().Add(2 * clockReach)
 	b.must(d, deployment.Changes{})
-	if _, err := db.wdb.Exec("DELETE FROM river_job"); err != nil {
+	if _, err := b.wdb.Exec("DELETE FROM river_job"); err != nil {
 		t.Fatal(err)
 	}
-	b.waitOverdue(d.Row)
+	b.later(3 * clockReach)
+	if got, err := b.Overdue(t.Context(), 10); err != nil || len(got) != 1 || got[0] != advance(d.Row) {
+		t.Errorf("overdue: %v, %v", got, err)
+	}
 }
 
-func (b *bench) waitOverdue(row int64) {
-	for b.t.Context().Err() == nil {
-		got, err := b.Overdue(b.t.Context(), 10)
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		if len(got) > 0 && got[0] == advance(row) {
-			return
-		}
-		<-time.After(5 * time.Millisecond)
+// What is due within seconds does not wait for River, which looks at what is scheduled only every 5 s: here it does not even run.
+func TestClockRings(t *testing.T) {
+	b := openSQLite(t)
+	b.now = time.Now()
+	rung := make(chan deployment.Alarm, 10)
+	d := b.accept(1, "production", "p")
+	b.Bell(func(alarms ...deployment.Alarm) { rung <- alarms[0] })
+	d.Due = time.Now().Add(50 * time.Millisecond)
+	b.must(d, deployment.Changes{})
+	if got := <-rung; got != advance(d.Row) {
+		t.Errorf("rang %v", got)
 	}
 }
 

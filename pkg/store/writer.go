@@ -47,6 +47,7 @@ type tx struct {
 	db     *DB
 	now    time.Time
 	rings  []deployment.Alarm // due now: told after the commit
+	soon   []alarm            // due within the clock's reach: told by a timer
 	alarms []alarm            // due later: inserted with the batch
 }
 
@@ -163,6 +164,7 @@ func (w *writer) commit(batch []*item) error {
 	for i, it := range batch {
 		it.answer(results[i])
 		w.db.rings(it.tx.rings...)
+		w.db.ringsSoon(it.tx.soon, now)
 	}
 	return nil
 }
@@ -177,7 +179,7 @@ func (it *item) run() (refused, broken error) {
 	}
 	after := "RELEASE item"
 	if refused = it.do(&it.tx); refused != nil {
-		it.tx.rings, it.tx.alarms = nil, nil
+		it.tx.rings, it.tx.soon, it.tx.alarms = nil, nil, nil
 		after = "ROLLBACK TO item"
 	}
 	_, broken = it.tx.ExecContext(it.tx.ctx, after)
