@@ -29,21 +29,26 @@ type App struct {
 	Slug string `json:"slug,omitempty"`
 }
 
+// MaxPayload is how large a payload may be for a template to use it, in bytes of JSON.
+const MaxPayload = 1 << 20
+
 // Request is what a GitHub deployment asks for.
 type Request struct {
-	ID           int64           `json:"id"` // GitHub's deployment id; it also orders deployments of one environment
-	Repository   Repository      `json:"repository"`
-	Environment  string          `json:"environment"`
-	Ref          string          `json:"ref"`
-	SHA          string          `json:"sha"`
-	Task         string          `json:"task"`
-	Description  string          `json:"description,omitempty"`
-	Payload      json.RawMessage `json:"payload,omitempty"` // as GitHub sent it: object, string, null or anything else
-	Creator      Creator         `json:"creator"`
-	App          App             `json:"app"`
-	WorkflowRun  bool            `json:"workflow_run,omitempty"` // a GitHub Actions run made it
-	Installation int64           `json:"installation,omitempty"` // of the GitHub App that the event came through; 0 when unknown
-	CreatedAt    time.Time       `json:"created_at"`             // GitHub's time
+	ID          int64           `json:"id"` // GitHub's deployment id; it also orders deployments of one environment
+	Repository  Repository      `json:"repository"`
+	Environment string          `json:"environment"`
+	Ref         string          `json:"ref"`
+	SHA         string          `json:"sha"`
+	Task        string          `json:"task"`
+	Description string          `json:"description,omitempty"`
+	Payload     json.RawMessage `json:"payload,omitempty"` // as GitHub sent it: object, string, null or anything else
+	// PayloadTooLarge says that the payload was over MaxPayload and is not in Payload.
+	PayloadTooLarge bool      `json:"-"`
+	Creator         Creator   `json:"creator"`
+	App             App       `json:"app"`
+	WorkflowRun     bool      `json:"workflow_run,omitempty"` // a GitHub Actions run made it
+	Installation    int64     `json:"installation,omitempty"` // of the GitHub App that the event came through; 0 when unknown
+	CreatedAt       time.Time `json:"created_at"`             // GitHub's time
 }
 
 // EnvironmentKey is the lower-cased environment: with the repository id it says what "the same environment" is.

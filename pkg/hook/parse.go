@@ -33,14 +33,14 @@ var (
 // event is a deployment event of GitHub as far as Seraph reads it ("deployment" in "Webhook events and payloads").
 type event struct {
 	Deployment *struct {
-		ID          int64           `json:"id"`
-		SHA         string          `json:"sha"`
-		Ref         string          `json:"ref"`
-		Task        string          `json:"task"`
-		Environment string          `json:"environment"`
-		Description string          `json:"description"`
-		Payload     json.RawMessage `json:"payload"`
-		CreatedAt   stamp           `json:"created_at"`
+		ID          int64   `json:"id"`
+		SHA         string  `json:"sha"`
+		Ref         string  `json:"ref"`
+		Task        string  `json:"task"`
+		Environment string  `json:"environment"`
+		Description string  `json:"description"`
+		Payload     payload `json:"payload"`
+		CreatedAt   stamp   `json:"created_at"`
 		Creator     *struct {
 			ID    int64  `json:"id"`
 			Login string `json:"login"`
@@ -60,6 +60,20 @@ type event struct {
 	} `json:"installation"`
 	WorkflowRun      present `json:"workflow_run"`
 	DeploymentStatus present `json:"deployment_status"`
+}
+
+// payload is a deployment's payload as it stands. One that no route can use for its size is not copied out of a body of many megabytes.
+type payload struct {
+	raw      json.RawMessage
+	tooLarge bool
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (p *payload) UnmarshalJSON(text []byte) error {
+	if p.tooLarge = len(text) > deployment.MaxPayload; !p.tooLarge {
+		p.raw = append(json.RawMessage(nil), text...)
+	}
+	return nil
 }
 
 // ParseDeployment reads a verified deployment event. The error names the field that is missing or wrong and never quotes its value.
@@ -92,7 +106,7 @@ func (e event) request(repository deployment.Repository) deployment.Request {
 	d := e.Deployment
 	req := deployment.Request{
 		ID: d.ID, Repository: repository, Environment: d.Environment, Ref: d.Ref, SHA: strings.ToLower(d.SHA), Task: d.Task,
-		Description: cut(d.Description, maxDescription), Payload: d.Payload, WorkflowRun: bool(e.WorkflowRun), CreatedAt: d.CreatedAt.Time,
+		Description: cut(d.Description, maxDescription), Payload: d.Payload.raw, PayloadTooLarge: d.Payload.tooLarge, WorkflowRun: bool(e.WorkflowRun), CreatedAt: d.CreatedAt.Time,
 	}
 	if req.Task == "" {
 		req.Task = defaultTask

@@ -170,6 +170,16 @@ func TestParameterValues(t *testing.T) {
 	}
 }
 
+func TestPayloadThatIsTooLarge(t *testing.T) {
+	large := func(r *deployment.Request) { r.Payload, r.PayloadTooLarge = nil, true }
+	if a := table(t, one(`"{{ .Payload.v }}"`)).Admit(request(large), Own{}, "k"); !strings.Contains(a.Problem, "larger than 1 MiB") {
+		t.Errorf("%q", a.Problem)
+	}
+	if a := table(t, one(`"{{ .SHA }}"`)).Admit(request(large), Own{}, "k"); a.Problem != "" {
+		t.Errorf("a route that does not use the payload: %q", a.Problem)
+	}
+}
+
 func TestRefs(t *testing.T) {
 	for ref, want := range map[string]deployment.Ref{
 		"main": {Kind: deployment.RefBare, Name: "main"}, "refs/heads/a/b": {Kind: deployment.RefBranch, Name: "a/b"}, "refs/tags/v1": {Kind: deployment.RefTag, Name: "v1"},

@@ -142,6 +142,10 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 	if a.Target.Project == "" {
 		a.Target.Project = "gh/" + req.Repository.FullName()
 	}
+	if (req.PayloadTooLarge || len(req.Payload) > deployment.MaxPayload) && r.usesPayload() {
+		a.Problem = "the payload is larger than 1 MiB, and the route uses it"
+		return a
+	}
 	d := newData(req, key)
 	if a.Problem = r.renderRefs(&a.Target, d); a.Problem != "" {
 		return a
@@ -161,6 +165,15 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 	}
 	a.Target.EnvironmentURL, a.Notes = r.renderURL(d)
 	return a
+}
+
+// usesPayload says whether any template of the route may read the payload.
+func (r Route) usesPayload() bool {
+	texts := []*text{r.ref, r.configRef, r.environmentURL}
+	for _, p := range r.parameters {
+		texts = append(texts, p.text)
+	}
+	return slices.ContainsFunc(texts, func(t *text) bool { return t != nil && t.payload })
 }
 
 func (r Route) renderRefs(t *deployment.Target, d data) (problem string) {

@@ -116,8 +116,9 @@ func dressed(v any) any {
 
 // text is a template that was checked.
 type text struct {
-	t    *template.Template
-	uses []string // fields of data that it names
+	t       *template.Template
+	uses    []string // fields of data that it names
+	payload bool     // it may read the payload
 }
 
 // newText parses a template, refuses names that data does not have, and tries it once.
@@ -126,7 +127,7 @@ func newText(source string) (*text, error) {
 	if err != nil {
 		return nil, tidy(err)
 	}
-	x := &text{t: t}
+	x := &text{t: t, payload: strings.Contains(strings.ToLower(source), "payload")}
 	if t.Tree == nil {
 		return x, nil
 	}
