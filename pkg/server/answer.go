@@ -84,7 +84,7 @@ const lingerFor = 64 << 20
 
 // linger lets a sender finish what it is sending. Closing at once would reset the connection, and the answer would be lost on its way.
 func linger(control *http.ResponseController, r *http.Request) {
-	if control.Flush() == nil {
+	if r.Header.Get("Expect") == "" && control.Flush() == nil { // who asks before sending sends nothing now
 		_, _ = io.CopyN(io.Discard, r.Body, lingerFor)
 	}
 }
