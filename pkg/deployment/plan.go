@@ -24,7 +24,7 @@ type ReportPlan struct {
 // PlanReports coalesces what is owed: the newest word before the end, then the end. All reports of one deployment are given, in order.
 func PlanReports(reports []Report, now time.Time) ReportPlan {
 	full, writes, heard := false, 0, 0
-	var before, end, unknown *Report
+	var before, end, unknown, last *Report
 	for i := range reports {
 		r := &reports[i]
 		full = full || r.Fate == ReportFull
@@ -32,7 +32,7 @@ func PlanReports(reports []Report, now time.Time) ReportPlan {
 		case r.Fate == ReportUnknown:
 			unknown, heard = r, r.Seq
 		case r.Fate == ReportSent && !r.End:
-			writes, heard = writes+1, r.Seq
+			writes, heard, last = writes+1, r.Seq, r
 		case r.Fate == ReportSent:
 			heard = r.Seq
 		case r.Fate == ReportOwed && r.End:
@@ -41,8 +41,8 @@ func PlanReports(reports []Report, now time.Time) ReportPlan {
 			before = r
 		}
 	}
-	if before != nil && before.Seq < heard {
-		before = nil // something newer is out already
+	if before != nil && (before.Seq < heard || last != nil && before.says(*last)) {
+		before = nil // something newer is out already, or this very word was the last one
 	}
 	plan := ReportPlan{}
 	if full {
@@ -146,10 +146,14 @@ func AfterLook(r Report, statuses []Status, recorded map[int64]bool, now time.Ti
 		}
 	}
 	if !r.TriedAt.IsZero() && now.Sub(r.TriedAt) < lateFor {
-		return r, now.Add(time.Second)
+		return r, now.Add(max(time.Second, now.Sub(r.TriedAt)/2))
 	}
 	r.Fate, r.TriedAt = ReportOwed, time.Time{}
 	return r, time.Time{}
+}
+
+func (r Report) says(other Report) bool {
+	return r.State == other.State && r.Description == other.Description && r.LogURL == other.LogURL
 }
 
 func (r Report) matches(s Status) bool {

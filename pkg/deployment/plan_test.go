@@ -88,6 +88,7 @@ func TestPlanReports(t *testing.T) {
 		"newest before, then end":   {[]Report{running, end}, 2, 0, t0},
 		"no more statuses":          {[]Report{running, end, full}, 0, 2, time.Time{}},
 		"overtaken before a crash":  {[]Report{queued, sent(running), end}, 3, 1, t0},
+		"said already":              {[]Report{sent(running), {Seq: 5, State: GitHubInProgress, NotBefore: t0, Fate: ReportOwed}}, 0, 1, time.Time{}},
 		"nothing owed":              {[]Report{full}, 0, 0, time.Time{}},
 		"failed, then rerun passed": {[]Report{end, {Seq: 4, State: GitHubSuccess, End: true, Fate: ReportOwed}}, 4, 1, t0},
 	} {

@@ -55,10 +55,11 @@ func (e *Engine) deliver(ctx context.Context, rec deployment.Record, r deploymen
 	if look {
 		return e.lookForReport(ctx, rec, r)
 	}
-	r = deployment.BeforeWrite(r, e.Now())
-	if err := e.Store.Sending(ctx, rec.Deployment.Row, r); err != nil {
-		return r, e.Now().Add(time.Second), nil
+	sending := deployment.BeforeWrite(r, e.Now())
+	if err := e.Store.Sending(ctx, rec.Deployment.Row, sending); err != nil {
+		return r, e.Now().Add(time.Second), nil // not on record, so not sent
 	}
+	r = sending
 	outcome := e.GitHub.WriteStatus(ctx, rec.Deployment.Request, r)
 	sent, next, entry := deployment.AfterWrite(r, outcome, e.Now())
 	e.toldGitHub(rec.Deployment, sent, outcome)
