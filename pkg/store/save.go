@@ -155,6 +155,9 @@ func (t *tx) update(old stored, next deployment.Deployment, keep bool) error {
 	if !due.IsZero() && next.Nudges != old.nudges {
 		due = t.now // a hint came in since the row was read
 	}
+	if next.State == deployment.Waiting && next.Blocked != "" && old.projectID == "" && next.Project.ID != "" && !due.IsZero() {
+		due = t.now // whoever left the project before it stood in this row could not promote it: look once more
+	}
 	data, err := encode(next)
 	if err != nil {
 		return err

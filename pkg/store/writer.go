@@ -162,9 +162,9 @@ func (w *writer) commit(batch []*item) error {
 		return err
 	}
 	for i, it := range batch {
-		it.answer(results[i])
 		w.db.rings(it.tx.rings...)
 		w.db.ringsSoon(it.tx.soon, now)
+		it.answer(results[i])
 	}
 	return nil
 }
