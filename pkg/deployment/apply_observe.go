@@ -186,7 +186,11 @@ func (f *draft) stopping(p Progress) {
 	fresh := f.now.Sub(f.Stopping) < f.WorkflowGrace && FoldPipeline(p).Kind == FoldQuiet // workflows may still show up
 	more := fresh || len(Active(p)) > 0 || len(p.Workflows) == 0 && unsettled(p.Pipeline.State)
 	if more && f.now.Sub(f.Stopping) < StopGrace {
-		f.lookIn(min(f.PollMin, f.Stopping.Add(StopGrace).Sub(f.now)))
+		pace := f.PollMin
+		if f.now.Sub(f.Stopping) < stopHaste {
+			pace = min(pace, time.Second) // a workflow that starts only now must not get far
+		}
+		f.lookIn(min(pace, f.Stopping.Add(StopGrace).Sub(f.now)))
 		return
 	}
 	if more {

@@ -27,3 +27,5 @@
 //	held        -> canceled     observed
 //	failed      -> succeeded    observed
 package deployment
+
+//go:generate env UPDATE=1 go test -run TestDiagram .

@@ -22,6 +22,7 @@ const (
 	SendWindow  = 5 * time.Second  // a trigger leaves within this of its intent, or not at all
 	WindowLead  = 10 * time.Minute // a look-up reads back to this before the first intent, in CircleCI's time
 	StopGrace   = 15 * time.Minute // a slot is given up this long after a cancel that CircleCI does not confirm
+	stopHaste   = 30 * time.Second // how long after a cancel CircleCI is asked every second
 	RerunWindow = 24 * time.Hour   // a successful rerun in this time turns failed into succeeded
 	TwinWatch   = time.Hour        // how long a project is watched for a late twin
 	Patience    = time.Hour        // how long CircleCI's silence is borne where an answer is owed

@@ -99,7 +99,7 @@ func (e *Engine) trigger(ctx context.Context, d deployment.Deployment, project d
 func blockedBy(b *deployment.Busy) deployment.Blocked {
 	switch b.On {
 	case deployment.BusyProject:
-		return deployment.Blocked{By: fmt.Sprintf("the trigger of deployment %d in the same CircleCI project", b.ID), First: true}
+		return deployment.Blocked{By: "another trigger in the same CircleCI project", First: true} // whose changes too often to name
 	case deployment.BusyOrder:
 		return deployment.Blocked{By: fmt.Sprintf("deployment %d of the same environment, which came first", b.ID)}
 	default:
