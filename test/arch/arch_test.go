@@ -31,9 +31,9 @@ var rooms = map[string][]string{
 
 	"api":         {},
 	"test/arch":   {},
-	"test/deploy": {},
+	"test/deploy": {"pkg/config"},
 	"test/sim":    {},
-	"test/demo":   {"pkg/app", "pkg/config", "test/sim"},
+	"test/demo":   {"test/sim"},
 	"test/e2e":    {"pkg/app", "pkg/config", "test/sim"},
 	"test/bench":  {"pkg/app", "pkg/config", "test/sim"},
 	"test/chaos":  {"pkg/app", "pkg/config", "test/sim"},

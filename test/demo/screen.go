@@ -4,11 +4,17 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
 
-// screen prints aligned lines with the time since the start; in colour on a terminal.
+// event is one line: where, who says so, what, and a link that people can follow in the real world.
+type event struct {
+	environment, who, what, text, link string
+}
+
+// screen prints events in columns, with the time since the start; in colour on a terminal.
 type screen struct {
 	mu     sync.Mutex
 	out    io.Writer
@@ -17,32 +23,56 @@ type screen struct {
 }
 
 func newScreen(out io.Writer) *screen {
-	s := &screen{out: out, began: time.Now()}
-	if f, ok := out.(*os.File); ok && os.Getenv("NO_COLOR") == "" {
-		info, err := f.Stat()
-		s.colour = err == nil && info.Mode()&os.ModeCharDevice != 0
-	}
-	return s
+	return &screen{out: out, began: time.Now(), colour: terminal(out) && os.Getenv("NO_COLOR") == ""}
 }
 
-// colours are terminal codes by state.
+func terminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// Terminal codes.
+const (
+	bold   = "1"
+	dim    = "2"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	blue   = "36"
+)
+
+// colours are those of words that say how something stands.
 var colours = map[string]string{
-	"success": "32", "succeeded": "32", "failure": "31", "failed": "31", "error": "31", "pending": "33", "held": "33", "in_progress": "36", "running": "36",
+	"success": green, "succeeded": green, "failure": red, "failed": red, "error": red, "errored": red,
+	"pending": yellow, "held": yellow, "on_hold": yellow, "warn": yellow, "in_progress": blue, "running": blue,
 }
 
+// title begins a part.
 func (s *screen) title(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, _ = fmt.Fprintf(s.out, "\n%s\n", s.paint("1", fmt.Sprintf(format, args...)))
+	s.print("\n%s\n", s.paint(bold, fmt.Sprintf(format, args...)))
 }
 
-func (s *screen) line(who, state, text, link string) {
+// note is a line outside the columns.
+func (s *screen) note(format string, args ...any) { s.print("  %s\n", fmt.Sprintf(format, args...)) }
+
+// line prints one event; its link gets a line of its own.
+func (s *screen) line(e event) {
+	what := s.paint(colours[e.what], fmt.Sprintf("%-11s", e.what))
+	row := fmt.Sprintf("  %6.2fs  %-10s  %-8s  %s  %s", time.Since(s.began).Seconds(), e.environment, e.who, what, e.text)
+	if e.link != "" {
+		row += fmt.Sprintf("\n%46s%s", "", s.paint(dim, e.link))
+	}
+	s.print("%s\n", strings.TrimRight(row, " "))
+}
+
+func (s *screen) print(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if link != "" {
-		text += "  " + link
-	}
-	_, _ = fmt.Fprintf(s.out, "  %6.2fs  %-8s  %s  %s\n", time.Since(s.began).Seconds(), who, s.paint(colours[state], fmt.Sprintf("%-11s", state)), text)
+	fmt.Fprintf(s.out, format, args...) // a closed terminal is no reason to stop
 }
 
 func (s *screen) paint(code, text string) string {

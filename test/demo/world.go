@@ -1,32 +1,19 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
-
-const routes = `
-routes:
-  - repository: acme/*
-    parameters:
-      seraph_key: "{{ .Key }}"
-      deploy_sha: "{{ .SHA }}"
-      deploy_environment: "{{ .Environment }}"
-`
 
 // Secrets of the simulated world.
 const (
@@ -34,43 +21,78 @@ const (
 	circleciSecret = "demo-secret-of-the-circleci-webhook"
 )
 
-// world is the service between the two simulators.
+// stage is how long each stage of a simulated pipeline takes: slow enough to watch.
+const stage = 700 * time.Millisecond
+
+// world is the program between the two simulators.
 type world struct {
+	dir      string
+	screen   *screen
+	address  string // of the program
 	github   *github.Server
 	circleci *circleci.Server
-	service  *exec.Cmd
-	screen   *screen
-	logs     sync.WaitGroup
+	service  *service // nil until it is started
+	watching sync.WaitGroup
+	stop     context.CancelCauseFunc
 }
 
-func newWorld(ctx context.Context, dir string, s *screen) (w *world, err error) {
-	address, err := freeAddress()
+func newWorld(dir string, s *screen) *world {
+	return &world{dir: dir, screen: s, stop: func(error) {}}
+}
+
+// open builds the program and starts everything. The context it returns ends with a cause when the program does.
+func (w *world) open(ctx context.Context) (context.Context, error) {
+	w.screen.title("The real program, on a fresh database, between a simulated GitHub and a simulated CircleCI")
+	ctx, w.stop = context.WithCancelCause(ctx)
+	binary := filepath.Join(w.dir, "seraph")
+	if err := build(ctx, binary); err != nil {
+		return ctx, err
+	}
+	if err := w.simulate(); err != nil {
+		return ctx, err
+	}
+	var err error
+	if w.service, err = start(binary, w.environ(), w.screen, w.stop); err != nil {
+		return ctx, err
+	}
+	if err := w.service.ready(ctx); err != nil {
+		return ctx, err
+	}
+	w.watching.Go(func() { w.watch(ctx) })
+	w.screen.line(event{"", "Seraph", "ready", "http://" + w.address, ""})
+	w.screen.line(event{"", "GitHub", "ready", w.github.URL(), ""})
+	w.screen.line(event{"", "CircleCI", "ready", w.circleci.URL(), ""})
+	return ctx, nil
+}
+
+func build(ctx context.Context, binary string) error {
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/seraph-deploy/seraph/cmd/seraph").CombinedOutput()
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("cannot build the program: %w\n%s", errors.Join(context.Cause(ctx), err), out)
 	}
-	base := "http://" + address
-	w = &world{
-		screen: s,
-		github: github.New(github.Options{WebhookURL: base + "/webhooks/github", WebhookSecret: githubSecret}),
-		circleci: circleci.New(circleci.Options{
-			WebhookURL: base + "/webhooks/circleci", WebhookSecret: circleciSecret, Step: time.Second, AnyBranch: true,
-		}),
+	return nil
+}
+
+// simulate starts GitHub and CircleCI. They send their webhooks to where the program will listen.
+func (w *world) simulate() (err error) {
+	if w.address, err = freeAddress(); err != nil {
+		return err
 	}
-	defer func() {
-		if err != nil {
-			w.close()
-		}
-	}()
+	base := "http://" + w.address + "/webhooks/"
+	w.github = github.New(github.Options{WebhookURL: base + "github", WebhookSecret: githubSecret})
+	w.circleci = circleci.New(circleci.Options{
+		WebhookURL: base + "circleci", WebhookSecret: circleciSecret, ClaimURL: base + "claim",
+		Step: stage, AnyProject: true, AnyBranch: true,
+		Revision: func(project, ref string) string { return github.Commit(strings.TrimPrefix(project, "gh/"), ref) },
+	})
 	if err := errors.Join(w.github.Start(""), w.circleci.Start("")); err != nil {
-		return w, err
+		return err
 	}
 	w.github.AddRepository(repository)
-	w.circleci.AddProject(project, "main")
-	s.title("the real service, on a fresh database, between simulated GitHub and CircleCI")
-	return w, w.start(ctx, dir, address)
+	return nil
 }
 
-// freeAddress finds a port nobody listens on.
+// freeAddress finds a port that nobody listens on.
 func freeAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -79,74 +101,64 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// start builds the service, runs it, and waits until it is ready.
-func (w *world) start(ctx context.Context, dir, address string) error {
-	binary := dir + "/seraph"
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/seraph").CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot build the service (run this from the top of the repository): %s", out)
-	}
-	w.service = exec.Command(binary, "serve")
-	w.service.Env = append(cleanEnvironment(), "SERAPH_ADDR="+address, "SERAPH_DATABASE_URL=sqlite:"+dir+"/seraph.db",
-		"SERAPH_GITHUB_WEBHOOK_SECRETS="+githubSecret, "SERAPH_GITHUB_TOKEN="+github.DefaultToken, "SERAPH_GITHUB_API_URL="+w.github.URL()+"/",
-		"SERAPH_CIRCLECI_TOKEN="+circleci.DefaultToken, "SERAPH_CIRCLECI_API_URL="+w.circleci.URL(), "SERAPH_CIRCLECI_WEBHOOK_SECRETS="+circleciSecret,
-		"SERAPH_POLL_MIN=500ms", "SERAPH_POLL_MAX=500ms", "SERAPH_ROUTES="+routes)
-	logs, err := w.service.StderrPipe()
-	if err != nil {
-		return err
-	}
-	if err := w.service.Start(); err != nil {
-		return err
-	}
-	ready := make(chan struct{})
-	w.logs.Go(func() { w.follow(logs, ready) })
-	select {
-	case <-ready:
-		w.screen.line("Seraph", "ready", "listening on "+address, "")
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("the service was never ready: %w", context.Cause(ctx))
+// environ is the program's configuration: like a real one, but for addresses and for waits that are short enough to watch.
+func (w *world) environ() []string {
+	return []string{
+		"SERAPH_ADDR=" + w.address, "SERAPH_DATABASE_URL=sqlite:" + filepath.Join(w.dir, "seraph.db"), "SERAPH_ROUTES=" + routes(),
+		"SERAPH_GITHUB_API_URL=" + w.github.URL() + "/", "SERAPH_GITHUB_TOKEN=" + github.DefaultToken,
+		"SERAPH_GITHUB_WEBHOOK_SECRETS=" + githubSecret,
+		"SERAPH_CIRCLECI_API_URL=" + w.circleci.URL(), "SERAPH_CIRCLECI_TOKEN=" + circleci.DefaultToken,
+		"SERAPH_CIRCLECI_WEBHOOK_SECRETS=" + circleciSecret, "SERAPH_POLL_MIN=300ms", "SERAPH_POLL_MAX=1s",
 	}
 }
 
-// cleanEnvironment is ours without any setting of the service.
-func cleanEnvironment() []string {
-	var env []string
-	for _, pair := range os.Environ() {
-		if !strings.HasPrefix(pair, "SERAPH_") {
-			env = append(env, pair)
-		}
+// routes has one route a story; a parameter tells the simulated CircleCI which story to play. Their repository is a pattern, so that the program
+// does not list deployments at its start: it might find the first one before its webhook comes.
+func routes() string {
+	text := "routes:\n"
+	for _, s := range stories {
+		text += fmt.Sprintf("  - {repository: acme/*, environment: %s, parameters: {seraph_key: '{{ .Key }}', deploy_sha: '{{ .SHA }}', "+
+			"deploy_environment: '{{ .Environment }}', %s: %s}}\n", s.environment, circleci.ScenarioParameter, s.scenario)
 	}
-	return env
+	return text
 }
 
-// follow shows each change of state that the service logs.
-func (w *world) follow(logs io.Reader, ready chan struct{}) {
-	lines := bufio.NewScanner(logs)
-	for lines.Scan() {
-		var entry struct {
-			Level, Message, State, From, Reason string
+// watch shows each change of a workflow in CircleCI.
+func (w *world) watch(ctx context.Context) {
+	shown := map[string]string{}
+	for {
+		changed := w.circleci.Changed() // before the look, so that no change is missed
+		for _, p := range w.circleci.Pipelines() {
+			w.show(p, shown)
 		}
-		if json.Unmarshal(lines.Bytes(), &entry) != nil {
-			continue
-		}
-		switch {
-		case entry.Message == "ready":
-			close(ready)
-		case entry.From != "":
-			w.screen.line("Seraph", entry.State, entry.Reason, "")
-		case entry.Level == "warn" || entry.Level == "error":
-			w.screen.line("Seraph", entry.Level, entry.Message, "")
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
 		}
 	}
 }
 
-// close ends the service and the simulators.
-func (w *world) close() {
-	if w.service != nil && w.service.Process != nil {
-		_ = w.service.Process.Signal(syscall.SIGTERM)
-		w.logs.Wait()
-		_ = w.service.Wait()
+func (w *world) show(p circleci.Pipeline, shown map[string]string) {
+	for _, flow := range p.Workflows {
+		if shown[flow.ID] != flow.Status {
+			shown[flow.ID] = flow.Status
+			w.screen.line(event{environment(p), "CircleCI", flow.Status, fmt.Sprintf("workflow %s of pipeline %d", flow.Name, p.Number), ""})
+		}
 	}
-	w.github.Close()
-	w.circleci.Close()
+}
+
+// close ends the program and the simulators.
+func (w *world) close() error {
+	var err error
+	if w.service != nil {
+		err = w.service.close()
+	}
+	w.stop(nil)
+	w.watching.Wait()
+	if w.github != nil {
+		w.github.Close()
+		w.circleci.Close()
+	}
+	return err
 }

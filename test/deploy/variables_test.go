@@ -1,26 +1,28 @@
 package deploy
 
 import (
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
 // variables are the names that Seraph reads. Those with true are secrets, which may also be given as NAME_FILE.
-var variables = map[string]bool{
-	"SERAPH_ADDR": false, "SERAPH_METRICS_ADDR": false, "SERAPH_PUBLIC_URL": false, "SERAPH_DATABASE_URL": true,
-	"SERAPH_GITHUB_WEBHOOK_SECRETS": true, "SERAPH_GITHUB_TOKEN": true, "SERAPH_GITHUB_APP_ID": false,
-	"SERAPH_GITHUB_APP_PRIVATE_KEY": true, "SERAPH_GITHUB_API_URL": false, "SERAPH_GITHUB_WEB_URL": false,
-	"SERAPH_GITHUB_HOOK_SOURCES": false, "SERAPH_TRUSTED_PROXIES": false, "SERAPH_CIRCLECI_TOKEN": true,
-	"SERAPH_CIRCLECI_API_URL": false, "SERAPH_CIRCLECI_APP_URL": false, "SERAPH_CIRCLECI_WEBHOOK_SECRETS": true,
-	"SERAPH_CIRCLECI_TIMEOUT": false, "SERAPH_LOOKUP_GRACE": false, "SERAPH_WORKFLOW_GRACE": false, "SERAPH_START_TIMEOUT": false,
-	"SERAPH_POLL_MIN": false, "SERAPH_POLL_MAX": false, "SERAPH_GITHUB_WRITES_PER_MINUTE": false,
-	"SERAPH_CIRCLECI_READS_PER_SECOND": false, "SERAPH_ROUTES": false, "SERAPH_ROUTES_FILE": false, "SERAPH_API_TOKENS": true,
-	"SERAPH_RECOVER_MAX_AGE": false, "SERAPH_LOG_LEVEL": false, "SERAPH_LOG_FORMAT": false, "SERAPH_SHUTDOWN_DELAY": false,
-	"SERAPH_SHUTDOWN_GRACE": false,
+var variables = secretByName(config.Variables())
+
+func secretByName(list []config.Variable) map[string]bool {
+	all := map[string]bool{}
+	for _, v := range list {
+		all[v.Name] = v.Secret
+	}
+	return all
 }
 
 // injected are names that are not ours: Kubernetes sets them beside a Service called seraph.
@@ -60,18 +62,57 @@ func TestVariablesExist(t *testing.T) {
 	}
 }
 
-// TestReadmeHasEveryVariable wants a row of the configuration table for each, marked s where it is a secret.
-func TestReadmeHasEveryVariable(t *testing.T) {
-	readme := read(t, "README.md")
-	for name, secret := range variables {
-		mark := ""
-		if secret {
-			mark = " s"
+// setting is one row of README.md's configuration table: the name, whether it is marked s, and the cell of its default.
+type setting struct {
+	name     string
+	secret   bool
+	standard string
+}
+
+var settingRow = regexp.MustCompile("(?m)^\\| `(SERAPH_[A-Z_]+)`( s)? \\| ([^|]*)\\|")
+
+// TestReadmeConfiguration wants the configuration table to be what the code reads: every variable in the same order, with its default, and
+// "required" exactly where a start without it fails.
+func TestReadmeConfiguration(t *testing.T) {
+	var said, want []setting
+	for _, cell := range settingRow.FindAllStringSubmatch(read(t, "README.md"), -1) {
+		said = append(said, setting{name: cell[1], secret: cell[2] != "", standard: strings.TrimSpace(cell[3])})
+	}
+	required := requiredNames(t)
+	for _, v := range config.Variables() {
+		row := setting{name: v.Name, secret: v.Secret}
+		if v.Default != "" {
+			row.standard = "`" + v.Default + "`"
 		}
-		if !strings.Contains(readme, "\n| `"+name+"`"+mark+" |") {
-			t.Errorf("README.md has no row that begins | `%s`%s |", name, mark)
+		if required[v.Name] {
+			row.standard = "required"
+		}
+		want = append(want, row)
+	}
+	if diff := cmp.Diff(want, said, cmp.AllowUnexported(setting{})); diff != "" {
+		t.Errorf("the configuration table of README.md (+) is not what the code reads (-):\n%s", diff)
+	}
+}
+
+// requiredNames are the variables without which, alone, nothing starts.
+func requiredNames(t *testing.T) map[string]bool {
+	t.Helper()
+	for _, v := range config.Variables() {
+		t.Setenv(v.Name, "")
+		t.Setenv(v.Name+"_FILE", "")
+	}
+	_, err := config.Load()
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		t.Fatalf("an empty environment is taken: %v", err)
+	}
+	names := map[string]bool{}
+	for _, problem := range problems {
+		if name, rest, _ := strings.Cut(problem, ": "); strings.HasPrefix(rest, "it is required") {
+			names[name] = true
 		}
 	}
+	return names
 }
 
 // TestExampleEnv wants lines that shells, Docker and systemd read alike, and no value for a secret.
