@@ -9,7 +9,7 @@ FUZZTIME ?= 5s
 BENCH    ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test check fmt lint vulncheck arch race fuzz bench generate cover clean
+.PHONY: help build run demo test check fmt lint vulncheck arch race fuzz bench chaos generate cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ fuzz: ## fuzz each Fuzz target for FUZZTIME (default 5s)
 
 bench: ## run the benchmarks that match BENCH (default all)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+chaos: ## kill the program for 45 s under failing vendors (SERAPH_CHAOS_SEED=n repeats a run)
+	SERAPH_CHAOS_DEPLOYMENTS=$${SERAPH_CHAOS_DEPLOYMENTS:-100} SERAPH_CHAOS_DURATION=$${SERAPH_CHAOS_DURATION:-45s} \
+	go test -count=1 -v -timeout 15m -run TestChaos ./test/chaos
 
 generate: ## write generated files anew
 	go generate ./...
