@@ -1,7 +1,10 @@
 package control
 
 import (
+	"strings"
+
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
+	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
 // realCircleCI is the CircleCI simulator as the control sees it.
@@ -11,7 +14,8 @@ type realCircleCI struct{ *circleci.Server }
 func startCircleCI(c Config) (realCircleCI, error) {
 	server := circleci.New(circleci.Options{
 		Token: c.CircleCIToken, WebhookURL: c.CircleCIWebhook, WebhookSecret: c.CircleCISecret,
-		AnyProject: true, AnyBranch: true,
+		AnyProject: true, AnyBranch: true, Step: c.Step,
+		Revision: func(project, ref string) string { return github.Commit(strings.TrimPrefix(project, "gh/"), ref) },
 	})
 	return realCircleCI{server}, server.Start(c.CircleCI)
 }

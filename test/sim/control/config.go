@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 )
 
 // Config says where the two simulators and their control listen and where they send webhooks.
@@ -18,8 +19,9 @@ type Config struct {
 	CircleCISecret  string // signs CircleCI's
 	Token           string // a personal access token for GitHub
 	CircleCIToken   string
-	Repositories    string // comma-separated, there from the start; others come with their first deployment
-	Enterprise      bool   // GitHub Enterprise Server: below /api/v3, without rate limits
+	Repositories    string        // comma-separated, there from the start; others come with their first deployment
+	Step            time.Duration // length of a stage of CircleCI's stories
+	Enterprise      bool          // GitHub Enterprise Server: below /api/v3, without rate limits
 	ListScenarios   bool
 }
 
@@ -40,7 +42,7 @@ func (c *Config) settings() []setting {
 		{"circleci-secret", "simulated-circleci-secret", "signs CircleCI's events", &c.CircleCISecret},
 		{"token", "simulated-github-token", "the personal access token GitHub takes", &c.Token},
 		{"circleci-token", "simulated-circleci-token", "the personal token CircleCI takes", &c.CircleCIToken},
-		{"repositories", "acme/api", "repositories that are there from the start, comma-separated", &c.Repositories},
+		{"repositories", "acme/api,acme/web", "repositories that are there from the start, comma-separated", &c.Repositories},
 	}
 }
 
@@ -58,6 +60,7 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (Config, er
 		}
 		flags.StringVar(s.target, s.name, standard, s.usage+" ("+variable+")")
 	}
+	flags.DurationVar(&c.Step, "step", 2*time.Second, "how long each stage of a pipeline takes")
 	flags.BoolVar(&c.Enterprise, "enterprise", false, "be a GitHub Enterprise Server: API below /api/v3, no rate limits")
 	flags.BoolVar(&c.ListScenarios, "scenarios", false, "print the scenarios of both sides and exit")
 	if err := flags.Parse(args); err != nil {
