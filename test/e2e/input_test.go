@@ -99,7 +99,7 @@ func (w *world) circleciInput() {
 // GitHub may send forms, and Heaven's path is good too.
 func TestOtherEnvelopes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{routes: literal}).start()
+	w := newWorld(t, setup{}).start()
 	w.gh.AddRepository("acme/api")
 	w.gh.Hooks().Next("deployment", lose, 2)
 	form, events := w.deploy("acme/api", "form", "success"), w.deploy("acme/api", "events", "success")
