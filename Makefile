@@ -9,10 +9,10 @@ FUZZTIME ?= 5s
 BENCH    ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test check fmt lint vulncheck arch race fuzz bench chaos generate cover clean
+.PHONY: help build run demo test e2e-postgres check fmt lint vulncheck arch race fuzz bench chaos generate cover clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the static binary bin/seraph
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/seraph ./cmd/seraph
@@ -23,8 +23,8 @@ run: build ## run Seraph with deploy/example.env, and .env over it where there i
 demo: ## show a whole deployment on this machine, against simulated GitHub and CircleCI
 	go run ./test/demo
 
-test: ## run every test
-	go test ./...
+test: ## run every test; those of PostgreSQL where it is installed, on a private server
+	@.ci/with-postgres go test ./...
 
 check: fmt lint race arch vulncheck ## everything a change must pass
 
@@ -43,7 +43,10 @@ arch: ## hold the import table and the house rules
 	go test -count=1 ./test/arch
 
 race: ## run every test under the race detector
-	go test -race ./...
+	@.ci/with-postgres go test -race ./...
+
+e2e-postgres: ## run the end-to-end tests on PostgreSQL; `make test` runs them on SQLite
+	@SERAPH_TEST_DATABASE=postgres .ci/with-postgres go test -count=1 ./test/e2e
 
 fuzz: ## fuzz each Fuzz target for FUZZTIME (default 5s)
 	@.ci/fuzz $(FUZZTIME)

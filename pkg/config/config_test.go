@@ -126,7 +126,7 @@ func TestProblems(t *testing.T) {
 		"public URL":        {map[string]string{"PUBLIC_URL": "seraph.example.com"}, "SERAPH_PUBLIC_URL: it is no absolute"},
 		"user info":         {map[string]string{"PUBLIC_URL": "https://u:hunter2hunter2@x.example.com"}, "no user info"},
 		"query":             {map[string]string{"GITHUB_API_URL": "https://x.example.com/?a=b"}, "no query"},
-		"database":          {map[string]string{"DATABASE_URL": "mysql://u:hunter2hunter2@x"}, "SERAPH_DATABASE_URL: it must be sqlite:PATH"},
+		"database":          {map[string]string{"DATABASE_URL": "mysql://u:hunter2hunter2@x"}, "SERAPH_DATABASE_URL: it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"},
 		"no secret":         {map[string]string{"GITHUB_WEBHOOK_SECRETS": ""}, "SERAPH_GITHUB_WEBHOOK_SECRETS: it is required"},
 		"short secret":      {map[string]string{"GITHUB_WEBHOOK_SECRETS": secret + ",hunter2"}, "element 2 has 7 bytes, at least 16"},
 		"empty element":     {map[string]string{"GITHUB_WEBHOOK_SECRETS": secret + ", ,"}, "element 2 of the list is empty"},

@@ -57,10 +57,7 @@ func (r *reader) database(text string) Secret {
 	path, sqlite := strings.CutPrefix(text, "sqlite:")
 	postgres := strings.HasPrefix(text, "postgres://") || strings.HasPrefix(text, "postgresql://")
 	if sqlite && path == "" || !sqlite && !postgres {
-		r.wrong("DATABASE_URL", "it must be sqlite:PATH")
-	}
-	if postgres {
-		r.wrong("DATABASE_URL", "PostgreSQL is not supported by this version: use sqlite:PATH")
+		r.wrong("DATABASE_URL", "it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 	}
 	return Secret(text)
 }

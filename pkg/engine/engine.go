@@ -40,7 +40,7 @@ type Observe struct {
 
 // Periods of the engine's own clocks.
 const (
-	reconcileEvery = 15 * time.Second
+	reconcileEvery = 5 * time.Second
 	recoverEvery   = 10 * time.Minute
 	guardAfter     = 10 * time.Minute // a row this old is checked against GitHub's statuses before its trigger
 	lateArrival    = time.Minute      // so is one that was this old when it came in

@@ -21,11 +21,28 @@ type alarm struct {
 	at time.Time
 }
 
-// alarms ring for what is due later than the clock reaches, through River. They carry nothing but the row's id: losing them all costs a few seconds, until what is
-// overdue is read from the rows.
-type alarms struct {
-	wdb     *sql.DB
-	client  *river.Client[*sql.Tx]
+// clockReach is how far ahead this process rings by its own clock. River looks at what is scheduled only every 5 s, and each of its jobs costs
+// several writes; what a crash takes of the clock's timers is read from the rows.
+const clockReach = time.Minute
+
+// ringsSoon rings by the clock.
+func (db *DB) ringsSoon(soon []alarm, now time.Time) {
+	for _, al := range soon {
+		time.AfterFunc(al.at.Sub(now), func() { db.rings(al.Alarm) })
+	}
+}
+
+// alarms ring for what is due later than the clock reaches. They carry nothing but the row's id: losing them all costs a few seconds, until
+// what is overdue is read from the rows.
+type alarms interface {
+	start(ctx context.Context) error
+	stop(ctx context.Context) error
+	ok() error
+}
+
+// queue is River, whose transactions are of type T.
+type queue[T any] struct {
+	client  *river.Client[T]
 	running atomic.Bool
 }
 
@@ -55,56 +72,31 @@ func (r ringing[A]) Work(_ context.Context, job *river.Job[A]) error {
 	return nil
 }
 
-func newAlarms(db *DB) (*alarms, error) {
+// queueConfig is River's, for alarms that ring this database's bell.
+func queueConfig(db *DB) *river.Config {
 	workers := river.NewWorkers()
-	river.AddWorker(workers, ringing[advanceArgs]{ring: func(a advanceArgs) {
-		db.rings(deployment.Alarm{Kind: deployment.AlarmAdvance, Row: a.Row})
-	}})
-	river.AddWorker(workers, ringing[reportArgs]{ring: func(a reportArgs) {
-		db.rings(deployment.Alarm{Kind: deployment.AlarmReport, Row: a.Row})
-	}})
-	client, err := river.NewClient(riversqlite.New(db.wdb), &river.Config{
+	river.AddWorker(workers, ringing[advanceArgs]{ring: func(a advanceArgs) { db.rings(advanceAlarm(a.Row)) }})
+	river.AddWorker(workers, ringing[reportArgs]{ring: func(a reportArgs) { db.rings(reportAlarm(a.Row)) }})
+	return &river.Config{
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 50}},
 		Workers:                     workers,
 		PollOnly:                    true, // what is due now never goes through River
 		FetchCooldown:               5 * time.Millisecond,
-		FetchPollInterval:           200 * time.Millisecond,
+		FetchPollInterval:           time.Second,
 		JobTimeout:                  20 * time.Second,
 		RescueStuckJobsAfter:        40 * time.Second,
 		CompletedJobRetentionPeriod: time.Minute,
 		DiscardedJobRetentionPeriod: time.Minute,
 		Logger:                      slog.New(zerolog.NewSlogHandler(db.o.Log.Level(zerolog.WarnLevel))),
-	})
-	return &alarms{wdb: db.wdb, client: client}, err
-}
-
-// reset frees alarms that a crash left in the hands of a worker; River would do so only much later.
-func (a *alarms) reset(ctx context.Context) error {
-	_, err := a.wdb.ExecContext(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`)
-	return err
-}
-
-func (a *alarms) insert(ctx context.Context, tx *sql.Tx, list []alarm) error {
-	if len(list) == 0 {
-		return nil
 	}
+}
+
+func insertParams(list []alarm) []river.InsertManyParams {
 	params := make([]river.InsertManyParams, len(list))
 	for i, al := range list {
 		params[i] = river.InsertManyParams{Args: al.args(), InsertOpts: &river.InsertOpts{ScheduledAt: al.at}}
 	}
-	_, err := a.client.InsertManyFastTx(ctx, tx, params)
-	return err
-}
-
-// clockReach is how far ahead this process rings by its own clock. River looks at what is scheduled only every 5 s, and each of its jobs costs
-// several writes; what a crash takes of the clock's timers is read from the rows at the next start.
-const clockReach = time.Minute
-
-// ringsSoon rings by the clock.
-func (db *DB) ringsSoon(soon []alarm, now time.Time) {
-	for _, al := range soon {
-		time.AfterFunc(al.at.Sub(now), func() { db.rings(al.Alarm) })
-	}
+	return params
 }
 
 func (al alarm) args() river.JobArgs {
@@ -114,24 +106,44 @@ func (al alarm) args() river.JobArgs {
 	return advanceArgs{Row: al.Row}
 }
 
-func (a *alarms) start(ctx context.Context) error {
-	if err := a.client.Start(context.WithoutCancel(ctx)); err != nil {
+func (q *queue[T]) start(ctx context.Context) error {
+	if err := q.client.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	a.running.Store(true)
+	q.running.Store(true)
 	return nil
 }
 
-func (a *alarms) stop(ctx context.Context) error {
-	if !a.running.Swap(false) {
+func (q *queue[T]) stop(ctx context.Context) error {
+	if !q.running.Swap(false) {
 		return nil
 	}
-	return a.client.StopAndCancel(ctx)
+	return q.client.StopAndCancel(ctx)
 }
 
-func (a *alarms) ok() error {
-	if !a.running.Load() {
+func (q *queue[T]) ok() error {
+	if !q.running.Load() {
 		return errors.New("the queue does not run")
 	}
 	return nil
+}
+
+// sqliteAlarms are inserted with what they are for, in one commit.
+type sqliteAlarms struct{ queue[*sql.Tx] }
+
+// newSQLiteAlarms frees alarms that a crash left in the hands of a worker; River would do so only much later.
+func newSQLiteAlarms(ctx context.Context, db *DB) (*sqliteAlarms, error) {
+	if _, err := db.wdb.ExecContext(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`); err != nil {
+		return nil, err
+	}
+	client, err := river.NewClient(riversqlite.New(db.wdb), queueConfig(db))
+	return &sqliteAlarms{queue[*sql.Tx]{client: client}}, err
+}
+
+func (a *sqliteAlarms) insert(ctx context.Context, tx *sql.Tx, list []alarm) error {
+	if len(list) == 0 {
+		return nil
+	}
+	_, err := a.client.InsertManyFastTx(ctx, tx, insertParams(list))
+	return err
 }

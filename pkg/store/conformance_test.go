@@ -3,14 +3,15 @@ package store
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-func TestSQLiteConforms(t *testing.T) { conform(t, openSQLite) }
+func TestSQLiteConforms(t *testing.T) { conform(t, freshSQLite) }
+
+func TestPostgresConforms(t *testing.T) { conform(t, freshPostgres) }
 
 // conform is what every dialect must pass.
 func conform(t *testing.T, open opener) {
@@ -30,6 +31,8 @@ func conform(t *testing.T, open opener) {
 		"memory of CircleCI":                       remembered,
 		"crowds never share an environment":        crowded,
 		"a write whose caller has gone is skipped": abandoned,
+		"far alarms ring, or are found":            riverRings,
+		"a newer schema is refused":                newerSchema,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -322,56 +325,5 @@ func remembered(t *testing.T, b *bench) {
 	}
 	if repos, err := b.Repositories(ctx, time.Time{}); err != nil || len(repos) != 1 || repos[0].Repository.Owner != "Acme" {
 		t.Errorf("%v %v", repos, err)
-	}
-}
-
-// crowded starts many deployments of one environment from many hands: two never hold it, and all get their turn.
-func crowded(t *testing.T, b *bench) {
-	const n = 30
-	var wg sync.WaitGroup
-	for id := range int64(n) {
-		b.accept(id+1, "production", fmt.Sprint(id))
-	}
-	for hand := range 4 {
-		wg.Go(func() {
-			for left := true; left; {
-				left = b.turn(t, hand)
-			}
-		})
-	}
-	wg.Wait()
-	if done, err := b.List(t.Context(), deployment.Filter{State: deployment.Succeeded, Limit: 200}); err != nil || len(done) != n {
-		t.Errorf("%d of %d were deployed, %v", len(done), n, err)
-	}
-}
-
-func (b *bench) turn(t *testing.T, hand int) (left bool) {
-	open, err := b.List(t.Context(), deployment.Filter{State: deployment.Waiting, Limit: 200})
-	if err != nil || len(open) == 0 {
-		return false
-	}
-	d := open[(len(open)-1)*hand/3]
-	held, err := b.save(triggering(d, b), deployment.Changes{})
-	var inTheWay *deployment.Busy
-	if errors.Is(err, deployment.ErrStale) || errors.As(err, &inTheWay) {
-		return true
-	}
-	if err != nil {
-		t.Error(err)
-		return false
-	}
-	if _, err := b.save(ended(held, deployment.Succeeded), deployment.Changes{}); err != nil {
-		t.Error(err)
-	}
-	return true
-}
-
-func abandoned(t *testing.T, b *bench) {
-	it := &item{ctx: canceled(t), do: func(*tx) error { t.Error("done for nobody"); return nil }, done: make(chan error, 1)}
-	if err := b.writer.put(it); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-it.done; err == nil {
-		t.Error("an abandoned write was answered with success")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/test/pgtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,12 +47,16 @@ func (b *bench) rang() []deployment.Alarm {
 	return hit
 }
 
-func openSQLite(t *testing.T) *bench { return openAt(t, t.TempDir()+"/seraph.db") }
+func freshSQLite(t *testing.T) *bench { return openAt(t, t.TempDir()+"/seraph.db") }
 
-func openAt(t *testing.T, path string) *bench {
+func freshPostgres(t *testing.T) *bench { return openURL(t, pgtest.Database(t)) }
+
+func openAt(t *testing.T, path string) *bench { return openURL(t, "sqlite:"+path) }
+
+func openURL(t *testing.T, url string) *bench {
 	t.Helper()
 	b := &bench{t: t, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}
-	db, err := Open(t.Context(), Options{URL: "sqlite:" + path, Log: zerolog.Nop(), Now: b.clock, LockWait: 50 * time.Millisecond})
+	db, err := Open(t.Context(), Options{URL: url, Log: zerolog.Nop(), Now: b.clock, LockWait: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -145,7 +145,7 @@ func (db *DB) Get(ctx context.Context, deploymentID int64) ([]deployment.Record,
 }
 
 func (db *DB) timeline(ctx context.Context, row int64) ([]deployment.Entry, error) {
-	rows, err := db.rdb.QueryContext(ctx, `SELECT at, event, detail FROM timeline WHERE row_id = $1 ORDER BY at, rowid`, row)
+	rows, err := db.rdb.QueryContext(ctx, `SELECT at, event, detail FROM timeline WHERE row_id = $1 ORDER BY at, id`, row)
 	if err != nil {
 		return nil, err
 	}

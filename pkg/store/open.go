@@ -1,59 +1,85 @@
 // Package store is the database: deliveries, deployments, their timeline and reports, and the alarms that say when to look at them again. State
-// and alarms live in one database, because what changes one changes the other in the same commit.
+// and alarms live in one database, because what changes one changes the other.
 package store
 
 import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/rs/zerolog"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // Options say which database to open, and how.
 type Options struct {
-	URL        string        // sqlite:PATH
-	LockWait   time.Duration // how long to wait for another process to leave the file; 0: 30 s
+	URL        string        // sqlite:PATH, postgres://... or postgresql://...
+	LockWait   time.Duration // how long to wait for another process to leave the file, or to end its migrations; 0: 30 s
 	QueueLimit int           // writes that may wait at once; 0: 4096
 	Log        zerolog.Logger
 	Now        func() time.Time // nil: time.Now
 }
 
-// DB is an open database. It is safe for concurrent use; one process owns the file.
+// DB is an open database. It is safe for concurrent use. One process owns an SQLite file; many may share a PostgreSQL database.
 type DB struct {
-	o      Options
-	lock   *flock.Flock
-	wdb    *sql.DB // one connection: the only writer
-	rdb    *sql.DB // readers; they cannot write
-	writer *writer
-	alarms *alarms
-	leases leases
-	reads  sync.Map // query -> *sql.Stmt of rdb
-	ring   atomic.Pointer[func(...deployment.Alarm)]
+	o       Options
+	dialect dialect
+	wdb     *sql.DB
+	rdb     *sql.DB // readers
+	alarms  alarms
+	reads   sync.Map // query -> *sql.Stmt of rdb
+	ring    atomic.Pointer[func(...deployment.Alarm)]
 }
 
-// Open opens the database, brings its tables up to date and takes its lock. When another process holds the lock it waits for LockWait, or until
-// ctx ends. The error says what to do.
+// dialect is what SQLite and PostgreSQL do differently.
+type dialect interface {
+	// write does one thing in a transaction; nil means that it is on disk.
+	write(ctx context.Context, do func(*tx) error) error
+	// lease takes a row that is due, or its reports, for leaseFor. false: it is not due, or in another's hands.
+	lease(ctx context.Context, a deployment.Alarm, now time.Time) (bool, error)
+	// unlease gives it back.
+	unlease(ctx context.Context, a deployment.Alarm) error
+	// released is called after a commit in which the lease ended.
+	released(a deployment.Alarm)
+	// leased says whether somebody has it whom words.freeRow does not know of.
+	leased(a deployment.Alarm, now time.Time) bool
+	// alone keeps other writers to these rows' environments and projects out until the end of the transaction.
+	alone(t *tx, rows []deployment.Deployment) error
+	// sql gives the words that differ.
+	sql() words
+	// close ends what runs, and gives up locks.
+	close() error
+}
+
+// words are the parts of statements in which the dialects differ.
+type words struct {
+	forUpdate   string // after a SELECT in a transaction: keeps the row from other writers until its end
+	endLease    string // in an UPDATE's SET: ends the lease of the row
+	endReports  string // ends the lease of its reports
+	freeRow     string // in a WHERE that has the time as $1: nobody has the row
+	freeReports string
+}
+
+// Open opens the database, brings its tables up to date, and takes the lock of an SQLite file. When another process holds the lock it waits for
+// LockWait, or until ctx ends. The error says what to do and holds no password.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	path, ok := strings.CutPrefix(o.URL, "sqlite:")
-	if !ok || path == "" {
-		return nil, errors.New("this version stores in SQLite only: set SERAPH_DATABASE_URL to sqlite:PATH")
+	db := &DB{o: withDefaults(o)}
+	path, sqlite := strings.CutPrefix(o.URL, "sqlite:")
+	var err error
+	switch {
+	case sqlite && path != "":
+		err = openSQLite(ctx, db, path)
+	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
+		err = openPostgres(ctx, db)
+	default:
+		err = errors.New("the database must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 	}
-	o = withDefaults(o)
-	db := &DB{o: o, leases: leases{held: map[leaseKey]time.Time{}}}
-	if err := db.open(ctx, path); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
@@ -72,77 +98,6 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-func (db *DB) open(ctx context.Context, path string) error {
-	if err := db.takeLock(ctx, path); err != nil {
-		return err
-	}
-	if err := private(path); err != nil {
-		return err
-	}
-	if err := db.connect(path); err != nil {
-		return err
-	}
-	if err := migrate(ctx, db.wdb); err != nil {
-		return fmt.Errorf("the database %s cannot be brought up to date: %w", path, err)
-	}
-	alarms, err := newAlarms(db)
-	if err != nil {
-		return err
-	}
-	db.alarms = alarms
-	if err := db.alarms.reset(ctx); err != nil {
-		return fmt.Errorf("alarms of the last run cannot be reset: %w", err)
-	}
-	db.writer = newWriter(db, db.o.QueueLimit)
-	return nil
-}
-
-// takeLock keeps a second process off the file.
-func (db *DB) takeLock(ctx context.Context, path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("the folder of the database cannot be made: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, db.o.LockWait)
-	defer cancel()
-	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
-	got, err := lock.TryLock()
-	if err == nil && !got {
-		db.o.Log.Warn().Str("file", lock.Path()).Dur("for", db.o.LockWait).Msg("another process uses the database; waiting for it to end")
-		got, err = lock.TryLockContext(ctx, 50*time.Millisecond)
-	}
-	if !got {
-		return fmt.Errorf("another process uses the database %s (it holds %s): stop it, or give this one a database of its own: %w", path, lock.Path(), err)
-	}
-	db.lock = lock
-	return err
-}
-
-// private makes the file readable by its owner only; SQLite gives -wal and -shm the same mode.
-func private(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("the database file cannot be opened: %w", err)
-	}
-	return errors.Join(f.Chmod(0o600), f.Close())
-}
-
-const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate"
-
-func (db *DB) connect(path string) error {
-	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
-	var err error
-	if db.wdb, err = sql.Open("sqlite", name); err != nil {
-		return err
-	}
-	db.wdb.SetMaxOpenConns(1)
-	if db.rdb, err = sql.Open("sqlite", name+"&_pragma=query_only(1)"); err != nil {
-		return err
-	}
-	db.rdb.SetMaxOpenConns(4)
-	db.rdb.SetMaxIdleConns(4)
-	return nil
-}
-
 // Bell says whom to tell that rows are due now. It is called after a commit, never inside one. Set it before Start.
 func (db *DB) Bell(ring func(...deployment.Alarm)) { db.ring.Store(&ring) }
 
@@ -158,22 +113,21 @@ func (db *DB) Start(ctx context.Context) error { return db.alarms.start(ctx) }
 // Stop ends the queue; what is due stays due.
 func (db *DB) Stop(ctx context.Context) error { return db.alarms.stop(ctx) }
 
-// Close writes what waits, closes the files and gives up the lock.
+// Close writes what waits, closes the database and gives up its lock.
 func (db *DB) Close() error {
-	if db.writer != nil {
-		db.writer.close()
-	}
 	var errs []error
+	if db.dialect != nil {
+		errs = append(errs, db.dialect.close())
+	}
 	for _, pool := range []*sql.DB{db.rdb, db.wdb} {
 		if pool != nil {
 			errs = append(errs, pool.Close())
 		}
 	}
-	if db.lock != nil {
-		errs = append(errs, db.lock.Close())
-	}
 	return errors.Join(errs...)
 }
+
+func (db *DB) write(ctx context.Context, do func(*tx) error) error { return db.dialect.write(ctx, do) }
 
 // Ping says whether the database can be written.
 func (db *DB) Ping(ctx context.Context) error {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -43,22 +44,14 @@ func (t *tx) insertReport(row int64, seq int, r deployment.Report) error {
 
 // LeaseReports gives a deployment and all its reports to one worker for 25 s. ok is false when none is due, or they are in another's hands.
 func (db *DB) LeaseReports(ctx context.Context, row int64) (rec deployment.Record, ok bool, err error) {
-	now := db.o.Now()
-	if !db.leases.take(reportLease(row), now) {
-		return rec, false, nil
+	if ok, err = db.dialect.lease(ctx, reportAlarm(row), db.o.Now()); !ok {
+		return rec, false, err
 	}
 	defer func() {
 		if !ok {
-			db.leases.free(reportLease(row))
+			err = errors.Join(err, db.dialect.unlease(ctx, reportAlarm(row)))
 		}
 	}()
-	var due sql.NullInt64
-	if err := db.get(ctx, `SELECT report_due_at FROM deployments WHERE row_id = $1`, row).Scan(&due); err != nil {
-		return rec, false, err
-	}
-	if !due.Valid || due.Int64 > micros(now) {
-		return rec, false, nil
-	}
 	if rec.Deployment, err = db.Load(ctx, row); err != nil {
 		return rec, false, err
 	}
@@ -103,7 +96,7 @@ func (db *DB) Sending(ctx context.Context, row int64, r deployment.Report) error
 // worker had read: when there are more by now, it is to come back at once.
 func (db *DB) SaveReports(ctx context.Context, row int64, seen int, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error {
 	err := db.write(ctx, func(t *tx) error { return t.saveReports(row, seen, changed, due, timeline) })
-	db.leases.free(reportLease(row))
+	db.dialect.released(reportAlarm(row))
 	return err
 }
 
@@ -123,13 +116,13 @@ func (t *tx) saveReports(row int64, seen int, changed []deployment.Report, due t
 		return err
 	}
 	var count int
-	if err := t.row(`SELECT report_count FROM deployments WHERE row_id = $1`, []any{row}, &count); err != nil {
+	if err := t.row(`SELECT report_count FROM deployments WHERE row_id = $1`+t.words().forUpdate, []any{row}, &count); err != nil {
 		return err
 	}
 	if count > seen {
 		due = t.now
 	}
-	_, err := t.exec(`UPDATE deployments SET report_due_at = $2 WHERE row_id = $1`, row, maybe(due))
+	_, err := t.exec(`UPDATE deployments SET report_due_at = $2`+t.words().endReports+` WHERE row_id = $1`, row, maybe(due))
 	t.wake(deployment.AlarmReport, row, due)
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -13,65 +12,36 @@ import (
 // leaseFor is how long a row is kept from other workers. It is a hint; the version decides.
 const leaseFor = 25 * time.Second
 
-// leases are held in memory: one process owns the file, and a crash must free them all.
-type leases struct {
-	mu   sync.Mutex
-	held map[leaseKey]time.Time
+func advanceAlarm(row int64) deployment.Alarm {
+	return deployment.Alarm{Kind: deployment.AlarmAdvance, Row: row}
 }
 
-type leaseKey = deployment.Alarm
+func reportAlarm(row int64) deployment.Alarm {
+	return deployment.Alarm{Kind: deployment.AlarmReport, Row: row}
+}
 
-func (l *leases) take(k leaseKey, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.held[k].After(now) {
-		return false
+// dueColumn is when an alarm's work is due.
+func dueColumn(a deployment.Alarm) string {
+	if a.Kind == deployment.AlarmReport {
+		return "report_due_at"
 	}
-	l.held[k] = now.Add(leaseFor)
-	return true
-}
-
-func (l *leases) free(k leaseKey) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.held, k)
-}
-
-func (l *leases) taken(k leaseKey, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.held[k].After(now)
-}
-
-func advanceLease(row int64) leaseKey {
-	return leaseKey{Kind: deployment.AlarmAdvance, Row: row}
-}
-
-func reportLease(row int64) leaseKey {
-	return leaseKey{Kind: deployment.AlarmReport, Row: row}
+	return "due_at"
 }
 
 // Lease gives a row that is due to one worker for 25 s. ok is false when it is not due, or in another's hands.
 func (db *DB) Lease(ctx context.Context, row int64) (d deployment.Deployment, ok bool, err error) {
-	now := db.o.Now()
-	if !db.leases.take(advanceLease(row), now) {
-		return d, false, nil
+	if ok, err = db.dialect.lease(ctx, advanceAlarm(row), db.o.Now()); !ok {
+		return d, false, err
 	}
-	d, err = scanDeployment(db.get(ctx, `SELECT `+deploymentColumns+` FROM deployments WHERE row_id = $1 AND due_at <= $2`, row, micros(now)))
-	if err == nil {
-		return d, true, nil
+	if d, err = db.Load(ctx, row); err != nil {
+		return d, false, errors.Join(err, db.Unlease(ctx, row))
 	}
-	db.leases.free(advanceLease(row))
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
-	}
-	return d, false, err
+	return d, true, nil
 }
 
 // Unlease gives a row back unchanged.
-func (db *DB) Unlease(_ context.Context, row int64) error {
-	db.leases.free(advanceLease(row))
-	return nil
+func (db *DB) Unlease(ctx context.Context, row int64) error {
+	return db.dialect.unlease(ctx, advanceAlarm(row))
 }
 
 // Load reads a row. deployment.ErrNotFound: there is none.
@@ -95,18 +65,19 @@ func (db *DB) one(ctx context.Context, query string, arg any) (deployment.Deploy
 // Nudge brings the look at a pipeline's deployment forward to now. It says false when no deployment waits for that pipeline. Hints that come
 // in while one is waiting are one hint.
 func (db *DB) Nudge(ctx context.Context, pipelineID string) (bool, error) {
+	now := db.o.Now()
 	var row int64
-	var due sql.NullInt64
-	err := db.get(ctx, `SELECT row_id, due_at FROM deployments WHERE pipeline_id = $1 AND pipeline_id <> ''`, pipelineID).Scan(&row, &due)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && !due.Valid {
+	var open, waits bool
+	err := db.get(ctx, `SELECT row_id, due_at IS NOT NULL, coalesce(due_at <= $1, 1 = 0) AND `+db.dialect.sql().freeRow+`
+		FROM deployments WHERE pipeline_id = $2 AND pipeline_id <> ''`, micros(now), pipelineID).Scan(&row, &open, &waits)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !open {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	now := db.o.Now()
-	if due.Int64 <= micros(now) && !db.leases.taken(advanceLease(row), now) {
-		db.rings(advanceLease(row))
+	if waits && !db.dialect.leased(advanceAlarm(row), now) {
+		db.rings(advanceAlarm(row))
 		return true, nil
 	}
 	err = db.write(ctx, func(t *tx) error {
@@ -122,10 +93,11 @@ func (db *DB) Nudge(ctx context.Context, pipelineID string) (bool, error) {
 // Overdue lists what is due and in nobody's hands, the longest overdue first.
 func (db *DB) Overdue(ctx context.Context, limit int) ([]deployment.Alarm, error) {
 	now := db.o.Now()
+	words := db.dialect.sql()
 	rows, err := db.rdb.QueryContext(ctx, `SELECT kind, row_id FROM (
-			SELECT 'advance' AS kind, row_id, due_at AS at FROM deployments WHERE due_at <= $1
+			SELECT 'advance' AS kind, row_id, due_at AS at FROM deployments WHERE due_at <= $1 AND `+words.freeRow+`
 			UNION ALL
-			SELECT 'report', row_id, report_due_at FROM deployments WHERE report_due_at <= $1
+			SELECT 'report', row_id, report_due_at FROM deployments WHERE report_due_at <= $1 AND `+words.freeReports+`
 		) AS due ORDER BY at LIMIT $2`, micros(now), limit)
 	if err != nil {
 		return nil, err
@@ -137,7 +109,7 @@ func (db *DB) Overdue(ctx context.Context, limit int) ([]deployment.Alarm, error
 		if err := rows.Scan(&a.Kind, &a.Row); err != nil {
 			return nil, err
 		}
-		if !db.leases.taken(a, now) {
+		if !db.dialect.leased(a, now) {
 			alarms = append(alarms, a)
 		}
 	}

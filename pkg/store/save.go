@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -14,13 +13,18 @@ import (
 // with deployment.ErrStale when the row was written in the meantime, with *deployment.Busy when the row may not start now, and with
 // *deployment.Taken when its pipeline belongs to another row; then nothing is written.
 func (db *DB) Save(ctx context.Context, next deployment.Deployment, ch deployment.Changes, keep bool) (deployment.Deployment, error) {
-	err := db.write(ctx, func(t *tx) error { return t.save(next, ch, keep) })
+	err := db.write(ctx, func(t *tx) error {
+		if err := t.alone(next); err != nil {
+			return err
+		}
+		return t.save(next, ch, keep)
+	})
 	if err != nil {
 		return next, err
 	}
 	next.Version++
 	if !keep {
-		db.leases.free(advanceLease(next.Row))
+		db.dialect.released(advanceAlarm(next.Row))
 	}
 	return next, nil
 }
@@ -28,14 +32,17 @@ func (db *DB) Save(ctx context.Context, next deployment.Deployment, ch deploymen
 // SavePair writes two rows in one commit, the first one first.
 func (db *DB) SavePair(ctx context.Context, a deployment.Deployment, ca deployment.Changes, b deployment.Deployment, cb deployment.Changes) error {
 	err := db.write(ctx, func(t *tx) error {
+		if err := t.alone(a, b); err != nil {
+			return err
+		}
 		if err := t.save(a, ca, false); err != nil {
 			return err
 		}
 		return t.save(b, cb, false)
 	})
 	if err == nil {
-		db.leases.free(advanceLease(a.Row))
-		db.leases.free(advanceLease(b.Row))
+		db.dialect.released(advanceAlarm(a.Row))
+		db.dialect.released(advanceAlarm(b.Row))
 	}
 	return err
 }
@@ -74,7 +81,7 @@ func (t *tx) save(next deployment.Deployment, ch deployment.Changes, keep bool) 
 }
 
 func (t *tx) stored(row int64) (s stored, err error) {
-	err = t.row(`SELECT version, nudges, holds_slot, holds_project, started, state, project_id, pipeline_id FROM deployments WHERE row_id = $1`,
+	err = t.row(`SELECT version, nudges, holds_slot, holds_project, started, state, project_id, pipeline_id FROM deployments WHERE row_id = $1`+t.words().forUpdate,
 		[]any{row}, &s.version, &s.nudges, &s.slot, &s.project, &s.started, &s.state, &s.projectID, &s.pipelineID)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = deployment.ErrNotFound
@@ -162,28 +169,18 @@ func (t *tx) update(old stored, next deployment.Deployment, keep bool) error {
 	if err != nil {
 		return err
 	}
+	release := ""
+	if !keep {
+		release = t.words().endLease
+	}
 	_, err = t.exec(`UPDATE deployments SET repository = $2, state = $3, version = version + 1, holds_slot = $4, holds_project = $5, started = $6,
-			project_id = $7, pipeline_id = $8, due_at = $9, data = $10 WHERE row_id = $1`,
+			project_id = $7, pipeline_id = $8, due_at = $9, data = $10`+release+` WHERE row_id = $1`,
 		next.Row, strings.ToLower(next.Request.Repository.FullName()), string(next.State), flag(next.HoldsSlot()), flag(next.HoldsProject()),
 		flag(old.started || next.HoldsSlot()), next.Project.ID, pipelineID(next), maybe(due), data)
 	if err == nil && !keep {
 		t.wake(deployment.AlarmAdvance, next.Row, due)
 	}
 	return err
-}
-
-// wake rings after the commit for what is due now, and sets a timer or an alarm for what is due later.
-func (t *tx) wake(kind deployment.AlarmKind, row int64, due time.Time) {
-	a := deployment.Alarm{Kind: kind, Row: row}
-	switch {
-	case due.IsZero():
-	case !due.After(t.now):
-		t.rings = append(t.rings, a)
-	case due.Sub(t.now) <= clockReach:
-		t.soon = append(t.soon, alarm{a, due})
-	default:
-		t.alarms = append(t.alarms, alarm{a, due})
-	}
 }
 
 // beside writes the timeline, the reports and the pipelines that nobody adopted.

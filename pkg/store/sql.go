@@ -10,31 +10,6 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// exec runs a statement in the batch's transaction.
-func (t *tx) exec(query string, args ...any) (sql.Result, error) {
-	if stmt := t.stmt(query); stmt != nil {
-		return stmt.ExecContext(t.ctx, args...)
-	}
-	return t.ExecContext(t.ctx, query, args...)
-}
-
-// row reads one row in the batch's transaction.
-func (t *tx) row(query string, args []any, into ...any) error {
-	if stmt := t.stmt(query); stmt != nil {
-		return stmt.QueryRowContext(t.ctx, args...).Scan(into...)
-	}
-	return t.QueryRowContext(t.ctx, query, args...).Scan(into...)
-}
-
-// stmt gives the kept statement of a query. One that is not kept yet is prepared after the batch, because the batch has the only connection.
-func (t *tx) stmt(query string) *sql.Stmt {
-	if s, ok := t.db.writer.stmts[query]; ok {
-		return t.StmtContext(t.ctx, s)
-	}
-	t.db.writer.wanted = append(t.db.writer.wanted, query)
-	return nil
-}
-
 // prepare keeps the statements that the last batch had to do without.
 func (w *writer) prepare() {
 	for _, query := range w.wanted {

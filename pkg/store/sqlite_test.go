@@ -45,7 +45,7 @@ func TestFilesArePrivate(t *testing.T) {
 }
 
 func TestEveryCommitIsSynced(t *testing.T) {
-	b := openSQLite(t)
+	b := freshSQLite(t)
 	for query, want := range map[string]string{"PRAGMA journal_mode": "wal", "PRAGMA synchronous": "2", "PRAGMA foreign_keys": "1"} {
 		var got string
 		if err := b.wdb.QueryRow(query).Scan(&got); err != nil || got != want {
@@ -72,39 +72,9 @@ func TestReopenAfterACrash(t *testing.T) {
 	}
 }
 
-// River rings for what is due later than the clock reaches; without any of its rows the deployment is found all the same.
-func TestRiverRings(t *testing.T) {
-	b := openSQLite(t)
-	b.now = time.Now().Add(-2 * clockReach) // what is due soon by the wall clock is far away by this one
-	rung := make(chan deployment.Alarm, 10)
-	d := b.accept(1, "production", "p")
-	b.Bell(func(alarms ...deployment.Alarm) { rung <- alarms[0] })
-	if b.QueueOK() == nil {
-		t.Error("the queue says it runs before it was started")
-	}
-	if err := b.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = b.Stop(context.Background()) }()
-	d.Due = time.Now().Add(300 * time.Millisecond)
-	d = b.must(d, deployment.Changes{})
-	if got := <-rung; got != advance(d.Row) {
-		t.Errorf("rang %v", got)
-	}
-	d.Due = b.clock().Add(2 * clockReach)
-	b.must(d, deployment.Changes{})
-	if _, err := b.wdb.Exec("DELETE FROM river_job"); err != nil {
-		t.Fatal(err)
-	}
-	b.later(3 * clockReach)
-	if got, err := b.Overdue(t.Context(), 10); err != nil || len(got) != 1 || got[0] != advance(d.Row) {
-		t.Errorf("overdue: %v, %v", got, err)
-	}
-}
-
 // What is due within seconds does not wait for River, which looks at what is scheduled only every 5 s: here it does not even run.
 func TestClockRings(t *testing.T) {
-	b := openSQLite(t)
+	b := freshSQLite(t)
 	b.now = time.Now()
 	rung := make(chan deployment.Alarm, 10)
 	d := b.accept(1, "production", "p")
@@ -118,7 +88,7 @@ func TestClockRings(t *testing.T) {
 
 // One item that fails takes no other with it.
 func TestBatchWithABadItem(t *testing.T) {
-	b := openSQLite(t)
+	b := freshSQLite(t)
 	hold, held := make(chan struct{}), make(chan struct{})
 	go func() {
 		_ = b.write(context.Background(), func(*tx) error { close(held); <-hold; return nil })
@@ -135,7 +105,7 @@ func TestBatchWithABadItem(t *testing.T) {
 			}
 			return err
 		}}
-		if err := b.writer.put(it); err != nil {
+		if err := b.dialect.(*sqlite).writer.put(it); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -152,15 +122,15 @@ func TestBatchWithABadItem(t *testing.T) {
 }
 
 func TestFullQueueRefuses(t *testing.T) {
-	b := openSQLite(t)
+	b := freshSQLite(t)
 	hold, held := make(chan struct{}), make(chan struct{})
 	go func() {
 		_ = b.write(context.Background(), func(*tx) error { close(held); <-hold; return nil })
 	}()
 	<-held
 	var err error
-	for range cap(b.writer.queue) + 1 {
-		err = b.writer.put(&item{ctx: t.Context(), do: func(*tx) error { return nil }, done: make(chan error, 1)})
+	for range cap(b.dialect.(*sqlite).writer.queue) + 1 {
+		err = b.dialect.(*sqlite).writer.put(&item{ctx: t.Context(), do: func(*tx) error { return nil }, done: make(chan error, 1)})
 	}
 	close(hold)
 	if !errors.Is(err, ErrFull) {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // ErrFull says that too many writes wait: try again soon.
@@ -28,8 +26,9 @@ type writer struct {
 	mu     sync.RWMutex
 	shut   bool
 	wg     sync.WaitGroup
-	stmts  map[string]*sql.Stmt // kept; the loop's own
-	wanted []string             // to be kept after the batch
+	alarms func(context.Context, *sql.Tx, []alarm) error // inserts in the batch's transaction
+	stmts  map[string]*sql.Stmt                          // kept; the loop's own
+	wanted []string                                      // to be kept after the batch
 }
 
 // item is one write: what to do, and whom to answer.
@@ -40,19 +39,8 @@ type item struct {
 	done chan error
 }
 
-// tx is one item's share of a batch.
-type tx struct {
-	*sql.Tx
-	ctx    context.Context
-	db     *DB
-	now    time.Time
-	rings  []deployment.Alarm // due now: told after the commit
-	soon   []alarm            // due within the clock's reach: told by a timer
-	alarms []alarm            // due later: inserted with the batch
-}
-
-func newWriter(db *DB, limit int) *writer {
-	w := &writer{db: db, queue: make(chan *item, limit), stmts: map[string]*sql.Stmt{}}
+func newWriter(db *DB, alarms func(context.Context, *sql.Tx, []alarm) error) *writer {
+	w := &writer{db: db, queue: make(chan *item, db.o.QueueLimit), alarms: alarms, stmts: map[string]*sql.Stmt{}}
 	w.wg.Go(w.loop)
 	return w
 }
@@ -69,9 +57,9 @@ func (w *writer) close() {
 
 // write does one thing durably: when it returns nil the commit is on disk. When ctx ends first its error is returned; the write may still
 // happen.
-func (db *DB) write(ctx context.Context, do func(*tx) error) error {
+func (w *writer) write(ctx context.Context, do func(*tx) error) error {
 	it := &item{ctx: ctx, do: do, done: make(chan error, 1)}
-	if err := db.writer.put(it); err != nil {
+	if err := w.put(it); err != nil {
 		return err
 	}
 	select {
@@ -148,22 +136,21 @@ func (w *writer) commit(batch []*item) error {
 	results := make([]error, len(batch))
 	var alarms []alarm
 	for i, it := range batch {
-		it.tx = tx{Tx: sqltx, ctx: ctx, db: w.db, now: now}
+		it.tx = tx{Tx: sqltx, ctx: ctx, db: w.db, now: now, kept: w}
 		var broken error
 		if results[i], broken = it.run(); broken != nil {
 			return broken
 		}
 		alarms = append(alarms, it.tx.alarms...)
 	}
-	if err := w.db.alarms.insert(ctx, sqltx, alarms); err != nil {
+	if err := w.alarms(ctx, sqltx, alarms); err != nil {
 		return err
 	}
 	if err := sqltx.Commit(); err != nil {
 		return err
 	}
 	for i, it := range batch {
-		w.db.rings(it.tx.rings...)
-		w.db.ringsSoon(it.tx.soon, now)
+		it.tx.tellAll()
 		it.answer(results[i])
 	}
 	return nil

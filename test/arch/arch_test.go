@@ -33,8 +33,9 @@ var rooms = map[string][]string{
 	"test/arch":   {},
 	"test/deploy": {"pkg/config"},
 	"test/sim":    {},
+	"test/pgtest": {},
 	"test/demo":   {"test/sim"},
-	"test/e2e":    {"pkg/app", "pkg/config", "test/sim"},
+	"test/e2e":    {"pkg/app", "pkg/config", "test/sim", "test/pgtest"},
 	"test/bench":  {"pkg/app", "pkg/config", "test/sim"},
 	"test/chaos":  {"pkg/app", "pkg/config", "test/sim"},
 }
@@ -48,7 +49,7 @@ var vendors = map[string][]string{
 	"github.com/bradleyfalzon/ghinstallation": {"pkg/github"},
 	"github.com/kelseyhightower/envconfig":    {"pkg/config"},
 	"github.com/pressly/goose":                {"pkg/store"},
-	"github.com/jackc/pgx":                    {"pkg/store"},
+	"github.com/jackc/pgx":                    {"pkg/store", "test/pgtest"},
 	"modernc.org/sqlite":                      {"pkg/store"},
 }
 
@@ -92,7 +93,7 @@ func testMayImport(room, target string) bool {
 	if target == "pkg/app" {
 		return within(room, "cmd") || within(room, "test")
 	}
-	return within(target, "pkg") || target == "test/sim" || target == "api"
+	return within(target, "pkg") || target == "test/sim" || target == "test/pgtest" || target == "api"
 }
 
 // TestImports holds the import table.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestYAML parses every YAML file of deploy/, and wants that Kubernetes' have a kind and a name.
@@ -82,9 +84,36 @@ func TestStatefulSet(t *testing.T) {
 	}
 }
 
-// TestPodIsConfined holds the security settings of the pod.
+// TestReplicas wants that some pod is always there, and that it is the same pod but for its database.
+func TestReplicas(t *testing.T) {
+	set := document(t, "deploy/kubernetes-postgres/deployment.yaml")
+	if n, ok := at(t, set, "spec", "replicas").(uint64); !ok || n < 2 {
+		t.Errorf("replicas is %v, want 2 or more", n)
+	}
+	if got := at(t, set, "spec", "strategy", "rollingUpdate", "maxUnavailable"); got != uint64(0) {
+		t.Errorf("maxUnavailable is %v: webhooks would be refused while a new version rolls out", got)
+	}
+	if got := at(t, document(t, "deploy/kubernetes-postgres/poddisruptionbudget.yaml"), "spec", "minAvailable"); got != uint64(1) {
+		t.Errorf("minAvailable is %v, want 1", got)
+	}
+	one := environment(t, at(t, document(t, "deploy/kubernetes/statefulset.yaml"), "spec", "template", "spec", "containers", 0))
+	many := environment(t, at(t, set, "spec", "template", "spec", "containers", 0))
+	delete(one, "SERAPH_DATABASE_URL")
+	delete(many, "SERAPH_DATABASE_URL_FILE")
+	if diff := cmp.Diff(one, many); diff != "" {
+		t.Errorf("the pods differ (- StatefulSet, + Deployment):\n%s", diff)
+	}
+}
+
+// TestPodIsConfined holds the security settings of the pods.
 func TestPodIsConfined(t *testing.T) {
-	pod := at(t, document(t, "deploy/kubernetes/statefulset.yaml"), "spec", "template", "spec")
+	confined(t, "deploy/kubernetes/statefulset.yaml")
+	confined(t, "deploy/kubernetes-postgres/deployment.yaml")
+}
+
+func confined(t *testing.T, manifest string) {
+	t.Helper()
+	pod := at(t, document(t, manifest), "spec", "template", "spec")
 	want := map[string]struct {
 		way  []any
 		want any
@@ -98,7 +127,7 @@ func TestPodIsConfined(t *testing.T) {
 	}
 	for name, c := range want {
 		if got := at(t, pod, c.way...); got != c.want {
-			t.Errorf("%s: %v is %v, want %v", name, c.way, got, c.want)
+			t.Errorf("%s: %s: %v is %v, want %v", manifest, name, c.way, got, c.want)
 		}
 	}
 }

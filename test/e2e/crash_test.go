@@ -6,6 +6,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
+	"github.com/seraph-deploy/seraph/test/pgtest"
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
@@ -130,6 +131,10 @@ func TestAlarmsAreLost(t *testing.T) {
 // forgetAlarms deletes the queue under the running program's feet.
 func (w *world) forgetAlarms() {
 	w.t.Helper()
+	if onPostgres() {
+		pgtest.Exec(w.t, w.env["DATABASE_URL"], "DELETE FROM river_job")
+		return
+	}
 	db, err := sql.Open("sqlite", "file:"+w.file+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		w.t.Fatal(err)

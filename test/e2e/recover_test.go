@@ -75,6 +75,7 @@ func TestArrivedTooLate(t *testing.T) {
 
 // A database from before a deployment ran must not run it again: GitHub's statuses show that somebody did.
 func TestRestoredBackup(t *testing.T) {
+	onlySQLite(t)
 	t.Parallel()
 	w := newWorld(t, setup{}).start()
 	g := w.ciFaults.block(circleci.OpGetProject, "", false)
@@ -127,6 +128,7 @@ func (w *world) restore(files map[string][]byte) {
 
 // The database is for its owner's eyes only.
 func TestDatabaseIsPrivate(t *testing.T) {
+	onlySQLite(t)
 	t.Parallel()
 	w := newWorld(t, setup{}).start()
 	w.quiet()

@@ -61,6 +61,7 @@ func TestSecondSignal(t *testing.T) {
 
 // Two programs never use one database: the second one says that it waits, and goes on when the first has ended.
 func TestSecondProcessWaits(t *testing.T) {
+	onlySQLite(t)
 	t.Parallel()
 	w := newWorld(t, setup{}).start()
 	d := w.deploy("acme/api", "production", "forever")
@@ -79,6 +80,7 @@ func TestSecondProcessWaits(t *testing.T) {
 
 // A program that waits for the database can be told to end.
 func TestWaitingProcessStops(t *testing.T) {
+	onlySQLite(t)
 	t.Parallel()
 	w := newWorld(t, setup{}).start()
 	second := launch(t, w.env)

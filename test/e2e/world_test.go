@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seraph-deploy/seraph/test/pgtest"
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 	"github.com/seraph-deploy/seraph/test/sim/github"
 	"github.com/seraph-deploy/seraph/test/sim/shapes"
@@ -61,7 +63,7 @@ func newWorld(t *testing.T, s setup) *world {
 	w.startGitHub(s)
 	w.startCircleCI(s)
 	w.env = map[string]string{
-		"ADDR": w.addr, "DATABASE_URL": "sqlite:" + w.file, "LOG_LEVEL": "debug", "API_TOKENS": "e2e:read:" + apiToken,
+		"ADDR": w.addr, "DATABASE_URL": w.database(), "LOG_LEVEL": "debug", "API_TOKENS": "e2e:read:" + apiToken,
 		"GITHUB_WEBHOOK_SECRETS": secret, "GITHUB_TOKEN": github.DefaultToken, "GITHUB_API_URL": w.gh.URL() + "/",
 		"GITHUB_WRITES_PER_MINUTE": "0", "CIRCLECI_READS_PER_SECOND": "0",
 		"CIRCLECI_TOKEN": circleci.DefaultToken, "CIRCLECI_API_URL": w.ci.URL(), "CIRCLECI_WEBHOOK_SECRETS": circleciSecret,
@@ -74,6 +76,25 @@ func newWorld(t *testing.T, s setup) *world {
 	maps.Copy(w.env, s.env)
 	t.Cleanup(w.end)
 	return w
+}
+
+// onPostgres says that the suite runs on PostgreSQL: SERAPH_TEST_DATABASE=postgres.
+func onPostgres() bool { return os.Getenv("SERAPH_TEST_DATABASE") == "postgres" }
+
+// onlySQLite leaves out what is about an SQLite file.
+func onlySQLite(t *testing.T) {
+	t.Helper()
+	if onPostgres() {
+		t.Skip("this is about an SQLite file")
+	}
+}
+
+// database is the URL of a fresh one.
+func (w *world) database() string {
+	if onPostgres() {
+		return pgtest.Database(w.t)
+	}
+	return "sqlite:" + w.file
 }
 
 func (w *world) startGitHub(s setup) {

@@ -47,6 +47,7 @@ CREATE UNIQUE INDEX deployments_one_per_environment ON deployments (repository_i
 CREATE UNIQUE INDEX deployments_one_trigger_per_project ON deployments (project_id) WHERE holds_project = 1;
 
 CREATE TABLE timeline (
+    id     INTEGER PRIMARY KEY,
     row_id INTEGER NOT NULL REFERENCES deployments (row_id),
     at     INTEGER NOT NULL,
     event  TEXT NOT NULL,

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// crowded starts many deployments of one environment from many hands: two never hold it, and all get their turn.
+func crowded(t *testing.T, b *bench) {
+	const n = 30
+	var wg sync.WaitGroup
+	for id := range int64(n) {
+		b.accept(id+1, "production", fmt.Sprint(id))
+	}
+	for hand := range 4 {
+		wg.Go(func() {
+			for left := true; left; {
+				left = b.turn(t, hand)
+			}
+		})
+	}
+	wg.Wait()
+	if done, err := b.List(t.Context(), deployment.Filter{State: deployment.Succeeded, Limit: 200}); err != nil || len(done) != n {
+		t.Errorf("%d of %d were deployed, %v", len(done), n, err)
+	}
+}
+
+func (b *bench) turn(t *testing.T, hand int) (left bool) {
+	open, err := b.List(t.Context(), deployment.Filter{State: deployment.Waiting, Limit: 200})
+	if err != nil || len(open) == 0 {
+		return false
+	}
+	d := open[(len(open)-1)*hand/3]
+	held, err := b.save(triggering(d, b), deployment.Changes{})
+	var inTheWay *deployment.Busy
+	if errors.Is(err, deployment.ErrStale) || errors.As(err, &inTheWay) {
+		return true
+	}
+	if err != nil {
+		t.Error(err)
+		return false
+	}
+	if _, err := b.save(ended(held, deployment.Succeeded), deployment.Changes{}); err != nil {
+		t.Error(err)
+	}
+	return true
+}
+
+func abandoned(t *testing.T, b *bench) {
+	if err := b.write(canceled(t), func(*tx) error { t.Error("done for nobody"); return nil }); err == nil {
+		t.Error("an abandoned write was answered with success")
+	}
+	if err := b.Ping(t.Context()); err != nil { // what waited before it has had its turn
+		t.Error(err)
+	}
+}
+
+// River rings for what is due later than the clock reaches; without any of its rows the deployment is found all the same.
+func riverRings(t *testing.T, b *bench) {
+	b.now = time.Now().Add(-2 * clockReach) // what is due soon by the wall clock is far away by this one
+	rung := make(chan deployment.Alarm, 10)
+	d := b.accept(1, "production", "p")
+	b.Bell(func(alarms ...deployment.Alarm) { rung <- alarms[0] })
+	if b.QueueOK() == nil {
+		t.Error("the queue says it runs before it was started")
+	}
+	if err := b.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = b.Stop(context.Background()) }()
+	d.Due = time.Now().Add(300 * time.Millisecond)
+	d = b.must(d, deployment.Changes{})
+	if got := <-rung; got != advance(d.Row) {
+		t.Errorf("rang %v", got)
+	}
+	d.Due = b.clock().Add(2 * clockReach)
+	b.must(d, deployment.Changes{})
+	if _, err := b.wdb.Exec("DELETE FROM river_job"); err != nil {
+		t.Fatal(err)
+	}
+	b.later(3 * clockReach)
+	if got, err := b.Overdue(t.Context(), 10); err != nil || len(got) != 1 || got[0] != advance(d.Row) {
+		t.Errorf("overdue: %v, %v", got, err)
+	}
+}
+
+func newerSchema(t *testing.T, b *bench) {
+	if _, err := b.wdb.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, $1)`, true); err != nil {
+		t.Fatal(err)
+	}
+	url := b.o.URL
+	_ = b.Close()
+	db, err := Open(t.Context(), Options{URL: url})
+	if err == nil {
+		_ = db.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "made by a newer Seraph") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// sqlite is one file in the hands of one process. All its writes go through one connection; leases are in memory, because a crash must free
+// them all.
+type sqlite struct {
+	db     *DB
+	lock   *flock.Flock
+	writer *writer
+
+	mu   sync.Mutex
+	held map[deployment.Alarm]time.Time
+}
+
+func openSQLite(ctx context.Context, db *DB, path string) error {
+	l := &sqlite{db: db, held: map[deployment.Alarm]time.Time{}}
+	db.dialect = l
+	if err := l.takeLock(ctx, path); err != nil {
+		return err
+	}
+	if err := private(path); err != nil {
+		return err
+	}
+	if err := l.connect(path); err != nil {
+		return err
+	}
+	if err := migrateSQLite(ctx, db.wdb); err != nil {
+		return fmt.Errorf("the database %s cannot be brought up to date: %w", path, err)
+	}
+	alarms, err := newSQLiteAlarms(ctx, db)
+	if err != nil {
+		return fmt.Errorf("the alarms of the last run cannot be read: %w", err)
+	}
+	db.alarms = alarms
+	l.writer = newWriter(db, alarms.insert)
+	return nil
+}
+
+// takeLock keeps a second process off the file.
+func (l *sqlite) takeLock(ctx context.Context, path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("the folder of the database cannot be made: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.db.o.LockWait)
+	defer cancel()
+	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
+	got, err := lock.TryLock()
+	if err == nil && !got {
+		l.db.o.Log.Warn().Str("file", lock.Path()).Dur("for", l.db.o.LockWait).Msg("another process uses the database; waiting for it to end")
+		got, err = lock.TryLockContext(ctx, 50*time.Millisecond)
+	}
+	if !got {
+		return fmt.Errorf("another process uses the database %s (it holds %s): stop it, or give this one a database of its own: %w", path, lock.Path(), err)
+	}
+	l.lock = lock
+	return err
+}
+
+// private makes the file readable by its owner only; SQLite gives -wal and -shm the same mode.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("the database file cannot be opened: %w", err)
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
+}
+
+const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate"
+
+func (l *sqlite) connect(path string) error {
+	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
+	var err error
+	if l.db.wdb, err = sql.Open("sqlite", name); err != nil {
+		return err
+	}
+	l.db.wdb.SetMaxOpenConns(1)
+	if l.db.rdb, err = sql.Open("sqlite", name+"&_pragma=query_only(1)"); err != nil {
+		return err
+	}
+	l.db.rdb.SetMaxOpenConns(4)
+	l.db.rdb.SetMaxIdleConns(4)
+	return nil
+}
+
+func (l *sqlite) write(ctx context.Context, do func(*tx) error) error { return l.writer.write(ctx, do) }
+
+func (l *sqlite) lease(ctx context.Context, a deployment.Alarm, now time.Time) (bool, error) {
+	if !l.take(a, now) {
+		return false, nil
+	}
+	var due sql.NullInt64
+	err := l.db.get(ctx, `SELECT `+dueColumn(a)+` FROM deployments WHERE row_id = $1`, a.Row).Scan(&due)
+	if err == nil && due.Valid && due.Int64 <= micros(now) {
+		return true, nil
+	}
+	l.released(a)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return false, err
+}
+
+func (l *sqlite) take(a deployment.Alarm, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held[a].After(now) {
+		return false
+	}
+	l.held[a] = now.Add(leaseFor)
+	return true
+}
+
+func (l *sqlite) unlease(_ context.Context, a deployment.Alarm) error {
+	l.released(a)
+	return nil
+}
+
+func (l *sqlite) released(a deployment.Alarm) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.held, a)
+}
+
+func (l *sqlite) leased(a deployment.Alarm, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held[a].After(now)
+}
+
+func (l *sqlite) alone(*tx, []deployment.Deployment) error { return nil } // there is one writer
+
+func (l *sqlite) sql() words {
+	return words{freeRow: "1 = 1", freeReports: "1 = 1"}
+}
+
+func (l *sqlite) close() error {
+	if l.writer != nil {
+		l.writer.close()
+	}
+	if l.lock != nil {
+		return l.lock.Close()
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// tx is one write's share of a transaction.
+type tx struct {
+	*sql.Tx
+	ctx    context.Context
+	db     *DB
+	now    time.Time
+	kept   *writer            // keeps prepared statements; nil: the driver does
+	rings  []deployment.Alarm // due now: told after the commit
+	soon   []alarm            // due within the clock's reach: told by a timer
+	alarms []alarm            // due later: told by the queue
+}
+
+func (t *tx) words() words { return t.db.dialect.sql() }
+
+// alone keeps whoever else writes to these rows' environments and projects waiting until the end of the transaction.
+func (t *tx) alone(rows ...deployment.Deployment) error { return t.db.dialect.alone(t, rows) }
+
+// exec runs a statement in the batch's transaction.
+func (t *tx) exec(query string, args ...any) (sql.Result, error) {
+	if stmt := t.stmt(query); stmt != nil {
+		return stmt.ExecContext(t.ctx, args...)
+	}
+	return t.ExecContext(t.ctx, query, args...)
+}
+
+// row reads one row in the batch's transaction.
+func (t *tx) row(query string, args []any, into ...any) error {
+	if stmt := t.stmt(query); stmt != nil {
+		return stmt.QueryRowContext(t.ctx, args...).Scan(into...)
+	}
+	return t.QueryRowContext(t.ctx, query, args...).Scan(into...)
+}
+
+// stmt gives the kept statement of a query. One that is not kept yet is prepared after the batch, because the batch has the only connection.
+func (t *tx) stmt(query string) *sql.Stmt {
+	if t.kept == nil {
+		return nil
+	}
+	if s, ok := t.kept.stmts[query]; ok {
+		return t.StmtContext(t.ctx, s)
+	}
+	t.kept.wanted = append(t.kept.wanted, query)
+	return nil
+}
+
+// wake rings after the commit for what is due now, and sets a timer or an alarm for what is due later.
+func (t *tx) wake(kind deployment.AlarmKind, row int64, due time.Time) {
+	a := deployment.Alarm{Kind: kind, Row: row}
+	switch {
+	case due.IsZero():
+	case !due.After(t.now):
+		t.rings = append(t.rings, a)
+	case due.Sub(t.now) <= clockReach:
+		t.soon = append(t.soon, alarm{a, due})
+	default:
+		t.alarms = append(t.alarms, alarm{a, due})
+	}
+}
+
+// tellAll rings for what is due now, and sets the timers. It is called after the commit.
+func (t *tx) tellAll() {
+	t.db.rings(t.rings...)
+	t.db.ringsSoon(t.soon, t.now)
+}
