@@ -60,6 +60,11 @@ func applyRefuse(f *draft, e Refuse) bool {
 	return true
 }
 
+func applySuperseded(f *draft, e Superseded) bool {
+	f.end(Rejected, fmt.Sprintf("superseded by #%d", e.By), "")
+	return true
+}
+
 func applyTriggered(f *draft, e Triggered) bool {
 	f.outcome("201")
 	f.adopt(e.Pipeline, ByAnswer)

@@ -6,6 +6,7 @@
 //	waiting     -> triggering   start
 //	waiting     -> running      claimed, triggered
 //	waiting     -> errored      not_sent, refuse, refused
+//	waiting     -> rejected     superseded
 //	triggering  -> waiting      not_sent, refused
 //	triggering  -> unconfirmed  interrupted, unknown
 //	triggering  -> running      claimed, triggered

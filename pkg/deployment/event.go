@@ -21,6 +21,9 @@ type Resolved struct{ Project Project }
 // Refuse ends a deployment that has not started.
 type Refuse struct{ Reason string }
 
+// Superseded ends a deployment that came to light after a newer one of its environment had started.
+type Superseded struct{ By int64 } // GitHub's id of the newer one
+
 // Triggered is CircleCI's 201 with an id: proof.
 type Triggered struct{ Pipeline PipelineFacts }
 
@@ -95,6 +98,7 @@ func (Start) event() string       { return "start" }
 func (Blocked) event() string     { return "blocked" }
 func (Resolved) event() string    { return "resolved" }
 func (Refuse) event() string      { return "refuse" }
+func (Superseded) event() string  { return "superseded" }
 func (Triggered) event() string   { return "triggered" }
 func (Skipped) event() string     { return "skipped" }
 func (Refused) event() string     { return "refused" }

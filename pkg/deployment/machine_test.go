@@ -108,7 +108,7 @@ func anyEvent(r *rapid.T) Event {
 	}
 	events := []Event{
 		Start{}, Blocked{By: rapid.SampledFrom([]string{"a", "b"}).Draw(r, "by"), First: rapid.Bool().Draw(r, "first")},
-		Resolved{Project{"uuid", "gh/acme/api"}}, Refuse{"no"}, Triggered{p.Pipeline}, Skipped{"ci skip"},
+		Resolved{Project{"uuid", "gh/acme/api"}}, Refuse{"no"}, Superseded{By: 9}, Triggered{p.Pipeline}, Skipped{"ci skip"},
 		Refused{400, "Branch not found", true, false}, Refused{404, "Project not found", false, true}, Refused{400, "bad", false, false},
 		NotSent{Cause: "dial"}, Unknown{"reset"}, Interrupted{}, Found{p.Pipeline, rapid.SampledFrom([]string{ByKey, ByWindow}).Draw(r, "how"), []string{"p9"}}, Absent{}, Unclear{Cause: "lag"}, Doubt{"who knows"},
 		Claimed{p.Pipeline.ID}, Displaced{}, Observed{p, rapid.Bool().Draw(r, "newer")}, Unseen{Cause: "503", Gone: rapid.Bool().Draw(r, "gone")}, Watched{}, Stray{"p3"},

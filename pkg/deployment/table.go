@@ -20,16 +20,17 @@ func on[E Event](do func(*draft, E) bool, to ...State) transition {
 // table is the whole machine. What is not in it is impossible.
 var table = map[State]map[string]transition{
 	Waiting: {
-		"start":     on(applyStart, Triggering),
-		"blocked":   on(applyBlocked, Waiting),
-		"resolved":  on(applyResolved, Waiting),
-		"refuse":    on(applyRefuse, Errored),
-		"refused":   on(applyRefused, Waiting, Errored),
-		"not_sent":  on(applyNotSent, Waiting, Errored),
-		"triggered": on(applyLateAnswer, Running),
-		"claimed":   on(applyClaimed, Running),
-		"stray":     on(applyStray, Waiting),
-		"watched":   on(applyWatched, Waiting),
+		"start":      on(applyStart, Triggering),
+		"blocked":    on(applyBlocked, Waiting),
+		"resolved":   on(applyResolved, Waiting),
+		"refuse":     on(applyRefuse, Errored),
+		"superseded": on(applySuperseded, Rejected),
+		"refused":    on(applyRefused, Waiting, Errored),
+		"not_sent":   on(applyNotSent, Waiting, Errored),
+		"triggered":  on(applyLateAnswer, Running),
+		"claimed":    on(applyClaimed, Running),
+		"stray":      on(applyStray, Waiting),
+		"watched":    on(applyWatched, Waiting),
 	},
 	Triggering: {
 		"triggered":   on(applyTriggered, Running),

@@ -96,8 +96,10 @@ func (e *Engine) trigger(ctx context.Context, d deployment.Deployment, project d
 	return e.record(ctx, started, attempt.Number, answer)
 }
 
-func blockedBy(b *deployment.Busy) deployment.Blocked {
+func blockedBy(b *deployment.Busy) deployment.Event {
 	switch b.On {
+	case deployment.BusyNewer:
+		return deployment.Superseded{By: b.ID}
 	case deployment.BusyProject:
 		return deployment.Blocked{By: "another trigger in the same CircleCI project", First: true} // whose changes too often to name
 	case deployment.BusyOrder:

@@ -129,6 +129,13 @@ func inOrder(t *testing.T, b *bench) {
 	_, err = b.save(triggering(two, b), deployment.Changes{})
 	busy(t, err, deployment.BusyEnvironment, 1)
 	b.must(triggering(other, b), deployment.Changes{})
+	late := b.accept(0, "production", "p0") // an older one comes to light
+	_, err = b.save(triggering(late, b), deployment.Changes{})
+	busy(t, err, deployment.BusyEnvironment, 1)
+	one.Pipeline = &deployment.Pipeline{ID: "x1"}
+	one = b.must(one, deployment.Changes{})
+	_, err = b.save(triggering(late, b), deployment.Changes{})
+	busy(t, err, deployment.BusyNewer, 1)
 	one.State, one.Stopping, one.Due = deployment.Failed, b.clock(), b.clock()
 	b.must(one, deployment.Changes{})
 	_, err = b.save(triggering(two, b), deployment.Changes{})

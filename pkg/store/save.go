@@ -91,20 +91,31 @@ func (t *tx) stored(row int64) (s stored, err error) {
 
 // mayStart keeps the order of an environment, its one slot, and the one trigger of a project.
 func (t *tx) mayStart(old stored, next deployment.Deployment) error {
-	r := next.Request
 	if next.HoldsSlot() && !old.slot {
-		if err := t.inTheWay(deployment.BusyEnvironment, `repository_id = $1 AND environment_key = $2 AND holds_slot = 1`, r.Repository.ID, r.EnvironmentKey()); err != nil {
+		if err := t.mayTakeSlot(next); err != nil {
 			return err
-		}
-		if next.State == deployment.Triggering {
-			if err := t.inTheWay(deployment.BusyOrder, `repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND deployment_id < $3`,
-				r.Repository.ID, r.EnvironmentKey(), r.ID); err != nil {
-				return err
-			}
 		}
 	}
 	if next.HoldsProject() && !old.project {
 		return t.inTheWay(deployment.BusyProject, `project_id = $1 AND holds_project = 1`, next.Project.ID)
+	}
+	return nil
+}
+
+func (t *tx) mayTakeSlot(next deployment.Deployment) error {
+	const environment = `repository_id = $1 AND environment_key = $2 AND `
+	r := next.Request
+	repository, key := r.Repository.ID, r.EnvironmentKey()
+	if next.State == deployment.Triggering {
+		if err := t.inTheWay(deployment.BusyNewer, environment+`started = 1 AND deployment_id > $3`, repository, key, r.ID); err != nil {
+			return err
+		}
+	}
+	if err := t.inTheWay(deployment.BusyEnvironment, environment+`holds_slot = 1`, repository, key); err != nil {
+		return err
+	}
+	if next.State == deployment.Triggering {
+		return t.inTheWay(deployment.BusyOrder, environment+`state = 'waiting' AND deployment_id < $3`, repository, key, r.ID)
 	}
 	return nil
 }
@@ -176,7 +187,7 @@ func (t *tx) update(old stored, next deployment.Deployment, keep bool) error {
 	_, err = t.exec(`UPDATE deployments SET repository = $2, state = $3, version = version + 1, holds_slot = $4, holds_project = $5, started = $6,
 			project_id = $7, pipeline_id = $8, due_at = $9, data = $10`+release+` WHERE row_id = $1`,
 		next.Row, strings.ToLower(next.Request.Repository.FullName()), string(next.State), flag(next.HoldsSlot()), flag(next.HoldsProject()),
-		flag(old.started || next.HoldsSlot()), next.Project.ID, pipelineID(next), maybe(due), data)
+		flag(old.started || next.Pipeline != nil || next.State == deployment.Unconfirmed), next.Project.ID, pipelineID(next), maybe(due), data)
 	if err == nil && !keep {
 		t.wake(deployment.AlarmAdvance, next.Row, due)
 	}

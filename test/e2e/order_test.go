@@ -153,3 +153,21 @@ func result(t *testing.T, d hookshot.Delivery) string {
 	decode(t, d.Answer, &answer)
 	return fmt.Sprint(d.StatusCode) + " " + answer.Result
 }
+
+// A deployment whose webhook comes after a newer one has run must not put the older code back.
+func TestLateDeploymentIsSuperseded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, setup{}).start()
+	w.gh.AddRepository("acme/api")
+	w.gh.Hooks().Next("deployment", lose, 1)
+	older := w.deploy("acme/api", "production", "success")
+	newer := w.deploy("acme/api", "production", "success")
+	w.ends(newer, "success", "")
+	if err := w.gh.Hooks().Redeliver(w.deliveries("deployment", 2)[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	w.ends(older, "error", fmt.Sprintf("superseded by #%d", newer.ID))
+	if n := len(w.pipelines(older)); n != 0 {
+		t.Errorf("%d pipelines of the older one", n)
+	}
+}
