@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"net/url"
 	"strings"
 	"time"
 
@@ -81,8 +82,18 @@ func rules(cfg *config.Config) deployment.Rules {
 func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
 	return engine.Options{
 		Rules: admit.rules, Store: a.db, CircleCI: c.circleci, GitHub: c.github, Admit: admit.Admit, Watched: watched(a.cfg.Routes),
+		Redeliver:      a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
+		HookAddresses:  hookAddresses(a.cfg.PublicURL),
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond, Observe: a.metrics.observe(), Log: a.log, Now: time.Now,
 	}
+}
+
+// hookAddresses are where GitHub's webhooks to this service go.
+func hookAddresses(public *url.URL) []string {
+	if public == nil {
+		return nil
+	}
+	return []string{public.JoinPath("webhooks/github").String(), public.JoinPath("events").String()}
 }
 
 // watched are the repositories that routes name literally.

@@ -55,6 +55,7 @@ type Config struct {
 	Routes            *route.Table
 	APITokens         []APIToken
 	RecoverMaxAge     time.Duration
+	RecoverDeliveries bool // ask GitHub to make failed deliveries again
 	LogLevel          string
 	LogFormat         string // json or console
 	ShutdownDelay     time.Duration
@@ -133,6 +134,7 @@ func (r *reader) config() *Config {
 		PollMin:      r.duration("POLL_MIN", e.PollMin, false), PollMax: r.duration("POLL_MAX", e.PollMax, false),
 		Routes: r.routes(), APITokens: r.apiTokens(),
 		RecoverMaxAge: r.duration("RECOVER_MAX_AGE", e.RecoverMaxAge, false),
+		RecoverDeliveries: r.oneOf("RECOVER_DELIVERIES", e.RecoverDeliveries, "true", "false") == "true",
 		LogLevel:      r.oneOf("LOG_LEVEL", e.LogLevel, "trace", "debug", "info", "warn", "error"),
 		LogFormat:     r.oneOf("LOG_FORMAT", e.LogFormat, "json", "console"),
 		ShutdownDelay: r.duration("SHUTDOWN_DELAY", e.ShutdownDelay, true), ShutdownGrace: r.duration("SHUTDOWN_GRACE", e.ShutdownGrace, false),

@@ -44,6 +44,7 @@ type environment struct {
 	RoutesFile             string `envconfig:"SERAPH_ROUTES_FILE"`
 	APITokens              string `envconfig:"SERAPH_API_TOKENS" secret:"true"`
 	RecoverMaxAge          string `envconfig:"SERAPH_RECOVER_MAX_AGE" default:"1h"`
+	RecoverDeliveries      string `envconfig:"SERAPH_RECOVER_DELIVERIES" default:"true"`
 	LogLevel               string `envconfig:"SERAPH_LOG_LEVEL" default:"info"`
 	LogFormat              string `envconfig:"SERAPH_LOG_FORMAT" default:"json"`
 	ShutdownDelay          string `envconfig:"SERAPH_SHUTDOWN_DELAY" default:"0s"`

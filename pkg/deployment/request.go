@@ -69,4 +69,6 @@ type Delivery struct {
 const (
 	SourceWebhook = "github"  // POST /webhooks/github
 	SourceListing = "listing" // recovery: GitHub's list of deployments
+
+	SourceRedelivery = "redelivery" // recovery: a webhook that GitHub was asked to deliver again
 )

@@ -21,7 +21,9 @@ type Options struct {
 	// Admit judges a request that recovery found, as it judges one that a webhook brought.
 	Admit func(req deployment.Request, receivedAt time.Time) (d deployment.Deployment, notes []deployment.Entry, ignored string)
 	// Watched names the repositories whose deployments recovery lists, beside those that rows have named.
-	Watched        []deployment.Repository
+	Watched []deployment.Repository
+	Redeliver      bool     // ask GitHub to make failed deliveries again
+	HookAddresses  []string // where GitHub's webhooks to this service go; a GitHub App's hook is known without
 	ReadsPerSecond int // budget for reading CircleCI; 0: none
 	Workers        int // steps at once; 0: 256
 	Observe        Observe
@@ -42,6 +44,7 @@ type Observe struct {
 const (
 	reconcileEvery = 5 * time.Second
 	recoverEvery   = 10 * time.Minute
+	landedEvery    = 20 * time.Second
 	guardAfter     = 10 * time.Minute // a row this old is checked against GitHub's statuses before its trigger
 	lateArrival    = time.Minute      // so is one that was this old when it came in
 )
@@ -56,11 +59,14 @@ type Engine struct {
 	vouched   sync.Map // row -> time of the look at GitHub's statuses
 	loops     sync.WaitGroup
 	quit      context.CancelFunc
+
+	hooks        map[string]foundHooks // the redelivery loop's own
+	redeliverDue time.Time
 }
 
 // New builds an engine; nothing runs before Start.
 func New(o Options) *Engine {
-	e := &Engine{Options: o, reads: newBudget(o.ReadsPerSecond), quit: func() {}}
+	e := &Engine{Options: o, reads: newBudget(o.ReadsPerSecond), quit: func() {}, hooks: map[string]foundHooks{}}
 	if o.Workers == 0 {
 		e.Workers = 256
 	}
@@ -76,6 +82,7 @@ func (e *Engine) Start() {
 	e.bell.open()
 	e.every(ctx, reconcileEvery, e.reconcile)
 	e.every(ctx, recoverEvery, e.recoverDeployments)
+	e.every(ctx, landedEvery, e.redeliver)
 }
 
 // Stop takes no new alarms, waits for running steps until ctx ends, then cancels them and waits for their return. What is unfinished is

@@ -49,6 +49,10 @@ type Inbox interface {
 	Accept(ctx context.Context, del deployment.Delivery, d deployment.Deployment, notes ...deployment.Entry) (duplicate bool, err error)
 	Unseen(ctx context.Context, repositoryID int64, ids []int64) ([]int64, error)
 	Repositories(ctx context.Context, since time.Time) ([]deployment.Source, error)
+	Redeliver(ctx context.Context, guid string) (ask bool, err error)
+	Landed(ctx context.Context) ([]deployment.Deployment, error)
+	Duty(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error)
+	DutyDone(ctx context.Context, name, note string) error
 }
 
 // CircleCI is the vendor as the engine asks it. Every call has a timeout of its own; none retries.
@@ -67,4 +71,7 @@ type GitHub interface {
 	Statuses(ctx context.Context, of deployment.Request) ([]deployment.Status, error)
 	Deployments(ctx context.Context, of deployment.Source, since time.Time, limit int) ([]deployment.Request, error)
 	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
+	Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]deployment.Hook, error)
+	Deliveries(ctx context.Context, hook deployment.Hook, cursor string) (page []deployment.HookDelivery, next string, err error)
+	Redeliver(ctx context.Context, hook deployment.Hook, id int64) error
 }

@@ -105,3 +105,61 @@ func newerSchema(t *testing.T, b *bench) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func redelivered(t *testing.T, b *bench) {
+	ask := func(guid string) bool {
+		t.Helper()
+		ok, err := b.Redeliver(t.Context(), guid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	asked := 0
+	for range 2000 { // minutes
+		if ask("never comes") {
+			asked++
+		}
+		b.later(time.Minute)
+	}
+	if asked != redeliverTries {
+		t.Errorf("asked %d times", asked)
+	}
+	if !ask("guid-1") || ask("guid-1") {
+		t.Error("asked again at once, or not at all")
+	}
+	d := b.accept(1, "production", "")
+	if ask("guid-1") {
+		t.Error("asked for what has come")
+	}
+	list, err := b.Landed(t.Context())
+	if err != nil || len(list) != 1 || list[0].Row != d.Row {
+		t.Fatalf("landed %v, %v", list, err)
+	}
+	if list, err := b.Landed(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("landed twice: %v, %v", list, err)
+	}
+	recs, err := b.Get(t.Context(), 1)
+	if err != nil || len(recs[0].Timeline) != 2 || recs[0].Timeline[1].Event != "recovered" {
+		t.Errorf("%+v, %v", recs, err)
+	}
+}
+
+func duties(t *testing.T, b *bench) {
+	if note, mine, err := b.Duty(t.Context(), "sweep", time.Minute); note != "" || !mine || err != nil {
+		t.Fatal(note, mine, err)
+	}
+	if _, mine, _ := b.Duty(t.Context(), "sweep", time.Minute); mine {
+		t.Error("two have it")
+	}
+	if err := b.DutyDone(t.Context(), "sweep", "as far as this"); err != nil {
+		t.Fatal(err)
+	}
+	if note, mine, err := b.Duty(t.Context(), "sweep", time.Minute); note != "as far as this" || !mine || err != nil {
+		t.Error(note, mine, err)
+	}
+	b.later(2 * time.Minute)
+	if _, mine, _ := b.Duty(t.Context(), "sweep", time.Minute); !mine {
+		t.Error("one that was left is nobody's")
+	}
+}

@@ -33,6 +33,8 @@ func conform(t *testing.T, open opener) {
 		"a write whose caller has gone is skipped": abandoned,
 		"far alarms ring, or are found":            riverRings,
 		"a newer schema is refused":                newerSchema,
+		"failed deliveries are asked for":          redelivered,
+		"a duty is one process's":                  duties,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

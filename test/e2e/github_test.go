@@ -94,20 +94,26 @@ func TestStatusesAreFull(t *testing.T) {
 	}
 }
 
-// As a GitHub App, with its short-lived tokens taken away in the middle.
-func TestGitHubApp(t *testing.T) {
-	t.Parallel()
+// asApp makes the program a GitHub App.
+func asApp(t *testing.T) setup {
+	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
 	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
-	w := newWorld(t, setup{
+	return setup{
 		github: func(o *github.Options) {
 			o.App = &github.App{ID: 4711, Slug: "seraph", InstallationID: 815, PrivateKey: text}
 		},
 		env: map[string]string{"GITHUB_TOKEN": "", "GITHUB_APP_ID": "4711", "GITHUB_APP_PRIVATE_KEY": strings.ReplaceAll(string(text), "\n", `\n`)},
-	}).start()
+	}
+}
+
+// As a GitHub App, with its short-lived tokens taken away in the middle.
+func TestGitHubApp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, asApp(t)).start()
 	d := w.deploy("acme/api", "production", "forever")
 	w.waitStatus(d, "in_progress")
 	w.gh.RevokeTokens()

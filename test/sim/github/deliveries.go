@@ -19,6 +19,9 @@ func (s *Server) listHooks(c *call) *answer {
 	return page(s, c, bodies)
 }
 
+// listOrgHooks hides the hooks of every organization: only its owners see them.
+func (s *Server) listOrgHooks(*call) *answer { return notFound() }
+
 func (s *Server) hookBody(c *call, hook *hookshot.Hook) wire.Object {
 	self := s.api() + "/repos/" + c.repo.FullName() + "/hooks/" + strconv.FormatInt(hook.ID, 10)
 	created := wire.Time(c.repo.CreatedAt)

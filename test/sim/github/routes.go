@@ -23,6 +23,7 @@ const (
 	OpGetUser          = "get user"
 	OpGetMeta          = "get meta"
 	OpListHooks        = "list hooks"
+	OpListOrgHooks     = "list organization hooks"
 	OpListDeliveries   = "list deliveries"
 	OpGetDelivery      = "get delivery"
 	OpRedeliver        = "redeliver"
@@ -62,6 +63,7 @@ var repositoryRoutes = []route{
 // tokenRoutes need a token but no repository.
 var tokenRoutes = []route{
 	{OpGetUser, http.MethodGet, "/user", "", (*Server).getUser},
+	{OpListOrgHooks, http.MethodGet, "/orgs/{org}/hooks", "", (*Server).listOrgHooks},
 	{OpTeamMembership, http.MethodGet, "/orgs/{org}/teams/{team}/memberships/{user}", "members=read", (*Server).teamMembership},
 }
 

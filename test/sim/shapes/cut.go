@@ -14,6 +14,7 @@ var paths = []string{
 	"/app/hook/deliveries/{delivery_id}/attempts",
 	"/app/installations/{installation_id}/access_tokens",
 	"/meta",
+	"/orgs/{org}/hooks",
 	"/orgs/{org}/teams/{team_slug}/memberships/{username}",
 	"/repos/{owner}/{repo}",
 	"/repos/{owner}/{repo}/collaborators/{username}/permission",

@@ -1,0 +1,16 @@
+-- +goose Up
+-- Deliveries that GitHub was asked to make again. landed: 0 not yet, 1 it led to a deployment, 2 it led nowhere.
+CREATE TABLE redeliveries (
+    guid     TEXT PRIMARY KEY,
+    tries    BIGINT NOT NULL,
+    asked_at BIGINT NOT NULL,
+    landed   BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX redeliveries_waiting ON redeliveries (guid) WHERE landed = 0;
+
+-- What one process does for all, and how far it came: held_until keeps the others out meanwhile.
+CREATE TABLE duties (
+    name       TEXT PRIMARY KEY,
+    note       TEXT NOT NULL DEFAULT '',
+    held_until BIGINT NOT NULL DEFAULT 0
+);
