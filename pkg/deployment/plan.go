@@ -23,11 +23,14 @@ type ReportPlan struct {
 
 // PlanReports coalesces what is owed: the newest word before the end, then the end. All reports of one deployment are given, in order.
 func PlanReports(reports []Report, now time.Time) ReportPlan {
-	full, writes, heard := false, 0, 0
+	full, writes, heard, hold := false, 0, 0, time.Time{}
 	var before, end, unknown, last *Report
 	for i := range reports {
 		r := &reports[i]
 		full = full || r.Fate == ReportFull
+		if r.Tries > 0 && r.RetryAt.After(hold) {
+			hold = r.RetryAt // what GitHub said to one is said to all
+		}
 		switch {
 		case r.Fate == ReportUnknown:
 			unknown, heard = r, r.Seq
@@ -50,26 +53,47 @@ func PlanReports(reports []Report, now time.Time) ReportPlan {
 		return plan
 	}
 	if unknown != nil {
-		return ReportPlan{Send: unknown, Look: true, Due: now}
+		plan.choose(unknown, nil, hold, now)
+		plan.Look = plan.Send != nil
+		return plan
 	}
-	if before != nil && (writes >= MaxWrites || end != nil && before.NotBefore.After(now)) {
+	if before != nil && (writes >= before.mostWrites() || end != nil && before.notBefore().After(now)) {
 		before = nil
 	}
 	plan.supersede(reports, before, end)
-	plan.choose(before, end, now)
+	plan.choose(before, end, hold, now)
 	return plan
 }
 
+// notBefore is when a report may go: when it is worth it, and the pace allows it.
+func (r Report) notBefore() time.Time {
+	if r.RetryAt.After(r.NotBefore) {
+		return r.RetryAt
+	}
+	return r.NotBefore
+}
+
+// mostWrites is how many statuses may have been written before this one. What it waits for may change many times: that must leave room for
+// what happens then.
+func (r Report) mostWrites() int {
+	if r.State == GitHubQueued {
+		return MaxWrites - 3
+	}
+	return MaxWrites
+}
+
 // choose sends the word before the end first, when its time has come.
-func (p *ReportPlan) choose(before, end *Report, now time.Time) {
+func (p *ReportPlan) choose(before, end *Report, hold, now time.Time) {
 	next := before
 	if next == nil {
 		next = end
 	}
 	switch {
 	case next == nil:
-	case next.NotBefore.After(now):
-		p.Due = next.NotBefore
+	case hold.After(now):
+		p.Due = hold
+	case next.notBefore().After(now):
+		p.Due = next.notBefore()
 	default:
 		p.Send, p.Due = next, now
 	}
@@ -99,7 +123,7 @@ func (p *ReportPlan) giveUp(reports []Report) {
 
 // BeforeWrite is the report as it must be on record before it is sent: if the process ends before the answer is recorded, the next one looks first.
 func BeforeWrite(r Report, now time.Time) Report {
-	r.Fate, r.TriedAt = ReportUnknown, now
+	r.Fate, r.TriedAt, r.RetryAt = ReportUnknown, now, time.Time{}
 	r.Tries++
 	return r
 }
@@ -114,7 +138,8 @@ func AfterWrite(r Report, o WriteOutcome, now time.Time) (Report, time.Time, *En
 	case WritePaced:
 		r.Fate = ReportOwed
 		r.Tries--
-		return r, now.Add(max(o.After, 10*time.Millisecond)), nil
+		r.RetryAt = now.Add(max(o.After, 10*time.Millisecond))
+		return r, r.RetryAt, nil
 	case WriteRetry:
 		r.Fate = ReportOwed
 	case WriteDone:
@@ -133,7 +158,8 @@ func AfterWrite(r Report, o WriteOutcome, now time.Time) (Report, time.Time, *En
 		r.Fate = ReportUndeliverable
 		return r, time.Time{}, entry(now, "undeliverable", r, o.Cause)
 	}
-	return r, now.Add(max(o.After, backoff(r.Tries, 5*time.Minute))), nil
+	r.RetryAt = now.Add(max(o.After, backoff(r.Tries, 5*time.Minute)))
+	return r, r.RetryAt, nil
 }
 
 // AfterLook is a report of unknown outcome after the deployment's statuses were read: sent if it is among them, owed again if it is not and can
@@ -146,9 +172,10 @@ func AfterLook(r Report, statuses []Status, recorded map[int64]bool, now time.Ti
 		}
 	}
 	if !r.TriedAt.IsZero() && now.Sub(r.TriedAt) < lateFor {
-		return r, now.Add(max(time.Second, now.Sub(r.TriedAt)/2))
+		r.RetryAt = now.Add(max(time.Second, now.Sub(r.TriedAt)/2))
+		return r, r.RetryAt
 	}
-	r.Fate, r.TriedAt = ReportOwed, time.Time{}
+	r.Fate, r.TriedAt, r.RetryAt = ReportOwed, time.Time{}, time.Time{}
 	return r, time.Time{}
 }
 

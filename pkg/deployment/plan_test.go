@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -22,10 +23,18 @@ func TestReportsArriveInOrder(t *testing.T) {
 			plan := PlanReports(reports, now)
 			apply(reports, plan.Changed...)
 			if plan.Send == nil {
+				if plan.Due.After(now) {
+					now = plan.Due
+				}
 				continue
 			}
+			for _, rep := range reports {
+				if rep.Tries > 0 && rep.RetryAt.After(now) {
+					r.Fatalf("sent %s before GitHub wants to hear of it", rep.RetryAt.Sub(now))
+				}
+			}
 			answer(r, reports, plan, &heard, now)
-			if now = now.Add(time.Second); now.After(t0.Add(time.Hour)) {
+			if now = now.Add(time.Second); now.After(t0.Add(20 * time.Hour)) {
 				r.Fatal("the end is never heard")
 			}
 		}
@@ -60,7 +69,7 @@ func answer(r *rapid.T, reports []Report, plan ReportPlan, heard *[]int, now tim
 	if kind == WriteDone || kind == WriteUnknown && rapid.Bool().Draw(r, "arrives") {
 		*heard = append(*heard, rep.Seq)
 	}
-	rep, _, _ = AfterWrite(BeforeWrite(rep, now), WriteOutcome{Kind: kind, StatusID: int64(rep.Seq)}, now)
+	rep, _, _ = AfterWrite(BeforeWrite(rep, now), WriteOutcome{Kind: kind, StatusID: int64(rep.Seq), After: time.Duration(rapid.IntRange(0, 60).Draw(r, "after")) * time.Second}, now)
 	apply(reports, rep)
 }
 
@@ -164,5 +173,35 @@ func TestClean(t *testing.T) {
 		if got := clean(in); got != want {
 			t.Errorf("clean(%q) = %q, want %q", in, got, want)
 		}
+	}
+}
+
+// Ten changes of what it waits for leave room for what happens then.
+func TestQueuedWordsLeaveRoom(t *testing.T) {
+	var reports []Report
+	for seq := 1; seq <= 20; seq++ {
+		state := GitHubQueued
+		if seq == 20 {
+			state = GitHubInProgress
+		}
+		reports = append(reports, Report{Seq: seq, State: state, Description: fmt.Sprint(seq), Fate: ReportOwed})
+		if plan := PlanReports(reports, t0); plan.Send != nil {
+			sent, _, _ := AfterWrite(*plan.Send, WriteOutcome{Kind: WriteDone, StatusID: int64(seq)}, t0)
+			apply(reports, append(plan.Changed, sent)...)
+		}
+	}
+	if last := reports[19]; last.Fate != ReportSent {
+		t.Errorf("in_progress was %s", last.Fate)
+	}
+}
+
+// When GitHub takes no more statuses, nothing stays owed.
+func TestFullLeavesNothingOwed(t *testing.T) {
+	reports := []Report{{Seq: 1, State: GitHubInProgress, Fate: ReportOwed}, {Seq: 2, State: GitHubSuccess, End: true, Fate: ReportOwed}}
+	full, _, _ := AfterWrite(*PlanReports(reports, t0).Send, WriteOutcome{Kind: WriteFull}, t0)
+	apply(reports, full)
+	apply(reports, PlanReports(reports, t0).Changed...)
+	if reports[1].Fate != ReportFull {
+		t.Errorf("the end is %s", reports[1].Fate)
 	}
 }

@@ -43,6 +43,7 @@ type Report struct {
 	SentAt         time.Time
 	StatusID       int64 // GitHub's id of the status
 	Tries          int
+	RetryAt        time.Time // not to be tried again before
 	TriedAt        time.Time // of a try that may still take effect: nobody knows of its answer
 }
 

@@ -25,7 +25,10 @@ func (e *Engine) report(ctx context.Context, row int64) {
 		if entry != nil {
 			entries = append(entries, *entry)
 		}
-		due = e.nextDue(reports, changed, next)
+		if due = next; next.IsZero() {
+			then := deployment.PlanReports(replaced(reports, changed), e.Now())
+			changed, due = append(changed, then.Changed...), then.Due
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
@@ -34,11 +37,8 @@ func (e *Engine) report(ctx context.Context, row int64) {
 	}
 }
 
-// nextDue is when the next report of the deployment can go: not before the one that is being retried.
-func (e *Engine) nextDue(reports, changed []deployment.Report, retry time.Time) time.Time {
-	if !retry.IsZero() {
-		return retry
-	}
+// replaced are the reports with those that changed.
+func replaced(reports, changed []deployment.Report) []deployment.Report {
 	latest := append([]deployment.Report(nil), reports...)
 	for _, c := range changed {
 		for i := range latest {
@@ -47,7 +47,7 @@ func (e *Engine) nextDue(reports, changed []deployment.Report, retry time.Time) 
 			}
 		}
 	}
-	return deployment.PlanReports(latest, e.Now()).Due
+	return latest
 }
 
 // deliver writes one report, or first finds out whether an earlier try arrived.

@@ -69,7 +69,7 @@ func outcomeOf(err error) deployment.WriteOutcome {
 	o := deployment.WriteOutcome{Kind: deployment.WriteRetry, Cause: err.Error()}
 	var e *Error
 	if !errors.As(err, &e) {
-		if errors.Is(err, ErrGone) || errors.Is(err, errName) {
+		if errors.Is(err, errName) { // ErrGone may be a token that lost its sight for a while
 			o.Kind = deployment.WriteDropped
 		}
 		return o

@@ -17,11 +17,12 @@ func (db *DB) Accept(ctx context.Context, del deployment.Delivery, d deployment.
 	if err != nil {
 		return false, err
 	}
-	err = db.write(ctx, func(t *tx) error {
-		duplicate, err = t.accept(del, d, data, notes)
+	var known bool // the write may go on after its caller has left
+	err = db.write(ctx, func(t *tx) (err error) {
+		known, err = t.accept(del, d, data, notes)
 		return err
 	})
-	return duplicate, err
+	return err == nil && known, err
 }
 
 func (t *tx) accept(del deployment.Delivery, d deployment.Deployment, data string, notes []deployment.Entry) (duplicate bool, err error) {

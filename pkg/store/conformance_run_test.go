@@ -163,3 +163,25 @@ func duties(t *testing.T, b *bench) {
 		t.Error("one that was left is nobody's")
 	}
 }
+
+func retryAfterHolds(t *testing.T, b *bench) {
+	owed := func(s deployment.GitHubState) deployment.Changes {
+		return deployment.Changes{Reports: []deployment.Report{{State: s, End: s == deployment.GitHubSuccess, CreatedAt: b.clock(), NotBefore: b.clock(), Fate: deployment.ReportOwed}}}
+	}
+	d := b.must(triggering(b.accept(1, "production", "p"), b), owed(deployment.GitHubInProgress))
+	rec, ok, err := b.LeaseReports(t.Context(), d.Row)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	later := deployment.WriteOutcome{Kind: deployment.WriteRetry, After: time.Hour}
+	tried, due, _ := deployment.AfterWrite(deployment.BeforeWrite(rec.Reports[0], b.clock()), later, b.clock())
+	if err := b.SaveReports(t.Context(), d.Row, 1, []deployment.Report{tried}, due, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.later(5 * time.Second)
+	b.must(d, owed(deployment.GitHubSuccess))
+	rec, _, err = b.LeaseReports(t.Context(), d.Row)
+	if plan := deployment.PlanReports(rec.Reports, b.clock()); err != nil || plan.Send != nil {
+		t.Errorf("sends %+v, %v", plan.Send, err)
+	}
+}

@@ -22,11 +22,13 @@ func conform(t *testing.T, open opener) {
 		"a stale write changes nothing":            stale,
 		"one holds the environment, in order":      inOrder,
 		"one trigger is in the air per project":    onePerProject,
+		"what is proven absent has not started":    absentHasNotStarted,
 		"a pipeline belongs to one row":            onePipeline,
 		"who ends promotes the next":               promotes,
 		"a hint is not overtaken":                  nudged,
 		"reports come one after the other":         reported,
 		"what is overdue is found":                 overdue,
+		"Retry-After holds for the next report":    retryAfterHolds,
 		"lists and filters":                        listed,
 		"memory of CircleCI":                       remembered,
 		"crowds never share an environment":        crowded,
@@ -138,10 +140,24 @@ func inOrder(t *testing.T, b *bench) {
 	one = b.must(one, deployment.Changes{})
 	_, err = b.save(triggering(late, b), deployment.Changes{})
 	busy(t, err, deployment.BusyNewer, 1)
+	if ahead, err := b.Ahead(t.Context(), late); err != nil || ahead == nil || ahead.On != deployment.BusyNewer {
+		t.Errorf("ahead %v, %v", ahead, err)
+	}
 	one.State, one.Stopping, one.Due = deployment.Failed, b.clock(), b.clock()
 	b.must(one, deployment.Changes{})
 	_, err = b.save(triggering(two, b), deployment.Changes{})
 	busy(t, err, deployment.BusyEnvironment, 1)
+}
+
+// A newer one whose trigger was proven to have started nothing is not in the way of an older one.
+func absentHasNotStarted(t *testing.T, b *bench) {
+	newer := b.must(triggering(b.accept(2, "production", "p"), b), deployment.Changes{})
+	newer.State = deployment.Unconfirmed
+	newer = b.must(newer, deployment.Changes{})
+	newer.State = deployment.Waiting
+	newer = b.must(newer, deployment.Changes{})
+	b.must(ended(newer, deployment.Errored), deployment.Changes{})
+	b.must(triggering(b.accept(1, "production", "p"), b), deployment.Changes{})
 }
 
 func onePerProject(t *testing.T, b *bench) {

@@ -18,7 +18,8 @@ const (
 // Duty takes on for so long what one process does for all. mine is false while another has it. note is what the last one left.
 func (db *DB) Duty(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error) {
 	err = db.write(ctx, func(t *tx) error {
-		if _, err := t.exec(`INSERT INTO duties (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`, name); err != nil {
+		_, err := t.exec(`INSERT INTO duties (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`, name)
+		if err != nil {
 			return err
 		}
 		mine, err = changedOne(t.exec(`UPDATE duties SET held_until = $2 WHERE name = $1 AND held_until <= $3`, name, micros(t.now.Add(hold)), micros(t.now)))

@@ -61,7 +61,7 @@ func (db *DB) LeaseReports(ctx context.Context, row int64) (rec deployment.Recor
 
 // Reports reads all reports of a row, oldest first.
 func (db *DB) Reports(ctx context.Context, row int64) ([]deployment.Report, error) {
-	rows, err := db.rdb.QueryContext(ctx, `SELECT seq, state, description, log_url, environment_url, is_end, created_at, not_before, fate, sent_at, status_id, tries, tried_at
+	rows, err := db.rdb.QueryContext(ctx, `SELECT seq, state, description, log_url, environment_url, is_end, created_at, not_before, fate, sent_at, status_id, tries, tried_at, retry_at
 		FROM reports WHERE row_id = $1 ORDER BY seq`, row)
 	if err != nil {
 		return nil, err
@@ -71,13 +71,16 @@ func (db *DB) Reports(ctx context.Context, row int64) ([]deployment.Report, erro
 	for rows.Next() {
 		var r deployment.Report
 		var created, notBefore int64
-		var sent, tried sql.NullInt64
-		if err := rows.Scan(&r.Seq, &r.State, &r.Description, &r.LogURL, &r.EnvironmentURL, &r.End, &created, &notBefore, &r.Fate, &sent, &r.StatusID, &r.Tries, &tried); err != nil {
+		var sent, tried, retry sql.NullInt64
+		if err := rows.Scan(&r.Seq, &r.State, &r.Description, &r.LogURL, &r.EnvironmentURL, &r.End, &created, &notBefore, &r.Fate, &sent, &r.StatusID, &r.Tries, &tried, &retry); err != nil {
 			return nil, err
 		}
 		r.CreatedAt, r.NotBefore = at(created), at(notBefore)
 		if sent.Valid {
 			r.SentAt = at(sent.Int64)
+		}
+		if retry.Valid {
+			r.RetryAt = at(retry.Int64)
 		}
 		if tried.Valid {
 			r.TriedAt = at(tried.Int64)
@@ -101,8 +104,8 @@ func (db *DB) SaveReports(ctx context.Context, row int64, seen int, changed []de
 }
 
 func (t *tx) updateReport(row int64, r deployment.Report) error {
-	_, err := t.exec(`UPDATE reports SET fate = $3, sent_at = $4, status_id = $5, tries = $6, tried_at = $7 WHERE row_id = $1 AND seq = $2`,
-		row, r.Seq, string(r.Fate), maybe(r.SentAt), r.StatusID, r.Tries, maybe(r.TriedAt))
+	_, err := t.exec(`UPDATE reports SET fate = $3, sent_at = $4, status_id = $5, tries = $6, tried_at = $7, retry_at = $8 WHERE row_id = $1 AND seq = $2`,
+		row, r.Seq, string(r.Fate), maybe(r.SentAt), r.StatusID, r.Tries, maybe(r.TriedAt), maybe(r.RetryAt))
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -103,26 +104,42 @@ func (t *tx) mayStart(old stored, next deployment.Deployment) error {
 }
 
 func (t *tx) mayTakeSlot(next deployment.Deployment) error {
-	const environment = `repository_id = $1 AND environment_key = $2 AND `
-	r := next.Request
-	repository, key := r.Repository.ID, r.EnvironmentKey()
+	asks := []way{inEnvironment(next, deployment.BusyEnvironment, `holds_slot = 1`)}
 	if next.State == deployment.Triggering {
-		if err := t.inTheWay(deployment.BusyNewer, environment+`started = 1 AND deployment_id > $3`, repository, key, r.ID); err != nil {
+		asks = ahead(next)
+	}
+	for _, w := range asks {
+		if err := t.inTheWay(w.on, w.where, w.args...); err != nil {
 			return err
 		}
-	}
-	if err := t.inTheWay(deployment.BusyEnvironment, environment+`holds_slot = 1`, repository, key); err != nil {
-		return err
-	}
-	if next.State == deployment.Triggering {
-		return t.inTheWay(deployment.BusyOrder, environment+`state = 'waiting' AND deployment_id < $3`, repository, key, r.ID)
 	}
 	return nil
 }
 
+// way is one thing that may keep a deployment from starting.
+type way struct {
+	on, where string
+	args      []any
+}
+
+// ahead is what of its own environment may keep a deployment from starting.
+func ahead(d deployment.Deployment) []way {
+	return []way{
+		inEnvironment(d, deployment.BusyNewer, `started = 1 AND deployment_id > $3`, d.Request.ID),
+		inEnvironment(d, deployment.BusyEnvironment, `holds_slot = 1`),
+		inEnvironment(d, deployment.BusyOrder, `state = 'waiting' AND deployment_id < $3`, d.Request.ID),
+	}
+}
+
+func inEnvironment(d deployment.Deployment, on, where string, args ...any) way {
+	return way{on, `repository_id = $1 AND environment_key = $2 AND ` + where, append([]any{d.Request.Repository.ID, d.Request.EnvironmentKey()}, args...)}
+}
+
+const whoIsInTheWay = `SELECT deployment_id, state FROM deployments WHERE %s ORDER BY deployment_id LIMIT 1`
+
 func (t *tx) inTheWay(on, where string, args ...any) error {
 	busy := deployment.Busy{On: on}
-	err := t.row(`SELECT deployment_id, state FROM deployments WHERE `+where+` ORDER BY deployment_id LIMIT 1`, args, &busy.ID, &busy.State)
+	err := t.row(fmt.Sprintf(whoIsInTheWay, where), args, &busy.ID, &busy.State)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -130,6 +147,21 @@ func (t *tx) inTheWay(on, where string, args ...any) error {
 		return err
 	}
 	return &busy
+}
+
+// Ahead says what of its own environment keeps a waiting deployment from starting; nil: nothing does now. Save decides again.
+func (db *DB) Ahead(ctx context.Context, d deployment.Deployment) (*deployment.Busy, error) {
+	for _, w := range ahead(d) {
+		busy := deployment.Busy{On: w.on}
+		err := db.get(ctx, fmt.Sprintf(whoIsInTheWay, w.where), w.args...).Scan(&busy.ID, &busy.State)
+		if err == nil {
+			return &busy, nil
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return nil, err
+		}
+	}
+	return nil, nil
 }
 
 // claim records whose the pipeline is, and gives up one that the row no longer has.
@@ -187,11 +219,16 @@ func (t *tx) update(old stored, next deployment.Deployment, keep bool) error {
 	_, err = t.exec(`UPDATE deployments SET repository = $2, state = $3, version = version + 1, holds_slot = $4, holds_project = $5, started = $6,
 			project_id = $7, pipeline_id = $8, due_at = $9, data = $10`+release+` WHERE row_id = $1`,
 		next.Row, strings.ToLower(next.Request.Repository.FullName()), string(next.State), flag(next.HoldsSlot()), flag(next.HoldsProject()),
-		flag(old.started || next.Pipeline != nil || next.State == deployment.Unconfirmed), next.Project.ID, pipelineID(next), maybe(due), data)
+		flag(hasStarted(old, next)), next.Project.ID, pipelineID(next), maybe(due), data)
 	if err == nil && !keep {
 		t.wake(deployment.AlarmAdvance, next.Row, due)
 	}
 	return err
+}
+
+// hasStarted says whether the deployment has a pipeline, or may have one. Back in the queue it has none.
+func hasStarted(old stored, next deployment.Deployment) bool {
+	return next.Pipeline != nil || next.State == deployment.Unconfirmed || old.started && next.State != deployment.Waiting
 }
 
 // beside writes the timeline, the reports and the pipelines that nobody adopted.

@@ -43,6 +43,9 @@ func openSQLite(ctx context.Context, db *DB, path string) error {
 	if err := migrateSQLite(ctx, db.wdb); err != nil {
 		return fmt.Errorf("the database %s cannot be brought up to date: %w", path, err)
 	}
+	if _, err := db.wdb.ExecContext(ctx, `UPDATE duties SET held_until = 0`); err != nil {
+		return fmt.Errorf("the duties of the last run cannot be freed: %w", err)
+	}
 	alarms, err := newSQLiteAlarms(ctx, db)
 	if err != nil {
 		return fmt.Errorf("the alarms of the last run cannot be read: %w", err)

@@ -72,6 +72,7 @@ CREATE TABLE reports (
     status_id       BIGINT NOT NULL DEFAULT 0,
     tries           BIGINT NOT NULL DEFAULT 0,
     tried_at        BIGINT,
+    retry_at        BIGINT,
     PRIMARY KEY (row_id, seq)
 );
 CREATE INDEX reports_unsent ON reports (fate) WHERE fate IN ('owed', 'unknown');

@@ -70,6 +70,7 @@ CREATE TABLE reports (
     status_id       INTEGER NOT NULL DEFAULT 0,
     tries           INTEGER NOT NULL DEFAULT 0,
     tried_at        INTEGER,
+    retry_at        INTEGER,
     PRIMARY KEY (row_id, seq)
 ) WITHOUT ROWID;
 CREATE INDEX reports_unsent ON reports (fate) WHERE fate IN ('owed', 'unknown');
