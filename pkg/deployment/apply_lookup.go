@@ -102,6 +102,7 @@ func applyDisplaced(f *draft, _ Displaced) bool {
 	}
 	f.note("displaced", "pipeline %s was proven to be another deployment's", f.Pipeline.ID)
 	f.Pipeline, f.StartedAt = nil, time.Time{}
+	f.TwinUntil, f.TwinDue = time.Time{}, time.Time{} // the look-up looks for the key anyway
 	f.to(Unconfirmed)
 	f.LookDue = f.now
 	return true

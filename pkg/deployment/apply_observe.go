@@ -164,7 +164,19 @@ func (f *draft) missed(e Unseen) {
 	} else if f.GoneSince.IsZero() {
 		f.GoneSince = f.now
 	}
-	f.lookIn(max(e.After, backoff(f.Backoffs, max(f.PollMax, time.Second))))
+	f.lookIn(max(min(max(e.After, backoff(f.Backoffs, max(f.PollMax, time.Second))), f.untilDecision()), time.Second))
+}
+
+// untilDecision is how long a look may wait before something must be decided without it, whatever CircleCI asks for.
+func (f *draft) untilDecision() time.Duration {
+	switch {
+	case !f.Stopping.IsZero():
+		return f.Stopping.Add(StopGrace).Sub(f.now)
+	case !f.RerunUntil.IsZero():
+		return f.RerunUntil.Sub(f.now)
+	default:
+		return max(f.limit(), time.Minute)
+	}
 }
 
 func applyObservedAfterEnd(f *draft, e Observed) bool {
@@ -201,7 +213,7 @@ func (f *draft) stopping(p Progress) {
 
 // rerun lets a successful rerun of the same pipeline turn failed into succeeded, once.
 func (f *draft) rerun(e Observed) {
-	if e.NewerStarted || !f.now.Before(f.RerunUntil) {
+	if e.NewerStarted || f.now.Sub(f.RerunUntil) > lastLook { // the last look is just after the end
 		f.RerunUntil = time.Time{}
 		return
 	}
@@ -214,7 +226,11 @@ func (f *draft) rerun(e Observed) {
 		f.tellEnd(f.pipelineURL())
 		return
 	}
-	f.lookIn(min(max(f.now.Sub(f.EndedAt)/4, time.Minute), 30*time.Minute))
+	if !f.now.Before(f.RerunUntil) {
+		f.RerunUntil = time.Time{}
+		return
+	}
+	f.lookIn(min(max(f.now.Sub(f.EndedAt)/4, time.Minute), 30*time.Minute, f.RerunUntil.Sub(f.now)))
 }
 
 func applyUnseenAfterEnd(f *draft, e Unseen) bool {
@@ -222,15 +238,20 @@ func applyUnseenAfterEnd(f *draft, e Unseen) bool {
 		return false
 	}
 	f.LookDue = time.Time{}
-	if !f.Stopping.IsZero() && (f.now.Sub(f.Stopping) >= StopGrace || e.Gone) {
+	if f.Stopping.IsZero() && f.RerunUntil.IsZero() {
+		return true
+	}
+	f.missed(e)
+	gone := e.Gone && f.now.Sub(f.GoneSince) >= goneAfter // CircleCI hides a bad token behind one 404, too
+	if !f.Stopping.IsZero() && (f.now.Sub(f.Stopping) >= StopGrace || gone) {
 		f.note("warning", "CircleCI could not be asked whether the workflows ended; the environment is free all the same")
 		f.Stopping = time.Time{}
 	}
-	if !f.RerunUntil.IsZero() && (e.Gone || !f.now.Before(f.RerunUntil)) {
+	if !f.RerunUntil.IsZero() && (gone || !f.now.Before(f.RerunUntil)) {
 		f.RerunUntil = time.Time{}
 	}
-	if !f.Stopping.IsZero() || !f.RerunUntil.IsZero() {
-		f.missed(e)
+	if f.Stopping.IsZero() && f.RerunUntil.IsZero() {
+		f.LookDue = time.Time{}
 	}
 	return true
 }

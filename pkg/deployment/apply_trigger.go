@@ -175,9 +175,14 @@ func applyNotSent(f *draft, e NotSent) bool {
 		f.end(Errored, fmt.Sprintf("could not be started for %s: %s", f.StartTimeout, e.Cause), "")
 		return true
 	}
+	left := f.StartTimeout - f.now.Sub(f.FirstAt)
+	if e.After > left {
+		f.end(Errored, fmt.Sprintf("CircleCI asks to wait %s, longer than is left of %s: %s", e.After.Round(time.Second), f.StartTimeout, e.Cause), "")
+		return true
+	}
 	f.Backoffs++
 	f.note("not_sent", "%s", clean(e.Cause))
-	f.backToWaiting("CircleCI or GitHub to answer", max(e.After, backoff(f.Backoffs, time.Minute)))
+	f.backToWaiting("CircleCI to answer", max(e.After, min(backoff(f.Backoffs, time.Minute), left)))
 	return true
 }
 

@@ -319,3 +319,45 @@ func TestTooLate(t *testing.T) {
 		t.Fatalf("%s %+v", d.State, reports)
 	}
 }
+
+// One 404 after a cancel says nothing yet: CircleCI hides a bad token behind it. The slot stays taken until the workflows have ended, CircleCI has
+// said so for a while, or StopGrace is over, whatever Retry-After asks for.
+func TestStoppingIsNotCutShort(t *testing.T) {
+	running := Observed{Progress: progress("created", wf("deploy", "running"))}
+	stopped := t0.Add(2 * time.Hour)
+	d, _ := walk(t, started(t), t0.Add(time.Second), running)
+	d, _ = walk(t, d, stopped, running)
+	d, _ = walk(t, d, stopped.Add(time.Second), Unseen{Cause: "404", Gone: true})
+	if !d.HoldsSlot() || d.RerunUntil.IsZero() {
+		t.Fatalf("slot held %v, rerun until %v after one 404", d.HoldsSlot(), d.RerunUntil)
+	}
+	d, _ = walk(t, d, stopped.Add(2*time.Second), Unseen{Cause: "429", After: 6 * time.Hour})
+	if late := d.Due.Sub(stopped); late > StopGrace {
+		t.Fatalf("the next look is %s after the stop", late)
+	}
+	d, _ = walk(t, d, d.Due, Unseen{Cause: "429", After: 6 * time.Hour})
+	if d.HoldsSlot() {
+		t.Error("the slot is never given up")
+	}
+}
+
+// A trigger that CircleCI wants to hear of only after START_TIMEOUT ends the deployment now.
+func TestRetryAfterStartTimeout(t *testing.T) {
+	d, _ := walk(t, fresh(), t0, Resolved{Project{"uuid", "gh/acme/api"}}, Start{SendBefore: t0.Add(SendWindow)}, NotSent{Cause: "429", After: 6 * time.Hour})
+	if d.State != Errored || !strings.Contains(d.Reason, "asks to wait 6h") {
+		t.Errorf("%s %q", d.State, d.Reason)
+	}
+}
+
+// A rerun that succeeds in the last minutes of its day counts.
+func TestLastLookAtARerun(t *testing.T) {
+	d, _ := walk(t, started(t), t0, Observed{Progress: progress("created", wf("build", "failed"))})
+	d, _ = walk(t, d, t0.Add(23*time.Hour+50*time.Minute), Observed{Progress: progress("created", wf("build", "failed"))})
+	if !d.Due.Equal(d.RerunUntil) {
+		t.Fatalf("the last look is due %s, the day ends %s", d.Due, d.RerunUntil)
+	}
+	d, _ = walk(t, d, d.Due, Observed{Progress: progress("created", wf("build", "failed"), wf("build", "success", at(23*time.Hour+55*time.Minute)))})
+	if d.State != Succeeded {
+		t.Error(d.State)
+	}
+}

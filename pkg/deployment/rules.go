@@ -32,6 +32,7 @@ const (
 	quietReport    = 2 * time.Second
 	doubtReport    = 10 * time.Second
 	goneAfter      = 10 * time.Minute
+	lastLook       = 5 * time.Minute // after a rerun's day, for the look that is due at its end
 	twinPace       = 30 * time.Second
 )
 

@@ -3,6 +3,7 @@ package deployment
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -69,6 +70,19 @@ type Target struct {
 	EnvironmentURL string        `json:"environment_url,omitempty"`
 	Timeout        time.Duration `json:"timeout"`
 	HoldTimeout    time.Duration `json:"hold_timeout"`
+}
+
+// SameConfig says whether two targets' pipelines read the same configuration and carry their keys in the same parameters.
+func (t Target) SameConfig(o Target) bool {
+	return t.CarriesKey && o.CarriesKey && t.Project == o.Project && t.Definition == o.Definition && t.configRef() == o.configRef() &&
+		slices.Equal(t.KeyParameters, o.KeyParameters)
+}
+
+func (t Target) configRef() Ref {
+	if t.ConfigRef.Name != "" {
+		return t.ConfigRef
+	}
+	return t.Ref
 }
 
 // Admission is what the route table says of a request: where it goes, or why it is ignored, or why it must end at once.
