@@ -50,7 +50,7 @@ func (e *Engine) step(ctx context.Context, d deployment.Deployment) error {
 // watchIsDue says whether the row is due for its twins rather than for its pipeline.
 func (e *Engine) watchIsDue(d deployment.Deployment) bool {
 	now := e.Now()
-	if d.TwinDue.IsZero() || d.TwinDue.After(now) {
+	if d.TwinDue.IsZero() || d.TwinDue.After(now) || d.State == deployment.Unconfirmed { // a look-up sees them anyway
 		return false
 	}
 	return d.LookDue.IsZero() || d.LookDue.After(now) || d.TwinDue.Before(d.LookDue)

@@ -42,6 +42,7 @@ func (b *budget) wait(row int64, n int, hinted bool, now time.Time) time.Duratio
 		return 0
 	}
 	if hinted && b.nudged.AllowN(now, n) {
+		delete(b.turns, row)
 		return 0
 	}
 	if waits {

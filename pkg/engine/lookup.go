@@ -46,7 +46,7 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 	if l.Evidence, err = e.evidence(ctx, d, d.Suspects(l.Listing, l.Known)); err != nil {
 		return l, err
 	}
-	l.Control.ShowsKey, err = e.controlShowsKey(ctx, control, owner, l.Evidence)
+	l.Control.ShowsKey, err = e.controlShowsKey(ctx, d, control, owner, l.Evidence)
 	return l, err
 }
 
@@ -66,8 +66,9 @@ func (e *Engine) evidence(ctx context.Context, d deployment.Deployment, suspects
 	return evidence, nil
 }
 
-// controlShowsKey says whether the newest claimed pipeline of the project shows its own key. It is asked only when a suspect shows none.
-func (e *Engine) controlShowsKey(ctx context.Context, control string, owner int64, evidence map[string]deployment.KeyEvidence) (bool, error) {
+// controlShowsKey says whether the newest claimed pipeline of the project shows its own key. It is asked only when a suspect shows none, and
+// speaks only for pipelines that read their config from the same place: another branch's config may not use the key at all.
+func (e *Engine) controlShowsKey(ctx context.Context, of deployment.Deployment, control string, owner int64, evidence map[string]deployment.KeyEvidence) (bool, error) {
 	missing := false
 	for _, seen := range evidence {
 		missing = missing || seen == deployment.KeyAbsent
@@ -76,7 +77,7 @@ func (e *Engine) controlShowsKey(ctx context.Context, control string, owner int6
 		return false, nil
 	}
 	d, err := e.Store.Load(ctx, owner)
-	if err != nil || !d.Target.CarriesKey {
+	if err != nil || !d.Target.SameConfig(of.Target) {
 		return false, err
 	}
 	seen, err := e.CircleCI.Evidence(ctx, control, d.Target.Key, d.Target.KeyParameters)

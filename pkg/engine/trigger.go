@@ -18,6 +18,12 @@ func (e *Engine) begin(ctx context.Context, d deployment.Deployment) error {
 	if wait := d.NotBefore.Sub(e.Now()); wait > 0 {
 		return e.settle(ctx, d, deployment.Blocked{By: d.Blocked, First: true, After: wait})
 	}
+	if busy, err := e.Store.Ahead(ctx, d); err != nil || busy != nil {
+		if err != nil {
+			return err
+		}
+		return e.settle(ctx, d, blockedBy(busy))
+	}
 	before, err := e.resolve(ctx, d)
 	if err != nil || before == nil {
 		return err
@@ -66,11 +72,14 @@ func (e *Engine) guard(ctx context.Context, d deployment.Deployment) deployment.
 	}
 	statuses, err := e.GitHub.Statuses(ctx, d.Request)
 	if err != nil {
-		return deployment.NotSent{Cause: "GitHub's statuses could not be read before the trigger: " + err.Error()}
+		if now.Sub(d.AcceptedAt) > guardFor {
+			return deployment.Refuse{Reason: "GitHub's statuses could not be read before the trigger: " + err.Error()}
+		}
+		return deployment.Blocked{By: "GitHub to answer", First: true, After: guardPause}
 	}
 	reports, err := e.Store.Reports(ctx, d.Row)
 	if err != nil {
-		return deployment.NotSent{Cause: "the reports could not be read before the trigger"}
+		return deployment.Blocked{By: "the database to answer", First: true, After: guardPause}
 	}
 	if strangers := deployment.Strangers(statuses, reports); len(strangers) > 0 {
 		return deployment.Refuse{Reason: fmt.Sprintf("already handled: GitHub has a status %q that this service did not record", strangers[0].State)}

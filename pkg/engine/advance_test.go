@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/store"
+)
+
+// downGitHub does not answer.
+type downGitHub struct{ GitHub }
+
+func (downGitHub) Statuses(context.Context, deployment.Request) ([]deployment.Status, error) {
+	return nil, errors.New("503")
+}
+
+// emptyCircleCI shows no pipeline and starts none.
+type emptyCircleCI struct{ CircleCI }
+
+func (emptyCircleCI) List(context.Context, string, time.Time, string) (deployment.Listing, error) {
+	return deployment.Listing{MineComplete: true, ProjectComplete: true}, nil
+}
+
+func (emptyCircleCI) Trigger(context.Context, deployment.Target, deployment.Ref, time.Time) deployment.Event {
+	return deployment.Refused{Status: 400, Message: "not today"}
+}
+
+// stage is an engine over a real database, with a clock that the test turns.
+type stage struct {
+	*Engine
+	db  *store.DB
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (s *stage) clock() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+// turn takes a step with a row every 5 s for so long.
+func (s *stage) turn(t *testing.T, row int64, long time.Duration) deployment.Deployment {
+	t.Helper()
+	for end := s.clock().Add(long); s.clock().Before(end); {
+		s.mu.Lock()
+		s.now = s.now.Add(5 * time.Second)
+		s.mu.Unlock()
+		s.advance(t.Context(), row)
+	}
+	d, err := s.db.Load(t.Context(), row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func newStage(t *testing.T) *stage {
+	s := &stage{now: time.Now().UTC()}
+	db, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + t.TempDir() + "/seraph.db", Log: zerolog.Nop(), Now: s.clock})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	s.db = db
+	s.Engine = New(Options{
+		Store: db, CircleCI: emptyCircleCI{}, GitHub: downGitHub{}, Log: zerolog.Nop(), Now: s.clock,
+		Rules: deployment.Rules{
+			TriggerTimeout: 15 * time.Second, LookupGrace: 2 * time.Minute, WorkflowGrace: 2 * time.Minute, StartTimeout: 15 * time.Minute,
+			PollMin: 5 * time.Second, PollMax: 30 * time.Second, MaxAge: time.Hour,
+		},
+	})
+	s.startedAt = s.now
+	return s
+}
+
+// accept takes a deployment to production in and applies events to it.
+func (s *stage) accept(t *testing.T, id int64, events ...deployment.Event) deployment.Deployment {
+	t.Helper()
+	key := fmt.Sprint("key-", id)
+	d, _ := s.Rules.New(deployment.Request{
+		ID: id, Repository: deployment.Repository{ID: 7, Owner: "acme", Name: "api"}, Environment: "production", Ref: "main", SHA: "abc", CreatedAt: s.clock(),
+	}, deployment.Admission{Target: deployment.Target{
+		Project: "gh/acme/api", Ref: deployment.ParseRef("main"), Key: key, CarriesKey: true, Timeout: 3 * time.Hour, HoldTimeout: time.Hour,
+	}}, s.clock())
+	if _, err := s.db.Accept(t.Context(), deployment.Delivery{GUID: key, RepositoryID: 7, DeploymentID: id, ReceivedAt: s.clock()}, d); err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.db.ByKey(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(events) > 0 {
+		if d, err = s.commit(t.Context(), d, false, events...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return d
+}
+
+// Who is not first in line waits for its turn, and for nothing else: not for GitHub either.
+func TestWaitingDoesNotAskGitHub(t *testing.T) {
+	s := newStage(t)
+	sent := deployment.Start{SendBefore: s.clock().Add(deployment.SendWindow)}
+	s.accept(t, 1, deployment.Resolved{Project: deployment.Project{ID: "uuid", Slug: "gh/acme/api"}}, sent,
+		deployment.Triggered{Pipeline: deployment.PipelineFacts{ID: "p1", Number: 1}})
+	second := s.accept(t, 2)
+	if d := s.turn(t, second.Row, 40*time.Minute); d.State != deployment.Waiting || d.Blocked != "deployment 1 of the same environment" {
+		t.Errorf("%s %q %q", d.State, d.Reason, d.Blocked)
+	}
+}
+
+// A trigger in doubt is looked up, whatever watch for twins an earlier attempt left behind.
+func TestDoubtIsLookedUp(t *testing.T) {
+	s := newStage(t)
+	sent := deployment.Start{SendBefore: s.clock().Add(deployment.SendWindow)}
+	d := s.accept(t, 1, deployment.Resolved{Project: deployment.Project{ID: "uuid", Slug: "gh/acme/api"}}, sent, deployment.Unknown{}, deployment.Absent{},
+		sent, deployment.Unknown{}, deployment.Found{Pipeline: deployment.PipelineFacts{ID: "p1"}, By: deployment.ByWindow}, deployment.Displaced{})
+	if d = s.turn(t, d.Row, time.Hour); d.State == deployment.Unconfirmed {
+		t.Errorf("%s after an hour and %d looks", d.State, d.Looks)
+	}
+}
