@@ -133,11 +133,11 @@ func (r *reader) config() *Config {
 		StartTimeout: r.duration("START_TIMEOUT", e.StartTimeout, false),
 		PollMin:      r.duration("POLL_MIN", e.PollMin, false), PollMax: r.duration("POLL_MAX", e.PollMax, false),
 		Routes: r.routes(), APITokens: r.apiTokens(),
-		RecoverMaxAge: r.duration("RECOVER_MAX_AGE", e.RecoverMaxAge, false),
+		RecoverMaxAge:     r.duration("RECOVER_MAX_AGE", e.RecoverMaxAge, false),
 		RecoverDeliveries: r.oneOf("RECOVER_DELIVERIES", e.RecoverDeliveries, "true", "false") == "true",
-		LogLevel:      r.oneOf("LOG_LEVEL", e.LogLevel, "trace", "debug", "info", "warn", "error"),
-		LogFormat:     r.oneOf("LOG_FORMAT", e.LogFormat, "json", "console"),
-		ShutdownDelay: r.duration("SHUTDOWN_DELAY", e.ShutdownDelay, true), ShutdownGrace: r.duration("SHUTDOWN_GRACE", e.ShutdownGrace, false),
+		LogLevel:          r.oneOf("LOG_LEVEL", e.LogLevel, "trace", "debug", "info", "warn", "error"),
+		LogFormat:         r.oneOf("LOG_FORMAT", e.LogFormat, "json", "console"),
+		ShutdownDelay:     r.duration("SHUTDOWN_DELAY", e.ShutdownDelay, true), ShutdownGrace: r.duration("SHUTDOWN_GRACE", e.ShutdownGrace, false),
 	}
 	if c.PollMin > c.PollMax && c.PollMax > 0 {
 		r.wrong("POLL_MIN", "%s is more than SERAPH_POLL_MAX (%s)", c.PollMin, c.PollMax)

@@ -21,11 +21,11 @@ type Options struct {
 	// Admit judges a request that recovery found, as it judges one that a webhook brought.
 	Admit func(req deployment.Request, receivedAt time.Time) (d deployment.Deployment, notes []deployment.Entry, ignored string)
 	// Watched names the repositories whose deployments recovery lists, beside those that rows have named.
-	Watched []deployment.Repository
+	Watched        []deployment.Repository
 	Redeliver      bool     // ask GitHub to make failed deliveries again
 	HookAddresses  []string // where GitHub's webhooks to this service go; a GitHub App's hook is known without
-	ReadsPerSecond int // budget for reading CircleCI; 0: none
-	Workers        int // steps at once; 0: 256
+	ReadsPerSecond int      // budget for reading CircleCI; 0: none
+	Workers        int      // steps at once; 0: 256
 	Observe        Observe
 	Log            zerolog.Logger
 	Now            func() time.Time
@@ -44,9 +44,11 @@ type Observe struct {
 const (
 	reconcileEvery = 5 * time.Second
 	recoverEvery   = 10 * time.Minute
-	landedEvery    = 20 * time.Second
+	dutyEvery      = 20 * time.Second // whether it is time, and whose turn it is
 	guardAfter     = 10 * time.Minute // a row this old is checked against GitHub's statuses before its trigger
-	lateArrival    = time.Minute      // so is one that was this old when it came in
+	guardPause     = 15 * time.Second
+	guardFor       = 24 * time.Hour // then it is not waited for any longer
+	lateArrival    = time.Minute    // so is one that was this old when it came in
 )
 
 // Engine advances deployments. Create it with New, feed it with Ring.
@@ -60,6 +62,9 @@ type Engine struct {
 	loops     sync.WaitGroup
 	quit      context.CancelFunc
 
+	recovered    bool // the recovery loop's own
+	recoverNext  int
+	recoverDue   time.Time
 	hooks        map[string]foundHooks // the redelivery loop's own
 	redeliverDue time.Time
 }
@@ -81,8 +86,8 @@ func (e *Engine) Start() {
 	e.quit = cancel
 	e.bell.open()
 	e.every(ctx, reconcileEvery, e.reconcile)
-	e.every(ctx, recoverEvery, e.recoverDeployments)
-	e.every(ctx, landedEvery, e.redeliver)
+	e.every(ctx, dutyEvery, e.recoverDeployments)
+	e.every(ctx, dutyEvery, e.redeliver)
 }
 
 // Stop takes no new alarms, waits for running steps until ctx ends, then cancels them and waits for their return. What is unfinished is

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,26 +11,76 @@ import (
 
 // Bounds of one round of recovery.
 const (
-	recoverRepositories = 500
-	recoverPerSource    = 100
+	recoverRepositories = 500 // in the first round; later ones take turns, so that a token's calls are left for statuses
+	recoverTurn         = 60
+	recoverPerSource    = 300
 	recoverRemembers    = 30 * 24 * time.Hour // repositories that rows of this time named
+	recoverHold         = 5 * time.Minute     // another replica takes over after a crash
+	recoverDuty         = "recover from the list of deployments"
 )
 
 // recoverDeployments takes in what GitHub could not deliver: recent deployments that nobody has seen and that carry no status.
 func (e *Engine) recoverDeployments(ctx context.Context) {
-	sources, err := e.sources(ctx)
-	if err != nil {
-		e.Log.Warn().Err(err).Msg("recovery cannot read which repositories to list; trying again later")
+	if e.Now().Before(e.recoverDue) {
 		return
 	}
-	for _, s := range sources {
-		if ctx.Err() != nil {
-			return
+	note, mine, err := e.Store.Duty(ctx, recoverDuty, recoverHold)
+	if err == nil && !mine {
+		return // another replica is at it, or died at it: soon again
+	}
+	e.recoverDue = e.Now().Add(recoverEvery)
+	var sources []deployment.Source
+	if err == nil {
+		sources, err = e.sources(ctx)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			e.Log.Warn().Err(err).Msg("recovery cannot read which repositories to list; trying again later")
 		}
-		if err := e.recoverFrom(ctx, s); err != nil && ctx.Err() == nil {
+		return
+	}
+	began, done := e.Now(), false
+	since := e.since(note)
+	for _, s := range e.turn(sources) {
+		if err := e.recoverFrom(ctx, s, since); err == nil {
+			done = true
+		} else if ctx.Err() == nil {
 			e.Log.Warn().Err(err).Str("repository", s.Repository.FullName()).Msg("recovery cannot list deployments; trying again later")
 		}
 	}
+	if done && ctx.Err() == nil {
+		note = began.UTC().Format(time.RFC3339)
+	}
+	if err := e.Store.DutyDone(context.WithoutCancel(ctx), recoverDuty, note); err != nil {
+		e.Log.Warn().Err(err).Msg("recovery cannot note how far it came")
+	}
+}
+
+// since is how far back to list: MaxAge, or to the last round. What is older than MaxAge by now was made while nobody listened; it ends at once,
+// with words.
+func (e *Engine) since(note string) time.Time {
+	since := e.Now().Add(-e.Rules.MaxAge)
+	if last, err := time.Parse(time.RFC3339, note); err == nil && last.Before(since) {
+		since = last
+	}
+	if oldest := e.Now().Add(-deployment.RedeliveryWindow); since.Before(oldest) {
+		since = oldest
+	}
+	return since
+}
+
+// turn gives all sources in the first round, and then some at a time.
+func (e *Engine) turn(sources []deployment.Source) []deployment.Source {
+	most := recoverTurn
+	if !e.recovered {
+		e.recovered, most = true, recoverRepositories
+	}
+	if len(sources) <= most {
+		return sources
+	}
+	first := e.recoverNext % len(sources)
+	e.recoverNext = first + most
+	return append(sources[first:len(sources):len(sources)], sources[:first]...)[:most]
 }
 
 // sources are the repositories that rows have named, and those that routes name literally.
@@ -49,10 +100,10 @@ func (e *Engine) sources(ctx context.Context) ([]deployment.Source, error) {
 		seen[r.FullName()] = true
 		sources = append(sources, deployment.Source{Repository: r})
 	}
-	return sources[:min(len(sources), recoverRepositories)], nil
+	return sources, nil
 }
 
-func (e *Engine) recoverFrom(ctx context.Context, s deployment.Source) error {
+func (e *Engine) recoverFrom(ctx context.Context, s deployment.Source, since time.Time) error {
 	if s.Repository.ID == 0 {
 		resolved, err := e.GitHub.ResolveRepository(ctx, s.Repository.Owner, s.Repository.Name)
 		if err != nil {
@@ -60,20 +111,18 @@ func (e *Engine) recoverFrom(ctx context.Context, s deployment.Source) error {
 		}
 		s = resolved
 	}
-	requests, err := e.GitHub.Deployments(ctx, s, e.Now().Add(-e.Rules.MaxAge), recoverPerSource)
+	requests, err := e.GitHub.Deployments(ctx, s, since, recoverPerSource)
 	if err != nil {
 		return err
+	}
+	if len(requests) == recoverPerSource {
+		e.Log.Warn().Str("repository", s.Repository.FullName()).Int("listed", recoverPerSource).Msg("recovery lists no more deployments of a repository at once; older ones are left out")
 	}
 	unseen, err := e.unseen(ctx, s, requests)
-	if err != nil {
-		return err
-	}
 	for _, req := range unseen {
-		if err := e.takeIn(ctx, req); err != nil {
-			return err
-		}
+		err = errors.Join(err, e.takeIn(ctx, req))
 	}
-	return nil
+	return err
 }
 
 // unseen keeps the requests that have no row, oldest first.

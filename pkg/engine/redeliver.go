@@ -94,6 +94,9 @@ type foundHooks struct {
 func (e *Engine) redeliverFrom(ctx context.Context, hook deployment.Hook, left *int) error {
 	duty := "redeliver " + string(hook)
 	note, mine, err := e.Store.Duty(ctx, duty, redeliverHold)
+	if err == nil && !mine { // another replica is at it, or died at it
+		e.redeliverDue = e.Now().Add(time.Minute)
+	}
 	if err != nil || !mine {
 		return err
 	}
