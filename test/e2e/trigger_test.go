@@ -102,7 +102,7 @@ func TestCircleCIIsDown(t *testing.T) {
 	down()
 	d := w.deploy("acme/api", "production", "success")
 	queued := w.waitStatus(d, "queued")
-	if queued.Description != "Waiting for CircleCI or GitHub to answer" {
+	if queued.Description != "Waiting for CircleCI to answer" {
 		t.Errorf("description %q", queued.Description)
 	}
 	t.Cleanup(w.listen(front))
