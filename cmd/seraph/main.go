@@ -4,6 +4,7 @@
 //
 //	seraph [serve]            run the service
 //	seraph check [--offline]  validate the configuration, then ask GitHub and CircleCI whether it is good
+//	seraph backup FILE        copy the SQLite database to a new file while the service runs
 //	seraph version            print what this is
 //
 // Exit codes: 0 clean end, 1 run-time failure, 2 bad configuration or usage.
@@ -49,10 +50,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, signals <
 		return check(ctx, stdout, stderr, false)
 	case command == "check" && len(args) == 1 && (args[0] == "--offline" || args[0] == "-offline"):
 		return check(ctx, stdout, stderr, true)
+	case command == "backup" && len(args) == 1:
+		return backup(ctx, args[0], stdout, stderr)
 	case command == "version" && len(args) == 0:
 		_, _ = fmt.Fprintln(stdout, describe())
 		return exitOK
 	}
-	_, _ = fmt.Fprintln(stderr, "usage: seraph [serve] | seraph check [--offline] | seraph version")
+	_, _ = fmt.Fprintln(stderr, "usage: seraph [serve] | seraph check [--offline] | seraph backup FILE | seraph version")
 	return exitConfig
 }

@@ -139,3 +139,8 @@ func (a *App) rollback(ctx context.Context) {
 	}
 	a.undo = nil
 }
+
+// Backup copies the database to a new file while it is in use.
+func Backup(ctx context.Context, cfg *config.Config, file string) error {
+	return store.Backup(ctx, cfg.DatabaseURL.Reveal(), file)
+}

@@ -84,6 +84,7 @@ func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
 		Rules: admit.rules, Store: a.db, CircleCI: c.circleci, GitHub: c.github, Admit: admit.Admit, Watched: watched(a.cfg.Routes),
 		Redeliver:      a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
 		HookAddresses:  hookAddresses(a.cfg.PublicURL),
+		Retention:      a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond, Observe: a.metrics.observe(), Log: a.log, Now: time.Now,
 	}
 }

@@ -55,7 +55,8 @@ type Config struct {
 	Routes            *route.Table
 	APITokens         []APIToken
 	RecoverMaxAge     time.Duration
-	RecoverDeliveries bool // ask GitHub to make failed deliveries again
+	Retention         time.Duration // 0: for ever
+	RecoverDeliveries bool          // ask GitHub to make failed deliveries again
 	LogLevel          string
 	LogFormat         string // json or console
 	ShutdownDelay     time.Duration
@@ -134,6 +135,7 @@ func (r *reader) config() *Config {
 		PollMin:      r.duration("POLL_MIN", e.PollMin, false), PollMax: r.duration("POLL_MAX", e.PollMax, false),
 		Routes: r.routes(), APITokens: r.apiTokens(),
 		RecoverMaxAge:     r.duration("RECOVER_MAX_AGE", e.RecoverMaxAge, false),
+		Retention:         r.duration("RETENTION", e.Retention, true),
 		RecoverDeliveries: r.oneOf("RECOVER_DELIVERIES", e.RecoverDeliveries, "true", "false") == "true",
 		LogLevel:          r.oneOf("LOG_LEVEL", e.LogLevel, "trace", "debug", "info", "warn", "error"),
 		LogFormat:         r.oneOf("LOG_FORMAT", e.LogFormat, "json", "console"),

@@ -45,6 +45,7 @@ type environment struct {
 	APITokens              string `envconfig:"SERAPH_API_TOKENS" secret:"true"`
 	RecoverMaxAge          string `envconfig:"SERAPH_RECOVER_MAX_AGE" default:"1h"`
 	RecoverDeliveries      string `envconfig:"SERAPH_RECOVER_DELIVERIES" default:"true"`
+	Retention              string `envconfig:"SERAPH_RETENTION" default:"2160h"`
 	LogLevel               string `envconfig:"SERAPH_LOG_LEVEL" default:"info"`
 	LogFormat              string `envconfig:"SERAPH_LOG_FORMAT" default:"json"`
 	ShutdownDelay          string `envconfig:"SERAPH_SHUTDOWN_DELAY" default:"0s"`

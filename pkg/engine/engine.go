@@ -22,10 +22,11 @@ type Options struct {
 	Admit func(req deployment.Request, receivedAt time.Time) (d deployment.Deployment, notes []deployment.Entry, ignored string)
 	// Watched names the repositories whose deployments recovery lists, beside those that rows have named.
 	Watched        []deployment.Repository
-	Redeliver      bool     // ask GitHub to make failed deliveries again
-	HookAddresses  []string // where GitHub's webhooks to this service go; a GitHub App's hook is known without
-	ReadsPerSecond int      // budget for reading CircleCI; 0: none
-	Workers        int      // steps at once; 0: 256
+	Redeliver      bool          // ask GitHub to make failed deliveries again
+	HookAddresses  []string      // where GitHub's webhooks to this service go; a GitHub App's hook is known without
+	Retention      time.Duration // how long bodies and finished deployments are kept; 0: for ever
+	ReadsPerSecond int           // budget for reading CircleCI; 0: none
+	Workers        int           // steps at once; 0: 256
 	Observe        Observe
 	Log            zerolog.Logger
 	Now            func() time.Time
@@ -44,6 +45,7 @@ type Observe struct {
 const (
 	reconcileEvery = 5 * time.Second
 	recoverEvery   = 10 * time.Minute
+	pruneEvery     = time.Hour
 	dutyEvery      = 20 * time.Second // whether it is time, and whose turn it is
 	guardAfter     = 10 * time.Minute // a row this old is checked against GitHub's statuses before its trigger
 	guardPause     = 15 * time.Second
@@ -88,6 +90,7 @@ func (e *Engine) Start() {
 	e.every(ctx, reconcileEvery, e.reconcile)
 	e.every(ctx, dutyEvery, e.recoverDeployments)
 	e.every(ctx, dutyEvery, e.redeliver)
+	e.every(ctx, pruneEvery, e.prune)
 }
 
 // Stop takes no new alarms, waits for running steps until ctx ends, then cancels them and waits for their return. What is unfinished is

@@ -54,6 +54,7 @@ type Inbox interface {
 	Landed(ctx context.Context) ([]deployment.Deployment, error)
 	Duty(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error)
 	DutyDone(ctx context.Context, name, note string) error
+	Prune(ctx context.Context, before time.Time) (more bool, err error)
 }
 
 // CircleCI is the vendor as the engine asks it. Every call has a timeout of its own; none retries.

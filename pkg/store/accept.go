@@ -73,7 +73,8 @@ func (t *tx) insert(d deployment.Deployment, data string) (int64, error) {
 }
 
 const insertDeployment = `INSERT INTO deployments (repository_id, deployment_id, repository, environment_key, state, trigger_key, accepted_at, due_at, data)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (repository_id, deployment_id) DO NOTHING RETURNING row_id`
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE NOT EXISTS (SELECT 1 FROM pruned WHERE repository_id = $1 AND deployment_id = $2)
+	ON CONFLICT (repository_id, deployment_id) DO NOTHING RETURNING row_id`
 
 // Ignored records a delivery that led to no deployment, unless its GUID led to one. No body is kept.
 func (db *DB) Ignored(ctx context.Context, del deployment.Delivery, reason string) error {
@@ -90,7 +91,8 @@ func (db *DB) Ignored(ctx context.Context, del deployment.Delivery, reason strin
 func (db *DB) Seen(ctx context.Context, del deployment.Delivery) (bool, error) {
 	var n int
 	err := db.get(ctx, `SELECT (SELECT count(*) FROM deliveries WHERE guid = $1 AND ignored IN ('', 'duplicate'))
-		+ (SELECT count(*) FROM deployments WHERE repository_id = $2 AND deployment_id = $3)`, del.GUID, del.RepositoryID, del.DeploymentID).Scan(&n)
+		+ (SELECT count(*) FROM deployments WHERE repository_id = $2 AND deployment_id = $3)
+		+ (SELECT count(*) FROM pruned WHERE repository_id = $2 AND deployment_id = $3)`, del.GUID, del.RepositoryID, del.DeploymentID).Scan(&n)
 	return n > 0, err
 }
 
@@ -99,7 +101,8 @@ func (db *DB) Unseen(ctx context.Context, repositoryID int64, ids []int64) ([]in
 	var unseen []int64
 	for _, id := range ids {
 		var n int
-		err := db.get(ctx, `SELECT count(*) FROM deployments WHERE repository_id = $1 AND deployment_id = $2`, repositoryID, id).Scan(&n)
+		err := db.get(ctx, `SELECT (SELECT count(*) FROM deployments WHERE repository_id = $1 AND deployment_id = $2)
+			+ (SELECT count(*) FROM pruned WHERE repository_id = $1 AND deployment_id = $2)`, repositoryID, id).Scan(&n)
 		if err != nil {
 			return nil, err
 		}

@@ -185,3 +185,46 @@ func retryAfterHolds(t *testing.T, b *bench) {
 		t.Errorf("sends %+v, %v", plan.Send, err)
 	}
 }
+
+// pruned is deleted in batches; what is open, young, or keeps a deployment from running twice stays.
+func pruned(t *testing.T, b *bench) {
+	const old = pruneBatch + 5
+	for id := range int64(old) {
+		b.must(ended(b.accept(id+1, fmt.Sprint(id), ""), deployment.Succeeded), deployment.Changes{})
+	}
+	open := b.accept(1000, "open", "")
+	if err := b.Ignored(t.Context(), deployment.Delivery{GUID: "ignored", ReceivedAt: b.clock()}, "no route"); err != nil {
+		t.Fatal(err)
+	}
+	b.later(time.Hour)
+	cut := b.clock()
+	young := b.must(ended(b.accept(2000, "young", ""), deployment.Failed), deployment.Changes{})
+	rounds := 1
+	for more := true; more; rounds++ {
+		var err error
+		if more, err = b.Prune(t.Context(), cut); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left, err := b.List(t.Context(), deployment.Filter{Limit: 10})
+	if err != nil || len(left) != 2 || left[0].Row != young.Row || left[1].Row != open.Row || rounds < 3 {
+		t.Errorf("%d rows left after %d rounds, %v", len(left), rounds, err)
+	}
+	var bodies, ignored int
+	if err := b.rdb.QueryRow(`SELECT count(body), count(*) - count(CASE ignored WHEN '' THEN 1 END) FROM deliveries`).Scan(&bodies, &ignored); err != nil || bodies != 1 || ignored != 0 {
+		t.Errorf("%d bodies and %d ignored deliveries left, %v", bodies, ignored, err)
+	}
+	for _, del := range []deployment.Delivery{{GUID: "guid-1"}, {GUID: "new", RepositoryID: 7, DeploymentID: 1}} {
+		if seen, err := b.Seen(t.Context(), del); !seen || err != nil {
+			t.Errorf("%+v is forgotten, %v", del, err)
+		}
+	}
+	again := b.make(1, "0", "")
+	again.Target.Key = "another"
+	if dup, err := b.Accept(t.Context(), deployment.Delivery{GUID: "new", RepositoryID: 7, DeploymentID: 1, ReceivedAt: b.clock()}, again); !dup || err != nil {
+		t.Errorf("what was pruned would run again: %v", err)
+	}
+	if unseen, err := b.Unseen(t.Context(), 7, []int64{1, 3000}); len(unseen) != 1 || err != nil {
+		t.Errorf("unseen %v, %v", unseen, err)
+	}
+}

@@ -37,6 +37,7 @@ func conform(t *testing.T, open opener) {
 		"a newer schema is refused":                newerSchema,
 		"failed deliveries are asked for":          redelivered,
 		"a duty is one process's":                  duties,
+		"what is old is pruned":                    pruned,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -52,7 +52,7 @@ type dialect interface {
 	alone(t *tx, rows []deployment.Deployment) error
 	// sql gives the words that differ.
 	sql() words
-	// close ends what runs, and gives up locks.
+	// close ends what runs, closes the connections, and gives up locks.
 	close() error
 }
 
@@ -115,10 +115,15 @@ func (db *DB) Stop(ctx context.Context) error { return db.alarms.stop(ctx) }
 
 // Close writes what waits, closes the database and gives up its lock.
 func (db *DB) Close() error {
-	var errs []error
-	if db.dialect != nil {
-		errs = append(errs, db.dialect.close())
+	if db.dialect == nil {
+		return nil
 	}
+	return db.dialect.close()
+}
+
+// closePools closes the connections; one pool may serve both.
+func (db *DB) closePools() error {
+	var errs []error
 	for _, pool := range []*sql.DB{db.rdb, db.wdb} {
 		if pool != nil {
 			errs = append(errs, pool.Close())

@@ -204,8 +204,5 @@ func (p *postgres) close() error {
 	if p.pool != nil {
 		p.pool.Close()
 	}
-	if p.db.rdb == p.db.wdb {
-		p.db.rdb = nil // one pool
-	}
-	return nil
+	return p.db.closePools()
 }

@@ -84,3 +84,16 @@ func encode(d deployment.Deployment) (string, error) {
 	data, err := json.Marshal(d)
 	return string(data), err
 }
+
+func scanIDs(rows *sql.Rows) ([]int64, error) {
+	defer func() { _ = rows.Close() }()
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}

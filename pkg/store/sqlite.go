@@ -23,6 +23,7 @@ type sqlite struct {
 	db     *DB
 	lock   *flock.Flock
 	writer *writer
+	sound  bool // the file was found good, or was left so
 
 	mu   sync.Mutex
 	held map[deployment.Alarm]time.Time
@@ -39,6 +40,9 @@ func openSQLite(ctx context.Context, db *DB, path string) error {
 	}
 	if err := l.connect(path); err != nil {
 		return err
+	}
+	if err := l.proveIfUnclean(ctx); err != nil {
+		return fmt.Errorf("the database %s cannot be trusted: restore a backup, or repair it with sqlite3's .recover: %w", path, err)
 	}
 	if err := migrateSQLite(ctx, db.wdb); err != nil {
 		return fmt.Errorf("the database %s cannot be brought up to date: %w", path, err)
@@ -73,6 +77,25 @@ func (l *sqlite) takeLock(ctx context.Context, path string) error {
 	}
 	l.lock = lock
 	return err
+}
+
+// inUse stands in the lock's file while a process has the database open.
+const inUse = "in use\n"
+
+// proveIfUnclean checks the file where the last process did not close it.
+func (l *sqlite) proveIfUnclean(ctx context.Context) error {
+	text, err := os.ReadFile(l.lock.Path())
+	if err != nil {
+		return err
+	}
+	if string(text) == inUse {
+		if err := integrity(ctx, l.db.wdb); err != nil {
+			return err
+		}
+		l.db.o.Log.Warn().Msg("the last process did not end cleanly; the database was checked and is sound")
+	}
+	l.sound = true
+	return os.WriteFile(l.lock.Path(), []byte(inUse), 0o600)
 }
 
 // private makes the file readable by its owner only; SQLite gives -wal and -shm the same mode.
@@ -156,8 +179,12 @@ func (l *sqlite) close() error {
 	if l.writer != nil {
 		l.writer.close()
 	}
-	if l.lock != nil {
-		return l.lock.Close()
+	err := l.db.closePools()
+	if l.sound && err == nil {
+		err = os.WriteFile(l.lock.Path(), nil, 0o600)
 	}
-	return nil
+	if l.lock != nil {
+		err = errors.Join(err, l.lock.Close())
+	}
+	return err
 }

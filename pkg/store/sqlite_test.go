@@ -137,3 +137,53 @@ func TestFullQueueRefuses(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestBackup(t *testing.T) {
+	path, copied := t.TempDir()+"/seraph.db", t.TempDir()+"/copy.db"
+	b := openAt(t, path)
+	d := b.accept(1, "production", "p")
+	if err := Backup(t.Context(), "sqlite:"+path, copied); err != nil {
+		t.Fatal(err)
+	}
+	b.accept(2, "production", "p")
+	info, err := os.Stat(copied)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if got, err := openAt(t, copied).List(t.Context(), deployment.Filter{Limit: 10}); err != nil || len(got) != 1 || got[0].Row != d.Row {
+		t.Errorf("%v %v", got, err)
+	}
+	for url, word := range map[string]string{"sqlite:" + path: "is there already", "postgres://x/y": "pg_dump", "sqlite:/nowhere.db": "no database"} {
+		if err := Backup(t.Context(), url, copied); err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+// A file that a crash left damaged is not worked on.
+func TestDamagedFileIsRefused(t *testing.T) {
+	path := t.TempDir() + "/seraph.db"
+	b := openAt(t, path)
+	for id := range int64(200) {
+		b.accept(id+1, "production", "p")
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 8 * 4096; at+4096 < len(text); at += 3 * 4096 {
+		copy(text[at:at+4096], strings.Repeat("damaged!", 512))
+	}
+	if err := errors.Join(os.WriteFile(path, text, 0o600), os.WriteFile(path+".lock", []byte(inUse), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // and it stays refused
+		_, err = Open(t.Context(), Options{URL: "sqlite:" + path, Log: zerolog.Nop()})
+		if err == nil || !strings.Contains(err.Error(), "restore a backup") {
+			t.Errorf("got %v", err)
+		}
+	}
+}

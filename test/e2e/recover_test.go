@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -82,8 +83,8 @@ func TestRestoredBackup(t *testing.T) {
 	d := w.deploy("acme/api", "production", "success")
 	w.silent[d.ID] = true // it ends, and then once more
 	g.wait(t)             // it waits to start
+	backup := w.backup()
 	w.kill()
-	backup := w.copyDatabase()
 	w.start()
 	w.ends(d, "success", "Deployed")
 	w.stop()
@@ -98,31 +99,26 @@ func TestRestoredBackup(t *testing.T) {
 	}
 }
 
-// copyDatabase reads the files of a database that nobody uses.
-func (w *world) copyDatabase() map[string][]byte {
+// backup copies the database of the running program.
+func (w *world) backup() string {
 	w.t.Helper()
-	files := map[string][]byte{}
-	for _, name := range []string{w.file, w.file + "-wal"} {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		files[name] = text
+	file := filepath.Join(w.t.TempDir(), "backup.db")
+	if code, out, stderr := command(w.t, w.env, "backup", file); code != 0 {
+		w.t.Fatalf("seraph backup: %d %s%s", code, out, stderr)
 	}
-	return files
+	return file
 }
 
-func (w *world) restore(files map[string][]byte) {
+// restore puts a backup in the place of a database that nobody uses, as README.md says.
+func (w *world) restore(backup string) {
 	w.t.Helper()
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range []string{"-wal", "-shm"} {
 		if err := os.Remove(w.file + suffix); err != nil && !os.IsNotExist(err) {
 			w.t.Fatal(err)
 		}
 	}
-	for name, text := range files {
-		if err := os.WriteFile(name, text, 0o600); err != nil {
-			w.t.Fatal(err)
-		}
+	if err := os.Rename(backup, w.file); err != nil {
+		w.t.Fatal(err)
 	}
 }
 

@@ -1,0 +1,28 @@
+package engine
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	pruneDuty = "prune"
+	pruneHold = 5 * time.Minute
+)
+
+// prune deletes what is older than Retention, a small batch at a time, by one replica.
+func (e *Engine) prune(ctx context.Context) {
+	if e.Retention <= 0 {
+		return
+	}
+	_, mine, err := e.Store.Duty(ctx, pruneDuty, pruneHold)
+	for more := err == nil && mine; more && ctx.Err() == nil; {
+		more, err = e.Store.Prune(ctx, e.Now().Add(-e.Retention))
+	}
+	if mine {
+		_ = e.Store.DutyDone(context.WithoutCancel(ctx), pruneDuty, "") // or it runs out by itself
+	}
+	if err != nil && ctx.Err() == nil {
+		e.Log.Warn().Err(err).Msg("old deployments cannot be deleted; trying again later")
+	}
+}

@@ -1,0 +1,80 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// pruneBatch is how many rows go in one transaction: few, so that what else is written waits for moments only.
+const pruneBatch = 200
+
+// Prune deletes a batch of what is older than a moment: finished deployments with their history, the bodies of deliveries, deliveries that led
+// nowhere, and pipelines that no look-up can meet any more. What keeps a deployment from running twice stays for ever: the GUIDs of deliveries
+// that led to one, and the deployments' ids. more says that there may be another batch.
+func (db *DB) Prune(ctx context.Context, before time.Time) (more bool, err error) {
+	var most int64
+	err = db.write(ctx, func(t *tx) error {
+		most = 0
+		for _, step := range []func(int64) (int64, error){t.pruneDeployments, t.pruneBodies, t.pruneIgnored, t.prunePipelines, t.pruneRedeliveries} {
+			n, err := step(micros(before))
+			if err != nil {
+				return err
+			}
+			most = max(most, n)
+		}
+		return nil
+	})
+	return err == nil && most >= pruneBatch, err
+}
+
+// finished is what may go: it has ended, and nothing of it is due.
+const finished = `SELECT row_id FROM deployments WHERE accepted_at < $1 AND state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected')
+	AND due_at IS NULL AND report_due_at IS NULL AND holds_slot = 0 AND holds_project = 0 ORDER BY accepted_at LIMIT $2`
+
+func (t *tx) pruneDeployments(before int64) (int64, error) {
+	rows, err := t.QueryContext(t.ctx, finished, before, pruneBatch)
+	if err != nil {
+		return 0, err
+	}
+	ids, err := scanIDs(rows)
+	for _, id := range ids {
+		for _, statement := range []string{
+			`INSERT INTO pruned (repository_id, deployment_id) SELECT repository_id, deployment_id FROM deployments WHERE row_id = $1`,
+			`DELETE FROM timeline WHERE row_id = $1`, `DELETE FROM reports WHERE row_id = $1`, `DELETE FROM deployments WHERE row_id = $1`,
+		} {
+			if _, err := t.exec(statement, id); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return int64(len(ids)), err
+}
+
+func (t *tx) pruneBodies(before int64) (int64, error) {
+	return t.changed(`UPDATE deliveries SET body = NULL WHERE guid IN (
+		SELECT guid FROM deliveries WHERE received_at < $1 AND body IS NOT NULL ORDER BY received_at LIMIT $2)`, before)
+}
+
+func (t *tx) pruneIgnored(before int64) (int64, error) {
+	return t.changed(`DELETE FROM deliveries WHERE guid IN (
+		SELECT guid FROM deliveries WHERE received_at < $1 AND ignored <> '' ORDER BY received_at LIMIT $2)`, before)
+}
+
+// prunePipelines keeps those of deployments that are there: they are claimed.
+func (t *tx) prunePipelines(before int64) (int64, error) {
+	return t.changed(`DELETE FROM pipelines WHERE pipeline_id IN (
+		SELECT p.pipeline_id FROM pipelines p LEFT JOIN deployments d ON d.row_id = p.row_id
+		WHERE p.seen_at < $1 AND d.row_id IS NULL ORDER BY p.seen_at LIMIT $2)`, before)
+}
+
+func (t *tx) pruneRedeliveries(before int64) (int64, error) {
+	return t.changed(`DELETE FROM redeliveries WHERE guid IN (SELECT guid FROM redeliveries WHERE asked_at < $1 LIMIT $2)`, before)
+}
+
+func (t *tx) changed(statement string, before int64) (int64, error) {
+	res, err := t.exec(statement, before, pruneBatch)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
