@@ -107,6 +107,9 @@ func (e *Engine) told(before, after deployment.Deployment) {
 	if before.StartedAt.IsZero() && !after.StartedAt.IsZero() && e.Observe.Triggered != nil {
 		e.Observe.Triggered(after.StartedAt.Sub(after.AcceptedAt))
 	}
+	if !after.State.Open() {
+		e.durations.took(after)
+	}
 	if !after.State.Open() && e.Observe.Ended != nil {
 		e.Observe.Ended(after.State)
 	}

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,6 +46,7 @@ type Observe struct {
 const (
 	reconcileEvery = 5 * time.Second
 	recoverEvery   = 10 * time.Minute
+	overdueMost    = 20_000
 	pruneEvery     = time.Hour
 	dutyEvery      = 20 * time.Second // whether it is time, and whose turn it is
 	guardAfter     = 10 * time.Minute // a row this old is checked against GitHub's statuses before its trigger
@@ -58,6 +60,7 @@ type Engine struct {
 	Options
 	bell      *bell
 	reads     *budget
+	durations durations
 	startedAt time.Time
 	pauses    pauses
 	vouched   sync.Map // row -> time of the look at GitHub's statuses
@@ -73,11 +76,12 @@ type Engine struct {
 
 // New builds an engine; nothing runs before Start.
 func New(o Options) *Engine {
-	e := &Engine{Options: o, reads: newBudget(o.ReadsPerSecond), quit: func() {}, hooks: map[string]foundHooks{}}
+	e := &Engine{Options: o, quit: func() {}, hooks: map[string]foundHooks{}}
 	if o.Workers == 0 {
 		e.Workers = 256
 	}
 	e.bell = newBell(e.Workers, e.work)
+	e.reads = newBudget(o.ReadsPerSecond, o.Now, func(row int64) { e.Ring(deployment.Alarm{Kind: deployment.AlarmAdvance, Row: row}) })
 	return e
 }
 
@@ -97,6 +101,7 @@ func (e *Engine) Start() {
 // carried on at the next start.
 func (e *Engine) Stop(ctx context.Context) {
 	e.quit()
+	e.reads.close()
 	e.bell.close(ctx)
 	e.loops.Wait()
 }
@@ -131,12 +136,14 @@ func (e *Engine) work(ctx context.Context, a deployment.Alarm) {
 
 // reconcile rings for what is overdue: after a start, a crash, or a lost alarm.
 func (e *Engine) reconcile(ctx context.Context) {
-	alarms, err := e.Store.Overdue(ctx, 1000)
+	alarms, err := e.Store.Overdue(ctx, overdueMost)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.Log.Error().Err(err).Msg("cannot read what is overdue; trying again soon")
 		}
 		return
 	}
-	e.bell.ring(alarms...)
+	e.bell.ring(slices.DeleteFunc(alarms, func(a deployment.Alarm) bool {
+		return a.Kind == deployment.AlarmAdvance && e.reads.inLine(a.Row) // it is late because others are first
+	})...)
 }

@@ -26,6 +26,7 @@ func (e *Engine) observe(ctx context.Context, d deployment.Deployment) error {
 		if ctx.Err() != nil {
 			return e.Store.Unlease(context.WithoutCancel(ctx), d.Row)
 		}
+		e.reads.hold(unseen.After)
 		return e.settle(ctx, d, *unseen)
 	}
 	if !d.Stopping.IsZero() {

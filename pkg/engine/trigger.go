@@ -29,7 +29,7 @@ func (e *Engine) begin(ctx context.Context, d deployment.Deployment) error {
 		return err
 	}
 	if wait := e.pauses.left(before.Project.ID, e.Now()); wait > 0 {
-		return e.settle(ctx, d, *before, deployment.Blocked{By: "CircleCI to accept the credentials", First: true, After: wait})
+		return e.settle(ctx, d, *before, deployment.Blocked{By: waitsForCircleCI, First: true, After: wait})
 	}
 	if ev := e.guard(ctx, d); ev != nil {
 		return e.settle(ctx, d, *before, ev)
@@ -49,7 +49,7 @@ func (e *Engine) resolve(ctx context.Context, d deployment.Deployment) (*deploym
 		return &deployment.Resolved{Project: project}, err
 	}
 	if wait := e.pauses.left("", e.Now()); wait > 0 {
-		return nil, e.settle(ctx, d, deployment.Blocked{By: "CircleCI to accept the credentials", First: true, After: wait})
+		return nil, e.settle(ctx, d, deployment.Blocked{By: waitsForCircleCI, First: true, After: wait})
 	}
 	project, refusal := e.CircleCI.Project(ctx, slug)
 	if refusal != nil {
@@ -101,9 +101,15 @@ func (e *Engine) trigger(ctx context.Context, d deployment.Deployment, project d
 	attempt := started.LastAttempt()
 	answer := e.CircleCI.Trigger(ctx, started.Target, attempt.Ref, attempt.SendBefore)
 	e.mistrust(started.Project.ID, answer)
+	if limited, ok := answer.(deployment.NotSent); ok && limited.After > 0 {
+		e.pauses.pause("", e.Now().Add(min(limited.After, time.Minute))) // the limit is the token's, not this deployment's
+	}
 	e.vouched.Delete(started.Row)
 	return e.record(ctx, started, attempt.Number, answer)
 }
+
+// waitsForCircleCI is what triggers wait for while they are held back.
+const waitsForCircleCI = "CircleCI to take triggers again"
 
 func blockedBy(b *deployment.Busy) deployment.Event {
 	switch b.On {

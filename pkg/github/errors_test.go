@@ -87,6 +87,7 @@ func TestRefusedWrites(t *testing.T) {
 		for name, r := range refusals() {
 			say, writes = r, 0
 			kind, after := wanted(status, name, r)
+			rested(c)
 			got := c.WriteStatus(t.Context(), request, success)
 			if got.Kind != kind || got.After != after {
 				t.Errorf("%d %s: %s after %v, want %s after %v (%s)", status, name, got.Kind, got.After, kind, after, got.Cause)
@@ -149,10 +150,20 @@ func TestSimulatedTrouble(t *testing.T) {
 			if limited && got.After <= 0 || strings.HasSuffix(fault, "bare") && got.After < time.Minute {
 				t.Errorf("after %v", got.After)
 			}
-			wantWrite(t, c, req, deployment.WriteDone) // nothing keeps the client from asking again
+			if limited {
+				held := wantWrite(t, c, req, deployment.WritePaced) // a limit is the account's
+				if held.After > holdMost {
+					t.Errorf("all writes are held for %v", held.After)
+				}
+				rested(c)
+			}
+			wantWrite(t, c, req, deployment.WriteDone) // nothing else keeps the client from asking again
 		})
 	}
 }
+
+// rested is after the pause that a limit means for all writes.
+func rested(c *Client) { c.account(0).pace.held = time.Time{} }
 
 // The traps by which go-github blocks itself: a limit that one call met must keep neither writes nor reads of the client from being made.
 func TestLimitsDoNotBlockTheClient(t *testing.T) {
@@ -186,6 +197,7 @@ func TestLimitsDoNotBlockTheClient(t *testing.T) {
 				}
 			})
 			c.WriteStatus(t.Context(), request, success)
+			rested(c)
 			wantWrite(t, c, request, deployment.WriteDone)
 			if _, err := c.Statuses(t.Context(), request); err != nil {
 				t.Error(err)

@@ -31,6 +31,26 @@ func TestPaceKeepsAReserveForEnds(t *testing.T) {
 	}
 }
 
+// Five hundred an hour, however evenly they come, and only ends in the last quarter of them.
+func TestPaceOfTheHour(t *testing.T) {
+	p, at := &pace{most: 80}, now
+	words, ends := 0, 0
+	for range 3600 {
+		at = at.Add(time.Second)
+		if p.take(at, false) == 0 {
+			words++
+		}
+	}
+	for range 200 {
+		if p.take(at, true) == 0 {
+			ends++
+		}
+	}
+	if words != 375 || words+ends > 500 || ends == 0 {
+		t.Errorf("%d words and %d ends in an hour", words, ends)
+	}
+}
+
 // However writes come: never more than so many in a minute, only ends take the last quarter, and whoever waits as long as told gets through.
 func TestPaceHolds(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {

@@ -47,6 +47,9 @@ func (c *Client) write(ctx context.Context, who *account, repo deployment.Reposi
 	})
 	if failed != nil {
 		c.learn(failed, repo, who)
+		if failed.Kind == KindLimited {
+			who.pace.hold(c.o.Now(), failed.RetryAfter)
+		}
 		return deployment.WriteOutcome{}, failed
 	}
 	return deployment.WriteOutcome{Kind: deployment.WriteDone, StatusID: made.GetID()}, nil
