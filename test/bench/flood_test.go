@@ -35,7 +35,7 @@ func BenchmarkFlood(b *testing.B) {
 
 func flood(b *testing.B, secret, where string) {
 	for range b.N {
-		w := newWorld(b)
+		w := newWorld(b, sqlite)
 		w.start(b)
 		events := w.events(b)
 		before := w.memory(b, "VmHWM")

@@ -18,8 +18,11 @@ import (
 
 var binary string
 
-// TestMain builds the program as it is released, once, when there is something to measure.
+// TestMain builds the program as it is released, once, when there is something to measure. Started with floorVariable it is the floor.
 func TestMain(m *testing.M) {
+	if addr := os.Getenv(floorVariable); addr != "" {
+		os.Exit(serveFloor(addr))
+	}
 	os.Exit(run(m))
 }
 
@@ -46,25 +49,24 @@ func build(b *testing.B) {
 	}
 }
 
-// process is one run of the program.
+// process is one run after another of a program that listens on addr.
 type process struct {
-	addr string
-	env  []string
-	cmd  *exec.Cmd
+	addr    string
+	command []string
+	env     []string
+	cmd     *exec.Cmd
 }
 
-func newProcess(b *testing.B, env ...string) *process {
+func newProcess(b *testing.B, command ...string) *process {
 	b.Helper()
-	build(b)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := &process{addr: l.Addr().String()}
+	p := &process{addr: l.Addr().String(), command: command}
 	if err := l.Close(); err != nil {
 		b.Fatal(err)
 	}
-	p.env = append(env, "SERAPH_ADDR="+p.addr, "SERAPH_DATABASE_URL=sqlite:"+filepath.Join(b.TempDir(), "seraph.db"), "SERAPH_LOG_LEVEL=error")
 	b.Cleanup(func() { p.stop(b) })
 	return p
 }
@@ -73,7 +75,7 @@ func newProcess(b *testing.B, env ...string) *process {
 func (p *process) start(b *testing.B) time.Duration {
 	b.Helper()
 	began := time.Now()
-	p.cmd = exec.Command(binary, "serve")
+	p.cmd = exec.Command(p.command[0], p.command[1:]...)
 	p.cmd.Env, p.cmd.Stderr = p.env, os.Stderr
 	if err := p.cmd.Start(); err != nil {
 		b.Fatal(err)
@@ -84,7 +86,7 @@ func (p *process) start(b *testing.B) time.Duration {
 		}
 		<-time.After(time.Millisecond)
 	}
-	b.Fatal("seraph is not ready after 15 s")
+	b.Fatalf("%s is not ready after 15 s", p.command[0])
 	return 0
 }
 
@@ -110,8 +112,20 @@ func (p *process) stop(b *testing.B) {
 	err := p.cmd.Wait()
 	p.cmd = nil
 	if err != nil {
-		b.Errorf("seraph ended: %v", err)
+		b.Errorf("%s ended: %v", p.command[0], err)
 	}
+}
+
+// kill ends the process as a crash does, and says when.
+func (p *process) kill(b *testing.B) time.Time {
+	b.Helper()
+	killed := time.Now()
+	if err := p.cmd.Process.Kill(); err != nil {
+		b.Fatal(err)
+	}
+	_ = p.cmd.Wait() // it was killed
+	p.cmd = nil
+	return killed
 }
 
 // memory reads one line of /proc/PID/status, such as VmHWM, in MB; 0 where there is no /proc.

@@ -8,7 +8,7 @@ import (
 
 // BenchmarkStart measures from the start of the process to /readyz 200, on a database that holds deployments.
 func BenchmarkStart(b *testing.B) {
-	w := newWorld(b)
+	w := newWorld(b, sqlite)
 	w.start(b)
 	w.deploy(b, 50, 50)
 	w.stop(b)
@@ -22,7 +22,7 @@ func BenchmarkStart(b *testing.B) {
 
 // BenchmarkIdle reports the memory after 5 s of rest, and the size of the stripped binary.
 func BenchmarkIdle(b *testing.B) {
-	w := newWorld(b)
+	w := newWorld(b, sqlite)
 	for range b.N {
 		w.start(b)
 		<-time.After(5 * time.Second)
