@@ -32,6 +32,7 @@ var (
 
 // event is a deployment event of GitHub as far as Seraph reads it ("deployment" in "Webhook events and payloads").
 type event struct {
+	Action     loose[string] `json:"action"`
 	Deployment *struct {
 		ID          int64   `json:"id"`
 		SHA         string  `json:"sha"`
@@ -77,29 +78,39 @@ func (p *payload) UnmarshalJSON(text []byte) error {
 }
 
 // ParseDeployment reads a verified deployment event. The error names the field that is missing or wrong and never quotes its value.
-// The request shares no memory with payload.
-func ParseDeployment(payload []byte) (deployment.Request, error) {
+// The request shares no memory with payload. action is told whatever else is wrong; old
+// Enterprise Servers name none.
+func ParseDeployment(payload []byte) (req deployment.Request, action string, err error) {
 	var e event
 	if !utf8.Valid(payload) {
-		return deployment.Request{}, errors.New("the body is not UTF-8")
+		return req, "", errors.New("the body is not UTF-8")
 	}
 	if err := decode(payload, &e); err != nil {
-		return deployment.Request{}, err
+		return req, "", err
 	}
-	switch {
-	case bool(e.DeploymentStatus):
-		return deployment.Request{}, errors.New("the body carries deployment_status: it is not that of a deployment event")
-	case e.Deployment == nil:
-		return deployment.Request{}, errors.New("deployment is missing")
-	case e.Repository == nil:
-		return deployment.Request{}, errors.New("repository is missing")
+	action = e.Action.value
+	if err := e.check(); err != nil {
+		return req, action, err
 	}
 	repository, err := e.repository()
 	if err != nil {
-		return deployment.Request{}, err
+		return req, action, err
 	}
-	req := e.request(repository)
-	return req, check(req, e.Deployment.App != nil)
+	req = e.request(repository)
+	return req, action, check(req, e.Deployment.App != nil)
+}
+
+// check wants what every deployment event has.
+func (e event) check() error {
+	switch {
+	case bool(e.DeploymentStatus):
+		return errors.New("the body carries deployment_status: it is not that of a deployment event")
+	case e.Deployment == nil:
+		return errors.New("deployment is missing")
+	case e.Repository == nil:
+		return errors.New("repository is missing")
+	}
+	return nil
 }
 
 func (e event) request(repository deployment.Repository) deployment.Request {

@@ -112,16 +112,18 @@ func (s *Server) take(ctx context.Context, header http.Header, b *body, received
 	if del.Body, err = hook.Payload(header.Get("Content-Type"), whole); err != nil {
 		return taken{}, badRequest(err)
 	}
+	if del.Event == "deployment" {
+		return s.deployment(ctx, del)
+	}
 	summary, err := hook.Summarize(del.Body)
 	if err != nil {
 		return taken{}, badRequest(err)
 	}
-	del.RepositoryID, del.DeploymentID = summary.RepositoryID, summary.DeploymentID
-	return s.dispatch(ctx, del, summary)
+	return s.other(ctx, del, summary)
 }
 
-// dispatch judges by the event's name. Only the body is signed, so what the name claims is held against what the body shows.
-func (s *Server) dispatch(ctx context.Context, del deployment.Delivery, summary hook.Summary) (taken, *problem) {
+// other answers events that are no deployments. Only the body is signed, so what the name claims is held against what the body shows.
+func (s *Server) other(ctx context.Context, del deployment.Delivery, summary hook.Summary) (taken, *problem) {
 	log := zerolog.Ctx(ctx)
 	switch {
 	case del.Event == "ping" && summary.Deployment:
@@ -129,32 +131,25 @@ func (s *Server) dispatch(ctx context.Context, del deployment.Delivery, summary 
 	case del.Event == "ping":
 		log.Info().Str("delivery", del.GUID).Int64("hook", summary.HookID).Msg("GitHub says hello")
 		return taken{Result: resultPong}, nil
-	case del.Event != "deployment":
+	default:
 		log.Debug().Str("delivery", del.GUID).Str("event", del.Event).Msg("event ignored")
 		return taken{Result: resultIgnored, Reason: "event " + del.Event + " is not used"}, nil
-	case summary.Action != "" && summary.Action != "created": // old GitHub Enterprise Servers name no action
-		return s.ignore(ctx, del, "a deployment is taken when it is created, not for another action")
-	default:
-		return s.deployment(ctx, del)
 	}
 }
 
 // deployment makes a deployment event durable, or says why it needs to be nothing.
 func (s *Server) deployment(ctx context.Context, del deployment.Delivery) (taken, *problem) {
-	req, err := hook.ParseDeployment(del.Body)
+	req, action, err := hook.ParseDeployment(del.Body)
+	del.RepositoryID, del.DeploymentID = req.Repository.ID, req.ID
+	if action != "" && action != "created" { // old GitHub Enterprise Servers name no action
+		return s.ignore(ctx, del, "a deployment is taken when it is created, not for another action")
+	}
 	if err != nil {
 		return taken{}, badRequest(err)
 	}
-	seen, err := s.o.Inbox.Seen(ctx, del)
-	if err != nil {
-		return taken{}, notStored(err)
-	}
-	if seen {
-		return taken{Result: resultDuplicate}, nil
-	}
 	d, notes, ignored := s.o.Admit.Admit(req, del.ReceivedAt)
 	if ignored != "" {
-		return s.ignore(ctx, del, ignored)
+		return s.ignoreUnseen(ctx, del, ignored)
 	}
 	duplicate, err := s.o.Inbox.Accept(ctx, del, d, notes...)
 	if err != nil {
@@ -168,6 +163,18 @@ func (s *Server) deployment(ctx context.Context, del deployment.Delivery) (taken
 	}
 	log.Str("sha", req.SHA).Msg("deployment accepted")
 	return taken{Result: resultAccepted, Delivery: del.GUID}, nil
+}
+
+// ignoreUnseen ignores a deployment, unless it was taken when the routes were others.
+func (s *Server) ignoreUnseen(ctx context.Context, del deployment.Delivery, reason string) (taken, *problem) {
+	seen, err := s.o.Inbox.Seen(ctx, del)
+	if err != nil {
+		return taken{}, notStored(err)
+	}
+	if seen {
+		return taken{Result: resultDuplicate}, nil
+	}
+	return s.ignore(ctx, del, reason)
 }
 
 // ignore remembers that a delivery was none of ours. A redelivery is judged afresh.

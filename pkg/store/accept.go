@@ -18,7 +18,7 @@ func (db *DB) Accept(ctx context.Context, del deployment.Delivery, d deployment.
 		return false, err
 	}
 	var known bool // the write may go on after its caller has left
-	err = db.write(ctx, func(t *tx) (err error) {
+	err = db.dialect.accept(ctx, func(t *tx) (err error) {
 		known, err = t.accept(del, d, data, notes)
 		return err
 	})
@@ -64,6 +64,7 @@ func (t *tx) forget(del deployment.Delivery) error {
 // insert gives the new row's id, or 0 when the deployment is known.
 func (t *tx) insert(d deployment.Deployment, data string) (int64, error) {
 	var row int64
+	t.wrote = true
 	err := t.row(insertDeployment, []any{d.Request.Repository.ID, d.Request.ID, strings.ToLower(d.Request.Repository.FullName()), d.Request.EnvironmentKey(),
 		string(d.State), d.Target.Key, micros(d.AcceptedAt), maybe(d.Due), data}, &row)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -78,7 +79,7 @@ const insertDeployment = `INSERT INTO deployments (repository_id, deployment_id,
 
 // Ignored records a delivery that led to no deployment, unless its GUID led to one. No body is kept.
 func (db *DB) Ignored(ctx context.Context, del deployment.Delivery, reason string) error {
-	return db.write(ctx, func(t *tx) error {
+	return db.dialect.accept(ctx, func(t *tx) error {
 		_, err := t.exec(`INSERT INTO deliveries (guid, event, source, repository_id, deployment_id, received_at, ignored)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)
 			ON CONFLICT (guid) DO UPDATE SET received_at = excluded.received_at, ignored = excluded.ignored WHERE deliveries.ignored <> ''`,

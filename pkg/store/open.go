@@ -40,6 +40,8 @@ type DB struct {
 type dialect interface {
 	// write does one thing in a transaction; nil means that it is on disk.
 	write(ctx context.Context, do func(*tx) error) error
+	// accept is write for what somebody waits for at the door.
+	accept(ctx context.Context, do func(*tx) error) error
 	// lease takes a row that is due, or its reports, for leaseFor. false: it is not due, or in another's hands.
 	lease(ctx context.Context, a deployment.Alarm, now time.Time) (bool, error)
 	// unlease gives it back.

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -19,10 +20,11 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// What one replica takes of the server: connections for rows, and for the queue.
+// What one replica takes of the server: connections for rows, for what waits at the door, and for the queue.
 const (
-	rowConnections   = 16
-	queueConnections = 4
+	rowConnections   = 12
+	doorConnections  = 6
+	queueConnections = 2
 )
 
 // writeTimeout bounds one transaction.
@@ -31,6 +33,7 @@ const writeTimeout = 30 * time.Second
 // postgres is a database that several replicas share. Each write is a transaction of its own; leases are columns.
 type postgres struct {
 	db   *DB
+	door *sql.DB       // deliveries do not stand behind the workers
 	pool *pgxpool.Pool // the queue's
 	room chan struct{} // one place for each write that may wait
 }
@@ -45,9 +48,7 @@ func openPostgres(ctx context.Context, db *DB) error {
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = 5 * time.Second
 	}
-	db.wdb = stdlib.OpenDB(*config.ConnConfig.Copy(), stdlib.OptionAfterConnect(settings))
-	db.wdb.SetMaxOpenConns(rowConnections)
-	db.wdb.SetMaxIdleConns(rowConnections)
+	db.wdb, p.door = connections(config.ConnConfig, rowConnections), connections(config.ConnConfig, doorConnections)
 	db.rdb = db.wdb
 	config.MaxConns, config.AfterConnect = queueConnections, settings
 	if p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
@@ -59,6 +60,13 @@ func openPostgres(ctx context.Context, db *DB) error {
 	client, err := river.NewClient(riverpgxv5.New(p.pool), queueConfig(db))
 	db.alarms = &queue[pgx.Tx]{client: client}
 	return err
+}
+
+func connections(config *pgx.ConnConfig, most int) *sql.DB {
+	db := stdlib.OpenDB(*config.Copy(), stdlib.OptionAfterConnect(settings))
+	db.SetMaxOpenConns(most)
+	db.SetMaxIdleConns(most)
+	return db
 }
 
 // settings make a connection's commits durable, and end a transaction whose process was stopped in the middle: its locks would keep the other
@@ -89,8 +97,12 @@ func (p *postgres) migrate(ctx context.Context) error {
 	return errors.Join(err, unlock)
 }
 
-// write does one transaction. One that the server gave up for another's sake is tried again: then the other's rows can be seen.
-func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
+func (p *postgres) write(ctx context.Context, do func(*tx) error) error { return p.insist(ctx, p.db.wdb, do) }
+
+func (p *postgres) accept(ctx context.Context, do func(*tx) error) error { return p.insist(ctx, p.door, do) }
+
+// insist does one transaction. One that the server gave up for another's sake is tried again: then the other's rows can be seen.
+func (p *postgres) insist(ctx context.Context, on *sql.DB, do func(*tx) error) error {
 	select {
 	case p.room <- struct{}{}:
 		defer func() { <-p.room }()
@@ -99,9 +111,9 @@ func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	err := p.transact(ctx, do)
+	err := p.transact(ctx, on, do)
 	for try := 0; try < 3 && gaveWay(err); try++ {
-		err = p.transact(ctx, do)
+		err = p.transact(ctx, on, do)
 	}
 	return err
 }
@@ -112,8 +124,8 @@ func gaveWay(err error) bool {
 	return errors.As(err, &pg) && slices.Contains([]string{"40001", "40P01", "23505"}, pg.Code) // serialization, deadlock, unique
 }
 
-func (p *postgres) transact(ctx context.Context, do func(*tx) error) error {
-	sqltx, err := p.db.wdb.BeginTx(ctx, nil)
+func (p *postgres) transact(ctx context.Context, on *sql.DB, do func(*tx) error) error {
+	sqltx, err := on.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("the database did not take a write: %w", err)
 	}
@@ -204,5 +216,8 @@ func (p *postgres) close() error {
 	if p.pool != nil {
 		p.pool.Close()
 	}
-	return p.db.closePools()
+	if p.door == nil {
+		return p.db.closePools()
+	}
+	return errors.Join(p.door.Close(), p.db.closePools())
 }

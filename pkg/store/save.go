@@ -69,6 +69,9 @@ func (t *tx) save(next deployment.Deployment, ch deployment.Changes, keep bool) 
 	if err := t.mayStart(old, next); err != nil {
 		return err
 	}
+	if err := t.mayClaim(old, next); err != nil {
+		return err
+	}
 	if err := t.claim(old, next); err != nil {
 		return err
 	}
@@ -164,7 +167,25 @@ func (db *DB) Ahead(ctx context.Context, d deployment.Deployment) (*deployment.B
 	return nil, nil
 }
 
-// claim records whose the pipeline is, and gives up one that the row no longer has.
+// mayClaim says whether the pipeline is another row's.
+func (t *tx) mayClaim(old stored, next deployment.Deployment) error {
+	id := pipelineID(next)
+	if id == "" || id == old.pipelineID {
+		return nil
+	}
+	var owner int64
+	err := t.row(`SELECT row_id FROM pipelines WHERE pipeline_id = $1`, []any{id}, &owner)
+	if err == nil && owner != 0 && owner != next.Row {
+		return &deployment.Taken{PipelineID: id, Row: owner}
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return err
+}
+
+// claim records whose the pipeline is, and gives up one that the row no longer has. Two replicas may claim one pipeline at a time: the second
+// one finds it taken.
 func (t *tx) claim(old stored, next deployment.Deployment) error {
 	id := pipelineID(next)
 	if id == old.pipelineID {
@@ -178,19 +199,17 @@ func (t *tx) claim(old stored, next deployment.Deployment) error {
 	if id == "" {
 		return nil
 	}
-	if _, err := t.exec(`INSERT INTO pipelines (pipeline_id, project_id, row_id, seen_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (pipeline_id) DO UPDATE SET row_id = excluded.row_id, seen_at = excluded.seen_at WHERE pipelines.row_id = 0`,
-		id, next.Project.ID, next.Row, micros(t.now)); err != nil {
+	mine, err := changedOne(t.exec(`INSERT INTO pipelines (pipeline_id, project_id, row_id, seen_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (pipeline_id) DO UPDATE SET row_id = excluded.row_id, seen_at = excluded.seen_at WHERE pipelines.row_id IN (0, excluded.row_id)`,
+		id, next.Project.ID, next.Row, micros(t.now)))
+	if err != nil || mine {
 		return err
 	}
-	var owner int64
-	if err := t.row(`SELECT row_id FROM pipelines WHERE pipeline_id = $1`, []any{id}, &owner); err != nil {
+	taken := &deployment.Taken{PipelineID: id}
+	if err := t.row(`SELECT row_id FROM pipelines WHERE pipeline_id = $1`, []any{id}, &taken.Row); err != nil {
 		return err
 	}
-	if owner != next.Row {
-		return &deployment.Taken{PipelineID: id, Row: owner}
-	}
-	return nil
+	return taken
 }
 
 func pipelineID(d deployment.Deployment) string {

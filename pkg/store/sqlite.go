@@ -107,7 +107,7 @@ func private(path string) error {
 	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
-const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_txlock=immediate"
+const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(8000)&_pragma=foreign_keys(1)&_txlock=immediate"
 
 func (l *sqlite) connect(path string) error {
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
@@ -125,6 +125,8 @@ func (l *sqlite) connect(path string) error {
 }
 
 func (l *sqlite) write(ctx context.Context, do func(*tx) error) error { return l.writer.write(ctx, do) }
+
+func (l *sqlite) accept(ctx context.Context, do func(*tx) error) error { return l.writer.write(ctx, do) }
 
 func (l *sqlite) lease(ctx context.Context, a deployment.Alarm, now time.Time) (bool, error) {
 	if !l.take(a, now) {

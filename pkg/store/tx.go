@@ -18,6 +18,7 @@ type tx struct {
 	rings  []deployment.Alarm // due now: told after the commit
 	soon   []alarm            // due within the clock's reach: told by a timer
 	alarms []alarm            // due later: told by the queue
+	wrote  bool
 }
 
 func (t *tx) words() words { return t.db.dialect.sql() }
@@ -27,6 +28,7 @@ func (t *tx) alone(rows ...deployment.Deployment) error { return t.db.dialect.al
 
 // exec runs a statement in the batch's transaction.
 func (t *tx) exec(query string, args ...any) (sql.Result, error) {
+	t.wrote = true
 	if stmt := t.stmt(query); stmt != nil {
 		return stmt.ExecContext(t.ctx, args...)
 	}

@@ -18,8 +18,9 @@ var ErrClosed = errors.New("the database is closed")
 // maxBatch is how many writes share one commit.
 const maxBatch = 256
 
-// writer is the only hand that writes. It takes all that waits, does it in one transaction, each item in a savepoint of its own, and answers
-// after the commit: many writers pay for one sync of the disk, and an idle one waits for nobody.
+// writer is the only hand that writes. It takes all that waits, does it in one transaction, and answers after the commit: many writers pay for
+// one sync of the disk, and an idle one waits for nobody. Items look before they write, so one that is refused has written nothing; should one
+// have, all are done again, each in a transaction of its own.
 type writer struct {
 	db     *DB
 	queue  chan *item
@@ -107,20 +108,16 @@ func (w *writer) loop() {
 // run commits a batch. If the whole fails its items are tried one by one, so that no item fails for another's sake.
 func (w *writer) run(batch []*item) {
 	err := w.commit(batch)
-	if err != nil && len(batch) > 1 {
+	switch {
+	case err == nil:
+	case len(batch) == 1:
+		batch[0].done <- fmt.Errorf("the database did not take a write: %w", err)
+	default:
 		for _, it := range batch {
 			w.run([]*item{it})
 		}
-		return
-	}
-	for _, it := range batch {
-		if err != nil {
-			it.answer(fmt.Errorf("the database did not take a write: %w", err))
-		}
 	}
 }
-
-func (it *item) answer(err error) { it.done <- err }
 
 // commit does a batch in one transaction and answers its items once it is on disk. An error means that nothing was committed and nobody was
 // answered.
@@ -137,9 +134,8 @@ func (w *writer) commit(batch []*item) error {
 	var alarms []alarm
 	for i, it := range batch {
 		it.tx = tx{Tx: sqltx, ctx: ctx, db: w.db, now: now, kept: w}
-		var broken error
-		if results[i], broken = it.run(); broken != nil {
-			return broken
+		if results[i] = it.run(); results[i] != nil && it.tx.wrote {
+			return results[i] // what it wrote must go
 		}
 		alarms = append(alarms, it.tx.alarms...)
 	}
@@ -151,24 +147,19 @@ func (w *writer) commit(batch []*item) error {
 	}
 	for i, it := range batch {
 		it.tx.tellAll()
-		it.answer(results[i])
+		it.done <- results[i]
 	}
 	return nil
 }
 
-// run does one item in a savepoint. refused is its own error, after which nothing of it is left; broken means that the transaction cannot go on.
-func (it *item) run() (refused, broken error) {
+// run does one item, unless nobody waits for it any more.
+func (it *item) run() error {
 	if err := it.ctx.Err(); err != nil {
-		return err, nil // nobody waits for it any more
+		return err
 	}
-	if _, err := it.tx.ExecContext(it.tx.ctx, "SAVEPOINT item"); err != nil {
-		return nil, err
-	}
-	after := "RELEASE item"
-	if refused = it.do(&it.tx); refused != nil {
+	err := it.do(&it.tx)
+	if err != nil {
 		it.tx.rings, it.tx.soon, it.tx.alarms = nil, nil, nil
-		after = "ROLLBACK TO item"
 	}
-	_, broken = it.tx.ExecContext(it.tx.ctx, after)
-	return refused, broken
+	return err
 }
