@@ -52,7 +52,7 @@ fuzz: ## fuzz each Fuzz target for FUZZTIME (default 5s)
 	@.ci/fuzz $(FUZZTIME)
 
 bench: ## run the benchmarks that match BENCH (default all)
-	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+	@.ci/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 chaos: ## kill the program for 45 s under failing vendors (SERAPH_CHAOS_SEED=n repeats a run)
 	SERAPH_CHAOS_DEPLOYMENTS=$${SERAPH_CHAOS_DEPLOYMENTS:-100} SERAPH_CHAOS_DURATION=$${SERAPH_CHAOS_DURATION:-45s} \
