@@ -97,9 +97,13 @@ func (p *postgres) migrate(ctx context.Context) error {
 	return errors.Join(err, unlock)
 }
 
-func (p *postgres) write(ctx context.Context, do func(*tx) error) error { return p.insist(ctx, p.db.wdb, do) }
+func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
+	return p.insist(ctx, p.db.wdb, do)
+}
 
-func (p *postgres) accept(ctx context.Context, do func(*tx) error) error { return p.insist(ctx, p.door, do) }
+func (p *postgres) accept(ctx context.Context, do func(*tx) error) error {
+	return p.insist(ctx, p.door, do)
+}
 
 // insist does one transaction. One that the server gave up for another's sake is tried again: then the other's rows can be seen.
 func (p *postgres) insist(ctx context.Context, on *sql.DB, do func(*tx) error) error {

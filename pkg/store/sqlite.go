@@ -126,7 +126,9 @@ func (l *sqlite) connect(path string) error {
 
 func (l *sqlite) write(ctx context.Context, do func(*tx) error) error { return l.writer.write(ctx, do) }
 
-func (l *sqlite) accept(ctx context.Context, do func(*tx) error) error { return l.writer.write(ctx, do) }
+func (l *sqlite) accept(ctx context.Context, do func(*tx) error) error {
+	return l.writer.write(ctx, do)
+}
 
 func (l *sqlite) lease(ctx context.Context, a deployment.Alarm, now time.Time) (bool, error) {
 	if !l.take(a, now) {
