@@ -48,6 +48,7 @@ const (
 	recoverEvery   = 10 * time.Minute
 	overdueMost    = 20_000
 	pruneEvery     = time.Hour
+	dutyHold       = 45 * time.Second // after a crash another replica takes over
 	dutyEvery      = 20 * time.Second // whether it is time, and whose turn it is
 	guardAfter     = 10 * time.Minute // a row this old is checked against GitHub's statuses before its trigger
 	guardPause     = 15 * time.Second
@@ -131,6 +132,13 @@ func (e *Engine) work(ctx context.Context, a deployment.Alarm) {
 		e.advance(ctx, a.Row)
 	case deployment.AlarmReport:
 		e.report(ctx, a.Row)
+	}
+}
+
+// keepDuty holds on to a duty while it is being done.
+func (e *Engine) keepDuty(ctx context.Context, name string) {
+	if err := e.Store.KeepDuty(ctx, name, dutyHold); err != nil && ctx.Err() == nil {
+		e.Log.Warn().Err(err).Str("duty", name).Msg("a duty cannot be held; another replica may do it as well")
 	}
 }
 

@@ -53,6 +53,7 @@ type Inbox interface {
 	Redeliver(ctx context.Context, guid string) (ask bool, err error)
 	Landed(ctx context.Context) ([]deployment.Deployment, error)
 	Duty(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error)
+	KeepDuty(ctx context.Context, name string, hold time.Duration) error
 	DutyDone(ctx context.Context, name, note string) error
 	Prune(ctx context.Context, before time.Time) (more bool, err error)
 }

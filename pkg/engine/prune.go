@@ -1,22 +1,17 @@
 package engine
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
-const (
-	pruneDuty = "prune"
-	pruneHold = 5 * time.Minute
-)
+const pruneDuty = "prune"
 
 // prune deletes what is older than Retention, a small batch at a time, by one replica.
 func (e *Engine) prune(ctx context.Context) {
 	if e.Retention <= 0 {
 		return
 	}
-	_, mine, err := e.Store.Duty(ctx, pruneDuty, pruneHold)
+	_, mine, err := e.Store.Duty(ctx, pruneDuty, dutyHold)
 	for more := err == nil && mine; more && ctx.Err() == nil; {
+		e.keepDuty(ctx, pruneDuty)
 		more, err = e.Store.Prune(ctx, e.Now().Add(-e.Retention))
 	}
 	if mine {

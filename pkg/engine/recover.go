@@ -15,7 +15,6 @@ const (
 	recoverTurn         = 60
 	recoverPerSource    = 300
 	recoverRemembers    = 30 * 24 * time.Hour // repositories that rows of this time named
-	recoverHold         = 5 * time.Minute     // another replica takes over after a crash
 	recoverDuty         = "recover from the list of deployments"
 )
 
@@ -24,7 +23,7 @@ func (e *Engine) recoverDeployments(ctx context.Context) {
 	if e.Now().Before(e.recoverDue) {
 		return
 	}
-	note, mine, err := e.Store.Duty(ctx, recoverDuty, recoverHold)
+	note, mine, err := e.Store.Duty(ctx, recoverDuty, dutyHold)
 	if err == nil && !mine {
 		return // another replica is at it, or died at it: soon again
 	}
@@ -42,6 +41,7 @@ func (e *Engine) recoverDeployments(ctx context.Context) {
 	began, done := e.Now(), false
 	since := e.since(note)
 	for _, s := range e.turn(sources) {
+		e.keepDuty(ctx, recoverDuty)
 		if err := e.recoverFrom(ctx, s, since); err == nil {
 			done = true
 		} else if ctx.Err() == nil {

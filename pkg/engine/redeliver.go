@@ -12,7 +12,6 @@ import (
 const (
 	redeliverPages = 20
 	redeliverMost  = 50
-	redeliverHold  = 5 * time.Minute // another replica takes over after a crash
 )
 
 // redeliver asks GitHub to make again what it could not deliver: it never does so by itself. What comes in takes the way of every webhook.
@@ -93,7 +92,7 @@ type foundHooks struct {
 // redeliverFrom walks a hook's deliveries from the newest back to what was read before, or goes on where the last round stopped.
 func (e *Engine) redeliverFrom(ctx context.Context, hook deployment.Hook, left *int) error {
 	duty := "redeliver " + string(hook)
-	note, mine, err := e.Store.Duty(ctx, duty, redeliverHold)
+	note, mine, err := e.Store.Duty(ctx, duty, dutyHold)
 	if err == nil && !mine { // another replica is at it, or died at it
 		e.redeliverDue = e.Now().Add(time.Minute)
 	}
@@ -104,7 +103,7 @@ func (e *Engine) redeliverFrom(ctx context.Context, hook deployment.Hook, left *
 	if note != "" {
 		_ = json.Unmarshal([]byte(note), &walk) // one that cannot be read starts anew
 	}
-	walk, err = e.walk(ctx, hook, walk, left)
+	walk, err = e.walk(ctx, hook, duty, walk, left)
 	text, _ := json.Marshal(walk) // it holds nothing that cannot be written
 	if done := e.Store.DutyDone(context.WithoutCancel(ctx), duty, string(text)); err == nil {
 		err = done
@@ -112,8 +111,9 @@ func (e *Engine) redeliverFrom(ctx context.Context, hook deployment.Hook, left *
 	return err
 }
 
-func (e *Engine) walk(ctx context.Context, hook deployment.Hook, walk deployment.Walk, left *int) (deployment.Walk, error) {
+func (e *Engine) walk(ctx context.Context, hook deployment.Hook, duty string, walk deployment.Walk, left *int) (deployment.Walk, error) {
 	for range redeliverPages {
+		e.keepDuty(ctx, duty)
 		page, next, err := e.GitHub.Deliveries(ctx, hook, walk.Cursor)
 		if err != nil {
 			return deployment.Walk{Read: walk.Read}, err // a cursor may have lost its meaning

@@ -31,6 +31,14 @@ func (db *DB) Duty(ctx context.Context, name string, hold time.Duration) (note s
 	return note, mine && err == nil, err
 }
 
+// KeepDuty holds a duty for longer. Whoever has lost it to a replica that went on learns it by nobody: both do what bears to be done twice.
+func (db *DB) KeepDuty(ctx context.Context, name string, hold time.Duration) error {
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE duties SET held_until = $2 WHERE name = $1`, name, micros(t.now.Add(hold)))
+		return err
+	})
+}
+
 // DutyDone gives a duty back and leaves a note.
 func (db *DB) DutyDone(ctx context.Context, name, note string) error {
 	return db.write(ctx, func(t *tx) error {
