@@ -54,9 +54,9 @@ fuzz: ## fuzz each Fuzz target for FUZZTIME (default 5s)
 bench: ## run the benchmarks that match BENCH (default all)
 	@.ci/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-chaos: ## kill the program for 45 s under failing vendors (SERAPH_CHAOS_SEED=n repeats a run)
-	SERAPH_CHAOS_DEPLOYMENTS=$${SERAPH_CHAOS_DEPLOYMENTS:-100} SERAPH_CHAOS_DURATION=$${SERAPH_CHAOS_DURATION:-45s} \
-	go test -count=1 -v -timeout 15m -run TestChaos ./test/chaos
+chaos: ## trouble of every kind for minutes, on both databases (SERAPH_CHAOS_DATABASE, _SEED, _DEPLOYMENTS, _DURATION)
+	@SERAPH_CHAOS_DEPLOYMENTS=$${SERAPH_CHAOS_DEPLOYMENTS:-500} SERAPH_CHAOS_DURATION=$${SERAPH_CHAOS_DURATION:-150s} \
+	.ci/with-postgres go test -count=1 -v -timeout 40m -run TestChaos ./test/chaos
 
 generate: ## write generated files anew
 	go generate ./...

@@ -2,49 +2,37 @@ package chaos
 
 import (
 	"context"
-	"sync"
+	"os"
 	"testing"
 	"time"
 )
 
-// TestChaos kills the program every 0.3 to 1.5 s while one call in five goes wrong, lets it come to rest, and asks the simulators.
+// TestChaos lets one trouble follow the other while one call in five goes wrong, lets the world come to rest, and asks the simulators.
 func TestChaos(t *testing.T) {
-	w := newWorld(t, readSettings(t))
-	w.start(t)
-	w.waitReady(t)
-	w.misbehave()
-	w.rage(t)
-	w.behave()
-	w.start(t)
-	w.waitReady(t)
-	w.rest(t)
-	w.judge(t)
-}
-
-// rage makes all deployments while the process is killed and started again. It leaves the process dead.
-func (w *world) rage(t *testing.T) {
-	var making sync.WaitGroup
-	making.Go(func() {
-		for i := range w.deployments {
-			w.deploy(t, i)
-			pause(t, w.killing*3/4/time.Duration(w.deployments))
+	for _, database := range []string{"sqlite", "postgres"} {
+		if only := os.Getenv("SERAPH_CHAOS_DATABASE"); only != "" && only != database {
+			continue
 		}
-	})
-	dice, end := w.dice(1), time.Now().Add(w.killing)
-	for {
-		pause(t, 300*time.Millisecond+time.Duration(dice.Int64N(int64(1200*time.Millisecond))))
-		w.kill(t)
-		if !time.Now().Before(end) {
-			break
-		}
-		w.start(t)
+		t.Run(database, func(t *testing.T) {
+			w := newWorld(t, readSettings(t), database)
+			w.wake(t)
+			w.misbehave()
+			w.rage(t)
+			w.behave()
+			w.wake(t)
+			w.rest(t)
+			w.judge(t)
+		})
 	}
-	making.Wait()
 }
 
 // rest waits until every deployment has ended at GitHub, as far as that takes no longer than it may.
 func (w *world) rest(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	most := 3 * time.Minute
+	if w.large {
+		most = 8 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), most)
 	defer cancel()
 	began := time.Now()
 	for ctx.Err() == nil && len(w.open()) > 0 {
@@ -57,5 +45,5 @@ func (w *world) rest(t *testing.T) {
 		case <-ctx.Done():
 		}
 	}
-	t.Logf("%d kills; %d of %d deployments open %s after the last start", w.kills, len(w.open()), w.deployments, time.Since(began).Round(time.Millisecond))
+	t.Logf("%d kills, %d stops; %d of %d deployments open %s after the last trouble", w.kills, w.stops, len(w.open()), w.deployments, time.Since(began).Round(time.Millisecond))
 }

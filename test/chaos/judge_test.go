@@ -41,10 +41,18 @@ func (w *world) open() []github.Deployment {
 // judge compares what happened with what was promised.
 func (w *world) judge(t *testing.T) {
 	all := w.gather(t)
-	accepted := 0
+	accepted, superseded, doubts := 0, 0, 0
 	for _, e := range all {
 		if e.accepted {
 			accepted++
+		}
+		if e.overtaken(all) {
+			superseded++
+			continue
+		}
+		if e.Repository == keyless && strings.Contains(e.last().Description, "may have started it") {
+			doubts++
+			continue
 		}
 		if faults := e.faults(); len(faults) > 0 {
 			t.Errorf("deployment %d (%s %s): %s\n%s", e.ID, e.Repository, e.Environment, strings.Join(faults, "; "), w.story(t, e))
@@ -59,8 +67,31 @@ func (w *world) judge(t *testing.T) {
 	for _, v := range append(w.github.Violations(), w.circleci.Violations()...) {
 		t.Errorf("violation: %s", v)
 	}
-	t.Logf("%d deployments, %d accepted by webhook, %d triggers, %d pipelines, %d calls to GitHub, %d to CircleCI", len(all), accepted,
-		len(w.circleci.Triggers()), len(w.circleci.Pipelines()), sum(w.github.Calls()), sum(w.circleci.Calls()))
+	for _, id := range w.strangers {
+		if p, _ := w.circleci.Pipeline(id); slices.ContainsFunc(p.Workflows, func(f circleci.Workflow) bool { return f.Status == "canceled" }) {
+			t.Errorf("the stranger's pipeline %s was canceled", id)
+		}
+	}
+	t.Logf("%d deployments, %d accepted by webhook, %d superseded, %d in doubt without a key; %d triggers, %d pipelines, %d of strangers; %d calls to GitHub, %d to CircleCI",
+		len(all), accepted, superseded, doubts, len(w.circleci.Triggers()), len(w.circleci.Pipelines()), len(w.strangers), sum(w.github.Calls()), sum(w.circleci.Calls()))
+}
+
+// overtaken says whether a deployment whose webhook did not come was rightly rejected: a newer one of its environment had run.
+func (e evidence) overtaken(all []evidence) bool {
+	if len(e.pipelines) > 0 || !strings.HasPrefix(e.last().Description, "superseded by #") {
+		return false
+	}
+	return slices.ContainsFunc(all, func(o evidence) bool {
+		return o.Repository == e.Repository && o.Environment == e.Environment && e.last().Description == fmt.Sprintf("superseded by #%d", o.ID) &&
+			o.ID > e.ID && len(o.pipelines) > 0 && o.pipelines[0].CreatedAt.Before(e.last().At.Add(11*time.Minute))
+	})
+}
+
+func (e evidence) last() github.Status {
+	if len(e.Statuses) == 0 {
+		return github.Status{}
+	}
+	return e.Statuses[len(e.Statuses)-1]
 }
 
 func (w *world) gather(t *testing.T) []evidence {
@@ -89,7 +120,7 @@ func (w *world) gather(t *testing.T) []evidence {
 	for _, p := range w.circleci.Pipelines() {
 		if e := byID[fmt.Sprint(p.Parameters["deployment_id"])]; e != nil {
 			e.pipelines = append(e.pipelines, p)
-		} else {
+		} else if !slices.Contains(w.strangers, p.ID) {
 			t.Errorf("pipeline %s belongs to no deployment: %v", p.ID, p.Parameters)
 		}
 	}
@@ -180,7 +211,7 @@ func (w *world) story(t *testing.T, e evidence) string {
 		fmt.Fprintf(&b, "  status %s %s %q %s\n", clock(s.At), s.State, s.Description, s.LogURL)
 	}
 	id := strconv.FormatInt(e.ID, 10)
-	_, row := w.get(t, "/api/v1/deployments/"+id, apiToken)
+	_, row := w.processes[0].get(t, "/api/v1/deployments/"+id, apiToken)
 	return b.String() + "  " + row + "\n" + w.about(t, id)
 }
 

@@ -20,24 +20,26 @@ type process struct {
 	env    []string
 	log    *os.File
 	cmd    *exec.Cmd
-	kills  int
 }
 
-func newProcess(t *testing.T) *process {
+func build(t *testing.T) string {
 	t.Helper()
-	dir := t.TempDir()
-	p := &process{binary: filepath.Join(dir, "seraph"), addr: freeAddr(t)}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", p.binary, "../../cmd/seraph")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
+	binary := filepath.Join(t.TempDir(), "seraph")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/seraph")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	return binary
+}
+
+func newProcess(t *testing.T, binary, name string) *process {
+	t.Helper()
+	log, err := os.OpenFile(filepath.Join(t.TempDir(), name+".log"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.log = log
-	p.env = []string{"SERAPH_ADDR=" + p.addr, "SERAPH_DATABASE_URL=sqlite:" + filepath.Join(dir, "seraph.db")}
+	p := &process{binary: binary, addr: freeAddr(t), log: log}
 	t.Cleanup(func() { p.kill(t); log.Close() })
 	return p
 }
@@ -76,7 +78,6 @@ func (p *process) kill(t *testing.T) {
 		t.Errorf("seraph ended by itself with exit code %d; the end of its log:\n%s", code, tail(p.logged(t), 20))
 	}
 	p.cmd = nil
-	p.kills++
 }
 
 func (p *process) logged(t *testing.T) string {

@@ -14,6 +14,7 @@ type settings struct {
 	deployments int
 	killing     time.Duration // how long the process is killed and the calls fail
 	failing     float64       // part of all calls that go wrong
+	large       bool          // the whole, of minutes, with every trouble
 }
 
 func readSettings(t *testing.T) settings {
@@ -22,6 +23,7 @@ func readSettings(t *testing.T) settings {
 	read(t, "SERAPH_CHAOS_SEED", func(v string) (err error) { s.seed, err = strconv.ParseUint(v, 10, 64); return err })
 	read(t, "SERAPH_CHAOS_DEPLOYMENTS", func(v string) (err error) { s.deployments, err = strconv.Atoi(v); return err })
 	read(t, "SERAPH_CHAOS_DURATION", func(v string) (err error) { s.killing, err = time.ParseDuration(v); return err })
+	s.large = s.killing >= time.Minute
 	t.Logf("SERAPH_CHAOS_SEED=%d SERAPH_CHAOS_DEPLOYMENTS=%d SERAPH_CHAOS_DURATION=%s", s.seed, s.deployments, s.killing)
 	return s
 }

@@ -3,7 +3,6 @@ package chaos
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
@@ -16,26 +15,37 @@ import (
 const (
 	hookSecret = "chaos-hook-secret-0123456789"
 	ciSecret   = "chaos-circleci-secret-0123456789"
+	token      = "ghp_that_may_read_hooks"
 	apiToken   = "chaos-api-token-0123456789abcdef0123"
 )
 
-// routes send the key in every case. Two repositories share one CircleCI project.
+// routes send the key in every case but one. Two repositories share one CircleCI project.
 const (
 	route = `
   - repository: %s
     circleci: {%s}
-    parameters: {seraph_key: "{{ .Key }}", deployment_id: "{{ .ID }}", sim_scenario: "{{ .Payload.story }}"}`
-	shared = "project: gh/acme/mono, revision: note"
+    parameters: {%sdeployment_id: "{{ .ID }}", sim_scenario: "{{ .Payload.story }}"}`
+	withKey = `seraph_key: "{{ .Key }}", `
+	shared  = "project: gh/acme/mono, revision: note"
+	keyless = "acme/keyless"
 )
 
-// routes send the key in every case. Two repositories share one CircleCI project.
-var routes = "routes:" + fmt.Sprintf(route, "acme/left", shared) + fmt.Sprintf(route, "acme/right", shared) +
-	fmt.Sprintf(route, "acme/*", "revision: note")
+var routes = "routes:" + fmt.Sprintf(route, "acme/left", shared, withKey) + fmt.Sprintf(route, "acme/right", shared, withKey) +
+	fmt.Sprintf(route, keyless, "revision: note", "") + fmt.Sprintf(route, "acme/*", "revision: note", withKey)
 
-var (
-	repositories = []string{"acme/left", "acme/right", "acme/api", "acme/web", "acme/jobs"}
-	environments = []string{"production", "staging", "eu-west", "canary"}
-)
+var environments = []string{"production", "staging", "eu-west", "canary"}
+
+// repositories of a run: few, so that deployments meet; in the large run more, because a project in doubt waits for minutes.
+func repositories(large bool) []string {
+	list := []string{"acme/left", "acme/right", "acme/api", "acme/web", "acme/jobs"}
+	if large {
+		list = append(list, keyless)
+		for i := range 36 {
+			list = append(list, fmt.Sprintf("acme/r%02d", i))
+		}
+	}
+	return list
+}
 
 // stories are what pipelines do, and what GitHub must hear in the end.
 var stories = map[string]string{
@@ -50,23 +60,31 @@ var names = []string{
 	"fail", "fail", "two-workflows", "failing", "canceled",
 }
 
-// world is the process between its two vendors.
+// world is the fleet between its two vendors.
 type world struct {
 	settings
-	*process
-	github   *github.Server
-	circleci *circleci.Server
-	plans    []*sim.Plan
+	*fleet
+	github       *github.Server
+	circleci     *circleci.Server
+	plans        []*sim.Plan // GitHub's, CircleCI's
+	repositories []string
+	projects     []string // in which strangers trigger
+	strangers    []string // their pipelines
 }
 
-func newWorld(t *testing.T, s settings) *world {
+func newWorld(t *testing.T, s settings, database string) *world {
 	t.Helper()
-	w := &world{settings: s, process: newProcess(t), plans: []*sim.Plan{sim.NewPlan(s.seed), sim.NewPlan(s.seed + 1)}}
-	w.github = github.New(github.Options{WebhookURL: w.url("/webhooks/github"), WebhookSecret: hookSecret, Plan: w.plans[0]})
-	w.circleci = circleci.New(circleci.Options{
+	w := &world{settings: s, fleet: newFleet(t, database), plans: []*sim.Plan{sim.NewPlan(s.seed), sim.NewPlan(s.seed + 1)}, repositories: repositories(s.large)}
+	w.github = github.New(github.Options{WebhookURL: w.front.URL + "/webhooks/github", WebhookSecret: hookSecret, Plan: w.plans[0]})
+	ci := circleci.Options{
 		AnyProject: true, AnyBranch: true, Step: 200 * time.Millisecond, Plan: w.plans[1],
-		WebhookURL: w.url("/webhooks/circleci"), WebhookSecret: ciSecret,
-	})
+		WebhookURL: w.front.URL + "/webhooks/circleci", WebhookSecret: ciSecret,
+	}
+	if s.large {
+		off := []time.Duration{-10 * time.Minute, 10 * time.Minute}[s.seed%2]
+		ci.ListLag, ci.Now = 20*time.Second, func() time.Time { return time.Now().Add(off) }
+	}
+	w.circleci = circleci.New(ci)
 	for _, start := range []func(string) error{w.github.Start, w.circleci.Start} {
 		if err := start(""); err != nil {
 			t.Fatal(err)
@@ -79,42 +97,38 @@ func newWorld(t *testing.T, s settings) *world {
 			p.Close()
 		}
 	})
-	for _, name := range repositories {
-		w.github.AddRepository(name)
-	}
-	w.configure()
+	w.populate(t)
 	return w
 }
 
-func (w *world) configure() {
-	w.env = append(w.env,
-		"SERAPH_GITHUB_WEBHOOK_SECRETS="+hookSecret, "SERAPH_GITHUB_TOKEN="+github.DefaultToken, "SERAPH_GITHUB_API_URL="+w.github.URL()+"/",
+// populate makes repositories and projects, and tells the fleet of them.
+func (w *world) populate(t *testing.T) {
+	t.Helper()
+	for _, name := range w.repositories {
+		w.github.AddRepository(name)
+		if name != keyless {
+			w.circleci.AddProject("gh/"+name, "main")
+			w.projects = append(w.projects, "gh/"+name)
+		}
+	}
+	w.circleci.MineEmpty("gh/acme/web")
+	w.github.AddToken(token, "seraph-bot", nil) // it may read webhooks, too
+	w.configure(
+		"SERAPH_GITHUB_WEBHOOK_SECRETS="+hookSecret, "SERAPH_GITHUB_TOKEN="+token, "SERAPH_GITHUB_API_URL="+w.github.URL()+"/",
 		"SERAPH_GITHUB_WRITES_PER_MINUTE=0",
 		"SERAPH_CIRCLECI_TOKEN="+circleci.DefaultToken, "SERAPH_CIRCLECI_API_URL="+w.circleci.URL(), "SERAPH_CIRCLECI_WEBHOOK_SECRETS="+ciSecret,
 		"SERAPH_CIRCLECI_READS_PER_SECOND=0", "SERAPH_CIRCLECI_TIMEOUT=3s",
-		"SERAPH_LOOKUP_GRACE=3s", "SERAPH_WORKFLOW_GRACE=3s", "SERAPH_POLL_MIN=200ms", "SERAPH_POLL_MAX=1s",
+		"SERAPH_LOOKUP_GRACE="+w.lookupGrace(), "SERAPH_WORKFLOW_GRACE=3s", "SERAPH_POLL_MIN=200ms", "SERAPH_POLL_MAX=1s",
 		"SERAPH_API_TOKENS="+apiToken, "SERAPH_ROUTES="+routes,
 	)
 }
 
-// misbehave makes a part of all calls to both vendors go wrong.
-func (w *world) misbehave() {
-	faults := []sim.Fault{
-		{Status: http.StatusInternalServerError},
-		{Status: http.StatusInternalServerError, AfterEffect: true},
-		{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Body: "Rate limited."},
-		{ResetAfter: true},
-		{Delay: 2 * time.Second},
+// lookupGrace is longer than the latest effect and the lag of the lists together.
+func (w *world) lookupGrace() string {
+	if w.large {
+		return "90s"
 	}
-	for _, p := range w.plans {
-		p.Random("", w.failing, faults...)
-	}
-}
-
-func (w *world) behave() {
-	for _, p := range w.plans {
-		p.Clear("")
-	}
+	return "3s"
 }
 
 // deploy makes one deployment at GitHub. Its webhook is sent once; one in ten is lost, and one in ten comes three times.
@@ -132,8 +146,8 @@ func (w *world) deploy(t *testing.T, i int) {
 	case 1:
 		w.github.Hooks().Next("deployment", hookshot.Treatment{Copies: 2}, 1)
 	}
-	slot := dice.IntN(len(repositories) * len(environments))
-	_, err = w.github.CreateDeployment(repositories[slot/len(environments)], github.NewDeployment{
+	slot := dice.IntN(len(w.repositories) * len(environments))
+	_, err = w.github.CreateDeployment(w.repositories[slot/len(environments)], github.NewDeployment{
 		Ref: "main", Environment: environments[slot%len(environments)], Payload: payload,
 	})
 	if err != nil {
