@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -63,22 +64,35 @@ func applyDoubt(f *draft, e Doubt) bool {
 func (f *draft) watch() { f.TwinUntil, f.TwinDue = f.now.Add(TwinWatch), f.now.Add(twinPace) }
 
 func applyWatched(f *draft, e Watched) bool {
-	f.noteTwins(e.Twins)
 	f.TwinDue = f.now.Add(twinPace)
+	if f.noteTwins(e.Twins) {
+		f.TwinDue = f.now.Add(twinHaste) // what has not begun yet could not be canceled
+	}
 	if !f.now.Before(f.TwinUntil) {
 		f.TwinDue, f.TwinUntil = time.Time{}, time.Time{}
 	}
 	return true
 }
 
-func (f *draft) noteTwins(ids []string) {
-	if len(ids) > 0 {
-		f.note("twin", "canceled %s: it carries this deployment's key a second time", strings.Join(ids, ", "))
+// noteTwins notes each twin once, and says whether there was a new one.
+func (f *draft) noteTwins(ids []string) bool {
+	fresh := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(f.Twins, id) })
+	if len(fresh) == 0 {
+		return false
 	}
+	f.Twins = append(slices.Clip(f.Twins), fresh...)
+	f.note("twin", "canceled %s: it carries this deployment's key a second time", strings.Join(fresh, ", "))
+	return true
 }
 
+// applyStray watches for the pipeline: one that has no workflow yet can be canceled only when it has.
 func applyStray(f *draft, e Stray) bool {
 	f.note("stray", "canceled pipeline %s: it came too late for this deployment", e.PipelineID)
+	f.Twins = append(slices.Clip(f.Twins), e.PipelineID)
+	if f.Target.CarriesKey && f.State != Unconfirmed {
+		f.watch()
+		f.TwinDue = f.now.Add(twinHaste)
+	}
 	return true
 }
 

@@ -41,6 +41,7 @@ type Deployment struct {
 	Retriggers int       `json:"retriggers,omitempty"`  // attempts made after an absence
 	TwinUntil  time.Time `json:"twin_until,omitzero"`   // until when the project is watched for a late twin
 	TwinDue    time.Time `json:"twin_due,omitzero"`     // when to watch next
+	Twins      []string  `json:"twins,omitempty"`       // pipelines that were canceled because they came second
 
 	// Running and after.
 	Pipeline     *Pipeline     `json:"pipeline,omitempty"`

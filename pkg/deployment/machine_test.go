@@ -361,3 +361,21 @@ func TestLastLookAtARerun(t *testing.T) {
 		t.Error(d.State)
 	}
 }
+
+// A pipeline that came too late may have no workflow to cancel yet: it is watched for. Each twin is noted once.
+func TestStrayIsWatched(t *testing.T) {
+	d, _ := walk(t, started(t), t0, Observed{Progress: progress("created", wf("build", "success"))})
+	d.Target.CarriesKey = true
+	d, _ = walk(t, d, t0.Add(time.Minute), Stray{PipelineID: "late"})
+	if d.TwinDue.IsZero() || d.TwinDue.After(t0.Add(time.Minute+5*time.Second)) {
+		t.Fatalf("watched at %s", d.TwinDue)
+	}
+	next, changes, err := rules.Apply(d, Watched{Twins: []string{"late"}}, d.TwinDue)
+	if err != nil || len(changes.Timeline) != 0 || !next.TwinDue.Equal(d.TwinDue.Add(twinPace)) {
+		t.Errorf("noted twice: %v, %v", changes.Timeline, err)
+	}
+	next, changes, err = rules.Apply(next, Watched{Twins: []string{"late", "another"}}, next.TwinDue)
+	if err != nil || len(changes.Timeline) != 1 || !slices.Equal(next.Twins, []string{"late", "another"}) {
+		t.Errorf("%v, %v, %v", changes.Timeline, next.Twins, err)
+	}
+}

@@ -33,6 +33,7 @@ const (
 	doubtReport    = 10 * time.Second
 	goneAfter      = 10 * time.Minute
 	lastLook       = 5 * time.Minute // after a rerun's day, for the look that is due at its end
+	twinHaste      = 3 * time.Second
 	twinPace       = 30 * time.Second
 )
 

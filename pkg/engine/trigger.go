@@ -124,6 +124,9 @@ func blockedBy(b *deployment.Busy) deployment.Event {
 	}
 }
 
+// recordPause is the first pause between tries to record an answer; each next one is twice as long.
+const recordPause = 50 * time.Millisecond
+
 // record commits the answer to a trigger, whatever became of the row in the meantime: a 201 is proof and must not be lost.
 func (e *Engine) record(ctx context.Context, d deployment.Deployment, attempt int, answer deployment.Event) error {
 	for try := 0; try < 5; try++ {
@@ -142,9 +145,14 @@ func (e *Engine) record(ctx context.Context, d deployment.Deployment, attempt in
 		case errors.As(err, &impossible), errors.As(err, &busy):
 			return e.stray(ctx, d, answer)
 		}
-		if d, err = e.Store.Load(context.WithoutCancel(ctx), d.Row); err != nil {
-			return err
+		if err != nil && !errors.Is(err, deployment.ErrStale) {
+			<-time.After(recordPause << try) // the database may be busy, and this answer is worth waiting for
 		}
+		fresh, err := e.Store.Load(context.WithoutCancel(ctx), d.Row)
+		if err != nil {
+			continue
+		}
+		d = fresh
 		if d.LastAttempt().Number != attempt && !proof(answer) {
 			return nil // the row has gone on; this answer says nothing about its newer attempt
 		}

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -9,19 +10,36 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// process is the real program, started anew on the same port, database and log file after every kill.
+// process is the real program. Whenever it ends it is started anew, with the same port, database and log file, until the test is over.
 type process struct {
-	binary string
-	addr   string
-	env    []string
-	log    *os.File
-	cmd    *exec.Cmd
+	name, binary, addr string
+	env                []string
+	log                *os.File
+	running            sync.WaitGroup
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd     // nil while it is down
+	gone   chan struct{} // closed at the end of cmd
+	frozen bool
+	over   bool
+	kills  int
+	exits  []exit
 }
 
+// exit is an end that nobody forced.
+type exit struct {
+	began, ended time.Time
+	code         int
+}
+
+// build makes the program and returns its path.
 func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "seraph")
@@ -33,72 +51,135 @@ func build(t *testing.T) string {
 	return binary
 }
 
-func newProcess(t *testing.T, binary, name string) *process {
+func newProcess(t *testing.T, name, binary string) *process {
 	t.Helper()
-	log, err := os.OpenFile(filepath.Join(t.TempDir(), name+".log"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	log, err := os.OpenFile(filepath.Join(t.TempDir(), "log"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{binary: binary, addr: freeAddr(t), log: log}
-	t.Cleanup(func() { p.kill(t); log.Close() })
+	p := &process{name: name, binary: binary, addr: freeAddr(t), log: log}
+	p.env = []string{"SERAPH_ADDR=" + p.addr}
+	t.Cleanup(func() { p.end(); log.Close() })
 	return p
 }
 
-// freeAddr is an address nobody listens on: the webhooks' URL must be known before the process starts.
+// lastPort keeps to ports below those that the system gives to outgoing connections, so that nobody takes one while the program is down.
+var lastPort atomic.Int64
+
+func init() { lastPort.Store(30_000 + int64(os.Getpid()%250)*10) }
+
+// freeAddr is an address that can be listened on again and again.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := fmt.Sprintf("127.0.0.1:%d", lastPort.Add(1))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
-func (p *process) url(path string) string { return "http://" + p.addr + path }
-
-func (p *process) start(t *testing.T) {
-	t.Helper()
-	p.cmd = exec.Command(p.binary, "serve")
-	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = p.env, p.log, p.log
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+// start keeps the process running.
+func (p *process) start() {
+	p.running.Go(func() {
+		for p.runOnce() {
+		}
+	})
 }
 
-// kill ends the process as a power cut does. One that has already ended by itself is a failure of its own.
-func (p *process) kill(t *testing.T) {
-	t.Helper()
-	if p.cmd == nil {
-		return
+// runOnce runs the process to its end, and says whether there is a next time.
+func (p *process) runOnce() bool {
+	cmd := exec.Command(p.binary, "serve")
+	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
+	began := time.Now()
+	p.mu.Lock()
+	if p.over || cmd.Start() != nil {
+		p.mu.Unlock()
+		return false
 	}
-	_ = p.cmd.Process.Kill() // it has ended: Wait tells how
-	_ = p.cmd.Wait()
-	if code := p.cmd.ProcessState.ExitCode(); code >= 0 {
-		t.Errorf("seraph ended by itself with exit code %d; the end of its log:\n%s", code, tail(p.logged(t), 20))
-	}
+	p.cmd, p.gone = cmd, make(chan struct{})
+	p.mu.Unlock()
+	_ = cmd.Wait() // its state says how it ended
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.cmd = nil
+	close(p.gone)
+	if code := cmd.ProcessState.ExitCode(); code >= 0 {
+		p.exits = append(p.exits, exit{began, time.Now(), code})
+		if time.Since(began) < time.Second {
+			time.AfterFunc(time.Second, p.start) // an orchestrator does not start it at once either
+			return false
+		}
+	}
+	return !p.over
 }
 
-func (p *process) logged(t *testing.T) string {
-	t.Helper()
+// kill ends the process as a power cut does, unless it is down or frozen, and returns when it is gone.
+func (p *process) kill() bool {
+	p.mu.Lock()
+	if p.cmd == nil || p.frozen {
+		p.mu.Unlock()
+		return false
+	}
+	_ = p.cmd.Process.Kill() // or it has just ended by itself
+	p.kills++
+	gone := p.gone
+	p.mu.Unlock()
+	<-gone
+	return true
+}
+
+// freeze stops the process where it stands, unless it is down.
+func (p *process) freeze() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil || p.frozen {
+		return false
+	}
+	p.frozen = p.cmd.Process.Signal(syscall.SIGSTOP) == nil
+	return p.frozen
+}
+
+// thaw lets it go on.
+func (p *process) thaw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.frozen && p.cmd != nil {
+		_ = p.cmd.Process.Signal(syscall.SIGCONT) // or it has ended
+	}
+	p.frozen = false
+}
+
+// end is for good.
+func (p *process) end() {
+	p.thaw()
+	p.mu.Lock()
+	p.over = true
+	p.mu.Unlock()
+	p.kill()
+	p.running.Wait()
+}
+
+func (p *process) logged() string {
 	text, err := os.ReadFile(p.log.Name())
 	if err != nil {
-		t.Fatal(err)
+		return err.Error()
 	}
 	return string(text)
 }
 
 // about are the lines of the log that name a deployment.
-func (p *process) about(t *testing.T, deployment string) string {
-	t.Helper()
-	var lines []string
-	for line := range strings.Lines(p.logged(t)) {
+func (p *process) about(deployment string) string {
+	out := "  log of " + p.name + ":\n"
+	for line := range strings.Lines(p.logged()) {
 		if strings.Contains(line, `"deployment":`+deployment+`,`) {
-			lines = append(lines, line)
+			out += "  " + line
 		}
 	}
-	return strings.Join(lines, "")
+	return out
 }
 
 func tail(text string, n int) string {
@@ -109,23 +190,22 @@ func tail(text string, n int) string {
 // waitReady returns when /readyz says 200.
 func (p *process) waitReady(t *testing.T) {
 	t.Helper()
-	for range 300 {
-		if status, _ := p.get(t, "/readyz", ""); status == http.StatusOK {
+	for range 600 {
+		if status, _ := p.get("/readyz", ""); status == http.StatusOK {
 			return
 		}
-		pause(t, 50*time.Millisecond)
+		pause(t.Context(), 50*time.Millisecond)
 	}
-	t.Fatalf("seraph is not ready after 15 s:\n%s", tail(p.logged(t), 20))
+	t.Fatalf("%s is not ready after 30 s:\n%s", p.name, tail(p.logged(), 20))
 }
 
 // get answers 0 where nobody listens.
-func (p *process) get(t *testing.T, path, token string) (status int, body string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+func (p *process) get(path, token string) (status int, body string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url(path), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+path, nil)
 	if err != nil {
-		t.Fatal(err)
+		return 0, err.Error()
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
