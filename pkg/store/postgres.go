@@ -23,7 +23,7 @@ import (
 // What one replica takes of the server: connections for rows, for what waits at the door, and for the queue.
 const (
 	rowConnections   = 12
-	doorConnections  = 6
+	doorConnections  = 2
 	queueConnections = 2
 )
 
@@ -34,6 +34,7 @@ const writeTimeout = 30 * time.Second
 type postgres struct {
 	db   *DB
 	door *sql.DB       // deliveries do not stand behind the workers
+	in   *writer       // takes them in, many in one commit
 	pool *pgxpool.Pool // the queue's
 	room chan struct{} // one place for each write that may wait
 }
@@ -59,6 +60,10 @@ func openPostgres(ctx context.Context, db *DB) error {
 	}
 	client, err := river.NewClient(riverpgxv5.New(p.pool), queueConfig(db))
 	db.alarms = &queue[pgx.Tx]{client: client}
+	p.in = newWriter(db, p.door, doorConnections, func(ctx context.Context, _ *sql.Tx, list []alarm) error {
+		p.ringLater(ctx, list)
+		return nil
+	})
 	return err
 }
 
@@ -97,16 +102,11 @@ func (p *postgres) migrate(ctx context.Context) error {
 	return errors.Join(err, unlock)
 }
 
+// accept lets deliveries share a transaction: no rule that spans rows is asked.
+func (p *postgres) accept(ctx context.Context, do func(*tx) error) error { return p.in.write(ctx, do) }
+
+// write does one transaction. One that the server gave up for another's sake is tried again: then the other's rows can be seen.
 func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
-	return p.insist(ctx, p.db.wdb, do)
-}
-
-func (p *postgres) accept(ctx context.Context, do func(*tx) error) error {
-	return p.insist(ctx, p.door, do)
-}
-
-// insist does one transaction. One that the server gave up for another's sake is tried again: then the other's rows can be seen.
-func (p *postgres) insist(ctx context.Context, on *sql.DB, do func(*tx) error) error {
 	select {
 	case p.room <- struct{}{}:
 		defer func() { <-p.room }()
@@ -115,9 +115,9 @@ func (p *postgres) insist(ctx context.Context, on *sql.DB, do func(*tx) error) e
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	err := p.transact(ctx, on, do)
+	err := p.transact(ctx, do)
 	for try := 0; try < 3 && gaveWay(err); try++ {
-		err = p.transact(ctx, on, do)
+		err = p.transact(ctx, do)
 	}
 	return err
 }
@@ -128,8 +128,8 @@ func gaveWay(err error) bool {
 	return errors.As(err, &pg) && slices.Contains([]string{"40001", "40P01", "23505"}, pg.Code) // serialization, deadlock, unique
 }
 
-func (p *postgres) transact(ctx context.Context, on *sql.DB, do func(*tx) error) error {
-	sqltx, err := on.BeginTx(ctx, nil)
+func (p *postgres) transact(ctx context.Context, do func(*tx) error) error {
+	sqltx, err := p.db.wdb.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("the database did not take a write: %w", err)
 	}
@@ -217,6 +217,9 @@ func (p *postgres) sql() words {
 }
 
 func (p *postgres) close() error {
+	if p.in != nil {
+		p.in.close()
+	}
 	if p.pool != nil {
 		p.pool.Close()
 	}

@@ -16,7 +16,7 @@ func (w *writer) prepare() {
 		if _, ok := w.stmts[query]; ok {
 			continue
 		}
-		if s, err := w.db.wdb.Prepare(query); err == nil {
+		if s, err := w.pool.Prepare(query); err == nil {
 			w.stmts[query] = s
 		}
 	}

@@ -55,7 +55,7 @@ func openSQLite(ctx context.Context, db *DB, path string) error {
 		return fmt.Errorf("the alarms of the last run cannot be read: %w", err)
 	}
 	db.alarms = alarms
-	l.writer = newWriter(db, alarms.insert)
+	l.writer = newWriter(db, db.wdb, 1, alarms.insert)
 	return nil
 }
 

@@ -18,11 +18,13 @@ var ErrClosed = errors.New("the database is closed")
 // maxBatch is how many writes share one commit.
 const maxBatch = 256
 
-// writer is the only hand that writes. It takes all that waits, does it in one transaction, and answers after the commit: many writers pay for
+// writer writes for many. It takes all that waits, does it in one transaction, and answers after the commit: many writers pay for
 // one sync of the disk, and an idle one waits for nobody. Items look before they write, so one that is refused has written nothing; should one
 // have, all are done again, each in a transaction of its own.
 type writer struct {
 	db     *DB
+	pool   *sql.DB
+	keeps  bool // prepared statements: on its one connection
 	queue  chan *item
 	mu     sync.RWMutex
 	shut   bool
@@ -40,9 +42,12 @@ type item struct {
 	done chan error
 }
 
-func newWriter(db *DB, alarms func(context.Context, *sql.Tx, []alarm) error) *writer {
-	w := &writer{db: db, queue: make(chan *item, db.o.QueueLimit), alarms: alarms, stmts: map[string]*sql.Stmt{}}
-	w.wg.Go(w.loop)
+// newWriter starts so many hands over one queue, each with a transaction of its own.
+func newWriter(db *DB, pool *sql.DB, hands int, alarms func(context.Context, *sql.Tx, []alarm) error) *writer {
+	w := &writer{db: db, pool: pool, keeps: hands == 1, queue: make(chan *item, db.o.QueueLimit), alarms: alarms, stmts: map[string]*sql.Stmt{}}
+	for range hands {
+		w.wg.Go(w.loop)
+	}
 	return w
 }
 
@@ -124,7 +129,7 @@ func (w *writer) run(batch []*item) {
 func (w *writer) commit(batch []*item) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	sqltx, err := w.db.wdb.BeginTx(ctx, nil)
+	sqltx, err := w.pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -133,7 +138,10 @@ func (w *writer) commit(batch []*item) error {
 	results := make([]error, len(batch))
 	var alarms []alarm
 	for i, it := range batch {
-		it.tx = tx{Tx: sqltx, ctx: ctx, db: w.db, now: now, kept: w}
+		it.tx = tx{Tx: sqltx, ctx: ctx, db: w.db, now: now}
+		if w.keeps {
+			it.tx.kept = w
+		}
 		if results[i] = it.run(); results[i] != nil && it.tx.wrote {
 			return results[i] // what it wrote must go
 		}
