@@ -1,17 +1,11 @@
 package chaos
 
 import (
+	"context"
 	"fmt"
-	"io"
-	"log"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
-	"syscall"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,96 +15,140 @@ import (
 // fleet is the processes that share a database, one on SQLite and two on PostgreSQL, behind one address.
 type fleet struct {
 	processes []*process
-	database  string // its URL
-	front     *httptest.Server
-	kills     int
-	stops     int
-	spared    atomic.Bool // the second process is left alone
+	url       string // of the database
+	address   string // of the front
+	disk      string // the folder of an SQLite file that can be filled; empty: none can
+	asleep    sync.WaitGroup
+	outages   []outage
 }
 
-func newFleet(t *testing.T, database string) *fleet {
+// outage is a time in which the database could not be used.
+type outage struct{ from, to time.Time }
+
+func newFleet(t *testing.T, s settings) *fleet {
 	t.Helper()
-	f := &fleet{database: "sqlite:" + filepath.Join(t.TempDir(), "seraph.db")}
-	size := 1
-	if database == "postgres" {
-		f.database, size = pgtest.Database(t), 2
+	f := &fleet{}
+	size := 2
+	if s.database == postgres {
+		f.url = pgtest.Database(t)
+	} else {
+		size = 1
+		folder := t.TempDir()
+		if s.large {
+			folder, f.disk = smallDisk(t, folder)
+		}
+		f.url = "sqlite:" + filepath.Join(folder, "seraph.db")
 	}
 	binary := build(t)
 	for i := range size {
-		f.processes = append(f.processes, newProcess(t, binary, fmt.Sprint("seraph-", i)))
+		f.processes = append(f.processes, newProcess(t, fmt.Sprint("seraph-", i), binary))
 	}
-	f.front = httptest.NewServer(f.balance())
-	t.Cleanup(f.front.Close)
+	f.address = (&front{processes: f.processes}).listen(t)
 	return f
 }
 
-// balance sends each request to one process after the other; one that is down answers 502, as a balancer does that has not noticed yet.
-func (f *fleet) balance() http.Handler {
-	var proxies []http.Handler
-	for _, p := range f.processes {
-		proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: p.addr})
-		proxy.ErrorLog = log.New(io.Discard, "", 0)
-		proxies = append(proxies, proxy)
-	}
-	var turn atomic.Int64
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		proxies[int(turn.Add(1))%len(proxies)].ServeHTTP(w, r)
-	})
-}
-
-func (f *fleet) onPostgres() bool { return len(f.processes) > 1 }
+func (f *fleet) onSQLite() bool { return strings.HasPrefix(f.url, "sqlite:") }
 
 func (f *fleet) configure(env ...string) {
 	for _, p := range f.processes {
-		p.env = append([]string{"SERAPH_ADDR=" + p.addr, "SERAPH_DATABASE_URL=" + f.database, "SERAPH_PUBLIC_URL=" + f.front.URL}, env...)
+		p.env = append(p.env, "SERAPH_DATABASE_URL="+f.url, "SERAPH_PUBLIC_URL="+f.address)
+		p.env = append(p.env, env...)
 	}
 }
 
-// wake starts what does not run and waits until all are ready.
-func (f *fleet) wake(t *testing.T) {
+// start brings all processes up.
+func (f *fleet) start(t *testing.T) {
 	t.Helper()
 	for _, p := range f.processes {
-		if p.cmd == nil {
-			p.start(t)
-		}
+		p.start()
 	}
+	f.waitReady(t)
+}
+
+func (f *fleet) waitReady(t *testing.T) {
+	t.Helper()
 	for _, p := range f.processes {
 		p.waitReady(t)
 	}
 }
 
-func (f *fleet) choose(dice int) *process {
-	if f.spared.Load() {
-		return f.processes[0]
+// restart stops one process after the other as an operator does.
+func (f *fleet) restart(t *testing.T) {
+	t.Helper()
+	for _, p := range f.processes {
+		p.waitReady(t)
+		p.stop()
+		p.waitReady(t)
 	}
-	return f.processes[dice%len(f.processes)]
 }
 
-// killOne ends a process as a power cut does and starts it again.
-func (f *fleet) killOne(t *testing.T, i int) {
-	t.Helper()
-	p := f.choose(i)
-	p.kill(t)
-	f.kills++
-	p.start(t)
+// hold takes all processes down until the returned function is called.
+func (f *fleet) hold() (release func()) {
+	for _, p := range f.processes {
+		p.hold()
+	}
+	return sync.OnceFunc(func() {
+		for _, p := range f.processes {
+			p.release()
+		}
+	})
 }
 
-// freeze stops a process without its knowledge, and lets it go on after a while.
-func (f *fleet) freeze(t *testing.T, i int, long time.Duration) {
-	t.Helper()
-	p := f.choose(i)
-	f.stops++
-	_ = p.cmd.Process.Signal(syscall.SIGSTOP) // one that has ended is found by kill
-	pause(t, long)
-	_ = p.cmd.Process.Signal(syscall.SIGCONT)
+// without notes that the database cannot be used from now until the returned function is called.
+func (f *fleet) without() (again func()) {
+	from := time.Now()
+	return func() { f.outages = append(f.outages, outage{from, time.Now()}) }
+}
+
+// lockWait is how long a start waits at most for what an outage left behind.
+const lockWait = 35 * time.Second
+
+// explains says whether a process may have ended for want of its database: it cannot start without.
+func (f *fleet) explains(e exit) bool {
+	for _, o := range f.outages {
+		if e.code == 1 && e.ended.After(o.from) && e.began.Before(o.to) && e.ended.Before(o.to.Add(lockWait)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f *fleet) kills() int {
+	n := 0
+	for _, p := range f.processes {
+		p.mu.Lock()
+		n += p.kills
+		p.mu.Unlock()
+	}
+	return n
+}
+
+// sleep stops a process without its knowledge for so long, if it runs.
+func (f *fleet) sleep(ctx context.Context, p *process, long time.Duration) {
+	if p.freeze() {
+		pause(ctx, long)
+		p.thaw()
+	}
 }
 
 // about are the lines of all logs that name a deployment.
-func (f *fleet) about(t *testing.T, deployment string) string {
-	t.Helper()
+func (f *fleet) about(deployment string) string {
 	var b strings.Builder
 	for _, p := range f.processes {
-		b.WriteString(p.about(t, deployment))
+		b.WriteString(p.about(deployment))
 	}
 	return b.String()
+}
+
+// mentions counts the lines of all logs that have a text.
+func (f *fleet) mentions(text string) int {
+	n := 0
+	for _, p := range f.processes {
+		for line := range strings.Lines(p.logged()) {
+			if strings.Contains(line, text) {
+				n++
+			}
+		}
+	}
+	return n
 }

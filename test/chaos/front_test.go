@@ -27,7 +27,7 @@ func (f *front) listen(t *testing.T) string {
 		t.Fatal(err)
 	}
 	proxy := &httputil.ReverseProxy{
-		Director:  func(r *http.Request) { r.URL.Scheme, r.URL.Host = "http", "seraph" },
+		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "seraph" },
 		Transport: &http.Transport{DialContext: f.dial, DisableKeepAlives: true},
 		ErrorLog:  log.New(io.Discard, "", 0),
 	}

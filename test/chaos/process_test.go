@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -23,12 +24,14 @@ type process struct {
 	env                []string
 	log                *os.File
 	running            sync.WaitGroup
+	ctx                context.Context // of all its lives
+	over               context.CancelFunc
+	door               sync.Mutex // locked while it must stay down
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd     // nil while it is down
 	gone   chan struct{} // closed at the end of cmd
 	frozen bool
-	over   bool
 	kills  int
 	exits  []exit
 }
@@ -59,6 +62,7 @@ func newProcess(t *testing.T, name, binary string) *process {
 	}
 	p := &process{name: name, binary: binary, addr: freeAddr(t), log: log}
 	p.env = []string{"SERAPH_ADDR=" + p.addr}
+	p.ctx, p.over = context.WithCancel(context.Background())
 	t.Cleanup(func() { p.end(); log.Close() })
 	return p
 }
@@ -82,39 +86,71 @@ func freeAddr(t *testing.T) string {
 	return ""
 }
 
-// start keeps the process running.
+// start keeps the process running. One that ends at once has to wait, as with an orchestrator.
 func (p *process) start() {
 	p.running.Go(func() {
-		for p.runOnce() {
+		for p.ctx.Err() == nil {
+			if p.runOnce() < time.Second {
+				pause(p.ctx, time.Second)
+			}
 		}
 	})
 }
 
-// runOnce runs the process to its end, and says whether there is a next time.
-func (p *process) runOnce() bool {
+// runOnce runs the process to its end, and returns how long it ran before it ended by itself: for a killed one, that is for ever.
+func (p *process) runOnce() time.Duration {
 	cmd := exec.Command(p.binary, "serve")
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
-	began := time.Now()
-	p.mu.Lock()
-	if p.over || cmd.Start() != nil {
-		p.mu.Unlock()
-		return false
+	began, ok := p.launch(cmd)
+	if !ok {
+		return 0
 	}
-	p.cmd, p.gone = cmd, make(chan struct{})
-	p.mu.Unlock()
 	_ = cmd.Wait() // its state says how it ended
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cmd = nil
 	close(p.gone)
-	if code := cmd.ProcessState.ExitCode(); code >= 0 {
-		p.exits = append(p.exits, exit{began, time.Now(), code})
-		if time.Since(began) < time.Second {
-			time.AfterFunc(time.Second, p.start) // an orchestrator does not start it at once either
-			return false
-		}
+	code := cmd.ProcessState.ExitCode()
+	if code < 0 {
+		return math.MaxInt64
 	}
-	return !p.over
+	p.exits = append(p.exits, exit{began, time.Now(), code})
+	return time.Since(began)
+}
+
+// launch starts the process, unless its time is over. It waits while the door is shut.
+func (p *process) launch(cmd *exec.Cmd) (began time.Time, ok bool) {
+	p.door.Lock()
+	defer p.door.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx.Err() != nil || cmd.Start() != nil {
+		return time.Time{}, false
+	}
+	p.cmd, p.gone = cmd, make(chan struct{})
+	return time.Now(), true
+}
+
+// hold takes the process down and keeps it so until release.
+func (p *process) hold() {
+	p.door.Lock()
+	p.thaw()
+	p.kill()
+}
+
+func (p *process) release() { p.door.Unlock() }
+
+// stop ends the process as an operator does, and returns when it is gone.
+func (p *process) stop() {
+	p.mu.Lock()
+	if p.cmd == nil {
+		p.mu.Unlock()
+		return
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // or it has just ended by itself
+	gone := p.gone
+	p.mu.Unlock()
+	<-gone
 }
 
 // kill ends the process as a power cut does, unless it is down or frozen, and returns when it is gone.
@@ -155,10 +191,8 @@ func (p *process) thaw() {
 
 // end is for good.
 func (p *process) end() {
+	p.over()
 	p.thaw()
-	p.mu.Lock()
-	p.over = true
-	p.mu.Unlock()
 	p.kill()
 	p.running.Wait()
 }

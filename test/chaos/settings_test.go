@@ -29,6 +29,7 @@ type settings struct {
 type size struct {
 	large        bool
 	projects     int           // beside the one that two repositories share
+	keyless      int           // more projects, whose routes send no key
 	strangers    int           // how many pipelines a stranger triggers in one go
 	kill         span          // between two kills
 	trouble      span          // between two troubles
@@ -43,19 +44,21 @@ type size struct {
 }
 
 var small = size{
-	projects: 3, strangers: 2, kill: span{300 * time.Millisecond, 1500 * time.Millisecond}, trouble: span{200 * time.Millisecond, 600 * time.Millisecond},
+	projects: 3, keyless: 1, strangers: 2,
+	kill: span{300 * time.Millisecond, 1500 * time.Millisecond}, trouble: span{200 * time.Millisecond, 600 * time.Millisecond},
 	frozen: time.Second, down: span{300 * time.Millisecond, time.Second}, databaseDown: time.Second, listLag: 500 * time.Millisecond,
-	patience: 3 * time.Minute,
-	env:      []string{"SERAPH_LOOKUP_GRACE=3s", "SERAPH_CIRCLECI_TIMEOUT=3s", "SERAPH_POLL_MIN=200ms", "SERAPH_POLL_MAX=1s"},
+	late: []time.Duration{time.Second, 2 * time.Second}, patience: 3 * time.Minute,
+	env: []string{"SERAPH_LOOKUP_GRACE=3s", "SERAPH_CIRCLECI_TIMEOUT=3s", "SERAPH_POLL_MIN=200ms", "SERAPH_POLL_MAX=1s"},
 }
 
 // large leaves SERAPH_LOOKUP_GRACE at its default, so that what comes late comes within it. Its many projects let the others go on while one
 // waits for that.
 var large = size{
-	large: true, projects: 40, strangers: 4, kill: span{2 * time.Second, 10 * time.Second}, trouble: span{2 * time.Second, 5 * time.Second},
+	large: true, projects: 36, keyless: 6, strangers: 4,
+	kill: span{2 * time.Second, 10 * time.Second}, trouble: span{2 * time.Second, 5 * time.Second},
 	frozen: 10 * time.Second, frozenOnce: 2 * time.Minute, down: span{10 * time.Second, 20 * time.Second}, databaseDown: 3 * time.Second,
 	listLag: 20 * time.Second, late: []time.Duration{5 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute},
-	patience: 10 * time.Minute,
+	patience: 6 * time.Minute,
 	env:      []string{"SERAPH_POLL_MIN=500ms", "SERAPH_POLL_MAX=3s"},
 }
 

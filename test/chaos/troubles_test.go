@@ -1,46 +1,40 @@
 package chaos
 
 import (
-	"database/sql"
+	"context"
+	"math/rand/v2"
 	"net/http"
-	"net/url"
-	"strings"
-	"sync"
-	"syscall"
+	"slices"
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
-	"github.com/seraph-deploy/seraph/test/pgtest"
 	"github.com/seraph-deploy/seraph/test/sim"
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// misbehave makes a part of all calls to both vendors go wrong. In the large run a few triggers take effect long after the client gave up.
+// slowest is how long an answer may take.
+const slowest = 2 * time.Second
+
+// misbehave makes a part of all calls to both vendors go wrong. Some triggers then take effect long after the client gave up.
 func (w *world) misbehave() {
 	faults := []sim.Fault{
 		{Status: http.StatusInternalServerError},
 		{Status: http.StatusInternalServerError, AfterEffect: true},
 		{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Body: "Rate limited."},
 		{ResetAfter: true},
-		{Delay: 2 * time.Second},
+		{Delay: slowest},
 	}
 	for _, p := range w.plans {
 		p.Random("", w.failing, faults...)
 	}
-	if !w.large {
-		return
+	if !w.again.Load() {
+		return // what comes late must not come after the restore: nobody could know of it
 	}
-	dice := w.dice(7)
-	var triggers []sim.Fault
-	for range 18 {
-		triggers = append(triggers, faults...)
+	triggers := slices.Repeat(faults, len(w.late))
+	for i, late := range w.late {
+		triggers = append(triggers, sim.Fault{ResetBefore: i%2 == 0, LateEffect: late}) // or 504
 	}
-	for range 10 { // of a hundred: 2 % of all triggers
-		triggers = append(triggers, sim.Fault{ResetBefore: true, LateEffect: 5*time.Second + time.Duration(dice.Int64N(int64(55*time.Second)))})
-	}
-	w.plans[1].Random(circleci.OpTrigger, w.failing, triggers...)
+	w.plans[atCircleCI].Random(circleci.OpTrigger, w.failing, triggers...)
 }
 
 func (w *world) behave() {
@@ -52,126 +46,97 @@ func (w *world) behave() {
 // trouble is one thing that happens to the fleet or its world.
 type trouble struct {
 	name   string
-	weight int
-	happen func(t *testing.T, dice int)
+	happen func(t *testing.T, dice *rand.Rand)
 }
 
 func (w *world) troubles() []trouble {
 	list := []trouble{
-		{"a process is killed", 10, w.killOne},
-		{"a stranger triggers", 2, func(*testing.T, int) { w.stranger() }},
-		{"the queue is emptied", 1, func(t *testing.T, _ int) { w.emptyQueue(t) }},
+		{"strangers trigger", w.trigger},
+		{"the queue is emptied", w.emptyQueue},
+		{"GitHub is down", w.vendorDown(atGitHub)},
+		{"CircleCI is down", w.vendorDown(atCircleCI)},
+		{"a process is frozen", w.freezeOne},
 	}
-	if !w.large {
-		return list
-	}
-	list = append(list,
-		trouble{"GitHub is down", 1, func(t *testing.T, _ int) { w.down(t, 0, 10*time.Second) }},
-		trouble{"CircleCI is down", 1, func(t *testing.T, _ int) { w.down(t, 1, 10*time.Second) }},
-		trouble{"a process is frozen", 1, func(t *testing.T, dice int) { w.freeze(t, dice, 10*time.Second) }},
-	)
-	if w.onPostgres() {
-		list = append(list, trouble{"the database restarts", 1, func(t *testing.T, _ int) { w.restartDatabase(t) }})
+	switch {
+	case !w.onSQLite():
+		list = append(list, trouble{"the database restarts", w.restartDatabase}, trouble{"the database is full", w.refuseWrites})
+	case w.disk != "":
+		list = append(list, trouble{"the disk is full", w.fillDisk})
 	}
 	return list
 }
 
-// stranger starts a pipeline with our token on the branch that is deployed, as a person with the token would.
-func (w *world) stranger() {
-	w.strangers = append(w.strangers, w.circleci.Stranger(w.projects[len(w.strangers)%len(w.projects)], "main"))
-}
-
-// down makes every call to a vendor fail for a while.
-func (w *world) down(t *testing.T, plan int, long time.Duration) {
-	w.plans[plan].Clear("")
-	w.plans[plan].Random("", 1, sim.Fault{Status: http.StatusServiceUnavailable})
-	pause(t, long)
-	w.behave()
-	w.misbehave()
-}
-
-// emptyQueue deletes River's jobs under the feet of the processes.
-func (w *world) emptyQueue(t *testing.T) {
-	t.Helper()
-	if w.onPostgres() {
-		pgtest.Exec(t, w.database, "DELETE FROM river_job")
-		return
-	}
-	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(w.database, "sqlite:")+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close() // nothing is left to be written
-	if _, err := db.ExecContext(t.Context(), "DELETE FROM river_job"); err != nil {
-		t.Error(err)
-	}
-}
-
-// restartDatabase is to its clients what a restart is: all connections end, and none is taken for a while.
-func (w *world) restartDatabase(t *testing.T) {
-	t.Helper()
-	server, _ := pgtest.Server()
-	u, err := url.Parse(w.database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := strings.Trim(u.Path, "/")
-	pgtest.Exec(t, server, "ALTER DATABASE "+name+" ALLOW_CONNECTIONS false")
-	pgtest.Exec(t, server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
-	pause(t, 3*time.Second)
-	pgtest.Exec(t, server, "ALTER DATABASE "+name+" ALLOW_CONNECTIONS true")
-}
-
-// rage makes all deployments while one trouble follows the other.
-func (w *world) rage(t *testing.T) {
-	var making sync.WaitGroup
-	making.Go(func() {
-		for i := range w.deployments {
-			w.deploy(t, i)
-			pause(t, w.killing*3/4/time.Duration(w.deployments))
-		}
-	})
+// schedule is every trouble once. In the large run an old backup comes back amid them.
+func (w *world) schedule(dice *rand.Rand) []trouble {
+	list := w.troubles()
+	dice.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	if w.large {
-		making.Go(func() { pause(t, w.killing/10); w.longFreeze(t) })
+		list = slices.Insert(list, 3, trouble{"an old backup is restored", w.restore})
+		list = slices.Insert(list, 2, trouble{"the database is copied", w.backUp})
 	}
-	least, spread := 300*time.Millisecond, 1200*time.Millisecond
-	if w.large {
-		least, spread = 2*time.Second, 8*time.Second
-	}
-	dice, end := w.dice(1), time.Now().Add(w.killing)
-	for time.Now().Before(end) {
-		pause(t, least+time.Duration(dice.Int64N(int64(spread))))
-		chosen := pick(w.troubles(), dice.IntN(1000))
-		t.Logf("%s %s", clock(time.Now()), chosen.name)
-		chosen.happen(t, dice.IntN(1000))
-	}
-	making.Wait()
+	return list
 }
 
-// longFreeze stops a replica for two minutes, which nothing but its lease tells from a dead one. A single process would only be late.
-func (w *world) longFreeze(t *testing.T) {
-	if !w.onPostgres() {
-		return
-	}
-	w.spared.Store(true)
-	defer w.spared.Store(false)
-	t.Logf("%s a replica is frozen for two minutes", clock(time.Now()))
-	w.stops++
-	_ = w.processes[1].cmd.Process.Signal(syscall.SIGSTOP) // one that has ended is found by kill
-	pause(t, 2*time.Minute)
-	_ = w.processes[1].cmd.Process.Signal(syscall.SIGCONT)
-}
-
-func pick(list []trouble, dice int) trouble {
-	total := 0
-	for _, tr := range list {
-		total += tr.weight
-	}
-	dice %= total
-	for _, tr := range list {
-		if dice -= tr.weight; dice < 0 {
-			return tr
+// suffer lets one trouble follow the other to the end, and in the large run until each has happened.
+func (w *world) suffer(t *testing.T, end time.Time) {
+	dice := w.dice(diceTrouble)
+	list := w.schedule(dice)
+	for i := 0; time.Now().Before(end) || w.large && i < len(list); i++ {
+		if i >= len(list) {
+			list = append(list, w.troubles()[dice.IntN(len(w.troubles()))])
 		}
+		pause(t.Context(), w.trouble.pick(dice))
+		t.Logf("%s %s", clock(time.Now()), list[i].name)
+		list[i].happen(t, dice)
 	}
-	return list[0]
+}
+
+// killAll ends one process after the other as a power cut does, until ctx ends.
+func (w *world) killAll(ctx context.Context) {
+	dice := w.dice(diceKill)
+	for {
+		pause(ctx, w.kill.pick(dice))
+		if ctx.Err() != nil {
+			return
+		}
+		w.hush.RLock()
+		w.processes[dice.IntN(len(w.processes))].kill()
+		w.hush.RUnlock()
+	}
+}
+
+// trigger lets a stranger start pipelines with our token on the branch that is deployed, as a person with the token would. Where the route
+// sends no key nothing could tell them from ours, and nothing promises to.
+func (w *world) trigger(_ *testing.T, dice *rand.Rand) {
+	for range w.strangers {
+		project := "gh/acme/mono"
+		if name := w.repositories[dice.IntN(len(w.repositories))]; !withoutKey(name) && sibling(name) == name {
+			project = "gh/" + name
+		}
+		w.strange = append(w.strange, w.circleci.Stranger(project, "main"))
+	}
+}
+
+// vendorDown makes every call to a vendor fail for a while.
+func (w *world) vendorDown(vendor int) func(*testing.T, *rand.Rand) {
+	return func(t *testing.T, dice *rand.Rand) {
+		w.plans[vendor].Clear("")
+		w.plans[vendor].Random("", 1, sim.Fault{Status: http.StatusServiceUnavailable})
+		pause(t.Context(), w.down.pick(dice))
+		w.misbehave()
+	}
+}
+
+// freezeOne stops a process without its knowledge, and lets it go on after a while.
+func (w *world) freezeOne(t *testing.T, dice *rand.Rand) {
+	w.sleep(t.Context(), w.processes[dice.IntN(len(w.processes))], w.frozen)
+}
+
+// oversleep stops a replica for so long that its leases are others', while the other one goes on. It must be awake at first: what it would
+// hold in the middle of a start is the lock of the tables, and no replica starts without.
+func (w *world) oversleep(t *testing.T) {
+	p := w.processes[len(w.processes)-1]
+	p.waitReady(t)
+	t.Logf("%s %s is frozen for %s", clock(time.Now()), p.name, w.frozenOnce)
+	w.asleep.Go(func() { w.sleep(t.Context(), p, w.frozenOnce) })
 }

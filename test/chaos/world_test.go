@@ -1,15 +1,17 @@
 package chaos
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim"
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 	"github.com/seraph-deploy/seraph/test/sim/github"
-	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
 )
 
 const (
@@ -17,9 +19,10 @@ const (
 	ciSecret   = "chaos-circleci-secret-0123456789"
 	token      = "ghp_that_may_read_hooks"
 	apiToken   = "chaos-api-token-0123456789abcdef0123"
+	budget     = 1_000_000 // calls an hour to GitHub: its limit is not what is tried here
 )
 
-// routes send the key in every case but one. Two repositories share one CircleCI project.
+// routes send the key in all but a few cases. Two repositories share one CircleCI project.
 const (
 	route = `
   - repository: %s
@@ -27,38 +30,33 @@ const (
     parameters: {%sdeployment_id: "{{ .ID }}", sim_scenario: "{{ .Payload.story }}"}`
 	withKey = `seraph_key: "{{ .Key }}", `
 	shared  = "project: gh/acme/mono, revision: note"
-	keyless = "acme/keyless"
+	keyless = "acme/keyless-"
+	notMine = "acme/r00" // in whose project /pipeline/mine is always empty
 )
 
-var routes = "routes:" + fmt.Sprintf(route, "acme/left", shared, withKey) + fmt.Sprintf(route, "acme/right", shared, withKey) +
-	fmt.Sprintf(route, keyless, "revision: note", "") + fmt.Sprintf(route, "acme/*", "revision: note", withKey)
-
-var environments = []string{"production", "staging", "eu-west", "canary"}
-
-// repositories of a run: few, so that deployments meet; in the large run more, because a project in doubt waits for minutes.
-func repositories(large bool) []string {
-	list := []string{"acme/left", "acme/right", "acme/api", "acme/web", "acme/jobs"}
-	if large {
-		list = append(list, keyless)
-		for i := range 36 {
-			list = append(list, fmt.Sprintf("acme/r%02d", i))
+// routes name every repository, so that recovery knows where to look even after an old backup was put back.
+func (w *world) routes() string {
+	text := "routes:"
+	for _, name := range w.repositories {
+		switch {
+		case sibling(name) != name:
+			text += fmt.Sprintf(route, name, shared, withKey)
+		case withoutKey(name):
+			text += fmt.Sprintf(route, name, "revision: note", "")
+		default:
+			text += fmt.Sprintf(route, name, "revision: note", withKey)
 		}
 	}
-	return list
+	return text
 }
 
-// stories are what pipelines do, and what GitHub must hear in the end.
-var stories = map[string]string{
-	"success": "success", "slow-success": "success", "hold-then-success": "success", "auto-rerun": "success", "setup-success": "success",
-	"fail": "failure", "two-workflows": "failure", "failing": "failure",
-	"canceled": "error",
-}
+func withoutKey(repository string) bool { return strings.HasPrefix(repository, keyless) }
 
-// names of the stories, with the usual ones named more often.
-var names = []string{
-	"success", "success", "success", "success", "slow-success", "hold-then-success", "auto-rerun", "setup-success",
-	"fail", "fail", "two-workflows", "failing", "canceled",
-}
+// The plans of what goes wrong, one for each vendor.
+const (
+	atGitHub = iota
+	atCircleCI
+)
 
 // world is the fleet between its two vendors.
 type world struct {
@@ -66,25 +64,50 @@ type world struct {
 	*fleet
 	github       *github.Server
 	circleci     *circleci.Server
-	plans        []*sim.Plan // GitHub's, CircleCI's
+	plans        []*sim.Plan
+	tally        *tally
 	repositories []string
-	projects     []string // in which strangers trigger
-	strangers    []string // their pipelines
+	ahead        time.Duration // CircleCI's clock
+	strange      []string      // pipelines that a stranger triggered
+
+	hush     sync.RWMutex // held while no deployment may be made and nobody be killed
+	restored restoration
+	again    atomic.Bool // the restore is behind us, or none is to come
 }
 
-func newWorld(t *testing.T, s settings, database string) *world {
+func newWorld(t *testing.T, s settings) *world {
 	t.Helper()
-	w := &world{settings: s, fleet: newFleet(t, database), plans: []*sim.Plan{sim.NewPlan(s.seed), sim.NewPlan(s.seed + 1)}, repositories: repositories(s.large)}
-	w.github = github.New(github.Options{WebhookURL: w.front.URL + "/webhooks/github", WebhookSecret: hookSecret, Plan: w.plans[0]})
-	ci := circleci.Options{
-		AnyProject: true, AnyBranch: true, Step: 200 * time.Millisecond, Plan: w.plans[1],
-		WebhookURL: w.front.URL + "/webhooks/circleci", WebhookSecret: ciSecret,
+	w := &world{settings: s, fleet: newFleet(t, s), plans: []*sim.Plan{sim.NewPlan(s.seed), sim.NewPlan(s.seed + 1)}}
+	w.repositories = []string{"acme/left", "acme/right"}
+	for i := range s.projects {
+		w.repositories = append(w.repositories, fmt.Sprintf("acme/r%02d", i))
 	}
-	if s.large {
-		off := []time.Duration{-10 * time.Minute, 10 * time.Minute}[s.seed%2]
-		ci.ListLag, ci.Now = 20*time.Second, func() time.Time { return time.Now().Add(off) }
+	for i := range s.keyless {
+		w.repositories = append(w.repositories, fmt.Sprint(keyless, i))
 	}
-	w.circleci = circleci.New(ci)
+	w.again.Store(!s.large)
+	w.ahead = span{-10 * time.Minute, 10 * time.Minute}.pick(s.dice(diceClock)).Round(time.Second)
+	w.tally = &tally{Plan: w.plans[atCircleCI]}
+	w.simulate(t)
+	w.configure(append([]string{
+		"SERAPH_GITHUB_WEBHOOK_SECRETS=" + hookSecret, "SERAPH_GITHUB_TOKEN=" + token, "SERAPH_GITHUB_API_URL=" + w.github.URL() + "/",
+		"SERAPH_GITHUB_WRITES_PER_MINUTE=0",
+		"SERAPH_CIRCLECI_TOKEN=" + circleci.DefaultToken, "SERAPH_CIRCLECI_API_URL=" + w.circleci.URL(),
+		"SERAPH_CIRCLECI_WEBHOOK_SECRETS=" + ciSecret, "SERAPH_CIRCLECI_READS_PER_SECOND=0", "SERAPH_WORKFLOW_GRACE=3s",
+		"SERAPH_API_TOKENS=" + apiToken, "SERAPH_ROUTES=" + w.routes(),
+	}, s.env...)...)
+	return w
+}
+
+// simulate starts GitHub and CircleCI, and makes repositories and projects.
+func (w *world) simulate(t *testing.T) {
+	t.Helper()
+	w.github = github.New(github.Options{WebhookURL: w.address + "/webhooks/github", WebhookSecret: hookSecret, Plan: w.plans[atGitHub]})
+	w.circleci = circleci.New(circleci.Options{
+		AnyProject: true, AnyBranch: true, Step: 200 * time.Millisecond, Plan: w.tally, ListLag: w.listLag,
+		Now:        func() time.Time { return time.Now().Add(w.ahead) },
+		WebhookURL: w.address + "/webhooks/circleci", WebhookSecret: ciSecret,
+	})
 	for _, start := range []func(string) error{w.github.Start, w.circleci.Start} {
 		if err := start(""); err != nil {
 			t.Fatal(err)
@@ -97,60 +120,26 @@ func newWorld(t *testing.T, s settings, database string) *world {
 			p.Close()
 		}
 	})
-	w.populate(t)
-	return w
-}
-
-// populate makes repositories and projects, and tells the fleet of them.
-func (w *world) populate(t *testing.T) {
-	t.Helper()
 	for _, name := range w.repositories {
 		w.github.AddRepository(name)
-		if name != keyless {
-			w.circleci.AddProject("gh/"+name, "main")
-			w.projects = append(w.projects, "gh/"+name)
-		}
+		w.circleci.AddProject("gh/"+name, "main")
 	}
-	w.circleci.MineEmpty("gh/acme/web")
+	w.circleci.MineEmpty("gh/" + notMine)
 	w.github.AddToken(token, "seraph-bot", nil) // it may read webhooks, too
-	w.configure(
-		"SERAPH_GITHUB_WEBHOOK_SECRETS="+hookSecret, "SERAPH_GITHUB_TOKEN="+token, "SERAPH_GITHUB_API_URL="+w.github.URL()+"/",
-		"SERAPH_GITHUB_WRITES_PER_MINUTE=0",
-		"SERAPH_CIRCLECI_TOKEN="+circleci.DefaultToken, "SERAPH_CIRCLECI_API_URL="+w.circleci.URL(), "SERAPH_CIRCLECI_WEBHOOK_SECRETS="+ciSecret,
-		"SERAPH_CIRCLECI_READS_PER_SECOND=0", "SERAPH_CIRCLECI_TIMEOUT=3s",
-		"SERAPH_LOOKUP_GRACE="+w.lookupGrace(), "SERAPH_WORKFLOW_GRACE=3s", "SERAPH_POLL_MIN=200ms", "SERAPH_POLL_MAX=1s",
-		"SERAPH_API_TOKENS="+apiToken, "SERAPH_ROUTES="+routes,
-	)
+	w.github.SetBudget(budget)
 }
 
-// lookupGrace is longer than the latest effect and the lag of the lists together.
-func (w *world) lookupGrace() string {
-	if w.large {
-		return "90s"
-	}
-	return "3s"
+// real is a time of CircleCI's by the clock of everybody else.
+func (w *world) real(at time.Time) time.Time { return at.Add(-w.ahead) }
+
+// stories are what pipelines do, and what GitHub must hear in the end.
+var stories = map[string]string{
+	"success": "success", "slow-success": "success", "hold-then-success": "success", "auto-rerun": "success", "setup-success": "success",
+	"fail": "failure", "two-workflows": "failure", "failing": "failure",
+	"canceled": "error",
 }
 
-// deploy makes one deployment at GitHub. Its webhook is sent once; one in ten is lost, and one in ten comes three times.
-func (w *world) deploy(t *testing.T, i int) {
-	t.Helper()
-	dice := w.dice(uint64(100 + i))
-	payload, err := json.Marshal(map[string]string{"story": names[dice.IntN(len(names))]})
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	switch dice.IntN(10) {
-	case 0:
-		w.github.Hooks().Next("deployment", hookshot.Treatment{Lose: true}, 1)
-	case 1:
-		w.github.Hooks().Next("deployment", hookshot.Treatment{Copies: 2}, 1)
-	}
-	slot := dice.IntN(len(w.repositories) * len(environments))
-	_, err = w.github.CreateDeployment(w.repositories[slot/len(environments)], github.NewDeployment{
-		Ref: "main", Environment: environments[slot%len(environments)], Payload: payload,
-	})
-	if err != nil {
-		t.Error(fmt.Errorf("deployment %d: %w", i, err))
-	}
-}
+// names of the stories, with the usual ones named more often.
+var names = slices.Concat(slices.Repeat([]string{"success"}, 4), slices.Repeat([]string{"fail"}, 2), []string{
+	"slow-success", "hold-then-success", "auto-rerun", "setup-success", "two-workflows", "failing", "canceled",
+})

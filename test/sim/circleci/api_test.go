@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
@@ -46,6 +47,18 @@ func TestStrict(t *testing.T) {
 	c.run(map[string]any{"a": strings.Repeat("v", 512), strings.Repeat("n", 128): true, "i": 7})
 	if len(c.Violations()) != 1 || c.Triggers()[0].Parameters["i"] != int64(7) {
 		t.Errorf("got %q and %+v", c.Violations(), c.Triggers())
+	}
+}
+
+// TestDate is the Date of CircleCI's own clock, which callers may set theirs by.
+func TestDate(t *testing.T) {
+	ahead := time.Now().Add(10 * time.Minute).Truncate(time.Second)
+	c := start(t, circleci.Options{Now: func() time.Time { return ahead }})
+	for path, status := range map[string]int{"/me": http.StatusOK, "/nowhere": http.StatusNotFound} {
+		date, err := http.ParseTime(c.do(status, http.MethodGet, path, nil).header.Get("Date"))
+		if err != nil || !date.Equal(ahead) {
+			t.Errorf("%s: the date is %v (%v), want %v", path, date, err, ahead)
+		}
 	}
 }
 

@@ -174,8 +174,11 @@ func (s *Server) URL() string {
 	return s.base + prefix
 }
 
-// ServeHTTP answers one API call.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+// ServeHTTP answers one API call. Its date is that of CircleCI's own clock.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
+	s.handler.ServeHTTP(w, r)
+}
 
 // SetToken replaces the personal API token that works.
 func (s *Server) SetToken(token string) {
