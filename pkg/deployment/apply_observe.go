@@ -13,6 +13,9 @@ func applyObserved(f *draft, e Observed) bool {
 		return true
 	}
 	fold := f.patience(FoldPipeline(e.Progress), e.Progress)
+	if f.Cancel != nil && f.canceling(fold) {
+		return true
+	}
 	switch fold.Kind {
 	case FoldEnded:
 		f.end(fold.State, fold.Reason, f.workflowURL(fold.Workflow))
@@ -146,6 +149,9 @@ func applyUnseen(f *draft, e Unseen) bool {
 	switch {
 	case e.Gone && f.now.Sub(f.GoneSince) >= goneAfter:
 		f.end(Errored, "CircleCI no longer shows the pipeline", f.pipelineURL())
+	case f.Cancel != nil && f.now.Sub(f.Cancel.At) >= StopGrace:
+		f.note("warning", "CircleCI could not be asked whether the workflows ended; the environment is free all the same")
+		f.end(Canceled, f.cancelText("Canceled"), f.pipelineURL())
 	case f.limit() < -Patience:
 		f.end(Errored, "CircleCI could not be asked how it ended: "+e.Cause, f.pipelineURL())
 		f.stop()
@@ -174,6 +180,8 @@ func (f *draft) untilDecision() time.Duration {
 		return f.Stopping.Add(StopGrace).Sub(f.now)
 	case !f.RerunUntil.IsZero():
 		return f.RerunUntil.Sub(f.now)
+	case f.Cancel != nil:
+		return max(f.Cancel.At.Add(StopGrace).Sub(f.now), time.Second)
 	default:
 		return max(f.limit(), time.Minute)
 	}
@@ -198,17 +206,21 @@ func (f *draft) stopping(p Progress) {
 	fresh := f.now.Sub(f.Stopping) < f.WorkflowGrace && FoldPipeline(p).Kind == FoldQuiet // workflows may still show up
 	more := fresh || len(Active(p)) > 0 || len(p.Workflows) == 0 && unsettled(p.Pipeline.State)
 	if more && f.now.Sub(f.Stopping) < StopGrace {
-		pace := f.PollMin
-		if f.now.Sub(f.Stopping) < stopHaste {
-			pace = min(pace, time.Second) // a workflow that starts only now must not get far
-		}
-		f.lookIn(min(pace, f.Stopping.Add(StopGrace).Sub(f.now)))
+		f.lookIn(min(f.stopPace(f.now.Sub(f.Stopping)), f.Stopping.Add(StopGrace).Sub(f.now)))
 		return
 	}
 	if more {
 		f.note("warning", "CircleCI still shows active workflows %s after the cancel; the environment is free all the same", StopGrace)
 	}
 	f.Stopping = time.Time{}
+}
+
+// stopPace is how often CircleCI is asked so long after a cancel: a workflow that starts only now must not get far.
+func (f *draft) stopPace(after time.Duration) time.Duration {
+	if after < stopHaste {
+		return min(f.PollMin, time.Second)
+	}
+	return f.PollMin
 }
 
 // rerun lets a successful rerun of the same pipeline turn failed into succeeded, once.

@@ -13,6 +13,7 @@ func applyStart(f *draft, e Start) bool {
 		f.FirstAt = f.now
 	}
 	f.Blocked, f.Reason = "", ""
+	f.Forced = f.Forced || e.Forced
 	f.Attempts = append(f.Attempts, Attempt{
 		Number: len(f.Attempts) + 1, Intent: f.now, SendBefore: e.SendBefore, Ref: f.nextRef(),
 	})
@@ -104,7 +105,7 @@ func (f *draft) adopt(p PipelineFacts, by string) {
 	f.note("pipeline", "%s is the pipeline (by %s)", p.ID, by)
 	f.tellRunning()
 	f.lookIn(f.PollMin)
-	if f.Target.Revision == RevisionStrict || p.Number == 0 {
+	if f.Target.Revision == RevisionStrict || p.Number == 0 || f.Cancel != nil {
 		f.LookDue = f.now
 	}
 }

@@ -24,7 +24,8 @@ type Deployment struct {
 	Reason     string    `json:"reason,omitempty"`
 	Problem    string    `json:"problem,omitempty"` // known at acceptance: it ends errored at its first step
 	AcceptedAt time.Time `json:"accepted_at"`
-	StartedAt  time.Time `json:"started_at,omitzero"` // the pipeline became ours
+	AdmittedAt time.Time `json:"admitted_at,omitzero"` // the rules first found no reason to reject it
+	StartedAt  time.Time `json:"started_at,omitzero"`  // the pipeline became ours
 	EndedAt    time.Time `json:"ended_at,omitzero"`
 	Due        time.Time `json:"due,omitzero"` // when to look again; zero: never
 
@@ -54,7 +55,18 @@ type Deployment struct {
 	Stopping     time.Time     `json:"stopping,omitzero"`    // since when its workflows must end; the slot is kept until they did
 	RerunUntil   time.Time     `json:"rerun_until,omitzero"` // until when a successful rerun turns failed into succeeded
 
+	Force  *Force  `json:"force,omitempty"`  // somebody wants rules to be passed
+	Forced bool    `json:"forced,omitempty"` // a rule was passed by force
+	Cancel *Cancel `json:"cancel,omitempty"` // somebody wants it canceled
+
 	Told Told `json:"told,omitzero"` // the newest report
+}
+
+// Cancel is somebody's will to end a deployment.
+type Cancel struct {
+	At     time.Time `json:"at"`
+	By     Actor     `json:"by,omitzero"`
+	Reason string    `json:"reason,omitempty"`
 }
 
 // Told is what the newest report said; it keeps reports from repeating themselves and from going back.
@@ -98,4 +110,7 @@ type Changes struct {
 	Timeline []Entry
 	Reports  []Report
 	Foreign  []string // pipelines that a look-up saw and nobody adopted
+
+	Acts        []Act   // for the audit
+	PassedLocks []int64 // locks that do not keep the deployment from starting
 }

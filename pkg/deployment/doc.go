@@ -5,8 +5,10 @@
 //
 //	waiting     -> triggering   start
 //	waiting     -> running      claimed, triggered
+//	waiting     -> succeeded    done
 //	waiting     -> errored      not_sent, refuse, refused
-//	waiting     -> rejected     superseded
+//	waiting     -> canceled     cancel_asked
+//	waiting     -> rejected     superseded, turned_away
 //	triggering  -> waiting      not_sent, refused
 //	triggering  -> unconfirmed  interrupted, unknown
 //	triggering  -> running      claimed, triggered

@@ -6,7 +6,10 @@ import "time"
 type Event interface{ event() string }
 
 // Start moves a waiting deployment to triggering. Only the worker whose own write of it succeeded may send, once.
-type Start struct{ SendBefore time.Time }
+type Start struct {
+	SendBefore time.Time
+	Forced     bool // a rule was passed by force
+}
 
 // Blocked says that a waiting deployment cannot start yet. First tells that it is first in line of its environment.
 type Blocked struct {
@@ -20,6 +23,24 @@ type Resolved struct{ Project Project }
 
 // Refuse ends a deployment that has not started.
 type Refuse struct{ Reason string }
+
+// Admitted says that the rules find no reason to reject a waiting deployment.
+type Admitted struct{}
+
+// TurnedAway ends a waiting deployment: a rule said no.
+type TurnedAway struct{ Reason string }
+
+// Forced gives a waiting deployment somebody's will to pass rules.
+type Forced struct{ Force Force }
+
+// CancelAsked says that somebody wants it canceled. A waiting one ends at once; a running one when CircleCI shows that its workflows have ended.
+type CancelAsked struct {
+	By     Actor
+	Reason string // may be empty
+}
+
+// Done ends a waiting deployment that only locks or unlocks.
+type Done struct{ Reason string }
 
 // Superseded ends a deployment that came to light after a newer one of its environment had started.
 type Superseded struct{ By int64 } // GitHub's id of the newer one
@@ -98,6 +119,11 @@ func (Start) event() string       { return "start" }
 func (Blocked) event() string     { return "blocked" }
 func (Resolved) event() string    { return "resolved" }
 func (Refuse) event() string      { return "refuse" }
+func (Admitted) event() string    { return "admitted" }
+func (TurnedAway) event() string  { return "turned_away" }
+func (Forced) event() string      { return "forced" }
+func (CancelAsked) event() string { return "cancel_asked" }
+func (Done) event() string        { return "done" }
 func (Superseded) event() string  { return "superseded" }
 func (Triggered) event() string   { return "triggered" }
 func (Skipped) event() string     { return "skipped" }

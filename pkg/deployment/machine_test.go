@@ -112,6 +112,7 @@ func anyEvent(r *rapid.T) Event {
 		Refused{400, "Branch not found", true, false}, Refused{404, "Project not found", false, true}, Refused{400, "bad", false, false},
 		NotSent{Cause: "dial"}, Unknown{"reset"}, Interrupted{}, Found{p.Pipeline, rapid.SampledFrom([]string{ByKey, ByWindow}).Draw(r, "how"), []string{"p9"}}, Absent{}, Unclear{Cause: "lag"}, Doubt{"who knows"},
 		Claimed{p.Pipeline.ID}, Displaced{}, Observed{p, rapid.Bool().Draw(r, "newer")}, Unseen{Cause: "503", Gone: rapid.Bool().Draw(r, "gone")}, Watched{}, Stray{"p3"},
+		Admitted{}, TurnedAway{"a rule"}, Forced{Force{Actor{ID: 1, Login: "alice"}, "fire"}}, CancelAsked{By: Actor{ID: 2, Login: "bob"}}, Done{"Locked"},
 	}
 	return rapid.SampledFrom(events).Draw(r, "event")
 }

@@ -45,6 +45,7 @@ type Report struct {
 	Tries          int
 	RetryAt        time.Time // not to be tried again before
 	TriedAt        time.Time // of a try that may still take effect: nobody knows of its answer
+	Lone           bool      // nothing was deployed, so GitHub must not end older successes of the environment; not stored
 }
 
 // WriteKind says how a status write went.

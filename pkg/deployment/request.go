@@ -51,6 +51,15 @@ type Request struct {
 	CreatedAt       time.Time `json:"created_at"`             // GitHub's time
 }
 
+// Requester is who asked for it: the creator. A bot counts as its app; names in the payload are never believed.
+func (r Request) Requester() Actor {
+	a := Actor{ID: r.Creator.ID, Login: r.Creator.Login}
+	if r.Creator.Type == "Bot" {
+		a.App = strings.TrimSuffix(r.Creator.Login, "[bot]")
+	}
+	return a
+}
+
 // EnvironmentKey is the lower-cased environment: with the repository id it says what "the same environment" is.
 func (r Request) EnvironmentKey() string { return strings.ToLower(r.Environment) }
 

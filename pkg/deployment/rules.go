@@ -55,6 +55,9 @@ func (r Rules) New(req Request, a Admission, receivedAt time.Time) (Deployment, 
 		Request: req, Target: a.Target, Problem: a.Problem,
 		State: Waiting, AcceptedAt: receivedAt, LookDue: receivedAt, Due: receivedAt,
 	}
+	if a.Target.ForceReason != "" {
+		d.Force = &Force{By: req.Requester(), Reason: a.Target.ForceReason}
+	}
 	if age := receivedAt.Sub(req.CreatedAt); !req.CreatedAt.IsZero() && age > r.MaxAge {
 		d.Problem = fmt.Sprintf("arrived too late, deploy again (created %s before it arrived, the limit is %s)", age.Round(time.Second), r.MaxAge)
 	}
@@ -86,7 +89,7 @@ func (d Deployment) clone() Deployment {
 		p := *d.Pipeline
 		d.Pipeline = &p
 	}
-	return d
+	return d // Force and Cancel are never changed in place
 }
 
 // draft is a deployment while an event is being applied to it.

@@ -32,6 +32,7 @@ const (
 	BusyOrder       = "order"       // an older deployment of the same environment waits
 	BusyEnvironment = "environment" // another deployment holds the environment's slot
 	BusyProject     = "project"     // another trigger of the CircleCI project may be in the air
+	BusyLock        = "lock"        // somebody's lock covers the environment; ID is the lock's
 	BusyNewer       = "newer"       // a newer deployment of the same environment has started: this one never will
 )
 

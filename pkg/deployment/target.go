@@ -1,6 +1,8 @@
 package deployment
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -70,7 +72,18 @@ type Target struct {
 	EnvironmentURL string        `json:"environment_url,omitempty"`
 	Timeout        time.Duration `json:"timeout"`
 	HoldTimeout    time.Duration `json:"hold_timeout"`
+
+	Ruled       bool          `json:"ruled,omitempty"`        // its route had rules when it was accepted
+	Act         string        `json:"act,omitempty"`          // TargetLock or TargetUnlock: no pipeline is started; empty: it is a deployment
+	LockFor     time.Duration `json:"lock_for,omitempty"`     // with TargetLock: how long; 0: until it is unlocked
+	ForceReason string        `json:"force_reason,omitempty"` // why the creator wants rules to be passed; empty: that is not asked
 }
+
+// What a deployment with a reserved task does instead of deploying.
+const (
+	TargetLock   = "lock"
+	TargetUnlock = "unlock"
+)
 
 // SameConfig says whether two targets' pipelines read the same configuration and carry their keys in the same parameters.
 func (t Target) SameConfig(o Target) bool {
@@ -83,6 +96,24 @@ func (t Target) configRef() Ref {
 		return t.ConfigRef
 	}
 	return t.Ref
+}
+
+// Digest names what is built and with what: 128 bits of SHA-256 in hex. Approvals are bound to it. Values that hold the deployment's key do not count.
+func (t Target) Digest() string {
+	parameters := slices.Clone(t.Parameters)
+	for i, p := range parameters {
+		if slices.Contains(t.KeyParameters, p.Name) {
+			parameters[i].Value = nil
+		}
+	}
+	text, err := json.Marshal(Target{
+		Project: t.Project, Definition: t.Definition, Ref: t.Ref, ConfigRef: t.ConfigRef, Revision: t.Revision, Parameters: parameters,
+	})
+	if err != nil {
+		return "" // a value that is no JSON, which nothing makes
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
 }
 
 // Admission is what the route table says of a request: where it goes, or why it is ignored, or why it must end at once.

@@ -27,13 +27,13 @@ func (f *draft) tell(state GitHubState, description, logURL string, notBefore ti
 // tellRunning says that the pipeline runs, once its number is known.
 func (f *draft) tellRunning() {
 	if f.Pipeline.Number > 0 {
-		f.tell(GitHubInProgress, fmt.Sprintf("CircleCI pipeline %d is running", f.Pipeline.Number), f.pipelineURL(), f.now)
+		f.tell(GitHubInProgress, f.mark(fmt.Sprintf("CircleCI pipeline %d is running", f.Pipeline.Number)), f.pipelineURL(), f.now)
 	}
 }
 
 // tellEnd owes GitHub the final word.
 func (f *draft) tellEnd(logURL string) {
-	r := Report{State: finalState(f.State), Description: clean(f.Reason), LogURL: logURL, End: true, CreatedAt: f.now, NotBefore: f.now, Fate: ReportOwed}
+	r := Report{State: finalState(f.State), Description: clean(f.mark(f.Reason)), LogURL: logURL, End: true, CreatedAt: f.now, NotBefore: f.now, Fate: ReportOwed}
 	if f.State == Succeeded {
 		r.EnvironmentURL = f.Target.EnvironmentURL
 	}
