@@ -3,11 +3,13 @@ package policy
 // Code says in one stable word why a rule says what it says. Programs may rely on it; messages are for people.
 type Code string
 
-// The codes. Each belongs to one rule, but for the first three.
+// The codes. Each belongs to one rule, but for the first four.
 const (
 	CodeOK            Code = "ok"
 	CodeUnknown       Code = "unknown"         // wait: a fact that the rule needs could not be had; it is asked for again
 	CodeWaitedTooLong Code = "waited_too_long" // reject: max_wait is over
+
+	CodeRouteGone Code = "route_gone" // reject: its route, which had rules, is no longer configured
 
 	CodeNotAllowed       Code = "not_allowed"       // allow: the requester is none of those who may
 	CodeRefNotAllowed    Code = "ref_not_allowed"   // refs: no glob matches

@@ -125,3 +125,12 @@ type Line struct {
 	Newer       int64            // the newest one that the rules let in after this one; 0: none
 	Started     int64            // a newer one that has started: this one never will; 0: none
 }
+
+// Notice is what somebody is to be told of a lock of theirs that another one took or released. A face that reaches people reads them.
+type Notice struct {
+	ID   int64            `json:"id"`
+	At   time.Time        `json:"at"`
+	To   deployment.Actor `json:"to"`
+	Text string           `json:"text"`
+	Lock int64            `json:"lock"`
+}

@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Decision is what a rule, or all of them, say.
 type Decision string
@@ -42,4 +45,9 @@ func (v Verdict) First() Outcome {
 		}
 	}
 	return Outcome{}
+}
+
+// Unsure says whether a rule lacks a fact: what it says may turn into no.
+func (v Verdict) Unsure() bool {
+	return slices.ContainsFunc(v.Outcomes, func(o Outcome) bool { return o.Code == CodeUnknown })
 }

@@ -21,11 +21,13 @@ var rooms = map[string][]string{
 	"pkg/config":     {"pkg/route"},
 	"pkg/server":     {"pkg/hook", "pkg/route", "pkg/deployment"},
 	"pkg/engine":     {"pkg/deployment"},
-	"pkg/store":      {"pkg/deployment"},
+	"pkg/store":      {"pkg/audit", "pkg/policy", "pkg/deployment"},
 	"pkg/hook":       {"pkg/deployment"},
-	"pkg/route":      {"pkg/deployment"},
+	"pkg/route":      {"pkg/policy", "pkg/deployment"},
 	"pkg/circleci":   {"pkg/deployment", "pkg/outbound"},
-	"pkg/github":     {"pkg/deployment", "pkg/outbound"},
+	"pkg/github":     {"pkg/policy", "pkg/deployment", "pkg/outbound"},
+	"pkg/policy":     {"pkg/deployment"},
+	"pkg/audit":      {"pkg/deployment"},
 	"pkg/outbound":   {},
 	"pkg/deployment": {},
 
@@ -51,6 +53,7 @@ var vendors = map[string][]string{
 	"github.com/pressly/goose":                {"pkg/store"},
 	"github.com/jackc/pgx":                    {"pkg/store", "test/pgtest"},
 	"modernc.org/sqlite":                      {"pkg/store"},
+	"github.com/robfig/cron":                  {"pkg/policy"},
 }
 
 // roomOf returns the room that a folder belongs to.

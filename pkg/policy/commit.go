@@ -1,0 +1,101 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+func (j *judge) refs() Outcome {
+	ref := j.r.Ref
+	switch {
+	case ref == "":
+		return unsure("the ref", "the question names none")
+	case slices.ContainsFunc(j.p.Refs, func(glob string) bool { return fitsRef(glob, ref) }):
+		return fine("%s may go there", shown(ref))
+	}
+	o := refuse(CodeRefNotAllowed, "%s may not be deployed to %s: only %s may", shown(ref), j.r.Environment, few(j.p.Refs))
+	o.Who = "a deployment of another ref"
+	return o
+}
+
+// fitsRef says whether a ref fits a glob: as it was sent, or without refs/heads/ or refs/tags/. A glob that names refs/ wants the full form; a bare
+// name has that of a branch, never of a tag, and a commit has none.
+func fitsRef(glob, ref string) bool {
+	parsed := deployment.ParseRef(ref)
+	if !strings.HasPrefix(glob, "refs/") {
+		return Match(glob, ref) || Match(glob, parsed.Name)
+	}
+	if parsed.Kind == deployment.RefBare && !strings.HasPrefix(ref, "refs/") {
+		ref = "refs/heads/" + ref
+	}
+	return strings.HasPrefix(ref, "refs/") && Match(glob, ref)
+}
+
+// ahead wants the commit to contain what is deployed.
+func (j *judge) ahead() Outcome {
+	deployed, compared := j.f.Deployed, j.f.Compared
+	switch {
+	case !deployed.Known:
+		return unsure("what is deployed to "+j.r.Environment, deployed.Problem)
+	case deployed.Value == "":
+		return fine("nothing is known to be deployed there")
+	case strings.EqualFold(deployed.Value, j.r.SHA):
+		return fine("%s is deployed there now", short(j.r.SHA))
+	case !compared.Known:
+		return unsure("how "+short(j.r.SHA)+" stands to "+short(deployed.Value), compared.Problem)
+	}
+	switch compared.Value {
+	case Ahead, Identical:
+		return fine("%s contains %s, which is deployed there", short(j.r.SHA), short(deployed.Value))
+	case Behind, Diverged:
+		o := refuse(CodeNotAhead, "%s does not contain %s, which is deployed there (%s)", short(j.r.SHA), short(deployed.Value), compared.Value)
+		o.Who = j.passers("a newer commit")
+		return o
+	default:
+		return unsure("how "+short(j.r.SHA)+" stands to "+short(deployed.Value), string(compared.Value))
+	}
+}
+
+// passers adds those who may force to what else would help.
+func (j *judge) passers(otherwise string) string {
+	if j.p.Force == nil {
+		return otherwise
+	}
+	return otherwise + ", or " + j.p.Force.String() + " by force"
+}
+
+// after wants the commit to have succeeded elsewhere. The hardest word of all environments counts.
+func (j *judge) after() Outcome {
+	worst := fine("%s has succeeded in %s", short(j.r.SHA), few(j.p.After))
+	for _, environment := range j.p.After {
+		o := j.afterOne(environment)
+		if o.Decision == Refuse {
+			return o
+		}
+		if o.Decision == Wait && worst.Decision == Allow {
+			worst = o
+		}
+	}
+	return worst
+}
+
+func (j *judge) afterOne(environment string) Outcome {
+	past, sha := j.f.After[strings.ToLower(environment)], short(j.r.SHA)
+	if !past.Known {
+		return unsure(sha+" in "+environment, past.Problem)
+	}
+	switch past.Value {
+	case PastSucceeded:
+		return fine("%s has succeeded in %s", sha, environment)
+	case PastOpen:
+		return wait(CodeAfterPending, "%s to succeed in %s", sha, environment)
+	case PastNone, PastFailed:
+		o := refuse(CodeAfterMissing, "%s has not succeeded in %s", sha, environment)
+		o.Who = j.passers("a deployment to " + environment)
+		return o
+	default:
+		return unsure(sha+" in "+environment, string(past.Value))
+	}
+}
