@@ -1,10 +1,10 @@
 package route
 
 import (
-	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,15 +15,27 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // maxTable bounds a table's text, in bytes.
 const maxTable = 1 << 20
 
+// DefaultTaskPrefix is the task that deploys where the operator names no other.
+const DefaultTaskPrefix = "deploy"
+
+// Options are what the operator says of all routes outside the table. The zero Options are the defaults.
+type Options struct {
+	TaskPrefix string // the task that deploys, without * and ?; it with :lock and :unlock is about locks
+}
+
 // Parse reads a route table in YAML or JSON. The error is Problems: everything that is wrong, with lines of file.
-func Parse(text []byte, file string) (*Table, error) {
+func Parse(text []byte, file string) (*Table, error) { return ParseWith(text, file, Options{}) }
+
+// ParseWith is Parse with options.
+func ParseWith(text []byte, file string, o Options) (*Table, error) {
 	r := &reader{file: file}
-	t := &Table{}
+	t := &Table{prefix: cmp.Or(o.TaskPrefix, DefaultTaskPrefix)}
 	if root := r.document(text); root != nil {
 		r.table(t, root)
 	}
@@ -72,7 +84,7 @@ func (r *reader) syntax(err error) {
 }
 
 func (r *reader) table(t *Table, root ast.Node) {
-	m, ok := r.mapping(root, "the table", []string{"routes"})
+	m, ok := r.mapping(root, "the table", []string{"routes", "freeze"})
 	if !ok {
 		return
 	}
@@ -81,8 +93,10 @@ func (r *reader) table(t *Table, root ast.Node) {
 		r.wrong(root, `"routes:" must be a list of at least one route`)
 		return
 	}
+	everywhere := r.freezes(m)
 	for _, n := range list.Values {
-		route, ok := r.route(n)
+		route, ok := r.route(n, t)
+		route.Policy.Freezes = slices.Concat(route.Policy.Freezes, everywhere)
 		if !ok {
 			continue
 		}
@@ -96,16 +110,21 @@ func (r *reader) table(t *Table, root ast.Node) {
 	}
 }
 
-var routeKeys = []string{"repository", "environment", "task", "apps", "circleci", "parameters", "timeout", "hold_timeout", "environment_url"}
+var routeKeys = []string{
+	"repository", "environment", "task", "apps", "circleci", "parameters", "timeout", "hold_timeout", "environment_url",
+	policy.RuleAllow, policy.RuleRefs, policy.RuleRequireAhead, policy.RuleChecks, policy.RuleAfter, policy.RuleConcurrency, policy.RuleFreeze,
+	policy.RuleApprovals, policy.RuleForce, "locked", policy.RuleMaxWait,
+}
 
-func (r *reader) route(n ast.Node) (Route, bool) {
+func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
 	before := len(r.problems)
 	m, ok := r.mapping(n, "a route", routeKeys)
 	if !ok {
 		return Route{}, false
 	}
 	route := Route{Line: lineOf(m.first()), Environment: "*", apps: r.texts(m, "apps")}
-	r.selector(&route, m)
+	r.selector(&route, m, t)
+	r.rules(&route, m)
 	r.circleci(&route, m)
 	r.parameters(&route, m)
 	route.timeout = r.duration(m, "timeout", time.Hour)
@@ -127,7 +146,7 @@ func (m mapping) first() ast.Node {
 
 var ownerPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-func (r *reader) selector(route *Route, m mapping) {
+func (r *reader) selector(route *Route, m mapping, t *Table) {
 	repository, n := r.text(m, "repository")
 	owner, name, ok := strings.Cut(repository, "/")
 	switch {
@@ -144,12 +163,12 @@ func (r *reader) selector(route *Route, m mapping) {
 	}
 	task, n := r.text(m, "task")
 	route.Task = task
-	route.tasks = []glob{"deploy", "deploy:*"}
+	route.tasks = []glob{glob(t.prefix), glob(t.prefix + ":*")}
 	if n == nil {
 		return
 	}
 	route.tasks = []glob{glob(task)}
-	if isReserved(task) {
+	if t.act(task) != "" {
 		r.wrong(n, "task %q is reserved for locks and never deploys", task)
 	}
 }
@@ -219,113 +238,6 @@ func (r *reader) template(n ast.Node, what, source string, parse func(string) (*
 		r.wrong(n, "%s: bad template: %v", what, err)
 	}
 	return t
-}
-
-func (r *reader) parameters(route *Route, outer mapping) {
-	n, ok := outer.values["parameters"]
-	if !ok {
-		return
-	}
-	m, ok := r.mapping(n, "parameters", nil)
-	if !ok {
-		return
-	}
-	if len(m.order) > maxParameters {
-		r.wrong(n, "CircleCI takes at most %d parameters", maxParameters)
-	}
-	for _, name := range m.order {
-		if !parameterName.MatchString(name) || len(name) > maxNameLength {
-			r.wrong(m.keys[name], "parameter name %q: it must start with a letter and have only letters, digits, _ and -, at most %d", name, maxNameLength)
-			continue
-		}
-		if p, ok := r.parameter(name, m.values[name]); ok {
-			route.parameters = append(route.parameters, p)
-		}
-	}
-}
-
-func (r *reader) parameter(name string, n ast.Node) (parameter, bool) {
-	p := parameter{name: name, kind: "string"}
-	switch n.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
-		return r.ruled(p, n)
-	}
-	source, ok := scalar(n)
-	if !ok {
-		r.wrong(n, "parameter %s must be a scalar, a template, or {value, type, match, required}", name)
-		return p, false
-	}
-	if strings.Contains(source, "{{") {
-		return r.templated(p, n, source)
-	}
-	switch n.(type) {
-	case *ast.IntegerNode:
-		p.kind = "integer"
-	case *ast.BoolNode:
-		p.kind, source = "boolean", strings.ToLower(source)
-	}
-	return r.fixed(p, n, source)
-}
-
-// ruled is a parameter given as {value, type, match, required}.
-func (r *reader) ruled(p parameter, n ast.Node) (parameter, bool) {
-	before := len(r.problems)
-	m, _ := r.mapping(n, "parameter "+p.name, []string{"value", "type", "match", "required"})
-	value, ok := scalar(m.values["value"])
-	if !ok {
-		r.wrong(m.first(), "parameter %s needs a value: a scalar or a template", p.name)
-	}
-	if kind, k := r.text(m, "type"); k != nil {
-		p.kind = kind
-		if !contains([]string{"string", "boolean", "integer"}, kind) {
-			r.wrong(k, "parameter %s: type %q must be string, boolean or integer", p.name, kind)
-		}
-	}
-	if match, k := r.text(m, "match"); k != nil {
-		var err error
-		if p.match, err = regexp.Compile(`^(?:` + match + `)$`); err != nil {
-			r.wrong(k, "parameter %s: match is no regular expression: %v", p.name, err)
-		}
-	}
-	if k, given := m.values["required"]; given {
-		b, isBool := k.(*ast.BoolNode)
-		if !isBool {
-			r.wrong(k, "parameter %s: required must be true or false", p.name)
-		}
-		p.required = isBool && b.Value
-	}
-	if len(r.problems) > before {
-		return p, false
-	}
-	if strings.Contains(value, "{{") {
-		return r.templated(p, m.values["value"], value)
-	}
-	return r.fixed(p, m.values["value"], value)
-}
-
-func (r *reader) templated(p parameter, n ast.Node, source string) (parameter, bool) {
-	p.text = r.template(n, "parameter "+p.name, source, newText)
-	p.usesKey = p.text != nil && p.text.usesField("Key")
-	return p, p.text != nil
-}
-
-// fixed is a parameter that is the same for every deployment: it is checked here and now. Without a rule of its own a fixed text is free, because
-// the operator wrote it.
-func (r *reader) fixed(p parameter, n ast.Node, source string) (parameter, bool) {
-	checked := p
-	if checked.match == nil {
-		checked.match = regexp.MustCompile(`(?s)^.*$`)
-	}
-	if rule := checked.breaks(source); rule != "" {
-		r.wrong(n, "%s", p.problem(rule))
-		return p, false
-	}
-	raw, rule := convert(p.kind, source)
-	if rule != "" {
-		r.wrong(n, "%s", p.problem(rule))
-	}
-	p.fixed = bytes.Clone(json.RawMessage(raw))
-	return p, rule == ""
 }
 
 // settle decides what depends on the whole route.

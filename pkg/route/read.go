@@ -2,6 +2,7 @@ package route
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,8 +127,14 @@ func (r *reader) duration(m mapping, key string, otherwise time.Duration) time.D
 	return d
 }
 
-// texts reads a list of texts.
-func (r *reader) texts(m mapping, key string) []string {
+// item is one text of a list, and where it stands.
+type item struct {
+	text string
+	node ast.Node
+}
+
+// items reads a list of texts.
+func (r *reader) items(m mapping, key string) []item {
 	n, ok := m.values[key]
 	if !ok {
 		return nil
@@ -137,14 +144,66 @@ func (r *reader) texts(m mapping, key string) []string {
 		r.wrong(n, "%s must be a list", key)
 		return nil
 	}
-	var texts []string
-	for _, item := range list.Values {
-		s, ok := scalar(item)
+	var all []item
+	for _, one := range list.Values {
+		s, ok := scalar(one)
 		if !ok || strings.TrimSpace(s) == "" {
-			r.wrong(item, "%s: each element must be text", key)
+			r.wrong(one, "%s: each element must be text", key)
 			continue
 		}
-		texts = append(texts, s)
+		all = append(all, item{s, one})
 	}
-	return texts
+	return all
+}
+
+// texts reads a list of texts.
+func (r *reader) texts(m mapping, key string) []string { return texts(r.items(m, key)) }
+
+func texts(items []item) []string {
+	var all []string
+	for _, i := range items {
+		all = append(all, i.text)
+	}
+	return all
+}
+
+// distinct reads a list of texts that is not empty and does not repeat itself; same says what is a repetition.
+func (r *reader) distinct(m mapping, key string, same func(a, b string) bool) []item {
+	if list, ok := m.values[key].(*ast.SequenceNode); ok && len(list.Values) == 0 {
+		r.wrong(m.keys[key], "%s is empty: leave it out, or say what it is", key)
+	}
+	var all []item
+	for _, one := range r.items(m, key) {
+		if i := slices.IndexFunc(all, func(known item) bool { return same(known.text, one.text) }); i >= 0 {
+			r.wrong(one.node, "%s: %q is given twice (first in line %d)", key, one.text, lineOf(all[i].node))
+			continue
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func sameText(a, b string) bool { return a == b }
+
+// choice reads a key that must be one of some words; empty: it is not there.
+func (r *reader) choice(m mapping, key string, words ...string) string {
+	s, n := r.text(m, key)
+	if n != nil && !slices.Contains(words, s) {
+		r.wrong(n, "%s %q must be %s or %s", key, s, strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
+		return ""
+	}
+	return s
+}
+
+// flag reads a key that must be true or false.
+func (r *reader) flag(m mapping, key string) bool {
+	n, ok := m.values[key]
+	if !ok {
+		return false
+	}
+	b, ok := n.(*ast.BoolNode)
+	if !ok {
+		r.wrong(n, "%s must be true or false", key)
+	}
+	return ok && b.Value
 }

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 const example = `
@@ -104,7 +105,7 @@ func TestWhoCounts(t *testing.T) {
 		"GitHub Actions":      {request(func(r *deployment.Request) { r.WorkflowRun = true }), true},
 		"GitHub Pages":        {request(func(r *deployment.Request) { r.Environment = "github-pages"; r.Repository.Name = "web" }), true},
 		"other environment":   {request(func(r *deployment.Request) { r.Environment = "x"; r.Repository.Owner = "else" }), true},
-		"lock, by any case":   {request(func(r *deployment.Request) { r.Task = "Deploy:Lock" }), true},
+		"lock, by any case":   {request(func(r *deployment.Request) { r.Task = "Deploy:Lock" }), false},
 		"another task":        {request(func(r *deployment.Request) { r.Task = "test"; r.Repository.Name = "web" }), true},
 		"deploy:migrations":   {request(func(r *deployment.Request) { r.Task = "deploy:migrations"; r.Repository.Name = "web" }), false},
 		"any case of letters": {request(func(r *deployment.Request) { r.Repository.Owner, r.Environment = "ACME", "Production" }), false},
@@ -324,6 +325,9 @@ func TestGlobs(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(example)
+	f.Add(ruled)
+	f.Add(`routes: [{repository: a/b, freeze: [{cron: "*/5 9-17 * * 1-5", duration: 4m, zone: America/New_York}], checks: {require: all}, approvals: {users: [a]}}]`)
+	f.Add(`{"freeze": [{"from": "2026-03-29 02:30", "to": "2026-12-24T18:00:00+01:00", "zone": "Europe/Berlin"}], "routes": [{"repository": "a/b", "allow": {}}]}`)
 	f.Add("routes: [{repository: a/b, parameters: {x: {value: '{{ .Payload.a }}', match: 'a+'}}}]")
 	f.Fuzz(func(t *testing.T, text string) {
 		tab, err := Parse([]byte(text), "f")
@@ -332,6 +336,10 @@ func FuzzParse(f *testing.F) {
 		}
 		if tab != nil {
 			tab.Admit(request(), Own{}, "k")
+			p, _ := tab.Policy(request())
+			if v := p.Evaluate(policy.Request{Deployment: 1}, policy.Facts{}, time.Unix(1795608000, 0)); v.Decision == policy.Allow || p.Digest() == "" {
+				t.Fatalf("no fact is known, and %+v", v)
+			}
 		}
 	})
 }

@@ -9,10 +9,14 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // Table is an ordered list of routes; the first that matches counts.
-type Table struct{ routes []Route }
+type Table struct {
+	routes []Route
+	prefix string // of tasks: it and whatever follows it and a colon deploy, but for lock and unlock
+}
 
 // Routes gives the routes in their order.
 func (t *Table) Routes() []Route { return slices.Clone(t.routes) }
@@ -22,10 +26,11 @@ type Route struct {
 	Line        int    // in the file
 	Repository  string // as written
 	Environment string
-	Task        string // as written; empty: deploy and deploy:*
+	Task        string // as written; empty: the task prefix, and it with :*
 	Project     string // as written; empty: gh/ and the repository
 	Definition  string
 	CarriesKey  bool // a parameter uses .Key
+	Policy      policy.Policy
 
 	tasks          []glob
 	apps           []string
@@ -55,16 +60,13 @@ type Own struct {
 	AppSlug string
 }
 
-// reserved are the tasks that are about locks, not deployments.
-var reserved = []string{"deploy:lock", "deploy:unlock"}
-
-func isReserved(task string) bool {
-	return slices.ContainsFunc(reserved, func(r string) bool { return strings.EqualFold(r, task) })
+// place says whether a route is about a request's repository and environment.
+func (r Route) place(req deployment.Request) bool {
+	return glob(r.Repository).match(req.Repository.FullName()) && glob(r.Environment).match(req.Environment)
 }
 
 func (r Route) matches(req deployment.Request) bool {
-	return glob(r.Repository).match(req.Repository.FullName()) && glob(r.Environment).match(req.Environment) &&
-		!isReserved(req.Task) && slices.ContainsFunc(r.tasks, func(g glob) bool { return g.match(req.Task) })
+	return r.place(req) && slices.ContainsFunc(r.tasks, func(g glob) bool { return g.match(req.Task) })
 }
 
 // hides says whether no deployment can reach other because this earlier route takes it.
@@ -83,15 +85,39 @@ func (r Route) hides(other Route) bool {
 // Admit says where a request goes, or why it is ignored, or why it must end at once. key is what .Key renders to; it must be unguessable and
 // unique to the deployment.
 func (t *Table) Admit(req deployment.Request, own Own, key string) deployment.Admission {
-	i := slices.IndexFunc(t.routes, func(r Route) bool { return r.matches(req) })
-	if i < 0 {
+	if act := t.act(req.Task); act != "" {
+		return t.admitAct(req, own, key, act)
+	}
+	r, ok := t.find(req)
+	if !ok {
 		return deployment.Admission{Ignored: "no route matches this repository, environment and task"}
 	}
-	r := t.routes[i]
 	if who := madeBy(req); !r.counts(req, own, who) {
 		return deployment.Admission{Ignored: fmt.Sprintf("it was made by %s, which the route's apps do not name", strings.Join(who, ", "))}
 	}
 	return r.render(req, key)
+}
+
+// find gives the route of a deployment.
+func (t *Table) find(req deployment.Request) (Route, bool) {
+	i := slices.IndexFunc(t.routes, func(r Route) bool { return r.matches(req) })
+	if i < 0 {
+		return Route{}, false
+	}
+	return t.routes[i], true
+}
+
+// Policy gives the rules for a request; false: no route matches it. A request without a task is a question about the usual one.
+func (t *Table) Policy(req deployment.Request) (policy.Policy, bool) {
+	if t.act(req.Task) != "" {
+		r, ok := t.findAct(req, Own{})
+		return r.Policy, ok
+	}
+	if req.Task == "" {
+		req.Task = t.prefix
+	}
+	r, ok := t.find(req)
+	return r.Policy, ok
 }
 
 // madeBy names the app or bot behind a deployment; a person's has none.
@@ -137,8 +163,12 @@ func (r Route) counts(req deployment.Request, own Own, who []string) bool {
 func (r Route) render(req deployment.Request, key string) deployment.Admission {
 	a := deployment.Admission{Target: deployment.Target{
 		Project: r.Project, Definition: r.Definition, Revision: r.revision, Key: key, CarriesKey: r.CarriesKey,
-		Timeout: r.timeout, HoldTimeout: r.holdTimeout,
+		Timeout: r.timeout, HoldTimeout: r.holdTimeout, Ruled: !r.Policy.None(),
 	}}
+	d := newData(req, key)
+	if a.Target.ForceReason, a.Problem = forceReason(d.Payload); a.Problem != "" {
+		return a
+	}
 	if a.Target.Project == "" {
 		a.Target.Project = "gh/" + req.Repository.FullName()
 	}
@@ -146,7 +176,6 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 		a.Problem = "the payload is larger than 1 MiB, and the route uses it"
 		return a
 	}
-	d := newData(req, key)
 	if a.Problem = r.renderRefs(&a.Target, d); a.Problem != "" {
 		return a
 	}
