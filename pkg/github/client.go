@@ -1,6 +1,6 @@
-// Package github speaks to one GitHub: it writes deployment statuses, reads them back, and lists deployments. It knows what GitHub's refusals
-// mean and what go-github v60 makes of them. It decides nothing, never sleeps, and repeats nothing but a read after a fresh token and a call
-// to a repository that goes by another name now.
+// Package github speaks to one GitHub: it writes deployment statuses, reads them back, lists deployments, and answers what the rules ask of people,
+// commits and branches. It knows what GitHub's refusals mean and what go-github v60 makes of them. It decides nothing, never sleeps, and repeats
+// nothing but a read after a fresh token and a call to a repository that goes by another name now.
 package github
 
 import (
@@ -40,6 +40,7 @@ type Client struct {
 	base      *url.URL
 	anonymous *gh.Client
 	app       *gh.Client // the App itself; nil with a token
+	memory    *memory
 
 	mu            sync.Mutex
 	accounts      map[int64]*account              // by installation; 0 is the token's
@@ -69,6 +70,7 @@ func New(o Options) (*Client, error) {
 		o: o, base: &base, accounts: map[int64]*account{}, installations: map[string]int64{}, lost: map[int64]bool{},
 		names: map[int64]deployment.Repository{},
 	}
+	c.memory = &memory{now: func() time.Time { return c.o.Now() }, memos: map[string]*memo{}}
 	c.anonymous = c.newAPI(c.out())
 	if o.AppID != 0 {
 		c.app = c.newAPI(ghinstallation.NewAppsTransportFromPrivateKey(c.out(), o.AppID, o.PrivateKey))

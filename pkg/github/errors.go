@@ -26,6 +26,17 @@ const (
 	opApp          = "app"
 	opUser         = "user"
 	opMeta         = "meta"
+
+	opPerson         = "person"
+	opLogin          = "person_by_login"
+	opPermission     = "permission"
+	opMembership     = "team_membership"
+	opTeam           = "team"
+	opCommitStatuses = "commit_statuses"
+	opCheckRuns      = "check_runs"
+	opBranch         = "branch"
+	opRules          = "branch_rules"
+	opCompare        = "compare"
 )
 
 // Kind says what a failed call means for the next try.
@@ -70,6 +81,12 @@ func (e *Error) Error() string {
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// refused says whether one operation met one status. Without a token or an installation the operation itself was not asked.
+func refused(err error, operation string, status int) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Operation == operation && e.Status == status
+}
 
 func (e *Error) hint() string {
 	asApp := e.Operation == opToken || e.Operation == opInstallation || e.Operation == opApp

@@ -33,9 +33,10 @@ func validName(r deployment.Repository) error {
 
 // repository is what GitHub shows of a repository.
 type repository struct {
-	ID          int64  `json:"id"`
-	FullName    string `json:"full_name"`
-	Permissions *struct {
+	ID            int64  `json:"id"`
+	FullName      string `json:"full_name"`
+	DefaultBranch string `json:"default_branch"`
+	Permissions   *struct {
 		Push bool `json:"push"`
 	} `json:"permissions"` // the caller's; nil: not shown
 }
@@ -71,6 +72,31 @@ func (c *Client) Repository(ctx context.Context, known deployment.Repository, in
 	}
 	c.rename(known, now)
 	return now, nil
+}
+
+// at is where a repository is: by its id, as in GitHub's own Link headers and redirects. A name may have been given up, and be somebody else's by
+// now; it is asked for only where no id is known.
+func at(r deployment.Repository) string {
+	if r.ID != 0 {
+		return fmt.Sprintf("repositories/%d", r.ID)
+	}
+	return "repos/" + r.Owner + "/" + r.Name
+}
+
+// look reads what GitHub shows of a repository now. ErrGone: nothing.
+func (c *Client) look(ctx context.Context, of deployment.Repository, installation int64) (found repository, err error) {
+	err = c.read(ctx, opRepository, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
+		found = repository{}
+		_, err := get(ctx, api, at(of), &found)
+		if err == nil && (found.ID == 0 || of.ID != 0 && found.ID != of.ID) {
+			err = fmt.Errorf("it is about repository %d, not %d", found.ID, of.ID)
+		}
+		return err
+	})
+	if refused(err, opRepository, http.StatusNotFound) {
+		err = ErrGone
+	}
+	return found, err
 }
 
 // rename keeps the name that a repository goes by now.

@@ -55,7 +55,7 @@ func (c *Client) write(ctx context.Context, who *account, repo deployment.Reposi
 	return deployment.WriteOutcome{Kind: deployment.WriteDone, StatusID: made.GetID()}, nil
 }
 
-// body sends only what was decided: auto_inactive stays GitHub's default, environment the deployment's.
+// body sends only what was decided: auto_inactive stays GitHub's default where something was deployed, environment the deployment's.
 func body(r deployment.Report) *gh.DeploymentStatusRequest {
 	req := &gh.DeploymentStatusRequest{State: gh.String(string(r.State)), Description: gh.String(r.Description)}
 	if r.LogURL != "" {
@@ -63,6 +63,9 @@ func body(r deployment.Report) *gh.DeploymentStatusRequest {
 	}
 	if r.EnvironmentURL != "" {
 		req.EnvironmentURL = gh.String(r.EnvironmentURL)
+	}
+	if r.Lone {
+		req.AutoInactive = gh.Bool(false)
 	}
 	return req
 }

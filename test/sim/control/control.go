@@ -9,6 +9,7 @@
 //	                            with ?follow=false only what there is already
 //	POST /approve    {"deployment"} or {"pipeline"}; likewise /cancel and /rerun
 //	POST /faults     {"side": "github" or "circleci", "operation", "fault", "times": default 1}; GET lists the names
+//	POST /facts      what GitHub is to know of people and commits, see Facts
 //	POST /redeliver  {"delivery"}: sends a webhook of GitHub's again; GET /deliveries lists them
 //	GET  /violations            what callers did that the vendors' references do not allow
 package control
@@ -83,6 +84,7 @@ func (c *Control) Handler() http.Handler {
 	mux.Post("/cancel", answer(c.onPipeline(c.circleci.Cancel)))
 	mux.Post("/rerun", answer(c.onPipeline(c.circleci.Rerun)))
 	mux.Post("/faults", answer(c.fault))
+	mux.Post("/facts", answer(c.facts))
 	mux.Post("/redeliver", answer(c.redeliver))
 	mux.Get("/faults", answer(c.faults))
 	mux.Get("/deployments", answer(func(*http.Request) (any, error) { return c.deployments(), nil }))

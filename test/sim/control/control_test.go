@@ -160,6 +160,12 @@ func TestRefusals(t *testing.T) {
 		"unknown side":     {"/faults", `{"side":"x"}`, "side must be"},
 		"no deployment":    {"/rerun", `{"deployment":7}`, "no deployment 7"},
 		"unknown delivery": {"/redeliver", `{"delivery":7}`, "no delivery"},
+		"no fact":          {"/facts", `{}`, "say owner/name"},
+		"unknown role":     {"/facts", `{"repository":"a/b","roles":{"x":"king"}}`, "roles: x is"},
+		"unknown member":   {"/facts", `{"repository":"a/b","teams":{"a/b":{"x":"maybe"}}}`, "teams: x is"},
+		"no team":          {"/facts", `{"repository":"a/b","teams":{"a":{}}}`, "say org/team"},
+		"unknown check":    {"/facts", `{"repository":"a/b","checks":{"x":"fine"}}`, "checks: x is"},
+		"unknown commit":   {"/facts", `{"repository":"a/b","ref":"nope"}`, "no ref found"},
 		"not JSON":         {"/approve", `{`, "unexpected EOF"},
 	}
 	for name, c := range cases {

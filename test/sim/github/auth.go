@@ -183,21 +183,6 @@ func (s *Server) postToken(c *call) *answer {
 	}}
 }
 
-func (s *Server) getUser(c *call) *answer {
-	if c.who.app != nil {
-		return refuse(http.StatusForbidden, "Resource not accessible by integration")
-	}
-	user := c.who.account.JSON(s.api(), s.web())
-	for _, field := range []string{"name", "company", "email", "bio", "hireable", "location"} {
-		user[field] = nil
-	}
-	for _, field := range []string{"public_repos", "public_gists", "followers", "following"} {
-		user[field] = 0
-	}
-	user["blog"], user["created_at"], user["updated_at"] = "", "2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
-	return ok(user)
-}
-
 func (s *Server) getMeta(*call) *answer {
 	return ok(wire.Object{"verifiable_password_authentication": false, "hooks": s.meta})
 }

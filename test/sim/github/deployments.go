@@ -54,7 +54,8 @@ type Deployment struct {
 	Task         string
 	Environment  string
 	Payload      json.RawMessage
-	Creator      string
+	Creator      string // what the account goes by now
+	CreatorID    int64
 	At           time.Time
 	Statuses     []Status // oldest first
 }
@@ -243,10 +244,10 @@ func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, a *
 // checkContexts answers 409 unless the commit statuses that the request wants are all success.
 func (s *Server) checkContexts(sha string, in deploymentRequest) *answer {
 	var open []wire.Object
-	for context, state := range s.facts(sha).statuses {
-		wanted := in.RequiredContexts == nil || slices.Contains(*in.RequiredContexts, context)
-		if wanted && state != "success" {
-			open = append(open, wire.Object{"context": context, "state": state})
+	for _, status := range s.facts(sha).statuses {
+		wanted := in.RequiredContexts == nil || slices.Contains(*in.RequiredContexts, status.context)
+		if wanted && status.state != "success" {
+			open = append(open, wire.Object{"context": status.context, "state": status.state})
 		}
 	}
 	if len(open) == 0 {

@@ -26,7 +26,7 @@ type Status struct {
 func (d *deployment) evidence() Deployment {
 	out := Deployment{
 		ID: d.ID, Repository: d.repo.FullName(), RepositoryID: d.repo.ID, SHA: d.SHA, Ref: d.Ref, Task: d.Task,
-		Environment: d.Environment, Payload: d.Payload, Creator: d.Creator.Login, At: d.CreatedAt,
+		Environment: d.Environment, Payload: d.Payload, Creator: d.Creator.Login, CreatorID: d.Creator.ID, At: d.CreatedAt,
 	}
 	for _, st := range d.statuses {
 		out.Statuses = append(out.Statuses, Status{

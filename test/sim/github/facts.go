@@ -1,31 +1,55 @@
 package github
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
 // commitFacts are what a test has said about one commit.
 type commitFacts struct {
-	statuses map[string]string // context to state
-	order    []string
-	checks   []check
+	statuses []commitStatus // the newest of each context, in the order in which the contexts came
+	checks   []checkRun     // oldest first
 }
 
-type check struct{ name, status, conclusion string }
+type commitStatus struct {
+	id             int64
+	context, state string
+	at             time.Time
+}
 
-type comparison struct {
-	status        string
-	ahead, behind int
+type checkRun struct {
+	id int64
+	CheckRun
+}
+
+// CheckRun is one check run as a test wants it. Only Name is required.
+type CheckRun struct {
+	Name       string
+	App        string // slug of the app; default simulated-ci
+	Status     string // queued, in_progress, completed, waiting, requested or pending; default completed
+	Conclusion string // of a completed one; default success
+	StartedAt  time.Time
 }
 
 func (s *Server) facts(sha string) *commitFacts {
+	sha = strings.ToLower(sha)
 	if s.commits[sha] == nil {
-		s.commits[sha] = &commitFacts{statuses: map[string]string{}}
+		s.commits[sha] = &commitFacts{}
 	}
 	return s.commits[sha]
+}
+
+// Head is the commit that a ref of a repository points to; false: there is no such ref.
+func (s *Server) Head(repo, ref string) (sha string, found bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.must(repo).resolve(ref)
 }
 
 // SetCommitStatus sets the commit status of one context: error, failure, pending or success.
@@ -33,39 +57,32 @@ func (s *Server) SetCommitStatus(sha, context, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f := s.facts(sha)
-	if f.statuses[context] == "" {
-		f.order = append(f.order, context)
+	made := commitStatus{s.nextID("commit status"), context, state, s.options.Now()}
+	if i := slices.IndexFunc(f.statuses, func(c commitStatus) bool { return c.context == context }); i >= 0 {
+		f.statuses[i] = made
+		return
 	}
-	f.statuses[context] = state
+	f.statuses = append(f.statuses, made)
 }
 
-// AddCheckRun adds a check run; the conclusion is empty until status is completed.
+// AddCheckRun adds a check run that starts now; the conclusion is empty until status is completed.
 func (s *Server) AddCheckRun(sha, name, status, conclusion string) {
+	s.AddCheck(sha, CheckRun{Name: name, Status: status, Conclusion: conclusion})
+}
+
+// AddCheck adds a check run. Of several with one name and app GitHub shows the newest unless it is asked for all.
+func (s *Server) AddCheck(sha string, run CheckRun) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	run.App, run.Status = cmp.Or(run.App, "simulated-ci"), cmp.Or(run.Status, "completed")
+	if run.Status == "completed" {
+		run.Conclusion = cmp.Or(run.Conclusion, "success")
+	}
+	if run.StartedAt.IsZero() {
+		run.StartedAt = s.options.Now()
+	}
 	f := s.facts(sha)
-	f.checks = append(f.checks, check{name, status, conclusion})
-}
-
-// SetComparison says how head stands to base: ahead, behind, identical or diverged, by how many commits.
-func (s *Server) SetComparison(repo, base, head, status string, ahead, behind int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.comparisons[strings.ToLower(repo)+" "+base+"..."+head] = comparison{status, ahead, behind}
-}
-
-// SetRole sets what a user is in a repository: admin, maintain, write, triage or read. Without one it is none.
-func (s *Server) SetRole(repo, login, role string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.roles[strings.ToLower(repo+" "+login)] = role
-}
-
-// SetTeamMember sets the state of a membership: active or pending. Without one the API answers 404.
-func (s *Server) SetTeamMember(org, team, login, state string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.teams[strings.ToLower(org+"/"+team+"/"+login)] = state
+	f.checks = append(f.checks, checkRun{s.nextID("check run"), run})
 }
 
 func (s *Server) combinedStatus(c *call) *answer {
@@ -76,33 +93,40 @@ func (s *Server) combinedStatus(c *call) *answer {
 	}
 	f := s.facts(sha)
 	items := []wire.Object{}
-	for _, context := range f.order {
-		items = append(items, s.statusOf(c, sha, context, f.statuses[context]))
+	for _, status := range f.statuses {
+		items = append(items, s.statusOf(c, sha, status))
 	}
 	self := s.api() + "/repos/" + c.repo.FullName() + "/commits/" + sha
-	return ok(wire.Object{
-		"state": combined(f.statuses), "sha": sha, "total_count": len(items), "statuses": items,
-		"repository": c.repo.Minimal(s.api(), s.web()), "commit_url": self, "url": self + "/status",
+	return counted(s, c, "statuses", items, wire.Object{
+		"state": combined(f.statuses), "sha": sha, "repository": c.repo.Minimal(s.api(), s.web()), "commit_url": self, "url": self + "/status",
 	})
 }
 
-func (s *Server) statusOf(c *call, sha, context, state string) wire.Object {
+// counted is a page of a list that lies inside an object, with how many there are in all.
+func counted(s *Server, c *call, name string, items []wire.Object, body wire.Object) *answer {
+	a := page(s, c, items)
+	body[name], body["total_count"] = a.body, len(items)
+	a.body = body
+	return a
+}
+
+func (s *Server) statusOf(c *call, sha string, status commitStatus) wire.Object {
 	return wire.Object{
-		"id": s.nextID("commit status"), "node_id": wire.NodeID("StatusContext", 1), "state": state, "context": context,
+		"id": status.id, "node_id": wire.NodeID("StatusContext", status.id), "state": status.state, "context": status.context,
 		"description": nil, "target_url": nil, "avatar_url": nil,
 		"url":        s.api() + "/repos/" + c.repo.FullName() + "/statuses/" + sha,
-		"created_at": wire.Time(c.repo.CreatedAt), "updated_at": wire.Time(c.repo.CreatedAt),
+		"created_at": wire.Time(status.at), "updated_at": wire.Time(status.at),
 	}
 }
 
 // combined follows "Get the combined status": pending also when there is no status at all.
-func combined(statuses map[string]string) string {
+func combined(statuses []commitStatus) string {
 	result := "success"
 	if len(statuses) == 0 {
 		result = "pending"
 	}
-	for _, state := range statuses {
-		switch state {
+	for _, status := range statuses {
+		switch status.state {
 		case "error", "failure":
 			return "failure"
 		case "pending":
@@ -113,72 +137,49 @@ func combined(statuses map[string]string) string {
 }
 
 func (s *Server) checkRuns(c *call) *answer {
-	s.query(c, "check_name", "status", "filter", "app_id", "per_page", "page")
+	query := s.query(c, "check_name", "status", "filter", "app_id", "per_page", "page")
 	sha, found := c.repo.resolve(c.param("ref"))
 	if !found {
 		return refuse(422, "No commit found for SHA: "+c.param("ref"))
 	}
 	items := []wire.Object{}
-	for i, run := range s.facts(sha).checks {
-		items = append(items, s.checkBody(c, sha, int64(i+1), run))
+	for _, run := range shown(s.facts(sha).checks, query.Get("filter") != "all") {
+		if name := query.Get("check_name"); name == "" || name == run.Name {
+			items = append(items, s.checkBody(c, sha, run))
+		}
 	}
-	return ok(wire.Object{"total_count": len(items), "check_runs": items})
+	return counted(s, c, "check_runs", items, wire.Object{})
 }
 
-func (s *Server) checkBody(c *call, sha string, id int64, run check) wire.Object {
-	self := fmt.Sprintf("%s/repos/%s/check-runs/%d", s.api(), c.repo.FullName(), id)
+// shown are the newest runs first; of several with one name and app only the one that was started last, where the latest are wanted.
+func shown(runs []checkRun, latest bool) []checkRun {
+	all := slices.Clone(runs)
+	slices.SortStableFunc(all, func(a, b checkRun) int { return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(b.id, a.id)) })
+	if !latest {
+		return all
+	}
+	seen := map[[2]string]bool{}
+	return slices.DeleteFunc(all, func(r checkRun) bool {
+		key := [2]string{r.App, r.Name}
+		old := seen[key]
+		seen[key] = true
+		return old
+	})
+}
+
+func (s *Server) checkBody(c *call, sha string, run checkRun) wire.Object {
+	self := fmt.Sprintf("%s/repos/%s/check-runs/%d", s.api(), c.repo.FullName(), run.id)
 	body := wire.Object{
-		"id": id, "node_id": wire.NodeID("CheckRun", id), "name": run.name, "head_sha": sha, "status": run.status,
-		"conclusion": nil, "started_at": wire.Time(c.repo.CreatedAt), "completed_at": nil, "external_id": "",
-		"url": self, "html_url": self, "details_url": self, "check_suite": wire.Object{"id": id}, "pull_requests": []any{},
-		"app": s.otherApp("simulated-ci").JSON(s.api(), s.web()),
+		"id": run.id, "node_id": wire.NodeID("CheckRun", run.id), "name": run.Name, "head_sha": sha, "status": run.Status,
+		"conclusion": nil, "started_at": wire.Time(run.StartedAt), "completed_at": nil, "external_id": "",
+		"url": self, "html_url": self, "details_url": self, "check_suite": wire.Object{"id": run.id}, "pull_requests": []any{},
+		"app": s.otherApp(run.App).JSON(s.api(), s.web()),
 		"output": wire.Object{
 			"title": nil, "summary": nil, "text": nil, "annotations_count": 0, "annotations_url": self + "/annotations",
 		},
 	}
-	if run.status == "completed" {
-		body["conclusion"], body["completed_at"] = run.conclusion, wire.Time(c.repo.CreatedAt)
+	if run.Status == "completed" {
+		maps.Copy(body, wire.Object{"conclusion": run.Conclusion, "completed_at": wire.Time(run.StartedAt)})
 	}
 	return body
-}
-
-func (s *Server) compare(c *call) *answer {
-	s.query(c, "per_page", "page")
-	basehead := c.param("basehead")
-	known, found := s.comparisons[strings.ToLower(c.repo.FullName())+" "+basehead]
-	base, head, both := strings.Cut(basehead, "...")
-	if !found && (!both || base != head) {
-		return notFound()
-	}
-	if !found {
-		known.status = "identical"
-	}
-	return ok(wire.Object{
-		"status": known.status, "ahead_by": known.ahead, "behind_by": known.behind, "total_commits": known.ahead,
-		"url": s.api() + "/repos/" + c.repo.FullName() + "/compare/" + basehead, "commits": []any{}, "files": []any{},
-	})
-}
-
-// collaborator knows the five roles; permission is the older word, in which maintain is write and triage is read.
-func (s *Server) collaborator(c *call) *answer {
-	role := s.roles[strings.ToLower(c.repo.FullName()+" "+c.param("user"))]
-	permission := map[string]string{"admin": "admin", "maintain": "write", "write": "write", "triage": "read", "read": "read"}[role]
-	if permission == "" {
-		permission, role = "none", "none"
-	}
-	user := s.account(c.param("user")).JSON(s.api(), s.web())
-	user["role_name"] = role
-	return ok(wire.Object{"permission": permission, "role_name": role, "user": user})
-}
-
-func (s *Server) teamMembership(c *call) *answer {
-	key := c.param("org") + "/" + c.param("team") + "/" + c.param("user")
-	state := s.teams[strings.ToLower(key)]
-	if state == "" {
-		return notFound()
-	}
-	return ok(wire.Object{
-		"state": state, "role": "member",
-		"url": fmt.Sprintf("%s/orgs/%s/teams/%s/memberships/%s", s.api(), c.param("org"), c.param("team"), c.param("user")),
-	})
 }

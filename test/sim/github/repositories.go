@@ -1,10 +1,12 @@
 package github
 
 import (
+	"cmp"
 	"crypto/sha1" // commit ids are SHA-1
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
@@ -16,7 +18,8 @@ type repository struct {
 	wire.Repository
 	branches  map[string]string // name to head
 	tags      map[string]string
-	behind    map[string]bool // branches that auto_merge would merge the default branch into
+	parents   map[string]string // commit to the one before
+	behind    map[string]bool   // branches that auto_merge would merge the default branch into
 	hook      *hookshot.Hook
 	former    []formerName
 	deleted   bool
@@ -43,7 +46,7 @@ func (s *Server) AddRepository(fullName string) int64 {
 			ID: s.nextID("repository"), Owner: s.organization(owner), Name: name, DefaultBranch: "main",
 			Private: true, CreatedAt: s.options.Now(),
 		},
-		branches: map[string]string{"main": Commit(fullName, "main")}, tags: map[string]string{},
+		branches: map[string]string{"main": Commit(fullName, "main")}, tags: map[string]string{}, parents: map[string]string{},
 		behind: map[string]bool{}, installed: true,
 	}
 	if s.options.App == nil {
@@ -59,7 +62,8 @@ func Commit(fullName, ref string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Push moves a branch, making it when there is none. An empty sha makes one up. It returns the new head.
+// Push moves a branch, making it when there is none. An empty sha makes one up. It returns the new head. A commit that was not there before comes
+// after the old head, or after that of the default branch.
 func (s *Server) Push(repo, branch, sha string) string {
 	return s.setRef(repo, branch, sha, func(r *repository) map[string]string { return r.branches })
 }
@@ -75,6 +79,10 @@ func (s *Server) setRef(repo, name, sha string, refs func(*repository) map[strin
 	r := s.must(repo)
 	if sha == "" {
 		sha = Commit(repo, name+refs(r)[name])
+	}
+	before := cmp.Or(refs(r)[name], r.branches[r.DefaultBranch])
+	if r.parents[sha] == "" && !slices.Contains(r.line(before), sha) {
+		r.parents[sha] = before
 	}
 	refs(r)[name] = sha
 	return sha

@@ -32,6 +32,11 @@ const (
 	OpCompare          = "compare"
 	OpCollaborator     = "collaborator permission"
 	OpTeamMembership   = "team membership"
+	OpGetTeam          = "get team"
+	OpGetAccount       = "get account"
+	OpGetLogin         = "get login"
+	OpGetBranch        = "get branch"
+	OpBranchRules      = "branch rules"
 )
 
 // route is one call of the API: who may make it and what answers it.
@@ -58,6 +63,8 @@ var repositoryRoutes = []route{
 	{OpCheckRuns, http.MethodGet, "/commits/{ref}/check-runs", "checks=read", (*Server).checkRuns},
 	{OpCompare, http.MethodGet, "/compare/{basehead}", "contents=read", (*Server).compare},
 	{OpCollaborator, http.MethodGet, "/collaborators/{user}/permission", "metadata=read", (*Server).collaborator},
+	{OpGetBranch, http.MethodGet, "/branches/{branch}", "contents=read", (*Server).getBranch},
+	{OpBranchRules, http.MethodGet, "/rules/branches/{branch}", "metadata=read", (*Server).branchRules},
 }
 
 // tokenRoutes need a token but no repository.
@@ -65,6 +72,9 @@ var tokenRoutes = []route{
 	{OpGetUser, http.MethodGet, "/user", "", (*Server).getUser},
 	{OpListOrgHooks, http.MethodGet, "/orgs/{org}/hooks", "", (*Server).listOrgHooks},
 	{OpTeamMembership, http.MethodGet, "/orgs/{org}/teams/{team}/memberships/{user}", "members=read", (*Server).teamMembership},
+	{OpGetTeam, http.MethodGet, "/orgs/{org}/teams/{team}", "members=read", (*Server).getTeam},
+	{OpGetAccount, http.MethodGet, "/user/{account}", "", (*Server).getAccount},
+	{OpGetLogin, http.MethodGet, "/users/{user}", "", (*Server).getLogin},
 }
 
 // appRoutes take a JSON web token of the app and nothing else.

@@ -40,7 +40,7 @@ func Scenarios() []Scenario { return slices.Clone(scenarios) }
 
 var scenarios = slices.Concat(
 	[]Scenario{{Name: "plain", About: "a person deploys, GitHub tells it once"}},
-	webhookScenarios, repositoryScenarios, callScenarios, requestScenarios,
+	webhookScenarios, repositoryScenarios, callScenarios, requestScenarios, factScenarios,
 )
 
 var webhookScenarios = []Scenario{

@@ -62,9 +62,10 @@ type Server struct {
 	faults        map[string][]Fault
 	installations map[int64]*installation
 	commits       map[string]*commitFacts
-	comparisons   map[string]comparison
-	roles         map[string]string
-	teams         map[string]string
+	comparisons   map[pair]comparison
+	roles         map[seat]role
+	teams         map[string]*team
+	protections   map[guard]*protection
 	meta          []string
 	calls         map[string]int
 	writes        int
@@ -77,8 +78,8 @@ func New(options Options) *Server {
 	s := &Server{
 		options: withDefaults(options), ids: map[string]int64{}, accounts: map[string]wire.Account{},
 		credentials: map[string]*credential{}, budgets: map[string]*budget{}, installations: map[int64]*installation{},
-		commits: map[string]*commitFacts{}, comparisons: map[string]comparison{}, roles: map[string]string{},
-		limit: hourly, faults: map[string][]Fault{}, teams: map[string]string{}, calls: map[string]int{}, meta: []string{"127.0.0.0/8", "::1/128"},
+		commits: map[string]*commitFacts{}, comparisons: map[pair]comparison{}, roles: map[seat]role{},
+		teams: map[string]*team{}, protections: map[guard]*protection{}, limit: hourly, faults: map[string][]Fault{}, calls: map[string]int{}, meta: []string{"127.0.0.0/8", "::1/128"},
 	}
 	s.hooks = hookshot.New(hookshot.Options{Now: s.options.Now, Timeout: s.hookTimeout()})
 	s.credentials[s.options.Token] = &credential{account: s.account(s.options.User)}

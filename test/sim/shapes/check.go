@@ -63,8 +63,10 @@ func (d *description) request(r *http.Request) (*openapi3filter.RequestValidatio
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	copied := r.Clone(r.Context())
 	copied.Body = io.NopCloser(bytes.NewReader(body))
-	copied.URL.Path = byID.ReplaceAllString(copied.URL.Path, "$1/repos/by-id/$2")
-	copied.URL.RawPath, copied.URL.Host, copied.URL.Scheme = "", "", ""
+	for _, path := range []*string{&copied.URL.Path, &copied.URL.RawPath} { // raw where a name holds a slash
+		*path = byID.ReplaceAllString(*path, "$1/repos/by-id/$2")
+	}
+	copied.URL.Host, copied.URL.Scheme = "", ""
 	route, params, err := d.router.FindRoute(copied)
 	if err != nil {
 		return nil, err

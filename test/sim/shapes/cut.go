@@ -15,8 +15,10 @@ var paths = []string{
 	"/app/installations/{installation_id}/access_tokens",
 	"/meta",
 	"/orgs/{org}/hooks",
+	"/orgs/{org}/teams/{team_slug}",
 	"/orgs/{org}/teams/{team_slug}/memberships/{username}",
 	"/repos/{owner}/{repo}",
+	"/repos/{owner}/{repo}/branches/{branch}",
 	"/repos/{owner}/{repo}/collaborators/{username}/permission",
 	"/repos/{owner}/{repo}/commits/{ref}/check-runs",
 	"/repos/{owner}/{repo}/commits/{ref}/status",
@@ -30,7 +32,10 @@ var paths = []string{
 	"/repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}",
 	"/repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}/attempts",
 	"/repos/{owner}/{repo}/installation",
+	"/repos/{owner}/{repo}/rules/branches/{branch}",
 	"/user",
+	"/user/{account_id}",
+	"/users/{username}",
 }
 
 // webhookSchemas are the payloads, by event.

@@ -46,6 +46,19 @@ func (a Account) JSON(api, web string) Object {
 	}
 }
 
+// Public is the account as the schema "public-user".
+func (a Account) Public(api, web string) Object {
+	user := a.JSON(api, web)
+	for _, field := range []string{"name", "company", "email", "bio", "hireable", "location"} {
+		user[field] = nil
+	}
+	for _, field := range []string{"public_repos", "public_gists", "followers", "following"} {
+		user[field] = 0
+	}
+	user["blog"], user["created_at"], user["updated_at"] = "", "2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
+	return user
+}
+
 // Organization is the short form that webhook payloads carry beside the repository.
 func (a Account) Organization(api string) Object {
 	self := api + "/orgs/" + a.Login
