@@ -66,15 +66,15 @@ func (t *tx) insert(d deployment.Deployment, data string) (int64, error) {
 	var row int64
 	t.wrote = true
 	err := t.row(insertDeployment, []any{d.Request.Repository.ID, d.Request.ID, strings.ToLower(d.Request.Repository.FullName()), d.Request.EnvironmentKey(),
-		string(d.State), d.Target.Key, micros(d.AcceptedAt), maybe(d.Due), data}, &row)
+		string(d.State), d.Target.Key, micros(d.AcceptedAt), maybe(d.Due), data, d.Request.SHA, flag(d.Target.Act != "")}, &row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
 	return row, err
 }
 
-const insertDeployment = `INSERT INTO deployments (repository_id, deployment_id, repository, environment_key, state, trigger_key, accepted_at, due_at, data)
-	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9 WHERE NOT EXISTS (SELECT 1 FROM pruned WHERE repository_id = $1 AND deployment_id = $2)
+const insertDeployment = `INSERT INTO deployments (repository_id, deployment_id, repository, environment_key, state, trigger_key, accepted_at, due_at, data, sha, is_act)
+	SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE NOT EXISTS (SELECT 1 FROM pruned WHERE repository_id = $1 AND deployment_id = $2)
 	ON CONFLICT (repository_id, deployment_id) DO NOTHING RETURNING row_id`
 
 // Ignored records a delivery that led to no deployment, unless its GUID led to one. No body is kept.

@@ -43,11 +43,16 @@ func Backup(ctx context.Context, databaseURL, file string) error {
 }
 
 func withFile(_ context.Context, path string, do func(*sql.DB) error) error {
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(10000)")
+	db, err := openFile(path)
 	if err != nil {
 		return err
 	}
 	return errors.Join(do(db), db.Close())
+}
+
+// openFile opens a database that another process may have in its hands, to read only.
+func openFile(path string) (*sql.DB, error) {
+	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(10000)")
 }
 
 func synced(file string) error {

@@ -78,18 +78,7 @@ func (db *DB) Repositories(ctx context.Context, since time.Time) ([]deployment.S
 	return sources, err
 }
 
-func scanAll(rows *sql.Rows) ([]deployment.Deployment, error) {
-	defer func() { _ = rows.Close() }()
-	var list []deployment.Deployment
-	for rows.Next() {
-		d, err := scanDeployment(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, d)
-	}
-	return list, rows.Err()
-}
+func scanAll(rows *sql.Rows) ([]deployment.Deployment, error) { return scanEach(rows, scanDeployment) }
 
 // List gives deployments, newest row first.
 func (db *DB) List(ctx context.Context, f deployment.Filter) ([]deployment.Deployment, error) {

@@ -1,5 +1,5 @@
-// Package store is the database: deliveries, deployments, their timeline and reports, and the alarms that say when to look at them again. State
-// and alarms live in one database, because what changes one changes the other.
+// Package store is the database: deliveries, deployments, their timeline and reports, locks, approvals and the audit, and the alarms that say when to
+// look at deployments again. State, alarms and audit live in one database, because what changes one changes the others.
 package store
 
 import (
@@ -52,6 +52,8 @@ type dialect interface {
 	leased(a deployment.Alarm, now time.Time) bool
 	// alone keeps other writers to these rows' environments and projects out until the end of the transaction.
 	alone(t *tx, rows []deployment.Deployment) error
+	// aloneWithLocks keeps starts, and whoever else changes locks, out until the end of the transaction.
+	aloneWithLocks(t *tx) error
 	// sql gives the words that differ.
 	sql() words
 	// close ends what runs, closes the connections, and gives up locks.

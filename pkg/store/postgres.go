@@ -138,6 +138,9 @@ func (p *postgres) transact(ctx context.Context, do func(*tx) error) error {
 	if err := do(t); err != nil {
 		return err
 	}
+	if err := t.seal(); err != nil {
+		return err
+	}
 	if err := sqltx.Commit(); err != nil {
 		return fmt.Errorf("the database did not take a write: %w", err)
 	}
@@ -176,7 +179,18 @@ func (p *postgres) alone(t *tx, rows []deployment.Deployment) error {
 			}
 		}
 	}
+	if slices.ContainsFunc(rows, func(d deployment.Deployment) bool { return d.State == deployment.Triggering }) {
+		_, err := t.exec(`SELECT pg_advisory_xact_lock_shared($1)`, number("locks", 0, ""))
+		return err
+	}
 	return nil
+}
+
+// aloneWithLocks waits for the starts that are under way: they have looked at the locks. Starts share the lock that it takes, and take it before they
+// touch a row, so that whoever has it may touch rows.
+func (p *postgres) aloneWithLocks(t *tx) error {
+	_, err := t.exec(`SELECT pg_advisory_xact_lock($1)`, number("locks", 0, ""))
+	return err
 }
 
 func number(kind string, id int64, name string) int64 {

@@ -104,16 +104,18 @@ func TestPromotionIsNotOvertaken(t *testing.T) {
 // waitForLock waits until some connection waits for a lock of ours.
 func waitForLock(t *testing.T, b *bench) {
 	t.Helper()
-	for {
-		var n int
-		if err := b.rdb.QueryRowContext(t.Context(), `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		if n > 0 {
-			return
-		}
+	for !lockIsWaitedFor(t, b) {
 	}
+}
+
+func lockIsWaitedFor(t *testing.T, b *bench) bool {
+	t.Helper()
+	var n int
+	if err := b.rdb.QueryRowContext(t.Context(), `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n > 0
 }
 
 // What a dead replica had in its hands is another's after 25 s, and not before.

@@ -8,14 +8,17 @@ import (
 // pruneBatch is how many rows go in one transaction: few, so that what else is written waits for moments only.
 const pruneBatch = 200
 
-// Prune deletes a batch of what is older than a moment: finished deployments with their history, the bodies of deliveries, deliveries that led
-// nowhere, and pipelines that no look-up can meet any more. What keeps a deployment from running twice stays for ever: the GUIDs of deliveries
-// that led to one, and the deployments' ids. more says that there may be another batch.
+// Prune deletes a batch of what is older than a moment: finished deployments with their history and approvals, the bodies of deliveries, deliveries
+// that led nowhere, pipelines that no look-up can meet any more, locks that have ended, and notices. What keeps a deployment from running twice stays
+// for ever: the GUIDs of deliveries that led to one, and the deployments' ids. So do each environment's newest success, which says what is deployed
+// there, and the audit. more says that there may be another batch.
 func (db *DB) Prune(ctx context.Context, before time.Time) (more bool, err error) {
 	var most int64
 	err = db.write(ctx, func(t *tx) error {
 		most = 0
-		for _, step := range []func(int64) (int64, error){t.pruneDeployments, t.pruneBodies, t.pruneIgnored, t.prunePipelines, t.pruneRedeliveries} {
+		for _, step := range []func(int64) (int64, error){
+			t.pruneDeployments, t.pruneBodies, t.pruneIgnored, t.prunePipelines, t.pruneRedeliveries, t.pruneLocks, t.pruneNotices,
+		} {
 			n, err := step(micros(before))
 			if err != nil {
 				return err
@@ -27,9 +30,12 @@ func (db *DB) Prune(ctx context.Context, before time.Time) (more bool, err error
 	return err == nil && most >= pruneBatch, err
 }
 
-// finished is what may go: it has ended, and nothing of it is due.
-const finished = `SELECT row_id FROM deployments WHERE accepted_at < $1 AND state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected')
-	AND due_at IS NULL AND report_due_at IS NULL AND holds_slot = 0 AND holds_project = 0 ORDER BY accepted_at LIMIT $2`
+// finished is what may go: it has ended, nothing of it is due, and it is not what is deployed.
+const finished = `SELECT row_id FROM deployments d WHERE accepted_at < $1 AND state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected')
+	AND due_at IS NULL AND report_due_at IS NULL AND holds_slot = 0 AND holds_project = 0
+	AND (state <> 'succeeded' OR pipeline_id = '' OR EXISTS (SELECT 1 FROM deployments n WHERE n.repository_id = d.repository_id
+		AND n.environment_key = d.environment_key AND n.state = 'succeeded' AND n.pipeline_id <> '' AND n.deployment_id > d.deployment_id))
+	ORDER BY accepted_at LIMIT $2`
 
 func (t *tx) pruneDeployments(before int64) (int64, error) {
 	rows, err := t.QueryContext(t.ctx, finished, before, pruneBatch)
@@ -69,6 +75,14 @@ func (t *tx) prunePipelines(before int64) (int64, error) {
 
 func (t *tx) pruneRedeliveries(before int64) (int64, error) {
 	return t.changed(`DELETE FROM redeliveries WHERE guid IN (SELECT guid FROM redeliveries WHERE asked_at < $1 LIMIT $2)`, before)
+}
+
+func (t *tx) pruneLocks(before int64) (int64, error) {
+	return t.changed(`DELETE FROM locks WHERE id IN (SELECT id FROM locks WHERE coalesce(ended_at, expires_at) < $1 LIMIT $2)`, before)
+}
+
+func (t *tx) pruneNotices(before int64) (int64, error) {
+	return t.changed(`DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE at < $1 ORDER BY id LIMIT $2)`, before)
 }
 
 func (t *tx) changed(statement string, before int64) (int64, error) {

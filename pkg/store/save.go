@@ -10,9 +10,9 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// Save writes the next version of a row and what stands beside it in one commit, and ends the row's lease unless keep says otherwise. It fails
-// with deployment.ErrStale when the row was written in the meantime, with *deployment.Busy when the row may not start now, and with
-// *deployment.Taken when its pipeline belongs to another row; then nothing is written.
+// Save writes the next version of a row and what stands beside it in one commit, its acts in the audit too, and ends the row's lease unless keep says
+// otherwise. It fails with deployment.ErrStale when the row was written in the meantime, with *deployment.Busy when the row may not start now, be it for
+// a lock that ch does not pass, and with *deployment.Taken when its pipeline belongs to another row; then nothing is written.
 func (db *DB) Save(ctx context.Context, next deployment.Deployment, ch deployment.Changes, keep bool) (deployment.Deployment, error) {
 	err := db.write(ctx, func(t *tx) error {
 		if err := t.alone(next); err != nil {
@@ -66,7 +66,7 @@ func (t *tx) save(next deployment.Deployment, ch deployment.Changes, keep bool) 
 	if old.version != next.Version {
 		return deployment.ErrStale
 	}
-	if err := t.mayStart(old, next); err != nil {
+	if err := t.mayStart(old, next, ch.PassedLocks); err != nil {
 		return err
 	}
 	if err := t.mayClaim(old, next); err != nil {
@@ -81,6 +81,7 @@ func (t *tx) save(next deployment.Deployment, ch deployment.Changes, keep bool) 
 	if err := t.beside(next, ch); err != nil {
 		return err
 	}
+	t.acts = append(t.acts, ch.Acts...)
 	return t.promote(old, next)
 }
 
@@ -93,10 +94,15 @@ func (t *tx) stored(row int64) (s stored, err error) {
 	return s, err
 }
 
-// mayStart keeps the order of an environment, its one slot, and the one trigger of a project.
-func (t *tx) mayStart(old stored, next deployment.Deployment) error {
+// mayStart keeps the order of an environment, its one slot, its locks, and the one trigger of a project.
+func (t *tx) mayStart(old stored, next deployment.Deployment, passed []int64) error {
 	if next.HoldsSlot() && !old.slot {
 		if err := t.mayTakeSlot(next); err != nil {
+			return err
+		}
+	}
+	if next.State == deployment.Triggering && old.state != deployment.Triggering {
+		if err := t.mayPassLocks(next, passed); err != nil {
 			return err
 		}
 	}
@@ -236,9 +242,9 @@ func (t *tx) update(old stored, next deployment.Deployment, keep bool) error {
 		release = t.words().endLease
 	}
 	_, err = t.exec(`UPDATE deployments SET repository = $2, state = $3, version = version + 1, holds_slot = $4, holds_project = $5, started = $6,
-			project_id = $7, pipeline_id = $8, due_at = $9, data = $10`+release+` WHERE row_id = $1`,
+			project_id = $7, pipeline_id = $8, due_at = $9, data = $10, admitted = $11`+release+` WHERE row_id = $1`,
 		next.Row, strings.ToLower(next.Request.Repository.FullName()), string(next.State), flag(next.HoldsSlot()), flag(next.HoldsProject()),
-		flag(hasStarted(old, next)), next.Project.ID, pipelineID(next), maybe(due), data)
+		flag(hasStarted(old, next)), next.Project.ID, pipelineID(next), maybe(due), data, flag(!next.AdmittedAt.IsZero()))
 	if err == nil && !keep {
 		t.wake(deployment.AlarmAdvance, next.Row, due)
 	}
@@ -270,39 +276,5 @@ func (t *tx) addTimeline(row int64, entries []deployment.Entry) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// promote makes the next in line due when the row leaves its environment's slot or the head of its queue, or its project's trigger.
-func (t *tx) promote(old stored, next deployment.Deployment) error {
-	r := next.Request
-	if old.slot && !next.HoldsSlot() || old.state == deployment.Waiting && !next.State.Open() {
-		if err := t.dueNow(`repository_id = $1 AND environment_key = $2 AND state = 'waiting' ORDER BY deployment_id LIMIT 1`,
-			r.Repository.ID, r.EnvironmentKey()); err != nil {
-			return err
-		}
-	}
-	if old.project && !next.HoldsProject() {
-		return t.dueNow(`project_id = $1 AND row_id <> $2 AND state = 'waiting' AND NOT EXISTS (
-				SELECT 1 FROM deployments o WHERE o.repository_id = d.repository_id AND o.environment_key = d.environment_key AND o.row_id <> d.row_id
-					AND (o.holds_slot = 1 OR o.state = 'waiting' AND o.deployment_id < d.deployment_id))
-			ORDER BY row_id LIMIT 1`, next.Project.ID, next.Row)
-	}
-	return nil
-}
-
-func (t *tx) dueNow(where string, args ...any) error {
-	var row int64
-	err := t.row(`SELECT row_id FROM deployments d WHERE `+where, args, &row)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := t.exec(`UPDATE deployments SET due_at = $2, nudges = nudges + 1 WHERE row_id = $1`, row, micros(t.now)); err != nil {
-		return err
-	}
-	t.wake(deployment.AlarmAdvance, row, t.now)
 	return nil
 }

@@ -25,17 +25,34 @@ func (w *writer) prepare() {
 
 // get reads one row outside of any transaction, with a kept statement.
 func (db *DB) get(ctx context.Context, query string, args ...any) *sql.Row {
-	if s, ok := db.reads.Load(query); ok {
-		return s.(*sql.Stmt).QueryRowContext(ctx, args...)
-	}
-	if s, err := db.rdb.PrepareContext(ctx, query); err == nil {
-		if kept, loaded := db.reads.LoadOrStore(query, s); loaded {
-			_ = s.Close()
-			s = kept.(*sql.Stmt)
-		}
+	if s := db.read(ctx, query); s != nil {
 		return s.QueryRowContext(ctx, args...)
 	}
 	return db.rdb.QueryRowContext(ctx, query, args...)
+}
+
+// all reads rows outside of any transaction, with a kept statement.
+func (db *DB) all(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if s := db.read(ctx, query); s != nil {
+		return s.QueryContext(ctx, args...)
+	}
+	return db.rdb.QueryContext(ctx, query, args...)
+}
+
+// read gives the kept statement of a query; nil: it cannot be prepared now.
+func (db *DB) read(ctx context.Context, query string) *sql.Stmt {
+	if s, ok := db.reads.Load(query); ok {
+		return s.(*sql.Stmt)
+	}
+	s, err := db.rdb.PrepareContext(ctx, query)
+	if err != nil {
+		return nil
+	}
+	if kept, loaded := db.reads.LoadOrStore(query, s); loaded {
+		_ = s.Close()
+		s = kept.(*sql.Stmt)
+	}
+	return s
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
@@ -86,14 +103,22 @@ func encode(d deployment.Deployment) (string, error) {
 }
 
 func scanIDs(rows *sql.Rows) ([]int64, error) {
+	return scanEach(rows, func(s scanner) (id int64, err error) {
+		err = s.Scan(&id)
+		return id, err
+	})
+}
+
+// scanEach reads all rows with one function, and closes them.
+func scanEach[T any](rows *sql.Rows, scan func(scanner) (T, error)) ([]T, error) {
 	defer func() { _ = rows.Close() }()
-	var ids []int64
+	var list []T
 	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
+		v, err := scan(rows)
+		if err != nil {
 			return nil, err
 		}
-		ids = append(ids, id)
+		list = append(list, v)
 	}
-	return ids, rows.Err()
+	return list, rows.Err()
 }

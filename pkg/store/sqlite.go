@@ -175,6 +175,8 @@ func (l *sqlite) leased(a deployment.Alarm, now time.Time) bool {
 
 func (l *sqlite) alone(*tx, []deployment.Deployment) error { return nil } // there is one writer
 
+func (l *sqlite) aloneWithLocks(*tx) error { return nil }
+
 func (l *sqlite) sql() words {
 	return words{freeRow: "1 = 1", freeReports: "1 = 1"}
 }

@@ -18,6 +18,7 @@ type tx struct {
 	rings  []deployment.Alarm // due now: told after the commit
 	soon   []alarm            // due within the clock's reach: told by a timer
 	alarms []alarm            // due later: told by the queue
+	acts   []deployment.Act   // for the audit: sealed last, because all who write there wait for each other
 	wrote  bool
 }
 
@@ -41,6 +42,24 @@ func (t *tx) row(query string, args []any, into ...any) error {
 		return stmt.QueryRowContext(t.ctx, args...).Scan(into...)
 	}
 	return t.QueryRowContext(t.ctx, query, args...).Scan(into...)
+}
+
+// query is one row to be read in the batch's transaction. It is a scanner.
+type query struct {
+	t    *tx
+	text string
+	args []any
+}
+
+// Scan reads the row.
+func (q query) Scan(into ...any) error { return q.t.row(q.text, q.args, into...) }
+
+// all reads rows in the batch's transaction.
+func (t *tx) all(query string, args ...any) (*sql.Rows, error) {
+	if stmt := t.stmt(query); stmt != nil {
+		return stmt.QueryContext(t.ctx, args...)
+	}
+	return t.QueryContext(t.ctx, query, args...)
 }
 
 // stmt gives the kept statement of a query. One that is not kept yet is prepared after the batch, because the batch has the only connection.

@@ -106,7 +106,9 @@ func (w *writer) loop() {
 			}
 		}
 		w.run(batch)
-		w.prepare()
+		if w.keeps { // only then the loop is the only one
+			w.prepare()
+		}
 	}
 }
 
@@ -166,6 +168,9 @@ func (it *item) run() error {
 		return err
 	}
 	err := it.do(&it.tx)
+	if err == nil {
+		err = it.tx.seal()
+	}
 	if err != nil {
 		it.tx.rings, it.tx.soon, it.tx.alarms = nil, nil, nil
 	}
