@@ -5,14 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/audit"
+	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/store"
 )
@@ -26,6 +30,8 @@ type App struct {
 	log     zerolog.Logger
 	metrics *metrics
 	db      *store.DB
+	gate    *gate.Gate
+	desk    *command.Desk
 	engine  *engine.Engine
 	sources *hookSources
 	server  *server.Server
@@ -62,7 +68,10 @@ func (a *App) build() error {
 	}
 	a.cleanup(func(context.Context) { clients.close() })
 	admit := newAdmitter(a.cfg)
+	a.gate = a.newGate(clients)
+	a.desk = &command.Desk{Gate: a.gate, Resolver: clients.github, Deployments: a.db, Store: a.db, Now: time.Now}
 	a.engine = engine.New(a.engineOptions(clients, admit))
+	a.desk.Engine = a.engine // each needs the other: the engine does lock tasks at the desk
 	a.db.Bell(a.engine.Ring)
 	a.sources = newHookSources(a.cfg, clients.github, a.log)
 	a.server = server.New(a.serverOptions(admit))
@@ -138,6 +147,29 @@ func (a *App) rollback(ctx context.Context) {
 		a.undo[i](ctx)
 	}
 	a.undo = nil
+}
+
+// AuditHead is the newest record of the audit: its number and its hash.
+type AuditHead = audit.Head
+
+// VerifyAudit proves that no record of the audit was changed, left out or put in, beside a running service. noted is a head that was written down
+// earlier, which must still be part of it; nil: none.
+func VerifyAudit(ctx context.Context, cfg *config.Config, noted *AuditHead) (AuditHead, error) {
+	source, err := store.OpenAudit(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return AuditHead{}, err
+	}
+	head, err := audit.Verify(ctx, source, noted)
+	return head, errors.Join(err, source.Close())
+}
+
+// ExportAudit writes the audit as JSON lines, beside a running service.
+func ExportAudit(ctx context.Context, cfg *config.Config, out io.Writer) error {
+	source, err := store.OpenAudit(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return err
+	}
+	return errors.Join(audit.Export(ctx, source, out), source.Close())
 }
 
 // Backup copies the database to a new file while it is in use.

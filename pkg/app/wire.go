@@ -13,6 +13,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 	"github.com/seraph-deploy/seraph/pkg/route"
@@ -81,7 +82,7 @@ func rules(cfg *config.Config) deployment.Rules {
 
 func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
 	return engine.Options{
-		Rules: admit.rules, Store: a.db, CircleCI: c.circleci, GitHub: c.github, Admit: admit.Admit, Watched: watched(a.cfg.Routes),
+		Rules: admit.rules, Store: a.db, CircleCI: c.circleci, GitHub: c.github, Gate: a.gate, Locks: a.desk, Admit: admit.Admit, Watched: watched(a.cfg.Routes),
 		Redeliver:      a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
 		HookAddresses:  hookAddresses(a.cfg.PublicURL),
 		Retention:      a.cfg.Retention,
@@ -112,7 +113,7 @@ func (a *App) serverOptions(admit admitter) server.Options {
 	return server.Options{
 		GitHubSecrets: a.cfg.GitHub.WebhookSecrets.Bytes(), CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
 		Sources: a.sources.allowed, TrustedProxies: a.cfg.TrustedProxies,
-		Admit: admit, Inbox: a.db, Hints: a.db, Claims: claims{a.engine}, Reader: a.db, Ready: a.ready,
+		Admit: admit, Inbox: a.db, Hints: a.db, Claims: claims{a.engine}, Reader: a.db, Desk: a.desk, Ready: a.ready,
 		Metrics: a.metrics.handler(), ServeMetrics: a.cfg.MetricsAddr == "", Tokens: tokens(a.cfg), Log: a.log, Observe: a.metrics.delivery,
 		CircleCIURL: func(d deployment.Deployment) string { return deployment.PipelineURL(admit.rules.AppURL, *d.Pipeline) },
 	}
@@ -146,4 +147,9 @@ func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.Claim
 	default:
 		return server.ClaimUnknown, err
 	}
+}
+
+// newGate asks the rules of the routes.
+func (a *App) newGate(c *clients) *gate.Gate {
+	return &gate.Gate{Policies: a.cfg.Routes, GitHub: c.github, Rows: a.db, Now: time.Now}
 }

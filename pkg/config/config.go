@@ -53,6 +53,7 @@ type Config struct {
 	StartTimeout      time.Duration
 	PollMin, PollMax  time.Duration
 	Routes            *route.Table
+	TaskPrefix        string // of the tasks that deploy, lock and unlock
 	APITokens         []APIToken
 	RecoverMaxAge     time.Duration
 	Retention         time.Duration // 0: for ever
@@ -118,7 +119,7 @@ type CircleCI struct {
 // APIToken lets a caller use the API. Only the token's hash is kept.
 type APIToken struct {
 	Name  string
-	Scope string // read, deploy or admin
+	Scope string // read, deploy, behalf or admin
 	Hash  [sha256.Size]byte
 }
 
@@ -133,7 +134,7 @@ func (r *reader) config() *Config {
 		LookupGrace:    r.duration("LOOKUP_GRACE", e.LookupGrace, false), WorkflowGrace: r.duration("WORKFLOW_GRACE", e.WorkflowGrace, false),
 		StartTimeout: r.duration("START_TIMEOUT", e.StartTimeout, false),
 		PollMin:      r.duration("POLL_MIN", e.PollMin, false), PollMax: r.duration("POLL_MAX", e.PollMax, false),
-		Routes: r.routes(), APITokens: r.apiTokens(),
+		TaskPrefix: r.taskPrefix(), Routes: r.routes(), APITokens: r.apiTokens(),
 		RecoverMaxAge:     r.duration("RECOVER_MAX_AGE", e.RecoverMaxAge, false),
 		Retention:         r.duration("RETENTION", e.Retention, true),
 		RecoverDeliveries: r.oneOf("RECOVER_DELIVERIES", e.RecoverDeliveries, "true", "false") == "true",
@@ -210,7 +211,7 @@ func (r *reader) routes() *route.Table {
 		}
 		text = string(data)
 	}
-	table, err := route.Parse([]byte(text), name)
+	table, err := route.ParseWith([]byte(text), name, route.Options{TaskPrefix: r.env.TaskPrefix})
 	if err != nil {
 		r.problems = append(r.problems, err.Error())
 	}

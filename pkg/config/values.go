@@ -200,6 +200,14 @@ func parseKey(text string) (*rsa.PrivateKey, error) {
 	return nil, errKey
 }
 
+// taskPrefix reads what the tasks begin with.
+func (r *reader) taskPrefix() string {
+	if !tokenName.MatchString(r.env.TaskPrefix) {
+		r.wrong("TASK_PREFIX", "%q must be letters, digits, '.', '_' and '-'", r.env.TaskPrefix)
+	}
+	return r.env.TaskPrefix
+}
+
 var tokenName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // apiTokens reads NAME:SCOPE:TOKEN, or a bare TOKEN, which may only read.
@@ -218,8 +226,8 @@ func (r *reader) apiTokens() []APIToken {
 		switch {
 		case !tokenName.MatchString(t.Name):
 			r.wrong(name, "element %d: the name must be letters, digits, '.', '_' and '-'", i+1)
-		case !slices.Contains([]string{"read", "deploy", "admin"}, t.Scope):
-			r.wrong(name, "element %d: the scope must be read, deploy or admin", i+1)
+		case !slices.Contains([]string{"read", "deploy", "behalf", "admin"}, t.Scope):
+			r.wrong(name, "element %d: the scope must be read, deploy, behalf or admin", i+1)
 		case text != "" && len(secret) < minToken:
 			r.wrong(name, "element %d: the token has %d characters, at least %d are needed", i+1, len(secret), minToken)
 		}

@@ -42,7 +42,10 @@ type environment struct {
 	CircleCIReadsPerSecond string `envconfig:"SERAPH_CIRCLECI_READS_PER_SECOND" default:"20"`
 	Routes                 string `envconfig:"SERAPH_ROUTES"`
 	RoutesFile             string `envconfig:"SERAPH_ROUTES_FILE"`
+	TaskPrefix             string `envconfig:"SERAPH_TASK_PREFIX" default:"deploy"`
 	APITokens              string `envconfig:"SERAPH_API_TOKENS" secret:"true"`
+	APIURL                 string `envconfig:"SERAPH_API_URL" default:"http://127.0.0.1:8080"`
+	APIToken               string `envconfig:"SERAPH_API_TOKEN" secret:"true"`
 	RecoverMaxAge          string `envconfig:"SERAPH_RECOVER_MAX_AGE" default:"1h"`
 	RecoverDeliveries      string `envconfig:"SERAPH_RECOVER_DELIVERIES" default:"true"`
 	Retention              string `envconfig:"SERAPH_RETENTION" default:"2160h"`

@@ -58,16 +58,18 @@ func (e *Engine) watchIsDue(d deployment.Deployment) bool {
 
 // settle applies events to a leased row and commits the result.
 func (e *Engine) settle(ctx context.Context, d deployment.Deployment, events ...deployment.Event) error {
-	_, err := e.commit(ctx, d, false, events...)
+	_, err := e.commit(ctx, d, false, deployment.Changes{}, events...)
 	return err
 }
 
-// commit applies events and writes their result, in one commit. keep leaves the lease in place for a worker that goes on.
-func (e *Engine) commit(ctx context.Context, d deployment.Deployment, keep bool, events ...deployment.Event) (deployment.Deployment, error) {
+// commit applies events and writes their result and what is to stand beside it, in one commit. keep leaves the lease in place for a worker that
+// goes on.
+func (e *Engine) commit(ctx context.Context, d deployment.Deployment, keep bool, beside deployment.Changes, events ...deployment.Event) (deployment.Deployment, error) {
 	next, changes, err := e.apply(d, events)
 	if err != nil {
 		return d, errors.Join(err, e.Store.Unlease(ctx, d.Row))
 	}
+	changes.Acts, changes.PassedLocks = beside.Acts, beside.PassedLocks
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	saved, err := e.Store.Save(ctx, next, changes, keep)

@@ -11,6 +11,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/gate"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 	"github.com/seraph-deploy/seraph/pkg/store"
 )
 
@@ -31,6 +33,11 @@ func (emptyCircleCI) List(context.Context, string, time.Time, string) (deploymen
 func (emptyCircleCI) Trigger(context.Context, deployment.Target, deployment.Ref, time.Time) deployment.Event {
 	return deployment.Refused{Status: 400, Message: "not today"}
 }
+
+// noRules are the rules of routes without any.
+type noRules struct{}
+
+func (noRules) Policy(deployment.Request) (policy.Policy, bool) { return policy.Policy{}, true }
 
 // stage is an engine over a real database, with a clock that the test turns.
 type stage struct {
@@ -71,7 +78,7 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(func() { _ = db.Close() })
 	s.db = db
 	s.Engine = New(Options{
-		Store: db, CircleCI: emptyCircleCI{}, GitHub: downGitHub{}, Log: zerolog.Nop(), Now: s.clock,
+		Store: db, CircleCI: emptyCircleCI{}, GitHub: downGitHub{}, Gate: &gate.Gate{Policies: noRules{}, Rows: db, Now: s.clock}, Log: zerolog.Nop(), Now: s.clock,
 		Rules: deployment.Rules{
 			TriggerTimeout: 15 * time.Second, LookupGrace: 2 * time.Minute, WorkflowGrace: 2 * time.Minute, StartTimeout: 15 * time.Minute,
 			PollMin: 5 * time.Second, PollMax: 30 * time.Second, MaxAge: time.Hour,
@@ -98,7 +105,7 @@ func (s *stage) accept(t *testing.T, id int64, events ...deployment.Event) deplo
 		t.Fatal(err)
 	}
 	if len(events) > 0 {
-		if d, err = s.commit(t.Context(), d, false, events...); err != nil {
+		if d, err = s.commit(t.Context(), d, false, deployment.Changes{}, events...); err != nil {
 			t.Fatal(err)
 		}
 	}

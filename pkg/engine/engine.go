@@ -19,6 +19,8 @@ type Options struct {
 	Store    Store
 	CircleCI CircleCI
 	GitHub   GitHub
+	Gate     Gate
+	Locks    Locks
 	// Admit judges a request that recovery found, as it judges one that a webhook brought.
 	Admit func(req deployment.Request, receivedAt time.Time) (d deployment.Deployment, notes []deployment.Entry, ignored string)
 	// Watched names the repositories whose deployments recovery lists, beside those that rows have named.

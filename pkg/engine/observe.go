@@ -13,7 +13,7 @@ const (
 	readsOfSearch = 4
 )
 
-// observe looks at the deployment's pipeline. While it is being stopped, what still runs is canceled, again at every look.
+// observe looks at the deployment's pipeline. While it is being stopped or canceled, what still runs is canceled, again at every look.
 func (e *Engine) observe(ctx context.Context, d deployment.Deployment) error {
 	if d.Pipeline == nil {
 		return e.Store.Unlease(ctx, d.Row)
@@ -29,7 +29,7 @@ func (e *Engine) observe(ctx context.Context, d deployment.Deployment) error {
 		e.reads.hold(unseen.After)
 		return e.settle(ctx, d, *unseen)
 	}
-	if !d.Stopping.IsZero() {
+	if !d.Stopping.IsZero() || d.Cancel != nil && d.State.Open() {
 		e.cancelWorkflows(ctx, d, progress)
 	}
 	newer := false

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // Store is the database as the engine uses it.
@@ -26,6 +27,21 @@ type Rows interface {
 	Save(ctx context.Context, next deployment.Deployment, ch deployment.Changes, keep bool) (deployment.Deployment, error)
 	SavePair(ctx context.Context, a deployment.Deployment, ca deployment.Changes, b deployment.Deployment, cb deployment.Changes) error
 	Overdue(ctx context.Context, limit int) ([]deployment.Alarm, error)
+	Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error)
+	WakeLine(ctx context.Context, repositoryID int64, environmentKey string) error
+}
+
+// Gate says what the rules say. Decide asks for all facts, DecideHere only our own rows and the clock, DecideAct only whether the requester may
+// deploy there. An error means that our own rows cannot be read.
+type Gate interface {
+	Decide(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
+	DecideHere(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
+	DecideAct(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
+}
+
+// Locks does what a deployment with a reserved task asks for. Done twice it is the same. refused says, for GitHub, why it was not done.
+type Locks interface {
+	Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error)
 }
 
 // Outbox holds the reports owed to GitHub.

@@ -60,6 +60,7 @@ func (e *Engine) deliver(ctx context.Context, rec deployment.Record, r deploymen
 		return r, e.Now().Add(time.Second), nil // not on record, so not sent
 	}
 	r = sending
+	r.Lone = rec.Deployment.Target.Act != ""
 	outcome := e.GitHub.WriteStatus(ctx, rec.Deployment.Request, r)
 	sent, next, entry := deployment.AfterWrite(r, outcome, e.Now())
 	e.toldGitHub(rec.Deployment, sent, outcome)

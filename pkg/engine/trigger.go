@@ -8,21 +8,25 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // begin takes a waiting deployment as far as it can go: to a trigger that was answered, or to what it waits for.
 func (e *Engine) begin(ctx context.Context, d deployment.Deployment) error {
-	if d.Problem != "" {
+	switch {
+	case d.Problem != "":
 		return e.settle(ctx, d, deployment.Refuse{Reason: d.Problem})
+	case d.Cancel != nil:
+		return e.settle(ctx, d, deployment.CancelAsked{By: d.Cancel.By, Reason: d.Cancel.Reason})
+	case d.Target.Act != "":
+		return e.lockTask(ctx, d)
 	}
 	if wait := d.NotBefore.Sub(e.Now()); wait > 0 {
 		return e.settle(ctx, d, deployment.Blocked{By: d.Blocked, First: true, After: wait})
 	}
-	if busy, err := e.Store.Ahead(ctx, d); err != nil || busy != nil {
-		if err != nil {
-			return err
-		}
-		return e.settle(ctx, d, blockedBy(busy))
+	ruling, err := e.rule(ctx, d)
+	if err != nil || ruling == nil {
+		return err
 	}
 	before, err := e.resolve(ctx, d)
 	if err != nil || before == nil {
@@ -34,7 +38,7 @@ func (e *Engine) begin(ctx context.Context, d deployment.Deployment) error {
 	if ev := e.guard(ctx, d); ev != nil {
 		return e.settle(ctx, d, *before, ev)
 	}
-	return e.trigger(ctx, d, *before)
+	return e.trigger(ctx, d, *before, *ruling)
 }
 
 // resolve asks once for CircleCI's identity of the project, whatever spelling of its slug the route uses. No answer means that the deployment was
@@ -89,11 +93,13 @@ func (e *Engine) guard(ctx context.Context, d deployment.Deployment) deployment.
 }
 
 // trigger sends one POST, if this worker's own write moved the row to triggering.
-func (e *Engine) trigger(ctx context.Context, d deployment.Deployment, project deployment.Resolved) error {
-	started, err := e.commit(ctx, d, true, project, deployment.Start{SendBefore: e.Now().Add(deployment.SendWindow)})
+func (e *Engine) trigger(ctx context.Context, d deployment.Deployment, project deployment.Resolved, ruling policy.Verdict) error {
+	beside := deployment.Changes{PassedLocks: ruling.Passed, Acts: []deployment.Act{e.decided(d, ruling)}}
+	started, err := e.commit(ctx, d, true, beside, deployment.Admitted{}, project,
+		deployment.Start{SendBefore: e.Now().Add(deployment.SendWindow), Forced: ruling.Forced})
 	var busy *deployment.Busy
 	if errors.As(err, &busy) {
-		return e.settle(ctx, d, project, blockedBy(busy))
+		return e.settle(ctx, d, deployment.Admitted{}, project, blockedBy(busy))
 	}
 	if err != nil {
 		return err
@@ -115,6 +121,8 @@ func blockedBy(b *deployment.Busy) deployment.Event {
 	switch b.On {
 	case deployment.BusyNewer:
 		return deployment.Superseded{By: b.ID}
+	case deployment.BusyLock: // taken since the rules were asked: they are asked again
+		return deployment.Blocked{By: "a lock", After: time.Millisecond}
 	case deployment.BusyProject:
 		return deployment.Blocked{By: "another trigger in the same CircleCI project", First: true} // whose changes too often to name
 	case deployment.BusyOrder:
@@ -130,7 +138,7 @@ const recordPause = 50 * time.Millisecond
 // record commits the answer to a trigger, whatever became of the row in the meantime: a 201 is proof and must not be lost.
 func (e *Engine) record(ctx context.Context, d deployment.Deployment, attempt int, answer deployment.Event) error {
 	for try := 0; try < 5; try++ {
-		_, err := e.commit(ctx, d, false, answer)
+		_, err := e.commit(ctx, d, false, deployment.Changes{}, answer)
 		var taken *deployment.Taken
 		var impossible *deployment.Impossible
 		var busy *deployment.Busy

@@ -36,7 +36,7 @@ func record(row, id int64) deployment.Record {
 }
 
 const wantDocument = `"id":42,"repository":"acme/api","repository_id":7,"environment":"Production","ref":"main","sha":"` + aSHA +
-	`","task":"deploy","creator":"mona","state":"running","reason":"","pipeline":{"project":"github/acme/api","id":"p-1","number":12,` +
+	`","task":"deploy","creator":"mona","state":"running","reason":"","waits_for":"","forced":null,"pipeline":{"project":"github/acme/api","id":"p-1","number":12,` +
 	`"url":"https://ci.example/p-1","revision":"` + aSHA + `"},"parameters":["seraph_key"],"accepted_at":"2026-01-31T12:00:00Z",` +
 	`"started_at":"2026-01-31T12:00:01.5Z","ended_at":null`
 

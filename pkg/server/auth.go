@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
@@ -8,6 +9,9 @@ import (
 
 	"github.com/rs/zerolog"
 )
+
+// tokenKey is where authorize leaves the token.
+type tokenKey struct{}
 
 // authorize lets pass who has a token of at least this scope.
 func (s *Server) authorize(need Scope) func(http.Handler) http.Handler {
@@ -22,7 +26,7 @@ func (s *Server) authorize(need Scope) func(http.Handler) http.Handler {
 				fail(w, r, refusal(http.StatusForbidden, "forbidden", "the token's scope is too small, this needs "+string(need)))
 			default:
 				log := zerolog.Ctx(r.Context()).With().Str("token", token.Name).Logger()
-				next.ServeHTTP(w, r.WithContext(log.WithContext(r.Context())))
+				next.ServeHTTP(w, r.WithContext(context.WithValue(log.WithContext(r.Context()), tokenKey{}, token)))
 			}
 		})
 	}
@@ -49,7 +53,7 @@ func rank(s Scope) int {
 	switch s {
 	case ScopeRead:
 		return 1
-	case ScopeDeploy:
+	case ScopeDeploy, ScopeBehalf:
 		return 2
 	case ScopeAdmin:
 		return 3

@@ -26,6 +26,9 @@ const (
 	githubSecret   = "a secret of github's own"
 	circleciSecret = "a secret of circleci's own"
 	readToken      = "read-0123456789-0123456789-012345"
+	deployToken    = "deploy-0123456789-0123456789-0123"
+	behalfToken    = "behalf-0123456789-0123456789-0123"
+	adminToken     = "admin-0123456789-0123456789-01234"
 	aSHA           = "0123456789abcdef0123456789abcdef01234567"
 )
 
@@ -155,6 +158,16 @@ type bench struct {
 	stop   func() // and wait for what is still being answered
 	inbox  *inbox
 	world  *world
+	desk   *desk
+}
+
+// tokens are one of each scope.
+func tokens() []Token {
+	list := []Token{{Name: "nobody", Scope: "none", Hash: sha256.Sum256([]byte("scopeless"))}}
+	for secret, scope := range map[string]Scope{readToken: ScopeRead, deployToken: ScopeDeploy, behalfToken: ScopeBehalf, adminToken: ScopeAdmin} {
+		list = append(list, Token{Name: string(scope) + "er", Scope: scope, Hash: sha256.Sum256([]byte(secret))})
+	}
+	return list
 }
 
 func newBench(tb testing.TB, change ...func(*Options)) *bench {
@@ -162,15 +175,16 @@ func newBench(tb testing.TB, change ...func(*Options)) *bench {
 	b := &bench{
 		inbox: &inbox{byGUID: map[string]deployment.Deployment{}, byID: map[[2]int64]bool{}, ignored: map[string]string{}},
 		world: &world{claims: map[string]string{"free": ""}},
+		desk:  &desk{},
 	}
 	o := Options{
 		GitHubSecrets: [][]byte{[]byte("an older secret of theirs"), []byte(githubSecret)}, CircleCISecrets: [][]byte{[]byte(circleciSecret)},
-		Admit: routes{ignored: "elsewhere"}, Inbox: b.inbox, Hints: b.world, Claims: b.world, Reader: b.world,
+		Admit: routes{ignored: "elsewhere"}, Inbox: b.inbox, Hints: b.world, Claims: b.world, Reader: b.world, Desk: b.desk,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain")
 			_, _ = io.WriteString(w, "up 1\n")
 		}), ServeMetrics: true,
-		Tokens:  []Token{{Name: "nobody", Scope: "none", Hash: sha256.Sum256([]byte("scopeless"))}, {Name: "reader", Scope: ScopeRead, Hash: sha256.Sum256([]byte(readToken))}},
+		Tokens:  tokens(),
 		Observe: b.world.observe, Log: zerolog.Nop(),
 		CircleCIURL: func(d deployment.Deployment) string { return "https://ci.example/" + d.Pipeline.ID },
 	}

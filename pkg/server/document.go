@@ -18,11 +18,19 @@ type document struct {
 	Creator      string    `json:"creator"`
 	State        string    `json:"state"`
 	Reason       string    `json:"reason"`
+	WaitsFor     string    `json:"waits_for"`
+	Forced       *force    `json:"forced"`
 	Pipeline     *pipeline `json:"pipeline"`
 	Parameters   []string  `json:"parameters"`
 	AcceptedAt   *utc      `json:"accepted_at"`
 	StartedAt    *utc      `json:"started_at"`
 	EndedAt      *utc      `json:"ended_at"`
+}
+
+// force says who had rules passed, and why.
+type force struct {
+	By     actorDocument `json:"by"`
+	Reason string        `json:"reason"`
 }
 
 type pipeline struct {
@@ -76,11 +84,14 @@ func (s *Server) document(d deployment.Deployment) document {
 	doc := document{
 		ID: d.Request.ID, Repository: d.Request.Repository.FullName(), RepositoryID: d.Request.Repository.ID,
 		Environment: d.Request.Environment, Ref: d.Request.Ref, SHA: d.Request.SHA, Task: d.Request.Task, Creator: d.Request.Creator.Login,
-		State: string(d.State), Reason: d.Reason, Parameters: []string{},
+		State: string(d.State), Reason: d.Reason, WaitsFor: d.Blocked, Parameters: []string{},
 		AcceptedAt: at(d.AcceptedAt), StartedAt: at(d.StartedAt), EndedAt: at(d.EndedAt),
 	}
 	for _, p := range d.Target.Parameters {
 		doc.Parameters = append(doc.Parameters, p.Name)
+	}
+	if d.Forced && d.Force != nil {
+		doc.Forced = &force{actorOf(d.Force.By), d.Force.Reason}
 	}
 	if p := d.Pipeline; p != nil {
 		doc.Pipeline = &pipeline{Project: p.Slug, ID: p.ID, Number: p.Number, URL: s.o.CircleCIURL(d), Revision: p.Revision}

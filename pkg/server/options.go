@@ -34,6 +34,7 @@ type Options struct {
 	Hints  Hints
 	Claims Claims
 	Reader Reader
+	Desk   Desk
 	Ready  func(context.Context) map[string]error // what must work, by name; nil errors are good
 
 	Metrics      http.Handler
@@ -98,6 +99,7 @@ type Scope string
 const (
 	ScopeRead   Scope = "read"
 	ScopeDeploy Scope = "deploy"
+	ScopeBehalf Scope = "behalf" // deploy, for people whom a face has verified; it acts for nobody else, itself included
 	ScopeAdmin  Scope = "admin"
 )
 

@@ -89,6 +89,9 @@ func (s *Server) api(r chi.Router) {
 	r.Use(s.authorize(ScopeRead))
 	r.Get("/deployments", s.list)
 	r.Get("/deployments/{id}", s.get)
+	if s.o.Desk != nil {
+		s.people(r)
+	}
 }
 
 // newRouter is a router with what every answer has in common.
@@ -107,7 +110,7 @@ func (s *Server) newRouter() chi.Router {
 
 // allow names the methods that a path takes.
 func allow(w http.ResponseWriter, routes chi.Routes, path string) {
-	for _, method := range []string{http.MethodGet, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 		if routes.Match(chi.NewRouteContext(), method, path) {
 			w.Header().Add("Allow", method)
 		}

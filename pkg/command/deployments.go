@@ -1,0 +1,106 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/gate"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+)
+
+// Explain says what every rule says of a deployment now. Of one that does not wait it says what the rules would say.
+func (k *Desk) Explain(ctx context.Context, id int64) (deployment.Deployment, policy.Verdict, error) {
+	d, err := k.find(ctx, id)
+	if err != nil {
+		return d, policy.Verdict{}, err
+	}
+	v, err := k.Gate.Decide(ctx, d)
+	return d, v, err
+}
+
+// Ask says what the rules would say of a deployment that there is not.
+func (k *Desk) Ask(ctx context.Context, q gate.Question) (policy.Verdict, error) {
+	v, err := k.Gate.Ask(ctx, q)
+	var unknown *gate.Unknown
+	if errors.As(err, &unknown) {
+		return v, refuse(KindNotFound, "not_found", "%s", unknown.Error())
+	}
+	return v, err
+}
+
+// Approve gives somebody's yes to a waiting deployment, as it is now: it counts for this commit, these parameters and these rules, and no others.
+func (k *Desk) Approve(ctx context.Context, c Caller, id int64, comment string) (deployment.Deployment, policy.Verdict, error) {
+	d, err := k.find(ctx, id)
+	if err == nil {
+		err = checkReason(comment, false)
+	}
+	if err == nil && d.State != deployment.Waiting {
+		err = refuse(KindConflict, "not_waiting", "the deployment is %s: only one that waits can be approved", d.State)
+	}
+	if err != nil {
+		return d, policy.Verdict{}, err
+	}
+	approval, refused := k.Gate.Approver(ctx, d, c.By)
+	if refused != "" {
+		return d, policy.Verdict{}, refuse(KindForbidden, "not_an_approver", "%s", refused)
+	}
+	approval.Comment = comment
+	detail, _ := json.Marshal(approval) // it holds nothing that cannot be written
+	if err := k.Deployments.Approve(ctx, d.Row, approval, about(act(c, deployment.ActApproved, detail), d, k.Now())); err != nil {
+		return d, policy.Verdict{}, err
+	}
+	v, err := k.Gate.Decide(ctx, d)
+	return d, v, err
+}
+
+// Cancel ends a deployment: at once while it waits, else as soon as CircleCI shows that its workflows have ended.
+func (k *Desk) Cancel(ctx context.Context, c Caller, id int64, reason string) (deployment.Deployment, error) {
+	d, err := k.find(ctx, id)
+	if err == nil {
+		err = checkReason(reason, false)
+	}
+	if err != nil {
+		return d, err
+	}
+	if refused := k.Gate.Member(ctx, d, c.By); refused != "" && !c.Admin {
+		return d, refuse(KindForbidden, "not_allowed", "%s", refused)
+	}
+	detail, _ := json.Marshal(map[string]string{"reason": reason, "state": string(d.State)})
+	d, err = k.Engine.Cancel(ctx, d.Row, deployment.CancelAsked{By: c.By, Reason: reason}, act(c, deployment.ActCanceled, detail))
+	return d, impossible(d, err)
+}
+
+// Force has the checks, freeze, order and locks of a waiting deployment passed, for a reason that everybody sees. It never passes allow, refs or
+// approvals.
+func (k *Desk) Force(ctx context.Context, c Caller, id int64, reason string) (deployment.Deployment, error) {
+	d, err := k.find(ctx, id)
+	if err == nil {
+		err = checkReason(reason, true)
+	}
+	if err != nil {
+		return d, err
+	}
+	switch onlyToken := c.By.ID == 0; {
+	case onlyToken && !c.Admin:
+		return d, refuse(KindForbidden, "not_allowed", "a token needs the scope admin to force a deployment")
+	case !onlyToken:
+		if refused := k.Gate.Forcer(ctx, d, c.By); refused != "" {
+			return d, refuse(KindForbidden, "not_allowed", "%s", refused)
+		}
+	}
+	force := deployment.Force{By: c.By, Reason: reason}
+	detail, _ := json.Marshal(force) // it holds nothing that cannot be written
+	d, err = k.Engine.Force(ctx, d.Row, force, act(c, deployment.ActForced, detail))
+	return d, impossible(d, err)
+}
+
+// impossible puts into words that a deployment is past what was asked.
+func impossible(d deployment.Deployment, err error) error {
+	var past *deployment.Impossible
+	if errors.As(err, &past) {
+		return refuse(KindConflict, "too_late", "the deployment is %s: it is too late for that", d.State)
+	}
+	return err
+}

@@ -1,0 +1,231 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+)
+
+// LockRequest is a lock that somebody wants. Without a repository it is of every repository, without an environment of every environment.
+type LockRequest struct {
+	Repository  string // owner/name
+	Environment string
+	Reason      string
+	Until       time.Time // zero: until it is released
+	Steal       bool      // take it from its owner, who is told
+}
+
+// LockState is a lock and who waits for it, first in line first.
+type LockState struct {
+	policy.Lock
+	Waiting []deployment.Deployment
+}
+
+// TakeLock locks, or with Steal takes a lock from its owner. The owner's own lock gets the new reason and end.
+func (k *Desk) TakeLock(ctx context.Context, c Caller, r LockRequest) (policy.Lock, error) {
+	l, err := k.wanted(ctx, c, r)
+	if err != nil {
+		return l, err
+	}
+	taken, err := k.Store.TakeLock(ctx, l, "", k.lockAct(c, deployment.ActLocked, "taken", l))
+	var held *policy.Held
+	if errors.As(err, &held) && r.Steal {
+		stolen := k.lockAct(c, deployment.ActLocked, "stolen from "+held.Lock.Owner.String(), l)
+		taken, err = k.Store.StealLock(ctx, held.Lock.ID, l, stolen, fmt.Sprintf("%s took your lock on %s: %s", c.By, scope(held.Lock), r.Reason))
+	}
+	return taken, lockProblem(err)
+}
+
+// wanted checks a request and finds its repository.
+func (k *Desk) wanted(ctx context.Context, c Caller, r LockRequest) (policy.Lock, error) {
+	l := policy.Lock{Environment: r.Environment, Owner: c.By, Reason: r.Reason, ExpiresAt: r.Until, TakenAt: k.Now()}
+	if err := checkReason(r.Reason, true); err != nil {
+		return l, err
+	}
+	switch {
+	case !r.Until.IsZero() && !r.Until.After(k.Now()):
+		return l, refuse(KindInvalid, "already_over", "the lock would have ended already")
+	case r.Repository != "" && r.Environment == "":
+		return l, refuse(KindInvalid, "environment_missing", "a lock of a repository needs its environment")
+	case r.Repository == "" && !c.Admin:
+		return l, refuse(KindForbidden, "not_allowed", "a lock that spans repositories needs the scope admin")
+	case r.Repository == "":
+		return l, nil
+	}
+	owner, name, _ := strings.Cut(r.Repository, "/")
+	source, err := k.Resolver.ResolveRepository(ctx, owner, name)
+	if err != nil {
+		return l, refuse(KindNotFound, "not_found", "repository %s cannot be found: %v", r.Repository, err)
+	}
+	l.RepositoryID, l.Repository = source.Repository.ID, source.Repository.FullName()
+	return l, k.mayLock(ctx, c, source, r.Environment)
+}
+
+// mayLock lets those lock who may deploy there.
+func (k *Desk) mayLock(ctx context.Context, c Caller, s deployment.Source, environment string) error {
+	d := deployment.Deployment{Request: deployment.Request{Repository: s.Repository, Installation: s.Installation, Environment: environment}}
+	if refused := k.Gate.Member(ctx, d, c.By); refused != "" && !c.Admin {
+		return refuse(KindForbidden, "not_allowed", "%s", refused)
+	}
+	return nil
+}
+
+// ExtendLock moves a lock's end. Only its owner and an admin may.
+func (k *Desk) ExtendLock(ctx context.Context, c Caller, id int64, until time.Time) (policy.Lock, error) {
+	l, err := k.owned(ctx, c, id)
+	if err == nil && !until.IsZero() && !until.After(k.Now()) {
+		err = refuse(KindInvalid, "already_over", "the lock would have ended already: release it")
+	}
+	if err != nil {
+		return l, err
+	}
+	l.ExpiresAt = until
+	l, err = k.Store.ExtendLock(ctx, id, until, k.lockAct(c, deployment.ActLocked, "extended", l))
+	return l, lockProblem(err)
+}
+
+// HandOverLock gives a lock to somebody else. Only its owner and an admin may.
+func (k *Desk) HandOverLock(ctx context.Context, c Caller, id int64, to deployment.Actor) (policy.Lock, error) {
+	l, err := k.owned(ctx, c, id)
+	if err == nil && to.ID == 0 {
+		err = refuse(KindInvalid, "owner_missing", "the new owner's GitHub id is needed")
+	}
+	if err != nil {
+		return l, err
+	}
+	l, err = k.Store.HandOverLock(ctx, id, to, k.lockAct(c, deployment.ActLocked, "handed over to "+to.String(), l))
+	return l, lockProblem(err)
+}
+
+// ReleaseLock ends a lock. Only its owner and an admin may; the owner is told of an admin's doing.
+func (k *Desk) ReleaseLock(ctx context.Context, c Caller, id int64) error {
+	l, err := k.owned(ctx, c, id)
+	if err != nil {
+		return err
+	}
+	return lockProblem(k.release(ctx, c, l))
+}
+
+func (k *Desk) release(ctx context.Context, c Caller, l policy.Lock) error {
+	notice := ""
+	if !l.Owner.Same(c.By) {
+		notice = fmt.Sprintf("%s released your lock on %s", c.By, scope(l))
+	}
+	return k.Store.ReleaseLock(ctx, l.ID, k.lockAct(c, deployment.ActUnlocked, "released", l), notice)
+}
+
+// owned gives an open lock that is the caller's, or any to an admin.
+func (k *Desk) owned(ctx context.Context, c Caller, id int64) (policy.Lock, error) {
+	l, open, err := k.Store.Lock(ctx, id)
+	switch {
+	case err != nil || !open:
+		if err == nil {
+			err = deployment.ErrNotFound
+		}
+		return l, lockProblem(err)
+	case !l.Owner.Same(c.By) && !c.Admin:
+		return l, refuse(KindForbidden, "not_the_owner", "the lock is %s's: ask them, or take it with steal", l.Owner)
+	default:
+		return l, nil
+	}
+}
+
+// Lock gives one open lock and who waits for it.
+func (k *Desk) Lock(ctx context.Context, id int64) (LockState, error) {
+	l, open, err := k.Store.Lock(ctx, id)
+	if err == nil && !open {
+		err = deployment.ErrNotFound
+	}
+	if err != nil {
+		return LockState{}, lockProblem(err)
+	}
+	waiting, err := k.Store.WaitingFor(ctx, l)
+	return LockState{l, waiting}, err
+}
+
+// Locks lists the open locks.
+func (k *Desk) Locks(ctx context.Context) ([]policy.Lock, error) { return k.Store.Locks(ctx) }
+
+// Notices lists what owners are to be told of their locks, after a number, oldest first.
+func (k *Desk) Notices(ctx context.Context, after int64, limit int) ([]policy.Notice, error) {
+	return k.Store.Notices(ctx, after, limit)
+}
+
+// lockProblem puts what the store says of locks into words.
+func lockProblem(err error) error {
+	var held *policy.Held
+	switch {
+	case errors.As(err, &held):
+		return refuse(KindConflict, "locked", "%s is locked by %s: %s", scope(held.Lock), held.Lock.Owner, held.Lock.Reason)
+	case errors.Is(err, deployment.ErrNotFound):
+		return refuse(KindNotFound, "not_found", "no open lock has this id")
+	default:
+		return err
+	}
+}
+
+// scope says what a lock is on.
+func scope(l policy.Lock) string {
+	switch {
+	case l.Repository == "" && l.Environment == "":
+		return "everything"
+	case l.Repository == "":
+		return l.Environment + " of every repository"
+	default:
+		return l.Repository + " " + l.Environment
+	}
+}
+
+func (k *Desk) lockAct(c Caller, kind deployment.ActKind, how string, l policy.Lock) deployment.Act {
+	detail, _ := json.Marshal(struct { // it holds nothing that cannot be written
+		How string `json:"how"`
+		policy.Lock
+	}{how, l})
+	a := act(c, kind, detail)
+	a.At, a.RepositoryID, a.Repository, a.Environment = k.Now(), l.RepositoryID, l.Repository, l.Environment
+	return a
+}
+
+// Task does what a deployment with a reserved task asks for: to lock its environment for its requester, or to unlock it. Done twice it is the same.
+func (k *Desk) Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error) {
+	c := Caller{Door: deployment.DoorGitHub, By: d.Request.Requester()}
+	if d.Target.Act == deployment.TargetUnlock {
+		return k.unlockTask(ctx, c, d)
+	}
+	l := policy.Lock{
+		RepositoryID: d.Request.Repository.ID, Repository: d.Request.Repository.FullName(), Environment: d.Request.Environment,
+		Owner: c.By, Reason: d.Request.Description, TakenAt: k.Now(),
+	}
+	if d.Target.LockFor > 0 {
+		l.ExpiresAt = d.AcceptedAt.Add(d.Target.LockFor)
+	}
+	a := k.lockAct(c, deployment.ActLocked, "taken", l)
+	a.Deployment = d.Request.ID
+	_, err = k.Store.TakeLock(ctx, l, fmt.Sprintf("deployment:%d:%d", l.RepositoryID, d.Request.ID), a)
+	var held *policy.Held
+	if errors.As(err, &held) {
+		return "", fmt.Sprintf("%s is locked on %s by %s: %s", l.Repository, l.Environment, held.Lock.Owner, held.Lock.Reason), nil
+	}
+	return fmt.Sprintf("Locked %s for %s", l.Environment, c.By), "", err
+}
+
+func (k *Desk) unlockTask(ctx context.Context, c Caller, d deployment.Deployment) (done, refused string, err error) {
+	l, open, err := k.Store.OpenLock(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
+	if err != nil {
+		return "", "", err
+	}
+	if !open {
+		return d.Request.Environment + " is not locked", "", nil
+	}
+	err = k.release(ctx, c, l)
+	if errors.Is(err, deployment.ErrNotFound) {
+		err = nil // somebody was faster
+	}
+	return fmt.Sprintf("Unlocked %s, which %s had locked", d.Request.Environment, l.Owner), "", err
+}

@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+)
+
+// How long until the rules are asked again where nothing says when: a tenth of the time waited so far, within these. Whoever changes something that
+// we see wakes the row at once.
+const (
+	askAgainLeast = 15 * time.Second
+	askAgainMost  = time.Minute
+)
+
+// rule asks the rules about a waiting deployment. GitHub is asked when it comes in, and again right before its trigger; in between, while others or
+// a lock keep it, our own rows are enough. No verdict means that the deployment was settled.
+func (e *Engine) rule(ctx context.Context, d deployment.Deployment) (*policy.Verdict, error) {
+	if !d.AdmittedAt.IsZero() {
+		here, err := e.Gate.DecideHere(ctx, d)
+		if err != nil || here.Decision != policy.Allow {
+			return nil, e.heed(ctx, d, here, err)
+		}
+	}
+	verdict, err := e.Gate.Decide(ctx, d)
+	if err != nil || verdict.Decision != policy.Allow {
+		return nil, e.heed(ctx, d, verdict, err)
+	}
+	return &verdict, nil
+}
+
+// heed does what a verdict says that does not let a deployment go.
+func (e *Engine) heed(ctx context.Context, d deployment.Deployment, v policy.Verdict, err error) error {
+	if err != nil {
+		return err
+	}
+	first := v.First()
+	if v.Decision == policy.Refuse {
+		_, err := e.commit(ctx, d, false, deployment.Changes{Acts: []deployment.Act{e.decided(d, v)}}, deployment.TurnedAway{Reason: first.Message})
+		return err
+	}
+	events := []deployment.Event{deployment.Blocked{By: first.Message, After: e.nextAsk(d, v)}}
+	fresh := d.AdmittedAt.IsZero() && !v.Unsure()
+	if fresh {
+		events = append([]deployment.Event{deployment.Admitted{}}, events...)
+	}
+	if err := e.settle(ctx, d, events...); err != nil {
+		return err
+	}
+	if v.Cancels != 0 {
+		e.cancelFor(ctx, d, v.Cancels)
+	}
+	if fresh { // older ones may have to make room for it
+		return e.Store.WakeLine(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
+	}
+	return nil
+}
+
+// nextAsk is when the rules are asked again at the latest.
+func (e *Engine) nextAsk(d deployment.Deployment, v policy.Verdict) time.Duration {
+	now := e.Now()
+	after := min(max(now.Sub(d.AcceptedAt)/10, askAgainLeast), askAgainMost)
+	if !v.Until.IsZero() && v.Until.After(now) {
+		after = min(after, v.Until.Sub(now))
+	}
+	return max(after, time.Millisecond)
+}
+
+// cancelFor has the running deployment of an environment canceled for a newer one.
+func (e *Engine) cancelFor(ctx context.Context, d deployment.Deployment, id int64) {
+	ask := deployment.CancelAsked{Reason: fmt.Sprintf("superseded by #%d", d.Request.ID)}
+	act := deployment.Act{Kind: deployment.ActCanceled, Door: deployment.DoorSeraph, Actor: d.Request.Requester()}
+	records, err := e.Store.Get(ctx, id)
+	for _, rec := range records {
+		if rec.Deployment.Request.Repository.ID == d.Request.Repository.ID && rec.Deployment.Cancel == nil {
+			_, err = e.Cancel(ctx, rec.Deployment.Row, ask, act)
+		}
+	}
+	if err != nil {
+		e.log(d, warn).Err(err).Int64("other", id).Msg("the deployment before it cannot be canceled yet; trying again")
+	}
+}
+
+// Cancel has a deployment canceled for somebody: at once while it waits, else by canceling its workflows and waiting for CircleCI's word.
+// *deployment.Impossible: it has ended.
+func (e *Engine) Cancel(ctx context.Context, row int64, ask deployment.CancelAsked, act deployment.Act) (deployment.Deployment, error) {
+	return e.change(ctx, row, ask, act)
+}
+
+// Force gives a waiting deployment somebody's will to pass rules. *deployment.Impossible: it does not wait.
+func (e *Engine) Force(ctx context.Context, row int64, force deployment.Force, act deployment.Act) (deployment.Deployment, error) {
+	return e.change(ctx, row, deployment.Forced{Force: force}, act)
+}
+
+// change applies what somebody asked for to a row, whoever else works on it. A sender keeps its lease: who loaded the row now would take its trigger
+// for an interrupted one.
+func (e *Engine) change(ctx context.Context, row int64, ev deployment.Event, act deployment.Act) (deployment.Deployment, error) {
+	for try := 0; ; try++ {
+		d, err := e.Store.Load(ctx, row)
+		if err != nil {
+			return d, err
+		}
+		next, changes, err := e.Rules.Apply(d, ev, e.Now())
+		if err != nil {
+			return d, err
+		}
+		changes.Acts = []deployment.Act{about(act, d, e.Now())}
+		saved, err := e.Store.Save(ctx, next, changes, d.State == deployment.Triggering)
+		if err == nil {
+			e.told(d, saved)
+			return saved, nil
+		}
+		if !errors.Is(err, deployment.ErrStale) || try == 5 {
+			return d, err
+		}
+	}
+}
+
+// lockTask does what a deployment with a reserved task asks for, if its requester may deploy there.
+func (e *Engine) lockTask(ctx context.Context, d deployment.Deployment) error {
+	v, err := e.Gate.DecideAct(ctx, d)
+	if err != nil || v.Decision != policy.Allow {
+		return e.heed(ctx, d, v, err)
+	}
+	done, refused, err := e.Locks.Task(ctx, d)
+	switch {
+	case err != nil:
+		return err
+	case refused != "":
+		return e.settle(ctx, d, deployment.TurnedAway{Reason: refused})
+	default:
+		return e.settle(ctx, d, deployment.Done{Reason: done})
+	}
+}
+
+// decided is what the audit keeps of a verdict.
+func (e *Engine) decided(d deployment.Deployment, v policy.Verdict) deployment.Act {
+	detail, _ := json.Marshal(struct { // it holds nothing that cannot be written
+		policy.Verdict
+		SHA   string            `json:"sha"`
+		Ref   string            `json:"ref"`
+		Force *deployment.Force `json:"force,omitempty"`
+	}{v, d.Request.SHA, d.Request.Ref, d.Force})
+	act := deployment.Act{Kind: deployment.ActDecided, Door: deployment.DoorGitHub, Actor: d.Request.Requester(), Detail: detail}
+	return about(act, d, e.Now())
+}
+
+// about fills in which deployment an act is about.
+func about(act deployment.Act, d deployment.Deployment, now time.Time) deployment.Act {
+	r := d.Request
+	act.At, act.RepositoryID, act.Repository, act.Environment, act.Deployment = now, r.Repository.ID, r.Repository.FullName(), r.Environment, r.ID
+	return act
+}

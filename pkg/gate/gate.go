@@ -1,0 +1,221 @@
+// Package gate answers whether a deployment may go now. It finds the policy, gathers the facts that its rules need and no others, and lets package
+// policy decide. The engine before a trigger, and whoever asks for an explanation, call the same thing.
+package gate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+)
+
+// Policies finds the rules of a request; false: no route matches it.
+type Policies interface {
+	Policy(req deployment.Request) (policy.Policy, bool)
+}
+
+// GitHub is asked for facts. Every call has a timeout of its own; answers may be some seconds old.
+type GitHub interface {
+	Person(ctx context.Context, id int64, of deployment.Repository, installation int64) (login string, err error)
+	PersonByLogin(ctx context.Context, login string, of deployment.Repository, installation int64) (deployment.Actor, error)
+	Permission(ctx context.Context, of deployment.Repository, installation int64, id int64, login string) (policy.Permission, error)
+	TeamMember(ctx context.Context, org, team, login string, of deployment.Repository, installation int64) (bool, error)
+	Checks(ctx context.Context, of deployment.Repository, installation int64, sha string) ([]policy.Check, error)
+	RequiredChecks(ctx context.Context, of deployment.Repository, installation int64, ref string) ([]string, error)
+	Compare(ctx context.Context, of deployment.Repository, installation int64, base, head string) (policy.Comparison, error)
+	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
+}
+
+// Rows are our own facts.
+type Rows interface {
+	Deployed(ctx context.Context, repositoryID int64, environmentKey string) (sha string, err error)
+	Past(ctx context.Context, repositoryID int64, environmentKey, sha string) (policy.Past, error)
+	LocksOn(ctx context.Context, repositoryID int64, environmentKey string) ([]policy.Lock, error)
+	Approvals(ctx context.Context, row int64) ([]policy.Approval, error)
+	Line(ctx context.Context, d deployment.Deployment) (policy.Line, error)
+}
+
+// Gate decides. It is safe for concurrent use.
+type Gate struct {
+	Policies Policies
+	GitHub   GitHub
+	Rows     Rows
+	Now      func() time.Time
+}
+
+// Decide says what all rules say of a deployment now. The error is that our own rows cannot be read; what GitHub does not tell is an unknown fact.
+func (g *Gate) Decide(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
+	p, ok := g.policyOf(d)
+	if !ok {
+		return routeGone(), nil
+	}
+	return g.evaluate(ctx, d, request(d), p)
+}
+
+// DecideHere says only what our own rows and the clock say: whether others, locks, freezes or approvals keep a deployment that was let in before.
+// What it allows must still be decided in full.
+func (g *Gate) DecideHere(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
+	p, ok := g.policyOf(d)
+	if !ok {
+		return routeGone(), nil
+	}
+	r := request(d)
+	facts, err := g.here(ctx, d, p.NeedsHere(r))
+	if err != nil {
+		return policy.Verdict{}, unreadable(err)
+	}
+	return p.EvaluateHere(r, facts, g.Now()), nil
+}
+
+// DecideAct says whether the requester of a lock or its end may deploy there at all.
+func (g *Gate) DecideAct(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
+	p, ok := g.policyOf(d)
+	if !ok {
+		return routeGone(), nil
+	}
+	r := request(d)
+	r.Force = nil
+	return g.only(ctx, d, r, policy.Policy{Allow: p.Allow, MaxWait: p.MaxWait}), nil
+}
+
+// only asks rules that are about people and nothing else.
+func (g *Gate) only(ctx context.Context, d deployment.Deployment, r policy.Request, p policy.Policy) policy.Verdict {
+	f := policy.Facts{Locks: policy.Knows[[]policy.Lock](nil), Line: policy.Knows(policy.Line{})}
+	needs := p.Needs(r)
+	f.Requester = g.standing(ctx, d, r.Requester, needs.Requester)
+	if f.Forcer = f.Requester; r.Force != nil && needs.Forcer != nil {
+		f.Forcer = g.standing(ctx, d, r.Force.By, needs.Forcer)
+	}
+	return p.Evaluate(r, f, g.Now())
+}
+
+// Approver says whether somebody's yes would count for a deployment, and to what they would say it.
+func (g *Gate) Approver(ctx context.Context, d deployment.Deployment, by deployment.Actor) (a policy.Approval, refused string) {
+	p, ok := g.policyOf(d)
+	switch {
+	case !ok:
+		return a, "no route matches the deployment any more"
+	case p.Approvals == nil:
+		return a, "the deployment needs no approval"
+	}
+	r := request(d)
+	ok, why := p.Eligible(by, g.standing(ctx, d, by, p.ApproverNeeds()), r)
+	if !ok {
+		return a, why
+	}
+	return policy.Approval{By: by, At: g.Now(), SHA: r.SHA, Parameters: r.Parameters, Policy: p.Digest()}, ""
+}
+
+// Forcer says why somebody may not pass the rules of a deployment; empty: they may.
+func (g *Gate) Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string) {
+	p, ok := g.policyOf(d)
+	if !ok {
+		return "no route matches the deployment any more"
+	}
+	r := request(d)
+	r.Force = &deployment.Force{By: by}
+	return whyNot(g.only(ctx, d, r, policy.Policy{Force: p.Force}))
+}
+
+// whyNot is why a verdict does not allow; empty: it does.
+func whyNot(v policy.Verdict) string {
+	if v.Decision == policy.Allow {
+		return ""
+	}
+	return v.First().Message
+}
+
+// Member says why somebody may not act on an environment's locks; empty: they may. Without rules whoever got through the door may.
+func (g *Gate) Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string) {
+	p, ok := g.policyOf(d)
+	if !ok || p.Allow == nil || by.ID == 0 && by.Token != "" {
+		return ""
+	}
+	r := request(d)
+	r.Requester, r.Force = by, nil
+	return whyNot(g.only(ctx, d, r, policy.Policy{Allow: p.Allow}))
+}
+
+// policyOf finds the rules as they are now. What was let in without any goes on without any when its route is gone; locks still count.
+func (g *Gate) policyOf(d deployment.Deployment) (policy.Policy, bool) {
+	p, ok := g.Policies.Policy(d.Request)
+	return p, ok || !d.Target.Ruled
+}
+
+func routeGone() policy.Verdict {
+	return policy.Verdict{Decision: policy.Refuse, Outcomes: []policy.Outcome{{
+		Rule: "routes", Decision: policy.Refuse, Code: policy.CodeRouteGone, Message: "its route, which had rules, is no longer there: deploy again", Who: "the operator of this service",
+	}}}
+}
+
+// request is what the rules see of a deployment.
+func request(d deployment.Deployment) policy.Request {
+	return policy.Request{
+		Deployment: d.Request.ID, Repository: d.Request.Repository.FullName(), Environment: d.Request.Environment, Ref: d.Request.Ref, SHA: d.Request.SHA,
+		Requester: d.Request.Requester(), Creator: d.Request.Requester(), AcceptedAt: d.AcceptedAt, Parameters: d.Target.Digest(), Force: d.Force,
+	}
+}
+
+func (g *Gate) evaluate(ctx context.Context, d deployment.Deployment, r policy.Request, p policy.Policy) (policy.Verdict, error) {
+	facts, err := g.gather(ctx, d, r, p.Needs(r))
+	if err != nil {
+		return policy.Verdict{}, unreadable(err)
+	}
+	return p.Evaluate(r, facts, g.Now()), nil
+}
+
+func unreadable(err error) error { return fmt.Errorf("what the rules need cannot be read: %w", err) }
+
+// Question is about a deployment that there is not.
+type Question struct {
+	Repository  string // owner/name
+	Environment string
+	Ref         string // may be empty
+	SHA         string
+	Actor       string // login; may be empty
+	Task        string // empty: the usual one
+}
+
+// Ask says what the rules would say of such a deployment now. ErrUnknown: the repository or the person cannot be found.
+func (g *Gate) Ask(ctx context.Context, q Question) (policy.Verdict, error) {
+	owner, name, _ := strings.Cut(q.Repository, "/")
+	source, err := g.GitHub.ResolveRepository(ctx, owner, name)
+	if err != nil {
+		return policy.Verdict{}, &Unknown{What: "repository " + q.Repository, Err: err}
+	}
+	d := deployment.Deployment{Request: deployment.Request{
+		Repository: source.Repository, Installation: source.Installation, Environment: q.Environment, Ref: q.Ref, SHA: q.SHA, Task: q.Task,
+	}}
+	p, ok := g.Policies.Policy(d.Request)
+	if !ok {
+		return policy.Verdict{}, &Unknown{What: "route for " + q.Repository + " and " + q.Environment}
+	}
+	if q.Actor != "" {
+		who, err := g.GitHub.PersonByLogin(ctx, q.Actor, source.Repository, source.Installation)
+		if err != nil {
+			return policy.Verdict{}, &Unknown{What: "person " + q.Actor, Err: err}
+		}
+		d.Request.Creator = deployment.Creator{ID: who.ID, Login: who.Login}
+	}
+	return g.evaluate(ctx, d, request(d), p)
+}
+
+// Unknown says that a question is about something that is not there.
+type Unknown struct {
+	What string
+	Err  error // nil: it is our own word
+}
+
+// Error names what is unknown.
+func (u *Unknown) Error() string {
+	if u.Err == nil {
+		return "there is no " + u.What
+	}
+	return fmt.Sprintf("%s cannot be found: %v", u.What, u.Err)
+}
+
+// Unwrap gives the cause.
+func (u *Unknown) Unwrap() error { return u.Err }
