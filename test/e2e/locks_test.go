@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/seraph-deploy/seraph/test/sim/github"
+)
+
+// task makes a deployment that only locks or unlocks production.
+func (w *world) task(login, repository, task, reason string) github.Deployment {
+	w.t.Helper()
+	return w.create(repository, github.NewDeployment{Environment: "production", Task: task, Creator: login, Description: reason})
+}
+
+// Heaven's contract: tasks lock and unlock and end success; who is locked out waits, and goes on by himself, in order.
+func TestLockTasks(t *testing.T) {
+	t.Parallel()
+	w := newRuled(t)
+	before := w.as("alice", "acme/api", "success")
+	w.ends(before, "success", "")
+	w.ends(w.task("alice", "acme/api", "deploy:lock", "the database is being moved"), "success", "Locked production for alice")
+	if told := w.gh.Statuses(before.Repository, before.ID); told[len(told)-1].State != "success" {
+		t.Errorf("a lock made GitHub say that what is deployed is not: %+v", told)
+	}
+	first, second := w.as("bob", "acme/api", "success"), w.as("bob", "acme/api", "success")
+	w.waits(first, "alice", "the database is being moved")
+	w.ends(w.as("alice", "acme/web", "success"), "success", "") // another repository
+	w.ends(w.task("bob", "acme/api", "deploy:lock", "mine"), "error", "is locked on production by alice")
+	w.ends(w.task("alice", "acme/api", "deploy:unlock", ""), "success", "Unlocked production")
+	w.ends(first, "success", "")
+	w.ends(second, "success", "")
+	w.ranInOrder([]github.Deployment{first, second})
+	if n := len(w.ci.Triggers()); n != 4 {
+		t.Errorf("%d triggers, want 4: a lock starts no pipeline", n)
+	}
+	w.ends(w.task("alice", "acme/heaven", "deploy:lock", "hands off"), "success", "")
+	w.ends(w.as("bob", "acme/heaven", "success"), "error", "locked")
+	w.ends(w.as("alice", "acme/heaven", "success"), "success", "") // the owner's own lock
+	w.ends(w.task("mallory", "acme/allow", "deploy:lock", ""), "error", "mallory is none of those who may deploy")
+}
+
+// A lock's whole life, through the API.
+func TestLockLife(t *testing.T) {
+	t.Parallel()
+	w := newRuled(t)
+	alice, bob := w.idOf("alice"), w.idOf("bob")
+	lock := func(login string, id int64, more string) string {
+		return fmt.Sprintf(`{"actor":{"id":%d,"login":%q},"repository":"acme/api","environment":"production","reason":"testing"%s}`, id, login, more)
+	}
+	text := w.does("POST", "/locks", behalfToken, lock("alice", alice, `,"expires_in":"1h"`), 201, `"owner":{"id":`)
+	var taken struct {
+		ID int64 `json:"id"`
+	}
+	if err := json.Unmarshal([]byte(text), &taken); err != nil {
+		t.Fatal(err)
+	}
+	w.does("POST", "/locks", behalfToken, lock("bob", bob, ""), 409, "acme/api production is locked by alice: testing")
+	d := w.as("bob", "acme/api", "success")
+	w.waits(d, "alice", "testing")
+	path := fmt.Sprintf("/locks/%d", taken.ID)
+	w.does("GET", path, apiToken, "", 200, fmt.Sprintf(`"waiting":[{"id":%d,`, d.ID))
+	w.does("POST", path+"/extend", behalfToken, fmt.Sprintf(`{"actor":{"id":%d,"login":"bob"},"expires_in":"2h"}`, bob), 403, "not_the_owner")
+	w.does("POST", path+"/extend", behalfToken, fmt.Sprintf(`{"actor":{"id":%d,"login":"alice"},"expires_in":"2h"}`, alice), 200, `"expires_at":"`)
+	w.does("POST", path+"/hand-over", behalfToken, fmt.Sprintf(`{"actor":{"id":%d,"login":"alice"},"to":{"id":%d,"login":"carol"}}`, alice, w.idOf("carol")), 200, `"login":"carol"`)
+	w.does("DELETE", path, behalfToken, w.actor("alice"), 403, "carol")
+	w.does("POST", "/locks", behalfToken, lock("bob", bob, `,"steal":true`), 201, `"login":"bob"`)
+	w.does("GET", "/notices", apiToken, "", 200, "bob took your lock on acme/api production: testing")
+	w.ends(d, "success", "") // the owner deploys through his own lock
+	w.does("GET", "/locks", apiToken, "", 200, `"login":"bob"`)
+	w.does("GET", path, apiToken, "", 404, "no open lock")
+	w.does("POST", "/locks", managerToken, `{"reason":"stop the line"}`, 403, "admin")
+	w.does("POST", "/locks", adminToken, `{"reason":"stop the line","expires_in":"6s"}`, 201, `"environment":""`)
+	stopped := w.as("carol", "acme/web", "success")
+	w.waits(stopped, "stop the line")
+	w.ends(stopped, "success", "") // the lock runs out by itself
+}
+
+// TestGate asks as scripts do, and the record of it all is whole until somebody bends it.
+func TestGate(t *testing.T) {
+	t.Parallel()
+	w := newRuled(t)
+	d := w.as("alice", "acme/api", "success")
+	w.ends(d, "success", "")
+	env := map[string]string{"API_URL": "http://" + w.addr, "API_TOKEN": apiToken}
+	for name, c := range map[string]struct {
+		args  []string
+		code  int
+		about string
+	}{
+		"it may":         {[]string{"--repository", "acme/api"}, 0, "allow"},
+		"it must wait":   {[]string{"--repository", "acme/checks"}, 3, "checks_pending"},
+		"he may not":     {[]string{"--repository", "acme/allow", "--actor", "reader"}, 4, "not_allowed"},
+		"she may":        {[]string{"--repository", "acme/allow", "--actor", "alice"}, 0, "alice may deploy"},
+		"nobody asks":    {[]string{"--repository", "acme/allow"}, 4, "not_allowed"},
+		"no such place":  {[]string{"--repository", "acme/nothing-at-all"}, 1, ""},
+		"no such person": {[]string{"--repository", "acme/allow", "--actor", "nobody-at-all"}, 1, ""},
+		"misspelt":       {[]string{"--repo", "acme/api"}, 2, ""},
+	} {
+		w.gh.AddRepository("acme/checks")
+		code, stdout, stderr := command(t, env, append([]string{"gate", "--environment", "production", "--sha", d.SHA}, c.args...)...)
+		if code != c.code || !strings.Contains(stdout, c.about) {
+			t.Errorf("%s: exit code %d, %s%s", name, code, stdout, stderr)
+		}
+	}
+	w.does("GET", "/gate?repository=acme/shut&environment=production&sha="+d.SHA, apiToken, "", 200, `"code":"frozen"`)
+}
