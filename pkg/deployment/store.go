@@ -79,6 +79,7 @@ type Record struct {
 	Deployment Deployment
 	Timeline   []Entry
 	Reports    []Report
+	Leased     time.Time // with LeaseReports: the end of the lease, which is also its name
 }
 
 // Census is what the metrics show of the rows.

@@ -44,11 +44,12 @@ type Locks interface {
 	Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error)
 }
 
-// Outbox holds the reports owed to GitHub.
+// Outbox holds the reports owed to GitHub. Sending and SaveReports give deployment.ErrStale and write nothing when the lease of the record is over and
+// somebody else has taken the reports.
 type Outbox interface {
 	LeaseReports(ctx context.Context, row int64) (deployment.Record, bool, error)
-	Sending(ctx context.Context, row int64, r deployment.Report) error
-	SaveReports(ctx context.Context, row int64, seen int, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error
+	Sending(ctx context.Context, rec deployment.Record, r deployment.Report) error
+	SaveReports(ctx context.Context, rec deployment.Record, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error
 	Reports(ctx context.Context, row int64) ([]deployment.Report, error)
 }
 

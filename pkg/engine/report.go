@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -20,7 +21,10 @@ func (e *Engine) report(ctx context.Context, row int64) {
 	plan := deployment.PlanReports(reports, e.Now())
 	changed, due := plan.Changed, plan.Due
 	if plan.Send != nil {
-		sent, next, entry := e.deliver(ctx, rec, *plan.Send, plan.Look)
+		sent, next, entry, err := e.deliver(ctx, rec, *plan.Send, plan.Look)
+		if err != nil {
+			return // another worker has the reports by now
+		}
 		changed = append(changed, sent)
 		if entry != nil {
 			entries = append(entries, *entry)
@@ -32,7 +36,7 @@ func (e *Engine) report(ctx context.Context, row int64) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	if err := e.Store.SaveReports(ctx, row, len(rec.Reports), changed, due, entries); err != nil {
+	if err := e.Store.SaveReports(ctx, rec, changed, due, entries); err != nil {
 		e.log(rec.Deployment, warn).Err(err).Msg("cannot record what GitHub was told; its statuses will be read before it is told again")
 	}
 }
@@ -50,21 +54,29 @@ func replaced(reports, changed []deployment.Report) []deployment.Report {
 	return latest
 }
 
-// deliver writes one report, or first finds out whether an earlier try arrived.
-func (e *Engine) deliver(ctx context.Context, rec deployment.Record, r deployment.Report, look bool) (deployment.Report, time.Time, *deployment.Entry) {
+// deliver writes one report, or first finds out whether an earlier try arrived. deployment.ErrStale: the reports are in another's hands.
+func (e *Engine) deliver(ctx context.Context, rec deployment.Record, r deployment.Report, look bool) (deployment.Report, time.Time, *deployment.Entry, error) {
 	if look {
-		return e.lookForReport(ctx, rec, r)
+		found, again, entry := e.lookForReport(ctx, rec, r)
+		return found, again, entry, nil
 	}
 	sending := deployment.BeforeWrite(r, e.Now())
-	if err := e.Store.Sending(ctx, rec.Deployment.Row, sending); err != nil {
-		return r, e.Now().Add(time.Second), nil // not on record, so not sent
+	switch err := e.Store.Sending(ctx, rec, sending); {
+	case errors.Is(err, deployment.ErrStale):
+		return r, time.Time{}, nil, err
+	case err != nil:
+		return r, e.Now().Add(time.Second), nil, nil // not on record, so not sent
 	}
 	r = sending
+	if e.Now().Sub(r.TriedAt) > deployment.SendWindow { // stopped in between: others count on the word being out by now, or never
+		sent, next, entry := deployment.AfterWrite(r, deployment.WriteOutcome{Kind: deployment.WriteRetry, Cause: "the process was stopped before the write"}, e.Now())
+		return sent, next, entry, nil
+	}
 	r.Lone = rec.Deployment.Target.Act != ""
 	outcome := e.GitHub.WriteStatus(ctx, rec.Deployment.Request, r)
 	sent, next, entry := deployment.AfterWrite(r, outcome, e.Now())
 	e.toldGitHub(rec.Deployment, sent, outcome)
-	return sent, next, entry
+	return sent, next, entry, nil
 }
 
 func (e *Engine) lookForReport(ctx context.Context, rec deployment.Record, r deployment.Report) (deployment.Report, time.Time, *deployment.Entry) {
@@ -73,13 +85,11 @@ func (e *Engine) lookForReport(ctx context.Context, rec deployment.Record, r dep
 		r.Tries++
 		return deployment.AfterWrite(r, deployment.WriteOutcome{Kind: deployment.WriteUnknown, Late: !r.TriedAt.IsZero(), Cause: err.Error()}, e.Now())
 	}
-	recorded := map[int64]bool{}
+	newest := int64(0)
 	for _, other := range rec.Reports {
-		if other.StatusID != 0 {
-			recorded[other.StatusID] = true
-		}
+		newest = max(newest, other.StatusID)
 	}
-	found, again := deployment.AfterLook(r, statuses, recorded, e.Now())
+	found, again := deployment.AfterLook(r, statuses, newest, e.Now())
 	if found.Fate == deployment.ReportSent {
 		e.toldGitHub(rec.Deployment, found, deployment.WriteOutcome{Kind: deployment.WriteDone})
 	}

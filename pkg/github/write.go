@@ -34,7 +34,7 @@ func (c *Client) WriteStatus(ctx context.Context, to deployment.Request, r deplo
 // write makes the call, if the pace allows it.
 func (c *Client) write(ctx context.Context, who *account, repo deployment.Repository, id int64, r deployment.Report) (deployment.WriteOutcome, error) {
 	if wait := who.pace.take(c.o.Now(), r.End); wait > 0 {
-		return deployment.WriteOutcome{Kind: deployment.WritePaced, After: wait, Cause: "the pace of SERAPH_GITHUB_WRITES_PER_MINUTE"}, nil
+		return deployment.WriteOutcome{Kind: deployment.WritePaced, After: wait, Cause: "the pace of SERAPH_GITHUB_WRITES_PER_MINUTE, or GitHub asked to wait"}, nil
 	}
 	var made *gh.DeploymentStatus
 	failed := c.call(ctx, opWrite, func(ctx context.Context) error {

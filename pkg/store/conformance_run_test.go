@@ -175,7 +175,7 @@ func retryAfterHolds(t *testing.T, b *bench) {
 	}
 	later := deployment.WriteOutcome{Kind: deployment.WriteRetry, After: time.Hour}
 	tried, due, _ := deployment.AfterWrite(deployment.BeforeWrite(rec.Reports[0], b.clock()), later, b.clock())
-	if err := b.SaveReports(t.Context(), d.Row, 1, []deployment.Report{tried}, due, nil); err != nil {
+	if err := b.SaveReports(t.Context(), rec, []deployment.Report{tried}, due, nil); err != nil {
 		t.Fatal(err)
 	}
 	b.later(5 * time.Second)
@@ -183,6 +183,37 @@ func retryAfterHolds(t *testing.T, b *bench) {
 	rec, _, err = b.LeaseReports(t.Context(), d.Row)
 	if plan := deployment.PlanReports(rec.Reports, b.clock()); err != nil || plan.Send != nil {
 		t.Errorf("sends %+v, %v", plan.Send, err)
+	}
+}
+
+// reportsInOtherHands: a worker that was stopped until its lease was over, and another one had the reports, writes nothing any more.
+func reportsInOtherHands(t *testing.T, b *bench) {
+	word := deployment.Report{State: deployment.GitHubQueued, CreatedAt: b.clock(), NotBefore: b.clock(), Fate: deployment.ReportOwed}
+	d := b.must(triggering(b.accept(1, "production", "p"), b), deployment.Changes{Reports: []deployment.Report{word}})
+	stopped, ok, err := b.LeaseReports(t.Context(), d.Row)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	b.later(leaseFor + time.Second)
+	other, ok, err := b.LeaseReports(t.Context(), d.Row)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	sending := deployment.BeforeWrite(stopped.Reports[0], b.clock())
+	if err := b.Sending(t.Context(), stopped, sending); !errors.Is(err, deployment.ErrStale) {
+		t.Errorf("who was stopped may send: %v", err)
+	}
+	if err := b.SaveReports(t.Context(), stopped, []deployment.Report{sending}, time.Time{}, nil); !errors.Is(err, deployment.ErrStale) {
+		t.Errorf("who was stopped may write over the other's work: %v", err)
+	}
+	if all, err := b.Reports(t.Context(), d.Row); err != nil || all[0].Fate != deployment.ReportOwed || all[0].Tries != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if err := b.Sending(t.Context(), other, sending); err != nil {
+		t.Error(err)
+	}
+	if err := b.SaveReports(t.Context(), other, []deployment.Report{sending}, b.clock(), nil); err != nil {
+		t.Error(err)
 	}
 }
 

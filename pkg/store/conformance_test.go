@@ -34,6 +34,7 @@ func conform(t *testing.T, open opener) {
 		"crowds never share an environment":        crowded,
 		"a write whose caller has gone is skipped": abandoned,
 		"far alarms ring, or are found":            riverRings,
+		"reports in other hands":                   reportsInOtherHands,
 		"a newer schema is refused":                newerSchema,
 		"failed deliveries are asked for":          redelivered,
 		"a duty is one process's":                  duties,
@@ -285,7 +286,7 @@ func reported(t *testing.T, b *bench) {
 	}
 	b.must(d, deployment.Changes{Reports: []deployment.Report{owed("success")}})
 	rec.Reports[0].Fate, rec.Reports[1].Fate, rec.Reports[1].StatusID, rec.Reports[1].SentAt = deployment.ReportSuperseded, deployment.ReportSent, 5, b.clock()
-	if err := b.SaveReports(t.Context(), d.Row, 2, rec.Reports, time.Time{}, []deployment.Entry{{Event: "x"}}); err != nil {
+	if err := b.SaveReports(t.Context(), rec, rec.Reports, time.Time{}, []deployment.Entry{{Event: "x"}}); err != nil {
 		t.Fatal(err)
 	}
 	rec, ok, _ = b.LeaseReports(t.Context(), d.Row)

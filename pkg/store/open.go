@@ -50,6 +50,8 @@ type dialect interface {
 	released(a deployment.Alarm)
 	// leased says whether somebody has it whom words.freeRow does not know of.
 	leased(a deployment.Alarm, now time.Time) bool
+	// holds says whether a lease that ends at a moment is still the one that stands: in memory, or in the row as leased.
+	holds(a deployment.Alarm, until time.Time, leased int64) bool
 	// alone keeps other writers to these rows' environments and projects out until the end of the transaction.
 	alone(t *tx, rows []deployment.Deployment) error
 	// aloneWithLocks keeps starts, and whoever else changes locks, out until the end of the transaction.
@@ -67,6 +69,8 @@ type words struct {
 	endReports  string // ends the lease of its reports
 	freeRow     string // in a WHERE that has the time as $1: nobody has the row
 	freeReports string
+
+	leasedReports string // in a SELECT: the end of the reports' lease
 }
 
 // Open opens the database, brings its tables up to date, and takes the lock of an SQLite file. When another process holds the lock it waits for

@@ -221,12 +221,16 @@ func (p *postgres) unlease(ctx context.Context, a deployment.Alarm) error {
 
 func (p *postgres) released(deployment.Alarm) {} // in the commit
 
+func (p *postgres) holds(_ deployment.Alarm, until time.Time, leased int64) bool {
+	return micros(until) == leased
+}
+
 func (p *postgres) leased(deployment.Alarm, time.Time) bool { return false }
 
 func (p *postgres) sql() words {
 	return words{
 		forUpdate: " FOR UPDATE", endLease: ", leased_until = 0", endReports: ", report_leased_until = 0",
-		freeRow: "leased_until <= $1", freeReports: "report_leased_until <= $1",
+		freeRow: "leased_until <= $1", freeReports: "report_leased_until <= $1", leasedReports: "report_leased_until",
 	}
 }
 

@@ -44,9 +44,11 @@ func (t *tx) insertReport(row int64, seq int, r deployment.Report) error {
 
 // LeaseReports gives a deployment and all its reports to one worker for 25 s. ok is false when none is due, or they are in another's hands.
 func (db *DB) LeaseReports(ctx context.Context, row int64) (rec deployment.Record, ok bool, err error) {
-	if ok, err = db.dialect.lease(ctx, reportAlarm(row), db.o.Now()); !ok {
+	now := db.o.Now()
+	if ok, err = db.dialect.lease(ctx, reportAlarm(row), now); !ok {
 		return rec, false, err
 	}
+	rec.Leased = now.Add(leaseFor)
 	defer func() {
 		if !ok {
 			err = errors.Join(err, db.dialect.unlease(ctx, reportAlarm(row)))
@@ -90,17 +92,36 @@ func (db *DB) Reports(ctx context.Context, row int64) ([]deployment.Report, erro
 	return reports, rows.Err()
 }
 
-// Sending records that a report is about to be sent, so that a crash in the middle of it is known of.
-func (db *DB) Sending(ctx context.Context, row int64, r deployment.Report) error {
-	return db.write(ctx, func(t *tx) error { return t.updateReport(row, r) })
+// Sending records that a report is about to be sent, so that a crash in the middle of it is known of. deployment.ErrStale: the lease is another's.
+func (db *DB) Sending(ctx context.Context, rec deployment.Record, r deployment.Report) error {
+	return db.write(ctx, func(t *tx) error {
+		if _, err := t.holdsReports(rec); err != nil {
+			return err
+		}
+		return t.updateReport(rec.Deployment.Row, r)
+	})
 }
 
-// SaveReports writes what became of reports and when to come back (zero: nothing is owed), and ends their lease. seen is how many reports the
-// worker had read: when there are more by now, it is to come back at once.
-func (db *DB) SaveReports(ctx context.Context, row int64, seen int, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error {
-	err := db.write(ctx, func(t *tx) error { return t.saveReports(row, seen, changed, due, timeline) })
-	db.dialect.released(reportAlarm(row))
+// SaveReports writes what became of reports and when to come back (zero: nothing is owed), and ends their lease. When there are more reports by now
+// than the worker had read, it is to come back at once. deployment.ErrStale: the lease is another's, and nothing is written.
+func (db *DB) SaveReports(ctx context.Context, rec deployment.Record, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error {
+	err := db.write(ctx, func(t *tx) error { return t.saveReports(rec, changed, due, timeline) })
+	if !errors.Is(err, deployment.ErrStale) {
+		db.dialect.released(reportAlarm(rec.Deployment.Row))
+	}
 	return err
+}
+
+// holdsReports gives how many reports there are, if the lease is still the worker's: one that was stopped for long must not write over what another
+// one did meanwhile.
+func (t *tx) holdsReports(rec deployment.Record) (count int, err error) {
+	row := rec.Deployment.Row
+	var leased int64
+	err = t.row(`SELECT report_count, `+t.words().leasedReports+` FROM deployments WHERE row_id = $1`+t.words().forUpdate, []any{row}, &count, &leased)
+	if err == nil && !t.db.dialect.holds(reportAlarm(row), rec.Leased, leased) {
+		err = deployment.ErrStale
+	}
+	return count, err
 }
 
 func (t *tx) updateReport(row int64, r deployment.Report) error {
@@ -109,7 +130,12 @@ func (t *tx) updateReport(row int64, r deployment.Report) error {
 	return err
 }
 
-func (t *tx) saveReports(row int64, seen int, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error {
+func (t *tx) saveReports(rec deployment.Record, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error {
+	row := rec.Deployment.Row
+	count, err := t.holdsReports(rec)
+	if err != nil {
+		return err
+	}
 	for _, r := range changed {
 		if err := t.updateReport(row, r); err != nil {
 			return err
@@ -118,14 +144,10 @@ func (t *tx) saveReports(row int64, seen int, changed []deployment.Report, due t
 	if err := t.addTimeline(row, timeline); err != nil {
 		return err
 	}
-	var count int
-	if err := t.row(`SELECT report_count FROM deployments WHERE row_id = $1`+t.words().forUpdate, []any{row}, &count); err != nil {
-		return err
-	}
-	if count > seen {
+	if count > len(rec.Reports) {
 		due = t.now
 	}
-	_, err := t.exec(`UPDATE deployments SET report_due_at = $2`+t.words().endReports+` WHERE row_id = $1`, row, maybe(due))
+	_, err = t.exec(`UPDATE deployments SET report_due_at = $2`+t.words().endReports+` WHERE row_id = $1`, row, maybe(due))
 	t.wake(deployment.AlarmReport, row, due)
 	return err
 }

@@ -167,6 +167,12 @@ func (l *sqlite) released(a deployment.Alarm) {
 	delete(l.held, a)
 }
 
+func (l *sqlite) holds(a deployment.Alarm, until time.Time, _ int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held[a].Equal(until)
+}
+
 func (l *sqlite) leased(a deployment.Alarm, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -178,7 +184,7 @@ func (l *sqlite) alone(*tx, []deployment.Deployment) error { return nil } // the
 func (l *sqlite) aloneWithLocks(*tx) error { return nil }
 
 func (l *sqlite) sql() words {
-	return words{freeRow: "1 = 1", freeReports: "1 = 1"}
+	return words{freeRow: "1 = 1", freeReports: "1 = 1", leasedReports: "0"}
 }
 
 func (l *sqlite) close() error {
