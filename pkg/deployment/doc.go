@@ -21,13 +21,13 @@
 //	running     -> succeeded    observed
 //	running     -> failed       observed
 //	running     -> errored      observed, unseen
-//	running     -> canceled     observed
+//	running     -> canceled     observed, unseen
 //	held        -> unconfirmed  displaced
 //	held        -> running      observed
 //	held        -> succeeded    observed
 //	held        -> failed       observed
 //	held        -> errored      observed, unseen
-//	held        -> canceled     observed
+//	held        -> canceled     observed, unseen
 //	failed      -> succeeded    observed
 package deployment
 

@@ -163,10 +163,11 @@ func AfterWrite(r Report, o WriteOutcome, now time.Time) (Report, time.Time, *En
 }
 
 // AfterLook is a report of unknown outcome after the deployment's statuses were read: sent if it is among them, owed again if it is not and can
-// no longer come. recorded are the status ids that are already known to be other reports'. The time says when to look again, zero: no need.
-func AfterLook(r Report, statuses []Status, recorded map[int64]bool, now time.Time) (Report, time.Time) {
+// no longer come. newest is the largest status id on record for the deployment: what is not newer was written in an earlier life, before a backup was
+// restored. The time says when to look again, zero: no need.
+func AfterLook(r Report, statuses []Status, newest int64, now time.Time) (Report, time.Time) {
 	for _, s := range statuses {
-		if !recorded[s.ID] && r.matches(s) {
+		if s.ID > newest && r.matches(s) {
 			r.Fate, r.StatusID, r.SentAt, r.TriedAt = ReportSent, s.ID, now, time.Time{}
 			return r, time.Time{}
 		}
