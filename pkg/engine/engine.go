@@ -54,8 +54,9 @@ const (
 	dutyEvery      = 20 * time.Second // whether it is time, and whose turn it is
 	guardAfter     = 10 * time.Minute // a row this old is checked against GitHub's statuses before its trigger
 	guardPause     = 15 * time.Second
-	guardFor       = 24 * time.Hour // then it is not waited for any longer
-	lateArrival    = time.Minute    // so is one that was this old when it came in
+	guardFor       = 24 * time.Hour  // then it is not waited for any longer
+	guardSlack     = 2 * time.Second // GitHub's time has whole seconds, and its clock may be ahead of ours
+	lateArrival    = time.Minute     // so is one that was this old when it came in
 )
 
 // Engine advances deployments. Create it with New, feed it with Ring.

@@ -41,6 +41,9 @@ func (e *Engine) heed(ctx context.Context, d deployment.Deployment, v policy.Ver
 	}
 	first := v.First()
 	if v.Decision == policy.Refuse {
+		if ev := e.guard(ctx, d); ev != nil { // who has run already must not be told that it was turned away
+			return e.settle(ctx, d, ev)
+		}
 		_, err := e.commit(ctx, d, false, deployment.Changes{Acts: []deployment.Act{e.decided(d, v)}}, deployment.TurnedAway{Reason: first.Message})
 		return err
 	}

@@ -63,14 +63,15 @@ func (e *Engine) resolve(ctx context.Context, d deployment.Deployment) (*deploym
 	return &deployment.Resolved{Project: project}, e.Store.SaveProject(ctx, slug, project)
 }
 
-// guard keeps a deployment from running twice where our own memory may be older than the world: after a start (a backup may have been
-// restored) and after a long wait, GitHub's statuses must hold nothing that we did not write.
+// guard keeps a deployment from running twice where our own memory may be older than the world: what was made before the start (a backup may have
+// been restored, and what it forgot delivered again), and after a long wait. GitHub's statuses must hold nothing that we did not write.
 func (e *Engine) guard(ctx context.Context, d deployment.Deployment) deployment.Event {
 	now := e.Now()
 	if at, ok := e.vouched.Load(d.Row); ok && now.Sub(at.(time.Time)) < guardAfter {
 		return nil
 	}
-	late := !d.Request.CreatedAt.IsZero() && d.AcceptedAt.Sub(d.Request.CreatedAt) > lateArrival
+	made := d.Request.CreatedAt
+	late := !made.IsZero() && (d.AcceptedAt.Sub(made) > lateArrival || made.Before(e.startedAt.Add(guardSlack)))
 	if !d.AcceptedAt.Before(e.startedAt) && now.Sub(d.AcceptedAt) < guardAfter && !late {
 		return nil
 	}
