@@ -66,10 +66,24 @@ func (j *judge) passers(otherwise string) string {
 	return otherwise + ", or " + j.p.Force.String() + " by force"
 }
 
+// first are the environments that come before a request's own. One of the list needs only those that stand before it, so that a route for all
+// environments does not have them wait for themselves.
+func (p Policy) first(r Request) []string {
+	own := slices.IndexFunc(p.After, func(e string) bool { return strings.EqualFold(e, r.Environment) })
+	if own < 0 {
+		return p.After
+	}
+	return p.After[:own]
+}
+
 // after wants the commit to have succeeded elsewhere. The hardest word of all environments counts.
 func (j *judge) after() Outcome {
-	worst := fine("%s has succeeded in %s", short(j.r.SHA), few(j.p.After))
-	for _, environment := range j.p.After {
+	first := j.p.first(j.r)
+	if len(first) == 0 {
+		return fine("%s comes first", j.r.Environment)
+	}
+	worst := fine("%s has succeeded in %s", short(j.r.SHA), few(first))
+	for _, environment := range first {
 		o := j.afterOne(environment)
 		if o.Decision == Refuse {
 			return o

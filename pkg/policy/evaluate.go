@@ -45,7 +45,7 @@ var rules = []rule{
 func (p Policy) Needs(r Request) Needs {
 	n := Needs{
 		Requester: p.Allow.ask(r.Requester), Deployed: p.RequireAhead, Compared: p.RequireAhead, Checks: p.Checks != nil,
-		Required: p.Checks != nil && p.Checks.Which == WhichRequired, After: lower(p.After), Approvals: p.NeedsHere(r).Approvals,
+		Required: p.Checks != nil && p.Checks.Which == WhichRequired, After: lower(p.first(r)), Approvals: p.NeedsHere(r).Approvals,
 	}
 	if r.Force == nil {
 		return n

@@ -12,7 +12,7 @@ type Policy struct {
 	Refs         []string      `json:"refs,omitempty"`          // globs of refs that may go there; none: any
 	RequireAhead bool          `json:"require_ahead,omitempty"` // the commit must contain what is deployed now
 	Checks       *Checks       `json:"checks,omitempty"`
-	After        []string      `json:"after,omitempty"` // environments in which the same commit must have succeeded first
+	After        []string      `json:"after,omitempty"` // environments in which the same commit must have succeeded first; one of them needs those before it
 	Concurrency  Concurrency   `json:"concurrency,omitempty"`
 	Freezes      []Freeze      `json:"freeze,omitempty"` // the route's own, then those for all routes
 	Approvals    *Approvals    `json:"approvals,omitempty"`

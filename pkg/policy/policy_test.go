@@ -80,6 +80,8 @@ func TestNeeds(t *testing.T) {
 		"checks":                      {checks(every), Needs{Checks: true}},
 		"required checks":             {checks(branch), Needs{Checks: true, Required: true}},
 		"after":                       {after("Staging"), Needs{After: []string{"staging"}}},
+		"after, of the second":        {all(environment("STAGING"), after("Dev", "staging", "canary")), Needs{After: []string{"dev"}}},
+		"after, of the first":         {all(environment("dev"), after("Dev", "staging")), Needs{}},
 		"approvals":                   {approvals(two), Needs{Approvals: true}},
 		"approvals, in a question":    {all(approvals(two), question), Needs{}},
 		"force by another":            {all(forcers(people), force(bob)), Needs{Forcer: asked}},

@@ -186,6 +186,8 @@ func question(s *scene) { s.r.Deployment, s.r.AcceptedAt = 0, time.Time{} }
 
 func after(environments ...string) edit { return func(s *scene) { s.p.After = environments } }
 
+func environment(name string) edit { return func(s *scene) { s.r.Environment = name } }
+
 func past(environment string, p Past) edit {
 	return func(s *scene) { s.f.After[environment] = Knows(p) }
 }
