@@ -13,14 +13,17 @@ import (
 // rooms says which of our packages each package may import outside its tests. A package may always import what is below itself
 // in the same room.
 var rooms = map[string][]string{
-	"cmd/seraph":     {"pkg/app", "pkg/config"},
+	"cmd/seraph":     {"pkg/app", "pkg/config", "pkg/client"},
 	"cmd/seraph-sim": {"test/sim"},
 
 	"pkg/app": {"pkg/config", "pkg/server", "pkg/engine", "pkg/store", "pkg/hook", "pkg/route", "pkg/circleci", "pkg/github",
-		"pkg/outbound", "pkg/deployment"},
+		"pkg/outbound", "pkg/command", "pkg/gate", "pkg/audit", "pkg/deployment"},
 	"pkg/config":     {"pkg/route"},
-	"pkg/server":     {"pkg/hook", "pkg/route", "pkg/deployment"},
-	"pkg/engine":     {"pkg/deployment"},
+	"pkg/client":     {},
+	"pkg/server":     {"pkg/hook", "pkg/route", "pkg/command", "pkg/gate", "pkg/policy", "pkg/deployment"},
+	"pkg/command":    {"pkg/gate", "pkg/policy", "pkg/deployment"},
+	"pkg/gate":       {"pkg/policy", "pkg/deployment"},
+	"pkg/engine":     {"pkg/policy", "pkg/deployment"},
 	"pkg/store":      {"pkg/audit", "pkg/policy", "pkg/deployment"},
 	"pkg/hook":       {"pkg/deployment"},
 	"pkg/route":      {"pkg/policy", "pkg/deployment"},
