@@ -89,6 +89,7 @@ type CircleCI interface {
 type GitHub interface {
 	WriteStatus(ctx context.Context, to deployment.Request, r deployment.Report) deployment.WriteOutcome
 	Statuses(ctx context.Context, of deployment.Request) ([]deployment.Status, error)
+	Login(ctx context.Context) (string, error) // what GitHub shows as our statuses' creator
 	Deployments(ctx context.Context, of deployment.Source, since time.Time, limit int) ([]deployment.Request, error)
 	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
 	Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]deployment.Hook, error)

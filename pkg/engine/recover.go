@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -148,7 +149,8 @@ func (e *Engine) unseen(ctx context.Context, s deployment.Source, requests []dep
 	return unseen, nil
 }
 
-// takeIn lets a deployment in by the same door as a webhook, unless somebody has already written a status for it.
+// takeIn lets a deployment in by the same door as a webhook, unless somebody has already written a status for it. One that only we have spoken of, and
+// not to its end, is ours and was forgotten: a backup was restored. It will end with words.
 func (e *Engine) takeIn(ctx context.Context, req deployment.Request) error {
 	now := e.Now()
 	d, notes, ignored := e.Admit(req, now)
@@ -156,10 +158,14 @@ func (e *Engine) takeIn(ctx context.Context, req deployment.Request) error {
 		return nil
 	}
 	statuses, err := e.GitHub.Statuses(ctx, req)
-	if err != nil || len(statuses) > 0 {
+	if err != nil || len(statuses) > 0 && !e.forgotten(ctx, statuses) {
 		return err
 	}
-	notes = append(notes, deployment.Entry{At: now, Event: "recovered", Detail: "found in GitHub's list of deployments; its webhook never came"})
+	detail := "found in GitHub's list of deployments; its webhook never came"
+	if len(statuses) > 0 {
+		detail = "found in GitHub's list of deployments with a word of ours that no row explains"
+	}
+	notes = append(notes, deployment.Entry{At: now, Event: "recovered", Detail: detail})
 	duplicate, err := e.Store.Accept(ctx, deployment.Delivery{
 		GUID: fmt.Sprintf("listing:%d:%d", req.Repository.ID, req.ID), Event: "deployment", Source: deployment.SourceListing,
 		RepositoryID: req.Repository.ID, DeploymentID: req.ID, ReceivedAt: now,
@@ -167,9 +173,17 @@ func (e *Engine) takeIn(ctx context.Context, req deployment.Request) error {
 	if err != nil || duplicate {
 		return err
 	}
-	e.log(d, warn).Msg("recovered a deployment whose webhook never came")
+	e.log(d, warn).Int("statuses", len(statuses)).Msg("recovered a deployment that no row knew")
 	if e.Observe.Recovered != nil {
 		e.Observe.Recovered(deployment.SourceListing)
 	}
 	return nil
+}
+
+// forgotten says whether all that GitHub was told of a deployment is ours, and not its end.
+func (e *Engine) forgotten(ctx context.Context, statuses []deployment.Status) bool {
+	me, err := e.GitHub.Login(ctx)
+	return err == nil && !slices.ContainsFunc(statuses, func(s deployment.Status) bool {
+		return s.CreatorLogin != me || s.State != deployment.GitHubQueued && s.State != deployment.GitHubPending && s.State != deployment.GitHubInProgress
+	})
 }

@@ -35,6 +35,24 @@ func (c *Client) Identity(ctx context.Context) (string, error) {
 	return me.String(), nil
 }
 
+// Login is what GitHub shows as the creator of our statuses. It is asked for once.
+func (c *Client) Login(ctx context.Context) (string, error) {
+	c.mu.Lock()
+	login := c.login
+	c.mu.Unlock()
+	if login != "" {
+		return login, nil
+	}
+	me, err := c.Check(ctx)
+	if err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.login = me.Login
+	return me.Login, nil
+}
+
 // Check asks GitHub who we are, and so whether the credentials are good.
 func (c *Client) Check(ctx context.Context) (Identity, error) {
 	if c.app != nil {

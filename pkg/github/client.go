@@ -46,6 +46,7 @@ type Client struct {
 	accounts      map[int64]*account              // by installation; 0 is the token's
 	installations map[string]int64                // lower-cased owner/name -> installation
 	lost          map[int64]bool                  // installations that GitHub denies
+	login         string                          // ours, once asked
 	names         map[int64]deployment.Repository // what moved repositories go by now
 }
 
