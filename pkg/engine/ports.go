@@ -22,7 +22,6 @@ type Rows interface {
 	Lease(ctx context.Context, row int64) (deployment.Deployment, bool, error)
 	Unlease(ctx context.Context, row int64) error
 	Load(ctx context.Context, row int64) (deployment.Deployment, error)
-	Ahead(ctx context.Context, d deployment.Deployment) (*deployment.Busy, error)
 	ByKey(ctx context.Context, key string) (deployment.Deployment, error)
 	Save(ctx context.Context, next deployment.Deployment, ch deployment.Changes, keep bool) (deployment.Deployment, error)
 	SavePair(ctx context.Context, a deployment.Deployment, ca deployment.Changes, b deployment.Deployment, cb deployment.Changes) error

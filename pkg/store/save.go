@@ -158,21 +158,6 @@ func (t *tx) inTheWay(on, where string, args ...any) error {
 	return &busy
 }
 
-// Ahead says what of its own environment keeps a waiting deployment from starting; nil: nothing does now. Save decides again.
-func (db *DB) Ahead(ctx context.Context, d deployment.Deployment) (*deployment.Busy, error) {
-	for _, w := range ahead(d) {
-		busy := deployment.Busy{On: w.on}
-		err := db.get(ctx, fmt.Sprintf(whoIsInTheWay, w.where), w.args...).Scan(&busy.ID, &busy.State)
-		if err == nil {
-			return &busy, nil
-		}
-		if !errors.Is(err, sql.ErrNoRows) {
-			return nil, err
-		}
-	}
-	return nil, nil
-}
-
 // mayClaim says whether the pipeline is another row's.
 func (t *tx) mayClaim(old stored, next deployment.Deployment) error {
 	id := pipelineID(next)
