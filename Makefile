@@ -54,7 +54,7 @@ fuzz: ## fuzz each Fuzz target for FUZZTIME (default 5s)
 bench: ## run the benchmarks that match BENCH (default all)
 	@.ci/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-chaos: ## trouble of every kind for minutes, on both databases (SERAPH_CHAOS_DATABASE, _SEED, _DEPLOYMENTS, _DURATION)
+chaos: ## trouble of every kind for five minutes (SERAPH_CHAOS_DATABASE=sqlite or postgres, _SEED, _DEPLOYMENTS, _DURATION)
 	@SERAPH_CHAOS_DEPLOYMENTS=$${SERAPH_CHAOS_DEPLOYMENTS:-500} SERAPH_CHAOS_DURATION=$${SERAPH_CHAOS_DURATION:-150s} \
 	.ci/with-postgres go test -count=1 -v -timeout 40m -run TestChaos ./test/chaos
 
