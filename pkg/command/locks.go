@@ -21,6 +21,9 @@ type LockRequest struct {
 	Steal       bool      // take it from its owner, who is told
 }
 
+// alreadyOver turns away who wants a lock that nobody would ever meet.
+const alreadyOver = "the lock would have ended already"
+
 // LockState is a lock and who waits for it, first in line first.
 type LockState struct {
 	policy.Lock
@@ -50,7 +53,7 @@ func (k *Desk) wanted(ctx context.Context, c Caller, r LockRequest) (policy.Lock
 	}
 	switch {
 	case !r.Until.IsZero() && !r.Until.After(k.Now()):
-		return l, refuse(KindInvalid, "already_over", "the lock would have ended already")
+		return l, refuse(KindInvalid, "already_over", alreadyOver)
 	case r.Repository != "" && r.Environment == "":
 		return l, refuse(KindInvalid, "environment_missing", "a lock of a repository needs its environment")
 	case r.Repository == "" && !c.Admin:
@@ -80,7 +83,7 @@ func (k *Desk) mayLock(ctx context.Context, c Caller, s deployment.Source, envir
 func (k *Desk) ExtendLock(ctx context.Context, c Caller, id int64, until time.Time) (policy.Lock, error) {
 	l, err := k.owned(ctx, c, id)
 	if err == nil && !until.IsZero() && !until.After(k.Now()) {
-		err = refuse(KindInvalid, "already_over", "the lock would have ended already: release it")
+		err = refuse(KindInvalid, "already_over", alreadyOver+": release it")
 	}
 	if err != nil {
 		return l, err
@@ -182,11 +185,13 @@ func scope(l policy.Lock) string {
 	}
 }
 
+// lockAct is what the audit keeps of a lock. One that is only being taken has no id yet.
 func (k *Desk) lockAct(c Caller, kind deployment.ActKind, how string, l policy.Lock) deployment.Act {
 	detail, _ := json.Marshal(struct { // it holds nothing that cannot be written
 		How string `json:"how"`
+		ID  int64  `json:"id,omitempty"` // over the lock's own, which is never left out
 		policy.Lock
-	}{how, l})
+	}{how, l.ID, l})
 	a := act(c, kind, detail)
 	a.At, a.RepositoryID, a.Repository, a.Environment = k.Now(), l.RepositoryID, l.Repository, l.Environment
 	return a
@@ -203,7 +208,9 @@ func (k *Desk) Task(ctx context.Context, d deployment.Deployment) (done, refused
 		Owner: c.By, Reason: d.Request.Description, TakenAt: k.Now(),
 	}
 	if d.Target.LockFor > 0 {
-		l.ExpiresAt = d.AcceptedAt.Add(d.Target.LockFor)
+		if l.ExpiresAt = d.AcceptedAt.Add(d.Target.LockFor); !l.ExpiresAt.After(l.TakenAt) {
+			return "", alreadyOver, nil
+		}
 	}
 	a := k.lockAct(c, deployment.ActLocked, "taken", l)
 	a.Deployment = d.Request.ID
@@ -217,15 +224,14 @@ func (k *Desk) Task(ctx context.Context, d deployment.Deployment) (done, refused
 
 func (k *Desk) unlockTask(ctx context.Context, c Caller, d deployment.Deployment) (done, refused string, err error) {
 	l, open, err := k.Store.OpenLock(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
-	if err != nil {
+	if err == nil && open {
+		err = k.release(ctx, c, l)
+	}
+	switch {
+	case err == nil && !open, errors.Is(err, deployment.ErrNotFound): // somebody was faster
+		return d.Request.Environment + " is not locked", "", nil
+	case err != nil:
 		return "", "", err
 	}
-	if !open {
-		return d.Request.Environment + " is not locked", "", nil
-	}
-	err = k.release(ctx, c, l)
-	if errors.Is(err, deployment.ErrNotFound) {
-		err = nil // somebody was faster
-	}
-	return fmt.Sprintf("Unlocked %s, which %s had locked", d.Request.Environment, l.Owner), "", err
+	return fmt.Sprintf("Unlocked %s, which %s had locked", d.Request.Environment, l.Owner), "", nil
 }

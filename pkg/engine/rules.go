@@ -135,7 +135,9 @@ func (e *Engine) lockTask(ctx context.Context, d deployment.Deployment) error {
 	case err != nil:
 		return err
 	case refused != "":
-		return e.settle(ctx, d, deployment.TurnedAway{Reason: refused})
+		v = policy.Verdict{Decision: policy.Refuse, Outcomes: []policy.Outcome{{Rule: policy.RuleLocks, Decision: policy.Refuse, Code: policy.CodeLocked, Message: refused}}}
+		_, err := e.commit(ctx, d, false, deployment.Changes{Acts: []deployment.Act{e.decided(d, v)}}, deployment.TurnedAway{Reason: refused})
+		return err
 	default:
 		return e.settle(ctx, d, deployment.Done{Reason: done})
 	}

@@ -26,7 +26,7 @@ func TestAudit(t *testing.T) {
 		t.Fatalf("audit verify: %d %s%s", code, first, stderr)
 	}
 	_, lines, _ := command(t, w.env, "audit", "export")
-	for _, want := range []string{`"kind":"decided"`, `"not_allowed"`, `"kind":"locked"`, `"kind":"approved"`, `"login":"dave"`, `"token":"face"`} {
+	for _, want := range []string{`"kind":"decided"`, `\"code\":\"not_allowed\"`, `"kind":"locked"`, `"kind":"approved"`, `"actor_login":"dave"`, `"actor_token":"face"`} {
 		if !strings.Contains(lines, want) {
 			t.Errorf("the audit does not hold %s:\n%s", want, lines)
 		}

@@ -133,13 +133,13 @@ func TestEnterpriseServer(t *testing.T) {
 	w.ends(w.deploy("acme/api", "production", "success"), "success", "")
 }
 
-// Deployments that no route names, or that Actions, bots and locks make, are none of ours.
+// Deployments and locks that no route names, or that Actions and bots make, are none of ours.
 func TestIgnored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{}).start()
 	for i, story := range []string{"from-actions", "from-pages", "from-bot", "locked", "plain"} {
 		repository := "acme/api"
-		if story == "plain" {
+		if story == "plain" || story == "locked" {
 			repository = "other/api"
 		}
 		w.gh.AddRepository(repository)

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -42,39 +41,46 @@ func TestLockTasks(t *testing.T) {
 	w.ends(w.task("mallory", "acme/allow", "deploy:lock", ""), "error", "mallory is none of those who may deploy")
 }
 
+// lockPath is where the API has a lock.
+func lockPath(t *testing.T, text string) string {
+	t.Helper()
+	var lock struct {
+		ID int64 `json:"id"`
+	}
+	decode(t, []byte(text), &lock)
+	return fmt.Sprintf("/locks/%d", lock.ID)
+}
+
 // A lock's whole life, through the API.
 func TestLockLife(t *testing.T) {
 	t.Parallel()
 	w := newRuled(t)
-	alice, bob := w.idOf("alice"), w.idOf("bob")
+	alice, bob := w.gh.AddUser("alice"), w.gh.AddUser("bob")
 	lock := func(login string, id int64, more string) string {
 		return fmt.Sprintf(`{"actor":{"id":%d,"login":%q},"repository":"acme/api","environment":"production","reason":"testing"%s}`, id, login, more)
 	}
 	text := w.does("POST", "/locks", behalfToken, lock("alice", alice, `,"expires_in":"1h"`), 201, `"owner":{"id":`)
-	var taken struct {
-		ID int64 `json:"id"`
-	}
-	if err := json.Unmarshal([]byte(text), &taken); err != nil {
-		t.Fatal(err)
-	}
+	path := lockPath(t, text)
 	w.does("POST", "/locks", behalfToken, lock("bob", bob, ""), 409, "acme/api production is locked by alice: testing")
 	d := w.as("bob", "acme/api", "success")
 	w.waits(d, "alice", "testing")
-	path := fmt.Sprintf("/locks/%d", taken.ID)
 	w.does("GET", path, apiToken, "", 200, fmt.Sprintf(`"waiting":[{"id":%d,`, d.ID))
 	w.does("POST", path+"/extend", behalfToken, fmt.Sprintf(`{"actor":{"id":%d,"login":"bob"},"expires_in":"2h"}`, bob), 403, "not_the_owner")
 	w.does("POST", path+"/extend", behalfToken, fmt.Sprintf(`{"actor":{"id":%d,"login":"alice"},"expires_in":"2h"}`, alice), 200, `"expires_at":"`)
-	w.does("POST", path+"/hand-over", behalfToken, fmt.Sprintf(`{"actor":{"id":%d,"login":"alice"},"to":{"id":%d,"login":"carol"}}`, alice, w.idOf("carol")), 200, `"login":"carol"`)
-	w.does("DELETE", path, behalfToken, w.actor("alice"), 403, "carol")
+	text = w.does("POST", path+"/hand-over", behalfToken,
+		fmt.Sprintf(`{"actor":{"id":%d,"login":"alice"},"to":{"id":%d,"login":"carol"}}`, alice, w.gh.AddUser("carol")), 200, `"login":"carol"`)
+	w.does("DELETE", path, behalfToken, w.actor("alice"), 404, "no open lock") // carol's has an id of its own
+	w.does("DELETE", lockPath(t, text), behalfToken, w.actor("alice"), 403, "carol")
 	w.does("POST", "/locks", behalfToken, lock("bob", bob, `,"steal":true`), 201, `"login":"bob"`)
 	w.does("GET", "/notices", apiToken, "", 200, "bob took your lock on acme/api production: testing")
 	w.ends(d, "success", "") // the owner deploys through his own lock
 	w.does("GET", "/locks", apiToken, "", 200, `"login":"bob"`)
 	w.does("GET", path, apiToken, "", 404, "no open lock")
 	w.does("POST", "/locks", managerToken, `{"reason":"stop the line"}`, 403, "admin")
-	w.does("POST", "/locks", adminToken, `{"reason":"stop the line","expires_in":"6s"}`, 201, `"environment":""`)
+	text = w.does("POST", "/locks", adminToken, `{"reason":"stop the line"}`, 201, `"environment":""`)
 	stopped := w.as("carol", "acme/web", "success")
 	w.waits(stopped, "stop the line")
+	w.does("POST", lockPath(t, text)+"/extend", adminToken, `{"expires_in":"1s"}`, 200, `"expires_at":"`)
 	w.ends(stopped, "success", "") // the lock runs out by itself
 }
 
@@ -84,6 +90,8 @@ func TestGate(t *testing.T) {
 	w := newRuled(t)
 	d := w.as("alice", "acme/api", "success")
 	w.ends(d, "success", "")
+	w.gh.AddRepository("acme/checks")
+	w.gh.AddRepository("acme/shut")
 	env := map[string]string{"API_URL": "http://" + w.addr, "API_TOKEN": apiToken}
 	for name, c := range map[string]struct {
 		args  []string
@@ -99,7 +107,6 @@ func TestGate(t *testing.T) {
 		"no such person": {[]string{"--repository", "acme/allow", "--actor", "nobody-at-all"}, 1, ""},
 		"misspelt":       {[]string{"--repo", "acme/api"}, 2, ""},
 	} {
-		w.gh.AddRepository("acme/checks")
 		code, stdout, stderr := command(t, env, append([]string{"gate", "--environment", "production", "--sha", d.SHA}, c.args...)...)
 		if code != c.code || !strings.Contains(stdout, c.about) {
 			t.Errorf("%s: exit code %d, %s%s", name, code, stdout, stderr)
