@@ -48,7 +48,7 @@ func (k *Desk) Approve(ctx context.Context, c Caller, id int64, comment string) 
 	}
 	approval.Comment = comment
 	detail, _ := json.Marshal(approval) // it holds nothing that cannot be written
-	if err := k.Deployments.Approve(ctx, d.Row, approval, about(act(c, deployment.ActApproved, detail), d, k.Now())); err != nil {
+	if err := k.Deployments.Approve(ctx, d.Row, approval, act(c, deployment.ActApproved, detail).About(d, k.Now())); err != nil {
 		return d, policy.Verdict{}, err
 	}
 	v, err := k.Gate.Decide(ctx, d)

@@ -125,10 +125,3 @@ func (k *Desk) find(ctx context.Context, id int64) (deployment.Deployment, error
 func act(c Caller, kind deployment.ActKind, detail []byte) deployment.Act {
 	return deployment.Act{Kind: kind, Door: c.Door, Actor: c.By, Detail: detail}
 }
-
-// about fills in which deployment an act is about.
-func about(a deployment.Act, d deployment.Deployment, now time.Time) deployment.Act {
-	r := d.Request
-	a.At, a.RepositoryID, a.Repository, a.Environment, a.Deployment = now, r.Repository.ID, r.Repository.FullName(), r.Environment, r.ID
-	return a
-}

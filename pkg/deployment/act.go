@@ -78,3 +78,10 @@ type Act struct {
 	Deployment   int64 // GitHub's id; 0 where it is about none
 	Detail       []byte
 }
+
+// About is the act, at a time, on a deployment.
+func (a Act) About(d Deployment, now time.Time) Act {
+	r := d.Request
+	a.At, a.RepositoryID, a.Repository, a.Environment, a.Deployment = now, r.Repository.ID, r.Repository.FullName(), r.Environment, r.ID
+	return a
+}

@@ -112,7 +112,7 @@ func (e *Engine) change(ctx context.Context, row int64, ev deployment.Event, act
 		if err != nil {
 			return d, err
 		}
-		changes.Acts = []deployment.Act{about(act, d, e.Now())}
+		changes.Acts = []deployment.Act{act.About(d, e.Now())}
 		saved, err := e.Store.Save(ctx, next, changes, d.State == deployment.Triggering)
 		if err == nil {
 			e.told(d, saved)
@@ -152,12 +152,5 @@ func (e *Engine) decided(d deployment.Deployment, v policy.Verdict) deployment.A
 		Force *deployment.Force `json:"force,omitempty"`
 	}{v, d.Request.SHA, d.Request.Ref, d.Force})
 	act := deployment.Act{Kind: deployment.ActDecided, Door: deployment.DoorGitHub, Actor: d.Request.Requester(), Detail: detail}
-	return about(act, d, e.Now())
-}
-
-// about fills in which deployment an act is about.
-func about(act deployment.Act, d deployment.Deployment, now time.Time) deployment.Act {
-	r := d.Request
-	act.At, act.RepositoryID, act.Repository, act.Environment, act.Deployment = now, r.Repository.ID, r.Repository.FullName(), r.Environment, r.ID
-	return act
+	return act.About(d, e.Now())
 }
