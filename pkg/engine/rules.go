@@ -18,16 +18,21 @@ const (
 	askAgainMost  = time.Minute
 )
 
+// decideTimeout bounds all questions of one decision: a step is short. What was not answered by then is unknown.
+const decideTimeout = 15 * time.Second
+
 // rule asks the rules about a waiting deployment. GitHub is asked when it comes in, and again right before its trigger; in between, while others or
 // a lock keep it, our own rows are enough. No verdict means that the deployment was settled.
 func (e *Engine) rule(ctx context.Context, d deployment.Deployment) (*policy.Verdict, error) {
+	asking, cancel := context.WithTimeout(ctx, decideTimeout)
+	defer cancel()
 	if !d.AdmittedAt.IsZero() {
-		here, err := e.Gate.DecideHere(ctx, d)
+		here, err := e.Gate.DecideHere(asking, d)
 		if err != nil || here.Decision != policy.Allow {
 			return nil, e.heed(ctx, d, here, err)
 		}
 	}
-	verdict, err := e.Gate.Decide(ctx, d)
+	verdict, err := e.Gate.Decide(asking, d)
 	if err != nil || verdict.Decision != policy.Allow {
 		return nil, e.heed(ctx, d, verdict, err)
 	}
