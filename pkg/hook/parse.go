@@ -85,7 +85,7 @@ func ParseDeployment(payload []byte) (req deployment.Request, action string, err
 	if !utf8.Valid(payload) {
 		return req, "", errors.New("the body is not UTF-8")
 	}
-	if err := decode(payload, &e); err != nil {
+	if err := decodeSlim(payload, &e); err != nil {
 		return req, "", err
 	}
 	action = e.Action.value

@@ -3,6 +3,7 @@ package hook
 import (
 	"fmt"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -212,7 +213,9 @@ func FuzzParseDeployment(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		_, _ = Summarize(body)
+		if _, err := Summarize(body); err == nil && !IsObject(body) || err != nil && IsObject(body) && !strings.Contains(err.Error(), "deeply") {
+			t.Errorf("an object? %v, but %v", IsObject(body), err)
+		}
 		_, _ = ParseCircleCI(body)
 		r, _, err := ParseDeployment(body)
 		if err != nil {
@@ -231,6 +234,30 @@ func FuzzParseDeployment(f *testing.F) {
 		}
 		if again, _, err := ParseDeployment(body); err != nil || !cmp.Equal(r, again) {
 			t.Errorf("not the same twice: %v", err)
+		}
+	})
+}
+
+// FuzzSlim holds the short form of an event to the whole one.
+func FuzzSlim(f *testing.F) {
+	for _, s := range []string{
+		full, small, "null", "[]", `{"a":{}}`, `{"Action":"created","ACTION":null,"deployment":{"Id":1,"id":2,"\u0049D":3},"deployment":{"creator":{"login":"a","x":{"login":"b"}}}}`,
+		`{"deployment":5,"repository":[{"id":1}]}`, `{"deployment":null,"workflow_run":{"deep":[[[]]]},"deployment_status":[]} `, `{"deployment":{"id":01}}`,
+		`{"deployment":{"payload":{"a" : "\ud800"},"taſK":"a"}}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if !utf8.Valid(body) {
+			return // ParseDeployment refuses it before
+		}
+		var whole, short event
+		wholeErr, shortErr := decode(body, &whole), decodeSlim(body, &short)
+		if wholeErr != nil && strings.Contains(wholeErr.Error(), "nested too deeply") {
+			return // the short form may have left out what is
+		}
+		if fmt.Sprint(wholeErr) != fmt.Sprint(shortErr) || !reflect.DeepEqual(whole, short) {
+			t.Errorf("%v, %+v, but in short %v, %+v", wholeErr, whole, shortErr, short)
 		}
 	})
 }

@@ -1,9 +1,16 @@
 package hook
 
+import "github.com/tidwall/gjson"
+
 // Summary is the little that is read from events that are no deployments. What is absent or of another type is zero.
 type Summary struct {
 	HookID     int64 // a ping's
 	Deployment bool  // the event carries a deployment
+}
+
+// IsObject says whether a body is a JSON object, which is all that is asked of events that are not used.
+func IsObject(payload []byte) bool {
+	return gjson.ValidBytes(payload) && payload[space(payload, 0)] == '{'
 }
 
 // Summarize reads a summary. It fails only for what is not a JSON object: nothing is known of other events that would justify to refuse them.

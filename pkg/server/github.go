@@ -1,10 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -13,10 +14,21 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/hook"
 )
 
-var (
-	eventPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-	guidPattern  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
-)
+// isEvent says whether a header can be the name of an event: small letters, digits and underscores.
+func isEvent(s string) bool {
+	return len(s) <= 64 && s != "" && isSmall(rune(s[0])) && !strings.ContainsFunc(s, func(r rune) bool { return !isSmall(r) && !isDigit(r) && r != '_' })
+}
+
+// isGUID says whether a header can be the id of a delivery: letters, digits, dots, dashes and underscores.
+func isGUID(s string) bool {
+	return len(s) <= 128 && s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !isSmall(r) && !isSmall(r|0x20) && !isDigit(r) && r != '.' && r != '-' && r != '_'
+	})
+}
+
+func isSmall(r rune) bool { return 'a' <= r && r <= 'z' }
+
+func isDigit(r rune) bool { return '0' <= r && r <= '9' }
 
 // github takes a webhook of GitHub. The checks stand in the order of what they cost: address, content type, shape of the signature, size,
 // signature, content, store.
@@ -106,35 +118,43 @@ func (s *Server) take(ctx context.Context, header http.Header, b *body, received
 	del := deployment.Delivery{
 		GUID: header.Get("X-GitHub-Delivery"), Event: header.Get("X-GitHub-Event"), Source: deployment.SourceWebhook, ReceivedAt: receivedAt,
 	}
-	if !eventPattern.MatchString(del.Event) || !guidPattern.MatchString(del.GUID) {
+	if !isEvent(del.Event) || !isGUID(del.GUID) {
 		return taken{}, badRequest(errors.New("the header X-GitHub-Event or X-GitHub-Delivery is missing or malformed"))
 	}
 	if del.Body, err = hook.Payload(header.Get("Content-Type"), whole); err != nil {
 		return taken{}, badRequest(err)
 	}
-	if del.Event == "deployment" {
+	switch del.Event {
+	case "deployment":
 		return s.deployment(ctx, del)
+	case "ping":
+		return s.ping(ctx, del)
+	default:
+		return s.unused(ctx, del)
 	}
-	summary, err := hook.Summarize(del.Body)
-	if err != nil {
-		return taken{}, badRequest(err)
-	}
-	return s.other(ctx, del, summary)
 }
 
-// other answers events that are no deployments. Only the body is signed, so what the name claims is held against what the body shows.
-func (s *Server) other(ctx context.Context, del deployment.Delivery, summary hook.Summary) (taken, *problem) {
-	log := zerolog.Ctx(ctx)
+// ping answers GitHub's first word. Only the body is signed, so what the name claims is held against what the body shows.
+func (s *Server) ping(ctx context.Context, del deployment.Delivery) (taken, *problem) {
+	summary, err := hook.Summarize(del.Body)
 	switch {
-	case del.Event == "ping" && summary.Deployment:
+	case err != nil:
+		return taken{}, badRequest(err)
+	case summary.Deployment:
 		return taken{}, badRequest(errors.New("the body carries a deployment: it is not that of a ping"))
-	case del.Event == "ping":
-		log.Info().Str("delivery", del.GUID).Int64("hook", summary.HookID).Msg("GitHub says hello")
-		return taken{Result: resultPong}, nil
-	default:
-		log.Debug().Str("delivery", del.GUID).Str("event", del.Event).Msg("event ignored")
-		return taken{Result: resultIgnored, Reason: "event " + del.Event + " is not used"}, nil
 	}
+	zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("hook", summary.HookID).Msg("GitHub says hello")
+	return taken{Result: resultPong}, nil
+}
+
+// unused answers events of which nothing is read.
+func (s *Server) unused(ctx context.Context, del deployment.Delivery) (taken, *problem) {
+	if !hook.IsObject(del.Body) {
+		_, err := hook.Summarize(del.Body)
+		return taken{}, badRequest(cmp.Or(err, errors.New("the body is not a JSON object")))
+	}
+	zerolog.Ctx(ctx).Debug().Str("delivery", del.GUID).Str("event", del.Event).Msg("event ignored")
+	return taken{Result: resultIgnored, Reason: "event " + del.Event + " is not used"}, nil
 }
 
 // deployment makes a deployment event durable, or says why it needs to be nothing.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"net/http"
 	"time"
@@ -16,10 +17,10 @@ func (s *Server) logged(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", id)
 		log := s.o.Log.With().Str("request", id).Stringer("client", clientOf(r)).Logger()
 		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		r = r.WithContext(log.WithContext(r.Context()))
-		r = middleware.WithLogEntry(r, &entry{log: log, w: wrapped, r: r})
+		e := &entry{log: log, w: wrapped}
+		e.r = r.WithContext(context.WithValue(log.WithContext(r.Context()), middleware.LogEntryCtxKey, middleware.LogEntry(e)))
 		began := time.Now()
-		next.ServeHTTP(wrapped, r)
+		next.ServeHTTP(wrapped, e.r)
 		log.Debug().Str("method", r.Method).Str("path", r.URL.Path).Int("status", wrapped.Status()).
 			Dur("took", time.Since(began)).Msg("answered")
 	})
