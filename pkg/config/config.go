@@ -136,7 +136,7 @@ func (r *reader) config() *Config {
 		PollMin:      r.duration("POLL_MIN", e.PollMin, false), PollMax: r.duration("POLL_MAX", e.PollMax, false),
 		TaskPrefix: r.taskPrefix(), Routes: r.routes(), APITokens: r.apiTokens(),
 		RecoverMaxAge:     r.duration("RECOVER_MAX_AGE", e.RecoverMaxAge, false),
-		Retention:         r.duration("RETENTION", e.Retention, true),
+		Retention:         r.retention(),
 		RecoverDeliveries: r.oneOf("RECOVER_DELIVERIES", e.RecoverDeliveries, "true", "false") == "true",
 		LogLevel:          r.oneOf("LOG_LEVEL", e.LogLevel, "trace", "debug", "info", "warn", "error"),
 		LogFormat:         r.oneOf("LOG_FORMAT", e.LogFormat, "json", "console"),

@@ -157,6 +157,8 @@ func TestProblems(t *testing.T) {
 		"level":             {map[string]string{"LOG_LEVEL": "loud"}, "SERAPH_LOG_LEVEL"},
 		"format":            {map[string]string{"LOG_FORMAT": "xml"}, "json, console"},
 		"grace":             {map[string]string{"SHUTDOWN_GRACE": "0s"}, "SERAPH_SHUTDOWN_GRACE"},
+		"retention":         {map[string]string{"RETENTION": "10m"}, "SERAPH_RETENTION: \"10m\" is too short: at least 72h"},
+		"no retention":      {map[string]string{"RETENTION": "-1h"}, "SERAPH_RETENTION: \"-1h\" is no positive duration"},
 		"negative delay":    {map[string]string{"SHUTDOWN_DELAY": "-1s"}, "SERAPH_SHUTDOWN_DELAY"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,6 +171,14 @@ func TestProblems(t *testing.T) {
 				t.Errorf("a secret is shown: %v", err)
 			}
 		})
+	}
+}
+
+func TestRetention(t *testing.T) {
+	for text, want := range map[string]time.Duration{"": 90 * 24 * time.Hour, "0": 0, "0s": 0, "72h": 72 * time.Hour} {
+		if c := load(t, map[string]string{"RETENTION": text}); c.Retention != want {
+			t.Errorf("%q: %v, want %v", text, c.Retention, want)
+		}
 	}
 }
 

@@ -71,6 +71,17 @@ func (r *reader) duration(name, text string, zero bool) time.Duration {
 	return d
 }
 
+// minRetention is how long GitHub delivers an event again. What is forgotten sooner may be asked for anew, or taken for another's pipeline.
+const minRetention = 3 * 24 * time.Hour
+
+func (r *reader) retention() time.Duration {
+	d := r.duration("RETENTION", r.env.Retention, true)
+	if d > 0 && d < minRetention {
+		r.wrong("RETENTION", "%q is too short: at least %.0fh are needed, or 0 to keep everything", r.env.Retention, minRetention.Hours())
+	}
+	return d
+}
+
 func (r *reader) count(name, text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > 1_000_000 {

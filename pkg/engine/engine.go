@@ -71,7 +71,8 @@ type Engine struct {
 	loops     sync.WaitGroup
 	quit      context.CancelFunc
 
-	recovered    bool // the recovery loop's own
+	covered      map[string]time.Time // the recovery loop's own: until when a repository's deployments are known
+	recovered    bool
 	recoverNext  int
 	recoverDue   time.Time
 	hooks        map[string]foundHooks // the redelivery loop's own

@@ -27,6 +27,7 @@ type Rows interface {
 	SavePair(ctx context.Context, a deployment.Deployment, ca deployment.Changes, b deployment.Deployment, cb deployment.Changes) error
 	Overdue(ctx context.Context, limit int) ([]deployment.Alarm, error)
 	Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error)
+	List(ctx context.Context, f deployment.Filter) ([]deployment.Deployment, error)
 	WakeLine(ctx context.Context, repositoryID int64, environmentKey string) error
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -39,30 +40,56 @@ func (e *Engine) recoverDeployments(ctx context.Context) {
 		}
 		return
 	}
-	began, done := e.Now(), false
-	since := e.since(note)
+	began := e.Now()
+	e.cover(sources, note)
 	for _, s := range e.turn(sources) {
+		name := s.Repository.FullName()
 		e.keepDuty(ctx, recoverDuty)
-		if err := e.recoverFrom(ctx, s, since); err == nil {
-			done = true
+		if err := e.recoverFrom(ctx, s, e.since(e.covered[name])); err == nil {
+			e.covered[name] = began
 		} else if ctx.Err() == nil {
-			e.Log.Warn().Err(err).Str("repository", s.Repository.FullName()).Msg("recovery cannot list deployments; trying again later")
+			e.Log.Warn().Err(err).Str("repository", name).Msg("recovery cannot list deployments; trying again later")
 		}
 	}
-	if done && ctx.Err() == nil {
-		note = began.UTC().Format(time.RFC3339)
-	}
-	if err := e.Store.DutyDone(context.WithoutCancel(ctx), recoverDuty, note); err != nil {
+	if err := e.Store.DutyDone(context.WithoutCancel(ctx), recoverDuty, e.noteOf(note)); err != nil {
 		e.Log.Warn().Err(err).Msg("recovery cannot note how far it came")
 	}
 }
 
-// since is how far back to list: MaxAge, or to the last round. What is older than MaxAge by now was made while nobody listened; it ends at once,
-// with words.
-func (e *Engine) since(note string) time.Time {
+// cover fills in until when each source's deployments are known: until this process listed them, or until what the note says of all sources. Where
+// nobody has listed yet, nothing older than MaxAge is missed.
+func (e *Engine) cover(sources []deployment.Source, note string) {
+	now := e.Now()
+	all := now.Add(-e.Rules.MaxAge)
+	if noted, err := time.Parse(time.RFC3339, note); err == nil && !noted.After(now) { // else a clock was wrong
+		all = noted
+	}
+	covered := make(map[string]time.Time, len(sources))
+	for _, s := range sources {
+		name := s.Repository.FullName()
+		covered[name] = all
+		if mine := e.covered[name]; mine.After(all) {
+			covered[name] = mine
+		}
+	}
+	e.covered = covered
+}
+
+// noteOf is what the next process may rely on for every source: a source that failed or whose turn has not come holds it back.
+func (e *Engine) noteOf(last string) string {
+	if len(e.covered) == 0 {
+		return last
+	}
+	oldest := slices.MinFunc(slices.Collect(maps.Values(e.covered)), time.Time.Compare)
+	return oldest.UTC().Format(time.RFC3339)
+}
+
+// since is how far back to list a source: MaxAge, or to where it is covered. What is older than MaxAge by now was made while nobody listened; it ends
+// at once, with words.
+func (e *Engine) since(covered time.Time) time.Time {
 	since := e.Now().Add(-e.Rules.MaxAge)
-	if last, err := time.Parse(time.RFC3339, note); err == nil && last.Before(since) {
-		since = last
+	if covered.Before(since) {
+		since = covered
 	}
 	if oldest := e.Now().Add(-deployment.RedeliveryWindow); since.Before(oldest) {
 		since = oldest

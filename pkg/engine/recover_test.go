@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -61,5 +63,111 @@ func TestForgotten(t *testing.T) {
 				t.Errorf("%s, %v: it must not run", d.State, err)
 			}
 		})
+	}
+}
+
+// listingGitHub lists nothing, fails for those repositories that are broken, and keeps since when each was listed.
+type listingGitHub struct {
+	GitHub
+	broken map[string]bool
+	since  map[string]time.Time
+}
+
+func (g listingGitHub) ResolveRepository(_ context.Context, owner, name string) (deployment.Source, error) {
+	return deployment.Source{Repository: deployment.Repository{ID: 1, Owner: owner, Name: name}}, nil
+}
+
+func (g listingGitHub) Deployments(_ context.Context, of deployment.Source, since time.Time, _ int) ([]deployment.Request, error) {
+	g.since[of.Repository.Name] = since
+	if g.broken[of.Repository.Name] {
+		return nil, errors.New("502")
+	}
+	return nil, nil
+}
+
+// What no listing has reached stays to be listed, whoever does the next round: a repository that failed, or whose turn has not come.
+func TestRecoveryCoversOnlyWhatItListed(t *testing.T) {
+	const down = 3 * time.Hour
+	for name, c := range map[string]struct {
+		note         time.Duration // how old the note is
+		repositories int
+		broken       string
+		restart      bool
+		asked        string // in the second round, or in those after it
+		want         time.Duration
+	}{
+		"it failed":                        {down, 2, "r0", false, "r0", down + recoverEvery},
+		"it failed, and a restart":         {down, 2, "r0", true, "r0", down + recoverEvery},
+		"the other one was listed":         {down, 2, "r0", false, "r1", time.Hour},
+		"its turn had not come":            {down, recoverRepositories + 1, "", false, fmt.Sprint("r", recoverRepositories), down + recoverEvery},
+		"all were listed, and a restart":   {down, 2, "", true, "r0", time.Hour},
+		"it failed for longer than 3 days": {100 * time.Hour, 2, "r0", true, "r0", deployment.RedeliveryWindow},
+		"a note from the future":           {-down, 2, "r0", true, "r0", time.Hour + recoverEvery},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStage(t)
+			s.now = s.now.Truncate(time.Second)
+			gh := listingGitHub{broken: map[string]bool{c.broken: true}, since: map[string]time.Time{}}
+			s.GitHub = gh
+			for i := range c.repositories {
+				s.Watched = append(s.Watched, deployment.Repository{Owner: "acme", Name: fmt.Sprint("r", i)})
+			}
+			s.note(t, s.now.Add(-c.note).UTC().Format(time.RFC3339))
+			s.recoverDeployments(t.Context())
+			clear(gh.broken)
+			clear(gh.since)
+			s.now = s.now.Add(recoverEvery)
+			if c.restart {
+				s.Engine = New(s.Options)
+			}
+			s.recoverNext = max(0, c.repositories-recoverTurn) // the turn that holds the last one
+			s.recoverDeployments(t.Context())
+			if got := s.now.Sub(gh.since[c.asked]); got != c.want {
+				t.Errorf("listed %v back, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// A repository that never answers does not make the others be listed ever further back, and the note never goes on without it.
+func TestRecoveryNote(t *testing.T) {
+	s := newStage(t)
+	s.now = s.now.Truncate(time.Second)
+	began := s.now
+	gh := listingGitHub{broken: map[string]bool{"r0": true}, since: map[string]time.Time{}}
+	s.GitHub, s.Watched = gh, []deployment.Repository{{Owner: "acme", Name: "r0"}, {Owner: "acme", Name: "r1"}}
+	for range 12 {
+		s.recoverDeployments(t.Context())
+		s.now = s.now.Add(recoverEvery)
+	}
+	s.wantNote(t, began.Add(-s.Rules.MaxAge))
+	if got := s.now.Add(-recoverEvery).Sub(gh.since["r1"]); got != s.Rules.MaxAge {
+		t.Errorf("the other one was listed %v back", got)
+	}
+	clear(gh.broken)
+	s.recoverDeployments(t.Context())
+	s.wantNote(t, s.now)
+}
+
+// note leaves a note as the process before this one did.
+func (s *stage) note(t *testing.T, text string) {
+	t.Helper()
+	_, mine, err := s.db.Duty(t.Context(), recoverDuty, dutyHold)
+	if err == nil && mine {
+		err = s.db.DutyDone(t.Context(), recoverDuty, text)
+	}
+	if err != nil || !mine {
+		t.Fatalf("mine: %v, %v", mine, err)
+	}
+}
+
+func (s *stage) wantNote(t *testing.T, want time.Time) {
+	t.Helper()
+	note, _, err := s.db.Duty(t.Context(), recoverDuty, dutyHold)
+	if err == nil {
+		err = s.db.DutyDone(t.Context(), recoverDuty, note)
+	}
+	if text := want.UTC().Format(time.RFC3339); err != nil || note != text {
+		t.Errorf("the note is %q, %v; want %q", note, err, text)
 	}
 }

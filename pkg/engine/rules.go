@@ -129,13 +129,23 @@ func (e *Engine) change(ctx context.Context, row int64, ev deployment.Event, act
 	}
 }
 
-// lockTask does what a deployment with a reserved task asks for, if its requester may deploy there.
+// lockTask does what a deployment with a reserved task asks for, if its requester may deploy there. Acts of one environment keep their order, or a lock
+// would outlive the end that was meant for it.
 func (e *Engine) lockTask(ctx context.Context, d deployment.Deployment) error {
-	v, err := e.Gate.DecideAct(ctx, d)
+	asking, cancel := context.WithTimeout(ctx, decideTimeout)
+	defer cancel()
+	older, err := e.olderAct(asking, d)
+	if err != nil {
+		return err
+	}
+	if older != 0 {
+		return e.settle(ctx, d, blockedBy(&deployment.Busy{On: deployment.BusyOrder, ID: older}))
+	}
+	v, err := e.Gate.DecideAct(asking, d)
 	if err != nil || v.Decision != policy.Allow {
 		return e.heed(ctx, d, v, err)
 	}
-	done, refused, err := e.Locks.Task(ctx, d)
+	done, refused, err := e.Locks.Task(asking, d)
 	switch {
 	case err != nil:
 		return err
@@ -146,6 +156,22 @@ func (e *Engine) lockTask(ctx context.Context, d deployment.Deployment) error {
 	default:
 		return e.settle(ctx, d, deployment.Done{Reason: done})
 	}
+}
+
+// actsInSight is among how many of an environment's waiting deployments an older act is looked for: acts are done at once, so that few ever wait.
+const actsInSight = 200
+
+// olderAct gives GitHub's id of an older act of the same environment that is still to be done; 0: there is none.
+func (e *Engine) olderAct(ctx context.Context, d deployment.Deployment) (int64, error) {
+	waiting, err := e.Store.List(ctx, deployment.Filter{
+		Repository: d.Request.Repository.FullName(), Environment: d.Request.Environment, State: deployment.Waiting, Limit: actsInSight,
+	})
+	for _, o := range waiting {
+		if o.Target.Act != "" && o.Request.ID < d.Request.ID {
+			return o.Request.ID, err
+		}
+	}
+	return 0, err
 }
 
 // decided is what the audit keeps of a verdict.

@@ -15,7 +15,7 @@ import (
 )
 
 // Hooks finds the webhooks that send to one of these addresses: the GitHub App's own, or with a token those of the repository and of its
-// organization. A hook that may not be read is left out.
+// organization. A hook that may not be read is left out; a rate limit, which is a 403 too, says nothing of hooks.
 func (c *Client) Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]deployment.Hook, error) {
 	if c.app != nil {
 		return []deployment.Hook{"app/hook"}, nil
@@ -30,8 +30,8 @@ func (c *Client) Hooks(ctx context.Context, of deployment.Repository, addresses 
 			_, err := get(ctx, api, base+"?per_page=100", &hooks)
 			return err
 		})
-		var refused *Error
-		if errors.As(err, &refused) && (refused.Status == http.StatusNotFound || refused.Status == http.StatusForbidden) {
+		var denied *Error
+		if errors.As(err, &denied) && denied.Kind == KindDenied && denied.Status != http.StatusUnauthorized {
 			continue
 		}
 		if err != nil {
