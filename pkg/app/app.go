@@ -68,8 +68,10 @@ func (a *App) build() error {
 	}
 	a.cleanup(func(context.Context) { clients.close() })
 	admit := newAdmitter(a.cfg)
-	a.gate = a.newGate(clients)
-	a.desk = &command.Desk{Gate: a.gate, Resolver: clients.github, Deployments: a.db, Store: a.db, Now: time.Now}
+	a.gate = a.newGate(clients, admit)
+	a.desk = &command.Desk{
+		Gate: a.gate, Resolver: byName{clients.github}, Deployments: a.db, Store: a.db, Now: time.Now, LockTask: admit.routes.LockTask(),
+	}
 	a.engine = engine.New(a.engineOptions(clients, admit))
 	a.desk.Engine = a.engine // each needs the other: the engine does lock tasks at the desk
 	a.db.Bell(a.engine.Ring)

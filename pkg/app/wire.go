@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -48,17 +50,16 @@ func newClients(cfg *config.Config, m *metrics) (*clients, error) {
 // admitter judges a request by the routes, for webhooks and for recovery alike.
 type admitter struct {
 	routes *route.Table
-	own    route.Own
 	rules  deployment.Rules
 }
 
 func newAdmitter(cfg *config.Config) admitter {
-	return admitter{routes: cfg.Routes, own: route.Own{AppID: cfg.GitHub.AppID}, rules: rules(cfg)}
+	return admitter{routes: cfg.Routes.For(route.Own{AppID: cfg.GitHub.AppID}), rules: rules(cfg)}
 }
 
 // Admit implements server.Admitter.
 func (a admitter) Admit(req deployment.Request, receivedAt time.Time) (deployment.Deployment, []deployment.Entry, string) {
-	verdict := a.routes.Admit(req, a.own, newKey())
+	verdict := a.routes.Admit(req, newKey())
 	if verdict.Ignored != "" {
 		return deployment.Deployment{}, nil, verdict.Ignored
 	}
@@ -149,7 +150,30 @@ func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.Claim
 	}
 }
 
-// newGate asks the rules of the routes.
-func (a *App) newGate(c *clients) *gate.Gate {
-	return &gate.Gate{Policies: a.cfg.Routes, GitHub: c.github, Rows: a.db, Now: time.Now}
+// newGate asks the rules of the routes by which requests are admitted.
+func (a *App) newGate(c *clients, admit admitter) *gate.Gate {
+	return &gate.Gate{Policies: admit.routes, GitHub: byName{c.github}, Rows: a.db, Now: time.Now}
+}
+
+// byName tells the gate which names GitHub knows nothing by, from those that it could not be asked about.
+type byName struct{ *github.Client }
+
+// ResolveRepository implements gate.Resolver. Where the App is not installed there is nothing to see.
+func (n byName) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
+	s, err := n.Client.ResolveRepository(ctx, owner, name)
+	var e *github.Error
+	return s, missing(err, errors.As(err, &e) && e.Status == http.StatusNotFound)
+}
+
+// PersonByLogin implements gate.GitHub.
+func (n byName) PersonByLogin(ctx context.Context, login string, of deployment.Repository, installation int64) (deployment.Actor, error) {
+	a, err := n.Client.PersonByLogin(ctx, login, of, installation)
+	return a, missing(err, errors.Is(err, github.ErrNoPerson))
+}
+
+func missing(err error, is bool) error {
+	if !is {
+		return err
+	}
+	return fmt.Errorf("%w: %w", gate.ErrMissing, err)
 }

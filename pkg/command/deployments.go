@@ -23,11 +23,16 @@ func (k *Desk) Explain(ctx context.Context, id int64) (deployment.Deployment, po
 // Ask says what the rules would say of a deployment that there is not.
 func (k *Desk) Ask(ctx context.Context, q gate.Question) (policy.Verdict, error) {
 	v, err := k.Gate.Ask(ctx, q)
-	var unknown *gate.Unknown
-	if errors.As(err, &unknown) {
-		return v, refuse(KindNotFound, "not_found", "%s", unknown.Error())
+	return v, unknown(err)
+}
+
+// unknown refuses what is about something that is not there. That it could not be asked is no such answer.
+func unknown(err error) error {
+	var u *gate.Unknown
+	if errors.As(err, &u) {
+		return refuse(KindNotFound, "not_found", "%s", u.Error())
 	}
-	return v, err
+	return err
 }
 
 // Approve gives somebody's yes to a waiting deployment, as it is now: it counts for this commit, these parameters and these rules, and no others.
@@ -72,8 +77,8 @@ func (k *Desk) Cancel(ctx context.Context, c Caller, id int64, reason string) (d
 	return d, impossible(d, err)
 }
 
-// Force has the checks, freeze, order and locks of a waiting deployment passed, for a reason that everybody sees. It never passes allow, refs or
-// approvals.
+// Force has the checks, freeze, order and locks of a waiting deployment passed, for a reason that everybody sees. It never passes allow, refs,
+// approvals or who stands before it in line.
 func (k *Desk) Force(ctx context.Context, c Caller, id int64, reason string) (deployment.Deployment, error) {
 	d, err := k.find(ctx, id)
 	if err == nil {
@@ -82,13 +87,11 @@ func (k *Desk) Force(ctx context.Context, c Caller, id int64, reason string) (de
 	if err != nil {
 		return d, err
 	}
-	switch onlyToken := c.By.ID == 0; {
-	case onlyToken && !c.Admin:
+	if c.By.ID == 0 && !c.Admin {
 		return d, refuse(KindForbidden, "not_allowed", "a token needs the scope admin to force a deployment")
-	case !onlyToken:
-		if refused := k.Gate.Forcer(ctx, d, c.By); refused != "" {
-			return d, refuse(KindForbidden, "not_allowed", "%s", refused)
-		}
+	}
+	if refused := k.Gate.Forcer(ctx, d, c.By); refused != "" {
+		return d, refuse(KindForbidden, "not_allowed", "%s", refused)
 	}
 	force := deployment.Force{By: c.By, Reason: reason}
 	detail, _ := json.Marshal(force) // it holds nothing that cannot be written

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/gate"
@@ -35,11 +37,6 @@ type Engine interface {
 	Force(ctx context.Context, row int64, force deployment.Force, act deployment.Act) (deployment.Deployment, error)
 }
 
-// Resolver finds a repository by its name.
-type Resolver interface {
-	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
-}
-
 // Deployments are the rows, and the approvals given to them.
 type Deployments interface {
 	Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error)
@@ -64,10 +61,11 @@ type Locks interface {
 type Desk struct {
 	Gate        Gate
 	Engine      Engine
-	Resolver    Resolver
+	Resolver    gate.Resolver
 	Deployments Deployments
 	Store       Locks
 	Now         func() time.Time
+	LockTask    string // the task that locks: who asks for a lock in another way is judged as one who deploys with it
 }
 
 // Kind says why something is not done.
@@ -104,9 +102,16 @@ func checkReason(reason string, needed bool) error {
 		return refuse(KindInvalid, "reason_missing", "a reason is needed")
 	case len([]rune(reason)) > maxReason:
 		return refuse(KindInvalid, "reason_too_long", "the reason has more than %d characters", maxReason)
+	case strings.ContainsFunc(reason, unicode.IsControl):
+		return refuse(KindInvalid, "reason_not_plain", "the reason must be one line, without control characters")
 	default:
 		return nil
 	}
+}
+
+// plain puts what others wrote on one line, without control characters.
+func plain(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " ")
 }
 
 // find gives the deployment with GitHub's id.

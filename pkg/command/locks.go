@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
@@ -61,18 +61,17 @@ func (k *Desk) wanted(ctx context.Context, c Caller, r LockRequest) (policy.Lock
 	case r.Repository == "":
 		return l, nil
 	}
-	owner, name, _ := strings.Cut(r.Repository, "/")
-	source, err := k.Resolver.ResolveRepository(ctx, owner, name)
+	source, err := gate.Repository(ctx, k.Resolver, r.Repository)
 	if err != nil {
-		return l, refuse(KindNotFound, "not_found", "repository %s cannot be found: %v", r.Repository, err)
+		return l, unknown(err)
 	}
 	l.RepositoryID, l.Repository = source.Repository.ID, source.Repository.FullName()
 	return l, k.mayLock(ctx, c, source, r.Environment)
 }
 
-// mayLock lets those lock who may deploy there.
+// mayLock lets those lock who may do so by a deployment.
 func (k *Desk) mayLock(ctx context.Context, c Caller, s deployment.Source, environment string) error {
-	d := deployment.Deployment{Request: deployment.Request{Repository: s.Repository, Installation: s.Installation, Environment: environment}}
+	d := deployment.Deployment{Request: deployment.Request{Repository: s.Repository, Installation: s.Installation, Environment: environment, Task: k.LockTask}}
 	if refused := k.Gate.Member(ctx, d, c.By); refused != "" && !c.Admin {
 		return refuse(KindForbidden, "not_allowed", "%s", refused)
 	}
@@ -205,10 +204,10 @@ func (k *Desk) Task(ctx context.Context, d deployment.Deployment) (done, refused
 	}
 	l := policy.Lock{
 		RepositoryID: d.Request.Repository.ID, Repository: d.Request.Repository.FullName(), Environment: d.Request.Environment,
-		Owner: c.By, Reason: d.Request.Description, TakenAt: k.Now(),
+		Owner: c.By, Reason: plain(d.Request.Description), TakenAt: askedAt(d),
 	}
 	if d.Target.LockFor > 0 {
-		if l.ExpiresAt = d.AcceptedAt.Add(d.Target.LockFor); !l.ExpiresAt.After(l.TakenAt) {
+		if l.ExpiresAt = d.AcceptedAt.Add(d.Target.LockFor); !l.ExpiresAt.After(k.Now()) {
 			return "", alreadyOver, nil
 		}
 	}
@@ -222,9 +221,23 @@ func (k *Desk) Task(ctx context.Context, d deployment.Deployment) (done, refused
 	return fmt.Sprintf("Locked %s for %s", l.Environment, c.By), "", err
 }
 
+// onItsWay is how long a task's webhook may take: what arrives later counts as asked for then.
+const onItsWay = time.Minute
+
+// askedAt is when a task was asked for. It orders locks and unlocks, however late they are looked at, and whatever is delivered again.
+func askedAt(d deployment.Deployment) time.Time {
+	made := d.Request.CreatedAt
+	if latest := made.Add(onItsWay); !made.IsZero() && latest.Before(d.AcceptedAt) {
+		return latest
+	}
+	return d.AcceptedAt
+}
+
+// unlockTask releases what was locked when it was asked for, and nothing that was locked since.
 func (k *Desk) unlockTask(ctx context.Context, c Caller, d deployment.Deployment) (done, refused string, err error) {
 	l, open, err := k.Store.OpenLock(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
-	if err == nil && open {
+	anew := open && l.TakenAt.After(askedAt(d))
+	if err == nil && open && !anew {
 		err = k.release(ctx, c, l)
 	}
 	switch {
@@ -232,6 +245,8 @@ func (k *Desk) unlockTask(ctx context.Context, c Caller, d deployment.Deployment
 		return d.Request.Environment + " is not locked", "", nil
 	case err != nil:
 		return "", "", err
+	case anew:
+		return fmt.Sprintf("%s was locked anew by %s since: it stays locked", d.Request.Environment, l.Owner), "", nil
 	}
 	return fmt.Sprintf("Unlocked %s, which %s had locked", d.Request.Environment, l.Owner), "", nil
 }

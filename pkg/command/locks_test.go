@@ -46,6 +46,54 @@ func (s *shelf) ReleaseLock(_ context.Context, _ int64, act deployment.Act, _ st
 	return nil
 }
 
+// An unlock releases what was locked when it was asked for: one that comes late, or again, leaves later locks alone.
+func TestLateUnlock(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	ago := func(minutes int) time.Time { return now.Add(-time.Duration(minutes) * time.Minute) }
+	const unlocked, stays = "Unlocked production, which bob had locked", "production was locked anew by bob since: it stays locked"
+	for name, c := range map[string]struct {
+		taken, made, accepted time.Time // made: by GitHub's clock; zero: unknown
+		want                  string
+	}{
+		"a lock that was there":                       {ago(10), ago(5), ago(5), unlocked},
+		"a lock of the same moment":                   {ago(5), ago(5), ago(5), unlocked},
+		"a lock that came while it was looked at":     {ago(4), ago(5), ago(5), stays},
+		"a lock that came while it was on its way":    {ago(20), ago(60), ago(5), stays},
+		"a lock that was there, and a late webhook":   {ago(61), ago(60), ago(5), unlocked},
+		"a lock within the minute of the way":         {ago(59), ago(60), ago(5), unlocked},
+		"GitHub's time is unknown":                    {ago(20), time.Time{}, ago(5), unlocked},
+		"GitHub's time is unknown, and the lock late": {ago(4), time.Time{}, ago(5), stays},
+		"GitHub's clock is ahead":                     {ago(4), ago(1), ago(5), stays},
+	} {
+		s := &shelf{lock: &policy.Lock{ID: 7, Owner: deployment.Actor{ID: 2, Login: "bob"}, TakenAt: c.taken}}
+		k := &Desk{Store: s, Now: func() time.Time { return now }}
+		got, _, err := k.Task(t.Context(), deployment.Deployment{
+			Request: deployment.Request{Environment: "production", Creator: deployment.Creator{ID: 1, Login: "alice"}, CreatedAt: c.made},
+			Target:  deployment.Target{Act: deployment.TargetUnlock}, AcceptedAt: c.accepted,
+		})
+		if err != nil || got != c.want || (s.lock == nil) != (c.want == unlocked) {
+			t.Errorf("%s: said %q, want %q (%v)", name, got, c.want, err)
+		}
+	}
+}
+
+// A lock is of the moment at which it was asked for, so that an unlock right after it finds it, and its reason is one line.
+func TestTaskLock(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	s := &shelf{}
+	k := &Desk{Store: s, Now: func() time.Time { return now }}
+	d := deployment.Deployment{
+		Request: deployment.Request{Environment: "production", Creator: deployment.Creator{ID: 1, Login: "alice"}, Description: " the database\r\n\x1b[31mis\u0085 moved\x00"},
+		Target:  deployment.Target{Act: deployment.TargetLock}, AcceptedAt: now.Add(-time.Hour),
+	}
+	if _, refused, err := k.Task(t.Context(), d); err != nil || refused != "" {
+		t.Fatal(refused, err)
+	}
+	if want := "the database [31mis moved"; s.lock.Reason != want || !s.lock.TakenAt.Equal(d.AcceptedAt) {
+		t.Errorf("it was taken at %s for %q, want %s and %q", s.lock.TakenAt, s.lock.Reason, d.AcceptedAt, want)
+	}
+}
+
 // A task does the same however late it is looked at, and never takes a lock that is over.
 func TestTasks(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -5,7 +5,6 @@ package gate
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -17,7 +16,7 @@ type Policies interface {
 	Policy(req deployment.Request) (policy.Policy, bool)
 }
 
-// GitHub is asked for facts. Every call has a timeout of its own; answers may be some seconds old.
+// GitHub is asked for facts. Every call has a timeout of its own; answers may be some seconds old. ErrMissing: by its name there is no such thing.
 type GitHub interface {
 	Person(ctx context.Context, id int64, of deployment.Repository, installation int64) (login string, err error)
 	PersonByLogin(ctx context.Context, login string, of deployment.Repository, installation int64) (deployment.Actor, error)
@@ -78,7 +77,18 @@ func (g *Gate) DecideAct(ctx context.Context, d deployment.Deployment) (policy.V
 	}
 	r := request(d)
 	r.Force = nil
-	return g.only(ctx, d, r, policy.Policy{Allow: p.Allow, MaxWait: p.MaxWait}), nil
+	return g.only(ctx, d, r, policy.Policy{Allow: p.Allow, MaxWait: actWait(p.MaxWait)}), nil
+}
+
+// mostActWait is how long a lock or its end waits for an answer about its requester: what is accepted after it in its environment waits for it.
+const mostActWait = 15 * time.Minute
+
+// actWait is a route's max_wait, for a lock or its end.
+func actWait(most time.Duration) time.Duration {
+	if most <= 0 {
+		return mostActWait
+	}
+	return min(most, mostActWait)
 }
 
 // only asks rules that are about people and nothing else.
@@ -86,7 +96,7 @@ func (g *Gate) only(ctx context.Context, d deployment.Deployment, r policy.Reque
 	f := policy.Facts{Locks: policy.Knows[[]policy.Lock](nil), Line: policy.Knows(policy.Line{})}
 	needs := p.Needs(r)
 	f.Requester = g.standing(ctx, d, r.Requester, needs.Requester)
-	if f.Forcer = f.Requester; r.Force != nil && needs.Forcer != nil {
+	if r.Force != nil && needs.Forcer != nil {
 		f.Forcer = g.standing(ctx, d, r.Force.By, needs.Forcer)
 	}
 	return p.Evaluate(r, f, g.Now())
@@ -151,10 +161,20 @@ func routeGone() policy.Verdict {
 	}}}
 }
 
+// refOf is the ref that will be triggered next: a bare name that CircleCI knows no branch by is tried as a tag, and what may be done with a branch of
+// that name may not be done with a tag.
+func refOf(d deployment.Deployment) string {
+	asked, tag := d.Request.Ref, d.RefTries%2 == 1
+	if built := d.Target.Ref; tag && built.Kind == deployment.RefBare && built == deployment.ParseRef(asked) {
+		return "refs/tags/" + built.Name
+	}
+	return asked
+}
+
 // request is what the rules see of a deployment.
 func request(d deployment.Deployment) policy.Request {
 	return policy.Request{
-		Deployment: d.Request.ID, Repository: d.Request.Repository.FullName(), Environment: d.Request.Environment, Ref: d.Request.Ref, SHA: d.Request.SHA,
+		Deployment: d.Request.ID, Repository: d.Request.Repository.FullName(), Environment: d.Request.Environment, Ref: refOf(d), SHA: d.Request.SHA,
 		Requester: d.Request.Requester(), Creator: d.Request.Requester(), AcceptedAt: d.AcceptedAt, Parameters: d.Target.Digest(), Force: d.Force,
 	}
 }
@@ -179,43 +199,23 @@ type Question struct {
 	Task        string // empty: the usual one
 }
 
-// Ask says what the rules would say of such a deployment now. ErrUnknown: the repository or the person cannot be found.
+// Ask says what the rules would say of such a deployment now. *Unknown: there is no such repository, person or route.
 func (g *Gate) Ask(ctx context.Context, q Question) (policy.Verdict, error) {
-	owner, name, _ := strings.Cut(q.Repository, "/")
-	source, err := g.GitHub.ResolveRepository(ctx, owner, name)
+	source, err := Repository(ctx, g.GitHub, q.Repository)
 	if err != nil {
-		return policy.Verdict{}, &Unknown{What: "repository " + q.Repository, Err: err}
+		return policy.Verdict{}, err
 	}
 	d := deployment.Deployment{Request: deployment.Request{
 		Repository: source.Repository, Installation: source.Installation, Environment: q.Environment, Ref: q.Ref, SHA: q.SHA, Task: q.Task,
 	}}
+	if q.Actor != "" {
+		if d.Request.Creator, err = g.creator(ctx, q.Actor, source); err != nil {
+			return policy.Verdict{}, err
+		}
+	}
 	p, ok := g.Policies.Policy(d.Request)
 	if !ok {
 		return policy.Verdict{}, &Unknown{What: "route for " + q.Repository + " and " + q.Environment}
 	}
-	if q.Actor != "" {
-		who, err := g.GitHub.PersonByLogin(ctx, q.Actor, source.Repository, source.Installation)
-		if err != nil {
-			return policy.Verdict{}, &Unknown{What: "person " + q.Actor, Err: err}
-		}
-		d.Request.Creator = deployment.Creator{ID: who.ID, Login: who.Login}
-	}
 	return g.evaluate(ctx, d, request(d), p)
 }
-
-// Unknown says that a question is about something that is not there.
-type Unknown struct {
-	What string
-	Err  error // nil: it is our own word
-}
-
-// Error names what is unknown.
-func (u *Unknown) Error() string {
-	if u.Err == nil {
-		return "there is no " + u.What
-	}
-	return fmt.Sprintf("%s cannot be found: %v", u.What, u.Err)
-}
-
-// Unwrap gives the cause.
-func (u *Unknown) Unwrap() error { return u.Err }

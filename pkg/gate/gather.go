@@ -30,9 +30,6 @@ func (g *Gate) gather(ctx context.Context, d deployment.Deployment, r policy.Req
 		f.Compared = fact(g.GitHub.Compare(ctx, repo, installation, f.Deployed.Value, r.SHA))
 	})
 	asking.Wait()
-	if n.Forcer == nil {
-		f.Forcer = f.Requester
-	}
 	return f, nil
 }
 

@@ -97,6 +97,11 @@ func (c clock) before(now time.Time, d time.Duration) time.Time {
 	return from
 }
 
+// Instants are the first and the last moment at which the wall of a zone reads w, which is kept as a time in UTC.
+func Instants(w time.Time, zone *time.Location) (first, last time.Time) {
+	return clock{zone: zone}.instants(w)
+}
+
 // instants are the first and the last moment at which the wall reads w. When clocks are set back it comes twice; when they are set forward over w it
 // is the moment at which that happens.
 func (c clock) instants(w time.Time) (first, last time.Time) {

@@ -12,7 +12,7 @@ func (j *judge) refs() Outcome {
 	switch {
 	case ref == "":
 		return unsure("the ref", "the question names none")
-	case slices.ContainsFunc(j.p.Refs, func(glob string) bool { return fitsRef(glob, ref) }):
+	case j.p.FitsRef(ref):
 		return fine("%s may go there", shown(ref))
 	}
 	o := refuse(CodeRefNotAllowed, "%s may not be deployed to %s: only %s may", shown(ref), j.r.Environment, few(j.p.Refs))
@@ -20,14 +20,20 @@ func (j *judge) refs() Outcome {
 	return o
 }
 
-// fitsRef says whether a ref fits a glob: as it was sent, or without refs/heads/ or refs/tags/. A glob that names refs/ wants the full form; a bare
-// name has that of a branch, never of a tag, and a commit has none.
+// FitsRef says whether the rules let a ref go there, as far as refs are concerned.
+func (p Policy) FitsRef(ref string) bool {
+	return len(p.Refs) == 0 || slices.ContainsFunc(p.Refs, func(glob string) bool { return fitsRef(glob, ref) })
+}
+
+// fitsRef says whether a ref fits a glob. One that does not name refs/ is for branches, by their names, and for what is sent without refs/: who may
+// only push a tag, or open a pull request, must not pass by it. One that names refs/ wants the full form; a bare name has that of a branch, never of a
+// tag, and a commit has none.
 func fitsRef(glob, ref string) bool {
-	parsed := deployment.ParseRef(ref)
+	parsed, bare := deployment.ParseRef(ref), !strings.HasPrefix(ref, "refs/")
 	if !strings.HasPrefix(glob, "refs/") {
-		return Match(glob, ref) || Match(glob, parsed.Name)
+		return (bare || parsed.Kind == deployment.RefBranch) && Match(glob, parsed.Name)
 	}
-	if parsed.Kind == deployment.RefBare && !strings.HasPrefix(ref, "refs/") {
+	if bare && parsed.Kind == deployment.RefBare {
 		ref = "refs/heads/" + ref
 	}
 	return strings.HasPrefix(ref, "refs/") && Match(glob, ref)

@@ -12,7 +12,7 @@ import (
 // act is what a reserved task does; empty: it is none.
 func (t *Table) act(task string) string {
 	switch {
-	case strings.EqualFold(task, t.prefix+":lock"):
+	case strings.EqualFold(task, t.LockTask()):
 		return deployment.TargetLock
 	case strings.EqualFold(task, t.prefix+":unlock"):
 		return deployment.TargetUnlock
@@ -21,20 +21,29 @@ func (t *Table) act(task string) string {
 	}
 }
 
-// findAct gives the first route of the place that lets the request count, whatever its tasks: who may deploy there by one task locks it for all.
-func (t *Table) findAct(req deployment.Request, own Own) (Route, bool) {
+// LockTask is the task that locks, for those who ask in another way and are judged alike.
+func (t *Table) LockTask() string { return t.prefix + ":lock" }
+
+// findAct gives the first route of the place that lets the request count, whatever its tasks: who may deploy there by one task locks it for all. One
+// whose tasks earlier routes take is never deployed by, and lets nobody lock either.
+func (t *Table) findAct(req deployment.Request) (Route, bool) {
 	who := madeBy(req)
+	var taken []glob
 	for _, r := range t.routes {
-		if r.place(req) && r.counts(req, own, who) {
+		if !r.place(req) {
+			continue
+		}
+		if r.counts(req, t.own, who) && !covers(taken, r.tasks) {
 			return r, true
 		}
+		taken = append(taken, r.tasks...)
 	}
 	return Route{}, false
 }
 
 // admitAct admits a request that locks or unlocks. Nothing is rendered.
-func (t *Table) admitAct(req deployment.Request, own Own, key, act string) deployment.Admission {
-	r, ok := t.findAct(req, own)
+func (t *Table) admitAct(req deployment.Request, key, act string) deployment.Admission {
+	r, ok := t.findAct(req)
 	if !ok {
 		return deployment.Admission{Ignored: "no route matches this repository and environment, and lets whoever made it count"}
 	}
@@ -75,9 +84,12 @@ func lockFor(payload object) (time.Duration, string) {
 // maxReason bounds a reason, in code points.
 const maxReason = 200
 
+// forceKey is where a payload says that rules are to be passed.
+const forceKey = "seraph_force"
+
 // forceReason reads the payload's seraph_force: why rules are to be passed. No reason, no force.
 func forceReason(payload object) (reason, problem string) {
-	v, given := payload["seraph_force"]
+	v, given := payload[forceKey]
 	if !given || v == nil {
 		return "", ""
 	}

@@ -20,7 +20,7 @@ func TestTaskPrefix(t *testing.T) {
 	for task, want := range map[string]string{
 		"ship": "yes", "Ship:migrate": "yes", "deploy": "ignored", "deploy:lock": "ignored", "ship:lock": "lock", "SHIP:Unlock": "unlock", "shipping": "ignored", "ship:lock:now": "yes",
 	} {
-		a := tab.Admit(request(func(r *deployment.Request) { r.Task = task }), Own{}, "k")
+		a := tab.Admit(request(func(r *deployment.Request) { r.Task = task }), "k")
 		got := "yes"
 		switch {
 		case a.Ignored != "":
@@ -33,8 +33,11 @@ func TestTaskPrefix(t *testing.T) {
 		}
 	}
 	web := func(r *deployment.Request) { r.Repository.Name, r.Task = "web", "deploy:lock" }
-	if a := tab.Admit(request(web), Own{}, "k"); a.Ignored != "" || a.Target.Act != "" {
+	if a := tab.Admit(request(web), "k"); a.Ignored != "" || a.Target.Act != "" {
 		t.Errorf("a task that another prefix reserves: %+v", a)
+	}
+	if got := tab.LockTask(); got != "ship:lock" {
+		t.Errorf("the task that locks is %s", got)
 	}
 	if _, err := ParseWith([]byte(`routes: [{repository: acme/api, task: "ship:lock"}]`), "r", Options{TaskPrefix: "ship"}); err == nil {
 		t.Error("a reserved task has a route")
@@ -79,7 +82,7 @@ func TestLockTasks(t *testing.T) {
 		"through another's number": {lock(`{"lock":{"expires":[2]}}`), `problem: lock.expires must be a positive duration, such as "2h"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := table(t, ruled).Admit(c.req, Own{AppID: 99}, "k")
+			a := table(t, ruled).For(Own{AppID: 99}).Admit(c.req, "k")
 			got := fmt.Sprintf("%s %s", a.Target.Act, a.Target.LockFor)
 			switch {
 			case a.Ignored != "":
@@ -101,6 +104,44 @@ func TestLockTasks(t *testing.T) {
 	}
 }
 
+// Who locks is judged by a route by which they could deploy there, whatever its task.
+func TestWhoLocks(t *testing.T) {
+	const (
+		usual  = "routes:\n- {repository: acme/api, environment: production, checks: all}\n"
+		others = "- {repository: acme/api, apps: [my-hubot], checks: required}"
+	)
+	bot := func(r *deployment.Request) {
+		r.Creator = deployment.Creator{ID: 8, Login: "my-hubot[bot]", Type: "Bot"}
+	}
+	staging := func(r *deployment.Request) { r.Environment = "staging" }
+	own := func(r *deployment.Request) { r.App = deployment.App{ID: 99, Slug: "seraph"} }
+	for name, c := range map[string]struct {
+		table  string
+		change func(*deployment.Request)
+		want   policy.Which // empty: no route
+	}{
+		"a route that another one hides here":  {usual + others, bot, ""},
+		"and not there":                        {usual + others, func(r *deployment.Request) { bot(r); staging(r) }, policy.WhichRequired},
+		"a route that two others hide":         {"routes:\n- {repository: acme/*, task: deploy}\n- {repository: acme/*, task: 'deploy:*'}\n" + others, bot, ""},
+		"a route that another one hides half":  {"routes:\n- {repository: acme/*, task: deploy}\n" + others, bot, policy.WhichRequired},
+		"a route that a wider one hides":       {"routes:\n- {repository: acme/api, environment: prod*, task: '*'}\n" + others, bot, ""},
+		"a route of another task":              {usual + "- {repository: acme/api, task: x, apps: [my-hubot], checks: required}", bot, policy.WhichRequired},
+		"our own app, which no route names":    {usual + others, own, policy.WhichAll},
+		"a person, where the first is no task": {"routes:\n- {repository: acme/api, task: x, checks: required}\n- {repository: acme/api, checks: all}", staging, policy.WhichRequired},
+	} {
+		for _, task := range []string{"deploy:lock", "deploy:unlock"} {
+			tab, req := table(t, c.table).For(Own{AppID: 99}), request(c.change, func(r *deployment.Request) { r.Task = task })
+			var got policy.Which
+			if p, ok := tab.Policy(req); ok {
+				got = p.Checks.Which
+			}
+			if admitted := tab.Admit(req, "k").Ignored == ""; got != c.want || admitted != (c.want != "") {
+				t.Errorf("%s, %s: judged by %q, want %q (admitted: %v)", name, task, got, c.want, admitted)
+			}
+		}
+	}
+}
+
 func TestForceReason(t *testing.T) {
 	long := strings.Repeat("ü", 200)
 	for payload, want := range map[string]string{
@@ -119,7 +160,7 @@ func TestForceReason(t *testing.T) {
 		`{"seraph_force":{"reason":"x"}}`:           "problem: seraph_force needs a reason: a text",
 		`{"seraph_force":"a","seraph_force":false}`: "problem: seraph_force needs a reason: a text",
 	} {
-		a := table(t, ruled).Admit(request(func(r *deployment.Request) { r.Payload = json.RawMessage(payload) }), Own{}, "k")
+		a := table(t, ruled).Admit(request(func(r *deployment.Request) { r.Payload = json.RawMessage(payload) }), "k")
 		got := a.Target.ForceReason
 		if a.Problem != "" {
 			got = "problem: " + a.Problem
@@ -143,11 +184,11 @@ func FuzzActs(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		lock := tab.Admit(request(func(r *deployment.Request) { r.Task, r.Payload = "deploy:lock", payload }), Own{}, "k")
+		lock := tab.Admit(request(func(r *deployment.Request) { r.Task, r.Payload = "deploy:lock", payload }), "k")
 		if lock.Target.LockFor < 0 || lock.Problem != "" && lock.Target.LockFor != 0 {
 			t.Fatalf("%+v", lock)
 		}
-		forced := tab.Admit(request(func(r *deployment.Request) { r.Payload = payload }), Own{}, "k")
+		forced := tab.Admit(request(func(r *deployment.Request) { r.Payload = payload }), "k")
 		reason := forced.Target.ForceReason
 		if reason != strings.TrimSpace(reason) || utf8.RuneCountInString(reason) > maxReason || forced.Problem != "" && reason != "" {
 			t.Fatalf("%q %q", reason, forced.Problem)

@@ -117,7 +117,8 @@ func (r *reader) once(f *policy.Freeze, m mapping, zone *time.Location) {
 // wallTime is how people write a time without a zone.
 const wallTime = "2006-01-02 15:04"
 
-// moment reads a time in RFC 3339, or as the clock on the wall of a zone shows it.
+// moment reads a time in RFC 3339, or as the clock on the wall of a zone shows it. Of a reading that comes twice, when the clocks are set back, a
+// freeze has all that lies between: from is the earlier one, to the later.
 func (r *reader) moment(m mapping, key string, zone *time.Location) (time.Time, bool) {
 	s, n := r.text(m, key)
 	if n == nil {
@@ -125,7 +126,12 @@ func (r *reader) moment(m mapping, key string, zone *time.Location) (time.Time, 
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		t, err = time.ParseInLocation(wallTime, s, zone)
+		if t, err = time.Parse(wallTime, s); err == nil {
+			first, last := policy.Instants(t, zone)
+			if t = first; key == "to" {
+				t = last
+			}
+		}
 		if err == nil && t.Format(wallTime) != s {
 			r.wrong(n, "%s %q: the clocks of %s are set over this hour", key, s, zone)
 			return t, false

@@ -65,7 +65,7 @@ func table(t *testing.T, text string) *Table {
 }
 
 func TestAdmitRendersOnce(t *testing.T) {
-	got := table(t, example).Admit(request(), Own{}, "k-1")
+	got := table(t, example).Admit(request(), "k-1")
 	want := deployment.Admission{Target: deployment.Target{
 		Project: "circleci/ORG/PROJ", Definition: "3f0c9f6e-0000", Ref: deployment.Ref{Kind: deployment.RefBare, Name: "main"},
 		ConfigRef: deployment.Ref{Kind: deployment.RefBranch, Name: "main"}, Revision: deployment.RevisionNote, Key: "k-1", CarriesKey: true,
@@ -80,7 +80,7 @@ func TestAdmitRendersOnce(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	plain := table(t, example).Admit(request(func(r *deployment.Request) { r.Repository.Name = "web" }), Own{}, "k")
+	plain := table(t, example).Admit(request(func(r *deployment.Request) { r.Repository.Name = "web" }), "k")
 	if plain.Target.Project != "gh/acme/web" || plain.Target.Revision != deployment.RevisionStrict || plain.Target.Timeout != time.Hour || plain.Target.HoldTimeout != 24*time.Hour {
 		t.Errorf("%+v", plain.Target)
 	}
@@ -111,7 +111,7 @@ func TestWhoCounts(t *testing.T) {
 		"any case of letters": {request(func(r *deployment.Request) { r.Repository.Owner, r.Environment = "ACME", "Production" }), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := table(t, example).Admit(c.req, Own{AppID: 99}, "k"); (got.Ignored != "") != c.ignored {
+			if got := table(t, example).For(Own{AppID: 99}).Admit(c.req, "k"); (got.Ignored != "") != c.ignored {
 				t.Errorf("ignored: %q", got.Ignored)
 			}
 		})
@@ -153,7 +153,7 @@ func TestParameterValues(t *testing.T) {
 		"renders too long":      {`'{{ range .Payload.v }}{{ $.Payload.t }}{{ end }}'`, `{"v":[` + strings.Repeat("1,", 999) + `1],"t":"` + strings.Repeat("x", 100) + `"}`, ``, "64 KiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := table(t, one(c.line)).Admit(request(func(r *deployment.Request) { r.Payload = json.RawMessage(c.payload) }), Own{}, "k")
+			a := table(t, one(c.line)).Admit(request(func(r *deployment.Request) { r.Payload = json.RawMessage(c.payload) }), "k")
 			if c.problem != "" {
 				if !strings.Contains(a.Problem, c.problem) || !strings.HasPrefix(a.Problem, "parameter p: ") || strings.Contains(a.Problem, "rm -rf") {
 					t.Errorf("problem %q", a.Problem)
@@ -173,10 +173,10 @@ func TestParameterValues(t *testing.T) {
 
 func TestPayloadThatIsTooLarge(t *testing.T) {
 	large := func(r *deployment.Request) { r.Payload, r.PayloadTooLarge = nil, true }
-	if a := table(t, one(`"{{ .Payload.v }}"`)).Admit(request(large), Own{}, "k"); !strings.Contains(a.Problem, "larger than 1 MiB") {
+	if a := table(t, one(`"{{ .Payload.v }}"`)).Admit(request(large), "k"); !strings.Contains(a.Problem, "larger than 1 MiB") {
 		t.Errorf("%q", a.Problem)
 	}
-	if a := table(t, one(`"{{ .SHA }}"`)).Admit(request(large), Own{}, "k"); a.Problem != "" {
+	if a := table(t, one(`"{{ .SHA }}"`)).Admit(request(large), "k"); a.Problem != "" {
 		t.Errorf("a route that does not use the payload: %q", a.Problem)
 	}
 }
@@ -185,15 +185,21 @@ func TestRefs(t *testing.T) {
 	for ref, want := range map[string]deployment.Ref{
 		"main": {Kind: deployment.RefBare, Name: "main"}, "refs/heads/a/b": {Kind: deployment.RefBranch, Name: "a/b"}, "refs/tags/v1": {Kind: deployment.RefTag, Name: "v1"},
 	} {
-		if got := table(t, "routes: [{repository: acme/api}]").Admit(request(func(r *deployment.Request) { r.Ref = ref }), Own{}, "k").Target.Ref; got != want {
+		if got := table(t, "routes: [{repository: acme/api}]").Admit(request(func(r *deployment.Request) { r.Ref = ref }), "k").Target.Ref; got != want {
 			t.Errorf("%s: %+v", ref, got)
 		}
 	}
 	commit := func(r *deployment.Request) { r.Ref = sha }
-	if a := table(t, "routes: [{repository: acme/api}]").Admit(request(commit), Own{}, "k"); !strings.Contains(a.Problem, "set circleci.ref") {
+	if a := table(t, "routes: [{repository: acme/api}]").Admit(request(commit), "k"); !strings.Contains(a.Problem, "set circleci.ref") {
 		t.Errorf("%q", a.Problem)
 	}
-	if a := table(t, "routes: [{repository: acme/api, circleci: {branch: main}}]").Admit(request(commit), Own{}, "k"); a.Problem != "" || a.Target.Ref.Kind != deployment.RefBranch {
+	for glob, kind := range map[string]deployment.RefKind{"main": deployment.RefBranch, "refs/heads/*": deployment.RefBranch, "refs/*/main": deployment.RefBare, "refs/tags/*": deployment.RefBare} {
+		ruled := table(t, `routes: [{repository: acme/api, refs: ["`+glob+`"]}]`)
+		if a := ruled.Admit(request(func(r *deployment.Request) { r.Ref = "main" }), "k"); a.Target.Ref != (deployment.Ref{Kind: kind, Name: "main"}) {
+			t.Errorf("under the rule %s a bare name is built as %+v", glob, a.Target.Ref)
+		}
+	}
+	if a := table(t, "routes: [{repository: acme/api, circleci: {branch: main}}]").Admit(request(commit), "k"); a.Problem != "" || a.Target.Ref.Kind != deployment.RefBranch {
 		t.Errorf("%+v", a)
 	}
 }
@@ -211,7 +217,7 @@ func TestEnvironmentURL(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := table(t, fmt.Sprintf("routes: [{repository: acme/api, environment_url: %q}]", c.url)).
-				Admit(request(func(r *deployment.Request) { r.Environment = c.environment }), Own{}, "k")
+				Admit(request(func(r *deployment.Request) { r.Environment = c.environment }), "k")
 			if got := a.Target.EnvironmentURL; got != c.want || (got == "") != (len(a.Notes) == 1) || a.Problem != "" {
 				t.Errorf("got %q, want %q; %q", got, c.want, a.Notes)
 			}
@@ -282,7 +288,7 @@ func TestProblems(t *testing.T) {
 func TestJSONTable(t *testing.T) {
 	tab := table(t, `{"routes":[{"repository":"acme/api","parameters":{"a":"x","b":true,"c":5,"d":"5"}}]}`)
 	var got []string
-	for _, p := range tab.Admit(request(), Own{}, "k").Target.Parameters {
+	for _, p := range tab.Admit(request(), "k").Target.Parameters {
 		got = append(got, string(p.Value))
 	}
 	if want := `"x" true 5 "5"`; strings.Join(got, " ") != want {
@@ -335,7 +341,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%v %v", tab, err)
 		}
 		if tab != nil {
-			tab.Admit(request(), Own{}, "k")
+			tab.Admit(request(), "k")
 			p, _ := tab.Policy(request())
 			if v := p.Evaluate(policy.Request{Deployment: 1}, policy.Facts{}, time.Unix(1795608000, 0)); v.Decision == policy.Allow || p.Digest() == "" {
 				t.Fatalf("no fact is known, and %+v", v)
@@ -353,7 +359,7 @@ func FuzzPayload(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		a := tab.Admit(request(func(r *deployment.Request) { r.Payload = payload }), Own{}, "k")
+		a := tab.Admit(request(func(r *deployment.Request) { r.Payload = payload }), "k")
 		for _, p := range a.Target.Parameters {
 			if !json.Valid(p.Value) {
 				t.Fatalf("parameter %s is no JSON: %s", p.Name, p.Value)

@@ -83,12 +83,12 @@ func TestPolicy(t *testing.T) {
 			if ok && !cmp.Equal(*c.want, got) {
 				t.Error(cmp.Diff(*c.want, got))
 			}
-			if a := table(t, ruled).Admit(c.req, Own{}, "k"); c.req.Task != "" && a.Target.Ruled != ok {
+			if a := table(t, ruled).Admit(c.req, "k"); c.req.Task != "" && a.Target.Ruled != ok {
 				t.Errorf("%+v", a)
 			}
 		})
 	}
-	if a := table(t, "routes: [{repository: acme/*}]").Admit(request(), Own{}, "k"); a.Target.Ruled {
+	if a := table(t, "routes: [{repository: acme/*}]").Admit(request(), "k"); a.Target.Ruled {
 		t.Error("a route without rules is said to have some")
 	}
 }
@@ -209,6 +209,23 @@ func TestRuleProblems(t *testing.T) {
 	}
 }
 
+// A reading of the wall that comes twice begins a freeze early and ends it late.
+func TestHourThatComesTwice(t *testing.T) {
+	for _, c := range []struct{ from, to, begins, ends string }{
+		{"2026-10-25 02:30", "2026-10-25 04:00", "00:30", "03:00"},
+		{"2026-10-25 01:00", "2026-10-25 02:30", "23:00", "01:30"},
+		{"2026-10-25 02:00", "2026-10-25 02:59", "00:00", "01:59"},
+		{"2026-10-25 02:30", "2026-10-25 02:30", "00:30", "01:30"},
+		{"2026-10-25T02:30:00+01:00", "2026-10-25T03:00:00+01:00", "01:30", "02:00"},
+	} {
+		text := "routes: [{repository: acme/api}]\nfreeze: [{zone: Europe/Berlin, from: " + c.from + ", to: " + c.to + "}]"
+		f := table(t, text).Routes()[0].Policy.Freezes[0]
+		if begins, ends := f.From.Format("15:04"), f.To.Format("15:04"); begins != c.begins || ends != c.ends {
+			t.Errorf("from %s to %s is %s to %s, want %s to %s", c.from, c.to, begins, ends, c.begins, c.ends)
+		}
+	}
+}
+
 func TestNamesThatGitHubKnows(t *testing.T) {
 	text := `routes: [{repository: acme/api, allow: {users: [a, octo-cat, octocat_acme, "123", X9], teams: [acme/sre, acme_corp/db-2, Acme/Web_Team], apps: [github-actions, "dependabot[bot]"]}}]`
 	p, _ := table(t, text).Policy(request())
@@ -220,7 +237,7 @@ func TestNamesThatGitHubKnows(t *testing.T) {
 // What approvals are bound to: all that is built and with what, but for the key.
 func TestTargetDigest(t *testing.T) {
 	digest := func(key string, change ...func(*deployment.Request)) string {
-		return table(t, example).Admit(request(change...), Own{}, key).Target.Digest()
+		return table(t, example).Admit(request(change...), key).Target.Digest()
 	}
 	same := digest("k-1")
 	if len(same) != 32 || digest("k-2") != same {

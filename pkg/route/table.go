@@ -3,6 +3,7 @@
 package route
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,14 @@ import (
 type Table struct {
 	routes []Route
 	prefix string // of tasks: it and whatever follows it and a colon deploy, but for lock and unlock
+	own    Own
+}
+
+// For gives the table as it is for a service whose own App is known: requests are admitted and judged by the same routes.
+func (t *Table) For(own Own) *Table {
+	known := *t
+	known.own = own
+	return &known
 }
 
 // Routes gives the routes in their order.
@@ -74,25 +83,27 @@ func (r Route) hides(other Route) bool {
 	if !glob(r.Repository).covers(glob(other.Repository)) || !glob(r.Environment).covers(glob(other.Environment)) {
 		return false
 	}
-	for _, task := range other.tasks {
-		if !slices.ContainsFunc(r.tasks, func(g glob) bool { return g.covers(task) }) {
-			return false
-		}
-	}
-	return true
+	return covers(r.tasks, other.tasks)
+}
+
+// covers says whether each of the others is covered by one of all.
+func covers(all, others []glob) bool {
+	return !slices.ContainsFunc(others, func(other glob) bool {
+		return !slices.ContainsFunc(all, func(g glob) bool { return g.covers(other) })
+	})
 }
 
 // Admit says where a request goes, or why it is ignored, or why it must end at once. key is what .Key renders to; it must be unguessable and
 // unique to the deployment.
-func (t *Table) Admit(req deployment.Request, own Own, key string) deployment.Admission {
+func (t *Table) Admit(req deployment.Request, key string) deployment.Admission {
 	if act := t.act(req.Task); act != "" {
-		return t.admitAct(req, own, key, act)
+		return t.admitAct(req, key, act)
 	}
 	r, ok := t.find(req)
 	if !ok {
 		return deployment.Admission{Ignored: "no route matches this repository, environment and task"}
 	}
-	if who := madeBy(req); !r.counts(req, own, who) {
+	if who := madeBy(req); !r.counts(req, t.own, who) {
 		return deployment.Admission{Ignored: fmt.Sprintf("it was made by %s, which the route's apps do not name", strings.Join(who, ", "))}
 	}
 	return r.render(req, key)
@@ -110,7 +121,7 @@ func (t *Table) find(req deployment.Request) (Route, bool) {
 // Policy gives the rules for a request; false: no route matches it. A request without a task is a question about the usual one.
 func (t *Table) Policy(req deployment.Request) (policy.Policy, bool) {
 	if t.act(req.Task) != "" {
-		r, ok := t.findAct(req, Own{})
+		r, ok := t.findAct(req)
 		return r.Policy, ok
 	}
 	if req.Task == "" {
@@ -165,7 +176,7 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 		Project: r.Project, Definition: r.Definition, Revision: r.revision, Key: key, CarriesKey: r.CarriesKey,
 		Timeout: r.timeout, HoldTimeout: r.holdTimeout, Ruled: !r.Policy.None(),
 	}}
-	d := newData(req, key)
+	d := newData(r.read(req), key)
 	if a.Target.ForceReason, a.Problem = forceReason(d.Payload); a.Problem != "" {
 		return a
 	}
@@ -179,6 +190,7 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 	if a.Problem = r.renderRefs(&a.Target, d); a.Problem != "" {
 		return a
 	}
+	a.Target.Ref = r.asBranch(a.Target.Ref, req.Ref)
 	for _, p := range r.parameters {
 		if p.usesKey {
 			a.Target.KeyParameters = append(a.Target.KeyParameters, p.name)
@@ -196,6 +208,14 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 	return a
 }
 
+// read is the request with its payload, where that is to be read: one that no template names and that asks for no force need not be taken apart.
+func (r Route) read(req deployment.Request) deployment.Request {
+	if !r.usesPayload() && !bytes.Contains(req.Payload, []byte(forceKey)) && !bytes.Contains(req.Payload, []byte(`\u`)) {
+		req.Payload = nil
+	}
+	return req
+}
+
 // usesPayload says whether any template of the route may read the payload.
 func (r Route) usesPayload() bool {
 	texts := []*text{r.ref, r.configRef, r.environmentURL}
@@ -203,6 +223,15 @@ func (r Route) usesPayload() bool {
 		texts = append(texts, p.text)
 	}
 	return slices.ContainsFunc(texts, func(t *text) bool { return t != nil && t.payload })
+}
+
+// asBranch makes a bare name that was asked for a branch's where the rules let no tag of that name go: as a tag it would only be rejected, and a branch
+// that CircleCI does not see yet is asked for again.
+func (r Route) asBranch(ref deployment.Ref, asked string) deployment.Ref {
+	if ref.Kind == deployment.RefBare && ref == deployment.ParseRef(asked) && !r.Policy.FitsRef("refs/tags/"+ref.Name) {
+		ref.Kind = deployment.RefBranch
+	}
+	return ref
 }
 
 func (r Route) renderRefs(t *deployment.Target, d data) (problem string) {

@@ -236,14 +236,10 @@ func rewriteArgs(c *parse.CommandNode, f func(parse.Node) parse.Node) {
 
 // render runs the template. Errors name no value.
 func (x *text) render(d data) (string, error) {
-	t, err := x.t.Clone()
+	t, err := x.on(d)
 	if err != nil {
 		return "", err
 	}
-	t.Funcs(template.FuncMap{
-		"payload":      func(keys ...string) any { return d.Payload.at(keys) },
-		"payloadItems": func(keys ...string) any { return items(d.Payload.at(keys)) },
-	})
 	out := &capped{}
 	err = t.Execute(out, d)
 	switch {
@@ -253,6 +249,21 @@ func (x *text) render(d data) (string, error) {
 		return "", tidy(err)
 	}
 	return strings.ReplaceAll(out.String(), "<no value>", ""), nil
+}
+
+// on is the template with this payload's functions; one that asks for none is used as it is.
+func (x *text) on(d data) (*template.Template, error) {
+	if !x.payload {
+		return x.t, nil
+	}
+	t, err := x.t.Clone()
+	if err != nil {
+		return nil, err
+	}
+	return t.Funcs(template.FuncMap{
+		"payload":      func(keys ...string) any { return d.Payload.at(keys) },
+		"payloadItems": func(keys ...string) any { return items(d.Payload.at(keys)) },
+	}), nil
 }
 
 // at walks down to a key; nothing there is "".

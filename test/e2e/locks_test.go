@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seraph-deploy/seraph/test/sim"
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
@@ -37,8 +38,12 @@ func TestLockTasks(t *testing.T) {
 	}
 	w.ends(w.task("alice", "acme/heaven", "deploy:lock", "hands off"), "success", "")
 	w.ends(w.as("bob", "acme/heaven", "success"), "error", "locked")
-	w.ends(w.as("alice", "acme/heaven", "success"), "success", "") // the owner's own lock
-	w.ends(w.task("mallory", "acme/allow", "deploy:lock", ""), "error", "mallory is none of those who may deploy")
+	w.ends(w.as("alice", "acme/heaven", "success"), "success", "")      // the owner's own lock
+	for _, repository := range []string{"acme/allow", "acme/migrate"} { // by whatever door, and whatever the route's task
+		w.ends(w.task("mallory", repository, "deploy:lock", ""), "error", "mallory is none of those who may deploy")
+		w.does("POST", "/locks", behalfToken, fmt.Sprintf(`{"actor":{"id":%d,"login":"mallory"},"repository":%q,"environment":"production","reason":"mine"}`,
+			w.gh.AddUser("mallory"), repository), 403, "mallory is none of those who may deploy")
+	}
 }
 
 // lockPath is where the API has a lock.
@@ -113,4 +118,12 @@ func TestGate(t *testing.T) {
 		}
 	}
 	w.does("GET", "/gate?repository=acme/shut&environment=production&sha="+d.SHA, apiToken, "", 200, `"code":"frozen"`)
+	ask := "/gate?environment=production&sha=" + d.SHA + "&repository=acme/"
+	w.gh.AddRepository("acme/bots")
+	w.gh.AddUser("my-hubot[bot]")
+	w.does("GET", ask+"bots&actor=my-hubot%5Bbot%5D", apiToken, "", 200, `"decision":"allow"`)
+	w.does("GET", ask+"nothing-at-all", apiToken, "", 404, "not_found")
+	w.gh.AddRepository("acme/away")
+	w.ghFaults.of("acme/away").Random(github.OpGetRepository, 1, sim.Fault{Status: 502, Body: "{}"})
+	w.does("GET", ask+"away", apiToken, "", 503, "ask again")
 }

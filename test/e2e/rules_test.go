@@ -29,8 +29,10 @@ func ruledRoutes() string {
 		"shut":     fmt.Sprintf("freeze: [{from: %q, to: %q, message: holidays, mode: reject}]", now.Add(-time.Hour).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339)),
 		"approved": "approvals: {count: 1, users: [carol], teams: [acme/leads], tokens: [manager]}",
 		"forced":   "checks: {require: [build]}\n    allow: {users: [alice, bob]}\n    force: {users: [alice]}",
+		"unforced": "checks: {require: [build]}",
 		"heaven":   "locked: reject",
 		"patient":  "checks: {require: [build]}\n    max_wait: 3s",
+		"migrate":  "task: migrate\n    allow: {users: [alice]}",
 	}
 	text := "routes:"
 	for name, rule := range rules {
@@ -136,6 +138,10 @@ func tryRefs(w *world) {
 	}
 	w.ends(w.create("acme/refs", github.NewDeployment{Ref: "topic", Payload: payload("success")}), "error", "topic")
 	w.ends(w.create("acme/refs", github.NewDeployment{Ref: "release/1", Payload: payload("success")}), "success", "")
+	w.gh.Tag("acme/refs", "release/2", "")
+	w.ends(w.create("acme/refs", github.NewDeployment{Ref: "refs/tags/release/2", Payload: payload("success")}), "error", "refs/tags/release/2 may not")
+	w.ci.BranchLag("gh/acme/refs", 1) // there is no such branch
+	w.ends(w.create("acme/refs", github.NewDeployment{Ref: "release/2", Payload: payload("success")}), "error", "refs/tags/release/2 may not")
 }
 
 func tryAhead(w *world) {
@@ -239,8 +245,14 @@ func tryForce(w *world) {
 	w.waits(d, "build")
 	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), managerToken, `{"reason":"fire"}`, 403, "admin")
 	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), adminToken, `{}`, 422, "reason")
+	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), adminToken, `{"reason":"fire\u0007"}`, 422, "reason_not_plain")
 	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), adminToken, `{"reason":"fire"}`, 202, "")
 	w.ends(d, "success", "(forced by token root: fire)")
+	d = w.create("acme/unforced", github.NewDeployment{Environment: "production", Payload: payload("success"), Creator: "alice"})
+	w.waits(d, "build")
+	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), adminToken, `{"reason":"fire"}`, 403, "let nobody force")
+	w.gh.AddCheckRun(d.SHA, "build", "completed", "success")
+	w.ends(d, "success", "")
 }
 
 func tryMaxWait(w *world) {
