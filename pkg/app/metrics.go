@@ -105,6 +105,7 @@ func (m *metrics) observe() engine.Observe {
 type census struct {
 	read   func(context.Context) (deployment.Census, error)
 	open   *prometheus.Desc
+	inbox  *prometheus.Desc
 	unsent *prometheus.Desc
 	oldest *prometheus.Desc
 }
@@ -113,6 +114,7 @@ func newCensus(read func(context.Context) (deployment.Census, error)) *census {
 	return &census{
 		read:   read,
 		open:   prometheus.NewDesc("seraph_deployments_open", "Deployments that have not ended.", []string{"state"}, nil),
+		inbox:  prometheus.NewDesc("seraph_inbox_deliveries", "Accepted deliveries of which the deployments are still to be made.", nil, nil),
 		unsent: prometheus.NewDesc("seraph_reports_unsent", "Statuses owed to GitHub.", nil, nil),
 		oldest: prometheus.NewDesc("seraph_oldest_due_seconds", "How long the most overdue row has waited for a worker.", nil, nil),
 	}
@@ -121,6 +123,7 @@ func newCensus(read func(context.Context) (deployment.Census, error)) *census {
 // Describe implements prometheus.Collector.
 func (c *census) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.open
+	ch <- c.inbox
 	ch <- c.unsent
 	ch <- c.oldest
 }
@@ -138,6 +141,7 @@ func (c *census) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(c.open, prometheus.GaugeValue, float64(rows.Open[s]), string(s))
 		}
 	}
+	ch <- prometheus.MustNewConstMetric(c.inbox, prometheus.GaugeValue, float64(rows.Inbox))
 	ch <- prometheus.MustNewConstMetric(c.unsent, prometheus.GaugeValue, float64(rows.ReportsUnsent))
 	ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, rows.OldestDue.Seconds())
 }

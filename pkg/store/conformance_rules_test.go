@@ -65,6 +65,7 @@ func (b *bench) commit(id int64, environment, sha string, end deployment.State, 
 	if dup, err := b.Accept(b.t.Context(), deployment.Delivery{GUID: fmt.Sprintf("guid-%d", id), ReceivedAt: b.clock()}, d); dup || err != nil {
 		b.t.Fatal(dup, err)
 	}
+	b.settle(b.t.Context())
 	d, err := b.ByKey(b.t.Context(), d.Target.Key)
 	if err != nil {
 		b.t.Fatal(err)

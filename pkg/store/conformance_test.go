@@ -13,11 +13,20 @@ func TestSQLiteConforms(t *testing.T) { conform(t, freshSQLite) }
 
 func TestPostgresConforms(t *testing.T) { conform(t, freshPostgres) }
 
+func TestSQLiteConformsViaInbox(t *testing.T) { conform(t, viaInbox(freshSQLite)) }
+
+func TestPostgresConformsViaInbox(t *testing.T) { conform(t, viaInbox(freshPostgres)) }
+
 // conform is what every dialect must pass.
 func conform(t *testing.T, open opener) {
 	for name, test := range map[string]func(*testing.T, *bench){
 		"a deployment is accepted once":            acceptedOnce,
 		"an ignored delivery is judged afresh":     judgedAfresh,
+		"a crowd at the door":                      crowdedDoor,
+		"what is put aside is known":               setAside,
+		"what was put aside comes true":            comesTrue,
+		"a torn parcel keeps nobody":               tornParcel,
+		"a refused delivery keeps nobody":          refusedOne,
 		"a lease is one worker's":                  leased,
 		"a stale write changes nothing":            stale,
 		"one holds the environment, in order":      inOrder,

@@ -70,6 +70,15 @@ func openURL(t *testing.T, url string) *bench {
 	return b
 }
 
+// viaInbox opens databases in which each deployment is made of what was put aside.
+func viaInbox(open opener) opener {
+	return func(t *testing.T) *bench {
+		b := open(t)
+		b.porter.crowd.most = -1 // nobody is a crowd already
+		return b
+	}
+}
+
 func (b *bench) make(id int64, environment, project string) deployment.Deployment {
 	return deployment.Deployment{
 		Request: deployment.Request{ID: id, Repository: deployment.Repository{ID: 7, Owner: "Acme", Name: "api"}, Environment: environment, SHA: "abc"},
@@ -86,6 +95,7 @@ func (b *bench) accept(id int64, environment, project string) deployment.Deploym
 	if dup, err := b.Accept(b.t.Context(), del, d); dup || err != nil {
 		b.t.Fatalf("accept %d: %v %v", id, dup, err)
 	}
+	b.settle(b.t.Context())
 	d, err := b.ByKey(b.t.Context(), d.Target.Key)
 	if err != nil {
 		b.t.Fatal(err)

@@ -58,7 +58,7 @@ func (db *DB) locks(ctx context.Context, where string, args ...any) ([]policy.Lo
 // WaitingFor lists the first of the deployments that wait where a lock reaches, in order.
 func (db *DB) WaitingFor(ctx context.Context, l policy.Lock) ([]deployment.Deployment, error) {
 	where, args := reach(l)
-	rows, err := db.rdb.QueryContext(ctx, `SELECT `+deploymentColumns+` FROM deployments d WHERE d.state = 'waiting' AND d.is_act = 0 AND `+where+
+	rows, err := db.all(ctx, `SELECT `+deploymentColumns+` FROM deployments d WHERE d.state = 'waiting' AND d.is_act = 0 AND `+where+
 		` ORDER BY +d.deployment_id, d.row_id LIMIT `+placeholder(len(args)+1), append(args, mostWaiting)...)
 	if err != nil {
 		return nil, err

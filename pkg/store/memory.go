@@ -65,7 +65,7 @@ func (db *DB) SaveProject(ctx context.Context, slug string, p deployment.Project
 
 // Repositories lists the repositories that rows since a moment have named, with the installation that their newest event came through.
 func (db *DB) Repositories(ctx context.Context, since time.Time) ([]deployment.Source, error) {
-	rows, err := db.rdb.QueryContext(ctx, `SELECT `+deploymentColumns+` FROM deployments
+	rows, err := db.all(ctx, `SELECT `+deploymentColumns+` FROM deployments
 		WHERE row_id IN (SELECT max(row_id) FROM deployments WHERE accepted_at >= $1 GROUP BY repository_id) ORDER BY row_id`, micros(since))
 	if err != nil {
 		return nil, err
@@ -82,6 +82,7 @@ func scanAll(rows *sql.Rows) ([]deployment.Deployment, error) { return scanEach(
 
 // List gives deployments, newest row first.
 func (db *DB) List(ctx context.Context, f deployment.Filter) ([]deployment.Deployment, error) {
+	db.settle(ctx)
 	where, args := []string{"1 = 1"}, []any{}
 	add := func(clause string, value any) {
 		args = append(args, value)
@@ -100,7 +101,7 @@ func (db *DB) List(ctx context.Context, f deployment.Filter) ([]deployment.Deplo
 		add("row_id < ?", f.Before)
 	}
 	args = append(args, f.Limit)
-	rows, err := db.rdb.QueryContext(ctx, `SELECT `+deploymentColumns+` FROM deployments WHERE `+strings.Join(where, " AND ")+
+	rows, err := db.all(ctx, `SELECT `+deploymentColumns+` FROM deployments WHERE `+strings.Join(where, " AND ")+
 		` ORDER BY row_id DESC LIMIT `+placeholder(len(args)), args...)
 	if err != nil {
 		return nil, err
@@ -112,7 +113,8 @@ func placeholder(n int) string { return "$" + string(rune('0'+n)) }
 
 // Get gives the deployments with this GitHub id (ids are unique on one GitHub) and their history.
 func (db *DB) Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error) {
-	rows, err := db.rdb.QueryContext(ctx, `SELECT `+deploymentColumns+` FROM deployments WHERE deployment_id = $1`, deploymentID)
+	db.settle(ctx)
+	rows, err := db.all(ctx, `SELECT `+deploymentColumns+` FROM deployments WHERE deployment_id = $1`, deploymentID)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +136,7 @@ func (db *DB) Get(ctx context.Context, deploymentID int64) ([]deployment.Record,
 }
 
 func (db *DB) timeline(ctx context.Context, row int64) ([]deployment.Entry, error) {
-	rows, err := db.rdb.QueryContext(ctx, `SELECT at, event, detail FROM timeline WHERE row_id = $1 ORDER BY at, id`, row)
+	rows, err := db.all(ctx, `SELECT at, event, detail FROM timeline WHERE row_id = $1 ORDER BY at, id`, row)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +157,7 @@ func (db *DB) timeline(ctx context.Context, row int64) ([]deployment.Entry, erro
 // Census counts what the metrics show.
 func (db *DB) Census(ctx context.Context) (deployment.Census, error) {
 	c := deployment.Census{Open: map[deployment.State]int{}}
-	rows, err := db.rdb.QueryContext(ctx, `SELECT state, count(*) FROM deployments
+	rows, err := db.all(ctx, `SELECT state, count(*) FROM deployments
 		WHERE state IN ('waiting', 'triggering', 'unconfirmed', 'running', 'held') GROUP BY state`)
 	if err != nil {
 		return c, err
@@ -173,6 +175,9 @@ func (db *DB) Census(ctx context.Context) (deployment.Census, error) {
 		return c, err
 	}
 	if err := db.get(ctx, `SELECT count(*) FROM reports WHERE fate IN ('owed', 'unknown')`).Scan(&c.ReportsUnsent); err != nil {
+		return c, err
+	}
+	if err := db.get(ctx, `SELECT coalesce(sum(holds), 0) FROM inbox WHERE damaged = 0`).Scan(&c.Inbox); err != nil {
 		return c, err
 	}
 	var oldest sql.NullInt64

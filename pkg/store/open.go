@@ -34,16 +34,21 @@ type DB struct {
 	alarms  alarms
 	reads   sync.Map // query -> *sql.Stmt of rdb
 	ring    atomic.Pointer[func(...deployment.Alarm)]
+	porter  *porter
 }
 
 // dialect is what SQLite and PostgreSQL do differently.
 type dialect interface {
 	// write does one thing in a transaction; nil means that it is on disk.
 	write(ctx context.Context, do func(*tx) error) error
-	// accept is write for what somebody waits for at the door.
-	accept(ctx context.Context, do func(*tx) error) error
-	// lease takes a row that is due, or its reports, for leaseFor. false: it is not due, or in another's hands.
-	lease(ctx context.Context, a deployment.Alarm, now time.Time) (bool, error)
+	// accept is write for what somebody waits for at the door. Many share a transaction.
+	accept(it *item) error
+	// putAside puts a parcel into the inbox, and notes which of the arrivals in it are known already.
+	putAside(t *tx, list []*arrival, parcel []byte) error
+	// aloneInside keeps others from making deployments of the inbox until the end of the transaction; false: another one does so now.
+	aloneInside(t *tx) (bool, error)
+	// lease takes a row that is due, or its reports, for leaseFor from now. false: it is not due, or in another's hands.
+	lease(ctx context.Context, a deployment.Alarm) (now time.Time, ok bool, err error)
 	// unlease gives it back.
 	unlease(ctx context.Context, a deployment.Alarm) error
 	// released is called after a commit in which the lease ended.
@@ -56,6 +61,8 @@ type dialect interface {
 	alone(t *tx, rows []deployment.Deployment) error
 	// aloneWithLocks keeps starts, and whoever else changes locks, out until the end of the transaction.
 	aloneWithLocks(t *tx) error
+	// ping says whether the database can be written.
+	ping(ctx context.Context) error
 	// sql gives the words that differ.
 	sql() words
 	// close ends what runs, closes the connections, and gives up locks.
@@ -77,6 +84,7 @@ type words struct {
 // LockWait, or until ctx ends. The error says what to do and holds no password.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	db := &DB{o: withDefaults(o)}
+	db.porter = newPorter(db)
 	path, sqlite := strings.CutPrefix(o.URL, "sqlite:")
 	var err error
 	switch {
@@ -115,11 +123,20 @@ func (db *DB) rings(alarms ...deployment.Alarm) {
 	}
 }
 
-// Start runs the queue that rings for what is due later.
-func (db *DB) Start(ctx context.Context) error { return db.alarms.start(ctx) }
+// Start runs the queue that rings for what is due later, and makes deployments of what a crash left in the inbox.
+func (db *DB) Start(ctx context.Context) error {
+	if err := db.alarms.start(ctx); err != nil {
+		return err
+	}
+	db.porter.start()
+	return nil
+}
 
-// Stop ends the queue; what is due stays due.
-func (db *DB) Stop(ctx context.Context) error { return db.alarms.stop(ctx) }
+// Stop ends both; what is due stays due, and what is in the inbox stays there.
+func (db *DB) Stop(ctx context.Context) error {
+	db.porter.end()
+	return db.alarms.stop(ctx)
+}
 
 // Close writes what waits, closes the database and gives up its lock.
 func (db *DB) Close() error {
@@ -142,10 +159,8 @@ func (db *DB) closePools() error {
 
 func (db *DB) write(ctx context.Context, do func(*tx) error) error { return db.dialect.write(ctx, do) }
 
-// Ping says whether the database can be written.
-func (db *DB) Ping(ctx context.Context) error {
-	return db.write(ctx, func(*tx) error { return nil })
-}
+// Ping says whether the database can be written. It does not stand in the workers' line.
+func (db *DB) Ping(ctx context.Context) error { return db.dialect.ping(ctx) }
 
 // QueueOK says whether the queue runs.
 func (db *DB) QueueOK() error { return db.alarms.ok() }

@@ -16,13 +16,14 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // What one replica takes of the server: connections for rows, for what waits at the door, and for the queue.
 const (
-	rowConnections   = 12
+	rowConnections   = 6
 	doorConnections  = 2
 	queueConnections = 2
 )
@@ -37,10 +38,11 @@ type postgres struct {
 	in   *writer       // takes them in, many in one commit
 	pool *pgxpool.Pool // the queue's
 	room chan struct{} // one place for each write that may wait
+	turn *semaphore.Weighted
 }
 
 func openPostgres(ctx context.Context, db *DB) error {
-	p := &postgres{db: db, room: make(chan struct{}, db.o.QueueLimit)}
+	p := &postgres{db: db, room: make(chan struct{}, db.o.QueueLimit), turn: semaphore.NewWeighted(rowConnections)}
 	db.dialect = p
 	config, err := pgxpool.ParseConfig(db.o.URL)
 	if err != nil {
@@ -60,10 +62,12 @@ func openPostgres(ctx context.Context, db *DB) error {
 	}
 	client, err := river.NewClient(riverpgxv5.New(p.pool), queueConfig(db))
 	db.alarms = &queue[pgx.Tx]{client: client}
-	p.in = newWriter(db, p.door, doorConnections, func(ctx context.Context, _ *sql.Tx, list []alarm) error {
+	p.in = newWriter(db, p.door, func(ctx context.Context, _ *sql.Tx, list []alarm) error {
 		p.ringLater(ctx, list)
 		return nil
 	})
+	p.in.enter, p.in.atOnce = db.enter, p.putAtOnce
+	p.in.start().start()
 	return err
 }
 
@@ -103,7 +107,92 @@ func (p *postgres) migrate(ctx context.Context) error {
 }
 
 // accept lets deliveries share a transaction: no rule that spans rows is asked.
-func (p *postgres) accept(ctx context.Context, do func(*tx) error) error { return p.in.write(ctx, do) }
+func (p *postgres) accept(it *item) error { return p.in.write(it) }
+
+func (p *postgres) ping(ctx context.Context) error {
+	return p.in.write(newItem(ctx, func(t *tx) error {
+		var standby bool
+		if err := t.row(`SELECT pg_is_in_recovery()`, nil, &standby); err != nil {
+			return err
+		}
+		if standby {
+			return errors.New("the server is a standby, which cannot be written")
+		}
+		return nil
+	}))
+}
+
+func (p *postgres) aloneInside(t *tx) (alone bool, err error) {
+	err = t.row(`SELECT pg_try_advisory_xact_lock($1)`, []any{number("inbox", 0, "")}, &alone)
+	return alone, err
+}
+
+// putParcel does all at once: to the server, statements cost more than rows.
+var putParcel = `WITH parcel AS (INSERT INTO inbox (parcel, holds) VALUES ($4, $5))
+	INSERT INTO inbox_keys (guid, repository_id, deployment_id)
+	SELECT a.guid, a.repository_id, a.deployment_id FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS a(guid, repository_id, deployment_id)
+	WHERE ` + fmt.Sprintf(notKnown, "a.guid", "a.repository_id", "a.deployment_id") + ` ON CONFLICT DO NOTHING RETURNING guid`
+
+func (p *postgres) putAside(t *tx, list []*arrival, parcel []byte) error {
+	rows, err := t.all(putParcel, keysOf(list, parcel)...)
+	if err != nil {
+		return err
+	}
+	return known(list, rows)
+}
+
+// putAtOnce puts a crowd aside without a transaction around the one statement that it takes: to the server, and on the way to it, each of
+// the two others costs as much.
+func (p *postgres) putAtOnce(ctx context.Context, batch []*item) (done bool, err error) {
+	list := arrivals(batch)
+	if len(list) < len(batch) || !p.db.porter.crowd.is() {
+		return false, nil
+	}
+	c := parcels.Get().(*parcel)
+	defer c.free()
+	sealed, n, err := c.seal(list)
+	if err != nil || n < len(list) {
+		return false, err
+	}
+	rows, err := p.door.QueryContext(ctx, putParcel, keysOf(list, sealed)...)
+	if err != nil {
+		return false, err
+	}
+	if err := known(list, rows); err != nil {
+		return false, err
+	}
+	p.db.porter.called()
+	for _, it := range batch {
+		it.done <- nil
+	}
+	return true, nil
+}
+
+// keysOf are the parameters of putParcel.
+func keysOf(list []*arrival, parcel []byte) []any {
+	guids, repositories, ids := make([]string, len(list)), make([]int64, len(list)), make([]int64, len(list))
+	for i, a := range list {
+		guids[i], repositories[i], ids[i] = a.del.GUID, a.d.Request.Repository.ID, a.d.Request.ID
+	}
+	return []any{guids, repositories, ids, parcel, len(list)}
+}
+
+// known notes which arrivals putParcel found to be known: those whose GUID it does not give back.
+func known(list []*arrival, rows *sql.Rows) error {
+	claimed, err := scanEach(rows, func(s scanner) (guid string, err error) {
+		err = s.Scan(&guid)
+		return guid, err
+	})
+	fresh := map[string]bool{}
+	for _, guid := range claimed {
+		fresh[guid] = true
+	}
+	for _, a := range list {
+		a.known = !fresh[a.del.GUID]
+		delete(fresh, a.del.GUID) // another one with its GUID is a duplicate
+	}
+	return err
+}
 
 // write does one transaction. One that the server gave up for another's sake is tried again: then the other's rows can be seen.
 func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
@@ -115,11 +204,28 @@ func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	err := p.transact(ctx, do)
+	leave, err := p.queueUp(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	err = p.transact(ctx, do)
 	for try := 0; try < 3 && gaveWay(err); try++ {
 		err = p.transact(ctx, do)
 	}
 	return err
+}
+
+// queueUp waits for a write's turn. When deliveries come in fast, one counts for four, so that few keep the server from taking them.
+func (p *postgres) queueUp(ctx context.Context) (leave func(), err error) {
+	places := int64(1)
+	if p.db.porter.crowd.near() {
+		places = rowConnections / 2
+	}
+	if err := p.turn.Acquire(ctx, places); err != nil {
+		return nil, fmt.Errorf("the database did not take a write in time: %w", err)
+	}
+	return func() { p.turn.Release(places) }, nil
 }
 
 // gaveWay says whether a transaction was ended by the server because of another one: nothing of it is left.
@@ -199,10 +305,17 @@ func number(kind string, id int64, name string) int64 {
 	return int64(h.Sum64())
 }
 
-func (p *postgres) lease(ctx context.Context, a deployment.Alarm, now time.Time) (bool, error) {
+func (p *postgres) lease(ctx context.Context, a deployment.Alarm) (now time.Time, ok bool, err error) {
+	leave, err := p.queueUp(ctx)
+	if err != nil {
+		return now, false, err
+	}
+	defer leave()
+	now = p.db.o.Now()
 	column := leaseColumn(a)
-	return changedOne(p.db.wdb.ExecContext(ctx, `UPDATE deployments SET `+column+` = $2 WHERE row_id = $1 AND `+dueColumn(a)+` <= $3 AND `+column+` <= $3`,
+	ok, err = changedOne(p.db.wdb.ExecContext(ctx, `UPDATE deployments SET `+column+` = $2 WHERE row_id = $1 AND `+dueColumn(a)+` <= $3 AND `+column+` <= $3`,
 		a.Row, micros(now.Add(leaseFor)), micros(now)))
+	return now, ok, err
 }
 
 func leaseColumn(a deployment.Alarm) string {

@@ -52,7 +52,7 @@ func (db *DB) Redeliver(ctx context.Context, guid string) (ask bool, err error) 
 	err = db.write(ctx, func(t *tx) error {
 		ask = false
 		var came int
-		if err := t.row(`SELECT count(*) FROM deliveries WHERE guid = $1`, []any{guid}, &came); err != nil || came > 0 {
+		if err := t.row(`SELECT (SELECT count(*) FROM deliveries WHERE guid = $1) + (SELECT count(*) FROM inbox_keys WHERE guid = $1)`, []any{guid}, &came); err != nil || came > 0 {
 			return err
 		}
 		var tries int

@@ -44,8 +44,8 @@ func (t *tx) insertReport(row int64, seq int, r deployment.Report) error {
 
 // LeaseReports gives a deployment and all its reports to one worker for 25 s. ok is false when none is due, or they are in another's hands.
 func (db *DB) LeaseReports(ctx context.Context, row int64) (rec deployment.Record, ok bool, err error) {
-	now := db.o.Now()
-	if ok, err = db.dialect.lease(ctx, reportAlarm(row), now); !ok {
+	now, ok, err := db.dialect.lease(ctx, reportAlarm(row))
+	if !ok {
 		return rec, false, err
 	}
 	rec.Leased = now.Add(leaseFor)
@@ -63,7 +63,7 @@ func (db *DB) LeaseReports(ctx context.Context, row int64) (rec deployment.Recor
 
 // Reports reads all reports of a row, oldest first.
 func (db *DB) Reports(ctx context.Context, row int64) ([]deployment.Report, error) {
-	rows, err := db.rdb.QueryContext(ctx, `SELECT seq, state, description, log_url, environment_url, is_end, created_at, not_before, fate, sent_at, status_id, tries, tried_at, retry_at
+	rows, err := db.all(ctx, `SELECT seq, state, description, log_url, environment_url, is_end, created_at, not_before, fate, sent_at, status_id, tries, tried_at, retry_at
 		FROM reports WHERE row_id = $1 ORDER BY seq`, row)
 	if err != nil {
 		return nil, err

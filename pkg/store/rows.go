@@ -30,7 +30,7 @@ func dueColumn(a deployment.Alarm) string {
 
 // Lease gives a row that is due to one worker for 25 s. ok is false when it is not due, or in another's hands.
 func (db *DB) Lease(ctx context.Context, row int64) (d deployment.Deployment, ok bool, err error) {
-	if ok, err = db.dialect.lease(ctx, advanceAlarm(row), db.o.Now()); !ok {
+	if _, ok, err = db.dialect.lease(ctx, advanceAlarm(row)); !ok {
 		return d, false, err
 	}
 	if d, err = db.Load(ctx, row); err != nil {
@@ -94,7 +94,7 @@ func (db *DB) Nudge(ctx context.Context, pipelineID string) (bool, error) {
 func (db *DB) Overdue(ctx context.Context, limit int) ([]deployment.Alarm, error) {
 	now := db.o.Now()
 	words := db.dialect.sql()
-	rows, err := db.rdb.QueryContext(ctx, `SELECT kind, row_id FROM (
+	rows, err := db.all(ctx, `SELECT kind, row_id FROM (
 			SELECT 'advance' AS kind, row_id, due_at AS at FROM deployments WHERE due_at <= $1 AND `+words.freeRow+`
 			UNION ALL
 			SELECT 'report', row_id, report_due_at FROM deployments WHERE report_due_at <= $1 AND `+words.freeReports+`

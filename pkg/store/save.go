@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -218,7 +219,7 @@ func (t *tx) update(old stored, next deployment.Deployment, keep bool) error {
 	if next.State == deployment.Waiting && next.Blocked != "" && old.projectID == "" && next.Project.ID != "" && !due.IsZero() {
 		due = t.now // whoever left the project before it stood in this row could not promote it: look once more
 	}
-	data, err := encode(next)
+	data, err := json.Marshal(next)
 	if err != nil {
 		return err
 	}
@@ -229,7 +230,7 @@ func (t *tx) update(old stored, next deployment.Deployment, keep bool) error {
 	_, err = t.exec(`UPDATE deployments SET repository = $2, state = $3, version = version + 1, holds_slot = $4, holds_project = $5, started = $6,
 			project_id = $7, pipeline_id = $8, due_at = $9, data = $10, admitted = $11`+release+` WHERE row_id = $1`,
 		next.Row, strings.ToLower(next.Request.Repository.FullName()), string(next.State), flag(next.HoldsSlot()), flag(next.HoldsProject()),
-		flag(hasStarted(old, next)), next.Project.ID, pipelineID(next), maybe(due), data, flag(!next.AdmittedAt.IsZero()))
+		flag(hasStarted(old, next)), next.Project.ID, pipelineID(next), maybe(due), string(data), flag(!next.AdmittedAt.IsZero()))
 	if err == nil && !keep {
 		t.wake(deployment.AlarmAdvance, next.Row, due)
 	}

@@ -97,11 +97,6 @@ func decode(row, version, nudges int64, data []byte) (deployment.Deployment, err
 	return d, nil
 }
 
-func encode(d deployment.Deployment) (string, error) {
-	data, err := json.Marshal(d)
-	return string(data), err
-}
-
 func scanIDs(rows *sql.Rows) ([]int64, error) {
 	return scanEach(rows, func(s scanner) (id int64, err error) {
 		err = s.Scan(&id)

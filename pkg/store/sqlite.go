@@ -23,7 +23,8 @@ type sqlite struct {
 	db     *DB
 	lock   *flock.Flock
 	writer *writer
-	sound  bool // the file was found good, or was left so
+	door   *writer // takes deliveries in, in turn with the writer
+	sound  bool    // the file was found good, or was left so
 
 	mu   sync.Mutex
 	held map[deployment.Alarm]time.Time
@@ -55,7 +56,12 @@ func openSQLite(ctx context.Context, db *DB, path string) error {
 		return fmt.Errorf("the alarms of the last run cannot be read: %w", err)
 	}
 	db.alarms = alarms
-	l.writer = newWriter(db, db.wdb, 1, alarms.insert)
+	l.writer, l.door = newWriter(db, db.wdb, alarms.insert), newWriter(db, db.wdb, alarms.insert)
+	l.door.enter = db.enter
+	for _, w := range []*writer{l.writer, l.door} {
+		w.keeps = true
+		w.start()
+	}
 	return nil
 }
 
@@ -107,7 +113,7 @@ func private(path string) error {
 	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
-const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(8000)&_pragma=foreign_keys(1)&_txlock=immediate"
+const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(2000)&_pragma=foreign_keys(1)&_txlock=immediate"
 
 func (l *sqlite) connect(path string) error {
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
@@ -124,26 +130,47 @@ func (l *sqlite) connect(path string) error {
 	return nil
 }
 
-func (l *sqlite) write(ctx context.Context, do func(*tx) error) error { return l.writer.write(ctx, do) }
-
-func (l *sqlite) accept(ctx context.Context, do func(*tx) error) error {
-	return l.writer.write(ctx, do)
+func (l *sqlite) write(ctx context.Context, do func(*tx) error) error {
+	return l.writer.write(newItem(ctx, do))
 }
 
-func (l *sqlite) lease(ctx context.Context, a deployment.Alarm, now time.Time) (bool, error) {
+func (l *sqlite) accept(it *item) error { return l.door.write(it) }
+
+func (l *sqlite) ping(ctx context.Context) error {
+	return l.door.write(newItem(ctx, func(*tx) error { return nil }))
+}
+
+var claimKey = `INSERT INTO inbox_keys (guid, repository_id, deployment_id) SELECT $1, $2, $3 WHERE ` + fmt.Sprintf(notKnown, "$1", "$2", "$3") + ` ON CONFLICT DO NOTHING`
+
+func (l *sqlite) putAside(t *tx, list []*arrival, parcel []byte) error {
+	for _, a := range list {
+		fresh, err := changedOne(t.exec(claimKey, a.del.GUID, a.d.Request.Repository.ID, a.d.Request.ID))
+		if err != nil {
+			return err
+		}
+		a.known = !fresh
+	}
+	_, err := t.exec(`INSERT INTO inbox (parcel, holds) VALUES ($1, $2)`, parcel, len(list))
+	return err
+}
+
+func (l *sqlite) aloneInside(*tx) (bool, error) { return true, nil } // there is one writer
+
+func (l *sqlite) lease(ctx context.Context, a deployment.Alarm) (now time.Time, ok bool, err error) {
+	now = l.db.o.Now()
 	if !l.take(a, now) {
-		return false, nil
+		return now, false, nil
 	}
 	var due sql.NullInt64
-	err := l.db.get(ctx, `SELECT `+dueColumn(a)+` FROM deployments WHERE row_id = $1`, a.Row).Scan(&due)
+	err = l.db.get(ctx, `SELECT `+dueColumn(a)+` FROM deployments WHERE row_id = $1`, a.Row).Scan(&due)
 	if err == nil && due.Valid && due.Int64 <= micros(now) {
-		return true, nil
+		return now, true, nil
 	}
 	l.released(a)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
-	return false, err
+	return now, false, err
 }
 
 func (l *sqlite) take(a deployment.Alarm, now time.Time) bool {
@@ -188,8 +215,10 @@ func (l *sqlite) sql() words {
 }
 
 func (l *sqlite) close() error {
-	if l.writer != nil {
-		l.writer.close()
+	for _, w := range []*writer{l.door, l.writer} {
+		if w != nil {
+			w.close()
+		}
 	}
 	err := l.db.closePools()
 	if l.sound && err == nil {

@@ -20,6 +20,7 @@ type tx struct {
 	alarms []alarm            // due later: told by the queue
 	acts   []deployment.Act   // for the audit: sealed last, because all who write there wait for each other
 	wrote  bool
+	aside  bool // it put deliveries into the inbox
 }
 
 func (t *tx) words() words { return t.db.dialect.sql() }
@@ -88,8 +89,11 @@ func (t *tx) wake(kind deployment.AlarmKind, row int64, due time.Time) {
 	}
 }
 
-// tellAll rings for what is due now, and sets the timers. It is called after the commit.
+// tellAll rings for what is due now, sets the timers, and calls for what was put aside. It is called after the commit.
 func (t *tx) tellAll() {
 	t.db.rings(t.rings...)
 	t.db.ringsSoon(t.soon, t.now)
+	if t.aside {
+		t.db.porter.called()
+	}
 }

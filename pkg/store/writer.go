@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -15,8 +16,11 @@ var ErrFull = errors.New("the database has too many writes waiting")
 // ErrClosed says that the database is being closed.
 var ErrClosed = errors.New("the database is closed")
 
-// maxBatch is how many writes share one commit.
-const maxBatch = 256
+// maxBatch is how many writes share one commit, and maxMeanwhile how many do while deliveries come in fast: they shall not wait long for others.
+const (
+	maxBatch     = 256
+	maxMeanwhile = 4
+)
 
 // writer writes for many. It takes all that waits, does it in one transaction, and answers after the commit: many writers pay for
 // one sync of the disk, and an idle one waits for nobody. Items look before they write, so one that is refused has written nothing; should one
@@ -26,6 +30,8 @@ type writer struct {
 	pool   *sql.DB
 	keeps  bool // prepared statements: on its one connection
 	queue  chan *item
+	enter  func(*tx, []*item) error                              // does what a batch has in common, before its items; nil: nothing
+	atOnce func(context.Context, []*item) (done bool, err error) // does a whole batch, and answers it, if one statement can; nil: it never can
 	mu     sync.RWMutex
 	shut   bool
 	wg     sync.WaitGroup
@@ -36,18 +42,24 @@ type writer struct {
 
 // item is one write: what to do, and whom to answer.
 type item struct {
-	ctx  context.Context
-	do   func(*tx) error
-	tx   tx
-	done chan error
+	ctx     context.Context
+	do      func(*tx) error
+	arrival *arrival // what it takes in; nil: it does something else
+	tx      tx
+	done    chan error
 }
 
-// newWriter starts so many hands over one queue, each with a transaction of its own.
-func newWriter(db *DB, pool *sql.DB, hands int, alarms func(context.Context, *sql.Tx, []alarm) error) *writer {
-	w := &writer{db: db, pool: pool, keeps: hands == 1, queue: make(chan *item, db.o.QueueLimit), alarms: alarms, stmts: map[string]*sql.Stmt{}}
-	for range hands {
-		w.wg.Go(w.loop)
-	}
+func newItem(ctx context.Context, do func(*tx) error) *item {
+	return &item{ctx: ctx, do: do, done: make(chan error, 1)}
+}
+
+func newWriter(db *DB, pool *sql.DB, alarms func(context.Context, *sql.Tx, []alarm) error) *writer {
+	return &writer{db: db, pool: pool, queue: make(chan *item, db.o.QueueLimit), alarms: alarms, stmts: map[string]*sql.Stmt{}}
+}
+
+// start begins to write.
+func (w *writer) start() *writer {
+	w.wg.Go(w.loop)
 	return w
 }
 
@@ -61,18 +73,17 @@ func (w *writer) close() {
 	w.wg.Wait()
 }
 
-// write does one thing durably: when it returns nil the commit is on disk. When ctx ends first its error is returned; the write may still
+// write does one thing durably: when it returns nil the commit is on disk. When its context ends first its error is returned; the write may still
 // happen.
-func (w *writer) write(ctx context.Context, do func(*tx) error) error {
-	it := &item{ctx: ctx, do: do, done: make(chan error, 1)}
+func (w *writer) write(it *item) error {
 	if err := w.put(it); err != nil {
 		return err
 	}
 	select {
 	case err := <-it.done:
 		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-it.ctx.Done():
+		return it.ctx.Err()
 	}
 }
 
@@ -92,24 +103,47 @@ func (w *writer) put(it *item) error {
 
 func (w *writer) loop() {
 	for first := range w.queue {
-		batch := append(make([]*item, 0, 16), first)
-	more:
-		for len(batch) < maxBatch {
-			select {
-			case it, ok := <-w.queue:
-				if !ok {
-					break more
-				}
-				batch = append(batch, it)
-			default:
-				break more
-			}
+		batch := w.collect(append(make([]*item, 0, 16), first))
+		if w.enter != nil {
+			batch = w.lateComers(batch)
 		}
 		w.run(batch)
-		if w.keeps { // only then the loop is the only one
+		if w.keeps {
 			w.prepare()
 		}
 	}
+}
+
+// lateComers adds, in a crowd, who is about to come in: commits are saved.
+func (w *writer) lateComers(batch []*item) []*item {
+	crowd := &w.db.porter.crowd
+	for came := len(batch); crowd.add(came) && came > 0 && len(batch) < maxBatch; {
+		before := len(batch)
+		runtime.Gosched()
+		batch = w.collect(batch)
+		came = len(batch) - before
+	}
+	return batch
+}
+
+// collect takes what waits into a batch.
+func (w *writer) collect(batch []*item) []*item {
+	most := maxBatch
+	if w.enter == nil && w.db.porter.crowd.near() {
+		most = maxMeanwhile
+	}
+	for len(batch) < most {
+		select {
+		case it, ok := <-w.queue:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, it)
+		default:
+			return batch
+		}
+	}
+	return batch
 }
 
 // run commits a batch. If the whole fails its items are tried one by one, so that no item fails for another's sake.
@@ -131,19 +165,30 @@ func (w *writer) run(batch []*item) {
 func (w *writer) commit(batch []*item) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
+	if w.atOnce != nil {
+		if done, err := w.atOnce(ctx, batch); done || err != nil {
+			return err
+		}
+	}
 	sqltx, err := w.pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = sqltx.Rollback() }() // after a commit it does nothing
-	now := w.db.o.Now()
+	common := tx{Tx: sqltx, ctx: ctx, db: w.db, now: w.db.o.Now()}
+	if w.keeps {
+		common.kept = w
+	}
+	opening := common
+	if w.enter != nil {
+		if err := w.enter(&opening, batch); err != nil {
+			return err
+		}
+	}
 	results := make([]error, len(batch))
 	var alarms []alarm
 	for i, it := range batch {
-		it.tx = tx{Tx: sqltx, ctx: ctx, db: w.db, now: now}
-		if w.keeps {
-			it.tx.kept = w
-		}
+		it.tx = common
 		if results[i] = it.run(); results[i] != nil && it.tx.wrote {
 			return results[i] // what it wrote must go
 		}
@@ -155,6 +200,7 @@ func (w *writer) commit(batch []*item) error {
 	if err := sqltx.Commit(); err != nil {
 		return err
 	}
+	opening.tellAll()
 	for i, it := range batch {
 		it.tx.tellAll()
 		it.done <- results[i]

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/seraph-deploy/seraph/test/pgtest"
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
@@ -42,10 +43,12 @@ func TestReplicaDies(t *testing.T) {
 	triggering := w.deploy("acme/web", "production", "success")
 	g.wait(t)
 	w.kill()
+	died := time.Now()
 	w.finish(p, "failed")
 	second.ends(running, "failure", "")
 	second.ends(waiting, "success", "")
 	second.ends(triggering, "success", "")
+	t.Logf("all that the dead one had in its hands had ended after %v", time.Since(died).Round(time.Millisecond))
 }
 
 // A delivery that reaches both replicas at once is one deployment.

@@ -1,0 +1,237 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// arrival is a delivery that leads to a deployment, on its way in.
+type arrival struct {
+	del    deployment.Delivery
+	d      deployment.Deployment
+	data   []byte // d as it is stored
+	notes  []deployment.Entry
+	packed []byte // the body as it is stored; nil: it is not packed yet
+	known  bool   // the delivery, or the deployment by its ids, had been accepted before
+	aside  bool   // it is in the inbox
+}
+
+// enter takes deliveries in: into the inbox when they come in a crowd, or when others are in there, who were before them. To put a delivery aside costs a
+// third of what its deployment costs: the senders have their answers first, and the deployments are made after them.
+func (db *DB) enter(t *tx, batch []*item) error {
+	list := arrivals(batch)
+	if len(list) == 0 {
+		return nil
+	}
+	if !db.porter.crowd.is() {
+		waits, err := scanWaits(query{t, firstInside, nil})
+		if err != nil || !waits {
+			return err
+		}
+	}
+	return t.putAside(list)
+}
+
+// arrivals are those of a batch whose senders still wait.
+func arrivals(batch []*item) []*arrival {
+	var list []*arrival
+	for _, it := range batch {
+		if a := it.arrival; a != nil && it.ctx.Err() == nil {
+			a.aside, a.known = false, false // an attempt before this one may have failed
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// enter makes a deployment of an arrival, unless it was put aside.
+func (t *tx) enter(a *arrival) (err error) {
+	if a.aside {
+		return nil
+	}
+	a.known, err = t.accept(a)
+	return err
+}
+
+const firstInside = `SELECT id FROM inbox WHERE damaged = 0 ORDER BY id LIMIT 1`
+
+func scanWaits(s scanner) (bool, error) {
+	var id int64
+	err := s.Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// notKnown is the condition on which a delivery goes into the inbox, by its columns. In these words PostgreSQL looks each one up, where it would join
+// whole tables for NOT EXISTS.
+const notKnown = `(SELECT 1 FROM deliveries WHERE guid = %[1]s AND ignored = '') IS NULL
+	AND (SELECT 1 FROM deployments WHERE repository_id = %[2]s AND deployment_id = %[3]s) IS NULL
+	AND (SELECT 1 FROM pruned WHERE repository_id = %[2]s AND deployment_id = %[3]s) IS NULL`
+
+// putAside puts arrivals into the inbox, and notes which of them were known already: these are sorted out when they are brought in.
+func (t *tx) putAside(list []*arrival) error {
+	p := parcels.Get().(*parcel)
+	defer p.free()
+	for rest := list; len(rest) > 0; {
+		sealed, n, err := p.seal(rest)
+		if err != nil {
+			return err
+		}
+		if err := t.db.dialect.putAside(t, rest[:n], sealed); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	for _, a := range list {
+		a.aside = true
+	}
+	t.aside = true
+	return nil
+}
+
+// bringIn makes deployments of the n deliveries of the first parcel in the inbox. more says that there are other parcels; they may be in another
+// replica's hands.
+func (db *DB) bringIn(ctx context.Context) (n int, more bool, err error) {
+	err = db.write(ctx, func(t *tx) error {
+		alone, err := db.dialect.aloneInside(t)
+		if err != nil || !alone {
+			n, more = 0, true
+			return err
+		}
+		if n, err = t.bringIn(); err != nil {
+			return err
+		}
+		more, err = scanWaits(query{t, firstInside, nil})
+		return err
+	})
+	return n, more, err
+}
+
+func (t *tx) bringIn() (n int, err error) {
+	var id int64
+	var sealed []byte
+	err = t.row(`SELECT id, parcel FROM inbox WHERE damaged = 0 ORDER BY id LIMIT 1`, nil, &id, &sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	list, err := unseal(sealed)
+	if err != nil {
+		return 0, t.setAside(id, err)
+	}
+	for _, a := range list {
+		if _, err := t.accept(a); err != nil {
+			return 0, err
+		}
+	}
+	_, err = t.exec(`DELETE FROM inbox WHERE id = $1`, id)
+	return len(list), err
+}
+
+// setAside keeps a parcel that cannot be read from keeping the others.
+func (t *tx) setAside(id int64, cause error) error {
+	t.db.o.Log.Error().Err(cause).Int64("parcel", id).Msg("a parcel of the inbox is damaged and set aside; its deployments will be looked for at GitHub")
+	_, err := t.exec(`UPDATE inbox SET damaged = 1 WHERE id = $1`, id)
+	return err
+}
+
+// bringOneByOne makes what deployments can be made of the first parcel, and sets the others aside: none shall keep those after it for ever. The
+// error is that the database takes nothing at all.
+func (db *DB) bringOneByOne(ctx context.Context) error {
+	var id int64
+	var sealed []byte
+	err := db.get(ctx, `SELECT id, parcel FROM inbox WHERE damaged = 0 ORDER BY id LIMIT 1`).Scan(&id, &sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	list, err := unseal(sealed)
+	if err != nil {
+		return db.write(ctx, func(t *tx) error { return t.setAside(id, err) })
+	}
+	var refused []*arrival
+	for _, a := range list {
+		if err := db.write(ctx, func(t *tx) error { _, err := t.accept(a); return err }); err != nil {
+			db.o.Log.Error().Err(err).Str("delivery", a.del.GUID).Int64("deployment", a.d.Request.ID).Str("repository", a.d.Request.Repository.FullName()).
+				Str("environment", a.d.Request.Environment).Msg("no deployment can be made of a delivery; it is set aside, and will be looked for at GitHub")
+			refused = append(refused, a)
+		}
+	}
+	if err := db.Ping(ctx); err != nil {
+		return err
+	}
+	return db.write(ctx, func(t *tx) error { return t.replace(id, refused) })
+}
+
+// replace leaves of a parcel only what was refused, set aside.
+func (t *tx) replace(id int64, refused []*arrival) error {
+	if _, err := t.exec(`DELETE FROM inbox WHERE id = $1`, id); err != nil || len(refused) == 0 {
+		return err
+	}
+	p := new(parcel)
+	for rest := refused; len(rest) > 0; {
+		sealed, n, err := p.seal(rest)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(`INSERT INTO inbox (parcel, holds, damaged) VALUES ($1, $2, 1)`, sealed, n); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// forgetKeys forgets what was in the inbox, once it is empty: by then it can be known by its deployment, or its parcel was damaged, and recovery, which
+// asks GitHub, may take it in. It is for a while after: whoever looked for the deployment in the moment before that was made must find the key.
+func (db *DB) forgetKeys(ctx context.Context) error {
+	var some int
+	err := db.get(ctx, `SELECT count(*) FROM (SELECT 1 FROM inbox_keys LIMIT 1) AS one`).Scan(&some)
+	if err != nil || some == 0 {
+		return err
+	}
+	return db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`DELETE FROM inbox_keys WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE damaged = 0)`)
+		return err
+	})
+}
+
+// settle waits until what was accepted before is a deployment, so that whoever was told of it finds it. It gives up when ctx ends, or after 2 s:
+// then the newest may be missing.
+func (db *DB) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	for more := db.waitsInside(ctx); more && ctx.Err() == nil; {
+		var err error
+		if _, more, err = db.bringIn(ctx); err != nil {
+			return
+		}
+		if more {
+			nap(ctx, time.Millisecond) // it may be in another replica's hands
+		}
+	}
+}
+
+func (db *DB) waitsInside(ctx context.Context) bool {
+	waits, err := scanWaits(db.get(ctx, firstInside))
+	return err == nil && waits
+}
+
+func nap(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
