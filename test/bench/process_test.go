@@ -100,6 +100,27 @@ func (p *process) ready() bool {
 	return err == nil && res.StatusCode == http.StatusOK
 }
 
+// metric reads one that has no labels.
+func (p *process) metric(b *testing.B, name string) float64 {
+	b.Helper()
+	res, err := http.Get("http://" + p.addr + "/metrics")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer res.Body.Close()
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if text, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			value, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return value
+		}
+	}
+	b.Fatalf("there is no metric %s", name)
+	return 0
+}
+
 func (p *process) stop(b *testing.B) {
 	b.Helper()
 	if p.cmd == nil {
