@@ -2,9 +2,11 @@ package chaos
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,7 +33,11 @@ func (w *world) deployAll(t *testing.T) {
 	for i := made; t.Context().Err() == nil; i++ {
 		w.hush.RLock()
 		enough := made >= w.deployments+len(w.restored.forgotten)
-		if !enough {
+		switch {
+		case enough:
+		case w.large && w.again.Load() && i%crowdEvery == 0:
+			made += w.deployCrowd(t, i)
+		default:
 			made += w.deploy(t, i)
 		}
 		w.hush.RUnlock()
@@ -56,6 +62,27 @@ func (w *world) deploy(t *testing.T, i int) int {
 	}
 	w.create(t, sibling(name), environments[(place+1)%len(environments)], dice)
 	return 2
+}
+
+// A crowd is as many deployments at once as make the service put their deliveries aside. The large run has one or two, after the restore, for which
+// there must be a moment of peace.
+const (
+	diceCrowd  = 10_000
+	crowd      = 200
+	crowdEvery = 60
+)
+
+// deployCrowd makes many deployments at once, each of an environment of its own.
+func (w *world) deployCrowd(t *testing.T, i int) int {
+	names := slices.DeleteFunc(slices.Clone(w.repositories), withoutKey)
+	var making sync.WaitGroup
+	for n := range crowd {
+		making.Go(func() {
+			w.create(t, names[n%len(names)], fmt.Sprintf("review-%d-%d", i, n), w.dice(diceCrowd+i*crowd+n))
+		})
+	}
+	making.Wait()
+	return crowd
 }
 
 // sibling is another repository of the same project, or the same one.

@@ -220,9 +220,9 @@ func (w *world) summarize(t *testing.T, all []*evidence) {
 	}
 	t.Logf("%d deployments, %d accepted by webhook, %d superseded; restored: %d handled already, %d left as they stood, of which %d never ran",
 		len(all), accepted, superseded, handled, left, never)
-	t.Logf("%d triggers, %d pipelines, %d of strangers; %d calls to GitHub, %d to CircleCI; %d starts without a database, %d times a full disk",
+	t.Logf("%d triggers, %d pipelines, %d of strangers; %d calls to GitHub, %d to CircleCI; %d starts without a database, %d times a full disk, %d crowds put aside",
 		len(w.tally.all()), len(w.circleci.Pipelines()), len(w.strange), sum(w.github.Calls()), sum(w.circleci.Calls()), w.failedStarts(),
-		w.mentions("disk is full")+w.mentions("read-only transaction"))
+		w.mentions("disk is full")+w.mentions("read-only transaction"), w.mentions("a crowd of deliveries was taken in"))
 }
 
 func (w *world) failedStarts() int {
