@@ -238,6 +238,18 @@ func FuzzParseDeployment(f *testing.F) {
 	})
 }
 
+// A body that is nested as deeply as a webhook can be long must not end the process.
+func TestDeepBodies(t *testing.T) {
+	for _, n := range []int{maxSlim / 2, 25 << 20} {
+		if IsObject([]byte(`{"a":` + strings.Repeat("[", n))) {
+			t.Errorf("%d open brackets are an object", n)
+		}
+		if _, _, err := ParseDeployment([]byte(`{"deployment":` + strings.Repeat("[", n))); err == nil {
+			t.Errorf("%d open brackets are a deployment", n)
+		}
+	}
+}
+
 // FuzzSlim holds the short form of an event to the whole one.
 func FuzzSlim(f *testing.F) {
 	for _, s := range []string{

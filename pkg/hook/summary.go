@@ -1,6 +1,10 @@
 package hook
 
-import "github.com/tidwall/gjson"
+import (
+	"encoding/json"
+
+	"github.com/tidwall/gjson"
+)
 
 // Summary is the little that is read from events that are no deployments. What is absent or of another type is zero.
 type Summary struct {
@@ -10,7 +14,11 @@ type Summary struct {
 
 // IsObject says whether a body is a JSON object, which is all that is asked of events that are not used.
 func IsObject(payload []byte) bool {
-	return gjson.ValidBytes(payload) && payload[space(payload, 0)] == '{'
+	valid := gjson.ValidBytes
+	if len(payload) > maxSlim { // it has no bound on how deep things are nested
+		valid = json.Valid
+	}
+	return valid(payload) && payload[space(payload, 0)] == '{'
 }
 
 // Summarize reads a summary. It fails only for what is not a JSON object: nothing is known of other events that would justify to refuse them.

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -195,5 +197,60 @@ func refusedOne(t *testing.T, b *bench) {
 	}
 	if c, err := b.Census(t.Context()); err != nil || c.Inbox != 0 {
 		t.Errorf("%d in the inbox, %v", c.Inbox, err)
+	}
+}
+
+// fasterReplica: whoever takes a parcel apart while another one brings it in deletes nothing that came since.
+func fasterReplica(t *testing.T, b *bench) {
+	b.porter.crowd.most = -1
+	if duplicate, err := b.arrive("guid-1", 1); duplicate || err != nil {
+		t.Fatal(duplicate, err)
+	}
+	var id int64
+	var sealed []byte
+	if err := b.wdb.QueryRow(firstParcel).Scan(&id, &sealed); err != nil {
+		t.Fatal(err)
+	}
+	b.settle(t.Context())
+	if duplicate, err := b.arrive("guid-2", 2); duplicate || err != nil {
+		t.Fatal(duplicate, err)
+	}
+	list, err := unseal(sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.write(t.Context(), func(t *tx) error { return t.replace(id, list) }); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := b.List(t.Context(), deployment.Filter{Limit: 9}); err != nil || len(all) != 2 {
+		t.Errorf("%d of 2 are deployments, %v", len(all), err)
+	}
+	if n := 0; b.wdb.QueryRow(`SELECT count(*) FROM inbox`).Scan(&n) != nil || n != 0 {
+		t.Errorf("%d parcels are left", n)
+	}
+}
+
+// onlyRefusals: an error that is not about a delivery sets none aside.
+func onlyRefusals(t *testing.T, b *bench) {
+	b.porter.crowd.most = -1
+	if duplicate, err := b.arrive("guid-1", 1); duplicate || err != nil {
+		t.Fatal(duplicate, err)
+	}
+	if err := b.bringOneByOne(canceled(t)); err == nil {
+		t.Error("no error")
+	}
+	for err, want := range map[error]bool{ErrFull: false, context.DeadlineExceeded: false, sql.ErrConnDone: false} {
+		if b.dialect.refuses(fmt.Errorf("wrapped: %w", err)) != want {
+			t.Errorf("%v refuses: %v", err, !want)
+		}
+	}
+	if _, err := b.wdb.Exec(`INSERT INTO inbox (parcel, holds) VALUES (NULL, 1)`); !b.dialect.refuses(err) {
+		t.Errorf("%v is not about what was to be written", err)
+	}
+	if _, err := b.wdb.Exec(`INSERT INTO nowhere (parcel) VALUES (1)`); b.dialect.refuses(err) {
+		t.Errorf("%v is about what was to be written", err)
+	}
+	if all, err := b.List(t.Context(), deployment.Filter{Limit: 9}); err != nil || len(all) != 1 {
+		t.Errorf("%d of 1 are deployments, %v", len(all), err)
 	}
 }

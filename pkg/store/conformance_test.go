@@ -27,6 +27,8 @@ func conform(t *testing.T, open opener) {
 		"what was put aside comes true":            comesTrue,
 		"a torn parcel keeps nobody":               tornParcel,
 		"a refused delivery keeps nobody":          refusedOne,
+		"a faster replica loses nothing":           fasterReplica,
+		"only refusals set aside":                  onlyRefusals,
 		"a lease is one worker's":                  leased,
 		"a stale write changes nothing":            stale,
 		"one holds the environment, in order":      inOrder,
@@ -69,7 +71,10 @@ func conform(t *testing.T, open opener) {
 		"many write the audit":                     manyWriteTheAudit,
 		"the audit is read beside the service":     auditRead,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
 	}
 }
 

@@ -95,28 +95,37 @@ func (t *tx) putAside(list []*arrival) error {
 	return nil
 }
 
-// bringIn makes deployments of the n deliveries of the first parcel in the inbox. more says that there are other parcels; they may be in another
+// bringBatch is how many deliveries of small parcels become deployments in one commit: few, so that what comes in meanwhile waits for moments only.
+const bringBatch = 32
+
+// bringIn makes deployments of the n deliveries of the first parcels in the inbox. more says that there are other parcels; they may be in another
 // replica's hands.
 func (db *DB) bringIn(ctx context.Context) (n int, more bool, err error) {
+	var brought int // the write may go on after its caller has left
+	var others bool
 	err = db.write(ctx, func(t *tx) error {
+		brought, others = 0, true
 		alone, err := db.dialect.aloneInside(t)
-		if err != nil || !alone {
-			n, more = 0, true
-			return err
+		for alone && err == nil && others && brought < bringBatch {
+			var in int
+			if in, err = t.bringIn(); err == nil {
+				brought += in
+				others, err = scanWaits(query{t, firstInside, nil})
+			}
 		}
-		if n, err = t.bringIn(); err != nil {
-			return err
-		}
-		more, err = scanWaits(query{t, firstInside, nil})
 		return err
 	})
-	return n, more, err
+	if err != nil {
+		return 0, true, err
+	}
+	return brought, others, nil
 }
 
+// bringIn makes deployments of the first parcel.
 func (t *tx) bringIn() (n int, err error) {
 	var id int64
 	var sealed []byte
-	err = t.row(`SELECT id, parcel FROM inbox WHERE damaged = 0 ORDER BY id LIMIT 1`, nil, &id, &sealed)
+	err = t.row(firstParcel, nil, &id, &sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -136,6 +145,8 @@ func (t *tx) bringIn() (n int, err error) {
 	return len(list), err
 }
 
+const firstParcel = `SELECT id, parcel FROM inbox WHERE damaged = 0 ORDER BY id LIMIT 1`
+
 // setAside keeps a parcel that cannot be read from keeping the others.
 func (t *tx) setAside(id int64, cause error) error {
 	t.db.o.Log.Error().Err(cause).Int64("parcel", id).Msg("a parcel of the inbox is damaged and set aside; its deployments will be looked for at GitHub")
@@ -143,12 +154,12 @@ func (t *tx) setAside(id int64, cause error) error {
 	return err
 }
 
-// bringOneByOne makes what deployments can be made of the first parcel, and sets the others aside: none shall keep those after it for ever. The
-// error is that the database takes nothing at all.
+// bringOneByOne makes what deployments can be made of the first parcel, and sets aside those that the database refuses for what they hold: none shall
+// keep those after it for ever. Any other error says nothing of them, and leaves the parcel as it is.
 func (db *DB) bringOneByOne(ctx context.Context) error {
 	var id int64
 	var sealed []byte
-	err := db.get(ctx, `SELECT id, parcel FROM inbox WHERE damaged = 0 ORDER BY id LIMIT 1`).Scan(&id, &sealed)
+	err := db.get(ctx, firstParcel).Scan(&id, &sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -161,21 +172,24 @@ func (db *DB) bringOneByOne(ctx context.Context) error {
 	}
 	var refused []*arrival
 	for _, a := range list {
-		if err := db.write(ctx, func(t *tx) error { _, err := t.accept(a); return err }); err != nil {
+		err := db.write(ctx, func(t *tx) error { _, err := t.accept(a); return err })
+		switch {
+		case err == nil:
+		case !db.dialect.refuses(err):
+			return err
+		default:
 			db.o.Log.Error().Err(err).Str("delivery", a.del.GUID).Int64("deployment", a.d.Request.ID).Str("repository", a.d.Request.Repository.FullName()).
 				Str("environment", a.d.Request.Environment).Msg("no deployment can be made of a delivery; it is set aside, and will be looked for at GitHub")
 			refused = append(refused, a)
 		}
 	}
-	if err := db.Ping(ctx); err != nil {
-		return err
-	}
 	return db.write(ctx, func(t *tx) error { return t.replace(id, refused) })
 }
 
-// replace leaves of a parcel only what was refused, set aside.
+// replace leaves of a parcel only what was refused, set aside. Another replica may have been faster.
 func (t *tx) replace(id int64, refused []*arrival) error {
-	if _, err := t.exec(`DELETE FROM inbox WHERE id = $1`, id); err != nil || len(refused) == 0 {
+	there, err := changedOne(t.exec(`DELETE FROM inbox WHERE id = $1`, id))
+	if err != nil || !there {
 		return err
 	}
 	p := new(parcel)

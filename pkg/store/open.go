@@ -61,6 +61,8 @@ type dialect interface {
 	alone(t *tx, rows []deployment.Deployment) error
 	// aloneWithLocks keeps starts, and whoever else changes locks, out until the end of the transaction.
 	aloneWithLocks(t *tx) error
+	// refuses says whether an error is about what was to be written, and not about the database.
+	refuses(err error) bool
 	// ping says whether the database can be written.
 	ping(ctx context.Context) error
 	// sql gives the words that differ.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -108,6 +109,12 @@ func (p *postgres) migrate(ctx context.Context) error {
 
 // accept lets deliveries share a transaction: no rule that spans rows is asked.
 func (p *postgres) accept(it *item) error { return p.in.write(it) }
+
+// refuses takes the classes "data exception" and "integrity constraint violation".
+func (p *postgres) refuses(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "22") || strings.HasPrefix(pg.Code, "23"))
+}
 
 func (p *postgres) ping(ctx context.Context) error {
 	return p.in.write(newItem(ctx, func(t *tx) error {

@@ -8,11 +8,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	driver "modernc.org/sqlite" // "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -135,6 +137,11 @@ func (l *sqlite) write(ctx context.Context, do func(*tx) error) error {
 }
 
 func (l *sqlite) accept(it *item) error { return l.door.write(it) }
+
+func (l *sqlite) refuses(err error) bool {
+	var refused *driver.Error
+	return errors.As(err, &refused) && slices.Contains([]int{sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH}, refused.Code()&0xff)
+}
 
 func (l *sqlite) ping(ctx context.Context) error {
 	return l.door.write(newItem(ctx, func(*tx) error { return nil }))

@@ -1,7 +1,7 @@
 -- +goose Up
 -- Deliveries that came in a crowd, many to a parcel, and are to become deployments in this order. holds is how many.
 CREATE TABLE inbox (
-    id      INTEGER PRIMARY KEY,
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
     parcel  BLOB NOT NULL,
     holds   INTEGER NOT NULL,
     damaged INTEGER NOT NULL DEFAULT 0
