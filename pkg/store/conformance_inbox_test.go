@@ -22,6 +22,22 @@ func (b *bench) arrive(guid string, id int64, notes ...deployment.Entry) (duplic
 	return b.Accept(b.t.Context(), del, d, notes...)
 }
 
+// started runs the database until the end of the test, and gives what rings.
+func (b *bench) started() <-chan deployment.Alarm {
+	b.t.Helper()
+	rung := make(chan deployment.Alarm, 9)
+	b.Bell(func(alarms ...deployment.Alarm) {
+		for _, a := range alarms {
+			rung <- a
+		}
+	})
+	if err := b.Start(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { _ = b.Stop(context.Background()) }) // the test's own context is over by then
+	return rung
+}
+
 // crowdedDoor: of many that come at once, some of them twice, each is accepted once, whichever way it goes in.
 func crowdedDoor(t *testing.T, b *bench) {
 	const n = 60
@@ -114,16 +130,7 @@ func comesTrue(t *testing.T, b *bench) {
 		t.Fatal(err)
 	}
 	again := openURL(t, url)
-	rung := make(chan deployment.Alarm, 9)
-	again.Bell(func(alarms ...deployment.Alarm) {
-		for _, a := range alarms {
-			rung <- a
-		}
-	})
-	if err := again.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = again.Stop(t.Context()) }()
+	rung := again.started()
 	select {
 	case <-rung:
 	case <-time.After(5 * time.Second):
@@ -179,16 +186,7 @@ func refusedOne(t *testing.T, b *bench) {
 			t.Fatal(err)
 		}
 	}
-	rung := make(chan deployment.Alarm, 9)
-	b.Bell(func(alarms ...deployment.Alarm) {
-		for _, a := range alarms {
-			rung <- a
-		}
-	})
-	if err := b.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = b.Stop(t.Context()) }()
+	rung := b.started()
 	<-rung
 	<-rung
 	b.settle(t.Context())

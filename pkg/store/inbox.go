@@ -76,17 +76,9 @@ const notKnown = `(SELECT 1 FROM deliveries WHERE guid = %[1]s AND ignored = '')
 
 // putAside puts arrivals into the inbox, and notes which of them were known already: these are sorted out when they are brought in.
 func (t *tx) putAside(list []*arrival) error {
-	p := parcels.Get().(*parcel)
-	defer p.free()
-	for rest := list; len(rest) > 0; {
-		sealed, n, err := p.seal(rest)
-		if err != nil {
-			return err
-		}
-		if err := t.db.dialect.putAside(t, rest[:n], sealed); err != nil {
-			return err
-		}
-		rest = rest[n:]
+	err := inParcels(list, func(sealed []byte, held []*arrival) error { return t.db.dialect.putAside(t, held, sealed) })
+	if err != nil {
+		return err
 	}
 	for _, a := range list {
 		a.aside = true
@@ -123,13 +115,8 @@ func (db *DB) bringIn(ctx context.Context) (n int, more bool, err error) {
 
 // bringIn makes deployments of the first parcel.
 func (t *tx) bringIn() (n int, err error) {
-	var id int64
-	var sealed []byte
-	err = t.row(firstParcel, nil, &id, &sealed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	if err != nil {
+	id, sealed, err := scanParcel(query{t, firstParcel, nil})
+	if err != nil || id == 0 {
 		return 0, err
 	}
 	list, err := unseal(sealed)
@@ -147,6 +134,15 @@ func (t *tx) bringIn() (n int, err error) {
 
 const firstParcel = `SELECT id, parcel FROM inbox WHERE damaged = 0 ORDER BY id LIMIT 1`
 
+// scanParcel reads a parcel; id 0: there is none.
+func scanParcel(s scanner) (id int64, sealed []byte, err error) {
+	err = s.Scan(&id, &sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil, nil
+	}
+	return id, sealed, err
+}
+
 // setAside keeps a parcel that cannot be read from keeping the others.
 func (t *tx) setAside(id int64, cause error) error {
 	t.db.o.Log.Error().Err(cause).Int64("parcel", id).Msg("a parcel of the inbox is damaged and set aside; its deployments will be looked for at GitHub")
@@ -157,13 +153,8 @@ func (t *tx) setAside(id int64, cause error) error {
 // bringOneByOne makes what deployments can be made of the first parcel, and sets aside those that the database refuses for what they hold: none shall
 // keep those after it for ever. Any other error says nothing of them, and leaves the parcel as it is.
 func (db *DB) bringOneByOne(ctx context.Context) error {
-	var id int64
-	var sealed []byte
-	err := db.get(ctx, firstParcel).Scan(&id, &sealed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
+	id, sealed, err := scanParcel(db.get(ctx, firstParcel))
+	if err != nil || id == 0 {
 		return err
 	}
 	list, err := unseal(sealed)
@@ -192,18 +183,10 @@ func (t *tx) replace(id int64, refused []*arrival) error {
 	if err != nil || !there {
 		return err
 	}
-	p := new(parcel)
-	for rest := refused; len(rest) > 0; {
-		sealed, n, err := p.seal(rest)
-		if err != nil {
-			return err
-		}
-		if _, err := t.exec(`INSERT INTO inbox (parcel, holds, damaged) VALUES ($1, $2, 1)`, sealed, n); err != nil {
-			return err
-		}
-		rest = rest[n:]
-	}
-	return nil
+	return inParcels(refused, func(sealed []byte, held []*arrival) error {
+		_, err := t.exec(`INSERT INTO inbox (parcel, holds, damaged) VALUES ($1, $2, 1)`, sealed, len(held))
+		return err
+	})
 }
 
 // forgetKeys forgets what was in the inbox, once it is empty: by then it can be known by its deployment, or its parcel was damaged, and recovery, which

@@ -57,6 +57,23 @@ func (p *parcel) seal(list []*arrival) (sealed []byte, n int, err error) {
 	return p.packed[:1+len(s2.Encode(p.packed[1:], p.plain[1:]))], n, nil
 }
 
+// inParcels seals a list into as many parcels as it needs, and gives each to put, with what it holds.
+func inParcels(list []*arrival, put func(sealed []byte, held []*arrival) error) error {
+	p := parcels.Get().(*parcel)
+	defer p.free()
+	for len(list) > 0 {
+		sealed, n, err := p.seal(list)
+		if err != nil {
+			return err
+		}
+		if err := put(sealed, list[:n]); err != nil {
+			return err
+		}
+		list = list[n:]
+	}
+	return nil
+}
+
 func (a *arrival) size() int { return len(a.data) + len(a.del.Body) }
 
 func (p *parcel) add(a *arrival) error {

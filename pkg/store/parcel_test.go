@@ -35,18 +35,13 @@ func TestParcel(t *testing.T) {
 	}
 	var got []*arrival
 	var sizes []int
-	for rest := list; len(rest) > 0; {
-		p := parcels.Get().(*parcel)
-		sealed, n, err := p.seal(rest)
-		if err != nil {
-			t.Fatal(err)
-		}
+	err := inParcels(list, func(sealed []byte, held []*arrival) error {
 		back, err := unseal(bytes.Clone(sealed))
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.free()
-		got, sizes, rest = append(got, back...), append(sizes, n), rest[n:]
+		got, sizes = append(got, back...), append(sizes, len(held))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if want := []int{3, 1, 1, 1, 1}; !reflect.DeepEqual(sizes, want) {
 		t.Errorf("parcels of %v, not %v", sizes, want)
@@ -119,12 +114,7 @@ func TestCrowd(t *testing.T) {
 func TestPorterStandsBack(t *testing.T) {
 	b := freshSQLite(t)
 	b.porter.crowd.most, b.porter.patience = -1, 300*time.Millisecond
-	if err := b.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = b.Stop(t.Context()) }()
-	rung := make(chan struct{}, 1)
-	b.Bell(func(...deployment.Alarm) { rung <- struct{}{} })
+	rung := b.started()
 	began := time.Now()
 	if duplicate, err := b.arrive("guid-1", 1); duplicate || err != nil {
 		t.Fatal(duplicate, err)

@@ -68,7 +68,9 @@ func openPostgres(ctx context.Context, db *DB) error {
 		return nil
 	})
 	p.in.enter, p.in.atOnce = db.enter, p.putAtOnce
-	p.in.start().start()
+	for range doorConnections {
+		p.in.start()
+	}
 	return err
 }
 

@@ -57,11 +57,8 @@ func newWriter(db *DB, pool *sql.DB, alarms func(context.Context, *sql.Tx, []ala
 	return &writer{db: db, pool: pool, queue: make(chan *item, db.o.QueueLimit), alarms: alarms, stmts: map[string]*sql.Stmt{}}
 }
 
-// start begins to write.
-func (w *writer) start() *writer {
-	w.wg.Go(w.loop)
-	return w
-}
+// start adds a hand, with a transaction of its own.
+func (w *writer) start() { w.wg.Go(w.loop) }
 
 func (w *writer) close() {
 	w.mu.Lock()
