@@ -62,6 +62,36 @@ func abandoned(t *testing.T, b *bench) {
 	}
 }
 
+// leavers go the moment their write begins: what they are given is theirs all the same, which the race detector sees.
+func leavers(t *testing.T, b *bench) {
+	if _, mine, err := b.Duty(leaver(t), "sweep", time.Minute); mine != (err == nil) {
+		t.Errorf("a duty is mine: %v, with %v", mine, err)
+	}
+	if ask, err := b.Redeliver(leaver(t), "guid"); ask != (err == nil) {
+		t.Errorf("a delivery is to be asked for: %v, with %v", ask, err)
+	}
+	if err := b.Ping(t.Context()); err != nil { // the writes have had their turn
+		t.Error(err)
+	}
+}
+
+// leaving is a context that ends as soon as somebody asks whether it has.
+type leaving struct {
+	context.Context
+	end func()
+}
+
+func leaver(t *testing.T) context.Context {
+	ctx, end := context.WithCancel(t.Context())
+	t.Cleanup(end)
+	return leaving{ctx, end}
+}
+
+func (l leaving) Err() error {
+	defer l.end()
+	return l.Context.Err()
+}
+
 // River rings for what is due later than the clock reaches; without any of its rows the deployment is found all the same.
 func riverRings(t *testing.T, b *bench) {
 	b.now = time.Now().Add(-2 * clockReach) // what is due soon by the wall clock is far away by this one

@@ -93,24 +93,22 @@ const bringBatch = 32
 // bringIn makes deployments of the n deliveries of the first parcels in the inbox. more says that there are other parcels; they may be in another
 // replica's hands.
 func (db *DB) bringIn(ctx context.Context) (n int, more bool, err error) {
-	var brought int // the write may go on after its caller has left
-	var others bool
-	err = db.write(ctx, func(t *tx) error {
-		brought, others = 0, true
+	type load struct {
+		n    int
+		more bool
+	}
+	brought, err := writeFor(ctx, db, func(t *tx) (l load, err error) {
 		alone, err := db.dialect.aloneInside(t)
-		for alone && err == nil && others && brought < bringBatch {
+		for l.more = true; alone && err == nil && l.more && l.n < bringBatch; {
 			var in int
 			if in, err = t.bringIn(); err == nil {
-				brought += in
-				others, err = scanWaits(query{t, firstInside, nil})
+				l.n += in
+				l.more, err = scanWaits(query{t, firstInside, nil})
 			}
 		}
-		return err
+		return l, err
 	})
-	if err != nil {
-		return 0, true, err
-	}
-	return brought, others, nil
+	return brought.n, brought.more, err
 }
 
 // bringIn makes deployments of the first parcel.

@@ -85,18 +85,17 @@ func (db *DB) changeLocks(ctx context.Context, do func(*tx) (l policy.Lock, chan
 		last int64
 		more bool
 	}
-	var done result // the write may go on after its caller has left
-	err := db.write(ctx, func(t *tx) error {
+	done, err := writeFor(ctx, db, func(t *tx) (done result, err error) {
 		if err := db.dialect.aloneWithLocks(t); err != nil {
-			return err
+			return done, err
 		}
 		l, changed, err := do(t)
-		done = result{lock: l}
+		done.lock = l
 		if err == nil && changed {
 			where, args := firstInReach(l)
 			done.last, done.more, err = t.wakeWaiting(0, where, args...)
 		}
-		return err
+		return done, err
 	})
 	if err != nil {
 		return policy.Lock{}, err

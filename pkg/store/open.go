@@ -161,6 +161,19 @@ func (db *DB) closePools() error {
 
 func (db *DB) write(ctx context.Context, do func(*tx) error) error { return db.dialect.write(ctx, do) }
 
+// writeFor writes and gives what the write found. After an error that is nothing: the write may go on after its caller has left.
+func writeFor[T any](ctx context.Context, db *DB, do func(*tx) (T, error)) (T, error) {
+	var found, none T
+	err := db.write(ctx, func(t *tx) (err error) {
+		found, err = do(t)
+		return err
+	})
+	if err != nil {
+		return none, err
+	}
+	return found, nil
+}
+
 // Ping says whether the database can be written. It does not stand in the workers' line.
 func (db *DB) Ping(ctx context.Context) error { return db.dialect.ping(ctx) }
 

@@ -17,18 +17,21 @@ const (
 
 // Duty takes on for so long what one process does for all. mine is false while another has it. note is what the last one left.
 func (db *DB) Duty(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error) {
-	err = db.write(ctx, func(t *tx) error {
-		_, err := t.exec(`INSERT INTO duties (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`, name)
-		if err != nil {
-			return err
+	type duty struct {
+		note string
+		mine bool
+	}
+	d, err := writeFor(ctx, db, func(t *tx) (d duty, err error) {
+		if _, err := t.exec(`INSERT INTO duties (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`, name); err != nil {
+			return d, err
 		}
-		mine, err = changedOne(t.exec(`UPDATE duties SET held_until = $2 WHERE name = $1 AND held_until <= $3`, name, micros(t.now.Add(hold)), micros(t.now)))
-		if err != nil || !mine {
-			return err
+		d.mine, err = changedOne(t.exec(`UPDATE duties SET held_until = $2 WHERE name = $1 AND held_until <= $3`, name, micros(t.now.Add(hold)), micros(t.now)))
+		if err != nil || !d.mine {
+			return d, err
 		}
-		return t.row(`SELECT note FROM duties WHERE name = $1`, []any{name}, &note)
+		return d, t.row(`SELECT note FROM duties WHERE name = $1`, []any{name}, &d.note)
 	})
-	return note, mine && err == nil, err
+	return d.note, d.mine, err
 }
 
 // KeepDuty holds a duty for longer. Whoever has lost it to a replica that went on learns it by nobody: both do what bears to be done twice.
@@ -49,39 +52,35 @@ func (db *DB) DutyDone(ctx context.Context, name, note string) error {
 
 // Redeliver says whether GitHub should be asked to make a delivery again, and counts that it is: not for one that has come, and not too often.
 func (db *DB) Redeliver(ctx context.Context, guid string) (ask bool, err error) {
-	err = db.write(ctx, func(t *tx) error {
-		ask = false
+	return writeFor(ctx, db, func(t *tx) (bool, error) {
 		var came int
 		if err := t.row(`SELECT (SELECT count(*) FROM deliveries WHERE guid = $1) + (SELECT count(*) FROM inbox_keys WHERE guid = $1)`, []any{guid}, &came); err != nil || came > 0 {
-			return err
+			return false, err
 		}
 		var tries int
 		var asked int64
 		err := t.row(`SELECT tries, asked_at FROM redeliveries WHERE guid = $1`, []any{guid}, &tries, &asked)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
+			return false, err
 		}
 		if tries >= redeliverTries || tries > 0 && t.now.Sub(at(asked)) < redeliverPause<<(tries-1) {
-			return nil
+			return false, nil
 		}
-		ask = true
 		_, err = t.exec(`INSERT INTO redeliveries (guid, tries, asked_at) VALUES ($1, 1, $2)
 			ON CONFLICT (guid) DO UPDATE SET tries = redeliveries.tries + 1, asked_at = excluded.asked_at`, guid, micros(t.now))
-		return err
+		return err == nil, err
 	})
-	return ask && err == nil, err
 }
 
 // Landed gives the deployments that came in because GitHub was asked to deliver again, each once, and writes that into their timelines.
 func (db *DB) Landed(ctx context.Context) ([]deployment.Deployment, error) {
-	var rows []int64
-	err := db.write(ctx, func(t *tx) (err error) {
-		rows, err = t.landed()
+	rows, err := writeFor(ctx, db, func(t *tx) ([]int64, error) {
+		rows, err := t.landed()
 		for _, row := range rows {
 			entry := deployment.Entry{At: t.now, Event: "recovered", Detail: "its webhook had failed; GitHub was asked to deliver it again"}
 			err = errors.Join(err, t.addTimeline(row, []deployment.Entry{entry}))
 		}
-		return err
+		return rows, err
 	})
 	if err != nil {
 		return nil, err

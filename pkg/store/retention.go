@@ -13,21 +13,19 @@ const pruneBatch = 200
 // for ever: the GUIDs of deliveries that led to one, and the deployments' ids. So do each environment's newest success, which says what is deployed
 // there, and the audit. more says that there may be another batch.
 func (db *DB) Prune(ctx context.Context, before time.Time) (more bool, err error) {
-	var most int64
-	err = db.write(ctx, func(t *tx) error {
-		most = 0
+	most, err := writeFor(ctx, db, func(t *tx) (most int64, err error) {
 		for _, step := range []func(int64) (int64, error){
 			t.pruneDeployments, t.pruneBodies, t.pruneIgnored, t.prunePipelines, t.pruneRedeliveries, t.pruneLocks, t.pruneNotices,
 		} {
 			n, err := step(micros(before))
 			if err != nil {
-				return err
+				return 0, err
 			}
 			most = max(most, n)
 		}
-		return nil
+		return most, nil
 	})
-	return err == nil && most >= pruneBatch, err
+	return most >= pruneBatch, err
 }
 
 // finished is what may go: it has ended, nothing of it is due, and it is not what is deployed.

@@ -68,17 +68,19 @@ func (t *tx) wakeWaiting(after int64, where string, args ...any) (last int64, mo
 
 // wakeRest makes due, batch by batch, what the first one in an earlier commit left over.
 func (db *DB) wakeRest(ctx context.Context, after int64, where string, args ...any) error {
-	for more := true; more; {
-		var last int64
-		var left bool
-		err := db.write(ctx, func(t *tx) (err error) {
-			last, left, err = t.wakeWaiting(after, where, args...)
-			return err
+	type woken struct {
+		last int64
+		more bool
+	}
+	for w := (woken{after, true}); w.more; {
+		from, err := w.last, error(nil)
+		w, err = writeFor(ctx, db, func(t *tx) (w woken, err error) {
+			w.last, w.more, err = t.wakeWaiting(from, where, args...)
+			return w, err
 		})
 		if err != nil {
 			return err
 		}
-		after, more = last, left
 	}
 	return nil
 }
