@@ -94,7 +94,7 @@ func (w *world) ranInOrder(all []github.Deployment) {
 func TestShortWaitIsSilent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{}).start()
-	first, second := w.deploy("acme/api", "production", "success"), w.deploy("acme/api", "production", "success")
+	first, second := w.announce("acme/api", "production", "success"), w.announce("acme/api", "production", "success")
 	w.ends(first, "success", "")
 	w.ends(second, "success", "")
 	for _, d := range []github.Deployment{first, second} {
@@ -109,7 +109,7 @@ func TestShortWaitIsSilent(t *testing.T) {
 func TestSlotIsKeptUntilCanceled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{routes: scenarioRoutes}).start()
-	first, second := w.deploy("acme/short", "production", "cancel-slow"), w.deploy("acme/short", "production", "success")
+	first, second := w.announce("acme/short", "production", "cancel-slow"), w.announce("acme/short", "production", "success")
 	w.ends(first, "failure", "Timed out")
 	w.ends(second, "success", "")
 	w.ranInOrder([]github.Deployment{first, second})
@@ -129,6 +129,16 @@ func TestDeliveredTwice(t *testing.T) {
 	if count["202 accepted"] != 1 || count["200 duplicate"] != 3 {
 		t.Errorf("answers %v, want one accepted and three duplicates", count)
 	}
+}
+
+// announce makes a deployment and waits until its webhook was answered: GitHub keeps no order between webhooks, and the newer one first would
+// supersede the older.
+func (w *world) announce(repository, environment, story string) github.Deployment {
+	w.t.Helper()
+	answered := len(w.deliveries("deployment", 0))
+	d := w.deploy(repository, environment, story)
+	w.deliveries("deployment", answered+1)
+	return d
 }
 
 // deliveries waits until so many webhooks of an event were answered.
