@@ -92,19 +92,24 @@ func settings(ctx context.Context, conn *pgx.Conn) error {
 // migrationLock is the number under which replicas take turns. It means nothing.
 const migrationLock = 7305807245618
 
+// migrationTime is how long a migration may take: large tables take their time.
+const migrationTime = time.Hour
+
 // migrate waits its turn, then brings the tables up to date.
 func (p *postgres) migrate(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, p.db.o.LockWait)
+	waits, cancel := context.WithTimeout(ctx, p.db.o.LockWait)
 	defer cancel()
-	conn, err := p.db.wdb.Conn(ctx)
+	conn, err := p.db.wdb.Conn(waits)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, migrationLock); err != nil {
+	if _, err := conn.ExecContext(waits, `SELECT pg_advisory_lock($1)`, migrationLock); err != nil {
 		return fmt.Errorf("another replica is changing its tables, or left the lock %d: %w", migrationLock, err)
 	}
-	err = migratePostgres(ctx, p.db.wdb, p.pool)
+	works, stop := context.WithTimeout(ctx, migrationTime)
+	defer stop()
+	err = migratePostgres(works, p.db.wdb, p.pool)
 	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, migrationLock)
 	return errors.Join(err, unlock)
 }

@@ -81,8 +81,8 @@ var scenarios = []struct {
 	{story: "rate-limited", state: "success", triggers: 2},
 }
 
-// Every story that a pipeline can play ends as it must, with one trigger and at most three words to GitHub. All of them are under way at
-// once, each in an environment of its own.
+// Every story that a pipeline can play ends as it must, with one trigger and at most two words to GitHub, beside those on what it
+// waits for. All of them are under way at once, each in an environment of its own.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{routes: scenarioRoutes}).start()
@@ -108,7 +108,7 @@ func TestScenarios(t *testing.T) {
 			if want := max(s.triggers, 1); w.triggers(d.ID) != want {
 				t.Errorf("%d triggers, want %d", w.triggers(d.ID), want)
 			}
-			if told := w.gh.Statuses(repository, d.ID); len(told) > 3 && s.state == "success" && s.triggers == 0 && !holds(s.story) {
+			if told := beside("queued", w.gh.Statuses(repository, d.ID)); len(told) > 2 && s.state == "success" && s.triggers == 0 && !holds(s.story) {
 				t.Errorf("GitHub was told %d times: %+v", len(told), told)
 			}
 			if want := fmt.Sprintf("https://%s.example.com/api", d.Environment); s.state == "success" && s.repository == "" && end.EnvironmentURL != want {
@@ -116,6 +116,11 @@ func TestScenarios(t *testing.T) {
 			}
 		})
 	}
+}
+
+// beside leaves out the words of one state: on a busy machine a deployment may wait for this and for that, long enough to say so.
+func beside(state string, told []github.Status) []github.Status {
+	return slices.DeleteFunc(slices.Clone(told), func(s github.Status) bool { return s.State == state })
 }
 
 func holds(story string) bool { return story == "hold-then-success" }
