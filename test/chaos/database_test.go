@@ -51,9 +51,8 @@ func (f *fleet) shut(t *testing.T) (open func()) {
 
 // emptyQueue deletes River's jobs under the feet of the processes.
 func (w *world) emptyQueue(t *testing.T, _ *rand.Rand) {
-	const statement = "DELETE FROM river_job"
 	if !w.onSQLite() {
-		pgtest.Exec(t, w.url, statement)
+		pgtest.ForgetJobs(t, w.url)
 		return
 	}
 	db, err := sql.Open("sqlite", "file:"+w.file()+"?_pragma=busy_timeout(10000)")
@@ -61,7 +60,7 @@ func (w *world) emptyQueue(t *testing.T, _ *rand.Rand) {
 		t.Fatal(err)
 	}
 	defer db.Close() // nothing is left to be written
-	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+	if _, err := db.ExecContext(t.Context(), "DELETE FROM river_job"); err != nil {
 		t.Error(err)
 	}
 }

@@ -132,7 +132,7 @@ func TestAlarmsAreLost(t *testing.T) {
 func (w *world) forgetAlarms() {
 	w.t.Helper()
 	if onPostgres() {
-		pgtest.Exec(w.t, w.env["DATABASE_URL"], "DELETE FROM river_job")
+		pgtest.ForgetJobs(w.t, w.env["DATABASE_URL"])
 		return
 	}
 	db, err := sql.Open("sqlite", "file:"+w.file+"?_pragma=busy_timeout(10000)")
