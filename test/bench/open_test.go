@@ -27,13 +27,15 @@ func open(b *testing.B, n int) {
 		w := newWorld(b, sqlite, "SERAPH_CIRCLECI_READS_PER_SECOND=20")
 		w.keepRunning(b, 250)
 		w.start(b)
-		w.open(b, n, 250)
 		const perSecond = 2
-		newer := w.orders(b, perSecond*int(lasts.Seconds()), 250)
+		more := perSecond * int(lasts.Seconds())
+		first := max(n-more, n/2) // the new ones stay open too: with the last one there are n
+		w.open(b, first, 250)
+		newer := w.orders(b, more, 250)
 		before := w.usage(b)
 		memory := w.sample(b, lasts)
 		v := fire(b, w.addr, newer, 16, perSecond)
-		w.watch.triggers(n + len(newer))
+		w.watch.triggers(first + more)
 		after := w.usage(b)
 		w.showOpen(b, n, <-memory, after.since(before), w.untilTriggered(newer, v))
 		w.showLooks(b, n, before.at, after.at)
