@@ -82,8 +82,7 @@ func (db *DB) ReleaseLock(ctx context.Context, id int64, act deployment.Act, not
 func (db *DB) changeLocks(ctx context.Context, do func(*tx) (l policy.Lock, changed bool, err error)) (policy.Lock, error) {
 	type result struct {
 		lock policy.Lock
-		last int64
-		more bool
+		woken
 	}
 	done, err := writeFor(ctx, db, func(t *tx) (done result, err error) {
 		if err := db.dialect.aloneWithLocks(t); err != nil {
@@ -93,7 +92,7 @@ func (db *DB) changeLocks(ctx context.Context, do func(*tx) (l policy.Lock, chan
 		done.lock = l
 		if err == nil && changed {
 			where, args := firstInReach(l)
-			done.last, done.more, err = t.wakeWaiting(0, where, args...)
+			done.woken, err = t.wakeWaiting(0, where, args...)
 		}
 		return done, err
 	})

@@ -230,7 +230,7 @@ func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
 	return err
 }
 
-// queueUp waits for a write's turn. When deliveries come in fast, one counts for four, so that few keep the server from taking them.
+// queueUp waits for a write's turn. When deliveries come in fast, there are only two at a time, so that few keep the server from taking them.
 func (p *postgres) queueUp(ctx context.Context) (leave func(), err error) {
 	places := int64(1)
 	if p.db.porter.crowd.near() {

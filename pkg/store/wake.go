@@ -46,9 +46,15 @@ func (t *tx) dueNow(where string, args ...any) error {
 // wakeBatch is how many rows are made due in one transaction: few, so that what else is written waits for moments only.
 const wakeBatch = 200
 
-// wakeWaiting makes waiting rows d due now, the first ones after a row. It gives the last of them; more says that there may be others. The plus signs
-// keep both databases from walking through all rows there ever were in the order of their ids.
-func (t *tx) wakeWaiting(after int64, where string, args ...any) (last int64, more bool, err error) {
+// woken says how far a batch of rows was made due.
+type woken struct {
+	last int64 // the row
+	more bool  // there may be others after it
+}
+
+// wakeWaiting makes waiting rows d due now, the first ones after a row. The plus signs keep both databases from walking through all rows there ever
+// were in the order of their ids.
+func (t *tx) wakeWaiting(after int64, where string, args ...any) (w woken, err error) {
 	due, from, most := len(args)+1, len(args)+2, len(args)+3
 	t.wrote = true
 	rows, err := t.all(`UPDATE deployments SET due_at = `+placeholder(due)+`, nudges = nudges + 1 WHERE state = 'waiting' AND row_id IN (
@@ -56,33 +62,26 @@ func (t *tx) wakeWaiting(after int64, where string, args ...any) (last int64, mo
 			ORDER BY +d.row_id LIMIT `+placeholder(most)+t.words().forUpdate+`)
 		RETURNING row_id`, append(args, micros(t.now), after, wakeBatch)...)
 	if err != nil {
-		return 0, false, err
+		return w, err
 	}
 	ids, err := scanIDs(rows)
 	for _, id := range ids {
 		t.wake(deployment.AlarmAdvance, id, t.now)
-		last = max(last, id)
+		w.last = max(w.last, id)
 	}
-	return last, len(ids) >= wakeBatch, err
+	w.more = len(ids) >= wakeBatch
+	return w, err
 }
 
 // wakeRest makes due, batch by batch, what the first one in an earlier commit left over.
 func (db *DB) wakeRest(ctx context.Context, after int64, where string, args ...any) error {
-	type woken struct {
-		last int64
-		more bool
-	}
-	for w := (woken{after, true}); w.more; {
-		from, err := w.last, error(nil)
-		w, err = writeFor(ctx, db, func(t *tx) (w woken, err error) {
-			w.last, w.more, err = t.wakeWaiting(from, where, args...)
-			return w, err
-		})
-		if err != nil {
+	for {
+		w, err := writeFor(ctx, db, func(t *tx) (woken, error) { return t.wakeWaiting(after, where, args...) })
+		if err != nil || !w.more {
 			return err
 		}
+		after = w.last
 	}
-	return nil
 }
 
 // reach is what of the deployments d a lock covers.
