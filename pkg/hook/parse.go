@@ -32,35 +32,45 @@ var (
 
 // event is a deployment event of GitHub as far as Seraph reads it ("deployment" in "Webhook events and payloads").
 type event struct {
-	Action     loose[string] `json:"action"`
-	Deployment *struct {
-		ID          int64   `json:"id"`
-		SHA         string  `json:"sha"`
-		Ref         string  `json:"ref"`
-		Task        string  `json:"task"`
-		Environment string  `json:"environment"`
-		Description string  `json:"description"`
-		Payload     payload `json:"payload"`
-		CreatedAt   stamp   `json:"created_at"`
-		Creator     *struct {
-			ID    int64  `json:"id"`
-			Login string `json:"login"`
-			Type  string `json:"type"`
-		} `json:"creator"`
-		App *struct {
-			ID   int64  `json:"id"`
-			Slug string `json:"slug"`
-		} `json:"performed_via_github_app"`
-	} `json:"deployment"`
-	Repository *struct {
-		ID       int64  `json:"id"`
-		FullName string `json:"full_name"`
-	} `json:"repository"`
-	Installation *struct {
-		ID int64 `json:"id"`
-	} `json:"installation"`
-	WorkflowRun      present `json:"workflow_run"`
-	DeploymentStatus present `json:"deployment_status"`
+	Action           loose[string]      `json:"action"`
+	Deployment       *eventDeployment   `json:"deployment"`
+	Repository       *eventRepository   `json:"repository"`
+	Installation     *eventInstallation `json:"installation"`
+	WorkflowRun      present            `json:"workflow_run"`
+	DeploymentStatus present            `json:"deployment_status"`
+}
+
+type eventDeployment struct {
+	ID          int64      `json:"id"`
+	SHA         string     `json:"sha"`
+	Ref         string     `json:"ref"`
+	Task        string     `json:"task"`
+	Environment string     `json:"environment"`
+	Description string     `json:"description"`
+	Payload     payload    `json:"payload"`
+	CreatedAt   stamp      `json:"created_at"`
+	Creator     *eventUser `json:"creator"`
+	App         *eventApp  `json:"performed_via_github_app"`
+}
+
+type eventUser struct {
+	ID    int64  `json:"id"`
+	Login string `json:"login"`
+	Type  string `json:"type"`
+}
+
+type eventApp struct {
+	ID   int64  `json:"id"`
+	Slug string `json:"slug"`
+}
+
+type eventRepository struct {
+	ID       int64  `json:"id"`
+	FullName string `json:"full_name"`
+}
+
+type eventInstallation struct {
+	ID int64 `json:"id"`
 }
 
 // payload is a deployment's payload as it stands. One that no route can use for its size is not copied out of a body of many megabytes.
@@ -85,7 +95,7 @@ func ParseDeployment(payload []byte) (req deployment.Request, action string, err
 	if !utf8.Valid(payload) {
 		return req, "", errors.New("the body is not UTF-8")
 	}
-	if err := decodeSlim(payload, &e); err != nil {
+	if err := decodeEvent(payload, &e); err != nil {
 		return req, "", err
 	}
 	action = e.Action.value

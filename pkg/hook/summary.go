@@ -15,7 +15,7 @@ type Summary struct {
 // IsObject says whether a body is a JSON object, which is all that is asked of events that are not used.
 func IsObject(payload []byte) bool {
 	valid := gjson.ValidBytes
-	if len(payload) > maxSlim { // it has no bound on how deep things are nested
+	if len(payload) > maxQuick { // it has no bound on how deep things are nested
 		valid = json.Valid
 	}
 	return valid(payload) && payload[space(payload, 0)] == '{'
