@@ -47,7 +47,7 @@ func (t *Table) admitAct(req deployment.Request, key, act string) deployment.Adm
 	if !ok {
 		return deployment.Admission{Ignored: "no route matches this repository and environment, and lets whoever made it count"}
 	}
-	a := deployment.Admission{Target: deployment.Target{Key: key, Act: act, Ruled: !r.Policy.None()}}
+	a := deployment.Admission{Target: deployment.Target{Key: key, Act: act, Ruled: r.ruled}}
 	if act != deployment.TargetLock {
 		return a
 	}

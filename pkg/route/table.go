@@ -41,6 +41,7 @@ type Route struct {
 	CarriesKey  bool // a parameter uses .Key
 	Policy      policy.Policy
 
+	ruled          bool // Policy says something
 	tasks          []glob
 	apps           []string
 	ref            *text
@@ -174,7 +175,7 @@ func (r Route) counts(req deployment.Request, own Own, who []string) bool {
 func (r Route) render(req deployment.Request, key string) deployment.Admission {
 	a := deployment.Admission{Target: deployment.Target{
 		Project: r.Project, Definition: r.Definition, Revision: r.revision, Key: key, CarriesKey: r.CarriesKey,
-		Timeout: r.timeout, HoldTimeout: r.holdTimeout, Ruled: !r.Policy.None(),
+		Timeout: r.timeout, HoldTimeout: r.holdTimeout, Ruled: r.ruled,
 	}}
 	d := newData(r.read(req), key)
 	if a.Target.ForceReason, a.Problem = forceReason(d.Payload); a.Problem != "" {
