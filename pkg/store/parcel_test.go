@@ -95,18 +95,31 @@ func TestPack(t *testing.T) {
 	}
 }
 
-// A crowd fades: who comes one by one is none.
+// A crowd fades: who comes one by one is none. At the same moment, few are one.
 func TestCrowd(t *testing.T) {
 	c := crowd{most: aCrowd}
-	if c.add(aCrowd-1) || c.is() || !c.near() {
-		t.Error("one too few are a crowd, or many are not near it")
+	for came := 0; came < aCrowd-aThrong; came += aThrong - 1 {
+		if c.add(aThrong - 1) {
+			t.Errorf("%d are a crowd", came+aThrong-1)
+		}
 	}
-	if !c.add(2) || !c.is() {
+	if c.is() || !c.near() {
+		t.Error("too few are a crowd, or many are not near it")
+	}
+	for range 2 * aCrowd / aThrong {
+		c.add(aThrong - 1)
+	}
+	if !c.is() {
 		t.Error("a crowd is none")
 	}
-	c.at = c.at.Add(-time.Second)
-	if c.is() || c.near() || c.add(1) {
-		t.Error("a crowd does not fade")
+	for range 2 {
+		c.at = c.at.Add(-time.Second)
+		if c.is() || c.near() || c.add(1) {
+			t.Error("a crowd does not fade")
+		}
+		if !c.add(aThrong) || !c.is() {
+			t.Error("those who come at the same moment are no crowd")
+		}
 	}
 }
 

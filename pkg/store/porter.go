@@ -116,10 +116,11 @@ func (p *porter) stumble(ctx context.Context, err error, failed int) {
 }
 
 // aCrowd is how many deliveries of about the last 50 ms are a crowd: so many are left where 1,200 come in a second. A database that made deployments
-// of all of them at once would keep the senders waiting.
+// of all of them at once would keep the senders waiting. Of those who come at the same moment fewer are one: more are behind them.
 const (
-	aCrowd = 60
-	fades  = 50 * time.Millisecond
+	aCrowd  = 60
+	aThrong = 8
+	fades   = 50 * time.Millisecond
 )
 
 // crowd counts who came lately; the count fades.
@@ -130,12 +131,15 @@ type crowd struct {
 	at   time.Time
 }
 
-// add counts who came, and says whether they are a crowd now.
+// add counts who came at a moment, and says whether they are a crowd now.
 func (c *crowd) add(n int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	c.n, c.at = c.left(now)+float64(n), now
+	if n >= aThrong {
+		c.n = max(c.n, 1.2*c.most) // for 10 ms, if nobody comes after them
+	}
 	return c.n > c.most
 }
 
