@@ -58,7 +58,7 @@ func crowdedDoor(t *testing.T, b *bench) {
 		}
 	}
 	coming.Wait()
-	if got := accepted.Load(); got < n { // two replicas, or two hands of one, may each promise one deployment: it is made once
+	if got := accepted.Load(); got < n { // two replicas may each promise one deployment: it is made once
 		t.Errorf("%d were accepted", got)
 	}
 	for b.waitsInside(t.Context()) {

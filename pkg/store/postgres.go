@@ -22,10 +22,11 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// What one replica takes of the server: connections for rows, for what waits at the door, and for the queue.
+// What one replica takes of the server: connections for rows, for what waits at the door, and for the queue. At the door there is one: what comes while
+// it commits is the next batch, and two would halve the batches, of which each costs the server more than what is in it.
 const (
 	rowConnections   = 6
-	doorConnections  = 2
+	doorConnections  = 1
 	queueConnections = 2
 )
 
@@ -52,7 +53,7 @@ func openPostgres(ctx context.Context, db *DB) error {
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = 5 * time.Second
 	}
-	db.wdb, p.door = connections(config.ConnConfig, rowConnections), connections(config.ConnConfig, doorConnections)
+	db.wdb, p.door = connections(config.ConnConfig, rowConnections, settings), connections(config.ConnConfig, doorConnections, doorSettings)
 	db.rdb = db.wdb
 	config.MaxConns, config.AfterConnect = queueConnections, settings
 	if p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
@@ -68,14 +69,12 @@ func openPostgres(ctx context.Context, db *DB) error {
 		return nil
 	})
 	p.in.enter, p.in.atOnce = db.enter, p.putAtOnce
-	for range doorConnections {
-		p.in.start()
-	}
+	p.in.start()
 	return err
 }
 
-func connections(config *pgx.ConnConfig, most int) *sql.DB {
-	db := stdlib.OpenDB(*config.Copy(), stdlib.OptionAfterConnect(settings))
+func connections(config *pgx.ConnConfig, most int, set func(context.Context, *pgx.Conn) error) *sql.DB {
+	db := stdlib.OpenDB(*config.Copy(), stdlib.OptionAfterConnect(set))
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
 	return db
@@ -86,6 +85,15 @@ func connections(config *pgx.ConnConfig, most int) *sql.DB {
 func settings(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `SELECT set_config('idle_in_transaction_session_timeout', '10s', false),
 		set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`)
+	return err
+}
+
+// doorSettings make the server keep its plan for putParcel: it would make one for each batch, which takes longer than what is planned.
+func doorSettings(ctx context.Context, conn *pgx.Conn) error {
+	if err := settings(ctx, conn); err != nil {
+		return err
+	}
+	_, err := conn.Exec(ctx, `SELECT set_config('plan_cache_mode', 'force_generic_plan', false)`)
 	return err
 }
 

@@ -57,7 +57,7 @@ func newWriter(db *DB, pool *sql.DB, alarms func(context.Context, *sql.Tx, []ala
 	return &writer{db: db, pool: pool, queue: make(chan *item, db.o.QueueLimit), alarms: alarms, stmts: map[string]*sql.Stmt{}}
 }
 
-// start adds a hand, with a transaction of its own.
+// start begins to write.
 func (w *writer) start() { w.wg.Go(w.loop) }
 
 func (w *writer) close() {
