@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -187,6 +188,9 @@ func TestLook(t *testing.T) {
 	if err != nil || len(p.Workflows) != 3 || p.Workflows[1].Status != "" || !p.Workflows[1].Setup || p.Workflows[2].MaxAutoRerun != 3 {
 		t.Fatalf("%+v %v", p, err)
 	}
+	if glance, unseen := c.Glance(t.Context(), "p1"); unseen != nil || !reflect.DeepEqual(glance, deployment.Progress{Pipeline: deployment.PipelineFacts{ID: "p1"}, Workflows: p.Workflows}) {
+		t.Errorf("at a glance: %+v %+v", glance, unseen)
+	}
 	if f := p.Pipeline; f.Revision != "abc" || f.Branch != "main" || f.ActorID != "u1" || f.Errors[0] != "bad" || f.Number != 9 {
 		t.Errorf("%+v", f)
 	}
@@ -212,12 +216,15 @@ func TestObserveWithoutAnswer(t *testing.T) {
 		w.Header().Set("Retry-After", "9")
 		w.WriteHeader(status)
 	})
-	if _, unseen := c.Observe(t.Context(), "p1"); unseen == nil || !unseen.Gone {
-		t.Errorf("%+v", unseen)
-	}
-	status = 429
-	if _, unseen := c.Observe(t.Context(), "p1"); unseen == nil || unseen.Gone || unseen.After != 9*time.Second {
-		t.Errorf("%+v", unseen)
+	for _, see := range []func(context.Context, string) (deployment.Progress, *deployment.Unseen){c.Observe, c.Glance} {
+		status = 404
+		if _, unseen := see(t.Context(), "p1"); unseen == nil || !unseen.Gone {
+			t.Errorf("%+v", unseen)
+		}
+		status = 429
+		if _, unseen := see(t.Context(), "p1"); unseen == nil || unseen.Gone || unseen.After != 9*time.Second {
+			t.Errorf("%+v", unseen)
+		}
 	}
 }
 

@@ -102,33 +102,48 @@ var errEndless = errors.New("the list has too many pages, or goes in circles")
 
 // Look reads a pipeline and every page of its workflows.
 func (c *Client) Look(ctx context.Context, pipelineID string) (deployment.Progress, error) {
-	path := "/pipeline/" + url.PathEscape(pipelineID)
 	var p pipeline
-	if _, err := c.get(ctx, "pipeline", path, nil, &p); err != nil {
+	if _, err := c.get(ctx, "pipeline", "/pipeline/"+url.PathEscape(pipelineID), nil, &p); err != nil {
 		return deployment.Progress{}, err
 	}
 	progress := deployment.Progress{Pipeline: p.facts()}
 	if p.ID != pipelineID {
 		return progress, &Error{Operation: "pipeline", Status: http.StatusOK, Err: errors.New("it is another pipeline's")}
 	}
-	err := walk(ctx, c, "workflows", path+"/workflow", func(page page[workflow]) bool {
+	var err error
+	progress.Workflows, err = c.workflows(ctx, pipelineID)
+	return progress, err
+}
+
+func (c *Client) workflows(ctx context.Context, pipelineID string) (list []deployment.Workflow, err error) {
+	err = walk(ctx, c, "workflows", "/pipeline/"+url.PathEscape(pipelineID)+"/workflow", func(page page[workflow]) bool {
 		for _, w := range page.Items {
-			progress.Workflows = append(progress.Workflows, w.facts())
+			list = append(list, w.facts())
 		}
 		return true
 	})
-	return progress, err
+	return list, err
 }
 
 // Observe is Look for a deployment that is followed: what could not be seen is an event.
 func (c *Client) Observe(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.Unseen) {
 	progress, err := c.Look(ctx, pipelineID)
+	return progress, unseen(err)
+}
+
+// Glance is Observe without the pipeline itself: half of what a look costs.
+func (c *Client) Glance(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.Unseen) {
+	list, err := c.workflows(ctx, pipelineID)
+	return deployment.Progress{Pipeline: deployment.PipelineFacts{ID: pipelineID}, Workflows: list}, unseen(err)
+}
+
+func unseen(err error) *deployment.Unseen {
 	if err == nil {
-		return progress, nil
+		return nil
 	}
 	var e *Error
 	gone := errors.As(err, &e) && e.Status == http.StatusNotFound
-	return progress, &deployment.Unseen{Cause: err.Error(), Gone: gone, After: retryAfter(err)}
+	return &deployment.Unseen{Cause: err.Error(), Gone: gone, After: retryAfter(err)}
 }
 
 // walk reads a list page by page until more says that it is enough.

@@ -57,6 +57,18 @@ func FoldPipeline(p Progress) Fold {
 	return f
 }
 
+// Glances says whether a look may begin with the workflows alone: the pipeline itself was seen once, and has nothing to add while one of them is busy.
+func (d Deployment) Glances() bool {
+	open := d.State == Running || d.State == Held
+	return open && d.Cancel == nil && d.Pipeline != nil && d.Pipeline.Number != 0 && d.Pipeline.Revision != ""
+}
+
+// Busy says whether a workflow runs or waits for an approval.
+func (p Progress) Busy() bool {
+	kind := FoldPipeline(p).Kind
+	return kind == FoldActive || kind == FoldHeld
+}
+
 // Active lists the workflows that have not ended, an approval that waits among them.
 func Active(p Progress) []Workflow {
 	var active []Workflow

@@ -62,6 +62,10 @@ func TestFoldPipeline(t *testing.T) {
 			if f := FoldPipeline(c.p); f.Kind != c.kind || c.end != "" && f.State != c.end {
 				t.Errorf("got %+v, want %s %s", f, c.kind, c.end)
 			}
+			glance := Progress{Workflows: c.p.Workflows} // says the same while one is busy, and nothing otherwise
+			if busy := c.kind == FoldActive || c.kind == FoldHeld; glance.Busy() != busy || busy && FoldPipeline(glance) != FoldPipeline(c.p) {
+				t.Errorf("at a glance: busy %v, %+v", glance.Busy(), FoldPipeline(glance))
+			}
 		})
 	}
 }

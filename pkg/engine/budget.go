@@ -84,6 +84,11 @@ func (b *budget) join(row int64, repository string, reads int, near bool) *ask {
 	return a
 }
 
+// spend takes reads that are made whatever the budget says: those after them wait for longer.
+func (b *budget) spend(reads int) {
+	b.limiter.ReserveN(b.now(), reads)
+}
+
 // serve grants turns as far as the budget goes, and comes back when it goes further. It returns whom to ring for, other than row.
 func (b *budget) serve(row int64) (others []int64) {
 	now := b.now()
@@ -198,9 +203,11 @@ func (l *line) Pop() any {
 
 // mayRead says whether a leased row may make so many reads now. If not, it is rung for when its turn has come.
 func (e *Engine) mayRead(d deployment.Deployment, reads int) bool {
-	now := e.Now()
-	return e.reads.may(d.Row, d.Request.Repository.FullName(), reads, d.Due.After(now), e.durations.near(d, now))
+	return e.reads.may(d.Row, d.Request.Repository.FullName(), reads, e.hinted(d), e.durations.near(d, e.Now()))
 }
+
+// hinted says whether a leased row was rung for before it was due.
+func (e *Engine) hinted(d deployment.Deployment) bool { return d.Due.After(e.Now()) }
 
 // durations remembers how long the pipelines of each project take.
 type durations struct {

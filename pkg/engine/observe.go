@@ -7,8 +7,9 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// What a look at a pipeline, and a look-up of a lost one, cost at least, in reads.
+// What a glance at a pipeline, a whole look, and a look-up of a lost one cost at least, in reads.
 const (
+	readsOfGlance = 1
 	readsOfLook   = 2
 	readsOfSearch = 4
 )
@@ -18,10 +19,15 @@ func (e *Engine) observe(ctx context.Context, d deployment.Deployment) error {
 	if d.Pipeline == nil {
 		return e.Store.Unlease(ctx, d.Row)
 	}
-	if !e.mayRead(d, readsOfLook) {
+	reads := readsOfLook
+	glances := d.Glances() && !e.hinted(d) // a hint mostly tells of an end, which a glance does not see
+	if glances {
+		reads = readsOfGlance
+	}
+	if !e.mayRead(d, reads) {
 		return e.Store.Unlease(ctx, d.Row)
 	}
-	progress, unseen := e.CircleCI.Observe(ctx, d.Pipeline.ID)
+	progress, unseen := e.look(ctx, d, glances)
 	if unseen != nil {
 		if ctx.Err() != nil {
 			return e.Store.Unlease(context.WithoutCancel(ctx), d.Row)
@@ -40,6 +46,18 @@ func (e *Engine) observe(ctx context.Context, d deployment.Deployment) error {
 		}
 	}
 	return e.settle(ctx, d, deployment.Observed{Progress: progress, NewerStarted: newer})
+}
+
+// look begins with a glance, which is enough while a workflow is busy. If none is, the pipeline is read before its workflows are read again: they may
+// have gone on between the two.
+func (e *Engine) look(ctx context.Context, d deployment.Deployment, glances bool) (deployment.Progress, *deployment.Unseen) {
+	if glances {
+		if progress, unseen := e.CircleCI.Glance(ctx, d.Pipeline.ID); unseen != nil || progress.Busy() {
+			return progress, unseen
+		}
+		e.reads.spend(readsOfLook)
+	}
+	return e.CircleCI.Observe(ctx, d.Pipeline.ID)
 }
 
 func (e *Engine) newerStarted(ctx context.Context, d deployment.Deployment) (bool, error) {

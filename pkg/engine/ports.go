@@ -80,6 +80,7 @@ type CircleCI interface {
 	Project(ctx context.Context, slug string) (deployment.Project, deployment.Event)
 	Trigger(ctx context.Context, t deployment.Target, ref deployment.Ref, sendBefore time.Time) deployment.Event
 	Observe(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.Unseen)
+	Glance(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.Unseen)
 	List(ctx context.Context, slug string, since time.Time, control string) (deployment.Listing, error)
 	Evidence(ctx context.Context, pipelineID, key string, parameters []string) (deployment.KeyEvidence, error)
 	CancelWorkflow(ctx context.Context, id string) error

@@ -172,7 +172,7 @@ func (w *town) Trigger(_ context.Context, t deployment.Target, _ deployment.Ref,
 }
 
 func (p *ran) facts() deployment.PipelineFacts {
-	return deployment.PipelineFacts{ID: p.id, Number: 1, State: "created", CreatedAt: p.began, TriggerType: "api"}
+	return deployment.PipelineFacts{ID: p.id, Number: 1, State: "created", CreatedAt: p.began, TriggerType: "api", Revision: fmt.Sprintf("%040x", p.deployment)}
 }
 
 func (w *town) pipeline(id string) *ran {
@@ -191,6 +191,13 @@ func (w *town) Observe(_ context.Context, id string) (deployment.Progress, *depl
 		status = p.status
 	}
 	return deployment.Progress{Pipeline: p.facts(), Workflows: []deployment.Workflow{{ID: "w-" + id, Name: "deploy", Status: status, CreatedAt: p.began}}}, nil
+}
+
+// Glance implements CircleCI.
+func (w *town) Glance(ctx context.Context, id string) (deployment.Progress, *deployment.Unseen) {
+	progress, unseen := w.Observe(ctx, id)
+	progress.Pipeline = deployment.PipelineFacts{ID: id}
+	return progress, unseen
 }
 
 // CancelWorkflow implements CircleCI: it takes some time.

@@ -67,7 +67,7 @@ func (w *watch) noteTrigger(r *http.Request, now time.Time) {
 func (w *watch) note(op string, r *http.Request, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if id := r.PathValue("pipeline"); op == circleci.OpGetPipeline && id != "" {
+	if id := r.PathValue("pipeline"); op == circleci.OpListWorkflows && id != "" {
 		w.pipelines[id] = append(w.pipelines[id], now)
 	}
 	if w.anyCall.IsZero() {

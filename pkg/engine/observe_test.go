@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// oneCircleCI shows one pipeline, and notes how it was asked.
+type oneCircleCI struct {
+	CircleCI
+	status string
+	asked  []string
+}
+
+func (c *oneCircleCI) Observe(_ context.Context, id string) (deployment.Progress, *deployment.Unseen) {
+	c.asked = append(c.asked, "whole")
+	return deployment.Progress{
+		Pipeline:  deployment.PipelineFacts{ID: id, Number: 1, Slug: "gh/acme/api", State: "created", Revision: "abc"},
+		Workflows: []deployment.Workflow{{ID: "w1", Name: "deploy", Status: c.status}},
+	}, nil
+}
+
+func (c *oneCircleCI) Glance(ctx context.Context, id string) (deployment.Progress, *deployment.Unseen) {
+	progress, _ := c.Observe(ctx, id)
+	progress.Pipeline = deployment.PipelineFacts{ID: id}
+	c.asked[len(c.asked)-1] = "glance"
+	return progress, nil
+}
+
+func (c *oneCircleCI) all() string {
+	all := strings.Join(c.asked, " ")
+	c.asked = nil
+	return all
+}
+
+// While a workflow is busy, a look costs one read once the pipeline was seen. An end is read whole, and so is what a hint tells of.
+func TestLooksAreGlancesWhileItRuns(t *testing.T) {
+	s, c := newStage(t), &oneCircleCI{status: "running"}
+	s.CircleCI = c
+	d := s.accept(t, 1, deployment.Resolved{Project: deployment.Project{ID: "uuid", Slug: "gh/acme/api"}}, deployment.Start{SendBefore: s.clock().Add(deployment.SendWindow)},
+		deployment.Triggered{Pipeline: deployment.PipelineFacts{ID: "p1", Number: 1}})
+	s.turn(t, d.Row, 5*time.Second)
+	if got := c.all(); got != "whole" {
+		t.Errorf("the first look was %q", got)
+	}
+	c.status = "on_hold"
+	s.turn(t, d.Row, time.Minute)
+	if d = s.turn(t, d.Row, time.Minute); d.State != deployment.Held {
+		t.Errorf("%s %q", d.State, d.Reason)
+	}
+	if got := c.all(); got == "" || strings.Contains(got, "whole") {
+		t.Errorf("the looks while it was busy were %q", got)
+	}
+	if known, err := s.db.Nudge(t.Context(), "p1"); !known || err != nil {
+		t.Fatal(known, err)
+	}
+	s.advance(t.Context(), d.Row)
+	if got := c.all(); got != "whole" {
+		t.Errorf("the look after a hint was %q", got)
+	}
+	c.status = "success"
+	if d = s.turn(t, d.Row, time.Minute); d.State != deployment.Succeeded {
+		t.Errorf("%s %q", d.State, d.Reason)
+	}
+	if got := c.all(); got != "glance whole" {
+		t.Errorf("the last looks were %q", got)
+	}
+}
