@@ -26,7 +26,6 @@ func (r *reader) rules(route *Route, m mapping) {
 		Locked:       policy.Mode(r.choice(m, "locked", "wait", "reject")),
 		MaxWait:      r.duration(m, policy.RuleMaxWait, 0),
 	}
-	route.ruled = !route.Policy.None()
 }
 
 // within reads the mapping under a key, if it is there.

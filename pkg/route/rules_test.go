@@ -88,8 +88,16 @@ func TestPolicy(t *testing.T) {
 			}
 		})
 	}
-	if a := table(t, "routes: [{repository: acme/*}]").Admit(request(), "k"); a.Target.Ruled {
-		t.Error("a route without rules is said to have some")
+	for text, want := range map[string]bool{
+		"routes: [{repository: acme/*}]": false,
+		`{freeze: [{from: "2026-12-24T12:00:00Z", to: "2027-01-02T12:00:00Z"}], routes: [{repository: acme/*}]}`: true, // each route's
+	} {
+		for _, task := range []string{"deploy", "deploy:lock"} {
+			a := table(t, text).Admit(request(func(r *deployment.Request) { r.Task = task }), "k")
+			if a.Ignored != "" || a.Target.Ruled != want {
+				t.Errorf("%s of %s: %+v", task, text, a)
+			}
+		}
 	}
 }
 
