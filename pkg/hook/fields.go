@@ -39,23 +39,13 @@ func (s *stamp) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &text); err != nil || text == nil {
 		return err
 	}
-	return s.read(*text)
-}
-
-func (s *stamp) read(text string) error {
 	for _, layout := range []string{time.RFC3339, time.DateTime} {
-		if t, err := time.Parse(layout, text); err == nil {
+		if t, err := time.Parse(layout, *text); err == nil {
 			s.Time = t.UTC()
 			return nil
 		}
 	}
 	return errTime
-}
-
-// take reads a value that is a text without escapes, or null, which changes nothing.
-func (s *stamp) take(value []byte) bool {
-	text, ok := plainText(value)
-	return ok && s.read(string(text)) == nil || value[0] == 'n'
 }
 
 var errTime = errors.New("deployment.created_at is not a time such as 2026-01-31T12:00:00Z")

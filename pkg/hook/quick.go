@@ -2,27 +2,33 @@ package hook
 
 import (
 	"bytes"
+	"encoding/json"
 	"strconv"
 
 	"github.com/tidwall/gjson"
 )
 
-// maxQuick is the largest body that is read quickly: what checks it has no bound on how deep things are nested.
-const maxQuick = 64 << 10
+// What is read quickly: bodies up to a length, because what checks them has no bound on how deep things are nested, and values up to a depth, because
+// encoding/json has one.
+const (
+	maxQuick = 64 << 10
+	maxDepth = 1000
+)
 
 // members says what is read of an object, by name. Nine tenths of an event are nobody's business.
 type members map[string]member
 
 // member reads the value that an object has under one name. take gives up on one that encoding/json had better look at. An object has members of its
-// own; for them take makes room.
+// own, and room makes it before they are read.
 type member struct {
 	take  func(e *event, value []byte) bool
+	room  func(e *event)
 	inner members
 }
 
 // eventMembers are the fields of event.
 var eventMembers = members{
-	"action": text(func(e *event) *string { return &e.Action.value }),
+	"action": {take: func(e *event, value []byte) bool { return e.Action.UnmarshalJSON(value) == nil }},
 	"deployment": object(func(e *event) **eventDeployment { return &e.Deployment }, members{
 		"id":          number(func(e *event) *int64 { return &e.Deployment.ID }),
 		"sha":         text(func(e *event) *string { return &e.Deployment.SHA }),
@@ -31,7 +37,7 @@ var eventMembers = members{
 		"environment": text(func(e *event) *string { return &e.Deployment.Environment }),
 		"description": text(func(e *event) *string { return &e.Deployment.Description }),
 		"payload":     {take: func(e *event, value []byte) bool { return e.Deployment.Payload.UnmarshalJSON(value) == nil }},
-		"created_at":  {take: func(e *event, value []byte) bool { return e.Deployment.CreatedAt.take(value) }},
+		"created_at":  {take: func(e *event, value []byte) bool { return e.Deployment.CreatedAt.UnmarshalJSON(value) == nil }},
 		"creator": object(func(e *event) **eventUser { return &e.Deployment.Creator }, members{
 			"id":    number(func(e *event) *int64 { return &e.Deployment.Creator.ID }),
 			"login": text(func(e *event) *string { return &e.Deployment.Creator.Login }),
@@ -82,14 +88,14 @@ func (m members) read(e *event, text []byte, i int) (end int, ok bool) {
 			return 0, false // it may be a name in other letters, which encoding/json takes
 		}
 		if wanted && one.inner != nil && text[i] == '{' {
-			one.take(e, text[i:i+1])
+			one.room(e)
 			if i, ok = one.inner.read(e, text, i); !ok {
 				return 0, false
 			}
 			continue
 		}
 		end := valueEnd(text, i)
-		if wanted && !one.take(e, text[i:end]) {
+		if end < 0 || wanted && !one.take(e, text[i:end]) {
 			return 0, false
 		}
 		i = end
@@ -99,47 +105,40 @@ func (m members) read(e *event, text []byte, i int) (end int, ok bool) {
 
 // object is a member that may be null.
 func object[T any](at func(*event) **T, inner members) member {
-	return member{inner: inner, take: func(e *event, value []byte) bool {
-		place := at(e)
-		switch {
-		case value[0] == 'n':
-			*place = nil
-		case value[0] != '{':
-			return false
-		case *place == nil:
-			*place = new(T)
-		}
-		return true
-	}}
+	return member{
+		inner: inner,
+		take: func(e *event, value []byte) bool {
+			*at(e) = nil
+			return value[0] == 'n'
+		},
+		room: func(e *event) {
+			if place := at(e); *place == nil {
+				*place = new(T)
+			}
+		},
+	}
 }
 
 // text is a member that is a text, or null, which changes nothing.
 func text(at func(*event) *string) member {
 	return member{take: func(e *event, value []byte) bool {
-		words, ok := plainText(value)
-		if ok {
-			*at(e) = string(words)
+		if value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 {
+			return json.Unmarshal(value, at(e)) == nil
 		}
-		return ok || value[0] == 'n'
+		*at(e) = string(value[1 : len(value)-1])
+		return true
 	}}
-}
-
-// plainText is what a text without escapes says.
-func plainText(value []byte) (words []byte, ok bool) {
-	if value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 {
-		return nil, false
-	}
-	return value[1 : len(value)-1], true
 }
 
 // number is a member that is a whole number, or null, which changes nothing.
 func number(at func(*event) *int64) member {
 	return member{take: func(e *event, value []byte) bool {
 		n, err := strconv.ParseInt(string(value), 10, 64)
-		if err == nil {
-			*at(e) = n
+		if err != nil {
+			return value[0] == 'n'
 		}
-		return err == nil || value[0] == 'n'
+		*at(e) = n
+		return true
 	}}
 }
 
@@ -165,7 +164,7 @@ func stringEnd(text []byte, i int) int {
 	}
 }
 
-// valueEnd is the end of the value at i.
+// valueEnd is the end of the value at i; -1: it is nested too deeply.
 func valueEnd(text []byte, i int) int {
 	switch text[i] {
 	case '"':
@@ -184,14 +183,16 @@ func ends(c byte) bool {
 	return c == ',' || c == ']' || c == '}' || c == ' ' || c == '\n' || c == '\r' || c == '\t'
 }
 
-// nestEnd is the end of the object or list at i.
+// nestEnd is the end of the object or list at i; -1: it is nested too deeply.
 func nestEnd(text []byte, i int) int {
 	for depth := 0; ; i++ {
 		switch text[i] {
 		case '"':
 			i = stringEnd(text, i) - 1
 		case '{', '[':
-			depth++
+			if depth++; depth > maxDepth {
+				return -1
+			}
 		case '}', ']':
 			if depth--; depth == 0 {
 				return i + 1
