@@ -95,7 +95,7 @@ func TestPack(t *testing.T) {
 	}
 }
 
-// A crowd fades: who comes one by one is none. At the same moment, few are one.
+// A crowd fades: who comes one by one is none. Of those who come together, few are one.
 func TestCrowd(t *testing.T) {
 	c := crowd{most: aCrowd}
 	for came := 0; came < aCrowd-aThrong; came += aThrong - 1 {
@@ -112,14 +112,16 @@ func TestCrowd(t *testing.T) {
 	if !c.is() {
 		t.Error("a crowd is none")
 	}
-	for range 2 {
-		c.at = c.at.Add(-time.Second)
-		if c.is() || c.near() || c.add(1) {
-			t.Error("a crowd does not fade")
-		}
-		if !c.add(aThrong) || !c.is() {
-			t.Error("those who come at the same moment are no crowd")
-		}
+	c.at = c.at.Add(-time.Second)
+	if c.is() || c.near() || c.add(1) {
+		t.Error("a crowd does not fade")
+	}
+	if !c.add(aThrong) || c.near() {
+		t.Error("a throng is no crowd, or many")
+	}
+	c.until = time.Now().Add(-time.Nanosecond)
+	if c.is() {
+		t.Error("a throng stays a crowd")
 	}
 }
 

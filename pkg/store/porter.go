@@ -116,42 +116,49 @@ func (p *porter) stumble(ctx context.Context, err error, failed int) {
 }
 
 // aCrowd is how many deliveries of about the last 50 ms are a crowd: so many are left where 1,200 come in a second. A database that made deployments
-// of all of them at once would keep the senders waiting. Of those who come at the same moment fewer are one: more are behind them.
+// of all of them at once would keep the senders waiting. A throng, those who came while the commit before theirs was made, is one for a moment: more may be
+// behind them.
 const (
 	aCrowd  = 60
 	aThrong = 8
 	fades   = 50 * time.Millisecond
+	stays   = 10 * time.Millisecond
 )
 
 // crowd counts who came lately; the count fades.
 type crowd struct {
-	most float64
-	mu   sync.Mutex
-	n    float64
-	at   time.Time
+	most  float64
+	mu    sync.Mutex
+	n     float64
+	at    time.Time
+	until time.Time // a throng is a crowd
 }
 
-// add counts who came at a moment, and says whether they are a crowd now.
+// add counts who came together, and says whether there is a crowd now.
 func (c *crowd) add(n int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	c.n, c.at = c.left(now)+float64(n), now
 	if n >= aThrong {
-		c.n = max(c.n, 1.2*c.most) // for 10 ms, if nobody comes after them
+		c.until = now.Add(stays)
 	}
-	return c.n > c.most
+	return c.crowded(now)
 }
 
-func (c *crowd) is() bool { return c.exceeds(1) }
-
-// near says whether a sixth of a crowd is there: as many as come where 200 come in a second.
-func (c *crowd) near() bool { return c.exceeds(1. / 6) }
-
-func (c *crowd) exceeds(part float64) bool {
+func (c *crowd) is() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.left(time.Now()) > part*c.most
+	return c.crowded(time.Now())
+}
+
+func (c *crowd) crowded(now time.Time) bool { return c.left(now) > c.most || now.Before(c.until) }
+
+// near says whether a sixth of a crowd is there: as many as come where 200 come in a second.
+func (c *crowd) near() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.left(time.Now()) > c.most/6
 }
 
 func (c *crowd) left(now time.Time) float64 {

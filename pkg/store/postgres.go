@@ -23,7 +23,8 @@ import (
 )
 
 // What one replica takes of the server: connections for rows, for what waits at the door, and for the queue. At the door there is one: what comes while
-// it commits is the next batch, and two would halve the batches, of which each costs the server more than what is in it.
+// it commits is the next batch, and two would halve the batches, of which each costs the server more than what is in it. Whoever holds it up holds up all
+// that comes in, and /readyz says so.
 const (
 	rowConnections   = 6
 	doorConnections  = 1
@@ -88,12 +89,13 @@ func settings(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// doorSettings make the server keep its plan for putParcel: it would make one for each batch, which takes longer than what is planned.
+// doorSettings make the server keep its plan for putParcel: it would make one for each batch, which takes longer than what is planned. Since the plan is
+// kept while the tables grow, it must not be the one for small tables, which is to read them whole.
 func doorSettings(ctx context.Context, conn *pgx.Conn) error {
 	if err := settings(ctx, conn); err != nil {
 		return err
 	}
-	_, err := conn.Exec(ctx, `SELECT set_config('plan_cache_mode', 'force_generic_plan', false)`)
+	_, err := conn.Exec(ctx, `SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false)`)
 	return err
 }
 

@@ -54,6 +54,39 @@ func TestPostgresSettings(t *testing.T) {
 	}
 }
 
+// The server keeps its plan for a crowd. One that was made while the tables are small must do when they have grown.
+func TestPlanForACrowdLooksEachUp(t *testing.T) {
+	b := freshPostgres(t)
+	for id := range int64(20) {
+		b.accept(id+1, "production", "p")
+	}
+	conn, err := b.dialect.(*postgres).door.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, statement := range []string{`ANALYZE`, `PREPARE crowd (text[], bigint[], bigint[], bytea, bigint) AS ` + putParcel} {
+		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := conn.QueryContext(t.Context(), `EXPLAIN EXECUTE crowd('{a}', '{1}', '{1}', 'x', 1)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := scanEach(rows, func(s scanner) (line string, err error) {
+		err = s.Scan(&line)
+		return line, err
+	})
+	if plan := strings.Join(lines, "\n"); err != nil || strings.Contains(plan, "Seq Scan") || strings.Count(plan, "Index") < 3 {
+		t.Errorf("%v\n%s", err, plan)
+	}
+	var mode string
+	if err := conn.QueryRowContext(t.Context(), `SHOW plan_cache_mode`).Scan(&mode); err != nil || mode != "force_generic_plan" {
+		t.Error(mode, err)
+	}
+}
+
 func TestNoPasswordInErrors(t *testing.T) {
 	for _, url := range []string{"postgres://u:hunter2@127.0.0.1:1/x", "postgres://u:hunter2@[bad/x", "postgres://u:hunter2@127.0.0.1:1/x?sslmode=odd"} {
 		_, err := Open(t.Context(), Options{URL: url, Log: zerolog.Nop(), LockWait: time.Second})

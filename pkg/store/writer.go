@@ -114,11 +114,11 @@ func (w *writer) loop() {
 // lateComers adds, in a crowd, who is about to come in: commits are saved.
 func (w *writer) lateComers(batch []*item) []*item {
 	crowd := &w.db.porter.crowd
-	for came := len(batch); crowd.add(came) && came > 0 && len(batch) < maxBatch; {
+	for came := len(arrivals(batch)); crowd.add(came) && came > 0 && len(batch) < maxBatch; {
 		before := len(batch)
 		runtime.Gosched()
 		batch = w.collect(batch)
-		came = len(batch) - before
+		came = len(arrivals(batch[before:]))
 	}
 	return batch
 }
