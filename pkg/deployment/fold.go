@@ -57,10 +57,11 @@ func FoldPipeline(p Progress) Fold {
 	return f
 }
 
-// Glances says whether a look may begin with the workflows alone: the pipeline itself was seen once, and has nothing to add while one of them is busy.
-func (d Deployment) Glances() bool {
-	open := d.State == Running || d.State == Held
-	return open && d.Cancel == nil && d.Pipeline != nil && d.Pipeline.Number != 0 && d.Pipeline.Revision != ""
+// MayGlance says whether a look may begin with the workflows alone. The pipeline itself was seen once; all that it could add is that CircleCI refused it,
+// which can wait until none of them is busy.
+func (d Deployment) MayGlance() bool {
+	follows := d.State == Running || d.State == Held
+	return follows && d.Cancel == nil && d.QuietSince.IsZero() && d.Pipeline != nil && d.Pipeline.Number != 0 && d.Pipeline.Revision != ""
 }
 
 // Busy says whether a workflow runs or waits for an approval.

@@ -16,6 +16,7 @@ func TestFoldPipeline(t *testing.T) {
 	}{
 		"config error":                      {errored, FoldEnded, Errored},
 		"config error with workflows":       {progress("errored", wf("a", "success")), FoldEnded, Errored},
+		"refused while its setup runs":      {progress("errored", wf("s", "running", setupTag)), FoldEnded, Errored},
 		"list still empty":                  {progress("pending"), FoldQuiet, ""},
 		"no workflow matched":               {progress("created"), FoldQuiet, ""},
 		"success":                           {progress("created", wf("a", "success")), FoldEnded, Succeeded},
@@ -63,7 +64,8 @@ func TestFoldPipeline(t *testing.T) {
 				t.Errorf("got %+v, want %s %s", f, c.kind, c.end)
 			}
 			glance := Progress{Workflows: c.p.Workflows} // says the same while one is busy, and nothing otherwise
-			if busy := c.kind == FoldActive || c.kind == FoldHeld; glance.Busy() != busy || busy && FoldPipeline(glance) != FoldPipeline(c.p) {
+			busy := c.kind == FoldActive || c.kind == FoldHeld || c.p.Pipeline.State == pipelineErrored && len(Active(c.p)) > 0
+			if same := FoldPipeline(glance) == FoldPipeline(c.p); glance.Busy() != busy || busy && !same && c.p.Pipeline.State != pipelineErrored {
 				t.Errorf("at a glance: busy %v, %+v", glance.Busy(), FoldPipeline(glance))
 			}
 		})

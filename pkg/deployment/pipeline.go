@@ -46,7 +46,7 @@ type Workflow struct {
 	MaxAutoRerun int // max_auto_reruns
 }
 
-// Progress is one complete look at a pipeline: every page of its workflows.
+// Progress is one look at a pipeline, with every page of its workflows. At a glance nothing is known of the pipeline itself but its id.
 type Progress struct {
 	Pipeline  PipelineFacts
 	Workflows []Workflow

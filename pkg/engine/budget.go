@@ -33,6 +33,7 @@ type budget struct {
 type ask struct {
 	row    int64
 	reads  int
+	nudges int64 // when it joined; more since then are a hint
 	hinted bool
 	turn   float64
 	index  int
@@ -50,14 +51,15 @@ func newBudget(perSecond int, now func() time.Time, ring func(row int64)) *budge
 	return b
 }
 
-// may says whether a row may make so many reads now. If not, it stands in line.
-func (b *budget) may(row int64, repository string, reads int, hinted, near bool) bool {
+// may says whether a row may make so many reads now. If not, it stands in line. nudges is how often it was nudged in its life.
+func (b *budget) may(row int64, repository string, reads int, nudges int64, hinted, near bool) bool {
 	b.mu.Lock()
 	a := b.waiting[row]
 	if a == nil && b.granted[row].IsZero() {
 		a = b.join(row, repository, reads, near)
+		a.nudges = nudges
 	}
-	if a != nil && hinted && !a.hinted {
+	if a != nil && (hinted || nudges > a.nudges) && !a.hinted {
 		a.hinted = true
 		heap.Fix(&b.line, a.index)
 	}
@@ -86,6 +88,8 @@ func (b *budget) join(row int64, repository string, reads int, near bool) *ask {
 
 // spend takes reads that are made whatever the budget says: those after them wait for longer.
 func (b *budget) spend(reads int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.limiter.ReserveN(b.now(), reads)
 }
 
@@ -203,7 +207,7 @@ func (l *line) Pop() any {
 
 // mayRead says whether a leased row may make so many reads now. If not, it is rung for when its turn has come.
 func (e *Engine) mayRead(d deployment.Deployment, reads int) bool {
-	return e.reads.may(d.Row, d.Request.Repository.FullName(), reads, e.hinted(d), e.durations.near(d, e.Now()))
+	return e.reads.may(d.Row, d.Request.Repository.FullName(), reads, d.Nudges, e.hinted(d), e.durations.near(d, e.Now()))
 }
 
 // hinted says whether a leased row was rung for before it was due.

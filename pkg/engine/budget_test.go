@@ -39,14 +39,14 @@ func TestBudget(t *testing.T) {
 	defer c.close()
 	granted := 0
 	for row := range int64(100) {
-		if c.may(row+1, "acme/api", 2, false, false) {
+		if c.may(row+1, "acme/api", 2, 0, false, false) {
 			granted++
 		}
 	}
 	if granted != 5 {
 		t.Errorf("%d granted at once", granted)
 	}
-	if c.may(100, "acme/api", 2, true, false) {
+	if c.may(100, "acme/api", 2, 0, true, false) {
 		t.Error("a hinted row read what is not there")
 	}
 	if got := c.later(time.Second); !slices.Equal(got, []int64{100, 6, 7, 8, 9}) {
@@ -55,7 +55,7 @@ func TestBudget(t *testing.T) {
 	if !c.inLine(10) || c.inLine(6) {
 		t.Error("who is in line is not known")
 	}
-	if !c.may(6, "acme/api", 2, false, false) || c.may(6, "acme/api", 2, false, false) {
+	if !c.may(6, "acme/api", 2, 0, false, false) || c.may(6, "acme/api", 2, 0, false, false) {
 		t.Error("a turn is taken once")
 	}
 	c.hold(time.Minute)
@@ -65,8 +65,24 @@ func TestBudget(t *testing.T) {
 	if got := c.later(31 * time.Second); len(got) != 5 {
 		t.Errorf("after the pause: %v", got)
 	}
-	if !newTurns(0).may(1, "acme/api", 100, false, false) {
+	if !newTurns(0).may(1, "acme/api", 100, 0, false, false) {
 		t.Error("held back without a limit")
+	}
+}
+
+// A row that is nudged while it stands in line goes first, though its time had come before that. What is read beside the budget is paid for later.
+func TestBudgetHearsOfNudges(t *testing.T) {
+	c := newTurns(10)
+	defer c.close()
+	for row := range int64(20) {
+		c.may(row+1, "acme/api", 2, 3, false, false)
+	}
+	if c.may(20, "acme/api", 2, 4, false, false) {
+		t.Error("a nudged row read what is not there")
+	}
+	c.spend(2)
+	if got := c.later(time.Second); !slices.Equal(got, []int64{20, 6, 7, 8}) {
+		t.Errorf("a second later: %v", got)
 	}
 }
 
@@ -74,14 +90,14 @@ func TestBudget(t *testing.T) {
 func TestBudgetIsFair(t *testing.T) {
 	c := newTurns(8)
 	defer c.close()
-	c.may(1, "acme/warm", 8, false, false) // what there is for a start
+	c.may(1, "acme/warm", 8, 0, false, false) // what there is for a start
 	for row := range int64(1000) {
-		c.may(100+row, "acme/noisy", 2, false, false)
+		c.may(100+row, "acme/noisy", 2, 0, false, false)
 	}
 	for row := range int64(3) {
-		c.may(10+row, "acme/quiet", 2, false, false)
+		c.may(10+row, "acme/quiet", 2, 0, false, false)
 	}
-	c.may(5000, "acme/noisy", 2, false, true)
+	c.may(5000, "acme/noisy", 2, 0, false, true)
 	var order []int64
 	for len(order) < 900 {
 		order = append(order, c.later(time.Second)...)
@@ -104,7 +120,7 @@ func TestBudgetReachesAll(t *testing.T) {
 		for row := range int64(rapid.IntRange(1, 200).Draw(r, "rows")) {
 			n := rapid.SampledFrom([]int{2, 4}).Draw(r, "reads")
 			reads += n
-			if !c.may(row+1, fmt.Sprint(rapid.IntRange(0, 3).Draw(r, "repository")), n, rapid.Bool().Draw(r, "hinted"), rapid.Bool().Draw(r, "near")) {
+			if !c.may(row+1, fmt.Sprint(rapid.IntRange(0, 3).Draw(r, "repository")), n, 0, rapid.Bool().Draw(r, "hinted"), rapid.Bool().Draw(r, "near")) {
 				left[row+1] = true
 			}
 		}

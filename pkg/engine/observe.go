@@ -20,7 +20,7 @@ func (e *Engine) observe(ctx context.Context, d deployment.Deployment) error {
 		return e.Store.Unlease(ctx, d.Row)
 	}
 	reads := readsOfLook
-	glances := d.Glances() && !e.hinted(d) // a hint mostly tells of an end, which a glance does not see
+	glances := d.MayGlance() && !e.hinted(d) // a hint mostly tells of an end, which a glance does not see
 	if glances {
 		reads = readsOfGlance
 	}
