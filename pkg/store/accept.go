@@ -104,7 +104,7 @@ func (db *DB) Seen(ctx context.Context, del deployment.Delivery) (bool, error) {
 	err := db.get(ctx, `SELECT (SELECT count(*) FROM deliveries WHERE guid = $1 AND ignored IN ('', 'duplicate'))
 		+ (SELECT count(*) FROM deployments WHERE repository_id = $2 AND deployment_id = $3)
 		+ (SELECT count(*) FROM pruned WHERE repository_id = $2 AND deployment_id = $3)
-		+ (SELECT count(*) FROM inbox_keys WHERE guid = $1 OR repository_id = $2 AND deployment_id = $3)`, del.GUID, del.RepositoryID, del.DeploymentID).Scan(&n)
+		+ (SELECT count(*) FROM inbox_keys WHERE repository_id = $2 AND deployment_id = $3)`, del.GUID, del.RepositoryID, del.DeploymentID).Scan(&n)
 	return n > 0, err
 }
 

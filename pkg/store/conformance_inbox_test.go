@@ -91,7 +91,7 @@ func setAside(t *testing.T, b *bench) {
 	if c, err := b.Census(t.Context()); err != nil || c.Inbox != 4 {
 		t.Errorf("%d in the inbox, %v: who comes alone overtakes", c.Inbox, err)
 	}
-	for _, del := range []deployment.Delivery{{GUID: "guid-2"}, {GUID: "x", RepositoryID: 7, DeploymentID: 3}} {
+	for _, del := range []deployment.Delivery{{GUID: "guid-2", RepositoryID: 7, DeploymentID: 2}, {GUID: "x", RepositoryID: 7, DeploymentID: 3}} {
 		if seen, err := b.Seen(t.Context(), del); !seen || err != nil {
 			t.Errorf("%+v was seen: %v, %v", del, seen, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +70,12 @@ func survive(t *testing.T, dialect goose.Dialect, driver, name, url string) {
 	if _, err := OpenAudit(t.Context(), url); err == nil || !strings.Contains(err.Error(), "when this version of seraph serve first opens it") {
 		t.Errorf("the audit of a database that has none: %v", err)
 	}
+	if _, err := provider.UpTo(context.Background(), 5); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`INSERT INTO inbox_keys (guid, repository_id, deployment_id) VALUES ('g-77', 7, 77)`); err != nil {
+		t.Fatal(err)
+	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +100,9 @@ func survived(t *testing.T, b *bench) {
 	}
 	if sha, err := b.Deployed(t.Context(), 7, "production"); err != nil || sha != "aaa" {
 		t.Errorf("deployed is %q, %v", sha, err)
+	}
+	if ids, err := b.Unseen(t.Context(), 7, []int64{77, 78}); err != nil || !slices.Equal(ids, []int64{78}) {
+		t.Errorf("unseen are %v, %v: 77 is in the inbox", ids, err)
 	}
 	if n := b.acts(); n != 0 {
 		t.Errorf("%d acts", n)
