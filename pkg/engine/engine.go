@@ -139,6 +139,11 @@ func (e *Engine) work(ctx context.Context, a deployment.Alarm) {
 	}
 }
 
+// takeDuty takes on what one process does for all. A stop does not cut it short: what was taken without our knowing would be nobody's until it runs out.
+func (e *Engine) takeDuty(ctx context.Context, name string) (note string, mine bool, err error) {
+	return e.Store.Duty(context.WithoutCancel(ctx), name, dutyHold)
+}
+
 // keepDuty holds on to a duty while it is being done.
 func (e *Engine) keepDuty(ctx context.Context, name string) {
 	if err := e.Store.KeepDuty(ctx, name, dutyHold); err != nil && ctx.Err() == nil {

@@ -9,7 +9,7 @@ func (e *Engine) prune(ctx context.Context) {
 	if e.Retention <= 0 {
 		return
 	}
-	_, mine, err := e.Store.Duty(ctx, pruneDuty, dutyHold)
+	_, mine, err := e.takeDuty(ctx, pruneDuty)
 	for more := err == nil && mine; more && ctx.Err() == nil; {
 		e.keepDuty(ctx, pruneDuty)
 		more, err = e.Store.Prune(ctx, e.Now().Add(-e.Retention))

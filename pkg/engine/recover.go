@@ -25,20 +25,27 @@ func (e *Engine) recoverDeployments(ctx context.Context) {
 	if e.Now().Before(e.recoverDue) {
 		return
 	}
-	note, mine, err := e.Store.Duty(ctx, recoverDuty, dutyHold)
+	note, mine, err := e.takeDuty(ctx, recoverDuty)
 	if err == nil && !mine {
 		return // another replica is at it, or died at it: soon again
 	}
 	e.recoverDue = e.Now().Add(recoverEvery)
-	var sources []deployment.Source
 	if err == nil {
-		sources, err = e.sources(ctx)
+		err = e.Store.DutyDone(context.WithoutCancel(ctx), recoverDuty, e.recoverSources(ctx, note))
 	}
+	if err != nil {
+		e.Log.Warn().Err(err).Msg("recovery cannot note how far it came; trying again later")
+	}
+}
+
+// recoverSources lists the sources whose turn it is, and gives what the next process may rely on, in place of note.
+func (e *Engine) recoverSources(ctx context.Context, note string) string {
+	sources, err := e.sources(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.Log.Warn().Err(err).Msg("recovery cannot read which repositories to list; trying again later")
 		}
-		return
+		return note
 	}
 	began := e.Now()
 	e.cover(sources, note)
@@ -51,9 +58,7 @@ func (e *Engine) recoverDeployments(ctx context.Context) {
 			e.Log.Warn().Err(err).Str("repository", name).Msg("recovery cannot list deployments; trying again later")
 		}
 	}
-	if err := e.Store.DutyDone(context.WithoutCancel(ctx), recoverDuty, e.noteOf(note)); err != nil {
-		e.Log.Warn().Err(err).Msg("recovery cannot note how far it came")
-	}
+	return e.noteOf(note)
 }
 
 // cover fills in until when each source's deployments are known: until this process listed them, or until what the note says of all sources. Where

@@ -77,12 +77,46 @@ func (g listingGitHub) ResolveRepository(_ context.Context, owner, name string) 
 	return deployment.Source{Repository: deployment.Repository{ID: 1, Owner: owner, Name: name}}, nil
 }
 
+func (listingGitHub) Deliveries(ctx context.Context, _ deployment.Hook, _ string) ([]deployment.HookDelivery, string, error) {
+	return nil, "", ctx.Err()
+}
+
 func (g listingGitHub) Deployments(_ context.Context, of deployment.Source, since time.Time, _ int) ([]deployment.Request, error) {
 	g.since[of.Repository.Name] = since
 	if g.broken[of.Repository.Name] {
 		return nil, errors.New("502")
 	}
 	return nil, nil
+}
+
+// stopsAtDuty stops the engine as soon as a duty is taken.
+type stopsAtDuty struct {
+	Store
+	stop func()
+}
+
+func (s stopsAtDuty) Duty(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error) {
+	defer s.stop()
+	return s.Store.Duty(ctx, name, hold)
+}
+
+// A stop in the middle of a duty gives it back: another replica need not wait until it runs out.
+func TestAStopGivesDutiesBack(t *testing.T) {
+	for duty, do := range map[string]func(*stage, context.Context){
+		recoverDuty:     func(s *stage, ctx context.Context) { s.recoverDeployments(ctx) },
+		"redeliver app": func(s *stage, ctx context.Context) { _ = s.redeliverFrom(ctx, "app", new(int)) },
+		pruneDuty:       func(s *stage, ctx context.Context) { s.prune(ctx) },
+	} {
+		t.Run(duty, func(t *testing.T) {
+			s := newStage(t)
+			ctx, stop := context.WithCancel(t.Context())
+			s.Retention, s.GitHub, s.Store = time.Hour, listingGitHub{since: map[string]time.Time{}}, stopsAtDuty{s.db, stop}
+			do(s, ctx)
+			if note, mine, err := s.db.Duty(t.Context(), duty, dutyHold); !mine || err != nil {
+				t.Errorf("it is held still: %q, %v", note, err)
+			}
+		})
+	}
 }
 
 // What no listing has reached stays to be listed, whoever does the next round: a repository that failed, or whose turn has not come.

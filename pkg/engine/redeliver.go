@@ -92,7 +92,7 @@ type foundHooks struct {
 // redeliverFrom walks a hook's deliveries from the newest back to what was read before, or goes on where the last round stopped.
 func (e *Engine) redeliverFrom(ctx context.Context, hook deployment.Hook, left *int) error {
 	duty := "redeliver " + string(hook)
-	note, mine, err := e.Store.Duty(ctx, duty, dutyHold)
+	note, mine, err := e.takeDuty(ctx, duty)
 	if err == nil && !mine { // another replica is at it, or died at it
 		e.redeliverDue = e.Now().Add(time.Minute)
 	}
