@@ -196,6 +196,7 @@ func (e *Engine) takeIn(ctx context.Context, req deployment.Request) error {
 	detail := "found in GitHub's list of deployments; its webhook never came"
 	if len(statuses) > 0 {
 		detail = "found in GitHub's list of deployments with a word of ours that no row explains"
+		d.Problem = alreadyHandled(statuses[0]) // not by the guard, before the trigger: what this row says meanwhile may be the same words
 	}
 	notes = append(notes, deployment.Entry{At: now, Event: "recovered", Detail: detail})
 	duplicate, err := e.Store.Accept(ctx, deployment.Delivery{

@@ -87,10 +87,14 @@ func (e *Engine) guard(ctx context.Context, d deployment.Deployment) deployment.
 		return deployment.Blocked{By: "the database to answer", First: true, After: guardPause}
 	}
 	if strangers := deployment.Strangers(statuses, reports); len(strangers) > 0 {
-		return deployment.Refuse{Reason: fmt.Sprintf("already handled: GitHub has a status %q that this service did not record", strangers[0].State)}
+		return deployment.Refuse{Reason: alreadyHandled(strangers[0])}
 	}
 	e.vouched.Store(d.Row, now)
 	return nil
+}
+
+func alreadyHandled(s deployment.Status) string {
+	return fmt.Sprintf("already handled: GitHub has a status %q that this service did not record", s.State)
 }
 
 // trigger sends one POST, if this worker's own write moved the row to triggering.
