@@ -166,3 +166,5 @@ func slugPath(slug string) string {
 	}
 	return strings.Join(parts, "/")
 }
+
+func pipelinePath(id string) string { return "/pipeline/" + url.PathEscape(id) }

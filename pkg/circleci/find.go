@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -63,7 +62,7 @@ func (c *Client) listTo(ctx context.Context, operation, path string, since time.
 
 // Evidence looks into a pipeline for a key: first its values, then its configuration, in which CircleCI has put the parameters.
 func (c *Client) Evidence(ctx context.Context, pipelineID, key string, parameters []string) (deployment.KeyEvidence, error) {
-	path := "/pipeline/" + url.PathEscape(pipelineID)
+	path := pipelinePath(pipelineID)
 	var values map[string]any
 	_, err := c.optional(ctx, "values", path+"/values", &values)
 	if err != nil {

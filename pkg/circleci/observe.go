@@ -103,7 +103,7 @@ var errEndless = errors.New("the list has too many pages, or goes in circles")
 // Look reads a pipeline and every page of its workflows.
 func (c *Client) Look(ctx context.Context, pipelineID string) (deployment.Progress, error) {
 	var p pipeline
-	if _, err := c.get(ctx, "pipeline", "/pipeline/"+url.PathEscape(pipelineID), nil, &p); err != nil {
+	if _, err := c.get(ctx, "pipeline", pipelinePath(pipelineID), nil, &p); err != nil {
 		return deployment.Progress{}, err
 	}
 	progress := deployment.Progress{Pipeline: p.facts()}
@@ -116,7 +116,7 @@ func (c *Client) Look(ctx context.Context, pipelineID string) (deployment.Progre
 }
 
 func (c *Client) workflows(ctx context.Context, pipelineID string) (list []deployment.Workflow, err error) {
-	err = walk(ctx, c, "workflows", "/pipeline/"+url.PathEscape(pipelineID)+"/workflow", func(page page[workflow]) bool {
+	err = walk(ctx, c, "workflows", pipelinePath(pipelineID)+"/workflow", func(page page[workflow]) bool {
 		for _, w := range page.Items {
 			list = append(list, w.facts())
 		}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
-
-	"github.com/tidwall/gjson"
 )
 
 // What is read quickly: bodies up to a length, because what checks them has no bound on how deep things are nested, and values up to a depth, because
@@ -61,13 +59,11 @@ var eventMembers = members{
 
 // decodeEvent is decode of an event, in a third of the time where it is such as GitHub writes them. body is UTF-8.
 func decodeEvent(body []byte, into *event) error {
-	if len(body) <= maxQuick && gjson.ValidBytes(body) {
-		if i := space(body, 0); body[i] == '{' {
-			if _, ok := eventMembers.read(into, body, i); ok {
-				return nil
-			}
-			*into = event{}
+	if len(body) <= maxQuick && IsObject(body) {
+		if _, ok := eventMembers.read(into, body, space(body, 0)); ok {
+			return nil
 		}
+		*into = event{}
 	}
 	return decode(body, into)
 }
