@@ -40,12 +40,25 @@ func (db *DB) enter(t *tx, batch []*item) error {
 func arrivals(batch []*item) []*arrival {
 	var list []*arrival
 	for _, it := range batch {
-		if a := it.arrival; a != nil && it.ctx.Err() == nil {
-			a.aside, a.known = false, false // an attempt before this one may have failed
-			list = append(list, a)
+		if it.arrives() {
+			it.arrival.aside, it.arrival.known = false, false // an attempt before this one may have failed
+			list = append(list, it.arrival)
 		}
 	}
 	return list
+}
+
+// arrives says whether an item takes in what its sender still waits for.
+func (it *item) arrives() bool { return it.arrival != nil && it.ctx.Err() == nil }
+
+// came counts what a batch takes in.
+func came(batch []*item) (n int) {
+	for _, it := range batch {
+		if it.arrives() {
+			n++
+		}
+	}
+	return n
 }
 
 // enter makes a deployment of an arrival, unless it was put aside.

@@ -114,11 +114,11 @@ func (w *writer) loop() {
 // lateComers adds, in a crowd, who is about to come in: commits are saved.
 func (w *writer) lateComers(batch []*item) []*item {
 	crowd := &w.db.porter.crowd
-	for came := len(arrivals(batch)); crowd.add(came) && came > 0 && len(batch) < maxBatch; {
+	for n := came(batch); crowd.add(n) && n > 0 && len(batch) < maxBatch; {
 		before := len(batch)
 		runtime.Gosched()
 		batch = w.collect(batch)
-		came = len(arrivals(batch[before:]))
+		n = came(batch[before:])
 	}
 	return batch
 }
