@@ -112,12 +112,17 @@ func (s *stage) accept(t *testing.T, id int64, events ...deployment.Event) deplo
 	return d
 }
 
+// running takes a deployment to production in whose pipeline, p and its id, runs.
+func (s *stage) running(t *testing.T, id int64) deployment.Deployment {
+	t.Helper()
+	return s.accept(t, id, deployment.Resolved{Project: deployment.Project{ID: "uuid", Slug: "gh/acme/api"}},
+		deployment.Start{SendBefore: s.clock().Add(deployment.SendWindow)}, deployment.Triggered{Pipeline: deployment.PipelineFacts{ID: fmt.Sprint("p", id), Number: 1}})
+}
+
 // Who is not first in line waits for its turn, and for nothing else: not for GitHub either.
 func TestWaitingDoesNotAskGitHub(t *testing.T) {
 	s := newStage(t)
-	sent := deployment.Start{SendBefore: s.clock().Add(deployment.SendWindow)}
-	s.accept(t, 1, deployment.Resolved{Project: deployment.Project{ID: "uuid", Slug: "gh/acme/api"}}, sent,
-		deployment.Triggered{Pipeline: deployment.PipelineFacts{ID: "p1", Number: 1}})
+	s.running(t, 1)
 	second := s.accept(t, 2)
 	if d := s.turn(t, second.Row, 40*time.Minute); d.State != deployment.Waiting || d.Blocked != "deployment 1 of the same environment" {
 		t.Errorf("%s %q %q", d.State, d.Reason, d.Blocked)

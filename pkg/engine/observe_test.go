@@ -41,8 +41,7 @@ func (c *oneCircleCI) all() string {
 func TestLooksAreGlancesWhileItRuns(t *testing.T) {
 	s, c := newStage(t), &oneCircleCI{status: "running"}
 	s.CircleCI = c
-	d := s.accept(t, 1, deployment.Resolved{Project: deployment.Project{ID: "uuid", Slug: "gh/acme/api"}}, deployment.Start{SendBefore: s.clock().Add(deployment.SendWindow)},
-		deployment.Triggered{Pipeline: deployment.PipelineFacts{ID: "p1", Number: 1}})
+	d := s.running(t, 1)
 	s.turn(t, d.Row, 5*time.Second)
 	if got := c.all(); got != "whole" {
 		t.Errorf("the first look was %q", got)

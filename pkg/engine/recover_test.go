@@ -47,8 +47,7 @@ func TestForgotten(t *testing.T) {
 				d, notes := s.Rules.New(req, deployment.Admission{Target: deployment.Target{Project: "gh/acme/api", Key: "k", Ref: deployment.ParseRef("main")}}, at0)
 				return d, notes, ""
 			}
-			s.accept(t, 4, deployment.Resolved{Project: deployment.Project{ID: "uuid", Slug: "gh/acme/api"}},
-				deployment.Start{SendBefore: s.clock().Add(deployment.SendWindow)}, deployment.Triggered{Pipeline: deployment.PipelineFacts{ID: "p4", Number: 1}})
+			s.running(t, 4)
 			req := deployment.Request{ID: 5, Repository: deployment.Repository{ID: 7, Owner: "acme", Name: "api"}, Environment: "production", SHA: "abc", CreatedAt: s.clock().Add(-time.Second)}
 			if err := s.takeIn(t.Context(), req); err != nil {
 				t.Fatal(err)
