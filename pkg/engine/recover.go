@@ -34,7 +34,7 @@ func (e *Engine) recoverDeployments(ctx context.Context) {
 		err = e.Store.DutyDone(context.WithoutCancel(ctx), recoverDuty, e.recoverSources(ctx, note))
 	}
 	if err != nil {
-		e.Log.Warn().Err(err).Msg("recovery cannot note how far it came; trying again later")
+		e.Log.Warn().Err(err).Msg("recovery cannot read or note how far it came; trying again later")
 	}
 }
 
