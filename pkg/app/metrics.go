@@ -34,32 +34,71 @@ type metrics struct {
 
 func newMetrics(build Build) *metrics {
 	m := &metrics{
-		registry:    prometheus.NewRegistry(),
-		deliveries:  counters("seraph_webhook_deliveries_total", "Webhooks received, by what became of them.", "source", "event", "result"),
-		ended:       counters("seraph_deployments_total", "Deployments that ended.", "state"),
-		trigger:     histogram("seraph_trigger_seconds", "From acceptance to the pipeline's existence."),
-		lag:         histogram("seraph_report_lag_seconds", "From the moment a status was owed to GitHub until it was written."),
-		requests:    counters("seraph_outbound_requests_total", "Calls to GitHub and CircleCI.", "api", "operation", "code"),
-		recovered:   counters("seraph_recovered_total", "Deployments whose webhook never came.", "how"),
-		unconfirmed: counters("seraph_unconfirmed_total", "Triggers of unknown outcome, by what a look-up made of them.", "outcome"),
+		registry: prometheus.NewRegistry(),
+		deliveries: counters(
+			"seraph_webhook_deliveries_total",
+			"Webhooks received, by what became of them.",
+			"source",
+			"event",
+			"result",
+		),
+		ended:   counters("seraph_deployments_total", "Deployments that ended.", "state"),
+		trigger: histogram("seraph_trigger_seconds", "From acceptance to the pipeline's existence."),
+		lag: histogram(
+			"seraph_report_lag_seconds",
+			"From the moment a status was owed to GitHub until it was written.",
+		),
+		requests: counters(
+			"seraph_outbound_requests_total",
+			"Calls to GitHub and CircleCI.",
+			"api",
+			"operation",
+			"code",
+		),
+		recovered: counters("seraph_recovered_total", "Deployments whose webhook never came.", "how"),
+		unconfirmed: counters(
+			"seraph_unconfirmed_total",
+			"Triggers of unknown outcome, by what a look-up made of them.",
+			"outcome",
+		),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "seraph_outbound_seconds", Help: "How long calls to GitHub and CircleCI took.", Buckets: latency[:11],
+			Name:    "seraph_outbound_seconds",
+			Help:    "How long calls to GitHub and CircleCI took.",
+			Buckets: latency[:11],
 		}, []string{"api", "operation"}),
 		remaining: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "seraph_ratelimit_remaining", Help: "Calls left before the API's rate limit, as it said last.",
+			Name: "seraph_ratelimit_remaining",
+			Help: "Calls left before the API's rate limit, as it said last.",
 		}, []string{"api"}),
 	}
+
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "seraph_build_info", Help: "Always 1; the labels say what runs.",
+		Name:        "seraph_build_info",
+		Help:        "Always 1; the labels say what runs.",
 		ConstLabels: prometheus.Labels{"version": build.Version, "commit": build.Commit, "go": runtime.Version()},
 	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.deliveries, m.ended, m.trigger, m.lag, m.requests, m.seconds, m.remaining, m.recovered, m.unconfirmed, info,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	m.registry.MustRegister(
+		m.deliveries,
+		m.ended,
+		m.trigger,
+		m.lag,
+		m.requests,
+		m.seconds,
+		m.remaining,
+		m.recovered,
+		m.unconfirmed,
+		info,
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+
 	for _, s := range deployment.States() {
 		if !s.Open() {
 			m.ended.WithLabelValues(string(s))
 		}
 	}
+
 	return m
 }
 
@@ -103,20 +142,35 @@ func (m *metrics) observe() engine.Observe {
 
 // census shows what the rows say, read at each scrape.
 type census struct {
-	read   func(context.Context) (deployment.Census, error)
+	read   func(context.Context) (deployment.Stats, error)
 	open   *prometheus.Desc
 	inbox  *prometheus.Desc
 	unsent *prometheus.Desc
 	oldest *prometheus.Desc
 }
 
-func newCensus(read func(context.Context) (deployment.Census, error)) *census {
+func newCensus(read func(context.Context) (deployment.Stats, error)) *census {
 	return &census{
-		read:   read,
-		open:   prometheus.NewDesc("seraph_deployments_open", "Deployments that have not ended.", []string{"state"}, nil),
-		inbox:  prometheus.NewDesc("seraph_inbox_deliveries", "Accepted deliveries of which the deployments are still to be made.", nil, nil),
+		read: read,
+		open: prometheus.NewDesc(
+			"seraph_deployments_open",
+			"Deployments that have not ended.",
+			[]string{"state"},
+			nil,
+		),
+		inbox: prometheus.NewDesc(
+			"seraph_inbox_deliveries",
+			"Accepted deliveries of which the deployments are still to be made.",
+			nil,
+			nil,
+		),
 		unsent: prometheus.NewDesc("seraph_reports_unsent", "Statuses owed to GitHub.", nil, nil),
-		oldest: prometheus.NewDesc("seraph_oldest_due_seconds", "How long the most overdue row has waited for a worker.", nil, nil),
+		oldest: prometheus.NewDesc(
+			"seraph_oldest_due_seconds",
+			"How long the most overdue row has waited for a worker.",
+			nil,
+			nil,
+		),
 	}
 }
 
@@ -128,7 +182,8 @@ func (c *census) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.oldest
 }
 
-// Collect implements prometheus.Collector. A database that does not answer within 2 s shows no values.
+// Collect implements prometheus.Collector. A database that does not answer within 2 s shows no
+// values.
 func (c *census) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -136,11 +191,13 @@ func (c *census) Collect(ch chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
+
 	for _, s := range deployment.States() {
 		if s.Open() {
 			ch <- prometheus.MustNewConstMetric(c.open, prometheus.GaugeValue, float64(rows.Open[s]), string(s))
 		}
 	}
+
 	ch <- prometheus.MustNewConstMetric(c.inbox, prometheus.GaugeValue, float64(rows.Inbox))
 	ch <- prometheus.MustNewConstMetric(c.unsent, prometheus.GaugeValue, float64(rows.ReportsUnsent))
 	ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, rows.OldestDue.Seconds())

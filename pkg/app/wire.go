@@ -37,20 +37,33 @@ func newClients(cfg *config.Config, m *metrics) (*clients, error) {
 	gh := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.call("github")})
 	ci := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.call("circleci")})
 	g, err := github.New(github.Options{
-		BaseURL: cfg.GitHub.APIURL, Token: cfg.GitHub.Token.Reveal(), AppID: cfg.GitHub.AppID, PrivateKey: cfg.GitHub.PrivateKey.Reveal(),
-		HTTP: gh.Client(), UserAgent: agent, WritesPerMinute: cfg.GitHub.WritesPerMinute,
+		BaseURL:         cfg.GitHub.APIURL,
+		Token:           cfg.GitHub.Token.Reveal(),
+		AppID:           cfg.GitHub.AppID,
+		PrivateKey:      cfg.GitHub.PrivateKey.Reveal(),
+		HTTP:            gh.Client(),
+		UserAgent:       agent,
+		WritesPerMinute: cfg.GitHub.WritesPerMinute,
 	})
+
 	if err != nil {
 		return nil, err
 	}
-	c := circleci.New(circleci.Options{BaseURL: cfg.CircleCI.APIURL, Token: cfg.CircleCI.Token.Reveal(), HTTP: ci.Client(), UserAgent: agent})
+
+	c := circleci.New(circleci.Options{
+		BaseURL:   cfg.CircleCI.APIURL,
+		Token:     cfg.CircleCI.Token.Reveal(),
+		HTTP:      ci.Client(),
+		UserAgent: agent,
+	})
+
 	return &clients{github: g, circleci: c, close: func() { gh.CloseIdle(); ci.CloseIdle() }}, nil
 }
 
 // admitter judges a request by the routes, for webhooks and for recovery alike.
 type admitter struct {
 	routes *route.Table
-	rules  deployment.Rules
+	rules  deployment.Machine
 }
 
 func newAdmitter(cfg *config.Config) admitter {
@@ -58,7 +71,10 @@ func newAdmitter(cfg *config.Config) admitter {
 }
 
 // Admit implements server.Admitter.
-func (a admitter) Admit(req deployment.Request, receivedAt time.Time) (deployment.Deployment, []deployment.Entry, string) {
+func (a admitter) Admit(
+	req deployment.Request,
+	receivedAt time.Time,
+) (deployment.Deployment, []deployment.Entry, string) {
 	verdict := a.routes.Admit(req, newKey())
 	if verdict.Ignored != "" {
 		return deployment.Deployment{}, nil, verdict.Ignored
@@ -74,20 +90,36 @@ func newKey() string {
 	return hex.EncodeToString(b[:])
 }
 
-func rules(cfg *config.Config) deployment.Rules {
-	return deployment.Rules{
-		TriggerTimeout: cfg.CircleCI.Timeout, LookupGrace: cfg.LookupGrace, WorkflowGrace: cfg.WorkflowGrace, StartTimeout: cfg.StartTimeout,
-		PollMin: cfg.PollMin, PollMax: cfg.PollMax, MaxAge: cfg.RecoverMaxAge, AppURL: strings.TrimRight(cfg.CircleCI.AppURL.String(), "/"),
+func rules(cfg *config.Config) deployment.Machine {
+	return deployment.Machine{
+		TriggerTimeout: cfg.CircleCI.Timeout,
+		LookupGrace:    cfg.LookupGrace,
+		WorkflowGrace:  cfg.WorkflowGrace,
+		StartTimeout:   cfg.StartTimeout,
+		PollMin:        cfg.PollMin,
+		PollMax:        cfg.PollMax,
+		MaxAge:         cfg.RecoverMaxAge,
+		AppURL:         strings.TrimRight(cfg.CircleCI.AppURL.String(), "/"),
 	}
 }
 
 func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
 	return engine.Options{
-		Rules: admit.rules, Store: a.db, CircleCI: c.circleci, GitHub: c.github, Gate: a.gate, Locks: a.desk, Admit: admit.Admit, Watched: watched(a.cfg.Routes),
+		Machine:        admit.rules,
+		Store:          a.db,
+		CircleCI:       c.circleci,
+		GitHub:         c.github,
+		Gate:           a.gate,
+		Locks:          a.desk,
+		Admit:          admit.Admit,
+		Watched:        watched(a.cfg.Routes),
 		Redeliver:      a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
 		HookAddresses:  hookAddresses(a.cfg.PublicURL),
 		Retention:      a.cfg.Retention,
-		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond, Observe: a.metrics.observe(), Log: a.log, Now: time.Now,
+		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
+		Observe:        a.metrics.observe(),
+		Log:            a.log,
+		Now:            time.Now,
 	}
 }
 
@@ -112,11 +144,23 @@ func watched(t *route.Table) []deployment.Repository {
 
 func (a *App) serverOptions(admit admitter) server.Options {
 	return server.Options{
-		GitHubSecrets: a.cfg.GitHub.WebhookSecrets.Bytes(), CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
-		Sources: a.sources.allowed, TrustedProxies: a.cfg.TrustedProxies,
-		Admit: admit, Inbox: a.db, Hints: a.db, Claims: claims{a.engine}, Reader: a.db, Desk: a.desk, Ready: a.ready,
-		Metrics: a.metrics.handler(), ServeMetrics: a.cfg.MetricsAddr == "", Tokens: tokens(a.cfg), Log: a.log, Observe: a.metrics.delivery,
-		CircleCIURL: func(d deployment.Deployment) string { return deployment.PipelineURL(admit.rules.AppURL, *d.Pipeline) },
+		GitHubSecrets:   a.cfg.GitHub.WebhookSecrets.Bytes(),
+		CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
+		Sources:         a.sources.allowed,
+		TrustedProxies:  a.cfg.TrustedProxies,
+		Admit:           admit,
+		Inbox:           a.db,
+		Hints:           a.db,
+		Claims:          claims{a.engine},
+		Reader:          a.db,
+		Commands:        a.desk,
+		Ready:           a.ready,
+		Metrics:         a.metrics.handler(),
+		ServeMetrics:    a.cfg.MetricsAddr == "",
+		Tokens:          tokens(a.cfg),
+		Log:             a.log,
+		Observe:         a.metrics.delivery,
+		CircleCIURL:     func(d deployment.Deployment) string { return deployment.PipelineURL(admit.rules.AppURL, *d.Pipeline) },
 	}
 }
 
@@ -155,10 +199,12 @@ func (a *App) newGate(c *clients, admit admitter) *gate.Gate {
 	return &gate.Gate{Policies: admit.routes, GitHub: byName{c.github}, Rows: a.db, Now: time.Now}
 }
 
-// byName tells the gate which names GitHub knows nothing by, from those that it could not be asked about.
+// byName tells the gate which names GitHub knows nothing by, from those that it could not be asked
+// about.
 type byName struct{ *github.Client }
 
-// ResolveRepository implements gate.Resolver. Where the App is not installed there is nothing to see.
+// ResolveRepository implements gate.Resolver. Where the App is not installed there is nothing to
+// see.
 func (n byName) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
 	s, err := n.Client.ResolveRepository(ctx, owner, name)
 	var e *github.Error
@@ -166,7 +212,12 @@ func (n byName) ResolveRepository(ctx context.Context, owner, name string) (depl
 }
 
 // PersonByLogin implements gate.GitHub.
-func (n byName) PersonByLogin(ctx context.Context, login string, of deployment.Repository, installation int64) (deployment.Actor, error) {
+func (n byName) PersonByLogin(
+	ctx context.Context,
+	login string,
+	of deployment.Repository,
+	installation int64,
+) (deployment.Actor, error) {
 	a, err := n.Client.PersonByLogin(ctx, login, of, installation)
 	return a, missing(err, errors.Is(err, github.ErrNoPerson))
 }

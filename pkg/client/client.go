@@ -27,7 +27,10 @@ const maxAnswer = 4 << 20
 // New makes a client; it asks nobody.
 func New(o Options) *Client {
 	if o.HTTP == nil {
-		o.HTTP = &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		o.HTTP = &http.Client{
+			Timeout:       30 * time.Second,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
 	}
 	return &Client{o}
 }
@@ -62,7 +65,8 @@ type Error struct {
 // Error is the service's own words.
 func (e *Error) Error() string { return fmt.Sprintf("the service says %d: %s", e.Status, e.Message) }
 
-// Gate asks whether a deployment may go now. query holds repository, environment and sha, and may hold ref, actor and task.
+// Gate asks whether a deployment may go now. query holds repository, environment and sha, and may
+// hold ref, actor and task.
 func (c *Client) Gate(ctx context.Context, query url.Values) (Verdict, error) {
 	var v Verdict
 	err := c.get(ctx, "api/v1/gate", query, &v)
@@ -79,11 +83,13 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 	if err != nil {
 		return err
 	}
+
 	req.Header.Set("Authorization", "Bearer "+c.o.Token)
 	resp, err := c.o.HTTP.Do(req)
 	if err != nil {
 		return err
 	}
+
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
@@ -92,6 +98,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 	if resp.StatusCode != http.StatusOK {
 		return refusal(resp.StatusCode, body)
 	}
+
 	return json.Unmarshal(body, into)
 }
 
@@ -102,9 +109,11 @@ func refusal(status int, body []byte) error {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
+
 	_ = json.Unmarshal(body, &said) // a proxy's page says nothing: the status speaks
 	if said.Error.Message == "" {
 		said.Error.Message = http.StatusText(status)
 	}
+
 	return &Error{status, said.Error.Code, said.Error.Message}
 }

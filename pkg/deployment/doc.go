@@ -6,29 +6,29 @@
 //	waiting     -> triggering   start
 //	waiting     -> running      claimed, triggered
 //	waiting     -> succeeded    done
-//	waiting     -> errored      not_sent, refuse, refused
-//	waiting     -> canceled     cancel_asked
-//	waiting     -> rejected     superseded, turned_away
-//	triggering  -> waiting      not_sent, refused
-//	triggering  -> unconfirmed  interrupted, unknown
+//	waiting     -> errored      fail, trigger_not_sent, trigger_refused
+//	waiting     -> canceled     cancel_requested
+//	waiting     -> rejected     reject, superseded
+//	triggering  -> waiting      trigger_not_sent, trigger_refused
+//	triggering  -> unconfirmed  trigger_interrupted, trigger_unknown
 //	triggering  -> running      claimed, triggered
-//	triggering  -> errored      not_sent, refused, skipped
-//	unconfirmed -> waiting      absent, not_sent, refused
-//	unconfirmed -> running      claimed, found, triggered
-//	unconfirmed -> errored      absent, doubt, not_sent, refused, skipped, unclear
-//	running     -> unconfirmed  displaced
-//	running     -> held         observed
-//	running     -> succeeded    observed
-//	running     -> failed       observed
-//	running     -> errored      observed, unseen
-//	running     -> canceled     observed, unseen
-//	held        -> unconfirmed  displaced
-//	held        -> running      observed
-//	held        -> succeeded    observed
-//	held        -> failed       observed
-//	held        -> errored      observed, unseen
-//	held        -> canceled     observed, unseen
-//	failed      -> succeeded    observed
+//	triggering  -> errored      trigger_not_sent, trigger_refused, trigger_skipped
+//	unconfirmed -> waiting      lookup_absent, trigger_not_sent, trigger_refused
+//	unconfirmed -> running      claimed, lookup_found, triggered
+//	unconfirmed -> errored      lookup_absent, lookup_inconclusive, lookup_pending, trigger_not_sent, trigger_refused, trigger_skipped
+//	running     -> unconfirmed  pipeline_reassigned
+//	running     -> held         polled
+//	running     -> succeeded    polled
+//	running     -> failed       polled
+//	running     -> errored      poll_failed, polled
+//	running     -> canceled     poll_failed, polled
+//	held        -> unconfirmed  pipeline_reassigned
+//	held        -> running      polled
+//	held        -> succeeded    polled
+//	held        -> failed       polled
+//	held        -> errored      poll_failed, polled
+//	held        -> canceled     poll_failed, polled
+//	failed      -> succeeded    polled
 package deployment
 
 //go:generate env UPDATE=1 go test -run TestDiagram .

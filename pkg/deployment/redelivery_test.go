@@ -25,39 +25,108 @@ func TestWalk(t *testing.T) {
 		after  Walk
 		failed []int64
 	}{
-		"nothing yet":            {Walk{}, nil, "", Walk{}, nil},
-		"the last page":          {Walk{}, []HookDelivery{item(9, "a", 0, time.Minute), item(8, "b", 202, time.Hour)}, "", Walk{Read: at(time.Minute)}, []int64{9}},
-		"goes on":                {Walk{}, []HookDelivery{item(9, "a", 503, time.Minute)}, "c1", Walk{Top: at(time.Minute), Cursor: "c1"}, []int64{9}},
-		"went on":                {Walk{Top: at(0), Cursor: "c1"}, []HookDelivery{item(1, "z", 502, 2*time.Hour)}, "", Walk{Read: at(0)}, []int64{1}},
-		"read before":            {read, []HookDelivery{item(9, "a", 500, time.Minute), item(8, "b", 500, 2*time.Hour)}, "c1", Walk{Read: at(time.Minute)}, []int64{9}},
-		"overlap":                {read, []HookDelivery{item(8, "b", 500, time.Hour+5*time.Minute)}, "", Walk{Read: at(time.Hour + 5*time.Minute)}, []int64{8}},
-		"too old":                {Walk{}, []HookDelivery{item(8, "b", 500, 73*time.Hour)}, "c1", Walk{Read: at(73 * time.Hour)}, nil},
-		"delivered in the end":   {Walk{}, []HookDelivery{item(9, "a", 202, time.Minute), item(8, "a", 500, time.Hour)}, "", Walk{Read: at(time.Minute)}, nil},
-		"delivered before that":  {Walk{}, []HookDelivery{item(9, "a", 500, time.Minute), item(8, "a", 200, time.Hour)}, "", Walk{Read: at(time.Minute)}, nil},
-		"failed twice":           {Walk{}, []HookDelivery{item(9, "a", 500, time.Minute), item(8, "a", 500, time.Hour)}, "", Walk{Read: at(time.Minute)}, []int64{9}},
-		"another kind of event":  {Walk{}, []HookDelivery{status}, "", Walk{Read: at(time.Minute)}, nil},
-		"an answer that refuses": {Walk{}, []HookDelivery{item(9, "a", 401, time.Minute)}, "", Walk{Read: at(time.Minute)}, []int64{9}},
+		"nothing yet": {Walk{}, nil, "", Walk{}, nil},
+		"the last page": {
+			Walk{},
+			[]HookDelivery{item(9, "a", 0, time.Minute), item(8, "b", 202, time.Hour)},
+			"",
+			Walk{Read: at(time.Minute)},
+			[]int64{9},
+		},
+		"goes on": {
+			Walk{},
+			[]HookDelivery{item(9, "a", 503, time.Minute)},
+			"c1",
+			Walk{Top: at(time.Minute), Cursor: "c1"},
+			[]int64{9},
+		},
+		"went on": {
+			Walk{Top: at(0), Cursor: "c1"},
+			[]HookDelivery{item(1, "z", 502, 2*time.Hour)},
+			"",
+			Walk{Read: at(0)},
+			[]int64{1},
+		},
+		"read before": {
+			read,
+			[]HookDelivery{item(9, "a", 500, time.Minute), item(8, "b", 500, 2*time.Hour)},
+			"c1",
+			Walk{Read: at(time.Minute)},
+			[]int64{9},
+		},
+		"overlap": {
+			read,
+			[]HookDelivery{item(8, "b", 500, time.Hour+5*time.Minute)},
+			"",
+			Walk{Read: at(time.Hour + 5*time.Minute)},
+			[]int64{8},
+		},
+		"too old": {
+			Walk{},
+			[]HookDelivery{item(8, "b", 500, 73*time.Hour)},
+			"c1",
+			Walk{Read: at(73 * time.Hour)},
+			nil,
+		},
+		"delivered in the end": {
+			Walk{},
+			[]HookDelivery{item(9, "a", 202, time.Minute), item(8, "a", 500, time.Hour)},
+			"",
+			Walk{Read: at(time.Minute)},
+			nil,
+		},
+		"delivered before that": {
+			Walk{},
+			[]HookDelivery{item(9, "a", 500, time.Minute), item(8, "a", 200, time.Hour)},
+			"",
+			Walk{Read: at(time.Minute)},
+			nil,
+		},
+		"failed twice": {
+			Walk{},
+			[]HookDelivery{item(9, "a", 500, time.Minute), item(8, "a", 500, time.Hour)},
+			"",
+			Walk{Read: at(time.Minute)},
+			[]int64{9},
+		},
+		"another kind of event": {Walk{}, []HookDelivery{status}, "", Walk{Read: at(time.Minute)}, nil},
+		"an answer that refuses": {
+			Walk{},
+			[]HookDelivery{item(9, "a", 401, time.Minute)},
+			"",
+			Walk{Read: at(time.Minute)},
+			[]int64{9},
+		},
 	} {
 		after, failed, more := c.walk.Page(c.page, c.next, now)
 		var ids []int64
 		for _, f := range failed {
 			ids = append(ids, f.ID)
 		}
+
 		if diff := cmp.Diff(c.after, after) + cmp.Diff(c.failed, ids); diff != "" || more != (c.after.Cursor != "") {
 			t.Errorf("%s: more %v\n%s", name, more, diff)
 		}
 	}
 }
 
-// Whatever the pages and wherever a walk is interrupted, each failed event of the window is found by the time the walk has ended.
+// Whatever the pages and wherever a walk is interrupted, each failed event of the window is found
+// by the time the walk has ended.
 func TestWalkMissesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		codes := rapid.SliceOfN(rapid.SampledFrom([]int{0, 202, 500}), 1, 40).Draw(t, "codes")
 		size := rapid.IntRange(1, 10).Draw(t, "size")
 		var all []HookDelivery // newest first
 		for i, code := range codes {
-			all = append(all, HookDelivery{ID: int64(i + 1), GUID: fmt.Sprint(i), Event: "deployment", Code: code, At: t0.Add(-time.Duration(i) * time.Minute)})
+			all = append(all, HookDelivery{
+				ID:    int64(i + 1),
+				GUID:  fmt.Sprint(i),
+				Event: "deployment",
+				Code:  code,
+				At:    t0.Add(-time.Duration(i) * time.Minute),
+			})
 		}
+
 		found := map[string]bool{}
 		walk := Walk{}
 		for from, more := 0, true; more; from += size {
@@ -65,17 +134,20 @@ func TestWalkMissesNothing(t *testing.T) {
 			if from+size < len(all) {
 				next = "more"
 			}
+
 			var failed []HookDelivery
 			walk, failed, more = walk.Page(all[from:min(from+size, len(all))], next, t0)
 			for _, f := range failed {
 				found[f.GUID] = true
 			}
 		}
+
 		for _, d := range all {
 			if found[d.GUID] != (d.Code != 202) {
 				t.Fatalf("delivery %d with answer %d: found %v", d.ID, d.Code, found[d.GUID])
 			}
 		}
+
 		if !walk.Read.Equal(all[0].At) || walk.Cursor != "" {
 			t.Fatalf("left %+v", walk)
 		}

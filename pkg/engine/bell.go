@@ -7,15 +7,16 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// bell hands alarms to at most limit workers at once, first come first served. An alarm that rings while it waits is one alarm; one that
-// rings while it is being worked is worked once more afterwards. So a row is never in two hands of this process.
+// bell hands alarms to at most limit workers at once, first come first served. An alarm that rings
+// while it waits is one alarm; one that rings while it is being worked is worked once more
+// afterwards. So a row is never in two hands of this process.
 type bell struct {
 	limit int
-	work  func(context.Context, deployment.Alarm)
+	work  func(context.Context, deployment.Task)
 
 	mu      sync.Mutex
-	queue   []deployment.Alarm
-	places  map[deployment.Alarm]place
+	queue   []deployment.Task
+	places  map[deployment.Task]place
 	workers int
 	closed  bool
 	idle    chan struct{} // closed when the last worker has gone after close
@@ -32,8 +33,8 @@ const (
 	workingAndRung
 )
 
-func newBell(limit int, work func(context.Context, deployment.Alarm)) *bell {
-	b := &bell{limit: limit, work: work, places: map[deployment.Alarm]place{}, idle: make(chan struct{}), closed: true}
+func newBell(limit int, work func(context.Context, deployment.Task)) *bell {
+	b := &bell{limit: limit, work: work, places: map[deployment.Task]place{}, idle: make(chan struct{}), closed: true}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	return b
 }
@@ -44,12 +45,13 @@ func (b *bell) open() {
 	b.closed = false
 }
 
-func (b *bell) ring(alarms ...deployment.Alarm) {
+func (b *bell) ring(alarms ...deployment.Task) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return // the rows stay due; the next start reads them
 	}
+
 	for _, a := range alarms {
 		switch b.places[a] {
 		case queued, workingAndRung:
@@ -61,7 +63,7 @@ func (b *bell) ring(alarms ...deployment.Alarm) {
 	}
 }
 
-func (b *bell) push(a deployment.Alarm) {
+func (b *bell) push(a deployment.Task) {
 	b.places[a] = queued
 	b.queue = append(b.queue, a)
 	if b.workers < b.limit {
@@ -81,7 +83,7 @@ func (b *bell) loop() {
 	}
 }
 
-func (b *bell) next() (deployment.Alarm, bool) {
+func (b *bell) next() (deployment.Task, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed || len(b.queue) == 0 {
@@ -89,15 +91,17 @@ func (b *bell) next() (deployment.Alarm, bool) {
 		if b.closed && b.workers == 0 {
 			close(b.idle)
 		}
-		return deployment.Alarm{}, false
+
+		return deployment.Task{}, false
 	}
+
 	a := b.queue[0]
 	b.queue = b.queue[1:]
 	b.places[a] = working
 	return a, true
 }
 
-func (b *bell) done(a deployment.Alarm) {
+func (b *bell) done(a deployment.Task) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	again := b.places[a] == workingAndRung
@@ -108,7 +112,8 @@ func (b *bell) done(a deployment.Alarm) {
 	}
 }
 
-// close takes no more alarms and waits for the workers: until ctx ends they may finish, then their context is canceled.
+// close takes no more alarms and waits for the workers: until ctx ends they may finish, then their
+// context is canceled.
 func (b *bell) close(ctx context.Context) {
 	b.mu.Lock()
 	if !b.closed {
@@ -121,6 +126,7 @@ func (b *bell) close(ctx context.Context) {
 		b.cancel()
 		return
 	}
+
 	b.mu.Unlock()
 	select {
 	case <-b.idle:
@@ -128,5 +134,6 @@ func (b *bell) close(ctx context.Context) {
 		b.cancel()
 		<-b.idle
 	}
+
 	b.cancel()
 }

@@ -10,9 +10,10 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// budget shares out the reads of CircleCI. Nobody blocks a worker while it waits: a row that may not read yet stands in line and is rung for when
-// its turn has come. Hinted rows go first; then repositories take turns, so that one with many pipelines does not starve the others, and rows near
-// their expected end jump half the line.
+// budget shares out the reads of CircleCI. Nobody blocks a worker while it waits: a row that may
+// not read yet stands in line and is rung for when its turn has come. Hinted rows go first; then
+// repositories take turns, so that one with many pipelines does not starve the others, and rows
+// near their expected end jump half the line.
 type budget struct {
 	limiter *rate.Limiter
 	now     func() time.Time
@@ -42,16 +43,27 @@ type ask struct {
 // grantFor is how long a turn is kept for a row that does not come.
 const grantFor = time.Minute
 
-// newBudget shares perSecond reads; 0 means that there is no limit. ring is called for a row whose turn has come.
+// newBudget shares perSecond reads; 0 means that there is no limit. ring is called for a row whose
+// turn has come.
 func newBudget(perSecond int, now func() time.Time, ring func(row int64)) *budget {
-	b := &budget{limiter: rate.NewLimiter(rate.Inf, 1), now: now, ring: ring, waiting: map[int64]*ask{}, granted: map[int64]time.Time{}, next: map[string]float64{}}
+	b := &budget{
+		limiter: rate.NewLimiter(rate.Inf, 1),
+		now:     now,
+		ring:    ring,
+		waiting: map[int64]*ask{},
+		granted: map[int64]time.Time{},
+		next:    map[string]float64{},
+	}
+
 	if perSecond > 0 {
 		b.limiter = rate.NewLimiter(rate.Limit(perSecond), max(perSecond, 8))
 	}
+
 	return b
 }
 
-// may says whether a row may make so many reads now. If not, it stands in line. nudges is how often it was nudged in its life.
+// may says whether a row may make so many reads now. If not, it stands in line. nudges is how often
+// it was nudged in its life.
 func (b *budget) may(row int64, repository string, reads int, nudges int64, hinted, near bool) bool {
 	b.mu.Lock()
 	a := b.waiting[row]
@@ -63,6 +75,7 @@ func (b *budget) may(row int64, repository string, reads int, nudges int64, hint
 		a.hinted = true
 		heap.Fix(&b.line, a.index)
 	}
+
 	others := b.serve(row)
 	_, mine := b.granted[row]
 	delete(b.granted, row)
@@ -70,6 +83,7 @@ func (b *budget) may(row int64, repository string, reads int, nudges int64, hint
 	for _, other := range others {
 		b.ring(other)
 	}
+
 	return mine
 }
 
@@ -80,6 +94,7 @@ func (b *budget) join(row int64, repository string, reads int, near bool) *ask {
 	if near {
 		turn -= (turn - b.spent) / 2
 	}
+
 	a := &ask{row: row, reads: reads, turn: turn}
 	b.waiting[row] = a
 	heap.Push(&b.line, a)
@@ -93,7 +108,8 @@ func (b *budget) spend(reads int) {
 	b.limiter.ReserveN(b.now(), reads)
 }
 
-// serve grants turns as far as the budget goes, and comes back when it goes further. It returns whom to ring for, other than row.
+// serve grants turns as far as the budget goes, and comes back when it goes further. It returns
+// whom to ring for, other than row.
 func (b *budget) serve(row int64) (others []int64) {
 	now := b.now()
 	for len(b.line) > 0 {
@@ -104,10 +120,12 @@ func (b *budget) serve(row int64) (others []int64) {
 			wait = r.DelayFrom(now)
 			r.CancelAt(now)
 		}
+
 		if wait > 0 {
 			b.comeBack(wait)
 			return others
 		}
+
 		heap.Pop(&b.line)
 		delete(b.waiting, first.row)
 		b.granted[first.row] = now
@@ -116,6 +134,7 @@ func (b *budget) serve(row int64) (others []int64) {
 			others = append(others, first.row)
 		}
 	}
+
 	b.spent, b.next = 0, map[string]float64{}
 	b.sweep(now)
 	return others
@@ -125,6 +144,7 @@ func (b *budget) comeBack(wait time.Duration) {
 	if b.timer != nil {
 		b.timer.Stop()
 	}
+
 	b.timer = time.AfterFunc(wait, func() {
 		b.mu.Lock()
 		others := b.serve(0)
@@ -140,6 +160,7 @@ func (b *budget) sweep(now time.Time) {
 	if now.Sub(b.swept) < grantFor {
 		return
 	}
+
 	b.swept = now
 	for row, at := range b.granted {
 		if now.Sub(at) > grantFor {
@@ -205,9 +226,17 @@ func (l *line) Pop() any {
 	return last
 }
 
-// mayRead says whether a leased row may make so many reads now. If not, it is rung for when its turn has come.
+// mayRead says whether a leased row may make so many reads now. If not, it is rung for when its
+// turn has come.
 func (e *Engine) mayRead(d deployment.Deployment, reads int) bool {
-	return e.reads.may(d.Row, d.Request.Repository.FullName(), reads, d.Nudges, e.hinted(d), e.durations.near(d, e.Now()))
+	return e.reads.may(
+		d.Row,
+		d.Request.Repository.FullName(),
+		reads,
+		d.WakeCount,
+		e.hinted(d),
+		e.durations.near(d, e.Now()),
+	)
 }
 
 // hinted says whether a leased row was rung for before it was due.
@@ -224,15 +253,18 @@ func (m *durations) took(d deployment.Deployment) {
 	if d.StartedAt.IsZero() || d.EndedAt.IsZero() {
 		return
 	}
+
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.all == nil || len(m.all) > 10_000 {
 		m.all = map[string]time.Duration{}
 	}
+
 	last, took := m.all[d.Project.ID], d.EndedAt.Sub(d.StartedAt)
 	if last == 0 {
 		last = took
 	}
+
 	m.all[d.Project.ID] = (3*last + took) / 4
 }
 

@@ -33,7 +33,8 @@ func (c *turns) later(d time.Duration) []int64 {
 	return rows
 }
 
-// Many rows share the budget in turn; a hinted row does not stand behind them; nobody is granted more than there is.
+// Many rows share the budget in turn; a hinted row does not stand behind them; nobody is granted
+// more than there is.
 func TestBudget(t *testing.T) {
 	c := newTurns(10)
 	defer c.close()
@@ -43,6 +44,7 @@ func TestBudget(t *testing.T) {
 			granted++
 		}
 	}
+
 	if granted != 5 {
 		t.Errorf("%d granted at once", granted)
 	}
@@ -58,6 +60,7 @@ func TestBudget(t *testing.T) {
 	if !c.may(6, "acme/api", 2, 0, false, false) || c.may(6, "acme/api", 2, 0, false, false) {
 		t.Error("a turn is taken once")
 	}
+
 	c.hold(time.Minute)
 	if got := c.later(30 * time.Second); len(got) != 0 {
 		t.Errorf("read although CircleCI wants a pause: %v", got)
@@ -70,23 +73,27 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// A row that is nudged while it stands in line goes first, though its time had come before that. What is read beside the budget is paid for later.
+// A row that is nudged while it stands in line goes first, though its time had come before that.
+// What is read beside the budget is paid for later.
 func TestBudgetHearsOfNudges(t *testing.T) {
 	c := newTurns(10)
 	defer c.close()
 	for row := range int64(20) {
 		c.may(row+1, "acme/api", 2, 3, false, false)
 	}
+
 	if c.may(20, "acme/api", 2, 4, false, false) {
 		t.Error("a nudged row read what is not there")
 	}
+
 	c.spend(2)
 	if got := c.later(time.Second); !slices.Equal(got, []int64{20, 6, 7, 8}) {
 		t.Errorf("a second later: %v", got)
 	}
 }
 
-// A repository with a thousand pipelines takes turns with one that has three; a row near its end jumps half its line.
+// A repository with a thousand pipelines takes turns with one that has three; a row near its end
+// jumps half its line.
 func TestBudgetIsFair(t *testing.T) {
 	c := newTurns(8)
 	defer c.close()
@@ -94,14 +101,17 @@ func TestBudgetIsFair(t *testing.T) {
 	for row := range int64(1000) {
 		c.may(100+row, "acme/noisy", 2, 0, false, false)
 	}
+
 	for row := range int64(3) {
 		c.may(10+row, "acme/quiet", 2, 0, false, false)
 	}
+
 	c.may(5000, "acme/noisy", 2, 0, false, true)
 	var order []int64
 	for len(order) < 900 {
 		order = append(order, c.later(time.Second)...)
 	}
+
 	if at := slices.Index(order, 12); at < 0 || at > 8 {
 		t.Errorf("the quiet repository's last row was number %d", at)
 	}
@@ -120,15 +130,24 @@ func TestBudgetReachesAll(t *testing.T) {
 		for row := range int64(rapid.IntRange(1, 200).Draw(r, "rows")) {
 			n := rapid.SampledFrom([]int{2, 4}).Draw(r, "reads")
 			reads += n
-			if !c.may(row+1, fmt.Sprint(rapid.IntRange(0, 3).Draw(r, "repository")), n, 0, rapid.Bool().Draw(r, "hinted"), rapid.Bool().Draw(r, "near")) {
+			if !c.may(
+				row+1,
+				fmt.Sprint(rapid.IntRange(0, 3).Draw(r, "repository")),
+				n,
+				0,
+				rapid.Bool().Draw(r, "hinted"),
+				rapid.Bool().Draw(r, "near"),
+			) {
 				left[row+1] = true
 			}
 		}
+
 		for range reads + 5 { // a read takes 100 ms
 			for _, row := range c.later(100 * time.Millisecond) {
 				delete(left, row)
 			}
 		}
+
 		if len(left) > 0 {
 			r.Fatalf("%d rows never had their turn", len(left))
 		}
@@ -142,6 +161,7 @@ func TestDurations(t *testing.T) {
 	if m.near(d, began.Add(time.Hour)) {
 		t.Error("near the end of what was never seen to end")
 	}
+
 	d.EndedAt = began.Add(10 * time.Minute)
 	m.took(d)
 	if m.near(d, began.Add(5*time.Minute)) || !m.near(d, began.Add(9*time.Minute)) {

@@ -1,5 +1,6 @@
-// Package engine carries deployments on: it is the only place where effects happen. Every step loads a row, asks the world one question, lets
-// package deployment decide what the answer means, and commits the result. Nothing is kept in memory that a crash may not take.
+// Package engine carries deployments on: it is the only place where effects happen. Every step
+// loads a row, asks the world one question, lets package deployment decide what the answer means,
+// and commits the result. Nothing is kept in memory that a crash may not take.
 package engine
 
 import (
@@ -15,7 +16,7 @@ import (
 
 // Options are what an engine is built from. All fields but Observe and Watched are required.
 type Options struct {
-	Rules    deployment.Rules
+	Machine  deployment.Machine
 	Store    Store
 	CircleCI CircleCI
 	GitHub   GitHub
@@ -23,7 +24,8 @@ type Options struct {
 	Locks    Locks
 	// Admit judges a request that recovery found, as it judges one that a webhook brought.
 	Admit func(req deployment.Request, receivedAt time.Time) (d deployment.Deployment, notes []deployment.Entry, ignored string)
-	// Watched names the repositories whose deployments recovery lists, beside those that rows have named.
+	// Watched names the repositories whose deployments recovery lists, beside those that rows have
+	// named.
 	Watched        []deployment.Repository
 	Redeliver      bool          // ask GitHub to make failed deliveries again
 	HookAddresses  []string      // where GitHub's webhooks to this service go; a GitHub App's hook is known without
@@ -50,8 +52,8 @@ const (
 	recoverEvery   = 10 * time.Minute
 	overdueMost    = 20_000
 	pruneEvery     = time.Hour
-	dutyHold       = 45 * time.Second // after a crash another replica takes over
-	dutyEvery      = 20 * time.Second // whether it is time, and whose turn it is
+	leaseHold      = 45 * time.Second // after a crash another replica takes over
+	leaseEvery     = 20 * time.Second // whether it is time, and whose turn it is
 	guardAfter     = 10 * time.Minute // a row this old is checked against GitHub's statuses before its trigger
 	guardPause     = 15 * time.Second
 	guardFor       = 24 * time.Hour  // then it is not waited for any longer
@@ -67,7 +69,7 @@ type Engine struct {
 	durations durations
 	startedAt time.Time
 	pauses    pauses
-	vouched   sync.Map // row -> time of the look at GitHub's statuses
+	verified  sync.Map // row -> time of the look at GitHub's statuses
 	loops     sync.WaitGroup
 	quit      context.CancelFunc
 
@@ -85,8 +87,15 @@ func New(o Options) *Engine {
 	if o.Workers == 0 {
 		e.Workers = 256
 	}
+
 	e.bell = newBell(e.Workers, e.work)
-	e.reads = newBudget(o.ReadsPerSecond, o.Now, func(row int64) { e.Ring(deployment.Alarm{Kind: deployment.AlarmAdvance, Row: row}) })
+	e.reads = newBudget(o.ReadsPerSecond, o.Now, func(row int64) {
+		e.Ring(deployment.Task{
+			Kind: deployment.TaskAdvance,
+			Row:  row,
+		})
+	})
+
 	return e
 }
 
@@ -97,13 +106,13 @@ func (e *Engine) Start() {
 	e.quit = cancel
 	e.bell.open()
 	e.every(ctx, reconcileEvery, e.reconcile)
-	e.every(ctx, dutyEvery, e.recoverDeployments)
-	e.every(ctx, dutyEvery, e.redeliver)
+	e.every(ctx, leaseEvery, e.recoverDeployments)
+	e.every(ctx, leaseEvery, e.redeliver)
 	e.every(ctx, pruneEvery, e.prune)
 }
 
-// Stop takes no new alarms, waits for running steps until ctx ends, then cancels them and waits for their return. What is unfinished is
-// carried on at the next start.
+// Stop takes no new alarms, waits for running steps until ctx ends, then cancels them and waits for
+// their return. What is unfinished is carried on at the next start.
 func (e *Engine) Stop(ctx context.Context) {
 	e.quit()
 	e.reads.close()
@@ -112,7 +121,7 @@ func (e *Engine) Stop(ctx context.Context) {
 }
 
 // Ring says that rows may be due. It never blocks.
-func (e *Engine) Ring(alarms ...deployment.Alarm) { e.bell.ring(alarms...) }
+func (e *Engine) Ring(alarms ...deployment.Task) { e.bell.ring(alarms...) }
 
 // every runs f now and then periodically until ctx ends.
 func (e *Engine) every(ctx context.Context, period time.Duration, f func(context.Context)) {
@@ -130,23 +139,24 @@ func (e *Engine) every(ctx context.Context, period time.Duration, f func(context
 	})
 }
 
-func (e *Engine) work(ctx context.Context, a deployment.Alarm) {
+func (e *Engine) work(ctx context.Context, a deployment.Task) {
 	switch a.Kind {
-	case deployment.AlarmAdvance:
+	case deployment.TaskAdvance:
 		e.advance(ctx, a.Row)
-	case deployment.AlarmReport:
+	case deployment.TaskReport:
 		e.report(ctx, a.Row)
 	}
 }
 
-// takeDuty takes on what one process does for all. A stop does not cut it short: what was taken without our knowing would be nobody's until it runs out.
-func (e *Engine) takeDuty(ctx context.Context, name string) (note string, mine bool, err error) {
-	return e.Store.Duty(context.WithoutCancel(ctx), name, dutyHold)
+// acquireLease takes on what one process does for all. A stop does not cut it short: what was taken
+// without our knowing would be nobody's until it runs out.
+func (e *Engine) acquireLease(ctx context.Context, name string) (note string, mine bool, err error) {
+	return e.Store.AcquireLease(context.WithoutCancel(ctx), name, leaseHold)
 }
 
-// keepDuty holds on to a duty while it is being done.
-func (e *Engine) keepDuty(ctx context.Context, name string) {
-	if err := e.Store.KeepDuty(ctx, name, dutyHold); err != nil && ctx.Err() == nil {
+// renewLease holds on to a duty while it is being done.
+func (e *Engine) renewLease(ctx context.Context, name string) {
+	if err := e.Store.RenewLease(ctx, name, leaseHold); err != nil && ctx.Err() == nil {
 		e.Log.Warn().Err(err).Str("duty", name).Msg("a duty cannot be held; another replica may do it as well")
 	}
 }
@@ -158,9 +168,11 @@ func (e *Engine) reconcile(ctx context.Context) {
 		if ctx.Err() == nil {
 			e.Log.Error().Err(err).Msg("cannot read what is overdue; trying again soon")
 		}
+
 		return
 	}
-	e.bell.ring(slices.DeleteFunc(alarms, func(a deployment.Alarm) bool {
-		return a.Kind == deployment.AlarmAdvance && e.reads.inLine(a.Row) // it is late because others are first
+
+	e.bell.ring(slices.DeleteFunc(alarms, func(a deployment.Task) bool {
+		return a.Kind == deployment.TaskAdvance && e.reads.inLine(a.Row) // it is late because others are first
 	})...)
 }

@@ -10,17 +10,18 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// ErrMissing says that GitHub was asked, and that there is no such repository or account. Any other error leaves that open.
+// ErrMissing says that GitHub was asked, and that there is no such repository or account. Any other
+// error leaves that open.
 var ErrMissing = errors.New("GitHub does not show it")
 
-// Unknown says that a question is about something that is not there.
-type Unknown struct {
+// NotFoundError says that a question is about something that is not there.
+type NotFoundError struct {
 	What string
 	Err  error // nil: it is our own word
 }
 
 // Error names what is unknown.
-func (u *Unknown) Error() string {
+func (u *NotFoundError) Error() string {
 	if u.Err == nil {
 		return "there is no " + u.What
 	}
@@ -28,7 +29,7 @@ func (u *Unknown) Error() string {
 }
 
 // Unwrap gives the cause.
-func (u *Unknown) Unwrap() error { return u.Err }
+func (u *NotFoundError) Unwrap() error { return u.Err }
 
 // Resolver finds a repository by its name. ErrMissing: there is none.
 type Resolver interface {
@@ -41,12 +42,13 @@ var (
 	login    = regexp.MustCompile(`^[A-Za-z0-9._-]+(\[bot\])?$`)
 )
 
-// Repository finds a repository by owner/name. *Unknown: there is none; any other error is that it cannot be told now.
+// Repository finds a repository by owner/name. *Unknown: there is none; any other error is that it
+// cannot be told now.
 func Repository(ctx context.Context, r Resolver, name string) (deployment.Source, error) {
 	what := "repository " + name
 	owner, repo, _ := strings.Cut(name, "/")
 	if !fullName.MatchString(name) || dots(owner) || dots(repo) {
-		return deployment.Source{}, &Unknown{What: what}
+		return deployment.Source{}, &NotFoundError{What: what}
 	}
 	s, err := r.ResolveRepository(ctx, owner, repo)
 	return s, missing(what, err)
@@ -56,13 +58,15 @@ func Repository(ctx context.Context, r Resolver, name string) (deployment.Source
 func (g *Gate) creator(ctx context.Context, name string, s deployment.Source) (deployment.Creator, error) {
 	what := "person " + name
 	if !login.MatchString(name) || dots(name) {
-		return deployment.Creator{}, &Unknown{What: what}
+		return deployment.Creator{}, &NotFoundError{What: what}
 	}
+
 	who, err := g.GitHub.PersonByLogin(ctx, name, s.Repository, s.Installation)
 	c := deployment.Creator{ID: who.ID, Login: who.Login}
 	if who.App != "" {
 		c.Type = "Bot"
 	}
+
 	return c, missing(what, err)
 }
 
@@ -75,7 +79,7 @@ func missing(what string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, ErrMissing):
-		return &Unknown{What: what, Err: err}
+		return &NotFoundError{What: what, Err: err}
 	default:
 		return fmt.Errorf("%s cannot be looked up: %w", what, err)
 	}

@@ -2,8 +2,8 @@ package hook
 
 import "regexp"
 
-// CircleCIEvent is what Seraph reads from a webhook of CircleCI ("Outbound webhooks reference"). It is only a hint, so fields that are
-// absent, strange or no id are empty.
+// CircleCIEvent is what Seraph reads from a webhook of CircleCI ("Outbound webhooks reference"). It
+// is only a hint, so fields that are absent, strange or no id are empty.
 type CircleCIEvent struct {
 	ID         string // of the event; the same at each retry
 	Type       string // workflow-completed or job-completed today
@@ -13,11 +13,12 @@ type CircleCIEvent struct {
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 
-// ValidID says whether a text can be an id of CircleCI: 1 to 64 letters, digits and dashes. CircleCI's are UUIDs.
+// ValidID says whether a text can be an id of CircleCI: 1 to 64 letters, digits and dashes.
+// CircleCI's are UUIDs.
 func ValidID(s string) bool { return idPattern.MatchString(s) }
 
-// ParseCircleCI reads a verified webhook of CircleCI. It fails only for what is not a JSON object: the test ping is cut down, and new
-// events may come.
+// ParseCircleCI reads a verified webhook of CircleCI. It fails only for what is not a JSON object:
+// the test ping is cut down, and new events may come.
 func ParseCircleCI(body []byte) (CircleCIEvent, error) {
 	type identified struct {
 		ID loose[string] `json:"id"`
@@ -28,11 +29,16 @@ func ParseCircleCI(body []byte) (CircleCIEvent, error) {
 		Pipeline loose[identified] `json:"pipeline"`
 		Project  loose[identified] `json:"project"`
 	}
+
 	if err := decode(body, &e); err != nil {
 		return CircleCIEvent{}, err
 	}
+
 	return CircleCIEvent{
-		ID: id(e.ID), Type: id(e.Type), PipelineID: id(e.Pipeline.value.ID), ProjectID: id(e.Project.value.ID),
+		ID:         id(e.ID),
+		Type:       id(e.Type),
+		PipelineID: id(e.Pipeline.value.ID),
+		ProjectID:  id(e.Project.value.ID),
 	}, nil
 }
 

@@ -39,18 +39,21 @@ func (s *stamp) UnmarshalJSON(raw []byte) error {
 	if err := json.Unmarshal(raw, &text); err != nil || text == nil {
 		return err
 	}
+
 	for _, layout := range []string{time.RFC3339, time.DateTime} {
 		if t, err := time.Parse(layout, *text); err == nil {
 			s.Time = t.UTC()
 			return nil
 		}
 	}
+
 	return errTime
 }
 
 var errTime = errors.New("deployment.created_at is not a time such as 2026-01-31T12:00:00Z")
 
-// decode reads one JSON object and says in plain words what is wrong with it. The error never quotes a value.
+// decode reads one JSON object and says in plain words what is wrong with it. The error never
+// quotes a value.
 func decode(data []byte, into any) error {
 	err := json.Unmarshal(data, into)
 	var kind *json.UnmarshalTypeError

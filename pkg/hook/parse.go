@@ -13,7 +13,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// How long the words of a deployment may be, in code points. GitHub allows environments of 255; the others have no documented bound.
+// How long the words of a deployment may be, in code points. GitHub allows environments of 255; the
+// others have no documented bound.
 const (
 	maxEnvironment = 255
 	maxTask        = 255
@@ -22,7 +23,8 @@ const (
 	maxDescription = 4096 // a longer one is cut: it is only shown
 )
 
-// defaultTask is what GitHub means when it names none ("Create a deployment" in the REST API reference).
+// defaultTask is what GitHub means when it names none ("Create a deployment" in the REST API
+// reference).
 const defaultTask = "deploy"
 
 var (
@@ -30,7 +32,8 @@ var (
 	shaPattern  = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
 )
 
-// event is a deployment event of GitHub as far as Seraph reads it ("deployment" in "Webhook events and payloads").
+// event is a deployment event of GitHub as far as Seraph reads it ("deployment" in "Webhook events
+// and payloads").
 type event struct {
 	Action           loose[string]      `json:"action"`
 	Deployment       *eventDeployment   `json:"deployment"`
@@ -73,7 +76,8 @@ type eventInstallation struct {
 	ID int64 `json:"id"`
 }
 
-// payload is a deployment's payload as it stands. One that no route can use for its size is not copied out of a body of many megabytes.
+// payload is a deployment's payload as it stands. One that no route can use for its size is not
+// copied out of a body of many megabytes.
 type payload struct {
 	raw      json.RawMessage
 	tooLarge bool
@@ -87,9 +91,9 @@ func (p *payload) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ParseDeployment reads a verified deployment event. The error names the field that is missing or wrong and never quotes its value.
-// The request shares no memory with payload. action is told whatever else is wrong; old
-// Enterprise Servers name none.
+// ParseDeployment reads a verified deployment event. The error names the field that is missing or
+// wrong and never quotes its value. The request shares no memory with payload. action is told
+// whatever else is wrong; old Enterprise Servers name none.
 func ParseDeployment(payload []byte) (req deployment.Request, action string, err error) {
 	var e event
 	if !utf8.Valid(payload) {
@@ -98,14 +102,17 @@ func ParseDeployment(payload []byte) (req deployment.Request, action string, err
 	if err := decodeEvent(payload, &e); err != nil {
 		return req, "", err
 	}
+
 	action = e.Action.value
 	if err := e.check(); err != nil {
 		return req, action, err
 	}
+
 	repository, err := e.repository()
 	if err != nil {
 		return req, action, err
 	}
+
 	req = e.request(repository)
 	return req, action, check(req, e.Deployment.App != nil)
 }
@@ -120,15 +127,26 @@ func (e event) check() error {
 	case e.Repository == nil:
 		return errors.New("repository is missing")
 	}
+
 	return nil
 }
 
 func (e event) request(repository deployment.Repository) deployment.Request {
 	d := e.Deployment
 	req := deployment.Request{
-		ID: d.ID, Repository: repository, Environment: d.Environment, Ref: d.Ref, SHA: strings.ToLower(d.SHA), Task: d.Task,
-		Description: cut(d.Description, maxDescription), Payload: d.Payload.raw, PayloadTooLarge: d.Payload.tooLarge, WorkflowRun: bool(e.WorkflowRun), CreatedAt: d.CreatedAt.Time,
+		ID:              d.ID,
+		Repository:      repository,
+		Environment:     d.Environment,
+		Ref:             d.Ref,
+		SHA:             strings.ToLower(d.SHA),
+		Task:            d.Task,
+		Description:     cut(d.Description, maxDescription),
+		Payload:         d.Payload.raw,
+		PayloadTooLarge: d.Payload.tooLarge,
+		WorkflowRun:     bool(e.WorkflowRun),
+		CreatedAt:       d.CreatedAt.Time,
 	}
+
 	if req.Task == "" {
 		req.Task = defaultTask
 	}
@@ -141,6 +159,7 @@ func (e event) request(repository deployment.Repository) deployment.Request {
 	if e.Installation != nil {
 		req.Installation = e.Installation.ID
 	}
+
 	return req
 }
 
@@ -152,9 +171,11 @@ func (e event) repository() (deployment.Repository, error) {
 			return deployment.Repository{}, errors.New("repository.full_name is missing or not OWNER/NAME")
 		}
 	}
+
 	if e.Repository.ID <= 0 {
 		return deployment.Repository{}, errors.New("repository.id is missing or not positive")
 	}
+
 	return deployment.Repository{ID: e.Repository.ID, Owner: owner, Name: name}, nil
 }
 
@@ -169,6 +190,7 @@ func check(r deployment.Request, viaApp bool) error {
 	case r.Installation < 0:
 		return errors.New("installation.id is negative")
 	}
+
 	return cmp.Or(
 		word("deployment.ref", r.Ref, maxRef),
 		word("deployment.environment", r.Environment, maxEnvironment),
@@ -177,7 +199,8 @@ func check(r deployment.Request, viaApp bool) error {
 	)
 }
 
-// word holds a text to being there, of a bounded length, and free of control characters, which no database or log takes well.
+// word holds a text to being there, of a bounded length, and free of control characters, which no
+// database or log takes well.
 func word(field, s string, most int) error {
 	switch {
 	case s == "":
@@ -187,6 +210,7 @@ func word(field, s string, most int) error {
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return fmt.Errorf("%s holds a control character", field)
 	}
+
 	return nil
 }
 
@@ -203,12 +227,15 @@ func cut(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}
+
 	count := 0
 	for i := range s {
 		if count == most {
 			return strings.Clone(s[:i])
 		}
+
 		count++
 	}
+
 	return s
 }

@@ -35,8 +35,8 @@ func media(header string) (string, error) {
 	return m, nil
 }
 
-// Payload is the JSON of a verified body: the body itself, or the `payload` field of a form. The JSON is not looked at yet. It may share
-// memory with body.
+// Payload is the JSON of a verified body: the body itself, or the `payload` field of a form. The
+// JSON is not looked at yet. It may share memory with body.
 func Payload(contentType string, body []byte) ([]byte, error) {
 	m, err := media(contentType)
 	if err != nil {
@@ -48,7 +48,8 @@ func Payload(contentType string, body []byte) ([]byte, error) {
 	return body, nil
 }
 
-// formField finds one field of a form and decodes it alone: the general parser would hold a body of 25 MiB in memory several times.
+// formField finds one field of a form and decodes it alone: the general parser would hold a body of
+// 25 MiB in memory several times.
 func formField(form []byte, name string) ([]byte, error) {
 	for pair := range bytes.SplitSeq(form, []byte("&")) {
 		key, value, _ := bytes.Cut(pair, []byte("="))
@@ -61,7 +62,8 @@ func formField(form []byte, name string) ([]byte, error) {
 
 // unescape undoes the encoding of a form value: "+" for a blank, %XX for a byte.
 func unescape(value []byte) ([]byte, error) {
-	escapes := min(bytes.Count(value, []byte("%")), len(value)/3) // a malformed value may hold more % than there is room for
+	// a malformed value may hold more % than there is room for
+	escapes := min(bytes.Count(value, []byte("%")), len(value)/3)
 	out := make([]byte, 0, len(value)-2*escapes)
 	for i := 0; i < len(value); i++ {
 		switch c := value[i]; c {
@@ -75,11 +77,13 @@ func unescape(value []byte) ([]byte, error) {
 			if _, err := hex.Decode(b[:], value[i+1:i+3]); err != nil {
 				return nil, errEscape
 			}
+
 			out, i = append(out, b[0]), i+2
 		default:
 			out = append(out, c)
 		}
 	}
+
 	return out, nil
 }
 

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// What is read quickly: bodies up to a length, because what checks them has no bound on how deep things are nested, and values up to a depth, because
-// encoding/json has one.
+// What is read quickly: bodies up to a length, because what checks them has no bound on how deep
+// things are nested, and values up to a depth, because encoding/json has one.
 const (
 	maxQuick = 64 << 10
 	maxDepth = 1000
@@ -16,8 +16,8 @@ const (
 // members says what is read of an object, by name. Nine tenths of an event are nobody's business.
 type members map[string]member
 
-// member reads the value that an object has under one name. take gives up on one that encoding/json had better look at. An object has members of its
-// own, and room makes it before they are read.
+// member reads the value that an object has under one name. take gives up on one that encoding/json
+// had better look at. An object has members of its own, and room makes it before they are read.
 type member struct {
 	take  func(e *event, value []byte) bool
 	room  func(e *event)
@@ -34,8 +34,12 @@ var eventMembers = members{
 		"task":        text(func(e *event) *string { return &e.Deployment.Task }),
 		"environment": text(func(e *event) *string { return &e.Deployment.Environment }),
 		"description": text(func(e *event) *string { return &e.Deployment.Description }),
-		"payload":     {take: func(e *event, value []byte) bool { return e.Deployment.Payload.UnmarshalJSON(value) == nil }},
-		"created_at":  {take: func(e *event, value []byte) bool { return e.Deployment.CreatedAt.UnmarshalJSON(value) == nil }},
+		"payload": {
+			take: func(e *event, value []byte) bool { return e.Deployment.Payload.UnmarshalJSON(value) == nil },
+		},
+		"created_at": {
+			take: func(e *event, value []byte) bool { return e.Deployment.CreatedAt.UnmarshalJSON(value) == nil },
+		},
 		"creator": object(func(e *event) **eventUser { return &e.Deployment.Creator }, members{
 			"id":    number(func(e *event) *int64 { return &e.Deployment.Creator.ID }),
 			"login": text(func(e *event) *string { return &e.Deployment.Creator.Login }),
@@ -53,11 +57,14 @@ var eventMembers = members{
 	"installation": object(func(e *event) **eventInstallation { return &e.Installation }, members{
 		"id": number(func(e *event) *int64 { return &e.Installation.ID }),
 	}),
-	"workflow_run":      {take: func(e *event, value []byte) bool { return e.WorkflowRun.UnmarshalJSON(value) == nil }},
-	"deployment_status": {take: func(e *event, value []byte) bool { return e.DeploymentStatus.UnmarshalJSON(value) == nil }},
+	"workflow_run": {take: func(e *event, value []byte) bool { return e.WorkflowRun.UnmarshalJSON(value) == nil }},
+	"deployment_status": {
+		take: func(e *event, value []byte) bool { return e.DeploymentStatus.UnmarshalJSON(value) == nil },
+	},
 }
 
-// decodeEvent is decode of an event, in a third of the time where it is such as GitHub writes them. body is UTF-8.
+// decodeEvent is decode of an event, in a third of the time where it is such as GitHub writes them.
+// body is UTF-8.
 func decodeEvent(body []byte, into *event) error {
 	if len(body) <= maxQuick && IsObject(body) {
 		if _, ok := eventMembers.read(into, body, space(body, 0)); ok {
@@ -68,13 +75,14 @@ func decodeEvent(body []byte, into *event) error {
 	return decode(body, into)
 }
 
-// read reads the object at i, of a text that is known to be JSON, and says where it ends. It gives up on what it cannot vouch for to be read as
-// encoding/json does.
+// read reads the object at i, of a text that is known to be JSON, and says where it ends. It gives
+// up on what it cannot vouch for to be read as encoding/json does.
 func (m members) read(e *event, text []byte, i int) (end int, ok bool) {
 	for i = space(text, i+1); text[i] != '}'; i = space(text, i) {
 		if text[i] == ',' {
 			i = space(text, i+1)
 		}
+
 		key := text[i:stringEnd(text, i)]
 		i = space(text, i+len(key))
 		i = space(text, i+1) // the colon
@@ -83,19 +91,24 @@ func (m members) read(e *event, text []byte, i int) (end int, ok bool) {
 		if !wanted && !isPlain(name) {
 			return 0, false // it may be a name in other letters, which encoding/json takes
 		}
+
 		if wanted && one.inner != nil && text[i] == '{' {
 			one.room(e)
 			if i, ok = one.inner.read(e, text, i); !ok {
 				return 0, false
 			}
+
 			continue
 		}
+
 		end := valueEnd(text, i)
 		if end < 0 || wanted && !one.take(e, text[i:end]) {
 			return 0, false
 		}
+
 		i = end
 	}
+
 	return i + 1, true
 }
 
@@ -154,6 +167,7 @@ func stringEnd(text []byte, i int) int {
 		for text[i-1-escapes] == '\\' {
 			escapes++
 		}
+
 		if escapes%2 == 0 {
 			return i + 1
 		}
@@ -168,9 +182,11 @@ func valueEnd(text []byte, i int) int {
 	case '{', '[':
 		return nestEnd(text, i)
 	}
+
 	for i < len(text) && !ends(text[i]) {
 		i++
 	}
+
 	return i
 }
 

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// ErrShape says that a signature header is absent or no signature at all. No body needs to be read to know it.
+// ErrShape says that a signature header is absent or no signature at all. No body needs to be read
+// to know it.
 var ErrShape = errors.New("the signature is missing or malformed")
 
 // ErrMismatch says that no secret made the signature. It never tells the right one.
@@ -24,8 +25,9 @@ type Verifier struct {
 	sent []byte
 }
 
-// NewGitHub prepares the check of an X-Hub-Signature-256 header: "sha256=" and 64 hex digits in any case ("Validating webhook deliveries"
-// in GitHub's documentation). ErrShape: the header is nothing like it. ErrNoSecret: there is nothing to verify with.
+// NewGitHub prepares the check of an X-Hub-Signature-256 header: "sha256=" and 64 hex digits in any
+// case ("Validating webhook deliveries" in GitHub's documentation). ErrShape: the header is nothing
+// like it. ErrNoSecret: there is nothing to verify with.
 func NewGitHub(secrets [][]byte, header string) (*Verifier, error) {
 	digits, ok := strings.CutPrefix(header, "sha256=")
 	if !ok {
@@ -34,8 +36,9 @@ func NewGitHub(secrets [][]byte, header string) (*Verifier, error) {
 	return newVerifier(secrets, digits)
 }
 
-// NewCircleCI prepares the check of a circleci-signature header: a comma-separated list of version=hex in any order, of which only v1
-// is known ("Outbound webhooks" in CircleCI's documentation). Errors as for NewGitHub.
+// NewCircleCI prepares the check of a circleci-signature header: a comma-separated list of
+// version=hex in any order, of which only v1 is known ("Outbound webhooks" in CircleCI's
+// documentation). Errors as for NewGitHub.
 func NewCircleCI(secrets [][]byte, header string) (*Verifier, error) {
 	for entry := range strings.SplitSeq(header, ",") {
 		version, digits, _ := strings.Cut(strings.TrimSpace(entry), "=")
@@ -51,16 +54,20 @@ func newVerifier(secrets [][]byte, digits string) (*Verifier, error) {
 	if err != nil || len(sent) != sha256.Size {
 		return nil, ErrShape
 	}
+
 	v := &Verifier{sent: sent}
 	for _, secret := range secrets {
 		if len(secret) == 0 {
 			return nil, ErrNoSecret
 		}
+
 		v.macs = append(v.macs, hmac.New(sha256.New, secret))
 	}
+
 	if len(v.macs) == 0 {
 		return nil, ErrNoSecret
 	}
+
 	return v, nil
 }
 
@@ -80,25 +87,30 @@ func (v *Verifier) Check() error {
 			matched = true
 		}
 	}
+
 	if !matched {
 		return ErrMismatch
 	}
+
 	return nil
 }
 
-// SignatureShape says whether an X-Hub-Signature-256 header can be a signature at all: nil or ErrShape.
+// SignatureShape says whether an X-Hub-Signature-256 header can be a signature at all: nil or
+// ErrShape.
 func SignatureShape(header string) error {
 	_, err := NewGitHub([][]byte{{0}}, header)
 	return err
 }
 
-// VerifyGitHub checks a whole body against an X-Hub-Signature-256 header; any of the secrets may have made it.
+// VerifyGitHub checks a whole body against an X-Hub-Signature-256 header; any of the secrets may
+// have made it.
 func VerifyGitHub(secrets [][]byte, header string, body []byte) error {
 	v, err := NewGitHub(secrets, header)
 	return verify(v, err, body)
 }
 
-// VerifyCircleCI checks a whole body against a circleci-signature header; any of the secrets may have made it.
+// VerifyCircleCI checks a whole body against a circleci-signature header; any of the secrets may
+// have made it.
 func VerifyCircleCI(secrets [][]byte, header string, body []byte) error {
 	v, err := NewCircleCI(secrets, header)
 	return verify(v, err, body)

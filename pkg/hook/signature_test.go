@@ -59,6 +59,7 @@ func TestVerifyGitHub(t *testing.T) {
 		"empty body":        {secrets(vectorSecret), "sha256=" + mac(vectorSecret, ""), "", nil},
 		"empty body, wrong": {secrets(vectorSecret), "sha256=" + vectorMAC, "", ErrMismatch},
 	}
+
 	for name, c := range cases {
 		err := VerifyGitHub(c.secrets, c.header, []byte(c.body))
 		if !errors.Is(err, c.want) {
@@ -93,6 +94,7 @@ func TestVerifyCircleCI(t *testing.T) {
 		"other body":        {secrets("secret"), "v1=" + helloMAC, "foo", ErrMismatch},
 		"empty secret":      {secrets(""), "v1=" + mac("", "foo"), "foo", ErrNoSecret},
 	}
+
 	for name, c := range cases {
 		if err := VerifyCircleCI(c.secrets, c.header, []byte(c.body)); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
@@ -111,7 +113,8 @@ func FuzzVerify(f *testing.F) {
 		if VerifyGitHub(secrets(vectorSecret), header, body) == nil && !strings.EqualFold(header, "sha256="+right) {
 			t.Errorf("passed as GitHub's: %q", header)
 		}
-		if VerifyCircleCI(secrets(vectorSecret), header, body) == nil && !strings.Contains(strings.ToLower(header), "v1="+right) {
+		if VerifyCircleCI(secrets(vectorSecret), header, body) == nil &&
+			!strings.Contains(strings.ToLower(header), "v1="+right) {
 			t.Errorf("passed as CircleCI's: %q", header)
 		}
 		if err := VerifyGitHub(secrets(vectorSecret), "sha256="+right, body); err != nil {

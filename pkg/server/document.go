@@ -6,7 +6,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// document is one deployment as the API shows it. Payloads and parameter values may hold secrets and are never part of it.
+// document is one deployment as the API shows it. Payloads and parameter values may hold secrets
+// and are never part of it.
 type document struct {
 	ID           int64     `json:"id"`
 	Repository   string    `json:"repository"`
@@ -82,32 +83,60 @@ func at(t time.Time) *utc {
 
 func (s *Server) document(d deployment.Deployment) document {
 	doc := document{
-		ID: d.Request.ID, Repository: d.Request.Repository.FullName(), RepositoryID: d.Request.Repository.ID,
-		Environment: d.Request.Environment, Ref: d.Request.Ref, SHA: d.Request.SHA, Task: d.Request.Task, Creator: d.Request.Creator.Login,
-		State: string(d.State), Reason: d.Reason, WaitsFor: d.Blocked, Parameters: []string{},
-		AcceptedAt: at(d.AcceptedAt), StartedAt: at(d.StartedAt), EndedAt: at(d.EndedAt),
+		ID:           d.Request.ID,
+		Repository:   d.Request.Repository.FullName(),
+		RepositoryID: d.Request.Repository.ID,
+		Environment:  d.Request.Environment,
+		Ref:          d.Request.Ref,
+		SHA:          d.Request.SHA,
+		Task:         d.Request.Task,
+		Creator:      d.Request.Creator.Login,
+		State:        string(d.State),
+		Reason:       d.Reason,
+		WaitsFor:     d.Blocked,
+		Parameters:   []string{},
+		AcceptedAt:   at(d.AcceptedAt),
+		StartedAt:    at(d.StartedAt),
+		EndedAt:      at(d.EndedAt),
 	}
+
 	for _, p := range d.Target.Parameters {
 		doc.Parameters = append(doc.Parameters, p.Name)
 	}
+
 	if d.Forced && d.Force != nil {
 		doc.Forced = &force{actorOf(d.Force.By), d.Force.Reason}
 	}
+
 	if p := d.Pipeline; p != nil {
-		doc.Pipeline = &pipeline{Project: p.Slug, ID: p.ID, Number: p.Number, URL: s.o.CircleCIURL(d), Revision: p.Revision}
+		doc.Pipeline = &pipeline{
+			Project:  p.Slug,
+			ID:       p.ID,
+			Number:   p.Number,
+			URL:      s.o.CircleCIURL(d),
+			Revision: p.Revision,
+		}
 	}
+
 	return doc
 }
 
 func (s *Server) detail(rec deployment.Record) detailDocument {
-	doc := detailDocument{document: s.document(rec.Deployment), Timeline: []entryDocument{}, Reports: []reportDocument{}}
+	doc := detailDocument{
+		document: s.document(rec.Deployment),
+		Timeline: []entryDocument{},
+		Reports:  []reportDocument{},
+	}
+
 	for _, e := range rec.Timeline {
 		doc.Timeline = append(doc.Timeline, entryDocument{At: at(e.At), Event: e.Event, Detail: e.Detail})
 	}
+
 	for _, r := range rec.Reports {
-		if r.Fate != deployment.ReportSuperseded { // never sent, and never will be
+		if r.Status != deployment.ReportSuperseded { // never sent, and never will be
 			doc.Reports = append(doc.Reports, reportDocument{string(r.State), r.Description, r.LogURL, at(r.SentAt)})
 		}
 	}
+
 	return doc
 }

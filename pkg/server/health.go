@@ -13,7 +13,7 @@ import (
 const readyTimeout = 2 * time.Second
 
 func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
-	answer(w, r, http.StatusOK, map[string]string{"status": "ok"})
+	writeJSON(w, r, http.StatusOK, map[string]string{"status": "ok"})
 }
 
 // readiness is what /readyz says. Error is there only with a 503.
@@ -35,14 +35,16 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 			zerolog.Ctx(r.Context()).Warn().Err(err).Str("check", name).Msg("not ready")
 		}
 	}
+
 	if s.draining.Load() {
 		ready.Status = "draining"
 	}
 	if ready.Status == "ready" {
-		answer(w, r, http.StatusOK, ready)
+		writeJSON(w, r, http.StatusOK, ready)
 		return
 	}
+
 	ready.Error = &errorBody{Code: "not_ready", Message: "the service is " + ready.Status}
 	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
-	answer(w, r, http.StatusServiceUnavailable, ready)
+	writeJSON(w, r, http.StatusServiceUnavailable, ready)
 }

@@ -17,31 +17,32 @@ import (
 
 // alarm is one that rings later.
 type alarm struct {
-	deployment.Alarm
+	deployment.Task
 	at time.Time
 }
 
-// clockReach is how far ahead this process rings by its own clock. River looks at what is scheduled only every 5 s, and each of its jobs costs
-// several writes; what a crash takes of the clock's timers is read from the rows.
+// clockReach is how far ahead this process rings by its own clock. River looks at what is scheduled
+// only every 5 s, and each of its jobs costs several writes; what a crash takes of the clock's
+// timers is read from the rows.
 const clockReach = time.Minute
 
 // ringsSoon rings by the clock.
 func (db *DB) ringsSoon(soon []alarm, now time.Time) {
 	for _, al := range soon {
-		time.AfterFunc(al.at.Sub(now), func() { db.rings(al.Alarm) })
+		time.AfterFunc(al.at.Sub(now), func() { db.rings(al.Task) })
 	}
 }
 
-// alarms ring for what is due later than the clock reaches. They carry nothing but the row's id: losing them all costs a few seconds, until
-// what is overdue is read from the rows.
+// alarms ring for what is due later than the clock reaches. They carry nothing but the row's id:
+// losing them all costs a few seconds, until what is overdue is read from the rows.
 type alarms interface {
 	start(ctx context.Context) error
 	stop(ctx context.Context) error
 	ok() error
 }
 
-// queue is River, whose transactions are of type T.
-type queue[T any] struct {
+// riverQueue is River, whose transactions are of type T.
+type riverQueue[T any] struct {
 	client  *river.Client[T]
 	running atomic.Bool
 }
@@ -100,13 +101,13 @@ func insertParams(list []alarm) []river.InsertManyParams {
 }
 
 func (al alarm) args() river.JobArgs {
-	if al.Kind == deployment.AlarmReport {
+	if al.Kind == deployment.TaskReport {
 		return reportArgs{Row: al.Row}
 	}
 	return advanceArgs{Row: al.Row}
 }
 
-func (q *queue[T]) start(ctx context.Context) error {
+func (q *riverQueue[T]) start(ctx context.Context) error {
 	if err := q.client.Start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
@@ -114,14 +115,14 @@ func (q *queue[T]) start(ctx context.Context) error {
 	return nil
 }
 
-func (q *queue[T]) stop(ctx context.Context) error {
+func (q *riverQueue[T]) stop(ctx context.Context) error {
 	if !q.running.Swap(false) {
 		return nil
 	}
 	return q.client.StopAndCancel(ctx)
 }
 
-func (q *queue[T]) ok() error {
+func (q *riverQueue[T]) ok() error {
 	if !q.running.Load() {
 		return errors.New("the queue does not run")
 	}
@@ -129,15 +130,16 @@ func (q *queue[T]) ok() error {
 }
 
 // sqliteAlarms are inserted with what they are for, in one commit.
-type sqliteAlarms struct{ queue[*sql.Tx] }
+type sqliteAlarms struct{ riverQueue[*sql.Tx] }
 
-// newSQLiteAlarms frees alarms that a crash left in the hands of a worker; River would do so only much later.
+// newSQLiteAlarms frees alarms that a crash left in the hands of a worker; River would do so only
+// much later.
 func newSQLiteAlarms(ctx context.Context, db *DB) (*sqliteAlarms, error) {
 	if _, err := db.wdb.ExecContext(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`); err != nil {
 		return nil, err
 	}
 	client, err := river.NewClient(riversqlite.New(db.wdb), queueConfig(db))
-	return &sqliteAlarms{queue[*sql.Tx]{client: client}}, err
+	return &sqliteAlarms{riverQueue[*sql.Tx]{client: client}}, err
 }
 
 func (a *sqliteAlarms) insert(ctx context.Context, tx *sql.Tx, list []alarm) error {

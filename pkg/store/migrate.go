@@ -34,23 +34,32 @@ func migratePostgres(ctx context.Context, db *sql.DB, pool *pgxpool.Pool) error 
 	return migrateQueue(ctx, riverpgxv5.New(pool))
 }
 
-// migrate applies what is missing. A database that a newer version has changed is refused: this one does not know what it means.
+// migrate applies what is missing. A database that a newer version has changed is refused: this one
+// does not know what it means.
 func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, folder string) error {
 	files, err := fs.Sub(migrations, folder)
 	if err != nil {
 		return err
 	}
+
 	provider, err := goose.NewProvider(dialect, db, files)
 	if err != nil {
 		return err
 	}
+
 	current, target, err := provider.GetVersions(ctx)
 	if err != nil {
 		return err
 	}
+
 	if current > target {
-		return fmt.Errorf("its schema is version %d, made by a newer Seraph, and this one knows up to %d: run the newer one", current, target)
+		return fmt.Errorf(
+			"its schema is version %d, made by a newer Seraph, and this one knows up to %d: run the newer one",
+			current,
+			target,
+		)
 	}
+
 	_, err = provider.Up(ctx)
 	return err
 }

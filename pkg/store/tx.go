@@ -14,19 +14,22 @@ type tx struct {
 	ctx    context.Context
 	db     *DB
 	now    time.Time
-	kept   *writer            // keeps prepared statements; nil: the driver does
-	rings  []deployment.Alarm // due now: told after the commit
-	soon   []alarm            // due within the clock's reach: told by a timer
-	alarms []alarm            // due later: told by the queue
-	acts   []deployment.Act   // for the audit: sealed last, because all who write there wait for each other
+	kept   *writer                 // keeps prepared statements; nil: the driver does
+	rings  []deployment.Task       // due now: told after the commit
+	soon   []alarm                 // due within the clock's reach: told by a timer
+	alarms []alarm                 // due later: told by the queue
+	acts   []deployment.AuditEvent // for the audit: sealed last, because all who write there wait for each other
 	wrote  bool
 	aside  bool // it put deliveries into the inbox
 }
 
-func (t *tx) words() words { return t.db.dialect.sql() }
+func (t *tx) fragments() fragments { return t.db.dialect.sql() }
 
-// alone keeps whoever else writes to these rows' environments and projects waiting until the end of the transaction.
-func (t *tx) alone(rows ...deployment.Deployment) error { return t.db.dialect.alone(t, rows) }
+// lockEnvironments keeps whoever else writes to these rows' environments and projects waiting until
+// the end of the transaction.
+func (t *tx) lockEnvironments(rows ...deployment.Deployment) error {
+	return t.db.dialect.lockEnvironments(t, rows)
+}
 
 // exec runs a statement in the batch's transaction.
 func (t *tx) exec(query string, args ...any) (sql.Result, error) {
@@ -63,7 +66,8 @@ func (t *tx) all(query string, args ...any) (*sql.Rows, error) {
 	return t.QueryContext(t.ctx, query, args...)
 }
 
-// stmt gives the kept statement of a query. One that is not kept yet is prepared after the batch, because the batch has the only connection.
+// stmt gives the kept statement of a query. One that is not kept yet is prepared after the batch,
+// because the batch has the only connection.
 func (t *tx) stmt(query string) *sql.Stmt {
 	if t.kept == nil {
 		return nil
@@ -75,9 +79,10 @@ func (t *tx) stmt(query string) *sql.Stmt {
 	return nil
 }
 
-// wake rings after the commit for what is due now, and sets a timer or an alarm for what is due later.
-func (t *tx) wake(kind deployment.AlarmKind, row int64, due time.Time) {
-	a := deployment.Alarm{Kind: kind, Row: row}
+// wake rings after the commit for what is due now, and sets a timer or an alarm for what is due
+// later.
+func (t *tx) wake(kind deployment.TaskKind, row int64, due time.Time) {
+	a := deployment.Task{Kind: kind, Row: row}
 	switch {
 	case due.IsZero():
 	case !due.After(t.now):
@@ -89,8 +94,9 @@ func (t *tx) wake(kind deployment.AlarmKind, row int64, due time.Time) {
 	}
 }
 
-// tellAll rings for what is due now, sets the timers, and calls for what was put aside. It is called after the commit.
-func (t *tx) tellAll() {
+// notifyAfterCommit rings for what is due now, sets the timers, and calls for what was put aside.
+// It is called after the commit.
+func (t *tx) notifyAfterCommit() {
 	t.db.rings(t.rings...)
 	t.db.ringsSoon(t.soon, t.now)
 	if t.aside {

@@ -16,6 +16,7 @@ func TestReadmeSaysTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	said := map[string]bool{}
 	for _, match := range row.FindAllStringSubmatch(string(readme), -1) {
 		room, imports := match[1], match[2]
@@ -27,6 +28,7 @@ func TestReadmeSaysTheSame(t *testing.T) {
 			t.Errorf("README.md says that %s imports %q, rooms says %q", room, imports, want)
 		}
 	}
+
 	for room := range rooms {
 		if (within(room, "cmd") || within(room, "pkg")) && !said[room] {
 			t.Errorf("README.md has no row for %s", room)

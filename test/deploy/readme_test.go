@@ -14,12 +14,14 @@ var (
 	target = regexp.MustCompile("(?m)`make ([a-z]+)`|^make ([a-z]+)")
 )
 
-// TestReadmeYAML parses each YAML example of README.md, and wants that no script of CircleCI's has a parameter pasted into it.
+// TestReadmeYAML parses each YAML example of README.md, and wants that no script of CircleCI's has
+// a parameter pasted into it.
 func TestReadmeYAML(t *testing.T) {
 	blocks := fence.FindAllStringSubmatch(read(t, "README.md"), -1)
 	if len(blocks) < 2 {
 		t.Fatalf("README.md has %d YAML examples, want the CircleCI config and the routes", len(blocks))
 	}
+
 	for _, block := range blocks {
 		for _, doc := range documents(t, "README.md", block[1]) {
 			for _, script := range scripts(doc) {
@@ -45,9 +47,11 @@ func scripts(v any) []string {
 				found = append(found, text)
 				continue
 			}
+
 			found = append(found, scripts(item)...)
 		}
 	}
+
 	return found
 }
 
