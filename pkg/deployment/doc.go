@@ -1,7 +1,21 @@
-// Package deployment holds the words and the rules: what a deployment is, which states it passes, and what each event does to it. It knows
-// no vendor, no clock and no database; Rules.Apply is the only way a deployment changes.
+// Package deployment is the domain of the service: what a deployment is, which states it has, what
+// each event does to it, and what GitHub is told about it.
 //
-// The states and the events that lead from one to the next:
+// Machine.Apply is the only way a deployment changes. It takes a deployment, an event and the time,
+// and returns the changed deployment together with what is to be written beside it: lines of the
+// timeline and reports to GitHub. The package is pure: it imports only the standard library, reads
+// no clock and does no input or output. Callers in pkg/engine ask CircleCI, turn the answer into an
+// Event, apply it and commit the result.
+//
+// It knows GitHub's and CircleCI's words, because its rules are about them: the states of GitHub's
+// deployment statuses, and the states of CircleCI's pipelines and workflows, which FoldPipeline
+// reads. It does not know their APIs; those are pkg/github and pkg/circleci.
+//
+// Where to begin: State explains the states, Event lists what can happen, and the variable table
+// says what each event does in each state. Machine.Judge decides how a look-up of a lost trigger
+// ended.
+//
+// The transitions, each with the events that lead to it:
 //
 //	waiting     -> triggering   start
 //	waiting     -> running      claimed, triggered
