@@ -19,6 +19,7 @@ var rooms = map[string][]string{
 	"cmd/seraph-sim": {"test/sim"},
 
 	"pkg/app": {
+		"pkg/telemetry",
 		"pkg/config",
 		"pkg/server",
 		"pkg/engine",
@@ -33,6 +34,7 @@ var rooms = map[string][]string{
 		"pkg/deployment",
 	},
 	"pkg/config":     {"pkg/route"},
+	"pkg/telemetry":  {"pkg/deployment", "pkg/outbound"},
 	"pkg/client":     {},
 	"pkg/server":     {"pkg/webhook", "pkg/route", "pkg/command", "pkg/gate", "pkg/policy", "pkg/deployment"},
 	"pkg/command":    {"pkg/gate", "pkg/policy", "pkg/deployment"},
@@ -69,6 +71,7 @@ var vendors = map[string][]string{
 	"github.com/google/go-github":             {"pkg/github"},
 	"github.com/bradleyfalzon/ghinstallation": {"pkg/github"},
 	"github.com/kelseyhightower/envconfig":    {"pkg/config"},
+	"github.com/prometheus/client_golang":     {"pkg/telemetry"},
 	"github.com/pressly/goose":                {"pkg/store"},
 	"github.com/jackc/pgx":                    {"pkg/store", "test/pgtest"},
 	"modernc.org/sqlite":                      {"pkg/store"},
