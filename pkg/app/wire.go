@@ -18,6 +18,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
@@ -233,5 +234,5 @@ func missing(err error, is bool) error {
 	if !is {
 		return err
 	}
-	return fmt.Errorf("%w: %w", gate.ErrMissing, err)
+	return fmt.Errorf("%w: %w", policy.ErrMissing, err)
 }
