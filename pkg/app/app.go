@@ -86,7 +86,7 @@ func (a *App) build() error {
 
 	a.engine = engine.New(a.engineOptions(clients, admit))
 	a.desk.Engine = a.engine // each needs the other: the engine does lock tasks at the desk
-	a.db.OnDue(a.engine.Ring)
+	a.db.OnDue(a.engine.Enqueue)
 	a.sources = newHookSources(a.cfg, clients.github, a.log)
 	a.server = server.New(a.serverOptions(admit))
 	a.metrics.CollectStats(a.db.Stats)

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/queue"
 )
 
 // Options are what an engine is built from. All fields but Observe and Watched are required.
@@ -61,11 +62,11 @@ const (
 	lateArrival    = time.Minute     // so is one that was this old when it came in
 )
 
-// Engine advances deployments. Create it with New, feed it with Ring.
+// Engine advances deployments. Create it with New, feed it with Enqueue.
 type Engine struct {
 	Options
-	bell      *bell
-	reads     *budget
+	tasks     *queue.Work[deployment.Task]
+	reads     *queue.Fair
 	durations durations
 	startedAt time.Time
 	pauses    pauses
@@ -88,9 +89,9 @@ func New(o Options) *Engine {
 		e.Workers = 256
 	}
 
-	e.bell = newBell(e.Workers, e.work)
-	e.reads = newBudget(o.ReadsPerSecond, o.Now, func(row int64) {
-		e.Ring(deployment.Task{
+	e.tasks = queue.NewWork(e.Workers, e.work)
+	e.reads = queue.NewFair(o.ReadsPerSecond, o.Now, func(row int64) {
+		e.Enqueue(deployment.Task{
 			Kind: deployment.TaskAdvance,
 			Row:  row,
 		})
@@ -104,7 +105,7 @@ func (e *Engine) Start() {
 	e.startedAt = e.Now()
 	ctx, cancel := context.WithCancel(context.Background())
 	e.quit = cancel
-	e.bell.open()
+	e.tasks.Open()
 	e.every(ctx, reconcileEvery, e.reconcile)
 	e.every(ctx, leaseEvery, e.recoverDeployments)
 	e.every(ctx, leaseEvery, e.redeliver)
@@ -115,13 +116,13 @@ func (e *Engine) Start() {
 // their return. What is unfinished is carried on at the next start.
 func (e *Engine) Stop(ctx context.Context) {
 	e.quit()
-	e.reads.close()
-	e.bell.close(ctx)
+	e.reads.Close()
+	e.tasks.Close(ctx)
 	e.loops.Wait()
 }
 
-// Ring says that rows may be due. It never blocks.
-func (e *Engine) Ring(alarms ...deployment.Task) { e.bell.ring(alarms...) }
+// Enqueue says that rows may be due. It never blocks.
+func (e *Engine) Enqueue(tasks ...deployment.Task) { e.tasks.Add(tasks...) }
 
 // every runs f now and then periodically until ctx ends.
 func (e *Engine) every(ctx context.Context, period time.Duration, f func(context.Context)) {
@@ -163,7 +164,7 @@ func (e *Engine) renewLease(ctx context.Context, name string) {
 
 // reconcile rings for what is overdue: after a start, a crash, or a lost alarm.
 func (e *Engine) reconcile(ctx context.Context) {
-	alarms, err := e.Store.Overdue(ctx, overdueMost)
+	overdue, err := e.Store.Overdue(ctx, overdueMost)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.Log.Error().Err(err).Msg("cannot read what is overdue; trying again soon")
@@ -172,7 +173,7 @@ func (e *Engine) reconcile(ctx context.Context) {
 		return
 	}
 
-	e.bell.ring(slices.DeleteFunc(alarms, func(a deployment.Task) bool {
-		return a.Kind == deployment.TaskAdvance && e.reads.inLine(a.Row) // it is late because others are first
+	e.Enqueue(slices.DeleteFunc(overdue, func(t deployment.Task) bool {
+		return t.Kind == deployment.TaskAdvance && e.reads.Waits(t.Row) // it is late because others are first
 	})...)
 }
