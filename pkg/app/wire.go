@@ -19,6 +19,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/report"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
@@ -107,12 +108,19 @@ func rules(cfg *config.Config) deployment.Machine {
 
 func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
 	return engine.Options{
-		Machine:        admit.rules,
-		Store:          a.db,
-		CircleCI:       c.circleci,
-		GitHub:         c.github,
-		Gate:           a.gate,
-		Locks:          a.desk,
+		Machine:  admit.rules,
+		Store:    a.db,
+		CircleCI: c.circleci,
+		GitHub:   c.github,
+		Gate:     a.gate,
+		Locks:    a.desk,
+		Reports: &report.Sender{
+			Store:   a.db,
+			GitHub:  c.github,
+			Log:     a.log,
+			Now:     time.Now,
+			Observe: a.metrics.Reported,
+		},
 		Admit:          admit.Admit,
 		Watched:        watched(a.cfg.Routes),
 		Redeliver:      a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
@@ -122,7 +130,6 @@ func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
 		Observe: engine.Observe{
 			Ended:       a.metrics.Ended,
 			Triggered:   a.metrics.Triggered,
-			Reported:    a.metrics.Reported,
 			Recovered:   a.metrics.Recovered,
 			Unconfirmed: a.metrics.Unconfirmed,
 		},

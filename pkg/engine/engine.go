@@ -23,6 +23,7 @@ type Options struct {
 	GitHub   GitHub
 	Gate     Gate
 	Locks    Locks
+	Reports  Reports
 	// Admit judges a request that recovery found, as it judges one that a webhook brought.
 	Admit func(req deployment.Request, receivedAt time.Time) (d deployment.Deployment, notes []deployment.Entry, ignored string)
 	// Watched names the repositories whose deployments recovery lists, beside those that rows have
@@ -42,7 +43,6 @@ type Options struct {
 type Observe struct {
 	Ended       func(state deployment.State)
 	Triggered   func(sinceAccepted time.Duration)
-	Reported    func(lag time.Duration)
 	Recovered   func(how string)
 	Unconfirmed func(outcome string)
 }
@@ -145,7 +145,7 @@ func (e *Engine) work(ctx context.Context, a deployment.Task) {
 	case deployment.TaskAdvance:
 		e.advance(ctx, a.Row)
 	case deployment.TaskReport:
-		e.report(ctx, a.Row)
+		e.Reports.Send(ctx, a.Row)
 	}
 }
 

@@ -58,18 +58,13 @@ type Locks interface {
 	Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error)
 }
 
-// Outbox holds the reports owed to GitHub. Sending and SaveReports give deployment.ErrStale and
-// write nothing when the lease of the record is over and somebody else has taken the reports.
+// Reports writes the statuses that are owed to GitHub for a deployment.
+type Reports interface {
+	Send(ctx context.Context, row int64)
+}
+
+// Outbox holds the reports owed to GitHub.
 type Outbox interface {
-	LeaseReports(ctx context.Context, row int64) (deployment.Record, bool, error)
-	Sending(ctx context.Context, rec deployment.Record, r deployment.Report) error
-	SaveReports(
-		ctx context.Context,
-		rec deployment.Record,
-		changed []deployment.Report,
-		due time.Time,
-		timeline []deployment.Entry,
-	) error
 	Reports(ctx context.Context, row int64) ([]deployment.Report, error)
 }
 
@@ -113,7 +108,6 @@ type CircleCI interface {
 
 // GitHub is the vendor as the engine asks it. Every call has a timeout of its own; none retries.
 type GitHub interface {
-	WriteStatus(ctx context.Context, to deployment.Request, r deployment.Report) deployment.WriteOutcome
 	Statuses(ctx context.Context, of deployment.Request) ([]deployment.Status, error)
 	Login(ctx context.Context) (string, error) // what GitHub shows as our statuses' creator
 	Deployments(ctx context.Context, of deployment.Source, since time.Time, limit int) ([]deployment.Request, error)

@@ -234,7 +234,7 @@ func (e *Engine) takeIn(ctx context.Context, req deployment.Request) error {
 	if len(statuses) > 0 {
 		detail = "found in GitHub's list of deployments with a word of ours that no row explains"
 		// not by the guard, before the trigger: what this row says meanwhile may be the same words
-		d.Problem = alreadyHandled(statuses[0])
+		d.Problem = deployment.AlreadyHandled(statuses[0])
 	}
 
 	notes = append(notes, deployment.Entry{At: now, Event: "recovered", Detail: detail})

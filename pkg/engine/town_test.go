@@ -16,6 +16,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/report"
 	"github.com/seraph-deploy/seraph/pkg/store"
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
@@ -65,6 +66,7 @@ func (w *simulation) open() {
 		GitHub:   w,
 		Gate:     g,
 		Locks:    w.desk,
+		Reports:  &report.Sender{Store: db, GitHub: w, Log: zerolog.Nop(), Now: w.clock},
 		Log:      zerolog.Nop(),
 		Now:      w.clock,
 		Machine: deployment.Machine{
@@ -294,7 +296,7 @@ func (w *simulation) Evidence(_ context.Context, id, key string, _ []string) (de
 	return deployment.KeyOther, nil
 }
 
-// WriteStatus implements GitHub.
+// WriteStatus implements report.GitHub.
 func (w *simulation) WriteStatus(
 	_ context.Context,
 	to deployment.Request,
