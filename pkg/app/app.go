@@ -95,24 +95,16 @@ func (a *App) build() error {
 
 // Start runs the workers, then listens. After it returns webhooks are taken.
 func (a *App) Start(ctx context.Context) error {
-	if err := a.start(ctx); err != nil {
+	if err := a.start(); err != nil {
 		a.rollback(ctx)
 		return err
 	}
 	return nil
 }
 
-func (a *App) start(ctx context.Context) error {
-	if err := a.db.Start(ctx); err != nil {
-		return fmt.Errorf("the queue does not start: %w", err)
-	}
-
-	a.cleanup(func(ctx context.Context) {
-		if err := a.db.Stop(ctx); err != nil {
-			a.log.Error().Err(err).Msg("the queue did not stop cleanly")
-		}
-	})
-
+func (a *App) start() error {
+	a.db.Start()
+	a.cleanup(func(context.Context) { a.db.Stop() })
 	a.engine.Start()
 	a.cleanup(a.engine.Stop)
 	a.sources.start()

@@ -173,7 +173,7 @@ func tokens(cfg *config.Config) []server.Token {
 }
 
 func (a *App) ready(ctx context.Context) map[string]error {
-	return map[string]error{"database": a.db.Ping(ctx), "queue": a.db.QueueOK()}
+	return map[string]error{"database": a.db.Ping(ctx), "queue": a.engine.QueueOK()}
 }
 
 // claims translates the engine's answer.
