@@ -29,7 +29,7 @@ func (s *overdueStore) Lease(_ context.Context, row int64) (deployment.Deploymen
 	return deployment.Deployment{}, false, nil
 }
 
-func (s *overdueStore) Duty(context.Context, string, time.Duration) (string, bool, error) {
+func (s *overdueStore) AcquireLease(context.Context, string, time.Duration) (string, bool, error) {
 	return "", false, nil
 }
 
