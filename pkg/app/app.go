@@ -20,6 +20,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/store"
+	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
 
 // Build says what runs.
@@ -29,7 +30,7 @@ type Build struct{ Version, Commit string }
 type App struct {
 	cfg     *config.Config
 	log     zerolog.Logger
-	metrics *metrics
+	metrics *telemetry.Metrics
 	db      *store.DB
 	gate    *gate.Gate
 	desk    *command.Service
@@ -44,7 +45,7 @@ type App struct {
 // New opens the database (waiting for its lock, migrating it) and builds everything else; nothing
 // runs before Start. A failed New leaves nothing open.
 func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log, metrics: newMetrics(build), failed: make(chan error, 4)}
+	a := &App{cfg: cfg, log: log, metrics: telemetry.New(build.Version, build.Commit), failed: make(chan error, 4)}
 	db, err := store.Open(ctx, store.Options{URL: cfg.DatabaseURL.Reveal(), Log: log, Now: time.Now})
 	if err != nil {
 		return nil, err
@@ -85,10 +86,10 @@ func (a *App) build() error {
 
 	a.engine = engine.New(a.engineOptions(clients, admit))
 	a.desk.Engine = a.engine // each needs the other: the engine does lock tasks at the desk
-	a.db.OnDue(a.engine.Ring)
+	a.db.OnDue(a.engine.Enqueue)
 	a.sources = newHookSources(a.cfg, clients.github, a.log)
 	a.server = server.New(a.serverOptions(admit))
-	a.metrics.registry.MustRegister(newCensus(a.db.Stats))
+	a.metrics.CollectStats(a.db.Stats)
 
 	return nil
 }

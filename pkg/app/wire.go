@@ -18,8 +18,10 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
+	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
 
 // githubTimeout bounds one call to GitHub, which itself gives up after 10 s.
@@ -32,10 +34,10 @@ type clients struct {
 	close    func()
 }
 
-func newClients(cfg *config.Config, m *metrics) (*clients, error) {
+func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 	const agent = "seraph"
-	gh := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.call("github")})
-	ci := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.call("circleci")})
+	gh := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
+	ci := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
 	g, err := github.New(github.Options{
 		BaseURL:         cfg.GitHub.APIURL,
 		Token:           cfg.GitHub.Token.Reveal(),
@@ -117,9 +119,15 @@ func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
 		HookAddresses:  hookAddresses(a.cfg.PublicURL),
 		Retention:      a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
-		Observe:        a.metrics.observe(),
-		Log:            a.log,
-		Now:            time.Now,
+		Observe: engine.Observe{
+			Ended:       a.metrics.Ended,
+			Triggered:   a.metrics.Triggered,
+			Reported:    a.metrics.Reported,
+			Recovered:   a.metrics.Recovered,
+			Unconfirmed: a.metrics.Unconfirmed,
+		},
+		Log: a.log,
+		Now: time.Now,
 	}
 }
 
@@ -155,11 +163,11 @@ func (a *App) serverOptions(admit admitter) server.Options {
 		Reader:          a.db,
 		Commands:        a.desk,
 		Ready:           a.ready,
-		Metrics:         a.metrics.handler(),
+		Metrics:         a.metrics.Handler(),
 		ServeMetrics:    a.cfg.MetricsAddr == "",
 		Tokens:          tokens(a.cfg),
 		Log:             a.log,
-		Observe:         a.metrics.delivery,
+		Observe:         a.metrics.Delivery,
 		CircleCIURL:     func(d deployment.Deployment) string { return deployment.PipelineURL(admit.rules.AppURL, *d.Pipeline) },
 	}
 }
@@ -226,5 +234,5 @@ func missing(err error, is bool) error {
 	if !is {
 		return err
 	}
-	return fmt.Errorf("%w: %w", gate.ErrMissing, err)
+	return fmt.Errorf("%w: %w", policy.ErrMissing, err)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/queue"
 )
 
 // Options are what an engine is built from. All fields but Observe and Watched are required.
@@ -72,11 +73,11 @@ const (
 	lateArrival    = time.Minute     // so is one that was this old when it came in
 )
 
-// Engine advances deployments. Create it with New, feed it with Ring.
+// Engine advances deployments. Create it with New, feed it with Enqueue.
 type Engine struct {
 	Options
-	bell      *bell
-	reads     *budget
+	tasks     *queue.Work[deployment.Task]
+	reads     *queue.Fair
 	durations durations
 	startedAt time.Time
 	round     atomic.Pointer[round] // the reconcile loop's newest one; nil before Start
@@ -100,9 +101,9 @@ func New(o Options) *Engine {
 		e.Workers = 256
 	}
 
-	e.bell = newBell(e.Workers, e.work)
-	e.reads = newBudget(o.ReadsPerSecond, o.Now, func(row int64) {
-		e.Ring(deployment.Task{
+	e.tasks = queue.NewWork(e.Workers, e.work)
+	e.reads = queue.NewFair(o.ReadsPerSecond, o.Now, func(row int64) {
+		e.Enqueue(deployment.Task{
 			Kind: deployment.TaskAdvance,
 			Row:  row,
 		})
@@ -117,7 +118,7 @@ func (e *Engine) Start() {
 	e.round.Store(&round{ended: e.startedAt}) // the first round has as long as any other
 	ctx, cancel := context.WithCancel(context.Background())
 	e.quit = cancel
-	e.bell.open()
+	e.tasks.Open()
 	e.every(ctx, reconcileEvery, e.reconcile)
 	e.every(ctx, leaseEvery, e.recoverDeployments)
 	e.every(ctx, leaseEvery, e.redeliver)
@@ -128,13 +129,13 @@ func (e *Engine) Start() {
 // their return. What is unfinished is carried on at the next start.
 func (e *Engine) Stop(ctx context.Context) {
 	e.quit()
-	e.reads.close()
-	e.bell.close(ctx)
+	e.reads.Close()
+	e.tasks.Close(ctx)
 	e.loops.Wait()
 }
 
-// Ring says that rows may be due. It never blocks.
-func (e *Engine) Ring(alarms ...deployment.Task) { e.bell.ring(alarms...) }
+// Enqueue says that rows may be due. It never blocks.
+func (e *Engine) Enqueue(tasks ...deployment.Task) { e.tasks.Add(tasks...) }
 
 // every runs f now and then periodically until ctx ends.
 func (e *Engine) every(ctx context.Context, period time.Duration, f func(context.Context)) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // Store is the database as the engine uses it.
@@ -117,11 +118,11 @@ type GitHub interface {
 	Login(ctx context.Context) (string, error) // what GitHub shows as our statuses' creator
 	Deployments(ctx context.Context, of deployment.Source, since time.Time, limit int) ([]deployment.Request, error)
 	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
-	Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]deployment.Hook, error)
+	Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]webhook.Hook, error)
 	Deliveries(
 		ctx context.Context,
-		hook deployment.Hook,
+		hook webhook.Hook,
 		cursor string,
-	) (page []deployment.HookDelivery, next string, err error)
-	Redeliver(ctx context.Context, hook deployment.Hook, id int64) error
+	) (page []webhook.HookDelivery, next string, err error)
+	Redeliver(ctx context.Context, hook webhook.Hook, id int64) error
 }

@@ -19,7 +19,7 @@ type round struct {
 // reconcile queues all rows that are overdue. It finds what the queue does not hold after a start
 // or a crash, and rows whose due time was too far away for a timer.
 func (e *Engine) reconcile(ctx context.Context) {
-	alarms, err := e.Store.Overdue(ctx, overdueMost)
+	overdue, err := e.Store.Overdue(ctx, overdueMost)
 	if ctx.Err() != nil {
 		return
 	}
@@ -30,8 +30,8 @@ func (e *Engine) reconcile(ctx context.Context) {
 		return
 	}
 
-	e.bell.ring(slices.DeleteFunc(alarms, func(a deployment.Task) bool {
-		return a.Kind == deployment.TaskAdvance && e.reads.inLine(a.Row) // it is late because others are first
+	e.Enqueue(slices.DeleteFunc(overdue, func(t deployment.Task) bool {
+		return t.Kind == deployment.TaskAdvance && e.reads.Waits(t.Row) // it is late because others are first
 	})...)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/recovery"
 )
 
 // Bounds of one round of recovery.
@@ -108,7 +109,7 @@ func (e *Engine) since(covered time.Time) time.Time {
 	if covered.Before(since) {
 		since = covered
 	}
-	if oldest := e.Now().Add(-deployment.RedeliveryWindow); since.Before(oldest) {
+	if oldest := e.Now().Add(-recovery.RedeliveryWindow); since.Before(oldest) {
 		since = oldest
 	}
 	return since

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/recovery"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // knownGitHub shows the statuses that it is made of.
@@ -98,9 +100,9 @@ func (g listingGitHub) ResolveRepository(_ context.Context, owner, name string) 
 
 func (listingGitHub) Deliveries(
 	ctx context.Context,
-	_ deployment.Hook,
+	_ webhook.Hook,
 	_ string,
-) ([]deployment.HookDelivery, string, error) {
+) ([]webhook.HookDelivery, string, error) {
 	return nil, "", ctx.Err()
 }
 
@@ -170,7 +172,7 @@ func TestRecoveryCoversOnlyWhatItListed(t *testing.T) {
 		"the other one was listed":         {down, 2, "r0", false, "r1", time.Hour},
 		"its turn had not come":            {down, recoverRepositories + 1, "", false, fmt.Sprint("r", recoverRepositories), down + recoverEvery},
 		"all were listed, and a restart":   {down, 2, "", true, "r0", time.Hour},
-		"it failed for longer than 3 days": {100 * time.Hour, 2, "r0", true, "r0", deployment.RedeliveryWindow},
+		"it failed for longer than 3 days": {100 * time.Hour, 2, "r0", true, "r0", recovery.RedeliveryWindow},
 		"a note from the future":           {-down, 2, "r0", true, "r0", time.Hour + recoverEvery},
 	} {
 		t.Run(name, func(t *testing.T) {

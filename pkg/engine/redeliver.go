@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/recovery"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // Bounds of one round: pages of 100 deliveries per hook, and requests to deliver again.
@@ -62,7 +64,7 @@ func (e *Engine) noteRedelivered(ctx context.Context) {
 }
 
 // knownHooks are the hooks that send to us. They are looked for once a day in each repository.
-func (e *Engine) knownHooks(ctx context.Context) []deployment.Hook {
+func (e *Engine) knownHooks(ctx context.Context) []webhook.Hook {
 	sources, err := e.sources(ctx)
 	if err != nil {
 		e.Log.Warn().Err(err).Msg("recovery cannot read whose hooks to look for; trying again later")
@@ -72,8 +74,8 @@ func (e *Engine) knownHooks(ctx context.Context) []deployment.Hook {
 		sources = []deployment.Source{{}} // a GitHub App has its hook without any
 	}
 
-	now, seen := e.Now(), map[deployment.Hook]bool{}
-	var all []deployment.Hook
+	now, seen := e.Now(), map[webhook.Hook]bool{}
+	var all []webhook.Hook
 	for _, s := range sources {
 		found := e.hooks[s.Repository.FullName()]
 		if now.After(found.until) {
@@ -102,13 +104,13 @@ func (e *Engine) knownHooks(ctx context.Context) []deployment.Hook {
 
 // foundHooks are a repository's hooks, until they are looked for again.
 type foundHooks struct {
-	hooks []deployment.Hook
+	hooks []webhook.Hook
 	until time.Time
 }
 
 // redeliverFrom walks a hook's deliveries from the newest back to what was read before, or goes on
 // where the last round stopped.
-func (e *Engine) redeliverFrom(ctx context.Context, hook deployment.Hook, left *int) error {
+func (e *Engine) redeliverFrom(ctx context.Context, hook webhook.Hook, left *int) error {
 	duty := "redeliver " + string(hook)
 	note, mine, err := e.acquireLease(ctx, duty)
 	if err == nil && !mine { // another replica is at it, or died at it
@@ -118,7 +120,7 @@ func (e *Engine) redeliverFrom(ctx context.Context, hook deployment.Hook, left *
 		return err
 	}
 
-	var walk deployment.Walk
+	var walk recovery.Walk
 	if note != "" {
 		_ = json.Unmarshal([]byte(note), &walk) // one that cannot be read starts anew
 	}
@@ -134,16 +136,16 @@ func (e *Engine) redeliverFrom(ctx context.Context, hook deployment.Hook, left *
 
 func (e *Engine) walk(
 	ctx context.Context,
-	hook deployment.Hook,
+	hook webhook.Hook,
 	duty string,
-	walk deployment.Walk,
+	walk recovery.Walk,
 	left *int,
-) (deployment.Walk, error) {
+) (recovery.Walk, error) {
 	for range redeliverPages {
 		e.renewLease(ctx, duty)
 		page, next, err := e.GitHub.Deliveries(ctx, hook, walk.Cursor)
 		if err != nil {
-			return deployment.Walk{Read: walk.Read}, err // a cursor may have lost its meaning
+			return recovery.Walk{Read: walk.Read}, err // a cursor may have lost its meaning
 		}
 
 		after, failed, more := walk.Page(page, next, e.Now())
@@ -164,7 +166,7 @@ func (e *Engine) walk(
 	return walk, nil
 }
 
-func (e *Engine) askAgain(ctx context.Context, hook deployment.Hook, f deployment.HookDelivery, left *int) error {
+func (e *Engine) askAgain(ctx context.Context, hook webhook.Hook, f webhook.HookDelivery, left *int) error {
 	ask, err := e.Store.Redeliver(ctx, f.GUID)
 	if err != nil || !ask {
 		return err

@@ -17,6 +17,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 	"github.com/seraph-deploy/seraph/pkg/store"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // pipelineRun is a pipeline of the town's CircleCI.
@@ -376,14 +377,14 @@ func (w *simulation) Deployments(context.Context, deployment.Source, time.Time, 
 }
 
 // Hooks implements GitHub.
-func (w *simulation) Hooks(context.Context, deployment.Repository, []string) ([]deployment.Hook, error) {
+func (w *simulation) Hooks(context.Context, deployment.Repository, []string) ([]webhook.Hook, error) {
 	return nil, nil
 }
 
 // Deliveries implements GitHub.
-func (w *simulation) Deliveries(context.Context, deployment.Hook, string) ([]deployment.HookDelivery, string, error) {
+func (w *simulation) Deliveries(context.Context, webhook.Hook, string) ([]webhook.HookDelivery, string, error) {
 	return nil, "", nil
 }
 
 // Redeliver implements GitHub.
-func (w *simulation) Redeliver(context.Context, deployment.Hook, int64) error { return nil }
+func (w *simulation) Redeliver(context.Context, webhook.Hook, int64) error { return nil }

@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/hook"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // isEvent says whether a header can be the name of an event: small letters, digits and underscores.
@@ -61,15 +61,15 @@ func (s *Server) github(w http.ResponseWriter, r *http.Request) {
 }
 
 // admitGitHub is what can be checked before the body is read.
-func (s *Server) admitGitHub(r *http.Request) (*hook.Verifier, *apiError) {
+func (s *Server) admitGitHub(r *http.Request) (*webhook.Verifier, *apiError) {
 	if p := s.checkSource(r); p != nil {
 		return nil, p
 	}
-	if err := hook.ContentType(r.Header.Get("Content-Type")); err != nil {
+	if err := webhook.ContentType(r.Header.Get("Content-Type")); err != nil {
 		return nil, closing(newError(http.StatusUnsupportedMediaType, "unsupported_media_type", err.Error()))
 	}
 
-	verifier, err := hook.NewGitHub(s.o.GitHubSecrets, r.Header.Get("X-Hub-Signature-256"))
+	verifier, err := webhook.NewGitHub(s.o.GitHubSecrets, r.Header.Get("X-Hub-Signature-256"))
 	if err != nil {
 		return nil, closing(signatureError(err))
 	}
@@ -144,7 +144,7 @@ func (s *Server) process(
 		)
 	}
 
-	if del.Body, err = hook.Payload(header.Get("Content-Type"), whole); err != nil {
+	if del.Body, err = webhook.Payload(header.Get("Content-Type"), whole); err != nil {
 		return webhookResponse{}, badRequest(err)
 	}
 
@@ -161,7 +161,7 @@ func (s *Server) process(
 // ping answers GitHub's first word. Only the body is signed, so what the name claims is held
 // against what the body shows.
 func (s *Server) ping(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
-	summary, err := hook.Summarize(del.Body)
+	summary, err := webhook.Summarize(del.Body)
 	switch {
 	case err != nil:
 		return webhookResponse{}, badRequest(err)
@@ -175,8 +175,8 @@ func (s *Server) ping(ctx context.Context, del deployment.Delivery) (webhookResp
 
 // handleOther answers events of which nothing is read.
 func (s *Server) handleOther(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
-	if !hook.IsObject(del.Body) {
-		_, err := hook.Summarize(del.Body)
+	if !webhook.IsObject(del.Body) {
+		_, err := webhook.Summarize(del.Body)
 		return webhookResponse{}, badRequest(cmp.Or(err, errors.New("the body is not a JSON object")))
 	}
 	zerolog.Ctx(ctx).Debug().Str("delivery", del.GUID).Str("event", del.Event).Msg("event ignored")
@@ -185,7 +185,7 @@ func (s *Server) handleOther(ctx context.Context, del deployment.Delivery) (webh
 
 // deployment makes a deployment event durable, or says why it needs to be nothing.
 func (s *Server) deployment(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
-	req, action, err := hook.ParseDeployment(del.Body)
+	req, action, err := webhook.ParseDeployment(del.Body)
 	del.RepositoryID, del.DeploymentID = req.Repository.ID, req.ID
 	if action != "" && action != "created" { // old GitHub Enterprise Servers name no action
 		return s.ignore(ctx, del, "a deployment is taken when it is created, not for another action")

@@ -12,7 +12,6 @@ import (
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
@@ -55,7 +54,7 @@ func (s *Server) gate(ctx context.Context, r *http.Request) (any, error) {
 		)
 	}
 
-	q := gate.Question{
+	q := policy.Question{
 		Repository:  values.Get("repository"),
 		Environment: values.Get("environment"),
 		SHA:         strings.ToLower(values.Get("sha")),

@@ -1,4 +1,4 @@
-package hook
+package webhook
 
 import (
 	"fmt"
@@ -323,7 +323,7 @@ func FuzzParseDeployment(f *testing.F) {
 
 // A body that is nested as deeply as a webhook can be long must not end the process.
 func TestDeepBodies(t *testing.T) {
-	for _, n := range []int{maxQuick / 2, 25 << 20} {
+	for _, n := range []int{maxFastBody / 2, 25 << 20} {
 		if IsObject([]byte(`{"a":` + strings.Repeat("[", n))) {
 			t.Errorf("%d open brackets are an object", n)
 		}
@@ -333,13 +333,13 @@ func TestDeepBodies(t *testing.T) {
 	}
 }
 
-// FuzzQuick holds the quick way to read an event to the thorough one.
-func FuzzQuick(f *testing.F) {
+// FuzzFastDecode compares the fast decoder with encoding/json.
+func FuzzFastDecode(f *testing.F) {
 	for _, s := range []string{
 		full, small, "null", "[]", `{"a":{}}`, `{"Action":"created","ACTION":null,"deployment":{"Id":1,"id":2,"\u0049D":3},"deployment":{"creator":{"login":"a","x":{"login":"b"}}}}`,
 		`{"deployment":5,"repository":[{"id":1}]}`, `{"deployment":null,"workflow_run":{"deep":[[[]]]},"deployment_status":[]} `, `{"deployment":{"id":01}}`,
 		`{"deployment":{"payload":{"a" : "\ud800"},"taſK":"a"}}`, `{"action":"deleted","action":null}`, `{"deployment":{"description":"\ud800\n","task":"a\"b"}}`,
-		`{"deployment":{"payload":` + strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1) + `}}`,
+		`{"deployment":{"payload":` + strings.Repeat("[", maxFastDepth+1) + strings.Repeat("]", maxFastDepth+1) + `}}`,
 		`{"other":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
 	} {
 		f.Add([]byte(s))
@@ -350,10 +350,10 @@ func FuzzQuick(f *testing.F) {
 			return // ParseDeployment refuses it before
 		}
 
-		var thorough, quick event
-		thoroughErr, quickErr := decode(body, &thorough), decodeEvent(body, &quick)
-		if fmt.Sprint(thoroughErr) != fmt.Sprint(quickErr) || !reflect.DeepEqual(thorough, quick) {
-			t.Errorf("%v, %+v, but quickly %v, %+v", thoroughErr, thorough, quickErr, quick)
+		var slow, fast event
+		slowErr, fastErr := decode(body, &slow), decodeEvent(body, &fast)
+		if fmt.Sprint(slowErr) != fmt.Sprint(fastErr) || !reflect.DeepEqual(slow, fast) {
+			t.Errorf("encoding/json: %v, %+v, fast decoder: %v, %+v", slowErr, slow, fastErr, fast)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package hook
+package webhook
 
 import (
 	"crypto/hmac"
@@ -93,33 +93,4 @@ func (v *Verifier) Check() error {
 	}
 
 	return nil
-}
-
-// SignatureShape says whether an X-Hub-Signature-256 header can be a signature at all: nil or
-// ErrShape.
-func SignatureShape(header string) error {
-	_, err := NewGitHub([][]byte{{0}}, header)
-	return err
-}
-
-// VerifyGitHub checks a whole body against an X-Hub-Signature-256 header; any of the secrets may
-// have made it.
-func VerifyGitHub(secrets [][]byte, header string, body []byte) error {
-	v, err := NewGitHub(secrets, header)
-	return verify(v, err, body)
-}
-
-// VerifyCircleCI checks a whole body against a circleci-signature header; any of the secrets may
-// have made it.
-func VerifyCircleCI(secrets [][]byte, header string, body []byte) error {
-	v, err := NewCircleCI(secrets, header)
-	return verify(v, err, body)
-}
-
-func verify(v *Verifier, err error, body []byte) error {
-	if err != nil {
-		return err
-	}
-	_, _ = v.Write(body)
-	return v.Check()
 }

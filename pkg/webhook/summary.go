@@ -1,4 +1,4 @@
-package hook
+package webhook
 
 import (
 	"encoding/json"
@@ -17,7 +17,7 @@ type Summary struct {
 // used.
 func IsObject(payload []byte) bool {
 	valid := gjson.ValidBytes
-	if len(payload) > maxQuick { // it has no bound on how deep things are nested
+	if len(payload) > maxFastBody { // it has no bound on how deep things are nested
 		valid = json.Valid
 	}
 	return valid(payload) && payload[space(payload, 0)] == '{'

@@ -1,22 +1,12 @@
-package deployment
+// Package recovery finds deployments whose webhook was lost.
+package recovery
 
 import (
 	"slices"
 	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
-
-// Hook is a webhook at GitHub that sends to this service: its path below the API, such as
-// repos/acme/api/hooks/1 or app/hook.
-type Hook string
-
-// HookDelivery is one attempt of GitHub to deliver an event.
-type HookDelivery struct {
-	ID    int64
-	GUID  string // the same for all attempts
-	Event string
-	Code  int // of the answer; 0 when there was none
-	At    time.Time
-}
 
 // Walk is how far the deliveries of a hook have been read. GitHub lists the newest first.
 type Walk struct {
@@ -34,7 +24,7 @@ const walkOverlap = 10 * time.Minute
 
 // Page takes in one page of a hook's deliveries. failed are the events of deployments, newest
 // first, of which this page shows no success; more says whether the walk goes on at next.
-func (w Walk) Page(page []HookDelivery, next string, now time.Time) (after Walk, failed []HookDelivery, more bool) {
+func (w Walk) Page(page []webhook.HookDelivery, next string, now time.Time) (after Walk, failed []webhook.HookDelivery, more bool) {
 	oldest := now.Add(-RedeliveryWindow)
 	if w.Read.After(oldest) {
 		oldest = w.Read.Add(-walkOverlap)
@@ -55,7 +45,7 @@ func (w Walk) Page(page []HookDelivery, next string, now time.Time) (after Walk,
 			break
 		}
 
-		known := slices.ContainsFunc(failed, func(f HookDelivery) bool { return f.GUID == d.GUID })
+		known := slices.ContainsFunc(failed, func(f webhook.HookDelivery) bool { return f.GUID == d.GUID })
 		if d.Event == "deployment" && !delivered[d.GUID] && !known {
 			failed = append(failed, d)
 		}

@@ -1,7 +1,8 @@
-package app
+// Package telemetry holds the Prometheus metrics of the service. The other packages know nothing of
+// it: they call plain functions, which package app connects with the methods of Metrics.
+package telemetry
 
 import (
-	"context"
 	"net/http"
 	"runtime"
 	"time"
@@ -11,15 +12,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/engine"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
-// latency covers 5 ms to 5 min: a trigger may be instant or wait for an environment.
-var latency = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+// latencyBuckets covers 5 ms to 5 min, because a trigger may be immediate or wait for its
+// environment.
+var latencyBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
 
-// metrics is what /metrics shows. Labels are closed sets.
-type metrics struct {
+// Metrics are the counters and histograms of the service. Every label has a fixed set of values.
+// Create it with New; it is safe for concurrent use.
+type Metrics struct {
 	registry    *prometheus.Registry
 	deliveries  *prometheus.CounterVec
 	ended       *prometheus.CounterVec
@@ -32,8 +34,9 @@ type metrics struct {
 	unconfirmed *prometheus.CounterVec
 }
 
-func newMetrics(build Build) *metrics {
-	m := &metrics{
+// New creates the metrics of a build that is described by its version and commit.
+func New(version, commit string) *Metrics {
+	m := &Metrics{
 		registry: prometheus.NewRegistry(),
 		deliveries: counters(
 			"seraph_webhook_deliveries_total",
@@ -64,7 +67,7 @@ func newMetrics(build Build) *metrics {
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "seraph_outbound_seconds",
 			Help:    "How long calls to GitHub and CircleCI took.",
-			Buckets: latency[:11],
+			Buckets: latencyBuckets[:11],
 		}, []string{"api", "operation"}),
 		remaining: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "seraph_ratelimit_remaining",
@@ -75,7 +78,7 @@ func newMetrics(build Build) *metrics {
 	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "seraph_build_info",
 		Help:        "Always 1; the labels say what runs.",
-		ConstLabels: prometheus.Labels{"version": build.Version, "commit": build.Commit, "go": runtime.Version()},
+		ConstLabels: prometheus.Labels{"version": version, "commit": commit, "go": runtime.Version()},
 	}, func() float64 { return 1 })
 
 	m.registry.MustRegister(
@@ -107,98 +110,42 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 }
 
 func histogram(name, help string) prometheus.Histogram {
-	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latency})
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latencyBuckets})
 }
 
-func (m *metrics) handler() http.Handler {
+// Handler serves the metrics over HTTP.
+func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
 }
 
-// delivery counts one webhook.
-func (m *metrics) delivery(source, event, result string) {
+// Delivery counts one received webhook.
+func (m *Metrics) Delivery(source, event, result string) {
 	m.deliveries.WithLabelValues(source, event, result).Inc()
 }
 
-// call counts one outgoing call of an API.
-func (m *metrics) call(api string) func(outbound.Call) {
+// Calls returns a function that counts the outgoing calls of one API.
+func (m *Metrics) Calls(api string) func(outbound.Call) {
 	return func(c outbound.Call) {
 		m.requests.WithLabelValues(api, c.Operation, c.Code).Inc()
 		m.seconds.WithLabelValues(api, c.Operation).Observe(c.Took.Seconds())
+
 		if c.Remaining >= 0 {
 			m.remaining.WithLabelValues(api).Set(float64(c.Remaining))
 		}
 	}
 }
 
-func (m *metrics) observe() engine.Observe {
-	return engine.Observe{
-		Ended:       func(s deployment.State) { m.ended.WithLabelValues(string(s)).Inc() },
-		Triggered:   func(d time.Duration) { m.trigger.Observe(d.Seconds()) },
-		Reported:    func(d time.Duration) { m.lag.Observe(d.Seconds()) },
-		Recovered:   func(how string) { m.recovered.WithLabelValues(how).Inc() },
-		Unconfirmed: func(outcome string) { m.unconfirmed.WithLabelValues(outcome).Inc() },
-	}
-}
+// Ended counts a deployment that ended in a state.
+func (m *Metrics) Ended(s deployment.State) { m.ended.WithLabelValues(string(s)).Inc() }
 
-// census shows what the rows say, read at each scrape.
-type census struct {
-	read   func(context.Context) (deployment.Stats, error)
-	open   *prometheus.Desc
-	inbox  *prometheus.Desc
-	unsent *prometheus.Desc
-	oldest *prometheus.Desc
-}
+// Triggered records how long after its acceptance a deployment's pipeline existed.
+func (m *Metrics) Triggered(sinceAccepted time.Duration) { m.trigger.Observe(sinceAccepted.Seconds()) }
 
-func newCensus(read func(context.Context) (deployment.Stats, error)) *census {
-	return &census{
-		read: read,
-		open: prometheus.NewDesc(
-			"seraph_deployments_open",
-			"Deployments that have not ended.",
-			[]string{"state"},
-			nil,
-		),
-		inbox: prometheus.NewDesc(
-			"seraph_inbox_deliveries",
-			"Accepted deliveries of which the deployments are still to be made.",
-			nil,
-			nil,
-		),
-		unsent: prometheus.NewDesc("seraph_reports_unsent", "Statuses owed to GitHub.", nil, nil),
-		oldest: prometheus.NewDesc(
-			"seraph_oldest_due_seconds",
-			"How long the most overdue row has waited for a worker.",
-			nil,
-			nil,
-		),
-	}
-}
+// Reported records how long a status was owed to GitHub before it was written.
+func (m *Metrics) Reported(lag time.Duration) { m.lag.Observe(lag.Seconds()) }
 
-// Describe implements prometheus.Collector.
-func (c *census) Describe(ch chan<- *prometheus.Desc) {
-	ch <- c.open
-	ch <- c.inbox
-	ch <- c.unsent
-	ch <- c.oldest
-}
+// Recovered counts a deployment whose webhook was lost, by how it was found.
+func (m *Metrics) Recovered(how string) { m.recovered.WithLabelValues(how).Inc() }
 
-// Collect implements prometheus.Collector. A database that does not answer within 2 s shows no
-// values.
-func (c *census) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	rows, err := c.read(ctx)
-	if err != nil {
-		return
-	}
-
-	for _, s := range deployment.States() {
-		if s.Open() {
-			ch <- prometheus.MustNewConstMetric(c.open, prometheus.GaugeValue, float64(rows.Open[s]), string(s))
-		}
-	}
-
-	ch <- prometheus.MustNewConstMetric(c.inbox, prometheus.GaugeValue, float64(rows.Inbox))
-	ch <- prometheus.MustNewConstMetric(c.unsent, prometheus.GaugeValue, float64(rows.ReportsUnsent))
-	ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, rows.OldestDue.Seconds())
-}
+// Unconfirmed counts a trigger of unknown outcome, by what its look-up concluded.
+func (m *Metrics) Unconfirmed(outcome string) { m.unconfirmed.WithLabelValues(outcome).Inc() }
