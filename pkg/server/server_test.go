@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/intake"
 )
@@ -108,7 +109,7 @@ func TestPanicIsAnswered(t *testing.T) {
 
 	rec := httptest.NewRecorder()
 	s.Handler().ServeHTTP(rec, r)
-	var e struct{ Error errorBody }
+	var e api.ErrorResponse
 	if err := json.NewDecoder(rec.Body).Decode(&e); err != nil || rec.Code != 500 || e.Error.Code != "internal" {
 		t.Errorf("got %d %+v, %v", rec.Code, e, err)
 	}
