@@ -33,8 +33,7 @@ type Options struct {
 	GitHub   GitHub
 	Gate     Gate
 	Locks    Locks
-	// Admit judges a request that recovery found, as it judges one that a webhook brought.
-	Admit func(req deployment.Request, receivedAt time.Time) (d deployment.Deployment, notes []deployment.Entry, ignored string)
+	Intake   Intake
 	// Watched names the repositories whose deployments recovery lists, beside those that rows have
 	// named.
 	Watched        []deployment.Repository
