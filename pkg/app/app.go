@@ -18,6 +18,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/engine"
 	"github.com/seraph-deploy/seraph/pkg/gate"
+	"github.com/seraph-deploy/seraph/pkg/intake"
+	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/store"
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
@@ -32,6 +34,7 @@ type App struct {
 	log     zerolog.Logger
 	metrics *telemetry.Metrics
 	db      *store.DB
+	intake  *intake.Intake
 	gate    *gate.Gate
 	desk    *command.Service
 	engine  *engine.Engine
@@ -73,22 +76,23 @@ func (a *App) build() error {
 	}
 
 	a.cleanup(func(context.Context) { clients.close() })
-	admit := newAdmitter(a.cfg)
-	a.gate = a.newGate(clients, admit)
+	routes := a.cfg.Routes.For(route.Own{AppID: a.cfg.GitHub.AppID})
+	a.intake = &intake.Intake{Routes: routes, Machine: rules(a.cfg), Store: a.db}
+	a.gate = a.newGate(clients, routes)
 	a.desk = &command.Service{
 		Gate:        a.gate,
 		Resolver:    byName{clients.github},
 		Deployments: a.db,
 		Store:       a.db,
 		Now:         time.Now,
-		LockTask:    admit.routes.LockTask(),
+		LockTask:    routes.LockTask(),
 	}
 
-	a.engine = engine.New(a.engineOptions(clients, admit))
+	a.engine = engine.New(a.engineOptions(clients))
 	a.desk.Engine = a.engine // each needs the other: the engine does lock tasks at the desk
 	a.db.OnDue(a.engine.Enqueue)
 	a.sources = newHookSources(a.cfg, clients.github, a.log)
-	a.server = server.New(a.serverOptions(admit))
+	a.server = server.New(a.serverOptions())
 	a.metrics.CollectStats(a.db.Stats)
 
 	return nil
@@ -96,24 +100,16 @@ func (a *App) build() error {
 
 // Start runs the workers, then listens. After it returns webhooks are taken.
 func (a *App) Start(ctx context.Context) error {
-	if err := a.start(ctx); err != nil {
+	if err := a.start(); err != nil {
 		a.rollback(ctx)
 		return err
 	}
 	return nil
 }
 
-func (a *App) start(ctx context.Context) error {
-	if err := a.db.Start(ctx); err != nil {
-		return fmt.Errorf("the queue does not start: %w", err)
-	}
-
-	a.cleanup(func(ctx context.Context) {
-		if err := a.db.Stop(ctx); err != nil {
-			a.log.Error().Err(err).Msg("the queue did not stop cleanly")
-		}
-	})
-
+func (a *App) start() error {
+	a.db.Start()
+	a.cleanup(func(context.Context) { a.db.Stop() })
 	a.engine.Start()
 	a.cleanup(a.engine.Stop)
 	a.sources.start()

@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -63,36 +61,6 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 	return &clients{github: g, circleci: c, close: func() { gh.CloseIdle(); ci.CloseIdle() }}, nil
 }
 
-// admitter judges a request by the routes, for webhooks and for recovery alike.
-type admitter struct {
-	routes *route.Table
-	rules  deployment.Machine
-}
-
-func newAdmitter(cfg *config.Config) admitter {
-	return admitter{routes: cfg.Routes.For(route.Own{AppID: cfg.GitHub.AppID}), rules: rules(cfg)}
-}
-
-// Admit implements server.Admitter.
-func (a admitter) Admit(
-	req deployment.Request,
-	receivedAt time.Time,
-) (deployment.Deployment, []deployment.Entry, string) {
-	verdict := a.routes.Admit(req, newKey())
-	if verdict.Ignored != "" {
-		return deployment.Deployment{}, nil, verdict.Ignored
-	}
-	d, notes := a.rules.New(req, verdict, receivedAt)
-	return d, notes, ""
-}
-
-// newKey is 128 bits that nobody can guess.
-func newKey() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails: crypto/rand ends the process instead
-	return hex.EncodeToString(b[:])
-}
-
 func rules(cfg *config.Config) deployment.Machine {
 	return deployment.Machine{
 		TriggerTimeout: cfg.CircleCI.Timeout,
@@ -106,14 +74,15 @@ func rules(cfg *config.Config) deployment.Machine {
 	}
 }
 
-func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
+func (a *App) engineOptions(c *clients) engine.Options {
 	return engine.Options{
-		Machine:  admit.rules,
+		Machine:  a.intake.Machine,
 		Store:    a.db,
 		CircleCI: c.circleci,
 		GitHub:   c.github,
 		Gate:     a.gate,
 		Locks:    a.desk,
+		Intake:   a.intake,
 		Reports: &report.Sender{
 			Store:   a.db,
 			GitHub:  c.github,
@@ -121,7 +90,6 @@ func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
 			Now:     time.Now,
 			Observe: a.metrics.Reported,
 		},
-		Admit:          admit.Admit,
 		Watched:        watched(a.cfg.Routes),
 		Redeliver:      a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
 		HookAddresses:  hookAddresses(a.cfg.PublicURL),
@@ -157,14 +125,13 @@ func watched(t *route.Table) []deployment.Repository {
 	return list
 }
 
-func (a *App) serverOptions(admit admitter) server.Options {
+func (a *App) serverOptions() server.Options {
 	return server.Options{
 		GitHubSecrets:   a.cfg.GitHub.WebhookSecrets.Bytes(),
 		CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
 		Sources:         a.sources.allowed,
 		TrustedProxies:  a.cfg.TrustedProxies,
-		Admit:           admit,
-		Inbox:           a.db,
+		Intake:          a.intake,
 		Hints:           a.db,
 		Claims:          claims{a.engine},
 		Reader:          a.db,
@@ -175,7 +142,9 @@ func (a *App) serverOptions(admit admitter) server.Options {
 		Tokens:          tokens(a.cfg),
 		Log:             a.log,
 		Observe:         a.metrics.Delivery,
-		CircleCIURL:     func(d deployment.Deployment) string { return deployment.PipelineURL(admit.rules.AppURL, *d.Pipeline) },
+		CircleCIURL: func(d deployment.Deployment) string {
+			return deployment.PipelineURL(a.intake.Machine.AppURL, *d.Pipeline)
+		},
 	}
 }
 
@@ -188,7 +157,7 @@ func tokens(cfg *config.Config) []server.Token {
 }
 
 func (a *App) ready(ctx context.Context) map[string]error {
-	return map[string]error{"database": a.db.Ping(ctx), "queue": a.db.QueueOK()}
+	return map[string]error{"database": a.db.Ping(ctx), "queue": a.engine.QueueOK()}
 }
 
 // claims translates the engine's answer.
@@ -210,8 +179,8 @@ func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.Claim
 }
 
 // newGate asks the rules of the routes by which requests are admitted.
-func (a *App) newGate(c *clients, admit admitter) *gate.Gate {
-	return &gate.Gate{Policies: admit.routes, GitHub: byName{c.github}, Rows: a.db, Now: time.Now}
+func (a *App) newGate(c *clients, routes *route.Table) *gate.Gate {
+	return &gate.Gate{Policies: routes, GitHub: byName{c.github}, Rows: a.db, Now: time.Now}
 }
 
 // byName tells the gate which names GitHub knows nothing by, from those that it could not be asked

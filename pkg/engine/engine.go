@@ -1,12 +1,22 @@
 // Package engine carries deployments on: it is the only place where effects happen. Every step
 // loads a row, asks the world one question, lets package deployment decide what the answer means,
 // and commits the result. Nothing is kept in memory that a crash may not take.
+//
+// The queue of work is in memory and says only which rows to look at. When a row is due stands in
+// the row itself. The store rings for rows that become due, and a reconcile loop queues all overdue
+// rows when it starts and every 5 s. So a queue that was lost with its process delays its work by
+// seconds; on PostgreSQL, what the process was working on waits until its leases end, 25 s at most.
+//
+// Several replicas may work on one PostgreSQL database. They do not talk to each other: PostgreSQL
+// divides the work. A row's lease keeps the other replicas from it while one works on it, the row's
+// version rejects a write that is based on an older state, and one lock per environment lets one
+// replica at a time decide what may start there.
 package engine
 
 import (
 	"context"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -24,8 +34,7 @@ type Options struct {
 	Gate     Gate
 	Locks    Locks
 	Reports  Reports
-	// Admit judges a request that recovery found, as it judges one that a webhook brought.
-	Admit func(req deployment.Request, receivedAt time.Time) (d deployment.Deployment, notes []deployment.Entry, ignored string)
+	Intake   Intake
 	// Watched names the repositories whose deployments recovery lists, beside those that rows have
 	// named.
 	Watched        []deployment.Repository
@@ -50,6 +59,7 @@ type Observe struct {
 // Periods of the engine's own clocks.
 const (
 	reconcileEvery = 5 * time.Second
+	reconcileStale = 30 * time.Second // without a completed round for so long, the queue is not ready
 	recoverEvery   = 10 * time.Minute
 	overdueMost    = 20_000
 	pruneEvery     = time.Hour
@@ -69,6 +79,7 @@ type Engine struct {
 	reads     *queue.Fair
 	durations durations
 	startedAt time.Time
+	round     atomic.Pointer[round] // the reconcile loop's newest one; nil before Start
 	pauses    pauses
 	verified  sync.Map // row -> time of the look at GitHub's statuses
 	loops     sync.WaitGroup
@@ -103,6 +114,7 @@ func New(o Options) *Engine {
 // Start begins to answer alarms, and rings for everything that is overdue at once and periodically.
 func (e *Engine) Start() {
 	e.startedAt = e.Now()
+	e.round.Store(&round{ended: e.startedAt}) // the first round has as long as any other
 	ctx, cancel := context.WithCancel(context.Background())
 	e.quit = cancel
 	e.tasks.Open()
@@ -160,20 +172,4 @@ func (e *Engine) renewLease(ctx context.Context, name string) {
 	if err := e.Store.RenewLease(ctx, name, leaseHold); err != nil && ctx.Err() == nil {
 		e.Log.Warn().Err(err).Str("duty", name).Msg("a duty cannot be held; another replica may do it as well")
 	}
-}
-
-// reconcile rings for what is overdue: after a start, a crash, or a lost alarm.
-func (e *Engine) reconcile(ctx context.Context) {
-	overdue, err := e.Store.Overdue(ctx, overdueMost)
-	if err != nil {
-		if ctx.Err() == nil {
-			e.Log.Error().Err(err).Msg("cannot read what is overdue; trying again soon")
-		}
-
-		return
-	}
-
-	e.Enqueue(slices.DeleteFunc(overdue, func(t deployment.Task) bool {
-		return t.Kind == deployment.TaskAdvance && e.reads.Waits(t.Row) // it is late because others are first
-	})...)
 }

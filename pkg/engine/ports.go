@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
@@ -77,14 +78,14 @@ type Memory interface {
 	SaveProject(ctx context.Context, slug string, p deployment.Project) error
 }
 
-// Inbox takes in what recovery finds.
+// Intake takes in what recovery finds, by the same sequence as webhooks.
+type Intake interface {
+	Matches(req deployment.Request) bool
+	Accept(ctx context.Context, del intake.Delivery, req deployment.Request) (intake.Result, error)
+}
+
+// Inbox is what recovery reads and notes.
 type Inbox interface {
-	Accept(
-		ctx context.Context,
-		del deployment.Delivery,
-		d deployment.Deployment,
-		notes ...deployment.Entry,
-	) (duplicate bool, err error)
 	NotAccepted(ctx context.Context, repositoryID int64, ids []int64) ([]int64, error)
 	Repositories(ctx context.Context, since time.Time) ([]deployment.Source, error)
 	Redeliver(ctx context.Context, guid string) (ask bool, err error)

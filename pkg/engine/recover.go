@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 )
 
@@ -215,14 +216,12 @@ func (e *Engine) notAccepted(
 	return unseen, nil
 }
 
-// takeIn lets a deployment in by the same door as a webhook, unless somebody has already written a
-// status for it. One that only we have spoken of, and not to its end, is ours and was forgotten: a
-// backup was restored. It will end with words.
+// takeIn hands a deployment to the intake, unless somebody else has written a status for it already.
+// One that carries only our own statuses, and no final one, was lost when a backup was restored: it
+// is taken in and ends errored, so that it does not run twice.
 func (e *Engine) takeIn(ctx context.Context, req deployment.Request) error {
-	now := e.Now()
-	d, notes, ignored := e.Admit(req, now)
-	if ignored != "" {
-		return nil
+	if !e.Intake.Matches(req) {
+		return nil // do not spend a call to GitHub on it
 	}
 
 	statuses, err := e.GitHub.Statuses(ctx, req)
@@ -230,28 +229,32 @@ func (e *Engine) takeIn(ctx context.Context, req deployment.Request) error {
 		return err
 	}
 
-	detail := "found in GitHub's list of deployments; its webhook never came"
-	if len(statuses) > 0 {
-		detail = "found in GitHub's list of deployments with a word of ours that no row explains"
-		// not by the guard, before the trigger: what this row says meanwhile may be the same words
-		d.Problem = deployment.AlreadyHandled(statuses[0])
-	}
-
-	notes = append(notes, deployment.Entry{At: now, Event: "recovered", Detail: detail})
-	duplicate, err := e.Store.Accept(ctx, deployment.Delivery{
+	now := e.Now()
+	del := intake.Delivery{Delivery: deployment.Delivery{
 		GUID:         fmt.Sprintf("listing:%d:%d", req.Repository.ID, req.ID),
 		Event:        "deployment",
 		Source:       deployment.SourceListing,
 		RepositoryID: req.Repository.ID,
 		DeploymentID: req.ID,
 		ReceivedAt:   now,
-	}, d, notes...)
+	}}
 
-	if err != nil || duplicate {
+	detail := "found in GitHub's list of deployments; its webhook never came"
+	if len(statuses) > 0 {
+		detail = "found in GitHub's list of deployments with a word of ours that no row explains"
+		// not by the guard, before the trigger: what this row says meanwhile may be the same words
+		del.Problem = deployment.AlreadyHandled(statuses[0])
+	}
+
+	del.Notes = []deployment.Entry{{At: now, Event: "recovered", Detail: detail}}
+	result, err := e.Intake.Accept(ctx, del, req)
+	if err != nil || result.Outcome != intake.Accepted {
 		return err
 	}
 
-	e.log(d, warn).Int("statuses", len(statuses)).Msg("recovered a deployment that no row knew")
+	e.log(deployment.Deployment{Request: req, State: deployment.Waiting}, warn).
+		Int("statuses", len(statuses)).
+		Msg("recovered a deployment that no row knew")
 	if e.Observe.Recovered != nil {
 		e.Observe.Recovered(deployment.SourceListing)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
@@ -20,6 +21,15 @@ type knownGitHub struct {
 
 func (g knownGitHub) Statuses(context.Context, deployment.Request) ([]deployment.Status, error) {
 	return g.statuses, nil
+}
+
+// everyRoute admits every request, with the key "k".
+type everyRoute struct{}
+
+func (everyRoute) Admit(deployment.Request, string) deployment.Admission {
+	return deployment.Admission{
+		Target: deployment.Target{Project: "gh/acme/api", Key: "k", Ref: deployment.ParseRef("main")},
+	}
 }
 
 func (knownGitHub) Login(context.Context) (string, error) { return "seraph", nil }
@@ -50,13 +60,7 @@ func TestForgotten(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			s.Admit = func(req deployment.Request, at0 time.Time) (deployment.Deployment, []deployment.Entry, string) {
-				d, notes := s.Machine.New(req, deployment.Admission{
-					Target: deployment.Target{Project: "gh/acme/api", Key: "k", Ref: deployment.ParseRef("main")},
-				}, at0)
-				return d, notes, ""
-			}
-
+			s.Intake = &intake.Intake{Routes: everyRoute{}, Machine: s.Machine, Store: s.db}
 			s.running(t, 4)
 			req := deployment.Request{
 				ID:          5,

@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
@@ -183,68 +184,51 @@ func (s *Server) handleOther(ctx context.Context, del deployment.Delivery) (webh
 	return webhookResponse{Result: resultIgnored, Reason: "event " + del.Event + " is not used"}, nil
 }
 
-// deployment makes a deployment event durable, or says why it needs to be nothing.
+// deployment hands a deployment event to the intake.
 func (s *Server) deployment(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
 	req, action, err := webhook.ParseDeployment(del.Body)
 	del.RepositoryID, del.DeploymentID = req.Repository.ID, req.ID
-	if action != "" && action != "created" { // old GitHub Enterprise Servers name no action
-		return s.ignore(ctx, del, "a deployment is taken when it is created, not for another action")
-	}
-	if err != nil {
+
+	var result intake.Result
+	switch {
+	case action != "" && action != "created": // old GitHub Enterprise Servers send no action
+		const reason = "a deployment is taken when it is created, not for another action"
+		result, err = s.o.Intake.Ignore(ctx, del, reason)
+	case err != nil:
 		return webhookResponse{}, badRequest(err)
+	default:
+		result, err = s.o.Intake.Accept(ctx, intake.Delivery{Delivery: del}, req)
 	}
 
-	d, notes, ignored := s.o.Admit.Admit(req, del.ReceivedAt)
-	if ignored != "" {
-		return s.ignoreUnseen(ctx, del, ignored)
-	}
-
-	duplicate, err := s.o.Inbox.Accept(ctx, del, d, notes...)
 	if err != nil {
 		return webhookResponse{}, notStored(err)
 	}
 
-	log := zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("deployment", req.ID).
-		Str("repository", req.Repository.FullName()).Str("environment", req.Environment)
-	if duplicate {
+	logDelivery(ctx, del, req, result)
+	response := webhookResponse{Result: string(result.Outcome), Reason: result.Reason}
+	if result.Outcome == intake.Accepted {
+		response.Delivery = del.GUID
+	}
+
+	return response, nil
+}
+
+func logDelivery(ctx context.Context, del deployment.Delivery, req deployment.Request, result intake.Result) {
+	log := zerolog.Ctx(ctx).Info().
+		Str("delivery", del.GUID).
+		Int64("deployment", del.DeploymentID)
+	if result.Outcome == intake.Ignored {
+		log.Str("reason", result.Reason).Msg("deployment ignored")
+		return
+	}
+
+	log = log.Str("repository", req.Repository.FullName()).Str("environment", req.Environment)
+	if result.Outcome == intake.Duplicate {
 		log.Msg("deployment delivered again")
-		return webhookResponse{Result: resultDuplicate}, nil
+		return
 	}
 
 	log.Str("sha", req.SHA).Msg("deployment accepted")
-	return webhookResponse{Result: resultAccepted, Delivery: del.GUID}, nil
-}
-
-// ignoreUnseen ignores a deployment, unless it was taken when the routes were others.
-func (s *Server) ignoreUnseen(
-	ctx context.Context,
-	del deployment.Delivery,
-	reason string,
-) (webhookResponse, *apiError) {
-	seen, err := s.o.Inbox.Known(ctx, del)
-	if err != nil {
-		return webhookResponse{}, notStored(err)
-	}
-	if seen {
-		return webhookResponse{Result: resultDuplicate}, nil
-	}
-	return s.ignore(ctx, del, reason)
-}
-
-// ignore remembers that a delivery was none of ours. A redelivery is judged afresh.
-func (s *Server) ignore(ctx context.Context, del deployment.Delivery, reason string) (webhookResponse, *apiError) {
-	if err := s.o.Inbox.Ignored(ctx, del, reason); err != nil {
-		return webhookResponse{}, notStored(err)
-	}
-
-	zerolog.Ctx(ctx).
-		Info().
-		Str("delivery", del.GUID).
-		Int64("deployment", del.DeploymentID).
-		Str("reason", reason).
-		Msg("deployment ignored")
-
-	return webhookResponse{Result: resultIgnored, Reason: reason}, nil
 }
 
 func notStored(err error) *apiError {

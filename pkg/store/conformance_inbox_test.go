@@ -41,11 +41,8 @@ func (b *testDB) started() <-chan deployment.Task {
 		}
 	})
 
-	if err := b.Start(b.t.Context()); err != nil {
-		b.t.Fatal(err)
-	}
-
-	b.t.Cleanup(func() { _ = b.Stop(context.Background()) }) // the test's own context is over by then
+	b.Start()
+	b.t.Cleanup(b.Stop)
 	return rung
 }
 

@@ -102,36 +102,36 @@ func (l leaving) Err() error {
 	return l.Context.Err()
 }
 
-// River rings for what is due later than the clock reaches; without any of its rows the deployment
-// is found all the same.
-func riverRings(t *testing.T, b *testDB) {
-	b.now = time.Now().Add(-2 * clockReach) // what is due soon by the wall clock is far away by this one
+// Timers need nothing but the process: Start was not called.
+func timerRings(t *testing.T, b *testDB) {
+	b.now = time.Now()
 	rung := make(chan deployment.Task, 10)
 	d := b.accept(1, "production", "p")
 	b.OnDue(func(alarms ...deployment.Task) { rung <- alarms[0] })
-	if b.QueueOK() == nil {
-		t.Error("the queue says it runs before it was started")
-	}
-	if err := b.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-
-	defer func() { _ = b.Stop(context.Background()) }()
-	d.Due = time.Now().Add(300 * time.Millisecond)
-	d = b.must(d, deployment.Changes{})
-	if got := <-rung; got != advance(d.Row) {
-		t.Errorf("rang %v", got)
-	}
-
-	d.Due = b.clock().Add(2 * clockReach)
+	d.Due = time.Now().Add(50 * time.Millisecond)
 	b.must(d, deployment.Changes{})
-	if _, err := b.wdb.Exec("DELETE FROM river_job"); err != nil {
-		t.Fatal(err)
+	if got := <-rung; got != advance(d.Row) {
+		t.Errorf("got %v, want %v", got, advance(d.Row))
+	}
+}
+
+func lateIsFound(t *testing.T, b *testDB) {
+	d := b.accept(1, "production", "p")
+	b.rang()
+	d.Due = b.clock().Add(timerReach + time.Second)
+	b.must(d, deployment.Changes{})
+	if got := b.rang(); len(got) != 0 {
+		t.Errorf("rang %v, want nothing", got)
 	}
 
-	b.later(3 * clockReach)
+	b.later(timerReach)
+	if got, err := b.Overdue(t.Context(), 10); err != nil || len(got) != 0 {
+		t.Errorf("overdue before its time: got %v, %v, want nothing", got, err)
+	}
+
+	b.later(time.Second)
 	if got, err := b.Overdue(t.Context(), 10); err != nil || len(got) != 1 || got[0] != advance(d.Row) {
-		t.Errorf("overdue: %v, %v", got, err)
+		t.Errorf("overdue: got %v, %v, want %v", got, err, advance(d.Row))
 	}
 }
 

@@ -13,23 +13,20 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/pressly/goose/v3"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// What one replica takes of the server: connections for rows, for what waits at the door, and for
-// the queue. At the door there is one: what comes while it commits is the next batch, and two would
-// halve the batches, of which each costs the server more than what is in it. Whoever holds it up
-// holds up all that comes in, and /readyz says so.
+// What one replica takes of the server: connections for rows, and for what waits at the door. At
+// the door there is one: what comes while it commits is the next batch, and two would halve the
+// batches, of which each costs the server more than what is in it. Whoever holds it up holds up all
+// that comes in, and /readyz says so.
 const (
-	rowConnections   = 6
-	doorConnections  = 1
-	queueConnections = 2
+	rowConnections  = 6
+	doorConnections = 1
 )
 
 // writeTimeout bounds one transaction.
@@ -41,7 +38,6 @@ type postgres struct {
 	db       *DB
 	intakeDB *sql.DB       // deliveries do not stand behind the workers
 	in       *writer       // takes them in, many in one commit
-	pool     *pgxpool.Pool // the queue's
 	room     chan struct{} // one place for each write that may wait
 	turn     *semaphore.Weighted
 }
@@ -49,49 +45,33 @@ type postgres struct {
 func openPostgres(ctx context.Context, db *DB) error {
 	p := &postgres{db: db, room: make(chan struct{}, db.o.QueueLimit), turn: semaphore.NewWeighted(rowConnections)}
 	db.dialect = p
-	config, err := pgxpool.ParseConfig(db.o.URL)
+	config, err := pgx.ParseConfig(db.o.URL)
 	if err != nil {
 		return fmt.Errorf("the database's URL cannot be read: %w", err) // pgconn takes the password out
 	}
-	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = 5 * time.Second
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 5 * time.Second
 	}
 
 	db.wdb, p.intakeDB = connections(
-		config.ConnConfig,
+		config,
 		rowConnections,
 		settings,
 	), connections(
-		config.ConnConfig,
+		config,
 		doorConnections,
 		doorSettings,
 	)
 
 	db.rdb = db.wdb
-	config.MaxConns, config.AfterConnect = queueConnections, settings
-	if p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
-		return err
-	}
-
 	if err := p.migrate(ctx); err != nil {
-		return fmt.Errorf(
-			"the database %s on %s cannot be opened: %w",
-			config.ConnConfig.Database,
-			config.ConnConfig.Host,
-			err,
-		)
+		return fmt.Errorf("the database %s on %s cannot be opened: %w", config.Database, config.Host, err)
 	}
 
-	client, err := river.NewClient(riverpgxv5.New(p.pool), queueConfig(db))
-	db.alarms = &riverQueue[pgx.Tx]{client: client}
-	p.in = newWriter(db, p.intakeDB, func(ctx context.Context, _ *sql.Tx, list []alarm) error {
-		p.ringLater(ctx, list)
-		return nil
-	})
-
+	p.in = newWriter(db, p.intakeDB)
 	p.in.enter, p.in.atOnce = db.enter, p.putAtOnce
 	p.in.start()
-	return err
+	return nil
 }
 
 func connections(config *pgx.ConnConfig, most int, set func(context.Context, *pgx.Conn) error) *sql.DB {
@@ -145,7 +125,7 @@ func (p *postgres) migrate(ctx context.Context) error {
 
 	works, stop := context.WithTimeout(ctx, migrationTime)
 	defer stop()
-	err = migratePostgres(works, p.db.wdb, p.pool)
+	err = migrate(works, goose.DialectPostgres, p.db.wdb, "migrations/postgres")
 	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, migrationLock)
 
 	return errors.Join(err, unlock)
@@ -319,20 +299,7 @@ func (p *postgres) transact(ctx context.Context, do func(*tx) error) error {
 	}
 
 	t.notifyAfterCommit()
-	p.ringLater(ctx, t.alarms)
 	return nil
-}
-
-// ringLater sets the alarms after the commit: the rows say the same, and are read every few
-// seconds.
-func (p *postgres) ringLater(ctx context.Context, list []alarm) {
-	q, ok := p.db.alarms.(*riverQueue[pgx.Tx])
-	if !ok || len(list) == 0 {
-		return
-	}
-	if _, err := q.client.InsertManyFast(ctx, insertParams(list)); err != nil {
-		p.db.o.Log.Warn().Err(err).Msg("an alarm could not be set; its row will be found when it is overdue")
-	}
 }
 
 // lockEnvironments takes one lock for each environment and project, in the same order everywhere,
@@ -438,12 +405,8 @@ func (p *postgres) close() error {
 	if p.in != nil {
 		p.in.close()
 	}
-	if p.pool != nil {
-		p.pool.Close()
-	}
 	if p.intakeDB == nil {
 		return p.db.closePools()
 	}
-
 	return errors.Join(p.intakeDB.Close(), p.db.closePools())
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite" // "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -53,20 +54,14 @@ func openSQLite(ctx context.Context, db *DB, path string) error {
 		)
 	}
 
-	if err := migrateSQLite(ctx, db.wdb); err != nil {
+	if err := migrate(ctx, goose.DialectSQLite3, db.wdb, "migrations/sqlite"); err != nil {
 		return fmt.Errorf("the database %s cannot be brought up to date: %w", path, err)
 	}
 	if _, err := db.wdb.ExecContext(ctx, `UPDATE duties SET held_until = 0`); err != nil {
 		return fmt.Errorf("the duties of the last run cannot be freed: %w", err)
 	}
 
-	alarms, err := newSQLiteAlarms(ctx, db)
-	if err != nil {
-		return fmt.Errorf("the alarms of the last run cannot be read: %w", err)
-	}
-
-	db.alarms = alarms
-	l.writer, l.door = newWriter(db, db.wdb, alarms.insert), newWriter(db, db.wdb, alarms.insert)
+	l.writer, l.door = newWriter(db, db.wdb), newWriter(db, db.wdb)
 	l.door.enter = db.enter
 	for _, w := range []*writer{l.writer, l.door} {
 		w.keeps = true

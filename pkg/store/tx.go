@@ -11,16 +11,15 @@ import (
 // tx is one write's share of a transaction.
 type tx struct {
 	*sql.Tx
-	ctx    context.Context
-	db     *DB
-	now    time.Time
-	kept   *writer                 // keeps prepared statements; nil: the driver does
-	rings  []deployment.Task       // due now: told after the commit
-	soon   []alarm                 // due within the clock's reach: told by a timer
-	alarms []alarm                 // due later: told by the queue
-	acts   []deployment.AuditEvent // for the audit: sealed last, because all who write there wait for each other
-	wrote  bool
-	aside  bool // it put deliveries into the inbox
+	ctx   context.Context
+	db    *DB
+	now   time.Time
+	kept  *writer                 // keeps prepared statements; nil: the driver does
+	rings []deployment.Task       // due now: rung after the commit
+	timed []timedAlarm            // due within timerReach: rung by a timer
+	acts  []deployment.AuditEvent // for the audit: sealed last, because all who write there wait for each other
+	wrote bool
+	aside bool // it put deliveries into the inbox
 }
 
 func (t *tx) fragments() fragments { return t.db.dialect.sql() }
@@ -79,18 +78,17 @@ func (t *tx) stmt(query string) *sql.Stmt {
 	return nil
 }
 
-// wake rings after the commit for what is due now, and sets a timer or an alarm for what is due
-// later.
+// wake notes that a row is due: tellAll rings for it after the commit when it is due now, and sets
+// a timer when it is due within timerReach. A row that is due later is found by the engine's
+// reconcile loop.
 func (t *tx) wake(kind deployment.TaskKind, row int64, due time.Time) {
 	a := deployment.Task{Kind: kind, Row: row}
 	switch {
 	case due.IsZero():
 	case !due.After(t.now):
 		t.rings = append(t.rings, a)
-	case due.Sub(t.now) <= clockReach:
-		t.soon = append(t.soon, alarm{a, due})
-	default:
-		t.alarms = append(t.alarms, alarm{a, due})
+	case due.Sub(t.now) <= timerReach:
+		t.timed = append(t.timed, timedAlarm{a, due})
 	}
 }
 
@@ -98,7 +96,7 @@ func (t *tx) wake(kind deployment.TaskKind, row int64, due time.Time) {
 // It is called after the commit.
 func (t *tx) notifyAfterCommit() {
 	t.db.rings(t.rings...)
-	t.db.ringsSoon(t.soon, t.now)
+	t.db.setTimers(t.timed, t.now)
 	if t.aside {
 		t.db.porter.called()
 	}

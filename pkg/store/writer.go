@@ -39,9 +39,8 @@ type writer struct {
 	mu     sync.RWMutex
 	shut   bool
 	wg     sync.WaitGroup
-	alarms func(context.Context, *sql.Tx, []alarm) error // inserts in the batch's transaction
-	stmts  map[string]*sql.Stmt                          // kept; the loop's own
-	wanted []string                                      // to be kept after the batch
+	stmts  map[string]*sql.Stmt // kept; the loop's own
+	wanted []string             // to be kept after the batch
 }
 
 // item is one write: what to do, and whom to answer.
@@ -57,14 +56,8 @@ func newItem(ctx context.Context, do func(*tx) error) *item {
 	return &item{ctx: ctx, do: do, done: make(chan error, 1)}
 }
 
-func newWriter(db *DB, pool *sql.DB, alarms func(context.Context, *sql.Tx, []alarm) error) *writer {
-	return &writer{
-		db:     db,
-		pool:   pool,
-		queue:  make(chan *item, db.o.QueueLimit),
-		alarms: alarms,
-		stmts:  map[string]*sql.Stmt{},
-	}
+func newWriter(db *DB, pool *sql.DB) *writer {
+	return &writer{db: db, pool: pool, queue: make(chan *item, db.o.QueueLimit), stmts: map[string]*sql.Stmt{}}
 }
 
 // start begins to write.
@@ -204,19 +197,13 @@ func (w *writer) commit(batch []*item) error {
 	}
 
 	results := make([]error, len(batch))
-	var alarms []alarm
 	for i, it := range batch {
 		it.tx = common
 		if results[i] = it.run(); results[i] != nil && it.tx.wrote {
 			return results[i] // what it wrote must go
 		}
-
-		alarms = append(alarms, it.tx.alarms...)
 	}
 
-	if err := w.alarms(ctx, sqltx, alarms); err != nil {
-		return err
-	}
 	if err := sqltx.Commit(); err != nil {
 		return err
 	}
@@ -241,7 +228,7 @@ func (it *item) run() error {
 		err = it.tx.appendAudit()
 	}
 	if err != nil {
-		it.tx.rings, it.tx.soon, it.tx.alarms = nil, nil, nil
+		it.tx.rings, it.tx.timed = nil, nil
 	}
 
 	return err
