@@ -17,6 +17,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/report"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
@@ -82,7 +83,6 @@ func (a *App) engineOptions(c *clients) engine.Options {
 		GitHub:   c.github,
 		Gate:     a.gate,
 		Locks:    a.desk,
-		Intake:   a.intake,
 		Reports: &report.Sender{
 			Store:   a.db,
 			GitHub:  c.github,
@@ -90,19 +90,32 @@ func (a *App) engineOptions(c *clients) engine.Options {
 			Now:     time.Now,
 			Observe: a.metrics.Reported,
 		},
-		Watched:        watched(a.cfg.Routes),
-		Redeliver:      a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
-		HookAddresses:  hookAddresses(a.cfg.PublicURL),
 		Retention:      a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
 		Observe: engine.Observe{
 			Ended:       a.metrics.Ended,
 			Triggered:   a.metrics.Triggered,
-			Recovered:   a.metrics.Recovered,
 			Unconfirmed: a.metrics.Unconfirmed,
 		},
 		Log: a.log,
 		Now: time.Now,
+	}
+}
+
+func (a *App) recoveryOptions(c *clients) recovery.Options {
+	return recovery.Options{
+		Intake:        a.intake,
+		Store:         a.db,
+		Leases:        a.db,
+		GitHub:        c.github,
+		Hooks:         c.github,
+		MaxAge:        a.intake.Machine.MaxAge,
+		Watched:       watched(a.cfg.Routes),
+		Redeliver:     a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
+		HookAddresses: hookAddresses(a.cfg.PublicURL),
+		Observe:       a.metrics.Recovered,
+		Log:           a.log,
+		Now:           time.Now,
 	}
 }
 

@@ -27,19 +27,13 @@ import (
 
 // Options are what an engine is built from. All fields but Observe and Watched are required.
 type Options struct {
-	Machine  deployment.Machine
-	Store    Store
-	CircleCI CircleCI
-	GitHub   GitHub
-	Gate     Gate
-	Locks    Locks
-	Reports  Reports
-	Intake   Intake
-	// Watched names the repositories whose deployments recovery lists, beside those that rows have
-	// named.
-	Watched        []deployment.Repository
-	Redeliver      bool          // ask GitHub to make failed deliveries again
-	HookAddresses  []string      // where GitHub's webhooks to this service go; a GitHub App's hook is known without
+	Machine        deployment.Machine
+	Store          Store
+	CircleCI       CircleCI
+	GitHub         GitHub
+	Gate           Gate
+	Locks          Locks
+	Reports        Reports
 	Retention      time.Duration // how long bodies and finished deployments are kept; 0: for ever
 	ReadsPerSecond int           // budget for reading CircleCI; 0: none
 	Workers        int           // steps at once; 0: 256
@@ -52,7 +46,6 @@ type Options struct {
 type Observe struct {
 	Ended       func(state deployment.State)
 	Triggered   func(sinceAccepted time.Duration)
-	Recovered   func(how string)
 	Unconfirmed func(outcome string)
 }
 
@@ -60,11 +53,9 @@ type Observe struct {
 const (
 	reconcileEvery = 5 * time.Second
 	reconcileStale = 30 * time.Second // without a completed round for so long, the queue is not ready
-	recoverEvery   = 10 * time.Minute
 	overdueMost    = 20_000
 	pruneEvery     = time.Hour
 	leaseHold      = 45 * time.Second // after a crash another replica takes over
-	leaseEvery     = 20 * time.Second // whether it is time, and whose turn it is
 	guardAfter     = 10 * time.Minute // a row this old is checked against GitHub's statuses before its trigger
 	guardPause     = 15 * time.Second
 	guardFor       = 24 * time.Hour  // then it is not waited for any longer
@@ -84,18 +75,11 @@ type Engine struct {
 	verified  sync.Map // row -> time of the look at GitHub's statuses
 	loops     sync.WaitGroup
 	quit      context.CancelFunc
-
-	covered      map[string]time.Time // the recovery loop's own: until when a repository's deployments are known
-	recovered    bool
-	recoverNext  int
-	recoverDue   time.Time
-	hooks        map[string]foundHooks // the redelivery loop's own
-	redeliverDue time.Time
 }
 
 // New builds an engine; nothing runs before Start.
 func New(o Options) *Engine {
-	e := &Engine{Options: o, quit: func() {}, hooks: map[string]foundHooks{}}
+	e := &Engine{Options: o, quit: func() {}}
 	if o.Workers == 0 {
 		e.Workers = 256
 	}
@@ -119,8 +103,6 @@ func (e *Engine) Start() {
 	e.quit = cancel
 	e.tasks.Open()
 	e.every(ctx, reconcileEvery, e.reconcile)
-	e.every(ctx, leaseEvery, e.recoverDeployments)
-	e.every(ctx, leaseEvery, e.redeliver)
 	e.every(ctx, pruneEvery, e.prune)
 }
 
