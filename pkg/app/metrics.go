@@ -144,7 +144,6 @@ func (m *metrics) observe() engine.Observe {
 type census struct {
 	read   func(context.Context) (deployment.Stats, error)
 	open   *prometheus.Desc
-	inbox  *prometheus.Desc
 	unsent *prometheus.Desc
 	oldest *prometheus.Desc
 }
@@ -156,12 +155,6 @@ func newCensus(read func(context.Context) (deployment.Stats, error)) *census {
 			"seraph_deployments_open",
 			"Deployments that have not ended.",
 			[]string{"state"},
-			nil,
-		),
-		inbox: prometheus.NewDesc(
-			"seraph_inbox_deliveries",
-			"Accepted deliveries of which the deployments are still to be made.",
-			nil,
 			nil,
 		),
 		unsent: prometheus.NewDesc("seraph_reports_unsent", "Statuses owed to GitHub.", nil, nil),
@@ -177,7 +170,6 @@ func newCensus(read func(context.Context) (deployment.Stats, error)) *census {
 // Describe implements prometheus.Collector.
 func (c *census) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.open
-	ch <- c.inbox
 	ch <- c.unsent
 	ch <- c.oldest
 }
@@ -198,7 +190,6 @@ func (c *census) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 
-	ch <- prometheus.MustNewConstMetric(c.inbox, prometheus.GaugeValue, float64(rows.Inbox))
 	ch <- prometheus.MustNewConstMetric(c.unsent, prometheus.GaugeValue, float64(rows.ReportsUnsent))
 	ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, rows.OldestDue.Seconds())
 }
