@@ -37,7 +37,7 @@ var rooms = map[string][]string{
 	"api":         {},
 	"deploy/docs": {},
 	"test/arch":   {},
-	"test/deploy": {"pkg/config"},
+	"test/deploy": {"pkg/config", "deploy/docs"},
 	"test/sim":    {},
 	"test/pgtest": {},
 	"test/demo":   {"test/sim"},
