@@ -14,19 +14,19 @@ type Source interface {
 	AuditHead(ctx context.Context) (Head, error)
 }
 
-// Broken says where a chain breaks.
-type Broken struct {
+// ChainError says where a chain breaks.
+type ChainError struct {
 	Seq int64
 	Why string
 }
 
 // Error names the record.
-func (b *Broken) Error() string {
+func (b *ChainError) Error() string {
 	return fmt.Sprintf("the audit is broken at record %d: %s", b.Seq, b.Why)
 }
 
 func broken(seq int64, format string, args ...any) error {
-	return &Broken{Seq: seq, Why: fmt.Sprintf(format, args...)}
+	return &ChainError{Seq: seq, Why: fmt.Sprintf(format, args...)}
 }
 
 // Verifier holds records against each other, as they come.
@@ -35,7 +35,8 @@ type Verifier struct {
 	noted *Head
 }
 
-// NewVerifier begins at the start of a chain. noted is a head that was written down earlier and must be met on the way; nil: none.
+// NewVerifier begins at the start of a chain. noted is a head that was written down earlier and
+// must be met on the way; nil: none.
 func NewVerifier(noted *Head) *Verifier { return &Verifier{head: Start(), noted: noted} }
 
 // Head is the last record that fitted.
@@ -55,6 +56,7 @@ func (v *Verifier) Next(r Record) error {
 	case r.Prev != v.head.Hash:
 		return broken(r.Seq, "it does not continue record %d: one of the two was made up", v.head.Seq)
 	}
+
 	v.head = r.Head()
 	return v.meet()
 }
@@ -73,14 +75,20 @@ func (v *Verifier) End(stored Head) error {
 	case v.head.Seq < stored.Seq:
 		return broken(v.head.Seq+1, "it is missing, and so is all after it: the stored head is %d", stored.Seq)
 	case v.head != stored:
-		return broken(v.head.Seq, "the stored head, %d, is not it: records were put in, or the head was changed", stored.Seq)
+		return broken(
+			v.head.Seq,
+			"the stored head, %d, is not it: records were put in, or the head was changed",
+			stored.Seq,
+		)
 	case v.noted != nil && (v.noted.Seq > v.head.Seq || v.noted.Seq < 0):
 		return broken(v.head.Seq+1, "it is missing, and so is all after it: the noted head is %d", v.noted.Seq)
 	}
+
 	return v.meet()
 }
 
-// Verify proves a whole chain, while others add to it, and gives its head. noted is as in NewVerifier.
+// Verify proves a whole chain, while others add to it, and gives its head. noted is as in
+// NewVerifier.
 func Verify(ctx context.Context, source Source, noted *Head) (Head, error) {
 	v, stored, after := NewVerifier(noted), Start(), before
 	for {
@@ -91,6 +99,7 @@ func Verify(ctx context.Context, source Source, noted *Head) (Head, error) {
 		if stored.Seq > v.head.Seq && v.head == last {
 			return v.head, v.End(stored) // there should have been more
 		}
+
 		var err error
 		if stored, err = source.AuditHead(ctx); err != nil { // read after the records, it is never behind them
 			return v.head, err
@@ -98,6 +107,7 @@ func Verify(ctx context.Context, source Source, noted *Head) (Head, error) {
 		if stored.Seq <= v.head.Seq {
 			return v.head, v.End(stored)
 		}
+
 		after = v.head.Seq
 	}
 }
@@ -114,10 +124,12 @@ func each(ctx context.Context, source Source, after int64, do func(Record) error
 		if err != nil || len(records) == 0 {
 			return err
 		}
+
 		for _, r := range records {
 			if err := do(r); err != nil {
 				return err
 			}
+
 			after = r.Seq
 		}
 	}

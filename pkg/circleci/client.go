@@ -1,5 +1,5 @@
-// Package circleci starts, finds and watches pipelines through CircleCI's API v2. It knows the vendor's routes, its words and what its answers
-// mean; it decides nothing and repeats nothing.
+// Package circleci starts, finds and watches pipelines through CircleCI's API v2. It knows the
+// vendor's routes, its words and what its answers mean; it decides nothing and repeats nothing.
 package circleci
 
 import (
@@ -84,31 +84,38 @@ func (c *Client) send(ctx context.Context, operation, method, path string, query
 		if err != nil {
 			return answer{}, err
 		}
+
 		body = bytes.NewReader(data)
 	}
+
 	target := c.base + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
+
 	req, err := http.NewRequestWithContext(outbound.WithOperation(ctx, operation), method, target, body)
 	if err != nil {
 		return answer{}, err
 	}
+
 	c.head(req)
 	resp, err := c.o.HTTP.Do(req)
 	if err != nil {
 		return answer{}, bare(err)
 	}
+
 	defer func() { _ = resp.Body.Close() }()
 	data, err := io.ReadAll(resp.Body)
 	a := answer{status: resp.StatusCode, header: resp.Header, body: data}
 	if err != nil {
 		return a, &Error{Operation: operation, Status: a.status, Header: a.header, Err: err}
 	}
+
 	return a, nil
 }
 
-// head sets what CircleCI wants on every call. Without a JSON content type its trigger ignores branch and parameters.
+// head sets what CircleCI wants on every call. Without a JSON content type its trigger ignores
+// branch and parameters.
 func (c *Client) head(req *http.Request) {
 	req.Header.Set("Circle-Token", c.o.Token)
 	req.Header.Set("Accept", "application/json")
@@ -137,6 +144,7 @@ func (c *Client) get(ctx context.Context, operation, path string, query url.Valu
 	if err := json.Unmarshal(a.body, out); err != nil {
 		return a.header, &Error{Operation: operation, Status: a.status, Header: a.header, Err: err}
 	}
+
 	return a.header, nil
 }
 

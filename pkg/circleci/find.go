@@ -13,14 +13,16 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
-// List reads a project's pipelines, those of our user and all, newest first, back to since (our time; CircleCI's clock is allowed for) and
-// until the pipeline control was seen, if one is given. A list that cannot be read is not complete; it fails only when neither can be.
+// List reads a project's pipelines, those of our user and all, newest first, back to since (our
+// time; CircleCI's clock is allowed for) and until the pipeline control was seen, if one is given.
+// A list that cannot be read is not complete; it fails only when neither can be.
 func (c *Client) List(ctx context.Context, slug string, since time.Time, control string) (deployment.Listing, error) {
 	var me User
 	header, err := c.get(ctx, "me", "/me", nil, &me)
 	if err != nil {
 		return deployment.Listing{}, err
 	}
+
 	l := deployment.Listing{Me: me.Login, MeID: me.ID, Offset: c.offset(header)}
 	path := "/project/" + slugPath(slug) + "/pipeline"
 	var errMine, errAll error
@@ -29,10 +31,12 @@ func (c *Client) List(ctx context.Context, slug string, since time.Time, control
 	if errMine != nil && errAll != nil {
 		return l, errAll
 	}
+
 	return l, nil
 }
 
-// offset is CircleCI's clock minus ours, from a Date header; below 5 s it is rounding and the network's time.
+// offset is CircleCI's clock minus ours, from a Date header; below 5 s it is rounding and the
+// network's time.
 func (c *Client) offset(h http.Header) time.Duration {
 	date, ok := outbound.Clock(h)
 	if !ok {
@@ -44,7 +48,12 @@ func (c *Client) offset(h http.Header) time.Duration {
 	return 0
 }
 
-func (c *Client) listTo(ctx context.Context, operation, path string, since time.Time, control string) (list []deployment.PipelineFacts, complete bool, err error) {
+func (c *Client) listTo(
+	ctx context.Context,
+	operation, path string,
+	since time.Time,
+	control string,
+) (list []deployment.PipelineFacts, complete bool, err error) {
 	passed, shown := false, control == ""
 	err = walk(ctx, c, operation, path, func(p page[pipeline]) bool {
 		for _, item := range p.Items {
@@ -52,16 +61,24 @@ func (c *Client) listTo(ctx context.Context, operation, path string, since time.
 			passed = passed || item.CreatedAt.Before(since)
 			shown = shown || item.ID == control
 		}
+
 		return !passed || !shown
 	})
+
 	if errors.Is(err, errEndless) {
 		return list, passed, nil
 	}
+
 	return list, err == nil, err
 }
 
-// Evidence looks into a pipeline for a key: first its values, then its configuration, in which CircleCI has put the parameters.
-func (c *Client) Evidence(ctx context.Context, pipelineID, key string, parameters []string) (deployment.KeyEvidence, error) {
+// Evidence looks into a pipeline for a key: first its values, then its configuration, in which
+// CircleCI has put the parameters.
+func (c *Client) Evidence(
+	ctx context.Context,
+	pipelineID, key string,
+	parameters []string,
+) (deployment.KeyEvidence, error) {
 	path := pipelinePath(pipelineID)
 	var values map[string]any
 	_, err := c.optional(ctx, "values", path+"/values", &values)
@@ -71,6 +88,7 @@ func (c *Client) Evidence(ctx context.Context, pipelineID, key string, parameter
 	if verdict := inValues(values, key, parameters); verdict != deployment.KeyAbsent {
 		return verdict, nil
 	}
+
 	var config json.RawMessage
 	configRead, err := c.optional(ctx, "config", path+"/config", &config)
 	switch {
@@ -81,6 +99,7 @@ func (c *Client) Evidence(ctx context.Context, pipelineID, key string, parameter
 	case !configRead || !compiled(config):
 		return deployment.KeyUnreadable, nil
 	}
+
 	return deployment.KeyAbsent, nil
 }
 
@@ -91,6 +110,7 @@ func inValues(values map[string]any, key string, parameters []string) deployment
 			return deployment.KeyFound
 		}
 	}
+
 	for _, name := range parameters {
 		for _, spelled := range []string{name, "pipeline.parameters." + name} {
 			if _, shown := values[spelled]; shown {
@@ -98,6 +118,7 @@ func inValues(values map[string]any, key string, parameters []string) deployment
 			}
 		}
 	}
+
 	return deployment.KeyAbsent
 }
 
@@ -120,5 +141,6 @@ func (c *Client) optional(ctx context.Context, operation, path string, out any) 
 	if err != nil {
 		return false, fmt.Errorf("pipeline's %s: %w", operation, err)
 	}
+
 	return true, nil
 }

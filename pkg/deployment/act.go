@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Actor is who does something: a person by GitHub's id, an app by its slug, or an API token by its name. A face that verifies people itself sends
-// its token's name beside the person's.
+// Actor is who does something: a person by GitHub's id, an app by its slug, or an API token by its
+// name. A face that verifies people itself sends its token's name beside the person's.
 type Actor struct {
 	ID    int64  `json:"id,omitempty"`    // GitHub's id of the person or bot; 0: none is known
 	Login string `json:"login,omitempty"` // what the id went by then; shown, and never what is compared
@@ -28,7 +28,8 @@ func (a Actor) String() string {
 	}
 }
 
-// Same says whether two actors are one: the same id, or where neither has one, the same app or else token.
+// Same says whether two actors are one: the same id, or where neither has one, the same app or else
+// token.
 func (a Actor) Same(b Actor) bool {
 	if a.ID != 0 || b.ID != 0 {
 		return a.ID == b.ID
@@ -45,32 +46,32 @@ type Force struct {
 	Reason string `json:"reason"`
 }
 
-// ActKind says what the audit holds.
-type ActKind string
+// AuditKind says what the audit holds.
+type AuditKind string
 
 // The kinds.
 const (
-	ActDecided  ActKind = "decided"  // a deployment may start, or was rejected: all that the rules said
-	ActApproved ActKind = "approved" // somebody approved a deployment
-	ActForced   ActKind = "forced"   // somebody had rules passed
-	ActCanceled ActKind = "canceled" // somebody asked for a cancel
-	ActLocked   ActKind = "locked"   // a lock was taken, extended or handed over
-	ActUnlocked ActKind = "unlocked" // a lock was released, or stolen from its owner
+	AuditDecided  AuditKind = "decided"  // a deployment may start, or was rejected: all that the rules said
+	AuditApproved AuditKind = "approved" // somebody approved a deployment
+	AuditForced   AuditKind = "forced"   // somebody had rules passed
+	AuditCanceled AuditKind = "canceled" // somebody asked for a cancel
+	AuditLocked   AuditKind = "locked"   // a lock was taken, extended or handed over
+	AuditUnlocked AuditKind = "unlocked" // a lock was released, or stolen from its owner
 )
 
 // The doors through which people ask.
 const (
-	DoorGitHub = "github" // a deployment made at GitHub
-	DoorAPI    = "api"    // /api/v1
-	DoorSeraph = "seraph" // nobody asked: a rule or a clock
+	ChannelGitHub = "github" // a deployment made at GitHub
+	ChannelAPI    = "api"    // /api/v1
+	ChannelSeraph = "seraph" // nobody asked: a rule or a clock
 )
 
-// Act is one thing that the audit keeps: who asked for what through which door, and what came of it. Detail is JSON and holds no secret, no payload
-// and no parameter value.
-type Act struct {
+// AuditEvent is one thing that the audit keeps: who asked for what through which door, and what
+// came of it. Detail is JSON and holds no secret, no payload and no parameter value.
+type AuditEvent struct {
 	At           time.Time
-	Kind         ActKind
-	Door         string
+	Kind         AuditKind
+	Channel      string
 	Actor        Actor
 	RepositoryID int64 // 0 where it is about more than one
 	Repository   string
@@ -79,8 +80,8 @@ type Act struct {
 	Detail       []byte
 }
 
-// About is the act, at a time, on a deployment.
-func (a Act) About(d Deployment, now time.Time) Act {
+// On is the act, at a time, on a deployment.
+func (a AuditEvent) On(d Deployment, now time.Time) AuditEvent {
 	r := d.Request
 	a.At, a.RepositoryID, a.Repository, a.Environment, a.Deployment = now, r.Repository.ID, r.Repository.FullName(), r.Environment, r.ID
 	return a

@@ -2,20 +2,20 @@ package deployment
 
 import "fmt"
 
-func applyAdmitted(f *draft, _ Admitted) bool {
+func applyAdmitted(f *transition, _ Admitted) bool {
 	if f.AdmittedAt.IsZero() {
 		f.AdmittedAt = f.now
 	}
 	return true
 }
 
-func applyTurnedAway(f *draft, e TurnedAway) bool {
+func applyReject(f *transition, e Reject) bool {
 	f.end(Rejected, e.Reason, "")
 	f.watchForLost()
 	return true
 }
 
-func applyForced(f *draft, e Forced) bool {
+func applyForceRequested(f *transition, e ForceRequested) bool {
 	force := e.Force
 	f.Force = &force
 	f.note("forced", "%s wants rules to be passed: %s", force.By, clean(force.Reason))
@@ -23,8 +23,8 @@ func applyForced(f *draft, e Forced) bool {
 	return true
 }
 
-func applyDone(f *draft, e Done) bool {
-	if f.Target.Act == "" {
+func applyDone(f *transition, e Done) bool {
+	if f.Target.LockTask == "" {
 		return false
 	}
 	f.end(Succeeded, e.Reason, "")
@@ -32,7 +32,7 @@ func applyDone(f *draft, e Done) bool {
 }
 
 // applyCancelWaiting ends it at once.
-func applyCancelWaiting(f *draft, e CancelAsked) bool {
+func applyCancelWaiting(f *transition, e CancelRequested) bool {
 	f.wantCancel(e)
 	f.end(Canceled, f.cancelText("Canceled"), "")
 	f.watchForLost()
@@ -40,27 +40,29 @@ func applyCancelWaiting(f *draft, e CancelAsked) bool {
 }
 
 // watchForLost watches for what a trigger that was given up may still bring.
-func (f *draft) watchForLost() {
+func (f *transition) watchForLost() {
 	if len(f.Attempts) > 0 && f.Target.CarriesKey {
-		f.watch()
+		f.watchForDuplicates()
 	}
 }
 
-// applyCancelAsked has the workflows canceled at the next look. A second ask changes nothing.
-func applyCancelAsked(f *draft, e CancelAsked) bool {
+// applyCancelRequested has the workflows canceled at the next look. A second ask changes nothing.
+func applyCancelRequested(f *transition, e CancelRequested) bool {
 	if f.Cancel != nil {
 		return true
 	}
+
 	f.wantCancel(e)
 	if f.Pipeline == nil {
 		return true // the look-up or the answer comes first
 	}
+
 	f.LookDue = f.now
-	f.tell(GitHubInProgress, f.cancelText("Being canceled"), f.pipelineURL(), f.now)
+	f.report(GitHubInProgress, f.cancelText("Being canceled"), f.pipelineURL(), f.now)
 	return true
 }
 
-func (f *draft) wantCancel(e CancelAsked) {
+func (f *transition) wantCancel(e CancelRequested) {
 	if f.Cancel == nil {
 		f.Cancel = &Cancel{At: f.now, By: e.By, Reason: e.Reason}
 		f.note("cancel_asked", "%s", f.cancelText("to be canceled"))
@@ -68,7 +70,7 @@ func (f *draft) wantCancel(e CancelAsked) {
 }
 
 // cancelText says who wants it canceled, and why.
-func (f *draft) cancelText(text string) string {
+func (f *transition) cancelText(text string) string {
 	if f.Cancel.By != (Actor{}) {
 		text += " by " + f.Cancel.By.String()
 	}
@@ -78,8 +80,9 @@ func (f *draft) cancelText(text string) string {
 	return text
 }
 
-// canceling turns what a look shows of a pipeline that is being canceled into its end. A workflow that ended by itself first tells the truth.
-func (f *draft) canceling(fold Fold) bool {
+// canceling turns what a look shows of a pipeline that is being canceled into its end. A workflow
+// that ended by itself first tells the truth.
+func (f *transition) canceling(fold Fold) bool {
 	over := f.now.Sub(f.Cancel.At)
 	switch {
 	case fold.Kind == FoldEnded && fold.State != Canceled && fold.State != Errored:
@@ -92,11 +95,12 @@ func (f *draft) canceling(fold Fold) bool {
 	default:
 		f.lookIn(min(f.stopPace(over), StopGrace-over))
 	}
+
 	return true
 }
 
 // mark says for people that rules were passed.
-func (f *draft) mark(text string) string {
+func (f *transition) mark(text string) string {
 	if !f.Forced || f.Force == nil {
 		return text
 	}

@@ -5,25 +5,30 @@ import (
 	"time"
 )
 
-func applyStart(f *draft, e Start) bool {
+func applyStart(f *transition, e Start) bool {
 	if f.Problem != "" || f.Project.ID == "" || f.Target.Ref.Kind == RefSHA {
 		return false
 	}
 	if f.FirstAt.IsZero() {
 		f.FirstAt = f.now
 	}
+
 	f.Blocked, f.Reason = "", ""
 	f.Forced = f.Forced || e.Forced
 	f.Attempts = append(f.Attempts, Attempt{
-		Number: len(f.Attempts) + 1, Intent: f.now, SendBefore: e.SendBefore, Ref: f.nextRef(),
+		Number:     len(f.Attempts) + 1,
+		Intent:     f.now,
+		SendBefore: e.SendBefore,
+		Ref:        f.nextRef(),
 	})
+
 	f.to(Triggering)
 	f.LookDue = f.now // the sender holds the lease; whoever comes after it finds an interrupted trigger
 	return true
 }
 
 // nextRef is what to ask CircleCI for: a bare name is a branch and a tag in turn.
-func (f *draft) nextRef() Ref {
+func (f *transition) nextRef() Ref {
 	ref := f.Target.Ref
 	if ref.Kind != RefBare {
 		return ref
@@ -34,7 +39,7 @@ func (f *draft) nextRef() Ref {
 	return Ref{Kind: RefTag, Name: ref.Name}
 }
 
-func applyBlocked(f *draft, e Blocked) bool {
+func applyBlocked(f *transition, e Blocked) bool {
 	if !e.First {
 		f.FirstAt = time.Time{}
 	}
@@ -42,46 +47,50 @@ func applyBlocked(f *draft, e Blocked) bool {
 		f.Blocked = e.By
 		f.note("blocked", "waits for %s", e.By)
 	}
-	f.tell(GitHubQueued, "Waiting for "+e.By, "", f.AcceptedAt.Add(quietReport))
+
+	f.report(GitHubQueued, "Waiting for "+e.By, "", f.AcceptedAt.Add(quietReport))
 	f.lookIn(blockedRecheck)
 	if e.After > 0 {
 		f.lookIn(e.After)
 	}
+
 	return true
 }
 
-func applyResolved(f *draft, e Resolved) bool {
+func applyResolved(f *transition, e Resolved) bool {
 	f.Project = e.Project
 	f.LookDue = f.now
 	return true
 }
 
-func applyRefuse(f *draft, e Refuse) bool {
+func applyFail(f *transition, e Fail) bool {
 	f.end(Errored, e.Reason, "")
 	return true
 }
 
-func applySuperseded(f *draft, e Superseded) bool {
+func applySuperseded(f *transition, e Superseded) bool {
 	f.end(Rejected, fmt.Sprintf("superseded by #%d", e.By), "")
 	return true
 }
 
-func applyTriggered(f *draft, e Triggered) bool {
+func applyTriggered(f *transition, e Triggered) bool {
 	f.outcome("201")
 	f.adopt(e.Pipeline, ByAnswer)
 	return true
 }
 
-// applyLateAnswer takes a 201 that came in after a look-up had given the attempt up: it is proof all the same.
-func applyLateAnswer(f *draft, e Triggered) bool {
+// applyLateAnswer takes a 201 that came in after a look-up had given the attempt up: it is proof
+// all the same.
+func applyLateAnswer(f *transition, e Triggered) bool {
 	if len(f.Attempts) == 0 {
 		return false
 	}
 	return applyTriggered(f, e)
 }
 
-// applyAnswerAfterClaim completes a pipeline whose job claimed the key before the answer to the trigger was written.
-func applyAnswerAfterClaim(f *draft, e Triggered) bool {
+// applyAnswerAfterClaim completes a pipeline whose job claimed the key before the answer to the
+// trigger was written.
+func applyAnswerAfterClaim(f *transition, e Triggered) bool {
 	if f.Pipeline == nil || f.Pipeline.ID != e.Pipeline.ID {
 		return false
 	}
@@ -91,54 +100,58 @@ func applyAnswerAfterClaim(f *draft, e Triggered) bool {
 }
 
 // adopt makes a pipeline the deployment's own.
-func (f *draft) adopt(p PipelineFacts, by string) {
+func (f *transition) adopt(p PipelineFacts, by string) {
 	f.Pipeline = &Pipeline{ID: p.ID, Number: p.Number, Slug: p.Slug, By: by}
 	if f.Pipeline.Slug == "" {
 		f.Pipeline.Slug = f.Project.Slug
 	}
+
 	f.StartedAt, f.Reason, f.Blocked = f.now, "", ""
 	f.Backoffs = 0
 	if f.Retriggers > 0 {
-		f.TwinUntil, f.TwinDue = f.now.Add(TwinWatch), f.now.Add(twinPace)
+		f.DuplicateUntil, f.DuplicateDue = f.now.Add(DuplicateWatch), f.now.Add(duplicateInterval)
 	}
+
 	f.to(Running)
 	f.note("pipeline", "%s is the pipeline (by %s)", p.ID, by)
-	f.tellRunning()
+	f.reportRunning()
 	f.lookIn(f.PollMin)
 	if f.Target.Revision == RevisionStrict || p.Number == 0 || f.Cancel != nil {
 		f.LookDue = f.now
 	}
 }
 
-func (f *draft) outcome(text string) {
+func (f *transition) outcome(text string) {
 	if n := len(f.Attempts); n > 0 {
 		f.Attempts[n-1].Outcome = text
 	}
 }
 
-func applySkipped(f *draft, e Skipped) bool {
+func applyTriggerSkipped(f *transition, e TriggerSkipped) bool {
 	f.outcome("skipped")
 	f.end(Errored, "CircleCI skipped it: "+e.Message, "")
 	return true
 }
 
-func applyRefused(f *draft, e Refused) bool {
+func applyTriggerRefused(f *transition, e TriggerRefused) bool {
 	f.outcome(fmt.Sprintf("refused %d", e.Status))
 	switch {
 	case e.BranchNotFound:
 		f.retryRef(e)
-	case e.Mistrust && f.TrustTries == 0:
-		f.TrustTries++
+	case e.AuthDoubt && f.AuthTries == 0:
+		f.AuthTries++
 		f.note("refused", "CircleCI answered %d %q: asked once more in a minute", e.Status, clean(e.Message))
-		f.backToWaiting("CircleCI to accept the credentials", mistrustPause)
+		f.backToWaiting("CircleCI to accept the credentials", authPause)
 	default:
 		f.end(Errored, fmt.Sprintf("CircleCI refused it (%d): %s", e.Status, e.Message), "")
 	}
+
 	return true
 }
 
-// retryRef asks for the ref's other meaning at once, and for both again after 5 s and 20 s, because CircleCI's view of refs may lag.
-func (f *draft) retryRef(e Refused) {
+// retryRef asks for the ref's other meaning at once, and for both again after 5 s and 20 s, because
+// CircleCI's view of refs may lag.
+func (f *transition) retryRef(e TriggerRefused) {
 	ref := f.LastAttempt().Ref
 	f.RefTries++
 	f.note("refused", "CircleCI knows no %s %q yet", ref.Kind, clean(ref.Name))
@@ -146,6 +159,7 @@ func (f *draft) retryRef(e Refused) {
 	if f.Target.Ref.Kind == RefBare {
 		round, whole = f.RefTries/2, f.RefTries%2 == 0
 	}
+
 	pauses := []time.Duration{5 * time.Second, 20 * time.Second}
 	switch {
 	case !whole:
@@ -157,15 +171,15 @@ func (f *draft) retryRef(e Refused) {
 	}
 }
 
-func (f *draft) backToWaiting(by string, after time.Duration) {
+func (f *transition) backToWaiting(by string, after time.Duration) {
 	f.to(Waiting)
 	f.Blocked = by
-	f.tell(GitHubQueued, "Waiting for "+by, "", f.now.Add(quietReport))
+	f.report(GitHubQueued, "Waiting for "+by, "", f.now.Add(quietReport))
 	f.lookIn(after)
 	f.NotBefore = f.LookDue
 }
 
-func applyNotSent(f *draft, e NotSent) bool {
+func applyTriggerNotSent(f *transition, e TriggerNotSent) bool {
 	if f.FirstAt.IsZero() {
 		f.FirstAt = f.now
 	}
@@ -176,37 +190,49 @@ func applyNotSent(f *draft, e NotSent) bool {
 		f.end(Errored, fmt.Sprintf("could not be started for %s: %s", f.StartTimeout, e.Cause), "")
 		return true
 	}
+
 	left := f.StartTimeout - f.now.Sub(f.FirstAt)
 	if e.After > left {
-		f.end(Errored, fmt.Sprintf("CircleCI asks to wait %s, longer than is left of %s: %s", e.After.Round(time.Second), f.StartTimeout, e.Cause), "")
+		f.end(
+			Errored,
+			fmt.Sprintf(
+				"CircleCI asks to wait %s, longer than is left of %s: %s",
+				e.After.Round(time.Second),
+				f.StartTimeout,
+				e.Cause,
+			),
+			"",
+		)
+
 		return true
 	}
+
 	f.Backoffs++
 	f.note("not_sent", "%s", clean(e.Cause))
 	f.backToWaiting("CircleCI to answer", max(e.After, min(backoff(f.Backoffs, time.Minute), left)))
 	return true
 }
 
-func applyUnknown(f *draft, e Unknown) bool {
+func applyTriggerUnknown(f *transition, e TriggerUnknown) bool {
 	f.outcome("unknown")
-	f.doubtful(e.Cause)
+	f.becomeUnconfirmed(e.Cause)
 	return true
 }
 
-func applyInterrupted(f *draft, _ Interrupted) bool {
+func applyTriggerInterrupted(f *transition, _ TriggerInterrupted) bool {
 	f.outcome("interrupted")
-	f.doubtful("the worker that triggered it was interrupted")
+	f.becomeUnconfirmed("the worker that triggered it was interrupted")
 	return true
 }
 
-func (f *draft) doubtful(cause string) {
+func (f *transition) becomeUnconfirmed(cause string) {
 	f.to(Unconfirmed)
 	f.note("unknown", "%s; looking whether CircleCI started it", clean(cause))
-	f.tell(GitHubQueued, "Checking whether CircleCI started it", "", f.now.Add(doubtReport))
+	f.report(GitHubQueued, "Checking whether CircleCI started it", "", f.now.Add(unconfirmedReport))
 	f.lookIn(time.Second)
 }
 
-func applyStillUnknown(f *draft, e Unknown) bool {
+func applyStillUnknown(f *transition, e TriggerUnknown) bool {
 	f.note("unknown", "%s", clean(e.Cause))
 	return true
 }

@@ -11,11 +11,12 @@ type Attempt struct {
 	Outcome    string    `json:"outcome,omitempty"`
 }
 
-// Deployment is a request on its way. It changes only through Rules.Apply; Version guards every write of it.
+// Deployment is a request on its way. It changes only through Rules.Apply; Version guards every
+// write of it.
 type Deployment struct {
-	Row     int64 `json:"-"` // our own id, given by the store
-	Version int64 `json:"-"` // raised by each write; a write with another version is refused
-	Nudges  int64 `json:"-"` // how often a hint came in; lets a write notice one that it would overtake
+	Row       int64 `json:"-"` // our own id, given by the store
+	Version   int64 `json:"-"` // raised by each write; a write with another version is refused
+	WakeCount int64 `json:"-"` // how often a hint came in; lets a write notice one that it would overtake
 
 	Request Request `json:"request"`
 	Target  Target  `json:"target"`
@@ -30,19 +31,20 @@ type Deployment struct {
 	Due        time.Time `json:"due,omitzero"` // when to look again; zero: never
 
 	// Waiting and triggering.
-	Project    Project   `json:"project,omitzero"`      // CircleCI's word on the target's project
-	FirstAt    time.Time `json:"first_at,omitzero"`     // since when it is first in line
-	Blocked    string    `json:"blocked,omitempty"`     // what it waits for
-	Attempts   []Attempt `json:"attempts,omitempty"`    //
-	RefTries   int       `json:"ref_tries,omitempty"`   // answers "Branch not found" so far
-	TrustTries int       `json:"trust_tries,omitempty"` // answers 401, or 404 on a known project, so far
-	NotBefore  time.Time `json:"not_before,omitzero"`   // while it waits: not before this moment, whoever wakes it
-	Backoffs   int       `json:"backoffs,omitempty"`    // triggers that did not leave, or looks that failed, in a row
-	Looks      int       `json:"looks,omitempty"`       // look-ups, or observations since the last change of state
-	Retriggers int       `json:"retriggers,omitempty"`  // attempts made after an absence
-	TwinUntil  time.Time `json:"twin_until,omitzero"`   // until when the project is watched for a late twin
-	TwinDue    time.Time `json:"twin_due,omitzero"`     // when to watch next
-	Twins      []string  `json:"twins,omitempty"`       // pipelines that were canceled because they came second
+	Project   Project   `json:"project,omitzero"`      // CircleCI's word on the target's project
+	FirstAt   time.Time `json:"first_at,omitzero"`     // since when it is first in line
+	Blocked   string    `json:"blocked,omitempty"`     // what it waits for
+	Attempts  []Attempt `json:"attempts,omitempty"`    //
+	RefTries  int       `json:"ref_tries,omitempty"`   // answers "Branch not found" so far
+	AuthTries int       `json:"trust_tries,omitempty"` // answers 401, or 404 on a known project, so far
+	NotBefore time.Time `json:"not_before,omitzero"`   // while it waits: not before this moment, whoever wakes it
+	// triggers that did not leave, or looks that failed, in a row
+	Backoffs       int       `json:"backoffs,omitempty"`
+	Looks          int       `json:"looks,omitempty"`      // look-ups, or observations since the last change of state
+	Retriggers     int       `json:"retriggers,omitempty"` // attempts made after an absence
+	DuplicateUntil time.Time `json:"twin_until,omitzero"`  // until when the project is watched for a late twin
+	DuplicateDue   time.Time `json:"twin_due,omitzero"`    // when to watch next
+	Duplicates     []string  `json:"twins,omitempty"`      // pipelines that were canceled because they came second
 
 	// Running and after.
 	Pipeline     *Pipeline     `json:"pipeline,omitempty"`
@@ -52,14 +54,16 @@ type Deployment struct {
 	QuietSince   time.Time     `json:"quiet_since,omitzero"` // since when nothing runs though more is to come
 	GoneSince    time.Time     `json:"gone_since,omitzero"`  // since when CircleCI denies the pipeline
 	LookDue      time.Time     `json:"look_due,omitzero"`    // when to look at the pipeline next
-	Stopping     time.Time     `json:"stopping,omitzero"`    // since when its workflows must end; the slot is kept until they did
-	RerunUntil   time.Time     `json:"rerun_until,omitzero"` // until when a successful rerun turns failed into succeeded
+	// since when its workflows must end; the slot is kept until they did
+	Stopping time.Time `json:"stopping,omitzero"`
+	// until when a successful rerun turns failed into succeeded
+	RerunUntil time.Time `json:"rerun_until,omitzero"`
 
 	Force  *Force  `json:"force,omitempty"`  // somebody wants rules to be passed
 	Forced bool    `json:"forced,omitempty"` // a rule was passed by force
 	Cancel *Cancel `json:"cancel,omitempty"` // somebody wants it canceled
 
-	Told Told `json:"told,omitzero"` // the newest report
+	LastReport ReportText `json:"told,omitzero"` // the newest report
 }
 
 // Cancel is somebody's will to end a deployment.
@@ -69,8 +73,9 @@ type Cancel struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// Told is what the newest report said; it keeps reports from repeating themselves and from going back.
-type Told struct {
+// ReportText is what the newest report said; it keeps reports from repeating themselves and from
+// going back.
+type ReportText struct {
 	State       GitHubState `json:"state,omitempty"`
 	Description string      `json:"description,omitempty"`
 	LogURL      string      `json:"log_url,omitempty"`
@@ -82,12 +87,14 @@ type Project struct {
 	Slug string `json:"slug"`
 }
 
-// HoldsSlot says whether the deployment occupies its environment: from triggering until CircleCI is known to be done with it.
+// HoldsSlot says whether the deployment occupies its environment: from triggering until CircleCI is
+// known to be done with it.
 func (d Deployment) HoldsSlot() bool {
 	return d.State.Open() && d.State != Waiting || !d.Stopping.IsZero()
 }
 
-// HoldsProject says whether a trigger of it may be in the air: at most one such row per CircleCI project.
+// HoldsProject says whether a trigger of it may be in the air: at most one such row per CircleCI
+// project.
 func (d Deployment) HoldsProject() bool { return d.State == Triggering || d.State == Unconfirmed }
 
 // LastAttempt is the newest intent to trigger, or the zero Attempt.
@@ -107,10 +114,10 @@ type Entry struct {
 
 // Changes is what one write adds beside the deployment's row.
 type Changes struct {
-	Timeline []Entry
-	Reports  []Report
-	Foreign  []string // pipelines that a look-up saw and nobody adopted
+	Timeline  []Entry
+	Reports   []Report
+	Unclaimed []string // pipelines that a look-up saw and nobody adopted
 
-	Acts        []Act   // for the audit
-	PassedLocks []int64 // locks that do not keep the deployment from starting
+	Audit       []AuditEvent // for the audit
+	PassedLocks []int64      // locks that do not keep the deployment from starting
 }

@@ -1,5 +1,6 @@
-// Package deployment contains the deployment, its states and events, and the state machine that connects them. It makes no calls and reads no
-// clock; Rules.Apply is the only function that changes a deployment.
+// Package deployment contains the deployment, its states and events, and the state machine that
+// connects them. It makes no calls and reads no clock; Machine.Apply is the only function that
+// changes a deployment.
 //
 // The page deploy/docs/states.md lists all transitions.
 package deployment

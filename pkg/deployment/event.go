@@ -5,13 +5,15 @@ import "time"
 // Event is something that happened to a deployment. The set is closed.
 type Event interface{ event() string }
 
-// Start moves a waiting deployment to triggering. Only the worker whose own write of it succeeded may send, once.
+// Start moves a waiting deployment to triggering. Only the worker whose own write of it succeeded
+// may send, once.
 type Start struct {
 	SendBefore time.Time
 	Forced     bool // a rule was passed by force
 }
 
-// Blocked says that a waiting deployment cannot start yet. First tells that it is first in line of its environment.
+// Blocked says that a waiting deployment cannot start yet. First tells that it is first in line of
+// its environment.
 type Blocked struct {
 	By    string        // for people, such as "#42 (running)"
 	First bool          // nothing of its own environment is before it
@@ -21,20 +23,21 @@ type Blocked struct {
 // Resolved carries CircleCI's identity of the target's project.
 type Resolved struct{ Project Project }
 
-// Refuse ends a deployment that has not started.
-type Refuse struct{ Reason string }
+// Fail ends a deployment that has not started.
+type Fail struct{ Reason string }
 
 // Admitted says that the rules find no reason to reject a waiting deployment.
 type Admitted struct{}
 
-// TurnedAway ends a waiting deployment: a rule said no.
-type TurnedAway struct{ Reason string }
+// Reject ends a waiting deployment: a rule said no.
+type Reject struct{ Reason string }
 
-// Forced gives a waiting deployment somebody's will to pass rules.
-type Forced struct{ Force Force }
+// ForceRequested gives a waiting deployment somebody's will to pass rules.
+type ForceRequested struct{ Force Force }
 
-// CancelAsked says that somebody wants it canceled. A waiting one ends at once; a running one when CircleCI shows that its workflows have ended.
-type CancelAsked struct {
+// CancelRequested says that somebody wants it canceled. A waiting one ends at once; a running one
+// when CircleCI shows that its workflows have ended.
+type CancelRequested struct {
 	By     Actor
 	Reason string // may be empty
 }
@@ -48,96 +51,102 @@ type Superseded struct{ By int64 } // GitHub's id of the newer one
 // Triggered is CircleCI's 201 with an id: proof.
 type Triggered struct{ Pipeline PipelineFacts }
 
-// Skipped is a 2xx other than 201: nothing started.
-type Skipped struct{ Message string }
+// TriggerSkipped is a 2xx other than 201: nothing started.
+type TriggerSkipped struct{ Message string }
 
-// Refused is a clear no with CircleCI's own message: nothing started.
-type Refused struct {
+// TriggerRefused is a clear no with CircleCI's own message: nothing started.
+type TriggerRefused struct {
 	Status         int
 	Message        string
 	BranchNotFound bool
-	Mistrust       bool // 401, or 404: CircleCI hides bad tokens and lost access behind them
+	AuthDoubt      bool // 401, or 404: CircleCI hides bad tokens and lost access behind them
 }
 
-// NotSent says that the request did not reach CircleCI or was turned away unread (dial or TLS failure, 429).
-type NotSent struct {
+// TriggerNotSent says that the request did not reach CircleCI or was turned away unread (dial or
+// TLS failure, 429).
+type TriggerNotSent struct {
 	Cause string
 	After time.Duration // Retry-After; 0 when none was given
 }
 
-// Unknown says that the request may have had its effect.
-type Unknown struct{ Cause string }
+// TriggerUnknown says that the request may have had its effect.
+type TriggerUnknown struct{ Cause string }
 
-// Interrupted says that a row was found in triggering by somebody who is not its sender.
-type Interrupted struct{}
+// TriggerInterrupted says that a row was found in triggering by somebody who is not its sender.
+type TriggerInterrupted struct{}
 
-// Found is the pipeline that a look-up adopts. Twins are younger pipelines with the same key; they are to be canceled.
-type Found struct {
-	Pipeline PipelineFacts
-	By       string
-	Twins    []string
+// LookupFound is the pipeline that a look-up adopts. Twins are younger pipelines with the same key;
+// they are to be canceled.
+type LookupFound struct {
+	Pipeline   PipelineFacts
+	By         string
+	Duplicates []string
 }
 
-// Absent says that a look-up proved that nothing was started.
-type Absent struct{ Foreign []string }
+// LookupAbsent says that a look-up proved that nothing was started.
+type LookupAbsent struct{ Unclaimed []string }
 
-// Unclear says that a look-up could not tell yet.
-type Unclear struct {
-	Cause   string
-	Foreign []string
+// LookupPending says that a look-up could not tell yet.
+type LookupPending struct {
+	Cause     string
+	Unclaimed []string
 }
 
-// Doubt says that nobody will ever be able to tell.
-type Doubt struct{ Reason string }
+// LookupInconclusive says that nobody will ever be able to tell.
+type LookupInconclusive struct{ Reason string }
 
 // Claimed says that a job of this pipeline presented the deployment's key.
 type Claimed struct{ PipelineID string }
 
-// Displaced says that the pipeline adopted without proof was proven to be another deployment's.
-type Displaced struct{}
+// PipelineReassigned says that the pipeline adopted without proof was proven to be another
+// deployment's.
+type PipelineReassigned struct{}
 
-// Stray says that a pipeline that CircleCI started for this deployment came too late to be followed; it is being canceled.
-type Stray struct{ PipelineID string }
+// PipelineOrphaned says that a pipeline that CircleCI started for this deployment came too late to
+// be followed; it is being canceled.
+type PipelineOrphaned struct{ PipelineID string }
 
-// Observed is one complete look at the deployment's pipeline. NewerStarted tells that a newer deployment of the environment has started.
-type Observed struct {
+// Polled is one complete look at the deployment's pipeline. NewerStarted tells that a newer
+// deployment of the environment has started.
+type Polled struct {
 	Progress     Progress
 	NewerStarted bool
 }
 
-// Unseen says that the pipeline could not be looked at. Gone: CircleCI says that it does not exist.
-type Unseen struct {
+// PollFailed says that the pipeline could not be looked at. Gone: CircleCI says that it does not
+// exist.
+type PollFailed struct {
 	Cause string
 	Gone  bool
 	After time.Duration
 }
 
-// Watched is one look for late twins of the key.
-type Watched struct{ Twins []string }
+// DuplicatesChecked is one look for late twins of the key.
+type DuplicatesChecked struct{ Duplicates []string }
 
-func (Start) event() string       { return "start" }
-func (Blocked) event() string     { return "blocked" }
-func (Resolved) event() string    { return "resolved" }
-func (Refuse) event() string      { return "refuse" }
-func (Admitted) event() string    { return "admitted" }
-func (TurnedAway) event() string  { return "turned_away" }
-func (Forced) event() string      { return "forced" }
-func (CancelAsked) event() string { return "cancel_asked" }
-func (Done) event() string        { return "done" }
-func (Superseded) event() string  { return "superseded" }
-func (Triggered) event() string   { return "triggered" }
-func (Skipped) event() string     { return "skipped" }
-func (Refused) event() string     { return "refused" }
-func (NotSent) event() string     { return "not_sent" }
-func (Unknown) event() string     { return "unknown" }
-func (Interrupted) event() string { return "interrupted" }
-func (Found) event() string       { return "found" }
-func (Absent) event() string      { return "absent" }
-func (Unclear) event() string     { return "unclear" }
-func (Doubt) event() string       { return "doubt" }
-func (Claimed) event() string     { return "claimed" }
-func (Displaced) event() string   { return "displaced" }
-func (Observed) event() string    { return "observed" }
-func (Unseen) event() string      { return "unseen" }
-func (Stray) event() string       { return "stray" }
-func (Watched) event() string     { return "watched" }
+func (Start) event() string              { return "start" }
+func (Blocked) event() string            { return "blocked" }
+func (Resolved) event() string           { return "resolved" }
+func (Fail) event() string               { return "fail" }
+func (Admitted) event() string           { return "admitted" }
+func (Reject) event() string             { return "reject" }
+func (ForceRequested) event() string     { return "force_requested" }
+func (CancelRequested) event() string    { return "cancel_requested" }
+func (Done) event() string               { return "done" }
+func (Superseded) event() string         { return "superseded" }
+func (Triggered) event() string          { return "triggered" }
+func (TriggerSkipped) event() string     { return "trigger_skipped" }
+func (TriggerRefused) event() string     { return "trigger_refused" }
+func (TriggerNotSent) event() string     { return "trigger_not_sent" }
+func (TriggerUnknown) event() string     { return "trigger_unknown" }
+func (TriggerInterrupted) event() string { return "trigger_interrupted" }
+func (LookupFound) event() string        { return "lookup_found" }
+func (LookupAbsent) event() string       { return "lookup_absent" }
+func (LookupPending) event() string      { return "lookup_pending" }
+func (LookupInconclusive) event() string { return "lookup_inconclusive" }
+func (Claimed) event() string            { return "claimed" }
+func (PipelineReassigned) event() string { return "pipeline_reassigned" }
+func (Polled) event() string             { return "polled" }
+func (PollFailed) event() string         { return "poll_failed" }
+func (PipelineOrphaned) event() string   { return "pipeline_orphaned" }
+func (DuplicatesChecked) event() string  { return "duplicates_checked" }

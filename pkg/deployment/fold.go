@@ -16,7 +16,8 @@ type Fold struct {
 // FoldKind says how far a pipeline is.
 type FoldKind string
 
-// The kinds. FoldQuiet: nothing runs, but more may come (an empty list, a setup workflow without continuation, an announced rerun).
+// The kinds. FoldQuiet: nothing runs, but more may come (an empty list, a setup workflow without
+// continuation, an announced rerun).
 const (
 	FoldActive FoldKind = "active"
 	FoldHeld   FoldKind = "held"
@@ -24,7 +25,8 @@ const (
 	FoldEnded  FoldKind = "ended"
 )
 
-// Workflow statuses that end, as CircleCI spells them (API v2 reference, "workflows" states). Whatever else it may say is active.
+// Workflow statuses that end, as CircleCI spells them (API v2 reference, "workflows" states).
+// Whatever else it may say is active.
 const (
 	statusSuccess      = "success"
 	statusFailed       = "failed"
@@ -37,12 +39,17 @@ const (
 
 const pipelineErrored = "errored"
 
-// FoldPipeline reads a pipeline: newest workflow per name, setup workflows aside, the worst wins. A pipeline's own state never says pass or
-// fail; only "errored" is final.
+// FoldPipeline reads a pipeline: newest workflow per name, setup workflows aside, the worst wins. A
+// pipeline's own state never says pass or fail; only "errored" is final.
 func FoldPipeline(p Progress) Fold {
 	if p.Pipeline.State == pipelineErrored {
-		return Fold{Kind: FoldEnded, State: Errored, Reason: "CircleCI refused the pipeline: " + firstOf(p.Pipeline.Errors, "no error was given")}
+		return Fold{
+			Kind:   FoldEnded,
+			State:  Errored,
+			Reason: "CircleCI refused the pipeline: " + firstOf(p.Pipeline.Errors, "no error was given"),
+		}
 	}
+
 	setup, rest := newestPerName(p.Workflows)
 	if len(rest) > 0 {
 		return foldWorkflows(rest)
@@ -50,18 +57,22 @@ func FoldPipeline(p Progress) Fold {
 	if len(setup) == 0 {
 		return Fold{Kind: FoldQuiet, Reason: "CircleCI ran no workflow"}
 	}
+
 	f := foldWorkflows(setup)
 	if f.Kind == FoldEnded && (f.State == Succeeded || f.Workflow.ID == "") {
 		return Fold{Kind: FoldQuiet, Reason: "the setup workflow was not continued"}
 	}
+
 	return f
 }
 
-// MayGlance says whether a look may begin with the workflows alone. The pipeline itself was seen once; all that it could add is that CircleCI refused it,
-// which can wait until none of them is busy.
+// MayGlance says whether a look may begin with the workflows alone. The pipeline itself was seen
+// once; all that it could add is that CircleCI refused it, which can wait until none of them is
+// busy.
 func (d Deployment) MayGlance() bool {
 	follows := d.State == Running || d.State == Held
-	return follows && d.Cancel == nil && d.QuietSince.IsZero() && d.Pipeline != nil && d.Pipeline.Number != 0 && d.Pipeline.Revision != ""
+	return follows && d.Cancel == nil && d.QuietSince.IsZero() && d.Pipeline != nil && d.Pipeline.Number != 0 &&
+		d.Pipeline.Revision != ""
 }
 
 // Busy says whether a workflow runs or waits for an approval.
@@ -90,12 +101,14 @@ func workflowEnded(status string) bool {
 	}
 }
 
-// newestPerName keeps the newest workflow of each name, because a rerun is a new workflow beside the old one.
+// newestPerName keeps the newest workflow of each name, because a rerun is a new workflow beside
+// the old one.
 func newestPerName(all []Workflow) (setup, rest []Workflow) {
 	type key struct {
 		name  string
 		setup bool
 	}
+
 	newest := map[key]Workflow{}
 	for _, w := range all {
 		k := key{w.Name, w.Setup}
@@ -103,6 +116,7 @@ func newestPerName(all []Workflow) (setup, rest []Workflow) {
 			newest[k] = w
 		}
 	}
+
 	for k, w := range newest {
 		if k.setup {
 			setup = append(setup, w)
@@ -110,21 +124,31 @@ func newestPerName(all []Workflow) (setup, rest []Workflow) {
 			rest = append(rest, w)
 		}
 	}
+
 	for _, list := range [][]Workflow{setup, rest} {
 		sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
 	}
+
 	return setup, rest
 }
 
 func newer(w, old Workflow) bool {
 	if w.CreatedAt.Equal(old.CreatedAt) {
-		return w.AutoRerun > old.AutoRerun || w.AutoRerun == old.AutoRerun && workflowEnded(old.Status) && !workflowEnded(w.Status)
+		return w.AutoRerun > old.AutoRerun ||
+			w.AutoRerun == old.AutoRerun && workflowEnded(old.Status) && !workflowEnded(w.Status)
 	}
 	return w.CreatedAt.After(old.CreatedAt)
 }
 
 // severity orders the statuses that end, the worst last.
-var severity = map[string]int{statusNotRun: 0, statusSuccess: 1, statusCanceled: 2, statusUnauthorized: 3, statusFailed: 4, statusError: 4}
+var severity = map[string]int{
+	statusNotRun:       0,
+	statusSuccess:      1,
+	statusCanceled:     2,
+	statusUnauthorized: 3,
+	statusFailed:       4,
+	statusError:        4,
+}
 
 func foldWorkflows(list []Workflow) Fold {
 	var held, announced *Workflow
@@ -138,17 +162,21 @@ func foldWorkflows(list []Workflow) Fold {
 		case w.Status == statusFailed && w.MaxAutoRerun > w.AutoRerun:
 			announced = &list[i]
 		}
+
 		if severity[w.Status] > severity[worst.Status] || !workflowEnded(worst.Status) {
 			worst = w
 		}
 	}
+
 	if held != nil {
 		return Fold{Kind: FoldHeld, Workflow: *held}
 	}
+
 	end := endOf(worst)
 	if announced != nil {
 		end.Kind = FoldQuiet
 	}
+
 	return end
 }
 
@@ -166,6 +194,7 @@ func endOf(worst Workflow) Fold {
 	default:
 		f = Fold{Kind: FoldEnded, State: Errored, Reason: "nothing ran: CircleCI ran none of the workflows"}
 	}
+
 	return f
 }
 
@@ -185,7 +214,8 @@ func firstOf(list []string, otherwise string) string {
 	return list[0]
 }
 
-// LookSince is how far back a look-up reads CircleCI's lists, in CircleCI's time, whose offset from ours is given.
+// LookSince is how far back a look-up reads CircleCI's lists, in CircleCI's time, whose offset from
+// ours is given.
 func (d Deployment) LookSince(offset time.Duration) time.Time {
 	if len(d.Attempts) == 0 {
 		return d.AcceptedAt.Add(offset - WindowLead)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// One row for each thing that CircleCI is known to show (API v2 reference and guides: workflow states, dynamic config, automatic reruns).
+// One row for each thing that CircleCI is known to show (API v2 reference and guides: workflow
+// states, dynamic config, automatic reruns).
 func TestFoldPipeline(t *testing.T) {
 	errored := progress("errored")
 	errored.Pipeline.Errors = []string{"Unexpected argument(s): x", "second"}
@@ -63,9 +64,12 @@ func TestFoldPipeline(t *testing.T) {
 			if f := FoldPipeline(c.p); f.Kind != c.kind || c.end != "" && f.State != c.end {
 				t.Errorf("got %+v, want %s %s", f, c.kind, c.end)
 			}
+
 			glance := Progress{Workflows: c.p.Workflows} // says the same while one is busy, and nothing otherwise
-			busy := c.kind == FoldActive || c.kind == FoldHeld || c.p.Pipeline.State == pipelineErrored && len(Active(c.p)) > 0
-			if same := FoldPipeline(glance) == FoldPipeline(c.p); glance.Busy() != busy || busy && !same && c.p.Pipeline.State != pipelineErrored {
+			busy := c.kind == FoldActive || c.kind == FoldHeld ||
+				c.p.Pipeline.State == pipelineErrored && len(Active(c.p)) > 0
+			if same := FoldPipeline(glance) == FoldPipeline(c.p); glance.Busy() != busy ||
+				busy && !same && c.p.Pipeline.State != pipelineErrored {
 				t.Errorf("at a glance: busy %v, %+v", glance.Busy(), FoldPipeline(glance))
 			}
 		})
@@ -84,12 +88,15 @@ func TestQuietPipelinesEndAfterTheGrace(t *testing.T) {
 		"rerun that never is": {progress("created", wf("a", "failed", auto(0, 1))), Failed, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, _ := walk(t, started(t), t0, Observed{Progress: c.p})
-			d, _ = walk(t, d, t0.Add(rules.WorkflowGrace-time.Second), Observed{Progress: c.p})
+			d, _ := walk(t, started(t), t0, Polled{Progress: c.p})
+			d, _ = walk(t, d, t0.Add(rules.WorkflowGrace-time.Second), Polled{Progress: c.p})
 			if d.State != Running {
 				t.Fatalf("ended early: %s", d.State)
 			}
-			if d, _ = walk(t, d, t0.Add(rules.WorkflowGrace), Observed{Progress: c.p}); d.State != c.end || d.HoldsSlot() != c.slot {
+
+			if d, _ = walk(t, d, t0.Add(rules.WorkflowGrace), Polled{
+				Progress: c.p,
+			}); d.State != c.end || d.HoldsSlot() != c.slot {
 				t.Errorf("got %s, holds its slot: %v", d.State, d.HoldsSlot())
 			}
 		})

@@ -9,19 +9,21 @@ import (
 // Lookup is all that one look-up of a lost trigger learnt.
 type Lookup struct {
 	Listing  Listing
-	Known    map[string]Known       // what the store remembers of the listed pipelines
-	Evidence map[string]KeyEvidence // of each of Suspects
+	Known    map[string]KnownPipeline // what the store remembers of the listed pipelines
+	Evidence map[string]KeyEvidence   // of each of Suspects
 	Control  Control
 }
 
-// Control is the newest pipeline claimed in the project: a list that does not show it proves nothing by what it lacks.
+// Control is the newest pipeline claimed in the project: a list that does not show it proves
+// nothing by what it lacks.
 type Control struct {
 	PipelineID string // empty: none was ever claimed there
 	ShowsKey   bool   // its own key can be read there, so a pipeline without a key is somebody else's
 }
 
-// Suspects are the listed pipelines that may be the lost one: not claimed, young enough, started through the API by our user.
-func (d Deployment) Suspects(l Listing, known map[string]Known) []PipelineFacts {
+// Suspects are the listed pipelines that may be the lost one: not claimed, young enough, started
+// through the API by our user.
+func (d Deployment) Suspects(l Listing, known map[string]KnownPipeline) []PipelineFacts {
 	since := d.LookSince(l.Offset)
 	seen := map[string]bool{}
 	var suspects []PipelineFacts
@@ -29,18 +31,21 @@ func (d Deployment) Suspects(l Listing, known map[string]Known) []PipelineFacts 
 		for _, p := range list {
 			k := known[p.ID]
 			switch {
-			case seen[p.ID], p.CreatedAt.Before(since), k.Row != 0, k.Foreign && !d.Target.CarriesKey, !ours(p, l):
+			case seen[p.ID], p.CreatedAt.Before(since), k.Row != 0, k.Unclaimed && !d.Target.CarriesKey, !ours(p, l):
 				continue
 			}
+
 			seen[p.ID] = true
 			suspects = append(suspects, p)
 		}
 	}
+
 	sort.Slice(suspects, func(i, j int) bool { return suspects[i].CreatedAt.Before(suspects[j].CreatedAt) })
 	return suspects
 }
 
-// ours says whether our user may have started a pipeline through the API. What is not shown counts as possible.
+// ours says whether our user may have started a pipeline through the API. What is not shown counts
+// as possible.
 func ours(p PipelineFacts, l Listing) bool {
 	if p.TriggerType != "" && p.TriggerType != "api" && p.TriggerType != "explicit" {
 		return false
@@ -51,8 +56,9 @@ func ours(p PipelineFacts, l Listing) bool {
 	return p.ActorLogin == "" || l.Me == "" || p.ActorLogin == l.Me
 }
 
-// Judge says what a look-up means: found by the key, found because it can be no other, absent, not clear yet, or for ever in doubt.
-func (r Rules) Judge(d Deployment, l Lookup, now time.Time) Event {
+// Judge says what a look-up means: found by the key, found because it can be no other, absent, not
+// clear yet, or for ever in doubt.
+func (r Machine) Judge(d Deployment, l Lookup, now time.Time) Event {
 	suspects := d.Suspects(l.Listing, l.Known)
 	var keyed, possible []PipelineFacts
 	var foreign []string
@@ -66,17 +72,20 @@ func (r Rules) Judge(d Deployment, l Lookup, now time.Time) Event {
 			foreign = append(foreign, p.ID)
 		}
 	}
+
 	if len(keyed) > 0 {
 		return found(keyed)
 	}
 	if !d.Target.CarriesKey {
 		return r.judgeWithoutKey(d, l, possible, now)
 	}
+
 	return r.judgeWithKey(d, l, possible, foreign, now)
 }
 
-// weigh says what is known of one suspect. A readable pipeline without the key is somebody else's only where another pipeline of the
-// project shows its own key; the config may simply not use the parameter.
+// weigh says what is known of one suspect. A readable pipeline without the key is somebody else's
+// only where another pipeline of the project shows its own key; the config may simply not use the
+// parameter.
 func (d Deployment) weigh(p PipelineFacts, l Lookup) KeyEvidence {
 	evidence := l.Evidence[p.ID]
 	switch {
@@ -90,52 +99,63 @@ func (d Deployment) weigh(p PipelineFacts, l Lookup) KeyEvidence {
 }
 
 func found(keyed []PipelineFacts) Event {
-	f := Found{Pipeline: keyed[0], By: ByKey}
+	f := LookupFound{Pipeline: keyed[0], By: ByKey}
 	for _, twin := range keyed[1:] {
-		f.Twins = append(f.Twins, twin.ID)
+		f.Duplicates = append(f.Duplicates, twin.ID)
 	}
 	return f
 }
 
-func (r Rules) judgeWithKey(d Deployment, l Lookup, possible []PipelineFacts, foreign []string, now time.Time) Event {
+func (r Machine) judgeWithKey(d Deployment, l Lookup, possible []PipelineFacts, foreign []string, now time.Time) Event {
 	deadline := r.LookupDeadline(d)
 	switch {
 	case now.Before(deadline):
-		return Unclear{Cause: "CircleCI may still show it"}
+		return LookupPending{Cause: "CircleCI may still show it"}
 	case len(possible) == 1 && l.Evidence[possible[0].ID] == KeyUnreadable && d.fits(possible[0], l.Listing):
-		return Found{Pipeline: possible[0], By: ByWindow}
+		return LookupFound{Pipeline: possible[0], By: ByWindow}
 	case len(possible) > 0:
-		return r.doubtAfter(now, deadline, fmt.Sprintf("%d pipelines may be it, and do not show whether they carry its key", len(possible)))
+		return r.doubtAfter(
+			now,
+			deadline,
+			fmt.Sprintf("%d pipelines may be it, and do not show whether they carry its key", len(possible)),
+		)
 	case !l.complete():
-		return Unclear{Cause: "CircleCI's lists could not be read to the end"}
+		return LookupPending{Cause: "CircleCI's lists could not be read to the end"}
 	case !l.controlled():
-		return r.doubtAfter(now, deadline, "CircleCI's lists do not show the newest known pipeline of the project, so what they lack proves nothing")
+		return r.doubtAfter(
+			now,
+			deadline,
+			"CircleCI's lists do not show the newest known pipeline of the project, so what they lack proves nothing",
+		)
 	default:
-		return Absent{Foreign: foreign}
+		return LookupAbsent{Unclaimed: foreign}
 	}
 }
 
-func (r Rules) judgeWithoutKey(d Deployment, l Lookup, possible []PipelineFacts, now time.Time) Event {
+func (r Machine) judgeWithoutKey(d Deployment, l Lookup, possible []PipelineFacts, now time.Time) Event {
 	deadline := r.LookupDeadline(d)
 	switch {
 	case len(possible) == 1 && d.fits(possible[0], l.Listing) && (d.Looks >= 2 || l.complete() && !now.Before(deadline)):
-		return Found{Pipeline: possible[0], By: ByWindow}
+		return LookupFound{Pipeline: possible[0], By: ByWindow}
 	case now.Before(deadline), !l.complete():
-		return Unclear{Cause: "CircleCI may still show it"}
+		return LookupPending{Cause: "CircleCI may still show it"}
 	default:
-		return Doubt{Reason: fmt.Sprintf("%d pipelines may be it; the route sends no key that would tell", len(possible))}
+		return LookupInconclusive{
+			Reason: fmt.Sprintf("%d pipelines may be it; the route sends no key that would tell", len(possible)),
+		}
 	}
 }
 
 // doubtAfter waits once more as long as the look-up took before it gives up for ever.
-func (r Rules) doubtAfter(now, deadline time.Time, reason string) Event {
+func (r Machine) doubtAfter(now, deadline time.Time, reason string) Event {
 	if now.Before(deadline.Add(r.LookupGrace)) {
-		return Unclear{Cause: reason}
+		return LookupPending{Cause: reason}
 	}
-	return Doubt{Reason: reason}
+	return LookupInconclusive{Reason: reason}
 }
 
-// fits says whether a pipeline matches what was asked for: the ref, the revision where it must match, and the time of the attempt.
+// fits says whether a pipeline matches what was asked for: the ref, the revision where it must
+// match, and the time of the attempt.
 func (d Deployment) fits(p PipelineFacts, l Listing) bool {
 	a := d.LastAttempt()
 	if p.CreatedAt.Before(a.Intent.Add(l.Offset - time.Minute)) {
@@ -147,13 +167,15 @@ func (d Deployment) fits(p PipelineFacts, l Listing) bool {
 	if a.Ref.Kind == RefTag {
 		return p.Tag == a.Ref.Name || p.Tag == "" && p.Branch == ""
 	}
+
 	return p.Branch == a.Ref.Name || p.Branch == "" && p.Tag == ""
 }
 
 // complete says whether at least the project's list was read as far back as it must be.
 func (l Lookup) complete() bool { return l.Listing.ProjectComplete || l.Listing.MineComplete }
 
-// controlled says whether a complete list shows the control. Where none was ever claimed, only the project's own list can speak.
+// controlled says whether a complete list shows the control. Where none was ever claimed, only the
+// project's own list can speak.
 func (l Lookup) controlled() bool {
 	if l.Control.PipelineID == "" {
 		return l.Listing.ProjectComplete

@@ -46,13 +46,15 @@ type Workflow struct {
 	MaxAutoRerun int // max_auto_reruns
 }
 
-// Progress is one look at a pipeline, with every page of its workflows. At a glance nothing is known of the pipeline itself but its id.
+// Progress is one look at a pipeline, with every page of its workflows. At a glance nothing is
+// known of the pipeline itself but its id.
 type Progress struct {
 	Pipeline  PipelineFacts
 	Workflows []Workflow
 }
 
-// Listing is what CircleCI's two lists show of a project's pipelines, newest first, read back to Since.
+// Listing is what CircleCI's two lists show of a project's pipelines, newest first, read back to
+// Since.
 type Listing struct {
 	Mine            []PipelineFacts // of the token's user
 	Project         []PipelineFacts

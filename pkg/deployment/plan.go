@@ -9,8 +9,9 @@ import (
 const MaxWrites = 10
 
 const (
-	deliverFor = 24 * time.Hour   // how long a status is tried
-	lateFor    = 20 * time.Second // how long a write without answer may still take effect; nothing newer is written before
+	deliverFor = 24 * time.Hour // how long a status is tried
+	// how long a write without answer may still take effect; nothing newer is written before
+	lateFor = 20 * time.Second
 )
 
 // ReportPlan is what to do about a deployment's reports now.
@@ -21,45 +22,52 @@ type ReportPlan struct {
 	Due     time.Time // when to come back; zero: nothing is owed
 }
 
-// PlanReports coalesces what is owed: the newest word before the end, then the end. All reports of one deployment are given, in order.
+// PlanReports coalesces what is owed: the newest word before the end, then the end. All reports of
+// one deployment are given, in order.
 func PlanReports(reports []Report, now time.Time) ReportPlan {
 	full, writes, heard, hold := false, 0, 0, time.Time{}
 	var before, end, unknown, last *Report
 	for i := range reports {
 		r := &reports[i]
-		full = full || r.Fate == ReportFull
+		full = full || r.Status == ReportFull
 		if r.Tries > 0 && r.RetryAt.After(hold) {
 			hold = r.RetryAt // what GitHub said to one is said to all
 		}
+
 		switch {
-		case r.Fate == ReportUnknown:
+		case r.Status == ReportUnknown:
 			unknown, heard = r, r.Seq
-		case r.Fate == ReportSent && !r.End:
+		case r.Status == ReportSent && !r.Final:
 			writes, heard, last = writes+1, r.Seq, r
-		case r.Fate == ReportSent:
+		case r.Status == ReportSent:
 			heard = r.Seq
-		case r.Fate == ReportOwed && r.End:
+		case r.Status == ReportPending && r.Final:
 			end = r
-		case r.Fate == ReportOwed:
+		case r.Status == ReportPending:
 			before = r
 		}
 	}
+
 	if before != nil && (before.Seq < heard || last != nil && before.says(*last)) {
 		before = nil // something newer is out already, or this very word was the last one
 	}
+
 	plan := ReportPlan{}
 	if full {
 		plan.giveUp(reports)
 		return plan
 	}
+
 	if unknown != nil {
 		plan.choose(unknown, nil, hold, now)
 		plan.Look = plan.Send != nil
 		return plan
 	}
+
 	if before != nil && (writes >= before.mostWrites() || end != nil && before.notBefore().After(now)) {
 		before = nil
 	}
+
 	plan.supersede(reports, before, end)
 	plan.choose(before, end, hold, now)
 	return plan
@@ -73,8 +81,8 @@ func (r Report) notBefore() time.Time {
 	return r.NotBefore
 }
 
-// mostWrites is how many statuses may have been written before this one. What it waits for may change many times: that must leave room for
-// what happens then.
+// mostWrites is how many statuses may have been written before this one. What it waits for may
+// change many times: that must leave room for what happens then.
 func (r Report) mostWrites() int {
 	if r.State == GitHubQueued {
 		return MaxWrites - 3
@@ -88,6 +96,7 @@ func (p *ReportPlan) choose(before, end *Report, hold, now time.Time) {
 	if next == nil {
 		next = end
 	}
+
 	switch {
 	case next == nil:
 	case hold.After(now):
@@ -101,12 +110,13 @@ func (p *ReportPlan) choose(before, end *Report, hold, now time.Time) {
 
 func (p *ReportPlan) supersede(reports []Report, keep ...*Report) {
 	for _, r := range reports {
-		kept := r.Fate != ReportOwed
+		kept := r.Status != ReportPending
 		for _, k := range keep {
 			kept = kept || k != nil && k.Seq == r.Seq
 		}
+
 		if !kept {
-			r.Fate = ReportSuperseded
+			r.Status = ReportSuperseded
 			p.Changed = append(p.Changed, r)
 		}
 	}
@@ -114,69 +124,76 @@ func (p *ReportPlan) supersede(reports []Report, keep ...*Report) {
 
 func (p *ReportPlan) giveUp(reports []Report) {
 	for _, r := range reports {
-		if r.Fate == ReportOwed || r.Fate == ReportUnknown {
-			r.Fate = ReportFull
+		if r.Status == ReportPending || r.Status == ReportUnknown {
+			r.Status = ReportFull
 			p.Changed = append(p.Changed, r)
 		}
 	}
 }
 
-// BeforeWrite is the report as it must be on record before it is sent: if the process ends before the answer is recorded, the next one looks first.
+// BeforeWrite is the report as it must be on record before it is sent: if the process ends before
+// the answer is recorded, the next one looks first.
 func BeforeWrite(r Report, now time.Time) Report {
-	r.Fate, r.TriedAt, r.RetryAt = ReportUnknown, now, time.Time{}
+	r.Status, r.TriedAt, r.RetryAt = ReportUnknown, now, time.Time{}
 	r.Tries++
 	return r
 }
 
-// AfterWrite is the report after one attempt to write it, when to come back for it or for the next one (zero: at once), and what the timeline
-// says of it, if anything.
+// AfterWrite is the report after one attempt to write it, when to come back for it or for the next
+// one (zero: at once), and what the timeline says of it, if anything.
 func AfterWrite(r Report, o WriteOutcome, now time.Time) (Report, time.Time, *Entry) {
 	if o.Kind != WriteUnknown || !o.Late {
 		r.TriedAt = time.Time{}
 	}
+
 	switch o.Kind {
 	case WritePaced:
-		r.Fate = ReportOwed
+		r.Status = ReportPending
 		r.Tries--
 		r.RetryAt = now.Add(max(o.After, 10*time.Millisecond))
 		return r, r.RetryAt, nil
 	case WriteRetry:
-		r.Fate = ReportOwed
+		r.Status = ReportPending
 	case WriteDone:
-		r.Fate, r.StatusID, r.SentAt = ReportSent, o.StatusID, now
+		r.Status, r.StatusID, r.SentAt = ReportSent, o.StatusID, now
 		return r, time.Time{}, nil
 	case WriteFull:
-		r.Fate = ReportFull
+		r.Status = ReportFull
 		return r, time.Time{}, entry(now, "report_full", r, o.Cause)
 	case WriteDropped:
-		r.Fate = ReportDropped
+		r.Status = ReportDropped
 		return r, time.Time{}, entry(now, "report_dropped", r, o.Cause)
 	case WriteUnknown:
-		r.Fate = ReportUnknown
+		r.Status = ReportUnknown
 	}
+
 	if now.Sub(r.CreatedAt) >= deliverFor {
-		r.Fate = ReportUndeliverable
+		r.Status = ReportUndeliverable
 		return r, time.Time{}, entry(now, "undeliverable", r, o.Cause)
 	}
+
 	r.RetryAt = now.Add(max(o.After, backoff(r.Tries, 5*time.Minute)))
 	return r, r.RetryAt, nil
 }
 
-// AfterLook is a report of unknown outcome after the deployment's statuses were read: sent if it is among them, owed again if it is not and can
-// no longer come. newest is the largest status id on record for the deployment: what is not newer was written in an earlier life, before a backup was
+// AfterLook is a report of unknown outcome after the deployment's statuses were read: sent if it is
+// among them, owed again if it is not and can no longer come. newest is the largest status id on
+// record for the deployment: what is not newer was written in an earlier life, before a backup was
 // restored. The time says when to look again, zero: no need.
 func AfterLook(r Report, statuses []Status, newest int64, now time.Time) (Report, time.Time) {
 	for _, s := range statuses {
 		if s.ID > newest && r.matches(s) {
-			r.Fate, r.StatusID, r.SentAt, r.TriedAt = ReportSent, s.ID, now, time.Time{}
+			r.Status, r.StatusID, r.SentAt, r.TriedAt = ReportSent, s.ID, now, time.Time{}
 			return r, time.Time{}
 		}
 	}
+
 	if !r.TriedAt.IsZero() && now.Sub(r.TriedAt) < lateFor {
 		r.RetryAt = now.Add(max(time.Second, now.Sub(r.TriedAt)/2))
 		return r, r.RetryAt
 	}
-	r.Fate, r.TriedAt, r.RetryAt = ReportOwed, time.Time{}, time.Time{}
+
+	r.Status, r.TriedAt, r.RetryAt = ReportPending, time.Time{}, time.Time{}
 	return r, time.Time{}
 }
 
@@ -188,19 +205,22 @@ func (r Report) matches(s Status) bool {
 	return s.State == r.State && s.Description == r.Description && s.LogURL == r.LogURL
 }
 
-// Strangers are the statuses that none of the reports explains: somebody else handled the deployment, or we did and forgot it. A report explains a
-// status that says the same even if no try of it is on record: the process may have ended right after the try.
-func Strangers(statuses []Status, reports []Report) []Status {
+// UnknownStatuses are the statuses that none of the reports explains: somebody else handled the
+// deployment, or we did and forgot it. A report explains a status that says the same even if no try
+// of it is on record: the process may have ended right after the try.
+func UnknownStatuses(statuses []Status, reports []Report) []Status {
 	var strangers []Status
 	for _, s := range statuses {
 		explained := false
 		for _, r := range reports {
 			explained = explained || r.StatusID == s.ID || r.matches(s)
 		}
+
 		if !explained {
 			strangers = append(strangers, s)
 		}
 	}
+
 	return strangers
 }
 

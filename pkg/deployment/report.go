@@ -15,18 +15,19 @@ const (
 	GitHubError      GitHubState = "error"
 )
 
-// ReportFate says what became of a report.
-type ReportFate string
+// ReportStatus says what became of a report.
+type ReportStatus string
 
 // The fates. An unsent report is one whose fate is ReportOwed or ReportUnknown.
 const (
-	ReportOwed          ReportFate = "owed"
-	ReportUnknown       ReportFate = "unknown" // being sent, or sent and the answer was lost: look before sending again
-	ReportSent          ReportFate = "sent"
-	ReportSuperseded    ReportFate = "superseded" // a newer one said it all
-	ReportDropped       ReportFate = "dropped"    // GitHub refused it for good
-	ReportFull          ReportFate = "full"       // GitHub takes no more statuses for this deployment
-	ReportUndeliverable ReportFate = "undeliverable"
+	ReportPending ReportStatus = "owed"
+	// being sent, or sent and the answer was lost: look before sending again
+	ReportUnknown       ReportStatus = "unknown"
+	ReportSent          ReportStatus = "sent"
+	ReportSuperseded    ReportStatus = "superseded" // a newer one said it all
+	ReportDropped       ReportStatus = "dropped"    // GitHub refused it for good
+	ReportFull          ReportStatus = "full"       // GitHub takes no more statuses for this deployment
+	ReportUndeliverable ReportStatus = "undeliverable"
 )
 
 // Report is one status owed to GitHub. Description is cleaned and at most 140 code points.
@@ -36,23 +37,25 @@ type Report struct {
 	Description    string
 	LogURL         string
 	EnvironmentURL string
-	End            bool // the word that ends the deployment
+	Final          bool // the word that ends the deployment
 	CreatedAt      time.Time
 	NotBefore      time.Time // not worth sending earlier
-	Fate           ReportFate
+	Status         ReportStatus
 	SentAt         time.Time
 	StatusID       int64 // GitHub's id of the status
 	Tries          int
 	RetryAt        time.Time // not to be tried again before
 	TriedAt        time.Time // of a try that may still take effect: nobody knows of its answer
-	Lone           bool      // nothing was deployed, so GitHub must not end older successes of the environment; not stored
+	// nothing was deployed, so GitHub must not end older successes of the environment; not stored
+	KeepActive bool
 }
 
 // WriteKind says how a status write went.
 type WriteKind string
 
-// The kinds. WriteUnknown: it may have arrived, the statuses must be read before it is repeated. WriteRetry: it did not, and may be
-// repeated. WriteFull: GitHub takes no more statuses for this deployment. WriteDropped: GitHub refused it for good.
+// The kinds. WriteUnknown: it may have arrived, the statuses must be read before it is repeated.
+// WriteRetry: it did not, and may be repeated. WriteFull: GitHub takes no more statuses for this
+// deployment. WriteDropped: GitHub refused it for good.
 const (
 	WriteDone    WriteKind = "done"
 	WriteRetry   WriteKind = "retry"

@@ -16,14 +16,16 @@ type Repository struct {
 // FullName is "owner/name" as GitHub spelled it.
 func (r Repository) FullName() string { return r.Owner + "/" + r.Name }
 
-// Creator is who made the deployment, as GitHub says. Type is "User", "Bot" or "Organization"; all may be empty.
+// Creator is who made the deployment, as GitHub says. Type is "User", "Bot" or "Organization"; all
+// may be empty.
 type Creator struct {
 	ID    int64  `json:"id,omitempty"`
 	Login string `json:"login,omitempty"`
 	Type  string `json:"type,omitempty"`
 }
 
-// App is the GitHub App through which a deployment was made (performed_via_github_app); the zero App means none.
+// App is the GitHub App through which a deployment was made (performed_via_github_app); the zero
+// App means none.
 type App struct {
 	ID   int64  `json:"id,omitempty"`
 	Slug string `json:"slug,omitempty"`
@@ -43,15 +45,17 @@ type Request struct {
 	Description string          `json:"description,omitempty"`
 	Payload     json.RawMessage `json:"payload,omitempty"` // as GitHub sent it: object, string, null or anything else
 	// PayloadTooLarge says that the payload was over MaxPayload and is not in Payload.
-	PayloadTooLarge bool      `json:"-"`
-	Creator         Creator   `json:"creator"`
-	App             App       `json:"app"`
-	WorkflowRun     bool      `json:"workflow_run,omitempty"` // a GitHub Actions run made it
-	Installation    int64     `json:"installation,omitempty"` // of the GitHub App that the event came through; 0 when unknown
-	CreatedAt       time.Time `json:"created_at"`             // GitHub's time
+	PayloadTooLarge bool    `json:"-"`
+	Creator         Creator `json:"creator"`
+	App             App     `json:"app"`
+	WorkflowRun     bool    `json:"workflow_run,omitempty"` // a GitHub Actions run made it
+	// of the GitHub App that the event came through; 0 when unknown
+	Installation int64     `json:"installation,omitempty"`
+	CreatedAt    time.Time `json:"created_at"` // GitHub's time
 }
 
-// Requester is who asked for it: the creator. A bot counts as its app; names in the payload are never believed.
+// Requester is who asked for it: the creator. A bot counts as its app; names in the payload are
+// never believed.
 func (r Request) Requester() Actor {
 	a := Actor{ID: r.Creator.ID, Login: r.Creator.Login}
 	if r.Creator.Type == "Bot" {
@@ -60,7 +64,8 @@ func (r Request) Requester() Actor {
 	return a
 }
 
-// EnvironmentKey is the lower-cased environment: with the repository id it says what "the same environment" is.
+// EnvironmentKey is the lower-cased environment: with the repository id it says what "the same
+// environment" is.
 func (r Request) EnvironmentKey() string { return strings.ToLower(r.Environment) }
 
 // Delivery is one verified webhook, or one deployment found by recovery.

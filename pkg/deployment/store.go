@@ -6,63 +6,63 @@ import (
 	"time"
 )
 
-// AlarmKind says what is to be done for a row.
-type AlarmKind string
+// TaskKind says what is to be done for a row.
+type TaskKind string
 
 // AlarmAdvance: look at the deployment. AlarmReport: send its next report.
 const (
-	AlarmAdvance AlarmKind = "advance"
-	AlarmReport  AlarmKind = "report"
+	TaskAdvance TaskKind = "advance"
+	TaskReport  TaskKind = "report"
 )
 
-// Alarm says that a row is due. It is only a bell: the row says what is to be done, and whether.
-type Alarm struct {
-	Kind AlarmKind
+// Task says that a row is due. It is only a bell: the row says what is to be done, and whether.
+type Task struct {
+	Kind TaskKind
 	Row  int64
 }
 
-// ErrStale says that somebody else has written the row since it was read: start over.
-var ErrStale = errors.New("the deployment was changed by another worker in the meantime")
+// ErrVersionConflict says that somebody else has written the row since it was read: start over.
+var ErrVersionConflict = errors.New("the deployment was changed by another worker in the meantime")
 
 // ErrNotFound says that there is no such row.
 var ErrNotFound = errors.New("no such deployment")
 
 // What a deployment can be kept from starting by.
 const (
-	BusyOrder       = "order"       // an older deployment of the same environment waits
-	BusyEnvironment = "environment" // another deployment holds the environment's slot
-	BusyProject     = "project"     // another trigger of the CircleCI project may be in the air
-	BusyLock        = "lock"        // somebody's lock covers the environment; ID is the lock's
-	BusyNewer       = "newer"       // a newer deployment of the same environment has started: this one never will
+	BlockedByOrder       = "order"       // an older deployment of the same environment waits
+	BlockedByEnvironment = "environment" // another deployment holds the environment's slot
+	BlockedByProject     = "project"     // another trigger of the CircleCI project may be in the air
+	BlockedByLock        = "lock"        // somebody's lock covers the environment; ID is the lock's
+	BlockedByNewer       = "newer"       // a newer deployment of the same environment has started: this one never will
 )
 
-// Busy says that a deployment may not start now.
-type Busy struct {
+// BlockedError says that a deployment may not start now.
+type BlockedError struct {
 	On    string // one of the Busy constants
 	ID    int64  // GitHub's id of the deployment in the way
 	State State  // its state
 }
 
 // Error names what is in the way.
-func (b *Busy) Error() string {
+func (b *BlockedError) Error() string {
 	return fmt.Sprintf("%s is busy with deployment %d (%s)", b.On, b.ID, b.State)
 }
 
-// Taken says that a pipeline already belongs to another row.
-type Taken struct {
+// PipelineTakenError says that a pipeline already belongs to another row.
+type PipelineTakenError struct {
 	PipelineID string
 	Row        int64
 }
 
 // Error names the pipeline and its row.
-func (t *Taken) Error() string {
+func (t *PipelineTakenError) Error() string {
 	return fmt.Sprintf("pipeline %s already belongs to row %d", t.PipelineID, t.Row)
 }
 
-// Known is what the store remembers of a pipeline.
-type Known struct {
-	Row     int64 // of the deployment that owns it; 0 for a foreigner
-	Foreign bool  // a look-up saw it and nobody adopted it
+// KnownPipeline is what the store remembers of a pipeline.
+type KnownPipeline struct {
+	Row       int64 // of the deployment that owns it; 0 for a foreigner
+	Unclaimed bool  // a look-up saw it and nobody adopted it
 }
 
 // Filter selects deployments for the API. Empty fields select all.
@@ -82,15 +82,16 @@ type Record struct {
 	Leased     time.Time // with LeaseReports: the end of the lease, which is also its name
 }
 
-// Census is what the metrics show of the rows.
-type Census struct {
+// Stats is what the metrics show of the rows.
+type Stats struct {
 	Inbox         int           // deliveries that were accepted and are to become deployments
 	Open          map[State]int // deployments that have not ended, by state
 	ReportsUnsent int
 	OldestDue     time.Duration // how long the most overdue row has been waiting for a worker; 0: none is overdue
 }
 
-// Source is a repository whose deployments can be listed, and the GitHub App installation that sees it (0: look it up, or none is needed).
+// Source is a repository whose deployments can be listed, and the GitHub App installation that sees
+// it (0: look it up, or none is needed).
 type Source struct {
 	Repository   Repository
 	Installation int64

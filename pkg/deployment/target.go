@@ -13,7 +13,8 @@ import (
 // RefKind says what a git ref is.
 type RefKind string
 
-// The kinds of ref. A bare name is tried as a branch first and as a tag when CircleCI knows no such branch.
+// The kinds of ref. A bare name is tried as a branch first and as a tag when CircleCI knows no such
+// branch.
 const (
 	RefBare   RefKind = "bare"
 	RefBranch RefKind = "branch"
@@ -29,7 +30,8 @@ type Ref struct {
 
 var shaPattern = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
 
-// ParseRef reads a ref as GitHub sends it: refs/heads/x is a branch, refs/tags/x a tag, 40 or 64 hex digits a SHA, anything else bare.
+// ParseRef reads a ref as GitHub sends it: refs/heads/x is a branch, refs/tags/x a tag, 40 or 64
+// hex digits a SHA, anything else bare.
 func ParseRef(s string) Ref {
 	if name, ok := strings.CutPrefix(s, "refs/heads/"); ok {
 		return Ref{Kind: RefBranch, Name: name}
@@ -40,6 +42,7 @@ func ParseRef(s string) Ref {
 	if shaPattern.MatchString(s) {
 		return Ref{Kind: RefSHA, Name: s}
 	}
+
 	return Ref{Kind: RefBare, Name: s}
 }
 
@@ -58,10 +61,13 @@ type Parameter struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// Target is where a request goes and with what: rendered once, at acceptance, and stored with the deployment.
+// Target is where a request goes and with what: rendered once, at acceptance, and stored with the
+// deployment.
 type Target struct {
-	Project        string        `json:"project"`              // CircleCI project slug as configured, such as gh/acme/api
-	Definition     string        `json:"definition,omitempty"` // pipeline definition id; empty selects the classic route
+	// CircleCI project slug as configured, such as gh/acme/api
+	Project string `json:"project"`
+	// pipeline definition id; empty selects the classic route
+	Definition     string        `json:"definition,omitempty"`
 	Ref            Ref           `json:"ref"`
 	ConfigRef      Ref           `json:"config_ref"` // with a definition: where the YAML is read from; zero means Ref
 	Revision       Revision      `json:"revision"`
@@ -73,21 +79,25 @@ type Target struct {
 	Timeout        time.Duration `json:"timeout"`
 	HoldTimeout    time.Duration `json:"hold_timeout"`
 
-	Ruled       bool          `json:"ruled,omitempty"`        // its route had rules when it was accepted
-	Act         string        `json:"act,omitempty"`          // TargetLock or TargetUnlock: no pipeline is started; empty: it is a deployment
-	LockFor     time.Duration `json:"lock_for,omitempty"`     // with TargetLock: how long; 0: until it is unlocked
-	ForceReason string        `json:"force_reason,omitempty"` // why the creator wants rules to be passed; empty: that is not asked
+	Ruled bool `json:"ruled,omitempty"` // its route had rules when it was accepted
+	// TargetLock or TargetUnlock: no pipeline is started; empty: it is a deployment
+	LockTask string        `json:"act,omitempty"`
+	LockFor  time.Duration `json:"lock_for,omitempty"` // with TargetLock: how long; 0: until it is unlocked
+	// why the creator wants rules to be passed; empty: that is not asked
+	ForceReason string `json:"force_reason,omitempty"`
 }
 
 // What a deployment with a reserved task does instead of deploying.
 const (
-	TargetLock   = "lock"
-	TargetUnlock = "unlock"
+	TaskLock   = "lock"
+	TaskUnlock = "unlock"
 )
 
-// SameConfig says whether two targets' pipelines read the same configuration and carry their keys in the same parameters.
+// SameConfig says whether two targets' pipelines read the same configuration and carry their keys
+// in the same parameters.
 func (t Target) SameConfig(o Target) bool {
-	return t.CarriesKey && o.CarriesKey && t.Project == o.Project && t.Definition == o.Definition && t.configRef() == o.configRef() &&
+	return t.CarriesKey && o.CarriesKey && t.Project == o.Project && t.Definition == o.Definition &&
+		t.configRef() == o.configRef() &&
 		slices.Equal(t.KeyParameters, o.KeyParameters)
 }
 
@@ -98,7 +108,8 @@ func (t Target) configRef() Ref {
 	return t.Ref
 }
 
-// Digest names what is built and with what: 128 bits of SHA-256 in hex. Approvals are bound to it. Values that hold the deployment's key do not count.
+// Digest names what is built and with what: 128 bits of SHA-256 in hex. Approvals are bound to it.
+// Values that hold the deployment's key do not count.
 func (t Target) Digest() string {
 	parameters := slices.Clone(t.Parameters)
 	for i, p := range parameters {
@@ -106,17 +117,26 @@ func (t Target) Digest() string {
 			parameters[i].Value = nil
 		}
 	}
+
 	text, err := json.Marshal(Target{
-		Project: t.Project, Definition: t.Definition, Ref: t.Ref, ConfigRef: t.ConfigRef, Revision: t.Revision, Parameters: parameters,
+		Project:    t.Project,
+		Definition: t.Definition,
+		Ref:        t.Ref,
+		ConfigRef:  t.ConfigRef,
+		Revision:   t.Revision,
+		Parameters: parameters,
 	})
+
 	if err != nil {
 		return "" // a value that is no JSON, which nothing makes
 	}
+
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }
 
-// Admission is what the route table says of a request: where it goes, or why it is ignored, or why it must end at once.
+// Admission is what the route table says of a request: where it goes, or why it is ignored, or why
+// it must end at once.
 type Admission struct {
 	Ignored string   // not empty: this deployment is none of ours, and why
 	Target  Target   // what to do, when it is ours

@@ -7,37 +7,66 @@ import (
 	"unicode"
 )
 
-// MaxDescription is the length of a status description that GitHub takes, in code points (REST API, "create a deployment status").
+// MaxDescription is the length of a status description that GitHub takes, in code points (REST API,
+// "create a deployment status").
 const MaxDescription = 140
 
-var rank = map[GitHubState]int{GitHubQueued: 1, GitHubInProgress: 2, GitHubPending: 2, GitHubSuccess: 3, GitHubFailure: 3, GitHubError: 3}
+var rank = map[GitHubState]int{
+	GitHubQueued:     1,
+	GitHubInProgress: 2,
+	GitHubPending:    2,
+	GitHubSuccess:    3,
+	GitHubFailure:    3,
+	GitHubError:      3,
+}
 
-// tell owes GitHub a word before the end: never one that it heard last, never one that goes back.
-func (f *draft) tell(state GitHubState, description, logURL string, notBefore time.Time) {
-	told := Told{State: state, Description: clean(description), LogURL: logURL}
-	if told == f.Told || rank[state] < rank[f.Told.State] {
+// report owes GitHub a word before the end: never one that it heard last, never one that goes back.
+func (f *transition) report(state GitHubState, description, logURL string, notBefore time.Time) {
+	told := ReportText{State: state, Description: clean(description), LogURL: logURL}
+	if told == f.LastReport || rank[state] < rank[f.LastReport.State] {
 		return
 	}
-	f.Told = told
+
+	f.LastReport = told
 	f.changes.Reports = append(f.changes.Reports, Report{
-		State: state, Description: told.Description, LogURL: logURL, CreatedAt: f.now, NotBefore: notBefore, Fate: ReportOwed,
+		State:       state,
+		Description: told.Description,
+		LogURL:      logURL,
+		CreatedAt:   f.now,
+		NotBefore:   notBefore,
+		Status:      ReportPending,
 	})
 }
 
-// tellRunning says that the pipeline runs, once its number is known.
-func (f *draft) tellRunning() {
+// reportRunning says that the pipeline runs, once its number is known.
+func (f *transition) reportRunning() {
 	if f.Pipeline.Number > 0 {
-		f.tell(GitHubInProgress, f.mark(fmt.Sprintf("CircleCI pipeline %d is running", f.Pipeline.Number)), f.pipelineURL(), f.now)
+		f.report(
+			GitHubInProgress,
+			f.mark(fmt.Sprintf("CircleCI pipeline %d is running", f.Pipeline.Number)),
+			f.pipelineURL(),
+			f.now,
+		)
 	}
 }
 
-// tellEnd owes GitHub the final word.
-func (f *draft) tellEnd(logURL string) {
-	r := Report{State: finalState(f.State), Description: clean(f.mark(f.Reason)), LogURL: logURL, End: true, CreatedAt: f.now, NotBefore: f.now, Fate: ReportOwed}
+// reportFinal owes GitHub the final word.
+func (f *transition) reportFinal(logURL string) {
+	r := Report{
+		State:       finalState(f.State),
+		Description: clean(f.mark(f.Reason)),
+		LogURL:      logURL,
+		Final:       true,
+		CreatedAt:   f.now,
+		NotBefore:   f.now,
+		Status:      ReportPending,
+	}
+
 	if f.State == Succeeded {
 		r.EnvironmentURL = f.Target.EnvironmentURL
 	}
-	f.Told = Told{State: r.State, Description: r.Description, LogURL: r.LogURL}
+
+	f.LastReport = ReportText{State: r.State, Description: r.Description, LogURL: r.LogURL}
 	f.changes.Reports = append(f.changes.Reports, r)
 }
 
@@ -52,14 +81,14 @@ func finalState(s State) GitHubState {
 	}
 }
 
-func (f *draft) pipelineURL() string {
+func (f *transition) pipelineURL() string {
 	if f.Pipeline == nil || f.Pipeline.Number == 0 {
 		return f.projectURL()
 	}
 	return PipelineURL(f.AppURL, *f.Pipeline)
 }
 
-func (f *draft) workflowURL(w Workflow) string {
+func (f *transition) workflowURL(w Workflow) string {
 	if w.ID == "" || f.Pipeline == nil || f.Pipeline.Number == 0 {
 		return f.pipelineURL()
 	}
@@ -71,17 +100,21 @@ func PipelineURL(appURL string, p Pipeline) string {
 	return fmt.Sprintf("%s/pipelines/%s/%d", strings.TrimRight(appURL, "/"), p.Slug, p.Number)
 }
 
-// clean makes a text fit for a status: no control characters, at most MaxDescription code points, the first letter as it is.
+// clean makes a text fit for a status: no control characters, at most MaxDescription code points,
+// the first letter as it is.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar || r > 0xFFFF {
 			return ' '
 		}
+
 		return r
 	}, s)
+
 	s = strings.Join(strings.Fields(s), " ")
 	if runes := []rune(s); len(runes) > MaxDescription {
 		return string(runes[:MaxDescription-1]) + "…"
 	}
+
 	return s
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// saveTimeout bounds the commit of an answer that must not be lost, even while the process is being stopped.
+// saveTimeout bounds the commit of an answer that must not be lost, even while the process is being
+// stopped.
 const saveTimeout = 5 * time.Second
 
 // advance takes one step with a row that is due.
@@ -26,8 +27,8 @@ func (e *Engine) advance(ctx context.Context, row int64) {
 		e.log(d, warn).Err(err).Msg("step not finished; trying again soon")
 		_ = e.Store.Unlease(ctx, row)
 	}
-	if errors.Is(err, deployment.ErrStale) {
-		e.Ring(deployment.Alarm{Kind: deployment.AlarmAdvance, Row: row}) // somebody else went first: see what is left
+	if errors.Is(err, deployment.ErrVersionConflict) {
+		e.Enqueue(deployment.Task{Kind: deployment.TaskAdvance, Row: row}) // somebody else went first: see what is left
 	}
 }
 
@@ -35,11 +36,11 @@ func (e *Engine) advance(ctx context.Context, row int64) {
 func (e *Engine) step(ctx context.Context, d deployment.Deployment) error {
 	switch {
 	case d.State == deployment.Triggering:
-		return e.settle(ctx, d, deployment.Interrupted{})
-	case e.watchIsDue(d):
-		return e.watch(ctx, d)
+		return e.applyAndSave(ctx, d, deployment.TriggerInterrupted{})
+	case e.duplicateCheckDue(d):
+		return e.checkDuplicates(ctx, d)
 	case d.State == deployment.Waiting:
-		return e.begin(ctx, d)
+		return e.start(ctx, d)
 	case d.State == deployment.Unconfirmed:
 		return e.lookUp(ctx, d)
 	default:
@@ -47,62 +48,81 @@ func (e *Engine) step(ctx context.Context, d deployment.Deployment) error {
 	}
 }
 
-// watchIsDue says whether the row is due for its twins rather than for its pipeline.
-func (e *Engine) watchIsDue(d deployment.Deployment) bool {
+// duplicateCheckDue says whether the row is due for its twins rather than for its pipeline.
+func (e *Engine) duplicateCheckDue(d deployment.Deployment) bool {
 	now := e.Now()
-	if d.TwinDue.IsZero() || d.TwinDue.After(now) || d.State == deployment.Unconfirmed { // a look-up sees them anyway
+	// a look-up sees them anyway
+	if d.DuplicateDue.IsZero() || d.DuplicateDue.After(now) || d.State == deployment.Unconfirmed {
 		return false
 	}
-	return d.LookDue.IsZero() || d.LookDue.After(now) || d.TwinDue.Before(d.LookDue)
+	return d.LookDue.IsZero() || d.LookDue.After(now) || d.DuplicateDue.Before(d.LookDue)
 }
 
-// settle applies events to a leased row and commits the result.
-func (e *Engine) settle(ctx context.Context, d deployment.Deployment, events ...deployment.Event) error {
+// applyAndSave applies events to a leased row and commits the result.
+func (e *Engine) applyAndSave(ctx context.Context, d deployment.Deployment, events ...deployment.Event) error {
 	_, err := e.commit(ctx, d, false, deployment.Changes{}, events...)
 	return err
 }
 
-// commit applies events and writes their result and what is to stand beside it, in one commit. keep leaves the lease in place for a worker that
-// goes on.
-func (e *Engine) commit(ctx context.Context, d deployment.Deployment, keep bool, beside deployment.Changes, events ...deployment.Event) (deployment.Deployment, error) {
+// commit applies events and writes their result and what is to stand beside it, in one commit. keep
+// leaves the lease in place for a worker that goes on.
+func (e *Engine) commit(
+	ctx context.Context,
+	d deployment.Deployment,
+	keep bool,
+	beside deployment.Changes,
+	events ...deployment.Event,
+) (deployment.Deployment, error) {
 	next, changes, err := e.apply(d, events)
 	if err != nil {
 		return d, errors.Join(err, e.Store.Unlease(ctx, d.Row))
 	}
-	changes.Acts, changes.PassedLocks = beside.Acts, beside.PassedLocks
+
+	changes.Audit, changes.PassedLocks = beside.Audit, beside.PassedLocks
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 	saved, err := e.Store.Save(ctx, next, changes, keep)
 	if err != nil {
 		return d, err
 	}
-	e.told(d, saved)
+
+	e.logTransition(d, saved)
 	return saved, nil
 }
 
 // apply takes events in turn.
-func (e *Engine) apply(d deployment.Deployment, events []deployment.Event) (deployment.Deployment, deployment.Changes, error) {
+func (e *Engine) apply(
+	d deployment.Deployment,
+	events []deployment.Event,
+) (deployment.Deployment, deployment.Changes, error) {
 	var all deployment.Changes
 	now := e.Now()
 	for _, ev := range events {
-		next, ch, err := e.Rules.Apply(d, ev, now)
+		next, ch, err := e.Machine.Apply(d, ev, now)
 		if err != nil {
 			return d, all, err
 		}
+
 		d = next
 		all.Timeline = append(all.Timeline, ch.Timeline...)
 		all.Reports = append(all.Reports, ch.Reports...)
-		all.Foreign = append(all.Foreign, ch.Foreign...)
+		all.Unclaimed = append(all.Unclaimed, ch.Unclaimed...)
 	}
+
 	return d, all, nil
 }
 
-// told logs and counts what changed.
-func (e *Engine) told(before, after deployment.Deployment) {
+// logTransition logs and counts what changed.
+func (e *Engine) logTransition(before, after deployment.Deployment) {
 	if before.State == after.State {
 		return
 	}
-	e.log(after, info).Str("from", string(before.State)).Str("reason", after.Reason).Msg("deployment " + string(after.State))
+
+	e.log(after, info).
+		Str("from", string(before.State)).
+		Str("reason", after.Reason).
+		Msg("deployment " + string(after.State))
+
 	if before.State == deployment.Unconfirmed && e.Observe.Unconfirmed != nil {
 		e.Observe.Unconfirmed(lookupOutcome(after))
 	}
@@ -110,7 +130,7 @@ func (e *Engine) told(before, after deployment.Deployment) {
 		e.Observe.Triggered(after.StartedAt.Sub(after.AcceptedAt))
 	}
 	if !after.State.Open() {
-		e.durations.took(after)
+		e.durations.record(after)
 	}
 	if !after.State.Open() && e.Observe.Ended != nil {
 		e.Observe.Ended(after.State)

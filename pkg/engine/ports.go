@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // Store is the database as the engine uses it.
@@ -16,62 +18,86 @@ type Store interface {
 	Inbox
 }
 
-// Rows are the deployments. Save commits the next version of a row and what stands beside it, or fails with deployment.ErrStale,
-// *deployment.Busy or *deployment.Taken and writes nothing.
+// Rows are the deployments. Save commits the next version of a row and what stands beside it, or
+// fails with deployment.ErrStale, *deployment.Busy or *deployment.Taken and writes nothing.
 type Rows interface {
 	Lease(ctx context.Context, row int64) (deployment.Deployment, bool, error)
 	Unlease(ctx context.Context, row int64) error
 	Load(ctx context.Context, row int64) (deployment.Deployment, error)
 	ByKey(ctx context.Context, key string) (deployment.Deployment, error)
-	Save(ctx context.Context, next deployment.Deployment, ch deployment.Changes, keep bool) (deployment.Deployment, error)
-	SavePair(ctx context.Context, a deployment.Deployment, ca deployment.Changes, b deployment.Deployment, cb deployment.Changes) error
-	Overdue(ctx context.Context, limit int) ([]deployment.Alarm, error)
+	Save(
+		ctx context.Context,
+		next deployment.Deployment,
+		ch deployment.Changes,
+		keep bool,
+	) (deployment.Deployment, error)
+	SavePair(
+		ctx context.Context,
+		a deployment.Deployment,
+		ca deployment.Changes,
+		b deployment.Deployment,
+		cb deployment.Changes,
+	) error
+	Overdue(ctx context.Context, limit int) ([]deployment.Task, error)
 	Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error)
 	List(ctx context.Context, f deployment.Filter) ([]deployment.Deployment, error)
-	WakeLine(ctx context.Context, repositoryID int64, environmentKey string) error
+	WakeQueue(ctx context.Context, repositoryID int64, environmentKey string) error
 }
 
-// Gate says what the rules say. Decide asks for all facts, DecideHere only our own rows and the clock, DecideAct only whether the requester may
-// deploy there. An error means that our own rows cannot be read.
+// Gate says what the rules say. Decide asks for all facts, DecideHere only our own rows and the
+// clock, DecideAct only whether the requester may deploy there. An error means that our own rows
+// cannot be read.
 type Gate interface {
 	Decide(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
-	DecideHere(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
-	DecideAct(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
+	DecideLocal(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
+	DecideLockTask(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
 }
 
-// Locks does what a deployment with a reserved task asks for. Done twice it is the same. refused says, for GitHub, why it was not done.
+// Locks does what a deployment with a reserved task asks for. Done twice it is the same. refused
+// says, for GitHub, why it was not done.
 type Locks interface {
 	Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error)
 }
 
-// Outbox holds the reports owed to GitHub. Sending and SaveReports give deployment.ErrStale and write nothing when the lease of the record is over and
-// somebody else has taken the reports.
+// Outbox holds the reports owed to GitHub. Sending and SaveReports give deployment.ErrStale and
+// write nothing when the lease of the record is over and somebody else has taken the reports.
 type Outbox interface {
 	LeaseReports(ctx context.Context, row int64) (deployment.Record, bool, error)
 	Sending(ctx context.Context, rec deployment.Record, r deployment.Report) error
-	SaveReports(ctx context.Context, rec deployment.Record, changed []deployment.Report, due time.Time, timeline []deployment.Entry) error
+	SaveReports(
+		ctx context.Context,
+		rec deployment.Record,
+		changed []deployment.Report,
+		due time.Time,
+		timeline []deployment.Entry,
+	) error
 	Reports(ctx context.Context, row int64) ([]deployment.Report, error)
 }
 
 // Memory is what the store remembers of CircleCI.
 type Memory interface {
-	KnownPipelines(ctx context.Context, ids []string) (map[string]deployment.Known, error)
+	KnownPipelines(ctx context.Context, ids []string) (map[string]deployment.KnownPipeline, error)
 	NewestClaimed(ctx context.Context, projectID string, notRow int64) (pipelineID string, row int64, err error)
 	NewerStarted(ctx context.Context, repositoryID int64, environmentKey string, deploymentID int64) (bool, error)
 	Project(ctx context.Context, slug string) (deployment.Project, error)
 	SaveProject(ctx context.Context, slug string, p deployment.Project) error
 }
 
-// Inbox takes in what recovery finds.
+// Intake takes in what recovery finds, by the same sequence as webhooks.
+type Intake interface {
+	Matches(req deployment.Request) bool
+	Accept(ctx context.Context, del intake.Delivery, req deployment.Request) (intake.Result, error)
+}
+
+// Inbox is what recovery reads and notes.
 type Inbox interface {
-	Accept(ctx context.Context, del deployment.Delivery, d deployment.Deployment, notes ...deployment.Entry) (duplicate bool, err error)
-	Unseen(ctx context.Context, repositoryID int64, ids []int64) ([]int64, error)
+	NotAccepted(ctx context.Context, repositoryID int64, ids []int64) ([]int64, error)
 	Repositories(ctx context.Context, since time.Time) ([]deployment.Source, error)
 	Redeliver(ctx context.Context, guid string) (ask bool, err error)
-	Landed(ctx context.Context) ([]deployment.Deployment, error)
-	Duty(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error)
-	KeepDuty(ctx context.Context, name string, hold time.Duration) error
-	DutyDone(ctx context.Context, name, note string) error
+	Redelivered(ctx context.Context) ([]deployment.Deployment, error)
+	AcquireLease(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error)
+	RenewLease(ctx context.Context, name string, hold time.Duration) error
+	ReleaseLease(ctx context.Context, name, note string) error
 	Prune(ctx context.Context, before time.Time) (more bool, err error)
 }
 
@@ -79,8 +105,8 @@ type Inbox interface {
 type CircleCI interface {
 	Project(ctx context.Context, slug string) (deployment.Project, deployment.Event)
 	Trigger(ctx context.Context, t deployment.Target, ref deployment.Ref, sendBefore time.Time) deployment.Event
-	Observe(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.Unseen)
-	Glance(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.Unseen)
+	Poll(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.PollFailed)
+	PollWorkflows(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.PollFailed)
 	List(ctx context.Context, slug string, since time.Time, control string) (deployment.Listing, error)
 	Evidence(ctx context.Context, pipelineID, key string, parameters []string) (deployment.KeyEvidence, error)
 	CancelWorkflow(ctx context.Context, id string) error
@@ -93,7 +119,11 @@ type GitHub interface {
 	Login(ctx context.Context) (string, error) // what GitHub shows as our statuses' creator
 	Deployments(ctx context.Context, of deployment.Source, since time.Time, limit int) ([]deployment.Request, error)
 	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
-	Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]deployment.Hook, error)
-	Deliveries(ctx context.Context, hook deployment.Hook, cursor string) (page []deployment.HookDelivery, next string, err error)
-	Redeliver(ctx context.Context, hook deployment.Hook, id int64) error
+	Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]webhook.Hook, error)
+	Deliveries(
+		ctx context.Context,
+		hook webhook.Hook,
+		cursor string,
+	) (page []webhook.HookDelivery, next string, err error)
+	Redeliver(ctx context.Context, hook webhook.Hook, id int64) error
 }

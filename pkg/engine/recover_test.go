@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
+	"github.com/seraph-deploy/seraph/pkg/recovery"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // knownGitHub shows the statuses that it is made of.
@@ -20,9 +23,19 @@ func (g knownGitHub) Statuses(context.Context, deployment.Request) ([]deployment
 	return g.statuses, nil
 }
 
+// everyRoute admits every request, with the key "k".
+type everyRoute struct{}
+
+func (everyRoute) Admit(deployment.Request, string) deployment.Admission {
+	return deployment.Admission{
+		Target: deployment.Target{Project: "gh/acme/api", Key: "k", Ref: deployment.ParseRef("main")},
+	}
+}
+
 func (knownGitHub) Login(context.Context) (string, error) { return "seraph", nil }
 
-// What a restored backup has forgotten is taken in again where only we have spoken of it, and not to its end; it does not run.
+// What a restored backup has forgotten is taken in again where only we have spoken of it, and not
+// to its end; it does not run.
 func TestForgotten(t *testing.T) {
 	word := func(state deployment.GitHubState, by string) deployment.Status {
 		return deployment.Status{ID: 1, State: state, Description: "?", CreatorLogin: by}
@@ -40,18 +53,27 @@ func TestForgotten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)
 			s.GitHub = knownGitHub{statuses: c.statuses}
-			if err := s.db.SaveProject(t.Context(), "gh/acme/api", deployment.Project{ID: "uuid", Slug: "gh/acme/api"}); err != nil {
+			if err := s.db.SaveProject(t.Context(), "gh/acme/api", deployment.Project{
+				ID:   "uuid",
+				Slug: "gh/acme/api",
+			}); err != nil {
 				t.Fatal(err)
 			}
-			s.Admit = func(req deployment.Request, at0 time.Time) (deployment.Deployment, []deployment.Entry, string) {
-				d, notes := s.Rules.New(req, deployment.Admission{Target: deployment.Target{Project: "gh/acme/api", Key: "k", Ref: deployment.ParseRef("main")}}, at0)
-				return d, notes, ""
-			}
+
+			s.Intake = &intake.Intake{Routes: everyRoute{}, Machine: s.Machine, Store: s.db}
 			s.running(t, 4)
-			req := deployment.Request{ID: 5, Repository: deployment.Repository{ID: 7, Owner: "acme", Name: "api"}, Environment: "production", SHA: "abc", CreatedAt: s.clock().Add(-time.Second)}
+			req := deployment.Request{
+				ID:          5,
+				Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
+				Environment: "production",
+				SHA:         "abc",
+				CreatedAt:   s.clock().Add(-time.Second),
+			}
+
 			if err := s.takeIn(t.Context(), req); err != nil {
 				t.Fatal(err)
 			}
+
 			d, err := s.db.ByKey(t.Context(), "k")
 			if taken := err == nil; taken != c.taken {
 				t.Fatalf("taken in: %v, want %v", taken, c.taken)
@@ -59,6 +81,7 @@ func TestForgotten(t *testing.T) {
 			if len(c.statuses) == 0 || !c.taken {
 				return
 			}
+
 			s.advance(t.Context(), d.Row)
 			if d, err = s.db.ByKey(t.Context(), "k"); err != nil || d.State != deployment.Errored {
 				t.Errorf("%s, %v: it must not run, nor wait in line to be told", d.State, err)
@@ -67,7 +90,8 @@ func TestForgotten(t *testing.T) {
 	}
 }
 
-// listingGitHub lists nothing, fails for those repositories that are broken, and keeps since when each was listed.
+// listingGitHub lists nothing, fails for those repositories that are broken, and keeps since when
+// each was listed.
 type listingGitHub struct {
 	GitHub
 	broken map[string]bool
@@ -78,11 +102,20 @@ func (g listingGitHub) ResolveRepository(_ context.Context, owner, name string) 
 	return deployment.Source{Repository: deployment.Repository{ID: 1, Owner: owner, Name: name}}, nil
 }
 
-func (listingGitHub) Deliveries(ctx context.Context, _ deployment.Hook, _ string) ([]deployment.HookDelivery, string, error) {
+func (listingGitHub) Deliveries(
+	ctx context.Context,
+	_ webhook.Hook,
+	_ string,
+) ([]webhook.HookDelivery, string, error) {
 	return nil, "", ctx.Err()
 }
 
-func (g listingGitHub) Deployments(_ context.Context, of deployment.Source, since time.Time, _ int) ([]deployment.Request, error) {
+func (g listingGitHub) Deployments(
+	_ context.Context,
+	of deployment.Source,
+	since time.Time,
+	_ int,
+) ([]deployment.Request, error) {
 	g.since[of.Repository.Name] = since
 	if g.broken[of.Repository.Name] {
 		return nil, errors.New("502")
@@ -90,37 +123,44 @@ func (g listingGitHub) Deployments(_ context.Context, of deployment.Source, sinc
 	return nil, nil
 }
 
-// stopsAtDuty stops the engine as soon as a duty is taken.
-type stopsAtDuty struct {
+// stopsAtLease stops the engine as soon as a duty is taken.
+type stopsAtLease struct {
 	Store
 	stop func()
 }
 
-func (s stopsAtDuty) Duty(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error) {
+func (s stopsAtLease) AcquireLease(
+	ctx context.Context,
+	name string,
+	hold time.Duration,
+) (note string, mine bool, err error) {
 	defer s.stop()
-	return s.Store.Duty(ctx, name, hold)
+	return s.Store.AcquireLease(ctx, name, hold)
 }
 
 // A stop in the middle of a duty gives it back: another replica need not wait until it runs out.
 func TestAStopGivesDutiesBack(t *testing.T) {
 	for duty, do := range map[string]func(*stage, context.Context){
-		recoverDuty:     func(s *stage, ctx context.Context) { s.recoverDeployments(ctx) },
+		recoverLease:    func(s *stage, ctx context.Context) { s.recoverDeployments(ctx) },
 		"redeliver app": func(s *stage, ctx context.Context) { _ = s.redeliverFrom(ctx, "app", new(int)) },
-		pruneDuty:       func(s *stage, ctx context.Context) { s.prune(ctx) },
+		pruneLease:      func(s *stage, ctx context.Context) { s.prune(ctx) },
 	} {
 		t.Run(duty, func(t *testing.T) {
 			s := newStage(t)
 			ctx, stop := context.WithCancel(t.Context())
-			s.Retention, s.GitHub, s.Store = time.Hour, listingGitHub{since: map[string]time.Time{}}, stopsAtDuty{s.db, stop}
+			s.Retention, s.GitHub, s.Store = time.Hour, listingGitHub{
+				since: map[string]time.Time{},
+			}, stopsAtLease{s.db, stop}
 			do(s, ctx)
-			if note, mine, err := s.db.Duty(t.Context(), duty, dutyHold); !mine || err != nil {
+			if note, mine, err := s.db.AcquireLease(t.Context(), duty, leaseHold); !mine || err != nil {
 				t.Errorf("it is held still: %q, %v", note, err)
 			}
 		})
 	}
 }
 
-// What no listing has reached stays to be listed, whoever does the next round: a repository that failed, or whose turn has not come.
+// What no listing has reached stays to be listed, whoever does the next round: a repository that
+// failed, or whose turn has not come.
 func TestRecoveryCoversOnlyWhatItListed(t *testing.T) {
 	const down = 3 * time.Hour
 	for name, c := range map[string]struct {
@@ -136,7 +176,7 @@ func TestRecoveryCoversOnlyWhatItListed(t *testing.T) {
 		"the other one was listed":         {down, 2, "r0", false, "r1", time.Hour},
 		"its turn had not come":            {down, recoverRepositories + 1, "", false, fmt.Sprint("r", recoverRepositories), down + recoverEvery},
 		"all were listed, and a restart":   {down, 2, "", true, "r0", time.Hour},
-		"it failed for longer than 3 days": {100 * time.Hour, 2, "r0", true, "r0", deployment.RedeliveryWindow},
+		"it failed for longer than 3 days": {100 * time.Hour, 2, "r0", true, "r0", recovery.RedeliveryWindow},
 		"a note from the future":           {-down, 2, "r0", true, "r0", time.Hour + recoverEvery},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -147,6 +187,7 @@ func TestRecoveryCoversOnlyWhatItListed(t *testing.T) {
 			for i := range c.repositories {
 				s.Watched = append(s.Watched, deployment.Repository{Owner: "acme", Name: fmt.Sprint("r", i)})
 			}
+
 			s.note(t, s.now.Add(-c.note).UTC().Format(time.RFC3339))
 			s.recoverDeployments(t.Context())
 			clear(gh.broken)
@@ -155,6 +196,7 @@ func TestRecoveryCoversOnlyWhatItListed(t *testing.T) {
 			if c.restart {
 				s.Engine = New(s.Options)
 			}
+
 			s.recoverNext = max(0, c.repositories-recoverTurn) // the turn that holds the last one
 			s.recoverDeployments(t.Context())
 			if got := s.now.Sub(gh.since[c.asked]); got != c.want {
@@ -164,7 +206,8 @@ func TestRecoveryCoversOnlyWhatItListed(t *testing.T) {
 	}
 }
 
-// A repository that never answers does not make the others be listed ever further back, and the note never goes on without it.
+// A repository that never answers does not make the others be listed ever further back, and the
+// note never goes on without it.
 func TestRecoveryNote(t *testing.T) {
 	s := newStage(t)
 	s.now = s.now.Truncate(time.Second)
@@ -175,10 +218,12 @@ func TestRecoveryNote(t *testing.T) {
 		s.recoverDeployments(t.Context())
 		s.now = s.now.Add(recoverEvery)
 	}
-	s.wantNote(t, began.Add(-s.Rules.MaxAge))
-	if got := s.now.Add(-recoverEvery).Sub(gh.since["r1"]); got != s.Rules.MaxAge {
+
+	s.wantNote(t, began.Add(-s.Machine.MaxAge))
+	if got := s.now.Add(-recoverEvery).Sub(gh.since["r1"]); got != s.Machine.MaxAge {
 		t.Errorf("the other one was listed %v back", got)
 	}
+
 	clear(gh.broken)
 	s.recoverDeployments(t.Context())
 	s.wantNote(t, s.now)
@@ -187,9 +232,9 @@ func TestRecoveryNote(t *testing.T) {
 // note leaves a note as the process before this one did.
 func (s *stage) note(t *testing.T, text string) {
 	t.Helper()
-	_, mine, err := s.db.Duty(t.Context(), recoverDuty, dutyHold)
+	_, mine, err := s.db.AcquireLease(t.Context(), recoverLease, leaseHold)
 	if err == nil && mine {
-		err = s.db.DutyDone(t.Context(), recoverDuty, text)
+		err = s.db.ReleaseLease(t.Context(), recoverLease, text)
 	}
 	if err != nil || !mine {
 		t.Fatalf("mine: %v, %v", mine, err)
@@ -198,9 +243,9 @@ func (s *stage) note(t *testing.T, text string) {
 
 func (s *stage) wantNote(t *testing.T, want time.Time) {
 	t.Helper()
-	note, _, err := s.db.Duty(t.Context(), recoverDuty, dutyHold)
+	note, _, err := s.db.AcquireLease(t.Context(), recoverLease, leaseHold)
 	if err == nil {
-		err = s.db.DutyDone(t.Context(), recoverDuty, note)
+		err = s.db.ReleaseLease(t.Context(), recoverLease, note)
 	}
 	if text := want.UTC().Format(time.RFC3339); err != nil || note != text {
 		t.Errorf("the note is %q, %v; want %q", note, err, text)

@@ -11,7 +11,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// Identity is who we are at GitHub. Kind is "user" or "app"; AppSlug is empty for a user. Login is what GitHub shows as our statuses' creator.
+// Identity is who we are at GitHub. Kind is "user" or "app"; AppSlug is empty for a user. Login is
+// what GitHub shows as our statuses' creator.
 type Identity struct {
 	Login   string
 	AppSlug string
@@ -43,10 +44,12 @@ func (c *Client) Login(ctx context.Context) (string, error) {
 	if login != "" {
 		return login, nil
 	}
+
 	me, err := c.Check(ctx)
 	if err != nil {
 		return "", err
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.login = me.Login
@@ -58,17 +61,21 @@ func (c *Client) Check(ctx context.Context) (Identity, error) {
 	if c.app != nil {
 		return c.checkApp(ctx)
 	}
+
 	var user *gh.User
 	failed := c.call(ctx, opUser, func(ctx context.Context) (err error) {
 		user, _, err = c.account(0).api.Users.Get(ctx, "")
 		if err == nil && user.GetLogin() == "" {
 			err = errors.New("it names no user")
 		}
+
 		return err
 	})
+
 	if failed != nil {
 		return Identity{}, failed
 	}
+
 	return Identity{Login: user.GetLogin(), Kind: "user"}, nil
 }
 
@@ -79,15 +86,19 @@ func (c *Client) checkApp(ctx context.Context) (Identity, error) {
 		if err == nil && app.GetSlug() == "" {
 			err = errors.New("it names no App")
 		}
+
 		return err
 	})
+
 	if failed != nil {
 		return Identity{}, failed
 	}
+
 	return Identity{Login: app.GetSlug() + "[bot]", AppSlug: app.GetSlug(), Kind: "app"}, nil
 }
 
-// CheckRepository says what keeps a repository's deployments from being read, and as far as GitHub shows it their statuses from being written.
+// CheckRepository says what keeps a repository's deployments from being read, and as far as GitHub
+// shows it their statuses from being written.
 func (c *Client) CheckRepository(ctx context.Context, owner, name string) error {
 	s, found, err := c.resolve(ctx, owner, name)
 	if err != nil {
@@ -99,9 +110,14 @@ func (c *Client) CheckRepository(ctx context.Context, owner, name string) error 
 	if c.app != nil {
 		return c.checkInstallation(ctx, s.Repository)
 	}
+
 	if p := found.Permissions; p != nil && !p.Push {
-		return fmt.Errorf("statuses cannot be written: give the token's user write access to %s", s.Repository.FullName())
+		return fmt.Errorf(
+			"statuses cannot be written: give the token's user write access to %s",
+			s.Repository.FullName(),
+		)
 	}
+
 	return nil
 }
 
@@ -113,13 +129,19 @@ func (c *Client) checkInstallation(ctx context.Context, r deployment.Repository)
 	if found.SuspendedAt != nil {
 		return fmt.Errorf("the GitHub App's installation %d is suspended: unsuspend it", found.GetID())
 	}
+
 	if p := found.Permissions; p != nil && p.GetDeployments() != "write" {
-		return fmt.Errorf("statuses cannot be written: the GitHub App's permission Deployments is %q, it needs \"write\"", p.GetDeployments())
+		return fmt.Errorf(
+			"statuses cannot be written: the GitHub App's permission Deployments is %q, it needs \"write\"",
+			p.GetDeployments(),
+		)
 	}
+
 	return nil
 }
 
-// HookRanges reads the address ranges that GitHub sends webhooks from (REST API, "Get GitHub meta information").
+// HookRanges reads the address ranges that GitHub sends webhooks from (REST API, "Get GitHub meta
+// information").
 func (c *Client) HookRanges(ctx context.Context) ([]netip.Prefix, error) {
 	var meta *gh.APIMeta
 	failed := c.call(ctx, opMeta, func(ctx context.Context) (err error) {
@@ -127,11 +149,14 @@ func (c *Client) HookRanges(ctx context.Context) ([]netip.Prefix, error) {
 		if err == nil && len(meta.Hooks) == 0 {
 			err = errors.New("it names no ranges of webhooks")
 		}
+
 		return err
 	})
+
 	if failed != nil {
 		return nil, failed
 	}
+
 	return ranges(meta.Hooks)
 }
 
@@ -142,7 +167,9 @@ func ranges(texts []string) ([]netip.Prefix, error) {
 		if err != nil {
 			return nil, fmt.Errorf("GitHub's webhook range %q cannot be read", clean(text))
 		}
+
 		found = append(found, p.Masked())
 	}
+
 	return found, nil
 }

@@ -14,10 +14,12 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// maxCheckPages bounds how many commit statuses, check runs or rules are read, at 100 a page. GitHub itself shows check runs of 1000 suites at most.
+// maxCheckPages bounds how many commit statuses, check runs or rules are read, at 100 a page.
+// GitHub itself shows check runs of 1000 suites at most.
 const maxCheckPages = 10
 
-// commitStatus is one item of "Get the combined status for a specific reference", which shows the newest of each context.
+// commitStatus is one item of "Get the combined status for a specific reference", which shows the
+// newest of each context.
 type commitStatus struct {
 	ID      int64      `json:"id"`
 	Context string     `json:"context"`
@@ -39,44 +41,72 @@ type checkRun struct {
 	} `json:"app"`
 }
 
-// Checks reads all commit statuses and check runs of a commit. It never gives a part of them: what is missing could be the red one.
-func (c *Client) Checks(ctx context.Context, of deployment.Repository, installation int64, sha string) ([]policy.Check, error) {
+// Checks reads all commit statuses and check runs of a commit. It never gives a part of them: what
+// is missing could be the red one.
+func (c *Client) Checks(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	sha string,
+) ([]policy.Check, error) {
 	if err := validSHA(sha); err != nil {
 		return nil, err
 	}
+
 	key := c.key(opCheckRuns, of, installation, at(of), sha)
-	found, err := recall(ctx, c.memory, key, func(ctx context.Context) ([]policy.Check, time.Duration, error) {
+	found, err := cached(ctx, c.cache, key, func(ctx context.Context) ([]policy.Check, time.Duration, error) {
 		statuses, err := c.commitStatuses(ctx, of, installation, sha)
 		if err != nil {
 			return nil, 0, err
 		}
+
 		runs, err := c.checkRuns(ctx, of, installation, sha)
 		return append(statuses, runs...), lifeChecks, err
 	})
+
 	return slices.Clone(found), err
 }
 
-func (c *Client) commitStatuses(ctx context.Context, of deployment.Repository, installation int64, sha string) ([]policy.Check, error) {
+func (c *Client) commitStatuses(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	sha string,
+) ([]policy.Check, error) {
 	path := at(of) + "/commits/" + sha + "/status?per_page=100"
 	return whole(func(number int) (p checkPage, err error) {
-		err = c.read(ctx, opCommitStatuses, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-			var body struct {
-				Total *int           `json:"total_count"`
-				Items []commitStatus `json:"statuses"`
-			}
-			resp, err := get(ctx, api, fmt.Sprintf("%s&page=%d", path, number), &body)
-			if err != nil {
+		err = c.read(
+			ctx,
+			opCommitStatuses,
+			c.current(of),
+			installation,
+			func(ctx context.Context, api *gh.Client) error {
+				var body struct {
+					Total *int           `json:"total_count"`
+					Items []commitStatus `json:"statuses"`
+				}
+
+				resp, err := get(ctx, api, fmt.Sprintf("%s&page=%d", path, number), &body)
+				if err != nil {
+					return err
+				}
+
+				p, err = pageOf(body.Total, body.Items, commitStatus.check)
+				p.more = resp.NextPage > number
 				return err
-			}
-			p, err = pageOf(body.Total, body.Items, commitStatus.check)
-			p.more = resp.NextPage > number
-			return err
-		})
+			},
+		)
+
 		return p, err
 	})
 }
 
-func (c *Client) checkRuns(ctx context.Context, of deployment.Repository, installation int64, sha string) ([]policy.Check, error) {
+func (c *Client) checkRuns(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	sha string,
+) ([]policy.Check, error) {
 	path := at(of) + "/commits/" + sha + "/check-runs?filter=latest&per_page=100"
 	return whole(func(number int) (p checkPage, err error) {
 		err = c.read(ctx, opCheckRuns, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
@@ -84,14 +114,22 @@ func (c *Client) checkRuns(ctx context.Context, of deployment.Repository, instal
 				Total *int       `json:"total_count"`
 				Items []checkRun `json:"check_runs"`
 			}
+
 			resp, err := get(ctx, api, fmt.Sprintf("%s&page=%d", path, number), &body)
 			if err != nil {
 				return err
 			}
-			p, err = pageOf(body.Total, body.Items, func(r checkRun) (policy.Check, error) { return r.check(c.o.Now()) })
+
+			p, err = pageOf(
+				body.Total,
+				body.Items,
+				func(r checkRun) (policy.Check, error) { return r.check(c.o.Now()) },
+			)
+
 			p.more = resp.NextPage > number
 			return err
 		})
+
 		return p, err
 	})
 }
@@ -105,30 +143,37 @@ func (s commitStatus) check() (policy.Check, error) {
 	case "failure", "error":
 		made.State = policy.Red
 	}
+
 	if s.ID == 0 || s.Context == "" || made.At.IsZero() {
 		return made, errors.New("it shows a commit status without id, context or time")
 	}
+
 	return made, nil
 }
 
-// check maps a check run. One that waits for its start is newer than all that have started: nothing old may stand for it.
+// check maps a check run. One that waits for its start is newer than all that have started: nothing
+// old may stand for it.
 func (r checkRun) check(now time.Time) (policy.Check, error) {
 	made := policy.Check{Name: r.Name, State: policy.Pending, At: moment(r.Started, r.Completed), ID: r.ID}
 	if r.App != nil {
 		made.App = r.App.Slug
 	}
+
 	if r.Status == "completed" {
 		made.State = concluded(r.Conclusion)
 	} else if made.At.IsZero() {
 		made.At = now
 	}
+
 	if r.ID == 0 || r.Name == "" {
 		return made, errors.New("it shows a check run without id or name")
 	}
+
 	return made, nil
 }
 
-// concluded is what a conclusion says: failure, timed_out, cancelled, action_required, stale, startup_failure and whatever is unknown are red.
+// concluded is what a conclusion says: failure, timed_out, cancelled, action_required, stale,
+// startup_failure and whatever is unknown are red.
 func concluded(conclusion string) policy.CheckState {
 	switch conclusion {
 	case "success", "neutral", "skipped":

@@ -31,17 +31,22 @@ func TestChecksComeWhole(t *testing.T) {
 		if got := a.checks(t); len(got) != 0 {
 			t.Errorf("a commit without any: %v", got)
 		}
+
 		for i := range 230 {
 			a.sim.SetCommitStatus(sha, fmt.Sprint("ci/", i), "success")
 			a.sim.AddCheckRun(sha, fmt.Sprint("job ", i), "completed", "success")
 		}
+
 		a.sim.SetCommitStatus(sha, "ci/0", "error")
 		a.sim.AddCheck(sha, sim.CheckRun{Name: "job 0", Conclusion: "timed_out"})
 		got := a.checks(t)
 		red := slices.DeleteFunc(slices.Clone(got), func(c policy.Check) bool { return c.State != policy.Red })
-		if len(got) != 460 || len(red) != 2 || red[0].Name != "ci/0" || red[0].App != "" || red[1].Name != "job 0" || red[1].App != "simulated-ci" || red[1].At.IsZero() {
+		if len(got) != 460 || len(red) != 2 || red[0].Name != "ci/0" || red[0].App != "" || red[1].Name != "job 0" ||
+			red[1].App != "simulated-ci" ||
+			red[1].At.IsZero() {
 			t.Errorf("%d, of them red: %+v", len(got), red)
 		}
+
 		got[1].Name = "changed" // is the caller's own
 		if again, err := a.Checks(t.Context(), a.repo, a.installation, sha); err != nil || again[1].Name != "ci/1" {
 			t.Errorf("%+v %v", again[1], err)
@@ -54,26 +59,44 @@ func TestCheckStates(t *testing.T) {
 	for text, want := range map[string]policy.CheckState{
 		"success": policy.Green, "pending": policy.Pending, "failure": policy.Red, "error": policy.Red, "": policy.Pending, "fine": policy.Pending,
 	} {
-		if got, err := (commitStatus{ID: 1, Context: "ci", State: text, Created: &now}).check(); got.State != want || err != nil {
+		if got, err := (commitStatus{
+			ID:      1,
+			Context: "ci",
+			State:   text,
+			Created: &now,
+		}).check(); got.State != want || err != nil {
 			t.Errorf("status %q: %s %v", text, got.State, err)
 		}
 	}
+
 	for conclusion, want := range map[string]policy.CheckState{
 		"success": policy.Green, "neutral": policy.Green, "skipped": policy.Green, "failure": policy.Red, "timed_out": policy.Red, "cancelled": policy.Red,
 		"action_required": policy.Red, "stale": policy.Red, "startup_failure": policy.Red, "": policy.Red, "fine": policy.Red,
 	} {
-		if got, err := (checkRun{ID: 1, Name: "build", Status: "completed", Conclusion: conclusion}).check(now); got.State != want || err != nil {
+		if got, err := (checkRun{
+			ID:         1,
+			Name:       "build",
+			Status:     "completed",
+			Conclusion: conclusion,
+		}).check(now); got.State != want || err != nil {
 			t.Errorf("conclusion %q: %s %v", conclusion, got.State, err)
 		}
 	}
+
 	for _, status := range []string{"queued", "in_progress", "waiting", "requested", "pending", "", "done"} {
-		if got, err := (checkRun{ID: 1, Name: "build", Status: status, Conclusion: "success"}).check(now); got.State != policy.Pending || err != nil {
+		if got, err := (checkRun{
+			ID:         1,
+			Name:       "build",
+			Status:     status,
+			Conclusion: "success",
+		}).check(now); got.State != policy.Pending || err != nil {
 			t.Errorf("run %q: %s %v", status, got.State, err)
 		}
 	}
 }
 
-// The newest counts: times must be such that a run that waits for its start is not hidden by one that is over.
+// The newest counts: times must be such that a run that waits for its start is not hidden by one
+// that is over.
 func TestCheckTimes(t *testing.T) {
 	early, late := now.Add(-time.Hour), now.Add(-time.Minute)
 	for name, c := range map[string]struct {
@@ -90,7 +113,13 @@ func TestCheckTimes(t *testing.T) {
 			t.Errorf("%s: %v %v", name, got.At, err)
 		}
 	}
-	if got, err := (commitStatus{ID: 1, Context: "ci", Created: &early, Updated: &late}).check(); !got.At.Equal(late) || err != nil {
+
+	if got, err := (commitStatus{
+		ID:      1,
+		Context: "ci",
+		Created: &early,
+		Updated: &late,
+	}).check(); !got.At.Equal(late) || err != nil {
 		t.Errorf("%v %v", got.At, err)
 	}
 }
@@ -123,15 +152,18 @@ func TestNoPartOfTheChecks(t *testing.T) {
 				_, _ = io.WriteString(w, c.text)
 				return
 			}
+
 			_, _ = io.WriteString(w, whole[!c.runs])
 		})
+
 		if got, err := client.Checks(t.Context(), request.Repository, 0, sha); err == nil {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
 }
 
-// Pages shift while statuses are added: one is shown twice and another not at all. And a list may have no end.
+// Pages shift while statuses are added: one is shown twice and another not at all. And a list may
+// have no end.
 func TestPagesOfChecks(t *testing.T) {
 	pages, last, total := 0, 3, 3
 	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -142,20 +174,25 @@ func TestPagesOfChecks(t *testing.T) {
 		if pages++; pages < last {
 			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d>; rel="next"`, r.Host, r.URL.Path, pages+1))
 		}
+
 		_, _ = fmt.Fprintf(w, oneStatus, total, max(2, pages))
 	})
+
 	ask := func() ([]policy.Check, error) {
 		pages = 0
-		c.memory.memos = map[string]*memo{}
+		c.cache.memos = map[string]*entry{}
 		return c.Checks(t.Context(), request.Repository, 0, sha)
 	}
+
 	if got, err := ask(); err == nil || !strings.Contains(err.Error(), "counts 3") {
 		t.Errorf("one is missing: %+v %v", got, err)
 	}
+
 	total = 2
 	if got, err := ask(); err != nil || len(got) != 2 {
 		t.Errorf("%+v %v", got, err)
 	}
+
 	last = 1 << 30
 	if got, err := ask(); err == nil || pages != maxCheckPages {
 		t.Errorf("without end: %d after %d pages, %v", len(got), pages, err)
@@ -164,22 +201,30 @@ func TestPagesOfChecks(t *testing.T) {
 
 // However GitHub answers, only what it calls green is.
 func FuzzChecks(f *testing.F) {
-	f.Add([]byte(`{"id":1,"name":"build","status":"completed","conclusion":"success","context":"ci","state":"success","created_at":"2026-11-22T12:00:00Z"}`))
+	f.Add(
+		[]byte(
+			`{"id":1,"name":"build","status":"completed","conclusion":"success","context":"ci","state":"success","created_at":"2026-11-22T12:00:00Z"}`,
+		),
+	)
+
 	f.Add([]byte(`{"id":1,"name":"build","status":"queued","conclusion":null,"app":null,"started_at":null}`))
 	f.Add([]byte(`{`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var run checkRun
 		if json.Unmarshal(raw, &run) == nil {
 			got, err := run.check(now)
-			green := run.Status == "completed" && slices.Contains([]string{"success", "neutral", "skipped"}, run.Conclusion)
+			green := run.Status == "completed" &&
+				slices.Contains([]string{"success", "neutral", "skipped"}, run.Conclusion)
 			if err == nil && (got.Name == "" || got.ID == 0 || (got.State == policy.Green) != green) {
 				t.Errorf("%s: %+v", raw, got)
 			}
 		}
+
 		var status commitStatus
 		if json.Unmarshal(raw, &status) == nil {
 			got, err := status.check()
-			if err == nil && (got.Name == "" || got.ID == 0 || got.At.IsZero() || (got.State == policy.Green) != (status.State == "success")) {
+			if err == nil &&
+				(got.Name == "" || got.ID == 0 || got.At.IsZero() || (got.State == policy.Green) != (status.State == "success")) {
 				t.Errorf("%s: %+v", raw, got)
 			}
 		}

@@ -1,6 +1,8 @@
-// Package github speaks to one GitHub: it writes deployment statuses, reads them back, lists deployments, and answers what the rules ask of people,
-// commits and branches. It knows what GitHub's refusals mean and what go-github v60 makes of them. It decides nothing, never sleeps, and repeats
-// nothing but a read after a fresh token and a call to a repository that goes by another name now.
+// Package github speaks to one GitHub: it writes deployment statuses, reads them back, lists
+// deployments, and answers what the rules ask of people, commits and branches. It knows what
+// GitHub's refusals mean and what go-github v60 makes of them. It decides nothing, never sleeps,
+// and repeats nothing but a read after a fresh token and a call to a repository that goes by
+// another name now.
 package github
 
 import (
@@ -23,7 +25,9 @@ import (
 
 // Options describe one GitHub and who we are there: a token, or an App.
 type Options struct {
-	BaseURL         *url.URL // https://api.github.com/, https://HOST/api/v3, https://api.TENANT.ghe.com; a trailing slash is optional
+	// https://api.github.com/, https://HOST/api/v3, https://api.TENANT.ghe.com; a trailing slash is
+	// optional
+	BaseURL         *url.URL
 	Token           string
 	AppID           int64
 	PrivateKey      *rsa.PrivateKey // the App's
@@ -40,7 +44,7 @@ type Client struct {
 	base      *url.URL
 	anonymous *gh.Client
 	app       *gh.Client // the App itself; nil with a token
-	memory    *memory
+	cache     *cache
 
 	mu            sync.Mutex
 	accounts      map[int64]*account              // by installation; 0 is the token's
@@ -65,17 +69,24 @@ func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+
 	base := *o.BaseURL
 	base.Path = strings.TrimRight(base.Path, "/") + "/"
 	c := &Client{
-		o: o, base: &base, accounts: map[int64]*account{}, installations: map[string]int64{}, lost: map[int64]bool{},
-		names: map[int64]deployment.Repository{},
+		o:             o,
+		base:          &base,
+		accounts:      map[int64]*account{},
+		installations: map[string]int64{},
+		lost:          map[int64]bool{},
+		names:         map[int64]deployment.Repository{},
 	}
-	c.memory = &memory{now: func() time.Time { return c.o.Now() }, memos: map[string]*memo{}}
+
+	c.cache = &cache{now: func() time.Time { return c.o.Now() }, memos: map[string]*entry{}}
 	c.anonymous = c.newAPI(c.out())
 	if o.AppID != 0 {
 		c.app = c.newAPI(ghinstallation.NewAppsTransportFromPrivateKey(c.out(), o.AppID, o.PrivateKey))
 	}
+
 	return c, nil
 }
 
@@ -88,16 +99,19 @@ func (o Options) validate() error {
 	case o.AppID != 0 && o.PrivateKey == nil:
 		return errors.New("the GitHub App needs its private key")
 	case o.HTTP == nil || o.HTTP.Transport == nil || o.HTTP.CheckRedirect == nil:
-		return errors.New("an HTTP client that refuses redirects is needed: a POST that is redirected would be sent again as a GET")
+		return errors.New(
+			"an HTTP client that refuses redirects is needed: a POST that is redirected would be sent again as a GET",
+		)
 	default:
 		return nil
 	}
 }
 
 // out is the way out below all credentials.
-func (c *Client) out() http.RoundTripper { return plain{c.o.HTTP.Transport} }
+func (c *Client) out() http.RoundTripper { return recorder{c.o.HTTP.Transport} }
 
-// newAPI makes a go-github client over a transport that adds credentials. go-github keeps limits per client, so none is shared.
+// newAPI makes a go-github client over a transport that adds credentials. go-github keeps limits
+// per client, so none is shared.
 func (c *Client) newAPI(credentials http.RoundTripper) *gh.Client {
 	hc := *c.o.HTTP
 	hc.Transport = credentials
@@ -111,7 +125,7 @@ func (c *Client) newAPI(credentials http.RoundTripper) *gh.Client {
 
 // call makes one call and says what became of it.
 func (c *Client) call(ctx context.Context, operation string, do func(context.Context) error) *Error {
-	ctx, heard := listen(outbound.WithOperation(ctx, operation))
+	ctx, heard := recordResponse(outbound.WithOperation(ctx, operation))
 	err := do(ctx)
 	if err == nil {
 		return nil
@@ -120,17 +134,24 @@ func (c *Client) call(ctx context.Context, operation string, do func(context.Con
 }
 
 // read makes a read as the account that may; once more when the credentials turn out stale.
-func (c *Client) read(ctx context.Context, operation string, r deployment.Repository, installation int64, do func(context.Context, *gh.Client) error) error {
+func (c *Client) read(
+	ctx context.Context,
+	operation string,
+	r deployment.Repository,
+	installation int64,
+	do func(context.Context, *gh.Client) error,
+) error {
 	for first := true; ; first = false {
-		who, err := c.who(ctx, r, installation)
+		who, err := c.accountFor(ctx, r, installation)
 		if err != nil {
 			return err
 		}
+
 		failed := c.call(ctx, operation, func(ctx context.Context) error { return do(ctx, who.api) })
 		if failed == nil {
 			return nil
 		}
-		if stale := c.learn(failed, r, who); !stale || !first {
+		if stale := c.noteAuthFailure(failed, r, who); !stale || !first {
 			return failed
 		}
 	}

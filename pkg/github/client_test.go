@@ -51,22 +51,29 @@ func answering(t *testing.T, h http.HandlerFunc) *Client {
 
 var (
 	request = deployment.Request{ID: 5, Repository: deployment.Repository{ID: 7, Owner: "acme", Name: "api"}}
-	success = deployment.Report{State: deployment.GitHubSuccess, Description: "Deployed", End: true}
-	running = deployment.Report{State: deployment.GitHubInProgress, Description: "runs", LogURL: "https://app.circleci.com/pipelines/gh/acme/api/1"}
+	success = deployment.Report{State: deployment.GitHubSuccess, Description: "Deployed", Final: true}
+	running = deployment.Report{
+		State:       deployment.GitHubInProgress,
+		Description: "runs",
+		LogURL:      "https://app.circleci.com/pipelines/gh/acme/api/1",
+	}
 )
 
-// world is a simulated GitHub with one repository and one deployment. A call that GitHub's reference does not know fails the test.
+// world is a simulated GitHub with one repository and one deployment. A call that GitHub's
+// reference does not know fails the test.
 func world(t *testing.T, o sim.Options) (*sim.Server, Options, deployment.Request) {
 	s := sim.New(o)
 	if err := s.Start(""); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		s.Close()
 		for _, v := range s.Violations() {
 			t.Errorf("violation: %s", v)
 		}
 	})
+
 	id := s.AddRepository("acme/api")
 	return s, options(t, s.URL()), deploy(t, s, deployment.Repository{ID: id, Owner: "acme", Name: "api"})
 }
@@ -98,10 +105,14 @@ func TestTokenWritesAndReads(t *testing.T) {
 					t.Fatalf("%+v", got)
 				}
 			}
+
 			got, err := c.Statuses(t.Context(), req)
-			if err != nil || len(got) != 2 || got[0].State != deployment.GitHubInProgress || got[0].LogURL != running.LogURL || got[0].CreatorLogin != "seraph-bot" {
+			if err != nil || len(got) != 2 || got[0].State != deployment.GitHubInProgress ||
+				got[0].LogURL != running.LogURL ||
+				got[0].CreatorLogin != "seraph-bot" {
 				t.Errorf("%+v %v", got, err)
 			}
+
 			if n := s.Writes(); n != 2 {
 				t.Errorf("%d writes", n)
 			}
@@ -111,7 +122,8 @@ func TestTokenWritesAndReads(t *testing.T) {
 			if err := c.CheckRepository(t.Context(), "acme", "api"); err != nil {
 				t.Error(err)
 			}
-			if err := c.CheckRepository(t.Context(), "acme", "nothing"); err == nil || !strings.Contains(err.Error(), "404") {
+			if err := c.CheckRepository(t.Context(), "acme", "nothing"); err == nil ||
+				!strings.Contains(err.Error(), "404") {
 				t.Errorf("a repository that is not there: %v", err)
 			}
 		})
@@ -127,15 +139,32 @@ func TestStatusBody(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, `{"id":3}`)
 	})
-	full := deployment.Report{State: deployment.GitHubSuccess, Description: "Deployed", LogURL: "https://l", EnvironmentURL: "https://e", End: true}
+
+	full := deployment.Report{
+		State:          deployment.GitHubSuccess,
+		Description:    "Deployed",
+		LogURL:         "https://l",
+		EnvironmentURL: "https://e",
+		Final:          true,
+	}
+
 	for _, want := range []struct {
 		report deployment.Report
 		body   map[string]any
 	}{
-		{full, map[string]any{"state": "success", "description": "Deployed", "log_url": "https://l", "environment_url": "https://e"}},
+		{
+			full,
+			map[string]any{
+				"state":           "success",
+				"description":     "Deployed",
+				"log_url":         "https://l",
+				"environment_url": "https://e",
+			},
+		},
 		{deployment.Report{State: deployment.GitHubQueued}, map[string]any{"state": "queued", "description": ""}},
 	} {
-		if out := c.WriteStatus(t.Context(), request, want.report); out.Kind != deployment.WriteDone || out.StatusID != 3 {
+		if out := c.WriteStatus(t.Context(), request, want.report); out.Kind != deployment.WriteDone ||
+			out.StatusID != 3 {
 			t.Fatalf("%+v", out)
 		}
 		if !reflect.DeepEqual(got, want.body) {
@@ -151,20 +180,29 @@ func TestStatusesAreReadWholeOrNotAtAll(t *testing.T) {
 		if pages < total {
 			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d>; rel="next"`, r.Host, r.URL.Path, pages+1))
 		}
+
 		// newest first, and one status is shown again because another was added meanwhile
-		_, _ = fmt.Fprintf(w, `[{"id":%d,"state":"queued","created_at":"2026-11-22T12:00:00Z"},{"id":%d,"state":"queued","created_at":"2026-11-22T12:00:00Z"}]`, 100-pages, 99-pages)
+		_, _ = fmt.Fprintf(
+			w,
+			`[{"id":%d,"state":"queued","created_at":"2026-11-22T12:00:00Z"},{"id":%d,"state":"queued","created_at":"2026-11-22T12:00:00Z"}]`,
+			100-pages,
+			99-pages,
+		)
 	})
+
 	got, err := c.Statuses(t.Context(), request)
 	if err != nil || len(got) != 4 || got[0].ID != 96 || got[3].ID != 99 {
 		t.Errorf("%+v %v", got, err)
 	}
+
 	pages, total = 0, 1<<30
 	if got, err = c.Statuses(t.Context(), request); err == nil || pages != maxStatusPages {
 		t.Errorf("a list without end: %d statuses after %d pages, %v", len(got), pages, err)
 	}
 }
 
-// A 200 that holds no list must not pass for "nobody wrote a status yet": that would let a deployment run twice.
+// A 200 that holds no list must not pass for "nobody wrote a status yet": that would let a
+// deployment run twice.
 func TestAnEmptyAnswerIsNoEmptyList(t *testing.T) {
 	for _, text := range []string{"", "null", "{}", "[", "<html>"} {
 		c := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -172,14 +210,20 @@ func TestAnEmptyAnswerIsNoEmptyList(t *testing.T) {
 				_, _ = io.WriteString(w, `{"id":7,"full_name":"acme/api"}`)
 				return
 			}
+
 			_, _ = io.WriteString(w, text)
 		})
+
 		if got, err := c.Statuses(t.Context(), request); err == nil {
 			t.Errorf("%q: statuses %v", text, got)
 		}
-		if got, err := c.Deployments(t.Context(), deployment.Source{Repository: request.Repository}, now, 5); err == nil {
+
+		if got, err := c.Deployments(t.Context(), deployment.Source{
+			Repository: request.Repository,
+		}, now, 5); err == nil {
 			t.Errorf("%q: deployments %v", text, got)
 		}
+
 		if got, err := c.ResolveRepository(t.Context(), "acme", "api"); err == nil {
 			t.Errorf("%q: repository %v", text, got)
 		}
@@ -194,6 +238,7 @@ func TestHookRanges(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].String() != "192.0.2.0/24" {
 		t.Errorf("%v %v", got, err)
 	}
+
 	for _, bad := range [][]string{{}, {"nonsense"}} { // none would shut GitHub out
 		s.SetHookSources(bad...)
 		if got, err := c.HookRanges(t.Context()); err == nil {

@@ -24,37 +24,58 @@ func validSHA(sha string) error {
 }
 
 // Compare says how one commit stands to another ("Compare two commits").
-func (c *Client) Compare(ctx context.Context, of deployment.Repository, installation int64, base, head string) (policy.Comparison, error) {
+func (c *Client) Compare(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	base, head string,
+) (policy.Comparison, error) {
 	for _, sha := range []string{base, head} {
 		if err := validSHA(sha); err != nil {
 			return "", err
 		}
 	}
+
 	key := c.key(opCompare, of, installation, at(of), base, head)
-	return recall(ctx, c.memory, key, func(ctx context.Context) (policy.Comparison, time.Duration, error) {
+	return cached(ctx, c.cache, key, func(ctx context.Context) (policy.Comparison, time.Duration, error) {
 		stands, err := c.compare(ctx, of, installation, base, head)
 		return stands, lifeCompared, err
 	})
 }
 
-func (c *Client) compare(ctx context.Context, of deployment.Repository, installation int64, base, head string) (policy.Comparison, error) {
+func (c *Client) compare(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	base, head string,
+) (policy.Comparison, error) {
 	var found struct {
 		Status policy.Comparison `json:"status"`
 	}
 	err := c.read(ctx, opCompare, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 		found.Status = ""
-		_, err := get(ctx, api, at(of)+"/compare/"+base+"..."+head+"?per_page=1", &found) // its commits are of no interest
+		// its commits are of no interest
+		_, err := get(ctx, api, at(of)+"/compare/"+base+"..."+head+"?per_page=1", &found)
 		if err != nil {
 			return err
 		}
+
 		switch found.Status {
 		case policy.Ahead, policy.Identical, policy.Behind, policy.Diverged:
 			return nil
 		}
+
 		return fmt.Errorf("it names the status %q", clean(string(found.Status)))
 	})
+
 	if refused(err, opCompare, http.StatusNotFound) {
-		err = fmt.Errorf("the commits %.7s and %.7s cannot be compared, one is not there or they have no history in common: %w", base, head, err)
+		err = fmt.Errorf(
+			"the commits %.7s and %.7s cannot be compared, one is not there or they have no history in common: %w",
+			base,
+			head,
+			err,
+		)
 	}
+
 	return found.Status, err
 }

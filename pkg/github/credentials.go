@@ -32,14 +32,17 @@ func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 		if req.Body != nil {
 			_ = req.Body.Close()
 		}
+
 		return nil, err
 	}
+
 	signed := req.Clone(req.Context())
 	signed.Header.Set("Authorization", "Bearer "+token)
 	resp, err := a.base.RoundTrip(signed)
 	if err == nil && resp.StatusCode == http.StatusUnauthorized {
 		a.by.refused(token)
 	}
+
 	return resp, err
 }
 
@@ -49,7 +52,8 @@ type personal string
 func (p personal) token(context.Context) (string, error) { return string(p), nil }
 func (personal) refused(string)                          {}
 
-// installed keeps one installation's token until a minute before it ends, or until GitHub refuses it.
+// installed keeps one installation's token until a minute before it ends, or until GitHub refuses
+// it.
 type installed struct {
 	ask  func(context.Context) (*gh.InstallationToken, error)
 	now  func() time.Time
@@ -64,19 +68,23 @@ func (i *installed) token(ctx context.Context) (string, error) {
 	if value := i.kept(); value != "" {
 		return value, nil
 	}
+
 	select {
 	case i.turn <- struct{}{}:
 		defer func() { <-i.turn }()
 	case <-ctx.Done():
 		return "", &Error{Operation: opToken, Kind: KindNotSent, Err: context.Cause(ctx)}
 	}
+
 	if value := i.kept(); value != "" {
 		return value, nil
 	}
+
 	made, err := i.ask(ctx)
 	if err != nil {
 		return "", err
 	}
+
 	i.keep(made.GetToken(), made.GetExpiresAt().Add(-time.Minute))
 	return made.GetToken(), nil
 }
@@ -104,7 +112,8 @@ func (i *installed) refused(token string) {
 	}
 }
 
-// askToken asks for a token of an installation (REST API, "Create an installation access token for an app").
+// askToken asks for a token of an installation (REST API, "Create an installation access token for
+// an app").
 func (c *Client) askToken(installation int64) func(context.Context) (*gh.InstallationToken, error) {
 	return func(ctx context.Context) (made *gh.InstallationToken, _ error) {
 		failed := c.call(ctx, opToken, func(ctx context.Context) (err error) {
@@ -112,29 +121,35 @@ func (c *Client) askToken(installation int64) func(context.Context) (*gh.Install
 			if err == nil && made.GetToken() == "" {
 				err = errors.New("it holds no token")
 			}
+
 			return err
 		})
+
 		if failed != nil {
 			return nil, failed
 		}
+
 		return made, nil
 	}
 }
 
-// who finds the account that may act on a repository: the token's, or that of the installation that is given or that sees the repository.
-func (c *Client) who(ctx context.Context, r deployment.Repository, installation int64) (*account, error) {
+// accountFor finds the account that may act on a repository: the token's, or that of the
+// installation that is given or that sees the repository.
+func (c *Client) accountFor(ctx context.Context, r deployment.Repository, installation int64) (*account, error) {
 	if err := validName(r); err != nil {
 		return nil, err
 	}
 	if c.app == nil {
 		return c.account(0), nil
 	}
+
 	if installation == 0 || c.isLost(installation) {
 		var err error
 		if installation, err = c.installation(ctx, r); err != nil {
 			return nil, err
 		}
 	}
+
 	return c.account(installation), nil
 }
 
@@ -145,11 +160,18 @@ func (c *Client) account(installation int64) *account {
 	if a, ok := c.accounts[installation]; ok {
 		return a
 	}
+
 	var by credential = personal(c.o.Token)
 	if installation != 0 {
 		by = &installed{ask: c.askToken(installation), now: c.o.Now, turn: make(chan struct{}, 1)}
 	}
-	a := &account{installation: installation, api: c.newAPI(authorized{c.out(), by}), pace: &pace{most: c.o.WritesPerMinute}}
+
+	a := &account{
+		installation: installation,
+		api:          c.newAPI(authorized{c.out(), by}),
+		pace:         &pace{most: c.o.WritesPerMinute},
+	}
+
 	c.accounts[installation] = a
 	return a
 }
@@ -163,14 +185,17 @@ func (c *Client) installation(ctx context.Context, r deployment.Repository) (int
 	if ok {
 		return id, nil
 	}
+
 	found, err := c.findInstallation(ctx, r)
 	if err != nil {
 		return 0, err
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.installations[key] = found.GetID()
 	delete(c.lost, found.GetID())
+
 	return found.GetID(), nil
 }
 
@@ -180,11 +205,14 @@ func (c *Client) findInstallation(ctx context.Context, r deployment.Repository) 
 		if err == nil && found.GetID() == 0 {
 			err = errors.New("it names no installation")
 		}
+
 		return err
 	})
+
 	if failed != nil {
 		return nil, failed
 	}
+
 	return found, nil
 }
 
@@ -194,19 +222,22 @@ func (c *Client) isLost(installation int64) bool {
 	return c.lost[installation]
 }
 
-// learn forgets what a failed call proves wrong, and says whether the same call may go better now: the token was refused, or its
-// installation is gone (an App that was installed anew has another one).
-func (c *Client) learn(failed *Error, r deployment.Repository, who *account) (stale bool) {
+// noteAuthFailure forgets what a failed call proves wrong, and says whether the same call may go
+// better now: the token was refused, or its installation is gone (an App that was installed anew
+// has another one).
+func (c *Client) noteAuthFailure(failed *Error, r deployment.Repository, who *account) (stale bool) {
 	gone := failed.Operation == opToken && failed.Status == http.StatusNotFound
 	if c.app == nil || !gone && failed.Status != http.StatusUnauthorized {
 		return false
 	}
+
 	c.forget(r)
 	if gone {
 		c.mu.Lock()
 		c.lost[who.installation] = true
 		c.mu.Unlock()
 	}
+
 	return gone || failed.Operation != opToken
 }
 

@@ -52,12 +52,15 @@ func TestAppActsThroughItsInstallation(t *testing.T) {
 				req.Installation = installation
 				wantWrite(t, c, req, deployment.WriteDone)
 			}
+
 			if n, calls := s.TokensIssued(), s.Calls(); n != 1 || calls[sim.OpGetInstallation] != 1 {
 				t.Errorf("%d tokens, calls %v", n, calls)
 			}
-			if me, err := c.Check(t.Context()); err != nil || me != (Identity{"seraph[bot]", "seraph", "app"}) || me.String() != "GitHub App seraph" {
+			if me, err := c.Check(t.Context()); err != nil || me != (Identity{"seraph[bot]", "seraph", "app"}) ||
+				me.String() != "GitHub App seraph" {
 				t.Errorf("%+v %v", me, err)
 			}
+
 			found, err := c.ResolveRepository(t.Context(), "acme", "api")
 			if err != nil || found.Installation != 4 || found.Repository != req.Repository {
 				t.Errorf("%+v %v", found, err)
@@ -66,15 +69,24 @@ func TestAppActsThroughItsInstallation(t *testing.T) {
 	}
 }
 
-// Whoever waits for a token gets the one that is being asked for, and waits no longer than its own call may take.
+// Whoever waits for a token gets the one that is being asked for, and waits no longer than its own
+// call may take.
 func TestManyCallersShareOneToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
-		keep := &installed{now: time.Now, turn: make(chan struct{}, 1), ask: func(context.Context) (*gh.InstallationToken, error) {
-			asked.Add(1)
-			time.Sleep(2 * time.Second)
-			return &gh.InstallationToken{Token: gh.String("t"), ExpiresAt: &gh.Timestamp{Time: time.Now().Add(time.Hour)}}, nil
-		}}
+		keep := &installed{
+			now:  time.Now,
+			turn: make(chan struct{}, 1),
+			ask: func(context.Context) (*gh.InstallationToken, error) {
+				asked.Add(1)
+				time.Sleep(2 * time.Second)
+				return &gh.InstallationToken{
+					Token:     gh.String("t"),
+					ExpiresAt: &gh.Timestamp{Time: time.Now().Add(time.Hour)},
+				}, nil
+			},
+		}
+
 		for range 8 {
 			go func() {
 				if got, err := keep.token(t.Context()); got != "t" || err != nil {
@@ -82,6 +94,7 @@ func TestManyCallersShareOneToken(t *testing.T) {
 				}
 			}()
 		}
+
 		synctest.Wait()
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -89,6 +102,7 @@ func TestManyCallersShareOneToken(t *testing.T) {
 		if _, err := keep.token(short); !errors.As(err, &e) || outcomeOf(err).Kind != deployment.WriteRetry {
 			t.Errorf("a caller without patience: %v", err)
 		}
+
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if n := asked.Load(); n != 1 {
@@ -106,6 +120,7 @@ func TestStaleTokensAreReplaced(t *testing.T) {
 	if _, err := c.Statuses(t.Context(), req); err != nil {
 		t.Errorf("a read after a revoked token: %v", err)
 	}
+
 	s.RevokeTokens()
 	wantWrite(t, c, req, deployment.WriteRetry)
 	wantWrite(t, c, req, deployment.WriteDone)
@@ -131,7 +146,8 @@ func TestALostInstallationIsLookedUpAnew(t *testing.T) {
 	}
 }
 
-// Whatever keeps us from a token wrote nothing, and does not mean that the repository is gone: the report stays owed.
+// Whatever keeps us from a token wrote nothing, and does not mean that the repository is gone: the
+// report stays owed.
 func TestNoTokenMeansNothingWasWritten(t *testing.T) {
 	var status int
 	var body string
@@ -140,6 +156,7 @@ func TestNoTokenMeansNothingWasWritten(t *testing.T) {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	})
+
 	for _, installation := range []int64{0, 4} { // the look-up is refused; the token is
 		req := request
 		req.Installation = installation
@@ -147,12 +164,14 @@ func TestNoTokenMeansNothingWasWritten(t *testing.T) {
 			if status == http.StatusNotModified {
 				continue
 			}
+
 			body = `{"message":"no"}`
 			got := newClient(t, asApp(refusing.o)).WriteStatus(t.Context(), req, success)
 			if got.Kind != deployment.WriteRetry || got.After != 7*time.Second {
 				t.Errorf("installation %d, %d: %+v", installation, status, got)
 			}
 		}
+
 		for _, body = range []string{"", "null", "{}", `{"token":"`} {
 			status = http.StatusCreated
 			if got := newClient(t, asApp(refusing.o)).WriteStatus(t.Context(), req, success); got.Kind != deployment.WriteRetry {
@@ -162,7 +181,8 @@ func TestNoTokenMeansNothingWasWritten(t *testing.T) {
 	}
 }
 
-// No error shows a credential, however it is printed: not the personal token, not the installation's, not the App's JSON web token.
+// No error shows a credential, however it is printed: not the personal token, not the
+// installation's, not the App's JSON web token.
 func TestErrorsHoldNoCredentials(t *testing.T) {
 	var mu sync.Mutex // a connection that is cut orders nothing
 	seen, refuseToken, cut := map[string]bool{}, false, false
@@ -181,6 +201,7 @@ func TestErrorsHoldNoCredentials(t *testing.T) {
 			w.WriteHeader(http.StatusBadGateway)
 		}
 	})
+
 	req := request
 	req.Installation = 4
 	for _, o := range []Options{c.o, asApp(c.o)} {
@@ -191,16 +212,26 @@ func TestErrorsHoldNoCredentials(t *testing.T) {
 			client := newClient(t, o)
 			_, err := client.Statuses(t.Context(), req)
 			_, who := client.Check(t.Context())
-			text := fmt.Sprintf("%v %+v %v %+v %s", err, err, who, who, client.WriteStatus(t.Context(), req, success).Cause)
+			text := fmt.Sprintf(
+				"%v %+v %v %+v %s",
+				err,
+				err,
+				who,
+				who,
+				client.WriteStatus(t.Context(), req, success).Cause,
+			)
+
 			mu.Lock()
 			for secret := range seen {
 				if secret == "" || strings.Contains(text, secret) {
 					t.Errorf("a call without credential, or an error with one: %s", text)
 				}
 			}
+
 			mu.Unlock()
 		}
 	}
+
 	if !seen["ghs_secret"] || !seen[sim.DefaultToken] || len(seen) < 3 {
 		t.Errorf("only %d credentials were used", len(seen))
 	}
@@ -211,25 +242,32 @@ func TestCheckNamesMissingPermissions(t *testing.T) {
 	if err := c.CheckRepository(t.Context(), "acme", "api"); err != nil {
 		t.Error(err)
 	}
+
 	for level, want := range map[string]string{"read": `Deployments is "read"`, "": "needs deployments=read"} {
 		s.SetPermission("deployments", level)
 		if err := c.CheckRepository(t.Context(), "acme", "api"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", level, err)
 		}
 	}
+
 	s.AddRepository("acme/other")
 	s.Uninstall("acme/other")
-	if err := c.CheckRepository(t.Context(), "acme", "other"); err == nil || !strings.Contains(err.Error(), "install the GitHub App") {
+	if err := c.CheckRepository(t.Context(), "acme", "other"); err == nil ||
+		!strings.Contains(err.Error(), "install the GitHub App") {
 		t.Errorf("%v", err)
 	}
+
 	reader := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/deployments") {
 			_, _ = io.WriteString(w, `[]`)
 			return
 		}
+
 		_, _ = io.WriteString(w, `{"id":7,"full_name":"acme/api","permissions":{"pull":true,"push":false}}`)
 	})
-	if err := reader.CheckRepository(t.Context(), "acme", "api"); err == nil || !strings.Contains(err.Error(), "write access") {
+
+	if err := reader.CheckRepository(t.Context(), "acme", "api"); err == nil ||
+		!strings.Contains(err.Error(), "write access") {
 		t.Errorf("%v", err)
 	}
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// listed is what GitHub's list shows of a deployment. go-github v60 drops performed_via_github_app, so it is read here.
+// listed is what GitHub's list shows of a deployment. go-github v60 drops performed_via_github_app,
+// so it is read here.
 type listed struct {
 	ID          int64           `json:"id"`
 	SHA         string          `json:"sha"`
@@ -35,9 +36,17 @@ type listed struct {
 
 func (l listed) request(s deployment.Source) deployment.Request {
 	r := deployment.Request{
-		ID: l.ID, Repository: s.Repository, Installation: s.Installation, Environment: l.Environment, Ref: l.Ref, SHA: l.SHA, Task: l.Task,
-		Payload: l.Payload, CreatedAt: l.CreatedAt,
+		ID:           l.ID,
+		Repository:   s.Repository,
+		Installation: s.Installation,
+		Environment:  l.Environment,
+		Ref:          l.Ref,
+		SHA:          l.SHA,
+		Task:         l.Task,
+		Payload:      l.Payload,
+		CreatedAt:    l.CreatedAt,
 	}
+
 	if l.Description != nil {
 		r.Description = *l.Description
 	}
@@ -47,6 +56,7 @@ func (l listed) request(s deployment.Source) deployment.Request {
 	if l.Via != nil {
 		r.App = deployment.App{ID: l.Via.ID, Slug: l.Via.Slug}
 	}
+
 	return r
 }
 
@@ -62,8 +72,14 @@ func readListed(raw []byte) (listed, error) {
 	return l, nil
 }
 
-// Deployments lists a repository's deployments, newest first, back to since, at most limit. ErrGone: there is no such repository.
-func (c *Client) Deployments(ctx context.Context, of deployment.Source, since time.Time, limit int) ([]deployment.Request, error) {
+// Deployments lists a repository's deployments, newest first, back to since, at most limit.
+// ErrGone: there is no such repository.
+func (c *Client) Deployments(
+	ctx context.Context,
+	of deployment.Source,
+	since time.Time,
+	limit int,
+) ([]deployment.Request, error) {
 	of.Repository = c.current(of.Repository)
 	if of.Repository.ID != 0 {
 		var err error // a name that was given up may be another repository's by now, whose deployments are not ours
@@ -71,6 +87,7 @@ func (c *Client) Deployments(ctx context.Context, of deployment.Source, since ti
 			return nil, err
 		}
 	}
+
 	list := &listing{of: of, since: since, limit: limit, seen: map[int64]bool{}}
 	size := max(1, min(limit, 100))
 	for page := 1; page <= limit/size+2; page++ {
@@ -82,11 +99,23 @@ func (c *Client) Deployments(ctx context.Context, of deployment.Source, since ti
 			break
 		}
 	}
+
 	return list.found, nil
 }
 
-func (c *Client) deploymentPage(ctx context.Context, of deployment.Source, size, page int) (items []json.RawMessage, more bool, err error) {
-	path := fmt.Sprintf("repos/%s/%s/deployments?per_page=%d&page=%d", of.Repository.Owner, of.Repository.Name, size, page)
+func (c *Client) deploymentPage(
+	ctx context.Context,
+	of deployment.Source,
+	size, page int,
+) (items []json.RawMessage, more bool, err error) {
+	path := fmt.Sprintf(
+		"repos/%s/%s/deployments?per_page=%d&page=%d",
+		of.Repository.Owner,
+		of.Repository.Name,
+		size,
+		page,
+	)
+
 	err = c.read(ctx, opDeployments, of.Repository, of.Installation, func(ctx context.Context, api *gh.Client) error {
 		items = nil
 		resp, err := get(ctx, api, path, &items)
@@ -96,8 +125,10 @@ func (c *Client) deploymentPage(ctx context.Context, of deployment.Source, size,
 		if err == nil {
 			more = resp.NextPage > page
 		}
+
 		return err
 	})
+
 	return items, more, err
 }
 
@@ -110,18 +141,21 @@ type listing struct {
 	found []deployment.Request
 }
 
-// add takes a page in and says whether the listing goes back far enough. One item that cannot be read does not hide the others.
+// add takes a page in and says whether the listing goes back far enough. One item that cannot be
+// read does not hide the others.
 func (c *Client) add(to *listing, items []json.RawMessage) (full bool) {
 	for _, raw := range items {
 		if len(to.found) >= to.limit {
 			return true
 		}
+
 		l, err := readListed(raw)
 		if err != nil {
 			c.o.Log.Warn().Err(err).Int64("deployment", l.ID).Str("repository", to.of.Repository.FullName()).
 				Msg("a deployment in GitHub's list cannot be read; it is left out")
 			continue
 		}
+
 		if l.CreatedAt.Before(to.since) {
 			return true
 		}
@@ -130,5 +164,6 @@ func (c *Client) add(to *listing, items []json.RawMessage) (full bool) {
 			to.found = append(to.found, l.request(to.of))
 		}
 	}
+
 	return len(to.found) >= to.limit
 }

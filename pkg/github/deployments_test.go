@@ -18,18 +18,21 @@ func TestDeploymentsComeNewestFirst(t *testing.T) {
 	for range 120 {
 		deploy(t, s, req.Repository)
 	}
+
 	c, of := newClient(t, o), deployment.Source{Repository: req.Repository}
 	for limit, want := range map[int]int{-1: 0, 0: 0, 1: 1, 100: 100, 101: 101, 150: 121} {
 		got, err := c.Deployments(t.Context(), of, time.Now().Add(-time.Hour), limit)
 		if err != nil || len(got) != want {
 			t.Fatalf("limit %d: %d deployments, want %d (%v)", limit, len(got), want, err)
 		}
+
 		for i := 1; i < len(got); i++ {
 			if got[i].ID >= got[i-1].ID {
 				t.Fatalf("%d after %d", got[i].ID, got[i-1].ID)
 			}
 		}
 	}
+
 	if got, err := c.Deployments(t.Context(), of, time.Now().Add(time.Minute), 100); err != nil || len(got) != 0 {
 		t.Errorf("%d are younger than now (%v)", len(got), err)
 	}
@@ -41,9 +44,19 @@ func TestDeploymentsCarryWhatWebhooksCarry(t *testing.T) {
 	of := deployment.Source{Repository: request.Repository, Installation: 4}
 	l, err := readListed([]byte(item))
 	want := deployment.Request{
-		ID: 9, Repository: request.Repository, Environment: "Production", Ref: "main", SHA: "abc", Task: "deploy:db", Payload: []byte(`{"n":12345678901234567890}`),
-		Creator: deployment.Creator{ID: 3, Login: "hubot[bot]", Type: "Bot"}, App: deployment.App{ID: 8, Slug: "hubot"}, Installation: 4, CreatedAt: now,
+		ID:           9,
+		Repository:   request.Repository,
+		Environment:  "Production",
+		Ref:          "main",
+		SHA:          "abc",
+		Task:         "deploy:db",
+		Payload:      []byte(`{"n":12345678901234567890}`),
+		Creator:      deployment.Creator{ID: 3, Login: "hubot[bot]", Type: "Bot"},
+		App:          deployment.App{ID: 8, Slug: "hubot"},
+		Installation: 4,
+		CreatedAt:    now,
 	}
+
 	if diff := cmp.Diff(want, l.request(of)); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
@@ -57,10 +70,12 @@ func TestDeploymentsSurviveOddPages(t *testing.T) {
 			_, _ = w.Write([]byte(`{"id":7,"full_name":"acme/api"}`))
 			return
 		}
+
 		pages++
 		w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d>; rel="next"`, r.Host, r.URL.Path, pages+1))
 		_, _ = w.Write([]byte(body))
 	})
+
 	const good = `{"id":9,"sha":"abc","ref":"main","environment":"production","created_at":"2026-11-22T12:00:00Z","payload":"x"}`
 	for text, want := range map[string]int{
 		`[]`: 0, `[` + good + `]`: 1, `[{"id":"eight"},` + good + `]`: 1, `[{"id":8},` + good + `,7]`: 1, `[` + good + `,` + good + `]`: 1,

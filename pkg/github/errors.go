@@ -82,7 +82,8 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// refused says whether one operation met one status. Without a token or an installation the operation itself was not asked.
+// refused says whether one operation met one status. Without a token or an installation the
+// operation itself was not asked.
 func refused(err error, operation string, status int) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Operation == operation && e.Status == status
@@ -108,25 +109,30 @@ func (e *Error) hint() string {
 	}
 }
 
-// classify judges a failed call by status, headers and body alone: go-github's own error types know too little.
-func classify(operation string, heard answer, err error, now time.Time) *Error {
+// classify judges a failed call by status, headers and body alone: go-github's own error types know
+// too little.
+func classify(operation string, heard response, err error, now time.Time) *Error {
 	var inner *Error // a token could not be had
 	if errors.As(err, &inner) {
 		return inner
 	}
-	e := &Error{Operation: operation, Status: heard.status, Err: bare(err)}
+
+	e := &Error{Operation: operation, Status: heard.status, Err: stripURL(err)}
 	if heard.status == 0 {
 		e.Kind = KindNoAnswer
 		if outbound.NotSent(err) {
 			e.Kind = KindNotSent
 		}
+
 		return e
 	}
+
 	if heard.status/100 == 2 {
 		e.Kind, e.Message = KindUnknown, clean("the answer cannot be read: "+e.Err.Error())
 		return e
 	}
-	e.Message, e.Documentation = said(heard)
+
+	e.Message, e.Documentation = errorMessage(heard)
 	e.Kind = kindOf(heard.status, heard.header, e.Message, e.Documentation)
 	e.RetryAfter, _ = outbound.RetryAfter(heard.header, now)
 	switch e.Kind {
@@ -135,11 +141,12 @@ func classify(operation string, heard answer, err error, now time.Time) *Error {
 	case KindDenied:
 		e.Needs = clean(heard.header.Get("X-Accepted-GitHub-Permissions"))
 	}
+
 	return e
 }
 
-// bare takes the URL out of a transport's error.
-func bare(err error) error {
+// stripURL takes the URL out of a transport's error.
+func stripURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		return u.Err
@@ -149,7 +156,8 @@ func bare(err error) error {
 
 func kindOf(status int, header http.Header, message, documentation string) Kind {
 	switch {
-	case status == http.StatusTooManyRequests, status == http.StatusForbidden && limited(header, message, documentation):
+	case status == http.StatusTooManyRequests,
+		status == http.StatusForbidden && limited(header, message, documentation):
 		return KindLimited
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound:
 		return KindDenied
@@ -171,20 +179,26 @@ func limited(h http.Header, message, documentation string) bool {
 	lower := strings.ToLower(message)
 	return h.Get("Retry-After") != "" || h.Get("X-RateLimit-Remaining") == "0" ||
 		strings.Contains(lower, "rate limit") || strings.Contains(lower, "abuse detection") ||
-		strings.HasSuffix(documentation, "secondary-rate-limits") || strings.HasSuffix(documentation, "#abuse-rate-limits")
+		strings.HasSuffix(
+			documentation,
+			"secondary-rate-limits",
+		) || strings.HasSuffix(documentation, "#abuse-rate-limits")
 }
 
-// Bounds of the wait after a limit: GitHub asks for a minute when it gives no hint, and its longest window is an hour.
+// Bounds of the wait after a limit: GitHub asks for a minute when it gives no hint, and its longest
+// window is an hour.
 const (
 	noHint    = time.Minute
 	longReset = time.Hour + time.Minute
 )
 
-// limit is how long a limit lasts: Retry-After, else until the reset when nothing remains, else a minute.
+// limit is how long a limit lasts: Retry-After, else until the reset when nothing remains, else a
+// minute.
 func limit(h http.Header, now time.Time) time.Duration {
 	if wait, ok := outbound.RetryAfter(h, now); ok {
 		return max(wait, time.Second)
 	}
+
 	reset, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
 	if h.Get("X-RateLimit-Remaining") != "0" || err != nil {
 		return noHint
@@ -192,5 +206,6 @@ func limit(h http.Header, now time.Time) time.Duration {
 	if theirs, ok := outbound.Clock(h); ok {
 		now = theirs // the reset is a moment of GitHub's clock
 	}
+
 	return min(max(time.Unix(reset, 0).Sub(now), time.Second), longReset)
 }

@@ -30,19 +30,43 @@ func refusals() map[string]refusal {
 		return map[string]string{"X-RateLimit-Remaining": remaining, "X-RateLimit-Reset": reset}
 	}
 	return map[string]refusal{
-		"plain":              {nil, "no", "https://docs.github.com/rest", false, time.Minute},
-		"retry after":        {map[string]string{"Retry-After": "9"}, "no", "", true, 9 * time.Second},
-		"retry after a date": {map[string]string{"Retry-After": now.Add(time.Minute).Format(http.TimeFormat)}, "no", "", true, time.Minute},
+		"plain":       {nil, "no", "https://docs.github.com/rest", false, time.Minute},
+		"retry after": {map[string]string{"Retry-After": "9"}, "no", "", true, 9 * time.Second},
+		"retry after a date": {
+			map[string]string{"Retry-After": now.Add(time.Minute).Format(http.TimeFormat)},
+			"no",
+			"",
+			true,
+			time.Minute,
+		},
 		"retry after 0":      {map[string]string{"Retry-After": "0"}, "no", "", true, time.Second},
 		"none left":          {left("0", reset), "no", "", true, 30 * time.Minute},
 		"none left, no when": {left("0", ""), "no", "", true, time.Minute},
 		"none left for days": {left("0", "9999999999"), "no", "", true, longReset},
 		"none left, over":    {left("0", "1"), "no", "", true, time.Second},
-		"both":               {map[string]string{"Retry-After": "9", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset}, "no", "", true, 9 * time.Second},
-		"secondary by text":  {left("99", reset), "You have exceeded a secondary rate limit", "", true, time.Minute},
-		"secondary by link":  {left("99", reset), "no", secondary, true, time.Minute},
-		"abuse":              {left("99", reset), "You have triggered an abuse detection mechanism", "", true, time.Minute},
-		"full":               {nil, "This deployment has reached the maximum number of statuses.", "", false, time.Minute},
+		"both": {
+			map[string]string{"Retry-After": "9", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset},
+			"no",
+			"",
+			true,
+			9 * time.Second,
+		},
+		"secondary by text": {left("99", reset), "You have exceeded a secondary rate limit", "", true, time.Minute},
+		"secondary by link": {left("99", reset), "no", secondary, true, time.Minute},
+		"abuse": {
+			left("99", reset),
+			"You have triggered an abuse detection mechanism",
+			"",
+			true,
+			time.Minute,
+		},
+		"full": {
+			nil,
+			"This deployment has reached the maximum number of statuses.",
+			"",
+			false,
+			time.Minute,
+		},
 	}
 }
 
@@ -60,11 +84,13 @@ func wanted(status int, name string, r refusal) (kind deployment.WriteKind, afte
 	default:
 		kind = deployment.WriteUnknown
 	}
+
 	after, _ = outbound.RetryAfter(http.Header{"Retry-After": {r.header["Retry-After"]}}, now)
 	return kind, after
 }
 
-// Every status, with and without the headers and texts that change its meaning. GitHub's clock says when a limit ends, not ours.
+// Every status, with and without the headers and texts that change its meaning. GitHub's clock says
+// when a limit ends, not ours.
 func TestRefusedWrites(t *testing.T) {
 	var status, writes int
 	var say refusal
@@ -73,16 +99,19 @@ func TestRefusedWrites(t *testing.T) {
 			_, _ = io.WriteString(w, `{"id":7,"full_name":"acme/api"}`)
 			return
 		}
+
 		writes++
 		w.Header().Set("Date", now.Format(http.TimeFormat))
 		for k, v := range say.header {
 			w.Header().Set(k, v)
 		}
+
 		w.WriteHeader(status)
 		if status != http.StatusNotModified {
 			_, _ = fmt.Fprintf(w, `{"message":%q,"documentation_url":%q}`, say.text, say.documentation)
 		}
 	})
+
 	for status = 300; status < 600; status++ {
 		for name, r := range refusals() {
 			say, writes = r, 0
@@ -90,8 +119,18 @@ func TestRefusedWrites(t *testing.T) {
 			rested(c)
 			got := c.WriteStatus(t.Context(), request, success)
 			if got.Kind != kind || got.After != after {
-				t.Errorf("%d %s: %s after %v, want %s after %v (%s)", status, name, got.Kind, got.After, kind, after, got.Cause)
+				t.Errorf(
+					"%d %s: %s after %v, want %s after %v (%s)",
+					status,
+					name,
+					got.Kind,
+					got.After,
+					kind,
+					after,
+					got.Cause,
+				)
 			}
+
 			if writes != 1 {
 				t.Errorf("%d %s: written %d times", status, name, writes)
 			}
@@ -100,6 +139,7 @@ func TestRefusedWrites(t *testing.T) {
 			}
 		}
 	}
+
 	say, status = refusals()["none left"], http.StatusForbidden
 	c.o.Now = func() time.Time { return now.Add(10 * time.Minute) }
 	if got := c.WriteStatus(t.Context(), request, success); got.After != 30*time.Minute {
@@ -118,6 +158,7 @@ func TestWritesOfUnknownOutcome(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { wantWrite(t, answering(t, h), request, deployment.WriteUnknown) })
 	}
+
 	nobody := newClient(t, options(t, "http://127.0.0.1:1"))
 	wantWrite(t, nobody, request, deployment.WriteRetry)
 	for _, name := range []string{"..", ".", "", "a/b", "a?b", "a b", "ä"} {
@@ -145,18 +186,22 @@ func TestSimulatedTrouble(t *testing.T) {
 			if err := s.NextNamed(sim.OpCreateStatus, fault, 1); err != nil {
 				t.Fatal(err)
 			}
+
 			got := wantWrite(t, c, req, want)
 			limited := strings.HasPrefix(fault, "primary") || strings.HasPrefix(fault, "secondary")
 			if limited && got.After <= 0 || strings.HasSuffix(fault, "bare") && got.After < time.Minute {
 				t.Errorf("after %v", got.After)
 			}
+
 			if limited {
 				held := wantWrite(t, c, req, deployment.WritePaced) // a limit is the account's
 				if held.After > holdMost {
 					t.Errorf("all writes are held for %v", held.After)
 				}
+
 				rested(c)
 			}
+
 			wantWrite(t, c, req, deployment.WriteDone) // nothing else keeps the client from asking again
 		})
 	}
@@ -165,13 +210,15 @@ func TestSimulatedTrouble(t *testing.T) {
 // rested is after the pause that a limit means for all writes.
 func rested(c *Client) { c.account(0).pace.held = time.Time{} }
 
-// The traps by which go-github blocks itself: a limit that one call met must keep neither writes nor reads of the client from being made.
+// The traps by which go-github blocks itself: a limit that one call met must keep neither writes
+// nor reads of the client from being made.
 func TestLimitsDoNotBlockTheClient(t *testing.T) {
 	limits := func(h http.Header, remaining string) {
 		h.Set("X-RateLimit-Limit", "5000")
 		h.Set("X-RateLimit-Remaining", remaining)
 		h.Set("X-RateLimit-Reset", fmt.Sprint(time.Now().Add(time.Hour).Unix()))
 	}
+
 	const secondary = `{"message":"secondary rate limit","documentation_url":"https://docs.github.com/rest#about-secondary-rate-limits"}`
 	for name, first := range map[string]struct {
 		status    int
@@ -196,6 +243,7 @@ func TestLimitsDoNotBlockTheClient(t *testing.T) {
 					_, _ = io.WriteString(w, `[]`)
 				}
 			})
+
 			c.WriteStatus(t.Context(), request, success)
 			rested(c)
 			wantWrite(t, c, request, deployment.WriteDone)
@@ -211,19 +259,52 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	const objects = `{"message":"Validation Failed","errors":[{"field":"description","code":"custom","message":"too long"},{"field":"state","code":"invalid"}]}`
 	for want, c := range map[string]struct {
 		operation string
-		heard     answer
+		heard     response
 	}{
-		"GitHub write_status: 403 no (needs deployments=write)":                                         {opWrite, answer{403, needs, []byte(`{"message":"no"}`)}},
-		"GitHub write_status: 422 Validation Failed: too long: state invalid":                           {opWrite, answer{422, nil, []byte(objects)}},
-		"GitHub write_status: 422 no: a: b":                                                             {opWrite, answer{422, nil, []byte(`{"message":"no","errors":["a","b"]}`)}},
-		"GitHub write_status: 422 no: a":                                                                {opWrite, answer{422, nil, []byte(`{"message":"no","errors":"a"}`)}},
-		"GitHub write_status: 502 Bad Gateway":                                                          {opWrite, answer{502, nil, []byte("<html>")}},
-		"GitHub write_status: 401 Unauthorized (the token has expired or was revoked)":                  {opWrite, answer{401, needs, nil}},
-		"GitHub installation: 404 Not Found (install the GitHub App on the repository)":                 {opInstallation, answer{404, nil, nil}},
-		"GitHub token: 401 Unauthorized (check the App's id, its private key and this machine's clock)": {opToken, answer{401, nil, nil}},
-		"GitHub list_statuses: 404 Not Found (it does not exist, or the credentials may not see it)":    {opStatuses, answer{404, nil, nil}},
-		"GitHub list_statuses: 200 the answer cannot be read: unexpected EOF":                           {opStatuses, answer{200, nil, nil}},
-		"GitHub list_statuses: unexpected EOF":                                                          {opStatuses, answer{}},
+		"GitHub write_status: 403 no (needs deployments=write)": {
+			opWrite,
+			response{403, needs, []byte(`{"message":"no"}`)},
+		},
+		"GitHub write_status: 422 Validation Failed: too long: state invalid": {
+			opWrite,
+			response{422, nil, []byte(objects)},
+		},
+		"GitHub write_status: 422 no: a: b": {
+			opWrite,
+			response{422, nil, []byte(`{"message":"no","errors":["a","b"]}`)},
+		},
+		"GitHub write_status: 422 no: a": {
+			opWrite,
+			response{422, nil, []byte(`{"message":"no","errors":"a"}`)},
+		},
+		"GitHub write_status: 502 Bad Gateway": {
+			opWrite,
+			response{502, nil, []byte("<html>")},
+		},
+		"GitHub write_status: 401 Unauthorized (the token has expired or was revoked)": {
+			opWrite,
+			response{401, needs, nil},
+		},
+		"GitHub installation: 404 Not Found (install the GitHub App on the repository)": {
+			opInstallation,
+			response{404, nil, nil},
+		},
+		"GitHub token: 401 Unauthorized (check the App's id, its private key and this machine's clock)": {
+			opToken,
+			response{401, nil, nil},
+		},
+		"GitHub list_statuses: 404 Not Found (it does not exist, or the credentials may not see it)": {
+			opStatuses,
+			response{404, nil, nil},
+		},
+		"GitHub list_statuses: 200 the answer cannot be read: unexpected EOF": {
+			opStatuses,
+			response{200, nil, nil},
+		},
+		"GitHub list_statuses: unexpected EOF": {
+			opStatuses,
+			response{},
+		},
 	} {
 		e := classify(c.operation, c.heard, io.ErrUnexpectedEOF, now)
 		if e.Error() != want || !errors.Is(e, io.ErrUnexpectedEOF) {
@@ -238,8 +319,13 @@ func FuzzClassify(f *testing.F) {
 	f.Add(429, "soon", "", "99999999999999999999", []byte(`{"message":"no","errors":["a"]}`))
 	f.Add(201, "-1", "x", "-5", []byte("<html>\n"))
 	f.Fuzz(func(t *testing.T, status int, retryAfter, remaining, reset string, body []byte) {
-		h := http.Header{"Retry-After": {retryAfter}, "X-Ratelimit-Remaining": {remaining}, "X-Ratelimit-Reset": {reset}}
-		e := classify(opWrite, answer{status, h, body}, io.EOF, now)
+		h := http.Header{
+			"Retry-After":           {retryAfter},
+			"X-Ratelimit-Remaining": {remaining},
+			"X-Ratelimit-Reset":     {reset},
+		}
+
+		e := classify(opWrite, response{status, h, body}, io.EOF, now)
 		if e.Kind == "" || e.RetryAfter < 0 || e.RetryAfter > outbound.MaxRetryAfter {
 			t.Errorf("%+v", e)
 		}

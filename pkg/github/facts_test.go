@@ -28,11 +28,13 @@ func TestCompare(t *testing.T) {
 			if got != c.want || (err == nil) != (c.want != "") {
 				t.Errorf("%.7s...%.7s: %q %v", c.base, c.head, got, err)
 			}
-			if err != nil && (!strings.Contains(err.Error(), c.base[:7]) || !strings.Contains(err.Error(), c.head[:7])) {
+			if err != nil &&
+				(!strings.Contains(err.Error(), c.base[:7]) || !strings.Contains(err.Error(), c.head[:7])) {
 				t.Error(err)
 			}
 		}
 	})
+
 	for _, text := range []string{"", "{}", "null", `{"status":"sideways"}`, `{"status":""}`, "["} {
 		c := answering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
 		if got, err := c.Compare(t.Context(), request.Repository, 0, sha, sha); err == nil {
@@ -41,7 +43,8 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong with a question, its answer is an error and never a fact; and once that is forgotten it is asked again, whatever limit was met.
+// Whatever goes wrong with a question, its answer is an error and never a fact; and once that is
+// forgotten it is asked again, whatever limit was met.
 func TestTroubleIsNoFact(t *testing.T) {
 	asEach(t, func(t *testing.T, a asker) {
 		id := a.sim.AddUser("alice")
@@ -76,6 +79,7 @@ func TestTroubleIsNoFact(t *testing.T) {
 				if err := ask(); err == nil {
 					t.Errorf("%s, %s: asked again at once", op, fault)
 				}
+
 				a.clock.turn(lifeError)
 				if err := ask(); err != nil {
 					t.Errorf("%s after %s: %v", op, fault, err)

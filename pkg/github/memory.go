@@ -12,7 +12,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// How long an answer to a question of the rules is good for. What keeps somebody out is asked anew sooner: they are waiting for it to change.
+// How long an answer to a question of the rules is good for. What keeps somebody out is asked anew
+// sooner: they are waiting for it to change.
 const (
 	lifeFact     = time.Minute
 	lifeNo       = 15 * time.Second
@@ -21,19 +22,20 @@ const (
 	lifeCompared = 10 * time.Minute // two commits stand as they stand; only forgotten history is collected
 )
 
-// mostMemos bounds how many answers are kept.
-const mostMemos = 1000
+// maxEntries bounds how many answers are kept.
+const maxEntries = 1000
 
-// memory keeps answers for a while, so that the rules may ask as often as they like. Whoever asks what is being asked already waits for that answer.
-type memory struct {
+// cache keeps answers for a while, so that the rules may ask as often as they like. Whoever asks
+// what is being asked already waits for that answer.
+type cache struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	memos map[string]*memo
+	memos map[string]*entry
 }
 
-// memo is one question with its answer, which is there once done is closed.
-type memo struct {
+// entry is one question with its answer, which is there once done is closed.
+type entry struct {
 	done chan struct{}
 
 	value       any
@@ -42,14 +44,21 @@ type memo struct {
 	void        bool // whoever asked gave up: it says nothing
 }
 
-// recall gives the answer that is kept, or asks. The time of an answer runs from its question on, so that none is older than it may be.
-func recall[T any](ctx context.Context, m *memory, key string, ask func(context.Context) (T, time.Duration, error)) (T, error) {
+// cached gives the answer that is kept, or asks. The time of an answer runs from its question on,
+// so that none is older than it may be.
+func cached[T any](
+	ctx context.Context,
+	m *cache,
+	key string,
+	ask func(context.Context) (T, time.Duration, error),
+) (T, error) {
 	for {
 		var none T
 		k, mine := m.find(key)
 		if mine {
 			answerTo(ctx, m, k, ask)
 		}
+
 		if !k.answered() {
 			select {
 			case <-k.done:
@@ -57,6 +66,7 @@ func recall[T any](ctx context.Context, m *memory, key string, ask func(context.
 				return none, context.Cause(ctx)
 			}
 		}
+
 		switch {
 		case k.void && !mine:
 			continue
@@ -70,7 +80,7 @@ func recall[T any](ctx context.Context, m *memory, key string, ask func(context.
 }
 
 // answerTo asks for a memo that is ours to fill.
-func answerTo[T any](ctx context.Context, m *memory, k *memo, ask func(context.Context) (T, time.Duration, error)) {
+func answerTo[T any](ctx context.Context, m *cache, k *entry, ask func(context.Context) (T, time.Duration, error)) {
 	k.void = true
 	defer close(k.done)
 	from := m.now()
@@ -81,29 +91,31 @@ func answerTo[T any](ctx context.Context, m *memory, k *memo, ask func(context.C
 			life = lifeNo
 		}
 	}
+
 	k.value, k.err, k.from, k.until = value, err, from, from.Add(life)
 	k.void = ctx.Err() != nil
 }
 
 // find gives a memo that is good or being asked for; else a new one, for the caller to fill.
-func (m *memory) find(key string) (k *memo, mine bool) {
+func (m *cache) find(key string) (k *entry, mine bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
 	if k := m.memos[key]; k != nil && k.good(now) {
 		return k, false
 	}
+
 	m.sweep(now)
-	k = &memo{done: make(chan struct{})}
+	k = &entry{done: make(chan struct{})}
 	m.memos[key] = k
 	return k, true
 }
 
 // sweep drops what is no longer good, and makes room if that is not enough.
-func (m *memory) sweep(now time.Time) {
-	maps.DeleteFunc(m.memos, func(_ string, k *memo) bool { return !k.good(now) })
+func (m *cache) sweep(now time.Time) {
+	maps.DeleteFunc(m.memos, func(_ string, k *entry) bool { return !k.good(now) })
 	for key, k := range m.memos {
-		if len(m.memos) < mostMemos {
+		if len(m.memos) < maxEntries {
 			return
 		}
 		if k.answered() {
@@ -113,7 +125,7 @@ func (m *memory) sweep(now time.Time) {
 }
 
 // forget drops an answer that has proved wrong.
-func (m *memory) forget(key string) {
+func (m *cache) forget(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if k := m.memos[key]; k != nil && k.answered() {
@@ -121,7 +133,7 @@ func (m *memory) forget(key string) {
 	}
 }
 
-func (k *memo) answered() bool {
+func (k *entry) answered() bool {
 	select {
 	case <-k.done:
 		return true
@@ -131,11 +143,12 @@ func (k *memo) answered() bool {
 }
 
 // good says whether a memo may be used now. A clock that was set back makes none live longer.
-func (k *memo) good(now time.Time) bool {
+func (k *entry) good(now time.Time) bool {
 	return !k.answered() || !k.void && !now.Before(k.from) && now.Before(k.until)
 }
 
-// key names a question: what is asked, and with whose eyes, since one installation may not see what another does.
+// key names a question: what is asked, and with whose eyes, since one installation may not see what
+// another does.
 func (c *Client) key(operation string, of deployment.Repository, installation int64, parts ...string) string {
 	eyes := "" // the token's
 	switch {

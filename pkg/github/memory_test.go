@@ -29,12 +29,13 @@ func (c *clock) turn(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-func newMemory() (*memory, *clock) {
+func newMemory() (*cache, *clock) {
 	c := &clock{at: now}
-	return &memory{now: c.now, memos: map[string]*memo{}}, c
+	return &cache{now: c.now, memos: map[string]*entry{}}, c
 }
 
-// Each kind of answer is asked for again when its time is over, and not before. The time runs from the question on.
+// Each kind of answer is asked for again when its time is over, and not before. The time runs from
+// the question on.
 func TestMemosLiveAsLongAsTheyMay(t *testing.T) {
 	failure := errors.New("no")
 	for name, c := range map[string]struct {
@@ -51,26 +52,31 @@ func TestMemosLiveAsLongAsTheyMay(t *testing.T) {
 			m, clock := newMemory()
 			asked := 0
 			ask := func() {
-				_, err := recall(t.Context(), m, "k", func(context.Context) (int, time.Duration, error) {
+				_, err := cached(t.Context(), m, "k", func(context.Context) (int, time.Duration, error) {
 					asked++
 					clock.turn(c.takes)
 					return asked, c.life, c.err
 				})
+
 				if !errors.Is(err, c.err) {
 					t.Fatal(err)
 				}
 			}
+
 			ask()
 			if c.want > 0 {
 				clock.turn(c.want - 1)
 				if ask(); asked != 1 {
 					t.Fatal("asked again too early")
 				}
+
 				clock.turn(1)
 			}
+
 			if ask(); asked != 2 {
 				t.Error("an answer outlived its time")
 			}
+
 			clock.turn(-time.Hour)
 			if ask(); asked != 3 {
 				t.Error("an answer lives on because the clock was set back")
@@ -79,13 +85,14 @@ func TestMemosLiveAsLongAsTheyMay(t *testing.T) {
 	}
 }
 
-// Whoever asks what is being asked waits for that answer; whoever loses patience goes, and if it was the one that asked, another asks.
+// Whoever asks what is being asked waits for that answer; whoever loses patience goes, and if it
+// was the one that asked, another asks.
 func TestOneQuestionAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &memory{now: time.Now, memos: map[string]*memo{}}
+		m := &cache{now: time.Now, memos: map[string]*entry{}}
 		var asked atomic.Int32
 		ask := func(ctx context.Context) (int32, error) {
-			return recall(ctx, m, "k", func(ctx context.Context) (int32, time.Duration, error) {
+			return cached(ctx, m, "k", func(ctx context.Context) (int32, time.Duration, error) {
 				n := asked.Add(1)
 				select {
 				case <-time.After(10 * time.Second):
@@ -95,6 +102,7 @@ func TestOneQuestionAtATime(t *testing.T) {
 				}
 			})
 		}
+
 		hasty, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 		defer cancel()
 		go func() {
@@ -102,6 +110,7 @@ func TestOneQuestionAtATime(t *testing.T) {
 				t.Errorf("the one that gave up: %v", err)
 			}
 		}()
+
 		synctest.Wait()
 		for range 8 {
 			go func() {
@@ -110,11 +119,13 @@ func TestOneQuestionAtATime(t *testing.T) {
 				}
 			}()
 		}
+
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := ask(short); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a caller without patience: %v", err)
 		}
+
 		time.Sleep(time.Minute)
 		if n := asked.Load(); n != 2 {
 			t.Errorf("asked %d times", n)
@@ -125,19 +136,22 @@ func TestOneQuestionAtATime(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	m, clock := newMemory()
 	put := func(key string, life time.Duration) {
-		if _, err := recall(t.Context(), m, key, func(context.Context) (bool, time.Duration, error) { return true, life, nil }); err != nil {
+		if _, err := cached(t.Context(), m, key, func(context.Context) (bool, time.Duration, error) { return true, life, nil }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for i := range 3 * mostMemos {
+
+	for i := range 3 * maxEntries {
 		put(fmt.Sprint(i), time.Minute)
-		if len(m.memos) > mostMemos {
+		if len(m.memos) > maxEntries {
 			t.Fatalf("%d answers are kept", len(m.memos))
 		}
 	}
-	if len(m.memos) < mostMemos {
+
+	if len(m.memos) < maxEntries {
 		t.Errorf("only %d answers are kept", len(m.memos))
 	}
+
 	clock.turn(time.Minute)
 	put("one more", time.Minute)
 	if len(m.memos) != 1 {
@@ -150,9 +164,11 @@ func TestAPanicLeavesNobodyWaiting(t *testing.T) {
 	m, _ := newMemory()
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = recall(t.Context(), m, "k", func(context.Context) (int, time.Duration, error) { panic("no") })
+		_, _ = cached(t.Context(), m, "k", func(context.Context) (int, time.Duration, error) { panic("no") })
 	}()
-	if n, err := recall(t.Context(), m, "k", func(context.Context) (int, time.Duration, error) { return 7, time.Minute, nil }); n != 7 || err != nil {
+
+	if n, err := cached(t.Context(), m, "k", func(context.Context) (int, time.Duration, error) { return 7, time.Minute, nil }); n != 7 ||
+		err != nil {
 		t.Errorf("%d %v", n, err)
 	}
 }

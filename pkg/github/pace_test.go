@@ -16,13 +16,16 @@ func TestPaceKeepsAReserveForEnds(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, `{"id":3}`)
 	})
+
 	c.o.WritesPerMinute = 8
 	count := func(r deployment.Report) (n int) {
 		for c.WriteStatus(t.Context(), request, r).Kind == deployment.WriteDone {
 			n++
 		}
+
 		return n
 	}
+
 	if before, ends := count(running), count(success); before != 6 || ends != 2 {
 		t.Errorf("%d before the end, then %d ends", before, ends)
 	}
@@ -41,17 +44,20 @@ func TestPaceOfTheHour(t *testing.T) {
 			words++
 		}
 	}
+
 	for range 200 {
 		if p.take(at, true) == 0 {
 			ends++
 		}
 	}
+
 	if words != 375 || words+ends > 500 || ends == 0 {
 		t.Errorf("%d words and %d ends in an hour", words, ends)
 	}
 }
 
-// However writes come: never more than so many in a minute, only ends take the last quarter, and whoever waits as long as told gets through.
+// However writes come: never more than so many in a minute, only ends take the last quarter, and
+// whoever waits as long as told gets through.
 func TestPaceHolds(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		most, at := rapid.IntRange(0, 9).Draw(r, "most"), now
@@ -67,9 +73,11 @@ func TestPaceHolds(t *testing.T) {
 					r.Fatalf("waited as told, and must wait %v more", wait)
 				}
 			}
+
 			if wait == 0 {
 				sent = append(sent, at)
 			}
+
 			checkPace(r, sent, at, most, wait, end)
 		}
 	})
@@ -82,6 +90,7 @@ func checkPace(r *rapid.T, sent []time.Time, at time.Time, most int, wait time.D
 			recent++
 		}
 	}
+
 	switch {
 	case most == 0 && wait > 0:
 		r.Fatalf("no bound, and held for %v", wait)

@@ -21,18 +21,22 @@ func pageOf[T any](total *int, items []T, each func(T) (policy.Check, error)) (p
 	if total == nil || items == nil {
 		return p, errNoList
 	}
+
 	p.total = *total
 	for _, item := range items {
 		made, err := each(item)
 		if err != nil {
 			return p, err
 		}
+
 		p.items = append(p.items, made)
 	}
+
 	return p, nil
 }
 
-// whole reads all pages, or fails. Pages shift while items are added, so that one may be shown twice and another not at all: the count tells.
+// whole reads all pages, or fails. Pages shift while items are added, so that one may be shown
+// twice and another not at all: the count tells.
 func whole(read func(number int) (checkPage, error)) ([]policy.Check, error) {
 	var all []policy.Check
 	seen, total := map[int64]bool{}, 0
@@ -41,19 +45,28 @@ func whole(read func(number int) (checkPage, error)) ([]policy.Check, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		for _, item := range p.items {
 			if !seen[item.ID] {
 				seen[item.ID] = true
 				all = append(all, item)
 			}
 		}
+
 		if total = max(total, p.total); p.more {
 			continue
 		}
+
 		if len(all) < total {
-			return nil, fmt.Errorf("GitHub counts %d statuses or check runs of the commit and shows %d", total, len(all))
+			return nil, fmt.Errorf(
+				"GitHub counts %d statuses or check runs of the commit and shows %d",
+				total,
+				len(all),
+			)
 		}
+
 		return all, nil
 	}
+
 	return nil, errTooManyChecks
 }

@@ -36,18 +36,31 @@ type person struct {
 	Type  string `json:"type"`
 }
 
-// Person says what login an account's id goes by now. ErrNoPerson: there is none. The repository and the installation say with whose eyes to look.
-func (c *Client) Person(ctx context.Context, id int64, of deployment.Repository, installation int64) (login string, err error) {
+// Person says what login an account's id goes by now. ErrNoPerson: there is none. The repository
+// and the installation say with whose eyes to look.
+func (c *Client) Person(
+	ctx context.Context,
+	id int64,
+	of deployment.Repository,
+	installation int64,
+) (login string, err error) {
 	if id <= 0 {
 		return "", ErrNoPerson
 	}
-	return recall(ctx, c.memory, c.personKey(id, of, installation), func(ctx context.Context) (string, time.Duration, error) {
-		p, err := c.person(ctx, opPerson, "user/"+strconv.FormatInt(id, 10), of, installation)
-		if err == nil && p.ID != id {
-			err = fmt.Errorf("GitHub %s: it is about account %d, not %d", opPerson, p.ID, id)
-		}
-		return p.Login, lifeFact, err
-	})
+
+	return cached(
+		ctx,
+		c.cache,
+		c.personKey(id, of, installation),
+		func(ctx context.Context) (string, time.Duration, error) {
+			p, err := c.person(ctx, opPerson, "user/"+strconv.FormatInt(id, 10), of, installation)
+			if err == nil && p.ID != id {
+				err = fmt.Errorf("GitHub %s: it is about account %d, not %d", opPerson, p.ID, id)
+			}
+
+			return p.Login, lifeFact, err
+		},
+	)
 }
 
 func (c *Client) personKey(id int64, of deployment.Repository, installation int64) string {
@@ -55,22 +68,39 @@ func (c *Client) personKey(id int64, of deployment.Repository, installation int6
 }
 
 // PersonByLogin says whose login it is now. ErrNoPerson: nobody's, or an organization's.
-func (c *Client) PersonByLogin(ctx context.Context, login string, of deployment.Repository, installation int64) (deployment.Actor, error) {
+func (c *Client) PersonByLogin(
+	ctx context.Context,
+	login string,
+	of deployment.Repository,
+	installation int64,
+) (deployment.Actor, error) {
 	if err := validLogin(login); err != nil {
 		return deployment.Actor{}, err
 	}
-	return recall(ctx, c.memory, c.key(opLogin, of, installation, login), func(ctx context.Context) (deployment.Actor, time.Duration, error) {
-		p, err := c.person(ctx, opLogin, "users/"+url.PathEscape(login), of, installation)
-		switch {
-		case err != nil:
-			return deployment.Actor{}, 0, err
-		case !strings.EqualFold(p.Login, login):
-			return deployment.Actor{}, 0, fmt.Errorf("GitHub %s: it is about %s, not %s", opLogin, clean(p.Login), login)
-		case p.Type == "Organization":
-			return deployment.Actor{}, 0, fmt.Errorf("%s is an organization: %w", login, ErrNoPerson)
-		}
-		return p.actor(), lifeFact, nil
-	})
+
+	return cached(
+		ctx,
+		c.cache,
+		c.key(opLogin, of, installation, login),
+		func(ctx context.Context) (deployment.Actor, time.Duration, error) {
+			p, err := c.person(ctx, opLogin, "users/"+url.PathEscape(login), of, installation)
+			switch {
+			case err != nil:
+				return deployment.Actor{}, 0, err
+			case !strings.EqualFold(p.Login, login):
+				return deployment.Actor{}, 0, fmt.Errorf(
+					"GitHub %s: it is about %s, not %s",
+					opLogin,
+					clean(p.Login),
+					login,
+				)
+			case p.Type == "Organization":
+				return deployment.Actor{}, 0, fmt.Errorf("%s is an organization: %w", login, ErrNoPerson)
+			}
+
+			return p.actor(), lifeFact, nil
+		},
+	)
 }
 
 func (p person) actor() deployment.Actor {
@@ -81,17 +111,25 @@ func (p person) actor() deployment.Actor {
 	return a
 }
 
-func (c *Client) person(ctx context.Context, operation, path string, of deployment.Repository, installation int64) (p person, err error) {
+func (c *Client) person(
+	ctx context.Context,
+	operation, path string,
+	of deployment.Repository,
+	installation int64,
+) (p person, err error) {
 	err = c.read(ctx, operation, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 		p = person{}
 		_, err := get(ctx, api, path, &p)
 		if err == nil && (p.ID <= 0 || validLogin(p.Login) != nil) {
 			err = errors.New("it names nobody")
 		}
+
 		return err
 	})
+
 	if refused(err, operation, http.StatusNotFound) {
 		err = ErrNoPerson
 	}
+
 	return p, err
 }

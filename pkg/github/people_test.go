@@ -17,7 +17,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/shapes"
 )
 
-// asker is a client in a simulated GitHub that GitHub's own description watches over, with a clock that a test turns.
+// asker is a client in a simulated GitHub that GitHub's own description watches over, with a clock
+// that a test turns.
 type asker struct {
 	*Client
 	sim          *sim.Server
@@ -29,7 +30,8 @@ type asker struct {
 // later forgets all answers by letting time pass.
 func (a asker) later() { a.clock.turn(lifeCompared) }
 
-// asEach runs a test as a token's user, as an App that knows its installation, and as one that looks it up.
+// asEach runs a test as a token's user, as an App that knows its installation, and as one that
+// looks it up.
 func asEach(t *testing.T, test func(*testing.T, asker)) {
 	for name, installation := range map[string]int64{"token": -1, "app": 4, "app, looked up": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -45,6 +47,7 @@ func asEach(t *testing.T, test func(*testing.T, asker)) {
 			} else {
 				a.sim, a.Client, req = appWorld(t, o)
 			}
+
 			a.repo, a.o.Now = req.Repository, a.clock.now
 			test(t, a)
 		})
@@ -80,7 +83,14 @@ func TestPeopleByLogin(t *testing.T) {
 	asEach(t, func(t *testing.T, a asker) {
 		id, bot := a.sim.AddUser("alice"), a.sim.AddUser("hubot[bot]")
 		for login, want := range map[string]deployment.Actor{
-			"Alice": {ID: id, Login: "alice"}, "hubot[bot]": {ID: bot, Login: "hubot[bot]", App: "hubot"}, "nobody": {}, "acme": {},
+			"Alice": {
+				ID:    id,
+				Login: "alice",
+			}, "hubot[bot]": {
+				ID:    bot,
+				Login: "hubot[bot]",
+				App:   "hubot",
+			}, "nobody": {}, "acme": {},
 		} {
 			got, err := a.PersonByLogin(t.Context(), login, a.repo, a.installation)
 			if got != want || errors.Is(err, ErrNoPerson) != (want.ID == 0) {
@@ -115,7 +125,8 @@ func TestPermission(t *testing.T) {
 	})
 }
 
-// A login that is somebody else's by now must not lend that person's rights, nor take ours away for good.
+// A login that is somebody else's by now must not lend that person's rights, nor take ours away for
+// good.
 func TestALoginThatMoved(t *testing.T) {
 	asEach(t, func(t *testing.T, a asker) {
 		alice := a.sim.AddUser("alice")
@@ -174,8 +185,10 @@ func TestPermissionThatMayNotBeAsked(t *testing.T) {
 			if err := a.sim.NextNamed(sim.OpCollaborator, "no-push", 1); err != nil {
 				t.Fatal(err)
 			}
+
 			a.wantPermission(t, id, "alice", "", "Must have push access")
 		}
+
 		a.clock.turn(lifeError)
 		a.wantPermission(t, id, "alice", "", "Must have push access")
 		if a.app != nil {
@@ -199,11 +212,13 @@ func TestRolesAgreeWithTheOlderWord(t *testing.T) {
 		{"read", "triage", nothing, policy.PermissionTriage}, {"read", "read", all, policy.PermissionRead},
 		{"read", "admin", all, policy.PermissionTriage}, {"read", "write", nothing, policy.PermissionRead}, {"none", "admin", all, policy.PermissionNone},
 		{"maintain", "maintain", all, ""}, {"", "admin", all, ""}, {"Admin", "admin", all, ""},
-		{"admin", "admin", "null", ""}, {"admin", "admin", `{}`, ""}, {"admin", "admin", `{"id":8}`, ""}, // nobody, or somebody else
+		// nobody, or somebody else
+		{"admin", "admin", "null", ""}, {"admin", "admin", `{}`, ""}, {"admin", "admin", `{"id":8}`, ""},
 	} {
 		text := fmt.Sprintf(`{"permission":%q,"role_name":%q,"user":%s}`, c.permission, c.role, c.user)
 		client := answering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
-		if got, err := client.Permission(t.Context(), request.Repository, 0, 7, "alice"); got != c.want || (err == nil) != (c.want != "") {
+		if got, err := client.Permission(t.Context(), request.Repository, 0, 7, "alice"); got != c.want ||
+			(err == nil) != (c.want != "") {
 			t.Errorf("%s: %q %v, want %q", text, got, err, c.want)
 		}
 	}
@@ -261,11 +276,13 @@ func FuzzPermission(f *testing.F) {
 		if json.Unmarshal(raw, &p) != nil {
 			return
 		}
+
 		got, err := p.level()
 		most := map[string][]policy.Permission{
 			"admin": {policy.PermissionAdmin}, "write": {policy.PermissionWrite, policy.PermissionMaintain},
 			"read": {policy.PermissionRead, policy.PermissionTriage}, "none": {policy.PermissionNone},
 		}[p.Permission]
+
 		if (err == nil) != (most != nil) || err == nil && !slices.Contains(most, got) {
 			t.Errorf("%+v: %q %v", p, got, err)
 		}

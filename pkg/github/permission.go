@@ -15,7 +15,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// permission is GitHub's answer ("Get repository permissions for a user"). go-github v60 drops role_name, which alone tells maintain and triage.
+// permission is GitHub's answer ("Get repository permissions for a user"). go-github v60 drops
+// role_name, which alone tells maintain and triage.
 type permission struct {
 	Permission string `json:"permission"`
 	RoleName   string `json:"role_name"`
@@ -28,8 +29,8 @@ type permission struct {
 	} `json:"user"`
 }
 
-// level is what an answer amounts to. The role must agree with the older word beside it; a custom role, whatever its name, counts as the role
-// that it stands on.
+// level is what an answer amounts to. The role must agree with the older word beside it; a custom
+// role, whatever its name, counts as the role that it stands on.
 func (p permission) level() (policy.Permission, error) {
 	role, may := policy.Permission(p.RoleName), policy.PermissionNone
 	switch {
@@ -46,6 +47,7 @@ func (p permission) level() (policy.Permission, error) {
 	case p.Permission != "none":
 		return may, fmt.Errorf("it names the permission %q", clean(p.Permission))
 	}
+
 	return may, nil
 }
 
@@ -57,23 +59,37 @@ func (p permission) triages() bool {
 	return p.User != nil && p.User.Permissions != nil && p.User.Permissions.Triage
 }
 
-// Permission says what somebody may do in a repository, by what their id goes by now. An error: it cannot be said, for want of rights, or because
-// the login is somebody else's by now.
-func (c *Client) Permission(ctx context.Context, of deployment.Repository, installation int64, id int64, login string) (policy.Permission, error) {
+// Permission says what somebody may do in a repository, by what their id goes by now. An error: it
+// cannot be said, for want of rights, or because the login is somebody else's by now.
+func (c *Client) Permission(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	id int64,
+	login string,
+) (policy.Permission, error) {
 	if err := validLogin(login); err != nil {
 		return "", err
 	}
+
 	key := c.key(opPermission, of, installation, at(of), strconv.FormatInt(id, 10), login)
-	return recall(ctx, c.memory, key, func(ctx context.Context) (policy.Permission, time.Duration, error) {
+	return cached(ctx, c.cache, key, func(ctx context.Context) (policy.Permission, time.Duration, error) {
 		may, err := c.permission(ctx, of, installation, id, login)
 		if may == policy.PermissionNone {
 			return may, lifeNo, err
 		}
+
 		return may, lifeFact, err
 	})
 }
 
-func (c *Client) permission(ctx context.Context, of deployment.Repository, installation int64, id int64, login string) (may policy.Permission, err error) {
+func (c *Client) permission(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	id int64,
+	login string,
+) (may policy.Permission, err error) {
 	var found permission
 	err = c.read(ctx, opPermission, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 		found = permission{}
@@ -84,27 +100,37 @@ func (c *Client) permission(ctx context.Context, of deployment.Repository, insta
 		if err == nil {
 			may, err = found.level()
 		}
+
 		return err
 	})
+
 	switch {
 	case refused(err, opPermission, http.StatusNotFound):
 		return c.noPermission(ctx, of, installation, id, login)
 	case err != nil:
 		return "", err
 	case found.User.ID != id:
-		c.memory.forget(c.personKey(id, of, installation))
+		c.cache.forget(c.personKey(id, of, installation))
 		return "", fmt.Errorf("the login %s is somebody else's now", login)
 	}
+
 	return may, nil
 }
 
-// noPermission says what it means that GitHub knows nothing of a login in a repository: nothing is permitted, unless the repository is out of sight
-// or the login is no longer theirs.
-func (c *Client) noPermission(ctx context.Context, of deployment.Repository, installation int64, id int64, login string) (policy.Permission, error) {
-	if _, err := c.look(ctx, of, installation); err != nil {
+// noPermission says what it means that GitHub knows nothing of a login in a repository: nothing is
+// permitted, unless the repository is out of sight or the login is no longer theirs.
+func (c *Client) noPermission(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	id int64,
+	login string,
+) (policy.Permission, error) {
+	if _, err := c.getRepository(ctx, of, installation); err != nil {
 		return "", err
 	}
-	c.memory.forget(c.personKey(id, of, installation))
+
+	c.cache.forget(c.personKey(id, of, installation))
 	now, err := c.Person(ctx, id, of, installation)
 	switch {
 	case errors.Is(err, ErrNoPerson):
@@ -114,5 +140,6 @@ func (c *Client) noPermission(ctx context.Context, of deployment.Repository, ins
 	case now != login:
 		return "", fmt.Errorf("%s goes by the login %s now", login, now)
 	}
+
 	return policy.PermissionNone, nil
 }

@@ -47,8 +47,13 @@ func (f repository) named() (deployment.Repository, error) {
 	return r, validName(r)
 }
 
-// Repository asks for a repository by its id, whatever it is called now, and keeps the name for later calls. ErrGone: there is none.
-func (c *Client) Repository(ctx context.Context, known deployment.Repository, installation int64) (deployment.Repository, error) {
+// Repository asks for a repository by its id, whatever it is called now, and keeps the name for
+// later calls. ErrGone: there is none.
+func (c *Client) Repository(
+	ctx context.Context,
+	known deployment.Repository,
+	installation int64,
+) (deployment.Repository, error) {
 	var found repository
 	err := c.read(ctx, opRepository, known, installation, func(ctx context.Context, api *gh.Client) error {
 		found = repository{}
@@ -56,8 +61,10 @@ func (c *Client) Repository(ctx context.Context, known deployment.Repository, in
 		if err == nil && found.ID != known.ID {
 			err = fmt.Errorf("it is about repository %d, not %d", found.ID, known.ID)
 		}
+
 		return err
 	})
+
 	var e *Error
 	if errors.As(err, &e) && e.Operation == opRepository && e.Status == http.StatusNotFound {
 		c.forget(known)
@@ -66,16 +73,18 @@ func (c *Client) Repository(ctx context.Context, known deployment.Repository, in
 	if err != nil {
 		return known, err
 	}
+
 	now, err := found.named()
 	if err != nil {
 		return known, err
 	}
+
 	c.rename(known, now)
 	return now, nil
 }
 
-// at is where a repository is: by its id, as in GitHub's own Link headers and redirects. A name may have been given up, and be somebody else's by
-// now; it is asked for only where no id is known.
+// at is where a repository is: by its id, as in GitHub's own Link headers and redirects. A name may
+// have been given up, and be somebody else's by now; it is asked for only where no id is known.
 func at(r deployment.Repository) string {
 	if r.ID != 0 {
 		return fmt.Sprintf("repositories/%d", r.ID)
@@ -83,19 +92,26 @@ func at(r deployment.Repository) string {
 	return "repos/" + r.Owner + "/" + r.Name
 }
 
-// look reads what GitHub shows of a repository now. ErrGone: nothing.
-func (c *Client) look(ctx context.Context, of deployment.Repository, installation int64) (found repository, err error) {
+// getRepository reads what GitHub shows of a repository now. ErrGone: nothing.
+func (c *Client) getRepository(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+) (found repository, err error) {
 	err = c.read(ctx, opRepository, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 		found = repository{}
 		_, err := get(ctx, api, at(of), &found)
 		if err == nil && (found.ID == 0 || of.ID != 0 && found.ID != of.ID) {
 			err = fmt.Errorf("it is about repository %d, not %d", found.ID, of.ID)
 		}
+
 		return err
 	})
+
 	if refused(err, opRepository, http.StatusNotFound) {
 		err = ErrGone
 	}
+
 	return found, err
 }
 
@@ -104,10 +120,14 @@ func (c *Client) rename(known, now deployment.Repository) {
 	if known == now {
 		return
 	}
+
 	c.mu.Lock()
 	c.names[now.ID] = now
 	c.mu.Unlock()
-	c.o.Log.Info().Str("repository", now.FullName()).Str("was", known.FullName()).Msg("the repository goes by another name now")
+	c.o.Log.Info().
+		Str("repository", now.FullName()).
+		Str("was", known.FullName()).
+		Msg("the repository goes by another name now")
 }
 
 // current is the name that a repository goes by now, as far as is known.
@@ -120,13 +140,19 @@ func (c *Client) current(r deployment.Repository) deployment.Repository {
 	return r
 }
 
-// elsewhere looks by id for a repository whose name may be an old one, and gives the other name that it goes by now. Otherwise it gives
-// ErrGone, or the failure as it was.
-func (c *Client) elsewhere(ctx context.Context, r deployment.Repository, installation int64, failed error) (deployment.Repository, error) {
+// resolveRenamed looks by id for a repository whose name may be an old one, and gives the other
+// name that it goes by now. Otherwise it gives ErrGone, or the failure as it was.
+func (c *Client) resolveRenamed(
+	ctx context.Context,
+	r deployment.Repository,
+	installation int64,
+	failed error,
+) (deployment.Repository, error) {
 	var e *Error
 	if !errors.As(failed, &e) || !e.mayHaveMoved() || r.ID == 0 {
 		return r, failed
 	}
+
 	now, err := c.Repository(ctx, r, installation)
 	switch {
 	case errors.Is(err, ErrGone):
@@ -141,12 +167,15 @@ func (c *Client) elsewhere(ctx context.Context, r deployment.Repository, install
 	}
 }
 
-// mayHaveMoved says whether a refusal may come from an old name. Without a token or an installation nothing was asked by name.
+// mayHaveMoved says whether a refusal may come from an old name. Without a token or an installation
+// nothing was asked by name.
 func (e *Error) mayHaveMoved() bool {
-	return e.Operation != opToken && e.Operation != opInstallation && (e.Kind == KindMoved || e.Status == http.StatusNotFound)
+	return e.Operation != opToken && e.Operation != opInstallation &&
+		(e.Kind == KindMoved || e.Status == http.StatusNotFound)
 }
 
-// ResolveRepository asks for a repository by its name, and which installation sees it (0 with a token).
+// ResolveRepository asks for a repository by its name, and which installation sees it (0 with a
+// token).
 func (c *Client) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
 	s, _, err := c.resolve(ctx, owner, name)
 	return s, err
@@ -160,8 +189,10 @@ func (c *Client) resolve(ctx context.Context, owner, name string) (s deployment.
 		if err == nil && found.ID == 0 {
 			err = errors.New("it names no repository")
 		}
+
 		return err
 	})
+
 	if err != nil {
 		return s, found, err
 	}
@@ -171,5 +202,6 @@ func (c *Client) resolve(ctx context.Context, owner, name string) (s deployment.
 	if c.app != nil {
 		s.Installation, err = c.installation(ctx, s.Repository)
 	}
+
 	return s, found, err
 }

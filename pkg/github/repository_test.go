@@ -11,17 +11,20 @@ import (
 	sim "github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// eachCredential runs a test as a token's user, as an App whose events name the installation, and as one that looks it up.
+// eachCredential runs a test as a token's user, as an App whose events name the installation, and
+// as one that looks it up.
 func eachCredential(t *testing.T, test func(*testing.T, *sim.Server, *Client, deployment.Request)) {
 	t.Run("token", func(t *testing.T) {
 		s, o, req := world(t, sim.Options{})
 		test(t, s, newClient(t, o), req)
 	})
+
 	t.Run("app", func(t *testing.T) {
 		s, c, req := appWorld(t, sim.Options{})
 		req.Installation = 4
 		test(t, s, c, req)
 	})
+
 	t.Run("app, looked up", func(t *testing.T) {
 		s, c, req := appWorld(t, sim.Options{})
 		test(t, s, c, req)
@@ -59,7 +62,10 @@ func TestADeletedRepositoryIsGone(t *testing.T) {
 	if _, err := c.Statuses(t.Context(), req); !errors.Is(err, ErrGone) {
 		t.Errorf("statuses: %v", err)
 	}
-	if _, err := c.Deployments(t.Context(), deployment.Source{Repository: req.Repository}, now, 1); !errors.Is(err, ErrGone) {
+
+	if _, err := c.Deployments(t.Context(), deployment.Source{
+		Repository: req.Repository,
+	}, now, 1); !errors.Is(err, ErrGone) {
 		t.Errorf("deployments: %v", err)
 	}
 }
@@ -70,30 +76,41 @@ func TestNotInstalledIsNotGone(t *testing.T) {
 	if err := s.NextNamed(sim.OpGetInstallation, "not-found", 3); err != nil {
 		t.Fatal(err)
 	}
+
 	wantWrite(t, c, req, deployment.WriteRetry)
 	if _, err := c.Statuses(t.Context(), req); err == nil || errors.Is(err, ErrGone) {
 		t.Errorf("statuses: %v", err)
 	}
-	if _, err := c.Deployments(t.Context(), deployment.Source{Repository: req.Repository}, now, 1); err == nil || errors.Is(err, ErrGone) {
+
+	if _, err := c.Deployments(t.Context(), deployment.Source{
+		Repository: req.Repository,
+	}, now, 1); err == nil || errors.Is(err, ErrGone) {
 		t.Errorf("deployments: %v", err)
 	}
+
 	wantWrite(t, c, req, deployment.WriteDone)
 }
 
-// A name that was given up and taken by somebody else must not bring another repository's deployments in under our repository's id.
+// A name that was given up and taken by somebody else must not bring another repository's
+// deployments in under our repository's id.
 func TestATakenNameIsNotOurs(t *testing.T) {
 	eachCredential(t, func(t *testing.T, s *sim.Server, c *Client, req deployment.Request) {
 		wantWrite(t, c, req, deployment.WriteDone)
 		s.Rename("acme/api", "acme/service", false)
 		stranger := deployment.Repository{ID: s.AddRepository("acme/api"), Owner: "acme", Name: "api"}
 		deploy(t, s, stranger)
-		got, err := c.Deployments(t.Context(), deployment.Source{Repository: req.Repository, Installation: req.Installation}, time.Now().Add(-time.Hour), 10)
+		got, err := c.Deployments(t.Context(), deployment.Source{
+			Repository:   req.Repository,
+			Installation: req.Installation,
+		}, time.Now().Add(-time.Hour), 10)
+
 		if err != nil || len(got) != 1 || got[0].ID != req.ID || got[0].Repository.FullName() != "acme/service" {
 			t.Errorf("%+v %v", got, err)
 		}
 		if got, err := c.Statuses(t.Context(), req); err != nil || len(got) != 1 {
 			t.Errorf("%+v %v", got, err)
 		}
+
 		wantWrite(t, c, req, deployment.WriteDone)
 		if got := s.Statuses("acme/service", req.ID); len(got) != 2 {
 			t.Errorf("%+v", got)
@@ -118,6 +135,7 @@ func TestRedirectedWritesAreNotFollowed(t *testing.T) {
 					_, _ = w.Write([]byte(`{"id":7,"full_name":"acme/api"}`))
 				}
 			})
+
 			wantWrite(t, c, request, deployment.WriteRetry)
 			if trapped.Load() != 0 || written.Load() != 1 {
 				t.Errorf("%d to %q: followed %d times, written %d times", status, away, trapped.Load(), written.Load())

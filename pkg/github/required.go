@@ -21,7 +21,8 @@ var (
 	errNoContext    = errors.New("it requires a check without a name")
 )
 
-// branch is what whoever may read a repository sees of a branch ("Get a branch"); all of its protection takes administration rights.
+// branch is what whoever may read a repository sees of a branch ("Get a branch"); all of its
+// protection takes administration rights.
 type branch struct {
 	Name       string `json:"name"`
 	Protected  bool   `json:"protected"`
@@ -55,6 +56,7 @@ func (b branch) contexts() ([]string, error) {
 	case b.Protection == nil || b.Protection.Required == nil:
 		return nil, nil
 	}
+
 	return names(b.Protection.Required.Checks, b.Protection.Required.Contexts)
 }
 
@@ -67,6 +69,7 @@ func (r rule) contexts() ([]string, error) {
 	case r.Parameters == nil:
 		return nil, errNoContext
 	}
+
 	return names(r.Parameters.Required, nil)
 }
 
@@ -81,26 +84,35 @@ func names(checks []named, more []string) ([]string, error) {
 	return all, nil
 }
 
-// RequiredChecks names the checks that must be green before something gets into the branch that a ref names, by its protection and by rulesets. A
-// ref that is no branch counts as the default branch.
-func (c *Client) RequiredChecks(ctx context.Context, of deployment.Repository, installation int64, ref string) ([]string, error) {
+// RequiredChecks names the checks that must be green before something gets into the branch that a
+// ref names, by its protection and by rulesets. A ref that is no branch counts as the default
+// branch.
+func (c *Client) RequiredChecks(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	ref string,
+) ([]string, error) {
 	name := branchOf(ref)
 	// The key keeps the case of the name: branches have one.
 	key := c.key(opBranch, of, installation, at(of)) + "\n" + name
-	found, err := recall(ctx, c.memory, key, func(ctx context.Context) ([]string, time.Duration, error) {
+	found, err := cached(ctx, c.cache, key, func(ctx context.Context) ([]string, time.Duration, error) {
 		b, err := c.branchOrDefault(ctx, of, installation, name)
 		if err != nil {
 			return nil, 0, err
 		}
+
 		required, err := b.contexts()
 		if err != nil {
 			return nil, 0, err
 		}
+
 		more, err := c.ruled(ctx, of, installation, b.Name)
 		all := append(required, more...)
 		slices.Sort(all)
 		return slices.Compact(all), lifeFact, err
 	})
+
 	return slices.Clone(found), err
 }
 
@@ -112,45 +124,67 @@ func branchOf(ref string) string {
 	}
 	switch {
 	case !full && strings.HasPrefix(ref, "refs/"), shaPattern.MatchString(name),
-		name == ".", strings.Contains(name, ".."), strings.ContainsFunc(name, odd): // what git allows no branch to be called
+		// what git allows no branch to be called
+		name == ".", strings.Contains(name, ".."), strings.ContainsFunc(name, odd):
 		return ""
 	}
+
 	return name
 }
 
 // branchOrDefault reads a branch; where it is not there, the default branch.
-func (c *Client) branchOrDefault(ctx context.Context, of deployment.Repository, installation int64, name string) (branch, error) {
+func (c *Client) branchOrDefault(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	name string,
+) (branch, error) {
 	if name != "" {
 		b, err := c.branch(ctx, of, installation, name)
 		if !refused(err, opBranch, http.StatusNotFound) {
 			return b, err
 		}
 	}
-	repo, err := c.look(ctx, of, installation)
+
+	repo, err := c.getRepository(ctx, of, installation)
 	if err != nil {
 		return branch{}, err
 	}
 	if repo.DefaultBranch == "" || branchOf(repo.DefaultBranch) == "" {
 		return branch{}, fmt.Errorf("GitHub %s: it names no default branch", opRepository)
 	}
+
 	return c.branch(ctx, of, installation, repo.DefaultBranch)
 }
 
 // branch reads a branch; one that was renamed answers under its new name.
-func (c *Client) branch(ctx context.Context, of deployment.Repository, installation int64, name string) (b branch, err error) {
+func (c *Client) branch(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	name string,
+) (b branch, err error) {
 	err = c.read(ctx, opBranch, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 		b = branch{}
 		_, err := get(ctx, api, at(of)+"/branches/"+url.PathEscape(name), &b)
 		if err == nil {
 			_, err = b.contexts()
 		}
+
 		return err
 	})
+
 	return b, err
 }
 
-// ruled names the checks that rulesets require. A server or a plan that knows no rulesets has none in force.
-func (c *Client) ruled(ctx context.Context, of deployment.Repository, installation int64, branch string) ([]string, error) {
+// ruled names the checks that rulesets require. A server or a plan that knows no rulesets has none
+// in force.
+func (c *Client) ruled(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	branch string,
+) ([]string, error) {
 	var all []string
 	for page := 1; page <= maxCheckPages; page++ {
 		required, more, err := c.rulePage(ctx, of, installation, branch, page)
@@ -160,15 +194,23 @@ func (c *Client) ruled(ctx context.Context, of deployment.Repository, installati
 		if err != nil {
 			return nil, err
 		}
+
 		all = append(all, required...)
 		if !more {
 			return all, nil
 		}
 	}
+
 	return nil, errTooManyRules
 }
 
-func (c *Client) rulePage(ctx context.Context, of deployment.Repository, installation int64, branch string, page int) (all []string, more bool, err error) {
+func (c *Client) rulePage(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	branch string,
+	page int,
+) (all []string, more bool, err error) {
 	path := fmt.Sprintf("%s/rules/branches/%s?per_page=100&page=%d", at(of), url.PathEscape(branch), page)
 	err = c.read(ctx, opRules, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 		var rules []rule
@@ -179,10 +221,12 @@ func (c *Client) rulePage(ctx context.Context, of deployment.Repository, install
 		if err != nil {
 			return err
 		}
+
 		more = resp.NextPage > page
 		all, err = ruleContexts(rules)
 		return err
 	})
+
 	return all, more, err
 }
 
@@ -197,8 +241,10 @@ func ruleContexts(rules []rule) (all []string, err error) {
 	return all, nil
 }
 
-// notInPlan tells the 403 of a private repository whose plan has no rulesets from one for want of rights.
+// notInPlan tells the 403 of a private repository whose plan has no rulesets from one for want of
+// rights.
 func notInPlan(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Operation == opRules && e.Status == http.StatusForbidden && strings.Contains(e.Message, "make this repository public")
+	return errors.As(err, &e) && e.Operation == opRules && e.Status == http.StatusForbidden &&
+		strings.Contains(e.Message, "make this repository public")
 }

@@ -34,6 +34,7 @@ func TestRequiredChecks(t *testing.T) {
 		for _, ref := range []string{"main", "refs/heads/main", "refs/tags/v1", "v1", "", "refs/pull/1/head", "gone", sha, "a..b", "..", "a b", "Feature/x"} {
 			a.wantRequired(t, ref, "build", "lint", "test")
 		}
+
 		a.wantRequired(t, "feature/x", "quick")
 		a.wantRequired(t, "refs/heads/feature/x", "quick")
 		a.sim.Rename("acme/api", "acme/service", false)
@@ -45,18 +46,22 @@ func TestRequiredChecksThatMayNotBeAsked(t *testing.T) {
 	asEach(t, func(t *testing.T, a asker) {
 		a.sim.SetRequiredChecks("acme/api", "main", "test")
 		a.sim.SetRulesetChecks("acme/api", "main", "build")
-		for _, fault := range []string{"not-found", "not-in-plan"} { // an old server, and a plan without rulesets: none is in force
+		// an old server, and a plan without rulesets: none is in force
+		for _, fault := range []string{"not-found", "not-in-plan"} {
 			if err := a.sim.NextNamed(sim.OpBranchRules, fault, 1); err != nil {
 				t.Fatal(err)
 			}
+
 			a.wantRequired(t, "main", "test")
 		}
+
 		for op, c := range map[string]struct{ fault, ref string }{
 			sim.OpBranchRules: {"forbidden", "main"}, sim.OpGetBranch: {"forbidden", "main"}, sim.OpGetRepository: {"not-found", "v1"},
 		} {
 			if err := a.sim.NextNamed(op, c.fault, 1); err != nil {
 				t.Fatal(err)
 			}
+
 			a.later()
 			if got, err := a.RequiredChecks(t.Context(), a.repo, a.installation, c.ref); err == nil {
 				t.Errorf("%s: %v", op, got)
@@ -74,12 +79,17 @@ func TestRequiredChecksOfARenamedBranch(t *testing.T) {
 		case "/repositories/7/branches/main":
 			_, _ = io.WriteString(w, `{"name":"main","protected":false,"protection":{"enabled":false}}`)
 		case "/repositories/7/rules/branches/main":
-			_, _ = io.WriteString(w, `[{"type":"deletion"},{"type":"required_status_checks","parameters":{"required_status_checks":[{"context":"build","integration_id":1}]}}]`)
+			_, _ = io.WriteString(
+				w,
+				`[{"type":"deletion"},{"type":"required_status_checks","parameters":{"required_status_checks":[{"context":"build","integration_id":1}]}}]`,
+			)
 		default:
 			http.NotFound(w, r)
 		}
 	})
-	if got, err := c.RequiredChecks(t.Context(), request.Repository, 0, "master"); err != nil || len(got) != 1 || got[0] != "build" {
+
+	if got, err := c.RequiredChecks(t.Context(), request.Repository, 0, "master"); err != nil || len(got) != 1 ||
+		got[0] != "build" {
 		t.Errorf("%v %v", got, err)
 	}
 }
@@ -99,12 +109,15 @@ func TestRequiredChecksAreReadWholeOrNotAtAll(t *testing.T) {
 				_, _ = io.WriteString(w, c.rules)
 				return
 			}
+
 			_, _ = io.WriteString(w, c.branch)
 		})
+
 		if got, err := client.RequiredChecks(t.Context(), request.Repository, 0, "main"); err == nil {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+
 	pages := 0
 	client := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/rules/") {
@@ -113,17 +126,31 @@ func TestRequiredChecksAreReadWholeOrNotAtAll(t *testing.T) {
 			_, _ = io.WriteString(w, ruleText)
 			return
 		}
+
 		_, _ = io.WriteString(w, branchText)
 	})
-	if got, err := client.RequiredChecks(t.Context(), request.Repository, 0, "main"); err == nil || pages != maxCheckPages {
+
+	if got, err := client.RequiredChecks(t.Context(), request.Repository, 0, "main"); err == nil ||
+		pages != maxCheckPages {
 		t.Errorf("rules without end: %v after %d pages", got, pages)
 	}
 }
 
-// However GitHub answers, no required check has an empty name, and every ref leads to a branch that git allows or to none.
+// However GitHub answers, no required check has an empty name, and every ref leads to a branch that
+// git allows or to none.
 func FuzzRequired(f *testing.F) {
-	f.Add([]byte(`{"name":"main","protected":true,"protection":{"required_status_checks":{"contexts":["a"],"checks":[{"context":"b"}]}}}`), "refs/heads/a/../b")
-	f.Add([]byte(`[{"type":"required_status_checks","parameters":{"required_status_checks":[{"context":"a"}]}}]`), "refs/tags/v1")
+	f.Add(
+		[]byte(
+			`{"name":"main","protected":true,"protection":{"required_status_checks":{"contexts":["a"],"checks":[{"context":"b"}]}}}`,
+		),
+		"refs/heads/a/../b",
+	)
+
+	f.Add(
+		[]byte(`[{"type":"required_status_checks","parameters":{"required_status_checks":[{"context":"a"}]}}]`),
+		"refs/tags/v1",
+	)
+
 	f.Add([]byte(`[{}]`), "..")
 	f.Fuzz(func(t *testing.T, raw []byte, ref string) {
 		var b branch
@@ -132,12 +159,14 @@ func FuzzRequired(f *testing.F) {
 				t.Errorf("%s: %q", raw, got)
 			}
 		}
+
 		var rules []rule
 		if json.Unmarshal(raw, &rules) == nil {
 			if got, err := ruleContexts(rules); err == nil && slices.Contains(got, "") {
 				t.Errorf("%s: %q", raw, got)
 			}
 		}
+
 		if name := branchOf(ref); name == "." || strings.Contains(name, "..") || strings.ContainsAny(name, "?*\n ") {
 			t.Errorf("%q leads to %q", ref, name)
 		}

@@ -24,22 +24,39 @@ func validTeam(org, team string) error {
 	return nil
 }
 
-// TeamMember says whether somebody is an active member of a team or of one below it; an invitation is none. An error: it cannot be said, because
-// the team is not there or may not be read.
-func (c *Client) TeamMember(ctx context.Context, org, team, login string, of deployment.Repository, installation int64) (bool, error) {
+// TeamMember says whether somebody is an active member of a team or of one below it; an invitation
+// is none. An error: it cannot be said, because the team is not there or may not be read.
+func (c *Client) TeamMember(
+	ctx context.Context,
+	org, team, login string,
+	of deployment.Repository,
+	installation int64,
+) (bool, error) {
 	if err := errors.Join(validTeam(org, team), validLogin(login)); err != nil {
 		return false, err
 	}
-	return recall(ctx, c.memory, c.key(opMembership, of, installation, org, team, login), func(ctx context.Context) (bool, time.Duration, error) {
-		member, err := c.membership(ctx, org, team, login, of, installation)
-		if !member {
-			return false, lifeNo, err
-		}
-		return true, lifeFact, err
-	})
+
+	return cached(
+		ctx,
+		c.cache,
+		c.key(opMembership, of, installation, org, team, login),
+		func(ctx context.Context) (bool, time.Duration, error) {
+			member, err := c.membership(ctx, org, team, login, of, installation)
+			if !member {
+				return false, lifeNo, err
+			}
+
+			return true, lifeFact, err
+		},
+	)
 }
 
-func (c *Client) membership(ctx context.Context, org, team, login string, of deployment.Repository, installation int64) (bool, error) {
+func (c *Client) membership(
+	ctx context.Context,
+	org, team, login string,
+	of deployment.Repository,
+	installation int64,
+) (bool, error) {
 	var found struct {
 		State string `json:"state"`
 	}
@@ -50,32 +67,48 @@ func (c *Client) membership(ctx context.Context, org, team, login string, of dep
 		if err == nil && found.State != "active" && found.State != "pending" {
 			err = fmt.Errorf("it names the state %q", clean(found.State))
 		}
+
 		return err
 	})
+
 	if refused(err, opMembership, http.StatusNotFound) { // no member, or a team that nobody shows us
 		return false, c.teamSeen(ctx, org, team, of, installation)
 	}
+
 	return err == nil && found.State == "active", err
 }
 
 // teamSeen says what keeps a team from being seen.
 func (c *Client) teamSeen(ctx context.Context, org, team string, of deployment.Repository, installation int64) error {
-	_, err := recall(ctx, c.memory, c.key(opTeam, of, installation, org, team), func(ctx context.Context) (bool, time.Duration, error) {
-		var found struct {
-			Slug string `json:"slug"`
-		}
-		err := c.read(ctx, opTeam, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-			found.Slug = ""
-			_, err := get(ctx, api, "orgs/"+org+"/teams/"+team, &found)
-			if err == nil && !strings.EqualFold(found.Slug, team) {
-				err = fmt.Errorf("it is about the team %q", clean(found.Slug))
+	_, err := cached(
+		ctx,
+		c.cache,
+		c.key(opTeam, of, installation, org, team),
+		func(ctx context.Context) (bool, time.Duration, error) {
+			var found struct {
+				Slug string `json:"slug"`
 			}
-			return err
-		})
-		if refused(err, opTeam, http.StatusNotFound) {
-			err = fmt.Errorf("the team %s/%s does not exist, or the credentials may not read it (Members: read)", org, team)
-		}
-		return err == nil, lifeFact, err
-	})
+			err := c.read(ctx, opTeam, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
+				found.Slug = ""
+				_, err := get(ctx, api, "orgs/"+org+"/teams/"+team, &found)
+				if err == nil && !strings.EqualFold(found.Slug, team) {
+					err = fmt.Errorf("it is about the team %q", clean(found.Slug))
+				}
+
+				return err
+			})
+
+			if refused(err, opTeam, http.StatusNotFound) {
+				err = fmt.Errorf(
+					"the team %s/%s does not exist, or the credentials may not read it (Members: read)",
+					org,
+					team,
+				)
+			}
+
+			return err == nil, lifeFact, err
+		},
+	)
+
 	return err
 }

@@ -14,10 +14,12 @@ func TestTeamMember(t *testing.T) {
 		want := func(team, login string, member bool, problem string) {
 			t.Helper()
 			got, err := a.TeamMember(t.Context(), "acme", team, login, a.repo, a.installation)
-			if got != member || (err == nil) != (problem == "") || err != nil && !strings.Contains(err.Error(), problem) {
+			if got != member || (err == nil) != (problem == "") ||
+				err != nil && !strings.Contains(err.Error(), problem) {
 				t.Errorf("%s in %s: %t %v, want %t %s", login, team, got, err, member, problem)
 			}
 		}
+
 		a.sim.SetTeamMember("acme", "sre", "alice", "active")
 		want("sre", "alice", true, "")
 		want("SRE", "ALICE", true, "")
@@ -33,9 +35,11 @@ func TestTeamMember(t *testing.T) {
 		a.sim.SetTeamMember("acme", "sre", "alice", "")
 		a.clock.turn(lifeFact)
 		want("sre", "alice", false, "")
-		if n := a.sim.Calls()[sim.OpGetTeam]; n != 3 { // once for two who are none, once for the team that is not there, and a minute later
+		// once for two who are none, once for the team that is not there, and a minute later
+		if n := a.sim.Calls()[sim.OpGetTeam]; n != 3 {
 			t.Errorf("the team was asked for %d times", n)
 		}
+
 		a.sim.HideTeam("acme", "sre", true)
 		a.later()
 		want("sre", "bob", false, "does not exist, or the credentials may not read it")

@@ -7,17 +7,20 @@ import (
 	"unicode"
 )
 
-// said reads a refusal's words: the message and the details' (REST API, "Client errors"). Details come as objects, texts or one text.
-func said(heard answer) (message, documentation string) {
+// errorMessage reads a refusal's words: the message and the details' (REST API, "Client errors").
+// Details come as objects, texts or one text.
+func errorMessage(heard response) (message, documentation string) {
 	var body struct {
 		Message       string          `json:"message"`
 		Documentation string          `json:"documentation_url"`
 		Errors        json.RawMessage `json:"errors"`
 	}
+
 	_ = json.Unmarshal(heard.body, &body) // a page of a front says nothing: the status speaks
 	if body.Message == "" {
 		body.Message = http.StatusText(heard.status)
 	}
+
 	parts := append([]string{body.Message}, details(body.Errors)...)
 	return clean(strings.Join(parts, ": ")), clean(body.Documentation)
 }
@@ -31,6 +34,7 @@ func details(raw json.RawMessage) []string {
 	if json.Unmarshal(raw, &one) == nil {
 		return []string{one}
 	}
+
 	var objects []struct{ Field, Code, Message string }
 	_ = json.Unmarshal(raw, &objects) // then the message alone has to do
 	texts = nil
@@ -42,6 +46,7 @@ func details(raw json.RawMessage) []string {
 			texts = append(texts, o.Message)
 		}
 	}
+
 	return texts
 }
 
@@ -54,10 +59,13 @@ func clean(s string) string {
 		if unicode.IsControl(r) {
 			return ' '
 		}
+
 		return r
 	}, strings.ToValidUTF8(s, "?"))
+
 	if runes := []rune(s); len(runes) > longest {
 		s = string(runes[:longest]) + "…"
 	}
+
 	return s
 }

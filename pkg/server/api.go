@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
@@ -23,15 +24,17 @@ const (
 	maxPage     = 200
 )
 
-// filters are the query parameters of the list. Any other is refused: a misspelt filter must not show everything.
+// filters are the query parameters of the list. Any other is refused: a misspelt filter must not
+// show everything.
 var filters = []string{"repository", "environment", "state", "limit", "cursor"}
 
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	f, err := parseFilter(r.URL.RawQuery)
 	if err != nil {
-		fail(w, r, badRequest(err))
+		writeError(w, r, badRequest(err))
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.StoreTimeout)
 	defer cancel()
 	found, err := s.o.Reader.List(ctx, f)
@@ -39,22 +42,22 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 		s.unreadable(w, r, err)
 		return
 	}
-	page := listDocument{Deployments: make([]document, len(found))}
-	for i, d := range found {
-		page.Deployments[i] = s.document(d)
-	}
+
+	page := api.DeploymentList{Deployments: s.apiDeployments(found)}
 	if len(found) == f.Limit {
 		page.NextCursor = encodeCursor(found[len(found)-1].Row)
 	}
-	answer(w, r, http.StatusOK, page)
+
+	writeJSON(w, r, http.StatusOK, page)
 }
 
 func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	id, err := strconv.ParseInt(chi.URLParam(r, "id"), 10, 64)
 	if err != nil || id <= 0 {
-		fail(w, r, unknownDeployment())
+		writeError(w, r, unknownDeployment())
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.StoreTimeout)
 	defer cancel()
 	records, err := s.o.Reader.Get(ctx, id)
@@ -62,19 +65,23 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	case err != nil && !errors.Is(err, deployment.ErrNotFound):
 		s.unreadable(w, r, err)
 	case len(records) == 0:
-		fail(w, r, unknownDeployment())
+		writeError(w, r, unknownDeployment())
 	default:
-		answer(w, r, http.StatusOK, s.detail(records[0]))
+		writeJSON(w, r, http.StatusOK, s.apiDetail(records[0]))
 	}
 }
 
-func unknownDeployment() *problem {
-	return refusal(http.StatusNotFound, "not_found", "no deployment has this id; it is GitHub's deployment id that is asked for")
+func unknownDeployment() *apiError {
+	return newError(
+		http.StatusNotFound,
+		"not_found",
+		"no deployment has this id; it is GitHub's deployment id that is asked for",
+	)
 }
 
 func (s *Server) unreadable(w http.ResponseWriter, r *http.Request, err error) {
 	zerolog.Ctx(r.Context()).Error().Err(err).Msg("the deployments could not be read")
-	fail(w, r, unavailable("the deployments could not be read, ask again", err))
+	writeError(w, r, unavailable("the deployments could not be read, ask again", err))
 }
 
 func parseFilter(query string) (deployment.Filter, error) {
@@ -83,18 +90,31 @@ func parseFilter(query string) (deployment.Filter, error) {
 	if err != nil {
 		return f, errors.New("the query is malformed")
 	}
+
 	for name, given := range values {
 		if !slices.Contains(filters, name) || len(given) != 1 {
-			return f, fmt.Errorf("each query parameter must be one of %s and be given once", strings.Join(filters, ", "))
+			return f, fmt.Errorf(
+				"each query parameter must be one of %s and be given once",
+				strings.Join(filters, ", "),
+			)
 		}
 	}
-	f.Repository, f.Environment, f.State = values.Get("repository"), values.Get("environment"), deployment.State(values.Get("state"))
+
+	f.Repository, f.Environment, f.State = values.Get(
+		"repository",
+	), values.Get(
+		"environment",
+	), deployment.State(
+		values.Get("state"),
+	)
+
 	if f.State != "" && !f.State.Valid() {
 		return f, errors.New("state is none of the states of a deployment")
 	}
 	if f.Repository != "" && strings.Count(f.Repository, "/") != 1 {
 		return f, errors.New("repository must be OWNER/NAME")
 	}
+
 	return f, parsePage(values, &f)
 }
 
@@ -104,15 +124,19 @@ func parsePage(values url.Values, f *deployment.Filter) error {
 		if err != nil || n < 1 || n > maxPage {
 			return fmt.Errorf("limit must be a number from 1 to %d", maxPage)
 		}
+
 		f.Limit = n
 	}
+
 	if cursor := values.Get("cursor"); cursor != "" {
 		row, err := decodeCursor(cursor)
 		if err != nil {
 			return err
 		}
+
 		f.Before = row
 	}
+
 	return nil
 }
 

@@ -14,23 +14,40 @@ import (
 func record(row, id int64) deployment.Record {
 	at := time.Date(2026, 1, 31, 13, 0, 0, 0, time.FixedZone("CET", 3600))
 	d := deployment.Deployment{
-		Row: row, State: deployment.Running, AcceptedAt: at, StartedAt: at.Add(1500 * time.Millisecond),
+		Row:        row,
+		State:      deployment.Running,
+		AcceptedAt: at,
+		StartedAt:  at.Add(1500 * time.Millisecond),
 		Request: deployment.Request{
-			ID: id, Repository: deployment.Repository{ID: 7, Owner: "acme", Name: "api"}, Environment: "Production", Ref: "main", SHA: aSHA,
-			Task: "deploy", Creator: deployment.Creator{Login: "mona"}, Payload: []byte(`{"secret":"hunter2"}`),
+			ID:          id,
+			Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
+			Environment: "Production",
+			Ref:         "main",
+			SHA:         aSHA,
+			Task:        "deploy",
+			Creator:     deployment.Creator{Login: "mona"},
+			Payload:     []byte(`{"secret":"hunter2"}`),
 		},
 		Target: deployment.Target{
-			Key: "hunter2", Parameters: []deployment.Parameter{{Name: "seraph_key", Value: []byte(`"hunter2"`)}},
+			Key:        "hunter2",
+			Parameters: []deployment.Parameter{{Name: "seraph_key", Value: []byte(`"hunter2"`)}},
 		},
 		Pipeline: &deployment.Pipeline{ID: "p-1", Number: 12, Slug: "github/acme/api", Revision: aSHA},
 	}
+
 	return deployment.Record{
 		Deployment: d,
 		Timeline:   []deployment.Entry{{At: at, Event: "accepted"}, {At: at, Event: "running", Detail: "by answer"}},
 		Reports: []deployment.Report{
-			{State: deployment.GitHubQueued, Fate: deployment.ReportSuperseded},
-			{State: deployment.GitHubInProgress, Description: "CircleCI pipeline 12 is running", LogURL: "https://x", Fate: deployment.ReportSent, SentAt: at},
-			{State: deployment.GitHubSuccess, Fate: deployment.ReportOwed},
+			{State: deployment.GitHubQueued, Status: deployment.ReportSuperseded},
+			{
+				State:       deployment.GitHubInProgress,
+				Description: "CircleCI pipeline 12 is running",
+				LogURL:      "https://x",
+				Status:      deployment.ReportSent,
+				SentAt:      at,
+			},
+			{State: deployment.GitHubSuccess, Status: deployment.ReportPending},
 		},
 	}
 }
@@ -42,7 +59,9 @@ const wantDocument = `"id":42,"repository":"acme/api","repository_id":7,"environ
 
 func TestAPIShows(t *testing.T) {
 	b := newBench(t)
-	bare := deployment.Record{Deployment: deployment.Deployment{Row: 1, State: deployment.Waiting, AcceptedAt: time.Unix(0, 0)}}
+	bare := deployment.Record{
+		Deployment: deployment.Deployment{Row: 1, State: deployment.Waiting, AcceptedAt: time.Unix(0, 0)},
+	}
 	bare.Deployment.Request.ID = 41
 	b.world.rows = []deployment.Record{record(2, 42), bare}
 	auth := []string{"Authorization", "Bearer " + readToken}
@@ -52,21 +71,26 @@ func TestAPIShows(t *testing.T) {
 		`{"at":"2026-01-31T12:00:00Z","event":"running","detail":"by answer"}],"reports":[` +
 		`{"state":"in_progress","description":"CircleCI pipeline 12 is running","log_url":"https://x","sent_at":"2026-01-31T12:00:00Z"},` +
 		`{"state":"success","description":"","log_url":"","sent_at":null}]}`
+
 	if got.code != 200 || got.body != want {
 		t.Errorf("got %d\n%s, want\n%s", got.code, got.body, want)
 	}
+
 	got = b.ask(t, http.MethodGet, "/api/v1/deployments", nil, auth...)
 	if got.code != 200 || !strings.Contains(got.body, "{"+wantDocument+"}") || strings.Contains(got.body, "hunter2") {
 		t.Errorf("got %d %s", got.code, got.body)
 	}
+
 	for path, code := range map[string]int{"/43": 404, "/0": 404, "/x": 404, "/99999999999999999999": 404, "/41": 200} {
 		if got := b.ask(t, http.MethodGet, "/api/v1/deployments"+path, nil, auth...); got.code != code {
 			t.Errorf("%s: got %d %s", path, got.code, got.body)
 		}
 	}
+
 	b.world.broken = errBroken
 	for _, path := range []string{"", "/43"} {
-		if got := b.ask(t, http.MethodGet, "/api/v1/deployments"+path, nil, auth...); got.code != 503 || strings.Contains(got.body, "away") {
+		if got := b.ask(t, http.MethodGet, "/api/v1/deployments"+path, nil, auth...); got.code != 503 ||
+			strings.Contains(got.body, "away") {
 			t.Errorf("%q without database: got %d %s", path, got.code, got.body)
 		}
 	}
@@ -77,23 +101,36 @@ func TestAPIPages(t *testing.T) {
 	for row := int64(5); row > 0; row-- {
 		b.world.rows = append(b.world.rows, record(row, 100+row))
 	}
+
 	var ids []int64
 	for cursor := ""; ; {
-		got := b.ask(t, http.MethodGet, "/api/v1/deployments?limit=2&cursor="+cursor, nil, "Authorization", "Bearer "+readToken)
+		got := b.ask(
+			t,
+			http.MethodGet,
+			"/api/v1/deployments?limit=2&cursor="+cursor,
+			nil,
+			"Authorization",
+			"Bearer "+readToken,
+		)
+
 		var page struct {
 			Deployments []struct{ ID int64 }
 			NextCursor  string `json:"next_cursor"`
 		}
+
 		if err := json.Unmarshal([]byte(got.body), &page); err != nil || got.code != 200 {
 			t.Fatalf("got %d %s, %v", got.code, got.body, err)
 		}
+
 		for _, d := range page.Deployments {
 			ids = append(ids, d.ID)
 		}
+
 		if cursor = page.NextCursor; cursor == "" {
 			break
 		}
 	}
+
 	if d := diff([]int64{105, 104, 103, 102, 101}, ids); d != "" {
 		t.Error(d)
 	}
@@ -161,9 +198,11 @@ func FuzzFilter(f *testing.F) {
 	for _, s := range []string{"", "limit=2&cursor=MTIzNA", "state=held", "repository=a/b&environment=%00"} {
 		f.Add(s)
 	}
+
 	f.Fuzz(func(t *testing.T, query string) {
 		got, err := parseFilter(query)
-		if err == nil && (got.Limit < 1 || got.Limit > maxPage || got.Before < 0 || got.State != "" && !got.State.Valid()) {
+		if err == nil &&
+			(got.Limit < 1 || got.Limit > maxPage || got.Before < 0 || got.State != "" && !got.State.Valid()) {
 			t.Errorf("%q became %+v", query, got)
 		}
 	})

@@ -21,9 +21,17 @@ func (s *Server) authorize(need Scope) func(http.Handler) http.Handler {
 			switch {
 			case !ok:
 				w.Header().Set("WWW-Authenticate", "Bearer")
-				fail(w, r, refusal(http.StatusUnauthorized, "unauthorized", "a valid bearer token is required"))
+				writeError(w, r, newError(http.StatusUnauthorized, "unauthorized", "a valid bearer token is required"))
 			case rank(token.Scope) < rank(need):
-				fail(w, r, refusal(http.StatusForbidden, "forbidden", "the token's scope is too small, this needs "+string(need)))
+				writeError(
+					w,
+					r,
+					newError(
+						http.StatusForbidden,
+						"forbidden",
+						"the token's scope is too small, this needs "+string(need),
+					),
+				)
 			default:
 				log := zerolog.Ctx(r.Context()).With().Str("token", token.Name).Logger()
 				next.ServeHTTP(w, r.WithContext(context.WithValue(log.WithContext(r.Context()), tokenKey{}, token)))
@@ -32,7 +40,8 @@ func (s *Server) authorize(need Scope) func(http.Handler) http.Handler {
 	}
 }
 
-// token finds the token that a header presents. It compares hashes, in constant time, and always with every token.
+// token finds the token that a header presents. It compares hashes, in constant time, and always
+// with every token.
 func (s *Server) token(header string) (Token, bool) {
 	scheme, secret, _ := strings.Cut(header, " ")
 	hash := sha256.Sum256([]byte(strings.TrimSpace(secret)))
@@ -42,9 +51,11 @@ func (s *Server) token(header string) (Token, bool) {
 		found |= same
 		index = subtle.ConstantTimeSelect(same, i, index)
 	}
+
 	if found == 0 || !strings.EqualFold(scheme, "Bearer") {
 		return Token{}, false
 	}
+
 	return s.o.Tokens[index], true
 }
 

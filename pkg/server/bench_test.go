@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 )
 
 const (
@@ -42,7 +43,12 @@ type inbox struct {
 	accepted chan struct{} // closed: Accept goes on; nil: it never waits
 }
 
-func (i *inbox) Accept(ctx context.Context, del deployment.Delivery, d deployment.Deployment, _ ...deployment.Entry) (bool, error) {
+func (i *inbox) Accept(
+	ctx context.Context,
+	del deployment.Delivery,
+	d deployment.Deployment,
+	_ ...deployment.Entry,
+) (bool, error) {
 	if i.accepted != nil {
 		select {
 		case <-i.accepted:
@@ -50,6 +56,7 @@ func (i *inbox) Accept(ctx context.Context, del deployment.Delivery, d deploymen
 			return false, ctx.Err()
 		}
 	}
+
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	id := [2]int64{del.RepositoryID, del.DeploymentID}
@@ -57,6 +64,7 @@ func (i *inbox) Accept(ctx context.Context, del deployment.Delivery, d deploymen
 	if i.broken != nil || known || i.byID[id] {
 		return i.broken == nil, i.broken
 	}
+
 	i.byGUID[del.GUID], i.byID[id] = d, true
 	return false, nil
 }
@@ -70,7 +78,7 @@ func (i *inbox) Ignored(_ context.Context, del deployment.Delivery, reason strin
 	return i.broken
 }
 
-func (i *inbox) Seen(_ context.Context, del deployment.Delivery) (bool, error) {
+func (i *inbox) Known(_ context.Context, del deployment.Delivery) (bool, error) {
 	guid := del.GUID
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -78,14 +86,21 @@ func (i *inbox) Seen(_ context.Context, del deployment.Delivery) (bool, error) {
 	return ok, i.broken
 }
 
-// routes admits every deployment but those of one environment.
-type routes struct{ ignored string }
+// routes admits every deployment but those of one environment, and keeps the last request.
+type routes struct {
+	ignored string
+	mu      sync.Mutex
+	last    deployment.Request
+}
 
-func (a routes) Admit(req deployment.Request, at time.Time) (deployment.Deployment, []deployment.Entry, string) {
+func (a *routes) Admit(req deployment.Request, key string) deployment.Admission {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last = req
 	if req.Environment == a.ignored {
-		return deployment.Deployment{}, nil, "no route matches"
+		return deployment.Admission{Ignored: "no route matches"}
 	}
-	return deployment.Deployment{Request: req, State: deployment.Waiting, AcceptedAt: at}, nil, ""
+	return deployment.Admission{Target: deployment.Target{Key: key}}
 }
 
 // world is what the other interfaces answer from.
@@ -99,7 +114,7 @@ type world struct {
 	results []string
 }
 
-func (w *world) Nudge(_ context.Context, id string) (bool, error) {
+func (w *world) WakeByPipeline(_ context.Context, id string) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.nudged = append(w.nudged, id)
@@ -157,45 +172,72 @@ type bench struct {
 	url    string
 	stop   func() // and wait for what is still being answered
 	inbox  *inbox
+	routes *routes
 	world  *world
-	desk   *desk
+	desk   *fakeCommands
 }
 
 // tokens are one of each scope.
 func tokens() []Token {
 	list := []Token{{Name: "nobody", Scope: "none", Hash: sha256.Sum256([]byte("scopeless"))}}
-	for secret, scope := range map[string]Scope{readToken: ScopeRead, deployToken: ScopeDeploy, behalfToken: ScopeBehalf, adminToken: ScopeAdmin} {
+	for secret, scope := range map[string]Scope{
+		readToken:   ScopeRead,
+		deployToken: ScopeDeploy,
+		behalfToken: ScopeBehalf,
+		adminToken:  ScopeAdmin,
+	} {
 		list = append(list, Token{Name: string(scope) + "er", Scope: scope, Hash: sha256.Sum256([]byte(secret))})
 	}
+
 	return list
 }
 
 func newBench(tb testing.TB, change ...func(*Options)) *bench {
 	tb.Helper()
 	b := &bench{
-		inbox: &inbox{byGUID: map[string]deployment.Deployment{}, byID: map[[2]int64]bool{}, ignored: map[string]string{}},
-		world: &world{claims: map[string]string{"free": ""}},
-		desk:  &desk{},
+		inbox: &inbox{
+			byGUID:  map[string]deployment.Deployment{},
+			byID:    map[[2]int64]bool{},
+			ignored: map[string]string{},
+		},
+		routes: &routes{ignored: "elsewhere"},
+		world:  &world{claims: map[string]string{"free": ""}},
+		desk:   &fakeCommands{},
 	}
+
 	o := Options{
-		GitHubSecrets: [][]byte{[]byte("an older secret of theirs"), []byte(githubSecret)}, CircleCISecrets: [][]byte{[]byte(circleciSecret)},
-		Admit: routes{ignored: "elsewhere"}, Inbox: b.inbox, Hints: b.world, Claims: b.world, Reader: b.world, Desk: b.desk,
+		GitHubSecrets:   [][]byte{[]byte("an older secret of theirs"), []byte(githubSecret)},
+		CircleCISecrets: [][]byte{[]byte(circleciSecret)},
+		Intake: &intake.Intake{
+			Routes:  b.routes,
+			Machine: deployment.Machine{MaxAge: time.Hour},
+			Store:   b.inbox,
+		},
+		Hints:    b.world,
+		Claims:   b.world,
+		Reader:   b.world,
+		Commands: b.desk,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain")
 			_, _ = io.WriteString(w, "up 1\n")
-		}), ServeMetrics: true,
-		Tokens:  tokens(),
-		Observe: b.world.observe, Log: zerolog.Nop(),
-		CircleCIURL: func(d deployment.Deployment) string { return "https://ci.example/" + d.Pipeline.ID },
+		}),
+		ServeMetrics: true,
+		Tokens:       tokens(),
+		Observe:      b.world.observe,
+		Log:          zerolog.Nop(),
+		CircleCIURL:  func(d deployment.Deployment) string { return "https://ci.example/" + d.Pipeline.ID },
 	}
+
 	for _, f := range change {
 		f(&o)
 	}
+
 	b.server = New(o)
 	_, router := described(tb)
 	listener := httptest.NewServer(checked{tb: tb, next: b.server.Handler(), router: router})
 	tb.Cleanup(listener.Close)
 	b.url, b.stop = listener.URL, listener.Close
+
 	return b
 }
 
@@ -213,21 +255,25 @@ func (b *bench) ask(tb testing.TB, method, path string, body io.Reader, headers 
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 		if headers[i+1] == "-" {
 			req.Header.Del(headers[i])
 		}
 	}
+
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	defer resp.Body.Close() //nolint:errcheck // reading is over
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	return answered{resp.StatusCode, strings.TrimSpace(string(text)), resp.Header}
 }
 
@@ -249,8 +295,13 @@ func sign(secret, body string) string {
 
 // event is a deployment event.
 func event(id int64, environment string) string {
-	return fmt.Sprintf(`{"action":"created","deployment":{"id":%d,"sha":"%s","ref":"main","task":"deploy","environment":"%s",
-		"payload":{"a":1},"created_at":"2026-01-31T12:00:00Z"},"repository":{"id":7,"full_name":"acme/api"}}`, id, aSHA, environment)
+	return fmt.Sprintf(
+		`{"action":"created","deployment":{"id":%d,"sha":"%s","ref":"main","task":"deploy","environment":"%s",
+		"payload":{"a":1},"created_at":"2026-01-31T12:00:00Z"},"repository":{"id":7,"full_name":"acme/api"}}`,
+		id,
+		aSHA,
+		environment,
+	)
 }
 
 var errBroken = errors.New("the database is away")
@@ -264,5 +315,8 @@ func prefixes(cidrs ...string) []netip.Prefix {
 }
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(int) { http.DefaultTransport.(*http.Transport).CloseIdleConnections() }))
+	goleak.VerifyTestMain(
+		m,
+		goleak.Cleanup(func(int) { http.DefaultTransport.(*http.Transport).CloseIdleConnections() }),
+	)
 }

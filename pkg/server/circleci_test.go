@@ -15,19 +15,51 @@ func TestCircleCI(t *testing.T) {
 		want            string
 		nudged          []string
 	}{
-		"known":            {body: `{"type":"workflow-completed","pipeline":{"id":"known"}}`, code: 200, want: `{"result":"accepted"}`, nudged: []string{"known"}},
-		"unknown":          {body: `{"pipeline":{"id":"other"}}`, code: 200, want: `"ignored"`, nudged: []string{"other"}},
+		"known": {
+			body:   `{"type":"workflow-completed","pipeline":{"id":"known"}}`,
+			code:   200,
+			want:   `{"result":"accepted"}`,
+			nudged: []string{"known"},
+		},
+		"unknown": {
+			body:   `{"pipeline":{"id":"other"}}`,
+			code:   200,
+			want:   `"ignored"`,
+			nudged: []string{"other"},
+		},
 		"test ping":        {body: `{"type":"ping"}`, code: 200, want: `"ignored"`},
 		"strange id":       {body: `{"pipeline":{"id":"../me"}}`, code: 200, want: `"ignored"`},
 		"strange pipeline": {body: `{"pipeline":[1]}`, code: 200, want: `"ignored"`},
-		"hint fails":       {body: `{"pipeline":{"id":"known"}}`, broken: errBroken, code: 200, want: `"result"`, nudged: []string{"known"}},
-		"newer version":    {body: `{}`, signature: "v2=00, v1=" + sign(circleciSecret, `{}`), code: 200, want: `"ignored"`},
-		"not JSON":         {body: `{`, code: 400, want: "not JSON"},
-		"null":             {body: `null`, code: 400, want: "null"},
-		"no v1":            {body: `{}`, signature: "v2=" + sign(circleciSecret, `{}`), code: 401, want: `"unauthorized"`},
-		"wrong":            {body: `{}`, signature: "v1=" + sign(githubSecret, `{}`), code: 401, want: `"unauthorized"`},
-		"too large":        {body: strings.Repeat(" ", 100), code: 413, want: `"too_large"`},
+		"hint fails": {
+			body:   `{"pipeline":{"id":"known"}}`,
+			broken: errBroken,
+			code:   200,
+			want:   `"result"`,
+			nudged: []string{"known"},
+		},
+		"newer version": {
+			body:      `{}`,
+			signature: "v2=00, v1=" + sign(circleciSecret, `{}`),
+			code:      200,
+			want:      `"ignored"`,
+		},
+		"not JSON": {body: `{`, code: 400, want: "not JSON"},
+		"null":     {body: `null`, code: 400, want: "null"},
+		"no v1": {
+			body:      `{}`,
+			signature: "v2=" + sign(circleciSecret, `{}`),
+			code:      401,
+			want:      `"unauthorized"`,
+		},
+		"wrong": {
+			body:      `{}`,
+			signature: "v1=" + sign(githubSecret, `{}`),
+			code:      401,
+			want:      `"unauthorized"`,
+		},
+		"too large": {body: strings.Repeat(" ", 100), code: 413, want: `"too_large"`},
 	}
+
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, maxBody(99))
@@ -35,7 +67,16 @@ func TestCircleCI(t *testing.T) {
 			if c.signature == "" {
 				c.signature = "v1=" + sign(circleciSecret, c.body)
 			}
-			got := b.ask(t, http.MethodPost, "/webhooks/circleci", strings.NewReader(c.body), "circleci-signature", c.signature)
+
+			got := b.ask(
+				t,
+				http.MethodPost,
+				"/webhooks/circleci",
+				strings.NewReader(c.body),
+				"circleci-signature",
+				c.signature,
+			)
+
 			if got.code != c.code || !strings.Contains(got.body, c.want) || !slices.Equal(b.world.nudged, c.nudged) {
 				t.Errorf("got %d %s, nudged %v", got.code, got.body, b.world.nudged)
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/go-chi/httprate"
 	"github.com/rs/zerolog"
 
-	"github.com/seraph-deploy/seraph/pkg/hook"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 const (
@@ -24,45 +24,57 @@ const (
 func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxClaim))
 	if err != nil {
-		fail(w, r, claimUnread(err))
+		writeError(w, r, claimUnread(err))
 		return
 	}
+
 	var c struct {
 		Key      string `json:"key"`
 		Pipeline string `json:"pipeline"`
 	}
-	if err := json.Unmarshal(raw, &c); err != nil || !hook.ValidID(c.Pipeline) || c.Key == "" {
-		fail(w, r, badRequest(errors.New(`the body must be {"key":"…","pipeline":"$CIRCLE_PIPELINE_ID"}`)))
+
+	if err := json.Unmarshal(raw, &c); err != nil || !webhook.ValidID(c.Pipeline) || c.Key == "" {
+		writeError(w, r, badRequest(errors.New(`the body must be {"key":"…","pipeline":"$CIRCLE_PIPELINE_ID"}`)))
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
 	defer cancel()
 	result, err := s.o.Claims.Claim(ctx, c.Key, c.Pipeline)
 	if err != nil {
 		zerolog.Ctx(r.Context()).Error().Err(err).Str("pipeline", c.Pipeline).Msg("claim not answered")
-		fail(w, r, unavailable("the claim could not be decided; ask again", err))
+		writeError(w, r, unavailable("the claim could not be decided; ask again", err))
 		return
 	}
+
 	zerolog.Ctx(r.Context()).Info().Str("pipeline", c.Pipeline).Stringer("result", result).Msg("claim")
 	s.answerClaim(w, r, result)
 }
 
-func claimUnread(err error) *problem {
+func claimUnread(err error) *apiError {
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return refusal(http.StatusRequestEntityTooLarge, "too_large", "a claim is at most 4 KiB")
+		return newError(http.StatusRequestEntityTooLarge, "too_large", "a claim is at most 4 KiB")
 	}
-	return refusal(http.StatusBadRequest, "bad_request", "the body ended early or came too slowly")
+	return newError(http.StatusBadRequest, "bad_request", "the body ended early or came too slowly")
 }
 
 func (s *Server) answerClaim(w http.ResponseWriter, r *http.Request, result ClaimResult) {
 	switch result {
 	case ClaimGranted:
-		answer(w, r, http.StatusOK, map[string]string{"result": "granted"})
+		writeJSON(w, r, http.StatusOK, map[string]string{"result": "granted"})
 	case ClaimRefused:
-		fail(w, r, refusal(http.StatusConflict, "claimed", "the deployment belongs to another pipeline or is over; stop this job"))
+		writeError(
+			w,
+			r,
+			newError(
+				http.StatusConflict,
+				"claimed",
+				"the deployment belongs to another pipeline or is over; stop this job",
+			),
+		)
 	default:
-		fail(w, r, refusal(http.StatusNotFound, "unknown_key", "no deployment has this key; stop this job"))
+		writeError(w, r, newError(http.StatusNotFound, "unknown_key", "no deployment has this key; stop this job"))
 	}
 }
 
@@ -76,7 +88,15 @@ func claimRate() func(http.Handler) http.Handler {
 	return httprate.Limit(claimsPerMinute, time.Minute,
 		httprate.WithKeyFuncs(func(r *http.Request) (string, error) { return network(clientOf(r)), nil }),
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
-			fail(w, r, refusal(http.StatusTooManyRequests, "too_many_requests", "too many claims from this address; ask again"))
+			writeError(
+				w,
+				r,
+				newError(
+					http.StatusTooManyRequests,
+					"too_many_requests",
+					"too many claims from this address; ask again",
+				),
+			)
 		}))
 }
 

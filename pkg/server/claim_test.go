@@ -25,6 +25,7 @@ func TestClaim(t *testing.T) {
 		{`null`, nil, 400},
 		{`{"key":"` + strings.Repeat("k", maxClaim) + `"}`, nil, 413},
 	}
+
 	for i, s := range steps {
 		b.world.broken = s.broken
 		if got := b.ask(t, http.MethodPost, "/webhooks/claim", strings.NewReader(s.body)); got.code != s.code {
@@ -36,18 +37,26 @@ func TestClaim(t *testing.T) {
 func TestClaimRate(t *testing.T) {
 	h := newBench(t).server.Handler()
 	ask := func(addr string) int {
-		r := httptest.NewRequest(http.MethodPost, "/webhooks/claim", strings.NewReader(`{"key":"guess","pipeline":"p"}`))
+		r := httptest.NewRequest(
+			http.MethodPost,
+			"/webhooks/claim",
+			strings.NewReader(`{"key":"guess","pipeline":"p"}`),
+		)
+
 		r.RemoteAddr = addr
 		rec := httptest.NewRecorder()
 		h.ServeHTTP(rec, r)
+
 		return rec.Code
 	}
+
 	refused := 0
 	for range 2*claimsPerMinute + 1 { // twice: the minute may turn meanwhile
 		if ask("[2001:db8::1]:1") == http.StatusTooManyRequests {
 			refused++
 		}
 	}
+
 	if refused == 0 {
 		t.Error("no claim was refused")
 	}

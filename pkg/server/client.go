@@ -24,9 +24,10 @@ func clientOf(r *http.Request) netip.Addr {
 	return addr
 }
 
-// clientAddr walks from the peer leftwards through X-Forwarded-For, past every trusted proxy, to the first address that is not trusted; if
-// all are, to the leftmost, which is a client inside the trusted network. What cannot be read ends the walk with an invalid address:
-// nothing left of it can be believed.
+// clientAddr walks from the peer leftwards through X-Forwarded-For, past every trusted proxy, to
+// the first address that is not trusted; if all are, to the leftmost, which is a client inside the
+// trusted network. What cannot be read ends the walk with an invalid address: nothing left of it
+// can be believed.
 func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	addr := parseAddr(r.RemoteAddr)
 	for _, header := range slices.Backward(r.Header.Values("X-Forwarded-For")) {
@@ -34,16 +35,19 @@ func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 			if !addr.IsValid() || !containsAddr(trusted, addr) {
 				return addr
 			}
+
 			i := strings.LastIndexByte(header, ',')
 			addr = parseAddr(strings.TrimSpace(header[i+1:]))
 			header = header[:max(i, 0)]
 		}
 	}
+
 	return addr
 }
 
-// parseAddr reads an address with or without a port (some proxies add it), without IPv6 zone, and IPv4 in IPv6 as IPv4: otherwise the same
-// host would have several names, some of which no prefix contains.
+// parseAddr reads an address with or without a port (some proxies add it), without IPv6 zone, and
+// IPv4 in IPv6 as IPv4: otherwise the same host would have several names, some of which no prefix
+// contains.
 func parseAddr(s string) netip.Addr {
 	if withPort, err := netip.ParseAddrPort(s); err == nil {
 		return withPort.Addr().Unmap().WithZone("")

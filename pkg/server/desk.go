@@ -15,15 +15,20 @@ import (
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// Desk does what people ask. What it does not do it says with *command.Refused; other errors are our own.
-type Desk interface {
-	Ask(ctx context.Context, q gate.Question) (policy.Verdict, error)
+// Commands does what people ask. What it does not do it says with *command.Refused; other errors
+// are our own.
+type Commands interface {
+	Ask(ctx context.Context, q policy.Question) (policy.Verdict, error)
 	Explain(ctx context.Context, id int64) (deployment.Deployment, policy.Verdict, error)
-	Approve(ctx context.Context, c command.Caller, id int64, comment string) (deployment.Deployment, policy.Verdict, error)
+	Approve(
+		ctx context.Context,
+		c command.Caller,
+		id int64,
+		comment string,
+	) (deployment.Deployment, policy.Verdict, error)
 	Cancel(ctx context.Context, c command.Caller, id int64, reason string) (deployment.Deployment, error)
 	Force(ctx context.Context, c command.Caller, id int64, reason string) (deployment.Deployment, error)
 	TakeLock(ctx context.Context, c command.Caller, r command.LockRequest) (policy.Lock, error)
@@ -35,11 +40,11 @@ type Desk interface {
 	Notices(ctx context.Context, after int64, limit int) ([]policy.Notice, error)
 }
 
-// deskTimeout bounds an answer for which GitHub may have to be asked several things.
-const deskTimeout = 25 * time.Second
+// commandTimeout bounds an answer for which GitHub may have to be asked several things.
+const commandTimeout = 25 * time.Second
 
-// maxAsk is how large a body of the API may be, in bytes.
-const maxAsk = 8 << 10
+// maxCommandBody is how large a body of the API may be, in bytes.
+const maxCommandBody = 8 << 10
 
 // person is who a face asks for.
 type person struct {
@@ -47,8 +52,8 @@ type person struct {
 	Login string `json:"login"`
 }
 
-// ask is the body of everything that people ask for.
-type ask struct {
+// commandRequest is the body of everything that people ask for.
+type commandRequest struct {
 	Actor       *person   `json:"actor"` // needs a token with the scope behalf
 	Reason      string    `json:"reason"`
 	Comment     string    `json:"comment"`
@@ -60,9 +65,9 @@ type ask struct {
 	To          *person   `json:"to"`
 }
 
-// asked reads a body that is nothing but known fields. An empty one asks for nothing special.
-func asked(w http.ResponseWriter, r *http.Request) (a ask, err error) {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAsk))
+// readCommand reads a body that is nothing but known fields. An empty one asks for nothing special.
+func readCommand(w http.ResponseWriter, r *http.Request) (a commandRequest, err error) {
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCommandBody))
 	dec.DisallowUnknownFields()
 	if err = dec.Decode(&a); errors.Is(err, io.EOF) {
 		err = nil
@@ -73,75 +78,97 @@ func asked(w http.ResponseWriter, r *http.Request) (a ask, err error) {
 	if err != nil {
 		return a, badRequest(fmt.Errorf("the body cannot be read: %w", err))
 	}
+
 	return a, nil
 }
 
 // until is when something is to end: at a time, or in a while; zero: never.
-func (a ask) until(now time.Time) (time.Time, error) {
+func (a commandRequest) until(now time.Time) (time.Time, error) {
 	if a.ExpiresIn == "" {
 		return a.ExpiresAt.UTC(), nil
 	}
+
 	in, err := time.ParseDuration(a.ExpiresIn)
 	if err != nil || in <= 0 || !a.ExpiresAt.IsZero() {
-		return time.Time{}, badRequest(errors.New("expires_in must be a positive duration, such as 2h, and stand without expires_at"))
+		return time.Time{}, badRequest(
+			errors.New("expires_in must be a positive duration, such as 2h, and stand without expires_at"),
+		)
 	}
+
 	return now.Add(in).UTC(), nil
 }
 
 // caller is who asks: the token, or the person for whom a face asks.
-func (s *Server) caller(r *http.Request, a ask) (command.Caller, error) {
+func (s *Server) caller(r *http.Request, a commandRequest) (command.Caller, error) {
 	token, _ := r.Context().Value(tokenKey{}).(Token)
-	c := command.Caller{Door: deployment.DoorAPI, By: deployment.Actor{Token: token.Name}, Admin: token.Scope == ScopeAdmin}
+	c := command.Caller{
+		Channel: deployment.ChannelAPI,
+		By:      deployment.Actor{Token: token.Name},
+		Admin:   token.Scope == ScopeAdmin,
+	}
+
 	switch {
 	case a.Actor == nil && token.Scope == ScopeBehalf:
 		return c, badRequest(errors.New("a token with the scope behalf must say for whom it asks: actor"))
 	case a.Actor == nil:
 		return c, nil
 	case token.Scope != ScopeBehalf:
-		return c, refusal(http.StatusForbidden, "behalf_needed", "only a token with the scope behalf may ask for somebody")
+		return c, newError(
+			http.StatusForbidden,
+			"behalf_needed",
+			"only a token with the scope behalf may ask for somebody",
+		)
 	case a.Actor.ID <= 0 || a.Actor.Login == "":
 		return c, badRequest(errors.New("actor needs the GitHub id and login of the person"))
 	}
+
 	c.By.ID, c.By.Login = a.Actor.ID, a.Actor.Login
 	return c, nil
 }
 
-// deed is something that a caller asks for. It gives what to answer.
-type deed func(ctx context.Context, c command.Caller, a ask, id int64) (any, error)
+// commandFunc is something that a caller asks for. It gives what to answer.
+type commandFunc func(ctx context.Context, c command.Caller, a commandRequest, id int64) (any, error)
 
-// do reads who asks for what, has it done, and answers.
-func (s *Server) do(status int, what deed) http.HandlerFunc {
+// mutate reads who asks for what, has it done, and answers.
+func (s *Server) mutate(status int, what commandFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		a, err := asked(w, r)
+		a, err := readCommand(w, r)
 		var c command.Caller
 		if err == nil {
 			c, err = s.caller(r, a)
 		}
-		s.answerDesk(w, r, status, err, func(ctx context.Context) (any, error) { return what(ctx, c, a, idOf(r)) })
+		s.runCommand(w, r, status, err, func(ctx context.Context) (any, error) { return what(ctx, c, a, idOf(r)) })
 	}
 }
 
-// look answers what only asks.
-func (s *Server) look(what func(ctx context.Context, r *http.Request) (any, error)) http.HandlerFunc {
+// query answers what only asks.
+func (s *Server) query(what func(ctx context.Context, r *http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		s.answerDesk(w, r, http.StatusOK, nil, func(ctx context.Context) (any, error) { return what(ctx, r) })
+		s.runCommand(w, r, http.StatusOK, nil, func(ctx context.Context) (any, error) { return what(ctx, r) })
 	}
 }
 
-func (s *Server) answerDesk(w http.ResponseWriter, r *http.Request, status int, err error, what func(context.Context) (any, error)) {
-	ctx, cancel := context.WithTimeout(r.Context(), deskTimeout)
+func (s *Server) runCommand(
+	w http.ResponseWriter,
+	r *http.Request,
+	status int,
+	err error,
+	what func(context.Context) (any, error),
+) {
+	ctx, cancel := context.WithTimeout(r.Context(), commandTimeout)
 	defer cancel()
 	var document any
 	if err == nil {
 		document, err = what(ctx)
 	}
+
 	switch {
 	case err != nil:
-		fail(w, r, deskProblem(r, err))
+		writeError(w, r, commandError(r, err))
 	case document == nil:
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		answer(w, r, status, document)
+		writeJSON(w, r, status, document)
 	}
 }
 
@@ -150,14 +177,14 @@ var kinds = map[command.Kind]int{
 	command.KindConflict: http.StatusConflict,
 }
 
-func deskProblem(r *http.Request, err error) *problem {
-	var p *problem
-	var refused *command.Refused
+func commandError(r *http.Request, err error) *apiError {
+	var p *apiError
+	var refused *command.Error
 	switch {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &refused):
-		return refusal(kinds[refused.Kind], refused.Code, refused.Message)
+		return newError(kinds[refused.Kind], refused.Code, refused.Message)
 	default:
 		zerolog.Ctx(r.Context()).Error().Err(err).Str("path", r.URL.Path).Msg("what was asked could not be done")
 		return unavailable("it could not be done now, ask again", err)

@@ -11,86 +11,131 @@ import (
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// desk answers the same to everything, and remembers what was asked.
-type desk struct {
+// fakeCommands answers the same to everything, and remembers what was asked.
+type fakeCommands struct {
 	asked string
 	err   error
 }
 
 var (
 	rowOf   = record(2, 42).Deployment
-	verdict = policy.Verdict{Decision: policy.Wait, Until: time.Unix(1_800_000_000, 0), Outcomes: []policy.Outcome{
-		{Rule: policy.RuleAllow, Decision: policy.Allow, Code: policy.CodeOK},
-		{Rule: policy.RuleFreeze, Decision: policy.Wait, Code: policy.CodeFrozen, Message: "the freeze to end", Who: "the operator", Until: time.Unix(1_800_000_000, 0)},
-	}}
-	oneLock = policy.Lock{ID: 3, RepositoryID: 7, Repository: "acme/api", Environment: "production", Owner: deployment.Actor{ID: 1, Login: "alice", Token: "bot"}, Reason: "moving", TakenAt: time.Unix(0, 0)}
+	verdict = policy.Verdict{
+		Decision: policy.DecisionWait,
+		Until:    time.Unix(1_800_000_000, 0),
+		Outcomes: []policy.Outcome{
+			{Rule: policy.RuleAllow, Decision: policy.DecisionAllow, Code: policy.CodeOK},
+			{
+				Rule:     policy.RuleFreeze,
+				Decision: policy.DecisionWait,
+				Code:     policy.CodeFrozen,
+				Message:  "the freeze to end",
+				Who:      "the operator",
+				Until:    time.Unix(1_800_000_000, 0),
+			},
+		},
+	}
+	oneLock = policy.Lock{
+		ID:           3,
+		RepositoryID: 7,
+		Repository:   "acme/api",
+		Environment:  "production",
+		Owner:        deployment.Actor{ID: 1, Login: "alice", Token: "bot"},
+		Reason:       "moving",
+		TakenAt:      time.Unix(0, 0),
+	}
 )
 
 // who names a caller with both names.
 func who(c command.Caller) string {
-	return fmt.Sprintf("%s:%d:%s:%s:%v", c.Door, c.By.ID, c.By.Login, c.By.Token, c.Admin)
+	return fmt.Sprintf("%s:%d:%s:%s:%v", c.Channel, c.By.ID, c.By.Login, c.By.Token, c.Admin)
 }
 
-func (d *desk) say(format string, args ...any) error {
+func (d *fakeCommands) say(format string, args ...any) error {
 	d.asked = fmt.Sprintf(format, args...)
 	return d.err
 }
 
-func (d *desk) Ask(_ context.Context, q gate.Question) (policy.Verdict, error) {
+func (d *fakeCommands) Ask(_ context.Context, q policy.Question) (policy.Verdict, error) {
 	return verdict, d.say("ask %+v", q)
 }
 
-func (d *desk) Explain(_ context.Context, id int64) (deployment.Deployment, policy.Verdict, error) {
+func (d *fakeCommands) Explain(_ context.Context, id int64) (deployment.Deployment, policy.Verdict, error) {
 	return rowOf, verdict, d.say("explain %d", id)
 }
 
-func (d *desk) Approve(_ context.Context, c command.Caller, id int64, comment string) (deployment.Deployment, policy.Verdict, error) {
+func (d *fakeCommands) Approve(
+	_ context.Context,
+	c command.Caller,
+	id int64,
+	comment string,
+) (deployment.Deployment, policy.Verdict, error) {
 	return rowOf, verdict, d.say("approve %s %d %s", who(c), id, comment)
 }
 
-func (d *desk) Cancel(_ context.Context, c command.Caller, id int64, reason string) (deployment.Deployment, error) {
+func (d *fakeCommands) Cancel(
+	_ context.Context,
+	c command.Caller,
+	id int64,
+	reason string,
+) (deployment.Deployment, error) {
 	return rowOf, d.say("cancel %s %d %s", who(c), id, reason)
 }
 
-func (d *desk) Force(_ context.Context, c command.Caller, id int64, reason string) (deployment.Deployment, error) {
+func (d *fakeCommands) Force(
+	_ context.Context,
+	c command.Caller,
+	id int64,
+	reason string,
+) (deployment.Deployment, error) {
 	forced := rowOf
 	forced.Forced, forced.Force = true, &deployment.Force{By: c.By, Reason: reason}
 	return forced, d.say("force %s %d %s", who(c), id, reason)
 }
 
-func (d *desk) TakeLock(_ context.Context, c command.Caller, r command.LockRequest) (policy.Lock, error) {
+func (d *fakeCommands) TakeLock(_ context.Context, c command.Caller, r command.LockRequest) (policy.Lock, error) {
 	return oneLock, d.say("lock %s %+v", who(c), r)
 }
 
-func (d *desk) ExtendLock(_ context.Context, c command.Caller, id int64, until time.Time) (policy.Lock, error) {
+func (d *fakeCommands) ExtendLock(_ context.Context, c command.Caller, id int64, until time.Time) (policy.Lock, error) {
 	return oneLock, d.say("extend %s %d %s", who(c), id, until)
 }
 
-func (d *desk) HandOverLock(_ context.Context, c command.Caller, id int64, to deployment.Actor) (policy.Lock, error) {
+func (d *fakeCommands) HandOverLock(
+	_ context.Context,
+	c command.Caller,
+	id int64,
+	to deployment.Actor,
+) (policy.Lock, error) {
 	return oneLock, d.say("hand over %s %d %v", who(c), id, to)
 }
 
-func (d *desk) ReleaseLock(_ context.Context, c command.Caller, id int64) error {
+func (d *fakeCommands) ReleaseLock(_ context.Context, c command.Caller, id int64) error {
 	return d.say("release %s %d", who(c), id)
 }
 
-func (d *desk) Lock(_ context.Context, id int64) (command.LockState, error) {
+func (d *fakeCommands) Lock(_ context.Context, id int64) (command.LockState, error) {
 	return command.LockState{Lock: oneLock, Waiting: []deployment.Deployment{rowOf}}, d.say("lock %d", id)
 }
 
-func (d *desk) Locks(context.Context) ([]policy.Lock, error) {
+func (d *fakeCommands) Locks(context.Context) ([]policy.Lock, error) {
 	return []policy.Lock{oneLock}, d.say("locks")
 }
 
-func (d *desk) Notices(_ context.Context, after int64, limit int) ([]policy.Notice, error) {
-	return []policy.Notice{{ID: 1, At: time.Unix(0, 0), To: oneLock.Owner, Text: "bob took your lock", Lock: 3}}, d.say("notices %d %d", after, limit)
+func (d *fakeCommands) Notices(_ context.Context, after int64, limit int) ([]policy.Notice, error) {
+	return []policy.Notice{{
+		ID:   1,
+		At:   time.Unix(0, 0),
+		To:   oneLock.Owner,
+		Text: "bob took your lock",
+		Lock: 3,
+	}}, d.say("notices %d %d", after, limit)
 }
 
-// TestDesk asks for everything in every way; the answers are held against the description on the way.
+// TestDesk asks for everything in every way; the answers are held against the description on the
+// way.
 func TestDesk(t *testing.T) {
 	now := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	b := newBench(t, func(o *Options) { o.Now = func() time.Time { return now } })
@@ -122,7 +167,7 @@ func TestDesk(t *testing.T) {
 		"wrong type":                 {adminToken, "POST", "/deployments/42/force", `{"reason":1}`, 400, ""},
 		"null":                       {adminToken, "POST", "/deployments/42/force", `null`, 202, "force api:0::adminer:true 42 "},
 		"a list":                     {adminToken, "POST", "/deployments/42/force", `[]`, 400, ""},
-		"too large":                  {adminToken, "POST", "/deployments/42/force", `{"reason":"` + strings.Repeat("x", maxAsk) + `"}`, 400, ""},
+		"too large":                  {adminToken, "POST", "/deployments/42/force", `{"reason":"` + strings.Repeat("x", maxCommandBody) + `"}`, 400, ""},
 		"lock for a while":           {deployToken, "POST", "/locks", `{"repository":"acme/api","environment":"production","reason":"moving","expires_in":"2h"}`, 201, "lock api:0::deployer:false {Repository:acme/api Environment:production Reason:moving Until:2026-11-25 14:00:00 +0000 UTC Steal:false}"},
 		"lock until":                 {behalfToken, "POST", "/locks", "{" + alice + `,"environment":"production","reason":"moving","expires_at":"2026-11-26T01:00:00+01:00","steal":true}`, 201, "lock api:1:alice:behalfer:false {Repository: Environment:production Reason:moving Until:2026-11-26 00:00:00 +0000 UTC Steal:true}"},
 		"lock both ways":             {deployToken, "POST", "/locks", `{"environment":"p","reason":"m","expires_in":"2h","expires_at":"2026-11-26T01:00:00Z"}`, 400, ""},
@@ -152,11 +197,14 @@ func TestDeskRefuses(t *testing.T) {
 	for kind, code := range map[command.Kind]int{
 		command.KindInvalid: 422, command.KindForbidden: 403, command.KindNotFound: 404, command.KindConflict: 409, "": 503,
 	} {
-		b.desk.err = &command.Refused{Kind: kind, Code: "because", Message: "just so"}
+		b.desk.err = &command.Error{Kind: kind, Code: "because", Message: "just so"}
 		want := `{"error":{"code":"because","message":"just so"}}`
 		if kind == "" {
-			b.desk.err, want = errors.New("the database's password is hunter2"), `{"error":{"code":"unavailable","message":"it could not be done now, ask again"}}`
+			b.desk.err, want = errors.New(
+				"the database's password is hunter2",
+			), `{"error":{"code":"unavailable","message":"it could not be done now, ask again"}}`
 		}
+
 		got := b.ask(t, http.MethodPost, "/api/v1/deployments/42/cancel", nil, "Authorization", "Bearer "+deployToken)
 		if got.code != code || got.body != want {
 			t.Errorf("%s: got %d %s", kind, got.code, got.body)
@@ -168,13 +216,15 @@ func FuzzAsk(f *testing.F) {
 	for _, s := range []string{"", "{}", `{"actor":{"id":1,"login":"a"},"reason":"x","expires_in":"1h"}`, `{"to":null,"steal":true}`} {
 		f.Add(s)
 	}
+
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := http.NewRequest(http.MethodPost, "/", strings.NewReader(text))
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := asked(nil, r)
-		var p *problem
+
+		a, err := readCommand(nil, r)
+		var p *apiError
 		if err != nil && (!errors.As(err, &p) || p.status != http.StatusBadRequest) {
 			t.Errorf("%q: %v", text, err)
 		}

@@ -11,15 +11,18 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/hook"
+	"github.com/seraph-deploy/seraph/pkg/intake"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // isEvent says whether a header can be the name of an event: small letters, digits and underscores.
 func isEvent(s string) bool {
-	return len(s) <= 64 && s != "" && isSmall(rune(s[0])) && !strings.ContainsFunc(s, func(r rune) bool { return !isSmall(r) && !isDigit(r) && r != '_' })
+	return len(s) <= 64 && s != "" && isSmall(rune(s[0])) &&
+		!strings.ContainsFunc(s, func(r rune) bool { return !isSmall(r) && !isDigit(r) && r != '_' })
 }
 
-// isGUID says whether a header can be the id of a delivery: letters, digits, dots, dashes and underscores.
+// isGUID says whether a header can be the id of a delivery: letters, digits, dots, dashes and
+// underscores.
 func isGUID(s string) bool {
 	return len(s) <= 128 && s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return !isSmall(r) && !isSmall(r|0x20) && !isDigit(r) && r != '.' && r != '-' && r != '_'
@@ -30,182 +33,204 @@ func isSmall(r rune) bool { return 'a' <= r && r <= 'z' }
 
 func isDigit(r rune) bool { return '0' <= r && r <= '9' }
 
-// github takes a webhook of GitHub. The checks stand in the order of what they cost: address, content type, shape of the signature, size,
-// signature, content, store.
+// github takes a webhook of GitHub. The checks stand in the order of what they cost: address,
+// content type, shape of the signature, size, signature, content, store.
 func (s *Server) github(w http.ResponseWriter, r *http.Request) {
 	receivedAt := s.o.Now()
 	event := r.Header.Get("X-GitHub-Event")
 	verifier, p := s.admitGitHub(r)
 	if p != nil {
-		s.refuse(w, r, sourceGitHub, event, p)
+		s.rejectWebhook(w, r, sourceGitHub, event, p)
 		return
 	}
-	b, p := s.read(w, r, verifier)
+
+	b, p := s.readBody(w, r, verifier)
 	defer b.free()
 	if p != nil {
-		s.refuse(w, r, sourceGitHub, event, p)
+		s.rejectWebhook(w, r, sourceGitHub, event, p)
 		return
 	}
-	result, p := s.takeInTurn(r, b, receivedAt)
+
+	result, p := s.processLimited(r, b, receivedAt)
 	if p != nil {
-		s.refuse(w, r, sourceGitHub, event, p)
+		s.rejectWebhook(w, r, sourceGitHub, event, p)
 		return
 	}
+
 	s.o.Observe(sourceGitHub, eventLabel(sourceGitHub, event), result.Result)
-	answer(w, r, result.status(), result)
+	writeJSON(w, r, result.status(), result)
 }
 
 // admitGitHub is what can be checked before the body is read.
-func (s *Server) admitGitHub(r *http.Request) (*hook.Verifier, *problem) {
+func (s *Server) admitGitHub(r *http.Request) (*webhook.Verifier, *apiError) {
 	if p := s.checkSource(r); p != nil {
 		return nil, p
 	}
-	if err := hook.ContentType(r.Header.Get("Content-Type")); err != nil {
-		return nil, early(refusal(http.StatusUnsupportedMediaType, "unsupported_media_type", err.Error()))
+	if err := webhook.ContentType(r.Header.Get("Content-Type")); err != nil {
+		return nil, closing(newError(http.StatusUnsupportedMediaType, "unsupported_media_type", err.Error()))
 	}
-	verifier, err := hook.NewGitHub(s.o.GitHubSecrets, r.Header.Get("X-Hub-Signature-256"))
+
+	verifier, err := webhook.NewGitHub(s.o.GitHubSecrets, r.Header.Get("X-Hub-Signature-256"))
 	if err != nil {
-		return nil, early(unsigned(err))
+		return nil, closing(signatureError(err))
 	}
+
 	return verifier, nil
 }
 
-func (s *Server) checkSource(r *http.Request) *problem {
+func (s *Server) checkSource(r *http.Request) *apiError {
 	if s.o.Sources == nil {
 		return nil
 	}
+
 	allowed, known := s.o.Sources()
 	if !known {
-		return early(unavailable("GitHub's webhook addresses are not known yet; deliver it again later", nil))
+		return closing(unavailable("GitHub's webhook addresses are not known yet; deliver it again later", nil))
 	}
 	if !allowed(clientOf(r)) {
-		return early(refusal(http.StatusForbidden, "forbidden", "webhooks are not taken from this address"))
+		return closing(newError(http.StatusForbidden, "forbidden", "webhooks are not taken from this address"))
 	}
+
 	return nil
 }
 
-// taken is the answer to a webhook that was taken.
-type taken struct {
+// webhookResponse is the answer to a webhook that was taken.
+type webhookResponse struct {
 	Result   string `json:"result"`
 	Delivery string `json:"delivery,omitempty"`
 	Reason   string `json:"reason,omitempty"`
 }
 
-func (t taken) status() int {
+func (t webhookResponse) status() int {
 	if t.Result == resultAccepted {
 		return http.StatusAccepted
 	}
 	return http.StatusOK
 }
 
-// takeInTurn judges and stores a verified body within StoreTimeout, whether or not the sender still listens: a deployment that came in
-// whole is worth keeping, and delivered again it is a duplicate.
-func (s *Server) takeInTurn(r *http.Request, b *body, receivedAt time.Time) (result taken, p *problem) {
+// processLimited judges and stores a verified body within StoreTimeout, whether or not the sender
+// still listens: a deployment that came in whole is worth keeping, and delivered again it is a
+// duplicate.
+func (s *Server) processLimited(r *http.Request, b *body, receivedAt time.Time) (result webhookResponse, p *apiError) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
 	defer cancel()
-	err := s.memory.inTurn(ctx, b.size, func() { result, p = s.take(ctx, r.Header, b, receivedAt) })
+	err := s.memory.inTurn(ctx, b.size, func() { result, p = s.process(ctx, r.Header, b, receivedAt) })
 	if err != nil {
-		return taken{}, unavailable("large webhooks are waiting for each other; deliver it again later", err)
+		return webhookResponse{}, unavailable("large webhooks are waiting for each other; deliver it again later", err)
 	}
 	return result, p
 }
 
-func (s *Server) take(ctx context.Context, header http.Header, b *body, receivedAt time.Time) (taken, *problem) {
+func (s *Server) process(
+	ctx context.Context,
+	header http.Header,
+	b *body,
+	receivedAt time.Time,
+) (webhookResponse, *apiError) {
 	whole, err := b.join()
 	if err != nil {
-		return taken{}, unread(err)
+		return webhookResponse{}, bodyError(err)
 	}
+
 	del := deployment.Delivery{
-		GUID: header.Get("X-GitHub-Delivery"), Event: header.Get("X-GitHub-Event"), Source: deployment.SourceWebhook, ReceivedAt: receivedAt,
+		GUID:       header.Get("X-GitHub-Delivery"),
+		Event:      header.Get("X-GitHub-Event"),
+		Source:     deployment.SourceWebhook,
+		ReceivedAt: receivedAt,
 	}
+
 	if !isEvent(del.Event) || !isGUID(del.GUID) {
-		return taken{}, badRequest(errors.New("the header X-GitHub-Event or X-GitHub-Delivery is missing or malformed"))
+		return webhookResponse{}, badRequest(
+			errors.New("the header X-GitHub-Event or X-GitHub-Delivery is missing or malformed"),
+		)
 	}
-	if del.Body, err = hook.Payload(header.Get("Content-Type"), whole); err != nil {
-		return taken{}, badRequest(err)
+
+	if del.Body, err = webhook.Payload(header.Get("Content-Type"), whole); err != nil {
+		return webhookResponse{}, badRequest(err)
 	}
+
 	switch del.Event {
 	case "deployment":
 		return s.deployment(ctx, del)
 	case "ping":
 		return s.ping(ctx, del)
 	default:
-		return s.unused(ctx, del)
+		return s.handleOther(ctx, del)
 	}
 }
 
-// ping answers GitHub's first word. Only the body is signed, so what the name claims is held against what the body shows.
-func (s *Server) ping(ctx context.Context, del deployment.Delivery) (taken, *problem) {
-	summary, err := hook.Summarize(del.Body)
+// ping answers GitHub's first word. Only the body is signed, so what the name claims is held
+// against what the body shows.
+func (s *Server) ping(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
+	summary, err := webhook.Summarize(del.Body)
 	switch {
 	case err != nil:
-		return taken{}, badRequest(err)
+		return webhookResponse{}, badRequest(err)
 	case summary.Deployment:
-		return taken{}, badRequest(errors.New("the body carries a deployment: it is not that of a ping"))
+		return webhookResponse{}, badRequest(errors.New("the body carries a deployment: it is not that of a ping"))
 	}
+
 	zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("hook", summary.HookID).Msg("GitHub says hello")
-	return taken{Result: resultPong}, nil
+	return webhookResponse{Result: resultPong}, nil
 }
 
-// unused answers events of which nothing is read.
-func (s *Server) unused(ctx context.Context, del deployment.Delivery) (taken, *problem) {
-	if !hook.IsObject(del.Body) {
-		_, err := hook.Summarize(del.Body)
-		return taken{}, badRequest(cmp.Or(err, errors.New("the body is not a JSON object")))
+// handleOther answers events of which nothing is read.
+func (s *Server) handleOther(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
+	if !webhook.IsObject(del.Body) {
+		_, err := webhook.Summarize(del.Body)
+		return webhookResponse{}, badRequest(cmp.Or(err, errors.New("the body is not a JSON object")))
 	}
 	zerolog.Ctx(ctx).Debug().Str("delivery", del.GUID).Str("event", del.Event).Msg("event ignored")
-	return taken{Result: resultIgnored, Reason: "event " + del.Event + " is not used"}, nil
+	return webhookResponse{Result: resultIgnored, Reason: "event " + del.Event + " is not used"}, nil
 }
 
-// deployment makes a deployment event durable, or says why it needs to be nothing.
-func (s *Server) deployment(ctx context.Context, del deployment.Delivery) (taken, *problem) {
-	req, action, err := hook.ParseDeployment(del.Body)
+// deployment hands a deployment event to the intake.
+func (s *Server) deployment(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
+	req, action, err := webhook.ParseDeployment(del.Body)
 	del.RepositoryID, del.DeploymentID = req.Repository.ID, req.ID
-	if action != "" && action != "created" { // old GitHub Enterprise Servers name no action
-		return s.ignore(ctx, del, "a deployment is taken when it is created, not for another action")
+
+	var result intake.Result
+	switch {
+	case action != "" && action != "created": // old GitHub Enterprise Servers send no action
+		const reason = "a deployment is taken when it is created, not for another action"
+		result, err = s.o.Intake.Ignore(ctx, del, reason)
+	case err != nil:
+		return webhookResponse{}, badRequest(err)
+	default:
+		result, err = s.o.Intake.Accept(ctx, intake.Delivery{Delivery: del}, req)
 	}
+
 	if err != nil {
-		return taken{}, badRequest(err)
+		return webhookResponse{}, notStored(err)
 	}
-	d, notes, ignored := s.o.Admit.Admit(req, del.ReceivedAt)
-	if ignored != "" {
-		return s.ignoreUnseen(ctx, del, ignored)
+
+	logDelivery(ctx, del, req, result)
+	response := webhookResponse{Result: string(result.Outcome), Reason: result.Reason}
+	if result.Outcome == intake.Accepted {
+		response.Delivery = del.GUID
 	}
-	duplicate, err := s.o.Inbox.Accept(ctx, del, d, notes...)
-	if err != nil {
-		return taken{}, notStored(err)
+
+	return response, nil
+}
+
+func logDelivery(ctx context.Context, del deployment.Delivery, req deployment.Request, result intake.Result) {
+	log := zerolog.Ctx(ctx).Info().
+		Str("delivery", del.GUID).
+		Int64("deployment", del.DeploymentID)
+	if result.Outcome == intake.Ignored {
+		log.Str("reason", result.Reason).Msg("deployment ignored")
+		return
 	}
-	log := zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("deployment", req.ID).
-		Str("repository", req.Repository.FullName()).Str("environment", req.Environment)
-	if duplicate {
+
+	log = log.Str("repository", req.Repository.FullName()).Str("environment", req.Environment)
+	if result.Outcome == intake.Duplicate {
 		log.Msg("deployment delivered again")
-		return taken{Result: resultDuplicate}, nil
+		return
 	}
+
 	log.Str("sha", req.SHA).Msg("deployment accepted")
-	return taken{Result: resultAccepted, Delivery: del.GUID}, nil
 }
 
-// ignoreUnseen ignores a deployment, unless it was taken when the routes were others.
-func (s *Server) ignoreUnseen(ctx context.Context, del deployment.Delivery, reason string) (taken, *problem) {
-	seen, err := s.o.Inbox.Seen(ctx, del)
-	if err != nil {
-		return taken{}, notStored(err)
-	}
-	if seen {
-		return taken{Result: resultDuplicate}, nil
-	}
-	return s.ignore(ctx, del, reason)
-}
-
-// ignore remembers that a delivery was none of ours. A redelivery is judged afresh.
-func (s *Server) ignore(ctx context.Context, del deployment.Delivery, reason string) (taken, *problem) {
-	if err := s.o.Inbox.Ignored(ctx, del, reason); err != nil {
-		return taken{}, notStored(err)
-	}
-	zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("deployment", del.DeploymentID).Str("reason", reason).Msg("deployment ignored")
-	return taken{Result: resultIgnored, Reason: reason}, nil
-}
-
-func notStored(err error) *problem {
+func notStored(err error) *apiError {
 	return unavailable("the delivery could not be stored in time and is not remembered; deliver it again", err)
 }

@@ -19,19 +19,24 @@ var errBudget = errors.New("the bodies in flight take all the memory they may")
 
 type chunk = [chunkSize]byte
 
-// memory counts what bodies really take, chunk by chunk as they come in: what a sender announces costs nothing, what it sends does.
-type memory struct {
+// bodyBudget counts what bodies really take, chunk by chunk as they come in: what a sender
+// announces costs nothing, what it sends does.
+type bodyBudget struct {
 	limit int64
 	used  atomic.Int64
 	pool  sync.Pool     // of *chunk; reading leaves no garbage that would double the heap
 	turn  chan struct{} // held by the one large body that is being worked on
 }
 
-func newMemory(limit int64) *memory {
-	return &memory{limit: limit, pool: sync.Pool{New: func() any { return new(chunk) }}, turn: make(chan struct{}, 1)}
+func newMemory(limit int64) *bodyBudget {
+	return &bodyBudget{
+		limit: limit,
+		pool:  sync.Pool{New: func() any { return new(chunk) }},
+		turn:  make(chan struct{}, 1),
+	}
 }
 
-func (m *memory) reserve(n int64) error {
+func (m *bodyBudget) reserve(n int64) error {
 	if m.used.Add(n) > m.limit {
 		m.used.Add(-n)
 		return errBudget
@@ -39,20 +44,23 @@ func (m *memory) reserve(n int64) error {
 	return nil
 }
 
-func (m *memory) release(n int64) { m.used.Add(-n) }
+func (m *bodyBudget) release(n int64) { m.used.Add(-n) }
 
-// inTurn does something with a body of a size. Large ones wait for each other, because decoding and storing takes several times their
-// size, and give their memory back at once. It fails only when ctx ends while waiting.
-func (m *memory) inTurn(ctx context.Context, size int64, do func()) error {
+// inTurn does something with a body of a size. Large ones wait for each other, because decoding and
+// storing takes several times their size, and give their memory back at once. It fails only when
+// ctx ends while waiting.
+func (m *bodyBudget) inTurn(ctx context.Context, size int64, do func()) error {
 	if size <= largeBody {
 		do()
 		return nil
 	}
+
 	select {
 	case m.turn <- struct{}{}:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+
 	defer func() { <-m.turn }()
 	do()
 	debug.FreeOSMemory()
@@ -61,7 +69,7 @@ func (m *memory) inTurn(ctx context.Context, size int64, do func()) error {
 
 // body is one request's body as it was read.
 type body struct {
-	memory *memory
+	memory *bodyBudget
 	chunks []*chunk
 	size   int64
 	held   int64 // reserved
@@ -74,6 +82,7 @@ func (b *body) fill(r io.Reader, see io.Writer) error {
 		if err != nil {
 			return err
 		}
+
 		n, err := r.Read(room)
 		_, _ = see.Write(room[:n]) // a hash never fails
 		b.size += int64(n)
@@ -105,17 +114,19 @@ func (b *body) hold(n int64) error {
 	return nil
 }
 
-// join makes one piece of the chunks and gives them back. The piece is left to the garbage collector, because who stores it may
-// outlive the request.
+// join makes one piece of the chunks and gives them back. The piece is left to the garbage
+// collector, because who stores it may outlive the request.
 func (b *body) join() ([]byte, error) {
 	if err := b.hold(b.size); err != nil {
 		return nil, err
 	}
+
 	whole := make([]byte, 0, b.size)
 	for i, c := range b.chunks {
 		whole = append(whole, c[:min(chunkSize, b.size-int64(i)*chunkSize)]...)
 		b.drop(i)
 	}
+
 	b.chunks = nil
 	return whole, nil
 }

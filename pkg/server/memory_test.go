@@ -17,7 +17,8 @@ import (
 // TestBodyKeepsEveryByte reads bodies of any size in any pieces, and joins them.
 func TestBodyKeepsEveryByte(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		size := rapid.OneOf(rapid.IntRange(0, 5*chunkSize), rapid.SampledFrom([]int{chunkSize, 2 * chunkSize})).Draw(t, "size")
+		size := rapid.OneOf(rapid.IntRange(0, 5*chunkSize), rapid.SampledFrom([]int{chunkSize, 2 * chunkSize})).
+			Draw(t, "size")
 		sent := bytes.Repeat([]byte("0123456789"), size/10+1)[:size]
 		var r io.Reader = bytes.NewReader(sent)
 		switch rapid.IntRange(0, 2).Draw(t, "reader") {
@@ -26,6 +27,7 @@ func TestBodyKeepsEveryByte(t *testing.T) {
 		case 2:
 			r = iotest.DataErrReader(r)
 		}
+
 		m := newMemory(1 << 20)
 		b := &body{memory: m}
 		var seen bytes.Buffer
@@ -35,10 +37,12 @@ func TestBodyKeepsEveryByte(t *testing.T) {
 		if used := m.used.Load(); used < int64(size) || used > int64(size)+chunkSize {
 			t.Fatalf("%d bytes counted for %d", used, size)
 		}
+
 		got, err := b.join()
 		if err != nil || !bytes.Equal(got, sent) || !bytes.Equal(seen.Bytes(), sent) || m.used.Load() != int64(size) {
 			t.Fatalf("joined %d of %d bytes, saw %d, counted %d, %v", len(got), size, seen.Len(), m.used.Load(), err)
 		}
+
 		b.free()
 		b.free()
 		if used := m.used.Load(); used != 0 {
@@ -60,10 +64,12 @@ func TestBudget(t *testing.T) {
 	if _, err := one.join(); !errors.Is(err, errBudget) {
 		t.Fatalf("got %v", err)
 	}
+
 	other.free()
 	if _, err := one.join(); err != nil {
 		t.Fatal(err)
 	}
+
 	one.free()
 	if used := m.used.Load(); used != 0 {
 		t.Errorf("%d bytes still counted", used)
@@ -87,6 +93,7 @@ func TestBudgetNeverExceeded(t *testing.T) {
 			}
 		})
 	}
+
 	all.Wait()
 	if used := m.used.Load(); used != 0 {
 		t.Errorf("%d bytes still counted", used)
@@ -102,13 +109,18 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 	<-inside
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
-	if err := m.inTurn(ctx, largeBody+1, func() { t.Error("two at a time") }); !errors.Is(err, context.DeadlineExceeded) {
+	if err := m.inTurn(ctx, largeBody+1, func() { t.Error("two at a time") }); !errors.Is(
+		err,
+		context.DeadlineExceeded,
+	) {
 		t.Errorf("got %v", err)
 	}
+
 	small := false
 	if err := m.inTurn(ctx, largeBody, func() { small = true }); err != nil || !small {
 		t.Errorf("a small body had to wait: %v", err)
 	}
+
 	close(leave)
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -122,7 +134,7 @@ func TestLargeDeployment(t *testing.T) {
 	if got := b.deliver(t, text); got.code != 202 {
 		t.Fatalf("got %d %s", got.code, got.body)
 	}
-	if got := b.inbox.byGUID["guid-1"].Request; !got.PayloadTooLarge || got.Payload != nil {
+	if got := b.routes.last; !got.PayloadTooLarge || got.Payload != nil {
 		t.Errorf("kept %d bytes of the payload, too large: %v", len(got.Payload), got.PayloadTooLarge)
 	}
 	if got := b.deliver(t, "payload="+text, "Content-Type", formType, "X-GitHub-Delivery", "guid-2"); got.code != 200 {

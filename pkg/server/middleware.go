@@ -10,7 +10,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// logged gives each request an id and a logger that carries it, and writes one line when it is answered.
+// logged gives each request an id and a logger that carries it, and writes one line when it is
+// answered.
 func (s *Server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
@@ -18,7 +19,9 @@ func (s *Server) logged(next http.Handler) http.Handler {
 		log := s.o.Log.With().Str("request", id).Stringer("client", clientOf(r)).Logger()
 		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		e := &entry{log: log, w: wrapped}
-		e.r = r.WithContext(context.WithValue(log.WithContext(r.Context()), middleware.LogEntryCtxKey, middleware.LogEntry(e)))
+		e.r = r.WithContext(
+			context.WithValue(log.WithContext(r.Context()), middleware.LogEntryCtxKey, middleware.LogEntry(e)),
+		)
 		began := time.Now()
 		next.ServeHTTP(wrapped, e.r)
 		log.Debug().Str("method", r.Method).Str("path", r.URL.Path).Int("status", wrapped.Status()).
@@ -26,8 +29,8 @@ func (s *Server) logged(next http.Handler) http.Handler {
 	})
 }
 
-// entry is told by middleware.Recoverer of a panic. It answers in the shape of every error; the 500 without a body that follows
-// comes too late to count.
+// entry is told by middleware.Recoverer of a panic. It answers in the shape of every error; the 500
+// without a body that follows comes too late to count.
 type entry struct {
 	log zerolog.Logger
 	w   middleware.WrapResponseWriter
@@ -41,7 +44,7 @@ func (e *entry) Write(int, int, http.Header, time.Duration, any) {}
 func (e *entry) Panic(v any, stack []byte) {
 	e.log.Error().Any("panic", v).Bytes("stack", stack).Msg("a request made us panic")
 	if e.w.Status() == 0 {
-		fail(e.w, e.r, refusal(http.StatusInternalServerError, "internal", "internal error, see the log"))
+		writeError(e.w, e.r, newError(http.StatusInternalServerError, "internal", "internal error, see the log"))
 	}
 }
 

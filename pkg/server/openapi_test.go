@@ -27,10 +27,12 @@ func described(tb testing.TB) (*openapi3.T, routers.Router) {
 	if err := doc.Validate(context.Background()); err != nil {
 		tb.Fatal(err)
 	}
+
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	return doc, router
 }
 
@@ -42,11 +44,16 @@ func TestDescriptionEqualsRoutes(t *testing.T) {
 			want = append(want, method+" "+path)
 		}
 	}
+
 	got := newBench(t).server.Routes()
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("served and described differ\nserved:    %s\ndescribed: %s", strings.Join(got, ", "), strings.Join(want, ", "))
+		t.Errorf(
+			"served and described differ\nserved:    %s\ndescribed: %s",
+			strings.Join(got, ", "),
+			strings.Join(want, ", "),
+		)
 	}
 }
 
@@ -61,7 +68,8 @@ func TestDescriptionKnowsEveryState(t *testing.T) {
 	}
 }
 
-// described holds every answer of a handler against the description: tests that ask through it check it on the way.
+// described holds every answer of a handler against the description: tests that ask through it
+// check it on the way.
 type checked struct {
 	tb     testing.TB
 	next   http.Handler
@@ -74,18 +82,23 @@ func (c checked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if route, params, err := c.router.FindRoute(r); err == nil {
 		c.check(rec, &openapi3filter.RequestValidationInput{Request: r, Route: route, PathParams: params})
 	}
+
 	for name, values := range rec.Header() {
 		w.Header()[name] = values
 	}
+
 	w.WriteHeader(rec.Code)
 	_, _ = w.Write(rec.Body.Bytes())
 }
 
 func (c checked) check(rec *httptest.ResponseRecorder, request *openapi3filter.RequestValidationInput) {
 	input := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: request, Status: rec.Code, Header: rec.Header(),
-		Options: &openapi3filter.Options{IncludeResponseStatus: true},
+		RequestValidationInput: request,
+		Status:                 rec.Code,
+		Header:                 rec.Header(),
+		Options:                &openapi3filter.Options{IncludeResponseStatus: true},
 	}
+
 	input.SetBodyBytes(bytes.Clone(rec.Body.Bytes()))
 	if err := openapi3filter.ValidateResponse(context.Background(), input); err != nil {
 		c.tb.Errorf("%s %s answered what is not described: %v", request.Request.Method, request.Request.URL.Path, err)
@@ -96,10 +109,15 @@ func (c checked) check(rec *httptest.ResponseRecorder, request *openapi3filter.R
 func TestDescriptionBites(t *testing.T) {
 	_, router := described(t)
 	silent := &testing.B{}
-	c := checked{tb: silent, router: router, next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"status":"fine"}`))
-	})}
+	c := checked{
+		tb:     silent,
+		router: router,
+		next: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"status":"fine"}`))
+		}),
+	}
+
 	c.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/healthz", nil))
 	if !silent.Failed() {
 		t.Error("an answer that is not described passed")

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 )
 
 // Defaults of Options.
@@ -18,24 +19,23 @@ const (
 	DefaultMaxInFlight  = 128 << 20
 )
 
-// Options are what a Server is made of. Admit and Inbox are required for webhooks of GitHub, Reader for the API; nil elsewhere turns the
-// thing off, zero numbers mean the defaults.
+// Options are what a Server is made of. Intake is required for webhooks of GitHub, Reader for the API; nil elsewhere turns the thing off, zero numbers mean the defaults.
 type Options struct {
 	GitHubSecrets   [][]byte // any of them verifies
 	CircleCISecrets [][]byte // none: POST /webhooks/circleci answers 404
 
-	// Sources gives the check of the addresses that may send GitHub's webhooks; false: the ranges are not known yet. Nil: any may.
+	// Sources gives the check of the addresses that may send GitHub's webhooks; false: the ranges
+	// are not known yet. Nil: any may.
 	Sources func() (func(netip.Addr) bool, bool)
 	// TrustedProxies are believed when they say in X-Forwarded-For for whom they ask.
 	TrustedProxies []netip.Prefix
 
-	Admit  Admitter
-	Inbox  Inbox
-	Hints  Hints
-	Claims Claims
-	Reader Reader
-	Desk   Desk
-	Ready  func(context.Context) map[string]error // what must work, by name; nil errors are good
+	Intake   Intake
+	Hints    Hints
+	Claims   Claims
+	Reader   Reader
+	Commands Commands
+	Ready    func(context.Context) map[string]error // what must work, by name; nil errors are good
 
 	Metrics      http.Handler
 	ServeMetrics bool    // on Handler too, not only on MetricsHandler
@@ -48,27 +48,21 @@ type Options struct {
 	Log     zerolog.Logger
 	Now     func() time.Time
 	Observe func(source, event, result string) // once for each webhook; all three are from closed sets
-	// CircleCIURL is a pipeline's page for people; it is asked only for deployments that have a pipeline.
+	// CircleCIURL is a pipeline's page for people; it is asked only for deployments that have a
+	// pipeline.
 	CircleCIURL func(deployment.Deployment) string
 }
 
-// Admitter says what the routes make of a request. ignored, when not empty, is why it is none of ours.
-type Admitter interface {
-	Admit(req deployment.Request, receivedAt time.Time) (d deployment.Deployment, notes []deployment.Entry, ignored string)
-}
-
-// Inbox makes deliveries durable. Accept returns nil only after the commit; what failed is not remembered. duplicate: the GUID, or the
-// repository and deployment id, led to a deployment before. Ignored keeps no body. Seen says whether its GUID or its ids led to a
-// deployment.
-type Inbox interface {
-	Accept(ctx context.Context, del deployment.Delivery, d deployment.Deployment, notes ...deployment.Entry) (duplicate bool, err error)
-	Ignored(ctx context.Context, del deployment.Delivery, reason string) error
-	Seen(ctx context.Context, del deployment.Delivery) (bool, error)
+// Intake takes in verified deliveries. It returns without error only after the delivery is durable,
+// or is known to need nothing; after an error the delivery is not remembered.
+type Intake interface {
+	Accept(ctx context.Context, del intake.Delivery, req deployment.Request) (intake.Result, error)
+	Ignore(ctx context.Context, del deployment.Delivery, reason string) (intake.Result, error)
 }
 
 // Hints has a pipeline looked at now. known: it belongs to a deployment.
 type Hints interface {
-	Nudge(ctx context.Context, pipelineID string) (known bool, err error)
+	WakeByPipeline(ctx context.Context, pipelineID string) (known bool, err error)
 }
 
 // Claims lets a job take the deployment whose key it has for its pipeline.
@@ -86,7 +80,8 @@ const (
 	ClaimRefused
 )
 
-// Reader answers the API. Get returns the records with GitHub's deployment id, none when it is unknown.
+// Reader answers the API. Get returns the records with GitHub's deployment id, none when it is
+// unknown.
 type Reader interface {
 	List(ctx context.Context, f deployment.Filter) ([]deployment.Deployment, error)
 	Get(ctx context.Context, id int64) ([]deployment.Record, error)
@@ -99,7 +94,8 @@ type Scope string
 const (
 	ScopeRead   Scope = "read"
 	ScopeDeploy Scope = "deploy"
-	ScopeBehalf Scope = "behalf" // deploy, for people whom a face has verified; it acts for nobody else, itself included
+	// deploy, for people whom a face has verified; it acts for nobody else, itself included
+	ScopeBehalf Scope = "behalf"
 	ScopeAdmin  Scope = "admin"
 )
 
@@ -132,5 +128,6 @@ func (o Options) withDefaults() Options {
 	if o.CircleCIURL == nil {
 		o.CircleCIURL = func(deployment.Deployment) string { return "" }
 	}
+
 	return o
 }

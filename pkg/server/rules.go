@@ -10,28 +10,29 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// people serves what people ask for. Who may read may ask what the rules say; doing something needs more.
-func (s *Server) people(r chi.Router) {
-	r.Get("/gate", s.look(s.gate))
-	r.Get("/deployments/{id}/explain", s.look(s.explain))
-	r.Get("/locks", s.look(s.locks))
-	r.Get("/locks/{id}", s.look(s.lock))
-	r.Get("/notices", s.look(s.notices))
+// mountCommands serves what people ask for. Who may read may ask what the rules say; doing
+// something needs more.
+func (s *Server) mountCommands(r chi.Router) {
+	r.Get("/gate", s.query(s.gate))
+	r.Get("/deployments/{id}/explain", s.query(s.explain))
+	r.Get("/locks", s.query(s.locks))
+	r.Get("/locks/{id}", s.query(s.lock))
+	r.Get("/notices", s.query(s.notices))
 	r.Group(func(r chi.Router) {
 		r.Use(s.authorize(ScopeDeploy))
-		r.Post("/deployments/{id}/approve", s.do(http.StatusOK, s.approve))
-		r.Post("/deployments/{id}/cancel", s.do(http.StatusAccepted, s.cancel))
-		r.Post("/deployments/{id}/force", s.do(http.StatusAccepted, s.force))
-		r.Post("/locks", s.do(http.StatusCreated, s.takeLock))
-		r.Post("/locks/{id}/extend", s.do(http.StatusOK, s.extendLock))
-		r.Post("/locks/{id}/hand-over", s.do(http.StatusOK, s.handOverLock))
-		r.Delete("/locks/{id}", s.do(http.StatusNoContent, s.releaseLock))
+		r.Post("/deployments/{id}/approve", s.mutate(http.StatusOK, s.approve))
+		r.Post("/deployments/{id}/cancel", s.mutate(http.StatusAccepted, s.cancel))
+		r.Post("/deployments/{id}/force", s.mutate(http.StatusAccepted, s.force))
+		r.Post("/locks", s.mutate(http.StatusCreated, s.takeLock))
+		r.Post("/locks/{id}/extend", s.mutate(http.StatusOK, s.extendLock))
+		r.Post("/locks/{id}/hand-over", s.mutate(http.StatusOK, s.handOverLock))
+		r.Delete("/locks/{id}", s.mutate(http.StatusNoContent, s.releaseLock))
 	})
 }
 
@@ -46,40 +47,54 @@ func (s *Server) gate(ctx context.Context, r *http.Request) (any, error) {
 				continue
 			}
 		}
-		return nil, badRequest(errors.New("each query parameter must be one of repository, environment, sha, actor, ref, task and be given once"))
+
+		return nil, badRequest(
+			errors.New(
+				"each query parameter must be one of repository, environment, sha, actor, ref, task and be given once",
+			),
+		)
 	}
-	q := gate.Question{
-		Repository: values.Get("repository"), Environment: values.Get("environment"), SHA: strings.ToLower(values.Get("sha")),
-		Actor: values.Get("actor"), Ref: values.Get("ref"), Task: values.Get("task"),
+
+	q := policy.Question{
+		Repository:  values.Get("repository"),
+		Environment: values.Get("environment"),
+		SHA:         strings.ToLower(values.Get("sha")),
+		Actor:       values.Get("actor"),
+		Ref:         values.Get("ref"),
+		Task:        values.Get("task"),
 	}
+
 	if strings.Count(q.Repository, "/") != 1 || q.Environment == "" || !fullSHA.MatchString(q.SHA) {
-		return nil, badRequest(errors.New("repository=OWNER/NAME, environment and sha (40 or 64 hex digits) are needed"))
+		return nil, badRequest(
+			errors.New("repository=OWNER/NAME, environment and sha (40 or 64 hex digits) are needed"),
+		)
 	}
-	v, err := s.o.Desk.Ask(ctx, q)
-	return verdictOf(v), err
+
+	v, err := s.o.Commands.Ask(ctx, q)
+	return apiVerdict(v), err
 }
 
 func (s *Server) explain(ctx context.Context, r *http.Request) (any, error) {
-	d, v, err := s.o.Desk.Explain(ctx, idOf(r))
-	return ruledDocument{s.document(d), verdictOf(v)}, err
+	d, v, err := s.o.Commands.Explain(ctx, idOf(r))
+	return api.DeploymentVerdict{Deployment: s.apiDeployment(d), Verdict: apiVerdict(v)}, err
 }
 
-func (s *Server) approve(ctx context.Context, c command.Caller, a ask, id int64) (any, error) {
-	d, v, err := s.o.Desk.Approve(ctx, c, id, a.Comment)
-	return ruledDocument{s.document(d), verdictOf(v)}, err
+func (s *Server) approve(ctx context.Context, c command.Caller, a commandRequest, id int64) (any, error) {
+	d, v, err := s.o.Commands.Approve(ctx, c, id, a.Comment)
+	return api.DeploymentVerdict{Deployment: s.apiDeployment(d), Verdict: apiVerdict(v)}, err
 }
 
-func (s *Server) cancel(ctx context.Context, c command.Caller, a ask, id int64) (any, error) {
-	d, err := s.o.Desk.Cancel(ctx, c, id, a.Reason)
-	return s.document(d), err
+func (s *Server) cancel(ctx context.Context, c command.Caller, a commandRequest, id int64) (any, error) {
+	d, err := s.o.Commands.Cancel(ctx, c, id, a.Reason)
+	return s.apiDeployment(d), err
 }
 
-func (s *Server) force(ctx context.Context, c command.Caller, a ask, id int64) (any, error) {
-	d, err := s.o.Desk.Force(ctx, c, id, a.Reason)
-	return s.document(d), err
+func (s *Server) force(ctx context.Context, c command.Caller, a commandRequest, id int64) (any, error) {
+	d, err := s.o.Commands.Force(ctx, c, id, a.Reason)
+	return s.apiDeployment(d), err
 }
 
-func (s *Server) takeLock(ctx context.Context, c command.Caller, a ask, _ int64) (any, error) {
+func (s *Server) takeLock(ctx context.Context, c command.Caller, a commandRequest, _ int64) (any, error) {
 	until, err := a.until(s.o.Now())
 	if err != nil {
 		return nil, err
@@ -87,49 +102,51 @@ func (s *Server) takeLock(ctx context.Context, c command.Caller, a ask, _ int64)
 	if a.Repository != "" && strings.Count(a.Repository, "/") != 1 {
 		return nil, badRequest(errors.New("repository must be OWNER/NAME"))
 	}
-	l, err := s.o.Desk.TakeLock(ctx, c, command.LockRequest{
-		Repository: a.Repository, Environment: a.Environment, Reason: a.Reason, Until: until, Steal: a.Steal,
+
+	l, err := s.o.Commands.TakeLock(ctx, c, command.LockRequest{
+		Repository:  a.Repository,
+		Environment: a.Environment,
+		Reason:      a.Reason,
+		Until:       until,
+		Steal:       a.Steal,
 	})
-	return lockOf(l), err
+
+	return apiLock(l), err
 }
 
-func (s *Server) extendLock(ctx context.Context, c command.Caller, a ask, id int64) (any, error) {
+func (s *Server) extendLock(ctx context.Context, c command.Caller, a commandRequest, id int64) (any, error) {
 	until, err := a.until(s.o.Now())
 	if err != nil {
 		return nil, err
 	}
-	l, err := s.o.Desk.ExtendLock(ctx, c, id, until)
-	return lockOf(l), err
+	l, err := s.o.Commands.ExtendLock(ctx, c, id, until)
+	return apiLock(l), err
 }
 
-func (s *Server) handOverLock(ctx context.Context, c command.Caller, a ask, id int64) (any, error) {
+func (s *Server) handOverLock(ctx context.Context, c command.Caller, a commandRequest, id int64) (any, error) {
 	if a.To == nil || a.To.ID <= 0 || a.To.Login == "" {
 		return nil, badRequest(errors.New(`"to" needs the GitHub id and login of the new owner`))
 	}
-	l, err := s.o.Desk.HandOverLock(ctx, c, id, deployment.Actor{ID: a.To.ID, Login: a.To.Login})
-	return lockOf(l), err
+	l, err := s.o.Commands.HandOverLock(ctx, c, id, deployment.Actor{ID: a.To.ID, Login: a.To.Login})
+	return apiLock(l), err
 }
 
-func (s *Server) releaseLock(ctx context.Context, c command.Caller, _ ask, id int64) (any, error) {
-	return nil, s.o.Desk.ReleaseLock(ctx, c, id)
+func (s *Server) releaseLock(ctx context.Context, c command.Caller, _ commandRequest, id int64) (any, error) {
+	return nil, s.o.Commands.ReleaseLock(ctx, c, id)
 }
 
 func (s *Server) locks(ctx context.Context, _ *http.Request) (any, error) {
-	all, err := s.o.Desk.Locks(ctx)
-	list := make([]lockDocument, len(all))
+	all, err := s.o.Commands.Locks(ctx)
+	list := make([]api.Lock, len(all))
 	for i, l := range all {
-		list[i] = lockOf(l)
+		list[i] = apiLock(l)
 	}
-	return map[string]any{"locks": list}, err
+	return api.LockList{Locks: list}, err
 }
 
 func (s *Server) lock(ctx context.Context, r *http.Request) (any, error) {
-	state, err := s.o.Desk.Lock(ctx, idOf(r))
-	doc := lockDetail{lockDocument: lockOf(state.Lock), Waiting: make([]document, len(state.Waiting))}
-	for i, d := range state.Waiting {
-		doc.Waiting[i] = s.document(d)
-	}
-	return doc, err
+	state, err := s.o.Commands.Lock(ctx, idOf(r))
+	return api.LockDetail{Lock: apiLock(state.Lock), Waiting: s.apiDeployments(state.Waiting)}, err
 }
 
 func (s *Server) notices(ctx context.Context, r *http.Request) (any, error) {
@@ -137,84 +154,12 @@ func (s *Server) notices(ctx context.Context, r *http.Request) (any, error) {
 	if r.URL.Query().Get("after") != "" && (err != nil || after < 0) {
 		return nil, badRequest(errors.New("after must be the id of a notice"))
 	}
-	all, err := s.o.Desk.Notices(ctx, after, maxPage)
-	list := make([]noticeDocument, len(all))
+
+	all, err := s.o.Commands.Notices(ctx, after, maxPage)
+	list := make([]api.Notice, len(all))
 	for i, n := range all {
-		list[i] = noticeDocument{n.ID, at(n.At), actorOf(n.To), n.Text, n.Lock}
+		list[i] = apiNotice(n)
 	}
-	return map[string]any{"notices": list}, err
-}
 
-// ruledDocument is a deployment and what the rules say of it.
-type ruledDocument struct {
-	Deployment document        `json:"deployment"`
-	Verdict    verdictDocument `json:"verdict"`
-}
-
-// verdictDocument is what all rules say.
-type verdictDocument struct {
-	Decision string         `json:"decision"` // allow, wait or reject
-	Reason   string         `json:"reason"`
-	OpensAt  *utc           `json:"opens_at"`
-	Forced   bool           `json:"forced"`
-	Rules    []ruleDocument `json:"rules"`
-}
-
-// ruleDocument is what one rule says.
-type ruleDocument struct {
-	Rule     string `json:"rule"`
-	Decision string `json:"decision"`
-	Code     string `json:"code"`
-	Message  string `json:"message"`
-	Who      string `json:"who"`
-	OpensAt  *utc   `json:"opens_at"`
-	Forced   bool   `json:"forced"`
-}
-
-func verdictOf(v policy.Verdict) verdictDocument {
-	doc := verdictDocument{Decision: string(v.Decision), Reason: v.First().Message, OpensAt: at(v.Until), Forced: v.Forced, Rules: make([]ruleDocument, len(v.Outcomes))}
-	for i, o := range v.Outcomes {
-		doc.Rules[i] = ruleDocument{o.Rule, string(o.Decision), string(o.Code), o.Message, o.Who, at(o.Until), o.Forced}
-	}
-	return doc
-}
-
-// actorDocument is somebody.
-type actorDocument struct {
-	ID    int64  `json:"id"`
-	Login string `json:"login"`
-	App   string `json:"app"`
-	Token string `json:"token"`
-}
-
-func actorOf(a deployment.Actor) actorDocument { return actorDocument(a) }
-
-// lockDocument is a lock.
-type lockDocument struct {
-	ID          int64         `json:"id"`
-	Repository  string        `json:"repository"`
-	Environment string        `json:"environment"`
-	Owner       actorDocument `json:"owner"`
-	Reason      string        `json:"reason"`
-	TakenAt     *utc          `json:"taken_at"`
-	ExpiresAt   *utc          `json:"expires_at"`
-}
-
-func lockOf(l policy.Lock) lockDocument {
-	return lockDocument{l.ID, l.Repository, l.Environment, actorOf(l.Owner), l.Reason, at(l.TakenAt), at(l.ExpiresAt)}
-}
-
-// lockDetail is a lock with who waits for it.
-type lockDetail struct {
-	lockDocument
-	Waiting []document `json:"waiting"`
-}
-
-// noticeDocument is what somebody is to be told.
-type noticeDocument struct {
-	ID   int64         `json:"id"`
-	At   *utc          `json:"at"`
-	To   actorDocument `json:"to"`
-	Text string        `json:"text"`
-	Lock int64         `json:"lock"`
+	return api.NoticeList{Notices: list}, err
 }

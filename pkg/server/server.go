@@ -12,7 +12,7 @@ import (
 // Server answers HTTP. It starts no goroutine of its own.
 type Server struct {
 	o        Options
-	memory   *memory
+	memory   *bodyBudget
 	draining atomic.Bool
 	router   chi.Router
 }
@@ -50,8 +50,8 @@ func (s *Server) Routes() []string {
 	return all
 }
 
-// HTTPServer listens with bounds on everything: 5 s for the headers and 64 KiB of them, 20 s for headers and body together, 60 s for the
-// answer, 60 s of idling.
+// HTTPServer listens with bounds on everything: 5 s for the headers and 64 KiB of them, 20 s for
+// headers and body together, 60 s for the answer, 60 s of idling.
 func HTTPServer(addr string, handler http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,
@@ -80,17 +80,18 @@ func (s *Server) routes() chi.Router {
 		r.Method(http.MethodGet, "/metrics", s.o.Metrics)
 	}
 	if len(s.o.Tokens) > 0 {
-		r.Route("/api/v1", s.api)
+		r.Route("/api/v1", s.mountAPI)
 	}
+
 	return r
 }
 
-func (s *Server) api(r chi.Router) {
+func (s *Server) mountAPI(r chi.Router) {
 	r.Use(s.authorize(ScopeRead))
 	r.Get("/deployments", s.list)
 	r.Get("/deployments/{id}", s.get)
-	if s.o.Desk != nil {
-		s.people(r)
+	if s.o.Commands != nil {
+		s.mountCommands(r)
 	}
 }
 
@@ -99,12 +100,21 @@ func (s *Server) newRouter() chi.Router {
 	r := chi.NewRouter()
 	r.Use(s.client, s.logged, middleware.Recoverer, securityHeaders, middleware.GetHead)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		fail(w, r, refusal(http.StatusNotFound, "not_found", "there is nothing at this path"))
+		writeError(w, r, newError(http.StatusNotFound, "not_found", "there is nothing at this path"))
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
 		allow(w, r, req.URL.Path)
-		fail(w, req, refusal(http.StatusMethodNotAllowed, "method_not_allowed", "this path takes another method, see the Allow header"))
+		writeError(
+			w,
+			req,
+			newError(
+				http.StatusMethodNotAllowed,
+				"method_not_allowed",
+				"this path takes another method, see the Allow header",
+			),
+		)
 	})
+
 	return r
 }
 

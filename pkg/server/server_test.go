@@ -14,7 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 )
 
 func diff(want, got any) string { return cmp.Diff(want, got) }
@@ -24,13 +26,16 @@ func TestReady(t *testing.T) {
 	b := newBench(t, func(o *Options) {
 		o.Ready = func(context.Context) map[string]error { return map[string]error{"database": failing, "queue": nil} }
 	})
-	if got := b.ask(t, http.MethodGet, "/readyz", nil); got.code != 200 || got.body != `{"status":"ready","checks":{"database":"ok","queue":"ok"}}` {
+	if got := b.ask(t, http.MethodGet, "/readyz", nil); got.code != 200 ||
+		got.body != `{"status":"ready","checks":{"database":"ok","queue":"ok"}}` {
 		t.Errorf("got %d %s", got.code, got.body)
 	}
+
 	failing = errors.New("dial db.internal:5432: refused")
 	if got := b.ask(t, http.MethodGet, "/readyz", nil); got.code != 503 || strings.Contains(got.body, "internal") {
 		t.Errorf("got %d %s", got.code, got.body)
 	}
+
 	failing = nil
 	b.server.Drain()
 	if got := b.ask(t, http.MethodGet, "/readyz", nil); got.code != 503 || !strings.Contains(got.body, "draining") {
@@ -61,18 +66,21 @@ func TestOff(t *testing.T) {
 		{"HEAD", "/healthz", 200, ""},
 	} {
 		got := off.ask(t, c.method, c.path, nil)
-		if got.code != c.code || !strings.Contains(got.body, c.want) || got.header.Get("X-Content-Type-Options") != "nosniff" {
+		if got.code != c.code || !strings.Contains(got.body, c.want) ||
+			got.header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s %s: got %d %s %v", c.method, c.path, got.code, got.body, got.header)
 		}
 		if c.code == 405 && got.header.Get("Allow") == "" {
 			t.Errorf("%s %s: no Allow header", c.method, c.path)
 		}
 	}
+
 	rec := httptest.NewRecorder()
 	off.server.MetricsHandler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if rec.Code != 200 {
 		t.Errorf("metrics on their own listener: got %d", rec.Code)
 	}
+
 	rec = httptest.NewRecorder()
 	off.server.MetricsHandler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/healthz", nil))
 	if rec.Code != 404 {
@@ -83,24 +91,30 @@ func TestOff(t *testing.T) {
 // broken panics where the test wants it to.
 type broken struct{}
 
-func (broken) Admit(deployment.Request, time.Time) (deployment.Deployment, []deployment.Entry, string) {
+func (broken) Admit(deployment.Request, string) deployment.Admission {
 	panic("a template went wrong")
 }
 
 func TestPanicIsAnswered(t *testing.T) {
 	var log bytes.Buffer
-	s := newBench(t, func(o *Options) { o.Admit, o.Log = broken{}, zerolog.New(&log) }).server
+	s := newBench(t, func(o *Options) { o.Intake, o.Log = &intake.Intake{Routes: broken{}}, zerolog.New(&log) }).server
 	body := event(42, "production")
 	r := httptest.NewRequest(http.MethodPost, "/webhooks/github", strings.NewReader(body))
-	r.Header = http.Header{"Content-Type": {"application/json"}, "X-Github-Event": {"deployment"}, "X-Github-Delivery": {"g"},
-		"X-Hub-Signature-256": {"sha256=" + sign(githubSecret, body)}}
+	r.Header = http.Header{
+		"Content-Type":        {"application/json"},
+		"X-Github-Event":      {"deployment"},
+		"X-Github-Delivery":   {"g"},
+		"X-Hub-Signature-256": {"sha256=" + sign(githubSecret, body)},
+	}
+
 	rec := httptest.NewRecorder()
 	s.Handler().ServeHTTP(rec, r)
-	var e struct{ Error errorBody }
+	var e api.ErrorResponse
 	if err := json.NewDecoder(rec.Body).Decode(&e); err != nil || rec.Code != 500 || e.Error.Code != "internal" {
 		t.Errorf("got %d %+v, %v", rec.Code, e, err)
 	}
-	if !strings.Contains(log.String(), "a template went wrong") || !strings.Contains(log.String(), rec.Header().Get("X-Request-Id")) {
+	if !strings.Contains(log.String(), "a template went wrong") ||
+		!strings.Contains(log.String(), rec.Header().Get("X-Request-Id")) {
 		t.Errorf("log: %s", log.String())
 	}
 	if used := s.memory.used.Load(); used != 0 {
@@ -123,6 +137,7 @@ func TestLogHoldsNoSecret(t *testing.T) {
 			t.Errorf("the log holds %q:\n%s", secret, log.String())
 		}
 	}
+
 	for _, field := range []string{`"deployment":42`, `"repository":"acme/api"`, `"environment":"production"`, `"status":401`} {
 		if !strings.Contains(log.String(), field) {
 			t.Errorf("the log lacks %s:\n%s", field, log.String())
@@ -133,7 +148,15 @@ func TestLogHoldsNoSecret(t *testing.T) {
 // TestHTTPServerIsBounded: none of these may become endless by a slip.
 func TestHTTPServerIsBounded(t *testing.T) {
 	s := HTTPServer(":1", http.NotFoundHandler())
-	got := []any{s.Addr, s.ReadHeaderTimeout, s.ReadTimeout, s.IdleTimeout, s.MaxHeaderBytes, s.WriteTimeout > s.ReadTimeout+DefaultStoreTimeout}
+	got := []any{
+		s.Addr,
+		s.ReadHeaderTimeout,
+		s.ReadTimeout,
+		s.IdleTimeout,
+		s.MaxHeaderBytes,
+		s.WriteTimeout > s.ReadTimeout+DefaultStoreTimeout,
+	}
+
 	if d := diff([]any{":1", 5 * time.Second, 20 * time.Second, time.Minute, 64 << 10, true}, got); d != "" {
 		t.Error(d)
 	}

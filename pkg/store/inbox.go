@@ -20,19 +20,22 @@ type arrival struct {
 	aside  bool   // it is in the inbox
 }
 
-// enter takes deliveries in: into the inbox when they come in a crowd, or when others are in there, who were before them. To put a delivery aside costs a
-// third of what its deployment costs: the senders have their answers first, and the deployments are made after them.
+// enter takes deliveries in: into the inbox when they come in a crowd, or when others are in there,
+// who were before them. To put a delivery aside costs a third of what its deployment costs: the
+// senders have their answers first, and the deployments are made after them.
 func (db *DB) enter(t *tx, batch []*item) error {
 	list := arrivals(batch)
 	if len(list) == 0 {
 		return nil
 	}
+
 	if !db.porter.crowd.is() {
 		waits, err := scanWaits(query{t, firstInside, nil})
 		if err != nil || !waits {
 			return err
 		}
 	}
+
 	return t.putAside(list)
 }
 
@@ -81,35 +84,40 @@ func scanWaits(s scanner) (bool, error) {
 	return err == nil, err
 }
 
-// notKnown is the condition on which a delivery goes into the inbox, by its columns. In these words PostgreSQL looks each one up, where it would join
-// whole tables for NOT EXISTS.
+// notKnown is the condition on which a delivery goes into the inbox, by its columns. In these words
+// PostgreSQL looks each one up, where it would join whole tables for NOT EXISTS.
 const notKnown = `(SELECT 1 FROM deliveries WHERE guid = %[1]s AND ignored = '') IS NULL
 	AND (SELECT 1 FROM deployments WHERE repository_id = %[2]s AND deployment_id = %[3]s) IS NULL
 	AND (SELECT 1 FROM pruned WHERE repository_id = %[2]s AND deployment_id = %[3]s) IS NULL`
 
-// putAside puts arrivals into the inbox, and notes which of them were known already: these are sorted out when they are brought in.
+// putAside puts arrivals into the inbox, and notes which of them were known already: these are
+// sorted out when they are brought in.
 func (t *tx) putAside(list []*arrival) error {
 	err := inParcels(list, func(sealed []byte, held []*arrival) error { return t.db.dialect.putAside(t, held, sealed) })
 	if err != nil {
 		return err
 	}
+
 	for _, a := range list {
 		a.aside = true
 	}
+
 	t.aside = true
 	return nil
 }
 
-// bringBatch is how many deliveries of small parcels become deployments in one commit: few, so that what comes in meanwhile waits for moments only.
+// bringBatch is how many deliveries of small parcels become deployments in one commit: few, so that
+// what comes in meanwhile waits for moments only.
 const bringBatch = 32
 
-// bringIn makes deployments of the n deliveries of the first parcels in the inbox. more says that there are other parcels; they may be in another
-// replica's hands.
+// bringIn makes deployments of the n deliveries of the first parcels in the inbox. more says that
+// there are other parcels; they may be in another replica's hands.
 func (db *DB) bringIn(ctx context.Context) (n int, more bool, err error) {
 	type load struct {
 		n    int
 		more bool
 	}
+
 	brought, err := writeFor(ctx, db, func(t *tx) (l load, err error) {
 		alone, err := db.dialect.aloneInside(t)
 		for l.more = true; alone && err == nil && l.more && l.n < bringBatch; {
@@ -119,8 +127,10 @@ func (db *DB) bringIn(ctx context.Context) (n int, more bool, err error) {
 				l.more, err = scanWaits(query{t, firstInside, nil})
 			}
 		}
+
 		return l, err
 	})
+
 	return brought.n, brought.more, err
 }
 
@@ -130,15 +140,18 @@ func (t *tx) bringIn() (n int, err error) {
 	if err != nil || id == 0 {
 		return 0, err
 	}
+
 	list, err := unseal(sealed)
 	if err != nil {
 		return 0, t.setAside(id, err)
 	}
+
 	for _, a := range list {
 		if _, err := t.accept(a); err != nil {
 			return 0, err
 		}
 	}
+
 	_, err = t.exec(`DELETE FROM inbox WHERE id = $1`, id)
 	return len(list), err
 }
@@ -156,22 +169,28 @@ func scanParcel(s scanner) (id int64, sealed []byte, err error) {
 
 // setAside keeps a parcel that cannot be read from keeping the others.
 func (t *tx) setAside(id int64, cause error) error {
-	t.db.o.Log.Error().Err(cause).Int64("parcel", id).Msg("a parcel of the inbox is damaged and set aside; its deployments will be looked for at GitHub")
+	t.db.o.Log.Error().
+		Err(cause).
+		Int64("parcel", id).
+		Msg("a parcel of the inbox is damaged and set aside; its deployments will be looked for at GitHub")
 	_, err := t.exec(`UPDATE inbox SET damaged = 1 WHERE id = $1`, id)
 	return err
 }
 
-// bringOneByOne makes what deployments can be made of the first parcel, and sets aside those that the database refuses for what they hold: none shall
-// keep those after it for ever. Any other error says nothing of them, and leaves the parcel as it is.
+// bringOneByOne makes what deployments can be made of the first parcel, and sets aside those that
+// the database refuses for what they hold: none shall keep those after it for ever. Any other error
+// says nothing of them, and leaves the parcel as it is.
 func (db *DB) bringOneByOne(ctx context.Context) error {
 	id, sealed, err := scanParcel(db.get(ctx, firstParcel))
 	if err != nil || id == 0 {
 		return err
 	}
+
 	list, err := unseal(sealed)
 	if err != nil {
 		return db.write(ctx, func(t *tx) error { return t.setAside(id, err) })
 	}
+
 	var refused []*arrival
 	for _, a := range list {
 		err := db.write(ctx, func(t *tx) error { _, err := t.accept(a); return err })
@@ -180,15 +199,23 @@ func (db *DB) bringOneByOne(ctx context.Context) error {
 		case !db.dialect.refuses(err):
 			return err
 		default:
-			db.o.Log.Error().Err(err).Str("delivery", a.del.GUID).Int64("deployment", a.d.Request.ID).Str("repository", a.d.Request.Repository.FullName()).
-				Str("environment", a.d.Request.Environment).Msg("no deployment can be made of a delivery; it is set aside, and will be looked for at GitHub")
+			db.o.Log.Error().
+				Err(err).
+				Str("delivery", a.del.GUID).
+				Int64("deployment", a.d.Request.ID).
+				Str("repository", a.d.Request.Repository.FullName()).
+				Str("environment", a.d.Request.Environment).
+				Msg("no deployment can be made of a delivery; it is set aside, and will be looked for at GitHub")
+
 			refused = append(refused, a)
 		}
 	}
+
 	return db.write(ctx, func(t *tx) error { return t.replace(id, refused) })
 }
 
-// replace leaves of a parcel only what was refused, set aside. Another replica may have been faster.
+// replace leaves of a parcel only what was refused, set aside. Another replica may have been
+// faster.
 func (t *tx) replace(id int64, refused []*arrival) error {
 	there, err := changedOne(t.exec(`DELETE FROM inbox WHERE id = $1`, id))
 	if err != nil || !there {
@@ -200,22 +227,25 @@ func (t *tx) replace(id int64, refused []*arrival) error {
 	})
 }
 
-// forgetKeys forgets what was in the inbox, once it is empty: by then it can be known by its deployment, or its parcel was damaged, and recovery, which
-// asks GitHub, may take it in. It is for a while after: whoever looked for the deployment in the moment before that was made must find the key.
+// forgetKeys forgets what was in the inbox, once it is empty: by then it can be known by its
+// deployment, or its parcel was damaged, and recovery, which asks GitHub, may take it in. It is for
+// a while after: whoever looked for the deployment in the moment before that was made must find the
+// key.
 func (db *DB) forgetKeys(ctx context.Context) error {
 	var some int
 	err := db.get(ctx, `SELECT count(*) FROM (SELECT 1 FROM inbox_keys LIMIT 1) AS one`).Scan(&some)
 	if err != nil || some == 0 {
 		return err
 	}
+
 	return db.write(ctx, func(t *tx) error {
 		_, err := t.exec(`DELETE FROM inbox_keys WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE damaged = 0)`)
 		return err
 	})
 }
 
-// settle waits until what was accepted before is a deployment, so that whoever was told of it finds it. It gives up when ctx ends, or after 2 s:
-// then the newest may be missing.
+// settle waits until what was accepted before is a deployment, so that whoever was told of it finds
+// it. It gives up when ctx ends, or after 2 s: then the newest may be missing.
 func (db *DB) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

@@ -8,11 +8,13 @@ import (
 )
 
 const (
-	standBack = time.Second     // how long the inbox waits for a crowd to go
-	rounds    = 5 * time.Second // how often the porter looks without being called: another replica may have left something
+	standBack = time.Second // how long the inbox waits for a crowd to go
+	// how often the porter looks without being called: another replica may have left something
+	rounds = 5 * time.Second
 )
 
-// porter makes deployments of what is in the inbox, once the crowd at the door has gone, or when it has stood back for long enough.
+// porter makes deployments of what is in the inbox, once the crowd at the door has gone, or when it
+// has stood back for long enough.
 type porter struct {
 	db       *DB
 	crowd    crowd
@@ -24,7 +26,13 @@ type porter struct {
 }
 
 func newPorter(db *DB) *porter {
-	return &porter{db: db, crowd: crowd{most: aCrowd}, patience: standBack, pause: time.Second, calls: make(chan struct{}, 1)}
+	return &porter{
+		db:       db,
+		crowd:    crowd{most: aCrowd},
+		patience: standBack,
+		pause:    time.Second,
+		calls:    make(chan struct{}, 1),
+	}
 }
 
 // called says that something was put into the inbox.
@@ -61,8 +69,10 @@ func (p *porter) run(ctx context.Context) {
 			if idle {
 				p.sweep(ctx)
 			}
+
 			idle = true
 		}
+
 		if p.db.waitsInside(ctx) {
 			p.carry(ctx)
 			idle = false
@@ -85,6 +95,7 @@ func (p *porter) carry(ctx context.Context) {
 			nap(ctx, 2*time.Millisecond)
 			continue
 		}
+
 		n, others, err := p.db.bringIn(ctx)
 		carried, more = carried+n, others || err != nil
 		switch {
@@ -97,7 +108,11 @@ func (p *porter) carry(ctx context.Context) {
 			failed = 0
 		}
 	}
-	p.db.o.Log.Info().Int("deliveries", carried).Dur("took", time.Since(began)).Msg("a crowd of deliveries was taken in")
+
+	p.db.o.Log.Info().
+		Int("deliveries", carried).
+		Dur("took", time.Since(began)).
+		Msg("a crowd of deliveries was taken in")
 }
 
 // tries is how often a whole parcel is tried.
@@ -108,16 +123,21 @@ func (p *porter) stumble(ctx context.Context, err error, failed int) {
 	if ctx.Err() != nil {
 		return
 	}
-	p.db.o.Log.Warn().Err(err).Msg("deployments could not be made of deliveries that were accepted; they are kept, and tried again")
+
+	p.db.o.Log.Warn().
+		Err(err).
+		Msg("deployments could not be made of deliveries that were accepted; they are kept, and tried again")
 	if failed%tries == 0 {
 		_ = p.db.bringOneByOne(ctx) // the next try tells
 	}
+
 	nap(ctx, p.pause)
 }
 
-// aCrowd is how many deliveries of about the last 50 ms are a crowd: so many are left where 1,200 come in a second. A database that made deployments
-// of all of them at once would keep the senders waiting. A throng, those who came while the commit before theirs was made, is one for a moment: more may be
-// behind them.
+// aCrowd is how many deliveries of about the last 50 ms are a crowd: so many are left where 1,200
+// come in a second. A database that made deployments of all of them at once would keep the senders
+// waiting. A throng, those who came while the commit before theirs was made, is one for a moment:
+// more may be behind them.
 const (
 	aCrowd  = 60
 	aThrong = 8

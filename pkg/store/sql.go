@@ -20,6 +20,7 @@ func (w *writer) prepare() {
 			w.stmts[query] = s
 		}
 	}
+
 	w.wanted = nil
 }
 
@@ -44,6 +45,7 @@ func (db *DB) read(ctx context.Context, query string) *sql.Stmt {
 	if s, ok := db.reads.Load(query); ok {
 		return s.(*sql.Stmt)
 	}
+
 	s, err := db.rdb.PrepareContext(ctx, query)
 	if err != nil {
 		return nil
@@ -52,13 +54,14 @@ func (db *DB) read(ctx context.Context, query string) *sql.Stmt {
 		_ = s.Close()
 		s = kept.(*sql.Stmt)
 	}
+
 	return s
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
-// maybe is NULL for the zero time.
-func maybe(t time.Time) any {
+// nullTime is NULL for the zero time.
+func nullTime(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
@@ -93,7 +96,7 @@ func decode(row, version, nudges int64, data []byte) (deployment.Deployment, err
 	if err := json.Unmarshal(data, &d); err != nil {
 		return d, fmt.Errorf("row %d is damaged: %w", row, err)
 	}
-	d.Row, d.Version, d.Nudges = row, version, nudges
+	d.Row, d.Version, d.WakeCount = row, version, nudges
 	return d, nil
 }
 
@@ -113,7 +116,9 @@ func scanEach[T any](rows *sql.Rows, scan func(scanner) (T, error)) ([]T, error)
 		if err != nil {
 			return nil, err
 		}
+
 		list = append(list, v)
 	}
+
 	return list, rows.Err()
 }

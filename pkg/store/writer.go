@@ -16,28 +16,31 @@ var ErrFull = errors.New("the database has too many writes waiting")
 // ErrClosed says that the database is being closed.
 var ErrClosed = errors.New("the database is closed")
 
-// maxBatch is how many writes share one commit, and maxMeanwhile how many do while deliveries come in fast: they shall not wait long for others.
+// maxBatch is how many writes share one commit, and maxMeanwhile how many do while deliveries come
+// in fast: they shall not wait long for others.
 const (
 	maxBatch     = 256
 	maxMeanwhile = 4
 )
 
-// writer writes for many. It takes all that waits, does it in one transaction, and answers after the commit: many writers pay for
-// one sync of the disk, and an idle one waits for nobody. Items look before they write, so one that is refused has written nothing; should one
-// have, all are done again, each in a transaction of its own.
+// writer writes for many. It takes all that waits, does it in one transaction, and answers after
+// the commit: many writers pay for one sync of the disk, and an idle one waits for nobody. Items
+// look before they write, so one that is refused has written nothing; should one have, all are done
+// again, each in a transaction of its own.
 type writer struct {
-	db     *DB
-	pool   *sql.DB
-	keeps  bool // prepared statements: on its one connection
-	queue  chan *item
-	enter  func(*tx, []*item) error                              // does what a batch has in common, before its items; nil: nothing
-	atOnce func(context.Context, []*item) (done bool, err error) // does a whole batch, and answers it, if one statement can; nil: it never can
+	db    *DB
+	pool  *sql.DB
+	keeps bool // prepared statements: on its one connection
+	queue chan *item
+	// does what a batch has in common, before its items; nil: nothing
+	enter func(*tx, []*item) error
+	// does a whole batch, and answers it, if one statement can; nil: it never can
+	atOnce func(context.Context, []*item) (done bool, err error)
 	mu     sync.RWMutex
 	shut   bool
 	wg     sync.WaitGroup
-	alarms func(context.Context, *sql.Tx, []alarm) error // inserts in the batch's transaction
-	stmts  map[string]*sql.Stmt                          // kept; the loop's own
-	wanted []string                                      // to be kept after the batch
+	stmts  map[string]*sql.Stmt // kept; the loop's own
+	wanted []string             // to be kept after the batch
 }
 
 // item is one write: what to do, and whom to answer.
@@ -53,8 +56,8 @@ func newItem(ctx context.Context, do func(*tx) error) *item {
 	return &item{ctx: ctx, do: do, done: make(chan error, 1)}
 }
 
-func newWriter(db *DB, pool *sql.DB, alarms func(context.Context, *sql.Tx, []alarm) error) *writer {
-	return &writer{db: db, pool: pool, queue: make(chan *item, db.o.QueueLimit), alarms: alarms, stmts: map[string]*sql.Stmt{}}
+func newWriter(db *DB, pool *sql.DB) *writer {
+	return &writer{db: db, pool: pool, queue: make(chan *item, db.o.QueueLimit), stmts: map[string]*sql.Stmt{}}
 }
 
 // start begins to write.
@@ -70,12 +73,13 @@ func (w *writer) close() {
 	w.wg.Wait()
 }
 
-// write does one thing durably: when it returns nil the commit is on disk. When its context ends first its error is returned; the write may still
-// happen.
+// write does one thing durably: when it returns nil the commit is on disk. When its context ends
+// first its error is returned; the write may still happen.
 func (w *writer) write(it *item) error {
 	if err := w.put(it); err != nil {
 		return err
 	}
+
 	select {
 	case err := <-it.done:
 		return err
@@ -90,6 +94,7 @@ func (w *writer) put(it *item) error {
 	if w.shut {
 		return ErrClosed
 	}
+
 	select {
 	case w.queue <- it:
 		return nil
@@ -104,6 +109,7 @@ func (w *writer) loop() {
 		if w.enter != nil {
 			batch = w.lateComers(batch)
 		}
+
 		w.run(batch)
 		if w.keeps {
 			w.prepare()
@@ -129,21 +135,25 @@ func (w *writer) collect(batch []*item) []*item {
 	if w.enter == nil && w.db.porter.crowd.near() {
 		most = maxMeanwhile
 	}
+
 	for len(batch) < most {
 		select {
 		case it, ok := <-w.queue:
 			if !ok {
 				return batch
 			}
+
 			batch = append(batch, it)
 		default:
 			return batch
 		}
 	}
+
 	return batch
 }
 
-// run commits a batch. If the whole fails its items are tried one by one, so that no item fails for another's sake.
+// run commits a batch. If the whole fails its items are tried one by one, so that no item fails for
+// another's sake.
 func (w *writer) run(batch []*item) {
 	err := w.commit(batch)
 	switch {
@@ -157,8 +167,8 @@ func (w *writer) run(batch []*item) {
 	}
 }
 
-// commit does a batch in one transaction and answers its items once it is on disk. An error means that nothing was committed and nobody was
-// answered.
+// commit does a batch in one transaction and answers its items once it is on disk. An error means
+// that nothing was committed and nobody was answered.
 func (w *writer) commit(batch []*item) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -167,41 +177,43 @@ func (w *writer) commit(batch []*item) error {
 			return err
 		}
 	}
+
 	sqltx, err := w.pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
+
 	defer func() { _ = sqltx.Rollback() }() // after a commit it does nothing
 	common := tx{Tx: sqltx, ctx: ctx, db: w.db, now: w.db.o.Now()}
 	if w.keeps {
 		common.kept = w
 	}
+
 	opening := common
 	if w.enter != nil {
 		if err := w.enter(&opening, batch); err != nil {
 			return err
 		}
 	}
+
 	results := make([]error, len(batch))
-	var alarms []alarm
 	for i, it := range batch {
 		it.tx = common
 		if results[i] = it.run(); results[i] != nil && it.tx.wrote {
 			return results[i] // what it wrote must go
 		}
-		alarms = append(alarms, it.tx.alarms...)
 	}
-	if err := w.alarms(ctx, sqltx, alarms); err != nil {
-		return err
-	}
+
 	if err := sqltx.Commit(); err != nil {
 		return err
 	}
-	opening.tellAll()
+
+	opening.notifyAfterCommit()
 	for i, it := range batch {
-		it.tx.tellAll()
+		it.tx.notifyAfterCommit()
 		it.done <- results[i]
 	}
+
 	return nil
 }
 
@@ -210,12 +222,14 @@ func (it *item) run() error {
 	if err := it.ctx.Err(); err != nil {
 		return err
 	}
+
 	err := it.do(&it.tx)
 	if err == nil {
-		err = it.tx.seal()
+		err = it.tx.appendAudit()
 	}
 	if err != nil {
-		it.tx.rings, it.tx.soon, it.tx.alarms = nil, nil, nil
+		it.tx.rings, it.tx.timed = nil, nil
 	}
+
 	return err
 }

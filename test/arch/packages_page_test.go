@@ -19,6 +19,7 @@ func TestPackagesPage_EqualsTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	said := map[string]bool{}
 	for _, match := range row.FindAllStringSubmatch(string(page), -1) {
 		room, imports := match[1], match[2]
@@ -30,6 +31,7 @@ func TestPackagesPage_EqualsTable(t *testing.T) {
 			t.Errorf("%s says that %s imports %q, rooms says %q", packagesPage, room, imports, want)
 		}
 	}
+
 	for room := range rooms {
 		if (within(room, "cmd") || within(room, "pkg")) && !said[room] {
 			t.Errorf("%s has no row for %s", packagesPage, room)
