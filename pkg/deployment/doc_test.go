@@ -32,7 +32,7 @@ func TestDiagram_EqualsStatesPage(t *testing.T) {
 	}
 
 	if got, want := page[begin:end], Diagram(); got != want {
-		t.Errorf("the transitions on %s are not those of the code; run `make generate`\ngot:\n%s\nwant:\n%s", statesPage, got, want)
+		t.Errorf("%s is not up to date, run `make generate`\ngot:\n%s\nwant:\n%s", statesPage, got, want)
 	}
 }
 

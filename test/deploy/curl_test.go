@@ -164,7 +164,8 @@ func TestRules_ReasonCodes(t *testing.T) {
 	}
 }
 
-// TestDescription_NoMergeKeys wants a description that tools for YAML 1.2 read as well: they do not know the merge keys of YAML 1.1.
+// TestDescription_NoMergeKeys wants a description that tools for YAML 1.2 read as well: they do not
+// know the merge keys of YAML 1.1.
 func TestDescription_NoMergeKeys(t *testing.T) {
 	for i, line := range strings.Split(read(t, "api/openapi.yaml"), "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "<<:") {

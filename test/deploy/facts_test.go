@@ -50,8 +50,9 @@ var (
 	quotation  = regexp.MustCompile(`"([^"]+)"`)
 )
 
-// TestFailures_QuoteRealMessages wants that the code contains every message that failures.md explains. An ellipsis stands for what
-// varies: the parts before and after it must each be part of a string literal.
+// TestFailures_QuoteRealMessages wants that the code contains every message that failures.md
+// explains. An ellipsis stands for what varies: the parts before and after it must each be part of
+// a string literal.
 func TestFailures_QuoteRealMessages(t *testing.T) {
 	code := strings.Join(literals(t), "\n")
 	count := 0
