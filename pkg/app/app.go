@@ -112,8 +112,6 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 func (a *App) start() error {
-	a.db.Start()
-	a.cleanup(func(context.Context) { a.db.Stop() })
 	a.engine.Start()
 	stopRecovery, recoveryStopped := a.startRecovery()
 	a.cleanup(recoveryStopped)

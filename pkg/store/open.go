@@ -51,21 +51,14 @@ type DB struct {
 	rdb     *sql.DB  // readers
 	reads   sync.Map // query -> *sql.Stmt of rdb
 	ring    atomic.Pointer[func(...deployment.Task)]
-	porter  *porter
 }
 
 // dialect is what SQLite and PostgreSQL do differently.
 type dialect interface {
 	// write does one thing in a transaction; nil means that it is on disk.
 	write(ctx context.Context, do func(*tx) error) error
-	// accept is write for what somebody waits for at the door. Many share a transaction.
-	accept(it *item) error
-	// putAside puts a parcel into the inbox, and notes which of the arrivals in it are known
-	// already.
-	putAside(t *tx, list []*arrival, parcel []byte) error
-	// aloneInside keeps others from making deployments of the inbox until the end of the
-	// transaction; false: another one does so now.
-	aloneInside(t *tx) (bool, error)
+	// accept stores a delivery, in one transaction with others that come in at the same time.
+	accept(ctx context.Context, in *incoming) error
 	// lease takes a row that is due, or its reports, for leaseFor from now. false: it is not due,
 	// or in another's hands.
 	lease(ctx context.Context, a deployment.Task) (now time.Time, ok bool, err error)
@@ -83,8 +76,6 @@ type dialect interface {
 	lockEnvironments(t *tx, rows []deployment.Deployment) error
 	// lockLocks keeps starts, and whoever else changes locks, out until the end of the transaction.
 	lockLocks(t *tx) error
-	// refuses says whether an error is about what was to be written, and not about the database.
-	refuses(err error) bool
 	// ping says whether the database can be written.
 	ping(ctx context.Context) error
 	// sql gives the words that differ.
@@ -109,7 +100,6 @@ type fragments struct {
 // do and holds no password.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	db := &DB{o: withDefaults(o)}
-	db.porter = newPorter(db)
 	path, sqlite := strings.CutPrefix(o.URL, "sqlite:")
 	var err error
 	switch {
@@ -151,12 +141,6 @@ func (db *DB) rings(alarms ...deployment.Task) {
 		(*ring)(alarms...)
 	}
 }
-
-// Start begins to make deployments of what is in the inbox.
-func (db *DB) Start() { db.porter.start() }
-
-// Stop ends that; what is in the inbox stays there.
-func (db *DB) Stop() { db.porter.end() }
 
 // Close writes what waits, closes the database and gives up its lock.
 func (db *DB) Close() error {

@@ -208,18 +208,3 @@ CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 
 CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)
 BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 -- +goose StatementEnd
-
--- Deliveries that came in a crowd, many to a parcel, and are to become deployments in this order. holds is how many.
-CREATE TABLE inbox (
-    id      INTEGER PRIMARY KEY AUTOINCREMENT,
-    parcel  BLOB NOT NULL,
-    holds   INTEGER NOT NULL,
-    damaged INTEGER NOT NULL DEFAULT 0
-);
--- Which they are, until a while after they have become deployments.
-CREATE TABLE inbox_keys (
-    guid          TEXT NOT NULL,
-    repository_id INTEGER NOT NULL,
-    deployment_id INTEGER NOT NULL,
-    PRIMARY KEY (repository_id, deployment_id)
-) WITHOUT ROWID;
