@@ -46,7 +46,7 @@ func applyLookupPending(t *transition, e LookupPending) bool {
 		return applyLookupInconclusive(t, LookupInconclusive{Reason: e.Cause})
 	}
 
-	t.dueIn(min(backoff(t.Looks, 15*time.Second), t.untilLookupDeadline()))
+	t.dueIn(min(Backoff(t.Looks, 15*time.Second), t.untilLookupDeadline()))
 	return true
 }
 

@@ -195,7 +195,7 @@ func (t *transition) recordPollFailure(e PollFailed) {
 		t.GoneSince = t.now
 	}
 
-	pause := max(e.After, backoff(t.Backoffs, max(t.PollMax, time.Second)))
+	pause := max(e.After, Backoff(t.Backoffs, max(t.PollMax, time.Second)))
 	t.dueIn(max(min(pause, t.untilDecision()), time.Second))
 }
 

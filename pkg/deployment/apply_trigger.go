@@ -237,7 +237,7 @@ func applyTriggerNotSent(t *transition, e TriggerNotSent) bool {
 	default:
 		t.Backoffs++
 		t.note("not_sent", "%s", clean(e.Cause))
-		t.backToWaiting("CircleCI to answer", max(e.After, min(backoff(t.Backoffs, time.Minute), left)))
+		t.backToWaiting("CircleCI to answer", max(e.After, min(Backoff(t.Backoffs, time.Minute), left)))
 	}
 
 	return true

@@ -122,8 +122,9 @@ func PipelineURL(appURL string, p Pipeline) string {
 	return fmt.Sprintf("%s/pipelines/%s/%d", strings.TrimRight(appURL, "/"), p.Slug, p.Number)
 }
 
-// clean makes text fit for a status description: no control characters, one space between words, and
-// at most MaxDescription code points.
+// clean makes text fit for a status description: no control characters, none beyond U+FFFF (it is not
+// known whether every GitHub stores them), one space between words, and at most MaxDescription code
+// points.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == unicode.ReplacementChar || r > 0xFFFF {

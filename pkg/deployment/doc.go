@@ -13,36 +13,7 @@
 //
 // Where to begin: State explains the states, Event lists what can happen, and the variable table
 // says what each event does in each state. Machine.Judge decides how a look-up of a lost trigger
-// ended.
-//
-// The transitions, each with the events that lead to it:
-//
-//	waiting     -> triggering   start
-//	waiting     -> running      claimed, triggered
-//	waiting     -> succeeded    done
-//	waiting     -> errored      fail, trigger_not_sent, trigger_refused
-//	waiting     -> canceled     cancel_requested
-//	waiting     -> rejected     reject, superseded
-//	triggering  -> waiting      trigger_not_sent, trigger_refused
-//	triggering  -> unconfirmed  trigger_interrupted, trigger_unknown
-//	triggering  -> running      claimed, triggered
-//	triggering  -> errored      trigger_not_sent, trigger_refused, trigger_skipped
-//	unconfirmed -> waiting      lookup_absent, trigger_not_sent, trigger_refused
-//	unconfirmed -> running      claimed, lookup_found, triggered
-//	unconfirmed -> errored      lookup_absent, lookup_inconclusive, lookup_pending, trigger_not_sent, trigger_refused, trigger_skipped
-//	running     -> unconfirmed  pipeline_reassigned
-//	running     -> held         polled
-//	running     -> succeeded    polled
-//	running     -> failed       polled
-//	running     -> errored      poll_failed, polled
-//	running     -> canceled     poll_failed, polled
-//	held        -> unconfirmed  pipeline_reassigned
-//	held        -> running      polled
-//	held        -> succeeded    polled
-//	held        -> failed       polled
-//	held        -> errored      poll_failed, polled
-//	held        -> canceled     poll_failed, polled
-//	failed      -> succeeded    polled
+// ended. The page deploy/docs/states.md lists all transitions.
 package deployment
 
 //go:generate env UPDATE=1 go test -run TestDiagram .

@@ -3,39 +3,66 @@ package deployment
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
-const diagramMark = "// The transitions, each with the events that lead to it:\n//\n"
+// statesPage is the operator's page about states.
+const statesPage = "../../deploy/docs/states.md"
 
-// TestDiagram_IsTheTable holds the transitions in doc.go equal to the table. UPDATE=1, as in
-// `make generate`, writes them.
-func TestDiagram_IsTheTable(t *testing.T) {
-	got, err := os.ReadFile("doc.go")
-	if err != nil {
-		t.Fatal(err)
+// transitions matches the code block that lists all transitions.
+var transitions = regexp.MustCompile("(?s)(\n## All transitions\n.*?\n```\n)(.*?)(```\n)")
+
+// TestDiagram_EqualsStatesPage compares the transitions on the page with the table. `make generate`
+// updates the page.
+func TestDiagram_EqualsStatesPage(t *testing.T) {
+	page := readStatesPage(t)
+	block := transitions.FindStringSubmatchIndex(page)
+	if block == nil {
+		t.Fatalf("%s has no code block below \"All transitions\"", statesPage)
 	}
 
-	before, after, found := strings.Cut(string(got), diagramMark)
-	_, after, foundEnd := strings.Cut(after, "package deployment\n")
-	if !found || !foundEnd {
-		t.Fatalf("doc.go has no line %q", diagramMark)
-	}
-
-	want := before + diagramMark + comment(diagram()) + "package deployment\n" + after
+	begin, end := block[4], block[5]
 	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile("doc.go", []byte(want), 0o644); err != nil {
+		page = page[:begin] + diagram() + page[end:]
+		if err := os.WriteFile(statesPage, []byte(page), 0o644); err != nil {
 			t.Fatal(err)
 		}
 
 		return
 	}
 
-	if string(got) != want {
-		t.Errorf("doc.go differs from the table; run `make generate`. got:\n%s\nwant:\n%s", got, want)
+	if got, want := page[begin:end], diagram(); got != want {
+		t.Errorf("%s is not up to date, run `make generate`\ngot:\n%s\nwant:\n%s", statesPage, got, want)
 	}
+}
+
+// TestStates_EqualStatesPage wants one row for each state, in order.
+func TestStates_EqualStatesPage(t *testing.T) {
+	row := regexp.MustCompile("(?m)^\\| `([a-z]+)` \\| [A-Z]")
+	var got []State
+	for _, match := range row.FindAllStringSubmatch(readStatesPage(t), -1) {
+		got = append(got, State(match[1]))
+	}
+
+	if want := States(); !slices.Equal(got, want) {
+		t.Errorf("got rows for %v, want %v", got, want)
+	}
+}
+
+func readStatesPage(t *testing.T) string {
+	t.Helper()
+	content, err := os.ReadFile(statesPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(content), "# States\n") {
+		t.Fatalf("%s does not begin with its title", statesPage)
+	}
+
+	return string(content)
 }
 
 // diagram lists the transitions of the table: one line per state and next state, with the events
@@ -58,13 +85,5 @@ func diagram() string {
 		}
 	}
 
-	return b.String()
-}
-
-func comment(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		b.WriteString("//\t" + line)
-	}
 	return b.String()
 }

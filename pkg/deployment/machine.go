@@ -185,8 +185,8 @@ func (t *transition) beginStop() {
 	t.LookDue = t.now
 }
 
-// backoff is 1 s, 2 s, 4 s … up to most.
-func backoff(n int, most time.Duration) time.Duration {
+// Backoff returns the pause after the nth failure in a row: 1 s, 2 s, 4 s … up to most.
+func Backoff(n int, most time.Duration) time.Duration {
 	if n > 20 {
 		return most
 	}

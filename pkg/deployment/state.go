@@ -3,7 +3,7 @@ package deployment
 import "slices"
 
 // State is where a deployment stands. The variable table says which event leads from one state to
-// which other; the package documentation lists the transitions.
+// which other.
 type State string
 
 // The open states, in the order in which a deployment passes through them.

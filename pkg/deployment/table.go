@@ -13,7 +13,7 @@ func on[E Event](do func(*transition, E) bool, to ...State) tableRow {
 }
 
 // table is the state machine: for each state, the events that it takes, by their names. Apply
-// refuses every other event. A test draws the transitions in doc.go from it.
+// refuses every other event. deploy/docs/states.md lists its transitions.
 var table = map[State]map[string]tableRow{
 	Waiting: {
 		"start":              on(applyStart, Triggering),

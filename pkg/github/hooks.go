@@ -12,20 +12,21 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // Hooks finds the webhooks that send to one of these addresses: the GitHub App's own, or with a
 // token those of the repository and of its organization. A hook that may not be read is left out; a
 // rate limit, which is a 403 too, says nothing of hooks.
-func (c *Client) Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]deployment.Hook, error) {
+func (c *Client) Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]webhook.Hook, error) {
 	if c.app != nil {
-		return []deployment.Hook{"app/hook"}, nil
+		return []webhook.Hook{"app/hook"}, nil
 	}
 	if err := validName(of); err != nil {
 		return nil, err
 	}
 
-	var found []deployment.Hook
+	var found []webhook.Hook
 	for _, base := range []string{fmt.Sprintf("repos/%s/%s/hooks", of.Owner, of.Name), fmt.Sprintf("orgs/%s/hooks", of.Owner)} {
 		var hooks []hookItem
 		err := c.hookCall(ctx, opHooks, func(ctx context.Context, api *gh.Client) error {
@@ -43,7 +44,7 @@ func (c *Client) Hooks(ctx context.Context, of deployment.Repository, addresses 
 
 		for _, h := range hooks {
 			if h.Active && slices.Contains(addresses, h.Config.URL) {
-				found = append(found, deployment.Hook(fmt.Sprintf("%s/%d", base, h.ID)))
+				found = append(found, webhook.Hook(fmt.Sprintf("%s/%d", base, h.ID)))
 			}
 		}
 	}
@@ -74,9 +75,9 @@ type deliveryItem struct {
 // newest. next is "" on the last page.
 func (c *Client) Deliveries(
 	ctx context.Context,
-	hook deployment.Hook,
+	hook webhook.Hook,
 	cursor string,
-) (page []deployment.HookDelivery, next string, err error) {
+) (page []webhook.HookDelivery, next string, err error) {
 	path := string(hook) + "/deliveries?per_page=100"
 	if cursor != "" {
 		path += "&cursor=" + url.QueryEscape(cursor)
@@ -94,7 +95,7 @@ func (c *Client) Deliveries(
 	})
 
 	for _, i := range items {
-		page = append(page, deployment.HookDelivery{
+		page = append(page, webhook.HookDelivery{
 			ID:    i.ID,
 			GUID:  i.GUID,
 			Event: i.Event,
@@ -107,7 +108,7 @@ func (c *Client) Deliveries(
 }
 
 // Redeliver asks GitHub to deliver once more.
-func (c *Client) Redeliver(ctx context.Context, hook deployment.Hook, id int64) error {
+func (c *Client) Redeliver(ctx context.Context, hook webhook.Hook, id int64) error {
 	return c.hookCall(ctx, opRedeliver, func(ctx context.Context, api *gh.Client) error {
 		req, err := api.NewRequest(http.MethodPost, fmt.Sprintf("%s/deliveries/%d/attempts", hook, id), nil)
 		if err != nil {

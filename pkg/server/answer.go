@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/api"
 )
 
 // retryAfter is how many seconds to wait after a 503 or a 429.
@@ -46,12 +48,6 @@ func unavailable(message string, cause error) *apiError {
 	return &apiError{status: http.StatusServiceUnavailable, code: "unavailable", message: message, cause: cause}
 }
 
-// errorBody is the shape of every error.
-type errorBody struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-}
-
 // writeJSON writes a JSON document.
 func writeJSON(w http.ResponseWriter, r *http.Request, status int, document any) {
 	body, err := json.Marshal(document)
@@ -79,7 +75,7 @@ func writeError(w http.ResponseWriter, r *http.Request, p *apiError) {
 		_ = control.EnableFullDuplex()        // where it is not known the answer may be cut off, no more
 	}
 
-	writeJSON(w, r, p.status, map[string]errorBody{"error": {Code: p.code, Message: p.message}})
+	writeJSON(w, r, p.status, api.ErrorResponse{Error: api.Error{Code: p.code, Message: p.message}})
 	if p.closeConnection {
 		drainBody(control, r)
 	}

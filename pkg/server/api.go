@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
@@ -42,11 +43,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	page := listDocument{Deployments: make([]document, len(found))}
-	for i, d := range found {
-		page.Deployments[i] = s.document(d)
-	}
-
+	page := api.DeploymentList{Deployments: s.apiDeployments(found)}
 	if len(found) == f.Limit {
 		page.NextCursor = encodeCursor(found[len(found)-1].Row)
 	}
@@ -70,7 +67,7 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request) {
 	case len(records) == 0:
 		writeError(w, r, unknownDeployment())
 	default:
-		writeJSON(w, r, http.StatusOK, s.detail(records[0]))
+		writeJSON(w, r, http.StatusOK, s.apiDetail(records[0]))
 	}
 }
 

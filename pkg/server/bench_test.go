@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 )
 
 const (
@@ -85,14 +86,21 @@ func (i *inbox) Known(_ context.Context, del deployment.Delivery) (bool, error) 
 	return ok, i.broken
 }
 
-// routes admits every deployment but those of one environment.
-type routes struct{ ignored string }
+// routes admits every deployment but those of one environment, and keeps the last request.
+type routes struct {
+	ignored string
+	mu      sync.Mutex
+	last    deployment.Request
+}
 
-func (a routes) Admit(req deployment.Request, at time.Time) (deployment.Deployment, []deployment.Entry, string) {
+func (a *routes) Admit(req deployment.Request, key string) deployment.Admission {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.last = req
 	if req.Environment == a.ignored {
-		return deployment.Deployment{}, nil, "no route matches"
+		return deployment.Admission{Ignored: "no route matches"}
 	}
-	return deployment.Deployment{Request: req, State: deployment.Waiting, AcceptedAt: at}, nil, ""
+	return deployment.Admission{Target: deployment.Target{Key: key}}
 }
 
 // world is what the other interfaces answer from.
@@ -164,6 +172,7 @@ type bench struct {
 	url    string
 	stop   func() // and wait for what is still being answered
 	inbox  *inbox
+	routes *routes
 	world  *world
 	desk   *fakeCommands
 }
@@ -191,19 +200,23 @@ func newBench(tb testing.TB, change ...func(*Options)) *bench {
 			byID:    map[[2]int64]bool{},
 			ignored: map[string]string{},
 		},
-		world: &world{claims: map[string]string{"free": ""}},
-		desk:  &fakeCommands{},
+		routes: &routes{ignored: "elsewhere"},
+		world:  &world{claims: map[string]string{"free": ""}},
+		desk:   &fakeCommands{},
 	}
 
 	o := Options{
 		GitHubSecrets:   [][]byte{[]byte("an older secret of theirs"), []byte(githubSecret)},
 		CircleCISecrets: [][]byte{[]byte(circleciSecret)},
-		Admit:           routes{ignored: "elsewhere"},
-		Inbox:           b.inbox,
-		Hints:           b.world,
-		Claims:          b.world,
-		Reader:          b.world,
-		Commands:        b.desk,
+		Intake: &intake.Intake{
+			Routes:  b.routes,
+			Machine: deployment.Machine{MaxAge: time.Hour},
+			Store:   b.inbox,
+		},
+		Hints:    b.world,
+		Claims:   b.world,
+		Reader:   b.world,
+		Commands: b.desk,
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain")
 			_, _ = io.WriteString(w, "up 1\n")

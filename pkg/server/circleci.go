@@ -6,14 +6,14 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/seraph-deploy/seraph/pkg/hook"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // circleci takes a webhook of CircleCI. It is only a hint: nothing in it is believed, and losing
 // one costs a few seconds.
 func (s *Server) circleci(w http.ResponseWriter, r *http.Request) {
 	event := r.Header.Get("circleci-event-type")
-	verifier, err := hook.NewCircleCI(s.o.CircleCISecrets, r.Header.Get("circleci-signature"))
+	verifier, err := webhook.NewCircleCI(s.o.CircleCISecrets, r.Header.Get("circleci-signature"))
 	if err != nil {
 		s.rejectWebhook(w, r, sourceCircleCI, event, closing(signatureError(err)))
 		return
@@ -50,7 +50,7 @@ func (s *Server) hint(ctx context.Context, b *body) (webhookResponse, *apiError)
 		return webhookResponse{}, bodyError(err)
 	}
 
-	e, err := hook.ParseCircleCI(whole)
+	e, err := webhook.ParseCircleCI(whole)
 	if err != nil {
 		return webhookResponse{}, badRequest(err)
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/go-chi/httprate"
 	"github.com/rs/zerolog"
 
-	"github.com/seraph-deploy/seraph/pkg/hook"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 const (
@@ -33,7 +33,7 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 		Pipeline string `json:"pipeline"`
 	}
 
-	if err := json.Unmarshal(raw, &c); err != nil || !hook.ValidID(c.Pipeline) || c.Key == "" {
+	if err := json.Unmarshal(raw, &c); err != nil || !webhook.ValidID(c.Pipeline) || c.Key == "" {
 		writeError(w, r, badRequest(errors.New(`the body must be {"key":"…","pipeline":"$CIRCLE_PIPELINE_ID"}`)))
 		return
 	}

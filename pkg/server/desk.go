@@ -15,14 +15,13 @@ import (
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // Commands does what people ask. What it does not do it says with *command.Refused; other errors
 // are our own.
 type Commands interface {
-	Ask(ctx context.Context, q gate.Question) (policy.Verdict, error)
+	Ask(ctx context.Context, q policy.Question) (policy.Verdict, error)
 	Explain(ctx context.Context, id int64) (deployment.Deployment, policy.Verdict, error)
 	Approve(
 		ctx context.Context,

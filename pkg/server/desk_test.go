@@ -11,7 +11,6 @@ import (
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
@@ -59,7 +58,7 @@ func (d *fakeCommands) say(format string, args ...any) error {
 	return d.err
 }
 
-func (d *fakeCommands) Ask(_ context.Context, q gate.Question) (policy.Verdict, error) {
+func (d *fakeCommands) Ask(_ context.Context, q policy.Question) (policy.Verdict, error) {
 	return verdict, d.say("ask %+v", q)
 }
 

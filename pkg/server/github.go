@@ -11,7 +11,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/hook"
+	"github.com/seraph-deploy/seraph/pkg/intake"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // isEvent says whether a header can be the name of an event: small letters, digits and underscores.
@@ -61,15 +62,15 @@ func (s *Server) github(w http.ResponseWriter, r *http.Request) {
 }
 
 // admitGitHub is what can be checked before the body is read.
-func (s *Server) admitGitHub(r *http.Request) (*hook.Verifier, *apiError) {
+func (s *Server) admitGitHub(r *http.Request) (*webhook.Verifier, *apiError) {
 	if p := s.checkSource(r); p != nil {
 		return nil, p
 	}
-	if err := hook.ContentType(r.Header.Get("Content-Type")); err != nil {
+	if err := webhook.ContentType(r.Header.Get("Content-Type")); err != nil {
 		return nil, closing(newError(http.StatusUnsupportedMediaType, "unsupported_media_type", err.Error()))
 	}
 
-	verifier, err := hook.NewGitHub(s.o.GitHubSecrets, r.Header.Get("X-Hub-Signature-256"))
+	verifier, err := webhook.NewGitHub(s.o.GitHubSecrets, r.Header.Get("X-Hub-Signature-256"))
 	if err != nil {
 		return nil, closing(signatureError(err))
 	}
@@ -144,7 +145,7 @@ func (s *Server) process(
 		)
 	}
 
-	if del.Body, err = hook.Payload(header.Get("Content-Type"), whole); err != nil {
+	if del.Body, err = webhook.Payload(header.Get("Content-Type"), whole); err != nil {
 		return webhookResponse{}, badRequest(err)
 	}
 
@@ -161,7 +162,7 @@ func (s *Server) process(
 // ping answers GitHub's first word. Only the body is signed, so what the name claims is held
 // against what the body shows.
 func (s *Server) ping(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
-	summary, err := hook.Summarize(del.Body)
+	summary, err := webhook.Summarize(del.Body)
 	switch {
 	case err != nil:
 		return webhookResponse{}, badRequest(err)
@@ -175,76 +176,59 @@ func (s *Server) ping(ctx context.Context, del deployment.Delivery) (webhookResp
 
 // handleOther answers events of which nothing is read.
 func (s *Server) handleOther(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
-	if !hook.IsObject(del.Body) {
-		_, err := hook.Summarize(del.Body)
+	if !webhook.IsObject(del.Body) {
+		_, err := webhook.Summarize(del.Body)
 		return webhookResponse{}, badRequest(cmp.Or(err, errors.New("the body is not a JSON object")))
 	}
 	zerolog.Ctx(ctx).Debug().Str("delivery", del.GUID).Str("event", del.Event).Msg("event ignored")
 	return webhookResponse{Result: resultIgnored, Reason: "event " + del.Event + " is not used"}, nil
 }
 
-// deployment makes a deployment event durable, or says why it needs to be nothing.
+// deployment hands a deployment event to the intake.
 func (s *Server) deployment(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
-	req, action, err := hook.ParseDeployment(del.Body)
+	req, action, err := webhook.ParseDeployment(del.Body)
 	del.RepositoryID, del.DeploymentID = req.Repository.ID, req.ID
-	if action != "" && action != "created" { // old GitHub Enterprise Servers name no action
-		return s.ignore(ctx, del, "a deployment is taken when it is created, not for another action")
-	}
-	if err != nil {
+
+	var result intake.Result
+	switch {
+	case action != "" && action != "created": // old GitHub Enterprise Servers send no action
+		const reason = "a deployment is taken when it is created, not for another action"
+		result, err = s.o.Intake.Ignore(ctx, del, reason)
+	case err != nil:
 		return webhookResponse{}, badRequest(err)
+	default:
+		result, err = s.o.Intake.Accept(ctx, intake.Delivery{Delivery: del}, req)
 	}
 
-	d, notes, ignored := s.o.Admit.Admit(req, del.ReceivedAt)
-	if ignored != "" {
-		return s.ignoreUnseen(ctx, del, ignored)
-	}
-
-	duplicate, err := s.o.Inbox.Accept(ctx, del, d, notes...)
 	if err != nil {
 		return webhookResponse{}, notStored(err)
 	}
 
-	log := zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("deployment", req.ID).
-		Str("repository", req.Repository.FullName()).Str("environment", req.Environment)
-	if duplicate {
+	logDelivery(ctx, del, req, result)
+	response := webhookResponse{Result: string(result.Outcome), Reason: result.Reason}
+	if result.Outcome == intake.Accepted {
+		response.Delivery = del.GUID
+	}
+
+	return response, nil
+}
+
+func logDelivery(ctx context.Context, del deployment.Delivery, req deployment.Request, result intake.Result) {
+	log := zerolog.Ctx(ctx).Info().
+		Str("delivery", del.GUID).
+		Int64("deployment", del.DeploymentID)
+	if result.Outcome == intake.Ignored {
+		log.Str("reason", result.Reason).Msg("deployment ignored")
+		return
+	}
+
+	log = log.Str("repository", req.Repository.FullName()).Str("environment", req.Environment)
+	if result.Outcome == intake.Duplicate {
 		log.Msg("deployment delivered again")
-		return webhookResponse{Result: resultDuplicate}, nil
+		return
 	}
 
 	log.Str("sha", req.SHA).Msg("deployment accepted")
-	return webhookResponse{Result: resultAccepted, Delivery: del.GUID}, nil
-}
-
-// ignoreUnseen ignores a deployment, unless it was taken when the routes were others.
-func (s *Server) ignoreUnseen(
-	ctx context.Context,
-	del deployment.Delivery,
-	reason string,
-) (webhookResponse, *apiError) {
-	seen, err := s.o.Inbox.Known(ctx, del)
-	if err != nil {
-		return webhookResponse{}, notStored(err)
-	}
-	if seen {
-		return webhookResponse{Result: resultDuplicate}, nil
-	}
-	return s.ignore(ctx, del, reason)
-}
-
-// ignore remembers that a delivery was none of ours. A redelivery is judged afresh.
-func (s *Server) ignore(ctx context.Context, del deployment.Delivery, reason string) (webhookResponse, *apiError) {
-	if err := s.o.Inbox.Ignored(ctx, del, reason); err != nil {
-		return webhookResponse{}, notStored(err)
-	}
-
-	zerolog.Ctx(ctx).
-		Info().
-		Str("delivery", del.GUID).
-		Int64("deployment", del.DeploymentID).
-		Str("reason", reason).
-		Msg("deployment ignored")
-
-	return webhookResponse{Result: resultIgnored, Reason: reason}, nil
 }
 
 func notStored(err error) *apiError {

@@ -225,7 +225,7 @@ func TestGitHubTakesWhatWasSent(t *testing.T) {
 		CreatedAt:   at.Add(-5 * time.Second),
 	}
 
-	if diff := diff(want, d.Request); diff != "" || !d.AcceptedAt.Equal(at) {
+	if diff := diff(want, b.routes.last); diff != "" || !d.AcceptedAt.Equal(at) {
 		t.Errorf("accepted at %s, request differs:\n%s", d.AcceptedAt, diff)
 	}
 }

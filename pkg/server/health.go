@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/api"
 )
 
 // readyTimeout bounds the checks behind /readyz.
@@ -20,7 +22,7 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 type readiness struct {
 	Status string            `json:"status"`
 	Checks map[string]string `json:"checks"`
-	Error  *errorBody        `json:"error,omitempty"`
+	Error  *api.Error        `json:"error,omitempty"`
 }
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +46,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	ready.Error = &errorBody{Code: "not_ready", Message: "the service is " + ready.Status}
+	ready.Error = &api.Error{Code: "not_ready", Message: "the service is " + ready.Status}
 	w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	writeJSON(w, r, http.StatusServiceUnavailable, ready)
 }

@@ -134,7 +134,7 @@ func TestLargeDeployment(t *testing.T) {
 	if got := b.deliver(t, text); got.code != 202 {
 		t.Fatalf("got %d %s", got.code, got.body)
 	}
-	if got := b.inbox.byGUID["guid-1"].Request; !got.PayloadTooLarge || got.Payload != nil {
+	if got := b.routes.last; !got.PayloadTooLarge || got.Payload != nil {
 		t.Errorf("kept %d bytes of the payload, too large: %v", len(got.Payload), got.PayloadTooLarge)
 	}
 	if got := b.deliver(t, "payload="+text, "Content-Type", formType, "X-GitHub-Delivery", "guid-2"); got.code != 200 {

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 )
 
 // Defaults of Options.
@@ -18,8 +19,7 @@ const (
 	DefaultMaxInFlight  = 128 << 20
 )
 
-// Options are what a Server is made of. Admit and Inbox are required for webhooks of GitHub, Reader
-// for the API; nil elsewhere turns the thing off, zero numbers mean the defaults.
+// Options are what a Server is made of. Intake is required for webhooks of GitHub, Reader for the API; nil elsewhere turns the thing off, zero numbers mean the defaults.
 type Options struct {
 	GitHubSecrets   [][]byte // any of them verifies
 	CircleCISecrets [][]byte // none: POST /webhooks/circleci answers 404
@@ -30,8 +30,7 @@ type Options struct {
 	// TrustedProxies are believed when they say in X-Forwarded-For for whom they ask.
 	TrustedProxies []netip.Prefix
 
-	Admit    Admitter
-	Inbox    Inbox
+	Intake   Intake
 	Hints    Hints
 	Claims   Claims
 	Reader   Reader
@@ -54,27 +53,11 @@ type Options struct {
 	CircleCIURL func(deployment.Deployment) string
 }
 
-// Admitter says what the routes make of a request. ignored, when not empty, is why it is none of
-// ours.
-type Admitter interface {
-	Admit(
-		req deployment.Request,
-		receivedAt time.Time,
-	) (d deployment.Deployment, notes []deployment.Entry, ignored string)
-}
-
-// Inbox makes deliveries durable. Accept returns nil only after the commit; what failed is not
-// remembered. duplicate: the GUID, or the repository and deployment id, led to a deployment before.
-// Ignored keeps no body. Seen says whether its GUID or its ids led to a deployment.
-type Inbox interface {
-	Accept(
-		ctx context.Context,
-		del deployment.Delivery,
-		d deployment.Deployment,
-		notes ...deployment.Entry,
-	) (duplicate bool, err error)
-	Ignored(ctx context.Context, del deployment.Delivery, reason string) error
-	Known(ctx context.Context, del deployment.Delivery) (bool, error)
+// Intake takes in verified deliveries. It returns without error only after the delivery is durable,
+// or is known to need nothing; after an error the delivery is not remembered.
+type Intake interface {
+	Accept(ctx context.Context, del intake.Delivery, req deployment.Request) (intake.Result, error)
+	Ignore(ctx context.Context, del deployment.Delivery, reason string) (intake.Result, error)
 }
 
 // Hints has a pipeline looked at now. known: it belongs to a deployment.

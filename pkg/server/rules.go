@@ -10,9 +10,9 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
@@ -55,7 +55,7 @@ func (s *Server) gate(ctx context.Context, r *http.Request) (any, error) {
 		)
 	}
 
-	q := gate.Question{
+	q := policy.Question{
 		Repository:  values.Get("repository"),
 		Environment: values.Get("environment"),
 		SHA:         strings.ToLower(values.Get("sha")),
@@ -71,27 +71,27 @@ func (s *Server) gate(ctx context.Context, r *http.Request) (any, error) {
 	}
 
 	v, err := s.o.Commands.Ask(ctx, q)
-	return verdictOf(v), err
+	return apiVerdict(v), err
 }
 
 func (s *Server) explain(ctx context.Context, r *http.Request) (any, error) {
 	d, v, err := s.o.Commands.Explain(ctx, idOf(r))
-	return ruledDocument{s.document(d), verdictOf(v)}, err
+	return api.DeploymentVerdict{Deployment: s.apiDeployment(d), Verdict: apiVerdict(v)}, err
 }
 
 func (s *Server) approve(ctx context.Context, c command.Caller, a commandRequest, id int64) (any, error) {
 	d, v, err := s.o.Commands.Approve(ctx, c, id, a.Comment)
-	return ruledDocument{s.document(d), verdictOf(v)}, err
+	return api.DeploymentVerdict{Deployment: s.apiDeployment(d), Verdict: apiVerdict(v)}, err
 }
 
 func (s *Server) cancel(ctx context.Context, c command.Caller, a commandRequest, id int64) (any, error) {
 	d, err := s.o.Commands.Cancel(ctx, c, id, a.Reason)
-	return s.document(d), err
+	return s.apiDeployment(d), err
 }
 
 func (s *Server) force(ctx context.Context, c command.Caller, a commandRequest, id int64) (any, error) {
 	d, err := s.o.Commands.Force(ctx, c, id, a.Reason)
-	return s.document(d), err
+	return s.apiDeployment(d), err
 }
 
 func (s *Server) takeLock(ctx context.Context, c command.Caller, a commandRequest, _ int64) (any, error) {
@@ -111,7 +111,7 @@ func (s *Server) takeLock(ctx context.Context, c command.Caller, a commandReques
 		Steal:       a.Steal,
 	})
 
-	return lockOf(l), err
+	return apiLock(l), err
 }
 
 func (s *Server) extendLock(ctx context.Context, c command.Caller, a commandRequest, id int64) (any, error) {
@@ -120,7 +120,7 @@ func (s *Server) extendLock(ctx context.Context, c command.Caller, a commandRequ
 		return nil, err
 	}
 	l, err := s.o.Commands.ExtendLock(ctx, c, id, until)
-	return lockOf(l), err
+	return apiLock(l), err
 }
 
 func (s *Server) handOverLock(ctx context.Context, c command.Caller, a commandRequest, id int64) (any, error) {
@@ -128,7 +128,7 @@ func (s *Server) handOverLock(ctx context.Context, c command.Caller, a commandRe
 		return nil, badRequest(errors.New(`"to" needs the GitHub id and login of the new owner`))
 	}
 	l, err := s.o.Commands.HandOverLock(ctx, c, id, deployment.Actor{ID: a.To.ID, Login: a.To.Login})
-	return lockOf(l), err
+	return apiLock(l), err
 }
 
 func (s *Server) releaseLock(ctx context.Context, c command.Caller, _ commandRequest, id int64) (any, error) {
@@ -137,20 +137,16 @@ func (s *Server) releaseLock(ctx context.Context, c command.Caller, _ commandReq
 
 func (s *Server) locks(ctx context.Context, _ *http.Request) (any, error) {
 	all, err := s.o.Commands.Locks(ctx)
-	list := make([]lockDocument, len(all))
+	list := make([]api.Lock, len(all))
 	for i, l := range all {
-		list[i] = lockOf(l)
+		list[i] = apiLock(l)
 	}
-	return map[string]any{"locks": list}, err
+	return api.LockList{Locks: list}, err
 }
 
 func (s *Server) lock(ctx context.Context, r *http.Request) (any, error) {
 	state, err := s.o.Commands.Lock(ctx, idOf(r))
-	doc := lockDetail{lockDocument: lockOf(state.Lock), Waiting: make([]document, len(state.Waiting))}
-	for i, d := range state.Waiting {
-		doc.Waiting[i] = s.document(d)
-	}
-	return doc, err
+	return api.LockDetail{Lock: apiLock(state.Lock), Waiting: s.apiDeployments(state.Waiting)}, err
 }
 
 func (s *Server) notices(ctx context.Context, r *http.Request) (any, error) {
@@ -160,92 +156,10 @@ func (s *Server) notices(ctx context.Context, r *http.Request) (any, error) {
 	}
 
 	all, err := s.o.Commands.Notices(ctx, after, maxPage)
-	list := make([]noticeDocument, len(all))
+	list := make([]api.Notice, len(all))
 	for i, n := range all {
-		list[i] = noticeDocument{n.ID, at(n.At), actorOf(n.To), n.Text, n.Lock}
+		list[i] = apiNotice(n)
 	}
 
-	return map[string]any{"notices": list}, err
-}
-
-// ruledDocument is a deployment and what the rules say of it.
-type ruledDocument struct {
-	Deployment document        `json:"deployment"`
-	Verdict    verdictDocument `json:"verdict"`
-}
-
-// verdictDocument is what all rules say.
-type verdictDocument struct {
-	Decision string         `json:"decision"` // allow, wait or reject
-	Reason   string         `json:"reason"`
-	OpensAt  *utc           `json:"opens_at"`
-	Forced   bool           `json:"forced"`
-	Rules    []ruleDocument `json:"rules"`
-}
-
-// ruleDocument is what one rule says.
-type ruleDocument struct {
-	Rule     string `json:"rule"`
-	Decision string `json:"decision"`
-	Code     string `json:"code"`
-	Message  string `json:"message"`
-	Who      string `json:"who"`
-	OpensAt  *utc   `json:"opens_at"`
-	Forced   bool   `json:"forced"`
-}
-
-func verdictOf(v policy.Verdict) verdictDocument {
-	doc := verdictDocument{
-		Decision: string(v.Decision),
-		Reason:   v.First().Message,
-		OpensAt:  at(v.Until),
-		Forced:   v.Forced,
-		Rules:    make([]ruleDocument, len(v.Outcomes)),
-	}
-
-	for i, o := range v.Outcomes {
-		doc.Rules[i] = ruleDocument{o.Rule, string(o.Decision), string(o.Code), o.Message, o.Who, at(o.Until), o.Forced}
-	}
-
-	return doc
-}
-
-// actorDocument is somebody.
-type actorDocument struct {
-	ID    int64  `json:"id"`
-	Login string `json:"login"`
-	App   string `json:"app"`
-	Token string `json:"token"`
-}
-
-func actorOf(a deployment.Actor) actorDocument { return actorDocument(a) }
-
-// lockDocument is a lock.
-type lockDocument struct {
-	ID          int64         `json:"id"`
-	Repository  string        `json:"repository"`
-	Environment string        `json:"environment"`
-	Owner       actorDocument `json:"owner"`
-	Reason      string        `json:"reason"`
-	TakenAt     *utc          `json:"taken_at"`
-	ExpiresAt   *utc          `json:"expires_at"`
-}
-
-func lockOf(l policy.Lock) lockDocument {
-	return lockDocument{l.ID, l.Repository, l.Environment, actorOf(l.Owner), l.Reason, at(l.TakenAt), at(l.ExpiresAt)}
-}
-
-// lockDetail is a lock with who waits for it.
-type lockDetail struct {
-	lockDocument
-	Waiting []document `json:"waiting"`
-}
-
-// noticeDocument is what somebody is to be told.
-type noticeDocument struct {
-	ID   int64         `json:"id"`
-	At   *utc          `json:"at"`
-	To   actorDocument `json:"to"`
-	Text string        `json:"text"`
-	Lock int64         `json:"lock"`
+	return api.NoticeList{Notices: list}, err
 }

@@ -80,13 +80,13 @@ func (s *Server) routes() chi.Router {
 		r.Method(http.MethodGet, "/metrics", s.o.Metrics)
 	}
 	if len(s.o.Tokens) > 0 {
-		r.Route("/api/v1", s.api)
+		r.Route("/api/v1", s.mountAPI)
 	}
 
 	return r
 }
 
-func (s *Server) api(r chi.Router) {
+func (s *Server) mountAPI(r chi.Router) {
 	r.Use(s.authorize(ScopeRead))
 	r.Get("/deployments", s.list)
 	r.Get("/deployments/{id}", s.get)

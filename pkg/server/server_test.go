@@ -14,7 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 )
 
 func diff(want, got any) string { return cmp.Diff(want, got) }
@@ -89,13 +91,13 @@ func TestOff(t *testing.T) {
 // broken panics where the test wants it to.
 type broken struct{}
 
-func (broken) Admit(deployment.Request, time.Time) (deployment.Deployment, []deployment.Entry, string) {
+func (broken) Admit(deployment.Request, string) deployment.Admission {
 	panic("a template went wrong")
 }
 
 func TestPanicIsAnswered(t *testing.T) {
 	var log bytes.Buffer
-	s := newBench(t, func(o *Options) { o.Admit, o.Log = broken{}, zerolog.New(&log) }).server
+	s := newBench(t, func(o *Options) { o.Intake, o.Log = &intake.Intake{Routes: broken{}}, zerolog.New(&log) }).server
 	body := event(42, "production")
 	r := httptest.NewRequest(http.MethodPost, "/webhooks/github", strings.NewReader(body))
 	r.Header = http.Header{
@@ -107,7 +109,7 @@ func TestPanicIsAnswered(t *testing.T) {
 
 	rec := httptest.NewRecorder()
 	s.Handler().ServeHTTP(rec, r)
-	var e struct{ Error errorBody }
+	var e api.ErrorResponse
 	if err := json.NewDecoder(rec.Body).Decode(&e); err != nil || rec.Code != 500 || e.Error.Code != "internal" {
 		t.Errorf("got %d %+v, %v", rec.Code, e, err)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/hook"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // The sources of webhooks, as metrics name them.
@@ -26,7 +26,7 @@ const (
 
 // readBody takes in a whole body and verifies it while it comes. The caller frees it, also after a
 // problem.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request, verifier *hook.Verifier) (*body, *apiError) {
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, verifier *webhook.Verifier) (*body, *apiError) {
 	b := &body{memory: s.memory}
 	if r.ContentLength > s.o.MaxBody {
 		return b, tooLarge()
