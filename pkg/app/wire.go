@@ -17,6 +17,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/recovery"
+	"github.com/seraph-deploy/seraph/pkg/report"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
@@ -75,27 +77,45 @@ func rules(cfg *config.Config) deployment.Machine {
 
 func (a *App) engineOptions(c *clients) engine.Options {
 	return engine.Options{
-		Machine:        a.intake.Machine,
-		Store:          a.db,
-		CircleCI:       c.circleci,
-		GitHub:         c.github,
-		Gate:           a.gate,
-		Locks:          a.desk,
-		Intake:         a.intake,
-		Watched:        watched(a.cfg.Routes),
-		Redeliver:      a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
-		HookAddresses:  hookAddresses(a.cfg.PublicURL),
+		Machine:  a.intake.Machine,
+		Store:    a.db,
+		CircleCI: c.circleci,
+		GitHub:   c.github,
+		Gate:     a.gate,
+		Locks:    a.desk,
+		Reports: &report.Sender{
+			Store:   a.db,
+			GitHub:  c.github,
+			Log:     a.log,
+			Now:     time.Now,
+			Observe: a.metrics.Reported,
+		},
 		Retention:      a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
 		Observe: engine.Observe{
 			Ended:       a.metrics.Ended,
 			Triggered:   a.metrics.Triggered,
-			Reported:    a.metrics.Reported,
-			Recovered:   a.metrics.Recovered,
 			Unconfirmed: a.metrics.Unconfirmed,
 		},
 		Log: a.log,
 		Now: time.Now,
+	}
+}
+
+func (a *App) recoveryOptions(c *clients) recovery.Options {
+	return recovery.Options{
+		Intake:        a.intake,
+		Store:         a.db,
+		Leases:        a.db,
+		GitHub:        c.github,
+		Hooks:         c.github,
+		MaxAge:        a.intake.Machine.MaxAge,
+		Watched:       watched(a.cfg.Routes),
+		Redeliver:     a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
+		HookAddresses: hookAddresses(a.cfg.PublicURL),
+		Observe:       a.metrics.Recovered,
+		Log:           a.log,
+		Now:           time.Now,
 	}
 }
 
@@ -152,7 +172,7 @@ func tokens(cfg *config.Config) []server.Token {
 }
 
 func (a *App) ready(ctx context.Context) map[string]error {
-	return map[string]error{"database": a.db.Ping(ctx), "queue": a.db.QueueOK()}
+	return map[string]error{"database": a.db.Ping(ctx), "queue": a.engine.QueueOK()}
 }
 
 // claims translates the engine's answer.

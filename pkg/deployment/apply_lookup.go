@@ -39,7 +39,7 @@ func applyLookupPending(f *transition, e LookupPending) bool {
 	if f.now.Sub(f.lookupDeadline()) > AnswerTimeout {
 		return applyLookupInconclusive(f, LookupInconclusive{Reason: e.Cause})
 	}
-	f.lookIn(min(backoff(f.Looks, 15*time.Second), f.untilDeadline()))
+	f.lookIn(min(Backoff(f.Looks, 15*time.Second), f.untilDeadline()))
 	return true
 }
 

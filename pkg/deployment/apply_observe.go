@@ -190,7 +190,7 @@ func (f *transition) missed(e PollFailed) {
 		f.GoneSince = f.now
 	}
 
-	f.lookIn(max(min(max(e.After, backoff(f.Backoffs, max(f.PollMax, time.Second))), f.untilDecision()), time.Second))
+	f.lookIn(max(min(max(e.After, Backoff(f.Backoffs, max(f.PollMax, time.Second))), f.untilDecision()), time.Second))
 }
 
 // untilDecision is how long a look may wait before something must be decided without it, whatever

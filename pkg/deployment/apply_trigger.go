@@ -209,7 +209,7 @@ func applyTriggerNotSent(f *transition, e TriggerNotSent) bool {
 
 	f.Backoffs++
 	f.note("not_sent", "%s", clean(e.Cause))
-	f.backToWaiting("CircleCI to answer", max(e.After, min(backoff(f.Backoffs, time.Minute), left)))
+	f.backToWaiting("CircleCI to answer", max(e.After, min(Backoff(f.Backoffs, time.Minute), left)))
 	return true
 }
 

@@ -183,8 +183,8 @@ func (f *transition) stop() {
 	f.LookDue = f.now
 }
 
-// backoff is 1 s, 2 s, 4 s … up to most.
-func backoff(n int, most time.Duration) time.Duration {
+// Backoff is 1 s, 2 s, 4 s … up to most.
+func Backoff(n int, most time.Duration) time.Duration {
 	if n > 20 {
 		return most
 	}

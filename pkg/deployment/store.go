@@ -84,7 +84,6 @@ type Record struct {
 
 // Stats is what the metrics show of the rows.
 type Stats struct {
-	Inbox         int           // deliveries that were accepted and are to become deployments
 	Open          map[State]int // deployments that have not ended, by state
 	ReportsUnsent int
 	OldestDue     time.Duration // how long the most overdue row has been waiting for a worker; 0: none is overdue

@@ -28,7 +28,7 @@ func (e *Engine) advance(ctx context.Context, row int64) {
 		_ = e.Store.Unlease(ctx, row)
 	}
 	if errors.Is(err, deployment.ErrVersionConflict) {
-		e.Ring(deployment.Task{Kind: deployment.TaskAdvance, Row: row}) // somebody else went first: see what is left
+		e.Enqueue(deployment.Task{Kind: deployment.TaskAdvance, Row: row}) // somebody else went first: see what is left
 	}
 }
 
@@ -130,7 +130,7 @@ func (e *Engine) logTransition(before, after deployment.Deployment) {
 		e.Observe.Triggered(after.StartedAt.Sub(after.AcceptedAt))
 	}
 	if !after.State.Open() {
-		e.durations.took(after)
+		e.durations.record(after)
 	}
 	if !after.State.Open() && e.Observe.Ended != nil {
 		e.Observe.Ended(after.State)

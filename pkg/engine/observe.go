@@ -36,7 +36,7 @@ func (e *Engine) observe(ctx context.Context, d deployment.Deployment) error {
 			return e.Store.Unlease(context.WithoutCancel(ctx), d.Row)
 		}
 
-		e.reads.hold(unseen.After)
+		e.reads.Hold(unseen.After)
 		return e.applyAndSave(ctx, d, *unseen)
 	}
 
@@ -66,7 +66,7 @@ func (e *Engine) poll(
 		if progress, unseen := e.CircleCI.PollWorkflows(ctx, d.Pipeline.ID); unseen != nil || progress.Busy() {
 			return progress, unseen
 		}
-		e.reads.spend(readsOfLook)
+		e.reads.Spend(readsOfLook)
 	}
 	return e.CircleCI.Poll(ctx, d.Pipeline.ID)
 }

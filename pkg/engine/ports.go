@@ -5,9 +5,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/intake"
 	"github.com/seraph-deploy/seraph/pkg/policy"
-	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // Store is the database as the engine uses it.
@@ -59,18 +57,13 @@ type Locks interface {
 	Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error)
 }
 
-// Outbox holds the reports owed to GitHub. Sending and SaveReports give deployment.ErrStale and
-// write nothing when the lease of the record is over and somebody else has taken the reports.
+// Reports writes the statuses that are owed to GitHub for a deployment.
+type Reports interface {
+	Send(ctx context.Context, row int64)
+}
+
+// Outbox holds the reports owed to GitHub.
 type Outbox interface {
-	LeaseReports(ctx context.Context, row int64) (deployment.Record, bool, error)
-	Sending(ctx context.Context, rec deployment.Record, r deployment.Report) error
-	SaveReports(
-		ctx context.Context,
-		rec deployment.Record,
-		changed []deployment.Report,
-		due time.Time,
-		timeline []deployment.Entry,
-	) error
 	Reports(ctx context.Context, row int64) ([]deployment.Report, error)
 }
 
@@ -83,18 +76,8 @@ type Memory interface {
 	SaveProject(ctx context.Context, slug string, p deployment.Project) error
 }
 
-// Intake takes in what recovery finds, by the same sequence as webhooks.
-type Intake interface {
-	Matches(req deployment.Request) bool
-	Accept(ctx context.Context, del intake.Delivery, req deployment.Request) (intake.Result, error)
-}
-
-// Inbox is what recovery reads and notes.
+// Inbox is what retention needs.
 type Inbox interface {
-	NotAccepted(ctx context.Context, repositoryID int64, ids []int64) ([]int64, error)
-	Repositories(ctx context.Context, since time.Time) ([]deployment.Source, error)
-	Redeliver(ctx context.Context, guid string) (ask bool, err error)
-	Redelivered(ctx context.Context) ([]deployment.Deployment, error)
 	AcquireLease(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error)
 	RenewLease(ctx context.Context, name string, hold time.Duration) error
 	ReleaseLease(ctx context.Context, name, note string) error
@@ -114,16 +97,5 @@ type CircleCI interface {
 
 // GitHub is the vendor as the engine asks it. Every call has a timeout of its own; none retries.
 type GitHub interface {
-	WriteStatus(ctx context.Context, to deployment.Request, r deployment.Report) deployment.WriteOutcome
 	Statuses(ctx context.Context, of deployment.Request) ([]deployment.Status, error)
-	Login(ctx context.Context) (string, error) // what GitHub shows as our statuses' creator
-	Deployments(ctx context.Context, of deployment.Source, since time.Time, limit int) ([]deployment.Request, error)
-	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
-	Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]webhook.Hook, error)
-	Deliveries(
-		ctx context.Context,
-		hook webhook.Hook,
-		cursor string,
-	) (page []webhook.HookDelivery, next string, err error)
-	Redeliver(ctx context.Context, hook webhook.Hook, id int64) error
 }

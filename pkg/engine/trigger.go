@@ -101,15 +101,11 @@ func (e *Engine) checkNotHandled(ctx context.Context, d deployment.Deployment) d
 		return deployment.Blocked{By: "the database to answer", First: true, After: guardPause}
 	}
 	if strangers := deployment.UnknownStatuses(statuses, reports); len(strangers) > 0 {
-		return deployment.Fail{Reason: alreadyHandled(strangers[0])}
+		return deployment.Fail{Reason: deployment.AlreadyHandled(strangers[0])}
 	}
 
 	e.verified.Store(d.Row, now)
 	return nil
-}
-
-func alreadyHandled(s deployment.Status) string {
-	return fmt.Sprintf("already handled: GitHub has a status %q that this service did not record", s.State)
 }
 
 // trigger sends one POST, if this worker's own write moved the row to triggering.

@@ -13,7 +13,6 @@ import (
 type statsCollector struct {
 	read   func(context.Context) (deployment.Stats, error)
 	open   *prometheus.Desc
-	inbox  *prometheus.Desc
 	unsent *prometheus.Desc
 	oldest *prometheus.Desc
 }
@@ -32,12 +31,6 @@ func newStatsCollector(read func(context.Context) (deployment.Stats, error)) *st
 			[]string{"state"},
 			nil,
 		),
-		inbox: prometheus.NewDesc(
-			"seraph_inbox_deliveries",
-			"Accepted deliveries of which the deployments are still to be made.",
-			nil,
-			nil,
-		),
 		unsent: prometheus.NewDesc("seraph_reports_unsent", "Statuses owed to GitHub.", nil, nil),
 		oldest: prometheus.NewDesc(
 			"seraph_oldest_due_seconds",
@@ -51,7 +44,6 @@ func newStatsCollector(read func(context.Context) (deployment.Stats, error)) *st
 // Describe implements prometheus.Collector.
 func (c *statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.open
-	ch <- c.inbox
 	ch <- c.unsent
 	ch <- c.oldest
 }
@@ -72,7 +64,6 @@ func (c *statsCollector) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 
-	ch <- prometheus.MustNewConstMetric(c.inbox, prometheus.GaugeValue, float64(rows.Inbox))
 	ch <- prometheus.MustNewConstMetric(c.unsent, prometheus.GaugeValue, float64(rows.ReportsUnsent))
 	ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, rows.OldestDue.Seconds())
 }
