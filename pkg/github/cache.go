@@ -15,11 +15,11 @@ import (
 // How long an answer to a question of the rules is good for. What keeps somebody out is asked anew
 // sooner: they are waiting for it to change.
 const (
-	lifeFact     = time.Minute
-	lifeNo       = 15 * time.Second
-	lifeError    = 5 * time.Second
-	lifeChecks   = 5 * time.Second
-	lifeCompared = 10 * time.Minute // two commits stand as they stand; only forgotten history is collected
+	ttlFact       = time.Minute
+	ttlNegative   = 15 * time.Second
+	ttlError      = 5 * time.Second
+	ttlChecks     = 5 * time.Second
+	ttlComparison = 10 * time.Minute // two commits stand as they stand; only forgotten history is collected
 )
 
 // maxEntries bounds how many answers are kept.
@@ -30,18 +30,18 @@ const maxEntries = 1000
 type cache struct {
 	now func() time.Time
 
-	mu    sync.Mutex
-	memos map[string]*entry
+	mu      sync.Mutex
+	entries map[string]*entry
 }
 
 // entry is one question with its answer, which is there once done is closed.
 type entry struct {
 	done chan struct{}
 
-	value       any
-	err         error
-	from, until time.Time
-	void        bool // whoever asked gave up: it says nothing
+	value                 any
+	err                   error
+	validFrom, validUntil time.Time
+	abandoned             bool // whoever asked gave up: it says nothing
 }
 
 // cached gives the answer that is kept, or asks. The time of an answer runs from its question on,
@@ -54,12 +54,12 @@ func cached[T any](
 ) (T, error) {
 	for {
 		var none T
-		k, mine := m.find(key)
+		k, mine := m.lookup(key)
 		if mine {
-			answerTo(ctx, m, k, ask)
+			load(ctx, m, k, ask)
 		}
 
-		if !k.answered() {
+		if !k.finished() {
 			select {
 			case <-k.done:
 			case <-ctx.Done():
@@ -68,7 +68,7 @@ func cached[T any](
 		}
 
 		switch {
-		case k.void && !mine:
+		case k.abandoned && !mine:
 			continue
 		case k.err != nil:
 			return none, k.err
@@ -79,47 +79,47 @@ func cached[T any](
 	}
 }
 
-// answerTo asks for a memo that is ours to fill.
-func answerTo[T any](ctx context.Context, m *cache, k *entry, ask func(context.Context) (T, time.Duration, error)) {
-	k.void = true
+// load asks for a memo that is ours to fill.
+func load[T any](ctx context.Context, m *cache, k *entry, ask func(context.Context) (T, time.Duration, error)) {
+	k.abandoned = true
 	defer close(k.done)
 	from := m.now()
 	value, life, err := ask(ctx)
 	if err != nil {
-		from, life = m.now(), lifeError // a failure is news when it comes, however long it took
+		from, life = m.now(), ttlError // a failure is news when it comes, however long it took
 		if errors.Is(err, ErrNoPerson) {
-			life = lifeNo
+			life = ttlNegative
 		}
 	}
 
-	k.value, k.err, k.from, k.until = value, err, from, from.Add(life)
-	k.void = ctx.Err() != nil
+	k.value, k.err, k.validFrom, k.validUntil = value, err, from, from.Add(life)
+	k.abandoned = ctx.Err() != nil
 }
 
-// find gives a memo that is good or being asked for; else a new one, for the caller to fill.
-func (m *cache) find(key string) (k *entry, mine bool) {
+// lookup gives a memo that is good or being asked for; else a new one, for the caller to fill.
+func (m *cache) lookup(key string) (k *entry, mine bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	if k := m.memos[key]; k != nil && k.good(now) {
+	if k := m.entries[key]; k != nil && k.usable(now) {
 		return k, false
 	}
 
-	m.sweep(now)
+	m.evict(now)
 	k = &entry{done: make(chan struct{})}
-	m.memos[key] = k
+	m.entries[key] = k
 	return k, true
 }
 
-// sweep drops what is no longer good, and makes room if that is not enough.
-func (m *cache) sweep(now time.Time) {
-	maps.DeleteFunc(m.memos, func(_ string, k *entry) bool { return !k.good(now) })
-	for key, k := range m.memos {
-		if len(m.memos) < maxEntries {
+// evict drops what is no longer good, and makes room if that is not enough.
+func (m *cache) evict(now time.Time) {
+	maps.DeleteFunc(m.entries, func(_ string, k *entry) bool { return !k.usable(now) })
+	for key, k := range m.entries {
+		if len(m.entries) < maxEntries {
 			return
 		}
-		if k.answered() {
-			delete(m.memos, key)
+		if k.finished() {
+			delete(m.entries, key)
 		}
 	}
 }
@@ -128,12 +128,12 @@ func (m *cache) sweep(now time.Time) {
 func (m *cache) forget(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if k := m.memos[key]; k != nil && k.answered() {
-		delete(m.memos, key)
+	if k := m.entries[key]; k != nil && k.finished() {
+		delete(m.entries, key)
 	}
 }
 
-func (k *entry) answered() bool {
+func (k *entry) finished() bool {
 	select {
 	case <-k.done:
 		return true
@@ -142,20 +142,20 @@ func (k *entry) answered() bool {
 	}
 }
 
-// good says whether a memo may be used now. A clock that was set back makes none live longer.
-func (k *entry) good(now time.Time) bool {
-	return !k.answered() || !k.void && !now.Before(k.from) && now.Before(k.until)
+// usable says whether a memo may be used now. A clock that was set back makes none live longer.
+func (k *entry) usable(now time.Time) bool {
+	return !k.finished() || !k.abandoned && !now.Before(k.validFrom) && now.Before(k.validUntil)
 }
 
-// key names a question: what is asked, and with whose eyes, since one installation may not see what
+// cacheKey names a question: what is asked, and with whose eyes, since one installation may not see what
 // another does.
-func (c *Client) key(operation string, of deployment.Repository, installation int64, parts ...string) string {
+func (c *Client) cacheKey(operation string, of deployment.Repository, installation int64, parts ...string) string {
 	eyes := "" // the token's
 	switch {
 	case c.app != nil && installation != 0:
 		eyes = strconv.FormatInt(installation, 10)
 	case c.app != nil:
-		eyes = at(of)
+		eyes = repositoryPath(of)
 	}
 	return strings.ToLower(operation + "\n" + eyes + "\n" + strings.Join(parts, "\n"))
 }

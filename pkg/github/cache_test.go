@@ -11,27 +11,27 @@ import (
 	"time"
 )
 
-// clock is a clock that a test turns.
-type clock struct {
+// testClock is a clock that a test turns.
+type testClock struct {
 	mu sync.Mutex
 	at time.Time
 }
 
-func (c *clock) now() time.Time {
+func (c *testClock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.at
 }
 
-func (c *clock) turn(d time.Duration) {
+func (c *testClock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
 }
 
-func newMemory() (*cache, *clock) {
-	c := &clock{at: now}
-	return &cache{now: c.now, memos: map[string]*entry{}}, c
+func newTestCache() (*cache, *testClock) {
+	c := &testClock{at: now}
+	return &cache{now: c.now, entries: map[string]*entry{}}, c
 }
 
 // Each kind of answer is asked for again when its time is over, and not before. The time runs from
@@ -45,16 +45,16 @@ func TestMemosLiveAsLongAsTheyMay(t *testing.T) {
 		"a fact":                {0, time.Minute, time.Minute, nil},
 		"a slow one":            {9 * time.Second, time.Minute, 51 * time.Second, nil},
 		"slower than its life":  {9 * time.Second, 5 * time.Second, 0, nil},
-		"a failure":             {9 * time.Second, time.Hour, lifeError, failure},
-		"a person that is gone": {0, time.Hour, lifeNo, fmt.Errorf("x: %w", ErrNoPerson)},
+		"a failure":             {9 * time.Second, time.Hour, ttlError, failure},
+		"a person that is gone": {0, time.Hour, ttlNegative, fmt.Errorf("x: %w", ErrNoPerson)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, clock := newMemory()
+			m, clock := newTestCache()
 			asked := 0
 			ask := func() {
 				_, err := cached(t.Context(), m, "k", func(context.Context) (int, time.Duration, error) {
 					asked++
-					clock.turn(c.takes)
+					clock.advance(c.takes)
 					return asked, c.life, c.err
 				})
 
@@ -65,19 +65,19 @@ func TestMemosLiveAsLongAsTheyMay(t *testing.T) {
 
 			ask()
 			if c.want > 0 {
-				clock.turn(c.want - 1)
+				clock.advance(c.want - 1)
 				if ask(); asked != 1 {
 					t.Fatal("asked again too early")
 				}
 
-				clock.turn(1)
+				clock.advance(1)
 			}
 
 			if ask(); asked != 2 {
 				t.Error("an answer outlived its time")
 			}
 
-			clock.turn(-time.Hour)
+			clock.advance(-time.Hour)
 			if ask(); asked != 3 {
 				t.Error("an answer lives on because the clock was set back")
 			}
@@ -89,7 +89,7 @@ func TestMemosLiveAsLongAsTheyMay(t *testing.T) {
 // was the one that asked, another asks.
 func TestOneQuestionAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &cache{now: time.Now, memos: map[string]*entry{}}
+		m := &cache{now: time.Now, entries: map[string]*entry{}}
 		var asked atomic.Int32
 		ask := func(ctx context.Context) (int32, error) {
 			return cached(ctx, m, "k", func(ctx context.Context) (int32, time.Duration, error) {
@@ -134,7 +134,7 @@ func TestOneQuestionAtATime(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	m, clock := newMemory()
+	m, clock := newTestCache()
 	put := func(key string, life time.Duration) {
 		if _, err := cached(t.Context(), m, key, func(context.Context) (bool, time.Duration, error) { return true, life, nil }); err != nil {
 			t.Fatal(err)
@@ -143,25 +143,25 @@ func TestMemoryIsBounded(t *testing.T) {
 
 	for i := range 3 * maxEntries {
 		put(fmt.Sprint(i), time.Minute)
-		if len(m.memos) > maxEntries {
-			t.Fatalf("%d answers are kept", len(m.memos))
+		if len(m.entries) > maxEntries {
+			t.Fatalf("%d answers are kept", len(m.entries))
 		}
 	}
 
-	if len(m.memos) < maxEntries {
-		t.Errorf("only %d answers are kept", len(m.memos))
+	if len(m.entries) < maxEntries {
+		t.Errorf("only %d answers are kept", len(m.entries))
 	}
 
-	clock.turn(time.Minute)
+	clock.advance(time.Minute)
 	put("one more", time.Minute)
-	if len(m.memos) != 1 {
-		t.Errorf("%d answers are kept that nobody may use", len(m.memos)-1)
+	if len(m.entries) != 1 {
+		t.Errorf("%d answers are kept that nobody may use", len(m.entries)-1)
 	}
 }
 
 // One that panics while it asks leaves nobody waiting.
 func TestAPanicLeavesNobodyWaiting(t *testing.T) {
-	m, _ := newMemory()
+	m, _ := newTestCache()
 	func() {
 		defer func() { _ = recover() }()
 		_, _ = cached(t.Context(), m, "k", func(context.Context) (int, time.Duration, error) { panic("no") })

@@ -49,11 +49,11 @@ func (c *Client) Checks(
 	installation int64,
 	sha string,
 ) ([]policy.Check, error) {
-	if err := validSHA(sha); err != nil {
+	if err := validateSHA(sha); err != nil {
 		return nil, err
 	}
 
-	key := c.key(opCheckRuns, of, installation, at(of), sha)
+	key := c.cacheKey(opCheckRuns, of, installation, repositoryPath(of), sha)
 	found, err := cached(ctx, c.cache, key, func(ctx context.Context) ([]policy.Check, time.Duration, error) {
 		statuses, err := c.commitStatuses(ctx, of, installation, sha)
 		if err != nil {
@@ -61,7 +61,7 @@ func (c *Client) Checks(
 		}
 
 		runs, err := c.checkRuns(ctx, of, installation, sha)
-		return append(statuses, runs...), lifeChecks, err
+		return append(statuses, runs...), ttlChecks, err
 	})
 
 	return slices.Clone(found), err
@@ -73,8 +73,8 @@ func (c *Client) commitStatuses(
 	installation int64,
 	sha string,
 ) ([]policy.Check, error) {
-	path := at(of) + "/commits/" + sha + "/status?per_page=100"
-	return whole(func(number int) (p checkPage, err error) {
+	path := repositoryPath(of) + "/commits/" + sha + "/status?per_page=100"
+	return readAllPages(func(number int) (p checkPage, err error) {
 		err = c.read(
 			ctx,
 			opCommitStatuses,
@@ -91,7 +91,7 @@ func (c *Client) commitStatuses(
 					return err
 				}
 
-				p, err = pageOf(body.Total, body.Items, commitStatus.check)
+				p, err = newCheckPage(body.Total, body.Items, commitStatus.check)
 				p.more = resp.NextPage > number
 				return err
 			},
@@ -107,8 +107,8 @@ func (c *Client) checkRuns(
 	installation int64,
 	sha string,
 ) ([]policy.Check, error) {
-	path := at(of) + "/commits/" + sha + "/check-runs?filter=latest&per_page=100"
-	return whole(func(number int) (p checkPage, err error) {
+	path := repositoryPath(of) + "/commits/" + sha + "/check-runs?filter=latest&per_page=100"
+	return readAllPages(func(number int) (p checkPage, err error) {
 		err = c.read(ctx, opCheckRuns, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 			var body struct {
 				Total *int       `json:"total_count"`
@@ -120,10 +120,10 @@ func (c *Client) checkRuns(
 				return err
 			}
 
-			p, err = pageOf(
+			p, err = newCheckPage(
 				body.Total,
 				body.Items,
-				func(r checkRun) (policy.Check, error) { return r.check(c.o.Now()) },
+				func(r checkRun) (policy.Check, error) { return r.check(c.options.Now()) },
 			)
 
 			p.more = resp.NextPage > number
@@ -136,7 +136,7 @@ func (c *Client) checkRuns(
 
 // check maps a commit status. What GitHub may come to call a state some day is not green.
 func (s commitStatus) check() (policy.Check, error) {
-	made := policy.Check{Name: s.Context, State: policy.Pending, At: moment(s.Updated, s.Created), ID: s.ID}
+	made := policy.Check{Name: s.Context, State: policy.Pending, At: firstTime(s.Updated, s.Created), ID: s.ID}
 	switch s.State {
 	case "success":
 		made.State = policy.Green
@@ -154,13 +154,13 @@ func (s commitStatus) check() (policy.Check, error) {
 // check maps a check run. One that waits for its start is newer than all that have started: nothing
 // old may stand for it.
 func (r checkRun) check(now time.Time) (policy.Check, error) {
-	made := policy.Check{Name: r.Name, State: policy.Pending, At: moment(r.Started, r.Completed), ID: r.ID}
+	made := policy.Check{Name: r.Name, State: policy.Pending, At: firstTime(r.Started, r.Completed), ID: r.ID}
 	if r.App != nil {
 		made.App = r.App.Slug
 	}
 
 	if r.Status == "completed" {
-		made.State = concluded(r.Conclusion)
+		made.State = conclusionState(r.Conclusion)
 	} else if made.At.IsZero() {
 		made.At = now
 	}
@@ -172,9 +172,9 @@ func (r checkRun) check(now time.Time) (policy.Check, error) {
 	return made, nil
 }
 
-// concluded is what a conclusion says: failure, timed_out, cancelled, action_required, stale,
+// conclusionState is what a conclusion says: failure, timed_out, cancelled, action_required, stale,
 // startup_failure and whatever is unknown are red.
-func concluded(conclusion string) policy.CheckState {
+func conclusionState(conclusion string) policy.CheckState {
 	switch conclusion {
 	case "success", "neutral", "skipped":
 		return policy.Green
@@ -182,7 +182,7 @@ func concluded(conclusion string) policy.CheckState {
 	return policy.Red
 }
 
-func moment(first, second *time.Time) time.Time {
+func firstTime(first, second *time.Time) time.Time {
 	if t := cmp.Or(first, second); t != nil {
 		return *t
 	}

@@ -16,7 +16,7 @@ import (
 
 var sha = strings.Repeat("0a", 20)
 
-func (a asker) checks(t *testing.T) []policy.Check {
+func (a factClient) checks(t *testing.T) []policy.Check {
 	t.Helper()
 	a.later()
 	got, err := a.Checks(t.Context(), a.repo, a.installation, sha)
@@ -27,7 +27,7 @@ func (a asker) checks(t *testing.T) []policy.Check {
 }
 
 func TestChecksComeWhole(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		if got := a.checks(t); len(got) != 0 {
 			t.Errorf("a commit without any: %v", got)
 		}
@@ -147,7 +147,7 @@ func TestNoPartOfTheChecks(t *testing.T) {
 		"runs: no name":         {true, `{"total_count":1,"check_runs":[{"id":1,"status":"completed","conclusion":"success"}]}`},
 		"runs: no id":           {true, fmt.Sprintf(oneRun, 1, 0)},
 	} {
-		client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		client := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "check-runs") == c.runs {
 				_, _ = io.WriteString(w, c.text)
 				return
@@ -166,7 +166,7 @@ func TestNoPartOfTheChecks(t *testing.T) {
 // have no end.
 func TestPagesOfChecks(t *testing.T) {
 	pages, last, total := 0, 3, 3
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "check-runs") {
 			_, _ = io.WriteString(w, `{"total_count":0,"check_runs":[]}`)
 			return
@@ -180,7 +180,7 @@ func TestPagesOfChecks(t *testing.T) {
 
 	ask := func() ([]policy.Check, error) {
 		pages = 0
-		c.cache.memos = map[string]*entry{}
+		c.cache.entries = map[string]*entry{}
 		return c.Checks(t.Context(), request.Repository, 0, sha)
 	}
 

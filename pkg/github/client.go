@@ -40,18 +40,18 @@ type Options struct {
 
 // Client speaks to one GitHub. It is safe for concurrent use.
 type Client struct {
-	o         Options
+	options   Options
 	base      *url.URL
 	anonymous *gh.Client
 	app       *gh.Client // the App itself; nil with a token
 	cache     *cache
 
-	mu            sync.Mutex
-	accounts      map[int64]*account              // by installation; 0 is the token's
-	installations map[string]int64                // lower-cased owner/name -> installation
-	lost          map[int64]bool                  // installations that GitHub denies
-	login         string                          // ours, once asked
-	names         map[int64]deployment.Repository // what moved repositories go by now
+	mu                sync.Mutex
+	accounts          map[int64]*account              // by installation; 0 is the token's
+	installations     map[string]int64                // lower-cased owner/name -> installation
+	goneInstallations map[int64]bool                  // installations that GitHub denies
+	login             string                          // ours, once asked
+	currentNames      map[int64]deployment.Repository // what moved repositories go by now
 }
 
 // account is one credential with its client and its pace.
@@ -73,18 +73,18 @@ func New(o Options) (*Client, error) {
 	base := *o.BaseURL
 	base.Path = strings.TrimRight(base.Path, "/") + "/"
 	c := &Client{
-		o:             o,
-		base:          &base,
-		accounts:      map[int64]*account{},
-		installations: map[string]int64{},
-		lost:          map[int64]bool{},
-		names:         map[int64]deployment.Repository{},
+		options:           o,
+		base:              &base,
+		accounts:          map[int64]*account{},
+		installations:     map[string]int64{},
+		goneInstallations: map[int64]bool{},
+		currentNames:      map[int64]deployment.Repository{},
 	}
 
-	c.cache = &cache{now: func() time.Time { return c.o.Now() }, memos: map[string]*entry{}}
-	c.anonymous = c.newAPI(c.out())
+	c.cache = &cache{now: func() time.Time { return c.options.Now() }, entries: map[string]*entry{}}
+	c.anonymous = c.newAPI(c.transport())
 	if o.AppID != 0 {
-		c.app = c.newAPI(ghinstallation.NewAppsTransportFromPrivateKey(c.out(), o.AppID, o.PrivateKey))
+		c.app = c.newAPI(ghinstallation.NewAppsTransportFromPrivateKey(c.transport(), o.AppID, o.PrivateKey))
 	}
 
 	return c, nil
@@ -107,18 +107,18 @@ func (o Options) validate() error {
 	}
 }
 
-// out is the way out below all credentials.
-func (c *Client) out() http.RoundTripper { return recorder{c.o.HTTP.Transport} }
+// transport is the way out below all credentials.
+func (c *Client) transport() http.RoundTripper { return recorder{c.options.HTTP.Transport} }
 
 // newAPI makes a go-github client over a transport that adds credentials. go-github keeps limits
 // per client, so none is shared.
 func (c *Client) newAPI(credentials http.RoundTripper) *gh.Client {
-	hc := *c.o.HTTP
+	hc := *c.options.HTTP
 	hc.Transport = credentials
 	api := gh.NewClient(&hc)
 	api.BaseURL = c.base
-	if c.o.UserAgent != "" {
-		api.UserAgent = c.o.UserAgent
+	if c.options.UserAgent != "" {
+		api.UserAgent = c.options.UserAgent
 	}
 	return api
 }
@@ -130,7 +130,7 @@ func (c *Client) call(ctx context.Context, operation string, do func(context.Con
 	if err == nil {
 		return nil
 	}
-	return classify(operation, *heard, err, c.o.Now())
+	return classify(operation, *heard, err, c.options.Now())
 }
 
 // read makes a read as the account that may; once more when the credentials turn out stale.

@@ -41,7 +41,7 @@ func newClient(t *testing.T, o Options) *Client {
 	return c
 }
 
-func answering(t *testing.T, h http.HandlerFunc) *Client {
+func newClientWith(t *testing.T, h http.HandlerFunc) *Client {
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	o := options(t, s.URL)
@@ -59,9 +59,9 @@ var (
 	}
 )
 
-// world is a simulated GitHub with one repository and one deployment. A call that GitHub's
+// newSimulation is a simulated GitHub with one repository and one deployment. A call that GitHub's
 // reference does not know fails the test.
-func world(t *testing.T, o sim.Options) (*sim.Server, Options, deployment.Request) {
+func newSimulation(t *testing.T, o sim.Options) (*sim.Server, Options, deployment.Request) {
 	s := sim.New(o)
 	if err := s.Start(""); err != nil {
 		t.Fatal(err)
@@ -75,10 +75,10 @@ func world(t *testing.T, o sim.Options) (*sim.Server, Options, deployment.Reques
 	})
 
 	id := s.AddRepository("acme/api")
-	return s, options(t, s.URL()), deploy(t, s, deployment.Repository{ID: id, Owner: "acme", Name: "api"})
+	return s, options(t, s.URL()), createDeployment(t, s, deployment.Repository{ID: id, Owner: "acme", Name: "api"})
 }
 
-func deploy(t *testing.T, s *sim.Server, r deployment.Repository) deployment.Request {
+func createDeployment(t *testing.T, s *sim.Server, r deployment.Repository) deployment.Request {
 	d, err := s.CreateDeployment(r.FullName(), sim.NewDeployment{Ref: "main", Environment: "production"})
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +98,7 @@ func wantWrite(t *testing.T, c *Client, req deployment.Request, want deployment.
 func TestTokenWritesAndReads(t *testing.T) {
 	for name, base := range map[string]string{"github.com": "", "enterprise": "/api/v3"} {
 		t.Run(name, func(t *testing.T) {
-			s, o, req := world(t, sim.Options{BasePath: base})
+			s, o, req := newSimulation(t, sim.Options{BasePath: base})
 			c := newClient(t, o)
 			for _, r := range []deployment.Report{running, success} {
 				if got := c.WriteStatus(t.Context(), req, r); got.Kind != deployment.WriteDone {
@@ -133,7 +133,7 @@ func TestTokenWritesAndReads(t *testing.T) {
 // The body says what was decided and nothing else: no environment, no auto_inactive.
 func TestStatusBody(t *testing.T) {
 	var got map[string]any
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 		got = nil
 		_ = json.NewDecoder(r.Body).Decode(&got)
 		w.WriteHeader(http.StatusCreated)
@@ -175,7 +175,7 @@ func TestStatusBody(t *testing.T) {
 
 func TestStatusesAreReadWholeOrNotAtAll(t *testing.T) {
 	pages, total := 0, 3
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 		pages++
 		if pages < total {
 			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d>; rel="next"`, r.Host, r.URL.Path, pages+1))
@@ -205,7 +205,7 @@ func TestStatusesAreReadWholeOrNotAtAll(t *testing.T) {
 // deployment run twice.
 func TestAnEmptyAnswerIsNoEmptyList(t *testing.T) {
 	for _, text := range []string{"", "null", "{}", "[", "<html>"} {
-		c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.URL.Path, "/repositories/") {
 				_, _ = io.WriteString(w, `{"id":7,"full_name":"acme/api"}`)
 				return
@@ -231,7 +231,7 @@ func TestAnEmptyAnswerIsNoEmptyList(t *testing.T) {
 }
 
 func TestHookRanges(t *testing.T) {
-	s, o, _ := world(t, sim.Options{})
+	s, o, _ := newSimulation(t, sim.Options{})
 	c := newClient(t, o)
 	s.SetHookSources("192.0.2.1/24", "2001:db8::/32")
 	got, err := c.HookRanges(t.Context())

@@ -15,10 +15,10 @@ import (
 
 var shaPattern = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
 
-// validSHA keeps out names of branches, which move, and whatever would bend a path.
-func validSHA(sha string) error {
+// validateSHA keeps out names of branches, which move, and whatever would bend a path.
+func validateSHA(sha string) error {
 	if !shaPattern.MatchString(sha) {
-		return fmt.Errorf("%q is no full commit id", clean(sha))
+		return fmt.Errorf("%q is no full commit id", singleLine(sha))
 	}
 	return nil
 }
@@ -31,15 +31,15 @@ func (c *Client) Compare(
 	base, head string,
 ) (policy.Comparison, error) {
 	for _, sha := range []string{base, head} {
-		if err := validSHA(sha); err != nil {
+		if err := validateSHA(sha); err != nil {
 			return "", err
 		}
 	}
 
-	key := c.key(opCompare, of, installation, at(of), base, head)
+	key := c.cacheKey(opCompare, of, installation, repositoryPath(of), base, head)
 	return cached(ctx, c.cache, key, func(ctx context.Context) (policy.Comparison, time.Duration, error) {
 		stands, err := c.compare(ctx, of, installation, base, head)
-		return stands, lifeCompared, err
+		return stands, ttlComparison, err
 	})
 }
 
@@ -55,7 +55,7 @@ func (c *Client) compare(
 	err := c.read(ctx, opCompare, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 		found.Status = ""
 		// its commits are of no interest
-		_, err := get(ctx, api, at(of)+"/compare/"+base+"..."+head+"?per_page=1", &found)
+		_, err := get(ctx, api, repositoryPath(of)+"/compare/"+base+"..."+head+"?per_page=1", &found)
 		if err != nil {
 			return err
 		}
@@ -65,10 +65,10 @@ func (c *Client) compare(
 			return nil
 		}
 
-		return fmt.Errorf("it names the status %q", clean(string(found.Status)))
+		return fmt.Errorf("it names the status %q", singleLine(string(found.Status)))
 	})
 
-	if refused(err, opCompare, http.StatusNotFound) {
+	if hasStatus(err, opCompare, http.StatusNotFound) {
 		err = fmt.Errorf(
 			"the commits %.7s and %.7s cannot be compared, one is not there or they have no history in common: %w",
 			base,

@@ -16,18 +16,18 @@ import (
 // credential is what a call is signed with.
 type credential interface {
 	token(ctx context.Context) (string, error)
-	refused(token string) // GitHub answered 401 to it
+	invalidate(token string) // GitHub answered 401 to it
 }
 
-// authorized adds a credential to each call.
-type authorized struct {
-	base http.RoundTripper
-	by   credential
+// authTransport adds a credential to each call.
+type authTransport struct {
+	base       http.RoundTripper
+	credential credential
 }
 
 // RoundTrip implements http.RoundTripper.
-func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
-	token, err := a.by.token(req.Context())
+func (a authTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	token, err := a.credential.token(req.Context())
 	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
@@ -40,81 +40,81 @@ func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 	signed.Header.Set("Authorization", "Bearer "+token)
 	resp, err := a.base.RoundTrip(signed)
 	if err == nil && resp.StatusCode == http.StatusUnauthorized {
-		a.by.refused(token)
+		a.credential.invalidate(token)
 	}
 
 	return resp, err
 }
 
-// personal is a personal access token.
-type personal string
+// personalToken is a personal access token.
+type personalToken string
 
-func (p personal) token(context.Context) (string, error) { return string(p), nil }
-func (personal) refused(string)                          {}
+func (p personalToken) token(context.Context) (string, error) { return string(p), nil }
+func (personalToken) invalidate(string)                       {}
 
-// installed keeps one installation's token until a minute before it ends, or until GitHub refuses
+// installationToken keeps one installation's token until a minute before it ends, or until GitHub refuses
 // it.
-type installed struct {
-	ask  func(context.Context) (*gh.InstallationToken, error)
-	now  func() time.Time
-	turn chan struct{} // has one place: one caller asks, the others wait for what it gets
+type installationToken struct {
+	create     func(context.Context) (*gh.InstallationToken, error)
+	now        func() time.Time
+	refreshing chan struct{} // has one place: one caller asks, the others wait for what it gets
 
-	mu    sync.Mutex
-	value string
-	until time.Time
+	mu         sync.Mutex
+	cached     string
+	validUntil time.Time
 }
 
-func (i *installed) token(ctx context.Context) (string, error) {
-	if value := i.kept(); value != "" {
+func (i *installationToken) token(ctx context.Context) (string, error) {
+	if value := i.current(); value != "" {
 		return value, nil
 	}
 
 	select {
-	case i.turn <- struct{}{}:
-		defer func() { <-i.turn }()
+	case i.refreshing <- struct{}{}:
+		defer func() { <-i.refreshing }()
 	case <-ctx.Done():
 		return "", &Error{Operation: opToken, Kind: KindNotSent, Err: context.Cause(ctx)}
 	}
 
-	if value := i.kept(); value != "" {
+	if value := i.current(); value != "" {
 		return value, nil
 	}
 
-	made, err := i.ask(ctx)
+	made, err := i.create(ctx)
 	if err != nil {
 		return "", err
 	}
 
-	i.keep(made.GetToken(), made.GetExpiresAt().Add(-time.Minute))
+	i.set(made.GetToken(), made.GetExpiresAt().Add(-time.Minute))
 	return made.GetToken(), nil
 }
 
-func (i *installed) kept() string {
+func (i *installationToken) current() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if !i.now().Before(i.until) {
+	if !i.now().Before(i.validUntil) {
 		return ""
 	}
-	return i.value
+	return i.cached
 }
 
-func (i *installed) keep(value string, until time.Time) {
+func (i *installationToken) set(value string, until time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.value, i.until = value, until
+	i.cached, i.validUntil = value, until
 }
 
-func (i *installed) refused(token string) {
+func (i *installationToken) invalidate(token string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.value == token {
-		i.value = ""
+	if i.cached == token {
+		i.cached = ""
 	}
 }
 
-// askToken asks for a token of an installation (REST API, "Create an installation access token for
+// createToken asks for a token of an installation (REST API, "Create an installation access token for
 // an app").
-func (c *Client) askToken(installation int64) func(context.Context) (*gh.InstallationToken, error) {
+func (c *Client) createToken(installation int64) func(context.Context) (*gh.InstallationToken, error) {
 	return func(ctx context.Context) (made *gh.InstallationToken, _ error) {
 		failed := c.call(ctx, opToken, func(ctx context.Context) (err error) {
 			made, _, err = c.app.Apps.CreateInstallationToken(ctx, installation, &gh.InstallationTokenOptions{})
@@ -136,14 +136,14 @@ func (c *Client) askToken(installation int64) func(context.Context) (*gh.Install
 // accountFor finds the account that may act on a repository: the token's, or that of the
 // installation that is given or that sees the repository.
 func (c *Client) accountFor(ctx context.Context, r deployment.Repository, installation int64) (*account, error) {
-	if err := validName(r); err != nil {
+	if err := validateName(r); err != nil {
 		return nil, err
 	}
 	if c.app == nil {
 		return c.account(0), nil
 	}
 
-	if installation == 0 || c.isLost(installation) {
+	if installation == 0 || c.isGone(installation) {
 		var err error
 		if installation, err = c.installation(ctx, r); err != nil {
 			return nil, err
@@ -161,15 +161,15 @@ func (c *Client) account(installation int64) *account {
 		return a
 	}
 
-	var by credential = personal(c.o.Token)
+	var by credential = personalToken(c.options.Token)
 	if installation != 0 {
-		by = &installed{ask: c.askToken(installation), now: c.o.Now, turn: make(chan struct{}, 1)}
+		by = &installationToken{create: c.createToken(installation), now: c.options.Now, refreshing: make(chan struct{}, 1)}
 	}
 
 	a := &account{
 		installation: installation,
-		api:          c.newAPI(authorized{c.out(), by}),
-		pace:         &pace{most: c.o.WritesPerMinute},
+		api:          c.newAPI(authTransport{c.transport(), by}),
+		pace:         &pace{perMinute: c.options.WritesPerMinute},
 	}
 
 	c.accounts[installation] = a
@@ -194,7 +194,7 @@ func (c *Client) installation(ctx context.Context, r deployment.Repository) (int
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.installations[key] = found.GetID()
-	delete(c.lost, found.GetID())
+	delete(c.goneInstallations, found.GetID())
 
 	return found.GetID(), nil
 }
@@ -216,10 +216,10 @@ func (c *Client) findInstallation(ctx context.Context, r deployment.Repository) 
 	return found, nil
 }
 
-func (c *Client) isLost(installation int64) bool {
+func (c *Client) isGone(installation int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lost[installation]
+	return c.goneInstallations[installation]
 }
 
 // noteAuthFailure forgets what a failed call proves wrong, and says whether the same call may go
@@ -231,18 +231,18 @@ func (c *Client) noteAuthFailure(failed *Error, r deployment.Repository, who *ac
 		return false
 	}
 
-	c.forget(r)
+	c.forgetInstallation(r)
 	if gone {
 		c.mu.Lock()
-		c.lost[who.installation] = true
+		c.goneInstallations[who.installation] = true
 		c.mu.Unlock()
 	}
 
 	return gone || failed.Operation != opToken
 }
 
-// forget drops which installation sees a repository.
-func (c *Client) forget(r deployment.Repository) {
+// forgetInstallation drops which installation sees a repository.
+func (c *Client) forgetInstallation(r deployment.Repository) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.installations, strings.ToLower(r.FullName()))

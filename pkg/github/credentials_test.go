@@ -31,11 +31,11 @@ var appKey = sync.OnceValue(func() *rsa.PrivateKey {
 	return key
 })
 
-// appWorld is a world in which we are a GitHub App, installed as number 4.
-func appWorld(t *testing.T, o sim.Options) (*sim.Server, *Client, deployment.Request) {
+// newAppSimulation is a world in which we are a GitHub App, installed as number 4.
+func newAppSimulation(t *testing.T, o sim.Options) (*sim.Server, *Client, deployment.Request) {
 	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(appKey())})
 	o.App = &sim.App{ID: 99, Slug: "seraph", InstallationID: 4, PrivateKey: text}
-	s, options, req := world(t, o)
+	s, options, req := newSimulation(t, o)
 	return s, newClient(t, asApp(options)), req
 }
 
@@ -47,7 +47,7 @@ func asApp(o Options) Options {
 func TestAppActsThroughItsInstallation(t *testing.T) {
 	for name, base := range map[string]string{"github.com": "", "enterprise": "/api/v3"} {
 		t.Run(name, func(t *testing.T) {
-			s, c, req := appWorld(t, sim.Options{BasePath: base})
+			s, c, req := newAppSimulation(t, sim.Options{BasePath: base})
 			for _, installation := range []int64{0, 4} { // looked up, and from the event
 				req.Installation = installation
 				wantWrite(t, c, req, deployment.WriteDone)
@@ -74,10 +74,10 @@ func TestAppActsThroughItsInstallation(t *testing.T) {
 func TestManyCallersShareOneToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int32
-		keep := &installed{
-			now:  time.Now,
-			turn: make(chan struct{}, 1),
-			ask: func(context.Context) (*gh.InstallationToken, error) {
+		keep := &installationToken{
+			now:        time.Now,
+			refreshing: make(chan struct{}, 1),
+			create: func(context.Context) (*gh.InstallationToken, error) {
 				asked.Add(1)
 				time.Sleep(2 * time.Second)
 				return &gh.InstallationToken{
@@ -112,9 +112,9 @@ func TestManyCallersShareOneToken(t *testing.T) {
 }
 
 func TestStaleTokensAreReplaced(t *testing.T) {
-	s, c, req := appWorld(t, sim.Options{})
+	s, c, req := newAppSimulation(t, sim.Options{})
 	ahead := time.Duration(0)
-	c.o.Now = func() time.Time { return time.Now().Add(ahead) }
+	c.options.Now = func() time.Time { return time.Now().Add(ahead) }
 	wantWrite(t, c, req, deployment.WriteDone)
 	s.RevokeTokens()
 	if _, err := c.Statuses(t.Context(), req); err != nil {
@@ -134,12 +134,12 @@ func TestStaleTokensAreReplaced(t *testing.T) {
 
 // An App that was uninstalled and installed anew has another installation than the event says.
 func TestALostInstallationIsLookedUpAnew(t *testing.T) {
-	_, c, req := appWorld(t, sim.Options{})
+	_, c, req := newAppSimulation(t, sim.Options{})
 	req.Installation = 3
 	wantWrite(t, c, req, deployment.WriteRetry)
 	wantWrite(t, c, req, deployment.WriteDone)
 
-	_, c, req = appWorld(t, sim.Options{})
+	_, c, req = newAppSimulation(t, sim.Options{})
 	req.Installation = 3
 	if _, err := c.Statuses(t.Context(), req); err != nil {
 		t.Error(err)
@@ -151,7 +151,7 @@ func TestALostInstallationIsLookedUpAnew(t *testing.T) {
 func TestNoTokenMeansNothingWasWritten(t *testing.T) {
 	var status int
 	var body string
-	refusing := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+	refusing := newClientWith(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
@@ -166,7 +166,7 @@ func TestNoTokenMeansNothingWasWritten(t *testing.T) {
 			}
 
 			body = `{"message":"no"}`
-			got := newClient(t, asApp(refusing.o)).WriteStatus(t.Context(), req, success)
+			got := newClient(t, asApp(refusing.options)).WriteStatus(t.Context(), req, success)
 			if got.Kind != deployment.WriteRetry || got.After != 7*time.Second {
 				t.Errorf("installation %d, %d: %+v", installation, status, got)
 			}
@@ -174,7 +174,7 @@ func TestNoTokenMeansNothingWasWritten(t *testing.T) {
 
 		for _, body = range []string{"", "null", "{}", `{"token":"`} {
 			status = http.StatusCreated
-			if got := newClient(t, asApp(refusing.o)).WriteStatus(t.Context(), req, success); got.Kind != deployment.WriteRetry {
+			if got := newClient(t, asApp(refusing.options)).WriteStatus(t.Context(), req, success); got.Kind != deployment.WriteRetry {
 				t.Errorf("installation %d, %q: %+v", installation, body, got)
 			}
 		}
@@ -186,7 +186,7 @@ func TestNoTokenMeansNothingWasWritten(t *testing.T) {
 func TestErrorsHoldNoCredentials(t *testing.T) {
 	var mu sync.Mutex // a connection that is cut orders nothing
 	seen, refuseToken, cut := map[string]bool{}, false, false
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		_, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -204,7 +204,7 @@ func TestErrorsHoldNoCredentials(t *testing.T) {
 
 	req := request
 	req.Installation = 4
-	for _, o := range []Options{c.o, asApp(c.o)} {
+	for _, o := range []Options{c.options, asApp(c.options)} {
 		for _, how := range [][2]bool{{false, false}, {true, false}, {false, true}} {
 			mu.Lock()
 			refuseToken, cut = how[0], how[1]
@@ -238,7 +238,7 @@ func TestErrorsHoldNoCredentials(t *testing.T) {
 }
 
 func TestCheckNamesMissingPermissions(t *testing.T) {
-	s, c, _ := appWorld(t, sim.Options{})
+	s, c, _ := newAppSimulation(t, sim.Options{})
 	if err := c.CheckRepository(t.Context(), "acme", "api"); err != nil {
 		t.Error(err)
 	}
@@ -257,7 +257,7 @@ func TestCheckNamesMissingPermissions(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 
-	reader := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	reader := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/deployments") {
 			_, _ = io.WriteString(w, `[]`)
 			return

@@ -12,9 +12,9 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// listed is what GitHub's list shows of a deployment. go-github v60 drops performed_via_github_app,
+// deploymentItem is what GitHub's list shows of a deployment. go-github v60 drops performed_via_github_app,
 // so it is read here.
-type listed struct {
+type deploymentItem struct {
 	ID          int64           `json:"id"`
 	SHA         string          `json:"sha"`
 	Ref         string          `json:"ref"`
@@ -28,13 +28,13 @@ type listed struct {
 		Type  string `json:"type"`
 	} `json:"creator"`
 	CreatedAt time.Time `json:"created_at"`
-	Via       *struct {
+	App       *struct {
 		ID   int64  `json:"id"`
 		Slug string `json:"slug"`
 	} `json:"performed_via_github_app"`
 }
 
-func (l listed) request(s deployment.Source) deployment.Request {
+func (l deploymentItem) request(s deployment.Source) deployment.Request {
 	r := deployment.Request{
 		ID:           l.ID,
 		Repository:   s.Repository,
@@ -53,16 +53,16 @@ func (l listed) request(s deployment.Source) deployment.Request {
 	if l.Creator != nil {
 		r.Creator = deployment.Creator{ID: l.Creator.ID, Login: l.Creator.Login, Type: l.Creator.Type}
 	}
-	if l.Via != nil {
-		r.App = deployment.App{ID: l.Via.ID, Slug: l.Via.Slug}
+	if l.App != nil {
+		r.App = deployment.App{ID: l.App.ID, Slug: l.App.Slug}
 	}
 
 	return r
 }
 
-// readListed reads one item of the list.
-func readListed(raw []byte) (listed, error) {
-	var l listed
+// parseDeploymentItem reads one item of the list.
+func parseDeploymentItem(raw []byte) (deploymentItem, error) {
+	var l deploymentItem
 	if err := json.Unmarshal(raw, &l); err != nil {
 		return l, err
 	}
@@ -149,9 +149,9 @@ func (c *Client) add(to *listing, items []json.RawMessage) (full bool) {
 			return true
 		}
 
-		l, err := readListed(raw)
+		l, err := parseDeploymentItem(raw)
 		if err != nil {
-			c.o.Log.Warn().Err(err).Int64("deployment", l.ID).Str("repository", to.of.Repository.FullName()).
+			c.options.Log.Warn().Err(err).Int64("deployment", l.ID).Str("repository", to.of.Repository.FullName()).
 				Msg("a deployment in GitHub's list cannot be read; it is left out")
 			continue
 		}

@@ -14,9 +14,9 @@ import (
 )
 
 func TestDeploymentsComeNewestFirst(t *testing.T) {
-	s, o, req := world(t, sim.Options{})
+	s, o, req := newSimulation(t, sim.Options{})
 	for range 120 {
-		deploy(t, s, req.Repository)
+		createDeployment(t, s, req.Repository)
 	}
 
 	c, of := newClient(t, o), deployment.Source{Repository: req.Repository}
@@ -42,7 +42,7 @@ func TestDeploymentsCarryWhatWebhooksCarry(t *testing.T) {
 	item := `{"id":9,"sha":"abc","ref":"main","task":"deploy:db","payload":{"n":12345678901234567890},"environment":"Production","description":null,` +
 		`"creator":{"id":3,"login":"hubot[bot]","type":"Bot"},"created_at":"2026-11-22T12:00:00Z","performed_via_github_app":{"id":8,"slug":"hubot"}}`
 	of := deployment.Source{Repository: request.Repository, Installation: 4}
-	l, err := readListed([]byte(item))
+	l, err := parseDeploymentItem([]byte(item))
 	want := deployment.Request{
 		ID:           9,
 		Repository:   request.Repository,
@@ -65,7 +65,7 @@ func TestDeploymentsCarryWhatWebhooksCarry(t *testing.T) {
 // One item that cannot be read hides no other, and pages without end do not keep us for ever.
 func TestDeploymentsSurviveOddPages(t *testing.T) {
 	pages, body := 0, ""
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/repositories/") {
 			_, _ = w.Write([]byte(`{"id":7,"full_name":"acme/api"}`))
 			return
@@ -94,7 +94,7 @@ func FuzzListed(f *testing.F) {
 	f.Add([]byte(`{"id":-1}`))
 	f.Add([]byte(`[`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		l, err := readListed(raw)
+		l, err := parseDeploymentItem(raw)
 		if err != nil {
 			return
 		}

@@ -104,7 +104,7 @@ func (c *Client) CheckRepository(ctx context.Context, owner, name string) error 
 	if err != nil {
 		return err
 	}
-	if _, err := c.Deployments(ctx, s, c.o.Now(), 1); err != nil {
+	if _, err := c.Deployments(ctx, s, c.options.Now(), 1); err != nil {
 		return err
 	}
 	if c.app != nil {
@@ -157,15 +157,15 @@ func (c *Client) HookRanges(ctx context.Context) ([]netip.Prefix, error) {
 		return nil, failed
 	}
 
-	return ranges(meta.Hooks)
+	return parsePrefixes(meta.Hooks)
 }
 
-func ranges(texts []string) ([]netip.Prefix, error) {
+func parsePrefixes(texts []string) ([]netip.Prefix, error) {
 	found := make([]netip.Prefix, 0, len(texts))
 	for _, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("GitHub's webhook range %q cannot be read", clean(text))
+			return nil, fmt.Errorf("GitHub's webhook range %q cannot be read", singleLine(text))
 		}
 
 		found = append(found, p.Masked())

@@ -44,27 +44,27 @@ type Kind string
 
 // The kinds.
 const (
-	KindDenied   Kind = "denied"    // 401, 403, 404: credentials or rights; somebody may mend them
-	KindLimited  Kind = "limited"   // a rate limit, primary or secondary
-	KindMoved    Kind = "moved"     // 3xx: another name
-	KindLater    Kind = "later"     // 408: GitHub did not wait for the request to arrive
-	KindInvalid  Kind = "invalid"   // any other 4xx: the same call will never do
-	KindFull     Kind = "full"      // no more statuses for this deployment
-	KindUnknown  Kind = "unknown"   // 5xx, or a 2xx that cannot be read: it may have had its effect
-	KindNotSent  Kind = "not sent"  // no connection was made
-	KindNoAnswer Kind = "no answer" // sent, and nothing came back: it may have had its effect
+	KindDenied         Kind = "denied"    // 401, 403, 404: credentials or rights; somebody may mend them
+	KindLimited        Kind = "limited"   // a rate limit, primary or secondary
+	KindMoved          Kind = "moved"     // 3xx: another name
+	KindRequestTimeout Kind = "later"     // 408: GitHub did not wait for the request to arrive
+	KindInvalid        Kind = "invalid"   // any other 4xx: the same call will never do
+	KindFull           Kind = "full"      // no more statuses for this deployment
+	KindUnknown        Kind = "unknown"   // 5xx, or a 2xx that cannot be read: it may have had its effect
+	KindNotSent        Kind = "not sent"  // no connection was made
+	KindNoAnswer       Kind = "no answer" // sent, and nothing came back: it may have had its effect
 )
 
 // Error is a call that GitHub did not grant. It holds no token, header or query.
 type Error struct {
-	Operation     string
-	Status        int // 0: no answer
-	Message       string
-	Documentation string        // GitHub's link about the refusal
-	Needs         string        // the permissions that would do, as GitHub names them
-	RetryAfter    time.Duration // at least this long before the next try; 0: GitHub did not say
-	Kind          Kind
-	Err           error
+	Operation           string
+	Status              int // 0: no answer
+	Message             string
+	DocumentationURL    string        // GitHub's link about the refusal
+	AcceptedPermissions string        // the permissions that would do, as GitHub names them
+	RetryAfter          time.Duration // at least this long before the next try; 0: GitHub did not say
+	Kind                Kind
+	Err                 error
 }
 
 // Error says what was asked, what GitHub said, and what to do about it.
@@ -73,7 +73,7 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("GitHub %s: %v", e.Operation, e.Err)
 	}
 	text := fmt.Sprintf("GitHub %s: %d %s", e.Operation, e.Status, e.Message)
-	if hint := e.hint(); hint != "" {
+	if hint := e.remedy(); hint != "" {
 		text += " (" + hint + ")"
 	}
 	return text
@@ -82,14 +82,14 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// refused says whether one operation met one status. Without a token or an installation the
+// hasStatus says whether one operation met one status. Without a token or an installation the
 // operation itself was not asked.
-func refused(err error, operation string, status int) bool {
+func hasStatus(err error, operation string, status int) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Operation == operation && e.Status == status
 }
 
-func (e *Error) hint() string {
+func (e *Error) remedy() string {
 	asApp := e.Operation == opToken || e.Operation == opInstallation || e.Operation == opApp
 	switch {
 	case e.Kind != KindDenied:
@@ -100,8 +100,8 @@ func (e *Error) hint() string {
 		return "the token has expired or was revoked"
 	case asApp && e.Status == http.StatusNotFound:
 		return "install the GitHub App on the repository"
-	case e.Needs != "":
-		return "needs " + e.Needs
+	case e.AcceptedPermissions != "":
+		return "needs " + e.AcceptedPermissions
 	case e.Status == http.StatusNotFound:
 		return "it does not exist, or the credentials may not see it"
 	default:
@@ -128,18 +128,18 @@ func classify(operation string, heard response, err error, now time.Time) *Error
 	}
 
 	if heard.status/100 == 2 {
-		e.Kind, e.Message = KindUnknown, clean("the answer cannot be read: "+e.Err.Error())
+		e.Kind, e.Message = KindUnknown, singleLine("the answer cannot be read: "+e.Err.Error())
 		return e
 	}
 
-	e.Message, e.Documentation = errorMessage(heard)
-	e.Kind = kindOf(heard.status, heard.header, e.Message, e.Documentation)
+	e.Message, e.DocumentationURL = errorMessage(heard)
+	e.Kind = kindOf(heard.status, heard.header, e.Message, e.DocumentationURL)
 	e.RetryAfter, _ = outbound.RetryAfter(heard.header, now)
 	switch e.Kind {
 	case KindLimited:
-		e.RetryAfter = limit(heard.header, now)
+		e.RetryAfter = rateLimitWait(heard.header, now)
 	case KindDenied:
-		e.Needs = clean(heard.header.Get("X-Accepted-GitHub-Permissions"))
+		e.AcceptedPermissions = singleLine(heard.header.Get("X-Accepted-GitHub-Permissions"))
 	}
 
 	return e
@@ -157,12 +157,12 @@ func stripURL(err error) error {
 func kindOf(status int, header http.Header, message, documentation string) Kind {
 	switch {
 	case status == http.StatusTooManyRequests,
-		status == http.StatusForbidden && limited(header, message, documentation):
+		status == http.StatusForbidden && isRateLimit(header, message, documentation):
 		return KindLimited
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound:
 		return KindDenied
 	case status == http.StatusRequestTimeout:
-		return KindLater
+		return KindRequestTimeout
 	case status == http.StatusUnprocessableEntity && strings.Contains(strings.ToLower(message), "maximum number of statuses"):
 		return KindFull
 	case status/100 == 4:
@@ -174,8 +174,8 @@ func kindOf(status int, header http.Header, message, documentation string) Kind 
 	}
 }
 
-// limited says whether a 403 is a rate limit rather than a missing right (REST API, "Rate limits").
-func limited(h http.Header, message, documentation string) bool {
+// isRateLimit says whether a 403 is a rate limit rather than a missing right (REST API, "Rate limits").
+func isRateLimit(h http.Header, message, documentation string) bool {
 	lower := strings.ToLower(message)
 	return h.Get("Retry-After") != "" || h.Get("X-RateLimit-Remaining") == "0" ||
 		strings.Contains(lower, "rate limit") || strings.Contains(lower, "abuse detection") ||
@@ -188,24 +188,24 @@ func limited(h http.Header, message, documentation string) bool {
 // Bounds of the wait after a limit: GitHub asks for a minute when it gives no hint, and its longest
 // window is an hour.
 const (
-	noHint    = time.Minute
-	longReset = time.Hour + time.Minute
+	defaultLimitWait = time.Minute
+	maxLimitWait     = time.Hour + time.Minute
 )
 
-// limit is how long a limit lasts: Retry-After, else until the reset when nothing remains, else a
+// rateLimitWait is how long a limit lasts: Retry-After, else until the reset when nothing remains, else a
 // minute.
-func limit(h http.Header, now time.Time) time.Duration {
+func rateLimitWait(h http.Header, now time.Time) time.Duration {
 	if wait, ok := outbound.RetryAfter(h, now); ok {
 		return max(wait, time.Second)
 	}
 
 	reset, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
 	if h.Get("X-RateLimit-Remaining") != "0" || err != nil {
-		return noHint
+		return defaultLimitWait
 	}
 	if theirs, ok := outbound.Clock(h); ok {
 		now = theirs // the reset is a moment of GitHub's clock
 	}
 
-	return min(max(time.Unix(reset, 0).Sub(now), time.Second), longReset)
+	return min(max(time.Unix(reset, 0).Sub(now), time.Second), maxLimitWait)
 }

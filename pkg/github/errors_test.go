@@ -42,7 +42,7 @@ func refusals() map[string]refusal {
 		"retry after 0":      {map[string]string{"Retry-After": "0"}, "no", "", true, time.Second},
 		"none left":          {left("0", reset), "no", "", true, 30 * time.Minute},
 		"none left, no when": {left("0", ""), "no", "", true, time.Minute},
-		"none left for days": {left("0", "9999999999"), "no", "", true, longReset},
+		"none left for days": {left("0", "9999999999"), "no", "", true, maxLimitWait},
 		"none left, over":    {left("0", "1"), "no", "", true, time.Second},
 		"both": {
 			map[string]string{"Retry-After": "9", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset},
@@ -94,7 +94,7 @@ func wanted(status int, name string, r refusal) (kind deployment.WriteKind, afte
 func TestRefusedWrites(t *testing.T) {
 	var status, writes int
 	var say refusal
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet { // the question by id
 			_, _ = io.WriteString(w, `{"id":7,"full_name":"acme/api"}`)
 			return
@@ -116,7 +116,7 @@ func TestRefusedWrites(t *testing.T) {
 		for name, r := range refusals() {
 			say, writes = r, 0
 			kind, after := wanted(status, name, r)
-			rested(c)
+			endPause(c)
 			got := c.WriteStatus(t.Context(), request, success)
 			if got.Kind != kind || got.After != after {
 				t.Errorf(
@@ -141,7 +141,7 @@ func TestRefusedWrites(t *testing.T) {
 	}
 
 	say, status = refusals()["none left"], http.StatusForbidden
-	c.o.Now = func() time.Time { return now.Add(10 * time.Minute) }
+	c.options.Now = func() time.Time { return now.Add(10 * time.Minute) }
 	if got := c.WriteStatus(t.Context(), request, success); got.After != 30*time.Minute {
 		t.Errorf("our clock is ahead: wait %v", got.After)
 	}
@@ -156,7 +156,7 @@ func TestWritesOfUnknownOutcome(t *testing.T) {
 		"200":       func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"id":3}`) },
 		"accepted":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202); _, _ = io.WriteString(w, `{}`) },
 	} {
-		t.Run(name, func(t *testing.T) { wantWrite(t, answering(t, h), request, deployment.WriteUnknown) })
+		t.Run(name, func(t *testing.T) { wantWrite(t, newClientWith(t, h), request, deployment.WriteUnknown) })
 	}
 
 	nobody := newClient(t, options(t, "http://127.0.0.1:1"))
@@ -165,7 +165,7 @@ func TestWritesOfUnknownOutcome(t *testing.T) {
 		bad := request
 		bad.Repository.Name = name
 		wantWrite(t, nobody, bad, deployment.WriteDropped)
-		if _, err := nobody.ResolveRepository(t.Context(), "acme", name); !errors.Is(err, errName) {
+		if _, err := nobody.ResolveRepository(t.Context(), "acme", name); !errors.Is(err, errInvalidName) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -181,7 +181,7 @@ func TestSimulatedTrouble(t *testing.T) {
 		"lost-answer": deployment.WriteUnknown, "half-answer": deployment.WriteUnknown,
 	} {
 		t.Run(fault, func(t *testing.T) {
-			s, o, req := world(t, sim.Options{})
+			s, o, req := newSimulation(t, sim.Options{})
 			c := newClient(t, o)
 			if err := s.NextNamed(sim.OpCreateStatus, fault, 1); err != nil {
 				t.Fatal(err)
@@ -195,11 +195,11 @@ func TestSimulatedTrouble(t *testing.T) {
 
 			if limited {
 				held := wantWrite(t, c, req, deployment.WritePaced) // a limit is the account's
-				if held.After > holdMost {
+				if held.After > maxPause {
 					t.Errorf("all writes are held for %v", held.After)
 				}
 
-				rested(c)
+				endPause(c)
 			}
 
 			wantWrite(t, c, req, deployment.WriteDone) // nothing else keeps the client from asking again
@@ -207,8 +207,8 @@ func TestSimulatedTrouble(t *testing.T) {
 	}
 }
 
-// rested is after the pause that a limit means for all writes.
-func rested(c *Client) { c.account(0).pace.held = time.Time{} }
+// endPause is after the pause that a limit means for all writes.
+func endPause(c *Client) { c.account(0).pace.pausedUntil = time.Time{} }
 
 // The traps by which go-github blocks itself: a limit that one call met must keep neither writes
 // nor reads of the client from being made.
@@ -229,7 +229,7 @@ func TestLimitsDoNotBlockTheClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls := 0
-			c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 				calls++
 				switch {
 				case calls == 1:
@@ -245,7 +245,7 @@ func TestLimitsDoNotBlockTheClient(t *testing.T) {
 			})
 
 			c.WriteStatus(t.Context(), request, success)
-			rested(c)
+			endPause(c)
 			wantWrite(t, c, request, deployment.WriteDone)
 			if _, err := c.Statuses(t.Context(), request); err != nil {
 				t.Error(err)
@@ -332,7 +332,7 @@ func FuzzClassify(f *testing.F) {
 		if e.Kind == KindLimited && e.RetryAfter < time.Second {
 			t.Errorf("a limit without a wait: %+v", e)
 		}
-		if text := e.Error(); len([]rune(text)) > 2*longest || strings.ContainsFunc(text, unicode.IsControl) {
+		if text := e.Error(); len([]rune(text)) > 2*maxMessage || strings.ContainsFunc(text, unicode.IsControl) {
 			t.Errorf("%q", text)
 		}
 		if o := outcomeOf(e); o.Kind == deployment.WriteDone || o.Kind == "" {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestCompare(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		first := sim.Commit("acme/api", "main")
 		second := a.sim.Push("acme/api", "main", "")
 		a.sim.Push("acme/api", "main", first)
@@ -36,7 +36,7 @@ func TestCompare(t *testing.T) {
 	})
 
 	for _, text := range []string{"", "{}", "null", `{"status":"sideways"}`, `{"status":""}`, "["} {
-		c := answering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+		c := newClientWith(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
 		if got, err := c.Compare(t.Context(), request.Repository, 0, sha, sha); err == nil {
 			t.Errorf("%s: %s", text, got)
 		}
@@ -46,7 +46,7 @@ func TestCompare(t *testing.T) {
 // Whatever goes wrong with a question, its answer is an error and never a fact; and once that is
 // forgotten it is asked again, whatever limit was met.
 func TestTroubleIsNoFact(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		id := a.sim.AddUser("alice")
 		a.sim.SetRole("acme/api", "alice", "write")
 		a.sim.SetTeamMember("acme", "sre", "alice", "active")
@@ -80,7 +80,7 @@ func TestTroubleIsNoFact(t *testing.T) {
 					t.Errorf("%s, %s: asked again at once", op, fault)
 				}
 
-				a.clock.turn(lifeError)
+				a.clock.advance(ttlError)
 				if err := ask(); err != nil {
 					t.Errorf("%s after %s: %v", op, fault, err)
 				}

@@ -22,7 +22,7 @@ func (c *Client) Hooks(ctx context.Context, of deployment.Repository, addresses 
 	if c.app != nil {
 		return []webhook.Hook{"app/hook"}, nil
 	}
-	if err := validName(of); err != nil {
+	if err := validateName(of); err != nil {
 		return nil, err
 	}
 

@@ -37,7 +37,7 @@ func TestHooksThatMayNotBeRead(t *testing.T) {
 		"down":                  {502, nil, ``, KindUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			client := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasPrefix(r.URL.Path, "/orgs/") {
 					_, _ = fmt.Fprint(
 						w,

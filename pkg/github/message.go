@@ -21,11 +21,11 @@ func errorMessage(heard response) (message, documentation string) {
 		body.Message = http.StatusText(heard.status)
 	}
 
-	parts := append([]string{body.Message}, details(body.Errors)...)
-	return clean(strings.Join(parts, ": ")), clean(body.Documentation)
+	parts := append([]string{body.Message}, errorDetails(body.Errors)...)
+	return singleLine(strings.Join(parts, ": ")), singleLine(body.Documentation)
 }
 
-func details(raw json.RawMessage) []string {
+func errorDetails(raw json.RawMessage) []string {
 	var texts []string
 	var one string
 	if json.Unmarshal(raw, &texts) == nil {
@@ -50,11 +50,11 @@ func details(raw json.RawMessage) []string {
 	return texts
 }
 
-// longest is how much of GitHub's words goes into an error, in code points.
-const longest = 300
+// maxMessage is how much of GitHub's words goes into an error, in code points.
+const maxMessage = 300
 
-// clean makes a foreign text fit for one line of a log.
-func clean(s string) string {
+// singleLine makes a foreign text fit for one line of a log.
+func singleLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
@@ -63,8 +63,8 @@ func clean(s string) string {
 		return r
 	}, strings.ToValidUTF8(s, "?"))
 
-	if runes := []rune(s); len(runes) > longest {
-		s = string(runes[:longest]) + "…"
+	if runes := []rune(s); len(runes) > maxMessage {
+		s = string(runes[:maxMessage]) + "…"
 	}
 
 	return s

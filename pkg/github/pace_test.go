@@ -12,12 +12,12 @@ import (
 )
 
 func TestPaceKeepsAReserveForEnds(t *testing.T) {
-	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+	c := newClientWith(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, `{"id":3}`)
 	})
 
-	c.o.WritesPerMinute = 8
+	c.options.WritesPerMinute = 8
 	count := func(r deployment.Report) (n int) {
 		for c.WriteStatus(t.Context(), request, r).Kind == deployment.WriteDone {
 			n++
@@ -29,24 +29,24 @@ func TestPaceKeepsAReserveForEnds(t *testing.T) {
 	if before, ends := count(running), count(success); before != 6 || ends != 2 {
 		t.Errorf("%d before the end, then %d ends", before, ends)
 	}
-	if got := wantWrite(t, c, request, deployment.WritePaced); got.After <= 0 || got.After > paceWindow {
+	if got := wantWrite(t, c, request, deployment.WritePaced); got.After <= 0 || got.After > minuteWindow {
 		t.Errorf("%+v", got)
 	}
 }
 
 // Five hundred an hour, however evenly they come, and only ends in the last quarter of them.
 func TestPaceOfTheHour(t *testing.T) {
-	p, at := &pace{most: 80}, now
+	p, at := &pace{perMinute: 80}, now
 	words, ends := 0, 0
 	for range 3600 {
 		at = at.Add(time.Second)
-		if p.take(at, false) == 0 {
+		if p.reserve(at, false) == 0 {
 			words++
 		}
 	}
 
 	for range 200 {
-		if p.take(at, true) == 0 {
+		if p.reserve(at, true) == 0 {
 			ends++
 		}
 	}
@@ -61,15 +61,15 @@ func TestPaceOfTheHour(t *testing.T) {
 func TestPaceHolds(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		most, at := rapid.IntRange(0, 9).Draw(r, "most"), now
-		p := &pace{most: most}
+		p := &pace{perMinute: most}
 		var sent []time.Time
 		for range rapid.IntRange(1, 60).Draw(r, "writes") {
 			at = at.Add(time.Duration(rapid.IntRange(0, 40_000).Draw(r, "pause")) * time.Millisecond)
 			end := rapid.Bool().Draw(r, "end")
-			wait := p.take(at, end)
+			wait := p.reserve(at, end)
 			if wait > 0 && rapid.Bool().Draw(r, "patient") {
 				at = at.Add(wait)
-				if wait = p.take(at, end); wait > 0 {
+				if wait = p.reserve(at, end); wait > 0 {
 					r.Fatalf("waited as told, and must wait %v more", wait)
 				}
 			}

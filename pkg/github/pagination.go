@@ -16,8 +16,8 @@ type checkPage struct {
 	more  bool
 }
 
-// pageOf maps the items of a page. An answer that holds no list must not pass for an empty one.
-func pageOf[T any](total *int, items []T, each func(T) (policy.Check, error)) (p checkPage, err error) {
+// newCheckPage maps the items of a page. An answer that holds no list must not pass for an empty one.
+func newCheckPage[T any](total *int, items []T, each func(T) (policy.Check, error)) (p checkPage, err error) {
 	if total == nil || items == nil {
 		return p, errNoList
 	}
@@ -35,9 +35,9 @@ func pageOf[T any](total *int, items []T, each func(T) (policy.Check, error)) (p
 	return p, nil
 }
 
-// whole reads all pages, or fails. Pages shift while items are added, so that one may be shown
+// readAllPages reads all pages, or fails. Pages shift while items are added, so that one may be shown
 // twice and another not at all: the count tells.
-func whole(read func(number int) (checkPage, error)) ([]policy.Check, error) {
+func readAllPages(read func(number int) (checkPage, error)) ([]policy.Check, error) {
 	var all []policy.Check
 	seen, total := map[int64]bool{}, 0
 	for number := 1; number <= maxCheckPages; number++ {

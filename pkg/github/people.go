@@ -21,16 +21,16 @@ var ErrNoPerson = errors.New("there is no such account at GitHub, or the credent
 
 var loginPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+(\[bot\])?$`)
 
-// validLogin keeps a login from bending a path.
-func validLogin(login string) error {
+// validateLogin keeps a login from bending a path.
+func validateLogin(login string) error {
 	if !loginPattern.MatchString(login) || login == "." || login == ".." {
-		return fmt.Errorf("%q is no login", clean(login))
+		return fmt.Errorf("%q is no login", singleLine(login))
 	}
 	return nil
 }
 
-// person is what GitHub shows of an account.
-type person struct {
+// user is what GitHub shows of an account.
+type user struct {
 	ID    int64  `json:"id"`
 	Login string `json:"login"`
 	Type  string `json:"type"`
@@ -53,18 +53,18 @@ func (c *Client) Person(
 		c.cache,
 		c.personKey(id, of, installation),
 		func(ctx context.Context) (string, time.Duration, error) {
-			p, err := c.person(ctx, opPerson, "user/"+strconv.FormatInt(id, 10), of, installation)
+			p, err := c.user(ctx, opPerson, "user/"+strconv.FormatInt(id, 10), of, installation)
 			if err == nil && p.ID != id {
 				err = fmt.Errorf("GitHub %s: it is about account %d, not %d", opPerson, p.ID, id)
 			}
 
-			return p.Login, lifeFact, err
+			return p.Login, ttlFact, err
 		},
 	)
 }
 
 func (c *Client) personKey(id int64, of deployment.Repository, installation int64) string {
-	return c.key(opPerson, of, installation, strconv.FormatInt(id, 10))
+	return c.cacheKey(opPerson, of, installation, strconv.FormatInt(id, 10))
 }
 
 // PersonByLogin says whose login it is now. ErrNoPerson: nobody's, or an organization's.
@@ -74,16 +74,16 @@ func (c *Client) PersonByLogin(
 	of deployment.Repository,
 	installation int64,
 ) (deployment.Actor, error) {
-	if err := validLogin(login); err != nil {
+	if err := validateLogin(login); err != nil {
 		return deployment.Actor{}, err
 	}
 
 	return cached(
 		ctx,
 		c.cache,
-		c.key(opLogin, of, installation, login),
+		c.cacheKey(opLogin, of, installation, login),
 		func(ctx context.Context) (deployment.Actor, time.Duration, error) {
-			p, err := c.person(ctx, opLogin, "users/"+url.PathEscape(login), of, installation)
+			p, err := c.user(ctx, opLogin, "users/"+url.PathEscape(login), of, installation)
 			switch {
 			case err != nil:
 				return deployment.Actor{}, 0, err
@@ -91,19 +91,19 @@ func (c *Client) PersonByLogin(
 				return deployment.Actor{}, 0, fmt.Errorf(
 					"GitHub %s: it is about %s, not %s",
 					opLogin,
-					clean(p.Login),
+					singleLine(p.Login),
 					login,
 				)
 			case p.Type == "Organization":
 				return deployment.Actor{}, 0, fmt.Errorf("%s is an organization: %w", login, ErrNoPerson)
 			}
 
-			return p.actor(), lifeFact, nil
+			return p.actor(), ttlFact, nil
 		},
 	)
 }
 
-func (p person) actor() deployment.Actor {
+func (p user) actor() deployment.Actor {
 	a := deployment.Actor{ID: p.ID, Login: p.Login}
 	if p.Type == "Bot" {
 		a.App = strings.TrimSuffix(p.Login, "[bot]")
@@ -111,23 +111,23 @@ func (p person) actor() deployment.Actor {
 	return a
 }
 
-func (c *Client) person(
+func (c *Client) user(
 	ctx context.Context,
 	operation, path string,
 	of deployment.Repository,
 	installation int64,
-) (p person, err error) {
+) (p user, err error) {
 	err = c.read(ctx, operation, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-		p = person{}
+		p = user{}
 		_, err := get(ctx, api, path, &p)
-		if err == nil && (p.ID <= 0 || validLogin(p.Login) != nil) {
+		if err == nil && (p.ID <= 0 || validateLogin(p.Login) != nil) {
 			err = errors.New("it names nobody")
 		}
 
 		return err
 	})
 
-	if refused(err, operation, http.StatusNotFound) {
+	if hasStatus(err, operation, http.StatusNotFound) {
 		err = ErrNoPerson
 	}
 

@@ -17,44 +17,44 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/shapes"
 )
 
-// asker is a client in a simulated GitHub that GitHub's own description watches over, with a clock
+// factClient is a client in a simulated GitHub that GitHub's own description watches over, with a clock
 // that a test turns.
-type asker struct {
+type factClient struct {
 	*Client
 	sim          *sim.Server
-	clock        *clock
+	clock        *testClock
 	repo         deployment.Repository
 	installation int64
 }
 
 // later forgets all answers by letting time pass.
-func (a asker) later() { a.clock.turn(lifeCompared) }
+func (a factClient) later() { a.clock.advance(ttlComparison) }
 
-// asEach runs a test as a token's user, as an App that knows its installation, and as one that
+// forEachFactClient runs a test as a token's user, as an App that knows its installation, and as one that
 // looks it up.
-func asEach(t *testing.T, test func(*testing.T, asker)) {
+func forEachFactClient(t *testing.T, test func(*testing.T, factClient)) {
 	for name, installation := range map[string]int64{"token": -1, "app": 4, "app, looked up": 0} {
 		t.Run(name, func(t *testing.T) {
-			a := asker{clock: &clock{at: time.Now()}, installation: max(0, installation)}
+			a := factClient{clock: &testClock{at: time.Now()}, installation: max(0, installation)}
 			o := sim.Options{Wrap: func(next http.Handler) http.Handler {
 				return shapes.Check(next, func(violation string) { a.sim.Report(violation) })
 			}}
 			var req deployment.Request
 			if installation < 0 {
 				var options Options
-				a.sim, options, req = world(t, o)
+				a.sim, options, req = newSimulation(t, o)
 				a.Client = newClient(t, options)
 			} else {
-				a.sim, a.Client, req = appWorld(t, o)
+				a.sim, a.Client, req = newAppSimulation(t, o)
 			}
 
-			a.repo, a.o.Now = req.Repository, a.clock.now
+			a.repo, a.options.Now = req.Repository, a.clock.now
 			test(t, a)
 		})
 	}
 }
 
-func (a asker) wantPerson(t *testing.T, id int64, login string, want error) {
+func (a factClient) wantPerson(t *testing.T, id int64, login string, want error) {
 	t.Helper()
 	if got, err := a.Person(t.Context(), id, a.repo, a.installation); got != login || !errors.Is(err, want) {
 		t.Errorf("account %d is %q (%v), want %q (%v)", id, got, err, login, want)
@@ -62,7 +62,7 @@ func (a asker) wantPerson(t *testing.T, id int64, login string, want error) {
 }
 
 func TestPeopleAreFoundByID(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		id := a.sim.AddUser("alice")
 		a.wantPerson(t, id, "alice", nil)
 		a.sim.RenameUser("alice", "alice-b")
@@ -80,7 +80,7 @@ func TestPeopleAreFoundByID(t *testing.T) {
 }
 
 func TestPeopleByLogin(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		id, bot := a.sim.AddUser("alice"), a.sim.AddUser("hubot[bot]")
 		for login, want := range map[string]deployment.Actor{
 			"Alice": {
@@ -100,7 +100,7 @@ func TestPeopleByLogin(t *testing.T) {
 	})
 }
 
-func (a asker) wantPermission(t *testing.T, id int64, login string, want policy.Permission, problem string) {
+func (a factClient) wantPermission(t *testing.T, id int64, login string, want policy.Permission, problem string) {
 	t.Helper()
 	got, err := a.Permission(t.Context(), a.repo, a.installation, id, login)
 	if got != want || (err == nil) != (problem == "") || err != nil && !strings.Contains(err.Error(), problem) {
@@ -109,7 +109,7 @@ func (a asker) wantPermission(t *testing.T, id int64, login string, want policy.
 }
 
 func TestPermission(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		id := a.sim.AddUser("alice")
 		for role, want := range map[string]policy.Permission{
 			"": policy.PermissionNone, "read": policy.PermissionRead, "triage": policy.PermissionTriage, "write": policy.PermissionWrite,
@@ -128,7 +128,7 @@ func TestPermission(t *testing.T) {
 // A login that is somebody else's by now must not lend that person's rights, nor take ours away for
 // good.
 func TestALoginThatMoved(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		alice := a.sim.AddUser("alice")
 		a.sim.SetRole("acme/api", "alice", "read")
 		a.wantPerson(t, alice, "alice", nil)
@@ -145,13 +145,13 @@ func TestALoginThatMoved(t *testing.T) {
 		a.wantPermission(t, alice, "alice-c", policy.PermissionNone, "")
 		a.sim.Hide("acme/api", true) // 404 for everything
 		a.later()
-		a.wantPermission(t, alice, "alice-c", "", ErrGone.Error())
+		a.wantPermission(t, alice, "alice-c", "", ErrRepositoryGone.Error())
 	})
 }
 
 // The same for a repository: whoever took its old name has no say in it.
 func TestPermissionIsOfTheRepositoryNotItsName(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		mallory := a.sim.AddUser("mallory")
 		a.sim.Rename("acme/api", "acme/service", false)
 		a.sim.AddRepository("acme/api")
@@ -165,7 +165,7 @@ func TestPermissionIsOfTheRepositoryNotItsName(t *testing.T) {
 
 // A question from outside may be about a repository whose id nobody has told us.
 func TestFactsByName(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		a.repo.ID = 0
 		id := a.sim.AddUser("alice")
 		a.sim.SetRole("acme/api", "alice", "write")
@@ -179,7 +179,7 @@ func TestFactsByName(t *testing.T) {
 }
 
 func TestPermissionThatMayNotBeAsked(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		id := a.sim.AddUser("alice")
 		for range 2 { // the second time from memory
 			if err := a.sim.NextNamed(sim.OpCollaborator, "no-push", 1); err != nil {
@@ -189,10 +189,10 @@ func TestPermissionThatMayNotBeAsked(t *testing.T) {
 			a.wantPermission(t, id, "alice", "", "Must have push access")
 		}
 
-		a.clock.turn(lifeError)
+		a.clock.advance(ttlError)
 		a.wantPermission(t, id, "alice", "", "Must have push access")
 		if a.app != nil {
-			a.clock.turn(lifeError)
+			a.clock.advance(ttlError)
 			a.sim.SetPermission("metadata", "")
 			a.wantPermission(t, id, "alice", "", "needs metadata=read")
 		}
@@ -216,7 +216,7 @@ func TestRolesAgreeWithTheOlderWord(t *testing.T) {
 		{"admin", "admin", "null", ""}, {"admin", "admin", `{}`, ""}, {"admin", "admin", `{"id":8}`, ""},
 	} {
 		text := fmt.Sprintf(`{"permission":%q,"role_name":%q,"user":%s}`, c.permission, c.role, c.user)
-		client := answering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+		client := newClientWith(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
 		if got, err := client.Permission(t.Context(), request.Repository, 0, 7, "alice"); got != c.want ||
 			(err == nil) != (c.want != "") {
 			t.Errorf("%s: %q %v, want %q", text, got, err, c.want)
@@ -229,7 +229,7 @@ func TestAnswersAboutNobody(t *testing.T) {
 	for _, text := range []string{
 		"", "null", "{}", "[", "<html>", `{"id":8,"login":"bob"}`, `{"id":7,"login":""}`, `{"id":7,"login":"../x"}`, `{"state":"owner"}`, `{"slug":"x"}`,
 	} {
-		c := answering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+		c := newClientWith(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
 		_, byID := c.Person(t.Context(), 7, request.Repository, 0)
 		_, byLogin := c.PersonByLogin(t.Context(), "alice", request.Repository, 0)
 		_, permission := c.Permission(t.Context(), request.Repository, 0, 7, "alice")
@@ -244,7 +244,7 @@ func TestAnswersAboutNobody(t *testing.T) {
 
 // Names that would bend a path never leave the house.
 func TestNamesDoNotBendPaths(t *testing.T) {
-	c := answering(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s was asked", r.URL) })
+	c := newClientWith(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("%s was asked", r.URL) })
 	good, sha := request.Repository, strings.Repeat("a", 40)
 	for _, bad := range []string{"", ".", "..", "a/b", "a?b", "a b", "a%2fb", "ä", "a\n", "[bot]", "a[bot]x"} {
 		_, byLogin := c.PersonByLogin(t.Context(), bad, good, 0)

@@ -45,7 +45,7 @@ func (p permission) level() (policy.Permission, error) {
 	case p.Permission == "read":
 		may = policy.PermissionRead
 	case p.Permission != "none":
-		return may, fmt.Errorf("it names the permission %q", clean(p.Permission))
+		return may, fmt.Errorf("it names the permission %q", singleLine(p.Permission))
 	}
 
 	return may, nil
@@ -68,18 +68,18 @@ func (c *Client) Permission(
 	id int64,
 	login string,
 ) (policy.Permission, error) {
-	if err := validLogin(login); err != nil {
+	if err := validateLogin(login); err != nil {
 		return "", err
 	}
 
-	key := c.key(opPermission, of, installation, at(of), strconv.FormatInt(id, 10), login)
+	key := c.cacheKey(opPermission, of, installation, repositoryPath(of), strconv.FormatInt(id, 10), login)
 	return cached(ctx, c.cache, key, func(ctx context.Context) (policy.Permission, time.Duration, error) {
 		may, err := c.permission(ctx, of, installation, id, login)
 		if may == policy.PermissionNone {
-			return may, lifeNo, err
+			return may, ttlNegative, err
 		}
 
-		return may, lifeFact, err
+		return may, ttlFact, err
 	})
 }
 
@@ -93,7 +93,7 @@ func (c *Client) permission(
 	var found permission
 	err = c.read(ctx, opPermission, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 		found = permission{}
-		_, err := get(ctx, api, at(of)+"/collaborators/"+url.PathEscape(login)+"/permission", &found)
+		_, err := get(ctx, api, repositoryPath(of)+"/collaborators/"+url.PathEscape(login)+"/permission", &found)
 		if err == nil && (found.User == nil || found.User.ID == 0) {
 			err = errors.New("it names nobody")
 		}
@@ -105,7 +105,7 @@ func (c *Client) permission(
 	})
 
 	switch {
-	case refused(err, opPermission, http.StatusNotFound):
+	case hasStatus(err, opPermission, http.StatusNotFound):
 		return c.noPermission(ctx, of, installation, id, login)
 	case err != nil:
 		return "", err

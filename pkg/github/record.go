@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// maxRefusal is how much of a refusal's body is read, in bytes.
-const maxRefusal = 64 << 10
+// maxErrorBody is how much of a refusal's body is read, in bytes.
+const maxErrorBody = 64 << 10
 
 // response is what GitHub said last in one call, before go-github saw it. Status 0: nothing.
 type response struct {
@@ -51,7 +51,7 @@ func (p recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 
 	if resp.StatusCode >= 300 {
-		heard.body, _ = io.ReadAll(io.LimitReader(resp.Body, maxRefusal)) // a cut refusal is still a refusal
+		heard.body, _ = io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut refusal is still a refusal
 		_ = resp.Body.Close()
 		resp.Body = http.NoBody
 	}

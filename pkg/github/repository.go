@@ -13,19 +13,19 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// ErrGone says that a repository was deleted, or is out of our sight for good.
-var ErrGone = errors.New("the repository was deleted, or the credentials may not see it any more")
+// ErrRepositoryGone says that a repository was deleted, or is out of our sight for good.
+var ErrRepositoryGone = errors.New("the repository was deleted, or the credentials may not see it any more")
 
-// errName says that a name would bend the path of a call.
-var errName = errors.New("is no repository name")
+// errInvalidName says that a name would bend the path of a call.
+var errInvalidName = errors.New("is no repository name")
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// validName keeps a name from bending a path: go-github does not escape owner and name.
-func validName(r deployment.Repository) error {
+// validateName keeps a name from bending a path: go-github does not escape owner and name.
+func validateName(r deployment.Repository) error {
 	for _, s := range []string{r.Owner, r.Name} {
 		if !namePattern.MatchString(s) || s == "." || s == ".." {
-			return fmt.Errorf("%q %w", r.FullName(), errName)
+			return fmt.Errorf("%q %w", r.FullName(), errInvalidName)
 		}
 	}
 	return nil
@@ -41,10 +41,10 @@ type repository struct {
 	} `json:"permissions"` // the caller's; nil: not shown
 }
 
-func (f repository) named() (deployment.Repository, error) {
+func (f repository) toRepository() (deployment.Repository, error) {
 	owner, name, _ := strings.Cut(f.FullName, "/")
 	r := deployment.Repository{ID: f.ID, Owner: owner, Name: name}
-	return r, validName(r)
+	return r, validateName(r)
 }
 
 // Repository asks for a repository by its id, whatever it is called now, and keeps the name for
@@ -67,25 +67,25 @@ func (c *Client) Repository(
 
 	var e *Error
 	if errors.As(err, &e) && e.Operation == opRepository && e.Status == http.StatusNotFound {
-		c.forget(known)
-		return known, ErrGone
+		c.forgetInstallation(known)
+		return known, ErrRepositoryGone
 	}
 	if err != nil {
 		return known, err
 	}
 
-	now, err := found.named()
+	now, err := found.toRepository()
 	if err != nil {
 		return known, err
 	}
 
-	c.rename(known, now)
+	c.rememberName(known, now)
 	return now, nil
 }
 
-// at is where a repository is: by its id, as in GitHub's own Link headers and redirects. A name may
+// repositoryPath is where a repository is: by its id, as in GitHub's own Link headers and redirects. A name may
 // have been given up, and be somebody else's by now; it is asked for only where no id is known.
-func at(r deployment.Repository) string {
+func repositoryPath(r deployment.Repository) string {
 	if r.ID != 0 {
 		return fmt.Sprintf("repositories/%d", r.ID)
 	}
@@ -100,7 +100,7 @@ func (c *Client) getRepository(
 ) (found repository, err error) {
 	err = c.read(ctx, opRepository, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 		found = repository{}
-		_, err := get(ctx, api, at(of), &found)
+		_, err := get(ctx, api, repositoryPath(of), &found)
 		if err == nil && (found.ID == 0 || of.ID != 0 && found.ID != of.ID) {
 			err = fmt.Errorf("it is about repository %d, not %d", found.ID, of.ID)
 		}
@@ -108,23 +108,23 @@ func (c *Client) getRepository(
 		return err
 	})
 
-	if refused(err, opRepository, http.StatusNotFound) {
-		err = ErrGone
+	if hasStatus(err, opRepository, http.StatusNotFound) {
+		err = ErrRepositoryGone
 	}
 
 	return found, err
 }
 
-// rename keeps the name that a repository goes by now.
-func (c *Client) rename(known, now deployment.Repository) {
+// rememberName keeps the name that a repository goes by now.
+func (c *Client) rememberName(known, now deployment.Repository) {
 	if known == now {
 		return
 	}
 
 	c.mu.Lock()
-	c.names[now.ID] = now
+	c.currentNames[now.ID] = now
 	c.mu.Unlock()
-	c.o.Log.Info().
+	c.options.Log.Info().
 		Str("repository", now.FullName()).
 		Str("was", known.FullName()).
 		Msg("the repository goes by another name now")
@@ -134,7 +134,7 @@ func (c *Client) rename(known, now deployment.Repository) {
 func (c *Client) current(r deployment.Repository) deployment.Repository {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now, ok := c.names[r.ID]; ok && r.ID != 0 {
+	if now, ok := c.currentNames[r.ID]; ok && r.ID != 0 {
 		return now
 	}
 	return r
@@ -155,12 +155,12 @@ func (c *Client) resolveRenamed(
 
 	now, err := c.Repository(ctx, r, installation)
 	switch {
-	case errors.Is(err, ErrGone):
-		return r, ErrGone
+	case errors.Is(err, ErrRepositoryGone):
+		return r, ErrRepositoryGone
 	case err != nil:
 		return r, failed
 	case strings.EqualFold(now.FullName(), r.FullName()):
-		c.forget(r)
+		c.forgetInstallation(r)
 		return r, failed
 	default:
 		return now, nil
@@ -196,7 +196,7 @@ func (c *Client) resolve(ctx context.Context, owner, name string) (s deployment.
 	if err != nil {
 		return s, found, err
 	}
-	if s.Repository, err = found.named(); err != nil {
+	if s.Repository, err = found.toRepository(); err != nil {
 		return s, found, err
 	}
 	if c.app != nil {

@@ -15,18 +15,18 @@ import (
 // as one that looks it up.
 func eachCredential(t *testing.T, test func(*testing.T, *sim.Server, *Client, deployment.Request)) {
 	t.Run("token", func(t *testing.T) {
-		s, o, req := world(t, sim.Options{})
+		s, o, req := newSimulation(t, sim.Options{})
 		test(t, s, newClient(t, o), req)
 	})
 
 	t.Run("app", func(t *testing.T) {
-		s, c, req := appWorld(t, sim.Options{})
+		s, c, req := newAppSimulation(t, sim.Options{})
 		req.Installation = 4
 		test(t, s, c, req)
 	})
 
 	t.Run("app, looked up", func(t *testing.T) {
-		s, c, req := appWorld(t, sim.Options{})
+		s, c, req := newAppSimulation(t, sim.Options{})
 		test(t, s, c, req)
 	})
 }
@@ -55,36 +55,36 @@ func TestRepositoriesMove(t *testing.T) {
 }
 
 func TestADeletedRepositoryIsGone(t *testing.T) {
-	s, o, req := world(t, sim.Options{})
+	s, o, req := newSimulation(t, sim.Options{})
 	c := newClient(t, o)
 	s.Delete("acme/api")
 	wantWrite(t, c, req, deployment.WriteRetry) // it looks the same as a token that lost its sight for a while
-	if _, err := c.Statuses(t.Context(), req); !errors.Is(err, ErrGone) {
+	if _, err := c.Statuses(t.Context(), req); !errors.Is(err, ErrRepositoryGone) {
 		t.Errorf("statuses: %v", err)
 	}
 
 	if _, err := c.Deployments(t.Context(), deployment.Source{
 		Repository: req.Repository,
-	}, now, 1); !errors.Is(err, ErrGone) {
+	}, now, 1); !errors.Is(err, ErrRepositoryGone) {
 		t.Errorf("deployments: %v", err)
 	}
 }
 
 // An App that is not installed sees nothing; that does not mean that there is nothing.
 func TestNotInstalledIsNotGone(t *testing.T) {
-	s, c, req := appWorld(t, sim.Options{})
+	s, c, req := newAppSimulation(t, sim.Options{})
 	if err := s.NextNamed(sim.OpGetInstallation, "not-found", 3); err != nil {
 		t.Fatal(err)
 	}
 
 	wantWrite(t, c, req, deployment.WriteRetry)
-	if _, err := c.Statuses(t.Context(), req); err == nil || errors.Is(err, ErrGone) {
+	if _, err := c.Statuses(t.Context(), req); err == nil || errors.Is(err, ErrRepositoryGone) {
 		t.Errorf("statuses: %v", err)
 	}
 
 	if _, err := c.Deployments(t.Context(), deployment.Source{
 		Repository: req.Repository,
-	}, now, 1); err == nil || errors.Is(err, ErrGone) {
+	}, now, 1); err == nil || errors.Is(err, ErrRepositoryGone) {
 		t.Errorf("deployments: %v", err)
 	}
 
@@ -98,7 +98,7 @@ func TestATakenNameIsNotOurs(t *testing.T) {
 		wantWrite(t, c, req, deployment.WriteDone)
 		s.Rename("acme/api", "acme/service", false)
 		stranger := deployment.Repository{ID: s.AddRepository("acme/api"), Owner: "acme", Name: "api"}
-		deploy(t, s, stranger)
+		createDeployment(t, s, stranger)
 		got, err := c.Deployments(t.Context(), deployment.Source{
 			Repository:   req.Repository,
 			Installation: req.Installation,
@@ -123,7 +123,7 @@ func TestRedirectedWritesAreNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for _, away := range []string{"/trap", "http://127.0.0.1:1/trap", "http://%zz", ""} {
 			var trapped, written atomic.Int32
-			c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+			c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 				switch {
 				case r.URL.Path == "/trap":
 					trapped.Add(1)

@@ -28,8 +28,8 @@ type branch struct {
 	Protected  bool   `json:"protected"`
 	Protection *struct {
 		Required *struct {
-			Contexts []string `json:"contexts"`
-			Checks   []named  `json:"checks"`
+			Contexts []string        `json:"contexts"`
+			Checks   []requiredCheck `json:"checks"`
 		} `json:"required_status_checks"`
 	} `json:"protection"`
 }
@@ -38,11 +38,11 @@ type branch struct {
 type rule struct {
 	Type       string `json:"type"`
 	Parameters *struct {
-		Required []named `json:"required_status_checks"`
+		Required []requiredCheck `json:"required_status_checks"`
 	} `json:"parameters"`
 }
 
-type named struct {
+type requiredCheck struct {
 	Context string `json:"context"`
 }
 
@@ -57,7 +57,7 @@ func (b branch) contexts() ([]string, error) {
 		return nil, nil
 	}
 
-	return names(b.Protection.Required.Checks, b.Protection.Required.Contexts)
+	return checkNames(b.Protection.Required.Checks, b.Protection.Required.Contexts)
 }
 
 func (r rule) contexts() ([]string, error) {
@@ -70,10 +70,10 @@ func (r rule) contexts() ([]string, error) {
 		return nil, errNoContext
 	}
 
-	return names(r.Parameters.Required, nil)
+	return checkNames(r.Parameters.Required, nil)
 }
 
-func names(checks []named, more []string) ([]string, error) {
+func checkNames(checks []requiredCheck, more []string) ([]string, error) {
 	all := slices.Clone(more)
 	for _, c := range checks {
 		all = append(all, c.Context)
@@ -93,9 +93,9 @@ func (c *Client) RequiredChecks(
 	installation int64,
 	ref string,
 ) ([]string, error) {
-	name := branchOf(ref)
+	name := branchName(ref)
 	// The key keeps the case of the name: branches have one.
-	key := c.key(opBranch, of, installation, at(of)) + "\n" + name
+	key := c.cacheKey(opBranch, of, installation, repositoryPath(of)) + "\n" + name
 	found, err := cached(ctx, c.cache, key, func(ctx context.Context) ([]string, time.Duration, error) {
 		b, err := c.branchOrDefault(ctx, of, installation, name)
 		if err != nil {
@@ -107,17 +107,17 @@ func (c *Client) RequiredChecks(
 			return nil, 0, err
 		}
 
-		more, err := c.ruled(ctx, of, installation, b.Name)
+		more, err := c.rulesetChecks(ctx, of, installation, b.Name)
 		all := append(required, more...)
 		slices.Sort(all)
-		return slices.Compact(all), lifeFact, err
+		return slices.Compact(all), ttlFact, err
 	})
 
 	return slices.Clone(found), err
 }
 
-// branchOf is the branch that a ref may name; empty: none.
-func branchOf(ref string) string {
+// branchName is the branch that a ref may name; empty: none.
+func branchName(ref string) string {
 	name, full := strings.CutPrefix(ref, "refs/heads/")
 	odd := func(r rune) bool {
 		return unicode.IsControl(r) || unicode.IsSpace(r) || strings.ContainsRune(`~^:?*[\`, r)
@@ -141,7 +141,7 @@ func (c *Client) branchOrDefault(
 ) (branch, error) {
 	if name != "" {
 		b, err := c.branch(ctx, of, installation, name)
-		if !refused(err, opBranch, http.StatusNotFound) {
+		if !hasStatus(err, opBranch, http.StatusNotFound) {
 			return b, err
 		}
 	}
@@ -150,7 +150,7 @@ func (c *Client) branchOrDefault(
 	if err != nil {
 		return branch{}, err
 	}
-	if repo.DefaultBranch == "" || branchOf(repo.DefaultBranch) == "" {
+	if repo.DefaultBranch == "" || branchName(repo.DefaultBranch) == "" {
 		return branch{}, fmt.Errorf("GitHub %s: it names no default branch", opRepository)
 	}
 
@@ -166,7 +166,7 @@ func (c *Client) branch(
 ) (b branch, err error) {
 	err = c.read(ctx, opBranch, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 		b = branch{}
-		_, err := get(ctx, api, at(of)+"/branches/"+url.PathEscape(name), &b)
+		_, err := get(ctx, api, repositoryPath(of)+"/branches/"+url.PathEscape(name), &b)
 		if err == nil {
 			_, err = b.contexts()
 		}
@@ -177,9 +177,9 @@ func (c *Client) branch(
 	return b, err
 }
 
-// ruled names the checks that rulesets require. A server or a plan that knows no rulesets has none
+// rulesetChecks names the checks that rulesets require. A server or a plan that knows no rulesets has none
 // in force.
-func (c *Client) ruled(
+func (c *Client) rulesetChecks(
 	ctx context.Context,
 	of deployment.Repository,
 	installation int64,
@@ -188,7 +188,7 @@ func (c *Client) ruled(
 	var all []string
 	for page := 1; page <= maxCheckPages; page++ {
 		required, more, err := c.rulePage(ctx, of, installation, branch, page)
-		if refused(err, opRules, http.StatusNotFound) || notInPlan(err) {
+		if hasStatus(err, opRules, http.StatusNotFound) || notInPlan(err) {
 			return nil, nil
 		}
 		if err != nil {
@@ -211,7 +211,7 @@ func (c *Client) rulePage(
 	branch string,
 	page int,
 ) (all []string, more bool, err error) {
-	path := fmt.Sprintf("%s/rules/branches/%s?per_page=100&page=%d", at(of), url.PathEscape(branch), page)
+	path := fmt.Sprintf("%s/rules/branches/%s?per_page=100&page=%d", repositoryPath(of), url.PathEscape(branch), page)
 	err = c.read(ctx, opRules, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
 		var rules []rule
 		resp, err := get(ctx, api, path, &rules)

@@ -14,7 +14,7 @@ import (
 	sim "github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-func (a asker) wantRequired(t *testing.T, ref string, want ...string) {
+func (a factClient) wantRequired(t *testing.T, ref string, want ...string) {
 	t.Helper()
 	a.later()
 	got, err := a.RequiredChecks(t.Context(), a.repo, a.installation, ref)
@@ -24,7 +24,7 @@ func (a asker) wantRequired(t *testing.T, ref string, want ...string) {
 }
 
 func TestRequiredChecks(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		a.wantRequired(t, "main")
 		a.sim.Push("acme/api", "feature/x", "")
 		a.sim.Tag("acme/api", "v1", "")
@@ -43,7 +43,7 @@ func TestRequiredChecks(t *testing.T) {
 }
 
 func TestRequiredChecksThatMayNotBeAsked(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		a.sim.SetRequiredChecks("acme/api", "main", "test")
 		a.sim.SetRulesetChecks("acme/api", "main", "build")
 		// an old server, and a plan without rulesets: none is in force
@@ -72,7 +72,7 @@ func TestRequiredChecksThatMayNotBeAsked(t *testing.T) {
 
 // A branch that was renamed answers under its new name, and that one's rules count.
 func TestRequiredChecksOfARenamedBranch(t *testing.T) {
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/repositories/7/branches/master":
 			http.Redirect(w, r, "/repositories/7/branches/main", http.StatusMovedPermanently)
@@ -104,7 +104,7 @@ func TestRequiredChecksAreReadWholeOrNotAtAll(t *testing.T) {
 		"a rule without a type": {branchText, `[{}]`}, "without parameters": {branchText, `[{"type":"required_status_checks"}]`},
 		"a required one without a name": {branchText, `[{"type":"required_status_checks","parameters":{"required_status_checks":[{}]}}]`},
 	} {
-		client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		client := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 			if strings.Contains(r.URL.Path, "/rules/") {
 				_, _ = io.WriteString(w, c.rules)
 				return
@@ -119,7 +119,7 @@ func TestRequiredChecksAreReadWholeOrNotAtAll(t *testing.T) {
 	}
 
 	pages := 0
-	client := answering(t, func(w http.ResponseWriter, r *http.Request) {
+	client := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/rules/") {
 			pages++
 			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d>; rel="next"`, r.Host, r.URL.Path, pages+1))
@@ -167,7 +167,7 @@ func FuzzRequired(f *testing.F) {
 			}
 		}
 
-		if name := branchOf(ref); name == "." || strings.Contains(name, "..") || strings.ContainsAny(name, "?*\n ") {
+		if name := branchName(ref); name == "." || strings.Contains(name, "..") || strings.ContainsAny(name, "?*\n ") {
 			t.Errorf("%q leads to %q", ref, name)
 		}
 	})

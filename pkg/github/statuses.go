@@ -15,7 +15,7 @@ import (
 const maxStatusPages = 10
 
 var (
-	errTooMany = errors.New("the deployment has too many statuses to read them all")
+	errTooManyStatuses = errors.New("the deployment has too many statuses to read them all")
 	// errNoList keeps an empty body, which go-github decodes without complaint, from passing for an
 	// empty list.
 	errNoList = errors.New("it holds no list")
@@ -50,17 +50,17 @@ func (c *Client) statuses(
 		}
 
 		for _, s := range page {
-			byID[s.GetID()] = statusOf(s)
+			byID[s.GetID()] = toStatus(s)
 		}
 
 		if next == 0 {
-			return inOrder(byID), nil
+			return sortStatuses(byID), nil
 		}
 
 		opts.Page = next
 	}
 
-	return nil, errTooMany
+	return nil, errTooManyStatuses
 }
 
 func (c *Client) statusPage(
@@ -84,7 +84,7 @@ func (c *Client) statusPage(
 	return page, next, err
 }
 
-func statusOf(s *gh.DeploymentStatus) deployment.Status {
+func toStatus(s *gh.DeploymentStatus) deployment.Status {
 	return deployment.Status{
 		ID:           s.GetID(),
 		State:        deployment.GitHubState(s.GetState()),
@@ -96,8 +96,8 @@ func statusOf(s *gh.DeploymentStatus) deployment.Status {
 	}
 }
 
-// inOrder sorts by time and id; GitHub does not document the order of its list.
-func inOrder(byID map[int64]deployment.Status) []deployment.Status {
+// sortStatuses sorts by time and id; GitHub does not document the order of its list.
+func sortStatuses(byID map[int64]deployment.Status) []deployment.Status {
 	all := make([]deployment.Status, 0, len(byID))
 	for _, s := range byID {
 		all = append(all, s)

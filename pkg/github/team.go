@@ -14,11 +14,11 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// validTeam keeps the names of an organization and a team from bending a path.
-func validTeam(org, team string) error {
+// validateTeam keeps the names of an organization and a team from bending a path.
+func validateTeam(org, team string) error {
 	for _, s := range []string{org, team} {
 		if !namePattern.MatchString(s) || s == "." || s == ".." {
-			return fmt.Errorf("%q is no team: it is called by its organization and its slug", clean(org+"/"+team))
+			return fmt.Errorf("%q is no team: it is called by its organization and its slug", singleLine(org+"/"+team))
 		}
 	}
 	return nil
@@ -32,21 +32,21 @@ func (c *Client) TeamMember(
 	of deployment.Repository,
 	installation int64,
 ) (bool, error) {
-	if err := errors.Join(validTeam(org, team), validLogin(login)); err != nil {
+	if err := errors.Join(validateTeam(org, team), validateLogin(login)); err != nil {
 		return false, err
 	}
 
 	return cached(
 		ctx,
 		c.cache,
-		c.key(opMembership, of, installation, org, team, login),
+		c.cacheKey(opMembership, of, installation, org, team, login),
 		func(ctx context.Context) (bool, time.Duration, error) {
 			member, err := c.membership(ctx, org, team, login, of, installation)
 			if !member {
-				return false, lifeNo, err
+				return false, ttlNegative, err
 			}
 
-			return true, lifeFact, err
+			return true, ttlFact, err
 		},
 	)
 }
@@ -65,25 +65,25 @@ func (c *Client) membership(
 		found.State = ""
 		_, err := get(ctx, api, path, &found)
 		if err == nil && found.State != "active" && found.State != "pending" {
-			err = fmt.Errorf("it names the state %q", clean(found.State))
+			err = fmt.Errorf("it names the state %q", singleLine(found.State))
 		}
 
 		return err
 	})
 
-	if refused(err, opMembership, http.StatusNotFound) { // no member, or a team that nobody shows us
-		return false, c.teamSeen(ctx, org, team, of, installation)
+	if hasStatus(err, opMembership, http.StatusNotFound) { // no member, or a team that nobody shows us
+		return false, c.checkTeamVisible(ctx, org, team, of, installation)
 	}
 
 	return err == nil && found.State == "active", err
 }
 
-// teamSeen says what keeps a team from being seen.
-func (c *Client) teamSeen(ctx context.Context, org, team string, of deployment.Repository, installation int64) error {
+// checkTeamVisible says what keeps a team from being seen.
+func (c *Client) checkTeamVisible(ctx context.Context, org, team string, of deployment.Repository, installation int64) error {
 	_, err := cached(
 		ctx,
 		c.cache,
-		c.key(opTeam, of, installation, org, team),
+		c.cacheKey(opTeam, of, installation, org, team),
 		func(ctx context.Context) (bool, time.Duration, error) {
 			var found struct {
 				Slug string `json:"slug"`
@@ -92,13 +92,13 @@ func (c *Client) teamSeen(ctx context.Context, org, team string, of deployment.R
 				found.Slug = ""
 				_, err := get(ctx, api, "orgs/"+org+"/teams/"+team, &found)
 				if err == nil && !strings.EqualFold(found.Slug, team) {
-					err = fmt.Errorf("it is about the team %q", clean(found.Slug))
+					err = fmt.Errorf("it is about the team %q", singleLine(found.Slug))
 				}
 
 				return err
 			})
 
-			if refused(err, opTeam, http.StatusNotFound) {
+			if hasStatus(err, opTeam, http.StatusNotFound) {
 				err = fmt.Errorf(
 					"the team %s/%s does not exist, or the credentials may not read it (Members: read)",
 					org,
@@ -106,7 +106,7 @@ func (c *Client) teamSeen(ctx context.Context, org, team string, of deployment.R
 				)
 			}
 
-			return err == nil, lifeFact, err
+			return err == nil, ttlFact, err
 		},
 	)
 

@@ -8,7 +8,7 @@ import (
 )
 
 func TestTeamMember(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
+	forEachFactClient(t, func(t *testing.T, a factClient) {
 		a.sim.AddTeam("acme", "sre")
 		a.sim.AddUser("bob")
 		want := func(team, login string, member bool, problem string) {
@@ -27,13 +27,13 @@ func TestTeamMember(t *testing.T) {
 		want("sre", "nobody", false, "")
 		want("none", "alice", false, "Members: read")
 		a.sim.SetTeamMember("acme", "sre", "bob", "pending")
-		a.clock.turn(lifeNo)
+		a.clock.advance(ttlNegative)
 		want("sre", "bob", false, "")
 		a.sim.SetTeamMember("acme", "sre", "bob", "active")
-		a.clock.turn(lifeNo)
+		a.clock.advance(ttlNegative)
 		want("sre", "bob", true, "")
 		a.sim.SetTeamMember("acme", "sre", "alice", "")
-		a.clock.turn(lifeFact)
+		a.clock.advance(ttlFact)
 		want("sre", "alice", false, "")
 		// once for two who are none, once for the team that is not there, and a minute later
 		if n := a.sim.Calls()[sim.OpGetTeam]; n != 3 {

@@ -42,7 +42,7 @@ func (c *Client) write(
 	id int64,
 	r deployment.Report,
 ) (deployment.WriteOutcome, error) {
-	if wait := who.pace.take(c.o.Now(), r.Final); wait > 0 {
+	if wait := who.pace.reserve(c.options.Now(), r.Final); wait > 0 {
 		return deployment.WriteOutcome{
 			Kind:  deployment.WritePaced,
 			After: wait,
@@ -52,7 +52,7 @@ func (c *Client) write(
 
 	var made *gh.DeploymentStatus
 	failed := c.call(ctx, opWrite, func(ctx context.Context) error {
-		status, resp, err := who.api.Repositories.CreateDeploymentStatus(ctx, repo.Owner, repo.Name, id, body(r))
+		status, resp, err := who.api.Repositories.CreateDeploymentStatus(ctx, repo.Owner, repo.Name, id, statusRequest(r))
 		if err == nil && (resp.StatusCode != http.StatusCreated || status.GetID() == 0) {
 			err = errors.New("it names no status")
 		}
@@ -64,7 +64,7 @@ func (c *Client) write(
 	if failed != nil {
 		c.noteAuthFailure(failed, repo, who)
 		if failed.Kind == KindLimited {
-			who.pace.hold(c.o.Now(), failed.RetryAfter)
+			who.pace.pause(c.options.Now(), failed.RetryAfter)
 		}
 
 		return deployment.WriteOutcome{}, failed
@@ -73,9 +73,9 @@ func (c *Client) write(
 	return deployment.WriteOutcome{Kind: deployment.WriteDone, StatusID: made.GetID()}, nil
 }
 
-// body sends only what was decided: auto_inactive stays GitHub's default where something was
+// statusRequest sends only what was decided: auto_inactive stays GitHub's default where something was
 // deployed, environment the deployment's.
-func body(r deployment.Report) *gh.DeploymentStatusRequest {
+func statusRequest(r deployment.Report) *gh.DeploymentStatusRequest {
 	req := &gh.DeploymentStatusRequest{State: gh.String(string(r.State)), Description: gh.String(r.Description)}
 	if r.LogURL != "" {
 		req.LogURL = gh.String(r.LogURL)
@@ -96,7 +96,7 @@ func outcomeOf(err error) deployment.WriteOutcome {
 	o := deployment.WriteOutcome{Kind: deployment.WriteRetry, Cause: err.Error()}
 	var e *Error
 	if !errors.As(err, &e) {
-		if errors.Is(err, errName) { // ErrGone may be a token that lost its sight for a while
+		if errors.Is(err, errInvalidName) { // ErrGone may be a token that lost its sight for a while
 			o.Kind = deployment.WriteDropped
 		}
 
