@@ -12,21 +12,21 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// How long an answer to a question of the rules is good for. What keeps somebody out is asked anew
-// sooner: they are waiting for it to change.
+// How long facts for policies are cached. Results that keep a deployment waiting expire sooner,
+// because people wait for them to change.
 const (
 	ttlFact       = time.Minute
-	ttlNegative   = 15 * time.Second
+	ttlNegative   = 15 * time.Second // no membership, no permission, no such person
 	ttlError      = 5 * time.Second
 	ttlChecks     = 5 * time.Second
-	ttlComparison = 10 * time.Minute // two commits stand as they stand; only forgotten history is collected
+	ttlComparison = 10 * time.Minute // never changes for two commits, unless GitHub removes one
 )
 
-// maxEntries bounds how many answers are kept.
+// maxEntries bounds how many results are kept, except those that are being loaded.
 const maxEntries = 1000
 
-// cache keeps answers for a while, so that the rules may ask as often as they like. Whoever asks
-// what is being asked already waits for that answer.
+// cache keeps results, errors included, until they expire, so that policies can be evaluated often.
+// A result that several callers want at once is loaded once.
 type cache struct {
 	now func() time.Time
 
@@ -34,128 +34,144 @@ type cache struct {
 	entries map[string]*entry
 }
 
-// entry is one question with its answer, which is there once done is closed.
+// entry is one cached result. All fields but done are written before done is closed and must not
+// be read earlier.
 type entry struct {
 	done chan struct{}
 
 	value                 any
 	err                   error
 	validFrom, validUntil time.Time
-	abandoned             bool // whoever asked gave up: it says nothing
+	abandoned             bool // the context of the loading caller ended: the result means nothing
 }
 
-// cached gives the answer that is kept, or asks. The time of an answer runs from its question on,
-// so that none is older than it may be.
+// cached returns the result for a key, and loads it if there is none that is still valid. load
+// returns the result and how long it may be used. That time runs from before load is called, so
+// that no result is older than it says. An error is kept for ttlError, ErrNoPerson for ttlNegative,
+// both from the end of load.
+//
+// A caller that waits for the load of another one stops waiting when its own context ends. If the
+// context of the loading caller ends, another caller loads again.
 func cached[T any](
 	ctx context.Context,
-	m *cache,
+	c *cache,
 	key string,
-	ask func(context.Context) (T, time.Duration, error),
+	load func(context.Context) (T, time.Duration, error),
 ) (T, error) {
 	for {
 		var none T
-		k, mine := m.lookup(key)
-		if mine {
-			load(ctx, m, k, ask)
+		e, created := c.lookup(key)
+		if created {
+			fill(ctx, c, e, load)
 		}
 
-		if !k.finished() {
+		if !e.finished() {
 			select {
-			case <-k.done:
+			case <-e.done:
 			case <-ctx.Done():
 				return none, context.Cause(ctx)
 			}
 		}
 
-		switch {
-		case k.abandoned && !mine:
+		if e.abandoned && !created {
 			continue
-		case k.err != nil:
-			return none, k.err
-		default:
-			value, _ := k.value.(T) // a key begins with its operation, and so has one type
-			return value, nil
 		}
+		if e.err != nil {
+			return none, e.err
+		}
+
+		value, _ := e.value.(T) // a key begins with its operation, which has one type of result
+		return value, nil
 	}
 }
 
-// load asks for a memo that is ours to fill.
-func load[T any](ctx context.Context, m *cache, k *entry, ask func(context.Context) (T, time.Duration, error)) {
-	k.abandoned = true
-	defer close(k.done)
-	from := m.now()
-	value, life, err := ask(ctx)
+// fill loads the result of an entry that its caller has created. It closes done even if load
+// panics; the entry is abandoned then.
+func fill[T any](ctx context.Context, c *cache, e *entry, load func(context.Context) (T, time.Duration, error)) {
+	e.abandoned = true
+	defer close(e.done)
+
+	validFrom := c.now()
+	value, ttl, err := load(ctx)
 	if err != nil {
-		from, life = m.now(), ttlError // a failure is news when it comes, however long it took
+		validFrom, ttl = c.now(), ttlError
 		if errors.Is(err, ErrNoPerson) {
-			life = ttlNegative
+			ttl = ttlNegative
 		}
 	}
 
-	k.value, k.err, k.validFrom, k.validUntil = value, err, from, from.Add(life)
-	k.abandoned = ctx.Err() != nil
+	e.value, e.err, e.validFrom, e.validUntil = value, err, validFrom, validFrom.Add(ttl)
+	e.abandoned = ctx.Err() != nil
 }
 
-// lookup gives a memo that is good or being asked for; else a new one, for the caller to fill.
-func (m *cache) lookup(key string) (k *entry, mine bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := m.now()
-	if k := m.entries[key]; k != nil && k.usable(now) {
-		return k, false
+// lookup returns the entry of a key if it is usable. Else it adds a new one, which the caller must
+// fill.
+func (c *cache) lookup(key string) (e *entry, created bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	now := c.now()
+	if e := c.entries[key]; e != nil && e.usable(now) {
+		return e, false
 	}
 
-	m.evict(now)
-	k = &entry{done: make(chan struct{})}
-	m.entries[key] = k
-	return k, true
+	c.evict(now)
+	e = &entry{done: make(chan struct{})}
+	c.entries[key] = e
+	return e, true
 }
 
-// evict drops what is no longer good, and makes room if that is not enough.
-func (m *cache) evict(now time.Time) {
-	maps.DeleteFunc(m.entries, func(_ string, k *entry) bool { return !k.usable(now) })
-	for key, k := range m.entries {
-		if len(m.entries) < maxEntries {
+// evict removes the entries that are not usable, and others if that does not make room for one
+// more. Entries that are being loaded stay.
+func (c *cache) evict(now time.Time) {
+	maps.DeleteFunc(c.entries, func(_ string, e *entry) bool { return !e.usable(now) })
+	for key, e := range c.entries {
+		if len(c.entries) < maxEntries {
 			return
 		}
-		if k.finished() {
-			delete(m.entries, key)
+		if e.finished() {
+			delete(c.entries, key)
 		}
 	}
 }
 
-// forget drops an answer that has proved wrong.
-func (m *cache) forget(key string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if k := m.entries[key]; k != nil && k.finished() {
-		delete(m.entries, key)
+// forget removes a result that has turned out to be out of date. One that is being loaded stays.
+func (c *cache) forget(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e := c.entries[key]; e != nil && e.finished() {
+		delete(c.entries, key)
 	}
 }
 
-func (k *entry) finished() bool {
+func (e *entry) finished() bool {
 	select {
-	case <-k.done:
+	case <-e.done:
 		return true
 	default:
 		return false
 	}
 }
 
-// usable says whether a memo may be used now. A clock that was set back makes none live longer.
-func (k *entry) usable(now time.Time) bool {
-	return !k.finished() || !k.abandoned && !now.Before(k.validFrom) && now.Before(k.validUntil)
+// usable reports whether an entry is being loaded or is valid now. An entry from the future is not
+// valid: the clock was set back, and the entry would live too long.
+func (e *entry) usable(now time.Time) bool {
+	if !e.finished() {
+		return true
+	}
+	return !e.abandoned && !now.Before(e.validFrom) && now.Before(e.validUntil)
 }
 
-// cacheKey names a question: what is asked, and with whose eyes, since one installation may not see what
-// another does.
-func (c *Client) cacheKey(operation string, of deployment.Repository, installation int64, parts ...string) string {
-	eyes := "" // the token's
+// cacheKey returns the key of a result, in lower case. It contains the credentials that the result
+// was read with, because one installation may not see what another one does. Where the installation
+// is not known, the repository stands for it.
+func (c *Client) cacheKey(operation string, src deployment.Source, parts ...string) string {
+	credentialScope := "" // of the token
 	switch {
-	case c.app != nil && installation != 0:
-		eyes = strconv.FormatInt(installation, 10)
+	case c.app != nil && src.Installation != 0:
+		credentialScope = strconv.FormatInt(src.Installation, 10)
 	case c.app != nil:
-		eyes = repositoryPath(of)
+		credentialScope = repositoryPath(src.Repository)
 	}
-	return strings.ToLower(operation + "\n" + eyes + "\n" + strings.Join(parts, "\n"))
+	return strings.ToLower(operation + "\n" + credentialScope + "\n" + strings.Join(parts, "\n"))
 }

@@ -64,7 +64,7 @@ func TestCheckStates(t *testing.T) {
 			Context: "ci",
 			State:   text,
 			Created: &now,
-		}).check(); got.State != want || err != nil {
+		}).toCheck(); got.State != want || err != nil {
 			t.Errorf("status %q: %s %v", text, got.State, err)
 		}
 	}
@@ -78,7 +78,7 @@ func TestCheckStates(t *testing.T) {
 			Name:       "build",
 			Status:     "completed",
 			Conclusion: conclusion,
-		}).check(now); got.State != want || err != nil {
+		}).toCheck(now); got.State != want || err != nil {
 			t.Errorf("conclusion %q: %s %v", conclusion, got.State, err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestCheckStates(t *testing.T) {
 			Name:       "build",
 			Status:     status,
 			Conclusion: "success",
-		}).check(now); got.State != policy.Pending || err != nil {
+		}).toCheck(now); got.State != policy.Pending || err != nil {
 			t.Errorf("run %q: %s %v", status, got.State, err)
 		}
 	}
@@ -109,7 +109,7 @@ func TestCheckTimes(t *testing.T) {
 		"waits since then": {checkRun{Status: "queued", Started: &early}, early},
 	} {
 		c.run.ID, c.run.Name = 1, "build"
-		if got, err := c.run.check(now); !got.At.Equal(c.want) || err != nil {
+		if got, err := c.run.toCheck(now); !got.At.Equal(c.want) || err != nil {
 			t.Errorf("%s: %v %v", name, got.At, err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestCheckTimes(t *testing.T) {
 		Context: "ci",
 		Created: &early,
 		Updated: &late,
-	}).check(); !got.At.Equal(late) || err != nil {
+	}).toCheck(); !got.At.Equal(late) || err != nil {
 		t.Errorf("%v %v", got.At, err)
 	}
 }
@@ -212,7 +212,7 @@ func FuzzChecks(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var run checkRun
 		if json.Unmarshal(raw, &run) == nil {
-			got, err := run.check(now)
+			got, err := run.toCheck(now)
 			green := run.Status == "completed" &&
 				slices.Contains([]string{"success", "neutral", "skipped"}, run.Conclusion)
 			if err == nil && (got.Name == "" || got.ID == 0 || (got.State == policy.Green) != green) {
@@ -222,7 +222,7 @@ func FuzzChecks(f *testing.F) {
 
 		var status commitStatus
 		if json.Unmarshal(raw, &status) == nil {
-			got, err := status.check()
+			got, err := status.toCheck()
 			if err == nil &&
 				(got.Name == "" || got.ID == 0 || got.At.IsZero() || (got.State == policy.Green) != (status.State == "success")) {
 				t.Errorf("%s: %+v", raw, got)

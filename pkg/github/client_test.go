@@ -116,7 +116,7 @@ func TestTokenWritesAndReads(t *testing.T) {
 			if n := s.Writes(); n != 2 {
 				t.Errorf("%d writes", n)
 			}
-			if me, err := c.Identity(t.Context()); err != nil || me != "user seraph-bot" {
+			if me, err := c.Identity(t.Context()); err != nil || me.String() != "user seraph-bot" {
 				t.Errorf("%s %v", me, err)
 			}
 			if err := c.CheckRepository(t.Context(), "acme", "api"); err != nil {

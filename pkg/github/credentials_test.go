@@ -56,7 +56,7 @@ func TestAppActsThroughItsInstallation(t *testing.T) {
 			if n, calls := s.TokensIssued(), s.Calls(); n != 1 || calls[sim.OpGetInstallation] != 1 {
 				t.Errorf("%d tokens, calls %v", n, calls)
 			}
-			if me, err := c.Check(t.Context()); err != nil || me != (Identity{"seraph[bot]", "seraph", "app"}) ||
+			if me, err := c.Identity(t.Context()); err != nil || me != (Identity{Kind: "app", Login: "seraph[bot]", AppSlug: "seraph"}) ||
 				me.String() != "GitHub App seraph" {
 				t.Errorf("%+v %v", me, err)
 			}
@@ -99,7 +99,7 @@ func TestManyCallersShareOneToken(t *testing.T) {
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		var e *Error
-		if _, err := keep.token(short); !errors.As(err, &e) || outcomeOf(err).Kind != deployment.WriteRetry {
+		if _, err := keep.token(short); !errors.As(err, &e) || failedWrite(err).Kind != deployment.WriteRetry {
 			t.Errorf("a caller without patience: %v", err)
 		}
 
@@ -211,7 +211,7 @@ func TestErrorsHoldNoCredentials(t *testing.T) {
 			mu.Unlock()
 			client := newClient(t, o)
 			_, err := client.Statuses(t.Context(), req)
-			_, who := client.Check(t.Context())
+			_, who := client.Identity(t.Context())
 			text := fmt.Sprintf(
 				"%v %+v %v %+v %s",
 				err,

@@ -11,15 +11,14 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// Identity is who we are at GitHub. Kind is "user" or "app"; AppSlug is empty for a user. Login is
-// what GitHub shows as our statuses' creator.
+// Identity is the account at GitHub that the credentials belong to.
 type Identity struct {
-	Login   string
-	AppSlug string
-	Kind    string
+	Kind    string // "user" or "app"
+	Login   string // the creator that GitHub shows for our statuses; "SLUG[bot]" for an App
+	AppSlug string // empty for a user
 }
 
-// String is the identity as people read it.
+// String returns the identity in the form that the configuration check prints.
 func (i Identity) String() string {
 	if i.AppSlug != "" {
 		return "GitHub App " + i.AppSlug
@@ -27,16 +26,54 @@ func (i Identity) String() string {
 	return i.Kind + " " + i.Login
 }
 
-// Identity asks GitHub who we are and says it as people read it.
-func (c *Client) Identity(ctx context.Context) (string, error) {
-	me, err := c.Check(ctx)
-	if err != nil {
-		return "", err
+// Identity asks GitHub which account the credentials belong to, and so proves that they are valid
+// (REST API, "Get the authenticated user" and "Get the authenticated app").
+func (c *Client) Identity(ctx context.Context) (Identity, error) {
+	if c.app != nil {
+		return c.appIdentity(ctx)
 	}
-	return me.String(), nil
+
+	var user *gh.User
+	err := c.call(ctx, opUser, func(ctx context.Context) (err error) {
+		user, _, err = c.account(0).api.Users.Get(ctx, "")
+		if err != nil {
+			return err
+		}
+		if user.GetLogin() == "" {
+			return errors.New("no login")
+		}
+
+		return nil
+	})
+	if err != nil {
+		return Identity{}, err
+	}
+
+	return Identity{Kind: "user", Login: user.GetLogin()}, nil
 }
 
-// Login is what GitHub shows as the creator of our statuses. It is asked for once.
+func (c *Client) appIdentity(ctx context.Context) (Identity, error) {
+	var app *gh.App
+	err := c.call(ctx, opApp, func(ctx context.Context) (err error) {
+		app, _, err = c.app.Apps.Get(ctx, "")
+		if err != nil {
+			return err
+		}
+		if app.GetSlug() == "" {
+			return errors.New("no App slug")
+		}
+
+		return nil
+	})
+	if err != nil {
+		return Identity{}, err
+	}
+
+	return Identity{Kind: "app", Login: app.GetSlug() + "[bot]", AppSlug: app.GetSlug()}, nil
+}
+
+// Login returns the creator that GitHub shows for our statuses. GitHub is asked until it has
+// answered once; from then on the login is kept.
 func (c *Client) Login(ctx context.Context) (string, error) {
 	c.mu.Lock()
 	login := c.login
@@ -45,7 +82,7 @@ func (c *Client) Login(ctx context.Context) (string, error) {
 		return login, nil
 	}
 
-	me, err := c.Check(ctx)
+	me, err := c.Identity(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -56,83 +93,45 @@ func (c *Client) Login(ctx context.Context) (string, error) {
 	return me.Login, nil
 }
 
-// Check asks GitHub who we are, and so whether the credentials are good.
-func (c *Client) Check(ctx context.Context) (Identity, error) {
-	if c.app != nil {
-		return c.checkApp(ctx)
-	}
-
-	var user *gh.User
-	failed := c.call(ctx, opUser, func(ctx context.Context) (err error) {
-		user, _, err = c.account(0).api.Users.Get(ctx, "")
-		if err == nil && user.GetLogin() == "" {
-			err = errors.New("it names no user")
-		}
-
-		return err
-	})
-
-	if failed != nil {
-		return Identity{}, failed
-	}
-
-	return Identity{Login: user.GetLogin(), Kind: "user"}, nil
-}
-
-func (c *Client) checkApp(ctx context.Context) (Identity, error) {
-	var app *gh.App
-	failed := c.call(ctx, opApp, func(ctx context.Context) (err error) {
-		app, _, err = c.app.Apps.Get(ctx, "")
-		if err == nil && app.GetSlug() == "" {
-			err = errors.New("it names no App")
-		}
-
-		return err
-	})
-
-	if failed != nil {
-		return Identity{}, failed
-	}
-
-	return Identity{Login: app.GetSlug() + "[bot]", AppSlug: app.GetSlug(), Kind: "app"}, nil
-}
-
-// CheckRepository says what keeps a repository's deployments from being read, and as far as GitHub
-// shows it their statuses from being written.
+// CheckRepository returns an error if the deployments of a repository cannot be read, or if GitHub
+// shows that their statuses cannot be written. It writes nothing: a permission to write that GitHub
+// does not show remains unchecked.
 func (c *Client) CheckRepository(ctx context.Context, owner, name string) error {
-	s, found, err := c.resolve(ctx, owner, name)
+	src, found, err := c.resolve(ctx, owner, name)
 	if err != nil {
 		return err
 	}
-	if _, err := c.Deployments(ctx, s, c.options.Now(), 1); err != nil {
+	if _, err := c.Deployments(ctx, src, c.options.Now(), 1); err != nil {
 		return err
 	}
 	if c.app != nil {
-		return c.checkInstallation(ctx, s.Repository)
+		return c.checkInstallation(ctx, src.Repository)
 	}
 
-	if p := found.Permissions; p != nil && !p.Push {
+	if found.Permissions != nil && !found.Permissions.Push {
 		return fmt.Errorf(
-			"statuses cannot be written: give the token's user write access to %s",
-			s.Repository.FullName(),
+			"token cannot write deployment statuses: give its user write access to %s",
+			src.Repository.FullName(),
 		)
 	}
 
 	return nil
 }
 
+// checkInstallation returns an error if the App's installation is suspended or lacks the permission
+// to write deployment statuses.
 func (c *Client) checkInstallation(ctx context.Context, r deployment.Repository) error {
 	found, err := c.findInstallation(ctx, r)
 	if err != nil {
 		return err
 	}
 	if found.SuspendedAt != nil {
-		return fmt.Errorf("the GitHub App's installation %d is suspended: unsuspend it", found.GetID())
+		return fmt.Errorf("installation %d of the GitHub App is suspended: unsuspend it", found.GetID())
 	}
 
 	if p := found.Permissions; p != nil && p.GetDeployments() != "write" {
 		return fmt.Errorf(
-			"statuses cannot be written: the GitHub App's permission Deployments is %q, it needs \"write\"",
+			"GitHub App cannot write deployment statuses: its permission Deployments is %q, set it to \"write\"",
 			p.GetDeployments(),
 		)
 	}
@@ -140,21 +139,23 @@ func (c *Client) checkInstallation(ctx context.Context, r deployment.Repository)
 	return nil
 }
 
-// HookRanges reads the address ranges that GitHub sends webhooks from (REST API, "Get GitHub meta
-// information").
+// HookRanges reads the address ranges from which GitHub sends webhooks (REST API, "Get GitHub meta
+// information"). An empty list is an error, because it would lock GitHub out.
 func (c *Client) HookRanges(ctx context.Context) ([]netip.Prefix, error) {
 	var meta *gh.APIMeta
-	failed := c.call(ctx, opMeta, func(ctx context.Context) (err error) {
+	err := c.call(ctx, opMeta, func(ctx context.Context) (err error) {
 		meta, _, err = c.anonymous.Meta.Get(ctx)
-		if err == nil && len(meta.Hooks) == 0 {
-			err = errors.New("it names no ranges of webhooks")
+		if err != nil {
+			return err
+		}
+		if len(meta.Hooks) == 0 {
+			return errors.New("no webhook address ranges")
 		}
 
-		return err
+		return nil
 	})
-
-	if failed != nil {
-		return nil, failed
+	if err != nil {
+		return nil, err
 	}
 
 	return parsePrefixes(meta.Hooks)
@@ -165,7 +166,7 @@ func parsePrefixes(texts []string) ([]netip.Prefix, error) {
 	for _, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("GitHub's webhook range %q cannot be read", singleLine(text))
+			return nil, fmt.Errorf("parse webhook address range %q of GitHub: want a CIDR prefix", singleLine(text))
 		}
 
 		found = append(found, p.Masked())

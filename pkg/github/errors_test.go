@@ -297,7 +297,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			opStatuses,
 			response{404, nil, nil},
 		},
-		"GitHub list_statuses: 200 the answer cannot be read: unexpected EOF": {
+		"GitHub list_statuses: 200 invalid response: unexpected EOF": {
 			opStatuses,
 			response{200, nil, nil},
 		},
@@ -335,7 +335,7 @@ func FuzzClassify(f *testing.F) {
 		if text := e.Error(); len([]rune(text)) > 2*maxMessage || strings.ContainsFunc(text, unicode.IsControl) {
 			t.Errorf("%q", text)
 		}
-		if o := outcomeOf(e); o.Kind == deployment.WriteDone || o.Kind == "" {
+		if o := failedWrite(e); o.Kind == deployment.WriteDone || o.Kind == "" {
 			t.Errorf("%+v", o)
 		}
 	})

@@ -1,68 +1,77 @@
 package github
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-var errTooManyChecks = errors.New("the commit has too many statuses or check runs to read them all")
-
-// checkPage is one page of a list that says how long it is.
-type checkPage struct {
-	items []policy.Check
-	total int
-	more  bool
+// requireList rejects a response without a list.
+func requireList[T any](items []T) error {
+	if items == nil {
+		return errNoList
+	}
+	return nil
 }
 
-// newCheckPage maps the items of a page. An answer that holds no list must not pass for an empty one.
-func newCheckPage[T any](total *int, items []T, each func(T) (policy.Check, error)) (p checkPage, err error) {
+// maxCheckPages bounds how many commit statuses, check runs or rules are read, at 100 a page.
+// GitHub itself lists check runs of at most 1000 check suites.
+const maxCheckPages = 10
+
+var errTooManyChecks = fmt.Errorf("commit has more than %d commit statuses or check runs", maxCheckPages*100)
+
+// checkPage is one page of a list of checks.
+type checkPage struct {
+	items []policy.Check
+	total int  // length of the whole list, as GitHub counts it
+	more  bool // another page follows
+}
+
+// newCheckPage maps the items of a page. A response without a count or a list is an error, and so
+// is an item that cannot be mapped.
+func newCheckPage[T any](total *int, items []T, toCheck func(T) (policy.Check, error)) (checkPage, error) {
 	if total == nil || items == nil {
-		return p, errNoList
+		return checkPage{}, errNoList
 	}
 
-	p.total = *total
+	p := checkPage{total: *total}
 	for _, item := range items {
-		made, err := each(item)
+		check, err := toCheck(item)
 		if err != nil {
-			return p, err
+			return checkPage{}, err
 		}
 
-		p.items = append(p.items, made)
+		p.items = append(p.items, check)
 	}
 
 	return p, nil
 }
 
-// readAllPages reads all pages, or fails. Pages shift while items are added, so that one may be shown
-// twice and another not at all: the count tells.
+// readAllPages reads the pages from number 1 on and returns all their checks, or an error. If a
+// check is added between two pages, one item is seen twice and another may not be seen at all; the
+// latter is noticed because then fewer items were seen than GitHub counts.
 func readAllPages(read func(number int) (checkPage, error)) ([]policy.Check, error) {
 	var all []policy.Check
 	seen, total := map[int64]bool{}, 0
 	for number := 1; number <= maxCheckPages; number++ {
-		p, err := read(number)
+		page, err := read(number)
 		if err != nil {
 			return nil, err
 		}
 
-		for _, item := range p.items {
-			if !seen[item.ID] {
-				seen[item.ID] = true
-				all = append(all, item)
+		for _, check := range page.items {
+			if !seen[check.ID] {
+				seen[check.ID] = true
+				all = append(all, check)
 			}
 		}
 
-		if total = max(total, p.total); p.more {
+		total = max(total, page.total)
+		if page.more {
 			continue
 		}
-
 		if len(all) < total {
-			return nil, fmt.Errorf(
-				"GitHub counts %d statuses or check runs of the commit and shows %d",
-				total,
-				len(all),
-			)
+			return nil, fmt.Errorf("GitHub counts %d commit statuses or check runs and lists %d", total, len(all))
 		}
 
 		return all, nil

@@ -133,11 +133,11 @@ func TestALoginThatMoved(t *testing.T) {
 		a.sim.SetRole("acme/api", "alice", "read")
 		a.wantPerson(t, alice, "alice", nil)
 		a.sim.RenameUser("alice", "alice-b")
-		a.wantPermission(t, alice, "alice", "", "goes by the login alice-b now")
+		a.wantPermission(t, alice, "alice", "", "account alice was renamed to alice-b")
 		a.wantPerson(t, alice, "alice-b", nil) // the old answer is forgotten
 		a.sim.RenameUser("alice-b", "alice-c")
 		a.sim.SetRole("acme/api", "alice-b", "admin") // a stranger
-		a.wantPermission(t, alice, "alice-b", "", "somebody else's")
+		a.wantPermission(t, alice, "alice-b", "", "belongs to another account")
 		a.wantPerson(t, alice, "alice-c", nil)
 		a.wantPermission(t, alice, "alice-c", policy.PermissionRead, "")
 		a.sim.RemoveUser("alice-c")

@@ -42,7 +42,7 @@ func TestTeamMember(t *testing.T) {
 
 		a.sim.HideTeam("acme", "sre", true)
 		a.later()
-		want("sre", "bob", false, "does not exist, or the credentials may not read it")
+		want("sre", "bob", false, "does not exist, or the credentials lack Members: read")
 		if a.app != nil {
 			a.sim.HideTeam("acme", "sre", false)
 			a.sim.SetPermission("members", "")
