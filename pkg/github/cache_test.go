@@ -4,96 +4,82 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// testClock is a clock that a test turns.
-type testClock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *testClock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *testClock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 func newTestCache() (*cache, *testClock) {
-	c := &testClock{at: now}
-	return &cache{now: c.now, entries: map[string]*entry{}}, c
+	clock := &testClock{at: now}
+	return &cache{now: clock.now, entries: map[string]*entry{}}, clock
 }
 
-// Each kind of answer is asked for again when its time is over, and not before. The time runs from
-// the question on.
-func TestMemosLiveAsLongAsTheyMay(t *testing.T) {
+// Each kind of result is loaded again when it has expired, and not before. Its time runs from the
+// start of its load.
+func TestCache_Expiry(t *testing.T) {
 	failure := errors.New("no")
-	for name, c := range map[string]struct {
-		takes, life, want time.Duration // want: how long after the answer it is still good
-		err               error
+	tests := []struct {
+		name      string
+		takes     time.Duration // how long a load takes
+		ttl       time.Duration // what the load returns
+		err       error
+		wantValid time.Duration // how long the result is used after its load
 	}{
-		"a fact":                {0, time.Minute, time.Minute, nil},
-		"a slow one":            {9 * time.Second, time.Minute, 51 * time.Second, nil},
-		"slower than its life":  {9 * time.Second, 5 * time.Second, 0, nil},
-		"a failure":             {9 * time.Second, time.Hour, ttlError, failure},
-		"a person that is gone": {0, time.Hour, ttlNegative, fmt.Errorf("x: %w", ErrNoPerson)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			m, clock := newTestCache()
-			asked := 0
-			ask := func() {
-				_, err := cached(t.Context(), m, "k", func(context.Context) (int, time.Duration, error) {
-					asked++
-					clock.advance(c.takes)
-					return asked, c.life, c.err
-				})
+		{name: "fact", ttl: time.Minute, wantValid: time.Minute},
+		{name: "slow fact", takes: 9 * time.Second, ttl: time.Minute, wantValid: 51 * time.Second},
+		{name: "slower than its time to live", takes: 9 * time.Second, ttl: 5 * time.Second, wantValid: 0},
+		{name: "error", takes: 9 * time.Second, ttl: time.Hour, err: failure, wantValid: 5 * time.Second},
+		{name: "no such person", ttl: time.Hour, err: fmt.Errorf("x: %w", ErrNoPerson), wantValid: 15 * time.Second},
+	}
 
-				if !errors.Is(err, c.err) {
-					t.Fatal(err)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, clock := newTestCache()
+			loads := 0
+			read := func() {
+				t.Helper()
+				_, err := cached(t.Context(), c, "k", func(context.Context) (int, time.Duration, error) {
+					loads++
+					clock.advance(tt.takes)
+					return loads, tt.ttl, tt.err
+				})
+				if !errors.Is(err, tt.err) {
+					t.Fatalf("got error %v, want %v", err, tt.err)
 				}
 			}
 
-			ask()
-			if c.want > 0 {
-				clock.advance(c.want - 1)
-				if ask(); asked != 1 {
-					t.Fatal("asked again too early")
+			read()
+			if tt.wantValid > 0 {
+				clock.advance(tt.wantValid - 1)
+				if read(); loads != 1 {
+					t.Fatalf("before it expires: got %d loads, want 1", loads)
 				}
 
 				clock.advance(1)
 			}
 
-			if ask(); asked != 2 {
-				t.Error("an answer outlived its time")
+			if read(); loads != 2 {
+				t.Errorf("when it expires: got %d loads, want 2", loads)
 			}
 
 			clock.advance(-time.Hour)
-			if ask(); asked != 3 {
-				t.Error("an answer lives on because the clock was set back")
+			if read(); loads != 3 {
+				t.Errorf("with the clock set back: got %d loads, want 3", loads)
 			}
 		})
 	}
 }
 
-// Whoever asks what is being asked waits for that answer; whoever loses patience goes, and if it
-// was the one that asked, another asks.
-func TestOneQuestionAtATime(t *testing.T) {
+// Callers wait for a load that is under way. One whose context ends stops waiting, and if it was
+// the one that loads, another caller loads.
+func TestCache_ConcurrentCallersShareALoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &cache{now: time.Now, entries: map[string]*entry{}}
-		var asked atomic.Int32
-		ask := func(ctx context.Context) (int32, error) {
-			return cached(ctx, m, "k", func(ctx context.Context) (int32, time.Duration, error) {
-				n := asked.Add(1)
+		c := &cache{now: time.Now, entries: map[string]*entry{}}
+		var loads atomic.Int32
+		read := func(ctx context.Context) (int32, error) {
+			return cached(ctx, c, "k", func(ctx context.Context) (int32, time.Duration, error) {
+				n := loads.Add(1)
 				select {
 				case <-time.After(10 * time.Second):
 					return n, time.Minute, nil
@@ -103,72 +89,74 @@ func TestOneQuestionAtATime(t *testing.T) {
 			})
 		}
 
-		hasty, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+		loading, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 		defer cancel()
 		go func() {
-			if _, err := ask(hasty); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("the one that gave up: %v", err)
+			if _, err := read(loading); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("loading caller with 4s: got error %v, want %v", err, context.DeadlineExceeded)
 			}
 		}()
 
 		synctest.Wait()
 		for range 8 {
 			go func() {
-				if n, err := ask(t.Context()); n != 2 || err != nil {
-					t.Errorf("%d %v", n, err)
+				if n, err := read(t.Context()); n != 2 || err != nil {
+					t.Errorf("waiting caller: got %d (%v), want 2", n, err)
 				}
 			}()
 		}
 
-		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		waiting, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := ask(short); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("a caller without patience: %v", err)
+		if _, err := read(waiting); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("waiting caller with 1s: got error %v, want %v", err, context.DeadlineExceeded)
 		}
 
 		time.Sleep(time.Minute)
-		if n := asked.Load(); n != 2 {
-			t.Errorf("asked %d times", n)
+		if n := loads.Load(); n != 2 {
+			t.Errorf("got %d loads, want 2", n)
 		}
 	})
 }
 
-func TestMemoryIsBounded(t *testing.T) {
-	m, clock := newTestCache()
-	put := func(key string, life time.Duration) {
-		if _, err := cached(t.Context(), m, key, func(context.Context) (bool, time.Duration, error) { return true, life, nil }); err != nil {
+func TestCache_IsBounded(t *testing.T) {
+	c, clock := newTestCache()
+	add := func(key string) {
+		t.Helper()
+		load := func(context.Context) (bool, time.Duration, error) { return true, time.Minute, nil }
+		if _, err := cached(t.Context(), c, key, load); err != nil {
 			t.Fatal(err)
 		}
 	}
 
 	for i := range 3 * maxEntries {
-		put(fmt.Sprint(i), time.Minute)
-		if len(m.entries) > maxEntries {
-			t.Fatalf("%d answers are kept", len(m.entries))
+		add(fmt.Sprint(i))
+		if len(c.entries) > maxEntries {
+			t.Fatalf("got %d entries, want at most %d", len(c.entries), maxEntries)
 		}
 	}
 
-	if len(m.entries) < maxEntries {
-		t.Errorf("only %d answers are kept", len(m.entries))
+	if len(c.entries) < maxEntries {
+		t.Errorf("got %d entries, want %d", len(c.entries), maxEntries)
 	}
 
 	clock.advance(time.Minute)
-	put("one more", time.Minute)
-	if len(m.entries) != 1 {
-		t.Errorf("%d answers are kept that nobody may use", len(m.entries)-1)
+	add("one more")
+	if len(c.entries) != 1 {
+		t.Errorf("after the others have expired: got %d entries, want 1", len(c.entries))
 	}
 }
 
-// One that panics while it asks leaves nobody waiting.
-func TestAPanicLeavesNobodyWaiting(t *testing.T) {
-	m, _ := newTestCache()
+// A load that panics leaves no caller waiting.
+func TestCache_PanicInLoad(t *testing.T) {
+	c, _ := newTestCache()
 	func() {
 		defer func() { _ = recover() }()
-		_, _ = cached(t.Context(), m, "k", func(context.Context) (int, time.Duration, error) { panic("no") })
+		_, _ = cached(t.Context(), c, "k", func(context.Context) (int, time.Duration, error) { panic("no") })
 	}()
 
-	if n, err := cached(t.Context(), m, "k", func(context.Context) (int, time.Duration, error) { return 7, time.Minute, nil }); n != 7 ||
-		err != nil {
-		t.Errorf("%d %v", n, err)
+	load := func(context.Context) (int, time.Duration, error) { return 7, time.Minute, nil }
+	if n, err := cached(t.Context(), c, "k", load); n != 7 || err != nil {
+		t.Errorf("got %d (%v), want 7", n, err)
 	}
 }
