@@ -17,6 +17,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/report"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
@@ -76,33 +77,51 @@ func rules(cfg *config.Config) deployment.Machine {
 
 func (a *App) engineOptions(c *clients) engine.Options {
 	return engine.Options{
-		Machine:  a.intake.Machine,
-		Store:    a.db,
-		CircleCI: c.circleci,
-		GitHub:   c.github,
-		Gate:     a.gate,
-		Locks:    a.desk,
-		Intake:   a.intake,
-		Reports: &report.Sender{
+		Machine:     a.intake.Machine,
+		Rows:        a.db,
+		DueRows:     a.db,
+		Deployments: a.db,
+		Pipelines:   a.db,
+		Retention:   a.db,
+		Starter:     c.circleci,
+		Poller:      c.circleci,
+		Searcher:    c.circleci,
+		GitHub:      c.github,
+		Gate:        a.gate,
+		LockTasks:   a.desk,
+		Sender: &report.Sender{
 			Store:   a.db,
 			GitHub:  c.github,
 			Log:     a.log,
 			Now:     time.Now,
 			Observe: a.metrics.Reported,
 		},
-		Watched:        watched(a.cfg.Routes),
-		Redeliver:      a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
-		HookAddresses:  hookAddresses(a.cfg.PublicURL),
-		Retention:      a.cfg.Retention,
+		Retain:         a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
 		Observe: engine.Observe{
 			Ended:       a.metrics.Ended,
 			Triggered:   a.metrics.Triggered,
-			Recovered:   a.metrics.Recovered,
 			Unconfirmed: a.metrics.Unconfirmed,
 		},
 		Log: a.log,
 		Now: time.Now,
+	}
+}
+
+func (a *App) recoveryOptions(c *clients) recovery.Options {
+	return recovery.Options{
+		Intake:        a.intake,
+		Store:         a.db,
+		Leases:        a.db,
+		GitHub:        c.github,
+		Hooks:         c.github,
+		MaxAge:        a.intake.Machine.MaxAge,
+		Watched:       watched(a.cfg.Routes),
+		Redeliver:     a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
+		HookAddresses: hookAddresses(a.cfg.PublicURL),
+		Observe:       a.metrics.Recovered,
+		Log:           a.log,
+		Now:           time.Now,
 	}
 }
 
@@ -132,10 +151,12 @@ func (a *App) serverOptions() server.Options {
 		Sources:         a.sources.allowed,
 		TrustedProxies:  a.cfg.TrustedProxies,
 		Intake:          a.intake,
-		Hints:           a.db,
+		Waker:           a.db,
 		Claims:          claims{a.engine},
 		Reader:          a.db,
-		Commands:        a.desk,
+		Deployments:     a.desk,
+		Locks:           a.desk,
+		LockReader:      a.desk,
 		Ready:           a.ready,
 		Metrics:         a.metrics.Handler(),
 		ServeMetrics:    a.cfg.MetricsAddr == "",
@@ -169,7 +190,7 @@ func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.Claim
 	switch {
 	case err == nil:
 		return server.ClaimGranted, nil
-	case errors.Is(err, engine.ErrClaimRefused):
+	case errors.Is(err, deployment.ErrClaimRefused):
 		return server.ClaimRefused, nil
 	case errors.Is(err, deployment.ErrNotFound):
 		return server.ClaimUnknown, nil

@@ -1,4 +1,3 @@
-// Package recovery finds deployments whose webhook was lost.
 package recovery
 
 import (
@@ -8,29 +7,34 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
-// Walk is how far the deliveries of a hook have been read. GitHub lists the newest first.
-type Walk struct {
-	Read   time.Time `json:"read"`             // everything older has been read
-	Top    time.Time `json:"top,omitzero"`     // the newest delivery of a walk that was interrupted
-	Cursor string    `json:"cursor,omitempty"` // where that walk goes on; empty: nothing was interrupted
+// cursor is how far the deliveries of a hook have been read. GitHub lists the newest first. It is
+// stored as JSON in the note of the hook's lease.
+type cursor struct {
+	Read   time.Time `json:"read"`             // all older deliveries have been read
+	Newest time.Time `json:"top,omitzero"`     // the newest delivery of a reading that was interrupted
+	Page   string    `json:"cursor,omitempty"` // where that reading goes on; empty: none was interrupted
 }
 
-// RedeliveryWindow is how long after an event GitHub delivers it again ("Redelivering webhooks";
+// redeliveryWindow is how long after an event GitHub can deliver it again ("Redelivering webhooks";
 // Enterprise Server: 7 days).
-const RedeliveryWindow = 3 * 24 * time.Hour
+const redeliveryWindow = 3 * 24 * time.Hour
 
-// walkOverlap is read again, because deliveries that were under way are listed late.
-const walkOverlap = 10 * time.Minute
+// readOverlap is how much is read again, because GitHub lists deliveries that are under way late.
+const readOverlap = 10 * time.Minute
 
-// Page takes in one page of a hook's deliveries. failed are the events of deployments, newest
-// first, of which this page shows no success; more says whether the walk goes on at next.
-func (w Walk) Page(page []webhook.HookDelivery, next string, now time.Time) (after Walk, failed []webhook.HookDelivery, more bool) {
-	oldest := now.Add(-RedeliveryWindow)
-	if w.Read.After(oldest) {
-		oldest = w.Read.Add(-walkOverlap)
+// read takes one page of deliveries. failed are its deployment events, newest first, for which the
+// page shows no success. more says whether the reading goes on with the page at next.
+func (c cursor) read(
+	page []webhook.HookDelivery,
+	next string,
+	now time.Time,
+) (after cursor, failed []webhook.HookDelivery, more bool) {
+	oldest := now.Add(-redeliveryWindow)
+	if c.Read.After(oldest) {
+		oldest = c.Read.Add(-readOverlap)
 	}
-	if len(page) > 0 && w.Cursor == "" {
-		w.Top = page[0].At
+	if len(page) > 0 && c.Page == "" {
+		c.Newest = page[0].At
 	}
 
 	delivered := map[string]bool{}
@@ -38,10 +42,10 @@ func (w Walk) Page(page []webhook.HookDelivery, next string, now time.Time) (aft
 		delivered[d.GUID] = delivered[d.GUID] || d.Code/100 == 2
 	}
 
-	end := next == ""
+	last := next == ""
 	for _, d := range page {
 		if d.At.Before(oldest) {
-			end = true
+			last = true
 			break
 		}
 
@@ -51,14 +55,15 @@ func (w Walk) Page(page []webhook.HookDelivery, next string, now time.Time) (aft
 		}
 	}
 
-	if !end {
-		w.Cursor = next
-		return w, failed, true
-	}
-	if !w.Top.IsZero() {
-		w.Read = w.Top
+	if !last {
+		c.Page = next
+		return c, failed, true
 	}
 
-	w.Top, w.Cursor = time.Time{}, ""
-	return w, failed, false
+	if !c.Newest.IsZero() {
+		c.Read = c.Newest
+	}
+
+	c.Newest, c.Page = time.Time{}, ""
+	return c, failed, false
 }
