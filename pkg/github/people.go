@@ -14,10 +14,11 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// ErrNoPerson says that there is no such account: it was deleted, or never was.
-var ErrNoPerson = errors.New("there is no such account at GitHub, or the credentials may not see it")
+// ErrNoPerson is policy.ErrMissing of an account: it was deleted, or never existed.
+var ErrNoPerson = fmt.Errorf("%w: no such account, or the credentials may not see it", policy.ErrMissing)
 
 var loginPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+(\[bot\])?$`)
 

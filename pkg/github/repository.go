@@ -11,6 +11,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // ErrGone says that a repository was deleted, or is out of our sight for good.
@@ -178,6 +179,10 @@ func (e *Error) mayHaveMoved() bool {
 // token).
 func (c *Client) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
 	s, _, err := c.resolve(ctx, owner, name)
+	var failed *Error
+	if errors.As(err, &failed) && failed.Status == http.StatusNotFound {
+		err = fmt.Errorf("%w: %w", policy.ErrMissing, err)
+	}
 	return s, err
 }
 
