@@ -33,7 +33,6 @@ var rooms = map[string][]string{
 		"pkg/command",
 		"pkg/gate",
 		"pkg/intake",
-		"pkg/policy",
 		"pkg/audit",
 		"pkg/deployment",
 	},
