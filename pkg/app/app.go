@@ -38,7 +38,7 @@ type App struct {
 	db       *store.DB
 	intake   *intake.Intake
 	gate     *gate.Gate
-	desk     *command.Service
+	commands *command.Service
 	engine   *engine.Engine
 	recovery *recovery.Recovery
 	sources  *hookSources
@@ -81,20 +81,19 @@ func (a *App) build() error {
 	a.cleanup(func(context.Context) { clients.close() })
 	routes := a.cfg.Routes.For(route.Own{AppID: a.cfg.GitHub.AppID})
 	a.intake = &intake.Intake{Routes: routes, Machine: rules(a.cfg), Store: a.db}
-	a.gate = a.newGate(clients, routes)
-	a.desk = &command.Service{
+	a.gate = &gate.Gate{Policies: routes, GitHub: clients.github, Rows: a.db, Now: time.Now}
+	a.engine = engine.New(a.engineOptions(clients))
+	a.recovery = recovery.New(a.recoveryOptions(clients))
+	a.commands = &command.Service{
 		Gate:        a.gate,
-		Resolver:    byName{clients.github},
+		Engine:      a.engine,
+		Resolver:    clients.github,
 		Deployments: a.db,
 		Store:       a.db,
 		Now:         time.Now,
 		LockTask:    routes.LockTask(),
 	}
 
-	a.engine = engine.New(a.engineOptions(clients))
-	a.recovery = recovery.New(a.recoveryOptions(clients))
-	a.desk.Engine = a.engine // each needs the other: the engine does lock tasks at the desk
-	a.db.OnDue(a.engine.Enqueue)
 	a.sources = newHookSources(a.cfg, clients.github, a.log)
 	a.server = server.New(a.serverOptions())
 	a.metrics.CollectStats(a.db.Stats)
@@ -112,6 +111,7 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 func (a *App) start() error {
+	a.db.Start(a.engine.Enqueue)
 	a.engine.Start()
 	stopRecovery, recoveryStopped := a.startRecovery()
 	a.cleanup(recoveryStopped)

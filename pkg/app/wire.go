@@ -2,21 +2,17 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/circleci"
+	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/engine"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
-	"github.com/seraph-deploy/seraph/pkg/policy"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/report"
 	"github.com/seraph-deploy/seraph/pkg/route"
@@ -88,7 +84,7 @@ func (a *App) engineOptions(c *clients) engine.Options {
 		Searcher:    c.circleci,
 		GitHub:      c.github,
 		Gate:        a.gate,
-		LockTasks:   a.desk,
+		LockTasks:   &command.LockTasks{Store: a.db, Now: time.Now},
 		Sender: &report.Sender{
 			Store:   a.db,
 			GitHub:  c.github,
@@ -152,11 +148,11 @@ func (a *App) serverOptions() server.Options {
 		TrustedProxies:  a.cfg.TrustedProxies,
 		Intake:          a.intake,
 		Waker:           a.db,
-		Claims:          claims{a.engine},
+		Claims:          a.engine,
 		Reader:          a.db,
-		Deployments:     a.desk,
-		Locks:           a.desk,
-		LockReader:      a.desk,
+		Deployments:     a.commands,
+		Locks:           a.commands,
+		LockReader:      a.commands,
 		Ready:           a.ready,
 		Metrics:         a.metrics.Handler(),
 		ServeMetrics:    a.cfg.MetricsAddr == "",
@@ -179,57 +175,4 @@ func tokens(cfg *config.Config) []server.Token {
 
 func (a *App) ready(ctx context.Context) map[string]error {
 	return map[string]error{"database": a.db.Ping(ctx), "queue": a.engine.QueueOK()}
-}
-
-// claims translates the engine's answer.
-type claims struct{ engine *engine.Engine }
-
-// Claim implements server.Claims.
-func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.ClaimResult, error) {
-	err := c.engine.Claim(ctx, key, pipelineID)
-	switch {
-	case err == nil:
-		return server.ClaimGranted, nil
-	case errors.Is(err, deployment.ErrClaimRefused):
-		return server.ClaimRefused, nil
-	case errors.Is(err, deployment.ErrNotFound):
-		return server.ClaimUnknown, nil
-	default:
-		return server.ClaimUnknown, err
-	}
-}
-
-// newGate asks the rules of the routes by which requests are admitted.
-func (a *App) newGate(c *clients, routes *route.Table) *gate.Gate {
-	return &gate.Gate{Policies: routes, GitHub: byName{c.github}, Rows: a.db, Now: time.Now}
-}
-
-// byName tells the gate which names GitHub knows nothing by, from those that it could not be asked
-// about.
-type byName struct{ *github.Client }
-
-// ResolveRepository implements gate.Resolver. Where the App is not installed there is nothing to
-// see.
-func (n byName) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
-	s, err := n.Client.ResolveRepository(ctx, owner, name)
-	var e *github.Error
-	return s, missing(err, errors.As(err, &e) && e.Status == http.StatusNotFound)
-}
-
-// PersonByLogin implements gate.GitHub.
-func (n byName) PersonByLogin(
-	ctx context.Context,
-	login string,
-	of deployment.Repository,
-	installation int64,
-) (deployment.Actor, error) {
-	a, err := n.Client.PersonByLogin(ctx, login, of, installation)
-	return a, missing(err, errors.Is(err, github.ErrNoPerson))
-}
-
-func missing(err error, is bool) error {
-	if !is {
-		return err
-	}
-	return fmt.Errorf("%w: %w", policy.ErrMissing, err)
 }

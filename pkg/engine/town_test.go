@@ -58,7 +58,6 @@ func (w *simulation) open() {
 
 	w.db, w.dead = db, false
 	g := &gate.Gate{Policies: w, GitHub: w, Rows: db, Now: w.clock}
-	w.desk = &command.Service{Gate: g, Resolver: w, Deployments: db, Store: db, Now: w.clock}
 	w.Engine = New(Options{
 		Rows:        crashableStore{db, w},
 		DueRows:     db,
@@ -70,7 +69,7 @@ func (w *simulation) open() {
 		Searcher:    w,
 		GitHub:      w,
 		Gate:        g,
-		LockTasks:   w.desk,
+		LockTasks:   &command.LockTasks{Store: db, Now: w.clock},
 		Sender:      &report.Sender{Store: db, GitHub: w, Log: zerolog.Nop(), Now: w.clock},
 		Log:         zerolog.Nop(),
 		Now:         w.clock,
@@ -85,7 +84,14 @@ func (w *simulation) open() {
 		},
 	})
 
-	w.desk.Engine = w.Engine
+	w.desk = &command.Service{
+		Gate:        g,
+		Engine:      w.Engine,
+		Resolver:    w,
+		Deployments: db,
+		Store:       db,
+		Now:         w.clock,
+	}
 	w.startedAt = w.now
 }
 

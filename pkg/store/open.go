@@ -4,7 +4,7 @@
 //
 // There is no separate job queue. Each deployment's row says when the deployment is due for its
 // next step (due_at) and when its next report is due (report_due_at). After a commit the store
-// calls the function given to Bell for rows that are due now, and sets a timer in memory for rows
+// calls the function given to Start for rows that are due now, and sets a timer in memory for rows
 // that are due within the next minute. Timers are lost with the process, and rows due later get
 // none: the engine finds both, because it asks Overdue when it starts and every few seconds.
 //
@@ -132,9 +132,9 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// OnDue says whom to tell that rows are due now. It is called after a commit, never inside one. Set
-// it before Start.
-func (db *DB) OnDue(ring func(...deployment.Task)) { db.ring.Store(&ring) }
+// Start says whom to tell that rows are due. onDue is called after a commit, never inside one, on
+// the goroutine that writes: it must not block. Before Start nobody is told.
+func (db *DB) Start(onDue func(...deployment.Task)) { db.ring.Store(&onDue) }
 
 func (db *DB) rings(alarms ...deployment.Task) {
 	if ring := db.ring.Load(); ring != nil && len(alarms) > 0 {

@@ -35,7 +35,6 @@ func parse(t *testing.T, root, name string, content any) source {
 		content,
 		parser.ParseComments|parser.SkipObjectResolution,
 	)
-
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,18 +66,17 @@ func sources(t *testing.T) []source {
 
 		return nil
 	})
-
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(all) == 0 {
-		t.Fatal("found no Go file: is the root still two folders up?")
+		t.Fatal("no Go file found: the root is expected two folders up")
 	}
 
 	return all
 }
 
-// enter says with fs.SkipDir which folders the go command would not enter either.
+// enter returns fs.SkipDir for folders that the go command does not enter either.
 func enter(root, dir string) error {
 	if dir == root {
 		return nil
@@ -140,7 +138,7 @@ func (s source) at(pos token.Pos) string {
 	return s.path + ":" + strconv.Itoa(s.set.Position(pos).Line)
 }
 
-// within says whether dir is the folder above, or one below it.
+// within reports whether dir is the folder above, or one below it.
 func within(dir, above string) bool {
 	return dir == above || strings.HasPrefix(dir, above+"/")
 }

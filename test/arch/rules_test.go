@@ -1,71 +1,71 @@
 package arch
 
 import (
+	"fmt"
 	"go/ast"
 	"go/token"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
 
-// The sizes beyond which code gets a wall. They are ends of the road, not aims.
+// Limits of size. They are the most that is accepted, not what to aim at.
 const (
-	longestFunction = 80  // lines, outside tests
-	longestFile     = 600 // lines
+	longestFunction = 60  // lines, outside tests
+	longestFile     = 500 // lines
 )
 
 // mayPanic lists the functions of pkg that may call panic or recover, each with its reason.
 var mayPanic = map[string]string{}
 
-// habit is a rule about one file. It returns each breach as file:line and a sentence.
-type habit func(source) []string
+// rule checks one file. It returns each violation as file:line and a sentence.
+type rule func(source) []string
 
-// habits are all the rules, by the name of their subtest.
-var habits = map[string]habit{
-	"tests wait on signals":        noSleepInTests,
-	"pkg does not print":           noPrint,
-	"only main exits":              noExit,
-	"panic is not control flow":    noPanic,
-	"exported names are explained": documented,
-	"functions are short":          shortFunctions,
-	"files are short":              shortFile,
+// rules are all the rules, by the name of their subtest.
+var rules = map[string]rule{
+	"tests do not sleep":            noSleepInTests,
+	"pkg does not print":            noPrint,
+	"only main exits":               noExit,
+	"panic is not control flow":     noPanic,
+	"exported names are documented": documented,
+	"functions are short":           shortFunctions,
+	"files are short":               shortFile,
 }
 
-// TestHabits reports every breach of every habit.
-func TestHabits(t *testing.T) {
+// TestRules reports every violation of every rule.
+func TestRules(t *testing.T) {
 	all := sources(t)
-	for name, rule := range habits {
+	for name, check := range rules {
 		t.Run(name, func(t *testing.T) {
 			for _, file := range all {
-				for _, breach := range rule(file) {
-					t.Error(breach)
+				for _, violation := range check(file) {
+					t.Error(violation)
 				}
 			}
 		})
 	}
 }
 
-// TestPackagesAreExplained wants a package comment in each package.
-func TestPackagesAreExplained(t *testing.T) {
-	explained := map[string]bool{}
+// TestPackages_HaveComments wants a package comment in each package.
+func TestPackages_HaveComments(t *testing.T) {
+	documented := map[string]bool{}
 	for _, file := range sources(t) {
 		if file.test && !strings.HasPrefix(file.dir, "test/") {
 			continue
 		}
 
-		explained[file.dir] = explained[file.dir] || file.tree.Doc != nil
+		documented[file.dir] = documented[file.dir] || file.tree.Doc != nil
 	}
 
-	for dir, ok := range explained {
+	for dir, ok := range documented {
 		if !ok {
 			t.Errorf("%s: no file has a package comment", dir)
 		}
 	}
 }
 
-// spots returns where a file names one of names of the package at importPath.
-func spots(s source, importPath string, names ...string) []*ast.SelectorExpr {
+// uses returns where a file names one of names of the package at importPath.
+func uses(s source, importPath string, names ...string) []*ast.SelectorExpr {
 	local := s.name(importPath)
 	var found []*ast.SelectorExpr
 	if local == "" {
@@ -87,23 +87,23 @@ func spots(s source, importPath string, names ...string) []*ast.SelectorExpr {
 	return found
 }
 
-// calls returns spots as text.
-func calls(s source, importPath string, names ...string) []string {
+// violations returns each use of one of names as a violation, with a sentence of advice.
+func violations(s source, advice, importPath string, names ...string) []string {
 	var found []string
-	for _, spot := range spots(s, importPath, names...) {
-		found = append(found, s.at(spot.Pos())+": "+importPath+"."+spot.Sel.Name)
+	for _, use := range uses(s, importPath, names...) {
+		found = append(found, fmt.Sprintf("%s: %s.%s: %s", s.at(use.Pos()), importPath, use.Sel.Name, advice))
 	}
 	return found
 }
 
-// bubbles returns the calls of synctest.Test. Inside them the clock is made up, and a sleep takes
+// synctests returns the calls of synctest.Test. Inside them the clock is synthetic, and a sleep takes
 // no time.
-func bubbles(s source) []*ast.CallExpr {
-	marks := spots(s, "testing/synctest", "Test")
+func synctests(s source) []*ast.CallExpr {
+	names := uses(s, "testing/synctest", "Test")
 	var found []*ast.CallExpr
 	ast.Inspect(s.tree, func(n ast.Node) bool {
 		if call, ok := n.(*ast.CallExpr); ok {
-			if selector, ok := call.Fun.(*ast.SelectorExpr); ok && slices.Contains(marks, selector) {
+			if selector, ok := call.Fun.(*ast.SelectorExpr); ok && slices.Contains(names, selector) {
 				found = append(found, call)
 			}
 		}
@@ -114,28 +114,18 @@ func bubbles(s source) []*ast.CallExpr {
 	return found
 }
 
-// explain adds the same sentence to every place.
-func explain(places []string, sentence string) []string {
-	for i := range places {
-		places[i] += ": " + sentence
-	}
-	return places
-}
-
 func noSleepInTests(s source) []string {
 	if !s.test {
 		return nil
 	}
 
-	inside := bubbles(s)
+	inside := synctests(s)
 	var found []string
-	for _, sleep := range spots(s, "time", "Sleep") {
-		free := slices.ContainsFunc(
-			inside,
-			func(b *ast.CallExpr) bool { return b.Pos() <= sleep.Pos() && sleep.Pos() < b.End() },
-		)
-
-		if !free {
+	for _, sleep := range uses(s, "time", "Sleep") {
+		synthetic := slices.ContainsFunc(inside, func(call *ast.CallExpr) bool {
+			return call.Pos() <= sleep.Pos() && sleep.Pos() < call.End()
+		})
+		if !synthetic {
 			found = append(found, s.at(sleep.Pos())+": time.Sleep: wait on a signal, or sleep inside synctest.Test")
 		}
 	}
@@ -147,17 +137,17 @@ func noPrint(s source) []string {
 	if s.test || !within(s.dir, "pkg") {
 		return nil
 	}
-	return explain(calls(s, "fmt", "Print", "Printf", "Println"), "log with zerolog, or write to an io.Writer")
+	return violations(s, "log with zerolog, or write to an io.Writer", "fmt", "Print", "Printf", "Println")
 }
 
 func noExit(s source) []string {
 	if s.test || !within(s.dir, "pkg") {
 		return nil
 	}
-	exits := append(
-		calls(s, "os", "Exit"),
-		calls(s, "log", "Fatal", "Fatalf", "Fatalln", "Panic", "Panicf", "Panicln")...)
-	return explain(exits, "return an error; only main ends the process")
+	const advice = "return an error; only main ends the process"
+	exits := violations(s, advice, "os", "Exit")
+	return append(exits, violations(s, advice, "log",
+		"Fatal", "Fatalf", "Fatalln", "Panic", "Panicf", "Panicln")...)
 }
 
 func noPanic(s source) []string {
@@ -179,10 +169,10 @@ func noPanic(s source) []string {
 			}
 
 			if name, ok := call.Fun.(*ast.Ident); ok && (name.Name == "panic" || name.Name == "recover") {
-				found = append(
-					found,
-					s.at(n.Pos())+": "+name.Name+": return an error, or name the function in mayPanic with the reason",
-				)
+				found = append(found, fmt.Sprintf(
+					"%s: %s: return an error, or name the function in mayPanic with the reason",
+					s.at(n.Pos()), name.Name,
+				))
 			}
 
 			return true
@@ -214,7 +204,7 @@ func documented(s source) []string {
 	return missing
 }
 
-// exportedReceiver says whether a function has no receiver, or one of an exported type.
+// exportedReceiver reports whether a function has no receiver, or one of an exported type.
 func exportedReceiver(f *ast.FuncDecl) bool {
 	if f.Recv == nil || len(f.Recv.List) == 0 {
 		return true
@@ -235,8 +225,8 @@ func exportedReceiver(f *ast.FuncDecl) bool {
 	}
 }
 
-// undocumented returns the exported names of a declaration that neither it nor their own line
-// explains.
+// undocumented returns the exported names of a declaration that have no comment, neither of their own
+// nor of the whole declaration.
 func undocumented(d *ast.GenDecl) []*ast.Ident {
 	if d.Tok == token.IMPORT || d.Doc != nil {
 		return nil
@@ -274,16 +264,10 @@ func shortFunctions(s source) []string {
 		}
 
 		if lines := s.lines(f); lines > longestFunction {
-			long = append(
-				long,
-				s.at(
-					f.Pos(),
-				)+": "+f.Name.Name+" has "+strconv.Itoa(
-					lines,
-				)+" lines, more than "+strconv.Itoa(
-					longestFunction,
-				),
-			)
+			long = append(long, fmt.Sprintf(
+				"%s: %s has %d lines, more than %d",
+				s.at(f.Pos()), f.Name.Name, lines, longestFunction,
+			))
 		}
 	}
 
@@ -291,15 +275,9 @@ func shortFunctions(s source) []string {
 }
 
 func shortFile(s source) []string {
-	if lines := s.set.File(s.tree.FileStart).LineCount(); lines > longestFile {
-		return []string{
-			s.path + " has " + strconv.Itoa(
-				lines,
-			) + " lines, more than " + strconv.Itoa(
-				longestFile,
-			) + ": what wall is missing?",
-		}
+	lines := s.set.File(s.tree.FileStart).LineCount()
+	if lines <= longestFile {
+		return nil
 	}
-
-	return nil
+	return []string{fmt.Sprintf("%s has %d lines, more than %d: split it by topic", s.path, lines, longestFile)}
 }
