@@ -38,7 +38,7 @@ type App struct {
 	db       *store.DB
 	intake   *intake.Intake
 	gate     *gate.Gate
-	desk     *command.Service
+	commands *command.Service
 	engine   *engine.Engine
 	recovery *recovery.Recovery
 	sources  *hookSources
@@ -82,18 +82,18 @@ func (a *App) build() error {
 	routes := a.cfg.Routes.For(route.Own{AppID: a.cfg.GitHub.AppID})
 	a.intake = &intake.Intake{Routes: routes, Machine: rules(a.cfg), Store: a.db}
 	a.gate = a.newGate(clients, routes)
-	a.desk = &command.Service{
-		Gate:        a.gate,
-		Resolver:    byName{clients.github},
-		Deployments: a.db,
-		Store:       a.db,
-		Now:         time.Now,
-		LockTask:    routes.LockTask(),
-	}
-
 	a.engine = engine.New(a.engineOptions(clients))
 	a.recovery = recovery.New(a.recoveryOptions(clients))
-	a.desk.Engine = a.engine // each needs the other: the engine does lock tasks at the desk
+	a.commands = command.New(command.Options{
+		Gate:        a.gate,
+		Engine:      a.engine,
+		Deployments: a.db,
+		Locks:       a.db,
+		LockReader:  a.db,
+		Resolver:    byName{clients.github},
+		LockTask:    routes.LockTask(),
+		Now:         time.Now,
+	})
 	a.db.OnDue(a.engine.Enqueue)
 	a.sources = newHookSources(a.cfg, clients.github, a.log)
 	a.server = server.New(a.serverOptions())

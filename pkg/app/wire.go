@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/circleci"
+	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/engine"
@@ -82,7 +83,7 @@ func (a *App) engineOptions(c *clients) engine.Options {
 		CircleCI: c.circleci,
 		GitHub:   c.github,
 		Gate:     a.gate,
-		Locks:    a.desk,
+		Locks:    &command.LockTasks{Locks: a.db, Now: time.Now},
 		Reports: &report.Sender{
 			Store:   a.db,
 			GitHub:  c.github,
@@ -148,9 +149,9 @@ func (a *App) serverOptions() server.Options {
 		Waker:           a.db,
 		Claims:          claims{a.engine},
 		Reader:          a.db,
-		Deployments:     a.desk,
-		Locks:           a.desk,
-		LockReader:      a.desk,
+		Deployments:     a.commands,
+		Locks:           a.commands,
+		LockReader:      a.commands,
 		Ready:           a.ready,
 		Metrics:         a.metrics.Handler(),
 		ServeMetrics:    a.cfg.MetricsAddr == "",

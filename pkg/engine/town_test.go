@@ -58,13 +58,12 @@ func (w *simulation) open() {
 
 	w.db, w.dead = db, false
 	g := &gate.Gate{Policies: w, GitHub: w, Rows: db, Now: w.clock}
-	w.desk = &command.Service{Gate: g, Resolver: w, Deployments: db, Store: db, Now: w.clock}
 	w.Engine = New(Options{
 		Store:    crashableStore{db, w},
 		CircleCI: w,
 		GitHub:   w,
 		Gate:     g,
-		Locks:    w.desk,
+		Locks:    &command.LockTasks{Locks: db, Now: w.clock},
 		Reports:  &report.Sender{Store: db, GitHub: w, Log: zerolog.Nop(), Now: w.clock},
 		Log:      zerolog.Nop(),
 		Now:      w.clock,
@@ -79,7 +78,15 @@ func (w *simulation) open() {
 		},
 	})
 
-	w.desk.Engine = w.Engine
+	w.desk = command.New(command.Options{
+		Gate:        g,
+		Engine:      w.Engine,
+		Deployments: db,
+		Locks:       db,
+		LockReader:  db,
+		Resolver:    w,
+		Now:         w.clock,
+	})
 	w.startedAt = w.now
 }
 
