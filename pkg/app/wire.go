@@ -78,20 +78,26 @@ func rules(cfg *config.Config) deployment.Machine {
 
 func (a *App) engineOptions(c *clients) engine.Options {
 	return engine.Options{
-		Machine:  a.intake.Machine,
-		Store:    a.db,
-		CircleCI: c.circleci,
-		GitHub:   c.github,
-		Gate:     a.gate,
-		Locks:    &command.LockTasks{Locks: a.db, Now: time.Now},
-		Reports: &report.Sender{
+		Machine:     a.intake.Machine,
+		Rows:        a.db,
+		DueRows:     a.db,
+		Deployments: a.db,
+		Pipelines:   a.db,
+		Retention:   a.db,
+		Starter:     c.circleci,
+		Poller:      c.circleci,
+		Searcher:    c.circleci,
+		GitHub:      c.github,
+		Gate:        a.gate,
+		LockTasks:   &command.LockTasks{Locks: a.db, Now: time.Now},
+		Sender: &report.Sender{
 			Store:   a.db,
 			GitHub:  c.github,
 			Log:     a.log,
 			Now:     time.Now,
 			Observe: a.metrics.Reported,
 		},
-		Retention:      a.cfg.Retention,
+		Retain:         a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
 		Observe: engine.Observe{
 			Ended:       a.metrics.Ended,
@@ -185,7 +191,7 @@ func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.Claim
 	switch {
 	case err == nil:
 		return server.ClaimGranted, nil
-	case errors.Is(err, engine.ErrClaimRefused):
+	case errors.Is(err, deployment.ErrClaimRefused):
 		return server.ClaimRefused, nil
 	case errors.Is(err, deployment.ErrNotFound):
 		return server.ClaimUnknown, nil

@@ -59,14 +59,20 @@ func (w *simulation) open() {
 	w.db, w.dead = db, false
 	g := &gate.Gate{Policies: w, GitHub: w, Rows: db, Now: w.clock}
 	w.Engine = New(Options{
-		Store:    crashableStore{db, w},
-		CircleCI: w,
-		GitHub:   w,
-		Gate:     g,
-		Locks:    &command.LockTasks{Locks: db, Now: w.clock},
-		Reports:  &report.Sender{Store: db, GitHub: w, Log: zerolog.Nop(), Now: w.clock},
-		Log:      zerolog.Nop(),
-		Now:      w.clock,
+		Rows:        crashableStore{db, w},
+		DueRows:     db,
+		Deployments: db,
+		Pipelines:   db,
+		Retention:   db,
+		Starter:     w,
+		Poller:      w,
+		Searcher:    w,
+		GitHub:      w,
+		Gate:        g,
+		LockTasks:   &command.LockTasks{Locks: db, Now: w.clock},
+		Sender:      &report.Sender{Store: db, GitHub: w, Log: zerolog.Nop(), Now: w.clock},
+		Log:         zerolog.Nop(),
+		Now:         w.clock,
 		Machine: deployment.Machine{
 			TriggerTimeout: 15 * time.Second,
 			LookupGrace:    2 * time.Minute,

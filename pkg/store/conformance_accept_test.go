@@ -276,8 +276,12 @@ func acceptedAfterReopen(t *testing.T, b *testDB) {
 func TestPostgresAccept_AnotherReplicaIsFaster(t *testing.T) {
 	url := pgtest.Database(t)
 	a, b := openURL(t, url), openURL(t, url)
-	first := a.incoming("first", 1, "key of first")
-	free, done := pause(t, a, func(t *tx) error { return t.acceptRow(first) })
+	first := []*item{newIncomingItem(t.Context(), a.incoming("first", 1, "key of first"))}
+	free, done := pause(t, a, func(t *tx) error {
+		_, err := t.exec(acceptStatement, acceptParameters(first)...)
+		return err
+	})
+
 	duplicate := make(chan bool)
 	go func() {
 		d := b.make(1, "review-1", "")

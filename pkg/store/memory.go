@@ -182,8 +182,12 @@ func (db *DB) timeline(ctx context.Context, row int64) ([]deployment.Entry, erro
 // Stats counts what the metrics show.
 func (db *DB) Stats(ctx context.Context) (deployment.Stats, error) {
 	c := deployment.Stats{Open: map[deployment.State]int{}}
-	rows, err := db.all(ctx, `SELECT state, count(*) FROM deployments
-		WHERE state IN ('waiting', 'triggering', 'unconfirmed', 'running', 'held') GROUP BY state`)
+	rows, err := db.all(ctx, `
+		SELECT 'waiting', count(*) FROM deployments WHERE state = 'waiting'
+		UNION ALL
+		SELECT state, count(*) FROM deployments
+		WHERE state IN ('triggering', 'unconfirmed', 'running', 'held')
+		GROUP BY state`)
 	if err != nil {
 		return c, err
 	}

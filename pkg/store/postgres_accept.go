@@ -148,7 +148,10 @@ func (in *incoming) ids() [2]int64 {
 }
 
 // commitIntake commits a part of a batch that splitBatch made, and answers it.
-func (p *postgres) commitIntake(ctx context.Context, batch []*item) error {
+func (p *postgres) commitIntake(batch []*item) error {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+
 	if batch[0].incoming == nil {
 		return p.intake.commitItems(ctx, batch)
 	}

@@ -131,7 +131,7 @@ func private(path string) error {
 	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
-const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(2000)&_pragma=foreign_keys(1)&_txlock=immediate"
+const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(2000)&_pragma=foreign_keys(1)&_pragma=temp_store(2)&_txlock=immediate"
 
 func (l *sqlite) connect(path string) error {
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
@@ -152,10 +152,6 @@ func (l *sqlite) connect(path string) error {
 
 func (l *sqlite) write(ctx context.Context, do func(*tx) error) error {
 	return l.writer.write(newItem(ctx, do))
-}
-
-func (l *sqlite) accept(ctx context.Context, in *incoming) error {
-	return l.intake.write(newIncomingItem(ctx, in))
 }
 
 func (l *sqlite) ping(ctx context.Context) error {

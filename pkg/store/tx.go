@@ -67,14 +67,23 @@ func (t *tx) all(query string, args ...any) (*sql.Rows, error) {
 // stmt gives the kept statement of a query. One that is not kept yet is prepared after the batch,
 // because the batch has the only connection.
 func (t *tx) stmt(query string) *sql.Stmt {
-	if t.prepared == nil {
+	w := t.prepared
+	if w == nil {
 		return nil
 	}
-	if s, ok := t.prepared.statements[query]; ok {
-		return t.StmtContext(t.ctx, s)
+	if stmt, ok := w.inBatch[query]; ok {
+		return stmt
 	}
-	t.prepared.unprepared = append(t.prepared.unprepared, query)
-	return nil
+
+	prepared, ok := w.statements[query]
+	if !ok {
+		w.unprepared = append(w.unprepared, query)
+		return nil
+	}
+
+	stmt := t.StmtContext(t.ctx, prepared)
+	w.inBatch[query] = stmt
+	return stmt
 }
 
 // wake notes that a row is due: tellAll rings for it after the commit when it is due now, and sets
