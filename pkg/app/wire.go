@@ -153,7 +153,7 @@ func (a *App) serverOptions() server.Options {
 		TrustedProxies:  a.cfg.TrustedProxies,
 		Intake:          a.intake,
 		Waker:           a.db,
-		Claims:          claims{a.engine},
+		Claims:          a.engine,
 		Reader:          a.db,
 		Deployments:     a.commands,
 		Locks:           a.commands,
@@ -180,24 +180,6 @@ func tokens(cfg *config.Config) []server.Token {
 
 func (a *App) ready(ctx context.Context) map[string]error {
 	return map[string]error{"database": a.db.Ping(ctx), "queue": a.engine.QueueOK()}
-}
-
-// claims translates the engine's answer.
-type claims struct{ engine *engine.Engine }
-
-// Claim implements server.Claims.
-func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.ClaimResult, error) {
-	err := c.engine.Claim(ctx, key, pipelineID)
-	switch {
-	case err == nil:
-		return server.ClaimGranted, nil
-	case errors.Is(err, deployment.ErrClaimRefused):
-		return server.ClaimRefused, nil
-	case errors.Is(err, deployment.ErrNotFound):
-		return server.ClaimUnknown, nil
-	default:
-		return server.ClaimUnknown, err
-	}
 }
 
 // newGate asks the rules of the routes by which requests are admitted.

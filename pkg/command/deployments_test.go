@@ -175,7 +175,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// What does not exist is told apart from what GitHub did not answer about.
+// What does not exist is refused; what GitHub did not answer about is a fault.
 func TestAsk(t *testing.T) {
 	for _, test := range []struct {
 		name string

@@ -67,7 +67,7 @@ func outcome(err error) string {
 	}
 }
 
-// fakeGate lets everybody do everything, except what it is told to refuse.
+// fakeGate allows everything unless refused is set.
 type fakeGate struct {
 	refused string // what Approver, Forcer and Member refuse with
 	askErr  error

@@ -47,7 +47,7 @@ type LockRequest struct {
 	Environment string
 	Reason      string
 	Until       time.Time // zero: until it is released
-	Steal       bool      // take it from its owner, who is told
+	Steal       bool      // take it from its owner, who gets a notice
 }
 
 // LockState is a lock and the deployments that wait for it, the next one first.
@@ -154,7 +154,7 @@ func (s *Service) HandOverLock(ctx context.Context, c Caller, id int64, to deplo
 	return l, refuseLock(err)
 }
 
-// ReleaseLock ends a lock. Only its owner and an admin may; the owner is told when an admin did.
+// ReleaseLock ends a lock. Only its owner and an admin may; the owner gets a notice from an admin.
 func (s *Service) ReleaseLock(ctx context.Context, c Caller, id int64) error {
 	l, err := s.ownedLock(ctx, c, id)
 	if err != nil {

@@ -81,7 +81,8 @@ func (t *LockTasks) unlock(ctx context.Context, c Caller, d deployment.Deploymen
 		return notLocked, nil
 	}
 	if l.TakenAt.After(requestedAt(d)) {
-		return fmt.Sprintf("%s was locked again by %s after this was requested: it stays locked", environment, l.Owner), nil
+		const format = "%s was locked again by %s after this was requested: it stays locked"
+		return fmt.Sprintf(format, environment, l.Owner), nil
 	}
 
 	err = release(ctx, t.Locks, c, l, t.Now())
