@@ -40,7 +40,7 @@ func TestLockTasks(t *testing.T) {
 	first, second := w.as("bob", "acme/api", "success"), w.as("bob", "acme/api", "success")
 	w.waits(first, "alice", "the database is being moved")
 	w.ends(w.as("alice", "acme/web", "success"), "success", "") // another repository
-	w.ends(w.task("bob", "acme/api", "deploy:lock", "mine"), "error", "is locked on production by alice")
+	w.ends(w.task("bob", "acme/api", "deploy:lock", "mine"), "error", "acme/api production is locked by alice")
 	w.ends(w.task("alice", "acme/api", "deploy:unlock", ""), "success", "Unlocked production")
 	w.ends(first, "success", "")
 	w.ends(second, "success", "")
