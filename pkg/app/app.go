@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -18,8 +19,12 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/engine"
 	"github.com/seraph-deploy/seraph/pkg/gate"
+	"github.com/seraph-deploy/seraph/pkg/intake"
+	"github.com/seraph-deploy/seraph/pkg/recovery"
+	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/store"
+	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
 
 // Build says what runs.
@@ -27,24 +32,26 @@ type Build struct{ Version, Commit string }
 
 // App is the running service.
 type App struct {
-	cfg     *config.Config
-	log     zerolog.Logger
-	metrics *metrics
-	db      *store.DB
-	gate    *gate.Gate
-	desk    *command.Service
-	engine  *engine.Engine
-	sources *hookSources
-	server  *server.Server
-	https   []*http.Server
-	failed  chan error
-	undo    []func(context.Context) // LIFO
+	cfg      *config.Config
+	log      zerolog.Logger
+	metrics  *telemetry.Metrics
+	db       *store.DB
+	intake   *intake.Intake
+	gate     *gate.Gate
+	desk     *command.Service
+	engine   *engine.Engine
+	recovery *recovery.Recovery
+	sources  *hookSources
+	server   *server.Server
+	https    []*http.Server
+	failed   chan error
+	undo     []func(context.Context) // LIFO
 }
 
 // New opens the database (waiting for its lock, migrating it) and builds everything else; nothing
 // runs before Start. A failed New leaves nothing open.
 func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log, metrics: newMetrics(build), failed: make(chan error, 4)}
+	a := &App{cfg: cfg, log: log, metrics: telemetry.New(build.Version, build.Commit), failed: make(chan error, 4)}
 	db, err := store.Open(ctx, store.Options{URL: cfg.DatabaseURL.Reveal(), Log: log, Now: time.Now})
 	if err != nil {
 		return nil, err
@@ -72,23 +79,25 @@ func (a *App) build() error {
 	}
 
 	a.cleanup(func(context.Context) { clients.close() })
-	admit := newAdmitter(a.cfg)
-	a.gate = a.newGate(clients, admit)
+	routes := a.cfg.Routes.For(route.Own{AppID: a.cfg.GitHub.AppID})
+	a.intake = &intake.Intake{Routes: routes, Machine: rules(a.cfg), Store: a.db}
+	a.gate = a.newGate(clients, routes)
 	a.desk = &command.Service{
 		Gate:        a.gate,
 		Resolver:    byName{clients.github},
 		Deployments: a.db,
 		Store:       a.db,
 		Now:         time.Now,
-		LockTask:    admit.routes.LockTask(),
+		LockTask:    routes.LockTask(),
 	}
 
-	a.engine = engine.New(a.engineOptions(clients, admit))
+	a.engine = engine.New(a.engineOptions(clients))
+	a.recovery = recovery.New(a.recoveryOptions(clients))
 	a.desk.Engine = a.engine // each needs the other: the engine does lock tasks at the desk
-	a.db.OnDue(a.engine.Ring)
+	a.db.OnDue(a.engine.Enqueue)
 	a.sources = newHookSources(a.cfg, clients.github, a.log)
-	a.server = server.New(a.serverOptions(admit))
-	a.metrics.registry.MustRegister(newCensus(a.db.Stats))
+	a.server = server.New(a.serverOptions())
+	a.metrics.CollectStats(a.db.Stats)
 
 	return nil
 }
@@ -104,7 +113,10 @@ func (a *App) Start(ctx context.Context) error {
 
 func (a *App) start() error {
 	a.engine.Start()
+	stopRecovery, recoveryStopped := a.startRecovery()
+	a.cleanup(recoveryStopped)
 	a.cleanup(a.engine.Stop)
+	a.cleanup(stopRecovery)
 	a.sources.start()
 	a.cleanup(a.sources.stop)
 	if err := a.listen(a.cfg.Addr, a.server.Handler()); err != nil {
@@ -115,6 +127,15 @@ func (a *App) start() error {
 	}
 
 	return a.listen(a.cfg.MetricsAddr, a.server.MetricsHandler())
+}
+
+// startRecovery runs the recovery. stop ends it, stopped waits until it has ended: the engine is
+// stopped in between, so that it does not lose time of the common deadline.
+func (a *App) startRecovery() (stop, stopped func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { a.recovery.Run(ctx) })
+	return func(context.Context) { cancel() }, func(context.Context) { running.Wait() }
 }
 
 func (a *App) listen(addr string, handler http.Handler) error {

@@ -8,9 +8,9 @@ import (
 	"testing"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // Only a 404 about the thing itself says that there is none: a token that was refused, or an
@@ -44,7 +44,7 @@ func TestMissingByName(t *testing.T) {
 		}, 0)
 
 		for _, err := range []error{repository, person} {
-			if err == nil || errors.Is(err, gate.ErrMissing) != want {
+			if err == nil || errors.Is(err, policy.ErrMissing) != want {
 				t.Errorf("%d: %v", status, err)
 			}
 		}

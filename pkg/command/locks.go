@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
@@ -73,9 +72,14 @@ func (k *Service) wanted(ctx context.Context, c Caller, r LockRequest) (policy.L
 		return l, nil
 	}
 
-	source, err := gate.Repository(ctx, k.Resolver, r.Repository)
+	owner, name, err := policy.ParseRepository(r.Repository)
 	if err != nil {
 		return l, unknown(err)
+	}
+
+	source, err := k.Resolver.ResolveRepository(ctx, owner, name)
+	if err != nil {
+		return l, unknown(policy.LookupError("repository "+r.Repository, err))
 	}
 
 	l.RepositoryID, l.Repository = source.Repository.ID, source.Repository.FullName()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/report"
 )
 
 // crowded starts many deployments of one environment from many hands: two never hold it, and all
@@ -237,7 +238,7 @@ func retryAfterHolds(t *testing.T, b *testDB) {
 	}
 
 	later := deployment.WriteOutcome{Kind: deployment.WriteRetry, After: time.Hour}
-	tried, due, _ := deployment.AfterWrite(deployment.BeforeWrite(rec.Reports[0], b.clock()), later, b.clock())
+	tried, due, _ := report.AfterWrite(report.BeforeWrite(rec.Reports[0], b.clock()), later, b.clock())
 	if err := b.SaveReports(t.Context(), rec, []deployment.Report{tried}, due, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +246,7 @@ func retryAfterHolds(t *testing.T, b *testDB) {
 	b.later(5 * time.Second)
 	b.must(d, owed(deployment.GitHubSuccess))
 	rec, _, err = b.LeaseReports(t.Context(), d.Row)
-	if plan := deployment.PlanReports(rec.Reports, b.clock()); err != nil || plan.Send != nil {
+	if plan := report.MakePlan(rec.Reports, b.clock()); err != nil || plan.Send != nil {
 		t.Errorf("sends %+v, %v", plan.Send, err)
 	}
 }
@@ -272,7 +273,7 @@ func reportsInOtherHands(t *testing.T, b *testDB) {
 		t.Fatal(ok, err)
 	}
 
-	sending := deployment.BeforeWrite(stopped.Reports[0], b.clock())
+	sending := report.BeforeWrite(stopped.Reports[0], b.clock())
 	if err := b.Sending(t.Context(), stopped, sending); !errors.Is(err, deployment.ErrVersionConflict) {
 		t.Errorf("who was stopped may send: %v", err)
 	}

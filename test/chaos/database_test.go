@@ -105,7 +105,7 @@ func (w *world) fillDisk(t *testing.T, _ *rand.Rand) {
 	pause(t.Context(), w.databaseDown)
 }
 
-// copyDatabase makes a backup in the way that README.md tells, and returns how to put it in the
+// copyDatabase makes a backup as deploy/docs/operate.md describes, and returns how to put it in the
 // place of a database that nobody uses.
 func (w *world) copyDatabase(t *testing.T) (putBack func()) {
 	t.Helper()

@@ -130,7 +130,8 @@ func (e *evidence) overtaken(all []*evidence) bool {
 }
 
 // handled says whether a deployment that the restored database believed to wait was rightly let
-// alone, because GitHub knew better (README.md, "an old backup is restored").
+// alone, because GitHub knew better (deploy/docs/failures.md, "an old
+// backup is restored").
 func (r restoration) handled(e *evidence) bool {
 	return r.behind(e.ID) && e.last().At.After(r.up) && e.last().State == "error" &&
 		strings.HasPrefix(e.last().Description, "already handled: GitHub has a status") &&

@@ -103,7 +103,7 @@ var moments = map[string]struct {
 		reach: func(w *world) (github.Deployment, func()) {
 			d := w.deploy("acme/api", "production", "success")
 			w.ends(d, "success", "")
-			w.waitLog("GitHub was told", `"status":"success"`)
+			w.waitLog("status written", `"status":"success"`)
 			return d, nil
 		},
 	},
