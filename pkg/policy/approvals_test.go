@@ -8,105 +8,105 @@ import (
 )
 
 var (
-	two     = Approvals{Count: 2, Users: []string{"bob"}, Teams: []string{"acme/sre"}}
-	single  = Approvals{Count: 1, Users: []string{"bob"}}
-	tokened = Approvals{Count: 1, Tokens: []string{"ops"}}
+	twoApprovals  = Approvals{Count: 2, Users: []string{"bob"}, Teams: []string{"acme/sre"}}
+	oneApproval   = Approvals{Count: 1, Users: []string{"bob"}}
+	tokenApproval = Approvals{Count: 1, Tokens: []string{"ops"}}
 )
 
-const missingOne = "wait approvals_missing: 1 of 1 approvals (bob)"
+const needsOneApproval = "wait approvals_missing: 1 of 1 approvals (bob)"
 
-var approvalRulings = []ruling{
-	{"none", approvals(two), "wait approvals_missing: 2 of 2 approvals (bob, acme/sre)"},
-	{"one of two", approvals(two, yes(bob)), "wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"two", approvals(two, yes(bob), yes(carol)), "allow"},
-	{"more than two", approvals(two, yes(bob), yes(carol), yes(dave)), "allow"},
-	{"one, twice", approvals(two, yes(bob), yes(bob)), "wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"one, under two names", approvals(two, yes(bob), yes(deployment.Actor{ID: 2, Login: "bobby"})),
+var approvalCases = []verdictCase{
+	{"none", requireApprovals(twoApprovals), "wait approvals_missing: 2 of 2 approvals (bob, acme/sre)"},
+	{"one of two", requireApprovals(twoApprovals, approvalBy(bob)), "wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
+	{"two", requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol)), "allow"},
+	{"more than two", requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol), approvalBy(dave)), "allow"},
+	{"one, twice", requireApprovals(twoApprovals, approvalBy(bob), approvalBy(bob)), "wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
+	{"one, under two names", requireApprovals(twoApprovals, approvalBy(bob), approvalBy(deployment.Actor{ID: 2, Login: "bobby"})),
 		"wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"one, by two faces", approvals(two, yes(deployment.Actor{
+	{"one, by two faces", requireApprovals(twoApprovals, approvalBy(deployment.Actor{
 		ID:    2,
 		Token: "slack",
-	}), yes(deployment.Actor{
+	}), approvalBy(deployment.Actor{
 		ID:    2,
 		Token: "web",
 	})),
 		"wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"two, by one face", approvals(two, yes(deployment.Actor{
+	{"two, by one face", requireApprovals(twoApprovals, approvalBy(deployment.Actor{
 		ID:    2,
 		Token: "slack",
-	}), yes(deployment.Actor{
+	}), approvalBy(deployment.Actor{
 		ID:    3,
 		Token: "slack",
 	})), "allow"},
-	{"the requester", approvals(single, yes(alice)), missingOne},
-	{"the requester, renamed", approvals(single, yes(deployment.Actor{ID: 1, Login: "alicia"})), missingOne},
-	{"the creator", all(func(s *scene) { s.r.Creator = bob }, approvals(single, yes(bob))), missingOne},
-	{"somebody of the requester's name", approvals(single, yes(deployment.Actor{ID: 11, Login: "alice"})), "allow"},
-	{"of another commit", approvals(single, yes(bob, func(a *Approval) { a.SHA = older })), missingOne},
-	{"of other parameters", approvals(single, yes(bob, func(a *Approval) { a.Parameters = "others" })), missingOne},
-	{"under other rules", approvals(single, yes(bob, func(a *Approval) { a.Policy = "others" })), missingOne},
-	{"under rules that were changed since", all(approvals(single, yes(bob)), maxWait(time.Hour)), missingOne},
-	{"a day old", approvals(single, yes(bob, func(a *Approval) { a.At = noon.Add(-24 * time.Hour) })), missingOne},
-	{"nearly a day old", approvals(single, yes(bob, func(a *Approval) { a.At = noon.Add(1 - 24*time.Hour) })), "allow"},
-	{"as old as it may be", approvals(Approvals{
+	{"the requester", requireApprovals(oneApproval, approvalBy(alice)), needsOneApproval},
+	{"the requester, renamed", requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 1, Login: "alicia"})), needsOneApproval},
+	{"the creator", combine(func(s *scenario) { s.request.Creator = bob }, requireApprovals(oneApproval, approvalBy(bob))), needsOneApproval},
+	{"somebody of the requester's name", requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 11, Login: "alice"})), "allow"},
+	{"of another commit", requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.SHA = oldCommit })), needsOneApproval},
+	{"of other parameters", requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.Parameters = "others" })), needsOneApproval},
+	{"under other rules", requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.Policy = "others" })), needsOneApproval},
+	{"under rules that were changed since", combine(requireApprovals(oneApproval, approvalBy(bob)), withMaxWait(time.Hour)), needsOneApproval},
+	{"a day old", requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.At = noon.Add(-24 * time.Hour) })), needsOneApproval},
+	{"nearly a day old", requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.At = noon.Add(1 - 24*time.Hour) })), "allow"},
+	{"as old as it may be", requireApprovals(Approvals{
 		Count:   1,
 		Users:   []string{"bob"},
 		Expires: time.Hour,
-	}, yes(bob)), missingOne},
-	{"not as old as it may be", approvals(Approvals{
+	}, approvalBy(bob)), needsOneApproval},
+	{"not as old as it may be", requireApprovals(Approvals{
 		Count:   1,
 		Users:   []string{"bob"},
 		Expires: time.Hour + 1,
-	}, yes(bob)), "allow"},
-	{"a token", approvals(tokened, yes(token)), "allow"},
-	{"another token", approvals(tokened, yes(deployment.Actor{
+	}, approvalBy(bob)), "allow"},
+	{"a token", requireApprovals(tokenApproval, approvalBy(token)), "allow"},
+	{"another token", requireApprovals(tokenApproval, approvalBy(deployment.Actor{
 		Token: "ci",
 	})), "wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"a token where people may", approvals(single, yes(token)), missingOne},
+	{"a token where people may", requireApprovals(oneApproval, approvalBy(token)), needsOneApproval},
 	{
 		"the token that asked",
-		all(by(token), approvals(tokened, yes(token))),
+		combine(requestedBy(token), requireApprovals(tokenApproval, approvalBy(token))),
 		"wait approvals_missing: 1 of 1 approvals (token ops)",
 	},
-	{"the token by which somebody asked", all(by(deployment.Actor{
+	{"the token by which somebody asked", combine(requestedBy(deployment.Actor{
 		ID:    1,
 		Login: "alice",
 		Token: "ops",
-	}), approvals(tokened, yes(token))),
+	}), requireApprovals(tokenApproval, approvalBy(token))),
 		"wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"the token by which somebody asked, and another made it", all(by(deployment.Actor{
+	{"the token by which somebody asked, and another made it", combine(requestedBy(deployment.Actor{
 		ID:    1,
 		Token: "ops",
-	}), func(s *scene) { s.r.Creator = hubot },
-		approvals(tokened, yes(token))), "wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"the token that made it for somebody", all(func(s *scene) {
-		s.r.Creator = deployment.Actor{
+	}), func(s *scenario) { s.request.Creator = hubot },
+		requireApprovals(tokenApproval, approvalBy(token))), "wait approvals_missing: 1 of 1 approvals (token ops)"},
+	{"the token that made it for somebody", combine(func(s *scenario) {
+		s.request.Creator = deployment.Actor{
 			ID:    9,
 			Token: "ops",
 		}
-	}, approvals(tokened, yes(token))),
+	}, requireApprovals(tokenApproval, approvalBy(token))),
 		"wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"an app", approvals(single, yes(hubot)), missingOne},
-	{"nobody", approvals(single, yes(deployment.Actor{})), missingOne},
-	{"a name without an id", approvals(single, yes(deployment.Actor{Login: "bob"})), missingOne},
-	{"in a question", all(question, approvals(single, yes(bob))), missingOne},
+	{"an app", requireApprovals(oneApproval, approvalBy(hubot)), needsOneApproval},
+	{"nobody", requireApprovals(oneApproval, approvalBy(deployment.Actor{})), needsOneApproval},
+	{"a name without an id", requireApprovals(oneApproval, approvalBy(deployment.Actor{Login: "bob"})), needsOneApproval},
+	{"in a question", combine(asQuestion, requireApprovals(oneApproval, approvalBy(bob))), needsOneApproval},
 	{
 		"in a question, unknown",
-		all(question, approvals(single), func(s *scene) { s.f.Approvals = Unknown[[]Approval]("rows") }),
-		missingOne,
+		combine(asQuestion, requireApprovals(oneApproval), func(s *scenario) { s.facts.Approvals = Unknown[[]Approval]("rows") }),
+		needsOneApproval,
 	},
 	{
 		"unknown",
-		all(approvals(single), func(s *scene) { s.f.Approvals = Unknown[[]Approval]("rows") }),
+		combine(requireApprovals(oneApproval), func(s *scenario) { s.facts.Approvals = Unknown[[]Approval]("rows") }),
 		"wait unknown: an answer about the approvals (rows)",
 	},
-	{"many may", approvals(Approvals{
+	{"many may", requireApprovals(Approvals{
 		Count: 1,
 		Users: []string{"a", "b", "c", "d", "e"},
 	}), "wait approvals_missing: 1 of 1 approvals (a, b, c and 2 more)"},
 }
 
-func TestApprovals(t *testing.T) { judged(t, approvalRulings) }
+func TestApprovals(t *testing.T) { runVerdictCases(t, approvalCases) }
 
 func TestEligible(t *testing.T) {
 	person := func(name string, in bool) Fact[Membership] {
@@ -145,11 +145,11 @@ func TestEligible(t *testing.T) {
 		},
 		"an app":          {wanted, hubot, person("bob", true), "my-hubot is an app: a person must approve it"},
 		"nobody":          {wanted, deployment.Actor{}, person("", true), "it is not known who approves it"},
-		"only tokens may": {&tokened, bob, person("bob", true), "bob may not approve it; token ops may"},
+		"only tokens may": {&tokenApproval, bob, person("bob", true), "bob may not approve it; token ops may"},
 		"nobody must":     {nil, bob, person("bob", true), "it needs no approval"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ok, why := Policy{Approvals: c.a}.Eligible(c.by, c.is, base().r)
+			ok, why := Policy{Approvals: c.a}.Eligible(c.by, c.is, newScenario().request)
 			if ok != (c.want == "") || why != c.want {
 				t.Errorf("%v %q, want %q", ok, why, c.want)
 			}

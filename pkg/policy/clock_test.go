@@ -11,7 +11,7 @@ import (
 
 func zoneOf(t testing.TB, name string) *time.Location {
 	t.Helper()
-	zone, err := Zone(name)
+	zone, err := LoadZone(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,14 +44,14 @@ func TestFreezeOverChangesOfClocks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := Freeze{Cron: c.cron, Duration: c.lasts, Zone: c.zone}
-			first, end := made(at(c.first)).now, made(at(c.end)).now
+			first, end := scenarioWith(atTime(c.first)).now, scenarioWith(atTime(c.end)).now
 			moments := map[time.Time]time.Time{first.Add(-time.Second): {}, end.Add(-time.Second): end, end: {}}
 			for when := first; when.Before(end); when = when.Add(5 * time.Minute) {
 				moments[when] = end
 			}
 
 			for when, want := range moments {
-				got, err := f.ends(when)
+				got, err := f.activeUntil(when)
 				if err != nil || !got.Equal(want) {
 					t.Errorf("at %s: ends %s, want %s (%v)", when.UTC(), got.UTC(), want.UTC(), err)
 				}
@@ -61,13 +61,13 @@ func TestFreezeOverChangesOfClocks(t *testing.T) {
 }
 
 // plan is a freeze in a form that the oracle reads without cron.
-type plan struct {
+type dailyFreeze struct {
 	minute, hour int
 	days         []int // of the week
 	lasts        int   // minutes
 }
 
-func (p plan) freeze(zone string) Freeze {
+func (p dailyFreeze) freeze(zone string) Freeze {
 	days := "*"
 	if len(p.days) > 0 {
 		days = ""
@@ -84,25 +84,25 @@ func (p plan) freeze(zone string) Freeze {
 }
 
 // begins says whether the freeze begins when the wall reads w.
-func (p plan) begins(w time.Time) bool {
+func (p dailyFreeze) begins(w time.Time) bool {
 	return w.Minute() == p.minute && w.Hour() == p.hour &&
 		(len(p.days) == 0 || slices.Contains(p.days, int(w.Weekday())))
 }
 
 // minutes is the oracle: every minute around a change of clocks, and what the wall read. It knows
 // nothing of offsets.
-type minutes struct {
+type minuteTable struct {
 	from  time.Time
 	walls []time.Time
 	first map[time.Time]int // the first and the last minute at which the wall reads this
 	last  map[time.Time]int
 }
 
-const around = 12 * 24 * 60
+const minutesEachSide = 12 * 24 * 60
 
-func minutesAround(change time.Time, zone *time.Location) minutes {
-	m := minutes{from: change.Add(-around * time.Minute), first: map[time.Time]int{}, last: map[time.Time]int{}}
-	for i := range 2 * around {
+func newMinuteTable(change time.Time, zone *time.Location) minuteTable {
+	m := minuteTable{from: change.Add(-minutesEachSide * time.Minute), first: map[time.Time]int{}, last: map[time.Time]int{}}
+	for i := range 2 * minutesEachSide {
 		local := m.from.Add(time.Duration(i) * time.Minute).In(zone)
 		w := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), 0, 0, time.UTC)
 		m.walls = append(m.walls, w)
@@ -118,7 +118,7 @@ func minutesAround(change time.Time, zone *time.Location) minutes {
 
 // find gives the minute at which the wall reads w; where it never does, the first at which it reads
 // more.
-func (m minutes) find(w time.Time, in map[time.Time]int) int {
+func (m minuteTable) find(w time.Time, in map[time.Time]int) int {
 	for ; w.Before(m.walls[len(m.walls)-1]); w = w.Add(time.Minute) {
 		if i, ok := in[w]; ok {
 			return i
@@ -128,7 +128,7 @@ func (m minutes) find(w time.Time, in map[time.Time]int) int {
 }
 
 // frozen marks every minute of a plan.
-func (m minutes) frozen(p plan) []bool {
+func (m minuteTable) frozen(p dailyFreeze) []bool {
 	marks := make([]bool, len(m.walls))
 	for w := m.walls[0]; w.Before(m.walls[len(m.walls)-1]); w = w.Add(time.Minute) {
 		if !p.begins(w) {
@@ -152,15 +152,15 @@ func TestFreezeAgreesWithTheMinutes(t *testing.T) {
 	}
 
 	var names []string
-	days := map[string]minutes{}
+	days := map[string]minuteTable{}
 	for name, change := range zones {
-		names, days[name] = append(names, name), minutesAround(made(at(change)).now, zoneOf(t, name))
+		names, days[name] = append(names, name), newMinuteTable(scenarioWith(atTime(change)).now, zoneOf(t, name))
 	}
 
 	slices.Sort(names)
 	rapid.Check(t, func(r *rapid.T) {
 		zone := rapid.SampledFrom(names).Draw(r, "zone")
-		p := plan{
+		p := dailyFreeze{
 			minute: rapid.SampledFrom([]int{0, 15, 30, 59}).Draw(r, "minute"),
 			hour:   rapid.IntRange(0, 23).Draw(r, "hour"),
 			days:   rapid.SliceOfNDistinct(rapid.IntRange(0, 6), 0, 3, rapid.ID[int]).Draw(r, "days"),
@@ -170,10 +170,10 @@ func TestFreezeAgreesWithTheMinutes(t *testing.T) {
 		m := days[zone]
 		marks, f := m.frozen(p), p.freeze(zone)
 		for range 40 {
-			i := rapid.OneOf(rapid.IntRange(around-200, around+200), rapid.IntRange(around-4000, around+4000)).
+			i := rapid.OneOf(rapid.IntRange(minutesEachSide-200, minutesEachSide+200), rapid.IntRange(minutesEachSide-4000, minutesEachSide+4000)).
 				Draw(r, "minute")
 			now := m.from.Add(time.Duration(i) * time.Minute)
-			got, err := f.ends(now)
+			got, err := f.activeUntil(now)
 			open := i
 			for open < len(marks) && marks[open] {
 				open++
@@ -210,13 +210,13 @@ func TestFreezeWithoutAnEnd(t *testing.T) {
 		},
 		{Cron: "0 0 * * 1", Duration: 366 * 24 * time.Hour},
 	} {
-		end, err := f.ends(noon)
-		if err != nil || !end.After(noon) || end.Sub(noon) > 2*horizon {
+		end, err := f.activeUntil(noon)
+		if err != nil || !end.After(noon) || end.Sub(noon) > 2*maxFreezeEnd {
 			t.Errorf("%+v: %s %v", f, end, err)
 		}
 	}
 
-	s := made(freezes(Freeze{
+	s := scenarioWith(frozenBy(Freeze{
 		Cron:     "0 0 * * *",
 		Duration: 12 * time.Hour,
 	}, Freeze{
@@ -224,8 +224,8 @@ func TestFreezeWithoutAnEnd(t *testing.T) {
 		Duration: 12 * time.Hour,
 	}))
 
-	if v := s.verdict(); v.Decision != DecisionWait || v.Until.Sub(noon) > horizon+24*time.Hour {
-		t.Errorf("%s", said(v))
+	if v := s.evaluate(); v.Decision != DecisionWait || v.Until.Sub(noon) > maxFreezeEnd+24*time.Hour {
+		t.Errorf("%s", summarize(v))
 	}
 }
 
@@ -236,7 +236,7 @@ func TestParseCron(t *testing.T) {
 		"0 0 * * 7": false, "0 0 31 2 *": false, "0 0 * * FRI-MON": false, "*/0 * * * *": false, "TZ=": false, "CRON_TZ=UTC 0 0 * * *": false,
 		"TZ=Europe/Berlin 0 0 * * *": false, ", * * * *": false, "0 0 * * xyz": false, "-1 0 * * *": false,
 	} {
-		if err := ParseCron(text); (err == nil) != ok {
+		if err := ValidateCron(text); (err == nil) != ok {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -251,7 +251,7 @@ func TestParseCron(t *testing.T) {
 		"../etc/passwd":  false,
 		"CET+1":          false,
 	} {
-		if _, err := Zone(name); (err == nil) != ok {
+		if _, err := LoadZone(name); (err == nil) != ok {
 			t.Errorf("zone %q: %v", name, err)
 		}
 	}
@@ -265,7 +265,7 @@ func FuzzFreeze(f *testing.F) {
 
 	zones := []string{"", "Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "Pacific/Apia"}
 	f.Fuzz(func(t *testing.T, text string, seconds, now int64, zone uint8) {
-		if len(text) > 100 || ParseCron(text) != nil {
+		if len(text) > 100 || ValidateCron(text) != nil {
 			return
 		}
 
@@ -275,7 +275,7 @@ func FuzzFreeze(f *testing.F) {
 			Cron:     text,
 			Duration: time.Duration(seconds) * time.Second,
 			Zone:     zones[int(zone)%len(zones)],
-		}.ends(at)
+		}.activeUntil(at)
 
 		if err != nil || !end.IsZero() && !end.After(at) {
 			t.Fatalf("%q: %v %v", text, end, err)

@@ -6,151 +6,151 @@ import (
 	"time"
 )
 
-const notMain = "reject ref_not_allowed: main may not be deployed to production: only "
+const mainNotAllowed = "reject ref_not_allowed: main may not be deployed to production: only "
 
-var refRulings = []ruling{
-	{"the name", refs("main"), "allow"},
-	{"one of several", all(refs("release/*", "main"), ref("release/1/2")), "allow"},
-	{"none of several", refs("release/*", "hotfix-?"), notMain + "release/*, hotfix-? may"},
-	{"case counts", refs("Main"), notMain + "Main may"},
-	{"a star takes slashes", all(refs("feature/*"), ref("feature/a/b")), "allow"},
-	{"a question mark takes one", all(refs("v?"), ref("v1")), "allow"},
+var refCases = []verdictCase{
+	{"the name", allowedRefs("main"), "allow"},
+	{"one of several", combine(allowedRefs("release/*", "main"), requestedRef("release/1/2")), "allow"},
+	{"none of several", allowedRefs("release/*", "hotfix-?"), mainNotAllowed + "release/*, hotfix-? may"},
+	{"case counts", allowedRefs("Main"), mainNotAllowed + "Main may"},
+	{"a star takes slashes", combine(allowedRefs("feature/*"), requestedRef("feature/a/b")), "allow"},
+	{"a question mark takes one", combine(allowedRefs("v?"), requestedRef("v1")), "allow"},
 	{
 		"a question mark takes no two",
-		all(refs("v?"), ref("v12")),
+		combine(allowedRefs("v?"), requestedRef("v12")),
 		"reject ref_not_allowed: v12 may not be deployed to production: only v? may",
 	},
-	{"a branch by its name", all(refs("main"), ref("refs/heads/main")), "allow"},
+	{"a branch by its name", combine(allowedRefs("main"), requestedRef("refs/heads/main")), "allow"},
 	{
 		"a tag by its name",
-		all(refs("v*"), ref("refs/tags/v1")),
+		combine(allowedRefs("v*"), requestedRef("refs/tags/v1")),
 		"reject ref_not_allowed: refs/tags/v1 may not be deployed to production: only v* may",
 	},
-	{"a tag that is called as a branch", all(refs("main"), ref("refs/tags/main")),
+	{"a tag that is called as a branch", combine(allowedRefs("main"), requestedRef("refs/tags/main")),
 		"reject ref_not_allowed: refs/tags/main may not be deployed to production: only main may"},
 	{
 		"a tag, where any branch may go",
-		all(refs("*"), ref("refs/tags/v1")),
+		combine(allowedRefs("*"), requestedRef("refs/tags/v1")),
 		"reject ref_not_allowed: refs/tags/v1 may not be deployed to production: only * may",
 	},
-	{"a pull request, where any branch may go", all(refs("*"), ref("refs/pull/1/head")),
+	{"a pull request, where any branch may go", combine(allowedRefs("*"), requestedRef("refs/pull/1/head")),
 		"reject ref_not_allowed: refs/pull/1/head may not be deployed to production: only * may"},
-	{"a branch that is called as a tag", all(refs("*"), ref("refs/heads/refs/tags/v1")), "allow"},
-	{"a full form, sent so", all(refs("refs/heads/main"), ref("refs/heads/main")), "allow"},
-	{"a full form, sent bare", refs("refs/heads/main"), "allow"},
-	{"a tag's full form, sent so", all(refs("refs/tags/v*"), ref("refs/tags/v1")), "allow"},
+	{"a branch that is called as a tag", combine(allowedRefs("*"), requestedRef("refs/heads/refs/tags/v1")), "allow"},
+	{"a full form, sent so", combine(allowedRefs("refs/heads/main"), requestedRef("refs/heads/main")), "allow"},
+	{"a full form, sent bare", allowedRefs("refs/heads/main"), "allow"},
+	{"a tag's full form, sent so", combine(allowedRefs("refs/tags/v*"), requestedRef("refs/tags/v1")), "allow"},
 	{
 		"a tag's full form, sent bare",
-		all(refs("refs/tags/v*"), ref("v1")),
+		combine(allowedRefs("refs/tags/v*"), requestedRef("v1")),
 		"reject ref_not_allowed: v1 may not be deployed to production: only refs/tags/v* may",
 	},
-	{"a tag is no branch", all(refs("refs/heads/*"), ref("refs/tags/v1")),
+	{"a tag is no branch", combine(allowedRefs("refs/heads/*"), requestedRef("refs/tags/v1")),
 		"reject ref_not_allowed: refs/tags/v1 may not be deployed to production: only refs/heads/* may"},
-	{"a commit is no branch", all(refs("refs/heads/*"), ref(commit)),
+	{"a commit is no branch", combine(allowedRefs("refs/heads/*"), requestedRef(newCommit)),
 		"reject ref_not_allowed: a1b2c3d4e5a1b2c3d4e5a1b2c3d4e5a1b2c3d4e5 may not be deployed to production: only refs/heads/* may"},
-	{"a commit, where anything goes", all(refs("*"), ref(commit)), "allow"},
-	{"a pull request", all(refs("refs/heads/*"), ref("refs/pull/1/head")),
+	{"a commit, where anything goes", combine(allowedRefs("*"), requestedRef(newCommit)), "allow"},
+	{"a pull request", combine(allowedRefs("refs/heads/*"), requestedRef("refs/pull/1/head")),
 		"reject ref_not_allowed: refs/pull/1/head may not be deployed to production: only refs/heads/* may"},
-	{"any ref in full", all(refs("refs/*"), ref("refs/pull/1/head")), "allow"},
-	{"many globs", refs("a", "b", "c", "d", "e"), notMain + "a, b, c and 2 more may"},
+	{"any ref in full", combine(allowedRefs("refs/*"), requestedRef("refs/pull/1/head")), "allow"},
+	{"many globs", allowedRefs("a", "b", "c", "d", "e"), mainNotAllowed + "a, b, c and 2 more may"},
 	{
 		"a question without a ref",
-		all(question, refs("main"), ref("")),
+		combine(asQuestion, allowedRefs("main"), requestedRef("")),
 		"wait unknown: an answer about the ref (the question names none)",
 	},
-	{"a question without a ref, and no rule", all(question, ref("")), "allow"},
+	{"a question without a ref, and no rule", combine(asQuestion, requestedRef("")), "allow"},
 }
 
-func TestRefs(t *testing.T) { judged(t, refRulings) }
+func TestRefs(t *testing.T) { runVerdictCases(t, refCases) }
 
-var aheadRulings = []ruling{
-	{"nothing deployed", ahead(Known(""), Unknown[Comparison]("")), "allow"},
-	{"the same", ahead(Known(commit), Unknown[Comparison]("")), "allow"},
-	{"the same in capitals", ahead(Known(strings.ToUpper(commit)), Unknown[Comparison]("")), "allow"},
-	{"ahead", ahead(Known(older), Known(Ahead)), "allow"},
-	{"identical", ahead(Known(older), Known(Identical)), "allow"},
+var aheadCases = []verdictCase{
+	{"nothing deployed", requireAhead(Known(""), Unknown[Comparison]("")), "allow"},
+	{"the same", requireAhead(Known(newCommit), Unknown[Comparison]("")), "allow"},
+	{"the same in capitals", requireAhead(Known(strings.ToUpper(newCommit)), Unknown[Comparison]("")), "allow"},
+	{"ahead", requireAhead(Known(oldCommit), Known(Ahead)), "allow"},
+	{"identical", requireAhead(Known(oldCommit), Known(Identical)), "allow"},
 	{
 		"behind",
-		ahead(Known(older), Known(Behind)),
+		requireAhead(Known(oldCommit), Known(Behind)),
 		"reject not_ahead: a1b2c3d does not contain 0f1e2d3, which is deployed there (behind)",
 	},
 	{
 		"diverged",
-		ahead(Known(older), Known(Diverged)),
+		requireAhead(Known(oldCommit), Known(Diverged)),
 		"reject not_ahead: a1b2c3d does not contain 0f1e2d3, which is deployed there (diverged)",
 	},
-	{"a comparison of another name", ahead(Known(older), Known(Comparison("sideways"))),
+	{"a comparison of another name", requireAhead(Known(oldCommit), Known(Comparison("sideways"))),
 		"wait unknown: an answer about how a1b2c3d stands to 0f1e2d3 (sideways)"},
 	{
 		"not compared",
-		ahead(Known(older), Unknown[Comparison]("404")),
+		requireAhead(Known(oldCommit), Unknown[Comparison]("404")),
 		"wait unknown: an answer about how a1b2c3d stands to 0f1e2d3 (404)",
 	},
 	{
 		"unknown what is deployed",
-		ahead(Unknown[string]("rows"), Known(Ahead)),
+		requireAhead(Unknown[string]("rows"), Known(Ahead)),
 		"wait unknown: an answer about what is deployed to production (rows)",
 	},
 }
 
-func TestRequireAhead(t *testing.T) { judged(t, aheadRulings) }
+func TestRequireAhead(t *testing.T) { runVerdictCases(t, aheadCases) }
 
 var (
-	every  = Checks{Set: ChecksAll}
-	listed = Checks{Set: ChecksListed, Names: []string{"build", "test"}}
-	branch = Checks{Set: ChecksRequired}
+	allChecks    = Checks{Set: ChecksAll}
+	listedChecks = Checks{Set: ChecksListed, Names: []string{"build", "test"}}
+	branchChecks = Checks{Set: ChecksRequired}
 )
 
-var checkRulings = []ruling{
-	{"all: one is green", checks(every, run("build", "", Green, 1)), "allow"},
-	{"all: none", checks(every), "wait checks_pending: the first check of a1b2c3d"},
-	{"all: none that counts", checks(Checks{Set: ChecksAll, Ignore: []string{"*"}}, run("x", "", Green, 1)),
+var checkCases = []verdictCase{
+	{"all: one is green", requireChecks(allChecks, checkRun("build", "", Green, 1)), "allow"},
+	{"all: none", requireChecks(allChecks), "wait checks_pending: the first check of a1b2c3d"},
+	{"all: none that counts", requireChecks(Checks{Set: ChecksAll, Ignore: []string{"*"}}, checkRun("x", "", Green, 1)),
 		"wait checks_pending: the first check of a1b2c3d"},
 	{
 		"all: one is red",
-		checks(every, run("build", "", Green, 1), run("lint", "", Red, 1)),
+		requireChecks(allChecks, checkRun("build", "", Green, 1), checkRun("lint", "", Red, 1)),
 		`reject checks_failed: check "lint" failed`,
 	},
 	{
 		"all: one is pending",
-		checks(every, run("build", "", Green, 1), run("lint", "", Pending, 1)),
+		requireChecks(allChecks, checkRun("build", "", Green, 1), checkRun("lint", "", Pending, 1)),
 		`wait checks_pending: check "lint"`,
 	},
 	{
 		"all: red before pending",
-		checks(every, run("build", "", Pending, 1), run("lint", "", Red, 1)),
+		requireChecks(allChecks, checkRun("build", "", Pending, 1), checkRun("lint", "", Red, 1)),
 		`reject checks_failed: check "lint" failed`,
 	},
-	{"all: a state of another name", checks(every, run("build", "", "odd", 1)), `wait checks_pending: check "build"`},
+	{"all: a state of another name", requireChecks(allChecks, checkRun("build", "", "odd", 1)), `wait checks_pending: check "build"`},
 	{
 		"two are red",
-		checks(every, run("b", "", Red, 1), run("a", "", Red, 1)),
+		requireChecks(allChecks, checkRun("b", "", Red, 1), checkRun("a", "", Red, 1)),
 		`reject checks_failed: checks "a" and "b" failed`,
 	},
 	{
 		"five are pending",
-		checks(
-			every,
-			run("e", "", Pending, 1),
-			run("d", "", Pending, 1),
-			run("c", "", Pending, 1),
-			run("b", "", Pending, 1),
-			run("a", "", Pending, 1),
+		requireChecks(
+			allChecks,
+			checkRun("e", "", Pending, 1),
+			checkRun("d", "", Pending, 1),
+			checkRun("c", "", Pending, 1),
+			checkRun("b", "", Pending, 1),
+			checkRun("a", "", Pending, 1),
 		),
 		`wait checks_pending: checks "a", "b" and 3 more`,
 	},
 	{
 		"a long name",
-		checks(every, run(strings.Repeat("n", 60), "", Red, 1)),
+		requireChecks(allChecks, checkRun(strings.Repeat("n", 60), "", Red, 1)),
 		`reject checks_failed: check "` + strings.Repeat("n", 39) + `…" failed`,
 	},
-	{"the newest counts: green", checks(every, run("build", "", Red, 1), run("build", "", Green, 2)), "allow"},
+	{"the newest counts: green", requireChecks(allChecks, checkRun("build", "", Red, 1), checkRun("build", "", Green, 2)), "allow"},
 	{
 		"the newest counts: red",
-		checks(every, run("build", "", Red, 2), run("build", "", Green, 1)),
+		requireChecks(allChecks, checkRun("build", "", Red, 2), checkRun("build", "", Green, 1)),
 		`reject checks_failed: check "build" failed`,
 	},
-	{"of one time the greater id", checks(every, Check{
+	{"of one time the greater id", requireChecks(allChecks, Check{
 		Name:  "b",
 		State: Red,
 		At:    noon,
@@ -161,7 +161,7 @@ var checkRulings = []ruling{
 		At:    noon,
 		ID:    2,
 	}), "allow"},
-	{"of one time the smaller id", checks(every, Check{
+	{"of one time the smaller id", requireChecks(allChecks, Check{
 		Name:  "b",
 		State: Red,
 		At:    noon,
@@ -175,169 +175,169 @@ var checkRulings = []ruling{
 		`reject checks_failed: check "b" failed`},
 	{
 		"two apps, one red",
-		checks(every, run("build", "circleci", Green, 2), run("build", "actions", Red, 1)),
+		requireChecks(allChecks, checkRun("build", "circleci", Green, 2), checkRun("build", "actions", Red, 1)),
 		`reject checks_failed: check "build" failed`,
 	},
 	{
 		"two apps, one pending",
-		checks(every, run("build", "circleci", Green, 2), run("build", "actions", Pending, 1)),
+		requireChecks(allChecks, checkRun("build", "circleci", Green, 2), checkRun("build", "actions", Pending, 1)),
 		`wait checks_pending: check "build"`,
 	},
 	{
 		"two apps, both green",
-		checks(every, run("build", "circleci", Green, 2), run("build", "actions", Green, 1)),
+		requireChecks(allChecks, checkRun("build", "circleci", Green, 2), checkRun("build", "actions", Green, 1)),
 		"allow",
 	},
 	{
 		"a status and a run",
-		checks(every, run("build", "", Red, 1), run("build", "actions", Green, 2)),
+		requireChecks(allChecks, checkRun("build", "", Red, 1), checkRun("build", "actions", Green, 2)),
 		`reject checks_failed: check "build" failed`,
 	},
-	{"ignored", checks(Checks{
+	{"ignored", requireChecks(Checks{
 		Set:    ChecksAll,
 		Ignore: []string{"codecov/*"},
-	}, run("build", "", Green, 1), run("codecov/a/b", "", Red, 1)), "allow"},
-	{"ignoring counts case", checks(Checks{Set: ChecksAll, Ignore: []string{"Codecov*"}}, run("codecov", "", Red, 1)),
+	}, checkRun("build", "", Green, 1), checkRun("codecov/a/b", "", Red, 1)), "allow"},
+	{"ignoring counts case", requireChecks(Checks{Set: ChecksAll, Ignore: []string{"Codecov*"}}, checkRun("codecov", "", Red, 1)),
 		`reject checks_failed: check "codecov" failed`},
 	{
 		"listed: green",
-		checks(listed, run("build", "", Green, 1), run("test", "", Green, 1), run("lint", "", Red, 1)),
+		requireChecks(listedChecks, checkRun("build", "", Green, 1), checkRun("test", "", Green, 1), checkRun("lint", "", Red, 1)),
 		"allow",
 	},
-	{"listed: one is missing", checks(listed, run("build", "", Green, 1)), `wait checks_pending: check "test"`},
-	{"listed: in another case", checks(Checks{
+	{"listed: one is missing", requireChecks(listedChecks, checkRun("build", "", Green, 1)), `wait checks_pending: check "test"`},
+	{"listed: in another case", requireChecks(Checks{
 		Set:   ChecksListed,
 		Names: []string{"Build"},
-	}, run("build", "", Green, 1)), `wait checks_pending: check "Build"`},
-	{"listed: none is there", checks(listed), `wait checks_pending: checks "build" and "test"`},
-	{"listed: red", checks(listed, run("build", "", Red, 1)), `reject checks_failed: check "build" failed`},
-	{"listed, whatever is ignored", checks(Checks{
+	}, checkRun("build", "", Green, 1)), `wait checks_pending: check "Build"`},
+	{"listed: none is there", requireChecks(listedChecks), `wait checks_pending: checks "build" and "test"`},
+	{"listed: red", requireChecks(listedChecks, checkRun("build", "", Red, 1)), `reject checks_failed: check "build" failed`},
+	{"listed, whatever is ignored", requireChecks(Checks{
 		Set:    ChecksListed,
 		Names:  []string{"build"},
 		Ignore: []string{"*"},
-	}, run("build", "", Red, 1)),
+	}, checkRun("build", "", Red, 1)),
 		`reject checks_failed: check "build" failed`},
-	{"listed: no names", checks(Checks{Set: ChecksListed}), "wait checks_pending: the first check of a1b2c3d"},
+	{"listed: no names", requireChecks(Checks{Set: ChecksListed}), "wait checks_pending: the first check of a1b2c3d"},
 	{
 		"required: green",
-		all(checks(branch, run("build", "", Green, 1), run("lint", "", Red, 1)), required(Known([]string{"build"}))),
+		combine(requireChecks(branchChecks, checkRun("build", "", Green, 1), checkRun("lint", "", Red, 1)), requiredChecks(Known([]string{"build"}))),
 		"allow",
 	},
 	{
 		"required: missing",
-		all(checks(branch), required(Known([]string{"build"}))),
+		combine(requireChecks(branchChecks), requiredChecks(Known([]string{"build"}))),
 		`wait checks_pending: check "build"`,
 	},
 	{
 		"required: red",
-		all(checks(branch, run("build", "", Red, 1)), required(Known([]string{"build"}))),
+		combine(requireChecks(branchChecks, checkRun("build", "", Red, 1)), requiredChecks(Known([]string{"build"}))),
 		`reject checks_failed: check "build" failed`,
 	},
 	{
 		"required: named twice",
-		all(checks(branch), required(Known([]string{"build", "build"}))),
+		combine(requireChecks(branchChecks), requiredChecks(Known([]string{"build", "build"}))),
 		`wait checks_pending: check "build"`,
 	},
-	{"required: none", checks(branch, run("build", "", Red, 1)), "allow"},
-	{"required: ignored", all(checks(Checks{
+	{"required: none", requireChecks(branchChecks, checkRun("build", "", Red, 1)), "allow"},
+	{"required: ignored", combine(requireChecks(Checks{
 		Set:    ChecksRequired,
 		Ignore: []string{"b*"},
-	}), required(Known([]string{"build"}))), "allow"},
+	}), requiredChecks(Known([]string{"build"}))), "allow"},
 	{
 		"required: unknown",
-		all(checks(branch), required(Unknown[[]string]("403"))),
+		combine(requireChecks(branchChecks), requiredChecks(Unknown[[]string]("403"))),
 		"wait unknown: an answer about the checks that the branch requires (403)",
 	},
 	{
 		"unknown",
-		all(checks(every), func(s *scene) { s.f.Checks = Unknown[[]Check]("502") }),
+		combine(requireChecks(allChecks), func(s *scenario) { s.facts.Checks = Unknown[[]Check]("502") }),
 		"wait unknown: an answer about the checks of a1b2c3d (502)",
 	},
-	{"a choice of another name is all", checks(Checks{
+	{"a choice of another name is all", requireChecks(Checks{
 		Set: "some",
-	}, run("build", "", Red, 1)), `reject checks_failed: check "build" failed`},
+	}, checkRun("build", "", Red, 1)), `reject checks_failed: check "build" failed`},
 	{
 		"pending for an hour, less a second",
-		all(checks(every, run("build", "", Pending, 1)), accepted(time.Hour-time.Second)),
+		combine(requireChecks(allChecks, checkRun("build", "", Pending, 1)), acceptedAgo(time.Hour-time.Second)),
 		`wait checks_pending: check "build"`,
 	},
-	{"pending for an hour", all(checks(every, run("build", "", Pending, 1)), accepted(time.Hour)),
+	{"pending for an hour", combine(requireChecks(allChecks, checkRun("build", "", Pending, 1)), acceptedAgo(time.Hour)),
 		`reject checks_timeout: check "build" did not end within 1h`},
 	{
 		"none for an hour",
-		all(checks(every), accepted(time.Hour)),
+		combine(requireChecks(allChecks), acceptedAgo(time.Hour)),
 		"reject checks_timeout: no check of a1b2c3d began within 1h",
 	},
-	{"pending for its own wait", all(checks(Checks{
+	{"pending for its own wait", combine(requireChecks(Checks{
 		Set:  ChecksAll,
 		Wait: 90 * time.Second,
-	}, run("build", "", Pending, 1)), accepted(90*time.Second)),
+	}, checkRun("build", "", Pending, 1)), acceptedAgo(90*time.Second)),
 		`reject checks_timeout: check "build" did not end within 1m30s`},
 	{
 		"pending in a question",
-		all(checks(every, run("build", "", Pending, 1)), question),
+		combine(requireChecks(allChecks, checkRun("build", "", Pending, 1)), asQuestion),
 		`wait checks_pending: check "build"`,
 	},
-	{"green after an hour", all(checks(every, run("build", "", Green, 1)), accepted(2*time.Hour)), "allow"},
+	{"green after an hour", combine(requireChecks(allChecks, checkRun("build", "", Green, 1)), acceptedAgo(2*time.Hour)), "allow"},
 }
 
-func TestChecks(t *testing.T) { judged(t, checkRulings) }
+func TestChecks(t *testing.T) { runVerdictCases(t, checkCases) }
 
-var afterRulings = []ruling{
-	{"succeeded", all(after("staging"), past("staging", PriorSucceeded)), "allow"},
-	{"succeeded, in another case", all(after("Staging"), past("staging", PriorSucceeded)), "allow"},
+var afterCases = []verdictCase{
+	{"succeeded", combine(requireAfter("staging"), priorResult("staging", PriorSucceeded)), "allow"},
+	{"succeeded, in another case", combine(requireAfter("Staging"), priorResult("staging", PriorSucceeded)), "allow"},
 	{
 		"on its way",
-		all(after("staging"), past("staging", PriorOpen)),
+		combine(requireAfter("staging"), priorResult("staging", PriorOpen)),
 		"wait after_pending: a1b2c3d to succeed in staging",
 	},
 	{
 		"never there",
-		all(after("staging"), past("staging", PriorNone)),
+		combine(requireAfter("staging"), priorResult("staging", PriorNone)),
 		"reject after_missing: a1b2c3d has not succeeded in staging",
 	},
 	{
 		"failed there",
-		all(after("staging"), past("staging", PriorFailed)),
+		combine(requireAfter("staging"), priorResult("staging", PriorFailed)),
 		"reject after_missing: a1b2c3d has not succeeded in staging",
 	},
-	{"not asked", after("staging"), "wait unknown: an answer about a1b2c3d in staging"},
+	{"not asked", requireAfter("staging"), "wait unknown: an answer about a1b2c3d in staging"},
 	{
 		"a past of another name",
-		all(after("staging"), past("staging", "odd")),
+		combine(requireAfter("staging"), priorResult("staging", "odd")),
 		"wait unknown: an answer about a1b2c3d in staging (odd)",
 	},
-	{"the first of them", all(environment("Dev"), after("dev", "staging"), past("staging", PriorNone)), "allow"},
+	{"the first of them", combine(toEnvironment("Dev"), requireAfter("dev", "staging"), priorResult("staging", PriorNone)), "allow"},
 	{
 		"the second of them, after the first",
-		all(environment("staging"), after("dev", "Staging"), past("dev", PriorSucceeded)),
+		combine(toEnvironment("staging"), requireAfter("dev", "Staging"), priorResult("dev", PriorSucceeded)),
 		"allow",
 	},
 	{
 		"the second of them, before the first",
-		all(environment("staging"), after("dev", "staging"), past("dev", PriorNone), past("staging", PriorSucceeded)),
+		combine(toEnvironment("staging"), requireAfter("dev", "staging"), priorResult("dev", PriorNone), priorResult("staging", PriorSucceeded)),
 		"reject after_missing: a1b2c3d has not succeeded in dev",
 	},
-	{"both", all(after("dev", "staging"), past("dev", PriorSucceeded), past("staging", PriorSucceeded)), "allow"},
-	{"one of two", all(after("dev", "staging"), past("dev", PriorSucceeded), past("staging", PriorNone)),
+	{"both", combine(requireAfter("dev", "staging"), priorResult("dev", PriorSucceeded), priorResult("staging", PriorSucceeded)), "allow"},
+	{"one of two", combine(requireAfter("dev", "staging"), priorResult("dev", PriorSucceeded), priorResult("staging", PriorNone)),
 		"reject after_missing: a1b2c3d has not succeeded in staging"},
-	{"the hardest word", all(after("dev", "staging"), past("dev", PriorOpen), past("staging", PriorFailed)),
+	{"the hardest word", combine(requireAfter("dev", "staging"), priorResult("dev", PriorOpen), priorResult("staging", PriorFailed)),
 		"reject after_missing: a1b2c3d has not succeeded in staging"},
-	{"two missing: the first speaks", all(after("dev", "staging"), past("dev", PriorNone), past("staging", PriorNone)),
+	{"two missing: the first speaks", combine(requireAfter("dev", "staging"), priorResult("dev", PriorNone), priorResult("staging", PriorNone)),
 		"reject after_missing: a1b2c3d has not succeeded in dev"},
-	{"unknown, whatever was known", all(after("staging"), func(s *scene) {
-		s.f.After["staging"] = Fact[PriorResult]{Value: PriorSucceeded, Problem: "rows"}
+	{"unknown, whatever was known", combine(requireAfter("staging"), func(s *scenario) {
+		s.facts.After["staging"] = Fact[PriorResult]{Value: PriorSucceeded, Problem: "rows"}
 	}), "wait unknown: an answer about a1b2c3d in staging (rows)"},
 	{
 		"one unknown, one missing",
-		all(after("dev", "staging"), past("staging", PriorNone)),
+		combine(requireAfter("dev", "staging"), priorResult("staging", PriorNone)),
 		"reject after_missing: a1b2c3d has not succeeded in staging",
 	},
 	{
 		"one on its way, one succeeded",
-		all(after("dev", "staging"), past("dev", PriorOpen), past("staging", PriorSucceeded)),
+		combine(requireAfter("dev", "staging"), priorResult("dev", PriorOpen), priorResult("staging", PriorSucceeded)),
 		"wait after_pending: a1b2c3d to succeed in dev",
 	},
 }
 
-func TestAfter(t *testing.T) { judged(t, afterRulings) }
+func TestAfter(t *testing.T) { runVerdictCases(t, afterCases) }

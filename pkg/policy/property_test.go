@@ -13,54 +13,54 @@ import (
 
 // anyScene puts several cases of the tables on top of one another, and binds what approvals there
 // are to the rules that come out.
-func anyScene(r *rapid.T) *scene {
-	list := rulings()
-	s := base()
+func drawScenario(r *rapid.T) *scenario {
+	list := allCases()
+	s := newScenario()
 	for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(list)-1), 1, 6).Draw(r, "cases") {
-		list[i].do(s)
+		list[i].given(s)
 	}
 
 	if rapid.Bool().Draw(r, "fresh") {
-		s.r.AcceptedAt = s.now
+		s.request.AcceptedAt = s.now
 	}
 
-	s.bind()
+	s.bindApprovals()
 	return s
 }
 
 // bind gives every approval the digest of the rules.
-func (s *scene) bind() {
-	s.f.Approvals.Value = slices.Clone(s.f.Approvals.Value)
-	for i := range s.f.Approvals.Value {
-		if s.f.Approvals.Value[i].Policy != "others" {
-			s.f.Approvals.Value[i].Policy = s.p.Digest()
+func (s *scenario) bindApprovals() {
+	s.facts.Approvals.Value = slices.Clone(s.facts.Approvals.Value)
+	for i := range s.facts.Approvals.Value {
+		if s.facts.Approvals.Value[i].Policy != "others" {
+			s.facts.Approvals.Value[i].Policy = s.policy.Digest()
 		}
 	}
 }
 
-func hardness(d Decision) int {
+func decisionRank(d Decision) int {
 	return slices.Index([]Decision{DecisionAllow, DecisionWait, DecisionReject}, d)
 }
 
 func TestPropertyOrderOfFactsDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		s := anyScene(r)
-		before := said(s.verdict())
+		s := drawScenario(r)
+		before := summarize(s.evaluate())
 		dice := rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "seed"), 1))
-		s.f.Checks.Value, s.f.Locks.Value, s.f.Approvals.Value = slices.Clone(
-			s.f.Checks.Value,
+		s.facts.Checks.Value, s.facts.Locks.Value, s.facts.Approvals.Value = slices.Clone(
+			s.facts.Checks.Value,
 		), slices.Clone(
-			s.f.Locks.Value,
+			s.facts.Locks.Value,
 		), slices.Clone(
-			s.f.Approvals.Value,
+			s.facts.Approvals.Value,
 		)
 
-		shuffle(dice, s.f.Checks.Value)
-		shuffle(dice, s.f.Locks.Value)
-		shuffle(dice, s.f.Approvals.Value)
-		s.f.Required.Value = slices.Clone(s.f.Required.Value)
-		shuffle(dice, s.f.Required.Value)
-		if got := said(s.verdict()); got != before {
+		shuffle(dice, s.facts.Checks.Value)
+		shuffle(dice, s.facts.Locks.Value)
+		shuffle(dice, s.facts.Approvals.Value)
+		s.facts.Required.Value = slices.Clone(s.facts.Required.Value)
+		shuffle(dice, s.facts.Required.Value)
+		if got := summarize(s.evaluate()); got != before {
 			r.Fatalf("%s, and in another order %s", before, got)
 		}
 	})
@@ -70,32 +70,32 @@ func shuffle[T any](dice *rand.Rand, list []T) {
 	dice.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 }
 
-func forget[T any](f *Fact[T]) { *f = Unknown[T]("forgotten") }
+func removeFact[T any](f *Fact[T]) { *f = Unknown[T]("forgotten") }
 
 // forgetting are the facts that can be lost.
-var forgetting = []func(*Facts){
-	func(f *Facts) { forget(&f.Requester) }, func(f *Facts) { forget(&f.Requester.Value.Permission) }, func(f *Facts) { f.Requester.Value.Teams = nil },
-	func(f *Facts) { forget(&f.Forcer) }, func(f *Facts) { f.Forcer.Value.Teams = nil }, func(f *Facts) { forget(&f.Deployed) },
-	func(f *Facts) { forget(&f.Compared) }, func(f *Facts) { forget(&f.Checks) }, func(f *Facts) { forget(&f.Required) }, func(f *Facts) { f.After = nil },
-	func(f *Facts) { forget(&f.Locks) }, func(f *Facts) { forget(&f.Approvals) }, func(f *Facts) { forget(&f.Queue) },
+var factRemovals = []func(*Facts){
+	func(f *Facts) { removeFact(&f.Requester) }, func(f *Facts) { removeFact(&f.Requester.Value.Permission) }, func(f *Facts) { f.Requester.Value.Teams = nil },
+	func(f *Facts) { removeFact(&f.Forcer) }, func(f *Facts) { f.Forcer.Value.Teams = nil }, func(f *Facts) { removeFact(&f.Deployed) },
+	func(f *Facts) { removeFact(&f.Compared) }, func(f *Facts) { removeFact(&f.Checks) }, func(f *Facts) { removeFact(&f.Required) }, func(f *Facts) { f.After = nil },
+	func(f *Facts) { removeFact(&f.Locks) }, func(f *Facts) { removeFact(&f.Approvals) }, func(f *Facts) { removeFact(&f.Queue) },
 }
 
 func TestPropertyAnUnknownFactNeverAllows(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		s := anyScene(r)
-		before := s.verdict()
-		for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(forgetting)-1), 1, 4).Draw(r, "forgotten") {
-			forgetting[i](&s.f)
+		s := drawScenario(r)
+		before := s.evaluate()
+		for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(factRemovals)-1), 1, 4).Draw(r, "forgotten") {
+			factRemovals[i](&s.facts)
 		}
 
-		if got := s.verdict(); before.Decision != DecisionAllow && got.Decision == DecisionAllow {
-			r.Fatalf("%s, and with facts unknown %s", said(before), said(got))
+		if got := s.evaluate(); before.Decision != DecisionAllow && got.Decision == DecisionAllow {
+			r.Fatalf("%s, and with facts unknown %s", summarize(before), summarize(got))
 		}
 	})
 }
 
 // additions are rules that a policy may lack.
-var additions = map[string]func(*Policy){
+var ruleAdditions = map[string]func(*Policy){
 	RuleAllow:        func(p *Policy) { p.Allow = &Subjects{Users: []string{"alice"}} },
 	RuleRefs:         func(p *Policy) { p.Refs = []string{"main"} },
 	RuleRequireAhead: func(p *Policy) { p.RequireAhead = true },
@@ -105,10 +105,10 @@ var additions = map[string]func(*Policy){
 	RuleApprovals:    func(p *Policy) { p.Approvals = &Approvals{Count: 1, Users: []string{"bob"}} },
 }
 
-func (p Policy) has(rule string) bool {
+func (p Policy) hasRule(rule string) bool {
 	for _, known := range rules {
-		if known.name == rule && known.exists != nil {
-			return known.exists(p)
+		if known.name == rule && known.configured != nil {
+			return known.configured(p)
 		}
 	}
 	return false
@@ -117,17 +117,17 @@ func (p Policy) has(rule string) bool {
 func TestPropertyAnotherRuleNeverAllowsMore(t *testing.T) {
 	names := []string{RuleAllow, RuleRefs, RuleRequireAhead, RuleChecks, RuleAfter, RuleFreeze, RuleApprovals}
 	rapid.Check(t, func(r *rapid.T) {
-		s := anyScene(r)
-		before := s.verdict()
+		s := drawScenario(r)
+		before := s.evaluate()
 		name := rapid.SampledFrom(names).Draw(r, "rule")
-		if s.p.has(name) {
+		if s.policy.hasRule(name) {
 			r.Skip()
 		}
 
-		additions[name](&s.p)
-		s.bind()
-		if got := s.verdict(); hardness(got.Decision) < hardness(before.Decision) {
-			r.Fatalf("%s, and with %s %s", said(before), name, said(got))
+		ruleAdditions[name](&s.policy)
+		s.bindApprovals()
+		if got := s.evaluate(); decisionRank(got.Decision) < decisionRank(before.Decision) {
+			r.Fatalf("%s, and with %s %s", summarize(before), name, summarize(got))
 		}
 	})
 }
@@ -135,19 +135,19 @@ func TestPropertyAnotherRuleNeverAllowsMore(t *testing.T) {
 func TestPropertyForcePassesOnlyWhatItMay(t *testing.T) {
 	firm := []string{RuleAllow, RuleRefs, RuleApprovals, RuleConcurrency}
 	rapid.Check(t, func(r *rapid.T) {
-		s := anyScene(r)
-		s.p.Force, s.r.Force = &Subjects{Users: []string{"id:2"}}, &deployment.Force{By: bob, Reason: "fire"}
-		s.bind()
-		forced := s.verdict()
-		s.r.Force = nil
-		plain := s.verdict()
+		s := drawScenario(r)
+		s.policy.Force, s.request.Force = &Subjects{Users: []string{"id:2"}}, &deployment.Force{By: bob, Reason: "fire"}
+		s.bindApprovals()
+		forced := s.evaluate()
+		s.request.Force = nil
+		plain := s.evaluate()
 		for _, o := range plain.Outcomes {
 			i := slices.IndexFunc(forced.Outcomes, func(f Outcome) bool { return f.Rule == o.Rule })
 			switch {
 			case slices.Contains(firm, o.Rule) && forced.Outcomes[i] != o:
 				r.Fatalf("%+v, and forced %+v", o, forced.Outcomes[i])
-			case slices.Contains(firm, o.Rule) && o.Decision != DecisionAllow && hardness(forced.Decision) < hardness(o.Decision):
-				r.Fatalf("%s in spite of %+v", said(forced), o)
+			case slices.Contains(firm, o.Rule) && o.Decision != DecisionAllow && decisionRank(forced.Decision) < decisionRank(o.Decision):
+				r.Fatalf("%s in spite of %+v", summarize(forced), o)
 			case !slices.Contains(firm, o.Rule) && o.Rule != RuleMaxWait && forced.Outcomes[i].Decision != DecisionAllow:
 				r.Fatalf("%+v is not passed", forced.Outcomes[i])
 			}
@@ -161,11 +161,11 @@ func TestPropertyForcePassesOnlyWhatItMay(t *testing.T) {
 
 func TestPropertyVerdictFitsItsOutcomes(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		s := anyScene(r)
-		v := s.verdict()
+		s := drawScenario(r)
+		v := s.evaluate()
 		hardest, waits := DecisionAllow, 0
 		for _, o := range v.Outcomes {
-			if hardness(o.Decision) > hardness(hardest) {
+			if decisionRank(o.Decision) > decisionRank(hardest) {
 				hardest = o.Decision
 			}
 			if o.Decision == DecisionWait && o.Rule != RuleConcurrency {
@@ -180,11 +180,11 @@ func TestPropertyVerdictFitsItsOutcomes(t *testing.T) {
 		case v.Decision != hardest:
 			r.Fatalf("%s of %+v", v.Decision, v.Outcomes)
 		case !v.Until.IsZero() && (!v.Until.After(s.now) || v.Decision != DecisionWait):
-			r.Fatalf("%s at %s", said(v), s.now)
+			r.Fatalf("%s at %s", summarize(v), s.now)
 		case v.Cancels != 0 && (v.Decision != DecisionWait || waits > 0 || first.Code != CodeCanceling):
-			r.Fatalf("%s", said(v))
+			r.Fatalf("%s", summarize(v))
 		case v.Unsure() != slices.ContainsFunc(v.Outcomes, func(o Outcome) bool { return o.Code == CodeUnknown }):
-			r.Fatalf("%s", said(v))
+			r.Fatalf("%s", summarize(v))
 		}
 	})
 }
@@ -192,14 +192,14 @@ func TestPropertyVerdictFitsItsOutcomes(t *testing.T) {
 // What our own rows allow may still be turned away, but what they turn away is never allowed.
 func TestPropertyHereIsPartOfTheWhole(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		s := anyScene(r)
-		if s.now.Sub(s.r.AcceptedAt) > time.Hour {
-			s.r.AcceptedAt = s.now
+		s := drawScenario(r)
+		if s.now.Sub(s.request.AcceptedAt) > time.Hour {
+			s.request.AcceptedAt = s.now
 		}
 
-		here, whole := s.p.EvaluateLocal(s.r, s.f, s.now), s.verdict()
-		if hardness(whole.Decision) < hardness(here.Decision) || here.Cancels != 0 {
-			r.Fatalf("here %s, but %s", said(here), said(whole))
+		here, whole := s.policy.EvaluateLocal(s.request, s.facts, s.now), s.evaluate()
+		if decisionRank(whole.Decision) < decisionRank(here.Decision) || here.Cancels != 0 {
+			r.Fatalf("here %s, but %s", summarize(here), summarize(whole))
 		}
 	})
 }

@@ -13,20 +13,20 @@ import (
 
 // scene is one question to the rules: alice deploys acme/api to production on a Wednesday at noon,
 // everything is known, and nothing is in the way.
-type scene struct {
-	p   Policy
-	r   Request
-	f   Facts
-	now time.Time
+type scenario struct {
+	policy  Policy
+	request Request
+	facts   Facts
+	now     time.Time
 }
 
 // edit changes a scene.
-type edit func(*scene)
+type change func(*scenario)
 
 var (
-	noon   = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
-	commit = strings.Repeat("a1b2c3d4e5", 4)
-	older  = strings.Repeat("0f1e2d3c4b", 4)
+	noon      = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	newCommit = strings.Repeat("a1b2c3d4e5", 4)
+	oldCommit = strings.Repeat("0f1e2d3c4b", 4)
 
 	alice = deployment.Actor{ID: 1, Login: "alice"}
 	bob   = deployment.Actor{ID: 2, Login: "bob"}
@@ -36,20 +36,20 @@ var (
 	token = deployment.Actor{Token: "ops"}
 )
 
-func base() *scene {
-	return &scene{
-		r: Request{
+func newScenario() *scenario {
+	return &scenario{
+		request: Request{
 			Deployment:  7,
 			Repository:  "acme/api",
 			Environment: "production",
 			Ref:         "main",
-			SHA:         commit,
+			SHA:         newCommit,
 			Requester:   alice,
 			Creator:     alice,
 			AcceptedAt:  noon.Add(-time.Minute),
 			Parameters:  "params",
 		},
-		f: Facts{
+		facts: Facts{
 			Requester: Known(Membership{
 				Login:      "alice",
 				Permission: Known(PermissionWrite),
@@ -69,18 +69,18 @@ func base() *scene {
 	}
 }
 
-func (s *scene) verdict() Verdict { return s.p.Evaluate(s.r, s.f, s.now) }
+func (s *scenario) evaluate() Verdict { return s.policy.Evaluate(s.request, s.facts, s.now) }
 
-func made(edits ...edit) *scene {
-	s := base()
+func scenarioWith(edits ...change) *scenario {
+	s := newScenario()
 	for _, e := range edits {
 		e(s)
 	}
 	return s
 }
 
-func all(edits ...edit) edit {
-	return func(s *scene) {
+func combine(edits ...change) change {
+	return func(s *scenario) {
 		for _, e := range edits {
 			e(s)
 		}
@@ -88,7 +88,7 @@ func all(edits ...edit) edit {
 }
 
 // said is a verdict in one line.
-func said(v Verdict) string {
+func summarize(v Verdict) string {
 	text := string(v.Decision)
 	if first := v.First(); first.Code != "" {
 		text += " " + string(first.Code) + ": " + first.Message
@@ -110,29 +110,29 @@ func said(v Verdict) string {
 }
 
 // ruling is one line of a table.
-type ruling struct {
-	name string
-	do   edit
-	want string
+type verdictCase struct {
+	name  string
+	given change
+	want  string
 }
 
-func judged(t *testing.T, table []ruling) {
+func runVerdictCases(t *testing.T, table []verdictCase) {
 	t.Helper()
 	for _, c := range table {
 		t.Run(c.name, func(t *testing.T) {
-			v := made(c.do).verdict()
-			if got := said(v); got != c.want {
+			v := scenarioWith(c.given).evaluate()
+			if got := summarize(v); got != c.want {
 				t.Errorf("got  %s\nwant %s\n%+v", got, c.want, v.Outcomes)
 			}
 
-			inOrder(t, v)
+			checkRuleOrder(t, v)
 		})
 	}
 }
 
 // inOrder wants the outcomes in the order of the rules, locks and concurrency always among them,
 // each with a code and a message.
-func inOrder(t *testing.T, v Verdict) {
+func checkRuleOrder(t *testing.T, v Verdict) {
 	t.Helper()
 	order := []string{
 		RuleAllow, RuleRefs, RuleRequireAhead, RuleChecks, RuleAfter, RuleFreeze, RuleLocks, RuleApprovals, RuleConcurrency, RuleForce, RuleMaxWait,
@@ -152,84 +152,90 @@ func inOrder(t *testing.T, v Verdict) {
 	}
 }
 
-func nothing(*scene) {}
+func unchanged(*scenario) {}
 
-func allowOnly(s Subjects) edit { return func(c *scene) { c.p.Allow = &s } }
+func restrictTo(s Subjects) change { return func(c *scenario) { c.policy.Allow = &s } }
 
-func by(a deployment.Actor) edit {
-	return func(s *scene) {
-		s.r.Requester, s.r.Creator = a, a
-		s.f.Requester.Value.Login = a.Login
+func requestedBy(a deployment.Actor) change {
+	return func(s *scenario) {
+		s.request.Requester, s.request.Creator = a, a
+		s.facts.Requester.Value.Login = a.Login
 	}
 }
 
-func login(name string) edit { return func(s *scene) { s.f.Requester.Value.Login = name } }
-
-func permission(p Fact[Permission]) edit {
-	return func(s *scene) { s.f.Requester.Value.Permission = p }
+func requesterLogin(name string) change {
+	return func(s *scenario) { s.facts.Requester.Value.Login = name }
 }
 
-func team(name string, is Fact[bool]) edit {
-	return func(s *scene) {
-		teams := maps.Clone(s.f.Requester.Value.Teams)
+func requesterPermission(p Fact[Permission]) change {
+	return func(s *scenario) { s.facts.Requester.Value.Permission = p }
+}
+
+func requesterTeam(name string, is Fact[bool]) change {
+	return func(s *scenario) {
+		teams := maps.Clone(s.facts.Requester.Value.Teams)
 		if teams == nil {
 			teams = map[string]Fact[bool]{}
 		}
 		teams[name] = is
-		s.f.Requester.Value.Teams = teams
+		s.facts.Requester.Value.Teams = teams
 	}
 }
 
-func stranger(problem string) edit {
-	return func(s *scene) { s.f.Requester = Unknown[Membership](problem) }
+func requesterUnknown(problem string) change {
+	return func(s *scenario) { s.facts.Requester = Unknown[Membership](problem) }
 }
 
-func refs(globs ...string) edit { return func(s *scene) { s.p.Refs = globs } }
+func allowedRefs(globs ...string) change { return func(s *scenario) { s.policy.Refs = globs } }
 
-func ref(name string) edit { return func(s *scene) { s.r.Ref = name } }
+func requestedRef(name string) change { return func(s *scenario) { s.request.Ref = name } }
 
-func ahead(deployed Fact[string], c Fact[Comparison]) edit {
-	return func(s *scene) { s.p.RequireAhead, s.f.Deployed, s.f.Compared = true, deployed, c }
+func requireAhead(deployed Fact[string], c Fact[Comparison]) change {
+	return func(s *scenario) { s.policy.RequireAhead, s.facts.Deployed, s.facts.Compared = true, deployed, c }
 }
 
-func checks(c Checks, list ...Check) edit {
-	return func(s *scene) { s.p.Checks, s.f.Checks = &c, Known(list) }
+func requireChecks(c Checks, list ...Check) change {
+	return func(s *scenario) { s.policy.Checks, s.facts.Checks = &c, Known(list) }
 }
 
-func required(f Fact[[]string]) edit { return func(s *scene) { s.f.Required = f } }
+func requiredChecks(f Fact[[]string]) change { return func(s *scenario) { s.facts.Required = f } }
 
 // run is a check of minute at.
-func run(name, app string, state CheckState, at int) Check {
+func checkRun(name, app string, state CheckState, at int) Check {
 	return Check{Name: name, App: app, State: state, At: noon.Add(time.Duration(at-60) * time.Minute), ID: int64(at)}
 }
 
-func accepted(ago time.Duration) edit { return func(s *scene) { s.r.AcceptedAt = s.now.Add(-ago) } }
-
-func question(s *scene) { s.r.Deployment, s.r.AcceptedAt = 0, time.Time{} }
-
-func after(environments ...string) edit { return func(s *scene) { s.p.After = environments } }
-
-func environment(name string) edit { return func(s *scene) { s.r.Environment = name } }
-
-func past(environment string, p PriorResult) edit {
-	return func(s *scene) { s.f.After[environment] = Known(p) }
+func acceptedAgo(ago time.Duration) change {
+	return func(s *scenario) { s.request.AcceptedAt = s.now.Add(-ago) }
 }
 
-func freezes(list ...Freeze) edit { return func(s *scene) { s.p.Freezes = list } }
+func asQuestion(s *scenario) { s.request.Deployment, s.request.AcceptedAt = 0, time.Time{} }
 
-func at(when string) edit {
-	return func(s *scene) {
+func requireAfter(environments ...string) change {
+	return func(s *scenario) { s.policy.After = environments }
+}
+
+func toEnvironment(name string) change { return func(s *scenario) { s.request.Environment = name } }
+
+func priorResult(environment string, p PriorResult) change {
+	return func(s *scenario) { s.facts.After[environment] = Known(p) }
+}
+
+func frozenBy(list ...Freeze) change { return func(s *scenario) { s.policy.Freezes = list } }
+
+func atTime(when string) change {
+	return func(s *scenario) {
 		t, err := time.Parse(time.RFC3339, when)
 		if err != nil {
 			panic(err)
 		}
-		s.now, s.r.AcceptedAt = t, t.Add(-time.Minute)
+		s.now, s.request.AcceptedAt = t, t.Add(-time.Minute)
 	}
 }
 
-func locks(list ...Lock) edit { return func(s *scene) { s.f.Locks = Known(list) } }
+func withLocks(list ...Lock) change { return func(s *scenario) { s.facts.Locks = Known(list) } }
 
-func lock(id int64, owner deployment.Actor, reason string) Lock {
+func lockBy(id int64, owner deployment.Actor, reason string) Lock {
 	return Lock{
 		ID:           id,
 		RepositoryID: 5,
@@ -245,38 +251,38 @@ func (l Lock) until(d time.Duration) Lock {
 	return l
 }
 
-func lockedMode(m Mode) edit { return func(s *scene) { s.p.Locked = m } }
+func whenLocked(m Mode) change { return func(s *scenario) { s.policy.Locked = m } }
 
 // approvals wants them, and has those that were given to exactly this.
-func approvals(a Approvals, given ...Approval) edit {
-	return func(s *scene) {
-		s.p.Approvals, s.f.Approvals = &a, Known(slices.Clone(given))
+func requireApprovals(a Approvals, given ...Approval) change {
+	return func(s *scenario) {
+		s.policy.Approvals, s.facts.Approvals = &a, Known(slices.Clone(given))
 		for i, one := range given {
 			if one.Policy == "" {
-				s.f.Approvals.Value[i].Policy = s.p.Digest()
+				s.facts.Approvals.Value[i].Policy = s.policy.Digest()
 			}
 		}
 	}
 }
 
-func yes(who deployment.Actor, change ...func(*Approval)) Approval {
-	a := Approval{By: who, At: noon.Add(-time.Hour), SHA: commit, Parameters: "params"}
+func approvalBy(who deployment.Actor, change ...func(*Approval)) Approval {
+	a := Approval{By: who, At: noon.Add(-time.Hour), SHA: newCommit, Parameters: "params"}
 	for _, c := range change {
 		c(&a)
 	}
 	return a
 }
 
-func line(l Queue) edit { return func(s *scene) { s.f.Queue = Known(l) } }
+func withQueue(l Queue) change { return func(s *scenario) { s.facts.Queue = Known(l) } }
 
-func how(c Concurrency) edit { return func(s *scene) { s.p.Concurrency = c } }
+func withConcurrency(c Concurrency) change { return func(s *scenario) { s.policy.Concurrency = c } }
 
-func force(by deployment.Actor) edit {
-	return func(s *scene) { s.r.Force = &deployment.Force{By: by, Reason: "fire"} }
+func forcedBy(by deployment.Actor) change {
+	return func(s *scenario) { s.request.Force = &deployment.Force{By: by, Reason: "fire"} }
 }
 
-func forcers(s Subjects) edit { return func(c *scene) { c.p.Force = &s } }
+func allowForce(s Subjects) change { return func(c *scenario) { c.policy.Force = &s } }
 
-func forcer(f Fact[Membership]) edit { return func(s *scene) { s.f.Forcer = f } }
+func forcerFacts(f Fact[Membership]) change { return func(s *scenario) { s.facts.Forcer = f } }
 
-func maxWait(d time.Duration) edit { return func(s *scene) { s.p.MaxWait = d } }
+func withMaxWait(d time.Duration) change { return func(s *scenario) { s.policy.MaxWait = d } }

@@ -60,7 +60,7 @@ func (r *reader) freeze(n ast.Node) (policy.Freeze, bool) {
 	}
 
 	zone, z := r.text(m, "zone")
-	location, err := policy.Zone(zone)
+	location, err := policy.LoadZone(zone)
 	if err != nil {
 		r.wrong(z, "zone: %v", err)
 		location = time.UTC
@@ -93,7 +93,7 @@ func (r *reader) recurring(f *policy.Freeze, m mapping) {
 	}
 
 	f.Cron = cron
-	if err := policy.ParseCron(cron); err != nil {
+	if err := policy.ValidateCron(cron); err != nil {
 		r.wrong(
 			n,
 			"cron %q: %v (minute, hour, day of the month, month, day of the week from 0, Sunday, to 6)",
@@ -146,7 +146,7 @@ func (r *reader) moment(m mapping, key string, zone *time.Location) (time.Time, 
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
 		if t, err = time.Parse(wallTime, s); err == nil {
-			first, last := policy.Instants(t, zone)
+			first, last := policy.ResolveLocal(t, zone)
 			if t = first; key == "to" {
 				t = last
 			}

@@ -18,7 +18,7 @@ func (g glob) match(text string) bool {
 // covers says whether whatever fits other fits g. It may say false for odd pairs (?* and *?), never
 // true wrongly: other is read as a text in which * can be met by * only.
 func (g glob) covers(other glob) bool {
-	return policy.Fits(strings.ToLower(string(g)), strings.ToLower(string(other)), func(p, t rune) bool {
+	return policy.MatchFunc(strings.ToLower(string(g)), strings.ToLower(string(other)), func(p, t rune) bool {
 		return p == t && p != '*' || p == '?' && t != '*'
 	})
 }

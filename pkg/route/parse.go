@@ -112,7 +112,7 @@ func (r *reader) table(t *Table, root ast.Node) {
 	for _, n := range list.Values {
 		route, ok := r.route(n, t)
 		route.Policy.Freezes = slices.Concat(route.Policy.Freezes, everywhere)
-		route.ruled = !route.Policy.None()
+		route.ruled = !route.Policy.Empty()
 		if !ok {
 			continue
 		}

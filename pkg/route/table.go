@@ -258,7 +258,7 @@ func (r Route) usesPayload() bool {
 // go: as a tag it would only be rejected, and a branch that CircleCI does not see yet is asked for
 // again.
 func (r Route) asBranch(ref deployment.Ref, asked string) deployment.Ref {
-	if ref.Kind == deployment.RefBare && ref == deployment.ParseRef(asked) && !r.Policy.FitsRef("refs/tags/"+ref.Name) {
+	if ref.Kind == deployment.RefBare && ref == deployment.ParseRef(asked) && !r.Policy.AllowsRef("refs/tags/"+ref.Name) {
 		ref.Kind = deployment.RefBranch
 	}
 	return ref
