@@ -10,7 +10,7 @@ import (
 func (e *evaluation) evaluateAfter() Outcome {
 	environments := e.policy.environmentsBefore(e.request.Environment)
 	if len(environments) == 0 {
-		return allow("%s comes first", e.request.Environment)
+		return allow("%s needs no other environment first", e.request.Environment)
 	}
 
 	strictest := allow("%s has succeeded in %s", shortSHA(e.request.SHA), listNames(environments))
@@ -38,7 +38,7 @@ func (e *evaluation) evaluateAfterOne(environment string) Outcome {
 	prior := e.facts.After[strings.ToLower(environment)]
 	commit := shortSHA(e.request.SHA)
 	if !prior.Known {
-		return unknown(commit+" in "+environment, prior.Problem)
+		return unknown("the result of "+commit+" in "+environment, prior.Problem)
 	}
 
 	switch prior.Value {
@@ -51,6 +51,6 @@ func (e *evaluation) evaluateAfterOne(environment string) Outcome {
 		o.Who = e.orByForce("a deployment to " + environment)
 		return o
 	default:
-		return unknown(commit+" in "+environment, string(prior.Value))
+		return unknown("the result of "+commit+" in "+environment, unexpected(string(prior.Value)))
 	}
 }

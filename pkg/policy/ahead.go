@@ -5,30 +5,32 @@ import "strings"
 // evaluateRequireAhead says whether the commit contains the commit that is deployed.
 func (e *evaluation) evaluateRequireAhead() Outcome {
 	deployed, compared := e.facts.Deployed, e.facts.Compared
-	commit := shortSHA(e.request.SHA)
+	commit, environment := shortSHA(e.request.SHA), e.request.Environment
 
 	switch {
 	case !deployed.Known:
-		return unknown("what is deployed to "+e.request.Environment, deployed.Problem)
+		return unknown("the commit deployed to "+environment, deployed.Problem)
 	case deployed.Value == "":
-		return allow("nothing is known to be deployed there")
+		return allow("no earlier deployment to %s is known", environment)
 	case strings.EqualFold(deployed.Value, e.request.SHA):
-		return allow("%s is deployed there now", commit)
+		return allow("%s is already deployed to %s", commit, environment)
 	}
 
 	current := shortSHA(deployed.Value)
+	comparison := "the comparison of " + commit + " with " + current
 	if !compared.Known {
-		return unknown("how "+commit+" stands to "+current, compared.Problem)
+		return unknown(comparison, compared.Problem)
 	}
 
 	switch compared.Value {
 	case Ahead, Identical:
-		return allow("%s contains %s, which is deployed there", commit, current)
+		return allow("%s contains %s, which is deployed to %s", commit, current, environment)
 	case Behind, Diverged:
-		o := reject(CodeNotAhead, "%s does not contain %s, which is deployed there (%s)", commit, current, compared.Value)
+		o := reject(CodeNotAhead, "%s does not contain %s, which is deployed to %s (%s)",
+			commit, current, environment, compared.Value)
 		o.Who = e.orByForce("a newer commit")
 		return o
 	default:
-		return unknown("how "+commit+" stands to "+current, string(compared.Value))
+		return unknown(comparison, unexpected(string(compared.Value)))
 	}
 }

@@ -8,9 +8,9 @@ func (e *evaluation) evaluateAllow() Outcome {
 	m := e.policy.Allow.match(requester, membership)
 	switch {
 	case m.included:
-		return allow("%s may deploy", name)
+		return allow("%s is allowed to deploy to %s", name, e.request.Environment)
 	case m.uncertain():
-		return unknown(name+": "+m.missing, "")
+		return unknown(m.missing.of(name), m.missing.problem)
 	}
 
 	o := e.notAllowed(name, m)
@@ -23,13 +23,13 @@ func (e *evaluation) notAllowed(name string, m match) Outcome {
 	switch {
 	case m.lacksPermission:
 		has := e.facts.Requester.Value.Permission.Value
-		return reject(CodeNotAllowed, "%s needs %s permission to deploy to %s, and has %s",
+		return reject(CodeNotAllowed, "%s needs %s permission to deploy to %s, but has %s",
 			name, e.policy.Allow.Permission, environment, has)
 	case isTokenOnly(requester):
-		return reject(CodeNotAllowed, "the API token %s is none of those who may deploy to %s", requester.Token, environment)
+		return reject(CodeNotAllowed, "the API token %s is not allowed to deploy to %s", requester.Token, environment)
 	case requester.App == "" && requester.ID == 0:
-		return reject(CodeNotAllowed, "the deployment names no requester, and not everybody may deploy to %s", environment)
+		return reject(CodeNotAllowed, "a deployment to %s needs a known requester", environment)
 	default:
-		return reject(CodeNotAllowed, "%s is none of those who may deploy to %s", name, environment)
+		return reject(CodeNotAllowed, "%s is not allowed to deploy to %s", name, environment)
 	}
 }

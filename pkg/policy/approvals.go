@@ -17,12 +17,24 @@ func (e *evaluation) evaluateApprovals() Outcome {
 
 	approvers := e.approvers()
 	if missing := rule.Count - len(approvers); missing > 0 {
-		o := wait(CodeApprovalsMissing, "%d of %d approvals (%s)", missing, rule.Count, rule)
+		o := wait(CodeApprovalsMissing, "%s from %s", countApprovals(missing, rule.Count), rule)
 		o.Who = rule.String()
 		return o
 	}
 
 	return allow("approved by %s", listNames(approvers))
+}
+
+// countApprovals says how many approvals are missing, and how many have been given.
+func countApprovals(missing, wanted int) string {
+	noun := "approvals"
+	if missing == 1 {
+		noun = "approval"
+	}
+	if missing == wanted {
+		return fmt.Sprintf("%d %s", missing, noun)
+	}
+	return fmt.Sprintf("%d more %s (%d of %d given)", missing, noun, wanted-missing, wanted)
 }
 
 // approvers returns the names of those whose approval counts, each once. A question has none.
@@ -63,19 +75,19 @@ func (p Policy) Eligible(by deployment.Actor, membership Fact[Membership], r Req
 	rule, name := p.Approvals, displayName(by, membership)
 	switch {
 	case rule == nil:
-		return false, "it needs no approval"
+		return false, "the deployment needs no approval"
 	case isRequester(by, r):
-		return false, fmt.Sprintf("%s asked for it: somebody else must approve it", name)
+		return false, fmt.Sprintf("%s requested the deployment, so somebody else must approve it", name)
 	case by.App != "":
-		return false, fmt.Sprintf("%s is an app: a person must approve it", name)
+		return false, fmt.Sprintf("%s is an app, and only people may approve", name)
 	case isTokenOnly(by) && !rule.acceptsKind(by):
-		return false, fmt.Sprintf("the API token %s may not approve it", by.Token)
+		return false, fmt.Sprintf("the API token %s is not allowed to approve", by.Token)
 	case isTokenOnly(by):
 		return true, ""
 	case by.ID == 0:
-		return false, "it is not known who approves it"
+		return false, "the approver is unknown"
 	case !rule.namesPeople():
-		return false, fmt.Sprintf("%s may not approve it; %s may", name, rule)
+		return false, fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)
 	}
 
 	m := rule.subjects().match(by, membership)
@@ -83,9 +95,10 @@ func (p Policy) Eligible(by deployment.Actor, membership Fact[Membership], r Req
 	case m.included:
 		return true, ""
 	case m.uncertain():
-		return false, fmt.Sprintf("GitHub does not say whether %s may approve it: %s", name, m.missing)
+		fact := withProblem(m.missing.of(name)+" could not be read", m.missing.problem)
+		return false, fmt.Sprintf("cannot tell whether %s is allowed to approve: %s", name, fact)
 	default:
-		return false, fmt.Sprintf("%s may not approve it; %s may", name, rule)
+		return false, fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)
 	}
 }
 

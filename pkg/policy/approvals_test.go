@@ -13,97 +13,201 @@ var (
 	tokenApproval = Approvals{Count: 1, Tokens: []string{"ops"}}
 )
 
-const needsOneApproval = "wait approvals_missing: 1 of 1 approvals (bob)"
+const needsOneApproval = "wait approvals_missing: 1 approval from bob"
 
 var approvalCases = []verdictCase{
-	{"none", requireApprovals(twoApprovals), "wait approvals_missing: 2 of 2 approvals (bob, acme/sre)"},
-	{"one of two", requireApprovals(twoApprovals, approvalBy(bob)), "wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"two", requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol)), "allow"},
-	{"more than two", requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol), approvalBy(dave)), "allow"},
-	{"one, twice", requireApprovals(twoApprovals, approvalBy(bob), approvalBy(bob)), "wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"one, under two names", requireApprovals(twoApprovals, approvalBy(bob), approvalBy(deployment.Actor{ID: 2, Login: "bobby"})),
-		"wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"one, by two faces", requireApprovals(twoApprovals, approvalBy(deployment.Actor{
-		ID:    2,
-		Token: "slack",
-	}), approvalBy(deployment.Actor{
-		ID:    2,
-		Token: "web",
-	})),
-		"wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"two, by one face", requireApprovals(twoApprovals, approvalBy(deployment.Actor{
-		ID:    2,
-		Token: "slack",
-	}), approvalBy(deployment.Actor{
-		ID:    3,
-		Token: "slack",
-	})), "allow"},
-	{"the requester", requireApprovals(oneApproval, approvalBy(alice)), needsOneApproval},
-	{"the requester, renamed", requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 1, Login: "alicia"})), needsOneApproval},
-	{"the creator", combine(func(s *scenario) { s.request.Creator = bob }, requireApprovals(oneApproval, approvalBy(bob))), needsOneApproval},
-	{"somebody of the requester's name", requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 11, Login: "alice"})), "allow"},
-	{"of another commit", requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.SHA = oldCommit })), needsOneApproval},
-	{"of other parameters", requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.Parameters = "others" })), needsOneApproval},
-	{"under other rules", requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.Policy = "others" })), needsOneApproval},
-	{"under rules that were changed since", combine(requireApprovals(oneApproval, approvalBy(bob)), withMaxWait(time.Hour)), needsOneApproval},
-	{"a day old", requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.At = noon.Add(-24 * time.Hour) })), needsOneApproval},
-	{"nearly a day old", requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.At = noon.Add(1 - 24*time.Hour) })), "allow"},
-	{"as old as it may be", requireApprovals(Approvals{
-		Count:   1,
-		Users:   []string{"bob"},
-		Expires: time.Hour,
-	}, approvalBy(bob)), needsOneApproval},
-	{"not as old as it may be", requireApprovals(Approvals{
-		Count:   1,
-		Users:   []string{"bob"},
-		Expires: time.Hour + 1,
-	}, approvalBy(bob)), "allow"},
-	{"a token", requireApprovals(tokenApproval, approvalBy(token)), "allow"},
-	{"another token", requireApprovals(tokenApproval, approvalBy(deployment.Actor{
-		Token: "ci",
-	})), "wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"a token where people may", requireApprovals(oneApproval, approvalBy(token)), needsOneApproval},
 	{
-		"the token that asked",
-		combine(requestedBy(token), requireApprovals(tokenApproval, approvalBy(token))),
-		"wait approvals_missing: 1 of 1 approvals (token ops)",
-	},
-	{"the token by which somebody asked", combine(requestedBy(deployment.Actor{
-		ID:    1,
-		Login: "alice",
-		Token: "ops",
-	}), requireApprovals(tokenApproval, approvalBy(token))),
-		"wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"the token by which somebody asked, and another made it", combine(requestedBy(deployment.Actor{
-		ID:    1,
-		Token: "ops",
-	}), func(s *scenario) { s.request.Creator = hubot },
-		requireApprovals(tokenApproval, approvalBy(token))), "wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"the token that made it for somebody", combine(func(s *scenario) {
-		s.request.Creator = deployment.Actor{
-			ID:    9,
-			Token: "ops",
-		}
-	}, requireApprovals(tokenApproval, approvalBy(token))),
-		"wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"an app", requireApprovals(oneApproval, approvalBy(hubot)), needsOneApproval},
-	{"nobody", requireApprovals(oneApproval, approvalBy(deployment.Actor{})), needsOneApproval},
-	{"a name without an id", requireApprovals(oneApproval, approvalBy(deployment.Actor{Login: "bob"})), needsOneApproval},
-	{"in a question", combine(asQuestion, requireApprovals(oneApproval, approvalBy(bob))), needsOneApproval},
-	{
-		"in a question, unknown",
-		combine(asQuestion, requireApprovals(oneApproval), func(s *scenario) { s.facts.Approvals = Unknown[[]Approval]("rows") }),
-		needsOneApproval,
+		name:  "none",
+		given: requireApprovals(twoApprovals),
+		want:  "wait approvals_missing: 2 approvals from bob, acme/sre",
 	},
 	{
-		"unknown",
-		combine(requireApprovals(oneApproval), func(s *scenario) { s.facts.Approvals = Unknown[[]Approval]("rows") }),
-		"wait unknown: an answer about the approvals (rows)",
+		name:  "one of two",
+		given: requireApprovals(twoApprovals, approvalBy(bob)),
+		want:  "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
 	},
-	{"many may", requireApprovals(Approvals{
-		Count: 1,
-		Users: []string{"a", "b", "c", "d", "e"},
-	}), "wait approvals_missing: 1 of 1 approvals (a, b, c and 2 more)"},
+	{name: "two", given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol)), want: "allow"},
+	{
+		name:  "more than two",
+		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol), approvalBy(dave)),
+		want:  "allow",
+	},
+	{
+		name:  "one, twice",
+		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(bob)),
+		want:  "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
+	},
+	{
+		name:  "one, under two names",
+		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(deployment.Actor{ID: 2, Login: "bobby"})),
+		want:  "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
+	},
+	{
+		name: "one, by two faces",
+		given: requireApprovals(
+			twoApprovals,
+			approvalBy(deployment.Actor{ID: 2, Token: "slack"}),
+			approvalBy(deployment.Actor{ID: 2, Token: "web"}),
+		),
+		want: "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
+	},
+	{
+		name: "two, by one face",
+		given: requireApprovals(
+			twoApprovals,
+			approvalBy(deployment.Actor{ID: 2, Token: "slack"}),
+			approvalBy(deployment.Actor{ID: 3, Token: "slack"}),
+		),
+		want: "allow",
+	},
+	{name: "the requester", given: requireApprovals(oneApproval, approvalBy(alice)), want: needsOneApproval},
+	{
+		name:  "the requester, renamed",
+		given: requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 1, Login: "alicia"})),
+		want:  needsOneApproval,
+	},
+	{
+		name: "the creator",
+		given: combine(
+			func(s *scenario) { s.request.Creator = bob },
+			requireApprovals(oneApproval, approvalBy(bob)),
+		),
+		want: needsOneApproval,
+	},
+	{
+		name:  "somebody of the requester's name",
+		given: requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 11, Login: "alice"})),
+		want:  "allow",
+	},
+	{
+		name:  "of another commit",
+		given: requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.SHA = oldCommit })),
+		want:  needsOneApproval,
+	},
+	{
+		name:  "of other parameters",
+		given: requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.Parameters = "others" })),
+		want:  needsOneApproval,
+	},
+	{
+		name:  "under other rules",
+		given: requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.Policy = "others" })),
+		want:  needsOneApproval,
+	},
+	{
+		name:  "under rules that were changed since",
+		given: combine(requireApprovals(oneApproval, approvalBy(bob)), withMaxWait(time.Hour)),
+		want:  needsOneApproval,
+	},
+	{
+		name: "a day old",
+		given: requireApprovals(
+			oneApproval,
+			approvalBy(bob, func(a *Approval) { a.At = noon.Add(-24 * time.Hour) }),
+		),
+		want: needsOneApproval,
+	},
+	{
+		name: "nearly a day old",
+		given: requireApprovals(
+			oneApproval,
+			approvalBy(bob, func(a *Approval) { a.At = noon.Add(1 - 24*time.Hour) }),
+		),
+		want: "allow",
+	},
+	{
+		name:  "as old as it may be",
+		given: requireApprovals(Approvals{Count: 1, Users: []string{"bob"}, Expires: time.Hour}, approvalBy(bob)),
+		want:  needsOneApproval,
+	},
+	{
+		name: "not as old as it may be",
+		given: requireApprovals(
+			Approvals{Count: 1, Users: []string{"bob"}, Expires: time.Hour + 1},
+			approvalBy(bob),
+		),
+		want: "allow",
+	},
+	{name: "a token", given: requireApprovals(tokenApproval, approvalBy(token)), want: "allow"},
+	{
+		name:  "another token",
+		given: requireApprovals(tokenApproval, approvalBy(deployment.Actor{Token: "ci"})),
+		want:  "wait approvals_missing: 1 approval from token ops",
+	},
+	{
+		name:  "a token where people may",
+		given: requireApprovals(oneApproval, approvalBy(token)),
+		want:  needsOneApproval,
+	},
+	{
+		name:  "the token that asked",
+		given: combine(requestedBy(token), requireApprovals(tokenApproval, approvalBy(token))),
+		want:  "wait approvals_missing: 1 approval from token ops",
+	},
+	{
+		name: "the token by which somebody asked",
+		given: combine(
+			requestedBy(deployment.Actor{ID: 1, Login: "alice", Token: "ops"}),
+			requireApprovals(tokenApproval, approvalBy(token)),
+		),
+		want: "wait approvals_missing: 1 approval from token ops",
+	},
+	{
+		name: "the token by which somebody asked, and another made it",
+		given: combine(
+			requestedBy(deployment.Actor{ID: 1, Token: "ops"}),
+			func(s *scenario) { s.request.Creator = hubot },
+			requireApprovals(tokenApproval, approvalBy(token)),
+		),
+		want: "wait approvals_missing: 1 approval from token ops",
+	},
+	{
+		name: "the token that made it for somebody",
+		given: combine(
+			func(s *scenario) {
+				s.request.Creator = deployment.Actor{
+					ID:    9,
+					Token: "ops",
+				}
+			},
+			requireApprovals(tokenApproval, approvalBy(token)),
+		),
+		want: "wait approvals_missing: 1 approval from token ops",
+	},
+	{name: "an app", given: requireApprovals(oneApproval, approvalBy(hubot)), want: needsOneApproval},
+	{name: "nobody", given: requireApprovals(oneApproval, approvalBy(deployment.Actor{})), want: needsOneApproval},
+	{
+		name:  "a name without an id",
+		given: requireApprovals(oneApproval, approvalBy(deployment.Actor{Login: "bob"})),
+		want:  needsOneApproval,
+	},
+	{
+		name:  "in a question",
+		given: combine(asQuestion, requireApprovals(oneApproval, approvalBy(bob))),
+		want:  needsOneApproval,
+	},
+	{
+		name: "in a question, unknown",
+		given: combine(
+			asQuestion,
+			requireApprovals(oneApproval),
+			func(s *scenario) { s.facts.Approvals = Unknown[[]Approval]("rows") },
+		),
+		want: needsOneApproval,
+	},
+	{
+		name: "unknown",
+		given: combine(
+			requireApprovals(oneApproval),
+			func(s *scenario) { s.facts.Approvals = Unknown[[]Approval]("rows") },
+		),
+		want: "wait unknown: the approvals, which could not be read (rows)",
+	},
+	{
+		name:  "many may",
+		given: requireApprovals(Approvals{Count: 1, Users: []string{"a", "b", "c", "d", "e"}}),
+		want:  "wait approvals_missing: 1 approval from a, b, c and 2 more",
+	},
 }
 
 func TestApprovals(t *testing.T) { runVerdictCases(t, approvalCases) }
@@ -121,32 +225,32 @@ func TestEligible(t *testing.T) {
 	}{
 		"by login":             {wanted, bob, person("bob", false), ""},
 		"by the login now":     {wanted, carol, person("BOB", false), ""},
-		"not by the old login": {wanted, bob, person("bobby", false), "bobby may not approve it; bob, id:4, acme/SRE and 1 more may"},
+		"not by the old login": {wanted, bob, person("bobby", false), "bobby is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)"},
 		"by id":                {wanted, dave, Unknown[Membership]("503"), ""},
 		"by team":              {wanted, carol, person("carol", true), ""},
-		"none of them":         {wanted, carol, person("carol", false), "carol may not approve it; bob, id:4, acme/SRE and 1 more may"},
-		"unknown":              {wanted, carol, Unknown[Membership]("503"), "GitHub does not say whether carol may approve it: who they are (503)"},
+		"none of them":         {wanted, carol, person("carol", false), "carol is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)"},
+		"unknown":              {wanted, carol, Unknown[Membership]("503"), "cannot tell whether carol is allowed to approve: carol's GitHub account could not be read (503)"},
 		"the team unknown": {wanted, carol, Known(Membership{
 			Login: "carol",
-		}), "GitHub does not say whether carol may approve it: the team acme/SRE"},
-		"the requester": {wanted, alice, person("bob", true), "bob asked for it: somebody else must approve it"},
+		}), "cannot tell whether carol is allowed to approve: carol's membership in acme/SRE could not be read"},
+		"the requester": {wanted, alice, person("bob", true), "bob requested the deployment, so somebody else must approve it"},
 		"a token":       {wanted, token, Unknown[Membership](""), ""},
 		"another token": {
 			wanted,
 			deployment.Actor{Token: "ci"},
 			Unknown[Membership](""),
-			"the API token ci may not approve it",
+			"the API token ci is not allowed to approve",
 		},
 		"a person by a token": {
 			wanted,
 			deployment.Actor{ID: 3, Login: "carol", Token: "ops"},
 			person("carol", false),
-			"carol may not approve it; bob, id:4, acme/SRE and 1 more may",
+			"carol is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)",
 		},
-		"an app":          {wanted, hubot, person("bob", true), "my-hubot is an app: a person must approve it"},
-		"nobody":          {wanted, deployment.Actor{}, person("", true), "it is not known who approves it"},
-		"only tokens may": {&tokenApproval, bob, person("bob", true), "bob may not approve it; token ops may"},
-		"nobody must":     {nil, bob, person("bob", true), "it needs no approval"},
+		"an app":          {wanted, hubot, person("bob", true), "my-hubot is an app, and only people may approve"},
+		"nobody":          {wanted, deployment.Actor{}, person("", true), "the approver is unknown"},
+		"only tokens may": {&tokenApproval, bob, person("bob", true), "bob is not allowed to approve (allowed: token ops)"},
+		"nobody must":     {nil, bob, person("bob", true), "the deployment needs no approval"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ok, why := Policy{Approvals: c.a}.Eligible(c.by, c.is, newScenario().request)

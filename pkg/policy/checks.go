@@ -14,7 +14,7 @@ func (e *evaluation) evaluateChecks() Outcome {
 	case !e.facts.Checks.Known:
 		return unknown("the checks of "+commit, e.facts.Checks.Problem)
 	case rule.Set == ChecksRequired && !e.facts.Required.Known:
-		return unknown("the checks that the branch requires", e.facts.Required.Problem)
+		return unknown("the list of checks that the branch requires", e.facts.Required.Problem)
 	}
 
 	states := stateByName(e.facts.Checks.Value)
@@ -40,11 +40,13 @@ func (e *evaluation) evaluateChecks() Outcome {
 		o.Who = e.orByForce("a rerun and a new deployment")
 		return o
 	case len(names) == 0:
-		return e.waitForChecks("the first check of "+commit, "no check of "+commit+" began")
+		return e.waitForChecks("the first check of "+commit, "no check of "+commit+" started")
 	case len(pending) > 0:
-		return e.waitForChecks(listChecks(pending), listChecks(pending)+" did not end")
+		return e.waitForChecks(listChecks(pending), listChecks(pending)+" did not finish")
+	case len(names) == 1:
+		return allow("the check is green")
 	default:
-		return allow("%d green", len(names))
+		return allow("all %d checks are green", len(names))
 	}
 }
 

@@ -45,7 +45,11 @@ func TestFreezeOverChangesOfClocks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := Freeze{Cron: c.cron, Duration: c.lasts, Zone: c.zone}
 			first, end := scenarioWith(atTime(c.first)).now, scenarioWith(atTime(c.end)).now
-			moments := map[time.Time]time.Time{first.Add(-time.Second): {}, end.Add(-time.Second): end, end: {}}
+			moments := map[time.Time]time.Time{
+				first.Add(-time.Second): {},
+				end.Add(-time.Second):   end,
+				end:                     {},
+			}
 			for when := first; when.Before(end); when = when.Add(5 * time.Minute) {
 				moments[when] = end
 			}
@@ -197,17 +201,9 @@ func TestFreezeAgreesWithTheMinutes(t *testing.T) {
 // What never ends is bounded: a year ahead, and some hundreds of windows.
 func TestFreezeWithoutAnEnd(t *testing.T) {
 	for _, f := range []Freeze{
-		{
-			Cron:     "* * * * *",
-			Duration: time.Hour,
-		}, {
-			Cron:     "0 0 * * *",
-			Duration: 24 * time.Hour,
-		}, {
-			Cron:     "0 0 1 * *",
-			Duration: 31 * 24 * time.Hour,
-			Zone:     "Europe/Berlin",
-		},
+		{Cron: "* * * * *", Duration: time.Hour},
+		{Cron: "0 0 * * *", Duration: 24 * time.Hour},
+		{Cron: "0 0 1 * *", Duration: 31 * 24 * time.Hour, Zone: "Europe/Berlin"},
 		{Cron: "0 0 * * 1", Duration: 366 * 24 * time.Hour},
 	} {
 		end, err := f.activeUntil(noon)
@@ -231,10 +227,29 @@ func TestFreezeWithoutAnEnd(t *testing.T) {
 
 func TestParseCron(t *testing.T) {
 	for text, ok := range map[string]bool{
-		"0 18 * * FRI": true, "*/5 0-6,22 1 jan-mar 1-5": true, "0 0 29 2 *": true, "  0   0 * * * ": true, "0 0 ? * *": true,
-		"": false, "0 0 * *": false, "0 0 0 * * *": false, "@daily": false, "@every 1h": false, "60 0 * * *": false, "0 24 * * *": false, "0 0 0 * *": false,
-		"0 0 * * 7": false, "0 0 31 2 *": false, "0 0 * * FRI-MON": false, "*/0 * * * *": false, "TZ=": false, "CRON_TZ=UTC 0 0 * * *": false,
-		"TZ=Europe/Berlin 0 0 * * *": false, ", * * * *": false, "0 0 * * xyz": false, "-1 0 * * *": false,
+		"0 18 * * FRI":               true,
+		"*/5 0-6,22 1 jan-mar 1-5":   true,
+		"0 0 29 2 *":                 true,
+		"  0   0 * * * ":             true,
+		"0 0 ? * *":                  true,
+		"":                           false,
+		"0 0 * *":                    false,
+		"0 0 0 * * *":                false,
+		"@daily":                     false,
+		"@every 1h":                  false,
+		"60 0 * * *":                 false,
+		"0 24 * * *":                 false,
+		"0 0 0 * *":                  false,
+		"0 0 * * 7":                  false,
+		"0 0 31 2 *":                 false,
+		"0 0 * * FRI-MON":            false,
+		"*/0 * * * *":                false,
+		"TZ=":                        false,
+		"CRON_TZ=UTC 0 0 * * *":      false,
+		"TZ=Europe/Berlin 0 0 * * *": false,
+		", * * * *":                  false,
+		"0 0 * * xyz":                false,
+		"-1 0 * * *":                 false,
 	} {
 		if err := ValidateCron(text); (err == nil) != ok {
 			t.Errorf("%q: %v", text, err)

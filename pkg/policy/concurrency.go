@@ -7,7 +7,7 @@ import "fmt"
 // races. This one explains what the deployment waits for, and applies the route's choice.
 func (e *evaluation) evaluateConcurrency() Outcome {
 	if !e.facts.Queue.Known {
-		return unknown("what else goes there", e.facts.Queue.Problem)
+		return unknown("the queue of "+e.request.Environment, e.facts.Queue.Problem)
 	}
 
 	queue, choice := e.facts.Queue.Value, e.policy.Concurrency
@@ -18,9 +18,9 @@ func (e *evaluation) evaluateConcurrency() Outcome {
 	case queue.Newer != 0 && replaces:
 		return reject(CodeSuperseded, "superseded by #%d", queue.Newer)
 	case queue.next() == 0:
-		return allow("it is first in line")
+		return allow("no other deployment comes first")
 	case choice == ConcurrencyReject:
-		return reject(CodeBusy, "deployment %d of the same environment is first", queue.next())
+		return reject(CodeBusy, "deployment %d of the same environment has not finished", queue.next())
 	case choice == ConcurrencyCancel && queue.Holder != 0:
 		return e.cancelRunning(queue.Holder)
 	default:
@@ -28,10 +28,10 @@ func (e *evaluation) evaluateConcurrency() Outcome {
 	}
 }
 
-// cancelRunning has the running deployment make room for this one.
+// cancelRunning has the running deployment canceled for this one.
 func (e *evaluation) cancelRunning(id int64) Outcome {
 	if e.localOnly {
-		return allow("deployment %d may have to make room", id)
+		return allow("deployment %d may be canceled", id)
 	}
 	e.cancelID = id
 	return wait(CodeCanceling, "deployment %d to be canceled", id)

@@ -161,5 +161,5 @@ func (e *evaluation) evaluateMaxWait(outcomes []Outcome) (Outcome, bool) {
 		return reject(CodeWaitedTooLong, "waited %s for %s", formatDuration(limit), outcomes[waiting].Message), true
 	}
 
-	return allow("it may wait for %s", formatDuration(limit)), e.policy.MaxWait > 0
+	return allow("may wait for up to %s", formatDuration(limit)), e.policy.MaxWait > 0
 }

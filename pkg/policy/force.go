@@ -16,7 +16,7 @@ func (e *evaluation) evaluateForce() (o Outcome, forced bool) {
 	case force == nil:
 		return Outcome{}, false
 	case e.policy.Force == nil:
-		return reject(CodeForceNotAllowed, "the rules of %s let nobody force a deployment", e.request.Environment), false
+		return reject(CodeForceNotAllowed, "nobody is allowed to force a deployment to %s", e.request.Environment), false
 	}
 
 	membership := e.facts.Forcer
@@ -28,12 +28,12 @@ func (e *evaluation) evaluateForce() (o Outcome, forced bool) {
 	m := e.policy.Force.match(force.By, membership)
 	switch {
 	case m.included || isTokenOnly(force.By):
-		return allow("%s may force it: %s", name, force.Reason), true
+		return allow("%s is allowed to force the deployment: %s", name, force.Reason), true
 	case m.uncertain():
-		return unknown(name+", who forces it: "+m.missing, ""), false
+		return unknown(m.missing.of(name), m.missing.problem), false
 	}
 
-	o = reject(CodeForceNotAllowed, "%s may not force a deployment to %s", name, e.request.Environment)
+	o = reject(CodeForceNotAllowed, "%s is not allowed to force a deployment to %s", name, e.request.Environment)
 	o.Who = e.policy.Force.String()
 	return o, false
 }

@@ -36,7 +36,7 @@ func (e *evaluation) evaluateFreeze() Outcome {
 	}
 
 	if len(active) == 0 {
-		return allow("no freeze holds")
+		return allow("no freeze is in force")
 	}
 
 	last := slices.MaxFunc(active, func(a, b activeFreeze) int { return a.until.Compare(b.until) })
@@ -87,7 +87,7 @@ func (f Freeze) outcome(until, now time.Time) Outcome {
 	end := formatTime(until.In(zone), now)
 	o := wait(CodeFrozen, "the freeze%s to end (%s)", f.quotedMessage(), end)
 	if f.Mode == RejectMode {
-		o = reject(CodeFrozen, "the freeze%s holds until %s", f.quotedMessage(), end)
+		o = reject(CodeFrozen, "the freeze%s lasts until %s", f.quotedMessage(), end)
 	}
 
 	o.Until = until

@@ -37,9 +37,9 @@ func (e *evaluation) evaluateLocks() Outcome {
 	case len(others) > 0:
 		return e.locked(others)
 	case len(e.ownLocks) > 0:
-		return allow("the lock is the requester's own")
+		return allow("the requester holds the lock")
 	default:
-		return allow("nobody has locked it")
+		return allow("%s is not locked", e.request.Environment)
 	}
 }
 

@@ -24,8 +24,11 @@ func reject(code Code, format string, args ...any) Outcome {
 
 // unknown waits for a fact that could not be read.
 func unknown(what, problem string) Outcome {
-	return wait(CodeUnknown, "an answer about %s", withProblem(what, problem))
+	return wait(CodeUnknown, "%s", withProblem(what+", which could not be read", problem))
 }
+
+// unexpected is the problem with a fact whose value we do not know.
+func unexpected(value string) string { return fmt.Sprintf("unexpected answer %q", value) }
 
 // withProblem adds a problem in parentheses, if there is one.
 func withProblem(text, problem string) string {
@@ -37,10 +40,14 @@ func withProblem(text, problem string) string {
 
 // displayName names somebody by their current login, and an app by its slug.
 func displayName(a deployment.Actor, membership Fact[Membership]) string {
-	if a.App != "" {
+	switch {
+	case a.App != "":
 		return appSlug(a.App)
+	case a == deployment.Actor{}:
+		return "somebody unknown"
+	default:
+		return cmp.Or(membership.Value.Login, a.String())
 	}
-	return cmp.Or(membership.Value.Login, a.String())
 }
 
 func shortSHA(sha string) string { return sha[:min(len(sha), 7)] }

@@ -17,51 +17,89 @@ var longFreeze = Freeze{From: noon.Add(-time.Hour), To: noon.Add(3 * time.Hour)}
 
 // together are rules beside one another: the hardest word counts, and of its kind the first.
 var combinedCases = []verdictCase{
-	{"all hold", combine(restrictTo(Subjects{
-		Users: []string{"alice"},
-	}), allowedRefs("main"), requireAhead(Known(oldCommit), Known(Ahead)), requireChecks(allChecks, checkRun("b", "", Green, 1)), requireAfter("dev"),
-		priorResult("dev", PriorSucceeded), frozenBy(weekend), requireApprovals(oneApproval, approvalBy(bob))), "allow"},
-	{"reject before wait", combine(requireChecks(allChecks), allowedRefs("x")), mainNotAllowed + "x may"},
 	{
-		"wait before reject",
-		combine(requireChecks(allChecks, checkRun("b", "", Red, 1)), withLocks(lockBy(1, carol, "x"))),
-		`reject checks_failed: check "b" failed`,
+		name: "all hold",
+		given: combine(
+			restrictTo(Subjects{Users: []string{"alice"}}),
+			allowedRefs("main"),
+			requireAhead(Known(oldCommit), Known(Ahead)),
+			requireChecks(allChecks, checkRun("b", "", Green, 1)),
+			requireAfter("dev"),
+			priorResult("dev", PriorSucceeded),
+			frozenBy(weekend),
+			requireApprovals(oneApproval, approvalBy(bob)),
+		),
+		want: "allow",
 	},
 	{
-		"the first wait speaks",
-		combine(requireChecks(allChecks), withLocks(lockBy(1, carol, "x"))),
-		"wait checks_pending: the first check of a1b2c3d",
-	},
-	{"the first reject speaks", combine(restrictTo(Subjects{Users: []string{"bob"}}), allowedRefs("x")), aliceNotAllowed},
-	{"an unknown fact is no reject", combine(restrictTo(Subjects{
-		Users: []string{"alice"},
-	}), requesterUnknown("503"), allowedRefs("main")), "wait unknown: an answer about alice: who they are (503)"},
-	{"a reject beside an unknown fact", combine(restrictTo(Subjects{
-		Users: []string{"alice"},
-	}), requesterUnknown("503"), allowedRefs("x")), mainNotAllowed + "x may"},
-	{
-		"the latest of two ends",
-		combine(frozenBy(longFreeze), withLocks(lockBy(1, carol, "x").until(time.Hour))),
-		"wait frozen: the freeze to end (Wed 15:00 UTC) | until 25 Nov 15:00",
+		name:  "reject before wait",
+		given: combine(requireChecks(allChecks), allowedRefs("x")),
+		want:  mainNotAllowed + "x)",
 	},
 	{
-		"one without an end",
-		combine(frozenBy(longFreeze), withLocks(lockBy(1, carol, "x"))),
-		"wait frozen: the freeze to end (Wed 15:00 UTC)",
+		name:  "wait before reject",
+		given: combine(requireChecks(allChecks, checkRun("b", "", Red, 1)), withLocks(lockBy(1, carol, "x"))),
+		want:  `reject checks_failed: check "b" failed`,
 	},
-	{"frozen and in line", combine(frozenBy(longFreeze), withQueue(Queue{
-		Holder: 6,
-	})), "wait frozen: the freeze to end (Wed 15:00 UTC)"},
-	{"a reject has no end", combine(frozenBy(longFreeze), allowedRefs("x")), mainNotAllowed + "x may"},
-	{"superseded, and not allowed to wait", combine(withQueue(Queue{
-		Started: 9,
-	}), requireChecks(allChecks)), "reject superseded: superseded by #9"},
 	{
-		"approvals beside a lock",
-		combine(withLocks(lockBy(1, carol, "x")), requireApprovals(twoApprovals, approvalBy(bob))),
-		"wait locked: carol's lock on production: x",
+		name:  "the first wait speaks",
+		given: combine(requireChecks(allChecks), withLocks(lockBy(1, carol, "x"))),
+		want:  "wait checks_pending: the first check of a1b2c3d",
 	},
-	{"approvals before the line", combine(requireApprovals(oneApproval), withQueue(Queue{Holder: 6})), needsOneApproval},
+	{
+		name:  "the first reject speaks",
+		given: combine(restrictTo(Subjects{Users: []string{"bob"}}), allowedRefs("x")),
+		want:  aliceNotAllowed,
+	},
+	{
+		name: "an unknown fact is no reject",
+		given: combine(
+			restrictTo(Subjects{Users: []string{"alice"}}),
+			requesterUnknown("503"),
+			allowedRefs("main"),
+		),
+		want: "wait unknown: alice's GitHub account, which could not be read (503)",
+	},
+	{
+		name:  "a reject beside an unknown fact",
+		given: combine(restrictTo(Subjects{Users: []string{"alice"}}), requesterUnknown("503"), allowedRefs("x")),
+		want:  mainNotAllowed + "x)",
+	},
+	{
+		name:  "the latest of two ends",
+		given: combine(frozenBy(longFreeze), withLocks(lockBy(1, carol, "x").until(time.Hour))),
+		want:  "wait frozen: the freeze to end (Wed 15:00 UTC) | until 25 Nov 15:00",
+	},
+	{
+		name:  "one without an end",
+		given: combine(frozenBy(longFreeze), withLocks(lockBy(1, carol, "x"))),
+		want:  "wait frozen: the freeze to end (Wed 15:00 UTC)",
+	},
+	{
+		name:  "frozen and in line",
+		given: combine(frozenBy(longFreeze), withQueue(Queue{Holder: 6})),
+		want:  "wait frozen: the freeze to end (Wed 15:00 UTC)",
+	},
+	{
+		name:  "a reject has no end",
+		given: combine(frozenBy(longFreeze), allowedRefs("x")),
+		want:  mainNotAllowed + "x)",
+	},
+	{
+		name:  "superseded, and not allowed to wait",
+		given: combine(withQueue(Queue{Started: 9}), requireChecks(allChecks)),
+		want:  "reject superseded: superseded by #9",
+	},
+	{
+		name:  "approvals beside a lock",
+		given: combine(withLocks(lockBy(1, carol, "x")), requireApprovals(twoApprovals, approvalBy(bob))),
+		want:  "wait locked: carol's lock on production: x",
+	},
+	{
+		name:  "approvals before the line",
+		given: combine(requireApprovals(oneApproval), withQueue(Queue{Holder: 6})),
+		want:  needsOneApproval,
+	},
 }
 
 func TestTogether(t *testing.T) { runVerdictCases(t, combinedCases) }
@@ -108,42 +146,53 @@ func TestNeeds(t *testing.T) {
 		do   change
 		want Needs
 	}{
-		"nothing": {unchanged, Needs{}},
+		"nothing": {do: unchanged, want: Needs{}},
 		"refs, freezes, the line": {
-			combine(allowedRefs("x"), frozenNow, withConcurrency(ConcurrencyCancel), whenLocked(RejectMode), withMaxWait(1)),
-			Needs{},
+			do: combine(
+				allowedRefs("x"),
+				frozenNow,
+				withConcurrency(ConcurrencyCancel),
+				whenLocked(RejectMode),
+				withMaxWait(1),
+			),
+			want: Needs{},
 		},
-		"somebody":            {restrictTo(people), Needs{Requester: asked}},
-		"an app":              {combine(restrictTo(people), requestedBy(hubot)), Needs{}},
-		"a token":             {combine(restrictTo(people), requestedBy(token)), Needs{}},
-		"by id alone":         {restrictTo(Subjects{Users: []string{"id:1"}}), Needs{}},
-		"by another id alone": {restrictTo(Subjects{Users: []string{"id:2"}}), Needs{}},
+		"somebody":            {do: restrictTo(people), want: Needs{Requester: asked}},
+		"an app":              {do: combine(restrictTo(people), requestedBy(hubot)), want: Needs{}},
+		"a token":             {do: combine(restrictTo(people), requestedBy(token)), want: Needs{}},
+		"by id alone":         {do: restrictTo(Subjects{Users: []string{"id:1"}}), want: Needs{}},
+		"by another id alone": {do: restrictTo(Subjects{Users: []string{"id:2"}}), want: Needs{}},
 		"by id with a permission": {
-			restrictTo(Subjects{Users: []string{"id:1"}, Teams: []string{"acme/sre"}, Permission: PermissionAdmin}),
-			Needs{Requester: &PersonNeeds{Permission: true}},
+			do: restrictTo(
+				Subjects{Users: []string{"id:1"}, Teams: []string{"acme/sre"}, Permission: PermissionAdmin},
+			),
+			want: Needs{Requester: &PersonNeeds{Permission: true}},
 		},
-		"by login":        {restrictTo(Subjects{Users: []string{"bob"}}), Needs{Requester: &PersonNeeds{}}},
-		"everybody":       {restrictTo(Subjects{}), Needs{}},
-		"only apps":       {restrictTo(Subjects{Apps: []string{"x"}}), Needs{}},
-		"ahead":           {requireAhead(Known(""), Known(Ahead)), Needs{Deployed: true, Compared: true}},
-		"checks":          {requireChecks(allChecks), Needs{Checks: true}},
-		"required checks": {requireChecks(branchChecks), Needs{Checks: true, Required: true}},
-		"after":           {requireAfter("Staging"), Needs{After: []string{"staging"}}},
+		"by login":        {do: restrictTo(Subjects{Users: []string{"bob"}}), want: Needs{Requester: &PersonNeeds{}}},
+		"everybody":       {do: restrictTo(Subjects{}), want: Needs{}},
+		"only apps":       {do: restrictTo(Subjects{Apps: []string{"x"}}), want: Needs{}},
+		"ahead":           {do: requireAhead(Known(""), Known(Ahead)), want: Needs{Deployed: true, Compared: true}},
+		"checks":          {do: requireChecks(allChecks), want: Needs{Checks: true}},
+		"required checks": {do: requireChecks(branchChecks), want: Needs{Checks: true, Required: true}},
+		"after":           {do: requireAfter("Staging"), want: Needs{After: []string{"staging"}}},
 		"after, of the second": {
-			combine(toEnvironment("STAGING"), requireAfter("Dev", "staging", "canary")),
-			Needs{After: []string{"dev"}},
+			do:   combine(toEnvironment("STAGING"), requireAfter("Dev", "staging", "canary")),
+			want: Needs{After: []string{"dev"}},
 		},
-		"after, of the first":      {combine(toEnvironment("dev"), requireAfter("Dev", "staging")), Needs{}},
-		"approvals":                {requireApprovals(twoApprovals), Needs{Approvals: true}},
-		"approvals, in a question": {combine(requireApprovals(twoApprovals), asQuestion), Needs{}},
-		"force by another":         {combine(allowForce(people), forcedBy(bob)), Needs{Forcer: asked}},
-		"force by the requester":   {combine(allowForce(people), forcedBy(alice)), Needs{Requester: asked}},
-		"force by a token":         {combine(allowForce(people), forcedBy(token)), Needs{}},
-		"force that nobody may":    {forcedBy(bob), Needs{}},
-		"no force":                 {allowForce(people), Needs{}},
+		"after, of the first":      {do: combine(toEnvironment("dev"), requireAfter("Dev", "staging")), want: Needs{}},
+		"approvals":                {do: requireApprovals(twoApprovals), want: Needs{Approvals: true}},
+		"approvals, in a question": {do: combine(requireApprovals(twoApprovals), asQuestion), want: Needs{}},
+		"force by another":         {do: combine(allowForce(people), forcedBy(bob)), want: Needs{Forcer: asked}},
+		"force by the requester": {
+			do:   combine(allowForce(people), forcedBy(alice)),
+			want: Needs{Requester: asked},
+		},
+		"force by a token":      {do: combine(allowForce(people), forcedBy(token)), want: Needs{}},
+		"force that nobody may": {do: forcedBy(bob), want: Needs{}},
+		"no force":              {do: allowForce(people), want: Needs{}},
 		"the requester, in two rules": {
-			combine(restrictTo(Subjects{Teams: []string{"acme/dba"}}), allowForce(people), forcedBy(alice)),
-			Needs{Requester: &PersonNeeds{Permission: true, Teams: []string{"acme/dba", "acme/sre"}}},
+			do:   combine(restrictTo(Subjects{Teams: []string{"acme/dba"}}), allowForce(people), forcedBy(alice)),
+			want: Needs{Requester: &PersonNeeds{Permission: true, Teams: []string{"acme/dba", "acme/sre"}}},
 		},
 	} {
 		s := scenarioWith(c.do)
@@ -234,18 +283,40 @@ func TestEvaluateHere(t *testing.T) {
 		do   change
 		want string
 	}{
-		"what GitHub would have to say": {elsewhere, "allow"},
-		"a freeze":                      {combine(elsewhere, frozenNow), "wait frozen: the freeze to end (Wed 13:00 UTC) | until 25 Nov 13:00"},
-		"a lock":                        {combine(elsewhere, withLocks(lockBy(1, carol, "x"))), "wait locked: carol's lock on production: x"},
-		"approvals under all rules":     {combine(elsewhere, requireApprovals(oneApproval, approvalBy(bob))), "allow"},
-		"no approvals":                  {combine(elsewhere, requireApprovals(oneApproval)), needsOneApproval},
-		"the line": {combine(elsewhere, withQueue(Queue{
-			Holder: 6,
-		})), "wait in_line: deployment 6 of the same environment"},
-		"one to cancel":             {combine(elsewhere, withConcurrency(ConcurrencyCancel), withQueue(Queue{Holder: 6})), "allow"},
-		"force, whoever may":        {combine(frozenNow, withLocks(lockBy(1, carol, "x")), forcedBy(dave)), "allow | forced | passes [1]"},
-		"force passes no approvals": {combine(bobForces, requireApprovals(oneApproval)), needsOneApproval},
-		"too long":                  {combine(withLocks(lockBy(1, carol, "x")), acceptedAgo(week+1)), "reject waited_too_long: waited 168h for carol's lock on production: x"},
+		"what GitHub would have to say": {do: elsewhere, want: "allow"},
+		"a freeze": {
+			do:   combine(elsewhere, frozenNow),
+			want: "wait frozen: the freeze to end (Wed 13:00 UTC) | until 25 Nov 13:00",
+		},
+		"a lock": {
+			do:   combine(elsewhere, withLocks(lockBy(1, carol, "x"))),
+			want: "wait locked: carol's lock on production: x",
+		},
+		"approvals under all rules": {
+			do:   combine(elsewhere, requireApprovals(oneApproval, approvalBy(bob))),
+			want: "allow",
+		},
+		"no approvals": {do: combine(elsewhere, requireApprovals(oneApproval)), want: needsOneApproval},
+		"the line": {
+			do:   combine(elsewhere, withQueue(Queue{Holder: 6})),
+			want: "wait in_line: deployment 6 of the same environment",
+		},
+		"one to cancel": {
+			do:   combine(elsewhere, withConcurrency(ConcurrencyCancel), withQueue(Queue{Holder: 6})),
+			want: "allow",
+		},
+		"force, whoever may": {
+			do:   combine(frozenNow, withLocks(lockBy(1, carol, "x")), forcedBy(dave)),
+			want: "allow | forced | passes [1]",
+		},
+		"force passes no approvals": {
+			do:   combine(bobForces, requireApprovals(oneApproval)),
+			want: needsOneApproval,
+		},
+		"too long": {
+			do:   combine(withLocks(lockBy(1, carol, "x")), acceptedAgo(week+1)),
+			want: "reject waited_too_long: waited 168h for carol's lock on production: x",
+		},
 	} {
 		s := scenarioWith(c.do)
 		if got := summarize(s.policy.EvaluateLocal(s.request, s.facts, s.now)); got != c.want {
@@ -265,17 +336,20 @@ func TestWhoCouldChangeIt(t *testing.T) {
 		do   change
 		want string
 	}{
-		"allow":              {restrictTo(Subjects{Users: []string{"bob", "carol"}}), "bob, carol"},
-		"permission":         {restrictTo(Subjects{Permission: PermissionAdmin}), "whoever has admin permission"},
-		"checks":             {combine(failedBuild, sreMay), "a rerun and a new deployment, or acme/sre by force"},
-		"pending checks":     {combine(requireChecks(allChecks), sreMay), "acme/sre, by force"},
-		"nobody":             {requireChecks(allChecks), ""},
-		"after":              {combine(requireAfter("dev"), priorResult("dev", PriorNone)), "a deployment to dev"},
-		"freeze":             {combine(frozenNow, sreMay), "acme/sre, by force"},
-		"lock":               {withLocks(lockBy(1, carol, "x")), "carol, or an admin"},
-		"approvals":          {requireApprovals(twoApprovals), "bob, acme/sre"},
-		"force":              {combine(sreMay, forcedBy(bob), forcerFacts(bobOutsideSRE)), "acme/sre"},
-		"everybody by force": {combine(frozenNow, allowForce(Subjects{})), "everybody, by force"},
+		"allow": {do: restrictTo(Subjects{Users: []string{"bob", "carol"}}), want: "bob, carol"},
+		"permission": {
+			do:   restrictTo(Subjects{Permission: PermissionAdmin}),
+			want: "anyone with admin permission",
+		},
+		"checks":             {do: combine(failedBuild, sreMay), want: "a rerun and a new deployment, or acme/sre by force"},
+		"pending checks":     {do: combine(requireChecks(allChecks), sreMay), want: "acme/sre, by force"},
+		"nobody":             {do: requireChecks(allChecks)},
+		"after":              {do: combine(requireAfter("dev"), priorResult("dev", PriorNone)), want: "a deployment to dev"},
+		"freeze":             {do: combine(frozenNow, sreMay), want: "acme/sre, by force"},
+		"lock":               {do: withLocks(lockBy(1, carol, "x")), want: "carol, or an admin"},
+		"approvals":          {do: requireApprovals(twoApprovals), want: "bob, acme/sre"},
+		"force":              {do: combine(sreMay, forcedBy(bob), forcerFacts(bobOutsideSRE)), want: "acme/sre"},
+		"everybody by force": {do: combine(frozenNow, allowForce(Subjects{})), want: "everybody, by force"},
 	} {
 		if got := scenarioWith(c.do).evaluate().First().Who; got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
@@ -297,7 +371,7 @@ func TestPeerBug6RollbackPassesFreezeAndLockByForce(t *testing.T) {
 	if got := summarize(scenarioWith(rollback).evaluate()); got != "allow | forced | passes [1]" {
 		t.Error(got)
 	}
-	if got := summarize(scenarioWith(rollback, requireApprovals(oneApproval)).evaluate()); got != "wait approvals_missing: 1 of 1 approvals (bob) | forced | passes [1]" {
+	if got := summarize(scenarioWith(rollback, requireApprovals(oneApproval)).evaluate()); got != "wait approvals_missing: 1 approval from bob | forced | passes [1]" {
 		t.Error(got)
 	}
 }
@@ -319,7 +393,7 @@ func TestPeerBug7OwnLockPassesItsOwnerOnly(t *testing.T) {
 		}
 	}
 
-	if got := summarize(scenarioWith(held, requireAhead(Known(oldCommit), Known(Behind))).evaluate()); got != "reject not_ahead: a1b2c3d does not contain 0f1e2d3, which is deployed there (behind) | passes [1]" {
+	if got := summarize(scenarioWith(held, requireAhead(Known(oldCommit), Known(Behind))).evaluate()); got != "reject not_ahead: a1b2c3d does not contain 0f1e2d3, which is deployed to production (behind) | passes [1]" {
 		t.Error(got)
 	}
 }

@@ -210,8 +210,22 @@ func TestMatch(t *testing.T) {
 		glob, text string
 		want       bool
 	}{
-		{"", "", true}, {"*", "", true}, {"?", "", false}, {"a*c", "abbc", true}, {"a*c", "abb", false}, {"*/x", "a/b/x", true}, {"?", "ü", true}, {"??", "ü", false},
-		{"*ü", "aüü", true}, {"A", "a", false}, {"a*b*c", "a-b-b-c", true}, {"**", "x", true}, {"v?.?", "v1.2", true}, {"[a]", "a", false}, {"a?b", "a/b", true}, {"a.c", "abc", false},
+		{want: true},
+		{glob: "*", want: true},
+		{glob: "?"},
+		{glob: "a*c", text: "abbc", want: true},
+		{glob: "a*c", text: "abb"},
+		{glob: "*/x", text: "a/b/x", want: true},
+		{glob: "?", text: "ü", want: true},
+		{glob: "??", text: "ü"},
+		{glob: "*ü", text: "aüü", want: true},
+		{glob: "A", text: "a"},
+		{glob: "a*b*c", text: "a-b-b-c", want: true},
+		{glob: "**", text: "x", want: true},
+		{glob: "v?.?", text: "v1.2", want: true},
+		{glob: "[a]", text: "a"},
+		{glob: "a?b", text: "a/b", want: true},
+		{glob: "a.c", text: "abc"},
 	} {
 		if got := Match(c.glob, c.text); got != c.want {
 			t.Errorf("%q on %q: %v", c.glob, c.text, got)

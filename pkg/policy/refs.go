@@ -11,13 +11,13 @@ import (
 func (e *evaluation) evaluateRefs() Outcome {
 	ref := e.request.Ref
 	if ref == "" {
-		return unknown("the ref", "the question names none")
+		return wait(CodeUnknown, "the ref, which the question does not name")
 	}
 	if e.policy.AllowsRef(ref) {
-		return allow("%s may go there", truncateName(ref))
+		return allow("%s may be deployed to %s", truncateName(ref), e.request.Environment)
 	}
 
-	o := reject(CodeRefNotAllowed, "%s may not be deployed to %s: only %s may",
+	o := reject(CodeRefNotAllowed, "%s may not be deployed to %s (allowed: %s)",
 		truncateName(ref), e.request.Environment, listNames(e.policy.Refs))
 	o.Who = "a deployment of another ref"
 	return o

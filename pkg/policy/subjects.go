@@ -11,11 +11,21 @@ import (
 // match says whether somebody is one of the Subjects.
 type match struct {
 	included        bool
-	lacksPermission bool   // not included, and only because the permission is too low
-	missing         string // the fact without which it cannot be told; empty: it is certain
+	lacksPermission bool // not included, and only because the permission is too low
+	missing         missingFact
 }
 
-func (m match) uncertain() bool { return m.missing != "" }
+// missingFact is a fact about a person that could not be read, and without which it is uncertain
+// whether they are included.
+type missingFact struct {
+	what    string // empty: no fact is missing
+	problem string
+}
+
+func (m match) uncertain() bool { return m.missing.what != "" }
+
+// of names the missing fact of a person.
+func (f missingFact) of(person string) string { return person + "'s " + f.what }
 
 // match says whether somebody is one of the subjects. It is certain as soon as one fact alone
 // decides, whatever the other facts would be.
@@ -51,7 +61,7 @@ func (s Subjects) matchLists(a deployment.Actor, membership Fact[Membership]) ma
 	case !s.listsLogins() && len(s.Teams) == 0:
 		return match{}
 	case !membership.Known:
-		return match{missing: withProblem("who they are", membership.Problem)}
+		return match{missing: missingFact{"GitHub account", membership.Problem}}
 	case s.listsLogin(membership.Value.Login):
 		return match{included: true}
 	}
@@ -63,7 +73,7 @@ func (s Subjects) matchLists(a deployment.Actor, membership Fact[Membership]) ma
 			return match{included: true}
 		}
 		if !member.Known && !m.uncertain() {
-			m.missing = withProblem("the team "+team, member.Problem)
+			m.missing = missingFact{"membership in " + team, member.Problem}
 		}
 	}
 
@@ -75,9 +85,9 @@ func (s Subjects) matchPermission(membership Fact[Membership]) match {
 	has := membership.Value.Permission
 	switch {
 	case !membership.Known:
-		return match{missing: withProblem("who they are", membership.Problem)}
+		return match{missing: missingFact{"GitHub account", membership.Problem}}
 	case !has.Known:
-		return match{missing: withProblem("their permission", has.Problem)}
+		return match{missing: missingFact{"permission", has.Problem}}
 	}
 
 	enough := permissionRank(s.Permission) >= 0 && permissionRank(has.Value) >= permissionRank(s.Permission)
@@ -161,7 +171,7 @@ func (s Subjects) String() string {
 	case len(all) > 0:
 		return listNames(all)
 	case s.requiresPermission():
-		return "whoever has " + string(s.Permission) + " permission"
+		return "anyone with " + string(s.Permission) + " permission"
 	default:
 		return "everybody"
 	}
