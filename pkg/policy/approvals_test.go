@@ -17,7 +17,7 @@ const needsOneApproval = "wait approvals_missing: 1 approval from bob"
 
 var approvalCases = []verdictCase{
 	{
-		name:  "none",
+		name:  "none given",
 		given: requireApprovals(twoApprovals),
 		want:  "wait approvals_missing: 2 approvals from bob, acme/sre",
 	},
@@ -26,24 +26,24 @@ var approvalCases = []verdictCase{
 		given: requireApprovals(twoApprovals, approvalBy(bob)),
 		want:  "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
 	},
-	{name: "two", given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol)), want: "allow"},
+	{name: "two of two", given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol)), want: "allow"},
 	{
-		name:  "more than two",
+		name:  "three of two",
 		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol), approvalBy(dave)),
 		want:  "allow",
 	},
 	{
-		name:  "one, twice",
+		name:  "one person twice",
 		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(bob)),
 		want:  "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
 	},
 	{
-		name:  "one, under two names",
+		name:  "one person under two logins",
 		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(deployment.Actor{ID: 2, Login: "bobby"})),
 		want:  "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
 	},
 	{
-		name: "one, by two faces",
+		name: "one person through two API tokens",
 		given: requireApprovals(
 			twoApprovals,
 			approvalBy(deployment.Actor{ID: 2, Token: "slack"}),
@@ -52,7 +52,7 @@ var approvalCases = []verdictCase{
 		want: "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
 	},
 	{
-		name: "two, by one face",
+		name: "two people through one API token",
 		given: requireApprovals(
 			twoApprovals,
 			approvalBy(deployment.Actor{ID: 2, Token: "slack"}),
@@ -62,7 +62,7 @@ var approvalCases = []verdictCase{
 	},
 	{name: "the requester", given: requireApprovals(oneApproval, approvalBy(alice)), want: needsOneApproval},
 	{
-		name:  "the requester, renamed",
+		name:  "the requester under a new login",
 		given: requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 1, Login: "alicia"})),
 		want:  needsOneApproval,
 	},
@@ -75,32 +75,32 @@ var approvalCases = []verdictCase{
 		want: needsOneApproval,
 	},
 	{
-		name:  "somebody of the requester's name",
+		name:  "another person with the requester's login",
 		given: requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 11, Login: "alice"})),
 		want:  "allow",
 	},
 	{
-		name:  "of another commit",
+		name:  "for another commit",
 		given: requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.SHA = oldCommit })),
 		want:  needsOneApproval,
 	},
 	{
-		name:  "of other parameters",
+		name:  "for other parameters",
 		given: requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.Parameters = "others" })),
 		want:  needsOneApproval,
 	},
 	{
-		name:  "under other rules",
+		name:  "under another policy",
 		given: requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.Policy = "others" })),
 		want:  needsOneApproval,
 	},
 	{
-		name:  "under rules that were changed since",
+		name:  "policy changed since",
 		given: combine(requireApprovals(oneApproval, approvalBy(bob)), withMaxWait(time.Hour)),
 		want:  needsOneApproval,
 	},
 	{
-		name: "a day old",
+		name: "one day old",
 		given: requireApprovals(
 			oneApproval,
 			approvalBy(bob, func(a *Approval) { a.At = noon.Add(-24 * time.Hour) }),
@@ -108,7 +108,7 @@ var approvalCases = []verdictCase{
 		want: needsOneApproval,
 	},
 	{
-		name: "nearly a day old",
+		name: "less than one day old",
 		given: requireApprovals(
 			oneApproval,
 			approvalBy(bob, func(a *Approval) { a.At = noon.Add(1 - 24*time.Hour) }),
@@ -116,36 +116,36 @@ var approvalCases = []verdictCase{
 		want: "allow",
 	},
 	{
-		name:  "as old as it may be",
+		name:  "as old as expires",
 		given: requireApprovals(Approvals{Count: 1, Users: []string{"bob"}, Expires: time.Hour}, approvalBy(bob)),
 		want:  needsOneApproval,
 	},
 	{
-		name: "not as old as it may be",
+		name: "younger than expires",
 		given: requireApprovals(
 			Approvals{Count: 1, Users: []string{"bob"}, Expires: time.Hour + 1},
 			approvalBy(bob),
 		),
 		want: "allow",
 	},
-	{name: "a token", given: requireApprovals(tokenApproval, approvalBy(token)), want: "allow"},
+	{name: "named token", given: requireApprovals(tokenApproval, approvalBy(token)), want: "allow"},
 	{
-		name:  "another token",
+		name:  "other token",
 		given: requireApprovals(tokenApproval, approvalBy(deployment.Actor{Token: "ci"})),
 		want:  "wait approvals_missing: 1 approval from token ops",
 	},
 	{
-		name:  "a token where people may",
+		name:  "token where only people are named",
 		given: requireApprovals(oneApproval, approvalBy(token)),
 		want:  needsOneApproval,
 	},
 	{
-		name:  "the token that asked",
+		name:  "the token that requested",
 		given: combine(requestedBy(token), requireApprovals(tokenApproval, approvalBy(token))),
 		want:  "wait approvals_missing: 1 approval from token ops",
 	},
 	{
-		name: "the token by which somebody asked",
+		name: "the token through which a person requested",
 		given: combine(
 			requestedBy(deployment.Actor{ID: 1, Login: "alice", Token: "ops"}),
 			requireApprovals(tokenApproval, approvalBy(token)),
@@ -153,7 +153,7 @@ var approvalCases = []verdictCase{
 		want: "wait approvals_missing: 1 approval from token ops",
 	},
 	{
-		name: "the token by which somebody asked, and another made it",
+		name: "the token through which a person requested, created by an app",
 		given: combine(
 			requestedBy(deployment.Actor{ID: 1, Token: "ops"}),
 			func(s *scenario) { s.request.Creator = hubot },
@@ -162,7 +162,7 @@ var approvalCases = []verdictCase{
 		want: "wait approvals_missing: 1 approval from token ops",
 	},
 	{
-		name: "the token that made it for somebody",
+		name: "the token that created it for somebody",
 		given: combine(
 			func(s *scenario) {
 				s.request.Creator = deployment.Actor{
@@ -174,20 +174,20 @@ var approvalCases = []verdictCase{
 		),
 		want: "wait approvals_missing: 1 approval from token ops",
 	},
-	{name: "an app", given: requireApprovals(oneApproval, approvalBy(hubot)), want: needsOneApproval},
-	{name: "nobody", given: requireApprovals(oneApproval, approvalBy(deployment.Actor{})), want: needsOneApproval},
+	{name: "app", given: requireApprovals(oneApproval, approvalBy(hubot)), want: needsOneApproval},
+	{name: "no actor", given: requireApprovals(oneApproval, approvalBy(deployment.Actor{})), want: needsOneApproval},
 	{
-		name:  "a name without an id",
+		name:  "login without an id",
 		given: requireApprovals(oneApproval, approvalBy(deployment.Actor{Login: "bob"})),
 		want:  needsOneApproval,
 	},
 	{
-		name:  "in a question",
+		name:  "question",
 		given: combine(asQuestion, requireApprovals(oneApproval, approvalBy(bob))),
 		want:  needsOneApproval,
 	},
 	{
-		name: "in a question, unknown",
+		name: "question, approvals unknown",
 		given: combine(
 			asQuestion,
 			requireApprovals(oneApproval),
@@ -196,7 +196,7 @@ var approvalCases = []verdictCase{
 		want: needsOneApproval,
 	},
 	{
-		name: "unknown",
+		name: "approvals unknown",
 		given: combine(
 			requireApprovals(oneApproval),
 			func(s *scenario) { s.facts.Approvals = Unknown[[]Approval]("rows") },
@@ -204,58 +204,138 @@ var approvalCases = []verdictCase{
 		want: "wait unknown: the approvals, which could not be read (rows)",
 	},
 	{
-		name:  "many may",
+		name:  "many approvers",
 		given: requireApprovals(Approvals{Count: 1, Users: []string{"a", "b", "c", "d", "e"}}),
 		want:  "wait approvals_missing: 1 approval from a, b, c and 2 more",
 	},
 }
 
-func TestApprovals(t *testing.T) { runVerdictCases(t, approvalCases) }
+func TestEvaluate_Approvals(t *testing.T) { runVerdictCases(t, approvalCases) }
 
-func TestEligible(t *testing.T) {
-	person := func(name string, in bool) Fact[Membership] {
-		return Known(Membership{Login: name, Teams: map[string]Fact[bool]{"acme/sre": Known(in)}})
+func TestPolicy_Eligible(t *testing.T) {
+	account := func(login string, inSRE bool) Fact[Membership] {
+		return Known(Membership{Login: login, Teams: map[string]Fact[bool]{"acme/sre": Known(inSRE)}})
 	}
-	wanted := &Approvals{Count: 2, Users: []string{"bob", "id:4"}, Teams: []string{"acme/SRE"}, Tokens: []string{"ops"}}
-	for name, c := range map[string]struct {
-		a    *Approvals
-		by   deployment.Actor
-		is   Fact[Membership]
-		want string // empty: yes
+	rule := &Approvals{Count: 2, Users: []string{"bob", "id:4"}, Teams: []string{"acme/SRE"}, Tokens: []string{"ops"}}
+
+	for _, c := range []struct {
+		name       string
+		rule       *Approvals
+		by         deployment.Actor
+		membership Fact[Membership]
+		want       string // why not; empty: eligible
 	}{
-		"by login":             {wanted, bob, person("bob", false), ""},
-		"by the login now":     {wanted, carol, person("BOB", false), ""},
-		"not by the old login": {wanted, bob, person("bobby", false), "bobby is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)"},
-		"by id":                {wanted, dave, Unknown[Membership]("503"), ""},
-		"by team":              {wanted, carol, person("carol", true), ""},
-		"none of them":         {wanted, carol, person("carol", false), "carol is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)"},
-		"unknown":              {wanted, carol, Unknown[Membership]("503"), "cannot tell whether carol is allowed to approve: carol's GitHub account could not be read (503)"},
-		"the team unknown": {wanted, carol, Known(Membership{
-			Login: "carol",
-		}), "cannot tell whether carol is allowed to approve: carol's membership in acme/SRE could not be read"},
-		"the requester": {wanted, alice, person("bob", true), "bob requested the deployment, so somebody else must approve it"},
-		"a token":       {wanted, token, Unknown[Membership](""), ""},
-		"another token": {
-			wanted,
-			deployment.Actor{Token: "ci"},
-			Unknown[Membership](""),
-			"the API token ci is not allowed to approve",
+		{
+			name:       "login",
+			rule:       rule,
+			by:         bob,
+			membership: account("bob", false),
 		},
-		"a person by a token": {
-			wanted,
-			deployment.Actor{ID: 3, Login: "carol", Token: "ops"},
-			person("carol", false),
-			"carol is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)",
+		{
+			name:       "current login in another case",
+			rule:       rule,
+			by:         carol,
+			membership: account("BOB", false),
 		},
-		"an app":          {wanted, hubot, person("bob", true), "my-hubot is an app, and only people may approve"},
-		"nobody":          {wanted, deployment.Actor{}, person("", true), "the approver is unknown"},
-		"only tokens may": {&tokenApproval, bob, person("bob", true), "bob is not allowed to approve (allowed: token ops)"},
-		"nobody must":     {nil, bob, person("bob", true), "the deployment needs no approval"},
+		{
+			name:       "old login",
+			rule:       rule,
+			by:         bob,
+			membership: account("bobby", false),
+			want:       "bobby is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)",
+		},
+		{
+			name:       "id, account unknown",
+			rule:       rule,
+			by:         dave,
+			membership: Unknown[Membership]("503"),
+		},
+		{
+			name:       "team member",
+			rule:       rule,
+			by:         carol,
+			membership: account("carol", true),
+		},
+		{
+			name:       "not listed",
+			rule:       rule,
+			by:         carol,
+			membership: account("carol", false),
+			want:       "carol is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)",
+		},
+		{
+			name:       "account unknown",
+			rule:       rule,
+			by:         carol,
+			membership: Unknown[Membership]("503"),
+			want:       "cannot tell whether carol is allowed to approve: carol's GitHub account could not be read (503)",
+		},
+		{
+			name:       "team unknown",
+			rule:       rule,
+			by:         carol,
+			membership: Known(Membership{Login: "carol"}),
+			want:       "cannot tell whether carol is allowed to approve: carol's membership in acme/SRE could not be read",
+		},
+		{
+			name:       "requester",
+			rule:       rule,
+			by:         alice,
+			membership: account("bob", true),
+			want:       "bob requested the deployment, so somebody else must approve it",
+		},
+		{
+			name:       "named token",
+			rule:       rule,
+			by:         token,
+			membership: Unknown[Membership](""),
+		},
+		{
+			name:       "other token",
+			rule:       rule,
+			by:         deployment.Actor{Token: "ci"},
+			membership: Unknown[Membership](""),
+			want:       "the API token ci is not allowed to approve",
+		},
+		{
+			name:       "person through the named token",
+			rule:       rule,
+			by:         deployment.Actor{ID: 3, Login: "carol", Token: "ops"},
+			membership: account("carol", false),
+			want:       "carol is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)",
+		},
+		{
+			name:       "app",
+			rule:       rule,
+			by:         hubot,
+			membership: account("bob", true),
+			want:       "my-hubot is an app, and only people may approve",
+		},
+		{
+			name:       "no actor",
+			rule:       rule,
+			by:         deployment.Actor{},
+			membership: account("", true),
+			want:       "the approver is unknown",
+		},
+		{
+			name:       "only tokens are named",
+			rule:       &tokenApproval,
+			by:         bob,
+			membership: account("bob", true),
+			want:       "bob is not allowed to approve (allowed: token ops)",
+		},
+		{
+			name:       "no approvals rule",
+			by:         bob,
+			membership: account("bob", true),
+			want:       "the deployment needs no approval",
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			ok, why := Policy{Approvals: c.a}.Eligible(c.by, c.is, newScenario().request)
+		t.Run(c.name, func(t *testing.T) {
+			ok, why := Policy{Approvals: c.rule}.Eligible(c.by, c.membership, newScenario().request)
 			if ok != (c.want == "") || why != c.want {
-				t.Errorf("%v %q, want %q", ok, why, c.want)
+				t.Errorf("got %v %q, want %q", ok, why, c.want)
 			}
 		})
 	}
