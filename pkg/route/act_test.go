@@ -21,7 +21,7 @@ func TestTaskPrefix(t *testing.T) {
 	for task, want := range map[string]string{
 		"ship": "yes", "Ship:migrate": "yes", "deploy": "ignored", "deploy:lock": "ignored", "ship:lock": "lock", "SHIP:Unlock": "unlock", "shipping": "ignored", "ship:lock:now": "yes",
 	} {
-		a := tab.Admit(request(func(r *deployment.Request) { r.Task = task }), "k")
+		a := tab.Admit(newRequest(func(r *deployment.Request) { r.Task = task }), "k")
 		got := "yes"
 		switch {
 		case a.Ignored != "":
@@ -36,7 +36,7 @@ func TestTaskPrefix(t *testing.T) {
 	}
 
 	web := func(r *deployment.Request) { r.Repository.Name, r.Task = "web", "deploy:lock" }
-	if a := tab.Admit(request(web), "k"); a.Ignored != "" || a.Target.LockTask != "" {
+	if a := tab.Admit(newRequest(web), "k"); a.Ignored != "" || a.Target.LockTask != "" {
 		t.Errorf("a task that another prefix reserves: %+v", a)
 	}
 	if got := tab.LockTask(); got != "ship:lock" {
@@ -52,7 +52,7 @@ func TestTaskPrefix(t *testing.T) {
 
 func TestLockTasks(t *testing.T) {
 	lock := func(payload string, change ...func(*deployment.Request)) deployment.Request {
-		return request(
+		return newRequest(
 			append(
 				change,
 				func(r *deployment.Request) { r.Task, r.Payload = "deploy:lock", json.RawMessage(payload) },
@@ -87,13 +87,13 @@ func TestLockTasks(t *testing.T) {
 		"by a bot that does not":   {lock(``, in("web", "x"), stranger), "ignored: no route matches this repository and environment, and lets whoever made it count"},
 		"where no route is":        {lock(``, in("api", "dev")), "ignored: no route matches this repository and environment, and lets whoever made it count"},
 		"of a payload too large":   {lock(``, func(r *deployment.Request) { r.PayloadTooLarge = true }), "problem: the payload is larger than 1 MiB"},
-		"in another case of task":  {request(func(r *deployment.Request) { r.Task = "Deploy:LOCK" }), "lock 0s"},
-		"an unlock":                {request(func(r *deployment.Request) { r.Task, r.PayloadTooLarge = "deploy:unlock", true }), "unlock 0s"},
-		"an unlock for two hours":  {request(func(r *deployment.Request) { r.Task, r.Payload = "deploy:unlock", json.RawMessage(`{"lock":5}`) }), "unlock 0s"},
+		"in another case of task":  {newRequest(func(r *deployment.Request) { r.Task = "Deploy:LOCK" }), "lock 0s"},
+		"an unlock":                {newRequest(func(r *deployment.Request) { r.Task, r.PayloadTooLarge = "deploy:unlock", true }), "unlock 0s"},
+		"an unlock for two hours":  {newRequest(func(r *deployment.Request) { r.Task, r.Payload = "deploy:unlock", json.RawMessage(`{"lock":5}`) }), "unlock 0s"},
 		"through another's number": {lock(`{"lock":{"expires":[2]}}`), `problem: lock.expires must be a positive duration, such as "2h"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := table(t, ruled).For(Own{AppID: 99}).Admit(c.req, "k")
+			a := parseTable(t, ruledTable).For(Own{AppID: 99}).Admit(c.req, "k")
 			got := fmt.Sprintf("%s %s", a.Target.LockTask, a.Target.LockFor)
 			switch {
 			case a.Ignored != "":
@@ -112,7 +112,7 @@ func TestLockTasks(t *testing.T) {
 	}
 
 	second := "routes:\n- {repository: acme/api, checks: all}\n- {repository: acme/api, task: x, apps: [my-hubot], checks: required}"
-	if p, ok := table(t, second).Policy(lock(``, bot)); !ok || p.Checks.Set != policy.ChecksRequired {
+	if p, ok := parseTable(t, second).Policy(lock(``, bot)); !ok || p.Checks.Set != policy.ChecksRequired {
 		t.Errorf("the rules of a lock are not those of the route that lets it count: %+v", p)
 	}
 }
@@ -144,9 +144,9 @@ func TestWhoLocks(t *testing.T) {
 		"a person, where the first is no task": {"routes:\n- {repository: acme/api, task: x, checks: required}\n- {repository: acme/api, checks: all}", staging, policy.ChecksRequired},
 	} {
 		for _, task := range []string{"deploy:lock", "deploy:unlock"} {
-			tab, req := table(t, c.table).For(Own{
+			tab, req := parseTable(t, c.table).For(Own{
 				AppID: 99,
-			}), request(c.change, func(r *deployment.Request) { r.Task = task })
+			}), newRequest(c.change, func(r *deployment.Request) { r.Task = task })
 			var got policy.CheckSet
 			if p, ok := tab.Policy(req); ok {
 				got = p.Checks.Set
@@ -176,7 +176,7 @@ func TestForceReason(t *testing.T) {
 		`{"seraph_force":{"reason":"x"}}`:           "problem: seraph_force needs a reason: a text",
 		`{"seraph_force":"a","seraph_force":false}`: "problem: seraph_force needs a reason: a text",
 	} {
-		a := table(t, ruled).Admit(request(func(r *deployment.Request) { r.Payload = json.RawMessage(payload) }), "k")
+		a := parseTable(t, ruledTable).Admit(newRequest(func(r *deployment.Request) { r.Payload = json.RawMessage(payload) }), "k")
 		got := a.Target.ForceReason
 		if a.Problem != "" {
 			got = "problem: " + a.Problem
@@ -196,20 +196,20 @@ func FuzzActs(f *testing.F) {
 		f.Add([]byte(s))
 	}
 
-	tab, err := Parse([]byte(ruled), "f")
+	tab, err := ParseWith([]byte(ruledTable), "f", Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
 
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		lock := tab.Admit(request(func(r *deployment.Request) { r.Task, r.Payload = "deploy:lock", payload }), "k")
+		lock := tab.Admit(newRequest(func(r *deployment.Request) { r.Task, r.Payload = "deploy:lock", payload }), "k")
 		if lock.Target.LockFor < 0 || lock.Problem != "" && lock.Target.LockFor != 0 {
 			t.Fatalf("%+v", lock)
 		}
 
-		forced := tab.Admit(request(func(r *deployment.Request) { r.Payload = payload }), "k")
+		forced := tab.Admit(newRequest(func(r *deployment.Request) { r.Payload = payload }), "k")
 		reason := forced.Target.ForceReason
-		if reason != strings.TrimSpace(reason) || utf8.RuneCountInString(reason) > maxReason ||
+		if reason != strings.TrimSpace(reason) || utf8.RuneCountInString(reason) > maxForceReason ||
 			forced.Problem != "" && reason != "" {
 			t.Fatalf("%q %q", reason, forced.Problem)
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-const example = `
+const exampleTable = `
 routes:
   - repository: acme/api
     environment: production
@@ -43,7 +43,7 @@ routes:
 
 var sha = strings.Repeat("a1b2c3d4e5", 4)
 
-func request(change ...func(*deployment.Request)) deployment.Request {
+func newRequest(change ...func(*deployment.Request)) deployment.Request {
 	r := deployment.Request{
 		ID:          9007199254740993,
 		Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
@@ -64,9 +64,9 @@ func request(change ...func(*deployment.Request)) deployment.Request {
 	return r
 }
 
-func table(t *testing.T, text string) *Table {
+func parseTable(t *testing.T, text string) *Table {
 	t.Helper()
-	tab, err := Parse([]byte(text), "routes.yaml")
+	tab, err := ParseWith([]byte(text), "routes.yaml", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func table(t *testing.T, text string) *Table {
 }
 
 func TestAdmitRendersOnce(t *testing.T) {
-	got := table(t, example).Admit(request(), "k-1")
+	got := parseTable(t, exampleTable).Admit(newRequest(), "k-1")
 	want := deployment.Admission{Target: deployment.Target{
 		Project:        "circleci/ORG/PROJ",
 		Definition:     "3f0c9f6e-0000",
@@ -110,7 +110,7 @@ func TestAdmitRendersOnce(t *testing.T) {
 		t.Error(diff)
 	}
 
-	plain := table(t, example).Admit(request(func(r *deployment.Request) { r.Repository.Name = "web" }), "k")
+	plain := parseTable(t, exampleTable).Admit(newRequest(func(r *deployment.Request) { r.Repository.Name = "web" }), "k")
 	if plain.Target.Project != "gh/acme/web" || plain.Target.Revision != deployment.RevisionStrict ||
 		plain.Target.Timeout != time.Hour ||
 		plain.Target.HoldTimeout != 24*time.Hour {
@@ -128,22 +128,22 @@ func TestWhoCounts(t *testing.T) {
 		req     deployment.Request
 		ignored bool
 	}{
-		"a person":            {request(), false},
-		"an app that counts":  {request(app("My-Hubot", 5)), false},
-		"a bot that counts":   {request(bot), false},
-		"another app":         {request(app("vercel", 6)), true},
-		"another bot":         {request(other), true},
-		"our own app":         {request(app("whatever", 99)), false},
-		"GitHub Actions":      {request(func(r *deployment.Request) { r.WorkflowRun = true }), true},
-		"GitHub Pages":        {request(func(r *deployment.Request) { r.Environment = "github-pages"; r.Repository.Name = "web" }), true},
-		"other environment":   {request(func(r *deployment.Request) { r.Environment = "x"; r.Repository.Owner = "else" }), true},
-		"lock, by any case":   {request(func(r *deployment.Request) { r.Task = "Deploy:Lock" }), false},
-		"another task":        {request(func(r *deployment.Request) { r.Task = "test"; r.Repository.Name = "web" }), true},
-		"deploy:migrations":   {request(func(r *deployment.Request) { r.Task = "deploy:migrations"; r.Repository.Name = "web" }), false},
-		"any case of letters": {request(func(r *deployment.Request) { r.Repository.Owner, r.Environment = "ACME", "Production" }), false},
+		"a person":            {newRequest(), false},
+		"an app that counts":  {newRequest(app("My-Hubot", 5)), false},
+		"a bot that counts":   {newRequest(bot), false},
+		"another app":         {newRequest(app("vercel", 6)), true},
+		"another bot":         {newRequest(other), true},
+		"our own app":         {newRequest(app("whatever", 99)), false},
+		"GitHub Actions":      {newRequest(func(r *deployment.Request) { r.WorkflowRun = true }), true},
+		"GitHub Pages":        {newRequest(func(r *deployment.Request) { r.Environment = "github-pages"; r.Repository.Name = "web" }), true},
+		"other environment":   {newRequest(func(r *deployment.Request) { r.Environment = "x"; r.Repository.Owner = "else" }), true},
+		"lock, by any case":   {newRequest(func(r *deployment.Request) { r.Task = "Deploy:Lock" }), false},
+		"another task":        {newRequest(func(r *deployment.Request) { r.Task = "test"; r.Repository.Name = "web" }), true},
+		"deploy:migrations":   {newRequest(func(r *deployment.Request) { r.Task = "deploy:migrations"; r.Repository.Name = "web" }), false},
+		"any case of letters": {newRequest(func(r *deployment.Request) { r.Repository.Owner, r.Environment = "ACME", "Production" }), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := table(t, example).For(Own{AppID: 99}).Admit(c.req, "k"); (got.Ignored != "") != c.ignored {
+			if got := parseTable(t, exampleTable).For(Own{AppID: 99}).Admit(c.req, "k"); (got.Ignored != "") != c.ignored {
 				t.Errorf("ignored: %q", got.Ignored)
 			}
 		})
@@ -151,7 +151,7 @@ func TestWhoCounts(t *testing.T) {
 }
 
 // One route with one parameter p, one line of it given.
-func one(line string) string {
+func oneParameterTable(line string) string {
 	return "routes:\n- repository: acme/api\n  circleci: {branch: main}\n  parameters:\n    p: " + line + "\n"
 }
 
@@ -185,10 +185,10 @@ func TestParameterValues(t *testing.T) {
 		"renders too long":      {`'{{ range .Payload.v }}{{ $.Payload.t }}{{ end }}'`, `{"v":[` + strings.Repeat("1,", 999) + `1],"t":"` + strings.Repeat("x", 100) + `"}`, ``, "64 KiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := table(
+			a := parseTable(
 				t,
-				one(c.line),
-			).Admit(request(func(r *deployment.Request) { r.Payload = json.RawMessage(c.payload) }), "k")
+				oneParameterTable(c.line),
+			).Admit(newRequest(func(r *deployment.Request) { r.Payload = json.RawMessage(c.payload) }), "k")
 
 			if c.problem != "" {
 				if !strings.Contains(a.Problem, c.problem) || !strings.HasPrefix(a.Problem, "parameter p: ") ||
@@ -212,14 +212,14 @@ func TestParameterValues(t *testing.T) {
 
 func TestPayloadThatIsTooLarge(t *testing.T) {
 	large := func(r *deployment.Request) { r.Payload, r.PayloadTooLarge = nil, true }
-	if a := table(t, one(`"{{ .Payload.v }}"`)).Admit(request(large), "k"); !strings.Contains(
+	if a := parseTable(t, oneParameterTable(`"{{ .Payload.v }}"`)).Admit(newRequest(large), "k"); !strings.Contains(
 		a.Problem,
 		"larger than 1 MiB",
 	) {
 		t.Errorf("%q", a.Problem)
 	}
 
-	if a := table(t, one(`"{{ .SHA }}"`)).Admit(request(large), "k"); a.Problem != "" {
+	if a := parseTable(t, oneParameterTable(`"{{ .SHA }}"`)).Admit(newRequest(large), "k"); a.Problem != "" {
 		t.Errorf("a route that does not use the payload: %q", a.Problem)
 	}
 }
@@ -237,13 +237,13 @@ func TestRefs(t *testing.T) {
 			Name: "v1",
 		},
 	} {
-		if got := table(t, "routes: [{repository: acme/api}]").Admit(request(func(r *deployment.Request) { r.Ref = ref }), "k").Target.Ref; got != want {
+		if got := parseTable(t, "routes: [{repository: acme/api}]").Admit(newRequest(func(r *deployment.Request) { r.Ref = ref }), "k").Target.Ref; got != want {
 			t.Errorf("%s: %+v", ref, got)
 		}
 	}
 
 	commit := func(r *deployment.Request) { r.Ref = sha }
-	if a := table(t, "routes: [{repository: acme/api}]").Admit(request(commit), "k"); !strings.Contains(
+	if a := parseTable(t, "routes: [{repository: acme/api}]").Admit(newRequest(commit), "k"); !strings.Contains(
 		a.Problem,
 		"set circleci.ref",
 	) {
@@ -256,8 +256,8 @@ func TestRefs(t *testing.T) {
 		"refs/*/main":  deployment.RefBare,
 		"refs/tags/*":  deployment.RefBare,
 	} {
-		ruled := table(t, `routes: [{repository: acme/api, refs: ["`+glob+`"]}]`)
-		if a := ruled.Admit(request(func(r *deployment.Request) { r.Ref = "main" }), "k"); a.Target.Ref != (deployment.Ref{
+		ruled := parseTable(t, `routes: [{repository: acme/api, refs: ["`+glob+`"]}]`)
+		if a := ruled.Admit(newRequest(func(r *deployment.Request) { r.Ref = "main" }), "k"); a.Target.Ref != (deployment.Ref{
 			Kind: kind,
 			Name: "main",
 		}) {
@@ -265,7 +265,7 @@ func TestRefs(t *testing.T) {
 		}
 	}
 
-	if a := table(t, "routes: [{repository: acme/api, circleci: {branch: main}}]").Admit(request(commit), "k"); a.Problem != "" ||
+	if a := parseTable(t, "routes: [{repository: acme/api, circleci: {branch: main}}]").Admit(newRequest(commit), "k"); a.Problem != "" ||
 		a.Target.Ref.Kind != deployment.RefBranch {
 		t.Errorf("%+v", a)
 	}
@@ -283,8 +283,8 @@ func TestEnvironmentURL(t *testing.T) {
 		"host at last": {"https://{{ .Environment }}", "evil.com", "https://evil-com"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := table(t, fmt.Sprintf("routes: [{repository: acme/api, environment_url: %q}]", c.url)).
-				Admit(request(func(r *deployment.Request) { r.Environment = c.environment }), "k")
+			a := parseTable(t, fmt.Sprintf("routes: [{repository: acme/api, environment_url: %q}]", c.url)).
+				Admit(newRequest(func(r *deployment.Request) { r.Environment = c.environment }), "k")
 			if got := a.Target.EnvironmentURL; got != c.want || (got == "") != (len(a.Notes) == 1) || a.Problem != "" {
 				t.Errorf("got %q, want %q; %q", got, c.want, a.Notes)
 			}
@@ -334,30 +334,30 @@ func TestProblems(t *testing.T) {
 		"timeout without s":   {route("hold_timeout: 5"), "no positive duration"},
 		"alias":               {"routes: &a\n- *a", "anchors, aliases and tags"},
 		"two documents":       {"routes: [{repository: a/b}]\n---\nx: y", "one document"},
-		"too large":           {strings.Repeat(" ", maxTable+1), "at most"},
+		"too large":           {strings.Repeat(" ", maxTableSize+1), "at most"},
 		"apps":                {route("apps: hubot"), "apps must be a list"},
 		"all at once":         {route("task: deploy:lock", "timeout: x", "circleci: {revision: maybe}"), "routes.yaml:5: revision"},
 		"null where text is":  {route("environment: null"), "environment must be text"},
 		"empty where text is": {route(`environment: ""`), "environment is empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tab, err := Parse([]byte(c.text), "routes.yaml")
+			tab, err := ParseWith([]byte(c.text), "routes.yaml", Options{})
 			if tab != nil || err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
 	}
 
-	_, err := Parse([]byte(route("task: deploy:lock", "timeout: x", "circleci: {revision: maybe}")), "routes.yaml")
+	_, err := ParseWith([]byte(route("task: deploy:lock", "timeout: x", "circleci: {revision: maybe}")), "routes.yaml", Options{})
 	if n := strings.Count(err.Error(), "\n"); n != 2 {
 		t.Errorf("not every problem is told: %v", err)
 	}
 }
 
 func TestJSONTable(t *testing.T) {
-	tab := table(t, `{"routes":[{"repository":"acme/api","parameters":{"a":"x","b":true,"c":5,"d":"5"}}]}`)
+	tab := parseTable(t, `{"routes":[{"repository":"acme/api","parameters":{"a":"x","b":true,"c":5,"d":"5"}}]}`)
 	var got []string
-	for _, p := range tab.Admit(request(), "k").Target.Parameters {
+	for _, p := range tab.Admit(newRequest(), "k").Target.Parameters {
 		got = append(got, string(p.Value))
 	}
 	if want := `"x" true 5 "5"`; strings.Join(got, " ") != want {
@@ -370,7 +370,7 @@ func TestExampleInDeployIsRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table(t, string(text))
+	parseTable(t, string(text))
 }
 
 // Globs agree with the regular expression they stand for, and what covers another takes all of it.
@@ -422,8 +422,8 @@ func TestGlobs(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add(example)
-	f.Add(ruled)
+	f.Add(exampleTable)
+	f.Add(ruledTable)
 	f.Add(
 		`routes: [{repository: a/b, freeze: [{cron: "*/5 9-17 * * 1-5", duration: 4m, zone: America/New_York}], checks: {require: all}, approvals: {users: [a]}}]`,
 	)
@@ -432,14 +432,14 @@ func FuzzParse(f *testing.F) {
 	)
 	f.Add("routes: [{repository: a/b, parameters: {x: {value: '{{ .Payload.a }}', match: 'a+'}}}]")
 	f.Fuzz(func(t *testing.T, text string) {
-		tab, err := Parse([]byte(text), "f")
+		tab, err := ParseWith([]byte(text), "f", Options{})
 		if (tab == nil) == (err == nil) {
 			t.Fatalf("%v %v", tab, err)
 		}
 
 		if tab != nil {
-			tab.Admit(request(), "k")
-			p, _ := tab.Policy(request())
+			tab.Admit(newRequest(), "k")
+			p, _ := tab.Policy(newRequest())
 			if v := p.Evaluate(policy.Request{
 				Deployment: 1,
 			}, policy.Facts{}, time.Unix(1795608000, 0)); v.Decision == policy.DecisionAllow || p.Digest() == "" {
@@ -454,13 +454,13 @@ func FuzzPayload(f *testing.F) {
 		f.Add([]byte(s))
 	}
 
-	tab, err := Parse([]byte(example), "f")
+	tab, err := ParseWith([]byte(exampleTable), "f", Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
 
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		a := tab.Admit(request(func(r *deployment.Request) { r.Payload = payload }), "k")
+		a := tab.Admit(newRequest(func(r *deployment.Request) { r.Payload = payload }), "k")
 		for _, p := range a.Target.Parameters {
 			if !json.Valid(p.Value) {
 				t.Fatalf("parameter %s is no JSON: %s", p.Name, p.Value)
@@ -475,8 +475,8 @@ func FuzzTemplate(f *testing.F) {
 		if len(source) > 200 {
 			return
 		}
-		if x, err := newURL(source); err == nil {
-			_, _ = x.render(newData(request(), "k"))
+		if x, err := parseURLTemplate(source); err == nil {
+			_, _ = x.render(newTemplateData(newRequest(), "k"))
 		}
 	})
 }

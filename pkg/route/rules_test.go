@@ -12,7 +12,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-const ruled = `
+const ruledTable = `
 freeze:
   - {from: 2026-12-24T12:00:00Z, to: "2027-01-02 08:00", zone: Europe/Berlin, message: holidays, mode: reject}
 routes:
@@ -52,7 +52,7 @@ var holidays = policy.Freeze{
 func TestPolicy(t *testing.T) {
 	everywhere := []policy.Freeze{holidays}
 	in := func(name, environment, task string) deployment.Request {
-		return request(
+		return newRequest(
 			func(r *deployment.Request) { r.Repository.Name, r.Environment, r.Task = name, environment, task },
 		)
 	}
@@ -116,14 +116,14 @@ func TestPolicy(t *testing.T) {
 		"a task that none of them has": {in("api", "staging", "migrate"), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, ok := table(t, ruled).Policy(c.req)
+			got, ok := parseTable(t, ruledTable).Policy(c.req)
 			if ok != (c.want != nil) {
 				t.Fatal(ok)
 			}
 			if ok && !cmp.Equal(*c.want, got) {
 				t.Error(cmp.Diff(*c.want, got))
 			}
-			if a := table(t, ruled).Admit(c.req, "k"); c.req.Task != "" && a.Target.Ruled != ok {
+			if a := parseTable(t, ruledTable).Admit(c.req, "k"); c.req.Task != "" && a.Target.Ruled != ok {
 				t.Errorf("%+v", a)
 			}
 		})
@@ -135,7 +135,7 @@ func TestPolicy(t *testing.T) {
 		`{freeze: [{from: "2026-12-24T12:00:00Z", to: "2027-01-02T12:00:00Z"}], routes: [{repository: acme/*}]}`: true,
 	} {
 		for _, task := range []string{"deploy", "deploy:lock"} {
-			a := table(t, text).Admit(request(func(r *deployment.Request) { r.Task = task }), "k")
+			a := parseTable(t, text).Admit(newRequest(func(r *deployment.Request) { r.Task = task }), "k")
 			if a.Ignored != "" || a.Target.Ruled != want {
 				t.Errorf("%s of %s: %+v", task, text, a)
 			}
@@ -147,8 +147,8 @@ func TestPolicy(t *testing.T) {
 // gates away (peers.md §8, 10): here they come from the operator's file, whatever a deployment
 // holds.
 func TestPeerBug10RulesComeFromTheOperatorsFileOnly(t *testing.T) {
-	tab := table(t, ruled)
-	want, _ := tab.Policy(request())
+	tab := parseTable(t, ruledTable)
+	want, _ := tab.Policy(newRequest())
 	for name, change := range map[string]func(*deployment.Request){
 		"another branch": func(r *deployment.Request) { r.Ref, r.SHA = "refs/heads/free-for-all", strings.Repeat("f", 40) },
 		"a payload": func(r *deployment.Request) {
@@ -163,7 +163,7 @@ func TestPeerBug10RulesComeFromTheOperatorsFileOnly(t *testing.T) {
 			}
 		},
 	} {
-		if got, ok := tab.Policy(request(change)); !ok || got.Digest() != want.Digest() {
+		if got, ok := tab.Policy(newRequest(change)); !ok || got.Digest() != want.Digest() {
 			t.Errorf("%s changes the rules: %+v", name, got)
 		}
 	}
@@ -254,16 +254,17 @@ func TestRuleProblems(t *testing.T) {
 		"table: unknown key":     {"freezes: []\nroutes:\n- repository: acme/api", `did you mean "freeze"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tab, err := Parse([]byte(c.text), "routes.yaml")
+			tab, err := ParseWith([]byte(c.text), "routes.yaml", Options{})
 			if tab != nil || err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})
 	}
 
-	_, err := Parse(
+	_, err := ParseWith(
 		[]byte(route("allow: {users: [a b], teams: [x], permission: root}", "checks: some", "freeze: [{}]")),
 		"routes.yaml",
+		Options{},
 	)
 
 	if n := strings.Count(err.Error(), "\n"); n != 4 {
@@ -281,7 +282,7 @@ func TestHourThatComesTwice(t *testing.T) {
 		{"2026-10-25T02:30:00+01:00", "2026-10-25T03:00:00+01:00", "01:30", "02:00"},
 	} {
 		text := "routes: [{repository: acme/api}]\nfreeze: [{zone: Europe/Berlin, from: " + c.from + ", to: " + c.to + "}]"
-		f := table(t, text).Routes()[0].Policy.Freezes[0]
+		f := parseTable(t, text).Routes()[0].Policy.Freezes[0]
 		if begins, ends := f.From.Format("15:04"), f.To.Format("15:04"); begins != c.begins || ends != c.ends {
 			t.Errorf("from %s to %s is %s to %s, want %s to %s", c.from, c.to, begins, ends, c.begins, c.ends)
 		}
@@ -290,7 +291,7 @@ func TestHourThatComesTwice(t *testing.T) {
 
 func TestNamesThatGitHubKnows(t *testing.T) {
 	text := `routes: [{repository: acme/api, allow: {users: [a, octo-cat, octocat_acme, "123", X9], teams: [acme/sre, acme_corp/db-2, Acme/Web_Team], apps: [github-actions, "dependabot[bot]"]}}]`
-	p, _ := table(t, text).Policy(request())
+	p, _ := parseTable(t, text).Policy(newRequest())
 	if len(p.Allow.Users) != 5 || len(p.Allow.Teams) != 3 || len(p.Allow.Apps) != 2 {
 		t.Errorf("%+v", p.Allow)
 	}
@@ -299,7 +300,7 @@ func TestNamesThatGitHubKnows(t *testing.T) {
 // What approvals are bound to: all that is built and with what, but for the key.
 func TestTargetDigest(t *testing.T) {
 	digest := func(key string, change ...func(*deployment.Request)) string {
-		return table(t, example).Admit(request(change...), key).Target.Digest()
+		return parseTable(t, exampleTable).Admit(newRequest(change...), key).Target.Digest()
 	}
 	same := digest("k-1")
 	if len(same) != 32 || digest("k-2") != same {
