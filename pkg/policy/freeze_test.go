@@ -130,7 +130,7 @@ var freezeCases = []verdictCase{
 	{
 		name:  "bad zone",
 		given: frozenBy(Freeze{Cron: "0 0 * * *", Duration: time.Hour, Zone: "Mars/Base"}),
-		want:  `wait unknown: the freeze, which could not be read ("Mars/Base" is no time zone, such as Europe/Berlin)`,
+		want:  `wait unknown: the freeze, which could not be read ("Mars/Base" is not a time zone, such as Europe/Berlin)`,
 	},
 }
 

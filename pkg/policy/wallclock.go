@@ -51,11 +51,11 @@ func loadSchedule(expression, zone string) (schedule, error) {
 // LoadZone returns the time zone of an IANA name. An empty name is UTC.
 func LoadZone(name string) (*time.Location, error) {
 	if strings.EqualFold(name, "local") {
-		return nil, errors.New(`"Local" is a zone that depends on the machine: name one, such as Europe/Berlin`)
+		return nil, errors.New(`"Local" depends on the machine: name a time zone, such as Europe/Berlin`)
 	}
 	location, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, fmt.Errorf("%q is no time zone, such as Europe/Berlin", name)
+		return nil, fmt.Errorf("%q is not a time zone, such as Europe/Berlin", name)
 	}
 	return location, nil
 }
@@ -71,7 +71,7 @@ var cronParser = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month 
 func parseCron(text string) (cron.Schedule, error) {
 	// The parser would accept a TZ= prefix, and panics on one without a zone.
 	if strings.Contains(text, "=") {
-		return nil, errors.New("a time zone goes under zone")
+		return nil, errors.New("a time zone belongs under zone")
 	}
 
 	parsed, err := cronParser.Parse(text)
@@ -81,7 +81,7 @@ func parseCron(text string) (cron.Schedule, error) {
 
 	// Next looks five years ahead. From here on, that includes a 29 February.
 	if parsed.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
-		return nil, errors.New("it never comes")
+		return nil, errors.New("the schedule never occurs")
 	}
 
 	return parsed, nil

@@ -25,7 +25,7 @@ func (t *Table) Admit(req deployment.Request, key string) deployment.Admission {
 
 	if apps := automationNames(req); !r.acceptsCreator(req, t.own, apps) {
 		return deployment.Admission{
-			Ignored: fmt.Sprintf("it was made by %s, which the route's apps do not name", strings.Join(apps, ", ")),
+			Ignored: fmt.Sprintf("made by %s, which is not among the route's apps", strings.Join(apps, ", ")),
 		}
 	}
 
@@ -53,7 +53,7 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 		a.Target.Project = "gh/" + req.Repository.FullName()
 	}
 	if payloadTooLarge(req) && r.mayUsePayload() {
-		a.Problem = "the payload is larger than 1 MiB, and the route uses it"
+		a.Problem = "the payload is larger than 1 MiB, and a template of the route uses it"
 		return a
 	}
 
@@ -102,7 +102,7 @@ func (r Route) renderRefs(target *deployment.Target, data templateData) (problem
 	target.Ref = deployment.ParseRef(name)
 	switch {
 	case target.Ref.Name == "":
-		return "circleci.ref rendered to nothing"
+		return "circleci.ref rendered to an empty ref"
 	case target.Ref.Kind == deployment.RefSHA:
 		return "the ref is a commit, which CircleCI cannot build: set circleci.ref on the route"
 	case r.configRef == nil:
@@ -172,9 +172,9 @@ func forceReason(payload jsonObject) (reason, problem string) {
 	visible := func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) }
 	switch {
 	case !strings.ContainsFunc(reason, visible):
-		return "", "seraph_force needs a reason: a text"
+		return "", "seraph_force needs a reason, as text"
 	case utf8.RuneCountInString(reason) > maxForceReason:
-		return "", "seraph_force needs a reason: a text of at most 200 characters"
+		return "", "seraph_force needs a reason of at most 200 characters"
 	}
 
 	return reason, ""

@@ -99,7 +99,7 @@ func (r Route) renderURL(data templateData) (rendered string, notes []string) {
 
 	u, err := url.Parse(rendered)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
-		return "", []string{"environment_url was left out: it is not an absolute http or https URL without user info"}
+		return "", []string{"environment_url was left out: not an absolute http or https URL without user info"}
 	}
 
 	return rendered, nil

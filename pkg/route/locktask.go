@@ -50,7 +50,7 @@ func (t *Table) admitLockTask(req deployment.Request, key, task string) deployme
 	r, ok := t.findLockRoute(req)
 	if !ok {
 		return deployment.Admission{
-			Ignored: "no route matches this repository and environment, and lets whoever made it count",
+			Ignored: "no route for this repository and environment accepts deployments of its creator",
 		}
 	}
 

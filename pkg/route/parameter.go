@@ -74,11 +74,11 @@ func (p parameter) problem(rule string) string { return fmt.Sprintf("parameter %
 func (p parameter) renderEmpty() (value json.RawMessage, problem string) {
 	switch {
 	case p.required:
-		return nil, p.problem("it is required, and empty")
+		return nil, p.problem("required, but empty")
 	case p.typ != typeString:
 		return nil, ""
 	case p.match != nil && !p.match.MatchString(""):
-		return nil, p.problem("it is empty, which does not match " + p.match.String())
+		return nil, p.problem("empty, which does not match " + asWritten(p.match))
 	}
 
 	return json.RawMessage(`""`), ""
@@ -88,15 +88,15 @@ func (p parameter) renderEmpty() (value json.RawMessage, problem string) {
 func (p parameter) brokenRule(text string) string {
 	switch {
 	case utf8.RuneCountInString(text) > maxValue:
-		return fmt.Sprintf("it is longer than %d characters", maxValue)
+		return fmt.Sprintf("longer than %d characters", maxValue)
 	case !utf8.ValidString(text):
-		return "it is not UTF-8"
+		return "not valid UTF-8"
 	case p.match != nil && !p.match.MatchString(text):
-		return "it does not match " + asWritten(p.match)
+		return "does not match " + asWritten(p.match)
 	case p.match != nil:
 		return ""
 	case strings.ContainsAny(text, unsafeInShell) || strings.ContainsFunc(text, unicode.IsControl):
-		return "it holds a control character or one of " + unsafeInShell + " (allow it with match, and quote it in the job)"
+		return "contains a control character or one of " + unsafeInShell + " (allow it with match, and quote it in the job)"
 	default:
 		return ""
 	}
@@ -116,14 +116,14 @@ func encodeValue(typ, text string) (value json.RawMessage, rule string) {
 	case typeInteger:
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, "it is no integer"
+			return nil, "not an integer"
 		}
 
 		return json.RawMessage(strconv.FormatInt(n, 10)), ""
 
 	case typeBoolean:
 		if text != "true" && text != "false" {
-			return nil, "it is neither true nor false"
+			return nil, "neither true nor false"
 		}
 
 		return json.RawMessage(text), ""
@@ -131,7 +131,7 @@ func encodeValue(typ, text string) (value json.RawMessage, rule string) {
 	default:
 		value, err := json.Marshal(text)
 		if err != nil {
-			return nil, "it is no text"
+			return nil, "not a text"
 		}
 
 		return value, ""

@@ -50,7 +50,7 @@ func ParseWith(text []byte, file string, o Options) (*Table, error) {
 // document returns the root of the only document in a text; nil if there is a problem.
 func (r *reader) document(text []byte) ast.Node {
 	if len(text) > maxTableSize {
-		r.problem(nil, "a route table has at most %d bytes", maxTableSize)
+		r.problem(nil, "a routes file has at most %d bytes", maxTableSize)
 		return nil
 	}
 
@@ -61,7 +61,7 @@ func (r *reader) document(text []byte) ast.Node {
 			r.problems = append(r.problems, Problem{
 				File: r.file,
 				Line: t.Position.Line,
-				Text: "anchors, aliases and tags are not supported: write it out",
+				Text: "anchors, aliases and tags are not supported: write the value out",
 			})
 
 			return nil
@@ -74,7 +74,7 @@ func (r *reader) document(text []byte) ast.Node {
 		return nil
 	}
 	if len(f.Docs) != 1 || f.Docs[0].Body == nil {
-		r.problem(nil, `there must be one document: "routes:" and a list of at least one route`)
+		r.problem(nil, `the file must hold one document: "routes:" and a list of at least one route`)
 		return nil
 	}
 
@@ -94,13 +94,13 @@ func (r *reader) syntaxProblem(err error) {
 	r.problems = append(r.problems, Problem{
 		File: r.file,
 		Line: line,
-		Text: "this is no YAML: " + strings.Join(strings.Fields(text), " "),
+		Text: "not valid YAML: " + strings.Join(strings.Fields(text), " "),
 	})
 }
 
 // table reads the whole file into t.
 func (r *reader) table(t *Table, root ast.Node) {
-	m, ok := r.mapping(root, "the table", []string{"routes", policy.RuleFreeze})
+	m, ok := r.mapping(root, "the file", []string{"routes", policy.RuleFreeze})
 	if !ok {
 		return
 	}
@@ -124,7 +124,7 @@ func (r *reader) table(t *Table, root ast.Node) {
 		shadowing := slices.IndexFunc(t.routes, func(earlier Route) bool { return earlier.shadows(route) })
 		if shadowing >= 0 {
 			r.problem(n,
-				"this route is never reached: the route in line %d takes everything it matches; put it before that one",
+				"this route is never reached: the route in line %d matches all that it matches; move this one before it",
 				t.routes[shadowing].Line)
 		}
 
@@ -255,7 +255,7 @@ func (r *reader) refs(route *Route, m mapping) {
 	branch, b := r.text(m, "branch")
 	switch {
 	case n != nil && b != nil:
-		r.problem(b, "branch is short for ref: give one of them")
+		r.problem(b, "branch is short for ref: give only one of them")
 	case b != nil:
 		source, n = "refs/heads/"+strings.TrimPrefix(branch, "refs/heads/"), b
 	case n == nil:

@@ -34,7 +34,7 @@ func (r *reader) freezes(m mapping) []policy.Freeze {
 	for _, element := range list.Values {
 		f, ok := r.freeze(element)
 		if ok && slices.Contains(freezes, f) {
-			r.problem(element, "freeze: this one is given twice")
+			r.problem(element, "freeze: the same freeze is given twice")
 		}
 
 		freezes = append(freezes, f)
@@ -108,7 +108,7 @@ func (r *reader) singleFreeze(f *policy.Freeze, m mapping, zone *time.Location) 
 	cron, from, to := m.keys["cron"] != nil, m.keys["from"] != nil, m.keys["to"] != nil
 	switch {
 	case cron && (from || to):
-		r.problem(m.first(), "a freeze comes back by cron and duration, or is once, from and to: make two of it")
+		r.problem(m.first(), "a freeze has either cron and duration or from and to: write two freezes")
 		return
 	case cron:
 		return
@@ -154,7 +154,7 @@ func (r *reader) freezeTime(m mapping, key string, zone *time.Location) (time.Ti
 	}
 
 	if isLocal && t.Format(localTime) != s {
-		r.problem(n, "%s %q: the clocks of %s are set over this hour", key, s, zone)
+		r.problem(n, "%s %q does not exist in %s: clocks are set forward over it", key, s, zone)
 		return t, false
 	}
 	if err != nil || t.Year() > maxFreezeYear {

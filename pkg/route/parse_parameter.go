@@ -27,7 +27,7 @@ func (r *reader) parameters(route *Route, outer mapping) {
 	for _, name := range m.order {
 		if !parameterName.MatchString(name) || len(name) > maxParameterName {
 			r.problem(m.keys[name],
-				"parameter name %q: it must start with a letter and have only letters, digits, _ and -, at most %d",
+				"parameter name %q must start with a letter and hold only letters, digits, _ and -, at most %d",
 				name, maxParameterName)
 			continue
 		}
@@ -88,7 +88,7 @@ func (r *reader) parameterWithRules(p parameter, n ast.Node) (parameter, bool) {
 	if match, n := r.text(m, "match"); n != nil {
 		compiled, err := compileMatch(match)
 		if err != nil {
-			r.problem(n, "parameter %s: match is no regular expression: %v", p.name, err)
+			r.problem(n, "parameter %s: match is not a regular expression: %v", p.name, err)
 		}
 		p.match = compiled
 	}

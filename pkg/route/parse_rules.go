@@ -56,7 +56,7 @@ func (r *reader) subjects(m mapping, key string) *policy.Subjects {
 	return &policy.Subjects{
 		Users:      r.users(inner),
 		Teams:      r.teams(inner),
-		Apps:       r.names(inner, "apps", appPattern, "is no app's slug, such as my-hubot"),
+		Apps:       r.names(inner, "apps", appPattern, "is not the slug of an app, such as my-hubot"),
 		Permission: policy.Permission(r.choice(inner, "permission", "write", "maintain", "admin")),
 	}
 }
@@ -90,7 +90,7 @@ func (r *reader) users(m mapping) []string {
 		case teamPattern.MatchString(it.text):
 			r.problem(it.node, "users: %q is a team: name it under teams", it.text)
 		case !loginPattern.MatchString(it.text) || len(it.text) > maxLogin:
-			r.problem(it.node, "users: %q is no login, such as alice, and no id:N", it.text)
+			r.problem(it.node, "users: %q is neither a login, such as alice, nor id:N", it.text)
 		}
 	}
 
@@ -147,7 +147,7 @@ func (r *reader) refuseIgnoredNames(names []string, ignore []item) {
 	for _, it := range ignore {
 		i := slices.IndexFunc(names, func(name string) bool { return policy.Match(it.text, name) })
 		if i >= 0 {
-			r.problem(it.node, "ignore: %q takes %q out, which require names", it.text, names[i])
+			r.problem(it.node, "ignore: %q matches %q, which require lists", it.text, names[i])
 		}
 	}
 }
@@ -178,7 +178,7 @@ func (r *reader) approvals(m mapping) *policy.Approvals {
 		Count:   r.approvalCount(inner),
 		Users:   r.users(inner),
 		Teams:   r.teams(inner),
-		Tokens:  r.names(inner, "tokens", tokenPattern, "is no name of an API token"),
+		Tokens:  r.names(inner, "tokens", tokenPattern, "is not the name of an API token"),
 		Expires: r.duration(inner, "expires", 0),
 	}
 
@@ -188,7 +188,7 @@ func (r *reader) approvals(m mapping) *policy.Approvals {
 	case named+len(a.Teams) == 0:
 		r.problem(key, "approvals names nobody who may approve: give users, teams or tokens")
 	case len(a.Teams) == 0 && a.Count > named:
-		r.problem(key, "approvals: %d are asked for, and only %d could ever approve", a.Count, named)
+		r.problem(key, "approvals: count is %d, but only %d could ever approve", a.Count, named)
 	}
 
 	return a

@@ -123,7 +123,7 @@ func (r *reader) text(m mapping, key string) (string, ast.Node) {
 		return "", nil
 	}
 	if strings.TrimSpace(s) == "" {
-		r.problem(n, "%s is empty: leave it out, or say what it is", key)
+		r.problem(n, "%s is empty: leave it out or give a value", key)
 		return "", nil
 	}
 
@@ -139,7 +139,7 @@ func (r *reader) duration(m mapping, key string, otherwise time.Duration) time.D
 
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
-		r.problem(n, "%s %q is no positive duration, such as 90s, 30m or 1h30m", key, s)
+		r.problem(n, "%s %q is not a positive duration, such as 90s, 30m or 1h30m", key, s)
 		return otherwise
 	}
 
@@ -209,7 +209,7 @@ func (r *reader) items(m mapping, key string) []item {
 // texts that are the same.
 func (r *reader) distinctItems(m mapping, key string, same func(a, b string) bool) []item {
 	if list, ok := m.values[key].(*ast.SequenceNode); ok && len(list.Values) == 0 {
-		r.problem(m.keys[key], "%s is empty: leave it out, or say what it is", key)
+		r.problem(m.keys[key], "%s is empty: leave it out or give a value", key)
 	}
 
 	var distinct []item

@@ -13,7 +13,7 @@ import (
 // maxOutput bounds what one template may render, in bytes.
 const maxOutput = 64 << 10
 
-var errOutputTooLong = errors.New("it renders more than 64 KiB")
+var errOutputTooLong = errors.New("the template renders more than 64 KiB")
 
 // templateData is what templates see.
 type templateData struct {
@@ -100,7 +100,7 @@ func parseTemplate(source string) (*textTemplate, error) {
 	known := func(field string) bool { return slices.Contains(templateFields, field) }
 	unknown := slices.IndexFunc(t.fields, func(field string) bool { return !known(field) })
 	if unknown >= 0 && !changesDot(source) {
-		return nil, fmt.Errorf("there is no .%s; there are .%s", t.fields[unknown], strings.Join(templateFields, " ."))
+		return nil, fmt.Errorf("unknown field .%s; known are .%s", t.fields[unknown], strings.Join(templateFields, " ."))
 	}
 
 	if _, err := t.render(newTemplateData(deployment.Request{}, "")); err != nil {
@@ -160,7 +160,7 @@ func (t *textTemplate) withPayload(payload jsonObject) (*template.Template, erro
 func templateError(err error) error {
 	var failed template.ExecError
 	if errors.As(err, &failed) {
-		return errors.New("the template does not fit this deployment (a field that is not there, or of another type)")
+		return errors.New("the template does not fit this deployment (a field is missing or has another type)")
 	}
 
 	message := strings.TrimPrefix(err.Error(), "template: ")
