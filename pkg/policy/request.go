@@ -42,7 +42,8 @@ type PersonNeeds struct {
 	Teams      []string // org/team, in lower case
 }
 
-// Needs returns the facts that Evaluate needs for a request.
+// Needs returns the facts that Evaluate needs for a request. Of those, EvaluateLocal needs only the
+// approvals.
 func (p Policy) Needs(r Request) Needs {
 	n := Needs{
 		Requester: p.Allow.needs(r.Requester),
@@ -51,7 +52,7 @@ func (p Policy) Needs(r Request) Needs {
 		Checks:    p.Checks != nil,
 		Required:  p.Checks != nil && p.Checks.Set == ChecksRequired,
 		After:     lowerAll(p.environmentsBefore(r.Environment)),
-		Approvals: p.NeedsLocal(r).Approvals,
+		Approvals: p.Approvals != nil && r.Deployment != 0,
 	}
 
 	if r.Force == nil {
@@ -66,11 +67,6 @@ func (p Policy) Needs(r Request) Needs {
 	}
 
 	return n
-}
-
-// NeedsLocal returns the facts that EvaluateLocal needs for a request.
-func (p Policy) NeedsLocal(r Request) Needs {
-	return Needs{Approvals: p.Approvals != nil && r.Deployment != 0}
 }
 
 // merge returns what is in one of both.

@@ -160,19 +160,6 @@ func TestPolicy_Needs(t *testing.T) {
 	}
 }
 
-func TestPolicy_NeedsLocal(t *testing.T) {
-	s := scenarioWith(
-		restrictTo(Subjects{Users: []string{"bob"}}),
-		failedBuild,
-		requireAfter("dev"),
-		requireAhead(Unknown[string](""), Known(Behind)),
-		requireApprovals(twoApprovals),
-	)
-	if diff := cmp.Diff(Needs{Approvals: true}, s.policy.NeedsLocal(s.request)); diff != "" {
-		t.Errorf("needs (-want +got):\n%s", diff)
-	}
-}
-
 func TestPolicy_ApproverNeeds(t *testing.T) {
 	for _, c := range []struct {
 		name string
