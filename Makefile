@@ -1,27 +1,42 @@
-# Seraph. `make help` lists what there is; go, git and make are enough for build, run, demo and test.
+# Seraph. `make help` lists the targets. Go, git and make are enough for build, run, sim, demo and test.
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 TOOL    := go tool -modfile=.tools/go.mod
 
+# Every program is built with the same flags, so that no package is compiled twice.
+BUILD := .ci/with-progress env CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)"
+
+# A file of settings that wins over deploy/example.env; `make run ENV_FILE=deploy/simulator.env` takes another one.
+ENV_FILE ?= $(wildcard .env)
+
 FUZZTIME ?= 5s
 BENCH    ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo test e2e-postgres check fmt lint vulncheck arch race fuzz bench chaos generate cover clean
+.PHONY: help build run sim demo image test e2e-postgres check fmt lint vulncheck arch race fuzz bench chaos generate cover \
+	clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build the static binary bin/seraph
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/seraph ./cmd/seraph
+	@$(BUILD) -o bin/seraph ./cmd/seraph
 
-run: build ## run Seraph with deploy/example.env, and .env over it where there is one
-	@set -a; . ./deploy/example.env; if [ -f .env ]; then . ./.env; fi; set +a; exec ./bin/seraph serve
+run: build ## run Seraph with deploy/example.env, and over it ENV_FILE (default .env, where there is one)
+	@exec bin/seraph serve $(addprefix --env-file ,deploy/example.env $(ENV_FILE))
 
-demo: ## show a whole deployment on this machine, against simulated GitHub and CircleCI
-	go run ./test/demo
+sim: ## run a simulated GitHub and CircleCI, for `make run ENV_FILE=deploy/simulator.env`
+	@$(BUILD) -o bin/seraph-sim ./cmd/seraph-sim
+	@exec bin/seraph-sim
+
+demo: ## show two whole deployments on this machine, against a simulated GitHub and CircleCI
+	@$(BUILD) -o bin/ ./cmd/seraph ./test/demo
+	@exec bin/demo bin/seraph
+
+image: ## build the container image seraph:latest
+	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t seraph:latest .
 
 test: ## run every test; those of PostgreSQL where it is installed, on a private server
 	@.ci/with-postgres go test ./...
@@ -30,16 +45,16 @@ check: fmt lint race arch vulncheck ## everything a change must pass
 
 fmt: ## fail where gofmt would change a file
 	@files=$$(gofmt -l .); \
-	if [ -n "$$files" ]; then echo "gofmt -w these:"; echo "$$files"; exit 1; fi
+	if [ -n "$$files" ]; then echo "run gofmt -w on:"; echo "$$files"; exit 1; fi
 
 lint: ## go vet and staticcheck
 	go vet ./...
 	$(TOOL) staticcheck ./...
 
-vulncheck: ## look for known vulnerabilities, where the database can be had
+vulncheck: ## look for known vulnerabilities
 	@.ci/vulncheck
 
-arch: ## hold the import table and the house rules
+arch: ## check the import table and the rules of the tree
 	go test -count=1 ./test/arch
 
 race: ## run every test under the race detector
@@ -54,11 +69,11 @@ fuzz: ## fuzz each Fuzz target for FUZZTIME (default 5s)
 bench: ## run the benchmarks that match BENCH (default all)
 	@.ci/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-chaos: ## trouble of every kind for five minutes (SERAPH_CHAOS_DATABASE=sqlite or postgres, _SEED, _DEPLOYMENTS, _DURATION)
+chaos: ## inject faults of every kind for five minutes (SERAPH_CHAOS_DATABASE=sqlite or postgres, _SEED, _DEPLOYMENTS, _DURATION)
 	@SERAPH_CHAOS_DEPLOYMENTS=$${SERAPH_CHAOS_DEPLOYMENTS:-500} SERAPH_CHAOS_DURATION=$${SERAPH_CHAOS_DURATION:-150s} \
 	.ci/with-postgres go test -count=1 -v -timeout 40m -run TestChaos ./test/chaos
 
-generate: ## write generated files anew
+generate: ## regenerate generated files
 	go generate ./...
 
 cover: ## write coverage to bin/cover.html and print the total

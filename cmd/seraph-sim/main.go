@@ -1,24 +1,24 @@
-// Command seraph-sim is GitHub and CircleCI on your laptop, as one program: both speak real HTTP, keep everything in
-// memory and can be told to misbehave.
+// Command seraph-sim is a simulated GitHub and a simulated CircleCI on one machine. Both speak real HTTP, keep
+// everything in memory, and can be told to fail. It prints a line for each thing that happens.
 //
 //	seraph-sim                  # GitHub on :9001, CircleCI on :9002, control on :9003
 //	seraph-sim --scenarios      # what can be played
 //
-// Point Seraph at it:
+// It has the repositories, the project and the pipeline definition of deploy/routes.example.yaml. Seraph finds it with
+// the settings in deploy/simulator.env:
 //
-//	SERAPH_GITHUB_API_URL=http://127.0.0.1:9001      SERAPH_GITHUB_TOKEN=simulated-github-token
-//	SERAPH_GITHUB_WEBHOOK_SECRETS=simulated-github-secret
-//	SERAPH_CIRCLECI_API_URL=http://127.0.0.1:9002/api/v2   SERAPH_CIRCLECI_TOKEN=simulated-circleci-token
-//	SERAPH_CIRCLECI_WEBHOOK_SECRETS=simulated-circleci-secret
+//	make sim
+//	make run ENV_FILE=deploy/simulator.env
 //
-// Then deploy, watch and interfere:
+// Then deploy, change what GitHub knows, and make calls fail:
 //
-//	curl -N localhost:9003/events
 //	curl localhost:9003/deploy -d '{"repository":"acme/api","environment":"staging"}'
 //	curl localhost:9003/deploy -d '{"repository":"acme/api","environment":"staging","github_scenario":"webhook-twice"}'
+//	curl localhost:9003/facts -d '{"repository":"acme/shop","push":true,"branches":{"release/1":"main"},"tags":{"v1":""}}'
 //	curl localhost:9003/faults -d '{"side":"github","operation":"create status","fault":"lost-answer"}'
 //
-// Package test/sim/control describes the control API, -h the flags.
+// CircleCI builds the branches and tags that GitHub has at that moment. Package test/sim/control describes the control
+// API, and -h the flags.
 package main
 
 import (

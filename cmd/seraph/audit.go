@@ -2,55 +2,93 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/app"
+	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-// verifyAudit proves the audit. A head is SEQ:HASH, as it prints it: written down elsewhere, it shows later that nothing before it was made up anew.
-func verifyAudit(ctx context.Context, head string, stdout, stderr io.Writer) int {
-	noted, err := parseHead(head)
-	if err != nil {
-		_, _ = fmt.Fprintln(stderr, err)
-		return exitConfig
+func (p *program) auditCommand() *command {
+	return &command{
+		name:      "audit",
+		arguments: "verify|export",
+		short:     "verify or print the record of who did what",
+		example:   "seraph audit verify\nseraph audit export > audit.jsonl",
+		check: func(args []string) error {
+			if len(args) == 0 {
+				return errors.New("audit needs a command: verify or export")
+			}
+			name := "audit " + args[0]
+			return fmt.Errorf("unknown command %q%s", name, suggestion(name, "", p.names()))
+		},
+		run: func(context.Context, []string) error { return nil }, // not reached: check always refuses
 	}
-	cfg, ok := load(stderr)
-	if !ok {
-		return exitConfig
+}
+
+func (p *program) auditVerifyCommand() *command {
+	var head string
+	var noted *app.AuditHead
+	return &command{
+		name:      "audit verify",
+		arguments: "[--head SEQ:HASH]",
+		short:     "verify that no audit record was changed, removed or added",
+		long: "Verify the hash chain of the audit records, and print its head. Keep a printed head in another place: given as\n" +
+			"--head later, it shows that the chain was not written anew.",
+		example: "seraph audit verify",
+		flags: func(flags *flag.FlagSet) {
+			flags.StringVar(&head, "head", "", "a head, `SEQ:HASH`, that an earlier run printed")
+		},
+		check: func(args []string) (err error) {
+			if noted, err = parseHead(head); err != nil {
+				return err
+			}
+			return noArguments(args)
+		},
+		run: func(ctx context.Context, _ []string) error { return p.verifyAudit(ctx, noted) },
+	}
+}
+
+func (p *program) verifyAudit(ctx context.Context, noted *app.AuditHead) error {
+	cfg, err := config.Load()
+	if err != nil {
+		return err
 	}
 	found, err := app.VerifyAudit(ctx, cfg, noted)
 	if err != nil {
-		_, _ = fmt.Fprintln(stderr, err)
-		return exitFailed
+		return err
 	}
-	_, _ = fmt.Fprintf(stdout, "the audit is whole: %d records, head %d:%s\n", found.Seq, found.Seq, found.Hash)
-	return exitOK
+	_, err = fmt.Fprintf(p.stdout, "the audit is whole: %d records, head %d:%s\n", found.Seq, found.Seq, found.Hash)
+	return err
 }
 
+// parseHead reads SEQ:HASH, as `seraph audit verify` prints it. It returns nil for an empty text.
 func parseHead(text string) (*app.AuditHead, error) {
 	if text == "" {
 		return nil, nil
 	}
-	seq, hash, ok := strings.Cut(text, ":")
-	n, err := strconv.ParseInt(seq, 10, 64)
-	if !ok || err != nil || len(hash) != 64 {
-		return nil, fmt.Errorf("a head is SEQ:HASH, as seraph audit verify prints it")
+	seq, hash, found := strings.Cut(text, ":")
+	number, err := strconv.ParseInt(seq, 10, 64)
+	if !found || err != nil || len(hash) != 64 {
+		return nil, errors.New("--head must be SEQ:HASH, as `seraph audit verify` prints it")
 	}
-	return &app.AuditHead{Seq: n, Hash: hash}, nil
+	return &app.AuditHead{Seq: number, Hash: hash}, nil
 }
 
-// exportAudit prints the audit as JSON lines.
-func exportAudit(ctx context.Context, stdout, stderr io.Writer) int {
-	cfg, ok := load(stderr)
-	if !ok {
-		return exitConfig
+func (p *program) auditExportCommand() *command {
+	return &command{
+		name:    "audit export",
+		short:   "print the audit as JSON lines",
+		example: "seraph audit export > audit.jsonl",
+		run: func(ctx context.Context, _ []string) error {
+			cfg, err := config.Load()
+			if err != nil {
+				return err
+			}
+			return app.ExportAudit(ctx, cfg, p.stdout)
+		},
 	}
-	if err := app.ExportAudit(ctx, cfg, stdout); err != nil {
-		_, _ = fmt.Fprintln(stderr, err)
-		return exitFailed
-	}
-	return exitOK
 }

@@ -2,38 +2,57 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/app"
+	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-// checkTimeout bounds the whole conversation with GitHub and CircleCI.
+// checkTimeout bounds all questions to GitHub and CircleCI together.
 const checkTimeout = 2 * time.Minute
 
-// check validates the configuration and, unless offline, asks the world whether it is good.
-func check(ctx context.Context, stdout, stderr io.Writer, offline bool) int {
-	cfg, ok := load(stderr)
-	if !ok {
-		return exitConfig
+func (p *program) checkCommand() *command {
+	offline := false
+	return &command{
+		name:      "check",
+		arguments: "[--offline]",
+		short:     "check the configuration, and ask GitHub and CircleCI whether it is right",
+		long: "Check the configuration and print every problem at once. Then ask GitHub and CircleCI whether they accept the\n" +
+			"credentials, and whether each route's project and pipeline definition exist. Exit code 1 means that something\n" +
+			"there is wrong, 2 that the configuration is.",
+		example: "seraph check --env-file deploy/example.env --env-file .env",
+		flags: func(flags *flag.FlagSet) {
+			flags.BoolVar(&offline, "offline", false, "do not ask GitHub and CircleCI")
+		},
+		run: func(ctx context.Context, _ []string) error { return p.check(ctx, offline) },
 	}
-	for _, w := range cfg.Warnings {
-		_, _ = fmt.Fprintln(stdout, "warning: "+w)
+}
+
+func (p *program) check(ctx context.Context, offline bool) error {
+	cfg, err := config.Load()
+	if err != nil {
+		return err
 	}
+	for _, warning := range cfg.Warnings {
+		_, _ = fmt.Fprintln(p.stdout, "warning: "+warning)
+	}
+
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	findings, err := app.Check(ctx, cfg, offline)
 	if err != nil {
-		_, _ = fmt.Fprintln(stderr, err)
-		return exitFailed
+		return err
 	}
-	code := exitOK
-	for _, f := range findings {
-		_, _ = fmt.Fprintln(stdout, f.String())
-		if f.Level == app.Wrong {
-			code = exitFailed
-		}
+
+	wrong := false
+	for _, finding := range findings {
+		_, _ = fmt.Fprintln(p.stdout, finding.String())
+		wrong = wrong || finding.Level == app.Wrong
 	}
-	return code
+	if wrong {
+		return exitError{exitFailed}
+	}
+	return nil
 }

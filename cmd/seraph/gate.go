@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"net/url"
 	"text/tabwriter"
 	"time"
@@ -13,73 +12,85 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-// gate asks a running service whether a deployment may go now, and tells scripts by the exit code.
-func gate(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	query, ok := gateQuery(args, stderr)
-	if !ok {
-		return exitConfig
+func (p *program) gateCommand() *command {
+	query := url.Values{}
+	return &command{
+		name:      "gate",
+		arguments: "--repository OWNER/NAME --environment NAME --sha SHA",
+		short:     "ask a running service whether a commit may be deployed now",
+		long: "Ask the service at SERAPH_API_URL, with SERAPH_API_TOKEN, whether a commit may be deployed now, and print what\n" +
+			"each rule says. Exit code 0 means allowed, 3 wait, 4 rejected, and 1 that there was no answer.",
+		example: `seraph gate --repository acme/api --environment production --sha "$(git rev-parse HEAD)" --actor alice`,
+		flags:   func(flags *flag.FlagSet) { gateFlags(flags, query) },
+		check: func(args []string) error {
+			for _, name := range []string{"repository", "environment", "sha"} {
+				if query.Get(name) == "" {
+					return fmt.Errorf("gate needs --%s", name)
+				}
+			}
+			return noArguments(args)
+		},
+		run: func(ctx context.Context, _ []string) error { return p.gate(ctx, query) },
 	}
+}
+
+// gateFlags has a flag for each parameter of the question.
+func gateFlags(flags *flag.FlagSet, query url.Values) {
+	for _, parameter := range []struct{ name, usage string }{
+		{"repository", "the repository, `OWNER/NAME`"},
+		{"environment", "the environment, `NAME`"},
+		{"sha", "the commit, `SHA` of 40 or 64 hex digits"},
+		{"ref", "the branch or tag, `REF`; needed where the route has the rule refs"},
+		{"actor", "who would deploy, `LOGIN`; needed where the route has the rule allow"},
+		{"task", "the task, `TASK`; needed where it is not the usual one"},
+	} {
+		flags.Func(parameter.name, parameter.usage, func(value string) error {
+			query.Set(parameter.name, value)
+			return nil
+		})
+	}
+}
+
+// gate prints the service's verdict, and tells scripts by the exit code.
+func (p *program) gate(ctx context.Context, query url.Values) error {
 	cfg, err := config.LoadClient()
 	if err != nil {
-		_, _ = fmt.Fprintln(stderr, err)
-		return exitConfig
+		return err
 	}
-	v, err := client.New(client.Options{URL: cfg.URL, Token: cfg.Token.Reveal()}).Gate(ctx, query)
+	verdict, err := client.New(client.Options{URL: cfg.URL, Token: cfg.Token.Reveal()}).Gate(ctx, query)
 	if err != nil {
-		_, _ = fmt.Fprintln(stderr, err)
-		return exitFailed
+		return err
 	}
-	show(v, stdout)
-	switch v.Decision {
+
+	p.printVerdict(verdict)
+	switch verdict.Decision {
 	case "allow":
-		return exitOK
+		return nil
 	case "wait":
-		return exitWait
+		return exitError{exitWait}
 	default:
-		return exitReject
+		return exitError{exitReject}
 	}
 }
 
-func gateQuery(args []string, stderr io.Writer) (url.Values, bool) {
-	query := url.Values{}
-	flags := flag.NewFlagSet("seraph gate", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	for name, help := range map[string]string{
-		"repository": "OWNER/NAME", "environment": "where it would go", "sha": "the commit, 40 or 64 hex digits",
-		"ref": "branch or tag, where the route has the rule refs", "actor": "login of who would deploy, where the route has the rule allow",
-		"task": "where it is not the usual one",
-	} {
-		flags.Func(name, help, func(v string) error { query.Set(name, v); return nil })
+// printVerdict prints the decision, and one line for each rule.
+func (p *program) printVerdict(verdict client.Verdict) {
+	decision := verdict.Decision
+	if verdict.Reason != "" {
+		decision += ": " + verdict.Reason
 	}
-	if err := flags.Parse(args); err != nil {
-		return nil, false
+	if verdict.OpensAt != nil {
+		decision += " (until " + verdict.OpensAt.Format(time.RFC3339) + ")"
 	}
-	for _, needed := range []string{"repository", "environment", "sha"} {
-		if query.Get(needed) == "" || flags.NArg() > 0 {
-			_, _ = fmt.Fprintln(stderr, "usage: seraph gate --repository OWNER/NAME --environment NAME --sha SHA [--ref REF] [--actor LOGIN] [--task TASK]")
-			return nil, false
-		}
-	}
-	return query, true
-}
+	_, _ = fmt.Fprintln(p.stdout, decision)
 
-// show prints the decision and every rule's word.
-func show(v client.Verdict, out io.Writer) {
-	first := v.Decision
-	if v.Reason != "" {
-		first += ": " + v.Reason
-	}
-	if v.OpensAt != nil {
-		first += " (until " + v.OpensAt.Format(time.RFC3339) + ")"
-	}
-	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(out, first)
-	for _, r := range v.Rules {
-		word := r.Decision
-		if r.Forced {
-			word += " (forced)"
+	table := tabwriter.NewWriter(p.stdout, 0, 8, 2, ' ', 0)
+	for _, rule := range verdict.Rules {
+		decision := rule.Decision
+		if rule.Forced {
+			decision += " (forced)"
 		}
-		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", r.Rule, word, r.Code, r.Message)
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", rule.Rule, decision, rule.Code, rule.Message)
 	}
-	_ = table.Flush() // what cannot be printed cannot be told
+	_ = table.Flush() // the exit code tells scripts, whether or not the text can be printed
 }

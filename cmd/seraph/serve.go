@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -15,23 +13,58 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-func describe() string {
-	return fmt.Sprintf("seraph %s (commit %s, %s)", version, commit, runtime.Version())
+func (p *program) serveCommand() *command {
+	return &command{
+		name:  "serve",
+		short: "run the service, as without a command",
+		long: "Run the service until SIGTERM or SIGINT. It then answers /readyz with 503, takes webhooks for\n" +
+			"SERAPH_SHUTDOWN_DELAY, and gives running steps SERAPH_SHUTDOWN_GRACE. A second signal ends it at once.",
+		example: "seraph serve --env-file /etc/seraph/seraph.env",
+		run:     func(ctx context.Context, _ []string) error { return p.serve(ctx) },
+	}
 }
 
-// load reads the configuration; its problems go to stderr, one a line.
-func load(stderr io.Writer) (*config.Config, bool) {
+// serve runs the service until a signal or a failure. A second signal ends it at once.
+func (p *program) serve(ctx context.Context) error {
 	cfg, err := config.Load()
 	if err != nil {
-		_, _ = fmt.Fprintln(stderr, err)
-		return nil, false
+		return err
 	}
-	return cfg, true
+	collectRarely()
+	log := newLogger(cfg, p.stderr)
+	for _, warning := range cfg.Warnings {
+		log.Warn().Msg(warning)
+	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	service, err := p.start(ctx, cancel, cfg, log)
+	if err != nil {
+		log.Error().Err(err).Msg("start failed")
+		return exitError{exitFailed}
+	}
+	if service == nil {
+		return nil
+	}
+
+	failed := false
+	select {
+	case s := <-p.signals:
+		log.Info().Str("signal", s.String()).Msg("stopping")
+	case err := <-service.Failed():
+		log.Error().Err(err).Msg("stopping")
+		failed = true
+	}
+	if !p.stop(service, cfg, log) || failed {
+		return exitError{exitFailed}
+	}
+	return nil
 }
 
-func logger(cfg *config.Config, out io.Writer) zerolog.Logger {
+// newLogger writes JSON lines, or lines for people, which are coloured only on a terminal.
+func newLogger(cfg *config.Config, out io.Writer) zerolog.Logger {
 	if cfg.LogFormat == "console" {
-		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.RFC3339}
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.RFC3339, NoColor: !isTerminal(out)}
 	}
 	level, err := zerolog.ParseLevel(cfg.LogLevel)
 	if err != nil {
@@ -41,91 +74,77 @@ func logger(cfg *config.Config, out io.Writer) zerolog.Logger {
 	return zerolog.New(out).Level(level).With().Timestamp().Logger()
 }
 
-// collectRarely lets the heap grow to three times what is alive before the garbage is collected, unless GOGC says otherwise. What is alive are a few
-// megabytes, most of them stacks, and to walk them twice as often is what a crowd at the door would wait for.
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// collectRarely sets GOGC to 200, unless the environment sets it. That halves the work of the garbage collector; the
+// live heap is only a few megabytes.
 func collectRarely() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
 	}
 }
 
-// serve runs the service until a signal or a failure. A second signal quits at once.
-func serve(ctx context.Context, stderr io.Writer, signals <-chan os.Signal) int {
-	cfg, ok := load(stderr)
-	if !ok {
-		return exitConfig
-	}
-	collectRarely()
-	log := logger(cfg, stderr)
-	for _, w := range cfg.Warnings {
-		log.Warn().Msg(w)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	service, code := start(ctx, cancel, cfg, log, signals)
-	if service == nil {
-		return code
-	}
-	code = exitOK
-	select {
-	case s := <-signals:
-		log.Info().Str("signal", s.String()).Msg("stopping")
-	case err := <-service.Failed():
-		log.Error().Err(err).Msg("stopping")
-		code = exitFailed
-	}
-	return stop(service, cfg, log, signals, code)
-}
-
-// start brings the service up. A signal in the meantime (while it waits for another process's lock, say) ends it.
-func start(ctx context.Context, cancel context.CancelFunc, cfg *config.Config, log zerolog.Logger, signals <-chan os.Signal) (*app.App, int) {
+// start brings the service up. A signal meanwhile, for instance while it waits for another process's lock, ends it;
+// the service is nil then.
+func (p *program) start(
+	ctx context.Context, cancel context.CancelFunc, cfg *config.Config, log zerolog.Logger,
+) (*app.App, error) {
 	type result struct {
 		service *app.App
 		err     error
 	}
-	up := make(chan result, 1)
+	started := make(chan result, 1)
 	go func() {
 		service, err := app.New(ctx, cfg, app.Build{Version: version, Commit: commit}, log)
 		if err == nil {
 			err = service.Start(ctx)
 		}
-		up <- result{service, err}
+		started <- result{service, err}
 	}()
+
 	select {
-	case r := <-up:
+	case r := <-started:
 		if r.err != nil {
-			log.Error().Err(r.err).Msg("cannot start")
-			return nil, exitFailed
+			return nil, r.err
 		}
 		log.Info().Str("version", version).Msg("ready")
-		return r.service, exitOK
-	case s := <-signals:
+		return r.service, nil
+	case s := <-p.signals:
 		log.Info().Str("signal", s.String()).Msg("stopped before it was ready")
 		cancel()
-		if r := <-up; r.err == nil {
+		if r := <-started; r.err == nil {
 			r.service.Stop(ctx)
 		}
-		return nil, exitOK
+		return nil, nil
 	}
 }
 
-// stop drains: not ready for SHUTDOWN_DELAY while webhooks are still taken, then everything gets SHUTDOWN_GRACE to end.
-func stop(service *app.App, cfg *config.Config, log zerolog.Logger, signals <-chan os.Signal, code int) int {
-	done := make(chan struct{})
+// stop ends the service: it is not ready for SHUTDOWN_DELAY while webhooks are still taken, and running steps then get
+// SHUTDOWN_GRACE. It is false where a second signal came first.
+func (p *program) stop(service *app.App, cfg *config.Config, log zerolog.Logger) bool {
+	stopped := make(chan struct{})
 	go func() {
-		defer close(done)
+		defer close(stopped)
 		service.Drain()
 		time.Sleep(cfg.ShutdownDelay)
 		ctx, cancel := context.WithTimeout(context.Background(), cfg.ShutdownGrace)
 		defer cancel()
 		service.Stop(ctx)
 	}()
+
 	select {
-	case <-done:
+	case <-stopped:
 		log.Info().Msg("stopped")
-		return code
-	case <-signals:
-		log.Warn().Msg("a second signal: quitting at once; unfinished work is carried on at the next start")
-		return exitFailed
+		return true
+	case <-p.signals:
+		log.Warn().Msg("second signal: ended at once, unfinished work continues at the next start")
+		return false
 	}
 }

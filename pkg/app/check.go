@@ -6,6 +6,7 @@ import (
 
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/route"
+	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
 
 // Level says how bad a finding is.
@@ -56,7 +57,7 @@ func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, er
 		return c.findings, nil
 	}
 
-	clients, err := newClients(cfg, newMetrics(Build{}))
+	clients, err := newClients(cfg, telemetry.New("", ""))
 	if err != nil {
 		return nil, err
 	}

@@ -2,24 +2,22 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
-	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/circleci"
+	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/engine"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
+	"github.com/seraph-deploy/seraph/pkg/recovery"
+	"github.com/seraph-deploy/seraph/pkg/report"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
+	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
 
 // githubTimeout bounds one call to GitHub, which itself gives up after 10 s.
@@ -32,10 +30,10 @@ type clients struct {
 	close    func()
 }
 
-func newClients(cfg *config.Config, m *metrics) (*clients, error) {
+func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 	const agent = "seraph"
-	gh := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.call("github")})
-	ci := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.call("circleci")})
+	gh := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
+	ci := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
 	g, err := github.New(github.Options{
 		BaseURL:         cfg.GitHub.APIURL,
 		Token:           cfg.GitHub.Token.Reveal(),
@@ -60,36 +58,6 @@ func newClients(cfg *config.Config, m *metrics) (*clients, error) {
 	return &clients{github: g, circleci: c, close: func() { gh.CloseIdle(); ci.CloseIdle() }}, nil
 }
 
-// admitter judges a request by the routes, for webhooks and for recovery alike.
-type admitter struct {
-	routes *route.Table
-	rules  deployment.Machine
-}
-
-func newAdmitter(cfg *config.Config) admitter {
-	return admitter{routes: cfg.Routes.For(route.Own{AppID: cfg.GitHub.AppID}), rules: rules(cfg)}
-}
-
-// Admit implements server.Admitter.
-func (a admitter) Admit(
-	req deployment.Request,
-	receivedAt time.Time,
-) (deployment.Deployment, []deployment.Entry, string) {
-	verdict := a.routes.Admit(req, newKey())
-	if verdict.Ignored != "" {
-		return deployment.Deployment{}, nil, verdict.Ignored
-	}
-	d, notes := a.rules.New(req, verdict, receivedAt)
-	return d, notes, ""
-}
-
-// newKey is 128 bits that nobody can guess.
-func newKey() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails: crypto/rand ends the process instead
-	return hex.EncodeToString(b[:])
-}
-
 func rules(cfg *config.Config) deployment.Machine {
 	return deployment.Machine{
 		TriggerTimeout: cfg.CircleCI.Timeout,
@@ -103,23 +71,53 @@ func rules(cfg *config.Config) deployment.Machine {
 	}
 }
 
-func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
+func (a *App) engineOptions(c *clients) engine.Options {
 	return engine.Options{
-		Machine:        admit.rules,
-		Store:          a.db,
-		CircleCI:       c.circleci,
-		GitHub:         c.github,
-		Gate:           a.gate,
-		Locks:          a.desk,
-		Admit:          admit.Admit,
-		Watched:        watched(a.cfg.Routes),
-		Redeliver:      a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
-		HookAddresses:  hookAddresses(a.cfg.PublicURL),
-		Retention:      a.cfg.Retention,
+		Machine:     a.intake.Machine,
+		Rows:        a.db,
+		DueRows:     a.db,
+		Deployments: a.db,
+		Pipelines:   a.db,
+		Retention:   a.db,
+		Starter:     c.circleci,
+		Poller:      c.circleci,
+		Searcher:    c.circleci,
+		GitHub:      c.github,
+		Gate:        a.gate,
+		LockTasks:   &command.LockTasks{Store: a.db, Now: time.Now},
+		Sender: &report.Sender{
+			Store:   a.db,
+			GitHub:  c.github,
+			Log:     a.log,
+			Now:     time.Now,
+			Observe: a.metrics.Reported,
+		},
+		Retain:         a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
-		Observe:        a.metrics.observe(),
-		Log:            a.log,
-		Now:            time.Now,
+		Observe: engine.Observe{
+			Ended:       a.metrics.Ended,
+			Triggered:   a.metrics.Triggered,
+			Unconfirmed: a.metrics.Unconfirmed,
+		},
+		Log: a.log,
+		Now: time.Now,
+	}
+}
+
+func (a *App) recoveryOptions(c *clients) recovery.Options {
+	return recovery.Options{
+		Intake:        a.intake,
+		Store:         a.db,
+		Leases:        a.db,
+		GitHub:        c.github,
+		Hooks:         c.github,
+		MaxAge:        a.intake.Machine.MaxAge,
+		Watched:       watched(a.cfg.Routes),
+		Redeliver:     a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
+		HookAddresses: hookAddresses(a.cfg.PublicURL),
+		Observe:       a.metrics.Recovered,
+		Log:           a.log,
+		Now:           time.Now,
 	}
 }
 
@@ -142,25 +140,28 @@ func watched(t *route.Table) []deployment.Repository {
 	return list
 }
 
-func (a *App) serverOptions(admit admitter) server.Options {
+func (a *App) serverOptions() server.Options {
 	return server.Options{
 		GitHubSecrets:   a.cfg.GitHub.WebhookSecrets.Bytes(),
 		CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
 		Sources:         a.sources.allowed,
 		TrustedProxies:  a.cfg.TrustedProxies,
-		Admit:           admit,
-		Inbox:           a.db,
-		Hints:           a.db,
-		Claims:          claims{a.engine},
+		Intake:          a.intake,
+		Waker:           a.db,
+		Claims:          a.engine,
 		Reader:          a.db,
-		Commands:        a.desk,
+		Deployments:     a.commands,
+		Locks:           a.commands,
+		LockReader:      a.commands,
 		Ready:           a.ready,
-		Metrics:         a.metrics.handler(),
+		Metrics:         a.metrics.Handler(),
 		ServeMetrics:    a.cfg.MetricsAddr == "",
 		Tokens:          tokens(a.cfg),
 		Log:             a.log,
-		Observe:         a.metrics.delivery,
-		CircleCIURL:     func(d deployment.Deployment) string { return deployment.PipelineURL(admit.rules.AppURL, *d.Pipeline) },
+		Observe:         a.metrics.Delivery,
+		CircleCIURL: func(d deployment.Deployment) string {
+			return deployment.PipelineURL(a.intake.Machine.AppURL, *d.Pipeline)
+		},
 	}
 }
 
@@ -173,58 +174,5 @@ func tokens(cfg *config.Config) []server.Token {
 }
 
 func (a *App) ready(ctx context.Context) map[string]error {
-	return map[string]error{"database": a.db.Ping(ctx), "queue": a.db.QueueOK()}
-}
-
-// claims translates the engine's answer.
-type claims struct{ engine *engine.Engine }
-
-// Claim implements server.Claims.
-func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.ClaimResult, error) {
-	err := c.engine.Claim(ctx, key, pipelineID)
-	switch {
-	case err == nil:
-		return server.ClaimGranted, nil
-	case errors.Is(err, engine.ErrClaimRefused):
-		return server.ClaimRefused, nil
-	case errors.Is(err, deployment.ErrNotFound):
-		return server.ClaimUnknown, nil
-	default:
-		return server.ClaimUnknown, err
-	}
-}
-
-// newGate asks the rules of the routes by which requests are admitted.
-func (a *App) newGate(c *clients, admit admitter) *gate.Gate {
-	return &gate.Gate{Policies: admit.routes, GitHub: byName{c.github}, Rows: a.db, Now: time.Now}
-}
-
-// byName tells the gate which names GitHub knows nothing by, from those that it could not be asked
-// about.
-type byName struct{ *github.Client }
-
-// ResolveRepository implements gate.Resolver. Where the App is not installed there is nothing to
-// see.
-func (n byName) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
-	s, err := n.Client.ResolveRepository(ctx, owner, name)
-	var e *github.Error
-	return s, missing(err, errors.As(err, &e) && e.Status == http.StatusNotFound)
-}
-
-// PersonByLogin implements gate.GitHub.
-func (n byName) PersonByLogin(
-	ctx context.Context,
-	login string,
-	of deployment.Repository,
-	installation int64,
-) (deployment.Actor, error) {
-	a, err := n.Client.PersonByLogin(ctx, login, of, installation)
-	return a, missing(err, errors.Is(err, github.ErrNoPerson))
-}
-
-func missing(err error, is bool) error {
-	if !is {
-		return err
-	}
-	return fmt.Errorf("%w: %w", gate.ErrMissing, err)
+	return map[string]error{"database": a.db.Ping(ctx), "queue": a.engine.QueueOK()}
 }

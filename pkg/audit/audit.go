@@ -28,7 +28,7 @@ import (
 )
 
 // Version is the encoding of which new hashes are made.
-const Version = 1
+const encodingVersion = 1
 
 // Record is one act in the chain.
 type Record struct {
@@ -47,7 +47,7 @@ type Head struct {
 }
 
 // Start is the head of an empty chain.
-func Start() Head { return Head{Hash: strings.Repeat("0", 2*sha256.Size)} }
+func emptyHead() Head { return Head{Hash: strings.Repeat("0", 2*sha256.Size)} }
 
 // Head is the head of a chain that ends with the record.
 func (r Record) Head() Head { return Head{Seq: r.Seq, Hash: r.Hash} }
@@ -56,19 +56,19 @@ func (r Record) Head() Head { return Head{Seq: r.Seq, Hash: r.Hash} }
 // unchanged is replaced: bytes that are no text, and what a time has below microseconds.
 func Seal(head Head, act deployment.AuditEvent) Record {
 	act.At = act.At.UTC().Truncate(time.Microsecond)
-	act.Kind = deployment.AuditKind(text(string(act.Kind)))
-	act.Detail = []byte(text(string(act.Detail)))
+	act.Kind = deployment.AuditKind(validText(string(act.Kind)))
+	act.Detail = []byte(validText(string(act.Detail)))
 	for _, s := range []*string{&act.Channel, &act.Actor.Login, &act.Actor.App, &act.Actor.Token, &act.Repository, &act.Environment} {
-		*s = text(*s)
+		*s = validText(*s)
 	}
 
-	r := Record{Version: Version, Seq: head.Seq + 1, AuditEvent: act, Prev: head.Hash}
+	r := Record{Version: encodingVersion, Seq: head.Seq + 1, AuditEvent: act, Prev: head.Hash}
 	r.Hash = r.sum()
 	return r
 }
 
 // text is s without what is no UTF-8, and without NUL, which PostgreSQL does not take.
-func text(s string) string {
+func validText(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 

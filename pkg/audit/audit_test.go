@@ -58,7 +58,7 @@ func act(n int) deployment.AuditEvent {
 }
 
 func chain(n int) *memorySource {
-	s := &memorySource{head: Start()}
+	s := &memorySource{head: emptyHead()}
 	for i := range n {
 		s.add(act(i + 1))
 	}
@@ -209,7 +209,7 @@ func TestNotedHead(t *testing.T) {
 			t.Errorf("cut off after %d: the noted head does not show it", i)
 		}
 
-		anew := &memorySource{head: Start()}
+		anew := &memorySource{head: emptyHead()}
 		anew.add(act(50))
 		for n := range 7 {
 			anew.add(act(n))
@@ -230,7 +230,7 @@ func TestNotedHead(t *testing.T) {
 func TestVerifyBesideWriters(t *testing.T) {
 	rounds := 0
 	s := &memorySource{
-		head: Start(),
+		head: emptyHead(),
 		grow: func(s *memorySource) {
 			if rounds++; rounds < 4 {
 				s.add(act(rounds), act(rounds))
@@ -253,14 +253,14 @@ func TestVerifyBesideWriters(t *testing.T) {
 func TestSealCleans(t *testing.T) {
 	a := act(1)
 	a.Actor.Login, a.Environment, a.Detail, a.At = "a\xff\x00b", "e\x00", nil, a.At.In(time.FixedZone("x", 3600))
-	s := &memorySource{head: Start()}
+	s := &memorySource{head: emptyHead()}
 	s.add(a)
 	r := s.records[0]
 	if r.Actor.Login != "a\uFFFD\uFFFDb" || r.At.Nanosecond() != 123456000 || r.At.Location() != time.UTC {
 		t.Errorf("%+v", r)
 	}
 
-	text, err := Line(r)
+	text, err := encodeLine(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func (l line) values() []string {
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 // Line is a record as one line of JSON, without the line's end.
-func Line(r Record) ([]byte, error) {
+func encodeLine(r Record) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -124,8 +124,8 @@ func (l line) record(when time.Time) Record {
 // Export writes all records as JSON lines, oldest first.
 func Export(ctx context.Context, source Source, out io.Writer) error {
 	w := bufio.NewWriter(out)
-	err := each(ctx, source, before, func(r Record) error {
-		text, err := Line(r)
+	err := each(ctx, source, beforeAll, func(r Record) error {
+		text, err := encodeLine(r)
 		if err == nil {
 			_, err = w.Write(append(text, '\n'))
 		}

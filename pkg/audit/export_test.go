@@ -53,7 +53,7 @@ func TestExportIsEnough(t *testing.T) {
 }
 
 func TestParseLineRefuses(t *testing.T) {
-	good, err := Line(chain(1).records[0])
+	good, err := encodeLine(chain(1).records[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestParseLineRefuses(t *testing.T) {
 // What is read from a line gives the same line back, however it came to be.
 func FuzzParseLine(f *testing.F) {
 	for _, r := range chain(2).records {
-		text, _ := Line(r)
+		text, _ := encodeLine(r)
 		f.Add(text)
 	}
 
@@ -82,7 +82,7 @@ func FuzzParseLine(f *testing.F) {
 			return
 		}
 
-		line, err := Line(r)
+		line, err := encodeLine(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +108,7 @@ func FuzzSeal(f *testing.F) {
 			Detail:      detail,
 		})
 
-		line, err := Line(s.records[1])
+		line, err := encodeLine(s.records[1])
 		if err != nil {
 			t.Fatal(err)
 		}

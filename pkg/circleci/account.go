@@ -106,7 +106,7 @@ func (c *Client) CancelWorkflow(ctx context.Context, id string) error {
 	if a.status/100 == 2 || a.status == http.StatusBadRequest || a.status == http.StatusNotFound {
 		return nil
 	}
-	return c.refusal("cancel", a)
+	return c.answerError("cancel", a)
 }
 
 // Close ends the client's idle connections.

@@ -214,7 +214,7 @@ func TestLook(t *testing.T) {
 		)
 	})
 
-	p, err := c.Look(t.Context(), "p1")
+	p, err := c.readPipeline(t.Context(), "p1")
 	if err != nil || len(p.Workflows) != 3 || p.Workflows[1].Status != "" || !p.Workflows[1].Setup ||
 		p.Workflows[2].MaxAutoRerun != 3 {
 		t.Fatalf("%+v %v", p, err)
@@ -232,7 +232,7 @@ func TestLook(t *testing.T) {
 		f.Number != 9 {
 		t.Errorf("%+v", f)
 	}
-	if _, err := c.Look(t.Context(), "p2"); err == nil {
+	if _, err := c.readPipeline(t.Context(), "p2"); err == nil {
 		t.Error("another pipeline's answer was believed")
 	}
 }
@@ -243,7 +243,7 @@ func TestPagesThatGoInCircles(t *testing.T) {
 		calls++
 		_, _ = io.WriteString(w, `{"id":"p1","items":[],"next_page_token":"again"}`)
 	})
-	if _, err := c.Look(t.Context(), "p1"); err == nil || calls > 5 {
+	if _, err := c.readPipeline(t.Context(), "p1"); err == nil || calls > 5 {
 		t.Errorf("%d calls, %v", calls, err)
 	}
 }
@@ -381,7 +381,7 @@ func FuzzPipeline(f *testing.F) {
 		}
 
 		message(data)
-		created(data)
-		compiled(data)
+		startedEvent(data)
+		isCompiled(data)
 	})
 }

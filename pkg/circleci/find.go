@@ -26,8 +26,8 @@ func (c *Client) List(ctx context.Context, slug string, since time.Time, control
 	l := deployment.Listing{Me: me.Login, MeID: me.ID, Offset: c.offset(header)}
 	path := "/project/" + slugPath(slug) + "/pipeline"
 	var errMine, errAll error
-	l.Mine, l.MineComplete, errMine = c.listTo(ctx, "mine", path+"/mine", since.Add(l.Offset), control)
-	l.Project, l.ProjectComplete, errAll = c.listTo(ctx, "pipelines", path, since.Add(l.Offset), control)
+	l.Mine, l.MineComplete, errMine = c.readList(ctx, "mine", path+"/mine", since.Add(l.Offset), control)
+	l.Project, l.ProjectComplete, errAll = c.readList(ctx, "pipelines", path, since.Add(l.Offset), control)
 	if errMine != nil && errAll != nil {
 		return l, errAll
 	}
@@ -48,14 +48,14 @@ func (c *Client) offset(h http.Header) time.Duration {
 	return 0
 }
 
-func (c *Client) listTo(
+func (c *Client) readList(
 	ctx context.Context,
 	operation, path string,
 	since time.Time,
 	control string,
 ) (list []deployment.PipelineFacts, complete bool, err error) {
 	passed, shown := false, control == ""
-	err = walk(ctx, c, operation, path, func(p page[pipeline]) bool {
+	err = readPages(ctx, c, operation, path, func(p page[pipeline]) bool {
 		for _, item := range p.Items {
 			list = append(list, item.facts())
 			passed = passed || item.CreatedAt.Before(since)
@@ -65,7 +65,7 @@ func (c *Client) listTo(
 		return !passed || !shown
 	})
 
-	if errors.Is(err, errEndless) {
+	if errors.Is(err, errTooManyPages) {
 		return list, passed, nil
 	}
 
@@ -81,22 +81,22 @@ func (c *Client) Evidence(
 ) (deployment.KeyEvidence, error) {
 	path := pipelinePath(pipelineID)
 	var values map[string]any
-	_, err := c.optional(ctx, "values", path+"/values", &values)
+	_, err := c.getOptional(ctx, "values", path+"/values", &values)
 	if err != nil {
 		return deployment.KeyUnreadable, err
 	}
-	if verdict := inValues(values, key, parameters); verdict != deployment.KeyAbsent {
+	if verdict := findInValues(values, key, parameters); verdict != deployment.KeyAbsent {
 		return verdict, nil
 	}
 
 	var config json.RawMessage
-	configRead, err := c.optional(ctx, "config", path+"/config", &config)
+	configRead, err := c.getOptional(ctx, "config", path+"/config", &config)
 	switch {
 	case err != nil:
 		return deployment.KeyUnreadable, err
 	case configRead && bytes.Contains(config, []byte(key)):
 		return deployment.KeyFound, nil
-	case !configRead || !compiled(config):
+	case !configRead || !isCompiled(config):
 		return deployment.KeyUnreadable, nil
 	}
 
@@ -104,7 +104,7 @@ func (c *Client) Evidence(
 }
 
 // inValues looks for the key among a pipeline's values, and for its parameter with another value.
-func inValues(values map[string]any, key string, parameters []string) deployment.KeyEvidence {
+func findInValues(values map[string]any, key string, parameters []string) deployment.KeyEvidence {
 	for _, v := range values {
 		if text, ok := v.(string); ok && bytes.Contains([]byte(text), []byte(key)) {
 			return deployment.KeyFound
@@ -123,7 +123,7 @@ func inValues(values map[string]any, key string, parameters []string) deployment
 }
 
 // compiled says whether a configuration was compiled: before that it cannot hold parameters.
-func compiled(config json.RawMessage) bool {
+func isCompiled(config json.RawMessage) bool {
 	var c struct {
 		Compiled string `json:"compiled"`
 		Setup    string `json:"compiled-setup-config"`
@@ -132,7 +132,7 @@ func compiled(config json.RawMessage) bool {
 }
 
 // optional reads what may not be there or not be ours to read.
-func (c *Client) optional(ctx context.Context, operation, path string, out any) (read bool, err error) {
+func (c *Client) getOptional(ctx context.Context, operation, path string, out any) (read bool, err error) {
 	_, err = c.get(ctx, operation, path, nil, out)
 	var e *Error
 	if errors.As(err, &e) && e.Err == nil && (e.Status == http.StatusNotFound || e.Status == http.StatusForbidden) {

@@ -118,10 +118,10 @@ type page[T any] struct {
 }
 
 // errEndless says that a list has more pages than is credible.
-var errEndless = errors.New("the list has too many pages, or goes in circles")
+var errTooManyPages = errors.New("the list has too many pages, or goes in circles")
 
 // Look reads a pipeline and every page of its workflows.
-func (c *Client) Look(ctx context.Context, pipelineID string) (deployment.Progress, error) {
+func (c *Client) readPipeline(ctx context.Context, pipelineID string) (deployment.Progress, error) {
 	var p pipeline
 	if _, err := c.get(ctx, "pipeline", pipelinePath(pipelineID), nil, &p); err != nil {
 		return deployment.Progress{}, err
@@ -142,7 +142,7 @@ func (c *Client) Look(ctx context.Context, pipelineID string) (deployment.Progre
 }
 
 func (c *Client) workflows(ctx context.Context, pipelineID string) (list []deployment.Workflow, err error) {
-	err = walk(ctx, c, "workflows", pipelinePath(pipelineID)+"/workflow", func(page page[workflow]) bool {
+	err = readPages(ctx, c, "workflows", pipelinePath(pipelineID)+"/workflow", func(page page[workflow]) bool {
 		for _, w := range page.Items {
 			list = append(list, w.facts())
 		}
@@ -153,17 +153,17 @@ func (c *Client) workflows(ctx context.Context, pipelineID string) (list []deplo
 
 // Poll is Look for a deployment that is followed: what could not be seen is an event.
 func (c *Client) Poll(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.PollFailed) {
-	progress, err := c.Look(ctx, pipelineID)
-	return progress, unseen(err)
+	progress, err := c.readPipeline(ctx, pipelineID)
+	return progress, pollFailed(err)
 }
 
 // PollWorkflows is Observe without the pipeline itself: half of what a look costs.
 func (c *Client) PollWorkflows(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.PollFailed) {
 	list, err := c.workflows(ctx, pipelineID)
-	return deployment.Progress{Pipeline: deployment.PipelineFacts{ID: pipelineID}, Workflows: list}, unseen(err)
+	return deployment.Progress{Pipeline: deployment.PipelineFacts{ID: pipelineID}, Workflows: list}, pollFailed(err)
 }
 
-func unseen(err error) *deployment.PollFailed {
+func pollFailed(err error) *deployment.PollFailed {
 	if err == nil {
 		return nil
 	}
@@ -173,7 +173,7 @@ func unseen(err error) *deployment.PollFailed {
 }
 
 // walk reads a list page by page until more says that it is enough.
-func walk[T any](ctx context.Context, c *Client, operation, path string, more func(page[T]) bool) error {
+func readPages[T any](ctx context.Context, c *Client, operation, path string, more func(page[T]) bool) error {
 	token, seen := "", map[string]bool{}
 	for range maxPages {
 		query := url.Values{}
@@ -189,11 +189,11 @@ func walk[T any](ctx context.Context, c *Client, operation, path string, more fu
 			return nil
 		}
 		if seen[p.Next] {
-			return errEndless
+			return errTooManyPages
 		}
 
 		seen[p.Next], token = true, p.Next
 	}
 
-	return errEndless
+	return errTooManyPages
 }

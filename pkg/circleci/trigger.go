@@ -48,7 +48,7 @@ func (c *Client) Trigger(
 	ref deployment.Ref,
 	sendBefore time.Time,
 ) deployment.Event {
-	path, body := request(t, ref)
+	path, body := triggerRequest(t, ref)
 	if now := c.o.Now(); now.After(sendBefore) {
 		return deployment.TriggerNotSent{Cause: "the moment to send the trigger had passed"}
 	}
@@ -62,10 +62,10 @@ func (c *Client) Trigger(
 		return deployment.TriggerUnknown{Cause: "the trigger was not answered: " + err.Error()}
 	}
 
-	return c.outcome(a)
+	return c.triggerOutcome(a)
 }
 
-func request(t deployment.Target, ref deployment.Ref) (path string, body any) {
+func triggerRequest(t deployment.Target, ref deployment.Ref) (path string, body any) {
 	parameters := make(map[string]json.RawMessage, len(t.Parameters))
 	for _, p := range t.Parameters {
 		parameters[p.Name] = p.Value
@@ -91,11 +91,11 @@ func request(t deployment.Target, ref deployment.Ref) (path string, body any) {
 }
 
 // outcome is the table of answers to a trigger.
-func (c *Client) outcome(a answer) deployment.Event {
+func (c *Client) triggerOutcome(a response) deployment.Event {
 	text, own := message(a.body)
 	switch a.status {
 	case http.StatusCreated:
-		return created(a.body)
+		return startedEvent(a.body)
 	case http.StatusTooManyRequests:
 		wait, _ := outbound.RetryAfter(a.header, c.o.Now())
 		return deployment.TriggerNotSent{Cause: "CircleCI's rate limit", After: wait}
@@ -109,7 +109,7 @@ func (c *Client) outcome(a answer) deployment.Event {
 		http.StatusUnsupportedMediaType,
 		http.StatusUnprocessableEntity:
 		if own {
-			return refused(a.status, text)
+			return refusedEvent(a.status, text)
 		}
 	}
 
@@ -117,10 +117,10 @@ func (c *Client) outcome(a answer) deployment.Event {
 		return deployment.TriggerSkipped{Message: text}
 	}
 
-	return deployment.TriggerUnknown{Cause: c.refusal("trigger", a).Error()}
+	return deployment.TriggerUnknown{Cause: c.answerError("trigger", a).Error()}
 }
 
-func created(body []byte) deployment.Event {
+func startedEvent(body []byte) deployment.Event {
 	var p struct {
 		ID     string `json:"id"`
 		Number int64  `json:"number"`
@@ -134,7 +134,7 @@ func created(body []byte) deployment.Event {
 	return deployment.Triggered{Pipeline: deployment.PipelineFacts{ID: p.ID, Number: p.Number, State: p.State}}
 }
 
-func refused(status int, text string) deployment.Event {
+func refusedEvent(status int, text string) deployment.Event {
 	lower := strings.ToLower(text)
 	noRef := strings.Contains(lower, "branch not found") || strings.Contains(lower, "tag not found") ||
 		strings.Contains(lower, "ref not found")

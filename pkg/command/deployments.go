@@ -6,7 +6,6 @@ import (
 	"errors"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
@@ -22,7 +21,7 @@ func (k *Service) Explain(ctx context.Context, id int64) (deployment.Deployment,
 }
 
 // Ask says what the rules would say of a deployment that there is not.
-func (k *Service) Ask(ctx context.Context, q gate.Question) (policy.Verdict, error) {
+func (k *Service) Ask(ctx context.Context, q policy.Question) (policy.Verdict, error) {
 	v, err := k.Gate.Ask(ctx, q)
 	return v, unknown(err)
 }
@@ -30,7 +29,7 @@ func (k *Service) Ask(ctx context.Context, q gate.Question) (policy.Verdict, err
 // unknown refuses what is about something that is not there. That it could not be asked is no such
 // answer.
 func unknown(err error) error {
-	var u *gate.NotFoundError
+	var u *policy.NotFoundError
 	if errors.As(err, &u) {
 		return newError(KindNotFound, "not_found", "%s", u.Error())
 	}

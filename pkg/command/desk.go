@@ -12,7 +12,6 @@ import (
 	"unicode"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
@@ -26,7 +25,7 @@ type Caller struct {
 // Gate is asked what the rules say.
 type Gate interface {
 	Decide(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
-	Ask(ctx context.Context, q gate.Question) (policy.Verdict, error)
+	Ask(ctx context.Context, q policy.Question) (policy.Verdict, error)
 	Approver(ctx context.Context, d deployment.Deployment, by deployment.Actor) (a policy.Approval, refused string)
 	Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string)
 	Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string)
@@ -46,6 +45,11 @@ type Engine interface {
 		force deployment.Force,
 		act deployment.AuditEvent,
 	) (deployment.Deployment, error)
+}
+
+// Resolver finds a repository by its name. policy.ErrMissing: there is none.
+type Resolver interface {
+	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
 }
 
 // Deployments are the rows, and the approvals given to them.
@@ -79,7 +83,7 @@ type Locks interface {
 type Service struct {
 	Gate        Gate
 	Engine      Engine
-	Resolver    gate.Resolver
+	Resolver    Resolver
 	Deployments Deployments
 	Store       Locks
 	Now         func() time.Time

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
@@ -29,7 +28,7 @@ func (fakeGate) Member(_ context.Context, d deployment.Deployment, _ deployment.
 func (fakeGate) ResolveRepository(_ context.Context, owner, name string) (deployment.Source, error) {
 	switch name {
 	case "gone":
-		return deployment.Source{}, gate.ErrMissing
+		return deployment.Source{}, policy.ErrMissing
 	case "away":
 		return deployment.Source{}, errors.New("503")
 	default:
@@ -98,7 +97,7 @@ func TestWantedLock(t *testing.T) {
 			Store:    &fakeLocks{},
 			Now:      time.Now,
 		}, "acme/api", "moving", "forbidden: not for the task "},
-		"of no repository":     {desk(), "acme/gone", "moving", "not_found: repository acme/gone cannot be found: " + gate.ErrMissing.Error()},
+		"of no repository":     {desk(), "acme/gone", "moving", "not_found: repository acme/gone cannot be found: " + policy.ErrMissing.Error()},
 		"of no name":           {desk(), "acme/..", "moving", "not_found: there is no repository acme/.."},
 		"in an outage":         {desk(), "acme/away", "moving", "later: repository acme/away cannot be looked up: 503"},
 		"without a reason":     {desk(), "acme/api", "", "invalid: a reason is needed"},
@@ -124,16 +123,16 @@ type askErrorGate struct {
 	err error
 }
 
-func (q askErrorGate) Ask(context.Context, gate.Question) (policy.Verdict, error) {
+func (q askErrorGate) Ask(context.Context, policy.Question) (policy.Verdict, error) {
 	return policy.Verdict{}, q.err
 }
 
 func TestAskTellsAnOutageFromNothing(t *testing.T) {
 	for want, err := range map[string]error{
-		"not_found: there is no person bob": &gate.NotFoundError{What: "person bob"},
+		"not_found: there is no person bob": &policy.NotFoundError{What: "person bob"},
 		"later: 503":                        errors.New("503"),
 	} {
-		if _, err := (&Service{Gate: askErrorGate{err: err}}).Ask(t.Context(), gate.Question{}); outcome(err) != want {
+		if _, err := (&Service{Gate: askErrorGate{err: err}}).Ask(t.Context(), policy.Question{}); outcome(err) != want {
 			t.Errorf("%s, want %s", outcome(err), want)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
@@ -39,10 +38,10 @@ func (k *Service) TakeLock(ctx context.Context, c Caller, r LockRequest) (policy
 		return l, err
 	}
 
-	taken, err := k.Store.TakeLock(ctx, l, "", k.lockAct(c, deployment.AuditLocked, "taken", l))
+	taken, err := k.Store.TakeLock(ctx, l, "", lockAct(k.Now(), c, deployment.AuditLocked, "taken", l))
 	var held *policy.LockedError
 	if errors.As(err, &held) && r.Steal {
-		stolen := k.lockAct(c, deployment.AuditLocked, "stolen from "+held.Lock.Owner.String(), l)
+		stolen := lockAct(k.Now(), c, deployment.AuditLocked, "stolen from "+held.Lock.Owner.String(), l)
 		taken, err = k.Store.StealLock(
 			ctx,
 			held.Lock.ID,
@@ -73,9 +72,14 @@ func (k *Service) wanted(ctx context.Context, c Caller, r LockRequest) (policy.L
 		return l, nil
 	}
 
-	source, err := gate.Repository(ctx, k.Resolver, r.Repository)
+	owner, name, err := policy.ParseRepository(r.Repository)
 	if err != nil {
 		return l, unknown(err)
+	}
+
+	source, err := k.Resolver.ResolveRepository(ctx, owner, name)
+	if err != nil {
+		return l, unknown(policy.LookupError("repository "+r.Repository, err))
 	}
 
 	l.RepositoryID, l.Repository = source.Repository.ID, source.Repository.FullName()
@@ -111,7 +115,7 @@ func (k *Service) ExtendLock(ctx context.Context, c Caller, id int64, until time
 	}
 
 	l.ExpiresAt = until
-	l, err = k.Store.ExtendLock(ctx, id, until, k.lockAct(c, deployment.AuditLocked, "extended", l))
+	l, err = k.Store.ExtendLock(ctx, id, until, lockAct(k.Now(), c, deployment.AuditLocked, "extended", l))
 	return l, lockProblem(err)
 }
 
@@ -125,7 +129,7 @@ func (k *Service) HandOverLock(ctx context.Context, c Caller, id int64, to deplo
 		return l, err
 	}
 
-	l, err = k.Store.HandOverLock(ctx, id, to, k.lockAct(c, deployment.AuditLocked, "handed over to "+to.String(), l))
+	l, err = k.Store.HandOverLock(ctx, id, to, lockAct(k.Now(), c, deployment.AuditLocked, "handed over to "+to.String(), l))
 	return l, lockProblem(err)
 }
 
@@ -135,15 +139,17 @@ func (k *Service) ReleaseLock(ctx context.Context, c Caller, id int64) error {
 	if err != nil {
 		return err
 	}
-	return lockProblem(k.release(ctx, c, l))
+
+	audit := lockAct(k.Now(), c, deployment.AuditUnlocked, "released", l)
+	return lockProblem(k.Store.ReleaseLock(ctx, l.ID, audit, releaseNotice(c, l)))
 }
 
-func (k *Service) release(ctx context.Context, c Caller, l policy.Lock) error {
-	notice := ""
-	if !l.Owner.Same(c.By) {
-		notice = fmt.Sprintf("%s released your lock on %s", c.By, scope(l))
+// releaseNotice tells the owner of a lock that somebody else released it; empty: nobody else did.
+func releaseNotice(c Caller, l policy.Lock) string {
+	if l.Owner.Same(c.By) {
+		return ""
 	}
-	return k.Store.ReleaseLock(ctx, l.ID, k.lockAct(c, deployment.AuditUnlocked, "released", l), notice)
+	return fmt.Sprintf("%s released your lock on %s", c.By, scope(l))
 }
 
 // owned gives an open lock that is the caller's, or any to an admin.
@@ -218,86 +224,19 @@ func scope(l policy.Lock) string {
 }
 
 // lockAct is what the audit keeps of a lock. One that is only being taken has no id yet.
-func (k *Service) lockAct(c Caller, kind deployment.AuditKind, how string, l policy.Lock) deployment.AuditEvent {
+func lockAct(
+	now time.Time,
+	c Caller,
+	kind deployment.AuditKind,
+	how string,
+	l policy.Lock,
+) deployment.AuditEvent {
 	detail, _ := json.Marshal(struct { // it holds nothing that cannot be written
 		How string `json:"how"`
 		ID  int64  `json:"id,omitempty"` // over the lock's own, which is never left out
 		policy.Lock
 	}{how, l.ID, l})
 	a := auditEvent(c, kind, detail)
-	a.At, a.RepositoryID, a.Repository, a.Environment = k.Now(), l.RepositoryID, l.Repository, l.Environment
+	a.At, a.RepositoryID, a.Repository, a.Environment = now, l.RepositoryID, l.Repository, l.Environment
 	return a
-}
-
-// Task does what a deployment with a reserved task asks for: to lock its environment for its
-// requester, or to unlock it. Done twice it is the same.
-func (k *Service) Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error) {
-	c := Caller{Channel: deployment.ChannelGitHub, By: d.Request.Requester()}
-	if d.Target.LockTask == deployment.TaskUnlock {
-		return k.unlockTask(ctx, c, d)
-	}
-
-	l := policy.Lock{
-		RepositoryID: d.Request.Repository.ID,
-		Repository:   d.Request.Repository.FullName(),
-		Environment:  d.Request.Environment,
-		Owner:        c.By,
-		Reason:       plain(d.Request.Description),
-		TakenAt:      askedAt(d),
-	}
-
-	if d.Target.LockFor > 0 {
-		if l.ExpiresAt = d.AcceptedAt.Add(d.Target.LockFor); !l.ExpiresAt.After(k.Now()) {
-			return "", alreadyOver, nil
-		}
-	}
-
-	a := k.lockAct(c, deployment.AuditLocked, "taken", l)
-	a.Deployment = d.Request.ID
-	_, err = k.Store.TakeLock(ctx, l, fmt.Sprintf("deployment:%d:%d", l.RepositoryID, d.Request.ID), a)
-	var held *policy.LockedError
-	if errors.As(err, &held) {
-		return "", fmt.Sprintf(
-			"%s is locked on %s by %s: %s",
-			l.Repository,
-			l.Environment,
-			held.Lock.Owner,
-			held.Lock.Reason,
-		), nil
-	}
-
-	return fmt.Sprintf("Locked %s for %s", l.Environment, c.By), "", err
-}
-
-// onItsWay is how long a task's webhook may take: what arrives later counts as asked for then.
-const onItsWay = time.Minute
-
-// askedAt is when a task was asked for. It orders locks and unlocks, however late they are looked
-// at, and whatever is delivered again.
-func askedAt(d deployment.Deployment) time.Time {
-	made := d.Request.CreatedAt
-	if latest := made.Add(onItsWay); !made.IsZero() && latest.Before(d.AcceptedAt) {
-		return latest
-	}
-	return d.AcceptedAt
-}
-
-// unlockTask releases what was locked when it was asked for, and nothing that was locked since.
-func (k *Service) unlockTask(ctx context.Context, c Caller, d deployment.Deployment) (done, refused string, err error) {
-	l, open, err := k.Store.OpenLock(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
-	anew := open && l.TakenAt.After(askedAt(d))
-	if err == nil && open && !anew {
-		err = k.release(ctx, c, l)
-	}
-
-	switch {
-	case err == nil && !open, errors.Is(err, deployment.ErrNotFound): // somebody was faster
-		return d.Request.Environment + " is not locked", "", nil
-	case err != nil:
-		return "", "", err
-	case anew:
-		return fmt.Sprintf("%s was locked anew by %s since: it stays locked", d.Request.Environment, l.Owner), "", nil
-	}
-
-	return fmt.Sprintf("Unlocked %s, which %s had locked", d.Request.Environment, l.Owner), "", nil
 }

@@ -72,7 +72,7 @@ func TestLateUnlock(t *testing.T) {
 		"GitHub's clock is ahead":                     {ago(4), ago(1), ago(5), stays},
 	} {
 		s := &fakeLocks{lock: &policy.Lock{ID: 7, Owner: deployment.Actor{ID: 2, Login: "bob"}, TakenAt: c.taken}}
-		k := &Service{Store: s, Now: func() time.Time { return now }}
+		k := &LockTasks{Store: s, Now: func() time.Time { return now }}
 		got, _, err := k.Task(t.Context(), deployment.Deployment{
 			Request: deployment.Request{
 				Environment: "production",
@@ -94,7 +94,7 @@ func TestLateUnlock(t *testing.T) {
 func TestTaskLock(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := &fakeLocks{}
-	k := &Service{Store: s, Now: func() time.Time { return now }}
+	k := &LockTasks{Store: s, Now: func() time.Time { return now }}
 	d := deployment.Deployment{
 		Request: deployment.Request{
 			Environment: "production",
@@ -117,7 +117,7 @@ func TestTaskLock(t *testing.T) {
 func TestTasks(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := &fakeLocks{}
-	k := &Service{Store: s, Now: func() time.Time { return now }}
+	k := &LockTasks{Store: s, Now: func() time.Time { return now }}
 	task := func(who int64, login string, target deployment.Target) string {
 		t.Helper()
 		done, refused, err := k.Task(t.Context(), deployment.Deployment{

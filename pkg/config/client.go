@@ -28,3 +28,19 @@ func LoadClient() (*Client, error) {
 	}
 	return c, nil
 }
+
+// LoadAPIURL reads only SERAPH_API_URL, for a question that needs no token. The error is Problems, or nil.
+func LoadAPIURL() (*url.URL, error) {
+	r := &reader{}
+	if err := envconfig.Process("", &r.env); err != nil {
+		return nil, Problems{"the environment cannot be read"} // as in Load
+	}
+
+	r.files()
+	r.problems = nil // of variables that are not used here
+	u := r.url("API_URL", r.env.APIURL)
+	if len(r.problems) > 0 {
+		return nil, r.problems
+	}
+	return u, nil
+}

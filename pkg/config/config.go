@@ -138,7 +138,7 @@ func (r *reader) config() *Config {
 		RecoverMaxAge:     r.duration("RECOVER_MAX_AGE", e.RecoverMaxAge, false),
 		Retention:         r.retention(),
 		RecoverDeliveries: r.oneOf("RECOVER_DELIVERIES", e.RecoverDeliveries, "true", "false") == "true",
-		LogLevel:          r.oneOf("LOG_LEVEL", e.LogLevel, "trace", "debug", "info", "warn", "error"),
+		LogLevel:          r.oneOf("LOG_LEVEL", e.LogLevel, "debug", "info", "warn", "error"),
 		LogFormat:         r.oneOf("LOG_FORMAT", e.LogFormat, "json", "console"),
 		ShutdownDelay:     r.duration("SHUTDOWN_DELAY", e.ShutdownDelay, true), ShutdownGrace: r.duration("SHUTDOWN_GRACE", e.ShutdownGrace, false),
 	}

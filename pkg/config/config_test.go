@@ -155,6 +155,7 @@ func TestProblems(t *testing.T) {
 		"API name":          {map[string]string{"API_TOKENS": "c i:read:" + apiTok}, "the name must be"},
 		"API parts":         {map[string]string{"API_TOKENS": "ci:" + apiTok}, "NAME:SCOPE:TOKEN or TOKEN"},
 		"level":             {map[string]string{"LOG_LEVEL": "loud"}, "SERAPH_LOG_LEVEL"},
+		"trace level":       {map[string]string{"LOG_LEVEL": "trace"}, "SERAPH_LOG_LEVEL"},
 		"format":            {map[string]string{"LOG_FORMAT": "xml"}, "json, console"},
 		"grace":             {map[string]string{"SHUTDOWN_GRACE": "0s"}, "SERAPH_SHUTDOWN_GRACE"},
 		"retention":         {map[string]string{"RETENTION": "10m"}, "SERAPH_RETENTION: \"10m\" is too short: at least 72h"},

@@ -1,23 +1,19 @@
 package deployment
 
-import (
-	"fmt"
-	"sort"
-	"strings"
-)
-
-// tableRow is one row of the state machine: where an event may lead, and what it does. do returns
-// false when the event cannot have happened to this very deployment.
+// tableRow says what an event does in a state, and to which states it may lead. do returns false
+// when the event cannot have happened to this deployment; then nothing is changed.
 type tableRow struct {
 	to []State
 	do func(*transition, Event) bool
 }
 
+// on makes the row for events of type E.
 func on[E Event](do func(*transition, E) bool, to ...State) tableRow {
-	return tableRow{to: to, do: func(f *transition, e Event) bool { return do(f, e.(E)) }}
+	return tableRow{to: to, do: func(t *transition, e Event) bool { return do(t, e.(E)) }}
 }
 
-// table is the whole machine. What is not in it is impossible.
+// table is the state machine: for each state, the events that it takes, by their names. Apply
+// refuses every other event. deploy/docs/states.md lists its transitions.
 var table = map[State]map[string]tableRow{
 	Waiting: {
 		"start":              on(applyStart, Triggering),
@@ -32,7 +28,7 @@ var table = map[State]map[string]tableRow{
 		"done":               on(applyDone, Succeeded),
 		"trigger_refused":    on(applyTriggerRefused, Waiting, Errored),
 		"trigger_not_sent":   on(applyTriggerNotSent, Waiting, Errored),
-		"triggered":          on(applyLateAnswer, Running),
+		"triggered":          on(applyTriggeredLate, Running),
 		"claimed":            on(applyClaimed, Running),
 		"pipeline_orphaned":  on(applyPipelineOrphaned, Waiting),
 		"duplicates_checked": on(applyDuplicatesChecked, Waiting),
@@ -52,7 +48,7 @@ var table = map[State]map[string]tableRow{
 		"trigger_skipped":     on(applyTriggerSkipped, Errored),
 		"trigger_refused":     on(applyTriggerRefused, Waiting, Errored),
 		"trigger_not_sent":    on(applyTriggerNotSent, Waiting, Errored),
-		"trigger_unknown":     on(applyStillUnknown, Unconfirmed),
+		"trigger_unknown":     on(applyTriggerUnknownLate, Unconfirmed),
 		"lookup_found":        on(applyLookupFound, Running),
 		"lookup_absent":       on(applyLookupAbsent, Waiting, Errored),
 		"lookup_pending":      on(applyLookupPending, Unconfirmed, Errored),
@@ -61,7 +57,7 @@ var table = map[State]map[string]tableRow{
 		"cancel_requested":    on(applyCancelRequested, Unconfirmed),
 	},
 	Running: {
-		"triggered":           on(applyAnswerAfterClaim, Running),
+		"triggered":           on(applyTriggeredAfterClaim, Running),
 		"claimed":             on(applyClaimedAgain, Running),
 		"pipeline_reassigned": on(applyPipelineReassigned, Unconfirmed),
 		"polled":              on(applyPolled, Running, Held, Succeeded, Failed, Errored, Canceled),
@@ -71,7 +67,7 @@ var table = map[State]map[string]tableRow{
 		"cancel_requested":    on(applyCancelRequested, Running),
 	},
 	Held: {
-		"triggered":           on(applyAnswerAfterClaim, Held),
+		"triggered":           on(applyTriggeredAfterClaim, Held),
 		"claimed":             on(applyClaimedAgain, Held),
 		"pipeline_reassigned": on(applyPipelineReassigned, Unconfirmed),
 		"polled":              on(applyPolled, Running, Held, Succeeded, Failed, Errored, Canceled),
@@ -80,16 +76,16 @@ var table = map[State]map[string]tableRow{
 		"duplicates_checked":  on(applyDuplicatesChecked, Held),
 		"cancel_requested":    on(applyCancelRequested, Held),
 	},
-	Succeeded: ended(Succeeded),
-	Failed:    ended(Failed, Succeeded),
-	Errored:   ended(Errored),
-	Canceled:  ended(Canceled),
-	Rejected:  ended(Rejected),
+	Succeeded: afterEnd(Succeeded),
+	Failed:    afterEnd(Failed, Succeeded),
+	Errored:   afterEnd(Errored),
+	Canceled:  afterEnd(Canceled),
+	Rejected:  afterEnd(Rejected),
 }
 
 // ended is what may still happen after the end: waiting for the workflows to stop, a late rerun, a
 // watch for twins.
-func ended(to ...State) map[string]tableRow {
+func afterEnd(to ...State) map[string]tableRow {
 	return map[string]tableRow{
 		"claimed":            on(applyClaimedAgain, to[0]),
 		"polled":             on(applyPolledAfterEnd, to...),
@@ -97,29 +93,4 @@ func ended(to ...State) map[string]tableRow {
 		"pipeline_orphaned":  on(applyPipelineOrphaned, to[0]),
 		"duplicates_checked": on(applyDuplicatesChecked, to[0]),
 	}
-}
-
-// Diagram draws the machine from its table: one line per state and next state, with the events that
-// lead there. Events that leave the state as it is are left out.
-func Diagram() string {
-	var b strings.Builder
-	for _, from := range States() {
-		moves := map[State][]string{}
-		for name, t := range table[from] {
-			for _, to := range t.to {
-				if to != from {
-					moves[to] = append(moves[to], name)
-				}
-			}
-		}
-
-		for _, to := range States() {
-			if names := moves[to]; len(names) > 0 {
-				sort.Strings(names)
-				fmt.Fprintf(&b, "%-11s -> %-11s  %s\n", from, to, strings.Join(names, ", "))
-			}
-		}
-	}
-
-	return b.String()
 }

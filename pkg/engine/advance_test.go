@@ -24,10 +24,14 @@ func (downGitHub) Statuses(context.Context, deployment.Request) ([]deployment.St
 }
 
 // emptyCircleCI shows no pipeline and starts none.
-type emptyCircleCI struct{ CircleCI }
+type emptyCircleCI struct{ Starter }
 
 func (emptyCircleCI) List(context.Context, string, time.Time, string) (deployment.Listing, error) {
 	return deployment.Listing{MineComplete: true, ProjectComplete: true}, nil
+}
+
+func (emptyCircleCI) Evidence(context.Context, string, string, []string) (deployment.KeyEvidence, error) {
+	return deployment.KeyAbsent, nil
 }
 
 func (emptyCircleCI) Trigger(context.Context, deployment.Target, deployment.Ref, time.Time) deployment.Event {
@@ -86,12 +90,17 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(func() { _ = db.Close() })
 	s.db = db
 	s.Engine = New(Options{
-		Store:    db,
-		CircleCI: emptyCircleCI{},
-		GitHub:   downGitHub{},
-		Gate:     &gate.Gate{Policies: noRules{}, Rows: db, Now: s.clock},
-		Log:      zerolog.Nop(),
-		Now:      s.clock,
+		Rows:        db,
+		DueRows:     db,
+		Deployments: db,
+		Pipelines:   db,
+		Retention:   db,
+		Starter:     emptyCircleCI{},
+		Searcher:    emptyCircleCI{},
+		GitHub:      downGitHub{},
+		Gate:        &gate.Gate{Policies: noRules{}, Rows: db, Now: s.clock},
+		Log:         zerolog.Nop(),
+		Now:         s.clock,
 		Machine: deployment.Machine{
 			TriggerTimeout: 15 * time.Second,
 			LookupGrace:    2 * time.Minute,
@@ -110,6 +119,22 @@ func newStage(t *testing.T) *stage {
 // accept takes a deployment to production in and applies events to it.
 func (s *stage) accept(t *testing.T, id int64, events ...deployment.Event) deployment.Deployment {
 	t.Helper()
+	d := s.acceptProblem(t, id, "")
+	if len(events) == 0 {
+		return d
+	}
+
+	d, err := s.commit(t.Context(), d, commitOptions{}, events...)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return d
+}
+
+// acceptProblem takes a deployment to production in that has a problem, if it is not empty.
+func (s *stage) acceptProblem(t *testing.T, id int64, problem string) deployment.Deployment {
+	t.Helper()
 	key := fmt.Sprint("key-", id)
 	d, _ := s.Machine.New(deployment.Request{
 		ID:          id,
@@ -126,6 +151,7 @@ func (s *stage) accept(t *testing.T, id int64, events ...deployment.Event) deplo
 		Timeout:     3 * time.Hour,
 		HoldTimeout: time.Hour,
 	}}, s.clock())
+	d.Problem = problem
 
 	if _, err := s.db.Accept(t.Context(), deployment.Delivery{
 		GUID:         key,
@@ -139,12 +165,6 @@ func (s *stage) accept(t *testing.T, id int64, events ...deployment.Event) deplo
 	d, err := s.db.ByKey(t.Context(), key)
 	if err != nil {
 		t.Fatal(err)
-	}
-
-	if len(events) > 0 {
-		if d, err = s.commit(t.Context(), d, false, deployment.Changes{}, events...); err != nil {
-			t.Fatal(err)
-		}
 	}
 
 	return d
@@ -186,5 +206,18 @@ func TestDoubtIsLookedUp(t *testing.T) {
 
 	if d = s.turn(t, d.Row, time.Hour); d.State == deployment.Unconfirmed {
 		t.Errorf("%s after an hour and %d looks", d.State, d.Looks)
+	}
+}
+
+// A deployment whose problem was known at its acceptance ends at its first step. It does not wait
+// for its turn behind the one that runs.
+func TestAdvance_ProblemEndsBeforeItsTurn(t *testing.T) {
+	s := newStage(t)
+	s.running(t, 1)
+	second := s.acceptProblem(t, 2, "already handled")
+
+	d := s.turn(t, second.Row, 5*time.Second)
+	if d.State != deployment.Errored || d.Reason != "already handled" {
+		t.Errorf("got %s %q, want errored %q", d.State, d.Reason, "already handled")
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/report"
 	"github.com/seraph-deploy/seraph/pkg/store"
 )
 
@@ -57,15 +58,21 @@ func (w *simulation) open() {
 
 	w.db, w.dead = db, false
 	g := &gate.Gate{Policies: w, GitHub: w, Rows: db, Now: w.clock}
-	w.desk = &command.Service{Gate: g, Resolver: w, Deployments: db, Store: db, Now: w.clock}
 	w.Engine = New(Options{
-		Store:    crashableStore{db, w},
-		CircleCI: w,
-		GitHub:   w,
-		Gate:     g,
-		Locks:    w.desk,
-		Log:      zerolog.Nop(),
-		Now:      w.clock,
+		Rows:        crashableStore{db, w},
+		DueRows:     db,
+		Deployments: db,
+		Pipelines:   db,
+		Retention:   db,
+		Starter:     w,
+		Poller:      w,
+		Searcher:    w,
+		GitHub:      w,
+		Gate:        g,
+		LockTasks:   &command.LockTasks{Store: db, Now: w.clock},
+		Sender:      &report.Sender{Store: db, GitHub: w, Log: zerolog.Nop(), Now: w.clock},
+		Log:         zerolog.Nop(),
+		Now:         w.clock,
 		Machine: deployment.Machine{
 			TriggerTimeout: 15 * time.Second,
 			LookupGrace:    2 * time.Minute,
@@ -77,7 +84,14 @@ func (w *simulation) open() {
 		},
 	})
 
-	w.desk.Engine = w.Engine
+	w.desk = &command.Service{
+		Gate:        g,
+		Engine:      w.Engine,
+		Resolver:    w,
+		Deployments: db,
+		Store:       db,
+		Now:         w.clock,
+	}
 	w.startedAt = w.now
 }
 
@@ -293,7 +307,7 @@ func (w *simulation) Evidence(_ context.Context, id, key string, _ []string) (de
 	return deployment.KeyOther, nil
 }
 
-// WriteStatus implements GitHub.
+// WriteStatus implements report.GitHub.
 func (w *simulation) WriteStatus(
 	_ context.Context,
 	to deployment.Request,
@@ -313,9 +327,6 @@ func (w *simulation) WriteStatus(
 func (w *simulation) Statuses(_ context.Context, of deployment.Request) ([]deployment.Status, error) {
 	return w.statuses[of.ID], nil
 }
-
-// Login implements GitHub.
-func (w *simulation) Login(context.Context) (string, error) { return "seraph", nil }
 
 // Person implements gate.GitHub: everybody is called after their number.
 func (w *simulation) Person(_ context.Context, id int64, _ deployment.Repository, _ int64) (string, error) {
@@ -339,7 +350,7 @@ func (w *simulation) Checks(_ context.Context, _ deployment.Repository, _ int64,
 	return []policy.Check{{Name: "build", State: state}}, nil
 }
 
-// ResolveRepository implements GitHub, gate.GitHub and command.Resolver.
+// ResolveRepository implements gate.GitHub and command.Resolver.
 func (w *simulation) ResolveRepository(context.Context, string, string) (deployment.Source, error) {
 	return deployment.Source{Repository: simRepository}, nil
 }
@@ -369,21 +380,3 @@ func (w *simulation) RequiredChecks(context.Context, deployment.Repository, int6
 func (w *simulation) Compare(context.Context, deployment.Repository, int64, string, string) (policy.Comparison, error) {
 	return policy.Ahead, nil
 }
-
-// Deployments implements GitHub.
-func (w *simulation) Deployments(context.Context, deployment.Source, time.Time, int) ([]deployment.Request, error) {
-	return nil, nil
-}
-
-// Hooks implements GitHub.
-func (w *simulation) Hooks(context.Context, deployment.Repository, []string) ([]deployment.Hook, error) {
-	return nil, nil
-}
-
-// Deliveries implements GitHub.
-func (w *simulation) Deliveries(context.Context, deployment.Hook, string) ([]deployment.HookDelivery, string, error) {
-	return nil, "", nil
-}
-
-// Redeliver implements GitHub.
-func (w *simulation) Redeliver(context.Context, deployment.Hook, int64) error { return nil }

@@ -18,7 +18,7 @@ type Policies interface {
 }
 
 // GitHub is asked for facts. Every call has a timeout of its own; answers may be some seconds old.
-// ErrMissing: by its name there is no such thing.
+// policy.ErrMissing: there is no repository or account of that name.
 type GitHub interface {
 	Person(ctx context.Context, id int64, of deployment.Repository, installation int64) (login string, err error)
 	PersonByLogin(
@@ -239,22 +239,17 @@ func (g *Gate) evaluate(
 
 func unreadable(err error) error { return fmt.Errorf("what the rules need cannot be read: %w", err) }
 
-// Question is about a deployment that there is not.
-type Question struct {
-	Repository  string // owner/name
-	Environment string
-	Ref         string // may be empty
-	SHA         string
-	Actor       string // login; may be empty
-	Task        string // empty: the usual one
-}
-
-// Ask says what the rules would say of such a deployment now. *Unknown: there is no such
-// repository, person or route.
-func (g *Gate) Ask(ctx context.Context, q Question) (policy.Verdict, error) {
-	source, err := Repository(ctx, g.GitHub, q.Repository)
+// Ask says what the rules would say about a deployment that does not exist. *policy.NotFoundError:
+// there is no such repository, person or route.
+func (g *Gate) Ask(ctx context.Context, q policy.Question) (policy.Verdict, error) {
+	owner, name, err := policy.ParseRepository(q.Repository)
 	if err != nil {
 		return policy.Verdict{}, err
+	}
+
+	source, err := g.GitHub.ResolveRepository(ctx, owner, name)
+	if err != nil {
+		return policy.Verdict{}, policy.LookupError("repository "+q.Repository, err)
 	}
 
 	d := deployment.Deployment{Request: deployment.Request{
@@ -274,8 +269,27 @@ func (g *Gate) Ask(ctx context.Context, q Question) (policy.Verdict, error) {
 
 	p, ok := g.Policies.Policy(d.Request)
 	if !ok {
-		return policy.Verdict{}, &NotFoundError{What: "route for " + q.Repository + " and " + q.Environment}
+		return policy.Verdict{}, &policy.NotFoundError{What: "route for " + q.Repository + " and " + q.Environment}
 	}
 
 	return g.evaluate(ctx, d, request(d), p)
+}
+
+// creator is who would make the deployment of a question, as GitHub would show them.
+func (g *Gate) creator(ctx context.Context, login string, s deployment.Source) (deployment.Creator, error) {
+	if err := policy.ParseLogin(login); err != nil {
+		return deployment.Creator{}, err
+	}
+
+	who, err := g.GitHub.PersonByLogin(ctx, login, s.Repository, s.Installation)
+	if err != nil {
+		return deployment.Creator{}, policy.LookupError("person "+login, err)
+	}
+
+	c := deployment.Creator{ID: who.ID, Login: who.Login}
+	if who.App != "" {
+		c.Type = "Bot"
+	}
+
+	return c, nil
 }

@@ -38,13 +38,13 @@ func (g github) PersonByLogin(
 	case "my-hubot[bot]":
 		return deployment.Actor{ID: 90, Login: login, App: "my-hubot"}, g.down
 	default:
-		return deployment.Actor{}, fmt.Errorf("%w: 404", ErrMissing)
+		return deployment.Actor{}, fmt.Errorf("%w: 404", policy.ErrMissing)
 	}
 }
 
 func (g github) ResolveRepository(_ context.Context, owner, name string) (deployment.Source, error) {
 	if name == "gone" {
-		return deployment.Source{}, fmt.Errorf("%w: 404", ErrMissing)
+		return deployment.Source{}, fmt.Errorf("%w: 404", policy.ErrMissing)
 	}
 	return deployment.Source{Repository: deployment.Repository{ID: 7, Owner: owner, Name: name}}, g.down
 }
@@ -179,49 +179,49 @@ func TestAsk(t *testing.T) {
 	p := policy.Policy{Allow: &policy.Subjects{Users: []string{"alice"}, Apps: []string{"my-hubot"}}}
 	const down = "503"
 	for name, c := range map[string]struct {
-		q       Question
+		q       policy.Question
 		down    error
 		want    string
 		unknown bool
 	}{
-		"she may":   {Question{Repository: "acme/api", Actor: "alice"}, nil, "allow", false},
-		"a bot may": {Question{Repository: "acme/api", Actor: "my-hubot[bot]"}, nil, "allow", false},
+		"she may":   {policy.Question{Repository: "acme/api", Actor: "alice"}, nil, "allow", false},
+		"a bot may": {policy.Question{Repository: "acme/api", Actor: "my-hubot[bot]"}, nil, "allow", false},
 		"nobody": {
-			Question{Repository: "acme/api", Actor: "nobody"},
+			policy.Question{Repository: "acme/api", Actor: "nobody"},
 			nil,
-			"person nobody cannot be found: " + ErrMissing.Error() + ": 404",
+			"person nobody cannot be found: " + policy.ErrMissing.Error() + ": 404",
 			true,
 		},
 		"a login that is none": {
-			Question{Repository: "acme/api", Actor: "../api"},
+			policy.Question{Repository: "acme/api", Actor: "../api"},
 			nil,
 			"there is no person ../api",
 			true,
 		},
 		"no repository": {
-			Question{Repository: "acme/gone"},
+			policy.Question{Repository: "acme/gone"},
 			nil,
-			"repository acme/gone cannot be found: " + ErrMissing.Error() + ": 404",
+			"repository acme/gone cannot be found: " + policy.ErrMissing.Error() + ": 404",
 			true,
 		},
-		"a name that is none": {Question{Repository: "acme/.."}, nil, "there is no repository acme/..", true},
-		"a name of three":     {Question{Repository: "acme/api/x"}, nil, "there is no repository acme/api/x", true},
+		"a name that is none": {policy.Question{Repository: "acme/.."}, nil, "there is no repository acme/..", true},
+		"a name of three":     {policy.Question{Repository: "acme/api/x"}, nil, "there is no repository acme/api/x", true},
 		"no route": {
-			Question{Repository: "acme/api", Environment: "nowhere"},
+			policy.Question{Repository: "acme/api", Environment: "nowhere"},
 			nil,
 			"there is no route for acme/api and nowhere",
 			true,
 		},
 		"GitHub is away": {
-			Question{Repository: "acme/api"},
+			policy.Question{Repository: "acme/api"},
 			errors.New(down),
 			"repository acme/api cannot be looked up: 503",
 			false,
 		},
 		"GitHub is away in place": {
-			Question{Repository: "acme/gone"},
+			policy.Question{Repository: "acme/gone"},
 			errors.New(down),
-			"repository acme/gone cannot be found: " + ErrMissing.Error() + ": 404",
+			"repository acme/gone cannot be found: " + policy.ErrMissing.Error() + ": 404",
 			true,
 		},
 	} {
@@ -231,7 +231,7 @@ func TestAsk(t *testing.T) {
 			got = err.Error()
 		}
 
-		var unknown *NotFoundError
+		var unknown *policy.NotFoundError
 		if got != c.want || errors.As(err, &unknown) != c.unknown {
 			t.Errorf("%s: %s (%T), want %s", name, got, err, c.want)
 		}

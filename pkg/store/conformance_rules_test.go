@@ -101,7 +101,6 @@ func (b *testDB) commit(
 		b.t.Fatal(dup, err)
 	}
 
-	b.settle(b.t.Context())
 	d, err := b.ByKey(b.t.Context(), d.Target.Key)
 	if err != nil {
 		b.t.Fatal(err)

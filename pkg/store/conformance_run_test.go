@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/report"
 )
 
 // crowded starts many deployments of one environment from many hands: two never hold it, and all
@@ -101,36 +102,36 @@ func (l leaving) Err() error {
 	return l.Context.Err()
 }
 
-// River rings for what is due later than the clock reaches; without any of its rows the deployment
-// is found all the same.
-func riverRings(t *testing.T, b *testDB) {
-	b.now = time.Now().Add(-2 * clockReach) // what is due soon by the wall clock is far away by this one
+// Timers need nothing but the process: Start was not called.
+func timerRings(t *testing.T, b *testDB) {
+	b.now = time.Now()
 	rung := make(chan deployment.Task, 10)
 	d := b.accept(1, "production", "p")
-	b.OnDue(func(alarms ...deployment.Task) { rung <- alarms[0] })
-	if b.QueueOK() == nil {
-		t.Error("the queue says it runs before it was started")
-	}
-	if err := b.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-
-	defer func() { _ = b.Stop(context.Background()) }()
-	d.Due = time.Now().Add(300 * time.Millisecond)
-	d = b.must(d, deployment.Changes{})
-	if got := <-rung; got != advance(d.Row) {
-		t.Errorf("rang %v", got)
-	}
-
-	d.Due = b.clock().Add(2 * clockReach)
+	b.Start(func(alarms ...deployment.Task) { rung <- alarms[0] })
+	d.Due = time.Now().Add(50 * time.Millisecond)
 	b.must(d, deployment.Changes{})
-	if _, err := b.wdb.Exec("DELETE FROM river_job"); err != nil {
-		t.Fatal(err)
+	if got := <-rung; got != advance(d.Row) {
+		t.Errorf("got %v, want %v", got, advance(d.Row))
+	}
+}
+
+func lateIsFound(t *testing.T, b *testDB) {
+	d := b.accept(1, "production", "p")
+	b.rang()
+	d.Due = b.clock().Add(timerReach + time.Second)
+	b.must(d, deployment.Changes{})
+	if got := b.rang(); len(got) != 0 {
+		t.Errorf("rang %v, want nothing", got)
 	}
 
-	b.later(3 * clockReach)
+	b.later(timerReach)
+	if got, err := b.Overdue(t.Context(), 10); err != nil || len(got) != 0 {
+		t.Errorf("overdue before its time: got %v, %v, want nothing", got, err)
+	}
+
+	b.later(time.Second)
 	if got, err := b.Overdue(t.Context(), 10); err != nil || len(got) != 1 || got[0] != advance(d.Row) {
-		t.Errorf("overdue: %v, %v", got, err)
+		t.Errorf("overdue: got %v, %v, want %v", got, err, advance(d.Row))
 	}
 }
 
@@ -237,7 +238,7 @@ func retryAfterHolds(t *testing.T, b *testDB) {
 	}
 
 	later := deployment.WriteOutcome{Kind: deployment.WriteRetry, After: time.Hour}
-	tried, due, _ := deployment.AfterWrite(deployment.BeforeWrite(rec.Reports[0], b.clock()), later, b.clock())
+	tried, due, _ := report.AfterWrite(report.BeforeWrite(rec.Reports[0], b.clock()), later, b.clock())
 	if err := b.SaveReports(t.Context(), rec, []deployment.Report{tried}, due, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +246,7 @@ func retryAfterHolds(t *testing.T, b *testDB) {
 	b.later(5 * time.Second)
 	b.must(d, owed(deployment.GitHubSuccess))
 	rec, _, err = b.LeaseReports(t.Context(), d.Row)
-	if plan := deployment.PlanReports(rec.Reports, b.clock()); err != nil || plan.Send != nil {
+	if plan := report.MakePlan(rec.Reports, b.clock()); err != nil || plan.Send != nil {
 		t.Errorf("sends %+v, %v", plan.Send, err)
 	}
 }
@@ -272,7 +273,7 @@ func reportsInOtherHands(t *testing.T, b *testDB) {
 		t.Fatal(ok, err)
 	}
 
-	sending := deployment.BeforeWrite(stopped.Reports[0], b.clock())
+	sending := report.BeforeWrite(stopped.Reports[0], b.clock())
 	if err := b.Sending(t.Context(), stopped, sending); !errors.Is(err, deployment.ErrVersionConflict) {
 		t.Errorf("who was stopped may send: %v", err)
 	}

@@ -13,33 +13,15 @@ func TestSQLiteConforms(t *testing.T) { conform(t, freshSQLite) }
 
 func TestPostgresConforms(t *testing.T) { conform(t, freshPostgres) }
 
-func TestSQLiteConformsViaInbox(t *testing.T) { conformViaInbox(t, freshSQLite) }
-
-func TestPostgresConformsViaInbox(t *testing.T) { conformViaInbox(t, freshPostgres) }
-
-// conformViaInbox is what must be so too where every deployment was put aside first. Only what is
-// about taking in goes both ways.
-func conformViaInbox(t *testing.T, open opener) {
-	for name, test := range map[string]func(*testing.T, *testDB){
-		"accepted once": acceptedOnce, "judged afresh": judgedAfresh, "in order": inOrder, "promotes": promotes, "listed": listed, "overdue": overdue,
-		"redelivered": redelivered, "pruned": pruned, "a line is known": lines, "crowds never share an environment": crowded,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, viaInbox(open)(t)) })
-	}
-}
-
 // conform is what every dialect must pass.
 func conform(t *testing.T, open opener) {
 	for name, test := range map[string]func(*testing.T, *testDB){
 		"a deployment is accepted once":               acceptedOnce,
 		"an ignored delivery is judged afresh":        judgedAfresh,
-		"a crowd at the door":                         crowdedDoor,
-		"what is put aside is known":                  setAside,
-		"what was put aside comes true":               comesTrue,
-		"a torn parcel keeps nobody":                  tornParcel,
-		"a refused delivery keeps nobody":             refusedOne,
-		"a faster replica loses nothing":              fasterReplica,
-		"only refusals set aside":                     onlyRefusals,
+		"many are accepted at once":                   acceptedConcurrently,
+		"one batch holds all kinds of deliveries":     acceptedInOneBatch,
+		"one of a batch is refused":                   oneRefusedOfABatch,
+		"what was accepted outlives a restart":        acceptedAfterReopen,
 		"a lease is one worker's":                     leased,
 		"a stale write changes nothing":               stale,
 		"one holds the environment, in order":         inOrder,
@@ -56,7 +38,8 @@ func conform(t *testing.T, open opener) {
 		"crowds never share an environment":           crowded,
 		"a write whose caller has gone is skipped":    abandoned,
 		"a caller may leave in the middle of a write": leavers,
-		"far alarms ring, or are found":               riverRings,
+		"a timer rings for what is due soon":          timerRings,
+		"what is due late is found without a timer":   lateIsFound,
 		"reports in other hands":                      reportsInOtherHands,
 		"a newer schema is refused":                   newerSchema,
 		"failed deliveries are asked for":             redelivered,

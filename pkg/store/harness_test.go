@@ -62,7 +62,7 @@ func openURL(t *testing.T, url string) *testDB {
 	}
 
 	b.DB = db
-	db.OnDue(func(alarms ...deployment.Task) {
+	db.Start(func(alarms ...deployment.Task) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.hit = append(b.hit, alarms...)
@@ -70,15 +70,6 @@ func openURL(t *testing.T, url string) *testDB {
 
 	t.Cleanup(func() { _ = db.Close() })
 	return b
-}
-
-// viaInbox opens databases in which each deployment is made of what was put aside.
-func viaInbox(open opener) opener {
-	return func(t *testing.T) *testDB {
-		b := open(t)
-		b.porter.crowd.most = -1 // nobody is a crowd already
-		return b
-	}
 }
 
 func (b *testDB) make(id int64, environment, project string) deployment.Deployment {
@@ -116,7 +107,6 @@ func (b *testDB) accept(id int64, environment, project string) deployment.Deploy
 		b.t.Fatalf("accept %d: %v %v", id, dup, err)
 	}
 
-	b.settle(b.t.Context())
 	d, err := b.ByKey(b.t.Context(), d.Target.Key)
 	if err != nil {
 		b.t.Fatal(err)

@@ -100,7 +100,6 @@ func scanAll(rows *sql.Rows) ([]deployment.Deployment, error) { return scanEach(
 
 // List gives deployments, newest row first.
 func (db *DB) List(ctx context.Context, f deployment.Filter) ([]deployment.Deployment, error) {
-	db.settle(ctx)
 	where, args := []string{"1 = 1"}, []any{}
 	add := func(clause string, value any) {
 		args = append(args, value)
@@ -134,7 +133,6 @@ func placeholder(n int) string { return "$" + string(rune('0'+n)) }
 
 // Get gives the deployments with this GitHub id (ids are unique on one GitHub) and their history.
 func (db *DB) Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error) {
-	db.settle(ctx)
 	rows, err := db.all(ctx, `SELECT `+deploymentColumns+` FROM deployments WHERE deployment_id = $1`, deploymentID)
 	if err != nil {
 		return nil, err
@@ -184,8 +182,12 @@ func (db *DB) timeline(ctx context.Context, row int64) ([]deployment.Entry, erro
 // Stats counts what the metrics show.
 func (db *DB) Stats(ctx context.Context) (deployment.Stats, error) {
 	c := deployment.Stats{Open: map[deployment.State]int{}}
-	rows, err := db.all(ctx, `SELECT state, count(*) FROM deployments
-		WHERE state IN ('waiting', 'triggering', 'unconfirmed', 'running', 'held') GROUP BY state`)
+	rows, err := db.all(ctx, `
+		SELECT 'waiting', count(*) FROM deployments WHERE state = 'waiting'
+		UNION ALL
+		SELECT state, count(*) FROM deployments
+		WHERE state IN ('triggering', 'unconfirmed', 'running', 'held')
+		GROUP BY state`)
 	if err != nil {
 		return c, err
 	}
@@ -205,9 +207,6 @@ func (db *DB) Stats(ctx context.Context) (deployment.Stats, error) {
 		return c, err
 	}
 	if err := db.get(ctx, `SELECT count(*) FROM reports WHERE fate IN ('owed', 'unknown')`).Scan(&c.ReportsUnsent); err != nil {
-		return c, err
-	}
-	if err := db.get(ctx, `SELECT coalesce(sum(holds), 0) FROM inbox WHERE damaged = 0`).Scan(&c.Inbox); err != nil {
 		return c, err
 	}
 

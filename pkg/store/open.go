@@ -1,6 +1,21 @@
-// Package store is the database: deliveries, deployments, their timeline and reports, locks,
-// approvals and the audit, and the alarms that say when to look at deployments again. State, alarms
-// and audit live in one database, because what changes one changes the others.
+// Package store is the database: deliveries, deployments with their timeline and reports, locks,
+// approvals and the audit. They live in one database because one commit often changes several of
+// them.
+//
+// There is no separate job queue. Each deployment's row says when the deployment is due for its
+// next step (due_at) and when its next report is due (report_due_at). After a commit the store
+// calls the function given to Start for rows that are due now, and sets a timer in memory for rows
+// that are due within the next minute. Timers are lost with the process, and rows due later get
+// none: the engine finds both, because it asks Overdue when it starts and every few seconds.
+//
+// Several processes may share a PostgreSQL database, and what divides the work among them is
+// PostgreSQL itself. A lease in the row (leased_until) keeps other processes from a row for 25 s
+// while one of them works on it. The lease may run out in the middle of the work, so the write is
+// checked again: the row's version rejects one that is based on an older state of the row, and
+// reports are written only under the lease they were read with. One advisory lock per environment
+// (and one per CircleCI project), held until the transaction ends, lets only one process at a time
+// decide who may start there; unique indexes would reject a second start. An SQLite file belongs to
+// one process, whose leases are in memory.
 package store
 
 import (
@@ -33,25 +48,17 @@ type DB struct {
 	o       Options
 	dialect dialect
 	wdb     *sql.DB
-	rdb     *sql.DB // readers
-	alarms  alarms
+	rdb     *sql.DB  // readers
 	reads   sync.Map // query -> *sql.Stmt of rdb
 	ring    atomic.Pointer[func(...deployment.Task)]
-	porter  *porter
 }
 
 // dialect is what SQLite and PostgreSQL do differently.
 type dialect interface {
 	// write does one thing in a transaction; nil means that it is on disk.
 	write(ctx context.Context, do func(*tx) error) error
-	// accept is write for what somebody waits for at the door. Many share a transaction.
-	accept(it *item) error
-	// putAside puts a parcel into the inbox, and notes which of the arrivals in it are known
-	// already.
-	putAside(t *tx, list []*arrival, parcel []byte) error
-	// aloneInside keeps others from making deployments of the inbox until the end of the
-	// transaction; false: another one does so now.
-	aloneInside(t *tx) (bool, error)
+	// accept stores a delivery, in one transaction with others that come in at the same time.
+	accept(ctx context.Context, in *incoming) error
 	// lease takes a row that is due, or its reports, for leaseFor from now. false: it is not due,
 	// or in another's hands.
 	lease(ctx context.Context, a deployment.Task) (now time.Time, ok bool, err error)
@@ -69,8 +76,6 @@ type dialect interface {
 	lockEnvironments(t *tx, rows []deployment.Deployment) error
 	// lockLocks keeps starts, and whoever else changes locks, out until the end of the transaction.
 	lockLocks(t *tx) error
-	// refuses says whether an error is about what was to be written, and not about the database.
-	refuses(err error) bool
 	// ping says whether the database can be written.
 	ping(ctx context.Context) error
 	// sql gives the words that differ.
@@ -95,7 +100,6 @@ type fragments struct {
 // do and holds no password.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	db := &DB{o: withDefaults(o)}
-	db.porter = newPorter(db)
 	path, sqlite := strings.CutPrefix(o.URL, "sqlite:")
 	var err error
 	switch {
@@ -128,30 +132,14 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// OnDue says whom to tell that rows are due now. It is called after a commit, never inside one. Set
-// it before Start.
-func (db *DB) OnDue(ring func(...deployment.Task)) { db.ring.Store(&ring) }
+// Start says whom to tell that rows are due. onDue is called after a commit, never inside one, on
+// the goroutine that writes: it must not block. Before Start nobody is told.
+func (db *DB) Start(onDue func(...deployment.Task)) { db.ring.Store(&onDue) }
 
 func (db *DB) rings(alarms ...deployment.Task) {
 	if ring := db.ring.Load(); ring != nil && len(alarms) > 0 {
 		(*ring)(alarms...)
 	}
-}
-
-// Start runs the queue that rings for what is due later, and makes deployments of what a crash left
-// in the inbox.
-func (db *DB) Start(ctx context.Context) error {
-	if err := db.alarms.start(ctx); err != nil {
-		return err
-	}
-	db.porter.start()
-	return nil
-}
-
-// Stop ends both; what is due stays due, and what is in the inbox stays there.
-func (db *DB) Stop(ctx context.Context) error {
-	db.porter.end()
-	return db.alarms.stop(ctx)
 }
 
 // Close writes what waits, closes the database and gives up its lock.
@@ -193,6 +181,3 @@ func writeFor[T any](ctx context.Context, db *DB, do func(*tx) (T, error)) (T, e
 
 // Ping says whether the database can be written. It does not stand in the workers' line.
 func (db *DB) Ping(ctx context.Context) error { return db.dialect.ping(ctx) }
-
-// QueueOK says whether the queue runs.
-func (db *DB) QueueOK() error { return db.alarms.ok() }

@@ -70,7 +70,7 @@ func (db *DB) ReleaseLease(ctx context.Context, name, note string) error {
 func (db *DB) Redeliver(ctx context.Context, guid string) (ask bool, err error) {
 	return writeFor(ctx, db, func(t *tx) (bool, error) {
 		var came int
-		if err := t.row(`SELECT (SELECT count(*) FROM deliveries WHERE guid = $1) + (SELECT count(*) FROM inbox_keys WHERE guid = $1)`, []any{guid}, &came); err != nil ||
+		if err := t.row(`SELECT count(*) FROM deliveries WHERE guid = $1`, []any{guid}, &came); err != nil ||
 			came > 0 {
 			return false, err
 		}

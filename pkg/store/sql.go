@@ -10,20 +10,6 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// prepare keeps the statements that the last batch had to do without.
-func (w *writer) prepare() {
-	for _, query := range w.wanted {
-		if _, ok := w.stmts[query]; ok {
-			continue
-		}
-		if s, err := w.pool.Prepare(query); err == nil {
-			w.stmts[query] = s
-		}
-	}
-
-	w.wanted = nil
-}
-
 // get reads one row outside of any transaction, with a kept statement.
 func (db *DB) get(ctx context.Context, query string, args ...any) *sql.Row {
 	if s := db.read(ctx, query); s != nil {

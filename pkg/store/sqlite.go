@@ -8,13 +8,12 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
-	driver "modernc.org/sqlite" // "sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -25,7 +24,7 @@ type sqlite struct {
 	db     *DB
 	lock   *flock.Flock
 	writer *writer
-	door   *writer // takes deliveries in, in turn with the writer
+	intake *writer // stores deliveries, in turn with the writer
 	sound  bool    // the file was found good, or was left so
 
 	mu   sync.Mutex
@@ -53,23 +52,16 @@ func openSQLite(ctx context.Context, db *DB, path string) error {
 		)
 	}
 
-	if err := migrateSQLite(ctx, db.wdb); err != nil {
+	if err := migrate(ctx, goose.DialectSQLite3, db.wdb, "migrations/sqlite"); err != nil {
 		return fmt.Errorf("the database %s cannot be brought up to date: %w", path, err)
 	}
 	if _, err := db.wdb.ExecContext(ctx, `UPDATE duties SET held_until = 0`); err != nil {
 		return fmt.Errorf("the duties of the last run cannot be freed: %w", err)
 	}
 
-	alarms, err := newSQLiteAlarms(ctx, db)
-	if err != nil {
-		return fmt.Errorf("the alarms of the last run cannot be read: %w", err)
-	}
-
-	db.alarms = alarms
-	l.writer, l.door = newWriter(db, db.wdb, alarms.insert), newWriter(db, db.wdb, alarms.insert)
-	l.door.enter = db.enter
-	for _, w := range []*writer{l.writer, l.door} {
-		w.keeps = true
+	l.writer, l.intake = newWriter(db, db.wdb), newWriter(db, db.wdb)
+	for _, w := range []*writer{l.writer, l.intake} {
+		w.prepares = true
 		w.start()
 	}
 
@@ -139,7 +131,7 @@ func private(path string) error {
 	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
-const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(2000)&_pragma=foreign_keys(1)&_txlock=immediate"
+const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(2000)&_pragma=foreign_keys(1)&_pragma=temp_store(2)&_txlock=immediate"
 
 func (l *sqlite) connect(path string) error {
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
@@ -162,43 +154,9 @@ func (l *sqlite) write(ctx context.Context, do func(*tx) error) error {
 	return l.writer.write(newItem(ctx, do))
 }
 
-func (l *sqlite) accept(it *item) error { return l.door.write(it) }
-
-func (l *sqlite) refuses(err error) bool {
-	var refused *driver.Error
-	return errors.As(err, &refused) &&
-		slices.Contains(
-			[]int{sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH},
-			refused.Code()&0xff,
-		)
-}
-
 func (l *sqlite) ping(ctx context.Context) error {
-	return l.door.write(newItem(ctx, func(*tx) error { return nil }))
+	return l.intake.write(newItem(ctx, func(*tx) error { return nil }))
 }
-
-var claimKey = `INSERT INTO inbox_keys (guid, repository_id, deployment_id) SELECT $1, $2, $3 WHERE ` + fmt.Sprintf(
-	notKnown,
-	"$1",
-	"$2",
-	"$3",
-) + ` ON CONFLICT DO NOTHING`
-
-func (l *sqlite) putAside(t *tx, list []*arrival, parcel []byte) error {
-	for _, a := range list {
-		fresh, err := changedOne(t.exec(claimKey, a.del.GUID, a.d.Request.Repository.ID, a.d.Request.ID))
-		if err != nil {
-			return err
-		}
-
-		a.known = !fresh
-	}
-
-	_, err := t.exec(`INSERT INTO inbox (parcel, holds) VALUES ($1, $2)`, parcel, len(list))
-	return err
-}
-
-func (l *sqlite) aloneInside(*tx) (bool, error) { return true, nil } // there is one writer
 
 func (l *sqlite) lease(ctx context.Context, a deployment.Task) (now time.Time, ok bool, err error) {
 	now = l.db.o.Now()
@@ -262,7 +220,7 @@ func (l *sqlite) sql() fragments {
 }
 
 func (l *sqlite) close() error {
-	for _, w := range []*writer{l.door, l.writer} {
+	for _, w := range []*writer{l.intake, l.writer} {
 		if w != nil {
 			w.close()
 		}

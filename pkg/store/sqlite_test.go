@@ -80,21 +80,6 @@ func TestReopenAfterACrash(t *testing.T) {
 	}
 }
 
-// What is due within seconds does not wait for River, which looks at what is scheduled only every 5
-// s: here it does not even run.
-func TestClockRings(t *testing.T) {
-	b := freshSQLite(t)
-	b.now = time.Now()
-	rung := make(chan deployment.Task, 10)
-	d := b.accept(1, "production", "p")
-	b.OnDue(func(alarms ...deployment.Task) { rung <- alarms[0] })
-	d.Due = time.Now().Add(50 * time.Millisecond)
-	b.must(d, deployment.Changes{})
-	if got := <-rung; got != advance(d.Row) {
-		t.Errorf("rang %v", got)
-	}
-}
-
 // One item that fails takes no other with it.
 func TestBatchWithABadItem(t *testing.T) {
 	b := freshSQLite(t)

@@ -21,7 +21,7 @@ func (t *tx) wakeNext(old currentRow, next deployment.Deployment) error {
 	}
 
 	if old.project && !next.HoldsProject() {
-		return t.dueNow(`project_id = $1 AND row_id <> $2 AND state = 'waiting' AND NOT EXISTS (
+		return t.dueNow(`project_id = $1 AND project_id <> '' AND row_id <> $2 AND state = 'waiting' AND NOT EXISTS (
 				SELECT 1 FROM deployments o WHERE o.repository_id = d.repository_id AND o.environment_key = d.environment_key AND o.row_id <> d.row_id
 					AND (o.holds_slot = 1 OR o.state = 'waiting' AND o.deployment_id < d.deployment_id))
 			ORDER BY row_id LIMIT 1`, next.Project.ID, next.Row)

@@ -26,11 +26,11 @@ func webhookToTrigger(b *testing.B, in database) {
 	show(b, times)
 	p50, p99 := share(times, 0.5), share(times, 0.99)
 	b.Logf(
-		"from webhook to trigger: p50 %.1f ms (bar 10: %s), p99 %.1f ms (bar 60: %s)",
+		"from webhook to trigger: p50 %.1f ms (bar 5: %s), p99 %.1f ms (bar 25: %s)",
 		p50,
-		verdict(p50 <= 10),
+		verdict(p50 <= 5),
 		p99,
-		verdict(p99 <= 60),
+		verdict(p99 <= 25),
 	)
 }
 

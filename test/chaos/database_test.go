@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"database/sql"
 	"math/rand/v2"
 	"net/url"
 	"os"
@@ -9,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/seraph-deploy/seraph/test/pgtest"
 )
@@ -47,24 +44,6 @@ func (f *fleet) shut(t *testing.T) (open func()) {
 	f.serve(t, "ALTER DATABASE "+f.name(t)+" ALLOW_CONNECTIONS false")
 	f.disconnect(t)
 	return func() { f.serve(t, "ALTER DATABASE "+f.name(t)+" ALLOW_CONNECTIONS true") }
-}
-
-// emptyQueue deletes River's jobs under the feet of the processes.
-func (w *world) emptyQueue(t *testing.T, _ *rand.Rand) {
-	if !w.onSQLite() {
-		pgtest.ForgetJobs(t, w.url)
-		return
-	}
-
-	db, err := sql.Open("sqlite", "file:"+w.file()+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	defer db.Close() // nothing is left to be written
-	if _, err := db.ExecContext(t.Context(), "DELETE FROM river_job"); err != nil {
-		t.Error(err)
-	}
 }
 
 // restartDatabase is to its clients what a restart is: all connections end, and none is taken for a
@@ -126,7 +105,7 @@ func (w *world) fillDisk(t *testing.T, _ *rand.Rand) {
 	pause(t.Context(), w.databaseDown)
 }
 
-// copyDatabase makes a backup in the way that README.md tells, and returns how to put it in the
+// copyDatabase makes a backup as deploy/docs/operate.md describes, and returns how to put it in the
 // place of a database that nobody uses.
 func (w *world) copyDatabase(t *testing.T) (putBack func()) {
 	t.Helper()

@@ -70,7 +70,7 @@ func (w *world) deploy(t *testing.T, i int) int {
 	return 2
 }
 
-// A crowd is as many deployments at once as make the service put their deliveries aside. The large
+// A crowd is as many deployments at once as make the service commit large batches. The large
 // run has one or two, after the restore, for which there must be a moment of peace.
 const (
 	diceCrowd  = 10_000

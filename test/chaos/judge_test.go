@@ -130,7 +130,8 @@ func (e *evidence) overtaken(all []*evidence) bool {
 }
 
 // handled says whether a deployment that the restored database believed to wait was rightly let
-// alone, because GitHub knew better (README.md, "an old backup is restored").
+// alone, because GitHub knew better (deploy/docs/failures.md, "an old
+// backup is restored").
 func (r restoration) handled(e *evidence) bool {
 	return r.behind(e.ID) && e.last().At.After(r.up) && e.last().State == "error" &&
 		strings.HasPrefix(e.last().Description, "already handled: GitHub has a status") &&
@@ -277,7 +278,7 @@ func (w *world) summarize(t *testing.T, all []*evidence) {
 	)
 
 	t.Logf(
-		"%d triggers, %d pipelines, %d of strangers; %d calls to GitHub, %d to CircleCI; %d starts without a database, %d times a full disk, %d crowds put aside",
+		"%d triggers, %d pipelines, %d of strangers; %d calls to GitHub, %d to CircleCI; %d starts without a database, %d times a full disk",
 		len(
 			w.tally.all(),
 		),
@@ -291,7 +292,6 @@ func (w *world) summarize(t *testing.T, all []*evidence) {
 		)+w.mentions(
 			"read-only transaction",
 		),
-		w.mentions("a crowd of deliveries was taken in"),
 	)
 }
 

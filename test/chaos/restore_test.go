@@ -29,7 +29,7 @@ func (w *world) backUp(t *testing.T, _ *rand.Rand) {
 // restore puts the copy in the place of the live database.
 //
 // What a restored Seraph must not do is to run anything twice, and all it can go by are GitHub's
-// statuses (README.md, "Run it"). So the processes go down at a moment when GitHub has heard of
+// statuses (deploy/docs/operate.md). So the processes go down at a moment when GitHub has heard of
 // every pipeline there is. In another moment a deployment that is neither in the backup nor has a
 // status would be taken for a new one.
 func (w *world) restore(t *testing.T, _ *rand.Rand) {

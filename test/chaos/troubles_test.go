@@ -57,7 +57,6 @@ type trouble struct {
 func (w *world) troubles() []trouble {
 	list := []trouble{
 		{"strangers trigger", w.trigger},
-		{"the queue is emptied", w.emptyQueue},
 		{"GitHub is down", w.vendorDown(atGitHub)},
 		{"CircleCI is down", w.vendorDown(atCircleCI)},
 		{"a process is frozen", w.freezeOne},

@@ -1,7 +1,10 @@
-// Command demo shows the whole loop on one machine without any account: the real program on a fresh database, a simulated GitHub and CircleCI,
-// and two signed deployments, one that succeeds and one that is held, approved, and fails.
+// Command demo shows the whole loop on one machine, without any account: the real program on a new database, between a
+// simulated GitHub and a simulated CircleCI, with two signed deployments. One succeeds; the other is held, approved,
+// and fails.
 //
-// What it prints of GitHub and CircleCI is what the simulators saw and hold; Seraph's own lines are its log.
+//	demo BINARY    BINARY is the program; `make demo` builds both
+//
+// What it prints about GitHub and CircleCI is what the simulators recorded. Seraph's own lines are its log.
 package main
 
 import (
@@ -15,12 +18,17 @@ import (
 	"time"
 )
 
-// limit is how long all of it may take, with the build on a cold cache.
-const limit = 3 * time.Minute
+// limit is how long the deployments may take together.
+const limit = time.Minute
 
 func main() {
+	if len(os.Args) != 2 {
+		fmt.Fprintln(os.Stderr, "usage: demo BINARY (`make demo` builds the program and runs this)")
+		os.Exit(2)
+	}
+
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout)
+	err := run(ctx, os.Args[1], os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "\ndemo:", err)
@@ -28,8 +36,8 @@ func main() {
 	}
 }
 
-// run plays all stories in one world, and leaves nothing behind.
-func run(ctx context.Context, out io.Writer) (err error) {
+// run plays all stories with one process of the program, and leaves nothing behind.
+func run(ctx context.Context, binary string, out io.Writer) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done after %s", limit))
 	defer cancel()
 	dir, err := os.MkdirTemp("", "seraph-demo-")
@@ -37,16 +45,18 @@ func run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	w := newWorld(dir, newScreen(out))
+
+	w := newWorld(binary, dir, newScreen(out))
 	defer func() { err = errors.Join(err, w.close()) }()
 	ctx, err = w.open(ctx)
 	if err != nil {
 		return err
 	}
+
 	for _, s := range stories {
 		if err := w.play(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.environment, err)
 		}
 	}
-	return w.summary()
+	return w.printSummary()
 }

@@ -9,24 +9,28 @@ import (
 	"time"
 )
 
-// event is one line: where, who says so, what, and a link that people can follow in the real world.
+// event is one line: where it happened, who reports it, what happened, and a link.
 type event struct {
-	environment, who, what, text, link string
+	environment string
+	source      string
+	what        string
+	text        string
+	link        string
 }
 
-// screen prints events in columns, with the time since the start; in colour on a terminal.
+// screen prints events in columns, with the time since the first one. On a terminal some words have colours.
 type screen struct {
 	mu     sync.Mutex
 	out    io.Writer
-	began  time.Time
+	began  time.Time // zero until the first event
 	colour bool
 }
 
 func newScreen(out io.Writer) *screen {
-	return &screen{out: out, began: time.Now(), colour: terminal(out) && os.Getenv("NO_COLOR") == ""}
+	return &screen{out: out, colour: isTerminal(out) && os.Getenv("NO_COLOR") == ""}
 }
 
-func terminal(out io.Writer) bool {
+func isTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
 	if !ok {
 		return false
@@ -42,37 +46,59 @@ const (
 	red    = "31"
 	green  = "32"
 	yellow = "33"
-	blue   = "36"
+	cyan   = "36"
 )
 
-// colours are those of words that say how something stands.
+// colours has the colour of each state.
 var colours = map[string]string{
-	"success": green, "succeeded": green, "failure": red, "failed": red, "error": red, "errored": red,
-	"pending": yellow, "held": yellow, "on_hold": yellow, "warn": yellow, "in_progress": blue, "running": blue,
+	"success":     green,
+	"succeeded":   green,
+	"failure":     red,
+	"failed":      red,
+	"error":       red,
+	"errored":     red,
+	"pending":     yellow,
+	"held":        yellow,
+	"on_hold":     yellow,
+	"warn":        yellow,
+	"in_progress": cyan,
+	"running":     cyan,
 }
 
-// title begins a part.
-func (s *screen) title(format string, args ...any) {
-	s.print("\n%s\n", s.paint(bold, fmt.Sprintf(format, args...)))
+// printTitle begins a part.
+func (s *screen) printTitle(format string, args ...any) {
+	s.print("\n" + s.paint(bold, fmt.Sprintf(format, args...)) + "\n")
 }
 
-// note is a line outside the columns.
-func (s *screen) note(format string, args ...any) { s.print("  %s\n", fmt.Sprintf(format, args...)) }
+// printNote prints a line without columns.
+func (s *screen) printNote(format string, args ...any) {
+	s.print("  " + fmt.Sprintf(format, args...) + "\n")
+}
 
-// line prints one event; its link gets a line of its own.
-func (s *screen) line(e event) {
+// printEvent prints one event; its link gets a line of its own.
+func (s *screen) printEvent(e event) {
 	what := s.paint(colours[e.what], fmt.Sprintf("%-11s", e.what))
-	row := fmt.Sprintf("  %6.2fs  %-10s  %-8s  %s  %s", time.Since(s.began).Seconds(), e.environment, e.who, what, e.text)
+	row := fmt.Sprintf("  %6.2fs  %-10s  %-8s  %s  %s", s.elapsed().Seconds(), e.environment, e.source, what, e.text)
 	if e.link != "" {
 		row += fmt.Sprintf("\n%46s%s", "", s.paint(dim, e.link))
 	}
-	s.print("%s\n", strings.TrimRight(row, " "))
+	s.print(strings.TrimRight(row, " ") + "\n")
 }
 
-func (s *screen) print(format string, args ...any) {
+// elapsed is the time since it was first called.
+func (s *screen) elapsed() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintf(s.out, format, args...) // a closed terminal is no reason to stop
+	if s.began.IsZero() {
+		s.began = time.Now()
+	}
+	return time.Since(s.began)
+}
+
+func (s *screen) print(text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	fmt.Fprint(s.out, text) // a closed terminal is no reason to stop
 }
 
 func (s *screen) paint(code, text string) string {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,17 +14,18 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// Secrets of the simulated world.
+// Secrets of the two webhooks.
 const (
 	githubSecret   = "demo-secret-of-the-github-webhook"
 	circleciSecret = "demo-secret-of-the-circleci-webhook"
 )
 
-// stage is how long each stage of a simulated pipeline takes: slow enough to watch.
-const stage = 700 * time.Millisecond
+// step is how long each stage of a simulated pipeline takes: slow enough to watch.
+const step = 700 * time.Millisecond
 
 // world is the program between the two simulators.
 type world struct {
+	binary   string
 	dir      string
 	screen   *screen
 	address  string // of the program
@@ -36,54 +36,50 @@ type world struct {
 	stop     context.CancelCauseFunc
 }
 
-func newWorld(dir string, s *screen) *world {
-	return &world{dir: dir, screen: s, stop: func(error) {}}
+func newWorld(binary, dir string, s *screen) *world {
+	return &world{binary: binary, dir: dir, screen: s, stop: func(error) {}}
 }
 
-// open builds the program and starts everything. The context it returns ends with a cause when the program does.
+// open starts the simulators and the program. The context that it returns ends, with a cause, when the program does.
 func (w *world) open(ctx context.Context) (context.Context, error) {
-	w.screen.title("The real program, on a fresh database, between a simulated GitHub and a simulated CircleCI")
+	w.screen.printTitle("The real program, on a new database, between a simulated GitHub and a simulated CircleCI")
 	ctx, w.stop = context.WithCancelCause(ctx)
-	binary := filepath.Join(w.dir, "seraph")
-	if err := build(ctx, binary); err != nil {
-		return ctx, err
-	}
-	if err := w.simulate(); err != nil {
+	if err := w.startSimulators(); err != nil {
 		return ctx, err
 	}
 	var err error
-	if w.service, err = start(binary, w.environ(), w.screen, w.stop); err != nil {
+	if w.service, err = startService(w.binary, w.environ(), w.screen, w.stop); err != nil {
 		return ctx, err
 	}
-	if err := w.service.ready(ctx); err != nil {
+	if err := w.service.waitReady(ctx); err != nil {
 		return ctx, err
 	}
-	w.watching.Go(func() { w.watch(ctx) })
-	w.screen.line(event{"", "Seraph", "ready", "http://" + w.address, ""})
-	w.screen.line(event{"", "GitHub", "ready", w.github.URL(), ""})
-	w.screen.line(event{"", "CircleCI", "ready", w.circleci.URL(), ""})
+
+	w.watching.Go(func() { w.watchWorkflows(ctx) })
+	w.screen.printEvent(event{source: "Seraph", what: "ready", text: "http://" + w.address})
+	w.screen.printEvent(event{source: "GitHub", what: "ready", text: w.github.URL()})
+	w.screen.printEvent(event{source: "CircleCI", what: "ready", text: w.circleci.URL()})
 	return ctx, nil
 }
 
-func build(ctx context.Context, binary string) error {
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/seraph-deploy/seraph/cmd/seraph").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("cannot build the program: %w\n%s", errors.Join(context.Cause(ctx), err), out)
-	}
-	return nil
-}
-
-// simulate starts GitHub and CircleCI. They send their webhooks to where the program will listen.
-func (w *world) simulate() (err error) {
+// startSimulators starts GitHub and CircleCI. They send their webhooks to where the program will listen.
+func (w *world) startSimulators() (err error) {
 	if w.address, err = freeAddress(); err != nil {
 		return err
 	}
+
 	base := "http://" + w.address + "/webhooks/"
 	w.github = github.New(github.Options{WebhookURL: base + "github", WebhookSecret: githubSecret})
 	w.circleci = circleci.New(circleci.Options{
-		WebhookURL: base + "circleci", WebhookSecret: circleciSecret, ClaimURL: base + "claim",
-		Step: stage, AnyProject: true, AnyBranch: true,
-		Revision: func(project, ref string) string { return github.Commit(strings.TrimPrefix(project, "gh/"), ref) },
+		WebhookURL:    base + "circleci",
+		WebhookSecret: circleciSecret,
+		ClaimURL:      base + "claim",
+		Step:          step,
+		AnyProject:    true,
+		AnyBranch:     true,
+		Revision: func(project, ref string) string {
+			return github.Commit(strings.TrimPrefix(project, "gh/"), ref)
+		},
 	})
 	if err := errors.Join(w.github.Start(""), w.circleci.Start("")); err != nil {
 		return err
@@ -101,35 +97,51 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// environ is the program's configuration: like a real one, but for addresses and for waits that are short enough to watch.
+// environ is the program's configuration. It differs from a real one in addresses, and in intervals that are short
+// enough to watch.
 func (w *world) environ() []string {
 	return []string{
-		"SERAPH_ADDR=" + w.address, "SERAPH_DATABASE_URL=sqlite:" + filepath.Join(w.dir, "seraph.db"), "SERAPH_ROUTES=" + routes(),
-		"SERAPH_GITHUB_API_URL=" + w.github.URL() + "/", "SERAPH_GITHUB_TOKEN=" + github.DefaultToken,
+		"SERAPH_ADDR=" + w.address,
+		"SERAPH_DATABASE_URL=sqlite:" + filepath.Join(w.dir, "seraph.db"),
+		"SERAPH_ROUTES=" + routes(),
+		"SERAPH_GITHUB_API_URL=" + w.github.URL() + "/",
+		"SERAPH_GITHUB_TOKEN=" + github.DefaultToken,
 		"SERAPH_GITHUB_WEBHOOK_SECRETS=" + githubSecret,
-		"SERAPH_CIRCLECI_API_URL=" + w.circleci.URL(), "SERAPH_CIRCLECI_TOKEN=" + circleci.DefaultToken,
-		"SERAPH_CIRCLECI_WEBHOOK_SECRETS=" + circleciSecret, "SERAPH_POLL_MIN=300ms", "SERAPH_POLL_MAX=1s",
+		"SERAPH_CIRCLECI_API_URL=" + w.circleci.URL(),
+		"SERAPH_CIRCLECI_TOKEN=" + circleci.DefaultToken,
+		"SERAPH_CIRCLECI_WEBHOOK_SECRETS=" + circleciSecret,
+		"SERAPH_POLL_MIN=300ms",
+		"SERAPH_POLL_MAX=1s",
 	}
 }
 
-// routes has one route a story; a parameter tells the simulated CircleCI which story to play. Their repository is a pattern, so that the program
-// does not list deployments at its start: it might find the first one before its webhook comes.
+// routes has one route for each story; a parameter tells the simulated CircleCI which scenario to play. The repository
+// is a pattern, because the program lists the deployments of literal ones at its start, and might find the first
+// deployment before its webhook comes.
 func routes() string {
-	text := "routes:\n"
+	var text strings.Builder
+	text.WriteString("routes:\n")
 	for _, s := range stories {
-		text += fmt.Sprintf("  - {repository: acme/*, environment: %s, parameters: {seraph_key: '{{ .Key }}', deploy_sha: '{{ .SHA }}', "+
-			"deploy_environment: '{{ .Environment }}', %s: %s}}\n", s.environment, circleci.ScenarioParameter, s.scenario)
+		fmt.Fprintf(&text, `
+  - repository: acme/*
+    environment: %s
+    parameters:
+      seraph_key: "{{ .Key }}"
+      deploy_sha: "{{ .SHA }}"
+      deploy_environment: "{{ .Environment }}"
+      %s: %s
+`, s.environment, circleci.ScenarioParameter, s.scenario)
 	}
-	return text
+	return text.String()
 }
 
-// watch shows each change of a workflow in CircleCI.
-func (w *world) watch(ctx context.Context) {
-	shown := map[string]string{}
+// watchWorkflows prints each change of a workflow in CircleCI.
+func (w *world) watchWorkflows(ctx context.Context) {
+	printed := map[string]string{} // status by workflow
 	for {
-		changed := w.circleci.Changed() // before the look, so that no change is missed
+		changed := w.circleci.Changed() // taken before the pipelines are read, so that no change is missed
 		for _, p := range w.circleci.Pipelines() {
-			w.show(p, shown)
+			w.printWorkflows(p, printed)
 		}
 		select {
 		case <-changed:
@@ -139,12 +151,18 @@ func (w *world) watch(ctx context.Context) {
 	}
 }
 
-func (w *world) show(p circleci.Pipeline, shown map[string]string) {
-	for _, flow := range p.Workflows {
-		if shown[flow.ID] != flow.Status {
-			shown[flow.ID] = flow.Status
-			w.screen.line(event{environment(p), "CircleCI", flow.Status, fmt.Sprintf("workflow %s of pipeline %d", flow.Name, p.Number), ""})
+func (w *world) printWorkflows(p circleci.Pipeline, printed map[string]string) {
+	for _, workflow := range p.Workflows {
+		if printed[workflow.ID] == workflow.Status {
+			continue
 		}
+		printed[workflow.ID] = workflow.Status
+		w.screen.printEvent(event{
+			environment: environmentOf(p),
+			source:      "CircleCI",
+			what:        workflow.Status,
+			text:        fmt.Sprintf("workflow %s of pipeline %d", workflow.Name, p.Number),
+		})
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package deploy holds what stands in deploy/ and README.md to what is true: that it parses, that
-// times add up, and that every name in it exists.
+// Package deploy tests that deploy/ and the documents are true: examples parse, times add up, and
+// the code knows every name, message, link and curl line.
 package deploy
 
 import (

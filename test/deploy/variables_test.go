@@ -40,9 +40,9 @@ func known(name string) bool {
 	return ok && variables[plain]
 }
 
-// TestVariablesExist wants that every variable named in deploy/ and README.md is one that Seraph
+// TestVariables_Exist wants that every variable named in deploy/ and README.md is one that Seraph
 // reads.
-func TestVariablesExist(t *testing.T) {
+func TestVariables_Exist(t *testing.T) {
 	names := []string{"README.md"}
 	err := filepath.WalkDir(filepath.Join(root, "deploy"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -67,8 +67,11 @@ func TestVariablesExist(t *testing.T) {
 	}
 }
 
-// setting is one row of README.md's configuration table: the name, whether it is marked s, and the
-// cell of its default.
+// configurationPage is the page with the table of all variables.
+const configurationPage = "deploy/docs/configuration.md"
+
+// setting is one row of the configuration table: the name, whether it is marked s, and the cell of
+// its default.
 type setting struct {
 	name     string
 	secret   bool
@@ -77,11 +80,12 @@ type setting struct {
 
 var settingRow = regexp.MustCompile("(?m)^\\| `(SERAPH_[A-Z_]+)`( s)? \\| ([^|]*)\\|")
 
-// TestReadmeConfiguration wants the configuration table to be what the code reads: every variable
-// in the same order, with its default, and "required" exactly where a start without it fails.
-func TestReadmeConfiguration(t *testing.T) {
+// TestConfiguration_EqualsCode wants the configuration table to be what the code reads: every
+// variable in the same order, with its default, and "required" exactly where a start without it
+// fails.
+func TestConfiguration_EqualsCode(t *testing.T) {
 	var said, want []setting
-	for _, cell := range settingRow.FindAllStringSubmatch(read(t, "README.md"), -1) {
+	for _, cell := range settingRow.FindAllStringSubmatch(read(t, configurationPage), -1) {
 		said = append(said, setting{name: cell[1], secret: cell[2] != "", standard: strings.TrimSpace(cell[3])})
 	}
 
@@ -99,7 +103,7 @@ func TestReadmeConfiguration(t *testing.T) {
 	}
 
 	if diff := cmp.Diff(want, said, cmp.AllowUnexported(setting{})); diff != "" {
-		t.Errorf("the configuration table of README.md (+) is not what the code reads (-):\n%s", diff)
+		t.Errorf("the table in %s (+) is not what the code reads (-):\n%s", configurationPage, diff)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // The record of who did what is whole, beside the running service and after it; whoever bends a row

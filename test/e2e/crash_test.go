@@ -1,12 +1,8 @@
 package e2e
 
 import (
-	"database/sql"
 	"testing"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
-	"github.com/seraph-deploy/seraph/test/pgtest"
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
@@ -107,7 +103,7 @@ var moments = map[string]struct {
 		reach: func(w *world) (github.Deployment, func()) {
 			d := w.deploy("acme/api", "production", "success")
 			w.ends(d, "success", "")
-			w.waitLog("GitHub was told", `"status":"success"`)
+			w.waitLog("status written", `"status":"success"`)
 			return d, nil
 		},
 	},
@@ -142,40 +138,36 @@ func (w *world) quiet() {
 	w.ends(w.deploy("acme/api", "another", "success"), "success", "")
 }
 
-// The queue's rows are only alarms: losing all of them, again and again, changes nothing but a few
-// seconds.
-func TestAlarmsAreLost(t *testing.T) {
+// The queue and its timers are in memory only. Each time they are lost, the reconcile loop finds
+// the work in the rows.
+func TestQueue_LostWithItsProcess(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{env: map[string]string{"POLL_MIN": "1s", "POLL_MAX": "2s"}}).start()
+	w := newWorld(t, setup{
+		env: map[string]string{"POLL_MIN": "3s", "POLL_MAX": "4s"},
+	}).start() // not yet due when the program is up again
 	w.ci.Webhooks(false) // or its hints would wake the rows
 	running := w.deploy("acme/api", "production", "forever")
 	p := w.pipeline(running)
 	waiting := w.deploy("acme/api", "production", "success")
 	w.waitStatus(waiting, "queued")
-	w.forgetAlarms()
+	w.loseQueue()
 	w.finish(p, "success")
-	w.forgetAlarms()
 	w.ends(running, "success", "")
+	w.loseQueue()
 	w.pipeline(waiting)
-	w.forgetAlarms()
+	w.loseQueue()
 	w.ends(waiting, "success", "")
+	w.quiet()
+	for name, d := range map[string]github.Deployment{"running": running, "waiting": waiting} {
+		if n := len(w.pipelines(d)); n != 1 {
+			t.Errorf("%s: got %d pipelines, want 1", name, n)
+		}
+	}
 }
 
-// forgetAlarms deletes the queue under the running program's feet.
-func (w *world) forgetAlarms() {
+// loseQueue ends the program without letting it do anything, and starts it again.
+func (w *world) loseQueue() {
 	w.t.Helper()
-	if onPostgres() {
-		pgtest.ForgetJobs(w.t, w.env["DATABASE_URL"])
-		return
-	}
-
-	db, err := sql.Open("sqlite", "file:"+w.file+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-
-	defer db.Close() // nothing is left to be written
-	if _, err := db.ExecContext(w.t.Context(), "DELETE FROM river_job"); err != nil {
-		w.t.Fatal(err)
-	}
+	w.kill()
+	w.start()
 }

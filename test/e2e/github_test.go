@@ -84,7 +84,7 @@ func TestRepositoryMoves(t *testing.T) {
 	w.waitStatus(d, "in_progress")
 	w.gh.Delete("acme/deleted")
 	w.finish(p, "success")
-	w.waitLog("GitHub was not told yet", number(d)) // it looks like a token that lost its sight for a while
+	w.waitLog("status not written yet", number(d)) // it looks like a token that lost its sight for a while
 	w.quiet()
 }
 
@@ -94,7 +94,7 @@ func TestStatusesAreFull(t *testing.T) {
 	w := newWorld(t, setup{github: func(o *github.Options) { o.StatusLimit = 1 }}).start()
 	d := w.deploy("acme/api", "production", "success")
 	w.silent[d.ID] = true
-	w.waitLog("GitHub cannot be told: full", number(d))
+	w.waitLog("status given up", `"result":"full"`, number(d))
 	w.stop() // and what was learnt is on disk
 	w.start()
 	if !contains(w.detail(d), `"event":"report_full"`) {

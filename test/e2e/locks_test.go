@@ -187,5 +187,5 @@ func TestGate(t *testing.T) {
 	w.does("GET", ask+"nothing-at-all", apiToken, "", 404, "not_found")
 	w.gh.AddRepository("acme/away")
 	w.ghFaults.of("acme/away").Random(github.OpGetRepository, 1, sim.Fault{Status: 502, Body: "{}"})
-	w.does("GET", ask+"away", apiToken, "", 503, "ask again")
+	w.does("GET", ask+"away", apiToken, "", 503, "try again")
 }

@@ -17,8 +17,8 @@ func TestFailedDeliveriesAreAskedFor(t *testing.T) {
 	w.start()
 	w.ends(one, "success", "")
 	w.ends(two, "failure", "")
-	w.waitLog("by asking GitHub to deliver it again", number(one))
-	w.waitLog("by asking GitHub to deliver it again", number(two))
+	w.waitLog("deployment recovered", `"source":"redelivery"`, number(one))
+	w.waitLog("deployment recovered", `"source":"redelivery"`, number(two))
 	if !contains(w.detail(one), "GitHub was asked to deliver it again") {
 		t.Errorf("the timeline does not say so: %s", w.detail(one))
 	}

@@ -66,11 +66,3 @@ func Exec(t testing.TB, database, statement string, args ...any) {
 		t.Fatal(err)
 	}
 }
-
-// ForgetJobs deletes River's jobs. It has the table to itself, for River writes many rows at a time
-// in an order of its own: two of those can be in each other's way, and PostgreSQL would end one of
-// them.
-func ForgetJobs(t testing.TB, database string) {
-	t.Helper()
-	Exec(t, database, "BEGIN; LOCK TABLE river_job IN EXCLUSIVE MODE; DELETE FROM river_job; COMMIT")
-}

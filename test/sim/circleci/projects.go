@@ -65,6 +65,17 @@ func (s *Server) AddDefinition(slug, name string) string {
 	return d.id
 }
 
+// SetDefinition gives the first pipeline definition of a project, which is made when it is not there, another id.
+func (s *Server) SetDefinition(slug, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.find(slug)
+	if p == nil {
+		p = s.addProject(slug, "main")
+	}
+	p.definitions[0].id = id
+}
+
 func (s *Server) addProject(slug, defaultBranch string) *project {
 	if !wellFormed(slug) {
 		panic(fmt.Sprintf("project slug %q has not the form vcs/organization/name", slug))
@@ -170,7 +181,7 @@ func (s *Server) resolve(p *project, branch, tag string) (revision string, a *an
 	if tag != "" {
 		revision = p.tags[tag]
 		if revision == "" && s.anyRef(p) && len(p.tags) == 0 {
-			revision = s.options.Revision(p.slug, tag)
+			revision = s.options.TagRevision(p.slug, tag)
 		}
 	} else {
 		revision = p.branches[branch]

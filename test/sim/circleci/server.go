@@ -38,7 +38,9 @@ type Options struct {
 
 	AnyProject bool                             // projects come into being when they are first named
 	AnyBranch  bool                             // a branch nobody set exists, even beside branches that were set
-	Revision   func(project, ref string) string // of branches nobody set; default RevisionOf(ref)
+	Revision   func(project, ref string) string // of branches nobody set; default RevisionOf(ref); "": not found
+	// TagRevision is the commit of tags that nobody set; default Revision.
+	TagRevision func(project, tag string) string
 }
 
 // DefaultStep is the length of a story's stage unless Options.Step names another; ManualDrive as a step means that no
@@ -121,6 +123,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.Revision == nil {
 		o.Revision = func(_, ref string) string { return RevisionOf(ref) }
+	}
+	if o.TagRevision == nil {
+		o.TagRevision = o.Revision
 	}
 	return o
 }

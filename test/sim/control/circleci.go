@@ -1,8 +1,6 @@
 package control
 
 import (
-	"strings"
-
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
@@ -10,14 +8,40 @@ import (
 // realCircleCI is the CircleCI simulator as the control sees it.
 type realCircleCI struct{ *circleci.Server }
 
-// startCircleCI starts a CircleCI that knows every project and branch that is named to it.
-func startCircleCI(c Config) (realCircleCI, error) {
+// startCircleCI starts a CircleCI that knows every project that is named to it. Its branches and tags are those of the
+// simulated GitHub at the moment of the trigger.
+func startCircleCI(c Config, gh *github.Server) (realCircleCI, error) {
 	server := circleci.New(circleci.Options{
-		Token: c.CircleCIToken, WebhookURL: c.CircleCIWebhook, WebhookSecret: c.CircleCISecret,
-		AnyProject: true, AnyBranch: true, Step: c.Step,
-		Revision: func(project, ref string) string { return github.Commit(strings.TrimPrefix(project, "gh/"), ref) },
+		Token:         c.CircleCIToken,
+		WebhookURL:    c.CircleCIWebhook,
+		WebhookSecret: c.CircleCISecret,
+		AnyProject:    true,
+		AnyBranch:     true,
+		Step:          c.Step,
+		Revision: func(project, branch string) string {
+			return headOf(gh, repositoryOf(c.AppProjects, project), "refs/heads/", branch)
+		},
+		TagRevision: func(project, tag string) string {
+			return headOf(gh, repositoryOf(c.AppProjects, project), "refs/tags/", tag)
+		},
 	})
+	for _, p := range c.AppProjects {
+		server.SetDefinition(p.slug, p.definition)
+	}
 	return realCircleCI{server}, server.Start(c.CircleCI)
+}
+
+// headOf is the commit of a branch or tag at GitHub, and empty where there is none. A repository that GitHub does not
+// have gets a made-up commit, because a project need not belong to the repository that is deployed.
+func headOf(gh *github.Server, repository, kind, name string) string {
+	if !gh.HasRepository(repository) {
+		return github.Commit(repository, name)
+	}
+	sha, found := gh.Head(repository, kind+name)
+	if !found {
+		return ""
+	}
+	return sha
 }
 
 func circleciScenarios() [][2]string {
@@ -43,7 +67,15 @@ func (r realCircleCI) Pipelines() []Pipeline {
 	out := []Pipeline{}
 	for _, p := range r.Server.Pipelines() {
 		shown := Pipeline{
-			ID: p.ID, Project: p.Project, Number: p.Number, State: p.State, Parameters: p.Parameters, Workflows: []Workflow{},
+			ID:         p.ID,
+			Project:    p.Project,
+			Number:     p.Number,
+			State:      p.State,
+			Branch:     p.Branch,
+			Tag:        p.Tag,
+			Revision:   p.Revision,
+			Parameters: p.Parameters,
+			Workflows:  []Workflow{},
 		}
 		for _, w := range p.Workflows {
 			shown.Workflows = append(shown.Workflows, Workflow{ID: w.ID, Name: w.Name, Status: w.Status})

@@ -19,10 +19,13 @@ type Config struct {
 	CircleCISecret  string // signs CircleCI's
 	Token           string // a personal access token for GitHub
 	CircleCIToken   string
-	Repositories    string        // comma-separated, there from the start; others come with their first deployment
+	Repositories    string // comma-separated, there from the start; others come with their first deployment
+	AppProjects     []appProject
 	Step            time.Duration // length of a stage of CircleCI's stories
 	Enterprise      bool          // GitHub Enterprise Server: below /api/v3, without rate limits
 	ListScenarios   bool
+
+	appProjects string // the text of AppProjects
 }
 
 // setting is one flag that an environment variable may set as well.
@@ -42,9 +45,13 @@ func (c *Config) settings() []setting {
 		{"circleci-secret", "simulated-circleci-secret", "signs CircleCI's events", &c.CircleCISecret},
 		{"token", "simulated-github-token", "the personal access token GitHub takes", &c.Token},
 		{"circleci-token", "simulated-circleci-token", "the personal token CircleCI takes", &c.CircleCIToken},
-		{"repositories", "acme/api,acme/web", "repositories that are there from the start, comma-separated", &c.Repositories},
+		{"repositories", "acme/api,acme/web,acme/shop", "repositories that are there from the start, comma-separated", &c.Repositories},
+		{"app-projects", exampleAppProject, "projects of CircleCI's GitHub App, SLUG=OWNER/NAME@DEFINITION, comma-separated", &c.appProjects},
 	}
 }
+
+// exampleAppProject is the project that deploy/routes.example.yaml names.
+const exampleAppProject = "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat=acme/web@3f0c9f6e-2b1a-4f6d-9c57-0d1e2f3a4b5c"
 
 // Parse reads the flags; each may be given as an environment variable too, -circleci-token as
 // SERAPH_SIM_CIRCLECI_TOKEN. The flag wins. Usage and mistakes are written to out; the error is flag.ErrHelp after -h.
@@ -71,5 +78,11 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (Config, er
 		fmt.Fprintln(out, err) // nothing to be done
 		return c, err
 	}
+	projects, err := parseAppProjects(c.appProjects)
+	if err != nil {
+		fmt.Fprintln(out, err) // as above
+		return c, err
+	}
+	c.AppProjects = projects
 	return c, nil
 }

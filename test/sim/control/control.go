@@ -2,14 +2,15 @@
 // a person, a demo or an end-to-end test deploys, approves, breaks things and watches.
 //
 //	POST /deploy     {"repository","environment","ref","task","payload","description","creator",
-//	                  "scenario": a CircleCI story, "github_scenario": a GitHub story, "project": default gh/REPOSITORY}
+//	                  "scenario": a CircleCI story, "github_scenario": a GitHub story,
+//	                  "project": which plays the story, default the GitHub App's project of the repository, else gh/REPOSITORY}
 //	GET  /deployments           all deployments with their statuses
 //	GET  /pipelines             all pipelines with their workflows
 //	GET  /events                server-sent events: deployments, statuses, webhook deliveries, pipelines as they change;
 //	                            with ?follow=false only what there is already
 //	POST /approve    {"deployment"} or {"pipeline"}; likewise /cancel and /rerun
 //	POST /faults     {"side": "github" or "circleci", "operation", "fault", "times": default 1}; GET lists the names
-//	POST /facts      what GitHub is to know of people and commits, see Facts
+//	POST /facts      what GitHub is to know of people, commits, branches and tags, see Facts
 //	POST /redeliver  {"delivery"}: sends a webhook of GitHub's again; GET /deliveries lists them
 //	GET  /violations            what callers did that the vendors' references do not allow
 package control
@@ -50,6 +51,9 @@ type Pipeline struct {
 	Project    string         `json:"project"`
 	Number     int64          `json:"number"`
 	State      string         `json:"state"`
+	Branch     string         `json:"branch"`
+	Tag        string         `json:"tag"`
+	Revision   string         `json:"revision"`
 	Workflows  []Workflow     `json:"workflows"`
 	Parameters map[string]any `json:"parameters"`
 }
@@ -69,12 +73,15 @@ type Faults struct {
 
 // Control joins the two simulators.
 type Control struct {
-	github   *github.Server
-	circleci CircleCI
+	github      *github.Server
+	circleci    CircleCI
+	appProjects []appProject
 }
 
 // New makes the control of two running simulators.
-func New(gh *github.Server, ci CircleCI) *Control { return &Control{github: gh, circleci: ci} }
+func New(gh *github.Server, ci CircleCI, appProjects ...appProject) *Control {
+	return &Control{github: gh, circleci: ci, appProjects: appProjects}
+}
 
 // Handler answers the control API.
 func (c *Control) Handler() http.Handler {
@@ -128,7 +135,7 @@ type deployRequest struct {
 	GitHubScenario string          `json:"github_scenario"`
 }
 
-// deploy makes a deployment as a person would; a repository or branch that is not there yet is made first.
+// deploy makes a deployment as a person would; a repository that is not there yet is made first.
 func (c *Control) deploy(r *http.Request) (any, error) {
 	in := deployRequest{Ref: "main", GitHubScenario: "plain"}
 	if err := read(r, &in); err != nil {
@@ -138,7 +145,7 @@ func (c *Control) deploy(r *http.Request) (any, error) {
 		return nil, errors.New("repository is missing: say owner/name")
 	}
 	if in.Project == "" {
-		in.Project = "gh/" + in.Repository
+		in.Project = projectOf(c.appProjects, in.Repository)
 	}
 	if in.Scenario != "" {
 		if err := c.circleci.Expect(in.Project, in.Scenario); err != nil {

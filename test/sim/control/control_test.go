@@ -165,6 +165,8 @@ func TestRefusals(t *testing.T) {
 		"unknown member":   {"/facts", `{"repository":"a/b","teams":{"a/b":{"x":"maybe"}}}`, "teams: x is"},
 		"no team":          {"/facts", `{"repository":"a/b","teams":{"a":{}}}`, "say org/team"},
 		"unknown check":    {"/facts", `{"repository":"a/b","checks":{"x":"fine"}}`, "checks: x is"},
+		"unknown branch":   {"/facts", `{"repository":"a/b","branches":{"x":"nope"}}`, "branches: x: no ref found"},
+		"unknown tag":      {"/facts", `{"repository":"a/b","tags":{"x":"nope"}}`, "tags: x: no ref found"},
 		"unknown commit":   {"/facts", `{"repository":"a/b","ref":"nope"}`, "no ref found"},
 		"not JSON":         {"/approve", `{`, "unexpected EOF"},
 	}

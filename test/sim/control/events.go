@@ -1,54 +1,68 @@
 package control
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 )
 
-// event is one thing that happened, for GET /events.
+// event is one thing that happened. Its data is a deployment, a deploymentStatus, a delivery or a Pipeline.
 type event struct {
 	kind string
-	key  string // the same thing twice is told once
+	key  string // an event with the same key is reported once
 	data any
 }
 
-// events tells what there is and then, unless follow=false, what changes, until the caller hangs up.
+// deploymentStatus is a status with the deployment that it is about.
+type deploymentStatus struct {
+	Deployment int64 `json:"deployment"`
+	status
+}
+
+// events sends what there is and then, unless follow=false, what changes, until the caller hangs up.
 func (c *Control) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
-	told := map[string]bool{}
-	for {
-		gh, hooks, ci := c.github.Changed(), c.github.Hooks().Changed(), c.circleci.Changed() // before the look
-		for _, e := range c.happened() {
-			if !told[e.key] {
-				told[e.key] = true
-				tell(w, e)
+	c.follow(r.Context(), func(news []event) bool {
+		for _, e := range news {
+			if data, err := json.Marshal(e.data); err == nil {
+				fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.kind, data) // Flush reports that the caller hung up
 			}
 		}
-		if err := http.NewResponseController(w).Flush(); err != nil || r.URL.Query().Get("follow") == "false" {
+		return http.NewResponseController(w).Flush() == nil && r.URL.Query().Get("follow") != "false"
+	})
+}
+
+// follow reports what there is and then what changes, until ctx ends or report returns false.
+func (c *Control) follow(ctx context.Context, report func(news []event) bool) {
+	reported := map[string]bool{}
+	for {
+		// The channels are taken before the lists are read, so that no change is missed.
+		gh, hooks, ci := c.github.Changed(), c.github.Hooks().Changed(), c.circleci.Changed()
+		var news []event
+		for _, e := range c.happened() {
+			if !reported[e.key] {
+				reported[e.key] = true
+				news = append(news, e)
+			}
+		}
+		if !report(news) {
 			return
 		}
+
 		select {
 		case <-gh:
 		case <-hooks:
 		case <-ci:
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func tell(w http.ResponseWriter, e event) {
-	data, err := json.Marshal(e.data)
-	if err != nil {
-		return
-	}
-	fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.kind, data) // the caller hung up
-}
-
-// happened lists everything there is to tell, in an order in which it may have happened.
+// happened lists every event, in an order in which they may have happened.
 func (c *Control) happened() []event {
 	var all []event
 	for _, d := range c.deployments() {
@@ -56,11 +70,7 @@ func (c *Control) happened() []event {
 		d.Statuses = nil
 		all = append(all, event{"deployment", fmt.Sprint("deployment ", d.ID), d})
 		for _, s := range statuses {
-			data := struct {
-				Deployment int64 `json:"deployment"`
-				status
-			}{d.ID, s}
-			all = append(all, event{"status", fmt.Sprint("status ", s.ID), data})
+			all = append(all, event{"status", fmt.Sprint("status ", s.ID), deploymentStatus{d.ID, s}})
 		}
 	}
 	for _, d := range c.deliveries() {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -20,6 +21,8 @@ type Facts struct {
 	Required   []string                     `json:"required"`   // what the protection of main requires; [] lifts it
 	Rulesets   []string                     `json:"rulesets"`   // what rulesets on main require; [] takes them away
 	Push       bool                         `json:"push"`       // first put a new commit on main
+	Branches   map[string]string            `json:"branches"`   // by name: the ref or commit to put it on; empty for a new commit
+	Tags       map[string]string            `json:"tags"`       // by name: the ref or commit to put it on; empty for the head of main
 }
 
 // The words that GitHub knows.
@@ -44,15 +47,45 @@ func (c *Control) facts(r *http.Request) (any, error) {
 		return nil, err
 	}
 	c.github.AddRepository(in.Repository)
+	if err := in.checkRefs(c.github); err != nil {
+		return nil, err
+	}
+
 	if in.Push {
 		c.github.Push(in.Repository, "main", "")
 	}
-	sha, found := c.github.Head(in.Repository, in.Ref)
-	if !found {
-		return nil, fmt.Errorf("no ref found for: %s", in.Ref)
+	for name, target := range in.Branches {
+		sha, _ := c.github.Head(in.Repository, target)
+		c.github.Push(in.Repository, name, sha)
 	}
+	for name, target := range in.Tags {
+		sha, _ := c.github.Head(in.Repository, cmp.Or(target, "main"))
+		c.github.Tag(in.Repository, name, sha)
+	}
+	sha, _ := c.github.Head(in.Repository, in.Ref)
 	in.set(c.github, sha)
 	return map[string]string{"sha": sha}, nil
+}
+
+// checkRefs wants that every ref that is named is there, or is made by this call: a tag may be put on a new branch.
+func (in Facts) checkRefs(gh *github.Server) error {
+	_, newBranch := in.Branches[in.Ref]
+	_, newTag := in.Tags[in.Ref]
+	if _, found := gh.Head(in.Repository, in.Ref); !found && !newBranch && !newTag {
+		return fmt.Errorf("no ref found for: %s", in.Ref)
+	}
+	for name, target := range in.Branches {
+		if _, found := gh.Head(in.Repository, target); target != "" && !found {
+			return fmt.Errorf("branches: %s: no ref found for: %s", name, target)
+		}
+	}
+	for name, target := range in.Tags {
+		_, newBranch := in.Branches[target]
+		if _, found := gh.Head(in.Repository, target); target != "" && !found && !newBranch {
+			return fmt.Errorf("tags: %s: no ref found for: %s", name, target)
+		}
+	}
+	return nil
 }
 
 func (in Facts) check() error {

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"text/tabwriter"
 	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim/github"
@@ -46,7 +48,7 @@ func serve(ctx context.Context, config Config, out io.Writer) error {
 			gh.AddRepository(name)
 		}
 	}
-	ci, err := startCircleCI(config)
+	ci, err := startCircleCI(config, gh)
 	if err != nil {
 		return err
 	}
@@ -55,10 +57,19 @@ func serve(ctx context.Context, config Config, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listen for the control API: %w", err)
 	}
-	server := &http.Server{Handler: New(gh, ci).Handler(), ReadHeaderTimeout: 10 * time.Second}
+	control := New(gh, ci, config.AppProjects...)
+	server := &http.Server{Handler: control.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	fmt.Fprintf(out, "GitHub    %s\nCircleCI  %s\ncontrol   http://%s\n", gh.URL(), ci.URL(), listener.Addr()) // as above
+	fmt.Fprintf(out, "\nTo deploy: curl http://%s/deploy -d '{\"repository\":\"acme/api\",\"environment\":\"staging\"}'\n\n",
+		listener.Addr()) // as above
+
+	ctx, stop := context.WithCancel(ctx)
+	var printing sync.WaitGroup
+	printing.Go(func() { control.printEvents(ctx, out) })
+	defer printing.Wait()
+	defer stop()
 	select {
 	case <-ctx.Done():
 		server.Close() // all is over
@@ -78,12 +89,14 @@ func (c Config) githubOptions() github.Options {
 }
 
 func printScenarios(out io.Writer) {
-	fmt.Fprintln(out, "scenario (CircleCI):") // as above
+	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(table, "scenario (CircleCI):") // nothing to be done about a closed terminal
 	for _, s := range circleciScenarios() {
-		fmt.Fprintf(out, "  %-20s %s\n", s[0], s[1]) // as above
+		fmt.Fprintf(table, "  %s\t%s\n", s[0], s[1]) // as above
 	}
-	fmt.Fprintln(out, "github_scenario:") // as above
+	fmt.Fprintln(table, "github_scenario:") // as above
 	for _, s := range github.Scenarios() {
-		fmt.Fprintf(out, "  %-20s %s\n", s.Name, s.About) // as above
+		fmt.Fprintf(table, "  %s\t%s\n", s.Name, s.About) // as above
 	}
+	table.Flush() // as above
 }

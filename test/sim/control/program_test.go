@@ -1,13 +1,18 @@
 package control
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
 func TestRunWithoutServing(t *testing.T) {
@@ -21,6 +26,7 @@ func TestRunWithoutServing(t *testing.T) {
 		"unknown flag": {[]string{"-x"}, 2, "not defined: -x"},
 		"argument":     {[]string{"serve"}, 2, "unexpected argument"},
 		"bad address":  {[]string{"-github", "256.0.0.1:x"}, 1, "listen for the simulated GitHub"},
+		"bad project":  {[]string{"-app-projects", "circleci/a/b=acme/web"}, 2, "is not SLUG=OWNER/NAME@DEFINITION"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -33,32 +39,161 @@ func TestRunWithoutServing(t *testing.T) {
 	}
 }
 
-// TestRunServes starts the program on free ports, deploys, and ends it; the environment sets what flags do not.
-func TestRunServes(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
+// program is a running seraph-sim on free ports.
+type program struct {
+	github, circleci, control string
+	lines                     *bufio.Scanner // what it prints after its addresses
+}
+
+// start runs the program until the test ends, and wants exit code 0 then.
+func start(t *testing.T, args ...string) program {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
 	reader, writer := io.Pipe()
 	ended := make(chan int, 1)
-	env := map[string]string{"SERAPH_SIM_GITHUB": "127.0.0.1:0", "SERAPH_SIM_CIRCLECI": "127.0.0.1:0", "SERAPH_SIM_CONTROL": "127.0.0.1:1", "SERAPH_SIM_WEBHOOK": "http://127.0.0.1:1/"}
+	env := map[string]string{
+		"SERAPH_SIM_GITHUB":           "127.0.0.1:0",
+		"SERAPH_SIM_CIRCLECI":         "127.0.0.1:0",
+		"SERAPH_SIM_CONTROL":          "127.0.0.1:1", // the flag wins
+		"SERAPH_SIM_WEBHOOK":          "http://127.0.0.1:1/",
+		"SERAPH_SIM_CIRCLECI_WEBHOOK": "http://127.0.0.1:1/",
+	}
+	args = append([]string{"-control", "127.0.0.1:0", "-step", "1ms"}, args...)
 	go func() {
-		ended <- Run(ctx, []string{"-control", "127.0.0.1:0"}, func(name string) string { return env[name] }, writer, io.Discard)
+		ended <- Run(ctx, args, func(name string) string { return env[name] }, writer, io.Discard)
+		writer.Close()
 	}()
-	banner := make([]byte, 4096)
-	n, err := reader.Read(banner)
+
+	p := program{lines: bufio.NewScanner(reader)}
+	for _, line := range []struct {
+		prefix string
+		target *string
+	}{
+		{prefix: "GitHub    ", target: &p.github},
+		{prefix: "CircleCI  ", target: &p.circleci},
+		{prefix: "control   ", target: &p.control},
+	} {
+		if !p.lines.Scan() || !strings.HasPrefix(p.lines.Text(), line.prefix) {
+			t.Fatalf("got %q, want the address after %q", p.lines.Text(), line.prefix)
+		}
+		*line.target = strings.TrimPrefix(p.lines.Text(), line.prefix)
+	}
+	t.Cleanup(func() {
+		cancel()
+		io.Copy(io.Discard, reader) // so that printing does not wait for a reader
+		http.DefaultClient.CloseIdleConnections()
+		if code := <-ended; code != 0 {
+			t.Errorf("got exit code %d, want 0", code)
+		}
+	})
+	return p
+}
+
+// call sends a request with both simulators' token, and wants a success.
+func (p program) call(t *testing.T, method, url, body string) map[string]any {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, address, found := strings.Cut(string(banner[:n]), "control   ")
-	if !found {
-		t.Fatalf("it said %q", banner[:n])
+	req.Header.Set("Authorization", "Bearer simulated-github-token")
+	req.Header.Set("Circle-Token", "simulated-circleci-token")
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
 	}
-	resp, err := http.Post(strings.TrimSpace(address)+"/deploy", "application/json", strings.NewReader(`{"repository":"acme/api"}`))
-	if err != nil || resp.StatusCode != 200 {
-		t.Fatalf("deploy: %v %v", resp, err)
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
 	}
-	resp.Body.Close()
-	cancel()
-	if code := <-ended; code != 0 {
-		t.Errorf("exit %d", code)
+	var answer map[string]any
+	if err := json.Unmarshal(raw, &answer); err != nil || resp.StatusCode >= 300 {
+		t.Fatalf("%s %s: got %d %s", method, url, resp.StatusCode, raw)
 	}
+	return answer
+}
+
+// waitLine reads what the program prints until a line matches.
+func (p program) waitLine(t *testing.T, pattern string) {
+	t.Helper()
+	for p.lines.Scan() {
+		if regexp.MustCompile(`^(\d\d:\d\d:\d\d )?` + pattern + `$`).MatchString(p.lines.Text()) {
+			return
+		}
+	}
+	t.Fatalf("no line matches %q", pattern)
+}
+
+func TestRun_PrintsEvents(t *testing.T) {
+	p := start(t)
+	p.waitLine(t, `To deploy: curl http://127\.0\.0\.1:\d+/deploy -d .*`)
+
+	made := p.call(t, "POST", p.control+"/deploy", `{"repository":"acme/api","environment":"staging"}`)
+	p.waitLine(t, fmt.Sprintf(`GitHub    deployment %.0f created: acme/api to staging, main at [0-9a-f]{7}, by octocat`, made["id"]))
+	p.waitLine(t, `GitHub    webhook deployment \(delivery \d+\) sent, not answered: failed to connect to host`)
+
+	statuses := fmt.Sprintf("%s/repos/acme/api/deployments/%.0f/statuses", p.github, made["id"])
+	p.call(t, "POST", statuses, `{"state":"queued","description":"Waiting for staging"}`)
+	p.waitLine(t, fmt.Sprintf(`GitHub    deployment %.0f status written: queued "Waiting for staging"`, made["id"]))
+
+	p.call(t, "POST", p.circleci+"/project/gh/acme/api/pipeline", `{"branch":"main"}`)
+	p.waitLine(t, `CircleCI  pipeline 1 of gh/acme/api triggered: branch main at [0-9a-f]{7}`)
+	p.waitLine(t, `CircleCI  pipeline 1 of gh/acme/api, workflow deploy \([0-9a-f]{8}\) ended: success`)
+}
+
+// TestRun_CircleCIFollowsGitHub pushes, makes a branch and a tag at GitHub, and wants CircleCI to build them.
+func TestRun_CircleCIFollowsGitHub(t *testing.T) {
+	p := start(t)
+	const (
+		oauth = "gh/acme/api"
+		app   = "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat"
+	)
+	first := github.Commit("acme/api", "main")
+	pushed := p.call(t, "POST", p.control+"/facts", `{"repository":"acme/api","push":true}`)["sha"].(string)
+	branch := p.call(t, "POST", p.control+"/facts",
+		`{"repository":"acme/api","ref":"release/1","branches":{"release/1":""},"tags":{"v1":"release/1","v0":"`+first+`"}}`)["sha"].(string)
+	web := p.call(t, "POST", p.control+"/facts", `{"repository":"acme/web","push":true}`)["sha"].(string)
+	if pushed == first {
+		t.Errorf("got head %s after the push, want a new commit", pushed)
+	}
+
+	tests := []struct {
+		name string
+		url  string
+		body string
+		want string
+	}{
+		{name: "pushed", url: oauth + "/pipeline", body: `{"branch":"main"}`, want: pushed},
+		{name: "new branch", url: oauth + "/pipeline", body: `{"branch":"release/1"}`, want: branch},
+		{name: "new tag", url: oauth + "/pipeline", body: `{"tag":"v1"}`, want: branch},
+		{name: "tag of an old commit", url: oauth + "/pipeline", body: `{"tag":"v0"}`, want: first},
+		{name: "project of the GitHub App", url: app + "/pipeline/run",
+			body: `{"definition_id":"3f0c9f6e-2b1a-4f6d-9c57-0d1e2f3a4b5c","checkout":{"branch":"main"}}`, want: web},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p.call(t, "POST", p.circleci+"/project/"+test.url, test.body)
+			p.waitLine(t, `CircleCI  pipeline \d+ of .* triggered: (branch|tag) .* at `+test.want[:7])
+		})
+	}
+
+	t.Run("unknown branch", func(t *testing.T) {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", p.circleci+"/project/gh/acme/api/pipeline",
+			strings.NewReader(`{"branch":"nowhere"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Circle-Token", "simulated-circleci-token")
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 400 || !strings.Contains(string(body), "Branch not found") {
+			t.Errorf("got %d %s, want 400 Branch not found", resp.StatusCode, body)
+		}
+	})
 }

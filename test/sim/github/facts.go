@@ -45,6 +45,13 @@ func (s *Server) facts(sha string) *commitFacts {
 	return s.commits[sha]
 }
 
+// HasRepository says whether there is a repository owner/name.
+func (s *Server) HasRepository(fullName string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.find(fullName) != nil
+}
+
 // Head is the commit that a ref of a repository points to; false: there is no such ref.
 func (s *Server) Head(repo, ref string) (sha string, found bool) {
 	s.mu.Lock()

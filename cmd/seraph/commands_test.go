@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/seraph-deploy/seraph/deploy/docs"
+	"github.com/seraph-deploy/seraph/pkg/config"
+)
+
+// clearEnvironment unsets every variable of Seraph until the test ends, also those that the test reads from files.
+func clearEnvironment(t *testing.T) {
+	t.Helper()
+	for _, variable := range config.Variables() {
+		for _, name := range []string{variable.Name, variable.Name + "_FILE"} {
+			t.Setenv(name, "") // remembers the value
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// call runs the program in a folder of its own.
+func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, problems bytes.Buffer
+	code = run(context.Background(), args, &out, &problems, nil)
+	return code, out.String(), problems.String()
+}
+
+func TestRun_HelpOfEveryCommand(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range append((&program{}).commands(), (&program{}).rootCommand()) {
+		t.Run(c.path(), func(t *testing.T) {
+			args := append(strings.Fields(c.name), "--help")
+			code, stdout, stderr := call(t, args...)
+			if code != exitOK || stderr != "" {
+				t.Errorf("got exit code %d and %q on standard error, want 0 and nothing", code, stderr)
+			}
+			for _, want := range []string{"Usage:\n  " + c.path(), "--env-file FILE", "--help", "Example:\n  seraph"} {
+				if !strings.Contains(stdout, want) {
+					t.Errorf("got %q, want %q in it", stdout, want)
+				}
+			}
+		})
+	}
+
+	files, err := os.ReadDir(".")
+	if err != nil || len(files) > 0 {
+		t.Errorf("got files %v (%v), want none: help writes nothing", files, err)
+	}
+}
+
+func TestRun_HelpTopics(t *testing.T) {
+	for _, topic := range docs.Topics() {
+		t.Run(topic, func(t *testing.T) {
+			want, _ := docs.Page(topic)
+			if code, got, _ := call(t, "help", topic); code != exitOK || got != want {
+				t.Errorf("got exit code %d and %q, want the page", code, got)
+			}
+		})
+	}
+
+	t.Run("a command", func(t *testing.T) {
+		if code, got, _ := call(t, "help", "audit", "verify"); code != exitOK || !strings.Contains(got, "--head SEQ:HASH") {
+			t.Errorf("got exit code %d and %q, want the help of audit verify", code, got)
+		}
+	})
+	t.Run("none", func(t *testing.T) {
+		code, got, _ := call(t, "help")
+		if code != exitOK || !strings.Contains(got, "Commands:\n  serve") || !strings.Contains(got, docs.Topics()[0]) {
+			t.Errorf("got exit code %d and %q, want the commands and the topics", code, got)
+		}
+	})
+}
+
+func TestRun_Mistakes(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		want string
+	}{
+		{name: "unknown command", args: []string{"frobnicate"}, want: `unknown command "frobnicate"` + "\nusage: seraph [COMMAND]"},
+		{name: "mistyped command", args: []string{"chek"}, want: `unknown command "chek"; did you mean check?`},
+		{name: "first letters of a command", args: []string{"ver"}, want: "did you mean version?"},
+		{name: "help of an unknown command", args: []string{"frobnicate", "--help"}, want: `unknown command "frobnicate"`},
+		{name: "mistyped second word", args: []string{"audit", "verfy"}, want: `unknown command "audit verfy"; did you mean audit verify?`},
+		{name: "no second word", args: []string{"audit"}, want: "audit needs a command: verify or export"},
+		{name: "mistyped flag", args: []string{"check", "--ofline"}, want: "unknown flag --ofline; did you mean --offline?"},
+		{name: "first letters of a flag", args: []string{"gate", "--repo", "a/b"}, want: "unknown flag --repo; did you mean --repository?"},
+		{name: "flag of another command", args: []string{"backup", "file", "--offline"}, want: "unknown flag --offline\n"},
+		{name: "flag without a value", args: []string{"check", "--env-file"}, want: "flag needs an argument: --env-file"},
+		{name: "argument too many", args: []string{"serve", "more"}, want: `unexpected argument "more"`},
+		{name: "argument too few", args: []string{"backup"}, want: "backup needs one file to write to\nusage: seraph backup FILE"},
+		{name: "flag missing", args: []string{"gate", "--repository", "a/b", "--environment", "c"}, want: "gate needs --sha"},
+		{name: "bad head", args: []string{"audit", "verify", "--head", "7"}, want: "--head must be SEQ:HASH"},
+		{name: "unknown topic", args: []string{"help", "stats"}, want: `no topic and no command is called "stats"; did you mean states?`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			clearEnvironment(t)
+			code, stdout, stderr := call(t, test.args...)
+			if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.want) {
+				t.Errorf("got exit code %d, %q and %q, want 2 and %q on standard error", code, stdout, stderr, test.want)
+			}
+		})
+	}
+}
+
+func TestRun_EnvFile(t *testing.T) {
+	const settings = "SERAPH_GITHUB_WEBHOOK_SECRETS=0123456789abcdef\nSERAPH_GITHUB_TOKEN=ghp_hunter2\n" +
+		"SERAPH_CIRCLECI_TOKEN=CCIPAT_hunter2\nSERAPH_ROUTES='routes: [{repository: acme/api, parameters: {key: \"{{ .Key }}\"}}]'\n"
+	tests := []struct {
+		name        string
+		environment map[string]string
+		files       []string
+		args        []string
+		wantCode    int
+		wantText    string
+	}{
+		{name: "file is enough", files: []string{settings}, args: []string{"check", "--offline"}, wantText: "the configuration is valid"},
+		{name: "file is needed", args: []string{"check", "--offline"}, wantCode: exitUsage, wantText: "SERAPH_GITHUB_TOKEN"},
+		{name: "later file wins", files: []string{settings + "SERAPH_POLL_MIN=never\n", "SERAPH_POLL_MIN=1s\n"},
+			args: []string{"check", "--offline"}, wantText: "the configuration is valid"},
+		{name: "environment wins", environment: map[string]string{"SERAPH_POLL_MIN": "never"},
+			files: []string{settings + "SERAPH_POLL_MIN=1s\n"}, args: []string{"check", "--offline"},
+			wantCode: exitUsage, wantText: "SERAPH_POLL_MIN"},
+		{name: "bad line", files: []string{settings + "hunter2\n"}, args: []string{"check", "--offline"},
+			wantCode: exitUsage, wantText: "0.env:5: this line must be NAME=VALUE"},
+		{name: "without a command", files: []string{"SERAPH_ADDR=hunter2"}, wantCode: exitUsage, wantText: "SERAPH_ADDR"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			clearEnvironment(t)
+			for name, value := range test.environment {
+				t.Setenv(name, value)
+			}
+			args := test.args
+			dir := t.TempDir()
+			for i, text := range test.files {
+				file := filepath.Join(dir, string(rune('0'+i))+".env")
+				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, "--env-file", file)
+			}
+
+			code, stdout, stderr := call(t, args...)
+			if text := stdout + stderr; code != test.wantCode || !strings.Contains(text, test.wantText) {
+				t.Errorf("got exit code %d and %q, want %d and %q", code, text, test.wantCode, test.wantText)
+			}
+			if strings.Contains(stdout+stderr, "_hunter2") {
+				t.Errorf("got %q, which shows a secret", stdout+stderr)
+			}
+		})
+	}
+}
+
+func TestRun_FlagsBeforeTheCommand(t *testing.T) {
+	clearEnvironment(t)
+	code, stdout, stderr := call(t, "--env-file", os.DevNull, "version")
+	if code != exitOK || !strings.HasPrefix(stdout, "seraph dev (commit unknown, go1.") {
+		t.Errorf("got exit code %d, %q and %q, want the version", code, stdout, stderr)
+	}
+}
+
+func TestRun_Health(t *testing.T) {
+	tests := []struct {
+		name     string
+		status   int
+		wantCode int
+		wantText string
+	}{
+		{name: "ready", status: http.StatusOK, wantCode: exitOK, wantText: `{"status":"made up"}`},
+		{name: "not ready", status: http.StatusServiceUnavailable, wantCode: exitFailed, wantText: "not ready: 503"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			clearEnvironment(t)
+			service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/readyz" {
+					t.Errorf("got a question for %s, want /readyz", r.URL.Path)
+				}
+				w.WriteHeader(test.status)
+				_, _ = w.Write([]byte(`{"status":"made up"}`))
+			}))
+			defer service.Close()
+			t.Setenv("SERAPH_API_URL", service.URL)
+
+			code, stdout, stderr := call(t, "health")
+			if code != test.wantCode || !strings.Contains(stdout+stderr, test.wantText) {
+				t.Errorf("got exit code %d and %q, want %d and %q", code, stdout+stderr, test.wantCode, test.wantText)
+			}
+		})
+	}
+}
+
+func TestNewLogger_NoColourOutsideATerminal(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+
+	log := newLogger(&config.Config{LogFormat: "console", LogLevel: "info"}, file)
+	log.Warn().Str("field", "value").Msg("message")
+	text, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "WRN message field=value") {
+		t.Errorf("got %q, want no terminal codes in it", text)
+	}
+}

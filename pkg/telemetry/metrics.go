@@ -1,0 +1,152 @@
+// Package telemetry holds the Prometheus metrics of the service. The other packages know nothing of
+// it: they call plain functions, which package app connects with the methods of Metrics.
+package telemetry
+
+import (
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/outbound"
+)
+
+// latencyBuckets covers 5 ms to 5 min, because a trigger may be immediate or wait for its
+// environment. callBuckets is the part of it that a call, which has a timeout, can reach.
+var (
+	latencyBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+	callBuckets    = latencyBuckets[:11]
+)
+
+// Metrics are the counters and histograms of the service. Every label has a fixed set of values.
+// Create it with New; it is safe for concurrent use.
+type Metrics struct {
+	registry    *prometheus.Registry
+	deliveries  *prometheus.CounterVec
+	ended       *prometheus.CounterVec
+	trigger     prometheus.Histogram
+	reportLag   prometheus.Histogram
+	recovered   *prometheus.CounterVec
+	unconfirmed *prometheus.CounterVec
+	calls       callMetrics
+}
+
+// callMetrics are about calls to GitHub and CircleCI.
+type callMetrics struct {
+	requests  *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	remaining *prometheus.GaugeVec
+}
+
+// New creates the metrics of a build that is described by its version and commit.
+func New(version, commit string) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		deliveries: counters("seraph_webhook_deliveries_total",
+			"Webhooks received, by what became of them.", "source", "event", "result"),
+		ended:   counters("seraph_deployments_total", "Deployments that ended.", "state"),
+		trigger: histogram("seraph_trigger_seconds", "From acceptance to the pipeline's existence."),
+		reportLag: histogram("seraph_report_lag_seconds",
+			"From the moment a status was owed to GitHub until it was written."),
+		recovered: counters("seraph_recovered_total", "Deployments whose webhook never came.", "how"),
+		unconfirmed: counters("seraph_unconfirmed_total",
+			"Triggers of unknown outcome, by what a look-up made of them.", "outcome"),
+		calls: newCallMetrics(),
+	}
+
+	m.registry.MustRegister(
+		m.deliveries,
+		m.ended,
+		m.trigger,
+		m.reportLag,
+		m.recovered,
+		m.unconfirmed,
+		m.calls.requests,
+		m.calls.seconds,
+		m.calls.remaining,
+		buildInfo(version, commit),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+
+	for _, s := range deployment.States() {
+		if !s.Open() {
+			m.ended.WithLabelValues(string(s)) // so that it is shown before the first one ends
+		}
+	}
+
+	return m
+}
+
+func newCallMetrics() callMetrics {
+	return callMetrics{
+		requests: counters("seraph_outbound_requests_total",
+			"Calls to GitHub and CircleCI.", "api", "operation", "code"),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "seraph_outbound_seconds",
+			Help:    "How long calls to GitHub and CircleCI took.",
+			Buckets: callBuckets,
+		}, []string{"api", "operation"}),
+		remaining: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "seraph_ratelimit_remaining",
+			Help: "Calls left before the API's rate limit, as it said last.",
+		}, []string{"api"}),
+	}
+}
+
+func buildInfo(version, commit string) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "seraph_build_info",
+		Help:        "Always 1; the labels say what runs.",
+		ConstLabels: prometheus.Labels{"version": version, "commit": commit, "go": runtime.Version()},
+	}, func() float64 { return 1 })
+}
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: latencyBuckets})
+}
+
+// Handler serves the metrics over HTTP.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}
+
+// Delivery counts one received webhook.
+func (m *Metrics) Delivery(source, event, result string) {
+	m.deliveries.WithLabelValues(source, event, result).Inc()
+}
+
+// Calls returns a function that counts the outgoing calls of one API.
+func (m *Metrics) Calls(api string) func(outbound.Call) {
+	return func(c outbound.Call) {
+		m.calls.requests.WithLabelValues(api, c.Operation, c.Code).Inc()
+		m.calls.seconds.WithLabelValues(api, c.Operation).Observe(c.Took.Seconds())
+
+		if c.Remaining >= 0 {
+			m.calls.remaining.WithLabelValues(api).Set(float64(c.Remaining))
+		}
+	}
+}
+
+// Ended counts a deployment that ended in a state.
+func (m *Metrics) Ended(s deployment.State) { m.ended.WithLabelValues(string(s)).Inc() }
+
+// Triggered records how long after its acceptance a deployment's pipeline existed.
+func (m *Metrics) Triggered(sinceAccepted time.Duration) { m.trigger.Observe(sinceAccepted.Seconds()) }
+
+// Reported records how long a status was owed to GitHub before it was written.
+func (m *Metrics) Reported(lag time.Duration) { m.reportLag.Observe(lag.Seconds()) }
+
+// Recovered counts a deployment whose webhook was lost, by how it was found.
+func (m *Metrics) Recovered(how string) { m.recovered.WithLabelValues(how).Inc() }
+
+// Unconfirmed counts a trigger of unknown outcome, by what its look-up concluded.
+func (m *Metrics) Unconfirmed(outcome string) { m.unconfirmed.WithLabelValues(outcome).Inc() }

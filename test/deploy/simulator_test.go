@@ -1,0 +1,80 @@
+package deploy
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/seraph-deploy/seraph/pkg/app"
+	"github.com/seraph-deploy/seraph/pkg/config"
+	"github.com/seraph-deploy/seraph/test/sim/control"
+)
+
+// TestSimulator_FitsTheExamples runs what `seraph check` runs, with deploy/example.env, deploy/simulator.env and the
+// example routes, against a simulator with its defaults: nothing is wrong, and there is no warning.
+func TestSimulator_FitsTheExamples(t *testing.T) {
+	for _, v := range config.Variables() {
+		for _, name := range []string{v.Name, v.Name + "_FILE"} {
+			t.Setenv(name, "") // remembers the value
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Chdir(root)
+	github, circleci := startSimulator(t)
+	t.Setenv("SERAPH_GITHUB_API_URL", github)
+	t.Setenv("SERAPH_CIRCLECI_API_URL", circleci)
+	if err := config.LoadEnvFiles([]string{"deploy/example.env", "deploy/simulator.env"}); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	findings, err := app.Check(t.Context(), cfg, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfg.Warnings) > 0 || len(findings) < 4 {
+		t.Errorf("got warnings %q and findings %v, want no warning, and findings about each project", cfg.Warnings, findings)
+	}
+	for _, finding := range findings {
+		if !strings.HasPrefix(finding.String(), "ok: ") {
+			t.Errorf("got %q, want ok", finding)
+		}
+	}
+}
+
+// startSimulator runs seraph-sim on free ports until the test ends, and returns where its APIs are.
+func startSimulator(t *testing.T) (github, circleci string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	reader, writer := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		args := []string{"-github", "127.0.0.1:0", "-circleci", "127.0.0.1:0", "-control", "127.0.0.1:0"}
+		ended <- control.Run(ctx, args, func(string) string { return "" }, writer, io.Discard)
+		_ = writer.Close()
+	}()
+	t.Cleanup(func() {
+		cancel()
+		_, _ = io.Copy(io.Discard, reader) // so that printing does not wait for a reader
+		<-ended
+	})
+
+	lines := bufio.NewScanner(reader)
+	for circleci == "" && lines.Scan() {
+		if address, ok := strings.CutPrefix(lines.Text(), "GitHub    "); ok {
+			github = address
+		}
+		if address, ok := strings.CutPrefix(lines.Text(), "CircleCI  "); ok {
+			circleci = address
+		}
+	}
+	return github, circleci
+}

@@ -1,0 +1,77 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// printEvents prints one line for each thing that happens, until ctx ends: a deployment is created, its webhook is
+// answered, a pipeline is triggered, a workflow is held or ends, a status is written.
+func (c *Control) printEvents(ctx context.Context, out io.Writer) {
+	printLine := func(line string) {
+		fmt.Fprintln(out, time.Now().Format(time.TimeOnly), line) // a closed terminal is no reason to stop
+	}
+	printed := map[string]bool{} // lines about pipelines, which each change of a pipeline repeats
+	c.follow(ctx, func(news []event) bool {
+		for _, e := range news {
+			switch data := e.data.(type) {
+			case deployment:
+				printLine(fmt.Sprintf("GitHub    deployment %d created: %s to %s, %s at %.7s, by %s",
+					data.ID, data.Repository, data.Environment, data.Ref, data.SHA, data.Creator))
+			case deploymentStatus:
+				printLine(fmt.Sprintf("GitHub    deployment %d status written: %s %q",
+					data.Deployment, data.State, data.Description))
+			case delivery:
+				if data.Event != "deployment_status" || data.StatusCode != http.StatusOK { // the status has its own line
+					printLine(data.line())
+				}
+			case Pipeline:
+				for _, line := range data.lines() {
+					if !printed[line] {
+						printed[line] = true
+						printLine(line)
+					}
+				}
+			}
+		}
+		return true
+	})
+}
+
+func (d delivery) line() string {
+	sent := fmt.Sprintf("GitHub    webhook %s (delivery %d) sent", d.Event, d.ID)
+	switch {
+	case d.Lost:
+		return sent + ", and lost on the way"
+	case d.Answer == "" && d.StatusCode >= http.StatusBadGateway:
+		return sent + ", not answered: " + d.Status
+	}
+	return fmt.Sprintf("%s, answered %d %.200s", sent, d.StatusCode, strings.TrimSpace(d.Answer))
+}
+
+// ended are the final statuses of a workflow.
+var ended = []string{"success", "failed", "error", "canceled", "unauthorized", "not_run"}
+
+func (p Pipeline) lines() []string {
+	ref := "branch " + p.Branch
+	if p.Tag != "" {
+		ref = "tag " + p.Tag
+	}
+	name := fmt.Sprintf("pipeline %d of %s", p.Number, p.Project)
+	all := []string{fmt.Sprintf("CircleCI  %s triggered: %s at %.7s", name, ref, p.Revision)}
+	for _, w := range p.Workflows {
+		switch {
+		case w.Status == "on_hold":
+			all = append(all, fmt.Sprintf("CircleCI  %s, workflow %s waits for an approval: POST /approve {\"pipeline\":%q}",
+				name, w.Name, p.ID))
+		case slices.Contains(ended, w.Status):
+			all = append(all, fmt.Sprintf("CircleCI  %s, workflow %s (%.8s) ended: %s", name, w.Name, w.ID, w.Status))
+		}
+	}
+	return all
+}
