@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -11,11 +12,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// maxPages bounds every list; CircleCI gives about 20 items a page.
-const maxPages = 25
-
-// pipeline is what the API shows of one (OpenAPI "Pipeline"). Projects of the GitHub App carry
-// trigger_parameters instead of vcs.
+// pipeline is a pipeline as the API shows it (OpenAPI "Pipeline"). Projects of the GitHub App have
+// trigger_parameters in place of vcs.
 type pipeline struct {
 	ID          string    `json:"id"`
 	Number      int64     `json:"number"`
@@ -40,7 +38,7 @@ type pipeline struct {
 	TriggerParameters json.RawMessage `json:"trigger_parameters"`
 }
 
-// gitParameters is the part of trigger_parameters that tells what was built and for whom.
+// gitParameters is the part of trigger_parameters that says what was built and for whom.
 type gitParameters struct {
 	Git struct {
 		Branch   string `json:"branch"`
@@ -67,8 +65,8 @@ func (p pipeline) facts() deployment.PipelineFacts {
 		f.Errors = append(f.Errors, e.Message)
 	}
 
+	// trigger_parameters is a map with open contents: where it does not have this shape, it says nothing.
 	var g gitParameters
-	// an open map: what does not fit is not there
 	if len(p.TriggerParameters) > 0 && json.Unmarshal(p.TriggerParameters, &g) == nil {
 		f.Branch, f.Tag, f.Revision, f.ActorID = g.Git.Branch, g.Git.Tag, g.Git.Checkout, g.CircleCI.Actor
 	}
@@ -79,7 +77,7 @@ func (p pipeline) facts() deployment.PipelineFacts {
 	return f
 }
 
-// workflow is what the API shows of one; status may be null.
+// workflow is a workflow as the API shows it. Its status may be null.
 type workflow struct {
 	ID           string     `json:"id"`
 	Name         string     `json:"name"`
@@ -111,58 +109,19 @@ func (w workflow) facts() deployment.Workflow {
 	return f
 }
 
-// page is one page of any list.
-type page[T any] struct {
-	Items []T    `json:"items"`
-	Next  string `json:"next_page_token"`
-}
-
-// errEndless says that a list has more pages than is credible.
-var errTooManyPages = errors.New("the list has too many pages, or goes in circles")
-
-// Look reads a pipeline and every page of its workflows.
-func (c *Client) readPipeline(ctx context.Context, pipelineID string) (deployment.Progress, error) {
-	var p pipeline
-	if _, err := c.get(ctx, "pipeline", pipelinePath(pipelineID), nil, &p); err != nil {
-		return deployment.Progress{}, err
-	}
-
-	progress := deployment.Progress{Pipeline: p.facts()}
-	if p.ID != pipelineID {
-		return progress, &Error{
-			Operation: "pipeline",
-			Status:    http.StatusOK,
-			Err:       errors.New("it is another pipeline's"),
-		}
-	}
-
-	var err error
-	progress.Workflows, err = c.workflows(ctx, pipelineID)
-	return progress, err
-}
-
-func (c *Client) workflows(ctx context.Context, pipelineID string) (list []deployment.Workflow, err error) {
-	err = readPages(ctx, c, "workflows", pipelinePath(pipelineID)+"/workflow", func(page page[workflow]) bool {
-		for _, w := range page.Items {
-			list = append(list, w.facts())
-		}
-		return true
-	})
-	return list, err
-}
-
-// Poll is Look for a deployment that is followed: what could not be seen is an event.
+// Poll reads a pipeline and all of its workflows. A failure is the event to apply.
 func (c *Client) Poll(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.PollFailed) {
 	progress, err := c.readPipeline(ctx, pipelineID)
 	return progress, pollFailed(err)
 }
 
-// PollWorkflows is Observe without the pipeline itself: half of what a look costs.
+// PollWorkflows reads the workflows alone, which is half of what Poll costs.
 func (c *Client) PollWorkflows(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.PollFailed) {
 	list, err := c.workflows(ctx, pipelineID)
 	return deployment.Progress{Pipeline: deployment.PipelineFacts{ID: pipelineID}, Workflows: list}, pollFailed(err)
 }
 
+// pollFailed returns the event for an error, or nil.
 func pollFailed(err error) *deployment.PollFailed {
 	if err == nil {
 		return nil
@@ -172,7 +131,45 @@ func pollFailed(err error) *deployment.PollFailed {
 	return &deployment.PollFailed{Cause: err.Error(), Gone: gone, After: retryAfter(err)}
 }
 
-// walk reads a list page by page until more says that it is enough.
+func (c *Client) readPipeline(ctx context.Context, pipelineID string) (deployment.Progress, error) {
+	var p pipeline
+	if _, err := c.get(ctx, "pipeline", pipelinePath(pipelineID), nil, &p); err != nil {
+		return deployment.Progress{}, err
+	}
+
+	progress := deployment.Progress{Pipeline: p.facts()}
+	if p.ID != pipelineID {
+		return progress, unusable("pipeline", errors.New("answer is about another pipeline"))
+	}
+
+	var err error
+	progress.Workflows, err = c.workflows(ctx, pipelineID)
+	return progress, err
+}
+
+func (c *Client) workflows(ctx context.Context, pipelineID string) (list []deployment.Workflow, err error) {
+	err = readPages(ctx, c, "workflows", pipelinePath(pipelineID)+"/workflow", func(p page[workflow]) bool {
+		for _, w := range p.Items {
+			list = append(list, w.facts())
+		}
+		return true
+	})
+	return list, err
+}
+
+// maxPages bounds every list. CircleCI puts about 20 items on a page.
+const maxPages = 25
+
+// errTooManyPages says that a list was not read to its end.
+var errTooManyPages = fmt.Errorf("read list: more than %d pages, or a page that was read before", maxPages)
+
+// page is one page of a list.
+type page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next_page_token"` // empty: this is the last page
+}
+
+// readPages reads a list page by page, as long as more asks for the next one.
 func readPages[T any](ctx context.Context, c *Client, operation, path string, more func(page[T]) bool) error {
 	token, seen := "", map[string]bool{}
 	for range maxPages {
