@@ -1,4 +1,5 @@
-// Package app builds the one object graph of the service and runs it: New, Start, Stop. What starts first stops last; one deadline holds for all.
+// Package app builds the one object graph of the service and runs it: New, Start, Stop. What starts
+// first stops last; one deadline holds for all.
 package app
 
 import (
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -17,8 +19,12 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/engine"
 	"github.com/seraph-deploy/seraph/pkg/gate"
+	"github.com/seraph-deploy/seraph/pkg/intake"
+	"github.com/seraph-deploy/seraph/pkg/recovery"
+	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/store"
+	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
 
 // Build says what runs.
@@ -26,38 +32,43 @@ type Build struct{ Version, Commit string }
 
 // App is the running service.
 type App struct {
-	cfg     *config.Config
-	log     zerolog.Logger
-	metrics *metrics
-	db      *store.DB
-	gate    *gate.Gate
-	desk    *command.Desk
-	engine  *engine.Engine
-	sources *hookSources
-	server  *server.Server
-	https   []*http.Server
-	failed  chan error
-	undo    []func(context.Context) // LIFO
+	cfg      *config.Config
+	log      zerolog.Logger
+	metrics  *telemetry.Metrics
+	db       *store.DB
+	intake   *intake.Intake
+	gate     *gate.Gate
+	desk     *command.Service
+	engine   *engine.Engine
+	recovery *recovery.Recovery
+	sources  *hookSources
+	server   *server.Server
+	https    []*http.Server
+	failed   chan error
+	undo     []func(context.Context) // LIFO
 }
 
-// New opens the database (waiting for its lock, migrating it) and builds everything else; nothing runs before Start. A failed New leaves
-// nothing open.
+// New opens the database (waiting for its lock, migrating it) and builds everything else; nothing
+// runs before Start. A failed New leaves nothing open.
 func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log, metrics: newMetrics(build), failed: make(chan error, 4)}
+	a := &App{cfg: cfg, log: log, metrics: telemetry.New(build.Version, build.Commit), failed: make(chan error, 4)}
 	db, err := store.Open(ctx, store.Options{URL: cfg.DatabaseURL.Reveal(), Log: log, Now: time.Now})
 	if err != nil {
 		return nil, err
 	}
+
 	a.db = db
 	a.cleanup(func(context.Context) {
 		if err := db.Close(); err != nil {
 			log.Error().Err(err).Msg("the database did not close cleanly")
 		}
 	})
+
 	if err := a.build(); err != nil {
 		a.rollback(ctx)
 		return nil, err
 	}
+
 	return a, nil
 }
 
@@ -66,41 +77,46 @@ func (a *App) build() error {
 	if err != nil {
 		return err
 	}
+
 	a.cleanup(func(context.Context) { clients.close() })
-	admit := newAdmitter(a.cfg)
-	a.gate = a.newGate(clients, admit)
-	a.desk = &command.Desk{
-		Gate: a.gate, Resolver: byName{clients.github}, Deployments: a.db, Store: a.db, Now: time.Now, LockTask: admit.routes.LockTask(),
+	routes := a.cfg.Routes.For(route.Own{AppID: a.cfg.GitHub.AppID})
+	a.intake = &intake.Intake{Routes: routes, Machine: rules(a.cfg), Store: a.db}
+	a.gate = a.newGate(clients, routes)
+	a.desk = &command.Service{
+		Gate:        a.gate,
+		Resolver:    byName{clients.github},
+		Deployments: a.db,
+		Store:       a.db,
+		Now:         time.Now,
+		LockTask:    routes.LockTask(),
 	}
-	a.engine = engine.New(a.engineOptions(clients, admit))
+
+	a.engine = engine.New(a.engineOptions(clients))
+	a.recovery = recovery.New(a.recoveryOptions(clients))
 	a.desk.Engine = a.engine // each needs the other: the engine does lock tasks at the desk
-	a.db.Bell(a.engine.Ring)
+	a.db.OnDue(a.engine.Enqueue)
 	a.sources = newHookSources(a.cfg, clients.github, a.log)
-	a.server = server.New(a.serverOptions(admit))
-	a.metrics.registry.MustRegister(newCensus(a.db.Census))
+	a.server = server.New(a.serverOptions())
+	a.metrics.CollectStats(a.db.Stats)
+
 	return nil
 }
 
 // Start runs the workers, then listens. After it returns webhooks are taken.
 func (a *App) Start(ctx context.Context) error {
-	if err := a.start(ctx); err != nil {
+	if err := a.start(); err != nil {
 		a.rollback(ctx)
 		return err
 	}
 	return nil
 }
 
-func (a *App) start(ctx context.Context) error {
-	if err := a.db.Start(ctx); err != nil {
-		return fmt.Errorf("the queue does not start: %w", err)
-	}
-	a.cleanup(func(ctx context.Context) {
-		if err := a.db.Stop(ctx); err != nil {
-			a.log.Error().Err(err).Msg("the queue did not stop cleanly")
-		}
-	})
+func (a *App) start() error {
 	a.engine.Start()
+	stopRecovery, recoveryStopped := a.startRecovery()
+	a.cleanup(recoveryStopped)
 	a.cleanup(a.engine.Stop)
+	a.cleanup(stopRecovery)
 	a.sources.start()
 	a.cleanup(a.sources.stop)
 	if err := a.listen(a.cfg.Addr, a.server.Handler()); err != nil {
@@ -109,7 +125,17 @@ func (a *App) start(ctx context.Context) error {
 	if a.cfg.MetricsAddr == "" {
 		return nil
 	}
+
 	return a.listen(a.cfg.MetricsAddr, a.server.MetricsHandler())
+}
+
+// startRecovery runs the recovery. stop ends it, stopped waits until it has ended: the engine is
+// stopped in between, so that it does not lose time of the common deadline.
+func (a *App) startRecovery() (stop, stopped func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { a.recovery.Run(ctx) })
+	return func(context.Context) { cancel() }, func(context.Context) { running.Wait() }
 }
 
 func (a *App) listen(addr string, handler http.Handler) error {
@@ -117,6 +143,7 @@ func (a *App) listen(addr string, handler http.Handler) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", addr, err)
 	}
+
 	s := server.HTTPServer(addr, handler)
 	a.https = append(a.https, s)
 	a.cleanup(func(ctx context.Context) {
@@ -124,11 +151,13 @@ func (a *App) listen(addr string, handler http.Handler) error {
 			_ = s.Close() // the deadline is over: what is still being sent was not promised anything
 		}
 	})
+
 	go func() {
 		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- fmt.Errorf("the listener on %s failed: %w", addr, err)
 		}
 	}()
+
 	a.log.Info().Str("addr", listener.Addr().String()).Msg("listening")
 	return nil
 }
@@ -154,8 +183,9 @@ func (a *App) rollback(ctx context.Context) {
 // AuditHead is the newest record of the audit: its number and its hash.
 type AuditHead = audit.Head
 
-// VerifyAudit proves that no record of the audit was changed, left out or put in, beside a running service. noted is a head that was written down
-// earlier, which must still be part of it; nil: none.
+// VerifyAudit proves that no record of the audit was changed, left out or put in, beside a running
+// service. noted is a head that was written down earlier, which must still be part of it; nil:
+// none.
 func VerifyAudit(ctx context.Context, cfg *config.Config, noted *AuditHead) (AuditHead, error) {
 	source, err := store.OpenAudit(ctx, cfg.DatabaseURL.Reveal())
 	if err != nil {

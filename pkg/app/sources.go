@@ -18,7 +18,8 @@ const (
 	rangesRetry = 15 * time.Second
 )
 
-// hookSources says which addresses may send GitHub's webhooks. With ranges read from GitHub the last good copy is kept.
+// hookSources says which addresses may send GitHub's webhooks. With ranges read from GitHub the
+// last good copy is kept.
 type hookSources struct {
 	mode   config.SourceMode
 	fetch  func(context.Context) ([]netip.Prefix, error)
@@ -43,16 +44,19 @@ func (s *hookSources) allowed() (check func(netip.Addr) bool, known bool) {
 	if s.mode == config.SourcesAny {
 		return func(netip.Addr) bool { return true }, true
 	}
+
 	ranges := s.ranges.Load()
 	if ranges == nil {
 		return nil, false
 	}
+
 	return func(a netip.Addr) bool {
 		for _, p := range *ranges {
 			if p.Contains(a.Unmap()) {
 				return true
 			}
 		}
+
 		return false
 	}, true
 }
@@ -80,6 +84,7 @@ func (s *hookSources) refresh(ctx context.Context) {
 		} else {
 			s.ranges.Store(&ranges)
 		}
+
 		select {
 		case <-ctx.Done():
 			return

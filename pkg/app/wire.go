@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,8 +16,12 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/recovery"
+	"github.com/seraph-deploy/seraph/pkg/report"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
+	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
 
 // githubTimeout bounds one call to GitHub, which itself gives up after 10 s.
@@ -32,62 +34,94 @@ type clients struct {
 	close    func()
 }
 
-func newClients(cfg *config.Config, m *metrics) (*clients, error) {
+func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 	const agent = "seraph"
-	gh := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.call("github")})
-	ci := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.call("circleci")})
+	gh := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
+	ci := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
 	g, err := github.New(github.Options{
-		BaseURL: cfg.GitHub.APIURL, Token: cfg.GitHub.Token.Reveal(), AppID: cfg.GitHub.AppID, PrivateKey: cfg.GitHub.PrivateKey.Reveal(),
-		HTTP: gh.Client(), UserAgent: agent, WritesPerMinute: cfg.GitHub.WritesPerMinute,
+		BaseURL:         cfg.GitHub.APIURL,
+		Token:           cfg.GitHub.Token.Reveal(),
+		AppID:           cfg.GitHub.AppID,
+		PrivateKey:      cfg.GitHub.PrivateKey.Reveal(),
+		HTTP:            gh.Client(),
+		UserAgent:       agent,
+		WritesPerMinute: cfg.GitHub.WritesPerMinute,
 	})
+
 	if err != nil {
 		return nil, err
 	}
-	c := circleci.New(circleci.Options{BaseURL: cfg.CircleCI.APIURL, Token: cfg.CircleCI.Token.Reveal(), HTTP: ci.Client(), UserAgent: agent})
+
+	c := circleci.New(circleci.Options{
+		BaseURL:   cfg.CircleCI.APIURL,
+		Token:     cfg.CircleCI.Token.Reveal(),
+		HTTP:      ci.Client(),
+		UserAgent: agent,
+	})
+
 	return &clients{github: g, circleci: c, close: func() { gh.CloseIdle(); ci.CloseIdle() }}, nil
 }
 
-// admitter judges a request by the routes, for webhooks and for recovery alike.
-type admitter struct {
-	routes *route.Table
-	rules  deployment.Rules
-}
-
-func newAdmitter(cfg *config.Config) admitter {
-	return admitter{routes: cfg.Routes.For(route.Own{AppID: cfg.GitHub.AppID}), rules: rules(cfg)}
-}
-
-// Admit implements server.Admitter.
-func (a admitter) Admit(req deployment.Request, receivedAt time.Time) (deployment.Deployment, []deployment.Entry, string) {
-	verdict := a.routes.Admit(req, newKey())
-	if verdict.Ignored != "" {
-		return deployment.Deployment{}, nil, verdict.Ignored
-	}
-	d, notes := a.rules.New(req, verdict, receivedAt)
-	return d, notes, ""
-}
-
-// newKey is 128 bits that nobody can guess.
-func newKey() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails: crypto/rand ends the process instead
-	return hex.EncodeToString(b[:])
-}
-
-func rules(cfg *config.Config) deployment.Rules {
-	return deployment.Rules{
-		TriggerTimeout: cfg.CircleCI.Timeout, LookupGrace: cfg.LookupGrace, WorkflowGrace: cfg.WorkflowGrace, StartTimeout: cfg.StartTimeout,
-		PollMin: cfg.PollMin, PollMax: cfg.PollMax, MaxAge: cfg.RecoverMaxAge, AppURL: strings.TrimRight(cfg.CircleCI.AppURL.String(), "/"),
+func rules(cfg *config.Config) deployment.Machine {
+	return deployment.Machine{
+		TriggerTimeout: cfg.CircleCI.Timeout,
+		LookupGrace:    cfg.LookupGrace,
+		WorkflowGrace:  cfg.WorkflowGrace,
+		StartTimeout:   cfg.StartTimeout,
+		PollMin:        cfg.PollMin,
+		PollMax:        cfg.PollMax,
+		MaxAge:         cfg.RecoverMaxAge,
+		AppURL:         strings.TrimRight(cfg.CircleCI.AppURL.String(), "/"),
 	}
 }
 
-func (a *App) engineOptions(c *clients, admit admitter) engine.Options {
+func (a *App) engineOptions(c *clients) engine.Options {
 	return engine.Options{
-		Rules: admit.rules, Store: a.db, CircleCI: c.circleci, GitHub: c.github, Gate: a.gate, Locks: a.desk, Admit: admit.Admit, Watched: watched(a.cfg.Routes),
-		Redeliver:      a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
-		HookAddresses:  hookAddresses(a.cfg.PublicURL),
-		Retention:      a.cfg.Retention,
-		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond, Observe: a.metrics.observe(), Log: a.log, Now: time.Now,
+		Machine:     a.intake.Machine,
+		Rows:        a.db,
+		DueRows:     a.db,
+		Deployments: a.db,
+		Pipelines:   a.db,
+		Retention:   a.db,
+		Starter:     c.circleci,
+		Poller:      c.circleci,
+		Searcher:    c.circleci,
+		GitHub:      c.github,
+		Gate:        a.gate,
+		LockTasks:   a.desk,
+		Sender: &report.Sender{
+			Store:   a.db,
+			GitHub:  c.github,
+			Log:     a.log,
+			Now:     time.Now,
+			Observe: a.metrics.Reported,
+		},
+		Retain:         a.cfg.Retention,
+		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
+		Observe: engine.Observe{
+			Ended:       a.metrics.Ended,
+			Triggered:   a.metrics.Triggered,
+			Unconfirmed: a.metrics.Unconfirmed,
+		},
+		Log: a.log,
+		Now: time.Now,
+	}
+}
+
+func (a *App) recoveryOptions(c *clients) recovery.Options {
+	return recovery.Options{
+		Intake:        a.intake,
+		Store:         a.db,
+		Leases:        a.db,
+		GitHub:        c.github,
+		Hooks:         c.github,
+		MaxAge:        a.intake.Machine.MaxAge,
+		Watched:       watched(a.cfg.Routes),
+		Redeliver:     a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
+		HookAddresses: hookAddresses(a.cfg.PublicURL),
+		Observe:       a.metrics.Recovered,
+		Log:           a.log,
+		Now:           time.Now,
 	}
 }
 
@@ -110,13 +144,28 @@ func watched(t *route.Table) []deployment.Repository {
 	return list
 }
 
-func (a *App) serverOptions(admit admitter) server.Options {
+func (a *App) serverOptions() server.Options {
 	return server.Options{
-		GitHubSecrets: a.cfg.GitHub.WebhookSecrets.Bytes(), CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
-		Sources: a.sources.allowed, TrustedProxies: a.cfg.TrustedProxies,
-		Admit: admit, Inbox: a.db, Hints: a.db, Claims: claims{a.engine}, Reader: a.db, Desk: a.desk, Ready: a.ready,
-		Metrics: a.metrics.handler(), ServeMetrics: a.cfg.MetricsAddr == "", Tokens: tokens(a.cfg), Log: a.log, Observe: a.metrics.delivery,
-		CircleCIURL: func(d deployment.Deployment) string { return deployment.PipelineURL(admit.rules.AppURL, *d.Pipeline) },
+		GitHubSecrets:   a.cfg.GitHub.WebhookSecrets.Bytes(),
+		CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
+		Sources:         a.sources.allowed,
+		TrustedProxies:  a.cfg.TrustedProxies,
+		Intake:          a.intake,
+		Waker:           a.db,
+		Claims:          claims{a.engine},
+		Reader:          a.db,
+		Deployments:     a.desk,
+		Locks:           a.desk,
+		LockReader:      a.desk,
+		Ready:           a.ready,
+		Metrics:         a.metrics.Handler(),
+		ServeMetrics:    a.cfg.MetricsAddr == "",
+		Tokens:          tokens(a.cfg),
+		Log:             a.log,
+		Observe:         a.metrics.Delivery,
+		CircleCIURL: func(d deployment.Deployment) string {
+			return deployment.PipelineURL(a.intake.Machine.AppURL, *d.Pipeline)
+		},
 	}
 }
 
@@ -129,7 +178,7 @@ func tokens(cfg *config.Config) []server.Token {
 }
 
 func (a *App) ready(ctx context.Context) map[string]error {
-	return map[string]error{"database": a.db.Ping(ctx), "queue": a.db.QueueOK()}
+	return map[string]error{"database": a.db.Ping(ctx), "queue": a.engine.QueueOK()}
 }
 
 // claims translates the engine's answer.
@@ -141,7 +190,7 @@ func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.Claim
 	switch {
 	case err == nil:
 		return server.ClaimGranted, nil
-	case errors.Is(err, engine.ErrClaimRefused):
+	case errors.Is(err, deployment.ErrClaimRefused):
 		return server.ClaimRefused, nil
 	case errors.Is(err, deployment.ErrNotFound):
 		return server.ClaimUnknown, nil
@@ -151,14 +200,16 @@ func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.Claim
 }
 
 // newGate asks the rules of the routes by which requests are admitted.
-func (a *App) newGate(c *clients, admit admitter) *gate.Gate {
-	return &gate.Gate{Policies: admit.routes, GitHub: byName{c.github}, Rows: a.db, Now: time.Now}
+func (a *App) newGate(c *clients, routes *route.Table) *gate.Gate {
+	return &gate.Gate{Policies: routes, GitHub: byName{c.github}, Rows: a.db, Now: time.Now}
 }
 
-// byName tells the gate which names GitHub knows nothing by, from those that it could not be asked about.
+// byName tells the gate which names GitHub knows nothing by, from those that it could not be asked
+// about.
 type byName struct{ *github.Client }
 
-// ResolveRepository implements gate.Resolver. Where the App is not installed there is nothing to see.
+// ResolveRepository implements gate.Resolver. Where the App is not installed there is nothing to
+// see.
 func (n byName) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
 	s, err := n.Client.ResolveRepository(ctx, owner, name)
 	var e *github.Error
@@ -166,7 +217,12 @@ func (n byName) ResolveRepository(ctx context.Context, owner, name string) (depl
 }
 
 // PersonByLogin implements gate.GitHub.
-func (n byName) PersonByLogin(ctx context.Context, login string, of deployment.Repository, installation int64) (deployment.Actor, error) {
+func (n byName) PersonByLogin(
+	ctx context.Context,
+	login string,
+	of deployment.Repository,
+	installation int64,
+) (deployment.Actor, error) {
 	a, err := n.Client.PersonByLogin(ctx, login, of, installation)
 	return a, missing(err, errors.Is(err, github.ErrNoPerson))
 }
@@ -175,5 +231,5 @@ func missing(err error, is bool) error {
 	if !is {
 		return err
 	}
-	return fmt.Errorf("%w: %w", gate.ErrMissing, err)
+	return fmt.Errorf("%w: %w", policy.ErrMissing, err)
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// shelf is a source in memory.
-type shelf struct {
+// memorySource is a source in memory.
+type memorySource struct {
 	records []Record
 	head    Head
-	grow    func(*shelf) // called before each look at the head
+	grow    func(*memorySource) // called before each look at the head
 }
 
-func (s *shelf) Audit(_ context.Context, after int64, limit int) ([]Record, error) {
+func (s *memorySource) Audit(_ context.Context, after int64, limit int) ([]Record, error) {
 	var page []Record
 	for _, r := range s.records {
 		if r.Seq > after && len(page) < limit {
@@ -29,30 +29,36 @@ func (s *shelf) Audit(_ context.Context, after int64, limit int) ([]Record, erro
 	return page, nil
 }
 
-func (s *shelf) AuditHead(context.Context) (Head, error) {
+func (s *memorySource) AuditHead(context.Context) (Head, error) {
 	if s.grow != nil {
 		s.grow(s)
 	}
 	return s.head, nil
 }
 
-func (s *shelf) add(acts ...deployment.Act) {
+func (s *memorySource) add(acts ...deployment.AuditEvent) {
 	for _, a := range acts {
 		r := Seal(s.head, a)
 		s.records, s.head = append(s.records, r), r.Head()
 	}
 }
 
-func act(n int) deployment.Act {
-	return deployment.Act{
-		At: time.Date(2026, 11, 22, 12, 0, n, 123456789, time.UTC), Kind: deployment.ActLocked, Door: deployment.DoorAPI,
+func act(n int) deployment.AuditEvent {
+	return deployment.AuditEvent{
+		At:           time.Date(2026, 11, 22, 12, 0, n, 123456789, time.UTC),
+		Kind:         deployment.AuditLocked,
+		Channel:      deployment.ChannelAPI,
 		Actor:        deployment.Actor{ID: int64(n), Login: "ada", App: "app", Token: "token"},
-		RepositoryID: 7, Repository: "acme/api", Environment: "production", Deployment: int64(100 + n), Detail: fmt.Appendf(nil, `{"n":%d}`, n),
+		RepositoryID: 7,
+		Repository:   "acme/api",
+		Environment:  "production",
+		Deployment:   int64(100 + n),
+		Detail:       fmt.Appendf(nil, `{"n":%d}`, n),
 	}
 }
 
-func chain(n int) *shelf {
-	s := &shelf{head: Start()}
+func chain(n int) *memorySource {
+	s := &memorySource{head: emptyHead()}
 	for i := range n {
 		s.add(act(i + 1))
 	}
@@ -60,10 +66,10 @@ func chain(n int) *shelf {
 }
 
 // verify is Verify's error, which must be a *Broken if it is one.
-func verify(t *testing.T, s *shelf, noted *Head) error {
+func verify(t *testing.T, s *memorySource, noted *Head) error {
 	t.Helper()
 	_, err := Verify(t.Context(), s, noted)
-	var b *Broken
+	var b *ChainError
 	if err != nil && !errors.As(err, &b) {
 		t.Errorf("got %v", err)
 	}
@@ -85,8 +91,8 @@ var columns = map[string]func(*Record){
 	"seq":           func(r *Record) { r.Seq++ },
 	"negative seq":  func(r *Record) { r.Seq = -r.Seq },
 	"at":            func(r *Record) { r.At = r.At.Add(time.Microsecond) },
-	"kind":          func(r *Record) { r.Kind = deployment.ActUnlocked },
-	"door":          func(r *Record) { r.Door = deployment.DoorGitHub },
+	"kind":          func(r *Record) { r.Kind = deployment.AuditUnlocked },
+	"door":          func(r *Record) { r.Channel = deployment.ChannelGitHub },
 	"actor_id":      func(r *Record) { r.Actor.ID++ },
 	"actor_login":   func(r *Record) { r.Actor.Login += "x" },
 	"actor_app":     func(r *Record) { r.Actor.App = "" },
@@ -116,17 +122,20 @@ func TestTampering(t *testing.T) {
 				t.Errorf("%s of record %d was changed unseen", name, i+1)
 			}
 		}
-		for name, do := range map[string]func(*shelf){
-			"deleted":      func(s *shelf) { s.records = slices.Delete(s.records, i, i+1) },
-			"cut off from": func(s *shelf) { s.records = s.records[:i] },
-			"doubled":      func(s *shelf) { s.records = slices.Insert(s.records, i, s.records[i]) },
-			"put in before": func(s *shelf) {
+
+		for name, do := range map[string]func(*memorySource){
+			"deleted":      func(s *memorySource) { s.records = slices.Delete(s.records, i, i+1) },
+			"cut off from": func(s *memorySource) { s.records = s.records[:i] },
+			"doubled":      func(s *memorySource) { s.records = slices.Insert(s.records, i, s.records[i]) },
+			"put in before": func(s *memorySource) {
 				s.records = slices.Insert(s.records, i, Seal(Head{Seq: int64(i), Hash: s.records[i].Prev}, act(50)))
 			},
-			"put in at minus":  func(s *shelf) { s.records = slices.Insert(s.records, 0, Seal(Head{Seq: int64(-i - 1)}, act(50))) },
-			"the head forgets": func(s *shelf) { s.head = Head{Seq: int64(i), Hash: s.records[i].Prev} },
-			"the head lies":    func(s *shelf) { s.head.Hash = s.records[i].Prev },
-			"put in after all": func(s *shelf) { s.records = append(s.records, Seal(s.head, act(50))) },
+			"put in at minus": func(s *memorySource) {
+				s.records = slices.Insert(s.records, 0, Seal(Head{Seq: int64(-i - 1)}, act(50)))
+			},
+			"the head forgets": func(s *memorySource) { s.head = Head{Seq: int64(i), Hash: s.records[i].Prev} },
+			"the head lies":    func(s *memorySource) { s.head.Hash = s.records[i].Prev },
+			"put in after all": func(s *memorySource) { s.records = append(s.records, Seal(s.head, act(50))) },
 		} {
 			s := chain(n)
 			do(s)
@@ -141,15 +150,20 @@ func TestTampering(t *testing.T) {
 func TestBrokenNamesTheRecord(t *testing.T) {
 	for word, c := range map[string]struct {
 		seq int64
-		do  func(*shelf)
+		do  func(*memorySource)
 	}{
-		"it was changed: its content": {2, func(s *shelf) { s.records[1].Door = "x" }},
-		"the next one that is there":  {3, func(s *shelf) { s.records = slices.Delete(s.records, 2, 3) }},
-		"it stands after record 2":    {1, func(s *shelf) { s.records = slices.Insert(s.records, 2, s.records[0]) }},
-		"it does not continue":        {3, func(s *shelf) { s.records[2] = Seal(Head{Seq: 2, Hash: s.head.Hash}, act(3)) }},
-		"and so is all after it":      {4, func(s *shelf) { s.records = s.records[:3] }},
-		"the stored head, 3, is not":  {4, func(s *shelf) { s.head.Seq = 3 }},
-		"the encoding 2 is not known": {4, func(s *shelf) {
+		"it was changed: its content": {2, func(s *memorySource) { s.records[1].Channel = "x" }},
+		"the next one that is there":  {3, func(s *memorySource) { s.records = slices.Delete(s.records, 2, 3) }},
+		"it stands after record 2":    {1, func(s *memorySource) { s.records = slices.Insert(s.records, 2, s.records[0]) }},
+		"it does not continue": {3, func(s *memorySource) {
+			s.records[2] = Seal(Head{
+				Seq:  2,
+				Hash: s.head.Hash,
+			}, act(3))
+		}},
+		"and so is all after it":     {4, func(s *memorySource) { s.records = s.records[:3] }},
+		"the stored head, 3, is not": {4, func(s *memorySource) { s.head.Seq = 3 }},
+		"the encoding 2 is not known": {4, func(s *memorySource) {
 			s.records[3].Version = 2
 			s.records[3].Hash = s.records[3].sum()
 			s.head = s.records[3].Head()
@@ -157,7 +171,7 @@ func TestBrokenNamesTheRecord(t *testing.T) {
 	} {
 		s := chain(4)
 		c.do(s)
-		var b *Broken
+		var b *ChainError
 		if err := verify(t, s, nil); !errors.As(err, &b) || b.Seq != c.seq || !strings.Contains(b.Why, word) {
 			t.Errorf("%s: got %v", word, err)
 		}
@@ -180,45 +194,56 @@ func TestSwapped(t *testing.T) {
 	}
 }
 
-// Whoever can write the head, too, can cut the tail off or make all up anew: a head that was noted elsewhere shows it.
+// Whoever can write the head, too, can cut the tail off or make all up anew: a head that was noted
+// elsewhere shows it.
 func TestNotedHead(t *testing.T) {
 	for i := range int64(8) {
 		noted := chain(int(i)).head
 		if err := verify(t, chain(7), &noted); err != nil {
 			t.Errorf("a head noted at %d: %v", i, err)
 		}
+
 		cut := chain(int(i))
 		late := chain(int(i) + 1).head
 		if verify(t, cut, nil) != nil || verify(t, cut, &late) == nil {
 			t.Errorf("cut off after %d: the noted head does not show it", i)
 		}
-		anew := &shelf{head: Start()}
+
+		anew := &memorySource{head: emptyHead()}
 		anew.add(act(50))
 		for n := range 7 {
 			anew.add(act(n))
 		}
+
 		if i > 0 && (verify(t, anew, nil) != nil || verify(t, anew, &noted) == nil) {
 			t.Errorf("made up anew: the head noted at %d does not show it", i)
 		}
 	}
+
 	if noted := (Head{Seq: -1}); verify(t, chain(1), &noted) == nil {
 		t.Error("a head that never was is part of the chain")
 	}
 }
 
-// Records that come while the chain is read are read as well, and what is cut off in the meantime is missed.
+// Records that come while the chain is read are read as well, and what is cut off in the meantime
+// is missed.
 func TestVerifyBesideWriters(t *testing.T) {
 	rounds := 0
-	s := &shelf{head: Start(), grow: func(s *shelf) {
-		if rounds++; rounds < 4 {
-			s.add(act(rounds), act(rounds))
-		}
-	}}
+	s := &memorySource{
+		head: emptyHead(),
+		grow: func(s *memorySource) {
+			if rounds++; rounds < 4 {
+				s.add(act(rounds), act(rounds))
+			}
+		},
+	}
+
 	if head, err := Verify(t.Context(), s, nil); err != nil || head.Seq != 6 {
 		t.Errorf("head %v, %v", head, err)
 	}
+
 	s = chain(3)
-	s.grow = func(s *shelf) { s.head = chain(5).head }
+	s.grow = func(s *memorySource) { s.head = chain(5).head }
 	if verify(t, s, nil) == nil {
 		t.Error("what the head promises was not missed")
 	}
@@ -228,13 +253,14 @@ func TestVerifyBesideWriters(t *testing.T) {
 func TestSealCleans(t *testing.T) {
 	a := act(1)
 	a.Actor.Login, a.Environment, a.Detail, a.At = "a\xff\x00b", "e\x00", nil, a.At.In(time.FixedZone("x", 3600))
-	s := &shelf{head: Start()}
+	s := &memorySource{head: emptyHead()}
 	s.add(a)
 	r := s.records[0]
 	if r.Actor.Login != "a\uFFFD\uFFFDb" || r.At.Nanosecond() != 123456000 || r.At.Location() != time.UTC {
 		t.Errorf("%+v", r)
 	}
-	text, err := Line(r)
+
+	text, err := encodeLine(r)
 	if err != nil {
 		t.Fatal(err)
 	}

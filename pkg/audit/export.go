@@ -38,10 +38,22 @@ const timeLayout = "2006-01-02T15:04:05.000000Z07:00"
 
 func (r Record) line() line {
 	return line{
-		Version: r.Version, Seq: r.Seq, At: r.At.UTC().Format(timeLayout), Kind: string(r.Kind), Door: r.Door,
-		ActorID: r.Actor.ID, ActorLogin: r.Actor.Login, ActorApp: r.Actor.App, ActorToken: r.Actor.Token,
-		RepositoryID: r.RepositoryID, Repository: r.Repository, Environment: r.Environment, Deployment: r.Deployment,
-		Detail: string(r.Detail), Prev: r.Prev, Hash: r.Hash,
+		Version:      r.Version,
+		Seq:          r.Seq,
+		At:           r.At.UTC().Format(timeLayout),
+		Kind:         string(r.Kind),
+		Door:         r.Channel,
+		ActorID:      r.Actor.ID,
+		ActorLogin:   r.Actor.Login,
+		ActorApp:     r.Actor.App,
+		ActorToken:   r.Actor.Token,
+		RepositoryID: r.RepositoryID,
+		Repository:   r.Repository,
+		Environment:  r.Environment,
+		Deployment:   r.Deployment,
+		Detail:       string(r.Detail),
+		Prev:         r.Prev,
+		Hash:         r.Hash,
 	}
 }
 
@@ -56,7 +68,7 @@ func (l line) values() []string {
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 
 // Line is a record as one line of JSON, without the line's end.
-func Line(r Record) ([]byte, error) {
+func encodeLine(r Record) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -75,34 +87,51 @@ func ParseLine(text []byte) (Record, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Record{}, errors.New("not a line of an audit: something follows the record")
 	}
+
 	when, err := time.Parse(timeLayout, l.At)
 	if err != nil {
 		return Record{}, fmt.Errorf("not a line of an audit: %w", err)
 	}
+
 	when = when.UTC()
 	if when.Format(timeLayout) != l.At {
 		return Record{}, fmt.Errorf("not a line of an audit: the time %q is not written as an audit writes it", l.At)
 	}
+
 	return l.record(when), nil
 }
 
 func (l line) record(when time.Time) Record {
-	return Record{Version: l.Version, Seq: l.Seq, Prev: l.Prev, Hash: l.Hash, Act: deployment.Act{
-		At: when, Kind: deployment.ActKind(l.Kind), Door: l.Door,
-		Actor:        deployment.Actor{ID: l.ActorID, Login: l.ActorLogin, App: l.ActorApp, Token: l.ActorToken},
-		RepositoryID: l.RepositoryID, Repository: l.Repository, Environment: l.Environment, Deployment: l.Deployment, Detail: []byte(l.Detail),
-	}}
+	return Record{
+		Version: l.Version,
+		Seq:     l.Seq,
+		Prev:    l.Prev,
+		Hash:    l.Hash,
+		AuditEvent: deployment.AuditEvent{
+			At:           when,
+			Kind:         deployment.AuditKind(l.Kind),
+			Channel:      l.Door,
+			Actor:        deployment.Actor{ID: l.ActorID, Login: l.ActorLogin, App: l.ActorApp, Token: l.ActorToken},
+			RepositoryID: l.RepositoryID,
+			Repository:   l.Repository,
+			Environment:  l.Environment,
+			Deployment:   l.Deployment,
+			Detail:       []byte(l.Detail),
+		},
+	}
 }
 
 // Export writes all records as JSON lines, oldest first.
 func Export(ctx context.Context, source Source, out io.Writer) error {
 	w := bufio.NewWriter(out)
-	err := each(ctx, source, before, func(r Record) error {
-		text, err := Line(r)
+	err := each(ctx, source, beforeAll, func(r Record) error {
+		text, err := encodeLine(r)
 		if err == nil {
 			_, err = w.Write(append(text, '\n'))
 		}
+
 		return err
 	})
+
 	return errors.Join(err, w.Flush())
 }

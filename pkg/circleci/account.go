@@ -28,6 +28,7 @@ func (c *Client) Me(ctx context.Context) (User, error) {
 	if _, err := c.get(ctx, "me", "/me", nil, &me); err != nil {
 		return me, err
 	}
+
 	c.mu.Lock()
 	c.me = me
 	c.mu.Unlock()
@@ -40,12 +41,19 @@ func (c *Client) FindProject(ctx context.Context, slug string) (deployment.Proje
 		ID   string `json:"id"`
 		Slug string `json:"slug"`
 	}
+
 	if _, err := c.get(ctx, "project", "/project/"+slugPath(slug), nil, &p); err != nil {
 		return deployment.Project{}, err
 	}
+
 	if p.ID == "" || p.Slug == "" {
-		return deployment.Project{}, &Error{Operation: "project", Status: http.StatusOK, Err: errors.New("it names no id or slug")}
+		return deployment.Project{}, &Error{
+			Operation: "project",
+			Status:    http.StatusOK,
+			Err:       errors.New("it names no id or slug"),
+		}
 	}
+
 	return deployment.Project{ID: p.ID, Slug: p.Slug}, nil
 }
 
@@ -55,13 +63,22 @@ func (c *Client) Project(ctx context.Context, slug string) (deployment.Project, 
 	if err == nil {
 		return p, nil
 	}
+
 	var e *Error
-	if errors.As(err, &e) && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || e.Status == http.StatusNotFound) && e.Err == nil {
-		return p, deployment.Refused{
-			Status: e.Status, Message: "project " + slug + ": " + e.Message, Mistrust: e.Status != http.StatusForbidden,
+	if errors.As(err, &e) &&
+		(e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || e.Status == http.StatusNotFound) &&
+		e.Err == nil {
+		return p, deployment.TriggerRefused{
+			Status:    e.Status,
+			Message:   "project " + slug + ": " + e.Message,
+			AuthDoubt: e.Status != http.StatusForbidden,
 		}
 	}
-	return p, deployment.NotSent{Cause: "the CircleCI project could not be looked up: " + err.Error(), After: retryAfter(err)}
+
+	return p, deployment.TriggerNotSent{
+		Cause: "the CircleCI project could not be looked up: " + err.Error(),
+		After: retryAfter(err),
+	}
 }
 
 // Definition is one pipeline definition of a project.
@@ -79,7 +96,8 @@ func (c *Client) Definitions(ctx context.Context, projectID string) ([]Definitio
 	return page.Items, err
 }
 
-// CancelWorkflow asks for a workflow's end; CircleCI does it later. One that has ended already is no error.
+// CancelWorkflow asks for a workflow's end; CircleCI does it later. One that has ended already is
+// no error.
 func (c *Client) CancelWorkflow(ctx context.Context, id string) error {
 	a, err := c.send(ctx, "cancel", http.MethodPost, "/workflow/"+url.PathEscape(id)+"/cancel", nil, nil)
 	if err != nil {
@@ -88,7 +106,7 @@ func (c *Client) CancelWorkflow(ctx context.Context, id string) error {
 	if a.status/100 == 2 || a.status == http.StatusBadRequest || a.status == http.StatusNotFound {
 		return nil
 	}
-	return c.refusal("cancel", a)
+	return c.answerError("cancel", a)
 }
 
 // Close ends the client's idle connections.

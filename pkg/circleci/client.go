@@ -1,5 +1,5 @@
-// Package circleci starts, finds and watches pipelines through CircleCI's API v2. It knows the vendor's routes, its words and what its answers
-// mean; it decides nothing and repeats nothing.
+// Package circleci starts, finds and watches pipelines through CircleCI's API v2. It knows the
+// vendor's routes, its words and what its answers mean; it decides nothing and repeats nothing.
 package circleci
 
 import (
@@ -70,46 +70,53 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // answer is one response, read to its end.
-type answer struct {
+type response struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
 // send makes one call. An error means that no answer was read.
-func (c *Client) send(ctx context.Context, operation, method, path string, query url.Values, in any) (answer, error) {
+func (c *Client) send(ctx context.Context, operation, method, path string, query url.Values, in any) (response, error) {
 	var body io.Reader
 	if in != nil {
 		data, err := json.Marshal(in)
 		if err != nil {
-			return answer{}, err
+			return response{}, err
 		}
+
 		body = bytes.NewReader(data)
 	}
+
 	target := c.base + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
+
 	req, err := http.NewRequestWithContext(outbound.WithOperation(ctx, operation), method, target, body)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	c.head(req)
+
+	c.setHeaders(req)
 	resp, err := c.o.HTTP.Do(req)
 	if err != nil {
-		return answer{}, bare(err)
+		return response{}, stripURL(err)
 	}
+
 	defer func() { _ = resp.Body.Close() }()
 	data, err := io.ReadAll(resp.Body)
-	a := answer{status: resp.StatusCode, header: resp.Header, body: data}
+	a := response{status: resp.StatusCode, header: resp.Header, body: data}
 	if err != nil {
 		return a, &Error{Operation: operation, Status: a.status, Header: a.header, Err: err}
 	}
+
 	return a, nil
 }
 
-// head sets what CircleCI wants on every call. Without a JSON content type its trigger ignores branch and parameters.
-func (c *Client) head(req *http.Request) {
+// head sets what CircleCI wants on every call. Without a JSON content type its trigger ignores
+// branch and parameters.
+func (c *Client) setHeaders(req *http.Request) {
 	req.Header.Set("Circle-Token", c.o.Token)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Content-Type", "application/json")
@@ -117,7 +124,7 @@ func (c *Client) head(req *http.Request) {
 }
 
 // bare takes the URL out of a transport's error.
-func bare(err error) error {
+func stripURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		return u.Err
@@ -132,15 +139,16 @@ func (c *Client) get(ctx context.Context, operation, path string, query url.Valu
 		return a.header, err
 	}
 	if a.status != http.StatusOK {
-		return a.header, c.refusal(operation, a)
+		return a.header, c.answerError(operation, a)
 	}
 	if err := json.Unmarshal(a.body, out); err != nil {
 		return a.header, &Error{Operation: operation, Status: a.status, Header: a.header, Err: err}
 	}
+
 	return a.header, nil
 }
 
-func (c *Client) refusal(operation string, a answer) *Error {
+func (c *Client) answerError(operation string, a response) *Error {
 	e := &Error{Operation: operation, Status: a.status, Header: a.header, Body: a.body[:min(len(a.body), 4096)]}
 	e.Message, _ = message(a.body)
 	e.RetryAfter, _ = outbound.RetryAfter(a.header, c.o.Now())

@@ -31,14 +31,21 @@ func client(t *testing.T, h http.HandlerFunc) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	tr := outbound.New(outbound.Options{Timeout: 2 * time.Second})
 	t.Cleanup(tr.CloseIdle)
 	return New(Options{BaseURL: base, Token: token, HTTP: tr.Client(), UserAgent: "seraph/test"})
 }
 
 var (
-	classic = deployment.Target{Project: "gh/acme/api", Parameters: []deployment.Parameter{{Name: "n", Value: json.RawMessage("7")}, {Name: "s", Value: json.RawMessage(`"x"`)}}}
-	branch  = deployment.Ref{Kind: deployment.RefBranch, Name: "main"}
+	classic = deployment.Target{
+		Project: "gh/acme/api",
+		Parameters: []deployment.Parameter{
+			{Name: "n", Value: json.RawMessage("7")},
+			{Name: "s", Value: json.RawMessage(`"x"`)},
+		},
+	}
+	branch = deployment.Ref{Kind: deployment.RefBranch, Name: "main"}
 )
 
 func trigger(t *testing.T, c *Client) deployment.Event {
@@ -54,11 +61,13 @@ func TestTriggerOutcomes(t *testing.T) {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	})
+
 	clearNo := []int{400, 401, 403, 404, 405, 410, 413, 415, 422}
 	for status = 200; status < 600; status++ {
 		if status == 204 || status == 205 || status == 304 {
 			continue // no body
 		}
+
 		for _, body = range []string{`{"message":"no, and why"}`, `<html>`, ``, `{"message":7}`, `{}`} {
 			own := strings.Contains(body, "no, and why")
 			want := "unknown"
@@ -71,6 +80,7 @@ func TestTriggerOutcomes(t *testing.T) {
 			case slices.Contains(clearNo, status) && own:
 				want = fmt.Sprintf("refused %v", status == 401 || status == 404)
 			}
+
 			if got := describe(trigger(t, c)); got != want {
 				t.Errorf("%d %s: got %q, want %q", status, body, got, want)
 			}
@@ -82,16 +92,17 @@ func describe(e deployment.Event) string {
 	switch e := e.(type) {
 	case deployment.Triggered:
 		return "triggered " + e.Pipeline.ID
-	case deployment.Skipped:
+	case deployment.TriggerSkipped:
 		return "skipped"
-	case deployment.NotSent:
+	case deployment.TriggerNotSent:
 		return "not sent " + e.After.String()
-	case deployment.Refused:
+	case deployment.TriggerRefused:
 		if e.BranchNotFound {
 			return "no ref"
 		}
-		return fmt.Sprintf("refused %v", e.Mistrust)
-	case deployment.Unknown:
+
+		return fmt.Sprintf("refused %v", e.AuthDoubt)
+	case deployment.TriggerUnknown:
 		return "unknown"
 	default:
 		return fmt.Sprintf("%T", e)
@@ -116,6 +127,7 @@ func TestTriggerAnswers(t *testing.T) {
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.body)
 			})
+
 			if got := describe(trigger(t, cl)); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -128,17 +140,21 @@ func TestTriggerWithoutAnswer(t *testing.T) {
 	if got := describe(trigger(t, reset)); got != "unknown" {
 		t.Errorf("a dropped connection: %s", got)
 	}
+
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	slow := client(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body); <-r.Context().Done() })
 	if got := describe(slow.Trigger(ctx, classic, branch, time.Now().Add(time.Minute))); got != "unknown" {
 		t.Errorf("no answer: %s", got)
 	}
+
 	called := false
 	late := client(t, func(http.ResponseWriter, *http.Request) { called = true })
-	if got := describe(late.Trigger(t.Context(), classic, branch, time.Now().Add(-time.Millisecond))); got != "not sent 0s" || called {
+	if got := describe(late.Trigger(t.Context(), classic, branch, time.Now().Add(-time.Millisecond))); got != "not sent 0s" ||
+		called {
 		t.Errorf("after its moment: %s, sent %v", got, called)
 	}
+
 	nobody := client(t, nil)
 	nobody.base = "http://127.0.0.1:1"
 	if got := describe(trigger(t, nobody)); got != "not sent 0s" {
@@ -155,17 +171,25 @@ func TestTriggerRequests(t *testing.T) {
 		path, body string
 	}{
 		"classic branch": {classic, branch, "/api/v2/project/gh/acme/api/pipeline", `{"branch":"main","parameters":{"n":7,"s":"x"}}`},
-		"classic tag":    {deployment.Target{Project: "gh/acme/api"}, tag, "/api/v2/project/gh/acme/api/pipeline", `{"tag":"v1"}`},
-		"run":            {app, tag, "/api/v2/project/circleci/org/proj/pipeline/run", `{"definition_id":"d1","config":{"branch":"main"},"checkout":{"tag":"v1"}}`},
+		"classic tag": {
+			deployment.Target{Project: "gh/acme/api"},
+			tag,
+			"/api/v2/project/gh/acme/api/pipeline",
+			`{"tag":"v1"}`,
+		},
+		"run": {app, tag, "/api/v2/project/circleci/org/proj/pipeline/run", `{"definition_id":"d1","config":{"branch":"main"},"checkout":{"tag":"v1"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cl := client(t, func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
-				if r.URL.Path != c.path || string(body) != c.body || r.Header.Get("Circle-Token") != token || r.Header.Get("Content-Type") != "application/json" {
+				if r.URL.Path != c.path || string(body) != c.body || r.Header.Get("Circle-Token") != token ||
+					r.Header.Get("Content-Type") != "application/json" {
 					t.Errorf("got %s %s %v", r.URL.Path, body, r.Header)
 				}
+
 				w.WriteHeader(http.StatusCreated)
 			})
+
 			cl.Trigger(t.Context(), c.target, c.ref, time.Now().Add(time.Minute))
 		})
 	}
@@ -176,25 +200,39 @@ func TestLook(t *testing.T) {
 		"":   `{"items":[{"id":"w1","name":"a","status":"success","created_at":"2026-11-22T12:00:00Z"},{"id":"w2","name":"b","status":null,"tag":"setup"}],"next_page_token":"p2"}`,
 		"p2": `{"items":[{"id":"w3","name":"c","status":"brand-new","auto_rerun_number":1,"max_auto_reruns":3,"stopped_at":null}],"next_page_token":null}`,
 	}
+
 	c := client(t, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/workflow") {
 			_, _ = io.WriteString(w, pages[r.URL.Query().Get("page-token")])
 			return
 		}
-		_, _ = io.WriteString(w, `{"id":"p1","number":9,"state":"created","project_slug":"gh/acme/api","errors":[{"type":"config","message":"bad"}],
-			"trigger":{"type":"api","actor":{"login":"bot"}},"trigger_parameters":{"git":{"branch":"main","checkout_sha":"abc"},"circleci":{"actor_id":"u1"}}}`)
+
+		_, _ = io.WriteString(
+			w,
+			`{"id":"p1","number":9,"state":"created","project_slug":"gh/acme/api","errors":[{"type":"config","message":"bad"}],
+			"trigger":{"type":"api","actor":{"login":"bot"}},"trigger_parameters":{"git":{"branch":"main","checkout_sha":"abc"},"circleci":{"actor_id":"u1"}}}`,
+		)
 	})
-	p, err := c.Look(t.Context(), "p1")
-	if err != nil || len(p.Workflows) != 3 || p.Workflows[1].Status != "" || !p.Workflows[1].Setup || p.Workflows[2].MaxAutoRerun != 3 {
+
+	p, err := c.readPipeline(t.Context(), "p1")
+	if err != nil || len(p.Workflows) != 3 || p.Workflows[1].Status != "" || !p.Workflows[1].Setup ||
+		p.Workflows[2].MaxAutoRerun != 3 {
 		t.Fatalf("%+v %v", p, err)
 	}
-	if glance, unseen := c.Glance(t.Context(), "p1"); unseen != nil || !reflect.DeepEqual(glance, deployment.Progress{Pipeline: deployment.PipelineFacts{ID: "p1"}, Workflows: p.Workflows}) {
+
+	if glance, unseen := c.PollWorkflows(t.Context(), "p1"); unseen != nil ||
+		!reflect.DeepEqual(glance, deployment.Progress{
+			Pipeline:  deployment.PipelineFacts{ID: "p1"},
+			Workflows: p.Workflows,
+		}) {
 		t.Errorf("at a glance: %+v %+v", glance, unseen)
 	}
-	if f := p.Pipeline; f.Revision != "abc" || f.Branch != "main" || f.ActorID != "u1" || f.Errors[0] != "bad" || f.Number != 9 {
+
+	if f := p.Pipeline; f.Revision != "abc" || f.Branch != "main" || f.ActorID != "u1" || f.Errors[0] != "bad" ||
+		f.Number != 9 {
 		t.Errorf("%+v", f)
 	}
-	if _, err := c.Look(t.Context(), "p2"); err == nil {
+	if _, err := c.readPipeline(t.Context(), "p2"); err == nil {
 		t.Error("another pipeline's answer was believed")
 	}
 }
@@ -205,7 +243,7 @@ func TestPagesThatGoInCircles(t *testing.T) {
 		calls++
 		_, _ = io.WriteString(w, `{"id":"p1","items":[],"next_page_token":"again"}`)
 	})
-	if _, err := c.Look(t.Context(), "p1"); err == nil || calls > 5 {
+	if _, err := c.readPipeline(t.Context(), "p1"); err == nil || calls > 5 {
 		t.Errorf("%d calls, %v", calls, err)
 	}
 }
@@ -216,11 +254,13 @@ func TestObserveWithoutAnswer(t *testing.T) {
 		w.Header().Set("Retry-After", "9")
 		w.WriteHeader(status)
 	})
-	for _, see := range []func(context.Context, string) (deployment.Progress, *deployment.Unseen){c.Observe, c.Glance} {
+
+	for _, see := range []func(context.Context, string) (deployment.Progress, *deployment.PollFailed){c.Poll, c.PollWorkflows} {
 		status = 404
 		if _, unseen := see(t.Context(), "p1"); unseen == nil || !unseen.Gone {
 			t.Errorf("%+v", unseen)
 		}
+
 		status = 429
 		if _, unseen := see(t.Context(), "p1"); unseen == nil || unseen.Gone || unseen.After != 9*time.Second {
 			t.Errorf("%+v", unseen)
@@ -252,13 +292,17 @@ func TestEvidence(t *testing.T) {
 				if body == "" {
 					w.WriteHeader(http.StatusNotFound)
 				}
+
 				_, _ = io.WriteString(w, body)
 			})
-			if got, err := cl.Evidence(t.Context(), "p1", "k-123", []string{"seraph_key"}); got != c.want || err != nil {
+
+			if got, err := cl.Evidence(t.Context(), "p1", "k-123", []string{"seraph_key"}); got != c.want ||
+				err != nil {
 				t.Errorf("got %s %v, want %s", got, err, c.want)
 			}
 		})
 	}
+
 	broken := client(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	if _, err := broken.Evidence(t.Context(), "p1", "k", nil); err == nil {
 		t.Error("a broken answer counts as evidence")
@@ -279,22 +323,33 @@ func TestList(t *testing.T) {
 		case mineBroken && strings.HasSuffix(r.URL.Path, "/mine"):
 			w.WriteHeader(http.StatusInternalServerError)
 		case r.URL.Query().Get("page-token") == "":
-			_, _ = fmt.Fprintf(w, `{"items":[%s,%s],"next_page_token":"2"}`, item("p3", time.Second), item("p2", time.Minute))
+			_, _ = fmt.Fprintf(
+				w,
+				`{"items":[%s,%s],"next_page_token":"2"}`,
+				item("p3", time.Second),
+				item("p2", time.Minute),
+			)
 		case r.URL.Query().Get("page-token") == "2":
 			_, _ = fmt.Fprintf(w, `{"items":[%s],"next_page_token":"3"}`, item("p1", time.Hour))
 		default:
 			_, _ = fmt.Fprintf(w, `{"items":[%s],"next_page_token":null}`, item("p0", 2*time.Hour))
 		}
 	})
+
 	l, err := c.List(t.Context(), "gh/acme/api", now.Add(-10*time.Minute), "p2")
-	if err != nil || len(l.Mine) != 3 || len(l.Project) != 3 || !l.MineComplete || !l.ProjectComplete || l.Me != "bot" || l.MeID != "u1" {
+	if err != nil || len(l.Mine) != 3 || len(l.Project) != 3 || !l.MineComplete || !l.ProjectComplete ||
+		l.Me != "bot" ||
+		l.MeID != "u1" {
 		t.Errorf("%+v %v", l, err)
 	}
+
 	if l, _ = c.List(t.Context(), "gh/acme/api", now.Add(-10*time.Minute), "p0"); len(l.Mine) != 4 {
 		t.Errorf("did not read on to the control: %+v", l.Mine)
 	}
+
 	mineBroken = true
-	if l, err = c.List(t.Context(), "gh/acme/api", now.Add(-10*time.Minute), ""); err != nil || l.MineComplete || !l.ProjectComplete {
+	if l, err = c.List(t.Context(), "gh/acme/api", now.Add(-10*time.Minute), ""); err != nil || l.MineComplete ||
+		!l.ProjectComplete {
 		t.Errorf("%+v %v", l, err)
 	}
 }
@@ -317,14 +372,16 @@ func FuzzPipeline(f *testing.F) {
 		if json.Unmarshal(data, &p) == nil {
 			p.facts()
 		}
+
 		var w page[workflow]
 		if json.Unmarshal(data, &w) == nil {
 			for _, item := range w.Items {
 				item.facts()
 			}
 		}
+
 		message(data)
-		created(data)
-		compiled(data)
+		startedEvent(data)
+		isCompiled(data)
 	})
 }

@@ -14,7 +14,8 @@ import (
 // maxPages bounds every list; CircleCI gives about 20 items a page.
 const maxPages = 25
 
-// pipeline is what the API shows of one (OpenAPI "Pipeline"). Projects of the GitHub App carry trigger_parameters instead of vcs.
+// pipeline is what the API shows of one (OpenAPI "Pipeline"). Projects of the GitHub App carry
+// trigger_parameters instead of vcs.
 type pipeline struct {
 	ID          string    `json:"id"`
 	Number      int64     `json:"number"`
@@ -53,18 +54,28 @@ type gitParameters struct {
 
 func (p pipeline) facts() deployment.PipelineFacts {
 	f := deployment.PipelineFacts{
-		ID: p.ID, Number: p.Number, Slug: p.ProjectSlug, State: p.State, CreatedAt: p.CreatedAt, TriggerType: p.Trigger.Type, ActorLogin: p.Trigger.Actor.Login,
+		ID:          p.ID,
+		Number:      p.Number,
+		Slug:        p.ProjectSlug,
+		State:       p.State,
+		CreatedAt:   p.CreatedAt,
+		TriggerType: p.Trigger.Type,
+		ActorLogin:  p.Trigger.Actor.Login,
 	}
+
 	for _, e := range p.Errors {
 		f.Errors = append(f.Errors, e.Message)
 	}
+
 	var g gitParameters
-	if len(p.TriggerParameters) > 0 && json.Unmarshal(p.TriggerParameters, &g) == nil { // an open map: what does not fit is not there
+	// an open map: what does not fit is not there
+	if len(p.TriggerParameters) > 0 && json.Unmarshal(p.TriggerParameters, &g) == nil {
 		f.Branch, f.Tag, f.Revision, f.ActorID = g.Git.Branch, g.Git.Tag, g.Git.Checkout, g.CircleCI.Actor
 	}
 	if p.VCS != nil {
 		f.Branch, f.Tag, f.Revision = p.VCS.Branch, p.VCS.Tag, p.VCS.Revision
 	}
+
 	return f
 }
 
@@ -81,13 +92,22 @@ type workflow struct {
 }
 
 func (w workflow) facts() deployment.Workflow {
-	f := deployment.Workflow{ID: w.ID, Name: w.Name, Setup: w.Tag == "setup", CreatedAt: w.CreatedAt, AutoRerun: w.AutoRerun, MaxAutoRerun: w.MaxAutoRerun}
+	f := deployment.Workflow{
+		ID:           w.ID,
+		Name:         w.Name,
+		Setup:        w.Tag == "setup",
+		CreatedAt:    w.CreatedAt,
+		AutoRerun:    w.AutoRerun,
+		MaxAutoRerun: w.MaxAutoRerun,
+	}
+
 	if w.Status != nil {
 		f.Status = *w.Status
 	}
 	if w.StoppedAt != nil {
 		f.StoppedAt = *w.StoppedAt
 	}
+
 	return f
 }
 
@@ -98,25 +118,31 @@ type page[T any] struct {
 }
 
 // errEndless says that a list has more pages than is credible.
-var errEndless = errors.New("the list has too many pages, or goes in circles")
+var errTooManyPages = errors.New("the list has too many pages, or goes in circles")
 
 // Look reads a pipeline and every page of its workflows.
-func (c *Client) Look(ctx context.Context, pipelineID string) (deployment.Progress, error) {
+func (c *Client) readPipeline(ctx context.Context, pipelineID string) (deployment.Progress, error) {
 	var p pipeline
 	if _, err := c.get(ctx, "pipeline", pipelinePath(pipelineID), nil, &p); err != nil {
 		return deployment.Progress{}, err
 	}
+
 	progress := deployment.Progress{Pipeline: p.facts()}
 	if p.ID != pipelineID {
-		return progress, &Error{Operation: "pipeline", Status: http.StatusOK, Err: errors.New("it is another pipeline's")}
+		return progress, &Error{
+			Operation: "pipeline",
+			Status:    http.StatusOK,
+			Err:       errors.New("it is another pipeline's"),
+		}
 	}
+
 	var err error
 	progress.Workflows, err = c.workflows(ctx, pipelineID)
 	return progress, err
 }
 
 func (c *Client) workflows(ctx context.Context, pipelineID string) (list []deployment.Workflow, err error) {
-	err = walk(ctx, c, "workflows", pipelinePath(pipelineID)+"/workflow", func(page page[workflow]) bool {
+	err = readPages(ctx, c, "workflows", pipelinePath(pipelineID)+"/workflow", func(page page[workflow]) bool {
 		for _, w := range page.Items {
 			list = append(list, w.facts())
 		}
@@ -125,35 +151,36 @@ func (c *Client) workflows(ctx context.Context, pipelineID string) (list []deplo
 	return list, err
 }
 
-// Observe is Look for a deployment that is followed: what could not be seen is an event.
-func (c *Client) Observe(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.Unseen) {
-	progress, err := c.Look(ctx, pipelineID)
-	return progress, unseen(err)
+// Poll is Look for a deployment that is followed: what could not be seen is an event.
+func (c *Client) Poll(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.PollFailed) {
+	progress, err := c.readPipeline(ctx, pipelineID)
+	return progress, pollFailed(err)
 }
 
-// Glance is Observe without the pipeline itself: half of what a look costs.
-func (c *Client) Glance(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.Unseen) {
+// PollWorkflows is Observe without the pipeline itself: half of what a look costs.
+func (c *Client) PollWorkflows(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.PollFailed) {
 	list, err := c.workflows(ctx, pipelineID)
-	return deployment.Progress{Pipeline: deployment.PipelineFacts{ID: pipelineID}, Workflows: list}, unseen(err)
+	return deployment.Progress{Pipeline: deployment.PipelineFacts{ID: pipelineID}, Workflows: list}, pollFailed(err)
 }
 
-func unseen(err error) *deployment.Unseen {
+func pollFailed(err error) *deployment.PollFailed {
 	if err == nil {
 		return nil
 	}
 	var e *Error
 	gone := errors.As(err, &e) && e.Status == http.StatusNotFound
-	return &deployment.Unseen{Cause: err.Error(), Gone: gone, After: retryAfter(err)}
+	return &deployment.PollFailed{Cause: err.Error(), Gone: gone, After: retryAfter(err)}
 }
 
 // walk reads a list page by page until more says that it is enough.
-func walk[T any](ctx context.Context, c *Client, operation, path string, more func(page[T]) bool) error {
+func readPages[T any](ctx context.Context, c *Client, operation, path string, more func(page[T]) bool) error {
 	token, seen := "", map[string]bool{}
 	for range maxPages {
 		query := url.Values{}
 		if token != "" {
 			query.Set("page-token", token)
 		}
+
 		var p page[T]
 		if _, err := c.get(ctx, operation, path, query, &p); err != nil {
 			return err
@@ -162,9 +189,11 @@ func walk[T any](ctx context.Context, c *Client, operation, path string, more fu
 			return nil
 		}
 		if seen[p.Next] {
-			return errEndless
+			return errTooManyPages
 		}
+
 		seen[p.Next], token = true, p.Next
 	}
-	return errEndless
+
+	return errTooManyPages
 }

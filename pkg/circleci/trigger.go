@@ -39,77 +39,110 @@ type runBody struct {
 	Parameters   map[string]json.RawMessage `json:"parameters,omitempty"`
 }
 
-// Trigger sends one request for a pipeline, at most once and not after sendBefore, and says what came of it. CircleCI has no idempotency key:
-// whatever is not a clear answer is deployment.Unknown.
-func (c *Client) Trigger(ctx context.Context, t deployment.Target, ref deployment.Ref, sendBefore time.Time) deployment.Event {
-	path, body := request(t, ref)
+// Trigger sends one request for a pipeline, at most once and not after sendBefore, and says what
+// came of it. CircleCI has no idempotency key: whatever is not a clear answer is
+// deployment.Unknown.
+func (c *Client) Trigger(
+	ctx context.Context,
+	t deployment.Target,
+	ref deployment.Ref,
+	sendBefore time.Time,
+) deployment.Event {
+	path, body := triggerRequest(t, ref)
 	if now := c.o.Now(); now.After(sendBefore) {
-		return deployment.NotSent{Cause: "the moment to send the trigger had passed"}
+		return deployment.TriggerNotSent{Cause: "the moment to send the trigger had passed"}
 	}
+
 	a, err := c.send(ctx, "trigger", http.MethodPost, path, nil, body)
 	if err != nil {
 		if outbound.NotSent(err) {
-			return deployment.NotSent{Cause: "CircleCI could not be reached: " + err.Error()}
+			return deployment.TriggerNotSent{Cause: "CircleCI could not be reached: " + err.Error()}
 		}
-		return deployment.Unknown{Cause: "the trigger was not answered: " + err.Error()}
+
+		return deployment.TriggerUnknown{Cause: "the trigger was not answered: " + err.Error()}
 	}
-	return c.outcome(a)
+
+	return c.triggerOutcome(a)
 }
 
-func request(t deployment.Target, ref deployment.Ref) (path string, body any) {
+func triggerRequest(t deployment.Target, ref deployment.Ref) (path string, body any) {
 	parameters := make(map[string]json.RawMessage, len(t.Parameters))
 	for _, p := range t.Parameters {
 		parameters[p.Name] = p.Value
 	}
+
 	if t.Definition == "" {
 		return "/project/" + slugPath(t.Project) + "/pipeline", classicBody{refOf(ref), parameters}
 	}
+
 	config := ref
 	if t.ConfigRef.Name != "" {
 		config = t.ConfigRef
 	}
-	return "/project/" + slugPath(t.Project) + "/pipeline/run", runBody{t.Definition, refOf(config), refOf(ref), parameters}
+
+	return "/project/" + slugPath(
+			t.Project,
+		) + "/pipeline/run", runBody{
+			t.Definition,
+			refOf(config),
+			refOf(ref),
+			parameters,
+		}
 }
 
 // outcome is the table of answers to a trigger.
-func (c *Client) outcome(a answer) deployment.Event {
+func (c *Client) triggerOutcome(a response) deployment.Event {
 	text, own := message(a.body)
 	switch a.status {
 	case http.StatusCreated:
-		return created(a.body)
+		return startedEvent(a.body)
 	case http.StatusTooManyRequests:
 		wait, _ := outbound.RetryAfter(a.header, c.o.Now())
-		return deployment.NotSent{Cause: "CircleCI's rate limit", After: wait}
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone,
-		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return deployment.TriggerNotSent{Cause: "CircleCI's rate limit", After: wait}
+	case http.StatusBadRequest,
+		http.StatusUnauthorized,
+		http.StatusForbidden,
+		http.StatusNotFound,
+		http.StatusMethodNotAllowed,
+		http.StatusGone,
+		http.StatusRequestEntityTooLarge,
+		http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity:
 		if own {
-			return refused(a.status, text)
+			return refusedEvent(a.status, text)
 		}
 	}
+
 	if a.status/100 == 2 {
-		return deployment.Skipped{Message: text}
+		return deployment.TriggerSkipped{Message: text}
 	}
-	return deployment.Unknown{Cause: c.refusal("trigger", a).Error()}
+
+	return deployment.TriggerUnknown{Cause: c.answerError("trigger", a).Error()}
 }
 
-func created(body []byte) deployment.Event {
+func startedEvent(body []byte) deployment.Event {
 	var p struct {
 		ID     string `json:"id"`
 		Number int64  `json:"number"`
 		State  string `json:"state"`
 	}
+
 	if err := json.Unmarshal(body, &p); err != nil || p.ID == "" {
-		return deployment.Unknown{Cause: "CircleCI's 201 cannot be read"}
+		return deployment.TriggerUnknown{Cause: "CircleCI's 201 cannot be read"}
 	}
+
 	return deployment.Triggered{Pipeline: deployment.PipelineFacts{ID: p.ID, Number: p.Number, State: p.State}}
 }
 
-func refused(status int, text string) deployment.Event {
+func refusedEvent(status int, text string) deployment.Event {
 	lower := strings.ToLower(text)
-	noRef := strings.Contains(lower, "branch not found") || strings.Contains(lower, "tag not found") || strings.Contains(lower, "ref not found")
-	return deployment.Refused{
-		Status: status, Message: text, BranchNotFound: noRef,
-		Mistrust: status == http.StatusUnauthorized || status == http.StatusNotFound && !noRef,
+	noRef := strings.Contains(lower, "branch not found") || strings.Contains(lower, "tag not found") ||
+		strings.Contains(lower, "ref not found")
+	return deployment.TriggerRefused{
+		Status:         status,
+		Message:        text,
+		BranchNotFound: noRef,
+		AuthDoubt:      status == http.StatusUnauthorized || status == http.StatusNotFound && !noRef,
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package client asks a running service over its API, for the command line.
+// Package client calls the API of a running service. The command line uses it.
 package client
 
 import (
@@ -9,67 +9,60 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/api"
 )
 
-// Options say which service to ask, and as whom.
+// Verdict is what the rules say of a deployment.
+type Verdict = api.Verdict
+
+// Options say which service to call, and with which token.
 type Options struct {
 	URL   *url.URL
 	Token string
-	HTTP  *http.Client // nil: one with a timeout of 30 s
+	HTTP  *http.Client // nil: a client with a timeout of 30 s
 }
 
-// Client asks one service. It is safe for concurrent use and repeats nothing.
+// Client calls one service. It is safe for concurrent use and never retries.
 type Client struct{ o Options }
 
-// maxAnswer is how much of an answer is read, in bytes.
-const maxAnswer = 4 << 20
+// maxResponse is how many bytes of a response are read.
+const maxResponse = 4 << 20
 
-// New makes a client; it asks nobody.
+// New makes a client. It calls nothing.
 func New(o Options) *Client {
 	if o.HTTP == nil {
-		o.HTTP = &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		o.HTTP = &http.Client{
+			Timeout: 30 * time.Second,
+			// A redirect could send the token to another host.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
 	}
 	return &Client{o}
 }
 
-// Verdict is what the rules say, as the API gives it.
-type Verdict struct {
-	Decision string     `json:"decision"` // allow, wait or reject
-	Reason   string     `json:"reason"`
-	OpensAt  *time.Time `json:"opens_at"`
-	Forced   bool       `json:"forced"`
-	Rules    []Rule     `json:"rules"`
-}
-
-// Rule is what one rule says.
-type Rule struct {
-	Rule     string     `json:"rule"`
-	Decision string     `json:"decision"`
-	Code     string     `json:"code"`
-	Message  string     `json:"message"`
-	Who      string     `json:"who"`
-	OpensAt  *time.Time `json:"opens_at"`
-	Forced   bool       `json:"forced"`
-}
-
-// Error is what the service says when it does not grant something.
+// Error is an error response of the service.
 type Error struct {
 	Status  int
 	Code    string
 	Message string
 }
 
-// Error is the service's own words.
-func (e *Error) Error() string { return fmt.Sprintf("the service says %d: %s", e.Status, e.Message) }
+// Error is the HTTP status and the service's message.
+func (e *Error) Error() string { return fmt.Sprintf("Seraph answered %d: %s", e.Status, e.Message) }
 
-// Gate asks whether a deployment may go now. query holds repository, environment and sha, and may hold ref, actor and task.
+// Gate asks whether a deployment may go now. query holds repository, environment and sha, and may
+// hold ref, actor and task.
 func (c *Client) Gate(ctx context.Context, query url.Values) (Verdict, error) {
 	var v Verdict
-	err := c.get(ctx, "api/v1/gate", query, &v)
-	if err == nil && v.Decision == "" {
-		err = fmt.Errorf("the answer holds no decision: is %s a Seraph?", c.o.URL.Host)
+	if err := c.get(ctx, "api/v1/gate", query, &v); err != nil {
+		return v, err
 	}
-	return v, err
+	if v.Decision == "" {
+		const format = "response of %s has no decision: check that SERAPH_API_URL is the address of Seraph"
+		return v, fmt.Errorf(format, c.o.URL.Host)
+	}
+	return v, nil
 }
 
 func (c *Client) get(ctx context.Context, path string, query url.Values, into any) error {
@@ -77,34 +70,37 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, into an
 	u.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return err
+		return fmt.Errorf("create request: %w", err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.o.Token)
+
 	resp, err := c.o.HTTP.Do(req)
 	if err != nil {
-		return err
+		return fmt.Errorf("call Seraph: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
-		return err
+		return fmt.Errorf("read response: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return refusal(resp.StatusCode, body)
+		return responseError(resp.StatusCode, body)
 	}
-	return json.Unmarshal(body, into)
+
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("decode response: %w", err)
+	}
+
+	return nil
 }
 
-func refusal(status int, body []byte) error {
-	var said struct {
-		Error struct {
-			Code    string `json:"code"`
-			Message string `json:"message"`
-		} `json:"error"`
+// responseError reads an error response. The page of a proxy is not JSON, so the status text stands
+// in for its message.
+func responseError(status int, body []byte) error {
+	var r api.ErrorResponse
+	if err := json.Unmarshal(body, &r); err != nil || r.Error.Message == "" {
+		r.Error.Message = http.StatusText(status)
 	}
-	_ = json.Unmarshal(body, &said) // a proxy's page says nothing: the status speaks
-	if said.Error.Message == "" {
-		said.Error.Message = http.StatusText(status)
-	}
-	return &Error{status, said.Error.Code, said.Error.Message}
+	return &Error{Status: status, Code: r.Error.Code, Message: r.Error.Message}
 }

@@ -6,12 +6,12 @@ import (
 	"errors"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// Explain says what every rule says of a deployment now. Of one that does not wait it says what the rules would say.
-func (k *Desk) Explain(ctx context.Context, id int64) (deployment.Deployment, policy.Verdict, error) {
+// Explain says what every rule says of a deployment now. Of one that does not wait it says what the
+// rules would say.
+func (k *Service) Explain(ctx context.Context, id int64) (deployment.Deployment, policy.Verdict, error) {
 	d, err := k.find(ctx, id)
 	if err != nil {
 		return d, policy.Verdict{}, err
@@ -21,47 +21,65 @@ func (k *Desk) Explain(ctx context.Context, id int64) (deployment.Deployment, po
 }
 
 // Ask says what the rules would say of a deployment that there is not.
-func (k *Desk) Ask(ctx context.Context, q gate.Question) (policy.Verdict, error) {
+func (k *Service) Ask(ctx context.Context, q policy.Question) (policy.Verdict, error) {
 	v, err := k.Gate.Ask(ctx, q)
 	return v, unknown(err)
 }
 
-// unknown refuses what is about something that is not there. That it could not be asked is no such answer.
+// unknown refuses what is about something that is not there. That it could not be asked is no such
+// answer.
 func unknown(err error) error {
-	var u *gate.Unknown
+	var u *policy.NotFoundError
 	if errors.As(err, &u) {
-		return refuse(KindNotFound, "not_found", "%s", u.Error())
+		return newError(KindNotFound, "not_found", "%s", u.Error())
 	}
 	return err
 }
 
-// Approve gives somebody's yes to a waiting deployment, as it is now: it counts for this commit, these parameters and these rules, and no others.
-func (k *Desk) Approve(ctx context.Context, c Caller, id int64, comment string) (deployment.Deployment, policy.Verdict, error) {
+// Approve gives somebody's yes to a waiting deployment, as it is now: it counts for this commit,
+// these parameters and these rules, and no others.
+func (k *Service) Approve(
+	ctx context.Context,
+	c Caller,
+	id int64,
+	comment string,
+) (deployment.Deployment, policy.Verdict, error) {
 	d, err := k.find(ctx, id)
 	if err == nil {
 		err = checkReason(comment, false)
 	}
+
 	if err == nil && d.State != deployment.Waiting {
-		err = refuse(KindConflict, "not_waiting", "the deployment is %s: only one that waits can be approved", d.State)
+		err = newError(
+			KindConflict,
+			"not_waiting",
+			"the deployment is %s: only one that waits can be approved",
+			d.State,
+		)
 	}
+
 	if err != nil {
 		return d, policy.Verdict{}, err
 	}
+
 	approval, refused := k.Gate.Approver(ctx, d, c.By)
 	if refused != "" {
-		return d, policy.Verdict{}, refuse(KindForbidden, "not_an_approver", "%s", refused)
+		return d, policy.Verdict{}, newError(KindForbidden, "not_an_approver", "%s", refused)
 	}
+
 	approval.Comment = comment
 	detail, _ := json.Marshal(approval) // it holds nothing that cannot be written
-	if err := k.Deployments.Approve(ctx, d.Row, approval, act(c, deployment.ActApproved, detail).About(d, k.Now())); err != nil {
+	if err := k.Deployments.Approve(ctx, d.Row, approval, auditEvent(c, deployment.AuditApproved, detail).On(d, k.Now())); err != nil {
 		return d, policy.Verdict{}, err
 	}
+
 	v, err := k.Gate.Decide(ctx, d)
 	return d, v, err
 }
 
-// Cancel ends a deployment: at once while it waits, else as soon as CircleCI shows that its workflows have ended.
-func (k *Desk) Cancel(ctx context.Context, c Caller, id int64, reason string) (deployment.Deployment, error) {
+// Cancel ends a deployment: at once while it waits, else as soon as CircleCI shows that its
+// workflows have ended.
+func (k *Service) Cancel(ctx context.Context, c Caller, id int64, reason string) (deployment.Deployment, error) {
 	d, err := k.find(ctx, id)
 	if err == nil {
 		err = checkReason(reason, false)
@@ -70,16 +88,21 @@ func (k *Desk) Cancel(ctx context.Context, c Caller, id int64, reason string) (d
 		return d, err
 	}
 	if refused := k.Gate.Member(ctx, d, c.By); refused != "" && !c.Admin {
-		return d, refuse(KindForbidden, "not_allowed", "%s", refused)
+		return d, newError(KindForbidden, "not_allowed", "%s", refused)
 	}
+
 	detail, _ := json.Marshal(map[string]string{"reason": reason, "state": string(d.State)})
-	d, err = k.Engine.Cancel(ctx, d.Row, deployment.CancelAsked{By: c.By, Reason: reason}, act(c, deployment.ActCanceled, detail))
+	d, err = k.Engine.Cancel(ctx, d.Row, deployment.CancelRequested{
+		By:     c.By,
+		Reason: reason,
+	}, auditEvent(c, deployment.AuditCanceled, detail))
+
 	return d, impossible(d, err)
 }
 
-// Force has the checks, freeze, order and locks of a waiting deployment passed, for a reason that everybody sees. It never passes allow, refs,
-// approvals or who stands before it in line.
-func (k *Desk) Force(ctx context.Context, c Caller, id int64, reason string) (deployment.Deployment, error) {
+// Force has the checks, freeze, order and locks of a waiting deployment passed, for a reason that
+// everybody sees. It never passes allow, refs, approvals or who stands before it in line.
+func (k *Service) Force(ctx context.Context, c Caller, id int64, reason string) (deployment.Deployment, error) {
 	d, err := k.find(ctx, id)
 	if err == nil {
 		err = checkReason(reason, true)
@@ -88,22 +111,23 @@ func (k *Desk) Force(ctx context.Context, c Caller, id int64, reason string) (de
 		return d, err
 	}
 	if c.By.ID == 0 && !c.Admin {
-		return d, refuse(KindForbidden, "not_allowed", "a token needs the scope admin to force a deployment")
+		return d, newError(KindForbidden, "not_allowed", "a token needs the scope admin to force a deployment")
 	}
 	if refused := k.Gate.Forcer(ctx, d, c.By); refused != "" {
-		return d, refuse(KindForbidden, "not_allowed", "%s", refused)
+		return d, newError(KindForbidden, "not_allowed", "%s", refused)
 	}
+
 	force := deployment.Force{By: c.By, Reason: reason}
 	detail, _ := json.Marshal(force) // it holds nothing that cannot be written
-	d, err = k.Engine.Force(ctx, d.Row, force, act(c, deployment.ActForced, detail))
+	d, err = k.Engine.Force(ctx, d.Row, force, auditEvent(c, deployment.AuditForced, detail))
 	return d, impossible(d, err)
 }
 
 // impossible puts into words that a deployment is past what was asked.
 func impossible(d deployment.Deployment, err error) error {
-	var past *deployment.Impossible
+	var past *deployment.InvalidTransitionError
 	if errors.As(err, &past) {
-		return refuse(KindConflict, "too_late", "the deployment is %s: it is too late for that", d.State)
+		return newError(KindConflict, "too_late", "the deployment is %s: it is too late for that", d.State)
 	}
 	return err
 }

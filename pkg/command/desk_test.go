@@ -8,28 +8,27 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// gatekeeper lets nobody force, lets people lock who come as a task, and knows few repositories.
-type gatekeeper struct{ Gate }
+// fakeGate lets nobody force, lets people lock who come as a task, and knows few repositories.
+type fakeGate struct{ Gate }
 
-func (gatekeeper) Forcer(_ context.Context, _ deployment.Deployment, by deployment.Actor) string {
+func (fakeGate) Forcer(_ context.Context, _ deployment.Deployment, by deployment.Actor) string {
 	return by.String() + " may not force"
 }
 
-func (gatekeeper) Member(_ context.Context, d deployment.Deployment, _ deployment.Actor) string {
+func (fakeGate) Member(_ context.Context, d deployment.Deployment, _ deployment.Actor) string {
 	if d.Request.Task == "ship:lock" {
 		return ""
 	}
 	return "not for the task " + d.Request.Task
 }
 
-func (gatekeeper) ResolveRepository(_ context.Context, owner, name string) (deployment.Source, error) {
+func (fakeGate) ResolveRepository(_ context.Context, owner, name string) (deployment.Source, error) {
 	switch name {
 	case "gone":
-		return deployment.Source{}, gate.ErrMissing
+		return deployment.Source{}, policy.ErrMissing
 	case "away":
 		return deployment.Source{}, errors.New("503")
 	default:
@@ -37,20 +36,27 @@ func (gatekeeper) ResolveRepository(_ context.Context, owner, name string) (depl
 	}
 }
 
-// one is the only deployment that there is.
-type one struct{ Deployments }
+// oneDeployment is the only deployment that there is.
+type oneDeployment struct{ Deployments }
 
-func (one) Get(context.Context, int64) ([]deployment.Record, error) {
+func (oneDeployment) Get(context.Context, int64) ([]deployment.Record, error) {
 	return []deployment.Record{{Deployment: deployment.Deployment{Row: 1, State: deployment.Waiting}}}, nil
 }
 
-func desk() *Desk {
-	return &Desk{Gate: gatekeeper{}, Resolver: gatekeeper{}, Deployments: one{}, Store: &shelf{}, Now: time.Now, LockTask: "ship:lock"}
+func desk() *Service {
+	return &Service{
+		Gate:        fakeGate{},
+		Resolver:    fakeGate{},
+		Deployments: oneDeployment{},
+		Store:       &fakeLocks{},
+		Now:         time.Now,
+		LockTask:    "ship:lock",
+	}
 }
 
-// how says in a word how an ask ended.
-func how(err error) string {
-	var refused *Refused
+// outcome says in a word how an ask ended.
+func outcome(err error) string {
+	var refused *Error
 	switch {
 	case errors.As(err, &refused):
 		return fmt.Sprintf("%s: %s", refused.Kind, refused.Message)
@@ -71,8 +77,8 @@ func TestForceAsksTheRules(t *testing.T) {
 		{Caller{By: deployment.Actor{Token: "root"}, Admin: true}, "forbidden: token root may not force"},
 		{Caller{By: deployment.Actor{ID: 1, Login: "alice", Token: "face"}}, "forbidden: alice may not force"},
 	} {
-		if _, err := desk().Force(t.Context(), c.by, 5, "fire"); how(err) != c.want {
-			t.Errorf("%s: %s, want %s", c.by.By, how(err), c.want)
+		if _, err := desk().Force(t.Context(), c.by, 5, "fire"); outcome(err) != c.want {
+			t.Errorf("%s: %s, want %s", c.by.By, outcome(err), c.want)
 		}
 	}
 }
@@ -80,13 +86,18 @@ func TestForceAsksTheRules(t *testing.T) {
 // Who locks through the API is judged as one who locks by a deployment; an outage is no answer.
 func TestWantedLock(t *testing.T) {
 	for name, c := range map[string]struct {
-		desk               *Desk
+		desk               *Service
 		repository, reason string
 		want               string
 	}{
-		"a lock":               {desk(), "acme/api", "moving", "done"},
-		"by another task":      {&Desk{Gate: gatekeeper{}, Resolver: gatekeeper{}, Store: &shelf{}, Now: time.Now}, "acme/api", "moving", "forbidden: not for the task "},
-		"of no repository":     {desk(), "acme/gone", "moving", "not_found: repository acme/gone cannot be found: " + gate.ErrMissing.Error()},
+		"a lock": {desk(), "acme/api", "moving", "done"},
+		"by another task": {&Service{
+			Gate:     fakeGate{},
+			Resolver: fakeGate{},
+			Store:    &fakeLocks{},
+			Now:      time.Now,
+		}, "acme/api", "moving", "forbidden: not for the task "},
+		"of no repository":     {desk(), "acme/gone", "moving", "not_found: repository acme/gone cannot be found: " + policy.ErrMissing.Error()},
 		"of no name":           {desk(), "acme/..", "moving", "not_found: there is no repository acme/.."},
 		"in an outage":         {desk(), "acme/away", "moving", "later: repository acme/away cannot be looked up: 503"},
 		"without a reason":     {desk(), "acme/api", "", "invalid: a reason is needed"},
@@ -95,31 +106,34 @@ func TestWantedLock(t *testing.T) {
 		"in letters of others": {desk(), "acme/api", "données déplacées 🚚", "done"},
 	} {
 		_, err := c.desk.TakeLock(t.Context(), Caller{By: deployment.Actor{ID: 1, Login: "alice"}}, LockRequest{
-			Repository: c.repository, Environment: "production", Reason: c.reason,
+			Repository:  c.repository,
+			Environment: "production",
+			Reason:      c.reason,
 		})
-		if how(err) != c.want {
-			t.Errorf("%s: %s, want %s", name, how(err), c.want)
+
+		if outcome(err) != c.want {
+			t.Errorf("%s: %s, want %s", name, outcome(err), c.want)
 		}
 	}
 }
 
-// questioned is a gate that only answers questions, in one way.
-type questioned struct {
+// askErrorGate is a gate that only answers questions, in one way.
+type askErrorGate struct {
 	Gate
 	err error
 }
 
-func (q questioned) Ask(context.Context, gate.Question) (policy.Verdict, error) {
+func (q askErrorGate) Ask(context.Context, policy.Question) (policy.Verdict, error) {
 	return policy.Verdict{}, q.err
 }
 
 func TestAskTellsAnOutageFromNothing(t *testing.T) {
 	for want, err := range map[string]error{
-		"not_found: there is no person bob": &gate.Unknown{What: "person bob"},
+		"not_found: there is no person bob": &policy.NotFoundError{What: "person bob"},
 		"later: 503":                        errors.New("503"),
 	} {
-		if _, err := (&Desk{Gate: questioned{err: err}}).Ask(t.Context(), gate.Question{}); how(err) != want {
-			t.Errorf("%s, want %s", how(err), want)
+		if _, err := (&Service{Gate: askErrorGate{err: err}}).Ask(t.Context(), policy.Question{}); outcome(err) != want {
+			t.Errorf("%s, want %s", outcome(err), want)
 		}
 	}
 }

@@ -7,133 +7,150 @@ import (
 	"time"
 )
 
-func applyFound(f *draft, e Found) bool {
-	f.outcome("found by " + e.By)
-	f.adopt(e.Pipeline, e.By)
-	if len(e.Twins) > 0 {
-		f.noteTwins(e.Twins)
-		f.TwinUntil, f.TwinDue = f.now.Add(TwinWatch), f.now
+func applyLookupFound(t *transition, e LookupFound) bool {
+	t.setOutcome("found by " + e.By)
+	t.adopt(e.Pipeline, e.By)
+	if len(e.Duplicates) > 0 {
+		t.noteDuplicates(e.Duplicates)
+		t.watchForDuplicates()
+		t.DuplicateDue = t.now
 	}
+
 	return true
 }
 
-func applyAbsent(f *draft, e Absent) bool {
-	f.outcome("absent")
-	f.changes.Foreign = e.Foreign
-	f.Retriggers++
-	f.note("absent", "CircleCI shows no pipeline of attempt %d", f.LastAttempt().Number)
-	if f.now.Sub(f.FirstAt) >= f.StartTimeout {
-		f.end(Errored, fmt.Sprintf("CircleCI did not start it within %s", f.StartTimeout), "")
-		f.watch()
+// applyLookupAbsent makes the deployment wait for another attempt, unless the start timeout is over.
+func applyLookupAbsent(t *transition, e LookupAbsent) bool {
+	t.setOutcome("absent")
+	t.changes.Unclaimed = e.Unclaimed
+	t.Retriggers++
+	t.note("absent", "CircleCI shows no pipeline for attempt %d", t.LastAttempt().Number)
+
+	if t.now.Sub(t.FirstAt) >= t.StartTimeout {
+		t.end(Errored, fmt.Sprintf("CircleCI did not start it within %s", t.StartTimeout), "")
+		t.watchForDuplicates()
 		return true
 	}
-	f.to(Waiting)
-	f.LookDue = f.now
+
+	t.moveTo(Waiting)
+	t.LookDue = t.now
 	return true
 }
 
-func applyUnclear(f *draft, e Unclear) bool {
-	f.changes.Foreign = e.Foreign
-	f.Looks++
-	if f.now.Sub(f.lookupDeadline()) > Patience {
-		return applyDoubt(f, Doubt{Reason: e.Cause})
+// applyLookupPending looks again with growing pauses. Without an answer from CircleCI for
+// answerTimeout after the deadline, the look-up counts as inconclusive.
+func applyLookupPending(t *transition, e LookupPending) bool {
+	t.changes.Unclaimed = e.Unclaimed
+	t.Looks++
+	if t.now.Sub(t.lookupDeadline()) > answerTimeout {
+		return applyLookupInconclusive(t, LookupInconclusive{Reason: e.Cause})
 	}
-	f.lookIn(min(backoff(f.Looks, 15*time.Second), f.untilDeadline()))
+
+	t.dueIn(min(Backoff(t.Looks, 15*time.Second), t.untilLookupDeadline()))
 	return true
 }
 
-// untilDeadline keeps a look-up from oversleeping the moment at which it may conclude.
-func (f *draft) untilDeadline() time.Duration {
-	if left := f.lookupDeadline().Sub(f.now); left > 0 {
+// untilLookupDeadline returns how long a look-up may pause without missing its deadline.
+func (t *transition) untilLookupDeadline() time.Duration {
+	if left := t.lookupDeadline().Sub(t.now); left > 0 {
 		return left + 10*time.Millisecond
 	}
 	return 15 * time.Second
 }
 
-func applyDoubt(f *draft, e Doubt) bool {
-	f.outcome("in doubt")
-	f.note("doubt", "%s", clean(e.Reason))
-	f.end(Errored, "CircleCI may have started it: look at "+f.projectURL(), f.projectURL())
-	if f.Target.CarriesKey {
-		f.watch()
+func applyLookupInconclusive(t *transition, e LookupInconclusive) bool {
+	t.setOutcome("in doubt")
+	t.note("doubt", "%s", clean(e.Reason))
+	t.end(Errored, "CircleCI may have started it: look at "+t.projectURL(), t.projectURL())
+	if t.Target.CarriesKey {
+		t.watchForDuplicates()
 	}
+
 	return true
 }
 
-// watch looks for pipelines with the key that show up after all, for an hour.
-func (f *draft) watch() { f.TwinUntil, f.TwinDue = f.now.Add(TwinWatch), f.now.Add(twinPace) }
+// watchForLatePipeline watches for a pipeline that an attempt which was given up may still bring.
+// Without a key in the parameters it could not be told from others.
+func (t *transition) watchForLatePipeline() {
+	if len(t.Attempts) > 0 && t.Target.CarriesKey {
+		t.watchForDuplicates()
+	}
+}
 
-func applyWatched(f *draft, e Watched) bool {
-	f.TwinDue = f.now.Add(twinPace)
-	if f.noteTwins(e.Twins) {
-		f.TwinDue = f.now.Add(twinHaste) // what has not begun yet could not be canceled
+// watchForDuplicates begins to look for pipelines that carry the deployment's key a second time.
+func (t *transition) watchForDuplicates() {
+	t.DuplicateUntil = t.now.Add(duplicateWatch)
+	t.DuplicateDue = t.now.Add(duplicateInterval)
+}
+
+func applyDuplicatesChecked(t *transition, e DuplicatesChecked) bool {
+	t.DuplicateDue = t.now.Add(duplicateInterval)
+	if t.noteDuplicates(e.Duplicates) {
+		t.DuplicateDue = t.now.Add(duplicateRetry) // a workflow that had not begun yet could not be canceled
 	}
-	if !f.now.Before(f.TwinUntil) {
-		f.TwinDue, f.TwinUntil = time.Time{}, time.Time{}
+
+	if !t.now.Before(t.DuplicateUntil) {
+		t.DuplicateDue, t.DuplicateUntil = time.Time{}, time.Time{}
 	}
+
 	return true
 }
 
-// noteTwins notes each twin once, and says whether there was a new one.
-func (f *draft) noteTwins(ids []string) bool {
-	fresh := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(f.Twins, id) })
-	if len(fresh) == 0 {
+// noteDuplicates notes each duplicate once, and says whether there was a new one.
+func (t *transition) noteDuplicates(ids []string) bool {
+	noted := func(id string) bool { return slices.Contains(t.Duplicates, id) }
+	found := slices.DeleteFunc(slices.Clone(ids), noted)
+	if len(found) == 0 {
 		return false
 	}
-	f.Twins = append(slices.Clip(f.Twins), fresh...)
-	f.note("twin", "canceled %s: it carries this deployment's key a second time", strings.Join(fresh, ", "))
+
+	t.Duplicates = append(slices.Clip(t.Duplicates), found...)
+	t.note("twin", "canceled duplicate pipelines with this deployment's key: %s", strings.Join(found, ", "))
 	return true
 }
 
-// applyStray watches for the pipeline: one that has no workflow yet can be canceled only when it has.
-func applyStray(f *draft, e Stray) bool {
-	f.note("stray", "canceled pipeline %s: it came too late for this deployment", e.PipelineID)
-	f.Twins = append(slices.Clip(f.Twins), e.PipelineID)
-	if f.Target.CarriesKey && f.State != Unconfirmed {
-		f.watch()
-		f.TwinDue = f.now.Add(twinHaste)
+// applyPipelineOrphaned notes the pipeline and watches for it: while it has no workflow yet there is
+// nothing to cancel. An unconfirmed deployment needs no watch, because its look-up sees the
+// pipeline.
+func applyPipelineOrphaned(t *transition, e PipelineOrphaned) bool {
+	t.note("stray", "canceled pipeline %s, which came too late for this deployment", e.PipelineID)
+	t.Duplicates = append(slices.Clip(t.Duplicates), e.PipelineID)
+	if t.Target.CarriesKey && t.State != Unconfirmed {
+		t.watchForDuplicates()
+		t.DuplicateDue = t.now.Add(duplicateRetry)
 	}
+
 	return true
 }
 
-func applyClaimed(f *draft, e Claimed) bool {
-	if len(f.Attempts) == 0 {
+// applyClaimed adopts the pipeline whose job presented the key. A deployment that was never
+// triggered has no pipeline to claim it.
+func applyClaimed(t *transition, e Claimed) bool {
+	if len(t.Attempts) == 0 {
 		return false
 	}
-	f.outcome("claimed")
-	f.adopt(PipelineFacts{ID: e.PipelineID}, ByClaim)
+	t.setOutcome("claimed")
+	t.adopt(PipelineFacts{ID: e.PipelineID}, ByClaim)
 	return true
 }
 
-// applyClaimedAgain lets the jobs of the deployment's own pipeline go on, and no other's, and none while it is being stopped.
-func applyClaimedAgain(f *draft, e Claimed) bool {
-	return f.Pipeline != nil && f.Pipeline.ID == e.PipelineID && f.Stopping.IsZero()
+// applyClaimedAgain lets jobs of the deployment's own pipeline go on, unless it is being stopped. It
+// refuses every other pipeline.
+func applyClaimedAgain(t *transition, e Claimed) bool {
+	return t.Pipeline != nil && t.Pipeline.ID == e.PipelineID && t.Stopping.IsZero()
 }
 
-func applyDisplaced(f *draft, _ Displaced) bool {
-	if f.Pipeline == nil || f.Pipeline.By != ByWindow {
+// applyPipelineReassigned gives the pipeline up and looks for the right one. Only a pipeline that
+// was adopted without proof can be another deployment's.
+func applyPipelineReassigned(t *transition, _ PipelineReassigned) bool {
+	if t.Pipeline == nil || t.Pipeline.By != ByWindow {
 		return false
 	}
-	f.note("displaced", "pipeline %s was proven to be another deployment's", f.Pipeline.ID)
-	f.Pipeline, f.StartedAt = nil, time.Time{}
-	f.TwinUntil, f.TwinDue = time.Time{}, time.Time{} // the look-up looks for the key anyway
-	f.to(Unconfirmed)
-	f.LookDue = f.now
+
+	t.note("displaced", "pipeline %s was proven to belong to another deployment", t.Pipeline.ID)
+	t.Pipeline, t.StartedAt = nil, time.Time{}
+	t.DuplicateUntil, t.DuplicateDue = time.Time{}, time.Time{} // the look-up looks for the key anyway
+	t.moveTo(Unconfirmed)
+	t.LookDue = t.now
 	return true
-}
-
-// lookupDeadline is the moment from which a look-up may conclude that nothing was started.
-func (f *draft) lookupDeadline() time.Time { return f.Rules.LookupDeadline(f.Deployment) }
-
-// LookupDeadline is the moment from which a look-up may conclude that the last attempt started nothing.
-func (r Rules) LookupDeadline(d Deployment) time.Time {
-	return d.LastAttempt().SendBefore.Add(r.TriggerTimeout + r.LookupGrace)
-}
-
-func (f *draft) projectURL() string {
-	slug := f.Project.Slug
-	if slug == "" {
-		slug = f.Target.Project
-	}
-	return f.AppURL + "/pipelines/" + slug
 }

@@ -5,208 +5,267 @@ import (
 	"time"
 )
 
-func applyStart(f *draft, e Start) bool {
-	if f.Problem != "" || f.Project.ID == "" || f.Target.Ref.Kind == RefSHA {
+// applyStart records the attempt before its request leaves. It refuses a deployment that cannot be
+// triggered: one with a problem, without a resolved project, or for a bare commit.
+func applyStart(t *transition, e Start) bool {
+	if t.Problem != "" || t.Project.ID == "" || t.Target.Ref.Kind == RefSHA {
 		return false
 	}
-	if f.FirstAt.IsZero() {
-		f.FirstAt = f.now
+	if t.FirstAt.IsZero() {
+		t.FirstAt = t.now
 	}
-	f.Blocked, f.Reason = "", ""
-	f.Forced = f.Forced || e.Forced
-	f.Attempts = append(f.Attempts, Attempt{
-		Number: len(f.Attempts) + 1, Intent: f.now, SendBefore: e.SendBefore, Ref: f.nextRef(),
+
+	t.Blocked, t.Reason = "", ""
+	t.Forced = t.Forced || e.Forced
+	t.Attempts = append(t.Attempts, Attempt{
+		Number:     len(t.Attempts) + 1,
+		Intent:     t.now,
+		SendBefore: e.SendBefore,
+		Ref:        t.nextRef(),
 	})
-	f.to(Triggering)
-	f.LookDue = f.now // the sender holds the lease; whoever comes after it finds an interrupted trigger
+
+	t.moveTo(Triggering)
+	t.LookDue = t.now // the sender's lease keeps others away; who loads the row after it finds an interrupted trigger
 	return true
 }
 
-// nextRef is what to ask CircleCI for: a bare name is a branch and a tag in turn.
-func (f *draft) nextRef() Ref {
-	ref := f.Target.Ref
+// nextRef returns what to ask CircleCI for. A bare name is a branch and a tag by turns.
+func (t *transition) nextRef() Ref {
+	ref := t.Target.Ref
 	if ref.Kind != RefBare {
 		return ref
 	}
-	if f.RefTries%2 == 0 {
+	if t.RefTries%2 == 0 {
 		return Ref{Kind: RefBranch, Name: ref.Name}
 	}
 	return Ref{Kind: RefTag, Name: ref.Name}
 }
 
-func applyBlocked(f *draft, e Blocked) bool {
+func applyAdmitted(t *transition, _ Admitted) bool {
+	if t.AdmittedAt.IsZero() {
+		t.AdmittedAt = t.now
+	}
+	return true
+}
+
+// applyBlocked keeps it waiting and says at GitHub what for, unless that changes soon.
+func applyBlocked(t *transition, e Blocked) bool {
 	if !e.First {
-		f.FirstAt = time.Time{}
+		t.FirstAt = time.Time{}
 	}
-	if f.Blocked != e.By {
-		f.Blocked = e.By
-		f.note("blocked", "waits for %s", e.By)
+	if t.Blocked != e.By {
+		t.Blocked = e.By
+		t.note("blocked", "waiting for %s", e.By)
 	}
-	f.tell(GitHubQueued, "Waiting for "+e.By, "", f.AcceptedAt.Add(quietReport))
-	f.lookIn(blockedRecheck)
+
+	t.report(GitHubQueued, "Waiting for "+e.By, "", t.AcceptedAt.Add(waitingReportDelay))
+	t.dueIn(blockedRecheck)
 	if e.After > 0 {
-		f.lookIn(e.After)
+		t.dueIn(e.After)
 	}
+
 	return true
 }
 
-func applyResolved(f *draft, e Resolved) bool {
-	f.Project = e.Project
-	f.LookDue = f.now
+func applyResolved(t *transition, e Resolved) bool {
+	t.Project = e.Project
+	t.LookDue = t.now
 	return true
 }
 
-func applyRefuse(f *draft, e Refuse) bool {
-	f.end(Errored, e.Reason, "")
+func applyFail(t *transition, e Fail) bool {
+	t.end(Errored, e.Reason, "")
 	return true
 }
 
-func applySuperseded(f *draft, e Superseded) bool {
-	f.end(Rejected, fmt.Sprintf("superseded by #%d", e.By), "")
+func applySuperseded(t *transition, e Superseded) bool {
+	t.end(Rejected, fmt.Sprintf("superseded by #%d", e.By), "")
 	return true
 }
 
-func applyTriggered(f *draft, e Triggered) bool {
-	f.outcome("201")
-	f.adopt(e.Pipeline, ByAnswer)
+func applyReject(t *transition, e Reject) bool {
+	t.end(Rejected, e.Reason, "")
+	t.watchForLatePipeline()
 	return true
 }
 
-// applyLateAnswer takes a 201 that came in after a look-up had given the attempt up: it is proof all the same.
-func applyLateAnswer(f *draft, e Triggered) bool {
-	if len(f.Attempts) == 0 {
+// applyDone refuses a deployment that is to start a pipeline.
+func applyDone(t *transition, e Done) bool {
+	if t.Target.LockTask == "" {
 		return false
 	}
-	return applyTriggered(f, e)
+	t.end(Succeeded, e.Reason, "")
+	return true
 }
 
-// applyAnswerAfterClaim completes a pipeline whose job claimed the key before the answer to the trigger was written.
-func applyAnswerAfterClaim(f *draft, e Triggered) bool {
-	if f.Pipeline == nil || f.Pipeline.ID != e.Pipeline.ID {
+func applyTriggered(t *transition, e Triggered) bool {
+	t.setOutcome("201")
+	t.adopt(e.Pipeline, ByAnswer)
+	return true
+}
+
+// applyTriggeredLate takes a 201 that is written after a look-up gave the attempt up. It is proof
+// all the same.
+func applyTriggeredLate(t *transition, e Triggered) bool {
+	if len(t.Attempts) == 0 {
 		return false
 	}
-	f.outcome("201")
-	f.completePipeline(e.Pipeline)
+	return applyTriggered(t, e)
+}
+
+// applyTriggeredAfterClaim completes a pipeline whose job claimed the deployment before CircleCI's
+// 201 was written.
+func applyTriggeredAfterClaim(t *transition, e Triggered) bool {
+	if t.Pipeline == nil || t.Pipeline.ID != e.Pipeline.ID {
+		return false
+	}
+	t.setOutcome("201")
+	t.completePipeline(e.Pipeline)
 	return true
 }
 
-// adopt makes a pipeline the deployment's own.
-func (f *draft) adopt(p PipelineFacts, by string) {
-	f.Pipeline = &Pipeline{ID: p.ID, Number: p.Number, Slug: p.Slug, By: by}
-	if f.Pipeline.Slug == "" {
-		f.Pipeline.Slug = f.Project.Slug
+// adopt makes a pipeline the deployment's own. After an attempt that was given up, the project is
+// watched for a duplicate that this attempt may have started after all.
+func (t *transition) adopt(p PipelineFacts, by string) {
+	t.Pipeline = &Pipeline{ID: p.ID, Number: p.Number, Slug: p.Slug, By: by}
+	if t.Pipeline.Slug == "" {
+		t.Pipeline.Slug = t.Project.Slug
 	}
-	f.StartedAt, f.Reason, f.Blocked = f.now, "", ""
-	f.Backoffs = 0
-	if f.Retriggers > 0 {
-		f.TwinUntil, f.TwinDue = f.now.Add(TwinWatch), f.now.Add(twinPace)
+
+	t.StartedAt, t.Reason, t.Blocked = t.now, "", ""
+	t.Backoffs = 0
+	if t.Retriggers > 0 {
+		t.watchForDuplicates()
 	}
-	f.to(Running)
-	f.note("pipeline", "%s is the pipeline (by %s)", p.ID, by)
-	f.tellRunning()
-	f.lookIn(f.PollMin)
-	if f.Target.Revision == RevisionStrict || p.Number == 0 || f.Cancel != nil {
-		f.LookDue = f.now
+
+	t.moveTo(Running)
+	t.note("pipeline", "pipeline %s, identified by %s", p.ID, by)
+	t.reportRunning()
+
+	t.dueIn(t.PollMin)
+	if t.Target.Revision == RevisionStrict || p.Number == 0 || t.Cancel != nil {
+		t.LookDue = t.now
 	}
 }
 
-func (f *draft) outcome(text string) {
-	if n := len(f.Attempts); n > 0 {
-		f.Attempts[n-1].Outcome = text
+// setOutcome records what came of the current attempt.
+func (t *transition) setOutcome(text string) {
+	if n := len(t.Attempts); n > 0 {
+		t.Attempts[n-1].Outcome = text
 	}
 }
 
-func applySkipped(f *draft, e Skipped) bool {
-	f.outcome("skipped")
-	f.end(Errored, "CircleCI skipped it: "+e.Message, "")
+func applyTriggerSkipped(t *transition, e TriggerSkipped) bool {
+	t.setOutcome("skipped")
+	t.end(Errored, "CircleCI skipped it: "+e.Message, "")
 	return true
 }
 
-func applyRefused(f *draft, e Refused) bool {
-	f.outcome(fmt.Sprintf("refused %d", e.Status))
+// applyTriggerRefused ends the deployment, except where the answer may change: a ref may not be
+// visible at CircleCI yet, and an answer that may be about the token is believed the second time.
+func applyTriggerRefused(t *transition, e TriggerRefused) bool {
+	t.setOutcome(fmt.Sprintf("refused %d", e.Status))
 	switch {
 	case e.BranchNotFound:
-		f.retryRef(e)
-	case e.Mistrust && f.TrustTries == 0:
-		f.TrustTries++
-		f.note("refused", "CircleCI answered %d %q: asked once more in a minute", e.Status, clean(e.Message))
-		f.backToWaiting("CircleCI to accept the credentials", mistrustPause)
+		t.retryRef(e)
+	case e.AuthDoubt && t.AuthTries == 0:
+		t.AuthTries++
+		t.note("refused", "CircleCI answered %d %q; trying once more in a minute", e.Status, clean(e.Message))
+		t.backToWaiting("CircleCI to accept the credentials", authPause)
 	default:
-		f.end(Errored, fmt.Sprintf("CircleCI refused it (%d): %s", e.Status, e.Message), "")
+		t.end(Errored, fmt.Sprintf("CircleCI refused it (%d): %s", e.Status, e.Message), "")
 	}
+
 	return true
 }
 
-// retryRef asks for the ref's other meaning at once, and for both again after 5 s and 20 s, because CircleCI's view of refs may lag.
-func (f *draft) retryRef(e Refused) {
-	ref := f.LastAttempt().Ref
-	f.RefTries++
-	f.note("refused", "CircleCI knows no %s %q yet", ref.Kind, clean(ref.Name))
-	round, whole := f.RefTries, true
-	if f.Target.Ref.Kind == RefBare {
-		round, whole = f.RefTries/2, f.RefTries%2 == 0
+// retryRef tries a ref again that CircleCI does not know, because CircleCI may see a push late: a
+// bare name at once as the other kind of ref, and every ref again after 5 s and after 20 s.
+func (t *transition) retryRef(e TriggerRefused) {
+	ref := t.LastAttempt().Ref
+	t.RefTries++
+	t.note("refused", "CircleCI does not know the %s %q yet", ref.Kind, clean(ref.Name))
+
+	round, roundOver := t.RefTries, true
+	if t.Target.Ref.Kind == RefBare {
+		round, roundOver = t.RefTries/2, t.RefTries%2 == 0
 	}
+
+	name := t.Target.Ref.Name
 	pauses := []time.Duration{5 * time.Second, 20 * time.Second}
 	switch {
-	case !whole:
-		f.backToWaiting("CircleCI to see "+f.Target.Ref.Name, 0)
+	case !roundOver:
+		t.backToWaiting("CircleCI to see "+name, 0)
 	case round <= len(pauses):
-		f.backToWaiting("CircleCI to see "+f.Target.Ref.Name, pauses[round-1])
+		t.backToWaiting("CircleCI to see "+name, pauses[round-1])
 	default:
-		f.end(Errored, fmt.Sprintf("CircleCI does not know the ref %s: %s", f.Target.Ref.Name, e.Message), "")
+		t.end(Errored, fmt.Sprintf("CircleCI does not know the ref %s: %s", name, e.Message), "")
 	}
 }
 
-func (f *draft) backToWaiting(by string, after time.Duration) {
-	f.to(Waiting)
-	f.Blocked = by
-	f.tell(GitHubQueued, "Waiting for "+by, "", f.now.Add(quietReport))
-	f.lookIn(after)
-	f.NotBefore = f.LookDue
+// backToWaiting waits for something at CircleCI before the next attempt, however often it is woken.
+func (t *transition) backToWaiting(by string, after time.Duration) {
+	t.moveTo(Waiting)
+	t.Blocked = by
+	t.report(GitHubQueued, "Waiting for "+by, "", t.now.Add(waitingReportDelay))
+	t.dueIn(after)
+	t.NotBefore = t.LookDue
 }
 
-func applyNotSent(f *draft, e NotSent) bool {
-	if f.FirstAt.IsZero() {
-		f.FirstAt = f.now
+// applyTriggerNotSent tries again with growing pauses until the start timeout, and ends at once
+// where CircleCI asks for a longer pause than is left of it.
+func applyTriggerNotSent(t *transition, e TriggerNotSent) bool {
+	if t.FirstAt.IsZero() {
+		t.FirstAt = t.now
 	}
-	if f.State != Waiting {
-		f.outcome("not sent")
+	if t.State != Waiting {
+		t.setOutcome("not sent")
 	}
-	if f.now.Sub(f.FirstAt) >= f.StartTimeout {
-		f.end(Errored, fmt.Sprintf("could not be started for %s: %s", f.StartTimeout, e.Cause), "")
-		return true
+
+	left := t.StartTimeout - t.now.Sub(t.FirstAt)
+	switch {
+	case left <= 0:
+		t.end(Errored, fmt.Sprintf("could not be started within %s: %s", t.StartTimeout, e.Cause), "")
+	case e.After > left:
+		reason := fmt.Sprintf(
+			"CircleCI asks to wait %s, longer than what is left of the start timeout of %s: %s",
+			e.After.Round(time.Second),
+			t.StartTimeout,
+			e.Cause,
+		)
+		t.end(Errored, reason, "")
+	default:
+		t.Backoffs++
+		t.note("not_sent", "%s", clean(e.Cause))
+		t.backToWaiting("CircleCI to answer", max(e.After, min(Backoff(t.Backoffs, time.Minute), left)))
 	}
-	left := f.StartTimeout - f.now.Sub(f.FirstAt)
-	if e.After > left {
-		f.end(Errored, fmt.Sprintf("CircleCI asks to wait %s, longer than is left of %s: %s", e.After.Round(time.Second), f.StartTimeout, e.Cause), "")
-		return true
-	}
-	f.Backoffs++
-	f.note("not_sent", "%s", clean(e.Cause))
-	f.backToWaiting("CircleCI to answer", max(e.After, min(backoff(f.Backoffs, time.Minute), left)))
+
 	return true
 }
 
-func applyUnknown(f *draft, e Unknown) bool {
-	f.outcome("unknown")
-	f.doubtful(e.Cause)
+func applyTriggerUnknown(t *transition, e TriggerUnknown) bool {
+	t.setOutcome("unknown")
+	t.becomeUnconfirmed(e.Cause)
 	return true
 }
 
-func applyInterrupted(f *draft, _ Interrupted) bool {
-	f.outcome("interrupted")
-	f.doubtful("the worker that triggered it was interrupted")
+func applyTriggerInterrupted(t *transition, _ TriggerInterrupted) bool {
+	t.setOutcome("interrupted")
+	t.becomeUnconfirmed("the worker was interrupted while it triggered CircleCI")
 	return true
 }
 
-func (f *draft) doubtful(cause string) {
-	f.to(Unconfirmed)
-	f.note("unknown", "%s; looking whether CircleCI started it", clean(cause))
-	f.tell(GitHubQueued, "Checking whether CircleCI started it", "", f.now.Add(doubtReport))
-	f.lookIn(time.Second)
+// becomeUnconfirmed begins the look-ups.
+func (t *transition) becomeUnconfirmed(cause string) {
+	t.moveTo(Unconfirmed)
+	t.note("unknown", "%s; checking whether CircleCI started it", clean(cause))
+	t.report(GitHubQueued, "Checking whether CircleCI started it", "", t.now.Add(unconfirmedReportDelay))
+	t.dueIn(time.Second)
 }
 
-func applyStillUnknown(f *draft, e Unknown) bool {
-	f.note("unknown", "%s", clean(e.Cause))
+// applyTriggerUnknownLate notes the sender's answer on a deployment that another worker has already
+// found interrupted.
+func applyTriggerUnknownLate(t *transition, e TriggerUnknown) bool {
+	t.note("unknown", "%s", clean(e.Cause))
 	return true
 }

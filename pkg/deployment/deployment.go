@@ -2,95 +2,122 @@ package deployment
 
 import "time"
 
-// Attempt is one intent to trigger: written before the request leaves, kept for ever.
-type Attempt struct {
-	Number     int       `json:"number"` // from 1
-	Intent     time.Time `json:"intent"`
-	SendBefore time.Time `json:"send_before"` // the request may not leave after this moment
-	Ref        Ref       `json:"ref"`         // what was asked for: a branch or a tag
-	Outcome    string    `json:"outcome,omitempty"`
-}
-
-// Deployment is a request on its way. It changes only through Rules.Apply; Version guards every write of it.
+// Deployment is a request on its way to CircleCI and back. It changes only through Machine.Apply.
+// The store writes it as JSON and guards every write with Version.
+//
+// The fields are grouped by the states in which they mean something. "Since" fields hold the moment
+// at which something began and are zero while it is not so.
 type Deployment struct {
-	Row     int64 `json:"-"` // our own id, given by the store
-	Version int64 `json:"-"` // raised by each write; a write with another version is refused
-	Nudges  int64 `json:"-"` // how often a hint came in; lets a write notice one that it would overtake
+	// Storage. The store fills these in; they are columns of the row and not in the JSON.
 
-	Request Request `json:"request"`
-	Target  Target  `json:"target"`
+	Row       int64 `json:"-"` // our own id
+	Version   int64 `json:"-"` // raised by each write; a write that was made from another version is refused
+	WakeCount int64 `json:"-"` // how many hints have come in; shows a write that a hint came in since the read
 
-	State      State     `json:"state"`
-	Reason     string    `json:"reason,omitempty"`
-	Problem    string    `json:"problem,omitempty"` // known at acceptance: it ends errored at its first step
+	// Request. Set when the deployment is accepted and never changed.
+
+	Request    Request   `json:"request"`
+	Target     Target    `json:"target"`
+	Problem    string    `json:"problem,omitempty"` // found at acceptance: it ends errored with this at its first step
 	AcceptedAt time.Time `json:"accepted_at"`
-	AdmittedAt time.Time `json:"admitted_at,omitzero"` // the rules first found no reason to reject it
-	StartedAt  time.Time `json:"started_at,omitzero"`  // the pipeline became ours
-	EndedAt    time.Time `json:"ended_at,omitzero"`
-	Due        time.Time `json:"due,omitzero"` // when to look again; zero: never
 
-	// Waiting and triggering.
-	Project    Project   `json:"project,omitzero"`      // CircleCI's word on the target's project
-	FirstAt    time.Time `json:"first_at,omitzero"`     // since when it is first in line
-	Blocked    string    `json:"blocked,omitempty"`     // what it waits for
-	Attempts   []Attempt `json:"attempts,omitempty"`    //
+	// Every state.
+
+	State      State      `json:"state"`
+	Due        time.Time  `json:"due,omitzero"`       // the earlier of LookDue and DuplicateDue; zero: never
+	LookDue    time.Time  `json:"look_due,omitzero"`  // when a worker takes its next step
+	Looks      int        `json:"looks,omitempty"`    // look-ups or polls since the state changed
+	Backoffs   int        `json:"backoffs,omitempty"` // triggers that were not sent, or polls that failed, in a row
+	Cancel     *Cancel    `json:"cancel,omitempty"`   // somebody asked to cancel it; nil: nobody did
+	LastReport ReportText `json:"told,omitzero"`      // the newest report
+
+	// Waiting. Blocked and NotBefore count there only. The rest is kept afterwards:
+	// an attempt that started nothing brings the deployment back here.
+
+	AdmittedAt time.Time `json:"admitted_at,omitzero"` // when the rules first found no reason to reject it
+	Blocked    string    `json:"blocked,omitempty"`    // what it waits for, in words that follow "Waiting for"
+	NotBefore  time.Time `json:"not_before,omitzero"`  // it does not start before this moment, whatever wakes it
+	FirstAt    time.Time `json:"first_at,omitzero"`    // since when it is first in line; START_TIMEOUT counts from here
+	Force      *Force    `json:"force,omitempty"`      // somebody asked to bypass rules; nil: nobody did
+	Forced     bool      `json:"forced,omitempty"`     // Force was needed: a rule was bypassed by it
+
+	// Triggering and Unconfirmed, and kept afterwards. Project is set while it still waits.
+
+	Project    Project   `json:"project,omitzero"`      // CircleCI's identity of Target.Project
+	Attempts   []Attempt `json:"attempts,omitempty"`    // oldest first; the last one is the current one
 	RefTries   int       `json:"ref_tries,omitempty"`   // answers "Branch not found" so far
-	TrustTries int       `json:"trust_tries,omitempty"` // answers 401, or 404 on a known project, so far
-	NotBefore  time.Time `json:"not_before,omitzero"`   // while it waits: not before this moment, whoever wakes it
-	Backoffs   int       `json:"backoffs,omitempty"`    // triggers that did not leave, or looks that failed, in a row
-	Looks      int       `json:"looks,omitempty"`       // look-ups, or observations since the last change of state
-	Retriggers int       `json:"retriggers,omitempty"`  // attempts made after an absence
-	TwinUntil  time.Time `json:"twin_until,omitzero"`   // until when the project is watched for a late twin
-	TwinDue    time.Time `json:"twin_due,omitzero"`     // when to watch next
-	Twins      []string  `json:"twins,omitempty"`       // pipelines that were canceled because they came second
+	AuthTries  int       `json:"trust_tries,omitempty"` // answers 401, or 404 on a known project, so far
+	Retriggers int       `json:"retriggers,omitempty"`  // attempts that a look-up found to have started nothing
 
-	// Running and after.
+	// Running and Held, and kept afterwards. Pipeline and StartedAt are empty again if the pipeline
+	// turns out to be another deployment's.
+
 	Pipeline     *Pipeline     `json:"pipeline,omitempty"`
-	RunningSince time.Time     `json:"running_since,omitzero"` // zero while not running
-	RanFor       time.Duration `json:"ran_for,omitempty"`      // time spent running before RunningSince
-	HeldSince    time.Time     `json:"held_since,omitzero"`
-	QuietSince   time.Time     `json:"quiet_since,omitzero"` // since when nothing runs though more is to come
-	GoneSince    time.Time     `json:"gone_since,omitzero"`  // since when CircleCI denies the pipeline
-	LookDue      time.Time     `json:"look_due,omitzero"`    // when to look at the pipeline next
-	Stopping     time.Time     `json:"stopping,omitzero"`    // since when its workflows must end; the slot is kept until they did
-	RerunUntil   time.Time     `json:"rerun_until,omitzero"` // until when a successful rerun turns failed into succeeded
+	StartedAt    time.Time     `json:"started_at,omitzero"`    // when Pipeline became the deployment's own
+	RunningSince time.Time     `json:"running_since,omitzero"` // zero unless Running
+	RanFor       time.Duration `json:"ran_for,omitempty"`      // time spent in Running before RunningSince
+	HeldSince    time.Time     `json:"held_since,omitzero"`    // zero unless Held
+	QuietSince   time.Time     `json:"quiet_since,omitzero"`   // since when nothing runs although more may come
+	GoneSince    time.Time     `json:"gone_since,omitzero"`    // since when CircleCI answers that there is none
 
-	Force  *Force  `json:"force,omitempty"`  // somebody wants rules to be passed
-	Forced bool    `json:"forced,omitempty"` // a rule was passed by force
-	Cancel *Cancel `json:"cancel,omitempty"` // somebody wants it canceled
+	// Ended.
 
-	Told Told `json:"told,omitzero"` // the newest report
+	EndedAt    time.Time `json:"ended_at,omitzero"`
+	Reason     string    `json:"reason,omitempty"`     // why it ended, for people; empty before the end
+	Stopping   time.Time `json:"stopping,omitzero"`    // since when its workflows must end; it holds its slot meanwhile
+	RerunUntil time.Time `json:"rerun_until,omitzero"` // Failed only: until when a rerun can make it Succeeded
+
+	// The watch for duplicates: pipelines with this deployment's key beside its own one, from an
+	// attempt that was given up. It is kept through every state and pauses in Triggering and
+	// Unconfirmed, because a look-up sees duplicates anyway.
+
+	DuplicateUntil time.Time `json:"twin_until,omitzero"` // when the watch ends; zero: none is kept
+	DuplicateDue   time.Time `json:"twin_due,omitzero"`   // when to look for them next
+	Duplicates     []string  `json:"twins,omitempty"`     // ids of those that were found; each is canceled
 }
 
-// Cancel is somebody's will to end a deployment.
+// Attempt is one try to start a pipeline. It is committed before the request leaves and never
+// deleted, so that no pipeline of ours can be started without a record of it.
+type Attempt struct {
+	Number     int       `json:"number"`            // from 1
+	Intent     time.Time `json:"intent"`            // when it was decided, by our clock
+	SendBefore time.Time `json:"send_before"`       // the request must not leave after this moment
+	Ref        Ref       `json:"ref"`               // the branch or tag to ask for
+	Outcome    string    `json:"outcome,omitempty"` // what came of it, such as "201" or "refused 404"; empty: not known
+}
+
+// Cancel is a person's or a rule's request to cancel a deployment. The first one counts.
 type Cancel struct {
 	At     time.Time `json:"at"`
-	By     Actor     `json:"by,omitzero"`
+	By     Actor     `json:"by,omitzero"` // zero: a rule
 	Reason string    `json:"reason,omitempty"`
 }
 
-// Told is what the newest report said; it keeps reports from repeating themselves and from going back.
-type Told struct {
+// ReportText is what the newest report says. It keeps a report from being repeated and from going
+// back to an earlier GitHub state.
+type ReportText struct {
 	State       GitHubState `json:"state,omitempty"`
 	Description string      `json:"description,omitempty"`
 	LogURL      string      `json:"log_url,omitempty"`
 }
 
-// Project is CircleCI's identity of a project, whatever spelling of the slug was configured.
+// Project is CircleCI's identity of a project. The id is the same for every spelling of the slug.
 type Project struct {
 	ID   string `json:"id"`
 	Slug string `json:"slug"`
 }
 
-// HoldsSlot says whether the deployment occupies its environment: from triggering until CircleCI is known to be done with it.
+// HoldsSlot says whether the deployment occupies its environment: from Triggering until its end,
+// and after it until CircleCI shows that its workflows have ended.
 func (d Deployment) HoldsSlot() bool {
 	return d.State.Open() && d.State != Waiting || !d.Stopping.IsZero()
 }
 
-// HoldsProject says whether a trigger of it may be in the air: at most one such row per CircleCI project.
+// HoldsProject says whether a trigger of the deployment may be in flight. The store allows one such
+// deployment per CircleCI project, so that a look-up has at most one trigger to account for.
 func (d Deployment) HoldsProject() bool { return d.State == Triggering || d.State == Unconfirmed }
 
-// LastAttempt is the newest intent to trigger, or the zero Attempt.
+// LastAttempt returns the newest attempt, or the zero Attempt where there is none.
 func (d Deployment) LastAttempt() Attempt {
 	if len(d.Attempts) == 0 {
 		return Attempt{}
@@ -98,19 +125,39 @@ func (d Deployment) LastAttempt() Attempt {
 	return d.Attempts[len(d.Attempts)-1]
 }
 
-// Entry is one line of a deployment's timeline. Detail never holds a secret or a parameter value.
+// LookSince returns how far back a look-up reads CircleCI's lists. The result is in CircleCI's
+// time; offset is CircleCI's clock minus ours.
+func (d Deployment) LookSince(offset time.Duration) time.Time {
+	if len(d.Attempts) == 0 {
+		return d.AcceptedAt.Add(offset - windowLead)
+	}
+	return d.Attempts[0].Intent.Add(offset - windowLead)
+}
+
+// clone returns a copy that shares no field that Apply changes in place. Force and Cancel are
+// replaced, never changed.
+func (d Deployment) clone() Deployment {
+	d.Attempts = append([]Attempt(nil), d.Attempts...)
+	if d.Pipeline != nil {
+		p := *d.Pipeline
+		d.Pipeline = &p
+	}
+	return d
+}
+
+// Entry is one line of a deployment's timeline. Event is a fixed word; Detail is for people and
+// never holds a secret or a parameter value.
 type Entry struct {
 	At     time.Time
 	Event  string
 	Detail string
 }
 
-// Changes is what one write adds beside the deployment's row.
+// Changes is what one write adds beside the deployment's row, in the same commit.
 type Changes struct {
-	Timeline []Entry
-	Reports  []Report
-	Foreign  []string // pipelines that a look-up saw and nobody adopted
-
-	Acts        []Act   // for the audit
-	PassedLocks []int64 // locks that do not keep the deployment from starting
+	Timeline    []Entry
+	Reports     []Report
+	Unclaimed   []string     // ids of pipelines that a look-up saw and no deployment adopted
+	Audit       []AuditEvent // records for the audit chain
+	PassedLocks []int64      // ids of locks that do not keep this deployment from starting
 }

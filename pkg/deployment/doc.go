@@ -1,34 +1,19 @@
-// Package deployment holds the words and the rules: what a deployment is, which states it passes, and what each event does to it. It knows
-// no vendor, no clock and no database; Rules.Apply is the only way a deployment changes.
+// Package deployment is the domain of the service: what a deployment is, which states it has, what
+// each event does to it, and what GitHub is told about it.
 //
-// The states and the events that lead from one to the next:
+// Machine.Apply is the only way a deployment changes. It takes a deployment, an event and the time,
+// and returns the changed deployment together with what is to be written beside it: lines of the
+// timeline and reports to GitHub. The package is pure: it imports only the standard library, reads
+// no clock and does no input or output. Callers in pkg/engine ask CircleCI, turn the answer into an
+// Event, apply it and commit the result.
 //
-//	waiting     -> triggering   start
-//	waiting     -> running      claimed, triggered
-//	waiting     -> succeeded    done
-//	waiting     -> errored      not_sent, refuse, refused
-//	waiting     -> canceled     cancel_asked
-//	waiting     -> rejected     superseded, turned_away
-//	triggering  -> waiting      not_sent, refused
-//	triggering  -> unconfirmed  interrupted, unknown
-//	triggering  -> running      claimed, triggered
-//	triggering  -> errored      not_sent, refused, skipped
-//	unconfirmed -> waiting      absent, not_sent, refused
-//	unconfirmed -> running      claimed, found, triggered
-//	unconfirmed -> errored      absent, doubt, not_sent, refused, skipped, unclear
-//	running     -> unconfirmed  displaced
-//	running     -> held         observed
-//	running     -> succeeded    observed
-//	running     -> failed       observed
-//	running     -> errored      observed, unseen
-//	running     -> canceled     observed, unseen
-//	held        -> unconfirmed  displaced
-//	held        -> running      observed
-//	held        -> succeeded    observed
-//	held        -> failed       observed
-//	held        -> errored      observed, unseen
-//	held        -> canceled     observed, unseen
-//	failed      -> succeeded    observed
+// It knows GitHub's and CircleCI's words, because its rules are about them: the states of GitHub's
+// deployment statuses, and the states of CircleCI's pipelines and workflows, which FoldPipeline
+// reads. It does not know their APIs; those are pkg/github and pkg/circleci.
+//
+// Where to begin: State explains the states, Event lists what can happen, and the variable table
+// says what each event does in each state. Machine.Judge decides how a look-up of a lost trigger
+// ended. The page deploy/docs/states.md lists all transitions.
 package deployment
 
 //go:generate env UPDATE=1 go test -run TestDiagram .

@@ -2,142 +2,175 @@ package deployment
 
 import "time"
 
-// Event is something that happened to a deployment. The set is closed.
+// Event is something that happened to a deployment. The set is closed: only this package can add to
+// it, and the variable table says what each event does in each state.
 type Event interface{ event() string }
 
-// Start moves a waiting deployment to triggering. Only the worker whose own write of it succeeded may send, once.
-type Start struct {
-	SendBefore time.Time
-	Forced     bool // a rule was passed by force
-}
+// Events before the trigger. The engine applies them to a waiting deployment.
+type (
+	// Admitted says that the rules found no reason to reject the deployment. The first one sets
+	// AdmittedAt.
+	Admitted struct{}
 
-// Blocked says that a waiting deployment cannot start yet. First tells that it is first in line of its environment.
-type Blocked struct {
-	By    string        // for people, such as "#42 (running)"
-	First bool          // nothing of its own environment is before it
-	After time.Duration // look again after this long; 0: when woken, at the latest after 15 s
-}
+	// Blocked says that the deployment cannot start yet, and sets when it is tried again.
+	Blocked struct {
+		By    string        // words that follow "Waiting for", such as "1 of 2 approvals"
+		First bool          // nothing of its own environment is before it
+		After time.Duration // try again after this long; 0: when woken, and after 15 s at the latest
+	}
 
-// Resolved carries CircleCI's identity of the target's project.
-type Resolved struct{ Project Project }
+	// Resolved carries CircleCI's identity of the target's project.
+	Resolved struct{ Project Project }
 
-// Refuse ends a deployment that has not started.
-type Refuse struct{ Reason string }
+	// Start records an attempt and moves the deployment to Triggering. Only the worker whose own
+	// write of it succeeded may send, once.
+	Start struct {
+		SendBefore time.Time
+		Forced     bool // a rule was bypassed by force
+	}
 
-// Admitted says that the rules find no reason to reject a waiting deployment.
-type Admitted struct{}
+	// Fail ends the deployment as errored because it cannot run.
+	Fail struct{ Reason string }
 
-// TurnedAway ends a waiting deployment: a rule said no.
-type TurnedAway struct{ Reason string }
+	// Reject ends it as rejected because a rule said no.
+	Reject struct{ Reason string }
 
-// Forced gives a waiting deployment somebody's will to pass rules.
-type Forced struct{ Force Force }
+	// Superseded ends it as rejected because a newer deployment of its environment has started
+	// before it.
+	Superseded struct{ By int64 } // GitHub's id of the newer one
 
-// CancelAsked says that somebody wants it canceled. A waiting one ends at once; a running one when CircleCI shows that its workflows have ended.
-type CancelAsked struct {
-	By     Actor
-	Reason string // may be empty
-}
+	// Done ends a deployment that only locks or unlocks its environment as succeeded.
+	Done struct{ Reason string }
+)
 
-// Done ends a waiting deployment that only locks or unlocks.
-type Done struct{ Reason string }
+// Events that people cause.
+type (
+	// ForceRequested says that somebody asked to bypass rules. Only a waiting deployment takes it.
+	ForceRequested struct{ Force Force }
 
-// Superseded ends a deployment that came to light after a newer one of its environment had started.
-type Superseded struct{ By int64 } // GitHub's id of the newer one
+	// CancelRequested says that somebody, or a rule, asked to cancel the deployment. A waiting one
+	// ends at once; a later one ends when CircleCI shows that its workflows have ended.
+	CancelRequested struct {
+		By     Actor  // zero: a rule
+		Reason string // may be empty
+	}
+)
 
-// Triggered is CircleCI's 201 with an id: proof.
-type Triggered struct{ Pipeline PipelineFacts }
+// Events that carry CircleCI's answer to a trigger. The sender applies one of them.
+type (
+	// Triggered is CircleCI's 201 with an id. It proves that the pipeline is this deployment's, so it
+	// counts even if it is written late.
+	Triggered struct{ Pipeline PipelineFacts }
 
-// Skipped is a 2xx other than 201: nothing started.
-type Skipped struct{ Message string }
+	// TriggerSkipped is a 2xx other than 201: CircleCI took the request and started nothing.
+	TriggerSkipped struct{ Message string }
 
-// Refused is a clear no with CircleCI's own message: nothing started.
-type Refused struct {
-	Status         int
-	Message        string
-	BranchNotFound bool
-	Mistrust       bool // 401, or 404: CircleCI hides bad tokens and lost access behind them
-}
+	// TriggerRefused is a 4xx with CircleCI's own message: nothing was started.
+	TriggerRefused struct {
+		Status         int
+		Message        string
+		BranchNotFound bool // CircleCI does not know the branch or tag, perhaps only not yet
+		AuthDoubt      bool // 401 or 404, which CircleCI also answers to a bad token and to lost access
+	}
 
-// NotSent says that the request did not reach CircleCI or was turned away unread (dial or TLS failure, 429).
-type NotSent struct {
-	Cause string
-	After time.Duration // Retry-After; 0 when none was given
-}
+	// TriggerNotSent says that the request did not reach CircleCI (the connection or TLS handshake
+	// failed), or was turned away unread (429): nothing was started.
+	TriggerNotSent struct {
+		Cause string
+		After time.Duration // Retry-After; 0: none was given
+	}
 
-// Unknown says that the request may have had its effect.
-type Unknown struct{ Cause string }
+	// TriggerUnknown says that the request left and no usable answer came: it may have started a
+	// pipeline.
+	TriggerUnknown struct{ Cause string }
 
-// Interrupted says that a row was found in triggering by somebody who is not its sender.
-type Interrupted struct{}
+	// TriggerInterrupted says that a worker which is not the sender found the deployment in
+	// Triggering: the sender has died, before or after it sent.
+	TriggerInterrupted struct{}
+)
 
-// Found is the pipeline that a look-up adopts. Twins are younger pipelines with the same key; they are to be canceled.
-type Found struct {
-	Pipeline PipelineFacts
-	By       string
-	Twins    []string
-}
+// Events that say how a look-up of an unconfirmed trigger went. Judge returns one of the first
+// four; PipelineReassigned can undo LookupFound.
+type (
+	// LookupFound carries the pipeline to adopt.
+	LookupFound struct {
+		Pipeline   PipelineFacts
+		By         string   // ByKey or ByWindow
+		Duplicates []string // ids of younger pipelines with the same key, which are canceled
+	}
 
-// Absent says that a look-up proved that nothing was started.
-type Absent struct{ Foreign []string }
+	// LookupAbsent says that the attempt is proven to have started nothing.
+	LookupAbsent struct{ Unclaimed []string }
 
-// Unclear says that a look-up could not tell yet.
-type Unclear struct {
-	Cause   string
-	Foreign []string
-}
+	// LookupPending says that this look-up proved neither, and that a later one may.
+	LookupPending struct {
+		Cause     string
+		Unclaimed []string
+	}
 
-// Doubt says that nobody will ever be able to tell.
-type Doubt struct{ Reason string }
+	// LookupInconclusive says that no later look-up will prove anything: the deployment ends as
+	// errored.
+	LookupInconclusive struct{ Reason string }
 
-// Claimed says that a job of this pipeline presented the deployment's key.
-type Claimed struct{ PipelineID string }
+	// PipelineReassigned says that the pipeline, which was adopted without proof, is another
+	// deployment's. The deployment is unconfirmed again.
+	PipelineReassigned struct{}
+)
 
-// Displaced says that the pipeline adopted without proof was proven to be another deployment's.
-type Displaced struct{}
+// Events about pipelines.
+type (
+	// Claimed says that a job of the pipeline presented the deployment's key. It proves that the
+	// pipeline is this deployment's.
+	Claimed struct{ PipelineID string }
 
-// Stray says that a pipeline that CircleCI started for this deployment came too late to be followed; it is being canceled.
-type Stray struct{ PipelineID string }
+	// Polled is one complete look at the deployment's pipeline.
+	Polled struct {
+		Progress     Progress
+		NewerStarted bool // a newer deployment of the environment has started; read for Failed only
+	}
 
-// Observed is one complete look at the deployment's pipeline. NewerStarted tells that a newer deployment of the environment has started.
-type Observed struct {
-	Progress     Progress
-	NewerStarted bool
-}
+	// PollFailed says that the pipeline could not be read.
+	PollFailed struct {
+		Cause string
+		Gone  bool          // CircleCI answered 404: it does not exist, or is hidden from us
+		After time.Duration // Retry-After; 0: none was given
+	}
 
-// Unseen says that the pipeline could not be looked at. Gone: CircleCI says that it does not exist.
-type Unseen struct {
-	Cause string
-	Gone  bool
-	After time.Duration
-}
+	// PipelineOrphaned says that CircleCI started a pipeline for this deployment too late for it to
+	// be used. It is being canceled.
+	PipelineOrphaned struct{ PipelineID string }
 
-// Watched is one look for late twins of the key.
-type Watched struct{ Twins []string }
+	// DuplicatesChecked is one look for duplicates, and says which were found and canceled.
+	DuplicatesChecked struct{ Duplicates []string }
+)
 
-func (Start) event() string       { return "start" }
-func (Blocked) event() string     { return "blocked" }
-func (Resolved) event() string    { return "resolved" }
-func (Refuse) event() string      { return "refuse" }
-func (Admitted) event() string    { return "admitted" }
-func (TurnedAway) event() string  { return "turned_away" }
-func (Forced) event() string      { return "forced" }
-func (CancelAsked) event() string { return "cancel_asked" }
-func (Done) event() string        { return "done" }
-func (Superseded) event() string  { return "superseded" }
-func (Triggered) event() string   { return "triggered" }
-func (Skipped) event() string     { return "skipped" }
-func (Refused) event() string     { return "refused" }
-func (NotSent) event() string     { return "not_sent" }
-func (Unknown) event() string     { return "unknown" }
-func (Interrupted) event() string { return "interrupted" }
-func (Found) event() string       { return "found" }
-func (Absent) event() string      { return "absent" }
-func (Unclear) event() string     { return "unclear" }
-func (Doubt) event() string       { return "doubt" }
-func (Claimed) event() string     { return "claimed" }
-func (Displaced) event() string   { return "displaced" }
-func (Observed) event() string    { return "observed" }
-func (Unseen) event() string      { return "unseen" }
-func (Stray) event() string       { return "stray" }
-func (Watched) event() string     { return "watched" }
+func (Admitted) event() string   { return "admitted" }
+func (Blocked) event() string    { return "blocked" }
+func (Resolved) event() string   { return "resolved" }
+func (Start) event() string      { return "start" }
+func (Fail) event() string       { return "fail" }
+func (Reject) event() string     { return "reject" }
+func (Superseded) event() string { return "superseded" }
+func (Done) event() string       { return "done" }
+
+func (ForceRequested) event() string  { return "force_requested" }
+func (CancelRequested) event() string { return "cancel_requested" }
+
+func (Triggered) event() string          { return "triggered" }
+func (TriggerSkipped) event() string     { return "trigger_skipped" }
+func (TriggerRefused) event() string     { return "trigger_refused" }
+func (TriggerNotSent) event() string     { return "trigger_not_sent" }
+func (TriggerUnknown) event() string     { return "trigger_unknown" }
+func (TriggerInterrupted) event() string { return "trigger_interrupted" }
+
+func (LookupFound) event() string        { return "lookup_found" }
+func (LookupAbsent) event() string       { return "lookup_absent" }
+func (LookupPending) event() string      { return "lookup_pending" }
+func (LookupInconclusive) event() string { return "lookup_inconclusive" }
+func (PipelineReassigned) event() string { return "pipeline_reassigned" }
+
+func (Claimed) event() string           { return "claimed" }
+func (Polled) event() string            { return "polled" }
+func (PollFailed) event() string        { return "poll_failed" }
+func (PipelineOrphaned) event() string  { return "pipeline_orphaned" }
+func (DuplicatesChecked) event() string { return "duplicates_checked" }

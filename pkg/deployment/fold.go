@@ -1,30 +1,31 @@
 package deployment
 
 import (
-	"sort"
-	"time"
+	"cmp"
+	"slices"
 )
 
-// Fold is what all workflows of a pipeline say together.
+// Fold is what the workflows of a pipeline amount to together.
 type Fold struct {
 	Kind     FoldKind
-	State    State    // when Kind is FoldEnded
+	State    State    // with FoldEnded, and with FoldQuiet where an automatic rerun was announced
 	Reason   string   // for people
-	Workflow Workflow // the one that decided, if one did
+	Workflow Workflow // the one that decided; zero: none did
 }
 
 // FoldKind says how far a pipeline is.
 type FoldKind string
 
-// The kinds. FoldQuiet: nothing runs, but more may come (an empty list, a setup workflow without continuation, an announced rerun).
+// The kinds.
 const (
-	FoldActive FoldKind = "active"
-	FoldHeld   FoldKind = "held"
-	FoldQuiet  FoldKind = "quiet"
-	FoldEnded  FoldKind = "ended"
+	FoldActive FoldKind = "active" // a workflow runs, or will by itself
+	FoldHeld   FoldKind = "held"   // none runs, and one waits for an approval
+	FoldQuiet  FoldKind = "quiet"  // none runs, but more may come: no workflow yet, a continuation, an automatic rerun
+	FoldEnded  FoldKind = "ended"  // all have ended
 )
 
-// Workflow statuses that end, as CircleCI spells them (API v2 reference, "workflows" states). Whatever else it may say is active.
+// Workflow statuses, as CircleCI spells them (API v2 reference, states of workflows). All but on_hold
+// are ends. Every status that is not listed is active.
 const (
 	statusSuccess      = "success"
 	statusFailed       = "failed"
@@ -37,12 +38,20 @@ const (
 
 const pipelineErrored = "errored"
 
-// FoldPipeline reads a pipeline: newest workflow per name, setup workflows aside, the worst wins. A pipeline's own state never says pass or
-// fail; only "errored" is final.
+// FoldPipeline says how far a pipeline is, or how it ended. Only the newest workflow of each name
+// counts, setup workflows count where there are no others, and the worst end wins. The state of the
+// pipeline itself never says that it succeeded or failed; "errored" says that CircleCI could not
+// make workflows of its configuration.
 func FoldPipeline(p Progress) Fold {
 	if p.Pipeline.State == pipelineErrored {
-		return Fold{Kind: FoldEnded, State: Errored, Reason: "CircleCI refused the pipeline: " + firstOf(p.Pipeline.Errors, "no error was given")}
+		reason := "no error was given"
+		if len(p.Pipeline.Errors) > 0 {
+			reason = p.Pipeline.Errors[0]
+		}
+
+		return Fold{Kind: FoldEnded, State: Errored, Reason: "CircleCI refused the pipeline: " + reason}
 	}
+
 	setup, rest := newestPerName(p.Workflows)
 	if len(rest) > 0 {
 		return foldWorkflows(rest)
@@ -50,18 +59,23 @@ func FoldPipeline(p Progress) Fold {
 	if len(setup) == 0 {
 		return Fold{Kind: FoldQuiet, Reason: "CircleCI ran no workflow"}
 	}
+
 	f := foldWorkflows(setup)
 	if f.Kind == FoldEnded && (f.State == Succeeded || f.Workflow.ID == "") {
 		return Fold{Kind: FoldQuiet, Reason: "the setup workflow was not continued"}
 	}
+
 	return f
 }
 
-// MayGlance says whether a look may begin with the workflows alone. The pipeline itself was seen once; all that it could add is that CircleCI refused it,
-// which can wait until none of them is busy.
+// MayGlance says whether a poll may read the workflows alone, which costs half. The pipeline itself
+// must have been read once. All that it could add later is that CircleCI refused it, which can wait
+// until no workflow is busy.
 func (d Deployment) MayGlance() bool {
-	follows := d.State == Running || d.State == Held
-	return follows && d.Cancel == nil && d.QuietSince.IsZero() && d.Pipeline != nil && d.Pipeline.Number != 0 && d.Pipeline.Revision != ""
+	if d.State != Running && d.State != Held || d.Cancel != nil || !d.QuietSince.IsZero() {
+		return false
+	}
+	return d.Pipeline != nil && d.Pipeline.Number != 0 && d.Pipeline.Revision != ""
 }
 
 // Busy says whether a workflow runs or waits for an approval.
@@ -70,32 +84,24 @@ func (p Progress) Busy() bool {
 	return kind == FoldActive || kind == FoldHeld
 }
 
-// Active lists the workflows that have not ended, an approval that waits among them.
+// Active returns the workflows that have not ended, those that wait for an approval included.
 func Active(p Progress) []Workflow {
-	var active []Workflow
-	for _, w := range p.Workflows {
-		if !workflowEnded(w.Status) {
-			active = append(active, w)
-		}
-	}
-	return active
+	return slices.DeleteFunc(slices.Clone(p.Workflows), func(w Workflow) bool { return workflowEnded(w.Status) })
 }
 
 func workflowEnded(status string) bool {
-	switch status {
-	case statusSuccess, statusFailed, statusError, statusCanceled, statusUnauthorized, statusNotRun:
-		return true
-	default:
-		return false
-	}
+	_, ended := severity[status]
+	return ended
 }
 
-// newestPerName keeps the newest workflow of each name, because a rerun is a new workflow beside the old one.
+// newestPerName returns the newest workflow of each name, setup workflows apart. A rerun is a new
+// workflow beside the old one.
 func newestPerName(all []Workflow) (setup, rest []Workflow) {
 	type key struct {
 		name  string
 		setup bool
 	}
+
 	newest := map[key]Workflow{}
 	for _, w := range all {
 		k := key{w.Name, w.Setup}
@@ -103,6 +109,7 @@ func newestPerName(all []Workflow) (setup, rest []Workflow) {
 			newest[k] = w
 		}
 	}
+
 	for k, w := range newest {
 		if k.setup {
 			setup = append(setup, w)
@@ -110,24 +117,39 @@ func newestPerName(all []Workflow) (setup, rest []Workflow) {
 			rest = append(rest, w)
 		}
 	}
-	for _, list := range [][]Workflow{setup, rest} {
-		sort.Slice(list, func(i, j int) bool { return list[i].Name < list[j].Name })
-	}
+
+	byName := func(a, b Workflow) int { return cmp.Compare(a.Name, b.Name) }
+	slices.SortFunc(setup, byName)
+	slices.SortFunc(rest, byName)
 	return setup, rest
 }
 
+// newer says whether w is newer than another workflow of its name. Of two that were created at the
+// same time the later automatic rerun is, and then the one that has not ended.
 func newer(w, old Workflow) bool {
-	if w.CreatedAt.Equal(old.CreatedAt) {
-		return w.AutoRerun > old.AutoRerun || w.AutoRerun == old.AutoRerun && workflowEnded(old.Status) && !workflowEnded(w.Status)
+	if !w.CreatedAt.Equal(old.CreatedAt) {
+		return w.CreatedAt.After(old.CreatedAt)
 	}
-	return w.CreatedAt.After(old.CreatedAt)
+	if w.AutoRerun != old.AutoRerun {
+		return w.AutoRerun > old.AutoRerun
+	}
+	return workflowEnded(old.Status) && !workflowEnded(w.Status)
 }
 
-// severity orders the statuses that end, the worst last.
-var severity = map[string]int{statusNotRun: 0, statusSuccess: 1, statusCanceled: 2, statusUnauthorized: 3, statusFailed: 4, statusError: 4}
+// severity orders the statuses that are ends; the highest is the worst.
+var severity = map[string]int{
+	statusNotRun:       0,
+	statusSuccess:      1,
+	statusCanceled:     2,
+	statusUnauthorized: 3,
+	statusFailed:       4,
+	statusError:        4,
+}
 
+// foldWorkflows folds at least one workflow. One that is active decides; else one that is held; else
+// the worst. A failed one that CircleCI will rerun by itself makes the end quiet.
 func foldWorkflows(list []Workflow) Fold {
-	var held, announced *Workflow
+	var held, rerunAnnounced *Workflow
 	worst := list[0]
 	for i, w := range list {
 		switch {
@@ -136,59 +158,51 @@ func foldWorkflows(list []Workflow) Fold {
 		case !workflowEnded(w.Status):
 			return Fold{Kind: FoldActive, Workflow: w}
 		case w.Status == statusFailed && w.MaxAutoRerun > w.AutoRerun:
-			announced = &list[i]
+			rerunAnnounced = &list[i]
 		}
+
 		if severity[w.Status] > severity[worst.Status] || !workflowEnded(worst.Status) {
 			worst = w
 		}
 	}
+
 	if held != nil {
 		return Fold{Kind: FoldHeld, Workflow: *held}
 	}
-	end := endOf(worst)
-	if announced != nil {
+
+	end := endOfWorkflow(worst)
+	if rerunAnnounced != nil {
 		end.Kind = FoldQuiet
 	}
+
 	return end
 }
 
-func endOf(worst Workflow) Fold {
-	f := Fold{Kind: FoldEnded, Workflow: worst}
+// endOfWorkflow returns what a pipeline comes to whose worst workflow is the given one.
+func endOfWorkflow(worst Workflow) Fold {
+	end := func(s State, reason string) Fold {
+		return Fold{Kind: FoldEnded, State: s, Reason: reason, Workflow: worst}
+	}
+
 	switch worst.Status {
 	case statusFailed, statusError:
-		f.State, f.Reason = Failed, "Workflow "+worst.Name+" failed"
+		return end(Failed, "Workflow "+worst.Name+" failed")
 	case statusUnauthorized:
-		f.State, f.Reason = Errored, "CircleCI did not authorize workflow "+worst.Name+" (restricted context?)"
+		return end(Errored, "CircleCI did not authorize workflow "+worst.Name+" (restricted context?)")
 	case statusCanceled:
-		f.State, f.Reason = Canceled, "Canceled in CircleCI: workflow "+worst.Name
+		return end(Canceled, "Canceled in CircleCI: workflow "+worst.Name)
 	case statusSuccess:
-		f.State, f.Reason = Succeeded, "Deployed"
+		return end(Succeeded, "Deployed")
 	default:
-		f = Fold{Kind: FoldEnded, State: Errored, Reason: "nothing ran: CircleCI ran none of the workflows"}
+		return Fold{Kind: FoldEnded, State: Errored, Reason: "nothing ran: CircleCI ran none of the workflows"}
 	}
-	return f
 }
 
-// quietEnd is what a quiet pipeline comes to when the grace is over.
+// quietEnd returns what a quiet pipeline comes to when the grace is over.
 func quietEnd(f Fold) Fold {
 	f.Kind = FoldEnded
 	if f.State == "" {
 		f.State, f.Reason = Errored, "nothing ran: "+f.Reason
 	}
 	return f
-}
-
-func firstOf(list []string, otherwise string) string {
-	if len(list) == 0 {
-		return otherwise
-	}
-	return list[0]
-}
-
-// LookSince is how far back a look-up reads CircleCI's lists, in CircleCI's time, whose offset from ours is given.
-func (d Deployment) LookSince(offset time.Duration) time.Time {
-	if len(d.Attempts) == 0 {
-		return d.AcceptedAt.Add(offset - WindowLead)
-	}
-	return d.Attempts[0].Intent.Add(offset - WindowLead)
 }

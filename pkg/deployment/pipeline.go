@@ -8,18 +8,18 @@ type Pipeline struct {
 	Number   int64  `json:"number,omitempty"`
 	Slug     string `json:"slug,omitempty"` // project slug as CircleCI returns it
 	Revision string `json:"revision,omitempty"`
-	By       string `json:"by,omitempty"` // how it became ours: one of the By constants
+	By       string `json:"by,omitempty"` // how it was identified: one of the By constants
 }
 
-// How a pipeline became a deployment's.
+// How a deployment's pipeline was identified. All but ByWindow are proofs.
 const (
-	ByAnswer = "answer" // CircleCI answered 201 to the trigger
+	ByAnswer = "answer" // CircleCI answered the trigger with 201 and its id
 	ByKey    = "key"    // its parameters carry the deployment's key
-	ByClaim  = "claim"  // its job claimed the key
-	ByWindow = "window" // the only pipeline it can be, without proof
+	ByClaim  = "claim"  // one of its jobs claimed the deployment with the key
+	ByWindow = "window" // it is the only one that the trigger can have started
 )
 
-// PipelineFacts is what CircleCI shows of one pipeline, vendor spelling kept.
+// PipelineFacts is what CircleCI shows of one pipeline, in CircleCI's spelling.
 type PipelineFacts struct {
 	ID          string
 	Number      int64
@@ -34,42 +34,44 @@ type PipelineFacts struct {
 	CreatedAt   time.Time
 }
 
-// Workflow is what CircleCI shows of one workflow. Status is vendor spelling, "" for null.
+// Workflow is what CircleCI shows of one workflow. Status is in CircleCI's spelling, "" for null.
 type Workflow struct {
 	ID           string
 	Name         string
 	Status       string
-	Setup        bool // tag "setup"
+	Setup        bool // it has the tag "setup": it computes the configuration of the others
 	CreatedAt    time.Time
 	StoppedAt    time.Time
-	AutoRerun    int // auto_rerun_number
-	MaxAutoRerun int // max_auto_reruns
+	AutoRerun    int // auto_rerun_number: which automatic rerun it is; 0: none
+	MaxAutoRerun int // max_auto_reruns: how many CircleCI makes when it fails
 }
 
-// Progress is one look at a pipeline, with every page of its workflows. At a glance nothing is known of the pipeline itself but its id.
+// Progress is what one poll shows: a pipeline with all of its workflows. A poll of the workflows
+// alone knows only the id of the pipeline.
 type Progress struct {
 	Pipeline  PipelineFacts
 	Workflows []Workflow
 }
 
-// Listing is what CircleCI's two lists show of a project's pipelines, newest first, read back to Since.
+// Listing is what CircleCI's two lists show of a project's pipelines, newest first. Each is read
+// back to a given time and to a given pipeline, the control.
 type Listing struct {
-	Mine            []PipelineFacts // of the token's user
-	Project         []PipelineFacts
-	MineComplete    bool          // read back to Since and to Control, or to its end
-	ProjectComplete bool          // likewise
-	Offset          time.Duration // CircleCI's clock minus ours, from the Date header
-	Me              string        // login of the token's user
+	Mine            []PipelineFacts // those of the token's user
+	Project         []PipelineFacts // all
+	MineComplete    bool            // Mine was read back that far, or to its end
+	ProjectComplete bool            // Project was
+	Offset          time.Duration   // CircleCI's clock minus ours, from the Date header
+	Me              string          // login of the token's user
 	MeID            string
 }
 
-// KeyEvidence is what a look into one pipeline says about a key.
+// KeyEvidence says whether a pipeline carries a deployment's key.
 type KeyEvidence string
 
-// The evidence. KeyUnreadable: neither the values nor the config could be read.
+// The evidence.
 const (
-	KeyFound      KeyEvidence = "found"
-	KeyOther      KeyEvidence = "other"  // the key's parameter is shown with another value
-	KeyAbsent     KeyEvidence = "absent" // readable, and the key is nowhere
-	KeyUnreadable KeyEvidence = "unreadable"
+	KeyFound      KeyEvidence = "found"      // the key is in its values or its compiled configuration
+	KeyOther      KeyEvidence = "other"      // the key's parameter is shown with another value
+	KeyAbsent     KeyEvidence = "absent"     // its configuration can be read, and the key is not in it
+	KeyUnreadable KeyEvidence = "unreadable" // neither its values nor its configuration tell
 )

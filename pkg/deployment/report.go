@@ -2,7 +2,7 @@ package deployment
 
 import "time"
 
-// GitHubState is a deployment status state as GitHub spells it.
+// GitHubState is the state of a deployment status, as GitHub spells it.
 type GitHubState string
 
 // The states that Seraph writes.
@@ -15,58 +15,60 @@ const (
 	GitHubError      GitHubState = "error"
 )
 
-// ReportFate says what became of a report.
-type ReportFate string
+// ReportStatus says what became of a report. ReportPending and ReportUnknown still have to be dealt
+// with; the others are final.
+type ReportStatus string
 
-// The fates. An unsent report is one whose fate is ReportOwed or ReportUnknown.
+// The statuses of a report.
 const (
-	ReportOwed          ReportFate = "owed"
-	ReportUnknown       ReportFate = "unknown" // being sent, or sent and the answer was lost: look before sending again
-	ReportSent          ReportFate = "sent"
-	ReportSuperseded    ReportFate = "superseded" // a newer one said it all
-	ReportDropped       ReportFate = "dropped"    // GitHub refused it for good
-	ReportFull          ReportFate = "full"       // GitHub takes no more statuses for this deployment
-	ReportUndeliverable ReportFate = "undeliverable"
+	ReportPending       ReportStatus = "owed"          // to be sent
+	ReportUnknown       ReportStatus = "unknown"       // may have arrived: read GitHub's statuses before writing again
+	ReportSent          ReportStatus = "sent"          // GitHub has it
+	ReportSuperseded    ReportStatus = "superseded"    // not sent, because a newer report replaces it
+	ReportDropped       ReportStatus = "dropped"       // GitHub refused it for good
+	ReportFull          ReportStatus = "full"          // GitHub takes no more statuses for this deployment
+	ReportUndeliverable ReportStatus = "undeliverable" // given up after a day of tries
 )
 
-// Report is one status owed to GitHub. Description is cleaned and at most 140 code points.
+// Report is one deployment status that Seraph owes to GitHub. Description is cleaned and at most
+// MaxDescription code points long.
 type Report struct {
-	Seq            int // position in the deployment's history, given by the store, from 1
+	Seq            int // position among the deployment's reports, from 1; given by the store
 	State          GitHubState
 	Description    string
 	LogURL         string
 	EnvironmentURL string
-	End            bool // the word that ends the deployment
+	Final          bool // it ends the deployment at GitHub
 	CreatedAt      time.Time
-	NotBefore      time.Time // not worth sending earlier
-	Fate           ReportFate
-	SentAt         time.Time
-	StatusID       int64 // GitHub's id of the status
-	Tries          int
-	RetryAt        time.Time // not to be tried again before
-	TriedAt        time.Time // of a try that may still take effect: nobody knows of its answer
-	Lone           bool      // nothing was deployed, so GitHub must not end older successes of the environment; not stored
+	NotBefore      time.Time // not to be sent earlier, because it may be superseded soon
+	KeepActive     bool      // nothing was deployed: GitHub must not end older successes of the environment; not stored
+
+	Status   ReportStatus
+	StatusID int64 // GitHub's id of the status, once it is sent
+	SentAt   time.Time
+	Tries    int       // writes so far
+	TriedAt  time.Time // of a write whose answer is not known and that may still take effect; else zero
+	RetryAt  time.Time // not to be tried again earlier
 }
 
-// WriteKind says how a status write went.
+// WriteKind says how an attempt to write a status went.
 type WriteKind string
 
-// The kinds. WriteUnknown: it may have arrived, the statuses must be read before it is repeated. WriteRetry: it did not, and may be
-// repeated. WriteFull: GitHub takes no more statuses for this deployment. WriteDropped: GitHub refused it for good.
+// The kinds.
 const (
-	WriteDone    WriteKind = "done"
-	WriteRetry   WriteKind = "retry"
-	WritePaced   WriteKind = "paced" // not tried: our own pace held it back
-	WriteUnknown WriteKind = "unknown"
-	WriteFull    WriteKind = "full"
-	WriteDropped WriteKind = "dropped"
+	WriteDone    WriteKind = "done"    // GitHub has it
+	WriteRetry   WriteKind = "retry"   // it did not arrive and may be repeated
+	WritePaced   WriteKind = "paced"   // it was not sent, because our own pace held it back
+	WriteUnknown WriteKind = "unknown" // it may have arrived: read the statuses before repeating it
+	WriteFull    WriteKind = "full"    // GitHub takes no more statuses for this deployment
+	WriteDropped WriteKind = "dropped" // GitHub refused it for good
 )
 
-// WriteOutcome is the answer to one attempt to write a report.
+// WriteOutcome is the answer to one attempt to write a status.
 type WriteOutcome struct {
 	Kind     WriteKind
 	StatusID int64
-	After    time.Duration // at least this long before the next try; 0: no opinion
+	After    time.Duration // wait at least this long before the next try; 0: GitHub did not say
 	Late     bool          // with WriteUnknown: there was no answer at all, so the write may still take effect
 	Cause    string        // for log and timeline; never a secret
 }

@@ -6,24 +6,26 @@ import (
 	"time"
 )
 
-// Repository names a GitHub repository. Rows are keyed by ID, because names move.
+// Repository is a GitHub repository. Rows are keyed by ID, because repositories can be renamed.
 type Repository struct {
 	ID    int64  `json:"id"`
 	Owner string `json:"owner"`
 	Name  string `json:"name"`
 }
 
-// FullName is "owner/name" as GitHub spelled it.
+// FullName returns "owner/name" as GitHub spelled it.
 func (r Repository) FullName() string { return r.Owner + "/" + r.Name }
 
-// Creator is who made the deployment, as GitHub says. Type is "User", "Bot" or "Organization"; all may be empty.
+// Creator is the account that created the deployment, as GitHub shows it. Type is "User", "Bot" or
+// "Organization". Each field may be empty.
 type Creator struct {
 	ID    int64  `json:"id,omitempty"`
 	Login string `json:"login,omitempty"`
 	Type  string `json:"type,omitempty"`
 }
 
-// App is the GitHub App through which a deployment was made (performed_via_github_app); the zero App means none.
+// App is the GitHub App through which a deployment was created (performed_via_github_app). The zero
+// App means that there was none.
 type App struct {
 	ID   int64  `json:"id,omitempty"`
 	Slug string `json:"slug,omitempty"`
@@ -34,7 +36,7 @@ const MaxPayload = 1 << 20
 
 // Request is what a GitHub deployment asks for.
 type Request struct {
-	ID          int64           `json:"id"` // GitHub's deployment id; it also orders deployments of one environment
+	ID          int64           `json:"id"` // GitHub's deployment id; deployments of one environment start in its order
 	Repository  Repository      `json:"repository"`
 	Environment string          `json:"environment"`
 	Ref         string          `json:"ref"`
@@ -42,16 +44,17 @@ type Request struct {
 	Task        string          `json:"task"`
 	Description string          `json:"description,omitempty"`
 	Payload     json.RawMessage `json:"payload,omitempty"` // as GitHub sent it: object, string, null or anything else
-	// PayloadTooLarge says that the payload was over MaxPayload and is not in Payload.
-	PayloadTooLarge bool      `json:"-"`
-	Creator         Creator   `json:"creator"`
-	App             App       `json:"app"`
-	WorkflowRun     bool      `json:"workflow_run,omitempty"` // a GitHub Actions run made it
-	Installation    int64     `json:"installation,omitempty"` // of the GitHub App that the event came through; 0 when unknown
-	CreatedAt       time.Time `json:"created_at"`             // GitHub's time
+	Creator     Creator         `json:"creator"`
+	App         App             `json:"app"`
+	WorkflowRun bool            `json:"workflow_run,omitempty"` // a GitHub Actions run created it
+	CreatedAt   time.Time       `json:"created_at"`             // by GitHub's clock
+
+	Installation    int64 `json:"installation,omitempty"` // of our GitHub App, as the event shows it; 0: not known
+	PayloadTooLarge bool  `json:"-"`                      // the payload was over MaxPayload and is not in Payload
 }
 
-// Requester is who asked for it: the creator. A bot counts as its app; names in the payload are never believed.
+// Requester returns who asked for the deployment: its creator. A bot counts as its app. Names in the
+// payload do not count, because anybody can write them.
 func (r Request) Requester() Actor {
 	a := Actor{ID: r.Creator.ID, Login: r.Creator.Login}
 	if r.Creator.Type == "Bot" {
@@ -60,24 +63,24 @@ func (r Request) Requester() Actor {
 	return a
 }
 
-// EnvironmentKey is the lower-cased environment: with the repository id it says what "the same environment" is.
+// EnvironmentKey returns the lower-cased environment. Two deployments are of the same environment if
+// it and the repository's id are equal.
 func (r Request) EnvironmentKey() string { return strings.ToLower(r.Environment) }
 
-// Delivery is one verified webhook, or one deployment found by recovery.
+// Delivery is one verified webhook, or one deployment that recovery found at GitHub.
 type Delivery struct {
 	GUID         string // X-GitHub-Delivery; for recovery a name made from the deployment's ids
 	Event        string
-	Source       string // SourceWebhook or SourceListing
+	Source       string // one of the Source constants
 	RepositoryID int64
 	DeploymentID int64
 	ReceivedAt   time.Time
-	Body         []byte // the verified JSON, kept for later questions; never shown
+	Body         []byte // the verified JSON, kept to look into later; never shown
 }
 
-// Where deliveries come from.
+// Where a delivery came from.
 const (
-	SourceWebhook = "github"  // POST /webhooks/github
-	SourceListing = "listing" // recovery: GitHub's list of deployments
-
-	SourceRedelivery = "redelivery" // recovery: a webhook that GitHub was asked to deliver again
+	SourceWebhook    = "github"     // POST /webhooks/github
+	SourceListing    = "listing"    // recovery found the deployment in GitHub's list
+	SourceRedelivery = "redelivery" // recovery had GitHub deliver the webhook again
 )

@@ -6,66 +6,72 @@ import (
 	"time"
 )
 
-// AlarmKind says what is to be done for a row.
-type AlarmKind string
+// TaskKind says what is to be done for a row.
+type TaskKind string
 
-// AlarmAdvance: look at the deployment. AlarmReport: send its next report.
+// The kinds.
 const (
-	AlarmAdvance AlarmKind = "advance"
-	AlarmReport  AlarmKind = "report"
+	TaskAdvance TaskKind = "advance" // take the deployment's next step
+	TaskReport  TaskKind = "report"  // send its next report
 )
 
-// Alarm says that a row is due. It is only a bell: the row says what is to be done, and whether.
-type Alarm struct {
-	Kind AlarmKind
+// Task says that a row is due. It carries no work: the worker loads the row, which says whether
+// there is something to do and what.
+type Task struct {
+	Kind TaskKind
 	Row  int64
 }
 
-// ErrStale says that somebody else has written the row since it was read: start over.
-var ErrStale = errors.New("the deployment was changed by another worker in the meantime")
+// ErrVersionConflict says that the row was written by somebody else since it was read. Load it again
+// and start over.
+var ErrVersionConflict = errors.New("write deployment: another worker has changed it")
 
 // ErrNotFound says that there is no such row.
-var ErrNotFound = errors.New("no such deployment")
+var ErrNotFound = errors.New("deployment not found")
 
-// What a deployment can be kept from starting by.
+// What can keep a deployment from starting.
 const (
-	BusyOrder       = "order"       // an older deployment of the same environment waits
-	BusyEnvironment = "environment" // another deployment holds the environment's slot
-	BusyProject     = "project"     // another trigger of the CircleCI project may be in the air
-	BusyLock        = "lock"        // somebody's lock covers the environment; ID is the lock's
-	BusyNewer       = "newer"       // a newer deployment of the same environment has started: this one never will
+	BlockedByOrder       = "order"       // an older deployment of the same environment waits
+	BlockedByEnvironment = "environment" // another deployment holds the environment's slot
+	BlockedByProject     = "project"     // another trigger of the CircleCI project may be in flight
+	BlockedByLock        = "lock"        // a lock covers the environment
+	BlockedByNewer       = "newer"       // a newer deployment of the same environment has started: this one never will
 )
 
-// Busy says that a deployment may not start now.
-type Busy struct {
-	On    string // one of the Busy constants
-	ID    int64  // GitHub's id of the deployment in the way
-	State State  // its state
+// BlockedError says that a deployment may not start now. The store returns it, because only the
+// transaction that starts a deployment sees for certain what is in its way.
+type BlockedError struct {
+	On    string // one of the BlockedBy constants
+	ID    int64  // GitHub's id of the deployment in the way; with BlockedByLock the lock's id
+	State State  // the state of that deployment; empty with BlockedByLock
 }
 
 // Error names what is in the way.
-func (b *Busy) Error() string {
-	return fmt.Sprintf("%s is busy with deployment %d (%s)", b.On, b.ID, b.State)
+func (b *BlockedError) Error() string {
+	if b.On == BlockedByLock {
+		return fmt.Sprintf("start deployment: blocked by lock %d", b.ID)
+	}
+	return fmt.Sprintf("start deployment: blocked by %s: deployment %d is %s", b.On, b.ID, b.State)
 }
 
-// Taken says that a pipeline already belongs to another row.
-type Taken struct {
+// PipelineTakenError says that a pipeline already belongs to another row.
+type PipelineTakenError struct {
 	PipelineID string
 	Row        int64
 }
 
 // Error names the pipeline and its row.
-func (t *Taken) Error() string {
-	return fmt.Sprintf("pipeline %s already belongs to row %d", t.PipelineID, t.Row)
+func (t *PipelineTakenError) Error() string {
+	return fmt.Sprintf("adopt pipeline %s: it belongs to row %d", t.PipelineID, t.Row)
 }
 
-// Known is what the store remembers of a pipeline.
-type Known struct {
-	Row     int64 // of the deployment that owns it; 0 for a foreigner
-	Foreign bool  // a look-up saw it and nobody adopted it
+// KnownPipeline is what the store has on record about a pipeline.
+type KnownPipeline struct {
+	Row       int64 // the deployment that it belongs to; 0: none
+	Unclaimed bool  // a look-up saw it and no deployment adopted it
 }
 
-// Filter selects deployments for the API. Empty fields select all.
+// Filter selects deployments for the API. An empty field selects all.
 type Filter struct {
 	Repository  string // owner/name, in any case
 	Environment string // in any case
@@ -79,19 +85,18 @@ type Record struct {
 	Deployment Deployment
 	Timeline   []Entry
 	Reports    []Report
-	Leased     time.Time // with LeaseReports: the end of the lease, which is also its name
+	Leased     time.Time // for LeaseReports: when the lease ends, which also identifies the lease
 }
 
-// Census is what the metrics show of the rows.
-type Census struct {
-	Inbox         int           // deliveries that were accepted and are to become deployments
+// Stats are the numbers that the metrics show of the rows.
+type Stats struct {
 	Open          map[State]int // deployments that have not ended, by state
 	ReportsUnsent int
 	OldestDue     time.Duration // how long the most overdue row has been waiting for a worker; 0: none is overdue
 }
 
-// Source is a repository whose deployments can be listed, and the GitHub App installation that sees it (0: look it up, or none is needed).
+// Source is a repository, with the GitHub App installation through which it is read.
 type Source struct {
 	Repository   Repository
-	Installation int64
+	Installation int64 // 0: it is looked up, or a token is used
 }

@@ -13,12 +13,12 @@ import (
 // RefKind says what a git ref is.
 type RefKind string
 
-// The kinds of ref. A bare name is tried as a branch first and as a tag when CircleCI knows no such branch.
+// The kinds of ref. CircleCI takes branches and tags only.
 const (
-	RefBare   RefKind = "bare"
-	RefBranch RefKind = "branch"
-	RefTag    RefKind = "tag"
-	RefSHA    RefKind = "sha"
+	RefBare   RefKind = "bare"   // a name that may be either: tried as a branch, then as a tag
+	RefBranch RefKind = "branch" // refs/heads/…
+	RefTag    RefKind = "tag"    // refs/tags/…
+	RefSHA    RefKind = "sha"    // a commit, which cannot be triggered
 )
 
 // Ref is a git ref without its refs/heads/ or refs/tags/ prefix.
@@ -29,7 +29,8 @@ type Ref struct {
 
 var shaPattern = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
 
-// ParseRef reads a ref as GitHub sends it: refs/heads/x is a branch, refs/tags/x a tag, 40 or 64 hex digits a SHA, anything else bare.
+// ParseRef reads a ref as GitHub sends it: refs/heads/x is a branch, refs/tags/x a tag, 40 or 64
+// hex digits a SHA, anything else bare.
 func ParseRef(s string) Ref {
 	if name, ok := strings.CutPrefix(s, "refs/heads/"); ok {
 		return Ref{Kind: RefBranch, Name: name}
@@ -40,16 +41,17 @@ func ParseRef(s string) Ref {
 	if shaPattern.MatchString(s) {
 		return Ref{Kind: RefSHA, Name: s}
 	}
+
 	return Ref{Kind: RefBare, Name: s}
 }
 
 // Revision says what to do when CircleCI built another commit than the deployment's.
 type Revision string
 
-// RevisionStrict cancels a pipeline on another commit; RevisionNote only writes it on the timeline.
+// What to do.
 const (
-	RevisionStrict Revision = "strict"
-	RevisionNote   Revision = "note"
+	RevisionStrict Revision = "strict" // cancel the pipeline and end the deployment as errored
+	RevisionNote   Revision = "note"   // note it on the timeline
 )
 
 // Parameter is one pipeline parameter, rendered. Value is a JSON string, integer or boolean.
@@ -58,39 +60,45 @@ type Parameter struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// Target is where a request goes and with what: rendered once, at acceptance, and stored with the deployment.
+// Target is what a route makes of a request: which CircleCI project to trigger and with what. It is
+// rendered once, when the request is accepted, and stored with the deployment.
+//
+// Digest hashes the JSON of a Target, in the order of these fields: keep the order.
 type Target struct {
-	Project        string        `json:"project"`              // CircleCI project slug as configured, such as gh/acme/api
-	Definition     string        `json:"definition,omitempty"` // pipeline definition id; empty selects the classic route
-	Ref            Ref           `json:"ref"`
-	ConfigRef      Ref           `json:"config_ref"` // with a definition: where the YAML is read from; zero means Ref
+	Project        string        `json:"project"`              // CircleCI project slug as configured: gh/acme/api
+	Definition     string        `json:"definition,omitempty"` // pipeline definition id; empty: the classic route
+	Ref            Ref           `json:"ref"`                  // what is built
+	ConfigRef      Ref           `json:"config_ref"`           // with Definition: where the YAML is read; zero: Ref
 	Revision       Revision      `json:"revision"`
 	Parameters     []Parameter   `json:"parameters,omitempty"`
-	Key            string        `json:"key"`                   // unguessable, unique to this deployment
-	CarriesKey     bool          `json:"carries_key,omitempty"` // a parameter contains Key
-	KeyParameters  []string      `json:"key_parameters,omitempty"`
-	EnvironmentURL string        `json:"environment_url,omitempty"`
-	Timeout        time.Duration `json:"timeout"`
-	HoldTimeout    time.Duration `json:"hold_timeout"`
+	Key            string        `json:"key"`                       // unguessable, unique to this deployment
+	CarriesKey     bool          `json:"carries_key,omitempty"`     // a parameter contains Key
+	KeyParameters  []string      `json:"key_parameters,omitempty"`  // names of the parameters that contain Key
+	EnvironmentURL string        `json:"environment_url,omitempty"` // for GitHub, after success
+	Timeout        time.Duration `json:"timeout"`                   // time spent running
+	HoldTimeout    time.Duration `json:"hold_timeout"`              // time spent held, without a break
 
-	Ruled       bool          `json:"ruled,omitempty"`        // its route had rules when it was accepted
-	Act         string        `json:"act,omitempty"`          // TargetLock or TargetUnlock: no pipeline is started; empty: it is a deployment
-	LockFor     time.Duration `json:"lock_for,omitempty"`     // with TargetLock: how long; 0: until it is unlocked
-	ForceReason string        `json:"force_reason,omitempty"` // why the creator wants rules to be passed; empty: that is not asked
+	Ruled       bool          `json:"ruled,omitempty"`        // its route had rules when the request was accepted
+	LockTask    string        `json:"act,omitempty"`          // TaskLock or TaskUnlock; empty: it starts a pipeline
+	LockFor     time.Duration `json:"lock_for,omitempty"`     // with TaskLock: how long; 0: until it is unlocked
+	ForceReason string        `json:"force_reason,omitempty"` // why the creator asks to bypass rules; empty: not asked
 }
 
-// What a deployment with a reserved task does instead of deploying.
+// What a deployment with a reserved task does. It starts no pipeline.
 const (
-	TargetLock   = "lock"
-	TargetUnlock = "unlock"
+	TaskLock   = "lock"
+	TaskUnlock = "unlock"
 )
 
-// SameConfig says whether two targets' pipelines read the same configuration and carry their keys in the same parameters.
+// SameConfig says whether the pipelines of two targets read the same configuration and carry their
+// keys in the same parameters.
 func (t Target) SameConfig(o Target) bool {
-	return t.CarriesKey && o.CarriesKey && t.Project == o.Project && t.Definition == o.Definition && t.configRef() == o.configRef() &&
+	return t.CarriesKey && o.CarriesKey && t.Project == o.Project && t.Definition == o.Definition &&
+		t.configRef() == o.configRef() &&
 		slices.Equal(t.KeyParameters, o.KeyParameters)
 }
 
+// configRef returns the ref that the YAML is read from.
 func (t Target) configRef() Ref {
 	if t.ConfigRef.Name != "" {
 		return t.ConfigRef
@@ -98,7 +106,9 @@ func (t Target) configRef() Ref {
 	return t.Ref
 }
 
-// Digest names what is built and with what: 128 bits of SHA-256 in hex. Approvals are bound to it. Values that hold the deployment's key do not count.
+// Digest returns a hash of what is built and with what: 128 bits of SHA-256 in hex. An approval is
+// bound to it. Parameters that contain the deployment's key count without their value, because the
+// key differs with each deployment.
 func (t Target) Digest() string {
 	parameters := slices.Clone(t.Parameters)
 	for i, p := range parameters {
@@ -106,20 +116,29 @@ func (t Target) Digest() string {
 			parameters[i].Value = nil
 		}
 	}
+
 	text, err := json.Marshal(Target{
-		Project: t.Project, Definition: t.Definition, Ref: t.Ref, ConfigRef: t.ConfigRef, Revision: t.Revision, Parameters: parameters,
+		Project:    t.Project,
+		Definition: t.Definition,
+		Ref:        t.Ref,
+		ConfigRef:  t.ConfigRef,
+		Revision:   t.Revision,
+		Parameters: parameters,
 	})
+
 	if err != nil {
-		return "" // a value that is no JSON, which nothing makes
+		return "" // only a parameter value that is not JSON fails, and routes make none
 	}
+
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }
 
-// Admission is what the route table says of a request: where it goes, or why it is ignored, or why it must end at once.
+// Admission is what the route table says about a request: where it goes, why it is ignored, or why
+// it must end at once.
 type Admission struct {
-	Ignored string   // not empty: this deployment is none of ours, and why
-	Target  Target   // what to do, when it is ours
-	Problem string   // not empty: it is ours but cannot run; the deployment ends errored with this reason
+	Ignored string   // why it is not for us; empty: a route matches
+	Target  Target   // where it goes, unless it is ignored
+	Problem string   // why it cannot run: the deployment ends errored with this reason; empty: it can
 	Notes   []string // for the timeline, such as an environment URL that was left out
 }

@@ -1,166 +1,153 @@
-// Package engine carries deployments on: it is the only place where effects happen. Every step loads a row, asks the world one question, lets
-// package deployment decide what the answer means, and commits the result. Nothing is kept in memory that a crash may not take.
+// Package engine takes deployments from step to step. A step loads a row, asks the rules, CircleCI or
+// GitHub one question, lets package deployment compute the change, and saves it.
+//
+// The queue of work is in memory and says only which rows to look at. When a row is due stands in
+// the row itself. The store calls Enqueue for rows that become due, and a reconcile loop queues all
+// overdue rows when it starts and every 5 s. So a queue that was lost with its process delays its
+// work by seconds; on PostgreSQL, what the process was working on waits until its leases end, 25 s at
+// most.
+//
+// Several replicas may work on one PostgreSQL database. They do not talk to each other: PostgreSQL
+// divides the work. A row's lease keeps the other replicas from it while one works on it, the row's
+// version rejects a write that is based on an older state, and one lock per environment lets one
+// replica at a time decide what may start there.
 package engine
 
 import (
 	"context"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/queue"
 )
 
-// Options are what an engine is built from. All fields but Observe and Watched are required.
+// Options configure an engine. Every field is required, except where it says otherwise.
 type Options struct {
-	Rules    deployment.Rules
-	Store    Store
-	CircleCI CircleCI
-	GitHub   GitHub
-	Gate     Gate
-	Locks    Locks
-	// Admit judges a request that recovery found, as it judges one that a webhook brought.
-	Admit func(req deployment.Request, receivedAt time.Time) (d deployment.Deployment, notes []deployment.Entry, ignored string)
-	// Watched names the repositories whose deployments recovery lists, beside those that rows have named.
-	Watched        []deployment.Repository
-	Redeliver      bool          // ask GitHub to make failed deliveries again
-	HookAddresses  []string      // where GitHub's webhooks to this service go; a GitHub App's hook is known without
-	Retention      time.Duration // how long bodies and finished deployments are kept; 0: for ever
-	ReadsPerSecond int           // budget for reading CircleCI; 0: none
+	Machine deployment.Machine
+
+	// The store.
+	Rows        Rows
+	DueRows     DueRows
+	Deployments Deployments
+	Pipelines   Pipelines
+	Retention   Retention
+
+	// CircleCI.
+	Starter  Starter
+	Poller   Poller
+	Searcher Searcher
+
+	GitHub    GitHub
+	Gate      Gate
+	LockTasks LockTasks
+	Sender    Sender
+
+	Retain         time.Duration // how long bodies and finished deployments are kept; 0: for ever
+	ReadsPerSecond int           // limit for reads of CircleCI; 0: none
 	Workers        int           // steps at once; 0: 256
-	Observe        Observe
+	Observe        Observe       // may be empty
 	Log            zerolog.Logger
 	Now            func() time.Time
 }
 
-// Observe receives what metrics count. Every field may be nil.
+// Sender writes the statuses that are owed to GitHub for a deployment.
+type Sender interface {
+	Send(ctx context.Context, row int64)
+}
+
+// Observe gets what metrics count. Every field may be nil.
 type Observe struct {
 	Ended       func(state deployment.State)
 	Triggered   func(sinceAccepted time.Duration)
-	Reported    func(lag time.Duration)
-	Recovered   func(how string)
 	Unconfirmed func(outcome string)
 }
 
-// Periods of the engine's own clocks.
-const (
-	reconcileEvery = 5 * time.Second
-	recoverEvery   = 10 * time.Minute
-	overdueMost    = 20_000
-	pruneEvery     = time.Hour
-	dutyHold       = 45 * time.Second // after a crash another replica takes over
-	dutyEvery      = 20 * time.Second // whether it is time, and whose turn it is
-	guardAfter     = 10 * time.Minute // a row this old is checked against GitHub's statuses before its trigger
-	guardPause     = 15 * time.Second
-	guardFor       = 24 * time.Hour  // then it is not waited for any longer
-	guardSlack     = 2 * time.Second // GitHub's time has whole seconds, and its clock may be ahead of ours
-	lateArrival    = time.Minute     // so is one that was this old when it came in
-)
+// defaultWorkers is how many steps run at once. Most of them wait for the network.
+const defaultWorkers = 256
 
-// Engine advances deployments. Create it with New, feed it with Ring.
+// Engine advances deployments. Create it with New, feed it with Enqueue.
 type Engine struct {
 	Options
-	bell      *bell
-	reads     *budget
+	tasks     *queue.Work[deployment.Task]
+	reads     *queue.Fair
 	durations durations
 	startedAt time.Time
+	round     atomic.Pointer[round] // the reconcile loop's newest one; nil before Start
 	pauses    pauses
-	vouched   sync.Map // row -> time of the look at GitHub's statuses
+	verified  sync.Map // row -> when GitHub's statuses of it were last found to be ours
 	loops     sync.WaitGroup
-	quit      context.CancelFunc
-
-	covered      map[string]time.Time // the recovery loop's own: until when a repository's deployments are known
-	recovered    bool
-	recoverNext  int
-	recoverDue   time.Time
-	hooks        map[string]foundHooks // the redelivery loop's own
-	redeliverDue time.Time
+	cancel    context.CancelFunc // ends the loops
 }
 
-// New builds an engine; nothing runs before Start.
+// New creates an engine. Nothing runs before Start.
 func New(o Options) *Engine {
-	e := &Engine{Options: o, quit: func() {}, hooks: map[string]foundHooks{}}
+	e := &Engine{Options: o, cancel: func() {}}
 	if o.Workers == 0 {
-		e.Workers = 256
+		e.Workers = defaultWorkers
 	}
-	e.bell = newBell(e.Workers, e.work)
-	e.reads = newBudget(o.ReadsPerSecond, o.Now, func(row int64) { e.Ring(deployment.Alarm{Kind: deployment.AlarmAdvance, Row: row}) })
+
+	e.tasks = queue.NewWork(e.Workers, e.work)
+	e.reads = queue.NewFair(o.ReadsPerSecond, o.Now, func(row int64) {
+		e.Enqueue(deployment.Task{
+			Kind: deployment.TaskAdvance,
+			Row:  row,
+		})
+	})
+
 	return e
 }
 
-// Start begins to answer alarms, and rings for everything that is overdue at once and periodically.
+// Start begins to work on queued rows, and queues all overdue rows, at once and periodically.
 func (e *Engine) Start() {
 	e.startedAt = e.Now()
+	e.round.Store(&round{ended: e.startedAt}) // the first round has as long as any other
 	ctx, cancel := context.WithCancel(context.Background())
-	e.quit = cancel
-	e.bell.open()
+	e.cancel = cancel
+	e.tasks.Open()
 	e.every(ctx, reconcileEvery, e.reconcile)
-	e.every(ctx, dutyEvery, e.recoverDeployments)
-	e.every(ctx, dutyEvery, e.redeliver)
 	e.every(ctx, pruneEvery, e.prune)
 }
 
-// Stop takes no new alarms, waits for running steps until ctx ends, then cancels them and waits for their return. What is unfinished is
-// carried on at the next start.
+// Stop begins no new steps, waits for running ones until ctx ends, then cancels them and waits for
+// their return. What is unfinished goes on at the next start.
 func (e *Engine) Stop(ctx context.Context) {
-	e.quit()
-	e.reads.close()
-	e.bell.close(ctx)
+	e.cancel()
+	e.reads.Close()
+	e.tasks.Close(ctx)
 	e.loops.Wait()
 }
 
-// Ring says that rows may be due. It never blocks.
-func (e *Engine) Ring(alarms ...deployment.Alarm) { e.bell.ring(alarms...) }
+// Enqueue queues rows that may be due. It never blocks.
+func (e *Engine) Enqueue(tasks ...deployment.Task) { e.tasks.Add(tasks...) }
 
-// every runs f now and then periodically until ctx ends.
+// every calls f at once and then periodically until ctx ends.
 func (e *Engine) every(ctx context.Context, period time.Duration, f func(context.Context)) {
 	e.loops.Go(func() {
-		tick := time.NewTicker(period)
-		defer tick.Stop()
+		ticker := time.NewTicker(period)
+		defer ticker.Stop()
+
 		for {
 			f(ctx)
+
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
+			case <-ticker.C:
 			}
 		}
 	})
 }
 
-func (e *Engine) work(ctx context.Context, a deployment.Alarm) {
-	switch a.Kind {
-	case deployment.AlarmAdvance:
-		e.advance(ctx, a.Row)
-	case deployment.AlarmReport:
-		e.report(ctx, a.Row)
+// work does a queued task.
+func (e *Engine) work(ctx context.Context, t deployment.Task) {
+	switch t.Kind {
+	case deployment.TaskAdvance:
+		e.advance(ctx, t.Row)
+	case deployment.TaskReport:
+		e.Sender.Send(ctx, t.Row)
 	}
-}
-
-// takeDuty takes on what one process does for all. A stop does not cut it short: what was taken without our knowing would be nobody's until it runs out.
-func (e *Engine) takeDuty(ctx context.Context, name string) (note string, mine bool, err error) {
-	return e.Store.Duty(context.WithoutCancel(ctx), name, dutyHold)
-}
-
-// keepDuty holds on to a duty while it is being done.
-func (e *Engine) keepDuty(ctx context.Context, name string) {
-	if err := e.Store.KeepDuty(ctx, name, dutyHold); err != nil && ctx.Err() == nil {
-		e.Log.Warn().Err(err).Str("duty", name).Msg("a duty cannot be held; another replica may do it as well")
-	}
-}
-
-// reconcile rings for what is overdue: after a start, a crash, or a lost alarm.
-func (e *Engine) reconcile(ctx context.Context) {
-	alarms, err := e.Store.Overdue(ctx, overdueMost)
-	if err != nil {
-		if ctx.Err() == nil {
-			e.Log.Error().Err(err).Msg("cannot read what is overdue; trying again soon")
-		}
-		return
-	}
-	e.bell.ring(slices.DeleteFunc(alarms, func(a deployment.Alarm) bool {
-		return a.Kind == deployment.AlarmAdvance && e.reads.inLine(a.Row) // it is late because others are first
-	})...)
 }

@@ -11,12 +11,12 @@ import (
 
 // oneCircleCI shows one pipeline, and notes how it was asked.
 type oneCircleCI struct {
-	CircleCI
+	Poller
 	status string
 	asked  []string
 }
 
-func (c *oneCircleCI) Observe(_ context.Context, id string) (deployment.Progress, *deployment.Unseen) {
+func (c *oneCircleCI) Poll(_ context.Context, id string) (deployment.Progress, *deployment.PollFailed) {
 	c.asked = append(c.asked, "whole")
 	return deployment.Progress{
 		Pipeline:  deployment.PipelineFacts{ID: id, Number: 1, Slug: "gh/acme/api", State: "created", Revision: "abc"},
@@ -24,8 +24,8 @@ func (c *oneCircleCI) Observe(_ context.Context, id string) (deployment.Progress
 	}, nil
 }
 
-func (c *oneCircleCI) Glance(ctx context.Context, id string) (deployment.Progress, *deployment.Unseen) {
-	progress, _ := c.Observe(ctx, id)
+func (c *oneCircleCI) PollWorkflows(ctx context.Context, id string) (deployment.Progress, *deployment.PollFailed) {
+	progress, _ := c.Poll(ctx, id)
 	progress.Pipeline = deployment.PipelineFacts{ID: id}
 	c.asked[len(c.asked)-1] = "glance"
 	return progress, nil
@@ -37,15 +37,17 @@ func (c *oneCircleCI) all() string {
 	return all
 }
 
-// While a workflow is busy, a look costs one read once the pipeline was seen. An end is read whole, and so is what a hint tells of.
+// While a workflow is busy, a look costs one read once the pipeline was seen. An end is read whole,
+// and so is what a hint tells of.
 func TestLooksAreGlancesWhileItRuns(t *testing.T) {
 	s, c := newStage(t), &oneCircleCI{status: "running"}
-	s.CircleCI = c
+	s.Poller = c
 	d := s.running(t, 1)
 	s.turn(t, d.Row, 5*time.Second)
 	if got := c.all(); got != "whole" {
 		t.Errorf("the first look was %q", got)
 	}
+
 	c.status = "on_hold"
 	s.turn(t, d.Row, time.Minute)
 	if d = s.turn(t, d.Row, time.Minute); d.State != deployment.Held {
@@ -54,13 +56,15 @@ func TestLooksAreGlancesWhileItRuns(t *testing.T) {
 	if got := c.all(); got == "" || strings.Contains(got, "whole") {
 		t.Errorf("the looks while it was busy were %q", got)
 	}
-	if known, err := s.db.Nudge(t.Context(), "p1"); !known || err != nil {
+	if known, err := s.db.WakeByPipeline(t.Context(), "p1"); !known || err != nil {
 		t.Fatal(known, err)
 	}
+
 	s.advance(t.Context(), d.Row)
 	if got := c.all(); got != "whole" {
 		t.Errorf("the look after a hint was %q", got)
 	}
+
 	c.status = "success"
 	if d = s.turn(t, d.Row, time.Minute); d.State != deployment.Succeeded {
 		t.Errorf("%s %q", d.State, d.Reason)

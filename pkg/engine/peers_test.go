@@ -9,9 +9,9 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// quietTown is one in which nothing goes wrong, with one environment without rules.
-func quietTown(t *testing.T) *town {
-	w := newTown(t, 1)
+// quietSimulation is one in which nothing goes wrong, with one environment without rules.
+func quietSimulation(t *testing.T) *simulation {
+	w := newSimulation(t, 1)
 	w.lucky = true
 	clear(w.policies)
 	w.policies["production"] = policy.Policy{}
@@ -19,22 +19,29 @@ func quietTown(t *testing.T) *town {
 }
 
 // passes lets so much time pass.
-func (w *town) passes(long time.Duration) {
-	for end := w.now.Add(long); w.now.Before(end); w.now = w.now.Add(townStep) {
+func (w *simulation) passes(long time.Duration) {
+	for end := w.now.Add(long); w.now.Before(end); w.now = w.now.Add(simStep) {
 		w.step()
 	}
 }
 
-func (w *town) is(id int64, want deployment.State) {
+func (w *simulation) is(id int64, want deployment.State) {
 	w.t.Helper()
 	if d := w.row(id); d.State != want {
-		w.t.Errorf("%s: deployment %d is %s, waits for %q; want %s", w.now.Format(time.TimeOnly), id, d.State, d.Blocked, want)
+		w.t.Errorf(
+			"%s: deployment %d is %s, waits for %q; want %s",
+			w.now.Format(time.TimeOnly),
+			id,
+			d.State,
+			d.Blocked,
+			want,
+		)
 	}
 }
 
 // Heaven kept two deployments apart only where the payload had a name, and for five minutes.
 func TestPeerBug3TwoRunAfterFiveMinutes(t *testing.T) {
-	w := quietTown(t)
+	w := quietSimulation(t)
 	w.deploy(1, "production", deployment.Creator{ID: 1, Login: "user1"})
 	w.passes(time.Minute)
 	w.deploy(2, "production", deployment.Creator{ID: 2, Login: "user2"})
@@ -49,14 +56,21 @@ func TestPeerBug3TwoRunAfterFiveMinutes(t *testing.T) {
 	}
 }
 
-// SlashDeploy and Deliverybot drop a deployment that meets a lock, and Gitploy one that meets red checks.
+// SlashDeploy and Deliverybot drop a deployment that meets a lock, and Gitploy one that meets red
+// checks.
 func TestPeerBug5LockedOutIsDropped(t *testing.T) {
-	w := quietTown(t)
-	owner := command.Caller{Door: deployment.DoorAPI, By: deployment.Actor{ID: 9, Login: "user9"}}
-	l, err := w.desk.TakeLock(t.Context(), owner, command.LockRequest{Repository: "acme/api", Environment: "production", Reason: "moving"})
+	w := quietSimulation(t)
+	owner := command.Caller{Channel: deployment.ChannelAPI, By: deployment.Actor{ID: 9, Login: "user9"}}
+	l, err := w.desk.TakeLock(t.Context(), owner, command.LockRequest{
+		Repository:  "acme/api",
+		Environment: "production",
+		Reason:      "moving",
+	})
+
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	w.deploy(1, "production", deployment.Creator{ID: 1, Login: "user1"})
 	w.deploy(2, "production", deployment.Creator{ID: 2, Login: "user2"})
 	w.passes(2 * time.Hour)
@@ -66,6 +80,7 @@ func TestPeerBug5LockedOutIsDropped(t *testing.T) {
 	if err := w.desk.ReleaseLock(t.Context(), owner, l.ID); err != nil {
 		t.Fatal(err)
 	}
+
 	w.passes(30 * time.Minute)
 	w.is(1, deployment.Succeeded)
 	w.is(2, deployment.Succeeded)

@@ -16,9 +16,9 @@ type actGate struct {
 	given *time.Duration
 }
 
-func (g actGate) DecideAct(ctx context.Context, _ deployment.Deployment) (policy.Verdict, error) {
+func (g actGate) DecideLockTask(ctx context.Context, _ deployment.Deployment) (policy.Verdict, error) {
 	*g.given = left(ctx)
-	return policy.Verdict{Decision: policy.Allow}, nil
+	return policy.Verdict{Decision: policy.DecisionAllow}, nil
 }
 
 // actLocks keeps what was done, in its order, and how long it was given.
@@ -44,7 +44,7 @@ func left(ctx context.Context) time.Duration {
 func acts(t *testing.T) (s *stage, did *[]int64, given [2]*time.Duration) {
 	s = newStage(t)
 	did, given = new([]int64), [2]*time.Duration{new(time.Duration), new(time.Duration)}
-	s.Gate, s.Locks = actGate{given: given[0]}, actLocks{did, given[1]}
+	s.Gate, s.LockTasks = actGate{given: given[0]}, actLocks{did, given[1]}
 	return s, did, given
 }
 
@@ -52,10 +52,21 @@ func acts(t *testing.T) (s *stage, did *[]int64, given [2]*time.Duration) {
 func (s *stage) act(t *testing.T, id int64, environment, act string) {
 	t.Helper()
 	key := fmt.Sprint("act-", id)
-	d, _ := s.Rules.New(deployment.Request{
-		ID: id, Repository: deployment.Repository{ID: 7, Owner: "acme", Name: "api"}, Environment: environment, Ref: "main", SHA: "abc", CreatedAt: s.clock(),
-	}, deployment.Admission{Target: deployment.Target{Key: key, Act: act}}, s.clock())
-	if _, err := s.db.Accept(t.Context(), deployment.Delivery{GUID: key, RepositoryID: 7, DeploymentID: id, ReceivedAt: s.clock()}, d); err != nil {
+	d, _ := s.Machine.New(deployment.Request{
+		ID:          id,
+		Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
+		Environment: environment,
+		Ref:         "main",
+		SHA:         "abc",
+		CreatedAt:   s.clock(),
+	}, deployment.Admission{Target: deployment.Target{Key: key, LockTask: act}}, s.clock())
+
+	if _, err := s.db.Accept(t.Context(), deployment.Delivery{
+		GUID:         key,
+		RepositoryID: 7,
+		DeploymentID: id,
+		ReceivedAt:   s.clock(),
+	}, d); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -67,20 +78,23 @@ func (s *stage) steps(t *testing.T, id int64) deployment.Deployment {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	s.advance(t.Context(), d.Row)
 	if d, err = s.db.Load(t.Context(), d.Row); err != nil {
 		t.Fatal(err)
 	}
+
 	return d
 }
 
 // A step with an act ends before its lease does, whatever GitHub does not answer.
 func TestActsAreBounded(t *testing.T) {
 	s, _, given := acts(t)
-	s.act(t, 1, "production", deployment.TargetLock)
+	s.act(t, 1, "production", deployment.TaskLock)
 	if d := s.steps(t, 1); d.State != deployment.Succeeded {
 		t.Fatalf("%s %q", d.State, d.Reason)
 	}
+
 	for i, what := range []string{"the gate", "the locks"} {
 		if *given[i] > decideTimeout {
 			t.Errorf("%s may take %v", what, *given[i])
@@ -94,14 +108,14 @@ func TestActsKeepTheirOrder(t *testing.T) {
 		environment, act string // of the one before
 		waits            bool
 	}{
-		"a lock":              {"production", deployment.TargetLock, true},
-		"in another spelling": {"Production", deployment.TargetLock, true},
-		"elsewhere":           {"staging", deployment.TargetLock, false},
+		"a lock":              {"production", deployment.TaskLock, true},
+		"in another spelling": {"Production", deployment.TaskLock, true},
+		"elsewhere":           {"staging", deployment.TaskLock, false},
 		"a mere deployment":   {"production", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, did, _ := acts(t)
-			s.act(t, 2, "production", deployment.TargetUnlock)
+			s.act(t, 2, "production", deployment.TaskUnlock)
 			s.act(t, 1, c.environment, c.act)
 			d := s.steps(t, 2)
 			if waits := d.State == deployment.Waiting; waits != c.waits {
@@ -110,6 +124,7 @@ func TestActsKeepTheirOrder(t *testing.T) {
 			if !c.waits {
 				return
 			}
+
 			s.steps(t, 1)
 			if d = s.steps(t, 2); d.State != deployment.Succeeded || fmt.Sprint(*did) != "[1 2]" {
 				t.Errorf("%s, waits for %q; done: %v", d.State, d.Blocked, *did)

@@ -26,20 +26,25 @@ func (g github) TeamMember(_ context.Context, _, _, login string, _ deployment.R
 	return login == "alice", g.down
 }
 
-func (g github) PersonByLogin(_ context.Context, login string, _ deployment.Repository, _ int64) (deployment.Actor, error) {
+func (g github) PersonByLogin(
+	_ context.Context,
+	login string,
+	_ deployment.Repository,
+	_ int64,
+) (deployment.Actor, error) {
 	switch login {
 	case "alice":
 		return deployment.Actor{ID: 1, Login: "alice"}, g.down
 	case "my-hubot[bot]":
 		return deployment.Actor{ID: 90, Login: login, App: "my-hubot"}, g.down
 	default:
-		return deployment.Actor{}, fmt.Errorf("%w: 404", ErrMissing)
+		return deployment.Actor{}, fmt.Errorf("%w: 404", policy.ErrMissing)
 	}
 }
 
 func (g github) ResolveRepository(_ context.Context, owner, name string) (deployment.Source, error) {
 	if name == "gone" {
-		return deployment.Source{}, fmt.Errorf("%w: 404", ErrMissing)
+		return deployment.Source{}, fmt.Errorf("%w: 404", policy.ErrMissing)
 	}
 	return deployment.Source{Repository: deployment.Repository{ID: 7, Owner: owner, Name: name}}, g.down
 }
@@ -48,13 +53,13 @@ func (g github) ResolveRepository(_ context.Context, owner, name string) (deploy
 type rows struct{ Rows }
 
 func (rows) LocksOn(context.Context, int64, string) ([]policy.Lock, error) { return nil, nil }
-func (rows) Line(context.Context, deployment.Deployment) (policy.Line, error) {
-	return policy.Line{}, nil
+func (rows) Queue(context.Context, deployment.Deployment) (policy.Queue, error) {
+	return policy.Queue{}, nil
 }
 func (rows) Approvals(context.Context, int64) ([]policy.Approval, error) { return nil, nil }
 func (rows) Deployed(context.Context, int64, string) (string, error)     { return "", nil }
-func (rows) Past(context.Context, int64, string, string) (policy.Past, error) {
-	return policy.PastNone, nil
+func (rows) PriorResult(context.Context, int64, string, string) (policy.PriorResult, error) {
+	return policy.PriorNone, nil
 }
 
 // book has one policy for all.
@@ -73,10 +78,15 @@ func of(p policy.Policy, down error) *Gate {
 // byAlice is a deployment to production that she asked for a while ago.
 func byAlice(ago time.Duration) deployment.Deployment {
 	return deployment.Deployment{
-		Row: 5, AcceptedAt: noon.Add(-ago), Target: deployment.Target{Ruled: true},
+		Row:        5,
+		AcceptedAt: noon.Add(-ago),
+		Target:     deployment.Target{Ruled: true},
 		Request: deployment.Request{
-			ID: 5, Repository: deployment.Repository{ID: 7, Owner: "acme", Name: "api"}, Environment: "production", Ref: "v1",
-			Creator: deployment.Creator{ID: 1, Login: "alice", Type: "User"},
+			ID:          5,
+			Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
+			Environment: "production",
+			Ref:         "v1",
+			Creator:     deployment.Creator{ID: 1, Login: "alice", Type: "User"},
 		},
 	}
 }
@@ -91,6 +101,7 @@ func TestTagsByBareNames(t *testing.T) {
 		allow  = "allow"
 		reject = "reject refs/tags/v1 may not be deployed to production: only "
 	)
+
 	bare := deployment.Ref{Kind: deployment.RefBare, Name: "v1"}
 	for name, c := range map[string]struct {
 		glob  string
@@ -119,16 +130,22 @@ func TestTagsByBareNames(t *testing.T) {
 // Who forces is named as who they are, though only the requester's standing was asked for.
 func TestForcerIsNoRequester(t *testing.T) {
 	bob := deployment.Actor{ID: 2, Login: "bob"}
-	g := of(policy.Policy{Allow: &policy.Subjects{Teams: []string{"acme/sre"}}, Force: &policy.Subjects{Users: []string{"id:3"}}}, nil)
+	g := of(policy.Policy{
+		Allow: &policy.Subjects{Teams: []string{"acme/sre"}},
+		Force: &policy.Subjects{Users: []string{"id:3"}},
+	}, nil)
+
 	const want = "bob may not force a deployment to production"
 	d := byAlice(0)
 	if refused := g.Forcer(t.Context(), d, bob); refused != want {
 		t.Errorf("he is told %q, want %q", refused, want)
 	}
+
 	d.Force = &deployment.Force{By: bob, Reason: "fire"}
 	if v, err := g.Decide(t.Context(), d); err != nil || said(v) != "reject "+want {
 		t.Errorf("%s (%v), want %q", said(v), err, want)
 	}
+
 	d.Force.By = deployment.Actor{ID: 1, Login: "alice"}
 	g = of(policy.Policy{Force: &policy.Subjects{Teams: []string{"acme/sre"}}}, nil)
 	if v, err := g.Decide(t.Context(), d); err != nil || said(v) != "allow" {
@@ -150,44 +167,78 @@ func TestActsWaitForMinutes(t *testing.T) {
 		{6 * time.Minute, 5 * time.Minute, "reject waited 5m for " + waiting},
 	} {
 		g := of(policy.Policy{Allow: &policy.Subjects{Users: []string{"alice"}}, MaxWait: c.most}, errors.New("503"))
-		if v, err := g.DecideAct(t.Context(), byAlice(c.ago)); err != nil || said(v) != c.want {
+		if v, err := g.DecideLockTask(t.Context(), byAlice(c.ago)); err != nil || said(v) != c.want {
 			t.Errorf("after %s of %s: %s, want %s (%v)", c.ago, c.most, said(v), c.want, err)
 		}
 	}
 }
 
-// A question is answered as the deployment would be. What GitHub does not have is told from what it does not say.
+// A question is answered as the deployment would be. What GitHub does not have is told from what it
+// does not say.
 func TestAsk(t *testing.T) {
 	p := policy.Policy{Allow: &policy.Subjects{Users: []string{"alice"}, Apps: []string{"my-hubot"}}}
 	const down = "503"
 	for name, c := range map[string]struct {
-		q       Question
+		q       policy.Question
 		down    error
 		want    string
 		unknown bool
 	}{
-		"she may":                 {Question{Repository: "acme/api", Actor: "alice"}, nil, "allow", false},
-		"a bot may":               {Question{Repository: "acme/api", Actor: "my-hubot[bot]"}, nil, "allow", false},
-		"nobody":                  {Question{Repository: "acme/api", Actor: "nobody"}, nil, "person nobody cannot be found: " + ErrMissing.Error() + ": 404", true},
-		"a login that is none":    {Question{Repository: "acme/api", Actor: "../api"}, nil, "there is no person ../api", true},
-		"no repository":           {Question{Repository: "acme/gone"}, nil, "repository acme/gone cannot be found: " + ErrMissing.Error() + ": 404", true},
-		"a name that is none":     {Question{Repository: "acme/.."}, nil, "there is no repository acme/..", true},
-		"a name of three":         {Question{Repository: "acme/api/x"}, nil, "there is no repository acme/api/x", true},
-		"no route":                {Question{Repository: "acme/api", Environment: "nowhere"}, nil, "there is no route for acme/api and nowhere", true},
-		"GitHub is away":          {Question{Repository: "acme/api"}, errors.New(down), "repository acme/api cannot be looked up: 503", false},
-		"GitHub is away in place": {Question{Repository: "acme/gone"}, errors.New(down), "repository acme/gone cannot be found: " + ErrMissing.Error() + ": 404", true},
+		"she may":   {policy.Question{Repository: "acme/api", Actor: "alice"}, nil, "allow", false},
+		"a bot may": {policy.Question{Repository: "acme/api", Actor: "my-hubot[bot]"}, nil, "allow", false},
+		"nobody": {
+			policy.Question{Repository: "acme/api", Actor: "nobody"},
+			nil,
+			"person nobody cannot be found: " + policy.ErrMissing.Error() + ": 404",
+			true,
+		},
+		"a login that is none": {
+			policy.Question{Repository: "acme/api", Actor: "../api"},
+			nil,
+			"there is no person ../api",
+			true,
+		},
+		"no repository": {
+			policy.Question{Repository: "acme/gone"},
+			nil,
+			"repository acme/gone cannot be found: " + policy.ErrMissing.Error() + ": 404",
+			true,
+		},
+		"a name that is none": {policy.Question{Repository: "acme/.."}, nil, "there is no repository acme/..", true},
+		"a name of three":     {policy.Question{Repository: "acme/api/x"}, nil, "there is no repository acme/api/x", true},
+		"no route": {
+			policy.Question{Repository: "acme/api", Environment: "nowhere"},
+			nil,
+			"there is no route for acme/api and nowhere",
+			true,
+		},
+		"GitHub is away": {
+			policy.Question{Repository: "acme/api"},
+			errors.New(down),
+			"repository acme/api cannot be looked up: 503",
+			false,
+		},
+		"GitHub is away in place": {
+			policy.Question{Repository: "acme/gone"},
+			errors.New(down),
+			"repository acme/gone cannot be found: " + policy.ErrMissing.Error() + ": 404",
+			true,
+		},
 	} {
 		v, err := of(p, c.down).Ask(t.Context(), c.q)
 		got := said(v)
 		if err != nil {
 			got = err.Error()
 		}
-		var unknown *Unknown
+
+		var unknown *policy.NotFoundError
 		if got != c.want || errors.As(err, &unknown) != c.unknown {
 			t.Errorf("%s: %s (%T), want %s", name, got, err, c.want)
 		}
 	}
-	if _, err := of(p, errors.New(down)).creator(t.Context(), "alice", deployment.Source{}); err == nil || err.Error() != "person alice cannot be looked up: 503" {
+
+	if _, err := of(p, errors.New(down)).creator(t.Context(), "alice", deployment.Source{}); err == nil ||
+		err.Error() != "person alice cannot be looked up: 503" {
 		t.Errorf("an outage, and she is %v", err)
 	}
 }

@@ -10,22 +10,27 @@ import (
 // MaxRetryAfter bounds what a server may ask us to wait.
 const MaxRetryAfter = 24 * time.Hour
 
-// RetryAfter reads Retry-After, in seconds or as an HTTP date (RFC 9110, 10.2.3). ok is false where there is none that can be read.
+// RetryAfter reads Retry-After, in seconds or as an HTTP date (RFC 9110, 10.2.3). ok is false where
+// there is none that can be read.
 func RetryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool) {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text == "" {
 		return 0, false
 	}
+
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds == seconds {
 		if seconds > MaxRetryAfter.Seconds() {
 			return MaxRetryAfter, true
 		}
+
 		return max(0, time.Duration(seconds*float64(time.Second))), true
 	}
+
 	when, err := http.ParseTime(text)
 	if err != nil {
 		return 0, false
 	}
+
 	return min(max(0, when.Sub(now)), MaxRetryAfter), true
 }
 
@@ -46,5 +51,6 @@ func remaining(h http.Header) int {
 			least = n
 		}
 	}
+
 	return least
 }

@@ -1,5 +1,6 @@
-// Package outbound is the one way out: the transport of all outgoing calls. It bounds time and size, refuses redirects that would change a
-// call, keeps secrets out of errors and tells what happened. It never retries: a hidden retry of a trigger is a second deploy.
+// Package outbound is the one way out: the transport of all outgoing calls. It bounds time and
+// size, refuses redirects that would change a call, keeps secrets out of errors and tells what
+// happened. It never retries: a hidden retry of a trigger is a second deploy.
 package outbound
 
 import (
@@ -32,7 +33,8 @@ type Options struct {
 	Observe func(Call)    // hears of every call; may be nil
 }
 
-// Call is what happened, in closed sets. Code is the HTTP status, or "timeout", "dial", "tls", "reset", "canceled", "error".
+// Call is what happened, in closed sets. Code is the HTTP status, or "timeout", "dial", "tls",
+// "reset", "canceled", "error".
 type Call struct {
 	Operation string
 	Code      string
@@ -54,30 +56,43 @@ func New(o Options) *Transport {
 	if o.Observe == nil {
 		o.Observe = func(Call) {}
 	}
-	return &Transport{o: o, base: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: min(o.Timeout, 10*time.Second), KeepAlive: 30 * time.Second}).DialContext,
-		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          128,
-		MaxIdleConnsPerHost:   128,
-		IdleConnTimeout:       60 * time.Second,
-		TLSHandshakeTimeout:   min(o.Timeout, 10*time.Second),
-		ExpectContinueTimeout: time.Second,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-	}}
+
+	return &Transport{
+		o: o,
+		base: &http.Transport{
+			Proxy: http.ProxyFromEnvironment,
+			DialContext: (&net.Dialer{
+				Timeout:   min(o.Timeout, 10*time.Second),
+				KeepAlive: 30 * time.Second,
+			}).DialContext,
+			ForceAttemptHTTP2:     true,
+			MaxIdleConns:          128,
+			MaxIdleConnsPerHost:   128,
+			IdleConnTimeout:       60 * time.Second,
+			TLSHandshakeTimeout:   min(o.Timeout, 10*time.Second),
+			ExpectContinueTimeout: time.Second,
+			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		},
+	}
 }
 
-// Client is an http.Client on this transport. A redirect that would change the method, carry a body again or lead to another host is not
-// followed: the caller gets the redirect itself.
+// Client is an http.Client on this transport. A redirect that would change the method, carry a body
+// again or lead to another host is not followed: the caller gets the redirect itself.
 func (t *Transport) Client() *http.Client {
-	return &http.Client{Transport: t, CheckRedirect: func(next *http.Request, via []*http.Request) error {
-		first := via[0]
-		safe := first.Method == http.MethodGet || first.Method == http.MethodHead
-		if !safe || next.Method != first.Method || next.URL.Host != first.URL.Host || next.URL.Scheme != first.URL.Scheme || len(via) > 3 {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}}
+	return &http.Client{
+		Transport: t,
+		CheckRedirect: func(next *http.Request, via []*http.Request) error {
+			first := via[0]
+			safe := first.Method == http.MethodGet || first.Method == http.MethodHead
+			if !safe || next.Method != first.Method || next.URL.Host != first.URL.Host ||
+				next.URL.Scheme != first.URL.Scheme ||
+				len(via) > 3 {
+				return http.ErrUseLastResponse
+			}
+
+			return nil
+		},
+	}
 }
 
 // CloseIdle closes the connections that nobody uses.
@@ -88,7 +103,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeoutCause(req.Context(), t.o.Timeout, errTimeout)
 	var wrote atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }, GotConn: func(httptrace.GotConnInfo) {}})
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { wrote.Store(true) },
+		GotConn:      func(httptrace.GotConnInfo) {},
+	})
+
 	once := req.Clone(ctx)
 	once.GetBody = nil // net/http would send a body again on a new connection when a kept one turns out dead
 	resp, err := t.base.RoundTrip(once)
@@ -98,7 +117,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.o.Observe(Call{Operation: operation(ctx), Code: codeOf(err), Took: time.Since(begin), Remaining: -1})
 		return nil, err
 	}
-	t.o.Observe(Call{Operation: operation(ctx), Code: strconv.Itoa(resp.StatusCode), Took: time.Since(begin), Remaining: remaining(resp.Header)})
+
+	t.o.Observe(Call{
+		Operation: operation(ctx),
+		Code:      strconv.Itoa(resp.StatusCode),
+		Took:      time.Since(begin),
+		Remaining: remaining(resp.Header),
+	})
+
 	resp.Body = &body{ReadCloser: resp.Body, left: t.o.MaxBody, cancel: cancel}
 	return resp, nil
 }
@@ -118,13 +144,15 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Operation, e.Err
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// NotSent says whether a request certainly did not leave: the connection could not be made. In every other case it may have arrived.
+// NotSent says whether a request certainly did not leave: the connection could not be made. In
+// every other case it may have arrived.
 func NotSent(err error) bool {
 	var e *Error
 	return errors.As(err, &e) && !e.sent
 }
 
-// neverLeft is sound only together with "no header was written": no name, no connection, or no handshake.
+// neverLeft is sound only together with "no header was written": no name, no connection, or no
+// handshake.
 func neverLeft(err error) bool {
 	var dns *net.DNSError
 	var op *net.OpError
@@ -138,7 +166,8 @@ func handshake(err error) bool {
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	var cert *tls.CertificateVerificationError
-	return errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &cert) || strings.Contains(err.Error(), "TLS handshake")
+	return errors.As(err, &record) || errors.As(err, &alert) || errors.As(err, &cert) ||
+		strings.Contains(err.Error(), "TLS handshake")
 }
 
 // redact keeps a URL's query and user out of errors, and names our own time-out.
@@ -185,11 +214,14 @@ func (b *body) Read(p []byte) (int, error) {
 		if n, err := b.ReadCloser.Read(one[:]); n == 0 {
 			return 0, err
 		}
+
 		return 0, ErrBodyTooLarge
 	}
+
 	if int64(len(p)) > b.left {
 		p = p[:b.left]
 	}
+
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
 	return n, err

@@ -34,24 +34,34 @@ func transport(t *testing.T, o Options) *Transport {
 }
 
 func post(t *testing.T, c *http.Client, url string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(WithOperation(t.Context(), "trigger"), http.MethodPost, url, strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(
+		WithOperation(t.Context(), "trigger"),
+		http.MethodPost,
+		url,
+		strings.NewReader("{}"),
+	)
+
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	req.Header.Set("Circle-Token", "secret-token")
 	resp, err := c.Do(req)
 	if err == nil {
 		t.Cleanup(func() { _ = resp.Body.Close() })
 	}
+
 	return resp, err
 }
 
-// A POST on a kept connection that the server has closed must reach the server at most once, and must not be sent again behind our back.
+// A POST on a kept connection that the server has closed must reach the server at most once, and
+// must not be sent again behind our back.
 func TestPostIsNeverSentTwice(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var posts atomic.Int32
 	done := make(chan struct{})
 	go func() {
@@ -61,6 +71,7 @@ func TestPostIsNeverSentTwice(t *testing.T) {
 			if err != nil {
 				return
 			}
+
 			// One answer with keep-alive, then the next request is read and the connection dropped.
 			r := bufio.NewReader(conn)
 			for i := range 2 {
@@ -68,21 +79,25 @@ func TestPostIsNeverSentTwice(t *testing.T) {
 				if err != nil {
 					break
 				}
+
 				_, _ = io.Copy(io.Discard, req.Body)
 				posts.Add(1)
 				if i == 0 {
 					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
 				}
 			}
+
 			_ = conn.Close()
 		}
 	}()
+
 	c := transport(t, Options{}).Client()
 	url := "http://" + l.Addr().String()
 	resp, err := post(t, c, url)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	_, _ = io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
 	_, err = post(t, c, url)
@@ -92,6 +107,7 @@ func TestPostIsNeverSentTwice(t *testing.T) {
 	if n := posts.Load(); n != 2 {
 		t.Errorf("the server got %d requests for 2 calls", n)
 	}
+
 	_ = l.Close()
 	<-done
 }
@@ -101,6 +117,7 @@ func TestNotSent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	nobody := l.Addr().String()
 	_ = l.Close()
 	plain := serve(t, func(http.ResponseWriter, *http.Request) {})
@@ -109,6 +126,7 @@ func TestNotSent(t *testing.T) {
 		_ = conn.(*net.TCPConn).SetLinger(0)
 		_ = conn.Close()
 	})
+
 	hold := make(chan struct{})
 	slow := serve(t, func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -116,6 +134,7 @@ func TestNotSent(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	})
+
 	defer close(hold)
 	for name, c := range map[string]struct {
 		url, code string
@@ -131,20 +150,29 @@ func TestNotSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var code string
 			tr := transport(t, Options{Timeout: 300 * time.Millisecond, Observe: func(c Call) { code = c.Code }})
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url+"?token=hidden", strings.NewReader("{}"))
+			req, err := http.NewRequestWithContext(
+				t.Context(),
+				http.MethodPost,
+				c.url+"?token=hidden",
+				strings.NewReader("{}"),
+			)
+
 			if err != nil {
 				return
 			}
+
 			_, err = tr.Client().Do(req) //nolint:bodyclose // there is none
 			if err == nil || NotSent(err) != c.notSent || code != c.code {
 				t.Errorf("not sent: %v, code %q: %v", NotSent(err), code, err)
 			}
+
 			var own *Error
 			if !errors.As(err, &own) || strings.Contains(own.Error(), "hidden") {
 				t.Errorf("%v", own)
 			}
 		})
 	}
+
 	if NotSent(context.DeadlineExceeded) || NotSent(nil) {
 		t.Error("an error that is not ours counts as not sent")
 	}
@@ -161,6 +189,7 @@ func TestRedirects(t *testing.T) {
 			http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
 		}
 	})
+
 	c := transport(t, Options{}).Client()
 	for name, want := range map[string]struct {
 		method, path string
@@ -177,12 +206,14 @@ func TestRedirects(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			_ = resp.Body.Close()
 			if resp.StatusCode != want.status {
 				t.Errorf("got %d, want %d", resp.StatusCode, want.status)
 			}
 		})
 	}
+
 	if other.Load() != 0 {
 		t.Error("a call went to another host")
 	}
@@ -201,6 +232,7 @@ func TestBodyIsCapped(t *testing.T) {
 		if _, err = io.ReadAll(resp.Body); !errors.Is(err, want) {
 			t.Errorf("%s: %v", path, err)
 		}
+
 		_ = resp.Body.Close()
 	}
 }
@@ -211,6 +243,7 @@ func TestTimeoutCoversTheBody(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
+
 	resp, err := transport(t, Options{Timeout: 200 * time.Millisecond}).Client().Get(url)
 	if err != nil {
 		t.Fatal(err)
@@ -218,6 +251,7 @@ func TestTimeoutCoversTheBody(t *testing.T) {
 	if _, err := io.ReadAll(resp.Body); err == nil {
 		t.Error("a body without end was read to its end")
 	}
+
 	_ = resp.Body.Close()
 }
 
@@ -232,7 +266,12 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("Retry-After %q: %v %v", text, got, ok)
 		}
 	}
-	if n := remaining(http.Header{"X-Ratelimit-Remaining-Minute": {"7"}, "Ratelimit-Remaining": {"9"}, "X-Ratelimit-Remaining": {"x"}}); n != 7 {
+
+	if n := remaining(http.Header{
+		"X-Ratelimit-Remaining-Minute": {"7"},
+		"Ratelimit-Remaining":          {"9"},
+		"X-Ratelimit-Remaining":        {"x"},
+	}); n != 7 {
 		t.Errorf("remaining %d", n)
 	}
 }

@@ -9,25 +9,28 @@ import (
 )
 
 // approvals counts the people who said yes to exactly this.
-func (j *judge) approvals() Outcome {
+func (j *evaluation) approvals() Outcome {
 	a := j.p.Approvals
 	if j.r.Deployment != 0 && !j.f.Approvals.Known {
-		return unsure("the approvals", j.f.Approvals.Problem)
+		return unknown("the approvals", j.f.Approvals.Problem)
 	}
+
 	given := j.approvers()
 	if missing := a.Count - len(given); missing > 0 {
 		o := wait(CodeApprovalsMissing, "%d of %d approvals (%s)", missing, a.Count, a)
 		o.Who = a.String()
 		return o
 	}
-	return fine("approved by %s", few(given))
+
+	return allow("approved by %s", few(given))
 }
 
 // approvers names those whose approval counts, each once.
-func (j *judge) approvers() []string {
+func (j *evaluation) approvers() []string {
 	if j.r.Deployment == 0 {
 		return nil // nobody can approve what there is not
 	}
+
 	digest := j.p.Digest()
 	var persons []deployment.Actor
 	var names []string
@@ -36,14 +39,17 @@ func (j *judge) approvers() []string {
 		if counted || !j.counts(given, digest) {
 			continue
 		}
+
 		persons, names = append(persons, given.By), append(names, given.By.String())
 	}
+
 	slices.Sort(names)
 	return names
 }
 
-// counts says whether an approval is one of this commit with these parameters under these rules, still holds, and is somebody else's.
-func (j *judge) counts(a Approval, digest string) bool {
+// counts says whether an approval is one of this commit with these parameters under these rules,
+// still holds, and is somebody else's.
+func (j *evaluation) counts(a Approval, digest string) bool {
 	if a.SHA != j.r.SHA || a.Parameters != j.r.Parameters || a.Policy != digest || digest == "" {
 		return false
 	}
@@ -68,7 +74,8 @@ func (a Approvals) person(by deployment.Actor) bool {
 	return by.App == "" && by.ID != 0
 }
 
-// asked says whether somebody asked for the deployment: a token through which a person did is the same hand.
+// asked says whether somebody asked for the deployment: a token through which a person did is the
+// same hand.
 func asked(by deployment.Actor, r Request) bool {
 	if tokenOnly(by) && (by.Token == r.Requester.Token || by.Token == r.Creator.Token) {
 		return true
@@ -89,7 +96,7 @@ func (a Approvals) String() string {
 func (a Approvals) subjects() *Subjects { return &Subjects{Users: a.Users, Teams: a.Teams} }
 
 // ApproverNeeds are the facts about somebody that Eligible needs; nil: none.
-func (p Policy) ApproverNeeds() *Ask {
+func (p Policy) ApproverNeeds() *PersonNeeds {
 	if p.Approvals == nil || len(p.Approvals.Users)+len(p.Approvals.Teams) == 0 {
 		return nil
 	}
@@ -97,7 +104,7 @@ func (p Policy) ApproverNeeds() *Ask {
 }
 
 // Eligible says whether somebody's approval would count, or why not.
-func (p Policy) Eligible(by deployment.Actor, standing Fact[Standing], r Request) (ok bool, why string) {
+func (p Policy) Eligible(by deployment.Actor, standing Fact[Membership], r Request) (ok bool, why string) {
 	name := who(by, standing)
 	switch {
 	case p.Approvals == nil:
@@ -115,6 +122,7 @@ func (p Policy) Eligible(by deployment.Actor, standing Fact[Standing], r Request
 	case len(p.Approvals.Users)+len(p.Approvals.Teams) == 0:
 		return false, fmt.Sprintf("%s may not approve it; %s may", name, p.Approvals)
 	}
+
 	answer := p.Approvals.subjects().include(by, standing)
 	switch {
 	case answer.yes:

@@ -5,19 +5,21 @@ import (
 	"slices"
 )
 
-func (j *judge) checks() Outcome {
+func (j *evaluation) checks() Outcome {
 	c := j.p.Checks
 	switch {
 	case !j.f.Checks.Known:
-		return unsure("the checks of "+short(j.r.SHA), j.f.Checks.Problem)
-	case c.Which == WhichRequired && !j.f.Required.Known:
-		return unsure("the checks that the branch requires", j.f.Required.Problem)
+		return unknown("the checks of "+short(j.r.SHA), j.f.Checks.Problem)
+	case c.Set == ChecksRequired && !j.f.Required.Known:
+		return unknown("the checks that the branch requires", j.f.Required.Problem)
 	}
+
 	states := byName(j.f.Checks.Value)
 	names := c.counting(states, j.f.Required.Value)
-	if c.Which == WhichRequired && len(names) == 0 {
-		return fine("the branch requires no checks")
+	if c.Set == ChecksRequired && len(names) == 0 {
+		return allow("the branch requires no checks")
 	}
+
 	var red, pending []string
 	for _, name := range names {
 		switch states[name] {
@@ -28,9 +30,10 @@ func (j *judge) checks() Outcome {
 			pending = append(pending, name)
 		}
 	}
+
 	switch {
 	case len(red) > 0:
-		o := refuse(CodeChecksFailed, "%s failed", named(red))
+		o := reject(CodeChecksFailed, "%s failed", named(red))
 		o.Who = j.passers("a rerun and a new deployment")
 		return o
 	case len(names) == 0:
@@ -38,32 +41,35 @@ func (j *judge) checks() Outcome {
 	case len(pending) > 0:
 		return j.pending(named(pending), named(pending)+" did not end")
 	}
-	return fine("%d green", len(names))
+
+	return allow("%d green", len(names))
 }
 
 // pending waits for checks as long as the policy says.
-func (j *judge) pending(what, ended string) Outcome {
+func (j *evaluation) pending(what, ended string) Outcome {
 	most := j.p.Checks.Wait
 	if most <= 0 {
 		most = DefaultChecksWait
 	}
 	if accepted := j.r.AcceptedAt; !accepted.IsZero() && !j.now.Before(accepted.Add(most)) {
-		return refuse(CodeChecksTimeout, "%s within %s", ended, span(most))
+		return reject(CodeChecksTimeout, "%s within %s", ended, span(most))
 	}
 	return wait(CodeChecksPending, "%s", what)
 }
 
-// counting are the names of the checks that count, in order. A listed name counts whatever is ignored.
+// counting are the names of the checks that count, in order. A listed name counts whatever is
+// ignored.
 func (c Checks) counting(states map[string]CheckState, required []string) []string {
 	var names []string
-	switch c.Which {
-	case WhichListed:
+	switch c.Set {
+	case ChecksListed:
 		return c.Names
-	case WhichRequired:
+	case ChecksRequired:
 		names = slices.Clone(required)
 	default:
 		names = slices.Collect(maps.Keys(states))
 	}
+
 	names = slices.DeleteFunc(names, func(name string) bool {
 		return slices.ContainsFunc(c.Ignore, func(glob string) bool { return Match(glob, name) })
 	})
@@ -83,10 +89,12 @@ func byName(checks []Check) map[string]CheckState {
 			newest[from] = &checks[i]
 		}
 	}
+
 	states := make(map[string]CheckState, len(newest))
 	for from, c := range newest {
 		states[from.name] = worse(states[from.name], c.State)
 	}
+
 	return states
 }
 

@@ -13,8 +13,9 @@ import (
 
 // clock is a recurring freeze's beginnings, on the wall of its zone.
 //
-// A reading of the wall is kept as a time in UTC. There no hour is missing and none comes twice, so that a freeze that begins or ends in such an hour
-// is not lost (robfig/cron in the zone itself skips it), and the zone comes in only where a reading becomes an instant.
+// A reading of the wall is kept as a time in UTC. There no hour is missing and none comes twice, so
+// that a freeze that begins or ends in such an hour is not lost (robfig/cron in the zone itself
+// skips it), and the zone comes in only where a reading becomes an instant.
 type clock struct {
 	schedule cron.Schedule
 	zone     *time.Location
@@ -30,16 +31,19 @@ func clockOf(expression, zone string) (clock, error) {
 	if known, ok := clocks.Load(key); ok {
 		return known.(clock), nil
 	}
+
 	location, err := Zone(zone)
 	if err != nil {
 		return clock{}, err
 	}
+
 	c := clock{zone: location}
 	if expression != "" {
 		if c.schedule, err = parseCron(expression); err != nil {
 			return clock{}, err
 		}
 	}
+
 	clocks.Store(key, c)
 	return c, nil
 }
@@ -68,6 +72,7 @@ func parseCron(text string) (cron.Schedule, error) {
 	if strings.Contains(text, "=") {
 		return nil, errors.New("a time zone goes under zone") // the parser would take TZ= too, and fall over a lone one
 	}
+
 	schedule, err := fiveFields.Parse(text)
 	if err != nil {
 		return nil, err
@@ -75,6 +80,7 @@ func parseCron(text string) (cron.Schedule, error) {
 	if schedule.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() { // a leap year follows at once
 		return nil, errors.New("it never comes")
 	}
+
 	return schedule, nil
 }
 
@@ -87,7 +93,8 @@ func (c clock) wall(t time.Time) time.Time {
 	return t.UTC().Add(time.Duration(offset) * time.Second)
 }
 
-// before is the reading from which on beginnings may still matter for a freeze that lasts d on the wall.
+// before is the reading from which on beginnings may still matter for a freeze that lasts d on the
+// wall.
 func (c clock) before(now time.Time, d time.Duration) time.Time {
 	from := c.wall(now).Add(-d)
 	begin, end := now.In(c.zone).ZoneBounds()
@@ -97,13 +104,14 @@ func (c clock) before(now time.Time, d time.Duration) time.Time {
 	return from
 }
 
-// Instants are the first and the last moment at which the wall of a zone reads w, which is kept as a time in UTC.
+// Instants are the first and the last moment at which the wall of a zone reads w, which is kept as
+// a time in UTC.
 func Instants(w time.Time, zone *time.Location) (first, last time.Time) {
 	return clock{zone: zone}.instants(w)
 }
 
-// instants are the first and the last moment at which the wall reads w. When clocks are set back it comes twice; when they are set forward over w it
-// is the moment at which that happens.
+// instants are the first and the last moment at which the wall reads w. When clocks are set back it
+// comes twice; when they are set forward over w it is the moment at which that happens.
 func (c clock) instants(w time.Time) (first, last time.Time) {
 	t := time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), w.Nanosecond(), c.zone)
 	begin, end := t.ZoneBounds()
@@ -111,19 +119,23 @@ func (c clock) instants(w time.Time) (first, last time.Time) {
 		if read.After(w) {
 			return begin, begin
 		}
+
 		return end, end
 	}
+
 	first, last = t, t
 	if !begin.IsZero() {
 		if earlier := c.at(w, begin.Add(-time.Second)); earlier.Before(begin) {
 			first = earlier
 		}
 	}
+
 	if !end.IsZero() {
 		if later := c.at(w, end); !later.Before(end) {
 			last = later
 		}
 	}
+
 	return first, last
 }
 

@@ -49,6 +49,7 @@ func TestFreezeOverChangesOfClocks(t *testing.T) {
 			for when := first; when.Before(end); when = when.Add(5 * time.Minute) {
 				moments[when] = end
 			}
+
 			for when, want := range moments {
 				got, err := f.ends(when)
 				if err != nil || !got.Equal(want) {
@@ -74,15 +75,22 @@ func (p plan) freeze(zone string) Freeze {
 			days += fmt.Sprintf("%s%d", map[bool]string{true: ","}[i > 0], d)
 		}
 	}
-	return Freeze{Cron: fmt.Sprintf("%d %d * * %s", p.minute, p.hour, days), Duration: time.Duration(p.lasts) * time.Minute, Zone: zone}
+
+	return Freeze{
+		Cron:     fmt.Sprintf("%d %d * * %s", p.minute, p.hour, days),
+		Duration: time.Duration(p.lasts) * time.Minute,
+		Zone:     zone,
+	}
 }
 
 // begins says whether the freeze begins when the wall reads w.
 func (p plan) begins(w time.Time) bool {
-	return w.Minute() == p.minute && w.Hour() == p.hour && (len(p.days) == 0 || slices.Contains(p.days, int(w.Weekday())))
+	return w.Minute() == p.minute && w.Hour() == p.hour &&
+		(len(p.days) == 0 || slices.Contains(p.days, int(w.Weekday())))
 }
 
-// minutes is the oracle: every minute around a change of clocks, and what the wall read. It knows nothing of offsets.
+// minutes is the oracle: every minute around a change of clocks, and what the wall read. It knows
+// nothing of offsets.
 type minutes struct {
 	from  time.Time
 	walls []time.Time
@@ -101,12 +109,15 @@ func minutesAround(change time.Time, zone *time.Location) minutes {
 		if _, known := m.first[w]; !known {
 			m.first[w] = i
 		}
+
 		m.last[w] = i
 	}
+
 	return m
 }
 
-// find gives the minute at which the wall reads w; where it never does, the first at which it reads more.
+// find gives the minute at which the wall reads w; where it never does, the first at which it reads
+// more.
 func (m minutes) find(w time.Time, in map[time.Time]int) int {
 	for ; w.Before(m.walls[len(m.walls)-1]); w = w.Add(time.Minute) {
 		if i, ok := in[w]; ok {
@@ -123,10 +134,12 @@ func (m minutes) frozen(p plan) []bool {
 		if !p.begins(w) {
 			continue
 		}
+
 		for i := m.find(w, m.first); i < m.find(w.Add(time.Duration(p.lasts)*time.Minute), m.last); i++ {
 			marks[i] = true
 		}
 	}
+
 	return marks
 }
 
@@ -137,29 +150,35 @@ func TestFreezeAgreesWithTheMinutes(t *testing.T) {
 		"Australia/Lord_Howe": "2026-10-03T15:30:00Z", "Australia/Adelaide": "2026-04-04T16:30:00Z", "Africa/Cairo": "2026-10-29T21:00:00Z",
 		"Antarctica/Troll": "2026-10-25T01:00:00Z", "Pacific/Apia": "2011-12-30T10:00:00Z", "UTC": "2026-01-01T00:00:00Z",
 	}
+
 	var names []string
 	days := map[string]minutes{}
 	for name, change := range zones {
 		names, days[name] = append(names, name), minutesAround(made(at(change)).now, zoneOf(t, name))
 	}
+
 	slices.Sort(names)
 	rapid.Check(t, func(r *rapid.T) {
 		zone := rapid.SampledFrom(names).Draw(r, "zone")
 		p := plan{
-			minute: rapid.SampledFrom([]int{0, 15, 30, 59}).Draw(r, "minute"), hour: rapid.IntRange(0, 23).Draw(r, "hour"),
-			days:  rapid.SliceOfNDistinct(rapid.IntRange(0, 6), 0, 3, rapid.ID[int]).Draw(r, "days"),
-			lasts: rapid.SampledFrom([]int{1, 30, 60, 90, 4 * 60, 24 * 60, 25 * 60, 62 * 60}).Draw(r, "lasts"),
+			minute: rapid.SampledFrom([]int{0, 15, 30, 59}).Draw(r, "minute"),
+			hour:   rapid.IntRange(0, 23).Draw(r, "hour"),
+			days:   rapid.SliceOfNDistinct(rapid.IntRange(0, 6), 0, 3, rapid.ID[int]).Draw(r, "days"),
+			lasts:  rapid.SampledFrom([]int{1, 30, 60, 90, 4 * 60, 24 * 60, 25 * 60, 62 * 60}).Draw(r, "lasts"),
 		}
+
 		m := days[zone]
 		marks, f := m.frozen(p), p.freeze(zone)
 		for range 40 {
-			i := rapid.OneOf(rapid.IntRange(around-200, around+200), rapid.IntRange(around-4000, around+4000)).Draw(r, "minute")
+			i := rapid.OneOf(rapid.IntRange(around-200, around+200), rapid.IntRange(around-4000, around+4000)).
+				Draw(r, "minute")
 			now := m.from.Add(time.Duration(i) * time.Minute)
 			got, err := f.ends(now)
 			open := i
 			for open < len(marks) && marks[open] {
 				open++
 			}
+
 			want := m.from.Add(time.Duration(open) * time.Minute)
 			switch {
 			case err != nil:
@@ -178,7 +197,17 @@ func TestFreezeAgreesWithTheMinutes(t *testing.T) {
 // What never ends is bounded: a year ahead, and some hundreds of windows.
 func TestFreezeWithoutAnEnd(t *testing.T) {
 	for _, f := range []Freeze{
-		{Cron: "* * * * *", Duration: time.Hour}, {Cron: "0 0 * * *", Duration: 24 * time.Hour}, {Cron: "0 0 1 * *", Duration: 31 * 24 * time.Hour, Zone: "Europe/Berlin"},
+		{
+			Cron:     "* * * * *",
+			Duration: time.Hour,
+		}, {
+			Cron:     "0 0 * * *",
+			Duration: 24 * time.Hour,
+		}, {
+			Cron:     "0 0 1 * *",
+			Duration: 31 * 24 * time.Hour,
+			Zone:     "Europe/Berlin",
+		},
 		{Cron: "0 0 * * 1", Duration: 366 * 24 * time.Hour},
 	} {
 		end, err := f.ends(noon)
@@ -186,8 +215,16 @@ func TestFreezeWithoutAnEnd(t *testing.T) {
 			t.Errorf("%+v: %s %v", f, end, err)
 		}
 	}
-	s := made(freezes(Freeze{Cron: "0 0 * * *", Duration: 12 * time.Hour}, Freeze{Cron: "0 12 * * *", Duration: 12 * time.Hour}))
-	if v := s.verdict(); v.Decision != Wait || v.Until.Sub(noon) > horizon+24*time.Hour {
+
+	s := made(freezes(Freeze{
+		Cron:     "0 0 * * *",
+		Duration: 12 * time.Hour,
+	}, Freeze{
+		Cron:     "0 12 * * *",
+		Duration: 12 * time.Hour,
+	}))
+
+	if v := s.verdict(); v.Decision != DecisionWait || v.Until.Sub(noon) > horizon+24*time.Hour {
 		t.Errorf("%s", said(v))
 	}
 }
@@ -203,7 +240,17 @@ func TestParseCron(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	for name, ok := range map[string]bool{"": true, "UTC": true, "Europe/Berlin": true, "Local": false, "local": false, "Europe/berlin ": false, "../etc/passwd": false, "CET+1": false} {
+
+	for name, ok := range map[string]bool{
+		"":               true,
+		"UTC":            true,
+		"Europe/Berlin":  true,
+		"Local":          false,
+		"local":          false,
+		"Europe/berlin ": false,
+		"../etc/passwd":  false,
+		"CET+1":          false,
+	} {
 		if _, err := Zone(name); (err == nil) != ok {
 			t.Errorf("zone %q: %v", name, err)
 		}
@@ -215,14 +262,21 @@ func FuzzFreeze(f *testing.F) {
 	for _, text := range []string{"0 18 * * FRI", "*/5 * * * *", "0 0 29 2 *", "TZ=", "@daily", "59 23 31 12 *", ", , , , ,", "0-59/7 */3 1,15 * MON-FRI"} {
 		f.Add(text, int64(3600), int64(1795608000), uint8(1))
 	}
+
 	zones := []string{"", "Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "Pacific/Apia"}
 	f.Fuzz(func(t *testing.T, text string, seconds, now int64, zone uint8) {
 		if len(text) > 100 || ParseCron(text) != nil {
 			return
 		}
+
 		seconds, now = (seconds%(366*24*3600)+366*24*3600)%(366*24*3600)+1, now%4102444800
 		at := time.Unix(now, 0)
-		end, err := Freeze{Cron: text, Duration: time.Duration(seconds) * time.Second, Zone: zones[int(zone)%len(zones)]}.ends(at)
+		end, err := Freeze{
+			Cron:     text,
+			Duration: time.Duration(seconds) * time.Second,
+			Zone:     zones[int(zone)%len(zones)],
+		}.ends(at)
+
 		if err != nil || !end.IsZero() && !end.After(at) {
 			t.Fatalf("%q: %v %v", text, end, err)
 		}

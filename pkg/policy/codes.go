@@ -1,12 +1,14 @@
 package policy
 
-// Code says in one stable word why a rule says what it says. Programs may rely on it; messages are for people.
+// Code says in one stable word why a rule says what it says. Programs may rely on it; messages are
+// for people.
 type Code string
 
 // The codes. Each belongs to one rule, but for the first four.
 const (
-	CodeOK            Code = "ok"
-	CodeUnknown       Code = "unknown"         // wait: a fact that the rule needs could not be had; it is asked for again
+	CodeOK Code = "ok"
+	// wait: a fact that the rule needs could not be had; it is asked for again
+	CodeUnknown       Code = "unknown"
 	CodeWaitedTooLong Code = "waited_too_long" // reject: max_wait is over
 
 	CodeRouteGone Code = "route_gone" // reject: its route, which had rules, is no longer configured
@@ -29,7 +31,8 @@ const (
 	CodeForceNotAllowed  Code = "force_not_allowed" // force: whoever asked for it may not
 )
 
-// The names of the rules, as the routes file has them. Locks are taken by people and stand in no file.
+// The names of the rules, as the routes file has them. Locks are taken by people and stand in no
+// file.
 const (
 	RuleAllow        = "allow"
 	RuleRefs         = "refs"
@@ -44,10 +47,11 @@ const (
 	RuleMaxWait      = "max_wait"
 )
 
-// Needs are the facts that a policy needs for a request. Locks and Line are always needed: they cost nothing but a look into our own rows.
+// Needs are the facts that a policy needs for a request. Locks and Line are always needed: they
+// cost nothing but a look into our own rows.
 type Needs struct {
-	Requester *Ask // nil: nothing is asked about the requester
-	Forcer    *Ask // nil: nobody forces it, or the answer is the requester's
+	Requester *PersonNeeds // nil: nothing is asked about the requester
+	Forcer    *PersonNeeds // nil: nobody forces it, or the answer is the requester's
 	Deployed  bool
 	Compared  bool // with Deployed; only where something is deployed
 	Checks    bool
@@ -56,8 +60,8 @@ type Needs struct {
 	Approvals bool
 }
 
-// Ask is what is asked about a person.
-type Ask struct {
+// PersonNeeds is what is asked about a person.
+type PersonNeeds struct {
 	Permission bool
 	Teams      []string // org/team, in lower case
 }

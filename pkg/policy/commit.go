@@ -7,15 +7,23 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-func (j *judge) refs() Outcome {
+func (j *evaluation) refs() Outcome {
 	ref := j.r.Ref
 	switch {
 	case ref == "":
-		return unsure("the ref", "the question names none")
+		return unknown("the ref", "the question names none")
 	case j.p.FitsRef(ref):
-		return fine("%s may go there", shown(ref))
+		return allow("%s may go there", shown(ref))
 	}
-	o := refuse(CodeRefNotAllowed, "%s may not be deployed to %s: only %s may", shown(ref), j.r.Environment, few(j.p.Refs))
+
+	o := reject(
+		CodeRefNotAllowed,
+		"%s may not be deployed to %s: only %s may",
+		shown(ref),
+		j.r.Environment,
+		few(j.p.Refs),
+	)
+
 	o.Who = "a deployment of another ref"
 	return o
 }
@@ -25,9 +33,10 @@ func (p Policy) FitsRef(ref string) bool {
 	return len(p.Refs) == 0 || slices.ContainsFunc(p.Refs, func(glob string) bool { return fitsRef(glob, ref) })
 }
 
-// fitsRef says whether a ref fits a glob. One that does not name refs/ is for branches, by their names, and for what is sent without refs/: who may
-// only push a tag, or open a pull request, must not pass by it. One that names refs/ wants the full form; a bare name has that of a branch, never of a
-// tag, and a commit has none.
+// fitsRef says whether a ref fits a glob. One that does not name refs/ is for branches, by their
+// names, and for what is sent without refs/: who may only push a tag, or open a pull request, must
+// not pass by it. One that names refs/ wants the full form; a bare name has that of a branch, never
+// of a tag, and a commit has none.
 func fitsRef(glob, ref string) bool {
 	parsed, bare := deployment.ParseRef(ref), !strings.HasPrefix(ref, "refs/")
 	if !strings.HasPrefix(glob, "refs/") {
@@ -40,40 +49,49 @@ func fitsRef(glob, ref string) bool {
 }
 
 // ahead wants the commit to contain what is deployed.
-func (j *judge) ahead() Outcome {
+func (j *evaluation) ahead() Outcome {
 	deployed, compared := j.f.Deployed, j.f.Compared
 	switch {
 	case !deployed.Known:
-		return unsure("what is deployed to "+j.r.Environment, deployed.Problem)
+		return unknown("what is deployed to "+j.r.Environment, deployed.Problem)
 	case deployed.Value == "":
-		return fine("nothing is known to be deployed there")
+		return allow("nothing is known to be deployed there")
 	case strings.EqualFold(deployed.Value, j.r.SHA):
-		return fine("%s is deployed there now", short(j.r.SHA))
+		return allow("%s is deployed there now", short(j.r.SHA))
 	case !compared.Known:
-		return unsure("how "+short(j.r.SHA)+" stands to "+short(deployed.Value), compared.Problem)
+		return unknown("how "+short(j.r.SHA)+" stands to "+short(deployed.Value), compared.Problem)
 	}
+
 	switch compared.Value {
 	case Ahead, Identical:
-		return fine("%s contains %s, which is deployed there", short(j.r.SHA), short(deployed.Value))
+		return allow("%s contains %s, which is deployed there", short(j.r.SHA), short(deployed.Value))
 	case Behind, Diverged:
-		o := refuse(CodeNotAhead, "%s does not contain %s, which is deployed there (%s)", short(j.r.SHA), short(deployed.Value), compared.Value)
+		o := reject(
+			CodeNotAhead,
+			"%s does not contain %s, which is deployed there (%s)",
+			short(j.r.SHA),
+			short(deployed.Value),
+			compared.Value,
+		)
+
 		o.Who = j.passers("a newer commit")
 		return o
 	default:
-		return unsure("how "+short(j.r.SHA)+" stands to "+short(deployed.Value), string(compared.Value))
+		return unknown("how "+short(j.r.SHA)+" stands to "+short(deployed.Value), string(compared.Value))
 	}
 }
 
 // passers adds those who may force to what else would help.
-func (j *judge) passers(otherwise string) string {
+func (j *evaluation) passers(otherwise string) string {
 	if j.p.Force == nil {
 		return otherwise
 	}
 	return otherwise + ", or " + j.p.Force.String() + " by force"
 }
 
-// first are the environments that come before a request's own. One of the list needs only those that stand before it, so that a route for all
-// environments does not have them wait for themselves.
+// first are the environments that come before a request's own. One of the list needs only those
+// that stand before it, so that a route for all environments does not have them wait for
+// themselves.
 func (p Policy) first(r Request) []string {
 	own := slices.IndexFunc(p.After, func(e string) bool { return strings.EqualFold(e, r.Environment) })
 	if own < 0 {
@@ -83,39 +101,42 @@ func (p Policy) first(r Request) []string {
 }
 
 // after wants the commit to have succeeded elsewhere. The hardest word of all environments counts.
-func (j *judge) after() Outcome {
+func (j *evaluation) after() Outcome {
 	first := j.p.first(j.r)
 	if len(first) == 0 {
-		return fine("%s comes first", j.r.Environment)
+		return allow("%s comes first", j.r.Environment)
 	}
-	worst := fine("%s has succeeded in %s", short(j.r.SHA), few(first))
+
+	worst := allow("%s has succeeded in %s", short(j.r.SHA), few(first))
 	for _, environment := range first {
 		o := j.afterOne(environment)
-		if o.Decision == Refuse {
+		if o.Decision == DecisionReject {
 			return o
 		}
-		if o.Decision == Wait && worst.Decision == Allow {
+		if o.Decision == DecisionWait && worst.Decision == DecisionAllow {
 			worst = o
 		}
 	}
+
 	return worst
 }
 
-func (j *judge) afterOne(environment string) Outcome {
+func (j *evaluation) afterOne(environment string) Outcome {
 	past, sha := j.f.After[strings.ToLower(environment)], short(j.r.SHA)
 	if !past.Known {
-		return unsure(sha+" in "+environment, past.Problem)
+		return unknown(sha+" in "+environment, past.Problem)
 	}
+
 	switch past.Value {
-	case PastSucceeded:
-		return fine("%s has succeeded in %s", sha, environment)
-	case PastOpen:
+	case PriorSucceeded:
+		return allow("%s has succeeded in %s", sha, environment)
+	case PriorOpen:
 		return wait(CodeAfterPending, "%s to succeed in %s", sha, environment)
-	case PastNone, PastFailed:
-		o := refuse(CodeAfterMissing, "%s has not succeeded in %s", sha, environment)
+	case PriorNone, PriorFailed:
+		o := reject(CodeAfterMissing, "%s has not succeeded in %s", sha, environment)
 		o.Who = j.passers("a deployment to " + environment)
 		return o
 	default:
-		return unsure(sha+" in "+environment, string(past.Value))
+		return unknown(sha+" in "+environment, string(past.Value))
 	}
 }

@@ -20,35 +20,38 @@ type Request struct {
 	Force       *deployment.Force // nil: nobody forces it
 }
 
-// Fact is something that was asked. What is not Known was not asked, or could not be answered: Problem then says why, for people.
+// Fact is something that was asked. What is not Known was not asked, or could not be answered:
+// Problem then says why, for people.
 type Fact[T any] struct {
 	Value   T
 	Known   bool
 	Problem string
 }
 
-// Knows makes a known fact.
-func Knows[T any](v T) Fact[T] { return Fact[T]{Value: v, Known: true} }
+// Known makes a known fact.
+func Known[T any](v T) Fact[T] { return Fact[T]{Value: v, Known: true} }
 
 // Unknown makes a fact that could not be had.
 func Unknown[T any](problem string) Fact[T] { return Fact[T]{Problem: problem} }
 
-// Facts are what the rules need to know, gathered before they decide. Only what Needs names must be there.
+// Facts are what the rules need to know, gathered before they decide. Only what Needs names must be
+// there.
 type Facts struct {
-	Requester Fact[Standing]
-	Forcer    Fact[Standing] // of Request.Force.By; the requester's own where they are the same
-	Deployed  Fact[string]   // the commit that is deployed there now; empty: none is known to be
+	Requester Fact[Membership]
+	Forcer    Fact[Membership] // of Request.Force.By; the requester's own where they are the same
+	Deployed  Fact[string]     // the commit that is deployed there now; empty: none is known to be
 	Compared  Fact[Comparison]
-	Checks    Fact[[]Check]         // all that GitHub shows of the commit
-	Required  Fact[[]string]        // names of checks that protection of the branch requires
-	After     map[string]Fact[Past] // by environment, in lower case
-	Locks     Fact[[]Lock]          // that cover the environment and have not ended
-	Approvals Fact[[]Approval]      // of the deployment, whatever they are bound to
-	Line      Fact[Line]            // what else there is in the environment
+	Checks    Fact[[]Check]                // all that GitHub shows of the commit
+	Required  Fact[[]string]               // names of checks that protection of the branch requires
+	After     map[string]Fact[PriorResult] // by environment, in lower case
+	Locks     Fact[[]Lock]                 // that cover the environment and have not ended
+	Approvals Fact[[]Approval]             // of the deployment, whatever they are bound to
+	Queue     Fact[Queue]                  // what else there is in the environment
 }
 
-// Standing is what GitHub says of somebody now. They are found by id; Login is what the id goes by now.
-type Standing struct {
+// Membership is what GitHub says of somebody now. They are found by id; Login is what the id goes
+// by now.
+type Membership struct {
 	Login      string
 	Permission Fact[Permission]
 	Teams      map[string]Fact[bool] // by org/team, in lower case: an active member, of it or of a team below it
@@ -84,15 +87,15 @@ const (
 	Red     CheckState = "red"
 )
 
-// Past is what happened to a commit in another environment: of its newest deployment there.
-type Past string
+// PriorResult is what happened to a commit in another environment: of its newest deployment there.
+type PriorResult string
 
 // The pasts.
 const (
-	PastNone      Past = "none"
-	PastOpen      Past = "open" // on its way
-	PastSucceeded Past = "succeeded"
-	PastFailed    Past = "failed" // it ended in any other way
+	PriorNone      PriorResult = "none"
+	PriorOpen      PriorResult = "open" // on its way
+	PriorSucceeded PriorResult = "succeeded"
+	PriorFailed    PriorResult = "failed" // it ended in any other way
 )
 
 // Lock is a claim on environments: nobody but its owner deploys there.
@@ -117,8 +120,8 @@ type Approval struct {
 	Comment    string           `json:"comment,omitempty"`
 }
 
-// Line is what else there is in a deployment's environment.
-type Line struct {
+// Queue is what else there is in a deployment's environment.
+type Queue struct {
 	Holder      int64            // GitHub's id of the deployment that holds the environment; 0: none
 	HolderState deployment.State //
 	Before      []int64          // waiting ones that come first, oldest first
@@ -126,7 +129,8 @@ type Line struct {
 	Started     int64            // a newer one that has started: this one never will; 0: none
 }
 
-// Notice is what somebody is to be told of a lock of theirs that another one took or released. A face that reaches people reads them.
+// Notice is what somebody is to be told of a lock of theirs that another one took or released. A
+// face that reaches people reads them.
 type Notice struct {
 	ID   int64            `json:"id"`
 	At   time.Time        `json:"at"`

@@ -13,33 +13,35 @@ const (
 	horizon     = 366 * 24 * time.Hour
 )
 
-// hold is a freeze that holds now, and until when.
-type hold struct {
+// openFreeze is a freeze that holds now, and until when.
+type openFreeze struct {
 	Freeze
 	until time.Time
 }
 
 // freeze waits for the end of all freezes that hold, or refuses where one of them says so.
-func (j *judge) freeze() Outcome {
-	var holds []hold
+func (j *evaluation) freeze() Outcome {
+	var holds []openFreeze
 	for _, f := range j.p.Freezes {
 		end, err := f.ends(j.now)
 		if err != nil { // the routes file is checked: a freeze that cannot be read must not be none
-			return unsure("the freeze"+f.quoted(), err.Error())
+			return unknown("the freeze"+f.quoted(), err.Error())
 		}
 		if !end.IsZero() {
-			holds = append(holds, hold{f, end})
+			holds = append(holds, openFreeze{f, end})
 		}
 	}
+
 	if len(holds) == 0 {
-		return fine("no freeze holds")
+		return allow("no freeze holds")
 	}
-	until := slices.MaxFunc(holds, func(a, b hold) int { return a.until.Compare(b.until) }).until
+
+	until := slices.MaxFunc(holds, func(a, b openFreeze) int { return a.until.Compare(b.until) }).until
 	return slices.MaxFunc(holds, harderHold).outcome(j.thaw(until), j.now)
 }
 
 // harderHold orders by mode, then by end: the last one speaks for all.
-func harderHold(a, b hold) int {
+func harderHold(a, b openFreeze) int {
 	switch {
 	case a.Mode == b.Mode || a.Mode != RejectMode && b.Mode != RejectMode:
 		return a.until.Compare(b.until)
@@ -51,7 +53,7 @@ func harderHold(a, b hold) int {
 }
 
 // thaw is the end of whatever follows without a gap.
-func (j *judge) thaw(until time.Time) time.Time {
+func (j *evaluation) thaw(until time.Time) time.Time {
 	for range mostRounds {
 		next := until
 		for _, f := range j.p.Freezes {
@@ -59,25 +61,30 @@ func (j *judge) thaw(until time.Time) time.Time {
 				next = end
 			}
 		}
+
 		if next.Equal(until) || next.Sub(j.now) > horizon {
 			return next
 		}
+
 		until = next
 	}
+
 	return until
 }
 
 func (f Freeze) outcome(until, now time.Time) Outcome {
-	o := Outcome{Decision: Wait, Code: CodeFrozen, Until: until}
+	o := Outcome{Decision: DecisionWait, Code: CodeFrozen, Until: until}
 	c, err := clockOf("", f.Zone)
 	if err != nil {
-		return unsure("the freeze"+f.quoted(), err.Error())
+		return unknown("the freeze"+f.quoted(), err.Error())
 	}
+
 	at := clockTime(until.In(c.zone), now)
 	o.Message = fmt.Sprintf("the freeze%s to end (%s)", f.quoted(), at)
 	if f.Mode == RejectMode {
-		o.Decision, o.Message = Refuse, fmt.Sprintf("the freeze%s holds until %s", f.quoted(), at)
+		o.Decision, o.Message = DecisionReject, fmt.Sprintf("the freeze%s holds until %s", f.quoted(), at)
 	}
+
 	return o
 }
 
@@ -94,16 +101,20 @@ func (f Freeze) ends(now time.Time) (time.Time, error) {
 		if f.From.After(now) || !now.Before(f.To) {
 			return time.Time{}, nil
 		}
+
 		return f.To, nil
 	}
+
 	c, err := clockOf(f.Cron, f.Zone)
 	if err != nil {
 		return time.Time{}, err
 	}
+
 	return c.ends(now, f.Duration), nil
 }
 
-// ends walks along the windows, from the first that may hold to the last that follows without a gap.
+// ends walks along the windows, from the first that may hold to the last that follows without a
+// gap.
 func (c clock) ends(now time.Time, lasts time.Duration) time.Time {
 	var until time.Time
 	joined := 0
@@ -120,5 +131,6 @@ func (c clock) ends(now time.Time, lasts time.Duration) time.Time {
 			break
 		}
 	}
+
 	return until
 }

@@ -2,13 +2,15 @@ package policy
 
 import "unicode/utf8"
 
-// Match says whether a text fits a glob: * stands for any run of characters, / included, ? for one. Case counts.
+// Match says whether a text fits a glob: * stands for any run of characters, / included, ? for one.
+// Case counts.
 func Match(glob, text string) bool {
 	return Fits(glob, text, func(p, t rune) bool { return p == '?' || p == t })
 }
 
-// Fits says whether a text fits a pattern whose * stand for any run of characters; same says whether a character fits one of the pattern. It takes
-// time proportional to the product of both lengths at worst: the last * takes one character more whenever the rest does not fit.
+// Fits says whether a text fits a pattern whose * stand for any run of characters; same says
+// whether a character fits one of the pattern. It takes time proportional to the product of both
+// lengths at worst: the last * takes one character more whenever the rest does not fit.
 func Fits(pattern, text string, same func(p, t rune) bool) bool {
 	p, t, star, mark := 0, 0, -1, 0
 	for t < len(text) {
@@ -29,8 +31,10 @@ func Fits(pattern, text string, same func(p, t rune) bool) bool {
 			return false
 		}
 	}
+
 	for p < len(pattern) && pattern[p] == '*' {
 		p++
 	}
+
 	return p == len(pattern)
 }

@@ -8,10 +8,11 @@ import (
 )
 
 // locks keeps everybody out but their owners.
-func (j *judge) locks() Outcome {
+func (j *evaluation) locks() Outcome {
 	if !j.f.Locks.Known {
-		return unsure("the locks", j.f.Locks.Problem)
+		return unknown("the locks", j.f.Locks.Problem)
 	}
+
 	var others []Lock
 	for _, l := range j.f.Locks.Value {
 		switch {
@@ -23,26 +24,34 @@ func (j *judge) locks() Outcome {
 			j.others = append(j.others, l.ID)
 		}
 	}
+
 	switch {
 	case len(others) > 0:
 		return j.locked(others)
 	case len(j.own) > 0:
-		return fine("the lock is the requester's own")
+		return allow("the lock is the requester's own")
 	}
-	return fine("nobody has locked it")
+
+	return allow("nobody has locked it")
 }
 
 // locked names the oldest lock of those that keep a deployment.
-func (j *judge) locked(others []Lock) Outcome {
-	slices.SortFunc(others, func(a, b Lock) int { return cmp.Or(a.TakenAt.Compare(b.TakenAt), cmp.Compare(a.ID, b.ID)) })
+func (j *evaluation) locked(others []Lock) Outcome {
+	slices.SortFunc(
+		others,
+		func(a, b Lock) int { return cmp.Or(a.TakenAt.Compare(b.TakenAt), cmp.Compare(a.ID, b.ID)) },
+	)
+
 	l, more := others[0], ""
 	if n := len(others) - 1; n > 0 {
 		more = fmt.Sprintf(" (and %d more)", n)
 	}
+
 	o := wait(CodeLocked, "%s's lock on %s: %s%s", l.Owner, l.covers(), l.Reason, more)
 	if j.p.Locked == RejectMode {
-		o = refuse(CodeLocked, "%s is locked by %s: %s%s", l.covers(), l.Owner, l.Reason, more)
+		o = reject(CodeLocked, "%s is locked by %s: %s%s", l.covers(), l.Owner, l.Reason, more)
 	}
+
 	o.Who = l.Owner.String() + ", or an admin"
 	o.Until = lastEnd(others)
 	return o
@@ -68,5 +77,6 @@ func lastEnd(locks []Lock) time.Time {
 			last = l.ExpiresAt
 		}
 	}
+
 	return last
 }

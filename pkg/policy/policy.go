@@ -1,5 +1,6 @@
-// Package policy decides who may deploy what, when and in which order. It is pure: a request, facts and the time go in, a verdict comes out. A fact
-// that is not known never means allow. The same call decides and explains.
+// Package policy decides who may deploy what, when and in which order. It is pure: a request, facts
+// and the time go in, a verdict comes out. A fact that is not known never means allow. The same
+// call decides and explains.
 package policy
 
 import (
@@ -8,17 +9,21 @@ import (
 
 // Policy is the rules of one route. The zero Policy has none but the queue.
 type Policy struct {
-	Allow        *Subjects     `json:"allow,omitempty"`         // who may deploy; nil: whoever GitHub lets create a deployment
-	Refs         []string      `json:"refs,omitempty"`          // globs of refs that may go there; none: any
-	RequireAhead bool          `json:"require_ahead,omitempty"` // the commit must contain what is deployed now
-	Checks       *Checks       `json:"checks,omitempty"`
-	After        []string      `json:"after,omitempty"` // environments in which the same commit must have succeeded first; one of them needs those before it
-	Concurrency  Concurrency   `json:"concurrency,omitempty"`
-	Freezes      []Freeze      `json:"freeze,omitempty"` // the route's own, then those for all routes
-	Approvals    *Approvals    `json:"approvals,omitempty"`
-	Force        *Subjects     `json:"force,omitempty"`    // who may pass checks, freeze, order and locks; nil: nobody
-	Locked       Mode          `json:"locked,omitempty"`   // what a lock of somebody else does; empty: Wait
-	MaxWait      time.Duration `json:"max_wait,omitempty"` // how long rules are waited for, from acceptance on; 0: DefaultMaxWait
+	// who may deploy; nil: whoever GitHub lets create a deployment
+	Allow        *Subjects `json:"allow,omitempty"`
+	Refs         []string  `json:"refs,omitempty"`          // globs of refs that may go there; none: any
+	RequireAhead bool      `json:"require_ahead,omitempty"` // the commit must contain what is deployed now
+	Checks       *Checks   `json:"checks,omitempty"`
+	// environments in which the same commit must have succeeded first; one of them needs those
+	// before it
+	After       []string    `json:"after,omitempty"`
+	Concurrency Concurrency `json:"concurrency,omitempty"`
+	Freezes     []Freeze    `json:"freeze,omitempty"` // the route's own, then those for all routes
+	Approvals   *Approvals  `json:"approvals,omitempty"`
+	Force       *Subjects   `json:"force,omitempty"`  // who may pass checks, freeze, order and locks; nil: nobody
+	Locked      Mode        `json:"locked,omitempty"` // what a lock of somebody else does; empty: Wait
+	// how long rules are waited for, from acceptance on; 0: DefaultMaxWait
+	MaxWait time.Duration `json:"max_wait,omitempty"`
 }
 
 // DefaultMaxWait is how long rules are waited for where a route does not say.
@@ -33,8 +38,9 @@ const (
 	RejectMode Mode = "reject"
 )
 
-// Subjects are people and apps. Without any list everybody with Permission is one; with lists a person must be in one of them and have Permission,
-// too. An app must be named in Apps, and needs no Permission.
+// Subjects are people and apps. Without any list everybody with Permission is one; with lists a
+// person must be in one of them and have Permission, too. An app must be named in Apps, and needs
+// no Permission.
 type Subjects struct {
 	Users      []string   `json:"users,omitempty"` // logins, or id:N
 	Teams      []string   `json:"teams,omitempty"` // org/team
@@ -57,23 +63,25 @@ const (
 
 // Checks are the commit statuses and check runs that must be green.
 type Checks struct {
-	Which  Which         `json:"which"`
-	Names  []string      `json:"names,omitempty"`  // with WhichListed: exact names
-	Ignore []string      `json:"ignore,omitempty"` // globs of names that do not count
-	Wait   time.Duration `json:"wait,omitempty"`   // how long they are waited for, from acceptance on; 0: DefaultChecksWait
+	Set    CheckSet `json:"which"`
+	Names  []string `json:"names,omitempty"`  // with WhichListed: exact names
+	Ignore []string `json:"ignore,omitempty"` // globs of names that do not count
+	// how long they are waited for, from acceptance on; 0: DefaultChecksWait
+	Wait time.Duration `json:"wait,omitempty"`
 }
 
 // DefaultChecksWait is how long checks are waited for where a route does not say.
 const DefaultChecksWait = time.Hour
 
-// Which says which checks count.
-type Which string
+// CheckSet says which checks count.
+type CheckSet string
 
-// The choices. WhichAll: every one that is there, and at least one. WhichRequired: those that the branch's protection requires.
+// The choices. WhichAll: every one that is there, and at least one. WhichRequired: those that the
+// branch's protection requires.
 const (
-	WhichAll      Which = "all"
-	WhichRequired Which = "required"
-	WhichListed   Which = "listed"
+	ChecksAll      CheckSet = "all"
+	ChecksRequired CheckSet = "required"
+	ChecksListed   CheckSet = "listed"
 )
 
 // Concurrency says what a deployment does that finds others of its environment before it.
@@ -81,16 +89,17 @@ type Concurrency string
 
 // The choices; empty is Queue.
 const (
-	Queue   Concurrency = "queue"   // first come, first served
-	Replace Concurrency = "replace" // a newer waiting one supersedes older waiting ones
-	Cancel  Concurrency = "cancel"  // and cancels the running pipeline, and waits for CircleCI's word
-	Reject  Concurrency = "reject"  // it is turned away
+	ConcurrencyQueue   Concurrency = "queue"   // first come, first served
+	ConcurrencyReplace Concurrency = "replace" // a newer waiting one supersedes older waiting ones
+	ConcurrencyCancel  Concurrency = "cancel"  // and cancels the running pipeline, and waits for CircleCI's word
+	ConcurrencyReject  Concurrency = "reject"  // it is turned away
 )
 
 // Freeze is a time in which nothing starts: recurring by Cron and Duration, or once From and To.
 type Freeze struct {
-	Cron     string        `json:"cron,omitempty"`     // five fields: when it begins, in Zone
-	Duration time.Duration `json:"duration,omitempty"` // by the clock on the wall: over a change of clocks it ends at the hour that it says
+	Cron string `json:"cron,omitempty"` // five fields: when it begins, in Zone
+	// by the clock on the wall: over a change of clocks it ends at the hour that it says
+	Duration time.Duration `json:"duration,omitempty"`
 	From     time.Time     `json:"from,omitzero"`
 	To       time.Time     `json:"to,omitzero"`
 	Zone     string        `json:"zone,omitempty"` // IANA name; empty: UTC

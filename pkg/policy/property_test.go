@@ -11,16 +11,19 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// anyScene puts several cases of the tables on top of one another, and binds what approvals there are to the rules that come out.
+// anyScene puts several cases of the tables on top of one another, and binds what approvals there
+// are to the rules that come out.
 func anyScene(r *rapid.T) *scene {
 	list := rulings()
 	s := base()
 	for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(list)-1), 1, 6).Draw(r, "cases") {
 		list[i].do(s)
 	}
+
 	if rapid.Bool().Draw(r, "fresh") {
 		s.r.AcceptedAt = s.now
 	}
+
 	s.bind()
 	return s
 }
@@ -35,14 +38,23 @@ func (s *scene) bind() {
 	}
 }
 
-func hardness(d Decision) int { return slices.Index([]Decision{Allow, Wait, Refuse}, d) }
+func hardness(d Decision) int {
+	return slices.Index([]Decision{DecisionAllow, DecisionWait, DecisionReject}, d)
+}
 
 func TestPropertyOrderOfFactsDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		s := anyScene(r)
 		before := said(s.verdict())
 		dice := rand.New(rand.NewPCG(rapid.Uint64().Draw(r, "seed"), 1))
-		s.f.Checks.Value, s.f.Locks.Value, s.f.Approvals.Value = slices.Clone(s.f.Checks.Value), slices.Clone(s.f.Locks.Value), slices.Clone(s.f.Approvals.Value)
+		s.f.Checks.Value, s.f.Locks.Value, s.f.Approvals.Value = slices.Clone(
+			s.f.Checks.Value,
+		), slices.Clone(
+			s.f.Locks.Value,
+		), slices.Clone(
+			s.f.Approvals.Value,
+		)
+
 		shuffle(dice, s.f.Checks.Value)
 		shuffle(dice, s.f.Locks.Value)
 		shuffle(dice, s.f.Approvals.Value)
@@ -65,7 +77,7 @@ var forgetting = []func(*Facts){
 	func(f *Facts) { forget(&f.Requester) }, func(f *Facts) { forget(&f.Requester.Value.Permission) }, func(f *Facts) { f.Requester.Value.Teams = nil },
 	func(f *Facts) { forget(&f.Forcer) }, func(f *Facts) { f.Forcer.Value.Teams = nil }, func(f *Facts) { forget(&f.Deployed) },
 	func(f *Facts) { forget(&f.Compared) }, func(f *Facts) { forget(&f.Checks) }, func(f *Facts) { forget(&f.Required) }, func(f *Facts) { f.After = nil },
-	func(f *Facts) { forget(&f.Locks) }, func(f *Facts) { forget(&f.Approvals) }, func(f *Facts) { forget(&f.Line) },
+	func(f *Facts) { forget(&f.Locks) }, func(f *Facts) { forget(&f.Approvals) }, func(f *Facts) { forget(&f.Queue) },
 }
 
 func TestPropertyAnUnknownFactNeverAllows(t *testing.T) {
@@ -75,7 +87,8 @@ func TestPropertyAnUnknownFactNeverAllows(t *testing.T) {
 		for _, i := range rapid.SliceOfN(rapid.IntRange(0, len(forgetting)-1), 1, 4).Draw(r, "forgotten") {
 			forgetting[i](&s.f)
 		}
-		if got := s.verdict(); before.Decision != Allow && got.Decision == Allow {
+
+		if got := s.verdict(); before.Decision != DecisionAllow && got.Decision == DecisionAllow {
 			r.Fatalf("%s, and with facts unknown %s", said(before), said(got))
 		}
 	})
@@ -86,7 +99,7 @@ var additions = map[string]func(*Policy){
 	RuleAllow:        func(p *Policy) { p.Allow = &Subjects{Users: []string{"alice"}} },
 	RuleRefs:         func(p *Policy) { p.Refs = []string{"main"} },
 	RuleRequireAhead: func(p *Policy) { p.RequireAhead = true },
-	RuleChecks:       func(p *Policy) { p.Checks = &Checks{Which: WhichAll} },
+	RuleChecks:       func(p *Policy) { p.Checks = &Checks{Set: ChecksAll} },
 	RuleAfter:        func(p *Policy) { p.After = []string{"staging"} },
 	RuleFreeze:       func(p *Policy) { p.Freezes = []Freeze{weekend} },
 	RuleApprovals:    func(p *Policy) { p.Approvals = &Approvals{Count: 1, Users: []string{"bob"}} },
@@ -110,6 +123,7 @@ func TestPropertyAnotherRuleNeverAllowsMore(t *testing.T) {
 		if s.p.has(name) {
 			r.Skip()
 		}
+
 		additions[name](&s.p)
 		s.bind()
 		if got := s.verdict(); hardness(got.Decision) < hardness(before.Decision) {
@@ -132,12 +146,13 @@ func TestPropertyForcePassesOnlyWhatItMay(t *testing.T) {
 			switch {
 			case slices.Contains(firm, o.Rule) && forced.Outcomes[i] != o:
 				r.Fatalf("%+v, and forced %+v", o, forced.Outcomes[i])
-			case slices.Contains(firm, o.Rule) && o.Decision != Allow && hardness(forced.Decision) < hardness(o.Decision):
+			case slices.Contains(firm, o.Rule) && o.Decision != DecisionAllow && hardness(forced.Decision) < hardness(o.Decision):
 				r.Fatalf("%s in spite of %+v", said(forced), o)
-			case !slices.Contains(firm, o.Rule) && o.Rule != RuleMaxWait && forced.Outcomes[i].Decision != Allow:
+			case !slices.Contains(firm, o.Rule) && o.Rule != RuleMaxWait && forced.Outcomes[i].Decision != DecisionAllow:
 				r.Fatalf("%+v is not passed", forced.Outcomes[i])
 			}
 		}
+
 		if forced.Forced != slices.ContainsFunc(forced.Outcomes, func(o Outcome) bool { return o.Forced }) {
 			r.Fatalf("%+v", forced)
 		}
@@ -148,24 +163,25 @@ func TestPropertyVerdictFitsItsOutcomes(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		s := anyScene(r)
 		v := s.verdict()
-		hardest, waits := Allow, 0
+		hardest, waits := DecisionAllow, 0
 		for _, o := range v.Outcomes {
 			if hardness(o.Decision) > hardness(hardest) {
 				hardest = o.Decision
 			}
-			if o.Decision == Wait && o.Rule != RuleConcurrency {
+			if o.Decision == DecisionWait && o.Rule != RuleConcurrency {
 				waits++
 			}
-			if !o.Until.IsZero() && !o.Until.After(s.now) || o.Decision == Allow && !o.Until.IsZero() {
+			if !o.Until.IsZero() && !o.Until.After(s.now) || o.Decision == DecisionAllow && !o.Until.IsZero() {
 				r.Fatalf("%+v is over at %s", o, s.now)
 			}
 		}
+
 		switch first := v.First(); {
 		case v.Decision != hardest:
 			r.Fatalf("%s of %+v", v.Decision, v.Outcomes)
-		case !v.Until.IsZero() && (!v.Until.After(s.now) || v.Decision != Wait):
+		case !v.Until.IsZero() && (!v.Until.After(s.now) || v.Decision != DecisionWait):
 			r.Fatalf("%s at %s", said(v), s.now)
-		case v.Cancels != 0 && (v.Decision != Wait || waits > 0 || first.Code != CodeCanceling):
+		case v.Cancels != 0 && (v.Decision != DecisionWait || waits > 0 || first.Code != CodeCanceling):
 			r.Fatalf("%s", said(v))
 		case v.Unsure() != slices.ContainsFunc(v.Outcomes, func(o Outcome) bool { return o.Code == CodeUnknown }):
 			r.Fatalf("%s", said(v))
@@ -180,7 +196,8 @@ func TestPropertyHereIsPartOfTheWhole(t *testing.T) {
 		if s.now.Sub(s.r.AcceptedAt) > time.Hour {
 			s.r.AcceptedAt = s.now
 		}
-		here, whole := s.p.EvaluateHere(s.r, s.f, s.now), s.verdict()
+
+		here, whole := s.p.EvaluateLocal(s.r, s.f, s.now), s.verdict()
 		if hardness(whole.Decision) < hardness(here.Decision) || here.Cancels != 0 {
 			r.Fatalf("here %s, but %s", said(here), said(whole))
 		}

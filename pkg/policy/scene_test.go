@@ -11,7 +11,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// scene is one question to the rules: alice deploys acme/api to production on a Wednesday at noon, everything is known, and nothing is in the way.
+// scene is one question to the rules: alice deploys acme/api to production on a Wednesday at noon,
+// everything is known, and nothing is in the way.
 type scene struct {
 	p   Policy
 	r   Request
@@ -38,14 +39,31 @@ var (
 func base() *scene {
 	return &scene{
 		r: Request{
-			Deployment: 7, Repository: "acme/api", Environment: "production", Ref: "main", SHA: commit, Requester: alice, Creator: alice,
-			AcceptedAt: noon.Add(-time.Minute), Parameters: "params",
+			Deployment:  7,
+			Repository:  "acme/api",
+			Environment: "production",
+			Ref:         "main",
+			SHA:         commit,
+			Requester:   alice,
+			Creator:     alice,
+			AcceptedAt:  noon.Add(-time.Minute),
+			Parameters:  "params",
 		},
 		f: Facts{
-			Requester: Knows(Standing{Login: "alice", Permission: Knows(PermissionWrite), Teams: map[string]Fact[bool]{"acme/sre": Knows(false)}}),
-			Forcer:    Unknown[Standing]("not asked"),
-			Deployed:  Knows(""), Compared: Unknown[Comparison]("not asked"), Checks: Knows([]Check(nil)), Required: Knows([]string(nil)),
-			After: map[string]Fact[Past]{}, Locks: Knows([]Lock(nil)), Approvals: Knows([]Approval(nil)), Line: Knows(Line{}),
+			Requester: Known(Membership{
+				Login:      "alice",
+				Permission: Known(PermissionWrite),
+				Teams:      map[string]Fact[bool]{"acme/sre": Known(false)},
+			}),
+			Forcer:    Unknown[Membership]("not asked"),
+			Deployed:  Known(""),
+			Compared:  Unknown[Comparison]("not asked"),
+			Checks:    Known([]Check(nil)),
+			Required:  Known([]string(nil)),
+			After:     map[string]Fact[PriorResult]{},
+			Locks:     Known([]Lock(nil)),
+			Approvals: Known([]Approval(nil)),
+			Queue:     Known(Queue{}),
 		},
 		now: noon,
 	}
@@ -87,6 +105,7 @@ func said(v Verdict) string {
 	if !v.Until.IsZero() {
 		text += " | until " + v.Until.UTC().Format("2 Jan 15:04")
 	}
+
 	return text
 }
 
@@ -105,12 +124,14 @@ func judged(t *testing.T, table []ruling) {
 			if got := said(v); got != c.want {
 				t.Errorf("got  %s\nwant %s\n%+v", got, c.want, v.Outcomes)
 			}
+
 			inOrder(t, v)
 		})
 	}
 }
 
-// inOrder wants the outcomes in the order of the rules, locks and concurrency always among them, each with a code and a message.
+// inOrder wants the outcomes in the order of the rules, locks and concurrency always among them,
+// each with a code and a message.
 func inOrder(t *testing.T, v Verdict) {
 	t.Helper()
 	order := []string{
@@ -119,19 +140,21 @@ func inOrder(t *testing.T, v Verdict) {
 	var names []string
 	for _, o := range v.Outcomes {
 		names = append(names, o.Rule)
-		if o.Code == "" || o.Message == "" || o.Code == CodeOK && o.Decision != Allow {
+		if o.Code == "" || o.Message == "" || o.Code == CodeOK && o.Decision != DecisionAllow {
 			t.Errorf("outcome %+v", o)
 		}
 	}
+
 	at := func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) }
-	if !slices.IsSortedFunc(names, at) || !slices.Contains(names, RuleLocks) || !slices.Contains(names, RuleConcurrency) {
+	if !slices.IsSortedFunc(names, at) || !slices.Contains(names, RuleLocks) ||
+		!slices.Contains(names, RuleConcurrency) {
 		t.Errorf("rules %v", names)
 	}
 }
 
 func nothing(*scene) {}
 
-func allow(s Subjects) edit { return func(c *scene) { c.p.Allow = &s } }
+func allowOnly(s Subjects) edit { return func(c *scene) { c.p.Allow = &s } }
 
 func by(a deployment.Actor) edit {
 	return func(s *scene) {
@@ -158,7 +181,7 @@ func team(name string, is Fact[bool]) edit {
 }
 
 func stranger(problem string) edit {
-	return func(s *scene) { s.f.Requester = Unknown[Standing](problem) }
+	return func(s *scene) { s.f.Requester = Unknown[Membership](problem) }
 }
 
 func refs(globs ...string) edit { return func(s *scene) { s.p.Refs = globs } }
@@ -170,7 +193,7 @@ func ahead(deployed Fact[string], c Fact[Comparison]) edit {
 }
 
 func checks(c Checks, list ...Check) edit {
-	return func(s *scene) { s.p.Checks, s.f.Checks = &c, Knows(list) }
+	return func(s *scene) { s.p.Checks, s.f.Checks = &c, Known(list) }
 }
 
 func required(f Fact[[]string]) edit { return func(s *scene) { s.f.Required = f } }
@@ -188,8 +211,8 @@ func after(environments ...string) edit { return func(s *scene) { s.p.After = en
 
 func environment(name string) edit { return func(s *scene) { s.r.Environment = name } }
 
-func past(environment string, p Past) edit {
-	return func(s *scene) { s.f.After[environment] = Knows(p) }
+func past(environment string, p PriorResult) edit {
+	return func(s *scene) { s.f.After[environment] = Known(p) }
 }
 
 func freezes(list ...Freeze) edit { return func(s *scene) { s.p.Freezes = list } }
@@ -204,10 +227,17 @@ func at(when string) edit {
 	}
 }
 
-func locks(list ...Lock) edit { return func(s *scene) { s.f.Locks = Knows(list) } }
+func locks(list ...Lock) edit { return func(s *scene) { s.f.Locks = Known(list) } }
 
 func lock(id int64, owner deployment.Actor, reason string) Lock {
-	return Lock{ID: id, RepositoryID: 5, Environment: "production", Owner: owner, Reason: reason, TakenAt: noon.Add(time.Duration(id-100) * time.Minute)}
+	return Lock{
+		ID:           id,
+		RepositoryID: 5,
+		Environment:  "production",
+		Owner:        owner,
+		Reason:       reason,
+		TakenAt:      noon.Add(time.Duration(id-100) * time.Minute),
+	}
 }
 
 func (l Lock) until(d time.Duration) Lock {
@@ -220,7 +250,7 @@ func lockedMode(m Mode) edit { return func(s *scene) { s.p.Locked = m } }
 // approvals wants them, and has those that were given to exactly this.
 func approvals(a Approvals, given ...Approval) edit {
 	return func(s *scene) {
-		s.p.Approvals, s.f.Approvals = &a, Knows(slices.Clone(given))
+		s.p.Approvals, s.f.Approvals = &a, Known(slices.Clone(given))
 		for i, one := range given {
 			if one.Policy == "" {
 				s.f.Approvals.Value[i].Policy = s.p.Digest()
@@ -237,7 +267,7 @@ func yes(who deployment.Actor, change ...func(*Approval)) Approval {
 	return a
 }
 
-func line(l Line) edit { return func(s *scene) { s.f.Line = Knows(l) } }
+func line(l Queue) edit { return func(s *scene) { s.f.Queue = Known(l) } }
 
 func how(c Concurrency) edit { return func(s *scene) { s.p.Concurrency = c } }
 
@@ -247,6 +277,6 @@ func force(by deployment.Actor) edit {
 
 func forcers(s Subjects) edit { return func(c *scene) { c.p.Force = &s } }
 
-func forcer(f Fact[Standing]) edit { return func(s *scene) { s.f.Forcer = f } }
+func forcer(f Fact[Membership]) edit { return func(s *scene) { s.f.Forcer = f } }
 
 func maxWait(d time.Duration) edit { return func(s *scene) { s.p.MaxWait = d } }

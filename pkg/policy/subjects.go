@@ -8,25 +8,32 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// answer is yes, no, or that it could not be asked.
-type answer struct {
+// membership is yes, no, or that it could not be asked.
+type membership struct {
 	yes    bool
 	unsure string // not empty: what could not be asked, and why
 	lacks  bool   // no, because of the permission alone
 }
 
 // include says whether somebody is one of the subjects.
-func (s Subjects) include(a deployment.Actor, standing Fact[Standing]) answer {
+func (s Subjects) include(a deployment.Actor, standing Fact[Membership]) membership {
 	switch {
 	case a.App != "":
-		return answer{yes: slices.ContainsFunc(s.Apps, func(app string) bool { return strings.EqualFold(slug(app), slug(a.App)) })}
+		return membership{
+			yes: slices.ContainsFunc(
+				s.Apps,
+				func(app string) bool { return strings.EqualFold(slug(app), slug(a.App)) },
+			),
+		}
 	case a.ID == 0:
-		return answer{}
+		return membership{}
 	}
+
 	listed := s.listed(a, standing)
-	if listed.unsure == "" && !listed.yes || s.floorless() {
+	if listed.unsure == "" && !listed.yes || s.requiresNoPermission() {
 		return listed
 	}
+
 	permitted := s.permitted(standing)
 	if permitted.unsure == "" && !permitted.yes {
 		return permitted // whatever the lists say
@@ -34,6 +41,7 @@ func (s Subjects) include(a deployment.Actor, standing Fact[Standing]) answer {
 	if listed.unsure != "" {
 		return listed
 	}
+
 	return permitted
 }
 
@@ -42,47 +50,60 @@ func slug(app string) string { return strings.TrimSuffix(app, "[bot]") }
 // open says that every person is one, as far as the lists go.
 func (s Subjects) open() bool { return len(s.Users)+len(s.Teams)+len(s.Apps) == 0 }
 
-func (s Subjects) floorless() bool { return s.Permission == "" || s.Permission == PermissionNone }
+func (s Subjects) requiresNoPermission() bool {
+	return s.Permission == "" || s.Permission == PermissionNone
+}
 
-// listed says whether a person is in one of the lists. One place is enough, whatever is unknown of the others.
-func (s Subjects) listed(a deployment.Actor, standing Fact[Standing]) answer {
+// listed says whether a person is in one of the lists. One place is enough, whatever is unknown of
+// the others.
+func (s Subjects) listed(a deployment.Actor, standing Fact[Membership]) membership {
 	switch {
 	case s.open() || s.byID(a):
-		return answer{yes: true}
+		return membership{yes: true}
 	case !s.byLogin() && len(s.Teams) == 0:
-		return answer{}
+		return membership{}
 	case !standing.Known:
-		return answer{unsure: because("who they are", standing.Problem)}
+		return membership{unsure: because("who they are", standing.Problem)}
 	case slices.ContainsFunc(s.Users, func(u string) bool { return !isID(u) && strings.EqualFold(u, standing.Value.Login) }):
-		return answer{yes: true}
+		return membership{yes: true}
 	}
+
 	var unsure string
 	for _, team := range s.Teams {
 		member := standing.Value.Teams[strings.ToLower(team)]
 		if member.Known && member.Value {
-			return answer{yes: true}
+			return membership{yes: true}
 		}
 		if !member.Known && unsure == "" {
 			unsure = because("the team "+team, member.Problem)
 		}
 	}
-	return answer{unsure: unsure}
+
+	return membership{unsure: unsure}
 }
 
-func (s Subjects) permitted(standing Fact[Standing]) answer {
+func (s Subjects) permitted(standing Fact[Membership]) membership {
 	have := standing.Value.Permission
 	switch {
 	case !standing.Known:
-		return answer{unsure: because("who they are", standing.Problem)}
+		return membership{unsure: because("who they are", standing.Problem)}
 	case !have.Known:
-		return answer{unsure: because("their permission", have.Problem)}
+		return membership{unsure: because("their permission", have.Problem)}
 	}
+
 	ok := rank(s.Permission) >= 0 && rank(have.Value) >= rank(s.Permission)
-	return answer{yes: ok, lacks: !ok}
+	return membership{yes: ok, lacks: !ok}
 }
 
 // permissions are all of them, the least first.
-var permissions = []Permission{PermissionNone, PermissionRead, PermissionTriage, PermissionWrite, PermissionMaintain, PermissionAdmin}
+var permissions = []Permission{
+	PermissionNone,
+	PermissionRead,
+	PermissionTriage,
+	PermissionWrite,
+	PermissionMaintain,
+	PermissionAdmin,
+}
 
 func rank(p Permission) int { return slices.Index(permissions, p) }
 
@@ -97,29 +118,33 @@ func (s Subjects) byLogin() bool {
 }
 
 // ask is what GitHub must be asked to know whether somebody is one; nil: nothing.
-func (s *Subjects) ask(a deployment.Actor) *Ask {
+func (s *Subjects) ask(a deployment.Actor) *PersonNeeds {
 	if s == nil || a.App != "" || a.ID == 0 {
 		return nil
 	}
-	ask, settled := Ask{Permission: !s.floorless()}, s.open() || s.byID(a)
+
+	ask, settled := PersonNeeds{Permission: !s.requiresNoPermission()}, s.open() || s.byID(a)
 	if !settled {
 		ask.Teams = lower(s.Teams)
 	}
 	if !ask.Permission && len(ask.Teams) == 0 && (settled || !s.byLogin()) {
 		return nil
 	}
+
 	return &ask
 }
 
 // and asks for both.
-func (a *Ask) and(b *Ask) *Ask {
+func (a *PersonNeeds) and(b *PersonNeeds) *PersonNeeds {
 	if a == nil || b == nil {
 		if a == nil {
 			return b
 		}
+
 		return a
 	}
-	both := Ask{Permission: a.Permission || b.Permission, Teams: slices.Concat(a.Teams, b.Teams)}
+
+	both := PersonNeeds{Permission: a.Permission || b.Permission, Teams: slices.Concat(a.Teams, b.Teams)}
 	slices.Sort(both.Teams)
 	both.Teams = slices.Compact(both.Teams)
 	return &both
@@ -139,7 +164,7 @@ func (s Subjects) String() string {
 	switch {
 	case len(all) > 0:
 		return few(all)
-	case s.floorless():
+	case s.requiresNoPermission():
 		return "everybody"
 	default:
 		return "whoever has " + string(s.Permission) + " permission"

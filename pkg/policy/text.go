@@ -10,20 +10,20 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-func fine(format string, args ...any) Outcome {
-	return Outcome{Decision: Allow, Code: CodeOK, Message: fmt.Sprintf(format, args...)}
+func allow(format string, args ...any) Outcome {
+	return Outcome{Decision: DecisionAllow, Code: CodeOK, Message: fmt.Sprintf(format, args...)}
 }
 
 func wait(code Code, format string, args ...any) Outcome {
-	return Outcome{Decision: Wait, Code: code, Message: fmt.Sprintf(format, args...)}
+	return Outcome{Decision: DecisionWait, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-func refuse(code Code, format string, args ...any) Outcome {
-	return Outcome{Decision: Refuse, Code: code, Message: fmt.Sprintf(format, args...)}
+func reject(code Code, format string, args ...any) Outcome {
+	return Outcome{Decision: DecisionReject, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// unsure waits for a fact that could not be had.
-func unsure(what, problem string) Outcome {
+// unknown waits for a fact that could not be had.
+func unknown(what, problem string) Outcome {
 	return wait(CodeUnknown, "an answer about %s", because(what, problem))
 }
 
@@ -35,7 +35,7 @@ func because(what, problem string) string {
 }
 
 // who names somebody as they are called now; an app by its slug.
-func who(a deployment.Actor, standing Fact[Standing]) string {
+func who(a deployment.Actor, standing Fact[Membership]) string {
 	if a.App != "" {
 		return slug(a.App)
 	}
@@ -68,6 +68,7 @@ func named(checks []string) string {
 	for i := range quoted {
 		quoted[i] = strconv.Quote(shown(checks[i]))
 	}
+
 	switch len(checks) {
 	case 1:
 		return "check " + quoted[0]

@@ -10,13 +10,14 @@ type Decision string
 
 // The decisions, the mildest first.
 const (
-	Allow  Decision = "allow"
-	Wait   Decision = "wait"
-	Refuse Decision = "reject"
+	DecisionAllow  Decision = "allow"
+	DecisionWait   Decision = "wait"
+	DecisionReject Decision = "reject"
 )
 
-// Outcome is what one rule says. Message is made for a GitHub description: for Wait it names what is waited for ("2 approvals by acme/sre"), so that
-// "Waiting for " can stand before it; for Refuse it is a sentence.
+// Outcome is what one rule says. Message is made for a GitHub description: for Wait it names what
+// is waited for ("2 approvals by acme/sre"), so that "Waiting for " can stand before it; for Refuse
+// it is a sentence.
 type Outcome struct {
 	Rule     string    `json:"rule"` // as it is called in the routes file
 	Decision Decision  `json:"decision"`
@@ -33,14 +34,16 @@ type Verdict struct {
 	Outcomes []Outcome `json:"rules"`
 	Until    time.Time `json:"until,omitzero"`   // when it may open, as far as all that is waited for says when
 	Forced   bool      `json:"forced,omitempty"` // a rule was passed by force
-	Passed   []int64   `json:"-"`                // locks that do not keep it: its requester's own, and those passed by force
-	Cancels  int64     `json:"-"`                // GitHub's id of the running deployment that it cancels; 0: none
+	// locks that do not keep it: its requester's own, and those passed by force
+	Passed  []int64 `json:"-"`
+	Cancels int64   `json:"-"` // GitHub's id of the running deployment that it cancels; 0: none
 }
 
-// First is the outcome that decided: the first of the hardest. Where all allow it is the zero Outcome.
+// First is the outcome that decided: the first of the hardest. Where all allow it is the zero
+// Outcome.
 func (v Verdict) First() Outcome {
 	for _, o := range v.Outcomes {
-		if o.Decision == v.Decision && o.Decision != Allow {
+		if o.Decision == v.Decision && o.Decision != DecisionAllow {
 			return o
 		}
 	}

@@ -13,9 +13,9 @@ import (
 func (t *Table) act(task string) string {
 	switch {
 	case strings.EqualFold(task, t.LockTask()):
-		return deployment.TargetLock
+		return deployment.TaskLock
 	case strings.EqualFold(task, t.prefix+":unlock"):
-		return deployment.TargetUnlock
+		return deployment.TaskUnlock
 	default:
 		return ""
 	}
@@ -24,8 +24,9 @@ func (t *Table) act(task string) string {
 // LockTask is the task that locks, for those who ask in another way and are judged alike.
 func (t *Table) LockTask() string { return t.prefix + ":lock" }
 
-// findAct gives the first route of the place that lets the request count, whatever its tasks: who may deploy there by one task locks it for all. One
-// whose tasks earlier routes take is never deployed by, and lets nobody lock either.
+// findAct gives the first route of the place that lets the request count, whatever its tasks: who
+// may deploy there by one task locks it for all. One whose tasks earlier routes take is never
+// deployed by, and lets nobody lock either.
 func (t *Table) findAct(req deployment.Request) (Route, bool) {
 	who := madeBy(req)
 	var taken []glob
@@ -36,8 +37,10 @@ func (t *Table) findAct(req deployment.Request) (Route, bool) {
 		if r.counts(req, t.own, who) && !covers(taken, r.tasks) {
 			return r, true
 		}
+
 		taken = append(taken, r.tasks...)
 	}
+
 	return Route{}, false
 }
 
@@ -45,16 +48,20 @@ func (t *Table) findAct(req deployment.Request) (Route, bool) {
 func (t *Table) admitAct(req deployment.Request, key, act string) deployment.Admission {
 	r, ok := t.findAct(req)
 	if !ok {
-		return deployment.Admission{Ignored: "no route matches this repository and environment, and lets whoever made it count"}
+		return deployment.Admission{
+			Ignored: "no route matches this repository and environment, and lets whoever made it count",
+		}
 	}
-	a := deployment.Admission{Target: deployment.Target{Key: key, Act: act, Ruled: r.ruled}}
-	if act != deployment.TargetLock {
+
+	a := deployment.Admission{Target: deployment.Target{Key: key, LockTask: act, Ruled: r.ruled}}
+	if act != deployment.TaskLock {
 		return a
 	}
 	if req.PayloadTooLarge || len(req.Payload) > deployment.MaxPayload {
 		a.Problem = "the payload is larger than 1 MiB"
 		return a
 	}
+
 	payload, _ := readPayload(req.Payload)
 	a.Target.LockFor, a.Problem = lockFor(payload)
 	return a
@@ -70,11 +77,13 @@ func lockFor(payload object) (time.Duration, string) {
 		if lock["expires"] == nil {
 			return 0, ""
 		}
+
 		text, _ := lock["expires"].(string)
 		d, err := time.ParseDuration(strings.TrimSpace(text))
 		if err != nil || d <= 0 {
 			return 0, problem
 		}
+
 		return d, ""
 	default:
 		return 0, problem
@@ -93,6 +102,7 @@ func forceReason(payload object) (reason, problem string) {
 	if !given || v == nil {
 		return "", ""
 	}
+
 	text, _ := v.(string)
 	reason = strings.TrimSpace(text)
 	switch {
@@ -101,5 +111,6 @@ func forceReason(payload object) (reason, problem string) {
 	case utf8.RuneCountInString(reason) > maxReason:
 		return "", "seraph_force needs a reason: a text of at most 200 characters"
 	}
+
 	return reason, ""
 }

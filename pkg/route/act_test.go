@@ -17,6 +17,7 @@ func TestTaskPrefix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for task, want := range map[string]string{
 		"ship": "yes", "Ship:migrate": "yes", "deploy": "ignored", "deploy:lock": "ignored", "ship:lock": "lock", "SHIP:Unlock": "unlock", "shipping": "ignored", "ship:lock:now": "yes",
 	} {
@@ -25,29 +26,39 @@ func TestTaskPrefix(t *testing.T) {
 		switch {
 		case a.Ignored != "":
 			got = "ignored"
-		case a.Target.Act != "":
-			got = a.Target.Act
+		case a.Target.LockTask != "":
+			got = a.Target.LockTask
 		}
+
 		if got != want {
 			t.Errorf("%s: %s, want %s", task, got, want)
 		}
 	}
+
 	web := func(r *deployment.Request) { r.Repository.Name, r.Task = "web", "deploy:lock" }
-	if a := tab.Admit(request(web), "k"); a.Ignored != "" || a.Target.Act != "" {
+	if a := tab.Admit(request(web), "k"); a.Ignored != "" || a.Target.LockTask != "" {
 		t.Errorf("a task that another prefix reserves: %+v", a)
 	}
 	if got := tab.LockTask(); got != "ship:lock" {
 		t.Errorf("the task that locks is %s", got)
 	}
-	if _, err := ParseWith([]byte(`routes: [{repository: acme/api, task: "ship:lock"}]`), "r", Options{TaskPrefix: "ship"}); err == nil {
+
+	if _, err := ParseWith([]byte(`routes: [{repository: acme/api, task: "ship:lock"}]`), "r", Options{
+		TaskPrefix: "ship",
+	}); err == nil {
 		t.Error("a reserved task has a route")
 	}
 }
 
 func TestLockTasks(t *testing.T) {
 	lock := func(payload string, change ...func(*deployment.Request)) deployment.Request {
-		return request(append(change, func(r *deployment.Request) { r.Task, r.Payload = "deploy:lock", json.RawMessage(payload) })...)
+		return request(
+			append(
+				change,
+				func(r *deployment.Request) { r.Task, r.Payload = "deploy:lock", json.RawMessage(payload) },
+			)...)
 	}
+
 	in := func(name, environment string) func(*deployment.Request) {
 		return func(r *deployment.Request) { r.Repository.Name, r.Environment = name, environment }
 	}
@@ -83,13 +94,14 @@ func TestLockTasks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := table(t, ruled).For(Own{AppID: 99}).Admit(c.req, "k")
-			got := fmt.Sprintf("%s %s", a.Target.Act, a.Target.LockFor)
+			got := fmt.Sprintf("%s %s", a.Target.LockTask, a.Target.LockFor)
 			switch {
 			case a.Ignored != "":
 				got = "ignored: " + a.Ignored
 			case a.Problem != "":
 				got = "problem: " + a.Problem
 			}
+
 			if got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
 			}
@@ -98,8 +110,9 @@ func TestLockTasks(t *testing.T) {
 			}
 		})
 	}
+
 	second := "routes:\n- {repository: acme/api, checks: all}\n- {repository: acme/api, task: x, apps: [my-hubot], checks: required}"
-	if p, ok := table(t, second).Policy(lock(``, bot)); !ok || p.Checks.Which != policy.WhichRequired {
+	if p, ok := table(t, second).Policy(lock(``, bot)); !ok || p.Checks.Set != policy.ChecksRequired {
 		t.Errorf("the rules of a lock are not those of the route that lets it count: %+v", p)
 	}
 }
@@ -110,6 +123,7 @@ func TestWhoLocks(t *testing.T) {
 		usual  = "routes:\n- {repository: acme/api, environment: production, checks: all}\n"
 		others = "- {repository: acme/api, apps: [my-hubot], checks: required}"
 	)
+
 	bot := func(r *deployment.Request) {
 		r.Creator = deployment.Creator{ID: 8, Login: "my-hubot[bot]", Type: "Bot"}
 	}
@@ -118,22 +132,24 @@ func TestWhoLocks(t *testing.T) {
 	for name, c := range map[string]struct {
 		table  string
 		change func(*deployment.Request)
-		want   policy.Which // empty: no route
+		want   policy.CheckSet // empty: no route
 	}{
 		"a route that another one hides here":  {usual + others, bot, ""},
-		"and not there":                        {usual + others, func(r *deployment.Request) { bot(r); staging(r) }, policy.WhichRequired},
+		"and not there":                        {usual + others, func(r *deployment.Request) { bot(r); staging(r) }, policy.ChecksRequired},
 		"a route that two others hide":         {"routes:\n- {repository: acme/*, task: deploy}\n- {repository: acme/*, task: 'deploy:*'}\n" + others, bot, ""},
-		"a route that another one hides half":  {"routes:\n- {repository: acme/*, task: deploy}\n" + others, bot, policy.WhichRequired},
+		"a route that another one hides half":  {"routes:\n- {repository: acme/*, task: deploy}\n" + others, bot, policy.ChecksRequired},
 		"a route that a wider one hides":       {"routes:\n- {repository: acme/api, environment: prod*, task: '*'}\n" + others, bot, ""},
-		"a route of another task":              {usual + "- {repository: acme/api, task: x, apps: [my-hubot], checks: required}", bot, policy.WhichRequired},
-		"our own app, which no route names":    {usual + others, own, policy.WhichAll},
-		"a person, where the first is no task": {"routes:\n- {repository: acme/api, task: x, checks: required}\n- {repository: acme/api, checks: all}", staging, policy.WhichRequired},
+		"a route of another task":              {usual + "- {repository: acme/api, task: x, apps: [my-hubot], checks: required}", bot, policy.ChecksRequired},
+		"our own app, which no route names":    {usual + others, own, policy.ChecksAll},
+		"a person, where the first is no task": {"routes:\n- {repository: acme/api, task: x, checks: required}\n- {repository: acme/api, checks: all}", staging, policy.ChecksRequired},
 	} {
 		for _, task := range []string{"deploy:lock", "deploy:unlock"} {
-			tab, req := table(t, c.table).For(Own{AppID: 99}), request(c.change, func(r *deployment.Request) { r.Task = task })
-			var got policy.Which
+			tab, req := table(t, c.table).For(Own{
+				AppID: 99,
+			}), request(c.change, func(r *deployment.Request) { r.Task = task })
+			var got policy.CheckSet
 			if p, ok := tab.Policy(req); ok {
-				got = p.Checks.Which
+				got = p.Checks.Set
 			}
 			if admitted := tab.Admit(req, "k").Ignored == ""; got != c.want || admitted != (c.want != "") {
 				t.Errorf("%s, %s: judged by %q, want %q (admitted: %v)", name, task, got, c.want, admitted)
@@ -179,18 +195,22 @@ func FuzzActs(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+
 	tab, err := Parse([]byte(ruled), "f")
 	if err != nil {
 		f.Fatal(err)
 	}
+
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		lock := tab.Admit(request(func(r *deployment.Request) { r.Task, r.Payload = "deploy:lock", payload }), "k")
 		if lock.Target.LockFor < 0 || lock.Problem != "" && lock.Target.LockFor != 0 {
 			t.Fatalf("%+v", lock)
 		}
+
 		forced := tab.Admit(request(func(r *deployment.Request) { r.Payload = payload }), "k")
 		reason := forced.Target.ForceReason
-		if reason != strings.TrimSpace(reason) || utf8.RuneCountInString(reason) > maxReason || forced.Problem != "" && reason != "" {
+		if reason != strings.TrimSpace(reason) || utf8.RuneCountInString(reason) > maxReason ||
+			forced.Problem != "" && reason != "" {
 			t.Fatalf("%q %q", reason, forced.Problem)
 		}
 	})

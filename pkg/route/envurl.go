@@ -16,18 +16,24 @@ func newURL(source string) (*text, error) {
 	return x, nil
 }
 
-// escape ends every action of a list with the escaping of its place; before is the literal text so far.
+// escape ends every action of a list with the escaping of its place; before is the literal text so
+// far.
 func escape(l *parse.ListNode, before string) string {
 	if l == nil {
 		return before
 	}
+
 	for _, n := range l.Nodes {
 		switch n := n.(type) {
 		case *parse.TextNode:
 			before += string(n.Text)
 		case *parse.ActionNode:
 			if len(n.Pipe.Decl) == 0 {
-				n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{NodeType: parse.NodeCommand, Args: []parse.Node{parse.NewIdentifier(placeOf(before))}})
+				n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{
+					NodeType: parse.NodeCommand,
+					Args:     []parse.Node{parse.NewIdentifier(placeOf(before))},
+				})
+
 				before += "x"
 			}
 		case *parse.IfNode:
@@ -38,6 +44,7 @@ func escape(l *parse.ListNode, before string) string {
 			before = escapeBranch(&n.BranchNode, before)
 		}
 	}
+
 	return before
 }
 
@@ -76,13 +83,16 @@ func (r Route) renderURL(d data) (string, []string) {
 	if r.environmentURL == nil {
 		return "", nil
 	}
+
 	rendered, err := r.environmentURL.render(d)
 	if err != nil {
 		return "", []string{"environment_url was left out: " + err.Error()}
 	}
+
 	u, err := url.Parse(rendered)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
 		return "", []string{"environment_url was left out: it is not an absolute http or https URL without user info"}
 	}
+
 	return rendered, nil
 }

@@ -24,19 +24,23 @@ func (r *reader) freezes(m mapping) []policy.Freeze {
 	if !ok {
 		return nil
 	}
+
 	list, ok := n.(*ast.SequenceNode)
 	if !ok || len(list.Values) == 0 {
 		r.wrong(n, "freeze must be a list of at least one {cron, duration} or {from, to}")
 		return nil
 	}
+
 	var all []policy.Freeze
 	for _, one := range list.Values {
 		f, ok := r.freeze(one)
 		if ok && slices.Contains(all, f) {
 			r.wrong(one, "freeze: this one is given twice")
 		}
+
 		all = append(all, f)
 	}
+
 	return all
 }
 
@@ -46,6 +50,7 @@ func (r *reader) freeze(n ast.Node) (policy.Freeze, bool) {
 	if !ok {
 		return policy.Freeze{}, false
 	}
+
 	f := policy.Freeze{Mode: policy.Mode(r.choice(m, "mode", "wait", "reject"))}
 	if s, n := r.text(m, "message"); n != nil {
 		f.Message = s
@@ -53,12 +58,14 @@ func (r *reader) freeze(n ast.Node) (policy.Freeze, bool) {
 			r.wrong(n, "message must be one line of at most %d characters", maxMessage)
 		}
 	}
+
 	zone, z := r.text(m, "zone")
 	location, err := policy.Zone(zone)
 	if err != nil {
 		r.wrong(z, "zone: %v", err)
 		location = time.UTC
 	}
+
 	f.Zone = zone
 	r.recurring(&f, m)
 	r.once(&f, m, location)
@@ -75,16 +82,24 @@ func (r *reader) recurring(f *policy.Freeze, m mapping) {
 	case recurs && !lasts:
 		r.wrong(m.keys["cron"], "cron says when a freeze begins: give its duration, too")
 	}
+
 	if f.Duration = r.duration(m, "duration", 0); f.Duration > longestFreeze {
 		r.wrong(lasting, "duration must be at most %.0fh", longestFreeze.Hours())
 	}
+
 	cron, n := r.text(m, "cron")
 	if n == nil {
 		return
 	}
+
 	f.Cron = cron
 	if err := policy.ParseCron(cron); err != nil {
-		r.wrong(n, "cron %q: %v (minute, hour, day of the month, month, day of the week from 0, Sunday, to 6)", cron, err)
+		r.wrong(
+			n,
+			"cron %q: %v (minute, hour, day of the month, month, day of the week from 0, Sunday, to 6)",
+			cron,
+			err,
+		)
 	}
 }
 
@@ -106,24 +121,28 @@ func (r *reader) once(f *policy.Freeze, m mapping, zone *time.Location) {
 		r.wrong(m.first(), "a freeze needs both from and to")
 		return
 	}
+
 	begins, ok := r.moment(m, "from", zone)
 	ends, okToo := r.moment(m, "to", zone)
 	if ok && okToo && !begins.Before(ends) {
 		r.wrong(m.values["to"], "to must be after from")
 	}
+
 	f.From, f.To = begins, ends
 }
 
 // wallTime is how people write a time without a zone.
 const wallTime = "2006-01-02 15:04"
 
-// moment reads a time in RFC 3339, or as the clock on the wall of a zone shows it. Of a reading that comes twice, when the clocks are set back, a
-// freeze has all that lies between: from is the earlier one, to the later.
+// moment reads a time in RFC 3339, or as the clock on the wall of a zone shows it. Of a reading
+// that comes twice, when the clocks are set back, a freeze has all that lies between: from is the
+// earlier one, to the later.
 func (r *reader) moment(m mapping, key string, zone *time.Location) (time.Time, bool) {
 	s, n := r.text(m, key)
 	if n == nil {
 		return time.Time{}, false
 	}
+
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
 		if t, err = time.Parse(wallTime, s); err == nil {
@@ -132,14 +151,17 @@ func (r *reader) moment(m mapping, key string, zone *time.Location) (time.Time, 
 				t = last
 			}
 		}
+
 		if err == nil && t.Format(wallTime) != s {
 			r.wrong(n, "%s %q: the clocks of %s are set over this hour", key, s, zone)
 			return t, false
 		}
 	}
+
 	if err != nil || t.Year() > latestYear {
 		r.wrong(n, `%s %q must be a time, such as "2026-12-24 18:00" or 2026-12-24T18:00:00+01:00`, key, s)
 		return t, false
 	}
+
 	return t.UTC(), true
 }

@@ -30,14 +30,17 @@ type parameter struct {
 	usesKey  bool
 }
 
-// unsafeInShell are the characters that CircleCI's substitution of parameters into shell text would make dangerous.
+// unsafeInShell are the characters that CircleCI's substitution of parameters into shell text would
+// make dangerous.
 const unsafeInShell = "`$;&|<>\\\"'"
 
-// render gives the JSON value, nil where there is none to send, or the problem, which never shows the value.
+// render gives the JSON value, nil where there is none to send, or the problem, which never shows
+// the value.
 func (p parameter) render(d data) (json.RawMessage, string) {
 	if p.fixed != nil {
 		return p.fixed, ""
 	}
+
 	value, err := p.text.render(d)
 	if err != nil {
 		return nil, p.problem(err.Error())
@@ -48,16 +51,19 @@ func (p parameter) render(d data) (json.RawMessage, string) {
 	if rule := p.breaks(value); rule != "" {
 		return nil, p.problem(rule)
 	}
+
 	raw, rule := convert(p.kind, value)
 	if rule != "" {
 		return nil, p.problem(rule)
 	}
+
 	return raw, ""
 }
 
 func (p parameter) problem(rule string) string { return fmt.Sprintf("parameter %s: %s", p.name, rule) }
 
-// empty is what an empty text means: nothing to send, but for a string, which may be empty if the rules let it.
+// empty is what an empty text means: nothing to send, but for a string, which may be empty if the
+// rules let it.
 func (p parameter) empty() (json.RawMessage, string) {
 	switch {
 	case p.required:
@@ -67,6 +73,7 @@ func (p parameter) empty() (json.RawMessage, string) {
 	case p.match != nil && !p.match.MatchString(""):
 		return nil, p.problem("it is empty, which does not match " + p.match.String())
 	}
+
 	return json.RawMessage(`""`), ""
 }
 
@@ -78,15 +85,19 @@ func (p parameter) breaks(value string) string {
 	if !utf8.ValidString(value) {
 		return "it is not UTF-8"
 	}
+
 	if p.match != nil {
 		if !p.match.MatchString(value) {
 			return "it does not match " + shown(p.match)
 		}
+
 		return ""
 	}
+
 	if strings.ContainsAny(value, unsafeInShell) || strings.ContainsFunc(value, unicode.IsControl) {
 		return "it holds a control character or one of " + unsafeInShell + " (allow it with match, and quote it in the job)"
 	}
+
 	return ""
 }
 
@@ -103,17 +114,20 @@ func convert(kind, value string) (json.RawMessage, string) {
 		if err != nil {
 			return nil, "it is no integer"
 		}
+
 		return json.RawMessage(strconv.FormatInt(n, 10)), ""
 	case "boolean":
 		if value != "true" && value != "false" {
 			return nil, "it is neither true nor false"
 		}
+
 		return json.RawMessage(value), ""
 	default:
 		raw, err := json.Marshal(value)
 		if err != nil {
 			return nil, "it is no text"
 		}
+
 		return raw, ""
 	}
 }

@@ -24,12 +24,14 @@ const maxTable = 1 << 20
 // DefaultTaskPrefix is the task that deploys where the operator names no other.
 const DefaultTaskPrefix = "deploy"
 
-// Options are what the operator says of all routes outside the table. The zero Options are the defaults.
+// Options are what the operator says of all routes outside the table. The zero Options are the
+// defaults.
 type Options struct {
 	TaskPrefix string // the task that deploys, without * and ?; it with :lock and :unlock is about locks
 }
 
-// Parse reads a route table in YAML or JSON. The error is Problems: everything that is wrong, with lines of file.
+// Parse reads a route table in YAML or JSON. The error is Problems: everything that is wrong, with
+// lines of file.
 func Parse(text []byte, file string) (*Table, error) { return ParseWith(text, file, Options{}) }
 
 // ParseWith is Parse with options.
@@ -42,6 +44,7 @@ func ParseWith(text []byte, file string, o Options) (*Table, error) {
 	if len(r.problems) > 0 {
 		return nil, r.problems.sorted()
 	}
+
 	return t, nil
 }
 
@@ -51,13 +54,21 @@ func (r *reader) document(text []byte) ast.Node {
 		r.wrong(nil, "a route table has at most %d bytes", maxTable)
 		return nil
 	}
+
 	tokens := lexer.Tokenize(string(text))
 	for _, t := range tokens {
-		if t.Type == token.AnchorType || t.Type == token.AliasType || t.Type == token.TagType || t.Type == token.MergeKeyType {
-			r.problems = append(r.problems, Problem{File: r.file, Line: t.Position.Line, Text: "anchors, aliases and tags are not supported: write it out"})
+		if t.Type == token.AnchorType || t.Type == token.AliasType || t.Type == token.TagType ||
+			t.Type == token.MergeKeyType {
+			r.problems = append(r.problems, Problem{
+				File: r.file,
+				Line: t.Position.Line,
+				Text: "anchors, aliases and tags are not supported: write it out",
+			})
+
 			return nil
 		}
 	}
+
 	f, err := parser.Parse(tokens, 0)
 	if err != nil {
 		r.syntax(err)
@@ -67,6 +78,7 @@ func (r *reader) document(text []byte) ast.Node {
 		r.wrong(nil, `there must be one document: "routes:" and a list of at least one route`)
 		return nil
 	}
+
 	return f.Docs[0].Body
 }
 
@@ -79,6 +91,7 @@ func (r *reader) syntax(err error) {
 			p.Line = t.Position.Line
 		}
 	}
+
 	p.Text = "this is no YAML: " + strings.Join(strings.Fields(p.Text), " ")
 	r.problems = append(r.problems, p)
 }
@@ -88,11 +101,13 @@ func (r *reader) table(t *Table, root ast.Node) {
 	if !ok {
 		return
 	}
+
 	list, ok := m.values["routes"].(*ast.SequenceNode)
 	if !ok || len(list.Values) == 0 {
 		r.wrong(root, `"routes:" must be a list of at least one route`)
 		return
 	}
+
 	everywhere := r.freezes(m)
 	for _, n := range list.Values {
 		route, ok := r.route(n, t)
@@ -101,12 +116,19 @@ func (r *reader) table(t *Table, root ast.Node) {
 		if !ok {
 			continue
 		}
+
 		for _, earlier := range t.routes {
 			if earlier.hides(route) {
-				r.wrong(n, "this route is never reached: the route in line %d takes everything it matches; put it before that one", earlier.Line)
+				r.wrong(
+					n,
+					"this route is never reached: the route in line %d takes everything it matches; put it before that one",
+					earlier.Line,
+				)
+
 				break
 			}
 		}
+
 		t.routes = append(t.routes, route)
 	}
 }
@@ -123,6 +145,7 @@ func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
 	if !ok {
 		return Route{}, false
 	}
+
 	route := Route{Line: lineOf(m.first()), Environment: "*", apps: r.texts(m, "apps")}
 	r.selector(&route, m, t)
 	r.rules(&route, m)
@@ -133,6 +156,7 @@ func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
 	if s, n := r.text(m, "environment_url"); n != nil {
 		route.environmentURL = r.template(n, "environment_url", s, newURL)
 	}
+
 	route.settle()
 	return route, len(r.problems) == before
 }
@@ -158,16 +182,19 @@ func (r *reader) selector(route *Route, m mapping, t *Table) {
 	case n != nil && !ownerPattern.MatchString(owner):
 		r.wrong(n, "repository %q: the owner must be written out; only the name may hold * and ?", repository)
 	}
+
 	route.Repository = repository
 	if s, n := r.text(m, "environment"); n != nil {
 		route.Environment = s
 	}
+
 	task, n := r.text(m, "task")
 	route.Task = task
 	route.tasks = []glob{glob(t.prefix), glob(t.prefix + ":*")}
 	if n == nil {
 		return
 	}
+
 	route.tasks = []glob{glob(task)}
 	if t.act(task) != "" {
 		r.wrong(n, "task %q is reserved for locks and never deploys", task)
@@ -184,6 +211,7 @@ func (r *reader) circleci(route *Route, outer mapping) {
 			return
 		}
 	}
+
 	r.project(route, m)
 	r.refs(route, m)
 	s, n := r.text(m, "revision")
@@ -203,11 +231,16 @@ func (r *reader) project(route *Route, m mapping) {
 	if parts := strings.Split(project, "/"); n != nil && (len(parts) != 3 || contains(parts, "")) {
 		r.wrong(n, "project %q must have three parts, such as gh/acme/api or circleci/ORG/PROJECT", project)
 	}
+
 	route.Project = project
 	definition, d := r.text(m, "definition")
 	route.Definition = definition
 	if n != nil && d == nil && strings.HasPrefix(project, "circleci/") {
-		r.wrong(n, "project %q needs a definition: CircleCI triggers GitHub App projects by pipeline definition only", project)
+		r.wrong(
+			n,
+			"project %q needs a definition: CircleCI triggers GitHub App projects by pipeline definition only",
+			project,
+		)
 	}
 }
 
@@ -222,6 +255,7 @@ func (r *reader) refs(route *Route, m mapping) {
 	case n == nil:
 		source = "{{ .Ref }}"
 	}
+
 	route.ref = r.template(n, "ref", source, newText)
 	config, c := r.text(m, "config_ref")
 	if c == nil {
@@ -230,6 +264,7 @@ func (r *reader) refs(route *Route, m mapping) {
 	if route.Definition == "" {
 		r.wrong(c, "config_ref works only with a definition")
 	}
+
 	route.configRef = r.template(c, "config_ref", config, newText)
 }
 
@@ -248,6 +283,7 @@ func (r *Route) settle() {
 		r.CarriesKey = r.CarriesKey || p.usesKey
 		usesSHA = usesSHA || p.text != nil && p.text.usesField("SHA")
 	}
+
 	if r.revision == "" {
 		r.revision = deployment.RevisionStrict
 		if usesSHA {

@@ -55,6 +55,7 @@ func distance(a, b string) int {
 	for j := range row {
 		row[j] = j
 	}
+
 	for i := 1; i <= len(a); i++ {
 		diagonal := row[0]
 		row[0] = i
@@ -63,9 +64,11 @@ func distance(a, b string) int {
 			if a[i-1] != b[j-1] {
 				cost++
 			}
+
 			diagonal = row[j]
 			row[j] = min(cost, row[j]+1, row[j-1]+1)
 		}
 	}
+
 	return row[len(b)]
 }

@@ -47,9 +47,11 @@ func (r *reader) mapping(n ast.Node, what string, known []string) (mapping, bool
 		r.wrong(n, "%s must be a mapping (key: value)", what)
 		return m, false
 	}
+
 	for _, pair := range pairs {
 		r.pair(&m, pair, what, known)
 	}
+
 	return m, true
 }
 
@@ -65,6 +67,7 @@ func (r *reader) pair(m *mapping, pair *ast.MappingValueNode, what string, known
 		if near := Nearest(key, known); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
+
 		r.wrong(pair.Key, "%s: unknown key %q; %s", what, key, hint)
 	default:
 		m.keys[key], m.values[key] = pair.Key, pair.Value
@@ -81,7 +84,8 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// scalar is a plain value as it was written; ok is false for mappings, lists, null and YAML's own extras.
+// scalar is a plain value as it was written; ok is false for mappings, lists, null and YAML's own
+// extras.
 func scalar(n ast.Node) (string, bool) {
 	switch n := n.(type) {
 	case *ast.StringNode:
@@ -101,6 +105,7 @@ func (r *reader) text(m mapping, key string) (string, ast.Node) {
 	if !ok {
 		return "", nil
 	}
+
 	s, ok := scalar(n)
 	if !ok {
 		r.wrong(n, "%s must be text", key)
@@ -110,6 +115,7 @@ func (r *reader) text(m mapping, key string) (string, ast.Node) {
 		r.wrong(n, "%s is empty: leave it out, or say what it is", key)
 		return "", nil
 	}
+
 	return s, n
 }
 
@@ -119,11 +125,13 @@ func (r *reader) duration(m mapping, key string, otherwise time.Duration) time.D
 	if n == nil {
 		return otherwise
 	}
+
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
 		r.wrong(n, "%s %q is no positive duration, such as 90s, 30m or 1h30m", key, s)
 		return otherwise
 	}
+
 	return d
 }
 
@@ -139,11 +147,13 @@ func (r *reader) items(m mapping, key string) []item {
 	if !ok {
 		return nil
 	}
+
 	list, ok := n.(*ast.SequenceNode)
 	if !ok {
 		r.wrong(n, "%s must be a list", key)
 		return nil
 	}
+
 	var all []item
 	for _, one := range list.Values {
 		s, ok := scalar(one)
@@ -151,8 +161,10 @@ func (r *reader) items(m mapping, key string) []item {
 			r.wrong(one, "%s: each element must be text", key)
 			continue
 		}
+
 		all = append(all, item{s, one})
 	}
+
 	return all
 }
 
@@ -167,19 +179,23 @@ func texts(items []item) []string {
 	return all
 }
 
-// distinct reads a list of texts that is not empty and does not repeat itself; same says what is a repetition.
+// distinct reads a list of texts that is not empty and does not repeat itself; same says what is a
+// repetition.
 func (r *reader) distinct(m mapping, key string, same func(a, b string) bool) []item {
 	if list, ok := m.values[key].(*ast.SequenceNode); ok && len(list.Values) == 0 {
 		r.wrong(m.keys[key], "%s is empty: leave it out, or say what it is", key)
 	}
+
 	var all []item
 	for _, one := range r.items(m, key) {
 		if i := slices.IndexFunc(all, func(known item) bool { return same(known.text, one.text) }); i >= 0 {
 			r.wrong(one.node, "%s: %q is given twice (first in line %d)", key, one.text, lineOf(all[i].node))
 			continue
 		}
+
 		all = append(all, one)
 	}
+
 	return all
 }
 
@@ -201,9 +217,11 @@ func (r *reader) flag(m mapping, key string) bool {
 	if !ok {
 		return false
 	}
+
 	b, ok := n.(*ast.BoolNode)
 	if !ok {
 		r.wrong(n, "%s must be true or false", key)
 	}
+
 	return ok && b.Value
 }

@@ -45,13 +45,22 @@ var sha = strings.Repeat("a1b2c3d4e5", 4)
 
 func request(change ...func(*deployment.Request)) deployment.Request {
 	r := deployment.Request{
-		ID: 9007199254740993, Repository: deployment.Repository{ID: 7, Owner: "acme", Name: "api"}, Environment: "production", Ref: "main", SHA: sha,
-		Task: "deploy", Payload: json.RawMessage(`{"hosts":"web-1,web-2","path":"a/b","n":12345678901234567890,"deep":{"a":[1,{"b":null}]}}`),
+		ID:          9007199254740993,
+		Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
+		Environment: "production",
+		Ref:         "main",
+		SHA:         sha,
+		Task:        "deploy",
+		Payload: json.RawMessage(
+			`{"hosts":"web-1,web-2","path":"a/b","n":12345678901234567890,"deep":{"a":[1,{"b":null}]}}`,
+		),
 		Creator: deployment.Creator{Login: "alice", Type: "User"},
 	}
+
 	for _, c := range change {
 		c(&r)
 	}
+
 	return r
 }
 
@@ -67,21 +76,44 @@ func table(t *testing.T, text string) *Table {
 func TestAdmitRendersOnce(t *testing.T) {
 	got := table(t, example).Admit(request(), "k-1")
 	want := deployment.Admission{Target: deployment.Target{
-		Project: "circleci/ORG/PROJ", Definition: "3f0c9f6e-0000", Ref: deployment.Ref{Kind: deployment.RefBare, Name: "main"},
-		ConfigRef: deployment.Ref{Kind: deployment.RefBranch, Name: "main"}, Revision: deployment.RevisionNote, Key: "k-1", CarriesKey: true,
-		KeyParameters: []string{"seraph_key"}, Timeout: 30 * time.Minute, HoldTimeout: 2 * time.Hour,
+		Project:        "circleci/ORG/PROJ",
+		Definition:     "3f0c9f6e-0000",
+		Ref:            deployment.Ref{Kind: deployment.RefBare, Name: "main"},
+		ConfigRef:      deployment.Ref{Kind: deployment.RefBranch, Name: "main"},
+		Revision:       deployment.RevisionNote,
+		Key:            "k-1",
+		CarriesKey:     true,
+		KeyParameters:  []string{"seraph_key"},
+		Timeout:        30 * time.Minute,
+		HoldTimeout:    2 * time.Hour,
 		EnvironmentURL: "https://production.example.com/a%2Fb",
 		Parameters: []deployment.Parameter{
-			{Name: "seraph_key", Value: json.RawMessage(`"k-1"`)}, {Name: "deploy_sha", Value: json.RawMessage(`"` + sha + `"`)},
-			{Name: "deployment_id", Value: json.RawMessage(`9007199254740993`)}, {Name: "hosts", Value: json.RawMessage(`"web-1,web-2"`)},
+			{
+				Name:  "seraph_key",
+				Value: json.RawMessage(`"k-1"`),
+			}, {
+				Name:  "deploy_sha",
+				Value: json.RawMessage(`"` + sha + `"`),
+			},
+			{
+				Name:  "deployment_id",
+				Value: json.RawMessage(`9007199254740993`),
+			}, {
+				Name:  "hosts",
+				Value: json.RawMessage(`"web-1,web-2"`),
+			},
 			{Name: "verbose", Value: json.RawMessage(`true`)}, {Name: "count", Value: json.RawMessage(`7`)},
 		},
 	}}
+
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+
 	plain := table(t, example).Admit(request(func(r *deployment.Request) { r.Repository.Name = "web" }), "k")
-	if plain.Target.Project != "gh/acme/web" || plain.Target.Revision != deployment.RevisionStrict || plain.Target.Timeout != time.Hour || plain.Target.HoldTimeout != 24*time.Hour {
+	if plain.Target.Project != "gh/acme/web" || plain.Target.Revision != deployment.RevisionStrict ||
+		plain.Target.Timeout != time.Hour ||
+		plain.Target.HoldTimeout != 24*time.Hour {
 		t.Errorf("%+v", plain.Target)
 	}
 }
@@ -153,13 +185,20 @@ func TestParameterValues(t *testing.T) {
 		"renders too long":      {`'{{ range .Payload.v }}{{ $.Payload.t }}{{ end }}'`, `{"v":[` + strings.Repeat("1,", 999) + `1],"t":"` + strings.Repeat("x", 100) + `"}`, ``, "64 KiB"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := table(t, one(c.line)).Admit(request(func(r *deployment.Request) { r.Payload = json.RawMessage(c.payload) }), "k")
+			a := table(
+				t,
+				one(c.line),
+			).Admit(request(func(r *deployment.Request) { r.Payload = json.RawMessage(c.payload) }), "k")
+
 			if c.problem != "" {
-				if !strings.Contains(a.Problem, c.problem) || !strings.HasPrefix(a.Problem, "parameter p: ") || strings.Contains(a.Problem, "rm -rf") {
+				if !strings.Contains(a.Problem, c.problem) || !strings.HasPrefix(a.Problem, "parameter p: ") ||
+					strings.Contains(a.Problem, "rm -rf") {
 					t.Errorf("problem %q", a.Problem)
 				}
+
 				return
 			}
+
 			got := ""
 			if len(a.Target.Parameters) > 0 {
 				got = string(a.Target.Parameters[0].Value)
@@ -173,9 +212,13 @@ func TestParameterValues(t *testing.T) {
 
 func TestPayloadThatIsTooLarge(t *testing.T) {
 	large := func(r *deployment.Request) { r.Payload, r.PayloadTooLarge = nil, true }
-	if a := table(t, one(`"{{ .Payload.v }}"`)).Admit(request(large), "k"); !strings.Contains(a.Problem, "larger than 1 MiB") {
+	if a := table(t, one(`"{{ .Payload.v }}"`)).Admit(request(large), "k"); !strings.Contains(
+		a.Problem,
+		"larger than 1 MiB",
+	) {
 		t.Errorf("%q", a.Problem)
 	}
+
 	if a := table(t, one(`"{{ .SHA }}"`)).Admit(request(large), "k"); a.Problem != "" {
 		t.Errorf("a route that does not use the payload: %q", a.Problem)
 	}
@@ -183,23 +226,47 @@ func TestPayloadThatIsTooLarge(t *testing.T) {
 
 func TestRefs(t *testing.T) {
 	for ref, want := range map[string]deployment.Ref{
-		"main": {Kind: deployment.RefBare, Name: "main"}, "refs/heads/a/b": {Kind: deployment.RefBranch, Name: "a/b"}, "refs/tags/v1": {Kind: deployment.RefTag, Name: "v1"},
+		"main": {
+			Kind: deployment.RefBare,
+			Name: "main",
+		}, "refs/heads/a/b": {
+			Kind: deployment.RefBranch,
+			Name: "a/b",
+		}, "refs/tags/v1": {
+			Kind: deployment.RefTag,
+			Name: "v1",
+		},
 	} {
 		if got := table(t, "routes: [{repository: acme/api}]").Admit(request(func(r *deployment.Request) { r.Ref = ref }), "k").Target.Ref; got != want {
 			t.Errorf("%s: %+v", ref, got)
 		}
 	}
+
 	commit := func(r *deployment.Request) { r.Ref = sha }
-	if a := table(t, "routes: [{repository: acme/api}]").Admit(request(commit), "k"); !strings.Contains(a.Problem, "set circleci.ref") {
+	if a := table(t, "routes: [{repository: acme/api}]").Admit(request(commit), "k"); !strings.Contains(
+		a.Problem,
+		"set circleci.ref",
+	) {
 		t.Errorf("%q", a.Problem)
 	}
-	for glob, kind := range map[string]deployment.RefKind{"main": deployment.RefBranch, "refs/heads/*": deployment.RefBranch, "refs/*/main": deployment.RefBare, "refs/tags/*": deployment.RefBare} {
+
+	for glob, kind := range map[string]deployment.RefKind{
+		"main":         deployment.RefBranch,
+		"refs/heads/*": deployment.RefBranch,
+		"refs/*/main":  deployment.RefBare,
+		"refs/tags/*":  deployment.RefBare,
+	} {
 		ruled := table(t, `routes: [{repository: acme/api, refs: ["`+glob+`"]}]`)
-		if a := ruled.Admit(request(func(r *deployment.Request) { r.Ref = "main" }), "k"); a.Target.Ref != (deployment.Ref{Kind: kind, Name: "main"}) {
+		if a := ruled.Admit(request(func(r *deployment.Request) { r.Ref = "main" }), "k"); a.Target.Ref != (deployment.Ref{
+			Kind: kind,
+			Name: "main",
+		}) {
 			t.Errorf("under the rule %s a bare name is built as %+v", glob, a.Target.Ref)
 		}
 	}
-	if a := table(t, "routes: [{repository: acme/api, circleci: {branch: main}}]").Admit(request(commit), "k"); a.Problem != "" || a.Target.Ref.Kind != deployment.RefBranch {
+
+	if a := table(t, "routes: [{repository: acme/api, circleci: {branch: main}}]").Admit(request(commit), "k"); a.Problem != "" ||
+		a.Target.Ref.Kind != deployment.RefBranch {
 		t.Errorf("%+v", a)
 	}
 }
@@ -233,6 +300,7 @@ func TestProblems(t *testing.T) {
 	for i := range many {
 		many[i] = fmt.Sprintf("p%d: 1", i)
 	}
+
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":               {"", "one document"},
 		"no YAML":             {"routes: [", "routes.yaml:1: this is no YAML"},
@@ -279,6 +347,7 @@ func TestProblems(t *testing.T) {
 			}
 		})
 	}
+
 	_, err := Parse([]byte(route("task: deploy:lock", "timeout: x", "circleci: {revision: maybe}")), "routes.yaml")
 	if n := strings.Count(err.Error(), "\n"); n != 2 {
 		t.Errorf("not every problem is told: %v", err)
@@ -306,10 +375,24 @@ func TestExampleInDeployIsRight(t *testing.T) {
 
 // Globs agree with the regular expression they stand for, and what covers another takes all of it.
 func TestGlobs(t *testing.T) {
-	pattern, text := rapid.StringOfN(rapid.RuneFrom([]rune("ab/*?")), 0, 6, -1), rapid.StringOfN(rapid.RuneFrom([]rune("abAB/")), 0, 6, -1)
+	pattern, text := rapid.StringOfN(
+		rapid.RuneFrom([]rune("ab/*?")),
+		0,
+		6,
+		-1,
+	), rapid.StringOfN(
+		rapid.RuneFrom([]rune("abAB/")),
+		0,
+		6,
+		-1,
+	)
+
 	oracle := func(p string) *regexp.Regexp {
-		return regexp.MustCompile(`(?is)^` + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(p)) + `$`)
+		return regexp.MustCompile(
+			`(?is)^` + strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(p)) + `$`,
+		)
 	}
+
 	rapid.Check(t, func(r *rapid.T) {
 		p, q, s := pattern.Draw(r, "p"), pattern.Draw(r, "q"), text.Draw(r, "s")
 		if got, want := glob(p).match(s), oracle(p).MatchString(s); got != want {
@@ -319,10 +402,19 @@ func TestGlobs(t *testing.T) {
 			r.Fatalf("%q is said to cover %q, but not %q", p, q, s)
 		}
 	})
+
 	for _, c := range []struct {
 		p, q string
 		want bool
-	}{{"*", "prod*", true}, {"prod*", "*", false}, {"a/*", "A/b", true}, {"?", "a", true}, {"?", "*", false}, {"*a*", "*a", true}, {"a*", "a", true}} {
+	}{
+		{"*", "prod*", true},
+		{"prod*", "*", false},
+		{"a/*", "A/b", true},
+		{"?", "a", true},
+		{"?", "*", false},
+		{"*a*", "*a", true},
+		{"a*", "a", true},
+	} {
 		if got := glob(c.p).covers(glob(c.q)); got != c.want {
 			t.Errorf("%s covers %s: %v", c.p, c.q, got)
 		}
@@ -332,18 +424,25 @@ func TestGlobs(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(example)
 	f.Add(ruled)
-	f.Add(`routes: [{repository: a/b, freeze: [{cron: "*/5 9-17 * * 1-5", duration: 4m, zone: America/New_York}], checks: {require: all}, approvals: {users: [a]}}]`)
-	f.Add(`{"freeze": [{"from": "2026-03-29 02:30", "to": "2026-12-24T18:00:00+01:00", "zone": "Europe/Berlin"}], "routes": [{"repository": "a/b", "allow": {}}]}`)
+	f.Add(
+		`routes: [{repository: a/b, freeze: [{cron: "*/5 9-17 * * 1-5", duration: 4m, zone: America/New_York}], checks: {require: all}, approvals: {users: [a]}}]`,
+	)
+	f.Add(
+		`{"freeze": [{"from": "2026-03-29 02:30", "to": "2026-12-24T18:00:00+01:00", "zone": "Europe/Berlin"}], "routes": [{"repository": "a/b", "allow": {}}]}`,
+	)
 	f.Add("routes: [{repository: a/b, parameters: {x: {value: '{{ .Payload.a }}', match: 'a+'}}}]")
 	f.Fuzz(func(t *testing.T, text string) {
 		tab, err := Parse([]byte(text), "f")
 		if (tab == nil) == (err == nil) {
 			t.Fatalf("%v %v", tab, err)
 		}
+
 		if tab != nil {
 			tab.Admit(request(), "k")
 			p, _ := tab.Policy(request())
-			if v := p.Evaluate(policy.Request{Deployment: 1}, policy.Facts{}, time.Unix(1795608000, 0)); v.Decision == policy.Allow || p.Digest() == "" {
+			if v := p.Evaluate(policy.Request{
+				Deployment: 1,
+			}, policy.Facts{}, time.Unix(1795608000, 0)); v.Decision == policy.DecisionAllow || p.Digest() == "" {
 				t.Fatalf("no fact is known, and %+v", v)
 			}
 		}
@@ -354,10 +453,12 @@ func FuzzPayload(f *testing.F) {
 	for _, s := range []string{`{}`, `"{\"a\":1}"`, `null`, `[[[]]]`, `"`, ``, `{"hosts":{"a":[1]}}`} {
 		f.Add([]byte(s))
 	}
+
 	tab, err := Parse([]byte(example), "f")
 	if err != nil {
 		f.Fatal(err)
 	}
+
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		a := tab.Admit(request(func(r *deployment.Request) { r.Payload = payload }), "k")
 		for _, p := range a.Target.Parameters {

@@ -60,8 +60,10 @@ func (r *reader) subjects(m mapping, key string) *policy.Subjects {
 	if len(inner.order) == 0 {
 		r.wrong(m.keys[key], "%s names nobody: give users, teams, apps or permission", key)
 	}
+
 	return &policy.Subjects{
-		Users: r.users(inner), Teams: r.teams(inner),
+		Users:      r.users(inner),
+		Teams:      r.teams(inner),
 		Apps:       r.names(inner, "apps", appPattern, "is no app's slug, such as my-hubot"),
 		Permission: policy.Permission(r.choice(inner, "permission", "write", "maintain", "admin")),
 	}
@@ -98,6 +100,7 @@ func (r *reader) users(m mapping) []string {
 			r.wrong(i.node, "users: %q is no login, such as alice, and no id:N", i.text)
 		}
 	}
+
 	return texts(items)
 }
 
@@ -107,6 +110,7 @@ func (r *reader) checks(m mapping) *policy.Checks {
 	if !ok {
 		return nil
 	}
+
 	c := &policy.Checks{}
 	switch n.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
@@ -115,6 +119,7 @@ func (r *reader) checks(m mapping) *policy.Checks {
 			r.wrong(inner.first(), "checks needs require: all, required or a list of names")
 			return c
 		}
+
 		r.required(c, inner, "require")
 		ignore := r.distinct(inner, "ignore", sameText)
 		r.listedAndIgnored(c, ignore)
@@ -122,17 +127,19 @@ func (r *reader) checks(m mapping) *policy.Checks {
 	default:
 		r.required(c, m, policy.RuleChecks)
 	}
+
 	return c
 }
 
 func (r *reader) required(c *policy.Checks, m mapping, key string) {
 	if _, ok := m.values[key].(*ast.SequenceNode); ok {
-		c.Which, c.Names = policy.WhichListed, texts(r.distinct(m, key, sameText))
+		c.Set, c.Names = policy.ChecksListed, texts(r.distinct(m, key, sameText))
 		return
 	}
+
 	switch which, _ := scalar(m.values[key]); which {
 	case "all", "required":
-		c.Which = policy.Which(which)
+		c.Set = policy.CheckSet(which)
 	default:
 		r.wrong(m.values[key], "%s must be all, required or a list of names", key)
 	}
@@ -156,6 +163,7 @@ func (r *reader) after(m mapping, own string) []string {
 			r.wrong(i.node, "after: %q is the route's own environment", i.text)
 		}
 	}
+
 	return texts(items)
 }
 
@@ -164,18 +172,28 @@ func (r *reader) approvals(m mapping) *policy.Approvals {
 	if !ok {
 		return nil
 	}
+
 	a := &policy.Approvals{
-		Count: r.count(inner), Users: r.users(inner), Teams: r.teams(inner),
+		Count:   r.count(inner),
+		Users:   r.users(inner),
+		Teams:   r.teams(inner),
 		Tokens:  r.names(inner, "tokens", tokenPattern, "is no name of an API token"),
 		Expires: r.duration(inner, "expires", 0),
 	}
+
 	named := len(a.Users) + len(a.Tokens)
 	switch {
 	case named+len(a.Teams) == 0:
 		r.wrong(m.keys[policy.RuleApprovals], "approvals names nobody who may approve: give users, teams or tokens")
 	case len(a.Teams) == 0 && a.Count > named:
-		r.wrong(m.keys[policy.RuleApprovals], "approvals: %d are asked for, and only %d could ever approve", a.Count, named)
+		r.wrong(
+			m.keys[policy.RuleApprovals],
+			"approvals: %d are asked for, and only %d could ever approve",
+			a.Count,
+			named,
+		)
 	}
+
 	return a
 }
 
@@ -185,9 +203,11 @@ func (r *reader) count(m mapping) int {
 	if n == nil {
 		return 1
 	}
+
 	count, err := strconv.Atoi(s)
 	if err != nil || count < 1 || count > mostYes {
 		r.wrong(n, "count %q must be a number from 1 to %d", s, mostYes)
 	}
+
 	return count
 }

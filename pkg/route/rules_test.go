@@ -42,35 +42,75 @@ routes:
 `
 
 var holidays = policy.Freeze{
-	From: time.Date(2026, 12, 24, 12, 0, 0, 0, time.UTC), To: time.Date(2027, 1, 2, 7, 0, 0, 0, time.UTC), Zone: "Europe/Berlin", Message: "holidays", Mode: policy.RejectMode,
+	From:    time.Date(2026, 12, 24, 12, 0, 0, 0, time.UTC),
+	To:      time.Date(2027, 1, 2, 7, 0, 0, 0, time.UTC),
+	Zone:    "Europe/Berlin",
+	Message: "holidays",
+	Mode:    policy.RejectMode,
 }
 
 func TestPolicy(t *testing.T) {
 	everywhere := []policy.Freeze{holidays}
 	in := func(name, environment, task string) deployment.Request {
-		return request(func(r *deployment.Request) { r.Repository.Name, r.Environment, r.Task = name, environment, task })
+		return request(
+			func(r *deployment.Request) { r.Repository.Name, r.Environment, r.Task = name, environment, task },
+		)
 	}
-	web := policy.Policy{Checks: &policy.Checks{Which: policy.WhichListed, Names: []string{"build"}}, Freezes: everywhere}
-	webTask := policy.Policy{Checks: &policy.Checks{Which: policy.WhichAll}, Freezes: everywhere}
+
+	web := policy.Policy{
+		Checks:  &policy.Checks{Set: policy.ChecksListed, Names: []string{"build"}},
+		Freezes: everywhere,
+	}
+
+	webTask := policy.Policy{Checks: &policy.Checks{Set: policy.ChecksAll}, Freezes: everywhere}
 	for name, c := range map[string]struct {
 		req  deployment.Request
 		want *policy.Policy
 	}{
 		"everything": {in("API", "Production", "deploy"), &policy.Policy{
-			Allow: &policy.Subjects{Users: []string{"alice", "id:5"}, Teams: []string{"acme/sre"}, Apps: []string{"my-hubot"}, Permission: policy.PermissionWrite},
-			Refs:  []string{"main", "release/*", "refs/tags/v*"}, RequireAhead: true,
-			Checks: &policy.Checks{Which: policy.WhichListed, Names: []string{"build", "ci/circleci: test"}, Ignore: []string{"codecov/*"}, Wait: 30 * time.Minute},
-			After:  []string{"staging", "canary"}, Concurrency: policy.Replace,
-			Freezes:   []policy.Freeze{{Cron: "0 18 * * FRI", Duration: 62 * time.Hour, Zone: "Europe/Berlin", Message: "weekend"}, holidays},
-			Approvals: &policy.Approvals{Count: 2, Users: []string{"bob"}, Teams: []string{"acme/sre"}, Tokens: []string{"ops"}, Expires: 2 * time.Hour},
-			Force:     &policy.Subjects{Teams: []string{"acme/sre"}, Permission: policy.PermissionAdmin}, Locked: policy.RejectMode, MaxWait: 48 * time.Hour,
+			Allow: &policy.Subjects{
+				Users:      []string{"alice", "id:5"},
+				Teams:      []string{"acme/sre"},
+				Apps:       []string{"my-hubot"},
+				Permission: policy.PermissionWrite,
+			},
+			Refs:         []string{"main", "release/*", "refs/tags/v*"},
+			RequireAhead: true,
+			Checks: &policy.Checks{
+				Set:    policy.ChecksListed,
+				Names:  []string{"build", "ci/circleci: test"},
+				Ignore: []string{"codecov/*"},
+				Wait:   30 * time.Minute,
+			},
+			After:       []string{"staging", "canary"},
+			Concurrency: policy.ConcurrencyReplace,
+			Freezes: []policy.Freeze{
+				{Cron: "0 18 * * FRI", Duration: 62 * time.Hour, Zone: "Europe/Berlin", Message: "weekend"},
+				holidays,
+			},
+			Approvals: &policy.Approvals{
+				Count:   2,
+				Users:   []string{"bob"},
+				Teams:   []string{"acme/sre"},
+				Tokens:  []string{"ops"},
+				Expires: 2 * time.Hour,
+			},
+			Force:   &policy.Subjects{Teams: []string{"acme/sre"}, Permission: policy.PermissionAdmin},
+			Locked:  policy.RejectMode,
+			MaxWait: 48 * time.Hour,
 		}},
-		"the second route":             {in("api", "staging", "deploy"), &policy.Policy{Checks: &policy.Checks{Which: policy.WhichRequired}, Freezes: everywhere}},
-		"a list of checks":             {in("web", "x", "deploy:all"), &web},
-		"another task":                 {in("web", "x", "migrate"), &webTask},
-		"no task is the usual one":     {in("web", "x", ""), &web},
-		"a lock by whatever task":      {in("web", "x", "deploy:lock"), &web},
-		"an unlock":                    {in("api", "staging", "deploy:unlock"), &policy.Policy{Checks: &policy.Checks{Which: policy.WhichRequired}, Freezes: everywhere}},
+		"the second route": {in("api", "staging", "deploy"), &policy.Policy{
+			Checks:  &policy.Checks{Set: policy.ChecksRequired},
+			Freezes: everywhere,
+		}},
+		"a list of checks":         {in("web", "x", "deploy:all"), &web},
+		"another task":             {in("web", "x", "migrate"), &webTask},
+		"no task is the usual one": {in("web", "x", ""), &web},
+		"a lock by whatever task":  {in("web", "x", "deploy:lock"), &web},
+		"an unlock": {in("api", "staging", "deploy:unlock"), &policy.Policy{
+			Checks:  &policy.Checks{Set: policy.ChecksRequired},
+			Freezes: everywhere,
+		}},
 		"no route":                     {in("api", "dev", "deploy"), nil},
 		"no route for a lock":          {in("api", "dev", "deploy:lock"), nil},
 		"a task that none of them has": {in("api", "staging", "migrate"), nil},
@@ -88,9 +128,11 @@ func TestPolicy(t *testing.T) {
 			}
 		})
 	}
+
 	for text, want := range map[string]bool{
 		"routes: [{repository: acme/*}]": false,
-		`{freeze: [{from: "2026-12-24T12:00:00Z", to: "2027-01-02T12:00:00Z"}], routes: [{repository: acme/*}]}`: true, // each route's
+		// each route's
+		`{freeze: [{from: "2026-12-24T12:00:00Z", to: "2027-01-02T12:00:00Z"}], routes: [{repository: acme/*}]}`: true,
 	} {
 		for _, task := range []string{"deploy", "deploy:lock"} {
 			a := table(t, text).Admit(request(func(r *deployment.Request) { r.Task = task }), "k")
@@ -101,8 +143,9 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// deliverybot reads its rules from the commit that is deployed, so that a branch takes its own gates away (peers.md §8, 10): here they come from the
-// operator's file, whatever a deployment holds.
+// deliverybot reads its rules from the commit that is deployed, so that a branch takes its own
+// gates away (peers.md §8, 10): here they come from the operator's file, whatever a deployment
+// holds.
 func TestPeerBug10RulesComeFromTheOperatorsFileOnly(t *testing.T) {
 	tab := table(t, ruled)
 	want, _ := tab.Policy(request())
@@ -111,8 +154,14 @@ func TestPeerBug10RulesComeFromTheOperatorsFileOnly(t *testing.T) {
 		"a payload": func(r *deployment.Request) {
 			r.Payload = json.RawMessage(`{"allow":{},"checks":[],"approvals":null,"freeze":[],"required_contexts":[],"policy":{},"routes":[{"repository":"acme/api"}]}`)
 		},
-		"a description":   func(r *deployment.Request) { r.Description = "routes: [{repository: acme/api}]" },
-		"another creator": func(r *deployment.Request) { r.Creator = deployment.Creator{ID: 9, Login: "mallory", Type: "User"} },
+		"a description": func(r *deployment.Request) { r.Description = "routes: [{repository: acme/api}]" },
+		"another creator": func(r *deployment.Request) {
+			r.Creator = deployment.Creator{
+				ID:    9,
+				Login: "mallory",
+				Type:  "User",
+			}
+		},
 	} {
 		if got, ok := tab.Policy(request(change)); !ok || got.Digest() != want.Digest() {
 			t.Errorf("%s changes the rules: %+v", name, got)
@@ -211,7 +260,12 @@ func TestRuleProblems(t *testing.T) {
 			}
 		})
 	}
-	_, err := Parse([]byte(route("allow: {users: [a b], teams: [x], permission: root}", "checks: some", "freeze: [{}]")), "routes.yaml")
+
+	_, err := Parse(
+		[]byte(route("allow: {users: [a b], teams: [x], permission: root}", "checks: some", "freeze: [{}]")),
+		"routes.yaml",
+	)
+
 	if n := strings.Count(err.Error(), "\n"); n != 4 {
 		t.Errorf("not every problem is told, or one twice: %v", err)
 	}
@@ -251,6 +305,7 @@ func TestTargetDigest(t *testing.T) {
 	if len(same) != 32 || digest("k-2") != same {
 		t.Errorf("%s, and with another key %s", same, digest("k-2"))
 	}
+
 	for name, change := range map[string]func(*deployment.Request){
 		"hosts": func(r *deployment.Request) { r.Payload = json.RawMessage(`{"hosts":"web-3"}`) },
 		"ref":   func(r *deployment.Request) { r.Ref = "refs/heads/main" },
@@ -261,10 +316,21 @@ func TestTargetDigest(t *testing.T) {
 			t.Errorf("another %s, and the same digest", name)
 		}
 	}
+
 	full := deployment.Target{
-		Project: "p", Definition: "d", Ref: deployment.Ref{Name: "r"}, ConfigRef: deployment.Ref{Name: "c"}, Revision: "strict", Key: "k", KeyParameters: []string{"key"},
-		Parameters: []deployment.Parameter{{Name: "key", Value: json.RawMessage(`"k"`)}, {Name: "x", Value: json.RawMessage(`1`)}},
+		Project:       "p",
+		Definition:    "d",
+		Ref:           deployment.Ref{Name: "r"},
+		ConfigRef:     deployment.Ref{Name: "c"},
+		Revision:      "strict",
+		Key:           "k",
+		KeyParameters: []string{"key"},
+		Parameters: []deployment.Parameter{
+			{Name: "key", Value: json.RawMessage(`"k"`)},
+			{Name: "x", Value: json.RawMessage(`1`)},
+		},
 	}
+
 	for name, change := range map[string]func(*deployment.Target){
 		"project": func(t *deployment.Target) { t.Project = "q" }, "definition": func(t *deployment.Target) { t.Definition = "" },
 		"ref": func(t *deployment.Target) { t.Ref.Kind = "tag" }, "config": func(t *deployment.Target) { t.ConfigRef.Name = "" },
@@ -279,6 +345,7 @@ func TestTargetDigest(t *testing.T) {
 			t.Errorf("another %s, and the same digest", name)
 		}
 	}
+
 	if full.Parameters[0].Value == nil {
 		t.Error("the digest takes the key away")
 	}

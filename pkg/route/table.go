@@ -1,5 +1,6 @@
-// Package route maps a deployment to its target: which CircleCI project, which ref, which parameters. Tables are read strictly, with the line of
-// every problem; templates are rendered once, when a deployment is accepted.
+// Package route maps a deployment to its target: which CircleCI project, which ref, which
+// parameters. Tables are read strictly, with the line of every problem; templates are rendered
+// once, when a deployment is accepted.
 package route
 
 import (
@@ -20,7 +21,8 @@ type Table struct {
 	own    Own
 }
 
-// For gives the table as it is for a service whose own App is known: requests are admitted and judged by the same routes.
+// For gives the table as it is for a service whose own App is known: requests are admitted and
+// judged by the same routes.
 func (t *Table) For(own Own) *Table {
 	known := *t
 	known.own = own
@@ -94,19 +96,24 @@ func covers(all, others []glob) bool {
 	})
 }
 
-// Admit says where a request goes, or why it is ignored, or why it must end at once. key is what .Key renders to; it must be unguessable and
-// unique to the deployment.
+// Admit says where a request goes, or why it is ignored, or why it must end at once. key is what
+// .Key renders to; it must be unguessable and unique to the deployment.
 func (t *Table) Admit(req deployment.Request, key string) deployment.Admission {
 	if act := t.act(req.Task); act != "" {
 		return t.admitAct(req, key, act)
 	}
+
 	r, ok := t.find(req)
 	if !ok {
 		return deployment.Admission{Ignored: "no route matches this repository, environment and task"}
 	}
+
 	if who := madeBy(req); !r.counts(req, t.own, who) {
-		return deployment.Admission{Ignored: fmt.Sprintf("it was made by %s, which the route's apps do not name", strings.Join(who, ", "))}
+		return deployment.Admission{
+			Ignored: fmt.Sprintf("it was made by %s, which the route's apps do not name", strings.Join(who, ", ")),
+		}
 	}
+
 	return r.render(req, key)
 }
 
@@ -119,7 +126,8 @@ func (t *Table) find(req deployment.Request) (Route, bool) {
 	return t.routes[i], true
 }
 
-// Policy gives the rules for a request; false: no route matches it. A request without a task is a question about the usual one.
+// Policy gives the rules for a request; false: no route matches it. A request without a task is a
+// question about the usual one.
 func (t *Table) Policy(req deployment.Request) (policy.Policy, bool) {
 	if t.act(req.Task) != "" {
 		r, ok := t.findAct(req)
@@ -128,6 +136,7 @@ func (t *Table) Policy(req deployment.Request) (policy.Policy, bool) {
 	if req.Task == "" {
 		req.Task = t.prefix
 	}
+
 	r, ok := t.find(req)
 	return r.Policy, ok
 }
@@ -144,6 +153,7 @@ func madeBy(req deployment.Request) []string {
 	if len(names) > 0 {
 		return names
 	}
+
 	switch {
 	case req.WorkflowRun:
 		return []string{"github-actions"}
@@ -160,23 +170,36 @@ func (r Route) counts(req deployment.Request, own Own, who []string) bool {
 	if len(who) == 0 || own.AppID != 0 && req.App.ID == own.AppID {
 		return true
 	}
+
 	for _, name := range who {
 		if own.AppSlug != "" && strings.EqualFold(name, own.AppSlug) {
 			return true
 		}
-		if slices.ContainsFunc(r.apps, func(a string) bool { return strings.EqualFold(strings.TrimSuffix(a, "[bot]"), name) }) {
+
+		if slices.ContainsFunc(
+			r.apps,
+			func(a string) bool { return strings.EqualFold(strings.TrimSuffix(a, "[bot]"), name) },
+		) {
 			return true
 		}
 	}
+
 	return false
 }
 
 // render makes the target. The first thing that cannot be made is the deployment's problem.
 func (r Route) render(req deployment.Request, key string) deployment.Admission {
 	a := deployment.Admission{Target: deployment.Target{
-		Project: r.Project, Definition: r.Definition, Revision: r.revision, Key: key, CarriesKey: r.CarriesKey,
-		Timeout: r.timeout, HoldTimeout: r.holdTimeout, Ruled: r.ruled,
+		Project:     r.Project,
+		Definition:  r.Definition,
+		Revision:    r.revision,
+		Key:         key,
+		CarriesKey:  r.CarriesKey,
+		Timeout:     r.timeout,
+		HoldTimeout: r.holdTimeout,
+		Ruled:       r.ruled,
 	}}
+
 	d := newData(r.read(req), key)
 	if a.Target.ForceReason, a.Problem = forceReason(d.Payload); a.Problem != "" {
 		return a
@@ -191,11 +214,13 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 	if a.Problem = r.renderRefs(&a.Target, d); a.Problem != "" {
 		return a
 	}
+
 	a.Target.Ref = r.asBranch(a.Target.Ref, req.Ref)
 	for _, p := range r.parameters {
 		if p.usesKey {
 			a.Target.KeyParameters = append(a.Target.KeyParameters, p.name)
 		}
+
 		value, problem := p.render(d)
 		if problem != "" {
 			a.Problem = problem
@@ -205,13 +230,16 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 			a.Target.Parameters = append(a.Target.Parameters, deployment.Parameter{Name: p.name, Value: value})
 		}
 	}
+
 	a.Target.EnvironmentURL, a.Notes = r.renderURL(d)
 	return a
 }
 
-// read is the request with its payload, where that is to be read: one that no template names and that asks for no force need not be taken apart.
+// read is the request with its payload, where that is to be read: one that no template names and
+// that asks for no force need not be taken apart.
 func (r Route) read(req deployment.Request) deployment.Request {
-	if !r.usesPayload() && !bytes.Contains(req.Payload, []byte(forceKey)) && !bytes.Contains(req.Payload, []byte(`\u`)) {
+	if !r.usesPayload() && !bytes.Contains(req.Payload, []byte(forceKey)) &&
+		!bytes.Contains(req.Payload, []byte(`\u`)) {
 		req.Payload = nil
 	}
 	return req
@@ -226,8 +254,9 @@ func (r Route) usesPayload() bool {
 	return slices.ContainsFunc(texts, func(t *text) bool { return t != nil && t.payload })
 }
 
-// asBranch makes a bare name that was asked for a branch's where the rules let no tag of that name go: as a tag it would only be rejected, and a branch
-// that CircleCI does not see yet is asked for again.
+// asBranch makes a bare name that was asked for a branch's where the rules let no tag of that name
+// go: as a tag it would only be rejected, and a branch that CircleCI does not see yet is asked for
+// again.
 func (r Route) asBranch(ref deployment.Ref, asked string) deployment.Ref {
 	if ref.Kind == deployment.RefBare && ref == deployment.ParseRef(asked) && !r.Policy.FitsRef("refs/tags/"+ref.Name) {
 		ref.Kind = deployment.RefBranch
@@ -240,6 +269,7 @@ func (r Route) renderRefs(t *deployment.Target, d data) (problem string) {
 	if err != nil {
 		return "circleci.ref cannot be rendered: " + err.Error()
 	}
+
 	t.Ref = deployment.ParseRef(name)
 	switch {
 	case t.Ref.Name == "":
@@ -249,9 +279,11 @@ func (r Route) renderRefs(t *deployment.Target, d data) (problem string) {
 	case r.configRef == nil:
 		return ""
 	}
+
 	if name, err = r.configRef.render(d); err != nil {
 		return "circleci.config_ref cannot be rendered: " + err.Error()
 	}
+
 	t.ConfigRef = deployment.ParseRef(name)
 	if t.ConfigRef.Name == "" || t.ConfigRef.Kind == deployment.RefSHA {
 		return "circleci.config_ref must be a branch"
@@ -259,5 +291,6 @@ func (r Route) renderRefs(t *deployment.Target, d data) (problem string) {
 	if t.ConfigRef.Kind == deployment.RefBare {
 		t.ConfigRef.Kind = deployment.RefBranch
 	}
+
 	return ""
 }

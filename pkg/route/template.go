@@ -27,14 +27,38 @@ type data struct {
 }
 
 // fields are the names of data.
-var fields = []string{"ID", "Key", "SHA", "Ref", "Task", "Environment", "Repository", "Owner", "Name", "Creator", "Description", "Payload", "PayloadText"}
+var fields = []string{
+	"ID",
+	"Key",
+	"SHA",
+	"Ref",
+	"Task",
+	"Environment",
+	"Repository",
+	"Owner",
+	"Name",
+	"Creator",
+	"Description",
+	"Payload",
+	"PayloadText",
+}
 
 func newData(req deployment.Request, key string) data {
 	payload, text := readPayload(req.Payload)
 	return data{
-		ID: req.ID, Key: key, SHA: req.SHA, Ref: req.Ref, Task: req.Task, Environment: req.Environment, Repository: req.Repository.FullName(),
-		Owner: req.Repository.Owner, Name: req.Repository.Name, Creator: req.Creator.Login, Description: req.Description,
-		Payload: payload, PayloadText: text,
+		ID:          req.ID,
+		Key:         key,
+		SHA:         req.SHA,
+		Ref:         req.Ref,
+		Task:        req.Task,
+		Environment: req.Environment,
+		Repository:  req.Repository.FullName(),
+		Owner:       req.Repository.Owner,
+		Name:        req.Repository.Name,
+		Creator:     req.Creator.Login,
+		Description: req.Description,
+		Payload:     payload,
+		PayloadText: text,
 	}
 }
 
@@ -60,12 +84,14 @@ func jsonText(v any) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// readPayload normalises a deployment's payload: an object, or a string that holds one, is an object; anything else is text.
+// readPayload normalises a deployment's payload: an object, or a string that holds one, is an
+// object; anything else is text.
 func readPayload(raw json.RawMessage) (object, string) {
 	v, ok := decodeJSON(raw)
 	if !ok {
 		return object{}, string(raw)
 	}
+
 	switch v := v.(type) {
 	case nil:
 		return object{}, ""
@@ -77,6 +103,7 @@ func readPayload(raw json.RawMessage) (object, string) {
 				return o, ""
 			}
 		}
+
 		return object{}, v
 	default:
 		return object{}, fmt.Sprint(v)
@@ -88,12 +115,14 @@ func decodeJSON(raw []byte) (any, bool) {
 	if len(bytes.TrimSpace(raw)) == 0 {
 		return nil, true
 	}
+
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var v any
 	if dec.Decode(&v) != nil || dec.More() {
 		return nil, false
 	}
+
 	return dressed(v), true
 }
 
@@ -103,11 +132,13 @@ func dressed(v any) any {
 		for k := range v {
 			v[k] = dressed(v[k])
 		}
+
 		return object(v)
 	case []any:
 		for i := range v {
 			v[i] = dressed(v[i])
 		}
+
 		return list(v)
 	default:
 		return v
@@ -123,20 +154,29 @@ type text struct {
 
 // newText parses a template, refuses names that data does not have, and tries it once.
 func newText(source string) (*text, error) {
-	t, err := template.New("").Funcs(template.FuncMap{"payload": func(...string) any { return "" }, "payloadItems": func(...string) any { return nil }, "hostPart": hostPart, "pathPart": pathPart}).Parse(source)
+	t, err := template.New("").Funcs(template.FuncMap{
+		"payload":      func(...string) any { return "" },
+		"payloadItems": func(...string) any { return nil },
+		"hostPart":     hostPart,
+		"pathPart":     pathPart,
+	}).Parse(source)
+
 	if err != nil {
 		return nil, tidy(err)
 	}
+
 	x := &text{t: t, payload: strings.Contains(strings.ToLower(source), "payload")}
 	if t.Tree == nil {
 		return x, nil
 	}
+
 	var unknown string
 	rewrite(t.Root, func(n parse.Node) parse.Node {
 		name, rest := fieldOf(n)
 		if name == "" {
 			return n
 		}
+
 		x.uses = append(x.uses, name)
 		if !slices.Contains(fields, name) && unknown == "" {
 			unknown = name
@@ -144,18 +184,22 @@ func newText(source string) (*text, error) {
 		if name == "Payload" && len(rest) > 0 {
 			return payloadCall(rest)
 		}
+
 		return n
 	})
+
 	if unknown != "" && !changesDot(source) {
 		return nil, fmt.Errorf("there is no .%s; there are .%s", unknown, strings.Join(fields, " ."))
 	}
 	if _, err := x.render(newData(deployment.Request{}, "")); err != nil {
 		return nil, err
 	}
+
 	return x, nil
 }
 
-// changesDot says whether a template moves the dot, so that names cannot be checked without running it.
+// changesDot says whether a template moves the dot, so that names cannot be checked without running
+// it.
 func changesDot(source string) bool {
 	return strings.Contains(source, "range") || strings.Contains(source, "with") || strings.Contains(source, "define")
 }
@@ -170,15 +214,22 @@ func fieldOf(n parse.Node) (name string, rest []string) {
 			return n.Ident[1], n.Ident[2:]
 		}
 	}
+
 	return "", nil
 }
 
-// payloadCall is (payload "a" "b"): a lookup in which a missing key at any depth is empty, where text/template would fail or print <no value>.
+// payloadCall is (payload "a" "b"): a lookup in which a missing key at any depth is empty, where
+// text/template would fail or print <no value>.
 func payloadCall(keys []string) parse.Node {
 	call := &parse.CommandNode{NodeType: parse.NodeCommand, Args: []parse.Node{parse.NewIdentifier("payload")}}
 	for _, k := range keys {
-		call.Args = append(call.Args, &parse.StringNode{NodeType: parse.NodeString, Quoted: fmt.Sprintf("%q", k), Text: k})
+		call.Args = append(call.Args, &parse.StringNode{
+			NodeType: parse.NodeString,
+			Quoted:   fmt.Sprintf("%q", k),
+			Text:     k,
+		})
 	}
+
 	return &parse.PipeNode{NodeType: parse.NodePipe, Cmds: []*parse.CommandNode{call}}
 }
 
@@ -240,6 +291,7 @@ func (x *text) render(d data) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	out := &capped{}
 	err = t.Execute(out, d)
 	switch {
@@ -248,6 +300,7 @@ func (x *text) render(d data) (string, error) {
 	case err != nil:
 		return "", tidy(err)
 	}
+
 	return strings.ReplaceAll(out.String(), "<no value>", ""), nil
 }
 
@@ -256,10 +309,12 @@ func (x *text) on(d data) (*template.Template, error) {
 	if !x.payload {
 		return x.t, nil
 	}
+
 	t, err := x.t.Clone()
 	if err != nil {
 		return nil, err
 	}
+
 	return t.Funcs(template.FuncMap{
 		"payload":      func(keys ...string) any { return d.Payload.at(keys) },
 		"payloadItems": func(keys ...string) any { return items(d.Payload.at(keys)) },
@@ -274,11 +329,14 @@ func (o object) at(keys []string) any {
 		if !ok {
 			return ""
 		}
+
 		v = inner[k]
 	}
+
 	if v == nil {
 		return ""
 	}
+
 	return v
 }
 
@@ -298,10 +356,12 @@ func tidy(err error) error {
 	if i := strings.Index(message, ": "); i >= 0 && i < 12 {
 		message = message[i+2:]
 	}
+
 	var run template.ExecError
 	if errors.As(err, &run) {
 		return errors.New("the template does not fit this deployment (a field that is not there, or of another type)")
 	}
+
 	return errors.New(message)
 }
 

@@ -6,57 +6,50 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/seraph-deploy/seraph/pkg/hook"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
-// circleci takes a webhook of CircleCI. It is only a hint: nothing in it is believed, and losing one costs a few seconds.
-func (s *Server) circleci(w http.ResponseWriter, r *http.Request) {
-	event := r.Header.Get("circleci-event-type")
-	verifier, err := hook.NewCircleCI(s.o.CircleCISecrets, r.Header.Get("circleci-signature"))
-	if err != nil {
-		s.refuse(w, r, sourceCircleCI, event, early(unsigned(err)))
-		return
-	}
-	b, p := s.read(w, r, verifier)
-	defer b.free()
-	if p != nil {
-		s.refuse(w, r, sourceCircleCI, event, p)
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
-	defer cancel()
-	result := taken{}
-	err = s.memory.inTurn(ctx, b.size, func() { result, p = s.hint(ctx, b) })
-	if err != nil {
-		p = unavailable("large webhooks are waiting for each other; deliver it again later", err)
-	}
-	if p != nil {
-		s.refuse(w, r, sourceCircleCI, event, p)
-		return
-	}
-	s.o.Observe(sourceCircleCI, eventLabel(sourceCircleCI, event), result.Result)
-	answer(w, r, http.StatusOK, result)
+// Waker makes the deployment of a pipeline due now. known says whether a deployment has the
+// pipeline.
+type Waker interface {
+	WakeByPipeline(ctx context.Context, pipelineID string) (known bool, err error)
 }
 
-// hint brings the next look at the event's pipeline forward. Failing to is no failure of the sender's.
-func (s *Server) hint(ctx context.Context, b *body) (taken, *problem) {
-	whole, err := b.join()
+// takeCircleCI takes a webhook of CircleCI. It is only a hint: nothing in it is believed, and losing
+// one delays a deployment until its next poll.
+func (s *Server) takeCircleCI(w http.ResponseWriter, r *http.Request) (webhookResponse, error) {
+	verifier, err := webhook.NewCircleCI(s.o.CircleCISecrets, r.Header.Get("circleci-signature"))
 	if err != nil {
-		return taken{}, unread(err)
+		return webhookResponse{}, closing(signatureError(err))
 	}
-	e, err := hook.ParseCircleCI(whole)
+
+	b, err := s.readBody(w, r, verifier)
+	defer b.release()
 	if err != nil {
-		return taken{}, badRequest(err)
+		return webhookResponse{}, err
 	}
-	if e.PipelineID == "" || s.o.Hints == nil {
-		return taken{Result: resultIgnored, Reason: "the event names no pipeline"}, nil
-	}
-	known, err := s.o.Hints.Nudge(ctx, e.PipelineID)
+
+	return s.withBody(r, b, s.wake)
+}
+
+// wake makes the deployment of the event's pipeline due now. When that fails the sender is not told,
+// because the deployment is polled anyway.
+func (s *Server) wake(ctx context.Context, raw []byte) (webhookResponse, error) {
+	event, err := webhook.ParseCircleCI(raw)
 	if err != nil {
-		zerolog.Ctx(ctx).Warn().Err(err).Str("pipeline", e.PipelineID).Msg("hint lost; the pipeline is looked at when it is due")
+		return webhookResponse{}, badRequest(err.Error())
+	}
+	if event.PipelineID == "" || s.o.Waker == nil {
+		return ignored("the event names no pipeline"), nil
+	}
+
+	known, err := s.o.Waker.WakeByPipeline(ctx, event.PipelineID)
+	if err != nil {
+		zerolog.Ctx(ctx).Warn().Err(err).Str("pipeline", event.PipelineID).Msg("wake deployment failed")
 	}
 	if !known {
-		return taken{Result: resultIgnored, Reason: "the pipeline belongs to no deployment"}, nil
+		return ignored("the pipeline belongs to no deployment"), nil
 	}
-	return taken{Result: resultAccepted}, nil
+
+	return webhookResponse{status: http.StatusOK, Result: resultAccepted}, nil
 }

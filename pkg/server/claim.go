@@ -12,80 +12,106 @@ import (
 	"github.com/go-chi/httprate"
 	"github.com/rs/zerolog"
 
-	"github.com/seraph-deploy/seraph/pkg/hook"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
+// Claims lets a job claim a deployment for its pipeline, with the deployment's key.
+type Claims interface {
+	Claim(ctx context.Context, key, pipelineID string) (ClaimResult, error)
+}
+
+// ClaimResult is the answer to a claim.
+type ClaimResult int
+
+// The answers to a claim.
 const (
-	maxClaim        = 4 << 10
-	claimsPerMinute = 600 // of one address; many jobs may share one
+	ClaimUnknown ClaimResult = iota // no deployment has this key
+	ClaimGranted
+	ClaimRefused // another pipeline has the deployment, or it has ended; the job must stop
 )
-
-// claim lets a deploy job ask whether it may go on. The key, 128 random bits, is the credential.
-func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxClaim))
-	if err != nil {
-		fail(w, r, claimUnread(err))
-		return
-	}
-	var c struct {
-		Key      string `json:"key"`
-		Pipeline string `json:"pipeline"`
-	}
-	if err := json.Unmarshal(raw, &c); err != nil || !hook.ValidID(c.Pipeline) || c.Key == "" {
-		fail(w, r, badRequest(errors.New(`the body must be {"key":"…","pipeline":"$CIRCLE_PIPELINE_ID"}`)))
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
-	defer cancel()
-	result, err := s.o.Claims.Claim(ctx, c.Key, c.Pipeline)
-	if err != nil {
-		zerolog.Ctx(r.Context()).Error().Err(err).Str("pipeline", c.Pipeline).Msg("claim not answered")
-		fail(w, r, unavailable("the claim could not be decided; ask again", err))
-		return
-	}
-	zerolog.Ctx(r.Context()).Info().Str("pipeline", c.Pipeline).Stringer("result", result).Msg("claim")
-	s.answerClaim(w, r, result)
-}
-
-func claimUnread(err error) *problem {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return refusal(http.StatusRequestEntityTooLarge, "too_large", "a claim is at most 4 KiB")
-	}
-	return refusal(http.StatusBadRequest, "bad_request", "the body ended early or came too slowly")
-}
-
-func (s *Server) answerClaim(w http.ResponseWriter, r *http.Request, result ClaimResult) {
-	switch result {
-	case ClaimGranted:
-		answer(w, r, http.StatusOK, map[string]string{"result": "granted"})
-	case ClaimRefused:
-		fail(w, r, refusal(http.StatusConflict, "claimed", "the deployment belongs to another pipeline or is over; stop this job"))
-	default:
-		fail(w, r, refusal(http.StatusNotFound, "unknown_key", "no deployment has this key; stop this job"))
-	}
-}
 
 // String is the result as the log shows it.
 func (c ClaimResult) String() string {
 	return [...]string{"unknown", "granted", "refused"}[c]
 }
 
-// claimRate keeps one address from using up the database with guesses that cannot succeed anyway.
-func claimRate() func(http.Handler) http.Handler {
+const (
+	maxClaim        = 4 << 10 // bytes
+	claimsPerMinute = 600     // of one network, which many jobs may share
+)
+
+// claim tells a deploy job whether it may go on. The key, 128 random bits, is the credential.
+func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
+	key, pipeline, err := readClaim(w, r)
+	if err != nil {
+		writeError(w, r, err)
+		return
+	}
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
+	defer cancel()
+	log := zerolog.Ctx(r.Context()).With().Str("pipeline", pipeline).Logger()
+
+	result, err := s.o.Claims.Claim(ctx, key, pipeline)
+	if err != nil {
+		log.Error().Err(err).Msg("claim failed")
+		writeError(w, r, unavailable("the claim could not be decided; try again", err))
+		return
+	}
+
+	log.Info().Stringer("result", result).Msg("claim answered")
+	switch result {
+	case ClaimGranted:
+		writeJSON(w, r, http.StatusOK, map[string]string{"result": "granted"})
+	case ClaimRefused:
+		const message = "the deployment belongs to another pipeline or has ended; stop this job"
+		writeError(w, r, newError(http.StatusConflict, "claimed", message))
+	default:
+		writeError(w, r, newError(http.StatusNotFound, "unknown_key", "no deployment has this key; stop this job"))
+	}
+}
+
+func readClaim(w http.ResponseWriter, r *http.Request) (key, pipeline string, err error) {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxClaim))
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return "", "", newError(http.StatusRequestEntityTooLarge, "too_large", "a claim is at most 4 KiB")
+	}
+	if err != nil {
+		return "", "", badRequest("the body ended early or came too slowly")
+	}
+
+	var c struct {
+		Key      string `json:"key"`
+		Pipeline string `json:"pipeline"`
+	}
+	if err := json.Unmarshal(raw, &c); err != nil || !webhook.ValidID(c.Pipeline) || c.Key == "" {
+		return "", "", badRequest(`the body must be {"key":"…","pipeline":"$CIRCLE_PIPELINE_ID"}`)
+	}
+
+	return c.Key, c.Pipeline, nil
+}
+
+// limitClaims limits the claims of one network, so that guessing keys cannot use up the database.
+func limitClaims() func(http.Handler) http.Handler {
 	return httprate.Limit(claimsPerMinute, time.Minute,
 		httprate.WithKeyFuncs(func(r *http.Request) (string, error) { return network(clientOf(r)), nil }),
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
-			fail(w, r, refusal(http.StatusTooManyRequests, "too_many_requests", "too many claims from this address; ask again"))
+			const message = "too many claims from this address; try again later"
+			writeError(w, r, newError(http.StatusTooManyRequests, "too_many_requests", message))
 		}))
 }
 
-// network is what one sender has at hand: an IPv4 address, or the /64 of an IPv6 address.
+// network is what one client can choose its address from: an IPv4 address, or the /64 of an IPv6
+// address.
 func network(addr netip.Addr) string {
-	if addr.Is6() {
-		if p, err := addr.Prefix(64); err == nil {
-			return p.String()
-		}
+	if !addr.Is6() {
+		return addr.String()
 	}
-	return addr.String()
+
+	prefix, err := addr.Prefix(64)
+	if err != nil {
+		return addr.String()
+	}
+	return prefix.String()
 }

@@ -1,211 +1,184 @@
 package server
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"net/http"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/hook"
+	"github.com/seraph-deploy/seraph/pkg/intake"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
-// isEvent says whether a header can be the name of an event: small letters, digits and underscores.
-func isEvent(s string) bool {
-	return len(s) <= 64 && s != "" && isSmall(rune(s[0])) && !strings.ContainsFunc(s, func(r rune) bool { return !isSmall(r) && !isDigit(r) && r != '_' })
+// Intake stores verified deliveries. It returns without error only after a delivery is durable, or
+// is known to need nothing; after an error the delivery is not remembered.
+type Intake interface {
+	Accept(ctx context.Context, del intake.Delivery, req deployment.Request) (intake.Result, error)
+	Ignore(ctx context.Context, del deployment.Delivery, reason string) (intake.Result, error)
 }
 
-// isGUID says whether a header can be the id of a delivery: letters, digits, dots, dashes and underscores.
-func isGUID(s string) bool {
-	return len(s) <= 128 && s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !isSmall(r) && !isSmall(r|0x20) && !isDigit(r) && r != '.' && r != '-' && r != '_'
+var (
+	eventPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+	guidPattern  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+)
+
+// takeGitHub takes a webhook of GitHub.
+func (s *Server) takeGitHub(w http.ResponseWriter, r *http.Request) (webhookResponse, error) {
+	receivedAt := s.o.Now()
+
+	verifier, err := s.checkGitHub(r)
+	if err != nil {
+		return webhookResponse{}, err
+	}
+
+	b, err := s.readBody(w, r, verifier)
+	defer b.release()
+	if err != nil {
+		return webhookResponse{}, err
+	}
+
+	return s.withBody(r, b, func(ctx context.Context, raw []byte) (webhookResponse, error) {
+		del, err := parseDelivery(r.Header, raw, receivedAt)
+		if err != nil {
+			return webhookResponse{}, err
+		}
+
+		switch del.Event {
+		case "deployment":
+			return s.takeDeployment(ctx, del)
+		case "ping":
+			return takePing(ctx, del)
+		default:
+			return ignoreEvent(ctx, del)
+		}
 	})
 }
 
-func isSmall(r rune) bool { return 'a' <= r && r <= 'z' }
+// checkGitHub refuses what can be refused before the body is read, the cheapest check first.
+func (s *Server) checkGitHub(r *http.Request) (*webhook.Verifier, error) {
+	if s.o.Sources != nil {
+		allowed, known := s.o.Sources()
+		if !known {
+			const message = "GitHub's webhook addresses are not known yet; deliver it again later"
+			return nil, closing(unavailable(message, nil))
+		}
+		if !allowed(clientOf(r)) {
+			const message = "webhooks are not accepted from this address"
+			return nil, closing(newError(http.StatusForbidden, "forbidden", message))
+		}
+	}
 
-func isDigit(r rune) bool { return '0' <= r && r <= '9' }
+	if err := webhook.ContentType(r.Header.Get("Content-Type")); err != nil {
+		return nil, closing(newError(http.StatusUnsupportedMediaType, "unsupported_media_type", err.Error()))
+	}
 
-// github takes a webhook of GitHub. The checks stand in the order of what they cost: address, content type, shape of the signature, size,
-// signature, content, store.
-func (s *Server) github(w http.ResponseWriter, r *http.Request) {
-	receivedAt := s.o.Now()
-	event := r.Header.Get("X-GitHub-Event")
-	verifier, p := s.admitGitHub(r)
-	if p != nil {
-		s.refuse(w, r, sourceGitHub, event, p)
-		return
-	}
-	b, p := s.read(w, r, verifier)
-	defer b.free()
-	if p != nil {
-		s.refuse(w, r, sourceGitHub, event, p)
-		return
-	}
-	result, p := s.takeInTurn(r, b, receivedAt)
-	if p != nil {
-		s.refuse(w, r, sourceGitHub, event, p)
-		return
-	}
-	s.o.Observe(sourceGitHub, eventLabel(sourceGitHub, event), result.Result)
-	answer(w, r, result.status(), result)
-}
-
-// admitGitHub is what can be checked before the body is read.
-func (s *Server) admitGitHub(r *http.Request) (*hook.Verifier, *problem) {
-	if p := s.checkSource(r); p != nil {
-		return nil, p
-	}
-	if err := hook.ContentType(r.Header.Get("Content-Type")); err != nil {
-		return nil, early(refusal(http.StatusUnsupportedMediaType, "unsupported_media_type", err.Error()))
-	}
-	verifier, err := hook.NewGitHub(s.o.GitHubSecrets, r.Header.Get("X-Hub-Signature-256"))
+	verifier, err := webhook.NewGitHub(s.o.GitHubSecrets, r.Header.Get("X-Hub-Signature-256"))
 	if err != nil {
-		return nil, early(unsigned(err))
+		return nil, closing(signatureError(err))
 	}
+
 	return verifier, nil
 }
 
-func (s *Server) checkSource(r *http.Request) *problem {
-	if s.o.Sources == nil {
-		return nil
-	}
-	allowed, known := s.o.Sources()
-	if !known {
-		return early(unavailable("GitHub's webhook addresses are not known yet; deliver it again later", nil))
-	}
-	if !allowed(clientOf(r)) {
-		return early(refusal(http.StatusForbidden, "forbidden", "webhooks are not taken from this address"))
-	}
-	return nil
-}
-
-// taken is the answer to a webhook that was taken.
-type taken struct {
-	Result   string `json:"result"`
-	Delivery string `json:"delivery,omitempty"`
-	Reason   string `json:"reason,omitempty"`
-}
-
-func (t taken) status() int {
-	if t.Result == resultAccepted {
-		return http.StatusAccepted
-	}
-	return http.StatusOK
-}
-
-// takeInTurn judges and stores a verified body within StoreTimeout, whether or not the sender still listens: a deployment that came in
-// whole is worth keeping, and delivered again it is a duplicate.
-func (s *Server) takeInTurn(r *http.Request, b *body, receivedAt time.Time) (result taken, p *problem) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
-	defer cancel()
-	err := s.memory.inTurn(ctx, b.size, func() { result, p = s.take(ctx, r.Header, b, receivedAt) })
-	if err != nil {
-		return taken{}, unavailable("large webhooks are waiting for each other; deliver it again later", err)
-	}
-	return result, p
-}
-
-func (s *Server) take(ctx context.Context, header http.Header, b *body, receivedAt time.Time) (taken, *problem) {
-	whole, err := b.join()
-	if err != nil {
-		return taken{}, unread(err)
-	}
+// parseDelivery reads what all deliveries have in common.
+func parseDelivery(header http.Header, raw []byte, receivedAt time.Time) (deployment.Delivery, error) {
 	del := deployment.Delivery{
-		GUID: header.Get("X-GitHub-Delivery"), Event: header.Get("X-GitHub-Event"), Source: deployment.SourceWebhook, ReceivedAt: receivedAt,
+		GUID:       header.Get("X-GitHub-Delivery"),
+		Event:      header.Get("X-GitHub-Event"),
+		Source:     deployment.SourceWebhook,
+		ReceivedAt: receivedAt,
 	}
-	if !isEvent(del.Event) || !isGUID(del.GUID) {
-		return taken{}, badRequest(errors.New("the header X-GitHub-Event or X-GitHub-Delivery is missing or malformed"))
+	if !eventPattern.MatchString(del.Event) || !guidPattern.MatchString(del.GUID) {
+		return del, badRequest("the header X-GitHub-Event or X-GitHub-Delivery is missing or malformed")
 	}
-	if del.Body, err = hook.Payload(header.Get("Content-Type"), whole); err != nil {
-		return taken{}, badRequest(err)
+
+	var err error
+	del.Body, err = webhook.Payload(header.Get("Content-Type"), raw)
+	if err != nil {
+		return del, badRequest(err.Error())
 	}
-	switch del.Event {
-	case "deployment":
-		return s.deployment(ctx, del)
-	case "ping":
-		return s.ping(ctx, del)
-	default:
-		return s.unused(ctx, del)
-	}
+
+	return del, nil
 }
 
-// ping answers GitHub's first word. Only the body is signed, so what the name claims is held against what the body shows.
-func (s *Server) ping(ctx context.Context, del deployment.Delivery) (taken, *problem) {
-	summary, err := hook.Summarize(del.Body)
-	switch {
-	case err != nil:
-		return taken{}, badRequest(err)
-	case summary.Deployment:
-		return taken{}, badRequest(errors.New("the body carries a deployment: it is not that of a ping"))
-	}
-	zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("hook", summary.HookID).Msg("GitHub says hello")
-	return taken{Result: resultPong}, nil
-}
-
-// unused answers events of which nothing is read.
-func (s *Server) unused(ctx context.Context, del deployment.Delivery) (taken, *problem) {
-	if !hook.IsObject(del.Body) {
-		_, err := hook.Summarize(del.Body)
-		return taken{}, badRequest(cmp.Or(err, errors.New("the body is not a JSON object")))
-	}
-	zerolog.Ctx(ctx).Debug().Str("delivery", del.GUID).Str("event", del.Event).Msg("event ignored")
-	return taken{Result: resultIgnored, Reason: "event " + del.Event + " is not used"}, nil
-}
-
-// deployment makes a deployment event durable, or says why it needs to be nothing.
-func (s *Server) deployment(ctx context.Context, del deployment.Delivery) (taken, *problem) {
-	req, action, err := hook.ParseDeployment(del.Body)
+// takeDeployment hands a deployment event to the intake.
+func (s *Server) takeDeployment(ctx context.Context, del deployment.Delivery) (webhookResponse, error) {
+	req, action, err := webhook.ParseDeployment(del.Body)
 	del.RepositoryID, del.DeploymentID = req.Repository.ID, req.ID
-	if action != "" && action != "created" { // old GitHub Enterprise Servers name no action
-		return s.ignore(ctx, del, "a deployment is taken when it is created, not for another action")
+
+	var result intake.Result
+	switch {
+	case action != "" && action != "created": // old GitHub Enterprise Servers send no action
+		result, err = s.o.Intake.Ignore(ctx, del, `the event's action is not "created"`)
+	case err != nil:
+		return webhookResponse{}, badRequest(err.Error())
+	default:
+		result, err = s.o.Intake.Accept(ctx, intake.Delivery{Delivery: del}, req)
 	}
 	if err != nil {
-		return taken{}, badRequest(err)
+		return webhookResponse{}, unavailable("the delivery was not stored in time; deliver it again", err)
 	}
-	d, notes, ignored := s.o.Admit.Admit(req, del.ReceivedAt)
-	if ignored != "" {
-		return s.ignoreUnseen(ctx, del, ignored)
+
+	logDelivery(ctx, del, req, result)
+	response := webhookResponse{
+		status: http.StatusOK,
+		Result: string(result.Outcome),
+		Reason: result.Reason,
 	}
-	duplicate, err := s.o.Inbox.Accept(ctx, del, d, notes...)
+	if result.Outcome == intake.Accepted {
+		response.status, response.Delivery = http.StatusAccepted, del.GUID
+	}
+
+	return response, nil
+}
+
+func logDelivery(ctx context.Context, del deployment.Delivery, req deployment.Request, result intake.Result) {
+	line := zerolog.Ctx(ctx).Info().
+		Str("delivery", del.GUID).
+		Int64("deployment", del.DeploymentID)
+	if result.Outcome == intake.Ignored {
+		line.Str("reason", result.Reason).Msg("deployment ignored")
+		return
+	}
+
+	line = line.Str("repository", req.Repository.FullName()).Str("environment", req.Environment)
+	if result.Outcome == intake.Duplicate {
+		line.Msg("duplicate delivery")
+		return
+	}
+
+	line.Str("sha", req.SHA).Msg("deployment accepted")
+}
+
+// takePing answers the ping that GitHub sends when a hook is made. Only the body is signed, so the
+// event's name is compared with what the body holds.
+func takePing(ctx context.Context, del deployment.Delivery) (webhookResponse, error) {
+	summary, err := webhook.Summarize(del.Body)
 	if err != nil {
-		return taken{}, notStored(err)
+		return webhookResponse{}, badRequest(err.Error())
 	}
-	log := zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("deployment", req.ID).
-		Str("repository", req.Repository.FullName()).Str("environment", req.Environment)
-	if duplicate {
-		log.Msg("deployment delivered again")
-		return taken{Result: resultDuplicate}, nil
+	if summary.Deployment {
+		return webhookResponse{}, badRequest("the event is a ping, but its body holds a deployment")
 	}
-	log.Str("sha", req.SHA).Msg("deployment accepted")
-	return taken{Result: resultAccepted, Delivery: del.GUID}, nil
+
+	zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("hook", summary.HookID).Msg("ping received")
+	return webhookResponse{status: http.StatusOK, Result: resultPong}, nil
 }
 
-// ignoreUnseen ignores a deployment, unless it was taken when the routes were others.
-func (s *Server) ignoreUnseen(ctx context.Context, del deployment.Delivery, reason string) (taken, *problem) {
-	seen, err := s.o.Inbox.Seen(ctx, del)
-	if err != nil {
-		return taken{}, notStored(err)
+// ignoreEvent answers an event that Seraph does not use. It checks no more than that the body is a
+// JSON object.
+func ignoreEvent(ctx context.Context, del deployment.Delivery) (webhookResponse, error) {
+	if !webhook.IsObject(del.Body) {
+		message := "the body is not a JSON object"
+		if _, err := webhook.Summarize(del.Body); err != nil {
+			message = err.Error()
+		}
+		return webhookResponse{}, badRequest(message)
 	}
-	if seen {
-		return taken{Result: resultDuplicate}, nil
-	}
-	return s.ignore(ctx, del, reason)
-}
 
-// ignore remembers that a delivery was none of ours. A redelivery is judged afresh.
-func (s *Server) ignore(ctx context.Context, del deployment.Delivery, reason string) (taken, *problem) {
-	if err := s.o.Inbox.Ignored(ctx, del, reason); err != nil {
-		return taken{}, notStored(err)
-	}
-	zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("deployment", del.DeploymentID).Str("reason", reason).Msg("deployment ignored")
-	return taken{Result: resultIgnored, Reason: reason}, nil
-}
-
-func notStored(err error) *problem {
-	return unavailable("the delivery could not be stored in time and is not remembered; deliver it again", err)
+	zerolog.Ctx(ctx).Debug().Str("delivery", del.GUID).Str("event", del.Event).Msg("event ignored")
+	return ignored("event " + del.Event + " is not used"), nil
 }

@@ -1,13 +1,14 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/hook"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // The sources of webhooks, as metrics name them.
@@ -16,65 +17,132 @@ const (
 	sourceCircleCI = "circleci"
 )
 
-// The results of webhooks, as answers and metrics name them.
+// Results of webhooks, as answers and metrics name them, beside those of package intake.
 const (
-	resultAccepted  = "accepted"
-	resultDuplicate = "duplicate"
-	resultIgnored   = "ignored"
-	resultPong      = "pong"
+	resultAccepted = "accepted"
+	resultIgnored  = "ignored"
+	resultPong     = "pong"
 )
 
-// read takes in a whole body and verifies it while it comes. The caller frees it, also after a problem.
-func (s *Server) read(w http.ResponseWriter, r *http.Request, verifier *hook.Verifier) (*body, *problem) {
-	b := &body{memory: s.memory}
+// webhookResponse is the answer to a webhook that was taken.
+type webhookResponse struct {
+	status   int
+	Result   string `json:"result"`
+	Delivery string `json:"delivery,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+func ignored(reason string) webhookResponse {
+	return webhookResponse{status: http.StatusOK, Result: resultIgnored, Reason: reason}
+}
+
+// webhookHandler answers webhooks of one source and counts each once.
+func (s *Server) webhookHandler(
+	source string,
+	eventHeader string,
+	take func(http.ResponseWriter, *http.Request) (webhookResponse, error),
+) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		event := eventLabel(source, r.Header.Get(eventHeader))
+
+		response, err := take(w, r)
+		if err != nil {
+			s.rejectWebhook(w, r, source, event, err)
+			return
+		}
+
+		s.o.Observe(source, event, response.Result)
+		writeJSON(w, r, response.status, response)
+	}
+}
+
+// rejectWebhook answers a webhook with an error, counts it and writes one log line.
+func (s *Server) rejectWebhook(w http.ResponseWriter, r *http.Request, source, event string, err error) {
+	e := asAPIError(err)
+	s.o.Observe(source, event, e.code)
+	zerolog.Ctx(r.Context()).Warn().Err(e.cause).
+		Str("source", source).
+		Str("event", event).
+		Int("status", e.status).
+		Str("reason", e.message).
+		Msg("webhook rejected")
+	writeError(w, r, e)
+}
+
+// readBody reads a whole body and verifies its signature on the way. The caller releases the body,
+// also after an error.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, verifier *webhook.Verifier) (*body, error) {
+	b := &body{budget: s.bodies}
 	if r.ContentLength > s.o.MaxBody {
 		return b, tooLarge()
 	}
-	if err := b.fill(http.MaxBytesReader(w, r.Body, s.o.MaxBody), verifier); err != nil {
-		return b, unread(err)
+	if err := b.readFrom(http.MaxBytesReader(w, r.Body, s.o.MaxBody), verifier); err != nil {
+		return b, bodyError(err)
 	}
 	if err := verifier.Check(); err != nil {
-		return b, unsigned(err)
+		return b, signatureError(err)
 	}
 	return b, nil
 }
 
-func tooLarge() *problem {
-	return early(refusal(http.StatusRequestEntityTooLarge, "too_large", "the body is larger than a webhook can be"))
+// withBody calls process with a verified body, within StoreTimeout. It goes on when the sender hangs
+// up: a deployment that arrived whole is worth keeping, and a second delivery of it is a duplicate.
+func (s *Server) withBody(
+	r *http.Request,
+	b *body,
+	process func(ctx context.Context, raw []byte) (webhookResponse, error),
+) (response webhookResponse, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
+	defer cancel()
+
+	waitErr := s.bodies.withLargeBodySlot(ctx, b.size, func() {
+		raw, joinErr := b.join()
+		if joinErr != nil {
+			err = bodyError(joinErr)
+			return
+		}
+		response, err = process(ctx, raw)
+	})
+	if waitErr != nil {
+		const message = "too many large webhooks are coming in at once; deliver it again later"
+		return webhookResponse{}, unavailable(message, waitErr)
+	}
+
+	return response, err
 }
 
-// unread says why a body could not be read to its end.
-func unread(err error) *problem {
+func tooLarge() *apiError {
+	return closing(newError(http.StatusRequestEntityTooLarge, "too_large", "the body is larger than a webhook can be"))
+}
+
+// bodyError says why a body could not be read to its end.
+func bodyError(err error) *apiError {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
 		return tooLarge()
 	case errors.Is(err, errBudget):
-		return early(unavailable("too many webhooks are coming in at once; deliver it again later", err))
+		return closing(unavailable("too many webhooks are coming in at once; deliver it again later", err))
 	default:
-		p := early(refusal(http.StatusBadRequest, "bad_request", "the body ended early or came too slowly"))
-		p.cause = err
-		return p
+		e := closing(badRequest("the body ended early or came too slowly"))
+		e.cause = err
+		return e
 	}
 }
 
-// unsigned is the answer to a signature that is absent, malformed or wrong.
-func unsigned(err error) *problem {
-	return refusal(http.StatusUnauthorized, "unauthorized", err.Error())
+// signatureError refuses a signature that is missing, malformed or wrong.
+func signatureError(err error) *apiError {
+	return newError(http.StatusUnauthorized, "unauthorized", err.Error())
 }
 
-// refuse answers a webhook with a problem, counts it and writes one line.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, source, event string, p *problem) {
-	s.o.Observe(source, eventLabel(source, event), p.code)
-	zerolog.Ctx(r.Context()).Warn().Err(p.cause).Str("source", source).Str("event", eventLabel(source, event)).
-		Int("status", p.status).Str("reason", p.message).Msg("webhook refused")
-	fail(w, r, p)
-}
-
-// eventLabel keeps the label a closed set: the event's name is the sender's to choose.
+// eventLabel keeps the metric's label a closed set, because the sender chooses the event's name.
 func eventLabel(source, event string) string {
 	switch source + " " + event {
-	case "github deployment", "github deployment_status", "github ping", "circleci workflow-completed", "circleci job-completed":
+	case "github deployment",
+		"github deployment_status",
+		"github ping",
+		"circleci workflow-completed",
+		"circleci job-completed":
 		return event
 	default:
 		return "other"

@@ -9,18 +9,20 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// Approve keeps somebody's approval of a row in place of their older one, and has the row looked at if it waits. deployment.ErrNotFound: there is no
-// such row.
-func (db *DB) Approve(ctx context.Context, row int64, a policy.Approval, act deployment.Act) error {
+// Approve keeps somebody's approval of a row in place of their older one, and has the row looked at
+// if it waits. deployment.ErrNotFound: there is no such row.
+func (db *DB) Approve(ctx context.Context, row int64, a policy.Approval, act deployment.AuditEvent) error {
 	person, err := personKey(a.By)
 	if err != nil {
 		return err
 	}
+
 	return db.write(ctx, func(t *tx) error {
-		old, err := t.stored(row)
+		old, err := t.readCurrent(row)
 		if err != nil {
 			return err
 		}
+
 		if _, err := t.exec(`INSERT INTO approvals (row_id, person, by_id, by_login, by_app, by_token, at, sha, parameters, policy, comment)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 				ON CONFLICT (row_id, person) DO UPDATE SET by_login = excluded.by_login, by_app = excluded.by_app, by_token = excluded.by_token,
@@ -28,10 +30,12 @@ func (db *DB) Approve(ctx context.Context, row int64, a policy.Approval, act dep
 			row, person, a.By.ID, a.By.Login, a.By.App, a.By.Token, micros(a.At), a.SHA, a.Parameters, a.Policy, a.Comment); err != nil {
 			return err
 		}
+
 		t.acts = append(t.acts, act)
 		if old.state != deployment.Waiting {
 			return nil
 		}
+
 		return t.dueNow(`row_id = $1`, row)
 	})
 }
@@ -52,11 +56,17 @@ func personKey(a deployment.Actor) (string, error) {
 
 // Approvals lists the approvals of a row, oldest first.
 func (db *DB) Approvals(ctx context.Context, row int64) ([]policy.Approval, error) {
-	rows, err := db.all(ctx, `SELECT by_id, by_login, by_app, by_token, at, sha, parameters, policy, comment FROM approvals
-		WHERE row_id = $1 ORDER BY at, person`, row)
+	rows, err := db.all(
+		ctx,
+		`SELECT by_id, by_login, by_app, by_token, at, sha, parameters, policy, comment FROM approvals
+		WHERE row_id = $1 ORDER BY at, person`,
+		row,
+	)
+
 	if err != nil {
 		return nil, err
 	}
+
 	return scanEach(rows, func(s scanner) (a policy.Approval, err error) {
 		var us int64
 		err = s.Scan(&a.By.ID, &a.By.Login, &a.By.App, &a.By.Token, &us, &a.SHA, &a.Parameters, &a.Policy, &a.Comment)

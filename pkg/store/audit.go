@@ -9,41 +9,64 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// Act adds one act to the audit, with nothing beside it.
-func (db *DB) Act(ctx context.Context, act deployment.Act) error {
+// AppendAudit adds one act to the audit, with nothing beside it.
+func (db *DB) AppendAudit(ctx context.Context, act deployment.AuditEvent) error {
 	return db.write(ctx, func(t *tx) error {
 		t.acts = append(t.acts, act)
 		return nil
 	})
 }
 
-// seal adds the transaction's acts to the audit, as the last thing that it does: until the commit all others who add something wait.
-func (t *tx) seal() error {
+// appendAudit adds the transaction's acts to the audit, as the last thing that it does: until the
+// commit all others who add something wait.
+func (t *tx) appendAudit() error {
 	if len(t.acts) == 0 {
 		return nil
 	}
-	head, err := scanHead(query{t, `SELECT seq, hash FROM audit_head WHERE one = 1` + t.words().forUpdate, nil})
+
+	head, err := scanHead(query{t, `SELECT seq, hash FROM audit_head WHERE one = 1` + t.fragments().forUpdate, nil})
 	if err != nil {
 		return err
 	}
+
 	for _, act := range t.acts {
 		if act.At.IsZero() {
 			act.At = t.now
 		}
+
 		r := audit.Seal(head, act)
 		if err := t.insertRecord(r); err != nil {
 			return err
 		}
+
 		head = r.Head()
 	}
+
 	_, err = t.exec(`UPDATE audit_head SET seq = $1, hash = $2 WHERE one = 1`, head.Seq, head.Hash)
 	return err
 }
 
 func (t *tx) insertRecord(r audit.Record) error {
-	_, err := t.exec(`INSERT INTO audit (`+auditColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
-		r.Seq, r.Version, micros(r.At), string(r.Kind), r.Door, r.Actor.ID, r.Actor.Login, r.Actor.App, r.Actor.Token,
-		r.RepositoryID, r.Repository, r.Environment, r.Deployment, string(r.Detail), r.Prev, r.Hash)
+	_, err := t.exec(
+		`INSERT INTO audit (`+auditColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+		r.Seq,
+		r.Version,
+		micros(r.At),
+		string(r.Kind),
+		r.Channel,
+		r.Actor.ID,
+		r.Actor.Login,
+		r.Actor.App,
+		r.Actor.Token,
+		r.RepositoryID,
+		r.Repository,
+		r.Environment,
+		r.Deployment,
+		string(r.Detail),
+		r.Prev,
+		r.Hash,
+	)
+
 	return err
 }
 
@@ -72,15 +95,34 @@ func (db *DB) AuditHead(ctx context.Context) (audit.Head, error) {
 func scanHead(s scanner) (h audit.Head, err error) {
 	err = s.Scan(&h.Seq, &h.Hash)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = errors.New("the audit has lost its head: somebody deleted it; restore a backup beside the database, and compare")
+		err = errors.New(
+			"the audit has lost its head: somebody deleted it; restore a backup beside the database, and compare",
+		)
 	}
 	return h, err
 }
 
 func scanRecord(s scanner) (r audit.Record, err error) {
 	var us int64
-	err = s.Scan(&r.Seq, &r.Version, &us, &r.Kind, &r.Door, &r.Actor.ID, &r.Actor.Login, &r.Actor.App, &r.Actor.Token,
-		&r.RepositoryID, &r.Repository, &r.Environment, &r.Deployment, &r.Detail, &r.Prev, &r.Hash)
+	err = s.Scan(
+		&r.Seq,
+		&r.Version,
+		&us,
+		&r.Kind,
+		&r.Channel,
+		&r.Actor.ID,
+		&r.Actor.Login,
+		&r.Actor.App,
+		&r.Actor.Token,
+		&r.RepositoryID,
+		&r.Repository,
+		&r.Environment,
+		&r.Deployment,
+		&r.Detail,
+		&r.Prev,
+		&r.Hash,
+	)
+
 	r.At = at(us)
 	return r, err
 }

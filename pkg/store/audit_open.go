@@ -15,7 +15,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/audit"
 )
 
-// AuditReader reads the audit of a database that may be in use. It changes nothing and takes no lock.
+// AuditReader reads the audit of a database that may be in use. It changes nothing and takes no
+// lock.
 type AuditReader struct{ db *sql.DB }
 
 // OpenAudit opens a database to read its audit. The error holds no password.
@@ -24,10 +25,18 @@ func OpenAudit(ctx context.Context, databaseURL string) (*AuditReader, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	r := &AuditReader{db}
 	if _, err := r.AuditHead(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("the audit cannot be read (a database gets one when this version of seraph serve first opens it): %w", err), r.Close())
+		return nil, errors.Join(
+			fmt.Errorf(
+				"the audit cannot be read (a database gets one when this version of seraph serve first opens it): %w",
+				err,
+			),
+			r.Close(),
+		)
 	}
+
 	return r, nil
 }
 
@@ -36,8 +45,10 @@ func openReader(databaseURL string) (*sql.DB, error) {
 		if _, err := os.Stat(path); err != nil {
 			return nil, fmt.Errorf("there is no database to read: %w", err)
 		}
+
 		return openFile(path)
 	}
+
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("the database's URL cannot be read: %w", err) // pgconn takes the password out
@@ -45,6 +56,7 @@ func openReader(databaseURL string) (*sql.DB, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = 5 * time.Second
 	}
+
 	return stdlib.OpenDB(*config), nil
 }
 

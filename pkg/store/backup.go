@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// Backup copies the SQLite database of a URL to a new file while it is in use, as it was at one moment, and proves the copy.
+// Backup copies the SQLite database of a URL to a new file while it is in use, as it was at one
+// moment, and proves the copy.
 func Backup(ctx context.Context, databaseURL, file string) error {
 	path, ok := strings.CutPrefix(databaseURL, "sqlite:")
 	if !ok {
@@ -26,10 +27,12 @@ func Backup(ctx context.Context, databaseURL, file string) error {
 	if err := private(file); err != nil { // an empty file is taken; it has its mode before it has anything to hide
 		return err
 	}
+
 	err := withFile(ctx, path, func(db *sql.DB) error {
 		_, err := db.ExecContext(ctx, `VACUUM INTO $1`, file)
 		return err
 	})
+
 	if err == nil {
 		err = withFile(ctx, file, func(db *sql.DB) error { return integrity(ctx, db) })
 	}
@@ -39,6 +42,7 @@ func Backup(ctx context.Context, databaseURL, file string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("the copy is not good: %w", err), os.Remove(file))
 	}
+
 	return nil
 }
 

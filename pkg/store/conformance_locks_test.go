@@ -17,29 +17,42 @@ func person(id int64) deployment.Actor {
 }
 
 // wanted is a lock on an environment of the benches' repository.
-func (b *bench) wanted(environment string, owner int64) policy.Lock {
-	return policy.Lock{RepositoryID: 7, Repository: "Acme/api", Environment: environment, Owner: person(owner), Reason: "because", TakenAt: b.clock()}
+func (b *testDB) wanted(environment string, owner int64) policy.Lock {
+	return policy.Lock{
+		RepositoryID: 7,
+		Repository:   "Acme/api",
+		Environment:  environment,
+		Owner:        person(owner),
+		Reason:       "because",
+		TakenAt:      b.clock(),
+	}
 }
 
 // take takes a lock that must be free.
-func (b *bench) take(l policy.Lock) policy.Lock {
+func (b *testDB) take(l policy.Lock) policy.Lock {
 	b.t.Helper()
-	taken, err := b.TakeLock(b.t.Context(), l, "", b.act(deployment.ActLocked))
+	taken, err := b.TakeLock(b.t.Context(), l, "", b.act(deployment.AuditLocked))
 	if err != nil || taken.ID == 0 {
 		b.t.Fatalf("%+v was not taken: %v", l, err)
 	}
 	return taken
 }
 
-func (b *bench) act(kind deployment.ActKind) deployment.Act {
-	return deployment.Act{
-		At: b.clock(), Kind: kind, Door: deployment.DoorAPI, Actor: person(1), RepositoryID: 7, Repository: "Acme/api", Environment: "production",
-		Detail: []byte(`{"a":1}`),
+func (b *testDB) act(kind deployment.AuditKind) deployment.AuditEvent {
+	return deployment.AuditEvent{
+		At:           b.clock(),
+		Kind:         kind,
+		Channel:      deployment.ChannelAPI,
+		Actor:        person(1),
+		RepositoryID: 7,
+		Repository:   "Acme/api",
+		Environment:  "production",
+		Detail:       []byte(`{"a":1}`),
 	}
 }
 
 // acts counts what the audit holds, and proves it.
-func (b *bench) acts() int64 {
+func (b *testDB) acts() int64 {
 	b.t.Helper()
 	head, err := verified(b.t, b.DB)
 	if err != nil {
@@ -50,7 +63,7 @@ func (b *bench) acts() int64 {
 
 func held(t *testing.T, err error, id int64) {
 	t.Helper()
-	var h *policy.Held
+	var h *policy.LockedError
 	if !errors.As(err, &h) || h.Lock.ID != id {
 		t.Errorf("got %v, want that lock %d is held", err, id)
 	}
@@ -58,17 +71,20 @@ func held(t *testing.T, err error, id int64) {
 
 func same(a, b policy.Lock) bool {
 	return a.ID == b.ID && a.RepositoryID == b.RepositoryID && a.Repository == b.Repository && a.Environment == b.Environment && a.Owner == b.Owner &&
-		a.Reason == b.Reason && a.TakenAt.Equal(b.TakenAt) && a.ExpiresAt.Equal(b.ExpiresAt)
+		a.Reason == b.Reason &&
+		a.TakenAt.Equal(b.TakenAt) &&
+		a.ExpiresAt.Equal(b.ExpiresAt)
 }
 
-func lockTaken(t *testing.T, b *bench) {
+func lockTaken(t *testing.T, b *testDB) {
 	want := b.wanted("Production", 1)
 	first := b.take(want)
 	want.ID = first.ID
 	if got, open, err := b.Lock(t.Context(), first.ID); err != nil || !open || !same(got, want) || !same(first, want) {
 		t.Errorf("%+v, %v, %v", got, open, err)
 	}
-	_, err := b.TakeLock(t.Context(), b.wanted("production", 2), "", b.act(deployment.ActLocked))
+
+	_, err := b.TakeLock(t.Context(), b.wanted("production", 2), "", b.act(deployment.AuditLocked))
 	held(t, err, first.ID)
 	again := b.wanted("PRODUCTION", 1)
 	again.Reason, again.ExpiresAt = "another", b.clock().Add(time.Hour+time.Nanosecond)
@@ -98,6 +114,7 @@ func race(n int, do func(i int) error) []error {
 			errs[i] = do(i)
 		})
 	}
+
 	close(start)
 	all.Wait()
 	return errs
@@ -114,15 +131,17 @@ func winners(t *testing.T, errs []error, lost func(error) bool) (n int) {
 			t.Errorf("got %v", err)
 		}
 	}
+
 	return n
 }
 
-func oneTaker(t *testing.T, b *bench) {
+func oneTaker(t *testing.T, b *testDB) {
 	errs := race(8, func(i int) error {
-		_, err := b.TakeLock(t.Context(), b.wanted("production", int64(i+1)), "", b.act(deployment.ActLocked))
+		_, err := b.TakeLock(t.Context(), b.wanted("production", int64(i+1)), "", b.act(deployment.AuditLocked))
 		return err
 	})
-	if n := winners(t, errs, func(err error) bool { var h *policy.Held; return errors.As(err, &h) }); n != 1 {
+
+	if n := winners(t, errs, func(err error) bool { var h *policy.LockedError; return errors.As(err, &h) }); n != 1 {
 		t.Errorf("%d took it", n)
 	}
 	if list, err := b.Locks(t.Context()); err != nil || len(list) != 1 || b.acts() != 1 {
@@ -130,36 +149,47 @@ func oneTaker(t *testing.T, b *bench) {
 	}
 }
 
-func oneEnder(t *testing.T, b *bench) {
+func oneEnder(t *testing.T, b *testDB) {
 	l := b.take(b.wanted("production", 1))
 	errs := race(9, func(i int) error {
 		var err error
 		switch i % 3 {
 		case 0:
-			_, err = b.StealLock(t.Context(), l.ID, b.wanted("production", int64(i+2)), b.act(deployment.ActLocked), "stolen")
+			_, err = b.StealLock(
+				t.Context(),
+				l.ID,
+				b.wanted("production", int64(i+2)),
+				b.act(deployment.AuditLocked),
+				"stolen",
+			)
 		case 1:
-			err = b.ReleaseLock(t.Context(), l.ID, b.act(deployment.ActUnlocked), "released")
+			err = b.ReleaseLock(t.Context(), l.ID, b.act(deployment.AuditUnlocked), "released")
 		default:
-			_, err = b.HandOverLock(t.Context(), l.ID, person(int64(i+2)), b.act(deployment.ActLocked))
+			_, err = b.HandOverLock(t.Context(), l.ID, person(int64(i+2)), b.act(deployment.AuditLocked))
 		}
+
 		return err
 	})
-	if n := winners(t, errs, func(err error) bool { return errors.Is(err, deployment.ErrNotFound) }); n != 1 || b.acts() != 2 {
+
+	if n := winners(t, errs, func(err error) bool { return errors.Is(err, deployment.ErrNotFound) }); n != 1 ||
+		b.acts() != 2 {
 		t.Errorf("%d ended it", n)
 	}
 }
 
-func lockRetried(t *testing.T, b *bench) {
+func lockRetried(t *testing.T, b *testDB) {
 	ask := func(owner int64, reason, source string) policy.Lock {
 		t.Helper()
 		l := b.wanted("production", owner)
 		l.Reason = reason
-		got, err := b.TakeLock(t.Context(), l, source, b.act(deployment.ActLocked))
+		got, err := b.TakeLock(t.Context(), l, source, b.act(deployment.AuditLocked))
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		return got
 	}
+
 	first := ask(1, "one", "deployment:7:41")
 	if again := ask(1, "changed", "deployment:7:41"); !same(again, first) || b.acts() != 1 {
 		t.Errorf("%+v became %+v", first, again)
@@ -167,41 +197,50 @@ func lockRetried(t *testing.T, b *bench) {
 	if second := ask(1, "two", "deployment:7:42"); second.ID != first.ID || second.Reason != "two" || b.acts() != 2 {
 		t.Errorf("%+v", second)
 	}
-	if err := b.ReleaseLock(t.Context(), first.ID, b.act(deployment.ActUnlocked), ""); err != nil {
+	if err := b.ReleaseLock(t.Context(), first.ID, b.act(deployment.AuditUnlocked), ""); err != nil {
 		t.Fatal(err)
 	}
+
 	for _, source := range []string{"deployment:7:41", "deployment:7:42"} {
 		if again := ask(1, "late", source); again.ID != first.ID || again.Reason != "two" {
 			t.Errorf("%s locked twice: %+v", source, again)
 		}
 	}
+
 	if list, err := b.Locks(t.Context()); err != nil || len(list) != 0 || b.acts() != 3 {
 		t.Errorf("%v, %v", list, err)
 	}
 }
 
-func lockExpires(t *testing.T, b *bench) {
+func lockExpires(t *testing.T, b *testDB) {
 	l := b.wanted("production", 1)
 	l.ExpiresAt = b.clock().Add(time.Minute)
 	l = b.take(l)
 	d := b.accept(1, "production", "p")
 	b.later(time.Minute - time.Microsecond)
 	_, err := b.save(triggering(d, b), deployment.Changes{})
-	busy(t, err, deployment.BusyLock, l.ID)
+	busy(t, err, deployment.BlockedByLock, l.ID)
 	b.later(time.Microsecond)
 	if _, open, err := b.Lock(t.Context(), l.ID); open || err != nil {
 		t.Errorf("open %v, %v", open, err)
 	}
+
 	on, err := b.LocksOn(t.Context(), 7, "production")
 	all, err2 := b.Locks(t.Context())
 	_, open, err3 := b.OpenLock(t.Context(), 7, "production")
 	if len(on)+len(all) != 0 || open || errors.Join(err, err2, err3) != nil {
 		t.Errorf("%v %v %v, %v %v %v", on, all, open, err, err2, err3)
 	}
-	_, extend := b.ExtendLock(t.Context(), l.ID, time.Time{}, b.act(deployment.ActLocked))
-	if err := b.ReleaseLock(t.Context(), l.ID, b.act(deployment.ActUnlocked), "x"); !errors.Is(err, deployment.ErrNotFound) || !errors.Is(extend, deployment.ErrNotFound) {
+
+	_, extend := b.ExtendLock(t.Context(), l.ID, time.Time{}, b.act(deployment.AuditLocked))
+	if err := b.ReleaseLock(t.Context(), l.ID, b.act(deployment.AuditUnlocked), "x"); !errors.Is(
+		err,
+		deployment.ErrNotFound,
+	) ||
+		!errors.Is(extend, deployment.ErrNotFound) {
 		t.Errorf("got %v, %v", err, extend)
 	}
+
 	b.must(triggering(d, b), deployment.Changes{})
 	b.later(time.Hour)
 	next := b.take(b.wanted("production", 2))
@@ -213,7 +252,7 @@ func lockExpires(t *testing.T, b *bench) {
 	}
 }
 
-func locksKeepStarts(t *testing.T, b *bench) {
+func locksKeepStarts(t *testing.T, b *testDB) {
 	d := b.accept(1, "Production", "p")
 	for name, c := range map[string]struct {
 		scope  policy.Lock
@@ -233,20 +272,32 @@ func locksKeepStarts(t *testing.T, b *bench) {
 		if err != nil || (len(on) == 1) != c.covers {
 			t.Errorf("%s: covered by %v, %v", name, on, err)
 		}
+
 		if c.covers {
-			_, err := b.save(triggering(d, b), deployment.Changes{PassedLocks: []int64{l.ID + 1}, Acts: []deployment.Act{b.act(deployment.ActDecided)}})
-			busy(t, err, deployment.BusyLock, l.ID)
+			_, err := b.save(triggering(d, b), deployment.Changes{
+				PassedLocks: []int64{l.ID + 1},
+				Audit:       []deployment.AuditEvent{b.act(deployment.AuditDecided)},
+			})
+
+			busy(t, err, deployment.BlockedByLock, l.ID)
 		}
-		if err := b.ReleaseLock(t.Context(), l.ID, b.act(deployment.ActUnlocked), ""); err != nil {
+
+		if err := b.ReleaseLock(t.Context(), l.ID, b.act(deployment.AuditUnlocked), ""); err != nil {
 			t.Fatal(err)
 		}
+
 		d, _ = b.Load(t.Context(), d.Row)
 	}
+
 	one, two := b.take(policy.Lock{Owner: person(1)}), b.take(b.wanted("production", 2))
 	acts := b.acts()
 	_, err := b.save(triggering(d, b), deployment.Changes{PassedLocks: []int64{one.ID}})
-	busy(t, err, deployment.BusyLock, two.ID)
-	d = b.must(triggering(d, b), deployment.Changes{PassedLocks: []int64{two.ID, one.ID}, Acts: []deployment.Act{b.act(deployment.ActDecided)}})
+	busy(t, err, deployment.BlockedByLock, two.ID)
+	d = b.must(triggering(d, b), deployment.Changes{
+		PassedLocks: []int64{two.ID, one.ID},
+		Audit:       []deployment.AuditEvent{b.act(deployment.AuditDecided)},
+	})
+
 	d.State = deployment.Running
 	b.must(d, deployment.Changes{}) // what has started goes on
 	if n := b.acts(); n != acts+1 {
@@ -254,28 +305,35 @@ func locksKeepStarts(t *testing.T, b *bench) {
 	}
 }
 
-func lockChangesHands(t *testing.T, b *bench) {
+func lockChangesHands(t *testing.T, b *testDB) {
 	d := b.accept(1, "production", "p")
 	first := b.take(b.wanted("production", 1))
 	until := b.clock().Add(time.Hour)
-	if l, err := b.ExtendLock(t.Context(), first.ID, until, b.act(deployment.ActLocked)); err != nil || l.ID != first.ID || !l.ExpiresAt.Equal(until) {
+	if l, err := b.ExtendLock(t.Context(), first.ID, until, b.act(deployment.AuditLocked)); err != nil ||
+		l.ID != first.ID ||
+		!l.ExpiresAt.Equal(until) {
 		t.Errorf("%+v, %v", l, err)
 	}
-	given, err := b.HandOverLock(t.Context(), first.ID, person(2), b.act(deployment.ActLocked))
+
+	given, err := b.HandOverLock(t.Context(), first.ID, person(2), b.act(deployment.AuditLocked))
 	want := first
 	want.ID, want.Owner, want.ExpiresAt = given.ID, person(2), until
 	if err != nil || given.ID == first.ID || !same(given, want) {
 		t.Fatalf("%+v, %v", given, err)
 	}
-	_, err = b.save(triggering(d, b), deployment.Changes{PassedLocks: []int64{first.ID}}) // decided while it was still the first owner's
-	busy(t, err, deployment.BusyLock, given.ID)
+
+	_, err = b.save(triggering(d, b), deployment.Changes{
+		PassedLocks: []int64{first.ID},
+	}) // decided while it was still the first owner's
+	busy(t, err, deployment.BlockedByLock, given.ID)
 	thief := b.wanted("elsewhere", 3)
 	thief.Reason = "mine now"
-	stolen, err := b.StealLock(t.Context(), given.ID, thief, b.act(deployment.ActLocked), "person-3 took it")
-	if err != nil || stolen.Owner != person(3) || stolen.Environment != "production" || stolen.Reason != "mine now" || !stolen.ExpiresAt.IsZero() {
+	stolen, err := b.StealLock(t.Context(), given.ID, thief, b.act(deployment.AuditLocked), "person-3 took it")
+	if err != nil || stolen.Owner != person(3) || stolen.Environment != "production" || stolen.Reason != "mine now" ||
+		!stolen.ExpiresAt.IsZero() {
 		t.Errorf("%+v, %v", stolen, err)
 	}
-	if err := b.ReleaseLock(t.Context(), stolen.ID, b.act(deployment.ActUnlocked), "an admin released it"); err != nil {
+	if err := b.ReleaseLock(t.Context(), stolen.ID, b.act(deployment.AuditUnlocked), "an admin released it"); err != nil {
 		t.Fatal(err)
 	}
 	if _, open, err := b.Lock(t.Context(), stolen.ID); open || err != nil {
@@ -284,11 +342,13 @@ func lockChangesHands(t *testing.T, b *bench) {
 	if n := b.acts(); n != 5 {
 		t.Errorf("%d acts", n)
 	}
+
 	all, err := b.Notices(t.Context(), 0, 10)
 	notices := []policy.Notice{
 		{ID: 1, At: b.clock(), To: person(2), Text: "person-3 took it", Lock: given.ID},
 		{ID: 2, At: b.clock(), To: person(3), Text: "an admin released it", Lock: stolen.ID},
 	}
+
 	if err != nil || !slices.Equal(all, notices) {
 		t.Errorf("%+v, %v", all, err)
 	}
@@ -300,12 +360,13 @@ func lockChangesHands(t *testing.T, b *bench) {
 	}
 }
 
-func locksListed(t *testing.T, b *bench) {
+func locksListed(t *testing.T, b *testDB) {
 	act := b.make(5, "production", "")
-	act.Target.Act = deployment.TargetUnlock
+	act.Target.LockTask = deployment.TaskUnlock
 	if _, err := b.Accept(t.Context(), deployment.Delivery{GUID: "act", ReceivedAt: b.clock()}, act); err != nil {
 		t.Fatal(err)
 	}
+
 	b.accept(3, "production", "")
 	b.accept(2, "staging", "")
 	b.accept(1, "production", "")
@@ -319,10 +380,12 @@ func locksListed(t *testing.T, b *bench) {
 		for _, d := range list {
 			ids = append(ids, d.Request.ID)
 		}
+
 		if err != nil || !slices.Equal(ids, c.want) {
 			t.Errorf("%s: %v wait, %v", name, ids, err)
 		}
 	}
+
 	if all, err := b.Locks(t.Context()); err != nil || len(all) != 2 || !same(all[0], own) || !same(all[1], wide) {
 		t.Errorf("%+v, %v", all, err)
 	}

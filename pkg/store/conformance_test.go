@@ -13,32 +13,15 @@ func TestSQLiteConforms(t *testing.T) { conform(t, freshSQLite) }
 
 func TestPostgresConforms(t *testing.T) { conform(t, freshPostgres) }
 
-func TestSQLiteConformsViaInbox(t *testing.T) { conformViaInbox(t, freshSQLite) }
-
-func TestPostgresConformsViaInbox(t *testing.T) { conformViaInbox(t, freshPostgres) }
-
-// conformViaInbox is what must be so too where every deployment was put aside first. Only what is about taking in goes both ways.
-func conformViaInbox(t *testing.T, open opener) {
-	for name, test := range map[string]func(*testing.T, *bench){
-		"accepted once": acceptedOnce, "judged afresh": judgedAfresh, "in order": inOrder, "promotes": promotes, "listed": listed, "overdue": overdue,
-		"redelivered": redelivered, "pruned": pruned, "a line is known": lines, "crowds never share an environment": crowded,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, viaInbox(open)(t)) })
-	}
-}
-
 // conform is what every dialect must pass.
 func conform(t *testing.T, open opener) {
-	for name, test := range map[string]func(*testing.T, *bench){
+	for name, test := range map[string]func(*testing.T, *testDB){
 		"a deployment is accepted once":               acceptedOnce,
 		"an ignored delivery is judged afresh":        judgedAfresh,
-		"a crowd at the door":                         crowdedDoor,
-		"what is put aside is known":                  setAside,
-		"what was put aside comes true":               comesTrue,
-		"a torn parcel keeps nobody":                  tornParcel,
-		"a refused delivery keeps nobody":             refusedOne,
-		"a faster replica loses nothing":              fasterReplica,
-		"only refusals set aside":                     onlyRefusals,
+		"many are accepted at once":                   acceptedConcurrently,
+		"one batch holds all kinds of deliveries":     acceptedInOneBatch,
+		"one of a batch is refused":                   oneRefusedOfABatch,
+		"what was accepted outlives a restart":        acceptedAfterReopen,
 		"a lease is one worker's":                     leased,
 		"a stale write changes nothing":               stale,
 		"one holds the environment, in order":         inOrder,
@@ -55,7 +38,8 @@ func conform(t *testing.T, open opener) {
 		"crowds never share an environment":           crowded,
 		"a write whose caller has gone is skipped":    abandoned,
 		"a caller may leave in the middle of a write": leavers,
-		"far alarms ring, or are found":               riverRings,
+		"a timer rings for what is due soon":          timerRings,
+		"what is due late is found without a timer":   lateIsFound,
 		"reports in other hands":                      reportsInOtherHands,
 		"a newer schema is refused":                   newerSchema,
 		"failed deliveries are asked for":             redelivered,
@@ -86,11 +70,12 @@ func conform(t *testing.T, open opener) {
 	}
 }
 
-func acceptedOnce(t *testing.T, b *bench) {
+func acceptedOnce(t *testing.T, b *testDB) {
 	d := b.accept(1, "Production", "")
 	if got := b.rang(); len(got) != 1 || got[0] != advance(d.Row) {
 		t.Errorf("rang %v", got)
 	}
+
 	for name, del := range map[string]deployment.Delivery{
 		"same guid": {GUID: "guid-1", DeploymentID: 2, RepositoryID: 7},
 		"same ids":  {GUID: "other", DeploymentID: 1, RepositoryID: 7},
@@ -102,34 +87,37 @@ func acceptedOnce(t *testing.T, b *bench) {
 			t.Errorf("%s: duplicate %v, %v", name, dup, err)
 		}
 	}
-	if seen, err := b.Seen(t.Context(), deployment.Delivery{GUID: "guid-1"}); !seen || err != nil {
+
+	if seen, err := b.Known(t.Context(), deployment.Delivery{GUID: "guid-1"}); !seen || err != nil {
 		t.Errorf("seen %v %v", seen, err)
 	}
-	if unseen, err := b.Unseen(t.Context(), 7, []int64{1, 2, 3}); len(unseen) != 2 || err != nil {
+	if unseen, err := b.NotAccepted(t.Context(), 7, []int64{1, 2, 3}); len(unseen) != 2 || err != nil {
 		t.Errorf("unseen %v %v", unseen, err)
 	}
 }
 
-func judgedAfresh(t *testing.T, b *bench) {
+func judgedAfresh(t *testing.T, b *testDB) {
 	del := deployment.Delivery{GUID: "guid-1", DeploymentID: 1, RepositoryID: 7}
 	for range 2 {
 		if err := b.Ignored(t.Context(), del, "no route"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if seen, _ := b.Seen(t.Context(), del); seen {
+
+	if seen, _ := b.Known(t.Context(), del); seen {
 		t.Error("an ignored delivery counts as one that led to a deployment")
 	}
+
 	b.accept(1, "production", "")
 	if err := b.Ignored(t.Context(), del, "no route"); err != nil {
 		t.Fatal(err)
 	}
-	if seen, _ := b.Seen(t.Context(), del); !seen {
+	if seen, _ := b.Known(t.Context(), del); !seen {
 		t.Error("a delivery that led to a deployment was forgotten")
 	}
 }
 
-func leased(t *testing.T, b *bench) {
+func leased(t *testing.T, b *testDB) {
 	d := b.accept(1, "production", "")
 	if _, ok, err := b.Lease(t.Context(), d.Row); !ok || err != nil {
 		t.Fatalf("not leased: %v", err)
@@ -137,10 +125,12 @@ func leased(t *testing.T, b *bench) {
 	if _, ok, _ := b.Lease(t.Context(), d.Row); ok {
 		t.Error("leased twice")
 	}
+
 	b.later(leaseFor + time.Second)
 	if _, ok, _ := b.Lease(t.Context(), d.Row); !ok {
 		t.Error("a lease that ran out is not given again")
 	}
+
 	d.Due = b.clock().Add(time.Minute)
 	b.must(d, deployment.Changes{})
 	if _, ok, _ := b.Lease(t.Context(), d.Row); ok {
@@ -148,12 +138,15 @@ func leased(t *testing.T, b *bench) {
 	}
 }
 
-func stale(t *testing.T, b *bench) {
+func stale(t *testing.T, b *testDB) {
 	d := b.accept(1, "production", "")
 	b.must(triggering(d, b), deployment.Changes{})
-	if _, err := b.save(ended(d, deployment.Errored), deployment.Changes{Timeline: []deployment.Entry{{Event: "lie"}}}); !errors.Is(err, deployment.ErrStale) {
+	if _, err := b.save(ended(d, deployment.Errored), deployment.Changes{
+		Timeline: []deployment.Entry{{Event: "lie"}},
+	}); !errors.Is(err, deployment.ErrVersionConflict) {
 		t.Fatalf("got %v", err)
 	}
+
 	recs, err := b.Get(t.Context(), 1)
 	if err != nil || recs[0].Deployment.State != deployment.Triggering || len(recs[0].Timeline) != 1 {
 		t.Errorf("%+v %v", recs, err)
@@ -162,36 +155,36 @@ func stale(t *testing.T, b *bench) {
 
 func busy(t *testing.T, err error, on string, id int64) {
 	t.Helper()
-	var b *deployment.Busy
+	var b *deployment.BlockedError
 	if !errors.As(err, &b) || b.On != on || b.ID != id {
 		t.Errorf("got %v, want busy %s with %d", err, on, id)
 	}
 }
 
-func inOrder(t *testing.T, b *bench) {
+func inOrder(t *testing.T, b *testDB) {
 	two, one := b.accept(2, "production", "p2"), b.accept(1, "PRODUCTION", "p1")
 	other := b.accept(3, "staging", "p3")
 	_, err := b.save(triggering(two, b), deployment.Changes{})
-	busy(t, err, deployment.BusyOrder, 1)
+	busy(t, err, deployment.BlockedByOrder, 1)
 	one = b.must(triggering(one, b), deployment.Changes{})
 	_, err = b.save(triggering(two, b), deployment.Changes{})
-	busy(t, err, deployment.BusyEnvironment, 1)
+	busy(t, err, deployment.BlockedByEnvironment, 1)
 	b.must(triggering(other, b), deployment.Changes{})
 	late := b.accept(0, "production", "p0") // an older one comes to light
 	_, err = b.save(triggering(late, b), deployment.Changes{})
-	busy(t, err, deployment.BusyEnvironment, 1)
+	busy(t, err, deployment.BlockedByEnvironment, 1)
 	one.Pipeline = &deployment.Pipeline{ID: "x1"}
 	one = b.must(one, deployment.Changes{})
 	_, err = b.save(triggering(late, b), deployment.Changes{})
-	busy(t, err, deployment.BusyNewer, 1)
+	busy(t, err, deployment.BlockedByNewer, 1)
 	one.State, one.Stopping, one.Due = deployment.Failed, b.clock(), b.clock()
 	b.must(one, deployment.Changes{})
 	_, err = b.save(triggering(two, b), deployment.Changes{})
-	busy(t, err, deployment.BusyEnvironment, 1)
+	busy(t, err, deployment.BlockedByEnvironment, 1)
 }
 
 // A newer one whose trigger was proven to have started nothing is not in the way of an older one.
-func absentHasNotStarted(t *testing.T, b *bench) {
+func absentHasNotStarted(t *testing.T, b *testDB) {
 	newer := b.must(triggering(b.accept(2, "production", "p"), b), deployment.Changes{})
 	newer.State = deployment.Unconfirmed
 	newer = b.must(newer, deployment.Changes{})
@@ -201,11 +194,11 @@ func absentHasNotStarted(t *testing.T, b *bench) {
 	b.must(triggering(b.accept(1, "production", "p"), b), deployment.Changes{})
 }
 
-func onePerProject(t *testing.T, b *bench) {
+func onePerProject(t *testing.T, b *testDB) {
 	one, two := b.accept(1, "production", "p"), b.accept(2, "staging", "p")
 	one = b.must(triggering(one, b), deployment.Changes{})
 	_, err := b.save(triggering(two, b), deployment.Changes{})
-	busy(t, err, deployment.BusyProject, 1)
+	busy(t, err, deployment.BlockedByProject, 1)
 	two = b.must(two, deployment.Changes{})
 	b.rang()
 	one.State, one.Due = deployment.Running, b.clock().Add(time.Hour)
@@ -213,31 +206,34 @@ func onePerProject(t *testing.T, b *bench) {
 	if got := b.rang(); len(got) != 1 || got[0] != advance(two.Row) {
 		t.Errorf("the next of the project was not woken: %v", got)
 	}
+
 	two, _ = b.Load(t.Context(), two.Row)
 	b.must(triggering(two, b), deployment.Changes{})
 }
 
-func onePipeline(t *testing.T, b *bench) {
+func onePipeline(t *testing.T, b *testDB) {
 	one, two := b.accept(1, "production", "p"), b.accept(2, "staging", "p")
 	one.State, one.Pipeline, one.Due = deployment.Running, &deployment.Pipeline{ID: "x"}, b.clock()
 	one = b.must(one, deployment.Changes{})
 	two.State, two.Pipeline, two.Due = deployment.Running, &deployment.Pipeline{ID: "x"}, b.clock()
 	_, err := b.save(two, deployment.Changes{})
-	var taken *deployment.Taken
+	var taken *deployment.PipelineTakenError
 	if !errors.As(err, &taken) || taken.Row != one.Row {
 		t.Fatalf("got %v", err)
 	}
+
 	one.State, one.Pipeline = deployment.Unconfirmed, nil
 	if err := b.SavePair(t.Context(), one, deployment.Changes{}, two, deployment.Changes{}); err != nil {
 		t.Fatal(err)
 	}
+
 	known, err := b.KnownPipelines(t.Context(), []string{"x", "y"})
 	if err != nil || len(known) != 1 || known["x"].Row != two.Row {
 		t.Errorf("%v %v", known, err)
 	}
 }
 
-func promotes(t *testing.T, b *bench) {
+func promotes(t *testing.T, b *testDB) {
 	one, two, three := b.accept(1, "production", "p1"), b.accept(2, "production", "p2"), b.accept(3, "production", "p3")
 	two.Due, three.Due = b.clock().Add(time.Hour), b.clock().Add(time.Hour)
 	two, three = b.must(two, deployment.Changes{}), b.must(three, deployment.Changes{})
@@ -247,55 +243,67 @@ func promotes(t *testing.T, b *bench) {
 	if got := b.rang(); len(got) != 1 || got[0] != advance(two.Row) {
 		t.Fatalf("rang %v", got)
 	}
+
 	two, ok, _ := b.Lease(t.Context(), two.Row)
 	if !ok {
 		t.Fatal("the next one is not due")
 	}
+
 	b.must(ended(two, deployment.Errored), deployment.Changes{})
 	if got := b.rang(); len(got) != 1 || got[0] != advance(three.Row) {
 		t.Errorf("a waiting one that ended does not make way: %v", got)
 	}
 }
 
-func nudged(t *testing.T, b *bench) {
+func nudged(t *testing.T, b *testDB) {
 	d := b.accept(1, "production", "p")
 	d.State, d.Pipeline, d.Due = deployment.Running, &deployment.Pipeline{ID: "x"}, b.clock().Add(time.Minute)
 	d = b.must(d, deployment.Changes{})
 	b.rang()
-	if ok, err := b.Nudge(t.Context(), "x"); !ok || err != nil {
+	if ok, err := b.WakeByPipeline(t.Context(), "x"); !ok || err != nil {
 		t.Fatalf("%v %v", ok, err)
 	}
 	if got := b.rang(); len(got) != 1 {
 		t.Errorf("rang %v", got)
 	}
+
 	worked, ok, _ := b.Lease(t.Context(), d.Row)
 	if !ok {
 		t.Fatal("not due after a hint")
 	}
-	if _, err := b.Nudge(t.Context(), "x"); err != nil { // while it is being worked
+	if _, err := b.WakeByPipeline(t.Context(), "x"); err != nil { // while it is being worked
 		t.Fatal(err)
 	}
+
 	worked.Due = b.clock().Add(time.Minute)
 	b.must(worked, deployment.Changes{})
 	if _, ok, _ = b.Lease(t.Context(), d.Row); !ok {
 		t.Error("a hint that came in during the work was overtaken")
 	}
-	if ok, err := b.Nudge(t.Context(), "nobody's"); ok || err != nil {
+	if ok, err := b.WakeByPipeline(t.Context(), "nobody's"); ok || err != nil {
 		t.Errorf("%v %v", ok, err)
 	}
 }
 
-func reported(t *testing.T, b *bench) {
+func reported(t *testing.T, b *testDB) {
 	d := b.accept(1, "production", "p")
 	b.rang()
 	owed := func(s deployment.GitHubState) deployment.Report {
-		return deployment.Report{State: s, Description: "d", CreatedAt: b.clock(), NotBefore: b.clock(), Fate: deployment.ReportOwed}
+		return deployment.Report{
+			State:       s,
+			Description: "d",
+			CreatedAt:   b.clock(),
+			NotBefore:   b.clock(),
+			Status:      deployment.ReportPending,
+		}
 	}
+
 	d.Due = b.clock().Add(time.Hour)
 	d = b.must(d, deployment.Changes{Reports: []deployment.Report{owed("queued"), owed("in_progress")}})
-	if got := b.rang(); len(got) != 1 || got[0].Kind != deployment.AlarmReport {
+	if got := b.rang(); len(got) != 1 || got[0].Kind != deployment.TaskReport {
 		t.Fatalf("rang %v", got)
 	}
+
 	rec, ok, err := b.LeaseReports(t.Context(), d.Row)
 	if !ok || err != nil || len(rec.Reports) != 2 || rec.Reports[1].Seq != 2 {
 		t.Fatalf("%+v %v %v", rec, ok, err)
@@ -303,21 +311,23 @@ func reported(t *testing.T, b *bench) {
 	if _, ok, _ := b.LeaseReports(t.Context(), d.Row); ok {
 		t.Error("leased twice")
 	}
+
 	b.must(d, deployment.Changes{Reports: []deployment.Report{owed("success")}})
-	rec.Reports[0].Fate, rec.Reports[1].Fate, rec.Reports[1].StatusID, rec.Reports[1].SentAt = deployment.ReportSuperseded, deployment.ReportSent, 5, b.clock()
+	rec.Reports[0].Status, rec.Reports[1].Status, rec.Reports[1].StatusID, rec.Reports[1].SentAt = deployment.ReportSuperseded, deployment.ReportSent, 5, b.clock()
 	if err := b.SaveReports(t.Context(), rec, rec.Reports, time.Time{}, []deployment.Entry{{Event: "x"}}); err != nil {
 		t.Fatal(err)
 	}
+
 	rec, ok, _ = b.LeaseReports(t.Context(), d.Row)
 	if !ok || len(rec.Reports) != 3 || rec.Reports[1].StatusID != 5 || !rec.Reports[1].SentAt.Equal(b.clock()) {
 		t.Errorf("a report that came in during the work was overtaken: %+v", rec.Reports)
 	}
-	if c, err := b.Census(t.Context()); err != nil || c.ReportsUnsent != 1 || c.Open[deployment.Waiting] != 1 {
+	if c, err := b.Stats(t.Context()); err != nil || c.ReportsUnsent != 1 || c.Open[deployment.Waiting] != 1 {
 		t.Errorf("%+v %v", c, err)
 	}
 }
 
-func overdue(t *testing.T, b *bench) {
+func overdue(t *testing.T, b *testDB) {
 	one, two := b.accept(1, "production", "p"), b.accept(2, "staging", "q")
 	two.Due = b.clock().Add(time.Minute)
 	b.must(two, deployment.Changes{})
@@ -327,19 +337,21 @@ func overdue(t *testing.T, b *bench) {
 	if _, ok, _ := b.Lease(t.Context(), one.Row); !ok {
 		t.Fatal("not leased")
 	}
+
 	b.later(2 * time.Minute)
 	if got, _ := b.Overdue(t.Context(), 10); len(got) != 2 {
 		t.Errorf("after two minutes: %v", got)
 	}
-	if c, _ := b.Census(t.Context()); c.OldestDue != 2*time.Minute {
+	if c, _ := b.Stats(t.Context()); c.OldestDue != 2*time.Minute {
 		t.Errorf("oldest due %v", c.OldestDue)
 	}
 }
 
-func listed(t *testing.T, b *bench) {
+func listed(t *testing.T, b *testDB) {
 	for id := range int64(5) {
 		b.accept(id+1, []string{"production", "Staging"}[id%2], fmt.Sprint(id))
 	}
+
 	for name, c := range map[string]struct {
 		f    deployment.Filter
 		want int
@@ -350,23 +362,34 @@ func listed(t *testing.T, b *bench) {
 		"repository":  {deployment.Filter{Limit: 50, Repository: "acme/API"}, 5},
 		"state":       {deployment.Filter{Limit: 50, State: deployment.Failed}, 0},
 		"before":      {deployment.Filter{Limit: 50, Before: 3}, 2},
-		"everything":  {deployment.Filter{Limit: 50, Before: 5, State: deployment.Waiting, Repository: "acme/api", Environment: "production"}, 2},
+		"everything": {
+			deployment.Filter{
+				Limit:       50,
+				Before:      5,
+				State:       deployment.Waiting,
+				Repository:  "acme/api",
+				Environment: "production",
+			},
+			2,
+		},
 	} {
 		got, err := b.List(t.Context(), c.f)
 		if err != nil || len(got) != c.want || len(got) > 1 && got[0].Row < got[1].Row {
 			t.Errorf("%s: %d rows, %v", name, len(got), err)
 		}
 	}
+
 	if recs, err := b.Get(t.Context(), 99); err != nil || len(recs) != 0 {
 		t.Errorf("%v %v", recs, err)
 	}
 }
 
-func remembered(t *testing.T, b *bench) {
+func remembered(t *testing.T, b *testDB) {
 	ctx := t.Context()
 	if p, err := b.Project(ctx, "gh/a/b"); err != nil || p.ID != "" {
 		t.Errorf("%v %v", p, err)
 	}
+
 	want := deployment.Project{ID: "uuid", Slug: "gh/A/b"}
 	if err := b.SaveProject(ctx, "gh/a/b", want); err != nil {
 		t.Fatal(err)
@@ -374,22 +397,24 @@ func remembered(t *testing.T, b *bench) {
 	if p, err := b.Project(ctx, "gh/a/b"); err != nil || p != want {
 		t.Errorf("%v %v", p, err)
 	}
+
 	one := b.accept(1, "production", "p")
 	one.State, one.Pipeline, one.Due = deployment.Running, &deployment.Pipeline{ID: "x"}, b.clock()
-	one = b.must(one, deployment.Changes{Foreign: []string{"f"}})
+	one = b.must(one, deployment.Changes{Unclaimed: []string{"f"}})
 	if id, row, err := b.NewestClaimed(ctx, "p", 0); id != "x" || row != one.Row || err != nil {
 		t.Errorf("%s %d %v", id, row, err)
 	}
 	if id, _, err := b.NewestClaimed(ctx, "p", one.Row); id != "" || err != nil {
 		t.Errorf("%s %v", id, err)
 	}
-	if known, _ := b.KnownPipelines(ctx, []string{"f"}); !known["f"].Foreign {
+	if known, _ := b.KnownPipelines(ctx, []string{"f"}); !known["f"].Unclaimed {
 		t.Errorf("%v", known)
 	}
 	if newer, err := b.NewerStarted(ctx, 7, "production", 0); !newer || err != nil {
 		t.Errorf("%v %v", newer, err)
 	}
-	if repos, err := b.Repositories(ctx, time.Time{}); err != nil || len(repos) != 1 || repos[0].Repository.Owner != "Acme" {
+	if repos, err := b.Repositories(ctx, time.Time{}); err != nil || len(repos) != 1 ||
+		repos[0].Repository.Owner != "Acme" {
 		t.Errorf("%v %v", repos, err)
 	}
 }

@@ -21,56 +21,83 @@ const (
 	lockHandedOver = "handed over"
 )
 
-// TakeLock takes a lock, unless somebody else has one of the same scope: *policy.Held then. Its owner's lock is kept, with the new reason and end. A
-// source (empty: none) that has its lock already is given that one, even if it has ended since, and nothing is written: so a retry after a crash locks
-// nothing twice.
-func (db *DB) TakeLock(ctx context.Context, l policy.Lock, source string, act deployment.Act) (policy.Lock, error) {
+// TakeLock takes a lock, unless somebody else has one of the same scope: *policy.Held then. Its
+// owner's lock is kept, with the new reason and end. A source (empty: none) that has its lock
+// already is given that one, even if it has ended since, and nothing is written: so a retry after a
+// crash locks nothing twice.
+func (db *DB) TakeLock(
+	ctx context.Context,
+	l policy.Lock,
+	source string,
+	act deployment.AuditEvent,
+) (policy.Lock, error) {
 	return db.changeLocks(ctx, func(t *tx) (policy.Lock, bool, error) { return t.takeLock(l, source, act) })
 }
 
-// StealLock ends an open lock and takes one of the same scope for somebody else. notice tells the old owner; empty: nobody is told.
-// deployment.ErrNotFound: there is no such open lock.
-func (db *DB) StealLock(ctx context.Context, id int64, l policy.Lock, act deployment.Act, notice string) (policy.Lock, error) {
+// StealLock ends an open lock and takes one of the same scope for somebody else. notice tells the
+// old owner; empty: nobody is told. deployment.ErrNotFound: there is no such open lock.
+func (db *DB) StealLock(
+	ctx context.Context,
+	id int64,
+	l policy.Lock,
+	act deployment.AuditEvent,
+	notice string,
+) (policy.Lock, error) {
 	return db.changeLocks(ctx, func(t *tx) (policy.Lock, bool, error) {
 		old, err := t.endOpen(id, lockStolen, act, notice)
 		if err != nil {
 			return l, false, err
 		}
+
 		l.RepositoryID, l.Repository, l.Environment = old.RepositoryID, old.Repository, old.Environment
 		l, err = t.insertLock(l)
 		return l, true, err
 	})
 }
 
-// ExtendLock moves the end of an open lock; zero: until it is released. deployment.ErrNotFound: there is no such open lock.
-func (db *DB) ExtendLock(ctx context.Context, id int64, expiresAt time.Time, act deployment.Act) (policy.Lock, error) {
+// ExtendLock moves the end of an open lock; zero: until it is released. deployment.ErrNotFound:
+// there is no such open lock.
+func (db *DB) ExtendLock(
+	ctx context.Context,
+	id int64,
+	expiresAt time.Time,
+	act deployment.AuditEvent,
+) (policy.Lock, error) {
 	return db.changeLocks(ctx, func(t *tx) (policy.Lock, bool, error) {
 		l, err := t.openLock(id)
 		if err != nil {
 			return l, false, err
 		}
+
 		t.acts = append(t.acts, act)
 		l, err = t.updateLock(l, l.Reason, expiresAt)
 		return l, true, err
 	})
 }
 
-// HandOverLock gives an open lock to somebody else. It gets a new id: what was let past the old one was let past its owner.
-// deployment.ErrNotFound: there is no such open lock.
-func (db *DB) HandOverLock(ctx context.Context, id int64, to deployment.Actor, act deployment.Act) (policy.Lock, error) {
+// HandOverLock gives an open lock to somebody else. It gets a new id: what was let past the old one
+// was let past its owner. deployment.ErrNotFound: there is no such open lock.
+func (db *DB) HandOverLock(
+	ctx context.Context,
+	id int64,
+	to deployment.Actor,
+	act deployment.AuditEvent,
+) (policy.Lock, error) {
 	return db.changeLocks(ctx, func(t *tx) (policy.Lock, bool, error) {
 		l, err := t.endOpen(id, lockHandedOver, act, "")
 		if err != nil {
 			return l, false, err
 		}
+
 		l.Owner = to
 		l, err = t.insertLock(l)
 		return l, true, err
 	})
 }
 
-// ReleaseLock ends an open lock. notice tells its owner; empty: nobody is told. deployment.ErrNotFound: there is no such open lock.
-func (db *DB) ReleaseLock(ctx context.Context, id int64, act deployment.Act, notice string) error {
+// ReleaseLock ends an open lock. notice tells its owner; empty: nobody is told.
+// deployment.ErrNotFound: there is no such open lock.
+func (db *DB) ReleaseLock(ctx context.Context, id int64, act deployment.AuditEvent, notice string) error {
 	_, err := db.changeLocks(ctx, func(t *tx) (policy.Lock, bool, error) {
 		l, err := t.endOpen(id, lockReleased, act, notice)
 		return l, true, err
@@ -78,48 +105,65 @@ func (db *DB) ReleaseLock(ctx context.Context, id int64, act deployment.Act, not
 	return err
 }
 
-// changeLocks does one thing with locks at a time, while nothing starts, and has those look again who are first in line where it changed something.
-func (db *DB) changeLocks(ctx context.Context, do func(*tx) (l policy.Lock, changed bool, err error)) (policy.Lock, error) {
+// changeLocks does one thing with locks at a time, while nothing starts, and has those look again
+// who are first in line where it changed something.
+func (db *DB) changeLocks(
+	ctx context.Context,
+	do func(*tx) (l policy.Lock, changed bool, err error),
+) (policy.Lock, error) {
 	type result struct {
 		lock policy.Lock
 		woken
 	}
+
 	done, err := writeFor(ctx, db, func(t *tx) (done result, err error) {
-		if err := db.dialect.aloneWithLocks(t); err != nil {
+		if err := db.dialect.lockLocks(t); err != nil {
 			return done, err
 		}
+
 		l, changed, err := do(t)
 		done.lock = l
 		if err == nil && changed {
 			where, args := firstInReach(l)
 			done.woken, err = t.wakeWaiting(0, where, args...)
 		}
+
 		return done, err
 	})
+
 	if err != nil {
 		return policy.Lock{}, err
 	}
+
 	if done.more {
 		where, args := firstInReach(done.lock)
 		if err := db.wakeRest(ctx, done.last, where, args...); err != nil {
 			db.o.Log.Warn().Err(err).Msg("not all who wait for a lock could be told; they will look by themselves")
 		}
 	}
+
 	return done.lock, nil
 }
 
-func (t *tx) takeLock(l policy.Lock, source string, act deployment.Act) (policy.Lock, bool, error) {
+func (t *tx) takeLock(l policy.Lock, source string, act deployment.AuditEvent) (policy.Lock, bool, error) {
 	if made, ok, err := t.lockOf(source); ok || err != nil {
 		return made, false, err
 	}
-	old, found, err := t.lockWhere(`repository_id = $1 AND environment_key = $2 AND ended_at IS NULL`, l.RepositoryID, scopeKey(l))
+
+	old, found, err := t.lockWhere(
+		`repository_id = $1 AND environment_key = $2 AND ended_at IS NULL`,
+		l.RepositoryID,
+		scopeKey(l),
+	)
+
 	if err != nil {
 		return l, false, err
 	}
+
 	mine := found && !over(old, t.now)
 	switch {
 	case mine && !old.Owner.Same(l.Owner):
-		return l, false, &policy.Held{Lock: old}
+		return l, false, &policy.LockedError{Lock: old}
 	case mine:
 		l, err = t.updateLock(old, l.Reason, l.ExpiresAt)
 	default:
@@ -130,9 +174,11 @@ func (t *tx) takeLock(l policy.Lock, source string, act deployment.Act) (policy.
 			l, err = t.insertLock(l)
 		}
 	}
+
 	if err == nil && source != "" {
 		_, err = t.exec(`INSERT INTO lock_sources (source, lock_id) VALUES ($1, $2)`, source, l.ID)
 	}
+
 	t.acts = append(t.acts, act)
 	return l, true, err
 }
@@ -149,26 +195,41 @@ func (t *tx) insertLock(l policy.Lock) (policy.Lock, error) {
 	if l.TakenAt.IsZero() {
 		l.TakenAt = t.now
 	}
+
 	owner, err := json.Marshal(l.Owner)
 	if err != nil {
 		return l, err
 	}
+
 	t.wrote = true
-	err = t.row(`INSERT INTO locks (repository_id, environment_key, repository, environment, owner, reason, taken_at, expires_at)
+	err = t.row(
+		`INSERT INTO locks (repository_id, environment_key, repository, environment, owner, reason, taken_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
-		[]any{l.RepositoryID, scopeKey(l), l.Repository, l.Environment, string(owner), l.Reason, micros(l.TakenAt), maybe(l.ExpiresAt)}, &l.ID)
+		[]any{
+			l.RepositoryID,
+			scopeKey(l),
+			l.Repository,
+			l.Environment,
+			string(owner),
+			l.Reason,
+			micros(l.TakenAt),
+			nullTime(l.ExpiresAt),
+		},
+		&l.ID,
+	)
+
 	l.TakenAt, l.ExpiresAt = asStored(l.TakenAt), asStored(l.ExpiresAt)
 	return l, err
 }
 
 func (t *tx) updateLock(l policy.Lock, reason string, expiresAt time.Time) (policy.Lock, error) {
 	l.Reason, l.ExpiresAt = reason, asStored(expiresAt)
-	_, err := t.exec(`UPDATE locks SET reason = $2, expires_at = $3 WHERE id = $1`, l.ID, reason, maybe(expiresAt))
+	_, err := t.exec(`UPDATE locks SET reason = $2, expires_at = $3 WHERE id = $1`, l.ID, reason, nullTime(expiresAt))
 	return l, err
 }
 
 // endOpen ends a lock that is still open, tells its owner, and keeps the act.
-func (t *tx) endOpen(id int64, how string, act deployment.Act, notice string) (policy.Lock, error) {
+func (t *tx) endOpen(id int64, how string, act deployment.AuditEvent, notice string) (policy.Lock, error) {
 	l, err := t.openLock(id)
 	if err != nil {
 		return l, err
@@ -176,6 +237,7 @@ func (t *tx) endOpen(id int64, how string, act deployment.Act, notice string) (p
 	if err := t.endLock(id, how, act.Actor, t.now); err != nil {
 		return l, err
 	}
+
 	t.acts = append(t.acts, act)
 	return l, t.notify(l, notice)
 }
@@ -185,7 +247,15 @@ func (t *tx) endLock(id int64, how string, by deployment.Actor, when time.Time) 
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`UPDATE locks SET ended_at = $2, ended_how = $3, ended_by = $4 WHERE id = $1`, id, micros(when), how, string(who))
+
+	_, err = t.exec(
+		`UPDATE locks SET ended_at = $2, ended_how = $3, ended_by = $4 WHERE id = $1`,
+		id,
+		micros(when),
+		how,
+		string(who),
+	)
+
 	return err
 }
 
@@ -194,11 +264,20 @@ func (t *tx) notify(l policy.Lock, text string) error {
 	if text == "" {
 		return nil
 	}
+
 	owner, err := json.Marshal(l.Owner)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(`INSERT INTO notices (at, for_whom, text, lock_id) VALUES ($1, $2, $3, $4)`, micros(t.now), string(owner), text, l.ID)
+
+	_, err = t.exec(
+		`INSERT INTO notices (at, for_whom, text, lock_id) VALUES ($1, $2, $3, $4)`,
+		micros(t.now),
+		string(owner),
+		text,
+		l.ID,
+	)
+
 	return err
 }
 
@@ -226,12 +305,14 @@ func (t *tx) mayPassLocks(next deployment.Deployment, passed []int64) error {
 	if err != nil {
 		return err
 	}
+
 	ids, err := scanIDs(rows)
 	for _, id := range ids {
 		if !slices.Contains(passed, id) {
-			return &deployment.Busy{On: deployment.BusyLock, ID: id}
+			return &deployment.BlockedError{On: deployment.BlockedByLock, ID: id}
 		}
 	}
+
 	return err
 }
 

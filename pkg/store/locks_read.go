@@ -17,7 +17,8 @@ const mostWaiting = 200
 
 const lockColumns = "id, repository_id, repository, environment, owner, reason, taken_at, expires_at"
 
-// Lock reads a lock. open says whether it has neither been ended nor expired. deployment.ErrNotFound: there is none.
+// Lock reads a lock. open says whether it has neither been ended nor expired.
+// deployment.ErrNotFound: there is none.
 func (db *DB) Lock(ctx context.Context, id int64) (l policy.Lock, open bool, err error) {
 	var ended bool
 	l, err = scanLock(db.get(ctx, `SELECT `+lockColumns+`, ended_at IS NOT NULL FROM locks WHERE id = $1`, id), &ended)
@@ -39,11 +40,18 @@ func (db *DB) LocksOn(ctx context.Context, repositoryID int64, environmentKey st
 
 // OpenLock gives the open lock of exactly this scope.
 func (db *DB) OpenLock(ctx context.Context, repositoryID int64, environmentKey string) (policy.Lock, bool, error) {
-	list, err := db.locks(ctx, `ended_at IS NULL AND repository_id = $1 AND environment_key = $2 AND (expires_at IS NULL OR expires_at > $3)`,
-		repositoryID, environmentKey, micros(db.o.Now()))
+	list, err := db.locks(
+		ctx,
+		`ended_at IS NULL AND repository_id = $1 AND environment_key = $2 AND (expires_at IS NULL OR expires_at > $3)`,
+		repositoryID,
+		environmentKey,
+		micros(db.o.Now()),
+	)
+
 	if len(list) == 0 {
 		return policy.Lock{}, false, err
 	}
+
 	return list[0], true, err
 }
 
@@ -58,11 +66,16 @@ func (db *DB) locks(ctx context.Context, where string, args ...any) ([]policy.Lo
 // WaitingFor lists the first of the deployments that wait where a lock reaches, in order.
 func (db *DB) WaitingFor(ctx context.Context, l policy.Lock) ([]deployment.Deployment, error) {
 	where, args := reach(l)
-	rows, err := db.all(ctx, `SELECT `+deploymentColumns+` FROM deployments d WHERE d.state = 'waiting' AND d.is_act = 0 AND `+where+
-		` ORDER BY +d.deployment_id, d.row_id LIMIT `+placeholder(len(args)+1), append(args, mostWaiting)...)
+	rows, err := db.all(
+		ctx,
+		`SELECT `+deploymentColumns+` FROM deployments d WHERE d.state = 'waiting' AND d.is_act = 0 AND `+where+
+			` ORDER BY +d.deployment_id, d.row_id LIMIT `+placeholder(len(args)+1),
+		append(args, mostWaiting)...)
+
 	if err != nil {
 		return nil, err
 	}
+
 	return scanAll(rows)
 }
 
@@ -75,6 +88,7 @@ func scanLock(s scanner, more ...any) (l policy.Lock, err error) {
 	if err := s.Scan(append(columns, more...)...); err != nil {
 		return l, err
 	}
+
 	l.TakenAt = at(taken)
 	if expires.Valid {
 		l.ExpiresAt = at(expires.Int64)
@@ -82,6 +96,7 @@ func scanLock(s scanner, more ...any) (l policy.Lock, err error) {
 	if err := json.Unmarshal(owner, &l.Owner); err != nil {
 		return l, fmt.Errorf("lock %d is damaged: %w", l.ID, err)
 	}
+
 	return l, nil
 }
 
@@ -95,10 +110,17 @@ func asStored(t time.Time) time.Time {
 
 // Notices lists what owners of locks are to be told, after one, oldest first.
 func (db *DB) Notices(ctx context.Context, after int64, limit int) ([]policy.Notice, error) {
-	rows, err := db.all(ctx, `SELECT id, at, for_whom, text, lock_id FROM notices WHERE id > $1 ORDER BY id LIMIT $2`, after, limit)
+	rows, err := db.all(
+		ctx,
+		`SELECT id, at, for_whom, text, lock_id FROM notices WHERE id > $1 ORDER BY id LIMIT $2`,
+		after,
+		limit,
+	)
+
 	if err != nil {
 		return nil, err
 	}
+
 	return scanEach(rows, scanNotice)
 }
 
@@ -108,9 +130,11 @@ func scanNotice(s scanner) (n policy.Notice, err error) {
 	if err := s.Scan(&n.ID, &us, &to, &n.Text, &n.Lock); err != nil {
 		return n, err
 	}
+
 	n.At = at(us)
 	if err := json.Unmarshal(to, &n.To); err != nil {
 		return n, fmt.Errorf("notice %d is damaged: %w", n.ID, err)
 	}
+
 	return n, nil
 }

@@ -10,9 +10,10 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// KnownPipelines gives what is remembered of these pipelines; one that is not in the map was never seen.
-func (db *DB) KnownPipelines(ctx context.Context, ids []string) (map[string]deployment.Known, error) {
-	known := map[string]deployment.Known{}
+// KnownPipelines gives what is remembered of these pipelines; one that is not in the map was never
+// seen.
+func (db *DB) KnownPipelines(ctx context.Context, ids []string) (map[string]deployment.KnownPipeline, error) {
+	known := map[string]deployment.KnownPipeline{}
 	for _, id := range ids {
 		var row int64
 		err := db.get(ctx, `SELECT row_id FROM pipelines WHERE pipeline_id = $1`, id).Scan(&row)
@@ -22,13 +23,20 @@ func (db *DB) KnownPipelines(ctx context.Context, ids []string) (map[string]depl
 		if err != nil {
 			return nil, err
 		}
-		known[id] = deployment.Known{Row: row, Foreign: row == 0}
+
+		known[id] = deployment.KnownPipeline{Row: row, Unclaimed: row == 0}
 	}
+
 	return known, nil
 }
 
-// NewestClaimed gives the pipeline of a project that was claimed last, by another row than notRow; "" when there is none.
-func (db *DB) NewestClaimed(ctx context.Context, projectID string, notRow int64) (pipelineID string, row int64, err error) {
+// NewestClaimed gives the pipeline of a project that was claimed last, by another row than notRow;
+// "" when there is none.
+func (db *DB) NewestClaimed(
+	ctx context.Context,
+	projectID string,
+	notRow int64,
+) (pipelineID string, row int64, err error) {
 	err = db.get(ctx, `SELECT pipeline_id, row_id FROM pipelines WHERE project_id = $1 AND row_id <> 0 AND row_id <> $2
 		ORDER BY seen_at DESC LIMIT 1`, projectID, notRow).Scan(&pipelineID, &row)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -37,15 +45,22 @@ func (db *DB) NewestClaimed(ctx context.Context, projectID string, notRow int64)
 	return pipelineID, row, err
 }
 
-// NewerStarted says whether a deployment of the environment with a larger GitHub id has ever started.
-func (db *DB) NewerStarted(ctx context.Context, repositoryID int64, environmentKey string, deploymentID int64) (bool, error) {
+// NewerStarted says whether a deployment of the environment with a larger GitHub id has ever
+// started.
+func (db *DB) NewerStarted(
+	ctx context.Context,
+	repositoryID int64,
+	environmentKey string,
+	deploymentID int64,
+) (bool, error) {
 	var n int
 	err := db.get(ctx, `SELECT count(*) FROM deployments
 		WHERE repository_id = $1 AND environment_key = $2 AND started = 1 AND deployment_id > $3`, repositoryID, environmentKey, deploymentID).Scan(&n)
 	return n > 0, err
 }
 
-// Project gives CircleCI's identity of a project by a spelling of its slug; the zero Project when it was never asked.
+// Project gives CircleCI's identity of a project by a spelling of its slug; the zero Project when
+// it was never asked.
 func (db *DB) Project(ctx context.Context, slug string) (p deployment.Project, err error) {
 	err = db.get(ctx, `SELECT project_id, canonical FROM projects WHERE slug = $1`, slug).Scan(&p.ID, &p.Slug)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -63,18 +78,21 @@ func (db *DB) SaveProject(ctx context.Context, slug string, p deployment.Project
 	})
 }
 
-// Repositories lists the repositories that rows since a moment have named, with the installation that their newest event came through.
+// Repositories lists the repositories that rows since a moment have named, with the installation
+// that their newest event came through.
 func (db *DB) Repositories(ctx context.Context, since time.Time) ([]deployment.Source, error) {
 	rows, err := db.all(ctx, `SELECT `+deploymentColumns+` FROM deployments
 		WHERE row_id IN (SELECT max(row_id) FROM deployments WHERE accepted_at >= $1 GROUP BY repository_id) ORDER BY row_id`, micros(since))
 	if err != nil {
 		return nil, err
 	}
+
 	list, err := scanAll(rows)
 	sources := make([]deployment.Source, len(list))
 	for i, d := range list {
 		sources[i] = deployment.Source{Repository: d.Request.Repository, Installation: d.Request.Installation}
 	}
+
 	return sources, err
 }
 
@@ -82,12 +100,12 @@ func scanAll(rows *sql.Rows) ([]deployment.Deployment, error) { return scanEach(
 
 // List gives deployments, newest row first.
 func (db *DB) List(ctx context.Context, f deployment.Filter) ([]deployment.Deployment, error) {
-	db.settle(ctx)
 	where, args := []string{"1 = 1"}, []any{}
 	add := func(clause string, value any) {
 		args = append(args, value)
 		where = append(where, strings.ReplaceAll(clause, "?", placeholder(len(args))))
 	}
+
 	if f.Repository != "" {
 		add("repository = ?", strings.ToLower(f.Repository))
 	}
@@ -100,12 +118,14 @@ func (db *DB) List(ctx context.Context, f deployment.Filter) ([]deployment.Deplo
 	if f.Before > 0 {
 		add("row_id < ?", f.Before)
 	}
+
 	args = append(args, f.Limit)
 	rows, err := db.all(ctx, `SELECT `+deploymentColumns+` FROM deployments WHERE `+strings.Join(where, " AND ")+
 		` ORDER BY row_id DESC LIMIT `+placeholder(len(args)), args...)
 	if err != nil {
 		return nil, err
 	}
+
 	return scanAll(rows)
 }
 
@@ -113,15 +133,16 @@ func placeholder(n int) string { return "$" + string(rune('0'+n)) }
 
 // Get gives the deployments with this GitHub id (ids are unique on one GitHub) and their history.
 func (db *DB) Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error) {
-	db.settle(ctx)
 	rows, err := db.all(ctx, `SELECT `+deploymentColumns+` FROM deployments WHERE deployment_id = $1`, deploymentID)
 	if err != nil {
 		return nil, err
 	}
+
 	list, err := scanAll(rows)
 	if err != nil {
 		return nil, err
 	}
+
 	records := make([]deployment.Record, len(list))
 	for i, d := range list {
 		records[i].Deployment = d
@@ -132,6 +153,7 @@ func (db *DB) Get(ctx context.Context, deploymentID int64) ([]deployment.Record,
 			return nil, err
 		}
 	}
+
 	return records, nil
 }
 
@@ -140,6 +162,7 @@ func (db *DB) timeline(ctx context.Context, row int64) ([]deployment.Entry, erro
 	if err != nil {
 		return nil, err
 	}
+
 	defer func() { _ = rows.Close() }()
 	var entries []deployment.Entry
 	for rows.Next() {
@@ -148,20 +171,27 @@ func (db *DB) timeline(ctx context.Context, row int64) ([]deployment.Entry, erro
 		if err := rows.Scan(&us, &e.Event, &e.Detail); err != nil {
 			return nil, err
 		}
+
 		e.At = at(us)
 		entries = append(entries, e)
 	}
+
 	return entries, rows.Err()
 }
 
-// Census counts what the metrics show.
-func (db *DB) Census(ctx context.Context) (deployment.Census, error) {
-	c := deployment.Census{Open: map[deployment.State]int{}}
-	rows, err := db.all(ctx, `SELECT state, count(*) FROM deployments
-		WHERE state IN ('waiting', 'triggering', 'unconfirmed', 'running', 'held') GROUP BY state`)
+// Stats counts what the metrics show.
+func (db *DB) Stats(ctx context.Context) (deployment.Stats, error) {
+	c := deployment.Stats{Open: map[deployment.State]int{}}
+	rows, err := db.all(ctx, `
+		SELECT 'waiting', count(*) FROM deployments WHERE state = 'waiting'
+		UNION ALL
+		SELECT state, count(*) FROM deployments
+		WHERE state IN ('triggering', 'unconfirmed', 'running', 'held')
+		GROUP BY state`)
 	if err != nil {
 		return c, err
 	}
+
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var s deployment.State
@@ -169,22 +199,23 @@ func (db *DB) Census(ctx context.Context) (deployment.Census, error) {
 		if err := rows.Scan(&s, &n); err != nil {
 			return c, err
 		}
+
 		c.Open[s] = n
 	}
+
 	if err := rows.Err(); err != nil {
 		return c, err
 	}
 	if err := db.get(ctx, `SELECT count(*) FROM reports WHERE fate IN ('owed', 'unknown')`).Scan(&c.ReportsUnsent); err != nil {
 		return c, err
 	}
-	if err := db.get(ctx, `SELECT coalesce(sum(holds), 0) FROM inbox WHERE damaged = 0`).Scan(&c.Inbox); err != nil {
-		return c, err
-	}
+
 	var oldest sql.NullInt64
 	err = db.get(ctx, `SELECT min(at) FROM (SELECT min(due_at) AS at FROM deployments WHERE due_at IS NOT NULL
 		UNION ALL SELECT min(report_due_at) FROM deployments WHERE report_due_at IS NOT NULL) AS due`).Scan(&oldest)
 	if oldest.Valid {
 		c.OldestDue = max(0, db.o.Now().Sub(at(oldest.Int64)))
 	}
+
 	return c, err
 }

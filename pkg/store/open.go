@@ -1,5 +1,21 @@
-// Package store is the database: deliveries, deployments, their timeline and reports, locks, approvals and the audit, and the alarms that say when to
-// look at deployments again. State, alarms and audit live in one database, because what changes one changes the others.
+// Package store is the database: deliveries, deployments with their timeline and reports, locks,
+// approvals and the audit. They live in one database because one commit often changes several of
+// them.
+//
+// There is no separate job queue. Each deployment's row says when the deployment is due for its
+// next step (due_at) and when its next report is due (report_due_at). After a commit the store
+// calls the function given to Bell for rows that are due now, and sets a timer in memory for rows
+// that are due within the next minute. Timers are lost with the process, and rows due later get
+// none: the engine finds both, because it asks Overdue when it starts and every few seconds.
+//
+// Several processes may share a PostgreSQL database, and what divides the work among them is
+// PostgreSQL itself. A lease in the row (leased_until) keeps other processes from a row for 25 s
+// while one of them works on it. The lease may run out in the middle of the work, so the write is
+// checked again: the row's version rejects one that is based on an older state of the row, and
+// reports are written only under the lease they were read with. One advisory lock per environment
+// (and one per CircleCI project), held until the transaction ends, lets only one process at a time
+// decide who may start there; unique indexes would reject a second start. An SQLite file belongs to
+// one process, whose leases are in memory.
 package store
 
 import (
@@ -18,61 +34,58 @@ import (
 
 // Options say which database to open, and how.
 type Options struct {
-	URL        string        // sqlite:PATH, postgres://... or postgresql://...
-	LockWait   time.Duration // how long to wait for another process to leave the file, or to end its migrations; 0: 30 s
-	QueueLimit int           // writes that may wait at once; 0: 4096
+	URL string // sqlite:PATH, postgres://... or postgresql://...
+	// how long to wait for another process to leave the file, or to end its migrations; 0: 30 s
+	LockWait   time.Duration
+	QueueLimit int // writes that may wait at once; 0: 4096
 	Log        zerolog.Logger
 	Now        func() time.Time // nil: time.Now
 }
 
-// DB is an open database. It is safe for concurrent use. One process owns an SQLite file; many may share a PostgreSQL database.
+// DB is an open database. It is safe for concurrent use. One process owns an SQLite file; many may
+// share a PostgreSQL database.
 type DB struct {
 	o       Options
 	dialect dialect
 	wdb     *sql.DB
-	rdb     *sql.DB // readers
-	alarms  alarms
+	rdb     *sql.DB  // readers
 	reads   sync.Map // query -> *sql.Stmt of rdb
-	ring    atomic.Pointer[func(...deployment.Alarm)]
-	porter  *porter
+	ring    atomic.Pointer[func(...deployment.Task)]
 }
 
 // dialect is what SQLite and PostgreSQL do differently.
 type dialect interface {
 	// write does one thing in a transaction; nil means that it is on disk.
 	write(ctx context.Context, do func(*tx) error) error
-	// accept is write for what somebody waits for at the door. Many share a transaction.
-	accept(it *item) error
-	// putAside puts a parcel into the inbox, and notes which of the arrivals in it are known already.
-	putAside(t *tx, list []*arrival, parcel []byte) error
-	// aloneInside keeps others from making deployments of the inbox until the end of the transaction; false: another one does so now.
-	aloneInside(t *tx) (bool, error)
-	// lease takes a row that is due, or its reports, for leaseFor from now. false: it is not due, or in another's hands.
-	lease(ctx context.Context, a deployment.Alarm) (now time.Time, ok bool, err error)
+	// accept stores a delivery, in one transaction with others that come in at the same time.
+	accept(ctx context.Context, in *incoming) error
+	// lease takes a row that is due, or its reports, for leaseFor from now. false: it is not due,
+	// or in another's hands.
+	lease(ctx context.Context, a deployment.Task) (now time.Time, ok bool, err error)
 	// unlease gives it back.
-	unlease(ctx context.Context, a deployment.Alarm) error
+	unlease(ctx context.Context, a deployment.Task) error
 	// released is called after a commit in which the lease ended.
-	released(a deployment.Alarm)
+	released(a deployment.Task)
 	// leased says whether somebody has it whom words.freeRow does not know of.
-	leased(a deployment.Alarm, now time.Time) bool
-	// holds says whether a lease that ends at a moment is still the one that stands: in memory, or in the row as leased.
-	holds(a deployment.Alarm, until time.Time, leased int64) bool
-	// alone keeps other writers to these rows' environments and projects out until the end of the transaction.
-	alone(t *tx, rows []deployment.Deployment) error
-	// aloneWithLocks keeps starts, and whoever else changes locks, out until the end of the transaction.
-	aloneWithLocks(t *tx) error
-	// refuses says whether an error is about what was to be written, and not about the database.
-	refuses(err error) bool
+	leased(a deployment.Task, now time.Time) bool
+	// holds says whether a lease that ends at a moment is still the one that stands: in memory, or
+	// in the row as leased.
+	holds(a deployment.Task, until time.Time, leased int64) bool
+	// lockEnvironments keeps other writers to these rows' environments and projects out until the
+	// end of the transaction.
+	lockEnvironments(t *tx, rows []deployment.Deployment) error
+	// lockLocks keeps starts, and whoever else changes locks, out until the end of the transaction.
+	lockLocks(t *tx) error
 	// ping says whether the database can be written.
 	ping(ctx context.Context) error
 	// sql gives the words that differ.
-	sql() words
+	sql() fragments
 	// close ends what runs, closes the connections, and gives up locks.
 	close() error
 }
 
-// words are the parts of statements in which the dialects differ.
-type words struct {
+// fragments are the parts of statements in which the dialects differ.
+type fragments struct {
 	forUpdate   string // after a SELECT in a transaction: keeps the row from other writers until its end
 	endLease    string // in an UPDATE's SET: ends the lease of the row
 	endReports  string // ends the lease of its reports
@@ -82,11 +95,11 @@ type words struct {
 	leasedReports string // in a SELECT: the end of the reports' lease
 }
 
-// Open opens the database, brings its tables up to date, and takes the lock of an SQLite file. When another process holds the lock it waits for
-// LockWait, or until ctx ends. The error says what to do and holds no password.
+// Open opens the database, brings its tables up to date, and takes the lock of an SQLite file. When
+// another process holds the lock it waits for LockWait, or until ctx ends. The error says what to
+// do and holds no password.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	db := &DB{o: withDefaults(o)}
-	db.porter = newPorter(db)
 	path, sqlite := strings.CutPrefix(o.URL, "sqlite:")
 	var err error
 	switch {
@@ -97,9 +110,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	default:
 		err = errors.New("the database must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME")
 	}
+
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+
 	return db, nil
 }
 
@@ -113,31 +128,18 @@ func withDefaults(o Options) Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+
 	return o
 }
 
-// Bell says whom to tell that rows are due now. It is called after a commit, never inside one. Set it before Start.
-func (db *DB) Bell(ring func(...deployment.Alarm)) { db.ring.Store(&ring) }
+// OnDue says whom to tell that rows are due now. It is called after a commit, never inside one. Set
+// it before Start.
+func (db *DB) OnDue(ring func(...deployment.Task)) { db.ring.Store(&ring) }
 
-func (db *DB) rings(alarms ...deployment.Alarm) {
+func (db *DB) rings(alarms ...deployment.Task) {
 	if ring := db.ring.Load(); ring != nil && len(alarms) > 0 {
 		(*ring)(alarms...)
 	}
-}
-
-// Start runs the queue that rings for what is due later, and makes deployments of what a crash left in the inbox.
-func (db *DB) Start(ctx context.Context) error {
-	if err := db.alarms.start(ctx); err != nil {
-		return err
-	}
-	db.porter.start()
-	return nil
-}
-
-// Stop ends both; what is due stays due, and what is in the inbox stays there.
-func (db *DB) Stop(ctx context.Context) error {
-	db.porter.end()
-	return db.alarms.stop(ctx)
 }
 
 // Close writes what waits, closes the database and gives up its lock.
@@ -161,21 +163,21 @@ func (db *DB) closePools() error {
 
 func (db *DB) write(ctx context.Context, do func(*tx) error) error { return db.dialect.write(ctx, do) }
 
-// writeFor writes and gives what the write found. After an error that is nothing: the write may go on after its caller has left.
+// writeFor writes and gives what the write found. After an error that is nothing: the write may go
+// on after its caller has left.
 func writeFor[T any](ctx context.Context, db *DB, do func(*tx) (T, error)) (T, error) {
 	var found, none T
 	err := db.write(ctx, func(t *tx) (err error) {
 		found, err = do(t)
 		return err
 	})
+
 	if err != nil {
 		return none, err
 	}
+
 	return found, nil
 }
 
 // Ping says whether the database can be written. It does not stand in the workers' line.
 func (db *DB) Ping(ctx context.Context) error { return db.dialect.ping(ctx) }
-
-// QueueOK says whether the queue runs.
-func (db *DB) QueueOK() error { return db.alarms.ok() }

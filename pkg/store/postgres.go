@@ -8,70 +8,60 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/riverqueue/river"
-	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/pressly/goose/v3"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// What one replica takes of the server: connections for rows, for what waits at the door, and for the queue. At the door there is one: what comes while
-// it commits is the next batch, and two would halve the batches, of which each costs the server more than what is in it. Whoever holds it up holds up all
-// that comes in, and /readyz says so.
+// What one replica takes of the server: connections for rows, and one for deliveries. What comes in
+// while that one commits is the next batch; a second one would halve the batches, and a batch costs
+// the server more than the deliveries in it.
 const (
-	rowConnections   = 6
-	doorConnections  = 1
-	queueConnections = 2
+	rowConnections    = 6
+	intakeConnections = 1
 )
 
 // writeTimeout bounds one transaction.
 const writeTimeout = 30 * time.Second
 
-// postgres is a database that several replicas share. Each write is a transaction of its own; leases are columns.
+// postgres is a database that several replicas share. Each write is a transaction of its own;
+// leases are columns.
 type postgres struct {
-	db   *DB
-	door *sql.DB       // deliveries do not stand behind the workers
-	in   *writer       // takes them in, many in one commit
-	pool *pgxpool.Pool // the queue's
-	room chan struct{} // one place for each write that may wait
-	turn *semaphore.Weighted
+	db       *DB
+	intakeDB *sql.DB       // deliveries do not stand behind the workers
+	intake   *writer       // stores deliveries, many in one commit
+	room     chan struct{} // one place for each write that may wait
+	turn     *semaphore.Weighted
 }
 
 func openPostgres(ctx context.Context, db *DB) error {
 	p := &postgres{db: db, room: make(chan struct{}, db.o.QueueLimit), turn: semaphore.NewWeighted(rowConnections)}
 	db.dialect = p
-	config, err := pgxpool.ParseConfig(db.o.URL)
+	config, err := pgx.ParseConfig(db.o.URL)
 	if err != nil {
 		return fmt.Errorf("the database's URL cannot be read: %w", err) // pgconn takes the password out
 	}
-	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = 5 * time.Second
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 5 * time.Second
 	}
-	db.wdb, p.door = connections(config.ConnConfig, rowConnections, settings), connections(config.ConnConfig, doorConnections, doorSettings)
+
+	db.wdb = connections(config, rowConnections, settings)
 	db.rdb = db.wdb
-	config.MaxConns, config.AfterConnect = queueConnections, settings
-	if p.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
-		return err
-	}
+	p.intakeDB = connections(config, intakeConnections, intakeSettings)
 	if err := p.migrate(ctx); err != nil {
-		return fmt.Errorf("the database %s on %s cannot be opened: %w", config.ConnConfig.Database, config.ConnConfig.Host, err)
+		return fmt.Errorf("the database %s on %s cannot be opened: %w", config.Database, config.Host, err)
 	}
-	client, err := river.NewClient(riverpgxv5.New(p.pool), queueConfig(db))
-	db.alarms = &queue[pgx.Tx]{client: client}
-	p.in = newWriter(db, p.door, func(ctx context.Context, _ *sql.Tx, list []alarm) error {
-		p.ringLater(ctx, list)
-		return nil
-	})
-	p.in.enter, p.in.atOnce = db.enter, p.putAtOnce
-	p.in.start()
-	return err
+
+	p.intake = newWriter(db, p.intakeDB)
+	p.intake.split, p.intake.commit = splitBatch, p.commitIntake
+	p.intake.start()
+	return nil
 }
 
 func connections(config *pgx.ConnConfig, most int, set func(context.Context, *pgx.Conn) error) *sql.DB {
@@ -81,21 +71,26 @@ func connections(config *pgx.ConnConfig, most int, set func(context.Context, *pg
 	return db
 }
 
-// settings make a connection's commits durable, and end a transaction whose process was stopped in the middle: its locks would keep the other
-// replicas waiting.
+// settings make a connection's commits durable, and end a transaction whose process was stopped in
+// the middle: its locks would keep the other replicas waiting.
 func settings(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, `SELECT set_config('idle_in_transaction_session_timeout', '10s', false),
 		set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`)
 	return err
 }
 
-// doorSettings make the server keep its plan for putParcel: it would make one for each batch, which takes longer than what is planned. Since the plan is
-// kept while the tables grow, it must not be the one for small tables, which is to read them whole.
-func doorSettings(ctx context.Context, conn *pgx.Conn) error {
+// intakeSettings make the server keep its plan for acceptStatement: it would make one for each batch,
+// which takes longer than what is planned. Since the plan is kept while the tables grow, it must not
+// be the one for small tables, which is to read them whole.
+func intakeSettings(ctx context.Context, conn *pgx.Conn) error {
 	if err := settings(ctx, conn); err != nil {
 		return err
 	}
-	_, err := conn.Exec(ctx, `SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false)`)
+
+	_, err := conn.Exec(ctx, `
+		SELECT
+			set_config('plan_cache_mode', 'force_generic_plan', false),
+			set_config('enable_seqscan', 'off', false)`)
 	return err
 }
 
@@ -113,28 +108,22 @@ func (p *postgres) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	defer func() { _ = conn.Close() }()
 	if _, err := conn.ExecContext(waits, `SELECT pg_advisory_lock($1)`, migrationLock); err != nil {
 		return fmt.Errorf("another replica is changing its tables, or left the lock %d: %w", migrationLock, err)
 	}
+
 	works, stop := context.WithTimeout(ctx, migrationTime)
 	defer stop()
-	err = migratePostgres(works, p.db.wdb, p.pool)
+	err = migrate(works, goose.DialectPostgres, p.db.wdb, "migrations/postgres")
 	_, unlock := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, migrationLock)
+
 	return errors.Join(err, unlock)
 }
 
-// accept lets deliveries share a transaction: no rule that spans rows is asked.
-func (p *postgres) accept(it *item) error { return p.in.write(it) }
-
-// refuses takes the classes "data exception" and "integrity constraint violation".
-func (p *postgres) refuses(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (strings.HasPrefix(pg.Code, "22") || strings.HasPrefix(pg.Code, "23"))
-}
-
 func (p *postgres) ping(ctx context.Context) error {
-	return p.in.write(newItem(ctx, func(t *tx) error {
+	return p.intake.write(newItem(ctx, func(t *tx) error {
 		var standby bool
 		if err := t.row(`SELECT pg_is_in_recovery()`, nil, &standby); err != nil {
 			return err
@@ -142,83 +131,13 @@ func (p *postgres) ping(ctx context.Context) error {
 		if standby {
 			return errors.New("the server is a standby, which cannot be written")
 		}
+
 		return nil
 	}))
 }
 
-func (p *postgres) aloneInside(t *tx) (alone bool, err error) {
-	err = t.row(`SELECT pg_try_advisory_xact_lock($1)`, []any{number("inbox", 0, "")}, &alone)
-	return alone, err
-}
-
-// putParcel does all at once: to the server, statements cost more than rows.
-var putParcel = `WITH parcel AS (INSERT INTO inbox (parcel, holds) VALUES ($4, $5))
-	INSERT INTO inbox_keys (guid, repository_id, deployment_id)
-	SELECT a.guid, a.repository_id, a.deployment_id FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS a(guid, repository_id, deployment_id)
-	WHERE ` + fmt.Sprintf(notKnown, "a.guid", "a.repository_id", "a.deployment_id") + ` ON CONFLICT DO NOTHING RETURNING guid`
-
-func (p *postgres) putAside(t *tx, list []*arrival, parcel []byte) error {
-	rows, err := t.all(putParcel, keysOf(list, parcel)...)
-	if err != nil {
-		return err
-	}
-	return known(list, rows)
-}
-
-// putAtOnce puts a crowd aside without a transaction around the one statement that it takes: to the server, and on the way to it, each of
-// the two others costs as much.
-func (p *postgres) putAtOnce(ctx context.Context, batch []*item) (done bool, err error) {
-	list := arrivals(batch)
-	if len(list) < len(batch) || !p.db.porter.crowd.is() {
-		return false, nil
-	}
-	c := parcels.Get().(*parcel)
-	defer c.free()
-	sealed, n, err := c.seal(list)
-	if err != nil || n < len(list) {
-		return false, err
-	}
-	rows, err := p.door.QueryContext(ctx, putParcel, keysOf(list, sealed)...)
-	if err != nil {
-		return false, err
-	}
-	if err := known(list, rows); err != nil {
-		return false, err
-	}
-	p.db.porter.called()
-	for _, it := range batch {
-		it.done <- nil
-	}
-	return true, nil
-}
-
-// keysOf are the parameters of putParcel.
-func keysOf(list []*arrival, parcel []byte) []any {
-	guids, repositories, ids := make([]string, len(list)), make([]int64, len(list)), make([]int64, len(list))
-	for i, a := range list {
-		guids[i], repositories[i], ids[i] = a.del.GUID, a.d.Request.Repository.ID, a.d.Request.ID
-	}
-	return []any{guids, repositories, ids, parcel, len(list)}
-}
-
-// known notes which arrivals putParcel found to be known: those whose GUID it does not give back.
-func known(list []*arrival, rows *sql.Rows) error {
-	claimed, err := scanEach(rows, func(s scanner) (guid string, err error) {
-		err = s.Scan(&guid)
-		return guid, err
-	})
-	fresh := map[string]bool{}
-	for _, guid := range claimed {
-		fresh[guid] = true
-	}
-	for _, a := range list {
-		a.known = !fresh[a.del.GUID]
-		delete(fresh, a.del.GUID) // another one with its GUID is a duplicate
-	}
-	return err
-}
-
-// write does one transaction. One that the server gave up for another's sake is tried again: then the other's rows can be seen.
+// write does one transaction. One that the server gave up for another's sake is tried again: then
+// the other's rows can be seen.
 func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
 	select {
 	case p.room <- struct{}{}:
@@ -226,36 +145,38 @@ func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
 	default:
 		return ErrFull
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	leave, err := p.queueUp(ctx)
 	if err != nil {
 		return err
 	}
+
 	defer leave()
 	err = p.transact(ctx, do)
 	for try := 0; try < 3 && gaveWay(err); try++ {
 		err = p.transact(ctx, do)
 	}
+
 	return err
 }
 
-// queueUp waits for a write's turn. When deliveries come in fast, there are only two at a time, so that few keep the server from taking them.
+// queueUp waits for a write's turn.
 func (p *postgres) queueUp(ctx context.Context) (leave func(), err error) {
-	places := int64(1)
-	if p.db.porter.crowd.near() {
-		places = rowConnections / 2
-	}
-	if err := p.turn.Acquire(ctx, places); err != nil {
+	if err := p.turn.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("the database did not take a write in time: %w", err)
 	}
-	return func() { p.turn.Release(places) }, nil
+
+	return func() { p.turn.Release(1) }, nil
 }
 
-// gaveWay says whether a transaction was ended by the server because of another one: nothing of it is left.
+// gaveWay says whether a transaction was ended by the server because of another one: nothing of it
+// is left.
 func gaveWay(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && slices.Contains([]string{"40001", "40P01", "23505"}, pg.Code) // serialization, deadlock, unique
+	// serialization, deadlock, unique
+	return errors.As(err, &pg) && slices.Contains([]string{"40001", "40P01", "23505"}, pg.Code)
 }
 
 func (p *postgres) transact(ctx context.Context, do func(*tx) error) error {
@@ -263,37 +184,28 @@ func (p *postgres) transact(ctx context.Context, do func(*tx) error) error {
 	if err != nil {
 		return fmt.Errorf("the database did not take a write: %w", err)
 	}
+
 	defer func() { _ = sqltx.Rollback() }() // after a commit it does nothing
 	t := &tx{Tx: sqltx, ctx: ctx, db: p.db, now: p.db.o.Now()}
 	if err := do(t); err != nil {
 		return err
 	}
-	if err := t.seal(); err != nil {
+	if err := t.appendAudit(); err != nil {
 		return err
 	}
 	if err := sqltx.Commit(); err != nil {
 		return fmt.Errorf("the database did not take a write: %w", err)
 	}
-	t.tellAll()
-	p.ringLater(ctx, t.alarms)
+
+	t.notifyAfterCommit()
 	return nil
 }
 
-// ringLater sets the alarms after the commit: the rows say the same, and are read every few seconds.
-func (p *postgres) ringLater(ctx context.Context, list []alarm) {
-	q, ok := p.db.alarms.(*queue[pgx.Tx])
-	if !ok || len(list) == 0 {
-		return
-	}
-	if _, err := q.client.InsertManyFast(ctx, insertParams(list)); err != nil {
-		p.db.o.Log.Warn().Err(err).Msg("an alarm could not be set; its row will be found when it is overdue")
-	}
-}
-
-// alone takes one lock for each environment and project, in the same order everywhere, so that what several rows decide together (whose slot it
-// is, who comes next) is decided by one replica at a time. The locks end with the transaction. Two names that fall on one number only wait for
-// each other.
-func (p *postgres) alone(t *tx, rows []deployment.Deployment) error {
+// lockEnvironments takes one lock for each environment and project, in the same order everywhere,
+// so that what several rows decide together (whose slot it is, who comes next) is decided by one
+// replica at a time. The locks end with the transaction. Two names that fall on one number only
+// wait for each other.
+func (p *postgres) lockEnvironments(t *tx, rows []deployment.Deployment) error {
 	var environments, projects []int64
 	for _, d := range rows {
 		environments = append(environments, number("environment", d.Request.Repository.ID, d.Request.EnvironmentKey()))
@@ -301,6 +213,7 @@ func (p *postgres) alone(t *tx, rows []deployment.Deployment) error {
 			projects = append(projects, number("project", 0, d.Project.ID))
 		}
 	}
+
 	for _, list := range [][]int64{environments, projects} {
 		slices.SortFunc(list, cmp.Compare[int64])
 		for _, n := range slices.Compact(list) {
@@ -309,16 +222,19 @@ func (p *postgres) alone(t *tx, rows []deployment.Deployment) error {
 			}
 		}
 	}
+
 	if slices.ContainsFunc(rows, func(d deployment.Deployment) bool { return d.State == deployment.Triggering }) {
 		_, err := t.exec(`SELECT pg_advisory_xact_lock_shared($1)`, number("locks", 0, ""))
 		return err
 	}
+
 	return nil
 }
 
-// aloneWithLocks waits for the starts that are under way: they have looked at the locks. Starts share the lock that it takes, and take it before they
-// touch a row, so that whoever has it may touch rows.
-func (p *postgres) aloneWithLocks(t *tx) error {
+// lockLocks waits for the starts that are under way: they have looked at the locks. Starts share
+// the lock that it takes, and take it before they touch a row, so that whoever has it may touch
+// rows.
+func (p *postgres) lockLocks(t *tx) error {
 	_, err := t.exec(`SELECT pg_advisory_xact_lock($1)`, number("locks", 0, ""))
 	return err
 }
@@ -329,57 +245,67 @@ func number(kind string, id int64, name string) int64 {
 	return int64(h.Sum64())
 }
 
-func (p *postgres) lease(ctx context.Context, a deployment.Alarm) (now time.Time, ok bool, err error) {
+func (p *postgres) lease(ctx context.Context, a deployment.Task) (now time.Time, ok bool, err error) {
 	leave, err := p.queueUp(ctx)
 	if err != nil {
 		return now, false, err
 	}
+
 	defer leave()
 	now = p.db.o.Now()
 	column := leaseColumn(a)
-	ok, err = changedOne(p.db.wdb.ExecContext(ctx, `UPDATE deployments SET `+column+` = $2 WHERE row_id = $1 AND `+dueColumn(a)+` <= $3 AND `+column+` <= $3`,
-		a.Row, micros(now.Add(leaseFor)), micros(now)))
+	ok, err = changedOne(
+		p.db.wdb.ExecContext(
+			ctx,
+			`UPDATE deployments SET `+column+` = $2 WHERE row_id = $1 AND `+dueColumn(a)+` <= $3 AND `+column+` <= $3`,
+			a.Row,
+			micros(now.Add(leaseFor)),
+			micros(now),
+		),
+	)
+
 	return now, ok, err
 }
 
-func leaseColumn(a deployment.Alarm) string {
-	if a.Kind == deployment.AlarmReport {
+func leaseColumn(a deployment.Task) string {
+	if a.Kind == deployment.TaskReport {
 		return "report_leased_until"
 	}
 	return "leased_until"
 }
 
-func (p *postgres) unlease(ctx context.Context, a deployment.Alarm) error {
+func (p *postgres) unlease(ctx context.Context, a deployment.Task) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
 	_, err := p.db.wdb.ExecContext(ctx, `UPDATE deployments SET `+leaseColumn(a)+` = 0 WHERE row_id = $1`, a.Row)
 	return err
 }
 
-func (p *postgres) released(deployment.Alarm) {} // in the commit
+func (p *postgres) released(deployment.Task) {} // in the commit
 
-func (p *postgres) holds(_ deployment.Alarm, until time.Time, leased int64) bool {
+func (p *postgres) holds(_ deployment.Task, until time.Time, leased int64) bool {
 	return micros(until) == leased
 }
 
-func (p *postgres) leased(deployment.Alarm, time.Time) bool { return false }
+func (p *postgres) leased(deployment.Task, time.Time) bool { return false }
 
-func (p *postgres) sql() words {
-	return words{
-		forUpdate: " FOR UPDATE", endLease: ", leased_until = 0", endReports: ", report_leased_until = 0",
-		freeRow: "leased_until <= $1", freeReports: "report_leased_until <= $1", leasedReports: "report_leased_until",
+func (p *postgres) sql() fragments {
+	return fragments{
+		forUpdate:     " FOR UPDATE",
+		endLease:      ", leased_until = 0",
+		endReports:    ", report_leased_until = 0",
+		freeRow:       "leased_until <= $1",
+		freeReports:   "report_leased_until <= $1",
+		leasedReports: "report_leased_until",
 	}
 }
 
 func (p *postgres) close() error {
-	if p.in != nil {
-		p.in.close()
+	if p.intake != nil {
+		p.intake.close()
 	}
-	if p.pool != nil {
-		p.pool.Close()
-	}
-	if p.door == nil {
+	if p.intakeDB == nil {
 		return p.db.closePools()
 	}
-	return errors.Join(p.door.Close(), p.db.closePools())
+	return errors.Join(p.intakeDB.Close(), p.db.closePools())
 }

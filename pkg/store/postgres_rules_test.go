@@ -8,7 +8,7 @@ import (
 )
 
 // pause holds one of a replica's transactions between its last statement and its commit.
-func pause(t *testing.T, b *bench, do func(*tx) error) (let chan<- struct{}, done <-chan error) {
+func pause(t *testing.T, b *testDB, do func(*tx) error) (let chan<- struct{}, done <-chan error) {
 	held, free, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
 		result <- b.write(t.Context(), func(tx *tx) error {
@@ -16,17 +16,19 @@ func pause(t *testing.T, b *bench, do func(*tx) error) (let chan<- struct{}, don
 				close(held)
 				return err
 			}
+
 			close(held)
 			<-free
 			return nil
 		})
 	}()
+
 	<-held
 	return free, result
 }
 
 // waits says that done has not come while some connection waits for a lock of ours.
-func waits(t *testing.T, b *bench, done <-chan error) {
+func waits(t *testing.T, b *testDB, done <-chan error) {
 	t.Helper()
 	for {
 		select {
@@ -34,29 +36,34 @@ func waits(t *testing.T, b *bench, done <-chan error) {
 			t.Fatalf("it did not wait for the other replica: %v", err)
 		default:
 		}
+
 		if lockIsWaitedFor(t, b) {
 			return
 		}
 	}
 }
 
-// A lock is not taken while a start that saw none is under way: once somebody has it, nothing starts any more.
+// A lock is not taken while a start that saw none is under way: once somebody has it, nothing
+// starts any more.
 func TestLockWaitsForStarts(t *testing.T) {
 	both := replicas(t, 2)
 	a, b := both[0], both[1]
 	one, two := a.accept(1, "production", "p"), a.accept(2, "staging", "q")
 	let, started := pause(t, a, func(tx *tx) error {
 		next := triggering(one, a)
-		if err := tx.alone(next); err != nil {
+		if err := tx.lockEnvironments(next); err != nil {
 			return err
 		}
+
 		return tx.save(next, deployment.Changes{}, true)
 	})
+
 	taken := make(chan error, 1)
 	go func() {
-		_, err := b.TakeLock(t.Context(), policy.Lock{Owner: person(1)}, "", b.act(deployment.ActLocked))
+		_, err := b.TakeLock(t.Context(), policy.Lock{Owner: person(1)}, "", b.act(deployment.AuditLocked))
 		taken <- err
 	}()
+
 	waits(t, b, taken)
 	close(let)
 	if err := <-started; err != nil {
@@ -65,8 +72,9 @@ func TestLockWaitsForStarts(t *testing.T) {
 	if err := <-taken; err != nil {
 		t.Error(err)
 	}
+
 	_, err := a.save(triggering(two, a), deployment.Changes{})
-	busy(t, err, deployment.BusyLock, 1)
+	busy(t, err, deployment.BlockedByLock, 1)
 }
 
 // A start waits for a lock that is being taken, and sees it.
@@ -75,23 +83,27 @@ func TestStartWaitsForLocks(t *testing.T) {
 	a, b := both[0], both[1]
 	d := a.accept(1, "production", "p")
 	let, taken := pause(t, a, func(tx *tx) error {
-		if err := a.dialect.aloneWithLocks(tx); err != nil {
+		if err := a.dialect.lockLocks(tx); err != nil {
 			return err
 		}
-		_, _, err := tx.takeLock(a.wanted("production", 1), "", a.act(deployment.ActLocked))
+
+		_, _, err := tx.takeLock(a.wanted("production", 1), "", a.act(deployment.AuditLocked))
 		return err
 	})
+
 	started := make(chan error, 1)
 	go func() {
 		_, err := b.save(triggering(d, b), deployment.Changes{})
 		started <- err
 	}()
+
 	waits(t, b, started)
 	close(let)
 	if err := <-taken; err != nil {
 		t.Error(err)
 	}
-	busy(t, <-started, deployment.BusyLock, 1)
+
+	busy(t, <-started, deployment.BlockedByLock, 1)
 }
 
 // Two starts do not wait for each other on account of locks.
@@ -101,11 +113,13 @@ func TestStartsShareLocks(t *testing.T) {
 	one, two := a.accept(1, "production", "p"), a.accept(2, "staging", "q")
 	let, started := pause(t, a, func(tx *tx) error {
 		next := triggering(one, a)
-		if err := tx.alone(next); err != nil {
+		if err := tx.lockEnvironments(next); err != nil {
 			return err
 		}
+
 		return tx.save(next, deployment.Changes{}, true)
 	})
+
 	b.must(triggering(two, b), deployment.Changes{})
 	close(let)
 	if err := <-started; err != nil {

@@ -5,13 +5,16 @@ import (
 	"time"
 )
 
-// pruneBatch is how many rows go in one transaction: few, so that what else is written waits for moments only.
+// pruneBatch is how many rows go in one transaction: few, so that what else is written waits for
+// moments only.
 const pruneBatch = 200
 
-// Prune deletes a batch of what is older than a moment: finished deployments with their history and approvals, the bodies of deliveries, deliveries
-// that led nowhere, pipelines that no look-up can meet any more, locks that have ended, and notices. What keeps a deployment from running twice stays
-// for ever: the GUIDs of deliveries that led to one, and the deployments' ids. So do each environment's newest success, which says what is deployed
-// there, and the audit. more says that there may be another batch.
+// Prune deletes a batch of what is older than a moment: finished deployments with their history and
+// approvals, the bodies of deliveries, deliveries that led nowhere, pipelines that no look-up can
+// meet any more, locks that have ended, and notices. What keeps a deployment from running twice
+// stays for ever: the GUIDs of deliveries that led to one, and the deployments' ids. So do each
+// environment's newest success, which says what is deployed there, and the audit. more says that
+// there may be another batch.
 func (db *DB) Prune(ctx context.Context, before time.Time) (more bool, err error) {
 	most, err := writeFor(ctx, db, func(t *tx) (most int64, err error) {
 		for _, step := range []func(int64) (int64, error){
@@ -21,10 +24,13 @@ func (db *DB) Prune(ctx context.Context, before time.Time) (more bool, err error
 			if err != nil {
 				return 0, err
 			}
+
 			most = max(most, n)
 		}
+
 		return most, nil
 	})
+
 	return most >= pruneBatch, err
 }
 
@@ -40,6 +46,7 @@ func (t *tx) pruneDeployments(before int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	ids, err := scanIDs(rows)
 	for _, id := range ids {
 		for _, statement := range []string{
@@ -51,6 +58,7 @@ func (t *tx) pruneDeployments(before int64) (int64, error) {
 			}
 		}
 	}
+
 	return int64(len(ids)), err
 }
 
@@ -72,15 +80,24 @@ func (t *tx) prunePipelines(before int64) (int64, error) {
 }
 
 func (t *tx) pruneRedeliveries(before int64) (int64, error) {
-	return t.changed(`DELETE FROM redeliveries WHERE guid IN (SELECT guid FROM redeliveries WHERE asked_at < $1 LIMIT $2)`, before)
+	return t.changed(
+		`DELETE FROM redeliveries WHERE guid IN (SELECT guid FROM redeliveries WHERE asked_at < $1 LIMIT $2)`,
+		before,
+	)
 }
 
 func (t *tx) pruneLocks(before int64) (int64, error) {
-	return t.changed(`DELETE FROM locks WHERE id IN (SELECT id FROM locks WHERE coalesce(ended_at, expires_at) < $1 LIMIT $2)`, before)
+	return t.changed(
+		`DELETE FROM locks WHERE id IN (SELECT id FROM locks WHERE coalesce(ended_at, expires_at) < $1 LIMIT $2)`,
+		before,
+	)
 }
 
 func (t *tx) pruneNotices(before int64) (int64, error) {
-	return t.changed(`DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE at < $1 ORDER BY id LIMIT $2)`, before)
+	return t.changed(
+		`DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE at < $1 ORDER BY id LIMIT $2)`,
+		before,
+	)
 }
 
 func (t *tx) changed(statement string, before int64) (int64, error) {

@@ -12,23 +12,24 @@ import (
 // leaseFor is how long a row is kept from other workers. It is a hint; the version decides.
 const leaseFor = 25 * time.Second
 
-func advanceAlarm(row int64) deployment.Alarm {
-	return deployment.Alarm{Kind: deployment.AlarmAdvance, Row: row}
+func advanceAlarm(row int64) deployment.Task {
+	return deployment.Task{Kind: deployment.TaskAdvance, Row: row}
 }
 
-func reportAlarm(row int64) deployment.Alarm {
-	return deployment.Alarm{Kind: deployment.AlarmReport, Row: row}
+func reportAlarm(row int64) deployment.Task {
+	return deployment.Task{Kind: deployment.TaskReport, Row: row}
 }
 
 // dueColumn is when an alarm's work is due.
-func dueColumn(a deployment.Alarm) string {
-	if a.Kind == deployment.AlarmReport {
+func dueColumn(a deployment.Task) string {
+	if a.Kind == deployment.TaskReport {
 		return "report_due_at"
 	}
 	return "due_at"
 }
 
-// Lease gives a row that is due to one worker for 25 s. ok is false when it is not due, or in another's hands.
+// Lease gives a row that is due to one worker for 25 s. ok is false when it is not due, or in
+// another's hands.
 func (db *DB) Lease(ctx context.Context, row int64) (d deployment.Deployment, ok bool, err error) {
 	if _, ok, err = db.dialect.lease(ctx, advanceAlarm(row)); !ok {
 		return d, false, err
@@ -62,14 +63,15 @@ func (db *DB) one(ctx context.Context, query string, arg any) (deployment.Deploy
 	return d, err
 }
 
-// Nudge brings the look at a pipeline's deployment forward to now. It says false when no deployment waits for that pipeline. Hints that come
-// in while one is waiting are one hint.
-func (db *DB) Nudge(ctx context.Context, pipelineID string) (bool, error) {
+// WakeByPipeline brings the look at a pipeline's deployment forward to now. It says false when no
+// deployment waits for that pipeline. Hints that come in while one is waiting are one hint.
+func (db *DB) WakeByPipeline(ctx context.Context, pipelineID string) (bool, error) {
 	now := db.o.Now()
 	var row int64
 	var open, waits bool
 	err := db.get(ctx, `SELECT row_id, due_at IS NOT NULL, coalesce(due_at <= $1, 1 = 0) AND `+db.dialect.sql().freeRow+`
-		FROM deployments WHERE pipeline_id = $2 AND pipeline_id <> ''`, micros(now), pipelineID).Scan(&row, &open, &waits)
+		FROM deployments WHERE pipeline_id = $2 AND pipeline_id <> ''`, micros(now), pipelineID).
+		Scan(&row, &open, &waits)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !open {
 		return false, nil
 	}
@@ -80,18 +82,28 @@ func (db *DB) Nudge(ctx context.Context, pipelineID string) (bool, error) {
 		db.rings(advanceAlarm(row))
 		return true, nil
 	}
+
 	err = db.write(ctx, func(t *tx) error {
-		ok, err := changedOne(t.exec(`UPDATE deployments SET due_at = $2, nudges = nudges + 1 WHERE row_id = $1 AND due_at IS NOT NULL`, row, micros(t.now)))
+		ok, err := changedOne(
+			t.exec(
+				`UPDATE deployments SET due_at = $2, nudges = nudges + 1 WHERE row_id = $1 AND due_at IS NOT NULL`,
+				row,
+				micros(t.now),
+			),
+		)
+
 		if ok {
-			t.wake(deployment.AlarmAdvance, row, t.now)
+			t.wake(deployment.TaskAdvance, row, t.now)
 		}
+
 		return err
 	})
+
 	return err == nil, err
 }
 
 // Overdue lists what is due and in nobody's hands, the longest overdue first.
-func (db *DB) Overdue(ctx context.Context, limit int) ([]deployment.Alarm, error) {
+func (db *DB) Overdue(ctx context.Context, limit int) ([]deployment.Task, error) {
 	now := db.o.Now()
 	words := db.dialect.sql()
 	rows, err := db.all(ctx, `SELECT kind, row_id FROM (
@@ -99,13 +111,15 @@ func (db *DB) Overdue(ctx context.Context, limit int) ([]deployment.Alarm, error
 			UNION ALL
 			SELECT 'report', row_id, report_due_at FROM deployments WHERE report_due_at <= $1 AND `+words.freeReports+`
 		) AS due ORDER BY at LIMIT $2`, micros(now), limit)
+
 	if err != nil {
 		return nil, err
 	}
+
 	defer func() { _ = rows.Close() }()
-	var alarms []deployment.Alarm
+	var alarms []deployment.Task
 	for rows.Next() {
-		var a deployment.Alarm
+		var a deployment.Task
 		if err := rows.Scan(&a.Kind, &a.Row); err != nil {
 			return nil, err
 		}
@@ -113,5 +127,6 @@ func (db *DB) Overdue(ctx context.Context, limit int) ([]deployment.Alarm, error
 			alarms = append(alarms, a)
 		}
 	}
+
 	return alarms, rows.Err()
 }

@@ -11,46 +11,66 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// Save writes the next version of a row and what stands beside it in one commit, its acts in the audit too, and ends the row's lease unless keep says
-// otherwise. It fails with deployment.ErrStale when the row was written in the meantime, with *deployment.Busy when the row may not start now, be it for
-// a lock that ch does not pass, and with *deployment.Taken when its pipeline belongs to another row; then nothing is written.
-func (db *DB) Save(ctx context.Context, next deployment.Deployment, ch deployment.Changes, keep bool) (deployment.Deployment, error) {
+// Save writes the next version of a row and what stands beside it in one commit, its acts in the
+// audit too, and ends the row's lease unless keep says otherwise. It fails with deployment.ErrStale
+// when the row was written in the meantime, with *deployment.Busy when the row may not start now,
+// be it for a lock that ch does not pass, and with *deployment.Taken when its pipeline belongs to
+// another row; then nothing is written.
+func (db *DB) Save(
+	ctx context.Context,
+	next deployment.Deployment,
+	ch deployment.Changes,
+	keep bool,
+) (deployment.Deployment, error) {
 	err := db.write(ctx, func(t *tx) error {
-		if err := t.alone(next); err != nil {
+		if err := t.lockEnvironments(next); err != nil {
 			return err
 		}
+
 		return t.save(next, ch, keep)
 	})
+
 	if err != nil {
 		return next, err
 	}
+
 	next.Version++
 	if !keep {
 		db.dialect.released(advanceAlarm(next.Row))
 	}
+
 	return next, nil
 }
 
 // SavePair writes two rows in one commit, the first one first.
-func (db *DB) SavePair(ctx context.Context, a deployment.Deployment, ca deployment.Changes, b deployment.Deployment, cb deployment.Changes) error {
+func (db *DB) SavePair(
+	ctx context.Context,
+	a deployment.Deployment,
+	ca deployment.Changes,
+	b deployment.Deployment,
+	cb deployment.Changes,
+) error {
 	err := db.write(ctx, func(t *tx) error {
-		if err := t.alone(a, b); err != nil {
+		if err := t.lockEnvironments(a, b); err != nil {
 			return err
 		}
 		if err := t.save(a, ca, false); err != nil {
 			return err
 		}
+
 		return t.save(b, cb, false)
 	})
+
 	if err == nil {
 		db.dialect.released(advanceAlarm(a.Row))
 		db.dialect.released(advanceAlarm(b.Row))
 	}
+
 	return err
 }
 
-// stored is what save needs to know of the row as it is.
-type stored struct {
+// currentRow is what save needs to know of the row as it is.
+type currentRow struct {
 	version, nudges int64
 	slot, project   bool
 	started         bool
@@ -60,12 +80,12 @@ type stored struct {
 }
 
 func (t *tx) save(next deployment.Deployment, ch deployment.Changes, keep bool) error {
-	old, err := t.stored(next.Row)
+	old, err := t.readCurrent(next.Row)
 	if err != nil {
 		return err
 	}
 	if old.version != next.Version {
-		return deployment.ErrStale
+		return deployment.ErrVersionConflict
 	}
 	if err := t.mayStart(old, next, ch.PassedLocks); err != nil {
 		return err
@@ -79,128 +99,162 @@ func (t *tx) save(next deployment.Deployment, ch deployment.Changes, keep bool) 
 	if err := t.update(old, next, keep); err != nil {
 		return err
 	}
-	if err := t.beside(next, ch); err != nil {
+	if err := t.insertHistory(next, ch); err != nil {
 		return err
 	}
-	t.acts = append(t.acts, ch.Acts...)
-	return t.promote(old, next)
+
+	t.acts = append(t.acts, ch.Audit...)
+	return t.wakeNext(old, next)
 }
 
-func (t *tx) stored(row int64) (s stored, err error) {
-	err = t.row(`SELECT version, nudges, holds_slot, holds_project, started, state, project_id, pipeline_id FROM deployments WHERE row_id = $1`+t.words().forUpdate,
-		[]any{row}, &s.version, &s.nudges, &s.slot, &s.project, &s.started, &s.state, &s.projectID, &s.pipelineID)
+func (t *tx) readCurrent(row int64) (s currentRow, err error) {
+	err = t.row(
+		`SELECT version, nudges, holds_slot, holds_project, started, state, project_id, pipeline_id FROM deployments WHERE row_id = $1`+t.fragments().forUpdate,
+		[]any{row},
+		&s.version,
+		&s.nudges,
+		&s.slot,
+		&s.project,
+		&s.started,
+		&s.state,
+		&s.projectID,
+		&s.pipelineID,
+	)
+
 	if errors.Is(err, sql.ErrNoRows) {
 		err = deployment.ErrNotFound
 	}
+
 	return s, err
 }
 
-// mayStart keeps the order of an environment, its one slot, its locks, and the one trigger of a project.
-func (t *tx) mayStart(old stored, next deployment.Deployment, passed []int64) error {
+// mayStart keeps the order of an environment, its one slot, its locks, and the one trigger of a
+// project.
+func (t *tx) mayStart(old currentRow, next deployment.Deployment, passed []int64) error {
 	if next.HoldsSlot() && !old.slot {
 		if err := t.mayTakeSlot(next); err != nil {
 			return err
 		}
 	}
+
 	if next.State == deployment.Triggering && old.state != deployment.Triggering {
 		if err := t.mayPassLocks(next, passed); err != nil {
 			return err
 		}
 	}
+
 	if next.HoldsProject() && !old.project {
-		return t.inTheWay(deployment.BusyProject, `project_id = $1 AND holds_project = 1`, next.Project.ID)
+		return t.findBlocker(deployment.BlockedByProject, `project_id = $1 AND holds_project = 1`, next.Project.ID)
 	}
+
 	return nil
 }
 
 func (t *tx) mayTakeSlot(next deployment.Deployment) error {
-	asks := []way{inEnvironment(next, deployment.BusyEnvironment, `holds_slot = 1`)}
+	asks := []blocker{inEnvironment(next, deployment.BlockedByEnvironment, `holds_slot = 1`)}
 	if next.State == deployment.Triggering {
 		asks = ahead(next)
 	}
+
 	for _, w := range asks {
-		if err := t.inTheWay(w.on, w.where, w.args...); err != nil {
+		if err := t.findBlocker(w.on, w.where, w.args...); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
-// way is one thing that may keep a deployment from starting.
-type way struct {
+// blocker is one thing that may keep a deployment from starting.
+type blocker struct {
 	on, where string
 	args      []any
 }
 
 // ahead is what of its own environment may keep a deployment from starting.
-func ahead(d deployment.Deployment) []way {
-	return []way{
-		inEnvironment(d, deployment.BusyNewer, `started = 1 AND deployment_id > $3`, d.Request.ID),
-		inEnvironment(d, deployment.BusyEnvironment, `holds_slot = 1`),
-		inEnvironment(d, deployment.BusyOrder, `state = 'waiting' AND deployment_id < $3`, d.Request.ID),
+func ahead(d deployment.Deployment) []blocker {
+	return []blocker{
+		inEnvironment(d, deployment.BlockedByNewer, `started = 1 AND deployment_id > $3`, d.Request.ID),
+		inEnvironment(d, deployment.BlockedByEnvironment, `holds_slot = 1`),
+		inEnvironment(d, deployment.BlockedByOrder, `state = 'waiting' AND deployment_id < $3`, d.Request.ID),
 	}
 }
 
-func inEnvironment(d deployment.Deployment, on, where string, args ...any) way {
-	return way{on, `repository_id = $1 AND environment_key = $2 AND ` + where, append([]any{d.Request.Repository.ID, d.Request.EnvironmentKey()}, args...)}
+func inEnvironment(d deployment.Deployment, on, where string, args ...any) blocker {
+	return blocker{
+		on,
+		`repository_id = $1 AND environment_key = $2 AND ` + where,
+		append([]any{d.Request.Repository.ID, d.Request.EnvironmentKey()}, args...),
+	}
 }
 
-const whoIsInTheWay = `SELECT deployment_id, state FROM deployments WHERE %s ORDER BY deployment_id LIMIT 1`
+const blockersInOrder = `SELECT deployment_id, state FROM deployments WHERE %s ORDER BY deployment_id LIMIT 1`
 
-func (t *tx) inTheWay(on, where string, args ...any) error {
-	busy := deployment.Busy{On: on}
-	err := t.row(fmt.Sprintf(whoIsInTheWay, where), args, &busy.ID, &busy.State)
+func (t *tx) findBlocker(on, where string, args ...any) error {
+	busy := deployment.BlockedError{On: on}
+	err := t.row(fmt.Sprintf(blockersInOrder, where), args, &busy.ID, &busy.State)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+
 	return &busy
 }
 
 // mayClaim says whether the pipeline is another row's.
-func (t *tx) mayClaim(old stored, next deployment.Deployment) error {
+func (t *tx) mayClaim(old currentRow, next deployment.Deployment) error {
 	id := pipelineID(next)
 	if id == "" || id == old.pipelineID {
 		return nil
 	}
+
 	var owner int64
 	err := t.row(`SELECT row_id FROM pipelines WHERE pipeline_id = $1`, []any{id}, &owner)
 	if err == nil && owner != 0 && owner != next.Row {
-		return &deployment.Taken{PipelineID: id, Row: owner}
+		return &deployment.PipelineTakenError{PipelineID: id, Row: owner}
 	}
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
+
 	return err
 }
 
-// claim records whose the pipeline is, and gives up one that the row no longer has. Two replicas may claim one pipeline at a time: the second
-// one finds it taken.
-func (t *tx) claim(old stored, next deployment.Deployment) error {
+// claim records whose the pipeline is, and gives up one that the row no longer has. Two replicas
+// may claim one pipeline at a time: the second one finds it taken.
+func (t *tx) claim(old currentRow, next deployment.Deployment) error {
 	id := pipelineID(next)
 	if id == old.pipelineID {
 		return nil
 	}
+
 	if old.pipelineID != "" {
 		if _, err := t.exec(`DELETE FROM pipelines WHERE pipeline_id = $1 AND row_id = $2`, old.pipelineID, next.Row); err != nil {
 			return err
 		}
 	}
+
 	if id == "" {
 		return nil
 	}
-	mine, err := changedOne(t.exec(`INSERT INTO pipelines (pipeline_id, project_id, row_id, seen_at) VALUES ($1, $2, $3, $4)
+
+	mine, err := changedOne(
+		t.exec(`INSERT INTO pipelines (pipeline_id, project_id, row_id, seen_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (pipeline_id) DO UPDATE SET row_id = excluded.row_id, seen_at = excluded.seen_at WHERE pipelines.row_id IN (0, excluded.row_id)`,
-		id, next.Project.ID, next.Row, micros(t.now)))
+			id, next.Project.ID, next.Row, micros(t.now)),
+	)
+
 	if err != nil || mine {
 		return err
 	}
-	taken := &deployment.Taken{PipelineID: id}
+
+	taken := &deployment.PipelineTakenError{PipelineID: id}
 	if err := t.row(`SELECT row_id FROM pipelines WHERE pipeline_id = $1`, []any{id}, &taken.Row); err != nil {
 		return err
 	}
+
 	return taken
 }
 
@@ -211,48 +265,71 @@ func pipelineID(d deployment.Deployment) string {
 	return d.Pipeline.ID
 }
 
-func (t *tx) update(old stored, next deployment.Deployment, keep bool) error {
+func (t *tx) update(old currentRow, next deployment.Deployment, keep bool) error {
 	due := next.Due
-	if !due.IsZero() && next.Nudges != old.nudges {
+	if !due.IsZero() && next.WakeCount != old.nudges {
 		due = t.now // a hint came in since the row was read
 	}
-	if next.State == deployment.Waiting && next.Blocked != "" && old.projectID == "" && next.Project.ID != "" && !due.IsZero() {
+	if next.State == deployment.Waiting && next.Blocked != "" && old.projectID == "" && next.Project.ID != "" &&
+		!due.IsZero() {
 		due = t.now // whoever left the project before it stood in this row could not promote it: look once more
 	}
+
 	data, err := json.Marshal(next)
 	if err != nil {
 		return err
 	}
+
 	release := ""
 	if !keep {
-		release = t.words().endLease
+		release = t.fragments().endLease
 	}
-	_, err = t.exec(`UPDATE deployments SET repository = $2, state = $3, version = version + 1, holds_slot = $4, holds_project = $5, started = $6,
+
+	_, err = t.exec(
+		`UPDATE deployments SET repository = $2, state = $3, version = version + 1, holds_slot = $4, holds_project = $5, started = $6,
 			project_id = $7, pipeline_id = $8, due_at = $9, data = $10, admitted = $11`+release+` WHERE row_id = $1`,
-		next.Row, strings.ToLower(next.Request.Repository.FullName()), string(next.State), flag(next.HoldsSlot()), flag(next.HoldsProject()),
-		flag(hasStarted(old, next)), next.Project.ID, pipelineID(next), maybe(due), string(data), flag(!next.AdmittedAt.IsZero()))
+		next.Row,
+		strings.ToLower(next.Request.Repository.FullName()),
+		string(next.State),
+		flag(next.HoldsSlot()),
+		flag(next.HoldsProject()),
+		flag(
+			hasStarted(old, next),
+		),
+		next.Project.ID,
+		pipelineID(next),
+		nullTime(due),
+		string(data),
+		flag(!next.AdmittedAt.IsZero()),
+	)
+
 	if err == nil && !keep {
-		t.wake(deployment.AlarmAdvance, next.Row, due)
+		t.wake(deployment.TaskAdvance, next.Row, due)
 	}
+
 	return err
 }
 
-// hasStarted says whether the deployment has a pipeline, or may have one. Back in the queue it has none.
-func hasStarted(old stored, next deployment.Deployment) bool {
-	return next.Pipeline != nil || next.State == deployment.Unconfirmed || old.started && next.State != deployment.Waiting
+// hasStarted says whether the deployment has a pipeline, or may have one. Back in the queue it has
+// none.
+func hasStarted(old currentRow, next deployment.Deployment) bool {
+	return next.Pipeline != nil || next.State == deployment.Unconfirmed ||
+		old.started && next.State != deployment.Waiting
 }
 
-// beside writes the timeline, the reports and the pipelines that nobody adopted.
-func (t *tx) beside(next deployment.Deployment, ch deployment.Changes) error {
+// insertHistory writes the timeline, the reports and the pipelines that nobody adopted.
+func (t *tx) insertHistory(next deployment.Deployment, ch deployment.Changes) error {
 	if err := t.addTimeline(next.Row, ch.Timeline); err != nil {
 		return err
 	}
-	for _, id := range ch.Foreign {
+
+	for _, id := range ch.Unclaimed {
 		if _, err := t.exec(`INSERT INTO pipelines (pipeline_id, project_id, row_id, seen_at) VALUES ($1, $2, 0, $3) ON CONFLICT (pipeline_id) DO NOTHING`,
 			id, next.Project.ID, micros(t.now)); err != nil {
 			return err
 		}
 	}
+
 	return t.addReports(next.Row, ch.Reports)
 }
 

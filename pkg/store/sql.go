@@ -10,19 +10,6 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// prepare keeps the statements that the last batch had to do without.
-func (w *writer) prepare() {
-	for _, query := range w.wanted {
-		if _, ok := w.stmts[query]; ok {
-			continue
-		}
-		if s, err := w.pool.Prepare(query); err == nil {
-			w.stmts[query] = s
-		}
-	}
-	w.wanted = nil
-}
-
 // get reads one row outside of any transaction, with a kept statement.
 func (db *DB) get(ctx context.Context, query string, args ...any) *sql.Row {
 	if s := db.read(ctx, query); s != nil {
@@ -44,6 +31,7 @@ func (db *DB) read(ctx context.Context, query string) *sql.Stmt {
 	if s, ok := db.reads.Load(query); ok {
 		return s.(*sql.Stmt)
 	}
+
 	s, err := db.rdb.PrepareContext(ctx, query)
 	if err != nil {
 		return nil
@@ -52,13 +40,14 @@ func (db *DB) read(ctx context.Context, query string) *sql.Stmt {
 		_ = s.Close()
 		s = kept.(*sql.Stmt)
 	}
+
 	return s
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
 
-// maybe is NULL for the zero time.
-func maybe(t time.Time) any {
+// nullTime is NULL for the zero time.
+func nullTime(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
@@ -93,7 +82,7 @@ func decode(row, version, nudges int64, data []byte) (deployment.Deployment, err
 	if err := json.Unmarshal(data, &d); err != nil {
 		return d, fmt.Errorf("row %d is damaged: %w", row, err)
 	}
-	d.Row, d.Version, d.Nudges = row, version, nudges
+	d.Row, d.Version, d.WakeCount = row, version, nudges
 	return d, nil
 }
 
@@ -113,7 +102,9 @@ func scanEach[T any](rows *sql.Rows, scan func(scanner) (T, error)) ([]T, error)
 		if err != nil {
 			return nil, err
 		}
+
 		list = append(list, v)
 	}
+
 	return list, rows.Err()
 }

@@ -8,32 +8,31 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
-	driver "modernc.org/sqlite" // "sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// sqlite is one file in the hands of one process. All its writes go through one connection; leases are in memory, because a crash must free
-// them all.
+// sqlite is one file in the hands of one process. All its writes go through one connection; leases
+// are in memory, because a crash must free them all.
 type sqlite struct {
 	db     *DB
 	lock   *flock.Flock
 	writer *writer
-	door   *writer // takes deliveries in, in turn with the writer
+	intake *writer // stores deliveries, in turn with the writer
 	sound  bool    // the file was found good, or was left so
 
 	mu   sync.Mutex
-	held map[deployment.Alarm]time.Time
+	held map[deployment.Task]time.Time
 }
 
 func openSQLite(ctx context.Context, db *DB, path string) error {
-	l := &sqlite{db: db, held: map[deployment.Alarm]time.Time{}}
+	l := &sqlite{db: db, held: map[deployment.Task]time.Time{}}
 	db.dialect = l
 	if err := l.takeLock(ctx, path); err != nil {
 		return err
@@ -44,26 +43,28 @@ func openSQLite(ctx context.Context, db *DB, path string) error {
 	if err := l.connect(path); err != nil {
 		return err
 	}
+
 	if err := l.proveIfUnclean(ctx); err != nil {
-		return fmt.Errorf("the database %s cannot be trusted: restore a backup, or repair it with sqlite3's .recover: %w", path, err)
+		return fmt.Errorf(
+			"the database %s cannot be trusted: restore a backup, or repair it with sqlite3's .recover: %w",
+			path,
+			err,
+		)
 	}
-	if err := migrateSQLite(ctx, db.wdb); err != nil {
+
+	if err := migrate(ctx, goose.DialectSQLite3, db.wdb, "migrations/sqlite"); err != nil {
 		return fmt.Errorf("the database %s cannot be brought up to date: %w", path, err)
 	}
 	if _, err := db.wdb.ExecContext(ctx, `UPDATE duties SET held_until = 0`); err != nil {
 		return fmt.Errorf("the duties of the last run cannot be freed: %w", err)
 	}
-	alarms, err := newSQLiteAlarms(ctx, db)
-	if err != nil {
-		return fmt.Errorf("the alarms of the last run cannot be read: %w", err)
-	}
-	db.alarms = alarms
-	l.writer, l.door = newWriter(db, db.wdb, alarms.insert), newWriter(db, db.wdb, alarms.insert)
-	l.door.enter = db.enter
-	for _, w := range []*writer{l.writer, l.door} {
-		w.keeps = true
+
+	l.writer, l.intake = newWriter(db, db.wdb), newWriter(db, db.wdb)
+	for _, w := range []*writer{l.writer, l.intake} {
+		w.prepares = true
 		w.start()
 	}
+
 	return nil
 }
 
@@ -72,17 +73,29 @@ func (l *sqlite) takeLock(ctx context.Context, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("the folder of the database cannot be made: %w", err)
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, l.db.o.LockWait)
 	defer cancel()
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 	got, err := lock.TryLock()
 	if err == nil && !got {
-		l.db.o.Log.Warn().Str("file", lock.Path()).Dur("for", l.db.o.LockWait).Msg("another process uses the database; waiting for it to end")
+		l.db.o.Log.Warn().
+			Str("file", lock.Path()).
+			Dur("for", l.db.o.LockWait).
+			Msg("another process uses the database; waiting for it to end")
+
 		got, err = lock.TryLockContext(ctx, 50*time.Millisecond)
 	}
+
 	if !got {
-		return fmt.Errorf("another process uses the database %s (it holds %s): stop it, or give this one a database of its own: %w", path, lock.Path(), err)
+		return fmt.Errorf(
+			"another process uses the database %s (it holds %s): stop it, or give this one a database of its own: %w",
+			path,
+			lock.Path(),
+			err,
+		)
 	}
+
 	l.lock = lock
 	return err
 }
@@ -96,12 +109,15 @@ func (l *sqlite) proveIfUnclean(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	if string(text) == inUse {
 		if err := integrity(ctx, l.db.wdb); err != nil {
 			return err
 		}
+
 		l.db.o.Log.Warn().Msg("the last process did not end cleanly; the database was checked and is sound")
 	}
+
 	l.sound = true
 	return os.WriteFile(l.lock.Path(), []byte(inUse), 0o600)
 }
@@ -115,7 +131,7 @@ func private(path string) error {
 	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
-const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(2000)&_pragma=foreign_keys(1)&_txlock=immediate"
+const pragmas = "_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=wal_autocheckpoint(2000)&_pragma=foreign_keys(1)&_pragma=temp_store(2)&_txlock=immediate"
 
 func (l *sqlite) connect(path string) error {
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas
@@ -123,10 +139,12 @@ func (l *sqlite) connect(path string) error {
 	if l.db.wdb, err = sql.Open("sqlite", name); err != nil {
 		return err
 	}
+
 	l.db.wdb.SetMaxOpenConns(1)
 	if l.db.rdb, err = sql.Open("sqlite", name+"&_pragma=query_only(1)"); err != nil {
 		return err
 	}
+
 	l.db.rdb.SetMaxOpenConns(4)
 	l.db.rdb.SetMaxIdleConns(4)
 	return nil
@@ -136,51 +154,31 @@ func (l *sqlite) write(ctx context.Context, do func(*tx) error) error {
 	return l.writer.write(newItem(ctx, do))
 }
 
-func (l *sqlite) accept(it *item) error { return l.door.write(it) }
-
-func (l *sqlite) refuses(err error) bool {
-	var refused *driver.Error
-	return errors.As(err, &refused) && slices.Contains([]int{sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH}, refused.Code()&0xff)
-}
-
 func (l *sqlite) ping(ctx context.Context) error {
-	return l.door.write(newItem(ctx, func(*tx) error { return nil }))
+	return l.intake.write(newItem(ctx, func(*tx) error { return nil }))
 }
 
-var claimKey = `INSERT INTO inbox_keys (guid, repository_id, deployment_id) SELECT $1, $2, $3 WHERE ` + fmt.Sprintf(notKnown, "$1", "$2", "$3") + ` ON CONFLICT DO NOTHING`
-
-func (l *sqlite) putAside(t *tx, list []*arrival, parcel []byte) error {
-	for _, a := range list {
-		fresh, err := changedOne(t.exec(claimKey, a.del.GUID, a.d.Request.Repository.ID, a.d.Request.ID))
-		if err != nil {
-			return err
-		}
-		a.known = !fresh
-	}
-	_, err := t.exec(`INSERT INTO inbox (parcel, holds) VALUES ($1, $2)`, parcel, len(list))
-	return err
-}
-
-func (l *sqlite) aloneInside(*tx) (bool, error) { return true, nil } // there is one writer
-
-func (l *sqlite) lease(ctx context.Context, a deployment.Alarm) (now time.Time, ok bool, err error) {
+func (l *sqlite) lease(ctx context.Context, a deployment.Task) (now time.Time, ok bool, err error) {
 	now = l.db.o.Now()
 	if !l.take(a, now) {
 		return now, false, nil
 	}
+
 	var due sql.NullInt64
 	err = l.db.get(ctx, `SELECT `+dueColumn(a)+` FROM deployments WHERE row_id = $1`, a.Row).Scan(&due)
 	if err == nil && due.Valid && due.Int64 <= micros(now) {
 		return now, true, nil
 	}
+
 	l.released(a)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}
+
 	return now, false, err
 }
 
-func (l *sqlite) take(a deployment.Alarm, now time.Time) bool {
+func (l *sqlite) take(a deployment.Task, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held[a].After(now) {
@@ -190,43 +188,44 @@ func (l *sqlite) take(a deployment.Alarm, now time.Time) bool {
 	return true
 }
 
-func (l *sqlite) unlease(_ context.Context, a deployment.Alarm) error {
+func (l *sqlite) unlease(_ context.Context, a deployment.Task) error {
 	l.released(a)
 	return nil
 }
 
-func (l *sqlite) released(a deployment.Alarm) {
+func (l *sqlite) released(a deployment.Task) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.held, a)
 }
 
-func (l *sqlite) holds(a deployment.Alarm, until time.Time, _ int64) bool {
+func (l *sqlite) holds(a deployment.Task, until time.Time, _ int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.held[a].Equal(until)
 }
 
-func (l *sqlite) leased(a deployment.Alarm, now time.Time) bool {
+func (l *sqlite) leased(a deployment.Task, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.held[a].After(now)
 }
 
-func (l *sqlite) alone(*tx, []deployment.Deployment) error { return nil } // there is one writer
+func (l *sqlite) lockEnvironments(*tx, []deployment.Deployment) error { return nil } // there is one writer
 
-func (l *sqlite) aloneWithLocks(*tx) error { return nil }
+func (l *sqlite) lockLocks(*tx) error { return nil }
 
-func (l *sqlite) sql() words {
-	return words{freeRow: "1 = 1", freeReports: "1 = 1", leasedReports: "0"}
+func (l *sqlite) sql() fragments {
+	return fragments{freeRow: "1 = 1", freeReports: "1 = 1", leasedReports: "0"}
 }
 
 func (l *sqlite) close() error {
-	for _, w := range []*writer{l.door, l.writer} {
+	for _, w := range []*writer{l.intake, l.writer} {
 		if w != nil {
 			w.close()
 		}
 	}
+
 	err := l.db.closePools()
 	if l.sound && err == nil {
 		err = os.WriteFile(l.lock.Path(), nil, 0o600)
@@ -234,5 +233,6 @@ func (l *sqlite) close() error {
 	if l.lock != nil {
 		err = errors.Join(err, l.lock.Close())
 	}
+
 	return err
 }

@@ -11,22 +11,23 @@ import (
 // tx is one write's share of a transaction.
 type tx struct {
 	*sql.Tx
-	ctx    context.Context
-	db     *DB
-	now    time.Time
-	kept   *writer            // keeps prepared statements; nil: the driver does
-	rings  []deployment.Alarm // due now: told after the commit
-	soon   []alarm            // due within the clock's reach: told by a timer
-	alarms []alarm            // due later: told by the queue
-	acts   []deployment.Act   // for the audit: sealed last, because all who write there wait for each other
-	wrote  bool
-	aside  bool // it put deliveries into the inbox
+	ctx      context.Context
+	db       *DB
+	now      time.Time
+	prepared *writer                 // keeps prepared statements; nil: the driver does
+	rings    []deployment.Task       // due now: rung after the commit
+	timed    []timedAlarm            // due within timerReach: rung by a timer
+	acts     []deployment.AuditEvent // for the audit: sealed last, because all who write there wait for each other
+	wrote    bool
 }
 
-func (t *tx) words() words { return t.db.dialect.sql() }
+func (t *tx) fragments() fragments { return t.db.dialect.sql() }
 
-// alone keeps whoever else writes to these rows' environments and projects waiting until the end of the transaction.
-func (t *tx) alone(rows ...deployment.Deployment) error { return t.db.dialect.alone(t, rows) }
+// lockEnvironments keeps whoever else writes to these rows' environments and projects waiting until
+// the end of the transaction.
+func (t *tx) lockEnvironments(rows ...deployment.Deployment) error {
+	return t.db.dialect.lockEnvironments(t, rows)
+}
 
 // exec runs a statement in the batch's transaction.
 func (t *tx) exec(query string, args ...any) (sql.Result, error) {
@@ -63,37 +64,44 @@ func (t *tx) all(query string, args ...any) (*sql.Rows, error) {
 	return t.QueryContext(t.ctx, query, args...)
 }
 
-// stmt gives the kept statement of a query. One that is not kept yet is prepared after the batch, because the batch has the only connection.
+// stmt gives the kept statement of a query. One that is not kept yet is prepared after the batch,
+// because the batch has the only connection.
 func (t *tx) stmt(query string) *sql.Stmt {
-	if t.kept == nil {
+	w := t.prepared
+	if w == nil {
 		return nil
 	}
-	if s, ok := t.kept.stmts[query]; ok {
-		return t.StmtContext(t.ctx, s)
+	if stmt, ok := w.inBatch[query]; ok {
+		return stmt
 	}
-	t.kept.wanted = append(t.kept.wanted, query)
-	return nil
+
+	prepared, ok := w.statements[query]
+	if !ok {
+		w.unprepared = append(w.unprepared, query)
+		return nil
+	}
+
+	stmt := t.StmtContext(t.ctx, prepared)
+	w.inBatch[query] = stmt
+	return stmt
 }
 
-// wake rings after the commit for what is due now, and sets a timer or an alarm for what is due later.
-func (t *tx) wake(kind deployment.AlarmKind, row int64, due time.Time) {
-	a := deployment.Alarm{Kind: kind, Row: row}
+// wake notes that a row is due: tellAll rings for it after the commit when it is due now, and sets
+// a timer when it is due within timerReach. A row that is due later is found by the engine's
+// reconcile loop.
+func (t *tx) wake(kind deployment.TaskKind, row int64, due time.Time) {
+	a := deployment.Task{Kind: kind, Row: row}
 	switch {
 	case due.IsZero():
 	case !due.After(t.now):
 		t.rings = append(t.rings, a)
-	case due.Sub(t.now) <= clockReach:
-		t.soon = append(t.soon, alarm{a, due})
-	default:
-		t.alarms = append(t.alarms, alarm{a, due})
+	case due.Sub(t.now) <= timerReach:
+		t.timed = append(t.timed, timedAlarm{a, due})
 	}
 }
 
-// tellAll rings for what is due now, sets the timers, and calls for what was put aside. It is called after the commit.
-func (t *tx) tellAll() {
+// notifyAfterCommit rings for what is due now and sets the timers. It is called after the commit.
+func (t *tx) notifyAfterCommit() {
 	t.db.rings(t.rings...)
-	t.db.ringsSoon(t.soon, t.now)
-	if t.aside {
-		t.db.porter.called()
-	}
+	t.db.setTimers(t.timed, t.now)
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// promote makes the next in line due when the row leaves its environment's slot or the head of its queue, or its project's trigger.
-func (t *tx) promote(old stored, next deployment.Deployment) error {
+// wakeNext makes the next in line due when the row leaves its environment's slot or the head of its
+// queue, or its project's trigger.
+func (t *tx) wakeNext(old currentRow, next deployment.Deployment) error {
 	r := next.Request
 	if old.slot && !next.HoldsSlot() || old.state == deployment.Waiting && !next.State.Open() {
 		if err := t.dueNow(`repository_id = $1 AND environment_key = $2 AND state = 'waiting' ORDER BY deployment_id LIMIT 1`,
@@ -18,12 +19,14 @@ func (t *tx) promote(old stored, next deployment.Deployment) error {
 			return err
 		}
 	}
+
 	if old.project && !next.HoldsProject() {
-		return t.dueNow(`project_id = $1 AND row_id <> $2 AND state = 'waiting' AND NOT EXISTS (
+		return t.dueNow(`project_id = $1 AND project_id <> '' AND row_id <> $2 AND state = 'waiting' AND NOT EXISTS (
 				SELECT 1 FROM deployments o WHERE o.repository_id = d.repository_id AND o.environment_key = d.environment_key AND o.row_id <> d.row_id
 					AND (o.holds_slot = 1 OR o.state = 'waiting' AND o.deployment_id < d.deployment_id))
 			ORDER BY row_id LIMIT 1`, next.Project.ID, next.Row)
 	}
+
 	return nil
 }
 
@@ -39,11 +42,13 @@ func (t *tx) dueNow(where string, args ...any) error {
 	if _, err := t.exec(`UPDATE deployments SET due_at = $2, nudges = nudges + 1 WHERE row_id = $1`, row, micros(t.now)); err != nil {
 		return err
 	}
-	t.wake(deployment.AlarmAdvance, row, t.now)
+
+	t.wake(deployment.TaskAdvance, row, t.now)
 	return nil
 }
 
-// wakeBatch is how many rows are made due in one transaction: few, so that what else is written waits for moments only.
+// wakeBatch is how many rows are made due in one transaction: few, so that what else is written
+// waits for moments only.
 const wakeBatch = 200
 
 // woken says how far a batch of rows was made due.
@@ -52,23 +57,34 @@ type woken struct {
 	more bool  // there may be others after it
 }
 
-// wakeWaiting makes waiting rows d due now, the first ones after a row. The plus signs keep both databases from walking through all rows there ever
-// were in the order of their ids.
+// wakeWaiting makes waiting rows d due now, the first ones after a row. The plus signs keep both
+// databases from walking through all rows there ever were in the order of their ids.
 func (t *tx) wakeWaiting(after int64, where string, args ...any) (w woken, err error) {
 	due, from, most := len(args)+1, len(args)+2, len(args)+3
 	t.wrote = true
-	rows, err := t.all(`UPDATE deployments SET due_at = `+placeholder(due)+`, nudges = nudges + 1 WHERE state = 'waiting' AND row_id IN (
-			SELECT d.row_id FROM deployments d WHERE d.state = 'waiting' AND +d.row_id > `+placeholder(from)+` AND `+where+`
-			ORDER BY +d.row_id LIMIT `+placeholder(most)+t.words().forUpdate+`)
-		RETURNING row_id`, append(args, micros(t.now), after, wakeBatch)...)
+	rows, err := t.all(
+		`UPDATE deployments SET due_at = `+placeholder(
+			due,
+		)+`, nudges = nudges + 1 WHERE state = 'waiting' AND row_id IN (
+			SELECT d.row_id FROM deployments d WHERE d.state = 'waiting' AND +d.row_id > `+placeholder(
+			from,
+		)+` AND `+where+`
+			ORDER BY +d.row_id LIMIT `+placeholder(
+			most,
+		)+t.fragments().forUpdate+`)
+		RETURNING row_id`,
+		append(args, micros(t.now), after, wakeBatch)...)
+
 	if err != nil {
 		return w, err
 	}
+
 	ids, err := scanIDs(rows)
 	for _, id := range ids {
-		t.wake(deployment.AlarmAdvance, id, t.now)
+		t.wake(deployment.TaskAdvance, id, t.now)
 		w.last = max(w.last, id)
 	}
+
 	w.more = len(ids) >= wakeBatch
 	return w, err
 }
@@ -95,6 +111,7 @@ func reach(l policy.Lock) (where string, args []any) {
 		args = append(args, key)
 		where += " AND d.environment_key = " + placeholder(len(args))
 	}
+
 	return where, args
 }
 
@@ -105,8 +122,9 @@ func firstInReach(l policy.Lock) (where string, args []any) {
 		AND o.state = 'waiting' AND o.deployment_id < d.deployment_id)`, args
 }
 
-// WakeLine makes those waiting deployments of an environment due that a newer one, which the rules let in, may supersede.
-func (db *DB) WakeLine(ctx context.Context, repositoryID int64, environmentKey string) error {
+// WakeQueue makes those waiting deployments of an environment due that a newer one, which the rules
+// let in, may supersede.
+func (db *DB) WakeQueue(ctx context.Context, repositoryID int64, environmentKey string) error {
 	return db.wakeRest(ctx, 0, `d.repository_id = $1 AND d.environment_key = $2 AND d.is_act = 0 AND d.deployment_id < (
 		SELECT max(n.deployment_id) FROM deployments n
 		WHERE n.repository_id = $1 AND n.environment_key = $2 AND n.state = 'waiting' AND n.is_act = 0 AND n.admitted = 1)`, repositoryID, environmentKey)

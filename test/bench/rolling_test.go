@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// BenchmarkRollingRestart sends 50 deliveries a second for 15 s through a balancer to two replicas on PostgreSQL, which are restarted one after
-// the other, twice each. The balancer asks /readyz every 100 ms and repeats nothing.
+// BenchmarkRollingRestart sends 50 deliveries a second for 15 s through a balancer to two replicas
+// on PostgreSQL, which are restarted one after the other, twice each. The balancer asks /readyz
+// every 100 ms and repeats nothing.
 func BenchmarkRollingRestart(b *testing.B) {
 	b.ReportMetric(0, "ns/op") // says nothing here
 	for range b.N {
@@ -25,6 +26,7 @@ func BenchmarkRollingRestart(b *testing.B) {
 		for _, r := range replicas {
 			r.start(b)
 		}
+
 		front := newBalancer(b, replicas)
 		fired := make(chan volley)
 		go func() { fired <- fire(b, front, shots, 16, perSecond) }()
@@ -33,6 +35,7 @@ func BenchmarkRollingRestart(b *testing.B) {
 			replicas[i%2].stop(b)
 			replicas[i%2].start(b)
 		}
+
 		v := <-fired
 		refused := 0
 		for _, code := range v.status {
@@ -40,10 +43,18 @@ func BenchmarkRollingRestart(b *testing.B) {
 				refused++
 			}
 		}
+
 		all := w.watch.triggers(n)
 		b.ReportMetric(float64(refused), "refused")
 		b.ReportMetric(share(v.took, 0.99), "p99-ms")
-		b.Logf("50/s through a rolling restart: refused %d of %d (bar 0: %s), all triggered: %v", refused, n, verdict(refused == 0), all)
+		b.Logf(
+			"50/s through a rolling restart: refused %d of %d (bar 0: %s), all triggered: %v",
+			refused,
+			n,
+			verdict(refused == 0),
+			all,
+		)
+
 		for _, r := range replicas {
 			r.stop(b)
 		}
@@ -59,11 +70,13 @@ func newBalancer(b *testing.B, replicas []*process) string {
 		target := &url.URL{Scheme: "http", Host: r.addr}
 		proxies[i] = httputil.NewSingleHostReverseProxy(target)
 	}
+
 	look := func() {
 		for i, r := range replicas {
 			ready[i].Store(r.ready())
 		}
 	}
+
 	look()
 	var turn atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -74,8 +87,10 @@ func newBalancer(b *testing.B, replicas []*process) string {
 				return
 			}
 		}
+
 		http.Error(w, "nobody is ready", http.StatusBadGateway)
 	}))
+
 	done, tick := make(chan struct{}), time.NewTicker(100*time.Millisecond)
 	go func() {
 		for {
@@ -87,6 +102,7 @@ func newBalancer(b *testing.B, replicas []*process) string {
 			}
 		}
 	}()
+
 	b.Cleanup(func() { tick.Stop(); close(done); server.Close() })
 	return strings.TrimPrefix(server.URL, "http://")
 }

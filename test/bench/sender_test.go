@@ -17,7 +17,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// shot is one webhook, signed and written out as it goes over the wire: what it costs to make is not measured.
+// shot is one webhook, signed and written out as it goes over the wire: what it costs to make is
+// not measured.
 type shot struct {
 	deployment int64
 	request    []byte
@@ -27,10 +28,16 @@ func newShot(deployment int64, body []byte) shot {
 	mac := hmac.New(sha256.New, []byte(hookSecret))
 	mac.Write(body)
 	var r bytes.Buffer
-	fmt.Fprintf(&r, "POST /webhooks/github HTTP/1.1\r\nHost: seraph.example.com\r\nUser-Agent: GitHub-Hookshot/5e1a7c0\r\nContent-Length: %d\r\n"+
-		"Accept: */*\r\nContent-Type: application/json\r\nX-GitHub-Delivery: %s\r\nX-GitHub-Event: deployment\r\nX-GitHub-Hook-ID: 460800007\r\n"+
-		"X-GitHub-Hook-Installation-Target-ID: 2700500107\r\nX-GitHub-Hook-Installation-Target-Type: repository\r\nX-Hub-Signature-256: sha256=%s\r\n\r\n",
-		len(body), uuid.NewString(), hex.EncodeToString(mac.Sum(nil)))
+	fmt.Fprintf(
+		&r,
+		"POST /webhooks/github HTTP/1.1\r\nHost: seraph.example.com\r\nUser-Agent: GitHub-Hookshot/5e1a7c0\r\nContent-Length: %d\r\n"+
+			"Accept: */*\r\nContent-Type: application/json\r\nX-GitHub-Delivery: %s\r\nX-GitHub-Event: deployment\r\nX-GitHub-Hook-ID: 460800007\r\n"+
+			"X-GitHub-Hook-Installation-Target-ID: 2700500107\r\nX-GitHub-Hook-Installation-Target-Type: repository\r\nX-Hub-Signature-256: sha256=%s\r\n\r\n",
+		len(body),
+		uuid.NewString(),
+		hex.EncodeToString(mac.Sum(nil)),
+	)
+
 	r.Write(body)
 	return shot{deployment, r.Bytes()}
 }
@@ -54,16 +61,23 @@ func (v volley) accepted() int {
 	return n
 }
 
-// fire sends shots over so many connections, each as soon as the answer to the one before is there. With a rate, shot i is sent i/perSecond
-// after the start if a connection is free; its time counts from then in any case.
+// fire sends shots over so many connections, each as soon as the answer to the one before is there.
+// With a rate, shot i is sent i/perSecond after the start if a connection is free; its time counts
+// from then in any case.
 func fire(b *testing.B, addr string, shots []shot, connections, perSecond int) volley {
 	b.Helper()
-	v := volley{sent: make([]time.Time, len(shots)), took: make([]time.Duration, len(shots)), status: make([]int, len(shots))}
+	v := volley{
+		sent:   make([]time.Time, len(shots)),
+		took:   make([]time.Duration, len(shots)),
+		status: make([]int, len(shots)),
+	}
+
 	lines := make([]*line, connections)
 	for i := range lines {
 		lines[i] = &line{addr: addr}
 		defer lines[i].hangUp()
 	}
+
 	var next atomic.Int64
 	var sending sync.WaitGroup
 	began := time.Now()
@@ -75,10 +89,12 @@ func fire(b *testing.B, addr string, shots []shot, connections, perSecond int) v
 				if v.status[i], err = l.post(shots[i].request); err != nil {
 					b.Logf("a webhook got no answer: %v", err)
 				}
+
 				v.took[i] = time.Since(v.sent[i])
 			}
 		})
 	}
+
 	sending.Wait()
 	v.lasted = time.Since(began)
 	return v
@@ -96,7 +112,8 @@ func due(began time.Time, i, perSecond int) time.Time {
 	return at
 }
 
-// line is one kept connection. It reads no more of HTTP than it must: on a machine that it shares with the server, a client is in the way.
+// line is one kept connection. It reads no more of HTTP than it must: on a machine that it shares
+// with the server, a client is in the way.
 type line struct {
 	addr string
 	conn net.Conn
@@ -123,15 +140,18 @@ func (l *line) post(request []byte) (status int, err error) {
 			return 0, err
 		}
 	}
+
 	_ = l.conn.SetDeadline(time.Now().Add(30 * time.Second)) // the next call tells
 	if _, err := l.conn.Write(request); err != nil {
 		l.hangUp()
 		return 0, err
 	}
+
 	status, last, err := l.answer()
 	if last || err != nil {
 		l.hangUp()
 	}
+
 	return status, err
 }
 
@@ -154,6 +174,7 @@ func (l *line) answer() (status int, last bool, err error) {
 				return 0, true, err
 			}
 		}
+
 		name, value, _ := bytes.Cut(text, []byte(": "))
 		switch string(name) {
 		case "Content-Length":

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// BenchmarkStart measures from the start of the process to /readyz 200, on a database that holds deployments.
+// BenchmarkStart measures from the start of the process to /readyz 200, on a database that holds
+// deployments.
 func BenchmarkStart(b *testing.B) {
 	w := newWorld(b, sqlite)
 	w.start(b)
@@ -17,6 +18,7 @@ func BenchmarkStart(b *testing.B) {
 		times = append(times, w.start(b))
 		w.stop(b)
 	}
+
 	show(b, times)
 }
 
@@ -29,10 +31,12 @@ func BenchmarkIdle(b *testing.B) {
 		b.ReportMetric(w.memory(b, "VmRSS"), "RSS-MB")
 		w.stop(b)
 	}
+
 	info, err := os.Stat(binary)
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	b.ReportMetric(0, "ns/op") // says nothing here
 	b.ReportMetric(float64(info.Size())/1e6, "binary-MB")
 }

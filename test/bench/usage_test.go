@@ -51,7 +51,8 @@ func itself() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// usage says who used the processors. A machine that others use as well makes times longer; ratios and CPU say more then.
+// usage says who used the processors. A machine that others use as well makes times longer; ratios
+// and CPU say more then.
 type usage struct {
 	at                    time.Time
 	server, test, machine time.Duration
@@ -74,5 +75,10 @@ func (u usage) since(before usage) used {
 type used struct{ server, test, rest float64 }
 
 func (u used) String() string {
-	return fmt.Sprintf("it used %.1f %% of a core, the vendors and senders %.0f %%, the rest of the machine %.0f %%", u.server, u.test, max(u.rest, 0))
+	return fmt.Sprintf(
+		"it used %.1f %% of a core, the vendors and senders %.0f %%, the rest of the machine %.0f %%",
+		u.server,
+		u.test,
+		max(u.rest, 0),
+	)
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// watch stands before the two vendors. It notes when calls arrive, more finely than the vendors' own records, and holds some of them up.
+// watch stands before the two vendors. It notes when calls arrive, more finely than the vendors'
+// own records, and holds some of them up.
 type watch struct {
 	slow time.Duration // what a trigger takes
 	hold bool          // a question for a project gets no answer
@@ -41,6 +42,7 @@ func (w *watch) Wrap(op string, next http.Handler) http.Handler {
 			<-r.Context().Done()
 			return
 		}
+
 		w.note(op, r, now)
 		next.ServeHTTP(out, r)
 	})
@@ -54,9 +56,11 @@ func (w *watch) noteTrigger(r *http.Request, now time.Time) {
 			ID int64 `json:"deployment_id"`
 		} `json:"parameters"`
 	}
+
 	if err != nil || json.Unmarshal(body, &sent) != nil {
 		return // the simulator says what is wrong with it
 	}
+
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, again := w.triggered[sent.Parameters.ID]; !again {
@@ -76,6 +80,7 @@ func (w *watch) note(op string, r *http.Request, now time.Time) {
 	if w.ciCall.IsZero() && (op == circleci.OpGetPipeline || op == circleci.OpListWorkflows) {
 		w.ciCall = now
 	}
+
 	close(w.rang)
 	w.rang = make(chan struct{})
 }
@@ -97,6 +102,7 @@ func (w *watch) until(so func() bool) bool {
 		if done {
 			return true
 		}
+
 		select {
 		case <-rang:
 		case <-late:
@@ -124,8 +130,8 @@ func (w *watch) count() int {
 	return len(w.triggered)
 }
 
-// looks counts the looks at pipelines between two times, and the pipelines that had one, and says for each pipeline how long it went without
-// one at most since it was made.
+// looks counts the looks at pipelines between two times, and the pipelines that had one, and says
+// for each pipeline how long it went without one at most since it was made.
 func (w *watch) looks(pipelines []circleci.Pipeline, from, to time.Time) (n, seen int, gaps []time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -135,13 +141,17 @@ func (w *watch) looks(pipelines []circleci.Pipeline, from, to time.Time) (n, see
 			if at.After(from) && at.Before(to) {
 				n++
 			}
+
 			longest = max(longest, at.Sub(last))
 			last = at
 		}
+
 		if n > before {
 			seen++
 		}
+
 		gaps = append(gaps, longest)
 	}
+
 	return n, seen, gaps
 }

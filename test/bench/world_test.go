@@ -57,17 +57,28 @@ func newWorld(b *testing.B, in database, env ...string) *world {
 	url := in(b) // before the process, so that it is dropped after it
 	build(b)
 	w := &world{process: newProcess(b, binary, "serve"), watch: newWatch()}
-	w.github = github.New(github.Options{WebhookURL: "http://" + w.addr + "/webhooks/github", WebhookSecret: hookSecret, Plan: w.watch})
-	w.circleci = circleci.New(circleci.Options{
-		AnyProject: true, AnyBranch: true, Step: 100 * time.Millisecond, Plan: w.watch,
-		WebhookURL: "http://" + w.addr + "/webhooks/circleci", WebhookSecret: ciSecret,
+	w.github = github.New(github.Options{
+		WebhookURL:    "http://" + w.addr + "/webhooks/github",
+		WebhookSecret: hookSecret,
+		Plan:          w.watch,
 	})
+
+	w.circleci = circleci.New(circleci.Options{
+		AnyProject:    true,
+		AnyBranch:     true,
+		Step:          100 * time.Millisecond,
+		Plan:          w.watch,
+		WebhookURL:    "http://" + w.addr + "/webhooks/circleci",
+		WebhookSecret: ciSecret,
+	})
+
 	b.Cleanup(func() { w.github.Close(); w.circleci.Close() })
 	for _, start := range []func(string) error{w.github.Start, w.circleci.Start} {
 		if err := start(""); err != nil {
 			b.Fatal(err)
 		}
 	}
+
 	w.github.SetBudget(1 << 30) // calls an hour: an installation's limit is not what is measured
 	w.env = append([]string{
 		"SERAPH_ADDR=" + w.addr, "SERAPH_DATABASE_URL=" + url, "SERAPH_LOG_LEVEL=error",
@@ -75,23 +86,28 @@ func newWorld(b *testing.B, in database, env ...string) *world {
 		"SERAPH_CIRCLECI_TOKEN=" + circleci.DefaultToken, "SERAPH_CIRCLECI_API_URL=" + w.circleci.URL(), "SERAPH_CIRCLECI_WEBHOOK_SECRETS=" + ciSecret,
 		"SERAPH_GITHUB_WRITES_PER_MINUTE=0", "SERAPH_CIRCLECI_READS_PER_SECOND=0", "SERAPH_ROUTES=" + routes,
 	}, env...)
+
 	return w
 }
 
-// deploy makes n deployments of as many repositories, perSecond of them each second, and waits until all have ended at GitHub.
+// deploy makes n deployments of as many repositories, perSecond of them each second, and waits
+// until all have ended at GitHub.
 func (w *world) deploy(b *testing.B, n, perSecond int) {
 	b.Helper()
 	for i := range n {
 		w.github.AddRepository(repository(i))
 	}
+
 	tick := time.NewTicker(time.Second / time.Duration(perSecond))
 	defer tick.Stop()
 	for i := range n {
 		if _, err := w.github.CreateDeployment(repository(i), github.NewDeployment{Ref: "main"}); err != nil {
 			b.Fatal(err)
 		}
+
 		<-tick.C
 	}
+
 	w.waitEnds(b)
 }
 
@@ -100,26 +116,33 @@ func repository(i int) string { return fmt.Sprintf("acme/r%03d", i) }
 // hosts makes the payload of a deployment as large as people's are, and an event 8 to 10 KB.
 var hosts = json.RawMessage(`{"hosts":"` + strings.Repeat("web-01.example.com,", 60) + `","actor":"mona"}`)
 
-// orders makes n deployments, each of an environment of its own, of so many repositories in turn. GitHub tells nobody: the webhooks are given
-// back, to be sent when the time has come.
+// orders makes n deployments, each of an environment of its own, of so many repositories in turn.
+// GitHub tells nobody: the webhooks are given back, to be sent when the time has come.
 func (w *world) orders(b *testing.B, n, repositories int) []shot {
 	b.Helper()
 	for i := range repositories {
 		w.github.AddRepository(repository(i))
 	}
+
 	w.github.Hooks().Next("deployment", hookshot.Treatment{Lose: true}, n)
 	shots := make([]shot, n)
 	for i := range shots {
 		order := github.NewDeployment{
-			Ref: "main", Environment: fmt.Sprintf("review-%05d", w.made), Payload: hosts, Description: "Deploy of the review app",
+			Ref:         "main",
+			Environment: fmt.Sprintf("review-%05d", w.made),
+			Payload:     hosts,
+			Description: "Deploy of the review app",
 		}
+
 		w.made++
 		d, err := w.github.CreateDeployment(repository(i%repositories), order)
 		if err != nil {
 			b.Fatal(err)
 		}
+
 		shots[i] = newShot(d.ID, w.github.EventBody(d.ID))
 	}
+
 	return shots
 }
 
@@ -144,6 +167,7 @@ func (w *world) ended() map[string]time.Time {
 			}
 		}
 	}
+
 	return at
 }
 

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestChaos lets one trouble follow the other while one call in five goes wrong, lets the world come to rest, and asks the simulators.
+// TestChaos lets one trouble follow the other while one call in five goes wrong, lets the world
+// come to rest, and asks the simulators.
 func TestChaos(t *testing.T) {
 	for _, database := range databases(t) {
 		t.Run(database, func(t *testing.T) {
@@ -34,12 +35,14 @@ func (w *world) storm(t *testing.T) {
 	w.suffer(t, end)
 }
 
-// rest takes all trouble away, and waits until every deployment has ended at GitHub, as far as that takes no longer than it may. The
-// processes are stopped and started once more: what they do at a start finds what GitHub could not deliver since the last one.
+// rest takes all trouble away, and waits until every deployment has ended at GitHub, as far as that
+// takes no longer than it may. The processes are stopped and started once more: what they do at a
+// start finds what GitHub could not deliver since the last one.
 func (w *world) rest(t *testing.T) {
 	if w.large && w.onSQLite() {
 		w.oversleep(t) // there is no other that could go on, so only the end has time for it
 	}
+
 	w.behave()
 	began := time.Now()
 	w.asleep.Wait()
@@ -47,6 +50,7 @@ func (w *world) rest(t *testing.T) {
 	if !w.large {
 		w.redeliver(t)
 	}
+
 	ctx, cancel := context.WithTimeout(t.Context(), w.patience)
 	defer cancel()
 	w.waitEnded(ctx)
@@ -61,6 +65,7 @@ func (w *world) waitEnded(ctx context.Context) {
 		if len(w.open()) == 0 {
 			return
 		}
+
 		select {
 		case <-changed:
 		case <-ctx.Done():

@@ -1,7 +1,6 @@
 package chaos
 
 import (
-	"database/sql"
 	"math/rand/v2"
 	"net/url"
 	"os"
@@ -9,8 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/seraph-deploy/seraph/test/pgtest"
 )
@@ -49,31 +46,16 @@ func (f *fleet) shut(t *testing.T) (open func()) {
 	return func() { f.serve(t, "ALTER DATABASE "+f.name(t)+" ALLOW_CONNECTIONS true") }
 }
 
-// emptyQueue deletes River's jobs under the feet of the processes.
-func (w *world) emptyQueue(t *testing.T, _ *rand.Rand) {
-	if !w.onSQLite() {
-		pgtest.ForgetJobs(t, w.url)
-		return
-	}
-	db, err := sql.Open("sqlite", "file:"+w.file()+"?_pragma=busy_timeout(10000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close() // nothing is left to be written
-	if _, err := db.ExecContext(t.Context(), "DELETE FROM river_job"); err != nil {
-		t.Error(err)
-	}
-}
-
-// restartDatabase is to its clients what a restart is: all connections end, and none is taken for a while. The server itself goes on,
-// because other tests use it.
+// restartDatabase is to its clients what a restart is: all connections end, and none is taken for a
+// while. The server itself goes on, because other tests use it.
 func (w *world) restartDatabase(t *testing.T, _ *rand.Rand) {
 	defer w.without()()
 	defer w.shut(t)()
 	pause(t.Context(), w.databaseDown)
 }
 
-// refuseWrites makes PostgreSQL answer reads and fail writes for a while, as it does when its disk is full.
+// refuseWrites makes PostgreSQL answer reads and fail writes for a while, as it does when its disk
+// is full.
 func (w *world) refuseWrites(t *testing.T, _ *rand.Rand) {
 	defer w.without()()
 	w.serve(t, "ALTER DATABASE "+w.name(t)+" SET default_transaction_read_only = on")
@@ -83,19 +65,23 @@ func (w *world) refuseWrites(t *testing.T, _ *rand.Rand) {
 	w.disconnect(t)
 }
 
-// smallDisk makes a folder a disk of its own that can be filled, and says so with its second result. It takes the right to mount.
+// smallDisk makes a folder a disk of its own that can be filled, and says so with its second
+// result. It takes the right to mount.
 func smallDisk(t *testing.T, folder string) (database, disk string) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=128m", "seraph-chaos", folder).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=128m", "seraph-chaos", folder).
+		CombinedOutput()
 	if err != nil {
 		t.Logf("no disk will be full, because none can be mounted: %s", strings.TrimSpace(string(out)))
 		return folder, ""
 	}
+
 	t.Cleanup(func() {
 		if out, err := exec.Command("umount", "-l", folder).CombinedOutput(); err != nil {
 			t.Errorf("umount: %v %s", err, out)
 		}
 	})
+
 	return folder, folder
 }
 
@@ -108,27 +94,32 @@ func (w *world) fillDisk(t *testing.T, _ *rand.Rand) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer f.Close() // as above
 	for block := make([]byte, 1<<20); len(block) > 0; {
 		if _, err := f.Write(block); err != nil {
 			block = block[:len(block)/2] // to the last byte
 		}
 	}
+
 	pause(t.Context(), w.databaseDown)
 }
 
-// copyDatabase makes a backup in the way that README.md tells, and returns how to put it in the place of a database that nobody uses.
+// copyDatabase makes a backup as deploy/docs/operate.md describes, and returns how to put it in the
+// place of a database that nobody uses.
 func (w *world) copyDatabase(t *testing.T) (putBack func()) {
 	t.Helper()
 	if w.onSQLite() {
 		return w.copySQLite(t)
 	}
+
 	name := w.name(t)
 	backup := name + "_backup"
 	defer w.without()()
 	defer w.shut(t)() // a template must be left alone
 	w.serve(t, "CREATE DATABASE "+backup+" TEMPLATE "+name)
 	t.Cleanup(func() { w.serve(t, "DROP DATABASE IF EXISTS "+backup+" WITH (FORCE)") })
+
 	return func() {
 		w.serve(t, "DROP DATABASE "+name+" WITH (FORCE)")
 		w.serve(t, "ALTER DATABASE "+backup+" RENAME TO "+name)
@@ -143,16 +134,19 @@ func (w *world) copySQLite(t *testing.T) (putBack func()) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("seraph backup: %v\n%s", err, out)
 	}
+
 	return func() {
 		content, err := os.ReadFile(backup)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		for _, suffix := range []string{"-wal", "-shm"} {
 			if err := os.Remove(w.file() + suffix); err != nil && !os.IsNotExist(err) {
 				t.Fatal(err)
 			}
 		}
+
 		if err := os.WriteFile(w.file(), content, 0o600); err != nil {
 			t.Fatal(err)
 		}

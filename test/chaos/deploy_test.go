@@ -16,8 +16,9 @@ import (
 
 var environments = []string{"production", "staging", "eu-west", "canary"}
 
-// warmUp starts the fleet and lets each repository deploy once while all is well. From then on each project has a pipeline that is known,
-// which is what a look-up of a lost one measures the lists by.
+// warmUp starts the fleet and lets each repository deploy once while all is well. From then on each
+// project has a pipeline that is known, which is what a look-up of a lost one measures the lists
+// by.
 func (w *world) warmUp(t *testing.T) {
 	w.start(t)
 	for i, name := range w.repositories {
@@ -26,7 +27,8 @@ func (w *world) warmUp(t *testing.T) {
 	w.waitEnded(t.Context())
 }
 
-// deployAll makes all other deployments, spread over most of the storm. Those that a restored backup forgets do not count.
+// deployAll makes all other deployments, spread over most of the storm. Those that a restored
+// backup forgets do not count.
 func (w *world) deployAll(t *testing.T) {
 	gap := w.rage * 3 / 4 / time.Duration(w.deployments)
 	made := len(w.repositories)
@@ -40,10 +42,12 @@ func (w *world) deployAll(t *testing.T) {
 		default:
 			made += w.deploy(t, i)
 		}
+
 		w.hush.RUnlock()
 		if enough {
 			return
 		}
+
 		pause(t.Context(), gap)
 	}
 }
@@ -55,17 +59,19 @@ func (w *world) deploy(t *testing.T, i int) int {
 	if withoutKey(name) && !w.again.Load() {
 		name = "acme/left" // nothing tells its pipelines from those that the restored database has forgotten
 	}
+
 	w.treatWebhook(dice)
 	w.create(t, name, environments[place], dice)
 	if i%8 != 0 {
 		return 1
 	}
+
 	w.create(t, sibling(name), environments[(place+1)%len(environments)], dice)
 	return 2
 }
 
-// A crowd is as many deployments at once as make the service put their deliveries aside. The large run has one or two, after the restore, for which
-// there must be a moment of peace.
+// A crowd is as many deployments at once as make the service commit large batches. The large
+// run has one or two, after the restore, for which there must be a moment of peace.
 const (
 	diceCrowd  = 10_000
 	crowd      = 200
@@ -81,6 +87,7 @@ func (w *world) deployCrowd(t *testing.T, i int) int {
 			w.create(t, names[n%len(names)], fmt.Sprintf("review-%d-%d", i, n), w.dice(diceCrowd+i*crowd+n))
 		})
 	}
+
 	making.Wait()
 	return crowd
 }
@@ -97,11 +104,21 @@ func sibling(name string) string {
 	}
 }
 
-// treatWebhook fails, doubles, delays or loses the next deployment's webhook now and then. GitHub sends it once.
+// treatWebhook fails, doubles, delays or loses the next deployment's webhook now and then. GitHub
+// sends it once.
 func (w *world) treatWebhook(dice *rand.Rand) {
 	treatments := []hookshot.Treatment{
-		{Fail: http.StatusBadGateway}, {Copies: 2}, {Delay: span{time.Second, 3 * time.Second}.pick(dice)}, {Lose: true},
+		{
+			Fail: http.StatusBadGateway,
+		}, {
+			Copies: 2,
+		}, {
+			Delay: span{time.Second, 3 * time.Second}.pick(dice),
+		}, {
+			Lose: true,
+		},
 	}
+
 	if !w.large {
 		treatments = treatments[:3] // redeliver cannot help with one that was never sent
 	}
@@ -110,8 +127,8 @@ func (w *world) treatWebhook(dice *rand.Rand) {
 	}
 }
 
-// redeliver asks GitHub to deliver again what it could not, as a person does who does not want to wait: after a kill it may take a minute
-// until another replica looks for it.
+// redeliver asks GitHub to deliver again what it could not, as a person does who does not want to
+// wait: after a kill it may take a minute until another replica looks for it.
 func (w *world) redeliver(t *testing.T) {
 	list := w.github.Deliveries()
 	for _, d := range list {
@@ -128,8 +145,13 @@ func (w *world) redeliver(t *testing.T) {
 func (w *world) create(t *testing.T, repository, environment string, dice *rand.Rand) {
 	payload, err := json.Marshal(map[string]string{"story": names[dice.IntN(len(names))]})
 	if err == nil {
-		_, err = w.github.CreateDeployment(repository, github.NewDeployment{Ref: "main", Environment: environment, Payload: payload})
+		_, err = w.github.CreateDeployment(repository, github.NewDeployment{
+			Ref:         "main",
+			Environment: environment,
+			Payload:     payload,
+		})
 	}
+
 	if err != nil {
 		t.Errorf("a deployment of %s cannot be made: %v", repository, err)
 	}

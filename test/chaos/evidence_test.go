@@ -25,7 +25,8 @@ type evidence struct {
 
 var rank = map[string]int{"queued": 1, "in_progress": 2, "pending": 2, "success": 3, "failure": 3, "error": 3}
 
-// told are the statuses that the program wrote. GitHub itself makes a success inactive when a newer one comes.
+// told are the statuses that the program wrote. GitHub itself makes a success inactive when a newer
+// one comes.
 func told(d github.Deployment) []status {
 	return slices.DeleteFunc(slices.Clone(d.Statuses), func(s status) bool { return s.State == "inactive" })
 }
@@ -39,7 +40,10 @@ func number(id int64) string { return strconv.FormatInt(id, 10) }
 
 // open lists the deployments whose end GitHub has not heard and must hear.
 func (w *world) open() []github.Deployment {
-	return slices.DeleteFunc(w.github.Deployments(), func(d github.Deployment) bool { return ended(d) || w.restored.forgot(d.ID) })
+	return slices.DeleteFunc(
+		w.github.Deployments(),
+		func(d github.Deployment) bool { return ended(d) || w.restored.forgot(d.ID) },
+	)
 }
 
 func (e evidence) last() status {
@@ -67,6 +71,7 @@ func (w *world) gather(t *testing.T) []*evidence {
 		byID[number(d.ID)] = e
 		all = append(all, e)
 	}
+
 	w.gatherDeliveries(t, byID)
 	for _, p := range w.circleci.Pipelines() {
 		p = w.inRealTime(p)
@@ -76,11 +81,13 @@ func (w *world) gather(t *testing.T) []*evidence {
 			t.Errorf("pipeline %s belongs to no deployment: %v", p.ID, p.Parameters)
 		}
 	}
+
 	for _, c := range w.tally.all() {
 		if e := byID[c.deployment]; e != nil {
 			e.calls = append(e.calls, c)
 		}
 	}
+
 	return all
 }
 
@@ -92,12 +99,15 @@ func (w *world) gatherDeliveries(t *testing.T, byID map[string]*evidence) {
 				ID json.Number `json:"id"`
 			} `json:"deployment"`
 		}
+
 		if err := json.Unmarshal(d.Body, &body); err != nil {
 			t.Fatal(err)
 		}
+
 		answered := d.At.Add(d.Duration)
 		e := byID[body.Deployment.ID.String()]
-		if e != nil && d.Event == "deployment" && d.StatusCode/100 == 2 && (e.accepted.IsZero() || answered.Before(e.accepted)) {
+		if e != nil && d.Event == "deployment" && d.StatusCode/100 == 2 &&
+			(e.accepted.IsZero() || answered.Before(e.accepted)) {
 			e.accepted = answered
 		}
 	}
@@ -122,9 +132,11 @@ func (w *world) story(e *evidence) string {
 		fmt.Fprintf(&b, "; backup %s, down %s, up %s, forgotten %v, rolled back %v",
 			clock(r.copied), clock(r.down), clock(r.up), r.forgotten[e.ID], r.rolledBack[e.ID])
 	}
+
 	for _, c := range e.calls {
 		fmt.Fprintf(&b, "\n  trigger %s answered %d", clock(c.at), c.answer)
 	}
+
 	for _, p := range e.pipelines {
 		fmt.Fprintf(&b, "\n  pipeline %s %s %s %d %s %s key %v",
 			clock(p.CreatedAt), p.ID, p.Project, p.Number, p.Scenario, p.State, p.Parameters["seraph_key"])
@@ -132,9 +144,11 @@ func (w *world) story(e *evidence) string {
 			fmt.Fprintf(&b, "\n    workflow %s %s, stopped %s", flow.Name, flow.Status, clock(flow.StoppedAt))
 		}
 	}
+
 	for _, s := range e.Statuses {
 		fmt.Fprintf(&b, "\n  status %s %s %q %s", clock(s.At), s.State, s.Description, s.LogURL)
 	}
+
 	_, row := w.processes[0].get("/api/v1/deployments/"+number(e.ID), apiToken)
 	return b.String() + "\n  " + row + "\n" + w.about(number(e.ID))
 }

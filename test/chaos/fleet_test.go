@@ -12,7 +12,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/pgtest"
 )
 
-// fleet is the processes that share a database, one on SQLite and two on PostgreSQL, behind one address.
+// fleet is the processes that share a database, one on SQLite and two on PostgreSQL, behind one
+// address.
 type fleet struct {
 	processes []*process
 	url       string // of the database
@@ -37,12 +38,15 @@ func newFleet(t *testing.T, s settings) *fleet {
 		if s.large {
 			folder, f.disk = smallDisk(t, folder)
 		}
+
 		f.url = "sqlite:" + filepath.Join(folder, "seraph.db")
 	}
+
 	binary := build(t)
 	for i := range size {
 		f.processes = append(f.processes, newProcess(t, fmt.Sprint("seraph-", i), binary))
 	}
+
 	f.address = (&front{processes: f.processes}).listen(t)
 	return f
 }
@@ -150,5 +154,6 @@ func (f *fleet) mentions(text string) int {
 			}
 		}
 	}
+
 	return n
 }

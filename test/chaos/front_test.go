@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// front is where the vendors' webhooks go: it gives each one to the next process that answers TCP, and says 502 when none does.
+// front is where the vendors' webhooks go: it gives each one to the next process that answers TCP,
+// and says 502 when none does.
 type front struct {
 	processes []*process
 	next      atomic.Uint64
@@ -26,11 +27,13 @@ func (f *front) listen(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	proxy := &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "seraph" },
 		Transport: &http.Transport{DialContext: f.dial, DisableKeepAlives: true},
 		ErrorLog:  log.New(io.Discard, "", 0),
 	}
+
 	server := &http.Server{Handler: proxy, ReadHeaderTimeout: 10 * time.Second, ErrorLog: proxy.ErrorLog}
 	go server.Serve(listener) // always http.ErrServerClosed
 	t.Cleanup(func() { server.Close() })

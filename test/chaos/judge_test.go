@@ -15,25 +15,39 @@ func (w *world) judge(t *testing.T) {
 	all := w.gather(t)
 	for _, e := range all {
 		if faults := w.faults(e, all); len(faults) > 0 {
-			t.Errorf("deployment %d (%s %s): %s\n%s", e.ID, e.Repository, e.Environment, strings.Join(faults, "; "), w.story(e))
+			t.Errorf(
+				"deployment %d (%s %s): %s\n%s",
+				e.ID,
+				e.Repository,
+				e.Environment,
+				strings.Join(faults, "; "),
+				w.story(e),
+			)
 		}
 	}
+
 	for key, ids := range w.circleci.ByParameter("seraph_key") {
 		if len(ids) > 1 {
 			t.Errorf("key %s ran %d times: %v", key, len(ids), ids)
 		}
 	}
+
 	w.judgeSlots(t, all)
 	w.judgeDoubts(t, all)
 	w.judgeExits(t)
 	for _, v := range append(w.github.Violations(), w.circleci.Violations()...) {
 		t.Errorf("violation: %s", v)
 	}
+
 	for _, id := range w.strange {
-		if p, _ := w.circleci.Pipeline(id); slices.ContainsFunc(p.Workflows, func(f circleci.Workflow) bool { return f.Status == "canceled" }) {
+		if p, _ := w.circleci.Pipeline(id); slices.ContainsFunc(
+			p.Workflows,
+			func(f circleci.Workflow) bool { return f.Status == "canceled" },
+		) {
 			t.Errorf("the stranger's pipeline %s was canceled", id)
 		}
 	}
+
 	w.summarize(t, all)
 }
 
@@ -44,6 +58,7 @@ func (w *world) faults(e *evidence, all []*evidence) []string {
 	if len(e.pipelines) > 1 {
 		fault("ran %d times", len(e.pipelines))
 	}
+
 	switch {
 	case w.left(e), w.restored.handled(e), e.overtaken(all), e.doubted():
 		return faults // it rightly has no end, or one that is not its pipeline's
@@ -56,13 +71,18 @@ func (w *world) faults(e *evidence, all []*evidence) []string {
 	case len(e.pipelines) == 0:
 		fault("ended, and never ran")
 	case e.last().State != stories[e.pipelines[0].Scenario]:
-		fault("its pipeline's story is %s, so it should end with %s", e.pipelines[0].Scenario, stories[e.pipelines[0].Scenario])
+		fault(
+			"its pipeline's story is %s, so it should end with %s",
+			e.pipelines[0].Scenario,
+			stories[e.pipelines[0].Scenario],
+		)
 	}
+
 	return faults
 }
 
-// outOfOrder are the statuses that go back, or repeat the one before. A restored database does not know what GitHub heard since the copy was
-// made: for such a deployment the order begins anew.
+// outOfOrder are the statuses that go back, or repeat the one before. A restored database does not
+// know what GitHub heard since the copy was made: for such a deployment the order begins anew.
 func (w *world) outOfOrder(e *evidence) []string {
 	var faults []string
 	for i := 1; i < len(e.Statuses); i++ {
@@ -73,10 +93,12 @@ func (w *world) outOfOrder(e *evidence) []string {
 		if rank[s.State] < rank[before.State] || rank[before.State] == 3 {
 			faults = append(faults, fmt.Sprintf("%s after %s", s.State, before.State))
 		}
-		if rank[s.State] > 1 && s.State == before.State && s.Description == before.Description && s.LogURL == before.LogURL {
+		if rank[s.State] > 1 && s.State == before.State && s.Description == before.Description &&
+			s.LogURL == before.LogURL {
 			faults = append(faults, s.State+" told twice")
 		}
 	}
+
 	return faults
 }
 
@@ -91,10 +113,12 @@ func (e *evidence) misled() []string {
 			faults = append(faults, "in_progress links to "+s.LogURL)
 		}
 	}
+
 	return faults
 }
 
-// overtaken says whether a deployment that came to light late was rightly rejected: a newer one of its environment had started.
+// overtaken says whether a deployment that came to light late was rightly rejected: a newer one of
+// its environment had started.
 func (e *evidence) overtaken(all []*evidence) bool {
 	if len(e.pipelines) > 0 || !strings.HasPrefix(e.last().Description, "superseded by #") {
 		return false
@@ -105,8 +129,9 @@ func (e *evidence) overtaken(all []*evidence) bool {
 	})
 }
 
-// handled says whether a deployment that the restored database believed to wait was rightly let alone, because GitHub knew better
-// (README.md, "an old backup is restored").
+// handled says whether a deployment that the restored database believed to wait was rightly let
+// alone, because GitHub knew better (deploy/docs/failures.md, "an old
+// backup is restored").
 func (r restoration) handled(e *evidence) bool {
 	return r.behind(e.ID) && e.last().At.After(r.up) && e.last().State == "error" &&
 		strings.HasPrefix(e.last().Description, "already handled: GitHub has a status") &&
@@ -118,24 +143,28 @@ func (w *world) left(e *evidence) bool {
 	return w.restored.forgot(e.ID) && !ended(e.Deployment) && !e.last().At.After(w.restored.up)
 }
 
-// doubted says whether a deployment was given up because nothing tells whether CircleCI started it. Only a route without a key may.
+// doubted says whether a deployment was given up because nothing tells whether CircleCI started it.
+// Only a route without a key may.
 func (e *evidence) doubted() bool {
 	return withoutKey(e.Repository) && strings.Contains(e.last().Description, "may have started it")
 }
 
-// judgeDoubts holds that without a key, too, what CircleCI had started is nearly always found: doubt about a pipeline that is there comes
-// with at most 2 % of the triggers that were not answered well. That there is none cannot be proven without a key, so other doubt is right.
+// judgeDoubts holds that without a key, too, what CircleCI had started is nearly always found:
+// doubt about a pipeline that is there comes with at most 2 % of the triggers that were not
+// answered well. That there is none cannot be proven without a key, so other doubt is right.
 func (w *world) judgeDoubts(t *testing.T, all []*evidence) {
 	faulted, there, none := 0, 0, 0
 	for _, e := range all {
 		if !withoutKey(e.Repository) {
 			continue
 		}
+
 		for _, c := range e.calls {
 			if c.answer != 201 {
 				faulted++
 			}
 		}
+
 		switch {
 		case e.doubted() && len(e.pipelines) > 0:
 			there++
@@ -143,7 +172,14 @@ func (w *world) judgeDoubts(t *testing.T, all []*evidence) {
 			none++
 		}
 	}
-	t.Logf("without a key: %d triggers not answered well; doubt about %d pipelines that are there and %d that are not", faulted, there, none)
+
+	t.Logf(
+		"without a key: %d triggers not answered well; doubt about %d pipelines that are there and %d that are not",
+		faulted,
+		there,
+		none,
+	)
+
 	if there*50 > faulted {
 		t.Errorf("doubt about %d pipelines that are there, more than 2 %% of %d triggers", there, faulted)
 	}
@@ -166,17 +202,21 @@ func runs(all []*evidence) map[string][]run {
 					r.end = flow.StoppedAt
 				}
 			}
+
 			slots[e.slot()] = append(slots[e.slot()], r)
 		}
 	}
+
 	for _, list := range slots {
 		slices.SortFunc(list, func(a, b run) int { return a.began.Compare(b.began) })
 	}
+
 	return slots
 }
 
-// judgeSlots holds that no environment had two pipelines at a time, and none of them after a newer deployment's. A restored database does
-// not know that a forgotten one ran, so it cannot hold back an older one that comes to light later; nothing ran at the restore itself.
+// judgeSlots holds that no environment had two pipelines at a time, and none of them after a newer
+// deployment's. A restored database does not know that a forgotten one ran, so it cannot hold back
+// an older one that comes to light later; nothing ran at the restore itself.
 func (w *world) judgeSlots(t *testing.T, all []*evidence) {
 	for slot, list := range runs(all) {
 		for i := 1; i < len(list); i++ {
@@ -198,9 +238,17 @@ func (w *world) judgeExits(t *testing.T) {
 		p.mu.Lock()
 		for _, e := range p.exits {
 			if e.code != 0 && !w.explains(e) {
-				t.Errorf("%s ran from %s to %s and ended with %d:\n%s", p.name, clock(e.began), clock(e.ended), e.code, tail(p.logged(), 30))
+				t.Errorf(
+					"%s ran from %s to %s and ended with %d:\n%s",
+					p.name,
+					clock(e.began),
+					clock(e.ended),
+					e.code,
+					tail(p.logged(), 30),
+				)
 			}
 		}
+
 		p.mu.Unlock()
 	}
 }
@@ -218,11 +266,33 @@ func (w *world) summarize(t *testing.T, all []*evidence) {
 			}
 		}
 	}
-	t.Logf("%d deployments, %d accepted by webhook, %d superseded; restored: %d handled already, %d left as they stood, of which %d never ran",
-		len(all), accepted, superseded, handled, left, never)
-	t.Logf("%d triggers, %d pipelines, %d of strangers; %d calls to GitHub, %d to CircleCI; %d starts without a database, %d times a full disk, %d crowds put aside",
-		len(w.tally.all()), len(w.circleci.Pipelines()), len(w.strange), sum(w.github.Calls()), sum(w.circleci.Calls()), w.failedStarts(),
-		w.mentions("disk is full")+w.mentions("read-only transaction"), w.mentions("a crowd of deliveries was taken in"))
+
+	t.Logf(
+		"%d deployments, %d accepted by webhook, %d superseded; restored: %d handled already, %d left as they stood, of which %d never ran",
+		len(all),
+		accepted,
+		superseded,
+		handled,
+		left,
+		never,
+	)
+
+	t.Logf(
+		"%d triggers, %d pipelines, %d of strangers; %d calls to GitHub, %d to CircleCI; %d starts without a database, %d times a full disk",
+		len(
+			w.tally.all(),
+		),
+		len(w.circleci.Pipelines()),
+		len(w.strange),
+		sum(w.github.Calls()),
+		sum(w.circleci.Calls()),
+		w.failedStarts(),
+		w.mentions(
+			"disk is full",
+		)+w.mentions(
+			"read-only transaction",
+		),
+	)
 }
 
 func (w *world) failedStarts() int {

@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// process is the real program. Whenever it ends it is started anew, with the same port, database and log file, until the test is over.
+// process is the real program. Whenever it ends it is started anew, with the same port, database
+// and log file, until the test is over.
 type process struct {
 	name, binary, addr string
 	env                []string
@@ -60,14 +61,17 @@ func newProcess(t *testing.T, name, binary string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	p := &process{name: name, binary: binary, addr: freeAddr(t), log: log}
 	p.env = []string{"SERAPH_ADDR=" + p.addr}
 	p.ctx, p.over = context.WithCancel(context.Background())
 	t.Cleanup(func() { p.end(); log.Close() })
+
 	return p
 }
 
-// lastPort keeps to ports below those that the system gives to outgoing connections, so that nobody takes one while the program is down.
+// lastPort keeps to ports below those that the system gives to outgoing connections, so that nobody
+// takes one while the program is down.
 var lastPort atomic.Int64
 
 func init() { lastPort.Store(30_000 + int64(os.Getpid()%250)*10) }
@@ -82,6 +86,7 @@ func freeAddr(t *testing.T) string {
 			return addr
 		}
 	}
+
 	t.Fatal("no free port")
 	return ""
 }
@@ -97,7 +102,8 @@ func (p *process) start() {
 	})
 }
 
-// runOnce runs the process to its end, and returns how long it ran before it ended by itself: for a killed one, that is for ever.
+// runOnce runs the process to its end, and returns how long it ran before it ended by itself: for a
+// killed one, that is for ever.
 func (p *process) runOnce() time.Duration {
 	cmd := exec.Command(p.binary, "serve")
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
@@ -105,6 +111,7 @@ func (p *process) runOnce() time.Duration {
 	if !ok {
 		return 0
 	}
+
 	_ = cmd.Wait() // its state says how it ended
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,6 +121,7 @@ func (p *process) runOnce() time.Duration {
 	if code < 0 {
 		return math.MaxInt64
 	}
+
 	p.exits = append(p.exits, exit{began, time.Now(), code})
 	return time.Since(began)
 }
@@ -127,6 +135,7 @@ func (p *process) launch(cmd *exec.Cmd) (began time.Time, ok bool) {
 	if p.ctx.Err() != nil || cmd.Start() != nil {
 		return time.Time{}, false
 	}
+
 	p.cmd, p.gone = cmd, make(chan struct{})
 	return time.Now(), true
 }
@@ -147,24 +156,28 @@ func (p *process) stop() {
 		p.mu.Unlock()
 		return
 	}
+
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // or it has just ended by itself
 	gone := p.gone
 	p.mu.Unlock()
 	<-gone
 }
 
-// kill ends the process as a power cut does, unless it is down or frozen, and returns when it is gone.
+// kill ends the process as a power cut does, unless it is down or frozen, and returns when it is
+// gone.
 func (p *process) kill() bool {
 	p.mu.Lock()
 	if p.cmd == nil || p.frozen {
 		p.mu.Unlock()
 		return false
 	}
+
 	_ = p.cmd.Process.Kill() // or it has just ended by itself
 	p.kills++
 	gone := p.gone
 	p.mu.Unlock()
 	<-gone
+
 	return true
 }
 
@@ -241,16 +254,19 @@ func (p *process) get(path, token string) (status int, body string) {
 	if err != nil {
 		return 0, err.Error()
 	}
+
 	req.Header.Set("Authorization", "Bearer "+token)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
 		return 0, err.Error()
 	}
+
 	defer res.Body.Close()
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		return 0, err.Error()
 	}
+
 	return res.StatusCode, string(text)
 }

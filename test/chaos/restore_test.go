@@ -9,7 +9,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// restoration is when an old backup came back, and what it cannot know of. The zero value is a run without.
+// restoration is when an old backup came back, and what it cannot know of. The zero value is a run
+// without.
 type restoration struct {
 	putBack          func()
 	copied, down, up time.Time
@@ -27,9 +28,10 @@ func (w *world) backUp(t *testing.T, _ *rand.Rand) {
 
 // restore puts the copy in the place of the live database.
 //
-// What a restored Seraph must not do is to run anything twice, and all it can go by are GitHub's statuses (README.md, "Run it"). So the
-// processes go down at a moment when GitHub has heard of every pipeline there is. In another moment a deployment that is neither in
-// the backup nor has a status would be taken for a new one.
+// What a restored Seraph must not do is to run anything twice, and all it can go by are GitHub's
+// statuses (deploy/docs/operate.md). So the processes go down at a moment when GitHub has heard of
+// every pipeline there is. In another moment a deployment that is neither in the backup nor has a
+// status would be taken for a new one.
 func (w *world) restore(t *testing.T, _ *rand.Rand) {
 	w.hush.Lock()
 	defer w.hush.Unlock()
@@ -38,11 +40,14 @@ func (w *world) restore(t *testing.T, _ *rand.Rand) {
 		if w.settled() && w.swap(t) {
 			break
 		}
+
 		pause(t.Context(), 500*time.Millisecond)
 	}
+
 	if w.restored.up.IsZero() {
 		t.Error("there was no moment to restore the backup: some pipeline always ran that GitHub had not heard of")
 	}
+
 	w.again.Store(true)
 	w.misbehave()
 	if !w.onSQLite() {
@@ -59,6 +64,7 @@ func (w *world) swap(t *testing.T) bool {
 	if !w.settled() {
 		return false
 	}
+
 	w.restored.putBack()
 	w.restored.down, w.restored.up = down, time.Now()
 	w.restored.forgotten, w.restored.rolledBack = map[int64]bool{}, map[int64]bool{}
@@ -72,8 +78,17 @@ func (w *world) swap(t *testing.T) bool {
 			w.restored.rolledBack[e.ID] = true
 		}
 	}
-	t.Logf("%s restored a backup that is %s old: it forgot %d deployments, and what happened to %d others",
-		clock(w.restored.up), w.restored.up.Sub(w.restored.copied).Round(time.Millisecond), len(w.restored.forgotten), len(w.restored.rolledBack))
+
+	t.Logf(
+		"%s restored a backup that is %s old: it forgot %d deployments, and what happened to %d others",
+		clock(
+			w.restored.up,
+		),
+		w.restored.up.Sub(w.restored.copied).Round(time.Millisecond),
+		len(w.restored.forgotten),
+		len(w.restored.rolledBack),
+	)
+
 	return true
 }
 
@@ -85,6 +100,7 @@ func (w *world) settled() bool {
 			heard[number(d.ID)] = list[len(list)-1].At
 		}
 	}
+
 	return !slices.ContainsFunc(w.circleci.Pipelines(), func(p circleci.Pipeline) bool {
 		id, ours := p.Parameters["deployment_id"].(string)
 		began := w.real(p.CreatedAt)
@@ -95,8 +111,8 @@ func (w *world) settled() bool {
 // longestStory is how long a pipeline runs at most.
 const longestStory = 3 * time.Second
 
-// forgot says whether a restored database cannot know of a deployment. GitHub has a status of it, so recovery leaves it alone, and what
-// GitHub has heard is all it hears.
+// forgot says whether a restored database cannot know of a deployment. GitHub has a status of it,
+// so recovery leaves it alone, and what GitHub has heard is all it hears.
 func (r restoration) forgot(id int64) bool { return r.forgotten[id] }
 
 // behind says whether GitHub has heard more of a deployment than the restored database knows.

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// The databases that the program runs on: as one process on an SQLite file, as two replicas on PostgreSQL.
+// The databases that the program runs on: as one process on an SQLite file, as two replicas on
+// PostgreSQL.
 const (
 	sqlite   = "sqlite"
 	postgres = "postgres"
@@ -44,25 +45,46 @@ type size struct {
 }
 
 var small = size{
-	projects: 3, keyless: 1, strangers: 2,
-	kill: span{300 * time.Millisecond, 1500 * time.Millisecond}, trouble: span{200 * time.Millisecond, 600 * time.Millisecond},
-	frozen: time.Second, down: span{300 * time.Millisecond, time.Second}, databaseDown: time.Second, listLag: 500 * time.Millisecond,
-	late: []time.Duration{time.Second, 2 * time.Second}, patience: 3 * time.Minute,
-	env: []string{"SERAPH_LOOKUP_GRACE=3s", "SERAPH_CIRCLECI_TIMEOUT=3s", "SERAPH_POLL_MIN=200ms", "SERAPH_POLL_MAX=1s"},
+	projects:     3,
+	keyless:      1,
+	strangers:    2,
+	kill:         span{300 * time.Millisecond, 1500 * time.Millisecond},
+	trouble:      span{200 * time.Millisecond, 600 * time.Millisecond},
+	frozen:       time.Second,
+	down:         span{300 * time.Millisecond, time.Second},
+	databaseDown: time.Second,
+	listLag:      500 * time.Millisecond,
+	late:         []time.Duration{time.Second, 2 * time.Second},
+	patience:     3 * time.Minute,
+	env: []string{
+		"SERAPH_LOOKUP_GRACE=3s",
+		"SERAPH_CIRCLECI_TIMEOUT=3s",
+		"SERAPH_POLL_MIN=200ms",
+		"SERAPH_POLL_MAX=1s",
+	},
 }
 
-// large leaves SERAPH_LOOKUP_GRACE at its default, so that what comes late comes within it. Its many projects let the others go on while one
-// waits for that.
+// large leaves SERAPH_LOOKUP_GRACE at its default, so that what comes late comes within it. Its
+// many projects let the others go on while one waits for that.
 var large = size{
-	large: true, projects: 36, keyless: 6, strangers: 4,
-	kill: span{2 * time.Second, 10 * time.Second}, trouble: span{2 * time.Second, 5 * time.Second},
-	frozen: 10 * time.Second, frozenOnce: 2 * time.Minute, down: span{10 * time.Second, 20 * time.Second}, databaseDown: 3 * time.Second,
-	listLag: 20 * time.Second, late: []time.Duration{5 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute},
-	patience: 6 * time.Minute,
-	env:      []string{"SERAPH_POLL_MIN=500ms", "SERAPH_POLL_MAX=3s"},
+	large:        true,
+	projects:     36,
+	keyless:      6,
+	strangers:    4,
+	kill:         span{2 * time.Second, 10 * time.Second},
+	trouble:      span{2 * time.Second, 5 * time.Second},
+	frozen:       10 * time.Second,
+	frozenOnce:   2 * time.Minute,
+	down:         span{10 * time.Second, 20 * time.Second},
+	databaseDown: 3 * time.Second,
+	listLag:      20 * time.Second,
+	late:         []time.Duration{5 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute},
+	patience:     6 * time.Minute,
+	env:          []string{"SERAPH_POLL_MIN=500ms", "SERAPH_POLL_MAX=3s"},
 }
 
-// databases are those to run on: the one that was asked for; else both of them in small, and SQLite in large.
+// databases are those to run on: the one that was asked for; else both of them in small, and SQLite
+// in large.
 func databases(t *testing.T) []string {
 	t.Helper()
 	switch asked := os.Getenv("SERAPH_CHAOS_DATABASE"); {
@@ -73,6 +95,7 @@ func databases(t *testing.T) []string {
 	case wantsLarge():
 		return []string{sqlite}
 	}
+
 	return []string{sqlite, postgres}
 }
 
@@ -82,14 +105,24 @@ func wantsLarge() bool {
 
 func readSettings(t *testing.T, database string) settings {
 	t.Helper()
-	s := settings{seed: rand.Uint64N(1_000_000), database: database, deployments: 25, rage: 5 * time.Second, failing: 0.2, size: small}
+	s := settings{
+		seed:        rand.Uint64N(1_000_000),
+		database:    database,
+		deployments: 25,
+		rage:        5 * time.Second,
+		failing:     0.2,
+		size:        small,
+	}
+
 	if wantsLarge() {
 		s.deployments, s.rage, s.size = 500, 150*time.Second, large
 	}
+
 	read(t, "SERAPH_CHAOS_SEED", func(v string) (err error) { s.seed, err = strconv.ParseUint(v, 10, 64); return err })
 	read(t, "SERAPH_CHAOS_DEPLOYMENTS", func(v string) (err error) { s.deployments, err = strconv.Atoi(v); return err })
 	read(t, "SERAPH_CHAOS_DURATION", func(v string) (err error) { s.rage, err = time.ParseDuration(v); return err })
 	t.Log(s)
+
 	return s
 }
 
@@ -111,7 +144,8 @@ func read(t *testing.T, name string, parse func(string) error) {
 	}
 }
 
-// The streams of dice. Each part of a run throws its own, so that one part's luck does not change another's.
+// The streams of dice. Each part of a run throws its own, so that one part's luck does not change
+// another's.
 const (
 	diceKill = iota
 	diceTrouble
@@ -119,7 +153,8 @@ const (
 	diceDeployment = 100 // and up: one for each
 )
 
-// dice are the run's own; the simulators throw theirs from the same seed. Two runs of one seed are alike, not the same: the clock plays too.
+// dice are the run's own; the simulators throw theirs from the same seed. Two runs of one seed are
+// alike, not the same: the clock plays too.
 func (s settings) dice(stream int) *rand.Rand { return rand.New(rand.NewPCG(s.seed, uint64(stream))) }
 
 // span is a shortest and a longest time.

@@ -14,7 +14,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// tally stands before a plan and notes each call for a new pipeline as the wire saw it, and how it was answered.
+// tally stands before a plan and notes each call for a new pipeline as the wire saw it, and how it
+// was answered.
 type tally struct {
 	*sim.Plan
 	mu    sync.Mutex
@@ -34,11 +35,13 @@ func (y *tally) Wrap(op string, next http.Handler) http.Handler {
 	if op != circleci.OpTrigger {
 		return planned
 	}
+
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			panic(http.ErrAbortHandler) // the caller hung up before the call was complete
 		}
+
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		seen := &witness{ResponseWriter: w}
 		began := time.Now()

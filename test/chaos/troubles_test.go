@@ -15,7 +15,8 @@ import (
 // slowest is how long an answer may take.
 const slowest = 2 * time.Second
 
-// misbehave makes a part of all calls to both vendors go wrong. Some triggers then take effect long after the client gave up.
+// misbehave makes a part of all calls to both vendors go wrong. Some triggers then take effect long
+// after the client gave up.
 func (w *world) misbehave() {
 	faults := []sim.Fault{
 		{Status: http.StatusInternalServerError},
@@ -24,16 +25,20 @@ func (w *world) misbehave() {
 		{ResetAfter: true},
 		{Delay: slowest},
 	}
+
 	for _, p := range w.plans {
 		p.Random("", w.failing, faults...)
 	}
+
 	if !w.again.Load() {
 		return // what comes late must not come after the restore: nobody could know of it
 	}
+
 	triggers := slices.Repeat(faults, len(w.late))
 	for i, late := range w.late {
 		triggers = append(triggers, sim.Fault{ResetBefore: i%2 == 0, LateEffect: late}) // or 504
 	}
+
 	w.plans[atCircleCI].Random(circleci.OpTrigger, w.failing, triggers...)
 }
 
@@ -52,17 +57,22 @@ type trouble struct {
 func (w *world) troubles() []trouble {
 	list := []trouble{
 		{"strangers trigger", w.trigger},
-		{"the queue is emptied", w.emptyQueue},
 		{"GitHub is down", w.vendorDown(atGitHub)},
 		{"CircleCI is down", w.vendorDown(atCircleCI)},
 		{"a process is frozen", w.freezeOne},
 	}
+
 	switch {
 	case !w.onSQLite():
-		list = append(list, trouble{"the database restarts", w.restartDatabase}, trouble{"the database is full", w.refuseWrites})
+		list = append(
+			list,
+			trouble{"the database restarts", w.restartDatabase},
+			trouble{"the database is full", w.refuseWrites},
+		)
 	case w.disk != "":
 		list = append(list, trouble{"the disk is full", w.fillDisk})
 	}
+
 	return list
 }
 
@@ -77,7 +87,8 @@ func (w *world) schedule(dice *rand.Rand) []trouble {
 	return list
 }
 
-// suffer lets one trouble follow the other to the end, and in the large run until each has happened.
+// suffer lets one trouble follow the other to the end, and in the large run until each has
+// happened.
 func (w *world) suffer(t *testing.T, end time.Time) {
 	dice := w.dice(diceTrouble)
 	list := w.schedule(dice)
@@ -85,6 +96,7 @@ func (w *world) suffer(t *testing.T, end time.Time) {
 		if i >= len(list) {
 			list = append(list, w.troubles()[dice.IntN(len(w.troubles()))])
 		}
+
 		pause(t.Context(), w.trouble.pick(dice))
 		t.Logf("%s %s", clock(time.Now()), list[i].name)
 		list[i].happen(t, dice)
@@ -99,14 +111,16 @@ func (w *world) killAll(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
+
 		w.hush.RLock()
 		w.processes[dice.IntN(len(w.processes))].kill()
 		w.hush.RUnlock()
 	}
 }
 
-// trigger lets a stranger start pipelines with our token on the branch that is deployed, as a person with the token would. Where the route
-// sends no key nothing could tell them from ours, and nothing promises to.
+// trigger lets a stranger start pipelines with our token on the branch that is deployed, as a
+// person with the token would. Where the route sends no key nothing could tell them from ours, and
+// nothing promises to.
 func (w *world) trigger(_ *testing.T, dice *rand.Rand) {
 	for range w.strangers {
 		project := "gh/acme/mono"
@@ -132,8 +146,9 @@ func (w *world) freezeOne(t *testing.T, dice *rand.Rand) {
 	w.sleep(t.Context(), w.processes[dice.IntN(len(w.processes))], w.frozen)
 }
 
-// oversleep stops a replica for so long that its leases are others', while the other one goes on. It must be awake at first: what it would
-// hold in the middle of a start is the lock of the tables, and no replica starts without.
+// oversleep stops a replica for so long that its leases are others', while the other one goes on.
+// It must be awake at first: what it would hold in the middle of a start is the lock of the tables,
+// and no replica starts without.
 func (w *world) oversleep(t *testing.T) {
 	p := w.processes[len(w.processes)-1]
 	p.waitReady(t)

@@ -34,7 +34,8 @@ const (
 	notMine = "acme/r00" // in whose project /pipeline/mine is always empty
 )
 
-// routes name every repository, so that recovery knows where to look even after an old backup was put back.
+// routes name every repository, so that recovery knows where to look even after an old backup was
+// put back.
 func (w *world) routes() string {
 	text := "routes:"
 	for _, name := range w.repositories {
@@ -47,6 +48,7 @@ func (w *world) routes() string {
 			text += fmt.Sprintf(route, name, "revision: note", withKey)
 		}
 	}
+
 	return text
 }
 
@@ -82,9 +84,11 @@ func newWorld(t *testing.T, s settings) *world {
 	for i := range s.projects {
 		w.repositories = append(w.repositories, fmt.Sprintf("acme/r%02d", i))
 	}
+
 	for i := range s.keyless {
 		w.repositories = append(w.repositories, fmt.Sprint(keyless, i))
 	}
+
 	w.again.Store(!s.large)
 	w.ahead = span{-10 * time.Minute, 10 * time.Minute}.pick(s.dice(diceClock)).Round(time.Second)
 	w.tally = &tally{Plan: w.plans[atCircleCI]}
@@ -96,23 +100,36 @@ func newWorld(t *testing.T, s settings) *world {
 		"SERAPH_CIRCLECI_WEBHOOK_SECRETS=" + ciSecret, "SERAPH_CIRCLECI_READS_PER_SECOND=0", "SERAPH_WORKFLOW_GRACE=3s",
 		"SERAPH_API_TOKENS=" + apiToken, "SERAPH_ROUTES=" + w.routes(),
 	}, s.env...)...)
+
 	return w
 }
 
 // simulate starts GitHub and CircleCI, and makes repositories and projects.
 func (w *world) simulate(t *testing.T) {
 	t.Helper()
-	w.github = github.New(github.Options{WebhookURL: w.address + "/webhooks/github", WebhookSecret: hookSecret, Plan: w.plans[atGitHub]})
-	w.circleci = circleci.New(circleci.Options{
-		AnyProject: true, AnyBranch: true, Step: 200 * time.Millisecond, Plan: w.tally, ListLag: w.listLag,
-		Now:        func() time.Time { return time.Now().Add(w.ahead) },
-		WebhookURL: w.address + "/webhooks/circleci", WebhookSecret: ciSecret,
+	w.github = github.New(github.Options{
+		WebhookURL:    w.address + "/webhooks/github",
+		WebhookSecret: hookSecret,
+		Plan:          w.plans[atGitHub],
 	})
+
+	w.circleci = circleci.New(circleci.Options{
+		AnyProject:    true,
+		AnyBranch:     true,
+		Step:          200 * time.Millisecond,
+		Plan:          w.tally,
+		ListLag:       w.listLag,
+		Now:           func() time.Time { return time.Now().Add(w.ahead) },
+		WebhookURL:    w.address + "/webhooks/circleci",
+		WebhookSecret: ciSecret,
+	})
+
 	for _, start := range []func(string) error{w.github.Start, w.circleci.Start} {
 		if err := start(""); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	t.Cleanup(func() {
 		w.github.Close()
 		w.circleci.Close()
@@ -120,10 +137,12 @@ func (w *world) simulate(t *testing.T) {
 			p.Close()
 		}
 	})
+
 	for _, name := range w.repositories {
 		w.github.AddRepository(name)
 		w.circleci.AddProject("gh/"+name, "main")
 	}
+
 	w.circleci.MineEmpty("gh/" + notMine)
 	w.github.AddToken(token, "seraph-bot", nil) // it may read webhooks, too
 	w.github.SetBudget(budget)

@@ -21,11 +21,13 @@ func TestYAML(t *testing.T) {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
 			return err
 		}
+
 		count++
 		name, err := filepath.Rel(root, path)
 		if err != nil {
 			return err
 		}
+
 		for _, doc := range documents(t, name, read(t, name)) {
 			if strings.Contains(name, "kubernetes") && !slices.Contains(notObjects, entry.Name()) {
 				at(t, doc, "apiVersion")
@@ -33,8 +35,10 @@ func TestYAML(t *testing.T) {
 				at(t, doc, "metadata", "name")
 			}
 		}
+
 		return nil
 	})
+
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,23 +75,37 @@ func TestStatefulSet(t *testing.T) {
 	if delay := duration(t, env["SERAPH_SHUTDOWN_DELAY"]); delay != 5*time.Second {
 		t.Errorf("SHUTDOWN_DELAY is %v, want 5s: the Service must have time to forget the pod", delay)
 	}
+
 	need := duration(t, env["SERAPH_SHUTDOWN_DELAY"]) + duration(t, env["SERAPH_SHUTDOWN_GRACE"]) + closing
 	if have := seconds(t, at(t, pod, "terminationGracePeriodSeconds")); have < need {
 		t.Errorf("terminationGracePeriodSeconds is %v, a stop may take %v", have, need)
 	}
-	for probe, path := range map[string]string{"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"} {
+
+	for probe, path := range map[string]string{
+		"startupProbe":   "/healthz",
+		"livenessProbe":  "/healthz",
+		"readinessProbe": "/readyz",
+	} {
 		if got := at(t, container, probe, "httpGet", "path"); got != path {
 			t.Errorf("%s asks %v, want %s", probe, got, path)
 		}
 	}
+
 	start := at(t, container, "startupProbe")
-	patience := seconds(t, at(t, start, "periodSeconds")) * time.Duration(seconds(t, at(t, start, "failureThreshold"))/time.Second)
+	patience := seconds(
+		t,
+		at(t, start, "periodSeconds"),
+	) * time.Duration(
+		seconds(t, at(t, start, "failureThreshold"))/time.Second,
+	)
+
 	if patience <= 30*time.Second {
 		t.Errorf("the startup probe gives up after %v, but a start may wait 30s for the file lock", patience)
 	}
 }
 
-// TestReplicas wants that some pod is always there, and that it is the same pod but for its database.
+// TestReplicas wants that some pod is always there, and that it is the same pod but for its
+// database.
 func TestReplicas(t *testing.T) {
 	set := document(t, "deploy/kubernetes-postgres/deployment.yaml")
 	if n, ok := at(t, set, "spec", "replicas").(uint64); !ok || n < 2 {
@@ -96,10 +114,18 @@ func TestReplicas(t *testing.T) {
 	if got := at(t, set, "spec", "strategy", "rollingUpdate", "maxUnavailable"); got != uint64(0) {
 		t.Errorf("maxUnavailable is %v: webhooks would be refused while a new version rolls out", got)
 	}
-	if got := at(t, document(t, "deploy/kubernetes-postgres/poddisruptionbudget.yaml"), "spec", "minAvailable"); got != uint64(1) {
+
+	if got := at(t, document(t, "deploy/kubernetes-postgres/poddisruptionbudget.yaml"), "spec", "minAvailable"); got != uint64(
+		1,
+	) {
 		t.Errorf("minAvailable is %v, want 1", got)
 	}
-	one := environment(t, at(t, document(t, "deploy/kubernetes/statefulset.yaml"), "spec", "template", "spec", "containers", 0))
+
+	one := environment(
+		t,
+		at(t, document(t, "deploy/kubernetes/statefulset.yaml"), "spec", "template", "spec", "containers", 0),
+	)
+
 	many := environment(t, at(t, set, "spec", "template", "spec", "containers", 0))
 	delete(one, "SERAPH_DATABASE_URL")
 	delete(many, "SERAPH_DATABASE_URL_FILE")
@@ -128,6 +154,7 @@ func confined(t *testing.T, manifest string) {
 		"escalation": {[]any{"containers", 0, "securityContext", "allowPrivilegeEscalation"}, false},
 		"abilities":  {[]any{"containers", 0, "securityContext", "capabilities", "drop", 0}, "ALL"},
 	}
+
 	for name, c := range want {
 		if got := at(t, pod, c.way...); got != c.want {
 			t.Errorf("%s: %s: %v is %v, want %v", manifest, name, c.way, got, c.want)
@@ -145,6 +172,7 @@ func TestVolumes(t *testing.T) {
 	for _, volume := range volumes {
 		known = append(known, at(t, volume, "name"))
 	}
+
 	database, _ := environment(t, at(t, pod, "containers", 0))["SERAPH_DATABASE_URL"].(string)
 	kept := false
 	mounts, _ := at(t, pod, "containers", 0, "volumeMounts").([]any)
@@ -153,8 +181,10 @@ func TestVolumes(t *testing.T) {
 		if !slices.Contains(known, name) {
 			t.Errorf("%v is mounted, but there is no such volume", name)
 		}
+
 		kept = kept || name == claim && strings.HasPrefix(database, "sqlite:"+path.(string)+"/")
 	}
+
 	if !kept {
 		t.Errorf("%s is not on the volume %v: it would be gone with the pod", database, claim)
 	}
@@ -168,6 +198,7 @@ func TestIngress(t *testing.T) {
 	for _, path := range paths {
 		open = append(open, at(t, path, "path").(string))
 	}
+
 	if want := []string{"/webhooks/", "/events"}; !slices.Equal(open, want) {
 		t.Errorf("the ingress opens %v, want %v", open, want)
 	}
@@ -181,16 +212,19 @@ func TestCompose(t *testing.T) {
 		at(t, service, "security_opt", 0) != "no-new-privileges:true" {
 		t.Error("the service is not confined: read_only, cap_drop ALL, no-new-privileges")
 	}
+
 	env, _ := at(t, service, "environment").(node)
 	need := duration(t, env["SERAPH_SHUTDOWN_DELAY"]) + duration(t, env["SERAPH_SHUTDOWN_GRACE"]) + closing
 	if have := duration(t, at(t, service, "stop_grace_period")); have < need {
 		t.Errorf("stop_grace_period is %v, a stop may take %v", have, need)
 	}
+
 	for name, value := range env {
 		secret, ok := strings.CutPrefix(asText(value), "/run/secrets/")
 		if !ok {
 			continue
 		}
+
 		at(t, file, "secrets", secret, "file")
 		if granted, _ := at(t, service, "secrets").([]any); !slices.Contains(granted, any(secret)) {
 			t.Errorf("%s points to the secret %s, which the service is not given", name, secret)
@@ -212,21 +246,25 @@ func TestUnit(t *testing.T) {
 			settings[key] = append(settings[key], value)
 		}
 	}
+
 	env := map[string]string{}
 	for _, pair := range settings["Environment"] {
 		name, value, _ := strings.Cut(pair, "=")
 		env[name] = value
 	}
+
 	need := duration(t, env["SERAPH_SHUTDOWN_DELAY"]) + duration(t, env["SERAPH_SHUTDOWN_GRACE"]) + closing
 	if have := duration(t, settings["TimeoutStopSec"][0]); have < need {
 		t.Errorf("TimeoutStopSec is %v, a stop may take %v", have, need)
 	}
+
 	for key, want := range map[string]string{"DynamicUser": "yes", "StateDirectory": "seraph", "NoNewPrivileges": "yes",
 		"ProtectSystem": "strict", "RestartPreventExitStatus": "2"} {
 		if !slices.Equal(settings[key], []string{want}) {
 			t.Errorf("%s is %v, want %s", key, settings[key], want)
 		}
 	}
+
 	for name, value := range env {
 		credential, ok := strings.CutPrefix(value, "%d/")
 		if ok && !slices.Contains(settings["LoadCredential"], credential+":/etc/seraph/secrets/"+credential) {

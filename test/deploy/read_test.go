@@ -1,5 +1,5 @@
-// Package deploy holds what stands in deploy/ and README.md to what is true: that it parses, that times add up, and that every name
-// in it exists.
+// Package deploy tests that deploy/ and the documents are true: examples parse, times add up, and
+// the code knows every name, message, link and curl line.
 package deploy
 
 import (
@@ -47,6 +47,7 @@ func documents(t *testing.T, name, text string) []node {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+
 		all = append(all, doc)
 	}
 }
@@ -70,8 +71,10 @@ func at(t *testing.T, from any, way ...any) any {
 		if !ok {
 			t.Fatalf("nothing at %v", way[:i+1])
 		}
+
 		here = next
 	}
+
 	return here
 }
 
@@ -82,6 +85,7 @@ func into(here, step any) (any, bool) {
 		if !ok {
 			return nil, false
 		}
+
 		next, ok := mapping[step]
 		return next, ok
 	case int:
@@ -89,8 +93,10 @@ func into(here, step any) (any, bool) {
 		if !ok || step >= len(list) {
 			return nil, false
 		}
+
 		return list[step], true
 	}
+
 	return nil, false
 }
 
@@ -103,6 +109,7 @@ func seconds(t *testing.T, n any) time.Duration {
 	case int64:
 		return time.Duration(n) * time.Second
 	}
+
 	t.Fatalf("%v (%T) is no whole number", n, n)
 	return 0
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-// variables are the names that Seraph reads. Those with true are secrets, which may also be given as NAME_FILE.
+// variables are the names that Seraph reads. Those with true are secrets, which may also be given
+// as NAME_FILE.
 var variables = secretByName(config.Variables())
 
 func secretByName(list []config.Variable) map[string]bool {
@@ -39,20 +40,24 @@ func known(name string) bool {
 	return ok && variables[plain]
 }
 
-// TestVariablesExist wants that every variable named in deploy/ and README.md is one that Seraph reads.
-func TestVariablesExist(t *testing.T) {
+// TestVariables_Exist wants that every variable named in deploy/ and README.md is one that Seraph
+// reads.
+func TestVariables_Exist(t *testing.T) {
 	names := []string{"README.md"}
 	err := filepath.WalkDir(filepath.Join(root, "deploy"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
+
 		name, err := filepath.Rel(root, path)
 		names = append(names, name)
 		return err
 	})
+
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, name := range names {
 		for _, variable := range variableName.FindAllString(read(t, name), -1) {
 			if !known(variable) {
@@ -62,7 +67,11 @@ func TestVariablesExist(t *testing.T) {
 	}
 }
 
-// setting is one row of README.md's configuration table: the name, whether it is marked s, and the cell of its default.
+// configurationPage is the page with the table of all variables.
+const configurationPage = "deploy/docs/configuration.md"
+
+// setting is one row of the configuration table: the name, whether it is marked s, and the cell of
+// its default.
 type setting struct {
 	name     string
 	secret   bool
@@ -71,13 +80,15 @@ type setting struct {
 
 var settingRow = regexp.MustCompile("(?m)^\\| `(SERAPH_[A-Z_]+)`( s)? \\| ([^|]*)\\|")
 
-// TestReadmeConfiguration wants the configuration table to be what the code reads: every variable in the same order, with its default, and
-// "required" exactly where a start without it fails.
-func TestReadmeConfiguration(t *testing.T) {
+// TestConfiguration_EqualsCode wants the configuration table to be what the code reads: every
+// variable in the same order, with its default, and "required" exactly where a start without it
+// fails.
+func TestConfiguration_EqualsCode(t *testing.T) {
 	var said, want []setting
-	for _, cell := range settingRow.FindAllStringSubmatch(read(t, "README.md"), -1) {
+	for _, cell := range settingRow.FindAllStringSubmatch(read(t, configurationPage), -1) {
 		said = append(said, setting{name: cell[1], secret: cell[2] != "", standard: strings.TrimSpace(cell[3])})
 	}
+
 	required := requiredNames(t)
 	for _, v := range config.Variables() {
 		row := setting{name: v.Name, secret: v.Secret}
@@ -87,10 +98,12 @@ func TestReadmeConfiguration(t *testing.T) {
 		if required[v.Name] {
 			row.standard = "required"
 		}
+
 		want = append(want, row)
 	}
+
 	if diff := cmp.Diff(want, said, cmp.AllowUnexported(setting{})); diff != "" {
-		t.Errorf("the configuration table of README.md (+) is not what the code reads (-):\n%s", diff)
+		t.Errorf("the table in %s (+) is not what the code reads (-):\n%s", configurationPage, diff)
 	}
 }
 
@@ -101,17 +114,20 @@ func requiredNames(t *testing.T) map[string]bool {
 		t.Setenv(v.Name, "")
 		t.Setenv(v.Name+"_FILE", "")
 	}
+
 	_, err := config.Load()
 	var problems config.Problems
 	if !errors.As(err, &problems) {
 		t.Fatalf("an empty environment is taken: %v", err)
 	}
+
 	names := map[string]bool{}
 	for _, problem := range problems {
 		if name, rest, _ := strings.Cut(problem, ": "); strings.HasPrefix(rest, "it is required") {
 			names[name] = true
 		}
 	}
+
 	return names
 }
 
@@ -126,6 +142,7 @@ func TestExampleEnv(t *testing.T) {
 		if !plain.MatchString(line) {
 			t.Errorf("deploy/example.env: %q is not NAME=value without quotes and spaces", line)
 		}
+
 		name, value, _ := strings.Cut(strings.TrimPrefix(line, "#"), "=")
 		if variables[name] && value != "" && name != "SERAPH_DATABASE_URL" {
 			t.Errorf("deploy/example.env gives %s a value; somebody would run with it", name)

@@ -59,11 +59,14 @@ func TestAPI(t *testing.T) {
 		Deployments []shown
 		NextCursor  string `json:"next_cursor"`
 	}
+
 	_, body := w.get("/api/v1/deployments", apiToken)
 	decode(t, []byte(body), &list)
-	if len(list.Deployments) != 2 || list.Deployments[0].ID != second.ID || list.Deployments[1].State != "succeeded" || list.NextCursor != "" {
+	if len(list.Deployments) != 2 || list.Deployments[0].ID != second.ID || list.Deployments[1].State != "succeeded" ||
+		list.NextCursor != "" {
 		t.Errorf("the list is %s", body)
 	}
+
 	w.shows(first)
 	for _, secretive := range []string{"success\"}", w.ci.Pipelines()[0].Parameters["seraph_key"].(string)} {
 		if contains(body+w.detail(first), secretive) {
@@ -78,21 +81,30 @@ func (w *world) shows(d github.Deployment) {
 	decode(w.t, []byte(w.detail(d)), &got)
 	p := w.pipeline(d)
 	if got.ID != d.ID || got.Repository != d.Repository || got.RepositoryID != d.RepositoryID || got.Environment != d.Environment ||
-		got.Ref != d.Ref || got.SHA != d.SHA || got.Task != d.Task || got.Creator != d.Creator {
+		got.Ref != d.Ref || got.SHA != d.SHA ||
+		got.Task != d.Task ||
+		got.Creator != d.Creator {
 		w.t.Errorf("the API shows %+v of %+v", got, d)
 	}
-	if got.Pipeline == nil || got.Pipeline.ID != p.ID || got.Pipeline.Number != p.Number || got.Pipeline.Revision != d.SHA ||
+
+	if got.Pipeline == nil || got.Pipeline.ID != p.ID || got.Pipeline.Number != p.Number ||
+		got.Pipeline.Revision != d.SHA ||
 		!strings.HasSuffix(got.Pipeline.URL, fmt.Sprint("/pipelines/gh/acme/api/", p.Number)) {
 		w.t.Errorf("the API shows the pipeline %+v of %+v", got.Pipeline, p)
 	}
+
 	if !slices.IsSorted([]string{got.AcceptedAt, got.StartedAt, got.EndedAt}) || !strings.HasSuffix(got.EndedAt, "Z") {
 		w.t.Errorf("times %q %q %q", got.AcceptedAt, got.StartedAt, got.EndedAt)
 	}
+
 	names := slices.Sorted(slices.Values(got.Parameters))
 	if !slices.Equal(names, []string{"deployment_id", "seraph_key", "sim_scenario"}) {
 		w.t.Errorf("parameters %q", names)
 	}
-	if len(got.Timeline) < 3 || got.Timeline[0].Event == "" || len(got.Reports) != 2 || got.Reports[1].State != "success" || got.Reports[1].SentAt == "" {
+
+	if len(got.Timeline) < 3 || got.Timeline[0].Event == "" || len(got.Reports) != 2 ||
+		got.Reports[1].State != "success" ||
+		got.Reports[1].SentAt == "" {
 		w.t.Errorf("timeline %+v, reports %+v", got.Timeline, got.Reports)
 	}
 }
@@ -110,11 +122,15 @@ var requests = map[string]struct {
 	"list with bad token":  {"/api/v1/deployments", strings.Repeat("x", 40), 401},
 	"list with bad filter": {"/api/v1/deployments?state=nonsense", apiToken, 400},
 	"list with bad limit":  {"/api/v1/deployments?limit=0", apiToken, 400},
-	"list of a state":      {"/api/v1/deployments?state=succeeded&limit=1&repository=acme/api&environment=x", apiToken, 200},
-	"unknown deployment":   {"/api/v1/deployments/1", apiToken, 404},
-	"get without token":    {"/api/v1/deployments/1", "", 401},
-	"unknown path":         {"/nothing", "", 404},
-	"wrong method":         {"/webhooks/github", "", 405},
+	"list of a state": {
+		"/api/v1/deployments?state=succeeded&limit=1&repository=acme/api&environment=x",
+		apiToken,
+		200,
+	},
+	"unknown deployment": {"/api/v1/deployments/1", apiToken, 404},
+	"get without token":  {"/api/v1/deployments/1", "", 401},
+	"unknown path":       {"/nothing", "", 404},
+	"wrong method":       {"/webhooks/github", "", 405},
 }
 
 func TestRequests(t *testing.T) {
@@ -125,9 +141,13 @@ func TestRequests(t *testing.T) {
 			t.Errorf("%s: %d, want %d: %s", name, code, r.code, body)
 		}
 	}
-	if _, body := w.get("/readyz", ""); strings.TrimSpace(body) != `{"status":"ready","checks":{"database":"ok","queue":"ok"}}` {
+
+	if _, body := w.get("/readyz", ""); strings.TrimSpace(
+		body,
+	) != `{"status":"ready","checks":{"database":"ok","queue":"ok"}}` {
 		t.Errorf("GET /readyz: %s", body)
 	}
+
 	if _, body := w.get("/metrics", ""); !contains(body, `seraph_build_info{commit="0123abc"`) {
 		t.Errorf("GET /metrics shows no build:\n%s", body)
 	}

@@ -25,7 +25,8 @@ func (w *world) claims(what, key, pipeline string, want int) {
 	}
 }
 
-// The first pipeline that presents the key is the deployment's, even before CircleCI has answered the trigger. Every other must stop.
+// The first pipeline that presents the key is the deployment's, even before CircleCI has answered
+// the trigger. Every other must stop.
 func TestClaim(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{env: map[string]string{"CIRCLECI_TIMEOUT": "10s"}}).start()
@@ -48,7 +49,8 @@ func TestClaim(t *testing.T) {
 	w.claims("another pipeline after the end", key, uuid.NewString(), 409)
 }
 
-// A deployment that ended without a pipeline is claimed by nobody: CircleCI refused it, so a job that has its key is a mistake.
+// A deployment that ended without a pipeline is claimed by nobody: CircleCI refused it, so a job
+// that has its key is a mistake.
 func TestClaimAfterRefusal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{}).start()

@@ -8,8 +8,9 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/shapes"
 )
 
-// answers are what GitHub's own sample payloads must be answered with, by event and place. A place that is not named has its event's answer.
-// The samples of deployments are all of one deployment, made years ago.
+// answers are what GitHub's own sample payloads must be answered with, by event and place. A place
+// that is not named has its event's answer. The samples of deployments are all of one deployment,
+// made years ago.
 var answers = map[string]string{
 	"deployment 0":      "202 accepted",
 	"deployment 1":      "200 duplicate",
@@ -38,6 +39,7 @@ func TestOfficialExamples(t *testing.T) {
 			}
 		}
 	}
+
 	w.waitLog("deployment errored", "arrived too late")
 	if n := len(w.ci.Triggers()); n != 0 {
 		t.Errorf("%d triggers", n)

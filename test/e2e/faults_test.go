@@ -14,7 +14,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim"
 )
 
-// faults breaks the calls of an API one by one: each repository has a plan of its own, and gates hold single calls.
+// faults breaks the calls of an API one by one: each repository has a plan of its own, and gates
+// hold single calls.
 type faults struct {
 	mu    sync.Mutex
 	plans map[string]*sim.Plan
@@ -31,6 +32,7 @@ func (f *faults) of(repository string) *sim.Plan {
 	if f.plans[repository] == nil {
 		f.plans[repository] = sim.NewPlan(1)
 	}
+
 	return f.plans[repository]
 }
 
@@ -49,11 +51,13 @@ func (f *faults) Wrap(op string, next http.Handler) http.Handler {
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
+
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		if g := f.gate(op, body); g != nil {
 			g.hold(w, r, next)
 			return
 		}
+
 		f.about(r.URL.Path).Wrap(op, next).ServeHTTP(w, r)
 	})
 }
@@ -96,6 +100,7 @@ func (f *faults) gate(op string, body []byte) *gate {
 			return g
 		}
 	}
+
 	return nil
 }
 
@@ -104,19 +109,23 @@ func (g *gate) hold(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if g.after {
 		next.ServeHTTP(out, r.WithContext(context.WithoutCancel(r.Context())))
 	}
+
 	close(g.reached)
 	select {
 	case <-g.open:
 	case <-r.Context().Done():
 		panic(http.ErrAbortHandler)
 	}
+
 	if !g.after {
 		next.ServeHTTP(w, r)
 		return
 	}
+
 	for name, values := range out.Header() {
 		w.Header()[name] = values
 	}
+
 	w.WriteHeader(out.Code)
 	w.Write(out.Body.Bytes()) // the caller may have hung up
 }

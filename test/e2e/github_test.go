@@ -21,10 +21,18 @@ var statusFaults = map[string]sim.Fault{
 	"acme/reset-before": {ResetBefore: true},
 	"acme/reset-after":  {ResetAfter: true},
 	"acme/half-answer":  {Truncate: true},
-	"acme/limited":      {Status: 403, Body: `{"message":"You have exceeded a secondary rate limit."}`, Header: http.Header{"Retry-After": {"2"}}},
-	"acme/throttled":    {Status: 429, Body: `{"message":"API rate limit exceeded"}`, Header: http.Header{"Retry-After": {"1"}}},
-	"acme/credentials":  {Status: 401, Body: `{"message":"Bad credentials"}`},
-	"acme/not-found":    {Status: 404, Body: `{"message":"Not Found"}`},
+	"acme/limited": {
+		Status: 403,
+		Body:   `{"message":"You have exceeded a secondary rate limit."}`,
+		Header: http.Header{"Retry-After": {"2"}},
+	},
+	"acme/throttled": {
+		Status: 429,
+		Body:   `{"message":"API rate limit exceeded"}`,
+		Header: http.Header{"Retry-After": {"1"}},
+	},
+	"acme/credentials": {Status: 401, Body: `{"message":"Bad credentials"}`},
+	"acme/not-found":   {Status: 404, Body: `{"message":"Not Found"}`},
 }
 
 // Each word reaches GitHub once, whatever becomes of the call that brings it.
@@ -41,6 +49,7 @@ func TestStatusFaults(t *testing.T) {
 			if fault.ResetBefore {
 				times = 1 // what was not answered may still have its effect, and is waited for
 			}
+
 			w.ghFaults.of(repository).Next(github.OpCreateStatus, fault, times)
 			in.finish(in.pipeline(d), "success")
 			in.ends(d, "success", "Deployed")
@@ -51,7 +60,8 @@ func TestStatusFaults(t *testing.T) {
 	}
 }
 
-// A repository that is renamed in the middle is told under its new name, whether or not the old one redirects. One that is deleted is let go.
+// A repository that is renamed in the middle is told under its new name, whether or not the old one
+// redirects. One that is deleted is let go.
 func TestRepositoryMoves(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{}).start()
@@ -67,13 +77,14 @@ func TestRepositoryMoves(t *testing.T) {
 		again := w.deploy(d.Repository, "production", "success")
 		w.ends(again, "success", "")
 	}
+
 	d := w.deploy("acme/deleted", "production", "forever")
 	w.silent[d.ID] = true
 	p := w.pipeline(d)
 	w.waitStatus(d, "in_progress")
 	w.gh.Delete("acme/deleted")
 	w.finish(p, "success")
-	w.waitLog("GitHub was not told yet", number(d)) // it looks like a token that lost its sight for a while
+	w.waitLog("status not written yet", number(d)) // it looks like a token that lost its sight for a while
 	w.quiet()
 }
 
@@ -83,7 +94,7 @@ func TestStatusesAreFull(t *testing.T) {
 	w := newWorld(t, setup{github: func(o *github.Options) { o.StatusLimit = 1 }}).start()
 	d := w.deploy("acme/api", "production", "success")
 	w.silent[d.ID] = true
-	w.waitLog("GitHub cannot be told: full", number(d))
+	w.waitLog("status given up", `"result":"full"`, number(d))
 	w.stop() // and what was learnt is on disk
 	w.start()
 	if !contains(w.detail(d), `"event":"report_full"`) {
@@ -101,12 +112,17 @@ func asApp(t *testing.T) setup {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
 	return setup{
 		github: func(o *github.Options) {
 			o.App = &github.App{ID: 4711, Slug: "seraph", InstallationID: 815, PrivateKey: text}
 		},
-		env: map[string]string{"GITHUB_TOKEN": "", "GITHUB_APP_ID": "4711", "GITHUB_APP_PRIVATE_KEY": strings.ReplaceAll(string(text), "\n", `\n`)},
+		env: map[string]string{
+			"GITHUB_TOKEN":           "",
+			"GITHUB_APP_ID":          "4711",
+			"GITHUB_APP_PRIVATE_KEY": strings.ReplaceAll(string(text), "\n", `\n`),
+		},
 	}
 }
 
@@ -142,16 +158,19 @@ func TestIgnored(t *testing.T) {
 		if story == "plain" || story == "locked" {
 			repository = "other/api"
 		}
+
 		w.gh.AddRepository(repository)
 		d, err := w.gh.Play(story, repository, github.NewDeployment{Ref: "main"})
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		w.silent[d.ID] = true
 		if got := result(t, w.deliveries("deployment", i+1)[i]); got != "200 ignored" {
 			t.Errorf("%s: %s", story, got)
 		}
 	}
+
 	w.quiet()
 	if n := len(w.ci.Triggers()); n != 1 {
 		t.Errorf("%d triggers", n)

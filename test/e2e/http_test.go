@@ -38,17 +38,20 @@ func (w *world) send(method, path string, body []byte, header http.Header) (int,
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	r.Header = header
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(r)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	defer answer.Body.Close() // reading is over
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	return answer.StatusCode, text
 }
 
@@ -80,12 +83,14 @@ func summary(t *testing.T, code int, text []byte) string {
 		Result, Reason string
 		Error          struct{ Code, Message string }
 	}
+
 	if err := json.Unmarshal(text, &a); err != nil {
 		t.Errorf("the body of a %d is not JSON: %s", code, text)
 	}
 	if code >= 400 && (a.Error.Code == "" || a.Error.Message == "") {
 		t.Errorf("the body of a %d carries no error code and message: %s", code, text)
 	}
+
 	return strings.TrimSpace(fmt.Sprintf("%d %s%s %s", code, a.Result, a.Error.Code, a.Reason))
 }
 

@@ -44,9 +44,15 @@ var raw = map[string]struct {
 	header func(http.Header)
 	want   string
 }{
-	"no signature":        {func(h http.Header) { h.Del("X-Hub-Signature-256") }, "401 unauthorized"},
-	"wrong signature":     {func(h http.Header) { h.Set("X-Hub-Signature-256", "sha256="+strings.Repeat("0", 64)) }, "401 unauthorized"},
-	"SHA-1 signature":     {func(h http.Header) { h.Set("X-Hub-Signature-256", "sha1="+strings.Repeat("0", 40)) }, "401 unauthorized"},
+	"no signature": {func(h http.Header) { h.Del("X-Hub-Signature-256") }, "401 unauthorized"},
+	"wrong signature": {
+		func(h http.Header) { h.Set("X-Hub-Signature-256", "sha256="+strings.Repeat("0", 64)) },
+		"401 unauthorized",
+	},
+	"SHA-1 signature": {
+		func(h http.Header) { h.Set("X-Hub-Signature-256", "sha1="+strings.Repeat("0", 40)) },
+		"401 unauthorized",
+	},
 	"no content type":     {func(h http.Header) { h.Del("Content-Type") }, "415 unsupported_media_type"},
 	"text":                {func(h http.Header) { h.Set("Content-Type", "text/plain") }, "415 unsupported_media_type"},
 	"no event":            {func(h http.Header) { h.Del("X-Github-Event") }, "400 bad_request"},
@@ -54,7 +60,8 @@ var raw = map[string]struct {
 	"ping by header only": {func(h http.Header) { h.Set("X-Github-Event", "ping") }, "400 bad_request"},
 }
 
-// What is not a deployment event, signed and whole, is refused with the code that says why, and nothing of it is kept.
+// What is not a deployment event, signed and whole, is refused with the code that says why, and
+// nothing of it is kept.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{}).start()
@@ -63,6 +70,7 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
+
 	for name, r := range raw {
 		header := signed("deployment", []byte(good))
 		r.header(header)
@@ -71,15 +79,24 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%s: %s, want %s", name, got, r.want)
 		}
 	}
+
 	large := bytes.Repeat([]byte(" "), 30<<20)
 	header := signed("deployment", large)
-	if code, text := w.send(http.MethodPost, "/webhooks/github", large, header); summary(t, code, text) != "413 too_large" {
+	if code, text := w.send(http.MethodPost, "/webhooks/github", large, header); summary(
+		t,
+		code,
+		text,
+	) != "413 too_large" {
 		t.Errorf("30 MB: %d %s", code, text)
 	}
+
 	w.circleciInput()
-	if _, body := w.get("/api/v1/deployments", apiToken); strings.TrimSpace(body) != `{"deployments":[],"next_cursor":""}` {
+	if _, body := w.get("/api/v1/deployments", apiToken); strings.TrimSpace(
+		body,
+	) != `{"deployments":[],"next_cursor":""}` {
 		t.Errorf("something was kept: %s", body)
 	}
+
 	w.quiet()
 }
 
@@ -88,7 +105,11 @@ func (w *world) circleciInput() {
 	for name, r := range map[string]struct {
 		signature string
 		code      int
-	}{"no signature": {"", 401}, "wrong signature": {"v1=" + strings.Repeat("0", 64), 401}, "GitHub's kind": {"sha256=" + sign([]byte("{}")), 401}} {
+	}{
+		"no signature":    {"", 401},
+		"wrong signature": {"v1=" + strings.Repeat("0", 64), 401},
+		"GitHub's kind":   {"sha256=" + sign([]byte("{}")), 401},
+	} {
 		header := http.Header{"Content-Type": {"application/json"}, "Circleci-Signature": {r.signature}}
 		if code, text := w.send(http.MethodPost, "/webhooks/circleci", []byte("{}"), header); code != r.code {
 			w.t.Errorf("CircleCI's webhook with %s: %d %s", name, code, text)
@@ -109,15 +130,18 @@ func TestOtherEnvelopes(t *testing.T) {
 	if code, text := w.send(http.MethodPost, "/webhooks/github", body, header); code != http.StatusAccepted {
 		t.Errorf("a form: %d %s", code, text)
 	}
+
 	body = w.gh.EventBody(events.ID)
 	if code, text := w.send(http.MethodPost, "/events", body, signed("deployment", body)); code != http.StatusAccepted {
 		t.Errorf("POST /events: %d %s", code, text)
 	}
+
 	w.ends(form, "success", "")
 	w.ends(events, "success", "")
 }
 
-// A redelivery is judged afresh as long as it led to nothing: adding a route and pressing Redeliver works.
+// A redelivery is judged afresh as long as it led to nothing: adding a route and pressing Redeliver
+// works.
 func TestRedeliveryAfterNewRoute(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{routes: strings.Replace(literal, "acme/api", "acme/other", 1)}).start()
@@ -126,6 +150,7 @@ func TestRedeliveryAfterNewRoute(t *testing.T) {
 	if got := result(t, first); got != "200 ignored" {
 		t.Fatalf("without a route: %s", got)
 	}
+
 	w.stop()
 	w.env["ROUTES"] = literal
 	w.env["RECOVER_MAX_AGE"] = "1h"

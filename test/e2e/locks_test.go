@@ -12,19 +12,31 @@ import (
 // task makes a deployment that only locks or unlocks production.
 func (w *world) task(login, repository, task, reason string) github.Deployment {
 	w.t.Helper()
-	return w.create(repository, github.NewDeployment{Environment: "production", Task: task, Creator: login, Description: reason})
+	return w.create(repository, github.NewDeployment{
+		Environment: "production",
+		Task:        task,
+		Creator:     login,
+		Description: reason,
+	})
 }
 
-// Heaven's contract: tasks lock and unlock and end success; who is locked out waits, and goes on by himself, in order.
+// Heaven's contract: tasks lock and unlock and end success; who is locked out waits, and goes on by
+// himself, in order.
 func TestLockTasks(t *testing.T) {
 	t.Parallel()
 	w := newRuled(t)
 	before := w.as("alice", "acme/api", "success")
 	w.ends(before, "success", "")
-	w.ends(w.task("alice", "acme/api", "deploy:lock", "the database is being moved"), "success", "Locked production for alice")
+	w.ends(
+		w.task("alice", "acme/api", "deploy:lock", "the database is being moved"),
+		"success",
+		"Locked production for alice",
+	)
+
 	if told := w.gh.Statuses(before.Repository, before.ID); told[len(told)-1].State != "success" {
 		t.Errorf("a lock made GitHub say that what is deployed is not: %+v", told)
 	}
+
 	first, second := w.as("bob", "acme/api", "success"), w.as("bob", "acme/api", "success")
 	w.waits(first, "alice", "the database is being moved")
 	w.ends(w.as("alice", "acme/web", "success"), "success", "") // another repository
@@ -36,13 +48,25 @@ func TestLockTasks(t *testing.T) {
 	if n := len(w.ci.Triggers()); n != 4 {
 		t.Errorf("%d triggers, want 4: a lock starts no pipeline", n)
 	}
+
 	w.ends(w.task("alice", "acme/heaven", "deploy:lock", "hands off"), "success", "")
 	w.ends(w.as("bob", "acme/heaven", "success"), "error", "locked")
-	w.ends(w.as("alice", "acme/heaven", "success"), "success", "")      // the owner's own lock
-	for _, repository := range []string{"acme/allow", "acme/migrate"} { // by whatever door, and whatever the route's task
+	w.ends(w.as("alice", "acme/heaven", "success"), "success", "") // the owner's own lock
+	// by whatever door, and whatever the route's task
+	for _, repository := range []string{"acme/allow", "acme/migrate"} {
 		w.ends(w.task("mallory", repository, "deploy:lock", ""), "error", "mallory is none of those who may deploy")
-		w.does("POST", "/locks", behalfToken, fmt.Sprintf(`{"actor":{"id":%d,"login":"mallory"},"repository":%q,"environment":"production","reason":"mine"}`,
-			w.gh.AddUser("mallory"), repository), 403, "mallory is none of those who may deploy")
+		w.does(
+			"POST",
+			"/locks",
+			behalfToken,
+			fmt.Sprintf(
+				`{"actor":{"id":%d,"login":"mallory"},"repository":%q,"environment":"production","reason":"mine"}`,
+				w.gh.AddUser("mallory"),
+				repository,
+			),
+			403,
+			"mallory is none of those who may deploy",
+		)
 	}
 }
 
@@ -62,18 +86,51 @@ func TestLockLife(t *testing.T) {
 	w := newRuled(t)
 	alice, bob := w.gh.AddUser("alice"), w.gh.AddUser("bob")
 	lock := func(login string, id int64, more string) string {
-		return fmt.Sprintf(`{"actor":{"id":%d,"login":%q},"repository":"acme/api","environment":"production","reason":"testing"%s}`, id, login, more)
+		return fmt.Sprintf(
+			`{"actor":{"id":%d,"login":%q},"repository":"acme/api","environment":"production","reason":"testing"%s}`,
+			id,
+			login,
+			more,
+		)
 	}
+
 	text := w.does("POST", "/locks", behalfToken, lock("alice", alice, `,"expires_in":"1h"`), 201, `"owner":{"id":`)
 	path := lockPath(t, text)
 	w.does("POST", "/locks", behalfToken, lock("bob", bob, ""), 409, "acme/api production is locked by alice: testing")
 	d := w.as("bob", "acme/api", "success")
 	w.waits(d, "alice", "testing")
 	w.does("GET", path, apiToken, "", 200, fmt.Sprintf(`"waiting":[{"id":%d,`, d.ID))
-	w.does("POST", path+"/extend", behalfToken, fmt.Sprintf(`{"actor":{"id":%d,"login":"bob"},"expires_in":"2h"}`, bob), 403, "not_the_owner")
-	w.does("POST", path+"/extend", behalfToken, fmt.Sprintf(`{"actor":{"id":%d,"login":"alice"},"expires_in":"2h"}`, alice), 200, `"expires_at":"`)
-	text = w.does("POST", path+"/hand-over", behalfToken,
-		fmt.Sprintf(`{"actor":{"id":%d,"login":"alice"},"to":{"id":%d,"login":"carol"}}`, alice, w.gh.AddUser("carol")), 200, `"login":"carol"`)
+	w.does(
+		"POST",
+		path+"/extend",
+		behalfToken,
+		fmt.Sprintf(`{"actor":{"id":%d,"login":"bob"},"expires_in":"2h"}`, bob),
+		403,
+		"not_the_owner",
+	)
+
+	w.does(
+		"POST",
+		path+"/extend",
+		behalfToken,
+		fmt.Sprintf(`{"actor":{"id":%d,"login":"alice"},"expires_in":"2h"}`, alice),
+		200,
+		`"expires_at":"`,
+	)
+
+	text = w.does(
+		"POST",
+		path+"/hand-over",
+		behalfToken,
+		fmt.Sprintf(
+			`{"actor":{"id":%d,"login":"alice"},"to":{"id":%d,"login":"carol"}}`,
+			alice,
+			w.gh.AddUser("carol"),
+		),
+		200,
+		`"login":"carol"`,
+	)
+
 	w.does("DELETE", path, behalfToken, w.actor("alice"), 404, "no open lock") // carol's has an id of its own
 	w.does("DELETE", lockPath(t, text), behalfToken, w.actor("alice"), 403, "carol")
 	w.does("POST", "/locks", behalfToken, lock("bob", bob, `,"steal":true`), 201, `"login":"bob"`)
@@ -112,11 +169,16 @@ func TestGate(t *testing.T) {
 		"no such person": {[]string{"--repository", "acme/allow", "--actor", "nobody-at-all"}, 1, ""},
 		"misspelt":       {[]string{"--repo", "acme/api"}, 2, ""},
 	} {
-		code, stdout, stderr := command(t, env, append([]string{"gate", "--environment", "production", "--sha", d.SHA}, c.args...)...)
+		code, stdout, stderr := command(
+			t,
+			env,
+			append([]string{"gate", "--environment", "production", "--sha", d.SHA}, c.args...)...)
+
 		if code != c.code || !strings.Contains(stdout, c.about) {
 			t.Errorf("%s: exit code %d, %s%s", name, code, stdout, stderr)
 		}
 	}
+
 	w.does("GET", "/gate?repository=acme/shut&environment=production&sha="+d.SHA, apiToken, "", 200, `"code":"frozen"`)
 	ask := "/gate?environment=production&sha=" + d.SHA + "&repository=acme/"
 	w.gh.AddRepository("acme/bots")
@@ -125,5 +187,5 @@ func TestGate(t *testing.T) {
 	w.does("GET", ask+"nothing-at-all", apiToken, "", 404, "not_found")
 	w.gh.AddRepository("acme/away")
 	w.ghFaults.of("acme/away").Random(github.OpGetRepository, 1, sim.Fault{Status: 502, Body: "{}"})
-	w.does("GET", ask+"away", apiToken, "", 503, "ask again")
+	w.does("GET", ask+"away", apiToken, "", 503, "try again")
 }

@@ -1,6 +1,7 @@
-// Package e2e runs the real program, as a process of its own, between the simulated GitHub and the simulated CircleCI: real HTTP, real
-// signatures, a real SQLite file. Its tests kill the process, stop it, break the calls and restore old files, and look only from outside:
-// what GitHub was told, which pipelines there are, and what the program answers and logs.
+// Package e2e runs the real program, as a process of its own, between the simulated GitHub and the
+// simulated CircleCI: real HTTP, real signatures, a real SQLite file. Its tests kill the process,
+// stop it, break the calls and restore old files, and look only from outside: what GitHub was told,
+// which pipelines there are, and what the program answers and logs.
 package e2e
 
 import (
@@ -29,6 +30,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+
 	defer os.RemoveAll(dir) // a leftover in the temporary folder is harmless
 	binary = filepath.Join(dir, "seraph")
 	args := []string{"build", "-ldflags", "-X main.version=v1.2.3-e2e -X main.commit=0123abc", "-o", binary}
@@ -43,5 +45,6 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+
 	return m.Run()
 }

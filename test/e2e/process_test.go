@@ -44,11 +44,13 @@ func launch(t *testing.T, env map[string]string, args ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
 		p.listen(reader)
 	}()
+
 	go func() {
 		p.cmd.Wait() // the exit code is read from ProcessState
 		writer.Close()
@@ -56,6 +58,7 @@ func launch(t *testing.T, env map[string]string, args ...string) *process {
 		close(p.exited)
 		p.heard.Ring()
 	}()
+
 	t.Cleanup(p.cleanup)
 	return p
 }
@@ -95,6 +98,7 @@ func (p *process) cleanup() {
 			p.t.Errorf("the program's log shows %q", bad)
 		}
 	}
+
 	if p.t.Failed() || os.Getenv("E2E_LOG") != "" {
 		p.t.Logf("log of process %d:\n%s", p.cmd.Process.Pid, tail(out, 30_000))
 	}
@@ -121,10 +125,12 @@ func (p *process) logged(words ...string) bool {
 		for _, word := range words {
 			found = found && strings.Contains(line, word)
 		}
+
 		if found {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -170,6 +176,7 @@ func (p *process) exit(within time.Duration) int {
 	case <-timer.C:
 		p.t.Fatalf("the program did not end within %s", within)
 	}
+
 	return p.cmd.ProcessState.ExitCode()
 }
 
@@ -184,11 +191,12 @@ func command(t *testing.T, env map[string]string, args ...string) (code int, std
 	if err := cmd.Run(); cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
+
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// lastPort keeps the ports of tests that run side by side apart. They lie below those that the system gives to outgoing connections, so that
-// nobody takes one while the program is down.
+// lastPort keeps the ports of tests that run side by side apart. They lie below those that the
+// system gives to outgoing connections, so that nobody takes one while the program is down.
 var lastPort atomic.Int64
 
 func init() { lastPort.Store(20_000 + int64(os.Getpid()%100)*100) }
@@ -203,6 +211,7 @@ func freeAddr(t *testing.T) string {
 			return addr
 		}
 	}
+
 	t.Fatal("no free port")
 	return ""
 }

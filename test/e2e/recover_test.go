@@ -19,11 +19,17 @@ routes:
   - repository: acme/api
     circleci: {revision: note}` + parameters
 
-// What GitHub could not deliver while the program was down is taken in at the start, unless somebody else handled it or it is too old.
+// What GitHub could not deliver while the program was down is taken in at the start, unless
+// somebody else handled it or it is too old.
 func TestRecovery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{routes: literal})
-	old := w.create("acme/api", github.NewDeployment{Environment: "old", Payload: payload("success"), CreatedAt: time.Now().Add(-3 * time.Hour)})
+	old := w.create("acme/api", github.NewDeployment{
+		Environment: "old",
+		Payload:     payload("success"),
+		CreatedAt:   time.Now().Add(-3 * time.Hour),
+	})
+
 	lost, handled := w.deploy("acme/api", "lost", "success"), w.deploy("acme/api", "handled", "success")
 	w.gh.AddToken("ghp_somebody_else", "octocat", nil)
 	w.foreignStatus(handled, "in_progress")
@@ -34,6 +40,7 @@ func TestRecovery(t *testing.T) {
 	if !contains(w.detail(lost), `"event":"recovered"`) {
 		t.Errorf("the timeline does not say so: %s", w.detail(lost))
 	}
+
 	w.quiet()
 	if n := w.triggers(handled.ID) + w.triggers(old.ID); n != 0 {
 		t.Errorf("%d triggers of deployments that are none of ours any more", n)
@@ -44,15 +51,29 @@ func TestRecovery(t *testing.T) {
 func (w *world) foreignStatus(d github.Deployment, state string) {
 	w.t.Helper()
 	url := fmt.Sprintf("%s/repos/%s/deployments/%d/statuses", w.gh.URL(), d.Repository, d.ID)
-	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, url, bytes.NewBufferString(`{"state":"`+state+`"}`))
+	r, err := http.NewRequestWithContext(
+		w.t.Context(),
+		http.MethodPost,
+		url,
+		bytes.NewBufferString(`{"state":"`+state+`"}`),
+	)
+
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r.Header = http.Header{"Authorization": {"Bearer ghp_somebody_else"}, "Accept": {"application/vnd.github+json"}, "User-Agent": {"octocat"}, "Content-Type": {"application/json"}}
+
+	r.Header = http.Header{
+		"Authorization": {"Bearer ghp_somebody_else"},
+		"Accept":        {"application/vnd.github+json"},
+		"User-Agent":    {"octocat"},
+		"Content-Type":  {"application/json"},
+	}
+
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	answer.Body.Close() // only the code counts
 	if answer.StatusCode != http.StatusCreated {
 		w.t.Fatalf("GitHub answered %d", answer.StatusCode)
@@ -68,13 +89,15 @@ func TestArrivedTooLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	w.ends(d, "error", "arrived too late, deploy again")
 	if n := w.triggers(d.ID); n != 0 {
 		t.Errorf("%d triggers", n)
 	}
 }
 
-// A database from before a deployment ran must not run it again: GitHub's statuses show that somebody did.
+// A database from before a deployment ran must not run it again: GitHub's statuses show that
+// somebody did.
 func TestRestoredBackup(t *testing.T) {
 	onlySQLite(t)
 	t.Parallel()
@@ -93,6 +116,7 @@ func TestRestoredBackup(t *testing.T) {
 	if s := w.waitStatus(d, "error"); !contains(s.Description, "already handled") {
 		t.Errorf("description %q", s.Description)
 	}
+
 	w.quiet()
 	if n := w.triggers(d.ID); n != 1 {
 		t.Errorf("%d triggers, want the one before the backup came back", n)
@@ -117,6 +141,7 @@ func (w *world) restore(backup string) {
 			w.t.Fatal(err)
 		}
 	}
+
 	if err := os.Rename(backup, w.file); err != nil {
 		w.t.Fatal(err)
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// What GitHub could not deliver while the program was down is asked for again at the next start, where neither route nor row names the
-// repository.
+// What GitHub could not deliver while the program was down is asked for again at the next start,
+// where neither route nor row names the repository.
 func TestFailedDeliveriesAreAskedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, asApp(t))
@@ -17,14 +17,15 @@ func TestFailedDeliveriesAreAskedFor(t *testing.T) {
 	w.start()
 	w.ends(one, "success", "")
 	w.ends(two, "failure", "")
-	w.waitLog("by asking GitHub to deliver it again", number(one))
-	w.waitLog("by asking GitHub to deliver it again", number(two))
+	w.waitLog("deployment recovered", `"source":"redelivery"`, number(one))
+	w.waitLog("deployment recovered", `"source":"redelivery"`, number(two))
 	if !contains(w.detail(one), "GitHub was asked to deliver it again") {
 		t.Errorf("the timeline does not say so: %s", w.detail(one))
 	}
 	if _, text := w.get("/metrics", ""); !contains(text, `seraph_recovered_total{how="redelivery"} 2`) {
 		t.Error("the metric does not say so")
 	}
+
 	w.stop()
 	w.start()
 	w.quiet()
@@ -33,7 +34,8 @@ func TestFailedDeliveriesAreAskedFor(t *testing.T) {
 	}
 }
 
-// With a token the hook is known by its address. Recovery by GitHub's list and by redelivery do nothing twice.
+// With a token the hook is known by its address. Recovery by GitHub's list and by redelivery do
+// nothing twice.
 func TestBothWaysOfRecovery(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{routes: literal})
@@ -50,7 +52,8 @@ func TestBothWaysOfRecovery(t *testing.T) {
 	}
 }
 
-// Without rights to read hooks, and when it is switched off, nothing is asked for, and nothing else suffers.
+// Without rights to read hooks, and when it is switched off, nothing is asked for, and nothing else
+// suffers.
 func TestNoRedelivery(t *testing.T) {
 	t.Parallel()
 	s := asApp(t)
@@ -72,7 +75,12 @@ func TestRedeliveredTooLate(t *testing.T) {
 	s := asApp(t)
 	s.env["RECOVER_MAX_AGE"] = "1h"
 	w := newWorld(t, s)
-	d := w.create("acme/api", github.NewDeployment{Environment: "old", Payload: payload("success"), CreatedAt: time.Now().Add(-3 * time.Hour)})
+	d := w.create("acme/api", github.NewDeployment{
+		Environment: "old",
+		Payload:     payload("success"),
+		CreatedAt:   time.Now().Add(-3 * time.Hour),
+	})
+
 	w.deliveries("deployment", 1)
 	w.start()
 	w.ends(d, "error", "arrived too late, deploy again")

@@ -12,7 +12,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// newReplicas starts two programs on one PostgreSQL database. GitHub and CircleCI send their webhooks to the first.
+// newReplicas starts two programs on one PostgreSQL database. GitHub and CircleCI send their
+// webhooks to the first.
 func newReplicas(t *testing.T) (first, second *world) {
 	first = newWorld(t, setup{env: map[string]string{"DATABASE_URL": pgtest.Database(t)}}).start()
 	second = first.in(t)
@@ -27,10 +28,12 @@ func newReplicas(t *testing.T) (first, second *world) {
 			}
 		}
 	})
+
 	return first, second
 }
 
-// One replica dies with its hands full: the other one carries everything on, and nothing runs twice.
+// One replica dies with its hands full: the other one carries everything on, and nothing runs
+// twice.
 func TestReplicaDies(t *testing.T) {
 	t.Parallel()
 	w, second := newReplicas(t)
@@ -66,10 +69,12 @@ func TestDeliveryToBothReplicas(t *testing.T) {
 		for i, one := range []*world{w, second} {
 			both.Go(func() { codes[i], _ = one.send(http.MethodPost, "/webhooks/github", body, header) })
 		}
+
 		both.Wait()
 		if slices.Sort(codes); !slices.Equal(codes, []int{http.StatusOK, http.StatusAccepted}) {
 			t.Errorf("%s: %v", environment, codes)
 		}
+
 		w.ends(d, "success", "")
 	}
 }

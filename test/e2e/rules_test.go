@@ -26,7 +26,11 @@ func ruledRoutes() string {
 		"replace":  "concurrency: replace",
 		"cancel":   "concurrency: cancel",
 		"reject":   "concurrency: reject",
-		"shut":     fmt.Sprintf("freeze: [{from: %q, to: %q, message: holidays, mode: reject}]", now.Add(-time.Hour).Format(time.RFC3339), now.Add(time.Hour).Format(time.RFC3339)),
+		"shut": fmt.Sprintf(
+			"freeze: [{from: %q, to: %q, message: holidays, mode: reject}]",
+			now.Add(-time.Hour).Format(time.RFC3339),
+			now.Add(time.Hour).Format(time.RFC3339),
+		),
 		"approved": "approvals: {count: 1, users: [carol], teams: [acme/leads], tokens: [manager]}",
 		"forced":   "checks: {require: [build]}\n    allow: {users: [alice, bob]}\n    force: {users: [alice]}",
 		"unforced": "checks: {require: [build]}",
@@ -34,10 +38,17 @@ func ruledRoutes() string {
 		"patient":  "checks: {require: [build]}\n    max_wait: 3s",
 		"migrate":  "task: migrate\n    allow: {users: [alice]}",
 	}
+
 	text := "routes:"
 	for name, rule := range rules {
-		text += fmt.Sprintf("\n  - repository: acme/%s\n    %s\n    circleci: {revision: note}%s", name, rule, strings.TrimRight(parameters, "\n"))
+		text += fmt.Sprintf(
+			"\n  - repository: acme/%s\n    %s\n    circleci: {revision: note}%s",
+			name,
+			rule,
+			strings.TrimRight(parameters, "\n"),
+		)
 	}
+
 	return text + fmt.Sprintf("\n  - repository: acme/*\n    circleci: {revision: note}%s", parameters)
 }
 
@@ -49,26 +60,42 @@ const (
 
 // newRuled is a world with rules, and people who know their place.
 func newRuled(t *testing.T) *world {
-	w := newWorld(t, setup{routes: ruledRoutes(), env: map[string]string{
-		"API_TOKENS": "e2e:read:" + apiToken + ",face:behalf:" + behalfToken + ",manager:deploy:" + managerToken + ",root:admin:" + adminToken,
-	}})
+	w := newWorld(t, setup{
+		routes: ruledRoutes(),
+		env: map[string]string{
+			"API_TOKENS": "e2e:read:" + apiToken + ",face:behalf:" + behalfToken + ",manager:deploy:" + managerToken + ",root:admin:" + adminToken,
+		},
+	})
+
 	for _, name := range []string{"allow", "ahead", "forced", "api"} {
 		w.gh.AddRepository("acme/" + name)
-		for login, role := range map[string]string{"alice": "write", "bob": "admin", "carol": "maintain", "erin": "write", "reader": "read"} {
+		for login, role := range map[string]string{
+			"alice":  "write",
+			"bob":    "admin",
+			"carol":  "maintain",
+			"erin":   "write",
+			"reader": "read",
+		} {
 			w.gh.SetRole("acme/"+name, login, role)
 		}
 	}
+
 	w.gh.SetTeamMember("acme", "sre", "bob", "active")
 	w.gh.SetTeamMember("acme", "sre", "reader", "active")
 	w.gh.SetTeamMember("acme", "leads", "dave", "active")
 	w.gh.SetTeamMember("acme", "leads", "pending-paul", "pending")
+
 	return w.start()
 }
 
 // as makes a deployment to production for somebody.
 func (w *world) as(login, repository, story string) github.Deployment {
 	w.t.Helper()
-	return w.create(repository, github.NewDeployment{Environment: "production", Payload: payload(story), Creator: login})
+	return w.create(repository, github.NewDeployment{
+		Environment: "production",
+		Payload:     payload(story),
+		Creator:     login,
+	})
 }
 
 // waits waits until GitHub is told what a deployment waits for.
@@ -104,7 +131,8 @@ func (w *world) actor(login string) string {
 	return fmt.Sprintf(`{"actor":{"id":%d,"login":%q}}`, w.gh.AddUser(login), login)
 }
 
-// TestRules tries each rule with the real program: GitHub's description tells people what is waited for, and who can help.
+// TestRules tries each rule with the real program: GitHub's description tells people what is waited
+// for, and who can help.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	w := newRuled(t)
@@ -123,12 +151,22 @@ func tryAllow(w *world) {
 	w.ends(w.as("alice", "acme/allow", "success"), "success", "")
 	w.ends(w.as("bob", "acme/allow", "success"), "success", "")
 	w.ends(w.as("mallory", "acme/allow", "success"), "error", "mallory is none of those who may deploy to production")
-	w.ends(w.as("reader", "acme/allow", "success"), "error", "reader needs write permission to deploy to production, and has read")
+	w.ends(
+		w.as("reader", "acme/allow", "success"),
+		"error",
+		"reader needs write permission to deploy to production, and has read",
+	)
+
 	w.ends(w.as("my-hubot[bot]", "acme/bots", "success"), "success", "")
 	w.ends(w.as("other-bot[bot]", "acme/bots", "success"), "error", "other-bot is none of those who may deploy")
 	w.gh.RenameUser("erin", "eve")
 	w.ends(w.as("eve", "acme/allow", "success"), "error", "eve is none of those")
-	w.ends(w.as("erin", "acme/allow", "success"), "error", "erin needs write permission to deploy to production, and has none") // another one
+	// another one
+	w.ends(
+		w.as("erin", "acme/allow", "success"),
+		"error",
+		"erin needs write permission to deploy to production, and has none",
+	)
 }
 
 func tryRefs(w *world) {
@@ -136,12 +174,24 @@ func tryRefs(w *world) {
 	for _, branch := range []string{"topic", "release/1"} {
 		w.gh.Push("acme/refs", branch, "")
 	}
+
 	w.ends(w.create("acme/refs", github.NewDeployment{Ref: "topic", Payload: payload("success")}), "error", "topic")
 	w.ends(w.create("acme/refs", github.NewDeployment{Ref: "release/1", Payload: payload("success")}), "success", "")
 	w.gh.Tag("acme/refs", "release/2", "")
-	w.ends(w.create("acme/refs", github.NewDeployment{Ref: "refs/tags/release/2", Payload: payload("success")}), "error", "refs/tags/release/2 may not")
-	w.ci.BranchLag("gh/acme/refs", 1) // CircleCI does not see it at first: it is asked for again as a branch, not as a tag, which may not go
-	late := w.create("acme/refs", github.NewDeployment{Environment: "staging", Ref: "release/1", Payload: payload("success")})
+	w.ends(w.create("acme/refs", github.NewDeployment{
+		Ref:     "refs/tags/release/2",
+		Payload: payload("success"),
+	}), "error", "refs/tags/release/2 may not")
+
+	// CircleCI does not see it at first: it is asked for again as a branch, not as a tag, which may
+	// not go
+	w.ci.BranchLag("gh/acme/refs", 1)
+	late := w.create("acme/refs", github.NewDeployment{
+		Environment: "staging",
+		Ref:         "release/1",
+		Payload:     payload("success"),
+	})
+
 	w.ends(late, "success", "")
 	if p := w.pipeline(late); p.Branch != "release/1" || p.Tag != "" {
 		w.t.Errorf("built as branch %q, tag %q", p.Branch, p.Tag)
@@ -179,7 +229,11 @@ func tryChecks(w *world) {
 
 func tryAfter(w *world) {
 	w.ends(w.as("alice", "acme/after", "success"), "error", "has not succeeded in staging")
-	staging := w.create("acme/after", github.NewDeployment{Environment: "Staging", Payload: payload("forever")}) // itself needs nothing before it
+	staging := w.create("acme/after", github.NewDeployment{
+		Environment: "Staging",
+		Payload:     payload("forever"),
+	}) // itself needs nothing before it
+
 	p := w.pipeline(staging)
 	d := w.as("alice", "acme/after", "success")
 	w.waits(d, "to succeed in staging")
@@ -207,7 +261,12 @@ func tryConcurrency(w *world) {
 
 	running = w.as("alice", "acme/reject", "forever")
 	p = w.pipeline(running)
-	w.ends(w.as("alice", "acme/reject", "success"), "error", fmt.Sprintf("deployment %d of the same environment is first", running.ID))
+	w.ends(
+		w.as("alice", "acme/reject", "success"),
+		"error",
+		fmt.Sprintf("deployment %d of the same environment is first", running.ID),
+	)
+
 	w.finish(p, "success")
 }
 
@@ -222,6 +281,7 @@ func tryApprovals(w *world) {
 	for _, login := range []string{"alice", "mallory", "pending-paul"} {
 		w.does("POST", approve, behalfToken, w.actor(login), 403, "not_an_approver")
 	}
+
 	w.does("GET", fmt.Sprintf("/deployments/%d/explain", d.ID), apiToken, "", 200, `"code":"approvals_missing"`)
 	w.does("POST", approve, behalfToken, w.actor("dave"), 200, `"decision":"allow"`)
 	w.ends(d, "success", "")
@@ -236,23 +296,43 @@ func tryForce(w *world) {
 	force := json.RawMessage(`{"story":"success","seraph_force":"the site is down"}`)
 	d := w.create("acme/forced", github.NewDeployment{Environment: "production", Payload: force, Creator: "alice"})
 	w.ends(d, "success", "(forced by alice: the site is down)")
-	if code, body := w.get(fmt.Sprintf("/api/v1/deployments/%d", d.ID), apiToken); code != 200 || !strings.Contains(body, `"forced":{"by":{"id":`) {
+	if code, body := w.get(fmt.Sprintf("/api/v1/deployments/%d", d.ID), apiToken); code != 200 ||
+		!strings.Contains(body, `"forced":{"by":{"id":`) {
 		w.t.Errorf("the API does not show that it was forced: %d %s", code, body)
 	}
+
 	d = w.create("acme/forced", github.NewDeployment{Environment: "production", Payload: force, Creator: "bob"})
 	w.ends(d, "error", "bob may not force a deployment to production")
 	d = w.create("acme/forced", github.NewDeployment{Environment: "production", Payload: force, Creator: "mallory"})
 	w.ends(d, "error", "mallory is none of those who may deploy")
-	d = w.create("acme/forced", github.NewDeployment{Environment: "production", Payload: json.RawMessage(`{"seraph_force":true}`), Creator: "alice"})
+	d = w.create("acme/forced", github.NewDeployment{
+		Environment: "production",
+		Payload:     json.RawMessage(`{"seraph_force":true}`),
+		Creator:     "alice",
+	})
+
 	w.ends(d, "error", "seraph_force needs a reason")
 	d = w.as("bob", "acme/forced", "success")
 	w.waits(d, "build")
 	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), managerToken, `{"reason":"fire"}`, 403, "admin")
 	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), adminToken, `{}`, 422, "reason")
-	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), adminToken, `{"reason":"fire\u0007"}`, 422, "reason_not_plain")
+	w.does(
+		"POST",
+		fmt.Sprintf("/deployments/%d/force", d.ID),
+		adminToken,
+		`{"reason":"fire\u0007"}`,
+		422,
+		"reason_not_plain",
+	)
+
 	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), adminToken, `{"reason":"fire"}`, 202, "")
 	w.ends(d, "success", "(forced by token root: fire)")
-	d = w.create("acme/unforced", github.NewDeployment{Environment: "production", Payload: payload("success"), Creator: "alice"})
+	d = w.create("acme/unforced", github.NewDeployment{
+		Environment: "production",
+		Payload:     payload("success"),
+		Creator:     "alice",
+	})
+
 	w.waits(d, "build")
 	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), adminToken, `{"reason":"fire"}`, 403, "let nobody force")
 	w.gh.AddCheckRun(d.SHA, "build", "completed", "success")
@@ -263,7 +343,8 @@ func tryMaxWait(w *world) {
 	w.ends(w.as("alice", "acme/patient", "success"), "error", "waited 3s for")
 }
 
-// A freeze ends by itself. On a slow machine one may be over before the deployment is there: a longer one is tried.
+// A freeze ends by itself. On a slow machine one may be over before the deployment is there: a
+// longer one is tried.
 func TestRulesThaw(t *testing.T) {
 	t.Parallel()
 	for freeze := 6 * time.Second; !thaws(t, freeze); freeze *= 2 {
@@ -273,20 +354,27 @@ func TestRulesThaw(t *testing.T) {
 	}
 }
 
-// thaws has a deployment wait for the end of a freeze that has so long to go; false: it came too late to be told to wait.
+// thaws has a deployment wait for the end of a freeze that has so long to go; false: it came too
+// late to be told to wait.
 func thaws(t *testing.T, left time.Duration) bool {
 	end := time.Now().Add(left)
-	freeze := fmt.Sprintf("\nfreeze: [{from: 2020-01-01 00:00, to: %q, message: moving day}]\n", end.Format(time.RFC3339Nano))
+	freeze := fmt.Sprintf(
+		"\nfreeze: [{from: 2020-01-01 00:00, to: %q, message: moving day}]\n",
+		end.Format(time.RFC3339Nano),
+	)
+
 	w := newWorld(t, setup{routes: keyed + freeze}).start()
 	d := w.as("alice", "acme/frozen", "success")
 	s := w.waitStatus(d, "queued", "success")
 	if s.State == "queued" && !strings.Contains(s.Description, "moving day") {
 		t.Errorf("it waits with %q", s.Description)
 	}
+
 	w.ends(d, "success", "")
 	if time.Now().Before(end) {
 		t.Error("it did not wait for the end of the freeze")
 	}
+
 	return s.State == "queued"
 }
 

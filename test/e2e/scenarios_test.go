@@ -10,7 +10,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// parameters are what every route sends: the key, the deployment's id, and the story that its payload chooses.
+// parameters are what every route sends: the key, the deployment's id, and the story that its
+// payload chooses.
 const parameters = `
     parameters:
       seraph_key: "{{ .Key }}"
@@ -52,8 +53,22 @@ var scenarios = []struct {
 	{story: "setup-no-continuation", state: "error", about: "nothing ran: the setup workflow was not continued"},
 	{story: "hold-then-success", state: "success"},
 	{story: "hold-then-fail", state: "failure", about: "Workflow deploy failed", url: workflowPage},
-	{story: "hold-forever", repository: "acme/short", state: "error", about: "Canceled: not approved within 1s", url: pipelinePage, cancels: true},
-	{story: "approve-then-fail", repository: "acme/short", state: "error", about: "Canceled: not approved within 1s", url: pipelinePage, cancels: true},
+	{
+		story:      "hold-forever",
+		repository: "acme/short",
+		state:      "error",
+		about:      "Canceled: not approved within 1s",
+		url:        pipelinePage,
+		cancels:    true,
+	},
+	{
+		story:      "approve-then-fail",
+		repository: "acme/short",
+		state:      "error",
+		about:      "Canceled: not approved within 1s",
+		url:        pipelinePage,
+		cancels:    true,
+	},
 	{story: "queued", state: "success"},
 	{story: "unknown-status", state: "success"},
 	{story: "null-status", state: "success"},
@@ -66,12 +81,38 @@ var scenarios = []struct {
 	{story: "auto-rerun", state: "success"},
 	{story: "auto-rerun-never", state: "failure", about: "Workflow deploy failed", url: workflowPage},
 	{story: "many-workflows", state: "success"},
-	{story: "forever", repository: "acme/short", state: "failure", about: "Timed out after 2s", url: pipelinePage, cancels: true},
-	{story: "cancel-slow", repository: "acme/short", state: "failure", about: "Timed out after 2s", url: pipelinePage, cancels: true},
-	{story: "cancel-ignored", repository: "acme/short", state: "failure", about: "Timed out after 2s", url: pipelinePage, cancels: true},
+	{
+		story:      "forever",
+		repository: "acme/short",
+		state:      "failure",
+		about:      "Timed out after 2s",
+		url:        pipelinePage,
+		cancels:    true,
+	},
+	{
+		story:      "cancel-slow",
+		repository: "acme/short",
+		state:      "failure",
+		about:      "Timed out after 2s",
+		url:        pipelinePage,
+		cancels:    true,
+	},
+	{
+		story:      "cancel-ignored",
+		repository: "acme/short",
+		state:      "failure",
+		about:      "Timed out after 2s",
+		url:        pipelinePage,
+		cancels:    true,
+	},
 	{story: "config-error", state: "error", about: "Unable to parse YAML"},
 	{story: "undeclared-parameter", state: "error", about: "Unexpected argument(s)"},
-	{story: "refused-parameter", state: "error", about: "CircleCI refused it (400): Unexpected argument(s)", url: noPage},
+	{
+		story: "refused-parameter",
+		state: "error",
+		about: "CircleCI refused it (400): Unexpected argument(s)",
+		url:   noPage,
+	},
 	{story: "no-workflows", state: "error", about: "nothing ran: CircleCI ran no workflow"},
 	{story: "ci-skip", state: "error", about: "[ci skip]", url: noPage},
 	{story: "blocked", state: "error", about: "New work is blocked", url: noPage},
@@ -81,8 +122,9 @@ var scenarios = []struct {
 	{story: "rate-limited", state: "success", triggers: 2},
 }
 
-// Every story that a pipeline can play ends as it must, with one trigger and at most two words to GitHub, beside those on what it
-// waits for. All of them are under way at once, each in an environment of its own.
+// Every story that a pipeline can play ends as it must, with one trigger and at most two words to
+// GitHub, beside those on what it waits for. All of them are under way at once, each in an
+// environment of its own.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{routes: scenarioRoutes}).start()
@@ -91,6 +133,7 @@ func TestScenarios(t *testing.T) {
 		if repository == "" {
 			repository = "acme/api"
 		}
+
 		d := w.deploy(repository, fmt.Sprintf("%s-%d", s.story, i), s.story)
 		t.Run(fmt.Sprintf("%s-%s", s.story, repository), func(t *testing.T) {
 			t.Parallel()
@@ -108,17 +151,24 @@ func TestScenarios(t *testing.T) {
 			if want := max(s.triggers, 1); w.triggers(d.ID) != want {
 				t.Errorf("%d triggers, want %d", w.triggers(d.ID), want)
 			}
-			if told := beside("queued", w.gh.Statuses(repository, d.ID)); len(told) > 2 && s.state == "success" && s.triggers == 0 && !holds(s.story) {
+
+			if told := beside("queued", w.gh.Statuses(repository, d.ID)); len(told) > 2 && s.state == "success" &&
+				s.triggers == 0 &&
+				!holds(s.story) {
 				t.Errorf("GitHub was told %d times: %+v", len(told), told)
 			}
-			if want := fmt.Sprintf("https://%s.example.com/api", d.Environment); s.state == "success" && s.repository == "" && end.EnvironmentURL != want {
+
+			if want := fmt.Sprintf("https://%s.example.com/api", d.Environment); s.state == "success" &&
+				s.repository == "" &&
+				end.EnvironmentURL != want {
 				t.Errorf("environment_url %q, want %q", end.EnvironmentURL, want)
 			}
 		})
 	}
 }
 
-// beside leaves out the words of one state: on a busy machine a deployment may wait for this and for that, long enough to say so.
+// beside leaves out the words of one state: on a busy machine a deployment may wait for this and
+// for that, long enough to say so.
 func beside(state string, told []github.Status) []github.Status {
 	return slices.DeleteFunc(slices.Clone(told), func(s github.Status) bool { return s.State == state })
 }
@@ -141,7 +191,11 @@ func (w *world) canceled(d github.Deployment) {
 	w.t.Helper()
 	w.waitCI("the cancel of all workflows", func() bool {
 		p, _ := w.ci.Pipeline(w.pipelines(d)[0])
-		return len(p.Workflows) > 0 && !slices.ContainsFunc(p.Workflows, func(f circleci.Workflow) bool { return !slices.Contains(w.ci.Cancels(), f.ID) })
+		return len(p.Workflows) > 0 &&
+			!slices.ContainsFunc(
+				p.Workflows,
+				func(f circleci.Workflow) bool { return !slices.Contains(w.ci.Cancels(), f.ID) },
+			)
 	})
 }
 
@@ -151,6 +205,7 @@ func TestScenariosAreComplete(t *testing.T) {
 	for _, s := range scenarios {
 		told[s.story] = true
 	}
+
 	for _, s := range circleci.Scenarios() {
 		if !told[s.Name] {
 			t.Errorf("no line for %q: %s", s.Name, s.About)

@@ -11,20 +11,30 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// A stop in the middle of much work ends cleanly in time, takes webhooks until the load balancer has noticed, and loses nothing.
+// A stop in the middle of much work ends cleanly in time, takes webhooks until the load balancer
+// has noticed, and loses nothing.
 func TestStopUnderLoad(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{env: map[string]string{"SHUTDOWN_DELAY": "1s", "SHUTDOWN_GRACE": "5s"}}).start()
 	var all []github.Deployment
 	for i := range 20 {
-		all = append(all, w.deploy("acme/api", fmt.Sprintf("env-%d", i), []string{"hold-then-success", "slow-success", "forever"}[i%3]))
+		all = append(
+			all,
+			w.deploy(
+				"acme/api",
+				fmt.Sprintf("env-%d", i),
+				[]string{"hold-then-success", "slow-success", "forever"}[i%3],
+			),
+		)
 	}
+
 	w.waitCI("three pipelines", func() bool { return len(w.ci.Pipelines()) >= 3 })
 	w.signal(syscall.SIGTERM)
 	w.waitLog(`"message":"stopping"`)
 	if code, body := w.get("/readyz", ""); code != http.StatusServiceUnavailable {
 		t.Errorf("GET /readyz while draining: %d %s", code, body)
 	}
+
 	late := w.deploy("acme/api", "late", "success")
 	if got := result(t, w.deliveries("deployment", 21)[20]); got != "202 accepted" {
 		t.Errorf("a webhook while draining: %s", got)
@@ -32,11 +42,13 @@ func TestStopUnderLoad(t *testing.T) {
 	if code := w.exit(7 * time.Second); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
+
 	w.start()
 	for i, d := range append(all, late) {
 		if i%3 == 2 && i < 20 {
 			w.finish(w.pipeline(d), "success")
 		}
+
 		w.ends(d, "success", "")
 	}
 }
@@ -53,13 +65,15 @@ func TestSecondSignal(t *testing.T) {
 	if code := w.exit(5 * time.Second); code != 1 {
 		t.Errorf("exit code %d after the second signal, want 1", code)
 	}
+
 	w.env["SHUTDOWN_DELAY"] = "0s"
 	w.start()
 	w.finish(p, "success")
 	w.ends(d, "success", "")
 }
 
-// Two programs never use one database: the second one says that it waits, and goes on when the first has ended.
+// Two programs never use one database: the second one says that it waits, and goes on when the
+// first has ended.
 func TestSecondProcessWaits(t *testing.T) {
 	onlySQLite(t)
 	t.Parallel()
@@ -71,6 +85,7 @@ func TestSecondProcessWaits(t *testing.T) {
 	if code, _ := w.get("/readyz", ""); code != http.StatusOK {
 		t.Errorf("the first one is not ready: %d", code)
 	}
+
 	w.stop()
 	second.waitLog(`"message":"ready"`)
 	w.process = second

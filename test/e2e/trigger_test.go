@@ -32,7 +32,8 @@ func after(f sim.Fault) sim.Fault {
 	return f
 }
 
-// triggerFaults are the ways for the one call to go wrong that must not be made twice, by repository.
+// triggerFaults are the ways for the one call to go wrong that must not be made twice, by
+// repository.
 var triggerFaults = []struct {
 	repository   string
 	fault        sim.Fault
@@ -47,8 +48,20 @@ var triggerFaults = []struct {
 	{"acme/late-effect", sim.Fault{ResetBefore: true, LateEffect: 3 * time.Second}, "success", "", 1},
 	{"acme/gateway-late", sim.Fault{LateEffect: 2 * time.Second}, "success", "", 1},
 	{"acme/timeout", sim.Fault{Delay: 3 * time.Second}, "success", "", 1},
-	{"acme/limited", sim.Fault{Status: 429, Body: "Rate limited.", Header: http.Header{"Retry-After": {"1"}}}, "success", "", 1},
-	{"acme/page", sim.Fault{Status: 403, Body: "<html>Forbidden</html>"}, "success", "", 1}, // a proxy's word, not CircleCI's
+	{
+		"acme/limited",
+		sim.Fault{Status: 429, Body: "Rate limited.", Header: http.Header{"Retry-After": {"1"}}},
+		"success",
+		"",
+		1,
+	},
+	{
+		"acme/page",
+		sim.Fault{Status: 403, Body: "<html>Forbidden</html>"},
+		"success",
+		"",
+		1,
+	}, // a proxy's word, not CircleCI's
 	{"acme/no-id", sim.Fault{Status: 201, Body: `{}`}, "success", "", 1},
 	{"acme/empty-ok", sim.Fault{Status: 200, Body: `{"message":"No."}`}, "error", "CircleCI skipped it: No.", 0},
 	{"acme/refused", sim.Fault{Status: 422, Body: `{"message":"Not like this."}`}, "error", "Not like this.", 0},
@@ -57,7 +70,8 @@ var triggerFaults = []struct {
 	{"acme/bare-reset", sim.Fault{ResetAfter: true}, "success", "", 1},
 }
 
-// Whatever becomes of a trigger's call, there is one pipeline; or none, and GitHub hears that it cannot be told.
+// Whatever becomes of a trigger's call, there is one pipeline; or none, and GitHub hears that it
+// cannot be told.
 func TestTriggerFaults(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{routes: keyless}).start()
@@ -80,18 +94,28 @@ func TestFlakyReads(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, setup{}).start()
 	for _, op := range []string{circleci.OpGetProject, circleci.OpGetPipeline, circleci.OpListWorkflows, circleci.OpCancel} {
-		w.ciFaults.of("acme/flaky").Random(op, 0.3, internal, sim.Fault{ResetBefore: true}, sim.Fault{Truncate: true}, sim.Fault{Status: 429, Body: "{}"})
+		w.ciFaults.of("acme/flaky").Random(op, 0.3, internal, sim.Fault{
+			ResetBefore: true,
+		}, sim.Fault{
+			Truncate: true,
+		}, sim.Fault{
+			Status: 429,
+			Body:   "{}",
+		})
 	}
+
 	var all []github.Deployment
 	for i := range 5 {
 		all = append(all, w.deploy("acme/flaky", fmt.Sprint("env-", i), "slow-success"))
 	}
+
 	for _, d := range all {
 		w.ends(d, "success", "")
 	}
 }
 
-// CircleCI cannot be reached for a while, between two deployments: the second one starts when it is back.
+// CircleCI cannot be reached for a while, between two deployments: the second one starts when it is
+// back.
 func TestCircleCIIsDown(t *testing.T) {
 	t.Parallel()
 	front := freeAddr(t)
@@ -105,6 +129,7 @@ func TestCircleCIIsDown(t *testing.T) {
 	if queued.Description != "Waiting for CircleCI to answer" {
 		t.Errorf("description %q", queued.Description)
 	}
+
 	t.Cleanup(w.listen(front))
 	w.ends(d, "success", "")
 	if n := w.triggers(d.ID); n != 1 {

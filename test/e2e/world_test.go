@@ -55,11 +55,19 @@ type world struct {
 	silent   map[int64]bool // deployments that need not end with exactly one final status
 }
 
-// newWorld starts the simulators; start starts the program. When the test is over the program is stopped and everything that happened is held
-// against what must always hold.
+// newWorld starts the simulators; start starts the program. When the test is over the program is
+// stopped and everything that happened is held against what must always hold.
 func newWorld(t *testing.T, s setup) *world {
 	t.Helper()
-	w := &world{t: t, addr: freeAddr(t), file: filepath.Join(t.TempDir(), "seraph.db"), silent: map[int64]bool{}, ghFaults: &faults{}, ciFaults: &faults{}}
+	w := &world{
+		t:        t,
+		addr:     freeAddr(t),
+		file:     filepath.Join(t.TempDir(), "seraph.db"),
+		silent:   map[int64]bool{},
+		ghFaults: &faults{},
+		ciFaults: &faults{},
+	}
+
 	w.startGitHub(s)
 	w.startCircleCI(s)
 	w.env = map[string]string{
@@ -70,9 +78,11 @@ func newWorld(t *testing.T, s setup) *world {
 		"CIRCLECI_TIMEOUT": "1s", "LOOKUP_GRACE": "500ms", "WORKFLOW_GRACE": "2s", "POLL_MIN": "100ms", "POLL_MAX": "300ms",
 		"SHUTDOWN_GRACE": "5s", "ROUTES": keyed,
 	}
+
 	if s.routes != "" {
 		w.env["ROUTES"] = s.routes
 	}
+
 	maps.Copy(w.env, s.env)
 	t.Cleanup(w.end)
 	return w
@@ -99,12 +109,16 @@ func (w *world) database() string {
 
 func (w *world) startGitHub(s setup) {
 	o := github.Options{
-		WebhookURL: "http://" + w.addr + "/webhooks/github", WebhookSecret: secret, Plan: w.ghFaults,
-		Wrap: func(next http.Handler) http.Handler { return shapes.Check(next, func(v string) { w.gh.Report(v) }) },
+		WebhookURL:    "http://" + w.addr + "/webhooks/github",
+		WebhookSecret: secret,
+		Plan:          w.ghFaults,
+		Wrap:          func(next http.Handler) http.Handler { return shapes.Check(next, func(v string) { w.gh.Report(v) }) },
 	}
+
 	if s.github != nil {
 		s.github(&o)
 	}
+
 	w.gh = github.New(o)
 	if err := w.gh.Start(""); err != nil {
 		w.t.Fatal(err)
@@ -113,23 +127,29 @@ func (w *world) startGitHub(s setup) {
 
 func (w *world) startCircleCI(s setup) {
 	o := circleci.Options{
-		AnyProject: true, AnyBranch: true, Plan: w.ciFaults,
-		WebhookURL: "http://" + w.addr + "/webhooks/circleci", WebhookSecret: circleciSecret,
-		Revision: func(project, ref string) string { return github.Commit(strings.TrimPrefix(project, "gh/"), ref) },
+		AnyProject:    true,
+		AnyBranch:     true,
+		Plan:          w.ciFaults,
+		WebhookURL:    "http://" + w.addr + "/webhooks/circleci",
+		WebhookSecret: circleciSecret,
+		Revision:      func(project, ref string) string { return github.Commit(strings.TrimPrefix(project, "gh/"), ref) },
 	}
+
 	if s.claims {
 		o.ClaimURL = "http://" + w.addr + "/webhooks/claim"
 	}
 	if s.ci != nil {
 		s.ci(&o)
 	}
+
 	w.ci = circleci.New(o)
 	if err := w.ci.Start(""); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// start runs the program and waits until it takes webhooks. Once more after kill or stop it is on the same database and port.
+// start runs the program and waits until it takes webhooks. Once more after kill or stop it is on
+// the same database and port.
 func (w *world) start() *world {
 	w.t.Helper()
 	w.process = launch(w.t, w.env)
@@ -173,10 +193,12 @@ func (w *world) create(repository string, wanted github.NewDeployment) github.De
 	if wanted.Ref == "" {
 		wanted.Ref = "main"
 	}
+
 	d, err := w.gh.CreateDeployment(repository, wanted)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	return d
 }
 
@@ -184,7 +206,8 @@ func (w *world) patience() (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(w.t.Context(), patience, fmt.Errorf("waited %s", patience))
 }
 
-// waitStatus waits until GitHub was told of a state, and returns that status, the newest of its kind.
+// waitStatus waits until GitHub was told of a state, and returns that status, the newest of its
+// kind.
 func (w *world) waitStatus(d github.Deployment, states ...string) github.Status {
 	w.t.Helper()
 	ctx, cancel := w.patience()
@@ -196,21 +219,41 @@ func (w *world) waitStatus(d github.Deployment, states ...string) github.Status 
 				found = s
 			}
 		}
+
 		return slices.Contains(states, found.State)
 	})
+
 	if err != nil {
-		w.t.Fatalf("%v for one of %q of deployment %d in %s; GitHub was told %+v", err, states, d.ID, d.Environment, w.gh.Statuses(d.Repository, d.ID))
+		w.t.Fatalf(
+			"%v for one of %q of deployment %d in %s; GitHub was told %+v",
+			err,
+			states,
+			d.ID,
+			d.Environment,
+			w.gh.Statuses(d.Repository, d.ID),
+		)
 	}
+
 	return found
 }
 
-// ends waits for the end of a deployment and holds it against a state and a part of the description.
+// ends waits for the end of a deployment and holds it against a state and a part of the
+// description.
 func (w *world) ends(d github.Deployment, state, about string) github.Status {
 	w.t.Helper()
 	s := w.waitStatus(d, "success", "failure", "error")
 	if s.State != state || !strings.Contains(s.Description, about) {
-		w.t.Errorf("deployment in %s of %s ended %s %q, want %s with %q", d.Environment, d.Repository, s.State, s.Description, state, about)
+		w.t.Errorf(
+			"deployment in %s of %s ended %s %q, want %s with %q",
+			d.Environment,
+			d.Repository,
+			s.State,
+			s.Description,
+			state,
+			about,
+		)
 	}
+
 	return s
 }
 

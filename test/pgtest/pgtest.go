@@ -1,5 +1,6 @@
-// Package pgtest gives tests PostgreSQL databases of their own, on the server that SERAPH_TEST_POSTGRES_URL names; .ci/with-postgres starts
-// one. Without it the tests are skipped, and fail where CI=true.
+// Package pgtest gives tests PostgreSQL databases of their own, on the server that
+// SERAPH_TEST_POSTGRES_URL names; .ci/with-postgres starts one. Without it the tests are skipped,
+// and fail where CI=true.
 package pgtest
 
 import (
@@ -33,8 +34,10 @@ func Database(t testing.TB) string {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(variable + " is not set, and CI may skip nothing: run the tests through .ci/with-postgres")
 		}
+
 		t.Skip("no PostgreSQL: run the tests through .ci/with-postgres, which make test does")
 	}
+
 	name := fmt.Sprintf("seraph_%d_%d_%d", os.Getpid(), time.Now().UnixNano(), count.Add(1))
 	Exec(t, server, "CREATE DATABASE "+name)
 	t.Cleanup(func() { Exec(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
@@ -42,8 +45,10 @@ func Database(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	u.Path = "/" + name
-	return strings.Replace(u.String(), "postgres:/"+name, "postgres:///"+name, 1) // a URL without host keeps its slashes
+	// a URL without host keeps its slashes
+	return strings.Replace(u.String(), "postgres:/"+name, "postgres:///"+name, 1)
 }
 
 // Exec runs a statement on a connection of its own.
@@ -55,15 +60,9 @@ func Exec(t testing.TB, database, statement string, args ...any) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer func() { _ = conn.Close(ctx) }()
 	if _, err := conn.Exec(ctx, statement, args...); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// ForgetJobs deletes River's jobs. It has the table to itself, for River writes many rows at a time in an order of its own: two of those can be in
-// each other's way, and PostgreSQL would end one of them.
-func ForgetJobs(t testing.TB, database string) {
-	t.Helper()
-	Exec(t, database, "BEGIN; LOCK TABLE river_job IN EXCLUSIVE MODE; DELETE FROM river_job; COMMIT")
 }

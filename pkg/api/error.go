@@ -1,0 +1,12 @@
+package api
+
+// ErrorResponse is the body of every answer that is an error.
+type ErrorResponse struct {
+	Error Error `json:"error"`
+}
+
+// Error says what went wrong: a stable code for programs and a message for people.
+type Error struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}

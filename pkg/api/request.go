@@ -1,0 +1,70 @@
+package api
+
+import "time"
+
+// Person is somebody at GitHub.
+type Person struct {
+	ID    int64  `json:"id"`
+	Login string `json:"login"`
+}
+
+// OnBehalf names the person for whom a client asks. A token with the scope behalf must give it, any
+// other token may not.
+type OnBehalf struct {
+	Actor *Person `json:"actor,omitempty"`
+}
+
+// Person returns the person for whom the client asks; nil: it asks for itself.
+func (o OnBehalf) Person() *Person { return o.Actor }
+
+// ApproveRequest approves a waiting deployment.
+type ApproveRequest struct {
+	OnBehalf
+	Comment string `json:"comment,omitempty"`
+}
+
+// CancelRequest cancels a deployment.
+type CancelRequest struct {
+	OnBehalf
+	Reason string `json:"reason,omitempty"`
+}
+
+// ForceRequest makes a waiting deployment pass rules.
+type ForceRequest struct {
+	OnBehalf
+	Reason string `json:"reason,omitempty"`
+}
+
+// Expiry is when a lock ends: at a time or after a duration such as "2h". Without either it never
+// ends by itself.
+type Expiry struct {
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	ExpiresIn string    `json:"expires_in,omitempty"`
+}
+
+// TakeLockRequest locks an environment.
+type TakeLockRequest struct {
+	OnBehalf
+	Expiry
+	Repository  string `json:"repository,omitempty"`
+	Environment string `json:"environment,omitempty"`
+	Reason      string `json:"reason,omitempty"`
+	Steal       bool   `json:"steal,omitempty"` // take the lock from its owner
+}
+
+// ExtendLockRequest moves the end of a lock.
+type ExtendLockRequest struct {
+	OnBehalf
+	Expiry
+}
+
+// HandOverLockRequest gives a lock to another owner.
+type HandOverLockRequest struct {
+	OnBehalf
+	To *Person `json:"to,omitempty"`
+}
+
+// ReleaseLockRequest releases a lock.
+type ReleaseLockRequest struct {
+	OnBehalf
+}

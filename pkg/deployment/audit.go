@@ -1,0 +1,47 @@
+package deployment
+
+import "time"
+
+// AuditKind says what an audit event records.
+type AuditKind string
+
+// The kinds.
+const (
+	AuditDecided  AuditKind = "decided"  // a deployment may start, or was rejected; Detail has all that the rules said
+	AuditApproved AuditKind = "approved" // somebody approved a deployment
+	AuditForced   AuditKind = "forced"   // somebody asked to bypass rules
+	AuditCanceled AuditKind = "canceled" // somebody, or a rule, asked to cancel a deployment
+	AuditLocked   AuditKind = "locked"   // a lock was taken, extended or handed over
+	AuditUnlocked AuditKind = "unlocked" // a lock was released, or taken from its owner
+)
+
+// The channels through which people act.
+const (
+	ChannelGitHub = "github" // a deployment that was created at GitHub
+	ChannelAPI    = "api"    // /api/v1
+	ChannelSeraph = "seraph" // nobody asked: a rule or a timer
+)
+
+// AuditEvent is one thing that the audit keeps: who asked for what through which channel, and what
+// came of it. Detail is JSON and holds no secret, no payload and no parameter value.
+type AuditEvent struct {
+	At           time.Time
+	Kind         AuditKind
+	Channel      string
+	Actor        Actor
+	RepositoryID int64 // 0: it is about more than one repository
+	Repository   string
+	Environment  string
+	Deployment   int64 // GitHub's id; 0: it is about no deployment
+	Detail       []byte
+}
+
+// On returns the event with a time and the deployment that it is about.
+func (a AuditEvent) On(d Deployment, now time.Time) AuditEvent {
+	a.At = now
+	a.RepositoryID = d.Request.Repository.ID
+	a.Repository = d.Request.Repository.FullName()
+	a.Environment = d.Request.Environment
+	a.Deployment = d.Request.ID
+	return a
+}

@@ -1,0 +1,40 @@
+package engine
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// stoppingRetention stops the process as soon as a lease is taken.
+type stoppingRetention struct {
+	Retention
+	stop func()
+}
+
+func (s stoppingRetention) AcquireLease(
+	ctx context.Context,
+	name string,
+	hold time.Duration,
+) (note string, mine bool, err error) {
+	defer s.stop()
+	return s.Retention.AcquireLease(ctx, name, hold)
+}
+
+// After a stop in the middle of the work another replica need not wait until the lease ends.
+func TestPrune_StopReleasesLease(t *testing.T) {
+	s := newStage(t)
+	ctx, stop := context.WithCancel(t.Context())
+	s.Retain = time.Hour
+	s.Retention = stoppingRetention{s.db, stop}
+
+	s.prune(ctx)
+
+	_, mine, err := s.db.AcquireLease(t.Context(), pruneLease, leaseHold)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !mine {
+		t.Error("the lease is still held")
+	}
+}

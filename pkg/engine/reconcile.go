@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// DueRows finds rows that are due and makes rows due.
+type DueRows interface {
+	Overdue(ctx context.Context, limit int) ([]deployment.Task, error)
+	// WakeQueue makes the waiting deployments of an environment due at once.
+	WakeQueue(ctx context.Context, repositoryID int64, environmentKey string) error
+}
+
+const (
+	reconcileEvery = 5 * time.Second
+	reconcileStale = 30 * time.Second // without a completed round for so long, the queue is not ready
+	overdueMost    = 20_000           // rows that one round queues
+)
+
+// round is the outcome of one pass of the reconcile loop.
+type round struct {
+	ended time.Time
+	err   error // the overdue rows could not be read; nil: all of them were queued
+}
+
+// reconcile queues all rows that are overdue. It finds what the queue does not hold after a start
+// or a crash, and rows whose due time was too far away for a timer.
+func (e *Engine) reconcile(ctx context.Context) {
+	overdue, err := e.DueRows.Overdue(ctx, overdueMost)
+	if ctx.Err() != nil {
+		return
+	}
+
+	e.round.Store(&round{ended: e.Now(), err: err})
+	if err != nil {
+		e.Log.Error().Err(err).Dur("retry_in", reconcileEvery).Msg("overdue rows not read")
+		return
+	}
+
+	e.Enqueue(slices.DeleteFunc(overdue, func(t deployment.Task) bool {
+		return t.Kind == deployment.TaskAdvance && e.reads.Waits(t.Row) // it is late because others are first
+	})...)
+}
+
+// QueueOK reports whether the reconcile loop works, on which the queue relies for all work that is
+// not in memory. It returns an error before Start, when the newest round could not read the overdue
+// rows, and when no round was completed for 30 s.
+func (e *Engine) QueueOK() error {
+	last := e.round.Load()
+	if last == nil {
+		return errors.New("reconcile loop not started")
+	}
+	if last.err != nil {
+		return fmt.Errorf("read overdue rows: %w", last.err)
+	}
+	if age := e.Now().Sub(last.ended); age > reconcileStale {
+		return fmt.Errorf("reconcile loop stalled: no round completed for %s", age.Round(time.Second))
+	}
+
+	return nil
+}

@@ -1,0 +1,122 @@
+// Package intake is the only way into the service: it matches a deployment with the routes, drops
+// duplicates and stores what is new. Webhooks and recovery both call it, so both are judged alike.
+package intake
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// Routes decides where a request goes. key is what a route's {{ .Key }} renders to.
+type Routes interface {
+	Admit(req deployment.Request, key string) deployment.Admission
+}
+
+// Store keeps deliveries and deployments.
+type Store interface {
+	// Accept commits a delivery and its new deployment. duplicate says that the delivery's GUID, or
+	// the deployment by its ids, had been accepted before; then nothing changes.
+	Accept(
+		ctx context.Context,
+		del deployment.Delivery,
+		d deployment.Deployment,
+		notes ...deployment.Entry,
+	) (duplicate bool, err error)
+	// Ignored records a delivery that led to no deployment, without its body.
+	Ignored(ctx context.Context, del deployment.Delivery, reason string) error
+	// Known says whether the delivery's GUID, or the deployment by its ids, led to a deployment.
+	Known(ctx context.Context, del deployment.Delivery) (bool, error)
+}
+
+// Outcome says what became of a delivery.
+type Outcome string
+
+// The outcomes.
+const (
+	Accepted  Outcome = "accepted"  // a new deployment is stored
+	Duplicate Outcome = "duplicate" // it had led to a deployment before
+	Ignored   Outcome = "ignored"   // no deployment of this service; a redelivery is judged afresh
+)
+
+// Result is an outcome and, where the delivery was ignored, the reason.
+type Result struct {
+	Outcome Outcome
+	Reason  string
+}
+
+// Delivery is what brought a request, and what its bearer already knows about it.
+type Delivery struct {
+	deployment.Delivery
+	Problem string             // ends the deployment at once as errored; empty: nothing is wrong
+	Notes   []deployment.Entry // for the timeline
+}
+
+// Intake accepts deliveries. It is safe for concurrent use.
+type Intake struct {
+	Routes  Routes
+	Machine deployment.Machine
+	Store   Store
+}
+
+// Matches says whether a route matches a request, so that a caller can skip expensive questions
+// about one that Accept would ignore.
+func (i *Intake) Matches(req deployment.Request) bool {
+	return i.Routes.Admit(req, newKey()).Ignored == ""
+}
+
+// Accept matches a request with the routes and stores the deployment that it makes. It returns
+// without error only after the commit, so that the sender may forget the delivery; after an error
+// the delivery is not remembered.
+func (i *Intake) Accept(ctx context.Context, del Delivery, req deployment.Request) (Result, error) {
+	admission := i.Routes.Admit(req, newKey())
+	if admission.Ignored != "" {
+		return i.ignoreUnknown(ctx, del.Delivery, admission.Ignored)
+	}
+
+	d, notes := i.Machine.New(req, admission, del.ReceivedAt)
+	if del.Problem != "" {
+		d.Problem = del.Problem
+	}
+
+	duplicate, err := i.Store.Accept(ctx, del.Delivery, d, append(notes, del.Notes...)...)
+	if err != nil {
+		return Result{}, err
+	}
+	if duplicate {
+		return Result{Outcome: Duplicate}, nil
+	}
+
+	return Result{Outcome: Accepted}, nil
+}
+
+// ignoreUnknown ignores a delivery unless it was accepted when the routes were different.
+func (i *Intake) ignoreUnknown(ctx context.Context, del deployment.Delivery, reason string) (Result, error) {
+	known, err := i.Store.Known(ctx, del)
+	if err != nil {
+		return Result{}, err
+	}
+	if known {
+		return Result{Outcome: Duplicate}, nil
+	}
+
+	return i.Ignore(ctx, del, reason)
+}
+
+// Ignore records a delivery that makes no deployment, with the reason.
+func (i *Intake) Ignore(ctx context.Context, del deployment.Delivery, reason string) (Result, error) {
+	if err := i.Store.Ignored(ctx, del, reason); err != nil {
+		return Result{}, err
+	}
+	return Result{Outcome: Ignored, Reason: reason}, nil
+}
+
+// newKey returns 128 random bits in hexadecimal. Whoever has a deployment's key may claim it, so
+// nobody must be able to guess one.
+func newKey() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // crypto/rand never fails: it ends the process instead
+	return hex.EncodeToString(b[:])
+}

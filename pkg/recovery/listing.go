@@ -1,0 +1,276 @@
+package recovery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
+)
+
+// GitHub lists deployments and their statuses. Every call has a timeout of its own; none retries.
+type GitHub interface {
+	// Deployments returns the newest deployments since then, newest first and at most limit.
+	Deployments(ctx context.Context, of deployment.Source, since time.Time, limit int) ([]deployment.Request, error)
+	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
+	Statuses(ctx context.Context, of deployment.Request) ([]deployment.Status, error)
+	// Login is what GitHub shows as the creator of this service's statuses.
+	Login(ctx context.Context) (string, error)
+}
+
+// Bounds of one round.
+const (
+	firstRound  = 500 // repositories in the first round of a process
+	laterRounds = 60  // repositories in each later round, which leaves API calls for statuses
+	// deployments listed of a repository; older ones are not found, not in later rounds either
+	perRepository = 300
+	rememberFor   = 30 * 24 * time.Hour // a repository is listed for so long after its last deployment
+)
+
+// listingLease is the name of the lease. Its note is the time until which the deployments of all
+// repositories are known.
+const listingLease = "recover from the list of deployments"
+
+// listing is the state of the loop that lists deployments.
+type listing struct {
+	due     time.Time            // next round
+	began   bool                 // the first round is over
+	next    int                  // index of the repository that the next round begins with
+	covered map[string]time.Time // until when a repository's deployments are known, by full name
+}
+
+// listDeployments takes in recent deployments at GitHub that have no row and no status of others.
+func (r *Recovery) listDeployments(ctx context.Context) {
+	if r.Now().Before(r.listing.due) {
+		return
+	}
+
+	note, mine, err := r.acquireLease(ctx, listingLease)
+	if err == nil && !mine {
+		return // another replica is listing, or died while it was; look again at the next check
+	}
+
+	r.listing.due = r.Now().Add(roundEvery)
+	if err == nil {
+		err = r.releaseLease(ctx, listingLease, r.listRound(ctx, note))
+	}
+	if err != nil {
+		r.Log.Warn().Err(err).Dur("retry_in", roundEvery).Msg("recovery lease failed")
+	}
+}
+
+// listRound lists the repositories whose turn it is. It returns the note for the next round.
+func (r *Recovery) listRound(ctx context.Context, note string) string {
+	sources, err := r.sources(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			r.Log.Warn().Err(err).Dur("retry_in", roundEvery).Msg("repositories to recover not read")
+		}
+
+		return note
+	}
+
+	began := r.Now()
+	r.cover(sources, note)
+	for _, s := range r.turn(sources) {
+		name := s.Repository.FullName()
+		r.renewLease(ctx, listingLease)
+
+		err := r.listRepository(ctx, s, r.since(r.listing.covered[name]))
+		if err == nil {
+			r.listing.covered[name] = began
+		} else if ctx.Err() == nil {
+			r.Log.Warn().Err(err).Str("repository", name).Msg("deployments not listed")
+		}
+	}
+
+	return r.newNote(note)
+}
+
+// cover fills in until when each repository's deployments are known: until this process listed
+// them, or until the time in the note. Without either they are known until MaxAge ago.
+func (r *Recovery) cover(sources []deployment.Source, note string) {
+	now := r.Now()
+	all := now.Add(-r.MaxAge)
+	noted, err := time.Parse(time.RFC3339, note)
+	if err == nil && !noted.After(now) { // a note from the future comes from a wrong clock
+		all = noted
+	}
+
+	covered := make(map[string]time.Time, len(sources))
+	for _, s := range sources {
+		name := s.Repository.FullName()
+		covered[name] = all
+		if mine := r.listing.covered[name]; mine.After(all) {
+			covered[name] = mine
+		}
+	}
+
+	r.listing.covered = covered
+}
+
+// newNote is the time until which the deployments of all repositories are known. A repository that
+// could not be listed, or whose turn has not come, holds it back.
+func (r *Recovery) newNote(last string) string {
+	if len(r.listing.covered) == 0 {
+		return last
+	}
+	oldest := slices.MinFunc(slices.Collect(maps.Values(r.listing.covered)), time.Time.Compare)
+	return oldest.UTC().Format(time.RFC3339)
+}
+
+// since is from when on a repository is listed: from MaxAge ago, or from where its deployments are
+// known if that is longer ago, but not from before the time in which GitHub repeats deliveries.
+func (r *Recovery) since(covered time.Time) time.Time {
+	since := r.Now().Add(-r.MaxAge)
+	if covered.Before(since) {
+		since = covered
+	}
+	if oldest := r.Now().Add(-redeliveryWindow); since.Before(oldest) {
+		since = oldest
+	}
+	return since
+}
+
+// turn returns the repositories of a round: in the first round as many as possible, then fewer.
+func (r *Recovery) turn(sources []deployment.Source) []deployment.Source {
+	most := laterRounds
+	if !r.listing.began {
+		r.listing.began, most = true, firstRound
+	}
+	if len(sources) <= most {
+		return sources
+	}
+
+	first := r.listing.next % len(sources)
+	r.listing.next = first + most
+	return append(sources[first:len(sources):len(sources)], sources[:first]...)[:most]
+}
+
+// listRepository takes in the deployments of one repository that have no row.
+func (r *Recovery) listRepository(ctx context.Context, s deployment.Source, since time.Time) error {
+	if s.Repository.ID == 0 {
+		resolved, err := r.GitHub.ResolveRepository(ctx, s.Repository.Owner, s.Repository.Name)
+		if err != nil {
+			return err
+		}
+
+		s = resolved
+	}
+
+	requests, err := r.GitHub.Deployments(ctx, s, since, perRepository)
+	if err != nil {
+		return err
+	}
+	if len(requests) == perRepository {
+		r.Log.Warn().
+			Str("repository", s.Repository.FullName()).
+			Int("limit", perRepository).
+			Msg("deployment list cut; older deployments are not recovered")
+	}
+
+	lost, err := r.notAccepted(ctx, s, requests)
+	for _, req := range lost {
+		err = errors.Join(err, r.accept(ctx, req))
+	}
+
+	return err
+}
+
+// notAccepted returns the requests that have no row, oldest first.
+func (r *Recovery) notAccepted(
+	ctx context.Context,
+	s deployment.Source,
+	requests []deployment.Request,
+) ([]deployment.Request, error) {
+	ids := make([]int64, len(requests))
+	for i, req := range requests {
+		ids[i] = req.ID
+	}
+
+	missing, err := r.Store.NotAccepted(ctx, s.Repository.ID, ids)
+	if err != nil {
+		return nil, err
+	}
+
+	var lost []deployment.Request
+	for _, req := range slices.Backward(requests) {
+		if slices.Contains(missing, req.ID) {
+			lost = append(lost, req)
+		}
+	}
+
+	return lost, nil
+}
+
+// accept hands a deployment to the intake, unless somebody else has written a status for it already.
+// One that carries only our own statuses, and no final one, was lost when a backup was restored: it
+// is taken in and ends errored, so that it does not run twice.
+func (r *Recovery) accept(ctx context.Context, req deployment.Request) error {
+	if !r.Intake.Matches(req) {
+		return nil // do not spend a call to GitHub on it
+	}
+
+	statuses, err := r.GitHub.Statuses(ctx, req)
+	if err != nil || len(statuses) > 0 && !r.oursUnfinished(ctx, statuses) {
+		return err
+	}
+
+	now := r.Now()
+	del := intake.Delivery{Delivery: deployment.Delivery{
+		GUID:         fmt.Sprintf("listing:%d:%d", req.Repository.ID, req.ID),
+		Event:        "deployment",
+		Source:       deployment.SourceListing,
+		RepositoryID: req.Repository.ID,
+		DeploymentID: req.ID,
+		ReceivedAt:   now,
+	}}
+
+	detail := "found in GitHub's list of deployments; its webhook never came"
+	if len(statuses) > 0 {
+		detail = "found in GitHub's list of deployments with a status of ours that no row explains"
+		// The check before the trigger cannot find this: by then the row may have written the same text.
+		del.Problem = deployment.AlreadyHandled(statuses[0])
+	}
+
+	del.Notes = []deployment.Entry{{At: now, Event: "recovered", Detail: detail}}
+	result, err := r.Intake.Accept(ctx, del, req)
+	if err != nil || result.Outcome != intake.Accepted {
+		return err
+	}
+
+	r.Log.Warn().
+		Fields(deployment.Deployment{Request: req, State: deployment.Waiting}.LogFields()).
+		Str("source", deployment.SourceListing).
+		Int("statuses", len(statuses)).
+		Msg("deployment recovered")
+	r.observe(deployment.SourceListing)
+
+	return nil
+}
+
+// oursUnfinished reports whether all statuses of a deployment are this service's and none is final.
+func (r *Recovery) oursUnfinished(ctx context.Context, statuses []deployment.Status) bool {
+	login, err := r.GitHub.Login(ctx)
+	if err != nil {
+		return false
+	}
+
+	for _, s := range statuses {
+		switch s.State {
+		case deployment.GitHubQueued, deployment.GitHubPending, deployment.GitHubInProgress:
+		default:
+			return false
+		}
+
+		if s.CreatorLogin != login {
+			return false
+		}
+	}
+
+	return true
+}

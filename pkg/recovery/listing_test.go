@@ -1,0 +1,221 @@
+package recovery
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// A deployment without a row is taken in if no status of it is another's or final. If it has
+// statuses of ours, a backup was restored, and it must not run.
+func TestAccept_ByStatuses(t *testing.T) {
+	queuedByUs := deployment.Status{ID: 1, State: deployment.GitHubQueued, CreatorLogin: "seraph"}
+	successByUs := deployment.Status{ID: 2, State: deployment.GitHubSuccess, CreatorLogin: "seraph"}
+	runningByActions := deployment.Status{
+		ID:           3,
+		State:        deployment.GitHubInProgress,
+		CreatorLogin: "github-actions[bot]",
+	}
+	runningByBob := deployment.Status{ID: 4, State: deployment.GitHubInProgress, CreatorLogin: "bob"}
+
+	for name, c := range map[string]struct {
+		statuses []deployment.Status
+		taken    bool
+		problem  string
+	}{
+		"no status": {
+			taken: true,
+		},
+		"ours, not final": {
+			statuses: []deployment.Status{queuedByUs},
+			taken:    true,
+			problem:  `already handled: GitHub has a status "queued" that this service did not record`,
+		},
+		"ours, final": {
+			statuses: []deployment.Status{queuedByUs, successByUs},
+		},
+		"another's": {
+			statuses: []deployment.Status{runningByActions},
+		},
+		"ours and another's": {
+			statuses: []deployment.Status{queuedByUs, runningByBob},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newTestRecovery(t)
+			r.github.statuses = c.statuses
+
+			err := r.accept(t.Context(), deployment.Request{
+				ID:          5,
+				Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
+				Environment: "production",
+				SHA:         "abc",
+				CreatedAt:   r.clock().Add(-time.Second),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			d, err := r.db.ByKey(t.Context(), "k")
+			if err != nil && !errors.Is(err, deployment.ErrNotFound) {
+				t.Fatal(err)
+			}
+			if taken := err == nil; taken != c.taken {
+				t.Errorf("taken in: got %v, want %v", taken, c.taken)
+			}
+			if d.Problem != c.problem {
+				t.Errorf("problem: got %q, want %q", d.Problem, c.problem)
+			}
+		})
+	}
+}
+
+// What no listing has reached is listed later, by whichever process: a repository that failed, or
+// whose turn has not come.
+func TestListDeployments_CoversOnlyWhatItListed(t *testing.T) {
+	const down = 3 * time.Hour
+
+	for name, c := range map[string]struct {
+		noteAge      time.Duration // how old the note is
+		repositories int
+		broken       string // in the first round
+		restart      bool   // before the second round
+		repository   string // that is looked at in the second round
+		want         time.Duration
+	}{
+		"it failed": {
+			noteAge:      down,
+			repositories: 2,
+			broken:       "r0",
+			repository:   "r0",
+			want:         3*time.Hour + 10*time.Minute,
+		},
+		"it failed, then a restart": {
+			noteAge:      down,
+			repositories: 2,
+			broken:       "r0",
+			restart:      true,
+			repository:   "r0",
+			want:         3*time.Hour + 10*time.Minute,
+		},
+		"another one failed": {
+			noteAge:      down,
+			repositories: 2,
+			broken:       "r0",
+			repository:   "r1",
+			want:         time.Hour,
+		},
+		"its turn had not come": {
+			noteAge:      down,
+			repositories: 501,
+			repository:   "r500",
+			want:         3*time.Hour + 10*time.Minute,
+		},
+		"all were listed, then a restart": {
+			noteAge:      down,
+			repositories: 2,
+			restart:      true,
+			repository:   "r0",
+			want:         time.Hour,
+		},
+		"it failed for more than 3 days": {
+			noteAge:      100 * time.Hour,
+			repositories: 2,
+			broken:       "r0",
+			restart:      true,
+			repository:   "r0",
+			want:         72 * time.Hour,
+		},
+		"a note from the future": {
+			noteAge:      -down,
+			repositories: 2,
+			broken:       "r0",
+			restart:      true,
+			repository:   "r0",
+			want:         time.Hour + 10*time.Minute,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newTestRecovery(t)
+			r.github.broken = map[string]bool{c.broken: true}
+			for i := range c.repositories {
+				r.Watched = append(r.Watched, numberedRepository(i))
+			}
+
+			r.leaveNote(t, r.now.Add(-c.noteAge).UTC().Format(time.RFC3339))
+			r.listDeployments(t.Context())
+
+			clear(r.github.broken)
+			clear(r.github.since)
+			r.pass(roundEvery)
+			if c.restart {
+				r.restart()
+			}
+			r.listing.next = max(0, c.repositories-laterRounds) // the round in which the last one has its turn
+			r.listDeployments(t.Context())
+
+			if got := r.now.Sub(r.github.since[c.repository]); got != c.want {
+				t.Errorf("listed back: got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// While one repository fails, the others are not listed from ever further back, and the note does
+// not go on.
+func TestListDeployments_NoteWaitsForAFailingRepository(t *testing.T) {
+	r := newTestRecovery(t)
+	began := r.now
+	r.github.broken = map[string]bool{"r0": true}
+	r.Watched = []deployment.Repository{numberedRepository(0), numberedRepository(1)}
+
+	for range 12 {
+		r.listDeployments(t.Context())
+		r.pass(roundEvery)
+	}
+
+	r.wantNote(t, began.Add(-testMaxAge))
+	if got := r.now.Add(-roundEvery).Sub(r.github.since["r1"]); got != testMaxAge {
+		t.Errorf("the other repository listed back: got %v, want %v", got, testMaxAge)
+	}
+
+	clear(r.github.broken)
+	r.listDeployments(t.Context())
+	r.wantNote(t, r.now)
+}
+
+func numberedRepository(i int) deployment.Repository {
+	return deployment.Repository{Owner: "acme", Name: fmt.Sprint("r", i)}
+}
+
+// leaveNote stores a note as an earlier process would have left it.
+func (r *testRecovery) leaveNote(t *testing.T, note string) {
+	t.Helper()
+
+	_, mine, err := r.db.AcquireLease(t.Context(), listingLease, leaseHold)
+	if err != nil || !mine {
+		t.Fatalf("acquire lease: mine %v, %v", mine, err)
+	}
+	if err := r.db.ReleaseLease(t.Context(), listingLease, note); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (r *testRecovery) wantNote(t *testing.T, want time.Time) {
+	t.Helper()
+
+	note, _, err := r.db.AcquireLease(t.Context(), listingLease, leaseHold)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.db.ReleaseLease(t.Context(), listingLease, note); err != nil {
+		t.Fatal(err)
+	}
+
+	if text := want.UTC().Format(time.RFC3339); note != text {
+		t.Errorf("note: got %q, want %q", note, text)
+	}
+}

@@ -1,0 +1,210 @@
+-- +goose Up
+-- Times are microseconds since 1970, UTC; flags are 0 or 1; data is the deployment as JSON, beside the columns that are searched.
+CREATE TABLE deliveries (
+    guid          TEXT PRIMARY KEY,
+    event         TEXT NOT NULL,
+    source        TEXT NOT NULL,
+    repository_id INTEGER NOT NULL,
+    deployment_id INTEGER NOT NULL,
+    received_at   INTEGER NOT NULL,
+    ignored       TEXT NOT NULL DEFAULT '',
+    body          BLOB
+);
+CREATE INDEX deliveries_received ON deliveries (received_at) WHERE body IS NOT NULL OR ignored <> '';
+
+-- sha is the commit. is_act is 1 for a task that locks or unlocks and starts no pipeline. admitted is 1 once the rules have found no reason to reject.
+CREATE TABLE deployments (
+    row_id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    repository_id   INTEGER NOT NULL,
+    deployment_id   INTEGER NOT NULL,
+    repository      TEXT NOT NULL,
+    environment_key TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    version         INTEGER NOT NULL DEFAULT 1,
+    nudges          INTEGER NOT NULL DEFAULT 0,
+    holds_slot      INTEGER NOT NULL DEFAULT 0,
+    holds_project   INTEGER NOT NULL DEFAULT 0,
+    started         INTEGER NOT NULL DEFAULT 0,
+    project_id      TEXT NOT NULL DEFAULT '',
+    pipeline_id     TEXT NOT NULL DEFAULT '',
+    trigger_key     TEXT NOT NULL UNIQUE,
+    accepted_at     INTEGER NOT NULL,
+    due_at          INTEGER,
+    report_due_at   INTEGER,
+    report_count    INTEGER NOT NULL DEFAULT 0,
+    sha             TEXT NOT NULL DEFAULT '',
+    is_act          INTEGER NOT NULL DEFAULT 0,
+    admitted        INTEGER NOT NULL DEFAULT 0,
+    data            TEXT NOT NULL,
+    UNIQUE (deployment_id, repository_id)
+);
+-- A new deployment is in as few of these as can be: each index that it is in makes every delivery slower.
+CREATE INDEX deployments_due ON deployments (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deployments_report_due ON deployments (report_due_at) WHERE report_due_at IS NOT NULL;
+CREATE INDEX deployments_waiting ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'waiting';
+CREATE INDEX deployments_active ON deployments (state) WHERE state IN ('triggering', 'unconfirmed', 'running', 'held');
+CREATE INDEX deployments_waiting_project ON deployments (project_id, row_id) WHERE state = 'waiting' AND project_id <> '';
+CREATE INDEX deployments_pipeline ON deployments (pipeline_id) WHERE pipeline_id <> '';
+CREATE INDEX deployments_started ON deployments (repository_id, environment_key, deployment_id) WHERE started = 1;
+CREATE INDEX deployments_repository ON deployments (repository, row_id);
+CREATE INDEX deployments_accepted ON deployments (accepted_at);
+CREATE INDEX deployments_commit ON deployments (repository_id, environment_key, sha, deployment_id)
+    WHERE state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected');
+CREATE INDEX deployments_deployed ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'succeeded' AND pipeline_id <> '';
+-- The safety nets of the two promises.
+CREATE UNIQUE INDEX deployments_one_per_environment ON deployments (repository_id, environment_key) WHERE holds_slot = 1;
+CREATE UNIQUE INDEX deployments_one_trigger_per_project ON deployments (project_id) WHERE holds_project = 1;
+
+CREATE TABLE timeline (
+    id     INTEGER PRIMARY KEY,
+    row_id INTEGER NOT NULL REFERENCES deployments (row_id),
+    at     INTEGER NOT NULL,
+    event  TEXT NOT NULL,
+    detail TEXT NOT NULL
+);
+CREATE INDEX timeline_row ON timeline (row_id);
+
+CREATE TABLE reports (
+    row_id          INTEGER NOT NULL REFERENCES deployments (row_id),
+    seq             INTEGER NOT NULL,
+    state           TEXT NOT NULL,
+    description     TEXT NOT NULL,
+    log_url         TEXT NOT NULL,
+    environment_url TEXT NOT NULL,
+    is_end          INTEGER NOT NULL,
+    created_at      INTEGER NOT NULL,
+    not_before      INTEGER NOT NULL,
+    fate            TEXT NOT NULL,
+    sent_at         INTEGER,
+    status_id       INTEGER NOT NULL DEFAULT 0,
+    tries           INTEGER NOT NULL DEFAULT 0,
+    tried_at        INTEGER,
+    retry_at        INTEGER,
+    PRIMARY KEY (row_id, seq)
+) WITHOUT ROWID;
+CREATE INDEX reports_unsent ON reports (fate) WHERE fate IN ('owed', 'unknown');
+
+-- Every pipeline that a look-up saw: row_id 0 is nobody's.
+CREATE TABLE pipelines (
+    pipeline_id TEXT PRIMARY KEY,
+    project_id  TEXT NOT NULL,
+    row_id      INTEGER NOT NULL,
+    seen_at     INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX pipelines_claimed ON pipelines (project_id, seen_at) WHERE row_id <> 0;
+CREATE INDEX pipelines_seen ON pipelines (seen_at);
+
+CREATE TABLE projects (
+    slug       TEXT PRIMARY KEY,
+    project_id TEXT NOT NULL,
+    canonical  TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Deliveries that GitHub was asked to make again. landed: 0 not yet, 1 it led to a deployment, 2 it led nowhere.
+CREATE TABLE redeliveries (
+    guid     TEXT PRIMARY KEY,
+    tries    INTEGER NOT NULL,
+    asked_at INTEGER NOT NULL,
+    landed   INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX redeliveries_waiting ON redeliveries (guid) WHERE landed = 0;
+
+-- What one process does for all, and how far it came: held_until keeps the others out meanwhile.
+CREATE TABLE duties (
+    name       TEXT PRIMARY KEY,
+    note       TEXT NOT NULL DEFAULT '',
+    held_until INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+-- What was pruned keeps its place here, so that it never runs again.
+CREATE TABLE pruned (
+    repository_id INTEGER NOT NULL,
+    deployment_id INTEGER NOT NULL,
+    PRIMARY KEY (repository_id, deployment_id)
+) WITHOUT ROWID;
+
+-- Claims on environments. repository_id 0 is every repository, environment_key '' every environment; people are JSON. One whose expires_at has passed
+-- is over, whether or not it was ended.
+CREATE TABLE locks (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    repository_id   INTEGER NOT NULL,
+    environment_key TEXT NOT NULL,
+    repository      TEXT NOT NULL,
+    environment     TEXT NOT NULL,
+    owner           TEXT NOT NULL,
+    reason          TEXT NOT NULL,
+    taken_at        INTEGER NOT NULL,
+    expires_at      INTEGER,
+    ended_at        INTEGER,
+    ended_by        TEXT NOT NULL DEFAULT '',
+    ended_how       TEXT NOT NULL DEFAULT ''
+);
+CREATE UNIQUE INDEX locks_one_per_scope ON locks (repository_id, environment_key) WHERE ended_at IS NULL;
+
+-- What asked for a lock, where it may ask again after a crash.
+CREATE TABLE lock_sources (
+    source  TEXT PRIMARY KEY,
+    lock_id INTEGER NOT NULL REFERENCES locks (id) ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX lock_sources_lock ON lock_sources (lock_id);
+
+-- What owners are to be told of locks that others ended.
+CREATE TABLE notices (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    at       INTEGER NOT NULL,
+    for_whom TEXT NOT NULL,
+    text     TEXT NOT NULL,
+    lock_id  INTEGER NOT NULL
+);
+
+-- person says who it is in one word: a person's newest approval of a row is the one that is kept.
+CREATE TABLE approvals (
+    row_id     INTEGER NOT NULL REFERENCES deployments (row_id) ON DELETE CASCADE,
+    person     TEXT NOT NULL,
+    by_id      INTEGER NOT NULL,
+    by_login   TEXT NOT NULL,
+    by_app     TEXT NOT NULL,
+    by_token   TEXT NOT NULL,
+    at         INTEGER NOT NULL,
+    sha        TEXT NOT NULL,
+    parameters TEXT NOT NULL,
+    policy     TEXT NOT NULL,
+    comment    TEXT NOT NULL,
+    PRIMARY KEY (row_id, person)
+) WITHOUT ROWID;
+
+-- The chain of what was asked and decided (package audit says how the hashes are made), and its newest link, which each commit that adds to it moves on.
+CREATE TABLE audit (
+    seq           INTEGER PRIMARY KEY,
+    version       INTEGER NOT NULL,
+    at            INTEGER NOT NULL,
+    kind          TEXT NOT NULL,
+    door          TEXT NOT NULL,
+    actor_id      INTEGER NOT NULL,
+    actor_login   TEXT NOT NULL,
+    actor_app     TEXT NOT NULL,
+    actor_token   TEXT NOT NULL,
+    repository_id INTEGER NOT NULL,
+    repository    TEXT NOT NULL,
+    environment   TEXT NOT NULL,
+    deployment    INTEGER NOT NULL,
+    detail        TEXT NOT NULL,
+    prev          TEXT NOT NULL,
+    hash          TEXT NOT NULL
+);
+CREATE TABLE audit_head (
+    one  INTEGER PRIMARY KEY CHECK (one = 1),
+    seq  INTEGER NOT NULL,
+    hash TEXT NOT NULL
+);
+INSERT INTO audit_head (one, seq, hash) VALUES (1, 0, '0000000000000000000000000000000000000000000000000000000000000000');
+-- +goose StatementBegin
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER audit_no_replace BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq)
+BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+-- +goose StatementEnd
