@@ -84,16 +84,16 @@ func (a *App) build() error {
 	a.gate = &gate.Gate{Policies: routes, GitHub: clients.github, Rows: a.db, Now: time.Now}
 	a.engine = engine.New(a.engineOptions(clients))
 	a.recovery = recovery.New(a.recoveryOptions(clients))
-	a.commands = &command.Service{
+	a.commands = command.New(command.Options{
 		Gate:        a.gate,
 		Engine:      a.engine,
-		Resolver:    clients.github,
 		Deployments: a.db,
-		Store:       a.db,
-		Now:         time.Now,
+		Locks:       a.db,
+		LockReader:  a.db,
+		Resolver:    clients.github,
 		LockTask:    routes.LockTask(),
-	}
-
+		Now:         time.Now,
+	})
 	a.sources = newHookSources(a.cfg, clients.github, a.log)
 	a.server = server.New(a.serverOptions())
 	a.metrics.CollectStats(a.db.Stats)

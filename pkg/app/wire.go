@@ -84,7 +84,7 @@ func (a *App) engineOptions(c *clients) engine.Options {
 		Searcher:    c.circleci,
 		GitHub:      c.github,
 		Gate:        a.gate,
-		LockTasks:   &command.LockTasks{Store: a.db, Now: time.Now},
+		LockTasks:   &command.LockTasks{Locks: a.db, Now: time.Now},
 		Sender: &report.Sender{
 			Store:   a.db,
 			GitHub:  c.github,

@@ -10,59 +10,56 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// TaskLocks are the locks as lock tasks change them. TakeLock returns *policy.LockedError if somebody
-// else has the lock, ReleaseLock deployment.ErrNotFound if the lock has ended.
+// TaskLocks are the locks as tasks need them. Errors are as those of Locks.
 type TaskLocks interface {
-	TakeLock(ctx context.Context, l policy.Lock, source string, audit deployment.AuditEvent) (policy.Lock, error)
-	OpenLock(ctx context.Context, repositoryID int64, environmentKey string) (policy.Lock, bool, error)
-	ReleaseLock(ctx context.Context, id int64, audit deployment.AuditEvent, notice string) error
+	OpenLock(ctx context.Context, repositoryID int64, environmentKey string) (l policy.Lock, open bool, err error)
+	TakeLock(ctx context.Context, l policy.Lock, source string, event deployment.AuditEvent) (policy.Lock, error)
+	ReleaseLock(ctx context.Context, id int64, event deployment.AuditEvent, notice string) error
 }
 
-// LockTasks does what deployments with a reserved task ask for. It is apart from Service because the
-// engine uses it, and Service uses the engine.
+// LockTasks locks and unlocks environments for deployments with a reserved task. The engine runs it
+// once it has checked that the requester may deploy there.
 type LockTasks struct {
-	Store TaskLocks
+	Locks TaskLocks
 	Now   func() time.Time
 }
 
-// Task locks the environment of a deployment for its requester, or releases the lock. It is
-// idempotent. refused says why it was not done.
-func (k *LockTasks) Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error) {
+// Task does what a deployment with a reserved task asks for: it locks the environment for the
+// requester, or unlocks it. Doing it twice has the effect of doing it once. done is what was done and
+// refused is why it was not; both are for people, and one of them is empty.
+func (t *LockTasks) Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error) {
 	c := Caller{Channel: deployment.ChannelGitHub, By: d.Request.Requester()}
 	if d.Target.LockTask == deployment.TaskUnlock {
-		done, err = k.unlock(ctx, c, d)
+		done, err = t.unlock(ctx, c, d)
 		return done, "", err
 	}
-
-	return k.lock(ctx, c, d)
+	return t.lock(ctx, c, d)
 }
 
-func (k *LockTasks) lock(ctx context.Context, c Caller, d deployment.Deployment) (done, refused string, err error) {
+func (t *LockTasks) lock(ctx context.Context, c Caller, d deployment.Deployment) (done, refused string, err error) {
 	l := policy.Lock{
 		RepositoryID: d.Request.Repository.ID,
 		Repository:   d.Request.Repository.FullName(),
 		Environment:  d.Request.Environment,
 		Owner:        c.By,
-		Reason:       plain(d.Request.Description),
+		Reason:       oneLine(d.Request.Description),
 		TakenAt:      requestedAt(d),
 	}
-
 	if d.Target.LockFor > 0 {
 		l.ExpiresAt = d.AcceptedAt.Add(d.Target.LockFor)
-		if !l.ExpiresAt.After(k.Now()) {
-			return "", alreadyOver, nil
+		if !l.ExpiresAt.After(t.Now()) {
+			return "", endsInPast, nil
 		}
 	}
 
-	audit := lockAct(k.Now(), c, deployment.AuditLocked, "taken", l)
-	audit.Deployment = d.Request.ID
+	event := lockEvent(c, deployment.AuditLocked, "taken", l, t.Now())
+	event.Deployment = d.Request.ID
 	source := fmt.Sprintf("deployment:%d:%d", l.RepositoryID, d.Request.ID)
-	_, err = k.Store.TakeLock(ctx, l, source, audit)
+	_, err = t.Locks.TakeLock(ctx, l, source, event)
 
-	var held *policy.LockedError
-	if errors.As(err, &held) {
-		owner, reason := held.Lock.Owner, held.Lock.Reason
-		return "", fmt.Sprintf("%s is locked on %s by %s: %s", l.Repository, l.Environment, owner, reason), nil
+	var locked *policy.LockedError
+	if errors.As(err, &locked) {
+		return "", lockedBy(locked.Lock), nil
 	}
 	if err != nil {
 		return "", "", err
@@ -71,41 +68,48 @@ func (k *LockTasks) lock(ctx context.Context, c Caller, d deployment.Deployment)
 	return fmt.Sprintf("Locked %s for %s", l.Environment, c.By), "", nil
 }
 
-// unlock releases a lock that was taken before the release was requested. A later lock stays.
-func (k *LockTasks) unlock(ctx context.Context, c Caller, d deployment.Deployment) (done string, err error) {
-	notLocked := d.Request.Environment + " is not locked"
-	l, open, err := k.Store.OpenLock(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
-	if err != nil && !errors.Is(err, deployment.ErrNotFound) {
+// unlock releases the lock that was there when the task was requested, and no later one.
+func (t *LockTasks) unlock(ctx context.Context, c Caller, d deployment.Deployment) (done string, err error) {
+	environment := d.Request.Environment
+	notLocked := environment + " is not locked"
+
+	l, open, err := t.Locks.OpenLock(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
+	if err != nil {
 		return "", err
 	}
-	if err != nil || !open {
+	if !open {
 		return notLocked, nil
 	}
 	if l.TakenAt.After(requestedAt(d)) {
-		return fmt.Sprintf("%s was locked anew by %s since: it stays locked", d.Request.Environment, l.Owner), nil
+		const format = "%s was locked again by %s after this was requested: it stays locked"
+		return fmt.Sprintf(format, environment, l.Owner), nil
 	}
 
-	audit := lockAct(k.Now(), c, deployment.AuditUnlocked, "released", l)
-	err = k.Store.ReleaseLock(ctx, l.ID, audit, releaseNotice(c, l))
+	err = release(ctx, t.Locks, c, l, t.Now())
 	if errors.Is(err, deployment.ErrNotFound) {
-		return notLocked, nil // somebody else has released it meanwhile
+		return notLocked, nil // somebody else released it meanwhile
 	}
 	if err != nil {
 		return "", err
 	}
 
-	return fmt.Sprintf("Unlocked %s, which %s had locked", d.Request.Environment, l.Owner), nil
+	return fmt.Sprintf("Unlocked %s, which %s had locked", environment, l.Owner), nil
 }
 
-// maxTransit is how long the webhook of a task may take to arrive. A task that takes longer counts as
-// requested at the end of that time.
-const maxTransit = time.Minute
+// webhookDelay is how long a webhook may take to arrive. A task whose webhook takes longer counts as
+// requested this long after it was created.
+const webhookDelay = time.Minute
 
-// requestedAt is when a task was requested. It orders locks and releases, however late they are done
-// and however often they are delivered.
+// requestedAt is when a task was requested. It orders locks and unlocks, however late they are
+// processed and however often they are delivered.
 func requestedAt(d deployment.Deployment) time.Time {
 	created := d.Request.CreatedAt
-	if latest := created.Add(maxTransit); !created.IsZero() && latest.Before(d.AcceptedAt) {
+	if created.IsZero() {
+		return d.AcceptedAt
+	}
+
+	latest := created.Add(webhookDelay)
+	if latest.Before(d.AcceptedAt) {
 		return latest
 	}
 	return d.AcceptedAt

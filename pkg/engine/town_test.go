@@ -69,7 +69,7 @@ func (w *simulation) open() {
 		Searcher:    w,
 		GitHub:      w,
 		Gate:        g,
-		LockTasks:   &command.LockTasks{Store: db, Now: w.clock},
+		LockTasks:   &command.LockTasks{Locks: db, Now: w.clock},
 		Sender:      &report.Sender{Store: db, GitHub: w, Log: zerolog.Nop(), Now: w.clock},
 		Log:         zerolog.Nop(),
 		Now:         w.clock,
@@ -84,14 +84,15 @@ func (w *simulation) open() {
 		},
 	})
 
-	w.desk = &command.Service{
+	w.desk = command.New(command.Options{
 		Gate:        g,
 		Engine:      w.Engine,
-		Resolver:    w,
 		Deployments: db,
-		Store:       db,
+		Locks:       db,
+		LockReader:  db,
+		Resolver:    w,
 		Now:         w.clock,
-	}
+	})
 	w.startedAt = w.now
 }
 

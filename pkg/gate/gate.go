@@ -82,7 +82,7 @@ func (g *Gate) DecideLocal(ctx context.Context, d deployment.Deployment) (policy
 	}
 
 	r := request(d)
-	facts, err := g.gatherLocal(ctx, d, p.NeedsLocal(r))
+	facts, err := g.gatherLocal(ctx, d, p.Needs(r))
 	if err != nil {
 		return policy.Verdict{}, unreadable(err)
 	}

@@ -99,7 +99,7 @@ func said(v policy.Verdict) string {
 func TestTagsByBareNames(t *testing.T) {
 	const (
 		allow  = "allow"
-		reject = "reject refs/tags/v1 may not be deployed to production: only "
+		reject = "reject refs/tags/v1 may not be deployed to production (allowed: "
 	)
 
 	bare := deployment.Ref{Kind: deployment.RefBare, Name: "v1"}
@@ -110,10 +110,10 @@ func TestTagsByBareNames(t *testing.T) {
 		want  string
 	}{
 		"first as a branch":                {"v*", bare, 0, allow},
-		"then as a tag":                    {"v*", bare, 1, reject + "v* may"},
+		"then as a tag":                    {"v*", bare, 1, reject + "v*)"},
 		"as a branch again":                {"v*", bare, 2, allow},
-		"as a tag again":                   {"v*", bare, 3, reject + "v* may"},
-		"a tag that may go, as a branch":   {"refs/tags/v*", bare, 0, "reject v1 may not be deployed to production: only refs/tags/v* may"},
+		"as a tag again":                   {"v*", bare, 3, reject + "v*)"},
+		"a tag that may go, as a branch":   {"refs/tags/v*", bare, 0, "reject v1 may not be deployed to production (allowed: refs/tags/v*)"},
 		"a tag that may go, as a tag":      {"refs/tags/v*", bare, 1, allow},
 		"a route that builds a branch":     {"v*", deployment.Ref{Kind: deployment.RefBranch, Name: "v1"}, 1, allow},
 		"a route that builds another name": {"v*", deployment.Ref{Kind: deployment.RefBare, Name: "main"}, 1, allow},
@@ -135,7 +135,7 @@ func TestForcerIsNoRequester(t *testing.T) {
 		Force: &policy.Subjects{Users: []string{"id:3"}},
 	}, nil)
 
-	const want = "bob may not force a deployment to production"
+	const want = "bob is not allowed to force a deployment to production"
 	d := byAlice(0)
 	if refused := g.Forcer(t.Context(), d, bob); refused != want {
 		t.Errorf("he is told %q, want %q", refused, want)
@@ -155,7 +155,7 @@ func TestForcerIsNoRequester(t *testing.T) {
 
 // A lock that cannot be decided keeps its environment for minutes, not for days.
 func TestActsWaitForMinutes(t *testing.T) {
-	const waiting = "an answer about alice: who they are (503)"
+	const waiting = "alice's GitHub account, which could not be read (503)"
 	for _, c := range []struct {
 		ago, most time.Duration
 		want      string

@@ -9,7 +9,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// gather asks for what is needed: our own rows in turn, GitHub for several things at a time.
+// gather reads all facts that are needed: those of our database one after another, and those of
+// GitHub at the same time. An error means that the database cannot be read.
 func (g *Gate) gather(
 	ctx context.Context,
 	d deployment.Deployment,
@@ -20,10 +21,13 @@ func (g *Gate) gather(
 	if err != nil {
 		return f, err
 	}
+	if err := g.gatherHistory(ctx, d, n, &f); err != nil {
+		return f, err
+	}
 
 	var asking sync.WaitGroup
-	ask := func(wanted bool, do func()) {
-		if wanted {
+	ask := func(needed bool, do func()) {
+		if needed {
 			asking.Go(do)
 		}
 	}
@@ -41,41 +45,63 @@ func (g *Gate) gather(
 	return f, nil
 }
 
-// gatherLocal reads our own rows.
-func (g *Gate) gatherLocal(ctx context.Context, d deployment.Deployment, n policy.Needs) (f policy.Facts, err error) {
-	repo, environment := d.Request.Repository.ID, d.Request.EnvironmentKey()
-	read := func(wanted bool, do func() error) {
-		if err == nil && wanted {
-			err = do()
-		}
+// gatherLocal reads the facts of our database that policy.EvaluateLocal needs: locks, the queue and
+// approvals.
+func (g *Gate) gatherLocal(ctx context.Context, d deployment.Deployment, n policy.Needs) (policy.Facts, error) {
+	var f policy.Facts
+
+	locks, err := g.Rows.LocksOn(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
+	if err != nil {
+		return f, err
+	}
+	f.Locks = policy.Known(locks)
+
+	queue, err := g.Rows.Queue(ctx, d)
+	if err != nil {
+		return f, err
+	}
+	f.Queue = policy.Known(queue)
+
+	if d.Row == 0 { // a question: there is nothing that could have been approved
+		f.Approvals = policy.Known[[]policy.Approval](nil)
+		return f, nil
+	}
+	if !n.Approvals {
+		return f, nil
 	}
 
-	read(true, func() error { return into(&f.Locks)(g.Rows.LocksOn(ctx, repo, environment)) })
-	read(true, func() error { return into(&f.Queue)(g.Rows.Queue(ctx, d)) })
-	read(n.Deployed, func() error { return into(&f.Deployed)(g.Rows.Deployed(ctx, repo, environment)) })
-	read(n.Approvals && d.Row != 0, func() error { return into(&f.Approvals)(g.Rows.Approvals(ctx, d.Row)) })
-	if d.Row == 0 {
-		f.Approvals = policy.Known[[]policy.Approval](nil) // nobody can approve what there is not
+	approvals, err := g.Rows.Approvals(ctx, d.Row)
+	if err != nil {
+		return f, err
+	}
+	f.Approvals = policy.Known(approvals)
+
+	return f, nil
+}
+
+// gatherHistory reads the facts of our database that only a full evaluation needs: what is deployed,
+// and what became of the commit in other environments.
+func (g *Gate) gatherHistory(ctx context.Context, d deployment.Deployment, n policy.Needs, f *policy.Facts) error {
+	repo := d.Request.Repository.ID
+
+	if n.Deployed {
+		deployed, err := g.Rows.Deployed(ctx, repo, d.Request.EnvironmentKey())
+		if err != nil {
+			return err
+		}
+		f.Deployed = policy.Known(deployed)
 	}
 
 	f.After = map[string]policy.Fact[policy.PriorResult]{}
-	for _, other := range n.After {
-		read(true, func() error {
-			past, err := g.Rows.PriorResult(ctx, repo, other, d.Request.SHA)
-			f.After[other] = policy.Known(past)
+	for _, environment := range n.After {
+		result, err := g.Rows.PriorResult(ctx, repo, environment, d.Request.SHA)
+		if err != nil {
 			return err
-		})
+		}
+		f.After[environment] = policy.Known(result)
 	}
 
-	return f, err
-}
-
-// into makes a known fact of what was read without an error.
-func into[T any](f *policy.Fact[T]) func(T, error) error {
-	return func(v T, err error) error {
-		*f = policy.Known(v)
-		return err
-	}
+	return nil
 }
 
 // fact makes a fact of an answer; an error is an unknown one.

@@ -16,9 +16,9 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
-// Claims lets a job claim a deployment for its pipeline, with the deployment's key. The error is
-// deployment.ErrNotFound if no deployment has the key, and deployment.ErrClaimRefused if the job must
-// stop.
+// Claims lets a job claim a deployment for its pipeline, with the deployment's key. It returns
+// deployment.ErrNotFound for a key that no deployment has, and deployment.ErrClaimRefused where
+// another pipeline has the deployment or it has ended.
 type Claims interface {
 	Claim(ctx context.Context, key, pipelineID string) error
 }
@@ -28,7 +28,7 @@ const (
 	claimsPerMinute = 600     // of one network, which many jobs may share
 )
 
-// claim tells a deploy job whether it may go on. The key, 128 random bits, is the credential.
+// claim answers a deploy job whether it may go on. The key, 128 random bits, is the credential.
 func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 	key, pipeline, err := readClaim(w, r)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
+	ctx, cancel := s.storeContext(r)
 	defer cancel()
 	log := zerolog.Ctx(r.Context()).With().Str("pipeline", pipeline).Logger()
 

@@ -119,10 +119,6 @@ func apiLock(l policy.Lock) api.Lock {
 	}
 }
 
-func apiNotice(n policy.Notice) api.Notice {
-	return api.Notice{ID: n.ID, At: apiTime(n.At), To: apiActor(n.To), Text: n.Text, Lock: n.Lock}
-}
-
 func apiActor(a deployment.Actor) api.Actor {
 	return api.Actor{ID: a.ID, Login: a.Login, App: a.App, Token: a.Token}
 }

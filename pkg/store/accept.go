@@ -45,16 +45,11 @@ func (db *DB) Accept(
 		return false, err
 	}
 
-	body, err := compressBody(del.Body)
-	if err != nil {
-		return false, err
-	}
-
 	del.RepositoryID, del.DeploymentID = d.Request.Repository.ID, d.Request.ID
 	accepted := deployment.Entry{At: d.AcceptedAt, Event: "accepted", Detail: "by " + del.Source}
 	in := &incoming{
 		delivery:   del,
-		body:       body,
+		body:       compressBody(del.Body),
 		deployment: d,
 		data:       data,
 		entries:    append([]deployment.Entry{accepted}, notes...),
