@@ -13,17 +13,17 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// How long the words of a deployment may be, in code points. GitHub allows environments of 255; the
-// others have no documented bound.
+// Limits for the texts of a deployment, in code points. GitHub allows 255 for an environment and
+// documents no limit for the others.
 const (
 	maxEnvironment = 255
 	maxTask        = 255
 	maxRef         = 1024
 	maxName        = 100
-	maxDescription = 4096 // a longer one is cut: it is only shown
+	maxDescription = 4096 // a longer one is cut, because it is only shown
 )
 
-// defaultTask is what GitHub means when it names none ("Create a deployment" in the REST API
+// defaultTask is the task of an event that names none ("Create a deployment" in the REST API
 // reference).
 const defaultTask = "deploy"
 
@@ -32,8 +32,8 @@ var (
 	shaPattern  = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
 )
 
-// event is a deployment event of GitHub as far as Seraph reads it ("deployment" in "Webhook events
-// and payloads").
+// event is GitHub's deployment event, as far as Seraph needs it ("deployment" in "Webhook events and
+// payloads"). A new field must be added to eventMembers, too.
 type event struct {
 	Action           loose[string]      `json:"action"`
 	Deployment       *eventDeployment   `json:"deployment"`
@@ -51,7 +51,7 @@ type eventDeployment struct {
 	Environment string     `json:"environment"`
 	Description string     `json:"description"`
 	Payload     payload    `json:"payload"`
-	CreatedAt   stamp      `json:"created_at"`
+	CreatedAt   githubTime `json:"created_at"`
 	Creator     *eventUser `json:"creator"`
 	App         *eventApp  `json:"performed_via_github_app"`
 }
@@ -76,8 +76,8 @@ type eventInstallation struct {
 	ID int64 `json:"id"`
 }
 
-// payload is a deployment's payload as it stands. One that no route can use for its size is not
-// copied out of a body of many megabytes.
+// payload is a deployment's payload as JSON text. One that is too large for any route is not copied
+// out of the body, which may have many megabytes.
 type payload struct {
 	raw      json.RawMessage
 	tooLarge bool
@@ -91,9 +91,9 @@ func (p *payload) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ParseDeployment reads a verified deployment event. The error names the field that is missing or
-// wrong and never quotes its value. The request shares no memory with payload. action is told
-// whatever else is wrong; old Enterprise Servers name none.
+// ParseDeployment parses a verified deployment event. The error names the field that is missing or
+// wrong and never quotes its value. The request shares no memory with payload. action is returned
+// with an error, too, if the event has one; old Enterprise Servers send none.
 func ParseDeployment(payload []byte) (req deployment.Request, action string, err error) {
 	var e event
 	if !utf8.Valid(payload) {
@@ -104,7 +104,7 @@ func ParseDeployment(payload []byte) (req deployment.Request, action string, err
 	}
 
 	action = e.Action.value
-	if err := e.check(); err != nil {
+	if err := e.validate(); err != nil {
 		return req, action, err
 	}
 
@@ -114,14 +114,14 @@ func ParseDeployment(payload []byte) (req deployment.Request, action string, err
 	}
 
 	req = e.request(repository)
-	return req, action, check(req, e.Deployment.App != nil)
+	return req, action, validateRequest(req, e.Deployment.App != nil)
 }
 
-// check wants what every deployment event has.
-func (e event) check() error {
+// validate checks that the event has the objects that every deployment event has.
+func (e event) validate() error {
 	switch {
 	case bool(e.DeploymentStatus):
-		return errors.New("the body carries deployment_status: it is not that of a deployment event")
+		return errors.New("the body has deployment_status: it is not the body of a deployment event")
 	case e.Deployment == nil:
 		return errors.New("deployment is missing")
 	case e.Repository == nil:
@@ -131,6 +131,7 @@ func (e event) check() error {
 	return nil
 }
 
+// request converts an event that was validated.
 func (e event) request(repository deployment.Repository) deployment.Request {
 	d := e.Deployment
 	req := deployment.Request{
@@ -163,7 +164,7 @@ func (e event) request(repository deployment.Repository) deployment.Request {
 	return req
 }
 
-// repository takes the name apart and refuses what could leave its place in a URL.
+// repository splits the repository's name and rejects names that would change the path of a URL.
 func (e event) repository() (deployment.Repository, error) {
 	owner, name, _ := strings.Cut(e.Repository.FullName, "/")
 	for _, part := range []string{owner, name} {
@@ -179,7 +180,7 @@ func (e event) repository() (deployment.Repository, error) {
 	return deployment.Repository{ID: e.Repository.ID, Owner: owner, Name: name}, nil
 }
 
-func check(r deployment.Request, viaApp bool) error {
+func validateRequest(r deployment.Request, viaApp bool) error {
 	switch {
 	case r.ID <= 0:
 		return errors.New("deployment.id is missing or not positive")
@@ -192,37 +193,37 @@ func check(r deployment.Request, viaApp bool) error {
 	}
 
 	return cmp.Or(
-		word("deployment.ref", r.Ref, maxRef),
-		word("deployment.environment", r.Environment, maxEnvironment),
-		word("deployment.task", r.Task, maxTask),
-		names(r.Creator, r.App),
+		validateText("deployment.ref", r.Ref, maxRef),
+		validateText("deployment.environment", r.Environment, maxEnvironment),
+		validateText("deployment.task", r.Task, maxTask),
+		validateNames(r.Creator, r.App),
 	)
 }
 
-// word holds a text to being there, of a bounded length, and free of control characters, which no
-// database or log takes well.
-func word(field, s string, most int) error {
+// validateText rejects a text that is empty, too long, or has control characters, which databases and
+// logs do not handle well.
+func validateText(field, s string, most int) error {
 	switch {
 	case s == "":
 		return fmt.Errorf("%s is missing", field)
 	case utf8.RuneCountInString(s) > most:
 		return fmt.Errorf("%s is longer than %d characters", field, most)
 	case strings.ContainsFunc(s, unicode.IsControl):
-		return fmt.Errorf("%s holds a control character", field)
+		return fmt.Errorf("%s has a control character", field)
 	}
 
 	return nil
 }
 
-// names bounds the words that say who made the deployment; they may be empty.
-func names(c deployment.Creator, a deployment.App) error {
+// validateNames limits the names that say who created the deployment. They may be empty.
+func validateNames(c deployment.Creator, a deployment.App) error {
 	if max(len(c.Login), len(c.Type), len(a.Slug)) > maxName {
-		return fmt.Errorf("deployment.creator or performed_via_github_app holds a name of more than %d bytes", maxName)
+		return fmt.Errorf("deployment.creator or performed_via_github_app has a name of more than %d bytes", maxName)
 	}
 	return nil
 }
 
-// cut keeps the first most code points.
+// cut returns the first most code points of a text.
 func cut(s string, most int) string {
 	if len(s) <= most {
 		return s
