@@ -54,7 +54,7 @@ func TestKubernetes_RoutesRollOut(t *testing.T) {
 		}
 	}
 
-	if _, err := route.Parse([]byte(read(t, "deploy/kubernetes/routes.yaml")), "routes.yaml"); err != nil {
+	if _, err := route.Parse([]byte(read(t, "deploy/kubernetes/routes.yaml")), "routes.yaml", route.Options{}); err != nil {
 		t.Error(err)
 	}
 }
