@@ -33,6 +33,11 @@ var approvalCases = []verdictCase{
 		want:  "allow",
 	},
 	{
+		name:  "one of three",
+		given: requireApprovals(Approvals{Count: 3, Users: []string{"bob"}, Teams: []string{"acme/sre"}}, approvalBy(bob)),
+		want:  "wait approvals_missing: 2 more approvals (1 of 3 given) from bob, acme/sre",
+	},
+	{
 		name:  "one person twice",
 		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(bob)),
 		want:  "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",

@@ -110,13 +110,14 @@ type Approval struct {
 	Comment    string           `json:"comment,omitempty"`
 }
 
-// Queue is what else is open in a deployment's environment. Deployments are named by GitHub's id.
+// Queue is what else is open in a deployment's environment. Deployments are named by GitHub's id; 0
+// stands for none.
 type Queue struct {
-	Holder      int64            // the one that has started and not ended; 0: none
+	Holder      int64            // the one that has started and has not ended
 	HolderState deployment.State // of Holder
 	Before      []int64          // waiting ones that go first, oldest first
-	Newer       int64            // the newest open one that was created after this one and that the rules have admitted; 0: none
-	Started     int64            // a newer one that has started, so that this one never will; 0: none
+	Newer       int64            // the newest open one that was created after this one and admitted by the rules
+	Started     int64            // a newer one that has started, so that this one never will
 }
 
 // Notice is a message to the owner of a lock that somebody else took or released. Clients of the API
