@@ -111,7 +111,7 @@ func (a *App) Start(ctx context.Context) error {
 }
 
 func (a *App) start() error {
-	a.db.Start(a.engine.Enqueue)
+	a.db.OnDue(a.engine.Enqueue)
 	a.engine.Start()
 	stopRecovery, recoveryStopped := a.startRecovery()
 	a.cleanup(recoveryStopped)
