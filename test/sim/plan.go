@@ -1,5 +1,5 @@
-// Package sim breaks the calls between a program and the vendors' simulators: answers that never come, come late, come
-// in half, or come although nothing was done.
+// Package sim breaks the calls between a program and the vendors' simulators: answers that never
+// come, come late, come in half, or come although nothing was done.
 package sim
 
 import (
@@ -22,12 +22,13 @@ type Fault struct {
 	AfterEffect bool // the call has its effect, yet Status is answered
 	Truncate    bool // the call has its effect and half of the answer comes
 
-	// LateEffect is how long after the answer the call has its effect. The answer is Status (504 when that is 0), or
-	// a reset when ResetBefore or ResetAfter is set.
+	// LateEffect is how long after the answer the call has its effect. The answer is Status (504
+	// when that is 0), or a reset when ResetBefore or ResetAfter is set.
 	LateEffect time.Duration
 }
 
-// Plan says which calls go wrong and how. It is safe for concurrent use; Close it to cancel late effects.
+// Plan says which calls go wrong and how. It is safe for concurrent use; Close it to cancel late
+// effects.
 type Plan struct {
 	ctx  context.Context
 	stop context.CancelFunc
@@ -48,12 +49,16 @@ type odds struct {
 func NewPlan(seed uint64) *Plan {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Plan{
-		ctx: ctx, stop: stop, dice: rand.New(rand.NewPCG(seed, 1)),
-		queues: map[string][]Fault{}, chance: map[string]odds{},
+		ctx:    ctx,
+		stop:   stop,
+		dice:   rand.New(rand.NewPCG(seed, 1)),
+		queues: map[string][]Fault{},
+		chance: map[string]odds{},
 	}
 }
 
-// Next makes the next so many calls of an operation ("" for any) go wrong. Several calls of Next queue up.
+// Next makes the next so many calls of an operation ("" for any) go wrong. Several calls of Next
+// queue up.
 func (p *Plan) Next(op string, f Fault, times int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -62,15 +67,17 @@ func (p *Plan) Next(op string, f Fault, times int) {
 	}
 }
 
-// Random makes calls of an operation ("" for any that has no odds of its own) go wrong with probability rate, each time
-// with one of the faults. A second Random for the same operation replaces the first.
+// Random makes calls of an operation ("" for any that has no odds of its own) go wrong with
+// probability rate, each time with one of the faults. A second Random for the same operation
+// replaces the first.
 func (p *Plan) Random(op string, rate float64, faults ...Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.chance[op] = odds{rate: rate, faults: faults}
 }
 
-// Clear forgets what is planned for an operation; "" forgets everything. Late effects under way still happen.
+// Clear forgets what is planned for an operation; "" forgets everything. Late effects under way
+// still happen.
 func (p *Plan) Clear(op string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,6 +86,7 @@ func (p *Plan) Clear(op string) {
 		clear(p.chance)
 		return
 	}
+
 	delete(p.queues, op)
 	delete(p.chance, op)
 }
@@ -112,6 +120,7 @@ func (p *Plan) take(op string) (Fault, bool) {
 			return queue[0], true
 		}
 	}
+
 	o, ok := p.chance[op]
 	if !ok {
 		o = p.chance[""]
@@ -119,5 +128,6 @@ func (p *Plan) take(op string) (Fault, bool) {
 	if len(o.faults) == 0 || p.dice.Float64() >= o.rate {
 		return Fault{}, false
 	}
+
 	return o.faults[p.dice.IntN(len(o.faults))], true
 }

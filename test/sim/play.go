@@ -36,6 +36,7 @@ func (p *Plan) play(f Fault, next http.Handler, w http.ResponseWriter, r *http.R
 		next.ServeHTTP(w, r)
 		return
 	}
+
 	f.spoil(w, effect(next, detached(r)))
 }
 
@@ -62,6 +63,7 @@ func (p *Plan) playLate(f Fault, next http.Handler, w http.ResponseWriter, r *ht
 			}
 		})
 	}
+
 	p.mu.Unlock()
 	switch {
 	case f.ResetBefore || f.ResetAfter:
@@ -78,6 +80,7 @@ func (p *Plan) wait(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
+
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -86,6 +89,7 @@ func (p *Plan) wait(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 	case <-p.ctx.Done():
 	}
+
 	return false
 }
 
@@ -110,6 +114,7 @@ func detached(r *http.Request) *http.Request {
 	if err != nil {
 		panic(http.ErrAbortHandler) // the caller hung up before the call was complete
 	}
+
 	ctx := context.WithoutCancel(r.Context())
 	if route := chi.RouteContext(ctx); route != nil { // chi reuses it after the call
 		kept := *route
@@ -117,6 +122,7 @@ func detached(r *http.Request) *http.Request {
 		kept.URLParams.Values = slices.Clone(route.URLParams.Values)
 		ctx = context.WithValue(ctx, chi.RouteCtxKey, &kept)
 	}
+
 	out := r.Clone(ctx)
 	out.Body = io.NopCloser(bytes.NewReader(body))
 	return out

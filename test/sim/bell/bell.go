@@ -32,14 +32,15 @@ func (b *Bell) Ring() {
 	}
 }
 
-// Wait returns nil as soon as done says true, asking it once at the start and after each ring; or the cause ctx
-// ended with.
+// Wait returns nil as soon as done says true, asking it once at the start and after each ring; or
+// the cause ctx ended with.
 func (b *Bell) Wait(ctx context.Context, done func() bool) error {
 	for {
 		next := b.Next() // before done, so that no ring is missed
 		if done() {
 			return nil
 		}
+
 		select {
 		case <-next:
 		case <-ctx.Done():

@@ -25,9 +25,11 @@ func TestWait(t *testing.T) {
 			rung.Add(1)
 			b.Ring()
 		}
+
 		if err := <-ended; err != nil || asked.Load() != 3 {
 			t.Errorf("got %v after %d questions", err, asked.Load())
 		}
+
 		cancel(over)
 		if err := <-ended; !errors.Is(err, over) {
 			t.Errorf("got %v", err)

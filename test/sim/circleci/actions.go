@@ -11,6 +11,7 @@ func (s *Server) postCancel(c *call) *answer {
 	if a != nil {
 		return a
 	}
+
 	s.cancels = append(s.cancels, w.id)
 	steps := stories[w.pipeline.name].cancelSteps
 	switch {
@@ -26,6 +27,7 @@ func (s *Server) postCancel(c *call) *answer {
 			}
 		})
 	}
+
 	s.changed.Ring()
 	return accepted()
 }
@@ -35,11 +37,13 @@ func (s *Server) cancel(w *workflow) {
 	if w.ended() {
 		return
 	}
+
 	p := w.pipeline
 	w.canceledBy = p.userID
 	if p.held == w {
 		p.held = nil
 	}
+
 	s.set(w, "canceled")
 	if len(p.live()) == 0 {
 		p.halt()
@@ -52,12 +56,14 @@ func (s *Server) postRerun(c *call) *answer {
 	if a != nil {
 		return a
 	}
+
 	var in struct {
 		FromFailed bool     `json:"from_failed"`
 		Jobs       []string `json:"jobs"`
 		SparseTree bool     `json:"sparse_tree"`
 		EnableSSH  bool     `json:"enable_ssh"`
 	}
+
 	if a := s.decode(c, &in); a != nil {
 		return a
 	}
@@ -68,6 +74,7 @@ func (s *Server) postRerun(c *call) *answer {
 	if !w.ended() {
 		return refuse(http.StatusBadRequest, "Workflow must be in a terminal state to be rerun")
 	}
+
 	again := s.rerun(w)
 	return &answer{status: http.StatusAccepted, body: object{"workflow_id": again.id}}
 }
@@ -81,6 +88,7 @@ func (s *Server) rerun(w *workflow) *workflow {
 		s.set(again, "success")
 		return true
 	})
+
 	s.schedule(p)
 	return again
 }
@@ -93,6 +101,7 @@ func (s *Server) postApprove(c *call) *answer {
 	if w.status != "on_hold" || w.approvalID != c.param("request") {
 		return refuse(http.StatusNotFound, "Approval request not found")
 	}
+
 	w.pipeline.held = w
 	s.approve(w.pipeline)
 	return accepted()

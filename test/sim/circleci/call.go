@@ -46,15 +46,18 @@ func write(w http.ResponseWriter, a *answer) {
 	if plain {
 		header["Content-Type"] = "text/plain"
 	}
+
 	maps.Copy(header, a.header)
 	for name, value := range header {
 		w.Header().Set(name, value)
 	}
+
 	w.WriteHeader(a.status)
 	if plain {
 		io.WriteString(w, text) // the caller hung up
 		return
 	}
+
 	json.NewEncoder(w).Encode(a.body) // as above
 }
 
@@ -62,8 +65,8 @@ func (s *Server) violate(c *call, format string, args ...any) {
 	s.violations = append(s.violations, c.r.Method+" "+c.r.URL.Path+": "+fmt.Sprintf(format, args...))
 }
 
-// decode reads a JSON body into target. An empty body is an empty object. Unknown fields and wrong types are a violation
-// and 400. A body that is not said to be JSON is ignored, as CircleCI does.
+// decode reads a JSON body into target. An empty body is an empty object. Unknown fields and wrong
+// types are a violation and 400. A body that is not said to be JSON is ignored, as CircleCI does.
 func (s *Server) decode(c *call, target any) *answer {
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, 1<<20))
 	if err != nil {
@@ -76,6 +79,7 @@ func (s *Server) decode(c *call, target any) *answer {
 		s.violate(c, "Content-Type is %q: the body is ignored", kind)
 		return nil
 	}
+
 	strict := json.NewDecoder(bytes.NewReader(body))
 	strict.DisallowUnknownFields()
 	strict.UseNumber()
@@ -83,31 +87,37 @@ func (s *Server) decode(c *call, target any) *answer {
 		s.violate(c, "body: %v", err)
 		return refuse(http.StatusBadRequest, "Invalid input: "+err.Error())
 	}
+
 	return nil
 }
 
-// page cuts one page out of items and names the next, as CircleCI's paging with page-token does. A token is the name of
-// the last item of the page before.
+// page cuts one page out of items and names the next, as CircleCI's paging with page-token does. A
+// token is the name of the last item of the page before.
 func page[T any](s *Server, c *call, items []T, name func(T) string, view func(T) object) *answer {
 	from := 0
 	if token := c.r.URL.Query().Get("page-token"); token != "" {
 		for from < len(items) && "after-"+name(items[from]) != token {
 			from++
 		}
+
 		if from == len(items) {
 			s.violate(c, "no such page-token")
 			return refuse(http.StatusBadRequest, "Invalid page token")
 		}
+
 		from++
 	}
+
 	to := min(from+PageSize, len(items))
 	views := []object{} // never null
 	for _, item := range items[from:to] {
 		views = append(views, view(item))
 	}
+
 	var next any
 	if to < len(items) {
 		next = "after-" + name(items[to-1])
 	}
+
 	return ok(object{"items": views, "next_page_token": next})
 }

@@ -28,10 +28,12 @@ func start(t *testing.T, options circleci.Options) caller {
 	if options.Step == 0 {
 		options.Step = time.Millisecond
 	}
+
 	s := circleci.New(options)
 	if err := s.Start(""); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(s.Close)
 	return caller{s, t, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
@@ -50,10 +52,12 @@ func (c caller) try(method, path string, body any) (reply, error) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+
 	request, err := http.NewRequestWithContext(c.t.Context(), method, c.URL()+path, bytes.NewReader(raw))
 	if err != nil {
 		c.t.Fatal(err)
 	}
+
 	request.Header.Set("Circle-Token", circleci.DefaultToken)
 	request.Header.Set("Content-Type", "application/json")
 	return c.send(request)
@@ -64,10 +68,12 @@ func (c caller) send(request *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	out := reply{status: response.StatusCode, header: response.Header, text: string(text)}
 	json.Unmarshal(text, &out.body) // some answers are no JSON
+
 	return out, err
 }
 
@@ -89,7 +95,10 @@ func (c caller) get(path string) map[string]any {
 // run triggers a pipeline on main and returns its id.
 func (c caller) run(parameters map[string]any) string {
 	c.t.Helper()
-	r := c.do(http.StatusCreated, http.MethodPost, "/project/gh/acme/api/pipeline", map[string]any{"branch": "main", "parameters": parameters})
+	r := c.do(http.StatusCreated, http.MethodPost, "/project/gh/acme/api/pipeline", map[string]any{
+		"branch":     "main",
+		"parameters": parameters,
+	})
 	return r.body["id"].(string)
 }
 
@@ -102,10 +111,12 @@ func (c caller) all(path string) (items []map[string]any, pages int) {
 		for _, item := range r["items"].([]any) {
 			items = append(items, item.(map[string]any))
 		}
+
 		next, more := r["next_page_token"].(string)
 		if !more {
 			return items, pages
 		}
+
 		token = "?page-token=" + next
 	}
 }

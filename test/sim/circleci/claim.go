@@ -13,7 +13,8 @@ const KeyParameter = "seraph_key"
 // claimTries is how often a job asks before it fails, as curl --retry does.
 const claimTries = 5
 
-// enter is the moment before a pipeline deploys: with a ClaimURL it asks there first, as a job's first step would.
+// enter is the moment before a pipeline deploys: with a ClaimURL it asks there first, as a job's
+// first step would.
 func (s *Server) enter(p *pipeline) {
 	switch {
 	case p.claim == claimed || p.claim == claiming:
@@ -26,19 +27,22 @@ func (s *Server) enter(p *pipeline) {
 	}
 }
 
-// claimed goes on as the claim's answer says: only 409 and a claim that nobody answers keep a pipeline from deploying.
+// claimed goes on as the claim's answer says: only 409 and a claim that nobody answers keep a
+// pipeline from deploying.
 func (s *Server) claimed(p *pipeline, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() != nil {
 		return
 	}
+
 	if status >= 200 && status < 300 {
 		p.claim = claimed
 		s.schedule(p)
 		s.changed.Ring()
 		return
 	}
+
 	p.claim = refused
 	p.halt()
 	for _, w := range p.live() {
@@ -48,6 +52,7 @@ func (s *Server) claimed(p *pipeline, status int) {
 			s.set(w, "failed")
 		}
 	}
+
 	s.changed.Ring()
 }
 
@@ -57,6 +62,7 @@ func (s *Server) ask(key, pipeline string) (status int) {
 	if err != nil {
 		panic(err)
 	}
+
 	for range claimTries {
 		status = s.post(s.options.ClaimURL, body, http.Header{"Content-Type": {"application/json"}})
 		if status > 0 && status < 500 && status != http.StatusTooManyRequests {
@@ -66,6 +72,7 @@ func (s *Server) ask(key, pipeline string) (status int) {
 			return 0
 		}
 	}
+
 	return status
 }
 
@@ -75,11 +82,13 @@ func (s *Server) post(url string, body []byte, header http.Header) int {
 	if err != nil {
 		return 0
 	}
+
 	request.Header = header
 	response, err := s.client.Do(request)
 	if err != nil {
 		return 0
 	}
+
 	response.Body.Close() // its content means nothing to CircleCI
 	return response.StatusCode
 }

@@ -14,8 +14,8 @@ type WorkflowOptions struct {
 	KeepState bool   // the pipeline's state stays as it is; else a pending pipeline becomes created
 }
 
-// SetWorkflow gives the newest workflow of a name a status, and makes one when there is none that has not ended. From
-// then on the pipeline plays no story. It returns the workflow's id.
+// SetWorkflow gives the newest workflow of a name a status, and makes one when there is none that
+// has not ended. From then on the pipeline plays no story. It returns the workflow's id.
 func (s *Server) SetWorkflow(pipelineID, name, status string, options WorkflowOptions) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -26,10 +26,12 @@ func (s *Server) SetWorkflow(pipelineID, name, status string, options WorkflowOp
 	if !options.KeepState && p.state == "pending" {
 		s.setState(p, "created")
 	}
+
 	w := p.newest(name)
 	if w == nil || w.ended() || options.New {
 		w = s.add(p, name, "")
 	}
+
 	w.tag, w.max, w.rerun = options.Tag, options.Reruns, options.RerunOf
 	s.set(w, status)
 	switch {
@@ -38,10 +40,12 @@ func (s *Server) SetWorkflow(pipelineID, name, status string, options WorkflowOp
 	case status == "running" && w.tag != "setup":
 		s.enter(p)
 	}
+
 	return w.id, nil
 }
 
-// SetState gives a pipeline a state, and errors when there are messages. From then on the pipeline plays no story.
+// SetState gives a pipeline a state, and errors when there are messages. From then on the pipeline
+// plays no story.
 func (s *Server) SetState(pipelineID, state string, messages ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,14 +53,17 @@ func (s *Server) SetState(pipelineID, state string, messages ...string) error {
 	if err != nil {
 		return err
 	}
+
 	for _, message := range messages {
 		p.errors = append(p.errors, object{"type": "config", "message": message})
 	}
+
 	s.setState(p, state)
 	return nil
 }
 
-// Finish ends all live workflows of a pipeline with a status; one without any workflow gets one, deploy.
+// Finish ends all live workflows of a pipeline with a status; one without any workflow gets one,
+// deploy.
 func (s *Server) Finish(pipelineID, status string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,18 +74,22 @@ func (s *Server) Finish(pipelineID, status string) error {
 	if !slices.Contains(terminal, status) {
 		return fmt.Errorf("%q does not end a workflow; %q do", status, terminal)
 	}
+
 	if len(p.workflows) == 0 {
 		s.setState(p, "created")
 		s.add(p, "deploy", "running")
 		s.enter(p)
 	}
+
 	live := p.live()
 	if len(live) == 0 {
 		return fmt.Errorf("all workflows of pipeline %s have ended: rerun it first", pipelineID)
 	}
+
 	for _, w := range live {
 		s.set(w, status)
 	}
+
 	return nil
 }
 
@@ -109,6 +120,7 @@ func (s *Server) Approve(pipelineID string) error {
 	if p.held == nil || p.held.ended() {
 		return fmt.Errorf("pipeline %s waits for no approval", pipelineID)
 	}
+
 	s.approve(p)
 	return nil
 }
@@ -121,18 +133,21 @@ func (s *Server) Cancel(pipelineID string) error {
 	if err != nil {
 		return err
 	}
+
 	live := p.live()
 	if len(live) == 0 {
 		return fmt.Errorf("pipeline %s has no workflow to cancel", pipelineID)
 	}
+
 	for _, w := range live {
 		s.cancel(w)
 	}
+
 	return nil
 }
 
-// Rerun runs again what did not succeed in a pipeline, or else its newest workflow, as a person does. In a story it
-// succeeds a step later.
+// Rerun runs again what did not succeed in a pipeline, or else its newest workflow, as a person
+// does. In a story it succeeds a step later.
 func (s *Server) Rerun(pipelineID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,9 +158,11 @@ func (s *Server) Rerun(pipelineID string) error {
 	if len(p.workflows) == 0 || len(p.live()) > 0 {
 		return fmt.Errorf("pipeline %s has nothing to run again: its workflows must have ended", pipelineID)
 	}
+
 	for _, w := range p.again() {
 		s.rerun(w)
 	}
+
 	return nil
 }
 
@@ -157,8 +174,10 @@ func (p *pipeline) again() []*workflow {
 			out = append(out, w)
 		}
 	}
+
 	if len(out) == 0 {
 		out = p.workflows[len(p.workflows)-1:]
 	}
+
 	return slices.Clone(out)
 }

@@ -42,7 +42,8 @@ func (s *Server) WaitTriggers(ctx context.Context, n int) error {
 	return s.changed.Wait(ctx, func() bool { return len(s.Triggers()) >= n })
 }
 
-// Wait returns nil when done is true, asking it at the start and after each change, or the cause ctx ended with.
+// Wait returns nil when done is true, asking it at the start and after each change, or the cause
+// ctx ended with.
 func (s *Server) Wait(ctx context.Context, done func() bool) error { return s.changed.Wait(ctx, done) }
 
 // Pipelines lists all pipelines, oldest first.
@@ -69,17 +70,28 @@ func (s *Server) Pipeline(id string) (Pipeline, bool) {
 
 func (p *pipeline) evidence() Pipeline {
 	out := Pipeline{
-		ID: p.id, Number: p.number, Project: p.project.slug, State: p.state, Branch: p.branch, Tag: p.tag,
-		Revision: p.revision, Login: p.login, Scenario: p.name, Parameters: maps.Clone(p.params), CreatedAt: p.created,
+		ID:         p.id,
+		Number:     p.number,
+		Project:    p.project.slug,
+		State:      p.state,
+		Branch:     p.branch,
+		Tag:        p.tag,
+		Revision:   p.revision,
+		Login:      p.login,
+		Scenario:   p.name,
+		Parameters: maps.Clone(p.params),
+		CreatedAt:  p.created,
 	}
+
 	for _, w := range p.workflows {
 		out.Workflows = append(out.Workflows, Workflow{w.id, w.name, w.status, w.created, w.stopped})
 	}
+
 	return out
 }
 
-// ByParameter lists the pipelines there are by the value of one of their parameters, oldest first. More than one id for
-// a value that is unique to a deployment means that it was run twice.
+// ByParameter lists the pipelines there are by the value of one of their parameters, oldest first.
+// More than one id for a value that is unique to a deployment means that it was run twice.
 func (s *Server) ByParameter(name string) map[string][]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,10 +101,12 @@ func (s *Server) ByParameter(name string) map[string][]string {
 			out[fmt.Sprint(value)] = append(out[fmt.Sprint(value)], p.id)
 		}
 	}
+
 	return out
 }
 
-// Deployed lists the pipelines that got as far as deploying: past their claim, or simply running when nobody is asked.
+// Deployed lists the pipelines that got as far as deploying: past their claim, or simply running
+// when nobody is asked.
 func (s *Server) Deployed() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,6 +116,7 @@ func (s *Server) Deployed() []string {
 			out = append(out, p.id)
 		}
 	}
+
 	return out
 }
 
@@ -119,8 +134,8 @@ func (s *Server) Cancels() []string {
 	return slices.Clone(s.cancels)
 }
 
-// Violations lists what callers did that CircleCI's reference does not allow: unknown paths, query parameters and
-// fields, wrong types, values out of bounds.
+// Violations lists what callers did that CircleCI's reference does not allow: unknown paths, query
+// parameters and fields, wrong types, values out of bounds.
 func (s *Server) Violations() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,18 +11,26 @@ import (
 )
 
 var faults = map[string]sim.Fault{
-	"rate-limited":      {Status: http.StatusTooManyRequests, Body: "Rate limited.", Header: http.Header{"Retry-After": {"1"}}},
+	"rate-limited": {
+		Status: http.StatusTooManyRequests,
+		Body:   "Rate limited.",
+		Header: http.Header{"Retry-After": {"1"}},
+	},
 	"rate-limited-bare": {Status: http.StatusTooManyRequests, Body: "{}"},
 	"server-error":      {Status: http.StatusInternalServerError, Body: `{"message":"Internal server error."}`},
 	"unavailable":       {Status: http.StatusServiceUnavailable, Body: "<html><h1>503 Service Unavailable</h1></html>"},
-	"error-after":       {Status: http.StatusBadGateway, Body: "<html><h1>502 Bad Gateway</h1></html>", AfterEffect: true},
-	"bad-token":         {Status: http.StatusUnauthorized, Body: `{"message":"You must log in first."}`},
-	"not-found":         {Status: http.StatusNotFound, Body: `{"message":"Project not found"}`},
-	"no-answer":         {ResetBefore: true},
-	"lost-answer":       {ResetAfter: true},
-	"half-answer":       {Truncate: true},
-	"late-effect":       {ResetBefore: true, LateEffect: 3 * time.Second},
-	"slow":              {Delay: 3 * time.Second},
+	"error-after": {
+		Status:      http.StatusBadGateway,
+		Body:        "<html><h1>502 Bad Gateway</h1></html>",
+		AfterEffect: true,
+	},
+	"bad-token":   {Status: http.StatusUnauthorized, Body: `{"message":"You must log in first."}`},
+	"not-found":   {Status: http.StatusNotFound, Body: `{"message":"Project not found"}`},
+	"no-answer":   {ResetBefore: true},
+	"lost-answer": {ResetAfter: true},
+	"half-answer": {Truncate: true},
+	"late-effect": {ResetBefore: true, LateEffect: 3 * time.Second},
+	"slow":        {Delay: 3 * time.Second},
 }
 
 // Faults lists the names that NextNamed knows.
@@ -33,10 +41,12 @@ func (s *Server) NextNamed(op, fault string, times int) error {
 	if !slices.Contains(Operations(), op) {
 		return fmt.Errorf("no operation %q on the CircleCI side; there are %q", op, Operations())
 	}
+
 	f, ok := faults[fault]
 	if !ok {
 		return fmt.Errorf("no fault %q on the CircleCI side; there are %q", fault, Faults())
 	}
+
 	s.named.Next(op, f, times)
 	return nil
 }

@@ -16,7 +16,8 @@ func (s *Server) ListsEmpty(slug string) {
 	s.must(slug).listsEmpty = true
 }
 
-// ValuesShowParameters says whether pipeline values include the parameters; at the start they do not.
+// ValuesShowParameters says whether pipeline values include the parameters; at the start they do
+// not.
 func (s *Server) ValuesShowParameters(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,7 +38,8 @@ func (s *Server) ConfigUnreadable(slug string) {
 	s.must(slug).configUnreadable = true
 }
 
-// Stranger makes a pipeline of the token's user that nobody triggered with parameters, and returns its id. It succeeds.
+// Stranger makes a pipeline of the token's user that nobody triggered with parameters, and returns
+// its id. It succeeds.
 func (s *Server) Stranger(slug, branch string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,9 +62,11 @@ func (s *Server) stranger(slug, branch string) *pipeline {
 	if revision == "" {
 		revision = s.options.Revision(project.slug, branch)
 	}
+
 	p := s.create(project, ref{Branch: branch}, revision, nil)
 	p.state, p.claim = "created", refused
 	w := s.add(p, "build", "running")
 	w.status, w.stopped = "success", w.created
+
 	return p
 }

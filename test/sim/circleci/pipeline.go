@@ -82,12 +82,18 @@ func (p *pipeline) live() []*workflow {
 // add makes a workflow of a pipeline.
 func (s *Server) add(p *pipeline, name, status string) *workflow {
 	w := &workflow{
-		id: uuid.NewString(), name: name, created: s.now(), jobID: uuid.NewString(),
-		number: p.number*100 + int64(len(p.workflows)) + 1, pipeline: p,
+		id:       uuid.NewString(),
+		name:     name,
+		created:  s.now(),
+		jobID:    uuid.NewString(),
+		number:   p.number*100 + int64(len(p.workflows)) + 1,
+		pipeline: p,
 	}
+
 	if n := len(p.workflows); n > 0 && !w.created.After(p.workflows[n-1].created) {
 		w.created = p.workflows[n-1].created.Add(time.Millisecond) // no two at once, so that the newest is known
 	}
+
 	p.workflows = append(p.workflows, w)
 	s.workflows[w.id] = w
 	s.set(w, status)
@@ -99,6 +105,7 @@ func (s *Server) set(w *workflow, status string) {
 	if w.ended() {
 		return
 	}
+
 	w.status = status
 	w.pipeline.updated = s.now()
 	if status == "on_hold" && w.approvalID == "" {
@@ -108,6 +115,7 @@ func (s *Server) set(w *workflow, status string) {
 		w.stopped = later(s.now(), w.created)
 		s.completed(w)
 	}
+
 	s.changed.Ring()
 }
 
@@ -125,7 +133,8 @@ func (s *Server) setState(p *pipeline, state string) {
 	s.changed.Ring()
 }
 
-// view is a pipeline as lists and reads show it. Its parameters are not shown, as in CircleCI's own answers.
+// view is a pipeline as lists and reads show it. Its parameters are not shown, as in CircleCI's own
+// answers.
 func (p *pipeline) view() object {
 	out := object{
 		"id": p.id, "number": p.number, "project_slug": p.project.slug, "state": p.state, "errors": p.errors,
@@ -135,25 +144,35 @@ func (p *pipeline) view() object {
 			"actor": object{"login": p.login, "avatar_url": "https://avatars.githubusercontent.com/u/6078720?v=4"},
 		},
 	}
+
 	p.addSource(out)
 	return out
 }
 
-// addSource says where the code came from: vcs, or trigger_parameters for a project of the GitHub App.
+// addSource says where the code came from: vcs, or trigger_parameters for a project of the GitHub
+// App.
 func (p *pipeline) addSource(out object) {
 	if !p.project.app() {
 		vcs := object{
 			"provider_name": "GitHub", "revision": p.revision, "origin_repository_url": p.project.url(),
 			"target_repository_url": p.project.url(), "commit": object{"subject": "Make it so", "body": ""},
 		}
+
 		setRef(vcs, p.branch, p.tag)
 		out["vcs"] = vcs
 		return
 	}
-	git := object{"checkout_sha": p.revision, "checkout_url": "https://github.com/acme/" + p.project.part(2), "ref": "refs/heads/" + p.branch}
+
+	git := object{
+		"checkout_sha": p.revision,
+		"checkout_url": "https://github.com/acme/" + p.project.part(2),
+		"ref":          "refs/heads/" + p.branch,
+	}
+
 	if p.tag != "" {
 		git["ref"] = "refs/tags/" + p.tag
 	}
+
 	setRef(git, p.branch, p.tag)
 	out["trigger_parameters"] = object{
 		"git":      git,
@@ -176,19 +195,23 @@ func (w *workflow) view() object {
 		"id": w.id, "name": w.name, "status": w.status, "created_at": w.created, "stopped_at": nil,
 		"pipeline_id": p.id, "pipeline_number": p.number, "project_slug": p.project.slug, "started_by": p.userID,
 	}
+
 	if w.status == "" {
 		out["status"] = nil
 	}
 	if w.ended() {
 		out["stopped_at"] = w.stopped
 	}
+
 	for name, value := range map[string]string{"tag": w.tag, "canceled_by": w.canceledBy} {
 		if value != "" {
 			out[name] = value
 		}
 	}
+
 	if w.max > 0 {
 		out["auto_rerun_number"], out["max_auto_reruns"] = w.rerun, w.max
 	}
+
 	return out
 }

@@ -43,8 +43,8 @@ func RevisionOf(ref string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// AddProject makes a project, unless it is there, and returns it. The slug is gh/owner/name (github/ is the same
-// project) or circleci/organization/project.
+// AddProject makes a project, unless it is there, and returns it. The slug is gh/owner/name
+// (github/ is the same project) or circleci/organization/project.
 func (s *Server) AddProject(slug, defaultBranch string) Project {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +65,8 @@ func (s *Server) AddDefinition(slug, name string) string {
 	return d.id
 }
 
-// SetDefinition gives the first pipeline definition of a project, which is made when it is not there, another id.
+// SetDefinition gives the first pipeline definition of a project, which is made when it is not
+// there, another id.
 func (s *Server) SetDefinition(slug, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,18 +81,26 @@ func (s *Server) addProject(slug, defaultBranch string) *project {
 	if !wellFormed(slug) {
 		panic(fmt.Sprintf("project slug %q has not the form vcs/organization/name", slug))
 	}
+
 	p := &project{
-		id: uuid.NewString(), orgID: uuid.NewString(), slug: canonical(slug), defaultBranch: defaultBranch, story: "success",
-		branches: map[string]string{}, tags: map[string]string{},
-		definitions: []definition{{id: uuid.NewString(), name: "build-and-deploy", created: s.now()}},
+		id:            uuid.NewString(),
+		orgID:         uuid.NewString(),
+		slug:          canonical(slug),
+		defaultBranch: defaultBranch,
+		story:         "success",
+		branches:      map[string]string{},
+		tags:          map[string]string{},
+		definitions:   []definition{{id: uuid.NewString(), name: "build-and-deploy", created: s.now()}},
 	}
+
 	s.projects = append(s.projects, p)
 	return p
 }
 
 func wellFormed(slug string) bool { return strings.Count(slug, "/") == 2 }
 
-// SetBranch makes a branch of a project point to a commit. From then on, branches nobody set do not exist.
+// SetBranch makes a branch of a project point to a commit. From then on, branches nobody set do not
+// exist.
 func (s *Server) SetBranch(slug, branch, sha string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +114,8 @@ func (s *Server) SetTag(slug, tag, sha string) {
 	s.must(slug).tags[tag] = sha
 }
 
-// BranchLag makes the next n triggers of a project miss their branch or tag, as happens right after a push.
+// BranchLag makes the next n triggers of a project miss their branch or tag, as happens right after
+// a push.
 func (s *Server) BranchLag(slug string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,6 +179,7 @@ func (s *Server) called(c *call) (*project, *answer) {
 	if p == nil {
 		return nil, refuse(http.StatusNotFound, "Project not found")
 	}
+
 	return p, nil
 }
 
@@ -178,6 +189,7 @@ func (s *Server) resolve(p *project, branch, tag string) (revision string, a *an
 		p.lag--
 		return "", branchNotFound()
 	}
+
 	if tag != "" {
 		revision = p.tags[tag]
 		if revision == "" && s.anyRef(p) && len(p.tags) == 0 {
@@ -189,9 +201,11 @@ func (s *Server) resolve(p *project, branch, tag string) (revision string, a *an
 			revision = s.options.Revision(p.slug, branch)
 		}
 	}
+
 	if revision == "" {
 		return "", branchNotFound()
 	}
+
 	return revision, nil
 }
 
@@ -208,6 +222,7 @@ func (s *Server) getProject(c *call) *answer {
 	if a != nil {
 		return a
 	}
+
 	return ok(object{
 		"id": p.id, "slug": p.slug, "name": p.part(2), "organization_name": p.part(1),
 		"organization_slug": p.part(0) + "/" + p.part(1), "organization_id": p.orgID,
@@ -234,21 +249,25 @@ func (s *Server) listDefinitions(c *call) *answer {
 	if i < 0 {
 		return refuse(http.StatusNotFound, "Project not found")
 	}
+
 	p := s.projects[i]
 	provider := "github_oauth"
 	if p.app() {
 		provider = "github_app"
 	}
+
 	items := []object{}
 	for _, d := range p.definitions {
 		source := object{
 			"provider": provider,
 			"repo":     object{"full_name": p.part(1) + "/" + p.part(2), "external_id": "700500100"},
 		}
+
 		items = append(items, object{
 			"id": d.id, "name": d.name, "description": "", "created_at": d.created, "checkout_source": source,
 			"config_source": object{"provider": provider, "repo": source["repo"], "file_path": ".circleci/config.yml"},
 		})
 	}
+
 	return ok(object{"items": items})
 }

@@ -31,16 +31,19 @@ func (s *Server) getNumber(c *call) *answer {
 	if a != nil {
 		return a
 	}
+
 	number, err := strconv.ParseInt(c.param("number"), 10, 64)
 	if err != nil {
 		s.violate(c, "a pipeline's number is a number")
 		return refuse(http.StatusBadRequest, "Invalid pipeline number")
 	}
+
 	for _, p := range s.pipelines {
 		if p.project == project && p.number == number {
 			return ok(p.view())
 		}
 	}
+
 	return refuse(http.StatusNotFound, "Pipeline not found")
 }
 
@@ -60,24 +63,29 @@ func (s *Server) getValues(c *call) *answer {
 	if a != nil {
 		return a
 	}
+
 	values := object{
 		"pipeline.id": p.id, "pipeline.number": p.number, "pipeline.project.git_url": p.project.url(),
 		"pipeline.trigger_source": p.trigger, "pipeline.git.revision": p.revision,
 	}
+
 	if p.tag != "" {
 		values["pipeline.git.tag"] = p.tag
 	} else {
 		values["pipeline.git.branch"] = p.branch
 	}
+
 	if s.valuesShow {
 		for name, value := range p.params {
 			values["pipeline.parameters."+name] = value
 		}
 	}
+
 	return ok(values)
 }
 
-// getConfig shows the compiled config, with parameters in an environment as far as they are shown at all.
+// getConfig shows the compiled config, with parameters in an environment as far as they are shown
+// at all.
 func (s *Server) getConfig(c *call) *answer {
 	p, a := s.pipelineOf(c)
 	if a != nil {
@@ -86,17 +94,20 @@ func (s *Server) getConfig(c *call) *answer {
 	if p.project.configUnreadable {
 		return refuse(http.StatusForbidden, "Permission denied")
 	}
+
 	source := "version: 2.1\njobs:\n  deploy:\n    docker:\n      - image: cimg/base:current\n    environment:\n"
 	compiled := strings.Replace(source, "2.1", "2", 1)
 	if p.state == "errored" {
 		return ok(object{"source": source, "compiled": ""})
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(p.params)) {
 		source += fmt.Sprintf("      %s: << pipeline.parameters.%s >>\n", strings.ToUpper(name), name)
 		if !s.configHide {
 			compiled += fmt.Sprintf("      %s: %v\n", strings.ToUpper(name), p.params[name])
 		}
 	}
+
 	return ok(object{"source": source, "compiled": compiled})
 }
 
@@ -154,5 +165,12 @@ func (s *Server) listJobs(c *call) *answer {
 	if a != nil {
 		return a
 	}
-	return page(s, c, w.jobs(), func(o object) string { return fmt.Sprint(o["id"]) }, func(o object) object { return o })
+
+	return page(
+		s,
+		c,
+		w.jobs(),
+		func(o object) string { return fmt.Sprint(o["id"]) },
+		func(o object) object { return o },
+	)
 }

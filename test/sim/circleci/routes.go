@@ -44,7 +44,13 @@ var allRoutes = []route{
 	{OpListDefinitions, http.MethodGet, "/projects/{project}/pipeline-definitions", nil, (*Server).listDefinitions},
 	{OpTrigger, http.MethodPost, projectPath + "/pipeline", nil, (*Server).triggerClassic},
 	{OpRun, http.MethodPost, projectPath + "/pipeline/run", nil, (*Server).triggerRun},
-	{OpListPipelines, http.MethodGet, projectPath + "/pipeline", []string{"branch", "page-token"}, (*Server).listPipelines},
+	{
+		OpListPipelines,
+		http.MethodGet,
+		projectPath + "/pipeline",
+		[]string{"branch", "page-token"},
+		(*Server).listPipelines,
+	},
 	{OpMine, http.MethodGet, projectPath + "/pipeline/mine", []string{"page-token"}, (*Server).listMine},
 	{OpGetNumber, http.MethodGet, projectPath + "/pipeline/{number}", nil, (*Server).getNumber},
 	{OpGetPipeline, http.MethodGet, "/pipeline/{pipeline}", nil, (*Server).getPipeline},
@@ -92,18 +98,22 @@ func (s *Server) serve(c *call) *answer {
 		if strings.HasPrefix(c.route.path, projectPath) && c.route.op != OpRun {
 			return refuse(http.StatusNotFound, "Project not found") // CircleCI does not tell strangers what exists
 		}
+
 		return refuse(http.StatusUnauthorized, "You must log in first.")
 	}
+
 	for name := range c.r.URL.Query() {
 		if !slices.Contains(c.route.query, name) {
 			s.violate(c, "unknown query parameter %q", name)
 			return refuse(http.StatusBadRequest, "Unexpected query parameter: "+name)
 		}
 	}
+
 	return c.route.answer(s, c)
 }
 
-// authorized knows CircleCI's own header and the bearer token, not the ways CircleCI calls deprecated.
+// authorized knows CircleCI's own header and the bearer token, not the ways CircleCI calls
+// deprecated.
 func (s *Server) authorized(r *http.Request) bool {
 	if r.Header.Get("Circle-Token") == s.token {
 		return true

@@ -15,11 +15,15 @@ var ends = map[string][]string{
 	"two-workflows":         {"deploy success", "verify failed"},
 	"setup-success":         {"setup success", "deploy success"},
 	"setup-no-continuation": {"setup success"},
-	"hold-then-success":     {"deploy success"}, "hold-then-fail": {"deploy failed"}, "hold-forever": {"deploy on_hold"}, "approve-then-fail": {"deploy on_hold"},
+	"hold-then-success": {
+		"deploy success",
+	}, "hold-then-fail": {"deploy failed"}, "hold-forever": {"deploy on_hold"}, "approve-then-fail": {"deploy on_hold"},
 	"queued": {"deploy success"}, "unknown-status": {"deploy success"}, "null-status": {"deploy success"},
 	"error": {"deploy error"}, "unauthorized": {"deploy unauthorized"}, "canceled": {"deploy canceled"},
 	"not-run": {"deploy not_run"}, "not-run-beside-success": {"deploy success", "notify not_run"},
-	"failing": {"deploy failed"}, "auto-rerun": {"deploy failed", "deploy success"}, "auto-rerun-never": {"deploy failed"},
+	"failing": {
+		"deploy failed",
+	}, "auto-rerun": {"deploy failed", "deploy success"}, "auto-rerun-never": {"deploy failed"},
 	"forever": {"deploy running"}, "cancel-slow": {"deploy running"}, "cancel-ignored": {"deploy running"},
 	"moved": {"deploy success"}, "config-error": nil, "undeclared-parameter": nil, "no-workflows": nil, "manual": nil,
 }
@@ -41,17 +45,21 @@ func TestStories(t *testing.T) {
 				c.refuses(s.Name, status)
 				return
 			}
+
 			want, known := ends[s.Name]
 			if !known && s.Name != "many-workflows" {
 				t.Fatal("this story has no end in the table")
 			}
+
 			id := c.run(map[string]any{circleci.ScenarioParameter: s.Name})
 			c.await(id, func(p circleci.Pipeline) bool {
 				if s.Name == "many-workflows" {
 					return len(p.Workflows) == 45 && p.Workflows[44].Status == "success"
 				}
+
 				return slices.Equal(statuses(p), want) && (p.State != "pending" || s.Name == "manual")
 			})
+
 			items, pages := c.all("/pipeline/" + id + "/workflow")
 			if s.Name == "many-workflows" {
 				want = make([]string, 45)
@@ -61,6 +69,7 @@ func TestStories(t *testing.T) {
 			}
 		})
 	}
+
 	if v := c.Violations(); len(v) > 0 {
 		t.Error(v)
 	}
@@ -75,11 +84,14 @@ func (c caller) refuses(story string, status int) {
 		if r.body["message"] == "" || len(c.Pipelines()) != before {
 			c.t.Errorf("got %s and %d more pipelines", r.text, len(c.Pipelines())-before)
 		}
+
 		return
 	}
+
 	if r.text != "Rate limited." || r.header.Get("Retry-After") != "1" {
 		c.t.Errorf("got %q and %v", r.text, r.header)
 	}
+
 	c.do(http.StatusCreated, http.MethodPost, "/project/gh/acme/api/pipeline", body)
 }
 
@@ -92,12 +104,14 @@ func TestErroredAndMoved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	id := c.run(map[string]any{"hosts": "web-1"})
 	c.await(id, func(p circleci.Pipeline) bool { return p.State == "errored" })
 	errors := c.get("/pipeline/" + id)["errors"].([]any)
 	if got := errors[0].(map[string]any)["message"]; got != "Unexpected argument(s): hosts" {
 		t.Errorf("got %v", got)
 	}
+
 	moved := c.get("/pipeline/" + c.run(nil))
 	if got := moved["vcs"].(map[string]any)["revision"]; got == circleci.RevisionOf("main") || got == "" {
 		t.Errorf("got %v, the branch's own", got)

@@ -1,9 +1,9 @@
-// Package circleci is a CircleCI that fits into a test: projects, pipelines, workflows, jobs and outbound webhooks,
-// spoken over real HTTP and kept in memory. It follows the CircleCI API v2 reference and what its users report, and
-// knows nothing of who calls it.
+// Package circleci is a CircleCI that fits into a test: projects, pipelines, workflows, jobs and
+// outbound webhooks, spoken over real HTTP and kept in memory. It follows the CircleCI API v2
+// reference and what its users report, and knows nothing of who calls it.
 //
-// Each pipeline plays a story from Scenarios, one stage each Options.Step, or is driven by hand. Afterwards Triggers,
-// Pipelines, Calls and Violations tell what happened.
+// Each pipeline plays a story from Scenarios, one stage each Options.Step, or is driven by hand.
+// Afterwards Triggers, Pipelines, Calls and Violations tell what happened.
 package circleci
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/bell"
 )
 
-// Options describe the CircleCI to simulate. The zero value has one personal token, DefaultToken, and no project, and
-// its pipelines are driven by hand; DefaultStep is a good Step.
+// Options describe the CircleCI to simulate. The zero value has one personal token, DefaultToken,
+// and no project, and its pipelines are driven by hand; DefaultStep is a good Step.
 type Options struct {
 	Token  string // a personal API token; default DefaultToken
 	Login  string // of the token's user; default "seraph-bot"
@@ -43,8 +43,8 @@ type Options struct {
 	TagRevision func(project, tag string) string
 }
 
-// DefaultStep is the length of a story's stage unless Options.Step names another; ManualDrive as a step means that no
-// pipeline moves unless the test moves it.
+// DefaultStep is the length of a story's stage unless Options.Step names another; ManualDrive as a
+// step means that no pipeline moves unless the test moves it.
 const (
 	DefaultStep = 50 * time.Millisecond
 	ManualDrive = -1 * time.Nanosecond
@@ -94,13 +94,22 @@ func New(options Options) *Server {
 	options = withDefaults(options)
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Server{
-		options: options, token: options.Token, ctx: ctx, stop: stop, named: sim.NewPlan(1),
+		options: options,
+		token:   options.Token,
+		ctx:     ctx,
+		stop:    stop,
+		named:   sim.NewPlan(1),
 		client: &http.Client{
-			Transport: &http.Transport{DisableKeepAlives: true}, Timeout: hookTimeout,
+			Transport:     &http.Transport{DisableKeepAlives: true},
+			Timeout:       hookTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		byID: map[string]*pipeline{}, workflows: map[string]*workflow{}, limited: map[string]bool{}, calls: map[string]int{},
+		byID:      map[string]*pipeline{},
+		workflows: map[string]*workflow{},
+		limited:   map[string]bool{},
+		calls:     map[string]int{},
 	}
+
 	s.handler = s.routes()
 	return s
 }
@@ -127,6 +136,7 @@ func withDefaults(o Options) Options {
 	if o.TagRevision == nil {
 		o.TagRevision = o.Revision
 	}
+
 	return o
 }
 
@@ -135,15 +145,18 @@ func (s *Server) Start(addr string) error {
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
+
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listen for the simulated CircleCI: %w", err)
 	}
+
 	s.mu.Lock()
 	s.base = "http://" + listener.Addr().String()
 	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	s.mu.Unlock()
 	go s.server.Serve(listener) // always http.ErrServerClosed
+
 	return nil
 }
 
@@ -154,15 +167,18 @@ func (s *Server) Close() {
 	for _, p := range s.pipelines {
 		p.halt()
 	}
+
 	s.mu.Unlock()
 	if s.server != nil {
 		s.server.Close() // nothing to be done about it
 	}
+
 	s.named.Close()
 	s.running.Wait()
 }
 
-// background runs work that Close waits for. The caller holds the lock, and after Close nothing is run.
+// background runs work that Close waits for. The caller holds the lock, and after Close nothing is
+// run.
 func (s *Server) background(work func()) {
 	if s.ctx.Err() == nil {
 		s.running.Go(work)

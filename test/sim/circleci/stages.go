@@ -123,11 +123,13 @@ func (s *Server) tell(p *pipeline, name string) {
 	s.changed.Ring()
 }
 
-// schedule plays the next stage one step from now, unless the story is over or its next stage is under way.
+// schedule plays the next stage one step from now, unless the story is over or its next stage is
+// under way.
 func (s *Server) schedule(p *pipeline) {
 	if s.options.Step <= 0 || len(p.stages) == 0 || p.timer != nil || s.ctx.Err() != nil {
 		return
 	}
+
 	var timer *time.Timer
 	timer = time.AfterFunc(s.options.Step, func() {
 		s.mu.Lock()
@@ -135,13 +137,16 @@ func (s *Server) schedule(p *pipeline) {
 		if p.timer != timer || s.ctx.Err() != nil {
 			return // stopped after it had fired
 		}
+
 		p.timer = nil
 		s.advance(p)
 	})
+
 	p.timer = timer
 }
 
-// advance plays the next stage. The story waits while a claim is under way, and ends when one is refused.
+// advance plays the next stage. The story waits while a claim is under way, and ends when one is
+// refused.
 func (s *Server) advance(p *pipeline) {
 	if p.claim == claiming || len(p.stages) == 0 {
 		return
@@ -152,6 +157,7 @@ func (s *Server) advance(p *pipeline) {
 	if len(p.stages) > 0 { // the stage may have ended the story
 		p.stages = p.stages[1:]
 	}
+
 	s.schedule(p)
 }
 

@@ -47,13 +47,16 @@ func (s *Server) triggerClassic(c *call) *answer {
 	if a != nil {
 		return a
 	}
+
 	var in struct {
 		ref
 		Parameters map[string]any `json:"parameters"`
 	}
+
 	if a := s.decode(c, &in); a != nil {
 		return a
 	}
+
 	return s.trigger(c, p, wanted{config: in.ref, checkout: in.ref, parameters: in.Parameters})
 }
 
@@ -63,23 +66,32 @@ func (s *Server) triggerRun(c *call) *answer {
 	if a != nil {
 		return a
 	}
+
 	var in struct {
 		Definition string         `json:"definition_id"`
 		Config     ref            `json:"config"`
 		Checkout   ref            `json:"checkout"`
 		Parameters map[string]any `json:"parameters"`
 	}
+
 	if a := s.decode(c, &in); a != nil {
 		return a
 	}
 	if in.Checkout == (ref{}) {
 		in.Checkout = in.Config
 	}
+
 	known := func(d definition) bool { return d.id == in.Definition }
 	if in.Definition != "" && !slices.ContainsFunc(p.definitions, known) {
 		return refuse(http.StatusNotFound, "Pipeline definition not found")
 	}
-	return s.trigger(c, p, wanted{config: in.Config, checkout: in.Checkout, definition: in.Definition, parameters: in.Parameters})
+
+	return s.trigger(c, p, wanted{
+		config:     in.Config,
+		checkout:   in.Checkout,
+		definition: in.Definition,
+		parameters: in.Parameters,
+	})
 }
 
 // trigger makes a pipeline, or says why not.
@@ -88,14 +100,21 @@ func (s *Server) trigger(c *call, p *project, want wanted) *answer {
 		s.violate(c, "%s", problem)
 		return refuse(http.StatusBadRequest, problem)
 	}
+
 	want.parameters = plain(want.parameters)
 	if want.checkout == (ref{}) {
 		want.checkout.Branch = p.defaultBranch
 	}
+
 	log := Trigger{
-		At: s.now(), Project: p.slug, Definition: want.definition, Branch: want.checkout.Branch, Tag: want.checkout.Tag,
+		At:         s.now(),
+		Project:    p.slug,
+		Definition: want.definition,
+		Branch:     want.checkout.Branch,
+		Tag:        want.checkout.Tag,
 		Parameters: want.parameters,
 	}
+
 	a := s.attempt(p, want, &log)
 	s.triggers = append(s.triggers, log)
 	s.changed.Ring()
@@ -108,10 +127,12 @@ func (s *Server) attempt(p *project, want wanted, log *Trigger) *answer {
 			return a
 		}
 	}
+
 	revision, a := s.resolve(p, want.checkout.Branch, want.checkout.Tag)
 	if a != nil {
 		return a
 	}
+
 	name := s.choose(p, want.parameters)
 	told, known := stories[name]
 	if !known {
@@ -120,12 +141,16 @@ func (s *Server) attempt(p *project, want wanted, log *Trigger) *answer {
 	if told.refuse != nil && !s.limitedBefore(name, p, want) {
 		return told.refuse()
 	}
+
 	made := s.create(p, want.checkout, revision, want.parameters)
 	log.PipelineID, log.Effect = made.id, true
 	s.tell(made, name)
-	return &answer{status: http.StatusCreated, body: object{
-		"id": made.id, "state": made.state, "number": made.number, "created_at": made.created,
-	}}
+	return &answer{
+		status: http.StatusCreated,
+		body: object{
+			"id": made.id, "state": made.state, "number": made.number, "created_at": made.created,
+		},
+	}
 }
 
 // limitedBefore lets a trigger pass that met the rate limit already.
@@ -144,25 +169,40 @@ func (s *Server) limitedBefore(name string, p *project, want wanted) bool {
 func (s *Server) create(p *project, at ref, revision string, parameters map[string]any) *pipeline {
 	p.number++
 	made := &pipeline{
-		id: uuid.NewString(), number: p.number, project: p, state: "pending", errors: []object{}, created: s.now(),
-		updated: s.now(), branch: at.Branch, tag: at.Tag, revision: revision, params: maps.Clone(parameters),
-		login: s.options.Login, userID: s.options.UserID, trigger: "api",
+		id:       uuid.NewString(),
+		number:   p.number,
+		project:  p,
+		state:    "pending",
+		errors:   []object{},
+		created:  s.now(),
+		updated:  s.now(),
+		branch:   at.Branch,
+		tag:      at.Tag,
+		revision: revision,
+		params:   maps.Clone(parameters),
+		login:    s.options.Login,
+		userID:   s.options.UserID,
+		trigger:  "api",
 	}
+
 	s.pipelines = append(s.pipelines, made)
 	s.byID[made.id] = made
 	return made
 }
 
-// check holds the documented bounds: branch or tag, 100 parameters, names of 128 and values of 512 characters.
+// check holds the documented bounds: branch or tag, 100 parameters, names of 128 and values of 512
+// characters.
 func (w wanted) check() string {
 	for _, at := range []ref{w.config, w.checkout} {
 		if at.Branch != "" && at.Tag != "" {
 			return "branch and tag are mutually exclusive"
 		}
 	}
+
 	if len(w.parameters) > 100 {
 		return "more than 100 parameters"
 	}
+
 	for name, value := range w.parameters {
 		if utf8.RuneCountInString(name) > 128 {
 			return "a parameter's name is longer than 128 characters"
@@ -171,6 +211,7 @@ func (w wanted) check() string {
 			return "parameter " + name + ": " + problem
 		}
 	}
+
 	return ""
 }
 
@@ -180,6 +221,7 @@ func checkValue(value any) string {
 		if utf8.RuneCountInString(v) > 512 {
 			return "value is longer than 512 characters"
 		}
+
 		return ""
 	case bool:
 		return ""
@@ -187,8 +229,10 @@ func checkValue(value any) string {
 		if strings.ContainsAny(v.String(), ".eE") {
 			return "a number that is not an integer"
 		}
+
 		return ""
 	}
+
 	return fmt.Sprintf("value is %T, not a string, an integer or a boolean", value)
 }
 

@@ -30,7 +30,8 @@ type Hook struct {
 	Body       []byte
 }
 
-// announced lists the ends that CircleCI documents for workflow-completed; not_run is not among them.
+// announced lists the ends that CircleCI documents for workflow-completed; not_run is not among
+// them.
 var announced = []string{"success", "failed", "error", "canceled", "unauthorized"}
 
 // Webhooks turns the sending of webhooks on or off; at the start it is on.
@@ -59,11 +60,20 @@ func (s *Server) completed(w *workflow) {
 	if s.options.WebhookURL == "" || s.hooksOff || !slices.Contains(announced, w.status) {
 		return
 	}
-	hook := Hook{ID: uuid.NewString(), Type: "workflow-completed", PipelineID: w.pipeline.id, WorkflowID: w.id, Status: w.status}
+
+	hook := Hook{
+		ID:         uuid.NewString(),
+		Type:       "workflow-completed",
+		PipelineID: w.pipeline.id,
+		WorkflowID: w.id,
+		Status:     w.status,
+	}
+
 	body, err := json.Marshal(s.event(hook, w))
 	if err != nil {
 		panic(err)
 	}
+
 	hook.Body = body
 	s.background(func() { s.deliver(hook) })
 }
@@ -88,11 +98,15 @@ func (s *Server) event(hook Hook, w *workflow) object {
 // deliver sends a webhook until it is answered with 2xx, a few times at most.
 func (s *Server) deliver(hook Hook) {
 	header := http.Header{
-		"Content-Type": {"application/json"}, "User-Agent": {"CircleCI-Webhook/1.0"}, "Circleci-Event-Type": {hook.Type},
+		"Content-Type": {
+			"application/json",
+		}, "User-Agent": {"CircleCI-Webhook/1.0"}, "Circleci-Event-Type": {hook.Type},
 	}
+
 	if secret := s.options.WebhookSecret; secret != "" {
 		header.Set("Circleci-Signature", Sign(secret, hook.Body))
 	}
+
 	for hook.Tries < hookTries {
 		hook.Tries++
 		hook.StatusCode = s.post(s.options.WebhookURL, hook.Body, header.Clone())
@@ -100,6 +114,7 @@ func (s *Server) deliver(hook Hook) {
 			break
 		}
 	}
+
 	s.mu.Lock()
 	s.hooks = append(s.hooks, hook)
 	s.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 // realCircleCI is the CircleCI simulator as the control sees it.
 type realCircleCI struct{ *circleci.Server }
 
-// startCircleCI starts a CircleCI that knows every project that is named to it. Its branches and tags are those of the
-// simulated GitHub at the moment of the trigger.
+// startCircleCI starts a CircleCI that knows every project that is named to it. Its branches and
+// tags are those of the simulated GitHub at the moment of the trigger.
 func startCircleCI(c Config, gh *github.Server) (realCircleCI, error) {
 	server := circleci.New(circleci.Options{
 		Token:         c.CircleCIToken,
@@ -25,14 +25,17 @@ func startCircleCI(c Config, gh *github.Server) (realCircleCI, error) {
 			return headOf(gh, repositoryOf(c.AppProjects, project), "refs/tags/", tag)
 		},
 	})
+
 	for _, p := range c.AppProjects {
 		server.SetDefinition(p.slug, p.definition)
 	}
+
 	return realCircleCI{server}, server.Start(c.CircleCI)
 }
 
-// headOf is the commit of a branch or tag at GitHub, and empty where there is none. A repository that GitHub does not
-// have gets a made-up commit, because a project need not belong to the repository that is deployed.
+// headOf is the commit of a branch or tag at GitHub, and empty where there is none. A repository
+// that GitHub does not have gets a made-up commit, because a project need not belong to the
+// repository that is deployed.
 func headOf(gh *github.Server, repository, kind, name string) string {
 	if !gh.HasRepository(repository) {
 		return github.Commit(repository, name)
@@ -77,10 +80,13 @@ func (r realCircleCI) Pipelines() []Pipeline {
 			Parameters: p.Parameters,
 			Workflows:  []Workflow{},
 		}
+
 		for _, w := range p.Workflows {
 			shown.Workflows = append(shown.Workflows, Workflow{ID: w.ID, Name: w.Name, Status: w.Status})
 		}
+
 		out = append(out, shown)
 	}
+
 	return out
 }

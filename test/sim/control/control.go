@@ -1,5 +1,6 @@
-// Package control is the hand on the two simulators while they run as one program: a small HTTP API in JSON with which
-// a person, a demo or an end-to-end test deploys, approves, breaks things and watches.
+// Package control is the hand on the two simulators while they run as one program: a small HTTP API
+// in JSON with which a person, a demo or an end-to-end test deploys, approves, breaks things and
+// watches.
 //
 //	POST /deploy     {"repository","environment","ref","task","payload","description","creator",
 //	                  "scenario": a CircleCI story, "github_scenario": a GitHub story,
@@ -35,7 +36,8 @@ type CircleCI interface {
 	Pipelines() []Pipeline
 	// Changed returns a channel that is closed at the next change of any pipeline.
 	Changed() <-chan struct{}
-	// Approve, Cancel and Rerun act on what a pipeline has to offer for it, and fail when there is nothing.
+	// Approve, Cancel and Rerun act on what a pipeline has to offer for it, and fail when there is
+	// nothing.
 	Approve(pipeline string) error
 	Cancel(pipeline string) error
 	Rerun(pipeline string) error
@@ -99,6 +101,7 @@ func (c *Control) Handler() http.Handler {
 	mux.Get("/deliveries", answer(func(*http.Request) (any, error) { return c.deliveries(), nil }))
 	mux.Get("/violations", answer(c.violations))
 	mux.Get("/events", c.events)
+
 	return mux
 }
 
@@ -111,6 +114,7 @@ func answer(do func(*http.Request) (any, error)) http.HandlerFunc {
 			w.WriteHeader(http.StatusBadRequest)
 			body = map[string]string{"error": err.Error()}
 		}
+
 		json.NewEncoder(w).Encode(body) // the caller hung up
 	}
 }
@@ -147,39 +151,52 @@ func (c *Control) deploy(r *http.Request) (any, error) {
 	if in.Project == "" {
 		in.Project = projectOf(c.appProjects, in.Repository)
 	}
+
 	if in.Scenario != "" {
 		if err := c.circleci.Expect(in.Project, in.Scenario); err != nil {
 			return nil, err
 		}
 	}
+
 	c.github.AddRepository(in.Repository)
 	made, err := c.github.Play(in.GitHubScenario, in.Repository, github.NewDeployment{
-		Ref: in.Ref, Environment: in.Environment, Task: in.Task, Payload: in.Payload, Description: in.Description,
-		Creator: in.Creator,
+		Ref:         in.Ref,
+		Environment: in.Environment,
+		Task:        in.Task,
+		Payload:     in.Payload,
+		Description: in.Description,
+		Creator:     in.Creator,
 	})
+
 	if err != nil {
 		return nil, err
 	}
+
 	return deploymentOf(made), nil
 }
 
-// onPipeline finds the pipeline a request names, by its id or by a deployment whose statuses point to it.
+// onPipeline finds the pipeline a request names, by its id or by a deployment whose statuses point
+// to it.
 func (c *Control) onPipeline(act func(pipeline string) error) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		var in struct {
 			Pipeline   string `json:"pipeline"`
 			Deployment int64  `json:"deployment"`
 		}
+
 		if err := read(r, &in); err != nil {
 			return nil, err
 		}
+
 		if in.Pipeline == "" {
 			found, err := c.pipelineOf(in.Deployment)
 			if err != nil {
 				return nil, err
 			}
+
 			in.Pipeline = found
 		}
+
 		return map[string]string{"pipeline": in.Pipeline}, act(in.Pipeline)
 	}
 }
@@ -191,15 +208,18 @@ func (c *Control) fault(r *http.Request) (any, error) {
 		Fault     string `json:"fault"`
 		Times     int    `json:"times"`
 	}{Times: 1}
+
 	if err := read(r, &in); err != nil {
 		return nil, err
 	}
+
 	switch in.Side {
 	case "github":
 		return in, c.github.NextNamed(in.Operation, in.Fault, in.Times)
 	case "circleci":
 		return in, c.circleci.Fault(in.Operation, in.Fault, in.Times)
 	}
+
 	return nil, errors.New(`side must be "github" or "circleci"`)
 }
 
@@ -222,7 +242,9 @@ func (c *Control) redeliver(r *http.Request) (any, error) {
 
 func (c *Control) violations(*http.Request) (any, error) {
 	return map[string][]string{
-		"github": append([]string{}, c.github.Violations()...), "circleci": append([]string{}, c.circleci.Violations()...),
+		"github": append(
+			[]string{},
+			c.github.Violations()...), "circleci": append([]string{}, c.circleci.Violations()...),
 	}, nil
 }
 

@@ -75,12 +75,14 @@ func setup(t *testing.T) bench {
 	if err := gh.Start(""); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(gh.Close)
 	server := httptest.NewServer(New(gh, ci).Handler())
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
 		server.Close()
 	})
+
 	return bench{gh, ci, server.URL}
 }
 
@@ -91,6 +93,7 @@ func (b bench) post(t *testing.T, path, body string) (int, map[string]any) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer resp.Body.Close()
 	raw, _ := io.ReadAll(resp.Body)
 	out := map[string]any{}
@@ -99,6 +102,7 @@ func (b bench) post(t *testing.T, path, body string) (int, map[string]any) {
 	if err := d.Decode(&out); err != nil {
 		t.Fatalf("%s answered %s", path, raw)
 	}
+
 	return resp.StatusCode, out
 }
 
@@ -110,36 +114,62 @@ func (b bench) report(t *testing.T, d github.Deployment, body string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	req.Header.Set("Authorization", "Bearer "+github.DefaultToken)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	resp.Body.Close()
 	if resp.StatusCode != 201 {
 		t.Fatalf("status: %d", resp.StatusCode)
 	}
 }
 
-// TestDeployAndAct deploys through the control, points a status to a pipeline, and acts on it through the deployment.
+// TestDeployAndAct deploys through the control, points a status to a pipeline, and acts on it
+// through the deployment.
 func TestDeployAndAct(t *testing.T) {
 	b := setup(t)
-	code, made := b.post(t, "/deploy", `{"repository":"acme/web","environment":"qa","payload":{"a":1},"scenario":"green"}`)
+	code, made := b.post(
+		t,
+		"/deploy",
+		`{"repository":"acme/web","environment":"qa","payload":{"a":1},"scenario":"green"}`,
+	)
+
 	if code != 200 || made["environment"] != "qa" || made["ref"] != "main" || len(b.github.Deployments()) != 1 {
 		t.Fatalf("deploy: %d %v", code, made)
 	}
+
 	act := fmt.Sprintf(`{"deployment":%v}`, made["id"])
-	if code, got := b.post(t, "/approve", act); code != 400 || !strings.Contains(fmt.Sprint(got["error"]), "no status") {
+	if code, got := b.post(t, "/approve", act); code != 400 ||
+		!strings.Contains(fmt.Sprint(got["error"]), "no status") {
 		t.Errorf("approve without a pipeline: %d %v", code, got)
 	}
-	b.circleci.set(Pipeline{ID: "p-1", Project: "gh/acme/web", Number: 1}, Pipeline{ID: "p-12", Project: "gh/acme/web", Number: 12})
-	b.report(t, b.github.Deployments()[0], `{"state":"in_progress","log_url":"https://app.circleci.com/pipelines/gh/acme/web/12"}`)
+
+	b.circleci.set(Pipeline{
+		ID:      "p-1",
+		Project: "gh/acme/web",
+		Number:  1,
+	}, Pipeline{
+		ID:      "p-12",
+		Project: "gh/acme/web",
+		Number:  12,
+	})
+
+	b.report(
+		t,
+		b.github.Deployments()[0],
+		`{"state":"in_progress","log_url":"https://app.circleci.com/pipelines/gh/acme/web/12"}`,
+	)
+
 	for _, path := range []string{"/approve", "/cancel", "/rerun"} {
 		if code, got := b.post(t, path, act); code != 200 || got["pipeline"] != "p-12" {
 			t.Errorf("%s: %d %v", path, code, got)
 		}
 	}
+
 	b.post(t, "/cancel", `{"pipeline":"p-1"}`)
 	b.post(t, "/faults", `{"side":"circleci","operation":"trigger","fault":"a"}`)
 	want := "expect gh/acme/web green,approve p-12,cancel p-12,rerun p-12,cancel p-1,fault trigger a 1"
@@ -170,6 +200,7 @@ func TestRefusals(t *testing.T) {
 		"unknown commit":   {"/facts", `{"repository":"a/b","ref":"nope"}`, "no ref found"},
 		"not JSON":         {"/approve", `{`, "unexpected EOF"},
 	}
+
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			code, got := setup(t).post(t, c.path, c.body)
@@ -190,10 +221,12 @@ func TestEventsFollow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
 	expect := func(kind, part string) {
@@ -204,15 +237,19 @@ func TestEventsFollow(t *testing.T) {
 				if !strings.Contains(lines.Text(), part) {
 					t.Errorf("%s: %s, want %s", kind, lines.Text(), part)
 				}
+
 				return
 			}
 		}
+
 		t.Fatalf("no %s event: %v", kind, lines.Err())
 	}
+
 	d, err := b.github.CreateDeployment("acme/web", github.NewDeployment{Ref: "main"})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	expect("deployment", fmt.Sprint(d.ID))
 	b.report(t, d, `{"state":"queued"}`)
 	expect("status", `"state":"queued"`)
@@ -233,6 +270,7 @@ func TestLists(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		body, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
 		if !strings.Contains(string(body), part) {

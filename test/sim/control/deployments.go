@@ -42,21 +42,33 @@ func (c *Control) deployments() []deployment {
 
 func deploymentOf(d github.Deployment) deployment {
 	out := deployment{
-		ID: d.ID, Repository: d.Repository, Environment: d.Environment, Ref: d.Ref, SHA: d.SHA, Task: d.Task,
-		Payload: d.Payload, Creator: d.Creator, At: d.At, Statuses: []status{},
+		ID:          d.ID,
+		Repository:  d.Repository,
+		Environment: d.Environment,
+		Ref:         d.Ref,
+		SHA:         d.SHA,
+		Task:        d.Task,
+		Payload:     d.Payload,
+		Creator:     d.Creator,
+		At:          d.At,
+		Statuses:    []status{},
 	}
+
 	for _, s := range d.Statuses {
 		out.Statuses = append(out.Statuses, status{s.ID, s.State, s.Description, s.LogURL, s.EnvironmentURL, s.At})
 	}
+
 	return out
 }
 
-// pipelineOf finds the pipeline of a deployment: its statuses point to .../pipelines/PROJECT/NUMBER.
+// pipelineOf finds the pipeline of a deployment: its statuses point to
+// .../pipelines/PROJECT/NUMBER.
 func (c *Control) pipelineOf(id int64) (string, error) {
 	for _, d := range c.github.Deployments() {
 		if d.ID != id {
 			continue
 		}
+
 		for _, s := range d.Statuses {
 			for _, p := range c.circleci.Pipelines() {
 				if pointsTo(s.LogURL, p) {
@@ -64,8 +76,10 @@ func (c *Control) pipelineOf(id int64) (string, error) {
 				}
 			}
 		}
+
 		return "", fmt.Errorf("no status of deployment %d points to a pipeline yet", id)
 	}
+
 	return "", fmt.Errorf("there is no deployment %d: GET /deployments lists them", id)
 }
 

@@ -7,7 +7,8 @@ import (
 	"net/http"
 )
 
-// event is one thing that happened. Its data is a deployment, a deploymentStatus, a delivery or a Pipeline.
+// event is one thing that happened. Its data is a deployment, a deploymentStatus, a delivery or a
+// Pipeline.
 type event struct {
 	kind string
 	key  string // an event with the same key is reported once
@@ -20,7 +21,8 @@ type deploymentStatus struct {
 	status
 }
 
-// events sends what there is and then, unless follow=false, what changes, until the caller hangs up.
+// events sends what there is and then, unless follow=false, what changes, until the caller hangs
+// up.
 func (c *Control) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -31,6 +33,7 @@ func (c *Control) events(w http.ResponseWriter, r *http.Request) {
 				fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.kind, data) // Flush reports that the caller hung up
 			}
 		}
+
 		return http.NewResponseController(w).Flush() == nil && r.URL.Query().Get("follow") != "false"
 	})
 }
@@ -48,6 +51,7 @@ func (c *Control) follow(ctx context.Context, report func(news []event) bool) {
 				news = append(news, e)
 			}
 		}
+
 		if !report(news) {
 			return
 		}
@@ -73,12 +77,15 @@ func (c *Control) happened() []event {
 			all = append(all, event{"status", fmt.Sprint("status ", s.ID), deploymentStatus{d.ID, s}})
 		}
 	}
+
 	for _, d := range c.deliveries() {
 		all = append(all, event{"delivery", fmt.Sprint("delivery ", d.ID), d})
 	}
+
 	for _, p := range c.circleci.Pipelines() {
 		state := fmt.Sprint("pipeline ", p.ID, " ", p.State, " ", p.Workflows)
 		all = append(all, event{"pipeline", state, p})
 	}
+
 	return all
 }

@@ -13,11 +13,17 @@ import (
 // TestFacts sets what GitHub is to know and asks GitHub.
 func TestFacts(t *testing.T) {
 	b := setup(t)
-	code, got := b.post(t, "/facts", `{"repository":"acme/web","push":true,"roles":{"alice":"admin"},"teams":{"acme/sre":{"alice":"active"}},
-		"statuses":{"ci":"success"},"checks":{"build":"failure","slow":"queued"},"required":["ci"],"rulesets":["build"]}`)
+	code, got := b.post(
+		t,
+		"/facts",
+		`{"repository":"acme/web","push":true,"roles":{"alice":"admin"},"teams":{"acme/sre":{"alice":"active"}},
+		"statuses":{"ci":"success"},"checks":{"build":"failure","slow":"queued"},"required":["ci"],"rulesets":["build"]}`,
+	)
+
 	if code != 200 || got["sha"] == github.Commit("acme/web", "main") {
 		t.Fatalf("%d %v", code, got)
 	}
+
 	for path, part := range map[string]string{
 		"/repos/acme/web/collaborators/alice/permission":             `"role_name":"admin"`,
 		"/orgs/acme/teams/sre/memberships/alice":                     `"state":"active"`,
@@ -39,11 +45,13 @@ func (b bench) ask(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	req.Header.Set("Authorization", "Bearer "+github.DefaultToken)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(resp.Body)
 	return string(body)

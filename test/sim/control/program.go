@@ -16,8 +16,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// Run is the whole program: it returns when ctx ends, with the exit code: 0 for a clean end, 1 when something cannot
-// be started, 2 for a wrong flag.
+// Run is the whole program: it returns when ctx ends, with the exit code: 0 for a clean end, 1 when
+// something cannot be started, 2 for a wrong flag.
 func Run(ctx context.Context, args []string, getenv func(string) string, out, problems io.Writer) int {
 	config, err := Parse(args, getenv, problems)
 	switch {
@@ -29,10 +29,12 @@ func Run(ctx context.Context, args []string, getenv func(string) string, out, pr
 		printScenarios(out)
 		return 0
 	}
+
 	if err := serve(ctx, config, out); err != nil {
 		fmt.Fprintln(problems, "seraph-sim:", err) // nothing to be done
 		return 1
 	}
+
 	return 0
 }
 
@@ -43,27 +45,35 @@ func serve(ctx context.Context, config Config, out io.Writer) error {
 	if err := gh.Start(config.GitHub); err != nil {
 		return err
 	}
+
 	for name := range strings.SplitSeq(config.Repositories, ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			gh.AddRepository(name)
 		}
 	}
+
 	ci, err := startCircleCI(config, gh)
 	if err != nil {
 		return err
 	}
+
 	defer ci.Close()
 	listener, err := net.Listen("tcp", config.Control)
 	if err != nil {
 		return fmt.Errorf("listen for the control API: %w", err)
 	}
+
 	control := New(gh, ci, config.AppProjects...)
 	server := &http.Server{Handler: control.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	fmt.Fprintf(out, "GitHub    %s\nCircleCI  %s\ncontrol   http://%s\n", gh.URL(), ci.URL(), listener.Addr()) // as above
-	fmt.Fprintf(out, "\nTo deploy: curl http://%s/deploy -d '{\"repository\":\"acme/api\",\"environment\":\"staging\"}'\n\n",
-		listener.Addr()) // as above
+	// as above
+	fmt.Fprintf(out, "GitHub    %s\nCircleCI  %s\ncontrol   http://%s\n", gh.URL(), ci.URL(), listener.Addr())
+	fmt.Fprintf(
+		out,
+		"\nTo deploy: curl http://%s/deploy -d '{\"repository\":\"acme/api\",\"environment\":\"staging\"}'\n\n",
+		listener.Addr(),
+	) // as above
 
 	ctx, stop := context.WithCancel(ctx)
 	var printing sync.WaitGroup
@@ -94,9 +104,11 @@ func printScenarios(out io.Writer) {
 	for _, s := range circleciScenarios() {
 		fmt.Fprintf(table, "  %s\t%s\n", s[0], s[1]) // as above
 	}
+
 	fmt.Fprintln(table, "github_scenario:") // as above
 	for _, s := range github.Scenarios() {
 		fmt.Fprintf(table, "  %s\t%s\n", s.Name, s.About) // as above
 	}
+
 	table.Flush() // as above
 }

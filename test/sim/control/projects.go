@@ -19,13 +19,16 @@ func parseAppProjects(text string) ([]appProject, error) {
 		if item = strings.TrimSpace(item); item == "" {
 			continue
 		}
+
 		slug, rest, _ := strings.Cut(item, "=")
 		repository, definition, found := strings.Cut(rest, "@")
 		if !found || strings.Count(slug, "/") != 2 || strings.Count(repository, "/") != 1 {
 			return nil, fmt.Errorf("app-projects: %q is not SLUG=OWNER/NAME@DEFINITION", item)
 		}
+
 		all = append(all, appProject{slug, repository, definition})
 	}
+
 	return all, nil
 }
 

@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// printEvents prints one line for each thing that happens, until ctx ends: a deployment is created, its webhook is
-// answered, a pipeline is triggered, a workflow is held or ends, a status is written.
+// printEvents prints one line for each thing that happens, until ctx ends: a deployment is created,
+// its webhook is answered, a pipeline is triggered, a workflow is held or ends, a status is
+// written.
 func (c *Control) printEvents(ctx context.Context, out io.Writer) {
 	printLine := func(line string) {
 		fmt.Fprintln(out, time.Now().Format(time.TimeOnly), line) // a closed terminal is no reason to stop
@@ -27,7 +28,8 @@ func (c *Control) printEvents(ctx context.Context, out io.Writer) {
 				printLine(fmt.Sprintf("GitHub    deployment %d status written: %s %q",
 					data.Deployment, data.State, data.Description))
 			case delivery:
-				if data.Event != "deployment_status" || data.StatusCode != http.StatusOK { // the status has its own line
+				// the status has its own line
+				if data.Event != "deployment_status" || data.StatusCode != http.StatusOK {
 					printLine(data.line())
 				}
 			case Pipeline:
@@ -39,6 +41,7 @@ func (c *Control) printEvents(ctx context.Context, out io.Writer) {
 				}
 			}
 		}
+
 		return true
 	})
 }
@@ -62,16 +65,21 @@ func (p Pipeline) lines() []string {
 	if p.Tag != "" {
 		ref = "tag " + p.Tag
 	}
+
 	name := fmt.Sprintf("pipeline %d of %s", p.Number, p.Project)
 	all := []string{fmt.Sprintf("CircleCI  %s triggered: %s at %.7s", name, ref, p.Revision)}
 	for _, w := range p.Workflows {
 		switch {
 		case w.Status == "on_hold":
-			all = append(all, fmt.Sprintf("CircleCI  %s, workflow %s waits for an approval: POST /approve {\"pipeline\":%q}",
-				name, w.Name, p.ID))
+			all = append(
+				all,
+				fmt.Sprintf("CircleCI  %s, workflow %s waits for an approval: POST /approve {\"pipeline\":%q}",
+					name, w.Name, p.ID),
+			)
 		case slices.Contains(ended, w.Status):
 			all = append(all, fmt.Sprintf("CircleCI  %s, workflow %s (%.8s) ended: %s", name, w.Name, w.ID, w.Status))
 		}
 	}
+
 	return all
 }

@@ -46,22 +46,24 @@ type credential struct {
 // identity is who the rate limits count.
 func (c *credential) identity() string { return c.account.Login }
 
-// AddToken makes a personal access token for login. Permissions are those of a fine-grained token, such as
-// {"deployments": "write"}; nil allows everything.
+// AddToken makes a personal access token for login. Permissions are those of a fine-grained token,
+// such as {"deployments": "write"}; nil allows everything.
 func (s *Server) AddToken(token, login string, permissions map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.credentials[token] = &credential{account: s.account(login), permissions: maps.Clone(permissions)}
 }
 
-// RevokeTokens makes every token handed out so far worthless, the personal ones and those of installations.
+// RevokeTokens makes every token handed out so far worthless, the personal ones and those of
+// installations.
 func (s *Server) RevokeTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.credentials)
 }
 
-// SetPermission changes what the app's installation may do, for tokens old and new; an empty level takes it away.
+// SetPermission changes what the app's installation may do, for tokens old and new; an empty level
+// takes it away.
 func (s *Server) SetPermission(name, level string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,8 +121,12 @@ func (s *Server) app() *wire.App {
 // otherApp is some app that is not the configured one, such as github-actions.
 func (s *Server) otherApp(slug string) *wire.App {
 	return &wire.App{
-		ID: 15368, Slug: slug, Owner: s.organization("simulated-apps"), Permissions: defaultPermissions(),
-		Events: slices.Clone(hookEvents), CreatedAt: time.Date(2024, 5, 1, 9, 0, 0, 0, time.UTC),
+		ID:          15368,
+		Slug:        slug,
+		Owner:       s.organization("simulated-apps"),
+		Permissions: defaultPermissions(),
+		Events:      slices.Clone(hookEvents),
+		CreatedAt:   time.Date(2024, 5, 1, 9, 0, 0, 0, time.UTC),
 	}
 }
 
@@ -130,9 +136,14 @@ func (s *Server) newHook(id int64, targetType string, targetID int64) *hookshot.
 	if s.options.WebhookURL == "" {
 		return nil
 	}
+
 	return &hookshot.Hook{
-		ID: id, URL: s.options.WebhookURL, Secret: s.options.WebhookSecret,
-		TargetType: targetType, TargetID: targetID, Events: slices.Clone(hookEvents),
+		ID:         id,
+		URL:        s.options.WebhookURL,
+		Secret:     s.options.WebhookSecret,
+		TargetType: targetType,
+		TargetID:   targetID,
+		Events:     slices.Clone(hookEvents),
 	}
 }
 
@@ -144,6 +155,7 @@ func (s *Server) appHook() *hookshot.Hook {
 	if s.ids["app hook"] == 0 {
 		s.ids["app hook"] = s.nextID("hook")
 	}
+
 	hook := s.newHook(s.ids["app hook"], "integration", s.options.App.ID)
 	hook.InstallationID = s.options.App.InstallationID
 	return hook
@@ -158,9 +170,11 @@ func (s *Server) hooksOf(r *repository) []hookshot.Hook {
 	if hook == nil || (s.options.App != nil && !r.installed) {
 		return nil
 	}
+
 	told := *hook
 	if s.enterprise() {
 		told.Enterprise = cmp.Or(strings.TrimPrefix(s.base, "http://"), "github.example.com")
 	}
+
 	return []hookshot.Hook{told}
 }

@@ -32,14 +32,17 @@ func (s *Server) asToken(c *call) *answer {
 	if token == "" {
 		return refuse(http.StatusUnauthorized, "Requires authentication")
 	}
+
 	who := s.credentials[token]
 	if who == nil || (!who.expires.IsZero() && !s.options.Now().Before(who.expires)) {
 		return refuse(http.StatusUnauthorized, "Bad credentials")
 	}
+
 	c.who = who
 	if who.install != 0 {
 		c.who.permissions = s.installations[who.install].permissions
 	}
+
 	return s.overLimit(c)
 }
 
@@ -52,6 +55,7 @@ func (s *Server) asApp(c *call) *answer {
 	if problem := s.verifyJWT(app, bearer(c.r)); problem != nil {
 		return refuse(http.StatusUnauthorized, problem.Error())
 	}
+
 	c.who = &credential{account: s.account(app.Slug + "[bot]"), app: s.app(), isJWT: true}
 	return nil
 }
@@ -64,17 +68,23 @@ func (s *Server) verifyJWT(app *App, token string) error {
 		//lint:ignore ST1005 GitHub's own words
 		return errors.New("A JSON web token could not be decoded")
 	}
+
 	now := s.options.Now()
 	switch {
 	case claims.Issuer != strconv.FormatInt(app.ID, 10):
 		return errors.New("'Issuer' claim ('iss') must be the app's id")
 	case claims.ExpiresAt == nil || !now.Before(claims.ExpiresAt.Time):
-		return errors.New("'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
+		return errors.New(
+			"'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires",
+		)
 	case claims.ExpiresAt.Sub(now) > 10*time.Minute:
 		return errors.New("'Expiration time' claim ('exp') is too far in the future")
 	case claims.IssuedAt == nil || claims.IssuedAt.After(now):
-		return errors.New("'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
+		return errors.New(
+			"'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued",
+		)
 	}
+
 	return nil
 }
 
@@ -89,7 +99,8 @@ func (a *App) key() (any, error) {
 	return &private.PublicKey, nil
 }
 
-// inRepository finds the repository a call is about, redirects from former names, and checks access and permission.
+// inRepository finds the repository a call is about, redirects from former names, and checks access
+// and permission.
 func (s *Server) inRepository(c *call) *answer {
 	if a := s.findRepository(c); a != nil {
 		return a
@@ -106,6 +117,7 @@ func (s *Server) inRepository(c *call) *answer {
 	if c.repo.Archived {
 		return refuse(http.StatusForbidden, "Repository was archived so is read-only.")
 	}
+
 	return s.countWrite(c)
 }
 
@@ -117,12 +129,15 @@ func (s *Server) findRepository(c *call) *answer {
 				return nil
 			}
 		}
+
 		return notFound()
 	}
+
 	name := c.param("owner") + "/" + c.param("repo")
 	if c.repo = s.find(name); c.repo != nil {
 		return nil
 	}
+
 	for _, r := range s.repositories {
 		for _, f := range r.former {
 			if f.redirects && f.fullName == strings.ToLower(name) && !r.deleted {
@@ -130,6 +145,7 @@ func (s *Server) findRepository(c *call) *answer {
 			}
 		}
 	}
+
 	return notFound()
 }
 
@@ -143,6 +159,7 @@ func permitted(c *call) *answer {
 	if c.who.app != nil {
 		return refuse(http.StatusForbidden, "Resource not accessible by integration")
 	}
+
 	return refuse(http.StatusForbidden, "Resource not accessible by personal access token")
 }
 
@@ -155,6 +172,7 @@ func (s *Server) getInstallation(c *call) *answer {
 	if c.repo.hidden || !c.repo.installed {
 		return notFound()
 	}
+
 	in, app, owner := s.installations[s.options.App.InstallationID], c.who.app, c.repo.Owner
 	self := fmt.Sprintf("%s/app/installations/%d", s.api(), in.id)
 	return ok(wire.Object{
@@ -173,21 +191,27 @@ func (s *Server) postToken(c *call) *answer {
 	if in == nil {
 		return notFound()
 	}
+
 	s.tokensIssued++
 	token := fmt.Sprintf("ghs_simulated%023d", s.tokensIssued)
 	expires := s.options.Now().Add(tokenLife)
 	s.credentials[token] = &credential{account: c.who.account, app: c.who.app, install: in.id, expires: expires}
-	return &answer{status: http.StatusCreated, body: wire.Object{
-		"token": token, "expires_at": wire.Time(expires), "permissions": maps.Clone(in.permissions),
-		"repository_selection": "all",
-	}}
+
+	return &answer{
+		status: http.StatusCreated,
+		body: wire.Object{
+			"token": token, "expires_at": wire.Time(expires), "permissions": maps.Clone(in.permissions),
+			"repository_selection": "all",
+		},
+	}
 }
 
 func (s *Server) getMeta(*call) *answer {
 	return ok(wire.Object{"verifiable_password_authentication": false, "hooks": s.meta})
 }
 
-// SetHookSources sets the address ranges that GET /meta says webhooks come from; at first the loopback ones.
+// SetHookSources sets the address ranges that GET /meta says webhooks come from; at first the
+// loopback ones.
 func (s *Server) SetHookSources(cidrs ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -51,9 +51,12 @@ type answer struct {
 func ok(body any) *answer { return &answer{status: http.StatusOK, body: body} }
 
 func refuse(status int, message string) *answer {
-	return &answer{status: status, body: wire.Object{
-		"message": message, "documentation_url": docs, "status": strconv.Itoa(status),
-	}}
+	return &answer{
+		status: status,
+		body: wire.Object{
+			"message": message, "documentation_url": docs, "status": strconv.Itoa(status),
+		},
+	}
 }
 
 func notFound() *answer { return refuse(http.StatusNotFound, "Not Found") }
@@ -75,6 +78,7 @@ func (s *Server) write(w http.ResponseWriter, c *call, a *answer) {
 	for k, v := range a.header {
 		h.Set(k, v)
 	}
+
 	h.Set("X-GitHub-Request-Id", fmt.Sprintf("SIM0:%04X", s.nextID("request")))
 	h.Set("X-GitHub-Media-Type", "github.v3; format=json")
 	if c.route.permission != "" {
@@ -84,6 +88,7 @@ func (s *Server) write(w http.ResponseWriter, c *call, a *answer) {
 		w.WriteHeader(a.status)
 		return
 	}
+
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(a.status)
 	json.NewEncoder(w).Encode(a.body) // the caller hung up
@@ -93,8 +98,8 @@ func (s *Server) violate(c *call, format string, args ...any) {
 	s.violations = append(s.violations, c.r.Method+" "+c.r.URL.Path+": "+fmt.Sprintf(format, args...))
 }
 
-// decode reads a JSON body into target. Fields that GitHub does not know are a violation, though GitHub ignores them;
-// a wrong type is a violation and 422.
+// decode reads a JSON body into target. Fields that GitHub does not know are a violation, though
+// GitHub ignores them; a wrong type is a violation and 422.
 func (s *Server) decode(c *call, target any) *answer {
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, 1<<20))
 	if err != nil {
@@ -103,6 +108,7 @@ func (s *Server) decode(c *call, target any) *answer {
 	if !strings.HasPrefix(c.r.Header.Get("Content-Type"), "application/json") {
 		s.violate(c, "Content-Type is %q", c.r.Header.Get("Content-Type"))
 	}
+
 	strict := json.NewDecoder(bytes.NewReader(body))
 	strict.DisallowUnknownFields()
 	if err := strict.Decode(target); err == nil {
@@ -110,6 +116,7 @@ func (s *Server) decode(c *call, target any) *answer {
 	} else if strings.Contains(err.Error(), "unknown field") {
 		s.violate(c, "%s", strings.TrimPrefix(err.Error(), "json: "))
 	}
+
 	return s.decodeKnown(c, body, target)
 }
 
@@ -118,11 +125,20 @@ func (s *Server) decodeKnown(c *call, body []byte, target any) *answer {
 	if err == nil {
 		return nil
 	}
+
 	s.violate(c, "body: %v", err)
 	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
-		return refuse(http.StatusUnprocessableEntity,
-			fmt.Sprintf("Invalid request.\n\nFor 'properties/%s', %s is not a %s.", wrong.Field, wrong.Value, wrong.Type))
+		return refuse(
+			http.StatusUnprocessableEntity,
+			fmt.Sprintf(
+				"Invalid request.\n\nFor 'properties/%s', %s is not a %s.",
+				wrong.Field,
+				wrong.Value,
+				wrong.Type,
+			),
+		)
 	}
+
 	return refuse(http.StatusBadRequest, "Problems parsing JSON")
 }
 
@@ -137,7 +153,8 @@ func (s *Server) query(c *call, known ...string) url.Values {
 	return values
 }
 
-// page cuts one page out of items and says in Link where the others are, as GitHub's numbered paging does.
+// page cuts one page out of items and says in Link where the others are, as GitHub's numbered
+// paging does.
 func page[T any](s *Server, c *call, items []T) *answer {
 	size := clamp(c.r.URL.Query().Get("per_page"), 30, 100)
 	number := clamp(c.r.URL.Query().Get("page"), 1, 1<<30)
@@ -161,6 +178,7 @@ func page[T any](s *Server, c *call, items []T) *answer {
 	if len(links) > 0 {
 		a.header = map[string]string{"Link": strings.Join(links, ", ")}
 	}
+
 	return a
 }
 

@@ -20,8 +20,8 @@ type comparison struct {
 	ahead, behind int
 }
 
-// SetComparison says how head stands to base: ahead, behind, identical or diverged, by how many commits. Without it history tells: each Push sets a
-// commit on the one before.
+// SetComparison says how head stands to base: ahead, behind, identical or diverged, by how many
+// commits. Without it history tells: each Push sets a commit on the one before.
 func (s *Server) SetComparison(repo, base, head, status string, ahead, behind int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,8 +53,10 @@ func (r *repository) stand(base, head string) (comparison, string, bool) {
 		case behind > 0:
 			return comparison{"behind", 0, behind}, sha, true
 		}
+
 		return comparison{status: "identical"}, sha, true
 	}
+
 	return comparison{}, "", false
 }
 
@@ -67,6 +69,7 @@ func (s *Server) compare(c *call) *answer {
 	if !known || !knownToo {
 		return notFound()
 	}
+
 	stands, common, found := c.repo.stand(base, head)
 	if told, ok := s.comparisons[pair{c.repo.ID, base, head}]; ok {
 		stands, common, found = told, cmp.Or(common, base), true
@@ -74,11 +77,15 @@ func (s *Server) compare(c *call) *answer {
 	if !found {
 		return refuse(404, fmt.Sprintf("No common ancestor between %s and %s.", from, to))
 	}
+
 	self, page := s.api()+"/repos/"+c.repo.FullName()+"/compare/"+basehead, s.web()+"/"+c.repo.FullName()+"/compare/"+basehead
 	return ok(wire.Object{
 		"status": stands.status, "ahead_by": stands.ahead, "behind_by": stands.behind, "total_commits": stands.ahead,
 		"url": self, "html_url": page, "permalink_url": page, "diff_url": page + ".diff", "patch_url": page + ".patch",
-		"base_commit": s.commitBody(c.repo, base), "merge_base_commit": s.commitBody(c.repo, common), "commits": []any{}, "files": []any{},
+		"base_commit": s.commitBody(
+			c.repo,
+			base,
+		), "merge_base_commit": s.commitBody(c.repo, common), "commits": []any{}, "files": []any{},
 	})
 }
 
@@ -90,13 +97,20 @@ func (s *Server) commitBody(r *repository, sha string) wire.Object {
 		page := s.web() + "/" + r.FullName() + "/commit/" + before
 		parents = append(parents, wire.Object{"sha": before, "url": self + "/commits/" + before, "html_url": page})
 	}
+
 	return wire.Object{
 		"sha": sha, "node_id": wire.NodeID("Commit", r.ID), "url": self + "/commits/" + sha, "html_url": s.web() + "/" + r.FullName() + "/commit/" + sha,
 		"comments_url": self + "/commits/" + sha + "/comments", "author": nil, "committer": nil, "parents": parents,
 		"commit": wire.Object{
 			"url": self + "/git/commits/" + sha, "message": "A commit", "comment_count": 0, "author": nil, "committer": nil,
-			"tree":         wire.Object{"sha": sha, "url": self + "/git/trees/" + sha},
-			"verification": wire.Object{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil},
+			"tree": wire.Object{"sha": sha, "url": self + "/git/trees/" + sha},
+			"verification": wire.Object{
+				"verified":    false,
+				"reason":      "unsigned",
+				"signature":   nil,
+				"payload":     nil,
+				"verified_at": nil,
+			},
 		},
 	}
 }

@@ -42,11 +42,14 @@ func (s *Server) hookID(c *call) int64 {
 		if hook := s.appHook(); hook != nil {
 			return hook.ID
 		}
+
 		return 0
 	}
+
 	if hook := c.repo.hook; hook != nil && hook.ID == c.id("hook") {
 		return hook.ID
 	}
+
 	return 0
 }
 
@@ -57,10 +60,12 @@ func (s *Server) listDeliveries(c *call) *answer {
 	if hook == 0 {
 		return notFound()
 	}
+
 	before := int64(1) << 62
 	if cursor, given := strings.CutPrefix(query.Get("cursor"), "v1_"); given {
 		before, _ = strconv.ParseInt(cursor, 10, 64)
 	}
+
 	size := clamp(query.Get("per_page"), 30, 100)
 	items, more := []wire.Object{}, false
 	var last int64
@@ -71,13 +76,16 @@ func (s *Server) listDeliveries(c *call) *answer {
 		if more = len(items) == size; more {
 			break
 		}
+
 		items, last = append(items, d.Item()), d.ID
 	}
+
 	a := ok(items)
 	if more {
 		next := s.address(c, "cursor", "v1_"+strconv.FormatInt(last, 10))
 		a.header = map[string]string{"Link": "<" + next + `>; rel="next"`}
 	}
+
 	return a
 }
 
@@ -105,7 +113,8 @@ func (s *Server) getDelivery(c *call) *answer {
 	return ok(d.Full())
 }
 
-// redeliverable is how long after an event github.com takes a redelivery for it; Enterprise Server: 7 days.
+// redeliverable is how long after an event github.com takes a redelivery for it; Enterprise Server:
+// 7 days.
 const redeliverableHours = 3 * 24
 
 func (s *Server) redeliver(c *call) *answer {
@@ -119,6 +128,7 @@ func (s *Server) redeliver(c *call) *answer {
 	if err := s.hooks.Redeliver(d.ID); err != nil {
 		return notFound()
 	}
+
 	return &answer{status: http.StatusAccepted, body: wire.Object{}}
 }
 
@@ -131,6 +141,7 @@ func (s *Server) Ping(repo string) {
 	if len(hooks) == 0 {
 		return
 	}
+
 	hook := hooks[0]
 	s.send(r, "ping", wire.Object{
 		"zen": "Anything added dilutes everything else.", "hook_id": hook.ID, "repository": r.Minimal(s.api(), s.web()),

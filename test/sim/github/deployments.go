@@ -60,8 +60,8 @@ type Deployment struct {
 	Statuses     []Status // oldest first
 }
 
-// CreateDeployment makes a deployment as POST /repos/{owner}/{repo}/deployments does with auto_merge off and no
-// required contexts, and sends its webhook.
+// CreateDeployment makes a deployment as POST /repos/{owner}/{repo}/deployments does with
+// auto_merge off and no required contexts, and sends its webhook.
 func (s *Server) CreateDeployment(repo string, wanted NewDeployment) (Deployment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,6 +73,7 @@ func (s *Server) CreateDeployment(repo string, wanted NewDeployment) (Deployment
 	if len(wanted.Payload) > 0 && !json.Valid(wanted.Payload) {
 		return Deployment{}, errors.New("the payload is not JSON")
 	}
+
 	return s.create(r, sha, wanted).evidence(), nil
 }
 
@@ -81,20 +82,37 @@ func (s *Server) create(r *repository, sha string, w NewDeployment) *deployment 
 	if created.IsZero() {
 		created = s.options.Now()
 	}
+
 	w.Environment, w.Task = cmp.Or(w.Environment, "production"), cmp.Or(w.Task, "deploy")
 	production := w.Environment == "production"
 	if w.Production != nil {
 		production = *w.Production
 	}
-	d := &deployment{repo: r, Deployment: wire.Deployment{
-		ID: s.nextID("deployment"), SHA: sha, Ref: w.Ref, Task: w.Task, Payload: payload(w.Payload),
-		Environment: w.Environment, OriginalEnvironment: w.Environment, Description: w.Description,
-		Creator: s.account(cmp.Or(w.Creator, "octocat")), App: s.appNamed(w.App), Transient: w.Transient,
-		Production: production, CreatedAt: created, UpdatedAt: created,
-	}}
+
+	d := &deployment{
+		repo: r,
+		Deployment: wire.Deployment{
+			ID:                  s.nextID("deployment"),
+			SHA:                 sha,
+			Ref:                 w.Ref,
+			Task:                w.Task,
+			Payload:             payload(w.Payload),
+			Environment:         w.Environment,
+			OriginalEnvironment: w.Environment,
+			Description:         w.Description,
+			Creator:             s.account(cmp.Or(w.Creator, "octocat")),
+			App:                 s.appNamed(w.App),
+			Transient:           w.Transient,
+			Production:          production,
+			CreatedAt:           created,
+			UpdatedAt:           created,
+		},
+	}
+
 	if w.WorkflowRun {
 		d.run = s.workflowRun(d)
 	}
+
 	s.deployments = append(s.deployments, d)
 	s.tell("deployment", d, nil, d.Creator)
 	s.changed.Ring()
@@ -136,12 +154,14 @@ func (s *Server) tell(event string, d *deployment, status *wire.Status, sender w
 	if len(hooks) == 0 {
 		return
 	}
+
 	e := wire.Event{Action: "created", Deployment: d.view(), Status: status, Sender: sender, WorkflowRun: d.run}
 	e.Installation = hooks[0].InstallationID
 	body, err := json.Marshal(e.JSON(s.api(), s.web()))
 	if err != nil { // a payload that is not JSON: refused before it gets here
 		panic(err)
 	}
+
 	s.hooks.Send(hookshot.Message{Event: event, Action: "created", RepositoryID: d.repo.ID, Body: body}, hooks...)
 }
 
@@ -151,6 +171,7 @@ func (s *Server) listDeployments(c *call) *answer {
 		want := query.Get(name)
 		return want == "" || want == "none" || want == value
 	}
+
 	bodies := []wire.Object{}
 	for _, d := range slices.Backward(s.deployments) {
 		if d.repo == c.repo && matches("sha", d.SHA) && matches("ref", d.Ref) && matches("task", d.Task) &&
@@ -158,6 +179,7 @@ func (s *Server) listDeployments(c *call) *answer {
 			bodies = append(bodies, d.view().JSON(s.api(), s.web()))
 		}
 	}
+
 	return page(s, c, bodies)
 }
 
@@ -197,14 +219,22 @@ func (s *Server) postDeployment(c *call) *answer {
 	if a := s.decode(c, &in); a != nil {
 		return a
 	}
+
 	sha, a := s.checkDeployment(c, in)
 	if a != nil {
 		return a
 	}
+
 	wanted := NewDeployment{
-		Ref: in.Ref, Environment: in.Environment, Task: in.Task, Payload: in.Payload, Creator: c.who.account.Login,
-		Transient: in.TransientEnvironment, Production: in.ProductionEnvironment,
+		Ref:         in.Ref,
+		Environment: in.Environment,
+		Task:        in.Task,
+		Payload:     in.Payload,
+		Creator:     c.who.account.Login,
+		Transient:   in.TransientEnvironment,
+		Production:  in.ProductionEnvironment,
 	}
+
 	if string(bytes.TrimSpace(in.Payload)) == "null" {
 		wanted.Payload = nil
 	}
@@ -214,9 +244,12 @@ func (s *Server) postDeployment(c *call) *answer {
 	if c.who.app != nil {
 		wanted.App = c.who.app.Slug
 	}
+
 	d := s.create(c.repo, sha, wanted).view()
 	return &answer{
-		status: http.StatusCreated, body: d.JSON(s.api(), s.web()), header: map[string]string{"Location": d.URL(s.api())},
+		status: http.StatusCreated,
+		body:   d.JSON(s.api(), s.web()),
+		header: map[string]string{"Location": d.URL(s.api())},
 	}
 }
 
@@ -226,10 +259,15 @@ func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, a *
 		s.violate(c, "ref is missing")
 		return "", refuse(http.StatusUnprocessableEntity, "Invalid request.\n\n\"ref\" wasn't supplied.")
 	}
+
 	if p := bytes.TrimSpace(in.Payload); len(p) > 0 && p[0] != '{' && p[0] != '"' && string(p) != "null" {
 		s.violate(c, "payload is neither an object nor a string")
-		return "", refuse(http.StatusUnprocessableEntity, "Invalid request.\n\nFor 'properties/payload', no subschema matched.")
+		return "", refuse(
+			http.StatusUnprocessableEntity,
+			"Invalid request.\n\nFor 'properties/payload', no subschema matched.",
+		)
 	}
+
 	sha, found := c.repo.resolve(in.Ref)
 	if !found {
 		return "", refuse(http.StatusUnprocessableEntity, "No ref found for: "+in.Ref)
@@ -238,6 +276,7 @@ func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, a *
 		message := fmt.Sprintf("Auto-merged %s into %s on deployment.", c.repo.DefaultBranch, in.Ref)
 		return "", &answer{status: http.StatusAccepted, body: wire.Object{"message": message}}
 	}
+
 	return sha, s.checkContexts(sha, in)
 }
 
@@ -250,9 +289,11 @@ func (s *Server) checkContexts(sha string, in deploymentRequest) *answer {
 			open = append(open, wire.Object{"context": status.context, "state": status.state})
 		}
 	}
+
 	if len(open) == 0 {
 		return nil
 	}
+
 	a := refuse(http.StatusConflict, fmt.Sprintf("Conflict: Commit status checks failed for %s.", in.Ref))
 	a.body.(wire.Object)["errors"] = []any{wire.Object{
 		"contexts": open, "resource": "Deployment", "field": "required_contexts", "code": "invalid",

@@ -25,15 +25,32 @@ type Status struct {
 
 func (d *deployment) evidence() Deployment {
 	out := Deployment{
-		ID: d.ID, Repository: d.repo.FullName(), RepositoryID: d.repo.ID, SHA: d.SHA, Ref: d.Ref, Task: d.Task,
-		Environment: d.Environment, Payload: d.Payload, Creator: d.Creator.Login, CreatorID: d.Creator.ID, At: d.CreatedAt,
+		ID:           d.ID,
+		Repository:   d.repo.FullName(),
+		RepositoryID: d.repo.ID,
+		SHA:          d.SHA,
+		Ref:          d.Ref,
+		Task:         d.Task,
+		Environment:  d.Environment,
+		Payload:      d.Payload,
+		Creator:      d.Creator.Login,
+		CreatorID:    d.Creator.ID,
+		At:           d.CreatedAt,
 	}
+
 	for _, st := range d.statuses {
 		out.Statuses = append(out.Statuses, Status{
-			ID: st.ID, State: st.State, Description: st.Description, LogURL: st.LogURL, At: st.CreatedAt,
-			EnvironmentURL: st.EnvironmentURL, Environment: st.Environment, Creator: st.Creator.Login,
+			ID:             st.ID,
+			State:          st.State,
+			Description:    st.Description,
+			LogURL:         st.LogURL,
+			At:             st.CreatedAt,
+			EnvironmentURL: st.EnvironmentURL,
+			Environment:    st.Environment,
+			Creator:        st.Creator.Login,
 		})
 	}
+
 	return out
 }
 
@@ -58,10 +75,12 @@ func (s *Server) Statuses(repo string, deploymentID int64) []Status {
 			return d.evidence().Statuses
 		}
 	}
+
 	return nil
 }
 
-// WaitStatus returns nil when done is true of the deployment's statuses (oldest first), or the cause ctx ended with.
+// WaitStatus returns nil when done is true of the deployment's statuses (oldest first), or the
+// cause ctx ended with.
 func (s *Server) WaitStatus(ctx context.Context, repo string, deploymentID int64, done func([]Status) bool) error {
 	return s.changed.Wait(ctx, func() bool { return done(s.Statuses(repo, deploymentID)) })
 }
@@ -71,7 +90,8 @@ func Reached(state string) func([]Status) bool {
 	return func(statuses []Status) bool { return len(statuses) > 0 && statuses[len(statuses)-1].State == state }
 }
 
-// Writes counts the calls for a new deployment or status that were not refused for lack of rights or for a limit.
+// Writes counts the calls for a new deployment or status that were not refused for lack of rights
+// or for a limit.
 func (s *Server) Writes() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,8 +105,8 @@ func (s *Server) Calls() map[string]int {
 	return maps.Clone(s.calls)
 }
 
-// Violations lists what callers did that GitHub's reference does not allow: unknown paths, query parameters and
-// fields, wrong types, missing fields, values out of bounds.
+// Violations lists what callers did that GitHub's reference does not allow: unknown paths, query
+// parameters and fields, wrong types, missing fields, values out of bounds.
 func (s *Server) Violations() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,6 +140,7 @@ func (s *Server) send(r *repository, event string, body any) {
 	if err != nil {
 		panic(err)
 	}
+
 	var about struct {
 		Action string `json:"action"`
 	}
@@ -128,6 +149,7 @@ func (s *Server) send(r *repository, event string, body any) {
 	for i := range hooks {
 		hooks[i].Events = []string{"*"}
 	}
+
 	s.hooks.Send(hookshot.Message{Event: event, Action: about.Action, RepositoryID: r.ID, Body: raw}, hooks...)
 }
 
@@ -142,8 +164,10 @@ func (s *Server) EventBody(deploymentID int64) []byte {
 			if err != nil {
 				panic(err)
 			}
+
 			return body
 		}
 	}
+
 	return nil
 }

@@ -69,6 +69,7 @@ func (s *Server) SetCommitStatus(sha, context, state string) {
 		f.statuses[i] = made
 		return
 	}
+
 	f.statuses = append(f.statuses, made)
 }
 
@@ -77,7 +78,8 @@ func (s *Server) AddCheckRun(sha, name, status, conclusion string) {
 	s.AddCheck(sha, CheckRun{Name: name, Status: status, Conclusion: conclusion})
 }
 
-// AddCheck adds a check run. Of several with one name and app GitHub shows the newest unless it is asked for all.
+// AddCheck adds a check run. Of several with one name and app GitHub shows the newest unless it is
+// asked for all.
 func (s *Server) AddCheck(sha string, run CheckRun) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,6 +90,7 @@ func (s *Server) AddCheck(sha string, run CheckRun) {
 	if run.StartedAt.IsZero() {
 		run.StartedAt = s.options.Now()
 	}
+
 	f := s.facts(sha)
 	f.checks = append(f.checks, checkRun{s.nextID("check run"), run})
 }
@@ -98,14 +101,18 @@ func (s *Server) combinedStatus(c *call) *answer {
 	if !found {
 		return notFound()
 	}
+
 	f := s.facts(sha)
 	items := []wire.Object{}
 	for _, status := range f.statuses {
 		items = append(items, s.statusOf(c, sha, status))
 	}
+
 	self := s.api() + "/repos/" + c.repo.FullName() + "/commits/" + sha
 	return counted(s, c, "statuses", items, wire.Object{
-		"state": combined(f.statuses), "sha": sha, "repository": c.repo.Minimal(s.api(), s.web()), "commit_url": self, "url": self + "/status",
+		"state": combined(
+			f.statuses,
+		), "sha": sha, "repository": c.repo.Minimal(s.api(), s.web()), "commit_url": self, "url": self + "/status",
 	})
 }
 
@@ -132,6 +139,7 @@ func combined(statuses []commitStatus) string {
 	if len(statuses) == 0 {
 		result = "pending"
 	}
+
 	for _, status := range statuses {
 		switch status.state {
 		case "error", "failure":
@@ -140,6 +148,7 @@ func combined(statuses []commitStatus) string {
 			result = "pending"
 		}
 	}
+
 	return result
 }
 
@@ -149,22 +158,30 @@ func (s *Server) checkRuns(c *call) *answer {
 	if !found {
 		return refuse(422, "No commit found for SHA: "+c.param("ref"))
 	}
+
 	items := []wire.Object{}
 	for _, run := range shown(s.facts(sha).checks, query.Get("filter") != "all") {
 		if name := query.Get("check_name"); name == "" || name == run.Name {
 			items = append(items, s.checkBody(c, sha, run))
 		}
 	}
+
 	return counted(s, c, "check_runs", items, wire.Object{})
 }
 
-// shown are the newest runs first; of several with one name and app only the one that was started last, where the latest are wanted.
+// shown are the newest runs first; of several with one name and app only the one that was started
+// last, where the latest are wanted.
 func shown(runs []checkRun, latest bool) []checkRun {
 	all := slices.Clone(runs)
-	slices.SortStableFunc(all, func(a, b checkRun) int { return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(b.id, a.id)) })
+	slices.SortStableFunc(
+		all,
+		func(a, b checkRun) int { return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(b.id, a.id)) },
+	)
+
 	if !latest {
 		return all
 	}
+
 	seen := map[[2]string]bool{}
 	return slices.DeleteFunc(all, func(r checkRun) bool {
 		key := [2]string{r.App, r.Name}
@@ -185,8 +202,10 @@ func (s *Server) checkBody(c *call, sha string, run checkRun) wire.Object {
 			"title": nil, "summary": nil, "text": nil, "annotations_count": 0, "annotations_url": self + "/annotations",
 		},
 	}
+
 	if run.Status == "completed" {
 		maps.Copy(body, wire.Object{"conclusion": run.Conclusion, "completed_at": wire.Time(run.StartedAt)})
 	}
+
 	return body
 }

@@ -18,12 +18,14 @@ func want(t *testing.T, s *github.Server, path string, status int, fields ...str
 	if got.status != status {
 		t.Errorf("%s: %d %v, want %d", path, got.status, got.body, status)
 	}
+
 	for _, field := range fields {
 		name, value, _ := strings.Cut(field, "=")
 		if got.text(name) != value {
 			t.Errorf("%s: %s is %s, want %s", path, name, got.text(name), value)
 		}
 	}
+
 	return got
 }
 
@@ -53,6 +55,7 @@ func TestPeople(t *testing.T) {
 	if taken := s.AddUser("alice"); taken == alice {
 		t.Error("the stranger has alice's id")
 	}
+
 	want(t, s, "/repos/"+repo+"/collaborators/alice/permission", 200, "permission=none", "role_name=none")
 	s.RemoveUser("alice-b")
 	want(t, s, byID, 404)
@@ -77,6 +80,7 @@ func TestRoles(t *testing.T) {
 			t.Errorf("%s may %v", role, user["permissions"])
 		}
 	}
+
 	s.SetCustomRole(repo, "alice", "release-captain", "maintain")
 	want(t, s, "/repos/"+repo+"/collaborators/alice/permission", 200, "permission=write", "role_name=release-captain")
 	s.Rename(repo, "acme/moved", false) // a role is the repository's, not its name's
@@ -103,6 +107,7 @@ func TestTeams(t *testing.T) {
 	if got.status != 403 || got.header.Get("X-Accepted-Github-Permissions") != "members=read" {
 		t.Errorf("without the permission: %d %v", got.status, got.header)
 	}
+
 	wantNoViolations(t, s)
 }
 
@@ -114,6 +119,7 @@ func TestCommitFactsPage(t *testing.T) {
 		s.SetCommitStatus(head, fmt.Sprintf("ci/%d", i), "success")
 		s.AddCheckRun(head, fmt.Sprintf("job-%d", i), "completed", "success")
 	}
+
 	s.SetCommitStatus(head, "ci/0", "failure") // in the place of the first
 	s.AddCheck(head, github.CheckRun{Name: "job-0", Conclusion: "timed_out", StartedAt: at.Add(-time.Hour)})
 	s.AddCheck(head, github.CheckRun{Name: "job-0", App: "other", Status: "queued"})
@@ -139,6 +145,7 @@ func TestCommitFactsPage(t *testing.T) {
 			t.Errorf("%s: Link %s", path, got.header.Get("Link"))
 		}
 	}
+
 	want(t, s, base+"/status", 200, "state=failure")
 	wantNoViolations(t, s)
 }
@@ -154,13 +161,16 @@ func TestProtection(t *testing.T) {
 	if fmt.Sprint(required["contexts"]) != "[ci/test build]" || len(required["checks"].([]any)) != 2 {
 		t.Errorf("%v", required)
 	}
+
 	s.SetRulesetChecks(repo, "main", "lint")
-	if got := want(t, s, "/repos/"+repo+"/rules/branches/main", 200); len(got.list) != 2 || !strings.Contains(fmt.Sprint(got.list), "lint") {
+	if got := want(t, s, "/repos/"+repo+"/rules/branches/main", 200); len(got.list) != 2 ||
+		!strings.Contains(fmt.Sprint(got.list), "lint") {
 		t.Errorf("%v", got.list)
 	}
 	if got := want(t, s, "/repos/"+repo+"/rules/branches/feature%2Fx", 200); len(got.list) != 0 {
 		t.Errorf("%v", got.list)
 	}
+
 	s.SetRequiredChecks(repo, "feature/x")
 	want(t, s, "/repos/"+repo+"/branches/feature%2Fx", 200, "protected=false")
 	wantNoViolations(t, s)
@@ -181,25 +191,38 @@ func TestCompare(t *testing.T) {
 		{first, first, "identical", "0", "0"}, {first, third, "ahead", "2", "0"}, {third, first, "behind", "0", "2"},
 		{third, side, "ahead", "1", "0"}, {side, fourth, "diverged", "1", "3"}, {"main", "side", "diverged", "3", "1"}, {first, told, "diverged", "2", "1"},
 	} {
-		want(t, s, "/repos/"+repo+"/compare/"+c.base+"..."+c.head, 200, "status="+c.status, "ahead_by="+c.ahead, "behind_by="+c.behind)
+		want(
+			t,
+			s,
+			"/repos/"+repo+"/compare/"+c.base+"..."+c.head,
+			200,
+			"status="+c.status,
+			"ahead_by="+c.ahead,
+			"behind_by="+c.behind,
+		)
 	}
+
 	want(t, s, "/repos/"+repo+"/compare/"+second+"..."+strings.Repeat("00", 20), 404)
 	wantNoViolations(t, s)
 }
 
 // TestDeployAs makes a deployment as somebody, and through an app.
 func TestDeployAs(t *testing.T) {
-	s := setup(t, github.Options{Wrap: func(next http.Handler) http.Handler { return shapes.Check(next, func(v string) { t.Error(v) }) }})
+	s := setup(t, github.Options{
+		Wrap: func(next http.Handler) http.Handler { return shapes.Check(next, func(v string) { t.Error(v) }) },
+	})
 	s.AddToken("bobs", "bob", nil)
 	if got := do(t, s, "POST", "/repos/"+repo+"/deployments", "bobs", `{"ref":"main","auto_merge":false}`); got.status != 201 {
 		t.Fatalf("%d %v", got.status, got.body)
 	}
+
 	deploy(t, s, github.NewDeployment{Creator: "alice"})
 	deploy(t, s, github.NewDeployment{Creator: "hubot[bot]", App: "hubot"})
 	var who []string
 	for _, d := range s.Deployments() {
 		who = append(who, d.Creator)
 	}
+
 	if fmt.Sprint(who) != "[bob alice hubot[bot]]" {
 		t.Errorf("%v", who)
 	}

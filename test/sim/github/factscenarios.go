@@ -11,47 +11,77 @@ import (
 // NoPush is what a token hears that may not push and asks what somebody may do in a repository.
 var NoPush = Refuse(http.StatusForbidden, "Must have push access to view collaborator permission.")
 
-// NotInPlan is what a private repository without rulesets in its plan says when it is asked for them.
-var NotInPlan = Refuse(http.StatusForbidden, "Upgrade to GitHub Pro or make this repository public to enable this feature.")
+// NotInPlan is what a private repository without rulesets in its plan says when it is asked for
+// them.
+var NotInPlan = Refuse(
+	http.StatusForbidden,
+	"Upgrade to GitHub Pro or make this repository public to enable this feature.",
+)
 
 // NoCheckRuns shows none, as GitHub does for a while after a push.
 var NoCheckRuns = answering(func(*Server) *answer { return ok(wire.Object{"total_count": 0, "check_runs": []any{}}) })
 
-// factScenarios tell what GitHub knows about people and commits, for rules to be tried on. People and teams are those of the deployment: its creator,
-// and the team "deployers" of the repository's owner.
+// factScenarios tell what GitHub knows about people and commits, for rules to be tried on. People
+// and teams are those of the deployment: its creator, and the team "deployers" of the repository's
+// owner.
 var factScenarios = []Scenario{
-	{Name: "checks-green", About: "a commit status and a check run of the commit are green", before: checks("success", CheckRun{Name: "build"})},
-	{Name: "checks-red", About: "a check run of the commit has failed", before: checks("success", CheckRun{Name: "build", Conclusion: "failure"})},
-	{Name: "checks-pending", About: "a check run of the commit never ends", before: checks("success", CheckRun{Name: "build", Status: "in_progress"})},
 	{
-		Name: "checks-lag", About: "the check runs of the commit show only at the third look",
+		Name:   "checks-green",
+		About:  "a commit status and a check run of the commit are green",
+		before: checks("success", CheckRun{Name: "build"}),
+	},
+	{
+		Name:   "checks-red",
+		About:  "a check run of the commit has failed",
+		before: checks("success", CheckRun{Name: "build", Conclusion: "failure"}),
+	},
+	{
+		Name:   "checks-pending",
+		About:  "a check run of the commit never ends",
+		before: checks("success", CheckRun{Name: "build", Status: "in_progress"}),
+	},
+	{
+		Name:  "checks-lag",
+		About: "the check runs of the commit show only at the third look",
 		before: func(s *Server, repo string, d *NewDeployment) {
 			checks("success", CheckRun{Name: "build"})(s, repo, d)
 			s.Next(OpCheckRuns, NoCheckRuns, 2)
 		},
 	},
 	{
-		Name: "rerun-red", About: "a check run was green, and red when it ran again",
+		Name:  "rerun-red",
+		About: "a check run was green, and red when it ran again",
 		before: func(s *Server, repo string, d *NewDeployment) {
 			checks("success", CheckRun{Name: "build"})(s, repo, d)
 			checks("success", CheckRun{Name: "build", Conclusion: "timed_out"})(s, repo, d)
 		},
 	},
 	{
-		Name: "no-push", About: "the token may not ask for anybody's permission, twice",
+		Name:   "no-push",
+		About:  "the token may not ask for anybody's permission, twice",
 		before: func(s *Server, _ string, _ *NewDeployment) { s.Next(OpCollaborator, NoPush, 2) },
 	},
-	{Name: "member", About: "the creator is a member of the team deployers and may write", before: membership("active")},
-	{Name: "member-pending", About: "the creator is invited to the team deployers and has not accepted", before: membership("pending")},
 	{
-		Name: "team-hidden", About: "the creator is a member of the team deployers, which the token may not see",
+		Name:   "member",
+		About:  "the creator is a member of the team deployers and may write",
+		before: membership("active"),
+	},
+	{
+		Name:   "member-pending",
+		About:  "the creator is invited to the team deployers and has not accepted",
+		before: membership("pending"),
+	},
+	{
+		Name:  "team-hidden",
+		About: "the creator is a member of the team deployers, which the token may not see",
 		before: func(s *Server, repo string, d *NewDeployment) {
 			membership("active")(s, repo, d)
 			s.HideTeam(ownerOf(repo), "deployers", true)
 		},
 	},
 	{
-		Name: "creator-renamed", About: "the creator takes another login at once, and a stranger the old one",
+		Name:   "creator-renamed",
+		About:  "the creator takes another login at once, and a stranger the old one",
 		before: func(s *Server, _ string, d *NewDeployment) { d.Creator = "wanderer" },
 		after: func(s *Server, _ string) {
 			s.RenameUser("wanderer", "wanderer-away")
@@ -59,7 +89,8 @@ var factScenarios = []Scenario{
 		},
 	},
 	{
-		Name: "behind", About: "the deployment is of the commit before the branch's head",
+		Name:  "behind",
+		About: "the deployment is of the commit before the branch's head",
 		before: func(s *Server, repo string, d *NewDeployment) {
 			if sha, found := s.Head(repo, d.Ref); found {
 				s.Push(repo, "main", "")

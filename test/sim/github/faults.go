@@ -28,10 +28,12 @@ func (s *Server) NextNamed(op, fault string, times int) error {
 	if !slices.Contains(Operations(), op) {
 		return fmt.Errorf("no operation %q on the GitHub side; there are %q", op, Operations())
 	}
+
 	f, ok := faults[fault]
 	if !ok {
 		return fmt.Errorf("no fault %q on the GitHub side; there are %q", fault, Faults())
 	}
+
 	s.Next(op, f, times)
 	return nil
 }
@@ -73,11 +75,13 @@ func (s *Server) faulty(op string, next http.Handler) http.Handler {
 	if s.options.Plan != nil {
 		next = s.options.Plan.Wrap(op, next)
 	}
+
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if fault := s.takeFault(op); fault != nil {
 			fault(s, next).ServeHTTP(w, r)
 			return
 		}
+
 		next.ServeHTTP(w, r)
 	})
 }
@@ -93,12 +97,17 @@ func (s *Server) takeFault(op string) Fault {
 	return queue[0]
 }
 
-// Primary is the primary rate limit: nothing remains until the reset. GitHub uses both 403 and 429 for it.
+// Primary is the primary rate limit: nothing remains until the reset. GitHub uses both 403 and 429
+// for it.
 func Primary(status int, reset time.Duration) Fault {
 	return answering(func(s *Server) *answer {
 		a := refuse(status, "API rate limit exceeded for user ID 583238.")
 		at := s.options.Now().Add(reset + time.Second - 1) // whole seconds, not before the limit is over
-		a.header = map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": strconv.FormatInt(at.Unix(), 10)}
+		a.header = map[string]string{
+			"X-RateLimit-Remaining": "0",
+			"X-RateLimit-Reset":     strconv.FormatInt(at.Unix(), 10),
+		}
+
 		return a
 	})
 }
@@ -185,16 +194,40 @@ func Stall(d time.Duration) Fault {
 
 // callScenarios make the first writes of statuses go wrong.
 var callScenarios = []Scenario{
-	{Name: "rate-limited", About: "the primary limit is used up twice, once as 403, once as 429", before: writes("primary-403", "primary-429")},
-	{Name: "slow-down", About: "the secondary limit, with Retry-After", before: writes("secondary-403", "secondary-429")},
+	{
+		Name:   "rate-limited",
+		About:  "the primary limit is used up twice, once as 403, once as 429",
+		before: writes("primary-403", "primary-429"),
+	},
+	{
+		Name:   "slow-down",
+		About:  "the secondary limit, with Retry-After",
+		before: writes("secondary-403", "secondary-429"),
+	},
 	{Name: "slow-down-bare", About: "the secondary limit without Retry-After", before: writes("secondary-403-bare")},
 	{Name: "max-statuses", About: "the deployment takes no more statuses after the first", before: statusLimit},
-	{Name: "server-errors", About: "three status writes meet 5xx pages", before: writes("server-error", "unavailable", "server-error")},
+	{
+		Name:   "server-errors",
+		About:  "three status writes meet 5xx pages",
+		before: writes("server-error", "unavailable", "server-error"),
+	},
 	{Name: "answer-lost", About: "the first status is written, the answer never comes", before: writes("lost-answer")},
-	{Name: "half-answer", About: "the first status is written, half of the answer comes", before: writes("half-answer")},
-	{Name: "no-answer", About: "the connection breaks twice before a status is written", before: writes("no-answer", "no-answer")},
+	{
+		Name:   "half-answer",
+		About:  "the first status is written, half of the answer comes",
+		before: writes("half-answer"),
+	},
+	{
+		Name:   "no-answer",
+		About:  "the connection breaks twice before a status is written",
+		before: writes("no-answer", "no-answer"),
+	},
 	{Name: "slow", About: "each status write takes three seconds", before: writes("slow", "slow", "slow")},
-	{Name: "forbidden", About: "the first two status writes are forbidden, as when a permission is being approved", before: writes("forbidden", "forbidden")},
+	{
+		Name:   "forbidden",
+		About:  "the first two status writes are forbidden, as when a permission is being approved",
+		before: writes("forbidden", "forbidden"),
+	},
 	{Name: "bad-credentials", About: "the token is refused once", before: writes("bad-credentials")},
 }
 

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// hourly is the primary limit of a token (GitHub: 5000 an hour, an installation's at least as much).
+// hourly is the primary limit of a token (GitHub: 5000 an hour, an installation's at least as
+// much).
 const hourly = 5000
 
 // budget is what one identity has used of its limits.
@@ -16,7 +17,8 @@ type budget struct {
 	writes []time.Time // of the last minute
 }
 
-// SetBudget makes everybody's primary limit so many calls an hour (0: none left) and starts the hour anew.
+// SetBudget makes everybody's primary limit so many calls an hour (0: none left) and starts the
+// hour anew.
 func (s *Server) SetBudget(limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -33,6 +35,7 @@ func (s *Server) budget(who *credential) *budget {
 	if now := s.options.Now(); !now.Before(b.reset) {
 		b.used, b.reset = 0, now.Add(time.Hour)
 	}
+
 	return b
 }
 
@@ -41,10 +44,15 @@ func (s *Server) overLimit(c *call) *answer {
 	if s.enterprise() {
 		return nil
 	}
+
 	b := s.budget(c.who)
 	if b.used >= s.limit {
-		return refuse(http.StatusForbidden, "API rate limit exceeded for user ID "+strconv.FormatInt(c.who.account.ID, 10)+".")
+		return refuse(
+			http.StatusForbidden,
+			"API rate limit exceeded for user ID "+strconv.FormatInt(c.who.account.ID, 10)+".",
+		)
 	}
+
 	b.used++
 	return nil
 }
@@ -55,21 +63,25 @@ func (s *Server) countWrite(c *call) *answer {
 	for len(b.writes) > 0 && now.Sub(b.writes[0]) >= time.Minute {
 		b.writes = b.writes[1:]
 	}
+
 	if s.options.WriteLimit > 0 && len(b.writes) >= s.options.WriteLimit {
 		a := refuse(http.StatusForbidden, secondaryMessage)
 		a.header = map[string]string{"Retry-After": "60"}
 		return a
 	}
+
 	b.writes = append(b.writes, now)
 	if c.route.op == OpCreateDeployment || c.route.op == OpCreateStatus {
 		s.writes++
 	}
+
 	return nil
 }
 
 const secondaryMessage = "You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later."
 
-// rateHeaders are on each answer of github.com; Enterprise Server has its limits off by default and sends none.
+// rateHeaders are on each answer of github.com; Enterprise Server has its limits off by default and
+// sends none.
 func (s *Server) rateHeaders(h http.Header, who *credential) {
 	if s.enterprise() {
 		return
@@ -77,6 +89,7 @@ func (s *Server) rateHeaders(h http.Header, who *credential) {
 	if who == nil {
 		who = &credential{}
 	}
+
 	b := s.budget(who)
 	h.Set("X-RateLimit-Limit", strconv.Itoa(s.limit))
 	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(0, s.limit-b.used)))

@@ -7,14 +7,16 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// AddUser makes a user, or a bot where the login ends in [bot], and returns its id. Whoever does something is made by it.
+// AddUser makes a user, or a bot where the login ends in [bot], and returns its id. Whoever does
+// something is made by it.
 func (s *Server) AddUser(login string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.account(login).ID
 }
 
-// RenameUser gives a user another login. The id and what hangs on it stay; the old login is free for somebody else (AddUser).
+// RenameUser gives a user another login. The id and what hangs on it stay; the old login is free
+// for somebody else (AddUser).
 func (s *Server) RenameUser(login, newLogin string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -27,9 +29,11 @@ func (s *Server) RenameUser(login, newLogin string) {
 			*a = who
 		}
 	}
+
 	for _, c := range s.credentials {
 		follow(&c.account)
 	}
+
 	for _, d := range s.deployments {
 		follow(&d.Creator)
 		for i := range d.statuses {
@@ -82,12 +86,21 @@ type seat struct{ repository, account int64 }
 type role struct{ name, base string }
 
 // legacy is the older word for a role, in which maintain is write and triage is read.
-var legacy = map[string]string{"admin": "admin", "maintain": "write", "write": "write", "triage": "read", "read": "read", "": "none"}
+var legacy = map[string]string{
+	"admin":    "admin",
+	"maintain": "write",
+	"write":    "write",
+	"triage":   "read",
+	"read":     "read",
+	"":         "none",
+}
 
-// SetRole sets what a user is in a repository: admin, maintain, write, triage or read. Without one, or with an empty one, it is none.
+// SetRole sets what a user is in a repository: admin, maintain, write, triage or read. Without one,
+// or with an empty one, it is none.
 func (s *Server) SetRole(repo, login, name string) { s.SetCustomRole(repo, login, name, name) }
 
-// SetCustomRole gives a user a role of the organization's own making, which stands on one of the five.
+// SetCustomRole gives a user a role of the organization's own making, which stands on one of the
+// five.
 func (s *Server) SetCustomRole(repo, login, name, base string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,11 +112,13 @@ func (s *Server) collaborator(c *call) *answer {
 	if !found {
 		return refuse(http.StatusNotFound, c.param("user")+" is not a user")
 	}
+
 	has := s.roles[seat{c.repo.ID, who.ID}]
 	name := has.name
 	if name == "" {
 		name = "none"
 	}
+
 	user := who.JSON(s.api(), s.web())
 	user["role_name"], user["permissions"] = name, booleans(has.base)
 	return ok(wire.Object{"permission": legacy[has.base], "role_name": name, "user": user})
@@ -112,11 +127,19 @@ func (s *Server) collaborator(c *call) *answer {
 // booleans are what a role may do: all that lesser roles may, too.
 func booleans(base string) wire.Object {
 	may, all := wire.Object{}, []string{"read", "triage", "write", "maintain", "admin"}
-	fields := map[string]string{"read": "pull", "triage": "triage", "write": "push", "maintain": "maintain", "admin": "admin"}
+	fields := map[string]string{
+		"read":     "pull",
+		"triage":   "triage",
+		"write":    "push",
+		"maintain": "maintain",
+		"admin":    "admin",
+	}
+
 	left := base != ""
 	for _, name := range all {
 		may[fields[name]] = left
 		left = left && name != base
 	}
+
 	return may
 }

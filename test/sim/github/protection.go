@@ -31,14 +31,16 @@ func (s *Server) protection(repository int64, branch string) *protection {
 	return s.protections[at]
 }
 
-// SetRequiredChecks protects a branch and says which commit statuses and check runs it requires; none at all lifts the protection.
+// SetRequiredChecks protects a branch and says which commit statuses and check runs it requires;
+// none at all lifts the protection.
 func (s *Server) SetRequiredChecks(repo, branch string, contexts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.protection(s.must(repo).ID, branch).contexts = slices.Clone(contexts)
 }
 
-// SetRulesetChecks puts one ruleset on a branch that requires these in the place of all rulesets there; none at all takes them away.
+// SetRulesetChecks puts one ruleset on a branch that requires these in the place of all rulesets
+// there; none at all takes them away.
 func (s *Server) SetRulesetChecks(repo, branch string, contexts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,6 +57,7 @@ func (s *Server) getBranch(c *call) *answer {
 	if !found {
 		return refuse(404, "Branch not found")
 	}
+
 	p := s.protection(c.repo.ID, name)
 	self := s.api() + "/repos/" + c.repo.FullName() + "/branches/" + name
 	required, level := wire.Object{"enforcement_level": "off", "contexts": []string{}, "checks": []any{}}, "non_admins"
@@ -63,13 +66,18 @@ func (s *Server) getBranch(c *call) *answer {
 		for _, context := range p.contexts {
 			checks = append(checks, wire.Object{"context": context, "app_id": nil})
 		}
+
 		required = wire.Object{"enforcement_level": level, "contexts": p.contexts, "checks": checks}
 	}
+
 	return ok(wire.Object{
 		"name": name, "commit": s.commitBody(c.repo, head),
-		"_links":     wire.Object{"self": self, "html": s.web() + "/" + c.repo.FullName() + "/tree/" + name},
-		"protected":  len(p.contexts) > 0 || len(p.rulesets) > 0,
-		"protection": wire.Object{"enabled": len(p.contexts) > 0, "required_status_checks": required}, "protection_url": self + "/protection",
+		"_links":    wire.Object{"self": self, "html": s.web() + "/" + c.repo.FullName() + "/tree/" + name},
+		"protected": len(p.contexts) > 0 || len(p.rulesets) > 0,
+		"protection": wire.Object{
+			"enabled":                len(p.contexts) > 0,
+			"required_status_checks": required,
+		}, "protection_url": self + "/protection",
 	})
 }
 
@@ -82,17 +90,26 @@ func (s *Server) branchRules(c *call) *answer {
 		for _, context := range set.contexts {
 			checks = append(checks, wire.Object{"context": context})
 		}
+
 		rules = append(rules, s.ruleOf(c, set, "deletion", nil), s.ruleOf(c, set, "required_status_checks", wire.Object{
 			"required_status_checks": checks, "strict_required_status_checks_policy": false,
 		}))
 	}
+
 	return page(s, c, rules)
 }
 
 func (s *Server) ruleOf(c *call, set ruleset, kind string, parameters wire.Object) wire.Object {
-	body := wire.Object{"type": kind, "ruleset_source_type": "Repository", "ruleset_source": c.repo.FullName(), "ruleset_id": set.id}
+	body := wire.Object{
+		"type":                kind,
+		"ruleset_source_type": "Repository",
+		"ruleset_source":      c.repo.FullName(),
+		"ruleset_id":          set.id,
+	}
+
 	if parameters != nil {
 		body["parameters"] = parameters
 	}
+
 	return body
 }

@@ -32,38 +32,50 @@ type formerName struct {
 	redirects bool
 }
 
-// AddRepository makes a private repository owner/name with branch main, and returns its id. The owner becomes an
-// organization. An existing name keeps its repository.
+// AddRepository makes a private repository owner/name with branch main, and returns its id. The
+// owner becomes an organization. An existing name keeps its repository.
 func (s *Server) AddRepository(fullName string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.find(fullName); r != nil {
 		return r.ID
 	}
+
 	owner, name, _ := strings.Cut(fullName, "/")
 	r := &repository{
 		Repository: wire.Repository{
-			ID: s.nextID("repository"), Owner: s.organization(owner), Name: name, DefaultBranch: "main",
-			Private: true, CreatedAt: s.options.Now(),
+			ID:            s.nextID("repository"),
+			Owner:         s.organization(owner),
+			Name:          name,
+			DefaultBranch: "main",
+			Private:       true,
+			CreatedAt:     s.options.Now(),
 		},
-		branches: map[string]string{"main": Commit(fullName, "main")}, tags: map[string]string{}, parents: map[string]string{},
-		behind: map[string]bool{}, installed: true,
+		branches:  map[string]string{"main": Commit(fullName, "main")},
+		tags:      map[string]string{},
+		parents:   map[string]string{},
+		behind:    map[string]bool{},
+		installed: true,
 	}
+
 	if s.options.App == nil {
 		r.hook = s.newHook(s.nextID("hook"), "repository", r.ID)
 	}
+
 	s.repositories = append(s.repositories, r)
 	return r.ID
 }
 
-// Commit is the made-up commit id that a name starts with: the first head of main is Commit("owner/name", "main").
+// Commit is the made-up commit id that a name starts with: the first head of main is
+// Commit("owner/name", "main").
 func Commit(fullName, ref string) string {
 	sum := sha1.Sum([]byte(fullName + "\x00" + ref)) // as above
 	return hex.EncodeToString(sum[:])
 }
 
-// Push moves a branch, making it when there is none. An empty sha makes one up. It returns the new head. A commit that was not there before comes
-// after the old head, or after that of the default branch.
+// Push moves a branch, making it when there is none. An empty sha makes one up. It returns the new
+// head. A commit that was not there before comes after the old head, or after that of the default
+// branch.
 func (s *Server) Push(repo, branch, sha string) string {
 	return s.setRef(repo, branch, sha, func(r *repository) map[string]string { return r.branches })
 }
@@ -80,16 +92,18 @@ func (s *Server) setRef(repo, name, sha string, refs func(*repository) map[strin
 	if sha == "" {
 		sha = Commit(repo, name+refs(r)[name])
 	}
+
 	before := cmp.Or(refs(r)[name], r.branches[r.DefaultBranch])
 	if r.parents[sha] == "" && !slices.Contains(r.line(before), sha) {
 		r.parents[sha] = before
 	}
+
 	refs(r)[name] = sha
 	return sha
 }
 
-// Rename gives a repository another owner/name. Its old name then redirects, or answers 404 when redirects is false
-// (as when somebody took the old name and dropped it again).
+// Rename gives a repository another owner/name. Its old name then redirects, or answers 404 when
+// redirects is false (as when somebody took the old name and dropped it again).
 func (s *Server) Rename(repo, newFullName string, redirects bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,16 +150,19 @@ func (s *Server) must(fullName string) *repository {
 	if r := s.find(fullName); r != nil {
 		return r
 	}
+
 	for _, r := range s.repositories {
 		if strings.EqualFold(r.FullName(), fullName) {
 			return r
 		}
+
 		for _, f := range r.former {
 			if f.fullName == strings.ToLower(fullName) {
 				return r
 			}
 		}
 	}
+
 	panic(fmt.Sprintf("the simulated GitHub has no repository %s: call AddRepository first", fullName))
 }
 
@@ -155,6 +172,7 @@ func (r *repository) resolve(ref string) (sha string, ok bool) {
 		sha, ok = r.tags[name]
 		return sha, ok
 	}
+
 	name := strings.TrimPrefix(ref, "refs/heads/")
 	if sha, ok = r.branches[name]; ok {
 		return sha, true
@@ -162,6 +180,7 @@ func (r *repository) resolve(ref string) (sha string, ok bool) {
 	if sha, ok = r.tags[ref]; ok {
 		return sha, true
 	}
+
 	return ref, isSHA(ref)
 }
 
@@ -178,10 +197,17 @@ func (s *Server) moved(c *call, r *repository) *answer {
 	if c.r.URL.RawQuery != "" {
 		target += "?" + c.r.URL.RawQuery
 	}
+
 	status, message := http.StatusMovedPermanently, "Moved Permanently"
 	if c.r.Method != http.MethodGet {
 		status, message = http.StatusTemporaryRedirect, "Temporary Redirect"
 	}
-	body := wire.Object{"message": message, "url": target, "documentation_url": docs + "/guides/best-practices-for-using-the-rest-api#follow-redirects"}
+
+	body := wire.Object{
+		"message":           message,
+		"url":               target,
+		"documentation_url": docs + "/guides/best-practices-for-using-the-rest-api#follow-redirects",
+	}
+
 	return &answer{status: status, body: body, header: map[string]string{"Location": target}}
 }

@@ -54,11 +54,29 @@ var repositoryRoutes = []route{
 	{OpGetDeployment, http.MethodGet, "/deployments/{deployment}", "deployments=read", (*Server).getDeployment},
 	{OpListStatuses, http.MethodGet, "/deployments/{deployment}/statuses", "deployments=read", (*Server).listStatuses},
 	{OpCreateStatus, http.MethodPost, "/deployments/{deployment}/statuses", "deployments=write", (*Server).postStatus},
-	{OpGetStatus, http.MethodGet, "/deployments/{deployment}/statuses/{status}", "deployments=read", (*Server).getStatus},
+	{
+		OpGetStatus,
+		http.MethodGet,
+		"/deployments/{deployment}/statuses/{status}",
+		"deployments=read",
+		(*Server).getStatus,
+	},
 	{OpListHooks, http.MethodGet, "/hooks", "repository_hooks=read", (*Server).listHooks},
 	{OpListDeliveries, http.MethodGet, "/hooks/{hook}/deliveries", "repository_hooks=read", (*Server).listDeliveries},
-	{OpGetDelivery, http.MethodGet, "/hooks/{hook}/deliveries/{delivery}", "repository_hooks=read", (*Server).getDelivery},
-	{OpRedeliver, http.MethodPost, "/hooks/{hook}/deliveries/{delivery}/attempts", "repository_hooks=write", (*Server).redeliver},
+	{
+		OpGetDelivery,
+		http.MethodGet,
+		"/hooks/{hook}/deliveries/{delivery}",
+		"repository_hooks=read",
+		(*Server).getDelivery,
+	},
+	{
+		OpRedeliver,
+		http.MethodPost,
+		"/hooks/{hook}/deliveries/{delivery}/attempts",
+		"repository_hooks=write",
+		(*Server).redeliver,
+	},
 	{OpCombinedStatus, http.MethodGet, "/commits/{ref}/status", "statuses=read", (*Server).combinedStatus},
 	{OpCheckRuns, http.MethodGet, "/commits/{ref}/check-runs", "checks=read", (*Server).checkRuns},
 	{OpCompare, http.MethodGet, "/compare/{basehead}", "contents=read", (*Server).compare},
@@ -71,7 +89,13 @@ var repositoryRoutes = []route{
 var tokenRoutes = []route{
 	{OpGetUser, http.MethodGet, "/user", "", (*Server).getUser},
 	{OpListOrgHooks, http.MethodGet, "/orgs/{org}/hooks", "", (*Server).listOrgHooks},
-	{OpTeamMembership, http.MethodGet, "/orgs/{org}/teams/{team}/memberships/{user}", "members=read", (*Server).teamMembership},
+	{
+		OpTeamMembership,
+		http.MethodGet,
+		"/orgs/{org}/teams/{team}/memberships/{user}",
+		"members=read",
+		(*Server).teamMembership,
+	},
 	{OpGetTeam, http.MethodGet, "/orgs/{org}/teams/{team}", "members=read", (*Server).getTeam},
 	{OpGetAccount, http.MethodGet, "/user/{account}", "", (*Server).getAccount},
 	{OpGetLogin, http.MethodGet, "/users/{user}", "", (*Server).getLogin},
@@ -93,12 +117,15 @@ func (s *Server) routes() http.Handler {
 		s.mount(mux, "/repos/{owner}/{repo}", rt, s.asToken, s.inRepository)
 		s.mount(mux, "/repositories/{id}", rt, s.asToken, s.inRepository)
 	}
+
 	for _, rt := range tokenRoutes {
 		s.mount(mux, "", rt, s.asToken, permitted)
 	}
+
 	for _, rt := range appRoutes {
 		s.mount(mux, "", rt, s.asApp)
 	}
+
 	s.mount(mux, "", route{OpGetMeta, http.MethodGet, "/meta", "", (*Server).getMeta})
 	mux.NotFound(s.unknown)
 	mux.MethodNotAllowed(s.unknown)
@@ -117,19 +144,25 @@ func (s *Server) mount(mux chi.Router, prefix string, rt route, gates ...gate) {
 		a := s.serve(c, gates)
 		s.write(w, c, a)
 	})
+
 	mux.Method(rt.method, s.options.BasePath+prefix+rt.path, s.faulty(rt.op, s.options.Wrap(inner)))
 }
 
 func (s *Server) serve(c *call, gates []gate) *answer {
 	if c.r.UserAgent() == "" {
 		s.violate(c, "no User-Agent header")
-		return refuse(http.StatusForbidden, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header")
+		return refuse(
+			http.StatusForbidden,
+			"Request forbidden by administrative rules. Please make sure your request has a User-Agent header",
+		)
 	}
+
 	for _, gate := range gates {
 		if a := gate(c); a != nil {
 			return a
 		}
 	}
+
 	return c.route.answer(s, c)
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
 )
 
-// Scenario is one deployment's story on GitHub's side: a name, what happens, and how it is arranged.
+// Scenario is one deployment's story on GitHub's side: a name, what happens, and how it is
+// arranged.
 type Scenario struct {
 	Name  string
 	About string
@@ -23,15 +24,21 @@ type Scenario struct {
 func (s *Server) Play(scenario, repo string, wanted NewDeployment) (Deployment, error) {
 	i := slices.IndexFunc(scenarios, func(sc Scenario) bool { return sc.Name == scenario })
 	if i < 0 {
-		return Deployment{}, fmt.Errorf("no scenario %q on the GitHub side; seraph-sim --scenarios lists them", scenario)
+		return Deployment{}, fmt.Errorf(
+			"no scenario %q on the GitHub side; seraph-sim --scenarios lists them",
+			scenario,
+		)
 	}
+
 	if before := scenarios[i].before; before != nil {
 		before(s, repo, &wanted)
 	}
+
 	made, err := s.CreateDeployment(repo, wanted)
 	if after := scenarios[i].after; after != nil && err == nil {
 		after(s, repo)
 	}
+
 	return made, err
 }
 
@@ -45,11 +52,20 @@ var scenarios = slices.Concat(
 
 var webhookScenarios = []Scenario{
 	{Name: "webhook-lost", About: "GitHub never sends the event", before: hook(hookshot.Treatment{Lose: true})},
-	{Name: "webhook-failed", About: "the event could not be delivered (502); it waits to be redelivered", before: hook(hookshot.Treatment{Fail: 502})},
-	{Name: "webhook-late", About: "the event comes three seconds late", before: hook(hookshot.Treatment{Delay: 3 * time.Second})},
+	{
+		Name:   "webhook-failed",
+		About:  "the event could not be delivered (502); it waits to be redelivered",
+		before: hook(hookshot.Treatment{Fail: 502}),
+	},
+	{
+		Name:   "webhook-late",
+		About:  "the event comes three seconds late",
+		before: hook(hookshot.Treatment{Delay: 3 * time.Second}),
+	},
 	{Name: "webhook-twice", About: "the event comes twice under one GUID", before: hook(hookshot.Treatment{Copies: 1})},
 	{
-		Name: "webhook-swapped", About: "this event waits for the next one and comes after it",
+		Name:   "webhook-swapped",
+		About:  "this event waits for the next one and comes after it",
 		before: func(s *Server, _ string, _ *NewDeployment) { s.hooks.Reorder("deployment", 2) },
 	},
 }
@@ -60,32 +76,60 @@ func hook(t hookshot.Treatment) func(*Server, string, *NewDeployment) {
 
 var repositoryScenarios = []Scenario{
 	{
-		Name: "renamed", About: "the repository gets another name at once; the old one redirects",
+		Name:  "renamed",
+		About: "the repository gets another name at once; the old one redirects",
 		after: func(s *Server, repo string) { s.Rename(repo, repo+"-renamed", true) },
 	},
 	{
-		Name: "renamed-hard", About: "the repository gets another name at once; the old one is not found",
+		Name:  "renamed-hard",
+		About: "the repository gets another name at once; the old one is not found",
 		after: func(s *Server, repo string) { s.Rename(repo, repo+"-renamed", false) },
 	},
 	{Name: "deleted", About: "the repository is deleted at once", after: (*Server).Delete},
 	{Name: "archived", About: "the repository becomes read-only at once", after: (*Server).Archive},
-	{Name: "moved", About: "somebody pushes to the branch right after", after: func(s *Server, repo string) { s.Push(repo, "main", "") }},
+	{
+		Name:  "moved",
+		About: "somebody pushes to the branch right after",
+		after: func(s *Server, repo string) { s.Push(repo, "main", "") },
+	},
 }
 
 var requestScenarios = []Scenario{
-	{Name: "from-actions", About: "a job of GitHub Actions made the deployment", before: as(NewDeployment{Creator: "octocat", App: "github-actions", WorkflowRun: true})},
-	{Name: "from-pages", About: "GitHub Pages made the deployment", before: as(NewDeployment{Creator: "github-pages[bot]", Environment: "github-pages", WorkflowRun: true})},
-	{Name: "from-bot", About: "another GitHub App made the deployment", before: as(NewDeployment{Creator: "my-hubot[bot]", App: "my-hubot"})},
-	{Name: "string-payload", About: "the payload is a string that holds a JSON object", before: as(NewDeployment{Payload: json.RawMessage(`"{\"hosts\":\"web-1\"}"`)})},
+	{
+		Name:   "from-actions",
+		About:  "a job of GitHub Actions made the deployment",
+		before: as(NewDeployment{Creator: "octocat", App: "github-actions", WorkflowRun: true}),
+	},
+	{
+		Name:   "from-pages",
+		About:  "GitHub Pages made the deployment",
+		before: as(NewDeployment{Creator: "github-pages[bot]", Environment: "github-pages", WorkflowRun: true}),
+	},
+	{
+		Name:   "from-bot",
+		About:  "another GitHub App made the deployment",
+		before: as(NewDeployment{Creator: "my-hubot[bot]", App: "my-hubot"}),
+	},
+	{
+		Name:   "string-payload",
+		About:  "the payload is a string that holds a JSON object",
+		before: as(NewDeployment{Payload: json.RawMessage(`"{\"hosts\":\"web-1\"}"`)}),
+	},
 	{Name: "null-payload", About: "the payload is null", before: as(NewDeployment{Payload: json.RawMessage(`null`)})},
-	{Name: "hostile-payload", About: "the payload tries to be shell", before: as(NewDeployment{Payload: json.RawMessage(`{"hosts":"$(touch /tmp/owned); ` + "`id`" + ` \" ' \n"}`)})},
+	{
+		Name:   "hostile-payload",
+		About:  "the payload tries to be shell",
+		before: as(NewDeployment{Payload: json.RawMessage(`{"hosts":"$(touch /tmp/owned); ` + "`id`" + ` \" ' \n"}`)}),
+	},
 	{Name: "locked", About: "the task is deploy:lock, not a deploy", before: as(NewDeployment{Task: "deploy:lock"})},
 	{
-		Name: "stale", About: "the deployment was made three hours ago",
+		Name:   "stale",
+		About:  "the deployment was made three hours ago",
 		before: func(s *Server, _ string, d *NewDeployment) { d.CreatedAt = s.options.Now().Add(-3 * time.Hour) },
 	},
 	{
-		Name: "by-sha", About: "the ref is a commit",
+		Name:   "by-sha",
+		About:  "the ref is a commit",
 		before: func(s *Server, repo string, d *NewDeployment) { d.Ref = Commit(repo, "main") },
 	},
 }

@@ -1,9 +1,11 @@
-// Package github is a GitHub that fits into a test: repositories, deployments and their statuses, apps and tokens,
-// rate limits and webhooks, spoken over real HTTP and kept in memory. It follows GitHub's REST reference (API version
-// 2022-11-28), its OpenAPI description and its official webhook samples, and knows nothing of who calls it.
+// Package github is a GitHub that fits into a test: repositories, deployments and their statuses,
+// apps and tokens, rate limits and webhooks, spoken over real HTTP and kept in memory. It follows
+// GitHub's REST reference (API version 2022-11-28), its OpenAPI description and its official
+// webhook samples, and knows nothing of who calls it.
 //
-// Ask for trouble in three ways: Next makes single calls go wrong (see Faults), Hooks makes webhooks go astray, and
-// Play tells a whole story from Scenarios. Afterwards Statuses, Writes, Deliveries and Violations tell what happened.
+// Ask for trouble in three ways: Next makes single calls go wrong (see Faults), Hooks makes
+// webhooks go astray, and Play tells a whole story from Scenarios. Afterwards Statuses, Writes,
+// Deliveries and Violations tell what happened.
 package github
 
 import (
@@ -18,7 +20,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// Options describe the GitHub to simulate. The zero value is github.com with one personal access token, DefaultToken.
+// Options describe the GitHub to simulate. The zero value is github.com with one personal access
+// token, DefaultToken.
 type Options struct {
 	Token         string // of User, may do everything; default DefaultToken
 	User          string // a machine user's login; default "seraph-bot"
@@ -76,16 +79,29 @@ type Server struct {
 // New makes a simulator. Use it as an http.Handler, or Start it; Close it either way.
 func New(options Options) *Server {
 	s := &Server{
-		options: withDefaults(options), ids: map[string]int64{}, accounts: map[string]wire.Account{},
-		credentials: map[string]*credential{}, budgets: map[string]*budget{}, installations: map[int64]*installation{},
-		commits: map[string]*commitFacts{}, comparisons: map[pair]comparison{}, roles: map[seat]role{},
-		teams: map[string]*team{}, protections: map[guard]*protection{}, limit: hourly, faults: map[string][]Fault{}, calls: map[string]int{}, meta: []string{"127.0.0.0/8", "::1/128"},
+		options:       withDefaults(options),
+		ids:           map[string]int64{},
+		accounts:      map[string]wire.Account{},
+		credentials:   map[string]*credential{},
+		budgets:       map[string]*budget{},
+		installations: map[int64]*installation{},
+		commits:       map[string]*commitFacts{},
+		comparisons:   map[pair]comparison{},
+		roles:         map[seat]role{},
+		teams:         map[string]*team{},
+		protections:   map[guard]*protection{},
+		limit:         hourly,
+		faults:        map[string][]Fault{},
+		calls:         map[string]int{},
+		meta:          []string{"127.0.0.0/8", "::1/128"},
 	}
+
 	s.hooks = hookshot.New(hookshot.Options{Now: s.options.Now, Timeout: s.hookTimeout()})
 	s.credentials[s.options.Token] = &credential{account: s.account(s.options.User)}
 	if app := s.options.App; app != nil {
 		s.installations[app.InstallationID] = &installation{id: app.InstallationID, permissions: defaultPermissions()}
 	}
+
 	s.handler = s.routes()
 	return s
 }
@@ -103,6 +119,7 @@ func withDefaults(o Options) Options {
 	if o.Wrap == nil {
 		o.Wrap = func(next http.Handler) http.Handler { return next }
 	}
+
 	return o
 }
 
@@ -111,15 +128,18 @@ func (s *Server) Start(addr string) error {
 	if addr == "" {
 		addr = "127.0.0.1:0"
 	}
+
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listen for the simulated GitHub: %w", err)
 	}
+
 	s.mu.Lock()
 	s.base = "http://" + listener.Addr().String()
 	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	s.mu.Unlock()
 	go s.server.Serve(listener) // always http.ErrServerClosed
+
 	return nil
 }
 
@@ -148,7 +168,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handler.ServeHTTP(w, r)
 }
 
-// Hooks is the sender of webhooks, for planning lost, failed, delayed, doubled and reordered deliveries.
+// Hooks is the sender of webhooks, for planning lost, failed, delayed, doubled and reordered
+// deliveries.
 func (s *Server) Hooks() *hookshot.Sender { return s.hooks }
 
 // Changed returns a channel that is closed when the next deployment or status is made.

@@ -31,6 +31,7 @@ func (s *Server) postStatus(c *call) *answer {
 	if d == nil {
 		return notFound()
 	}
+
 	var in statusRequest
 	if a := s.decode(c, &in); a != nil {
 		return a
@@ -38,12 +39,15 @@ func (s *Server) postStatus(c *call) *answer {
 	if a := s.checkStatus(c, d, in); a != nil {
 		return a
 	}
+
 	status := s.addStatus(d, in, c.who)
 	if in.State == "success" && (in.AutoInactive == nil || *in.AutoInactive) {
 		s.inactivateOthers(d, c.who)
 	}
+
 	return &answer{
-		status: http.StatusCreated, body: s.statusBody(d, status),
+		status: http.StatusCreated,
+		body:   s.statusBody(d, status),
 		header: map[string]string{"Location": s.statusView(d, status).URL(s.api())},
 	}
 }
@@ -59,10 +63,16 @@ func (s *Server) checkStatus(c *call, d *deployment, in statusRequest) *answer {
 		return invalid("DeploymentStatus", "state", "custom", "state is not included in the list")
 	case utf8.RuneCountInString(in.Description) > maxDescription:
 		s.violate(c, "description has %d characters", utf8.RuneCountInString(in.Description))
-		return invalid("DeploymentStatus", "description", "custom", "description is too long (maximum is 140 characters)")
+		return invalid(
+			"DeploymentStatus",
+			"description",
+			"custom",
+			"description is too long (maximum is 140 characters)",
+		)
 	case s.options.StatusLimit > 0 && len(d.statuses) >= s.options.StatusLimit:
 		return maxStatuses()
 	}
+
 	return s.checkURLs(c, in)
 }
 
@@ -80,6 +90,7 @@ func (s *Server) checkURLs(c *call, in statusRequest) *answer {
 			return invalid("DeploymentStatus", u.field, "custom", u.field+" must use http(s) scheme")
 		}
 	}
+
 	return nil
 }
 
@@ -87,16 +98,25 @@ func (s *Server) checkURLs(c *call, in statusRequest) *answer {
 func (s *Server) addStatus(d *deployment, in statusRequest, who *credential) wire.Status {
 	now := s.options.Now()
 	status := wire.Status{
-		ID: s.nextID("status"), State: in.State, Description: in.Description, EnvironmentURL: in.EnvironmentURL,
-		LogURL: in.LogURL, TargetURL: cmp.Or(in.LogURL, in.TargetURL), Environment: cmp.Or(in.Environment, lastEnvironment(d)),
-		Creator: who.account, App: who.app, CreatedAt: now,
+		ID:             s.nextID("status"),
+		State:          in.State,
+		Description:    in.Description,
+		EnvironmentURL: in.EnvironmentURL,
+		LogURL:         in.LogURL,
+		TargetURL:      cmp.Or(in.LogURL, in.TargetURL),
+		Environment:    cmp.Or(in.Environment, lastEnvironment(d)),
+		Creator:        who.account,
+		App:            who.app,
+		CreatedAt:      now,
 	}
+
 	d.statuses = append(d.statuses, status)
 	d.UpdatedAt, d.Environment = now, status.Environment
 	if in.State != "inactive" {
 		view := s.statusView(d, status)
 		s.tell("deployment_status", d, &view, who.account)
 	}
+
 	s.changed.Ring()
 	return status
 }
@@ -108,8 +128,8 @@ func lastEnvironment(d *deployment) string {
 	return d.Environment
 }
 
-// inactivateOthers is the effect of auto_inactive: older deployments of the environment that had succeeded, are not
-// transient and not production, become inactive.
+// inactivateOthers is the effect of auto_inactive: older deployments of the environment that had
+// succeeded, are not transient and not production, become inactive.
 func (s *Server) inactivateOthers(d *deployment, who *credential) {
 	for _, other := range s.deployments {
 		older := other.repo == d.repo && other.ID < d.ID && strings.EqualFold(other.Environment, d.Environment)
@@ -128,10 +148,12 @@ func (s *Server) listStatuses(c *call) *answer {
 	if d == nil {
 		return notFound()
 	}
+
 	bodies := []wire.Object{}
 	for _, status := range slices.Backward(d.statuses) {
 		bodies = append(bodies, s.statusBody(d, status))
 	}
+
 	return page(s, c, bodies)
 }
 

@@ -24,14 +24,16 @@ func (s *Server) AddTeam(org, slug string) {
 	s.team(org, slug)
 }
 
-// HideTeam takes a team out of all callers' sight (404), as one that a token without read:org asks for, or brings it back.
+// HideTeam takes a team out of all callers' sight (404), as one that a token without read:org asks
+// for, or brings it back.
 func (s *Server) HideTeam(org, slug string, hidden bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.team(org, slug).secret = hidden
 }
 
-// SetTeamMember sets the state of a membership: active or pending; an empty one takes it away. Without one the API answers 404.
+// SetTeamMember sets the state of a membership: active or pending; an empty one takes it away.
+// Without one the API answers 404.
 func (s *Server) SetTeamMember(org, slug, login, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,13 +62,16 @@ func (s *Server) getTeam(c *call) *answer {
 	if t == nil {
 		return notFound()
 	}
+
 	self := fmt.Sprintf("%s/organizations/%d/team/%d", s.api(), t.org.ID, t.id)
 	made := wire.Time(time.Date(2024, 5, 1, 9, 0, 0, 0, time.UTC))
 	return ok(wire.Object{
 		"id": t.id, "node_id": wire.NodeID("Team", t.id), "url": self, "html_url": fmt.Sprintf("%s/orgs/%s/teams/%s", s.web(), t.org.Login, t.slug),
 		"name": t.slug, "slug": t.slug, "description": nil, "privacy": "closed", "notification_setting": "notifications_enabled", "permission": "pull",
 		"members_url": self + "/members{/member}", "repositories_url": self + "/repos", "parent": nil, "type": "organization",
-		"members_count": len(t.members), "repos_count": 0, "created_at": made, "updated_at": made, "organization": s.teamOrganization(t.org, made),
+		"members_count": len(
+			t.members,
+		), "repos_count": 0, "created_at": made, "updated_at": made, "organization": s.teamOrganization(t.org, made),
 	})
 }
 
@@ -87,6 +92,7 @@ func (s *Server) teamMembership(c *call) *answer {
 	if t == nil || !known || t.members[who.ID] == "" {
 		return notFound()
 	}
+
 	return ok(wire.Object{
 		"state": t.members[who.ID], "role": "member",
 		"url": fmt.Sprintf("%s/organizations/%d/team/%d/memberships/%s", s.api(), t.org.ID, t.id, who.Login),

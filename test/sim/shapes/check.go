@@ -15,8 +15,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// Check reports each request, and each answer of next to it, that GitHub's description does not allow. Where the
-// description cannot be had it says so once on standard error and lets all pass (see Need); with CI=true it reports it.
+// Check reports each request, and each answer of next to it, that GitHub's description does not
+// allow. Where the description cannot be had it says so once on standard error and lets all pass
+// (see Need); with CI=true it reports it.
 func Check(next http.Handler, report func(violation string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d, err := load()
@@ -25,11 +26,13 @@ func Check(next http.Handler, report func(violation string)) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+
 		tell := func(err error) { report(fmt.Sprintf("%s %s: %s", r.Method, r.URL.Path, brief(err))) }
 		input, err := d.request(r)
 		if err != nil {
 			tell(err)
 		}
+
 		tee := &tee{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(tee, r)
 		if input == nil {
@@ -51,21 +54,25 @@ func missing(err error, report func(string)) {
 	sayOnce.Do(func() { fmt.Fprintln(os.Stderr, "shapes: GitHub calls go unchecked:", err) })
 }
 
-// byID is the address of a repository by its id, which GitHub redirects former names to and does not document.
+// byID is the address of a repository by its id, which GitHub redirects former names to and does
+// not document.
 var byID = regexp.MustCompile(`^(/api/v3)?/repositories/(\d+)`)
 
-// request checks r and leaves its body to be read again. A nil input means that GitHub documents no such call.
+// request checks r and leaves its body to be read again. A nil input means that GitHub documents no
+// such call.
 func (d *description) request(r *http.Request) (*openapi3filter.RequestValidationInput, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
+
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	copied := r.Clone(r.Context())
 	copied.Body = io.NopCloser(bytes.NewReader(body))
 	for _, path := range []*string{&copied.URL.Path, &copied.URL.RawPath} { // raw where a name holds a slash
 		*path = byID.ReplaceAllString(*path, "$1/repos/by-id/$2")
 	}
+
 	copied.URL.Host, copied.URL.Scheme = "", ""
 	route, params, err := d.router.FindRoute(copied)
 	if err != nil {
@@ -74,24 +81,36 @@ func (d *description) request(r *http.Request) (*openapi3filter.RequestValidatio
 	if wanted := route.Operation.RequestBody; wanted != nil && !wanted.Value.Required && isNull(body) {
 		copied.Body, copied.ContentLength = http.NoBody, 0
 	}
+
 	options := &openapi3filter.Options{
-		MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, SkipSettingDefaults: true,
+		MultiError:          true,
+		AuthenticationFunc:  openapi3filter.NoopAuthenticationFunc,
+		SkipSettingDefaults: true,
 	}
+
 	options.WithCustomSchemaErrorFunc(reason)
 	input := &openapi3filter.RequestValidationInput{
-		Request: copied, PathParams: params, Route: route, Options: options,
+		Request:    copied,
+		PathParams: params,
+		Route:      route,
+		Options:    options,
 	}
+
 	return input, openapi3filter.ValidateRequest(r.Context(), input)
 }
 
-// isNull tells a body that GitHub takes for none: ghinstallation v2 sends it for a token without options.
+// isNull tells a body that GitHub takes for none: ghinstallation v2 sends it for a token without
+// options.
 func isNull(body []byte) bool { return string(bytes.TrimSpace(body)) == "null" }
 
 // response checks an answer. Statuses that GitHub does not document for the call pass.
 func (d *description) response(ctx context.Context, input *openapi3filter.RequestValidationInput, got *tee) error {
 	return openapi3filter.ValidateResponse(ctx, &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: input, Status: got.status, Header: got.Header(),
-		Body: io.NopCloser(bytes.NewReader(got.body.Bytes())), Options: input.Options,
+		RequestValidationInput: input,
+		Status:                 got.status,
+		Header:                 got.Header(),
+		Body:                   io.NopCloser(bytes.NewReader(got.body.Bytes())),
+		Options:                input.Options,
 	})
 }
 

@@ -46,13 +46,14 @@ var webhookSchemas = map[string]string{
 // node is any JSON object.
 type node = map[string]any
 
-// cut keeps of the whole description only paths and webhookSchemas and what they refer to: parsing all of its 13 MB
-// into kin-openapi takes many seconds.
+// cut keeps of the whole description only paths and webhookSchemas and what they refer to: parsing
+// all of its 13 MB into kin-openapi takes many seconds.
 func cut(whole []byte) ([]byte, error) {
 	var doc node
 	if err := json.Unmarshal(whole, &doc); err != nil {
 		return nil, err
 	}
+
 	small := node{"openapi": doc["openapi"], "info": doc["info"], "components": node{}}
 	kept := node{}
 	for _, path := range paths {
@@ -60,13 +61,16 @@ func cut(whole []byte) ([]byte, error) {
 		if !ok {
 			return nil, fmt.Errorf("GitHub's OpenAPI description has no %s", path)
 		}
+
 		kept[path] = item
 	}
+
 	small["paths"] = kept
 	c := cutter{from: doc, to: small}
 	for _, schema := range webhookSchemas {
 		c.keep("#/components/schemas/" + schema)
 	}
+
 	c.walk(kept)
 	return json.Marshal(small)
 }
@@ -86,6 +90,7 @@ func (c cutter) walk(v any) {
 			c.keep(ref)
 			return
 		}
+
 		for _, item := range v {
 			c.walk(item)
 		}
@@ -98,6 +103,7 @@ func (c cutter) keep(ref string) {
 	if len(parts) != 2 {
 		return
 	}
+
 	kind, name := parts[0], parts[1]
 	section, ok := c.to["components"].(node)[kind].(node)
 	if !ok {
@@ -107,6 +113,7 @@ func (c cutter) keep(ref string) {
 	if _, done := section[name]; done {
 		return
 	}
+
 	section[name] = c.from["components"].(node)[kind].(node)[name]
 	c.walk(section[name])
 }

@@ -44,30 +44,35 @@ func directory() (string, error) {
 	if dir := os.Getenv("SERAPH_TEST_NPM"); dir != "" {
 		return dir, os.MkdirAll(dir, 0o755)
 	}
+
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
+
 	dir := filepath.Join(cache, "seraph-test")
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// produce returns the content of a kept file, making it first when it is absent. Test processes that run side by side
-// make it once.
+// produce returns the content of a kept file, making it first when it is absent. Test processes
+// that run side by side make it once.
 func produce(name string, make func(dir string) ([]byte, error)) ([]byte, error) {
 	dir, err := directory()
 	if err != nil {
 		return nil, err
 	}
+
 	path := filepath.Join(dir, name)
 	lock := flock.New(filepath.Join(dir, "lock"))
 	if err := lock.Lock(); err != nil {
 		return nil, err
 	}
+
 	defer lock.Unlock() // the process's end frees it too
 	if kept, err := os.ReadFile(path); err == nil {
 		return kept, nil
 	}
+
 	made, err := make(dir)
 	if err != nil {
 		return nil, err
@@ -75,6 +80,7 @@ func produce(name string, make func(dir string) ([]byte, error)) ([]byte, error)
 	if err := os.WriteFile(path+".new", made, 0o644); err != nil {
 		return nil, err
 	}
+
 	return made, os.Rename(path+".new", path)
 }
 
@@ -84,6 +90,7 @@ func (src source) fetch(dir string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	defer remove()
 	content, err := unpack(archive, src.file)
 	if err != nil {
@@ -92,6 +99,7 @@ func (src source) fetch(dir string) ([]byte, error) {
 	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != src.sha256 {
 		return nil, fmt.Errorf("%s of %s is not the file that was pinned: its SHA-256 is %x", src.file, src.spec, sum)
 	}
+
 	return content, nil
 }
 
@@ -101,12 +109,14 @@ func (src source) pack(dir string) (archive string, remove func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
+
 	clean := func() { os.RemoveAll(work) } // a cache may keep a leftover
 	defer func() {
 		if err != nil {
 			clean()
 		}
 	}()
+
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	npm := exec.CommandContext(ctx, "npm", "pack", "--silent", src.spec)
@@ -114,10 +124,12 @@ func (src source) pack(dir string) (archive string, remove func(), err error) {
 	if output, err := npm.CombinedOutput(); err != nil {
 		return "", nil, fmt.Errorf("%w: npm pack %s: %w %s", ErrNoNPM, src.spec, err, output)
 	}
+
 	archives, err := filepath.Glob(filepath.Join(work, "*.tgz"))
 	if err != nil || len(archives) != 1 {
 		return "", nil, fmt.Errorf("%w: npm pack %s left %d archives", ErrNoNPM, src.spec, len(archives))
 	}
+
 	return archives[0], clean, nil
 }
 
@@ -127,11 +139,13 @@ func unpack(archive, file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	defer f.Close() // only read
 	zipped, err := gzip.NewReader(f)
 	if err != nil {
 		return nil, err
 	}
+
 	for files := tar.NewReader(zipped); ; {
 		header, err := files.Next()
 		if err != nil {

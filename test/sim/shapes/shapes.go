@@ -1,8 +1,9 @@
-// Package shapes holds what is said to GitHub, and what the simulated GitHub says, against GitHub's own OpenAPI
-// description (npm package @octokit/openapi) and its official webhook samples (@octokit/webhooks-examples).
+// Package shapes holds what is said to GitHub, and what the simulated GitHub says, against GitHub's
+// own OpenAPI description (npm package @octokit/openapi) and its official webhook samples
+// (@octokit/webhooks-examples).
 //
-// Both are fetched once with `npm pack` into SERAPH_TEST_NPM or the user's cache directory. Where that is impossible,
-// tests that need them are skipped with one line; with CI=true they fail.
+// Both are fetched once with `npm pack` into SERAPH_TEST_NPM or the user's cache directory. Where
+// that is impossible, tests that need them are skipped with one line; with CI=true they fail.
 package shapes
 
 import (
@@ -37,20 +38,25 @@ var load = sync.OnceValues(func() (*description, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		return cut(whole)
 	})
+
 	if err != nil {
 		return nil, err
 	}
+
 	doc, err := openapi3.NewLoader().LoadFromData(raw)
 	if err != nil {
 		return nil, fmt.Errorf("read GitHub's OpenAPI description: %w", err)
 	}
+
 	doc.Servers = openapi3.Servers{{URL: "/"}, {URL: "/api/v3"}}
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
 		return nil, fmt.Errorf("route GitHub's OpenAPI description: %w", err)
 	}
+
 	return &description{doc: doc, router: router}, nil
 })
 
@@ -72,25 +78,29 @@ func need(t testing.TB, err error) {
 	}
 }
 
-// Webhook holds the payload of a deployment or deployment_status event against GitHub's schema and says what is wrong.
+// Webhook holds the payload of a deployment or deployment_status event against GitHub's schema and
+// says what is wrong.
 func Webhook(event string, payload []byte) error {
 	d, err := load()
 	if err != nil {
 		return err
 	}
+
 	schema := d.doc.Components.Schemas[webhookSchemas[event]]
 	if schema == nil {
 		return fmt.Errorf("no schema is kept for the event %q", event)
 	}
+
 	var body any
 	if err := json.Unmarshal(payload, &body); err != nil {
 		return err
 	}
+
 	return schema.Value.VisitJSON(body, openapi3.MultiErrors(), openapi3.SetSchemaErrorMessageCustomizer(reason))
 }
 
-// Examples returns GitHub's official sample payloads by event: deployment, deployment_status, ping, status, check_run
-// and workflow_job. It skips or fails the test as Need does.
+// Examples returns GitHub's official sample payloads by event: deployment, deployment_status, ping,
+// status, check_run and workflow_job. It skips or fails the test as Need does.
 func Examples(t testing.TB) map[string][]json.RawMessage {
 	t.Helper()
 	raw, err := produce(samplesName, samples.fetch)
@@ -99,14 +109,17 @@ func Examples(t testing.TB) map[string][]json.RawMessage {
 		Name     string            `json:"name"`
 		Examples []json.RawMessage `json:"examples"`
 	}
+
 	if err := json.NewDecoder(bytes.NewReader(raw)).Decode(&events); err != nil {
 		t.Fatalf("shapes: read the samples: %v", err)
 	}
+
 	byEvent := map[string][]json.RawMessage{}
 	for _, e := range events {
 		if strings.Contains(" deployment deployment_status ping status check_run workflow_job ", " "+e.Name+" ") {
 			byEvent[e.Name] = e.Examples
 		}
 	}
+
 	return byEvent
 }

@@ -37,7 +37,8 @@ type Delivery struct {
 	AnswerHeader http.Header
 }
 
-// attempt sends d once and records the outcome. Nothing is recorded when the Sender was closed meanwhile.
+// attempt sends d once and records the outcome. Nothing is recorded when the Sender was closed
+// meanwhile.
 func (s *Sender) attempt(d Delivery) {
 	d.At = s.options.Now()
 	d.Header = headers(d)
@@ -49,14 +50,18 @@ func (s *Sender) attempt(d Delivery) {
 	if s.ctx.Err() != nil {
 		return
 	}
+
 	switch {
 	case err == nil:
-		d.StatusCode, d.Status, d.Answer, d.AnswerHeader = answer.code, statusText(answer.code), answer.body, answer.header
+		d.StatusCode, d.Status, d.Answer, d.AnswerHeader = answer.code, statusText(
+			answer.code,
+		), answer.body, answer.header
 	case errors.Is(err, context.DeadlineExceeded):
 		d.StatusCode, d.Status = http.StatusGatewayTimeout, "timed out"
 	default:
 		d.StatusCode, d.Status = http.StatusBadGateway, "failed to connect to host"
 	}
+
 	s.record(d)
 }
 
@@ -71,11 +76,13 @@ func (s *Sender) post(ctx context.Context, d Delivery) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+
 	req.Header = d.Header.Clone()
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return answer{}, err
 	}
+
 	defer resp.Body.Close() // reading is over
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	return answer{code: resp.StatusCode, header: resp.Header, body: body}, err
@@ -100,6 +107,7 @@ func headers(d Delivery) http.Header {
 		h.Set("X-Hub-Signature", "sha1="+sign(sha1.New, d.Hook.Secret, d.Body))
 		h.Set("X-Hub-Signature-256", "sha256="+sign(sha256.New, d.Hook.Secret, d.Body))
 	}
+
 	return h
 }
 

@@ -1,5 +1,6 @@
-// Package hookshot sends webhooks the way GitHub does: signed, attempted once, recorded with the answer, and sent again
-// only when somebody asks. A test may have deliveries lost, failed, delayed, doubled or reordered.
+// Package hookshot sends webhooks the way GitHub does: signed, attempted once, recorded with the
+// answer, and sent again only when somebody asks. A test may have deliveries lost, failed, delayed,
+// doubled or reordered.
 package hookshot
 
 import (
@@ -69,9 +70,14 @@ func New(options Options) *Sender {
 	if options.Timeout == 0 {
 		options.Timeout = DefaultTimeout
 	}
+
 	ctx, stop := context.WithCancel(context.Background())
 	return &Sender{
-		options: options, ctx: ctx, stop: stop, lastID: firstID, planned: map[string][]Treatment{},
+		options: options,
+		ctx:     ctx,
+		stop:    stop,
+		lastID:  firstID,
+		planned: map[string][]Treatment{},
 		client: &http.Client{
 			Transport:     &http.Transport{DisableKeepAlives: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -88,16 +94,27 @@ func (s *Sender) Close() {
 	s.running.Wait()
 }
 
-// Send tells all hooks that subscribe to the message's event and returns the GUID they share. It does not wait.
+// Send tells all hooks that subscribe to the message's event and returns the GUID they share. It
+// does not wait.
 func (s *Sender) Send(m Message, hooks ...Hook) (guid string) {
 	guid = uuid.NewString()
 	for _, hook := range hooks {
 		if !hook.wants(m.Event) {
 			continue
 		}
-		d := Delivery{GUID: guid, Event: m.Event, Action: m.Action, RepositoryID: m.RepositoryID, Hook: hook, Body: m.Body}
+
+		d := Delivery{
+			GUID:         guid,
+			Event:        m.Event,
+			Action:       m.Action,
+			RepositoryID: m.RepositoryID,
+			Hook:         hook,
+			Body:         m.Body,
+		}
+
 		s.treat(d, s.next(m.Event))
 	}
+
 	return guid
 }
 
@@ -107,10 +124,17 @@ func (s *Sender) Redeliver(id int64) error {
 	if !ok {
 		return errors.New("no delivery with this id")
 	}
+
 	again := Delivery{
-		GUID: old.GUID, Event: old.Event, Action: old.Action, RepositoryID: old.RepositoryID,
-		Hook: old.Hook, Body: old.Body, Redelivery: true,
+		GUID:         old.GUID,
+		Event:        old.Event,
+		Action:       old.Action,
+		RepositoryID: old.RepositoryID,
+		Hook:         old.Hook,
+		Body:         old.Body,
+		Redelivery:   true,
 	}
+
 	s.start(again, 0)
 	return nil
 }
@@ -125,7 +149,8 @@ func (s *Sender) Find(id int64) (Delivery, bool) {
 	return Delivery{}, false
 }
 
-// Deliveries returns what was attempted so far, oldest first. Lost ones are among them, marked Lost.
+// Deliveries returns what was attempted so far, oldest first. Lost ones are among them, marked
+// Lost.
 func (s *Sender) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()

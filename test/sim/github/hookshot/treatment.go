@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Treatment is what happens to one delivery other than being sent at once. The zero value is the normal case.
+// Treatment is what happens to one delivery other than being sent at once. The zero value is the
+// normal case.
 type Treatment struct {
 	Lose   bool          // never sent and in no list, as when GitHub drops it
 	Fail   int           // not sent but recorded with this status code, as when the receiver was down (502, 504)
@@ -21,7 +22,8 @@ type batch struct {
 	held []Delivery
 }
 
-// Next treats the next so many deliveries of an event ("*" for any event) in this way. Several calls queue up.
+// Next treats the next so many deliveries of an event ("*" for any event) in this way. Several
+// calls queue up.
 func (s *Sender) Next(event string, t Treatment, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -30,8 +32,8 @@ func (s *Sender) Next(event string, t Treatment, times int) {
 	}
 }
 
-// Reorder holds the next so many deliveries of an event and then sends them newest first, each after the answer to
-// the one before.
+// Reorder holds the next so many deliveries of an event and then sends them newest first, each
+// after the answer to the one before.
 func (s *Sender) Reorder(event string, count int) {
 	s.Next(event, Treatment{batch: &batch{size: count}}, count)
 }
@@ -46,6 +48,7 @@ func (s *Sender) next(event string) Treatment {
 			return queue[0]
 		}
 	}
+
 	return Treatment{}
 }
 
@@ -75,6 +78,7 @@ func (s *Sender) hold(d Delivery, b *batch) {
 	if !full {
 		return
 	}
+
 	slices.Reverse(b.held)
 	s.running.Go(func() {
 		for _, d := range b.held {
@@ -93,6 +97,7 @@ func (s *Sender) start(d Delivery, delay time.Duration) {
 				return
 			}
 		}
+
 		s.attempt(d)
 	})
 }

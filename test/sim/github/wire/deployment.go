@@ -93,6 +93,7 @@ func (e Event) JSON(api, web string) Object {
 		"action": e.Action, "deployment": e.Deployment.JSON(api, web), "repository": repository.Minimal(api, web),
 		"sender": e.Sender.JSON(api, web), "workflow": object(e.Workflow), "workflow_run": object(e.WorkflowRun),
 	}
+
 	if repository.Owner.Type == "Organization" {
 		body["organization"] = repository.Owner.Organization(api)
 	}
@@ -100,11 +101,13 @@ func (e Event) JSON(api, web string) Object {
 		body["deployment_status"] = e.Status.JSON(api, web)
 		body["check_run"] = nil
 	}
+
 	if e.Installation != 0 {
 		body["installation"] = Object{
 			"id": e.Installation, "node_id": NodeID("IntegrationInstallation", e.Installation),
 		}
 	}
+
 	return body
 }
 

@@ -55,9 +55,11 @@ func (r Repository) JSON(api, web string) Object {
 		"ssh_url":   "git@" + strings.TrimPrefix(web, "https://") + ":" + r.FullName() + ".git",
 		"clone_url": page + ".git", "svn_url": page,
 	}
+
 	for field, path := range repositoryLinks {
 		body[field] = self + path
 	}
+
 	return body
 }
 

@@ -1,5 +1,5 @@
-// Package wire builds the JSON bodies GitHub's REST API and webhooks carry, as GitHub's OpenAPI description (3.0.3,
-// npm package @octokit/openapi) and its official webhook samples show them.
+// Package wire builds the JSON bodies GitHub's REST API and webhooks carry, as GitHub's OpenAPI
+// description (3.0.3, npm package @octokit/openapi) and its official webhook samples show them.
 package wire
 
 import (
@@ -27,13 +27,15 @@ type Account struct {
 	Type  string // User, Bot or Organization
 }
 
-// JSON is the account as the schema "simple-user". api and web are base URLs without a trailing slash.
+// JSON is the account as the schema "simple-user". api and web are base URLs without a trailing
+// slash.
 func (a Account) JSON(api, web string) Object {
 	self := api + "/users/" + strings.NewReplacer("[", "%5B", "]", "%5D").Replace(a.Login)
 	page := web + "/" + a.Login
 	if slug, bot := strings.CutSuffix(a.Login, "[bot]"); bot {
 		page = web + "/apps/" + slug
 	}
+
 	return Object{
 		"login": a.Login, "id": a.ID, "node_id": NodeID(a.Type, a.ID), "type": a.Type, "site_admin": false,
 		"avatar_url": fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", a.ID), "gravatar_id": "",
@@ -52,9 +54,11 @@ func (a Account) Public(api, web string) Object {
 	for _, field := range []string{"name", "company", "email", "bio", "hireable", "location"} {
 		user[field] = nil
 	}
+
 	for _, field := range []string{"public_repos", "public_gists", "followers", "following"} {
 		user[field] = 0
 	}
+
 	user["blog"], user["created_at"], user["updated_at"] = "", "2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"
 	return user
 }
