@@ -35,12 +35,12 @@ type Plan struct {
 	late sync.WaitGroup
 
 	mu     sync.Mutex
-	dice   *rand.Rand
+	rng    *rand.Rand
 	queues map[string][]Fault
-	chance map[string]odds
+	random map[string]randomFaults
 }
 
-type odds struct {
+type randomFaults struct {
 	rate   float64
 	faults []Fault
 }
@@ -51,9 +51,9 @@ func NewPlan(seed uint64) *Plan {
 	return &Plan{
 		ctx:    ctx,
 		stop:   stop,
-		dice:   rand.New(rand.NewPCG(seed, 1)),
+		rng:    rand.New(rand.NewPCG(seed, 1)),
 		queues: map[string][]Fault{},
-		chance: map[string]odds{},
+		random: map[string]randomFaults{},
 	}
 }
 
@@ -73,7 +73,7 @@ func (p *Plan) Next(op string, f Fault, times int) {
 func (p *Plan) Random(op string, rate float64, faults ...Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.chance[op] = odds{rate: rate, faults: faults}
+	p.random[op] = randomFaults{rate: rate, faults: faults}
 }
 
 // Clear forgets what is planned for an operation; "" forgets everything. Late effects under way
@@ -83,12 +83,12 @@ func (p *Plan) Clear(op string) {
 	defer p.mu.Unlock()
 	if op == "" {
 		clear(p.queues)
-		clear(p.chance)
+		clear(p.random)
 		return
 	}
 
 	delete(p.queues, op)
-	delete(p.chance, op)
+	delete(p.random, op)
 }
 
 // Close cancels the late effects that have not begun and waits for those that have.
@@ -107,7 +107,7 @@ func (p *Plan) Wrap(op string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		p.play(fault, next, w, r)
+		p.apply(fault, next, w, r)
 	})
 }
 
@@ -121,13 +121,13 @@ func (p *Plan) take(op string) (Fault, bool) {
 		}
 	}
 
-	o, ok := p.chance[op]
+	o, ok := p.random[op]
 	if !ok {
-		o = p.chance[""]
+		o = p.random[""]
 	}
-	if len(o.faults) == 0 || p.dice.Float64() >= o.rate {
+	if len(o.faults) == 0 || p.rng.Float64() >= o.rate {
 		return Fault{}, false
 	}
 
-	return o.faults[p.dice.IntN(len(o.faults))], true
+	return o.faults[p.rng.IntN(len(o.faults))], true
 }

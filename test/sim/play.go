@@ -16,12 +16,12 @@ import (
 )
 
 // play lets one call go wrong.
-func (p *Plan) play(f Fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	if !p.wait(r.Context(), f.Delay) {
+func (p *Plan) apply(f Fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	if !p.sleep(r.Context(), f.Delay) {
 		panic(http.ErrAbortHandler)
 	}
 	if f.LateEffect > 0 {
-		p.playLate(f, next, w, r)
+		p.applyLate(f, next, w, r)
 		return
 	}
 	if f.ResetBefore {
@@ -29,7 +29,7 @@ func (p *Plan) play(f Fault, next http.Handler, w http.ResponseWriter, r *http.R
 		return
 	}
 	if f.Status != 0 && !f.AfterEffect {
-		f.answer(w, f.Status)
+		f.respond(w, f.Status)
 		return
 	}
 	if f.Status == 0 && !f.ResetAfter && !f.Truncate {
@@ -37,29 +37,29 @@ func (p *Plan) play(f Fault, next http.Handler, w http.ResponseWriter, r *http.R
 		return
 	}
 
-	f.spoil(w, effect(next, detached(r)))
+	f.respondAfterEffect(w, serve(next, detach(r)))
 }
 
 // spoil answers a call that had its effect.
-func (f Fault) spoil(w http.ResponseWriter, full *httptest.ResponseRecorder) {
+func (f Fault) respondAfterEffect(w http.ResponseWriter, full *httptest.ResponseRecorder) {
 	switch {
 	case f.ResetAfter:
 		reset(w)
 	case f.Truncate:
 		truncate(w, full)
 	default:
-		f.answer(w, f.Status)
+		f.respond(w, f.Status)
 	}
 }
 
 // playLate answers now and lets the call have its effect later.
-func (p *Plan) playLate(f Fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
-	kept := detached(r)
+func (p *Plan) applyLate(f Fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
+	kept := detach(r)
 	p.mu.Lock()
 	if p.ctx.Err() == nil {
 		p.late.Go(func() {
-			if p.wait(context.Background(), f.LateEffect) {
-				effect(next, kept)
+			if p.sleep(context.Background(), f.LateEffect) {
+				serve(next, kept)
 			}
 		})
 	}
@@ -69,14 +69,14 @@ func (p *Plan) playLate(f Fault, next http.Handler, w http.ResponseWriter, r *ht
 	case f.ResetBefore || f.ResetAfter:
 		reset(w)
 	case f.Status == 0:
-		f.answer(w, http.StatusGatewayTimeout)
+		f.respond(w, http.StatusGatewayTimeout)
 	default:
-		f.answer(w, f.Status)
+		f.respond(w, f.Status)
 	}
 }
 
 // wait sleeps for d and says whether neither the call nor the plan ended meanwhile.
-func (p *Plan) wait(ctx context.Context, d time.Duration) bool {
+func (p *Plan) sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
@@ -93,7 +93,7 @@ func (p *Plan) wait(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-func (f Fault) answer(w http.ResponseWriter, status int) {
+func (f Fault) respond(w http.ResponseWriter, status int) {
 	for name, values := range f.Header {
 		w.Header()[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
@@ -102,14 +102,14 @@ func (f Fault) answer(w http.ResponseWriter, status int) {
 }
 
 // effect runs a call whose caller will not see the true answer.
-func effect(next http.Handler, r *http.Request) *httptest.ResponseRecorder {
+func serve(next http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	full := httptest.NewRecorder()
 	next.ServeHTTP(full, r)
 	return full
 }
 
 // detached is a copy of r that outlives its connection, its body and its router.
-func detached(r *http.Request) *http.Request {
+func detach(r *http.Request) *http.Request {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler) // the caller hung up before the call was complete

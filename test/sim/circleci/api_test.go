@@ -22,18 +22,27 @@ func TestStrict(t *testing.T) {
 		path string
 		body map[string]any
 	}{
-		"unknown field":    {classic, map[string]any{"revision": "abc"}},
-		"wrong type":       {classic, map[string]any{"branch": 1}},
-		"branch and tag":   {classic, map[string]any{"branch": "a", "tag": "b"}},
-		"in checkout":      {run, map[string]any{"checkout": map[string]any{"branch": "a", "tag": "b"}}},
-		"classic in run":   {run, map[string]any{"branch": "main"}},
-		"too many":         {classic, map[string]any{"parameters": many}},
-		"long name":        {classic, map[string]any{"parameters": map[string]any{strings.Repeat("n", 129): 1}}},
-		"long value":       {run, map[string]any{"parameters": map[string]any{"a": strings.Repeat("v", 513)}}},
-		"null parameter":   {classic, map[string]any{"parameters": map[string]any{"a": nil}}},
-		"object parameter": {classic, map[string]any{"parameters": map[string]any{"a": map[string]any{}}}},
-		"fraction":         {run, map[string]any{"parameters": map[string]any{"a": 1.5}}},
-		"unknown query":    {classic + "?ref=main", nil},
+		"unknown field":  {path: classic, body: map[string]any{"revision": "abc"}},
+		"wrong type":     {path: classic, body: map[string]any{"branch": 1}},
+		"branch and tag": {path: classic, body: map[string]any{"branch": "a", "tag": "b"}},
+		"in checkout":    {path: run, body: map[string]any{"checkout": map[string]any{"branch": "a", "tag": "b"}}},
+		"classic in run": {path: run, body: map[string]any{"branch": "main"}},
+		"too many":       {path: classic, body: map[string]any{"parameters": many}},
+		"long name": {
+			path: classic,
+			body: map[string]any{"parameters": map[string]any{strings.Repeat("n", 129): 1}},
+		},
+		"long value": {
+			path: run,
+			body: map[string]any{"parameters": map[string]any{"a": strings.Repeat("v", 513)}},
+		},
+		"null parameter": {path: classic, body: map[string]any{"parameters": map[string]any{"a": nil}}},
+		"object parameter": {
+			path: classic,
+			body: map[string]any{"parameters": map[string]any{"a": map[string]any{}}},
+		},
+		"fraction":      {path: run, body: map[string]any{"parameters": map[string]any{"a": 1.5}}},
+		"unknown query": {path: classic + "?ref=main"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := start(t, circleci.Options{AnyProject: true})
@@ -97,12 +106,12 @@ func TestProjects(t *testing.T) {
 		status int
 		body   map[string]any
 	}{
-		{400, at},
-		{201, at},
-		{400, map[string]any{"branch": "other"}},
-		{201, map[string]any{"tag": "v1"}},
-		{400, map[string]any{"tag": "v2"}},
-		{201, nil},
+		{status: 400, body: at},
+		{status: 201, body: at},
+		{status: 400, body: map[string]any{"branch": "other"}},
+		{status: 201, body: map[string]any{"tag": "v1"}},
+		{status: 400, body: map[string]any{"tag": "v2"}},
+		{status: 201},
 	} {
 		r := c.do(try.status, http.MethodPost, "/project/gh/acme/api/pipeline", try.body)
 		if try.status == http.StatusBadRequest && r.body["message"] != "Branch not found" {
@@ -144,8 +153,11 @@ func TestAuthAndContentType(t *testing.T) {
 	}
 
 	for path, status := range map[string]int{
-		"GET /me": 401, "POST /project/gh/acme/api/pipeline/run": 401, "GET /pipeline/" + id + "/workflow": 401,
-		"GET /project/gh/acme/api": 404, "POST /project/gh/acme/api/pipeline": 404,
+		"GET /me":                                401,
+		"POST /project/gh/acme/api/pipeline/run": 401,
+		"GET /pipeline/" + id + "/workflow":      401,
+		"GET /project/gh/acme/api":               404,
+		"POST /project/gh/acme/api/pipeline":     404,
 	} {
 		method, path, _ := strings.Cut(path, " ")
 		if r := send(method, path, "Circle-Token", "wrong", ""); r.status != status {
@@ -207,7 +219,7 @@ func TestLookups(t *testing.T) {
 	c := start(t, circleci.Options{AnyProject: true})
 	const slug = "gh/acme/api"
 	mine := c.run(map[string]any{"seraph_key": "k-1"})
-	stranger, foreign := c.Stranger(slug, "main"), c.Foreign(slug, "dev", "octocat")
+	stranger, foreign := c.AddUnrelatedPipeline(slug, "main"), c.AddPipelineOfUser(slug, "dev", "octocat")
 	ids := func(path string) (out []string) {
 		items, _ := c.all("/project/" + slug + path)
 		for _, item := range items {

@@ -26,57 +26,57 @@ type call struct {
 func (c *call) param(name string) string { return c.r.PathValue(name) }
 
 // answer is one response. A string body is sent as plain text.
-type answer struct {
+type response struct {
 	status int
 	body   any
 	header map[string]string
 }
 
-func ok(body any) *answer { return &answer{status: http.StatusOK, body: body} }
+func ok(body any) *response { return &response{status: http.StatusOK, body: body} }
 
-func refuse(status int, message string) *answer {
-	return &answer{status: status, body: object{"message": message}}
+func errorResponse(status int, message string) *response {
+	return &response{status: status, body: object{"message": message}}
 }
 
-func accepted() *answer { return refuse(http.StatusAccepted, "Accepted.") }
+func accepted() *response { return errorResponse(http.StatusAccepted, "Accepted.") }
 
-func write(w http.ResponseWriter, a *answer) {
+func writeResponse(w http.ResponseWriter, resp *response) {
 	header := map[string]string{"Content-Type": "application/json;charset=utf-8"}
-	text, plain := a.body.(string)
+	text, plain := resp.body.(string)
 	if plain {
 		header["Content-Type"] = "text/plain"
 	}
 
-	maps.Copy(header, a.header)
+	maps.Copy(header, resp.header)
 	for name, value := range header {
 		w.Header().Set(name, value)
 	}
 
-	w.WriteHeader(a.status)
+	w.WriteHeader(resp.status)
 	if plain {
 		io.WriteString(w, text) // the caller hung up
 		return
 	}
 
-	json.NewEncoder(w).Encode(a.body) // as above
+	json.NewEncoder(w).Encode(resp.body) // as above
 }
 
-func (s *Server) violate(c *call, format string, args ...any) {
+func (s *Server) reportViolation(c *call, format string, args ...any) {
 	s.violations = append(s.violations, c.r.Method+" "+c.r.URL.Path+": "+fmt.Sprintf(format, args...))
 }
 
 // decode reads a JSON body into target. An empty body is an empty object. Unknown fields and wrong
 // types are a violation and 400. A body that is not said to be JSON is ignored, as CircleCI does.
-func (s *Server) decode(c *call, target any) *answer {
+func (s *Server) decode(c *call, target any) *response {
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, 1<<20))
 	if err != nil {
-		return refuse(http.StatusBadRequest, "Malformed JSON")
+		return errorResponse(http.StatusBadRequest, "Malformed JSON")
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
 	if kind := c.r.Header.Get("Content-Type"); !strings.HasPrefix(kind, "application/json") {
-		s.violate(c, "Content-Type is %q: the body is ignored", kind)
+		s.reportViolation(c, "Content-Type is %q: the body is ignored", kind)
 		return nil
 	}
 
@@ -84,8 +84,8 @@ func (s *Server) decode(c *call, target any) *answer {
 	strict.DisallowUnknownFields()
 	strict.UseNumber()
 	if err := strict.Decode(target); err != nil {
-		s.violate(c, "body: %v", err)
-		return refuse(http.StatusBadRequest, "Invalid input: "+err.Error())
+		s.reportViolation(c, "body: %v", err)
+		return errorResponse(http.StatusBadRequest, "Invalid input: "+err.Error())
 	}
 
 	return nil
@@ -93,7 +93,7 @@ func (s *Server) decode(c *call, target any) *answer {
 
 // page cuts one page out of items and names the next, as CircleCI's paging with page-token does. A
 // token is the name of the last item of the page before.
-func page[T any](s *Server, c *call, items []T, name func(T) string, view func(T) object) *answer {
+func paginate[T any](s *Server, c *call, items []T, name func(T) string, view func(T) object) *response {
 	from := 0
 	if token := c.r.URL.Query().Get("page-token"); token != "" {
 		for from < len(items) && "after-"+name(items[from]) != token {
@@ -101,8 +101,8 @@ func page[T any](s *Server, c *call, items []T, name func(T) string, view func(T
 		}
 
 		if from == len(items) {
-			s.violate(c, "no such page-token")
-			return refuse(http.StatusBadRequest, "Invalid page token")
+			s.reportViolation(c, "no such page-token")
+			return errorResponse(http.StatusBadRequest, "Invalid page token")
 		}
 
 		from++

@@ -17,13 +17,13 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // caller talks to a simulator as a program would.
-type caller struct {
+type client struct {
 	*circleci.Server
 	t      *testing.T
 	client *http.Client
 }
 
-func start(t *testing.T, options circleci.Options) caller {
+func start(t *testing.T, options circleci.Options) client {
 	t.Helper()
 	if options.Step == 0 {
 		options.Step = time.Millisecond
@@ -35,7 +35,7 @@ func start(t *testing.T, options circleci.Options) caller {
 	}
 
 	t.Cleanup(s.Close)
-	return caller{s, t, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	return client{Server: s, t: t, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 
 type reply struct {
@@ -46,7 +46,7 @@ type reply struct {
 }
 
 // try makes one call and returns the transport's error, if any.
-func (c caller) try(method, path string, body any) (reply, error) {
+func (c client) try(method, path string, body any) (reply, error) {
 	c.t.Helper()
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -63,7 +63,7 @@ func (c caller) try(method, path string, body any) (reply, error) {
 	return c.send(request)
 }
 
-func (c caller) send(request *http.Request) (reply, error) {
+func (c client) send(request *http.Request) (reply, error) {
 	response, err := c.client.Do(request)
 	if err != nil {
 		return reply{}, err
@@ -78,7 +78,7 @@ func (c caller) send(request *http.Request) (reply, error) {
 }
 
 // do makes a call that must be answered with the status.
-func (c caller) do(status int, method, path string, body any) reply {
+func (c client) do(status int, method, path string, body any) reply {
 	c.t.Helper()
 	r, err := c.try(method, path, body)
 	if err != nil || r.status != status {
@@ -87,13 +87,13 @@ func (c caller) do(status int, method, path string, body any) reply {
 	return r
 }
 
-func (c caller) get(path string) map[string]any {
+func (c client) get(path string) map[string]any {
 	c.t.Helper()
 	return c.do(http.StatusOK, http.MethodGet, path, nil).body
 }
 
 // run triggers a pipeline on main and returns its id.
-func (c caller) run(parameters map[string]any) string {
+func (c client) run(parameters map[string]any) string {
 	c.t.Helper()
 	r := c.do(http.StatusCreated, http.MethodPost, "/project/gh/acme/api/pipeline", map[string]any{
 		"branch":     "main",
@@ -103,7 +103,7 @@ func (c caller) run(parameters map[string]any) string {
 }
 
 // all reads a list through all its pages.
-func (c caller) all(path string) (items []map[string]any, pages int) {
+func (c client) all(path string) (items []map[string]any, pages int) {
 	c.t.Helper()
 	for token := ""; ; {
 		r := c.get(path + token)
@@ -122,7 +122,7 @@ func (c caller) all(path string) (items []map[string]any, pages int) {
 }
 
 // await waits until a pipeline is as wanted.
-func (c caller) await(id string, wanted func(circleci.Pipeline) bool) circleci.Pipeline {
+func (c client) await(id string, wanted func(circleci.Pipeline) bool) circleci.Pipeline {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
 	defer cancel()

@@ -15,7 +15,7 @@ const claimTries = 5
 
 // enter is the moment before a pipeline deploys: with a ClaimURL it asks there first, as a job's
 // first step would.
-func (s *Server) enter(p *pipeline) {
+func (s *Server) startClaim(p *pipeline) {
 	switch {
 	case p.claim == claimed || p.claim == claiming:
 	case s.options.ClaimURL == "":
@@ -23,13 +23,13 @@ func (s *Server) enter(p *pipeline) {
 	default:
 		p.claim = claiming
 		key, _ := p.params[KeyParameter].(string)
-		s.background(func() { s.claimed(p, s.ask(key, p.id)) })
+		s.background(func() { s.finishClaim(p, s.postClaim(key, p.id)) })
 	}
 }
 
 // claimed goes on as the claim's answer says: only 409 and a claim that nobody answers keep a
 // pipeline from deploying.
-func (s *Server) claimed(p *pipeline, status int) {
+func (s *Server) finishClaim(p *pipeline, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() != nil {
@@ -39,7 +39,7 @@ func (s *Server) claimed(p *pipeline, status int) {
 	if status >= 200 && status < 300 {
 		p.claim = claimed
 		s.schedule(p)
-		s.changed.Ring()
+		s.changed.Broadcast()
 		return
 	}
 
@@ -49,15 +49,15 @@ func (s *Server) claimed(p *pipeline, status int) {
 		if status == http.StatusConflict {
 			s.cancel(w)
 		} else {
-			s.set(w, "failed")
+			s.setStatus(w, "failed")
 		}
 	}
 
-	s.changed.Ring()
+	s.changed.Broadcast()
 }
 
 // ask posts the claim until it has an answer worth having, and returns its status, or 0.
-func (s *Server) ask(key, pipeline string) (status int) {
+func (s *Server) postClaim(key, pipeline string) (status int) {
 	body, err := json.Marshal(object{"key": key, "pipeline": pipeline})
 	if err != nil {
 		panic(err)
@@ -68,7 +68,7 @@ func (s *Server) ask(key, pipeline string) (status int) {
 		if status > 0 && status < 500 && status != http.StatusTooManyRequests {
 			return status
 		}
-		if !s.rest(100 * time.Millisecond) {
+		if !s.sleep(100 * time.Millisecond) {
 			return 0
 		}
 	}
@@ -94,7 +94,7 @@ func (s *Server) post(url string, body []byte, header http.Header) int {
 }
 
 // rest waits between two attempts and says whether the simulator still runs.
-func (s *Server) rest(d time.Duration) bool {
+func (s *Server) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

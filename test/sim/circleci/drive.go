@@ -19,7 +19,7 @@ type WorkflowOptions struct {
 func (s *Server) SetWorkflow(pipelineID, name, status string, options WorkflowOptions) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.driven(pipelineID)
+	p, err := s.takeOver(pipelineID)
 	if err != nil {
 		return "", err
 	}
@@ -29,16 +29,16 @@ func (s *Server) SetWorkflow(pipelineID, name, status string, options WorkflowOp
 
 	w := p.newest(name)
 	if w == nil || w.ended() || options.New {
-		w = s.add(p, name, "")
+		w = s.addWorkflow(p, name, "")
 	}
 
-	w.tag, w.max, w.rerun = options.Tag, options.Reruns, options.RerunOf
-	s.set(w, status)
+	w.tag, w.maxReruns, w.rerunNumber = options.Tag, options.Reruns, options.RerunOf
+	s.setStatus(w, status)
 	switch {
 	case status == "on_hold":
 		p.held = w
 	case status == "running" && w.tag != "setup":
-		s.enter(p)
+		s.startClaim(p)
 	}
 
 	return w.id, nil
@@ -49,7 +49,7 @@ func (s *Server) SetWorkflow(pipelineID, name, status string, options WorkflowOp
 func (s *Server) SetState(pipelineID, state string, messages ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.driven(pipelineID)
+	p, err := s.takeOver(pipelineID)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (s *Server) SetState(pipelineID, state string, messages ...string) error {
 func (s *Server) Finish(pipelineID, status string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.driven(pipelineID)
+	p, err := s.takeOver(pipelineID)
 	if err != nil {
 		return err
 	}
@@ -77,8 +77,8 @@ func (s *Server) Finish(pipelineID, status string) error {
 
 	if len(p.workflows) == 0 {
 		s.setState(p, "created")
-		s.add(p, "deploy", "running")
-		s.enter(p)
+		s.addWorkflow(p, "deploy", "running")
+		s.startClaim(p)
 	}
 
 	live := p.live()
@@ -87,22 +87,22 @@ func (s *Server) Finish(pipelineID, status string) error {
 	}
 
 	for _, w := range live {
-		s.set(w, status)
+		s.setStatus(w, status)
 	}
 
 	return nil
 }
 
 // driven finds a pipeline and ends its story.
-func (s *Server) driven(id string) (*pipeline, error) {
-	p, err := s.lookUp(id)
+func (s *Server) takeOver(id string) (*pipeline, error) {
+	p, err := s.pipelineByID(id)
 	if err == nil {
 		p.halt()
 	}
 	return p, err
 }
 
-func (s *Server) lookUp(id string) (*pipeline, error) {
+func (s *Server) pipelineByID(id string) (*pipeline, error) {
 	if p := s.byID[id]; p != nil {
 		return p, nil
 	}
@@ -113,7 +113,7 @@ func (s *Server) lookUp(id string) (*pipeline, error) {
 func (s *Server) Approve(pipelineID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.lookUp(pipelineID)
+	p, err := s.pipelineByID(pipelineID)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func (s *Server) Approve(pipelineID string) error {
 func (s *Server) Cancel(pipelineID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.lookUp(pipelineID)
+	p, err := s.pipelineByID(pipelineID)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ func (s *Server) Cancel(pipelineID string) error {
 func (s *Server) Rerun(pipelineID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.lookUp(pipelineID)
+	p, err := s.pipelineByID(pipelineID)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (s *Server) Rerun(pipelineID string) error {
 		return fmt.Errorf("pipeline %s has nothing to run again: its workflows must have ended", pipelineID)
 	}
 
-	for _, w := range p.again() {
+	for _, w := range p.toRerun() {
 		s.rerun(w)
 	}
 
@@ -167,7 +167,7 @@ func (s *Server) Rerun(pipelineID string) error {
 }
 
 // again lists the workflows to run again.
-func (p *pipeline) again() []*workflow {
+func (p *pipeline) toRerun() []*workflow {
 	var out []*workflow
 	for _, w := range p.workflows {
 		if p.newest(w.name) == w && w.status != "success" {

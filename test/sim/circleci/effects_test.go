@@ -21,13 +21,13 @@ func TestTriggerFaults(t *testing.T) {
 		status int // 0: no answer
 		made   int
 	}{
-		"before":    {sim.Fault{ResetBefore: true}, 0, 0},
-		"after":     {sim.Fault{ResetAfter: true}, 0, 1},
-		"half":      {sim.Fault{Truncate: true}, 0, 1},
-		"refused":   {sim.Fault{Status: 503}, 503, 0},
-		"pretended": {sim.Fault{Status: 502, AfterEffect: true}, 502, 1},
-		"late":      {sim.Fault{LateEffect: time.Millisecond}, 504, 1},
-		"slow":      {sim.Fault{Delay: time.Millisecond}, 201, 1},
+		"before":    {fault: sim.Fault{ResetBefore: true}},
+		"after":     {fault: sim.Fault{ResetAfter: true}, made: 1},
+		"half":      {fault: sim.Fault{Truncate: true}, made: 1},
+		"refused":   {fault: sim.Fault{Status: 503}, status: 503},
+		"pretended": {fault: sim.Fault{Status: 502, AfterEffect: true}, status: 502, made: 1},
+		"late":      {fault: sim.Fault{LateEffect: time.Millisecond}, status: 504, made: 1},
+		"slow":      {fault: sim.Fault{Delay: time.Millisecond}, status: 201, made: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := sim.NewPlan(1)

@@ -52,7 +52,7 @@ func (s *Server) Pipelines() []Pipeline {
 	defer s.mu.Unlock()
 	out := make([]Pipeline, 0, len(s.pipelines))
 	for _, p := range s.pipelines {
-		out = append(out, p.evidence())
+		out = append(out, p.snapshot())
 	}
 	return out
 }
@@ -65,10 +65,10 @@ func (s *Server) Pipeline(id string) (Pipeline, bool) {
 	if !ok {
 		return Pipeline{}, false
 	}
-	return p.evidence(), true
+	return p.snapshot(), true
 }
 
-func (p *pipeline) evidence() Pipeline {
+func (p *pipeline) snapshot() Pipeline {
 	out := Pipeline{
 		ID:         p.id,
 		Number:     p.number,
@@ -78,13 +78,19 @@ func (p *pipeline) evidence() Pipeline {
 		Tag:        p.tag,
 		Revision:   p.revision,
 		Login:      p.login,
-		Scenario:   p.name,
+		Scenario:   p.scenario,
 		Parameters: maps.Clone(p.params),
 		CreatedAt:  p.created,
 	}
 
 	for _, w := range p.workflows {
-		out.Workflows = append(out.Workflows, Workflow{w.id, w.name, w.status, w.created, w.stopped})
+		out.Workflows = append(out.Workflows, Workflow{
+			ID:        w.id,
+			Name:      w.name,
+			Status:    w.status,
+			CreatedAt: w.created,
+			StoppedAt: w.stopped,
+		})
 	}
 
 	return out

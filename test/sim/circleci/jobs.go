@@ -2,7 +2,10 @@ package circleci
 
 // jobStatus is what a workflow's status means for its job.
 var jobStatus = map[string]string{
-	"": "not_running", "on_hold": "blocked", "failing": "failed", "error": "failed",
+	"":        "not_running",
+	"on_hold": "blocked",
+	"failing": "failed",
+	"error":   "failed",
 }
 
 // jobs shows a workflow's jobs: one that builds, after one that waits for an approval if there is
@@ -14,8 +17,15 @@ func (w *workflow) jobs() []object {
 	}
 
 	build := object{
-		"id": w.jobID, "name": w.name, "type": "build", "status": status, "dependencies": []string{},
-		"project_slug": w.pipeline.project.slug, "job_number": w.number, "started_at": w.created, "stopped_at": nil,
+		"id":           w.jobID,
+		"name":         w.name,
+		"type":         "build",
+		"status":       status,
+		"dependencies": []string{},
+		"project_slug": w.pipeline.project.slug,
+		"job_number":   w.number,
+		"started_at":   w.created,
+		"stopped_at":   nil,
 	}
 
 	if w.ended() {
@@ -26,8 +36,15 @@ func (w *workflow) jobs() []object {
 	}
 
 	hold := object{
-		"id": w.approvalID, "name": "hold", "type": "approval", "status": "on_hold", "dependencies": []string{},
-		"project_slug": w.pipeline.project.slug, "started_at": w.created, "stopped_at": nil, "approval_request_id": w.approvalID,
+		"id":                  w.approvalID,
+		"name":                "hold",
+		"type":                "approval",
+		"status":              "on_hold",
+		"dependencies":        []string{},
+		"project_slug":        w.pipeline.project.slug,
+		"started_at":          w.created,
+		"stopped_at":          nil,
+		"approval_request_id": w.approvalID,
 	}
 
 	if w.approvedBy != "" {

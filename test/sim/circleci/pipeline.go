@@ -24,7 +24,7 @@ type pipeline struct {
 	userID   string
 	trigger  string // kind of trigger
 
-	name      string // of the story
+	scenario  string // of the story
 	stages    []stage
 	timer     *time.Timer // of the next stage
 	held      *workflow   // waits for an approval
@@ -44,19 +44,19 @@ const (
 
 // workflow is one workflow of a pipeline. An empty status is null.
 type workflow struct {
-	id         string
-	name       string
-	status     string
-	tag        string // "setup" on a setup workflow
-	created    time.Time
-	stopped    time.Time
-	canceledBy string
-	number     int64 // of its job
-	jobID      string
-	approvalID string // of its approval job, when it has one
-	approvedBy string
-	rerun, max int // automatic reruns: this one's number, and how many there may be
-	pipeline   *pipeline
+	id                     string
+	name                   string
+	status                 string
+	tag                    string // "setup" on a setup workflow
+	created                time.Time
+	stopped                time.Time
+	canceledBy             string
+	number                 int64 // of its job
+	jobID                  string
+	approvalID             string // of its approval job, when it has one
+	approvedBy             string
+	rerunNumber, maxReruns int // automatic reruns: this one's number, and how many there may be
+	pipeline               *pipeline
 }
 
 // terminal lists the statuses a workflow does not leave.
@@ -80,7 +80,7 @@ func (p *pipeline) live() []*workflow {
 }
 
 // add makes a workflow of a pipeline.
-func (s *Server) add(p *pipeline, name, status string) *workflow {
+func (s *Server) addWorkflow(p *pipeline, name, status string) *workflow {
 	w := &workflow{
 		id:       uuid.NewString(),
 		name:     name,
@@ -96,12 +96,12 @@ func (s *Server) add(p *pipeline, name, status string) *workflow {
 
 	p.workflows = append(p.workflows, w)
 	s.workflows[w.id] = w
-	s.set(w, status)
+	s.setStatus(w, status)
 	return w
 }
 
 // set moves a workflow to a status. One that has ended stays as it is.
-func (s *Server) set(w *workflow, status string) {
+func (s *Server) setStatus(w *workflow, status string) {
 	if w.ended() {
 		return
 	}
@@ -113,10 +113,10 @@ func (s *Server) set(w *workflow, status string) {
 	}
 	if w.ended() {
 		w.stopped = later(s.now(), w.created)
-		s.completed(w)
+		s.sendCompleted(w)
 	}
 
-	s.changed.Ring()
+	s.changed.Broadcast()
 }
 
 func later(a, b time.Time) time.Time {
@@ -130,18 +130,27 @@ func later(a, b time.Time) time.Time {
 func (s *Server) setState(p *pipeline, state string) {
 	p.state = state
 	p.updated = s.now()
-	s.changed.Ring()
+	s.changed.Broadcast()
 }
 
 // view is a pipeline as lists and reads show it. Its parameters are not shown, as in CircleCI's own
 // answers.
 func (p *pipeline) view() object {
 	out := object{
-		"id": p.id, "number": p.number, "project_slug": p.project.slug, "state": p.state, "errors": p.errors,
-		"created_at": p.created, "updated_at": p.updated,
+		"id":           p.id,
+		"number":       p.number,
+		"project_slug": p.project.slug,
+		"state":        p.state,
+		"errors":       p.errors,
+		"created_at":   p.created,
+		"updated_at":   p.updated,
 		"trigger": object{
-			"type": p.trigger, "received_at": p.created,
-			"actor": object{"login": p.login, "avatar_url": "https://avatars.githubusercontent.com/u/6078720?v=4"},
+			"type":        p.trigger,
+			"received_at": p.created,
+			"actor": object{
+				"login":      p.login,
+				"avatar_url": "https://avatars.githubusercontent.com/u/6078720?v=4",
+			},
 		},
 	}
 
@@ -152,10 +161,13 @@ func (p *pipeline) view() object {
 // addSource says where the code came from: vcs, or trigger_parameters for a project of the GitHub
 // App.
 func (p *pipeline) addSource(out object) {
-	if !p.project.app() {
+	if !p.project.fromGitHubApp() {
 		vcs := object{
-			"provider_name": "GitHub", "revision": p.revision, "origin_repository_url": p.project.url(),
-			"target_repository_url": p.project.url(), "commit": object{"subject": "Make it so", "body": ""},
+			"provider_name":         "GitHub",
+			"revision":              p.revision,
+			"origin_repository_url": p.project.url(),
+			"target_repository_url": p.project.url(),
+			"commit":                object{"subject": "Make it so", "body": ""},
 		}
 
 		setRef(vcs, p.branch, p.tag)
@@ -192,8 +204,15 @@ func setRef(o object, branch, tag string) {
 func (w *workflow) view() object {
 	p := w.pipeline
 	out := object{
-		"id": w.id, "name": w.name, "status": w.status, "created_at": w.created, "stopped_at": nil,
-		"pipeline_id": p.id, "pipeline_number": p.number, "project_slug": p.project.slug, "started_by": p.userID,
+		"id":              w.id,
+		"name":            w.name,
+		"status":          w.status,
+		"created_at":      w.created,
+		"stopped_at":      nil,
+		"pipeline_id":     p.id,
+		"pipeline_number": p.number,
+		"project_slug":    p.project.slug,
+		"started_by":      p.userID,
 	}
 
 	if w.status == "" {
@@ -209,8 +228,8 @@ func (w *workflow) view() object {
 		}
 	}
 
-	if w.max > 0 {
-		out["auto_rerun_number"], out["max_auto_reruns"] = w.rerun, w.max
+	if w.maxReruns > 0 {
+		out["auto_rerun_number"], out["max_auto_reruns"] = w.rerunNumber, w.maxReruns
 	}
 
 	return out

@@ -27,7 +27,7 @@ type project struct {
 	lag             int               // triggers that do not find their branch yet
 	number          int64
 	expected        []string // stories of the next pipelines
-	story           string   // of all others
+	scenario        string   // of all others
 
 	mineEmpty, listsEmpty, configUnreadable bool
 }
@@ -59,7 +59,7 @@ func (s *Server) AddProject(slug, defaultBranch string) Project {
 func (s *Server) AddDefinition(slug, name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.must(slug)
+	p := s.mustFind(slug)
 	d := definition{id: uuid.NewString(), name: name, created: s.now()}
 	p.definitions = append(p.definitions, d)
 	return d.id
@@ -85,9 +85,9 @@ func (s *Server) addProject(slug, defaultBranch string) *project {
 	p := &project{
 		id:            uuid.NewString(),
 		orgID:         uuid.NewString(),
-		slug:          canonical(slug),
+		slug:          canonicalSlug(slug),
 		defaultBranch: defaultBranch,
-		story:         "success",
+		scenario:      "success",
 		branches:      map[string]string{},
 		tags:          map[string]string{},
 		definitions:   []definition{{id: uuid.NewString(), name: "build-and-deploy", created: s.now()}},
@@ -104,14 +104,14 @@ func wellFormed(slug string) bool { return strings.Count(slug, "/") == 2 }
 func (s *Server) SetBranch(slug, branch, sha string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(slug).branches[branch] = sha
+	s.mustFind(slug).branches[branch] = sha
 }
 
 // SetTag makes a tag of a project point to a commit.
 func (s *Server) SetTag(slug, tag, sha string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(slug).tags[tag] = sha
+	s.mustFind(slug).tags[tag] = sha
 }
 
 // BranchLag makes the next n triggers of a project miss their branch or tag, as happens right after
@@ -119,11 +119,11 @@ func (s *Server) SetTag(slug, tag, sha string) {
 func (s *Server) BranchLag(slug string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.must(slug).lag = n
+	s.mustFind(slug).lag = n
 }
 
 // canonical is how answers spell a slug.
-func canonical(slug string) string {
+func canonicalSlug(slug string) string {
 	for long, short := range map[string]string{"github/": "gh/", "bitbucket/": "bb/"} {
 		if rest, ok := strings.CutPrefix(slug, long); ok {
 			return short + rest
@@ -143,12 +143,12 @@ func (p *project) longSlug() string {
 }
 
 // app says whether the project came by the GitHub App.
-func (p *project) app() bool { return strings.HasPrefix(p.slug, "circleci/") }
+func (p *project) fromGitHubApp() bool { return strings.HasPrefix(p.slug, "circleci/") }
 
 func (p *project) part(n int) string { return strings.Split(p.slug, "/")[n] }
 
 func (s *Server) find(slug string) *project {
-	slug = canonical(slug)
+	slug = canonicalSlug(slug)
 	for _, p := range s.projects {
 		if p.slug == slug {
 			return p
@@ -158,7 +158,7 @@ func (s *Server) find(slug string) *project {
 }
 
 // must finds a project for a test, which made a mistake when there is none.
-func (s *Server) must(slug string) *project {
+func (s *Server) mustFind(slug string) *project {
 	p := s.find(slug)
 	switch {
 	case p != nil:
@@ -170,21 +170,21 @@ func (s *Server) must(slug string) *project {
 }
 
 // called finds the project of a call, or says why not.
-func (s *Server) called(c *call) (*project, *answer) {
+func (s *Server) projectOf(c *call) (*project, *response) {
 	slug := c.param("vcs") + "/" + c.param("org") + "/" + c.param("repo")
 	p := s.find(slug)
 	if p == nil && s.options.AnyProject {
 		p = s.addProject(slug, "main")
 	}
 	if p == nil {
-		return nil, refuse(http.StatusNotFound, "Project not found")
+		return nil, errorResponse(http.StatusNotFound, "Project not found")
 	}
 
 	return p, nil
 }
 
 // resolve finds the commit of a branch or tag.
-func (s *Server) resolve(p *project, branch, tag string) (revision string, a *answer) {
+func (s *Server) resolveRef(p *project, branch, tag string) (revision string, resp *response) {
 	if p.lag > 0 {
 		p.lag--
 		return "", branchNotFound()
@@ -211,48 +211,52 @@ func (s *Server) resolve(p *project, branch, tag string) (revision string, a *an
 
 func (s *Server) anyRef(p *project) bool { return s.options.AnyBranch || len(p.branches) == 0 }
 
-func branchNotFound() *answer { return refuse(http.StatusBadRequest, "Branch not found") }
+func branchNotFound() *response { return errorResponse(http.StatusBadRequest, "Branch not found") }
 
-func (s *Server) me(*call) *answer {
+func (s *Server) getMe(*call) *response {
 	return ok(object{"id": s.options.UserID, "login": s.options.Login, "name": s.options.Login})
 }
 
-func (s *Server) getProject(c *call) *answer {
-	p, a := s.called(c)
-	if a != nil {
-		return a
+func (s *Server) getProject(c *call) *response {
+	p, resp := s.projectOf(c)
+	if resp != nil {
+		return resp
 	}
 
 	return ok(object{
-		"id": p.id, "slug": p.slug, "name": p.part(2), "organization_name": p.part(1),
-		"organization_slug": p.part(0) + "/" + p.part(1), "organization_id": p.orgID,
-		"vcs_info": object{"vcs_url": p.url(), "provider": p.provider(), "default_branch": p.defaultBranch},
+		"id":                p.id,
+		"slug":              p.slug,
+		"name":              p.part(2),
+		"organization_name": p.part(1),
+		"organization_slug": p.part(0) + "/" + p.part(1),
+		"organization_id":   p.orgID,
+		"vcs_info":          object{"vcs_url": p.url(), "provider": p.provider(), "default_branch": p.defaultBranch},
 	})
 }
 
 func (p *project) url() string {
-	if p.app() {
+	if p.fromGitHubApp() {
 		return "//circleci.com/" + p.orgID + "/" + p.id
 	}
 	return "https://github.com/" + p.part(1) + "/" + p.part(2)
 }
 
 func (p *project) provider() string {
-	if p.app() {
+	if p.fromGitHubApp() {
 		return "CircleCI"
 	}
 	return "GitHub"
 }
 
-func (s *Server) listDefinitions(c *call) *answer {
+func (s *Server) listDefinitions(c *call) *response {
 	i := slices.IndexFunc(s.projects, func(p *project) bool { return p.id == c.param("project") })
 	if i < 0 {
-		return refuse(http.StatusNotFound, "Project not found")
+		return errorResponse(http.StatusNotFound, "Project not found")
 	}
 
 	p := s.projects[i]
 	provider := "github_oauth"
-	if p.app() {
+	if p.fromGitHubApp() {
 		provider = "github_app"
 	}
 
@@ -264,8 +268,16 @@ func (s *Server) listDefinitions(c *call) *answer {
 		}
 
 		items = append(items, object{
-			"id": d.id, "name": d.name, "description": "", "created_at": d.created, "checkout_source": source,
-			"config_source": object{"provider": provider, "repo": source["repo"], "file_path": ".circleci/config.yml"},
+			"id":              d.id,
+			"name":            d.name,
+			"description":     "",
+			"created_at":      d.created,
+			"checkout_source": source,
+			"config_source": object{
+				"provider":  provider,
+				"repo":      source["repo"],
+				"file_path": ".circleci/config.yml",
+			},
 		})
 	}
 

@@ -10,28 +10,44 @@ import (
 
 // ends is how each story that makes a pipeline ends, or where it stands still.
 var ends = map[string][]string{
-	"success": {"deploy success"}, "fail": {"deploy failed"}, "slow-success": {"deploy success"},
-	"empty-then-success":    {"deploy success"},
-	"two-workflows":         {"deploy success", "verify failed"},
-	"setup-success":         {"setup success", "deploy success"},
-	"setup-no-continuation": {"setup success"},
-	"hold-then-success": {
-		"deploy success",
-	}, "hold-then-fail": {"deploy failed"}, "hold-forever": {"deploy on_hold"}, "approve-then-fail": {"deploy on_hold"},
-	"queued": {"deploy success"}, "unknown-status": {"deploy success"}, "null-status": {"deploy success"},
-	"error": {"deploy error"}, "unauthorized": {"deploy unauthorized"}, "canceled": {"deploy canceled"},
-	"not-run": {"deploy not_run"}, "not-run-beside-success": {"deploy success", "notify not_run"},
-	"failing": {
-		"deploy failed",
-	}, "auto-rerun": {"deploy failed", "deploy success"}, "auto-rerun-never": {"deploy failed"},
-	"forever": {"deploy running"}, "cancel-slow": {"deploy running"}, "cancel-ignored": {"deploy running"},
-	"moved": {"deploy success"}, "config-error": nil, "undeclared-parameter": nil, "no-workflows": nil, "manual": nil,
+	"success":                {"deploy success"},
+	"fail":                   {"deploy failed"},
+	"slow-success":           {"deploy success"},
+	"empty-then-success":     {"deploy success"},
+	"two-workflows":          {"deploy success", "verify failed"},
+	"setup-success":          {"setup success", "deploy success"},
+	"setup-no-continuation":  {"setup success"},
+	"hold-then-success":      {"deploy success"},
+	"hold-then-fail":         {"deploy failed"},
+	"hold-forever":           {"deploy on_hold"},
+	"approve-then-fail":      {"deploy on_hold"},
+	"queued":                 {"deploy success"},
+	"unknown-status":         {"deploy success"},
+	"null-status":            {"deploy success"},
+	"error":                  {"deploy error"},
+	"unauthorized":           {"deploy unauthorized"},
+	"canceled":               {"deploy canceled"},
+	"not-run":                {"deploy not_run"},
+	"not-run-beside-success": {"deploy success", "notify not_run"},
+	"failing":                {"deploy failed"},
+	"auto-rerun":             {"deploy failed", "deploy success"},
+	"auto-rerun-never":       {"deploy failed"},
+	"forever":                {"deploy running"},
+	"cancel-slow":            {"deploy running"},
+	"cancel-ignored":         {"deploy running"},
+	"moved":                  {"deploy success"},
+	"config-error":           nil,
+	"undeclared-parameter":   nil,
+	"no-workflows":           nil,
+	"manual":                 nil,
 }
 
 // refusals is how each story ends that makes no pipeline.
 var refusals = map[string]int{
-	"refused-parameter": http.StatusBadRequest, "ci-skip": http.StatusOK, "blocked": http.StatusBadRequest,
-	"rate-limited": http.StatusTooManyRequests,
+	"refused-parameter": http.StatusBadRequest,
+	"ci-skip":           http.StatusOK,
+	"blocked":           http.StatusBadRequest,
+	"rate-limited":      http.StatusTooManyRequests,
 }
 
 // TestStories plays every story by its parameter and reads its end over HTTP.
@@ -40,7 +56,7 @@ func TestStories(t *testing.T) {
 	c.AddProject("gh/acme/api", "main")
 	for _, s := range circleci.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
-			c := caller{c.Server, t, c.client}
+			c := client{Server: c.Server, t: t, client: c.client}
 			if status, ok := refusals[s.Name]; ok {
 				c.refuses(s.Name, status)
 				return
@@ -75,7 +91,7 @@ func TestStories(t *testing.T) {
 	}
 }
 
-func (c caller) refuses(story string, status int) {
+func (c client) refuses(story string, status int) {
 	c.t.Helper()
 	before := len(c.Pipelines())
 	body := map[string]any{"parameters": map[string]any{circleci.ScenarioParameter: story}}

@@ -17,7 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seraph-deploy/seraph/test/sim"
-	"github.com/seraph-deploy/seraph/test/sim/bell"
+	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
 // Options describe the CircleCI to simulate. The zero value has one personal token, DefaultToken,
@@ -62,7 +62,7 @@ type Plan interface {
 type Server struct {
 	options Options
 	handler http.Handler
-	changed bell.Bell
+	changed signal.Broadcaster
 	named   *sim.Plan // of NextNamed
 	client  *http.Client
 	ctx     context.Context
@@ -70,23 +70,23 @@ type Server struct {
 	running sync.WaitGroup
 	server  *http.Server
 
-	mu         sync.Mutex
-	base       string // scheme and host that callers reach it under
-	token      string
-	projects   []*project
-	pipelines  []*pipeline // oldest first
-	byID       map[string]*pipeline
-	workflows  map[string]*workflow
-	triggers   []Trigger
-	limited    map[string]bool // triggers that met the rate limit already
-	cancels    []string
-	hooksOff   bool
-	hooks      []Hook
-	calls      map[string]int
-	violations []string
+	mu          sync.Mutex
+	base        string // scheme and host that callers reach it under
+	token       string
+	projects    []*project
+	pipelines   []*pipeline // oldest first
+	byID        map[string]*pipeline
+	workflows   map[string]*workflow
+	triggers    []Trigger
+	rateLimited map[string]bool // triggers that met the rate limit already
+	cancels     []string
+	hooksOff    bool
+	hooks       []Hook
+	calls       map[string]int
+	violations  []string
 
-	valuesShow bool // pipeline values include parameters
-	configHide bool // compiled configs do not include parameters
+	valuesShowParameters  bool // pipeline values include parameters
+	configHidesParameters bool // compiled configs do not include parameters
 }
 
 // New makes a simulator. Use it as an http.Handler, or Start it; Close it either way.
@@ -104,10 +104,10 @@ func New(options Options) *Server {
 			Timeout:       hookTimeout,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		byID:      map[string]*pipeline{},
-		workflows: map[string]*workflow{},
-		limited:   map[string]bool{},
-		calls:     map[string]int{},
+		byID:        map[string]*pipeline{},
+		workflows:   map[string]*workflow{},
+		rateLimited: map[string]bool{},
+		calls:       map[string]int{},
 	}
 
 	s.handler = s.routes()

@@ -7,22 +7,22 @@ import (
 // stage is one step of a story. It says false when the story stands still until somebody acts.
 type stage func(*Server, *pipeline) bool
 
-func pause(*Server, *pipeline) bool { return true }
+func wait(*Server, *pipeline) bool { return true }
 
 // accept is the moment when the config is compiled.
-func accept(s *Server, p *pipeline) bool {
+func created(s *Server, p *pipeline) bool {
 	s.setState(p, "created")
 	return true
 }
 
-func setupStarts(s *Server, p *pipeline) bool {
+func startSetup(s *Server, p *pipeline) bool {
 	s.setState(p, "setup")
-	s.add(p, "setup", "running").tag = "setup"
+	s.addWorkflow(p, "setup", "running").tag = "setup"
 	return true
 }
 
 // broken is the end of a pipeline whose config does not compile.
-func broken(kind, message string) stage {
+func configError(kind, message string) stage {
 	return func(s *Server, p *pipeline) bool {
 		p.errors = append(p.errors, object{"type": kind, "message": message})
 		s.setState(p, "errored")
@@ -31,96 +31,96 @@ func broken(kind, message string) stage {
 }
 
 // put gives the live workflow of a name a status, and makes one when there is none.
-func put(name, status string) stage {
+func setStatus(name, status string) stage {
 	return func(s *Server, p *pipeline) bool {
-		s.put(p, name, status)
+		s.setOrAdd(p, name, status)
 		return true
 	}
 }
 
-func (s *Server) put(p *pipeline, name, status string) *workflow {
+func (s *Server) setOrAdd(p *pipeline, name, status string) *workflow {
 	if w := p.newest(name); w != nil && !w.ended() {
-		s.set(w, status)
+		s.setStatus(w, status)
 		return w
 	}
-	return s.add(p, name, status)
+	return s.addWorkflow(p, name, status)
 }
 
 // to is put for a workflow that must be there; one that has ended keeps its end.
-func to(name, status string) stage {
+func end(name, status string) stage {
 	return func(s *Server, p *pipeline) bool {
 		if w := p.newest(name); w != nil {
-			s.set(w, status)
+			s.setStatus(w, status)
 		}
 		return true
 	}
 }
 
-func toAll(status string) stage {
+func endAll(status string) stage {
 	return func(s *Server, p *pipeline) bool {
 		for _, w := range p.live() {
-			s.set(w, status)
+			s.setStatus(w, status)
 		}
 		return true
 	}
 }
 
 // run starts workflows: from here on the pipeline deploys, unless its claim is refused.
-func run(names ...string) stage {
+func start(names ...string) stage {
 	return func(s *Server, p *pipeline) bool {
 		for _, name := range names {
-			s.put(p, name, "running")
+			s.setOrAdd(p, name, "running")
 		}
-		s.enter(p)
+		s.startClaim(p)
 		return true
 	}
 }
 
 func hold(s *Server, p *pipeline) bool {
-	p.held = s.put(p, "deploy", "on_hold")
+	p.held = s.setOrAdd(p, "deploy", "on_hold")
 	return true
 }
 
 // approved approves what nobody has approved yet.
-func approved(s *Server, p *pipeline) bool {
+func approveHeld(s *Server, p *pipeline) bool {
 	if p.held != nil {
 		s.approve(p)
 	}
 	return true
 }
 
-func untilApproved(_ *Server, p *pipeline) bool { return p.held == nil }
+func waitForApproval(_ *Server, p *pipeline) bool { return p.held == nil }
 
-func cancelByHand(s *Server, p *pipeline) bool {
+func cancelAll(s *Server, p *pipeline) bool {
 	for _, w := range p.live() {
 		s.cancel(w)
 	}
 	return true
 }
 
-func runReruns(s *Server, p *pipeline) bool {
-	s.put(p, "deploy", "running").max = 1
-	s.enter(p)
+func startWithAutoRerun(s *Server, p *pipeline) bool {
+	s.setOrAdd(p, "deploy", "running").maxReruns = 1
+	s.startClaim(p)
 	return true
 }
 
-func rerunItself(s *Server, p *pipeline) bool {
+func autoRerun(s *Server, p *pipeline) bool {
 	if old := p.newest("deploy"); old.status == "failed" {
-		again := s.add(p, old.name, "running")
-		again.rerun, again.max = old.rerun+1, old.max
+		again := s.addWorkflow(p, old.name, "running")
+		again.rerunNumber, again.maxReruns = old.rerunNumber+1, old.maxReruns
 	}
 	return true
 }
 
 // tell begins a story.
-func (s *Server) tell(p *pipeline, name string) {
-	told := stories[name]
-	p.name, p.stages = name, told.stages
+func (s *Server) startScenario(p *pipeline, name string) {
+	told := scenarios[name]
+	p.scenario, p.stages = name, told.stages
 	if told.prepare != nil {
 		told.prepare(p)
 	}
 	s.schedule(p)
-	s.changed.Ring()
+	s.changed.Broadcast()
 }
 
 // schedule plays the next stage one step from now, unless the story is over or its next stage is

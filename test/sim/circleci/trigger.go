@@ -32,20 +32,20 @@ type ref struct {
 }
 
 // wanted is what either route asks for.
-type wanted struct {
+type triggerRequest struct {
 	config, checkout ref
 	definition       string
 	parameters       map[string]any
 }
 
 // triggerClassic is POST /project/{slug}/pipeline, which the GitHub App's projects do not have.
-func (s *Server) triggerClassic(c *call) *answer {
-	p, a := s.called(c)
-	if a == nil && p.app() {
-		a = refuse(http.StatusNotFound, "Project not found")
+func (s *Server) triggerClassic(c *call) *response {
+	p, resp := s.projectOf(c)
+	if resp == nil && p.fromGitHubApp() {
+		resp = errorResponse(http.StatusNotFound, "Project not found")
 	}
-	if a != nil {
-		return a
+	if resp != nil {
+		return resp
 	}
 
 	var in struct {
@@ -53,18 +53,18 @@ func (s *Server) triggerClassic(c *call) *answer {
 		Parameters map[string]any `json:"parameters"`
 	}
 
-	if a := s.decode(c, &in); a != nil {
-		return a
+	if resp := s.decode(c, &in); resp != nil {
+		return resp
 	}
 
-	return s.trigger(c, p, wanted{config: in.ref, checkout: in.ref, parameters: in.Parameters})
+	return s.trigger(c, p, triggerRequest{config: in.ref, checkout: in.ref, parameters: in.Parameters})
 }
 
 // triggerRun is POST /project/{provider}/{organization}/{project}/pipeline/run.
-func (s *Server) triggerRun(c *call) *answer {
-	p, a := s.called(c)
-	if a != nil {
-		return a
+func (s *Server) triggerRun(c *call) *response {
+	p, resp := s.projectOf(c)
+	if resp != nil {
+		return resp
 	}
 
 	var in struct {
@@ -74,8 +74,8 @@ func (s *Server) triggerRun(c *call) *answer {
 		Parameters map[string]any `json:"parameters"`
 	}
 
-	if a := s.decode(c, &in); a != nil {
-		return a
+	if resp := s.decode(c, &in); resp != nil {
+		return resp
 	}
 	if in.Checkout == (ref{}) {
 		in.Checkout = in.Config
@@ -83,10 +83,10 @@ func (s *Server) triggerRun(c *call) *answer {
 
 	known := func(d definition) bool { return d.id == in.Definition }
 	if in.Definition != "" && !slices.ContainsFunc(p.definitions, known) {
-		return refuse(http.StatusNotFound, "Pipeline definition not found")
+		return errorResponse(http.StatusNotFound, "Pipeline definition not found")
 	}
 
-	return s.trigger(c, p, wanted{
+	return s.trigger(c, p, triggerRequest{
 		config:     in.Config,
 		checkout:   in.Checkout,
 		definition: in.Definition,
@@ -95,13 +95,13 @@ func (s *Server) triggerRun(c *call) *answer {
 }
 
 // trigger makes a pipeline, or says why not.
-func (s *Server) trigger(c *call, p *project, want wanted) *answer {
-	if problem := want.check(); problem != "" {
-		s.violate(c, "%s", problem)
-		return refuse(http.StatusBadRequest, problem)
+func (s *Server) trigger(c *call, p *project, want triggerRequest) *response {
+	if problem := want.validate(); problem != "" {
+		s.reportViolation(c, "%s", problem)
+		return errorResponse(http.StatusBadRequest, problem)
 	}
 
-	want.parameters = plain(want.parameters)
+	want.parameters = withIntegers(want.parameters)
 	if want.checkout == (ref{}) {
 		want.checkout.Branch = p.defaultBranch
 	}
@@ -115,53 +115,56 @@ func (s *Server) trigger(c *call, p *project, want wanted) *answer {
 		Parameters: want.parameters,
 	}
 
-	a := s.attempt(p, want, &log)
+	resp := s.tryTrigger(p, want, &log)
 	s.triggers = append(s.triggers, log)
-	s.changed.Ring()
-	return a
+	s.changed.Broadcast()
+	return resp
 }
 
-func (s *Server) attempt(p *project, want wanted, log *Trigger) *answer {
+func (s *Server) tryTrigger(p *project, want triggerRequest, log *Trigger) *response {
 	if want.config != (ref{}) && want.config != want.checkout {
-		if _, a := s.resolve(p, want.config.Branch, want.config.Tag); a != nil {
-			return a
+		if _, resp := s.resolveRef(p, want.config.Branch, want.config.Tag); resp != nil {
+			return resp
 		}
 	}
 
-	revision, a := s.resolve(p, want.checkout.Branch, want.checkout.Tag)
-	if a != nil {
-		return a
+	revision, resp := s.resolveRef(p, want.checkout.Branch, want.checkout.Tag)
+	if resp != nil {
+		return resp
 	}
 
-	name := s.choose(p, want.parameters)
-	told, known := stories[name]
+	name := s.chooseScenario(p, want.parameters)
+	told, known := scenarios[name]
 	if !known {
-		return refuse(http.StatusBadRequest, fmt.Sprintf("No story %q; seraph-sim --scenarios lists them.", name))
+		return errorResponse(http.StatusBadRequest, fmt.Sprintf("No story %q; seraph-sim --scenarios lists them.", name))
 	}
-	if told.refuse != nil && !s.limitedBefore(name, p, want) {
+	if told.refuse != nil && !s.wasLimited(name, p, want) {
 		return told.refuse()
 	}
 
 	made := s.create(p, want.checkout, revision, want.parameters)
 	log.PipelineID, log.Effect = made.id, true
-	s.tell(made, name)
-	return &answer{
+	s.startScenario(made, name)
+	return &response{
 		status: http.StatusCreated,
 		body: object{
-			"id": made.id, "state": made.state, "number": made.number, "created_at": made.created,
+			"id":         made.id,
+			"state":      made.state,
+			"number":     made.number,
+			"created_at": made.created,
 		},
 	}
 }
 
 // limitedBefore lets a trigger pass that met the rate limit already.
-func (s *Server) limitedBefore(name string, p *project, want wanted) bool {
+func (s *Server) wasLimited(name string, p *project, want triggerRequest) bool {
 	if name != "rate-limited" {
 		return false
 	}
 	text, _ := json.Marshal(want.parameters) // it came as JSON
 	key := p.slug + string(text)
-	before := s.limited[key]
-	s.limited[key] = true
+	before := s.rateLimited[key]
+	s.rateLimited[key] = true
 	return before
 }
 
@@ -192,7 +195,7 @@ func (s *Server) create(p *project, at ref, revision string, parameters map[stri
 
 // check holds the documented bounds: branch or tag, 100 parameters, names of 128 and values of 512
 // characters.
-func (w wanted) check() string {
+func (w triggerRequest) validate() string {
 	for _, at := range []ref{w.config, w.checkout} {
 		if at.Branch != "" && at.Tag != "" {
 			return "branch and tag are mutually exclusive"
@@ -207,7 +210,7 @@ func (w wanted) check() string {
 		if utf8.RuneCountInString(name) > 128 {
 			return "a parameter's name is longer than 128 characters"
 		}
-		if problem := checkValue(value); problem != "" {
+		if problem := validateValue(value); problem != "" {
 			return "parameter " + name + ": " + problem
 		}
 	}
@@ -215,7 +218,7 @@ func (w wanted) check() string {
 	return ""
 }
 
-func checkValue(value any) string {
+func validateValue(value any) string {
 	switch v := value.(type) {
 	case string:
 		if utf8.RuneCountInString(v) > 512 {
@@ -237,7 +240,7 @@ func checkValue(value any) string {
 }
 
 // plain makes whole numbers of the numbers of a checked map.
-func plain(parameters map[string]any) map[string]any {
+func withIntegers(parameters map[string]any) map[string]any {
 	out := map[string]any{}
 	for name, value := range parameters {
 		if number, ok := value.(json.Number); ok {

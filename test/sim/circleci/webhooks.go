@@ -32,7 +32,7 @@ type Hook struct {
 
 // announced lists the ends that CircleCI documents for workflow-completed; not_run is not among
 // them.
-var announced = []string{"success", "failed", "error", "canceled", "unauthorized"}
+var webhookStatuses = []string{"success", "failed", "error", "canceled", "unauthorized"}
 
 // Webhooks turns the sending of webhooks on or off; at the start it is on.
 func (s *Server) Webhooks(on bool) {
@@ -56,8 +56,8 @@ func Sign(secret string, body []byte) string {
 }
 
 // completed tells that a workflow has ended.
-func (s *Server) completed(w *workflow) {
-	if s.options.WebhookURL == "" || s.hooksOff || !slices.Contains(announced, w.status) {
+func (s *Server) sendCompleted(w *workflow) {
+	if s.options.WebhookURL == "" || s.hooksOff || !slices.Contains(webhookStatuses, w.status) {
 		return
 	}
 
@@ -69,7 +69,7 @@ func (s *Server) completed(w *workflow) {
 		Status:     w.status,
 	}
 
-	body, err := json.Marshal(s.event(hook, w))
+	body, err := json.Marshal(s.eventBody(hook, w))
 	if err != nil {
 		panic(err)
 	}
@@ -78,18 +78,24 @@ func (s *Server) completed(w *workflow) {
 	s.background(func() { s.deliver(hook) })
 }
 
-func (s *Server) event(hook Hook, w *workflow) object {
+func (s *Server) eventBody(hook Hook, w *workflow) object {
 	p := w.pipeline
 	run := object{"id": p.id, "number": p.number, "created_at": p.created, "trigger": object{"type": p.trigger}}
 	p.addSource(run)
 	return object{
-		"id": hook.ID, "type": hook.Type, "happened_at": w.stopped,
+		"id":           hook.ID,
+		"type":         hook.Type,
+		"happened_at":  w.stopped,
 		"webhook":      object{"id": "cf8c4fdd-0587-4da1-b4ca-4846e9640af9", "name": "seraph"},
 		"project":      object{"id": p.project.id, "name": p.project.part(2), "slug": p.project.longSlug()},
 		"organization": object{"id": p.project.orgID, "name": p.project.part(1)},
 		"workflow": object{
-			"id": w.id, "name": w.name, "status": w.status, "created_at": w.created, "stopped_at": w.stopped,
-			"url": w.url(),
+			"id":         w.id,
+			"name":       w.name,
+			"status":     w.status,
+			"created_at": w.created,
+			"stopped_at": w.stopped,
+			"url":        w.url(),
 		},
 		"pipeline": run,
 	}
@@ -98,9 +104,9 @@ func (s *Server) event(hook Hook, w *workflow) object {
 // deliver sends a webhook until it is answered with 2xx, a few times at most.
 func (s *Server) deliver(hook Hook) {
 	header := http.Header{
-		"Content-Type": {
-			"application/json",
-		}, "User-Agent": {"CircleCI-Webhook/1.0"}, "Circleci-Event-Type": {hook.Type},
+		"Content-Type":        {"application/json"},
+		"User-Agent":          {"CircleCI-Webhook/1.0"},
+		"Circleci-Event-Type": {hook.Type},
 	}
 
 	if secret := s.options.WebhookSecret; secret != "" {
@@ -110,7 +116,7 @@ func (s *Server) deliver(hook Hook) {
 	for hook.Tries < hookTries {
 		hook.Tries++
 		hook.StatusCode = s.post(s.options.WebhookURL, hook.Body, header.Clone())
-		if hook.StatusCode >= 200 && hook.StatusCode < 300 || !s.rest(time.Duration(hook.Tries)*100*time.Millisecond) {
+		if hook.StatusCode >= 200 && hook.StatusCode < 300 || !s.sleep(time.Duration(hook.Tries)*100*time.Millisecond) {
 			break
 		}
 	}
@@ -118,7 +124,7 @@ func (s *Server) deliver(hook Hook) {
 	s.mu.Lock()
 	s.hooks = append(s.hooks, hook)
 	s.mu.Unlock()
-	s.changed.Ring()
+	s.changed.Broadcast()
 }
 
 func (w *workflow) url() string {

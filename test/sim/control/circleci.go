@@ -6,11 +6,11 @@ import (
 )
 
 // realCircleCI is the CircleCI simulator as the control sees it.
-type realCircleCI struct{ *circleci.Server }
+type circleciAdapter struct{ *circleci.Server }
 
 // startCircleCI starts a CircleCI that knows every project that is named to it. Its branches and
 // tags are those of the simulated GitHub at the moment of the trigger.
-func startCircleCI(c Config, gh *github.Server) (realCircleCI, error) {
+func startCircleCI(c Config, gh *github.Server) (circleciAdapter, error) {
 	server := circleci.New(circleci.Options{
 		Token:         c.CircleCIToken,
 		WebhookURL:    c.CircleCIWebhook,
@@ -30,7 +30,7 @@ func startCircleCI(c Config, gh *github.Server) (realCircleCI, error) {
 		server.SetDefinition(p.slug, p.definition)
 	}
 
-	return realCircleCI{server}, server.Start(c.CircleCI)
+	return circleciAdapter{server}, server.Start(c.CircleCI)
 }
 
 // headOf is the commit of a branch or tag at GitHub, and empty where there is none. A repository
@@ -56,17 +56,17 @@ func circleciScenarios() [][2]string {
 }
 
 // Fault makes the next calls of an operation go wrong.
-func (r realCircleCI) Fault(operation, fault string, times int) error {
+func (r circleciAdapter) Fault(operation, fault string, times int) error {
 	return r.NextNamed(operation, fault, times)
 }
 
 // Faults lists the names of operations and faults.
-func (r realCircleCI) Faults() Faults {
+func (r circleciAdapter) Faults() Faults {
 	return Faults{Operations: circleci.Operations(), Faults: circleci.Faults()}
 }
 
 // Pipelines lists all pipelines, oldest first.
-func (r realCircleCI) Pipelines() []Pipeline {
+func (r circleciAdapter) Pipelines() []Pipeline {
 	out := []Pipeline{}
 	for _, p := range r.Server.Pipelines() {
 		shown := Pipeline{

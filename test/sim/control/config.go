@@ -30,37 +30,62 @@ type Config struct {
 
 // setting is one flag that an environment variable may set as well.
 type setting struct {
-	name, standard, usage string
+	name, fallback, usage string
 	target                *string
 }
 
 func (c *Config) settings() []setting {
 	return []setting{
-		{"github", "127.0.0.1:9001", "where the simulated GitHub listens", &c.GitHub},
-		{"circleci", "127.0.0.1:9002", "where the simulated CircleCI listens (API below /api/v2)", &c.CircleCI},
-		{"control", "127.0.0.1:9003", "where the control API listens", &c.Control},
-		{"webhook", "http://127.0.0.1:8080/webhooks/github", "where GitHub sends its events", &c.Webhook},
+		{name: "github", fallback: "127.0.0.1:9001", usage: "where the simulated GitHub listens", target: &c.GitHub},
 		{
-			"circleci-webhook",
-			"http://127.0.0.1:8080/webhooks/circleci",
-			"where CircleCI sends its events",
-			&c.CircleCIWebhook,
+			name:     "circleci",
+			fallback: "127.0.0.1:9002",
+			usage:    "where the simulated CircleCI listens (API below /api/v2)",
+			target:   &c.CircleCI,
 		},
-		{"secret", "simulated-github-secret", "signs GitHub's events", &c.Secret},
-		{"circleci-secret", "simulated-circleci-secret", "signs CircleCI's events", &c.CircleCISecret},
-		{"token", "simulated-github-token", "the personal access token GitHub takes", &c.Token},
-		{"circleci-token", "simulated-circleci-token", "the personal token CircleCI takes", &c.CircleCIToken},
+		{name: "control", fallback: "127.0.0.1:9003", usage: "where the control API listens", target: &c.Control},
 		{
-			"repositories",
-			"acme/api,acme/web,acme/shop",
-			"repositories that are there from the start, comma-separated",
-			&c.Repositories,
+			name:     "webhook",
+			fallback: "http://127.0.0.1:8080/webhooks/github",
+			usage:    "where GitHub sends its events",
+			target:   &c.Webhook,
 		},
 		{
-			"app-projects",
-			exampleAppProject,
-			"projects of CircleCI's GitHub App, SLUG=OWNER/NAME@DEFINITION, comma-separated",
-			&c.appProjects,
+			name:     "circleci-webhook",
+			fallback: "http://127.0.0.1:8080/webhooks/circleci",
+			usage:    "where CircleCI sends its events",
+			target:   &c.CircleCIWebhook,
+		},
+		{name: "secret", fallback: "simulated-github-secret", usage: "signs GitHub's events", target: &c.Secret},
+		{
+			name:     "circleci-secret",
+			fallback: "simulated-circleci-secret",
+			usage:    "signs CircleCI's events",
+			target:   &c.CircleCISecret,
+		},
+		{
+			name:     "token",
+			fallback: "simulated-github-token",
+			usage:    "the personal access token GitHub takes",
+			target:   &c.Token,
+		},
+		{
+			name:     "circleci-token",
+			fallback: "simulated-circleci-token",
+			usage:    "the personal token CircleCI takes",
+			target:   &c.CircleCIToken,
+		},
+		{
+			name:     "repositories",
+			fallback: "acme/api,acme/web,acme/shop",
+			usage:    "repositories that are there from the start, comma-separated",
+			target:   &c.Repositories,
+		},
+		{
+			name:     "app-projects",
+			fallback: exampleAppProject,
+			usage:    "projects of CircleCI's GitHub App, SLUG=OWNER/NAME@DEFINITION, comma-separated",
+			target:   &c.appProjects,
 		},
 	}
 }
@@ -76,7 +101,7 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (Config, er
 	flags := flag.NewFlagSet("seraph-sim", flag.ContinueOnError)
 	flags.SetOutput(out)
 	for _, s := range c.settings() {
-		standard := s.standard
+		standard := s.fallback
 		variable := "SERAPH_SIM_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
 		if value := getenv(variable); value != "" {
 			standard = value

@@ -88,25 +88,25 @@ func New(gh *github.Server, ci CircleCI, appProjects ...appProject) *Control {
 // Handler answers the control API.
 func (c *Control) Handler() http.Handler {
 	mux := chi.NewRouter()
-	mux.Post("/deploy", answer(c.deploy))
-	mux.Post("/approve", answer(c.onPipeline(c.circleci.Approve)))
-	mux.Post("/cancel", answer(c.onPipeline(c.circleci.Cancel)))
-	mux.Post("/rerun", answer(c.onPipeline(c.circleci.Rerun)))
-	mux.Post("/faults", answer(c.fault))
-	mux.Post("/facts", answer(c.facts))
-	mux.Post("/redeliver", answer(c.redeliver))
-	mux.Get("/faults", answer(c.faults))
-	mux.Get("/deployments", answer(func(*http.Request) (any, error) { return c.deployments(), nil }))
-	mux.Get("/pipelines", answer(func(*http.Request) (any, error) { return c.circleci.Pipelines(), nil }))
-	mux.Get("/deliveries", answer(func(*http.Request) (any, error) { return c.deliveries(), nil }))
-	mux.Get("/violations", answer(c.violations))
+	mux.Post("/deploy", handle(c.deploy))
+	mux.Post("/approve", handle(c.onPipeline(c.circleci.Approve)))
+	mux.Post("/cancel", handle(c.onPipeline(c.circleci.Cancel)))
+	mux.Post("/rerun", handle(c.onPipeline(c.circleci.Rerun)))
+	mux.Post("/faults", handle(c.fault))
+	mux.Post("/facts", handle(c.facts))
+	mux.Post("/redeliver", handle(c.redeliver))
+	mux.Get("/faults", handle(c.faults))
+	mux.Get("/deployments", handle(func(*http.Request) (any, error) { return c.deployments(), nil }))
+	mux.Get("/pipelines", handle(func(*http.Request) (any, error) { return c.circleci.Pipelines(), nil }))
+	mux.Get("/deliveries", handle(func(*http.Request) (any, error) { return c.deliveries(), nil }))
+	mux.Get("/violations", handle(c.violations))
 	mux.Get("/events", c.events)
 
 	return mux
 }
 
 // answer turns a function into a handler: 200 with what it returns, or 400 with its error.
-func answer(do func(*http.Request) (any, error)) http.HandlerFunc {
+func handle(do func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		body, err := do(r)
@@ -120,7 +120,7 @@ func answer(do func(*http.Request) (any, error)) http.HandlerFunc {
 }
 
 // read decodes a request's body and refuses what it does not know.
-func read(r *http.Request, target any) error {
+func decode(r *http.Request, target any) error {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	return d.Decode(target)
@@ -142,7 +142,7 @@ type deployRequest struct {
 // deploy makes a deployment as a person would; a repository that is not there yet is made first.
 func (c *Control) deploy(r *http.Request) (any, error) {
 	in := deployRequest{Ref: "main", GitHubScenario: "plain"}
-	if err := read(r, &in); err != nil {
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if in.Repository == "" {
@@ -184,7 +184,7 @@ func (c *Control) onPipeline(act func(pipeline string) error) func(*http.Request
 			Deployment int64  `json:"deployment"`
 		}
 
-		if err := read(r, &in); err != nil {
+		if err := decode(r, &in); err != nil {
 			return nil, err
 		}
 
@@ -209,7 +209,7 @@ func (c *Control) fault(r *http.Request) (any, error) {
 		Times     int    `json:"times"`
 	}{Times: 1}
 
-	if err := read(r, &in); err != nil {
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 
@@ -234,7 +234,7 @@ func (c *Control) redeliver(r *http.Request) (any, error) {
 	var in struct {
 		Delivery int64 `json:"delivery"`
 	}
-	if err := read(r, &in); err != nil {
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	return in, c.github.Hooks().Redeliver(in.Delivery)
@@ -244,7 +244,8 @@ func (c *Control) violations(*http.Request) (any, error) {
 	return map[string][]string{
 		"github": append(
 			[]string{},
-			c.github.Violations()...), "circleci": append([]string{}, c.circleci.Violations()...),
+			c.github.Violations()...),
+		"circleci": append([]string{}, c.circleci.Violations()...),
 	}, nil
 }
 
@@ -270,5 +271,15 @@ func (c *Control) deliveries() []delivery {
 }
 
 func deliveryOf(d hookshot.Delivery) delivery {
-	return delivery{d.ID, d.GUID, d.Event, d.At, d.Lost, d.Redelivery, d.StatusCode, d.Status, string(d.Answer)}
+	return delivery{
+		ID:         d.ID,
+		GUID:       d.GUID,
+		Event:      d.Event,
+		At:         d.At,
+		Lost:       d.Lost,
+		Redelivery: d.Redelivery,
+		StatusCode: d.StatusCode,
+		Status:     d.Status,
+		Answer:     string(d.Answer),
+	}
 }

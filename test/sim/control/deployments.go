@@ -55,7 +55,14 @@ func deploymentOf(d github.Deployment) deployment {
 	}
 
 	for _, s := range d.Statuses {
-		out.Statuses = append(out.Statuses, status{s.ID, s.State, s.Description, s.LogURL, s.EnvironmentURL, s.At})
+		out.Statuses = append(out.Statuses, status{
+			ID:             s.ID,
+			State:          s.State,
+			Description:    s.Description,
+			LogURL:         s.LogURL,
+			EnvironmentURL: s.EnvironmentURL,
+			At:             s.At,
+		})
 	}
 
 	return out

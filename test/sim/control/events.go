@@ -45,7 +45,7 @@ func (c *Control) follow(ctx context.Context, report func(news []event) bool) {
 		// The channels are taken before the lists are read, so that no change is missed.
 		gh, hooks, ci := c.github.Changed(), c.github.Hooks().Changed(), c.circleci.Changed()
 		var news []event
-		for _, e := range c.happened() {
+		for _, e := range c.allEvents() {
 			if !reported[e.key] {
 				reported[e.key] = true
 				news = append(news, e)
@@ -67,24 +67,28 @@ func (c *Control) follow(ctx context.Context, report func(news []event) bool) {
 }
 
 // happened lists every event, in an order in which they may have happened.
-func (c *Control) happened() []event {
+func (c *Control) allEvents() []event {
 	var all []event
 	for _, d := range c.deployments() {
 		statuses := d.Statuses
 		d.Statuses = nil
-		all = append(all, event{"deployment", fmt.Sprint("deployment ", d.ID), d})
+		all = append(all, event{kind: "deployment", key: fmt.Sprint("deployment ", d.ID), data: d})
 		for _, s := range statuses {
-			all = append(all, event{"status", fmt.Sprint("status ", s.ID), deploymentStatus{d.ID, s}})
+			all = append(all, event{
+				kind: "status",
+				key:  fmt.Sprint("status ", s.ID),
+				data: deploymentStatus{d.ID, s},
+			})
 		}
 	}
 
 	for _, d := range c.deliveries() {
-		all = append(all, event{"delivery", fmt.Sprint("delivery ", d.ID), d})
+		all = append(all, event{kind: "delivery", key: fmt.Sprint("delivery ", d.ID), data: d})
 	}
 
 	for _, p := range c.circleci.Pipelines() {
 		state := fmt.Sprint("pipeline ", p.ID, " ", p.State, " ", p.Workflows)
-		all = append(all, event{"pipeline", state, p})
+		all = append(all, event{kind: "pipeline", key: state, data: p})
 	}
 
 	return all

@@ -34,23 +34,23 @@ type Facts struct {
 
 // The words that GitHub knows.
 var (
-	roles    = []string{"", "admin", "maintain", "write", "triage", "read"}
-	members  = []string{"", "active", "pending"}
-	statuses = []string{"error", "failure", "pending", "success"}
-	running  = []string{"queued", "in_progress"}
-	ends     = []string{"success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required"}
+	roles            = []string{"", "admin", "maintain", "write", "triage", "read"}
+	membershipStates = []string{"", "active", "pending"}
+	commitStates     = []string{"error", "failure", "pending", "success"}
+	runningStates    = []string{"queued", "in_progress"}
+	conclusions      = []string{"success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required"}
 )
 
 // facts takes all of it or nothing, and answers with the commit that it is about.
 func (c *Control) facts(r *http.Request) (any, error) {
 	in := Facts{Ref: "main"}
-	if err := read(r, &in); err != nil {
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if owner, name, _ := strings.Cut(in.Repository, "/"); owner == "" || name == "" {
 		return nil, fmt.Errorf("repository is %q: say owner/name", in.Repository)
 	}
-	if err := in.check(); err != nil {
+	if err := in.validate(); err != nil {
 		return nil, err
 	}
 
@@ -74,7 +74,7 @@ func (c *Control) facts(r *http.Request) (any, error) {
 	}
 
 	sha, _ := c.github.Head(in.Repository, in.Ref)
-	in.set(c.github, sha)
+	in.apply(c.github, sha)
 	return map[string]string{"sha": sha}, nil
 }
 
@@ -103,28 +103,28 @@ func (in Facts) checkRefs(gh *github.Server) error {
 	return nil
 }
 
-func (in Facts) check() error {
-	problem := known("roles", in.Roles, roles)
+func (in Facts) validate() error {
+	problem := checkValues("roles", in.Roles, roles)
 	for team, states := range in.Teams {
 		if org, slug, _ := strings.Cut(team, "/"); org == "" || slug == "" {
 			return fmt.Errorf("teams: %q: say org/team", team)
 		}
 		if problem == nil {
-			problem = known("teams", states, members)
+			problem = checkValues("teams", states, membershipStates)
 		}
 	}
 
 	if problem == nil {
-		problem = known("statuses", in.Statuses, statuses)
+		problem = checkValues("statuses", in.Statuses, commitStates)
 	}
 	if problem == nil {
-		problem = known("checks", in.Checks, slices.Concat(ends, running))
+		problem = checkValues("checks", in.Checks, slices.Concat(conclusions, runningStates))
 	}
 
 	return problem
 }
 
-func known(field string, given map[string]string, words []string) error {
+func checkValues(field string, given map[string]string, words []string) error {
 	for name, word := range given {
 		if !slices.Contains(words, word) {
 			return fmt.Errorf("%s: %s is %q, want one of %q", field, name, word, words)
@@ -133,7 +133,7 @@ func known(field string, given map[string]string, words []string) error {
 	return nil
 }
 
-func (in Facts) set(gh *github.Server, sha string) {
+func (in Facts) apply(gh *github.Server, sha string) {
 	for login, role := range in.Roles {
 		gh.SetRole(in.Repository, login, role)
 	}
@@ -151,7 +151,7 @@ func (in Facts) set(gh *github.Server, sha string) {
 	}
 
 	for name, word := range in.Checks {
-		if slices.Contains(running, word) {
+		if slices.Contains(runningStates, word) {
 			gh.AddCheck(sha, github.CheckRun{Name: name, Status: word})
 		} else {
 			gh.AddCheck(sha, github.CheckRun{Name: name, Conclusion: word})

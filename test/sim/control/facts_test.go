@@ -33,13 +33,13 @@ func TestFacts(t *testing.T) {
 		"/repos/acme/web/branches/main":                              `"contexts":["ci"]`,
 		"/repos/acme/web/rules/branches/main":                        `"context":"build"`,
 	} {
-		if body := b.ask(t, path); !strings.Contains(body, part) {
+		if body := b.get(t, path); !strings.Contains(body, part) {
 			t.Errorf("%s: %s, want %s", path, body, part)
 		}
 	}
 }
 
-func (b bench) ask(t *testing.T, path string) string {
+func (b fixture) get(t *testing.T, path string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", b.github.URL()+path, nil)
 	if err != nil {

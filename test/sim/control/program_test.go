@@ -21,12 +21,16 @@ func TestRunWithoutServing(t *testing.T) {
 		code int
 		says string
 	}{
-		"scenarios":    {[]string{"--scenarios"}, 0, "webhook-lost"},
-		"help":         {[]string{"-h"}, 0, "SERAPH_SIM_CIRCLECI_TOKEN"},
-		"unknown flag": {[]string{"-x"}, 2, "not defined: -x"},
-		"argument":     {[]string{"serve"}, 2, "unexpected argument"},
-		"bad address":  {[]string{"-github", "256.0.0.1:x"}, 1, "listen for the simulated GitHub"},
-		"bad project":  {[]string{"-app-projects", "circleci/a/b=acme/web"}, 2, "is not SLUG=OWNER/NAME@DEFINITION"},
+		"scenarios":    {args: []string{"--scenarios"}, says: "webhook-lost"},
+		"help":         {args: []string{"-h"}, says: "SERAPH_SIM_CIRCLECI_TOKEN"},
+		"unknown flag": {args: []string{"-x"}, code: 2, says: "not defined: -x"},
+		"argument":     {args: []string{"serve"}, code: 2, says: "unexpected argument"},
+		"bad address":  {args: []string{"-github", "256.0.0.1:x"}, code: 1, says: "listen for the simulated GitHub"},
+		"bad project": {
+			args: []string{"-app-projects", "circleci/a/b=acme/web"},
+			code: 2,
+			says: "is not SLUG=OWNER/NAME@DEFINITION",
+		},
 	}
 
 	for name, c := range cases {

@@ -26,7 +26,7 @@ func parseAppProjects(text string) ([]appProject, error) {
 			return nil, fmt.Errorf("app-projects: %q is not SLUG=OWNER/NAME@DEFINITION", item)
 		}
 
-		all = append(all, appProject{slug, repository, definition})
+		all = append(all, appProject{slug: slug, repository: repository, definition: definition})
 	}
 
 	return all, nil

@@ -58,7 +58,7 @@ func (d delivery) line() string {
 }
 
 // ended are the final statuses of a workflow.
-var ended = []string{"success", "failed", "error", "canceled", "unauthorized", "not_run"}
+var terminalStatuses = []string{"success", "failed", "error", "canceled", "unauthorized", "not_run"}
 
 func (p Pipeline) lines() []string {
 	ref := "branch " + p.Branch
@@ -76,7 +76,7 @@ func (p Pipeline) lines() []string {
 				fmt.Sprintf("CircleCI  %s, workflow %s waits for an approval: POST /approve {\"pipeline\":%q}",
 					name, w.Name, p.ID),
 			)
-		case slices.Contains(ended, w.Status):
+		case slices.Contains(terminalStatuses, w.Status):
 			all = append(all, fmt.Sprintf("CircleCI  %s, workflow %s (%.8s) ended: %s", name, w.Name, w.ID, w.Status))
 		}
 	}

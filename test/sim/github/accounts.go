@@ -29,7 +29,12 @@ type installation struct {
 
 func defaultPermissions() map[string]string {
 	return map[string]string{
-		"metadata": "read", "deployments": "write", "contents": "read", "statuses": "read", "checks": "read", "members": "read",
+		"metadata":    "read",
+		"deployments": "write",
+		"contents":    "read",
+		"statuses":    "read",
+		"checks":      "read",
+		"members":     "read",
 	}
 }
 
@@ -162,7 +167,7 @@ func (s *Server) appHook() *hookshot.Hook {
 }
 
 // hooksOf are the hooks that hear of events in a repository.
-func (s *Server) hooksOf(r *repository) []hookshot.Hook {
+func (s *Server) hooksFor(r *repository) []hookshot.Hook {
 	hook := r.hook
 	if s.options.App != nil {
 		hook = s.appHook()

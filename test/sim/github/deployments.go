@@ -65,7 +65,7 @@ type Deployment struct {
 func (s *Server) CreateDeployment(repo string, wanted NewDeployment) (Deployment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.must(repo)
+	r := s.mustRepository(repo)
 	sha, found := r.resolve(wanted.Ref)
 	if !found {
 		return Deployment{}, fmt.Errorf("no ref found for: %s", wanted.Ref)
@@ -74,7 +74,7 @@ func (s *Server) CreateDeployment(repo string, wanted NewDeployment) (Deployment
 		return Deployment{}, errors.New("the payload is not JSON")
 	}
 
-	return s.create(r, sha, wanted).evidence(), nil
+	return s.create(r, sha, wanted).snapshot(), nil
 }
 
 func (s *Server) create(r *repository, sha string, w NewDeployment) *deployment {
@@ -96,12 +96,12 @@ func (s *Server) create(r *repository, sha string, w NewDeployment) *deployment 
 			SHA:                 sha,
 			Ref:                 w.Ref,
 			Task:                w.Task,
-			Payload:             payload(w.Payload),
+			Payload:             normalizePayload(w.Payload),
 			Environment:         w.Environment,
 			OriginalEnvironment: w.Environment,
 			Description:         w.Description,
 			Creator:             s.account(cmp.Or(w.Creator, "octocat")),
-			App:                 s.appNamed(w.App),
+			App:                 s.appBySlug(w.App),
 			Transient:           w.Transient,
 			Production:          production,
 			CreatedAt:           created,
@@ -114,19 +114,19 @@ func (s *Server) create(r *repository, sha string, w NewDeployment) *deployment 
 	}
 
 	s.deployments = append(s.deployments, d)
-	s.tell("deployment", d, nil, d.Creator)
-	s.changed.Ring()
+	s.sendEvent("deployment", d, nil, d.Creator)
+	s.changed.Broadcast()
 	return d
 }
 
-func payload(raw json.RawMessage) json.RawMessage {
+func normalizePayload(raw json.RawMessage) json.RawMessage {
 	if trimmed := bytes.TrimSpace(raw); len(trimmed) > 0 {
 		return slices.Clone(trimmed)
 	}
 	return json.RawMessage("{}")
 }
 
-func (s *Server) appNamed(slug string) *wire.App {
+func (s *Server) appBySlug(slug string) *wire.App {
 	switch {
 	case slug == "":
 		return nil
@@ -141,16 +141,24 @@ func (s *Server) appNamed(slug string) *wire.App {
 func (s *Server) workflowRun(d *deployment) wire.Object {
 	id := s.nextID("run")
 	return wire.Object{
-		"id": id, "name": "Deploy", "path": ".github/workflows/deploy.yml", "event": "push", "status": "in_progress",
-		"conclusion": nil, "head_branch": d.Ref, "head_sha": d.SHA, "run_number": 1, "run_attempt": 1,
-		"actor":    d.Creator.JSON(s.api(), s.web()),
-		"html_url": fmt.Sprintf("%s/%s/actions/runs/%d", s.web(), d.repo.FullName(), id),
+		"id":          id,
+		"name":        "Deploy",
+		"path":        ".github/workflows/deploy.yml",
+		"event":       "push",
+		"status":      "in_progress",
+		"conclusion":  nil,
+		"head_branch": d.Ref,
+		"head_sha":    d.SHA,
+		"run_number":  1,
+		"run_attempt": 1,
+		"actor":       d.Creator.JSON(s.api(), s.web()),
+		"html_url":    fmt.Sprintf("%s/%s/actions/runs/%d", s.web(), d.repo.FullName(), id),
 	}
 }
 
 // tell sends the webhook of a new deployment, or of a new status when there is one.
-func (s *Server) tell(event string, d *deployment, status *wire.Status, sender wire.Account) {
-	hooks := s.hooksOf(d.repo)
+func (s *Server) sendEvent(event string, d *deployment, status *wire.Status, sender wire.Account) {
+	hooks := s.hooksFor(d.repo)
 	if len(hooks) == 0 {
 		return
 	}
@@ -165,8 +173,8 @@ func (s *Server) tell(event string, d *deployment, status *wire.Status, sender w
 	s.hooks.Send(hookshot.Message{Event: event, Action: "created", RepositoryID: d.repo.ID, Body: body}, hooks...)
 }
 
-func (s *Server) listDeployments(c *call) *answer {
-	query := s.query(c, "sha", "ref", "task", "environment", "per_page", "page")
+func (s *Server) listDeployments(c *call) *response {
+	query := s.checkQuery(c, "sha", "ref", "task", "environment", "per_page", "page")
 	matches := func(name, value string) bool {
 		want := query.Get(name)
 		return want == "" || want == "none" || want == value
@@ -180,10 +188,10 @@ func (s *Server) listDeployments(c *call) *answer {
 		}
 	}
 
-	return page(s, c, bodies)
+	return paginate(s, c, bodies)
 }
 
-func (s *Server) getDeployment(c *call) *answer {
+func (s *Server) getDeployment(c *call) *response {
 	d := s.deployment(c)
 	if d == nil {
 		return notFound()
@@ -214,15 +222,15 @@ type deploymentRequest struct {
 	ProductionEnvironment *bool           `json:"production_environment"`
 }
 
-func (s *Server) postDeployment(c *call) *answer {
+func (s *Server) postDeployment(c *call) *response {
 	var in deploymentRequest
-	if a := s.decode(c, &in); a != nil {
-		return a
+	if resp := s.decode(c, &in); resp != nil {
+		return resp
 	}
 
-	sha, a := s.checkDeployment(c, in)
-	if a != nil {
-		return a
+	sha, resp := s.checkDeployment(c, in)
+	if resp != nil {
+		return resp
 	}
 
 	wanted := NewDeployment{
@@ -230,7 +238,7 @@ func (s *Server) postDeployment(c *call) *answer {
 		Environment: in.Environment,
 		Task:        in.Task,
 		Payload:     in.Payload,
-		Creator:     c.who.account.Login,
+		Creator:     c.credential.account.Login,
 		Transient:   in.TransientEnvironment,
 		Production:  in.ProductionEnvironment,
 	}
@@ -241,12 +249,12 @@ func (s *Server) postDeployment(c *call) *answer {
 	if in.Description != nil {
 		wanted.Description = *in.Description
 	}
-	if c.who.app != nil {
-		wanted.App = c.who.app.Slug
+	if c.credential.app != nil {
+		wanted.App = c.credential.app.Slug
 	}
 
 	d := s.create(c.repo, sha, wanted).view()
-	return &answer{
+	return &response{
 		status: http.StatusCreated,
 		body:   d.JSON(s.api(), s.web()),
 		header: map[string]string{"Location": d.URL(s.api())},
@@ -254,15 +262,15 @@ func (s *Server) postDeployment(c *call) *answer {
 }
 
 // checkDeployment applies the rules of "Create a deployment" and resolves the ref.
-func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, a *answer) {
+func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, resp *response) {
 	if in.Ref == "" {
-		s.violate(c, "ref is missing")
-		return "", refuse(http.StatusUnprocessableEntity, "Invalid request.\n\n\"ref\" wasn't supplied.")
+		s.reportViolation(c, "ref is missing")
+		return "", errorResponse(http.StatusUnprocessableEntity, "Invalid request.\n\n\"ref\" wasn't supplied.")
 	}
 
 	if p := bytes.TrimSpace(in.Payload); len(p) > 0 && p[0] != '{' && p[0] != '"' && string(p) != "null" {
-		s.violate(c, "payload is neither an object nor a string")
-		return "", refuse(
+		s.reportViolation(c, "payload is neither an object nor a string")
+		return "", errorResponse(
 			http.StatusUnprocessableEntity,
 			"Invalid request.\n\nFor 'properties/payload', no subschema matched.",
 		)
@@ -270,18 +278,18 @@ func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, a *
 
 	sha, found := c.repo.resolve(in.Ref)
 	if !found {
-		return "", refuse(http.StatusUnprocessableEntity, "No ref found for: "+in.Ref)
+		return "", errorResponse(http.StatusUnprocessableEntity, "No ref found for: "+in.Ref)
 	}
 	if c.repo.behind[in.Ref] && (in.AutoMerge == nil || *in.AutoMerge) {
 		message := fmt.Sprintf("Auto-merged %s into %s on deployment.", c.repo.DefaultBranch, in.Ref)
-		return "", &answer{status: http.StatusAccepted, body: wire.Object{"message": message}}
+		return "", &response{status: http.StatusAccepted, body: wire.Object{"message": message}}
 	}
 
 	return sha, s.checkContexts(sha, in)
 }
 
 // checkContexts answers 409 unless the commit statuses that the request wants are all success.
-func (s *Server) checkContexts(sha string, in deploymentRequest) *answer {
+func (s *Server) checkContexts(sha string, in deploymentRequest) *response {
 	var open []wire.Object
 	for _, status := range s.facts(sha).statuses {
 		wanted := in.RequiredContexts == nil || slices.Contains(*in.RequiredContexts, status.context)
@@ -294,9 +302,13 @@ func (s *Server) checkContexts(sha string, in deploymentRequest) *answer {
 		return nil
 	}
 
-	a := refuse(http.StatusConflict, fmt.Sprintf("Conflict: Commit status checks failed for %s.", in.Ref))
-	a.body.(wire.Object)["errors"] = []any{wire.Object{
-		"contexts": open, "resource": "Deployment", "field": "required_contexts", "code": "invalid",
+	resp := errorResponse(http.StatusConflict, fmt.Sprintf("Conflict: Commit status checks failed for %s.", in.Ref))
+	resp.body.(wire.Object)["errors"] = []any{wire.Object{
+		"contexts": open,
+		"resource": "Deployment",
+		"field":    "required_contexts",
+		"code":     "invalid",
 	}}
-	return a
+
+	return resp
 }

@@ -20,42 +20,45 @@ func TestStatusRules(t *testing.T) {
 		says      string // in the answer
 		violation string // part of it; empty: none
 	}{
-		"queued": {`{"state":"queued"}`, 201, "", ""},
+		"queued": {body: `{"state":"queued"}`, status: 201},
 		"everything": {
-			`{"state":"success","description":"done","log_url":"https://ci/1","environment_url":"http://x","environment":"qa","auto_inactive":false}`,
-			201,
-			"",
-			"",
+			body:   `{"state":"success","description":"done","log_url":"https://ci/1","environment_url":"http://x","environment":"qa","auto_inactive":false}`,
+			status: 201,
 		},
-		"140 code points": {`{"state":"error","description":"` + strings.Repeat("é", 140) + `"}`, 201, "", ""},
+		"140 code points": {body: `{"state":"error","description":"` + strings.Repeat("é", 140) + `"}`, status: 201},
 		"141 code points": {
-			`{"state":"error","description":"` + strings.Repeat("é", 141) + `"}`,
-			422,
-			"description is too long (maximum is 140 characters)",
-			"141 characters",
+			body:      `{"state":"error","description":"` + strings.Repeat("é", 141) + `"}`,
+			status:    422,
+			says:      "description is too long (maximum is 140 characters)",
+			violation: "141 characters",
 		},
-		"no state":      {`{}`, 422, `"state\" wasn't supplied`, "state is missing"},
-		"unknown state": {`{"state":"done"}`, 422, "state is not included in the list", `state is "done"`},
+		"no state": {body: `{}`, status: 422, says: `"state\" wasn't supplied`, violation: "state is missing"},
+		"unknown state": {
+			body:      `{"state":"done"}`,
+			status:    422,
+			says:      "state is not included in the list",
+			violation: `state is "done"`,
+		},
 		"other scheme": {
-			`{"state":"queued","log_url":"ftp://x"}`,
-			422,
-			"log_url must use http(s) scheme",
-			"log_url is not http",
+			body:      `{"state":"queued","log_url":"ftp://x"}`,
+			status:    422,
+			says:      "log_url must use http(s) scheme",
+			violation: "log_url is not http",
 		},
-		"unknown field": {`{"state":"queued","nice":1}`, 201, "", `unknown field "nice"`},
+		"unknown field": {body: `{"state":"queued","nice":1}`, status: 201, violation: `unknown field "nice"`},
 		"wrong type": {
-			`{"state":1}`,
-			422,
-			"For 'properties/state', number is not a string",
-			"cannot unmarshal number",
+			body:      `{"state":1}`,
+			status:    422,
+			says:      "For 'properties/state', number is not a string",
+			violation: "cannot unmarshal number",
 		},
-		"not JSON":           {`{`, 400, "Problems parsing JSON", "unexpected"},
-		"null auto_inactive": {`{"state":"queued","auto_inactive":null}`, 201, "", ""},
+		"not JSON":           {body: `{`, status: 400, says: "Problems parsing JSON", violation: "unexpected"},
+		"null auto_inactive": {body: `{"state":"queued","auto_inactive":null}`, status: 201},
 	}
 
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			s := setup(t, github.Options{Wrap: plain})
+			s := setup(t, github.Options{Wrap: unchecked})
 			got := call(t, s, "POST", statusesPath(deploy(t, s, github.NewDeployment{})), c.body)
 			raw, _ := json.Marshal(got.body)
 			if got.status != c.status || !strings.Contains(string(raw), c.says) {
@@ -70,7 +73,7 @@ func TestStatusRules(t *testing.T) {
 	}
 }
 
-func plain(next http.Handler) http.Handler { return next }
+func unchecked(next http.Handler) http.Handler { return next }
 
 func TestStatusLimit(t *testing.T) {
 	s := setup(t, github.Options{StatusLimit: 2})
@@ -137,7 +140,7 @@ func TestAutoInactive(t *testing.T) {
 
 // TestCreateDeployment goes through the refusals and the defaults of "Create a deployment".
 func TestCreateDeployment(t *testing.T) {
-	s := setup(t, github.Options{Wrap: plain})
+	s := setup(t, github.Options{Wrap: unchecked})
 	s.Tag(repo, "v1", "")
 	s.Push(repo, "old", "")
 	s.SetBehind(repo, "old", true)
@@ -149,28 +152,36 @@ func TestCreateDeployment(t *testing.T) {
 		says   string
 	}{
 		"branch": {
-			`{"ref":"main","auto_merge":false,"required_contexts":[]}`,
-			201,
-			`"environment":"production"`,
+			body:   `{"ref":"main","auto_merge":false,"required_contexts":[]}`,
+			status: 201,
+			says:   `"environment":"production"`,
 		},
-		"production":     {`{"ref":"main"}`, 201, `"production_environment":true`},
-		"staging":        {`{"ref":"main","environment":"staging"}`, 201, `"production_environment":false`},
-		"no payload":     {`{"ref":"main"}`, 201, `"payload":{}`},
-		"object payload": {`{"ref":"main","payload":{"a":[1,"x"]}}`, 201, `"payload":{"a":[1,"x"]}`},
-		"string payload": {`{"ref":"main","payload":"{\"a\":1}"}`, 201, `"payload":"{\"a\":1}"`},
-		"list payload":   {`{"ref":"main","payload":[1]}`, 422, "properties/payload"},
-		"tag":            {`{"ref":"v1"}`, 201, `"task":"deploy"`},
+		"production": {body: `{"ref":"main"}`, status: 201, says: `"production_environment":true`},
+		"staging": {
+			body:   `{"ref":"main","environment":"staging"}`,
+			status: 201,
+			says:   `"production_environment":false`,
+		},
+		"no payload": {body: `{"ref":"main"}`, status: 201, says: `"payload":{}`},
+		"object payload": {
+			body:   `{"ref":"main","payload":{"a":[1,"x"]}}`,
+			status: 201,
+			says:   `"payload":{"a":[1,"x"]}`,
+		},
+		"string payload": {body: `{"ref":"main","payload":"{\"a\":1}"}`, status: 201, says: `"payload":"{\"a\":1}"`},
+		"list payload":   {body: `{"ref":"main","payload":[1]}`, status: 422, says: "properties/payload"},
+		"tag":            {body: `{"ref":"v1"}`, status: 201, says: `"task":"deploy"`},
 		"sha": {
-			`{"ref":"` + strings.Repeat("a1", 20) + `"}`,
-			201,
-			`"sha":"` + strings.Repeat("a1", 20),
+			body:   `{"ref":"` + strings.Repeat("a1", 20) + `"}`,
+			status: 201,
+			says:   `"sha":"` + strings.Repeat("a1", 20),
 		},
-		"unknown ref":          {`{"ref":"nope"}`, 422, "No ref found for: nope"},
-		"no ref":               {`{}`, 422, "wasn't supplied"},
-		"merged":               {`{"ref":"old"}`, 202, "Auto-merged main into old"},
-		"not merged":           {`{"ref":"old","auto_merge":false}`, 201, `"ref":"old"`},
-		"red":                  {`{"ref":"red"}`, 409, "Commit status checks failed for red"},
-		"red but not required": {`{"ref":"red","required_contexts":[]}`, 201, `"sha":"` + red},
+		"unknown ref":          {body: `{"ref":"nope"}`, status: 422, says: "No ref found for: nope"},
+		"no ref":               {body: `{}`, status: 422, says: "wasn't supplied"},
+		"merged":               {body: `{"ref":"old"}`, status: 202, says: "Auto-merged main into old"},
+		"not merged":           {body: `{"ref":"old","auto_merge":false}`, status: 201, says: `"ref":"old"`},
+		"red":                  {body: `{"ref":"red"}`, status: 409, says: "Commit status checks failed for red"},
+		"red but not required": {body: `{"ref":"red","required_contexts":[]}`, status: 201, says: `"sha":"` + red},
 	}
 
 	for name, c := range cases {
@@ -214,8 +225,13 @@ func TestListsPageNewestFirst(t *testing.T) {
 	}
 
 	for filter, count := range map[string]int{
-		"environment=env-0": 3, "ref=main": 5, "ref=x": 0, "task=deploy": 5, "task=other": 0,
-		"sha=" + github.Commit(repo, "main"): 5, "sha=none": 5,
+		"environment=env-0":                  3,
+		"ref=main":                           5,
+		"ref=x":                              0,
+		"task=deploy":                        5,
+		"task=other":                         0,
+		"sha=" + github.Commit(repo, "main"): 5,
+		"sha=none":                           5,
 	} {
 		if page := call(t, s, "GET", "/repos/"+repo+"/deployments?"+filter, ""); len(page.list) != count ||
 			page.list == nil {

@@ -23,7 +23,7 @@ type Status struct {
 	At             time.Time
 }
 
-func (d *deployment) evidence() Deployment {
+func (d *deployment) snapshot() Deployment {
 	out := Deployment{
 		ID:           d.ID,
 		Repository:   d.repo.FullName(),
@@ -60,7 +60,7 @@ func (s *Server) Deployments() []Deployment {
 	defer s.mu.Unlock()
 	out := make([]Deployment, 0, len(s.deployments))
 	for _, d := range s.deployments {
-		out = append(out, d.evidence())
+		out = append(out, d.snapshot())
 	}
 	return out
 }
@@ -69,10 +69,10 @@ func (s *Server) Deployments() []Deployment {
 func (s *Server) Statuses(repo string, deploymentID int64) []Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.must(repo)
+	r := s.mustRepository(repo)
 	for _, d := range s.deployments {
 		if d.ID == deploymentID && d.repo == r {
-			return d.evidence().Statuses
+			return d.snapshot().Statuses
 		}
 	}
 
@@ -132,7 +132,7 @@ func (s *Server) WaitDeliveries(ctx context.Context, done func([]hookshot.Delive
 func (s *Server) Send(repo, event string, body json.RawMessage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.send(s.must(repo), event, body)
+	s.send(s.mustRepository(repo), event, body)
 }
 
 func (s *Server) send(r *repository, event string, body any) {
@@ -145,7 +145,7 @@ func (s *Server) send(r *repository, event string, body any) {
 		Action string `json:"action"`
 	}
 	json.Unmarshal(raw, &about) // no action then
-	hooks := s.hooksOf(r)
+	hooks := s.hooksFor(r)
 	for i := range hooks {
 		hooks[i].Events = []string{"*"}
 	}

@@ -19,7 +19,12 @@ var NotInPlan = Refuse(
 )
 
 // NoCheckRuns shows none, as GitHub does for a while after a push.
-var NoCheckRuns = answering(func(*Server) *answer { return ok(wire.Object{"total_count": 0, "check_runs": []any{}}) })
+var NoCheckRuns = respondWith(func(*Server) *response {
+	return ok(wire.Object{
+		"total_count": 0,
+		"check_runs":  []any{},
+	})
+})
 
 // factScenarios tell what GitHub knows about people and commits, for rules to be tried on. People
 // and teams are those of the deployment: its creator, and the team "deployers" of the repository's
@@ -28,23 +33,23 @@ var factScenarios = []Scenario{
 	{
 		Name:   "checks-green",
 		About:  "a commit status and a check run of the commit are green",
-		before: checks("success", CheckRun{Name: "build"}),
+		before: setChecks("success", CheckRun{Name: "build"}),
 	},
 	{
 		Name:   "checks-red",
 		About:  "a check run of the commit has failed",
-		before: checks("success", CheckRun{Name: "build", Conclusion: "failure"}),
+		before: setChecks("success", CheckRun{Name: "build", Conclusion: "failure"}),
 	},
 	{
 		Name:   "checks-pending",
 		About:  "a check run of the commit never ends",
-		before: checks("success", CheckRun{Name: "build", Status: "in_progress"}),
+		before: setChecks("success", CheckRun{Name: "build", Status: "in_progress"}),
 	},
 	{
 		Name:  "checks-lag",
 		About: "the check runs of the commit show only at the third look",
 		before: func(s *Server, repo string, d *NewDeployment) {
-			checks("success", CheckRun{Name: "build"})(s, repo, d)
+			setChecks("success", CheckRun{Name: "build"})(s, repo, d)
 			s.Next(OpCheckRuns, NoCheckRuns, 2)
 		},
 	},
@@ -52,8 +57,8 @@ var factScenarios = []Scenario{
 		Name:  "rerun-red",
 		About: "a check run was green, and red when it ran again",
 		before: func(s *Server, repo string, d *NewDeployment) {
-			checks("success", CheckRun{Name: "build"})(s, repo, d)
-			checks("success", CheckRun{Name: "build", Conclusion: "timed_out"})(s, repo, d)
+			setChecks("success", CheckRun{Name: "build"})(s, repo, d)
+			setChecks("success", CheckRun{Name: "build", Conclusion: "timed_out"})(s, repo, d)
 		},
 	},
 	{
@@ -64,18 +69,18 @@ var factScenarios = []Scenario{
 	{
 		Name:   "member",
 		About:  "the creator is a member of the team deployers and may write",
-		before: membership("active"),
+		before: setMembership("active"),
 	},
 	{
 		Name:   "member-pending",
 		About:  "the creator is invited to the team deployers and has not accepted",
-		before: membership("pending"),
+		before: setMembership("pending"),
 	},
 	{
 		Name:  "team-hidden",
 		About: "the creator is a member of the team deployers, which the token may not see",
 		before: func(s *Server, repo string, d *NewDeployment) {
-			membership("active")(s, repo, d)
+			setMembership("active")(s, repo, d)
 			s.HideTeam(ownerOf(repo), "deployers", true)
 		},
 	},
@@ -101,7 +106,7 @@ var factScenarios = []Scenario{
 }
 
 // checks sets the commit status "ci" and a check run on the commit that is to be deployed.
-func checks(state string, run CheckRun) func(*Server, string, *NewDeployment) {
+func setChecks(state string, run CheckRun) func(*Server, string, *NewDeployment) {
 	return func(s *Server, repo string, d *NewDeployment) {
 		if sha, found := s.Head(repo, d.Ref); found {
 			s.SetCommitStatus(sha, "ci", state)
@@ -110,7 +115,7 @@ func checks(state string, run CheckRun) func(*Server, string, *NewDeployment) {
 	}
 }
 
-func membership(state string) func(*Server, string, *NewDeployment) {
+func setMembership(state string) func(*Server, string, *NewDeployment) {
 	return func(s *Server, repo string, d *NewDeployment) {
 		who := cmp.Or(d.Creator, "octocat")
 		s.SetRole(repo, who, "write")

@@ -19,24 +19,24 @@ func TestFaults(t *testing.T) {
 	}
 
 	cases := map[string]want{
-		"primary-403":        {403, "X-Ratelimit-Remaining=0", false},
-		"primary-429":        {429, "X-Ratelimit-Remaining=0", false},
-		"secondary-403":      {403, "Retry-After=2", false},
-		"secondary-429":      {429, "Retry-After=2", false},
-		"secondary-403-bare": {403, "Retry-After=", false},
-		"secondary-429-bare": {429, "Retry-After=", false},
-		"forbidden":          {403, "", false},
-		"bad-credentials":    {401, "", false},
-		"not-found":          {404, "", false},
-		"max-statuses":       {422, "", false},
-		"no-push":            {403, "", false},
-		"not-in-plan":        {403, "", false},
-		"no-check-runs":      {200, "", false},
-		"server-error":       {502, "Content-Type=text/html", false},
-		"unavailable":        {503, "Content-Type=text/html", false},
-		"no-answer":          {0, "", false},
-		"lost-answer":        {0, "", true},
-		"half-answer":        {0, "", true},
+		"primary-403":        {status: 403, header: "X-Ratelimit-Remaining=0"},
+		"primary-429":        {status: 429, header: "X-Ratelimit-Remaining=0"},
+		"secondary-403":      {status: 403, header: "Retry-After=2"},
+		"secondary-429":      {status: 429, header: "Retry-After=2"},
+		"secondary-403-bare": {status: 403, header: "Retry-After="},
+		"secondary-429-bare": {status: 429, header: "Retry-After="},
+		"forbidden":          {status: 403},
+		"bad-credentials":    {status: 401},
+		"not-found":          {status: 404},
+		"max-statuses":       {status: 422},
+		"no-push":            {status: 403},
+		"not-in-plan":        {status: 403},
+		"no-check-runs":      {status: 200},
+		"server-error":       {status: 502, header: "Content-Type=text/html"},
+		"unavailable":        {status: 503, header: "Content-Type=text/html"},
+		"no-answer":          {},
+		"lost-answer":        {written: true},
+		"half-answer":        {written: true},
 		"slow":               {}, // three seconds are too long for a test
 	}
 
@@ -109,7 +109,7 @@ func TestScenarios(t *testing.T) {
 			}
 
 			seen[scenario.Name] = true
-			s, _ := hooked(t, github.Options{})
+			s, _ := setupWithWebhook(t, github.Options{})
 			d, err := s.Play(scenario.Name, repo, github.NewDeployment{Ref: "main", Environment: "staging"})
 			if err != nil || d.ID == 0 {
 				t.Fatal(err)

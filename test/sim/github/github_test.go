@@ -158,7 +158,7 @@ func statusesPath(d github.Deployment) string {
 	return fmt.Sprintf("/repos/%s/deployments/%d/statuses", repo, d.ID)
 }
 
-func soon(t *testing.T) context.Context {
+func testContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx

@@ -8,10 +8,10 @@ import (
 
 // hourly is the primary limit of a token (GitHub: 5000 an hour, an installation's at least as
 // much).
-const hourly = 5000
+const hourlyLimit = 5000
 
 // budget is what one identity has used of its limits.
-type budget struct {
+type rateUsage struct {
 	used   int
 	reset  time.Time
 	writes []time.Time // of the last minute
@@ -23,14 +23,14 @@ func (s *Server) SetBudget(limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limit = limit
-	clear(s.budgets)
+	clear(s.usage)
 }
 
-func (s *Server) budget(who *credential) *budget {
-	b := s.budgets[who.identity()]
+func (s *Server) usageOf(who *credential) *rateUsage {
+	b := s.usage[who.identity()]
 	if b == nil {
-		b = &budget{}
-		s.budgets[who.identity()] = b
+		b = &rateUsage{}
+		s.usage[who.identity()] = b
 	}
 	if now := s.options.Now(); !now.Before(b.reset) {
 		b.used, b.reset = 0, now.Add(time.Hour)
@@ -40,16 +40,16 @@ func (s *Server) budget(who *credential) *budget {
 }
 
 // overLimit counts a call against the primary limit and refuses it when that is used up.
-func (s *Server) overLimit(c *call) *answer {
+func (s *Server) countCall(c *call) *response {
 	if s.enterprise() {
 		return nil
 	}
 
-	b := s.budget(c.who)
+	b := s.usageOf(c.credential)
 	if b.used >= s.limit {
-		return refuse(
+		return errorResponse(
 			http.StatusForbidden,
-			"API rate limit exceeded for user ID "+strconv.FormatInt(c.who.account.ID, 10)+".",
+			"API rate limit exceeded for user ID "+strconv.FormatInt(c.credential.account.ID, 10)+".",
 		)
 	}
 
@@ -58,16 +58,16 @@ func (s *Server) overLimit(c *call) *answer {
 }
 
 // countWrite counts a write, and refuses it when the last minute had too many.
-func (s *Server) countWrite(c *call) *answer {
-	b, now := s.budget(c.who), s.options.Now()
+func (s *Server) countWrite(c *call) *response {
+	b, now := s.usageOf(c.credential), s.options.Now()
 	for len(b.writes) > 0 && now.Sub(b.writes[0]) >= time.Minute {
 		b.writes = b.writes[1:]
 	}
 
 	if s.options.WriteLimit > 0 && len(b.writes) >= s.options.WriteLimit {
-		a := refuse(http.StatusForbidden, secondaryMessage)
-		a.header = map[string]string{"Retry-After": "60"}
-		return a
+		resp := errorResponse(http.StatusForbidden, secondaryMessage)
+		resp.header = map[string]string{"Retry-After": "60"}
+		return resp
 	}
 
 	b.writes = append(b.writes, now)
@@ -90,7 +90,7 @@ func (s *Server) rateHeaders(h http.Header, who *credential) {
 		who = &credential{}
 	}
 
-	b := s.budget(who)
+	b := s.usageOf(who)
 	h.Set("X-RateLimit-Limit", strconv.Itoa(s.limit))
 	h.Set("X-RateLimit-Remaining", strconv.Itoa(max(0, s.limit-b.used)))
 	h.Set("X-RateLimit-Used", strconv.Itoa(b.used))

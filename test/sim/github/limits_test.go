@@ -37,7 +37,7 @@ func TestPrimaryLimit(t *testing.T) {
 	for i, want := range []struct {
 		status    int
 		remaining string
-	}{{200, "1"}, {200, "0"}, {403, "0"}} {
+	}{{status: 200, remaining: "1"}, {status: 200, remaining: "0"}, {status: 403, remaining: "0"}} {
 		got := call(t, s, "GET", "/repos/"+repo, "")
 		if got.status != want.status || got.header.Get("X-RateLimit-Remaining") != want.remaining {
 			t.Errorf("call %d: %d with %s left", i, got.status, got.header.Get("X-RateLimit-Remaining"))

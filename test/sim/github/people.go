@@ -50,19 +50,19 @@ func (s *Server) RemoveUser(login string) {
 }
 
 // known finds an account without making it.
-func (s *Server) known(login string) (wire.Account, bool) {
+func (s *Server) accountByLogin(login string) (wire.Account, bool) {
 	a, ok := s.accounts[strings.ToLower(login)]
 	return a, ok
 }
 
-func (s *Server) getUser(c *call) *answer {
-	if c.who.app != nil {
-		return refuse(http.StatusForbidden, "Resource not accessible by integration")
+func (s *Server) getUser(c *call) *response {
+	if c.credential.app != nil {
+		return errorResponse(http.StatusForbidden, "Resource not accessible by integration")
 	}
-	return ok(c.who.account.Public(s.api(), s.web()))
+	return ok(c.credential.account.Public(s.api(), s.web()))
 }
 
-func (s *Server) getAccount(c *call) *answer {
+func (s *Server) getAccount(c *call) *response {
 	for _, a := range s.accounts {
 		if a.ID == c.id("account") {
 			return ok(a.Public(s.api(), s.web()))
@@ -71,8 +71,8 @@ func (s *Server) getAccount(c *call) *answer {
 	return notFound()
 }
 
-func (s *Server) getLogin(c *call) *answer {
-	a, found := s.known(c.param("user"))
+func (s *Server) getLogin(c *call) *response {
+	a, found := s.accountByLogin(c.param("user"))
 	if !found {
 		return notFound()
 	}
@@ -80,13 +80,13 @@ func (s *Server) getLogin(c *call) *answer {
 }
 
 // seat is one person in one repository.
-type seat struct{ repository, account int64 }
+type roleKey struct{ repository, account int64 }
 
 // role is what somebody is there: one of five, or a custom one that stands on one of them.
 type role struct{ name, base string }
 
 // legacy is the older word for a role, in which maintain is write and triage is read.
-var legacy = map[string]string{
+var legacyPermissions = map[string]string{
 	"admin":    "admin",
 	"maintain": "write",
 	"write":    "write",
@@ -104,28 +104,28 @@ func (s *Server) SetRole(repo, login, name string) { s.SetCustomRole(repo, login
 func (s *Server) SetCustomRole(repo, login, name, base string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.roles[seat{s.must(repo).ID, s.account(login).ID}] = role{name, base}
+	s.roles[roleKey{s.mustRepository(repo).ID, s.account(login).ID}] = role{name, base}
 }
 
-func (s *Server) collaborator(c *call) *answer {
-	who, found := s.known(c.param("user"))
+func (s *Server) collaborator(c *call) *response {
+	who, found := s.accountByLogin(c.param("user"))
 	if !found {
-		return refuse(http.StatusNotFound, c.param("user")+" is not a user")
+		return errorResponse(http.StatusNotFound, c.param("user")+" is not a user")
 	}
 
-	has := s.roles[seat{c.repo.ID, who.ID}]
+	has := s.roles[roleKey{c.repo.ID, who.ID}]
 	name := has.name
 	if name == "" {
 		name = "none"
 	}
 
 	user := who.JSON(s.api(), s.web())
-	user["role_name"], user["permissions"] = name, booleans(has.base)
-	return ok(wire.Object{"permission": legacy[has.base], "role_name": name, "user": user})
+	user["role_name"], user["permissions"] = name, permissionsOf(has.base)
+	return ok(wire.Object{"permission": legacyPermissions[has.base], "role_name": name, "user": user})
 }
 
 // booleans are what a role may do: all that lesser roles may, too.
-func booleans(base string) wire.Object {
+func permissionsOf(base string) wire.Object {
 	may, all := wire.Object{}, []string{"read", "triage", "write", "maintain", "admin"}
 	fields := map[string]string{
 		"read":     "pull",

@@ -18,13 +18,13 @@ type ruleset struct {
 }
 
 // guard is one branch of one repository.
-type guard struct {
+type branchKey struct {
 	repository int64
 	branch     string
 }
 
 func (s *Server) protection(repository int64, branch string) *protection {
-	at := guard{repository, branch}
+	at := branchKey{repository, branch}
 	if s.protections[at] == nil {
 		s.protections[at] = &protection{}
 	}
@@ -36,7 +36,7 @@ func (s *Server) protection(repository int64, branch string) *protection {
 func (s *Server) SetRequiredChecks(repo, branch string, contexts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.protection(s.must(repo).ID, branch).contexts = slices.Clone(contexts)
+	s.protection(s.mustRepository(repo).ID, branch).contexts = slices.Clone(contexts)
 }
 
 // SetRulesetChecks puts one ruleset on a branch that requires these in the place of all rulesets
@@ -44,18 +44,18 @@ func (s *Server) SetRequiredChecks(repo, branch string, contexts ...string) {
 func (s *Server) SetRulesetChecks(repo, branch string, contexts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.protection(s.must(repo).ID, branch)
+	p := s.protection(s.mustRepository(repo).ID, branch)
 	p.rulesets = nil
 	if len(contexts) > 0 {
-		p.rulesets = []ruleset{{s.nextID("ruleset"), slices.Clone(contexts)}}
+		p.rulesets = []ruleset{{id: s.nextID("ruleset"), contexts: slices.Clone(contexts)}}
 	}
 }
 
-func (s *Server) getBranch(c *call) *answer {
+func (s *Server) getBranch(c *call) *response {
 	name := c.param("branch")
 	head, found := c.repo.branches[name]
 	if !found {
-		return refuse(404, "Branch not found")
+		return errorResponse(404, "Branch not found")
 	}
 
 	p := s.protection(c.repo.ID, name)
@@ -71,19 +71,21 @@ func (s *Server) getBranch(c *call) *answer {
 	}
 
 	return ok(wire.Object{
-		"name": name, "commit": s.commitBody(c.repo, head),
+		"name":      name,
+		"commit":    s.commitBody(c.repo, head),
 		"_links":    wire.Object{"self": self, "html": s.web() + "/" + c.repo.FullName() + "/tree/" + name},
 		"protected": len(p.contexts) > 0 || len(p.rulesets) > 0,
 		"protection": wire.Object{
 			"enabled":                len(p.contexts) > 0,
 			"required_status_checks": required,
-		}, "protection_url": self + "/protection",
+		},
+		"protection_url": self + "/protection",
 	})
 }
 
 // branchRules shows each ruleset as two rules, of which one is about checks.
-func (s *Server) branchRules(c *call) *answer {
-	s.query(c, "per_page", "page")
+func (s *Server) branchRules(c *call) *response {
+	s.checkQuery(c, "per_page", "page")
 	rules := []wire.Object{}
 	for _, set := range s.protection(c.repo.ID, c.param("branch")).rulesets {
 		checks := []any{}
@@ -91,15 +93,16 @@ func (s *Server) branchRules(c *call) *answer {
 			checks = append(checks, wire.Object{"context": context})
 		}
 
-		rules = append(rules, s.ruleOf(c, set, "deletion", nil), s.ruleOf(c, set, "required_status_checks", wire.Object{
-			"required_status_checks": checks, "strict_required_status_checks_policy": false,
+		rules = append(rules, s.ruleBody(c, set, "deletion", nil), s.ruleBody(c, set, "required_status_checks", wire.Object{
+			"required_status_checks":               checks,
+			"strict_required_status_checks_policy": false,
 		}))
 	}
 
-	return page(s, c, rules)
+	return paginate(s, c, rules)
 }
 
-func (s *Server) ruleOf(c *call, set ruleset, kind string, parameters wire.Object) wire.Object {
+func (s *Server) ruleBody(c *call, set ruleset, kind string, parameters wire.Object) wire.Object {
 	body := wire.Object{
 		"type":                kind,
 		"ruleset_source_type": "Repository",

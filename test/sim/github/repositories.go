@@ -37,7 +37,7 @@ type formerName struct {
 func (s *Server) AddRepository(fullName string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.find(fullName); r != nil {
+	if r := s.repositoryByName(fullName); r != nil {
 		return r.ID
 	}
 
@@ -88,13 +88,13 @@ func (s *Server) Tag(repo, tag, sha string) string {
 func (s *Server) setRef(repo, name, sha string, refs func(*repository) map[string]string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.must(repo)
+	r := s.mustRepository(repo)
 	if sha == "" {
 		sha = Commit(repo, name+refs(r)[name])
 	}
 
 	before := cmp.Or(refs(r)[name], r.branches[r.DefaultBranch])
-	if r.parents[sha] == "" && !slices.Contains(r.line(before), sha) {
+	if r.parents[sha] == "" && !slices.Contains(r.history(before), sha) {
 		r.parents[sha] = before
 	}
 
@@ -107,7 +107,7 @@ func (s *Server) setRef(repo, name, sha string, refs func(*repository) map[strin
 func (s *Server) Rename(repo, newFullName string, redirects bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.must(repo)
+	r := s.mustRepository(repo)
 	r.former = append(r.former, formerName{fullName: strings.ToLower(r.FullName()), redirects: redirects})
 	owner, name, _ := strings.Cut(newFullName, "/")
 	r.Owner, r.Name = s.organization(owner), name
@@ -132,11 +132,11 @@ func (s *Server) SetBehind(repo, branch string, behind bool) {
 func (s *Server) edit(repo string, change func(*repository)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	change(s.must(repo))
+	change(s.mustRepository(repo))
 }
 
 // find looks for a repository by its current name.
-func (s *Server) find(fullName string) *repository {
+func (s *Server) repositoryByName(fullName string) *repository {
 	for _, r := range s.repositories {
 		if !r.deleted && strings.EqualFold(r.FullName(), fullName) {
 			return r
@@ -146,8 +146,8 @@ func (s *Server) find(fullName string) *repository {
 }
 
 // must finds a repository for a test's own call, by its current name or a former one.
-func (s *Server) must(fullName string) *repository {
-	if r := s.find(fullName); r != nil {
+func (s *Server) mustRepository(fullName string) *repository {
+	if r := s.repositoryByName(fullName); r != nil {
 		return r
 	}
 
@@ -190,7 +190,7 @@ func isSHA(ref string) bool {
 }
 
 // moved answers a call to a former name: GET 301, everything else 307, both to the address by id.
-func (s *Server) moved(c *call, r *repository) *answer {
+func (s *Server) redirect(c *call, r *repository) *response {
 	rest := strings.TrimPrefix(c.r.URL.Path, s.options.BasePath+"/repos/")
 	rest = strings.TrimPrefix(strings.TrimPrefix(rest, c.param("owner")+"/"), c.param("repo"))
 	target := fmt.Sprintf("%s/repositories/%d%s", s.api(), r.ID, rest)
@@ -209,5 +209,5 @@ func (s *Server) moved(c *call, r *repository) *answer {
 		"documentation_url": docs + "/guides/best-practices-for-using-the-rest-api#follow-redirects",
 	}
 
-	return &answer{status: status, body: body, header: map[string]string{"Location": target}}
+	return &response{status: status, body: body, header: map[string]string{"Location": target}}
 }

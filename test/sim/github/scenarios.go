@@ -51,18 +51,26 @@ var scenarios = slices.Concat(
 )
 
 var webhookScenarios = []Scenario{
-	{Name: "webhook-lost", About: "GitHub never sends the event", before: hook(hookshot.Treatment{Lose: true})},
+	{
+		Name:   "webhook-lost",
+		About:  "GitHub never sends the event",
+		before: treatNextWebhook(hookshot.Treatment{Lose: true}),
+	},
 	{
 		Name:   "webhook-failed",
 		About:  "the event could not be delivered (502); it waits to be redelivered",
-		before: hook(hookshot.Treatment{Fail: 502}),
+		before: treatNextWebhook(hookshot.Treatment{Fail: 502}),
 	},
 	{
 		Name:   "webhook-late",
 		About:  "the event comes three seconds late",
-		before: hook(hookshot.Treatment{Delay: 3 * time.Second}),
+		before: treatNextWebhook(hookshot.Treatment{Delay: 3 * time.Second}),
 	},
-	{Name: "webhook-twice", About: "the event comes twice under one GUID", before: hook(hookshot.Treatment{Copies: 1})},
+	{
+		Name:   "webhook-twice",
+		About:  "the event comes twice under one GUID",
+		before: treatNextWebhook(hookshot.Treatment{Copies: 1}),
+	},
 	{
 		Name:   "webhook-swapped",
 		About:  "this event waits for the next one and comes after it",
@@ -70,7 +78,7 @@ var webhookScenarios = []Scenario{
 	},
 }
 
-func hook(t hookshot.Treatment) func(*Server, string, *NewDeployment) {
+func treatNextWebhook(t hookshot.Treatment) func(*Server, string, *NewDeployment) {
 	return func(s *Server, _ string, _ *NewDeployment) { s.hooks.Next("deployment", t, 1) }
 }
 
@@ -98,30 +106,40 @@ var requestScenarios = []Scenario{
 	{
 		Name:   "from-actions",
 		About:  "a job of GitHub Actions made the deployment",
-		before: as(NewDeployment{Creator: "octocat", App: "github-actions", WorkflowRun: true}),
+		before: override(NewDeployment{Creator: "octocat", App: "github-actions", WorkflowRun: true}),
 	},
 	{
 		Name:   "from-pages",
 		About:  "GitHub Pages made the deployment",
-		before: as(NewDeployment{Creator: "github-pages[bot]", Environment: "github-pages", WorkflowRun: true}),
+		before: override(NewDeployment{Creator: "github-pages[bot]", Environment: "github-pages", WorkflowRun: true}),
 	},
 	{
 		Name:   "from-bot",
 		About:  "another GitHub App made the deployment",
-		before: as(NewDeployment{Creator: "my-hubot[bot]", App: "my-hubot"}),
+		before: override(NewDeployment{Creator: "my-hubot[bot]", App: "my-hubot"}),
 	},
 	{
 		Name:   "string-payload",
 		About:  "the payload is a string that holds a JSON object",
-		before: as(NewDeployment{Payload: json.RawMessage(`"{\"hosts\":\"web-1\"}"`)}),
+		before: override(NewDeployment{Payload: json.RawMessage(`"{\"hosts\":\"web-1\"}"`)}),
 	},
-	{Name: "null-payload", About: "the payload is null", before: as(NewDeployment{Payload: json.RawMessage(`null`)})},
 	{
-		Name:   "hostile-payload",
-		About:  "the payload tries to be shell",
-		before: as(NewDeployment{Payload: json.RawMessage(`{"hosts":"$(touch /tmp/owned); ` + "`id`" + ` \" ' \n"}`)}),
+		Name:   "null-payload",
+		About:  "the payload is null",
+		before: override(NewDeployment{Payload: json.RawMessage(`null`)}),
 	},
-	{Name: "locked", About: "the task is deploy:lock, not a deploy", before: as(NewDeployment{Task: "deploy:lock"})},
+	{
+		Name:  "hostile-payload",
+		About: "the payload tries to be shell",
+		before: override(NewDeployment{
+			Payload: json.RawMessage(`{"hosts":"$(touch /tmp/owned); ` + "`id`" + ` \" ' \n"}`),
+		}),
+	},
+	{
+		Name:   "locked",
+		About:  "the task is deploy:lock, not a deploy",
+		before: override(NewDeployment{Task: "deploy:lock"}),
+	},
 	{
 		Name:   "stale",
 		About:  "the deployment was made three hours ago",
@@ -135,7 +153,7 @@ var requestScenarios = []Scenario{
 }
 
 // as overrides what the caller asked for with the fields that are set.
-func as(o NewDeployment) func(*Server, string, *NewDeployment) {
+func override(o NewDeployment) func(*Server, string, *NewDeployment) {
 	return func(_ *Server, _ string, d *NewDeployment) {
 		d.Creator, d.App = cmp.Or(o.Creator, d.Creator), cmp.Or(o.App, d.App)
 		d.Environment, d.Task = cmp.Or(o.Environment, d.Environment), cmp.Or(o.Task, d.Task)

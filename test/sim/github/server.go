@@ -15,9 +15,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seraph-deploy/seraph/test/sim/bell"
 	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
+	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
 // Options describe the GitHub to simulate. The zero value is github.com with one personal access
@@ -50,7 +50,7 @@ type Server struct {
 	options Options
 	handler http.Handler
 	hooks   *hookshot.Sender
-	changed bell.Bell
+	changed signal.Broadcaster
 	server  *http.Server
 
 	mu            sync.Mutex
@@ -61,14 +61,14 @@ type Server struct {
 	deployments   []*deployment
 	credentials   map[string]*credential
 	limit         int // calls an hour
-	budgets       map[string]*budget
+	usage         map[string]*rateUsage
 	faults        map[string][]Fault
 	installations map[int64]*installation
 	commits       map[string]*commitFacts
-	comparisons   map[pair]comparison
-	roles         map[seat]role
+	comparisons   map[comparisonKey]comparison
+	roles         map[roleKey]role
 	teams         map[string]*team
-	protections   map[guard]*protection
+	protections   map[branchKey]*protection
 	meta          []string
 	calls         map[string]int
 	writes        int
@@ -83,14 +83,14 @@ func New(options Options) *Server {
 		ids:           map[string]int64{},
 		accounts:      map[string]wire.Account{},
 		credentials:   map[string]*credential{},
-		budgets:       map[string]*budget{},
+		usage:         map[string]*rateUsage{},
 		installations: map[int64]*installation{},
 		commits:       map[string]*commitFacts{},
-		comparisons:   map[pair]comparison{},
-		roles:         map[seat]role{},
+		comparisons:   map[comparisonKey]comparison{},
+		roles:         map[roleKey]role{},
 		teams:         map[string]*team{},
-		protections:   map[guard]*protection{},
-		limit:         hourly,
+		protections:   map[branchKey]*protection{},
+		limit:         hourlyLimit,
 		faults:        map[string][]Fault{},
 		calls:         map[string]int{},
 		meta:          []string{"127.0.0.0/8", "::1/128"},
@@ -195,7 +195,11 @@ func (s *Server) web() string { return "https://github.com" }
 
 // firstIDs lie above 2^31 where GitHub's do, so that a 32-bit id shows.
 var firstIDs = map[string]int64{
-	"account": 583_231, "repository": 2_700_500_100, "deployment": 3_145_728_000, "status": 7_516_192_768, "hook": 460_800_000,
+	"account":    583_231,
+	"repository": 2_700_500_100,
+	"deployment": 3_145_728_000,
+	"status":     7_516_192_768,
+	"hook":       460_800_000,
 }
 
 // nextID hands out ids of a kind, rising but not dense.

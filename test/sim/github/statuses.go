@@ -26,26 +26,26 @@ type statusRequest struct {
 	AutoInactive   *bool  `json:"auto_inactive"`
 }
 
-func (s *Server) postStatus(c *call) *answer {
+func (s *Server) postStatus(c *call) *response {
 	d := s.deployment(c)
 	if d == nil {
 		return notFound()
 	}
 
 	var in statusRequest
-	if a := s.decode(c, &in); a != nil {
-		return a
+	if resp := s.decode(c, &in); resp != nil {
+		return resp
 	}
-	if a := s.checkStatus(c, d, in); a != nil {
-		return a
+	if resp := s.checkStatus(c, d, in); resp != nil {
+		return resp
 	}
 
-	status := s.addStatus(d, in, c.who)
+	status := s.addStatus(d, in, c.credential)
 	if in.State == "success" && (in.AutoInactive == nil || *in.AutoInactive) {
-		s.inactivateOthers(d, c.who)
+		s.inactivateOthers(d, c.credential)
 	}
 
-	return &answer{
+	return &response{
 		status: http.StatusCreated,
 		body:   s.statusBody(d, status),
 		header: map[string]string{"Location": s.statusView(d, status).URL(s.api())},
@@ -53,41 +53,53 @@ func (s *Server) postStatus(c *call) *answer {
 }
 
 // checkStatus applies the rules of "Create a deployment status".
-func (s *Server) checkStatus(c *call, d *deployment, in statusRequest) *answer {
+func (s *Server) checkStatus(c *call, d *deployment, in statusRequest) *response {
 	switch {
 	case in.State == "":
-		s.violate(c, "state is missing")
-		return refuse(http.StatusUnprocessableEntity, "Invalid request.\n\n\"state\" wasn't supplied.")
+		s.reportViolation(c, "state is missing")
+		return errorResponse(http.StatusUnprocessableEntity, "Invalid request.\n\n\"state\" wasn't supplied.")
 	case !slices.Contains(states, in.State):
-		s.violate(c, "state is %q", in.State)
-		return invalid("DeploymentStatus", "state", "custom", "state is not included in the list")
+		s.reportViolation(c, "state is %q", in.State)
+		return validationError("DeploymentStatus", "state", "custom", "state is not included in the list")
 	case utf8.RuneCountInString(in.Description) > maxDescription:
-		s.violate(c, "description has %d characters", utf8.RuneCountInString(in.Description))
-		return invalid(
+		s.reportViolation(c, "description has %d characters", utf8.RuneCountInString(in.Description))
+		return validationError(
 			"DeploymentStatus",
 			"description",
 			"custom",
 			"description is too long (maximum is 140 characters)",
 		)
 	case s.options.StatusLimit > 0 && len(d.statuses) >= s.options.StatusLimit:
-		return maxStatuses()
+		return tooManyStatuses()
 	}
 
 	return s.checkURLs(c, in)
 }
 
-func maxStatuses() *answer {
-	return invalid("DeploymentStatus", "base", "custom", "This deployment has reached the maximum number of statuses.")
+func tooManyStatuses() *response {
+	return validationError("DeploymentStatus", "base", "custom", "This deployment has reached the maximum number of statuses.")
 }
 
-func (s *Server) checkURLs(c *call, in statusRequest) *answer {
+func (s *Server) checkURLs(c *call, in statusRequest) *response {
 	urls := []struct{ field, value string }{
-		{"target_url", in.TargetURL}, {"log_url", in.LogURL}, {"environment_url", in.EnvironmentURL},
+		{
+			field: "target_url",
+			value: in.TargetURL,
+		},
+		{
+			field: "log_url",
+			value: in.LogURL,
+		},
+		{
+			field: "environment_url",
+			value: in.EnvironmentURL,
+		},
 	}
+
 	for _, u := range urls {
 		if u.value != "" && !strings.HasPrefix(u.value, "https://") && !strings.HasPrefix(u.value, "http://") {
-			s.violate(c, "%s is not http or https", u.field)
-			return invalid("DeploymentStatus", u.field, "custom", u.field+" must use http(s) scheme")
+			s.reportViolation(c, "%s is not http or https", u.field)
+			return validationError("DeploymentStatus", u.field, "custom", u.field+" must use http(s) scheme")
 		}
 	}
 
@@ -114,10 +126,10 @@ func (s *Server) addStatus(d *deployment, in statusRequest, who *credential) wir
 	d.UpdatedAt, d.Environment = now, status.Environment
 	if in.State != "inactive" {
 		view := s.statusView(d, status)
-		s.tell("deployment_status", d, &view, who.account)
+		s.sendEvent("deployment_status", d, &view, who.account)
 	}
 
-	s.changed.Ring()
+	s.changed.Broadcast()
 	return status
 }
 
@@ -142,8 +154,8 @@ func (s *Server) inactivateOthers(d *deployment, who *credential) {
 	}
 }
 
-func (s *Server) listStatuses(c *call) *answer {
-	s.query(c, "per_page", "page")
+func (s *Server) listStatuses(c *call) *response {
+	s.checkQuery(c, "per_page", "page")
 	d := s.deployment(c)
 	if d == nil {
 		return notFound()
@@ -154,10 +166,10 @@ func (s *Server) listStatuses(c *call) *answer {
 		bodies = append(bodies, s.statusBody(d, status))
 	}
 
-	return page(s, c, bodies)
+	return paginate(s, c, bodies)
 }
 
-func (s *Server) getStatus(c *call) *answer {
+func (s *Server) getStatus(c *call) *response {
 	if d := s.deployment(c); d != nil {
 		for _, status := range d.statuses {
 			if status.ID == c.id("status") {

@@ -22,7 +22,7 @@ import (
 
 const secret = "It's a Secret to Everybody"
 
-func hooked(t *testing.T, options github.Options) (*github.Server, *receiver) {
+func setupWithWebhook(t *testing.T, options github.Options) (*github.Server, *receiver) {
 	r := newReceiver(t)
 	options.WebhookURL, options.WebhookSecret = r.URL, secret
 	return setup(t, options), r
@@ -32,7 +32,7 @@ func hooked(t *testing.T, options github.Options) (*github.Server, *receiver) {
 func wait(t *testing.T, s *github.Server, count int) []hookshot.Delivery {
 	t.Helper()
 	enough := func(all []hookshot.Delivery) bool { return len(all) >= count }
-	if err := s.WaitDeliveries(soon(t), enough); err != nil {
+	if err := s.WaitDeliveries(testContext(t), enough); err != nil {
 		t.Fatalf("%d deliveries, want %d: %v", len(s.Deliveries()), count, err)
 	}
 	return s.Deliveries()
@@ -47,7 +47,7 @@ func mac(algorithm func() hash.Hash, body []byte) string {
 // TestDeploymentWebhook reads a deployment's event as a careful receiver would: signatures,
 // headers, shape.
 func TestDeploymentWebhook(t *testing.T) {
-	s, r := hooked(t, github.Options{})
+	s, r := setupWithWebhook(t, github.Options{})
 	d := deploy(t, s, github.NewDeployment{
 		Environment: "staging",
 		Payload:     json.RawMessage(`{"n":12345678901234567890}`),
@@ -63,7 +63,9 @@ func TestDeploymentWebhook(t *testing.T) {
 	}
 
 	want := map[string]string{
-		"Content-Type": "application/json", "X-Github-Event": "deployment", "X-Github-Delivery": s.Deliveries()[0].GUID,
+		"Content-Type":                           "application/json",
+		"X-Github-Event":                         "deployment",
+		"X-Github-Delivery":                      s.Deliveries()[0].GUID,
 		"X-Github-Hook-Installation-Target-Type": "repository",
 		"X-Github-Hook-Installation-Target-Id":   fmt.Sprint(d.RepositoryID),
 		"X-Github-Enterprise-Host":               "",
@@ -100,7 +102,7 @@ func TestWebhooksHaveGitHubsShape(t *testing.T) {
 		"enterprise": {BasePath: "/api/v3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, r := hooked(t, options)
+			s, r := setupWithWebhook(t, options)
 			deploy(t, s, github.NewDeployment{Payload: json.RawMessage(`"text"`)})
 			d := deploy(t, s, github.NewDeployment{App: "my-hubot", Creator: "my-hubot[bot]"})
 			call(t, s, "POST", statusesPath(d), `{"state":"success","description":"fine"}`)
@@ -131,20 +133,28 @@ func TestTroubledWebhooks(t *testing.T) {
 		received int
 		recorded int
 	}{
-		"plain":   {func(*hookshot.Sender) {}, 1, 1},
-		"lost":    {func(h *hookshot.Sender) { h.Next("deployment", hookshot.Treatment{Lose: true}, 1) }, 0, 0},
-		"failed":  {func(h *hookshot.Sender) { h.Next("*", hookshot.Treatment{Fail: 502}, 1) }, 0, 1},
-		"doubled": {func(h *hookshot.Sender) { h.Next("deployment", hookshot.Treatment{Copies: 1}, 1) }, 2, 2},
-		"late": {func(h *hookshot.Sender) {
-			h.Next("deployment", hookshot.Treatment{
-				Delay: time.Millisecond,
-			}, 1)
-		}, 1, 1},
+		"plain":  {plan: func(*hookshot.Sender) {}, received: 1, recorded: 1},
+		"lost":   {plan: func(h *hookshot.Sender) { h.Next("deployment", hookshot.Treatment{Lose: true}, 1) }},
+		"failed": {plan: func(h *hookshot.Sender) { h.Next("*", hookshot.Treatment{Fail: 502}, 1) }, recorded: 1},
+		"doubled": {
+			plan:     func(h *hookshot.Sender) { h.Next("deployment", hookshot.Treatment{Copies: 1}, 1) },
+			received: 2,
+			recorded: 2,
+		},
+		"late": {
+			plan: func(h *hookshot.Sender) {
+				h.Next("deployment", hookshot.Treatment{
+					Delay: time.Millisecond,
+				}, 1)
+			},
+			received: 1,
+			recorded: 1,
+		},
 	}
 
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			s, r := hooked(t, github.Options{})
+			s, r := setupWithWebhook(t, github.Options{})
 			c.plan(s.Hooks())
 			deploy(t, s, github.NewDeployment{})
 			wait(t, s, max(1, c.recorded))
@@ -173,7 +183,7 @@ func deliveriesPath(t *testing.T, s *github.Server) string {
 }
 
 func TestReorderedWebhooks(t *testing.T) {
-	s, r := hooked(t, github.Options{})
+	s, r := setupWithWebhook(t, github.Options{})
 	s.Hooks().Reorder("deployment", 3)
 	var want []int64
 	for range 3 {
@@ -202,7 +212,7 @@ func TestRedelivery(t *testing.T) {
 	key := newKey(t)
 	for name, options := range map[string]github.Options{"repository": {}, "app": {App: key.app()}} {
 		t.Run(name, func(t *testing.T) {
-			s, r := hooked(t, options)
+			s, r := setupWithWebhook(t, options)
 			list, token := "/app/hook/deliveries", key.jwt(t, time.Now(), 5*time.Minute)
 			if options.App == nil {
 				list, token = deliveriesPath(t, s), github.DefaultToken
@@ -240,7 +250,7 @@ func TestRedelivery(t *testing.T) {
 
 // TestDeliveriesPageByCursor walks a list of deliveries.
 func TestDeliveriesPageByCursor(t *testing.T) {
-	s, _ := hooked(t, github.Options{})
+	s, _ := setupWithWebhook(t, github.Options{})
 	for i := range 5 {
 		deploy(t, s, github.NewDeployment{})
 		wait(t, s, i+1)
@@ -283,7 +293,7 @@ func TestUnreachableReceiver(t *testing.T) {
 // TestOtherEvents: any event can be sent, among them the ping of a new hook and GitHub's own
 // samples.
 func TestOtherEvents(t *testing.T) {
-	s, r := hooked(t, github.Options{})
+	s, r := setupWithWebhook(t, github.Options{})
 	s.Ping(repo)
 	s.Send(repo, "star", json.RawMessage(`{"action":"created"}`))
 	wait(t, s, 2)

@@ -22,18 +22,18 @@ func Check(next http.Handler, report func(violation string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d, err := load()
 		if err != nil {
-			missing(err, report)
+			reportMissing(err, report)
 			next.ServeHTTP(w, r)
 			return
 		}
 
-		tell := func(err error) { report(fmt.Sprintf("%s %s: %s", r.Method, r.URL.Path, brief(err))) }
+		tell := func(err error) { report(fmt.Sprintf("%s %s: %s", r.Method, r.URL.Path, oneLine(err))) }
 		input, err := d.request(r)
 		if err != nil {
 			tell(err)
 		}
 
-		tee := &tee{ResponseWriter: w, status: http.StatusOK}
+		tee := &recorder{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(tee, r)
 		if input == nil {
 			return
@@ -44,14 +44,14 @@ func Check(next http.Handler, report func(violation string)) http.Handler {
 	})
 }
 
-var sayOnce sync.Once
+var warnOnce sync.Once
 
-func missing(err error, report func(string)) {
+func reportMissing(err error, report func(string)) {
 	if os.Getenv("CI") == "true" {
 		report("shapes: " + err.Error())
 		return
 	}
-	sayOnce.Do(func() { fmt.Fprintln(os.Stderr, "shapes: GitHub calls go unchecked:", err) })
+	warnOnce.Do(func() { fmt.Fprintln(os.Stderr, "shapes: GitHub calls go unchecked:", err) })
 }
 
 // byID is the address of a repository by its id, which GitHub redirects former names to and does
@@ -104,7 +104,7 @@ func (d *description) request(r *http.Request) (*openapi3filter.RequestValidatio
 func isNull(body []byte) bool { return string(bytes.TrimSpace(body)) == "null" }
 
 // response checks an answer. Statuses that GitHub does not document for the call pass.
-func (d *description) response(ctx context.Context, input *openapi3filter.RequestValidationInput, got *tee) error {
+func (d *description) response(ctx context.Context, input *openapi3filter.RequestValidationInput, got *recorder) error {
 	return openapi3filter.ValidateResponse(ctx, &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: input,
 		Status:                 got.status,
@@ -115,27 +115,27 @@ func (d *description) response(ctx context.Context, input *openapi3filter.Reques
 }
 
 // tee keeps a copy of what is answered.
-type tee struct {
+type recorder struct {
 	http.ResponseWriter
 	status int
 	body   bytes.Buffer
 }
 
-func (t *tee) WriteHeader(status int) {
+func (t *recorder) WriteHeader(status int) {
 	t.status = status
 	t.ResponseWriter.WriteHeader(status)
 }
 
-func (t *tee) Write(p []byte) (int, error) {
+func (t *recorder) Write(p []byte) (int, error) {
 	t.body.Write(p)
 	return t.ResponseWriter.Write(p)
 }
 
 // Unwrap is for http.ResponseController.
-func (t *tee) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+func (t *recorder) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
 // brief is an error on one line.
-func brief(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // reason is a broken rule and where, without the whole schema around it.
 func reason(err *openapi3.SchemaError) string {

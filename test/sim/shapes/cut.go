@@ -40,24 +40,25 @@ var paths = []string{
 
 // webhookSchemas are the payloads, by event.
 var webhookSchemas = map[string]string{
-	"deployment": "webhook-deployment-created", "deployment_status": "webhook-deployment-status-created",
+	"deployment":        "webhook-deployment-created",
+	"deployment_status": "webhook-deployment-status-created",
 }
 
 // node is any JSON object.
-type node = map[string]any
+type object = map[string]any
 
 // cut keeps of the whole description only paths and webhookSchemas and what they refer to: parsing
 // all of its 13 MB into kin-openapi takes many seconds.
-func cut(whole []byte) ([]byte, error) {
-	var doc node
+func subset(whole []byte) ([]byte, error) {
+	var doc object
 	if err := json.Unmarshal(whole, &doc); err != nil {
 		return nil, err
 	}
 
-	small := node{"openapi": doc["openapi"], "info": doc["info"], "components": node{}}
-	kept := node{}
+	small := object{"openapi": doc["openapi"], "info": doc["info"], "components": object{}}
+	kept := object{}
 	for _, path := range paths {
-		item, ok := doc["paths"].(node)[path]
+		item, ok := doc["paths"].(object)[path]
 		if !ok {
 			return nil, fmt.Errorf("GitHub's OpenAPI description has no %s", path)
 		}
@@ -66,7 +67,7 @@ func cut(whole []byte) ([]byte, error) {
 	}
 
 	small["paths"] = kept
-	c := cutter{from: doc, to: small}
+	c := componentCopier{from: doc, to: small}
 	for _, schema := range webhookSchemas {
 		c.keep("#/components/schemas/" + schema)
 	}
@@ -76,15 +77,15 @@ func cut(whole []byte) ([]byte, error) {
 }
 
 // cutter copies components as references to them turn up.
-type cutter struct{ from, to node }
+type componentCopier struct{ from, to object }
 
-func (c cutter) walk(v any) {
+func (c componentCopier) walk(v any) {
 	switch v := v.(type) {
 	case []any:
 		for _, item := range v {
 			c.walk(item)
 		}
-	case node:
+	case object:
 		delete(v, "examples") // most of the volume, and no rule
 		if ref, ok := v["$ref"].(string); ok {
 			c.keep(ref)
@@ -98,22 +99,22 @@ func (c cutter) walk(v any) {
 }
 
 // keep copies the component a reference such as #/components/schemas/deployment names.
-func (c cutter) keep(ref string) {
+func (c componentCopier) keep(ref string) {
 	parts := strings.Split(strings.TrimPrefix(ref, "#/components/"), "/")
 	if len(parts) != 2 {
 		return
 	}
 
 	kind, name := parts[0], parts[1]
-	section, ok := c.to["components"].(node)[kind].(node)
+	section, ok := c.to["components"].(object)[kind].(object)
 	if !ok {
-		section = node{}
-		c.to["components"].(node)[kind] = section
+		section = object{}
+		c.to["components"].(object)[kind] = section
 	}
 	if _, done := section[name]; done {
 		return
 	}
 
-	section[name] = c.from["components"].(node)[kind].(node)[name]
+	section[name] = c.from["components"].(object)[kind].(object)[name]
 	c.walk(section[name])
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // source is one file of an npm package.
-type source struct {
+type packageFile struct {
 	spec   string // package@version
 	file   string // inside the package
 	sha256 string // of the file, hex
@@ -26,13 +26,15 @@ type source struct {
 
 // The packages, pinned. GitHub publishes both from its own description of the API.
 var (
-	openapi = source{
-		"@octokit/openapi@23.0.2", "package/generated/api.github.com.json",
-		"829b4bebb19a53133289f7b0bc819f4f1118115821db2ca9f25e9ee995a7da2a",
+	openapi = packageFile{
+		spec:   "@octokit/openapi@23.0.2",
+		file:   "package/generated/api.github.com.json",
+		sha256: "829b4bebb19a53133289f7b0bc819f4f1118115821db2ca9f25e9ee995a7da2a",
 	}
-	samples = source{
-		"@octokit/webhooks-examples@7.6.1", "package/api.github.com/index.json",
-		"09d8f0c617876ae9dad22e26fea5510bfcaad50ee7e602659f6db25b87b25815",
+	samples = packageFile{
+		spec:   "@octokit/webhooks-examples@7.6.1",
+		file:   "package/api.github.com/index.json",
+		sha256: "09d8f0c617876ae9dad22e26fea5510bfcaad50ee7e602659f6db25b87b25815",
 	}
 )
 
@@ -40,7 +42,7 @@ var (
 var ErrNoNPM = errors.New("npm cannot fetch a package that tests need")
 
 // directory is where packages are kept: SERAPH_TEST_NPM, or seraph-test in the user's cache.
-func directory() (string, error) {
+func cacheDirectory() (string, error) {
 	if dir := os.Getenv("SERAPH_TEST_NPM"); dir != "" {
 		return dir, os.MkdirAll(dir, 0o755)
 	}
@@ -56,8 +58,8 @@ func directory() (string, error) {
 
 // produce returns the content of a kept file, making it first when it is absent. Test processes
 // that run side by side make it once.
-func produce(name string, make func(dir string) ([]byte, error)) ([]byte, error) {
-	dir, err := directory()
+func cached(name string, make func(dir string) ([]byte, error)) ([]byte, error) {
+	dir, err := cacheDirectory()
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +87,7 @@ func produce(name string, make func(dir string) ([]byte, error)) ([]byte, error)
 }
 
 // fetch returns the file of a package that `npm pack` downloads.
-func (src source) fetch(dir string) ([]byte, error) {
+func (src packageFile) fetch(dir string) ([]byte, error) {
 	archive, remove, err := src.pack(dir)
 	if err != nil {
 		return nil, err
@@ -104,7 +106,7 @@ func (src source) fetch(dir string) ([]byte, error) {
 }
 
 // pack downloads the package; remove deletes it again.
-func (src source) pack(dir string) (archive string, remove func(), err error) {
+func (src packageFile) pack(dir string) (archive string, remove func(), err error) {
 	work, err := os.MkdirTemp(dir, "pack-")
 	if err != nil {
 		return "", nil, err

@@ -21,9 +21,9 @@ import (
 )
 
 // cutName is the file the cut description is kept in; raise its number when what is cut changes.
-const cutName = "octokit-openapi-23.0.2-cut-3.json"
+const descriptionFile = "octokit-openapi-23.0.2-cut-3.json"
 
-const samplesName = "octokit-webhooks-examples-7.6.1.json"
+const samplesFile = "octokit-webhooks-examples-7.6.1.json"
 
 // description is GitHub's, cut and ready to look things up.
 type description struct {
@@ -33,13 +33,13 @@ type description struct {
 
 // load reads the description once for the whole test process.
 var load = sync.OnceValues(func() (*description, error) {
-	raw, err := produce(cutName, func(dir string) ([]byte, error) {
+	raw, err := cached(descriptionFile, func(dir string) ([]byte, error) {
 		whole, err := openapi.fetch(dir)
 		if err != nil {
 			return nil, err
 		}
 
-		return cut(whole)
+		return subset(whole)
 	})
 
 	if err != nil {
@@ -64,10 +64,10 @@ var load = sync.OnceValues(func() (*description, error) {
 func Need(t testing.TB) {
 	t.Helper()
 	_, err := load()
-	need(t, err)
+	requireOrSkip(t, err)
 }
 
-func need(t testing.TB, err error) {
+func requireOrSkip(t testing.TB, err error) {
 	t.Helper()
 	switch {
 	case err == nil:
@@ -103,8 +103,8 @@ func Webhook(event string, payload []byte) error {
 // status, check_run and workflow_job. It skips or fails the test as Need does.
 func Examples(t testing.TB) map[string][]json.RawMessage {
 	t.Helper()
-	raw, err := produce(samplesName, samples.fetch)
-	need(t, err)
+	raw, err := cached(samplesFile, samples.fetch)
+	requireOrSkip(t, err)
 	var events []struct {
 		Name     string            `json:"name"`
 		Examples []json.RawMessage `json:"examples"`

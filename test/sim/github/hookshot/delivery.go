@@ -39,7 +39,7 @@ type Delivery struct {
 
 // attempt sends d once and records the outcome. Nothing is recorded when the Sender was closed
 // meanwhile.
-func (s *Sender) attempt(d Delivery) {
+func (s *Sender) deliver(d Delivery) {
 	d.At = s.options.Now()
 	d.Header = headers(d)
 	ctx, cancel := context.WithTimeout(s.ctx, s.options.Timeout)
@@ -65,27 +65,27 @@ func (s *Sender) attempt(d Delivery) {
 	s.record(d)
 }
 
-type answer struct {
+type response struct {
 	code   int
 	header http.Header
 	body   []byte
 }
 
-func (s *Sender) post(ctx context.Context, d Delivery) (answer, error) {
+func (s *Sender) post(ctx context.Context, d Delivery) (response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.Hook.URL, bytes.NewReader(d.Body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 
 	req.Header = d.Header.Clone()
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 
 	defer resp.Body.Close() // reading is over
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	return answer{code: resp.StatusCode, header: resp.Header, body: body}, err
+	return response{code: resp.StatusCode, header: resp.Header, body: body}, err
 }
 
 // headers are those documented under "Webhook events and payloads".
@@ -127,10 +127,18 @@ func statusText(code int) string {
 // Item is the delivery as the schema "hook-delivery-item".
 func (d Delivery) Item() map[string]any {
 	return map[string]any{
-		"id": d.ID, "guid": d.GUID, "delivered_at": d.At.UTC().Format(time.RFC3339), "redelivery": d.Redelivery,
-		"duration": float64(d.Duration.Milliseconds()) / 1000, "status": d.Status, "status_code": d.StatusCode,
-		"event": d.Event, "action": orNull(d.Action), "installation_id": orNull(d.Hook.InstallationID),
-		"repository_id": orNull(d.RepositoryID), "throttled_at": nil,
+		"id":              d.ID,
+		"guid":            d.GUID,
+		"delivered_at":    d.At.UTC().Format(time.RFC3339),
+		"redelivery":      d.Redelivery,
+		"duration":        float64(d.Duration.Milliseconds()) / 1000,
+		"status":          d.Status,
+		"status_code":     d.StatusCode,
+		"event":           d.Event,
+		"action":          orNull(d.Action),
+		"installation_id": orNull(d.Hook.InstallationID),
+		"repository_id":   orNull(d.RepositoryID),
+		"throttled_at":    nil,
 	}
 }
 
@@ -138,8 +146,8 @@ func (d Delivery) Item() map[string]any {
 func (d Delivery) Full() map[string]any {
 	full := d.Item()
 	full["url"] = d.Hook.URL
-	full["request"] = map[string]any{"headers": flat(d.Header), "payload": json.RawMessage(d.Body)}
-	full["response"] = map[string]any{"headers": flat(d.AnswerHeader), "payload": string(d.Answer)}
+	full["request"] = map[string]any{"headers": flatHeaders(d.Header), "payload": json.RawMessage(d.Body)}
+	full["response"] = map[string]any{"headers": flatHeaders(d.AnswerHeader), "payload": string(d.Answer)}
 	return full
 }
 
@@ -151,7 +159,7 @@ func orNull[T comparable](v T) any {
 	return v
 }
 
-func flat(h http.Header) map[string]string {
+func flatHeaders(h http.Header) map[string]string {
 	out := make(map[string]string, len(h))
 	for k := range h {
 		out[k] = h.Get(k)

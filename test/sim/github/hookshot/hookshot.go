@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/seraph-deploy/seraph/test/sim/bell"
+	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
 // DefaultTimeout is how long github.com waits for an answer (GitHub Enterprise Server: 30 s).
@@ -54,7 +54,7 @@ type Sender struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 	running sync.WaitGroup
-	changed bell.Bell
+	changed signal.Broadcaster
 
 	mu         sync.Mutex
 	lastID     int64
@@ -99,7 +99,7 @@ func (s *Sender) Close() {
 func (s *Sender) Send(m Message, hooks ...Hook) (guid string) {
 	guid = uuid.NewString()
 	for _, hook := range hooks {
-		if !hook.wants(m.Event) {
+		if !hook.subscribesTo(m.Event) {
 			continue
 		}
 
@@ -112,7 +112,7 @@ func (s *Sender) Send(m Message, hooks ...Hook) (guid string) {
 			Body:         m.Body,
 		}
 
-		s.treat(d, s.next(m.Event))
+		s.dispatch(d, s.takeTreatment(m.Event))
 	}
 
 	return guid
@@ -171,10 +171,10 @@ func (s *Sender) record(d Delivery) {
 	d.ID = s.lastID
 	s.deliveries = append(s.deliveries, d)
 	s.mu.Unlock()
-	s.changed.Ring()
+	s.changed.Broadcast()
 }
 
-func (h Hook) wants(event string) bool {
+func (h Hook) subscribesTo(event string) bool {
 	for _, e := range h.Events {
 		if e == event || e == "*" {
 			return true

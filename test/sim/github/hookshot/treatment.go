@@ -39,7 +39,7 @@ func (s *Sender) Reorder(event string, count int) {
 }
 
 // next takes the treatment of one delivery of this event.
-func (s *Sender) next(event string) Treatment {
+func (s *Sender) takeTreatment(event string) Treatment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range []string{event, "*"} {
@@ -52,7 +52,7 @@ func (s *Sender) next(event string) Treatment {
 	return Treatment{}
 }
 
-func (s *Sender) treat(d Delivery, t Treatment) {
+func (s *Sender) dispatch(d Delivery, t Treatment) {
 	d.At = s.options.Now()
 	switch {
 	case t.Lose || len(d.Body) > maxBody:
@@ -62,7 +62,7 @@ func (s *Sender) treat(d Delivery, t Treatment) {
 		d.StatusCode, d.Status = t.Fail, http.StatusText(t.Fail)
 		s.record(d)
 	case t.batch != nil:
-		s.hold(d, t.batch)
+		s.holdForBatch(d, t.batch)
 	default:
 		for range 1 + t.Copies {
 			s.start(d, t.Delay)
@@ -70,7 +70,7 @@ func (s *Sender) treat(d Delivery, t Treatment) {
 	}
 }
 
-func (s *Sender) hold(d Delivery, b *batch) {
+func (s *Sender) holdForBatch(d Delivery, b *batch) {
 	s.mu.Lock()
 	b.held = append(b.held, d)
 	full := len(b.held) == b.size
@@ -82,7 +82,7 @@ func (s *Sender) hold(d Delivery, b *batch) {
 	slices.Reverse(b.held)
 	s.running.Go(func() {
 		for _, d := range b.held {
-			s.attempt(d)
+			s.deliver(d)
 		}
 	})
 }
@@ -98,6 +98,6 @@ func (s *Sender) start(d Delivery, delay time.Duration) {
 			}
 		}
 
-		s.attempt(d)
+		s.deliver(d)
 	})
 }

@@ -37,13 +37,24 @@ func (a Account) JSON(api, web string) Object {
 	}
 
 	return Object{
-		"login": a.Login, "id": a.ID, "node_id": NodeID(a.Type, a.ID), "type": a.Type, "site_admin": false,
-		"avatar_url": fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", a.ID), "gravatar_id": "",
-		"url": self, "html_url": page, "user_view_type": "public",
-		"followers_url": self + "/followers", "following_url": self + "/following{/other_user}",
-		"gists_url": self + "/gists{/gist_id}", "starred_url": self + "/starred{/owner}{/repo}",
-		"subscriptions_url": self + "/subscriptions", "organizations_url": self + "/orgs",
-		"repos_url": self + "/repos", "events_url": self + "/events{/privacy}",
+		"login":               a.Login,
+		"id":                  a.ID,
+		"node_id":             NodeID(a.Type, a.ID),
+		"type":                a.Type,
+		"site_admin":          false,
+		"avatar_url":          fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", a.ID),
+		"gravatar_id":         "",
+		"url":                 self,
+		"html_url":            page,
+		"user_view_type":      "public",
+		"followers_url":       self + "/followers",
+		"following_url":       self + "/following{/other_user}",
+		"gists_url":           self + "/gists{/gist_id}",
+		"starred_url":         self + "/starred{/owner}{/repo}",
+		"subscriptions_url":   self + "/subscriptions",
+		"organizations_url":   self + "/orgs",
+		"repos_url":           self + "/repos",
+		"events_url":          self + "/events{/privacy}",
 		"received_events_url": self + "/received_events",
 	}
 }
@@ -67,9 +78,16 @@ func (a Account) Public(api, web string) Object {
 func (a Account) Organization(api string) Object {
 	self := api + "/orgs/" + a.Login
 	return Object{
-		"login": a.Login, "id": a.ID, "node_id": NodeID("Organization", a.ID), "url": self, "description": "",
-		"repos_url": self + "/repos", "events_url": self + "/events", "hooks_url": self + "/hooks",
-		"issues_url": self + "/issues", "members_url": self + "/members{/member}",
+		"login":              a.Login,
+		"id":                 a.ID,
+		"node_id":            NodeID("Organization", a.ID),
+		"url":                self,
+		"description":        "",
+		"repos_url":          self + "/repos",
+		"events_url":         self + "/events",
+		"hooks_url":          self + "/hooks",
+		"issues_url":         self + "/issues",
+		"members_url":        self + "/members{/member}",
 		"public_members_url": self + "/public_members{/member}",
 		"avatar_url":         fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", a.ID),
 	}
@@ -88,10 +106,18 @@ type App struct {
 // JSON is the app as the schema "integration".
 func (a App) JSON(api, web string) Object {
 	return Object{
-		"id": a.ID, "slug": a.Slug, "node_id": NodeID("Integration", a.ID), "name": a.Slug, "description": "",
-		"client_id": fmt.Sprintf("Iv1.%016x", a.ID), "owner": a.Owner.JSON(api, web),
-		"external_url": "https://example.com/" + a.Slug, "html_url": web + "/apps/" + a.Slug,
-		"created_at": Time(a.CreatedAt), "updated_at": Time(a.CreatedAt),
-		"permissions": a.Permissions, "events": a.Events,
+		"id":           a.ID,
+		"slug":         a.Slug,
+		"node_id":      NodeID("Integration", a.ID),
+		"name":         a.Slug,
+		"description":  "",
+		"client_id":    fmt.Sprintf("Iv1.%016x", a.ID),
+		"owner":        a.Owner.JSON(api, web),
+		"external_url": "https://example.com/" + a.Slug,
+		"html_url":     web + "/apps/" + a.Slug,
+		"created_at":   Time(a.CreatedAt),
+		"updated_at":   Time(a.CreatedAt),
+		"permissions":  a.Permissions,
+		"events":       a.Events,
 	}
 }
