@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// postCancel accepts at once; the workflow ends later, or never, as its story has it.
+// postCancel answers at once. The workflow ends later or never, as its scenario says.
 func (s *Server) postCancel(c *call) *response {
 	w, resp := s.workflowOf(c)
 	if resp != nil {
@@ -32,7 +32,7 @@ func (s *Server) postCancel(c *call) *response {
 	return accepted()
 }
 
-// cancel ends a workflow, and its pipeline's story when nothing is left of it.
+// cancel ends a workflow, and the scenario of its pipeline when no workflow is left running.
 func (s *Server) cancel(w *workflow) {
 	if w.ended() {
 		return
@@ -50,7 +50,7 @@ func (s *Server) cancel(w *workflow) {
 	}
 }
 
-// postRerun makes a new workflow of the same name in the same pipeline.
+// postRerun adds a new workflow of the same name to the pipeline.
 func (s *Server) postRerun(c *call) *response {
 	w, resp := s.workflowOf(c)
 	if resp != nil {
@@ -79,7 +79,8 @@ func (s *Server) postRerun(c *call) *response {
 	return &response{status: http.StatusAccepted, body: object{"workflow_id": again.id}}
 }
 
-// rerun runs an ended workflow again; in a story, it succeeds.
+// rerun runs an ended workflow again. While a scenario is played, the new workflow succeeds one
+// step later.
 func (s *Server) rerun(w *workflow) *workflow {
 	p := w.pipeline
 	again := s.addWorkflow(p, w.name, "running")
@@ -107,7 +108,7 @@ func (s *Server) postApprove(c *call) *response {
 	return accepted()
 }
 
-// approve lets the held workflow of a pipeline go on.
+// approve continues the workflow of a pipeline that is on hold.
 func (s *Server) approve(p *pipeline) {
 	w := p.held
 	p.held = nil

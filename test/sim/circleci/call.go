@@ -13,7 +13,7 @@ import (
 // object is a JSON object.
 type object map[string]any
 
-// PageSize is how many items a page holds. CircleCI does not document its own.
+// PageSize is the number of items on a page. CircleCI does not document its own.
 const PageSize = 20
 
 // call is one request.
@@ -22,10 +22,10 @@ type call struct {
 	route route
 }
 
-// param is a path parameter, unescaped.
+// param returns a path parameter, unescaped.
 func (c *call) param(name string) string { return c.r.PathValue(name) }
 
-// answer is one response. A string body is sent as plain text.
+// response is one HTTP response. A string body is sent as plain text.
 type response struct {
 	status int
 	body   any
@@ -54,19 +54,20 @@ func writeResponse(w http.ResponseWriter, resp *response) {
 
 	w.WriteHeader(resp.status)
 	if plain {
-		io.WriteString(w, text) // the caller hung up
+		io.WriteString(w, text) // an error means that the caller closed the connection
 		return
 	}
 
-	json.NewEncoder(w).Encode(resp.body) // as above
+	json.NewEncoder(w).Encode(resp.body) // the same
 }
 
 func (s *Server) reportViolation(c *call, format string, args ...any) {
 	s.violations = append(s.violations, c.r.Method+" "+c.r.URL.Path+": "+fmt.Sprintf(format, args...))
 }
 
-// decode reads a JSON body into target. An empty body is an empty object. Unknown fields and wrong
-// types are a violation and 400. A body that is not said to be JSON is ignored, as CircleCI does.
+// decode reads a JSON body into target. An empty body counts as an empty object. Unknown fields and
+// wrong types are violations and answered with 400. A body without a JSON Content-Type is ignored,
+// as CircleCI does.
 func (s *Server) decode(c *call, target any) *response {
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, 1<<20))
 	if err != nil {
@@ -91,8 +92,8 @@ func (s *Server) decode(c *call, target any) *response {
 	return nil
 }
 
-// page cuts one page out of items and names the next, as CircleCI's paging with page-token does. A
-// token is the name of the last item of the page before.
+// paginate returns one page of items and the token of the next, as CircleCI does with page-token. A
+// token contains the name of the last item of the previous page.
 func paginate[T any](s *Server, c *call, items []T, name func(T) string, view func(T) object) *response {
 	from := 0
 	if token := c.r.URL.Query().Get("page-token"); token != "" {
@@ -101,7 +102,7 @@ func paginate[T any](s *Server, c *call, items []T, name func(T) string, view fu
 		}
 
 		if from == len(items) {
-			s.reportViolation(c, "no such page-token")
+			s.reportViolation(c, "unknown page-token")
 			return errorResponse(http.StatusBadRequest, "Invalid page token")
 		}
 

@@ -10,11 +10,11 @@ import (
 // KeyParameter is the pipeline parameter that a claim sends as its key.
 const KeyParameter = "seraph_key"
 
-// claimTries is how often a job asks before it fails, as curl --retry does.
+// claimTries is how often a job sends the claim before it fails, as with curl --retry.
 const claimTries = 5
 
-// enter is the moment before a pipeline deploys: with a ClaimURL it asks there first, as a job's
-// first step would.
+// startClaim is called before a pipeline deploys. With a ClaimURL it sends the claim, as a job's
+// first step would; without one the pipeline may deploy.
 func (s *Server) startClaim(p *pipeline) {
 	switch {
 	case p.claim == claimed || p.claim == claiming:
@@ -27,8 +27,8 @@ func (s *Server) startClaim(p *pipeline) {
 	}
 }
 
-// claimed goes on as the claim's answer says: only 409 and a claim that nobody answers keep a
-// pipeline from deploying.
+// finishClaim continues the pipeline or stops it. A claim answered with 2xx lets it deploy; 409
+// cancels its workflows; every other result makes them fail.
 func (s *Server) finishClaim(p *pipeline, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,7 +56,8 @@ func (s *Server) finishClaim(p *pipeline, status int) {
 	s.changed.Broadcast()
 }
 
-// ask posts the claim until it has an answer worth having, and returns its status, or 0.
+// postClaim sends the claim until the result is final, and returns its status, or 0 when there was
+// none.
 func (s *Server) postClaim(key, pipeline string) (status int) {
 	body, err := json.Marshal(object{"key": key, "pipeline": pipeline})
 	if err != nil {
@@ -76,7 +77,7 @@ func (s *Server) postClaim(key, pipeline string) (status int) {
 	return status
 }
 
-// post sends one body and returns the answer's status, or 0 when none came.
+// post sends one body and returns the status of the response, or 0 when there was none.
 func (s *Server) post(url string, body []byte, header http.Header) int {
 	request, err := http.NewRequestWithContext(s.ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -89,11 +90,11 @@ func (s *Server) post(url string, body []byte, header http.Header) int {
 		return 0
 	}
 
-	response.Body.Close() // its content means nothing to CircleCI
+	response.Body.Close() // CircleCI ignores the content
 	return response.StatusCode
 }
 
-// rest waits between two attempts and says whether the simulator still runs.
+// sleep waits between two attempts and reports whether the simulator is still open.
 func (s *Server) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

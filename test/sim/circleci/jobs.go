@@ -1,6 +1,6 @@
 package circleci
 
-// jobStatus is what a workflow's status means for its job.
+// jobStatus maps a workflow's status to the status of its job, where the two differ.
 var jobStatus = map[string]string{
 	"":        "not_running",
 	"on_hold": "blocked",
@@ -8,8 +8,7 @@ var jobStatus = map[string]string{
 	"error":   "failed",
 }
 
-// jobs shows a workflow's jobs: one that builds, after one that waits for an approval if there is
-// any.
+// jobs lists a workflow's jobs: a build job, after an approval job when the workflow has one.
 func (w *workflow) jobs() []object {
 	status, known := jobStatus[w.status]
 	if !known {

@@ -2,7 +2,7 @@ package circleci
 
 import "github.com/google/uuid"
 
-// MineEmpty makes the list of the token's own pipelines of a project empty.
+// MineEmpty makes the list of the token user's own pipelines of a project empty.
 func (s *Server) MineEmpty(slug string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -16,37 +16,36 @@ func (s *Server) ListsEmpty(slug string) {
 	s.mustFind(slug).listsEmpty = true
 }
 
-// ValuesShowParameters says whether pipeline values include the parameters; at the start they do
-// not.
+// ValuesShowParameters sets whether pipeline values include the parameters. The default is false.
 func (s *Server) ValuesShowParameters(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.valuesShowParameters = on
 }
 
-// ConfigShowsParameters says whether compiled configs include the parameters; at the start they do.
+// ConfigShowsParameters sets whether compiled configs include the parameters. The default is true.
 func (s *Server) ConfigShowsParameters(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.configHidesParameters = !on
 }
 
-// ConfigUnreadable makes the configs of a project's pipelines answer 403.
+// ConfigUnreadable makes reads of the configs of a project's pipelines answer 403.
 func (s *Server) ConfigUnreadable(slug string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mustFind(slug).configUnreadable = true
 }
 
-// Stranger makes a pipeline of the token's user that nobody triggered with parameters, and returns
-// its id. It succeeds.
+// AddUnrelatedPipeline adds a pipeline of the token's user without parameters, which no API call
+// triggered, and returns its id. It has already succeeded.
 func (s *Server) AddUnrelatedPipeline(slug, branch string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.addUnrelated(slug, branch).id
 }
 
-// Foreign makes a pipeline of another user, and returns its id. It succeeds.
+// AddPipelineOfUser adds a pipeline of another user and returns its id. It has already succeeded.
 func (s *Server) AddPipelineOfUser(slug, branch, login string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +54,7 @@ func (s *Server) AddPipelineOfUser(slug, branch, login string) string {
 	return p.id
 }
 
-// stranger has its end behind it: it claims nothing and tells no webhook.
+// addUnrelated adds a pipeline that has already ended: it sends no claim and no webhook.
 func (s *Server) addUnrelated(slug, branch string) *pipeline {
 	project := s.mustFind(slug)
 	revision := project.branches[branch]

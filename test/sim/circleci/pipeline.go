@@ -24,15 +24,15 @@ type pipeline struct {
 	userID   string
 	trigger  string // kind of trigger
 
-	scenario  string // of the story
+	scenario  string
 	stages    []stage
 	timer     *time.Timer // of the next stage
-	held      *workflow   // waits for an approval
+	held      *workflow   // the workflow that is on hold
 	claim     claim
 	workflows []*workflow // oldest first
 }
 
-// claim says whether a pipeline may deploy.
+// claim is whether a pipeline may deploy.
 type claim int
 
 const (
@@ -42,7 +42,7 @@ const (
 	refused
 )
 
-// workflow is one workflow of a pipeline. An empty status is null.
+// workflow is one workflow of a pipeline. An empty status is null in the API.
 type workflow struct {
 	id                     string
 	name                   string
@@ -55,16 +55,16 @@ type workflow struct {
 	jobID                  string
 	approvalID             string // of its approval job, when it has one
 	approvedBy             string
-	rerunNumber, maxReruns int // automatic reruns: this one's number, and how many there may be
+	rerunNumber, maxReruns int // of automatic reruns
 	pipeline               *pipeline
 }
 
-// terminal lists the statuses a workflow does not leave.
+// terminal lists the final statuses of a workflow.
 var terminal = []string{"success", "failed", "error", "canceled", "unauthorized", "not_run"}
 
 func (w *workflow) ended() bool { return slices.Contains(terminal, w.status) }
 
-// newest is the newest workflow of a name, or nil.
+// newest returns the newest workflow of a name, or nil.
 func (p *pipeline) newest(name string) *workflow {
 	for _, w := range slices.Backward(p.workflows) {
 		if w.name == name {
@@ -79,7 +79,7 @@ func (p *pipeline) live() []*workflow {
 	return slices.DeleteFunc(slices.Clone(p.workflows), (*workflow).ended)
 }
 
-// add makes a workflow of a pipeline.
+// addWorkflow adds a workflow to a pipeline.
 func (s *Server) addWorkflow(p *pipeline, name, status string) *workflow {
 	w := &workflow{
 		id:       uuid.NewString(),
@@ -91,7 +91,7 @@ func (s *Server) addWorkflow(p *pipeline, name, status string) *workflow {
 	}
 
 	if n := len(p.workflows); n > 0 && !w.created.After(p.workflows[n-1].created) {
-		w.created = p.workflows[n-1].created.Add(time.Millisecond) // no two at once, so that the newest is known
+		w.created = p.workflows[n-1].created.Add(time.Millisecond) // times are distinct, so that the newest is known
 	}
 
 	p.workflows = append(p.workflows, w)
@@ -100,7 +100,7 @@ func (s *Server) addWorkflow(p *pipeline, name, status string) *workflow {
 	return w
 }
 
-// set moves a workflow to a status. One that has ended stays as it is.
+// setStatus gives a workflow a status. A workflow that has ended keeps its own.
 func (s *Server) setStatus(w *workflow, status string) {
 	if w.ended() {
 		return
@@ -126,15 +126,14 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// setState moves a pipeline to a state.
+// setState gives a pipeline a state.
 func (s *Server) setState(p *pipeline, state string) {
 	p.state = state
 	p.updated = s.now()
 	s.changed.Broadcast()
 }
 
-// view is a pipeline as lists and reads show it. Its parameters are not shown, as in CircleCI's own
-// answers.
+// view is a pipeline as the API shows it. Parameters are not shown, as in CircleCI's own responses.
 func (p *pipeline) view() object {
 	out := object{
 		"id":           p.id,
@@ -158,7 +157,7 @@ func (p *pipeline) view() object {
 	return out
 }
 
-// addSource says where the code came from: vcs, or trigger_parameters for a project of the GitHub
+// addSource adds where the code came from: vcs, or trigger_parameters for a project of the GitHub
 // App.
 func (p *pipeline) addSource(out object) {
 	if !p.project.fromGitHubApp() {

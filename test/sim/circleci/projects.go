@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Project is a project as a test wants to see it.
+// Project is a copy of a project for tests.
 type Project struct {
 	ID           string // a UUID
 	Slug         string // as answers spell it: gh/acme/api
@@ -23,11 +23,11 @@ type project struct {
 	id, slug, orgID string
 	defaultBranch   string
 	definitions     []definition
-	branches, tags  map[string]string // to revisions
-	lag             int               // triggers that do not find their branch yet
+	branches, tags  map[string]string // by name, to revisions
+	lag             int               // triggers that will not find their branch
 	number          int64
-	expected        []string // stories of the next pipelines
-	scenario        string   // of all others
+	expected        []string // scenarios of the next pipelines
+	scenario        string   // of all other pipelines
 
 	mineEmpty, listsEmpty, configUnreadable bool
 }
@@ -37,14 +37,14 @@ type definition struct {
 	created  time.Time
 }
 
-// RevisionOf is the commit that an unset branch points to.
+// RevisionOf returns the commit that a branch points to until a test sets it.
 func RevisionOf(ref string) string {
 	sum := sha1.Sum([]byte(ref))
 	return hex.EncodeToString(sum[:])
 }
 
-// AddProject makes a project, unless it is there, and returns it. The slug is gh/owner/name
-// (github/ is the same project) or circleci/organization/project.
+// AddProject adds a project, unless it exists, and returns it. The slug is gh/owner/name (github/
+// is the same project) or circleci/organization/project.
 func (s *Server) AddProject(slug, defaultBranch string) Project {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +55,7 @@ func (s *Server) AddProject(slug, defaultBranch string) Project {
 	return Project{ID: p.id, Slug: p.slug, DefinitionID: p.definitions[0].id}
 }
 
-// AddDefinition gives a project one more pipeline definition and returns its id.
+// AddDefinition adds a pipeline definition to a project and returns its id.
 func (s *Server) AddDefinition(slug, name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,8 +65,8 @@ func (s *Server) AddDefinition(slug, name string) string {
 	return d.id
 }
 
-// SetDefinition gives the first pipeline definition of a project, which is made when it is not
-// there, another id.
+// SetDefinition sets the id of a project's first pipeline definition. It adds the project when it
+// does not exist.
 func (s *Server) SetDefinition(slug, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +79,7 @@ func (s *Server) SetDefinition(slug, id string) {
 
 func (s *Server) addProject(slug, defaultBranch string) *project {
 	if !wellFormed(slug) {
-		panic(fmt.Sprintf("project slug %q has not the form vcs/organization/name", slug))
+		panic(fmt.Sprintf("project slug %q does not have the form vcs/organization/name", slug))
 	}
 
 	p := &project{
@@ -99,8 +99,8 @@ func (s *Server) addProject(slug, defaultBranch string) *project {
 
 func wellFormed(slug string) bool { return strings.Count(slug, "/") == 2 }
 
-// SetBranch makes a branch of a project point to a commit. From then on, branches nobody set do not
-// exist.
+// SetBranch makes a branch of a project point to a commit. From then on, branches that no test has
+// set do not exist, unless Options.AnyBranch is set.
 func (s *Server) SetBranch(slug, branch, sha string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,15 +114,15 @@ func (s *Server) SetTag(slug, tag, sha string) {
 	s.mustFind(slug).tags[tag] = sha
 }
 
-// BranchLag makes the next n triggers of a project miss their branch or tag, as happens right after
-// a push.
+// BranchLag makes the next n triggers of a project fail to find their branch or tag, as happens
+// right after a push.
 func (s *Server) BranchLag(slug string, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mustFind(slug).lag = n
 }
 
-// canonical is how answers spell a slug.
+// canonicalSlug returns a slug as responses spell it.
 func canonicalSlug(slug string) string {
 	for long, short := range map[string]string{"github/": "gh/", "bitbucket/": "bb/"} {
 		if rest, ok := strings.CutPrefix(slug, long); ok {
@@ -132,7 +132,7 @@ func canonicalSlug(slug string) string {
 	return slug
 }
 
-// longSlug is how webhooks spell it.
+// longSlug returns the slug as webhooks spell it.
 func (p *project) longSlug() string {
 	for short, long := range map[string]string{"gh/": "github/", "bb/": "bitbucket/"} {
 		if rest, ok := strings.CutPrefix(p.slug, short); ok {
@@ -142,7 +142,7 @@ func (p *project) longSlug() string {
 	return p.slug
 }
 
-// app says whether the project came by the GitHub App.
+// fromGitHubApp reports whether the project uses CircleCI's GitHub App.
 func (p *project) fromGitHubApp() bool { return strings.HasPrefix(p.slug, "circleci/") }
 
 func (p *project) part(n int) string { return strings.Split(p.slug, "/")[n] }
@@ -157,7 +157,7 @@ func (s *Server) find(slug string) *project {
 	return nil
 }
 
-// must finds a project for a test, which made a mistake when there is none.
+// mustFind finds a project for a call of a test, and panics when there is none.
 func (s *Server) mustFind(slug string) *project {
 	p := s.find(slug)
 	switch {
@@ -166,10 +166,10 @@ func (s *Server) mustFind(slug string) *project {
 	case s.options.AnyProject:
 		return s.addProject(slug, "main")
 	}
-	panic(fmt.Sprintf("no project %q: AddProject makes one", slug))
+	panic(fmt.Sprintf("no project %q: call AddProject first", slug))
 }
 
-// called finds the project of a call, or says why not.
+// projectOf finds the project that a call names, or returns the 404.
 func (s *Server) projectOf(c *call) (*project, *response) {
 	slug := c.param("vcs") + "/" + c.param("org") + "/" + c.param("repo")
 	p := s.find(slug)
@@ -183,7 +183,7 @@ func (s *Server) projectOf(c *call) (*project, *response) {
 	return p, nil
 }
 
-// resolve finds the commit of a branch or tag.
+// resolveRef finds the commit of a branch or tag.
 func (s *Server) resolveRef(p *project, branch, tag string) (revision string, resp *response) {
 	if p.lag > 0 {
 		p.lag--

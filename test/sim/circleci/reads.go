@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// pipelineOf finds the pipeline of a call, or says why not.
+// pipelineOf finds the pipeline that a call names, or returns the 404.
 func (s *Server) pipelineOf(c *call) (*pipeline, *response) {
 	p := s.byID[c.param("pipeline")]
 	if p == nil {
@@ -34,7 +34,7 @@ func (s *Server) getNumber(c *call) *response {
 
 	number, err := strconv.ParseInt(c.param("number"), 10, 64)
 	if err != nil {
-		s.reportViolation(c, "a pipeline's number is a number")
+		s.reportViolation(c, "the pipeline number is not a number")
 		return errorResponse(http.StatusBadRequest, "Invalid pipeline number")
 	}
 
@@ -57,7 +57,8 @@ func (s *Server) listWorkflows(c *call) *response {
 	return paginate(s, c, newestFirst, func(w *workflow) string { return w.id }, (*workflow).view)
 }
 
-// getValues shows pipeline values. Whether parameters are among them is not documented.
+// getValues shows a pipeline's values. CircleCI does not document whether parameters are among
+// them.
 func (s *Server) getValues(c *call) *response {
 	p, resp := s.pipelineOf(c)
 	if resp != nil {
@@ -87,8 +88,8 @@ func (s *Server) getValues(c *call) *response {
 	return ok(values)
 }
 
-// getConfig shows the compiled config, with parameters in an environment as far as they are shown
-// at all.
+// getConfig shows the compiled config. Parameters appear as environment variables, unless
+// ConfigShowsParameters(false) hides them.
 func (s *Server) getConfig(c *call) *response {
 	p, resp := s.pipelineOf(c)
 	if resp != nil {
@@ -135,18 +136,19 @@ func (s *Server) listMine(c *call) *response {
 	})
 }
 
-// list shows the pipelines that wanted is true of, newest first, as far as lists know them already.
-func (s *Server) list(c *call, wanted func(*pipeline) bool) *response {
+// list shows the pipelines that match, newest first, without those that are younger than
+// Options.ListLag.
+func (s *Server) list(c *call, matches func(*pipeline) bool) *response {
 	var found []*pipeline
 	for _, p := range slices.Backward(s.pipelines) {
-		if wanted(p) && s.now().Sub(p.created) >= s.options.ListLag {
+		if matches(p) && s.now().Sub(p.created) >= s.options.ListLag {
 			found = append(found, p)
 		}
 	}
 	return paginate(s, c, found, func(p *pipeline) string { return p.id }, (*pipeline).view)
 }
 
-// workflowOf finds the workflow of a call, or says why not.
+// workflowOf finds the workflow that a call names, or returns the 404.
 func (s *Server) workflowOf(c *call) (*workflow, *response) {
 	w := s.workflows[c.param("workflow")]
 	if w == nil {

@@ -8,7 +8,7 @@ import (
 
 const prefix = "/api/v2"
 
-// The operations a sim.Plan can make fail.
+// The operations that a Plan can make fail.
 const (
 	OpMe              = "me"
 	OpGetProject      = "get project"
@@ -29,10 +29,10 @@ const (
 	OpApprove         = "approve job"
 )
 
-// route is one call of the API and what answers it.
+// route is one call of the API and its handler.
 type route struct {
 	op, method, path string
-	query            []string // parameters it knows
+	query            []string // allowed query parameters
 	handler          func(*Server, *call) *response
 }
 
@@ -92,7 +92,7 @@ var allRoutes = []route{
 	},
 }
 
-// Operations lists the names that NextNamed takes.
+// Operations lists the operations that NextNamed accepts.
 func Operations() []string {
 	var ops []string
 	for _, rt := range allRoutes {
@@ -124,7 +124,7 @@ func (s *Server) handle(rt route) http.Handler {
 func (s *Server) serve(c *call) *response {
 	if !s.authorized(c.r) {
 		if strings.HasPrefix(c.route.path, projectPath) && c.route.op != OpRun {
-			// CircleCI does not tell strangers what exists
+			// without a valid token CircleCI does not reveal what exists
 			return errorResponse(http.StatusNotFound, "Project not found")
 		}
 
@@ -141,8 +141,8 @@ func (s *Server) serve(c *call) *response {
 	return c.route.handler(s, c)
 }
 
-// authorized knows CircleCI's own header and the bearer token, not the ways CircleCI calls
-// deprecated.
+// authorized accepts the Circle-Token header and the bearer token, not the ways that CircleCI's
+// reference calls deprecated.
 func (s *Server) authorized(r *http.Request) bool {
 	if r.Header.Get("Circle-Token") == s.token {
 		return true
@@ -154,6 +154,6 @@ func (s *Server) authorized(r *http.Request) bool {
 func (s *Server) unknownPath(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reportViolation(&call{r: r}, "CircleCI has no such call here")
+	s.reportViolation(&call{r: r}, "unknown path or method")
 	writeResponse(w, errorResponse(http.StatusNotFound, "Not found"))
 }

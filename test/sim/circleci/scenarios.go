@@ -8,24 +8,25 @@ import (
 	"strings"
 )
 
-// Scenario is one pipeline's story.
+// Scenario is the name of a scenario and what happens in it.
 type Scenario struct{ Name, About string }
 
-// ScenarioParameter is the pipeline parameter that chooses a story for its own pipeline.
+// ScenarioParameter is the pipeline parameter that chooses the scenario of its own pipeline.
 const ScenarioParameter = "sim_scenario"
 
-// story is what happens to a pipeline after the trigger, one stage a step.
+// scenario is what happens to a pipeline after the trigger, one stage per step.
 type scenario struct {
 	about       string
-	refuse      func() *response // the trigger makes no pipeline
+	refuse      func() *response // the response of a trigger that creates no pipeline
 	prepare     func(*pipeline)
 	stages      []stage
-	cancelSteps int // from the call for a cancel to its end; 0 is one step, never is never
+	cancelSteps int // steps from the cancel call to the end; 0 counts as one
 }
 
+// never as cancelSteps means that a cancel has no effect.
 const never = -1
 
-// Scenarios lists all stories by name.
+// Scenarios lists all scenarios by name.
 func Scenarios() []Scenario {
 	var out []Scenario
 	for _, name := range slices.Sorted(maps.Keys(scenarios)) {
@@ -34,13 +35,14 @@ func Scenarios() []Scenario {
 	return out
 }
 
-// Expect makes the next pipeline of a project that is not spoken for play the named story.
+// Expect makes the next pipeline of a project play the named scenario. A pipeline that names its
+// own in ScenarioParameter does not count. Several calls queue up.
 func (s *Server) Expect(slug, name string) error {
 	if _, ok := scenarios[name]; !ok {
 		return unknownScenario(name)
 	}
 	if !wellFormed(slug) {
-		return fmt.Errorf("project slug %q has not the form vcs/organization/name", slug)
+		return fmt.Errorf("project slug %q does not have the form vcs/organization/name", slug)
 	}
 
 	s.mu.Lock()
@@ -51,13 +53,14 @@ func (s *Server) Expect(slug, name string) error {
 	return nil
 }
 
-// SetDefault makes all pipelines of a project that nobody else decides about play the named story.
+// SetDefault sets the scenario of all pipelines of a project that neither ScenarioParameter nor
+// Expect decides.
 func (s *Server) SetDefault(slug, name string) error {
 	if _, ok := scenarios[name]; !ok {
 		return unknownScenario(name)
 	}
 	if !wellFormed(slug) {
-		return fmt.Errorf("project slug %q has not the form vcs/organization/name", slug)
+		return fmt.Errorf("project slug %q does not have the form vcs/organization/name", slug)
 	}
 
 	s.mu.Lock()
@@ -67,11 +70,11 @@ func (s *Server) SetDefault(slug, name string) error {
 }
 
 func unknownScenario(name string) error {
-	return fmt.Errorf("no scenario %q on the CircleCI side; seraph-sim --scenarios lists them", name)
+	return fmt.Errorf("no scenario %q on the CircleCI side: seraph-sim --scenarios lists them", name)
 }
 
-// choose names the story of a new pipeline: its own parameter's, the next expected one, or the
-// project's.
+// chooseScenario returns the scenario of a new pipeline: the one in its parameters, the next
+// expected one, or the project's default.
 func (s *Server) chooseScenario(p *project, parameters map[string]any) string {
 	if name, ok := parameters[ScenarioParameter].(string); ok && name != "" {
 		return name
@@ -101,7 +104,7 @@ var scenarios = map[string]scenario{
 		stages: []stage{created, start("deploy", "verify"), end("deploy", "success"), wait, end("verify", "failed")},
 	},
 	"setup-success": {
-		about:   "a setup workflow succeeds; the deploying one comes two steps later",
+		about:   "a setup workflow succeeds; the workflow deploy starts two steps later",
 		prepare: setupPending,
 		stages:  setupThen(wait, created, start("deploy"), end("deploy", "success")),
 	},
@@ -111,19 +114,19 @@ var scenarios = map[string]scenario{
 		stages:  setupThen(),
 	},
 	"hold-then-success": {
-		about:  "waits three steps for an approval, which comes by itself, and succeeds",
+		about:  "is on hold for three steps, is approved automatically, and succeeds",
 		stages: []stage{created, hold, wait, wait, approveHeld, end("deploy", "success")},
 	},
 	"hold-then-fail": {
-		about:  "waits three steps for an approval, which comes by itself, and fails",
+		about:  "is on hold for three steps, is approved automatically, and fails",
 		stages: []stage{created, hold, wait, wait, approveHeld, end("deploy", "failed")},
 	},
 	"hold-forever": {
-		about:  "waits for an approval until somebody gives it, and succeeds",
+		about:  "is on hold until somebody approves it, and succeeds",
 		stages: []stage{created, hold, waitForApproval, end("deploy", "success")},
 	},
 	"approve-then-fail": {
-		about:  "waits for an approval until somebody gives it, and fails",
+		about:  "is on hold until somebody approves it, and fails",
 		stages: []stage{created, hold, waitForApproval, end("deploy", "failed")},
 	},
 	"queued": {
@@ -131,7 +134,7 @@ var scenarios = map[string]scenario{
 		stages: []stage{created, setStatus("deploy", "queued"), wait, wait, start("deploy"), end("deploy", "success")},
 	},
 	"unknown-status": {
-		about:  "has a status nobody knows, then succeeds",
+		about:  "has an undocumented status, then succeeds",
 		stages: deployThen(setStatus("deploy", "frobnicating"), wait, end("deploy", "success")),
 	},
 	"null-status": {
@@ -157,11 +160,11 @@ var scenarios = map[string]scenario{
 		stages: deployThen(setStatus("deploy", "failing"), wait, end("deploy", "failed")),
 	},
 	"auto-rerun": {
-		about:  "fails, is run again by itself, and succeeds",
+		about:  "fails, is rerun automatically, and succeeds",
 		stages: []stage{created, startWithAutoRerun, end("deploy", "failed"), autoRerun, end("deploy", "success")},
 	},
 	"auto-rerun-never": {
-		about:  "fails, could be run again by itself, and is not",
+		about:  "fails, could be rerun automatically, and is not",
 		stages: []stage{created, startWithAutoRerun, end("deploy", "failed")},
 	},
 	"many-workflows": {
@@ -180,7 +183,7 @@ var scenarios = map[string]scenario{
 		cancelSteps: never,
 	},
 	"config-error": {
-		about:  "the config is broken: 201, then errored",
+		about:  "the config does not compile: 201, then errored",
 		stages: []stage{configError("config", "Unable to parse YAML")},
 	},
 	"undeclared-parameter": {
@@ -201,22 +204,22 @@ var scenarios = map[string]scenario{
 		refuse: refuseTrigger(http.StatusBadRequest, "New work is blocked for this project"),
 	},
 	"moved": {
-		about:   "runs a newer commit than the one that was wanted, and succeeds",
+		about:   "runs a newer commit than the requested one, and succeeds",
 		prepare: useNewerCommit,
 		stages:  deployThen(end("deploy", "success")),
 	},
 	"rate-limited": {
-		about:  "the trigger meets the rate limit once: 429 in plain text with Retry-After",
+		about:  "the trigger is rate limited once: 429 in plain text with Retry-After",
 		refuse: rateLimit,
 		stages: deployThen(end("deploy", "success")),
 	},
-	"manual": {about: "nothing happens until a test drives it"},
+	"manual": {about: "nothing happens until a test controls it"},
 }
 
-// deploys is the beginning of most stories.
+// deployThen starts with the usual stages: the pipeline is created and its workflow "deploy" runs.
 func deployThen(then ...stage) []stage { return append([]stage{created, start("deploy")}, then...) }
 
-// setupThen is the beginning of dynamic config.
+// setupThen starts with a setup workflow that succeeds (dynamic config).
 func setupThen(then ...stage) []stage {
 	return append([]stage{startSetup, end("setup", "success")}, then...)
 }

@@ -4,12 +4,12 @@ import (
 	"time"
 )
 
-// stage is one step of a story. It says false when the story stands still until somebody acts.
+// stage is one step of a scenario. It returns false while the scenario has to wait for an approval.
 type stage func(*Server, *pipeline) bool
 
 func wait(*Server, *pipeline) bool { return true }
 
-// accept is the moment when the config is compiled.
+// created is the stage in which the config is compiled.
 func created(s *Server, p *pipeline) bool {
 	s.setState(p, "created")
 	return true
@@ -21,7 +21,7 @@ func startSetup(s *Server, p *pipeline) bool {
 	return true
 }
 
-// broken is the end of a pipeline whose config does not compile.
+// configError is the last stage of a pipeline whose config does not compile.
 func configError(kind, message string) stage {
 	return func(s *Server, p *pipeline) bool {
 		p.errors = append(p.errors, object{"type": kind, "message": message})
@@ -30,7 +30,8 @@ func configError(kind, message string) stage {
 	}
 }
 
-// put gives the live workflow of a name a status, and makes one when there is none.
+// setStatus gives the running workflow of a name a status, and adds a workflow when none is
+// running.
 func setStatus(name, status string) stage {
 	return func(s *Server, p *pipeline) bool {
 		s.setOrAdd(p, name, status)
@@ -46,7 +47,7 @@ func (s *Server) setOrAdd(p *pipeline, name, status string) *workflow {
 	return s.addWorkflow(p, name, status)
 }
 
-// to is put for a workflow that must be there; one that has ended keeps its end.
+// end gives an existing workflow its final status. A workflow that has ended keeps its own.
 func end(name, status string) stage {
 	return func(s *Server, p *pipeline) bool {
 		if w := p.newest(name); w != nil {
@@ -65,7 +66,7 @@ func endAll(status string) stage {
 	}
 }
 
-// run starts workflows: from here on the pipeline deploys, unless its claim is refused.
+// start runs workflows. From here on the pipeline deploys, unless its claim is refused.
 func start(names ...string) stage {
 	return func(s *Server, p *pipeline) bool {
 		for _, name := range names {
@@ -81,7 +82,7 @@ func hold(s *Server, p *pipeline) bool {
 	return true
 }
 
-// approved approves what nobody has approved yet.
+// approveHeld approves the workflow that is on hold, unless somebody has done so.
 func approveHeld(s *Server, p *pipeline) bool {
 	if p.held != nil {
 		s.approve(p)
@@ -112,19 +113,19 @@ func autoRerun(s *Server, p *pipeline) bool {
 	return true
 }
 
-// tell begins a story.
+// startScenario starts the named scenario of a new pipeline.
 func (s *Server) startScenario(p *pipeline, name string) {
-	told := scenarios[name]
-	p.scenario, p.stages = name, told.stages
-	if told.prepare != nil {
-		told.prepare(p)
+	chosen := scenarios[name]
+	p.scenario, p.stages = name, chosen.stages
+	if chosen.prepare != nil {
+		chosen.prepare(p)
 	}
 	s.schedule(p)
 	s.changed.Broadcast()
 }
 
-// schedule plays the next stage one step from now, unless the story is over or its next stage is
-// under way.
+// schedule plays the next stage after one step, unless the scenario has ended or a stage is already
+// scheduled.
 func (s *Server) schedule(p *pipeline) {
 	if s.options.Step <= 0 || len(p.stages) == 0 || p.timer != nil || s.ctx.Err() != nil {
 		return
@@ -135,7 +136,7 @@ func (s *Server) schedule(p *pipeline) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if p.timer != timer || s.ctx.Err() != nil {
-			return // stopped after it had fired
+			return // halted after the timer had fired
 		}
 
 		p.timer = nil
@@ -145,8 +146,8 @@ func (s *Server) schedule(p *pipeline) {
 	p.timer = timer
 }
 
-// advance plays the next stage. The story waits while a claim is under way, and ends when one is
-// refused.
+// advance plays the next stage. It does nothing while a claim is in progress; finishClaim
+// continues.
 func (s *Server) advance(p *pipeline) {
 	if p.claim == claiming || len(p.stages) == 0 {
 		return
@@ -154,14 +155,14 @@ func (s *Server) advance(p *pipeline) {
 	if !p.stages[0](s, p) {
 		return
 	}
-	if len(p.stages) > 0 { // the stage may have ended the story
+	if len(p.stages) > 0 { // the stage may have ended the scenario
 		p.stages = p.stages[1:]
 	}
 
 	s.schedule(p)
 }
 
-// halt ends a pipeline's story where it is.
+// halt ends a pipeline's scenario.
 func (p *pipeline) halt() {
 	p.stages = nil
 	if p.timer != nil {

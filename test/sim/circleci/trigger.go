@@ -17,12 +17,12 @@ import (
 type Trigger struct {
 	At         time.Time
 	Project    string
-	Definition string // id, when the call named one
+	Definition string // id; empty unless the call names one
 	Branch     string
 	Tag        string
 	Parameters map[string]any
 	PipelineID string
-	Effect     bool // a pipeline was made
+	Effect     bool // whether a pipeline was created
 }
 
 // ref is a branch or a tag.
@@ -31,14 +31,15 @@ type ref struct {
 	Tag    string `json:"tag,omitempty"`
 }
 
-// wanted is what either route asks for.
+// triggerRequest is the content of a request to either route.
 type triggerRequest struct {
 	config, checkout ref
 	definition       string
 	parameters       map[string]any
 }
 
-// triggerClassic is POST /project/{slug}/pipeline, which the GitHub App's projects do not have.
+// triggerClassic is POST /project/{slug}/pipeline. Projects of the GitHub App do not have this
+// route.
 func (s *Server) triggerClassic(c *call) *response {
 	p, resp := s.projectOf(c)
 	if resp == nil && p.fromGitHubApp() {
@@ -94,7 +95,7 @@ func (s *Server) triggerRun(c *call) *response {
 	})
 }
 
-// trigger makes a pipeline, or says why not.
+// trigger creates a pipeline, or returns the error response.
 func (s *Server) trigger(c *call, p *project, want triggerRequest) *response {
 	if problem := want.validate(); problem != "" {
 		s.reportViolation(c, "%s", problem)
@@ -134,12 +135,12 @@ func (s *Server) tryTrigger(p *project, want triggerRequest, log *Trigger) *resp
 	}
 
 	name := s.chooseScenario(p, want.parameters)
-	told, known := scenarios[name]
+	chosen, known := scenarios[name]
 	if !known {
-		return errorResponse(http.StatusBadRequest, fmt.Sprintf("No story %q; seraph-sim --scenarios lists them.", name))
+		return errorResponse(http.StatusBadRequest, unknownScenario(name).Error())
 	}
-	if told.refuse != nil && !s.wasLimited(name, p, want) {
-		return told.refuse()
+	if chosen.refuse != nil && !s.wasLimited(name, p, want) {
+		return chosen.refuse()
 	}
 
 	made := s.create(p, want.checkout, revision, want.parameters)
@@ -156,19 +157,20 @@ func (s *Server) tryTrigger(p *project, want triggerRequest, log *Trigger) *resp
 	}
 }
 
-// limitedBefore lets a trigger pass that met the rate limit already.
+// wasLimited reports whether the same trigger has met the rate limit before, because the scenario
+// "rate-limited" refuses it only once.
 func (s *Server) wasLimited(name string, p *project, want triggerRequest) bool {
 	if name != "rate-limited" {
 		return false
 	}
-	text, _ := json.Marshal(want.parameters) // it came as JSON
+	text, _ := json.Marshal(want.parameters) // cannot fail: they were decoded from JSON
 	key := p.slug + string(text)
 	before := s.rateLimited[key]
 	s.rateLimited[key] = true
 	return before
 }
 
-// create makes a pending pipeline of the token's user.
+// create adds a pending pipeline of the token's user.
 func (s *Server) create(p *project, at ref, revision string, parameters map[string]any) *pipeline {
 	p.number++
 	made := &pipeline{
@@ -193,8 +195,8 @@ func (s *Server) create(p *project, at ref, revision string, parameters map[stri
 	return made
 }
 
-// check holds the documented bounds: branch or tag, 100 parameters, names of 128 and values of 512
-// characters.
+// validate checks the documented limits: branch or tag, 100 parameters, names of 128 and values of
+// 512 characters.
 func (w triggerRequest) validate() string {
 	for _, at := range []ref{w.config, w.checkout} {
 		if at.Branch != "" && at.Tag != "" {
@@ -208,7 +210,7 @@ func (w triggerRequest) validate() string {
 
 	for name, value := range w.parameters {
 		if utf8.RuneCountInString(name) > 128 {
-			return "a parameter's name is longer than 128 characters"
+			return "parameter name is longer than 128 characters"
 		}
 		if problem := validateValue(value); problem != "" {
 			return "parameter " + name + ": " + problem
@@ -230,7 +232,7 @@ func validateValue(value any) string {
 		return ""
 	case json.Number:
 		if strings.ContainsAny(v.String(), ".eE") {
-			return "a number that is not an integer"
+			return "value is not an integer"
 		}
 
 		return ""
@@ -239,12 +241,12 @@ func validateValue(value any) string {
 	return fmt.Sprintf("value is %T, not a string, an integer or a boolean", value)
 }
 
-// plain makes whole numbers of the numbers of a checked map.
+// withIntegers converts the JSON numbers of validated parameters to int64.
 func withIntegers(parameters map[string]any) map[string]any {
 	out := map[string]any{}
 	for name, value := range parameters {
 		if number, ok := value.(json.Number); ok {
-			value, _ = number.Int64() // beyond 64 bits it is the nearest
+			value, _ = number.Int64() // out of range: the nearest int64
 		}
 		out[name] = value
 	}

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	hookTimeout = 10 * time.Second // CircleCI waits that long for an answer
-	hookTries   = 3                // CircleCI tries again "later"; neither count nor times are documented
+	hookTimeout = 10 * time.Second // how long CircleCI waits for the response
+	hookTries   = 3                // CircleCI retries "later"; it documents neither the number nor the times
 )
 
-// Hook is one webhook that was sent, or given up.
+// Hook is one webhook that was delivered or given up.
 type Hook struct {
 	ID         string // of the event
 	Type       string // workflow-completed
@@ -26,36 +26,36 @@ type Hook struct {
 	WorkflowID string
 	Status     string // of the workflow
 	Tries      int
-	StatusCode int // of the last answer; 0 when none came
+	StatusCode int // of the last response; 0 when there was none
 	Body       []byte
 }
 
-// announced lists the ends that CircleCI documents for workflow-completed; not_run is not among
-// them.
+// webhookStatuses lists the workflow statuses that CircleCI documents for workflow-completed.
+// not_run is not among them.
 var webhookStatuses = []string{"success", "failed", "error", "canceled", "unauthorized"}
 
-// Webhooks turns the sending of webhooks on or off; at the start it is on.
+// Webhooks turns webhooks on or off. The default is on.
 func (s *Server) Webhooks(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.hooksOff = !on
 }
 
-// Sent lists the webhooks whose sending is over, in order of their end.
+// Sent lists the webhooks that were delivered or given up, in the order in which that happened.
 func (s *Server) Sent() []Hook {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.hooks)
 }
 
-// Sign is the value of the circleci-signature header for a body.
+// Sign returns the value of the circleci-signature header for a body.
 func Sign(secret string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body) // a hash does not fail
+	mac.Write(body) // never fails
 	return "v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// completed tells that a workflow has ended.
+// sendCompleted sends workflow-completed for a workflow that has ended.
 func (s *Server) sendCompleted(w *workflow) {
 	if s.options.WebhookURL == "" || s.hooksOff || !slices.Contains(webhookStatuses, w.status) {
 		return
@@ -101,7 +101,7 @@ func (s *Server) eventBody(hook Hook, w *workflow) object {
 	}
 }
 
-// deliver sends a webhook until it is answered with 2xx, a few times at most.
+// deliver sends a webhook until the response is 2xx, at most hookTries times.
 func (s *Server) deliver(hook Hook) {
 	header := http.Header{
 		"Content-Type":        {"application/json"},
@@ -116,7 +116,10 @@ func (s *Server) deliver(hook Hook) {
 	for hook.Tries < hookTries {
 		hook.Tries++
 		hook.StatusCode = s.post(s.options.WebhookURL, hook.Body, header.Clone())
-		if hook.StatusCode >= 200 && hook.StatusCode < 300 || !s.sleep(time.Duration(hook.Tries)*100*time.Millisecond) {
+		if hook.StatusCode >= 200 && hook.StatusCode < 300 {
+			break
+		}
+		if !s.sleep(time.Duration(hook.Tries) * 100 * time.Millisecond) {
 			break
 		}
 	}

@@ -5,11 +5,11 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// realCircleCI is the CircleCI simulator as the control sees it.
+// circleciAdapter makes the CircleCI simulator a CircleCI for Control.
 type circleciAdapter struct{ *circleci.Server }
 
-// startCircleCI starts a CircleCI that knows every project that is named to it. Its branches and
-// tags are those of the simulated GitHub at the moment of the trigger.
+// startCircleCI starts a CircleCI simulator that accepts every project. Its branches and tags are
+// those of the simulated GitHub at the time of the trigger.
 func startCircleCI(c Config, gh *github.Server) (circleciAdapter, error) {
 	server := circleci.New(circleci.Options{
 		Token:         c.CircleCIToken,
@@ -33,9 +33,9 @@ func startCircleCI(c Config, gh *github.Server) (circleciAdapter, error) {
 	return circleciAdapter{server}, server.Start(c.CircleCI)
 }
 
-// headOf is the commit of a branch or tag at GitHub, and empty where there is none. A repository
-// that GitHub does not have gets a made-up commit, because a project need not belong to the
-// repository that is deployed.
+// headOf returns the commit of a branch or tag at GitHub, or "" when there is none. For a
+// repository that GitHub does not have it returns a generated commit, because a project need not
+// belong to the repository that is deployed.
 func headOf(gh *github.Server, repository, kind, name string) string {
 	if !gh.HasRepository(repository) {
 		return github.Commit(repository, name)
@@ -55,7 +55,7 @@ func circleciScenarios() [][2]string {
 	return out
 }
 
-// Fault makes the next calls of an operation go wrong.
+// Fault makes the next calls of an operation fail.
 func (r circleciAdapter) Fault(operation, fault string, times int) error {
 	return r.NextNamed(operation, fault, times)
 }

@@ -202,14 +202,14 @@ func TestRefusals(t *testing.T) {
 		"unknown side":     {path: "/faults", body: `{"side":"x"}`, says: "side must be"},
 		"no deployment":    {path: "/rerun", body: `{"deployment":7}`, says: "no deployment 7"},
 		"unknown delivery": {path: "/redeliver", body: `{"delivery":7}`, says: "no delivery"},
-		"no fact":          {path: "/facts", body: `{}`, says: "say owner/name"},
+		"no fact":          {path: "/facts", body: `{}`, says: "use owner/name"},
 		"unknown role":     {path: "/facts", body: `{"repository":"a/b","roles":{"x":"king"}}`, says: "roles: x is"},
 		"unknown member": {
 			path: "/facts",
 			body: `{"repository":"a/b","teams":{"a/b":{"x":"maybe"}}}`,
 			says: "teams: x is",
 		},
-		"no team": {path: "/facts", body: `{"repository":"a/b","teams":{"a":{}}}`, says: "say org/team"},
+		"no team": {path: "/facts", body: `{"repository":"a/b","teams":{"a":{}}}`, says: "use org/team"},
 		"unknown check": {
 			path: "/facts",
 			body: `{"repository":"a/b","checks":{"x":"fine"}}`,

@@ -15,22 +15,22 @@ type event struct {
 	data any
 }
 
-// deploymentStatus is a status with the deployment that it is about.
+// deploymentStatus is a status with the id of its deployment.
 type deploymentStatus struct {
 	Deployment int64 `json:"deployment"`
 	status
 }
 
-// events sends what there is and then, unless follow=false, what changes, until the caller hangs
-// up.
+// events sends the existing events and then, unless follow=false, new ones until the caller closes
+// the connection.
 func (c *Control) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
-	c.follow(r.Context(), func(news []event) bool {
-		for _, e := range news {
+	c.follow(r.Context(), func(events []event) bool {
+		for _, e := range events {
 			if data, err := json.Marshal(e.data); err == nil {
-				fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.kind, data) // Flush reports that the caller hung up
+				fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.kind, data) // Flush reports a closed connection
 			}
 		}
 
@@ -38,21 +38,21 @@ func (c *Control) events(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// follow reports what there is and then what changes, until ctx ends or report returns false.
-func (c *Control) follow(ctx context.Context, report func(news []event) bool) {
+// follow reports the existing events and then new ones, until ctx ends or report returns false.
+func (c *Control) follow(ctx context.Context, report func(events []event) bool) {
 	reported := map[string]bool{}
 	for {
 		// The channels are taken before the lists are read, so that no change is missed.
 		gh, hooks, ci := c.github.Changed(), c.github.Hooks().Changed(), c.circleci.Changed()
-		var news []event
+		var events []event
 		for _, e := range c.allEvents() {
 			if !reported[e.key] {
 				reported[e.key] = true
-				news = append(news, e)
+				events = append(events, e)
 			}
 		}
 
-		if !report(news) {
+		if !report(events) {
 			return
 		}
 
@@ -66,7 +66,7 @@ func (c *Control) follow(ctx context.Context, report func(news []event) bool) {
 	}
 }
 
-// happened lists every event, in an order in which they may have happened.
+// allEvents lists every event, in an order in which they can have happened.
 func (c *Control) allEvents() []event {
 	var all []event
 	for _, d := range c.deployments() {

@@ -10,21 +10,21 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// Facts is the body of POST /facts. All but Repository may be left out; what is not named stays as
-// it is.
+// Facts is the body of POST /facts. Everything but Repository may be left out; what is not named
+// stays as it is.
 type Facts struct {
-	Repository string `json:"repository"` // made when it is not there
+	Repository string `json:"repository"` // added when it does not exist
 	// by login: admin, maintain, write, triage, read, or empty for none
 	Roles map[string]string `json:"roles"`
 	// by org/team, then by login: active, pending, or empty for none
 	Teams map[string]map[string]string `json:"teams"`
-	// which commit statuses and checks are about; default main
+	// the commit of Statuses and Checks; default main
 	Ref      string            `json:"ref"`
 	Statuses map[string]string `json:"statuses"` // by context: error, failure, pending or success
 	// by name: a conclusion such as success, or queued or in_progress
 	Checks   map[string]string `json:"checks"`
-	Required []string          `json:"required"` // what the protection of main requires; [] lifts it
-	Rulesets []string          `json:"rulesets"` // what rulesets on main require; [] takes them away
+	Required []string          `json:"required"` // what the protection of main requires; [] removes it
+	Rulesets []string          `json:"rulesets"` // what rulesets of main require; [] removes them
 	Push     bool              `json:"push"`     // first put a new commit on main
 	// by name: the ref or commit to put it on; empty for a new commit
 	Branches map[string]string `json:"branches"`
@@ -32,7 +32,7 @@ type Facts struct {
 	Tags map[string]string `json:"tags"`
 }
 
-// The words that GitHub knows.
+// The values that GitHub knows.
 var (
 	roles            = []string{"", "admin", "maintain", "write", "triage", "read"}
 	membershipStates = []string{"", "active", "pending"}
@@ -41,14 +41,14 @@ var (
 	conclusions      = []string{"success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required"}
 )
 
-// facts takes all of it or nothing, and answers with the commit that it is about.
+// facts applies all of the request or nothing, and answers with the commit that it is about.
 func (c *Control) facts(r *http.Request) (any, error) {
 	in := Facts{Ref: "main"}
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if owner, name, _ := strings.Cut(in.Repository, "/"); owner == "" || name == "" {
-		return nil, fmt.Errorf("repository is %q: say owner/name", in.Repository)
+		return nil, fmt.Errorf("repository is %q: use owner/name", in.Repository)
 	}
 	if err := in.validate(); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (c *Control) facts(r *http.Request) (any, error) {
 	return map[string]string{"sha": sha}, nil
 }
 
-// checkRefs wants that every ref that is named is there, or is made by this call: a tag may be put
+// checkRefs checks that every ref that is named exists or is created by this call: a tag may be put
 // on a new branch.
 func (in Facts) checkRefs(gh *github.Server) error {
 	_, newBranch := in.Branches[in.Ref]
@@ -107,7 +107,7 @@ func (in Facts) validate() error {
 	problem := checkValues("roles", in.Roles, roles)
 	for team, states := range in.Teams {
 		if org, slug, _ := strings.Cut(team, "/"); org == "" || slug == "" {
-			return fmt.Errorf("teams: %q: say org/team", team)
+			return fmt.Errorf("teams: %q: use org/team", team)
 		}
 		if problem == nil {
 			problem = checkValues("teams", states, membershipStates)
@@ -124,10 +124,10 @@ func (in Facts) validate() error {
 	return problem
 }
 
-func checkValues(field string, given map[string]string, words []string) error {
-	for name, word := range given {
-		if !slices.Contains(words, word) {
-			return fmt.Errorf("%s: %s is %q, want one of %q", field, name, word, words)
+func checkValues(field string, given map[string]string, allowed []string) error {
+	for name, value := range given {
+		if !slices.Contains(allowed, value) {
+			return fmt.Errorf("%s: %s is %q: use one of %q", field, name, value, allowed)
 		}
 	}
 	return nil
@@ -150,11 +150,11 @@ func (in Facts) apply(gh *github.Server, sha string) {
 		gh.SetCommitStatus(sha, context, state)
 	}
 
-	for name, word := range in.Checks {
-		if slices.Contains(runningStates, word) {
-			gh.AddCheck(sha, github.CheckRun{Name: name, Status: word})
+	for name, value := range in.Checks {
+		if slices.Contains(runningStates, value) {
+			gh.AddCheck(sha, github.CheckRun{Name: name, Status: value})
 		} else {
-			gh.AddCheck(sha, github.CheckRun{Name: name, Conclusion: word})
+			gh.AddCheck(sha, github.CheckRun{Name: name, Conclusion: value})
 		}
 	}
 

@@ -16,8 +16,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// Run is the whole program: it returns when ctx ends, with the exit code: 0 for a clean end, 1 when
-// something cannot be started, 2 for a wrong flag.
+// Run is the whole program. It returns when ctx ends, with the exit code: 0 for a normal end, 1
+// when something cannot be started, 2 for invalid flags.
 func Run(ctx context.Context, args []string, getenv func(string) string, out, problems io.Writer) int {
 	config, err := Parse(args, getenv, problems)
 	switch {
@@ -31,14 +31,15 @@ func Run(ctx context.Context, args []string, getenv func(string) string, out, pr
 	}
 
 	if err := serve(ctx, config, out); err != nil {
-		fmt.Fprintln(problems, "seraph-sim:", err) // nothing to be done
+		fmt.Fprintln(problems, "seraph-sim:", err) // the exit code reports the error too
 		return 1
 	}
 
 	return 0
 }
 
-// serve starts GitHub, CircleCI and the control, says where they are, and stops them when ctx ends.
+// serve starts GitHub, CircleCI and the control API, prints their addresses, and stops them when
+// ctx ends.
 func serve(ctx context.Context, config Config, out io.Writer) error {
 	gh := github.New(config.githubOptions())
 	defer gh.Close()
@@ -67,13 +68,13 @@ func serve(ctx context.Context, config Config, out io.Writer) error {
 	server := &http.Server{Handler: control.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	// as above
+	// A failed write means that the terminal is closed, which does not stop the program.
 	fmt.Fprintf(out, "GitHub    %s\nCircleCI  %s\ncontrol   http://%s\n", gh.URL(), ci.URL(), listener.Addr())
 	fmt.Fprintf(
 		out,
 		"\nTo deploy: curl http://%s/deploy -d '{\"repository\":\"acme/api\",\"environment\":\"staging\"}'\n\n",
 		listener.Addr(),
-	) // as above
+	) // the same
 
 	ctx, stop := context.WithCancel(ctx)
 	var printing sync.WaitGroup
@@ -82,7 +83,7 @@ func serve(ctx context.Context, config Config, out io.Writer) error {
 	defer stop()
 	select {
 	case <-ctx.Done():
-		server.Close() // all is over
+		server.Close() // the program ends anyway
 		<-failed
 		return nil
 	case err := <-failed:
@@ -100,15 +101,15 @@ func (c Config) githubOptions() github.Options {
 
 func printScenarios(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "scenario (CircleCI):") // nothing to be done about a closed terminal
+	fmt.Fprintln(table, "scenario (CircleCI):") // a failed write means that the terminal is closed
 	for _, s := range circleciScenarios() {
-		fmt.Fprintf(table, "  %s\t%s\n", s[0], s[1]) // as above
+		fmt.Fprintf(table, "  %s\t%s\n", s[0], s[1]) // the same
 	}
 
-	fmt.Fprintln(table, "github_scenario:") // as above
+	fmt.Fprintln(table, "github_scenario:") // the same
 	for _, s := range github.Scenarios() {
-		fmt.Fprintf(table, "  %s\t%s\n", s.Name, s.About) // as above
+		fmt.Fprintf(table, "  %s\t%s\n", s.Name, s.About) // the same
 	}
 
-	table.Flush() // as above
+	table.Flush() // the same
 }

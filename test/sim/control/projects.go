@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// appProject is a project of CircleCI's GitHub App: its slug does not tell its repository.
+// appProject is a project of CircleCI's GitHub App. Its slug does not contain its repository.
 type appProject struct {
 	slug       string // circleci/ORGANIZATION/PROJECT
 	repository string
 	definition string // id of its pipeline definition
 }
 
-// parseAppProjects reads SLUG=OWNER/NAME@DEFINITION, comma-separated.
+// parseAppProjects reads a comma-separated list of SLUG=OWNER/NAME@DEFINITION.
 func parseAppProjects(text string) ([]appProject, error) {
 	var all []appProject
 	for item := range strings.SplitSeq(text, ",") {
@@ -32,7 +32,7 @@ func parseAppProjects(text string) ([]appProject, error) {
 	return all, nil
 }
 
-// projectOf is the project of a repository.
+// projectOf returns the slug of the project of a repository.
 func projectOf(all []appProject, repository string) string {
 	for _, p := range all {
 		if strings.EqualFold(p.repository, repository) {
@@ -42,7 +42,7 @@ func projectOf(all []appProject, repository string) string {
 	return "gh/" + repository
 }
 
-// repositoryOf is the repository of a project.
+// repositoryOf returns the repository of a project.
 func repositoryOf(all []appProject, slug string) string {
 	for _, p := range all {
 		if p.slug == slug {

@@ -10,16 +10,15 @@ import (
 	"time"
 )
 
-// printEvents prints one line for each thing that happens, until ctx ends: a deployment is created,
-// its webhook is answered, a pipeline is triggered, a workflow is held or ends, a status is
-// written.
+// printEvents prints one line per event until ctx ends: a deployment is created, its webhook is
+// answered, a pipeline is triggered, a workflow is on hold or ends, a status is written.
 func (c *Control) printEvents(ctx context.Context, out io.Writer) {
 	printLine := func(line string) {
-		fmt.Fprintln(out, time.Now().Format(time.TimeOnly), line) // a closed terminal is no reason to stop
+		fmt.Fprintln(out, time.Now().Format(time.TimeOnly), line) // a closed terminal does not stop the program
 	}
-	printed := map[string]bool{} // lines about pipelines, which each change of a pipeline repeats
-	c.follow(ctx, func(news []event) bool {
-		for _, e := range news {
+	printed := map[string]bool{} // lines about pipelines; each change of a pipeline repeats them
+	c.follow(ctx, func(events []event) bool {
+		for _, e := range events {
 			switch data := e.data.(type) {
 			case deployment:
 				printLine(fmt.Sprintf("GitHub    deployment %d created: %s to %s, %s at %.7s, by %s",
@@ -57,7 +56,7 @@ func (d delivery) line() string {
 	return fmt.Sprintf("%s, answered %d %.200s", sent, d.StatusCode, strings.TrimSpace(d.Answer))
 }
 
-// ended are the final statuses of a workflow.
+// terminalStatuses are the final statuses of a workflow.
 var terminalStatuses = []string{"success", "failed", "error", "canceled", "unauthorized", "not_run"}
 
 func (p Pipeline) lines() []string {

@@ -16,12 +16,12 @@ type App struct {
 	ID             int64
 	Slug           string
 	InstallationID int64
-	// One of the two, as PEM: JSON web tokens are verified with it.
+	// JSON web tokens are verified with one of the two, as PEM.
 	PrivateKey []byte
 	PublicKey  []byte
 }
 
-// installation is where an app may act and what it may do there.
+// installation is one installation of the app.
 type installation struct {
 	id          int64
 	permissions map[string]string
@@ -38,7 +38,7 @@ func defaultPermissions() map[string]string {
 	}
 }
 
-// credential is what one token stands for.
+// credential is the account and the permissions of one token.
 type credential struct {
 	account     wire.Account
 	app         *wire.App         // set for installation tokens and JSON web tokens
@@ -48,10 +48,10 @@ type credential struct {
 	isJWT       bool
 }
 
-// identity is who the rate limits count.
+// identity is the name under which the rate limits count calls.
 func (c *credential) identity() string { return c.account.Login }
 
-// AddToken makes a personal access token for login. Permissions are those of a fine-grained token,
+// AddToken adds a personal access token of login. Permissions are those of a fine-grained token,
 // such as {"deployments": "write"}; nil allows everything.
 func (s *Server) AddToken(token, login string, permissions map[string]string) {
 	s.mu.Lock()
@@ -59,16 +59,15 @@ func (s *Server) AddToken(token, login string, permissions map[string]string) {
 	s.credentials[token] = &credential{account: s.account(login), permissions: maps.Clone(permissions)}
 }
 
-// RevokeTokens makes every token handed out so far worthless, the personal ones and those of
-// installations.
+// RevokeTokens makes all existing tokens invalid, personal and installation tokens.
 func (s *Server) RevokeTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.credentials)
 }
 
-// SetPermission changes what the app's installation may do, for tokens old and new; an empty level
-// takes it away.
+// SetPermission changes a permission of the app's installation, for existing and new tokens. An
+// empty level removes it.
 func (s *Server) SetPermission(name, level string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,17 +80,18 @@ func (s *Server) SetPermission(name, level string) {
 	}
 }
 
-// Uninstall takes a repository away from the app.
+// Uninstall removes a repository from the app's installation.
 func (s *Server) Uninstall(repo string) { s.edit(repo, func(r *repository) { r.installed = false }) }
 
-// TokensIssued counts the installation tokens made so far.
+// TokensIssued counts the installation tokens created so far.
 func (s *Server) TokensIssued() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.tokensIssued
 }
 
-// account finds or makes a user; a login that ends in [bot] is a bot.
+// account returns the account of a login, and creates a user when there is none, or a bot when the
+// login ends in [bot].
 func (s *Server) account(login string) wire.Account {
 	kind := "User"
 	if strings.HasSuffix(login, "[bot]") {
@@ -123,7 +123,7 @@ func (s *Server) app() *wire.App {
 	return made
 }
 
-// otherApp is some app that is not the configured one, such as github-actions.
+// otherApp is an app other than the configured one, such as github-actions.
 func (s *Server) otherApp(slug string) *wire.App {
 	return &wire.App{
 		ID:          15368,
@@ -152,7 +152,7 @@ func (s *Server) newHook(id int64, targetType string, targetID int64) *hookshot.
 	}
 }
 
-// appHook is the one hook of the configured app.
+// appHook is the one webhook of the configured app.
 func (s *Server) appHook() *hookshot.Hook {
 	if s.options.App == nil || s.options.WebhookURL == "" {
 		return nil
@@ -166,7 +166,7 @@ func (s *Server) appHook() *hookshot.Hook {
 	return hook
 }
 
-// hooksOf are the hooks that hear of events in a repository.
+// hooksFor are the webhooks that receive the events of a repository.
 func (s *Server) hooksFor(r *repository) []hookshot.Hook {
 	hook := r.hook
 	if s.options.App != nil {
@@ -176,10 +176,10 @@ func (s *Server) hooksFor(r *repository) []hookshot.Hook {
 		return nil
 	}
 
-	told := *hook
+	found := *hook
 	if s.enterprise() {
-		told.Enterprise = cmp.Or(strings.TrimPrefix(s.base, "http://"), "github.example.com")
+		found.Enterprise = cmp.Or(strings.TrimPrefix(s.base, "http://"), "github.example.com")
 	}
 
-	return []hookshot.Hook{told}
+	return []hookshot.Hook{found}
 }

@@ -14,10 +14,11 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// tokenLife is how long an installation token works.
+// tokenLifetime is how long an installation token is valid.
 const tokenLifetime = time.Hour
 
-// bearer is the token of the Authorization header, which GitHub takes as "token X" and "Bearer X".
+// bearerToken returns the token of the Authorization header, which GitHub accepts as "token X" and
+// "Bearer X".
 func bearerToken(r *http.Request) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "token") {
@@ -26,7 +27,7 @@ func bearerToken(r *http.Request) string {
 	return ""
 }
 
-// asToken lets personal and installation tokens pass.
+// requireToken accepts personal and installation tokens.
 func (s *Server) requireToken(c *call) *response {
 	token := bearerToken(c.r)
 	if token == "" {
@@ -46,7 +47,7 @@ func (s *Server) requireToken(c *call) *response {
 	return s.countCall(c)
 }
 
-// asApp lets the app's own JSON web tokens pass.
+// requireApp accepts the app's JSON web tokens.
 func (s *Server) requireApp(c *call) *response {
 	app := s.options.App
 	if app == nil {
@@ -60,7 +61,8 @@ func (s *Server) requireApp(c *call) *response {
 	return nil
 }
 
-// verifyJWT applies the rules of "Generating a JSON Web Token (JWT) for a GitHub App".
+// verifyJWT applies the rules of GitHub's page "Generating a JSON Web Token (JWT) for a GitHub
+// App".
 func (s *Server) verifyJWT(app *App, token string) error {
 	claims := jwt.RegisteredClaims{}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation())
@@ -99,7 +101,7 @@ func (a *App) key() (any, error) {
 	return &private.PublicKey, nil
 }
 
-// inRepository finds the repository a call is about, redirects from former names, and checks access
+// requireRepository finds the repository of a call, redirects from former names, and checks access
 // and permission.
 func (s *Server) requireRepository(c *call) *response {
 	if resp := s.findRepository(c); resp != nil {
@@ -149,7 +151,7 @@ func (s *Server) findRepository(c *call) *response {
 	return notFound()
 }
 
-// permitted checks the route's permission for tokens that have some but not all.
+// checkPermission checks the route's permission for tokens with limited permissions.
 func checkPermission(c *call) *response {
 	name, level, _ := strings.Cut(c.route.permission, "=")
 	has := c.credential.permissions[name]
@@ -227,8 +229,8 @@ func (s *Server) getMeta(*call) *response {
 	return ok(wire.Object{"verifiable_password_authentication": false, "hooks": s.meta})
 }
 
-// SetHookSources sets the address ranges that GET /meta says webhooks come from; at first the
-// loopback ones.
+// SetHookSources sets the address ranges that GET /meta lists as sources of webhooks. The default
+// is the loopback ranges.
 func (s *Server) SetHookSources(cidrs ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

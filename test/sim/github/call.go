@@ -19,7 +19,7 @@ import (
 
 const docs = "https://docs.github.com/rest"
 
-// call is one request on its way through the gates.
+// call is one request, with what the preconditions have found out about it.
 type call struct {
 	r          *http.Request
 	route      route
@@ -27,7 +27,7 @@ type call struct {
 	repo       *repository
 }
 
-// param is a path parameter, unescaped.
+// param returns a path parameter, unescaped.
 func (c *call) param(name string) string {
 	raw := chi.URLParam(c.r, name)
 	if plain, err := url.PathUnescape(raw); err == nil {
@@ -41,7 +41,7 @@ func (c *call) id(name string) int64 {
 	return id
 }
 
-// answer is one response. A nil body sends none.
+// response is one HTTP response. With a nil body, none is sent.
 type response struct {
 	status int
 	body   any
@@ -63,7 +63,7 @@ func errorResponse(status int, message string) *response {
 
 func notFound() *response { return errorResponse(http.StatusNotFound, "Not Found") }
 
-// invalid is GitHub's 422 with one entry in errors.
+// validationError is GitHub's 422 with one entry in errors.
 func validationError(resource, field, code, message string) *response {
 	problem := wire.Object{"resource": resource, "field": field, "code": code}
 	if message != "" {
@@ -93,15 +93,15 @@ func (s *Server) writeResponse(w http.ResponseWriter, c *call, resp *response) {
 
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(resp.status)
-	json.NewEncoder(w).Encode(resp.body) // the caller hung up
+	json.NewEncoder(w).Encode(resp.body) // an error means that the caller closed the connection
 }
 
 func (s *Server) reportViolation(c *call, format string, args ...any) {
 	s.violations = append(s.violations, c.r.Method+" "+c.r.URL.Path+": "+fmt.Sprintf(format, args...))
 }
 
-// decode reads a JSON body into target. Fields that GitHub does not know are a violation, though
-// GitHub ignores them; a wrong type is a violation and 422.
+// decode reads a JSON body into target. Unknown fields are violations, though GitHub ignores them.
+// A wrong type is a violation and answered with 422.
 func (s *Server) decode(c *call, target any) *response {
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, 1<<20))
 	if err != nil {
@@ -113,15 +113,18 @@ func (s *Server) decode(c *call, target any) *response {
 
 	strict := json.NewDecoder(bytes.NewReader(body))
 	strict.DisallowUnknownFields()
-	if err := strict.Decode(target); err == nil {
+	err = strict.Decode(target)
+	if err == nil {
 		return nil
-	} else if strings.Contains(err.Error(), "unknown field") {
+	}
+	if strings.Contains(err.Error(), "unknown field") {
 		s.reportViolation(c, "%s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 
 	return s.decodeLenient(c, body, target)
 }
 
+// decodeLenient decodes the body as GitHub does, which ignores unknown fields.
 func (s *Server) decodeLenient(c *call, body []byte, target any) *response {
 	err := json.Unmarshal(body, target)
 	if err == nil {
@@ -144,7 +147,8 @@ func (s *Server) decodeLenient(c *call, body []byte, target any) *response {
 	return errorResponse(http.StatusBadRequest, "Problems parsing JSON")
 }
 
-// query reports parameters GitHub does not know for this call.
+// checkQuery returns the query parameters and reports those that GitHub does not document for this
+// call.
 func (s *Server) checkQuery(c *call, known ...string) url.Values {
 	values := c.r.URL.Query()
 	for name := range values {
@@ -155,8 +159,8 @@ func (s *Server) checkQuery(c *call, known ...string) url.Values {
 	return values
 }
 
-// page cuts one page out of items and says in Link where the others are, as GitHub's numbered
-// paging does.
+// paginate returns one page of items, with the other pages in the Link header, as GitHub does with
+// page and per_page.
 func paginate[T any](s *Server, c *call, items []T) *response {
 	size := clamp(c.r.URL.Query().Get("per_page"), 30, 100)
 	number := clamp(c.r.URL.Query().Get("page"), 1, 1<<30)
@@ -184,18 +188,18 @@ func paginate[T any](s *Server, c *call, items []T) *response {
 	return resp
 }
 
-// address is the URL of this call with one query parameter changed.
+// urlWith returns the URL of this call with one query parameter changed.
 func (s *Server) urlWith(c *call, name, value string) string {
 	query := c.r.URL.Query()
 	query.Set(name, value)
 	return s.base + c.r.URL.Path + "?" + query.Encode()
 }
 
-// clamp reads a number in 1..most, or the default.
-func clamp(text string, standard, most int) int {
+// clamp reads a number from 1 to limit, or returns the default.
+func clamp(text string, fallback, limit int) int {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return standard
+		return fallback
 	}
-	return min(n, most)
+	return min(n, limit)
 }

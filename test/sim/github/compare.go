@@ -9,7 +9,7 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// pair is two commits of a repository, by SHA.
+// comparisonKey is two commits of a repository, by SHA.
 type comparisonKey struct {
 	repository int64
 	base, head string
@@ -20,8 +20,8 @@ type comparison struct {
 	ahead, behind int
 }
 
-// SetComparison says how head stands to base: ahead, behind, identical or diverged, by how many
-// commits. Without it history tells: each Push sets a commit on the one before.
+// SetComparison sets how head compares to base: ahead, behind, identical or diverged, by how many
+// commits. Without it the history decides: each Push adds a commit after the previous one.
 func (s *Server) SetComparison(repo, base, head, status string, ahead, behind int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,7 +32,7 @@ func (s *Server) SetComparison(repo, base, head, status string, ahead, behind in
 	}
 }
 
-// line is a commit and all before it, newest first.
+// history lists a commit and all its ancestors, newest first.
 func (r *repository) history(sha string) []string {
 	all := []string{sha}
 	for r.parents[sha] != "" {
@@ -42,7 +42,8 @@ func (r *repository) history(sha string) []string {
 	return all
 }
 
-// stand compares two commits by history; false: they have none in common.
+// compareCommits compares two commits by their history and returns their common ancestor. It
+// returns false when they have none.
 func (r *repository) compareCommits(base, head string) (comparison, string, bool) {
 	older := r.history(base)
 	for ahead, sha := range r.history(head) {
@@ -68,26 +69,27 @@ func (s *Server) compare(c *call) *response {
 	s.checkQuery(c, "per_page", "page")
 	basehead := c.param("basehead")
 	from, to, _ := strings.Cut(basehead, "...")
-	base, known := c.repo.resolve(from)
-	head, knownToo := c.repo.resolve(to)
-	if !known || !knownToo {
+	base, baseFound := c.repo.resolve(from)
+	head, headFound := c.repo.resolve(to)
+	if !baseFound || !headFound {
 		return notFound()
 	}
 
-	stands, common, found := c.repo.compareCommits(base, head)
-	if told, ok := s.comparisons[comparisonKey{repository: c.repo.ID, base: base, head: head}]; ok {
-		stands, common, found = told, cmp.Or(common, base), true
+	result, common, found := c.repo.compareCommits(base, head)
+	if set, ok := s.comparisons[comparisonKey{repository: c.repo.ID, base: base, head: head}]; ok {
+		result, common, found = set, cmp.Or(common, base), true
 	}
 	if !found {
 		return errorResponse(404, fmt.Sprintf("No common ancestor between %s and %s.", from, to))
 	}
 
-	self, page := s.api()+"/repos/"+c.repo.FullName()+"/compare/"+basehead, s.web()+"/"+c.repo.FullName()+"/compare/"+basehead
+	self := s.api() + "/repos/" + c.repo.FullName() + "/compare/" + basehead
+	page := s.web() + "/" + c.repo.FullName() + "/compare/" + basehead
 	return ok(wire.Object{
-		"status":            stands.status,
-		"ahead_by":          stands.ahead,
-		"behind_by":         stands.behind,
-		"total_commits":     stands.ahead,
+		"status":            result.status,
+		"ahead_by":          result.ahead,
+		"behind_by":         result.behind,
+		"total_commits":     result.ahead,
 		"url":               self,
 		"html_url":          page,
 		"permalink_url":     page,

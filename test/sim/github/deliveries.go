@@ -19,7 +19,7 @@ func (s *Server) listHooks(c *call) *response {
 	return paginate(s, c, bodies)
 }
 
-// listOrgHooks hides the hooks of every organization: only its owners see them.
+// listOrgHooks answers 404, as GitHub does to everybody who is not an owner of the organization.
 func (s *Server) listOrgHooks(*call) *response { return notFound() }
 
 func (s *Server) hookBody(c *call, hook *hookshot.Hook) wire.Object {
@@ -47,7 +47,8 @@ func (s *Server) hookBody(c *call, hook *hookshot.Hook) wire.Object {
 	}
 }
 
-// hookID is the hook a call is about: the app's, or the one its path names. 0 means there is none.
+// hookID returns the id of the webhook a call is about: the app's, or the one in the path. 0 means
+// that there is none.
 func (s *Server) hookID(c *call) int64 {
 	if c.credential.isJWT {
 		if hook := s.appHook(); hook != nil {
@@ -64,7 +65,8 @@ func (s *Server) hookID(c *call) int64 {
 	return 0
 }
 
-// listDeliveries pages with a cursor, newest first, as both delivery lists do.
+// listDeliveries lists deliveries, newest first, with cursor pagination. The lists of app and
+// repository webhooks work the same way.
 func (s *Server) listDeliveries(c *call) *response {
 	query := s.checkQuery(c, "per_page", "cursor", "redelivery", "status")
 	hook := s.hookID(c)
@@ -100,7 +102,7 @@ func (s *Server) listDeliveries(c *call) *response {
 	return resp
 }
 
-// hasStatus is the filter status=success (200 to 399) or failure (400 to 599).
+// hasStatus applies the filter status=success (200 to 399) or failure (400 to 599).
 func hasStatus(d hookshot.Delivery, want string) bool {
 	switch want {
 	case "success":
@@ -124,8 +126,8 @@ func (s *Server) getDelivery(c *call) *response {
 	return ok(d.Full())
 }
 
-// redeliverable is how long after an event github.com takes a redelivery for it; Enterprise Server:
-// 7 days.
+// maxRedeliveryHours is how old a delivery may be to be redelivered on github.com. On Enterprise
+// Server it is 7 days, which the simulator does not check.
 const maxRedeliveryHours = 3 * 24
 
 func (s *Server) redeliver(c *call) *response {
@@ -143,7 +145,7 @@ func (s *Server) redeliver(c *call) *response {
 	return &response{status: http.StatusAccepted, body: wire.Object{}}
 }
 
-// Ping sends the event a hook gets when it is made.
+// Ping sends the event that GitHub sends when a webhook is created.
 func (s *Server) Ping(repo string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -19,17 +19,17 @@ type deployment struct {
 	wire.Deployment
 	repo     *repository
 	statuses []wire.Status
-	run      wire.Object // the Actions run that made it, else nil
+	run      wire.Object // the GitHub Actions run that created it, or nil
 }
 
-// view is the deployment under its repository's present name.
+// view returns the deployment with the present name of its repository.
 func (d *deployment) view() wire.Deployment {
 	v := d.Deployment
 	v.Repository = d.repo.Repository
 	return v
 }
 
-// NewDeployment is what a person or a program asks GitHub for. Only Ref is required.
+// NewDeployment is a request for a deployment. Only Ref is required.
 type NewDeployment struct {
 	Ref         string
 	Environment string          // default production
@@ -37,14 +37,14 @@ type NewDeployment struct {
 	Payload     json.RawMessage // an object or a string; default {}
 	Description string
 	Creator     string // login, default "octocat"; one that ends in [bot] is a bot
-	App         string // slug of the app it is made through, such as github-actions; default none
-	WorkflowRun bool   // made by a job of GitHub Actions
+	App         string // slug of the app that creates it, such as github-actions; default none
+	WorkflowRun bool   // created by a job of GitHub Actions
 	Transient   bool
 	Production  *bool     // default: Environment is production
 	CreatedAt   time.Time // default now
 }
 
-// Deployment is what the simulator knows of one deployment.
+// Deployment is a copy of one deployment for tests.
 type Deployment struct {
 	ID           int64
 	Repository   string
@@ -54,13 +54,13 @@ type Deployment struct {
 	Task         string
 	Environment  string
 	Payload      json.RawMessage
-	Creator      string // what the account goes by now
+	Creator      string // the present login
 	CreatorID    int64
 	At           time.Time
 	Statuses     []Status // oldest first
 }
 
-// CreateDeployment makes a deployment as POST /repos/{owner}/{repo}/deployments does with
+// CreateDeployment creates a deployment as POST /repos/{owner}/{repo}/deployments does with
 // auto_merge off and no required contexts, and sends its webhook.
 func (s *Server) CreateDeployment(repo string, wanted NewDeployment) (Deployment, error) {
 	s.mu.Lock()
@@ -71,7 +71,7 @@ func (s *Server) CreateDeployment(repo string, wanted NewDeployment) (Deployment
 		return Deployment{}, fmt.Errorf("no ref found for: %s", wanted.Ref)
 	}
 	if len(wanted.Payload) > 0 && !json.Valid(wanted.Payload) {
-		return Deployment{}, errors.New("the payload is not JSON")
+		return Deployment{}, errors.New("payload is not JSON")
 	}
 
 	return s.create(r, sha, wanted).snapshot(), nil
@@ -137,7 +137,7 @@ func (s *Server) appBySlug(slug string) *wire.App {
 	}
 }
 
-// workflowRun is the part of GitHub Actions' run that tells such deployments apart.
+// workflowRun is the part of a GitHub Actions run by which receivers recognize such deployments.
 func (s *Server) workflowRun(d *deployment) wire.Object {
 	id := s.nextID("run")
 	return wire.Object{
@@ -156,7 +156,7 @@ func (s *Server) workflowRun(d *deployment) wire.Object {
 	}
 }
 
-// tell sends the webhook of a new deployment, or of a new status when there is one.
+// sendEvent sends the webhook of a new deployment, or of a new status when status is set.
 func (s *Server) sendEvent(event string, d *deployment, status *wire.Status, sender wire.Account) {
 	hooks := s.hooksFor(d.repo)
 	if len(hooks) == 0 {
@@ -166,7 +166,7 @@ func (s *Server) sendEvent(event string, d *deployment, status *wire.Status, sen
 	e := wire.Event{Action: "created", Deployment: d.view(), Status: status, Sender: sender, WorkflowRun: d.run}
 	e.Installation = hooks[0].InstallationID
 	body, err := json.Marshal(e.JSON(s.api(), s.web()))
-	if err != nil { // a payload that is not JSON: refused before it gets here
+	if err != nil { // only for a payload that is not JSON, which was refused before
 		panic(err)
 	}
 
@@ -199,7 +199,7 @@ func (s *Server) getDeployment(c *call) *response {
 	return ok(d.view().JSON(s.api(), s.web()))
 }
 
-// deployment is the one a call's path names, or nil.
+// deployment returns the deployment that a call's path names, or nil.
 func (s *Server) deployment(c *call) *deployment {
 	for _, d := range s.deployments {
 		if d.ID == c.id("deployment") && d.repo == c.repo {
@@ -209,7 +209,7 @@ func (s *Server) deployment(c *call) *deployment {
 	return nil
 }
 
-// deploymentRequest is the body of POST …/deployments.
+// deploymentRequest is the body of POST /repos/{owner}/{repo}/deployments.
 type deploymentRequest struct {
 	Ref                   string          `json:"ref"`
 	Task                  string          `json:"task"`
@@ -288,7 +288,7 @@ func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, res
 	return sha, s.checkContexts(sha, in)
 }
 
-// checkContexts answers 409 unless the commit statuses that the request wants are all success.
+// checkContexts answers 409 unless the commit statuses that the request requires are all success.
 func (s *Server) checkContexts(sha string, in deploymentRequest) *response {
 	var open []wire.Object
 	for _, status := range s.facts(sha).statuses {
@@ -302,7 +302,8 @@ func (s *Server) checkContexts(sha string, in deploymentRequest) *response {
 		return nil
 	}
 
-	resp := errorResponse(http.StatusConflict, fmt.Sprintf("Conflict: Commit status checks failed for %s.", in.Ref))
+	message := fmt.Sprintf("Conflict: Commit status checks failed for %s.", in.Ref)
+	resp := errorResponse(http.StatusConflict, message)
 	resp.body.(wire.Object)["errors"] = []any{wire.Object{
 		"contexts": open,
 		"resource": "Deployment",

@@ -11,7 +11,7 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// commitFacts are what a test has said about one commit.
+// commitFacts are the statuses and check runs of one commit.
 type commitFacts struct {
 	statuses []commitStatus // the newest of each context, in the order in which the contexts came
 	checks   []checkRun     // oldest first
@@ -28,7 +28,7 @@ type checkRun struct {
 	CheckRun
 }
 
-// CheckRun is one check run as a test wants it. Only Name is required.
+// CheckRun is one check run. Only Name is required.
 type CheckRun struct {
 	Name       string
 	App        string // slug of the app; default simulated-ci
@@ -45,14 +45,15 @@ func (s *Server) facts(sha string) *commitFacts {
 	return s.commits[sha]
 }
 
-// HasRepository says whether there is a repository owner/name.
+// HasRepository reports whether there is a repository owner/name.
 func (s *Server) HasRepository(fullName string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.repositoryByName(fullName) != nil
 }
 
-// Head is the commit that a ref of a repository points to; false: there is no such ref.
+// Head returns the commit that a ref of a repository points to. It returns false when there is no
+// such ref.
 func (s *Server) Head(repo, ref string) (sha string, found bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,13 +74,13 @@ func (s *Server) SetCommitStatus(sha, context, state string) {
 	f.statuses = append(f.statuses, made)
 }
 
-// AddCheckRun adds a check run that starts now; the conclusion is empty until status is completed.
+// AddCheckRun adds a check run that starts now. The conclusion is empty until status is completed.
 func (s *Server) AddCheckRun(sha, name, status, conclusion string) {
 	s.AddCheck(sha, CheckRun{Name: name, Status: status, Conclusion: conclusion})
 }
 
-// AddCheck adds a check run. Of several with one name and app GitHub shows the newest unless it is
-// asked for all.
+// AddCheck adds a check run. Of several with the same name and app, the API shows the newest,
+// unless a call asks for all.
 func (s *Server) AddCheck(sha string, run CheckRun) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +119,7 @@ func (s *Server) combinedStatus(c *call) *response {
 	})
 }
 
-// counted is a page of a list that lies inside an object, with how many there are in all.
+// paginateIn returns a page of a list inside an object that has the total count.
 func paginateIn(s *Server, c *call, name string, items []wire.Object, body wire.Object) *response {
 	resp := paginate(s, c, items)
 	body[name], body["total_count"] = resp.body, len(items)
@@ -141,7 +142,8 @@ func (s *Server) commitStatusBody(c *call, sha string, status commitStatus) wire
 	}
 }
 
-// combined follows "Get the combined status": pending also when there is no status at all.
+// combinedState follows "Get the combined status for a specific reference". Without any status it
+// is pending.
 func combinedState(statuses []commitStatus) string {
 	result := "success"
 	if len(statuses) == 0 {
@@ -177,8 +179,8 @@ func (s *Server) checkRuns(c *call) *response {
 	return paginateIn(s, c, "check_runs", items, wire.Object{})
 }
 
-// shown are the newest runs first; of several with one name and app only the one that was started
-// last, where the latest are wanted.
+// listedRuns are the check runs, newest first. With latest, only the last started run of each name
+// and app is included.
 func listedRuns(runs []checkRun, latest bool) []checkRun {
 	all := slices.Clone(runs)
 	slices.SortStableFunc(

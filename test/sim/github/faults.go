@@ -11,10 +11,11 @@ import (
 	"time"
 )
 
-// Fault is one way for a call to go wrong. It answers in next's place, before it or after it.
+// Fault is one way in which a call fails. It answers in place of next, before or after calling it.
 type Fault func(s *Server, next http.Handler) http.Handler
 
-// Next makes the next so many calls of an operation go wrong in this way. Several calls queue up.
+// Next makes the next calls of an operation fail, as many as times says. The faults of several
+// calls of Next are used in order.
 func (s *Server) Next(op string, fault Fault, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -26,26 +27,26 @@ func (s *Server) Next(op string, fault Fault, times int) {
 // NextNamed is Next with a fault from Faults.
 func (s *Server) NextNamed(op, fault string, times int) error {
 	if !slices.Contains(Operations(), op) {
-		return fmt.Errorf("no operation %q on the GitHub side; there are %q", op, Operations())
+		return fmt.Errorf("no operation %q on the GitHub side: use one of %q", op, Operations())
 	}
 
 	f, ok := faults[fault]
 	if !ok {
-		return fmt.Errorf("no fault %q on the GitHub side; there are %q", fault, Faults())
+		return fmt.Errorf("no fault %q on the GitHub side: use one of %q", fault, Faults())
 	}
 
 	s.Next(op, f, times)
 	return nil
 }
 
-// ClearFaults forgets what Next has planned and no call has met yet.
+// ClearFaults removes the faults of Next that no call has met yet.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.faults)
 }
 
-// Faults lists the names that NextNamed knows.
+// Faults lists the names of faults that NextNamed accepts.
 func Faults() []string { return slices.Sorted(maps.Keys(faults)) }
 
 var faults = map[string]Fault{
@@ -70,7 +71,7 @@ var faults = map[string]Fault{
 	"slow":               Delay(3 * time.Second),
 }
 
-// faulty puts the planned faults of one operation before next.
+// faulty applies the planned faults of one operation before next.
 func (s *Server) faulty(op string, next http.Handler) http.Handler {
 	if s.options.Plan != nil {
 		next = s.options.Plan.Wrap(op, next)
@@ -97,12 +98,12 @@ func (s *Server) takeFault(op string) Fault {
 	return queue[0]
 }
 
-// Primary is the primary rate limit: nothing remains until the reset. GitHub uses both 403 and 429
-// for it.
+// PrimaryLimit answers as the primary rate limit does: no calls remain until the reset. GitHub uses
+// both 403 and 429 for it.
 func PrimaryLimit(status int, reset time.Duration) Fault {
 	return respondWith(func(s *Server) *response {
 		resp := errorResponse(status, "API rate limit exceeded for user ID 583238.")
-		at := s.options.Now().Add(reset + time.Second - 1) // whole seconds, not before the limit is over
+		at := s.options.Now().Add(reset + time.Second - 1) // rounded up to whole seconds
 		resp.header = map[string]string{
 			"X-RateLimit-Remaining": "0",
 			"X-RateLimit-Reset":     strconv.FormatInt(at.Unix(), 10),
@@ -112,7 +113,8 @@ func PrimaryLimit(status int, reset time.Duration) Fault {
 	})
 }
 
-// Secondary is the secondary rate limit, with a Retry-After header unless that is 0.
+// SecondaryLimit answers as the secondary rate limit does, with a Retry-After header unless
+// retryAfter is 0.
 func SecondaryLimit(status int, retryAfter time.Duration) Fault {
 	return respondWith(func(*Server) *response {
 		resp := errorResponse(status, secondaryMessage)
@@ -128,7 +130,7 @@ func Refuse(status int, message string) Fault {
 	return respondWith(func(*Server) *response { return errorResponse(status, message) })
 }
 
-// MaxStatuses is the 422 of a deployment that takes no more statuses.
+// MaxStatuses answers 422, as GitHub does for a deployment that has the maximum number of statuses.
 var MaxStatuses = respondWith(func(*Server) *response { return tooManyStatuses() })
 
 func respondWith(with func(*Server) *response) Fault {
@@ -141,23 +143,24 @@ func respondWith(with func(*Server) *response) Fault {
 	}
 }
 
-// Page answers with an HTML page, as GitHub's front does when what is behind it is down.
+// HTMLPage answers with an HTML page, as GitHub's load balancer does when the service behind it is
+// down.
 func HTMLPage(status int) Fault {
 	return func(*Server, http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			w.WriteHeader(status)
-			io.WriteString(w, "<html><title>Unicorn! &middot; GitHub</title></html>") // the caller hung up
+			io.WriteString(w, "<html><title>Unicorn! &middot; GitHub</title></html>") // an error means that the caller closed the connection
 		})
 	}
 }
 
-// Cut closes the connection before the call has any effect.
+// CloseBefore closes the connection before the call has any effect.
 func CloseBefore(*Server, http.Handler) http.Handler {
 	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 }
 
-// CutAfter lets the call have its effect and then closes the connection without an answer.
+// CloseAfter lets the call have its effect and closes the connection without a response.
 func CloseAfter(_ *Server, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(httptest.NewRecorder(), r)
@@ -165,7 +168,7 @@ func CloseAfter(_ *Server, next http.Handler) http.Handler {
 	})
 }
 
-// Truncate lets the call have its effect and sends half of the answer.
+// Truncate lets the call have its effect and sends half of the response.
 func Truncate(_ *Server, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		full := httptest.NewRecorder()
@@ -173,13 +176,13 @@ func Truncate(_ *Server, next http.Handler) http.Handler {
 		maps.Copy(w.Header(), full.Header())
 		w.Header().Set("Content-Length", strconv.Itoa(full.Body.Len()))
 		w.WriteHeader(full.Code)
-		w.Write(full.Body.Bytes()[:full.Body.Len()/2]) // the caller hung up
-		http.NewResponseController(w).Flush()          // as above
+		w.Write(full.Body.Bytes()[:full.Body.Len()/2]) // an error means that the caller closed the connection
+		http.NewResponseController(w).Flush()          // the same
 		panic(http.ErrAbortHandler)
 	})
 }
 
-// Stall answers late.
+// Delay answers after d.
 func Delay(d time.Duration) Fault {
 	return func(_ *Server, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -192,37 +195,37 @@ func Delay(d time.Duration) Fault {
 	}
 }
 
-// callScenarios make the first writes of statuses go wrong.
+// callScenarios make the first status writes fail.
 var callScenarios = []Scenario{
 	{
 		Name:   "rate-limited",
-		About:  "the primary limit is used up twice, once as 403, once as 429",
+		About:  "the primary rate limit is exceeded twice, once as 403, once as 429",
 		before: failStatusWrites("primary-403", "primary-429"),
 	},
 	{
 		Name:   "slow-down",
-		About:  "the secondary limit, with Retry-After",
+		About:  "the secondary rate limit, with Retry-After",
 		before: failStatusWrites("secondary-403", "secondary-429"),
 	},
 	{
 		Name:   "slow-down-bare",
-		About:  "the secondary limit without Retry-After",
+		About:  "the secondary rate limit without Retry-After",
 		before: failStatusWrites("secondary-403-bare"),
 	},
-	{Name: "max-statuses", About: "the deployment takes no more statuses after the first", before: limitStatuses},
+	{Name: "max-statuses", About: "the deployment accepts no status after the first", before: limitStatuses},
 	{
 		Name:   "server-errors",
-		About:  "three status writes meet 5xx pages",
+		About:  "three status writes are answered with 5xx pages",
 		before: failStatusWrites("server-error", "unavailable", "server-error"),
 	},
 	{
 		Name:   "answer-lost",
-		About:  "the first status is written, the answer never comes",
+		About:  "the first status is written, the response is lost",
 		before: failStatusWrites("lost-answer"),
 	},
 	{
 		Name:   "half-answer",
-		About:  "the first status is written, half of the answer comes",
+		About:  "the first status is written, half of the response arrives",
 		before: failStatusWrites("half-answer"),
 	},
 	{

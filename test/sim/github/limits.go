@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// hourly is the primary limit of a token (GitHub: 5000 an hour, an installation's at least as
-// much).
+// hourlyLimit is the primary rate limit of a token. On github.com it is 5000 calls an hour; an
+// installation's is at least that.
 const hourlyLimit = 5000
 
-// budget is what one identity has used of its limits.
+// rateUsage is what one identity has used of its rate limits.
 type rateUsage struct {
 	used   int
 	reset  time.Time
 	writes []time.Time // of the last minute
 }
 
-// SetBudget makes everybody's primary limit so many calls an hour (0: none left) and starts the
-// hour anew.
+// SetBudget sets everybody's primary rate limit in calls an hour (0 for none) and starts a new
+// hour.
 func (s *Server) SetBudget(limit int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,7 +39,7 @@ func (s *Server) usageOf(who *credential) *rateUsage {
 	return b
 }
 
-// overLimit counts a call against the primary limit and refuses it when that is used up.
+// countCall counts a call against the primary rate limit, and refuses it when none remain.
 func (s *Server) countCall(c *call) *response {
 	if s.enterprise() {
 		return nil
@@ -57,7 +57,8 @@ func (s *Server) countCall(c *call) *response {
 	return nil
 }
 
-// countWrite counts a write, and refuses it when the last minute had too many.
+// countWrite counts a write against the secondary rate limit, and refuses it when the last minute
+// had too many.
 func (s *Server) countWrite(c *call) *response {
 	b, now := s.usageOf(c.credential), s.options.Now()
 	for len(b.writes) > 0 && now.Sub(b.writes[0]) >= time.Minute {
@@ -80,8 +81,8 @@ func (s *Server) countWrite(c *call) *response {
 
 const secondaryMessage = "You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later."
 
-// rateHeaders are on each answer of github.com; Enterprise Server has its limits off by default and
-// sends none.
+// rateHeaders sets the rate limit headers of github.com. Enterprise Server has no rate limits by
+// default and sends none.
 func (s *Server) rateHeaders(h http.Header, who *credential) {
 	if s.enterprise() {
 		return

@@ -7,16 +7,16 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// AddUser makes a user, or a bot where the login ends in [bot], and returns its id. Whoever does
-// something is made by it.
+// AddUser adds a user, or a bot when the login ends in [bot], and returns the id. Accounts that do
+// something are added without it.
 func (s *Server) AddUser(login string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.account(login).ID
 }
 
-// RenameUser gives a user another login. The id and what hangs on it stay; the old login is free
-// for somebody else (AddUser).
+// RenameUser gives a user another login. The id, roles, memberships and deployments stay. AddUser
+// can give the old login to somebody else.
 func (s *Server) RenameUser(login, newLogin string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,14 +42,14 @@ func (s *Server) RenameUser(login, newLogin string) {
 	}
 }
 
-// RemoveUser deletes an account, as when a person leaves GitHub.
+// RemoveUser deletes an account.
 func (s *Server) RemoveUser(login string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.accounts, strings.ToLower(login))
 }
 
-// known finds an account without making it.
+// accountByLogin returns an existing account.
 func (s *Server) accountByLogin(login string) (wire.Account, bool) {
 	a, ok := s.accounts[strings.ToLower(login)]
 	return a, ok
@@ -79,13 +79,15 @@ func (s *Server) getLogin(c *call) *response {
 	return ok(a.Public(s.api(), s.web()))
 }
 
-// seat is one person in one repository.
+// roleKey is one account in one repository.
 type roleKey struct{ repository, account int64 }
 
-// role is what somebody is there: one of five, or a custom one that stands on one of them.
+// role is the role of an account in a repository: one of the five, or a custom role based on one of
+// them.
 type role struct{ name, base string }
 
-// legacy is the older word for a role, in which maintain is write and triage is read.
+// legacyPermissions are the values of the older field permission, where maintain is write and
+// triage is read.
 var legacyPermissions = map[string]string{
 	"admin":    "admin",
 	"maintain": "write",
@@ -95,12 +97,11 @@ var legacyPermissions = map[string]string{
 	"":         "none",
 }
 
-// SetRole sets what a user is in a repository: admin, maintain, write, triage or read. Without one,
-// or with an empty one, it is none.
+// SetRole sets a user's role in a repository: admin, maintain, write, triage or read. An empty name
+// removes it.
 func (s *Server) SetRole(repo, login, name string) { s.SetCustomRole(repo, login, name, name) }
 
-// SetCustomRole gives a user a role of the organization's own making, which stands on one of the
-// five.
+// SetCustomRole gives a user a custom role of the organization, based on one of the five.
 func (s *Server) SetCustomRole(repo, login, name, base string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -124,9 +125,9 @@ func (s *Server) collaborator(c *call) *response {
 	return ok(wire.Object{"permission": legacyPermissions[has.base], "role_name": name, "user": user})
 }
 
-// booleans are what a role may do: all that lesser roles may, too.
+// permissionsOf returns the permissions of a role: its own and those of all lesser roles.
 func permissionsOf(base string) wire.Object {
-	may, all := wire.Object{}, []string{"read", "triage", "write", "maintain", "admin"}
+	permissions, roles := wire.Object{}, []string{"read", "triage", "write", "maintain", "admin"}
 	fields := map[string]string{
 		"read":     "pull",
 		"triage":   "triage",
@@ -135,11 +136,11 @@ func permissionsOf(base string) wire.Object {
 		"admin":    "admin",
 	}
 
-	left := base != ""
-	for _, name := range all {
-		may[fields[name]] = left
-		left = left && name != base
+	allowed := base != ""
+	for _, name := range roles {
+		permissions[fields[name]] = allowed
+		allowed = allowed && name != base
 	}
 
-	return may
+	return permissions
 }

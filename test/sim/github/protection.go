@@ -6,7 +6,7 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// protection is what guards one branch. A branch need not be there to have rulesets.
+// protection is what protects one branch. Rulesets may name a branch that does not exist.
 type protection struct {
 	contexts []string // required by classic protection; nil: not protected
 	rulesets []ruleset
@@ -17,7 +17,7 @@ type ruleset struct {
 	contexts []string
 }
 
-// guard is one branch of one repository.
+// branchKey is one branch of one repository.
 type branchKey struct {
 	repository int64
 	branch     string
@@ -31,16 +31,16 @@ func (s *Server) protection(repository int64, branch string) *protection {
 	return s.protections[at]
 }
 
-// SetRequiredChecks protects a branch and says which commit statuses and check runs it requires;
-// none at all lifts the protection.
+// SetRequiredChecks protects a branch and sets the commit statuses and check runs it requires.
+// Without contexts it removes the protection.
 func (s *Server) SetRequiredChecks(repo, branch string, contexts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.protection(s.mustRepository(repo).ID, branch).contexts = slices.Clone(contexts)
 }
 
-// SetRulesetChecks puts one ruleset on a branch that requires these in the place of all rulesets
-// there; none at all takes them away.
+// SetRulesetChecks replaces all rulesets of a branch with one that requires the contexts. Without
+// contexts it removes them.
 func (s *Server) SetRulesetChecks(repo, branch string, contexts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,14 +60,14 @@ func (s *Server) getBranch(c *call) *response {
 
 	p := s.protection(c.repo.ID, name)
 	self := s.api() + "/repos/" + c.repo.FullName() + "/branches/" + name
-	required, level := wire.Object{"enforcement_level": "off", "contexts": []string{}, "checks": []any{}}, "non_admins"
+	required := wire.Object{"enforcement_level": "off", "contexts": []string{}, "checks": []any{}}
 	if len(p.contexts) > 0 {
 		checks := []any{}
 		for _, context := range p.contexts {
 			checks = append(checks, wire.Object{"context": context, "app_id": nil})
 		}
 
-		required = wire.Object{"enforcement_level": level, "contexts": p.contexts, "checks": checks}
+		required = wire.Object{"enforcement_level": "non_admins", "contexts": p.contexts, "checks": checks}
 	}
 
 	return ok(wire.Object{
@@ -83,7 +83,7 @@ func (s *Server) getBranch(c *call) *response {
 	})
 }
 
-// branchRules shows each ruleset as two rules, of which one is about checks.
+// branchRules shows each ruleset as two rules, one of which is about checks.
 func (s *Server) branchRules(c *call) *response {
 	s.checkQuery(c, "per_page", "page")
 	rules := []wire.Object{}

@@ -18,13 +18,13 @@ type repository struct {
 	wire.Repository
 	branches  map[string]string // name to head
 	tags      map[string]string
-	parents   map[string]string // commit to the one before
+	parents   map[string]string // commit to its parent
 	behind    map[string]bool   // branches that auto_merge would merge the default branch into
 	hook      *hookshot.Hook
 	former    []formerName
 	deleted   bool
-	hidden    bool // callers get 404
-	installed bool // the app may see it
+	hidden    bool // calls answer 404
+	installed bool // the app is installed on it
 }
 
 type formerName struct {
@@ -32,8 +32,8 @@ type formerName struct {
 	redirects bool
 }
 
-// AddRepository makes a private repository owner/name with branch main, and returns its id. The
-// owner becomes an organization. An existing name keeps its repository.
+// AddRepository adds a private repository owner/name with the branch main, and returns its id. The
+// owner becomes an organization. A repository that exists is kept.
 func (s *Server) AddRepository(fullName string) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,21 +66,20 @@ func (s *Server) AddRepository(fullName string) int64 {
 	return r.ID
 }
 
-// Commit is the made-up commit id that a name starts with: the first head of main is
+// Commit returns the generated commit id of a new ref: the first head of main is
 // Commit("owner/name", "main").
 func Commit(fullName, ref string) string {
-	sum := sha1.Sum([]byte(fullName + "\x00" + ref)) // as above
+	sum := sha1.Sum([]byte(fullName + "\x00" + ref)) // commit ids are SHA-1
 	return hex.EncodeToString(sum[:])
 }
 
-// Push moves a branch, making it when there is none. An empty sha makes one up. It returns the new
-// head. A commit that was not there before comes after the old head, or after that of the default
-// branch.
+// Push moves a branch, or creates it, and returns its new head. With an empty sha it generates one.
+// The parent of a new commit is the old head, or the head of the default branch.
 func (s *Server) Push(repo, branch, sha string) string {
 	return s.setRef(repo, branch, sha, func(r *repository) map[string]string { return r.branches })
 }
 
-// Tag sets a tag as Push moves a branch.
+// Tag sets a tag, as Push moves a branch.
 func (s *Server) Tag(repo, tag, sha string) string {
 	return s.setRef(repo, tag, sha, func(r *repository) map[string]string { return r.tags })
 }
@@ -102,8 +101,8 @@ func (s *Server) setRef(repo, name, sha string, refs func(*repository) map[strin
 	return sha
 }
 
-// Rename gives a repository another owner/name. Its old name then redirects, or answers 404 when
-// redirects is false (as when somebody took the old name and dropped it again).
+// Rename gives a repository another owner/name. The old name then redirects, or answers 404 when
+// redirects is false (as when somebody took the old name and deleted that repository).
 func (s *Server) Rename(repo, newFullName string, redirects bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,10 +112,10 @@ func (s *Server) Rename(repo, newFullName string, redirects bool) {
 	r.Owner, r.Name = s.organization(owner), name
 }
 
-// Delete removes a repository: every call about it answers 404.
+// Delete removes a repository: calls about it answer 404.
 func (s *Server) Delete(repo string) { s.edit(repo, func(r *repository) { r.deleted = true }) }
 
-// Hide takes a repository out of all callers' sight (404), or brings it back.
+// Hide makes calls about a repository answer 404, as if no token had access, or ends that.
 func (s *Server) Hide(repo string, hidden bool) {
 	s.edit(repo, func(r *repository) { r.hidden = hidden })
 }
@@ -124,7 +123,8 @@ func (s *Server) Hide(repo string, hidden bool) {
 // Archive makes a repository read-only: writes answer 403.
 func (s *Server) Archive(repo string) { s.edit(repo, func(r *repository) { r.Archived = true }) }
 
-// SetBehind says whether a branch lacks commits of the default branch, which matters to auto_merge.
+// SetBehind sets whether a branch lacks commits of the default branch, which decides what
+// auto_merge does.
 func (s *Server) SetBehind(repo, branch string, behind bool) {
 	s.edit(repo, func(r *repository) { r.behind[branch] = behind })
 }
@@ -135,7 +135,7 @@ func (s *Server) edit(repo string, change func(*repository)) {
 	change(s.mustRepository(repo))
 }
 
-// find looks for a repository by its current name.
+// repositoryByName finds a repository by its present name.
 func (s *Server) repositoryByName(fullName string) *repository {
 	for _, r := range s.repositories {
 		if !r.deleted && strings.EqualFold(r.FullName(), fullName) {
@@ -145,7 +145,8 @@ func (s *Server) repositoryByName(fullName string) *repository {
 	return nil
 }
 
-// must finds a repository for a test's own call, by its current name or a former one.
+// mustRepository finds a repository for a call of a test, by its present or a former name, and
+// panics when there is none.
 func (s *Server) mustRepository(fullName string) *repository {
 	if r := s.repositoryByName(fullName); r != nil {
 		return r
@@ -166,7 +167,7 @@ func (s *Server) mustRepository(fullName string) *repository {
 	panic(fmt.Sprintf("the simulated GitHub has no repository %s: call AddRepository first", fullName))
 }
 
-// resolve turns what a caller names as a ref into a commit.
+// resolve returns the commit of a branch, tag or SHA.
 func (r *repository) resolve(ref string) (sha string, ok bool) {
 	if name, full := strings.CutPrefix(ref, "refs/tags/"); full {
 		sha, ok = r.tags[name]
@@ -189,7 +190,7 @@ func isSHA(ref string) bool {
 	return err == nil && (len(ref) == 40 || len(ref) == 64)
 }
 
-// moved answers a call to a former name: GET 301, everything else 307, both to the address by id.
+// redirect answers a call to a former name, 301 for GET and 307 otherwise, with the address by id.
 func (s *Server) redirect(c *call, r *repository) *response {
 	rest := strings.TrimPrefix(c.r.URL.Path, s.options.BasePath+"/repos/")
 	rest = strings.TrimPrefix(strings.TrimPrefix(rest, c.param("owner")+"/"), c.param("repo"))

@@ -8,7 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// The operations a sim.Plan can make fail.
+// The operations that a Plan or a Fault can make fail.
 const (
 	OpCreateDeployment = "create deployment"
 	OpListDeployments  = "list deployments"
@@ -39,14 +39,14 @@ const (
 	OpBranchRules      = "branch rules"
 )
 
-// route is one call of the API: who may make it and what answers it.
+// route is one call of the API and its handler.
 type route struct {
 	op, method, path string
 	permission       string // of an app or fine-grained token, as name=level; empty: none needed
 	handler          func(*Server, *call) *response
 }
 
-// repositoryRoutes live below /repos/{owner}/{repo}, and below /repositories/{id} as well.
+// repositoryRoutes are below /repos/{owner}/{repo} and below /repositories/{id}.
 var repositoryRoutes = []route{
 	{op: OpGetRepository, method: http.MethodGet, permission: "metadata=read", handler: (*Server).getRepository},
 	{
@@ -185,7 +185,7 @@ var tokenRoutes = []route{
 	{op: OpGetLogin, method: http.MethodGet, path: "/users/{user}", handler: (*Server).getLogin},
 }
 
-// appRoutes take a JSON web token of the app and nothing else.
+// appRoutes accept only a JSON web token of the app.
 var appRoutes = []route{
 	{op: OpGetApp, method: http.MethodGet, path: "/app", handler: (*Server).getApp},
 	{
@@ -236,23 +236,23 @@ func (s *Server) routes() http.Handler {
 	return mux
 }
 
-// gate decides before the route's own answer; nil lets the call pass.
+// precondition is checked before the route's handler. A nil response lets the call pass.
 type precondition func(*call) *response
 
-func (s *Server) mount(mux chi.Router, prefix string, rt route, gates ...precondition) {
+func (s *Server) mount(mux chi.Router, prefix string, rt route, preconditions ...precondition) {
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		c := &call{r: r, route: rt}
 		s.calls[rt.op]++
-		resp := s.serve(c, gates)
+		resp := s.serve(c, preconditions)
 		s.writeResponse(w, c, resp)
 	})
 
 	mux.Method(rt.method, s.options.BasePath+prefix+rt.path, s.faulty(rt.op, s.options.Wrap(inner)))
 }
 
-func (s *Server) serve(c *call, gates []precondition) *response {
+func (s *Server) serve(c *call, preconditions []precondition) *response {
 	if c.r.UserAgent() == "" {
 		s.reportViolation(c, "no User-Agent header")
 		return errorResponse(
@@ -261,8 +261,8 @@ func (s *Server) serve(c *call, gates []precondition) *response {
 		)
 	}
 
-	for _, gate := range gates {
-		if resp := gate(c); resp != nil {
+	for _, check := range preconditions {
+		if resp := check(c); resp != nil {
 			return resp
 		}
 	}
@@ -274,11 +274,11 @@ func (s *Server) unknownPath(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &call{r: r}
-	s.reportViolation(c, "GitHub has no such call here")
+	s.reportViolation(c, "unknown path or method")
 	s.writeResponse(w, c, notFound())
 }
 
-// Operations lists the names that Next takes.
+// Operations lists the operations that Next and NextNamed accept.
 func Operations() []string {
 	ops := map[string]bool{OpGetMeta: true}
 	for _, rt := range slices.Concat(repositoryRoutes, tokenRoutes, appRoutes) {

@@ -10,22 +10,21 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
 )
 
-// Scenario is one deployment's story on GitHub's side: a name, what happens, and how it is
-// arranged.
+// Scenario is a named way in which a deployment and its surroundings behave on GitHub's side.
 type Scenario struct {
 	Name  string
 	About string
 
-	before func(*Server, string, *NewDeployment) // may plan trouble and change what is asked for
-	after  func(*Server, string)                 // happens as soon as the deployment is there
+	before func(*Server, string, *NewDeployment) // may plan faults and change the request
+	after  func(*Server, string)                 // called after the deployment was created
 }
 
-// Play creates a deployment in the way the named scenario tells.
+// Play creates a deployment according to the named scenario.
 func (s *Server) Play(scenario, repo string, wanted NewDeployment) (Deployment, error) {
 	i := slices.IndexFunc(scenarios, func(sc Scenario) bool { return sc.Name == scenario })
 	if i < 0 {
 		return Deployment{}, fmt.Errorf(
-			"no scenario %q on the GitHub side; seraph-sim --scenarios lists them",
+			"no scenario %q on the GitHub side: seraph-sim --scenarios lists them",
 			scenario,
 		)
 	}
@@ -42,11 +41,11 @@ func (s *Server) Play(scenario, repo string, wanted NewDeployment) (Deployment, 
 	return made, err
 }
 
-// Scenarios lists all stories that Play knows.
+// Scenarios lists all scenarios that Play accepts.
 func Scenarios() []Scenario { return slices.Clone(scenarios) }
 
 var scenarios = slices.Concat(
-	[]Scenario{{Name: "plain", About: "a person deploys, GitHub tells it once"}},
+	[]Scenario{{Name: "plain", About: "a person deploys, GitHub sends the webhook once"}},
 	webhookScenarios, repositoryScenarios, callScenarios, requestScenarios, factScenarios,
 )
 
@@ -63,17 +62,17 @@ var webhookScenarios = []Scenario{
 	},
 	{
 		Name:   "webhook-late",
-		About:  "the event comes three seconds late",
+		About:  "the event is sent three seconds late",
 		before: treatNextWebhook(hookshot.Treatment{Delay: 3 * time.Second}),
 	},
 	{
 		Name:   "webhook-twice",
-		About:  "the event comes twice under one GUID",
+		About:  "the event is sent twice with one GUID",
 		before: treatNextWebhook(hookshot.Treatment{Copies: 1}),
 	},
 	{
 		Name:   "webhook-swapped",
-		About:  "this event waits for the next one and comes after it",
+		About:  "this event waits for the next one and is sent after it",
 		before: func(s *Server, _ string, _ *NewDeployment) { s.hooks.Reorder("deployment", 2) },
 	},
 }
@@ -130,7 +129,7 @@ var requestScenarios = []Scenario{
 	},
 	{
 		Name:  "hostile-payload",
-		About: "the payload tries to be shell",
+		About: "the payload contains shell commands",
 		before: override(NewDeployment{
 			Payload: json.RawMessage(`{"hosts":"$(touch /tmp/owned); ` + "`id`" + ` \" ' \n"}`),
 		}),
@@ -152,7 +151,7 @@ var requestScenarios = []Scenario{
 	},
 }
 
-// as overrides what the caller asked for with the fields that are set.
+// override replaces the fields of the request that are set in o.
 func override(o NewDeployment) func(*Server, string, *NewDeployment) {
 	return func(_ *Server, _ string, d *NewDeployment) {
 		d.Creator, d.App = cmp.Or(o.Creator, d.Creator), cmp.Or(o.App, d.App)

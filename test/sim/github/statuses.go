@@ -10,12 +10,12 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// maxDescription is the documented length of a status's description, in characters (code points).
+// maxDescription is the documented maximum length of a description, in characters (code points).
 const maxDescription = 140
 
 var states = []string{"error", "failure", "inactive", "in_progress", "queued", "pending", "success"}
 
-// statusRequest is the body of POST …/statuses.
+// statusRequest is the body of POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses.
 type statusRequest struct {
 	State          string `json:"state"`
 	TargetURL      string `json:"target_url"`
@@ -77,7 +77,8 @@ func (s *Server) checkStatus(c *call, d *deployment, in statusRequest) *response
 }
 
 func tooManyStatuses() *response {
-	return validationError("DeploymentStatus", "base", "custom", "This deployment has reached the maximum number of statuses.")
+	message := "This deployment has reached the maximum number of statuses."
+	return validationError("DeploymentStatus", "base", "custom", message)
 }
 
 func (s *Server) checkURLs(c *call, in statusRequest) *response {
@@ -106,7 +107,7 @@ func (s *Server) checkURLs(c *call, in statusRequest) *response {
 	return nil
 }
 
-// addStatus appends a status and tells the hooks, unless it is inactive: no event exists for that.
+// addStatus adds a status and sends its webhook, except for inactive, for which GitHub sends none.
 func (s *Server) addStatus(d *deployment, in statusRequest, who *credential) wire.Status {
 	now := s.options.Now()
 	status := wire.Status{
@@ -140,8 +141,8 @@ func lastEnvironment(d *deployment) string {
 	return d.Environment
 }
 
-// inactivateOthers is the effect of auto_inactive: older deployments of the environment that had
-// succeeded, are not transient and not production, become inactive.
+// inactivateOthers is the effect of auto_inactive: older successful deployments of the environment
+// become inactive, unless they are transient or production.
 func (s *Server) inactivateOthers(d *deployment, who *credential) {
 	for _, other := range s.deployments {
 		older := other.repo == d.repo && other.ID < d.ID && strings.EqualFold(other.Environment, d.Environment)
@@ -180,7 +181,7 @@ func (s *Server) getStatus(c *call) *response {
 	return notFound()
 }
 
-// statusView is the status with its deployment under its repository's present name.
+// statusView returns the status with its deployment under the present name of the repository.
 func (s *Server) statusView(d *deployment, status wire.Status) wire.Status {
 	status.Deployment = d.view()
 	return status

@@ -14,26 +14,25 @@ type team struct {
 	slug    string
 	org     wire.Account
 	members map[int64]string // by account: active or pending
-	hidden  bool             // callers get 404
+	hidden  bool             // calls answer 404
 }
 
-// AddTeam makes a team without members; one that is there already stays as it is.
+// AddTeam adds a team without members. A team that exists is kept.
 func (s *Server) AddTeam(org, slug string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.team(org, slug)
 }
 
-// HideTeam takes a team out of all callers' sight (404), as one that a token without read:org asks
-// for, or brings it back.
+// HideTeam makes calls about a team answer 404, as for a token without access to it, or ends that.
 func (s *Server) HideTeam(org, slug string, hidden bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.team(org, slug).hidden = hidden
 }
 
-// SetTeamMember sets the state of a membership: active or pending; an empty one takes it away.
-// Without one the API answers 404.
+// SetTeamMember sets the state of a membership: active or pending. An empty state removes it, and
+// the API answers 404.
 func (s *Server) SetTeamMember(org, slug, login, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,7 +47,7 @@ func (s *Server) team(org, slug string) *team {
 	return s.teams[key]
 }
 
-// findTeam is the team that a call's path names, or nil.
+// findTeam returns the team that a call's path names, or nil.
 func (s *Server) findTeam(c *call) *team {
 	t := s.teams[strings.ToLower(c.param("org")+"/"+c.param("team"))]
 	if t == nil || t.hidden {

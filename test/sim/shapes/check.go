@@ -15,9 +15,9 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// Check reports each request, and each answer of next to it, that GitHub's description does not
-// allow. Where the description cannot be had it says so once on standard error and lets all pass
-// (see Need); with CI=true it reports it.
+// Check reports each request, and each response of next to it, that GitHub's OpenAPI description
+// does not allow. Where the description is not available it warns once on standard error and lets
+// everything pass (see Need); with CI=true it reports that instead.
 func Check(next http.Handler, report func(violation string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d, err := load()
@@ -27,35 +27,37 @@ func Check(next http.Handler, report func(violation string)) http.Handler {
 			return
 		}
 
-		tell := func(err error) { report(fmt.Sprintf("%s %s: %s", r.Method, r.URL.Path, oneLine(err))) }
+		violation := func(err error) { report(fmt.Sprintf("%s %s: %s", r.Method, r.URL.Path, oneLine(err))) }
 		input, err := d.request(r)
 		if err != nil {
-			tell(err)
+			violation(err)
 		}
 
-		tee := &recorder{ResponseWriter: w, status: http.StatusOK}
-		next.ServeHTTP(tee, r)
+		recorded := &recorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(recorded, r)
 		if input == nil {
 			return
 		}
-		if err := d.response(r.Context(), input, tee); err != nil {
-			tell(fmt.Errorf("answer %d: %w", tee.status, err))
+		if err := d.response(r.Context(), input, recorded); err != nil {
+			violation(fmt.Errorf("answer %d: %w", recorded.status, err))
 		}
 	})
 }
 
 var warnOnce sync.Once
 
+// reportMissing handles a description that is not available: a violation in CI, elsewhere one
+// warning.
 func reportMissing(err error, report func(string)) {
 	if os.Getenv("CI") == "true" {
 		report("shapes: " + err.Error())
 		return
 	}
-	warnOnce.Do(func() { fmt.Fprintln(os.Stderr, "shapes: GitHub calls go unchecked:", err) })
+	warnOnce.Do(func() { fmt.Fprintln(os.Stderr, "shapes: calls to GitHub are not checked:", err) })
 }
 
-// byID is the address of a repository by its id, which GitHub redirects former names to and does
-// not document.
+// byID matches the address of a repository by its id. GitHub redirects former names to it but does
+// not document it.
 var byID = regexp.MustCompile(`^(/api/v3)?/repositories/(\d+)`)
 
 // request checks r and leaves its body to be read again. A nil input means that GitHub documents no
@@ -69,7 +71,7 @@ func (d *description) request(r *http.Request) (*openapi3filter.RequestValidatio
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	copied := r.Clone(r.Context())
 	copied.Body = io.NopCloser(bytes.NewReader(body))
-	for _, path := range []*string{&copied.URL.Path, &copied.URL.RawPath} { // raw where a name holds a slash
+	for _, path := range []*string{&copied.URL.Path, &copied.URL.RawPath} { // RawPath is set where a name contains a slash
 		*path = byID.ReplaceAllString(*path, "$1/repos/by-id/$2")
 	}
 
@@ -99,12 +101,16 @@ func (d *description) request(r *http.Request) (*openapi3filter.RequestValidatio
 	return input, openapi3filter.ValidateRequest(r.Context(), input)
 }
 
-// isNull tells a body that GitHub takes for none: ghinstallation v2 sends it for a token without
-// options.
+// isNull reports whether a body is the JSON null, which GitHub treats as no body: ghinstallation v2
+// sends it for a token without options.
 func isNull(body []byte) bool { return string(bytes.TrimSpace(body)) == "null" }
 
-// response checks an answer. Statuses that GitHub does not document for the call pass.
-func (d *description) response(ctx context.Context, input *openapi3filter.RequestValidationInput, got *recorder) error {
+// response checks a response. Statuses that GitHub does not document for the call are accepted.
+func (d *description) response(
+	ctx context.Context,
+	input *openapi3filter.RequestValidationInput,
+	got *recorder,
+) error {
 	return openapi3filter.ValidateResponse(ctx, &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: input,
 		Status:                 got.status,
@@ -114,7 +120,7 @@ func (d *description) response(ctx context.Context, input *openapi3filter.Reques
 	})
 }
 
-// tee keeps a copy of what is answered.
+// recorder passes a response on and keeps a copy of it.
 type recorder struct {
 	http.ResponseWriter
 	status int
@@ -131,13 +137,13 @@ func (t *recorder) Write(p []byte) (int, error) {
 	return t.ResponseWriter.Write(p)
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap lets http.ResponseController reach the wrapped writer.
 func (t *recorder) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
-// brief is an error on one line.
+// oneLine returns the text of an error on one line.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// reason is a broken rule and where, without the whole schema around it.
+// reason returns the broken rule and its place, without the schema that the library prints with it.
 func reason(err *openapi3.SchemaError) string {
 	return fmt.Sprintf("/%s: %s", strings.Join(err.JSONPointer(), "/"), err.Reason)
 }

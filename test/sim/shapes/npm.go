@@ -17,14 +17,14 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// source is one file of an npm package.
+// packageFile is one file of an npm package.
 type packageFile struct {
 	spec   string // package@version
 	file   string // inside the package
 	sha256 string // of the file, hex
 }
 
-// The packages, pinned. GitHub publishes both from its own description of the API.
+// The pinned packages. GitHub generates both from its own description of the API.
 var (
 	openapi = packageFile{
 		spec:   "@octokit/openapi@23.0.2",
@@ -38,10 +38,11 @@ var (
 	}
 )
 
-// ErrNoNPM says that a package is not at hand and cannot be fetched.
-var ErrNoNPM = errors.New("npm cannot fetch a package that tests need")
+// ErrNoNPM means that a package is not in the cache and cannot be downloaded.
+var ErrNoNPM = errors.New("npm package is not available")
 
-// directory is where packages are kept: SERAPH_TEST_NPM, or seraph-test in the user's cache.
+// cacheDirectory returns where downloaded files are kept: SERAPH_TEST_NPM, or seraph-test in the
+// user's cache directory.
 func cacheDirectory() (string, error) {
 	if dir := os.Getenv("SERAPH_TEST_NPM"); dir != "" {
 		return dir, os.MkdirAll(dir, 0o755)
@@ -56,8 +57,8 @@ func cacheDirectory() (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// produce returns the content of a kept file, making it first when it is absent. Test processes
-// that run side by side make it once.
+// cached returns a file of the cache directory, and calls make to create it when it is absent. A
+// lock file keeps test processes that run at the same time from creating it twice.
 func cached(name string, make func(dir string) ([]byte, error)) ([]byte, error) {
 	dir, err := cacheDirectory()
 	if err != nil {
@@ -70,7 +71,7 @@ func cached(name string, make func(dir string) ([]byte, error)) ([]byte, error) 
 		return nil, err
 	}
 
-	defer lock.Unlock() // the process's end frees it too
+	defer lock.Unlock() // the end of the process releases it too
 	if kept, err := os.ReadFile(path); err == nil {
 		return kept, nil
 	}
@@ -86,7 +87,7 @@ func cached(name string, make func(dir string) ([]byte, error)) ([]byte, error) 
 	return made, os.Rename(path+".new", path)
 }
 
-// fetch returns the file of a package that `npm pack` downloads.
+// fetch downloads the package with npm pack and returns the file, after checking its SHA-256.
 func (src packageFile) fetch(dir string) ([]byte, error) {
 	archive, remove, err := src.pack(dir)
 	if err != nil {
@@ -99,20 +100,20 @@ func (src packageFile) fetch(dir string) ([]byte, error) {
 		return nil, err
 	}
 	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != src.sha256 {
-		return nil, fmt.Errorf("%s of %s is not the file that was pinned: its SHA-256 is %x", src.file, src.spec, sum)
+		return nil, fmt.Errorf("%s of %s has the wrong SHA-256: %x", src.file, src.spec, sum)
 	}
 
 	return content, nil
 }
 
-// pack downloads the package; remove deletes it again.
+// pack downloads the package into a temporary directory, which remove deletes.
 func (src packageFile) pack(dir string) (archive string, remove func(), err error) {
 	work, err := os.MkdirTemp(dir, "pack-")
 	if err != nil {
 		return "", nil, err
 	}
 
-	clean := func() { os.RemoveAll(work) } // a cache may keep a leftover
+	clean := func() { os.RemoveAll(work) } // a failure leaves only a directory in the cache
 	defer func() {
 		if err != nil {
 			clean()
@@ -135,14 +136,14 @@ func (src packageFile) pack(dir string) (archive string, remove func(), err erro
 	return archives[0], clean, nil
 }
 
-// unpack returns one file of a .tgz.
+// unpack returns one file of a .tgz archive.
 func unpack(archive, file string) ([]byte, error) {
 	f, err := os.Open(archive)
 	if err != nil {
 		return nil, err
 	}
 
-	defer f.Close() // only read
+	defer f.Close() // it was only read
 	zipped, err := gzip.NewReader(f)
 	if err != nil {
 		return nil, err

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha1" // GitHub still sends the old signature beside the new one
+	"crypto/sha1" // GitHub still sends the SHA-1 signature as well
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Delivery is one attempt to tell one hook of one event.
+// Delivery is one attempt to send one event to one webhook.
 type Delivery struct {
 	ID           int64
 	GUID         string
@@ -28,16 +28,16 @@ type Delivery struct {
 	At           time.Time // when it was attempted
 	Duration     time.Duration
 	Redelivery   bool
-	Lost         bool   // never sent; no list shows it
-	StatusCode   int    // what the receiver answered; 502 when it could not be reached, 504 after the timeout
-	Status       string // GitHub's word for it
+	Lost         bool   // never sent; the API does not list it
+	StatusCode   int    // status of the response; 502 when the receiver could not be reached, 504 after the timeout
+	Status       string // GitHub's text for StatusCode
 	Header       http.Header
 	Body         []byte // what was sent
-	Answer       []byte // the first 64 KiB of what came back
+	Answer       []byte // the first 64 KiB of the response
 	AnswerHeader http.Header
 }
 
-// attempt sends d once and records the outcome. Nothing is recorded when the Sender was closed
+// deliver sends d once and records the outcome. Nothing is recorded when the Sender was closed
 // meanwhile.
 func (s *Sender) deliver(d Delivery) {
 	d.At = s.options.Now()
@@ -45,7 +45,7 @@ func (s *Sender) deliver(d Delivery) {
 	ctx, cancel := context.WithTimeout(s.ctx, s.options.Timeout)
 	defer cancel()
 	began := time.Now()
-	answer, err := s.post(ctx, d)
+	resp, err := s.post(ctx, d)
 	d.Duration = time.Since(began)
 	if s.ctx.Err() != nil {
 		return
@@ -53,9 +53,8 @@ func (s *Sender) deliver(d Delivery) {
 
 	switch {
 	case err == nil:
-		d.StatusCode, d.Status, d.Answer, d.AnswerHeader = answer.code, statusText(
-			answer.code,
-		), answer.body, answer.header
+		d.StatusCode, d.Status = resp.code, statusText(resp.code)
+		d.Answer, d.AnswerHeader = resp.body, resp.header
 	case errors.Is(err, context.DeadlineExceeded):
 		d.StatusCode, d.Status = http.StatusGatewayTimeout, "timed out"
 	default:
@@ -83,12 +82,12 @@ func (s *Sender) post(ctx context.Context, d Delivery) (response, error) {
 		return response{}, err
 	}
 
-	defer resp.Body.Close() // reading is over
+	defer resp.Body.Close() // it was only read
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	return response{code: resp.StatusCode, header: resp.Header, body: body}, err
 }
 
-// headers are those documented under "Webhook events and payloads".
+// headers are the headers documented under "Webhook events and payloads".
 func headers(d Delivery) http.Header {
 	h := http.Header{}
 	h.Set("Accept", "*/*")

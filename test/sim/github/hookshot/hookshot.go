@@ -1,11 +1,11 @@
-// Package hookshot sends webhooks the way GitHub does: signed, attempted once, recorded with the
-// answer, and sent again only when somebody asks. A test may have deliveries lost, failed, delayed,
-// doubled or reordered.
+// Package hookshot sends webhooks as GitHub does: signed, attempted once, recorded with the
+// response, and sent again only on request. It is named after GitHub's User-Agent. A test may have
+// deliveries lost, failed, delayed, duplicated or reordered.
 package hookshot
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -15,10 +15,10 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
-// DefaultTimeout is how long github.com waits for an answer (GitHub Enterprise Server: 30 s).
+// DefaultTimeout is how long github.com waits for a response. GitHub Enterprise Server waits 30 s.
 const DefaultTimeout = 10 * time.Second
 
-// maxBody is the payload size above which GitHub does not send an event at all.
+// maxBody is the payload size above which GitHub does not send an event.
 const maxBody = 25 << 20
 
 // Options configure a Sender. The zero value is usable.
@@ -39,7 +39,7 @@ type Hook struct {
 	Enterprise     string   // host of a GitHub Enterprise Server, else empty
 }
 
-// Message is one event to be told.
+// Message is one event to send.
 type Message struct {
 	Event        string
 	Action       string
@@ -47,7 +47,8 @@ type Message struct {
 	Body         []byte
 }
 
-// Sender owns the deliveries of any number of hooks. Create it with New and end it with Close.
+// Sender sends and records the deliveries of any number of webhooks. Create it with New and end it
+// with Close.
 type Sender struct {
 	options Options
 	client  *http.Client
@@ -62,7 +63,7 @@ type Sender struct {
 	planned    map[string][]Treatment
 }
 
-// New makes a Sender.
+// New returns a Sender.
 func New(options Options) *Sender {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -85,17 +86,17 @@ func New(options Options) *Sender {
 	}
 }
 
-// firstID lies above 2^31, as GitHub's delivery ids do.
+// firstID is above 2^31, as GitHub's delivery ids are.
 const firstID = 12_077_215_900
 
-// Close cuts what is under way and waits for it to end.
+// Close cancels the deliveries in progress and waits for their end.
 func (s *Sender) Close() {
 	s.stop()
 	s.running.Wait()
 }
 
-// Send tells all hooks that subscribe to the message's event and returns the GUID they share. It
-// does not wait.
+// Send sends the message to all hooks that subscribe to its event, and returns the GUID that the
+// deliveries share. It does not wait.
 func (s *Sender) Send(m Message, hooks ...Hook) (guid string) {
 	guid = uuid.NewString()
 	for _, hook := range hooks {
@@ -118,11 +119,11 @@ func (s *Sender) Send(m Message, hooks ...Hook) (guid string) {
 	return guid
 }
 
-// Redeliver sends the delivery with this id again, under its old GUID and a new id.
+// Redeliver sends the delivery with this id again, with its old GUID and a new id.
 func (s *Sender) Redeliver(id int64) error {
 	old, ok := s.Find(id)
 	if !ok {
-		return errors.New("no delivery with this id")
+		return fmt.Errorf("no delivery %d", id)
 	}
 
 	again := Delivery{
@@ -149,15 +150,14 @@ func (s *Sender) Find(id int64) (Delivery, bool) {
 	return Delivery{}, false
 }
 
-// Deliveries returns what was attempted so far, oldest first. Lost ones are among them, marked
-// Lost.
+// Deliveries returns the finished deliveries, oldest first. Lost ones are included and marked Lost.
 func (s *Sender) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Delivery(nil), s.deliveries...)
 }
 
-// Wait returns nil when done is true of the deliveries, or the cause ctx ended with.
+// Wait returns nil when done is true for the deliveries, or the cause of the end of ctx.
 func (s *Sender) Wait(ctx context.Context, done func([]Delivery) bool) error {
 	return s.changed.Wait(ctx, func() bool { return done(s.Deliveries()) })
 }

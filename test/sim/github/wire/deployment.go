@@ -25,7 +25,7 @@ type Deployment struct {
 	UpdatedAt           time.Time
 }
 
-// URL is the deployment's own API address.
+// URL is the deployment's API address.
 func (d Deployment) URL(api string) string {
 	return fmt.Sprintf("%s/repos/%s/deployments/%d", api, d.Repository.FullName(), d.ID)
 }
@@ -69,7 +69,7 @@ type Status struct {
 	CreatedAt      time.Time
 }
 
-// URL is the status's own API address.
+// URL is the status's API address.
 func (s Status) URL(api string) string {
 	return fmt.Sprintf("%s/statuses/%d", s.Deployment.URL(api), s.ID)
 }
@@ -95,7 +95,7 @@ func (s Status) JSON(api, web string) Object {
 	}
 }
 
-// Event is what the webhook payloads of deployments and statuses share.
+// Event is the common content of the webhook payloads of deployments and statuses.
 type Event struct {
 	Action       string
 	Deployment   Deployment

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Repository is what the bodies need to know of a repository.
+// Repository is the data of a repository that the JSON bodies contain.
 type Repository struct {
 	ID            int64
 	Owner         Account
@@ -19,7 +19,7 @@ type Repository struct {
 // FullName is owner/name.
 func (r Repository) FullName() string { return r.Owner.Login + "/" + r.Name }
 
-// repositoryLinks maps each link field of a repository to its path below the repository's own URL.
+// repositoryLinks maps each link field of a repository to its path below the repository's URL.
 var repositoryLinks = map[string]string{
 	"forks_url":         "/forks",
 	"keys_url":          "/keys{/key_id}",
@@ -117,10 +117,10 @@ func (r Repository) JSON(api, web string) Object {
 	return body
 }
 
-// fullOnly are the fields that only the repository's own answer has, not a listing or another body.
+// fullOnly are the fields that only the body of a single repository has, not lists or other bodies.
 var fullOnly = []string{"network_count", "subscribers_count"}
 
-// Minimal is the repository as other answers and webhooks carry it.
+// Minimal is the repository as other bodies and webhooks contain it.
 func (r Repository) Minimal(api, web string) Object {
 	body := r.JSON(api, web)
 	for _, field := range fullOnly {

@@ -1,5 +1,5 @@
-// Package wire builds the JSON bodies GitHub's REST API and webhooks carry, as GitHub's OpenAPI
-// description (3.0.3, npm package @octokit/openapi) and its official webhook samples show them.
+// Package wire builds the JSON bodies of GitHub's REST API and webhooks, as in GitHub's OpenAPI
+// description (3.0.3, npm package @octokit/openapi) and its official webhook samples.
 package wire
 
 import (
@@ -15,7 +15,7 @@ type Object = map[string]any
 // Time formats t as GitHub does: UTC, whole seconds.
 func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
 
-// NodeID is GitHub's older GraphQL id of an object: base64 of a type name and the number.
+// NodeID returns GitHub's older GraphQL id of an object: base64 of a type name and the number.
 func NodeID(kind string, id int64) string {
 	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%02d:%s%d", len(kind), kind, id))
 }
@@ -74,7 +74,7 @@ func (a Account) Public(api, web string) Object {
 	return user
 }
 
-// Organization is the short form that webhook payloads carry beside the repository.
+// Organization is the short form that webhook payloads contain beside the repository.
 func (a Account) Organization(api string) Object {
 	self := api + "/orgs/" + a.Login
 	return Object{

@@ -8,17 +8,16 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// NoPush is what a token hears that may not push and asks what somebody may do in a repository.
+// NoPush is the answer to a token without push access that asks for the permission of a user.
 var NoPush = Refuse(http.StatusForbidden, "Must have push access to view collaborator permission.")
 
-// NotInPlan is what a private repository without rulesets in its plan says when it is asked for
-// them.
+// NotInPlan is the answer for rulesets of a private repository whose plan does not include them.
 var NotInPlan = Refuse(
 	http.StatusForbidden,
 	"Upgrade to GitHub Pro or make this repository public to enable this feature.",
 )
 
-// NoCheckRuns shows none, as GitHub does for a while after a push.
+// NoCheckRuns answers with an empty list of check runs, as GitHub does for a while after a push.
 var NoCheckRuns = respondWith(func(*Server) *response {
 	return ok(wire.Object{
 		"total_count": 0,
@@ -26,13 +25,13 @@ var NoCheckRuns = respondWith(func(*Server) *response {
 	})
 })
 
-// factScenarios tell what GitHub knows about people and commits, for rules to be tried on. People
+// factScenarios set what GitHub knows about people and commits, to test policy rules. The people
 // and teams are those of the deployment: its creator, and the team "deployers" of the repository's
 // owner.
 var factScenarios = []Scenario{
 	{
 		Name:   "checks-green",
-		About:  "a commit status and a check run of the commit are green",
+		About:  "a commit status and a check run of the commit succeeded",
 		before: setChecks("success", CheckRun{Name: "build"}),
 	},
 	{
@@ -47,7 +46,7 @@ var factScenarios = []Scenario{
 	},
 	{
 		Name:  "checks-lag",
-		About: "the check runs of the commit show only at the third look",
+		About: "the check runs of the commit are missing in the first two reads",
 		before: func(s *Server, repo string, d *NewDeployment) {
 			setChecks("success", CheckRun{Name: "build"})(s, repo, d)
 			s.Next(OpCheckRuns, NoCheckRuns, 2)
@@ -55,7 +54,7 @@ var factScenarios = []Scenario{
 	},
 	{
 		Name:  "rerun-red",
-		About: "a check run was green, and red when it ran again",
+		About: "a check run succeeded, and timed out when it ran again",
 		before: func(s *Server, repo string, d *NewDeployment) {
 			setChecks("success", CheckRun{Name: "build"})(s, repo, d)
 			setChecks("success", CheckRun{Name: "build", Conclusion: "timed_out"})(s, repo, d)
@@ -63,7 +62,7 @@ var factScenarios = []Scenario{
 	},
 	{
 		Name:   "no-push",
-		About:  "the token may not ask for anybody's permission, twice",
+		About:  "the token may not read permissions of users, twice",
 		before: func(s *Server, _ string, _ *NewDeployment) { s.Next(OpCollaborator, NoPush, 2) },
 	},
 	{
@@ -86,7 +85,7 @@ var factScenarios = []Scenario{
 	},
 	{
 		Name:   "creator-renamed",
-		About:  "the creator takes another login at once, and a stranger the old one",
+		About:  "the creator changes the login at once, and another user takes the old one",
 		before: func(s *Server, _ string, d *NewDeployment) { d.Creator = "wanderer" },
 		after: func(s *Server, _ string) {
 			s.RenameUser("wanderer", "wanderer-away")
@@ -105,7 +104,7 @@ var factScenarios = []Scenario{
 	},
 }
 
-// checks sets the commit status "ci" and a check run on the commit that is to be deployed.
+// setChecks sets the commit status "ci" and a check run on the commit to deploy.
 func setChecks(state string, run CheckRun) func(*Server, string, *NewDeployment) {
 	return func(s *Server, repo string, d *NewDeployment) {
 		if sha, found := s.Head(repo, d.Ref); found {

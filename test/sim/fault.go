@@ -15,7 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// play lets one call go wrong.
+// apply answers one call with a fault.
 func (p *Plan) apply(f Fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	if !p.sleep(r.Context(), f.Delay) {
 		panic(http.ErrAbortHandler)
@@ -40,7 +40,7 @@ func (p *Plan) apply(f Fault, next http.Handler, w http.ResponseWriter, r *http.
 	f.respondAfterEffect(w, serve(next, detach(r)))
 }
 
-// spoil answers a call that had its effect.
+// respondAfterEffect answers a call that has had its effect.
 func (f Fault) respondAfterEffect(w http.ResponseWriter, full *httptest.ResponseRecorder) {
 	switch {
 	case f.ResetAfter:
@@ -52,7 +52,7 @@ func (f Fault) respondAfterEffect(w http.ResponseWriter, full *httptest.Response
 	}
 }
 
-// playLate answers now and lets the call have its effect later.
+// applyLate answers the call now and lets it have its effect later.
 func (p *Plan) applyLate(f Fault, next http.Handler, w http.ResponseWriter, r *http.Request) {
 	kept := detach(r)
 	p.mu.Lock()
@@ -75,7 +75,7 @@ func (p *Plan) applyLate(f Fault, next http.Handler, w http.ResponseWriter, r *h
 	}
 }
 
-// wait sleeps for d and says whether neither the call nor the plan ended meanwhile.
+// sleep waits for d and reports whether neither the call nor the plan ended meanwhile.
 func (p *Plan) sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -98,25 +98,26 @@ func (f Fault) respond(w http.ResponseWriter, status int) {
 		w.Header()[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
 	w.WriteHeader(status)
-	io.WriteString(w, f.Body) // the caller hung up
+	io.WriteString(w, f.Body) // an error means that the caller closed the connection
 }
 
-// effect runs a call whose caller will not see the true answer.
+// serve runs the call and records the response, which the caller does not see.
 func serve(next http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	full := httptest.NewRecorder()
 	next.ServeHTTP(full, r)
 	return full
 }
 
-// detached is a copy of r that outlives its connection, its body and its router.
+// detach copies r so that the copy stays usable after the connection, the body and the router
+// context of r are gone.
 func detach(r *http.Request) *http.Request {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		panic(http.ErrAbortHandler) // the caller hung up before the call was complete
+		panic(http.ErrAbortHandler) // the caller closed the connection before the request was complete
 	}
 
 	ctx := context.WithoutCancel(r.Context())
-	if route := chi.RouteContext(ctx); route != nil { // chi reuses it after the call
+	if route := chi.RouteContext(ctx); route != nil { // chi reuses it after the call, so it is copied
 		kept := *route
 		kept.URLParams.Keys = slices.Clone(route.URLParams.Keys)
 		kept.URLParams.Values = slices.Clone(route.URLParams.Values)
@@ -128,24 +129,24 @@ func detach(r *http.Request) *http.Request {
 	return out
 }
 
-// truncate announces the whole answer and sends half of it.
+// truncate announces the whole response and sends half of it.
 func truncate(w http.ResponseWriter, full *httptest.ResponseRecorder) {
 	maps.Copy(w.Header(), full.Header())
 	w.Header().Set("Content-Length", strconv.Itoa(full.Body.Len()))
 	w.WriteHeader(full.Code)
-	w.Write(full.Body.Bytes()[:full.Body.Len()/2]) // the caller hung up
+	w.Write(full.Body.Bytes()[:full.Body.Len()/2]) // an error means that the caller closed the connection
 	http.NewResponseController(w).Flush()          // as above
 	panic(http.ErrAbortHandler)
 }
 
-// reset breaks the connection with a TCP reset rather than a clean end.
+// reset ends the connection with a TCP reset, not with an orderly close.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(http.ErrAbortHandler) // HTTP/2, or a recorder: the next best
+		panic(http.ErrAbortHandler) // HTTP/2 and recorders have no connection to reset
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0) // without it, the close is a clean one
+		tcp.SetLinger(0) // makes Close send a reset; on failure it is an orderly close
 	}
-	conn.Close() // it is meant to break
+	conn.Close() // breaking the connection is the purpose
 }

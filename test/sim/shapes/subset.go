@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// paths are the ones that Seraph's side of GitHub has to do with. Adding one changes cutName.
+// paths are the API paths that Seraph's GitHub client uses. When one is added, raise the number in
+// descriptionFile.
 var paths = []string{
 	"/app",
 	"/app/hook/deliveries",
@@ -38,24 +39,24 @@ var paths = []string{
 	"/users/{username}",
 }
 
-// webhookSchemas are the payloads, by event.
+// webhookSchemas are the schemas of the webhook payloads, by event.
 var webhookSchemas = map[string]string{
 	"deployment":        "webhook-deployment-created",
 	"deployment_status": "webhook-deployment-status-created",
 }
 
-// node is any JSON object.
+// object is a JSON object.
 type object = map[string]any
 
-// cut keeps of the whole description only paths and webhookSchemas and what they refer to: parsing
-// all of its 13 MB into kin-openapi takes many seconds.
+// subset reduces GitHub's whole description to paths, webhookSchemas and the components they refer
+// to. Parsing all of its 13 MB into kin-openapi would take many seconds.
 func subset(whole []byte) ([]byte, error) {
 	var doc object
 	if err := json.Unmarshal(whole, &doc); err != nil {
 		return nil, err
 	}
 
-	small := object{"openapi": doc["openapi"], "info": doc["info"], "components": object{}}
+	reduced := object{"openapi": doc["openapi"], "info": doc["info"], "components": object{}}
 	kept := object{}
 	for _, path := range paths {
 		item, ok := doc["paths"].(object)[path]
@@ -66,19 +67,20 @@ func subset(whole []byte) ([]byte, error) {
 		kept[path] = item
 	}
 
-	small["paths"] = kept
-	c := componentCopier{from: doc, to: small}
+	reduced["paths"] = kept
+	c := componentCopier{from: doc, to: reduced}
 	for _, schema := range webhookSchemas {
 		c.keep("#/components/schemas/" + schema)
 	}
 
 	c.walk(kept)
-	return json.Marshal(small)
+	return json.Marshal(reduced)
 }
 
-// cutter copies components as references to them turn up.
+// componentCopier copies components as it finds references to them.
 type componentCopier struct{ from, to object }
 
+// walk copies every component that v refers to.
 func (c componentCopier) walk(v any) {
 	switch v := v.(type) {
 	case []any:
@@ -86,7 +88,7 @@ func (c componentCopier) walk(v any) {
 			c.walk(item)
 		}
 	case object:
-		delete(v, "examples") // most of the volume, and no rule
+		delete(v, "examples") // most of the size, and not needed for validation
 		if ref, ok := v["$ref"].(string); ok {
 			c.keep(ref)
 			return
@@ -98,7 +100,7 @@ func (c componentCopier) walk(v any) {
 	}
 }
 
-// keep copies the component a reference such as #/components/schemas/deployment names.
+// keep copies the component that a reference such as #/components/schemas/deployment names.
 func (c componentCopier) keep(ref string) {
 	parts := strings.Split(strings.TrimPrefix(ref, "#/components/"), "/")
 	if len(parts) != 2 {
