@@ -45,13 +45,17 @@ func (c *Config) settings() []setting {
 		{"circleci-secret", "simulated-circleci-secret", "signs CircleCI's events", &c.CircleCISecret},
 		{"token", "simulated-github-token", "the personal access token GitHub takes", &c.Token},
 		{"circleci-token", "simulated-circleci-token", "the personal token CircleCI takes", &c.CircleCIToken},
-		{"repositories", "acme/api,acme/web,acme/shop", "repositories that are there from the start, comma-separated", &c.Repositories},
-		{"app-projects", exampleAppProject, "projects of CircleCI's GitHub App, SLUG=OWNER/NAME@DEFINITION, comma-separated", &c.appProjects},
+		{"repositories", exampleRepositories, "repositories that are there from the start, comma-separated", &c.Repositories},
+		{"app-projects", exampleAppProject, "projects of CircleCI's GitHub App, SLUG=OWNER/NAME@DEFINITION,...", &c.appProjects},
 	}
 }
 
-// exampleAppProject is the project that deploy/routes.example.yaml names.
-const exampleAppProject = "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat=acme/web@3f0c9f6e-2b1a-4f6d-9c57-0d1e2f3a4b5c"
+// What deploy/routes.example.yaml names.
+const (
+	exampleRepositories = "acme/api,acme/web,acme/shop"
+	exampleAppProject   = "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat=acme/web@" +
+		"3f0c9f6e-2b1a-4f6d-9c57-0d1e2f3a4b5c"
+)
 
 // Parse reads the flags; each may be given as an environment variable too, -circleci-token as
 // SERAPH_SIM_CIRCLECI_TOKEN. The flag wins. Usage and mistakes are written to out; the error is flag.ErrHelp after -h.

@@ -3,7 +3,8 @@
 //
 //	POST /deploy     {"repository","environment","ref","task","payload","description","creator",
 //	                  "scenario": a CircleCI story, "github_scenario": a GitHub story,
-//	                  "project": which plays the story, default the GitHub App's project of the repository, else gh/REPOSITORY}
+//	                  "project": which plays the story; default the GitHub App's project of the repository, else
+//	                  gh/REPOSITORY}
 //	GET  /deployments           all deployments with their statuses
 //	GET  /pipelines             all pipelines with their workflows
 //	GET  /events                server-sent events: deployments, statuses, webhook deliveries, pipelines as they change;

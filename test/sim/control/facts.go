@@ -21,8 +21,8 @@ type Facts struct {
 	Required   []string                     `json:"required"`   // what the protection of main requires; [] lifts it
 	Rulesets   []string                     `json:"rulesets"`   // what rulesets on main require; [] takes them away
 	Push       bool                         `json:"push"`       // first put a new commit on main
-	Branches   map[string]string            `json:"branches"`   // by name: the ref or commit to put it on; empty for a new commit
-	Tags       map[string]string            `json:"tags"`       // by name: the ref or commit to put it on; empty for the head of main
+	Branches   map[string]string            `json:"branches"`   // by name: the ref or commit it points to; empty: a new commit
+	Tags       map[string]string            `json:"tags"`       // by name: the ref or commit it points to; empty: main
 }
 
 // The words that GitHub knows.

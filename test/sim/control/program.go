@@ -62,8 +62,8 @@ func serve(ctx context.Context, config Config, out io.Writer) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	fmt.Fprintf(out, "GitHub    %s\nCircleCI  %s\ncontrol   http://%s\n", gh.URL(), ci.URL(), listener.Addr()) // as above
-	fmt.Fprintf(out, "\nTo deploy: curl http://%s/deploy -d '{\"repository\":\"acme/api\",\"environment\":\"staging\"}'\n\n",
-		listener.Addr()) // as above
+	const example = `{"repository":"acme/api","environment":"staging"}`
+	fmt.Fprintf(out, "\nTo deploy: curl http://%s/deploy -d '%s'\n\n", listener.Addr(), example) // as above
 
 	ctx, stop := context.WithCancel(ctx)
 	var printing sync.WaitGroup

@@ -131,7 +131,8 @@ func TestRun_PrintsEvents(t *testing.T) {
 	p.waitLine(t, `To deploy: curl http://127\.0\.0\.1:\d+/deploy -d .*`)
 
 	made := p.call(t, "POST", p.control+"/deploy", `{"repository":"acme/api","environment":"staging"}`)
-	p.waitLine(t, fmt.Sprintf(`GitHub    deployment %.0f created: acme/api to staging, main at [0-9a-f]{7}, by octocat`, made["id"]))
+	p.waitLine(t, fmt.Sprintf(`GitHub    deployment %.0f created: acme/api to staging, main at [0-9a-f]{7}, by octocat`,
+		made["id"]))
 	p.waitLine(t, `GitHub    webhook deployment \(delivery \d+\) sent, not answered: failed to connect to host`)
 
 	statuses := fmt.Sprintf("%s/repos/acme/api/deployments/%.0f/statuses", p.github, made["id"])
@@ -150,11 +151,15 @@ func TestRun_CircleCIFollowsGitHub(t *testing.T) {
 		oauth = "gh/acme/api"
 		app   = "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat"
 	)
+	facts := func(body string) (sha string) {
+		t.Helper()
+		return p.call(t, "POST", p.control+"/facts", body)["sha"].(string)
+	}
 	first := github.Commit("acme/api", "main")
-	pushed := p.call(t, "POST", p.control+"/facts", `{"repository":"acme/api","push":true}`)["sha"].(string)
-	branch := p.call(t, "POST", p.control+"/facts",
-		`{"repository":"acme/api","ref":"release/1","branches":{"release/1":""},"tags":{"v1":"release/1","v0":"`+first+`"}}`)["sha"].(string)
-	web := p.call(t, "POST", p.control+"/facts", `{"repository":"acme/web","push":true}`)["sha"].(string)
+	pushed := facts(`{"repository":"acme/api","push":true}`)
+	branch := facts(`{"repository":"acme/api","ref":"release/1","branches":{"release/1":""},
+		"tags":{"v1":"release/1","v0":"` + first + `"}}`)
+	web := facts(`{"repository":"acme/web","push":true}`)
 	if pushed == first {
 		t.Errorf("got head %s after the push, want a new commit", pushed)
 	}
