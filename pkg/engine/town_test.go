@@ -344,9 +344,9 @@ func (w *simulation) TeamMember(_ context.Context, _, _, login string, _ deploym
 
 // Checks implements gate.GitHub.
 func (w *simulation) Checks(_ context.Context, _ deployment.Repository, _ int64, sha string) ([]policy.Check, error) {
-	state := policy.Pending
+	state := policy.CheckPending
 	if !w.now.Before(w.green[sha]) {
-		state = policy.Green
+		state = policy.CheckGreen
 	}
 	return []policy.Check{{Name: "build", State: state}}, nil
 }
@@ -379,5 +379,5 @@ func (w *simulation) RequiredChecks(context.Context, deployment.Repository, int6
 
 // Compare implements gate.GitHub.
 func (w *simulation) Compare(context.Context, deployment.Repository, int64, string, string) (policy.Comparison, error) {
-	return policy.Ahead, nil
+	return policy.ComparisonAhead, nil
 }

@@ -139,7 +139,7 @@ func (g *Gate) Approver(
 	}
 
 	r := request(d)
-	ok, why := p.Eligible(by, g.membership(ctx, d, by, p.ApproverNeeds()), r)
+	ok, why := p.CanApprove(by, g.membership(ctx, d, by, p.ApproverNeeds()), r)
 	if !ok {
 		return a, why
 	}
@@ -163,7 +163,7 @@ func denial(v policy.Verdict) string {
 	if v.Decision == policy.DecisionAllow {
 		return ""
 	}
-	return v.First().Message
+	return v.Deciding().Message
 }
 
 // Member says why somebody may not act on an environment's locks; empty: they may. Without rules

@@ -92,7 +92,7 @@ func byAlice(ago time.Duration) deployment.Deployment {
 }
 
 func said(v policy.Verdict) string {
-	return strings.TrimSpace(string(v.Decision) + " " + v.First().Message)
+	return strings.TrimSpace(string(v.Decision) + " " + v.Deciding().Message)
 }
 
 // What is triggered is what is judged: a bare name that is no branch is tried as a tag.

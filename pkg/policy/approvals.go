@@ -73,8 +73,8 @@ func (e *evaluation) counts(a Approval, digest string) bool {
 	return expiry.After(e.now) && !isRequester(a.By, e.request) && e.policy.Approvals.acceptsKind(a.By)
 }
 
-// Eligible says whether somebody's approval would count, or why not.
-func (p Policy) Eligible(by deployment.Actor, membership Fact[Membership], r Request) (ok bool, why string) {
+// CanApprove says whether somebody's approval would count, or why not.
+func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r Request) (ok bool, why string) {
 	rule, name := p.Approvals, displayName(by, membership)
 	switch {
 	case rule == nil:

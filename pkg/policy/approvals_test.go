@@ -338,7 +338,7 @@ func TestPolicy_Eligible(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ok, why := Policy{Approvals: c.rule}.Eligible(c.by, c.membership, newScenario().request)
+			ok, why := Policy{Approvals: c.rule}.CanApprove(c.by, c.membership, newScenario().request)
 			if ok != (c.want == "") || why != c.want {
 				t.Errorf("got %v %q, want %q", ok, why, c.want)
 			}

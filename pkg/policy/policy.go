@@ -54,8 +54,8 @@ type Mode string
 
 // The modes.
 const (
-	WaitMode   Mode = "wait"
-	RejectMode Mode = "reject"
+	ModeWait   Mode = "wait"
+	ModeReject Mode = "reject"
 )
 
 // Subjects is a set of people and apps. With no list at all it holds every person who has
