@@ -37,7 +37,7 @@ func TestTakeLock_Request(t *testing.T) {
 		{
 			name:    "unknown repository",
 			request: with(func(r *LockRequest) { r.Repository = "acme/gone" }),
-			want:    "not_found not_found: repository acme/gone cannot be found: GitHub does not show it",
+			want:    "not_found not_found: repository acme/gone cannot be found: not found at GitHub",
 		},
 		{
 			name:    "impossible repository",

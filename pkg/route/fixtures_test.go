@@ -141,7 +141,7 @@ func byApp(id int64, slug string) requestChange {
 
 func parseTable(t *testing.T, text string) *Table {
 	t.Helper()
-	table, err := ParseWith([]byte(text), "routes.yaml", Options{})
+	table, err := Parse([]byte(text), "routes.yaml", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func FuzzParse(f *testing.F) {
 
 	now := time.Unix(1795608000, 0)
 	f.Fuzz(func(t *testing.T, text string) {
-		table, err := ParseWith([]byte(text), "f", Options{})
+		table, err := Parse([]byte(text), "f", Options{})
 		if (table == nil) == (err == nil) {
 			t.Fatalf("got table %v, error %v, want exactly one", table, err)
 		}
@@ -52,7 +52,7 @@ func FuzzPayload(f *testing.F) {
 		f.Add([]byte(payload))
 	}
 
-	table, err := ParseWith([]byte(exampleTable), "f", Options{})
+	table, err := Parse([]byte(exampleTable), "f", Options{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func FuzzActs(f *testing.F) {
 		f.Add([]byte(payload))
 	}
 
-	table, err := ParseWith([]byte(ruledTable), "f", Options{})
+	table, err := Parse([]byte(ruledTable), "f", Options{})
 	if err != nil {
 		f.Fatal(err)
 	}

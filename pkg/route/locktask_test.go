@@ -10,7 +10,7 @@ import (
 
 func TestTaskPrefix(t *testing.T) {
 	const text = `routes: [{repository: acme/api}, {repository: acme/web, task: "*"}]`
-	table, err := ParseWith([]byte(text), "r", Options{TaskPrefix: "ship"})
+	table, err := Parse([]byte(text), "r", Options{TaskPrefix: "ship"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestTaskPrefix(t *testing.T) {
 	}
 
 	reserved := `routes: [{repository: acme/api, task: "ship:lock"}]`
-	if _, err := ParseWith([]byte(reserved), "r", Options{TaskPrefix: "ship"}); err == nil {
+	if _, err := Parse([]byte(reserved), "r", Options{TaskPrefix: "ship"}); err == nil {
 		t.Error("got no error for a route with a reserved task")
 	}
 }

@@ -31,9 +31,9 @@ type Options struct {
 	TaskPrefix string
 }
 
-// ParseWith reads a routes file in YAML or JSON. file is its name in problems. The error is a
+// Parse reads a routes file in YAML or JSON. file is its name in problems. The error is a
 // ParseError with all problems.
-func ParseWith(text []byte, file string, o Options) (*Table, error) {
+func Parse(text []byte, file string, o Options) (*Table, error) {
 	r := &reader{file: file}
 	t := &Table{taskPrefix: cmp.Or(o.TaskPrefix, DefaultTaskPrefix)}
 

@@ -112,7 +112,7 @@ func TestParse_Problems(t *testing.T) {
 // checkParseError checks that a text is refused with an error that contains want.
 func checkParseError(t *testing.T, text, want string) {
 	t.Helper()
-	table, err := ParseWith([]byte(text), "routes.yaml", Options{})
+	table, err := Parse([]byte(text), "routes.yaml", Options{})
 	if table != nil || err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got table %v, error %v, want an error with %q", table, err, want)
 	}
@@ -137,7 +137,7 @@ func TestParse_ListsEveryProblemOnce(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := ParseWith([]byte(c.text), "routes.yaml", Options{})
+			_, err := Parse([]byte(c.text), "routes.yaml", Options{})
 			if err == nil {
 				t.Fatal("got no error")
 			}
