@@ -2,12 +2,33 @@ package gate
 
 import (
 	"context"
-	"strings"
 	"sync"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
+
+// Rows reads facts of our database.
+type Rows interface {
+	Deployed(ctx context.Context, repositoryID int64, environmentKey string) (sha string, err error)
+	PriorResult(ctx context.Context, repositoryID int64, environmentKey, sha string) (policy.PriorResult, error)
+	LocksOn(ctx context.Context, repositoryID int64, environmentKey string) ([]policy.Lock, error)
+	Approvals(ctx context.Context, row int64) ([]policy.Approval, error)
+	Queue(ctx context.Context, d deployment.Deployment) (policy.Queue, error)
+}
+
+// Commits reads facts about commits at GitHub. Every call has a timeout of its own; answers may be some
+// seconds old.
+type Commits interface {
+	Checks(ctx context.Context, of deployment.Repository, installation int64, sha string) ([]policy.Check, error)
+	RequiredChecks(ctx context.Context, of deployment.Repository, installation int64, ref string) ([]string, error)
+	Compare(
+		ctx context.Context,
+		of deployment.Repository,
+		installation int64,
+		base, head string,
+	) (policy.Comparison, error)
+}
 
 // gather reads all facts that are needed: those of our database one after another, and those of
 // GitHub at the same time. An error means that the database cannot be read.
@@ -35,10 +56,10 @@ func (g *Gate) gather(
 	repo, installation := d.Request.Repository, d.Request.Installation
 	ask(n.Requester != nil, func() { f.Requester = g.membership(ctx, d, r.Requester, n.Requester) })
 	ask(n.Forcer != nil && r.Force != nil, func() { f.Forcer = g.membership(ctx, d, r.Force.By, n.Forcer) })
-	ask(n.Checks, func() { f.Checks = fact(g.GitHub.Checks(ctx, repo, installation, r.SHA)) })
-	ask(n.Required, func() { f.Required = fact(g.GitHub.RequiredChecks(ctx, repo, installation, r.Ref)) })
+	ask(n.Checks, func() { f.Checks = fact(g.Commits.Checks(ctx, repo, installation, r.SHA)) })
+	ask(n.Required, func() { f.Required = fact(g.Commits.RequiredChecks(ctx, repo, installation, r.Ref)) })
 	ask(n.Compared && f.Deployed.Value != "" && f.Deployed.Value != r.SHA, func() {
-		f.Compared = fact(g.GitHub.Compare(ctx, repo, installation, f.Deployed.Value, r.SHA))
+		f.Compared = fact(g.Commits.Compare(ctx, repo, installation, f.Deployed.Value, r.SHA))
 	})
 	asking.Wait()
 
@@ -104,40 +125,10 @@ func (g *Gate) gatherHistory(ctx context.Context, d deployment.Deployment, n pol
 	return nil
 }
 
-// fact makes a fact of an answer; an error is an unknown one.
+// fact converts an answer into a fact. An error makes it unknown.
 func fact[T any](v T, err error) policy.Fact[T] {
 	if err != nil {
 		return policy.Unknown[T](err.Error())
 	}
 	return policy.Known(v)
-}
-
-// membership asks who somebody is now, by id, and what of it is needed. Apps and tokens have none.
-func (g *Gate) membership(
-	ctx context.Context,
-	d deployment.Deployment,
-	who deployment.Actor,
-	ask *policy.PersonNeeds,
-) policy.Fact[policy.Membership] {
-	if ask == nil || who.ID == 0 || who.App != "" {
-		return policy.Known(policy.Membership{})
-	}
-
-	repo, installation := d.Request.Repository, d.Request.Installation
-	login, err := g.GitHub.Person(ctx, who.ID, repo, installation)
-	if err != nil {
-		return policy.Unknown[policy.Membership](err.Error())
-	}
-
-	s := policy.Membership{Login: login, Teams: map[string]policy.Fact[bool]{}}
-	if ask.Permission {
-		s.Permission = fact(g.GitHub.Permission(ctx, repo, installation, who.ID, login))
-	}
-
-	for _, name := range ask.Teams {
-		org, team, _ := strings.Cut(name, "/")
-		s.Teams[name] = fact(g.GitHub.TeamMember(ctx, org, team, login, repo, installation))
-	}
-
-	return policy.Known(s)
 }
