@@ -10,29 +10,58 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// saveTimeout bounds the commit of an answer that must not be lost, even while the process is being
-// stopped.
+// Rows are the deployments. Save stores the next version of a row and its changes in one
+// transaction, and ends the row's lease unless keepLease is set. It stores nothing and returns
+// deployment.ErrVersionConflict if the row was changed since it was read,
+// *deployment.BlockedError if the deployment may not start now, and *deployment.PipelineTakenError
+// if the pipeline belongs to another row.
+type Rows interface {
+	Lease(ctx context.Context, row int64) (deployment.Deployment, bool, error)
+	Unlease(ctx context.Context, row int64) error
+	Load(ctx context.Context, row int64) (deployment.Deployment, error)
+	Save(
+		ctx context.Context,
+		next deployment.Deployment,
+		ch deployment.Changes,
+		keepLease bool,
+	) (deployment.Deployment, error)
+	// SavePair is Save of two rows in one transaction, the first one first.
+	SavePair(
+		ctx context.Context,
+		a deployment.Deployment,
+		ca deployment.Changes,
+		b deployment.Deployment,
+		cb deployment.Changes,
+	) error
+}
+
+// saveTimeout limits the commit of a step, which goes on even while the process is being stopped.
 const saveTimeout = 5 * time.Second
 
 // advance takes one step with a row that is due.
 func (e *Engine) advance(ctx context.Context, row int64) {
-	d, ok, err := e.Store.Lease(ctx, row)
+	d, leased, err := e.Rows.Lease(ctx, row)
 	if err != nil {
-		e.Log.Error().Err(err).Int64("row", row).Msg("cannot load a deployment that is due; trying again soon")
-	}
-	if err != nil || !ok {
+		e.Log.Error().Err(err).Int64("row", row).Msg("lease failed")
 		return
 	}
-	if err = e.step(ctx, d); err != nil {
-		e.log(d, warn).Err(err).Msg("step not finished; trying again soon")
-		_ = e.Store.Unlease(ctx, row)
+	if !leased {
+		return // it is not due, or another worker has it
 	}
+
+	err = e.step(ctx, d)
+	if err == nil {
+		return
+	}
+
+	e.log(d, zerolog.WarnLevel).Err(err).Msg("step failed")
+	_ = e.Rows.Unlease(ctx, row) // otherwise the lease ends by itself
 	if errors.Is(err, deployment.ErrVersionConflict) {
-		e.Enqueue(deployment.Task{Kind: deployment.TaskAdvance, Row: row}) // somebody else went first: see what is left
+		e.Enqueue(deployment.Task{Kind: deployment.TaskAdvance, Row: row}) // see what the other change left to do
 	}
 }
 
-// step asks the question that the state poses.
+// step does what the state of a leased row calls for.
 func (e *Engine) step(ctx context.Context, d deployment.Deployment) error {
 	switch {
 	case d.State == deployment.Triggering:
@@ -44,44 +73,52 @@ func (e *Engine) step(ctx context.Context, d deployment.Deployment) error {
 	case d.State == deployment.Unconfirmed:
 		return e.lookUp(ctx, d)
 	default:
-		return e.observe(ctx, d)
+		return e.poll(ctx, d)
 	}
 }
 
-// duplicateCheckDue says whether the row is due for its twins rather than for its pipeline.
+// duplicateCheckDue reports whether the row is due for a search for duplicates rather than for a
+// poll of its pipeline.
 func (e *Engine) duplicateCheckDue(d deployment.Deployment) bool {
 	now := e.Now()
-	// a look-up sees them anyway
-	if d.DuplicateDue.IsZero() || d.DuplicateDue.After(now) || d.State == deployment.Unconfirmed {
+	if d.DuplicateDue.IsZero() || d.DuplicateDue.After(now) {
 		return false
 	}
+	if d.State == deployment.Unconfirmed {
+		return false // its look-up finds duplicates, too
+	}
+
 	return d.LookDue.IsZero() || d.LookDue.After(now) || d.DuplicateDue.Before(d.LookDue)
 }
 
-// applyAndSave applies events to a leased row and commits the result.
+// applyAndSave applies events to a leased row and saves the result.
 func (e *Engine) applyAndSave(ctx context.Context, d deployment.Deployment, events ...deployment.Event) error {
-	_, err := e.commit(ctx, d, false, deployment.Changes{}, events...)
+	_, err := e.commit(ctx, d, commitOptions{}, events...)
 	return err
 }
 
-// commit applies events and writes their result and what is to stand beside it, in one commit. keep
-// leaves the lease in place for a worker that goes on.
+// commitOptions are what is saved beside the result of events.
+type commitOptions struct {
+	audit       []deployment.AuditEvent
+	passedLocks []int64 // locks that do not keep the deployment from starting
+	keepLease   bool    // the worker goes on with the row
+}
+
+// commit applies events to a leased row and saves the result in one transaction. A stop of the
+// process does not interrupt it: the events say what GitHub and CircleCI answered.
 func (e *Engine) commit(
 	ctx context.Context,
 	d deployment.Deployment,
-	keep bool,
-	beside deployment.Changes,
+	o commitOptions,
 	events ...deployment.Event,
 ) (deployment.Deployment, error) {
 	next, changes, err := e.apply(d, events)
 	if err != nil {
-		return d, errors.Join(err, e.Store.Unlease(ctx, d.Row))
+		return d, err
 	}
 
-	changes.Audit, changes.PassedLocks = beside.Audit, beside.PassedLocks
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
-	defer cancel()
-	saved, err := e.Store.Save(ctx, next, changes, keep)
+	changes.Audit, changes.PassedLocks = o.audit, o.passedLocks
+	saved, err := e.saveAnswer(ctx, next, changes, o.keepLease)
 	if err != nil {
 		return d, err
 	}
@@ -90,35 +127,49 @@ func (e *Engine) commit(
 	return saved, nil
 }
 
-// apply takes events in turn.
+// saveAnswer is Rows.Save of something that must not be lost while the process is being stopped.
+func (e *Engine) saveAnswer(
+	ctx context.Context,
+	next deployment.Deployment,
+	changes deployment.Changes,
+	keepLease bool,
+) (deployment.Deployment, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+
+	return e.Rows.Save(ctx, next, changes, keepLease)
+}
+
+// apply applies events in turn and collects their changes.
 func (e *Engine) apply(
 	d deployment.Deployment,
 	events []deployment.Event,
 ) (deployment.Deployment, deployment.Changes, error) {
 	var all deployment.Changes
 	now := e.Now()
-	for _, ev := range events {
-		next, ch, err := e.Machine.Apply(d, ev, now)
+
+	for _, event := range events {
+		next, changes, err := e.Machine.Apply(d, event, now)
 		if err != nil {
 			return d, all, err
 		}
 
 		d = next
-		all.Timeline = append(all.Timeline, ch.Timeline...)
-		all.Reports = append(all.Reports, ch.Reports...)
-		all.Unclaimed = append(all.Unclaimed, ch.Unclaimed...)
+		all.Timeline = append(all.Timeline, changes.Timeline...)
+		all.Reports = append(all.Reports, changes.Reports...)
+		all.Unclaimed = append(all.Unclaimed, changes.Unclaimed...)
 	}
 
 	return d, all, nil
 }
 
-// logTransition logs and counts what changed.
+// logTransition logs and observes a change of state.
 func (e *Engine) logTransition(before, after deployment.Deployment) {
 	if before.State == after.State {
 		return
 	}
 
-	e.log(after, info).
+	e.log(after, zerolog.InfoLevel).
 		Str("from", string(before.State)).
 		Str("reason", after.Reason).
 		Msg("deployment " + string(after.State))
@@ -129,14 +180,18 @@ func (e *Engine) logTransition(before, after deployment.Deployment) {
 	if before.StartedAt.IsZero() && !after.StartedAt.IsZero() && e.Observe.Triggered != nil {
 		e.Observe.Triggered(after.StartedAt.Sub(after.AcceptedAt))
 	}
-	if !after.State.Open() {
-		e.durations.record(after)
+
+	if after.State.Open() {
+		return
 	}
-	if !after.State.Open() && e.Observe.Ended != nil {
+
+	e.durations.record(after)
+	if e.Observe.Ended != nil {
 		e.Observe.Ended(after.State)
 	}
 }
 
+// lookupOutcome names what became of an unconfirmed deployment, as the metric has it.
 func lookupOutcome(after deployment.Deployment) string {
 	switch after.State {
 	case deployment.Running:
@@ -149,9 +204,5 @@ func lookupOutcome(after deployment.Deployment) string {
 }
 
 func (e *Engine) log(d deployment.Deployment, level zerolog.Level) *zerolog.Event {
-	return e.Log.WithLevel(level).
-		Int64("deployment", d.Request.ID).
-		Str("repository", d.Request.Repository.FullName()).
-		Str("environment", d.Request.Environment).
-		Str("state", string(d.State))
+	return e.Log.WithLevel(level).Fields(d.LogFields())
 }

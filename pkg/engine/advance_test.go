@@ -24,10 +24,14 @@ func (downGitHub) Statuses(context.Context, deployment.Request) ([]deployment.St
 }
 
 // emptyCircleCI shows no pipeline and starts none.
-type emptyCircleCI struct{ CircleCI }
+type emptyCircleCI struct{ Starter }
 
 func (emptyCircleCI) List(context.Context, string, time.Time, string) (deployment.Listing, error) {
 	return deployment.Listing{MineComplete: true, ProjectComplete: true}, nil
+}
+
+func (emptyCircleCI) Evidence(context.Context, string, string, []string) (deployment.KeyEvidence, error) {
+	return deployment.KeyAbsent, nil
 }
 
 func (emptyCircleCI) Trigger(context.Context, deployment.Target, deployment.Ref, time.Time) deployment.Event {
@@ -86,12 +90,17 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(func() { _ = db.Close() })
 	s.db = db
 	s.Engine = New(Options{
-		Store:    db,
-		CircleCI: emptyCircleCI{},
-		GitHub:   downGitHub{},
-		Gate:     &gate.Gate{Policies: noRules{}, Rows: db, Now: s.clock},
-		Log:      zerolog.Nop(),
-		Now:      s.clock,
+		Rows:        db,
+		DueRows:     db,
+		Deployments: db,
+		Pipelines:   db,
+		Retention:   db,
+		Starter:     emptyCircleCI{},
+		Searcher:    emptyCircleCI{},
+		GitHub:      downGitHub{},
+		Gate:        &gate.Gate{Policies: noRules{}, Rows: db, Now: s.clock},
+		Log:         zerolog.Nop(),
+		Now:         s.clock,
 		Machine: deployment.Machine{
 			TriggerTimeout: 15 * time.Second,
 			LookupGrace:    2 * time.Minute,
@@ -115,7 +124,7 @@ func (s *stage) accept(t *testing.T, id int64, events ...deployment.Event) deplo
 		return d
 	}
 
-	d, err := s.commit(t.Context(), d, false, deployment.Changes{}, events...)
+	d, err := s.commit(t.Context(), d, commitOptions{}, events...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,52 +3,77 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// lookUp searches CircleCI for the pipeline of a trigger whose outcome is unknown.
+// Searcher lists pipelines at CircleCI and looks for a deployment's key in them. Every call has a
+// timeout of its own; none is retried.
+type Searcher interface {
+	List(ctx context.Context, slug string, since time.Time, control string) (deployment.Listing, error)
+	Evidence(ctx context.Context, pipelineID, key string, parameters []string) (deployment.KeyEvidence, error)
+}
+
+// Pipelines is what the store knows of CircleCI's projects and pipelines.
+type Pipelines interface {
+	KnownPipelines(ctx context.Context, ids []string) (map[string]deployment.KnownPipeline, error)
+	NewestClaimed(ctx context.Context, projectID string, notRow int64) (pipelineID string, row int64, err error)
+	NewerStarted(ctx context.Context, repositoryID int64, environmentKey string, deploymentID int64) (bool, error)
+	Project(ctx context.Context, slug string) (deployment.Project, error)
+	SaveProject(ctx context.Context, slug string, p deployment.Project) error
+}
+
+// lookUp searches CircleCI for the pipeline of a trigger of unknown outcome.
 func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 	if !e.mayRead(d, readsOfSearch) {
-		return e.Store.Unlease(ctx, d.Row)
+		return e.Rows.Unlease(ctx, d.Row)
 	}
 
-	found, err := e.search(ctx, d)
+	lookup, err := e.search(ctx, d)
 	if err != nil {
 		return e.applyAndSave(ctx, d, deployment.LookupPending{Cause: err.Error()})
 	}
 
-	verdict := e.Machine.Judge(d, found, e.Now())
-	if err := e.applyAndSave(ctx, d, verdict); err != nil {
+	conclusion := e.Machine.Judge(d, lookup, e.Now())
+	if err := e.applyAndSave(ctx, d, conclusion); err != nil {
 		return err
 	}
-	if f, ok := verdict.(deployment.LookupFound); ok {
-		e.cancelAll(ctx, d, f.Duplicates)
+	if found, ok := conclusion.(deployment.LookupFound); ok {
+		e.cancelDuplicates(ctx, d, found.Duplicates)
 	}
 
 	return nil
 }
 
-// search reads CircleCI's lists and, where the route sends a key, looks into each pipeline that may
-// be the one.
+// search reads CircleCI's lists and, if the route sends a key, looks for it in each pipeline that may
+// be the deployment's.
 func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deployment.Lookup, error) {
 	var l deployment.Lookup
-	control, owner, err := e.Store.NewestClaimed(ctx, d.Project.ID, d.Row)
+
+	control, owner, err := e.Pipelines.NewestClaimed(ctx, d.Project.ID, d.Row)
 	if err != nil {
 		return l, err
 	}
 
 	l.Control.PipelineID = control
-	if l.Listing, err = e.list(ctx, d, control); err != nil {
+	l.Listing, err = e.list(ctx, d, control)
+	if err != nil {
 		return l, err
 	}
-	if l.Known, err = e.Store.KnownPipelines(ctx, idsOf(l.Listing)); err != nil {
+
+	l.Known, err = e.Pipelines.KnownPipelines(ctx, idsOf(l.Listing))
+	if err != nil {
 		return l, err
 	}
 	if !d.Target.CarriesKey {
 		return l, nil
 	}
-	if l.Evidence, err = e.evidence(ctx, d, d.Suspects(l.Listing, l.Known)); err != nil {
+
+	l.Evidence, err = e.evidence(ctx, d, d.Suspects(l.Listing, l.Known))
+	if err != nil {
 		return l, err
 	}
 
@@ -57,9 +82,10 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 }
 
 func (e *Engine) list(ctx context.Context, d deployment.Deployment, control string) (deployment.Listing, error) {
-	return e.CircleCI.List(ctx, d.Project.Slug, d.LookSince(0), control)
+	return e.Searcher.List(ctx, d.Project.Slug, d.LookSince(0), control)
 }
 
+// evidence looks for the deployment's key in each of the pipelines.
 func (e *Engine) evidence(
 	ctx context.Context,
 	d deployment.Deployment,
@@ -67,43 +93,43 @@ func (e *Engine) evidence(
 ) (map[string]deployment.KeyEvidence, error) {
 	evidence := map[string]deployment.KeyEvidence{}
 	for _, p := range suspects {
-		seen, err := e.CircleCI.Evidence(ctx, p.ID, d.Target.Key, d.Target.KeyParameters)
+		found, err := e.Searcher.Evidence(ctx, p.ID, d.Target.Key, d.Target.KeyParameters)
 		if err != nil {
-			return nil, fmt.Errorf("pipeline %s could not be read: %w", p.ID, err)
+			return nil, fmt.Errorf("read pipeline %s: %w", p.ID, err)
 		}
 
-		evidence[p.ID] = seen
+		evidence[p.ID] = found
 	}
 
 	return evidence, nil
 }
 
-// controlShowsKey says whether the newest claimed pipeline of the project shows its own key. It is
-// asked only when a suspect shows none, and speaks only for pipelines that read their config from
-// the same place: another branch's config may not use the key at all.
+// controlShowsKey reports whether the newest claimed pipeline of the project shows its own key, which
+// proves that a pipeline without the deployment's key is another's. It is asked only if a suspect
+// shows no key, and only if the control reads its configuration from the same place: the
+// configuration of another branch may not use the key.
 func (e *Engine) controlShowsKey(
 	ctx context.Context,
-	of deployment.Deployment,
+	d deployment.Deployment,
 	control string,
-	owner int64,
+	ownerRow int64,
 	evidence map[string]deployment.KeyEvidence,
 ) (bool, error) {
 	missing := false
-	for _, seen := range evidence {
-		missing = missing || seen == deployment.KeyAbsent
+	for _, found := range evidence {
+		missing = missing || found == deployment.KeyAbsent
 	}
-
 	if !missing || control == "" {
 		return false, nil
 	}
 
-	d, err := e.Store.Load(ctx, owner)
-	if err != nil || !d.Target.SameConfig(of.Target) {
+	owner, err := e.Rows.Load(ctx, ownerRow)
+	if err != nil || !owner.Target.SameConfig(d.Target) {
 		return false, err
 	}
 
-	seen, err := e.CircleCI.Evidence(ctx, control, d.Target.Key, d.Target.KeyParameters)
-	return seen == deployment.KeyFound, err
+	found, err := e.Searcher.Evidence(ctx, control, owner.Target.Key, owner.Target.KeyParameters)
+	return found == deployment.KeyFound, err
 }
 
 func idsOf(l deployment.Listing) []string {
@@ -116,20 +142,19 @@ func idsOf(l deployment.Listing) []string {
 	return ids
 }
 
-// checkDuplicates looks for late twins: pipelines that carry the deployment's key beside its own
-// one. They are canceled.
+// checkDuplicates cancels pipelines that carry the deployment's key beside its own pipeline.
 func (e *Engine) checkDuplicates(ctx context.Context, d deployment.Deployment) error {
 	if !e.mayRead(d, readsOfSearch) {
-		return e.Store.Unlease(ctx, d.Row)
+		return e.Rows.Unlease(ctx, d.Row)
 	}
 
-	twins, err := e.duplicates(ctx, d)
+	duplicates, err := e.duplicates(ctx, d)
 	if err != nil {
-		e.log(d, warn).Err(err).Msg("cannot look for late twins; trying again soon")
+		e.log(d, zerolog.WarnLevel).Err(err).Msg("search for duplicate pipelines failed")
 	}
 
-	e.cancelAll(ctx, d, twins)
-	return e.applyAndSave(ctx, d, deployment.DuplicatesChecked{Duplicates: twins})
+	e.cancelDuplicates(ctx, d, duplicates)
+	return e.applyAndSave(ctx, d, deployment.DuplicatesChecked{Duplicates: duplicates})
 }
 
 func (e *Engine) duplicates(ctx context.Context, d deployment.Deployment) ([]string, error) {
@@ -138,7 +163,7 @@ func (e *Engine) duplicates(ctx context.Context, d deployment.Deployment) ([]str
 		return nil, err
 	}
 
-	known, err := e.Store.KnownPipelines(ctx, idsOf(listing))
+	known, err := e.Pipelines.KnownPipelines(ctx, idsOf(listing))
 	if err != nil {
 		return nil, err
 	}
@@ -149,21 +174,21 @@ func (e *Engine) duplicates(ctx context.Context, d deployment.Deployment) ([]str
 		return nil, err
 	}
 
-	var twins []string
+	var duplicates []string
 	for _, p := range suspects {
 		if evidence[p.ID] == deployment.KeyFound && !known[p.ID].Unclaimed {
-			twins = append(twins, p.ID)
+			duplicates = append(duplicates, p.ID)
 		}
 	}
 
-	return twins, nil
+	return duplicates, nil
 }
 
-func (e *Engine) cancelAll(ctx context.Context, d deployment.Deployment, pipelines []string) {
+func (e *Engine) cancelDuplicates(ctx context.Context, d deployment.Deployment, pipelines []string) {
 	for _, id := range pipelines {
-		e.log(d, warn).Str("pipeline", id).Msg("canceling a second pipeline with the same key")
+		e.log(d, zerolog.WarnLevel).Str("pipeline", id).Msg("duplicate pipeline canceled")
 		if err := e.cancelPipeline(ctx, id); err != nil {
-			e.log(d, warn).Err(err).Str("pipeline", id).Msg("cannot cancel it yet; trying again")
+			e.log(d, zerolog.WarnLevel).Err(err).Str("pipeline", id).Msg("cancel of duplicate pipeline failed")
 		}
 	}
 }

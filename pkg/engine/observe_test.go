@@ -11,7 +11,7 @@ import (
 
 // oneCircleCI shows one pipeline, and notes how it was asked.
 type oneCircleCI struct {
-	CircleCI
+	Poller
 	status string
 	asked  []string
 }
@@ -41,7 +41,7 @@ func (c *oneCircleCI) all() string {
 // and so is what a hint tells of.
 func TestLooksAreGlancesWhileItRuns(t *testing.T) {
 	s, c := newStage(t), &oneCircleCI{status: "running"}
-	s.CircleCI = c
+	s.Poller = c
 	d := s.running(t, 1)
 	s.turn(t, d.Row, 5*time.Second)
 	if got := c.all(); got != "whole" {

@@ -1,25 +1,56 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
-const pruneLease = "prune"
+// Retention deletes old rows, under a lease: a named lock in the store that ends by itself.
+type Retention interface {
+	Prune(ctx context.Context, before time.Time) (more bool, err error)
+	AcquireLease(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error)
+	RenewLease(ctx context.Context, name string, hold time.Duration) error
+	ReleaseLease(ctx context.Context, name, note string) error
+}
 
-// prune deletes what is older than Retention, a small batch at a time, by one replica.
+const (
+	pruneEvery = time.Hour
+	pruneLease = "prune"
+	leaseHold  = 45 * time.Second // after a crash another replica can go on
+)
+
+// prune deletes what is older than Retain, a small batch at a time. The lease keeps two replicas from
+// doing it at the same moment; each replica does it once an hour.
 func (e *Engine) prune(ctx context.Context) {
-	if e.Retention <= 0 {
+	if e.Retain <= 0 {
 		return
 	}
 
-	_, mine, err := e.acquireLease(ctx, pruneLease)
-	for more := err == nil && mine; more && ctx.Err() == nil; {
-		e.renewLease(ctx, pruneLease)
-		more, err = e.Store.Prune(ctx, e.Now().Add(-e.Retention))
+	// A lease that was taken without our learning of it would keep all replicas from pruning.
+	whole := context.WithoutCancel(ctx)
+	_, mine, err := e.Retention.AcquireLease(whole, pruneLease, leaseHold)
+	if err != nil {
+		e.logPruneError(ctx, err)
+		return
+	}
+	if !mine {
+		return
 	}
 
-	if mine {
-		_ = e.Store.ReleaseLease(context.WithoutCancel(ctx), pruneLease, "") // or it runs out by itself
+	for more := true; more && err == nil && ctx.Err() == nil; {
+		if renewed := e.Retention.RenewLease(ctx, pruneLease, leaseHold); renewed != nil && ctx.Err() == nil {
+			e.Log.Warn().Err(renewed).Str("lease", pruneLease).Msg("lease not renewed")
+		}
+
+		more, err = e.Retention.Prune(ctx, e.Now().Add(-e.Retain))
 	}
+
+	_ = e.Retention.ReleaseLease(whole, pruneLease, "") // otherwise it ends by itself
+	e.logPruneError(ctx, err)
+}
+
+func (e *Engine) logPruneError(ctx context.Context, err error) {
 	if err != nil && ctx.Err() == nil {
-		e.Log.Warn().Err(err).Msg("old deployments cannot be deleted; trying again later")
+		e.Log.Warn().Err(err).Dur("retry_in", pruneEvery).Msg("prune failed")
 	}
 }

@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// stoppingStore stops the process as soon as a lease is taken.
-type stoppingStore struct {
-	Store
+// stoppingRetention stops the process as soon as a lease is taken.
+type stoppingRetention struct {
+	Retention
 	stop func()
 }
 
-func (s stoppingStore) AcquireLease(
+func (s stoppingRetention) AcquireLease(
 	ctx context.Context,
 	name string,
 	hold time.Duration,
 ) (note string, mine bool, err error) {
 	defer s.stop()
-	return s.Store.AcquireLease(ctx, name, hold)
+	return s.Retention.AcquireLease(ctx, name, hold)
 }
 
 // After a stop in the middle of the work another replica need not wait until the lease ends.
 func TestPrune_StopReleasesLease(t *testing.T) {
 	s := newStage(t)
 	ctx, stop := context.WithCancel(t.Context())
-	s.Retention = time.Hour
-	s.Store = stoppingStore{s.db, stop}
+	s.Retain = time.Hour
+	s.Retention = stoppingRetention{s.db, stop}
 
 	s.prune(ctx)
 

@@ -86,7 +86,7 @@ func newSimulation(t *testing.T, seed uint64) *simulation {
 			p.Checks = &policy.Checks{Set: policy.ChecksAll}
 		}
 		if i%7 == 0 {
-			p.Locked = policy.RejectMode
+			p.Locked = policy.ModeReject
 		}
 		if i%3 == 1 {
 			p.Force = leads

@@ -10,6 +10,19 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
+// DueRows finds rows that are due and makes rows due.
+type DueRows interface {
+	Overdue(ctx context.Context, limit int) ([]deployment.Task, error)
+	// WakeQueue makes the waiting deployments of an environment due at once.
+	WakeQueue(ctx context.Context, repositoryID int64, environmentKey string) error
+}
+
+const (
+	reconcileEvery = 5 * time.Second
+	reconcileStale = 30 * time.Second // without a completed round for so long, the queue is not ready
+	overdueMost    = 20_000           // rows that one round queues
+)
+
 // round is the outcome of one pass of the reconcile loop.
 type round struct {
 	ended time.Time
@@ -19,7 +32,7 @@ type round struct {
 // reconcile queues all rows that are overdue. It finds what the queue does not hold after a start
 // or a crash, and rows whose due time was too far away for a timer.
 func (e *Engine) reconcile(ctx context.Context) {
-	overdue, err := e.Store.Overdue(ctx, overdueMost)
+	overdue, err := e.DueRows.Overdue(ctx, overdueMost)
 	if ctx.Err() != nil {
 		return
 	}
@@ -35,9 +48,9 @@ func (e *Engine) reconcile(ctx context.Context) {
 	})...)
 }
 
-// QueueOK says whether the reconcile loop works, on which the queue relies for all work that is not
-// in memory. It gives an error before Start, when the newest round could not read the overdue rows,
-// and when no round was completed for 30 s.
+// QueueOK reports whether the reconcile loop works, on which the queue relies for all work that is
+// not in memory. It returns an error before Start, when the newest round could not read the overdue
+// rows, and when no round was completed for 30 s.
 func (e *Engine) QueueOK() error {
 	last := e.round.Load()
 	if last == nil {

@@ -15,7 +15,9 @@ import (
 // overdueStore answers Overdue with a function, and notes which rows were leased. Nothing else that
 // a started engine asks for is there.
 type overdueStore struct {
-	Store
+	Rows
+	DueRows
+	Retention
 	overdue func(context.Context) ([]deployment.Task, error)
 	leased  chan int64
 }
@@ -34,7 +36,7 @@ func (s *overdueStore) AcquireLease(context.Context, string, time.Duration) (str
 }
 
 func newOverdueEngine(s *overdueStore) *Engine {
-	return New(Options{Store: s, Log: zerolog.Nop(), Now: time.Now})
+	return New(Options{Rows: s, DueRows: s, Retention: s, Log: zerolog.Nop(), Now: time.Now})
 }
 
 // Rows that nobody rang for are found at the start and every 5 s.

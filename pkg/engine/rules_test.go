@@ -44,7 +44,7 @@ func left(ctx context.Context) time.Duration {
 func acts(t *testing.T) (s *stage, did *[]int64, given [2]*time.Duration) {
 	s = newStage(t)
 	did, given = new([]int64), [2]*time.Duration{new(time.Duration), new(time.Duration)}
-	s.Gate, s.Locks = actGate{given: given[0]}, actLocks{did, given[1]}
+	s.Gate, s.LockTasks = actGate{given: given[0]}, actLocks{did, given[1]}
 	return s, did, given
 }
 

@@ -57,17 +57,22 @@ func (w *simulation) open() {
 	}
 
 	w.db, w.dead = db, false
-	g := &gate.Gate{Policies: w, GitHub: w, Rows: db, Now: w.clock}
-	w.desk = &command.Service{Gate: g, Resolver: w, Deployments: db, Store: db, Now: w.clock}
+	g := &gate.Gate{Policies: w, Rows: db, People: w, Commits: w, Repositories: w, Now: w.clock}
 	w.Engine = New(Options{
-		Store:    crashableStore{db, w},
-		CircleCI: w,
-		GitHub:   w,
-		Gate:     g,
-		Locks:    w.desk,
-		Reports:  &report.Sender{Store: db, GitHub: w, Log: zerolog.Nop(), Now: w.clock},
-		Log:      zerolog.Nop(),
-		Now:      w.clock,
+		Rows:        crashableStore{db, w},
+		DueRows:     db,
+		Deployments: db,
+		Pipelines:   db,
+		Retention:   db,
+		Starter:     w,
+		Poller:      w,
+		Searcher:    w,
+		GitHub:      w,
+		Gate:        g,
+		LockTasks:   &command.LockTasks{Locks: db, Now: w.clock},
+		Sender:      &report.Sender{Store: db, GitHub: w, Log: zerolog.Nop(), Now: w.clock},
+		Log:         zerolog.Nop(),
+		Now:         w.clock,
 		Machine: deployment.Machine{
 			TriggerTimeout: 15 * time.Second,
 			LookupGrace:    2 * time.Minute,
@@ -79,7 +84,15 @@ func (w *simulation) open() {
 		},
 	})
 
-	w.desk.Engine = w.Engine
+	w.desk = command.New(command.Options{
+		Gate:        g,
+		Engine:      w.Engine,
+		Deployments: db,
+		Locks:       db,
+		LockReader:  db,
+		Resolver:    w,
+		Now:         w.clock,
+	})
 	w.startedAt = w.now
 }
 
@@ -316,7 +329,7 @@ func (w *simulation) Statuses(_ context.Context, of deployment.Request) ([]deplo
 	return w.statuses[of.ID], nil
 }
 
-// Person implements gate.GitHub: everybody is called after their number.
+// Person implements gate.People: everybody is called after their number.
 func (w *simulation) Person(_ context.Context, id int64, _ deployment.Repository, _ int64) (string, error) {
 	if w.rng.IntN(20) == 0 && !w.lucky {
 		return "", errors.New("503")
@@ -324,26 +337,26 @@ func (w *simulation) Person(_ context.Context, id int64, _ deployment.Repository
 	return fmt.Sprint("user", id), nil
 }
 
-// TeamMember implements gate.GitHub: the first five are leads.
+// TeamMember implements gate.People: the first five are leads.
 func (w *simulation) TeamMember(_ context.Context, _, _, login string, _ deployment.Repository, _ int64) (bool, error) {
 	return login <= "user5", nil
 }
 
-// Checks implements gate.GitHub.
+// Checks implements gate.Commits.
 func (w *simulation) Checks(_ context.Context, _ deployment.Repository, _ int64, sha string) ([]policy.Check, error) {
-	state := policy.Pending
+	state := policy.CheckPending
 	if !w.now.Before(w.green[sha]) {
-		state = policy.Green
+		state = policy.CheckGreen
 	}
 	return []policy.Check{{Name: "build", State: state}}, nil
 }
 
-// ResolveRepository implements gate.GitHub and command.Resolver.
+// ResolveRepository implements gate.Repositories and command.Resolver.
 func (w *simulation) ResolveRepository(context.Context, string, string) (deployment.Source, error) {
 	return deployment.Source{Repository: simRepository}, nil
 }
 
-// Permission implements gate.GitHub.
+// Permission implements gate.People.
 func (w *simulation) Permission(
 	context.Context,
 	deployment.Repository,
@@ -354,17 +367,17 @@ func (w *simulation) Permission(
 	return policy.PermissionWrite, nil
 }
 
-// PersonByLogin implements gate.GitHub.
+// PersonByLogin implements gate.People.
 func (w *simulation) PersonByLogin(context.Context, string, deployment.Repository, int64) (deployment.Actor, error) {
 	return deployment.Actor{}, errors.New("nobody asks this here")
 }
 
-// RequiredChecks implements gate.GitHub.
+// RequiredChecks implements gate.Commits.
 func (w *simulation) RequiredChecks(context.Context, deployment.Repository, int64, string) ([]string, error) {
 	return []string{"build"}, nil
 }
 
-// Compare implements gate.GitHub.
+// Compare implements gate.Commits.
 func (w *simulation) Compare(context.Context, deployment.Repository, int64, string, string) (policy.Comparison, error) {
-	return policy.Ahead, nil
+	return policy.ComparisonAhead, nil
 }

@@ -8,18 +8,12 @@ import (
 	"slices"
 	"time"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// maxCheckPages bounds how many commit statuses, check runs or rules are read, at 100 a page.
-// GitHub itself shows check runs of 1000 suites at most.
-const maxCheckPages = 10
-
-// commitStatus is one item of "Get the combined status for a specific reference", which shows the
-// newest of each context.
+// commitStatus is one item of "Get the combined status for a specific reference", which lists the
+// newest status of each context.
 type commitStatus struct {
 	ID      int64      `json:"id"`
 	Context string     `json:"context"`
@@ -41,148 +35,124 @@ type checkRun struct {
 	} `json:"app"`
 }
 
-// Checks reads all commit statuses and check runs of a commit. It never gives a part of them: what
-// is missing could be the red one.
+// Checks reads all commit statuses and check runs of a commit. It returns all of them or an error,
+// because a missing one could be red. The result may be ttlChecks old.
 func (c *Client) Checks(
 	ctx context.Context,
 	of deployment.Repository,
 	installation int64,
 	sha string,
 ) ([]policy.Check, error) {
-	if err := validSHA(sha); err != nil {
+	if err := validateSHA(sha); err != nil {
 		return nil, err
 	}
 
-	key := c.key(opCheckRuns, of, installation, at(of), sha)
+	src := c.current(deployment.Source{Repository: of, Installation: installation})
+	key := c.cacheKey(opCheckRuns, src, repositoryPath(src.Repository), sha)
 	found, err := cached(ctx, c.cache, key, func(ctx context.Context) ([]policy.Check, time.Duration, error) {
-		statuses, err := c.commitStatuses(ctx, of, installation, sha)
+		statuses, err := c.commitStatuses(ctx, src, sha)
 		if err != nil {
 			return nil, 0, err
 		}
 
-		runs, err := c.checkRuns(ctx, of, installation, sha)
-		return append(statuses, runs...), lifeChecks, err
+		runs, err := c.checkRuns(ctx, src, sha)
+		return append(statuses, runs...), ttlChecks, err
 	})
 
 	return slices.Clone(found), err
 }
 
-func (c *Client) commitStatuses(
-	ctx context.Context,
-	of deployment.Repository,
-	installation int64,
-	sha string,
-) ([]policy.Check, error) {
-	path := at(of) + "/commits/" + sha + "/status?per_page=100"
-	return whole(func(number int) (p checkPage, err error) {
-		err = c.read(
-			ctx,
-			opCommitStatuses,
-			c.current(of),
-			installation,
-			func(ctx context.Context, api *gh.Client) error {
-				var body struct {
-					Total *int           `json:"total_count"`
-					Items []commitStatus `json:"statuses"`
-				}
+func (c *Client) commitStatuses(ctx context.Context, src deployment.Source, sha string) ([]policy.Check, error) {
+	type response struct {
+		Total *int           `json:"total_count"`
+		Items []commitStatus `json:"statuses"`
+	}
 
-				resp, err := get(ctx, api, fmt.Sprintf("%s&page=%d", path, number), &body)
-				if err != nil {
-					return err
-				}
-
-				p, err = pageOf(body.Total, body.Items, commitStatus.check)
-				p.more = resp.NextPage > number
-				return err
-			},
-		)
-
-		return p, err
-	})
-}
-
-func (c *Client) checkRuns(
-	ctx context.Context,
-	of deployment.Repository,
-	installation int64,
-	sha string,
-) ([]policy.Check, error) {
-	path := at(of) + "/commits/" + sha + "/check-runs?filter=latest&per_page=100"
-	return whole(func(number int) (p checkPage, err error) {
-		err = c.read(ctx, opCheckRuns, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-			var body struct {
-				Total *int       `json:"total_count"`
-				Items []checkRun `json:"check_runs"`
-			}
-
-			resp, err := get(ctx, api, fmt.Sprintf("%s&page=%d", path, number), &body)
-			if err != nil {
-				return err
-			}
-
-			p, err = pageOf(
-				body.Total,
-				body.Items,
-				func(r checkRun) (policy.Check, error) { return r.check(c.o.Now()) },
-			)
-
-			p.more = resp.NextPage > number
+	path := repositoryPath(src.Repository) + "/commits/" + sha + "/status?per_page=100"
+	return readAllPages(func(number int) (page checkPage, _ error) {
+		pagePath := fmt.Sprintf("%s&page=%d", path, number)
+		_, next, err := fetch(ctx, c, opCommitStatuses, src, pagePath, func(r response) (err error) {
+			page, err = newCheckPage(r.Total, r.Items, commitStatus.toCheck)
 			return err
 		})
 
-		return p, err
+		page.more = next > number
+		return page, err
 	})
 }
 
-// check maps a commit status. What GitHub may come to call a state some day is not green.
-func (s commitStatus) check() (policy.Check, error) {
-	made := policy.Check{Name: s.Context, State: policy.Pending, At: moment(s.Updated, s.Created), ID: s.ID}
-	switch s.State {
-	case "success":
-		made.State = policy.Green
-	case "failure", "error":
-		made.State = policy.Red
+func (c *Client) checkRuns(ctx context.Context, src deployment.Source, sha string) ([]policy.Check, error) {
+	type response struct {
+		Total *int       `json:"total_count"`
+		Items []checkRun `json:"check_runs"`
 	}
 
-	if s.ID == 0 || s.Context == "" || made.At.IsZero() {
-		return made, errors.New("it shows a commit status without id, context or time")
-	}
+	toCheck := func(r checkRun) (policy.Check, error) { return r.toCheck(c.options.Now()) }
+	path := repositoryPath(src.Repository) + "/commits/" + sha + "/check-runs?filter=latest&per_page=100"
+	return readAllPages(func(number int) (page checkPage, _ error) {
+		pagePath := fmt.Sprintf("%s&page=%d", path, number)
+		_, next, err := fetch(ctx, c, opCheckRuns, src, pagePath, func(r response) (err error) {
+			page, err = newCheckPage(r.Total, r.Items, toCheck)
+			return err
+		})
 
-	return made, nil
+		page.more = next > number
+		return page, err
+	})
 }
 
-// check maps a check run. One that waits for its start is newer than all that have started: nothing
-// old may stand for it.
-func (r checkRun) check(now time.Time) (policy.Check, error) {
-	made := policy.Check{Name: r.Name, State: policy.Pending, At: moment(r.Started, r.Completed), ID: r.ID}
+// toCheck maps a commit status. A state that is not documented is pending, never green.
+func (s commitStatus) toCheck() (policy.Check, error) {
+	check := policy.Check{Name: s.Context, State: policy.CheckPending, At: firstTime(s.Updated, s.Created), ID: s.ID}
+	switch s.State {
+	case "success":
+		check.State = policy.CheckGreen
+	case "failure", "error":
+		check.State = policy.CheckRed
+	}
+
+	if s.ID == 0 || s.Context == "" || check.At.IsZero() {
+		return check, errors.New("commit status without id, context or time")
+	}
+
+	return check, nil
+}
+
+// toCheck maps a check run. Of several runs with one name the newest counts, so a run that has not
+// started yet gets the present time: an older run must not stand for it.
+func (r checkRun) toCheck(now time.Time) (policy.Check, error) {
+	check := policy.Check{Name: r.Name, State: policy.CheckPending, At: firstTime(r.Started, r.Completed), ID: r.ID}
 	if r.App != nil {
-		made.App = r.App.Slug
+		check.App = r.App.Slug
 	}
 
 	if r.Status == "completed" {
-		made.State = concluded(r.Conclusion)
-	} else if made.At.IsZero() {
-		made.At = now
+		check.State = conclusionState(r.Conclusion)
+	} else if check.At.IsZero() {
+		check.At = now
 	}
 
 	if r.ID == 0 || r.Name == "" {
-		return made, errors.New("it shows a check run without id or name")
+		return check, errors.New("check run without id or name")
 	}
 
-	return made, nil
+	return check, nil
 }
 
-// concluded is what a conclusion says: failure, timed_out, cancelled, action_required, stale,
-// startup_failure and whatever is unknown are red.
-func concluded(conclusion string) policy.CheckState {
+// conclusionState maps the conclusion of a completed run. Success, neutral and skipped are green.
+// All others are red: failure, timed_out, cancelled, action_required, stale, startup_failure, and
+// any that is not documented.
+func conclusionState(conclusion string) policy.CheckState {
 	switch conclusion {
 	case "success", "neutral", "skipped":
-		return policy.Green
+		return policy.CheckGreen
+	default:
+		return policy.CheckRed
 	}
-	return policy.Red
 }
 
-func moment(first, second *time.Time) time.Time {
+// firstTime returns the first time that is there, or the zero time.
+func firstTime(first, second *time.Time) time.Time {
 	if t := cmp.Or(first, second); t != nil {
 		return *t
 	}

@@ -16,216 +16,302 @@ import (
 
 var sha = strings.Repeat("0a", 20)
 
-func (a asker) checks(t *testing.T) []policy.Check {
+func (s simulated) checks(t *testing.T) []policy.Check {
 	t.Helper()
-	a.later()
-	got, err := a.Checks(t.Context(), a.repo, a.installation, sha)
+	s.expireCache()
+	got, err := s.Checks(t.Context(), s.repo, s.installation, sha)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return got
 }
 
-func TestChecksComeWhole(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
-		if got := a.checks(t); len(got) != 0 {
-			t.Errorf("a commit without any: %v", got)
+func TestChecks_AllPages(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		if got := s.checks(t); len(got) != 0 {
+			t.Errorf("commit without checks: got %v, want none", got)
 		}
 
 		for i := range 230 {
-			a.sim.SetCommitStatus(sha, fmt.Sprint("ci/", i), "success")
-			a.sim.AddCheckRun(sha, fmt.Sprint("job ", i), "completed", "success")
+			s.sim.SetCommitStatus(sha, fmt.Sprint("ci/", i), "success")
+			s.sim.AddCheckRun(sha, fmt.Sprint("job ", i), "completed", "success")
+		}
+		s.sim.SetCommitStatus(sha, "ci/0", "error")
+		s.sim.AddCheck(sha, sim.CheckRun{Name: "job 0", Conclusion: "timed_out"})
+
+		got := s.checks(t)
+		red := slices.DeleteFunc(slices.Clone(got), func(c policy.Check) bool { return c.State != policy.CheckRed })
+		if len(got) != 460 || len(red) != 2 {
+			t.Fatalf("got %d checks, red ones %+v, want 460 and 2 red ones", len(got), red)
+		}
+		if red[0].Name != "ci/0" || red[0].App != "" {
+			t.Errorf("red commit status: got %+v, want ci/0 without an app", red[0])
+		}
+		if red[1].Name != "job 0" || red[1].App != "simulated-ci" || red[1].At.IsZero() {
+			t.Errorf("red check run: got %+v, want job 0 of simulated-ci with a time", red[1])
 		}
 
-		a.sim.SetCommitStatus(sha, "ci/0", "error")
-		a.sim.AddCheck(sha, sim.CheckRun{Name: "job 0", Conclusion: "timed_out"})
-		got := a.checks(t)
-		red := slices.DeleteFunc(slices.Clone(got), func(c policy.Check) bool { return c.State != policy.Red })
-		if len(got) != 460 || len(red) != 2 || red[0].Name != "ci/0" || red[0].App != "" || red[1].Name != "job 0" ||
-			red[1].App != "simulated-ci" ||
-			red[1].At.IsZero() {
-			t.Errorf("%d, of them red: %+v", len(got), red)
-		}
-
-		got[1].Name = "changed" // is the caller's own
-		if again, err := a.Checks(t.Context(), a.repo, a.installation, sha); err != nil || again[1].Name != "ci/1" {
-			t.Errorf("%+v %v", again[1], err)
+		got[1].Name = "changed" // the cached slice is another one
+		if again, err := s.Checks(t.Context(), s.repo, s.installation, sha); err != nil || again[1].Name != "ci/1" {
+			t.Errorf("read again: got %+v (%v), want ci/1", again[1], err)
 		}
 	})
 }
 
-// What GitHub calls it, and what it counts for. What is unknown is never green.
-func TestCheckStates(t *testing.T) {
-	for text, want := range map[string]policy.CheckState{
-		"success": policy.Green, "pending": policy.Pending, "failure": policy.Red, "error": policy.Red, "": policy.Pending, "fine": policy.Pending,
-	} {
-		if got, err := (commitStatus{
-			ID:      1,
-			Context: "ci",
-			State:   text,
-			Created: &now,
-		}).check(); got.State != want || err != nil {
-			t.Errorf("status %q: %s %v", text, got.State, err)
-		}
+// A state that is not documented is never green.
+func TestCommitStatus_State(t *testing.T) {
+	tests := []struct {
+		state string
+		want  policy.CheckState
+	}{
+		{state: "success", want: policy.CheckGreen},
+		{state: "pending", want: policy.CheckPending},
+		{state: "failure", want: policy.CheckRed},
+		{state: "error", want: policy.CheckRed},
+		{state: "", want: policy.CheckPending},
+		{state: "fine", want: policy.CheckPending},
 	}
 
-	for conclusion, want := range map[string]policy.CheckState{
-		"success": policy.Green, "neutral": policy.Green, "skipped": policy.Green, "failure": policy.Red, "timed_out": policy.Red, "cancelled": policy.Red,
-		"action_required": policy.Red, "stale": policy.Red, "startup_failure": policy.Red, "": policy.Red, "fine": policy.Red,
-	} {
-		if got, err := (checkRun{
-			ID:         1,
-			Name:       "build",
-			Status:     "completed",
-			Conclusion: conclusion,
-		}).check(now); got.State != want || err != nil {
-			t.Errorf("conclusion %q: %s %v", conclusion, got.State, err)
-		}
-	}
-
-	for _, status := range []string{"queued", "in_progress", "waiting", "requested", "pending", "", "done"} {
-		if got, err := (checkRun{
-			ID:         1,
-			Name:       "build",
-			Status:     status,
-			Conclusion: "success",
-		}).check(now); got.State != policy.Pending || err != nil {
-			t.Errorf("run %q: %s %v", status, got.State, err)
-		}
+	for _, tt := range tests {
+		t.Run(tt.state, func(t *testing.T) {
+			got, err := commitStatus{ID: 1, Context: "ci", State: tt.state, Created: &now}.toCheck()
+			if got.State != tt.want || err != nil {
+				t.Errorf("got %s (%v), want %s", got.State, err, tt.want)
+			}
+		})
 	}
 }
 
-// The newest counts: times must be such that a run that waits for its start is not hidden by one
-// that is over.
-func TestCheckTimes(t *testing.T) {
+// A status or a conclusion that is not documented is never green.
+func TestCheckRun_State(t *testing.T) {
+	tests := []struct {
+		status, conclusion string
+		want               policy.CheckState
+	}{
+		{status: "completed", conclusion: "success", want: policy.CheckGreen},
+		{status: "completed", conclusion: "neutral", want: policy.CheckGreen},
+		{status: "completed", conclusion: "skipped", want: policy.CheckGreen},
+		{status: "completed", conclusion: "failure", want: policy.CheckRed},
+		{status: "completed", conclusion: "timed_out", want: policy.CheckRed},
+		{status: "completed", conclusion: "cancelled", want: policy.CheckRed},
+		{status: "completed", conclusion: "action_required", want: policy.CheckRed},
+		{status: "completed", conclusion: "stale", want: policy.CheckRed},
+		{status: "completed", conclusion: "startup_failure", want: policy.CheckRed},
+		{status: "completed", conclusion: "", want: policy.CheckRed},
+		{status: "completed", conclusion: "fine", want: policy.CheckRed},
+		{status: "queued", conclusion: "success", want: policy.CheckPending},
+		{status: "in_progress", conclusion: "success", want: policy.CheckPending},
+		{status: "waiting", conclusion: "success", want: policy.CheckPending},
+		{status: "requested", conclusion: "success", want: policy.CheckPending},
+		{status: "pending", conclusion: "success", want: policy.CheckPending},
+		{status: "", conclusion: "success", want: policy.CheckPending},
+		{status: "done", conclusion: "success", want: policy.CheckPending},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.status+" "+tt.conclusion, func(t *testing.T) {
+			run := checkRun{ID: 1, Name: "build", Status: tt.status, Conclusion: tt.conclusion}
+			if got, err := run.toCheck(now); got.State != tt.want || err != nil {
+				t.Errorf("got %s (%v), want %s", got.State, err, tt.want)
+			}
+		})
+	}
+}
+
+// Of several runs with one name the newest counts, so one that has not started must not look older
+// than one that is completed.
+func TestCheckRun_Time(t *testing.T) {
 	early, late := now.Add(-time.Hour), now.Add(-time.Minute)
-	for name, c := range map[string]struct {
+	tests := []struct {
+		name string
 		run  checkRun
 		want time.Time
 	}{
-		"started":          {checkRun{Status: "completed", Started: &early, Completed: &late}, early},
-		"only completed":   {checkRun{Status: "completed", Completed: &late}, late},
-		"waits":            {checkRun{Status: "queued"}, now},
-		"waits since then": {checkRun{Status: "queued", Started: &early}, early},
-	} {
-		c.run.ID, c.run.Name = 1, "build"
-		if got, err := c.run.check(now); !got.At.Equal(c.want) || err != nil {
-			t.Errorf("%s: %v %v", name, got.At, err)
-		}
+		{
+			name: "started",
+			run:  checkRun{ID: 1, Name: "build", Status: "completed", Started: &early, Completed: &late},
+			want: early,
+		},
+		{
+			name: "only completed",
+			run:  checkRun{ID: 1, Name: "build", Status: "completed", Completed: &late},
+			want: late,
+		},
+		{
+			name: "queued",
+			run:  checkRun{ID: 1, Name: "build", Status: "queued"},
+			want: now,
+		},
+		{
+			name: "queued with a time",
+			run:  checkRun{ID: 1, Name: "build", Status: "queued", Started: &early},
+			want: early,
+		},
 	}
 
-	if got, err := (commitStatus{
-		ID:      1,
-		Context: "ci",
-		Created: &early,
-		Updated: &late,
-	}).check(); !got.At.Equal(late) || err != nil {
-		t.Errorf("%v %v", got.At, err)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, err := tt.run.toCheck(now); !got.At.Equal(tt.want) || err != nil {
+				t.Errorf("got %v (%v), want %v", got.At, err, tt.want)
+			}
+		})
 	}
 }
 
-const (
-	oneStatus = `{"total_count":%d,"statuses":[{"id":%d,"context":"ci","state":"success","created_at":"2026-11-22T12:00:00Z"}]}`
-	oneRun    = `{"total_count":%d,"check_runs":[{"id":%d,"name":"build","status":"completed","conclusion":"success","started_at":"2026-11-22T12:00:00Z"}]}`
-)
+func TestCommitStatus_Time(t *testing.T) {
+	early, late := now.Add(-time.Hour), now.Add(-time.Minute)
+	got, err := commitStatus{ID: 1, Context: "ci", Created: &early, Updated: &late}.toCheck()
+	if !got.At.Equal(late) || err != nil {
+		t.Errorf("got %v (%v), want the later time %v", got.At, err, late)
+	}
+}
 
-// A part of the checks, or an answer that holds none, must not pass for all of them.
-func TestNoPartOfTheChecks(t *testing.T) {
-	whole := map[bool]string{true: fmt.Sprintf(oneRun, 1, 1), false: fmt.Sprintf(oneStatus, 1, 1)}
-	for name, c := range map[string]struct {
-		runs bool
-		text string
+// A part of the checks, or a response without a list, must not be taken for all of them.
+func TestChecks_InvalidResponse(t *testing.T) {
+	const (
+		status   = `{"id":1,"context":"ci","state":"success","created_at":"2026-11-22T12:00:00Z"}`
+		statuses = `{"total_count":1,"statuses":[` + status + `]}`
+
+		run  = `{"id":1,"name":"build","status":"completed","conclusion":"success","started_at":"2026-11-22T12:00:00Z"}`
+		runs = `{"total_count":1,"check_runs":[` + run + `]}`
+	)
+
+	tests := []struct {
+		name, statuses, runs string
 	}{
-		"empty": {false, ""}, "null": {false, "null"}, "object": {false, "{}"}, "half": {false, whole[false][:60]}, "page of a front": {false, "<html>"},
-		"no list":         {false, `{"total_count":0,"statuses":null}`},
-		"no count":        {false, `{"statuses":[]}`},
-		"count too large": {false, fmt.Sprintf(oneStatus, 2, 1)},
-		"no context":      {false, `{"total_count":1,"statuses":[{"id":1,"state":"success","created_at":"2026-11-22T12:00:00Z"}]}`},
-		"no time":         {false, `{"total_count":1,"statuses":[{"id":1,"context":"ci","state":"success"}]}`},
-		"runs: empty":     {true, ""}, "runs: object": {true, "{}"}, "runs: no list": {true, `{"total_count":0}`},
-		"runs: count too large": {true, fmt.Sprintf(oneRun, 7, 1)},
-		"runs: no name":         {true, `{"total_count":1,"check_runs":[{"id":1,"status":"completed","conclusion":"success"}]}`},
-		"runs: no id":           {true, fmt.Sprintf(oneRun, 1, 0)},
-	} {
-		client := answering(t, func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasSuffix(r.URL.Path, "check-runs") == c.runs {
-				_, _ = io.WriteString(w, c.text)
+		{name: "statuses: empty", statuses: "", runs: runs},
+		{name: "statuses: null", statuses: "null", runs: runs},
+		{name: "statuses: empty object", statuses: "{}", runs: runs},
+		{name: "statuses: cut", statuses: `{"total_count":1,"statuses":[{"id":1,"context":"ci","st`, runs: runs},
+		{name: "statuses: HTML page of a proxy", statuses: "<html>", runs: runs},
+		{name: "statuses: no list", statuses: `{"total_count":0,"statuses":null}`, runs: runs},
+		{name: "statuses: no count", statuses: `{"statuses":[]}`, runs: runs},
+		{name: "statuses: fewer than counted", statuses: `{"total_count":2,"statuses":[` + status + `]}`, runs: runs},
+		{
+			name:     "statuses: no context",
+			statuses: `{"total_count":1,"statuses":[{"id":1,"state":"success","created_at":"2026-11-22T12:00:00Z"}]}`,
+			runs:     runs,
+		},
+		{
+			name:     "statuses: no time",
+			statuses: `{"total_count":1,"statuses":[{"id":1,"context":"ci","state":"success"}]}`,
+			runs:     runs,
+		},
+		{name: "runs: empty", statuses: statuses, runs: ""},
+		{name: "runs: empty object", statuses: statuses, runs: "{}"},
+		{name: "runs: no list", statuses: statuses, runs: `{"total_count":0}`},
+		{name: "runs: fewer than counted", statuses: statuses, runs: `{"total_count":7,"check_runs":[` + run + `]}`},
+		{
+			name:     "runs: no name",
+			statuses: statuses,
+			runs:     `{"total_count":1,"check_runs":[{"id":1,"status":"completed","conclusion":"success"}]}`,
+		},
+		{
+			name:     "runs: no id",
+			statuses: statuses,
+			runs: `{"total_count":1,"check_runs":[{"id":0,"name":"build","status":"completed",` +
+				`"conclusion":"success","started_at":"2026-11-22T12:00:00Z"}]}`,
+		},
+	}
+
+	read := func(t *testing.T, statuses, runs string) ([]policy.Check, error) {
+		c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "check-runs") {
+				_, _ = io.WriteString(w, runs)
 				return
 			}
 
-			_, _ = io.WriteString(w, whole[!c.runs])
+			_, _ = io.WriteString(w, statuses)
 		})
-
-		if got, err := client.Checks(t.Context(), request.Repository, 0, sha); err == nil {
-			t.Errorf("%s: %+v", name, got)
-		}
-	}
-}
-
-// Pages shift while statuses are added: one is shown twice and another not at all. And a list may
-// have no end.
-func TestPagesOfChecks(t *testing.T) {
-	pages, last, total := 0, 3, 3
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "check-runs") {
-			_, _ = io.WriteString(w, `{"total_count":0,"check_runs":[]}`)
-			return
-		}
-		if pages++; pages < last {
-			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d>; rel="next"`, r.Host, r.URL.Path, pages+1))
-		}
-
-		_, _ = fmt.Fprintf(w, oneStatus, total, max(2, pages))
-	})
-
-	ask := func() ([]policy.Check, error) {
-		pages = 0
-		c.cache.memos = map[string]*entry{}
 		return c.Checks(t.Context(), request.Repository, 0, sha)
 	}
 
-	if got, err := ask(); err == nil || !strings.Contains(err.Error(), "counts 3") {
-		t.Errorf("one is missing: %+v %v", got, err)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got, err := read(t, tt.statuses, tt.runs); err == nil {
+				t.Errorf("got %+v, want an error", got)
+			}
+		})
 	}
 
-	total = 2
-	if got, err := ask(); err != nil || len(got) != 2 {
-		t.Errorf("%+v %v", got, err)
+	t.Run("valid", func(t *testing.T) {
+		if got, err := read(t, statuses, runs); err != nil || len(got) != 2 {
+			t.Errorf("got %+v (%v), want 2 checks", got, err)
+		}
+	})
+}
+
+// If a status is added between two pages, one is listed twice and another not at all.
+func TestChecks_Pages(t *testing.T) {
+	tests := []struct {
+		name      string
+		last      int // number of the last page; the first two list the status 2, page N lists N
+		total     int // what GitHub counts
+		want      int // checks; 0: an error
+		wantPages int
+		wantError string
+	}{
+		{name: "one status is missing", last: 3, total: 3, wantPages: 3, wantError: "counts 3"},
+		{name: "all statuses", last: 3, total: 2, want: 2, wantPages: 3},
+		{name: "list without end", last: 1 << 30, total: 2, wantPages: 10, wantError: "more than 1000"},
 	}
 
-	last = 1 << 30
-	if got, err := ask(); err == nil || pages != maxCheckPages {
-		t.Errorf("without end: %d after %d pages, %v", len(got), pages, err)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			pages := 0
+			c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "check-runs") {
+					_, _ = io.WriteString(w, `{"total_count":0,"check_runs":[]}`)
+					return
+				}
+
+				if pages++; pages < tt.last {
+					linkNextPage(w, r, pages+1)
+				}
+
+				const body = `{"total_count":%d,"statuses":[` +
+					`{"id":%d,"context":"ci","state":"success","created_at":"2026-11-22T12:00:00Z"}]}`
+				_, _ = fmt.Fprintf(w, body, tt.total, max(2, pages))
+			})
+
+			got, err := c.Checks(t.Context(), request.Repository, 0, sha)
+			if len(got) != tt.want || (err == nil) != (tt.wantError == "") {
+				t.Errorf("got %+v (%v), want %d checks, error %q", got, err, tt.want, tt.wantError)
+			}
+			if err != nil && !strings.Contains(err.Error(), tt.wantError) {
+				t.Errorf("got error %v, want %q in it", err, tt.wantError)
+			}
+			if pages != tt.wantPages {
+				t.Errorf("got %d pages read, want %d", pages, tt.wantPages)
+			}
+		})
 	}
 }
 
-// However GitHub answers, only what it calls green is.
+// Whatever GitHub sends, only what it calls green is green.
 func FuzzChecks(f *testing.F) {
-	f.Add(
-		[]byte(
-			`{"id":1,"name":"build","status":"completed","conclusion":"success","context":"ci","state":"success","created_at":"2026-11-22T12:00:00Z"}`,
-		),
-	)
-
+	f.Add([]byte(`{"id":1,"name":"build","status":"completed","conclusion":"success",` +
+		`"context":"ci","state":"success","created_at":"2026-11-22T12:00:00Z"}`))
 	f.Add([]byte(`{"id":1,"name":"build","status":"queued","conclusion":null,"app":null,"started_at":null}`))
 	f.Add([]byte(`{`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var run checkRun
 		if json.Unmarshal(raw, &run) == nil {
-			got, err := run.check(now)
+			got, err := run.toCheck(now)
 			green := run.Status == "completed" &&
 				slices.Contains([]string{"success", "neutral", "skipped"}, run.Conclusion)
-			if err == nil && (got.Name == "" || got.ID == 0 || (got.State == policy.Green) != green) {
-				t.Errorf("%s: %+v", raw, got)
+			if err == nil && (got.Name == "" || got.ID == 0 || (got.State == policy.CheckGreen) != green) {
+				t.Errorf("run %s: got %+v, want green: %t", raw, got, green)
 			}
 		}
 
 		var status commitStatus
 		if json.Unmarshal(raw, &status) == nil {
-			got, err := status.check()
-			if err == nil &&
-				(got.Name == "" || got.ID == 0 || got.At.IsZero() || (got.State == policy.Green) != (status.State == "success")) {
-				t.Errorf("%s: %+v", raw, got)
+			got, err := status.toCheck()
+			green := status.State == "success"
+			incomplete := got.Name == "" || got.ID == 0 || got.At.IsZero()
+			if err == nil && (incomplete || (got.State == policy.CheckGreen) != green) {
+				t.Errorf("status %s: got %+v, want green: %t", raw, got, green)
 			}
 		}
 	})

@@ -1,8 +1,11 @@
-// Package github speaks to one GitHub: it writes deployment statuses, reads them back, lists
-// deployments, and answers what the rules ask of people, commits and branches. It knows what
-// GitHub's refusals mean and what go-github v60 makes of them. It decides nothing, never sleeps,
-// and repeats nothing but a read after a fresh token and a call to a repository that goes by
-// another name now.
+// Package github is a client of the REST API of one GitHub. It writes deployment statuses and reads
+// them back, lists deployments and webhook deliveries, and reads the facts that policies are
+// evaluated on: people, teams, permissions, commits, checks and branches.
+//
+// It classifies failed calls by what they mean for the next attempt (Kind). It never sleeps, and
+// leaves retries to its callers, with two exceptions: a read is made once more with new credentials
+// after GitHub has rejected the old ones, and reading statuses or writing one is tried once more
+// under the new name of a repository that turns out to be renamed.
 package github
 
 import (
@@ -23,45 +26,55 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
-// Options describe one GitHub and who we are there: a token, or an App.
+// Options describe one GitHub and the credentials for it: either a token or a GitHub App.
 type Options struct {
-	// https://api.github.com/, https://HOST/api/v3, https://api.TENANT.ghe.com; a trailing slash is
-	// optional
-	BaseURL         *url.URL
-	Token           string
-	AppID           int64
-	PrivateKey      *rsa.PrivateKey // the App's
-	HTTP            *http.Client    // outbound's: bounded in time and size, and without redirects that change a call
-	UserAgent       string
-	WritesPerMinute int // most status writes a minute per token or installation; 0: no bound
-	Now             func() time.Time
-	Log             zerolog.Logger // hears of repositories that move
+	// BaseURL is the root of the REST API, with or without a trailing slash:
+	// https://api.github.com/, https://HOST/api/v3 for GitHub Enterprise Server, or
+	// https://api.TENANT.ghe.com.
+	BaseURL *url.URL
+
+	Token      string          // personal access token; empty with an App
+	AppID      int64           // id of the GitHub App; 0 with a token
+	PrivateKey *rsa.PrivateKey // of the App; nil with a token
+
+	// HTTP makes the calls. It must bound their time and size, and must not follow a redirect that
+	// would change the call. Clients of package outbound do so.
+	HTTP *http.Client
+
+	UserAgent string // empty: go-github's own
+
+	// WritesPerMinute is how many statuses one token or installation may write in any minute; 25/4
+	// times as many may be written in any hour. 0 means no bound.
+	WritesPerMinute int
+
+	Now func() time.Time // nil: time.Now
+	Log zerolog.Logger   // receives renamed repositories and skipped deployments
 }
 
-// Client speaks to one GitHub. It is safe for concurrent use.
+// Client calls the REST API of one GitHub. It is safe for concurrent use.
 type Client struct {
-	o         Options
+	options   Options
 	base      *url.URL
 	anonymous *gh.Client
-	app       *gh.Client // the App itself; nil with a token
+	app       *gh.Client // authenticates as the App itself; nil with a token
 	cache     *cache
 
-	mu            sync.Mutex
-	accounts      map[int64]*account              // by installation; 0 is the token's
-	installations map[string]int64                // lower-cased owner/name -> installation
-	lost          map[int64]bool                  // installations that GitHub denies
-	login         string                          // ours, once asked
-	names         map[int64]deployment.Repository // what moved repositories go by now
+	mu                sync.Mutex
+	accounts          map[int64]*account              // by installation id; 0 is the token's
+	installations     map[string]int64                // lower-cased owner/name → installation id
+	goneInstallations map[int64]bool                  // installation ids for which GitHub answered 404
+	login             string                          // see Login; empty until GitHub was asked
+	currentNames      map[int64]deployment.Repository // renamed repositories, by id
 }
 
-// account is one credential with its client and its pace.
+// account is one credential with the API client that uses it and the pace of its writes.
 type account struct {
 	installation int64 // 0: the token's
 	api          *gh.Client
 	pace         *pace
 }
 
-// New makes a client; it calls nobody.
+// New returns a client. It makes no call, so wrong credentials are not noticed here.
 func New(o Options) (*Client, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -73,18 +86,18 @@ func New(o Options) (*Client, error) {
 	base := *o.BaseURL
 	base.Path = strings.TrimRight(base.Path, "/") + "/"
 	c := &Client{
-		o:             o,
-		base:          &base,
-		accounts:      map[int64]*account{},
-		installations: map[string]int64{},
-		lost:          map[int64]bool{},
-		names:         map[int64]deployment.Repository{},
+		options:           o,
+		base:              &base,
+		accounts:          map[int64]*account{},
+		installations:     map[string]int64{},
+		goneInstallations: map[int64]bool{},
+		currentNames:      map[int64]deployment.Repository{},
 	}
 
-	c.cache = &cache{now: func() time.Time { return c.o.Now() }, memos: map[string]*entry{}}
-	c.anonymous = c.newAPI(c.out())
+	c.cache = &cache{now: func() time.Time { return c.options.Now() }, entries: map[string]*entry{}}
+	c.anonymous = c.newAPI(c.transport())
 	if o.AppID != 0 {
-		c.app = c.newAPI(ghinstallation.NewAppsTransportFromPrivateKey(c.out(), o.AppID, o.PrivateKey))
+		c.app = c.newAPI(ghinstallation.NewAppsTransportFromPrivateKey(c.transport(), o.AppID, o.PrivateKey))
 	}
 
 	return c, nil
@@ -93,71 +106,106 @@ func New(o Options) (*Client, error) {
 func (o Options) validate() error {
 	switch {
 	case o.BaseURL == nil || o.BaseURL.Host == "":
-		return errors.New("GitHub's API URL is missing")
+		return errors.New("no URL of GitHub's API: set BaseURL")
 	case (o.Token == "") == (o.AppID == 0):
-		return errors.New("exactly one of a token and a GitHub App is needed")
+		return errors.New("no or two GitHub credentials: set exactly one of Token and AppID")
 	case o.AppID != 0 && o.PrivateKey == nil:
-		return errors.New("the GitHub App needs its private key")
+		return errors.New("no private key of the GitHub App: set PrivateKey")
 	case o.HTTP == nil || o.HTTP.Transport == nil || o.HTTP.CheckRedirect == nil:
-		return errors.New(
-			"an HTTP client that refuses redirects is needed: a POST that is redirected would be sent again as a GET",
-		)
+		return errors.New("no HTTP client with CheckRedirect: a redirected POST would be sent again as a GET")
 	default:
 		return nil
 	}
 }
 
-// out is the way out below all credentials.
-func (c *Client) out() http.RoundTripper { return recorder{c.o.HTTP.Transport} }
+// transport returns what all API clients send with, below their credentials.
+func (c *Client) transport() http.RoundTripper { return recorder{c.options.HTTP.Transport} }
 
-// newAPI makes a go-github client over a transport that adds credentials. go-github keeps limits
-// per client, so none is shared.
+// newAPI returns a go-github client that sends with a transport that adds credentials. Each
+// credential gets its own, because go-github keeps the state of rate limits per client.
 func (c *Client) newAPI(credentials http.RoundTripper) *gh.Client {
-	hc := *c.o.HTTP
-	hc.Transport = credentials
-	api := gh.NewClient(&hc)
+	httpClient := *c.options.HTTP
+	httpClient.Transport = credentials
+
+	api := gh.NewClient(&httpClient)
 	api.BaseURL = c.base
-	if c.o.UserAgent != "" {
-		api.UserAgent = c.o.UserAgent
+	if c.options.UserAgent != "" {
+		api.UserAgent = c.options.UserAgent
 	}
+
 	return api
 }
 
-// call makes one call and says what became of it.
-func (c *Client) call(ctx context.Context, operation string, do func(context.Context) error) *Error {
-	ctx, heard := recordResponse(outbound.WithOperation(ctx, operation))
-	err := do(ctx)
-	if err == nil {
-		return nil
+// call runs do, which makes one call with the context it is given. The error is an *Error that says
+// what a failure means. It is returned as error so that nil stays nil.
+func (c *Client) call(ctx context.Context, operation string, do func(context.Context) error) error {
+	ctx, recorded := recordResponse(outbound.WithOperation(ctx, operation))
+	if err := do(ctx); err != nil {
+		return classify(operation, *recorded, err, c.options.Now())
 	}
-	return classify(operation, *heard, err, c.o.Now())
+	return nil
 }
 
-// read makes a read as the account that may; once more when the credentials turn out stale.
+// read makes a read with the account that may see a repository. It makes the read a second time if
+// the first one shows that the token or the installation was out of date.
 func (c *Client) read(
 	ctx context.Context,
 	operation string,
-	r deployment.Repository,
-	installation int64,
+	src deployment.Source,
 	do func(context.Context, *gh.Client) error,
 ) error {
-	for first := true; ; first = false {
-		who, err := c.accountFor(ctx, r, installation)
+	outdated, err := c.readOnce(ctx, operation, src, do)
+	if outdated {
+		_, err = c.readOnce(ctx, operation, src, do)
+	}
+	return err
+}
+
+func (c *Client) readOnce(
+	ctx context.Context,
+	operation string,
+	src deployment.Source,
+	do func(context.Context, *gh.Client) error,
+) (outdated bool, err error) {
+	acct, err := c.accountFor(ctx, src)
+	if err != nil {
+		return false, err
+	}
+
+	err = c.call(ctx, operation, func(ctx context.Context) error { return do(ctx, acct.api) })
+	return c.noteAuthFailure(err, src.Repository, acct), err
+}
+
+// fetch reads the JSON of one path into a T. nextPage is the number of the following page, 0 on the
+// last one. check returns an error if the response lacks what it must hold: go-github decodes an
+// empty body without an error, and a proxy may answer 200 with JSON of its own.
+func fetch[T any](
+	ctx context.Context,
+	c *Client,
+	operation string,
+	src deployment.Source,
+	path string,
+	check func(T) error,
+) (found T, nextPage int, err error) {
+	err = c.read(ctx, operation, src, func(ctx context.Context, api *gh.Client) error {
+		var decoded T
+		resp, err := get(ctx, api, path, &decoded)
 		if err != nil {
 			return err
 		}
+		if err := check(decoded); err != nil {
+			return err
+		}
 
-		failed := c.call(ctx, operation, func(ctx context.Context) error { return do(ctx, who.api) })
-		if failed == nil {
-			return nil
-		}
-		if stale := c.noteAuthFailure(failed, r, who); !stale || !first {
-			return failed
-		}
-	}
+		found, nextPage = decoded, resp.NextPage
+		return nil
+	})
+
+	return found, nextPage, err
 }
 
-// get reads one path into a value, for what go-github v60 does not decode in full.
+// get reads the JSON of one path, for what go-github v60 has no method for or does not decode in
+// full.
 func get(ctx context.Context, api *gh.Client, path string, into any) (*gh.Response, error) {
 	req, err := api.NewRequest(http.MethodGet, path, nil)
 	if err != nil {

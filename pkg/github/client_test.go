@@ -1,266 +1,177 @@
 package github
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"reflect"
 	"strings"
 	"testing"
-	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/outbound"
 	sim "github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-
-func options(t *testing.T, base string) Options {
-	u, err := url.Parse(base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr := outbound.New(outbound.Options{Timeout: 5 * time.Second})
-	t.Cleanup(tr.CloseIdle)
-	return Options{BaseURL: u, Token: sim.DefaultToken, HTTP: tr.Client(), UserAgent: "seraph/test"}
-}
-
-func newClient(t *testing.T, o Options) *Client {
-	c, err := New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func answering(t *testing.T, h http.HandlerFunc) *Client {
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	o := options(t, s.URL)
-	o.Now = func() time.Time { return now }
-	return newClient(t, o)
-}
-
-var (
-	request = deployment.Request{ID: 5, Repository: deployment.Repository{ID: 7, Owner: "acme", Name: "api"}}
-	success = deployment.Report{State: deployment.GitHubSuccess, Description: "Deployed", Final: true}
-	running = deployment.Report{
-		State:       deployment.GitHubInProgress,
-		Description: "runs",
-		LogURL:      "https://app.circleci.com/pipelines/gh/acme/api/1",
-	}
-)
-
-// world is a simulated GitHub with one repository and one deployment. A call that GitHub's
-// reference does not know fails the test.
-func world(t *testing.T, o sim.Options) (*sim.Server, Options, deployment.Request) {
-	s := sim.New(o)
-	if err := s.Start(""); err != nil {
-		t.Fatal(err)
+func TestClient_TokenWritesAndReads(t *testing.T) {
+	tests := []struct {
+		name, basePath string
+	}{
+		{name: "github.com", basePath: ""},
+		{name: "enterprise", basePath: "/api/v3"},
 	}
 
-	t.Cleanup(func() {
-		s.Close()
-		for _, v := range s.Violations() {
-			t.Errorf("violation: %s", v)
-		}
-	})
-
-	id := s.AddRepository("acme/api")
-	return s, options(t, s.URL()), deploy(t, s, deployment.Repository{ID: id, Owner: "acme", Name: "api"})
-}
-
-func deploy(t *testing.T, s *sim.Server, r deployment.Repository) deployment.Request {
-	d, err := s.CreateDeployment(r.FullName(), sim.NewDeployment{Ref: "main", Environment: "production"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return deployment.Request{ID: d.ID, Repository: r}
-}
-
-func wantWrite(t *testing.T, c *Client, req deployment.Request, want deployment.WriteKind) deployment.WriteOutcome {
-	t.Helper()
-	got := c.WriteStatus(t.Context(), req, success)
-	if got.Kind != want {
-		t.Errorf("got %+v, want %s", got, want)
-	}
-	return got
-}
-
-func TestTokenWritesAndReads(t *testing.T) {
-	for name, base := range map[string]string{"github.com": "", "enterprise": "/api/v3"} {
-		t.Run(name, func(t *testing.T) {
-			s, o, req := world(t, sim.Options{BasePath: base})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, o, req := newSimulation(t, sim.Options{BasePath: tt.basePath})
 			c := newClient(t, o)
-			for _, r := range []deployment.Report{running, success} {
-				if got := c.WriteStatus(t.Context(), req, r); got.Kind != deployment.WriteDone {
-					t.Fatalf("%+v", got)
+			for _, report := range []deployment.Report{running, success} {
+				if got := c.WriteStatus(t.Context(), req, report); got.Kind != deployment.WriteDone {
+					t.Fatalf("write %s: got %+v, want done", report.State, got)
 				}
 			}
 
 			got, err := c.Statuses(t.Context(), req)
-			if err != nil || len(got) != 2 || got[0].State != deployment.GitHubInProgress ||
-				got[0].LogURL != running.LogURL ||
-				got[0].CreatorLogin != "seraph-bot" {
-				t.Errorf("%+v %v", got, err)
+			if err != nil || len(got) != 2 {
+				t.Fatalf("statuses: got %+v (%v), want 2", got, err)
+			}
+
+			first := got[0]
+			if first.State != deployment.GitHubInProgress || first.LogURL != running.LogURL ||
+				first.CreatorLogin != "seraph-bot" {
+				t.Errorf("first status: got %+v, want %+v by seraph-bot", first, running)
 			}
 
 			if n := s.Writes(); n != 2 {
-				t.Errorf("%d writes", n)
-			}
-			if me, err := c.Identity(t.Context()); err != nil || me != "user seraph-bot" {
-				t.Errorf("%s %v", me, err)
-			}
-			if err := c.CheckRepository(t.Context(), "acme", "api"); err != nil {
-				t.Error(err)
-			}
-			if err := c.CheckRepository(t.Context(), "acme", "nothing"); err == nil ||
-				!strings.Contains(err.Error(), "404") {
-				t.Errorf("a repository that is not there: %v", err)
+				t.Errorf("got %d writes, want 2", n)
 			}
 		})
 	}
 }
 
-// The body says what was decided and nothing else: no environment, no auto_inactive.
-func TestStatusBody(t *testing.T) {
-	var got map[string]any
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
-		got = nil
-		_ = json.NewDecoder(r.Body).Decode(&got)
-		w.WriteHeader(http.StatusCreated)
-		_, _ = io.WriteString(w, `{"id":3}`)
-	})
-
-	full := deployment.Report{
-		State:          deployment.GitHubSuccess,
-		Description:    "Deployed",
-		LogURL:         "https://l",
-		EnvironmentURL: "https://e",
-		Final:          true,
-	}
-
-	for _, want := range []struct {
-		report deployment.Report
-		body   map[string]any
-	}{
-		{
-			full,
-			map[string]any{
-				"state":           "success",
-				"description":     "Deployed",
-				"log_url":         "https://l",
-				"environment_url": "https://e",
-			},
-		},
-		{deployment.Report{State: deployment.GitHubQueued}, map[string]any{"state": "queued", "description": ""}},
-	} {
-		if out := c.WriteStatus(t.Context(), request, want.report); out.Kind != deployment.WriteDone ||
-			out.StatusID != 3 {
-			t.Fatalf("%+v", out)
-		}
-		if !reflect.DeepEqual(got, want.body) {
-			t.Errorf("sent %v, want %v", got, want.body)
-		}
-	}
-}
-
-func TestStatusesAreReadWholeOrNotAtAll(t *testing.T) {
-	pages, total := 0, 3
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
-		pages++
-		if pages < total {
-			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d>; rel="next"`, r.Host, r.URL.Path, pages+1))
-		}
-
-		// newest first, and one status is shown again because another was added meanwhile
-		_, _ = fmt.Fprintf(
-			w,
-			`[{"id":%d,"state":"queued","created_at":"2026-11-22T12:00:00Z"},{"id":%d,"state":"queued","created_at":"2026-11-22T12:00:00Z"}]`,
-			100-pages,
-			99-pages,
-		)
-	})
-
-	got, err := c.Statuses(t.Context(), request)
-	if err != nil || len(got) != 4 || got[0].ID != 96 || got[3].ID != 99 {
-		t.Errorf("%+v %v", got, err)
-	}
-
-	pages, total = 0, 1<<30
-	if got, err = c.Statuses(t.Context(), request); err == nil || pages != maxStatusPages {
-		t.Errorf("a list without end: %d statuses after %d pages, %v", len(got), pages, err)
-	}
-}
-
-// A 200 that holds no list must not pass for "nobody wrote a status yet": that would let a
-// deployment run twice.
-func TestAnEmptyAnswerIsNoEmptyList(t *testing.T) {
+// A 200 without a list must not be taken for "no status yet": the deployment would run twice.
+func TestClient_EmptyResponseIsNotAnEmptyList(t *testing.T) {
 	for _, text := range []string{"", "null", "{}", "[", "<html>"} {
-		c := answering(t, func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasPrefix(r.URL.Path, "/repositories/") {
-				_, _ = io.WriteString(w, `{"id":7,"full_name":"acme/api"}`)
-				return
+		t.Run(text, func(t *testing.T) {
+			c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/repositories/") {
+					_, _ = io.WriteString(w, `{"id":7,"full_name":"acme/api"}`)
+					return
+				}
+
+				_, _ = io.WriteString(w, text)
+			})
+
+			src := deployment.Source{Repository: request.Repository}
+			if got, err := c.Statuses(t.Context(), request); err == nil {
+				t.Errorf("statuses: got %v, want an error", got)
 			}
-
-			_, _ = io.WriteString(w, text)
+			if got, err := c.Deployments(t.Context(), src, now, 5); err == nil {
+				t.Errorf("deployments: got %v, want an error", got)
+			}
+			if got, err := c.ResolveRepository(t.Context(), "acme", "api"); err == nil {
+				t.Errorf("repository: got %v, want an error", got)
+			}
 		})
-
-		if got, err := c.Statuses(t.Context(), request); err == nil {
-			t.Errorf("%q: statuses %v", text, got)
-		}
-
-		if got, err := c.Deployments(t.Context(), deployment.Source{
-			Repository: request.Repository,
-		}, now, 5); err == nil {
-			t.Errorf("%q: deployments %v", text, got)
-		}
-
-		if got, err := c.ResolveRepository(t.Context(), "acme", "api"); err == nil {
-			t.Errorf("%q: repository %v", text, got)
-		}
 	}
 }
 
-func TestHookRanges(t *testing.T) {
-	s, o, _ := world(t, sim.Options{})
-	c := newClient(t, o)
-	s.SetHookSources("192.0.2.1/24", "2001:db8::/32")
-	got, err := c.HookRanges(t.Context())
-	if err != nil || len(got) != 2 || got[0].String() != "192.0.2.0/24" {
-		t.Errorf("%v %v", got, err)
+func TestNew_RejectsIncompleteOptions(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(*Options)
+	}{
+		{name: "no URL", spoil: func(o *Options) { o.BaseURL = nil }},
+		{name: "no credential", spoil: func(o *Options) { o.Token = "" }},
+		{name: "two credentials", spoil: func(o *Options) { o.AppID = 1 }},
+		{name: "App without key", spoil: func(o *Options) { o.Token, o.AppID = "", 1 }},
+		{name: "no HTTP client", spoil: func(o *Options) { o.HTTP = nil }},
+		{
+			name:  "HTTP client that follows redirects",
+			spoil: func(o *Options) { o.HTTP = &http.Client{Transport: http.DefaultTransport} },
+		},
 	}
 
-	for _, bad := range [][]string{{}, {"nonsense"}} { // none would shut GitHub out
-		s.SetHookSources(bad...)
-		if got, err := c.HookRanges(t.Context()); err == nil {
-			t.Errorf("%v: %v", bad, got)
-		}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := testOptions(t, "https://api.github.com")
+			tt.spoil(&o)
+			if _, err := New(o); err == nil {
+				t.Error("got no error")
+			}
+		})
 	}
 }
 
-func TestOptionsAreComplete(t *testing.T) {
-	whole := options(t, "https://api.github.com")
-	for name, spoil := range map[string]func(*Options){
-		"no URL":             func(o *Options) { o.BaseURL = nil },
-		"no credential":      func(o *Options) { o.Token = "" },
-		"two credentials":    func(o *Options) { o.AppID = 1 },
-		"an App without key": func(o *Options) { o.Token, o.AppID = "", 1 },
-		"no HTTP client":     func(o *Options) { o.HTTP = nil },
-		"follows redirects":  func(o *Options) { o.HTTP = &http.Client{Transport: http.DefaultTransport} },
-	} {
-		o := whole
-		spoil(&o)
-		if _, err := New(o); err == nil {
-			t.Errorf("%s: taken", name)
+// go-github blocks a client after one limited call. Here a limit keeps neither writes nor reads
+// from being made.
+func TestClient_LimitDoesNotBlockLaterCalls(t *testing.T) {
+	const secondary = `{"message":"secondary rate limit",` +
+		`"documentation_url":"https://docs.github.com/rest#about-secondary-rate-limits"}`
+	tests := []struct {
+		name      string
+		status    int
+		remaining string
+		body      string
+	}{
+		{name: "primary 403", status: 403, remaining: "0", body: "{}"},
+		{name: "primary 429", status: 429, remaining: "0", body: "{}"},
+		{name: "secondary 403", status: 403, remaining: "9", body: secondary},
+		{name: "last call of the window", status: 201, remaining: "0", body: `{"id":3}`},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			calls := 0
+			c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
+				calls++
+				switch {
+				case calls == 1:
+					w.Header().Set("X-RateLimit-Limit", "5000")
+					w.Header().Set("X-RateLimit-Remaining", tt.remaining)
+					w.Header().Set("X-RateLimit-Reset", "4102444800") // in the year 2100
+					w.WriteHeader(tt.status)
+					_, _ = io.WriteString(w, tt.body)
+				case r.Method == http.MethodPost:
+					w.WriteHeader(http.StatusCreated)
+					_, _ = io.WriteString(w, `{"id":3}`)
+				default:
+					_, _ = io.WriteString(w, `[]`)
+				}
+			})
+
+			c.WriteStatus(t.Context(), request, success)
+			endPause(c)
+			wantWrite(t, c, request, deployment.WriteDone)
+			if _, err := c.Statuses(t.Context(), request); err != nil {
+				t.Errorf("statuses: got error %v", err)
+			}
+		})
+	}
+}
+
+// go-github would follow a redirected POST as a GET and take its 200 for success.
+func TestClient_RedirectedWriteIsNotFollowed(t *testing.T) {
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		for _, location := range []string{"/elsewhere", "http://127.0.0.1:1/elsewhere", "http://%zz", ""} {
+			t.Run(fmt.Sprintf("%d to %q", status, location), func(t *testing.T) {
+				followed, written := 0, 0
+				c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
+					switch {
+					case r.URL.Path == "/elsewhere":
+						followed++
+					case r.Method == http.MethodPost:
+						written++
+						w.Header().Set("Location", location)
+						w.WriteHeader(status)
+					default:
+						_, _ = io.WriteString(w, `{"id":7,"full_name":"acme/api"}`)
+					}
+				})
+
+				wantWrite(t, c, request, deployment.WriteRetry)
+				if followed != 0 || written != 1 {
+					t.Errorf("got %d redirects followed and %d writes, want 0 and 1", followed, written)
+				}
+			})
 		}
 	}
 }

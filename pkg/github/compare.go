@@ -7,23 +7,37 @@ import (
 	"regexp"
 	"time"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 var shaPattern = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
 
-// validSHA keeps out names of branches, which move, and whatever would bend a path.
-func validSHA(sha string) error {
+// validateSHA accepts only full commit ids: a branch name would mean another commit later, and
+// other characters could change the path of a call.
+func validateSHA(sha string) error {
 	if !shaPattern.MatchString(sha) {
-		return fmt.Errorf("%q is no full commit id", clean(sha))
+		return fmt.Errorf("invalid commit id %q: want 40 or 64 hexadecimal digits", singleLine(sha))
 	}
 	return nil
 }
 
-// Compare says how one commit stands to another ("Compare two commits").
+// comparison is the response of "Compare two commits", as far as it is needed.
+type comparison struct {
+	Status policy.Comparison `json:"status"`
+}
+
+func (c comparison) validate() error {
+	switch c.Status {
+	case policy.ComparisonAhead, policy.ComparisonIdentical, policy.ComparisonBehind, policy.ComparisonDiverged:
+		return nil
+	default:
+		return fmt.Errorf("unknown comparison status %q", singleLine(string(c.Status)))
+	}
+}
+
+// Compare returns how head stands to base: ahead, identical, behind or diverged (REST API, "Compare
+// two commits"). The result may be ttlComparison old.
 func (c *Client) Compare(
 	ctx context.Context,
 	of deployment.Repository,
@@ -31,51 +45,26 @@ func (c *Client) Compare(
 	base, head string,
 ) (policy.Comparison, error) {
 	for _, sha := range []string{base, head} {
-		if err := validSHA(sha); err != nil {
+		if err := validateSHA(sha); err != nil {
 			return "", err
 		}
 	}
 
-	key := c.key(opCompare, of, installation, at(of), base, head)
+	src := c.current(deployment.Source{Repository: of, Installation: installation})
+	key := c.cacheKey(opCompare, src, repositoryPath(src.Repository), base, head)
 	return cached(ctx, c.cache, key, func(ctx context.Context) (policy.Comparison, time.Duration, error) {
-		stands, err := c.compare(ctx, of, installation, base, head)
-		return stands, lifeCompared, err
-	})
-}
-
-func (c *Client) compare(
-	ctx context.Context,
-	of deployment.Repository,
-	installation int64,
-	base, head string,
-) (policy.Comparison, error) {
-	var found struct {
-		Status policy.Comparison `json:"status"`
-	}
-	err := c.read(ctx, opCompare, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-		found.Status = ""
-		// its commits are of no interest
-		_, err := get(ctx, api, at(of)+"/compare/"+base+"..."+head+"?per_page=1", &found)
-		if err != nil {
-			return err
+		// The commits of the response are not used, so one a page is enough.
+		path := repositoryPath(src.Repository) + "/compare/" + base + "..." + head + "?per_page=1"
+		found, _, err := fetch(ctx, c, opCompare, src, path, comparison.validate)
+		if hasStatus(err, opCompare, http.StatusNotFound) {
+			err = fmt.Errorf(
+				"compare commits %.7s and %.7s (one is missing, or they have no common history): %w",
+				base,
+				head,
+				err,
+			)
 		}
 
-		switch found.Status {
-		case policy.Ahead, policy.Identical, policy.Behind, policy.Diverged:
-			return nil
-		}
-
-		return fmt.Errorf("it names the status %q", clean(string(found.Status)))
+		return found.Status, ttlComparison, err
 	})
-
-	if refused(err, opCompare, http.StatusNotFound) {
-		err = fmt.Errorf(
-			"the commits %.7s and %.7s cannot be compared, one is not there or they have no history in common: %w",
-			base,
-			head,
-			err,
-		)
-	}
-
-	return found.Status, err
 }

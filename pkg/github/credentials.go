@@ -13,21 +13,21 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// credential is what a call is signed with.
+// credential supplies the token that a call is authenticated with.
 type credential interface {
 	token(ctx context.Context) (string, error)
-	refused(token string) // GitHub answered 401 to it
+	invalidate(token string) // GitHub answered 401 to this token
 }
 
-// authorized adds a credential to each call.
-type authorized struct {
-	base http.RoundTripper
-	by   credential
+// authTransport adds the token of a credential to each request.
+type authTransport struct {
+	base       http.RoundTripper
+	credential credential
 }
 
 // RoundTrip implements http.RoundTripper.
-func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
-	token, err := a.by.token(req.Context())
+func (t authTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	token, err := t.credential.token(req.Context())
 	if err != nil {
 		if req.Body != nil {
 			_ = req.Body.Close()
@@ -36,124 +36,133 @@ func (a authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 
-	signed := req.Clone(req.Context())
-	signed.Header.Set("Authorization", "Bearer "+token)
-	resp, err := a.base.RoundTrip(signed)
-	if err == nil && resp.StatusCode == http.StatusUnauthorized {
-		a.by.refused(token)
+	authorized := req.Clone(req.Context())
+	authorized.Header.Set("Authorization", "Bearer "+token)
+	resp, err := t.base.RoundTrip(authorized)
+	if err != nil {
+		return resp, err
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		t.credential.invalidate(token)
 	}
 
-	return resp, err
+	return resp, nil
 }
 
-// personal is a personal access token.
-type personal string
+// personalToken is a personal access token. There is no other one to replace it with.
+type personalToken string
 
-func (p personal) token(context.Context) (string, error) { return string(p), nil }
-func (personal) refused(string)                          {}
+func (p personalToken) token(context.Context) (string, error) { return string(p), nil }
+func (personalToken) invalidate(string)                       {}
 
-// installed keeps one installation's token until a minute before it ends, or until GitHub refuses
-// it.
-type installed struct {
-	ask  func(context.Context) (*gh.InstallationToken, error)
-	now  func() time.Time
-	turn chan struct{} // has one place: one caller asks, the others wait for what it gets
+// installationToken keeps the token of one installation until a minute before it expires, or until
+// GitHub rejects it. GitHub's tokens last an hour.
+type installationToken struct {
+	create     func(context.Context) (*gh.InstallationToken, error)
+	now        func() time.Time
+	refreshing chan struct{} // holds one element while a caller creates a token and the others wait
 
-	mu    sync.Mutex
-	value string
-	until time.Time
+	mu         sync.Mutex
+	cached     string
+	validUntil time.Time
 }
 
-func (i *installed) token(ctx context.Context) (string, error) {
-	if value := i.kept(); value != "" {
-		return value, nil
+func (i *installationToken) token(ctx context.Context) (string, error) {
+	if token := i.current(); token != "" {
+		return token, nil
 	}
 
 	select {
-	case i.turn <- struct{}{}:
-		defer func() { <-i.turn }()
+	case i.refreshing <- struct{}{}:
+		defer func() { <-i.refreshing }()
 	case <-ctx.Done():
 		return "", &Error{Operation: opToken, Kind: KindNotSent, Err: context.Cause(ctx)}
 	}
 
-	if value := i.kept(); value != "" {
-		return value, nil
+	if token := i.current(); token != "" { // created by another caller in the meantime
+		return token, nil
 	}
 
-	made, err := i.ask(ctx)
+	created, err := i.create(ctx)
 	if err != nil {
 		return "", err
 	}
 
-	i.keep(made.GetToken(), made.GetExpiresAt().Add(-time.Minute))
-	return made.GetToken(), nil
+	i.set(created.GetToken(), created.GetExpiresAt().Add(-time.Minute))
+	return created.GetToken(), nil
 }
 
-func (i *installed) kept() string {
+// current returns the cached token, or "" if there is none that is still valid.
+func (i *installationToken) current() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if !i.now().Before(i.until) {
+	if !i.now().Before(i.validUntil) {
 		return ""
 	}
-	return i.value
+	return i.cached
 }
 
-func (i *installed) keep(value string, until time.Time) {
+func (i *installationToken) set(token string, validUntil time.Time) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.value, i.until = value, until
+	i.cached, i.validUntil = token, validUntil
 }
 
-func (i *installed) refused(token string) {
+// invalidate drops the cached token, unless a newer one has replaced the rejected one.
+func (i *installationToken) invalidate(token string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.value == token {
-		i.value = ""
+	if i.cached == token {
+		i.cached = ""
 	}
 }
 
-// askToken asks for a token of an installation (REST API, "Create an installation access token for
-// an app").
-func (c *Client) askToken(installation int64) func(context.Context) (*gh.InstallationToken, error) {
-	return func(ctx context.Context) (made *gh.InstallationToken, _ error) {
-		failed := c.call(ctx, opToken, func(ctx context.Context) (err error) {
-			made, _, err = c.app.Apps.CreateInstallationToken(ctx, installation, &gh.InstallationTokenOptions{})
-			if err == nil && made.GetToken() == "" {
-				err = errors.New("it holds no token")
-			}
-
+// createToken creates a token of an installation (REST API, "Create an installation access token
+// for an app").
+func (c *Client) createToken(ctx context.Context, installation int64) (created *gh.InstallationToken, _ error) {
+	err := c.call(ctx, opToken, func(ctx context.Context) (err error) {
+		created, _, err = c.app.Apps.CreateInstallationToken(ctx, installation, &gh.InstallationTokenOptions{})
+		if err != nil {
 			return err
-		})
-
-		if failed != nil {
-			return nil, failed
+		}
+		if created.GetToken() == "" {
+			return errors.New("no token")
 		}
 
-		return made, nil
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
+
+	return created, nil
 }
 
-// accountFor finds the account that may act on a repository: the token's, or that of the
-// installation that is given or that sees the repository.
-func (c *Client) accountFor(ctx context.Context, r deployment.Repository, installation int64) (*account, error) {
-	if err := validName(r); err != nil {
+// accountFor returns the account that may act on a repository: the token's, or that of an
+// installation of the App. The installation of src is used unless it is 0 or GitHub has answered
+// that it is gone; then GitHub is asked which installation sees the repository.
+func (c *Client) accountFor(ctx context.Context, src deployment.Source) (*account, error) {
+	if err := validateName(src.Repository); err != nil {
 		return nil, err
 	}
 	if c.app == nil {
 		return c.account(0), nil
 	}
 
-	if installation == 0 || c.isLost(installation) {
-		var err error
-		if installation, err = c.installation(ctx, r); err != nil {
-			return nil, err
-		}
+	if src.Installation != 0 && !c.isGone(src.Installation) {
+		return c.account(src.Installation), nil
+	}
+
+	installation, err := c.installation(ctx, src.Repository)
+	if err != nil {
+		return nil, err
 	}
 
 	return c.account(installation), nil
 }
 
-// account is the one client of an installation, or of the token.
+// account returns the account of an installation, or of the token (0). There is one for each, so
+// that all calls with a credential share its token and its pace.
 func (c *Client) account(installation int64) *account {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -161,22 +170,29 @@ func (c *Client) account(installation int64) *account {
 		return a
 	}
 
-	var by credential = personal(c.o.Token)
+	var used credential = personalToken(c.options.Token)
 	if installation != 0 {
-		by = &installed{ask: c.askToken(installation), now: c.o.Now, turn: make(chan struct{}, 1)}
+		used = &installationToken{
+			create: func(ctx context.Context) (*gh.InstallationToken, error) {
+				return c.createToken(ctx, installation)
+			},
+			now:        c.options.Now,
+			refreshing: make(chan struct{}, 1),
+		}
 	}
 
 	a := &account{
 		installation: installation,
-		api:          c.newAPI(authorized{c.out(), by}),
-		pace:         &pace{most: c.o.WritesPerMinute},
+		api:          c.newAPI(authTransport{base: c.transport(), credential: used}),
+		pace:         &pace{perMinute: c.options.WritesPerMinute},
 	}
 
 	c.accounts[installation] = a
 	return a
 }
 
-// installation asks which installation sees a repository. The answer is kept until it proves wrong.
+// installation returns the id of the installation that sees a repository. The answer is kept until
+// noteAuthFailure or resolveRenamed drops it.
 func (c *Client) installation(ctx context.Context, r deployment.Repository) (int64, error) {
 	key := strings.ToLower(r.FullName())
 	c.mu.Lock()
@@ -194,55 +210,66 @@ func (c *Client) installation(ctx context.Context, r deployment.Repository) (int
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.installations[key] = found.GetID()
-	delete(c.lost, found.GetID())
+	delete(c.goneInstallations, found.GetID())
 
 	return found.GetID(), nil
 }
 
+// findInstallation asks which installation sees a repository (REST API, "Get a repository
+// installation for the authenticated app").
 func (c *Client) findInstallation(ctx context.Context, r deployment.Repository) (found *gh.Installation, _ error) {
-	failed := c.call(ctx, opInstallation, func(ctx context.Context) (err error) {
+	err := c.call(ctx, opInstallation, func(ctx context.Context) (err error) {
 		found, _, err = c.app.Apps.FindRepositoryInstallation(ctx, r.Owner, r.Name)
-		if err == nil && found.GetID() == 0 {
-			err = errors.New("it names no installation")
+		if err != nil {
+			return err
+		}
+		if found.GetID() == 0 {
+			return errors.New("no installation id")
 		}
 
-		return err
+		return nil
 	})
-
-	if failed != nil {
-		return nil, failed
+	if err != nil {
+		return nil, err
 	}
 
 	return found, nil
 }
 
-func (c *Client) isLost(installation int64) bool {
+func (c *Client) isGone(installation int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lost[installation]
+	return c.goneInstallations[installation]
 }
 
-// noteAuthFailure forgets what a failed call proves wrong, and says whether the same call may go
-// better now: the token was refused, or its installation is gone (an App that was installed anew
-// has another one).
-func (c *Client) noteAuthFailure(failed *Error, r deployment.Repository, who *account) (stale bool) {
-	gone := failed.Operation == opToken && failed.Status == http.StatusNotFound
-	if c.app == nil || !gone && failed.Status != http.StatusUnauthorized {
+// noteAuthFailure drops which installation sees a repository if GitHub has answered 401, or 404 to
+// the creation of a token. After a 404 the installation counts as gone: an App that was uninstalled
+// and installed again has another installation id. It reports whether the same call may succeed
+// now, with a new token or another installation. With a personal token, or a nil error, it does
+// nothing.
+func (c *Client) noteAuthFailure(err error, r deployment.Repository, acct *account) (outdated bool) {
+	var failed *Error
+	if c.app == nil || !errors.As(err, &failed) {
 		return false
 	}
 
-	c.forget(r)
+	gone := failed.Operation == opToken && failed.Status == http.StatusNotFound
+	if !gone && failed.Status != http.StatusUnauthorized {
+		return false
+	}
+
+	c.forgetInstallation(r)
 	if gone {
 		c.mu.Lock()
-		c.lost[who.installation] = true
+		c.goneInstallations[acct.installation] = true
 		c.mu.Unlock()
 	}
 
 	return gone || failed.Operation != opToken
 }
 
-// forget drops which installation sees a repository.
-func (c *Client) forget(r deployment.Repository) {
+// forgetInstallation drops the id of the installation that sees a repository.
+func (c *Client) forgetInstallation(r deployment.Repository) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.installations, strings.ToLower(r.FullName()))

@@ -2,10 +2,6 @@ package github
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -23,62 +19,43 @@ import (
 	sim "github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-var appKey = sync.OnceValue(func() *rsa.PrivateKey {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
+func TestApp_UsesItsInstallation(t *testing.T) {
+	tests := []struct {
+		name, basePath string
+	}{
+		{name: "github.com", basePath: ""},
+		{name: "enterprise", basePath: "/api/v3"},
 	}
-	return key
-})
 
-// appWorld is a world in which we are a GitHub App, installed as number 4.
-func appWorld(t *testing.T, o sim.Options) (*sim.Server, *Client, deployment.Request) {
-	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(appKey())})
-	o.App = &sim.App{ID: 99, Slug: "seraph", InstallationID: 4, PrivateKey: text}
-	s, options, req := world(t, o)
-	return s, newClient(t, asApp(options)), req
-}
-
-func asApp(o Options) Options {
-	o.Token, o.AppID, o.PrivateKey = "", 99, appKey()
-	return o
-}
-
-func TestAppActsThroughItsInstallation(t *testing.T) {
-	for name, base := range map[string]string{"github.com": "", "enterprise": "/api/v3"} {
-		t.Run(name, func(t *testing.T) {
-			s, c, req := appWorld(t, sim.Options{BasePath: base})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, c, req := newAppSimulation(t, sim.Options{BasePath: tt.basePath})
 			for _, installation := range []int64{0, 4} { // looked up, and from the event
 				req.Installation = installation
 				wantWrite(t, c, req, deployment.WriteDone)
 			}
 
 			if n, calls := s.TokensIssued(), s.Calls(); n != 1 || calls[sim.OpGetInstallation] != 1 {
-				t.Errorf("%d tokens, calls %v", n, calls)
-			}
-			if me, err := c.Check(t.Context()); err != nil || me != (Identity{"seraph[bot]", "seraph", "app"}) ||
-				me.String() != "GitHub App seraph" {
-				t.Errorf("%+v %v", me, err)
+				t.Errorf("got %d tokens and the calls %v, want 1 token and 1 look-up", n, calls)
 			}
 
 			found, err := c.ResolveRepository(t.Context(), "acme", "api")
 			if err != nil || found.Installation != 4 || found.Repository != req.Repository {
-				t.Errorf("%+v %v", found, err)
+				t.Errorf("resolve: got %+v (%v), want %+v with installation 4", found, err, req.Repository)
 			}
 		})
 	}
 }
 
-// Whoever waits for a token gets the one that is being asked for, and waits no longer than its own
-// call may take.
-func TestManyCallersShareOneToken(t *testing.T) {
+// Callers wait for a token that is being created, but not longer than their own context allows.
+func TestInstallationToken_ConcurrentCallersShareOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var asked atomic.Int32
-		keep := &installed{
-			now:  time.Now,
-			turn: make(chan struct{}, 1),
-			ask: func(context.Context) (*gh.InstallationToken, error) {
-				asked.Add(1)
+		var created atomic.Int32
+		token := &installationToken{
+			now:        time.Now,
+			refreshing: make(chan struct{}, 1),
+			create: func(context.Context) (*gh.InstallationToken, error) {
+				created.Add(1)
 				time.Sleep(2 * time.Second)
 				return &gh.InstallationToken{
 					Token:     gh.String("t"),
@@ -89,8 +66,8 @@ func TestManyCallersShareOneToken(t *testing.T) {
 
 		for range 8 {
 			go func() {
-				if got, err := keep.token(t.Context()); got != "t" || err != nil {
-					t.Errorf("%q %v", got, err)
+				if got, err := token.token(t.Context()); got != "t" || err != nil {
+					t.Errorf("got %q (%v), want t", got, err)
 				}
 			}()
 		}
@@ -98,176 +75,182 @@ func TestManyCallersShareOneToken(t *testing.T) {
 		synctest.Wait()
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
+
 		var e *Error
-		if _, err := keep.token(short); !errors.As(err, &e) || outcomeOf(err).Kind != deployment.WriteRetry {
-			t.Errorf("a caller without patience: %v", err)
+		if _, err := token.token(short); !errors.As(err, &e) || failedWrite(err).Kind != deployment.WriteRetry {
+			t.Errorf("caller with 1s: got error %v, want an *Error that is retried", err)
 		}
 
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if n := asked.Load(); n != 1 {
-			t.Errorf("asked %d times", n)
+		if n := created.Load(); n != 1 {
+			t.Errorf("got %d tokens created, want 1", n)
 		}
 	})
 }
 
-func TestStaleTokensAreReplaced(t *testing.T) {
-	s, c, req := appWorld(t, sim.Options{})
+func TestApp_ReplacesOutdatedToken(t *testing.T) {
+	s, c, req := newAppSimulation(t, sim.Options{})
 	ahead := time.Duration(0)
-	c.o.Now = func() time.Time { return time.Now().Add(ahead) }
+	c.options.Now = func() time.Time { return time.Now().Add(ahead) }
 	wantWrite(t, c, req, deployment.WriteDone)
+
 	s.RevokeTokens()
 	if _, err := c.Statuses(t.Context(), req); err != nil {
-		t.Errorf("a read after a revoked token: %v", err)
+		t.Errorf("read with a revoked token: got error %v", err)
 	}
 
 	s.RevokeTokens()
 	wantWrite(t, c, req, deployment.WriteRetry)
 	wantWrite(t, c, req, deployment.WriteDone)
+
 	ahead = 59*time.Minute + 30*time.Second
 	before := s.TokensIssued()
 	wantWrite(t, c, req, deployment.WriteDone)
 	if n := s.TokensIssued() - before; n != 1 {
-		t.Errorf("%d tokens asked for half a minute before the old one ends", n)
+		t.Errorf("half a minute before the token expires: got %d new tokens, want 1", n)
 	}
 }
 
-// An App that was uninstalled and installed anew has another installation than the event says.
-func TestALostInstallationIsLookedUpAnew(t *testing.T) {
-	_, c, req := appWorld(t, sim.Options{})
-	req.Installation = 3
-	wantWrite(t, c, req, deployment.WriteRetry)
-	wantWrite(t, c, req, deployment.WriteDone)
+// An App that was uninstalled and installed again has another installation than an event from
+// before.
+func TestApp_LooksUpGoneInstallation(t *testing.T) {
+	t.Run("write", func(t *testing.T) {
+		_, c, req := newAppSimulation(t, sim.Options{})
+		req.Installation = 3
+		wantWrite(t, c, req, deployment.WriteRetry)
+		wantWrite(t, c, req, deployment.WriteDone)
+	})
 
-	_, c, req = appWorld(t, sim.Options{})
-	req.Installation = 3
-	if _, err := c.Statuses(t.Context(), req); err != nil {
-		t.Error(err)
-	}
+	t.Run("read", func(t *testing.T) {
+		_, c, req := newAppSimulation(t, sim.Options{})
+		req.Installation = 3
+		if _, err := c.Statuses(t.Context(), req); err != nil {
+			t.Errorf("got error %v", err)
+		}
+	})
 }
 
-// Whatever keeps us from a token wrote nothing, and does not mean that the repository is gone: the
-// report stays owed.
-func TestNoTokenMeansNothingWasWritten(t *testing.T) {
+// Without a token nothing was written, and the repository need not be gone: the write is retried.
+func TestApp_NoTokenIsRetried(t *testing.T) {
 	var status int
 	var body string
-	refusing := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+	server := newClientWith(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	})
 
-	for _, installation := range []int64{0, 4} { // the look-up is refused; the token is
-		req := request
-		req.Installation = installation
-		for status = 300; status < 600; status++ {
-			if status == http.StatusNotModified {
-				continue
+	tests := []struct {
+		name         string
+		installation int64
+	}{
+		{name: "installation not found", installation: 0},
+		{name: "token not created", installation: 4},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			req := request
+			req.Installation = tt.installation
+			write := func() deployment.WriteOutcome {
+				return newClient(t, asApp(server.options)).WriteStatus(t.Context(), req, success)
 			}
 
 			body = `{"message":"no"}`
-			got := newClient(t, asApp(refusing.o)).WriteStatus(t.Context(), req, success)
-			if got.Kind != deployment.WriteRetry || got.After != 7*time.Second {
-				t.Errorf("installation %d, %d: %+v", installation, status, got)
+			for status = 300; status < 600; status++ {
+				if status == http.StatusNotModified {
+					continue
+				}
+				if got := write(); got.Kind != deployment.WriteRetry || got.After != 7*time.Second {
+					t.Errorf("%d: got %+v, want a retry after 7s", status, got)
+				}
 			}
-		}
 
-		for _, body = range []string{"", "null", "{}", `{"token":"`} {
 			status = http.StatusCreated
-			if got := newClient(t, asApp(refusing.o)).WriteStatus(t.Context(), req, success); got.Kind != deployment.WriteRetry {
-				t.Errorf("installation %d, %q: %+v", installation, body, got)
+			for _, body = range []string{"", "null", "{}", `{"token":"`} {
+				if got := write(); got.Kind != deployment.WriteRetry {
+					t.Errorf("201 with %q: got %+v, want a retry", body, got)
+				}
 			}
-		}
+		})
+	}
+}
+
+// credentialServer answers 502 to all calls but the creation of tokens, and remembers the
+// credentials that it was sent.
+type credentialServer struct {
+	mu           sync.Mutex
+	seen         map[string]bool
+	rejectTokens bool // answers 502 to the creation of tokens as well
+	disconnect   bool // closes the connection without a response
+}
+
+func (s *credentialServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	s.seen[credential] = true
+	switch {
+	case s.disconnect:
+		panic(http.ErrAbortHandler)
+	case strings.HasSuffix(r.URL.Path, "/access_tokens") && !s.rejectTokens:
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{"token":"ghs_secret","expires_at":"2036-01-01T00:00:00Z"}`)
+	default:
+		w.WriteHeader(http.StatusBadGateway)
 	}
 }
 
 // No error shows a credential, however it is printed: not the personal token, not the
-// installation's, not the App's JSON web token.
-func TestErrorsHoldNoCredentials(t *testing.T) {
-	var mu sync.Mutex // a connection that is cut orders nothing
-	seen, refuseToken, cut := map[string]bool{}, false, false
-	c := answering(t, func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		_, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		seen[credential] = true
-		switch {
-		case cut:
-			panic(http.ErrAbortHandler)
-		case strings.HasSuffix(r.URL.Path, "/access_tokens") && !refuseToken:
-			w.WriteHeader(http.StatusCreated)
-			_, _ = io.WriteString(w, `{"token":"ghs_secret","expires_at":"2036-01-01T00:00:00Z"}`)
-		default:
-			w.WriteHeader(http.StatusBadGateway)
-		}
-	})
+// installation's, not the App's JSON Web Token.
+func TestError_HoldsNoCredential(t *testing.T) {
+	server := &credentialServer{seen: map[string]bool{}}
+	c := newClientWith(t, server.ServeHTTP)
+	tests := []struct {
+		name                     string
+		app                      bool
+		rejectTokens, disconnect bool
+	}{
+		{name: "token"},
+		{name: "token, disconnected", disconnect: true},
+		{name: "app", app: true},
+		{name: "app, no token created", app: true, rejectTokens: true},
+		{name: "app, disconnected", app: true, disconnect: true},
+	}
 
-	req := request
-	req.Installation = 4
-	for _, o := range []Options{c.o, asApp(c.o)} {
-		for _, how := range [][2]bool{{false, false}, {true, false}, {false, true}} {
-			mu.Lock()
-			refuseToken, cut = how[0], how[1]
-			mu.Unlock()
-			client := newClient(t, o)
-			_, err := client.Statuses(t.Context(), req)
-			_, who := client.Check(t.Context())
-			text := fmt.Sprintf(
-				"%v %+v %v %+v %s",
-				err,
-				err,
-				who,
-				who,
-				client.WriteStatus(t.Context(), req, success).Cause,
-			)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			server.mu.Lock()
+			server.rejectTokens, server.disconnect = tt.rejectTokens, tt.disconnect
+			server.mu.Unlock()
 
-			mu.Lock()
-			for secret := range seen {
-				if secret == "" || strings.Contains(text, secret) {
-					t.Errorf("a call without credential, or an error with one: %s", text)
-				}
+			o := c.options
+			if tt.app {
+				o = asApp(o)
 			}
 
-			mu.Unlock()
-		}
+			req := request
+			req.Installation = 4
+			client := newClient(t, o)
+			_, statuses := client.Statuses(t.Context(), req)
+			_, identity := client.Identity(t.Context())
+			cause := client.WriteStatus(t.Context(), req, success).Cause
+			text := fmt.Sprintf("%v %+v %v %+v %s", statuses, statuses, identity, identity, cause)
+
+			server.mu.Lock()
+			defer server.mu.Unlock()
+			for credential := range server.seen {
+				if credential == "" || strings.Contains(text, credential) {
+					t.Errorf("got a call without a credential, or an error with one: %s", text)
+				}
+			}
+		})
 	}
 
-	if !seen["ghs_secret"] || !seen[sim.DefaultToken] || len(seen) < 3 {
-		t.Errorf("only %d credentials were used", len(seen))
-	}
-}
-
-func TestCheckNamesMissingPermissions(t *testing.T) {
-	s, c, _ := appWorld(t, sim.Options{})
-	if err := c.CheckRepository(t.Context(), "acme", "api"); err != nil {
-		t.Error(err)
-	}
-
-	for level, want := range map[string]string{"read": `Deployments is "read"`, "": "needs deployments=read"} {
-		s.SetPermission("deployments", level)
-		if err := c.CheckRepository(t.Context(), "acme", "api"); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v", level, err)
-		}
-	}
-
-	s.AddRepository("acme/other")
-	s.Uninstall("acme/other")
-	if err := c.CheckRepository(t.Context(), "acme", "other"); err == nil ||
-		!strings.Contains(err.Error(), "install the GitHub App") {
-		t.Errorf("%v", err)
-	}
-
-	reader := answering(t, func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/deployments") {
-			_, _ = io.WriteString(w, `[]`)
-			return
-		}
-
-		_, _ = io.WriteString(w, `{"id":7,"full_name":"acme/api","permissions":{"pull":true,"push":false}}`)
-	})
-
-	if err := reader.CheckRepository(t.Context(), "acme", "api"); err == nil ||
-		!strings.Contains(err.Error(), "write access") {
-		t.Errorf("%v", err)
+	server.mu.Lock()
+	defer server.mu.Unlock()
+	if !server.seen["ghs_secret"] || !server.seen[sim.DefaultToken] || len(server.seen) < 3 {
+		t.Errorf("got %d credentials used, want the token, an installation's and an App's", len(server.seen))
 	}
 }

@@ -7,14 +7,14 @@ import (
 	"fmt"
 	"time"
 
-	gh "github.com/google/go-github/v60/github"
+	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// listed is what GitHub's list shows of a deployment. go-github v60 drops performed_via_github_app,
-// so it is read here.
-type listed struct {
+// deploymentItem is one item of "List deployments". It is decoded here because go-github v60 drops
+// performed_via_github_app.
+type deploymentItem struct {
 	ID          int64           `json:"id"`
 	SHA         string          `json:"sha"`
 	Ref         string          `json:"ref"`
@@ -28,74 +28,81 @@ type listed struct {
 		Type  string `json:"type"`
 	} `json:"creator"`
 	CreatedAt time.Time `json:"created_at"`
-	Via       *struct {
+	App       *struct {
 		ID   int64  `json:"id"`
 		Slug string `json:"slug"`
 	} `json:"performed_via_github_app"`
 }
 
-func (l listed) request(s deployment.Source) deployment.Request {
+func (i deploymentItem) request(src deployment.Source) deployment.Request {
 	r := deployment.Request{
-		ID:           l.ID,
-		Repository:   s.Repository,
-		Installation: s.Installation,
-		Environment:  l.Environment,
-		Ref:          l.Ref,
-		SHA:          l.SHA,
-		Task:         l.Task,
-		Payload:      l.Payload,
-		CreatedAt:    l.CreatedAt,
+		ID:           i.ID,
+		Repository:   src.Repository,
+		Installation: src.Installation,
+		Environment:  i.Environment,
+		Ref:          i.Ref,
+		SHA:          i.SHA,
+		Task:         i.Task,
+		Payload:      i.Payload,
+		CreatedAt:    i.CreatedAt,
 	}
 
-	if l.Description != nil {
-		r.Description = *l.Description
+	if i.Description != nil {
+		r.Description = *i.Description
 	}
-	if l.Creator != nil {
-		r.Creator = deployment.Creator{ID: l.Creator.ID, Login: l.Creator.Login, Type: l.Creator.Type}
+	if i.Creator != nil {
+		r.Creator = deployment.Creator{ID: i.Creator.ID, Login: i.Creator.Login, Type: i.Creator.Type}
 	}
-	if l.Via != nil {
-		r.App = deployment.App{ID: l.Via.ID, Slug: l.Via.Slug}
+	if i.App != nil {
+		r.App = deployment.App{ID: i.App.ID, Slug: i.App.Slug}
 	}
 
 	return r
 }
 
-// readListed reads one item of the list.
-func readListed(raw []byte) (listed, error) {
-	var l listed
-	if err := json.Unmarshal(raw, &l); err != nil {
-		return l, err
+// parseDeploymentItem decodes one item of the list. An item without id, SHA, ref or environment is
+// an error. The id is returned with it, where it could be read.
+func parseDeploymentItem(raw []byte) (deploymentItem, error) {
+	var i deploymentItem
+	if err := json.Unmarshal(raw, &i); err != nil {
+		return i, err
 	}
-	if l.ID <= 0 || l.SHA == "" || l.Ref == "" || l.Environment == "" {
-		return l, errors.New("it lacks its id, sha, ref or environment")
+	if i.ID <= 0 || i.SHA == "" || i.Ref == "" || i.Environment == "" {
+		return i, errors.New("deployment without id, sha, ref or environment")
 	}
-	return l, nil
+	return i, nil
 }
 
-// Deployments lists a repository's deployments, newest first, back to since, at most limit.
-// ErrGone: there is no such repository.
+// Deployments lists the deployments of a repository, newest first, at most limit of them and none
+// that was created before since (REST API, "List deployments"). An item that cannot be parsed is
+// logged and left out. The error is ErrRepositoryGone if GitHub does not show the repository.
 func (c *Client) Deployments(
 	ctx context.Context,
 	of deployment.Source,
 	since time.Time,
 	limit int,
 ) ([]deployment.Request, error) {
-	of.Repository = c.current(of.Repository)
-	if of.Repository.ID != 0 {
-		var err error // a name that was given up may be another repository's by now, whose deployments are not ours
-		if of.Repository, err = c.Repository(ctx, of.Repository, of.Installation); err != nil {
+	src := c.current(of)
+	if src.Repository.ID != 0 {
+		// The list is read by name. Another repository may have taken the name, and its deployments
+		// must not be listed as those of this one.
+		var err error
+		if src.Repository, err = c.Repository(ctx, src.Repository, src.Installation); err != nil {
 			return nil, err
 		}
 	}
 
-	list := &listing{of: of, since: since, limit: limit, seen: map[int64]bool{}}
+	list := &listing{src: src, since: since, limit: limit, log: c.options.Log, seen: map[int64]bool{}}
+
+	// Items that are seen twice or left out take up room, so up to two pages more than limit fills
+	// are read. Where that is not enough the result is short of limit.
 	size := max(1, min(limit, 100))
 	for page := 1; page <= limit/size+2; page++ {
-		items, more, err := c.deploymentPage(ctx, of, size, page)
+		items, more, err := c.deploymentPage(ctx, src, size, page)
 		if err != nil {
 			return nil, err
 		}
-		if full := c.add(list, items); full || !more {
+		if complete := list.add(items); complete || !more {
 			break
 		}
 	}
@@ -105,65 +112,52 @@ func (c *Client) Deployments(
 
 func (c *Client) deploymentPage(
 	ctx context.Context,
-	of deployment.Source,
+	src deployment.Source,
 	size, page int,
 ) (items []json.RawMessage, more bool, err error) {
-	path := fmt.Sprintf(
-		"repos/%s/%s/deployments?per_page=%d&page=%d",
-		of.Repository.Owner,
-		of.Repository.Name,
-		size,
-		page,
-	)
-
-	err = c.read(ctx, opDeployments, of.Repository, of.Installation, func(ctx context.Context, api *gh.Client) error {
-		items = nil
-		resp, err := get(ctx, api, path, &items)
-		if err == nil && items == nil {
-			err = errNoList
-		}
-		if err == nil {
-			more = resp.NextPage > page
-		}
-
-		return err
-	})
-
-	return items, more, err
+	repo := src.Repository
+	path := fmt.Sprintf("repos/%s/%s/deployments?per_page=%d&page=%d", repo.Owner, repo.Name, size, page)
+	items, nextPage, err := fetch(ctx, c, opDeployments, src, path, requireList[json.RawMessage])
+	return items, nextPage > page, err
 }
 
-// listing collects deployments, newest first.
+// listing collects the deployments of one repository from the pages of the list.
 type listing struct {
-	of    deployment.Source
+	src   deployment.Source
 	since time.Time
 	limit int
-	seen  map[int64]bool // pages shift while deployments are made
+	log   zerolog.Logger
+
+	seen  map[int64]bool // an item is seen twice if a deployment is created between two pages
 	found []deployment.Request
 }
 
-// add takes a page in and says whether the listing goes back far enough. One item that cannot be
-// read does not hide the others.
-func (c *Client) add(to *listing, items []json.RawMessage) (full bool) {
+// add appends the items of a page and reports whether the listing is complete: it has reached its
+// limit, or an item that was created before since.
+func (l *listing) add(items []json.RawMessage) (complete bool) {
 	for _, raw := range items {
-		if len(to.found) >= to.limit {
+		if len(l.found) >= l.limit {
 			return true
 		}
 
-		l, err := readListed(raw)
+		item, err := parseDeploymentItem(raw)
 		if err != nil {
-			c.o.Log.Warn().Err(err).Int64("deployment", l.ID).Str("repository", to.of.Repository.FullName()).
-				Msg("a deployment in GitHub's list cannot be read; it is left out")
+			l.log.Warn().
+				Err(err).
+				Int64("deployment", item.ID).
+				Str("repository", l.src.Repository.FullName()).
+				Msg("listed deployment skipped")
 			continue
 		}
 
-		if l.CreatedAt.Before(to.since) {
+		if item.CreatedAt.Before(l.since) {
 			return true
 		}
-		if !to.seen[l.ID] {
-			to.seen[l.ID] = true
-			to.found = append(to.found, l.request(to.of))
+		if !l.seen[item.ID] {
+			l.seen[item.ID] = true
+			l.found = append(l.found, item.request(l.src))
 		}
 	}
 
-	return len(to.found) >= to.limit
+	return len(l.found) >= l.limit
 }

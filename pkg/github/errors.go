@@ -12,7 +12,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
-// What calls are for: the closed set of operations in metrics and errors.
+// The operations name calls in metrics and errors. They are a closed set.
 const (
 	opWrite        = "write_status"
 	opStatuses     = "list_statuses"
@@ -39,57 +39,61 @@ const (
 	opCompare        = "compare"
 )
 
-// Kind says what a failed call means for the next try.
+// Kind classifies a failed call by what it means for the next attempt.
 type Kind string
 
-// The kinds.
+// The kinds of failed calls. After KindUnknown and KindNoAnswer the call may have had its effect,
+// after the others it had none.
 const (
-	KindDenied   Kind = "denied"    // 401, 403, 404: credentials or rights; somebody may mend them
-	KindLimited  Kind = "limited"   // a rate limit, primary or secondary
-	KindMoved    Kind = "moved"     // 3xx: another name
-	KindLater    Kind = "later"     // 408: GitHub did not wait for the request to arrive
-	KindInvalid  Kind = "invalid"   // any other 4xx: the same call will never do
-	KindFull     Kind = "full"      // no more statuses for this deployment
-	KindUnknown  Kind = "unknown"   // 5xx, or a 2xx that cannot be read: it may have had its effect
-	KindNotSent  Kind = "not sent"  // no connection was made
-	KindNoAnswer Kind = "no answer" // sent, and nothing came back: it may have had its effect
+	KindDenied         Kind = "denied"          // 401, 403, 404: a right is missing, or the thing is not there
+	KindLimited        Kind = "limited"         // 429, or a 403 that is a rate limit, primary or secondary
+	KindMoved          Kind = "moved"           // 3xx: the thing has another URL now
+	KindRequestTimeout Kind = "request timeout" // 408: GitHub did not receive the request in time
+	KindInvalid        Kind = "invalid"         // any other 4xx: the same call cannot succeed later
+	KindFull           Kind = "full"            // 422: the deployment has as many statuses as GitHub keeps
+	KindUnknown        Kind = "unknown"         // any other status, or a 2xx with an invalid body
+	KindNotSent        Kind = "not sent"        // no connection was made
+	KindNoAnswer       Kind = "no answer"       // the request was sent, and no response came back
 )
 
-// Error is a call that GitHub did not grant. It holds no token, header or query.
+// Error is a failed call to GitHub. It holds no token, header or query.
 type Error struct {
-	Operation     string
-	Status        int // 0: no answer
-	Message       string
-	Documentation string        // GitHub's link about the refusal
-	Needs         string        // the permissions that would do, as GitHub names them
-	RetryAfter    time.Duration // at least this long before the next try; 0: GitHub did not say
-	Kind          Kind
-	Err           error
+	Operation           string
+	Status              int           // HTTP status; 0: no response
+	Message             string        // of the response; empty without one
+	DocumentationURL    string        // GitHub's link about the failure; may be empty
+	AcceptedPermissions string        // permissions that would be enough, in GitHub's words; only with KindDenied
+	RetryAfter          time.Duration // wait at least this long before the next attempt; 0: GitHub did not say
+	Kind                Kind
+	Err                 error
 }
 
-// Error says what was asked, what GitHub said, and what to do about it.
+// Error returns the operation, what GitHub answered and, where one is known, the remedy.
 func (e *Error) Error() string {
 	if e.Status == 0 {
 		return fmt.Sprintf("GitHub %s: %v", e.Operation, e.Err)
 	}
+
 	text := fmt.Sprintf("GitHub %s: %d %s", e.Operation, e.Status, e.Message)
-	if hint := e.hint(); hint != "" {
-		text += " (" + hint + ")"
+	if remedy := e.remedy(); remedy != "" {
+		text += " (" + remedy + ")"
 	}
+
 	return text
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// refused says whether one operation met one status. Without a token or an installation the
-// operation itself was not asked.
-func refused(err error, operation string, status int) bool {
+// hasStatus reports whether err is a given status in answer to a given operation. A call that
+// failed because no token could be created or no installation was found has the operation of that
+// step.
+func hasStatus(err error, operation string, status int) bool {
 	var e *Error
 	return errors.As(err, &e) && e.Operation == operation && e.Status == status
 }
 
-func (e *Error) hint() string {
+func (e *Error) remedy() string {
 	asApp := e.Operation == opToken || e.Operation == opInstallation || e.Operation == opApp
 	switch {
 	case e.Kind != KindDenied:
@@ -100,8 +104,8 @@ func (e *Error) hint() string {
 		return "the token has expired or was revoked"
 	case asApp && e.Status == http.StatusNotFound:
 		return "install the GitHub App on the repository"
-	case e.Needs != "":
-		return "needs " + e.Needs
+	case e.AcceptedPermissions != "":
+		return "needs " + e.AcceptedPermissions
 	case e.Status == http.StatusNotFound:
 		return "it does not exist, or the credentials may not see it"
 	default:
@@ -109,16 +113,16 @@ func (e *Error) hint() string {
 	}
 }
 
-// classify judges a failed call by status, headers and body alone: go-github's own error types know
-// too little.
-func classify(operation string, heard response, err error, now time.Time) *Error {
-	var inner *Error // a token could not be had
-	if errors.As(err, &inner) {
+// classify turns a failed call into an *Error, never nil. It judges by the recorded status, headers
+// and body, because the error types of go-github v60 do not cover all of GitHub's answers.
+func classify(operation string, recorded response, err error, now time.Time) *Error {
+	var inner *Error
+	if errors.As(err, &inner) { // no token could be created, so the call itself was not made
 		return inner
 	}
 
-	e := &Error{Operation: operation, Status: heard.status, Err: stripURL(err)}
-	if heard.status == 0 {
+	e := &Error{Operation: operation, Status: recorded.status, Err: stripURL(err)}
+	if recorded.status == 0 {
 		e.Kind = KindNoAnswer
 		if outbound.NotSent(err) {
 			e.Kind = KindNotSent
@@ -127,25 +131,25 @@ func classify(operation string, heard response, err error, now time.Time) *Error
 		return e
 	}
 
-	if heard.status/100 == 2 {
-		e.Kind, e.Message = KindUnknown, clean("the answer cannot be read: "+e.Err.Error())
+	if recorded.status/100 == 2 {
+		e.Kind, e.Message = KindUnknown, singleLine("invalid response: "+e.Err.Error())
 		return e
 	}
 
-	e.Message, e.Documentation = errorMessage(heard)
-	e.Kind = kindOf(heard.status, heard.header, e.Message, e.Documentation)
-	e.RetryAfter, _ = outbound.RetryAfter(heard.header, now)
+	e.Message, e.DocumentationURL = errorMessage(recorded)
+	e.Kind = kindOf(recorded.status, recorded.header, e.Message, e.DocumentationURL)
+	e.RetryAfter, _ = outbound.RetryAfter(recorded.header, now)
 	switch e.Kind {
 	case KindLimited:
-		e.RetryAfter = limit(heard.header, now)
+		e.RetryAfter = rateLimitWait(recorded.header, now)
 	case KindDenied:
-		e.Needs = clean(heard.header.Get("X-Accepted-GitHub-Permissions"))
+		e.AcceptedPermissions = singleLine(recorded.header.Get("X-Accepted-GitHub-Permissions"))
 	}
 
 	return e
 }
 
-// stripURL takes the URL out of a transport's error.
+// stripURL removes the URL, which may hold a query, from an error of net/http.
 func stripURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -154,16 +158,17 @@ func stripURL(err error) error {
 	return err
 }
 
-func kindOf(status int, header http.Header, message, documentation string) Kind {
+func kindOf(status int, header http.Header, message, documentationURL string) Kind {
+	isFull := strings.Contains(strings.ToLower(message), "maximum number of statuses")
 	switch {
 	case status == http.StatusTooManyRequests,
-		status == http.StatusForbidden && limited(header, message, documentation):
+		status == http.StatusForbidden && isRateLimit(header, message, documentationURL):
 		return KindLimited
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound:
 		return KindDenied
 	case status == http.StatusRequestTimeout:
-		return KindLater
-	case status == http.StatusUnprocessableEntity && strings.Contains(strings.ToLower(message), "maximum number of statuses"):
+		return KindRequestTimeout
+	case status == http.StatusUnprocessableEntity && isFull:
 		return KindFull
 	case status/100 == 4:
 		return KindInvalid
@@ -174,38 +179,39 @@ func kindOf(status int, header http.Header, message, documentation string) Kind 
 	}
 }
 
-// limited says whether a 403 is a rate limit rather than a missing right (REST API, "Rate limits").
-func limited(h http.Header, message, documentation string) bool {
+// isRateLimit reports whether a 403 is a rate limit rather than a missing right (REST API, "Rate
+// limits for the REST API"). GitHub answers both limits with 403 or 429, and a secondary limit not
+// always with a header.
+func isRateLimit(h http.Header, message, documentationURL string) bool {
 	lower := strings.ToLower(message)
-	return h.Get("Retry-After") != "" || h.Get("X-RateLimit-Remaining") == "0" ||
-		strings.Contains(lower, "rate limit") || strings.Contains(lower, "abuse detection") ||
-		strings.HasSuffix(
-			documentation,
-			"secondary-rate-limits",
-		) || strings.HasSuffix(documentation, "#abuse-rate-limits")
+	return h.Get("Retry-After") != "" ||
+		h.Get("X-RateLimit-Remaining") == "0" ||
+		strings.Contains(lower, "rate limit") ||
+		strings.Contains(lower, "abuse detection") ||
+		strings.HasSuffix(documentationURL, "secondary-rate-limits") ||
+		strings.HasSuffix(documentationURL, "#abuse-rate-limits")
 }
 
-// Bounds of the wait after a limit: GitHub asks for a minute when it gives no hint, and its longest
-// window is an hour.
+// Waits after a rate limit (REST API, "Rate limits for the REST API", "Exceeding the rate limit").
 const (
-	noHint    = time.Minute
-	longReset = time.Hour + time.Minute
+	defaultLimitWait = time.Minute             // GitHub asks for a minute where it sends no header
+	maxLimitWait     = time.Hour + time.Minute // the longest window of a limit is an hour
 )
 
-// limit is how long a limit lasts: Retry-After, else until the reset when nothing remains, else a
-// minute.
-func limit(h http.Header, now time.Time) time.Duration {
+// rateLimitWait returns how long a rate limit lasts: as Retry-After says, else until the reset if no
+// calls remain, else defaultLimitWait. It is at least a second.
+func rateLimitWait(h http.Header, now time.Time) time.Duration {
 	if wait, ok := outbound.RetryAfter(h, now); ok {
 		return max(wait, time.Second)
 	}
 
 	reset, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
-	if h.Get("X-RateLimit-Remaining") != "0" || err != nil {
-		return noHint
+	if err != nil || h.Get("X-RateLimit-Remaining") != "0" {
+		return defaultLimitWait
 	}
-	if theirs, ok := outbound.Clock(h); ok {
-		now = theirs // the reset is a moment of GitHub's clock
+	if serverTime, ok := outbound.Clock(h); ok {
+		now = serverTime // the reset is a time of GitHub's clock
 	}
 
-	return min(max(time.Unix(reset, 0).Sub(now), time.Second), longReset)
+	return min(max(time.Unix(reset, 0).Sub(now), time.Second), maxLimitWait)
 }

@@ -10,81 +10,180 @@ import (
 	sim "github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-func TestCompare(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
-		first := sim.Commit("acme/api", "main")
-		second := a.sim.Push("acme/api", "main", "")
-		a.sim.Push("acme/api", "main", first)
-		side := a.sim.Push("acme/api", "side", strings.Repeat("ab", 20))
-		third := a.sim.Push("acme/api", "main", strings.Repeat("cd", 20))
-		for _, c := range []struct {
-			base, head string
-			want       policy.Comparison
-		}{
-			{first, second, policy.Ahead}, {second, first, policy.Behind}, {first, first, policy.Identical}, {side, third, policy.Diverged},
-			{third, strings.Repeat("ee", 20), ""},
-		} {
-			got, err := a.Compare(t.Context(), a.repo, a.installation, c.base, c.head)
-			if got != c.want || (err == nil) != (c.want != "") {
-				t.Errorf("%.7s...%.7s: %q %v", c.base, c.head, got, err)
-			}
-			if err != nil &&
-				(!strings.Contains(err.Error(), c.base[:7]) || !strings.Contains(err.Error(), c.head[:7])) {
-				t.Error(err)
+// A failed read is an error and never a fact. It is not repeated at once; when the error has
+// expired it is repeated, whatever limit was met.
+func TestFacts_FailedReadIsAnError(t *testing.T) {
+	faults := []string{
+		"primary-403",
+		"primary-429",
+		"secondary-403-bare",
+		"secondary-429",
+		"forbidden",
+		"server-error",
+		"half-answer",
+	}
+
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		id := s.sim.AddUser("alice")
+		s.sim.SetRole("acme/api", "alice", "write")
+		s.sim.SetTeamMember("acme", "sre", "alice", "active")
+		base, head := sim.Commit("acme/api", "main"), s.sim.Push("acme/api", "main", "")
+
+		for _, read := range factReads(s, id, base, head) {
+			for _, fault := range faults {
+				t.Run(read.operation+", "+fault, func(t *testing.T) {
+					s.expireCache()
+					if err := s.sim.NextNamed(read.operation, fault, 1); err != nil {
+						t.Fatal(err)
+					}
+
+					if err := read.do(t); err == nil {
+						t.Error("failed read: got no error")
+					}
+					if err := read.do(t); err == nil {
+						t.Error("at once: got no error, want the cached one")
+					}
+
+					s.clock.advance(ttlError)
+					if err := read.do(t); err != nil {
+						t.Errorf("later: got error %v", err)
+					}
+				})
 			}
 		}
 	})
+}
 
-	for _, text := range []string{"", "{}", "null", `{"status":"sideways"}`, `{"status":""}`, "["} {
-		c := answering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
-		if got, err := c.Compare(t.Context(), request.Repository, 0, sha, sha); err == nil {
-			t.Errorf("%s: %s", text, got)
-		}
+// factRead is one way to make an operation of GitHub's API.
+type factRead struct {
+	operation string
+	do        func(*testing.T) error
+}
+
+func factReads(s simulated, id int64, base, head string) []factRead {
+	checks := func(t *testing.T) error {
+		_, err := s.Checks(t.Context(), s.repo, s.installation, head)
+		return err
+	}
+	required := func(t *testing.T) error {
+		_, err := s.RequiredChecks(t.Context(), s.repo, s.installation, "main")
+		return err
+	}
+
+	return []factRead{
+		{operation: sim.OpGetAccount, do: func(t *testing.T) error {
+			_, err := s.Person(t.Context(), id, s.repo, s.installation)
+			return err
+		}},
+		{operation: sim.OpGetLogin, do: func(t *testing.T) error {
+			_, err := s.PersonByLogin(t.Context(), "alice", s.repo, s.installation)
+			return err
+		}},
+		{operation: sim.OpCollaborator, do: func(t *testing.T) error {
+			_, err := s.Permission(t.Context(), s.repo, s.installation, id, "alice")
+			return err
+		}},
+		{operation: sim.OpTeamMembership, do: func(t *testing.T) error {
+			_, err := s.TeamMember(t.Context(), "acme", "sre", "alice", s.repo, s.installation)
+			return err
+		}},
+		{operation: sim.OpCompare, do: func(t *testing.T) error {
+			_, err := s.Compare(t.Context(), s.repo, s.installation, base, head)
+			return err
+		}},
+		{operation: sim.OpCombinedStatus, do: checks},
+		{operation: sim.OpCheckRuns, do: checks},
+		{operation: sim.OpGetBranch, do: required},
+		{operation: sim.OpBranchRules, do: required},
 	}
 }
 
-// Whatever goes wrong with a question, its answer is an error and never a fact; and once that is
-// forgotten it is asked again, whatever limit was met.
-func TestTroubleIsNoFact(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
-		id := a.sim.AddUser("alice")
-		a.sim.SetRole("acme/api", "alice", "write")
-		a.sim.SetTeamMember("acme", "sre", "alice", "active")
-		head := a.sim.Push("acme/api", "main", "")
-		for op, ask := range map[string]func() error{
-			sim.OpGetAccount:   func() error { _, err := a.Person(t.Context(), id, a.repo, a.installation); return err },
-			sim.OpGetLogin:     func() error { _, err := a.PersonByLogin(t.Context(), "alice", a.repo, a.installation); return err },
-			sim.OpCollaborator: func() error { _, err := a.Permission(t.Context(), a.repo, a.installation, id, "alice"); return err },
-			sim.OpTeamMembership: func() error {
-				_, err := a.TeamMember(t.Context(), "acme", "sre", "alice", a.repo, a.installation)
-				return err
-			},
-			sim.OpCombinedStatus: func() error { _, err := a.Checks(t.Context(), a.repo, a.installation, head); return err },
-			sim.OpCheckRuns:      func() error { _, err := a.Checks(t.Context(), a.repo, a.installation, head); return err },
-			sim.OpGetBranch:      func() error { _, err := a.RequiredChecks(t.Context(), a.repo, a.installation, "main"); return err },
-			sim.OpBranchRules:    func() error { _, err := a.RequiredChecks(t.Context(), a.repo, a.installation, "main"); return err },
-			sim.OpCompare: func() error {
-				_, err := a.Compare(t.Context(), a.repo, a.installation, sim.Commit("acme/api", "main"), head)
-				return err
-			},
-		} {
-			for _, fault := range []string{"primary-403", "primary-429", "secondary-403-bare", "secondary-429", "forbidden", "server-error", "half-answer"} {
-				a.later()
-				if err := a.sim.NextNamed(op, fault, 1); err != nil {
-					t.Fatal(err)
-				}
-				if err := ask(); err == nil {
-					t.Errorf("%s, %s: a fact", op, fault)
-				}
-				if err := ask(); err == nil {
-					t.Errorf("%s, %s: asked again at once", op, fault)
-				}
+// A question through the API may be about a repository whose id is not known.
+func TestFacts_RepositoryByName(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		s.repo.ID = 0
+		id := s.sim.AddUser("alice")
+		s.sim.SetRole("acme/api", "alice", "write")
+		s.sim.SetRequiredChecks("acme/api", "main", "test")
+		s.wantPermission(t, id, "alice", policy.PermissionWrite, "")
+		s.wantRequired(t, "v1", "test")
 
-				a.clock.turn(lifeError)
-				if err := ask(); err != nil {
-					t.Errorf("%s after %s: %v", op, fault, err)
+		s.sim.RemoveUser("alice")
+		s.expireCache()
+		s.wantPermission(t, id, "alice", policy.PermissionNone, "")
+	})
+}
+
+// A response that holds nothing, or is about another account, is no fact about people.
+func TestFacts_ResponseAboutNobodyIsAnError(t *testing.T) {
+	texts := []string{
+		"",
+		"null",
+		"{}",
+		"[",
+		"<html>",
+		`{"id":8,"login":"bob"}`,
+		`{"id":7,"login":""}`,
+		`{"id":7,"login":"../x"}`,
+		`{"state":"owner"}`,
+		`{"slug":"x"}`,
+	}
+
+	for _, text := range texts {
+		t.Run(text, func(t *testing.T) {
+			c := newClientWith(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+			if login, err := c.Person(t.Context(), 7, request.Repository, 0); err == nil {
+				t.Errorf("person: got %q, want an error", login)
+			}
+			if actor, err := c.PersonByLogin(t.Context(), "alice", request.Repository, 0); err == nil {
+				t.Errorf("person by login: got %v, want an error", actor)
+			}
+			if level, err := c.Permission(t.Context(), request.Repository, 0, 7, "alice"); err == nil {
+				t.Errorf("permission: got %s, want an error", level)
+			}
+			if member, err := c.TeamMember(t.Context(), "acme", "sre", "alice", request.Repository, 0); err == nil {
+				t.Errorf("team member: got %t, want an error", member)
+			}
+		})
+	}
+}
+
+// Names that would change the path of a call are rejected before a call is made.
+func TestFacts_InvalidNameIsNotSent(t *testing.T) {
+	c := newClientWith(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("got a call to %s", r.URL) })
+	good, goodSHA := request.Repository, strings.Repeat("a", 40)
+	names := []string{"", ".", "..", "a/b", "a?b", "a b", "a%2fb", "ä", "a\n", "[bot]", "a[bot]x"}
+	for _, bad := range names {
+		t.Run(bad, func(t *testing.T) {
+			badRepository := good
+			badRepository.Name = bad
+
+			_, byLogin := c.PersonByLogin(t.Context(), bad, good, 0)
+			_, permission := c.Permission(t.Context(), good, 0, 7, bad)
+			_, org := c.TeamMember(t.Context(), bad, "sre", "alice", good, 0)
+			_, team := c.TeamMember(t.Context(), "acme", bad, "alice", good, 0)
+			_, login := c.TeamMember(t.Context(), "acme", "sre", bad, good, 0)
+			_, checks := c.Checks(t.Context(), good, 0, bad)
+			_, base := c.Compare(t.Context(), good, 0, bad, goodSHA)
+			_, head := c.Compare(t.Context(), good, 0, goodSHA, bad)
+			_, repository := c.Permission(t.Context(), badRepository, 0, 7, "alice")
+
+			errs := map[string]error{
+				"person by login":    byLogin,
+				"permission":         permission,
+				"organization":       org,
+				"team":               team,
+				"member":             login,
+				"checks":             checks,
+				"base of comparison": base,
+				"head of comparison": head,
+				"name of repository": repository,
+			}
+			for name, err := range errs {
+				if err == nil {
+					t.Errorf("%s: got no error", name)
 				}
 			}
-		}
-	})
+		})
+	}
 }

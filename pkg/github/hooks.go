@@ -15,44 +15,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
-// Hooks finds the webhooks that send to one of these addresses: the GitHub App's own, or with a
-// token those of the repository and of its organization. A hook that may not be read is left out; a
-// rate limit, which is a 403 too, says nothing of hooks.
-func (c *Client) Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]webhook.Hook, error) {
-	if c.app != nil {
-		return []webhook.Hook{"app/hook"}, nil
-	}
-	if err := validName(of); err != nil {
-		return nil, err
-	}
-
-	var found []webhook.Hook
-	for _, base := range []string{fmt.Sprintf("repos/%s/%s/hooks", of.Owner, of.Name), fmt.Sprintf("orgs/%s/hooks", of.Owner)} {
-		var hooks []hookItem
-		err := c.hookCall(ctx, opHooks, func(ctx context.Context, api *gh.Client) error {
-			_, err := get(ctx, api, base+"?per_page=100", &hooks)
-			return err
-		})
-
-		var denied *Error
-		if errors.As(err, &denied) && denied.Kind == KindDenied && denied.Status != http.StatusUnauthorized {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-
-		for _, h := range hooks {
-			if h.Active && slices.Contains(addresses, h.Config.URL) {
-				found = append(found, webhook.Hook(fmt.Sprintf("%s/%d", base, h.ID)))
-			}
-		}
-	}
-
-	return found, nil
-}
-
-// hookItem is what GitHub's lists show of a hook ("List repository webhooks").
+// hookItem is one item of "List repository webhooks" and "List organization webhooks".
 type hookItem struct {
 	ID     int64 `json:"id"`
 	Active bool  `json:"active"`
@@ -61,8 +24,8 @@ type hookItem struct {
 	} `json:"config"`
 }
 
-// deliveryItem is what GitHub's lists show of a delivery ("List deliveries for a repository
-// webhook").
+// deliveryItem is one item of "List deliveries for a repository webhook", and of the same list for
+// an organization or an App.
 type deliveryItem struct {
 	ID          int64     `json:"id"`
 	GUID        string    `json:"guid"`
@@ -71,8 +34,48 @@ type deliveryItem struct {
 	DeliveredAt time.Time `json:"delivered_at"`
 }
 
-// Deliveries reads one page of a hook's deliveries, newest first, from a cursor on; "" is the
-// newest. next is "" on the last page.
+// Hooks returns the active webhooks that send to one of the addresses. An App has one webhook,
+// which is returned without a call. With a token they are searched among the first 100 webhooks of
+// the repository and of its organization. A list that the token may not read is left out; a rate
+// limit, which may come as a 403 too, is an error.
+func (c *Client) Hooks(ctx context.Context, of deployment.Repository, addresses []string) ([]webhook.Hook, error) {
+	if c.app != nil {
+		return []webhook.Hook{"app/hook"}, nil
+	}
+	if err := validateName(of); err != nil {
+		return nil, err
+	}
+
+	var found []webhook.Hook
+	lists := []string{fmt.Sprintf("repos/%s/%s/hooks", of.Owner, of.Name), fmt.Sprintf("orgs/%s/hooks", of.Owner)}
+	for _, list := range lists {
+		var items []hookItem
+		err := c.hookCall(ctx, opHooks, func(ctx context.Context, api *gh.Client) error {
+			_, err := get(ctx, api, list+"?per_page=100", &items)
+			return err
+		})
+
+		var failed *Error
+		if errors.As(err, &failed) && failed.Kind == KindDenied && failed.Status != http.StatusUnauthorized {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+
+		for _, i := range items {
+			if i.Active && slices.Contains(addresses, i.Config.URL) {
+				found = append(found, webhook.Hook(fmt.Sprintf("%s/%d", list, i.ID)))
+			}
+		}
+	}
+
+	return found, nil
+}
+
+// Deliveries reads one page of the deliveries of a webhook, newest first. It starts at cursor, or
+// at the newest delivery if that is "". next is the cursor of the following page, "" on the last
+// one.
 func (c *Client) Deliveries(
 	ctx context.Context,
 	hook webhook.Hook,
@@ -85,14 +88,17 @@ func (c *Client) Deliveries(
 
 	var items []deliveryItem
 	err = c.hookCall(ctx, opDeliveries, func(ctx context.Context, api *gh.Client) error {
-		items = nil
 		resp, err := get(ctx, api, path, &items)
-		if err == nil {
-			next = resp.Cursor
+		if err != nil {
+			return err
 		}
 
-		return err
+		next = resp.Cursor
+		return nil
 	})
+	if err != nil {
+		return nil, "", err
+	}
 
 	for _, i := range items {
 		page = append(page, webhook.HookDelivery{
@@ -104,10 +110,12 @@ func (c *Client) Deliveries(
 		})
 	}
 
-	return page, next, err
+	return page, next, nil
 }
 
-// Redeliver asks GitHub to deliver once more.
+// Redeliver asks GitHub to attempt a delivery again (REST API, "Redeliver a delivery for a
+// repository webhook", and the same for an organization or an App). It does not wait for the
+// attempt.
 func (c *Client) Redeliver(ctx context.Context, hook webhook.Hook, id int64) error {
 	return c.hookCall(ctx, opRedeliver, func(ctx context.Context, api *gh.Client) error {
 		req, err := api.NewRequest(http.MethodPost, fmt.Sprintf("%s/deliveries/%d/attempts", hook, id), nil)
@@ -116,7 +124,7 @@ func (c *Client) Redeliver(ctx context.Context, hook webhook.Hook, id int64) err
 		}
 
 		_, err = api.Do(ctx, req, nil)
-		var accepted *gh.AcceptedError // go-github's word for 202, which is what GitHub answers
+		var accepted *gh.AcceptedError // go-github's error for 202, the status of success here
 		if errors.As(err, &accepted) {
 			return nil
 		}
@@ -125,14 +133,11 @@ func (c *Client) Redeliver(ctx context.Context, hook webhook.Hook, id int64) err
 	})
 }
 
-// hookCall makes a call as the App itself, or with the token.
+// hookCall makes a call as the App itself, or with the token. Installations may not read webhooks.
 func (c *Client) hookCall(ctx context.Context, operation string, do func(context.Context, *gh.Client) error) error {
 	api := c.app
 	if api == nil {
 		api = c.account(0).api
 	}
-	if err := c.call(ctx, operation, func(ctx context.Context) error { return do(ctx, api) }); err != nil {
-		return err
-	}
-	return nil
+	return c.call(ctx, operation, func(ctx context.Context) error { return do(ctx, api) })
 }

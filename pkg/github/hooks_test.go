@@ -9,59 +9,87 @@ import (
 	"testing"
 )
 
-// Only a missing right means that there are no hooks for us: what is cached for a day must not come
-// from a rate limit.
-func TestHooksThatMayNotBeRead(t *testing.T) {
-	for name, c := range map[string]struct {
-		status int
-		header map[string]string
-		body   string
-		kind   Kind // of the error; empty: none
+// Only a missing right means that a list has no webhooks for us: callers keep the result for a day,
+// so it must not come from a rate limit.
+func TestHooks_UnreadableList(t *testing.T) {
+	const orgHooks = `[{"id":3,"active":true,"config":{"url":"https://us"}},` +
+		`{"id":4,"active":true,"config":{"url":"https://them"}}]`
+	tests := []struct {
+		name     string
+		status   int // of the repository's list
+		header   map[string]string
+		body     string
+		wantKind Kind // of the error; empty: the webhooks of the organization are returned
 	}{
-		"no rights":      {403, nil, `{"message":"Resource not accessible by personal access token"}`, ""},
-		"not to be seen": {404, nil, `{"message":"Not Found"}`, ""},
-		"a primary limit": {
-			403,
-			map[string]string{"X-RateLimit-Remaining": "0"},
-			`{"message":"API rate limit exceeded"}`,
-			KindLimited,
+		{
+			name:   "missing right",
+			status: 403,
+			body:   `{"message":"Resource not accessible by personal access token"}`,
 		},
-		"a secondary limit": {
-			403,
-			map[string]string{"Retry-After": "60"},
-			`{"message":"You have exceeded a secondary rate limit"}`,
-			KindLimited,
+		{
+			name:   "not visible",
+			status: 404,
+			body:   `{"message":"Not Found"}`,
 		},
-		"too many":              {429, nil, `{}`, KindLimited},
-		"credentials that died": {401, nil, `{"message":"Bad credentials"}`, KindDenied},
-		"down":                  {502, nil, ``, KindUnknown},
-	} {
-		t.Run(name, func(t *testing.T) {
-			client := answering(t, func(w http.ResponseWriter, r *http.Request) {
-				if strings.HasPrefix(r.URL.Path, "/orgs/") {
-					_, _ = fmt.Fprint(
-						w,
-						`[{"id":3,"active":true,"config":{"url":"https://us"}},{"id":4,"active":true,"config":{"url":"https://them"}}]`,
-					)
+		{
+			name:     "primary limit",
+			status:   403,
+			header:   map[string]string{"X-RateLimit-Remaining": "0"},
+			body:     `{"message":"API rate limit exceeded"}`,
+			wantKind: KindLimited,
+		},
+		{
+			name:     "secondary limit",
+			status:   403,
+			header:   map[string]string{"Retry-After": "60"},
+			body:     `{"message":"You have exceeded a secondary rate limit"}`,
+			wantKind: KindLimited,
+		},
+		{
+			name:     "too many requests",
+			status:   429,
+			body:     `{}`,
+			wantKind: KindLimited,
+		},
+		{
+			name:     "rejected credentials",
+			status:   401,
+			body:     `{"message":"Bad credentials"}`,
+			wantKind: KindDenied,
+		},
+		{
+			name:     "bad gateway",
+			status:   502,
+			wantKind: KindUnknown,
+		},
+	}
 
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/orgs/") {
+					_, _ = io.WriteString(w, orgHooks)
 					return
 				}
 
-				for k, v := range c.header {
+				for k, v := range tt.header {
 					w.Header().Set(k, v)
 				}
-
-				w.WriteHeader(c.status)
-				_, _ = io.WriteString(w, c.body)
+				w.WriteHeader(tt.status)
+				_, _ = io.WriteString(w, tt.body)
 			})
 
-			hooks, err := client.Hooks(t.Context(), request.Repository, []string{"https://us"})
-			var failed *Error
-			if errors.As(err, &failed) != (c.kind != "") || failed != nil && failed.Kind != c.kind {
-				t.Fatalf("%v, %v", hooks, err)
+			got, err := c.Hooks(t.Context(), request.Repository, []string{"https://us"})
+			if tt.wantKind == "" {
+				if err != nil || fmt.Sprint(got) != "[orgs/acme/hooks/3]" {
+					t.Errorf("got %v (%v), want orgs/acme/hooks/3", got, err)
+				}
+				return
 			}
-			if c.kind == "" && fmt.Sprint(hooks) != "[orgs/acme/hooks/3]" {
-				t.Errorf("%v", hooks)
+
+			var failed *Error
+			if !errors.As(err, &failed) || failed.Kind != tt.wantKind {
+				t.Errorf("got %v (%v), want an error of kind %s", got, err, tt.wantKind)
 			}
 		})
 	}

@@ -5,68 +5,76 @@ import (
 	"time"
 )
 
-// pace holds the writes of one account to so many in any minute, and about six times as many in any
-// hour: GitHub limits content creation to 80 a minute and 500 an hour ("Rate limits for the REST
-// API", secondary limits). A token bucket would let twice as many through in its first minute.
+// pace bounds the writes of one account: perMinute in any minute, and 25/4 times as many in any
+// hour. That is the ratio of GitHub's limits for requests that create content, 80 a minute and 500
+// an hour (REST API, "Rate limits for the REST API", "About secondary rate limits"). A token bucket
+// would not do: it lets twice its rate through in the first minute.
 type pace struct {
-	most int // a minute; 0: no bound
+	perMinute int // 0: no bound
 
-	mu   sync.Mutex
-	sent []time.Time // within the hour, oldest first
-	held time.Time   // GitHub wants no writes before
+	mu          sync.Mutex
+	sent        []time.Time // writes of the last hour, oldest first; empty without a bound
+	pausedUntil time.Time   // see pause
 }
 
-// The windows are longer than their names by a second, and a minute, for what is on its way.
+// The windows are longer than a minute and an hour, because a write reaches GitHub some time after
+// it is counted here.
 const (
-	paceWindow = 61 * time.Second
-	paceHour   = 61 * time.Minute
+	minuteWindow = 61 * time.Second
+	hourWindow   = 61 * time.Minute
 )
 
-// take counts a write in, or says how long it must wait. A quarter of each window's writes is kept
-// for ends.
-func (p *pace) take(now time.Time, end bool) time.Duration {
+// maxPause bounds how long one rate limit holds all writes of an account back. The write that met
+// the limit waits as long as GitHub said.
+const maxPause = time.Minute
+
+// reserve counts a write and returns 0, or returns how long the write has to wait and counts
+// nothing. The last quarter of each window is reserved for final reports.
+func (p *pace) reserve(now time.Time, final bool) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	wait := p.held.Sub(now)
-	if p.most > 0 {
-		for len(p.sent) > 0 && now.Sub(p.sent[0]) >= paceHour {
+
+	wait := p.pausedUntil.Sub(now)
+	if p.perMinute > 0 {
+		for len(p.sent) > 0 && now.Sub(p.sent[0]) >= hourWindow {
 			p.sent = p.sent[1:]
 		}
 
-		wait = max(wait, p.wait(now, paceWindow, p.most, end), p.wait(now, paceHour, p.most*25/4, end))
+		wait = max(
+			wait,
+			p.waitFor(now, minuteWindow, p.perMinute, final),
+			p.waitFor(now, hourWindow, p.perMinute*25/4, final),
+		)
 	}
 
 	if wait > 0 {
 		return wait
 	}
-	if p.most > 0 {
+	if p.perMinute > 0 {
 		p.sent = append(p.sent, now)
 	}
 
 	return 0
 }
 
-// wait is how long until a window has room.
-func (p *pace) wait(now time.Time, window time.Duration, most int, end bool) time.Duration {
-	if !end {
-		most -= most / 4
+// waitFor returns how long it takes until a window has room for a write; 0 or less if it has room
+// now.
+func (p *pace) waitFor(now time.Time, window time.Duration, limit int, final bool) time.Duration {
+	if !final {
+		limit -= limit / 4
 	}
-	if len(p.sent) < most {
+	if len(p.sent) < limit {
 		return 0
 	}
-	return p.sent[len(p.sent)-most].Add(window).Sub(now)
+	return p.sent[len(p.sent)-limit].Add(window).Sub(now)
 }
 
-// holdMost is how long one refusal holds all writes back. The one that was refused waits as long as
-// it was told.
-const holdMost = time.Minute
-
-// hold lets nothing be written for a while: GitHub has said so to one write, and means all.
-func (p *pace) hold(now time.Time, long time.Duration) {
-	long = min(long, holdMost)
+// pause holds all writes back for a while, at most maxPause, after a rate limit has met one of
+// them. A limit counts for the whole account. A longer pause that is running stays.
+func (p *pace) pause(now time.Time, wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if until := now.Add(long); until.After(p.held) {
-		p.held = until
+	if until := now.Add(min(wait, maxPause)); until.After(p.pausedUntil) {
+		p.pausedUntil = until
 	}
 }

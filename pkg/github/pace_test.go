@@ -11,66 +11,68 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-func TestPaceKeepsAReserveForEnds(t *testing.T) {
-	c := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+func TestPace_ReserveForFinalReports(t *testing.T) {
+	c := newClientWith(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, `{"id":3}`)
 	})
+	c.options.WritesPerMinute = 8
 
-	c.o.WritesPerMinute = 8
-	count := func(r deployment.Report) (n int) {
+	writes := func(r deployment.Report) (n int) {
 		for c.WriteStatus(t.Context(), request, r).Kind == deployment.WriteDone {
 			n++
 		}
-
 		return n
 	}
 
-	if before, ends := count(running), count(success); before != 6 || ends != 2 {
-		t.Errorf("%d before the end, then %d ends", before, ends)
+	if others, finals := writes(running), writes(success); others != 6 || finals != 2 {
+		t.Errorf("got %d other and then %d final reports, want 6 and 2", others, finals)
 	}
-	if got := wantWrite(t, c, request, deployment.WritePaced); got.After <= 0 || got.After > paceWindow {
-		t.Errorf("%+v", got)
+	if got := wantWrite(t, c, request, deployment.WritePaced); got.After <= 0 || got.After > 61*time.Second {
+		t.Errorf("got a wait of %v, want at most 61s", got.After)
 	}
 }
 
-// Five hundred an hour, however evenly they come, and only ends in the last quarter of them.
-func TestPaceOfTheHour(t *testing.T) {
-	p, at := &pace{most: 80}, now
-	words, ends := 0, 0
+// At most 500 writes an hour, however evenly they come, the last quarter of them final reports.
+func TestPace_Hour(t *testing.T) {
+	p, at := &pace{perMinute: 80}, now
+	others, finals := 0, 0
 	for range 3600 {
 		at = at.Add(time.Second)
-		if p.take(at, false) == 0 {
-			words++
+		if p.reserve(at, false) == 0 {
+			others++
 		}
 	}
 
 	for range 200 {
-		if p.take(at, true) == 0 {
-			ends++
+		if p.reserve(at, true) == 0 {
+			finals++
 		}
 	}
 
-	if words != 375 || words+ends > 500 || ends == 0 {
-		t.Errorf("%d words and %d ends in an hour", words, ends)
+	if others != 375 {
+		t.Errorf("got %d other reports in an hour, want 375", others)
+	}
+	if finals == 0 || others+finals > 500 {
+		t.Errorf("got %d final reports besides, want some and at most 125", finals)
 	}
 }
 
-// However writes come: never more than so many in a minute, only ends take the last quarter, and
-// whoever waits as long as told gets through.
-func TestPaceHolds(t *testing.T) {
+// However writes come: never more than perMinute in a minute, only final reports in the last
+// quarter of them, and a write that waits as long as it is told is let through.
+func TestPace_RandomWrites(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		most, at := rapid.IntRange(0, 9).Draw(r, "most"), now
-		p := &pace{most: most}
+		perMinute, at := rapid.IntRange(0, 9).Draw(r, "writes per minute"), now
+		p := &pace{perMinute: perMinute}
 		var sent []time.Time
 		for range rapid.IntRange(1, 60).Draw(r, "writes") {
-			at = at.Add(time.Duration(rapid.IntRange(0, 40_000).Draw(r, "pause")) * time.Millisecond)
-			end := rapid.Bool().Draw(r, "end")
-			wait := p.take(at, end)
-			if wait > 0 && rapid.Bool().Draw(r, "patient") {
+			at = at.Add(time.Duration(rapid.IntRange(0, 40_000).Draw(r, "pause in ms")) * time.Millisecond)
+			final := rapid.Bool().Draw(r, "final")
+			wait := p.reserve(at, final)
+			if wait > 0 && rapid.Bool().Draw(r, "waits") {
 				at = at.Add(wait)
-				if wait = p.take(at, end); wait > 0 {
-					r.Fatalf("waited as told, and must wait %v more", wait)
+				if wait = p.reserve(at, final); wait > 0 {
+					r.Fatalf("after the wait: got another one of %v, want none", wait)
 				}
 			}
 
@@ -78,12 +80,12 @@ func TestPaceHolds(t *testing.T) {
 				sent = append(sent, at)
 			}
 
-			checkPace(r, sent, at, most, wait, end)
+			checkPace(r, sent, at, perMinute, wait, final)
 		}
 	})
 }
 
-func checkPace(r *rapid.T, sent []time.Time, at time.Time, most int, wait time.Duration, end bool) {
+func checkPace(r *rapid.T, sent []time.Time, at time.Time, perMinute int, wait time.Duration, final bool) {
 	recent := 0
 	for _, s := range sent {
 		if at.Sub(s) <= time.Minute {
@@ -92,11 +94,11 @@ func checkPace(r *rapid.T, sent []time.Time, at time.Time, most int, wait time.D
 	}
 
 	switch {
-	case most == 0 && wait > 0:
-		r.Fatalf("no bound, and held for %v", wait)
-	case most > 0 && recent > most:
-		r.Fatalf("%d writes within a minute, the most is %d", recent, most)
-	case wait == 0 && !end && most > 0 && recent > most-most/4:
-		r.Fatalf("%d writes within a minute, and a word before the end was let through", recent)
+	case perMinute == 0 && wait > 0:
+		r.Fatalf("without a bound: got a wait of %v, want none", wait)
+	case perMinute > 0 && recent > perMinute:
+		r.Fatalf("got %d writes within a minute, want at most %d", recent, perMinute)
+	case wait == 0 && !final && perMinute > 0 && recent > perMinute-perMinute/4:
+		r.Fatalf("got %d writes within a minute, and still another one that is not final", recent)
 	}
 }

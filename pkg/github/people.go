@@ -11,33 +11,49 @@ import (
 	"strings"
 	"time"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// ErrNoPerson says that there is no such account: it was deleted, or never was.
-var ErrNoPerson = errors.New("there is no such account at GitHub, or the credentials may not see it")
+// ErrNoPerson says that an id or a login is nobody's: GitHub answers 404 for it, or it belongs to
+// an organization. It is a policy.ErrMissing.
+var ErrNoPerson = fmt.Errorf("%w: no such account, or the credentials may not see it", policy.ErrMissing)
 
 var loginPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+(\[bot\])?$`)
 
-// validLogin keeps a login from bending a path.
-func validLogin(login string) error {
+// validateLogin rejects logins that would change the path of a call.
+func validateLogin(login string) error {
 	if !loginPattern.MatchString(login) || login == "." || login == ".." {
-		return fmt.Errorf("%q is no login", clean(login))
+		return fmt.Errorf("invalid login %q", singleLine(login))
 	}
 	return nil
 }
 
-// person is what GitHub shows of an account.
-type person struct {
+// user is the response of "Get a user" and "Get a user using their ID", as far as it is needed.
+type user struct {
 	ID    int64  `json:"id"`
 	Login string `json:"login"`
-	Type  string `json:"type"`
+	Type  string `json:"type"` // "User", "Bot" or "Organization"
 }
 
-// Person says what login an account's id goes by now. ErrNoPerson: there is none. The repository
-// and the installation say with whose eyes to look.
+func (u user) validate() error {
+	if u.ID <= 0 || validateLogin(u.Login) != nil {
+		return errors.New("no account id or login")
+	}
+	return nil
+}
+
+func (u user) actor() deployment.Actor {
+	a := deployment.Actor{ID: u.ID, Login: u.Login}
+	if u.Type == "Bot" {
+		a.App = strings.TrimSuffix(u.Login, "[bot]")
+	}
+	return a
+}
+
+// Person returns the current login of an account. The account is asked for with the credentials
+// that see the repository, and the result may be ttlFact old. The error is ErrNoPerson if GitHub
+// does not show an account with that id.
 func (c *Client) Person(
 	ctx context.Context,
 	id int64,
@@ -48,88 +64,61 @@ func (c *Client) Person(
 		return "", ErrNoPerson
 	}
 
-	return cached(
-		ctx,
-		c.cache,
-		c.personKey(id, of, installation),
-		func(ctx context.Context) (string, time.Duration, error) {
-			p, err := c.person(ctx, opPerson, "user/"+strconv.FormatInt(id, 10), of, installation)
-			if err == nil && p.ID != id {
-				err = fmt.Errorf("GitHub %s: it is about account %d, not %d", opPerson, p.ID, id)
-			}
+	src := c.current(deployment.Source{Repository: of, Installation: installation})
+	return cached(ctx, c.cache, c.personKey(src, id), func(ctx context.Context) (string, time.Duration, error) {
+		u, err := c.user(ctx, opPerson, src, "user/"+strconv.FormatInt(id, 10))
+		if err != nil {
+			return "", 0, err
+		}
+		if u.ID != id {
+			return "", 0, fmt.Errorf("GitHub %s: account %d in place of %d", opPerson, u.ID, id)
+		}
 
-			return p.Login, lifeFact, err
-		},
-	)
+		return u.Login, ttlFact, nil
+	})
 }
 
-func (c *Client) personKey(id int64, of deployment.Repository, installation int64) string {
-	return c.key(opPerson, of, installation, strconv.FormatInt(id, 10))
+func (c *Client) personKey(src deployment.Source, id int64) string {
+	return c.cacheKey(opPerson, src, strconv.FormatInt(id, 10))
 }
 
-// PersonByLogin says whose login it is now. ErrNoPerson: nobody's, or an organization's.
+// PersonByLogin returns the account that has a login now. The account is asked for with the
+// credentials that see the repository, and the result may be ttlFact old. The error wraps
+// ErrNoPerson if GitHub does not show an account with that login, or if it is an organization.
 func (c *Client) PersonByLogin(
 	ctx context.Context,
 	login string,
 	of deployment.Repository,
 	installation int64,
 ) (deployment.Actor, error) {
-	if err := validLogin(login); err != nil {
+	if err := validateLogin(login); err != nil {
 		return deployment.Actor{}, err
 	}
 
-	return cached(
-		ctx,
-		c.cache,
-		c.key(opLogin, of, installation, login),
-		func(ctx context.Context) (deployment.Actor, time.Duration, error) {
-			p, err := c.person(ctx, opLogin, "users/"+url.PathEscape(login), of, installation)
-			switch {
-			case err != nil:
-				return deployment.Actor{}, 0, err
-			case !strings.EqualFold(p.Login, login):
-				return deployment.Actor{}, 0, fmt.Errorf(
-					"GitHub %s: it is about %s, not %s",
-					opLogin,
-					clean(p.Login),
-					login,
-				)
-			case p.Type == "Organization":
-				return deployment.Actor{}, 0, fmt.Errorf("%s is an organization: %w", login, ErrNoPerson)
-			}
-
-			return p.actor(), lifeFact, nil
-		},
-	)
-}
-
-func (p person) actor() deployment.Actor {
-	a := deployment.Actor{ID: p.ID, Login: p.Login}
-	if p.Type == "Bot" {
-		a.App = strings.TrimSuffix(p.Login, "[bot]")
-	}
-	return a
-}
-
-func (c *Client) person(
-	ctx context.Context,
-	operation, path string,
-	of deployment.Repository,
-	installation int64,
-) (p person, err error) {
-	err = c.read(ctx, operation, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-		p = person{}
-		_, err := get(ctx, api, path, &p)
-		if err == nil && (p.ID <= 0 || validLogin(p.Login) != nil) {
-			err = errors.New("it names nobody")
+	src := c.current(deployment.Source{Repository: of, Installation: installation})
+	key := c.cacheKey(opLogin, src, login)
+	return cached(ctx, c.cache, key, func(ctx context.Context) (deployment.Actor, time.Duration, error) {
+		var none deployment.Actor
+		u, err := c.user(ctx, opLogin, src, "users/"+url.PathEscape(login))
+		if err != nil {
+			return none, 0, err
+		}
+		if !strings.EqualFold(u.Login, login) {
+			return none, 0, fmt.Errorf("GitHub %s: account %s in place of %s", opLogin, singleLine(u.Login), login)
+		}
+		if u.Type == "Organization" {
+			return none, 0, fmt.Errorf("%s is an organization: %w", login, ErrNoPerson)
 		}
 
-		return err
+		return u.actor(), ttlFact, nil
 	})
+}
 
-	if refused(err, operation, http.StatusNotFound) {
+func (c *Client) user(ctx context.Context, operation string, src deployment.Source, path string) (user, error) {
+	found, _, err := fetch(ctx, c, operation, src, path, user.validate)
+	if hasStatus(err, operation, http.StatusNotFound) {
 		err = ErrNoPerson
 	}
 
-	return p, err
+	return found, err
 }

@@ -9,58 +9,68 @@ import (
 	"strconv"
 	"time"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// permission is GitHub's answer ("Get repository permissions for a user"). go-github v60 drops
-// role_name, which alone tells maintain and triage.
+// permission is the response of "Get repository permissions for a user", as far as it is needed.
+// Its permission field knows only admin, write, read and none; maintain counts as write there and
+// triage as read. role_name tells them apart, and go-github v60 drops it.
 type permission struct {
 	Permission string `json:"permission"`
 	RoleName   string `json:"role_name"`
-	User       *struct {
+	User       struct {
 		ID          int64 `json:"id"`
-		Permissions *struct {
+		Permissions struct {
 			Triage   bool `json:"triage"`
 			Maintain bool `json:"maintain"`
 		} `json:"permissions"`
 	} `json:"user"`
 }
 
-// level is what an answer amounts to. The role must agree with the older word beside it; a custom
-// role, whatever its name, counts as the role that it stands on.
+// level returns the permission that a response grants, which is never more than its permission
+// field grants. A custom role may have any name, even that of a higher role, so a role name counts
+// only if it agrees with the permission field. Else the flags of the user show which role the
+// custom one is based on.
 func (p permission) level() (policy.Permission, error) {
-	role, may := policy.Permission(p.RoleName), policy.PermissionNone
-	switch {
-	case p.Permission == "admin":
-		may = policy.PermissionAdmin
-	case p.Permission == "write" && (role == policy.PermissionMaintain || role != policy.PermissionWrite && p.maintains()):
-		may = policy.PermissionMaintain
-	case p.Permission == "write":
-		may = policy.PermissionWrite
-	case p.Permission == "read" && (role == policy.PermissionTriage || role != policy.PermissionRead && p.triages()):
-		may = policy.PermissionTriage
-	case p.Permission == "read":
-		may = policy.PermissionRead
-	case p.Permission != "none":
-		return may, fmt.Errorf("it names the permission %q", clean(p.Permission))
+	role := policy.Permission(p.RoleName)
+	flags := p.User.Permissions
+	switch p.Permission {
+	case "admin":
+		return policy.PermissionAdmin, nil
+
+	case "write":
+		if role == policy.PermissionMaintain || role != policy.PermissionWrite && flags.Maintain {
+			return policy.PermissionMaintain, nil
+		}
+		return policy.PermissionWrite, nil
+
+	case "read":
+		if role == policy.PermissionTriage || role != policy.PermissionRead && flags.Triage {
+			return policy.PermissionTriage, nil
+		}
+		return policy.PermissionRead, nil
+
+	case "none":
+		return policy.PermissionNone, nil
+
+	default:
+		return policy.PermissionNone, fmt.Errorf("unknown permission %q", singleLine(p.Permission))
 	}
-
-	return may, nil
 }
 
-func (p permission) maintains() bool {
-	return p.User != nil && p.User.Permissions != nil && p.User.Permissions.Maintain
+func (p permission) validate() error {
+	if p.User.ID == 0 {
+		return errors.New("no user id")
+	}
+	_, err := p.level()
+	return err
 }
 
-func (p permission) triages() bool {
-	return p.User != nil && p.User.Permissions != nil && p.User.Permissions.Triage
-}
-
-// Permission says what somebody may do in a repository, by what their id goes by now. An error: it
-// cannot be said, for want of rights, or because the login is somebody else's by now.
+// Permission returns what an account may do in a repository. GitHub is asked by login, and the
+// response is accepted only if it is about the account with that id. The result may be ttlFact old,
+// or ttlNegative where nothing is permitted. It is an error if the credentials may not ask, or if
+// the login belongs to another account now.
 func (c *Client) Permission(
 	ctx context.Context,
 	of deployment.Repository,
@@ -68,77 +78,67 @@ func (c *Client) Permission(
 	id int64,
 	login string,
 ) (policy.Permission, error) {
-	if err := validLogin(login); err != nil {
+	if err := validateLogin(login); err != nil {
 		return "", err
 	}
 
-	key := c.key(opPermission, of, installation, at(of), strconv.FormatInt(id, 10), login)
+	src := c.current(deployment.Source{Repository: of, Installation: installation})
+	key := c.cacheKey(opPermission, src, repositoryPath(src.Repository), strconv.FormatInt(id, 10), login)
 	return cached(ctx, c.cache, key, func(ctx context.Context) (policy.Permission, time.Duration, error) {
-		may, err := c.permission(ctx, of, installation, id, login)
-		if may == policy.PermissionNone {
-			return may, lifeNo, err
+		level, err := c.permission(ctx, src, id, login)
+		if level == policy.PermissionNone {
+			return level, ttlNegative, err
 		}
 
-		return may, lifeFact, err
+		return level, ttlFact, err
 	})
 }
 
 func (c *Client) permission(
 	ctx context.Context,
-	of deployment.Repository,
-	installation int64,
-	id int64,
-	login string,
-) (may policy.Permission, err error) {
-	var found permission
-	err = c.read(ctx, opPermission, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-		found = permission{}
-		_, err := get(ctx, api, at(of)+"/collaborators/"+url.PathEscape(login)+"/permission", &found)
-		if err == nil && (found.User == nil || found.User.ID == 0) {
-			err = errors.New("it names nobody")
-		}
-		if err == nil {
-			may, err = found.level()
-		}
-
-		return err
-	})
-
-	switch {
-	case refused(err, opPermission, http.StatusNotFound):
-		return c.noPermission(ctx, of, installation, id, login)
-	case err != nil:
-		return "", err
-	case found.User.ID != id:
-		c.cache.forget(c.personKey(id, of, installation))
-		return "", fmt.Errorf("the login %s is somebody else's now", login)
-	}
-
-	return may, nil
-}
-
-// noPermission says what it means that GitHub knows nothing of a login in a repository: nothing is
-// permitted, unless the repository is out of sight or the login is no longer theirs.
-func (c *Client) noPermission(
-	ctx context.Context,
-	of deployment.Repository,
-	installation int64,
+	src deployment.Source,
 	id int64,
 	login string,
 ) (policy.Permission, error) {
-	if _, err := c.getRepository(ctx, of, installation); err != nil {
+	path := repositoryPath(src.Repository) + "/collaborators/" + url.PathEscape(login) + "/permission"
+	found, _, err := fetch(ctx, c, opPermission, src, path, permission.validate)
+	if hasStatus(err, opPermission, http.StatusNotFound) {
+		return c.permissionOfUnknown(ctx, src, id, login)
+	}
+	if err != nil {
 		return "", err
 	}
 
-	c.cache.forget(c.personKey(id, of, installation))
-	now, err := c.Person(ctx, id, of, installation)
-	switch {
-	case errors.Is(err, ErrNoPerson):
-		return policy.PermissionNone, nil
-	case err != nil:
+	if found.User.ID != id {
+		c.cache.forget(c.personKey(src, id))
+		return "", fmt.Errorf("login %s belongs to another account now", login)
+	}
+
+	return found.level()
+}
+
+// permissionOfUnknown returns what the 404 for a login in a repository means: nothing is permitted,
+// unless the repository is not visible or the account has another login now.
+func (c *Client) permissionOfUnknown(
+	ctx context.Context,
+	src deployment.Source,
+	id int64,
+	login string,
+) (policy.Permission, error) {
+	if _, err := c.getRepository(ctx, src); err != nil {
 		return "", err
-	case now != login:
-		return "", fmt.Errorf("%s goes by the login %s now", login, now)
+	}
+
+	c.cache.forget(c.personKey(src, id))
+	current, err := c.Person(ctx, id, src.Repository, src.Installation)
+	if errors.Is(err, ErrNoPerson) {
+		return policy.PermissionNone, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if current != login {
+		return "", fmt.Errorf("account %s was renamed to %s", login, current)
 	}
 
 	return policy.PermissionNone, nil

@@ -8,200 +8,207 @@ import (
 	"regexp"
 	"strings"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// ErrGone says that a repository was deleted, or is out of our sight for good.
-var ErrGone = errors.New("the repository was deleted, or the credentials may not see it any more")
+// ErrRepositoryGone says that GitHub does not show a repository: it answers 404.
+var ErrRepositoryGone = errors.New("repository was deleted, or the credentials may no longer see it")
 
-// errName says that a name would bend the path of a call.
-var errName = errors.New("is no repository name")
+// errInvalidName says that the owner or name of a repository must not go into a path.
+var errInvalidName = errors.New("invalid repository name")
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// validName keeps a name from bending a path: go-github does not escape owner and name.
-func validName(r deployment.Repository) error {
+// validateName rejects owners and names that would change the path of a call: go-github v60 does
+// not escape them.
+func validateName(r deployment.Repository) error {
 	for _, s := range []string{r.Owner, r.Name} {
 		if !namePattern.MatchString(s) || s == "." || s == ".." {
-			return fmt.Errorf("%q %w", r.FullName(), errName)
+			return fmt.Errorf("%w %q", errInvalidName, singleLine(r.FullName()))
 		}
 	}
 	return nil
 }
 
-// repository is what GitHub shows of a repository.
+// repository is the response of "Get a repository", as far as it is needed.
 type repository struct {
 	ID            int64  `json:"id"`
 	FullName      string `json:"full_name"`
 	DefaultBranch string `json:"default_branch"`
 	Permissions   *struct {
 		Push bool `json:"push"`
-	} `json:"permissions"` // the caller's; nil: not shown
+	} `json:"permissions"` // of the credentials; nil where GitHub does not show them
 }
 
-func (f repository) named() (deployment.Repository, error) {
-	owner, name, _ := strings.Cut(f.FullName, "/")
-	r := deployment.Repository{ID: f.ID, Owner: owner, Name: name}
-	return r, validName(r)
+func (r repository) toRepository() (deployment.Repository, error) {
+	owner, name, _ := strings.Cut(r.FullName, "/")
+	named := deployment.Repository{ID: r.ID, Owner: owner, Name: name}
+	return named, validateName(named)
 }
 
-// Repository asks for a repository by its id, whatever it is called now, and keeps the name for
-// later calls. ErrGone: there is none.
-func (c *Client) Repository(
-	ctx context.Context,
-	known deployment.Repository,
-	installation int64,
-) (deployment.Repository, error) {
-	var found repository
-	err := c.read(ctx, opRepository, known, installation, func(ctx context.Context, api *gh.Client) error {
-		found = repository{}
-		_, err := get(ctx, api, fmt.Sprintf("repositories/%d", known.ID), &found)
-		if err == nil && found.ID != known.ID {
-			err = fmt.Errorf("it is about repository %d, not %d", found.ID, known.ID)
-		}
-
-		return err
-	})
-
-	var e *Error
-	if errors.As(err, &e) && e.Operation == opRepository && e.Status == http.StatusNotFound {
-		c.forget(known)
-		return known, ErrGone
-	}
-	if err != nil {
-		return known, err
-	}
-
-	now, err := found.named()
-	if err != nil {
-		return known, err
-	}
-
-	c.rename(known, now)
-	return now, nil
-}
-
-// at is where a repository is: by its id, as in GitHub's own Link headers and redirects. A name may
-// have been given up, and be somebody else's by now; it is asked for only where no id is known.
-func at(r deployment.Repository) string {
+// repositoryPath returns the path of a repository. It uses the id where it is known, because a name
+// can be given up and taken by another repository. GitHub does not document the path with the id
+// but uses it in its own redirects and Link headers.
+func repositoryPath(r deployment.Repository) string {
 	if r.ID != 0 {
 		return fmt.Sprintf("repositories/%d", r.ID)
 	}
 	return "repos/" + r.Owner + "/" + r.Name
 }
 
-// getRepository reads what GitHub shows of a repository now. ErrGone: nothing.
-func (c *Client) getRepository(
+// Repository looks a repository up by its id and returns it with its current name, which later
+// calls then use. On an error it returns the repository as it was given. The error is
+// ErrRepositoryGone if GitHub does not show a repository with that id.
+func (c *Client) Repository(
 	ctx context.Context,
-	of deployment.Repository,
+	known deployment.Repository,
 	installation int64,
-) (found repository, err error) {
-	err = c.read(ctx, opRepository, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-		found = repository{}
-		_, err := get(ctx, api, at(of), &found)
-		if err == nil && (found.ID == 0 || of.ID != 0 && found.ID != of.ID) {
-			err = fmt.Errorf("it is about repository %d, not %d", found.ID, of.ID)
+) (deployment.Repository, error) {
+	src := deployment.Source{Repository: known, Installation: installation}
+	path := fmt.Sprintf("repositories/%d", known.ID)
+	found, _, err := fetch(ctx, c, opRepository, src, path, func(r repository) error {
+		if r.ID != known.ID {
+			return fmt.Errorf("repository %d in place of %d", r.ID, known.ID)
 		}
 
-		return err
+		return nil
 	})
 
-	if refused(err, opRepository, http.StatusNotFound) {
-		err = ErrGone
+	if hasStatus(err, opRepository, http.StatusNotFound) {
+		c.forgetInstallation(known)
+		return known, ErrRepositoryGone
+	}
+	if err != nil {
+		return known, err
+	}
+
+	current, err := found.toRepository()
+	if err != nil {
+		return known, err
+	}
+
+	c.rememberName(known, current)
+	return current, nil
+}
+
+// getRepository reads a repository by its id, or by its name where the id is not known. The error
+// is ErrRepositoryGone if GitHub does not show it.
+func (c *Client) getRepository(ctx context.Context, src deployment.Source) (repository, error) {
+	wanted := src.Repository.ID // 0: not known
+	found, _, err := fetch(ctx, c, opRepository, src, repositoryPath(src.Repository), func(r repository) error {
+		if r.ID == 0 || wanted != 0 && r.ID != wanted {
+			return fmt.Errorf("repository %d in place of %d", r.ID, wanted)
+		}
+
+		return nil
+	})
+
+	if hasStatus(err, opRepository, http.StatusNotFound) {
+		err = ErrRepositoryGone
 	}
 
 	return found, err
 }
 
-// rename keeps the name that a repository goes by now.
-func (c *Client) rename(known, now deployment.Repository) {
-	if known == now {
+// rememberName makes later calls use the current name of a repository.
+func (c *Client) rememberName(known, current deployment.Repository) {
+	if known == current {
 		return
 	}
 
 	c.mu.Lock()
-	c.names[now.ID] = now
+	c.currentNames[current.ID] = current
 	c.mu.Unlock()
-	c.o.Log.Info().
-		Str("repository", now.FullName()).
+
+	c.options.Log.Info().
+		Str("repository", current.FullName()).
 		Str("was", known.FullName()).
-		Msg("the repository goes by another name now")
+		Msg("repository renamed")
 }
 
-// current is the name that a repository goes by now, as far as is known.
-func (c *Client) current(r deployment.Repository) deployment.Repository {
+// current returns src with the current name of its repository, as far as Repository has found one.
+func (c *Client) current(src deployment.Source) deployment.Source {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now, ok := c.names[r.ID]; ok && r.ID != 0 {
-		return now
+	if renamed, ok := c.currentNames[src.Repository.ID]; ok && src.Repository.ID != 0 {
+		src.Repository = renamed
 	}
-	return r
+	return src
 }
 
-// resolveRenamed looks by id for a repository whose name may be an old one, and gives the other
-// name that it goes by now. Otherwise it gives ErrGone, or the failure as it was.
+// resolveRenamed looks for the current name of a repository after a call by its name has failed. It
+// returns src with that name if it is another one than before. Else it returns ErrRepositoryGone,
+// or the failure itself where that does not come from the name.
 func (c *Client) resolveRenamed(
 	ctx context.Context,
-	r deployment.Repository,
-	installation int64,
-	failed error,
-) (deployment.Repository, error) {
+	src deployment.Source,
+	failure error,
+) (deployment.Source, error) {
+	if src.Repository.ID == 0 || !mayBeRenamed(failure) {
+		return src, failure
+	}
+
+	current, err := c.Repository(ctx, src.Repository, src.Installation)
+	if errors.Is(err, ErrRepositoryGone) {
+		return src, ErrRepositoryGone
+	}
+	if err != nil {
+		return src, failure
+	}
+
+	if strings.EqualFold(current.FullName(), src.Repository.FullName()) {
+		c.forgetInstallation(src.Repository)
+		return src, failure
+	}
+
+	src.Repository = current
+	return src, nil
+}
+
+// mayBeRenamed reports whether a failed call may have used a former name of its repository. Without
+// a token or an installation the call itself was not made.
+func mayBeRenamed(err error) bool {
 	var e *Error
-	if !errors.As(failed, &e) || !e.mayHaveMoved() || r.ID == 0 {
-		return r, failed
+	if !errors.As(err, &e) || e.Operation == opToken || e.Operation == opInstallation {
+		return false
 	}
-
-	now, err := c.Repository(ctx, r, installation)
-	switch {
-	case errors.Is(err, ErrGone):
-		return r, ErrGone
-	case err != nil:
-		return r, failed
-	case strings.EqualFold(now.FullName(), r.FullName()):
-		c.forget(r)
-		return r, failed
-	default:
-		return now, nil
-	}
+	return e.Kind == KindMoved || e.Status == http.StatusNotFound
 }
 
-// mayHaveMoved says whether a refusal may come from an old name. Without a token or an installation
-// nothing was asked by name.
-func (e *Error) mayHaveMoved() bool {
-	return e.Operation != opToken && e.Operation != opInstallation &&
-		(e.Kind == KindMoved || e.Status == http.StatusNotFound)
-}
-
-// ResolveRepository asks for a repository by its name, and which installation sees it (0 with a
-// token).
+// ResolveRepository looks a repository up by its name, and with an App the installation that sees
+// it. With a token the installation is 0. policy.ErrMissing: GitHub does not show it.
 func (c *Client) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
-	s, _, err := c.resolve(ctx, owner, name)
-	return s, err
+	src, _, err := c.resolve(ctx, owner, name)
+
+	var failed *Error
+	if errors.As(err, &failed) && failed.Status == http.StatusNotFound {
+		err = fmt.Errorf("%w: %w", policy.ErrMissing, err)
+	}
+
+	return src, err
 }
 
-func (c *Client) resolve(ctx context.Context, owner, name string) (s deployment.Source, found repository, err error) {
-	asked := deployment.Repository{Owner: owner, Name: name}
-	err = c.read(ctx, opRepository, asked, 0, func(ctx context.Context, api *gh.Client) error {
-		found = repository{}
-		_, err := get(ctx, api, "repos/"+owner+"/"+name, &found)
-		if err == nil && found.ID == 0 {
-			err = errors.New("it names no repository")
+func (c *Client) resolve(ctx context.Context, owner, name string) (deployment.Source, repository, error) {
+	src := deployment.Source{Repository: deployment.Repository{Owner: owner, Name: name}}
+	found, _, err := fetch(ctx, c, opRepository, src, repositoryPath(src.Repository), func(r repository) error {
+		if r.ID == 0 {
+			return errors.New("no repository id")
 		}
 
-		return err
+		return nil
 	})
-
 	if err != nil {
-		return s, found, err
+		return deployment.Source{}, found, err
 	}
-	if s.Repository, err = found.named(); err != nil {
-		return s, found, err
+
+	src.Repository, err = found.toRepository()
+	if err != nil {
+		return src, found, err
 	}
 	if c.app != nil {
-		s.Installation, err = c.installation(ctx, s.Repository)
+		src.Installation, err = c.installation(ctx, src.Repository)
 	}
 
-	return s, found, err
+	return src, found, err
 }

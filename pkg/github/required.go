@@ -11,25 +11,23 @@ import (
 	"time"
 	"unicode"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 var (
-	errTooManyRules = errors.New("the branch has too many rules to read them all")
-	errNoContext    = errors.New("it requires a check without a name")
+	errTooManyRules = fmt.Errorf("branch has more than %d rules", maxCheckPages*100)
+	errNoCheckName  = errors.New("required check without a name")
 )
 
-// branch is what whoever may read a repository sees of a branch ("Get a branch"); all of its
-// protection takes administration rights.
+// branch is the response of "Get a branch", as far as it is needed. It shows the required checks to
+// everybody who may read the repository; "Get branch protection" takes administration rights.
 type branch struct {
 	Name       string `json:"name"`
 	Protected  bool   `json:"protected"`
 	Protection *struct {
 		Required *struct {
-			Contexts []string `json:"contexts"`
-			Checks   []named  `json:"checks"`
+			Contexts []string        `json:"contexts"`
+			Checks   []requiredCheck `json:"checks"`
 		} `json:"required_status_checks"`
 	} `json:"protection"`
 }
@@ -38,157 +36,157 @@ type branch struct {
 type rule struct {
 	Type       string `json:"type"`
 	Parameters *struct {
-		Required []named `json:"required_status_checks"`
+		Required []requiredCheck `json:"required_status_checks"`
 	} `json:"parameters"`
 }
 
-type named struct {
+type requiredCheck struct {
 	Context string `json:"context"`
 }
 
-// contexts are the names that the protection requires, some of them twice.
+// contexts returns the names of the checks that the branch's protection requires. A name may come
+// twice, because GitHub lists it under contexts and under checks.
 func (b branch) contexts() ([]string, error) {
 	switch {
 	case b.Name == "":
-		return nil, errors.New("it names no branch")
+		return nil, errors.New("no branch name")
 	case b.Protected && b.Protection == nil:
-		return nil, errors.New("the branch is protected, and it does not say how")
+		return nil, errors.New("protected branch without its protection")
 	case b.Protection == nil || b.Protection.Required == nil:
 		return nil, nil
+	default:
+		return checkNames(b.Protection.Required.Checks, b.Protection.Required.Contexts)
 	}
-
-	return names(b.Protection.Required.Checks, b.Protection.Required.Contexts)
 }
 
+// contexts returns the names of the checks that a rule requires, none for a rule of another type.
 func (r rule) contexts() ([]string, error) {
 	switch {
 	case r.Type == "":
-		return nil, errors.New("it shows a rule without a type")
+		return nil, errors.New("branch rule without a type")
 	case r.Type != "required_status_checks":
 		return nil, nil
 	case r.Parameters == nil:
-		return nil, errNoContext
+		return nil, errNoCheckName
+	default:
+		return checkNames(r.Parameters.Required, nil)
 	}
-
-	return names(r.Parameters.Required, nil)
 }
 
-func names(checks []named, more []string) ([]string, error) {
-	all := slices.Clone(more)
+func checkNames(checks []requiredCheck, contexts []string) ([]string, error) {
+	all := slices.Clone(contexts)
 	for _, c := range checks {
 		all = append(all, c.Context)
 	}
+
 	if slices.Contains(all, "") {
-		return nil, errNoContext
+		return nil, errNoCheckName
 	}
+
 	return all, nil
 }
 
-// RequiredChecks names the checks that must be green before something gets into the branch that a
-// ref names, by its protection and by rulesets. A ref that is no branch counts as the default
-// branch.
+// RequiredChecks returns the names of the checks that a branch requires by its protection and by
+// rulesets, sorted, each name once. A ref that names no branch, such as a tag or a commit, counts
+// as the default branch, and so does a branch that does not exist. The result may be ttlFact old.
 func (c *Client) RequiredChecks(
 	ctx context.Context,
 	of deployment.Repository,
 	installation int64,
 	ref string,
 ) ([]string, error) {
-	name := branchOf(ref)
-	// The key keeps the case of the name: branches have one.
-	key := c.key(opBranch, of, installation, at(of)) + "\n" + name
+	src := c.current(deployment.Source{Repository: of, Installation: installation})
+	name := branchName(ref)
+	// The name is added behind cacheKey, which lowers case: names of branches are case-sensitive.
+	key := c.cacheKey(opBranch, src, repositoryPath(src.Repository)) + "\n" + name
 	found, err := cached(ctx, c.cache, key, func(ctx context.Context) ([]string, time.Duration, error) {
-		b, err := c.branchOrDefault(ctx, of, installation, name)
+		actual, required, err := c.branchOrDefault(ctx, src, name)
 		if err != nil {
 			return nil, 0, err
 		}
 
-		required, err := b.contexts()
+		byRulesets, err := c.rulesetChecks(ctx, src, actual)
 		if err != nil {
 			return nil, 0, err
 		}
 
-		more, err := c.ruled(ctx, of, installation, b.Name)
-		all := append(required, more...)
+		all := append(required, byRulesets...)
 		slices.Sort(all)
-		return slices.Compact(all), lifeFact, err
+		return slices.Compact(all), ttlFact, nil
 	})
 
 	return slices.Clone(found), err
 }
 
-// branchOf is the branch that a ref may name; empty: none.
-func branchOf(ref string) string {
+// branchName returns the name of the branch that a ref may mean, or "" if it cannot mean one. A ref
+// that is not written in full may be a branch. Commit ids and names that git does not allow for
+// branches (git-check-ref-format) are none.
+func branchName(ref string) string {
 	name, full := strings.CutPrefix(ref, "refs/heads/")
-	odd := func(r rune) bool {
+	forbidden := func(r rune) bool {
 		return unicode.IsControl(r) || unicode.IsSpace(r) || strings.ContainsRune(`~^:?*[\`, r)
 	}
-	switch {
-	case !full && strings.HasPrefix(ref, "refs/"), shaPattern.MatchString(name),
-		// what git allows no branch to be called
-		name == ".", strings.Contains(name, ".."), strings.ContainsFunc(name, odd):
-		return ""
-	}
 
-	return name
+	switch {
+	case !full && strings.HasPrefix(ref, "refs/"):
+		return ""
+	case shaPattern.MatchString(name):
+		return ""
+	case name == ".", strings.Contains(name, ".."), strings.ContainsFunc(name, forbidden):
+		return ""
+	default:
+		return name
+	}
 }
 
-// branchOrDefault reads a branch; where it is not there, the default branch.
+// branchOrDefault reads a branch, or the default branch if name is empty or GitHub answers 404 for
+// it. It returns the actual name of the branch and the checks that its protection requires.
 func (c *Client) branchOrDefault(
 	ctx context.Context,
-	of deployment.Repository,
-	installation int64,
+	src deployment.Source,
 	name string,
-) (branch, error) {
+) (actual string, required []string, err error) {
 	if name != "" {
-		b, err := c.branch(ctx, of, installation, name)
-		if !refused(err, opBranch, http.StatusNotFound) {
-			return b, err
+		actual, required, err = c.branch(ctx, src, name)
+		if !hasStatus(err, opBranch, http.StatusNotFound) {
+			return actual, required, err
 		}
 	}
 
-	repo, err := c.getRepository(ctx, of, installation)
+	repo, err := c.getRepository(ctx, src)
 	if err != nil {
-		return branch{}, err
+		return "", nil, err
 	}
-	if repo.DefaultBranch == "" || branchOf(repo.DefaultBranch) == "" {
-		return branch{}, fmt.Errorf("GitHub %s: it names no default branch", opRepository)
+	if branchName(repo.DefaultBranch) == "" {
+		return "", nil, fmt.Errorf("GitHub %s: no default branch", opRepository)
 	}
 
-	return c.branch(ctx, of, installation, repo.DefaultBranch)
+	return c.branch(ctx, src, repo.DefaultBranch)
 }
 
-// branch reads a branch; one that was renamed answers under its new name.
+// branch reads a branch. It returns the branch's actual name, because GitHub redirects the former
+// name of a renamed branch, and the checks that its protection requires.
 func (c *Client) branch(
 	ctx context.Context,
-	of deployment.Repository,
-	installation int64,
+	src deployment.Source,
 	name string,
-) (b branch, err error) {
-	err = c.read(ctx, opBranch, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-		b = branch{}
-		_, err := get(ctx, api, at(of)+"/branches/"+url.PathEscape(name), &b)
-		if err == nil {
-			_, err = b.contexts()
-		}
-
+) (actual string, required []string, err error) {
+	path := repositoryPath(src.Repository) + "/branches/" + url.PathEscape(name)
+	found, _, err := fetch(ctx, c, opBranch, src, path, func(b branch) (err error) {
+		required, err = b.contexts()
 		return err
 	})
 
-	return b, err
+	return found.Name, required, err
 }
 
-// ruled names the checks that rulesets require. A server or a plan that knows no rulesets has none
-// in force.
-func (c *Client) ruled(
-	ctx context.Context,
-	of deployment.Repository,
-	installation int64,
-	branch string,
-) ([]string, error) {
+// rulesetChecks returns the names of the checks that rulesets require on a branch. There are none
+// where the server or the plan does not know rulesets.
+func (c *Client) rulesetChecks(ctx context.Context, src deployment.Source, branch string) ([]string, error) {
 	var all []string
 	for page := 1; page <= maxCheckPages; page++ {
-		required, more, err := c.rulePage(ctx, of, installation, branch, page)
-		if refused(err, opRules, http.StatusNotFound) || notInPlan(err) {
+		required, more, err := c.rulePage(ctx, src, branch, page)
+		if hasStatus(err, opRules, http.StatusNotFound) || notInPlan(err) {
 			return nil, nil
 		}
 		if err != nil {
@@ -206,45 +204,47 @@ func (c *Client) ruled(
 
 func (c *Client) rulePage(
 	ctx context.Context,
-	of deployment.Repository,
-	installation int64,
+	src deployment.Source,
 	branch string,
 	page int,
-) (all []string, more bool, err error) {
-	path := fmt.Sprintf("%s/rules/branches/%s?per_page=100&page=%d", at(of), url.PathEscape(branch), page)
-	err = c.read(ctx, opRules, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-		var rules []rule
-		resp, err := get(ctx, api, path, &rules)
-		if err == nil && rules == nil {
-			err = errNoList
-		}
-		if err != nil {
-			return err
+) (required []string, more bool, err error) {
+	path := fmt.Sprintf(
+		"%s/rules/branches/%s?per_page=100&page=%d",
+		repositoryPath(src.Repository),
+		url.PathEscape(branch),
+		page,
+	)
+
+	_, next, err := fetch(ctx, c, opRules, src, path, func(rules []rule) (err error) {
+		if rules == nil {
+			return errNoList
 		}
 
-		more = resp.NextPage > page
-		all, err = ruleContexts(rules)
+		required, err = ruleContexts(rules)
 		return err
 	})
 
-	return all, more, err
+	return required, next > page, err
 }
 
-func ruleContexts(rules []rule) (all []string, err error) {
+func ruleContexts(rules []rule) ([]string, error) {
+	var all []string
 	for _, r := range rules {
 		contexts, err := r.contexts()
 		if err != nil {
 			return nil, err
 		}
+
 		all = append(all, contexts...)
 	}
+
 	return all, nil
 }
 
-// notInPlan tells the 403 of a private repository whose plan has no rulesets from one for want of
-// rights.
+// notInPlan reports whether err is the 403 of a private repository whose plan has no rulesets, as
+// opposed to the 403 for a missing right. Only its message tells them apart.
 func notInPlan(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Operation == opRules && e.Status == http.StatusForbidden &&
+	return hasStatus(err, opRules, http.StatusForbidden) && errors.As(err, &e) &&
 		strings.Contains(e.Message, "make this repository public")
 }

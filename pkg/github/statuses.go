@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	gh "github.com/google/go-github/v60/github"
@@ -15,76 +16,77 @@ import (
 const maxStatusPages = 10
 
 var (
-	errTooMany = errors.New("the deployment has too many statuses to read them all")
-	// errNoList keeps an empty body, which go-github decodes without complaint, from passing for an
-	// empty list.
-	errNoList = errors.New("it holds no list")
+	errTooManyStatuses = fmt.Errorf("deployment has more than %d statuses", maxStatusPages*100)
+
+	// errNoList rejects a response without a list. go-github v60 decodes an empty body without an
+	// error, and it must not be taken for an empty list.
+	errNoList = errors.New("no list")
 )
 
-// Statuses reads all of a deployment's statuses, oldest first. It never gives a part of them: what
-// is missing could be the one that matters.
+// Statuses reads all statuses of a deployment, oldest first (REST API, "List deployment statuses").
+// It returns all of them or an error, because a missing status could be the one that decides.
 func (c *Client) Statuses(ctx context.Context, of deployment.Request) ([]deployment.Status, error) {
-	repo := c.current(of.Repository)
-	all, err := c.statuses(ctx, repo, of)
-	if err == nil {
-		return all, nil
-	}
-	if repo, err = c.resolveRenamed(ctx, repo, of.Installation, err); err != nil {
-		return nil, err
+	src := c.current(deployment.Source{Repository: of.Repository, Installation: of.Installation})
+	all, err := c.statuses(ctx, src, of.ID)
+	if err != nil {
+		src, err = c.resolveRenamed(ctx, src, err)
+		if err != nil {
+			return nil, err
+		}
+
+		all, err = c.statuses(ctx, src, of.ID)
 	}
 
-	return c.statuses(ctx, repo, of)
+	return all, err
 }
 
-func (c *Client) statuses(
-	ctx context.Context,
-	repo deployment.Repository,
-	of deployment.Request,
-) ([]deployment.Status, error) {
-	byID := map[int64]deployment.Status{} // pages shift while statuses are added
+func (c *Client) statuses(ctx context.Context, src deployment.Source, id int64) ([]deployment.Status, error) {
+	byID := map[int64]deployment.Status{} // a status is seen twice if another is added between two pages
 	opts := &gh.ListOptions{PerPage: 100}
 	for range maxStatusPages {
-		page, next, err := c.statusPage(ctx, repo, of, opts)
+		page, next, err := c.statusPage(ctx, src, id, opts)
 		if err != nil {
 			return nil, err
 		}
 
 		for _, s := range page {
-			byID[s.GetID()] = statusOf(s)
+			byID[s.GetID()] = toStatus(s)
 		}
 
 		if next == 0 {
-			return inOrder(byID), nil
+			return sortStatuses(byID), nil
 		}
 
 		opts.Page = next
 	}
 
-	return nil, errTooMany
+	return nil, errTooManyStatuses
 }
 
 func (c *Client) statusPage(
 	ctx context.Context,
-	repo deployment.Repository,
-	of deployment.Request,
+	src deployment.Source,
+	id int64,
 	opts *gh.ListOptions,
 ) (page []*gh.DeploymentStatus, next int, err error) {
-	err = c.read(ctx, opStatuses, repo, of.Installation, func(ctx context.Context, api *gh.Client) error {
-		list, resp, err := api.Repositories.ListDeploymentStatuses(ctx, repo.Owner, repo.Name, of.ID, opts)
-		if err == nil && list == nil {
-			err = errNoList
+	repo := src.Repository
+	err = c.read(ctx, opStatuses, src, func(ctx context.Context, api *gh.Client) error {
+		list, resp, err := api.Repositories.ListDeploymentStatuses(ctx, repo.Owner, repo.Name, id, opts)
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			page, next = list, resp.NextPage
+		if list == nil {
+			return errNoList
 		}
 
-		return err
+		page, next = list, resp.NextPage
+		return nil
 	})
 
 	return page, next, err
 }
 
-func statusOf(s *gh.DeploymentStatus) deployment.Status {
+func toStatus(s *gh.DeploymentStatus) deployment.Status {
 	return deployment.Status{
 		ID:           s.GetID(),
 		State:        deployment.GitHubState(s.GetState()),
@@ -96,14 +98,17 @@ func statusOf(s *gh.DeploymentStatus) deployment.Status {
 	}
 }
 
-// inOrder sorts by time and id; GitHub does not document the order of its list.
-func inOrder(byID map[int64]deployment.Status) []deployment.Status {
+// sortStatuses returns the statuses by time of creation, then by id. GitHub does not document the
+// order of its list.
+func sortStatuses(byID map[int64]deployment.Status) []deployment.Status {
 	all := make([]deployment.Status, 0, len(byID))
 	for _, s := range byID {
 		all = append(all, s)
 	}
+
 	slices.SortFunc(all, func(a, b deployment.Status) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
+
 	return all
 }

@@ -9,106 +9,93 @@ import (
 	"strings"
 	"time"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// validTeam keeps the names of an organization and a team from bending a path.
-func validTeam(org, team string) error {
+// validateTeam rejects names of organizations and teams that would change the path of a call.
+func validateTeam(org, team string) error {
 	for _, s := range []string{org, team} {
 		if !namePattern.MatchString(s) || s == "." || s == ".." {
-			return fmt.Errorf("%q is no team: it is called by its organization and its slug", clean(org+"/"+team))
+			return fmt.Errorf("invalid team %q: want ORGANIZATION/SLUG", singleLine(org+"/"+team))
 		}
 	}
 	return nil
 }
 
-// TeamMember says whether somebody is an active member of a team or of one below it; an invitation
-// is none. An error: it cannot be said, because the team is not there or may not be read.
+// membership is the response of "Get team membership for a user", as far as it is needed.
+type membership struct {
+	State string `json:"state"`
+}
+
+func (m membership) validate() error {
+	if m.State != "active" && m.State != "pending" {
+		return fmt.Errorf("unknown membership state %q", singleLine(m.State))
+	}
+	return nil
+}
+
+// TeamMember reports whether a user is an active member of a team or of one of its child teams; a
+// pending invitation does not count. The result may be ttlFact old, or ttlNegative if it is false.
+// It is an error if the team does not exist or the credentials may not see it.
 func (c *Client) TeamMember(
 	ctx context.Context,
 	org, team, login string,
 	of deployment.Repository,
 	installation int64,
 ) (bool, error) {
-	if err := errors.Join(validTeam(org, team), validLogin(login)); err != nil {
+	if err := errors.Join(validateTeam(org, team), validateLogin(login)); err != nil {
 		return false, err
 	}
 
-	return cached(
-		ctx,
-		c.cache,
-		c.key(opMembership, of, installation, org, team, login),
-		func(ctx context.Context) (bool, time.Duration, error) {
-			member, err := c.membership(ctx, org, team, login, of, installation)
-			if !member {
-				return false, lifeNo, err
-			}
-
-			return true, lifeFact, err
-		},
-	)
-}
-
-func (c *Client) membership(
-	ctx context.Context,
-	org, team, login string,
-	of deployment.Repository,
-	installation int64,
-) (bool, error) {
-	var found struct {
-		State string `json:"state"`
-	}
-	path := fmt.Sprintf("orgs/%s/teams/%s/memberships/%s", org, team, url.PathEscape(login))
-	err := c.read(ctx, opMembership, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-		found.State = ""
-		_, err := get(ctx, api, path, &found)
-		if err == nil && found.State != "active" && found.State != "pending" {
-			err = fmt.Errorf("it names the state %q", clean(found.State))
+	src := c.current(deployment.Source{Repository: of, Installation: installation})
+	key := c.cacheKey(opMembership, src, org, team, login)
+	return cached(ctx, c.cache, key, func(ctx context.Context) (bool, time.Duration, error) {
+		member, err := c.isMember(ctx, src, org, team, login)
+		if !member {
+			return false, ttlNegative, err
 		}
 
-		return err
+		return true, ttlFact, err
 	})
-
-	if refused(err, opMembership, http.StatusNotFound) { // no member, or a team that nobody shows us
-		return false, c.teamSeen(ctx, org, team, of, installation)
-	}
-
-	return err == nil && found.State == "active", err
 }
 
-// teamSeen says what keeps a team from being seen.
-func (c *Client) teamSeen(ctx context.Context, org, team string, of deployment.Repository, installation int64) error {
-	_, err := cached(
-		ctx,
-		c.cache,
-		c.key(opTeam, of, installation, org, team),
-		func(ctx context.Context) (bool, time.Duration, error) {
-			var found struct {
-				Slug string `json:"slug"`
+func (c *Client) isMember(ctx context.Context, src deployment.Source, org, team, login string) (bool, error) {
+	path := fmt.Sprintf("orgs/%s/teams/%s/memberships/%s", org, team, url.PathEscape(login))
+	found, _, err := fetch(ctx, c, opMembership, src, path, membership.validate)
+	if hasStatus(err, opMembership, http.StatusNotFound) { // no member, or no team that we may see
+		return false, c.checkTeamVisible(ctx, src, org, team)
+	}
+	if err != nil {
+		return false, err
+	}
+
+	return found.State == "active", nil
+}
+
+// checkTeamVisible returns an error if the team does not exist or the credentials may not see it.
+// The result may be ttlFact old.
+func (c *Client) checkTeamVisible(ctx context.Context, src deployment.Source, org, team string) error {
+	type response struct {
+		Slug string `json:"slug"`
+	}
+
+	key := c.cacheKey(opTeam, src, org, team)
+	_, err := cached(ctx, c.cache, key, func(ctx context.Context) (struct{}, time.Duration, error) {
+		path := "orgs/" + org + "/teams/" + team
+		_, _, err := fetch(ctx, c, opTeam, src, path, func(r response) error {
+			if !strings.EqualFold(r.Slug, team) {
+				return fmt.Errorf("team %q in place of %q", singleLine(r.Slug), team)
 			}
-			err := c.read(ctx, opTeam, c.current(of), installation, func(ctx context.Context, api *gh.Client) error {
-				found.Slug = ""
-				_, err := get(ctx, api, "orgs/"+org+"/teams/"+team, &found)
-				if err == nil && !strings.EqualFold(found.Slug, team) {
-					err = fmt.Errorf("it is about the team %q", clean(found.Slug))
-				}
 
-				return err
-			})
+			return nil
+		})
 
-			if refused(err, opTeam, http.StatusNotFound) {
-				err = fmt.Errorf(
-					"the team %s/%s does not exist, or the credentials may not read it (Members: read)",
-					org,
-					team,
-				)
-			}
+		if hasStatus(err, opTeam, http.StatusNotFound) {
+			err = fmt.Errorf("team %s/%s does not exist, or the credentials lack Members: read", org, team)
+		}
 
-			return err == nil, lifeFact, err
-		},
-	)
+		return struct{}{}, ttlFact, err
+	})
 
 	return err
 }

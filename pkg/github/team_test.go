@@ -7,47 +7,58 @@ import (
 	sim "github.com/seraph-deploy/seraph/test/sim/github"
 )
 
+// wantMember asks for a membership of a team of acme. wantError is a part of the error; "" means
+// none.
+func (s simulated) wantMember(t *testing.T, team, login string, want bool, wantError string) {
+	t.Helper()
+	got, err := s.TeamMember(t.Context(), "acme", team, login, s.repo, s.installation)
+	if got != want || (err == nil) != (wantError == "") || err != nil && !strings.Contains(err.Error(), wantError) {
+		t.Errorf("%s in %s: got %t (%v), want %t (%s)", login, team, got, err, want, wantError)
+	}
+}
+
 func TestTeamMember(t *testing.T) {
-	asEach(t, func(t *testing.T, a asker) {
-		a.sim.AddTeam("acme", "sre")
-		a.sim.AddUser("bob")
-		want := func(team, login string, member bool, problem string) {
-			t.Helper()
-			got, err := a.TeamMember(t.Context(), "acme", team, login, a.repo, a.installation)
-			if got != member || (err == nil) != (problem == "") ||
-				err != nil && !strings.Contains(err.Error(), problem) {
-				t.Errorf("%s in %s: %t %v, want %t %s", login, team, got, err, member, problem)
-			}
-		}
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		s.sim.AddTeam("acme", "sre")
+		s.sim.AddUser("bob")
+		s.sim.SetTeamMember("acme", "sre", "alice", "active")
+		s.wantMember(t, "sre", "alice", true, "")
+		s.wantMember(t, "SRE", "ALICE", true, "")
+		s.wantMember(t, "sre", "bob", false, "")
+		s.wantMember(t, "sre", "nobody", false, "")
+		s.wantMember(t, "none", "alice", false, "Members: read")
 
-		a.sim.SetTeamMember("acme", "sre", "alice", "active")
-		want("sre", "alice", true, "")
-		want("SRE", "ALICE", true, "")
-		want("sre", "bob", false, "")
-		want("sre", "nobody", false, "")
-		want("none", "alice", false, "Members: read")
-		a.sim.SetTeamMember("acme", "sre", "bob", "pending")
-		a.clock.turn(lifeNo)
-		want("sre", "bob", false, "")
-		a.sim.SetTeamMember("acme", "sre", "bob", "active")
-		a.clock.turn(lifeNo)
-		want("sre", "bob", true, "")
-		a.sim.SetTeamMember("acme", "sre", "alice", "")
-		a.clock.turn(lifeFact)
-		want("sre", "alice", false, "")
-		// once for two who are none, once for the team that is not there, and a minute later
-		if n := a.sim.Calls()[sim.OpGetTeam]; n != 3 {
-			t.Errorf("the team was asked for %d times", n)
-		}
+		s.sim.SetTeamMember("acme", "sre", "bob", "pending")
+		s.clock.advance(ttlNegative)
+		s.wantMember(t, "sre", "bob", false, "")
 
-		a.sim.HideTeam("acme", "sre", true)
-		a.later()
-		want("sre", "bob", false, "does not exist, or the credentials may not read it")
-		if a.app != nil {
-			a.sim.HideTeam("acme", "sre", false)
-			a.sim.SetPermission("members", "")
-			a.later()
-			want("sre", "bob", false, "needs members=read")
+		s.sim.SetTeamMember("acme", "sre", "bob", "active")
+		s.clock.advance(ttlNegative)
+		s.wantMember(t, "sre", "bob", true, "")
+
+		s.sim.SetTeamMember("acme", "sre", "alice", "")
+		s.clock.advance(ttlFact)
+		s.wantMember(t, "sre", "alice", false, "")
+
+		// Once for bob and nobody, once for the team none, and once more after a minute.
+		if n := s.sim.Calls()[sim.OpGetTeam]; n != 3 {
+			t.Errorf("got %d reads of a team, want 3", n)
+		}
+	})
+}
+
+func TestTeamMember_TeamNotVisible(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		s.sim.AddTeam("acme", "sre")
+		s.sim.SetTeamMember("acme", "sre", "bob", "active")
+		s.sim.HideTeam("acme", "sre", true)
+		s.wantMember(t, "sre", "bob", false, "does not exist, or the credentials lack Members: read")
+
+		if s.app != nil {
+			s.sim.HideTeam("acme", "sre", false)
+			s.sim.SetPermission("members", "")
+			s.expireCache()
+			s.wantMember(t, "sre", "bob", false, "needs members=read")
 		}
 	})
 }

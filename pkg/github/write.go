@@ -10,72 +10,82 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// WriteStatus writes one report as a deployment status, at most once, and says what came of it. A
-// repository that goes by another name now is looked up by its id once, and written to under that
-// name. Nothing waits: what the pace or a limit holds back comes back with After.
+// WriteStatus writes one report as a deployment status, at most once (REST API, "Create a
+// deployment status"). A repository that was renamed is looked up by its id, and the status is
+// written under the new name. WriteStatus does not wait: when the pace or a rate limit forbids a
+// write, the outcome's After says how long to wait.
 func (c *Client) WriteStatus(ctx context.Context, to deployment.Request, r deployment.Report) deployment.WriteOutcome {
-	repo := c.current(to.Repository)
-	who, err := c.accountFor(ctx, repo, to.Installation)
+	src := c.current(deployment.Source{Repository: to.Repository, Installation: to.Installation})
+	acct, err := c.accountFor(ctx, src)
 	if err != nil {
-		return outcomeOf(err)
+		return failedWrite(err)
 	}
 
-	done, err := c.write(ctx, who, repo, to.ID, r)
-	if err == nil {
-		return done
+	outcome, err := c.write(ctx, acct, src.Repository, to.ID, r)
+	if err != nil {
+		src.Installation = acct.installation
+		src, err = c.resolveRenamed(ctx, src, err)
+		if err != nil {
+			return failedWrite(err)
+		}
+
+		outcome, err = c.write(ctx, acct, src.Repository, to.ID, r)
 	}
-	if repo, err = c.resolveRenamed(ctx, repo, who.installation, err); err != nil {
-		return outcomeOf(err)
-	}
-	if done, err = c.write(ctx, who, repo, to.ID, r); err != nil {
-		return outcomeOf(err)
+	if err != nil {
+		return failedWrite(err)
 	}
 
-	return done
+	return outcome
 }
 
-// write makes the call, if the pace allows it.
+// write makes the call, if the account's pace allows it.
 func (c *Client) write(
 	ctx context.Context,
-	who *account,
+	acct *account,
 	repo deployment.Repository,
 	id int64,
 	r deployment.Report,
 ) (deployment.WriteOutcome, error) {
-	if wait := who.pace.take(c.o.Now(), r.Final); wait > 0 {
+	if wait := acct.pace.reserve(c.options.Now(), r.Final); wait > 0 {
 		return deployment.WriteOutcome{
 			Kind:  deployment.WritePaced,
 			After: wait,
-			Cause: "the pace of SERAPH_GITHUB_WRITES_PER_MINUTE, or GitHub asked to wait",
+			Cause: "write held back by SERAPH_GITHUB_WRITES_PER_MINUTE or by a rate limit of GitHub",
 		}, nil
 	}
 
-	var made *gh.DeploymentStatus
-	failed := c.call(ctx, opWrite, func(ctx context.Context) error {
-		status, resp, err := who.api.Repositories.CreateDeploymentStatus(ctx, repo.Owner, repo.Name, id, body(r))
-		if err == nil && (resp.StatusCode != http.StatusCreated || status.GetID() == 0) {
-			err = errors.New("it names no status")
+	var created *gh.DeploymentStatus
+	err := c.call(ctx, opWrite, func(ctx context.Context) error {
+		request := statusRequest(r)
+		status, resp, err := acct.api.Repositories.CreateDeploymentStatus(ctx, repo.Owner, repo.Name, id, request)
+		if err != nil {
+			return err
+		}
+		if resp.StatusCode != http.StatusCreated || status.GetID() == 0 {
+			return errors.New("no status id")
 		}
 
-		made = status
-		return err
+		created = status
+		return nil
 	})
+	if err != nil {
+		c.noteAuthFailure(err, repo, acct)
 
-	if failed != nil {
-		c.noteAuthFailure(failed, repo, who)
-		if failed.Kind == KindLimited {
-			who.pace.hold(c.o.Now(), failed.RetryAfter)
+		var failed *Error
+		if errors.As(err, &failed) && failed.Kind == KindLimited {
+			acct.pace.pause(c.options.Now(), failed.RetryAfter)
 		}
 
-		return deployment.WriteOutcome{}, failed
+		return deployment.WriteOutcome{}, err
 	}
 
-	return deployment.WriteOutcome{Kind: deployment.WriteDone, StatusID: made.GetID()}, nil
+	return deployment.WriteOutcome{Kind: deployment.WriteDone, StatusID: created.GetID()}, nil
 }
 
-// body sends only what was decided: auto_inactive stays GitHub's default where something was
-// deployed, environment the deployment's.
-func body(r deployment.Report) *gh.DeploymentStatusRequest {
+// statusRequest returns the body of a write. It holds only what the report says: the environment
+// stays the deployment's, and auto_inactive keeps GitHub's default, true, unless nothing was
+// deployed.
+func statusRequest(r deployment.Report) *gh.DeploymentStatusRequest {
 	req := &gh.DeploymentStatusRequest{State: gh.String(string(r.State)), Description: gh.String(r.Description)}
 	if r.LogURL != "" {
 		req.LogURL = gh.String(r.LogURL)
@@ -90,16 +100,18 @@ func body(r deployment.Report) *gh.DeploymentStatusRequest {
 	return req
 }
 
-// outcomeOf is the table of failed writes. Whatever fails before the write itself, for want of a
-// token or an installation, wrote nothing.
-func outcomeOf(err error) deployment.WriteOutcome {
+// failedWrite maps a failed write to its outcome. A failure before the write itself, such as a
+// missing token or installation, wrote nothing and is tried again. So is ErrRepositoryGone, which a
+// token that may not see the repository for a while causes too.
+func failedWrite(err error) deployment.WriteOutcome {
 	o := deployment.WriteOutcome{Kind: deployment.WriteRetry, Cause: err.Error()}
+	if errors.Is(err, errInvalidName) {
+		o.Kind = deployment.WriteDropped
+		return o
+	}
+
 	var e *Error
 	if !errors.As(err, &e) {
-		if errors.Is(err, errName) { // ErrGone may be a token that lost its sight for a while
-			o.Kind = deployment.WriteDropped
-		}
-
 		return o
 	}
 

@@ -10,57 +10,19 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// tokenKey is where authorize leaves the token.
-type tokenKey struct{}
+// Scope says how much a token may do.
+type Scope string
 
-// authorize lets pass who has a token of at least this scope.
-func (s *Server) authorize(need Scope) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			token, ok := s.token(r.Header.Get("Authorization"))
-			switch {
-			case !ok:
-				w.Header().Set("WWW-Authenticate", "Bearer")
-				writeError(w, r, newError(http.StatusUnauthorized, "unauthorized", "a valid bearer token is required"))
-			case rank(token.Scope) < rank(need):
-				writeError(
-					w,
-					r,
-					newError(
-						http.StatusForbidden,
-						"forbidden",
-						"the token's scope is too small, this needs "+string(need),
-					),
-				)
-			default:
-				log := zerolog.Ctx(r.Context()).With().Str("token", token.Name).Logger()
-				next.ServeHTTP(w, r.WithContext(context.WithValue(log.WithContext(r.Context()), tokenKey{}, token)))
-			}
-		})
-	}
-}
+// The scopes. Each may read.
+const (
+	ScopeRead   Scope = "read"
+	ScopeDeploy Scope = "deploy" // may run commands as the token itself
+	ScopeBehalf Scope = "behalf" // may run commands only for people whom its holder has authenticated
+	ScopeAdmin  Scope = "admin"  // may run commands as the token itself, and may do what owners may
+)
 
-// token finds the token that a header presents. It compares hashes, in constant time, and always
-// with every token.
-func (s *Server) token(header string) (Token, bool) {
-	scheme, secret, _ := strings.Cut(header, " ")
-	hash := sha256.Sum256([]byte(strings.TrimSpace(secret)))
-	found, index := 0, 0
-	for i, t := range s.o.Tokens {
-		same := subtle.ConstantTimeCompare(hash[:], t.Hash[:])
-		found |= same
-		index = subtle.ConstantTimeSelect(same, i, index)
-	}
-
-	if found == 0 || !strings.EqualFold(scheme, "Bearer") {
-		return Token{}, false
-	}
-
-	return s.o.Tokens[index], true
-}
-
-// rank orders the scopes; an unknown one may do nothing.
-func rank(s Scope) int {
+// rank orders the scopes by what they may do. An unknown scope may do nothing.
+func (s Scope) rank() int {
 	switch s {
 	case ScopeRead:
 		return 1
@@ -71,4 +33,62 @@ func rank(s Scope) int {
 	default:
 		return 0
 	}
+}
+
+// Token is a bearer token of the API. Only its SHA-256 is kept.
+type Token struct {
+	Name  string
+	Scope Scope
+	Hash  [32]byte
+}
+
+// tokenKey is the context key of the request's token.
+type tokenKey struct{}
+
+// tokenOf is the token that authorize found.
+func tokenOf(r *http.Request) Token {
+	token, _ := r.Context().Value(tokenKey{}).(Token)
+	return token
+}
+
+// authorize refuses requests without a token of at least this scope.
+func (s *Server) authorize(need Scope) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			token, ok := s.findToken(r.Header.Get("Authorization"))
+			if !ok {
+				w.Header().Set("WWW-Authenticate", "Bearer")
+				writeError(w, r, newError(http.StatusUnauthorized, "unauthorized", "a valid bearer token is required"))
+				return
+			}
+			if token.Scope.rank() < need.rank() {
+				message := "the token's scope is too small: this needs " + string(need)
+				writeError(w, r, newError(http.StatusForbidden, "forbidden", message))
+				return
+			}
+
+			log := zerolog.Ctx(r.Context()).With().Str("token", token.Name).Logger()
+			ctx := context.WithValue(log.WithContext(r.Context()), tokenKey{}, token)
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+}
+
+// findToken finds the token of an Authorization header. It compares hashes in constant time, and
+// always with every token.
+func (s *Server) findToken(header string) (Token, bool) {
+	scheme, secret, _ := strings.Cut(header, " ")
+	hash := sha256.Sum256([]byte(strings.TrimSpace(secret)))
+
+	found, index := 0, 0
+	for i, t := range s.o.Tokens {
+		same := subtle.ConstantTimeCompare(hash[:], t.Hash[:])
+		found |= same
+		index = subtle.ConstantTimeSelect(same, i, index)
+	}
+	if found == 0 || !strings.EqualFold(scheme, "Bearer") {
+		return Token{}, false
+	}
+
+	return s.o.Tokens[index], true
 }

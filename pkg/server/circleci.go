@@ -9,67 +9,48 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
-// circleci takes a webhook of CircleCI. It is only a hint: nothing in it is believed, and losing
-// one costs a few seconds.
-func (s *Server) circleci(w http.ResponseWriter, r *http.Request) {
-	event := r.Header.Get("circleci-event-type")
-	verifier, err := webhook.NewCircleCI(s.o.CircleCISecrets, r.Header.Get("circleci-signature"))
-	if err != nil {
-		s.rejectWebhook(w, r, sourceCircleCI, event, closing(signatureError(err)))
-		return
-	}
-
-	b, p := s.readBody(w, r, verifier)
-	defer b.free()
-	if p != nil {
-		s.rejectWebhook(w, r, sourceCircleCI, event, p)
-		return
-	}
-
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
-	defer cancel()
-	result := webhookResponse{}
-	err = s.memory.inTurn(ctx, b.size, func() { result, p = s.hint(ctx, b) })
-	if err != nil {
-		p = unavailable("large webhooks are waiting for each other; deliver it again later", err)
-	}
-	if p != nil {
-		s.rejectWebhook(w, r, sourceCircleCI, event, p)
-		return
-	}
-
-	s.o.Observe(sourceCircleCI, eventLabel(sourceCircleCI, event), result.Result)
-	writeJSON(w, r, http.StatusOK, result)
+// Waker makes the deployment of a pipeline due now. known says whether a deployment has the
+// pipeline.
+type Waker interface {
+	WakeByPipeline(ctx context.Context, pipelineID string) (known bool, err error)
 }
 
-// hint brings the next look at the event's pipeline forward. Failing to is no failure of the
-// sender's.
-func (s *Server) hint(ctx context.Context, b *body) (webhookResponse, *apiError) {
-	whole, err := b.join()
+// processCircleCI checks and reads a webhook of CircleCI, and makes the deployment of its pipeline due
+// now. The webhook is only a hint: nothing else in it is believed, and losing one delays a deployment
+// until its next poll. So a failure to wake the deployment is no error for the sender.
+func (s *Server) processCircleCI(w http.ResponseWriter, r *http.Request) (webhookResponse, error) {
+	verifier, err := webhook.NewCircleCI(s.o.CircleCISecrets, r.Header.Get("circleci-signature"))
+	if err != nil {
+		return webhookResponse{}, closing(signatureError(err))
+	}
+
+	b, err := s.readBody(w, r, verifier)
+	defer b.release()
+	if err != nil {
+		return webhookResponse{}, err
+	}
+
+	ctx, cancel := s.storeContext(r)
+	defer cancel()
+	raw, err := b.join(ctx)
 	if err != nil {
 		return webhookResponse{}, bodyError(err)
 	}
-
-	e, err := webhook.ParseCircleCI(whole)
+	event, err := webhook.ParseCircleCI(raw)
 	if err != nil {
-		return webhookResponse{}, badRequest(err)
+		return webhookResponse{}, badRequest(err.Error())
 	}
-	if e.PipelineID == "" || s.o.Hints == nil {
-		return webhookResponse{Result: resultIgnored, Reason: "the event names no pipeline"}, nil
+	if event.PipelineID == "" || s.o.Waker == nil {
+		return ignored("the event names no pipeline"), nil
 	}
 
-	known, err := s.o.Hints.WakeByPipeline(ctx, e.PipelineID)
+	known, err := s.o.Waker.WakeByPipeline(ctx, event.PipelineID)
 	if err != nil {
-		zerolog.Ctx(ctx).
-			Warn().
-			Err(err).
-			Str("pipeline", e.PipelineID).
-			Msg("hint lost; the pipeline is looked at when it is due")
+		zerolog.Ctx(ctx).Warn().Err(err).Str("pipeline", event.PipelineID).Msg("wake deployment failed")
 	}
-
 	if !known {
-		return webhookResponse{Result: resultIgnored, Reason: "the pipeline belongs to no deployment"}, nil
+		return ignored("the pipeline belongs to no deployment"), nil
 	}
 
-	return webhookResponse{Result: resultAccepted}, nil
+	return webhookResponse{status: http.StatusOK, Result: resultAccepted}, nil
 }

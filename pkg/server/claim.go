@@ -12,100 +12,93 @@ import (
 	"github.com/go-chi/httprate"
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
+// Claims lets a job claim a deployment for its pipeline, with the deployment's key. It returns
+// deployment.ErrNotFound for a key that no deployment has, and deployment.ErrClaimRefused where
+// another pipeline has the deployment or it has ended.
+type Claims interface {
+	Claim(ctx context.Context, key, pipelineID string) error
+}
+
 const (
-	maxClaim        = 4 << 10
-	claimsPerMinute = 600 // of one address; many jobs may share one
+	maxClaim        = 4 << 10 // bytes
+	claimsPerMinute = 600     // of one network, which many jobs may share
 )
 
-// claim lets a deploy job ask whether it may go on. The key, 128 random bits, is the credential.
+// claim answers a deploy job whether it may go on. The key, 128 random bits, is the credential.
 func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxClaim))
+	key, pipeline, err := readClaim(w, r)
 	if err != nil {
-		writeError(w, r, claimUnread(err))
+		writeError(w, r, err)
 		return
+	}
+
+	ctx, cancel := s.storeContext(r)
+	defer cancel()
+	log := zerolog.Ctx(r.Context()).With().Str("pipeline", pipeline).Logger()
+
+	err = s.o.Claims.Claim(ctx, key, pipeline)
+	switch {
+	case err == nil:
+		log.Info().Str("result", "granted").Msg("claim answered")
+		writeJSON(w, r, http.StatusOK, map[string]string{"result": "granted"})
+	case errors.Is(err, deployment.ErrClaimRefused):
+		const message = "the deployment belongs to another pipeline or has ended; stop this job"
+		log.Info().Str("result", "refused").Msg("claim answered")
+		writeError(w, r, newError(http.StatusConflict, "claimed", message))
+	case errors.Is(err, deployment.ErrNotFound):
+		log.Info().Str("result", "unknown").Msg("claim answered")
+		writeError(w, r, newError(http.StatusNotFound, "unknown_key", "no deployment has this key; stop this job"))
+	default:
+		log.Error().Err(err).Msg("claim failed")
+		writeError(w, r, unavailable("the claim could not be decided; try again", err))
+	}
+}
+
+func readClaim(w http.ResponseWriter, r *http.Request) (key, pipeline string, err error) {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxClaim))
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return "", "", newError(http.StatusRequestEntityTooLarge, "too_large", "a claim is at most 4 KiB")
+	}
+	if err != nil {
+		return "", "", badRequest("the body ended early or came too slowly")
 	}
 
 	var c struct {
 		Key      string `json:"key"`
 		Pipeline string `json:"pipeline"`
 	}
-
 	if err := json.Unmarshal(raw, &c); err != nil || !webhook.ValidID(c.Pipeline) || c.Key == "" {
-		writeError(w, r, badRequest(errors.New(`the body must be {"key":"…","pipeline":"$CIRCLE_PIPELINE_ID"}`)))
-		return
+		return "", "", badRequest(`the body must be {"key":"…","pipeline":"$CIRCLE_PIPELINE_ID"}`)
 	}
 
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
-	defer cancel()
-	result, err := s.o.Claims.Claim(ctx, c.Key, c.Pipeline)
-	if err != nil {
-		zerolog.Ctx(r.Context()).Error().Err(err).Str("pipeline", c.Pipeline).Msg("claim not answered")
-		writeError(w, r, unavailable("the claim could not be decided; ask again", err))
-		return
-	}
-
-	zerolog.Ctx(r.Context()).Info().Str("pipeline", c.Pipeline).Stringer("result", result).Msg("claim")
-	s.answerClaim(w, r, result)
+	return c.Key, c.Pipeline, nil
 }
 
-func claimUnread(err error) *apiError {
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return newError(http.StatusRequestEntityTooLarge, "too_large", "a claim is at most 4 KiB")
-	}
-	return newError(http.StatusBadRequest, "bad_request", "the body ended early or came too slowly")
-}
-
-func (s *Server) answerClaim(w http.ResponseWriter, r *http.Request, result ClaimResult) {
-	switch result {
-	case ClaimGranted:
-		writeJSON(w, r, http.StatusOK, map[string]string{"result": "granted"})
-	case ClaimRefused:
-		writeError(
-			w,
-			r,
-			newError(
-				http.StatusConflict,
-				"claimed",
-				"the deployment belongs to another pipeline or is over; stop this job",
-			),
-		)
-	default:
-		writeError(w, r, newError(http.StatusNotFound, "unknown_key", "no deployment has this key; stop this job"))
-	}
-}
-
-// String is the result as the log shows it.
-func (c ClaimResult) String() string {
-	return [...]string{"unknown", "granted", "refused"}[c]
-}
-
-// claimRate keeps one address from using up the database with guesses that cannot succeed anyway.
-func claimRate() func(http.Handler) http.Handler {
+// limitClaims limits the claims of one network, so that guessing keys cannot use up the database.
+func limitClaims() func(http.Handler) http.Handler {
 	return httprate.Limit(claimsPerMinute, time.Minute,
 		httprate.WithKeyFuncs(func(r *http.Request) (string, error) { return network(clientOf(r)), nil }),
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
-			writeError(
-				w,
-				r,
-				newError(
-					http.StatusTooManyRequests,
-					"too_many_requests",
-					"too many claims from this address; ask again",
-				),
-			)
+			const message = "too many claims from this address; try again later"
+			writeError(w, r, newError(http.StatusTooManyRequests, "too_many_requests", message))
 		}))
 }
 
-// network is what one sender has at hand: an IPv4 address, or the /64 of an IPv6 address.
+// network is what one client can choose its address from: an IPv4 address, or the /64 of an IPv6
+// address.
 func network(addr netip.Addr) string {
-	if addr.Is6() {
-		if p, err := addr.Prefix(64); err == nil {
-			return p.String()
-		}
+	if !addr.Is6() {
+		return addr.String()
 	}
-	return addr.String()
+
+	prefix, err := addr.Prefix(64)
+	if err != nil {
+		return addr.String()
+	}
+	return prefix.String()
 }

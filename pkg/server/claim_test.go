@@ -8,62 +8,61 @@ import (
 )
 
 func TestClaim(t *testing.T) {
-	b := newBench(t)
-	steps := []struct {
-		body   string
-		broken error
-		code   int
-	}{
-		{`{"key":"free","pipeline":"p-1"}`, errBroken, 503},
-		{`{"key":"free","pipeline":"p-1"}`, nil, 200},
-		{`{"key":"free","pipeline":"p-1"}`, nil, 200}, // the pipeline's next job
-		{`{"key":"free","pipeline":"p-2"}`, nil, 409},
-		{`{"key":"guess","pipeline":"p-2"}`, nil, 404},
-		{`{"key":"free","pipeline":"../p"}`, nil, 400},
-		{`{"key":"","pipeline":"p-1"}`, nil, 400},
-		{`{"key":1}`, nil, 400},
-		{`null`, nil, 400},
-		{`{"key":"` + strings.Repeat("k", maxClaim) + `"}`, nil, 413},
-	}
+	s := newTestServer(t)
 
-	for i, s := range steps {
-		b.world.broken = s.broken
-		if got := b.ask(t, http.MethodPost, "/webhooks/claim", strings.NewReader(s.body)); got.code != s.code {
-			t.Errorf("step %d: got %d %s, want %d", i, got.code, got.body, s.code)
-		}
+	// Each step sees the claims of the steps before it.
+	for _, step := range []struct {
+		name string
+		body string
+		err  error
+		code int
+	}{
+		{name: "database away", body: `{"key":"free","pipeline":"p-1"}`, err: errDatabase, code: 503},
+		{name: "first pipeline", body: `{"key":"free","pipeline":"p-1"}`, code: 200},
+		{name: "same pipeline, its next job", body: `{"key":"free","pipeline":"p-1"}`, code: 200},
+		{name: "another pipeline", body: `{"key":"free","pipeline":"p-2"}`, code: 409},
+		{name: "unknown key", body: `{"key":"guess","pipeline":"p-2"}`, code: 404},
+		{name: "malformed pipeline", body: `{"key":"free","pipeline":"../p"}`, code: 400},
+		{name: "empty key", body: `{"key":"","pipeline":"p-1"}`, code: 400},
+		{name: "key of another type", body: `{"key":1}`, code: 400},
+		{name: "null", body: `null`, code: 400},
+		{name: "too large", body: `{"key":"` + strings.Repeat("k", maxClaim) + `"}`, code: 413},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			s.claims.err = step.err
+			got := s.send(t, http.MethodPost, "/webhooks/claim", strings.NewReader(step.body))
+			if got.code != step.code {
+				t.Errorf("got %d %s, want %d", got.code, got.body, step.code)
+			}
+		})
 	}
 }
 
-func TestClaimRate(t *testing.T) {
-	h := newBench(t).server.Handler()
-	ask := func(addr string) int {
-		r := httptest.NewRequest(
-			http.MethodPost,
-			"/webhooks/claim",
-			strings.NewReader(`{"key":"guess","pipeline":"p"}`),
-		)
-
+func TestClaim_LimitsEachNetwork(t *testing.T) {
+	handler := newTestServer(t).server.Handler()
+	claimFrom := func(addr string) int {
+		body := strings.NewReader(`{"key":"guess","pipeline":"p"}`)
+		r := httptest.NewRequest(http.MethodPost, "/webhooks/claim", body)
 		r.RemoteAddr = addr
 		rec := httptest.NewRecorder()
-		h.ServeHTTP(rec, r)
-
+		handler.ServeHTTP(rec, r)
 		return rec.Code
 	}
 
 	refused := 0
-	for range 2*claimsPerMinute + 1 { // twice: the minute may turn meanwhile
-		if ask("[2001:db8::1]:1") == http.StatusTooManyRequests {
+	for range 2*claimsPerMinute + 1 { // twice, because a new minute may begin meanwhile
+		if claimFrom("[2001:db8::1]:1") == http.StatusTooManyRequests {
 			refused++
 		}
 	}
-
 	if refused == 0 {
-		t.Error("no claim was refused")
+		t.Error("got no claim refused, want some")
 	}
-	if code := ask("[2001:db8::2]:1"); code != http.StatusTooManyRequests {
-		t.Errorf("the same network: got %d", code)
+
+	if got, want := claimFrom("[2001:db8::2]:1"), http.StatusTooManyRequests; got != want {
+		t.Errorf("same network: got %d, want %d", got, want)
 	}
-	if code := ask("192.0.2.1:1"); code != http.StatusNotFound {
-		t.Errorf("another network: got %d", code)
+	if got, want := claimFrom("192.0.2.1:1"), http.StatusNotFound; got != want {
+		t.Errorf("another network: got %d, want %d", got, want)
 	}
 }

@@ -1,11 +1,9 @@
 package server
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"net/http"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -15,57 +13,71 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
-// isEvent says whether a header can be the name of an event: small letters, digits and underscores.
-func isEvent(s string) bool {
-	return len(s) <= 64 && s != "" && isSmall(rune(s[0])) &&
-		!strings.ContainsFunc(s, func(r rune) bool { return !isSmall(r) && !isDigit(r) && r != '_' })
+// Intake stores verified deliveries. It returns without error only after a delivery is durable, or
+// is known to need nothing; after an error the delivery is not remembered.
+type Intake interface {
+	Accept(ctx context.Context, del intake.Delivery, req deployment.Request) (intake.Result, error)
+	Ignore(ctx context.Context, del deployment.Delivery, reason string) (intake.Result, error)
 }
 
-// isGUID says whether a header can be the id of a delivery: letters, digits, dots, dashes and
-// underscores.
-func isGUID(s string) bool {
-	return len(s) <= 128 && s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !isSmall(r) && !isSmall(r|0x20) && !isDigit(r) && r != '.' && r != '-' && r != '_'
-	})
-}
+var (
+	eventPattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+	guidPattern  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+)
 
-func isSmall(r rune) bool { return 'a' <= r && r <= 'z' }
-
-func isDigit(r rune) bool { return '0' <= r && r <= '9' }
-
-// github takes a webhook of GitHub. The checks stand in the order of what they cost: address,
-// content type, shape of the signature, size, signature, content, store.
-func (s *Server) github(w http.ResponseWriter, r *http.Request) {
+// processGitHub checks, reads and stores a webhook of GitHub.
+func (s *Server) processGitHub(w http.ResponseWriter, r *http.Request) (webhookResponse, error) {
 	receivedAt := s.o.Now()
-	event := r.Header.Get("X-GitHub-Event")
-	verifier, p := s.admitGitHub(r)
-	if p != nil {
-		s.rejectWebhook(w, r, sourceGitHub, event, p)
-		return
+
+	// Check the headers before the body is read.
+	verifier, err := s.checkGitHub(r)
+	if err != nil {
+		return webhookResponse{}, err
 	}
 
-	b, p := s.readBody(w, r, verifier)
-	defer b.free()
-	if p != nil {
-		s.rejectWebhook(w, r, sourceGitHub, event, p)
-		return
+	// Read the body and verify its signature.
+	b, err := s.readBody(w, r, verifier)
+	defer b.release()
+	if err != nil {
+		return webhookResponse{}, err
 	}
 
-	result, p := s.processLimited(r, b, receivedAt)
-	if p != nil {
-		s.rejectWebhook(w, r, sourceGitHub, event, p)
-		return
+	// Parse what all events have in common.
+	ctx, cancel := s.storeContext(r)
+	defer cancel()
+	raw, err := b.join(ctx)
+	if err != nil {
+		return webhookResponse{}, bodyError(err)
+	}
+	del, err := parseDelivery(r.Header, raw, receivedAt)
+	if err != nil {
+		return webhookResponse{}, err
 	}
 
-	s.o.Observe(sourceGitHub, eventLabel(sourceGitHub, event), result.Result)
-	writeJSON(w, r, result.status(), result)
+	switch del.Event {
+	case "deployment":
+		return s.acceptDeployment(ctx, del)
+	case "ping":
+		return answerPing(ctx, del)
+	default:
+		return ignoreEvent(ctx, del)
+	}
 }
 
-// admitGitHub is what can be checked before the body is read.
-func (s *Server) admitGitHub(r *http.Request) (*webhook.Verifier, *apiError) {
-	if p := s.checkSource(r); p != nil {
-		return nil, p
+// checkGitHub refuses what can be refused before the body is read, the cheapest check first.
+func (s *Server) checkGitHub(r *http.Request) (*webhook.Verifier, error) {
+	if s.o.Sources != nil {
+		allowed, known := s.o.Sources()
+		if !known {
+			const message = "GitHub's webhook addresses are not known yet; deliver it again later"
+			return nil, closing(unavailable(message, nil))
+		}
+		if !allowed(clientOf(r)) {
+			const message = "webhooks are not accepted from this address"
+			return nil, closing(newError(http.StatusForbidden, "forbidden", message))
+		}
 	}
+
 	if err := webhook.ContentType(r.Header.Get("Content-Type")); err != nil {
 		return nil, closing(newError(http.StatusUnsupportedMediaType, "unsupported_media_type", err.Error()))
 	}
@@ -78,159 +90,102 @@ func (s *Server) admitGitHub(r *http.Request) (*webhook.Verifier, *apiError) {
 	return verifier, nil
 }
 
-func (s *Server) checkSource(r *http.Request) *apiError {
-	if s.o.Sources == nil {
-		return nil
-	}
-
-	allowed, known := s.o.Sources()
-	if !known {
-		return closing(unavailable("GitHub's webhook addresses are not known yet; deliver it again later", nil))
-	}
-	if !allowed(clientOf(r)) {
-		return closing(newError(http.StatusForbidden, "forbidden", "webhooks are not taken from this address"))
-	}
-
-	return nil
-}
-
-// webhookResponse is the answer to a webhook that was taken.
-type webhookResponse struct {
-	Result   string `json:"result"`
-	Delivery string `json:"delivery,omitempty"`
-	Reason   string `json:"reason,omitempty"`
-}
-
-func (t webhookResponse) status() int {
-	if t.Result == resultAccepted {
-		return http.StatusAccepted
-	}
-	return http.StatusOK
-}
-
-// processLimited judges and stores a verified body within StoreTimeout, whether or not the sender
-// still listens: a deployment that came in whole is worth keeping, and delivered again it is a
-// duplicate.
-func (s *Server) processLimited(r *http.Request, b *body, receivedAt time.Time) (result webhookResponse, p *apiError) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
-	defer cancel()
-	err := s.memory.inTurn(ctx, b.size, func() { result, p = s.process(ctx, r.Header, b, receivedAt) })
-	if err != nil {
-		return webhookResponse{}, unavailable("large webhooks are waiting for each other; deliver it again later", err)
-	}
-	return result, p
-}
-
-func (s *Server) process(
-	ctx context.Context,
-	header http.Header,
-	b *body,
-	receivedAt time.Time,
-) (webhookResponse, *apiError) {
-	whole, err := b.join()
-	if err != nil {
-		return webhookResponse{}, bodyError(err)
-	}
-
+// parseDelivery reads the headers of a delivery and takes the event out of its body.
+func parseDelivery(header http.Header, raw []byte, receivedAt time.Time) (deployment.Delivery, error) {
 	del := deployment.Delivery{
 		GUID:       header.Get("X-GitHub-Delivery"),
 		Event:      header.Get("X-GitHub-Event"),
 		Source:     deployment.SourceWebhook,
 		ReceivedAt: receivedAt,
 	}
-
-	if !isEvent(del.Event) || !isGUID(del.GUID) {
-		return webhookResponse{}, badRequest(
-			errors.New("the header X-GitHub-Event or X-GitHub-Delivery is missing or malformed"),
-		)
+	if !eventPattern.MatchString(del.Event) || !guidPattern.MatchString(del.GUID) {
+		return del, badRequest("the header X-GitHub-Event or X-GitHub-Delivery is missing or malformed")
 	}
 
-	if del.Body, err = webhook.Payload(header.Get("Content-Type"), whole); err != nil {
-		return webhookResponse{}, badRequest(err)
+	var err error
+	del.Body, err = webhook.Payload(header.Get("Content-Type"), raw)
+	if err != nil {
+		return del, badRequest(err.Error())
 	}
 
-	switch del.Event {
-	case "deployment":
-		return s.deployment(ctx, del)
-	case "ping":
-		return s.ping(ctx, del)
-	default:
-		return s.handleOther(ctx, del)
-	}
+	return del, nil
 }
 
-// ping answers GitHub's first word. Only the body is signed, so what the name claims is held
-// against what the body shows.
-func (s *Server) ping(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
-	summary, err := webhook.Summarize(del.Body)
-	switch {
-	case err != nil:
-		return webhookResponse{}, badRequest(err)
-	case summary.Deployment:
-		return webhookResponse{}, badRequest(errors.New("the body carries a deployment: it is not that of a ping"))
-	}
-
-	zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("hook", summary.HookID).Msg("GitHub says hello")
-	return webhookResponse{Result: resultPong}, nil
-}
-
-// handleOther answers events of which nothing is read.
-func (s *Server) handleOther(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
-	if !webhook.IsObject(del.Body) {
-		_, err := webhook.Summarize(del.Body)
-		return webhookResponse{}, badRequest(cmp.Or(err, errors.New("the body is not a JSON object")))
-	}
-	zerolog.Ctx(ctx).Debug().Str("delivery", del.GUID).Str("event", del.Event).Msg("event ignored")
-	return webhookResponse{Result: resultIgnored, Reason: "event " + del.Event + " is not used"}, nil
-}
-
-// deployment hands a deployment event to the intake.
-func (s *Server) deployment(ctx context.Context, del deployment.Delivery) (webhookResponse, *apiError) {
+// acceptDeployment hands a deployment event to the intake. Only the creation of a deployment counts.
+func (s *Server) acceptDeployment(ctx context.Context, del deployment.Delivery) (webhookResponse, error) {
 	req, action, err := webhook.ParseDeployment(del.Body)
 	del.RepositoryID, del.DeploymentID = req.Repository.ID, req.ID
 
 	var result intake.Result
 	switch {
 	case action != "" && action != "created": // old GitHub Enterprise Servers send no action
-		const reason = "a deployment is taken when it is created, not for another action"
-		result, err = s.o.Intake.Ignore(ctx, del, reason)
+		result, err = s.o.Intake.Ignore(ctx, del, `the event's action is not "created"`)
 	case err != nil:
-		return webhookResponse{}, badRequest(err)
+		return webhookResponse{}, badRequest(err.Error())
 	default:
 		result, err = s.o.Intake.Accept(ctx, intake.Delivery{Delivery: del}, req)
 	}
-
 	if err != nil {
-		return webhookResponse{}, notStored(err)
+		return webhookResponse{}, unavailable("the delivery was not stored in time; deliver it again", err)
 	}
 
 	logDelivery(ctx, del, req, result)
-	response := webhookResponse{Result: string(result.Outcome), Reason: result.Reason}
+	response := webhookResponse{
+		status: http.StatusOK,
+		Result: string(result.Outcome),
+		Reason: result.Reason,
+	}
 	if result.Outcome == intake.Accepted {
-		response.Delivery = del.GUID
+		response.status, response.Delivery = http.StatusAccepted, del.GUID
 	}
 
 	return response, nil
 }
 
 func logDelivery(ctx context.Context, del deployment.Delivery, req deployment.Request, result intake.Result) {
-	log := zerolog.Ctx(ctx).Info().
+	line := zerolog.Ctx(ctx).Info().
 		Str("delivery", del.GUID).
 		Int64("deployment", del.DeploymentID)
 	if result.Outcome == intake.Ignored {
-		log.Str("reason", result.Reason).Msg("deployment ignored")
+		line.Str("reason", result.Reason).Msg("deployment ignored")
 		return
 	}
 
-	log = log.Str("repository", req.Repository.FullName()).Str("environment", req.Environment)
+	line = line.Str("repository", req.Repository.FullName()).Str("environment", req.Environment)
 	if result.Outcome == intake.Duplicate {
-		log.Msg("deployment delivered again")
+		line.Msg("duplicate delivery")
 		return
 	}
 
-	log.Str("sha", req.SHA).Msg("deployment accepted")
+	line.Str("sha", req.SHA).Msg("deployment accepted")
 }
 
-func notStored(err error) *apiError {
-	return unavailable("the delivery could not be stored in time and is not remembered; deliver it again", err)
+// answerPing answers the ping that GitHub sends when a hook is made. Only the body is signed, so the
+// event's name is compared with what the body holds.
+func answerPing(ctx context.Context, del deployment.Delivery) (webhookResponse, error) {
+	summary, err := webhook.Summarize(del.Body)
+	if err != nil {
+		return webhookResponse{}, badRequest(err.Error())
+	}
+	if summary.Deployment {
+		return webhookResponse{}, badRequest("the event is a ping, but its body holds a deployment")
+	}
+
+	zerolog.Ctx(ctx).Info().Str("delivery", del.GUID).Int64("hook", summary.HookID).Msg("ping received")
+	return webhookResponse{status: http.StatusOK, Result: resultPong}, nil
+}
+
+// ignoreEvent answers an event that Seraph does not use. It checks no more than that the body is a
+// JSON object.
+func ignoreEvent(ctx context.Context, del deployment.Delivery) (webhookResponse, error) {
+	if !webhook.IsObject(del.Body) {
+		message := "the body is not a JSON object"
+		if _, err := webhook.Summarize(del.Body); err != nil {
+			message = err.Error()
+		}
+		return webhookResponse{}, badRequest(message)
+	}
+
+	zerolog.Ctx(ctx).Debug().Str("delivery", del.GUID).Str("event", del.Event).Msg("event ignored")
+	return ignored("event " + del.Event + " is not used"), nil
 }

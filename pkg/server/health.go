@@ -18,7 +18,7 @@ func (s *Server) healthz(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, r, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// readiness is what /readyz says. Error is there only with a 503.
+// readiness is the answer of /readyz. It has an error only with status 503.
 type readiness struct {
 	Status string            `json:"status"`
 	Checks map[string]string `json:"checks"`
@@ -28,19 +28,20 @@ type readiness struct {
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
+
 	ready := readiness{Status: "ready", Checks: map[string]string{}}
 	for name, err := range s.o.Ready(ctx) {
 		ready.Checks[name] = "ok"
 		if err != nil {
-			ready.Checks[name] = "unavailable" // the cause may name hosts and is for the log
+			ready.Checks[name] = "unavailable" // the cause may name hosts, so only the log shows it
 			ready.Status = "unavailable"
 			zerolog.Ctx(r.Context()).Warn().Err(err).Str("check", name).Msg("not ready")
 		}
 	}
-
 	if s.draining.Load() {
 		ready.Status = "draining"
 	}
+
 	if ready.Status == "ready" {
 		writeJSON(w, r, http.StatusOK, ready)
 		return

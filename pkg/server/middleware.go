@@ -10,45 +10,50 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// logged gives each request an id and a logger that carries it, and writes one line when it is
-// answered.
-func (s *Server) logged(next http.Handler) http.Handler {
+// logRequests gives each request an id and a logger that carries it, and writes one debug line when
+// the request is answered.
+func (s *Server) logRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := rand.Text()
 		w.Header().Set("X-Request-Id", id)
 		log := s.o.Log.With().Str("request", id).Stringer("client", clientOf(r)).Logger()
+
 		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		e := &entry{log: log, w: wrapped}
-		e.r = r.WithContext(
-			context.WithValue(log.WithContext(r.Context()), middleware.LogEntryCtxKey, middleware.LogEntry(e)),
-		)
+		entry := &logEntry{log: log, w: wrapped}
+		ctx := context.WithValue(log.WithContext(r.Context()), middleware.LogEntryCtxKey, middleware.LogEntry(entry))
+		entry.r = r.WithContext(ctx)
+
 		began := time.Now()
-		next.ServeHTTP(wrapped, e.r)
-		log.Debug().Str("method", r.Method).Str("path", r.URL.Path).Int("status", wrapped.Status()).
-			Dur("took", time.Since(began)).Msg("answered")
+		next.ServeHTTP(wrapped, entry.r)
+		log.Debug().
+			Str("method", r.Method).
+			Str("path", r.URL.Path).
+			Int("status", wrapped.Status()).
+			Dur("took", time.Since(began)).
+			Msg("request answered")
 	})
 }
 
-// entry is told by middleware.Recoverer of a panic. It answers in the shape of every error; the 500
-// without a body that follows comes too late to count.
-type entry struct {
+// logEntry receives panics from middleware.Recoverer.
+type logEntry struct {
 	log zerolog.Logger
 	w   middleware.WrapResponseWriter
 	r   *http.Request
 }
 
-// Write does nothing: logged writes the line.
-func (e *entry) Write(int, int, http.Header, time.Duration, any) {}
+// Write does nothing: logRequests writes the line.
+func (e *logEntry) Write(int, int, http.Header, time.Duration, any) {}
 
-// Panic logs the panic and answers 500 unless an answer is under way.
-func (e *entry) Panic(v any, stack []byte) {
-	e.log.Error().Any("panic", v).Bytes("stack", stack).Msg("a request made us panic")
+// Panic logs a panic and answers 500, unless an answer has begun. Recoverer then sends a 500 of its
+// own without a body, which has no effect after this one.
+func (e *logEntry) Panic(v any, stack []byte) {
+	e.log.Error().Any("panic", v).Bytes("stack", stack).Msg("panic in handler")
 	if e.w.Status() == 0 {
-		writeError(e.w, e.r, newError(http.StatusInternalServerError, "internal", "internal error, see the log"))
+		writeError(e.w, e.r, internalError(nil))
 	}
 }
 
-// securityHeaders keep a browser from making anything else of an answer.
+// securityHeaders keep a browser from running, framing, caching or leaking an answer.
 func securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

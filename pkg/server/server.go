@@ -12,7 +12,7 @@ import (
 // Server answers HTTP. It starts no goroutine of its own.
 type Server struct {
 	o        Options
-	memory   *bodyBudget
+	bodies   *bodyBudget
 	draining atomic.Bool
 	router   chi.Router
 }
@@ -20,15 +20,15 @@ type Server struct {
 // New builds a Server. It does not listen.
 func New(o Options) *Server {
 	o = o.withDefaults()
-	s := &Server{o: o, memory: newMemory(o.MaxInFlight)}
+	s := &Server{o: o, bodies: newBodyBudget(o.MaxInFlight)}
 	s.router = s.routes()
 	return s
 }
 
-// Handler answers everything, /metrics only with ServeMetrics.
+// Handler serves everything; /metrics only where ServeMetrics is set.
 func (s *Server) Handler() http.Handler { return s.router }
 
-// MetricsHandler answers /metrics alone, for a listener of its own.
+// MetricsHandler serves /metrics alone, for a listener of its own.
 func (s *Server) MetricsHandler() http.Handler {
 	r := s.newRouter()
 	if s.o.Metrics != nil {
@@ -37,7 +37,7 @@ func (s *Server) MetricsHandler() http.Handler {
 	return r
 }
 
-// Drain makes /readyz say 503 from now on; everything else goes on.
+// Drain makes /readyz answer 503 from now on. Everything else is served as before.
 func (s *Server) Drain() { s.draining.Store(true) }
 
 // Routes lists what Handler serves as "METHOD /path".
@@ -50,14 +50,13 @@ func (s *Server) Routes() []string {
 	return all
 }
 
-// HTTPServer listens with bounds on everything: 5 s for the headers and 64 KiB of them, 20 s for
-// headers and body together, 60 s for the answer, 60 s of idling.
+// HTTPServer makes an HTTP server with a limit on everything a client can hold on to.
 func HTTPServer(addr string, handler http.Handler) *http.Server {
 	return &http.Server{
 		Addr:              addr,
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       20 * time.Second,
+		ReadTimeout:       20 * time.Second, // headers and body together
 		WriteTimeout:      60 * time.Second,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    64 << 10,
@@ -68,14 +67,17 @@ func (s *Server) routes() chi.Router {
 	r := s.newRouter()
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.readyz)
-	r.Post("/webhooks/github", s.github)
-	r.Post("/events", s.github) // the path of Heaven, whose hooks then need no change
+
+	github := s.webhookHandler(sourceGitHub, "X-GitHub-Event", s.processGitHub)
+	r.Post("/webhooks/github", github)
+	r.Post("/events", github) // the path of Heaven, so that its hooks need no change
 	if len(s.o.CircleCISecrets) > 0 {
-		r.Post("/webhooks/circleci", s.circleci)
+		r.Post("/webhooks/circleci", s.webhookHandler(sourceCircleCI, "circleci-event-type", s.processCircleCI))
 	}
 	if s.o.Claims != nil {
-		r.With(claimRate()).Post("/webhooks/claim", s.claim)
+		r.With(limitClaims()).Post("/webhooks/claim", s.claim)
 	}
+
 	if s.o.Metrics != nil && s.o.ServeMetrics {
 		r.Method(http.MethodGet, "/metrics", s.o.Metrics)
 	}
@@ -86,40 +88,48 @@ func (s *Server) routes() chi.Router {
 	return r
 }
 
+// mountAPI serves /api/v1. The scope read may ask everything; changing something needs more.
 func (s *Server) mountAPI(r chi.Router) {
 	r.Use(s.authorize(ScopeRead))
-	r.Get("/deployments", s.list)
-	r.Get("/deployments/{id}", s.get)
-	if s.o.Commands != nil {
-		s.mountCommands(r)
-	}
+	r.Get("/deployments", s.listDeployments)
+	r.Get("/deployments/{id}", s.getDeployment)
+	r.Get("/deployments/{id}/explain", query(s.explain))
+	r.Get("/gate", query(s.gate))
+	r.Get("/locks", query(s.listLocks))
+	r.Get("/locks/{id}", query(s.getLock))
+	r.Get("/notices", query(s.listNotices))
+
+	r.Group(func(r chi.Router) {
+		r.Use(s.authorize(ScopeDeploy))
+		r.Post("/deployments/{id}/approve", mutate(http.StatusOK, s.approve))
+		r.Post("/deployments/{id}/cancel", mutate(http.StatusAccepted, s.cancel))
+		r.Post("/deployments/{id}/force", mutate(http.StatusAccepted, s.force))
+		r.Post("/locks", mutate(http.StatusCreated, s.takeLock))
+		r.Post("/locks/{id}/extend", mutate(http.StatusOK, s.extendLock))
+		r.Post("/locks/{id}/hand-over", mutate(http.StatusOK, s.handOverLock))
+		r.Delete("/locks/{id}", mutate(http.StatusNoContent, s.releaseLock))
+	})
 }
 
-// newRouter is a router with what every answer has in common.
+// newRouter makes a router with what all answers have in common.
 func (s *Server) newRouter() chi.Router {
 	r := chi.NewRouter()
-	r.Use(s.client, s.logged, middleware.Recoverer, securityHeaders, middleware.GetHead)
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, r, newError(http.StatusNotFound, "not_found", "there is nothing at this path"))
+	r.Use(s.rememberClient, s.logRequests, middleware.Recoverer, securityHeaders, middleware.GetHead)
+
+	r.NotFound(func(w http.ResponseWriter, req *http.Request) {
+		writeError(w, req, newError(http.StatusNotFound, "not_found", "there is nothing at this path"))
 	})
 	r.MethodNotAllowed(func(w http.ResponseWriter, req *http.Request) {
-		allow(w, r, req.URL.Path)
-		writeError(
-			w,
-			req,
-			newError(
-				http.StatusMethodNotAllowed,
-				"method_not_allowed",
-				"this path takes another method, see the Allow header",
-			),
-		)
+		const message = "this path does not allow the method, see the Allow header"
+		addAllowed(w, r, req.URL.Path)
+		writeError(w, req, newError(http.StatusMethodNotAllowed, "method_not_allowed", message))
 	})
 
 	return r
 }
 
-// allow names the methods that a path takes.
-func allow(w http.ResponseWriter, routes chi.Routes, path string) {
+// addAllowed lists the methods of a path in the Allow header.
+func addAllowed(w http.ResponseWriter, routes chi.Routes, path string) {
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
 		if routes.Match(chi.NewRouteContext(), method, path) {
 			w.Header().Add("Allow", method)

@@ -9,9 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/api"
@@ -19,86 +17,100 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/intake"
 )
 
-func diff(want, got any) string { return cmp.Diff(want, got) }
-
-func TestReady(t *testing.T) {
+func TestReadyz(t *testing.T) {
 	var failing error
-	b := newBench(t, func(o *Options) {
+	s := newTestServer(t, func(o *Options) {
 		o.Ready = func(context.Context) map[string]error { return map[string]error{"database": failing, "queue": nil} }
 	})
-	if got := b.ask(t, http.MethodGet, "/readyz", nil); got.code != 200 ||
-		got.body != `{"status":"ready","checks":{"database":"ok","queue":"ok"}}` {
-		t.Errorf("got %d %s", got.code, got.body)
+
+	got := s.get(t, "/readyz")
+	if want := `{"status":"ready","checks":{"database":"ok","queue":"ok"}}`; got.code != 200 || got.body != want {
+		t.Errorf("ready: got %d %s, want 200 %s", got.code, got.body, want)
 	}
 
 	failing = errors.New("dial db.internal:5432: refused")
-	if got := b.ask(t, http.MethodGet, "/readyz", nil); got.code != 503 || strings.Contains(got.body, "internal") {
-		t.Errorf("got %d %s", got.code, got.body)
+	got = s.get(t, "/readyz")
+	if got.code != 503 || !strings.Contains(got.body, `"database":"unavailable"`) {
+		t.Errorf("database away: got %d %s, want 503 with the check that fails", got.code, got.body)
+	}
+	if strings.Contains(got.body, "db.internal") {
+		t.Errorf("database away: the answer shows the cause: %s", got.body)
 	}
 
 	failing = nil
-	b.server.Drain()
-	if got := b.ask(t, http.MethodGet, "/readyz", nil); got.code != 503 || !strings.Contains(got.body, "draining") {
-		t.Errorf("got %d %s", got.code, got.body)
+	s.server.Drain()
+	if got := s.get(t, "/readyz"); got.code != 503 || !strings.Contains(got.body, "draining") {
+		t.Errorf("draining: got %d %s, want 503", got.code, got.body)
 	}
-	if got := b.deliver(t, event(42, "production")); got.code != 202 {
-		t.Errorf("while draining: got %d %s", got.code, got.body)
+	if got := s.deliver(t, deploymentEvent(42, "production")); got.code != 202 {
+		t.Errorf("webhook while draining: got %d %s, want 202", got.code, got.body)
 	}
-	if got := b.ask(t, http.MethodGet, "/healthz", nil); got.code != 200 || got.body != `{"status":"ok"}` {
-		t.Errorf("got %d %s", got.code, got.body)
+	if got := s.get(t, "/healthz"); got.code != 200 || got.body != `{"status":"ok"}` {
+		t.Errorf("healthz while draining: got %d %s, want 200", got.code, got.body)
 	}
 }
 
-// TestOff asks for what is not configured, and for what there never was.
-func TestOff(t *testing.T) {
-	off := newBench(t, func(o *Options) { o.CircleCISecrets, o.Tokens, o.ServeMetrics = nil, nil, false })
-	for _, c := range []struct {
-		method, path string
-		code         int
-		want         string
+// What is not configured, and what never existed, is answered alike.
+func TestServer_NotServed(t *testing.T) {
+	s := newTestServer(t, func(o *Options) { o.CircleCISecrets, o.Tokens, o.ServeMetrics = nil, nil, false })
+	for _, test := range []struct {
+		method string
+		path   string
+		code   int
+		want   string
+		allow  string
 	}{
-		{"POST", "/webhooks/circleci", 404, "not_found"},
-		{"GET", "/api/v1/deployments", 404, "not_found"},
-		{"GET", "/metrics", 404, "not_found"},
-		{"GET", "/", 404, "not_found"},
-		{"GET", "/webhooks/github", 405, "method_not_allowed"},
-		{"DELETE", "/healthz", 405, "method_not_allowed"},
-		{"HEAD", "/healthz", 200, ""},
+		{method: "POST", path: "/webhooks/circleci", code: 404, want: "not_found"},
+		{method: "GET", path: "/api/v1/deployments", code: 404, want: "not_found"},
+		{method: "GET", path: "/metrics", code: 404, want: "not_found"},
+		{method: "GET", path: "/", code: 404, want: "not_found"},
+		{method: "GET", path: "/webhooks/github", code: 405, want: "method_not_allowed", allow: "POST"},
+		{method: "DELETE", path: "/healthz", code: 405, want: "method_not_allowed", allow: "GET"},
+		{method: "HEAD", path: "/healthz", code: 200},
 	} {
-		got := off.ask(t, c.method, c.path, nil)
-		if got.code != c.code || !strings.Contains(got.body, c.want) ||
-			got.header.Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("%s %s: got %d %s %v", c.method, c.path, got.code, got.body, got.header)
-		}
-		if c.code == 405 && got.header.Get("Allow") == "" {
-			t.Errorf("%s %s: no Allow header", c.method, c.path)
-		}
-	}
-
-	rec := httptest.NewRecorder()
-	off.server.MetricsHandler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-	if rec.Code != 200 {
-		t.Errorf("metrics on their own listener: got %d", rec.Code)
-	}
-
-	rec = httptest.NewRecorder()
-	off.server.MetricsHandler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/healthz", nil))
-	if rec.Code != 404 {
-		t.Errorf("something else on the metrics listener: got %d", rec.Code)
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			got := s.send(t, test.method, test.path, nil)
+			if got.code != test.code || !strings.Contains(got.body, test.want) {
+				t.Errorf("got %d %s, want %d with %s", got.code, got.body, test.code, test.want)
+			}
+			if allow := got.header.Get("Allow"); allow != test.allow {
+				t.Errorf("got Allow %q, want %q", allow, test.allow)
+			}
+			if got.header.Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("got headers %v, want nosniff", got.header)
+			}
+		})
 	}
 }
 
-// broken panics where the test wants it to.
-type broken struct{}
+func TestMetricsHandler(t *testing.T) {
+	handler := newTestServer(t, func(o *Options) { o.ServeMetrics = false }).server.MetricsHandler()
+	for path, want := range map[string]int{"/metrics": 200, "/healthz": 404} {
+		t.Run(path, func(t *testing.T) {
+			rec := httptest.NewRecorder()
+			handler.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
+			if rec.Code != want {
+				t.Errorf("got %d, want %d", rec.Code, want)
+			}
+		})
+	}
+}
 
-func (broken) Admit(deployment.Request, string) deployment.Admission {
+// panickingRoutes stand for any handler that panics.
+type panickingRoutes struct{}
+
+func (panickingRoutes) Admit(deployment.Request, string) deployment.Admission {
 	panic("a template went wrong")
 }
 
-func TestPanicIsAnswered(t *testing.T) {
+func TestServer_AnswersAfterPanic(t *testing.T) {
 	var log bytes.Buffer
-	s := newBench(t, func(o *Options) { o.Intake, o.Log = &intake.Intake{Routes: broken{}}, zerolog.New(&log) }).server
-	body := event(42, "production")
+	s := newTestServer(t, func(o *Options) {
+		o.Intake = &intake.Intake{Routes: panickingRoutes{}}
+		o.Log = zerolog.New(&log)
+	})
+
+	body := deploymentEvent(42, "production")
 	r := httptest.NewRequest(http.MethodPost, "/webhooks/github", strings.NewReader(body))
 	r.Header = http.Header{
 		"Content-Type":        {"application/json"},
@@ -106,58 +118,49 @@ func TestPanicIsAnswered(t *testing.T) {
 		"X-Github-Delivery":   {"g"},
 		"X-Hub-Signature-256": {"sha256=" + sign(githubSecret, body)},
 	}
-
 	rec := httptest.NewRecorder()
-	s.Handler().ServeHTTP(rec, r)
-	var e api.ErrorResponse
-	if err := json.NewDecoder(rec.Body).Decode(&e); err != nil || rec.Code != 500 || e.Error.Code != "internal" {
-		t.Errorf("got %d %+v, %v", rec.Code, e, err)
+	s.server.Handler().ServeHTTP(rec, r)
+
+	var got api.ErrorResponse
+	if err := json.NewDecoder(rec.Body).Decode(&got); err != nil {
+		t.Fatal(err)
 	}
-	if !strings.Contains(log.String(), "a template went wrong") ||
-		!strings.Contains(log.String(), rec.Header().Get("X-Request-Id")) {
-		t.Errorf("log: %s", log.String())
+	if rec.Code != 500 || got.Error.Code != "internal" {
+		t.Errorf("got %d %+v, want 500 internal", rec.Code, got)
 	}
-	if used := s.memory.used.Load(); used != 0 {
-		t.Errorf("%d bytes still counted", used)
+	for _, want := range []string{"a template went wrong", rec.Header().Get("X-Request-Id")} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %q:\n%s", want, log.String())
+		}
 	}
+	s.wantNoMemory(t)
 }
 
-// TestLogHoldsNoSecret looks through the whole log of refused and accepted webhooks.
-func TestLogHoldsNoSecret(t *testing.T) {
+// The log of refused and accepted webhooks says what happened, and holds no secret.
+func TestServer_LogHoldsNoSecret(t *testing.T) {
 	var log bytes.Buffer
-	b := newBench(t, func(o *Options) { o.Log = zerolog.New(zerolog.SyncWriter(&log)) })
-	body := strings.Replace(event(42, "production"), `{"a":1}`, `{"password":"hunter2"}`, 1)
-	b.deliver(t, body, "X-Hub-Signature-256", "sha256="+sign("guess", body))
-	b.deliver(t, body)
-	b.deliver(t, strings.Replace(body, aSHA, "hunter2", 1), "X-GitHub-Delivery", "guid-2")
-	b.ask(t, http.MethodGet, "/api/v1/deployments", nil, "Authorization", "Bearer hunter2")
-	b.stop()
+	s := newTestServer(t, func(o *Options) { o.Log = zerolog.New(zerolog.SyncWriter(&log)) })
+	body := strings.Replace(deploymentEvent(42, "production"), `{"a":1}`, `{"password":"hunter2"}`, 1)
+
+	s.deliver(t, body, "X-Hub-Signature-256", "sha256="+sign("guess", body))
+	s.deliver(t, body)
+	s.deliver(t, strings.Replace(body, testSHA, "hunter2", 1), "X-GitHub-Delivery", "guid-2")
+	s.api(t, "hunter2", http.MethodGet, "/deployments", "")
+	s.stop()
+
 	for _, secret := range []string{"hunter2", githubSecret, sign(githubSecret, body), readToken} {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("the log holds %q:\n%s", secret, log.String())
 		}
 	}
-
-	for _, field := range []string{`"deployment":42`, `"repository":"acme/api"`, `"environment":"production"`, `"status":401`} {
+	for _, field := range []string{
+		`"deployment":42`,
+		`"repository":"acme/api"`,
+		`"environment":"production"`,
+		`"status":401`,
+	} {
 		if !strings.Contains(log.String(), field) {
 			t.Errorf("the log lacks %s:\n%s", field, log.String())
 		}
-	}
-}
-
-// TestHTTPServerIsBounded: none of these may become endless by a slip.
-func TestHTTPServerIsBounded(t *testing.T) {
-	s := HTTPServer(":1", http.NotFoundHandler())
-	got := []any{
-		s.Addr,
-		s.ReadHeaderTimeout,
-		s.ReadTimeout,
-		s.IdleTimeout,
-		s.MaxHeaderBytes,
-		s.WriteTimeout > s.ReadTimeout+DefaultStoreTimeout,
-	}
-
-	if d := diff([]any{":1", 5 * time.Second, 20 * time.Second, time.Minute, 64 << 10, true}, got); d != "" {
-		t.Error(d)
 	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -16,29 +17,79 @@ const (
 	sourceCircleCI = "circleci"
 )
 
-// The results of webhooks, as answers and metrics name them.
+// Results of webhooks, as answers and metrics name them, beside those of package intake.
 const (
-	resultAccepted  = "accepted"
-	resultDuplicate = "duplicate"
-	resultIgnored   = "ignored"
-	resultPong      = "pong"
+	resultAccepted = "accepted"
+	resultIgnored  = "ignored"
+	resultPong     = "pong"
 )
 
-// readBody takes in a whole body and verifies it while it comes. The caller frees it, also after a
-// problem.
-func (s *Server) readBody(w http.ResponseWriter, r *http.Request, verifier *webhook.Verifier) (*body, *apiError) {
-	b := &body{memory: s.memory}
+// webhookResponse is the answer to a webhook.
+type webhookResponse struct {
+	status   int
+	Result   string `json:"result"`
+	Delivery string `json:"delivery,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+func ignored(reason string) webhookResponse {
+	return webhookResponse{status: http.StatusOK, Result: resultIgnored, Reason: reason}
+}
+
+// webhookHandler answers webhooks of one source and counts each once.
+func (s *Server) webhookHandler(
+	source string,
+	eventHeader string,
+	process func(http.ResponseWriter, *http.Request) (webhookResponse, error),
+) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		event := eventLabel(source, r.Header.Get(eventHeader))
+
+		response, err := process(w, r)
+		if err != nil {
+			s.rejectWebhook(w, r, source, event, err)
+			return
+		}
+
+		s.o.Observe(source, event, response.Result)
+		writeJSON(w, r, response.status, response)
+	}
+}
+
+// rejectWebhook answers a webhook with an error, counts it and writes one log line.
+func (s *Server) rejectWebhook(w http.ResponseWriter, r *http.Request, source, event string, err error) {
+	e := asAPIError(err)
+	s.o.Observe(source, event, e.code)
+	zerolog.Ctx(r.Context()).Warn().Err(e.cause).
+		Str("source", source).
+		Str("event", event).
+		Int("status", e.status).
+		Str("reason", e.message).
+		Msg("webhook rejected")
+	writeError(w, r, e)
+}
+
+// readBody reads a whole body and verifies its signature on the way. The caller releases the body,
+// also after an error.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, verifier *webhook.Verifier) (*body, error) {
+	b := &body{budget: s.bodies}
 	if r.ContentLength > s.o.MaxBody {
 		return b, tooLarge()
 	}
-	if err := b.fill(http.MaxBytesReader(w, r.Body, s.o.MaxBody), verifier); err != nil {
+	if err := b.readFrom(http.MaxBytesReader(w, r.Body, s.o.MaxBody), verifier); err != nil {
 		return b, bodyError(err)
 	}
 	if err := verifier.Check(); err != nil {
 		return b, signatureError(err)
 	}
-
 	return b, nil
+}
+
+// storeContext bounds the time from the end of a body until it is stored. It outlives the request: a
+// deployment that arrived whole is worth keeping when the sender hangs up, and a second delivery of
+// it is a duplicate.
+func (s *Server) storeContext(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
 }
 
 func tooLarge() *apiError {
@@ -53,27 +104,21 @@ func bodyError(err error) *apiError {
 		return tooLarge()
 	case errors.Is(err, errBudget):
 		return closing(unavailable("too many webhooks are coming in at once; deliver it again later", err))
+	case errors.Is(err, errSlot):
+		return unavailable("too many large webhooks are coming in at once; deliver it again later", err)
 	default:
-		p := closing(newError(http.StatusBadRequest, "bad_request", "the body ended early or came too slowly"))
-		p.cause = err
-		return p
+		e := closing(badRequest("the body ended early or came too slowly"))
+		e.cause = err
+		return e
 	}
 }
 
-// signatureError is the answer to a signature that is absent, malformed or wrong.
+// signatureError refuses a signature that is missing, malformed or wrong.
 func signatureError(err error) *apiError {
 	return newError(http.StatusUnauthorized, "unauthorized", err.Error())
 }
 
-// rejectWebhook answers a webhook with a problem, counts it and writes one line.
-func (s *Server) rejectWebhook(w http.ResponseWriter, r *http.Request, source, event string, p *apiError) {
-	s.o.Observe(source, eventLabel(source, event), p.code)
-	zerolog.Ctx(r.Context()).Warn().Err(p.cause).Str("source", source).Str("event", eventLabel(source, event)).
-		Int("status", p.status).Str("reason", p.message).Msg("webhook refused")
-	writeError(w, r, p)
-}
-
-// eventLabel keeps the label a closed set: the event's name is the sender's to choose.
+// eventLabel keeps the metric's label a closed set, because the sender chooses the event's name.
 func eventLabel(source, event string) string {
 	switch source + " " + event {
 	case "github deployment",

@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
-	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -47,16 +45,11 @@ func (db *DB) Accept(
 		return false, err
 	}
 
-	body, err := compressBody(del.Body)
-	if err != nil {
-		return false, err
-	}
-
 	del.RepositoryID, del.DeploymentID = d.Request.Repository.ID, d.Request.ID
 	accepted := deployment.Entry{At: d.AcceptedAt, Event: "accepted", Detail: "by " + del.Source}
 	in := &incoming{
 		delivery:   del,
-		body:       body,
+		body:       compressBody(del.Body),
 		deployment: d,
 		data:       data,
 		entries:    append([]deployment.Entry{accepted}, notes...),
@@ -73,102 +66,6 @@ func (db *DB) Accept(
 // not kept.
 func (db *DB) Ignored(ctx context.Context, del deployment.Delivery, reason string) error {
 	return db.dialect.accept(ctx, &incoming{delivery: del, ignored: reason})
-}
-
-// acceptRow stores one delivery and its deployment.
-func (t *tx) acceptRow(in *incoming) error {
-	fresh, err := t.insertDelivery(in)
-	if err != nil || in.ignored != "" {
-		return err
-	}
-
-	in.duplicate = !fresh
-	if in.duplicate {
-		return nil
-	}
-
-	row, err := t.insertDeployment(in)
-	if err != nil {
-		return err
-	}
-
-	if row == 0 {
-		in.duplicate = true
-		_, err := t.exec(markDuplicate, in.delivery.GUID, duplicateReason)
-		return err
-	}
-
-	t.wake(deployment.TaskAdvance, row, in.deployment.Due)
-	return t.addTimeline(row, in.entries)
-}
-
-// insertDelivery says whether the delivery's GUID had not led to a deployment before.
-func (t *tx) insertDelivery(in *incoming) (fresh bool, err error) {
-	del := in.delivery
-	return changedOne(t.exec(`
-		INSERT INTO deliveries (guid, event, source, repository_id, deployment_id, received_at, ignored, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (guid) DO UPDATE SET
-			repository_id = excluded.repository_id,
-			deployment_id = excluded.deployment_id,
-			received_at = excluded.received_at,
-			ignored = excluded.ignored,
-			body = excluded.body
-		WHERE deliveries.ignored <> ''`,
-		del.GUID,
-		del.Event,
-		del.Source,
-		del.RepositoryID,
-		del.DeploymentID,
-		micros(del.ReceivedAt),
-		in.ignored,
-		in.body,
-	))
-}
-
-// insertDeployment gives the new row's number, or 0 when the deployment had been accepted before.
-func (t *tx) insertDeployment(in *incoming) (row int64, err error) {
-	t.wrote = true
-	d := in.deployment
-	err = t.row(`
-		INSERT INTO deployments (
-			repository_id,
-			deployment_id,
-			repository,
-			environment_key,
-			state,
-			trigger_key,
-			accepted_at,
-			due_at,
-			data,
-			sha,
-			is_act
-		)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
-		WHERE NOT EXISTS (SELECT 1 FROM pruned WHERE repository_id = $1 AND deployment_id = $2)
-		ON CONFLICT (repository_id, deployment_id) DO NOTHING
-		RETURNING row_id`,
-		[]any{
-			d.Request.Repository.ID,
-			d.Request.ID,
-			strings.ToLower(d.Request.Repository.FullName()),
-			d.Request.EnvironmentKey(),
-			string(d.State),
-			d.Target.Key,
-			micros(d.AcceptedAt),
-			nullTime(d.Due),
-			string(in.data),
-			d.Request.SHA,
-			flag(d.Target.LockTask != ""),
-		},
-		&row,
-	)
-
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-
-	return row, err
 }
 
 // Known says whether a delivery's GUID, or the deployment by its ids, had been accepted before.

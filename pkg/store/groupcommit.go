@@ -30,7 +30,7 @@ type writer struct {
 
 	// commit commits a batch and answers its items. An error means that nothing was committed
 	// and no item was answered.
-	commit func(context.Context, []*item) error
+	commit func([]*item) error
 	// split divides a batch into those that commit takes; nil: it takes any batch.
 	split func([]*item) [][]*item
 
@@ -38,28 +38,27 @@ type writer struct {
 	closed bool
 	wg     sync.WaitGroup
 
-	// The next two belong to the loop.
+	// Prepared statements, which belong to the loop.
 	statements map[string]*sql.Stmt
-	unprepared []string // to be prepared after the batch
+	inBatch    map[string]*sql.Stmt // those of statements that belong to the batch's transaction
+	unprepared []string             // to be prepared after the batch
 }
 
 // item is one write that waits, and the channel for its answer.
 type item struct {
 	ctx      context.Context
-	do       func(*tx) error
-	incoming *incoming // the delivery that it stores; nil: do is something else
+	incoming *incoming       // a delivery to be stored
+	do       func(*tx) error // any other write
 	tx       tx
 	done     chan error
 }
 
-func newItem(ctx context.Context, do func(*tx) error) *item {
-	return &item{ctx: ctx, do: do, done: make(chan error, 1)}
+func newIncomingItem(ctx context.Context, in *incoming) *item {
+	return &item{ctx: ctx, incoming: in, done: make(chan error, 1)}
 }
 
-func newIncomingItem(ctx context.Context, in *incoming) *item {
-	it := newItem(ctx, func(t *tx) error { return t.acceptRow(in) })
-	it.incoming = in
-	return it
+func newItem(ctx context.Context, do func(*tx) error) *item {
+	return &item{ctx: ctx, do: do, done: make(chan error, 1)}
 }
 
 func newWriter(db *DB, pool *sql.DB) *writer {
@@ -71,7 +70,7 @@ func newWriter(db *DB, pool *sql.DB) *writer {
 		statements: map[string]*sql.Stmt{},
 	}
 
-	w.commit = w.commitItems
+	w.commit = func(batch []*item) error { return w.commitItems(context.Background(), batch) }
 	return w
 }
 
@@ -155,10 +154,7 @@ func (w *writer) collect(first *item) []*item {
 }
 
 func (w *writer) run(batch []*item) {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
-	err := w.commit(ctx, batch)
-	cancel()
-
+	err := w.commit(batch)
 	switch {
 	case err == nil:
 	case len(batch) == 1:
@@ -183,6 +179,7 @@ func (w *writer) commitItems(ctx context.Context, batch []*item) error {
 	shared := tx{Tx: sqltx, ctx: ctx, db: w.db, now: w.db.o.Now()}
 	if w.prepares {
 		shared.prepared = w
+		w.inBatch = map[string]*sql.Stmt{}
 	}
 
 	results := make([]error, len(batch))
@@ -199,7 +196,10 @@ func (w *writer) commitItems(ctx context.Context, batch []*item) error {
 	}
 
 	for i, it := range batch {
-		it.tx.notifyAfterCommit()
+		if results[i] == nil {
+			it.tx.notifyAfterCommit()
+		}
+
 		it.done <- results[i]
 	}
 
@@ -212,15 +212,14 @@ func (it *item) run() error {
 		return err
 	}
 
-	err := it.do(&it.tx)
-	if err == nil {
-		err = it.tx.appendAudit()
+	if it.incoming != nil {
+		return it.tx.acceptRow(it.incoming)
 	}
-	if err != nil {
-		it.tx.rings, it.tx.timed = nil, nil
+	if err := it.do(&it.tx); err != nil {
+		return err
 	}
 
-	return err
+	return it.tx.appendAudit()
 }
 
 // prepare prepares the statements that the last batch used unprepared.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-
-	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // acceptStatement stores a whole batch of deliveries, their deployments and the first entries of
@@ -148,7 +146,10 @@ func (in *incoming) ids() [2]int64 {
 }
 
 // commitIntake commits a part of a batch that splitBatch made, and answers it.
-func (p *postgres) commitIntake(ctx context.Context, batch []*item) error {
+func (p *postgres) commitIntake(batch []*item) error {
+	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+	defer cancel()
+
 	if batch[0].incoming == nil {
 		return p.intake.commitItems(ctx, batch)
 	}
@@ -178,7 +179,7 @@ func (p *postgres) commitIntake(ctx context.Context, batch []*item) error {
 			continue
 		}
 		if isNew {
-			t.wake(deployment.TaskAdvance, row, in.deployment.Due)
+			t.wake(advanceTask(row), in.deployment.Due)
 			continue
 		}
 

@@ -14,9 +14,9 @@ type tx struct {
 	ctx      context.Context
 	db       *DB
 	now      time.Time
-	prepared *writer                 // keeps prepared statements; nil: the driver does
-	rings    []deployment.Task       // due now: rung after the commit
-	timed    []timedAlarm            // due within timerReach: rung by a timer
+	prepared *writer           // keeps prepared statements; nil: the driver does
+	due      []deployment.Task // to be announced after the commit
+	timers   []timedTask
 	acts     []deployment.AuditEvent // for the audit: sealed last, because all who write there wait for each other
 	wrote    bool
 }
@@ -67,32 +67,21 @@ func (t *tx) all(query string, args ...any) (*sql.Rows, error) {
 // stmt gives the kept statement of a query. One that is not kept yet is prepared after the batch,
 // because the batch has the only connection.
 func (t *tx) stmt(query string) *sql.Stmt {
-	if t.prepared == nil {
+	w := t.prepared
+	if w == nil {
 		return nil
 	}
-	if s, ok := t.prepared.statements[query]; ok {
-		return t.StmtContext(t.ctx, s)
+	if stmt, ok := w.inBatch[query]; ok {
+		return stmt
 	}
-	t.prepared.unprepared = append(t.prepared.unprepared, query)
-	return nil
-}
 
-// wake notes that a row is due: tellAll rings for it after the commit when it is due now, and sets
-// a timer when it is due within timerReach. A row that is due later is found by the engine's
-// reconcile loop.
-func (t *tx) wake(kind deployment.TaskKind, row int64, due time.Time) {
-	a := deployment.Task{Kind: kind, Row: row}
-	switch {
-	case due.IsZero():
-	case !due.After(t.now):
-		t.rings = append(t.rings, a)
-	case due.Sub(t.now) <= timerReach:
-		t.timed = append(t.timed, timedAlarm{a, due})
+	prepared, ok := w.statements[query]
+	if !ok {
+		w.unprepared = append(w.unprepared, query)
+		return nil
 	}
-}
 
-// notifyAfterCommit rings for what is due now and sets the timers. It is called after the commit.
-func (t *tx) notifyAfterCommit() {
-	t.db.rings(t.rings...)
-	t.db.setTimers(t.timed, t.now)
+	stmt := t.StmtContext(t.ctx, prepared)
+	w.inBatch[query] = stmt
+	return stmt
 }

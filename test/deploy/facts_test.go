@@ -102,7 +102,7 @@ func TestOperate_Metrics(t *testing.T) {
 	got := name.FindAllString(list, -1)
 	var want []string
 	for _, text := range literals(t) {
-		if metric.MatchString(text) && text != "seraph_force" && text != "seraph_inbox_deliveries" {
+		if metric.MatchString(text) && text != "seraph_force" {
 			want = append(want, text)
 		}
 	}

@@ -40,7 +40,7 @@ func TestLockTasks(t *testing.T) {
 	first, second := w.as("bob", "acme/api", "success"), w.as("bob", "acme/api", "success")
 	w.waits(first, "alice", "the database is being moved")
 	w.ends(w.as("alice", "acme/web", "success"), "success", "") // another repository
-	w.ends(w.task("bob", "acme/api", "deploy:lock", "mine"), "error", "is locked on production by alice")
+	w.ends(w.task("bob", "acme/api", "deploy:lock", "mine"), "error", "acme/api production is locked by alice")
 	w.ends(w.task("alice", "acme/api", "deploy:unlock", ""), "success", "Unlocked production")
 	w.ends(first, "success", "")
 	w.ends(second, "success", "")
@@ -54,7 +54,7 @@ func TestLockTasks(t *testing.T) {
 	w.ends(w.as("alice", "acme/heaven", "success"), "success", "") // the owner's own lock
 	// by whatever door, and whatever the route's task
 	for _, repository := range []string{"acme/allow", "acme/migrate"} {
-		w.ends(w.task("mallory", repository, "deploy:lock", ""), "error", "mallory is none of those who may deploy")
+		w.ends(w.task("mallory", repository, "deploy:lock", ""), "error", "mallory is not allowed to deploy")
 		w.does(
 			"POST",
 			"/locks",
@@ -65,7 +65,7 @@ func TestLockTasks(t *testing.T) {
 				repository,
 			),
 			403,
-			"mallory is none of those who may deploy",
+			"mallory is not allowed to deploy",
 		)
 	}
 }
@@ -163,7 +163,7 @@ func TestGate(t *testing.T) {
 		"it may":         {[]string{"--repository", "acme/api"}, 0, "allow"},
 		"it must wait":   {[]string{"--repository", "acme/checks"}, 3, "checks_pending"},
 		"he may not":     {[]string{"--repository", "acme/allow", "--actor", "reader"}, 4, "not_allowed"},
-		"she may":        {[]string{"--repository", "acme/allow", "--actor", "alice"}, 0, "alice may deploy"},
+		"she may":        {[]string{"--repository", "acme/allow", "--actor", "alice"}, 0, "alice is allowed to deploy"},
 		"nobody asks":    {[]string{"--repository", "acme/allow"}, 4, "not_allowed"},
 		"no such place":  {[]string{"--repository", "acme/nothing-at-all"}, 1, ""},
 		"no such person": {[]string{"--repository", "acme/allow", "--actor", "nobody-at-all"}, 1, ""},
@@ -187,5 +187,5 @@ func TestGate(t *testing.T) {
 	w.does("GET", ask+"nothing-at-all", apiToken, "", 404, "not_found")
 	w.gh.AddRepository("acme/away")
 	w.ghFaults.of("acme/away").Random(github.OpGetRepository, 1, sim.Fault{Status: 502, Body: "{}"})
-	w.does("GET", ask+"away", apiToken, "", 503, "ask again")
+	w.does("GET", ask+"away", apiToken, "", 503, "try again")
 }

@@ -150,22 +150,22 @@ func TestRules(t *testing.T) {
 func tryAllow(w *world) {
 	w.ends(w.as("alice", "acme/allow", "success"), "success", "")
 	w.ends(w.as("bob", "acme/allow", "success"), "success", "")
-	w.ends(w.as("mallory", "acme/allow", "success"), "error", "mallory is none of those who may deploy to production")
+	w.ends(w.as("mallory", "acme/allow", "success"), "error", "mallory is not allowed to deploy to production")
 	w.ends(
 		w.as("reader", "acme/allow", "success"),
 		"error",
-		"reader needs write permission to deploy to production, and has read",
+		"reader needs write permission to deploy to production, but has read",
 	)
 
 	w.ends(w.as("my-hubot[bot]", "acme/bots", "success"), "success", "")
-	w.ends(w.as("other-bot[bot]", "acme/bots", "success"), "error", "other-bot is none of those who may deploy")
+	w.ends(w.as("other-bot[bot]", "acme/bots", "success"), "error", "other-bot is not allowed to deploy")
 	w.gh.RenameUser("erin", "eve")
-	w.ends(w.as("eve", "acme/allow", "success"), "error", "eve is none of those")
+	w.ends(w.as("eve", "acme/allow", "success"), "error", "eve is not allowed")
 	// another one
 	w.ends(
 		w.as("erin", "acme/allow", "success"),
 		"error",
-		"erin needs write permission to deploy to production, and has none",
+		"erin needs write permission to deploy to production, but has none",
 	)
 }
 
@@ -264,7 +264,7 @@ func tryConcurrency(w *world) {
 	w.ends(
 		w.as("alice", "acme/reject", "success"),
 		"error",
-		fmt.Sprintf("deployment %d of the same environment is first", running.ID),
+		fmt.Sprintf("deployment %d of the same environment has not finished", running.ID),
 	)
 
 	w.finish(p, "success")
@@ -302,9 +302,9 @@ func tryForce(w *world) {
 	}
 
 	d = w.create("acme/forced", github.NewDeployment{Environment: "production", Payload: force, Creator: "bob"})
-	w.ends(d, "error", "bob may not force a deployment to production")
+	w.ends(d, "error", "bob is not allowed to force a deployment to production")
 	d = w.create("acme/forced", github.NewDeployment{Environment: "production", Payload: force, Creator: "mallory"})
-	w.ends(d, "error", "mallory is none of those who may deploy")
+	w.ends(d, "error", "mallory is not allowed to deploy")
 	d = w.create("acme/forced", github.NewDeployment{
 		Environment: "production",
 		Payload:     json.RawMessage(`{"seraph_force":true}`),
@@ -334,7 +334,7 @@ func tryForce(w *world) {
 	})
 
 	w.waits(d, "build")
-	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), adminToken, `{"reason":"fire"}`, 403, "let nobody force")
+	w.does("POST", fmt.Sprintf("/deployments/%d/force", d.ID), adminToken, `{"reason":"fire"}`, 403, "nobody is allowed to force")
 	w.gh.AddCheckRun(d.SHA, "build", "completed", "success")
 	w.ends(d, "success", "")
 }

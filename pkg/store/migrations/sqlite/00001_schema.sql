@@ -36,14 +36,14 @@ CREATE TABLE deployments (
     is_act          INTEGER NOT NULL DEFAULT 0,
     admitted        INTEGER NOT NULL DEFAULT 0,
     data            TEXT NOT NULL,
-    UNIQUE (repository_id, deployment_id)
+    UNIQUE (deployment_id, repository_id)
 );
+-- A new deployment is in as few of these as can be: each index that it is in makes every delivery slower.
 CREATE INDEX deployments_due ON deployments (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX deployments_report_due ON deployments (report_due_at) WHERE report_due_at IS NOT NULL;
 CREATE INDEX deployments_waiting ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'waiting';
-CREATE INDEX deployments_open ON deployments (state) WHERE state IN ('waiting', 'triggering', 'unconfirmed', 'running', 'held');
-CREATE INDEX deployments_waiting_project ON deployments (project_id, row_id) WHERE state = 'waiting';
-CREATE INDEX deployments_by_github_id ON deployments (deployment_id);
+CREATE INDEX deployments_active ON deployments (state) WHERE state IN ('triggering', 'unconfirmed', 'running', 'held');
+CREATE INDEX deployments_waiting_project ON deployments (project_id, row_id) WHERE state = 'waiting' AND project_id <> '';
 CREATE INDEX deployments_pipeline ON deployments (pipeline_id) WHERE pipeline_id <> '';
 CREATE INDEX deployments_started ON deployments (repository_id, environment_key, deployment_id) WHERE started = 1;
 CREATE INDEX deployments_repository ON deployments (repository, row_id);

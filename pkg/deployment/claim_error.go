@@ -1,0 +1,7 @@
+package deployment
+
+import "errors"
+
+// ErrClaimRefused says that a key belongs to another pipeline, or that its deployment has ended: the
+// job that claims it must stop.
+var ErrClaimRefused = errors.New("the deployment belongs to another pipeline or has ended")

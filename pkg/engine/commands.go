@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// Deployments finds deployments and what is stored with them.
+type Deployments interface {
+	// ByKey returns deployment.ErrNotFound if no deployment has the key.
+	ByKey(ctx context.Context, key string) (deployment.Deployment, error)
+	Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error)
+	List(ctx context.Context, f deployment.Filter) ([]deployment.Deployment, error)
+	Reports(ctx context.Context, row int64) ([]deployment.Report, error)
+}
+
+// Cancel cancels a deployment for somebody: at once while it waits, else by canceling its workflows
+// and waiting until CircleCI shows their end. *deployment.InvalidTransitionError: it has ended.
+func (e *Engine) Cancel(
+	ctx context.Context,
+	row int64,
+	request deployment.CancelRequested,
+	audit deployment.AuditEvent,
+) (deployment.Deployment, error) {
+	return e.update(ctx, row, request, updateOptions{audit: &audit})
+}
+
+// Force lets a waiting deployment pass rules that can be forced.
+// *deployment.InvalidTransitionError: it does not wait.
+func (e *Engine) Force(
+	ctx context.Context,
+	row int64,
+	force deployment.Force,
+	audit deployment.AuditEvent,
+) (deployment.Deployment, error) {
+	return e.update(ctx, row, deployment.ForceRequested{Force: force}, updateOptions{audit: &audit})
+}
+
+// cancelRunning cancels the running deployment of an environment for a newer one. If it fails it is
+// repeated when the rules of the newer one are evaluated again.
+func (e *Engine) cancelRunning(ctx context.Context, newer deployment.Deployment, id int64) {
+	request := deployment.CancelRequested{Reason: fmt.Sprintf("superseded by #%d", newer.Request.ID)}
+	audit := deployment.AuditEvent{
+		Kind:    deployment.AuditCanceled,
+		Channel: deployment.ChannelSeraph,
+		Actor:   newer.Request.Requester(),
+	}
+
+	records, err := e.Deployments.Get(ctx, id)
+	for _, rec := range records {
+		running := rec.Deployment
+		if running.Request.Repository.ID == newer.Request.Repository.ID && running.Cancel == nil {
+			_, err = e.Cancel(ctx, running.Row, request, audit)
+		}
+	}
+
+	if err != nil {
+		e.log(newer, zerolog.WarnLevel).Err(err).Int64("running", id).Msg("cancel of running deployment failed")
+	}
+}

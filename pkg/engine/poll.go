@@ -1,0 +1,115 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// Poller reads pipelines at CircleCI and cancels their workflows. Every call has a timeout of its
+// own; none is retried.
+type Poller interface {
+	Poll(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.PollFailed)
+	// PollWorkflows reads only the workflows, which is one call less.
+	PollWorkflows(ctx context.Context, pipelineID string) (deployment.Progress, *deployment.PollFailed)
+	CancelWorkflow(ctx context.Context, id string) error
+}
+
+// How many reads of CircleCI a question costs at least.
+const (
+	readsOfWorkflows = 1
+	readsOfPipeline  = 2
+	readsOfSearch    = 4
+)
+
+// poll reads the deployment's pipeline. While it is being stopped or canceled, workflows that still
+// run are canceled at every poll.
+func (e *Engine) poll(ctx context.Context, d deployment.Deployment) error {
+	if d.Pipeline == nil {
+		return e.Rows.Unlease(ctx, d.Row)
+	}
+
+	// Most hints say that a workflow has ended, and then the pipeline has to be read as well.
+	reads := readsOfPipeline
+	workflowsOnly := d.MayGlance() && !d.Woken
+	if workflowsOnly {
+		reads = readsOfWorkflows
+	}
+	if !e.mayRead(d, reads) {
+		return e.Rows.Unlease(ctx, d.Row)
+	}
+
+	progress, failed := e.readProgress(ctx, d.Pipeline.ID, workflowsOnly)
+	if failed != nil {
+		if ctx.Err() != nil {
+			return e.Rows.Unlease(context.WithoutCancel(ctx), d.Row) // the stop of the process is not CircleCI's failure
+		}
+
+		e.reads.Hold(failed.After)
+		return e.applyAndSave(ctx, d, *failed)
+	}
+
+	if !d.Stopping.IsZero() || d.Cancel != nil && d.State.Open() {
+		e.cancelWorkflows(ctx, d, progress)
+	}
+
+	newer := false
+	if d.State == deployment.Failed {
+		var err error
+		r := d.Request
+		newer, err = e.Pipelines.NewerStarted(ctx, r.Repository.ID, r.EnvironmentKey(), r.ID)
+		if err != nil {
+			return err
+		}
+	}
+
+	return e.applyAndSave(ctx, d, deployment.Polled{Progress: progress, NewerStarted: newer})
+}
+
+// readProgress reads a pipeline. With workflowsOnly it reads the workflows first, which is enough
+// while one of them is busy. If none is, it reads the pipeline and then the workflows once more,
+// because they may have gone on in between.
+func (e *Engine) readProgress(
+	ctx context.Context,
+	pipelineID string,
+	workflowsOnly bool,
+) (deployment.Progress, *deployment.PollFailed) {
+	if workflowsOnly {
+		progress, failed := e.Poller.PollWorkflows(ctx, pipelineID)
+		if failed != nil || progress.Busy() {
+			return progress, failed
+		}
+
+		e.reads.Spend(readsOfPipeline)
+	}
+
+	return e.Poller.Poll(ctx, pipelineID)
+}
+
+// cancelWorkflows cancels the workflows of a pipeline that still run.
+func (e *Engine) cancelWorkflows(ctx context.Context, d deployment.Deployment, p deployment.Progress) {
+	for _, w := range deployment.Active(p) {
+		if err := e.Poller.CancelWorkflow(ctx, w.ID); err != nil {
+			e.log(d, zerolog.WarnLevel).Err(err).Str("workflow", w.ID).Msg("cancel of workflow failed")
+		}
+	}
+}
+
+// cancelPipeline cancels the running workflows of a pipeline that no deployment follows; CircleCI has
+// no call for the whole pipeline.
+func (e *Engine) cancelPipeline(ctx context.Context, id string) error {
+	progress, failed := e.Poller.Poll(ctx, id)
+	if failed != nil {
+		return errors.New(failed.Cause)
+	}
+
+	var errs []error
+	for _, w := range deployment.Active(progress) {
+		errs = append(errs, e.Poller.CancelWorkflow(ctx, w.ID))
+	}
+
+	return errors.Join(errs...)
+}

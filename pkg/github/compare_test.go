@@ -1,0 +1,58 @@
+package github
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/seraph-deploy/seraph/pkg/policy"
+	sim "github.com/seraph-deploy/seraph/test/sim/github"
+)
+
+func TestCompare(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		first := sim.Commit("acme/api", "main")
+		second := s.sim.Push("acme/api", "main", "")
+		s.sim.Push("acme/api", "main", first)
+		side := s.sim.Push("acme/api", "side", strings.Repeat("ab", 20))
+		third := s.sim.Push("acme/api", "main", strings.Repeat("cd", 20))
+		missing := strings.Repeat("ee", 20)
+
+		tests := []struct {
+			name, base, head string
+			want             policy.Comparison // empty: an error
+		}{
+			{name: "ahead", base: first, head: second, want: policy.ComparisonAhead},
+			{name: "behind", base: second, head: first, want: policy.ComparisonBehind},
+			{name: "identical", base: first, head: first, want: policy.ComparisonIdentical},
+			{name: "diverged", base: side, head: third, want: policy.ComparisonDiverged},
+			{name: "missing commit", base: third, head: missing, want: ""},
+		}
+
+		for _, tt := range tests {
+			t.Run(tt.name, func(t *testing.T) {
+				got, err := s.Compare(t.Context(), s.repo, s.installation, tt.base, tt.head)
+				if got != tt.want || (err == nil) != (tt.want != "") {
+					t.Errorf("got %q (%v), want %q", got, err, tt.want)
+				}
+				for _, commit := range []string{tt.base[:7], tt.head[:7]} {
+					if err != nil && !strings.Contains(err.Error(), commit) {
+						t.Errorf("got error %v, want %s in it", err, commit)
+					}
+				}
+			})
+		}
+	})
+}
+
+func TestCompare_InvalidResponse(t *testing.T) {
+	for _, text := range []string{"", "{}", "null", `{"status":"sideways"}`, `{"status":""}`, "["} {
+		t.Run(text, func(t *testing.T) {
+			c := newClientWith(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
+			if got, err := c.Compare(t.Context(), request.Repository, 0, sha, sha); err == nil {
+				t.Errorf("got %s, want an error", got)
+			}
+		})
+	}
+}

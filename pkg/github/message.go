@@ -1,0 +1,76 @@
+package github
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"unicode"
+)
+
+// errorMessage returns the text of an error response, with its details, and the link to GitHub's
+// documentation (REST API, "Troubleshooting the REST API"). The details come as a list of objects, a
+// list of strings or one string. A body that is not JSON, such as a proxy's HTML page, is replaced
+// by the text of the status.
+func errorMessage(resp response) (message, documentationURL string) {
+	var body struct {
+		Message          string          `json:"message"`
+		DocumentationURL string          `json:"documentation_url"`
+		Errors           json.RawMessage `json:"errors"`
+	}
+
+	_ = json.Unmarshal(resp.body, &body) // on an error the message stays empty
+	if body.Message == "" {
+		body.Message = http.StatusText(resp.status)
+	}
+
+	parts := append([]string{body.Message}, errorDetails(body.Errors)...)
+	return singleLine(strings.Join(parts, ": ")), singleLine(body.DocumentationURL)
+}
+
+func errorDetails(raw json.RawMessage) []string {
+	var texts []string
+	if json.Unmarshal(raw, &texts) == nil {
+		return texts
+	}
+
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return []string{text}
+	}
+
+	var objects []struct{ Field, Code, Message string }
+	_ = json.Unmarshal(raw, &objects) // details of another form are left out
+
+	var details []string
+	for _, o := range objects {
+		if o.Message == "" {
+			o.Message = strings.TrimSpace(o.Field + " " + o.Code)
+		}
+		if o.Message != "" {
+			details = append(details, o.Message)
+		}
+	}
+
+	return details
+}
+
+// maxMessage bounds how much of a text from GitHub goes into an error, in code points.
+const maxMessage = 300
+
+// singleLine returns a text from outside in a form that fits into one line of a log: valid UTF-8,
+// without control characters and cut at maxMessage.
+func singleLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+
+	if runes := []rune(s); len(runes) > maxMessage {
+		s = string(runes[:maxMessage]) + "…"
+	}
+
+	return s
+}

@@ -1,0 +1,161 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/api"
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// DeploymentReader reads deployments. Get returns all records with GitHub's deployment id, which
+// may be none.
+type DeploymentReader interface {
+	List(ctx context.Context, f deployment.Filter) ([]deployment.Deployment, error)
+	Get(ctx context.Context, id int64) ([]deployment.Record, error)
+}
+
+// How many entries one page of the API holds.
+const (
+	defaultPage = 50
+	maxPage     = 200
+)
+
+func (s *Server) listDeployments(w http.ResponseWriter, r *http.Request) {
+	filter, err := parseFilter(r.URL.RawQuery)
+	if err != nil {
+		writeError(w, r, badRequest(err.Error()))
+		return
+	}
+
+	ctx, cancel := context.WithTimeout(r.Context(), s.o.StoreTimeout)
+	defer cancel()
+	found, err := s.o.Reader.List(ctx, filter)
+	if err != nil {
+		writeError(w, r, readFailed(r, err))
+		return
+	}
+
+	page := api.DeploymentList{Deployments: s.apiDeployments(found)}
+	if len(found) == filter.Limit {
+		page.NextCursor = encodeCursor(found[len(found)-1].Row)
+	}
+
+	writeJSON(w, r, http.StatusOK, page)
+}
+
+func (s *Server) getDeployment(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.o.StoreTimeout)
+	defer cancel()
+
+	var records []deployment.Record
+	if id := idOf(r); id > 0 {
+		var err error
+		records, err = s.o.Reader.Get(ctx, id)
+		if err != nil && !errors.Is(err, deployment.ErrNotFound) {
+			writeError(w, r, readFailed(r, err))
+			return
+		}
+	}
+
+	if len(records) == 0 {
+		const message = "no deployment has this id; use GitHub's deployment id"
+		writeError(w, r, newError(http.StatusNotFound, "not_found", message))
+		return
+	}
+
+	writeJSON(w, r, http.StatusOK, s.apiDetail(records[0]))
+}
+
+func readFailed(r *http.Request, err error) *apiError {
+	zerolog.Ctx(r.Context()).Error().Err(err).Msg("read deployments failed")
+	return unavailable("the deployments could not be read; try again", err)
+}
+
+// idOf is the number in the path, or 0, which nothing has, where it is not a number.
+func idOf(r *http.Request) int64 {
+	id, err := strconv.ParseInt(chi.URLParam(r, "id"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return id
+}
+
+// parseFilter reads the query of a list. It refuses parameters that it does not know, because a
+// misspelt filter must not show everything.
+func parseFilter(query string) (deployment.Filter, error) {
+	f := deployment.Filter{Limit: defaultPage}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return f, errors.New("the query is malformed")
+	}
+	if err := checkQuery(values, "repository", "environment", "state", "limit", "cursor"); err != nil {
+		return f, err
+	}
+
+	f.Repository = values.Get("repository")
+	if f.Repository != "" && strings.Count(f.Repository, "/") != 1 {
+		return f, errors.New("repository must be OWNER/NAME")
+	}
+
+	f.Environment = values.Get("environment")
+	f.State = deployment.State(values.Get("state"))
+	if f.State != "" && !f.State.Valid() {
+		return f, errors.New("state is not a state of deployments")
+	}
+
+	if limit := values.Get("limit"); limit != "" {
+		f.Limit, err = strconv.Atoi(limit)
+		if err != nil || f.Limit < 1 || f.Limit > maxPage {
+			return f, fmt.Errorf("limit must be a number from 1 to %d", maxPage)
+		}
+	}
+
+	if cursor := values.Get("cursor"); cursor != "" {
+		f.Before, err = decodeCursor(cursor)
+	}
+
+	return f, err
+}
+
+// checkQuery refuses parameters that are unknown or given more than once.
+func checkQuery(values url.Values, known ...string) error {
+	for name, given := range values {
+		if !slices.Contains(known, name) || len(given) != 1 {
+			list := strings.Join(known, ", ")
+			return fmt.Errorf("each query parameter must be one of %s and be given once", list)
+		}
+	}
+	return nil
+}
+
+// encodeCursor makes the cursor of the page after a row. It is opaque so that clients do not
+// calculate with row numbers.
+func encodeCursor(row int64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(row, 10)))
+}
+
+func decodeCursor(cursor string) (int64, error) {
+	errInvalid := errors.New("cursor must be the next_cursor of an earlier answer")
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return 0, errInvalid
+	}
+
+	row, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil || row <= 0 {
+		return 0, errInvalid
+	}
+
+	return row, nil
+}
