@@ -187,8 +187,8 @@ func TestWaitingDoesNotAskGitHub(t *testing.T) {
 	s.running(t, 1)
 	second := s.accept(t, 2)
 	if d := s.turn(t, second.Row, 40*time.Minute); d.State != deployment.Waiting ||
-		d.Blocked != "deployment 1 of the same environment" {
-		t.Errorf("%s %q %q", d.State, d.Reason, d.Blocked)
+		d.BlockedBy != "deployment 1 of the same environment" {
+		t.Errorf("%s %q %q", d.State, d.Reason, d.BlockedBy)
 	}
 }
 
@@ -205,7 +205,7 @@ func TestDoubtIsLookedUp(t *testing.T) {
 		}, deployment.PipelineReassigned{})
 
 	if d = s.turn(t, d.Row, time.Hour); d.State == deployment.Unconfirmed {
-		t.Errorf("%s after an hour and %d looks", d.State, d.Looks)
+		t.Errorf("%s after an hour and %d looks", d.State, d.Polls)
 	}
 }
 

@@ -33,7 +33,7 @@ func (w *simulation) is(id int64, want deployment.State) {
 			w.now.Format(time.TimeOnly),
 			id,
 			d.State,
-			d.Blocked,
+			d.BlockedBy,
 			want,
 		)
 	}

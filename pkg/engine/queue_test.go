@@ -278,7 +278,7 @@ func (w *simulation) judge() {
 		d := w.row(id)
 		counts[d.State]++
 		if d.State.Open() || d.HoldsSlot() {
-			w.t.Errorf("deployment %d of %s is %s, waits for %q", id, d.Request.Environment, d.State, d.Blocked)
+			w.t.Errorf("deployment %d of %s is %s, waits for %q", id, d.Request.Environment, d.State, d.BlockedBy)
 		}
 
 		ends := slices.DeleteFunc(slices.Clone(w.statuses[id]), func(s deployment.Status) bool {

@@ -119,7 +119,7 @@ func TestActsKeepTheirOrder(t *testing.T) {
 			s.act(t, 1, c.environment, c.act)
 			d := s.steps(t, 2)
 			if waits := d.State == deployment.Waiting; waits != c.waits {
-				t.Fatalf("%s, waits for %q", d.State, d.Blocked)
+				t.Fatalf("%s, waits for %q", d.State, d.BlockedBy)
 			}
 			if !c.waits {
 				return
@@ -127,7 +127,7 @@ func TestActsKeepTheirOrder(t *testing.T) {
 
 			s.steps(t, 1)
 			if d = s.steps(t, 2); d.State != deployment.Succeeded || fmt.Sprint(*did) != "[1 2]" {
-				t.Errorf("%s, waits for %q; done: %v", d.State, d.Blocked, *did)
+				t.Errorf("%s, waits for %q; done: %v", d.State, d.BlockedBy, *did)
 			}
 		})
 	}

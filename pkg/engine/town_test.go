@@ -156,7 +156,7 @@ func (w *simulation) deploy(id int64, environment string, who deployment.Creator
 		CarriesKey:  true,
 		Timeout:     3 * time.Hour,
 		HoldTimeout: time.Hour,
-		Ruled:       true,
+		HasRules:    true,
 	}
 
 	if w.rng.IntN(10) == 0 {
