@@ -42,7 +42,7 @@ const saveTimeout = 5 * time.Second
 func (e *Engine) advance(ctx context.Context, row int64) {
 	d, leased, err := e.Rows.Lease(ctx, row)
 	if err != nil {
-		e.Log.Error().Err(err).Int64("row", row).Msg("lease failed")
+		e.Log.Error().Err(err).Int64("row", row).Msg("row not leased")
 		return
 	}
 	if !leased {
