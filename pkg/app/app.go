@@ -75,7 +75,7 @@ func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logge
 // Start starts the workers, then the listeners. When it returns, webhooks are accepted. After an
 // error everything is stopped.
 func (a *App) Start(ctx context.Context) error {
-	a.db.Start(a.engine.Enqueue)
+	a.db.OnDue(a.engine.Enqueue)
 
 	// Recovery is canceled before the engine stops and waited for afterwards, so that the engine's
 	// steps have the whole deadline.

@@ -73,7 +73,7 @@ func (a *App) wire() error {
 	}
 	a.onStop(func(context.Context) { c.close() })
 
-	routes := a.cfg.Routes.For(route.Own{AppID: a.cfg.GitHub.AppID})
+	routes := a.cfg.Routes.WithOwnApp(route.OwnApp{ID: a.cfg.GitHub.AppID})
 	in := &intake.Intake{
 		Routes:  routes,
 		Machine: newMachine(a.cfg),

@@ -143,14 +143,12 @@ func isCompiled(config json.RawMessage) bool {
 // it was there.
 func (c *Client) getOptional(ctx context.Context, operation, path string, out any) (read bool, err error) {
 	_, err = c.get(ctx, operation, path, nil, out)
-	if err == nil {
-		return true, nil
-	}
-
-	var e *Error
-	if errors.As(err, &e) && e.Err == nil && (e.Status == http.StatusNotFound || e.Status == http.StatusForbidden) {
+	if _, missing := answered(err, http.StatusNotFound, http.StatusForbidden); missing {
 		return false, nil
 	}
+	if err != nil {
+		return false, fmt.Errorf("read %s of pipeline: %w", operation, err)
+	}
 
-	return false, fmt.Errorf("read %s of pipeline: %w", operation, err)
+	return true, nil
 }

@@ -13,6 +13,7 @@ type Deployment struct {
 	Row       int64 `json:"-"` // our own id
 	Version   int64 `json:"-"` // raised by each write; a write that was made from another version is refused
 	WakeCount int64 `json:"-"` // how many hints have come in; shows a write that a hint came in since the read
+	Woken     bool  `json:"-"` // the lease was given before Due, because something woke the row
 
 	// Request. Set when the deployment is accepted and never changed.
 

@@ -37,7 +37,7 @@ func (t *transition) lookupDeadline() time.Time { return t.LookupDeadline(t.Depl
 func (d Deployment) Suspects(l Listing, known map[string]KnownPipeline) []PipelineFacts {
 	since := d.LookSince(l.Offset)
 	seen := map[string]bool{}
-	var suspects []PipelineFacts
+	var candidates []PipelineFacts
 	for _, p := range slices.Concat(l.Mine, l.Project) {
 		k := known[p.ID]
 		// One that an earlier look-up saw and left alone can only be told apart by its key.
@@ -47,11 +47,11 @@ func (d Deployment) Suspects(l Listing, known map[string]KnownPipeline) []Pipeli
 		}
 
 		seen[p.ID] = true
-		suspects = append(suspects, p)
+		candidates = append(candidates, p)
 	}
 
-	slices.SortFunc(suspects, func(a, b PipelineFacts) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	return suspects
+	slices.SortFunc(candidates, func(a, b PipelineFacts) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	return candidates
 }
 
 // mayBeOurs says whether our user may have started a pipeline through the API. What CircleCI does
@@ -75,7 +75,7 @@ func mayBeOurs(p PipelineFacts, l Listing) bool {
 // remains ambiguous gets LookupGrace once more before it counts as inconclusive.
 func (m Machine) Judge(d Deployment, l Lookup, now time.Time) Event {
 	var withKey, possible []PipelineFacts
-	var foreign []string
+	var unclaimed []string
 	for _, p := range d.Suspects(l.Listing, l.Known) {
 		switch d.evidenceOf(p, l) {
 		case KeyFound:
@@ -83,7 +83,7 @@ func (m Machine) Judge(d Deployment, l Lookup, now time.Time) Event {
 		case KeyUnreadable:
 			possible = append(possible, p)
 		default:
-			foreign = append(foreign, p.ID)
+			unclaimed = append(unclaimed, p.ID)
 		}
 	}
 
@@ -93,10 +93,10 @@ func (m Machine) Judge(d Deployment, l Lookup, now time.Time) Event {
 	if !d.Target.CarriesKey {
 		return m.judgeWithoutKey(d, l, possible, now)
 	}
-	return m.judgeWithKey(d, l, possible, foreign, now)
+	return m.judgeWithKey(d, l, possible, unclaimed, now)
 }
 
-// evidenceOf returns what is known of one suspect. A pipeline without the key is somebody else's
+// evidenceOf returns what is known of one candidate. A pipeline without the key is somebody else's
 // only where the control shows its own key: the configuration may simply not use the parameter.
 // Before CircleCI has compiled it, it cannot show the key.
 func (d Deployment) evidenceOf(p PipelineFacts, l Lookup) KeyEvidence {
@@ -120,8 +120,14 @@ func foundByKey(withKey []PipelineFacts) Event {
 	return found
 }
 
-// judgeWithKey decides for a target that carries its key when no suspect shows it.
-func (m Machine) judgeWithKey(d Deployment, l Lookup, possible []PipelineFacts, foreign []string, now time.Time) Event {
+// judgeWithKey decides for a target that carries its key when no candidate shows it.
+func (m Machine) judgeWithKey(
+	d Deployment,
+	l Lookup,
+	possible []PipelineFacts,
+	unclaimed []string,
+	now time.Time,
+) Event {
 	deadline := m.LookupDeadline(d)
 	if now.Before(deadline) {
 		return LookupPending{Cause: "CircleCI may still show it"}
@@ -139,7 +145,7 @@ func (m Machine) judgeWithKey(d Deployment, l Lookup, possible []PipelineFacts, 
 		reason := "CircleCI's lists do not show the newest known pipeline of the project, so they may lack this one too"
 		return m.inconclusiveAfterGrace(now, deadline, reason)
 	default:
-		return LookupAbsent{Unclaimed: foreign}
+		return LookupAbsent{Unclaimed: unclaimed}
 	}
 }
 

@@ -26,7 +26,7 @@ func TestMachine_HeldTimeIsNotRunningTime(t *testing.T) {
 
 	d, _ = applyAll(t, d, t0.Add(20*time.Hour+32*time.Minute), canceled)
 	if d.State != Failed || d.HoldsSlot() {
-		t.Errorf("got %s, slot held %v when the workflows had ended, want %s without the slot", d.State, d.HoldsSlot(), Failed)
+		t.Errorf("got %s, slot held %v after the workflows, want %s without the slot", d.State, d.HoldsSlot(), Failed)
 	}
 }
 

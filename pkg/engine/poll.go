@@ -34,7 +34,7 @@ func (e *Engine) poll(ctx context.Context, d deployment.Deployment) error {
 
 	// Most hints say that a workflow has ended, and then the pipeline has to be read as well.
 	reads := readsOfPipeline
-	workflowsOnly := d.MayGlance() && !e.hinted(d)
+	workflowsOnly := d.MayGlance() && !d.Woken
 	if workflowsOnly {
 		reads = readsOfWorkflows
 	}

@@ -356,9 +356,9 @@ func (w *simulation) TeamMember(_ context.Context, _, _, login string, _ deploym
 
 // Checks implements gate.Commits.
 func (w *simulation) Checks(_ context.Context, _ deployment.Repository, _ int64, sha string) ([]policy.Check, error) {
-	state := policy.Pending
+	state := policy.CheckPending
 	if !w.now.Before(w.green[sha]) {
-		state = policy.Green
+		state = policy.CheckGreen
 	}
 	return []policy.Check{{Name: "build", State: state}}, nil
 }
@@ -391,5 +391,5 @@ func (w *simulation) RequiredChecks(context.Context, deployment.Repository, int6
 
 // Compare implements gate.Commits.
 func (w *simulation) Compare(context.Context, deployment.Repository, int64, string, string) (policy.Comparison, error) {
-	return policy.Ahead, nil
+	return policy.ComparisonAhead, nil
 }

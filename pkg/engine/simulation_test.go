@@ -108,7 +108,7 @@ func policyOf(i int) policy.Policy {
 		p.Checks = &policy.Checks{Set: policy.ChecksAll}
 	}
 	if i%7 == 0 {
-		p.Locked = policy.RejectMode
+		p.Locked = policy.ModeReject
 	}
 	if i%3 == 1 {
 		p.Force = &policy.Subjects{Teams: []string{"acme/leads"}}

@@ -37,7 +37,7 @@ func (e *Engine) trigger(
 		d,
 		commitOptions{
 			audit:       []deployment.AuditEvent{e.decided(d, verdict)},
-			passedLocks: verdict.Passed,
+			passedLocks: verdict.PassedLocks,
 			keepLease:   true,
 		},
 		deployment.Admitted{},

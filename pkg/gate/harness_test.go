@@ -112,5 +112,5 @@ func deploymentOf(age time.Duration) deployment.Deployment {
 
 // summary is a verdict as one text: its decision and message.
 func summary(v policy.Verdict) string {
-	return strings.TrimSpace(string(v.Decision) + " " + v.First().Message)
+	return strings.TrimSpace(string(v.Decision) + " " + v.Deciding().Message)
 }

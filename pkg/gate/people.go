@@ -45,7 +45,7 @@ func (g *Gate) Approver(
 	}
 
 	r := request(d)
-	eligible, why := p.Eligible(by, g.membership(ctx, d, by, p.ApproverNeeds()), r)
+	eligible, why := p.CanApprove(by, g.membership(ctx, d, by, p.ApproverNeeds()), r)
 	if !eligible {
 		return a, why
 	}
@@ -83,7 +83,7 @@ func denial(v policy.Verdict) string {
 	if v.Decision == policy.DecisionAllow {
 		return ""
 	}
-	return v.First().Message
+	return v.Deciding().Message
 }
 
 // evaluatePeople evaluates a policy whose rules are only about people, without reading the database.

@@ -33,6 +33,11 @@ var approvalCases = []verdictCase{
 		want:  "allow",
 	},
 	{
+		name:  "one of three",
+		given: requireApprovals(Approvals{Count: 3, Users: []string{"bob"}, Teams: []string{"acme/sre"}}, approvalBy(bob)),
+		want:  "wait approvals_missing: 2 more approvals (1 of 3 given) from bob, acme/sre",
+	},
+	{
 		name:  "one person twice",
 		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(bob)),
 		want:  "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
@@ -333,7 +338,7 @@ func TestPolicy_Eligible(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ok, why := Policy{Approvals: c.rule}.Eligible(c.by, c.membership, newScenario().request)
+			ok, why := Policy{Approvals: c.rule}.CanApprove(c.by, c.membership, newScenario().request)
 			if ok != (c.want == "") || why != c.want {
 				t.Errorf("got %v %q, want %q", ok, why, c.want)
 			}

@@ -26,8 +26,8 @@ func (e *evaluation) evaluateChecks() Outcome {
 	var failed, pending []string
 	for _, name := range names {
 		switch states[name] {
-		case Green:
-		case Red:
+		case CheckGreen:
+		case CheckRed:
 			failed = append(failed, name)
 		default:
 			pending = append(pending, name)
@@ -118,11 +118,11 @@ func (c Check) newerThan(other Check) bool {
 // counts as pending.
 func worseState(a, b CheckState) CheckState {
 	switch {
-	case a == Red || b == Red:
-		return Red
-	case b == Green && (a == Green || a == ""):
-		return Green
+	case a == CheckRed || b == CheckRed:
+		return CheckRed
+	case b == CheckGreen && (a == CheckGreen || a == ""):
+		return CheckGreen
 	default:
-		return Pending
+		return CheckPending
 	}
 }

@@ -128,7 +128,7 @@ func (e *evaluation) verdict() Verdict {
 	}
 
 	v := newVerdict(outcomes)
-	v.Passed = e.passedLocks(forced)
+	v.PassedLocks = e.passedLocks(forced)
 	if !e.localOnly && e.request.Deployment != 0 && onlyQueued(outcomes) {
 		v.Cancels = e.cancelID
 	}

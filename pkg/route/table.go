@@ -19,17 +19,17 @@ import (
 type Table struct {
 	routes     []Route
 	taskPrefix string
-	own        Own
+	own        OwnApp
 }
 
-// Own is Seraph's own GitHub App. Its deployments are always accepted.
-type Own struct {
-	AppID   int64
-	AppSlug string
+// OwnApp is Seraph's own GitHub App. Its deployments are always accepted.
+type OwnApp struct {
+	ID   int64
+	Slug string
 }
 
-// For returns the same table for a service whose own App is known.
-func (t *Table) For(own Own) *Table {
+// WithOwnApp returns the same table for a service whose own App is known.
+func (t *Table) WithOwnApp(own OwnApp) *Table {
 	copied := *t
 	copied.own = own
 	return &copied
@@ -117,13 +117,13 @@ func (r Route) shadows(later Route) bool {
 
 // acceptsCreator says whether a deployment that was made by some apps or bots is accepted. Those of
 // people always are.
-func (r Route) acceptsCreator(req deployment.Request, own Own, apps []string) bool {
-	if len(apps) == 0 || own.AppID != 0 && req.App.ID == own.AppID {
+func (r Route) acceptsCreator(req deployment.Request, own OwnApp, apps []string) bool {
+	if len(apps) == 0 || own.ID != 0 && req.App.ID == own.ID {
 		return true
 	}
 
 	return slices.ContainsFunc(apps, func(app string) bool {
-		if own.AppSlug != "" && strings.EqualFold(app, own.AppSlug) {
+		if own.Slug != "" && strings.EqualFold(app, own.Slug) {
 			return true
 		}
 		return slices.ContainsFunc(r.apps, func(accepted string) bool {

@@ -64,7 +64,7 @@ func TestTable_Policy(t *testing.T) {
 					Expires: 2 * time.Hour,
 				},
 				Force:   &policy.Subjects{Teams: []string{"acme/sre"}, Permission: policy.PermissionAdmin},
-				Locked:  policy.RejectMode,
+				Locked:  policy.ModeReject,
 				MaxWait: 48 * time.Hour,
 			},
 		},

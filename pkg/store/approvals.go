@@ -36,7 +36,7 @@ func (db *DB) Approve(ctx context.Context, row int64, a policy.Approval, act dep
 			return nil
 		}
 
-		return t.dueNow(`row_id = $1`, row)
+		return t.wakeFirst(`row_id = $1`, row)
 	})
 }
 

@@ -62,7 +62,7 @@ func openURL(t *testing.T, url string) *testDB {
 	}
 
 	b.DB = db
-	db.Start(func(alarms ...deployment.Task) {
+	db.OnDue(func(alarms ...deployment.Task) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.hit = append(b.hit, alarms...)

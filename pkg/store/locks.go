@@ -113,7 +113,7 @@ func (db *DB) changeLocks(
 ) (policy.Lock, error) {
 	type result struct {
 		lock policy.Lock
-		woken
+		wokenBatch
 	}
 
 	done, err := writeFor(ctx, db, func(t *tx) (done result, err error) {
@@ -125,7 +125,7 @@ func (db *DB) changeLocks(
 		done.lock = l
 		if err == nil && changed {
 			where, args := firstInReach(l)
-			done.woken, err = t.wakeWaiting(0, where, args...)
+			done.wokenBatch, err = t.wakeWaiting(0, where, args...)
 		}
 
 		return done, err
@@ -137,7 +137,7 @@ func (db *DB) changeLocks(
 
 	if done.more {
 		where, args := firstInReach(done.lock)
-		if err := db.wakeRest(ctx, done.last, where, args...); err != nil {
+		if err := db.wakeRest(ctx, done.lastRow, where, args...); err != nil {
 			db.o.Log.Warn().Err(err).Msg("not all who wait for a lock could be told; they will look by themselves")
 		}
 	}

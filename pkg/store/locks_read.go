@@ -138,3 +138,29 @@ func scanNotice(s scanner) (n policy.Notice, err error) {
 
 	return n, nil
 }
+
+// reach is what of the deployments d a lock covers.
+func reach(l policy.Lock) (where string, args []any) {
+	where = "1 = 1"
+	if l.RepositoryID != 0 {
+		args = append(args, l.RepositoryID)
+		where += " AND d.repository_id = " + placeholder(len(args))
+	}
+	if key := scopeKey(l); key != "" {
+		args = append(args, key)
+		where += " AND d.environment_key = " + placeholder(len(args))
+	}
+
+	return where, args
+}
+
+// firstInReach is the first in the queue of each environment that a lock covers.
+func firstInReach(l policy.Lock) (where string, args []any) {
+	where, args = reach(l)
+	return where + ` AND NOT EXISTS (
+			SELECT 1
+			FROM deployments o
+			WHERE o.repository_id = d.repository_id AND o.environment_key = d.environment_key AND
+				o.state = 'waiting' AND o.deployment_id < d.deployment_id
+		)`, args
+}

@@ -4,9 +4,10 @@
 //
 // There is no separate job queue. Each deployment's row says when the deployment is due for its
 // next step (due_at) and when its next report is due (report_due_at). After a commit the store
-// calls the function given to Start for rows that are due now, and sets a timer in memory for rows
+// calls the function given to OnDue for rows that are due now, and sets a timer in memory for rows
 // that are due within the next minute. Timers are lost with the process, and rows due later get
-// none: the engine finds both, because it asks Overdue when it starts and every few seconds.
+// none: the engine finds both, because it asks Overdue when it starts and every few seconds. The
+// file due.go lists who changes the two times.
 //
 // Several processes may share a PostgreSQL database, and what divides the work among them is
 // PostgreSQL itself. A lease in the row (leased_until) keeps other processes from a row for 25 s
@@ -47,10 +48,11 @@ type Options struct {
 type DB struct {
 	o       Options
 	dialect dialect
+	leases  rowLeases
 	wdb     *sql.DB
 	rdb     *sql.DB  // readers
 	reads   sync.Map // query -> *sql.Stmt of rdb
-	ring    atomic.Pointer[func(...deployment.Task)]
+	onDue   atomic.Pointer[func(...deployment.Task)]
 }
 
 // dialect is what SQLite and PostgreSQL do differently.
@@ -59,18 +61,6 @@ type dialect interface {
 	write(ctx context.Context, do func(*tx) error) error
 	// accept stores a delivery, in one transaction with others that come in at the same time.
 	accept(ctx context.Context, in *incoming) error
-	// lease takes a row that is due, or its reports, for leaseFor from now. false: it is not due,
-	// or in another's hands.
-	lease(ctx context.Context, a deployment.Task) (now time.Time, ok bool, err error)
-	// unlease gives it back.
-	unlease(ctx context.Context, a deployment.Task) error
-	// released is called after a commit in which the lease ended.
-	released(a deployment.Task)
-	// leased says whether somebody has it whom words.freeRow does not know of.
-	leased(a deployment.Task, now time.Time) bool
-	// holds says whether a lease that ends at a moment is still the one that stands: in memory, or
-	// in the row as leased.
-	holds(a deployment.Task, until time.Time, leased int64) bool
 	// lockEnvironments keeps other writers to these rows' environments and projects out until the
 	// end of the transaction.
 	lockEnvironments(t *tx, rows []deployment.Deployment) error
@@ -132,15 +122,10 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// Start says whom to tell that rows are due. onDue is called after a commit, never inside one, on
-// the goroutine that writes: it must not block. Before Start nobody is told.
-func (db *DB) Start(onDue func(...deployment.Task)) { db.ring.Store(&onDue) }
-
-func (db *DB) rings(alarms ...deployment.Task) {
-	if ring := db.ring.Load(); ring != nil && len(alarms) > 0 {
-		(*ring)(alarms...)
-	}
-}
+// OnDue sets the function that is called with tasks that are due now. It is called after the commit
+// that made them due, never inside one, on the goroutine that writes: it must not block. Before
+// OnDue nobody is told.
+func (db *DB) OnDue(announce func(...deployment.Task)) { db.onDue.Store(&announce) }
 
 // Close writes what waits, closes the database and gives up its lock.
 func (db *DB) Close() error {

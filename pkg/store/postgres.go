@@ -42,7 +42,7 @@ type postgres struct {
 
 func openPostgres(ctx context.Context, db *DB) error {
 	p := &postgres{db: db, room: make(chan struct{}, db.o.QueueLimit), turn: semaphore.NewWeighted(rowConnections)}
-	db.dialect = p
+	db.dialect, db.leases = p, postgresLeases{p}
 	config, err := pgx.ParseConfig(db.o.URL)
 	if err != nil {
 		return fmt.Errorf("the database's URL cannot be read: %w", err) // pgconn takes the password out
@@ -148,7 +148,7 @@ func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
 
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	leave, err := p.queueUp(ctx)
+	leave, err := p.waitForTurn(ctx)
 	if err != nil {
 		return err
 	}
@@ -162,8 +162,8 @@ func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
 	return err
 }
 
-// queueUp waits for a write's turn.
-func (p *postgres) queueUp(ctx context.Context) (leave func(), err error) {
+// waitForTurn waits for a write's turn.
+func (p *postgres) waitForTurn(ctx context.Context) (leave func(), err error) {
 	if err := p.turn.Acquire(ctx, 1); err != nil {
 		return nil, fmt.Errorf("the database did not take a write in time: %w", err)
 	}
@@ -244,50 +244,6 @@ func number(kind string, id int64, name string) int64 {
 	_, _ = fmt.Fprintf(h, "%s\x00%d\x00%s", kind, id, name) // a hash takes everything
 	return int64(h.Sum64())
 }
-
-func (p *postgres) lease(ctx context.Context, a deployment.Task) (now time.Time, ok bool, err error) {
-	leave, err := p.queueUp(ctx)
-	if err != nil {
-		return now, false, err
-	}
-
-	defer leave()
-	now = p.db.o.Now()
-	column := leaseColumn(a)
-	ok, err = changedOne(
-		p.db.wdb.ExecContext(
-			ctx,
-			`UPDATE deployments SET `+column+` = $2 WHERE row_id = $1 AND `+dueColumn(a)+` <= $3 AND `+column+` <= $3`,
-			a.Row,
-			micros(now.Add(leaseFor)),
-			micros(now),
-		),
-	)
-
-	return now, ok, err
-}
-
-func leaseColumn(a deployment.Task) string {
-	if a.Kind == deployment.TaskReport {
-		return "report_leased_until"
-	}
-	return "leased_until"
-}
-
-func (p *postgres) unlease(ctx context.Context, a deployment.Task) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
-	defer cancel()
-	_, err := p.db.wdb.ExecContext(ctx, `UPDATE deployments SET `+leaseColumn(a)+` = 0 WHERE row_id = $1`, a.Row)
-	return err
-}
-
-func (p *postgres) released(deployment.Task) {} // in the commit
-
-func (p *postgres) holds(_ deployment.Task, until time.Time, leased int64) bool {
-	return micros(until) == leased
-}
-
-func (p *postgres) leased(deployment.Task, time.Time) bool { return false }
 
 func (p *postgres) sql() fragments {
 	return fragments{

@@ -41,7 +41,7 @@ func (t *tx) addReports(row int64, reports []deployment.Report) error {
 		micros(earliest),
 	)
 
-	t.wake(deployment.TaskReport, row, earliest)
+	t.wake(reportTask(row), earliest)
 	return err
 }
 
@@ -67,7 +67,7 @@ func (t *tx) insertReport(row int64, seq int, r deployment.Report) error {
 // LeaseReports gives a deployment and all its reports to one worker for 25 s. ok is false when none
 // is due, or they are in another's hands.
 func (db *DB) LeaseReports(ctx context.Context, row int64) (rec deployment.Record, ok bool, err error) {
-	now, ok, err := db.dialect.lease(ctx, reportAlarm(row))
+	now, ok, err := db.leases.take(ctx, reportTask(row))
 	if !ok {
 		return rec, false, err
 	}
@@ -75,7 +75,7 @@ func (db *DB) LeaseReports(ctx context.Context, row int64) (rec deployment.Recor
 	rec.Leased = now.Add(leaseFor)
 	defer func() {
 		if !ok {
-			err = errors.Join(err, db.dialect.unlease(ctx, reportAlarm(row)))
+			err = errors.Join(err, db.leases.giveBack(ctx, reportTask(row)))
 		}
 	}()
 
@@ -150,7 +150,7 @@ func (db *DB) SaveReports(
 ) error {
 	err := db.write(ctx, func(t *tx) error { return t.saveReports(rec, changed, due, timeline) })
 	if !errors.Is(err, deployment.ErrVersionConflict) {
-		db.dialect.released(reportAlarm(rec.Deployment.Row))
+		db.leases.ended(reportTask(rec.Deployment.Row))
 	}
 	return err
 }
@@ -167,7 +167,7 @@ func (t *tx) holdsReports(rec deployment.Record) (count int, err error) {
 		&leased,
 	)
 
-	if err == nil && !t.db.dialect.holds(reportAlarm(row), rec.Leased, leased) {
+	if err == nil && !t.db.leases.isCurrent(reportTask(row), rec.Leased, leased) {
 		err = deployment.ErrVersionConflict
 	}
 
@@ -221,6 +221,6 @@ func (t *tx) saveReports(
 		nullTime(due),
 	)
 
-	t.wake(deployment.TaskReport, row, due)
+	t.wake(reportTask(row), due)
 	return err
 }

@@ -35,8 +35,9 @@ func (db *DB) Save(
 	}
 
 	next.Version++
+	next.Woken = false
 	if !keep {
-		db.dialect.released(advanceAlarm(next.Row))
+		db.leases.ended(advanceTask(next.Row))
 	}
 
 	return next, nil
@@ -62,8 +63,8 @@ func (db *DB) SavePair(
 	})
 
 	if err == nil {
-		db.dialect.released(advanceAlarm(a.Row))
-		db.dialect.released(advanceAlarm(b.Row))
+		db.leases.ended(advanceTask(a.Row))
+		db.leases.ended(advanceTask(b.Row))
 	}
 
 	return err
@@ -71,12 +72,12 @@ func (db *DB) SavePair(
 
 // currentRow is what save needs to know of the row as it is.
 type currentRow struct {
-	version, nudges int64
-	slot, project   bool
-	started         bool
-	state           deployment.State
-	projectID       string
-	pipelineID      string
+	version, wakeCount int64
+	slot, project      bool
+	started            bool
+	state              deployment.State
+	projectID          string
+	pipelineID         string
 }
 
 func (t *tx) save(next deployment.Deployment, ch deployment.Changes, keep bool) error {
@@ -112,7 +113,7 @@ func (t *tx) readCurrent(row int64) (s currentRow, err error) {
 		`SELECT version, nudges, holds_slot, holds_project, started, state, project_id, pipeline_id FROM deployments WHERE row_id = $1`+t.fragments().forUpdate,
 		[]any{row},
 		&s.version,
-		&s.nudges,
+		&s.wakeCount,
 		&s.slot,
 		&s.project,
 		&s.started,
@@ -266,15 +267,7 @@ func pipelineID(d deployment.Deployment) string {
 }
 
 func (t *tx) update(old currentRow, next deployment.Deployment, keep bool) error {
-	due := next.Due
-	if !due.IsZero() && next.WakeCount != old.nudges {
-		due = t.now // a hint came in since the row was read
-	}
-	if next.State == deployment.Waiting && next.Blocked != "" && old.projectID == "" && next.Project.ID != "" &&
-		!due.IsZero() {
-		due = t.now // whoever left the project before it stood in this row could not promote it: look once more
-	}
-
+	due := dueAfterSave(old, next, t.now)
 	data, err := json.Marshal(next)
 	if err != nil {
 		return err
@@ -304,7 +297,7 @@ func (t *tx) update(old currentRow, next deployment.Deployment, keep bool) error
 	)
 
 	if err == nil && !keep {
-		t.wake(deployment.TaskAdvance, next.Row, due)
+		t.wake(advanceTask(next.Row), due)
 	}
 
 	return err

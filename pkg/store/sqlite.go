@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -26,14 +25,11 @@ type sqlite struct {
 	writer *writer
 	intake *writer // stores deliveries, in turn with the writer
 	sound  bool    // the file was found good, or was left so
-
-	mu   sync.Mutex
-	held map[deployment.Task]time.Time
 }
 
 func openSQLite(ctx context.Context, db *DB, path string) error {
-	l := &sqlite{db: db, held: map[deployment.Task]time.Time{}}
-	db.dialect = l
+	l := &sqlite{db: db}
+	db.dialect, db.leases = l, &sqliteLeases{db: db, until: map[deployment.Task]time.Time{}}
 	if err := l.takeLock(ctx, path); err != nil {
 		return err
 	}
@@ -156,59 +152,6 @@ func (l *sqlite) write(ctx context.Context, do func(*tx) error) error {
 
 func (l *sqlite) ping(ctx context.Context) error {
 	return l.intake.write(newItem(ctx, func(*tx) error { return nil }))
-}
-
-func (l *sqlite) lease(ctx context.Context, a deployment.Task) (now time.Time, ok bool, err error) {
-	now = l.db.o.Now()
-	if !l.take(a, now) {
-		return now, false, nil
-	}
-
-	var due sql.NullInt64
-	err = l.db.get(ctx, `SELECT `+dueColumn(a)+` FROM deployments WHERE row_id = $1`, a.Row).Scan(&due)
-	if err == nil && due.Valid && due.Int64 <= micros(now) {
-		return now, true, nil
-	}
-
-	l.released(a)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
-	}
-
-	return now, false, err
-}
-
-func (l *sqlite) take(a deployment.Task, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.held[a].After(now) {
-		return false
-	}
-	l.held[a] = now.Add(leaseFor)
-	return true
-}
-
-func (l *sqlite) unlease(_ context.Context, a deployment.Task) error {
-	l.released(a)
-	return nil
-}
-
-func (l *sqlite) released(a deployment.Task) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.held, a)
-}
-
-func (l *sqlite) holds(a deployment.Task, until time.Time, _ int64) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.held[a].Equal(until)
-}
-
-func (l *sqlite) leased(a deployment.Task, now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.held[a].After(now)
 }
 
 func (l *sqlite) lockEnvironments(*tx, []deployment.Deployment) error { return nil } // there is one writer

@@ -14,9 +14,9 @@ type tx struct {
 	ctx      context.Context
 	db       *DB
 	now      time.Time
-	prepared *writer                 // keeps prepared statements; nil: the driver does
-	rings    []deployment.Task       // due now: rung after the commit
-	timed    []timedAlarm            // due within timerReach: rung by a timer
+	prepared *writer           // keeps prepared statements; nil: the driver does
+	due      []deployment.Task // to be announced after the commit
+	timers   []timedTask
 	acts     []deployment.AuditEvent // for the audit: sealed last, because all who write there wait for each other
 	wrote    bool
 }
@@ -84,24 +84,4 @@ func (t *tx) stmt(query string) *sql.Stmt {
 	stmt := t.StmtContext(t.ctx, prepared)
 	w.inBatch[query] = stmt
 	return stmt
-}
-
-// wake notes that a row is due: tellAll rings for it after the commit when it is due now, and sets
-// a timer when it is due within timerReach. A row that is due later is found by the engine's
-// reconcile loop.
-func (t *tx) wake(kind deployment.TaskKind, row int64, due time.Time) {
-	a := deployment.Task{Kind: kind, Row: row}
-	switch {
-	case due.IsZero():
-	case !due.After(t.now):
-		t.rings = append(t.rings, a)
-	case due.Sub(t.now) <= timerReach:
-		t.timed = append(t.timed, timedAlarm{a, due})
-	}
-}
-
-// notifyAfterCommit rings for what is due now and sets the timers. It is called after the commit.
-func (t *tx) notifyAfterCommit() {
-	t.db.rings(t.rings...)
-	t.db.setTimers(t.timed, t.now)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -129,7 +130,7 @@ func (db *DB) List(ctx context.Context, f deployment.Filter) ([]deployment.Deplo
 	return scanAll(rows)
 }
 
-func placeholder(n int) string { return "$" + string(rune('0'+n)) }
+func placeholder(n int) string { return "$" + strconv.Itoa(n) }
 
 // Get gives the deployments with this GitHub id (ids are unique on one GitHub) and their history.
 func (db *DB) Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error) {
@@ -218,4 +219,22 @@ func (db *DB) Stats(ctx context.Context) (deployment.Stats, error) {
 	}
 
 	return c, err
+}
+
+// Load reads a row. deployment.ErrNotFound: there is none.
+func (db *DB) Load(ctx context.Context, row int64) (deployment.Deployment, error) {
+	return db.one(ctx, `SELECT `+deploymentColumns+` FROM deployments WHERE row_id = $1`, row)
+}
+
+// ByKey reads the row whose key this is. deployment.ErrNotFound: there is none.
+func (db *DB) ByKey(ctx context.Context, key string) (deployment.Deployment, error) {
+	return db.one(ctx, `SELECT `+deploymentColumns+` FROM deployments WHERE trigger_key = $1`, key)
+}
+
+func (db *DB) one(ctx context.Context, query string, arg any) (deployment.Deployment, error) {
+	d, err := scanDeployment(db.get(ctx, query, arg))
+	if errors.Is(err, sql.ErrNoRows) {
+		return d, deployment.ErrNotFound
+	}
+	return d, err
 }

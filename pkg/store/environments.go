@@ -121,13 +121,13 @@ func (p queuePlace) addTo(l *policy.Queue, me int64) {
 	case partHolder:
 		l.Holder, l.HolderState = p.id, p.state
 		if p.admitted && p.id > me {
-			l.Newer = p.id
+			l.NewerAdmitted = p.id
 		}
 	case partBefore:
 		l.Before = append(l.Before, p.id)
 	case partNewer:
-		l.Newer = max(l.Newer, p.id)
+		l.NewerAdmitted = max(l.NewerAdmitted, p.id)
 	case partStarted:
-		l.Started = p.id
+		l.NewerStarted = p.id
 	}
 }
