@@ -108,12 +108,12 @@ func (m crashableStore) Save(
 	ctx context.Context,
 	next deployment.Deployment,
 	ch deployment.Changes,
-	keep bool,
+	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
 	if m.w.dead {
 		return next, deployment.ErrNotFound
 	}
-	return m.DB.Save(ctx, next, ch, keep)
+	return m.DB.Save(ctx, next, ch, o)
 }
 
 // step does all that is due now.
