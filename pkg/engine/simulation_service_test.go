@@ -119,12 +119,12 @@ func (r crashableRows) Save(
 	ctx context.Context,
 	next deployment.Deployment,
 	ch deployment.Changes,
-	keepLease bool,
+	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
 	if r.w.crashed {
 		return next, deployment.ErrNotFound
 	}
-	return r.DB.Save(ctx, next, ch, keepLease)
+	return r.DB.Save(ctx, next, ch, o)
 }
 
 // workOff does everything that is due now.
