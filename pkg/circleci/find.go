@@ -42,7 +42,7 @@ func (c *Client) List(ctx context.Context, slug string, since time.Time, control
 // clockOffset returns CircleCI's clock minus ours, from a Date header. A difference below 5 s is
 // taken for rounding and the time of the call.
 func (c *Client) clockOffset(h http.Header) time.Duration {
-	date, ok := outbound.Clock(h)
+	date, ok := outbound.ServerTime(h)
 	if !ok {
 		return 0
 	}

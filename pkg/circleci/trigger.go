@@ -145,9 +145,9 @@ func refusedEvent(status int, text string) deployment.Event {
 		strings.Contains(lower, "ref not found")
 
 	return deployment.TriggerRefused{
-		Status:         status,
-		Message:        text,
-		BranchNotFound: noRef,
-		AuthDoubt:      status == http.StatusUnauthorized || status == http.StatusNotFound && !noRef,
+		Status:      status,
+		Message:     text,
+		RefNotFound: noRef,
+		AuthDoubt:   status == http.StatusUnauthorized || status == http.StatusNotFound && !noRef,
 	}
 }

@@ -92,7 +92,7 @@ func (e *Engine) duplicateCheckDue(d deployment.Deployment) bool {
 		return false // its look-up finds duplicates, too
 	}
 
-	return d.LookDue.IsZero() || d.LookDue.After(now) || d.DuplicateDue.Before(d.LookDue)
+	return d.StepDue.IsZero() || d.StepDue.After(now) || d.DuplicateDue.Before(d.StepDue)
 }
 
 // applyAndSave applies events to a leased row and saves the result.

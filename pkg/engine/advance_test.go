@@ -15,8 +15,8 @@ func TestAdvance_QueuedDeploymentDoesNotAskGitHub(t *testing.T) {
 	second := e.accept(t, 2, nil)
 
 	d := e.run(t, second.Row, 40*time.Minute)
-	if want := "deployment 1 of the same environment"; d.State != deployment.Waiting || d.Blocked != want {
-		t.Errorf("got %s, waits for %q, want waiting for %q", d.State, d.Blocked, want)
+	if want := "deployment 1 of the same environment"; d.State != deployment.Waiting || d.BlockedBy != want {
+		t.Errorf("got %s, waits for %q, want waiting for %q", d.State, d.BlockedBy, want)
 	}
 }
 
@@ -53,6 +53,6 @@ func TestAdvance_UnconfirmedIsLookedUp(t *testing.T) {
 
 	d = e.run(t, d.Row, time.Hour)
 	if d.State == deployment.Unconfirmed {
-		t.Errorf("after an hour and %d look-ups: got %s, want another state", d.Looks, d.State)
+		t.Errorf("after an hour and %d look-ups: got %s, want another state", d.Polls, d.State)
 	}
 }

@@ -94,7 +94,7 @@ func TestLockTask_KeepsTheOrderOfAnEnvironment(t *testing.T) {
 
 			d := e.advanceOnce(t, unlock.Row)
 			if waits := d.State == deployment.Waiting; waits != c.waits {
-				t.Fatalf("got %s, waits for %q, want waiting: %v", d.State, d.Blocked, c.waits)
+				t.Fatalf("got %s, waits for %q, want waiting: %v", d.State, d.BlockedBy, c.waits)
 			}
 			if !c.waits {
 				return
@@ -103,7 +103,7 @@ func TestLockTask_KeepsTheOrderOfAnEnvironment(t *testing.T) {
 			e.advanceOnce(t, older.Row)
 			d = e.advanceOnce(t, unlock.Row)
 			if d.State != deployment.Succeeded {
-				t.Errorf("afterwards: got %s, waits for %q, want succeeded", d.State, d.Blocked)
+				t.Errorf("afterwards: got %s, waits for %q, want succeeded", d.State, d.BlockedBy)
 			}
 			if want := []int64{1, 2}; !slices.Equal(tasks.done, want) {
 				t.Errorf("done: got %v, want %v", tasks.done, want)

@@ -30,7 +30,7 @@ func (w *simulation) wantState(id int64, want deployment.State) {
 	w.t.Helper()
 	if d := w.get(id); d.State != want {
 		at := w.now.Format(time.TimeOnly)
-		w.t.Errorf("%s: deployment %d: got %s, waits for %q, want %s", at, id, d.State, d.Blocked, want)
+		w.t.Errorf("%s: deployment %d: got %s, waits for %q, want %s", at, id, d.State, d.BlockedBy, want)
 	}
 }
 

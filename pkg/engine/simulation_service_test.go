@@ -159,7 +159,7 @@ func (w *simulation) deploy(id int64, environment string, creator deployment.Cre
 		CarriesKey:  true,
 		Timeout:     3 * time.Hour,
 		HoldTimeout: time.Hour,
-		Ruled:       true,
+		HasRules:    true,
 	}
 
 	if w.rng.IntN(10) == 0 {

@@ -297,7 +297,7 @@ func (w *simulation) checkOutcome() {
 		counts[d.State]++
 		if d.State.Open() || d.HoldsSlot() {
 			w.t.Errorf("deployment %d of %s: got %s, waits for %q, want it ended",
-				id, d.Request.Environment, d.State, d.Blocked)
+				id, d.Request.Environment, d.State, d.BlockedBy)
 		}
 
 		final := slices.DeleteFunc(slices.Clone(w.statuses[id]), func(s deployment.Status) bool {

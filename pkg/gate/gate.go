@@ -92,7 +92,7 @@ func (g *Gate) evaluate(
 // its route is gone; locks still count.
 func (g *Gate) policyOf(d deployment.Deployment) (policy.Policy, bool) {
 	p, ok := g.Policies.Policy(d.Request)
-	return p, ok || !d.Target.Ruled
+	return p, ok || !d.Target.HasRules
 }
 
 // routeGone is the verdict on a deployment that was accepted with rules and whose route is gone.
