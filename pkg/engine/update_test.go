@@ -14,7 +14,7 @@ type conflictingRows struct {
 	Rows
 	conflicts int
 	saves     int
-	kept      []bool // keepLease of the saves that were tried
+	kept      []bool // KeepLease of the saves that were tried
 }
 
 func (r *conflictingRows) Save(
@@ -24,7 +24,7 @@ func (r *conflictingRows) Save(
 	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
 	r.saves++
-	r.kept = append(r.kept, o)
+	r.kept = append(r.kept, o.KeepLease)
 	if r.saves <= r.conflicts {
 		return next, deployment.ErrVersionConflict
 	}
