@@ -50,6 +50,18 @@ type volley struct {
 	status []int           // 0: none came
 }
 
+// refusals counts the other answers by their status; 0: no answer came.
+func (v volley) refusals() map[int]int {
+	counts := map[int]int{}
+	for _, status := range v.status {
+		if status != 202 {
+			counts[status]++
+		}
+	}
+
+	return counts
+}
+
 // accepted counts the answers that are 202.
 func (v volley) accepted() int {
 	n := 0
