@@ -54,6 +54,7 @@ func openSQLite(ctx context.Context, db *DB, path string) error {
 	}
 
 	l.writer, l.intake = newWriter(db, db.wdb), newWriter(db, db.wdb)
+	l.writer.maxBatch = maxWorkerBatch
 	for _, w := range []*writer{l.writer, l.intake} {
 		w.prepares = true
 		w.start()
