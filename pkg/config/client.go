@@ -12,12 +12,14 @@ type Client struct {
 	Token Secret
 }
 
-// LoadClient reads only what the command line needs from the environment. The error is Problems, or nil.
+// LoadClient reads only what the command line needs from the environment. The error is Problems, or
+// nil.
 func LoadClient() (*Client, error) {
 	r := &reader{}
 	if err := envconfig.Process("", &r.env); err != nil {
 		return nil, Problems{"the environment cannot be read"} // as in Load
 	}
+
 	r.files()
 	c := &Client{URL: r.url("API_URL", r.env.APIURL), Token: r.token("API_TOKEN", r.env.APIToken)}
 	if c.Token == "" {
@@ -26,10 +28,12 @@ func LoadClient() (*Client, error) {
 	if len(r.problems) > 0 {
 		return nil, r.problems
 	}
+
 	return c, nil
 }
 
-// LoadAPIURL reads only SERAPH_API_URL, for a question that needs no token. The error is Problems, or nil.
+// LoadAPIURL reads only SERAPH_API_URL, for a question that needs no token. The error is Problems,
+// or nil.
 func LoadAPIURL() (*url.URL, error) {
 	r := &reader{}
 	if err := envconfig.Process("", &r.env); err != nil {
@@ -42,5 +46,6 @@ func LoadAPIURL() (*url.URL, error) {
 	if len(r.problems) > 0 {
 		return nil, r.problems
 	}
+
 	return u, nil
 }

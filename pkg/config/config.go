@@ -127,40 +127,58 @@ type APIToken struct {
 func (r *reader) config() *Config {
 	e := r.env
 	c := &Config{
-		Addr: r.addr("ADDR", e.Addr), MetricsAddr: r.addr("METRICS_ADDR", e.MetricsAddr),
-		PublicURL: r.url("PUBLIC_URL", e.PublicURL), DatabaseURL: r.database(e.DatabaseURL),
-		GitHub: r.github(), CircleCI: r.circleci(),
-		TrustedProxies: r.prefixes("TRUSTED_PROXIES", e.TrustedProxies),
-		LookupGrace:    r.duration("LOOKUP_GRACE", e.LookupGrace, false), WorkflowGrace: r.duration("WORKFLOW_GRACE", e.WorkflowGrace, false),
-		StartTimeout: r.duration("START_TIMEOUT", e.StartTimeout, false),
-		PollMin:      r.duration("POLL_MIN", e.PollMin, false), PollMax: r.duration("POLL_MAX", e.PollMax, false),
-		TaskPrefix: r.taskPrefix(), Routes: r.routes(), APITokens: r.apiTokens(),
+		Addr:              r.addr("ADDR", e.Addr),
+		MetricsAddr:       r.addr("METRICS_ADDR", e.MetricsAddr),
+		PublicURL:         r.url("PUBLIC_URL", e.PublicURL),
+		DatabaseURL:       r.database(e.DatabaseURL),
+		GitHub:            r.github(),
+		CircleCI:          r.circleci(),
+		TrustedProxies:    r.prefixes("TRUSTED_PROXIES", e.TrustedProxies),
+		LookupGrace:       r.duration("LOOKUP_GRACE", e.LookupGrace, false),
+		WorkflowGrace:     r.duration("WORKFLOW_GRACE", e.WorkflowGrace, false),
+		StartTimeout:      r.duration("START_TIMEOUT", e.StartTimeout, false),
+		PollMin:           r.duration("POLL_MIN", e.PollMin, false),
+		PollMax:           r.duration("POLL_MAX", e.PollMax, false),
+		TaskPrefix:        r.taskPrefix(),
+		Routes:            r.routes(),
+		APITokens:         r.apiTokens(),
 		RecoverMaxAge:     r.duration("RECOVER_MAX_AGE", e.RecoverMaxAge, false),
 		Retention:         r.retention(),
 		RecoverDeliveries: r.oneOf("RECOVER_DELIVERIES", e.RecoverDeliveries, "true", "false") == "true",
 		LogLevel:          r.oneOf("LOG_LEVEL", e.LogLevel, "debug", "info", "warn", "error"),
 		LogFormat:         r.oneOf("LOG_FORMAT", e.LogFormat, "json", "console"),
-		ShutdownDelay:     r.duration("SHUTDOWN_DELAY", e.ShutdownDelay, true), ShutdownGrace: r.duration("SHUTDOWN_GRACE", e.ShutdownGrace, false),
+		ShutdownDelay:     r.duration("SHUTDOWN_DELAY", e.ShutdownDelay, true),
+		ShutdownGrace:     r.duration("SHUTDOWN_GRACE", e.ShutdownGrace, false),
 	}
+
 	if c.PollMin > c.PollMax && c.PollMax > 0 {
 		r.wrong("POLL_MIN", "%s is more than SERAPH_POLL_MAX (%s)", c.PollMin, c.PollMax)
 	}
 	if c.MetricsAddr != "" && c.MetricsAddr == c.Addr {
 		r.wrong("METRICS_ADDR", "it is the same as SERAPH_ADDR: leave it out, or choose another port")
 	}
+
 	return c
 }
 
 func (r *reader) github() GitHub {
 	e := r.env
 	g := GitHub{
-		WebhookSecrets: r.secrets("GITHUB_WEBHOOK_SECRETS", e.GitHubWebhookSecrets), Token: r.token("GITHUB_TOKEN", e.GitHubToken),
-		APIURL: r.url("GITHUB_API_URL", e.GitHubAPIURL), WebURL: r.url("GITHUB_WEB_URL", e.GitHubWebURL),
+		WebhookSecrets:  r.secrets("GITHUB_WEBHOOK_SECRETS", e.GitHubWebhookSecrets),
+		Token:           r.token("GITHUB_TOKEN", e.GitHubToken),
+		APIURL:          r.url("GITHUB_API_URL", e.GitHubAPIURL),
+		WebURL:          r.url("GITHUB_WEB_URL", e.GitHubWebURL),
 		WritesPerMinute: r.count("GITHUB_WRITES_PER_MINUTE", e.GitHubWritesPerMinute),
 	}
+
 	if e.GitHubWebhookSecrets == "" {
-		r.wrong("GITHUB_WEBHOOK_SECRETS", "it is required: the secret of GitHub's webhook, at least %d bytes", minSecret)
+		r.wrong(
+			"GITHUB_WEBHOOK_SECRETS",
+			"it is required: the secret of GitHub's webhook, at least %d bytes",
+			minSecret,
+		)
 	}
+
 	g.AppID = r.appID(e.GitHubAppID)
 	g.PrivateKey = r.privateKey(e.GitHubAppPrivateKey)
 	app := e.GitHubAppID != "" || e.GitHubAppPrivateKey != ""
@@ -174,6 +192,7 @@ func (r *reader) github() GitHub {
 	case app && e.GitHubAppPrivateKey == "":
 		r.wrong("GITHUB_APP_PRIVATE_KEY", "it is required beside SERAPH_GITHUB_APP_ID")
 	}
+
 	g.HookSources = r.hookSources(g.APIURL)
 	return g
 }
@@ -183,9 +202,11 @@ func (r *reader) circleci() CircleCI {
 	if e.CircleCIToken == "" {
 		r.wrong("CIRCLECI_TOKEN", "it is required: a personal API token of a machine user that only this Seraph uses")
 	}
+
 	return CircleCI{
-		Token:  r.token("CIRCLECI_TOKEN", e.CircleCIToken),
-		APIURL: r.url("CIRCLECI_API_URL", e.CircleCIAPIURL), AppURL: r.url("CIRCLECI_APP_URL", e.CircleCIAppURL),
+		Token:          r.token("CIRCLECI_TOKEN", e.CircleCIToken),
+		APIURL:         r.url("CIRCLECI_API_URL", e.CircleCIAPIURL),
+		AppURL:         r.url("CIRCLECI_APP_URL", e.CircleCIAppURL),
 		WebhookSecrets: r.secrets("CIRCLECI_WEBHOOK_SECRETS", e.CircleCIWebhookSecrets),
 		Timeout:        r.duration("CIRCLECI_TIMEOUT", e.CircleCITimeout, false),
 		ReadsPerSecond: r.count("CIRCLECI_READS_PER_SECOND", e.CircleCIReadsPerSecond),
@@ -209,11 +230,14 @@ func (r *reader) routes() *route.Table {
 			r.wrong("ROUTES_FILE", "the file cannot be read: %v", err)
 			return nil
 		}
+
 		text = string(data)
 	}
+
 	table, err := route.Parse([]byte(text), name, route.Options{TaskPrefix: r.env.TaskPrefix})
 	if err != nil {
 		r.problems = append(r.problems, err.Error())
 	}
+
 	return table
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/route"
 )
 
-// Problems is everything wrong with a configuration, one line each: the variable or file:line, what is wrong, what would be right.
+// Problems is everything wrong with a configuration, one line each: the variable or file:line, what
+// is wrong, what would be right.
 type Problems []string
 
 // Error lists them, one a line.
@@ -32,14 +33,17 @@ func (r *reader) wrong(name, format string, args ...any) {
 func Load() (*Config, error) {
 	r := &reader{}
 	if err := envconfig.Process("", &r.env); err != nil {
-		return nil, Problems{"the environment cannot be read"} // only plain text is read, so this cannot happen; its own text would hold values
+		// only plain text is read, so this cannot happen; its own text would hold values
+		return nil, Problems{"the environment cannot be read"}
 	}
+
 	r.files()
 	r.unknown(os.Environ())
 	c := r.config()
 	if len(r.problems) > 0 {
 		return nil, r.problems
 	}
+
 	c.Warnings = r.warnings
 	return c, nil
 }
@@ -50,8 +54,13 @@ func Variables() []Variable {
 	list := make([]Variable, t.NumField())
 	for i := range list {
 		f := t.Field(i)
-		list[i] = Variable{Name: f.Tag.Get("envconfig"), Default: f.Tag.Get("default"), Secret: f.Tag.Get("secret") == "true"}
+		list[i] = Variable{
+			Name:    f.Tag.Get("envconfig"),
+			Default: f.Tag.Get("default"),
+			Secret:  f.Tag.Get("secret") == "true",
+		}
 	}
+
 	return list
 }
 
@@ -79,11 +88,13 @@ func (r *reader) file(known Variable, f reflect.Value) {
 		r.wrong(name, "both it and %s_FILE are set: set one of them", known.Name)
 		return
 	}
+
 	text, err := os.ReadFile(path)
 	if err != nil {
 		r.wrong(name+"_FILE", "the file cannot be read: %v", err)
 		return
 	}
+
 	value := strings.TrimRight(string(text), "\r\n")
 	if strings.TrimSpace(value) == "" {
 		r.wrong(name+"_FILE", "the file is empty")
@@ -92,6 +103,7 @@ func (r *reader) file(known Variable, f reflect.Value) {
 	if isList(known.Name) {
 		value = strings.ReplaceAll(strings.ReplaceAll(value, "\r\n", ","), "\n", ",")
 	}
+
 	f.SetString(value)
 }
 
@@ -111,15 +123,18 @@ func (r *reader) unknown(environ []string) {
 			known[v.Name+"_FILE"] = true
 		}
 	}
+
 	for _, pair := range environ {
 		name, _, _ := strings.Cut(pair, "=")
 		if !strings.HasPrefix(name, Prefix) || known[name] || injected(name) {
 			continue
 		}
+
 		warning := name + " is not known and is ignored"
 		if near := route.Nearest(name, names); near != "" {
 			warning += "; did you mean " + near + "?"
 		}
+
 		r.warnings = append(r.warnings, warning)
 	}
 }

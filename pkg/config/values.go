@@ -34,11 +34,13 @@ func (r *reader) addr(name, text string) string {
 	return text
 }
 
-// url reads an absolute http or https URL. Nothing of the value is shown, because people put credentials into URLs.
+// url reads an absolute http or https URL. Nothing of the value is shown, because people put
+// credentials into URLs.
 func (r *reader) url(name, text string) *url.URL {
 	if text == "" {
 		return nil
 	}
+
 	u, err := url.Parse(text)
 	switch {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Host == "":
@@ -50,6 +52,7 @@ func (r *reader) url(name, text string) *url.URL {
 	default:
 		return u
 	}
+
 	return nil
 }
 
@@ -71,13 +74,19 @@ func (r *reader) duration(name, text string, zero bool) time.Duration {
 	return d
 }
 
-// minRetention is how long GitHub delivers an event again. What is forgotten sooner may be asked for anew, or taken for another's pipeline.
+// minRetention is how long GitHub delivers an event again. What is forgotten sooner may be asked
+// for anew, or taken for another's pipeline.
 const minRetention = 3 * 24 * time.Hour
 
 func (r *reader) retention() time.Duration {
 	d := r.duration("RETENTION", r.env.Retention, true)
 	if d > 0 && d < minRetention {
-		r.wrong("RETENTION", "%q is too short: at least %.0fh are needed, or 0 to keep everything", r.env.Retention, minRetention.Hours())
+		r.wrong(
+			"RETENTION",
+			"%q is too short: at least %.0fh are needed, or 0 to keep everything",
+			r.env.Retention,
+			minRetention.Hours(),
+		)
 	}
 	return d
 }
@@ -103,6 +112,7 @@ func (r *reader) list(name, text string) []string {
 	if strings.TrimSpace(text) == "" {
 		return nil
 	}
+
 	parts := strings.Split(text, ",")
 	for i, p := range parts {
 		parts[i] = strings.TrimSpace(p)
@@ -110,6 +120,7 @@ func (r *reader) list(name, text string) []string {
 			r.wrong(name, "element %d of the list is empty", i+1)
 		}
 	}
+
 	return parts
 }
 
@@ -124,8 +135,10 @@ func (r *reader) prefixes(name, text string) []netip.Prefix {
 			r.wrong(name, "element %d is no address range, such as 10.0.0.0/8 or 2001:db8::/32", i+1)
 			continue
 		}
+
 		list = append(list, prefix.Masked())
 	}
+
 	return list
 }
 
@@ -133,7 +146,13 @@ func (r *reader) secrets(name, text string) Secrets {
 	var list Secrets
 	for i, s := range r.list(name, text) {
 		if s != "" && len(s) < minSecret {
-			r.wrong(name, "element %d has %d bytes, at least %d are needed (openssl rand -hex 32)", i+1, len(s), minSecret)
+			r.wrong(
+				name,
+				"element %d has %d bytes, at least %d are needed (openssl rand -hex 32)",
+				i+1,
+				len(s),
+				minSecret,
+			)
 		}
 		list = append(list, Secret(s))
 	}
@@ -166,8 +185,12 @@ func (r *reader) hookSources(api *url.URL) HookSources {
 		return HookSources{Mode: SourcesAny}
 	case "meta":
 		if api != nil && api.Host != "api.github.com" {
-			r.wrong("GITHUB_HOOK_SOURCES", "meta is known for github.com only: with another SERAPH_GITHUB_API_URL list the ranges")
+			r.wrong(
+				"GITHUB_HOOK_SOURCES",
+				"meta is known for github.com only: with another SERAPH_GITHUB_API_URL list the ranges",
+			)
 		}
+
 		return HookSources{Mode: SourcesMeta}
 	default:
 		return HookSources{Mode: SourcesList, Prefixes: r.prefixes("GITHUB_HOOK_SOURCES", text)}
@@ -195,8 +218,10 @@ func parseKey(text string) (*rsa.PrivateKey, error) {
 		if err != nil {
 			return nil, errKey
 		}
+
 		text = string(decoded)
 	}
+
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
 		return nil, errKey
@@ -204,10 +229,12 @@ func parseKey(text string) (*rsa.PrivateKey, error) {
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
 		return key, nil
 	}
+
 	any, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if key, ok := any.(*rsa.PrivateKey); err == nil && ok {
 		return key, nil
 	}
+
 	return nil, errKey
 }
 
@@ -234,6 +261,7 @@ func (r *reader) apiTokens() []APIToken {
 			r.wrong(name, "element %d must be NAME:SCOPE:TOKEN or TOKEN", i+1)
 			continue
 		}
+
 		switch {
 		case !tokenName.MatchString(t.Name):
 			r.wrong(name, "element %d: the name must be letters, digits, '.', '_' and '-'", i+1)
@@ -242,8 +270,10 @@ func (r *reader) apiTokens() []APIToken {
 		case text != "" && len(secret) < minToken:
 			r.wrong(name, "element %d: the token has %d characters, at least %d are needed", i+1, len(secret), minToken)
 		}
+
 		t.Hash = sha256.Sum256([]byte(secret))
 		list = append(list, t)
 	}
+
 	return list
 }
