@@ -35,6 +35,9 @@ func (p *program) check(ctx context.Context, offline bool) error {
 	if err != nil {
 		return err
 	}
+	if err := app.CheckDatabase(cfg); err != nil {
+		return err
+	}
 
 	for _, warning := range cfg.Warnings {
 		_, _ = fmt.Fprintln(p.stdout, "warning: "+warning)

@@ -231,6 +231,43 @@ func TestRun_EnvFile(t *testing.T) {
 	}
 }
 
+// TestRun_DatabaseThatKeepsNothing wants that check and serve refuse alike, before a webhook can be
+// answered and without a file, what would lose every deployment.
+func TestRun_DatabaseThatKeepsNothing(t *testing.T) {
+	tests := []struct{ name, url string }{
+		{name: "in memory", url: "sqlite::memory:"},
+		{name: "in memory, shared", url: "sqlite:file::memory:?cache=shared"},
+		{name: "in memory by an option", url: "sqlite:x?mode=memory"},
+		{name: "a folder", url: "sqlite:."},
+		{name: "a device", url: "sqlite:/dev/null"},
+		{name: "a port of words", url: "postgres://u:p@h:port/n"},
+	}
+
+	for _, test := range tests {
+		for _, command := range [][]string{{"check", "--offline"}, {"serve"}} {
+			t.Run(test.name+" "+command[0], func(t *testing.T) {
+				clearEnvironment(t)
+				t.Chdir(t.TempDir())
+				t.Setenv("SERAPH_GITHUB_WEBHOOK_SECRETS", "a-webhook-secret-of-32-bytes-abcd")
+				t.Setenv("SERAPH_GITHUB_TOKEN", "ghp_a")
+				t.Setenv("SERAPH_CIRCLECI_TOKEN", "CCIPAT_a")
+				t.Setenv("SERAPH_ROUTES", "routes: [{repository: acme/api}]")
+				t.Setenv("SERAPH_DATABASE_URL", test.url)
+
+				code, _, stderr := call(t, command...)
+				if code != exitUsage || !strings.HasPrefix(stderr, "SERAPH_DATABASE_URL: ") {
+					t.Errorf("got exit code %d and %q, want 2 and a problem with SERAPH_DATABASE_URL", code, stderr)
+				}
+
+				files, err := os.ReadDir(".")
+				if err != nil || len(files) > 0 {
+					t.Errorf("got files %v (%v), want none", files, err)
+				}
+			})
+		}
+	}
+}
+
 func TestRun_FlagsBeforeTheCommand(t *testing.T) {
 	clearEnvironment(t)
 	code, stdout, stderr := call(t, "--env-file", os.DevNull, "version")

@@ -60,6 +60,10 @@ func (p *program) gate(ctx context.Context, query url.Values) error {
 		return err
 	}
 
+	for _, warning := range cfg.Warnings {
+		_, _ = fmt.Fprintln(p.stderr, "warning: "+warning)
+	}
+
 	verdict, err := client.New(client.Options{URL: cfg.URL, Token: cfg.Token.Reveal()}).Gate(ctx, query)
 	if err != nil {
 		return err

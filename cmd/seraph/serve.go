@@ -30,6 +30,9 @@ func (p *program) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := app.CheckDatabase(cfg); err != nil {
+		return err
+	}
 
 	collectRarely()
 	log := newLogger(cfg, p.stderr)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 )
 
 // LoadEnvFiles adds the variables of environment files to the process's environment, so that every
@@ -17,13 +16,13 @@ func LoadEnvFiles(files []string) error {
 	values := map[string]string{}
 	var problems Problems
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		content, err := os.ReadFile(file)
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("--env-file: %v", err))
 			continue
 		}
 
-		problems = append(problems, parseEnvFile(file, string(text), values)...)
+		problems = append(problems, parseEnvFile(file, string(content), values)...)
 	}
 
 	if len(problems) > 0 {
@@ -47,12 +46,13 @@ func LoadEnvFiles(files []string) error {
 // lines, and nothing is expanded. What they read differently is a problem. A problem names the file
 // and the line, and never shows any of the text.
 func parseEnvFile(file, text string, values map[string]string) Problems {
-	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		return Problems{file + ": not a text file in UTF-8"}
+	text, err := decode(text)
+	if err != nil {
+		return Problems{fmt.Sprintf("%s: %v", file, err)}
 	}
 
 	var problems Problems
-	text = strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
 	for line := 1; text != ""; {
 		name, value, rest, err := cutAssignment(text)
 		switch {

@@ -98,8 +98,8 @@ func TestParseEnvFile_Problems(t *testing.T) {
 			text: "hunter2\nA=1\nhunter2\n",
 			want: Problems{"file:1: " + errAssignment.Error(), "file:3: " + errAssignment.Error()},
 		},
-		{name: "NUL byte", text: "A=\x00\n", want: Problems{"file: not a text file in UTF-8"}},
-		{name: "UTF-16", text: "\xff\xfeA\x00=\x001\x00", want: Problems{"file: not a text file in UTF-8"}},
+		{name: "NUL byte", text: "A=\x00\n", want: Problems{"file: " + errNotUTF8.Error()}},
+		{name: "UTF-16", text: "\xff\xfeA\x00=\x001\x00", want: Problems{"file: " + errNotUTF8.Error()}},
 	}
 
 	for _, test := range tests {
@@ -122,8 +122,8 @@ func TestLoadEnvFiles_Precedence(t *testing.T) {
 
 	t.Setenv("ENVFILE_A", "environment")
 	t.Setenv("ENVFILE_D", "")
-	first := file(t, "ENVFILE_A=first\nENVFILE_B=first\nENVFILE_C=first\nENVFILE_D=first\n")
-	second := file(t, "ENVFILE_B=second\n")
+	first := writeFile(t, "ENVFILE_A=first\nENVFILE_B=first\nENVFILE_C=first\nENVFILE_D=first\n")
+	second := writeFile(t, "ENVFILE_B=second\n")
 
 	if err := LoadEnvFiles([]string{first, second}); err != nil {
 		t.Fatal(err)
@@ -139,8 +139,8 @@ func TestLoadEnvFiles_Precedence(t *testing.T) {
 }
 
 func TestLoadEnvFiles_SetsNothingAfterAProblem(t *testing.T) {
-	good := file(t, "ENVFILE_E=1\n")
-	bad := file(t, "nothing\n")
+	good := writeFile(t, "ENVFILE_E=1\n")
+	bad := writeFile(t, "nothing\n")
 	missing := filepath.Join(t.TempDir(), "missing.env")
 
 	err := LoadEnvFiles([]string{good, bad, missing})
@@ -162,7 +162,9 @@ func FuzzParseEnvFile(f *testing.F) {
 		known = append(known, regexp.QuoteMeta(err.Error()))
 	}
 
-	fixed := regexp.MustCompile(`^file(:\d+: (` + strings.Join(known, "|") + `)|: not a text file in UTF-8)$`)
+	fixed := regexp.MustCompile(
+		`^file(:\d+: (` + strings.Join(known, "|") + `)|: ` + regexp.QuoteMeta(errNotUTF8.Error()) + `)$`,
+	)
 	quoted := strings.NewReplacer(`"`, `\"`, `\`, `\\`, "$", `\$`, "`", "\\`")
 
 	f.Fuzz(func(t *testing.T, text string) {
