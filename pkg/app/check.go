@@ -69,7 +69,13 @@ func (c *checker) checkConfig() {
 	const noKey = "%s: no parameter carries {{ .Key }}: after a lost answer the pipeline cannot be identified, " +
 		"and the deployment ends errored"
 
-	c.found(Good, "the configuration is valid: %d routes", len(c.cfg.Routes.Routes()))
+	routes := len(c.cfg.Routes.Routes())
+	if routes == 1 {
+		c.found(Good, "the configuration is valid: 1 route")
+	} else {
+		c.found(Good, "the configuration is valid: %d routes", routes)
+	}
+
 	for _, r := range c.cfg.Routes.Routes() {
 		if !r.CarriesKey {
 			c.found(Warning, noKey, r.Name())
