@@ -42,11 +42,23 @@ func TestParse_Problems(t *testing.T) {
 		{name: "three parts", text: "routes:\n- repository: a/b/c", want: "must be OWNER/NAME"},
 		{name: "owner with a space", text: "routes:\n- repository: 'ac me/api'", want: "no owner of such a name"},
 		{name: "owner too long", text: "routes:\n- repository: " + strings.Repeat("a", 40) + "/api", want: "no owner"},
-		{name: "repository with a space", text: "routes:\n- repository: 'acme/api '", want: "no repository of such a name"},
+		{
+			name: "repository with a space",
+			text: "routes:\n- repository: 'acme/api '",
+			want: "no repository of such a name",
+		},
 		{name: "repository with a newline", text: "routes:\n- repository: |\n    acme/api\n", want: `"acme/api\n"`},
 		{name: "repository with a look-alike", text: "routes:\n- repository: acme/аpi", want: `"acme/\u0430pi"`},
-		{name: "repository with .git", text: "routes:\n- repository: acme/api.git", want: "no repository of such a name"},
-		{name: "repository that is a step", text: "routes:\n- repository: acme/..", want: "no repository of such a name"},
+		{
+			name: "repository with .git",
+			text: "routes:\n- repository: acme/api.git",
+			want: "no repository of such a name",
+		},
+		{
+			name: "repository that is a step",
+			text: "routes:\n- repository: acme/..",
+			want: "no repository of such a name",
+		},
 		{
 			name: "repository too long",
 			text: "routes:\n- repository: acme/*" + strings.Repeat("a", 101),
@@ -79,6 +91,36 @@ func TestParse_Problems(t *testing.T) {
 		{name: "template syntax", text: routeOf(`environment_url: "{{ .Ref"`), want: "bad template"},
 		{name: "template field", text: routeOf(`parameters: {a: "{{ .Reff }}"}`), want: "unknown field .Reff"},
 		{name: "template function", text: routeOf(`parameters: {a: "{{ env }}"}`), want: "bad template"},
+		{
+			name: "template that defines another",
+			text: routeOf(`environment_url: '{{ define "h" }}x{{ end }}https://x'`),
+			want: "not supported",
+		},
+		{
+			name: "template with a block",
+			text: routeOf(`parameters: {a: '{{ block "b" . }}{{ .SHA }}{{ end }}'}`),
+			want: "not supported",
+		},
+		{
+			name: "template that calls another",
+			text: routeOf(`parameters: {a: '{{ template "b" . }}'}`),
+			want: "not supported",
+		},
+		{
+			name: "template field beside with",
+			text: routeOf(`parameters: {a: '{{ with .Ref }}{{ end }}{{ .Reff }}'}`),
+			want: "unknown field .Reff",
+		},
+		{
+			name: "template field of the data in a range",
+			text: routeOf(`parameters: {a: '{{ range .Payload.a }}{{ $.Reff }}{{ end }}'}`),
+			want: "unknown field .Reff",
+		},
+		{
+			name: "match that leaves its group",
+			text: routeOf(`parameters: {a: {value: x, match: 'a)|(?:b'}}`),
+			want: "not a regular expression",
+		},
 		{name: "parameter name", text: routeOf(`parameters: {1a: x}`), want: "must start with a letter"},
 		{
 			name: "parameter key",
