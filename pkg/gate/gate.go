@@ -100,7 +100,7 @@ func routeGone() policy.Verdict {
 	return policy.Verdict{
 		Decision: policy.DecisionReject,
 		Outcomes: []policy.Outcome{{
-			Rule:     "routes",
+			Rule:     policy.RuleRoutes,
 			Decision: policy.DecisionReject,
 			Code:     policy.CodeRouteGone,
 			Message:  "its route, which had rules, is no longer there: deploy again",
