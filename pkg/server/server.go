@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"github.com/go-chi/httprate"
 )
 
 // Server answers HTTP. It starts no goroutine of its own.
@@ -15,12 +16,18 @@ type Server struct {
 	bodies   *bodyBudget
 	draining atomic.Bool
 	router   chi.Router
+
+	unknownClaims *httprate.RateLimiter
 }
 
 // New builds a Server. It does not listen.
 func New(o Options) *Server {
 	o = o.withDefaults()
-	s := &Server{o: o, bodies: newBodyBudget(o.MaxInFlight)}
+	s := &Server{
+		o:             o,
+		bodies:        newBodyBudget(o.MaxInFlight),
+		unknownClaims: newClaimLimiter(),
+	}
 	s.router = s.routes()
 	return s
 }
@@ -75,7 +82,7 @@ func (s *Server) routes() chi.Router {
 		r.Post("/webhooks/circleci", s.webhookHandler(sourceCircleCI, "circleci-event-type", s.processCircleCI))
 	}
 	if s.o.Claims != nil {
-		r.With(limitClaims()).Post("/webhooks/claim", s.claim)
+		r.Post("/webhooks/claim", s.claim)
 	}
 
 	if s.o.Metrics != nil && s.o.ServeMetrics {
