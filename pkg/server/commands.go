@@ -1,13 +1,16 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 
@@ -82,7 +85,19 @@ func mutate[R commandRequest](status int, run commandFunc[R]) http.HandlerFunc {
 // readCommand reads a body with no other fields than the command has. An empty body is a command
 // without any.
 func readCommand[R commandRequest](w http.ResponseWriter, r *http.Request) (req R, err error) {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCommandBody))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCommandBody))
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return req, newError(http.StatusRequestEntityTooLarge, "too_large", "the body is larger than 8 KiB")
+	}
+	if err != nil {
+		return req, badRequest("the body ended early or came too slowly")
+	}
+	if err := checkBodyText(raw); err != nil {
+		return req, err
+	}
+
+	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&req); err != nil && !errors.Is(err, io.EOF) {
 		return req, badRequest(fmt.Sprintf("the body cannot be read: %v", err))
@@ -90,7 +105,27 @@ func readCommand[R commandRequest](w http.ResponseWriter, r *http.Request) (req 
 	if dec.More() {
 		return req, badRequest("the body cannot be read: it has more than one document")
 	}
+
 	return req, nil
+}
+
+// checkBodyText refuses texts that a database cannot store: PostgreSQL takes neither U+0000 nor bytes
+// that are not UTF-8.
+func checkBodyText(raw []byte) error {
+	if !utf8.Valid(raw) {
+		return badRequest("the body cannot be read: it is not UTF-8")
+	}
+
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return nil //nolint:nilerr // decoding the document finds the same error, and says more about it
+		}
+		if text, ok := token.(string); ok && strings.ContainsRune(text, 0) {
+			return badRequest("the body cannot be read: a text has the character U+0000")
+		}
+	}
 }
 
 // callerOf is who asks: the token itself, or the person for whom the token's holder asks.

@@ -114,6 +114,7 @@ func (s *Server) mountAPI(r chi.Router) {
 		r.Post("/locks", mutate(http.StatusCreated, s.takeLock))
 		r.Post("/locks/{id}/extend", mutate(http.StatusOK, s.extendLock))
 		r.Post("/locks/{id}/hand-over", mutate(http.StatusOK, s.handOverLock))
+		r.Post("/locks/{id}/release", mutate(http.StatusNoContent, s.releaseLock)) // some clients send no body with DELETE
 		r.Delete("/locks/{id}", mutate(http.StatusNoContent, s.releaseLock))
 	})
 }
