@@ -209,6 +209,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Tokens:          apiTokens(a.cfg),
 		Log:             a.log,
 		Observe:         a.metrics.Delivery,
+		ObserveRefused:  a.metrics.APIRefused,
 		CircleCIURL: func(d deployment.Deployment) string {
 			return deployment.PipelineURL(in.Machine.AppURL, *d.Pipeline)
 		},

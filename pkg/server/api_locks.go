@@ -118,7 +118,7 @@ func (s *Server) handOverLock(
 	id int64,
 	req api.HandOverLockRequest,
 ) (any, error) {
-	if req.To == nil || req.To.ID <= 0 || req.To.Login == "" {
+	if !validPerson(req.To) {
 		return nil, badRequest(`"to" needs the GitHub id and login of the new owner`)
 	}
 

@@ -101,6 +101,14 @@ func TestLockCommands(t *testing.T) {
 			code:   400,
 		},
 		{
+			name:   "hand over to a login that nobody can have",
+			token:  deployToken,
+			method: "POST",
+			path:   "/locks/3/hand-over",
+			body:   `{"to":{"id":2,"login":"bob\nthe CTO, says: all clear"}}`,
+			code:   400,
+		},
+		{
 			name:   "release",
 			token:  deployToken,
 			method: "DELETE",

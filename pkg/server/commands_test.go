@@ -98,6 +98,22 @@ func TestCommand_Caller(t *testing.T) {
 			body:   `{"actor":{"id":1}}`,
 			code:   400,
 		},
+		{
+			name:   "a login that nobody can have",
+			token:  behalfToken,
+			method: "POST",
+			path:   approve,
+			body:   `{"actor":{"id":1,"login":"alice\u202e"}}`,
+			code:   400,
+		},
+		{
+			name:   "a login that is too long",
+			token:  behalfToken,
+			method: "POST",
+			path:   approve,
+			body:   `{"actor":{"id":1,"login":"` + strings.Repeat("a", maxLogin+1) + `"}}`,
+			code:   400,
+		},
 		{name: "read may not run commands", token: readToken, method: "POST", path: approve, body: "{}", code: 403},
 	})
 }
