@@ -86,12 +86,15 @@ func (a *App) wire() error {
 		Commits:      c.github,
 		Repositories: c.github,
 		Now:          time.Now,
+		Log:          a.log,
 	}
 
 	a.engine = engine.New(a.engineOptions(c, in.Machine, rules))
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
 	commands := command.New(command.Options{
 		Gate:        rules,
+		People:      rules,
+		Routes:      routes,
 		Engine:      a.engine,
 		Deployments: a.db,
 		Locks:       a.db,

@@ -188,10 +188,11 @@ func callerOf(token Token, person *api.Person) (command.Caller, error) {
 
 // statusOf are the HTTP statuses of refused commands.
 var statusOf = map[command.Kind]int{
-	command.KindInvalid:   http.StatusUnprocessableEntity,
-	command.KindForbidden: http.StatusForbidden,
-	command.KindNotFound:  http.StatusNotFound,
-	command.KindConflict:  http.StatusConflict,
+	command.KindInvalid:     http.StatusUnprocessableEntity,
+	command.KindForbidden:   http.StatusForbidden,
+	command.KindNotFound:    http.StatusNotFound,
+	command.KindConflict:    http.StatusConflict,
+	command.KindUnavailable: http.StatusServiceUnavailable,
 }
 
 // commandError turns the error of a command into an answer. A refusal is shown to the client; a fault

@@ -89,7 +89,7 @@ func (db *DB) HandOverLock(
 			return l, false, err
 		}
 
-		l.Owner = to
+		l.Owner, l.Admin = to, false
 		l, err = t.insertLock(l)
 		return l, true, err
 	})
@@ -203,8 +203,8 @@ func (t *tx) insertLock(l policy.Lock) (policy.Lock, error) {
 
 	t.wrote = true
 	err = t.row(
-		`INSERT INTO locks (repository_id, environment_key, repository, environment, owner, reason, taken_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+		`INSERT INTO locks (repository_id, environment_key, repository, environment, owner, reason, taken_at, expires_at, is_admin)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id`,
 		[]any{
 			l.RepositoryID,
 			scopeKey(l),
@@ -214,6 +214,7 @@ func (t *tx) insertLock(l policy.Lock) (policy.Lock, error) {
 			l.Reason,
 			micros(l.TakenAt),
 			nullTime(l.ExpiresAt),
+			flag(l.Admin),
 		},
 		&l.ID,
 	)

@@ -15,7 +15,7 @@ import (
 // mostWaiting is how many who wait for a lock are listed.
 const mostWaiting = 200
 
-const lockColumns = "id, repository_id, repository, environment, owner, reason, taken_at, expires_at"
+const lockColumns = "id, repository_id, repository, environment, owner, reason, taken_at, expires_at, is_admin"
 
 // Lock reads a lock. open says whether it has neither been ended nor expired.
 // deployment.ErrNotFound: there is none.
@@ -84,12 +84,13 @@ func scanLock(s scanner, more ...any) (l policy.Lock, err error) {
 	var owner []byte
 	var taken int64
 	var expires sql.NullInt64
-	columns := []any{&l.ID, &l.RepositoryID, &l.Repository, &l.Environment, &owner, &l.Reason, &taken, &expires}
+	var admin int
+	columns := []any{&l.ID, &l.RepositoryID, &l.Repository, &l.Environment, &owner, &l.Reason, &taken, &expires, &admin}
 	if err := s.Scan(append(columns, more...)...); err != nil {
 		return l, err
 	}
 
-	l.TakenAt = at(taken)
+	l.TakenAt, l.Admin = at(taken), admin == 1
 	if expires.Valid {
 		l.ExpiresAt = at(expires.Int64)
 	}
