@@ -16,6 +16,7 @@ func on[E Event](do func(*transition, E) bool, to ...State) tableRow {
 // refuses every other event. deploy/docs/states.md lists its transitions.
 var table = map[State]map[string]tableRow{
 	Waiting: {
+		"ref_resolved":       on(applyRefResolved, Waiting),
 		"start":              on(applyStart, Triggering),
 		"blocked":            on(applyBlocked, Waiting),
 		"resolved":           on(applyResolved, Waiting),

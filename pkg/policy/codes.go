@@ -9,6 +9,8 @@ const (
 	CodeOK        Code = "ok"         // the rule is met
 	CodeUnknown   Code = "unknown"    // wait: a fact that the rule needs could not be read
 	CodeRouteGone Code = "route_gone" // reject: the deployment's route had rules, and is no longer configured
+
+	CodeOtherDeployment Code = "other_deployment" // reject: GitHub shows another deployment than the event did
 )
 
 // Codes of single rules.
@@ -32,8 +34,8 @@ const (
 	CodeWaitedTooLong    Code = "waited_too_long"   // max_wait: another rule was waited for too long
 )
 
-// The names of the rules. They are the keys of the routes file, but for RuleLocks: locks are taken
-// by people.
+// The names of the rules. They are the keys of the routes file, but for RuleLocks, because locks are taken
+// by people, and for RuleEvent, which holds for every route with rules.
 const (
 	RuleAllow        = "allow"
 	RuleRefs         = "refs"
@@ -46,4 +48,5 @@ const (
 	RuleApprovals    = "approvals"
 	RuleForce        = "force"
 	RuleMaxWait      = "max_wait"
+	RuleEvent        = "event"
 )
