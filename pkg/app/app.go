@@ -92,16 +92,22 @@ func (a *App) Start(ctx context.Context) error {
 	a.sources.start()
 	a.onStop(a.sources.stop)
 
-	err := a.listen(a.cfg.Addr, a.server.Handler())
-	if err == nil && a.cfg.MetricsAddr != "" {
-		err = a.listen(a.cfg.MetricsAddr, a.server.MetricsHandler())
-	}
-	if err != nil {
+	if err := a.listenAll(); err != nil {
 		a.Stop(ctx)
 		return err
 	}
 
 	return nil
+}
+
+func (a *App) listenAll() error {
+	if err := a.listen(a.cfg.Addr, a.server.Handler()); err != nil {
+		return err
+	}
+	if a.cfg.MetricsAddr == "" {
+		return nil
+	}
+	return a.listen(a.cfg.MetricsAddr, a.server.MetricsHandler())
 }
 
 func (a *App) listen(addr string, handler http.Handler) error {

@@ -66,8 +66,8 @@ func (c *checker) found(level Level, format string, args ...any) {
 }
 
 func (c *checker) checkConfig() {
-	const noKey = "%s: no parameter carries {{ .Key }}: after a lost answer the pipeline cannot be told from " +
-		"others, and the deployment ends errored"
+	const noKey = "%s: no parameter carries {{ .Key }}: after a lost answer the pipeline cannot be identified, " +
+		"and the deployment ends errored"
 
 	c.found(Good, "the configuration is valid: %d routes", len(c.cfg.Routes.Routes()))
 	for _, r := range c.cfg.Routes.Routes() {

@@ -13,19 +13,19 @@ type Heads struct {
 // MustBeAtSHA says whether the target's ref must be at the deployment's commit right before the trigger.
 // It must where the route wants the same commit, and where rules have judged that commit and the
 // configuration is read from a ref that the requester chooses.
-func (t Target) MustBeAtSHA(ruled bool) bool {
-	return t.Revision == RevisionStrict || ruled && !t.FixedConfig && t.ConfigRef.Name == ""
+func (t Target) MustBeAtSHA(hasRules bool) bool {
+	return t.Revision == RevisionStrict || hasRules && !t.FixedConfig && t.ConfigRef.Name == ""
 }
 
 // ConfigMustBeAtSHA says the same of a ref of its own that the configuration is read from.
-func (t Target) ConfigMustBeAtSHA(ruled bool) bool {
-	return ruled && !t.FixedConfig && t.ConfigRef.Name != ""
+func (t Target) ConfigMustBeAtSHA(hasRules bool) bool {
+	return hasRules && !t.FixedConfig && t.ConfigRef.Name != ""
 }
 
 // MustBeResolved says whether the target's ref has to be looked up at GitHub before the trigger: a bare
 // name, to learn what it is, and for a route with rules a ref that must be at the deployment's commit.
-func (t Target) MustBeResolved(ruled bool) bool {
-	return t.Ref.Kind == RefBare || ruled && t.MustBeAtSHA(ruled)
+func (t Target) MustBeResolved(hasRules bool) bool {
+	return t.Ref.Kind == RefBare || hasRules && t.MustBeAtSHA(hasRules)
 }
 
 // ResolveRef returns the branch, the tag or the pull request's ref that is to be built, or why none may

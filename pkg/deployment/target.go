@@ -114,7 +114,7 @@ type Target struct {
 	Timeout        time.Duration `json:"timeout"`                   // time spent running
 	HoldTimeout    time.Duration `json:"hold_timeout"`              // time spent held, without a break
 
-	Ruled       bool          `json:"ruled,omitempty"`        // its route had rules when the request was accepted
+	HasRules    bool          `json:"ruled,omitempty"`        // its route had rules when the request was accepted
 	FixedRef    bool          `json:"fixed_ref,omitempty"`    // Ref is written out in the route, without a template
 	FixedConfig bool          `json:"fixed_config,omitempty"` // so is the ref that the YAML is read from
 	LockTask    string        `json:"act,omitempty"`          // TaskLock or TaskUnlock; empty: it starts a pipeline

@@ -42,22 +42,26 @@ const saveTimeout = 5 * time.Second
 func (e *Engine) advance(ctx context.Context, row int64) {
 	d, leased, err := e.Rows.Lease(ctx, row)
 	if err != nil {
-		e.Log.Error().Err(err).Int64("row", row).Msg("lease failed")
+		e.Log.Error().Err(err).Int64("row", row).Msg("row not leased")
 		return
 	}
 	if !leased {
 		return // it is not due, or another worker has it
 	}
 
-	err = e.step(ctx, d)
-	if err == nil {
-		return
+	if err := e.step(ctx, d); err != nil {
+		e.stepFailed(ctx, d, err)
 	}
+}
 
+// stepFailed ends the lease of a row whose step was not finished. The row is still due, so the
+// reconcile loop queues it again; after a version conflict that is done at once.
+func (e *Engine) stepFailed(ctx context.Context, d deployment.Deployment, err error) {
 	e.log(d, zerolog.WarnLevel).Err(err).Msg("step failed")
-	_ = e.Rows.Unlease(ctx, row) // otherwise the lease ends by itself
+	_ = e.Rows.Unlease(ctx, d.Row) // otherwise the lease ends by itself
+
 	if errors.Is(err, deployment.ErrVersionConflict) {
-		e.Enqueue(deployment.Task{Kind: deployment.TaskAdvance, Row: row}) // see what the other change left to do
+		e.Enqueue(deployment.Task{Kind: deployment.TaskAdvance, Row: d.Row})
 	}
 }
 
@@ -88,7 +92,7 @@ func (e *Engine) duplicateCheckDue(d deployment.Deployment) bool {
 		return false // its look-up finds duplicates, too
 	}
 
-	return d.LookDue.IsZero() || d.LookDue.After(now) || d.DuplicateDue.Before(d.LookDue)
+	return d.StepDue.IsZero() || d.StepDue.After(now) || d.DuplicateDue.Before(d.StepDue)
 }
 
 // applyAndSave applies events to a leased row and saves the result.

@@ -37,7 +37,7 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 		return e.applyAndSave(ctx, d, deployment.LookupPending{Cause: err.Error()})
 	}
 
-	conclusion := e.Machine.Judge(d, lookup, e.Now())
+	conclusion := e.Machine.EvaluateLookup(d, lookup, e.Now())
 	if err := e.applyAndSave(ctx, d, conclusion); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 		return l, nil
 	}
 
-	l.Evidence, err = e.evidence(ctx, d, d.Suspects(l.Listing, l.Known))
+	l.Evidence, err = e.evidence(ctx, d, d.Candidates(l.Listing, l.Known))
 	if err != nil {
 		return l, err
 	}
@@ -82,7 +82,7 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 }
 
 func (e *Engine) list(ctx context.Context, d deployment.Deployment, control string) (deployment.Listing, error) {
-	return e.Searcher.List(ctx, d.Project.Slug, d.LookSince(0), control)
+	return e.Searcher.List(ctx, d.Project.Slug, d.LookupSince(0), control)
 }
 
 // evidence looks for the deployment's key in each of the pipelines.
@@ -168,7 +168,7 @@ func (e *Engine) duplicates(ctx context.Context, d deployment.Deployment) ([]str
 		return nil, err
 	}
 
-	suspects := d.Suspects(listing, known)
+	suspects := d.Candidates(listing, known)
 	evidence, err := e.evidence(ctx, d, suspects)
 	if err != nil {
 		return nil, err

@@ -27,10 +27,10 @@ type Gate struct {
 	Now          func() time.Time
 }
 
-// Ruled says whether a deployment's route has rules, or had some when it was accepted.
-func (g *Gate) Ruled(d deployment.Deployment) bool {
+// HasRules says whether a deployment's route has rules, or had some when it was accepted.
+func (g *Gate) HasRules(d deployment.Deployment) bool {
 	p, _ := g.Policies.Policy(d.Request)
-	return d.Target.Ruled || !p.Empty()
+	return d.Target.HasRules || !p.Empty()
 }
 
 // Decide evaluates all rules of a deployment. A fact that GitHub does not answer is unknown to the
@@ -98,7 +98,7 @@ func (g *Gate) evaluate(
 // its route is gone; locks still count.
 func (g *Gate) policyOf(d deployment.Deployment) (policy.Policy, bool) {
 	p, ok := g.Policies.Policy(d.Request)
-	return p, ok || !d.Target.Ruled
+	return p, ok || !d.Target.HasRules
 }
 
 // routeGone is the verdict on a deployment that was accepted with rules and whose route is gone.

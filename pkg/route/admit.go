@@ -42,7 +42,7 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 		CarriesKey:  r.CarriesKey,
 		Timeout:     r.timeout,
 		HoldTimeout: r.holdTimeout,
-		Ruled:       r.hasRules,
+		HasRules:    r.hasRules,
 		FixedRef:    r.FixedRef,
 		FixedConfig: r.FixedConfig,
 	}}

@@ -95,8 +95,8 @@ func (r Route) Name() string {
 	return fmt.Sprintf("line %d (%s to %s)", r.Line, r.Repository, r.Environment)
 }
 
-// Ruled says whether the route has rules.
-func (r Route) Ruled() bool { return r.hasRules }
+// HasRules says whether the route has rules.
+func (r Route) HasRules() bool { return r.hasRules }
 
 // LiteralRepository returns the owner and the name if the route is for one repository only.
 func (r Route) LiteralRepository() (owner, name string, ok bool) {

@@ -34,7 +34,7 @@ func (t *tx) appendAudit() error {
 			act.At = t.now
 		}
 
-		r := audit.Seal(head, act)
+		r := audit.NewRecord(head, act)
 		if err := t.insertRecord(r); err != nil {
 			return err
 		}

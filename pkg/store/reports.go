@@ -72,7 +72,7 @@ func (db *DB) LeaseReports(ctx context.Context, row int64) (rec deployment.Recor
 		return rec, false, err
 	}
 
-	rec.Leased = now.Add(leaseFor)
+	rec.LeasedUntil = now.Add(leaseFor)
 	defer func() {
 		if !ok {
 			err = errors.Join(err, db.leases.giveBack(ctx, reportTask(row)))
@@ -167,7 +167,7 @@ func (t *tx) holdsReports(rec deployment.Record) (count int, err error) {
 		&leased,
 	)
 
-	if err == nil && !t.db.leases.isCurrent(reportTask(row), rec.Leased, leased) {
+	if err == nil && !t.db.leases.isCurrent(reportTask(row), rec.LeasedUntil, leased) {
 		err = deployment.ErrVersionConflict
 	}
 
