@@ -260,7 +260,7 @@ func applyTriggerUnknown(t *transition, e TriggerUnknown) bool {
 }
 
 func applyTriggerInterrupted(t *transition, _ TriggerInterrupted) bool {
-	t.setOutcome("interrupted")
+	t.setOutcome(OutcomeInterrupted)
 	t.becomeUnconfirmed("the worker was interrupted while it triggered CircleCI")
 	return true
 }

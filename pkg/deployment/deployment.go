@@ -88,6 +88,9 @@ type Attempt struct {
 	Outcome    string    `json:"outcome,omitempty"` // what came of it, such as "201" or "refused 404"; empty: not known
 }
 
+// OutcomeInterrupted is the outcome of an attempt whose sender was not heard of: its answer may still come.
+const OutcomeInterrupted = "interrupted"
+
 // Cancel is a person's or a rule's request to cancel a deployment. The first one counts.
 type Cancel struct {
 	At     time.Time `json:"at"`

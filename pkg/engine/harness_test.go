@@ -59,6 +59,7 @@ func newTestEngine(t *testing.T) *testEngine {
 		Deployments: db,
 		Pipelines:   db,
 		Retention:   db,
+		Database:    db,
 		Starter:     emptyCircleCI{},
 		Searcher:    emptyCircleCI{},
 		GitHub:      brokenGitHub{},
@@ -76,7 +77,7 @@ func newTestEngine(t *testing.T) *testEngine {
 		},
 	})
 
-	e.startedAt = e.now
+	e.trust.reset(e.now)
 	return e
 }
 
@@ -183,6 +184,14 @@ type brokenGitHub struct{}
 
 func (brokenGitHub) Statuses(context.Context, deployment.Request) ([]deployment.Status, error) {
 	return nil, errors.New("503")
+}
+
+func (brokenGitHub) Deployment(context.Context, deployment.Request) (deployment.Request, error) {
+	return deployment.Request{}, errors.New("503")
+}
+
+func (brokenGitHub) Heads(context.Context, deployment.Request, deployment.Ref, bool) (deployment.Heads, error) {
+	return deployment.Heads{}, errors.New("503")
 }
 
 // emptyCircleCI has no pipelines and starts none.

@@ -68,6 +68,7 @@ func (w *simulation) open() {
 		Deployments: db,
 		Pipelines:   db,
 		Retention:   db,
+		Database:    db,
 		Starter:     w,
 		Poller:      w,
 		Searcher:    w,
@@ -97,7 +98,7 @@ func (w *simulation) open() {
 		Resolver:    w,
 		Now:         w.clock,
 	})
-	w.startedAt = w.now
+	w.trust.reset(w.now)
 }
 
 // crash ends the service and starts it again.
@@ -339,6 +340,21 @@ func (w *simulation) WriteStatus(
 // Statuses implements GitHub.
 func (w *simulation) Statuses(_ context.Context, of deployment.Request) ([]deployment.Status, error) {
 	return w.statuses[of.ID], nil
+}
+
+// Deployment implements GitHub: every event was true.
+func (w *simulation) Deployment(_ context.Context, of deployment.Request) (deployment.Request, error) {
+	return of, nil
+}
+
+// Heads implements GitHub: the branch is always at the deployment's commit.
+func (w *simulation) Heads(
+	_ context.Context,
+	of deployment.Request,
+	_ deployment.Ref,
+	_ bool,
+) (deployment.Heads, error) {
+	return deployment.Heads{Branch: of.SHA}, nil
 }
 
 // Person implements gate.People. One in twenty questions fails.
