@@ -50,7 +50,7 @@ func Database(t testing.TB) string {
 	}
 
 	u.Path = "/" + name
-	// String writes an empty host as one slash, but the path needs three
+	// a URL without a host needs three slashes
 	return strings.Replace(u.String(), "postgres:/"+name, "postgres:///"+name, 1)
 }
 
