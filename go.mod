@@ -2,6 +2,8 @@ module github.com/seraph-deploy/seraph
 
 go 1.26.0
 
+toolchain go1.26.10
+
 require (
 	github.com/bradleyfalzon/ghinstallation/v2 v2.10.0
 	github.com/getkin/kin-openapi v0.152.0

@@ -67,15 +67,33 @@ func (p *program) flagSet(c *command) *flag.FlagSet {
 	return flags
 }
 
+// parse finds the command, which may stand behind flags that all commands have, and reads its flags and arguments. The
+// error is flag.ErrHelp where its help is wanted.
+func (p *program) parse(args []string) (*command, []string, error) {
+	root := p.rootCommand()
+	flags := p.flagSet(root)
+	if err := root.parseFlags(flags, args); err != nil || flags.NArg() == 0 {
+		return root, nil, err
+	}
+
+	called, words, err := p.find(flags.Args())
+	if err != nil {
+		return nil, nil, err
+	}
+	words, err = called.parseAll(p.flagSet(called), words)
+	return called, words, err
+}
+
 // undefined begins the flag package's error about an unknown flag, which is of no type of its own.
 const undefined = "flag provided but not defined: -"
 
-// parse reads the flags that come before the first argument.
-func (c *command) parse(flags *flag.FlagSet, args []string) error {
+// parseFlags reads the flags that come before the first argument.
+func (c *command) parseFlags(flags *flag.FlagSet, args []string) error {
 	err := flags.Parse(args)
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return err
 	}
+
 	name, unknown := strings.CutPrefix(err.Error(), undefined)
 	if !unknown {
 		return c.mistake("%s", strings.Replace(err.Error(), "argument: -", "argument: --", 1))
@@ -90,7 +108,7 @@ func (c *command) parse(flags *flag.FlagSet, args []string) error {
 func (c *command) parseAll(flags *flag.FlagSet, args []string) ([]string, error) {
 	var words []string
 	for {
-		if err := c.parse(flags, args); err != nil {
+		if err := c.parseFlags(flags, args); err != nil {
 			return nil, err
 		}
 		if flags.NArg() == 0 {

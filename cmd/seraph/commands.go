@@ -31,15 +31,19 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 // run executes the command that args name, and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int {
 	p := &program{stdout: stdout, stderr: stderr, signals: signals}
-	err := p.execute(ctx, args)
-	if err == nil {
-		return exitOK
+	if err := p.execute(ctx, args); err != nil {
+		return p.exitCode(err)
 	}
+	return exitOK
+}
+
+// exitCode prints an error, and tells what it means for scripts.
+func (p *program) exitCode(err error) int {
 	if exit, ok := errors.AsType[exitError](err); ok {
 		return exit.code
 	}
 
-	_, _ = fmt.Fprintln(stderr, err)
+	_, _ = fmt.Fprintln(p.stderr, err)
 	_, badUsage := errors.AsType[*usageError](err)
 	_, badConfig := errors.AsType[config.Problems](err)
 	if badUsage || badConfig {
@@ -48,18 +52,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, signals <
 	return exitFailed
 }
 
-// execute finds the command, which may stand behind flags that all commands have, and runs it.
+// execute finds the command that args name, and runs it.
 func (p *program) execute(ctx context.Context, args []string) error {
-	called := p.rootCommand()
-	flags := p.flagSet(called)
-	err := called.parse(flags, args)
-	words := flags.Args()
-	if err == nil && len(words) > 0 {
-		if called, words, err = p.find(words); err != nil {
-			return err
-		}
-		words, err = called.parseAll(p.flagSet(called), words)
-	}
+	called, words, err := p.parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return p.printHelp(called)
 	}
@@ -133,8 +128,9 @@ func (p *program) helpCommand() *command {
 		arguments: "[TOPIC | COMMAND]",
 		short:     "print a page of the documentation, or the help of a command",
 		long: "Print a page of the documentation, or the help of a command.\n\n" +
-			"Topics: " + strings.Join(docs.Topics(), ", "),
+			"Topics:\n  " + strings.Join(docs.Topics(), "\n  "),
 		example: "seraph help states",
+
 		check: func(args []string) error {
 			name := strings.Join(args, " ")
 			known := append(docs.Topics(), p.names()...)
@@ -143,19 +139,23 @@ func (p *program) helpCommand() *command {
 			}
 			return nil
 		},
-		run: func(_ context.Context, args []string) error {
-			if len(args) == 0 {
-				return p.printHelp(p.rootCommand())
-			}
-			if page, ok := docs.Page(strings.Join(args, " ")); ok {
-				_, err := fmt.Fprint(p.stdout, page)
-				return err
-			}
-			called, _, err := p.find(args)
-			if err != nil {
-				return err
-			}
-			return p.printHelp(called)
-		},
+		run: func(_ context.Context, args []string) error { return p.help(args) },
 	}
+}
+
+func (p *program) help(args []string) error {
+	if len(args) == 0 {
+		return p.printHelp(p.rootCommand())
+	}
+
+	if page, ok := docs.Page(strings.Join(args, " ")); ok {
+		_, err := fmt.Fprint(p.stdout, page)
+		return err
+	}
+
+	called, _, err := p.find(args)
+	if err != nil {
+		return err
+	}
+	return p.printHelp(called)
 }

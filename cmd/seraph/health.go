@@ -18,8 +18,8 @@ func (p *program) healthCommand() *command {
 	return &command{
 		name:  "health",
 		short: "ask a running service whether it is ready",
-		long: "Ask the service at SERAPH_API_URL whether it is ready; no token is needed. This is for health checks inside the\n" +
-			"container, where no other program can ask.",
+		long: "Ask the service at SERAPH_API_URL whether it is ready; no token is needed. This is for health checks in\n" +
+			"the container, where no other program can ask.",
 		example: "seraph health",
 		run:     func(ctx context.Context, _ []string) error { return p.health(ctx) },
 	}
@@ -32,6 +32,7 @@ func (p *program) health(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
+
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("readyz").String(), nil)
 	if err != nil {
 		return err

@@ -103,10 +103,11 @@ func (p *program) start(
 	started := make(chan result, 1)
 	go func() {
 		service, err := app.New(ctx, cfg, app.Build{Version: version, Commit: commit}, log)
-		if err == nil {
-			err = service.Start(ctx)
+		if err != nil {
+			started <- result{nil, err}
+			return
 		}
-		started <- result{service, err}
+		started <- result{service, service.Start(ctx)}
 	}()
 
 	select {
@@ -117,11 +118,13 @@ func (p *program) start(
 		log.Info().Str("version", version).Msg("ready")
 		return r.service, nil
 	case s := <-p.signals:
-		log.Info().Str("signal", s.String()).Msg("stopped before it was ready")
+		log.Info().Str("signal", s.String()).Msg("stopped during the start")
 		cancel()
-		if r := <-started; r.err == nil {
-			r.service.Stop(ctx)
+		r := <-started
+		if r.err != nil {
+			return nil, nil
 		}
+		r.service.Stop(ctx)
 		return nil, nil
 	}
 }

@@ -211,7 +211,7 @@ func (r *reader) routes() *route.Table {
 		}
 		text = string(data)
 	}
-	table, err := route.ParseWith([]byte(text), name, route.Options{TaskPrefix: r.env.TaskPrefix})
+	table, err := route.Parse([]byte(text), name, route.Options{TaskPrefix: r.env.TaskPrefix})
 	if err != nil {
 		r.problems = append(r.problems, err.Error())
 	}

@@ -65,10 +65,10 @@ func parseEnvFile(file, text string, values map[string]string) Problems {
 
 // What is wrong with a line of an environment file, and what would be right.
 var (
-	errAssignment = errors.New("this line must be NAME=VALUE, or a comment that begins with #")
-	errComment    = errors.New("this value must be in quotes, because it holds a #; a comment needs a line of its own")
+	errAssignment = errors.New("want NAME=VALUE, or a comment that begins with #")
+	errComment    = errors.New("a value that holds a # must be in quotes, and a comment needs a line of its own")
 	errAfterQuote = errors.New("nothing may follow the closing quote: write the whole value in one pair of quotes")
-	errOpenQuote  = errors.New("the closing quote of this value is missing")
+	errOpenQuote  = errors.New("the closing quote of the value is missing")
 )
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

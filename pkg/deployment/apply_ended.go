@@ -9,11 +9,11 @@ func applyPolledAfterEnd(t *transition, e Polled) bool {
 		return false
 	}
 
-	t.LookDue = time.Time{}
-	if !t.Stopping.IsZero() {
+	t.StepDue = time.Time{}
+	if !t.StoppingSince.IsZero() {
 		t.checkStopped(e.Progress)
 	}
-	if t.Stopping.IsZero() && !t.RerunUntil.IsZero() {
+	if t.StoppingSince.IsZero() && !t.RerunUntil.IsZero() {
 		t.checkRerun(e)
 	}
 
@@ -22,10 +22,10 @@ func applyPolledAfterEnd(t *transition, e Polled) bool {
 
 // checkStopped frees the slot when every workflow has ended, or after stopGrace with a warning.
 func (t *transition) checkStopped(p Progress) {
-	waited := t.now.Sub(t.Stopping)
+	waited := t.now.Sub(t.StoppingSince)
 	mayStart := waited < t.WorkflowGrace && FoldPipeline(p).Kind == FoldQuiet // workflows may still show up
 	compiling := len(p.Workflows) == 0 && configPending(p.Pipeline.State)
-	active := mayStart || compiling || len(Active(p)) > 0
+	active := mayStart || compiling || len(ActiveWorkflows(p)) > 0
 
 	if active && waited < stopGrace {
 		t.dueIn(min(t.stopPollInterval(waited), stopGrace-waited))
@@ -40,7 +40,7 @@ func (t *transition) checkStopped(p Progress) {
 		)
 	}
 
-	t.Stopping = time.Time{}
+	t.StoppingSince = time.Time{}
 }
 
 // stopPollInterval returns how often to poll so long after a cancel. At first it is every second,
@@ -87,22 +87,22 @@ func applyPollFailedAfterEnd(t *transition, e PollFailed) bool {
 		return false
 	}
 
-	t.LookDue = time.Time{}
-	if t.Stopping.IsZero() && t.RerunUntil.IsZero() {
+	t.StepDue = time.Time{}
+	if t.StoppingSince.IsZero() && t.RerunUntil.IsZero() {
 		return true
 	}
 
 	t.recordPollFailure(e)
 	gone := t.pipelineGone(e)
-	if !t.Stopping.IsZero() && (gone || t.now.Sub(t.Stopping) >= stopGrace) {
+	if !t.StoppingSince.IsZero() && (gone || t.now.Sub(t.StoppingSince) >= stopGrace) {
 		t.noteUnansweredStop()
-		t.Stopping = time.Time{}
+		t.StoppingSince = time.Time{}
 	}
 	if gone || !t.now.Before(t.RerunUntil) {
 		t.RerunUntil = time.Time{}
 	}
-	if t.Stopping.IsZero() && t.RerunUntil.IsZero() {
-		t.LookDue = time.Time{}
+	if t.StoppingSince.IsZero() && t.RerunUntil.IsZero() {
+		t.StepDue = time.Time{}
 	}
 
 	return true

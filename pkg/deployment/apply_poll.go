@@ -42,7 +42,7 @@ func (t *transition) recordPoll(p Progress) bool {
 	if t.Pipeline == nil || t.Pipeline.ID != p.Pipeline.ID {
 		return false
 	}
-	t.Backoffs, t.GoneSince = 0, time.Time{}
+	t.Failures, t.GoneSince = 0, time.Time{}
 	t.completePipeline(p.Pipeline)
 	return true
 }
@@ -114,8 +114,8 @@ func configPending(state string) bool {
 // scheduleNextPoll polls next after PollMin, and 5 s later each time, up to PollMax; earlier where
 // the quiet grace or a timeout ends before that.
 func (t *transition) scheduleNextPoll() {
-	after := min(t.PollMin+time.Duration(t.Looks)*5*time.Second, t.PollMax)
-	t.Looks++
+	after := min(t.PollMin+time.Duration(t.Polls)*5*time.Second, t.PollMax)
+	t.Polls++
 	if !t.QuietSince.IsZero() {
 		after = min(after, t.QuietSince.Add(t.WorkflowGrace).Sub(t.now))
 	}
@@ -184,8 +184,8 @@ func applyPollFailed(t *transition, e PollFailed) bool {
 // recordPollFailure notes the first of several failures, and schedules the next poll with growing
 // pauses.
 func (t *transition) recordPollFailure(e PollFailed) {
-	t.Backoffs++
-	if t.Backoffs == 1 {
+	t.Failures++
+	if t.Failures == 1 {
 		t.note("unseen", "%s", clean(e.Cause))
 	}
 
@@ -195,7 +195,7 @@ func (t *transition) recordPollFailure(e PollFailed) {
 		t.GoneSince = t.now
 	}
 
-	pause := max(e.After, Backoff(t.Backoffs, max(t.PollMax, time.Second)))
+	pause := max(e.After, Backoff(t.Failures, max(t.PollMax, time.Second)))
 	t.dueIn(max(min(pause, t.untilDecision()), time.Second))
 }
 
@@ -214,8 +214,8 @@ func (t *transition) noteUnansweredStop() {
 // deployment has to be decided without it.
 func (t *transition) untilDecision() time.Duration {
 	switch {
-	case !t.Stopping.IsZero():
-		return t.Stopping.Add(stopGrace).Sub(t.now)
+	case !t.StoppingSince.IsZero():
+		return t.StoppingSince.Add(stopGrace).Sub(t.now)
 	case !t.RerunUntil.IsZero():
 		return t.RerunUntil.Sub(t.now)
 	case t.Cancel != nil:

@@ -108,8 +108,8 @@ func TestMachine_CancelWhileTriggering(t *testing.T) {
 		if d.State != Running {
 			t.Errorf("got %s, want %s", d.State, Running)
 		}
-		if !d.LookDue.Equal(t0) {
-			t.Errorf("got the first poll at %s, want it at once, at %s", d.LookDue, t0)
+		if !d.StepDue.Equal(t0) {
+			t.Errorf("got the first poll at %s, want it at once, at %s", d.StepDue, t0)
 		}
 	})
 

@@ -67,10 +67,10 @@ type (
 
 	// TriggerRefused is a 4xx with CircleCI's own message: nothing was started.
 	TriggerRefused struct {
-		Status         int
-		Message        string
-		BranchNotFound bool // CircleCI does not know the branch or tag, perhaps only not yet
-		AuthDoubt      bool // 401 or 404, which CircleCI also answers to a bad token and to lost access
+		Status      int
+		Message     string
+		RefNotFound bool // CircleCI does not know the branch or tag, perhaps only not yet
+		AuthDoubt   bool // 401 or 404, which CircleCI also answers to a bad token and to lost access
 	}
 
 	// TriggerNotSent says that the request did not reach CircleCI (the connection or TLS handshake
@@ -89,7 +89,7 @@ type (
 	TriggerInterrupted struct{}
 )
 
-// Events that say how a look-up of an unconfirmed trigger went. Judge returns one of the first
+// Events that say how a look-up of an unconfirmed trigger went. EvaluateLookup returns one of the first
 // four; PipelineReassigned can undo LookupFound.
 type (
 	// LookupFound carries the pipeline to adopt.

@@ -78,7 +78,7 @@ type Target struct {
 	Timeout        time.Duration `json:"timeout"`                   // time spent running
 	HoldTimeout    time.Duration `json:"hold_timeout"`              // time spent held, without a break
 
-	Ruled       bool          `json:"ruled,omitempty"`        // its route had rules when the request was accepted
+	HasRules    bool          `json:"ruled,omitempty"`        // its route had rules when the request was accepted
 	LockTask    string        `json:"act,omitempty"`          // TaskLock or TaskUnlock; empty: it starts a pipeline
 	LockFor     time.Duration `json:"lock_for,omitempty"`     // with TaskLock: how long; 0: until it is unlocked
 	ForceReason string        `json:"force_reason,omitempty"` // why the creator asks to bypass rules; empty: not asked

@@ -11,7 +11,7 @@ import (
 )
 
 // Rows are the deployments. Save stores the next version of a row and its changes in one
-// transaction, and ends the row's lease unless keepLease is set. It stores nothing and returns
+// transaction, and ends the row's lease unless the options keep it. It stores nothing and returns
 // deployment.ErrVersionConflict if the row was changed since it was read,
 // *deployment.BlockedError if the deployment may not start now, and *deployment.PipelineTakenError
 // if the pipeline belongs to another row.
@@ -22,17 +22,11 @@ type Rows interface {
 	Save(
 		ctx context.Context,
 		next deployment.Deployment,
-		ch deployment.Changes,
-		keepLease bool,
+		changes deployment.Changes,
+		o deployment.SaveOptions,
 	) (deployment.Deployment, error)
 	// SavePair is Save of two rows in one transaction, the first one first.
-	SavePair(
-		ctx context.Context,
-		a deployment.Deployment,
-		ca deployment.Changes,
-		b deployment.Deployment,
-		cb deployment.Changes,
-	) error
+	SavePair(ctx context.Context, first, second deployment.Update) error
 }
 
 // saveTimeout limits the commit of a step, which goes on even while the process is being stopped.
@@ -42,22 +36,26 @@ const saveTimeout = 5 * time.Second
 func (e *Engine) advance(ctx context.Context, row int64) {
 	d, leased, err := e.Rows.Lease(ctx, row)
 	if err != nil {
-		e.Log.Error().Err(err).Int64("row", row).Msg("lease failed")
+		e.Log.Error().Err(err).Int64("row", row).Msg("row not leased")
 		return
 	}
 	if !leased {
 		return // it is not due, or another worker has it
 	}
 
-	err = e.step(ctx, d)
-	if err == nil {
-		return
+	if err := e.step(ctx, d); err != nil {
+		e.stepFailed(ctx, d, err)
 	}
+}
 
+// stepFailed ends the lease of a row whose step was not finished. The row is still due, so the
+// reconcile loop queues it again; after a version conflict that is done at once.
+func (e *Engine) stepFailed(ctx context.Context, d deployment.Deployment, err error) {
 	e.log(d, zerolog.WarnLevel).Err(err).Msg("step failed")
-	_ = e.Rows.Unlease(ctx, row) // otherwise the lease ends by itself
+	_ = e.Rows.Unlease(ctx, d.Row) // otherwise the lease ends by itself
+
 	if errors.Is(err, deployment.ErrVersionConflict) {
-		e.Enqueue(deployment.Task{Kind: deployment.TaskAdvance, Row: row}) // see what the other change left to do
+		e.Enqueue(deployment.Task{Kind: deployment.TaskAdvance, Row: d.Row})
 	}
 }
 
@@ -88,7 +86,7 @@ func (e *Engine) duplicateCheckDue(d deployment.Deployment) bool {
 		return false // its look-up finds duplicates, too
 	}
 
-	return d.LookDue.IsZero() || d.LookDue.After(now) || d.DuplicateDue.Before(d.LookDue)
+	return d.StepDue.IsZero() || d.StepDue.After(now) || d.DuplicateDue.Before(d.StepDue)
 }
 
 // applyAndSave applies events to a leased row and saves the result.
@@ -118,7 +116,7 @@ func (e *Engine) commit(
 	}
 
 	changes.Audit, changes.PassedLocks = o.audit, o.passedLocks
-	saved, err := e.saveAnswer(ctx, next, changes, o.keepLease)
+	saved, err := e.saveAnswer(ctx, next, changes, deployment.SaveOptions{KeepLease: o.keepLease})
 	if err != nil {
 		return d, err
 	}
@@ -132,12 +130,12 @@ func (e *Engine) saveAnswer(
 	ctx context.Context,
 	next deployment.Deployment,
 	changes deployment.Changes,
-	keepLease bool,
+	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 
-	return e.Rows.Save(ctx, next, changes, keepLease)
+	return e.Rows.Save(ctx, next, changes, o)
 }
 
 // apply applies events in turn and collects their changes.

@@ -67,8 +67,8 @@ func (e *Engine) applyVerdict(ctx context.Context, d deployment.Deployment, v po
 		return e.reject(ctx, d, v)
 	}
 
-	events := []deployment.Event{deployment.Blocked{By: v.First().Message, After: e.recheckAfter(d, v)}}
-	admitted := d.AdmittedAt.IsZero() && !v.Unsure()
+	events := []deployment.Event{deployment.Blocked{By: v.Deciding().Message, After: e.recheckAfter(d, v)}}
+	admitted := d.AdmittedAt.IsZero() && !v.LacksFacts()
 	if admitted {
 		events = append([]deployment.Event{deployment.Admitted{}}, events...)
 	}
@@ -92,7 +92,7 @@ func (e *Engine) reject(ctx context.Context, d deployment.Deployment, v policy.V
 		ctx,
 		d,
 		commitOptions{audit: []deployment.AuditEvent{e.decided(d, v)}},
-		deployment.Reject{Reason: v.First().Message},
+		deployment.Reject{Reason: v.Deciding().Message},
 	)
 	return err
 }

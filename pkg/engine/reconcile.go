@@ -44,7 +44,7 @@ func (e *Engine) reconcile(ctx context.Context) {
 	}
 
 	e.Enqueue(slices.DeleteFunc(overdue, func(t deployment.Task) bool {
-		return t.Kind == deployment.TaskAdvance && e.reads.Waits(t.Row) // it is late because others are first
+		return t.Kind == deployment.TaskAdvance && e.reads.Waits(t.Row) // is queued when its turn comes
 	})...)
 }
 

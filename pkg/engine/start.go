@@ -22,7 +22,7 @@ func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
 	}
 
 	if wait := d.NotBefore.Sub(e.Now()); wait > 0 {
-		return e.applyAndSave(ctx, d, deployment.Blocked{By: d.Blocked, First: true, After: wait})
+		return e.applyAndSave(ctx, d, deployment.Blocked{By: d.BlockedBy, First: true, After: wait})
 	}
 
 	verdict, err := e.evaluate(ctx, d)

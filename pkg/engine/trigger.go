@@ -37,7 +37,7 @@ func (e *Engine) trigger(
 		d,
 		commitOptions{
 			audit:       []deployment.AuditEvent{e.decided(d, verdict)},
-			passedLocks: verdict.Passed,
+			passedLocks: verdict.PassedLocks,
 			keepLease:   true,
 		},
 		deployment.Admitted{},
@@ -138,7 +138,10 @@ func (e *Engine) reassignPipeline(
 		return err
 	}
 
-	return e.Rows.SavePair(ctx, ownerNext, ownerChanges, next, changes)
+	return e.Rows.SavePair(ctx,
+		deployment.Update{Next: ownerNext, Changes: ownerChanges},
+		deployment.Update{Next: next, Changes: changes},
+	)
 }
 
 // orphan cancels a pipeline whose deployment can no longer follow it, and notes it in the timeline.

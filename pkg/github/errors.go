@@ -209,7 +209,7 @@ func rateLimitWait(h http.Header, now time.Time) time.Duration {
 	if err != nil || h.Get("X-RateLimit-Remaining") != "0" {
 		return defaultLimitWait
 	}
-	if serverTime, ok := outbound.Clock(h); ok {
+	if serverTime, ok := outbound.ServerTime(h); ok {
 		now = serverTime // the reset is a time of GitHub's clock
 	}
 

@@ -31,11 +31,6 @@ const (
 	maxPage     = 200
 )
 
-func (s *Server) mountDeploymentReads(r chi.Router) {
-	r.Get("/deployments", s.listDeployments)
-	r.Get("/deployments/{id}", s.getDeployment)
-}
-
 func (s *Server) listDeployments(w http.ResponseWriter, r *http.Request) {
 	filter, err := parseFilter(r.URL.RawQuery)
 	if err != nil {

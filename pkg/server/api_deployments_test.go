@@ -86,12 +86,17 @@ func TestGetDeployment(t *testing.T) {
 		code int
 		want string
 	}{
-		{"with everything", "/deployments/42", 200, "{" + wantDeployment + "," + wantHistory + "}"},
-		{"without a pipeline", "/deployments/41", 200, `"pipeline":null`},
-		{"unknown", "/deployments/43", 404, `"not_found"`},
-		{"zero", "/deployments/0", 404, `"not_found"`},
-		{"not a number", "/deployments/x", 404, `"not_found"`},
-		{"number too large", "/deployments/99999999999999999999", 404, `"not_found"`},
+		{
+			name: "with everything",
+			path: "/deployments/42",
+			code: 200,
+			want: "{" + wantDeployment + "," + wantHistory + "}",
+		},
+		{name: "without a pipeline", path: "/deployments/41", code: 200, want: `"pipeline":null`},
+		{name: "unknown", path: "/deployments/43", code: 404, want: `"not_found"`},
+		{name: "zero", path: "/deployments/0", code: 404, want: `"not_found"`},
+		{name: "not a number", path: "/deployments/x", code: 404, want: `"not_found"`},
+		{name: "number too large", path: "/deployments/99999999999999999999", code: 404, want: `"not_found"`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := s.api(t, readToken, http.MethodGet, test.path, "")

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -29,19 +27,6 @@ type LockReader interface {
 	Lock(ctx context.Context, id int64) (command.LockState, error)
 	Locks(ctx context.Context) ([]policy.Lock, error)
 	Notices(ctx context.Context, after int64, limit int) ([]policy.Notice, error)
-}
-
-func (s *Server) mountLockReads(r chi.Router) {
-	r.Get("/locks", query(s.listLocks))
-	r.Get("/locks/{id}", query(s.getLock))
-	r.Get("/notices", query(s.listNotices))
-}
-
-func (s *Server) mountLockCommands(r chi.Router) {
-	r.Post("/locks", mutate(http.StatusCreated, s.takeLock))
-	r.Post("/locks/{id}/extend", mutate(http.StatusOK, s.extendLock))
-	r.Post("/locks/{id}/hand-over", mutate(http.StatusOK, s.handOverLock))
-	r.Delete("/locks/{id}", mutate(http.StatusNoContent, s.releaseLock))
 }
 
 func (s *Server) listLocks(ctx context.Context, _ *http.Request) (any, error) {
@@ -80,7 +65,7 @@ func (s *Server) listNotices(ctx context.Context, r *http.Request) (any, error) 
 
 	list := api.NoticeList{Notices: make([]api.Notice, len(all))}
 	for i, n := range all {
-		list.Notices[i] = apiNotice(n)
+		list.Notices[i] = api.Notice{ID: n.ID, At: apiTime(n.At), To: apiActor(n.To), Text: n.Text, Lock: n.Lock}
 	}
 
 	return list, nil

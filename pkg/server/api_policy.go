@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -27,17 +25,6 @@ type DeploymentCommands interface {
 	) (deployment.Deployment, policy.Verdict, error)
 	Cancel(ctx context.Context, c command.Caller, id int64, reason string) (deployment.Deployment, error)
 	Force(ctx context.Context, c command.Caller, id int64, reason string) (deployment.Deployment, error)
-}
-
-func (s *Server) mountPolicyReads(r chi.Router) {
-	r.Get("/gate", query(s.gate))
-	r.Get("/deployments/{id}/explain", query(s.explain))
-}
-
-func (s *Server) mountDeploymentCommands(r chi.Router) {
-	r.Post("/deployments/{id}/approve", mutate(http.StatusOK, s.approve))
-	r.Post("/deployments/{id}/cancel", mutate(http.StatusAccepted, s.cancel))
-	r.Post("/deployments/{id}/force", mutate(http.StatusAccepted, s.force))
 }
 
 var fullSHA = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)

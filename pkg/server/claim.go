@@ -12,27 +12,15 @@ import (
 	"github.com/go-chi/httprate"
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
-// Claims lets a job claim a deployment for its pipeline, with the deployment's key.
+// Claims lets a job claim a deployment for its pipeline, with the deployment's key. It returns
+// deployment.ErrNotFound for a key that no deployment has, and deployment.ErrClaimRefused where
+// another pipeline has the deployment or it has ended.
 type Claims interface {
-	Claim(ctx context.Context, key, pipelineID string) (ClaimResult, error)
-}
-
-// ClaimResult is the answer to a claim.
-type ClaimResult int
-
-// The answers to a claim.
-const (
-	ClaimUnknown ClaimResult = iota // no deployment has this key
-	ClaimGranted
-	ClaimRefused // another pipeline has the deployment, or it has ended; the job must stop
-)
-
-// String is the result as the log shows it.
-func (c ClaimResult) String() string {
-	return [...]string{"unknown", "granted", "refused"}[c]
+	Claim(ctx context.Context, key, pipelineID string) error
 }
 
 const (
@@ -40,7 +28,7 @@ const (
 	claimsPerMinute = 600     // of one network, which many jobs may share
 )
 
-// claim tells a deploy job whether it may go on. The key, 128 random bits, is the credential.
+// claim answers a deploy job whether it may go on. The key, 128 random bits, is the credential.
 func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 	key, pipeline, err := readClaim(w, r)
 	if err != nil {
@@ -48,26 +36,25 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
+	ctx, cancel := s.storeContext(r)
 	defer cancel()
 	log := zerolog.Ctx(r.Context()).With().Str("pipeline", pipeline).Logger()
 
-	result, err := s.o.Claims.Claim(ctx, key, pipeline)
-	if err != nil {
+	err = s.o.Claims.Claim(ctx, key, pipeline)
+	switch {
+	case err == nil:
+		log.Info().Str("result", "granted").Msg("claim answered")
+		writeJSON(w, r, http.StatusOK, map[string]string{"result": "granted"})
+	case errors.Is(err, deployment.ErrClaimRefused):
+		const message = "the deployment belongs to another pipeline or has ended; stop this job"
+		log.Info().Str("result", "refused").Msg("claim answered")
+		writeError(w, r, newError(http.StatusConflict, "claimed", message))
+	case errors.Is(err, deployment.ErrNotFound):
+		log.Info().Str("result", "unknown").Msg("claim answered")
+		writeError(w, r, newError(http.StatusNotFound, "unknown_key", "no deployment has this key; stop this job"))
+	default:
 		log.Error().Err(err).Msg("claim failed")
 		writeError(w, r, unavailable("the claim could not be decided; try again", err))
-		return
-	}
-
-	log.Info().Stringer("result", result).Msg("claim answered")
-	switch result {
-	case ClaimGranted:
-		writeJSON(w, r, http.StatusOK, map[string]string{"result": "granted"})
-	case ClaimRefused:
-		const message = "the deployment belongs to another pipeline or has ended; stop this job"
-		writeError(w, r, newError(http.StatusConflict, "claimed", message))
-	default:
-		writeError(w, r, newError(http.StatusNotFound, "unknown_key", "no deployment has this key; stop this job"))
 	}
 }
 

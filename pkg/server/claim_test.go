@@ -17,16 +17,16 @@ func TestClaim(t *testing.T) {
 		err  error
 		code int
 	}{
-		{"database away", `{"key":"free","pipeline":"p-1"}`, errDatabase, 503},
-		{"first pipeline", `{"key":"free","pipeline":"p-1"}`, nil, 200},
-		{"same pipeline, its next job", `{"key":"free","pipeline":"p-1"}`, nil, 200},
-		{"another pipeline", `{"key":"free","pipeline":"p-2"}`, nil, 409},
-		{"unknown key", `{"key":"guess","pipeline":"p-2"}`, nil, 404},
-		{"malformed pipeline", `{"key":"free","pipeline":"../p"}`, nil, 400},
-		{"empty key", `{"key":"","pipeline":"p-1"}`, nil, 400},
-		{"key of another type", `{"key":1}`, nil, 400},
-		{"null", `null`, nil, 400},
-		{"too large", `{"key":"` + strings.Repeat("k", maxClaim) + `"}`, nil, 413},
+		{name: "database away", body: `{"key":"free","pipeline":"p-1"}`, err: errDatabase, code: 503},
+		{name: "first pipeline", body: `{"key":"free","pipeline":"p-1"}`, code: 200},
+		{name: "same pipeline, its next job", body: `{"key":"free","pipeline":"p-1"}`, code: 200},
+		{name: "another pipeline", body: `{"key":"free","pipeline":"p-2"}`, code: 409},
+		{name: "unknown key", body: `{"key":"guess","pipeline":"p-2"}`, code: 404},
+		{name: "malformed pipeline", body: `{"key":"free","pipeline":"../p"}`, code: 400},
+		{name: "empty key", body: `{"key":"","pipeline":"p-1"}`, code: 400},
+		{name: "key of another type", body: `{"key":1}`, code: 400},
+		{name: "null", body: `null`, code: 400},
+		{name: "too large", body: `{"key":"` + strings.Repeat("k", maxClaim) + `"}`, code: 413},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			s.claims.err = step.err

@@ -126,7 +126,7 @@ var statusOf = map[command.Kind]int{
 	command.KindConflict:  http.StatusConflict,
 }
 
-// commandError turns the error of a command into an answer. Only what was refused is told; a fault
+// commandError turns the error of a command into an answer. A refusal is shown to the client; a fault
 // of this service goes to the log.
 func commandError(r *http.Request, err error) error {
 	var e *apiError

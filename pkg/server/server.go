@@ -68,11 +68,11 @@ func (s *Server) routes() chi.Router {
 	r.Get("/healthz", s.healthz)
 	r.Get("/readyz", s.readyz)
 
-	github := s.webhookHandler(sourceGitHub, "X-GitHub-Event", s.takeGitHub)
+	github := s.webhookHandler(sourceGitHub, "X-GitHub-Event", s.processGitHub)
 	r.Post("/webhooks/github", github)
 	r.Post("/events", github) // the path of Heaven, so that its hooks need no change
 	if len(s.o.CircleCISecrets) > 0 {
-		r.Post("/webhooks/circleci", s.webhookHandler(sourceCircleCI, "circleci-event-type", s.takeCircleCI))
+		r.Post("/webhooks/circleci", s.webhookHandler(sourceCircleCI, "circleci-event-type", s.processCircleCI))
 	}
 	if s.o.Claims != nil {
 		r.With(limitClaims()).Post("/webhooks/claim", s.claim)
@@ -91,14 +91,23 @@ func (s *Server) routes() chi.Router {
 // mountAPI serves /api/v1. The scope read may ask everything; changing something needs more.
 func (s *Server) mountAPI(r chi.Router) {
 	r.Use(s.authorize(ScopeRead))
-	s.mountDeploymentReads(r)
-	s.mountPolicyReads(r)
-	s.mountLockReads(r)
+	r.Get("/deployments", s.listDeployments)
+	r.Get("/deployments/{id}", s.getDeployment)
+	r.Get("/deployments/{id}/explain", query(s.explain))
+	r.Get("/gate", query(s.gate))
+	r.Get("/locks", query(s.listLocks))
+	r.Get("/locks/{id}", query(s.getLock))
+	r.Get("/notices", query(s.listNotices))
 
 	r.Group(func(r chi.Router) {
 		r.Use(s.authorize(ScopeDeploy))
-		s.mountDeploymentCommands(r)
-		s.mountLockCommands(r)
+		r.Post("/deployments/{id}/approve", mutate(http.StatusOK, s.approve))
+		r.Post("/deployments/{id}/cancel", mutate(http.StatusAccepted, s.cancel))
+		r.Post("/deployments/{id}/force", mutate(http.StatusAccepted, s.force))
+		r.Post("/locks", mutate(http.StatusCreated, s.takeLock))
+		r.Post("/locks/{id}/extend", mutate(http.StatusOK, s.extendLock))
+		r.Post("/locks/{id}/hand-over", mutate(http.StatusOK, s.handOverLock))
+		r.Delete("/locks/{id}", mutate(http.StatusNoContent, s.releaseLock))
 	})
 }
 

@@ -1,33 +1,17 @@
 package store
 
-import (
-	"bytes"
-
-	"github.com/klauspost/compress/gzip"
-)
+import "github.com/klauspost/compress/s2"
 
 // maxCompressed is the largest body that is compressed. A larger one is stored as it is, so that
 // there is no second copy of it in memory.
 const maxCompressed = 1 << 20
 
-// compressBody makes the body of a delivery about a fifth of its size. Nothing in this program
-// reads stored bodies: people do, with gunzip.
-func compressBody(body []byte) ([]byte, error) {
+// compressBody makes the body of a delivery about a quarter of its size, as one block of S2. Nothing
+// in this program reads stored bodies. S2 is used because gzip takes six times as long, which would
+// be a tenth of all that accepting a delivery takes.
+func compressBody(body []byte) []byte {
 	if len(body) == 0 || len(body) > maxCompressed {
-		return body, nil
+		return body
 	}
-
-	compressed := bytes.NewBuffer(make([]byte, 0, len(body)/3+64))
-	w, err := gzip.NewWriterLevel(compressed, gzip.StatelessCompression)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(body); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-
-	return compressed.Bytes(), nil
+	return s2.Encode(nil, body)
 }

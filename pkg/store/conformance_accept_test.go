@@ -2,16 +2,16 @@ package store
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/klauspost/compress/s2"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/test/pgtest"
@@ -320,26 +320,21 @@ func waitForTransaction(t *testing.T, b *testDB) {
 }
 
 func TestCompressBody(t *testing.T) {
-	t.Run("gunzip reads it", func(t *testing.T) {
+	t.Run("it can be read", func(t *testing.T) {
 		body := []byte(strings.Repeat(`{"deployment":1}`, 500))
-		compressed, err := compressBody(body)
-		if err != nil || len(compressed) > len(body)/5 {
-			t.Fatalf("got %d bytes of %d, %v", len(compressed), len(body), err)
+		compressed := compressBody(body)
+		if len(compressed) > len(body)/5 {
+			t.Errorf("got %d bytes of %d", len(compressed), len(body))
 		}
-
-		r, err := gzip.NewReader(bytes.NewReader(compressed))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, body) {
+		if got, err := s2.Decode(nil, compressed); err != nil || !bytes.Equal(got, body) {
 			t.Errorf("got %d bytes, %v, want the body", len(got), err)
 		}
 	})
 
 	t.Run("a very large one is not copied", func(t *testing.T) {
 		body := bytes.Repeat([]byte("x"), maxCompressed+1)
-		if got, err := compressBody(body); err != nil || &got[0] != &body[0] {
-			t.Errorf("got a copy, %v", err)
+		if got := compressBody(body); &got[0] != &body[0] {
+			t.Error("got a copy")
 		}
 	})
 }

@@ -126,7 +126,7 @@ func (h *harness) triggerUnrelated(_ *testing.T, rng *rand.Rand) {
 		if name := h.repositories[rng.IntN(len(h.repositories))]; !withoutKey(name) && sameProject(name) == name {
 			project = "gh/" + name
 		}
-		h.unrelatedIDs = append(h.unrelatedIDs, h.circleci.Stranger(project, "main"))
+		h.unrelatedIDs = append(h.unrelatedIDs, h.circleci.AddUnrelatedPipeline(project, "main"))
 	}
 }
 

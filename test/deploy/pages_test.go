@@ -61,7 +61,7 @@ func TestPages_RoutesExamples(t *testing.T) {
 				continue
 			}
 			count++
-			if _, err := route.ParseWith([]byte(block[1]), page, route.Options{}); err != nil {
+			if _, err := route.Parse([]byte(block[1]), page, route.Options{}); err != nil {
 				t.Error(err)
 			}
 		}

@@ -32,7 +32,7 @@ var gateRuns = map[string]struct {
 	"actor may deploy": {
 		args:   []string{"--repository", "acme/allow", "--actor", "alice"},
 		code:   0,
-		output: "alice may deploy",
+		output: "alice is allowed to deploy",
 	},
 	"no actor": {
 		args:   []string{"--repository", "acme/allow"},

@@ -35,7 +35,7 @@ func TestLocks_Tasks(t *testing.T) {
 	first, second := h.deployAs("bob", "acme/api", "success"), h.deployAs("bob", "acme/api", "success")
 	h.expectWaiting(first, "alice", "the database is being moved")
 	h.expectEnd(h.deployAs("alice", "acme/web", "success"), "success", "") // another repository
-	h.expectEnd(h.createTask("bob", "acme/api", "deploy:lock", "mine"), "error", "is locked on production by alice")
+	h.expectEnd(h.createTask("bob", "acme/api", "deploy:lock", "mine"), "error", "acme/api production is locked by alice")
 	h.expectEnd(h.createTask("alice", "acme/api", "deploy:unlock", ""), "success", "Unlocked production")
 	h.expectEnd(first, "success", "")
 	h.expectEnd(second, "success", "")
@@ -54,7 +54,7 @@ func TestLocks_Tasks(t *testing.T) {
 func TestLocks_NeedPermission(t *testing.T) {
 	t.Parallel()
 	h := newHarnessWithRules(t)
-	const refusal = "mallory is none of those who may deploy"
+	const refusal = "mallory is not allowed to deploy"
 	mallory := h.gh.AddUser("mallory")
 	for _, repository := range []string{"acme/allow", "acme/migrate"} {
 		h.expectEnd(h.createTask("mallory", repository, "deploy:lock", ""), "error", refusal)

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seraph-deploy/seraph/test/sim/bell"
+	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
 // maxWait limits every wait of a test.
@@ -25,10 +25,10 @@ const maxWait = 60 * time.Second
 
 // process is one run of the program. Its log is shown when the test fails.
 type process struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	exited chan struct{} // closed when the program has ended and all of its output is read
-	heard  bell.Bell
+	t       *testing.T
+	cmd     *exec.Cmd
+	exited  chan struct{} // closed when the program has ended and all of its output is read
+	changed signal.Broadcaster
 
 	mu    sync.Mutex
 	lines []string
@@ -58,7 +58,7 @@ func launch(t *testing.T, env map[string]string, args ...string) *process {
 		writer.Close()
 		<-read
 		close(p.exited)
-		p.heard.Ring()
+		p.changed.Broadcast()
 	}()
 
 	t.Cleanup(p.cleanup)
@@ -81,7 +81,7 @@ func (p *process) readOutput(r io.Reader) {
 		p.mu.Lock()
 		p.lines = append(p.lines, lines.Text())
 		p.mu.Unlock()
-		p.heard.Ring()
+		p.changed.Broadcast()
 	}
 }
 
@@ -133,7 +133,7 @@ func (p *process) wait(what string, done func() bool) {
 	ctx, cancel := context.WithTimeoutCause(p.t.Context(), maxWait, fmt.Errorf("waited %s for %s", maxWait, what))
 	defer cancel()
 
-	err := p.heard.Wait(ctx, func() bool { return done() || p.hasExited() })
+	err := p.changed.Wait(ctx, func() bool { return done() || p.hasExited() })
 	if err == nil && !done() {
 		err = fmt.Errorf("the program ended before %s", what)
 	}

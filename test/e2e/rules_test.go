@@ -38,19 +38,19 @@ func checkAllow(h *harness) {
 	h.expectEnd(h.deployAs("alice", "acme/allow", "success"), "success", "")
 	h.expectEnd(h.deployAs("bob", "acme/allow", "success"), "success", "")
 	h.expectEnd(h.deployAs("mallory", "acme/allow", "success"),
-		"error", "mallory is none of those who may deploy to production")
+		"error", "mallory is not allowed to deploy to production")
 	h.expectEnd(h.deployAs("reader", "acme/allow", "success"),
-		"error", "reader needs write permission to deploy to production, and has read")
+		"error", "reader needs write permission to deploy to production, but has read")
 
 	h.expectEnd(h.deployAs("my-hubot[bot]", "acme/bots", "success"), "success", "")
 	h.expectEnd(h.deployAs("other-bot[bot]", "acme/bots", "success"),
-		"error", "other-bot is none of those who may deploy")
+		"error", "other-bot is not allowed to deploy")
 
 	h.gh.RenameUser("erin", "eve")
-	h.expectEnd(h.deployAs("eve", "acme/allow", "success"), "error", "eve is none of those")
+	h.expectEnd(h.deployAs("eve", "acme/allow", "success"), "error", "eve is not allowed")
 	// a new user with the old login
 	h.expectEnd(h.deployAs("erin", "acme/allow", "success"),
-		"error", "erin needs write permission to deploy to production, and has none")
+		"error", "erin needs write permission to deploy to production, but has none")
 }
 
 func checkRefs(h *harness) {
@@ -144,7 +144,7 @@ func checkConcurrency(h *harness) {
 	running = h.deployAs("alice", "acme/reject", "forever")
 	p = h.waitPipeline(running)
 	h.expectEnd(h.deployAs("alice", "acme/reject", "success"),
-		"error", fmt.Sprintf("deployment %d of the same environment is first", running.ID))
+		"error", fmt.Sprintf("deployment %d of the same environment has not finished", running.ID))
 	h.finish(p, "success")
 }
 
@@ -188,8 +188,8 @@ func checkForce(h *harness) {
 		h.t.Errorf("deployment: got %s, want who forced it", detail)
 	}
 
-	h.expectEnd(deployForced("bob", forced), "error", "bob may not force a deployment to production")
-	h.expectEnd(deployForced("mallory", forced), "error", "mallory is none of those who may deploy")
+	h.expectEnd(deployForced("bob", forced), "error", "bob is not allowed to force a deployment to production")
+	h.expectEnd(deployForced("mallory", forced), "error", "mallory is not allowed to deploy")
 	h.expectEnd(deployForced("alice", `{"seraph_force":true}`), "error", "seraph_force needs a reason")
 
 	d = h.deployAs("bob", "acme/forced", "success")
@@ -204,7 +204,7 @@ func checkForce(h *harness) {
 	d = h.deployAs("alice", "acme/unforced", "success")
 	h.expectWaiting(d, "build")
 	force = fmt.Sprintf("/deployments/%d/force", d.ID)
-	h.expectAPI("POST", force, adminToken, `{"reason":"fire"}`, 403, "let nobody force")
+	h.expectAPI("POST", force, adminToken, `{"reason":"fire"}`, 403, "nobody is allowed to force")
 	h.gh.AddCheckRun(d.SHA, "build", "completed", "success")
 	h.expectEnd(d, "success", "")
 }

@@ -10,7 +10,8 @@ CREATE TABLE deliveries (
     ignored       TEXT NOT NULL DEFAULT '',
     body          BYTEA
 );
-ALTER TABLE deliveries ALTER COLUMN body SET STORAGE EXTERNAL; -- it is compressed before it is stored
+ALTER TABLE deliveries ALTER COLUMN body SET STORAGE EXTERNAL; -- the program compresses it
+ALTER TABLE deliveries SET (toast_tuple_target = 4080); -- a usual body stays in its row
 CREATE INDEX deliveries_received ON deliveries (received_at) WHERE body IS NOT NULL OR ignored <> '';
 
 -- sha is the commit. is_act is 1 for a task that locks or unlocks and starts no pipeline. admitted is 1 once the rules have found no reason to reject.

@@ -1,0 +1,137 @@
+package gate
+
+import (
+	"context"
+	"strings"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+)
+
+// People answers questions about people at GitHub. Every call has a timeout of its own; answers may
+// be some seconds old. policy.ErrMissing: there is no account of that login.
+type People interface {
+	Person(ctx context.Context, id int64, of deployment.Repository, installation int64) (login string, err error)
+	PersonByLogin(
+		ctx context.Context,
+		login string,
+		of deployment.Repository,
+		installation int64,
+	) (deployment.Actor, error)
+	Permission(
+		ctx context.Context,
+		of deployment.Repository,
+		installation int64,
+		id int64,
+		login string,
+	) (policy.Permission, error)
+	TeamMember(ctx context.Context, org, team, login string, of deployment.Repository, installation int64) (bool, error)
+}
+
+const noRoute = "no route matches the deployment any more"
+
+// Approver returns the approval that somebody would give to a deployment, or why it would not count.
+func (g *Gate) Approver(
+	ctx context.Context,
+	d deployment.Deployment,
+	by deployment.Actor,
+) (a policy.Approval, refused string) {
+	p, ok := g.policyOf(d)
+	if !ok {
+		return a, noRoute
+	}
+	if p.Approvals == nil {
+		return a, "the deployment needs no approval"
+	}
+
+	r := request(d)
+	eligible, why := p.CanApprove(by, g.membership(ctx, d, by, p.ApproverNeeds()), r)
+	if !eligible {
+		return a, why
+	}
+
+	return policy.Approval{By: by, At: g.Now(), SHA: r.SHA, Parameters: r.Parameters, Policy: p.Digest()}, ""
+}
+
+// Forcer returns why somebody may not force a deployment; empty: they may.
+func (g *Gate) Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string) {
+	p, ok := g.policyOf(d)
+	if !ok {
+		return noRoute
+	}
+
+	r := request(d)
+	r.Force = &deployment.Force{By: by}
+	return denial(g.evaluatePeople(ctx, d, r, policy.Policy{Force: p.Force}))
+}
+
+// Member returns why somebody may not change the locks of an environment; empty: they may. Without
+// rules, everybody may whom the API lets in, and so may a token that acts for no person.
+func (g *Gate) Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string) {
+	p, ok := g.policyOf(d)
+	if !ok || p.Allow == nil || by.ID == 0 && by.Token != "" {
+		return ""
+	}
+
+	r := request(d)
+	r.Requester, r.Force = by, nil
+	return denial(g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow}))
+}
+
+// denial is why a verdict does not allow; empty: it does.
+func denial(v policy.Verdict) string {
+	if v.Decision == policy.DecisionAllow {
+		return ""
+	}
+	return v.Deciding().Message
+}
+
+// evaluatePeople evaluates a policy whose rules are only about people, without reading the database.
+func (g *Gate) evaluatePeople(
+	ctx context.Context,
+	d deployment.Deployment,
+	r policy.Request,
+	p policy.Policy,
+) policy.Verdict {
+	needs := p.Needs(r)
+	facts := policy.Facts{
+		Locks:     policy.Known[[]policy.Lock](nil),
+		Queue:     policy.Known(policy.Queue{}),
+		Requester: g.membership(ctx, d, r.Requester, needs.Requester),
+	}
+	if r.Force != nil && needs.Forcer != nil {
+		facts.Forcer = g.membership(ctx, d, r.Force.By, needs.Forcer)
+	}
+
+	return p.Evaluate(r, facts, g.Now())
+}
+
+// membership reads what is needed about a person. The person is found by id, because logins change.
+// Apps and tokens have no membership.
+func (g *Gate) membership(
+	ctx context.Context,
+	d deployment.Deployment,
+	who deployment.Actor,
+	needs *policy.PersonNeeds,
+) policy.Fact[policy.Membership] {
+	if needs == nil || who.ID == 0 || who.App != "" {
+		return policy.Known(policy.Membership{})
+	}
+
+	repo, installation := d.Request.Repository, d.Request.Installation
+	login, err := g.People.Person(ctx, who.ID, repo, installation)
+	if err != nil {
+		return policy.Unknown[policy.Membership](err.Error())
+	}
+
+	m := policy.Membership{Login: login, Teams: map[string]policy.Fact[bool]{}}
+	if needs.Permission {
+		m.Permission = fact(g.People.Permission(ctx, repo, installation, who.ID, login))
+	}
+	for _, name := range needs.Teams {
+		org, team, _ := strings.Cut(name, "/")
+		m.Teams[name] = fact(g.People.TeamMember(ctx, org, team, login, repo, installation))
+	}
+
+	return policy.Known(m)
+}
