@@ -85,6 +85,8 @@ func (g *Gate) evaluate(
 	if err != nil {
 		return policy.Verdict{}, fmt.Errorf("read policy facts: %w", err)
 	}
+
+	facts.Approvers = g.approvers(ctx, d, p.ApproversToCheck(r, facts.Approvals.Value, g.Now()))
 	return p.Evaluate(r, facts, g.Now()), nil
 }
 

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
@@ -104,6 +105,29 @@ func (g *Gate) evaluatePeople(
 	}
 
 	return p.Evaluate(r, facts, g.Now())
+}
+
+// approvers reads what is needed about those who approved, by the ids of their accounts.
+func (g *Gate) approvers(
+	ctx context.Context,
+	d deployment.Deployment,
+	needs map[int64]*policy.PersonNeeds,
+) map[int64]policy.Fact[policy.Membership] {
+	var asking sync.WaitGroup
+	var mu sync.Mutex
+	facts := map[int64]policy.Fact[policy.Membership]{}
+
+	for id, needed := range needs {
+		asking.Go(func() {
+			membership := g.membership(ctx, d, deployment.Actor{ID: id}, needed)
+			mu.Lock()
+			defer mu.Unlock()
+			facts[id] = membership
+		})
+	}
+	asking.Wait()
+
+	return facts
 }
 
 // membership reads what is needed about a person. The person is found by id, because logins change.
