@@ -17,13 +17,14 @@ type Policies interface {
 	Policy(req deployment.Request) (policy.Policy, bool)
 }
 
-// Gate evaluates policies. All fields are required. It is safe for concurrent use.
+// Gate evaluates policies. All fields but Pins are required. It is safe for concurrent use.
 type Gate struct {
 	Policies     Policies
 	Rows         Rows
 	People       People
 	Commits      Commits
 	Repositories Repositories
+	Pins         *Pins // nil: names mean whoever has them now
 	Now          func() time.Time
 }
 
@@ -93,7 +94,7 @@ func (g *Gate) evaluate(
 // policyOf finds the policy as it is now. A deployment that was accepted without rules needs none when
 // its route is gone; locks still count.
 func (g *Gate) policyOf(d deployment.Deployment) (policy.Policy, bool) {
-	p, ok := g.Policies.Policy(d.Request)
+	p, ok := g.policyFor(d.Request)
 	return p, ok || !d.Target.HasRules
 }
 

@@ -26,7 +26,9 @@ type People interface {
 		id int64,
 		login string,
 	) (policy.Permission, error)
+	// TeamMember takes a team's slug or id:N.
 	TeamMember(ctx context.Context, org, team, login string, of deployment.Repository, installation int64) (bool, error)
+	TeamID(ctx context.Context, org, team string, of deployment.Repository, installation int64) (int64, error)
 }
 
 const noRoute = "no route matches the deployment any more"
@@ -148,14 +150,40 @@ func (g *Gate) membership(
 		return policy.Unknown[policy.Membership](err.Error())
 	}
 
+	if pinned := g.Pins.id(policy.PinUser, login); pinned != 0 && pinned != who.ID {
+		return policy.Unknown[policy.Membership](changedID(policy.PinUser, login, who.ID, pinned))
+	}
+
 	m := policy.Membership{Login: login, Teams: map[string]policy.Fact[bool]{}}
 	if needs.Permission {
 		m.Permission = fact(g.People.Permission(ctx, repo, installation, who.ID, login))
 	}
 	for _, name := range needs.Teams {
-		org, team, _ := strings.Cut(name, "/")
-		m.Teams[name] = fact(g.People.TeamMember(ctx, org, team, login, repo, installation))
+		m.Teams[name] = g.teamMember(ctx, d, name, login)
 	}
 
 	return policy.Known(m)
+}
+
+// teamMember reads whether a person is in a team. A team that is named by its id belongs to the owner
+// of the repository. One that has got the name of another team since counts as unknown.
+func (g *Gate) teamMember(ctx context.Context, d deployment.Deployment, name, login string) policy.Fact[bool] {
+	repo, installation := d.Request.Repository, d.Request.Installation
+	org, team, bySlug := strings.Cut(name, "/")
+	if !bySlug {
+		org, team = repo.Owner, name
+	}
+
+	member, err := g.People.TeamMember(ctx, org, team, login, repo, installation)
+	pinned := g.Pins.id(policy.PinTeam, name)
+	if err != nil || !member || pinned == 0 {
+		return fact(member, err)
+	}
+
+	id, err := g.People.TeamID(ctx, org, team, repo, installation)
+	if err == nil && id != pinned {
+		return policy.Unknown[bool](changedID(policy.PinTeam, name, id, pinned))
+	}
+
+	return fact(member, err)
 }

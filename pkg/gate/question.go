@@ -40,7 +40,7 @@ func (g *Gate) Ask(ctx context.Context, q policy.Question) (policy.Verdict, erro
 		}
 	}
 
-	p, ok := g.Policies.Policy(d.Request)
+	p, ok := g.policyFor(d.Request)
 	if !ok {
 		return policy.Verdict{}, &policy.NotFoundError{What: "route for " + q.Repository + " and " + q.Environment}
 	}

@@ -138,6 +138,7 @@ func (r *reader) table(t *Table, root ast.Node) {
 
 var routeKeys = []string{
 	"repository",
+	"repository_id",
 	"environment",
 	"task",
 	"apps",

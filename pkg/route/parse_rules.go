@@ -33,7 +33,7 @@ func (r *reader) rules(route *Route, m mapping) {
 var (
 	loginPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(_[A-Za-z0-9]+)?$`)
 	idPattern    = regexp.MustCompile(`^id:[1-9][0-9]{0,17}$`)
-	teamPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$`)
+	teamPattern  = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+|id:[1-9][0-9]{0,17})$`)
 	appPattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\[bot\])?$`)
 	tokenPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 )
@@ -73,8 +73,10 @@ func (r *reader) names(m mapping, key string, pattern *regexp.Regexp, mismatch s
 	return textsOf(items)
 }
 
+// teams reads a list of teams: ORG/TEAM, or id:N for a team of the repository's owner.
 func (r *reader) teams(m mapping) []string {
-	return r.names(m, "teams", teamPattern, "must be ORG/TEAM, with the team as in its address, such as acme/sre")
+	return r.names(m, "teams", teamPattern,
+		"must be ORG/TEAM, with the team as in its address, such as acme/sre, or id:N")
 }
 
 // users reads a list of accounts of people: logins or id:N.

@@ -83,6 +83,7 @@ type Route struct {
 	Policy      policy.Policy
 
 	hasRules       bool // Policy is not empty
+	repositoryID   int64
 	tasks          []glob
 	apps           []string
 	ref            *textTemplate
