@@ -349,7 +349,7 @@ func lockChangesHands(t *testing.T, b *testDB) {
 	if _, open, err := b.Lock(t.Context(), stolen.ID); open || err != nil {
 		t.Errorf("what was released is open: %v, %v", open, err)
 	}
-	if n := b.acts(); n != 5 {
+	if n := b.acts(); n != 6 {
 		t.Errorf("%d acts", n)
 	}
 

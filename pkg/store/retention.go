@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // pruneBatch is how many rows go in one transaction: few, so that what else is written waits for
@@ -18,7 +20,7 @@ const pruneBatch = 200
 func (db *DB) Prune(ctx context.Context, before time.Time) (more bool, err error) {
 	most, err := writeFor(ctx, db, func(t *tx) (most int64, err error) {
 		for _, step := range []func(int64) (int64, error){
-			t.pruneDeployments, t.pruneBodies, t.pruneIgnored, t.prunePipelines, t.pruneRedeliveries, t.pruneLocks, t.pruneNotices,
+			t.pruneDeployments, t.pruneBodies, t.pruneDuplicates, t.pruneIgnored, t.prunePipelines, t.pruneRedeliveries, t.pruneLocks, t.pruneNotices,
 		} {
 			n, err := step(micros(before))
 			if err != nil {
@@ -67,9 +69,17 @@ func (t *tx) pruneBodies(before int64) (int64, error) {
 		SELECT guid FROM deliveries WHERE received_at < $1 AND body IS NOT NULL ORDER BY received_at LIMIT $2)`, before)
 }
 
-func (t *tx) pruneIgnored(before int64) (int64, error) {
+func (t *tx) pruneDuplicates(before int64) (int64, error) {
 	return t.changed(`DELETE FROM deliveries WHERE guid IN (
-		SELECT guid FROM deliveries WHERE received_at < $1 AND ignored <> '' ORDER BY received_at LIMIT $2)`, before)
+		SELECT guid FROM deliveries WHERE received_at < $1 AND ignored <> '' AND ignored = 'duplicate'
+		ORDER BY received_at LIMIT $2)`, before)
+}
+
+// pruneIgnored deletes what IgnoredDeliveries does not show any more, whatever the retention is.
+func (t *tx) pruneIgnored(int64) (int64, error) {
+	return t.changed(`DELETE FROM deliveries WHERE guid IN (
+		SELECT guid FROM deliveries WHERE received_at < $1 AND ignored <> '' AND ignored <> 'duplicate'
+		ORDER BY received_at LIMIT $2)`, micros(t.now.Add(-deployment.KeepIgnored)))
 }
 
 // prunePipelines keeps those of deployments that are there: they are claimed.
