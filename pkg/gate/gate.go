@@ -35,6 +35,12 @@ type Gate struct {
 	Log          zerolog.Logger
 }
 
+// HasRules says whether a deployment's route has rules, or had some when it was accepted.
+func (g *Gate) HasRules(d deployment.Deployment) bool {
+	p, _ := g.Policies.Policy(d.Request)
+	return d.Target.HasRules || !p.Empty()
+}
+
 // Decide evaluates all rules of a deployment. A fact that GitHub does not answer is unknown to the
 // rules; an error means that the database could not be read.
 func (g *Gate) Decide(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
@@ -159,7 +165,7 @@ func (g *Gate) evaluate(
 // its route is gone; locks still count.
 func (g *Gate) policyOf(d deployment.Deployment) (policy.Policy, bool) {
 	p, ok := g.Policies.Policy(d.Request)
-	return p, ok || !d.Target.Ruled
+	return p, ok || !d.Target.HasRules
 }
 
 // routeGone is the verdict on a deployment that was accepted with rules and whose route is gone.
@@ -167,7 +173,7 @@ func routeGone() policy.Verdict {
 	return policy.Verdict{
 		Decision: policy.DecisionReject,
 		Outcomes: []policy.Outcome{{
-			Rule:     "routes",
+			Rule:     policy.RuleRoutes,
 			Decision: policy.DecisionReject,
 			Code:     policy.CodeRouteGone,
 			Message:  "its route, which had rules, is no longer there: deploy again",
@@ -182,7 +188,8 @@ func request(d deployment.Deployment) policy.Request {
 		Deployment:  d.Request.ID,
 		Repository:  d.Request.Repository.FullName(),
 		Environment: d.Request.Environment,
-		Ref:         refOf(d),
+		Ref:         requestedRef(d),
+		BuildRef:    buildRef(d),
 		SHA:         d.Request.SHA,
 		Requester:   d.Request.Requester(),
 		Creator:     d.Request.Requester(),
@@ -192,13 +199,25 @@ func request(d deployment.Deployment) policy.Request {
 	}
 }
 
-// refOf is the ref that will be triggered next. A bare name that CircleCI does not know as a branch is
-// tried as a tag, and the rules for branches of that name do not hold for a tag.
-func refOf(d deployment.Deployment) string {
-	requested, asTag := d.Request.Ref, d.RefTries%2 == 1
-	target := d.Target.Ref
-	if asTag && target.Kind == deployment.RefBare && target == deployment.ParseRef(requested) {
-		return "refs/tags/" + target.Name
+// requestedRef is the ref that was asked for. A bare name that GitHub showed to be a tag is that tag,
+// because the rules for a branch of that name do not hold for a tag.
+func requestedRef(d deployment.Deployment) string {
+	asked := d.Target.Ref == deployment.ParseRef(d.Request.Ref)
+	if asked && d.Target.Ref.Kind == deployment.RefBare && d.BuildRef.Kind == deployment.RefTag {
+		return d.BuildRef.Full()
 	}
-	return requested
+	return d.Request.Ref
+}
+
+// buildRef is the ref that is built: what GitHub showed of it, or the target's own. It is empty where the
+// route writes the ref out, because then nobody chooses it.
+func buildRef(d deployment.Deployment) string {
+	switch {
+	case d.Target.FixedRef:
+		return ""
+	case d.BuildRef.Name != "":
+		return d.BuildRef.Full()
+	default:
+		return d.Target.Ref.Full()
+	}
 }

@@ -103,7 +103,7 @@ func deploymentOf(age time.Duration) deployment.Deployment {
 	return deployment.Deployment{
 		Row:        5,
 		AcceptedAt: noon.Add(-age),
-		Target:     deployment.Target{Ruled: true},
+		Target:     deployment.Target{HasRules: true},
 		Request: deployment.Request{
 			ID:          5,
 			Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},

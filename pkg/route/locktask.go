@@ -80,7 +80,7 @@ func (t *Table) admitLockTask(req deployment.Request, key, task string) deployme
 		}
 	}
 
-	a := deployment.Admission{Target: deployment.Target{Key: key, LockTask: task, Ruled: r.hasRules}}
+	a := deployment.Admission{Target: deployment.Target{Key: key, LockTask: task, HasRules: r.hasRules}}
 	if task != deployment.TaskLock {
 		return a
 	}

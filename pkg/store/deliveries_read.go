@@ -9,11 +9,11 @@ import (
 
 // IgnoredDeliveries lists the deliveries of the last days that led to no deployment, newest first:
 // those that no route wants, not those that came twice.
-func (db *DB) IgnoredDeliveries(
+func (s Intake) IgnoredDeliveries(
 	ctx context.Context,
 	f deployment.DeliveryFilter,
 ) ([]deployment.IgnoredDelivery, error) {
-	args := []any{micros(db.o.Now().Add(-deployment.KeepIgnored)), f.Limit}
+	args := []any{micros(s.db.o.Now().Add(-deployment.KeepIgnored)), f.Limit}
 	where := ""
 	for _, c := range []struct{ column, value string }{
 		{"repository", f.Repository},
@@ -25,7 +25,7 @@ func (db *DB) IgnoredDeliveries(
 		}
 	}
 
-	rows, err := db.all(ctx, `
+	rows, err := s.db.all(ctx, `
 		SELECT guid, event, source, repository_id, deployment_id, received_at, ignored, repository, environment
 		FROM deliveries
 		WHERE ignored <> '' AND ignored <> 'duplicate' AND received_at >= $1`+where+`
