@@ -7,7 +7,7 @@ import "errors"
 // such as a status at GitHub, must not.
 func PublicCause(service string, err error) (public, detail string) {
 	var silent interface{ NoAnswer() bool } // of package outbound
-	var network interface { // an answer that broke off, see net.Error
+	var network interface {                 // an answer that broke off, see net.Error
 		Timeout() bool
 		Temporary() bool
 	}
