@@ -218,6 +218,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Waker:           a.db,
 		Claims:          a.engine,
 		Reader:          a.db,
+		Deliveries:      a.db,
 		Deployments:     commands,
 		Locks:           commands,
 		LockReader:      commands,
