@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -73,6 +74,11 @@ func (d *description) request(r *http.Request) (*openapi3filter.RequestValidatio
 	copied.Body = io.NopCloser(bytes.NewReader(body))
 	for _, path := range []*string{&copied.URL.Path, &copied.URL.RawPath} { // RawPath is set where a name contains a slash
 		*path = byID.ReplaceAllString(*path, "$1/repos/by-id/$2")
+	}
+
+	// the name of a ref is one parameter, whatever slashes are in it
+	if before, name, ok := strings.Cut(copied.URL.Path, "/git/ref/"); ok {
+		copied.URL.RawPath = before + "/git/ref/" + url.PathEscape(name)
 	}
 
 	copied.URL.Host, copied.URL.Scheme = "", ""
