@@ -92,12 +92,15 @@ func (a *App) wire() error {
 		Commits:      c.github,
 		Repositories: c.github,
 		Now:          now,
+		Log:          a.log,
 	}
 
 	a.engine = engine.New(a.engineOptions(c, in.Machine, rules))
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
 	commands := command.New(command.Options{
 		Gate:        rules,
+		People:      rules,
+		Routes:      routes,
 		Engine:      a.engine,
 		Deployments: a.db,
 		Locks:       a.db,
@@ -216,6 +219,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Tokens:          apiTokens(a.cfg),
 		Log:             a.log,
 		Observe:         a.metrics.Delivery,
+		ObserveRefused:  a.metrics.APIRefused,
 		CircleCIURL: func(d deployment.Deployment) string {
 			return deployment.PipelineURL(in.Machine.AppURL, *d.Pipeline)
 		},

@@ -12,7 +12,7 @@ import (
 )
 
 // Rows are the deployments. Save stores the next version of a row and its changes in one
-// transaction, and ends the row's lease unless keepLease is set. It stores nothing and returns
+// transaction, and ends the row's lease unless the options keep it. It stores nothing and returns
 // deployment.ErrVersionConflict if the row was changed since it was read,
 // *deployment.BlockedError if the deployment may not start now, and *deployment.PipelineTakenError
 // if the pipeline belongs to another row.
@@ -23,17 +23,11 @@ type Rows interface {
 	Save(
 		ctx context.Context,
 		next deployment.Deployment,
-		ch deployment.Changes,
-		keepLease bool,
+		changes deployment.Changes,
+		o deployment.SaveOptions,
 	) (deployment.Deployment, error)
 	// SavePair is Save of two rows in one transaction, the first one first.
-	SavePair(
-		ctx context.Context,
-		a deployment.Deployment,
-		ca deployment.Changes,
-		b deployment.Deployment,
-		cb deployment.Changes,
-	) error
+	SavePair(ctx context.Context, first, second deployment.Update) error
 }
 
 // saveTimeout limits the commit of a step, which goes on even while the process is being stopped.
@@ -129,7 +123,7 @@ func (e *Engine) commit(
 	}
 
 	changes.Audit, changes.PassedLocks = o.audit, o.passedLocks
-	saved, err := e.saveAnswer(ctx, next, changes, o.keepLease)
+	saved, err := e.saveAnswer(ctx, next, changes, deployment.SaveOptions{KeepLease: o.keepLease})
 	if err != nil {
 		return d, err
 	}
@@ -161,12 +155,12 @@ func (e *Engine) saveAnswer(
 	ctx context.Context,
 	next deployment.Deployment,
 	changes deployment.Changes,
-	keepLease bool,
+	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 
-	return e.Rows.Save(ctx, next, changes, keepLease)
+	return e.Rows.Save(ctx, next, changes, o)
 }
 
 // apply applies events in turn and collects their changes.

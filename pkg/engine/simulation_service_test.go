@@ -91,6 +91,8 @@ func (w *simulation) open() {
 
 	w.commands = command.New(command.Options{
 		Gate:        g,
+		People:      g,
+		Routes:      w,
 		Engine:      w.Engine,
 		Deployments: db,
 		Locks:       db,
@@ -120,12 +122,12 @@ func (r crashableRows) Save(
 	ctx context.Context,
 	next deployment.Deployment,
 	ch deployment.Changes,
-	keepLease bool,
+	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
 	if r.w.crashed {
 		return next, deployment.ErrNotFound
 	}
-	return r.DB.Save(ctx, next, ch, keepLease)
+	return r.DB.Save(ctx, next, ch, o)
 }
 
 // workOff does everything that is due now.
@@ -148,6 +150,12 @@ func (w *simulation) workOff() {
 func (w *simulation) Policy(req deployment.Request) (policy.Policy, bool) {
 	p, ok := w.policies[req.Environment]
 	return p, ok
+}
+
+// UnlockPolicies implements gate.Policies.
+func (w *simulation) UnlockPolicies(req deployment.Request) ([]policy.Policy, bool) {
+	p, ok := w.policies[req.Environment]
+	return []policy.Policy{p}, ok
 }
 
 // deploy accepts a deployment. One in ten has a reason to force it.

@@ -144,7 +144,10 @@ func (e *Engine) reassignPipeline(
 		return err
 	}
 
-	return e.Rows.SavePair(ctx, ownerNext, ownerChanges, next, changes)
+	return e.Rows.SavePair(ctx,
+		deployment.Update{Next: ownerNext, Changes: ownerChanges},
+		deployment.Update{Next: next, Changes: changes},
+	)
 }
 
 // orphan cancels a pipeline whose deployment can no longer follow it, and notes it in the timeline.

@@ -57,7 +57,7 @@ func (e *Engine) update(
 			changes.Audit = []deployment.AuditEvent{o.audit.On(d, e.Now())}
 		}
 
-		saved, err := save(ctx, next, changes, next.State == deployment.Triggering)
+		saved, err := save(ctx, next, changes, deployment.SaveOptions{KeepLease: next.State == deployment.Triggering})
 		if err == nil {
 			e.logTransition(d, saved)
 			return saved, nil

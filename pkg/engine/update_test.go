@@ -14,21 +14,21 @@ type conflictingRows struct {
 	Rows
 	conflicts int
 	saves     int
-	kept      []bool // keepLease of the saves that were tried
+	kept      []bool // KeepLease of the saves that were tried
 }
 
 func (r *conflictingRows) Save(
 	ctx context.Context,
 	next deployment.Deployment,
 	ch deployment.Changes,
-	keepLease bool,
+	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
 	r.saves++
-	r.kept = append(r.kept, keepLease)
+	r.kept = append(r.kept, o.KeepLease)
 	if r.saves <= r.conflicts {
 		return next, deployment.ErrVersionConflict
 	}
-	return r.Rows.Save(ctx, next, ch, keepLease)
+	return r.Rows.Save(ctx, next, ch, o)
 }
 
 var testAudit = deployment.AuditEvent{Kind: deployment.AuditCanceled, Channel: deployment.ChannelAPI}
@@ -141,13 +141,13 @@ func (r *failingRows) Save(
 	ctx context.Context,
 	next deployment.Deployment,
 	ch deployment.Changes,
-	keepLease bool,
+	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
 	r.saves++
 	if r.saves <= r.failures {
 		return next, errors.New("connection refused")
 	}
-	return r.Rows.Save(ctx, next, ch, keepLease)
+	return r.Rows.Save(ctx, next, ch, o)
 }
 
 func TestRecordTriggerResult_TriesAgainWhenTheDatabaseFails(t *testing.T) {

@@ -6,15 +6,22 @@ package gate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// Policies finds the policy of a request; false: no route matches it.
+// Policies finds the rules of requests.
 type Policies interface {
+	// Policy returns the policy of a request; false: no route matches it.
 	Policy(req deployment.Request) (policy.Policy, bool)
+	// UnlockPolicies returns the policies of all routes to a request's environment. false: a route does
+	// not accept deployments of its creator.
+	UnlockPolicies(req deployment.Request) ([]policy.Policy, bool)
 }
 
 // Gate evaluates policies. All fields are required. It is safe for concurrent use.
@@ -25,6 +32,7 @@ type Gate struct {
 	Commits      Commits
 	Repositories Repositories
 	Now          func() time.Time
+	Log          zerolog.Logger
 }
 
 // HasRules says whether a deployment's route has rules, or had some when it was accepted.
@@ -65,20 +73,79 @@ func (g *Gate) DecideLocal(ctx context.Context, d deployment.Deployment) (policy
 const maxLockTaskWait = 15 * time.Minute
 
 // DecideLockTask evaluates whether the requester of a lock task may deploy to the environment at all.
+// To release the lock of somebody else, every route to the environment must allow the requester:
+// whoever may run one harmless task there must not open it to everybody.
 func (g *Gate) DecideLockTask(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
 	p, ok := g.policyOf(d)
 	if !ok {
 		return routeGone(), nil
 	}
 
-	maxWait := maxLockTaskWait
-	if p.MaxWait > 0 {
-		maxWait = min(maxWait, p.MaxWait)
+	policies := []policy.Policy{p}
+	if d.Target.LockTask == deployment.TaskUnlock {
+		foreign, err := g.lockedByOther(ctx, d)
+		if err != nil {
+			return policy.Verdict{}, fmt.Errorf("read locks: %w", err)
+		}
+		if foreign {
+			if policies, ok = g.Policies.UnlockPolicies(d.Request); !ok {
+				return routeClosed(), nil
+			}
+		}
 	}
 
 	r := request(d)
 	r.Force = nil
-	return g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow, MaxWait: maxWait}), nil
+	return g.evaluateAllow(ctx, d, r, policies, maxLockTaskWait), nil
+}
+
+// lockedByOther says whether somebody other than the requester has the lock of the environment.
+func (g *Gate) lockedByOther(ctx context.Context, d deployment.Deployment) (bool, error) {
+	locks, err := g.Rows.LocksOn(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
+	requester := d.Request.Requester()
+	return slices.ContainsFunc(locks, func(l policy.Lock) bool {
+		return l.RepositoryID != 0 && l.Environment != "" && !l.Owner.Same(requester)
+	}), err
+}
+
+// evaluateAllow evaluates the allow rules of several policies. The strictest verdict counts.
+func (g *Gate) evaluateAllow(
+	ctx context.Context,
+	d deployment.Deployment,
+	r policy.Request,
+	policies []policy.Policy,
+	maxWait time.Duration,
+) policy.Verdict {
+	strictest := policy.Verdict{Decision: policy.DecisionAllow}
+	for _, p := range policies {
+		limit := maxWait
+		if p.MaxWait > 0 && limit > 0 {
+			limit = min(limit, p.MaxWait)
+		}
+
+		v := g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow, MaxWait: limit})
+		if v.Decision == policy.DecisionReject {
+			return v
+		}
+		if v.Decision == policy.DecisionWait || len(strictest.Outcomes) == 0 {
+			strictest = v
+		}
+	}
+	return strictest
+}
+
+// routeClosed is the verdict on an unlock task of an app or bot that a route of the environment does
+// not accept.
+func routeClosed() policy.Verdict {
+	return policy.Verdict{
+		Decision: policy.DecisionReject,
+		Outcomes: []policy.Outcome{{
+			Rule:     policy.RuleAllow,
+			Decision: policy.DecisionReject,
+			Code:     policy.CodeNotAllowed,
+			Message:  "only who may deploy there by every route may release somebody else's lock",
+		}},
+	}
 }
 
 func (g *Gate) evaluate(
@@ -106,7 +173,7 @@ func routeGone() policy.Verdict {
 	return policy.Verdict{
 		Decision: policy.DecisionReject,
 		Outcomes: []policy.Outcome{{
-			Rule:     "routes",
+			Rule:     policy.RuleRoutes,
 			Decision: policy.DecisionReject,
 			Code:     policy.CodeRouteGone,
 			Message:  "its route, which had rules, is no longer there: deploy again",

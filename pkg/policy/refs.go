@@ -29,7 +29,33 @@ func (e *evaluation) evaluateRefs() Outcome {
 
 // AllowsRef says whether the refs rule lets a ref be deployed.
 func (p Policy) AllowsRef(ref string) bool {
-	return len(p.Refs) == 0 || slices.ContainsFunc(p.Refs, func(glob string) bool { return matchRef(glob, ref) })
+	return len(p.Refs) == 0 || slices.ContainsFunc(p.Refs, func(glob string) bool {
+		if prefix := notBranch(ref); prefix != "" {
+			return strings.HasPrefix(glob, prefix) && Match(glob, ref)
+		}
+		return matchRef(glob, ref)
+	})
+}
+
+// notBranch returns the part of a ref by which it is no branch, although it does not begin with refs/:
+// a commit, or a name such as tags/v1 that GitHub reads as a full name without refs/. A glob must
+// begin with that part to match the ref, so that * stands for branches only.
+func notBranch(ref string) string {
+	parsed := deployment.ParseRef(ref)
+	if parsed.Kind == deployment.RefSHA {
+		return ref
+	}
+	if parsed.Kind != deployment.RefBare {
+		return ""
+	}
+
+	for _, prefix := range []string{"heads/", "tags/", "pull/", "remotes/"} {
+		if strings.HasPrefix(ref, prefix) {
+			return prefix
+		}
+	}
+
+	return ""
 }
 
 // matchRef says whether a ref fits a glob.

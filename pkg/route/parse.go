@@ -3,7 +3,6 @@ package route
 import (
 	"cmp"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -165,7 +164,6 @@ func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
 	route := Route{
 		Line:        lineOf(m.first()),
 		Environment: "*",
-		apps:        textsOf(r.items(m, "apps")),
 	}
 
 	r.selectors(&route, m, t)
@@ -183,40 +181,6 @@ func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
 	}
 
 	return route, len(r.problems) == before
-}
-
-var ownerPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-
-// selectors reads which deployments a route matches.
-func (r *reader) selectors(route *Route, m mapping, t *Table) {
-	repository, n := r.text(m, "repository")
-	owner, name, ok := strings.Cut(repository, "/")
-	switch {
-	case m.values["repository"] == nil:
-		r.problem(m.first(), "repository is required, such as acme/api or acme/*")
-	case n == nil: // its problem is known
-	case !ok || name == "" || strings.Contains(name, "/"):
-		r.problem(n, "repository %q must be OWNER/NAME", repository)
-	case !ownerPattern.MatchString(owner):
-		r.problem(n, "repository %q: the owner must be written out; only the name may hold * and ?", repository)
-	}
-	route.Repository = repository
-
-	if s, n := r.text(m, "environment"); n != nil {
-		route.Environment = s
-	}
-
-	task, n := r.text(m, "task")
-	route.Task = task
-	if n == nil {
-		route.tasks = []glob{glob(t.taskPrefix), glob(t.taskPrefix + ":*")}
-		return
-	}
-
-	route.tasks = []glob{glob(task)}
-	if t.reservedTask(task) != "" {
-		r.problem(n, "task %q is reserved for locks and never deploys", task)
-	}
 }
 
 // circleci reads what CircleCI builds.

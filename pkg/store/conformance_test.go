@@ -223,7 +223,7 @@ func onePipeline(t *testing.T, b *testDB) {
 	}
 
 	one.State, one.Pipeline = deployment.Unconfirmed, nil
-	if err := b.SavePair(t.Context(), one, deployment.Changes{}, two, deployment.Changes{}); err != nil {
+	if err := b.SavePair(t.Context(), deployment.Update{Next: one}, deployment.Update{Next: two}); err != nil {
 		t.Fatal(err)
 	}
 
