@@ -97,6 +97,11 @@ type fixedRules policy.Policy
 
 func (r fixedRules) Policy(deployment.Request) (policy.Policy, bool) { return policy.Policy(r), true }
 
+// UnlockPolicies implements gate.Policies.
+func (r fixedRules) UnlockPolicies(deployment.Request) ([]policy.Policy, bool) {
+	return []policy.Policy{policy.Policy(r)}, true
+}
+
 // between puts an engine between a GitHub and a CircleCI, under rules.
 func (e *testEngine) between(g *fakeGitHub, c *fakeCircleCI, rules policy.Policy) {
 	e.GitHub, e.Starter, e.Poller, e.Searcher = g, c, c, c

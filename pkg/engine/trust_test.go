@@ -106,9 +106,9 @@ func (r *forgetfulRows) Save(
 	ctx context.Context,
 	next deployment.Deployment,
 	ch deployment.Changes,
-	keepLease bool,
+	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
-	saved, err := r.Rows.Save(ctx, next, ch, keepLease)
+	saved, err := r.Rows.Save(ctx, next, ch, o)
 	if err == nil && !r.done && r.when(next) {
 		r.done = true
 		return next, context.DeadlineExceeded
