@@ -273,3 +273,37 @@ func TestTrust_CallsOfADeployment(t *testing.T) {
 		})
 	}
 }
+
+// The check tells operators beforehand what a deployment would wait for, and whose configuration runs.
+func TestTrust_Check(t *testing.T) {
+	t.Parallel()
+	const ownConfig = "its configuration is read from the requester's own ref"
+
+	for _, c := range []struct {
+		name   string
+		route  string
+		hidden bool // the credentials may not read refs
+		code   int
+		want   string
+		not    string
+	}{
+		{name: "requester's configuration", route: "refs: [main]", want: ownConfig, not: "contents: read"},
+		{name: "fixed configuration", route: "refs: [main]\n    circleci: {branch: main}", not: ownConfig},
+		{name: "rules, refs are hidden", route: "refs: [main]", hidden: true, code: 1, want: "contents: read"},
+		{name: "no rules, refs are hidden", route: "timeout: 1h", hidden: true, not: "contents: read"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := trusting(t, c.route)
+			if c.hidden {
+				if err := w.gh.NextNamed(github.OpGetRef, "forbidden", 10); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			code, out, errs := command(t, w.env, "check")
+			if code != c.code || !strings.Contains(out, c.want) || c.not != "" && strings.Contains(out, c.not) {
+				t.Errorf("got %d %s%s, want %d with %q and without %q", code, out, errs, c.code, c.want, c.not)
+			}
+		})
+	}
+}
