@@ -44,7 +44,7 @@ type Pipeline struct {
 // DeploymentList is one page of deployments, newest first.
 type DeploymentList struct {
 	Deployments []Deployment `json:"deployments"`
-	NextCursor  string       `json:"next_cursor"` // empty on the last page
+	NextCursor  string       `json:"next_cursor"` // of the next page; empty when this page is not full
 }
 
 // DeploymentDetail is a deployment with its history.

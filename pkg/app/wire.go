@@ -2,21 +2,19 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/circleci"
+	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/engine"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
-	"github.com/seraph-deploy/seraph/pkg/policy"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/report"
 	"github.com/seraph-deploy/seraph/pkg/route"
@@ -24,10 +22,14 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
 
-// githubTimeout bounds one call to GitHub, which itself gives up after 10 s.
+// githubTimeout limits one call to GitHub, which itself gives up after 10 s.
 const githubTimeout = 15 * time.Second
 
-// clients are the two vendors.
+// now is the wall clock. Without Go's monotonic reading, times that were stored and times that are
+// measured now compare by the same clock, also after the machine was suspended.
+func now() time.Time { return time.Now().Round(0) }
+
+// clients are the clients of both vendors.
 type clients struct {
 	github   *github.Client
 	circleci *circleci.Client
@@ -36,33 +38,86 @@ type clients struct {
 
 func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 	const agent = "seraph"
-	gh := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
-	ci := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
+	githubHTTP := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
+	circleciHTTP := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
+
 	g, err := github.New(github.Options{
 		BaseURL:         cfg.GitHub.APIURL,
 		Token:           cfg.GitHub.Token.Reveal(),
 		AppID:           cfg.GitHub.AppID,
 		PrivateKey:      cfg.GitHub.PrivateKey.Reveal(),
-		HTTP:            gh.Client(),
+		HTTP:            githubHTTP.Client(),
 		UserAgent:       agent,
 		WritesPerMinute: cfg.GitHub.WritesPerMinute,
+		Now:             now,
 	})
-
 	if err != nil {
 		return nil, err
 	}
 
-	c := circleci.New(circleci.Options{
-		BaseURL:   cfg.CircleCI.APIURL,
-		Token:     cfg.CircleCI.Token.Reveal(),
-		HTTP:      ci.Client(),
-		UserAgent: agent,
-	})
-
-	return &clients{github: g, circleci: c, close: func() { gh.CloseIdle(); ci.CloseIdle() }}, nil
+	return &clients{
+		github: g,
+		circleci: circleci.New(circleci.Options{
+			BaseURL:   cfg.CircleCI.APIURL,
+			Token:     cfg.CircleCI.Token.Reveal(),
+			HTTP:      circleciHTTP.Client(),
+			UserAgent: agent,
+			Now:       now,
+		}),
+		close: func() {
+			githubHTTP.CloseIdle()
+			circleciHTTP.CloseIdle()
+		},
+	}, nil
 }
 
-func rules(cfg *config.Config) deployment.Machine {
+// wire creates the objects of the service, each from those that were created before it.
+func (a *App) wire() error {
+	c, err := newClients(a.cfg, a.metrics)
+	if err != nil {
+		return err
+	}
+	a.onStop(func(context.Context) { c.close() })
+
+	routes := a.cfg.Routes.WithOwnApp(route.OwnApp{ID: a.cfg.GitHub.AppID})
+	in := &intake.Intake{
+		Routes:  routes,
+		Machine: newMachine(a.cfg),
+		Store:   a.db,
+	}
+	rules := &gate.Gate{
+		Policies:     routes,
+		Rows:         a.db,
+		People:       c.github,
+		Commits:      c.github,
+		Repositories: c.github,
+		Now:          now,
+		Log:          a.log,
+	}
+
+	a.engine = engine.New(a.engineOptions(c, in.Machine, rules))
+	a.recovery = recovery.New(a.recoveryOptions(c, in))
+	commands := command.New(command.Options{
+		Gate:        rules,
+		People:      rules,
+		Routes:      routes,
+		Engine:      a.engine,
+		Deployments: a.db,
+		Locks:       a.db,
+		LockReader:  a.db,
+		Resolver:    c.github,
+		LockTask:    routes.LockTask(),
+		Now:         now,
+	})
+
+	a.sources = newHookSources(a.cfg, c.github, a.log)
+	a.server = server.New(a.serverOptions(in, commands))
+	a.metrics.CollectStats(a.db.Stats)
+
+	return nil
+}
+
+func newMachine(cfg *config.Config) deployment.Machine {
 	return deployment.Machine{
 		TriggerTimeout: cfg.CircleCI.Timeout,
 		LookupGrace:    cfg.LookupGrace,
@@ -75,25 +130,26 @@ func rules(cfg *config.Config) deployment.Machine {
 	}
 }
 
-func (a *App) engineOptions(c *clients) engine.Options {
+func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.Gate) engine.Options {
 	return engine.Options{
-		Machine:     a.intake.Machine,
+		Machine:     machine,
 		Rows:        a.db,
 		DueRows:     a.db,
 		Deployments: a.db,
 		Pipelines:   a.db,
 		Retention:   a.db,
+		Database:    a.db,
 		Starter:     c.circleci,
 		Poller:      c.circleci,
 		Searcher:    c.circleci,
 		GitHub:      c.github,
-		Gate:        a.gate,
-		LockTasks:   a.desk,
+		Gate:        rules,
+		LockTasks:   &command.LockTasks{Locks: a.db, Now: now},
 		Sender: &report.Sender{
 			Store:   a.db,
 			GitHub:  c.github,
 			Log:     a.log,
-			Now:     time.Now,
+			Now:     now,
 			Observe: a.metrics.Reported,
 		},
 		Retain:         a.cfg.Retention,
@@ -104,28 +160,28 @@ func (a *App) engineOptions(c *clients) engine.Options {
 			Unconfirmed: a.metrics.Unconfirmed,
 		},
 		Log: a.log,
-		Now: time.Now,
+		Now: now,
 	}
 }
 
-func (a *App) recoveryOptions(c *clients) recovery.Options {
+func (a *App) recoveryOptions(c *clients, in *intake.Intake) recovery.Options {
 	return recovery.Options{
-		Intake:        a.intake,
+		Intake:        in,
 		Store:         a.db,
 		Leases:        a.db,
 		GitHub:        c.github,
 		Hooks:         c.github,
-		MaxAge:        a.intake.Machine.MaxAge,
-		Watched:       watched(a.cfg.Routes),
+		MaxAge:        in.Machine.MaxAge,
+		Watched:       literalRepositories(a.cfg.Routes),
 		Redeliver:     a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
 		HookAddresses: hookAddresses(a.cfg.PublicURL),
 		Observe:       a.metrics.Recovered,
 		Log:           a.log,
-		Now:           time.Now,
+		Now:           now,
 	}
 }
 
-// hookAddresses are where GitHub's webhooks to this service go.
+// hookAddresses are the addresses of this service in GitHub's webhooks.
 func hookAddresses(public *url.URL) []string {
 	if public == nil {
 		return nil
@@ -133,8 +189,8 @@ func hookAddresses(public *url.URL) []string {
 	return []string{public.JoinPath("webhooks/github").String(), public.JoinPath("events").String()}
 }
 
-// watched are the repositories that routes name literally.
-func watched(t *route.Table) []deployment.Repository {
+// literalRepositories returns the repositories that routes name without a pattern.
+func literalRepositories(t *route.Table) []deployment.Repository {
 	var list []deployment.Repository
 	for _, r := range t.Routes() {
 		if owner, name, ok := r.LiteralRepository(); ok {
@@ -144,32 +200,33 @@ func watched(t *route.Table) []deployment.Repository {
 	return list
 }
 
-func (a *App) serverOptions() server.Options {
+func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server.Options {
 	return server.Options{
 		GitHubSecrets:   a.cfg.GitHub.WebhookSecrets.Bytes(),
 		CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
 		Sources:         a.sources.allowed,
 		TrustedProxies:  a.cfg.TrustedProxies,
-		Intake:          a.intake,
+		Intake:          in,
 		Waker:           a.db,
-		Claims:          claims{a.engine},
+		Claims:          a.engine,
 		Reader:          a.db,
-		Deployments:     a.desk,
-		Locks:           a.desk,
-		LockReader:      a.desk,
+		Deployments:     commands,
+		Locks:           commands,
+		LockReader:      commands,
 		Ready:           a.ready,
 		Metrics:         a.metrics.Handler(),
 		ServeMetrics:    a.cfg.MetricsAddr == "",
-		Tokens:          tokens(a.cfg),
+		Tokens:          apiTokens(a.cfg),
 		Log:             a.log,
 		Observe:         a.metrics.Delivery,
+		ObserveRefused:  a.metrics.APIRefused,
 		CircleCIURL: func(d deployment.Deployment) string {
-			return deployment.PipelineURL(a.intake.Machine.AppURL, *d.Pipeline)
+			return deployment.PipelineURL(in.Machine.AppURL, *d.Pipeline)
 		},
 	}
 }
 
-func tokens(cfg *config.Config) []server.Token {
+func apiTokens(cfg *config.Config) []server.Token {
 	list := make([]server.Token, len(cfg.APITokens))
 	for i, t := range cfg.APITokens {
 		list[i] = server.Token{Name: t.Name, Scope: server.Scope(t.Scope), Hash: t.Hash}
@@ -177,59 +234,7 @@ func tokens(cfg *config.Config) []server.Token {
 	return list
 }
 
+// ready returns what /readyz shows: each part of the service, and why it does not work.
 func (a *App) ready(ctx context.Context) map[string]error {
 	return map[string]error{"database": a.db.Ping(ctx), "queue": a.engine.QueueOK()}
-}
-
-// claims translates the engine's answer.
-type claims struct{ engine *engine.Engine }
-
-// Claim implements server.Claims.
-func (c claims) Claim(ctx context.Context, key, pipelineID string) (server.ClaimResult, error) {
-	err := c.engine.Claim(ctx, key, pipelineID)
-	switch {
-	case err == nil:
-		return server.ClaimGranted, nil
-	case errors.Is(err, deployment.ErrClaimRefused):
-		return server.ClaimRefused, nil
-	case errors.Is(err, deployment.ErrNotFound):
-		return server.ClaimUnknown, nil
-	default:
-		return server.ClaimUnknown, err
-	}
-}
-
-// newGate asks the rules of the routes by which requests are admitted.
-func (a *App) newGate(c *clients, routes *route.Table) *gate.Gate {
-	return &gate.Gate{Policies: routes, GitHub: byName{c.github}, Rows: a.db, Now: time.Now}
-}
-
-// byName tells the gate which names GitHub knows nothing by, from those that it could not be asked
-// about.
-type byName struct{ *github.Client }
-
-// ResolveRepository implements gate.Resolver. Where the App is not installed there is nothing to
-// see.
-func (n byName) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
-	s, err := n.Client.ResolveRepository(ctx, owner, name)
-	var e *github.Error
-	return s, missing(err, errors.As(err, &e) && e.Status == http.StatusNotFound)
-}
-
-// PersonByLogin implements gate.GitHub.
-func (n byName) PersonByLogin(
-	ctx context.Context,
-	login string,
-	of deployment.Repository,
-	installation int64,
-) (deployment.Actor, error) {
-	a, err := n.Client.PersonByLogin(ctx, login, of, installation)
-	return a, missing(err, errors.Is(err, github.ErrNoPerson))
-}
-
-func missing(err error, is bool) error {
-	if !is {
-		return err
-	}
-	return fmt.Errorf("%w: %w", policy.ErrMissing, err)
 }

@@ -7,17 +7,16 @@ import (
 	"net/url"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
-// User is who the token belongs to.
+// User is the user to whom the token belongs.
 type User struct {
 	ID    string `json:"id"`
 	Login string `json:"login"`
 	Name  string `json:"name"`
 }
 
-// Me asks who the token belongs to; the first answer is kept.
+// Me returns the user to whom the token belongs. It asks CircleCI once and keeps the answer.
 func (c *Client) Me(ctx context.Context) (User, error) {
 	c.mu.Lock()
 	me := c.me
@@ -25,6 +24,7 @@ func (c *Client) Me(ctx context.Context) (User, error) {
 	if me.ID != "" {
 		return me, nil
 	}
+
 	if _, err := c.get(ctx, "me", "/me", nil, &me); err != nil {
 		return me, err
 	}
@@ -35,7 +35,7 @@ func (c *Client) Me(ctx context.Context) (User, error) {
 	return me, nil
 }
 
-// FindProject asks for a project by any spelling of its slug.
+// FindProject returns the project with a slug, in any of its spellings.
 func (c *Client) FindProject(ctx context.Context, slug string) (deployment.Project, error) {
 	var p struct {
 		ID   string `json:"id"`
@@ -45,40 +45,32 @@ func (c *Client) FindProject(ctx context.Context, slug string) (deployment.Proje
 	if _, err := c.get(ctx, "project", "/project/"+slugPath(slug), nil, &p); err != nil {
 		return deployment.Project{}, err
 	}
-
 	if p.ID == "" || p.Slug == "" {
-		return deployment.Project{}, &Error{
-			Operation: "project",
-			Status:    http.StatusOK,
-			Err:       errors.New("it names no id or slug"),
-		}
+		return deployment.Project{}, unusable("project", errors.New("project has no id or no slug"))
 	}
 
 	return deployment.Project{ID: p.ID, Slug: p.Slug}, nil
 }
 
-// Project is FindProject for a deployment that waits for it: what it cannot have is an event.
+// Project is FindProject for a deployment that is about to be triggered. It returns either the
+// project or the event to apply: a refusal, or that the project cannot be asked for now.
 func (c *Client) Project(ctx context.Context, slug string) (deployment.Project, deployment.Event) {
 	p, err := c.FindProject(ctx, slug)
-	if err == nil {
-		return p, nil
-	}
-
-	var e *Error
-	if errors.As(err, &e) &&
-		(e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden || e.Status == http.StatusNotFound) &&
-		e.Err == nil {
+	if e, ok := answered(err, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound); ok {
 		return p, deployment.TriggerRefused{
 			Status:    e.Status,
 			Message:   "project " + slug + ": " + e.Message,
 			AuthDoubt: e.Status != http.StatusForbidden,
 		}
 	}
-
-	return p, deployment.TriggerNotSent{
-		Cause: "the CircleCI project could not be looked up: " + err.Error(),
-		After: retryAfter(err),
+	if err != nil {
+		return p, deployment.TriggerNotSent{
+			Cause: "the CircleCI project could not be read: " + err.Error(),
+			After: retryAfter(err),
+		}
 	}
+
+	return p, nil
 }
 
 // Definition is one pipeline definition of a project.
@@ -87,7 +79,7 @@ type Definition struct {
 	Name string `json:"name"`
 }
 
-// Definitions lists a project's pipeline definitions.
+// Definitions returns a project's pipeline definitions.
 func (c *Client) Definitions(ctx context.Context, projectID string) ([]Definition, error) {
 	var page struct {
 		Items []Definition `json:"items"`
@@ -96,22 +88,15 @@ func (c *Client) Definitions(ctx context.Context, projectID string) ([]Definitio
 	return page.Items, err
 }
 
-// CancelWorkflow asks for a workflow's end; CircleCI does it later. One that has ended already is
-// no error.
+// CancelWorkflow asks CircleCI to cancel a workflow, which it does some time later. A workflow that
+// has ended (400) or does not exist (404) is no error: there is nothing left to cancel.
 func (c *Client) CancelWorkflow(ctx context.Context, id string) error {
-	a, err := c.send(ctx, "cancel", http.MethodPost, "/workflow/"+url.PathEscape(id)+"/cancel", nil, nil)
+	r, err := c.send(ctx, "cancel", http.MethodPost, "/workflow/"+url.PathEscape(id)+"/cancel", nil, nil)
 	if err != nil {
 		return err
 	}
-	if a.status/100 == 2 || a.status == http.StatusBadRequest || a.status == http.StatusNotFound {
-		return nil
+	if r.status/100 != 2 && r.status != http.StatusBadRequest && r.status != http.StatusNotFound {
+		return c.answerError("cancel", r)
 	}
-	return c.answerError("cancel", a)
-}
-
-// Close ends the client's idle connections.
-func (c *Client) Close() {
-	if t, ok := c.o.HTTP.Transport.(*outbound.Transport); ok {
-		t.CloseIdle()
-	}
+	return nil
 }

@@ -1,5 +1,7 @@
-// Package circleci starts, finds and watches pipelines through CircleCI's API v2. It knows the
-// vendor's routes, its words and what its answers mean; it decides nothing and repeats nothing.
+// Package circleci calls CircleCI's API v2: it triggers pipelines, reads them, looks for lost ones
+// and cancels workflows. It knows the API's paths, bodies and answers, and turns an answer to a
+// trigger or a poll into an event of package deployment. It decides nothing and retries nothing:
+// the engine does.
 package circleci
 
 import (
@@ -11,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,24 +21,24 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
-// Options describe one CircleCI and our user there.
+// Options say which CircleCI to call, and as whom.
 type Options struct {
-	BaseURL   *url.URL // https://circleci.com/api/v2, or a server's
-	Token     string   // a personal API token; v2 takes no others
+	BaseURL   *url.URL // https://circleci.com/api/v2, or that of a CircleCI server
+	Token     string   // a personal API token; API v2 takes no project tokens
 	HTTP      *http.Client
 	UserAgent string
-	Now       func() time.Time
+	Now       func() time.Time // nil: time.Now
 }
 
-// Client speaks to one CircleCI. It is safe for concurrent use.
+// Client calls one CircleCI. It is safe for concurrent use.
 type Client struct {
 	o    Options
 	base string
 	mu   sync.Mutex
-	me   User // once known
+	me   User // zero until it has been asked for
 }
 
-// New makes a client; it calls nobody.
+// New makes a client. It makes no call.
 func New(o Options) *Client {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -43,46 +46,56 @@ func New(o Options) *Client {
 	return &Client{o: o, base: strings.TrimRight(o.BaseURL.String(), "/")}
 }
 
-// Error is an answer that is not what was asked for. It keeps what CircleCI said.
-type Error struct {
-	Operation  string
-	Status     int
-	Header     http.Header
-	Body       []byte // at most 4 KiB
-	Message    string // CircleCI's own, where the answer is its JSON
-	RetryAfter time.Duration
-	Err        error // why the answer could not be used, if that is it
-}
-
-// Error says what was asked and what CircleCI said.
-func (e *Error) Error() string {
-	switch {
-	case e.Err != nil:
-		return fmt.Sprintf("CircleCI %s: answer %d cannot be read: %v", e.Operation, e.Status, e.Err)
-	case e.Message != "":
-		return fmt.Sprintf("CircleCI %s: %d %s", e.Operation, e.Status, e.Message)
-	default:
-		return fmt.Sprintf("CircleCI %s: %d", e.Operation, e.Status)
+// Close closes the client's idle connections.
+func (c *Client) Close() {
+	if t, ok := c.o.HTTP.Transport.(*outbound.Transport); ok {
+		t.CloseIdle()
 	}
 }
 
-// Unwrap gives the cause.
+// maxMessage is how much of a message of CircleCI's is kept, in code points: it goes into logs, the
+// database and the reason of a deployment.
+const maxMessage = 500
+
+// Error is an answer that is not the one that was asked for, or that could not be used. A call that
+// brought no answer is an *outbound.Error instead.
+type Error struct {
+	Operation  string
+	Status     int           // of the HTTP answer
+	Message    string        // CircleCI's own message, at most maxMessage long; empty: the answer has none
+	RetryAfter time.Duration // 0: the answer has none
+	Err        error         // why an answer with the right status could not be used; else nil
+}
+
+// Error says which call got which answer.
+func (e *Error) Error() string {
+	switch {
+	case e.Err != nil:
+		return fmt.Sprintf("CircleCI %s: read answer %d: %v", e.Operation, e.Status, e.Err)
+	case e.Message != "":
+		return fmt.Sprintf("CircleCI %s: answer %d: %s", e.Operation, e.Status, e.Message)
+	default:
+		return fmt.Sprintf("CircleCI %s: answer %d", e.Operation, e.Status)
+	}
+}
+
+// Unwrap returns why the answer could not be used.
 func (e *Error) Unwrap() error { return e.Err }
 
-// answer is one response, read to its end.
+// response is one answer, read to its end.
 type response struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// send makes one call. An error means that no answer was read.
+// send makes one call. An error means that no whole answer was read.
 func (c *Client) send(ctx context.Context, operation, method, path string, query url.Values, in any) (response, error) {
 	var body io.Reader
 	if in != nil {
 		data, err := json.Marshal(in)
 		if err != nil {
-			return response{}, err
+			return response{}, fmt.Errorf("CircleCI %s: encode request: %w", operation, err)
 		}
 
 		body = bytes.NewReader(data)
@@ -95,7 +108,7 @@ func (c *Client) send(ctx context.Context, operation, method, path string, query
 
 	req, err := http.NewRequestWithContext(outbound.WithOperation(ctx, operation), method, target, body)
 	if err != nil {
-		return response{}, err
+		return response{}, fmt.Errorf("CircleCI %s: make request: %w", operation, stripURL(err))
 	}
 
 	c.setHeaders(req)
@@ -106,16 +119,16 @@ func (c *Client) send(ctx context.Context, operation, method, path string, query
 
 	defer func() { _ = resp.Body.Close() }()
 	data, err := io.ReadAll(resp.Body)
-	a := response{status: resp.StatusCode, header: resp.Header, body: data}
+	r := response{status: resp.StatusCode, header: resp.Header, body: data}
 	if err != nil {
-		return a, &Error{Operation: operation, Status: a.status, Header: a.header, Err: err}
+		return r, &Error{Operation: operation, Status: r.status, Err: err}
 	}
 
-	return a, nil
+	return r, nil
 }
 
-// head sets what CircleCI wants on every call. Without a JSON content type its trigger ignores
-// branch and parameters.
+// setHeaders sets what CircleCI wants on every call. Without a JSON content type the trigger ignores
+// the branch and the parameters.
 func (c *Client) setHeaders(req *http.Request) {
 	req.Header.Set("Circle-Token", c.o.Token)
 	req.Header.Set("Accept", "application/json")
@@ -123,7 +136,7 @@ func (c *Client) setHeaders(req *http.Request) {
 	req.Header.Set("User-Agent", c.o.UserAgent)
 }
 
-// bare takes the URL out of a transport's error.
+// stripURL takes the URL out of an error of net/http. The operation says enough.
 func stripURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -134,28 +147,53 @@ func stripURL(err error) error {
 
 // get reads one resource into out.
 func (c *Client) get(ctx context.Context, operation, path string, query url.Values, out any) (http.Header, error) {
-	a, err := c.send(ctx, operation, http.MethodGet, path, query, nil)
+	r, err := c.send(ctx, operation, http.MethodGet, path, query, nil)
 	if err != nil {
-		return a.header, err
+		return r.header, err
 	}
-	if a.status != http.StatusOK {
-		return a.header, c.answerError(operation, a)
+	if r.status != http.StatusOK {
+		return r.header, c.answerError(operation, r)
 	}
-	if err := json.Unmarshal(a.body, out); err != nil {
-		return a.header, &Error{Operation: operation, Status: a.status, Header: a.header, Err: err}
+	if err := json.Unmarshal(r.body, out); err != nil {
+		return r.header, unusable(operation, err)
 	}
 
-	return a.header, nil
+	return r.header, nil
 }
 
-func (c *Client) answerError(operation string, a response) *Error {
-	e := &Error{Operation: operation, Status: a.status, Header: a.header, Body: a.body[:min(len(a.body), 4096)]}
-	e.Message, _ = message(a.body)
-	e.RetryAfter, _ = outbound.RetryAfter(a.header, c.o.Now())
+// answerError returns the error for an answer with a status that the call did not want.
+func (c *Client) answerError(operation string, r response) *Error {
+	e := &Error{Operation: operation, Status: r.status}
+	e.Message, _ = message(r.body)
+	e.RetryAfter, _ = outbound.RetryAfter(r.header, c.o.Now())
 	return e
 }
 
-// message reads CircleCI's own {"message": "..."}; ok says that the answer is one.
+// unusable returns the error for a 200 whose body is not what was asked for.
+func unusable(operation string, err error) *Error {
+	return &Error{Operation: operation, Status: http.StatusOK, Err: err}
+}
+
+// answered says whether err is a whole answer with one of some statuses, and returns it.
+func answered(err error, statuses ...int) (*Error, bool) {
+	var e *Error
+	if !errors.As(err, &e) || e.Err != nil {
+		return nil, false
+	}
+	return e, slices.Contains(statuses, e.Status)
+}
+
+// retryAfter returns how long CircleCI asks to wait, or 0.
+func retryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
+}
+
+// message reads CircleCI's error body, {"message": "..."}. ok says that the body is one, which an
+// answer of a proxy in between is not.
 func message(body []byte) (text string, ok bool) {
 	var m struct {
 		Message *string `json:"message"`
@@ -163,10 +201,15 @@ func message(body []byte) (text string, ok bool) {
 	if json.Unmarshal(body, &m) != nil || m.Message == nil {
 		return "", false
 	}
+
+	if runes := []rune(*m.Message); len(runes) > maxMessage {
+		return string(runes[:maxMessage]) + "…", true
+	}
+
 	return *m.Message, true
 }
 
-// slugPath escapes the three parts of a project slug, each for itself.
+// slugPath escapes each of the three parts of a project slug.
 func slugPath(slug string) string {
 	parts := strings.SplitN(slug, "/", 3)
 	for i, p := range parts {

@@ -7,15 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
-// List reads a project's pipelines, those of our user and all, newest first, back to since (our
-// time; CircleCI's clock is allowed for) and until the pipeline control was seen, if one is given.
-// A list that cannot be read is not complete; it fails only when neither can be.
+// List reads a project's pipelines, newest first: those of our user, and all. It reads back to since
+// and, if control is not empty, to the pipeline control. since is in our time; the difference to
+// CircleCI's clock is allowed for. A list that cannot be read to there is not complete. An error
+// means that neither list could be read.
 func (c *Client) List(ctx context.Context, slug string, since time.Time, control string) (deployment.Listing, error) {
 	var me User
 	header, err := c.get(ctx, "me", "/me", nil, &me)
@@ -23,11 +25,13 @@ func (c *Client) List(ctx context.Context, slug string, since time.Time, control
 		return deployment.Listing{}, err
 	}
 
-	l := deployment.Listing{Me: me.Login, MeID: me.ID, Offset: c.offset(header)}
+	l := deployment.Listing{Me: me.Login, MeID: me.ID, Offset: c.clockOffset(header)}
 	path := "/project/" + slugPath(slug) + "/pipeline"
+	since = since.Add(l.Offset)
+
 	var errMine, errAll error
-	l.Mine, l.MineComplete, errMine = c.readList(ctx, "mine", path+"/mine", since.Add(l.Offset), control)
-	l.Project, l.ProjectComplete, errAll = c.readList(ctx, "pipelines", path, since.Add(l.Offset), control)
+	l.Mine, l.MineComplete, errMine = c.readList(ctx, "mine", path+"/mine", since, control)
+	l.Project, l.ProjectComplete, errAll = c.readList(ctx, "pipelines", path, since, control)
 	if errMine != nil && errAll != nil {
 		return l, errAll
 	}
@@ -35,85 +39,88 @@ func (c *Client) List(ctx context.Context, slug string, since time.Time, control
 	return l, nil
 }
 
-// offset is CircleCI's clock minus ours, from a Date header; below 5 s it is rounding and the
-// network's time.
-func (c *Client) offset(h http.Header) time.Duration {
-	date, ok := outbound.Clock(h)
+// clockOffset returns CircleCI's clock minus ours, from a Date header. A difference below 5 s is
+// taken for rounding and the time of the call.
+func (c *Client) clockOffset(h http.Header) time.Duration {
+	date, ok := outbound.ServerTime(h)
 	if !ok {
 		return 0
 	}
-	if off := date.Sub(c.o.Now()); off.Abs() >= 5*time.Second {
-		return off
+	if offset := date.Sub(c.o.Now()); offset.Abs() >= 5*time.Second {
+		return offset
 	}
 	return 0
 }
 
+// readList reads one list back to since and to control. complete says whether it got there, or to
+// the end of the list.
 func (c *Client) readList(
 	ctx context.Context,
 	operation, path string,
 	since time.Time,
 	control string,
 ) (list []deployment.PipelineFacts, complete bool, err error) {
-	passed, shown := false, control == ""
+	passedSince, sawControl := false, control == ""
 	err = readPages(ctx, c, operation, path, func(p page[pipeline]) bool {
 		for _, item := range p.Items {
 			list = append(list, item.facts())
-			passed = passed || item.CreatedAt.Before(since)
-			shown = shown || item.ID == control
+			passedSince = passedSince || item.CreatedAt.Before(since)
+			sawControl = sawControl || item.ID == control
 		}
 
-		return !passed || !shown
+		return !passedSince || !sawControl
 	})
 
+	// What was read of a list that is too long counts. If it reaches back to since and only the control
+	// was not seen, the caller finds that out.
 	if errors.Is(err, errTooManyPages) {
-		return list, passed, nil
+		return list, passedSince, nil
 	}
 
 	return list, err == nil, err
 }
 
-// Evidence looks into a pipeline for a key: first its values, then its configuration, in which
-// CircleCI has put the parameters.
+// Evidence looks for a key in a pipeline: in its values and then in its compiled configuration, into
+// which CircleCI has put the parameters. parameters are the names of those that carry a key.
 func (c *Client) Evidence(
 	ctx context.Context,
 	pipelineID, key string,
 	parameters []string,
 ) (deployment.KeyEvidence, error) {
-	path := pipelinePath(pipelineID)
 	var values map[string]any
-	_, err := c.getOptional(ctx, "values", path+"/values", &values)
-	if err != nil {
+	if _, err := c.getOptional(ctx, "values", pipelinePath(pipelineID)+"/values", &values); err != nil {
 		return deployment.KeyUnreadable, err
 	}
-	if verdict := findInValues(values, key, parameters); verdict != deployment.KeyAbsent {
-		return verdict, nil
+	if found := findInValues(values, key, parameters); found != deployment.KeyAbsent {
+		return found, nil
 	}
 
 	var config json.RawMessage
-	configRead, err := c.getOptional(ctx, "config", path+"/config", &config)
+	read, err := c.getOptional(ctx, "config", pipelinePath(pipelineID)+"/config", &config)
 	switch {
 	case err != nil:
 		return deployment.KeyUnreadable, err
-	case configRead && bytes.Contains(config, []byte(key)):
+	case read && bytes.Contains(config, []byte(key)):
 		return deployment.KeyFound, nil
-	case !configRead || !isCompiled(config):
+	case !read || !isCompiled(config):
 		return deployment.KeyUnreadable, nil
+	default:
+		return deployment.KeyAbsent, nil
 	}
-
-	return deployment.KeyAbsent, nil
 }
 
-// inValues looks for the key among a pipeline's values, and for its parameter with another value.
+// findInValues looks for the key among a pipeline's values, and for one of its parameters with
+// another value.
 func findInValues(values map[string]any, key string, parameters []string) deployment.KeyEvidence {
 	for _, v := range values {
-		if text, ok := v.(string); ok && bytes.Contains([]byte(text), []byte(key)) {
+		if text, ok := v.(string); ok && strings.Contains(text, key) {
 			return deployment.KeyFound
 		}
 	}
 
 	for _, name := range parameters {
-		for _, spelled := range []string{name, "pipeline.parameters." + name} {
-			if _, shown := values[spelled]; shown {
+		for _, spelling := range []string{name, "pipeline.parameters." + name} {
+			if _, shown := values[spelling]; shown {
 				return deployment.KeyOther
 			}
 		}
@@ -122,7 +129,8 @@ func findInValues(values map[string]any, key string, parameters []string) deploy
 	return deployment.KeyAbsent
 }
 
-// compiled says whether a configuration was compiled: before that it cannot hold parameters.
+// isCompiled says whether CircleCI has compiled a configuration. Before that it has no parameters
+// in it.
 func isCompiled(config json.RawMessage) bool {
 	var c struct {
 		Compiled string `json:"compiled"`
@@ -131,15 +139,15 @@ func isCompiled(config json.RawMessage) bool {
 	return json.Unmarshal(config, &c) == nil && (c.Compiled != "" || c.Setup != "")
 }
 
-// optional reads what may not be there or not be ours to read.
+// getOptional reads a resource that may not exist, or that our token may not read. read says whether
+// it was there.
 func (c *Client) getOptional(ctx context.Context, operation, path string, out any) (read bool, err error) {
 	_, err = c.get(ctx, operation, path, nil, out)
-	var e *Error
-	if errors.As(err, &e) && e.Err == nil && (e.Status == http.StatusNotFound || e.Status == http.StatusForbidden) {
+	if _, missing := answered(err, http.StatusNotFound, http.StatusForbidden); missing {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("pipeline's %s: %w", operation, err)
+		return false, fmt.Errorf("read %s of pipeline: %w", operation, err)
 	}
 
 	return true, nil

@@ -3,7 +3,6 @@ package circleci
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -12,26 +11,26 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
-// gitRef is how both trigger routes name a ref: a branch or a tag.
+// gitRef is a ref as both trigger routes take it: a branch or a tag.
 type gitRef struct {
 	Branch string `json:"branch,omitempty"`
 	Tag    string `json:"tag,omitempty"`
 }
 
-func refOf(r deployment.Ref) gitRef {
+func gitRefOf(r deployment.Ref) gitRef {
 	if r.Kind == deployment.RefTag {
 		return gitRef{Tag: r.Name}
 	}
 	return gitRef{Branch: r.Name}
 }
 
-// classicBody is that of POST /project/{slug}/pipeline.
+// classicBody is the body of POST /project/{slug}/pipeline.
 type classicBody struct {
 	gitRef
 	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
 }
 
-// runBody is that of POST /project/{provider}/{organization}/{project}/pipeline/run.
+// runBody is the body of POST /project/{provider}/{organization}/{project}/pipeline/run.
 type runBody struct {
 	DefinitionID string                     `json:"definition_id"`
 	Config       gitRef                     `json:"config"`
@@ -39,9 +38,9 @@ type runBody struct {
 	Parameters   map[string]json.RawMessage `json:"parameters,omitempty"`
 }
 
-// Trigger sends one request for a pipeline, at most once and not after sendBefore, and says what
-// came of it. CircleCI has no idempotency key: whatever is not a clear answer is
-// deployment.Unknown.
+// Trigger asks CircleCI to start a pipeline. It sends one request, at most once and not after
+// sendBefore, and returns the event to apply. CircleCI has no idempotency key, so an answer that does
+// not tell is deployment.TriggerUnknown and must not lead to another request.
 func (c *Client) Trigger(
 	ctx context.Context,
 	t deployment.Target,
@@ -49,30 +48,32 @@ func (c *Client) Trigger(
 	sendBefore time.Time,
 ) deployment.Event {
 	path, body := triggerRequest(t, ref)
-	if now := c.o.Now(); now.After(sendBefore) {
-		return deployment.TriggerNotSent{Cause: "the moment to send the trigger had passed"}
+	if c.o.Now().After(sendBefore) {
+		return deployment.TriggerNotSent{Cause: "the time in which the trigger may be sent was over"}
 	}
 
-	a, err := c.send(ctx, "trigger", http.MethodPost, path, nil, body)
-	if err != nil {
-		if outbound.NotSent(err) {
-			return deployment.TriggerNotSent{Cause: "CircleCI could not be reached: " + err.Error()}
-		}
-
-		return deployment.TriggerUnknown{Cause: "the trigger was not answered: " + err.Error()}
+	r, err := c.send(ctx, "trigger", http.MethodPost, path, nil, body)
+	switch {
+	case outbound.NotSent(err):
+		return deployment.TriggerNotSent{Cause: "CircleCI could not be reached: " + err.Error()}
+	case err != nil:
+		return deployment.TriggerUnknown{Cause: "CircleCI did not answer the trigger: " + err.Error()}
 	}
 
-	return c.triggerOutcome(a)
+	return c.triggerOutcome(r)
 }
 
+// triggerRequest returns the path and the body of a trigger. A target with a pipeline definition
+// takes the newer route.
 func triggerRequest(t deployment.Target, ref deployment.Ref) (path string, body any) {
 	parameters := make(map[string]json.RawMessage, len(t.Parameters))
 	for _, p := range t.Parameters {
 		parameters[p.Name] = p.Value
 	}
 
+	path = "/project/" + slugPath(t.Project) + "/pipeline"
 	if t.Definition == "" {
-		return "/project/" + slugPath(t.Project) + "/pipeline", classicBody{refOf(ref), parameters}
+		return path, classicBody{gitRef: gitRefOf(ref), Parameters: parameters}
 	}
 
 	config := ref
@@ -80,25 +81,25 @@ func triggerRequest(t deployment.Target, ref deployment.Ref) (path string, body 
 		config = t.ConfigRef
 	}
 
-	return "/project/" + slugPath(
-			t.Project,
-		) + "/pipeline/run", runBody{
-			t.Definition,
-			refOf(config),
-			refOf(ref),
-			parameters,
-		}
+	return path + "/run", runBody{
+		DefinitionID: t.Definition,
+		Config:       gitRefOf(config),
+		Checkout:     gitRefOf(ref),
+		Parameters:   parameters,
+	}
 }
 
-// outcome is the table of answers to a trigger.
-func (c *Client) triggerOutcome(a response) deployment.Event {
-	text, own := message(a.body)
-	switch a.status {
+// triggerOutcome says what an answer to a trigger means. Only a 201 with an id proves that a pipeline
+// was started. A 4xx proves that none was only if it has CircleCI's own message: a proxy in between
+// answers for itself.
+func (c *Client) triggerOutcome(r response) deployment.Event {
+	text, own := message(r.body)
+	switch r.status {
 	case http.StatusCreated:
-		return startedEvent(a.body)
+		return startedEvent(r.body)
 	case http.StatusTooManyRequests:
-		wait, _ := outbound.RetryAfter(a.header, c.o.Now())
-		return deployment.TriggerNotSent{Cause: "CircleCI's rate limit", After: wait}
+		wait, _ := outbound.RetryAfter(r.header, c.o.Now())
+		return deployment.TriggerNotSent{Cause: "CircleCI's rate limit is reached", After: wait}
 	case http.StatusBadRequest,
 		http.StatusUnauthorized,
 		http.StatusForbidden,
@@ -109,17 +110,18 @@ func (c *Client) triggerOutcome(a response) deployment.Event {
 		http.StatusUnsupportedMediaType,
 		http.StatusUnprocessableEntity:
 		if own {
-			return refusedEvent(a.status, text)
+			return refusedEvent(r.status, text)
 		}
 	}
 
-	if a.status/100 == 2 {
+	if r.status/100 == 2 {
 		return deployment.TriggerSkipped{Message: text}
 	}
 
-	return deployment.TriggerUnknown{Cause: c.answerError("trigger", a).Error()}
+	return deployment.TriggerUnknown{Cause: c.answerError("trigger", r).Error()}
 }
 
+// startedEvent reads the body of a 201.
 func startedEvent(body []byte) deployment.Event {
 	var p struct {
 		ID     string `json:"id"`
@@ -128,28 +130,24 @@ func startedEvent(body []byte) deployment.Event {
 	}
 
 	if err := json.Unmarshal(body, &p); err != nil || p.ID == "" {
-		return deployment.TriggerUnknown{Cause: "CircleCI's 201 cannot be read"}
+		return deployment.TriggerUnknown{Cause: "CircleCI answered 201 without a pipeline id"}
 	}
 
 	return deployment.Triggered{Pipeline: deployment.PipelineFacts{ID: p.ID, Number: p.Number, State: p.State}}
 }
 
+// refusedEvent tells an unknown ref from the other refusals by CircleCI's message, because the
+// status does not.
 func refusedEvent(status int, text string) deployment.Event {
 	lower := strings.ToLower(text)
-	noRef := strings.Contains(lower, "branch not found") || strings.Contains(lower, "tag not found") ||
+	noRef := strings.Contains(lower, "branch not found") ||
+		strings.Contains(lower, "tag not found") ||
 		strings.Contains(lower, "ref not found")
-	return deployment.TriggerRefused{
-		Status:         status,
-		Message:        text,
-		BranchNotFound: noRef,
-		AuthDoubt:      status == http.StatusUnauthorized || status == http.StatusNotFound && !noRef,
-	}
-}
 
-func retryAfter(err error) time.Duration {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.RetryAfter
+	return deployment.TriggerRefused{
+		Status:      status,
+		Message:     text,
+		RefNotFound: noRef,
+		AuthDoubt:   status == http.StatusUnauthorized || status == http.StatusNotFound && !noRef,
 	}
-	return 0
 }

@@ -117,8 +117,8 @@ func TestGate_NotASeraph(t *testing.T) {
 		body string
 		want string
 	}{
-		{"other JSON", `{"status":"ok"}`, "has no decision: check that SERAPH_API_URL"},
-		{"no JSON", `hello`, "decode response"},
+		{name: "other JSON", body: `{"status":"ok"}`, want: "has no decision: check that SERAPH_API_URL"},
+		{name: "no JSON", body: `hello`, want: "decode response"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, _ := serve(t, 200, test.body)

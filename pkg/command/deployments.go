@@ -4,130 +4,152 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// Explain says what every rule says of a deployment now. Of one that does not wait it says what the
-// rules would say.
-func (k *Service) Explain(ctx context.Context, id int64) (deployment.Deployment, policy.Verdict, error) {
-	d, err := k.find(ctx, id)
+// Gate evaluates rules.
+type Gate interface {
+	Decide(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
+	Ask(ctx context.Context, q policy.Question) (policy.Verdict, error)
+}
+
+// People says whether somebody may approve or force a deployment, lock an environment or cancel
+// deployments to it, and take away somebody else's lock.
+type People interface {
+	Approver(ctx context.Context, d deployment.Deployment, by deployment.Actor) (policy.Approval, policy.Refusal)
+	Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
+	Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
+	Unlocker(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
+}
+
+// Engine changes deployments. It returns *deployment.InvalidTransitionError for a deployment whose
+// state no longer allows the change.
+type Engine interface {
+	Cancel(
+		ctx context.Context,
+		row int64,
+		request deployment.CancelRequested,
+		event deployment.AuditEvent,
+	) (deployment.Deployment, error)
+	Force(
+		ctx context.Context,
+		row int64,
+		force deployment.Force,
+		event deployment.AuditEvent,
+	) (deployment.Deployment, error)
+}
+
+// Deployments reads deployments and stores approvals of them.
+type Deployments interface {
+	Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error)
+	Approve(ctx context.Context, row int64, a policy.Approval, event deployment.AuditEvent) error
+}
+
+// Explain returns what every rule says of a deployment now. Of one that does not wait it returns
+// what the rules would say.
+func (s *Service) Explain(ctx context.Context, id int64) (deployment.Deployment, policy.Verdict, error) {
+	d, err := s.find(ctx, id)
 	if err != nil {
 		return d, policy.Verdict{}, err
 	}
-	v, err := k.Gate.Decide(ctx, d)
+
+	v, err := s.o.Gate.Decide(ctx, d)
 	return d, v, err
 }
 
-// Ask says what the rules would say of a deployment that there is not.
-func (k *Service) Ask(ctx context.Context, q policy.Question) (policy.Verdict, error) {
-	v, err := k.Gate.Ask(ctx, q)
-	return v, unknown(err)
+// Ask returns what the rules would say of a deployment that does not exist.
+func (s *Service) Ask(ctx context.Context, q policy.Question) (policy.Verdict, error) {
+	v, err := s.o.Gate.Ask(ctx, q)
+	return v, refuseUnknown(err)
 }
 
-// unknown refuses what is about something that is not there. That it could not be asked is no such
-// answer.
-func unknown(err error) error {
-	var u *policy.NotFoundError
-	if errors.As(err, &u) {
-		return newError(KindNotFound, "not_found", "%s", u.Error())
-	}
-	return err
-}
-
-// Approve gives somebody's yes to a waiting deployment, as it is now: it counts for this commit,
-// these parameters and these rules, and no others.
-func (k *Service) Approve(
+// Approve approves a waiting deployment for the caller. The approval counts only for the commit, the
+// parameters and the rules that the deployment has now. It returns what the rules say after it.
+func (s *Service) Approve(
 	ctx context.Context,
 	c Caller,
 	id int64,
 	comment string,
 ) (deployment.Deployment, policy.Verdict, error) {
-	d, err := k.find(ctx, id)
-	if err == nil {
-		err = checkReason(comment, false)
-	}
-
-	if err == nil && d.State != deployment.Waiting {
-		err = newError(
-			KindConflict,
-			"not_waiting",
-			"the deployment is %s: only one that waits can be approved",
-			d.State,
-		)
-	}
-
+	d, err := s.find(ctx, id)
 	if err != nil {
 		return d, policy.Verdict{}, err
 	}
-
-	approval, refused := k.Gate.Approver(ctx, d, c.By)
-	if refused != "" {
-		return d, policy.Verdict{}, newError(KindForbidden, "not_an_approver", "%s", refused)
+	if err := checkReason(comment); err != nil {
+		return d, policy.Verdict{}, err
+	}
+	if d.State != deployment.Waiting {
+		const format = "the deployment is %s: only a waiting deployment can be approved"
+		return d, policy.Verdict{}, conflict("not_waiting", fmt.Sprintf(format, d.State))
 	}
 
-	approval.Comment = comment
-	detail, _ := json.Marshal(approval) // it holds nothing that cannot be written
-	if err := k.Deployments.Approve(ctx, d.Row, approval, auditEvent(c, deployment.AuditApproved, detail).On(d, k.Now())); err != nil {
+	approval, refusal := s.o.People.Approver(ctx, d, c.By)
+	if err := refuseCaller(refusal, "not_an_approver"); err != nil {
 		return d, policy.Verdict{}, err
 	}
 
-	v, err := k.Gate.Decide(ctx, d)
+	approval.Comment = comment
+	detail, _ := json.Marshal(approval) // it has no field that can fail
+	event := c.auditEvent(deployment.AuditApproved, detail).On(d, s.o.Now())
+	if err := s.o.Deployments.Approve(ctx, d.Row, approval, event); err != nil {
+		return d, policy.Verdict{}, err
+	}
+
+	v, err := s.o.Gate.Decide(ctx, d)
 	return d, v, err
 }
 
 // Cancel ends a deployment: at once while it waits, else as soon as CircleCI shows that its
 // workflows have ended.
-func (k *Service) Cancel(ctx context.Context, c Caller, id int64, reason string) (deployment.Deployment, error) {
-	d, err := k.find(ctx, id)
-	if err == nil {
-		err = checkReason(reason, false)
-	}
+func (s *Service) Cancel(ctx context.Context, c Caller, id int64, reason string) (deployment.Deployment, error) {
+	d, err := s.find(ctx, id)
 	if err != nil {
 		return d, err
 	}
-	if refused := k.Gate.Member(ctx, d, c.By); refused != "" && !c.Admin {
-		return d, newError(KindForbidden, "not_allowed", "%s", refused)
+	if err := checkReason(reason); err != nil {
+		return d, err
+	}
+	if err := refuseCaller(s.o.People.Member(ctx, d, c.By), "not_allowed"); err != nil && !c.Admin {
+		return d, err
 	}
 
 	detail, _ := json.Marshal(map[string]string{"reason": reason, "state": string(d.State)})
-	d, err = k.Engine.Cancel(ctx, d.Row, deployment.CancelRequested{
-		By:     c.By,
-		Reason: reason,
-	}, auditEvent(c, deployment.AuditCanceled, detail))
-
-	return d, impossible(d, err)
+	event := c.auditEvent(deployment.AuditCanceled, detail)
+	d, err = s.o.Engine.Cancel(ctx, d.Row, deployment.CancelRequested{By: c.By, Reason: reason}, event)
+	return d, refuseTooLate(d, err)
 }
 
-// Force has the checks, freeze, order and locks of a waiting deployment passed, for a reason that
-// everybody sees. It never passes allow, refs, approvals or who stands before it in line.
-func (k *Service) Force(ctx context.Context, c Caller, id int64, reason string) (deployment.Deployment, error) {
-	d, err := k.find(ctx, id)
-	if err == nil {
-		err = checkReason(reason, true)
-	}
+// Force makes a waiting deployment pass checks, freeze, order and locks, for a reason that everybody
+// sees. It never passes allow, refs and approvals, nor deployments that are queued before it.
+func (s *Service) Force(ctx context.Context, c Caller, id int64, reason string) (deployment.Deployment, error) {
+	d, err := s.find(ctx, id)
 	if err != nil {
 		return d, err
 	}
-	if c.By.ID == 0 && !c.Admin {
-		return d, newError(KindForbidden, "not_allowed", "a token needs the scope admin to force a deployment")
+	if err := requireReason(reason); err != nil {
+		return d, err
 	}
-	if refused := k.Gate.Forcer(ctx, d, c.By); refused != "" {
-		return d, newError(KindForbidden, "not_allowed", "%s", refused)
+	if c.By.ID == 0 && !c.Admin {
+		return d, forbidden("a token needs the scope admin to force a deployment")
+	}
+	if err := refuseCaller(s.o.People.Forcer(ctx, d, c.By), "not_allowed"); err != nil {
+		return d, err
 	}
 
 	force := deployment.Force{By: c.By, Reason: reason}
-	detail, _ := json.Marshal(force) // it holds nothing that cannot be written
-	d, err = k.Engine.Force(ctx, d.Row, force, auditEvent(c, deployment.AuditForced, detail))
-	return d, impossible(d, err)
+	detail, _ := json.Marshal(force) // it has no field that can fail
+	d, err = s.o.Engine.Force(ctx, d.Row, force, c.auditEvent(deployment.AuditForced, detail))
+	return d, refuseTooLate(d, err)
 }
 
-// impossible puts into words that a deployment is past what was asked.
-func impossible(d deployment.Deployment, err error) error {
-	var past *deployment.InvalidTransitionError
-	if errors.As(err, &past) {
-		return newError(KindConflict, "too_late", "the deployment is %s: it is too late for that", d.State)
+// refuseTooLate refuses a change that the deployment's state no longer allows.
+func refuseTooLate(d deployment.Deployment, err error) error {
+	var late *deployment.InvalidTransitionError
+	if errors.As(err, &late) {
+		return conflict("too_late", fmt.Sprintf("the deployment is %s: it is too late for that", d.State))
 	}
 	return err
 }

@@ -5,211 +5,313 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// LockRequest is a lock that somebody wants. Without a repository it is of every repository,
-// without an environment of every environment.
+// Locks changes locks. It returns deployment.ErrNotFound for a lock that has ended, and
+// *policy.LockedError where somebody else has the lock. notice is for the owner; empty: none.
+type Locks interface {
+	TakeLock(ctx context.Context, l policy.Lock, source string, event deployment.AuditEvent) (policy.Lock, error)
+	StealLock(
+		ctx context.Context,
+		id int64,
+		l policy.Lock,
+		event deployment.AuditEvent,
+		notice string,
+	) (policy.Lock, error)
+	ExtendLock(ctx context.Context, id int64, until time.Time, event deployment.AuditEvent) (policy.Lock, error)
+	HandOverLock(ctx context.Context, id int64, to deployment.Actor, event deployment.AuditEvent) (policy.Lock, error)
+	ReleaseLock(ctx context.Context, id int64, event deployment.AuditEvent, notice string) error
+}
+
+// LockReader reads locks and the notices to their owners.
+type LockReader interface {
+	Lock(ctx context.Context, id int64) (l policy.Lock, open bool, err error)
+	Locks(ctx context.Context) ([]policy.Lock, error)
+	WaitingFor(ctx context.Context, l policy.Lock) ([]deployment.Deployment, error)
+	Notices(ctx context.Context, after int64, limit int) ([]policy.Notice, error)
+}
+
+// Resolver finds a repository by its name. It returns policy.ErrMissing if there is none.
+type Resolver interface {
+	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
+}
+
+// Routes finds the policy of a request; false: no route matches it.
+type Routes interface {
+	Policy(req deployment.Request) (policy.Policy, bool)
+}
+
+// LockRequest is a lock that somebody wants. Without a repository it covers every repository,
+// without an environment every environment.
 type LockRequest struct {
 	Repository  string // owner/name
 	Environment string
 	Reason      string
 	Until       time.Time // zero: until it is released
-	Steal       bool      // take it from its owner, who is told
+	Steal       bool      // take it from its owner, who gets a notice
 }
 
-// alreadyOver turns away who wants a lock that nobody would ever meet.
-const alreadyOver = "the lock would have ended already"
-
-// LockState is a lock and who waits for it, first in line first.
+// LockState is a lock and the deployments that wait for it, the next one first.
 type LockState struct {
 	policy.Lock
 	Waiting []deployment.Deployment
 }
 
-// TakeLock locks, or with Steal takes a lock from its owner. The owner's own lock gets the new
-// reason and end.
-func (k *Service) TakeLock(ctx context.Context, c Caller, r LockRequest) (policy.Lock, error) {
-	l, err := k.wanted(ctx, c, r)
+// endsInPast refuses a lock that would have no effect.
+const endsInPast = "the lock would have ended already"
+
+// TakeLock locks an environment or, with Steal, takes its lock from the owner. The owner's own lock
+// gets the new reason and end.
+func (s *Service) TakeLock(ctx context.Context, c Caller, r LockRequest) (policy.Lock, error) {
+	l, d, err := s.newLock(ctx, c, r)
 	if err != nil {
 		return l, err
 	}
 
-	taken, err := k.Store.TakeLock(ctx, l, "", k.lockAct(c, deployment.AuditLocked, "taken", l))
-	var held *policy.LockedError
-	if errors.As(err, &held) && r.Steal {
-		stolen := k.lockAct(c, deployment.AuditLocked, "stolen from "+held.Lock.Owner.String(), l)
-		taken, err = k.Store.StealLock(
-			ctx,
-			held.Lock.ID,
-			l,
-			stolen,
-			fmt.Sprintf("%s took your lock on %s: %s", c.By, scope(held.Lock), r.Reason),
-		)
+	event := lockEvent(c, deployment.AuditLocked, lockChange{How: "taken"}, l, s.o.Now())
+	taken, err := s.o.Locks.TakeLock(ctx, l, "", event)
+	var locked *policy.LockedError
+	if errors.As(err, &locked) && r.Steal {
+		return s.steal(ctx, c, d, locked.Lock, l)
 	}
 
-	return taken, lockProblem(err)
+	return taken, refuseLock(err)
 }
 
-// wanted checks a request and finds its repository.
-func (k *Service) wanted(ctx context.Context, c Caller, r LockRequest) (policy.Lock, error) {
-	l := policy.Lock{Environment: r.Environment, Owner: c.By, Reason: r.Reason, ExpiresAt: r.Until, TakenAt: k.Now()}
-	if err := checkReason(r.Reason, true); err != nil {
-		return l, err
+// steal takes the environment of a deployment from the owner of a lock. That opens it for the new
+// owner whatever their task, so that every route to it must allow them. The lock of an admin stays.
+func (s *Service) steal(
+	ctx context.Context,
+	c Caller,
+	d deployment.Deployment,
+	old, l policy.Lock,
+) (policy.Lock, error) {
+	if old.Admin && !c.Admin {
+		message := adminLock(old) + ": ask them to release it"
+		return old, &Error{Kind: KindForbidden, Code: "not_the_owner", Message: message}
+	}
+	if err := refuseCaller(s.o.People.Unlocker(ctx, d, c.By), "not_allowed"); err != nil && !c.Admin {
+		return old, err
 	}
 
-	switch {
-	case !r.Until.IsZero() && !r.Until.After(k.Now()):
-		return l, newError(KindInvalid, "already_over", alreadyOver)
-	case r.Repository != "" && r.Environment == "":
-		return l, newError(KindInvalid, "environment_missing", "a lock of a repository needs its environment")
-	case r.Repository == "" && !c.Admin:
-		return l, newError(KindForbidden, "not_allowed", "a lock that spans repositories needs the scope admin")
-	case r.Repository == "":
-		return l, nil
+	change := lockChange{
+		How:   "stolen from " + old.Owner.String(),
+		OldID: old.ID,
+		From:  &old.Owner,
+		To:    &l.Owner,
+	}
+	event := lockEvent(c, deployment.AuditLocked, change, l, s.o.Now())
+	notice := fmt.Sprintf("%s took your lock on %s: %s", c.By, scope(old), l.Reason)
+	taken, err := s.o.Locks.StealLock(ctx, old.ID, l, event, notice)
+	return taken, refuseLock(err)
+}
+
+// newLock checks a request and makes the lock that it asks for, and the deployment by whose rules the
+// caller may lock.
+func (s *Service) newLock(
+	ctx context.Context,
+	c Caller,
+	r LockRequest,
+) (l policy.Lock, d deployment.Deployment, err error) {
+	now := s.o.Now()
+	r.Environment = strings.TrimSpace(r.Environment)
+	l = policy.Lock{
+		Environment: r.Environment,
+		Owner:       c.By,
+		Admin:       c.Admin,
+		Reason:      r.Reason,
+		ExpiresAt:   r.Until,
+		TakenAt:     now,
+	}
+	if err := requireReason(r.Reason); err != nil {
+		return l, d, err
+	}
+	if err := checkEnvironment(r.Environment); err != nil {
+		return l, d, err
+	}
+	if !r.Until.IsZero() && !r.Until.After(now) {
+		return l, d, invalid("already_over", endsInPast)
 	}
 
+	if r.Repository == "" {
+		if !c.Admin {
+			return l, d, forbidden("a lock that spans repositories needs the scope admin")
+		}
+		return l, d, nil
+	}
+	if r.Environment == "" {
+		return l, d, invalid("environment_missing", "the lock of a repository needs an environment")
+	}
+
+	d.Request, err = s.lockedPlace(ctx, r)
+	if err != nil {
+		return l, d, refuseUnknown(err)
+	}
+	l.RepositoryID, l.Repository = d.Request.Repository.ID, d.Request.Repository.FullName()
+
+	// Whoever may lock by creating a deployment may lock by any other channel.
+	if err := refuseCaller(s.o.People.Member(ctx, d, c.By), "not_allowed"); err != nil && !c.Admin {
+		return l, d, err
+	}
+
+	return l, d, nil
+}
+
+// lockedPlace is the request of a lock task for an environment. It returns a *policy.NotFoundError if
+// no route leads there: such a lock would stop nothing. Without a route GitHub is not asked, so that
+// nobody learns here whether there is a repository of that name.
+func (s *Service) lockedPlace(ctx context.Context, r LockRequest) (deployment.Request, error) {
 	owner, name, err := policy.ParseRepository(r.Repository)
 	if err != nil {
-		return l, unknown(err)
+		return deployment.Request{}, err
 	}
 
-	source, err := k.Resolver.ResolveRepository(ctx, owner, name)
+	req := deployment.Request{
+		Repository:  deployment.Repository{Owner: owner, Name: name},
+		Environment: r.Environment,
+		Task:        s.o.LockTask,
+	}
+	noRoute := &policy.NotFoundError{What: "route for " + r.Repository + " and " + r.Environment}
+	if _, ok := s.o.Routes.Policy(req); !ok {
+		return req, noRoute
+	}
+
+	source, err := s.o.Resolver.ResolveRepository(ctx, owner, name)
 	if err != nil {
-		return l, unknown(policy.LookupError("repository "+r.Repository, err))
+		return req, policy.LookupError("repository "+r.Repository, err)
 	}
 
-	l.RepositoryID, l.Repository = source.Repository.ID, source.Repository.FullName()
-	return l, k.mayLock(ctx, c, source, r.Environment)
+	req.Repository, req.Installation = source.Repository, source.Installation
+	if _, ok := s.o.Routes.Policy(req); !ok {
+		return req, noRoute
+	}
+
+	return req, nil
 }
 
-// mayLock lets those lock who may do so by a deployment.
-func (k *Service) mayLock(ctx context.Context, c Caller, s deployment.Source, environment string) error {
-	d := deployment.Deployment{
-		Request: deployment.Request{
-			Repository:   s.Repository,
-			Installation: s.Installation,
-			Environment:  environment,
-			Task:         k.LockTask,
-		},
-	}
-
-	if refused := k.Gate.Member(ctx, d, c.By); refused != "" && !c.Admin {
-		return newError(KindForbidden, "not_allowed", "%s", refused)
-	}
-
-	return nil
-}
-
-// ExtendLock moves a lock's end. Only its owner and an admin may.
-func (k *Service) ExtendLock(ctx context.Context, c Caller, id int64, until time.Time) (policy.Lock, error) {
-	l, err := k.owned(ctx, c, id)
-	if err == nil && !until.IsZero() && !until.After(k.Now()) {
-		err = newError(KindInvalid, "already_over", alreadyOver+": release it")
-	}
+// ExtendLock moves the end of a lock. Only its owner and an admin may.
+func (s *Service) ExtendLock(ctx context.Context, c Caller, id int64, until time.Time) (policy.Lock, error) {
+	l, err := s.ownedLock(ctx, c, id)
 	if err != nil {
 		return l, err
+	}
+	if !until.IsZero() && !until.After(s.o.Now()) {
+		return l, invalid("already_over", endsInPast+": release it")
 	}
 
 	l.ExpiresAt = until
-	l, err = k.Store.ExtendLock(ctx, id, until, k.lockAct(c, deployment.AuditLocked, "extended", l))
-	return l, lockProblem(err)
+	event := lockEvent(c, deployment.AuditLocked, lockChange{How: "extended"}, l, s.o.Now())
+	l, err = s.o.Locks.ExtendLock(ctx, id, until, event)
+	return l, refuseLock(err)
 }
 
-// HandOverLock gives a lock to somebody else. Only its owner and an admin may.
-func (k *Service) HandOverLock(ctx context.Context, c Caller, id int64, to deployment.Actor) (policy.Lock, error) {
-	l, err := k.owned(ctx, c, id)
-	if err == nil && to.ID == 0 {
-		err = newError(KindInvalid, "owner_missing", "the new owner's GitHub id is needed")
-	}
+// HandOverLock gives a lock to another owner. Only its owner and an admin may.
+func (s *Service) HandOverLock(ctx context.Context, c Caller, id int64, to deployment.Actor) (policy.Lock, error) {
+	l, err := s.ownedLock(ctx, c, id)
 	if err != nil {
 		return l, err
 	}
+	if to.ID == 0 || policy.ParseLogin(to.Login) != nil {
+		return l, invalid("owner_missing", "the GitHub id and login of the new owner are required")
+	}
 
-	l, err = k.Store.HandOverLock(ctx, id, to, k.lockAct(c, deployment.AuditLocked, "handed over to "+to.String(), l))
-	return l, lockProblem(err)
+	change := lockChange{How: "handed over to " + to.String(), From: &l.Owner, To: &to}
+	event := lockEvent(c, deployment.AuditLocked, change, l, s.o.Now())
+	l, err = s.o.Locks.HandOverLock(ctx, id, to, event)
+	return l, refuseLock(err)
 }
 
-// ReleaseLock ends a lock. Only its owner and an admin may; the owner is told of an admin's doing.
-func (k *Service) ReleaseLock(ctx context.Context, c Caller, id int64) error {
-	l, err := k.owned(ctx, c, id)
+// ReleaseLock ends a lock. Only its owner and an admin may; the owner gets a notice from an admin.
+func (s *Service) ReleaseLock(ctx context.Context, c Caller, id int64) error {
+	l, err := s.ownedLock(ctx, c, id)
 	if err != nil {
 		return err
 	}
-	return lockProblem(k.release(ctx, c, l))
+	return refuseLock(release(ctx, s.o.Locks, c, l, s.o.Now()))
 }
 
-func (k *Service) release(ctx context.Context, c Caller, l policy.Lock) error {
+// lockReleaser ends locks.
+type lockReleaser interface {
+	ReleaseLock(ctx context.Context, id int64, event deployment.AuditEvent, notice string) error
+}
+
+// release ends a lock and leaves a notice when it is somebody else's.
+func release(ctx context.Context, locks lockReleaser, c Caller, l policy.Lock, now time.Time) error {
 	notice := ""
 	if !l.Owner.Same(c.By) {
 		notice = fmt.Sprintf("%s released your lock on %s", c.By, scope(l))
 	}
-	return k.Store.ReleaseLock(ctx, l.ID, k.lockAct(c, deployment.AuditUnlocked, "released", l), notice)
+	return locks.ReleaseLock(ctx, l.ID, lockEvent(c, deployment.AuditUnlocked, lockChange{How: "released"}, l, now), notice)
 }
 
-// owned gives an open lock that is the caller's, or any to an admin.
-func (k *Service) owned(ctx context.Context, c Caller, id int64) (policy.Lock, error) {
-	l, open, err := k.Store.Lock(ctx, id)
-	switch {
-	case err != nil || !open:
-		if err == nil {
-			err = deployment.ErrNotFound
-		}
-
-		return l, lockProblem(err)
-	case !l.Owner.Same(c.By) && !c.Admin:
-		return l, newError(KindForbidden, "not_the_owner", "the lock is %s's: ask them, or take it with steal", l.Owner)
-	default:
-		return l, nil
+// ownedLock returns an open lock that the caller may change: the caller's own, or any for an admin.
+func (s *Service) ownedLock(ctx context.Context, c Caller, id int64) (policy.Lock, error) {
+	l, err := s.openLock(ctx, id)
+	if err != nil {
+		return l, err
 	}
+	if !l.Owner.Same(c.By) && !c.Admin {
+		message := fmt.Sprintf("the lock belongs to %s: ask them to release it, or steal it", l.Owner)
+		return l, &Error{Kind: KindForbidden, Code: "not_the_owner", Message: message}
+	}
+	return l, nil
 }
 
-// Lock gives one open lock and who waits for it.
-func (k *Service) Lock(ctx context.Context, id int64) (LockState, error) {
-	l, open, err := k.Store.Lock(ctx, id)
+func (s *Service) openLock(ctx context.Context, id int64) (policy.Lock, error) {
+	l, open, err := s.o.LockReader.Lock(ctx, id)
 	if err == nil && !open {
 		err = deployment.ErrNotFound
 	}
+	return l, refuseLock(err)
+}
+
+// Lock returns one open lock and the deployments that wait for it.
+func (s *Service) Lock(ctx context.Context, id int64) (LockState, error) {
+	l, err := s.openLock(ctx, id)
 	if err != nil {
-		return LockState{}, lockProblem(err)
+		return LockState{}, err
 	}
 
-	waiting, err := k.Store.WaitingFor(ctx, l)
-	return LockState{l, waiting}, err
+	waiting, err := s.o.LockReader.WaitingFor(ctx, l)
+	return LockState{Lock: l, Waiting: waiting}, err
 }
 
 // Locks lists the open locks.
-func (k *Service) Locks(ctx context.Context) ([]policy.Lock, error) { return k.Store.Locks(ctx) }
+func (s *Service) Locks(ctx context.Context) ([]policy.Lock, error) { return s.o.LockReader.Locks(ctx) }
 
-// Notices lists what owners are to be told of their locks, after a number, oldest first.
-func (k *Service) Notices(ctx context.Context, after int64, limit int) ([]policy.Notice, error) {
-	return k.Store.Notices(ctx, after, limit)
+// Notices lists the notices to the owners of locks with ids above after, oldest first.
+func (s *Service) Notices(ctx context.Context, after int64, limit int) ([]policy.Notice, error) {
+	return s.o.LockReader.Notices(ctx, after, limit)
 }
 
-// lockProblem puts what the store says of locks into words.
-func lockProblem(err error) error {
-	var held *policy.LockedError
+// refuseLock refuses a change of a lock that somebody else has, or that has ended.
+func refuseLock(err error) error {
+	var locked *policy.LockedError
 	switch {
-	case errors.As(err, &held):
-		return newError(
-			KindConflict,
-			"locked",
-			"%s is locked by %s: %s",
-			scope(held.Lock),
-			held.Lock.Owner,
-			held.Lock.Reason,
-		)
+	case errors.As(err, &locked):
+		return conflict("locked", lockedBy(locked.Lock))
 	case errors.Is(err, deployment.ErrNotFound):
-		return newError(KindNotFound, "not_found", "no open lock has this id")
+		return notFound("no open lock has this id")
 	default:
 		return err
 	}
 }
 
-// scope says what a lock is on.
+// lockedBy says, for people, what is locked, by whom and why.
+func lockedBy(l policy.Lock) string {
+	text := fmt.Sprintf("%s is locked by %s", scope(l), l.Owner)
+	if l.Reason != "" {
+		text += ": " + l.Reason
+	}
+	return text
+}
+
+// scope says, for people, what a lock covers.
 func scope(l policy.Lock) string {
 	switch {
 	case l.Repository == "" && l.Environment == "":
@@ -221,87 +323,35 @@ func scope(l policy.Lock) string {
 	}
 }
 
-// lockAct is what the audit keeps of a lock. One that is only being taken has no id yet.
-func (k *Service) lockAct(c Caller, kind deployment.AuditKind, how string, l policy.Lock) deployment.AuditEvent {
-	detail, _ := json.Marshal(struct { // it holds nothing that cannot be written
-		How string `json:"how"`
-		ID  int64  `json:"id,omitempty"` // over the lock's own, which is never left out
+// adminLock says, for people, that an admin has a lock.
+func adminLock(l policy.Lock) string {
+	return fmt.Sprintf("%s is locked by %s, which has the scope admin", scope(l), l.Owner)
+}
+
+// lockChange is what is done to a lock, for the audit.
+type lockChange struct {
+	How   string            `json:"how"`
+	OldID int64             `json:"old_id,omitempty"` // of the lock that is taken away
+	From  *deployment.Actor `json:"from,omitempty"`   // the owner before
+	To    *deployment.Actor `json:"to,omitempty"`     // the owner after
+}
+
+// lockEvent is the audit record of what is done to a lock. A lock that is only being taken has no id
+// yet.
+func lockEvent(
+	c Caller,
+	kind deployment.AuditKind,
+	change lockChange,
+	l policy.Lock,
+	now time.Time,
+) deployment.AuditEvent {
+	detail, _ := json.Marshal(struct { // it has no field that can fail
+		lockChange
+		ID int64 `json:"id,omitempty"` // hides the lock's own id, which is never left out
 		policy.Lock
-	}{how, l.ID, l})
-	a := auditEvent(c, kind, detail)
-	a.At, a.RepositoryID, a.Repository, a.Environment = k.Now(), l.RepositoryID, l.Repository, l.Environment
-	return a
-}
+	}{change, l.ID, l})
 
-// Task does what a deployment with a reserved task asks for: to lock its environment for its
-// requester, or to unlock it. Done twice it is the same.
-func (k *Service) Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error) {
-	c := Caller{Channel: deployment.ChannelGitHub, By: d.Request.Requester()}
-	if d.Target.LockTask == deployment.TaskUnlock {
-		return k.unlockTask(ctx, c, d)
-	}
-
-	l := policy.Lock{
-		RepositoryID: d.Request.Repository.ID,
-		Repository:   d.Request.Repository.FullName(),
-		Environment:  d.Request.Environment,
-		Owner:        c.By,
-		Reason:       plain(d.Request.Description),
-		TakenAt:      askedAt(d),
-	}
-
-	if d.Target.LockFor > 0 {
-		if l.ExpiresAt = d.AcceptedAt.Add(d.Target.LockFor); !l.ExpiresAt.After(k.Now()) {
-			return "", alreadyOver, nil
-		}
-	}
-
-	a := k.lockAct(c, deployment.AuditLocked, "taken", l)
-	a.Deployment = d.Request.ID
-	_, err = k.Store.TakeLock(ctx, l, fmt.Sprintf("deployment:%d:%d", l.RepositoryID, d.Request.ID), a)
-	var held *policy.LockedError
-	if errors.As(err, &held) {
-		return "", fmt.Sprintf(
-			"%s is locked on %s by %s: %s",
-			l.Repository,
-			l.Environment,
-			held.Lock.Owner,
-			held.Lock.Reason,
-		), nil
-	}
-
-	return fmt.Sprintf("Locked %s for %s", l.Environment, c.By), "", err
-}
-
-// onItsWay is how long a task's webhook may take: what arrives later counts as asked for then.
-const onItsWay = time.Minute
-
-// askedAt is when a task was asked for. It orders locks and unlocks, however late they are looked
-// at, and whatever is delivered again.
-func askedAt(d deployment.Deployment) time.Time {
-	made := d.Request.CreatedAt
-	if latest := made.Add(onItsWay); !made.IsZero() && latest.Before(d.AcceptedAt) {
-		return latest
-	}
-	return d.AcceptedAt
-}
-
-// unlockTask releases what was locked when it was asked for, and nothing that was locked since.
-func (k *Service) unlockTask(ctx context.Context, c Caller, d deployment.Deployment) (done, refused string, err error) {
-	l, open, err := k.Store.OpenLock(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
-	anew := open && l.TakenAt.After(askedAt(d))
-	if err == nil && open && !anew {
-		err = k.release(ctx, c, l)
-	}
-
-	switch {
-	case err == nil && !open, errors.Is(err, deployment.ErrNotFound): // somebody was faster
-		return d.Request.Environment + " is not locked", "", nil
-	case err != nil:
-		return "", "", err
-	case anew:
-		return fmt.Sprintf("%s was locked anew by %s since: it stays locked", d.Request.Environment, l.Owner), "", nil
-	}
-
-	return fmt.Sprintf("Unlocked %s, which %s had locked", d.Request.Environment, l.Owner), "", nil
+	event := c.auditEvent(kind, detail)
+	event.At, event.RepositoryID, event.Repository, event.Environment = now, l.RepositoryID, l.Repository, l.Environment
+	return event
 }

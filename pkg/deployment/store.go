@@ -93,10 +93,10 @@ type Filter struct {
 
 // Record is one deployment with its history.
 type Record struct {
-	Deployment Deployment
-	Timeline   []Entry
-	Reports    []Report
-	Leased     time.Time // for LeaseReports: when the lease ends, which also identifies the lease
+	Deployment  Deployment
+	Timeline    []Entry
+	Reports     []Report
+	LeasedUntil time.Time // for LeaseReports: when the lease ends, which also identifies the lease
 }
 
 // Stats are the numbers that the metrics show of the rows.

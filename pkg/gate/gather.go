@@ -2,14 +2,39 @@ package gate
 
 import (
 	"context"
-	"strings"
+	"errors"
+	"net"
+	"net/url"
 	"sync"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// gather asks for what is needed: our own rows in turn, GitHub for several things at a time.
+// Rows reads facts of our database.
+type Rows interface {
+	Deployed(ctx context.Context, repositoryID int64, environmentKey string) (sha string, err error)
+	PriorResult(ctx context.Context, repositoryID int64, environmentKey, sha string) (policy.PriorResult, error)
+	LocksOn(ctx context.Context, repositoryID int64, environmentKey string) ([]policy.Lock, error)
+	Approvals(ctx context.Context, row int64) ([]policy.Approval, error)
+	Queue(ctx context.Context, d deployment.Deployment) (policy.Queue, error)
+}
+
+// Commits reads facts about commits at GitHub. Every call has a timeout of its own; answers may be some
+// seconds old.
+type Commits interface {
+	Checks(ctx context.Context, of deployment.Repository, installation int64, sha string) ([]policy.Check, error)
+	RequiredChecks(ctx context.Context, of deployment.Repository, installation int64, ref string) ([]string, error)
+	Compare(
+		ctx context.Context,
+		of deployment.Repository,
+		installation int64,
+		base, head string,
+	) (policy.Comparison, error)
+}
+
+// gather reads all facts that are needed: those of our database one after another, and those of
+// GitHub at the same time. An error means that the database cannot be read.
 func (g *Gate) gather(
 	ctx context.Context,
 	d deployment.Deployment,
@@ -20,10 +45,13 @@ func (g *Gate) gather(
 	if err != nil {
 		return f, err
 	}
+	if err := g.gatherHistory(ctx, d, n, &f); err != nil {
+		return f, err
+	}
 
 	var asking sync.WaitGroup
-	ask := func(wanted bool, do func()) {
-		if wanted {
+	ask := func(needed bool, do func()) {
+		if needed {
 			asking.Go(do)
 		}
 	}
@@ -31,87 +59,100 @@ func (g *Gate) gather(
 	repo, installation := d.Request.Repository, d.Request.Installation
 	ask(n.Requester != nil, func() { f.Requester = g.membership(ctx, d, r.Requester, n.Requester) })
 	ask(n.Forcer != nil && r.Force != nil, func() { f.Forcer = g.membership(ctx, d, r.Force.By, n.Forcer) })
-	ask(n.Checks, func() { f.Checks = fact(g.GitHub.Checks(ctx, repo, installation, r.SHA)) })
-	ask(n.Required, func() { f.Required = fact(g.GitHub.RequiredChecks(ctx, repo, installation, r.Ref)) })
+	ask(n.Checks, func() { f.Checks = fact(g, answerOf(g.Commits.Checks(ctx, repo, installation, r.SHA))) })
+	ask(n.Required, func() { f.Required = fact(g, answerOf(g.Commits.RequiredChecks(ctx, repo, installation, r.Ref))) })
 	ask(n.Compared && f.Deployed.Value != "" && f.Deployed.Value != r.SHA, func() {
-		f.Compared = fact(g.GitHub.Compare(ctx, repo, installation, f.Deployed.Value, r.SHA))
+		f.Compared = fact(g, answerOf(g.Commits.Compare(ctx, repo, installation, f.Deployed.Value, r.SHA)))
 	})
 	asking.Wait()
 
 	return f, nil
 }
 
-// gatherLocal reads our own rows.
-func (g *Gate) gatherLocal(ctx context.Context, d deployment.Deployment, n policy.Needs) (f policy.Facts, err error) {
-	repo, environment := d.Request.Repository.ID, d.Request.EnvironmentKey()
-	read := func(wanted bool, do func() error) {
-		if err == nil && wanted {
-			err = do()
-		}
+// gatherLocal reads the facts of our database that policy.EvaluateLocal needs: locks, the queue and
+// approvals.
+func (g *Gate) gatherLocal(ctx context.Context, d deployment.Deployment, n policy.Needs) (policy.Facts, error) {
+	var f policy.Facts
+
+	locks, err := g.Rows.LocksOn(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
+	if err != nil {
+		return f, err
+	}
+	f.Locks = policy.Known(locks)
+
+	queue, err := g.Rows.Queue(ctx, d)
+	if err != nil {
+		return f, err
+	}
+	f.Queue = policy.Known(queue)
+
+	if d.Row == 0 { // a question: there is nothing that could have been approved
+		f.Approvals = policy.Known[[]policy.Approval](nil)
+		return f, nil
+	}
+	if !n.Approvals {
+		return f, nil
 	}
 
-	read(true, func() error { return into(&f.Locks)(g.Rows.LocksOn(ctx, repo, environment)) })
-	read(true, func() error { return into(&f.Queue)(g.Rows.Queue(ctx, d)) })
-	read(n.Deployed, func() error { return into(&f.Deployed)(g.Rows.Deployed(ctx, repo, environment)) })
-	read(n.Approvals && d.Row != 0, func() error { return into(&f.Approvals)(g.Rows.Approvals(ctx, d.Row)) })
-	if d.Row == 0 {
-		f.Approvals = policy.Known[[]policy.Approval](nil) // nobody can approve what there is not
+	approvals, err := g.Rows.Approvals(ctx, d.Row)
+	if err != nil {
+		return f, err
+	}
+	f.Approvals = policy.Known(approvals)
+
+	return f, nil
+}
+
+// gatherHistory reads the facts of our database that only a full evaluation needs: what is deployed,
+// and what became of the commit in other environments.
+func (g *Gate) gatherHistory(ctx context.Context, d deployment.Deployment, n policy.Needs, f *policy.Facts) error {
+	repo := d.Request.Repository.ID
+
+	if n.Deployed {
+		deployed, err := g.Rows.Deployed(ctx, repo, d.Request.EnvironmentKey())
+		if err != nil {
+			return err
+		}
+		f.Deployed = policy.Known(deployed)
 	}
 
 	f.After = map[string]policy.Fact[policy.PriorResult]{}
-	for _, other := range n.After {
-		read(true, func() error {
-			past, err := g.Rows.PriorResult(ctx, repo, other, d.Request.SHA)
-			f.After[other] = policy.Known(past)
+	for _, environment := range n.After {
+		result, err := g.Rows.PriorResult(ctx, repo, environment, d.Request.SHA)
+		if err != nil {
 			return err
-		})
+		}
+		f.After[environment] = policy.Known(result)
 	}
 
-	return f, err
+	return nil
 }
 
-// into makes a known fact of what was read without an error.
-func into[T any](f *policy.Fact[T]) func(T, error) error {
-	return func(v T, err error) error {
-		*f = policy.Known(v)
-		return err
-	}
+// answer is what a call to GitHub returned.
+type answer[T any] struct {
+	value T
+	err   error
 }
 
-// fact makes a fact of an answer; an error is an unknown one.
-func fact[T any](v T, err error) policy.Fact[T] {
-	if err != nil {
-		return policy.Unknown[T](err.Error())
+func answerOf[T any](v T, err error) answer[T] { return answer[T]{v, err} }
+
+// fact converts an answer into a fact. An error makes it unknown.
+func fact[T any](g *Gate, a answer[T]) policy.Fact[T] {
+	if a.err != nil {
+		return policy.Unknown[T](g.problem(a.err))
 	}
-	return policy.Known(v)
+	return policy.Known(a.value)
 }
 
-// membership asks who somebody is now, by id, and what of it is needed. Apps and tokens have none.
-func (g *Gate) membership(
-	ctx context.Context,
-	d deployment.Deployment,
-	who deployment.Actor,
-	ask *policy.PersonNeeds,
-) policy.Fact[policy.Membership] {
-	if ask == nil || who.ID == 0 || who.App != "" {
-		return policy.Known(policy.Membership{})
+// problem says, for people, why GitHub did not answer. A failed connection names addresses of our
+// network, which are for the log only: verdicts are shown in public statuses.
+func (g *Gate) problem(err error) string {
+	var call *url.Error
+	var network net.Error
+	if !errors.As(err, &call) && !errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded) {
+		return err.Error()
 	}
 
-	repo, installation := d.Request.Repository, d.Request.Installation
-	login, err := g.GitHub.Person(ctx, who.ID, repo, installation)
-	if err != nil {
-		return policy.Unknown[policy.Membership](err.Error())
-	}
-
-	s := policy.Membership{Login: login, Teams: map[string]policy.Fact[bool]{}}
-	if ask.Permission {
-		s.Permission = fact(g.GitHub.Permission(ctx, repo, installation, who.ID, login))
-	}
-
-	for _, name := range ask.Teams {
-		org, team, _ := strings.Cut(name, "/")
-		s.Teams[name] = fact(g.GitHub.TeamMember(ctx, org, team, login, repo, installation))
-	}
-
-	return policy.Known(s)
+	g.Log.Info().Err(err).Msg("fact unknown")
+	return "GitHub could not be reached"
 }

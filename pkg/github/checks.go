@@ -103,12 +103,12 @@ func (c *Client) checkRuns(ctx context.Context, src deployment.Source, sha strin
 
 // toCheck maps a commit status. A state that is not documented is pending, never green.
 func (s commitStatus) toCheck() (policy.Check, error) {
-	check := policy.Check{Name: s.Context, State: policy.Pending, At: firstTime(s.Updated, s.Created), ID: s.ID}
+	check := policy.Check{Name: s.Context, State: policy.CheckPending, At: firstTime(s.Updated, s.Created), ID: s.ID}
 	switch s.State {
 	case "success":
-		check.State = policy.Green
+		check.State = policy.CheckGreen
 	case "failure", "error":
-		check.State = policy.Red
+		check.State = policy.CheckRed
 	}
 
 	if s.ID == 0 || s.Context == "" || check.At.IsZero() {
@@ -121,7 +121,7 @@ func (s commitStatus) toCheck() (policy.Check, error) {
 // toCheck maps a check run. Of several runs with one name the newest counts, so a run that has not
 // started yet gets the present time: an older run must not stand for it.
 func (r checkRun) toCheck(now time.Time) (policy.Check, error) {
-	check := policy.Check{Name: r.Name, State: policy.Pending, At: firstTime(r.Started, r.Completed), ID: r.ID}
+	check := policy.Check{Name: r.Name, State: policy.CheckPending, At: firstTime(r.Started, r.Completed), ID: r.ID}
 	if r.App != nil {
 		check.App = r.App.Slug
 	}
@@ -145,9 +145,9 @@ func (r checkRun) toCheck(now time.Time) (policy.Check, error) {
 func conclusionState(conclusion string) policy.CheckState {
 	switch conclusion {
 	case "success", "neutral", "skipped":
-		return policy.Green
+		return policy.CheckGreen
 	default:
-		return policy.Red
+		return policy.CheckRed
 	}
 }
 

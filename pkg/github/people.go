@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // ErrNoPerson says that an id or a login is nobody's: GitHub answers 404 for it, or it belongs to
-// an organization.
-var ErrNoPerson = errors.New("no such account at GitHub, or the credentials may not see it")
+// an organization. It is a policy.ErrMissing.
+var ErrNoPerson = fmt.Errorf("%w: no such account, or the credentials may not see it", policy.ErrMissing)
 
 var loginPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+(\[bot\])?$`)
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // ErrRepositoryGone says that GitHub does not show a repository: it answers 404.
@@ -176,9 +177,15 @@ func mayBeRenamed(err error) bool {
 }
 
 // ResolveRepository looks a repository up by its name, and with an App the installation that sees
-// it. With a token the installation is 0.
+// it. With a token the installation is 0. policy.ErrMissing: GitHub does not show it.
 func (c *Client) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
 	src, _, err := c.resolve(ctx, owner, name)
+
+	var failed *Error
+	if errors.As(err, &failed) && failed.Status == http.StatusNotFound {
+		err = fmt.Errorf("%w: %w", policy.ErrMissing, err)
+	}
+
 	return src, err
 }
 

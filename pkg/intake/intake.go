@@ -15,7 +15,7 @@ type Routes interface {
 	Admit(req deployment.Request, key string) deployment.Admission
 }
 
-// Store keeps deliveries and deployments.
+// Store stores deliveries and deployments.
 type Store interface {
 	// Accept commits a delivery and its new deployment. duplicate says that the delivery's GUID, or
 	// the deployment by its ids, had been accepted before; then nothing changes.
@@ -47,7 +47,7 @@ type Result struct {
 	Reason  string
 }
 
-// Delivery is what brought a request, and what its bearer already knows about it.
+// Delivery is what brought a request, and what the caller already knows about the deployment.
 type Delivery struct {
 	deployment.Delivery
 	Problem string             // ends the deployment at once as errored; empty: nothing is wrong
@@ -61,15 +61,15 @@ type Intake struct {
 	Store   Store
 }
 
-// Matches says whether a route matches a request, so that a caller can skip expensive questions
-// about one that Accept would ignore.
+// Matches says whether a route matches a request. It spares a caller the calls to GitHub about a
+// request that Accept would ignore.
 func (i *Intake) Matches(req deployment.Request) bool {
 	return i.Routes.Admit(req, newKey()).Ignored == ""
 }
 
-// Accept matches a request with the routes and stores the deployment that it makes. It returns
-// without error only after the commit, so that the sender may forget the delivery; after an error
-// the delivery is not remembered.
+// Accept matches a request with the routes and stores the new deployment. It returns without error
+// only after the commit, because the sender then forgets the delivery; after an error the delivery
+// is not remembered.
 func (i *Intake) Accept(ctx context.Context, del Delivery, req deployment.Request) (Result, error) {
 	admission := i.Routes.Admit(req, newKey())
 	if admission.Ignored != "" {

@@ -114,14 +114,63 @@ func TestAccept_Outcomes(t *testing.T) {
 		routed      string // the environment that the routes match
 		want        intake.Result
 	}{
-		{"new deployment", "a", 41, "production", "production", accepted},
-		{"same delivery", "a", 41, "production", "production", duplicate},
-		{"same deployment in another delivery", "b", 41, "production", "production", duplicate},
-		{"no route", "c", 42, "staging", "production", ignored},
-		{"no route, delivered again", "c", 42, "staging", "production", ignored},
-		{"delivered again after a route was added", "c", 42, "staging", "staging", accepted},
-		{"known GUID after its route was removed", "a", 41, "production", "staging", duplicate},
-		{"known deployment after its route was removed", "d", 41, "production", "staging", duplicate},
+		{
+			name:        "new deployment",
+			guid:        "a",
+			id:          41,
+			environment: "production",
+			routed:      "production",
+			want:        accepted,
+		},
+		{
+			name:        "same delivery",
+			guid:        "a",
+			id:          41,
+			environment: "production",
+			routed:      "production",
+			want:        duplicate,
+		},
+		{
+			name:        "same deployment in another delivery",
+			guid:        "b",
+			id:          41,
+			environment: "production",
+			routed:      "production",
+			want:        duplicate,
+		},
+		{name: "no route", guid: "c", id: 42, environment: "staging", routed: "production", want: ignored},
+		{
+			name:        "no route, delivered again",
+			guid:        "c",
+			id:          42,
+			environment: "staging",
+			routed:      "production",
+			want:        ignored,
+		},
+		{
+			name:        "delivered again after a route was added",
+			guid:        "c",
+			id:          42,
+			environment: "staging",
+			routed:      "staging",
+			want:        accepted,
+		},
+		{
+			name:        "known GUID after its route was removed",
+			guid:        "a",
+			id:          41,
+			environment: "production",
+			routed:      "staging",
+			want:        duplicate,
+		},
+		{
+			name:        "known deployment after its route was removed",
+			guid:        "d",
+			id:          41,
+			environment: "production",
+			routed:      "staging",
+			want:        duplicate,
+		},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			routes.environment = step.routed
@@ -174,24 +223,34 @@ func TestAccept_StoresDeployment(t *testing.T) {
 func TestAccept_Problem(t *testing.T) {
 	const old, young = 2 * time.Hour, time.Second
 	for _, test := range []struct {
-		name   string
-		routes string // the problem that the routes find
-		bearer string // the problem that the delivery brings
-		age    time.Duration
-		want   string
+		name     string
+		routes   string // the problem that the routes find
+		delivery string // the problem that the delivery brings
+		age      time.Duration
+		want     string
 	}{
-		{"none", "", "", young, ""},
-		{"of the routes", "bad parameter", "", young, "bad parameter"},
-		{"of the delivery", "", "already handled", young, "already handled"},
-		{"the delivery's wins over the routes'", "bad parameter", "already handled", young, "already handled"},
-		{"the delivery's wins over its age", "", "already handled", old, "already handled"},
-		{"of its age", "", "", old, "arrived too late, deploy again (created 2h0m0s before it arrived, the limit is 1h0m0s)"},
+		{name: "none", age: young},
+		{name: "of the routes", routes: "bad parameter", age: young, want: "bad parameter"},
+		{name: "of the delivery", delivery: "already handled", age: young, want: "already handled"},
+		{
+			name:     "the delivery's wins over the routes'",
+			routes:   "bad parameter",
+			delivery: "already handled",
+			age:      young,
+			want:     "already handled",
+		},
+		{name: "the delivery's wins over its age", delivery: "already handled", age: old, want: "already handled"},
+		{
+			name: "of its age",
+			age:  old,
+			want: "arrived too late, deploy again (created 2h0m0s before it arrived, the limit is 1h0m0s)",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			in, db := newIntake(t, &testRoutes{environment: "production", problem: test.routes})
 			req := request(41, "production")
 			req.CreatedAt = now.Add(-test.age)
-			del := intake.Delivery{Delivery: delivery("a", req), Problem: test.bearer}
+			del := intake.Delivery{Delivery: delivery("a", req), Problem: test.delivery}
 			if _, err := in.Accept(t.Context(), del, req); err != nil {
 				t.Fatal(err)
 			}
@@ -271,8 +330,8 @@ func TestIntake_ErrorIsReturned(t *testing.T) {
 		name        string
 		environment string
 	}{
-		{"matched", "production"},
-		{"ignored", "staging"},
+		{name: "matched", environment: "production"},
+		{name: "ignored", environment: "staging"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			in, db := newIntake(t, &testRoutes{environment: "production"})

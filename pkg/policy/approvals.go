@@ -8,79 +8,144 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// approvals counts the people who said yes to exactly this.
-func (j *evaluation) approvals() Outcome {
-	a := j.p.Approvals
-	if j.r.Deployment != 0 && !j.f.Approvals.Known {
-		return unknown("the approvals", j.f.Approvals.Problem)
+// evaluateApprovals says whether enough people have approved.
+func (e *evaluation) evaluateApprovals() Outcome {
+	rule := e.policy.Approvals
+	if e.request.Deployment != 0 && !e.facts.Approvals.Known {
+		return unknown("the approvals", e.facts.Approvals.Problem)
 	}
 
-	given := j.approvers()
-	if missing := a.Count - len(given); missing > 0 {
-		o := wait(CodeApprovalsMissing, "%d of %d approvals (%s)", missing, a.Count, a)
-		o.Who = a.String()
+	approvers := e.approvers()
+	if missing := rule.Count - len(approvers); missing > 0 {
+		o := wait(CodeApprovalsMissing, "%s", rule.describeMissing(missing))
+		o.Who = rule.String()
 		return o
 	}
 
-	return allow("approved by %s", few(given))
+	return allow("approved by %s", listNames(approvers))
 }
 
-// approvers names those whose approval counts, each once.
-func (j *evaluation) approvers() []string {
-	if j.r.Deployment == 0 {
-		return nil // nobody can approve what there is not
+// describeMissing says how many approvals are missing, and how many were given if there are some.
+func (a Approvals) describeMissing(missing int) string {
+	given := a.Count - missing
+	switch {
+	case given == 0 && missing == 1:
+		return fmt.Sprintf("1 approval from %s", a)
+	case given == 0:
+		return fmt.Sprintf("%d approvals from %s", missing, a)
+	case missing == 1:
+		return fmt.Sprintf("1 more approval (%d of %d given) from %s", given, a.Count, a)
+	default:
+		return fmt.Sprintf("%d more approvals (%d of %d given) from %s", missing, given, a.Count, a)
+	}
+}
+
+// approvers returns the names of those whose approval counts, each once. A question has none.
+func (e *evaluation) approvers() []string {
+	if e.request.Deployment == 0 {
+		return nil
 	}
 
-	digest := j.p.Digest()
-	var persons []deployment.Actor
+	digest := e.policy.Digest()
+	var counted []deployment.Actor
 	var names []string
-	for _, given := range j.f.Approvals.Value {
-		counted := slices.ContainsFunc(persons, given.By.Same)
-		if counted || !j.counts(given, digest) {
+	for _, a := range e.facts.Approvals.Value {
+		if slices.ContainsFunc(counted, a.By.Same) || !e.counts(a, digest) {
 			continue
 		}
 
-		persons, names = append(persons, given.By), append(names, given.By.String())
+		counted = append(counted, a.By)
+		names = append(names, a.By.String())
 	}
 
 	slices.Sort(names)
 	return names
 }
 
-// counts says whether an approval is one of this commit with these parameters under these rules,
-// still holds, and is somebody else's.
-func (j *evaluation) counts(a Approval, digest string) bool {
-	if a.SHA != j.r.SHA || a.Parameters != j.r.Parameters || a.Policy != digest || digest == "" {
+// counts says whether an approval is for this commit, these parameters and these rules, has not
+// expired, and was not given by the requester.
+func (e *evaluation) counts(a Approval, digest string) bool {
+	if a.SHA != e.request.SHA || a.Parameters != e.request.Parameters || a.Policy != digest || digest == "" {
 		return false
 	}
-	if !a.At.Add(j.p.Approvals.life()).After(j.now) {
-		return false
-	}
-	return !asked(a.By, j.r) && j.p.Approvals.person(a.By)
+
+	expiry := a.At.Add(e.policy.Approvals.lifetime())
+	return expiry.After(e.now) && !isRequester(a.By, e.request) && e.policy.Approvals.acceptsKind(a.By)
 }
 
-func (a Approvals) life() time.Duration {
-	if a.Expires <= 0 {
-		return DefaultApprovalLife
+// CanApprove says why somebody's approval would not count; the zero Refusal: it would.
+func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r Request) Refusal {
+	rule, name := p.Approvals, displayName(by, membership)
+	switch {
+	case rule == nil:
+		return Refusal{Reason: "the deployment needs no approval"}
+	case isRequester(by, r):
+		return Refusal{Reason: fmt.Sprintf("%s requested the deployment, so somebody else must approve it", name)}
+	case by.App != "":
+		return Refusal{Reason: fmt.Sprintf("%s is an app, and only people may approve", name)}
+	case isTokenOnly(by) && !rule.acceptsKind(by):
+		return Refusal{Reason: fmt.Sprintf("the API token %s is not allowed to approve", by.Token)}
+	case isTokenOnly(by):
+		return Refusal{}
+	case by.ID == 0:
+		return Refusal{Reason: "the approver is unknown"}
+	case !rule.namesPeople():
+		return Refusal{Reason: fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)}
 	}
-	return a.Expires
+
+	m := rule.subjects().match(by, membership)
+	switch {
+	case m.included:
+		return Refusal{}
+	case m.uncertain():
+		why := fmt.Sprintf("cannot tell whether %s is allowed to approve: %s could not be read", name, m.missing.of(name))
+		if m.missing.problem != "" {
+			why += " (" + m.missing.problem + ")"
+		}
+		return Refusal{Reason: why, Unknown: true}
+	default:
+		return Refusal{Reason: fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)}
+	}
 }
 
-// person says whether somebody counts as one: a person, or a token that was named.
-func (a Approvals) person(by deployment.Actor) bool {
-	if tokenOnly(by) {
+// ApproverNeeds returns what must be asked about a person before Eligible; nil: nothing.
+func (p Policy) ApproverNeeds() *PersonNeeds {
+	if p.Approvals == nil || !p.Approvals.namesPeople() {
+		return nil
+	}
+
+	anybody := deployment.Actor{ID: -1}
+	return p.Approvals.subjects().needs(anybody)
+}
+
+// isRequester says whether somebody requested the deployment. A token through which a person
+// requested it counts as the requester, too, so that it cannot approve the deployment.
+func isRequester(a deployment.Actor, r Request) bool {
+	if isTokenOnly(a) && (a.Token == r.Requester.Token || a.Token == r.Creator.Token) {
+		return true
+	}
+	return a.Same(r.Requester) || a.Same(r.Creator)
+}
+
+// acceptsKind says whether somebody is a person, or an API token that the rule names. Whether a
+// person is among those who may approve was checked when the approval was given.
+func (a Approvals) acceptsKind(by deployment.Actor) bool {
+	if isTokenOnly(by) {
 		return slices.Contains(a.Tokens, by.Token)
 	}
 	return by.App == "" && by.ID != 0
 }
 
-// asked says whether somebody asked for the deployment: a token through which a person did is the
-// same hand.
-func asked(by deployment.Actor, r Request) bool {
-	if tokenOnly(by) && (by.Token == r.Requester.Token || by.Token == r.Creator.Token) {
-		return true
+func (a Approvals) namesPeople() bool { return len(a.Users)+len(a.Teams) > 0 }
+
+// subjects returns the people who may approve.
+func (a Approvals) subjects() *Subjects { return &Subjects{Users: a.Users, Teams: a.Teams} }
+
+func (a Approvals) lifetime() time.Duration {
+	if a.Expires <= 0 {
+		return DefaultApprovalLifetime
 	}
-	return by.Same(r.Requester) || by.Same(r.Creator)
+	return a.Expires
 }
 
 // String names those who may approve.
@@ -89,47 +154,5 @@ func (a Approvals) String() string {
 	for _, token := range a.Tokens {
 		all = append(all, "token "+token)
 	}
-	return few(all)
-}
-
-// subjects are the people who may approve.
-func (a Approvals) subjects() *Subjects { return &Subjects{Users: a.Users, Teams: a.Teams} }
-
-// ApproverNeeds are the facts about somebody that Eligible needs; nil: none.
-func (p Policy) ApproverNeeds() *PersonNeeds {
-	if p.Approvals == nil || len(p.Approvals.Users)+len(p.Approvals.Teams) == 0 {
-		return nil
-	}
-	return p.Approvals.subjects().ask(deployment.Actor{ID: -1}) // anybody
-}
-
-// Eligible says whether somebody's approval would count, or why not.
-func (p Policy) Eligible(by deployment.Actor, standing Fact[Membership], r Request) (ok bool, why string) {
-	name := who(by, standing)
-	switch {
-	case p.Approvals == nil:
-		return false, "it needs no approval"
-	case asked(by, r):
-		return false, fmt.Sprintf("%s asked for it: somebody else must approve it", name)
-	case by.App != "":
-		return false, fmt.Sprintf("%s is an app: a person must approve it", name)
-	case tokenOnly(by) && !p.Approvals.person(by):
-		return false, fmt.Sprintf("the API token %s may not approve it", by.Token)
-	case tokenOnly(by):
-		return true, ""
-	case by.ID == 0:
-		return false, "it is not known who approves it"
-	case len(p.Approvals.Users)+len(p.Approvals.Teams) == 0:
-		return false, fmt.Sprintf("%s may not approve it; %s may", name, p.Approvals)
-	}
-
-	answer := p.Approvals.subjects().include(by, standing)
-	switch {
-	case answer.yes:
-		return true, ""
-	case answer.unsure != "":
-		return false, fmt.Sprintf("GitHub does not say whether %s may approve it: %s", name, answer.unsure)
-	default:
-		return false, fmt.Sprintf("%s may not approve it; %s may", name, p.Approvals)
-	}
+	return listNames(all)
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,150 +9,340 @@ import (
 )
 
 var (
-	two     = Approvals{Count: 2, Users: []string{"bob"}, Teams: []string{"acme/sre"}}
-	single  = Approvals{Count: 1, Users: []string{"bob"}}
-	tokened = Approvals{Count: 1, Tokens: []string{"ops"}}
+	twoApprovals  = Approvals{Count: 2, Users: []string{"bob"}, Teams: []string{"acme/sre"}}
+	oneApproval   = Approvals{Count: 1, Users: []string{"bob"}}
+	tokenApproval = Approvals{Count: 1, Tokens: []string{"ops"}}
 )
 
-const missingOne = "wait approvals_missing: 1 of 1 approvals (bob)"
+const needsOneApproval = "wait approvals_missing: 1 approval from bob"
 
-var approvalRulings = []ruling{
-	{"none", approvals(two), "wait approvals_missing: 2 of 2 approvals (bob, acme/sre)"},
-	{"one of two", approvals(two, yes(bob)), "wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"two", approvals(two, yes(bob), yes(carol)), "allow"},
-	{"more than two", approvals(two, yes(bob), yes(carol), yes(dave)), "allow"},
-	{"one, twice", approvals(two, yes(bob), yes(bob)), "wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"one, under two names", approvals(two, yes(bob), yes(deployment.Actor{ID: 2, Login: "bobby"})),
-		"wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"one, by two faces", approvals(two, yes(deployment.Actor{
-		ID:    2,
-		Token: "slack",
-	}), yes(deployment.Actor{
-		ID:    2,
-		Token: "web",
-	})),
-		"wait approvals_missing: 1 of 2 approvals (bob, acme/sre)"},
-	{"two, by one face", approvals(two, yes(deployment.Actor{
-		ID:    2,
-		Token: "slack",
-	}), yes(deployment.Actor{
-		ID:    3,
-		Token: "slack",
-	})), "allow"},
-	{"the requester", approvals(single, yes(alice)), missingOne},
-	{"the requester, renamed", approvals(single, yes(deployment.Actor{ID: 1, Login: "alicia"})), missingOne},
-	{"the creator", all(func(s *scene) { s.r.Creator = bob }, approvals(single, yes(bob))), missingOne},
-	{"somebody of the requester's name", approvals(single, yes(deployment.Actor{ID: 11, Login: "alice"})), "allow"},
-	{"of another commit", approvals(single, yes(bob, func(a *Approval) { a.SHA = older })), missingOne},
-	{"of other parameters", approvals(single, yes(bob, func(a *Approval) { a.Parameters = "others" })), missingOne},
-	{"under other rules", approvals(single, yes(bob, func(a *Approval) { a.Policy = "others" })), missingOne},
-	{"under rules that were changed since", all(approvals(single, yes(bob)), maxWait(time.Hour)), missingOne},
-	{"a day old", approvals(single, yes(bob, func(a *Approval) { a.At = noon.Add(-24 * time.Hour) })), missingOne},
-	{"nearly a day old", approvals(single, yes(bob, func(a *Approval) { a.At = noon.Add(1 - 24*time.Hour) })), "allow"},
-	{"as old as it may be", approvals(Approvals{
-		Count:   1,
-		Users:   []string{"bob"},
-		Expires: time.Hour,
-	}, yes(bob)), missingOne},
-	{"not as old as it may be", approvals(Approvals{
-		Count:   1,
-		Users:   []string{"bob"},
-		Expires: time.Hour + 1,
-	}, yes(bob)), "allow"},
-	{"a token", approvals(tokened, yes(token)), "allow"},
-	{"another token", approvals(tokened, yes(deployment.Actor{
-		Token: "ci",
-	})), "wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"a token where people may", approvals(single, yes(token)), missingOne},
+var approvalCases = []verdictCase{
 	{
-		"the token that asked",
-		all(by(token), approvals(tokened, yes(token))),
-		"wait approvals_missing: 1 of 1 approvals (token ops)",
-	},
-	{"the token by which somebody asked", all(by(deployment.Actor{
-		ID:    1,
-		Login: "alice",
-		Token: "ops",
-	}), approvals(tokened, yes(token))),
-		"wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"the token by which somebody asked, and another made it", all(by(deployment.Actor{
-		ID:    1,
-		Token: "ops",
-	}), func(s *scene) { s.r.Creator = hubot },
-		approvals(tokened, yes(token))), "wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"the token that made it for somebody", all(func(s *scene) {
-		s.r.Creator = deployment.Actor{
-			ID:    9,
-			Token: "ops",
-		}
-	}, approvals(tokened, yes(token))),
-		"wait approvals_missing: 1 of 1 approvals (token ops)"},
-	{"an app", approvals(single, yes(hubot)), missingOne},
-	{"nobody", approvals(single, yes(deployment.Actor{})), missingOne},
-	{"a name without an id", approvals(single, yes(deployment.Actor{Login: "bob"})), missingOne},
-	{"in a question", all(question, approvals(single, yes(bob))), missingOne},
-	{
-		"in a question, unknown",
-		all(question, approvals(single), func(s *scene) { s.f.Approvals = Unknown[[]Approval]("rows") }),
-		missingOne,
+		name:  "none given",
+		given: requireApprovals(twoApprovals),
+		want:  "wait approvals_missing: 2 approvals from bob, acme/sre",
 	},
 	{
-		"unknown",
-		all(approvals(single), func(s *scene) { s.f.Approvals = Unknown[[]Approval]("rows") }),
-		"wait unknown: an answer about the approvals (rows)",
+		name:  "one of two",
+		given: requireApprovals(twoApprovals, approvalBy(bob)),
+		want:  "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
 	},
-	{"many may", approvals(Approvals{
-		Count: 1,
-		Users: []string{"a", "b", "c", "d", "e"},
-	}), "wait approvals_missing: 1 of 1 approvals (a, b, c and 2 more)"},
+	{name: "two of two", given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol)), want: "allow"},
+	{
+		name:  "three of two",
+		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol), approvalBy(dave)),
+		want:  "allow",
+	},
+	{
+		name:  "one of three",
+		given: requireApprovals(Approvals{Count: 3, Users: []string{"bob"}, Teams: []string{"acme/sre"}}, approvalBy(bob)),
+		want:  "wait approvals_missing: 2 more approvals (1 of 3 given) from bob, acme/sre",
+	},
+	{
+		name:  "one person twice",
+		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(bob)),
+		want:  "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
+	},
+	{
+		name:  "one person under two logins",
+		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(deployment.Actor{ID: 2, Login: "bobby"})),
+		want:  "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
+	},
+	{
+		name: "one person through two API tokens",
+		given: requireApprovals(
+			twoApprovals,
+			approvalBy(deployment.Actor{ID: 2, Token: "slack"}),
+			approvalBy(deployment.Actor{ID: 2, Token: "web"}),
+		),
+		want: "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
+	},
+	{
+		name: "two people through one API token",
+		given: requireApprovals(
+			twoApprovals,
+			approvalBy(deployment.Actor{ID: 2, Token: "slack"}),
+			approvalBy(deployment.Actor{ID: 3, Token: "slack"}),
+		),
+		want: "allow",
+	},
+	{name: "the requester", given: requireApprovals(oneApproval, approvalBy(alice)), want: needsOneApproval},
+	{
+		name:  "the requester under a new login",
+		given: requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 1, Login: "alicia"})),
+		want:  needsOneApproval,
+	},
+	{
+		name: "the creator",
+		given: combine(
+			func(s *scenario) { s.request.Creator = bob },
+			requireApprovals(oneApproval, approvalBy(bob)),
+		),
+		want: needsOneApproval,
+	},
+	{
+		name:  "another person with the requester's login",
+		given: requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 11, Login: "alice"})),
+		want:  "allow",
+	},
+	{
+		name:  "for another commit",
+		given: requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.SHA = oldCommit })),
+		want:  needsOneApproval,
+	},
+	{
+		name:  "for other parameters",
+		given: requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.Parameters = "others" })),
+		want:  needsOneApproval,
+	},
+	{
+		name:  "under another policy",
+		given: requireApprovals(oneApproval, approvalBy(bob, func(a *Approval) { a.Policy = "others" })),
+		want:  needsOneApproval,
+	},
+	{
+		name:  "policy changed since",
+		given: combine(requireApprovals(oneApproval, approvalBy(bob)), withMaxWait(time.Hour)),
+		want:  needsOneApproval,
+	},
+	{
+		name: "one day old",
+		given: requireApprovals(
+			oneApproval,
+			approvalBy(bob, func(a *Approval) { a.At = noon.Add(-24 * time.Hour) }),
+		),
+		want: needsOneApproval,
+	},
+	{
+		name: "less than one day old",
+		given: requireApprovals(
+			oneApproval,
+			approvalBy(bob, func(a *Approval) { a.At = noon.Add(1 - 24*time.Hour) }),
+		),
+		want: "allow",
+	},
+	{
+		name:  "as old as expires",
+		given: requireApprovals(Approvals{Count: 1, Users: []string{"bob"}, Expires: time.Hour}, approvalBy(bob)),
+		want:  needsOneApproval,
+	},
+	{
+		name: "younger than expires",
+		given: requireApprovals(
+			Approvals{Count: 1, Users: []string{"bob"}, Expires: time.Hour + 1},
+			approvalBy(bob),
+		),
+		want: "allow",
+	},
+	{name: "named token", given: requireApprovals(tokenApproval, approvalBy(token)), want: "allow"},
+	{
+		name:  "other token",
+		given: requireApprovals(tokenApproval, approvalBy(deployment.Actor{Token: "ci"})),
+		want:  "wait approvals_missing: 1 approval from token ops",
+	},
+	{
+		name:  "token where only people are named",
+		given: requireApprovals(oneApproval, approvalBy(token)),
+		want:  needsOneApproval,
+	},
+	{
+		name:  "the token that requested",
+		given: combine(requestedBy(token), requireApprovals(tokenApproval, approvalBy(token))),
+		want:  "wait approvals_missing: 1 approval from token ops",
+	},
+	{
+		name: "the token through which a person requested",
+		given: combine(
+			requestedBy(deployment.Actor{ID: 1, Login: "alice", Token: "ops"}),
+			requireApprovals(tokenApproval, approvalBy(token)),
+		),
+		want: "wait approvals_missing: 1 approval from token ops",
+	},
+	{
+		name: "the token through which a person requested, created by an app",
+		given: combine(
+			requestedBy(deployment.Actor{ID: 1, Token: "ops"}),
+			func(s *scenario) { s.request.Creator = hubot },
+			requireApprovals(tokenApproval, approvalBy(token)),
+		),
+		want: "wait approvals_missing: 1 approval from token ops",
+	},
+	{
+		name: "the token that created it for somebody",
+		given: combine(
+			func(s *scenario) {
+				s.request.Creator = deployment.Actor{
+					ID:    9,
+					Token: "ops",
+				}
+			},
+			requireApprovals(tokenApproval, approvalBy(token)),
+		),
+		want: "wait approvals_missing: 1 approval from token ops",
+	},
+	{name: "app", given: requireApprovals(oneApproval, approvalBy(hubot)), want: needsOneApproval},
+	{name: "no actor", given: requireApprovals(oneApproval, approvalBy(deployment.Actor{})), want: needsOneApproval},
+	{
+		name:  "login without an id",
+		given: requireApprovals(oneApproval, approvalBy(deployment.Actor{Login: "bob"})),
+		want:  needsOneApproval,
+	},
+	{
+		name:  "question",
+		given: combine(asQuestion, requireApprovals(oneApproval, approvalBy(bob))),
+		want:  needsOneApproval,
+	},
+	{
+		name: "question, approvals unknown",
+		given: combine(
+			asQuestion,
+			requireApprovals(oneApproval),
+			func(s *scenario) { s.facts.Approvals = Unknown[[]Approval]("rows") },
+		),
+		want: needsOneApproval,
+	},
+	{
+		name: "approvals unknown",
+		given: combine(
+			requireApprovals(oneApproval),
+			func(s *scenario) { s.facts.Approvals = Unknown[[]Approval]("rows") },
+		),
+		want: "wait unknown: the approvals, which could not be read (rows)",
+	},
+	{
+		name:  "many approvers",
+		given: requireApprovals(Approvals{Count: 1, Users: []string{"a", "b", "c", "d", "e"}}),
+		want:  "wait approvals_missing: 1 approval from a, b, c and 2 more",
+	},
 }
 
-func TestApprovals(t *testing.T) { judged(t, approvalRulings) }
+func TestEvaluate_Approvals(t *testing.T) { runVerdictCases(t, approvalCases) }
 
-func TestEligible(t *testing.T) {
-	person := func(name string, in bool) Fact[Membership] {
-		return Known(Membership{Login: name, Teams: map[string]Fact[bool]{"acme/sre": Known(in)}})
+func TestPolicy_Eligible(t *testing.T) {
+	account := func(login string, inSRE bool) Fact[Membership] {
+		return Known(Membership{Login: login, Teams: map[string]Fact[bool]{"acme/sre": Known(inSRE)}})
 	}
-	wanted := &Approvals{Count: 2, Users: []string{"bob", "id:4"}, Teams: []string{"acme/SRE"}, Tokens: []string{"ops"}}
-	for name, c := range map[string]struct {
-		a    *Approvals
-		by   deployment.Actor
-		is   Fact[Membership]
-		want string // empty: yes
+	rule := &Approvals{Count: 2, Users: []string{"bob", "id:4"}, Teams: []string{"acme/SRE"}, Tokens: []string{"ops"}}
+
+	for _, c := range []struct {
+		name       string
+		rule       *Approvals
+		by         deployment.Actor
+		membership Fact[Membership]
+		want       string // why not; empty: eligible
 	}{
-		"by login":             {wanted, bob, person("bob", false), ""},
-		"by the login now":     {wanted, carol, person("BOB", false), ""},
-		"not by the old login": {wanted, bob, person("bobby", false), "bobby may not approve it; bob, id:4, acme/SRE and 1 more may"},
-		"by id":                {wanted, dave, Unknown[Membership]("503"), ""},
-		"by team":              {wanted, carol, person("carol", true), ""},
-		"none of them":         {wanted, carol, person("carol", false), "carol may not approve it; bob, id:4, acme/SRE and 1 more may"},
-		"unknown":              {wanted, carol, Unknown[Membership]("503"), "GitHub does not say whether carol may approve it: who they are (503)"},
-		"the team unknown": {wanted, carol, Known(Membership{
-			Login: "carol",
-		}), "GitHub does not say whether carol may approve it: the team acme/SRE"},
-		"the requester": {wanted, alice, person("bob", true), "bob asked for it: somebody else must approve it"},
-		"a token":       {wanted, token, Unknown[Membership](""), ""},
-		"another token": {
-			wanted,
-			deployment.Actor{Token: "ci"},
-			Unknown[Membership](""),
-			"the API token ci may not approve it",
+		{
+			name:       "login",
+			rule:       rule,
+			by:         bob,
+			membership: account("bob", false),
 		},
-		"a person by a token": {
-			wanted,
-			deployment.Actor{ID: 3, Login: "carol", Token: "ops"},
-			person("carol", false),
-			"carol may not approve it; bob, id:4, acme/SRE and 1 more may",
+		{
+			name:       "current login in another case",
+			rule:       rule,
+			by:         carol,
+			membership: account("BOB", false),
 		},
-		"an app":          {wanted, hubot, person("bob", true), "my-hubot is an app: a person must approve it"},
-		"nobody":          {wanted, deployment.Actor{}, person("", true), "it is not known who approves it"},
-		"only tokens may": {&tokened, bob, person("bob", true), "bob may not approve it; token ops may"},
-		"nobody must":     {nil, bob, person("bob", true), "it needs no approval"},
+		{
+			name:       "old login",
+			rule:       rule,
+			by:         bob,
+			membership: account("bobby", false),
+			want:       "bobby is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)",
+		},
+		{
+			name:       "id, account unknown",
+			rule:       rule,
+			by:         dave,
+			membership: Unknown[Membership]("503"),
+		},
+		{
+			name:       "team member",
+			rule:       rule,
+			by:         carol,
+			membership: account("carol", true),
+		},
+		{
+			name:       "not listed",
+			rule:       rule,
+			by:         carol,
+			membership: account("carol", false),
+			want:       "carol is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)",
+		},
+		{
+			name:       "account unknown",
+			rule:       rule,
+			by:         carol,
+			membership: Unknown[Membership]("503"),
+			want:       "cannot tell whether carol is allowed to approve: carol's GitHub account could not be read (503)",
+		},
+		{
+			name:       "team unknown",
+			rule:       rule,
+			by:         carol,
+			membership: Known(Membership{Login: "carol"}),
+			want:       "cannot tell whether carol is allowed to approve: carol's membership in acme/SRE could not be read",
+		},
+		{
+			name:       "requester",
+			rule:       rule,
+			by:         alice,
+			membership: account("bob", true),
+			want:       "bob requested the deployment, so somebody else must approve it",
+		},
+		{
+			name:       "named token",
+			rule:       rule,
+			by:         token,
+			membership: Unknown[Membership](""),
+		},
+		{
+			name:       "other token",
+			rule:       rule,
+			by:         deployment.Actor{Token: "ci"},
+			membership: Unknown[Membership](""),
+			want:       "the API token ci is not allowed to approve",
+		},
+		{
+			name:       "person through the named token",
+			rule:       rule,
+			by:         deployment.Actor{ID: 3, Login: "carol", Token: "ops"},
+			membership: account("carol", false),
+			want:       "carol is not allowed to approve (allowed: bob, id:4, acme/SRE and 1 more)",
+		},
+		{
+			name:       "app",
+			rule:       rule,
+			by:         hubot,
+			membership: account("bob", true),
+			want:       "my-hubot is an app, and only people may approve",
+		},
+		{
+			name:       "no actor",
+			rule:       rule,
+			by:         deployment.Actor{},
+			membership: account("", true),
+			want:       "the approver is unknown",
+		},
+		{
+			name:       "only tokens are named",
+			rule:       &tokenApproval,
+			by:         bob,
+			membership: account("bob", true),
+			want:       "bob is not allowed to approve (allowed: token ops)",
+		},
+		{
+			name:       "no approvals rule",
+			by:         bob,
+			membership: account("bob", true),
+			want:       "the deployment needs no approval",
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			ok, why := Policy{Approvals: c.a}.Eligible(c.by, c.is, base().r)
-			if ok != (c.want == "") || why != c.want {
-				t.Errorf("%v %q, want %q", ok, why, c.want)
+		t.Run(c.name, func(t *testing.T) {
+			got := Policy{Approvals: c.rule}.CanApprove(c.by, c.membership, newScenario().request)
+			want := Refusal{Reason: c.want, Unknown: strings.HasPrefix(c.want, "cannot tell")}
+			if got != want {
+				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
 	}

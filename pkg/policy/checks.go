@@ -5,61 +5,70 @@ import (
 	"slices"
 )
 
-func (j *evaluation) checks() Outcome {
-	c := j.p.Checks
+// evaluateChecks says whether the checks that count are green. One that failed decides at once;
+// those that have not finished, or are not there yet, are waited for.
+func (e *evaluation) evaluateChecks() Outcome {
+	rule := e.policy.Checks
+	commit := shortSHA(e.request.SHA)
 	switch {
-	case !j.f.Checks.Known:
-		return unknown("the checks of "+short(j.r.SHA), j.f.Checks.Problem)
-	case c.Set == ChecksRequired && !j.f.Required.Known:
-		return unknown("the checks that the branch requires", j.f.Required.Problem)
+	case !e.facts.Checks.Known:
+		return unknown("the checks of "+commit, e.facts.Checks.Problem)
+	case rule.Set == ChecksRequired && !e.facts.Required.Known:
+		return unknown("the list of checks that the branch requires", e.facts.Required.Problem)
 	}
 
-	states := byName(j.f.Checks.Value)
-	names := c.counting(states, j.f.Required.Value)
-	if c.Set == ChecksRequired && len(names) == 0 {
+	states := stateByName(e.facts.Checks.Value)
+	names := rule.countedNames(states, e.facts.Required.Value)
+	if rule.Set == ChecksRequired && len(names) == 0 {
 		return allow("the branch requires no checks")
 	}
 
-	var red, pending []string
+	var failed, pending []string
 	for _, name := range names {
 		switch states[name] {
-		case Green:
-		case Red:
-			red = append(red, name)
-		default: // one that is not there yet, too
+		case CheckGreen:
+		case CheckRed:
+			failed = append(failed, name)
+		default:
 			pending = append(pending, name)
 		}
 	}
 
 	switch {
-	case len(red) > 0:
-		o := reject(CodeChecksFailed, "%s failed", named(red))
-		o.Who = j.passers("a rerun and a new deployment")
+	case len(failed) > 0:
+		o := reject(CodeChecksFailed, "%s failed", listChecks(failed))
+		o.Who = e.orByForce("a rerun and a new deployment")
 		return o
 	case len(names) == 0:
-		return j.pending("the first check of "+short(j.r.SHA), "no check of "+short(j.r.SHA)+" began")
+		return e.waitForChecks("the first check of "+commit, "no check of "+commit+" started")
 	case len(pending) > 0:
-		return j.pending(named(pending), named(pending)+" did not end")
+		return e.waitForChecks(listChecks(pending), listChecks(pending)+" did not finish")
+	case len(names) == 1:
+		return allow("the check is green")
+	default:
+		return allow("all %d checks are green", len(names))
 	}
-
-	return allow("%d green", len(names))
 }
 
-// pending waits for checks as long as the policy says.
-func (j *evaluation) pending(what, ended string) Outcome {
-	most := j.p.Checks.Wait
-	if most <= 0 {
-		most = DefaultChecksWait
+// waitForChecks waits for checks as long as the policy says, then rejects. what is what it waits
+// for, and timedOut says what did not happen in time.
+func (e *evaluation) waitForChecks(what, timedOut string) Outcome {
+	limit := e.policy.Checks.Wait
+	if limit <= 0 {
+		limit = DefaultChecksWait
 	}
-	if accepted := j.r.AcceptedAt; !accepted.IsZero() && !j.now.Before(accepted.Add(most)) {
-		return reject(CodeChecksTimeout, "%s within %s", ended, span(most))
+
+	accepted := e.request.AcceptedAt
+	if !accepted.IsZero() && !e.now.Before(accepted.Add(limit)) {
+		return reject(CodeChecksTimeout, "%s within %s", timedOut, formatDuration(limit))
 	}
+
 	return wait(CodeChecksPending, "%s", what)
 }
 
-// counting are the names of the checks that count, in order. A listed name counts whatever is
-// ignored.
-func (c Checks) counting(states map[string]CheckState, required []string) []string {
+// countedNames returns the names of the checks that count, sorted unless they are listed. Ignore
+// does not apply to listed names.
+func (c Checks) countedNames(states map[string]CheckState, required []string) []string {
 	var names []string
 	switch c.Set {
 	case ChecksListed:
@@ -77,42 +86,43 @@ func (c Checks) counting(states map[string]CheckState, required []string) []stri
 	return slices.Compact(names)
 }
 
-// source is where a check comes from: of each the newest counts.
-type source struct{ name, app string }
+// stateByName returns the state of each name: the newest check of each app counts, and the worst of
+// them decides, because GitHub lets several apps use one name.
+func stateByName(checks []Check) map[string]CheckState {
+	type source struct{ name, app string }
 
-// byName is the worst of the newest checks of each name: GitHub lets several apps use one.
-func byName(checks []Check) map[string]CheckState {
 	newest := make(map[source]*Check, len(checks))
 	for i, c := range checks {
 		from := source{c.Name, c.App}
-		if known := newest[from]; known == nil || c.newer(*known) {
+		if known := newest[from]; known == nil || c.newerThan(*known) {
 			newest[from] = &checks[i]
 		}
 	}
 
 	states := make(map[string]CheckState, len(newest))
 	for from, c := range newest {
-		states[from.name] = worse(states[from.name], c.State)
+		states[from.name] = worseState(states[from.name], c.State)
 	}
 
 	return states
 }
 
-func (c Check) newer(than Check) bool {
-	if !c.At.Equal(than.At) {
-		return c.At.After(than.At)
+func (c Check) newerThan(other Check) bool {
+	if !c.At.Equal(other.At) {
+		return c.At.After(other.At)
 	}
-	return c.ID > than.ID
+	return c.ID > other.ID
 }
 
-// worse of two states; one that we do not know is pending.
-func worse(a, b CheckState) CheckState {
+// worseState returns the worse of two states. An empty one is none yet; one that we do not know
+// counts as pending.
+func worseState(a, b CheckState) CheckState {
 	switch {
-	case a == Red || b == Red:
-		return Red
-	case b == Green && (a == Green || a == ""):
-		return Green
+	case a == CheckRed || b == CheckRed:
+		return CheckRed
+	case b == CheckGreen && (a == CheckGreen || a == ""):
+		return CheckGreen
 	default:
-		return Pending
+		return CheckPending
 	}
 }

@@ -1,39 +1,45 @@
 package policy
 
-// Code says in one stable word why a rule says what it says. Programs may rely on it; messages are
-// for people.
+// Code is the reason for an outcome in one stable word. Programs may rely on codes; messages are for
+// people and may change.
 type Code string
 
-// The codes. Each belongs to one rule, but for the first four.
+// Codes that any rule may give, or that belong to no rule of the routes file.
 const (
-	CodeOK Code = "ok"
-	// wait: a fact that the rule needs could not be had; it is asked for again
-	CodeUnknown       Code = "unknown"
-	CodeWaitedTooLong Code = "waited_too_long" // reject: max_wait is over
+	CodeOK         Code = "ok"          // the rule is met
+	CodeUnknown    Code = "unknown"     // wait: a fact that the rule needs could not be read
+	CodeWrongRoute Code = "wrong_route" // reject: the deployment avoids the rules of another route
+	CodeRouteGone  Code = "route_gone"  // reject: the deployment's route had rules, and is no longer configured
 
-	CodeRouteGone Code = "route_gone" // reject: its route, which had rules, is no longer configured
-
-	CodeNotAllowed       Code = "not_allowed"       // allow: the requester is none of those who may
-	CodeRefNotAllowed    Code = "ref_not_allowed"   // refs: no glob matches
-	CodeNotAhead         Code = "not_ahead"         // require_ahead: the commit lacks some of what is deployed
-	CodeChecksPending    Code = "checks_pending"    // checks: wait
-	CodeChecksFailed     Code = "checks_failed"     // checks: one is red
-	CodeChecksTimeout    Code = "checks_timeout"    // checks: still pending when their wait is over
-	CodeAfterPending     Code = "after_pending"     // after: the commit is on its way there: wait
-	CodeAfterMissing     Code = "after_missing"     // after: it has not succeeded there
-	CodeInLine           Code = "in_line"           // concurrency: others come first: wait
-	CodeCanceling        Code = "canceling"         // concurrency: cancel: the running one is being canceled: wait
-	CodeSuperseded       Code = "superseded"        // concurrency: a newer one takes its place, or has started
-	CodeBusy             Code = "busy"              // concurrency: reject: others come first
-	CodeFrozen           Code = "frozen"            // freeze
-	CodeLocked           Code = "locked"            // locks
-	CodeApprovalsMissing Code = "approvals_missing" // approvals: wait
-	CodeForceNotAllowed  Code = "force_not_allowed" // force: whoever asked for it may not
+	CodeOtherDeployment Code = "other_deployment" // reject: GitHub shows another deployment than the event did
 )
 
-// The names of the rules, as the routes file has them. Locks are taken by people and stand in no
-// file.
+// Codes of single rules.
 const (
+	CodeNotAllowed       Code = "not_allowed"       // allow: the requester is not among those who may deploy
+	CodeRefNotAllowed    Code = "ref_not_allowed"   // refs: no glob matches the ref
+	CodeNotAhead         Code = "not_ahead"         // require_ahead: the commit lacks commits that are deployed
+	CodeChecksPending    Code = "checks_pending"    // checks, wait: they have not all finished
+	CodeChecksFailed     Code = "checks_failed"     // checks: at least one failed
+	CodeChecksTimeout    Code = "checks_timeout"    // checks: they did not finish in time
+	CodeAfterPending     Code = "after_pending"     // after, wait: the commit is being deployed there
+	CodeAfterMissing     Code = "after_missing"     // after: the commit has not succeeded there
+	CodeInLine           Code = "in_line"           // concurrency, wait: other deployments come first
+	CodeCanceling        Code = "canceling"         // concurrency, wait: the running one is being canceled
+	CodeSuperseded       Code = "superseded"        // concurrency: a newer one takes its place, or has started
+	CodeBusy             Code = "busy"              // concurrency, reject: other deployments come first
+	CodeFrozen           Code = "frozen"            // freeze, wait or reject
+	CodeLocked           Code = "locked"            // locks, wait or reject
+	CodeApprovalsMissing Code = "approvals_missing" // approvals, wait
+	CodeForceNotAllowed  Code = "force_not_allowed" // force: whoever forces the deployment may not
+	CodeWaitedTooLong    Code = "waited_too_long"   // max_wait: another rule was waited for too long
+)
+
+// The names of the rules. They are the keys of the routes file, but for RuleRoutes, which is about the
+// routes themselves, for RuleLocks, because locks are taken by people, and for RuleEvent, which holds
+// for every route with rules.
+const (
+	RuleRoutes       = "routes"
 	RuleAllow        = "allow"
 	RuleRefs         = "refs"
 	RuleRequireAhead = "require_ahead"
@@ -45,23 +51,5 @@ const (
 	RuleApprovals    = "approvals"
 	RuleForce        = "force"
 	RuleMaxWait      = "max_wait"
+	RuleEvent        = "event"
 )
-
-// Needs are the facts that a policy needs for a request. Locks and Line are always needed: they
-// cost nothing but a look into our own rows.
-type Needs struct {
-	Requester *PersonNeeds // nil: nothing is asked about the requester
-	Forcer    *PersonNeeds // nil: nobody forces it, or the answer is the requester's
-	Deployed  bool
-	Compared  bool // with Deployed; only where something is deployed
-	Checks    bool
-	Required  bool
-	After     []string // in lower case
-	Approvals bool
-}
-
-// PersonNeeds is what is asked about a person.
-type PersonNeeds struct {
-	Permission bool
-	Teams      []string // org/team, in lower case
-}

@@ -6,15 +6,17 @@ import (
 	"encoding/json"
 )
 
-// Digest names exactly these rules: 128 bits of the SHA-256 of their JSON, in hex.
+// Digest identifies exactly these rules: the first 128 bits of the SHA-256 of their JSON, in hex.
+// Approvals are bound to it. It is empty if the rules have no JSON (a freeze beyond the year 9999);
+// then no approval counts.
 func (p Policy) Digest() string {
 	text, err := json.Marshal(p)
 	if err != nil {
-		return "" // a time beyond the year 9999; what is bound to it never counts
+		return ""
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }
 
-// None says that the policy has no rule beyond the queue and locks as they are everywhere.
-func (p Policy) None() bool { return p.Digest() == Policy{}.Digest() }
+// Empty says whether the policy has no rule of its own, so that only the queue and locks apply.
+func (p Policy) Empty() bool { return p.Digest() == Policy{}.Digest() }

@@ -3,268 +3,169 @@ package policy
 import (
 	"slices"
 	"time"
-
-	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// evaluation is one evaluation.
-type evaluation struct {
-	p   Policy
-	r   Request
-	f   Facts
-	now time.Time
-
-	here    bool    // only what our own rows and the clock say
-	own     []int64 // locks of the requester
-	others  []int64 // locks that keep it
-	cancels int64
-}
-
-// rule is one of the rules, as they are asked in turn.
+// rule is one entry in the table of rules.
 type rule struct {
-	name     string
-	exists   func(Policy) bool // nil: always
-	say      func(*evaluation) Outcome
-	passable bool // force passes it
-	here     bool // our own rows and the clock are enough
+	name       string
+	configured func(Policy) bool // nil: the rule always applies
+	evaluate   func(*evaluation) Outcome
+	forcible   bool // a forced deployment may override it
+	local      bool // it needs only our database and the clock, not GitHub
 }
 
+// rules holds the rules in the order in which they are evaluated and shown. The two rules that look
+// at the outcome of the others, force and max_wait, are not among them.
 var rules = []rule{
-	{RuleAllow, func(p Policy) bool { return p.Allow != nil }, (*evaluation).allow, false, false},
-	{RuleRefs, func(p Policy) bool { return len(p.Refs) > 0 }, (*evaluation).refs, false, false},
-	{RuleRequireAhead, func(p Policy) bool { return p.RequireAhead }, (*evaluation).ahead, true, false},
-	{RuleChecks, func(p Policy) bool { return p.Checks != nil }, (*evaluation).checks, true, false},
-	{RuleAfter, func(p Policy) bool { return len(p.After) > 0 }, (*evaluation).after, true, false},
-	{RuleFreeze, func(p Policy) bool { return len(p.Freezes) > 0 }, (*evaluation).freeze, true, true},
-	{RuleLocks, nil, (*evaluation).locks, true, true},
-	{RuleApprovals, func(p Policy) bool { return p.Approvals != nil }, (*evaluation).approvals, false, true},
-	{RuleConcurrency, nil, (*evaluation).line, false, true},
+	{
+		name:       RuleRoutes,
+		configured: func(p Policy) bool { return p.WrongRoute != "" },
+		evaluate:   func(e *evaluation) Outcome { return reject(CodeWrongRoute, "%s", e.policy.WrongRoute) },
+		local:      true,
+	},
+	{
+		name:       RuleAllow,
+		configured: func(p Policy) bool { return p.Allow != nil },
+		evaluate:   (*evaluation).evaluateAllow,
+	},
+	{
+		name:       RuleRefs,
+		configured: func(p Policy) bool { return len(p.Refs) > 0 },
+		evaluate:   (*evaluation).evaluateRefs,
+	},
+	{
+		name:       RuleRequireAhead,
+		configured: func(p Policy) bool { return p.RequireAhead },
+		evaluate:   (*evaluation).evaluateRequireAhead,
+		forcible:   true,
+	},
+	{
+		name:       RuleChecks,
+		configured: func(p Policy) bool { return p.Checks != nil },
+		evaluate:   (*evaluation).evaluateChecks,
+		forcible:   true,
+	},
+	{
+		name:       RuleAfter,
+		configured: func(p Policy) bool { return len(p.After) > 0 },
+		evaluate:   (*evaluation).evaluateAfter,
+		forcible:   true,
+	},
+	{
+		name:       RuleFreeze,
+		configured: func(p Policy) bool { return len(p.Freezes) > 0 },
+		evaluate:   (*evaluation).evaluateFreeze,
+		forcible:   true,
+		local:      true,
+	},
+	{
+		name:     RuleLocks,
+		evaluate: (*evaluation).evaluateLocks,
+		forcible: true,
+		local:    true,
+	},
+	{
+		name:       RuleApprovals,
+		configured: func(p Policy) bool { return p.Approvals != nil },
+		evaluate:   (*evaluation).evaluateApprovals,
+		local:      true,
+	},
+	{
+		name:     RuleConcurrency,
+		evaluate: (*evaluation).evaluateConcurrency,
+		local:    true,
+	},
 }
 
-// Needs are the facts that the rules need for a request.
-func (p Policy) Needs(r Request) Needs {
-	n := Needs{
-		Requester: p.Allow.ask(r.Requester),
-		Deployed:  p.RequireAhead,
-		Compared:  p.RequireAhead,
-		Checks:    p.Checks != nil,
-		Required:  p.Checks != nil && p.Checks.Set == ChecksRequired,
-		After:     lower(p.first(r)),
-		Approvals: p.NeedsLocal(r).Approvals,
-	}
+// evaluation is one evaluation of a policy. The rules fill in the fields below now.
+type evaluation struct {
+	policy    Policy
+	request   Request
+	facts     Facts
+	now       time.Time
+	localOnly bool
 
-	if r.Force == nil {
-		return n
-	}
-
-	if ask := p.Force.ask(r.Force.By); r.Force.By.Same(r.Requester) {
-		n.Requester = n.Requester.and(ask)
-	} else {
-		n.Forcer = ask
-	}
-
-	return n
+	ownLocks   []int64 // locks that the requester owns
+	otherLocks []int64 // locks of others, which stop the deployment
+	cancelID   int64   // the running deployment that the concurrency rule wants canceled
 }
 
-// NeedsLocal are the facts that EvaluateHere needs.
-func (p Policy) NeedsLocal(r Request) Needs {
-	return Needs{Approvals: p.Approvals != nil && r.Deployment != 0}
-}
-
-// Evaluate says what the rules say of a request now.
+// Evaluate decides about a request by all rules.
 func (p Policy) Evaluate(r Request, f Facts, now time.Time) Verdict {
-	j := &evaluation{p: p, r: r, f: f, now: now}
-	return j.verdict()
+	e := &evaluation{policy: p, request: r, facts: f, now: now}
+	return e.verdict()
 }
 
-// EvaluateLocal says what our own rows and the clock say of a deployment that was let in before:
-// freeze, locks, approvals and the queue. Whether somebody may force, or the running one be
-// canceled, is a question to all rules: those are passed here. What it allows must still be
-// evaluated.
+// EvaluateLocal decides about a request by the rules that need only our database and the clock:
+// freeze, locks, approvals and concurrency. It answers cheaply whether a waiting deployment has to
+// go on waiting. It takes for granted what only the full evaluation can tell, that whoever forces
+// the deployment may do so and that the running one may be canceled. So a deployment that it allows
+// must still be evaluated in full.
 func (p Policy) EvaluateLocal(r Request, f Facts, now time.Time) Verdict {
-	j := &evaluation{p: p, r: r, f: f, now: now, here: true}
-	return j.verdict()
+	e := &evaluation{policy: p, request: r, facts: f, now: now, localOnly: true}
+	return e.verdict()
 }
 
-func (j *evaluation) verdict() Verdict {
-	v := Verdict{Outcomes: make([]Outcome, 0, len(rules)+2)}
-	force, forcing := j.force()
+func (e *evaluation) verdict() Verdict {
+	forceOutcome, forced := e.evaluateForce()
+	outcomes := make([]Outcome, 0, len(rules)+2)
+
 	for _, rule := range rules {
-		if rule.exists != nil && !rule.exists(j.p) || j.here && !rule.here {
+		if rule.configured != nil && !rule.configured(e.policy) || e.localOnly && !rule.local {
 			continue
 		}
 
-		o := rule.say(j)
+		o := rule.evaluate(e)
 		o.Rule = rule.name
-		if rule.passable {
-			o = j.pass(o, forcing)
+		if rule.forcible {
+			o = e.override(o, forced)
 		}
 
-		v.Outcomes = append(v.Outcomes, o)
+		outcomes = append(outcomes, o)
 	}
 
-	if j.r.Force != nil && !j.here {
-		force.Rule = RuleForce
-		v.Outcomes = append(v.Outcomes, force)
+	if e.request.Force != nil && !e.localOnly {
+		forceOutcome.Rule = RuleForce
+		outcomes = append(outcomes, forceOutcome)
 	}
-	if o, exists := j.maxWait(v.Outcomes); exists {
+	if o, applies := e.evaluateMaxWait(outcomes); applies {
 		o.Rule = RuleMaxWait
-		v.Outcomes = append(v.Outcomes, o)
+		outcomes = append(outcomes, o)
 	}
 
-	v.sum()
-	v.Passed = j.passed(forcing)
-	if !j.here && j.r.Deployment != 0 && onlyInLine(v.Outcomes) {
-		v.Cancels = j.cancels
+	v := newVerdict(outcomes)
+	v.PassedLocks = e.passedLocks(forced)
+	if !e.localOnly && e.request.Deployment != 0 && onlyQueued(outcomes) {
+		v.Cancels = e.cancelID
 	}
 
 	return v
 }
 
-// pass lets a rule be passed that does not hold, by force.
-func (j *evaluation) pass(o Outcome, forcing bool) Outcome {
-	if o.Decision == DecisionAllow {
-		return o
-	}
-	if forcing {
-		o.Decision, o.Forced, o.Until = DecisionAllow, true, time.Time{}
-	}
-	if o.Who == "" && j.p.Force != nil {
-		o.Who = j.p.Force.String() + ", by force"
-	}
-
-	return o
+// onlyQueued says whether a deployment waits for nothing but the other deployments of its
+// environment. Only then may it have the running one canceled.
+func onlyQueued(outcomes []Outcome) bool {
+	return !slices.ContainsFunc(outcomes, func(o Outcome) bool {
+		return o.Decision != DecisionAllow && o.Rule != RuleConcurrency
+	})
 }
 
-func (j *evaluation) passed(forcing bool) []int64 {
-	all := j.own
-	if forcing {
-		all = slices.Concat(j.own, j.others)
-	}
-	slices.Sort(all)
-	return all
-}
-
-// onlyInLine says that nothing but others of its environment keeps a deployment: only then may it
-// have one canceled.
-func onlyInLine(all []Outcome) bool {
-	return !slices.ContainsFunc(
-		all,
-		func(o Outcome) bool { return o.Decision != DecisionAllow && o.Rule != RuleConcurrency },
-	)
-}
-
-// sum makes one word of all.
-func (v *Verdict) sum() {
-	timed := true
-	var until time.Time
-	v.Decision = DecisionAllow
-	for _, o := range v.Outcomes {
-		v.Forced = v.Forced || o.Forced
-		if o.Decision.harder(v.Decision) {
-			v.Decision = o.Decision
-		}
-		if o.Decision != DecisionWait {
-			continue
-		}
-
-		timed = timed && !o.Until.IsZero()
-		if o.Until.After(until) {
-			until = o.Until
-		}
+// evaluateMaxWait rejects what has waited for its rules too long. Waiting in the queue is not
+// limited. The second result is false if the rule has nothing to say: the route does not set
+// max_wait, and the default has not passed.
+func (e *evaluation) evaluateMaxWait(outcomes []Outcome) (Outcome, bool) {
+	limit := e.policy.MaxWait
+	if limit <= 0 {
+		limit = DefaultMaxWait
 	}
 
-	if v.Decision == DecisionWait && timed {
-		v.Until = until
-	}
-}
-
-// harder says whether a word is harder than another one.
-func (d Decision) harder(than Decision) bool {
-	return d == DecisionReject && than != DecisionReject || d == DecisionWait && than == DecisionAllow
-}
-
-func (j *evaluation) allow() Outcome {
-	name := who(j.r.Requester, j.f.Requester)
-	answer := j.p.Allow.include(j.r.Requester, j.f.Requester)
-	switch {
-	case answer.yes:
-		return allow("%s may deploy", name)
-	case answer.unsure != "":
-		return unknown(name+": "+answer.unsure, "")
+	waiting := slices.IndexFunc(outcomes, func(o Outcome) bool {
+		return o.Decision == DecisionWait && o.Rule != RuleConcurrency
+	})
+	exceeded := !e.request.AcceptedAt.IsZero() && e.now.Sub(e.request.AcceptedAt) > limit
+	if waiting >= 0 && exceeded {
+		return reject(CodeWaitedTooLong, "waited %s for %s", formatDuration(limit), outcomes[waiting].Message), true
 	}
 
-	o := j.notAllowed(name, answer.lacks)
-	o.Who = j.p.Allow.String()
-	return o
-}
-
-func (j *evaluation) notAllowed(name string, lacks bool) Outcome {
-	to, by := j.r.Environment, j.r.Requester
-	switch {
-	case lacks:
-		have := j.f.Requester.Value.Permission.Value
-		return reject(
-			CodeNotAllowed,
-			"%s needs %s permission to deploy to %s, and has %s",
-			name,
-			j.p.Allow.Permission,
-			to,
-			have,
-		)
-	case tokenOnly(by):
-		return reject(CodeNotAllowed, "the API token %s is none of those who may deploy to %s", by.Token, to)
-	case by.App == "" && by.ID == 0:
-		return reject(CodeNotAllowed, "the deployment names no requester, and not everybody may deploy to %s", to)
-	default:
-		return reject(CodeNotAllowed, "%s is none of those who may deploy to %s", name, to)
-	}
-}
-
-// force says whether somebody may pass rules. Who is only an API token was let in at the door, but
-// never where the route lets nobody.
-func (j *evaluation) force() (Outcome, bool) {
-	switch {
-	case j.here:
-		return Outcome{}, j.r.Force != nil
-	case j.r.Force == nil:
-		return Outcome{}, false
-	case j.p.Force == nil:
-		return reject(CodeForceNotAllowed, "the rules of %s let nobody force a deployment", j.r.Environment), false
-	}
-
-	by, standing := j.r.Force.By, j.f.Forcer
-	if !standing.Known && by.Same(j.r.Requester) {
-		standing = j.f.Requester
-	}
-
-	answer, name := j.p.Force.include(by, standing), who(by, standing)
-	switch {
-	case answer.yes || tokenOnly(by):
-		return allow("%s may force it: %s", name, j.r.Force.Reason), true
-	case answer.unsure != "":
-		return unknown(name+", who forces it: "+answer.unsure, ""), false
-	}
-
-	o := reject(CodeForceNotAllowed, "%s may not force a deployment to %s", name, j.r.Environment)
-	o.Who = j.p.Force.String()
-	return o, false
-}
-
-func tokenOnly(a deployment.Actor) bool { return a.ID == 0 && a.App == "" && a.Token != "" }
-
-// maxWait ends what waits for rules too long. Waiting in line has no end.
-func (j *evaluation) maxWait(all []Outcome) (Outcome, bool) {
-	most := j.p.MaxWait
-	if most <= 0 {
-		most = DefaultMaxWait
-	}
-
-	i := slices.IndexFunc(all, func(o Outcome) bool { return o.Decision == DecisionWait && o.Rule != RuleConcurrency })
-	over := !j.r.AcceptedAt.IsZero() && j.now.Sub(j.r.AcceptedAt) > most
-	if i >= 0 && over {
-		return reject(CodeWaitedTooLong, "waited %s for %s", span(most), all[i].Message), true
-	}
-
-	return allow("it may wait for %s", span(most)), j.p.MaxWait > 0
+	return allow("may wait for up to %s", formatDuration(limit)), e.policy.MaxWait > 0
 }

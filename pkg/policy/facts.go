@@ -6,131 +6,123 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// Request is what is to be decided: a deployment, or a question about one that there is not yet.
-type Request struct {
-	Deployment  int64 // GitHub's id; 0: only a question
-	Repository  string
-	Environment string
-	Ref         string // as GitHub sent it; empty in a question that names none
-	SHA         string
-	Requester   deployment.Actor  // the creator, unless this service created it for somebody
-	Creator     deployment.Actor  // as GitHub says
-	AcceptedAt  time.Time         // zero in a question
-	Parameters  string            // digest of the target and its parameters; approvals are bound to it
-	Force       *deployment.Force // nil: nobody forces it
-}
-
-// Fact is something that was asked. What is not Known was not asked, or could not be answered:
-// Problem then says why, for people.
+// Fact is the answer to something that was asked. If Known is false, it was not asked or could not
+// be answered, and Problem may say why.
 type Fact[T any] struct {
 	Value   T
 	Known   bool
 	Problem string
 }
 
-// Known makes a known fact.
+// Known makes a fact that is known.
 func Known[T any](v T) Fact[T] { return Fact[T]{Value: v, Known: true} }
 
-// Unknown makes a fact that could not be had.
+// Unknown makes a fact that could not be read, because of a problem.
 func Unknown[T any](problem string) Fact[T] { return Fact[T]{Problem: problem} }
 
-// Facts are what the rules need to know, gathered before they decide. Only what Needs names must be
-// there.
+// Facts is what the rules look at, beside the request. Its reader needs to fill only what Needs
+// lists, the locks and the queue.
 type Facts struct {
 	Requester Fact[Membership]
-	Forcer    Fact[Membership] // of Request.Force.By; the requester's own where they are the same
-	Deployed  Fact[string]     // the commit that is deployed there now; empty: none is known to be
-	Compared  Fact[Comparison]
-	Checks    Fact[[]Check]                // all that GitHub shows of the commit
-	Required  Fact[[]string]               // names of checks that protection of the branch requires
-	After     map[string]Fact[PriorResult] // by environment, in lower case
-	Locks     Fact[[]Lock]                 // that cover the environment and have not ended
-	Approvals Fact[[]Approval]             // of the deployment, whatever they are bound to
-	Queue     Fact[Queue]                  // what else there is in the environment
+	Forcer    Fact[Membership] // about Request.Force.By; not needed if Requester is the same person
+	Deployed  Fact[string]     // the commit that is deployed to the environment; empty: none is known
+	Compared  Fact[Comparison] // of Deployed with the request's commit
+	Checks    Fact[[]Check]    // all checks of the commit
+	Required  Fact[[]string]   // names of the checks that the protection of the branch requires
+	After     map[string]Fact[PriorResult]
+	Locks     Fact[[]Lock]     // all locks that cover the environment
+	Approvals Fact[[]Approval] // all approvals of the deployment, whatever they are bound to
+	Queue     Fact[Queue]
 }
 
-// Membership is what GitHub says of somebody now. They are found by id; Login is what the id goes
-// by now.
+// Membership is what GitHub says about a person now. A person is found by id, because logins change
+// and are given to others.
 type Membership struct {
-	Login      string
+	Login      string // the current one
 	Permission Fact[Permission]
-	Teams      map[string]Fact[bool] // by org/team, in lower case: an active member, of it or of a team below it
+
+	// Teams says, by org/team in lower case, whether the person is an active member of the team or
+	// of a team below it.
+	Teams map[string]Fact[bool]
 }
 
-// Comparison says how a commit stands to another one ("Compare two commits" in the REST API).
+// Comparison says how a commit relates to another one ("Compare two commits" in GitHub's REST API).
 type Comparison string
 
 // The comparisons.
 const (
-	Ahead     Comparison = "ahead"
-	Identical Comparison = "identical"
-	Behind    Comparison = "behind"
-	Diverged  Comparison = "diverged"
+	ComparisonAhead     Comparison = "ahead"
+	ComparisonIdentical Comparison = "identical"
+	ComparisonBehind    Comparison = "behind"
+	ComparisonDiverged  Comparison = "diverged"
 )
 
 // Check is one commit status or check run.
 type Check struct {
-	Name  string // context, or name of the check run
+	Name  string // context of the status, or name of the check run
 	App   string // slug of the check run's app; empty for a status
 	State CheckState
-	At    time.Time // when it began, or was set; of several with one name and app the newest counts
-	ID    int64     // decides between two of one time
+	At    time.Time // when it began or was set; among those with one name and app the newest counts
+	ID    int64     // decides between two with the same time
 }
 
-// CheckState is what a check says, whatever GitHub calls it.
+// CheckState is the state of a check, whatever GitHub calls it.
 type CheckState string
 
-// The states. Neutral and skipped runs are green, as they are for GitHub's branch protection.
+// The states. Neutral and skipped check runs are green, as GitHub's branch protection treats them.
 const (
-	Green   CheckState = "green"
-	Pending CheckState = "pending"
-	Red     CheckState = "red"
+	CheckGreen   CheckState = "green"
+	CheckPending CheckState = "pending"
+	CheckRed     CheckState = "red"
 )
 
-// PriorResult is what happened to a commit in another environment: of its newest deployment there.
+// PriorResult is how the newest deployment of a commit to another environment ended.
 type PriorResult string
 
-// The pasts.
+// The results.
 const (
-	PriorNone      PriorResult = "none"
-	PriorOpen      PriorResult = "open" // on its way
+	PriorNone      PriorResult = "none" // there is no such deployment
+	PriorOpen      PriorResult = "open" // it has not ended
 	PriorSucceeded PriorResult = "succeeded"
 	PriorFailed    PriorResult = "failed" // it ended in any other way
 )
 
-// Lock is a claim on environments: nobody but its owner deploys there.
+// Lock keeps an environment for its owner: nobody else deploys there.
 type Lock struct {
 	ID           int64            `json:"id"`
-	RepositoryID int64            `json:"repository_id,omitempty"` // 0: of every repository
-	Repository   string           `json:"repository,omitempty"`    // as shown
-	Environment  string           `json:"environment,omitempty"`   // as shown; empty: every environment
+	RepositoryID int64            `json:"repository_id,omitempty"` // 0: all repositories
+	Repository   string           `json:"repository,omitempty"`    // as shown to people
+	Environment  string           `json:"environment,omitempty"`   // as shown to people; empty: all environments
 	Owner        deployment.Actor `json:"owner"`
+	Admin        bool             `json:"admin,omitempty"` // an admin took it, and only an admin may take it away
 	Reason       string           `json:"reason"`
 	TakenAt      time.Time        `json:"taken_at"`
 	ExpiresAt    time.Time        `json:"expires_at,omitzero"` // zero: until it is released
 }
 
-// Approval is somebody's yes, and to what.
+// Approval is one person's approval of a deployment. It is bound to a commit, to the target with its
+// parameters and to the rules: if one of them changes, it no longer counts.
 type Approval struct {
 	By         deployment.Actor `json:"by"`
 	At         time.Time        `json:"at"`
 	SHA        string           `json:"sha"`
-	Parameters string           `json:"parameters"` // digest
-	Policy     string           `json:"policy"`     // digest
+	Parameters string           `json:"parameters"` // Request.Parameters at that time
+	Policy     string           `json:"policy"`     // Policy.Digest at that time
 	Comment    string           `json:"comment,omitempty"`
 }
 
-// Queue is what else there is in a deployment's environment.
+// Queue is what else is open in a deployment's environment. Deployments are named by GitHub's id; 0
+// stands for none.
 type Queue struct {
-	Holder      int64            // GitHub's id of the deployment that holds the environment; 0: none
-	HolderState deployment.State //
-	Before      []int64          // waiting ones that come first, oldest first
-	Newer       int64            // the newest one that the rules let in after this one; 0: none
-	Started     int64            // a newer one that has started: this one never will; 0: none
+	Holder        int64            // the one that has started and has not ended
+	HolderState   deployment.State // of Holder
+	Before        []int64          // waiting ones that go first, oldest first
+	NewerAdmitted int64            // the newest open one that was created after this one and admitted by the rules
+	NewerStarted  int64            // a newer one that has started, so that this one never will
 }
 
-// Notice is what somebody is to be told of a lock of theirs that another one took or released. A
-// face that reaches people reads them.
+// Notice is a message to the owner of a lock that somebody else took or released. Clients of the API
+// that can reach people read the notices.
 type Notice struct {
 	ID   int64            `json:"id"`
 	At   time.Time        `json:"at"`

@@ -6,63 +6,69 @@ import (
 	"time"
 )
 
-// How far windows of freezes that follow on one another are joined.
+// Windows that follow one another without a gap count as one freeze. These limits keep the search
+// for its end short where there is none.
 const (
-	mostWindows = 400 // of one freeze
-	mostRounds  = 32  // of all of them
-	horizon     = 366 * 24 * time.Hour
+	maxWindows    = 400 // of one freeze
+	maxExtensions = 32  // by other freezes
+	maxFreezeEnd  = 366 * 24 * time.Hour
 )
 
-// openFreeze is a freeze that holds now, and until when.
-type openFreeze struct {
+// activeFreeze is a freeze that is in force, and the end of its windows that follow without a gap.
+type activeFreeze struct {
 	Freeze
 	until time.Time
 }
 
-// freeze waits for the end of all freezes that hold, or refuses where one of them says so.
-func (j *evaluation) freeze() Outcome {
-	var holds []openFreeze
-	for _, f := range j.p.Freezes {
-		end, err := f.ends(j.now)
-		if err != nil { // the routes file is checked: a freeze that cannot be read must not be none
-			return unknown("the freeze"+f.quoted(), err.Error())
+// evaluateFreeze waits for the end of all freezes that are in force, or rejects if one of them says
+// so. The routes file is checked when it is read; if a freeze cannot be read here after all, the
+// deployment waits rather than passes.
+func (e *evaluation) evaluateFreeze() Outcome {
+	var active []activeFreeze
+	for _, f := range e.policy.Freezes {
+		until, err := f.activeUntil(e.now)
+		if err != nil {
+			return unknown("the freeze"+f.quotedMessage(), err.Error())
 		}
-		if !end.IsZero() {
-			holds = append(holds, openFreeze{f, end})
+		if !until.IsZero() {
+			active = append(active, activeFreeze{f, until})
 		}
 	}
 
-	if len(holds) == 0 {
-		return allow("no freeze holds")
+	if len(active) == 0 {
+		return allow("no freeze is in force")
 	}
 
-	until := slices.MaxFunc(holds, func(a, b openFreeze) int { return a.until.Compare(b.until) }).until
-	return slices.MaxFunc(holds, harderHold).outcome(j.thaw(until), j.now)
+	last := slices.MaxFunc(active, func(a, b activeFreeze) int { return a.until.Compare(b.until) })
+	shown := slices.MaxFunc(active, compareFreezes)
+	return shown.outcome(e.extendFreeze(last.until), e.now)
 }
 
-// harderHold orders by mode, then by end: the last one speaks for all.
-func harderHold(a, b openFreeze) int {
+// compareFreezes orders freezes by what is shown to people: one that rejects before one that waits,
+// then the one that ends last.
+func compareFreezes(a, b activeFreeze) int {
+	aRejects, bRejects := a.Mode == ModeReject, b.Mode == ModeReject
 	switch {
-	case a.Mode == b.Mode || a.Mode != RejectMode && b.Mode != RejectMode:
+	case aRejects == bRejects:
 		return a.until.Compare(b.until)
-	case a.Mode == RejectMode:
+	case aRejects:
 		return 1
 	default:
 		return -1
 	}
 }
 
-// thaw is the end of whatever follows without a gap.
-func (j *evaluation) thaw(until time.Time) time.Time {
-	for range mostRounds {
+// extendFreeze moves the end of a freeze to the end of all other freezes that follow without a gap.
+func (e *evaluation) extendFreeze(until time.Time) time.Time {
+	for range maxExtensions {
 		next := until
-		for _, f := range j.p.Freezes {
-			if end, err := f.ends(until); err == nil && end.After(next) {
+		for _, f := range e.policy.Freezes {
+			if end, err := f.activeUntil(until); err == nil && end.After(next) {
 				next = end
 			}
 		}
 
-		if next.Equal(until) || next.Sub(j.now) > horizon {
+		if next.Equal(until) || next.Sub(e.now) > maxFreezeEnd {
 			return next
 		}
 
@@ -73,30 +79,31 @@ func (j *evaluation) thaw(until time.Time) time.Time {
 }
 
 func (f Freeze) outcome(until, now time.Time) Outcome {
-	o := Outcome{Decision: DecisionWait, Code: CodeFrozen, Until: until}
-	c, err := clockOf("", f.Zone)
+	zone, err := LoadZone(f.Zone)
 	if err != nil {
-		return unknown("the freeze"+f.quoted(), err.Error())
+		return unknown("the freeze"+f.quotedMessage(), err.Error())
 	}
 
-	at := clockTime(until.In(c.zone), now)
-	o.Message = fmt.Sprintf("the freeze%s to end (%s)", f.quoted(), at)
-	if f.Mode == RejectMode {
-		o.Decision, o.Message = DecisionReject, fmt.Sprintf("the freeze%s holds until %s", f.quoted(), at)
+	end := formatTime(until.In(zone), now)
+	o := wait(CodeFrozen, "the freeze%s to end (%s)", f.quotedMessage(), end)
+	if f.Mode == ModeReject {
+		o = reject(CodeFrozen, "the freeze%s lasts until %s", f.quotedMessage(), end)
 	}
 
+	o.Until = until
 	return o
 }
 
-func (f Freeze) quoted() string {
+// quotedMessage is the message in quotes, with a space before it; empty if there is none.
+func (f Freeze) quotedMessage() string {
 	if f.Message == "" {
 		return ""
 	}
 	return fmt.Sprintf(" %q", f.Message)
 }
 
-// ends says until when the freeze holds; zero: it does not hold now.
-func (f Freeze) ends(now time.Time) (time.Time, error) {
+// activeUntil returns when the freeze ends; the zero time if it is not in force now.
+func (f Freeze) activeUntil(now time.Time) (time.Time, error) {
 	if f.Cron == "" {
 		if f.From.After(now) || !now.Before(f.To) {
 			return time.Time{}, nil
@@ -105,32 +112,10 @@ func (f Freeze) ends(now time.Time) (time.Time, error) {
 		return f.To, nil
 	}
 
-	c, err := clockOf(f.Cron, f.Zone)
+	s, err := loadSchedule(f.Cron, f.Zone)
 	if err != nil {
 		return time.Time{}, err
 	}
 
-	return c.ends(now, f.Duration), nil
-}
-
-// ends walks along the windows, from the first that may hold to the last that follows without a
-// gap.
-func (c clock) ends(now time.Time, lasts time.Duration) time.Time {
-	var until time.Time
-	joined := 0
-	for begins := c.schedule.Next(c.before(now, lasts)); !begins.IsZero(); begins = c.schedule.Next(begins) {
-		from, _ := c.instants(begins)
-		if from.After(now) && from.After(until) {
-			break
-		}
-		if _, to := c.instants(begins.Add(lasts)); to.After(now) && to.After(until) {
-			until = to
-			joined++
-		}
-		if joined == mostWindows || until.Sub(now) > horizon {
-			break
-		}
-	}
-
-	return until
+	return s.activeUntil(now, f.Duration), nil
 }

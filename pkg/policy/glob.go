@@ -2,31 +2,34 @@ package policy
 
 import "unicode/utf8"
 
-// Match says whether a text fits a glob: * stands for any run of characters, / included, ? for one.
-// Case counts.
+// Match says whether a text matches a glob: * stands for any number of characters, / included, and ?
+// for one. Case counts.
 func Match(glob, text string) bool {
-	return Fits(glob, text, func(p, t rune) bool { return p == '?' || p == t })
+	return MatchFunc(glob, text, func(p, t rune) bool { return p == '?' || p == t })
 }
 
-// Fits says whether a text fits a pattern whose * stand for any run of characters; same says
-// whether a character fits one of the pattern. It takes time proportional to the product of both
-// lengths at worst: the last * takes one character more whenever the rest does not fit.
-func Fits(pattern, text string, same func(p, t rune) bool) bool {
-	p, t, star, mark := 0, 0, -1, 0
+// MatchFunc says whether a text matches a pattern in which * stands for any number of characters;
+// same says whether another character of the pattern matches one of the text. In the worst case it
+// takes time proportional to the product of both lengths: whenever the rest does not match, only the
+// last * is extended, by one character.
+func MatchFunc(pattern, text string, same func(p, t rune) bool) bool {
+	p, t := 0, 0
+	star, starEnd := -1, 0 // where the last * stands in the pattern, and where its run ends in the text
+
 	for t < len(text) {
 		have, width := utf8.DecodeRuneInString(text[t:])
-		want, long := utf8.DecodeRuneInString(pattern[p:])
+		want, length := utf8.DecodeRuneInString(pattern[p:])
 		switch {
-		case long > 0 && want == '*':
-			star, mark = p, t
-			p += long
-		case long > 0 && same(want, have):
-			p += long
+		case length > 0 && want == '*':
+			star, starEnd = p, t
+			p += length
+		case length > 0 && same(want, have):
+			p += length
 			t += width
 		case star >= 0:
-			_, width = utf8.DecodeRuneInString(text[mark:])
-			mark += width
-			p, t = star+1, mark
+			_, width = utf8.DecodeRuneInString(text[starEnd:])
+			starEnd += width
+			p, t = star+1, starEnd
 		default:
 			return false
 		}

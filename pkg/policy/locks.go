@@ -7,67 +7,76 @@ import (
 	"time"
 )
 
-// locks keeps everybody out but their owners.
-func (j *evaluation) locks() Outcome {
-	if !j.f.Locks.Known {
-		return unknown("the locks", j.f.Locks.Problem)
+// LockedError says that a lock is held by somebody else.
+type LockedError struct{ Lock Lock }
+
+// Error names what is locked, the owner and the reason.
+func (err *LockedError) Error() string {
+	return fmt.Sprintf("%s is locked by %s: %s", err.Lock.scope(), err.Lock.Owner, err.Lock.Reason)
+}
+
+// evaluateLocks stops everybody but the owners of the locks.
+func (e *evaluation) evaluateLocks() Outcome {
+	if !e.facts.Locks.Known {
+		return unknown("the locks", e.facts.Locks.Problem)
 	}
 
 	var others []Lock
-	for _, l := range j.f.Locks.Value {
+	for _, l := range e.facts.Locks.Value {
 		switch {
-		case !l.ExpiresAt.IsZero() && !j.now.Before(l.ExpiresAt):
-		case l.Owner.Same(j.r.Requester):
-			j.own = append(j.own, l.ID)
+		case l.expired(e.now):
+		case l.Owner.Same(e.request.Requester):
+			e.ownLocks = append(e.ownLocks, l.ID)
 		default:
 			others = append(others, l)
-			j.others = append(j.others, l.ID)
+			e.otherLocks = append(e.otherLocks, l.ID)
 		}
 	}
 
 	switch {
 	case len(others) > 0:
-		return j.locked(others)
-	case len(j.own) > 0:
-		return allow("the lock is the requester's own")
+		return e.locked(others)
+	case len(e.ownLocks) > 0:
+		return allow("the requester holds the lock")
+	default:
+		return allow("%s is not locked", e.request.Environment)
 	}
-
-	return allow("nobody has locked it")
 }
 
-// locked names the oldest lock of those that keep a deployment.
-func (j *evaluation) locked(others []Lock) Outcome {
-	slices.SortFunc(
-		others,
-		func(a, b Lock) int { return cmp.Or(a.TakenAt.Compare(b.TakenAt), cmp.Compare(a.ID, b.ID)) },
-	)
+// locked is the outcome where others have locked the environment. It shows the oldest lock.
+func (e *evaluation) locked(others []Lock) Outcome {
+	oldest := slices.MinFunc(others, func(a, b Lock) int {
+		return cmp.Or(a.TakenAt.Compare(b.TakenAt), cmp.Compare(a.ID, b.ID))
+	})
 
-	l, more := others[0], ""
+	more := ""
 	if n := len(others) - 1; n > 0 {
 		more = fmt.Sprintf(" (and %d more)", n)
 	}
 
-	o := wait(CodeLocked, "%s's lock on %s: %s%s", l.Owner, l.covers(), l.Reason, more)
-	if j.p.Locked == RejectMode {
-		o = reject(CodeLocked, "%s is locked by %s: %s%s", l.covers(), l.Owner, l.Reason, more)
+	o := wait(CodeLocked, "%s's lock on %s: %s%s", oldest.Owner, oldest.scope(), oldest.Reason, more)
+	if e.policy.Locked == ModeReject {
+		o = reject(CodeLocked, "%s is locked by %s: %s%s", oldest.scope(), oldest.Owner, oldest.Reason, more)
 	}
 
-	o.Who = l.Owner.String() + ", or an admin"
-	o.Until = lastEnd(others)
+	o.Who = oldest.Owner.String() + ", or an admin"
+	o.Until = lastExpiry(others)
 	return o
 }
 
-// covers says what is locked.
-func (l Lock) covers() string {
-	what := cmp.Or(l.Environment, "every environment")
+func (l Lock) expired(now time.Time) bool { return !l.ExpiresAt.IsZero() && !now.Before(l.ExpiresAt) }
+
+// scope names what the lock covers.
+func (l Lock) scope() string {
+	environments := cmp.Or(l.Environment, "every environment")
 	if l.RepositoryID == 0 {
-		what += " of every repository"
+		return environments + " of every repository"
 	}
-	return what
+	return environments
 }
 
-// lastEnd is when the last lock ends; zero: one does not end by itself.
-func lastEnd(locks []Lock) time.Time {
+// lastExpiry returns when the last of the locks expires; the zero time if one never does.
+func lastExpiry(locks []Lock) time.Time {
 	var last time.Time
 	for _, l := range locks {
 		if l.ExpiresAt.IsZero() {

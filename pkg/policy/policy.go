@@ -1,54 +1,78 @@
-// Package policy decides who may deploy what, when and in which order. It is pure: a request, facts
-// and the time go in, a verdict comes out. A fact that is not known never means allow. The same
-// call decides and explains.
+// Package policy decides who may deploy what, when and in which order.
+//
+// The package is pure: Policy.Evaluate takes a request, the facts about it and the time, and returns
+// a verdict. It reads neither GitHub nor the database. A fact that is not known never leads to
+// "allow". The service calls the same function to decide about a deployment and to explain the
+// decision.
 package policy
 
 import (
 	"time"
 )
 
-// Policy is the rules of one route. The zero Policy has none but the queue.
+// Policy holds the rules of one route. Whatever it says, the deployments of one environment run one
+// after another, and locks are respected.
 type Policy struct {
-	// who may deploy; nil: whoever GitHub lets create a deployment
-	Allow        *Subjects `json:"allow,omitempty"`
-	Refs         []string  `json:"refs,omitempty"`          // globs of refs that may go there; none: any
-	RequireAhead bool      `json:"require_ahead,omitempty"` // the commit must contain what is deployed now
-	Checks       *Checks   `json:"checks,omitempty"`
-	// environments in which the same commit must have succeeded first; one of them needs those
-	// before it
-	After       []string    `json:"after,omitempty"`
+	// WrongRoute says that a deployment avoids the rules of another route, and is rejected. It is not
+	// configured, but found for a single deployment. Empty: its route is the right one.
+	WrongRoute string `json:"wrong_route,omitempty"`
+
+	// Allow names who may deploy. nil: everybody whom GitHub lets create a deployment.
+	Allow *Subjects `json:"allow,omitempty"`
+
+	// Refs holds globs of the refs that may be deployed. Empty: any ref.
+	Refs []string `json:"refs,omitempty"`
+
+	// RequireAhead asks that the commit contains the commit that is deployed now.
+	RequireAhead bool `json:"require_ahead,omitempty"`
+
+	Checks *Checks `json:"checks,omitempty"`
+
+	// After names environments in which the same commit must have succeeded before. An environment
+	// that is itself in the list needs only those that stand before it.
+	After []string `json:"after,omitempty"`
+
 	Concurrency Concurrency `json:"concurrency,omitempty"`
-	Freezes     []Freeze    `json:"freeze,omitempty"` // the route's own, then those for all routes
-	Approvals   *Approvals  `json:"approvals,omitempty"`
-	Force       *Subjects   `json:"force,omitempty"`  // who may pass checks, freeze, order and locks; nil: nobody
-	Locked      Mode        `json:"locked,omitempty"` // what a lock of somebody else does; empty: Wait
-	// how long rules are waited for, from acceptance on; 0: DefaultMaxWait
+
+	// Freezes holds the route's own freezes, followed by those that apply to all routes.
+	Freezes []Freeze `json:"freeze,omitempty"`
+
+	Approvals *Approvals `json:"approvals,omitempty"`
+
+	// Force names who may override checks, freezes, require_ahead, after and locks. nil: nobody.
+	Force *Subjects `json:"force,omitempty"`
+
+	// Locked says what somebody else's lock does to a deployment. Empty: it waits.
+	Locked Mode `json:"locked,omitempty"`
+
+	// MaxWait is how long a deployment may wait for its rules, counted from when it was accepted.
+	// Zero: DefaultMaxWait.
 	MaxWait time.Duration `json:"max_wait,omitempty"`
 }
 
-// DefaultMaxWait is how long rules are waited for where a route does not say.
+// DefaultMaxWait is how long a deployment may wait for its rules where the route does not say.
 const DefaultMaxWait = 7 * 24 * time.Hour
 
-// Mode says what a rule that does not hold now does.
+// Mode says whether a rule that is not met now makes a deployment wait or rejects it.
 type Mode string
 
 // The modes.
 const (
-	WaitMode   Mode = "wait"
-	RejectMode Mode = "reject"
+	ModeWait   Mode = "wait"
+	ModeReject Mode = "reject"
 )
 
-// Subjects are people and apps. Without any list everybody with Permission is one; with lists a
-// person must be in one of them and have Permission, too. An app must be named in Apps, and needs
-// no Permission.
+// Subjects is a set of people and apps. With no list at all it holds every person who has
+// Permission. With lists it holds the people who are in one of them and have Permission as well. An
+// app is included only if Apps names it, and needs no Permission.
 type Subjects struct {
 	Users      []string   `json:"users,omitempty"` // logins, or id:N
 	Teams      []string   `json:"teams,omitempty"` // org/team
-	Apps       []string   `json:"apps,omitempty"`  // slugs; a bot's login without [bot] counts as its slug
+	Apps       []string   `json:"apps,omitempty"`  // slugs; a trailing [bot] is ignored
 	Permission Permission `json:"permission,omitempty"`
 }
 
-// Permission is what somebody may do in a repository.
+// Permission is what somebody may do in a repository at GitHub.
 type Permission string
 
 // The permissions, the least first.
@@ -61,60 +85,71 @@ const (
 	PermissionAdmin    Permission = "admin"
 )
 
-// Checks are the commit statuses and check runs that must be green.
+// Checks says which commit statuses and check runs must be green.
 type Checks struct {
 	Set    CheckSet `json:"which"`
-	Names  []string `json:"names,omitempty"`  // with WhichListed: exact names
-	Ignore []string `json:"ignore,omitempty"` // globs of names that do not count
-	// how long they are waited for, from acceptance on; 0: DefaultChecksWait
+	Names  []string `json:"names,omitempty"`  // exact names, for ChecksListed
+	Ignore []string `json:"ignore,omitempty"` // globs of names that do not count, unless Names lists them
+
+	// Wait is how long checks are waited for, counted from when the deployment was accepted.
+	// Zero: DefaultChecksWait.
 	Wait time.Duration `json:"wait,omitempty"`
 }
 
-// DefaultChecksWait is how long checks are waited for where a route does not say.
+// DefaultChecksWait is how long checks are waited for where the route does not say.
 const DefaultChecksWait = time.Hour
 
 // CheckSet says which checks count.
 type CheckSet string
 
-// The choices. WhichAll: every one that is there, and at least one. WhichRequired: those that the
-// branch's protection requires.
+// The sets of checks.
 const (
-	ChecksAll      CheckSet = "all"
-	ChecksRequired CheckSet = "required"
-	ChecksListed   CheckSet = "listed"
+	ChecksAll      CheckSet = "all"      // every check that the commit has, and it must have one
+	ChecksRequired CheckSet = "required" // the checks that the protection of the branch requires
+	ChecksListed   CheckSet = "listed"   // the checks in Checks.Names
 )
 
-// Concurrency says what a deployment does that finds others of its environment before it.
+// Concurrency says what happens to a deployment whose environment has other open deployments that
+// come first.
 type Concurrency string
 
-// The choices; empty is Queue.
+// The choices. Empty means ConcurrencyQueue.
 const (
-	ConcurrencyQueue   Concurrency = "queue"   // first come, first served
-	ConcurrencyReplace Concurrency = "replace" // a newer waiting one supersedes older waiting ones
-	ConcurrencyCancel  Concurrency = "cancel"  // and cancels the running pipeline, and waits for CircleCI's word
-	ConcurrencyReject  Concurrency = "reject"  // it is turned away
+	ConcurrencyQueue   Concurrency = "queue"   // it waits; the oldest goes first
+	ConcurrencyReplace Concurrency = "replace" // the newest waiting one supersedes the other waiting ones
+	ConcurrencyCancel  Concurrency = "cancel"  // as replace, and the running one is canceled, too
+	ConcurrencyReject  Concurrency = "reject"  // it is rejected
 )
 
-// Freeze is a time in which nothing starts: recurring by Cron and Duration, or once From and To.
+// Freeze is a period in which no deployment starts. It recurs (Cron and Duration) or happens once
+// (From and To).
 type Freeze struct {
-	Cron string `json:"cron,omitempty"` // five fields: when it begins, in Zone
-	// by the clock on the wall: over a change of clocks it ends at the hour that it says
+	// Cron has five fields and says when the freeze begins, in Zone.
+	Cron string `json:"cron,omitempty"`
+
+	// Duration is measured in local time. A freeze from 22:00 for 8h ends at 06:00, even if the
+	// clocks change in between.
 	Duration time.Duration `json:"duration,omitempty"`
-	From     time.Time     `json:"from,omitzero"`
-	To       time.Time     `json:"to,omitzero"`
-	Zone     string        `json:"zone,omitempty"` // IANA name; empty: UTC
-	Message  string        `json:"message,omitempty"`
-	Mode     Mode          `json:"mode,omitempty"` // empty: Wait
+
+	From time.Time `json:"from,omitzero"`
+	To   time.Time `json:"to,omitzero"`
+
+	Zone    string `json:"zone,omitempty"` // IANA name; empty: UTC
+	Message string `json:"message,omitempty"`
+	Mode    Mode   `json:"mode,omitempty"` // empty: it waits
 }
 
-// Approvals are the people who must agree beside the requester.
+// Approvals says how many people must approve a deployment, and who they may be. The requester's own
+// approval never counts.
 type Approvals struct {
-	Count   int           `json:"count"`             // at least 1
-	Users   []string      `json:"users,omitempty"`   // logins, or id:N
-	Teams   []string      `json:"teams,omitempty"`   // org/team
-	Tokens  []string      `json:"tokens,omitempty"`  // names of API tokens that count as a person of their own
-	Expires time.Duration `json:"expires,omitempty"` // how long one counts; 0: DefaultApprovalLife
+	Count  int      `json:"count"`            // at least 1
+	Users  []string `json:"users,omitempty"`  // logins, or id:N
+	Teams  []string `json:"teams,omitempty"`  // org/team
+	Tokens []string `json:"tokens,omitempty"` // names of API tokens, each of which counts as one person
+
+	// Expires is how long an approval counts. Zero: DefaultApprovalLifetime.
+	Expires time.Duration `json:"expires,omitempty"`
 }
 
-// DefaultApprovalLife is how long an approval counts where a route does not say.
-const DefaultApprovalLife = 24 * time.Hour
+// DefaultApprovalLifetime is how long an approval counts where the route does not say.
+const DefaultApprovalLifetime = 24 * time.Hour

@@ -19,7 +19,7 @@ type Question struct {
 
 // ErrMissing reports that GitHub answered and has no repository or account of that name. Any other
 // error leaves open whether there is one.
-var ErrMissing = errors.New("GitHub does not show it")
+var ErrMissing = errors.New("not found at GitHub")
 
 // NotFoundError reports that a question names something that does not exist.
 type NotFoundError struct {

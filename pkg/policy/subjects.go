@@ -8,154 +8,160 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// membership is yes, no, or that it could not be asked.
-type membership struct {
-	yes    bool
-	unsure string // not empty: what could not be asked, and why
-	lacks  bool   // no, because of the permission alone
+// match says whether somebody is one of the Subjects.
+type match struct {
+	included        bool
+	lacksPermission bool // not included, and only because the permission is too low
+	missing         missingFact
 }
 
-// include says whether somebody is one of the subjects.
-func (s Subjects) include(a deployment.Actor, standing Fact[Membership]) membership {
-	switch {
-	case a.App != "":
-		return membership{
-			yes: slices.ContainsFunc(
-				s.Apps,
-				func(app string) bool { return strings.EqualFold(slug(app), slug(a.App)) },
-			),
-		}
-	case a.ID == 0:
-		return membership{}
+// missingFact is a fact about a person that could not be read, and without which it is uncertain
+// whether they are included.
+type missingFact struct {
+	what    string // empty: no fact is missing
+	problem string
+}
+
+func (m match) uncertain() bool { return m.missing.what != "" }
+
+// of names the missing fact of a person.
+func (f missingFact) of(person string) string { return person + "'s " + f.what }
+
+// match says whether somebody is one of the subjects. It is certain as soon as one fact alone
+// decides, whatever the other facts would be.
+func (s Subjects) match(a deployment.Actor, membership Fact[Membership]) match {
+	if a.App != "" {
+		return match{included: s.listsApp(a.App)}
+	}
+	if a.ID == 0 {
+		return match{}
 	}
 
-	listed := s.listed(a, standing)
-	if listed.unsure == "" && !listed.yes || s.requiresNoPermission() {
+	listed := s.matchLists(a, membership)
+	if !s.requiresPermission() || !listed.included && !listed.uncertain() {
 		return listed
 	}
 
-	permitted := s.permitted(standing)
-	if permitted.unsure == "" && !permitted.yes {
-		return permitted // whatever the lists say
+	permitted := s.matchPermission(membership)
+	if !permitted.included && !permitted.uncertain() {
+		return permitted
 	}
-	if listed.unsure != "" {
+	if listed.uncertain() {
 		return listed
 	}
 
 	return permitted
 }
 
-func slug(app string) string { return strings.TrimSuffix(app, "[bot]") }
-
-// open says that every person is one, as far as the lists go.
-func (s Subjects) open() bool { return len(s.Users)+len(s.Teams)+len(s.Apps) == 0 }
-
-func (s Subjects) requiresNoPermission() bool {
-	return s.Permission == "" || s.Permission == PermissionNone
-}
-
-// listed says whether a person is in one of the lists. One place is enough, whatever is unknown of
-// the others.
-func (s Subjects) listed(a deployment.Actor, standing Fact[Membership]) membership {
+// matchLists says whether a person is in one of the lists.
+func (s Subjects) matchLists(a deployment.Actor, membership Fact[Membership]) match {
 	switch {
-	case s.open() || s.byID(a):
-		return membership{yes: true}
-	case !s.byLogin() && len(s.Teams) == 0:
-		return membership{}
-	case !standing.Known:
-		return membership{unsure: because("who they are", standing.Problem)}
-	case slices.ContainsFunc(s.Users, func(u string) bool { return !isID(u) && strings.EqualFold(u, standing.Value.Login) }):
-		return membership{yes: true}
+	case s.hasNoList() || s.listsID(a.ID):
+		return match{included: true}
+	case !s.listsLogins() && len(s.Teams) == 0:
+		return match{}
+	case !membership.Known:
+		return match{missing: missingFact{"GitHub account", membership.Problem}}
+	case s.listsLogin(membership.Value.Login):
+		return match{included: true}
 	}
 
-	var unsure string
+	var m match
 	for _, team := range s.Teams {
-		member := standing.Value.Teams[strings.ToLower(team)]
+		member := membership.Value.Teams[strings.ToLower(team)]
 		if member.Known && member.Value {
-			return membership{yes: true}
+			return match{included: true}
 		}
-		if !member.Known && unsure == "" {
-			unsure = because("the team "+team, member.Problem)
+		if !member.Known && !m.uncertain() {
+			m.missing = missingFact{"membership in " + team, member.Problem}
 		}
 	}
 
-	return membership{unsure: unsure}
+	return m
 }
 
-func (s Subjects) permitted(standing Fact[Membership]) membership {
-	have := standing.Value.Permission
+// matchPermission says whether a person has the permission that is required.
+func (s Subjects) matchPermission(membership Fact[Membership]) match {
+	has := membership.Value.Permission
 	switch {
-	case !standing.Known:
-		return membership{unsure: because("who they are", standing.Problem)}
-	case !have.Known:
-		return membership{unsure: because("their permission", have.Problem)}
+	case !membership.Known:
+		return match{missing: missingFact{"GitHub account", membership.Problem}}
+	case !has.Known:
+		return match{missing: missingFact{"permission", has.Problem}}
 	}
 
-	ok := rank(s.Permission) >= 0 && rank(have.Value) >= rank(s.Permission)
-	return membership{yes: ok, lacks: !ok}
+	enough := permissionRank(s.Permission) >= 0 && permissionRank(has.Value) >= permissionRank(s.Permission)
+	return match{included: enough, lacksPermission: !enough}
 }
 
-// permissions are all of them, the least first.
-var permissions = []Permission{
-	PermissionNone,
-	PermissionRead,
-	PermissionTriage,
-	PermissionWrite,
-	PermissionMaintain,
-	PermissionAdmin,
+// permissionRank orders the permissions; -1: it is none that we know.
+func permissionRank(p Permission) int {
+	return slices.Index([]Permission{
+		PermissionNone,
+		PermissionRead,
+		PermissionTriage,
+		PermissionWrite,
+		PermissionMaintain,
+		PermissionAdmin,
+	}, p)
 }
 
-func rank(p Permission) int { return slices.Index(permissions, p) }
-
-func isID(user string) bool { return strings.HasPrefix(user, "id:") }
-
-func (s Subjects) byID(a deployment.Actor) bool {
-	return slices.Contains(s.Users, fmt.Sprintf("id:%d", a.ID))
-}
-
-func (s Subjects) byLogin() bool {
-	return slices.ContainsFunc(s.Users, func(u string) bool { return !isID(u) })
-}
-
-// ask is what GitHub must be asked to know whether somebody is one; nil: nothing.
-func (s *Subjects) ask(a deployment.Actor) *PersonNeeds {
+// needs returns what must be asked about somebody to know whether they are one of the subjects;
+// nil: nothing.
+func (s *Subjects) needs(a deployment.Actor) *PersonNeeds {
 	if s == nil || a.App != "" || a.ID == 0 {
 		return nil
 	}
 
-	ask, settled := PersonNeeds{Permission: !s.requiresNoPermission()}, s.open() || s.byID(a)
-	if !settled {
-		ask.Teams = lower(s.Teams)
+	needs := PersonNeeds{Permission: s.requiresPermission()}
+	inLists := s.hasNoList() || s.listsID(a.ID)
+	if !inLists {
+		needs.Teams = lowerAll(s.Teams)
 	}
-	if !ask.Permission && len(ask.Teams) == 0 && (settled || !s.byLogin()) {
+
+	needsLogin := !inLists && s.listsLogins()
+	if !needs.Permission && len(needs.Teams) == 0 && !needsLogin {
 		return nil
 	}
 
-	return &ask
+	return &needs
 }
 
-// and asks for both.
-func (a *PersonNeeds) and(b *PersonNeeds) *PersonNeeds {
-	if a == nil || b == nil {
-		if a == nil {
-			return b
-		}
+func (s Subjects) hasNoList() bool { return len(s.Users)+len(s.Teams)+len(s.Apps) == 0 }
 
-		return a
-	}
-
-	both := PersonNeeds{Permission: a.Permission || b.Permission, Teams: slices.Concat(a.Teams, b.Teams)}
-	slices.Sort(both.Teams)
-	both.Teams = slices.Compact(both.Teams)
-	return &both
+func (s Subjects) requiresPermission() bool {
+	return s.Permission != "" && s.Permission != PermissionNone
 }
 
-func lower(list []string) []string {
-	var all []string
+func (s Subjects) listsApp(slug string) bool {
+	return slices.ContainsFunc(s.Apps, func(app string) bool { return strings.EqualFold(appSlug(app), appSlug(slug)) })
+}
+
+func (s Subjects) listsID(id int64) bool { return slices.Contains(s.Users, fmt.Sprintf("id:%d", id)) }
+
+// listsLogins says whether Users names anybody by login.
+func (s Subjects) listsLogins() bool {
+	return slices.ContainsFunc(s.Users, func(user string) bool { return !isID(user) })
+}
+
+func (s Subjects) listsLogin(login string) bool {
+	return slices.ContainsFunc(s.Users, func(user string) bool { return !isID(user) && strings.EqualFold(user, login) })
+}
+
+func isID(user string) bool { return strings.HasPrefix(user, "id:") }
+
+// appSlug returns the slug of an app that may be named by its bot's login.
+func appSlug(app string) string { return strings.TrimSuffix(app, "[bot]") }
+
+// isTokenOnly says whether somebody is known only by the API token that was used.
+func isTokenOnly(a deployment.Actor) bool { return a.ID == 0 && a.App == "" && a.Token != "" }
+
+func lowerAll(list []string) []string {
+	var lower []string
 	for _, s := range list {
-		all = append(all, strings.ToLower(s))
+		lower = append(lower, strings.ToLower(s))
 	}
-	return all
+	return lower
 }
 
 // String names the subjects for people.
@@ -163,10 +169,10 @@ func (s Subjects) String() string {
 	all := slices.Concat(s.Users, s.Teams, s.Apps)
 	switch {
 	case len(all) > 0:
-		return few(all)
-	case s.requiresNoPermission():
-		return "everybody"
+		return listNames(all)
+	case s.requiresPermission():
+		return "anyone with " + string(s.Permission) + " permission"
 	default:
-		return "whoever has " + string(s.Permission) + " permission"
+		return "everybody"
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Decision is what a rule, or all of them, say.
+// Decision is what one rule, or all rules together, say about a deployment.
 type Decision string
 
 // The decisions, the mildest first.
@@ -15,33 +15,47 @@ const (
 	DecisionReject Decision = "reject"
 )
 
-// Outcome is what one rule says. Message is made for a GitHub description: for Wait it names what
-// is waited for ("2 approvals by acme/sre"), so that "Waiting for " can stand before it; for Refuse
-// it is a sentence.
-type Outcome struct {
-	Rule     string    `json:"rule"` // as it is called in the routes file
-	Decision Decision  `json:"decision"`
-	Code     Code      `json:"code"`
-	Message  string    `json:"message"`
-	Who      string    `json:"who,omitempty"`    // who could change it
-	Until    time.Time `json:"until,omitzero"`   // when it opens by itself, if that is known
-	Forced   bool      `json:"forced,omitempty"` // it did not hold, and was passed by force
+// stricterThan says whether a decision is stricter than another one.
+func (d Decision) stricterThan(other Decision) bool { return strictness(d) > strictness(other) }
+
+func strictness(d Decision) int {
+	return slices.Index([]Decision{DecisionAllow, DecisionWait, DecisionReject}, d)
 }
 
-// Verdict is what all rules say together: the hardest word counts.
+// Outcome is what one rule says.
+type Outcome struct {
+	Rule     string   `json:"rule"` // the rule's name in the routes file
+	Decision Decision `json:"decision"`
+	Code     Code     `json:"code"`
+
+	// Message is for people and fits into the description of a GitHub status. Where the decision is
+	// DecisionWait it names what is waited for, so that it can follow "Waiting for " ("2 approvals
+	// from acme/sre"). Otherwise it is a statement ("check build failed").
+	Message string `json:"message"`
+
+	Who    string    `json:"who,omitempty"`    // who or what could help
+	Until  time.Time `json:"until,omitzero"`   // when the rule will be met without anybody's help, if known
+	Forced bool      `json:"forced,omitempty"` // the rule is not met, and was overridden by force
+}
+
+// Verdict is what all rules say together. The strictest outcome decides.
 type Verdict struct {
 	Decision Decision  `json:"decision"`
 	Outcomes []Outcome `json:"rules"`
-	Until    time.Time `json:"until,omitzero"`   // when it may open, as far as all that is waited for says when
-	Forced   bool      `json:"forced,omitempty"` // a rule was passed by force
-	// locks that do not keep it: its requester's own, and those passed by force
-	Passed  []int64 `json:"-"`
-	Cancels int64   `json:"-"` // GitHub's id of the running deployment that it cancels; 0: none
+	Until    time.Time `json:"until,omitzero"`   // the latest Until of what is waited for; zero if one of them has none
+	Forced   bool      `json:"forced,omitempty"` // a rule was overridden by force
+
+	// PassedLocks holds the ids of the locks that do not stop the deployment: the requester's own, and
+	// those that were overridden by force.
+	PassedLocks []int64 `json:"-"`
+
+	// Cancels is GitHub's id of the running deployment that must be canceled for this one; 0: none.
+	Cancels int64 `json:"-"`
 }
 
-// First is the outcome that decided: the first of the hardest. Where all allow it is the zero
-// Outcome.
-func (v Verdict) First() Outcome {
+// Deciding returns the outcome that decided: the first of the strictest ones. It is the zero Outcome if
+// the verdict is to allow the deployment.
+func (v Verdict) Deciding() Outcome {
 	for _, o := range v.Outcomes {
 		if o.Decision == v.Decision && o.Decision != DecisionAllow {
 			return o
@@ -50,7 +64,35 @@ func (v Verdict) First() Outcome {
 	return Outcome{}
 }
 
-// Unsure says whether a rule lacks a fact: what it says may turn into no.
-func (v Verdict) Unsure() bool {
+// LacksFacts says whether a rule lacks a fact, so that its outcome may still become stricter.
+func (v Verdict) LacksFacts() bool {
 	return slices.ContainsFunc(v.Outcomes, func(o Outcome) bool { return o.Code == CodeUnknown })
+}
+
+// newVerdict sums up the outcomes of all rules.
+func newVerdict(outcomes []Outcome) Verdict {
+	v := Verdict{Decision: DecisionAllow, Outcomes: outcomes}
+	allTimed := true
+	var latest time.Time
+
+	for _, o := range outcomes {
+		v.Forced = v.Forced || o.Forced
+		if o.Decision.stricterThan(v.Decision) {
+			v.Decision = o.Decision
+		}
+		if o.Decision != DecisionWait {
+			continue
+		}
+
+		allTimed = allTimed && !o.Until.IsZero()
+		if o.Until.After(latest) {
+			latest = o.Until
+		}
+	}
+
+	if v.Decision == DecisionWait && allTimed {
+		v.Until = latest
+	}
+
+	return v
 }

@@ -1,25 +1,33 @@
 package route
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// glob is a pattern: * stands for any run of characters, / included, ? for one. There is no other
-// magic, and case does not count.
+// glob is a pattern in which * stands for any number of characters, / included, and ? for one. Case
+// does not count.
 type glob string
 
-// match says whether a text fits, in time proportional to the product of both lengths at worst.
 func (g glob) match(text string) bool {
 	return policy.Match(strings.ToLower(string(g)), strings.ToLower(text))
 }
 
-// covers says whether whatever fits other fits g. It may say false for odd pairs (?* and *?), never
-// true wrongly: other is read as a text in which * can be met by * only.
+// covers says whether whatever matches another glob matches this one. It may be false although it is
+// so (for ?* and *?), but it is never true wrongly: the other glob is matched as a text whose * only
+// a * can match.
 func (g glob) covers(other glob) bool {
-	return policy.Fits(strings.ToLower(string(g)), strings.ToLower(string(other)), func(p, t rune) bool {
+	return policy.MatchFunc(strings.ToLower(string(g)), strings.ToLower(string(other)), func(p, t rune) bool {
 		return p == t && p != '*' || p == '?' && t != '*'
+	})
+}
+
+// coverAll says whether each of the others is covered by one of the globs.
+func coverAll(globs, others []glob) bool {
+	return !slices.ContainsFunc(others, func(other glob) bool {
+		return !slices.ContainsFunc(globs, func(g glob) bool { return g.covers(other) })
 	})
 }
 

@@ -12,122 +12,136 @@ import (
 
 // CircleCI's limits on pipeline parameters (API v2 reference, "trigger a pipeline").
 const (
-	maxParameters = 100
-	maxNameLength = 128
-	maxValue      = 512
+	maxParameters    = 100
+	maxParameterName = 128
+	maxValue         = 512
+)
+
+// The types of a pipeline parameter.
+const (
+	typeString  = "string"
+	typeInteger = "integer"
+	typeBoolean = "boolean"
 )
 
 var parameterName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]*$`)
 
-// parameter is one pipeline parameter: a fixed value, or a template with rules.
+// parameter is one pipeline parameter: a fixed value, or a template whose result must meet rules.
 type parameter struct {
 	name     string
-	fixed    json.RawMessage // set: always this
-	text     *text
-	kind     string // string, boolean or integer
-	match    *regexp.Regexp
+	fixed    json.RawMessage // set: the value
+	template *textTemplate
+	typ      string
+	match    *regexp.Regexp // nil: the default, see brokenRule
 	required bool
 	usesKey  bool
 }
 
-// unsafeInShell are the characters that CircleCI's substitution of parameters into shell text would
-// make dangerous.
+// unsafeInShell holds the characters that are refused unless match allows them: CircleCI substitutes
+// parameters into shell text.
 const unsafeInShell = "`$;&|<>\\\"'"
 
-// render gives the JSON value, nil where there is none to send, or the problem, which never shows
-// the value.
-func (p parameter) render(d data) (json.RawMessage, string) {
+// render returns the JSON value of the parameter, or nil if it is not to be sent. A problem names
+// the rule that is broken, never the value.
+func (p parameter) render(data templateData) (value json.RawMessage, problem string) {
 	if p.fixed != nil {
 		return p.fixed, ""
 	}
 
-	value, err := p.text.render(d)
+	text, err := p.template.render(data)
 	if err != nil {
 		return nil, p.problem(err.Error())
 	}
-	if value == "" {
-		return p.empty()
+	if text == "" {
+		return p.renderEmpty()
 	}
-	if rule := p.breaks(value); rule != "" {
+	if rule := p.brokenRule(text); rule != "" {
 		return nil, p.problem(rule)
 	}
 
-	raw, rule := convert(p.kind, value)
+	value, rule := encodeValue(p.typ, text)
 	if rule != "" {
 		return nil, p.problem(rule)
 	}
 
-	return raw, ""
+	return value, ""
 }
 
 func (p parameter) problem(rule string) string { return fmt.Sprintf("parameter %s: %s", p.name, rule) }
 
-// empty is what an empty text means: nothing to send, but for a string, which may be empty if the
-// rules let it.
-func (p parameter) empty() (json.RawMessage, string) {
+// renderEmpty renders a template whose result is empty. A string may be empty if the rules allow it;
+// a parameter of another type is not sent.
+func (p parameter) renderEmpty() (value json.RawMessage, problem string) {
 	switch {
 	case p.required:
-		return nil, p.problem("it is required, and empty")
-	case p.kind != "string":
+		return nil, p.problem("required, but empty")
+	case p.typ != typeString:
 		return nil, ""
 	case p.match != nil && !p.match.MatchString(""):
-		return nil, p.problem("it is empty, which does not match " + p.match.String())
+		return nil, p.problem("empty, which does not match " + asWritten(p.match))
 	}
 
 	return json.RawMessage(`""`), ""
 }
 
-// breaks names the rule that a text does not keep.
-func (p parameter) breaks(value string) string {
-	if n := utf8.RuneCountInString(value); n > maxValue {
-		return fmt.Sprintf("it is longer than %d characters", maxValue)
-	}
-	if !utf8.ValidString(value) {
-		return "it is not UTF-8"
-	}
-
-	if p.match != nil {
-		if !p.match.MatchString(value) {
-			return "it does not match " + shown(p.match)
-		}
-
+// brokenRule returns the rule that a text breaks; empty if it meets them all.
+func (p parameter) brokenRule(text string) string {
+	switch {
+	case utf8.RuneCountInString(text) > maxValue:
+		return fmt.Sprintf("longer than %d characters", maxValue)
+	case !utf8.ValidString(text):
+		return "not valid UTF-8"
+	case p.match != nil && !p.match.MatchString(text):
+		return "does not match " + asWritten(p.match)
+	case p.match != nil:
+		return ""
+	case strings.ContainsAny(text, unsafeInShell) || strings.ContainsFunc(text, unicode.IsControl):
+		return "contains a control character or one of " + unsafeInShell + " (allow it with match, and quote it in the job)"
+	case p.typ != typeInteger && strings.HasPrefix(strings.TrimSpace(text), "-"):
+		return "begins with -, as options do (allow it with match, and quote it in the job)"
+	default:
 		return ""
 	}
+}
 
-	if strings.ContainsAny(value, unsafeInShell) || strings.ContainsFunc(value, unicode.IsControl) {
-		return "it holds a control character or one of " + unsafeInShell + " (allow it with match, and quote it in the job)"
+// compileMatch compiles the match of a parameter, which must match the whole text. It must be a regular
+// expression by itself: otherwise one such as a)|(?:b would match parts of a text.
+func compileMatch(match string) (*regexp.Regexp, error) {
+	if _, err := regexp.Compile(match); err != nil {
+		return nil, err
 	}
-
-	return ""
+	return regexp.Compile(`^(?:` + match + `)$`)
 }
 
-// shown is a rule as the operator wrote it.
-func shown(re *regexp.Regexp) string {
-	return strings.TrimSuffix(strings.TrimPrefix(re.String(), `^(?:`), `)$`)
+// asWritten returns the match as it stands in the routes file.
+func asWritten(match *regexp.Regexp) string {
+	return strings.TrimSuffix(strings.TrimPrefix(match.String(), `^(?:`), `)$`)
 }
 
-// convert makes the typed JSON value of a text.
-func convert(kind, value string) (json.RawMessage, string) {
-	switch kind {
-	case "integer":
-		n, err := strconv.ParseInt(value, 10, 64)
+// encodeValue returns the JSON value of a text in a type, or the rule that it breaks.
+func encodeValue(typ, text string) (value json.RawMessage, rule string) {
+	switch typ {
+	case typeInteger:
+		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return nil, "it is no integer"
+			return nil, "not an integer"
 		}
 
 		return json.RawMessage(strconv.FormatInt(n, 10)), ""
-	case "boolean":
-		if value != "true" && value != "false" {
-			return nil, "it is neither true nor false"
+
+	case typeBoolean:
+		if text != "true" && text != "false" {
+			return nil, "neither true nor false"
 		}
 
-		return json.RawMessage(value), ""
+		return json.RawMessage(text), ""
+
 	default:
-		raw, err := json.Marshal(value)
+		value, err := json.Marshal(text)
 		if err != nil {
-			return nil, "it is no text"
+			return nil, "not a text"
 		}
 
-		return raw, ""
+		return value, ""
 	}
 }

@@ -3,7 +3,6 @@ package route
 import (
 	"cmp"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,26 +17,25 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// maxTable bounds a table's text, in bytes.
-const maxTable = 1 << 20
+// maxTableSize bounds a routes file, in bytes.
+const maxTableSize = 1 << 20
 
-// DefaultTaskPrefix is the task that deploys where the operator names no other.
+// DefaultTaskPrefix is the task that deploys if the operator names no other.
 const DefaultTaskPrefix = "deploy"
 
-// Options are what the operator says of all routes outside the table. The zero Options are the
-// defaults.
+// Options are what the operator configures for all routes outside the routes file.
 type Options struct {
-	TaskPrefix string // the task that deploys, without * and ?; it with :lock and :unlock is about locks
+	// TaskPrefix is the task that deploys, without * and ?. The prefix with :lock and :unlock is
+	// reserved for locks. Empty: DefaultTaskPrefix.
+	TaskPrefix string
 }
 
-// Parse reads a route table in YAML or JSON. The error is Problems: everything that is wrong, with
-// lines of file.
-func Parse(text []byte, file string) (*Table, error) { return ParseWith(text, file, Options{}) }
-
-// ParseWith is Parse with options.
-func ParseWith(text []byte, file string, o Options) (*Table, error) {
+// Parse reads a routes file in YAML or JSON. file is its name in problems. The error is a
+// ParseError with all problems.
+func Parse(text []byte, file string, o Options) (*Table, error) {
 	r := &reader{file: file}
-	t := &Table{prefix: cmp.Or(o.TaskPrefix, DefaultTaskPrefix)}
+	t := &Table{taskPrefix: cmp.Or(o.TaskPrefix, DefaultTaskPrefix)}
+
 	if root := r.document(text); root != nil {
 		r.table(t, root)
 	}
@@ -48,21 +46,21 @@ func ParseWith(text []byte, file string, o Options) (*Table, error) {
 	return t, nil
 }
 
-// document gives the one document of a text.
+// document returns the root of the only document in a text; nil if there is a problem.
 func (r *reader) document(text []byte) ast.Node {
-	if len(text) > maxTable {
-		r.wrong(nil, "a route table has at most %d bytes", maxTable)
+	if len(text) > maxTableSize {
+		r.problem(nil, "a routes file has at most %d bytes", maxTableSize)
 		return nil
 	}
 
+	refused := []token.Type{token.AnchorType, token.AliasType, token.TagType, token.MergeKeyType}
 	tokens := lexer.Tokenize(string(text))
 	for _, t := range tokens {
-		if t.Type == token.AnchorType || t.Type == token.AliasType || t.Type == token.TagType ||
-			t.Type == token.MergeKeyType {
+		if slices.Contains(refused, t.Type) {
 			r.problems = append(r.problems, Problem{
 				File: r.file,
 				Line: t.Position.Line,
-				Text: "anchors, aliases and tags are not supported: write it out",
+				Text: "anchors, aliases and tags are not supported: write the value out",
 			})
 
 			return nil
@@ -71,62 +69,62 @@ func (r *reader) document(text []byte) ast.Node {
 
 	f, err := parser.Parse(tokens, 0)
 	if err != nil {
-		r.syntax(err)
+		r.syntaxProblem(err)
 		return nil
 	}
 	if len(f.Docs) != 1 || f.Docs[0].Body == nil {
-		r.wrong(nil, `there must be one document: "routes:" and a list of at least one route`)
+		r.problem(nil, `the file must hold one document: "routes:" and a list of at least one route`)
 		return nil
 	}
 
 	return f.Docs[0].Body
 }
 
-func (r *reader) syntax(err error) {
-	p := Problem{File: r.file, Text: strings.TrimSpace(err.Error())}
-	var own yaml.Error
-	if errors.As(err, &own) {
-		p.Text = own.GetMessage()
-		if t := own.GetToken(); t != nil && t.Position != nil {
-			p.Line = t.Position.Line
+func (r *reader) syntaxProblem(err error) {
+	text, line := err.Error(), 0
+	var syntax yaml.Error
+	if errors.As(err, &syntax) {
+		text = syntax.GetMessage()
+		if t := syntax.GetToken(); t != nil && t.Position != nil {
+			line = t.Position.Line
 		}
 	}
 
-	p.Text = "this is no YAML: " + strings.Join(strings.Fields(p.Text), " ")
-	r.problems = append(r.problems, p)
+	r.problems = append(r.problems, Problem{
+		File: r.file,
+		Line: line,
+		Text: "not valid YAML: " + strings.Join(strings.Fields(text), " "),
+	})
 }
 
+// table reads the whole file into t.
 func (r *reader) table(t *Table, root ast.Node) {
-	m, ok := r.mapping(root, "the table", []string{"routes", "freeze"})
+	m, ok := r.mapping(root, "the file", []string{"routes", policy.RuleFreeze})
 	if !ok {
 		return
 	}
 
 	list, ok := m.values["routes"].(*ast.SequenceNode)
 	if !ok || len(list.Values) == 0 {
-		r.wrong(root, `"routes:" must be a list of at least one route`)
+		r.problem(root, `"routes:" must be a list of at least one route`)
 		return
 	}
 
-	everywhere := r.freezes(m)
+	freezesOfAll := r.freezes(m)
 	for _, n := range list.Values {
 		route, ok := r.route(n, t)
-		route.Policy.Freezes = slices.Concat(route.Policy.Freezes, everywhere)
-		route.ruled = !route.Policy.None()
 		if !ok {
 			continue
 		}
 
-		for _, earlier := range t.routes {
-			if earlier.hides(route) {
-				r.wrong(
-					n,
-					"this route is never reached: the route in line %d takes everything it matches; put it before that one",
-					earlier.Line,
-				)
+		route.Policy.Freezes = slices.Concat(route.Policy.Freezes, freezesOfAll)
+		route.hasRules = !route.Policy.Empty()
 
-				break
-			}
+		shadowing := slices.IndexFunc(t.routes, func(earlier Route) bool { return earlier.shadows(route) })
+		if shadowing >= 0 {
+			r.problem(n,
+				"this route is never reached: the route in line %d matches all that it matches; move this one before it",
+				t.routes[shadowing].Line)
 		}
 
 		t.routes = append(t.routes, route)
@@ -134,9 +132,26 @@ func (r *reader) table(t *Table, root ast.Node) {
 }
 
 var routeKeys = []string{
-	"repository", "environment", "task", "apps", "circleci", "parameters", "timeout", "hold_timeout", "environment_url",
-	policy.RuleAllow, policy.RuleRefs, policy.RuleRequireAhead, policy.RuleChecks, policy.RuleAfter, policy.RuleConcurrency, policy.RuleFreeze,
-	policy.RuleApprovals, policy.RuleForce, "locked", policy.RuleMaxWait,
+	"repository",
+	"environment",
+	"task",
+	"apps",
+	"circleci",
+	"parameters",
+	"timeout",
+	"hold_timeout",
+	"environment_url",
+	policy.RuleAllow,
+	policy.RuleRefs,
+	policy.RuleRequireAhead,
+	policy.RuleChecks,
+	policy.RuleAfter,
+	policy.RuleConcurrency,
+	policy.RuleFreeze,
+	policy.RuleApprovals,
+	policy.RuleForce,
+	"locked",
+	policy.RuleMaxWait,
 }
 
 func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
@@ -146,101 +161,59 @@ func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
 		return Route{}, false
 	}
 
-	route := Route{Line: lineOf(m.first()), Environment: "*", apps: r.texts(m, "apps")}
-	r.selector(&route, m, t)
+	route := Route{
+		Line:        lineOf(m.first()),
+		Environment: "*",
+	}
+
+	r.selectors(&route, m, t)
 	r.rules(&route, m)
 	r.circleci(&route, m)
 	r.parameters(&route, m)
 	route.timeout = r.duration(m, "timeout", time.Hour)
 	route.holdTimeout = r.duration(m, "hold_timeout", 24*time.Hour)
 	if s, n := r.text(m, "environment_url"); n != nil {
-		route.environmentURL = r.template(n, "environment_url", s, newURL)
+		route.environmentURL = r.template(n, "environment_url", s, parseURLTemplate)
 	}
 
-	route.settle()
+	if len(r.problems) == before {
+		route.applyParameters()
+	}
+
 	return route, len(r.problems) == before
 }
 
-// first is the node that a problem with the whole mapping points at.
-func (m mapping) first() ast.Node {
-	if len(m.order) > 0 {
-		return m.keys[m.order[0]]
-	}
-	return m.node
-}
-
-var ownerPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-
-func (r *reader) selector(route *Route, m mapping, t *Table) {
-	repository, n := r.text(m, "repository")
-	owner, name, ok := strings.Cut(repository, "/")
-	switch {
-	case n == nil && m.values["repository"] == nil:
-		r.wrong(m.first(), "repository is required, such as acme/api or acme/*")
-	case n != nil && (!ok || strings.Contains(name, "/") || name == ""):
-		r.wrong(n, "repository %q must be OWNER/NAME", repository)
-	case n != nil && !ownerPattern.MatchString(owner):
-		r.wrong(n, "repository %q: the owner must be written out; only the name may hold * and ?", repository)
-	}
-
-	route.Repository = repository
-	if s, n := r.text(m, "environment"); n != nil {
-		route.Environment = s
-	}
-
-	task, n := r.text(m, "task")
-	route.Task = task
-	route.tasks = []glob{glob(t.prefix), glob(t.prefix + ":*")}
-	if n == nil {
-		return
-	}
-
-	route.tasks = []glob{glob(task)}
-	if t.act(task) != "" {
-		r.wrong(n, "task %q is reserved for locks and never deploys", task)
-	}
-}
-
-// circleciKeys are the keys of a route's circleci part.
-var circleciKeys = []string{"project", "definition", "ref", "branch", "config_ref", "revision"}
-
+// circleci reads what CircleCI builds.
 func (r *reader) circleci(route *Route, outer mapping) {
-	m := mapping{values: map[string]ast.Node{}}
-	if n, ok := outer.values["circleci"]; ok {
-		if m, ok = r.mapping(n, "circleci", circleciKeys); !ok {
-			return
-		}
+	m, ok := r.optionalMapping(outer, "circleci", "project", "definition", "ref", "branch", "config_ref", "revision")
+	if !ok && outer.values["circleci"] != nil {
+		return
 	}
 
 	r.project(route, m)
 	r.refs(route, m)
-	s, n := r.text(m, "revision")
-	switch s {
-	case "", "auto":
+
+	switch revision := r.choice(m, "revision", "strict", "note", "auto"); revision {
 	case "strict":
-		route.revision = deployment.RevisionStrict
+		route.Revision = deployment.RevisionStrict
 	case "note":
-		route.revision = deployment.RevisionNote
-	default:
-		r.wrong(n, "revision %q must be strict, note or auto", s)
+		route.Revision = deployment.RevisionNote
 	}
 }
 
 func (r *reader) project(route *Route, m mapping) {
 	project, n := r.text(m, "project")
-	if parts := strings.Split(project, "/"); n != nil && (len(parts) != 3 || contains(parts, "")) {
-		r.wrong(n, "project %q must have three parts, such as gh/acme/api or circleci/ORG/PROJECT", project)
+	parts := strings.Split(project, "/")
+	if n != nil && (len(parts) != 3 || slices.Contains(parts, "")) {
+		r.problem(n, "project %q must have three parts, such as gh/acme/api or circleci/ORG/PROJECT", project)
 	}
-
 	route.Project = project
+
 	definition, d := r.text(m, "definition")
 	route.Definition = definition
 	if n != nil && d == nil && strings.HasPrefix(project, "circleci/") {
-		r.wrong(
-			n,
-			"project %q needs a definition: CircleCI triggers GitHub App projects by pipeline definition only",
-			project,
-		)
+		r.problem(n,
+			"project %q needs a definition: CircleCI triggers GitHub App projects by pipeline definition only", project)
 	}
 }
 
@@ -249,45 +222,59 @@ func (r *reader) refs(route *Route, m mapping) {
 	branch, b := r.text(m, "branch")
 	switch {
 	case n != nil && b != nil:
-		r.wrong(b, "branch is short for ref: give one of them")
+		r.problem(b, "branch is short for ref: give only one of them")
 	case b != nil:
 		source, n = "refs/heads/"+strings.TrimPrefix(branch, "refs/heads/"), b
 	case n == nil:
 		source = "{{ .Ref }}"
 	}
+	route.ref = r.template(n, "ref", source, parseTemplate)
 
-	route.ref = r.template(n, "ref", source, newText)
-	config, c := r.text(m, "config_ref")
-	if c == nil {
+	configRef, n := r.text(m, "config_ref")
+	if n == nil {
 		return
 	}
 	if route.Definition == "" {
-		r.wrong(c, "config_ref works only with a definition")
+		r.problem(n, "config_ref works only with a definition")
 	}
-
-	route.configRef = r.template(c, "config_ref", config, newText)
+	route.configRef = r.template(n, "config_ref", configRef, parseTemplate)
 }
 
-func (r *reader) template(n ast.Node, what, source string, parse func(string) (*text, error)) *text {
+// template parses a template; nil if there is a problem.
+func (r *reader) template(
+	n ast.Node,
+	what, source string,
+	parse func(string) (*textTemplate, error),
+) *textTemplate {
 	t, err := parse(source)
 	if err != nil {
-		r.wrong(n, "%s: bad template: %v", what, err)
+		r.problem(n, "%s: bad template: %v", what, err)
+		return nil
 	}
 	return t
 }
 
-// settle decides what depends on the whole route.
-func (r *Route) settle() {
-	usesSHA := false
-	for _, p := range r.parameters {
-		r.CarriesKey = r.CarriesKey || p.usesKey
-		usesSHA = usesSHA || p.text != nil && p.text.usesField("SHA")
+// applyParameters sets what depends on the parameters and the refs of a route: whether a parameter
+// carries the key, and what revision: auto means. A pipeline that is told the commit can check it out
+// itself, so that CircleCI's revision need not be enforced. But this holds only where the requester
+// cannot choose the configuration, which would say what the pipeline does with the commit.
+func (route *Route) applyParameters() {
+	for _, p := range route.parameters {
+		route.CarriesKey = route.CarriesKey || p.usesKey
+		route.CarriesSHA = route.CarriesSHA || p.template != nil && p.template.usesField("SHA")
 	}
 
-	if r.revision == "" {
-		r.revision = deployment.RevisionStrict
-		if usesSHA {
-			r.revision = deployment.RevisionNote
-		}
+	route.FixedRef = route.ref.literal
+	route.FixedConfig = route.FixedRef
+	if route.configRef != nil {
+		route.FixedConfig = route.configRef.literal
+	}
+
+	switch {
+	case route.Revision != "":
+	case route.CarriesSHA && route.FixedConfig:
+		route.Revision = deployment.RevisionNote
+	default:
+		route.Revision = deployment.RevisionStrict
 	}
 }

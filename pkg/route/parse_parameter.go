@@ -2,36 +2,33 @@ package route
 
 import (
 	"bytes"
-	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 )
 
+// parameters reads a route's pipeline parameters.
 func (r *reader) parameters(route *Route, outer mapping) {
 	n, ok := outer.values["parameters"]
 	if !ok {
 		return
 	}
-
 	m, ok := r.mapping(n, "parameters", nil)
 	if !ok {
 		return
 	}
+
 	if len(m.order) > maxParameters {
-		r.wrong(n, "CircleCI takes at most %d parameters", maxParameters)
+		r.problem(n, "CircleCI takes at most %d parameters", maxParameters)
 	}
 
 	for _, name := range m.order {
-		if !parameterName.MatchString(name) || len(name) > maxNameLength {
-			r.wrong(
-				m.keys[name],
-				"parameter name %q: it must start with a letter and have only letters, digits, _ and -, at most %d",
-				name,
-				maxNameLength,
-			)
-
+		if !parameterName.MatchString(name) || len(name) > maxParameterName {
+			r.problem(m.keys[name],
+				"parameter name %q must start with a letter and hold only letters, digits, _ and -, at most %d",
+				name, maxParameterName)
 			continue
 		}
 
@@ -41,97 +38,104 @@ func (r *reader) parameters(route *Route, outer mapping) {
 	}
 }
 
+// parameter reads one parameter: a scalar, a template, or a mapping with rules.
 func (r *reader) parameter(name string, n ast.Node) (parameter, bool) {
-	p := parameter{name: name, kind: "string"}
+	p := parameter{name: name, typ: typeString}
 	switch n.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
-		return r.ruled(p, n)
+		return r.parameterWithRules(p, n)
 	}
 
 	source, ok := scalar(n)
 	if !ok {
-		r.wrong(n, "parameter %s must be a scalar, a template, or {value, type, match, required}", name)
+		r.problem(n, "parameter %s must be a scalar, a template, or {value, type, match, required}", name)
 		return p, false
 	}
-	if strings.Contains(source, "{{") {
-		return r.templated(p, n, source)
+	if isTemplate(source) {
+		return r.templateParameter(p, n, source)
 	}
 
 	switch n.(type) {
 	case *ast.IntegerNode:
-		p.kind = "integer"
+		p.typ = typeInteger
 	case *ast.BoolNode:
-		p.kind, source = "boolean", strings.ToLower(source)
+		p.typ = typeBoolean
+		source = strings.ToLower(source)
 	}
 
-	return r.fixed(p, n, source)
+	return r.fixedParameter(p, n, source)
 }
 
-// ruled is a parameter given as {value, type, match, required}.
-func (r *reader) ruled(p parameter, n ast.Node) (parameter, bool) {
+func isTemplate(source string) bool { return strings.Contains(source, "{{") }
+
+// parameterWithRules reads a parameter that is given as {value, type, match, required}.
+func (r *reader) parameterWithRules(p parameter, n ast.Node) (parameter, bool) {
 	before := len(r.problems)
 	m, _ := r.mapping(n, "parameter "+p.name, []string{"value", "type", "match", "required"})
-	value, ok := scalar(m.values["value"])
+
+	source, ok := scalar(m.values["value"])
 	if !ok {
-		r.wrong(m.first(), "parameter %s needs a value: a scalar or a template", p.name)
+		r.problem(m.first(), "parameter %s needs a value: a scalar or a template", p.name)
 	}
 
-	if kind, k := r.text(m, "type"); k != nil {
-		p.kind = kind
-		if !contains([]string{"string", "boolean", "integer"}, kind) {
-			r.wrong(k, "parameter %s: type %q must be string, boolean or integer", p.name, kind)
+	if typ, n := r.text(m, "type"); n != nil {
+		p.typ = typ
+		if !slices.Contains([]string{typeString, typeBoolean, typeInteger}, typ) {
+			r.problem(n, "parameter %s: type %q must be string, boolean or integer", p.name, typ)
 		}
 	}
 
-	if match, k := r.text(m, "match"); k != nil {
-		var err error
-		if p.match, err = regexp.Compile(`^(?:` + match + `)$`); err != nil {
-			r.wrong(k, "parameter %s: match is no regular expression: %v", p.name, err)
+	if match, n := r.text(m, "match"); n != nil {
+		compiled, err := compileMatch(match)
+		if err != nil {
+			r.problem(n, "parameter %s: match is not a regular expression: %v", p.name, err)
 		}
+		p.match = compiled
 	}
 
-	if k, given := m.values["required"]; given {
-		b, isBool := k.(*ast.BoolNode)
+	if n, given := m.values["required"]; given {
+		required, isBool := n.(*ast.BoolNode)
 		if !isBool {
-			r.wrong(k, "parameter %s: required must be true or false", p.name)
+			r.problem(n, "parameter %s: required must be true or false", p.name)
 		}
-
-		p.required = isBool && b.Value
+		p.required = isBool && required.Value
 	}
 
 	if len(r.problems) > before {
 		return p, false
 	}
-	if strings.Contains(value, "{{") {
-		return r.templated(p, m.values["value"], value)
+	if isTemplate(source) {
+		return r.templateParameter(p, m.values["value"], source)
 	}
 
-	return r.fixed(p, m.values["value"], value)
+	return r.fixedParameter(p, m.values["value"], source)
 }
 
-func (r *reader) templated(p parameter, n ast.Node, source string) (parameter, bool) {
-	p.text = r.template(n, "parameter "+p.name, source, newText)
-	p.usesKey = p.text != nil && p.text.usesField("Key")
-	return p, p.text != nil
+func (r *reader) templateParameter(p parameter, n ast.Node, source string) (parameter, bool) {
+	p.template = r.template(n, "parameter "+p.name, source, parseTemplate)
+	p.usesKey = p.template != nil && p.template.usesField("Key")
+	return p, p.template != nil
 }
 
-// fixed is a parameter that is the same for every deployment: it is checked here and now. Without a
-// rule of its own a fixed text is free, because the operator wrote it.
-func (r *reader) fixed(p parameter, n ast.Node, source string) (parameter, bool) {
+var anyText = regexp.MustCompile(`(?s)^.*$`)
+
+// fixedParameter reads a value that is the same for every deployment, and checks it at once. Without
+// a match of its own it may hold any character, because the operator wrote it.
+func (r *reader) fixedParameter(p parameter, n ast.Node, source string) (parameter, bool) {
 	checked := p
 	if checked.match == nil {
-		checked.match = regexp.MustCompile(`(?s)^.*$`)
+		checked.match = anyText
 	}
-	if rule := checked.breaks(source); rule != "" {
-		r.wrong(n, "%s", p.problem(rule))
+	if rule := checked.brokenRule(source); rule != "" {
+		r.problem(n, "%s", p.problem(rule))
 		return p, false
 	}
 
-	raw, rule := convert(p.kind, source)
+	value, rule := encodeValue(p.typ, source)
 	if rule != "" {
-		r.wrong(n, "%s", p.problem(rule))
+		r.problem(n, "%s", p.problem(rule))
 	}
 
-	p.fixed = bytes.Clone(json.RawMessage(raw))
+	p.fixed = bytes.Clone(value)
 	return p, rule == ""
 }

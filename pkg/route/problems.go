@@ -1,19 +1,20 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 )
 
-// Problem is one thing wrong with a table.
+// Problem is one thing that is wrong with a routes file.
 type Problem struct {
 	File string
-	Line int // 0: the whole
+	Line int // 0: the whole file
 	Text string
 }
 
-// String is "file:line: text".
+// String returns "file:line: text".
 func (p Problem) String() string {
 	if p.Line == 0 {
 		return p.File + ": " + p.Text
@@ -21,36 +22,38 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Text)
 }
 
-// Problems is everything wrong with a table, in the order of lines.
-type Problems []Problem
+// ParseError lists everything that is wrong with a routes file, by line.
+type ParseError []Problem
 
-// Error lists them, one a line.
-func (p Problems) Error() string {
-	lines := make([]string, len(p))
-	for i, one := range p {
-		lines[i] = one.String()
+// Error returns the problems, one a line.
+func (err ParseError) Error() string {
+	lines := make([]string, len(err))
+	for i, p := range err {
+		lines[i] = p.String()
 	}
 	return strings.Join(lines, "\n")
 }
 
-func (p Problems) sorted() Problems {
-	sort.SliceStable(p, func(i, j int) bool { return p[i].Line < p[j].Line })
-	return p
+func (err ParseError) sorted() ParseError {
+	slices.SortStableFunc(err, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return err
 }
 
-// Nearest is the known name that a wrong one was probably meant to be, or "".
+// Nearest returns the known name that a misspelt one was probably meant to be, or "".
 func Nearest(name string, known []string) string {
-	best, least := "", 1+len(name)/3
+	nearest, fewest := "", 1+len(name)/3
 	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d <= least && (best == "" || d < least) {
-			best, least = k, d
+		d := editDistance(strings.ToLower(name), strings.ToLower(k))
+		if d <= fewest && (nearest == "" || d < fewest) {
+			nearest, fewest = k, d
 		}
 	}
-	return best
+	return nearest
 }
 
-// distance counts the edits between two short words.
-func distance(a, b string) int {
+// editDistance returns how many bytes must be added, removed or replaced to turn one text into
+// another (Levenshtein). row holds the distances between the part of a so far and each prefix of b.
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
@@ -60,13 +63,13 @@ func distance(a, b string) int {
 		diagonal := row[0]
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
-			cost := diagonal
+			replaced := diagonal
 			if a[i-1] != b[j-1] {
-				cost++
+				replaced++
 			}
 
 			diagonal = row[j]
-			row[j] = min(cost, row[j]+1, row[j-1]+1)
+			row[j] = min(replaced, row[j]+1, row[j-1]+1)
 		}
 	}
 

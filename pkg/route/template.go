@@ -1,33 +1,39 @@
 package route
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"text/template"
-	"text/template/parse"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// maxRendered bounds what one template may render, in bytes.
-const maxRendered = 64 << 10
+// maxOutput bounds what one template may render, in bytes.
+const maxOutput = 64 << 10
 
-var errTooLong = errors.New("it renders more than 64 KiB")
+var errOutputTooLong = errors.New("the template renders more than 64 KiB")
 
-// data is what templates see.
-type data struct {
-	ID                                                                              int64
-	Key, SHA, Ref, Task, Environment, Repository, Owner, Name, Creator, Description string
-	Payload                                                                         object
-	PayloadText                                                                     string
+// templateData is what templates see.
+type templateData struct {
+	ID          int64
+	Key         string
+	SHA         string
+	Ref         string
+	Task        string
+	Environment string
+	Repository  string
+	Owner       string
+	Name        string
+	Creator     string
+	Description string
+	Payload     jsonObject
+	PayloadText string
 }
 
-// fields are the names of data.
-var fields = []string{
+// templateFields are the names of the fields of templateData.
+var templateFields = []string{
 	"ID",
 	"Key",
 	"SHA",
@@ -43,9 +49,9 @@ var fields = []string{
 	"PayloadText",
 }
 
-func newData(req deployment.Request, key string) data {
+func newTemplateData(req deployment.Request, key string) templateData {
 	payload, text := readPayload(req.Payload)
-	return data{
+	return templateData{
 		ID:          req.ID,
 		Key:         key,
 		SHA:         req.SHA,
@@ -62,326 +68,119 @@ func newData(req deployment.Request, key string) data {
 	}
 }
 
-// object and list are JSON's, and render as JSON.
-type (
-	object map[string]any
-	list   []any
-)
-
-// String is the object as JSON.
-func (o object) String() string { return jsonText(map[string]any(o)) }
-
-// String is the list as JSON.
-func (l list) String() string { return jsonText([]any(l)) }
-
-func jsonText(v any) string {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return ""
-	}
-	return strings.TrimSuffix(b.String(), "\n")
+// textTemplate is a template of the routes file that was checked.
+type textTemplate struct {
+	template      *template.Template
+	fields        []string // the fields of templateData that it names
+	mayUsePayload bool
+	literal       bool // it is plain text, the same for every deployment
 }
 
-// readPayload normalises a deployment's payload: an object, or a string that holds one, is an
-// object; anything else is text.
-func readPayload(raw json.RawMessage) (object, string) {
-	v, ok := decodeJSON(raw)
-	if !ok {
-		return object{}, string(raw)
-	}
-
-	switch v := v.(type) {
-	case nil:
-		return object{}, ""
-	case object:
-		return v, ""
-	case string:
-		if inner, ok := decodeJSON([]byte(v)); ok {
-			if o, ok := inner.(object); ok {
-				return o, ""
-			}
-		}
-
-		return object{}, v
-	default:
-		return object{}, fmt.Sprint(v)
-	}
-}
-
-// decodeJSON keeps the digits of numbers, and gives objects and lists their own rendering.
-func decodeJSON(raw []byte) (any, bool) {
-	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil, true
-	}
-
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var v any
-	if dec.Decode(&v) != nil || dec.More() {
-		return nil, false
-	}
-
-	return dressed(v), true
-}
-
-func dressed(v any) any {
-	switch v := v.(type) {
-	case map[string]any:
-		for k := range v {
-			v[k] = dressed(v[k])
-		}
-
-		return object(v)
-	case []any:
-		for i := range v {
-			v[i] = dressed(v[i])
-		}
-
-		return list(v)
-	default:
-		return v
-	}
-}
-
-// text is a template that was checked.
-type text struct {
-	t       *template.Template
-	uses    []string // fields of data that it names
-	payload bool     // it may read the payload
-}
-
-// newText parses a template, refuses names that data does not have, and tries it once.
-func newText(source string) (*text, error) {
-	t, err := template.New("").Funcs(template.FuncMap{
-		"payload":      func(...string) any { return "" },
-		"payloadItems": func(...string) any { return nil },
-		"hostPart":     hostPart,
-		"pathPart":     pathPart,
+// parseTemplate parses a template, refuses fields that templateData does not have, and renders it
+// once with no data to see that it works.
+func parseTemplate(source string) (*textTemplate, error) {
+	parsed, err := template.New("").Funcs(template.FuncMap{
+		payloadFunc:      func(...string) any { return "" },
+		payloadItemsFunc: func(...string) any { return nil },
+		printedFunc:      printed,
+		hostPartFunc:     hostPart,
+		pathPartFunc:     pathPart,
+		queryPartFunc:    queryPart,
 	}).Parse(source)
-
 	if err != nil {
-		return nil, tidy(err)
+		return nil, templateError(err)
 	}
 
-	x := &text{t: t, payload: strings.Contains(strings.ToLower(source), "payload")}
-	if t.Tree == nil {
-		return x, nil
+	t := &textTemplate{
+		template:      parsed,
+		mayUsePayload: strings.Contains(strings.ToLower(source), "payload"),
+		literal:       !strings.Contains(source, "{{"),
+	}
+	if parsed.Tree == nil {
+		return t, nil
 	}
 
-	var unknown string
-	rewrite(t.Root, func(n parse.Node) parse.Node {
-		name, rest := fieldOf(n)
-		if name == "" {
-			return n
-		}
-
-		x.uses = append(x.uses, name)
-		if !slices.Contains(fields, name) && unknown == "" {
-			unknown = name
-		}
-		if name == "Payload" && len(rest) > 0 {
-			return payloadCall(rest)
-		}
-
-		return n
-	})
-
-	if unknown != "" && !changesDot(source) {
-		return nil, fmt.Errorf("there is no .%s; there are .%s", unknown, strings.Join(fields, " ."))
+	rewritten := rewrite(parsed.Root)
+	if len(parsed.Templates()) > 1 || rewritten.callsTemplate {
+		return nil, errors.New("define, block and template are not supported: write the text out")
 	}
-	if _, err := x.render(newData(deployment.Request{}, "")); err != nil {
+
+	t.fields = rewritten.fields
+	known := func(field string) bool { return slices.Contains(templateFields, field) }
+	unknown := slices.IndexFunc(t.fields, func(field string) bool { return !known(field) })
+	if unknown >= 0 {
+		return nil, fmt.Errorf("unknown field .%s; known are .%s", t.fields[unknown], strings.Join(templateFields, " ."))
+	}
+
+	if _, err := t.render(newTemplateData(deployment.Request{}, "")); err != nil {
 		return nil, err
 	}
 
-	return x, nil
+	return t, nil
 }
 
-// changesDot says whether a template moves the dot, so that names cannot be checked without running
-// it.
-func changesDot(source string) bool {
-	return strings.Contains(source, "range") || strings.Contains(source, "with") || strings.Contains(source, "define")
-}
+func (t *textTemplate) usesField(name string) bool { return slices.Contains(t.fields, name) }
 
-// fieldOf names the field of data that a node reads, and the keys below it.
-func fieldOf(n parse.Node) (name string, rest []string) {
-	switch n := n.(type) {
-	case *parse.FieldNode:
-		return n.Ident[0], n.Ident[1:]
-	case *parse.VariableNode:
-		if n.Ident[0] == "$" && len(n.Ident) > 1 {
-			return n.Ident[1], n.Ident[2:]
-		}
-	}
-
-	return "", nil
-}
-
-// payloadCall is (payload "a" "b"): a lookup in which a missing key at any depth is empty, where
-// text/template would fail or print <no value>.
-func payloadCall(keys []string) parse.Node {
-	call := &parse.CommandNode{NodeType: parse.NodeCommand, Args: []parse.Node{parse.NewIdentifier("payload")}}
-	for _, k := range keys {
-		call.Args = append(call.Args, &parse.StringNode{
-			NodeType: parse.NodeString,
-			Quoted:   fmt.Sprintf("%q", k),
-			Text:     k,
-		})
-	}
-
-	return &parse.PipeNode{NodeType: parse.NodePipe, Cmds: []*parse.CommandNode{call}}
-}
-
-// rewrite gives every operand of a template to f and puts what it returns in its place.
-func rewrite(n parse.Node, f func(parse.Node) parse.Node) {
-	switch n := n.(type) {
-	case *parse.ListNode:
-		if n != nil {
-			for _, c := range n.Nodes {
-				rewrite(c, f)
-			}
-		}
-	case *parse.ActionNode:
-		rewrite(n.Pipe, f)
-	case *parse.IfNode:
-		rewriteBranch(&n.BranchNode, f)
-	case *parse.RangeNode:
-		rewrite(n.Pipe, func(n parse.Node) parse.Node { return ranged(f(n)) })
-		rewrite(n.List, f)
-		rewrite(n.ElseList, f)
-	case *parse.WithNode:
-		rewriteBranch(&n.BranchNode, f)
-	case *parse.PipeNode:
-		if n != nil {
-			for _, c := range n.Cmds {
-				rewriteArgs(c, f)
-			}
-		}
-	}
-}
-
-// ranged makes a lookup one that a range can walk: over what is missing it does nothing.
-func ranged(n parse.Node) parse.Node {
-	if pipe, ok := n.(*parse.PipeNode); ok {
-		pipe.Cmds[0].Args[0] = parse.NewIdentifier("payloadItems")
-	}
-	return n
-}
-
-func rewriteBranch(b *parse.BranchNode, f func(parse.Node) parse.Node) {
-	rewrite(b.Pipe, f)
-	rewrite(b.List, f)
-	rewrite(b.ElseList, f)
-}
-
-func rewriteArgs(c *parse.CommandNode, f func(parse.Node) parse.Node) {
-	for i, arg := range c.Args {
-		if pipe, ok := arg.(*parse.PipeNode); ok {
-			rewrite(pipe, f)
-			continue
-		}
-		c.Args[i] = f(arg)
-	}
-}
-
-// render runs the template. Errors name no value.
-func (x *text) render(d data) (string, error) {
-	t, err := x.on(d)
+// render runs the template. Its errors show no value of the data.
+func (t *textTemplate) render(data templateData) (string, error) {
+	runnable, err := t.withPayload(data.Payload)
 	if err != nil {
 		return "", err
 	}
 
-	out := &capped{}
-	err = t.Execute(out, d)
+	out := &limitedBuffer{}
+	err = runnable.Execute(out, data)
 	switch {
-	case errors.Is(err, errTooLong):
-		return "", errTooLong
+	case errors.Is(err, errOutputTooLong):
+		return "", errOutputTooLong
 	case err != nil:
-		return "", tidy(err)
+		return "", templateError(err)
 	}
 
-	return strings.ReplaceAll(out.String(), "<no value>", ""), nil
+	return out.String(), nil
 }
 
-// on is the template with this payload's functions; one that asks for none is used as it is.
-func (x *text) on(d data) (*template.Template, error) {
-	if !x.payload {
-		return x.t, nil
+// withPayload returns the template with functions that look up keys of a payload. A template that
+// does not use the payload is returned as it is, because the copy costs time.
+func (t *textTemplate) withPayload(payload jsonObject) (*template.Template, error) {
+	if !t.mayUsePayload {
+		return t.template, nil
 	}
 
-	t, err := x.t.Clone()
+	copied, err := t.template.Clone()
 	if err != nil {
 		return nil, err
 	}
 
-	return t.Funcs(template.FuncMap{
-		"payload":      func(keys ...string) any { return d.Payload.at(keys) },
-		"payloadItems": func(keys ...string) any { return items(d.Payload.at(keys)) },
+	return copied.Funcs(template.FuncMap{
+		payloadFunc:      func(keys ...string) any { return payload.lookup(keys) },
+		payloadItemsFunc: func(keys ...string) any { return rangeable(payload.lookup(keys)) },
 	}), nil
 }
 
-// at walks down to a key; nothing there is "".
-func (o object) at(keys []string) any {
-	var v any = o
-	for _, k := range keys {
-		inner, ok := v.(object)
-		if !ok {
-			return ""
-		}
-
-		v = inner[k]
+// templateError makes an error of text/template fit to be shown: without the prefix that names no
+// file, and without values of the deployment.
+func templateError(err error) error {
+	var failed template.ExecError
+	if errors.As(err, &failed) {
+		return errors.New("the template does not fit this deployment (a field is missing or has another type)")
 	}
 
-	if v == nil {
-		return ""
-	}
-
-	return v
-}
-
-// items is what a range can walk: an object or a list; anything else is nothing.
-func items(v any) any {
-	switch v.(type) {
-	case object, list:
-		return v
-	default:
-		return nil
-	}
-}
-
-// tidy takes the template engine's own words out of an error, and every quoted value.
-func tidy(err error) error {
 	message := strings.TrimPrefix(err.Error(), "template: ")
 	if i := strings.Index(message, ": "); i >= 0 && i < 12 {
 		message = message[i+2:]
 	}
 
-	var run template.ExecError
-	if errors.As(err, &run) {
-		return errors.New("the template does not fit this deployment (a field that is not there, or of another type)")
-	}
-
 	return errors.New(message)
 }
 
-// capped is a buffer that refuses to grow too long.
-type capped struct{ strings.Builder }
+// limitedBuffer is a buffer that takes at most maxOutput bytes.
+type limitedBuffer struct{ strings.Builder }
 
 // Write implements io.Writer.
-func (c *capped) Write(p []byte) (int, error) {
-	if c.Len()+len(p) > maxRendered {
-		return 0, errTooLong
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > maxOutput {
+		return 0, errOutputTooLong
 	}
-	return c.Builder.Write(p)
-}
-
-func (x *text) usesField(name string) bool { return slices.Contains(x.uses, name) }
-
-// textOf is a value as a template would print it.
-func textOf(v any) string {
-	if v == nil {
-		return ""
-	}
-	return fmt.Sprint(v)
+	return b.Builder.Write(p)
 }

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -29,23 +27,12 @@ type DeploymentCommands interface {
 	Force(ctx context.Context, c command.Caller, id int64, reason string) (deployment.Deployment, error)
 }
 
-func (s *Server) mountPolicyReads(r chi.Router) {
-	r.Get("/gate", query(s.gate))
-	r.Get("/deployments/{id}/explain", query(s.explain))
-}
-
-func (s *Server) mountDeploymentCommands(r chi.Router) {
-	r.Post("/deployments/{id}/approve", mutate(http.StatusOK, s.approve))
-	r.Post("/deployments/{id}/cancel", mutate(http.StatusAccepted, s.cancel))
-	r.Post("/deployments/{id}/force", mutate(http.StatusAccepted, s.force))
-}
-
 var fullSHA = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
 
 // gate says what the rules would say of a deployment that does not exist.
 func (s *Server) gate(ctx context.Context, r *http.Request) (any, error) {
-	values := r.URL.Query()
-	if err := checkQuery(values, "repository", "environment", "sha", "actor", "ref", "task"); err != nil {
+	values, err := parseQuery(r.URL.RawQuery, "repository", "environment", "sha", "actor", "ref", "task")
+	if err != nil {
 		return nil, badRequest(err.Error())
 	}
 

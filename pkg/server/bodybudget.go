@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"runtime/debug"
 	"sync"
@@ -14,8 +15,10 @@ const (
 	largeBody = 1 << 20  // larger bodies are decoded and stored one at a time
 )
 
-// errBudget says that the bodies in flight take all the memory that they may.
-var errBudget = errors.New("the bodies in flight take all the memory that they may")
+var (
+	errBudget = errors.New("the bodies in flight take all the memory that they may")
+	errSlot   = errors.New("another large body is being processed")
+)
 
 type chunk = [chunkSize]byte
 
@@ -46,33 +49,13 @@ func (b *bodyBudget) reserve(n int64) error {
 
 func (b *bodyBudget) release(n int64) { b.used.Add(-n) }
 
-// withLargeBodySlot calls process for a body of the size. Large bodies are processed one at a time,
-// because decoding and storing one takes several times its size, and their memory goes back to the
-// operating system at once. It fails only when ctx ends while it waits.
-func (b *bodyBudget) withLargeBodySlot(ctx context.Context, size int64, process func()) error {
-	if size <= largeBody {
-		process()
-		return nil
-	}
-
-	select {
-	case b.large <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	defer func() { <-b.large }()
-
-	process()
-	debug.FreeOSMemory()
-	return nil
-}
-
 // body is the body of one request as it was read.
 type body struct {
 	budget   *bodyBudget
 	chunks   []*chunk
 	size     int64
 	reserved int64
+	hasSlot  bool // it is the one large body that is being processed
 }
 
 // readFrom reads all of r and copies every byte to tee. It fails with errBudget or with r's error.
@@ -115,8 +98,19 @@ func (b *body) reserve(n int64) error {
 }
 
 // join returns the body as one slice and gives its chunks back. The slice is not pooled, because a
-// store may use it after the request has ended.
-func (b *body) join() ([]byte, error) {
+// store may use it after the request has ended. Large bodies are processed one at a time, from join
+// to release, because decoding and storing one takes several times its size. join fails with
+// errBudget, or with errSlot when ctx ends while it waits for another large body.
+func (b *body) join(ctx context.Context) ([]byte, error) {
+	if b.size > largeBody {
+		select {
+		case b.budget.large <- struct{}{}:
+			b.hasSlot = true
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", errSlot, context.Cause(ctx))
+		}
+	}
+
 	if err := b.reserve(b.size); err != nil {
 		return nil, err
 	}
@@ -138,7 +132,8 @@ func (b *body) releaseChunk(i int) {
 	b.reserved -= chunkSize
 }
 
-// release gives everything back. It may be called at any time, and more than once.
+// release gives everything back; the memory of a large body goes to the operating system at once. It
+// may be called at any time, and more than once.
 func (b *body) release() {
 	for i, c := range b.chunks {
 		if c != nil {
@@ -149,4 +144,10 @@ func (b *body) release() {
 	b.chunks = nil
 	b.budget.release(b.reserved)
 	b.reserved = 0
+
+	if b.hasSlot {
+		b.hasSlot = false
+		debug.FreeOSMemory()
+		<-b.budget.large
+	}
 }

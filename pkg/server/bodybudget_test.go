@@ -38,7 +38,7 @@ func TestBody_KeepsEveryByte(t *testing.T) {
 			t.Fatalf("got %d bytes in use, want %d and at most one chunk more", used, size)
 		}
 
-		got, err := b.join()
+		got, err := b.join(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,12 +70,12 @@ func TestBodyBudget_RefusesAndRecovers(t *testing.T) {
 	if !errors.Is(err, errBudget) {
 		t.Fatalf("read over the budget: got %v, want %v", err, errBudget)
 	}
-	if _, err := first.join(); !errors.Is(err, errBudget) {
+	if _, err := first.join(t.Context()); !errors.Is(err, errBudget) {
 		t.Fatalf("join over the budget: got %v, want %v", err, errBudget)
 	}
 
 	second.release()
-	if _, err := first.join(); err != nil {
+	if _, err := first.join(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 
@@ -95,7 +95,7 @@ func TestBodyBudget_IsNeverExceeded(t *testing.T) {
 			b := &body{budget: budget}
 			defer b.release()
 			if b.readFrom(strings.NewReader(strings.Repeat("x", 3*chunkSize)), io.Discard) == nil {
-				_, _ = b.join()
+				_, _ = b.join(t.Context())
 			}
 			if b.reserved > limit {
 				t.Errorf("got %d bytes in one body, want at most %d", b.reserved, limit)
@@ -109,32 +109,40 @@ func TestBodyBudget_IsNeverExceeded(t *testing.T) {
 	}
 }
 
-func TestBodyBudget_OneLargeBodyAtATime(t *testing.T) {
-	budget := newBodyBudget(1)
-	inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan error)
-	go func() {
-		done <- budget.withLargeBodySlot(context.Background(), largeBody+1, func() {
-			close(inside)
-			<-leave
-		})
-	}()
-	<-inside
+func TestBody_OneLargeAtATime(t *testing.T) {
+	budget := newBodyBudget(4 * (largeBody + chunkSize))
+	newBody := func(size int) *body {
+		b := &body{budget: budget}
+		if err := b.readFrom(strings.NewReader(strings.Repeat("x", size)), io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	first, second, small := newBody(largeBody+1), newBody(largeBody+1), newBody(largeBody)
+	if _, err := first.join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	err := budget.withLargeBodySlot(ctx, largeBody+1, func() { t.Error("two large bodies at a time") })
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("large body: got %v, want %v", err, context.DeadlineExceeded)
+	_, err := second.join(ctx)
+	if !errors.Is(err, errSlot) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("second large body: got %v, want %v", err, errSlot)
+	}
+	if _, err := small.join(ctx); err != nil {
+		t.Errorf("small body: got %v, want no wait", err)
 	}
 
-	processed := false
-	if err := budget.withLargeBodySlot(ctx, largeBody, func() { processed = true }); err != nil || !processed {
-		t.Errorf("small body: got processed %v, %v, want no wait", processed, err)
+	first.release()
+	if _, err := second.join(t.Context()); err != nil {
+		t.Errorf("second large body after the first: got %v, want no error", err)
 	}
 
-	close(leave)
-	if err := <-done; err != nil {
-		t.Error(err)
+	second.release()
+	small.release()
+	if used := budget.used.Load(); used != 0 {
+		t.Errorf("got %d bytes in use, want 0", used)
 	}
 }
 

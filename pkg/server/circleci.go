@@ -15,9 +15,10 @@ type Waker interface {
 	WakeByPipeline(ctx context.Context, pipelineID string) (known bool, err error)
 }
 
-// takeCircleCI takes a webhook of CircleCI. It is only a hint: nothing in it is believed, and losing
-// one delays a deployment until its next poll.
-func (s *Server) takeCircleCI(w http.ResponseWriter, r *http.Request) (webhookResponse, error) {
+// processCircleCI checks and reads a webhook of CircleCI, and makes the deployment of its pipeline due
+// now. The webhook is only a hint: nothing else in it is believed, and losing one delays a deployment
+// until its next poll. So a failure to wake the deployment is no error for the sender.
+func (s *Server) processCircleCI(w http.ResponseWriter, r *http.Request) (webhookResponse, error) {
 	verifier, err := webhook.NewCircleCI(s.o.CircleCISecrets, r.Header.Get("circleci-signature"))
 	if err != nil {
 		return webhookResponse{}, closing(signatureError(err))
@@ -29,12 +30,12 @@ func (s *Server) takeCircleCI(w http.ResponseWriter, r *http.Request) (webhookRe
 		return webhookResponse{}, err
 	}
 
-	return s.withBody(r, b, s.wake)
-}
-
-// wake makes the deployment of the event's pipeline due now. When that fails the sender is not told,
-// because the deployment is polled anyway.
-func (s *Server) wake(ctx context.Context, raw []byte) (webhookResponse, error) {
+	ctx, cancel := s.storeContext(r)
+	defer cancel()
+	raw, err := b.join(ctx)
+	if err != nil {
+		return webhookResponse{}, bodyError(err)
+	}
 	event, err := webhook.ParseCircleCI(raw)
 	if err != nil {
 		return webhookResponse{}, badRequest(err.Error())

@@ -7,40 +7,34 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"time"
 
 	"github.com/go-chi/httprate"
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
-// Claims lets a job claim a deployment for its pipeline, with the deployment's key.
+// Claims lets a job claim a deployment for its pipeline, with the deployment's key. It returns
+// deployment.ErrNotFound for a key that no deployment has, and deployment.ErrClaimRefused where
+// another pipeline has the deployment or it has ended.
 type Claims interface {
-	Claim(ctx context.Context, key, pipelineID string) (ClaimResult, error)
-}
-
-// ClaimResult is the answer to a claim.
-type ClaimResult int
-
-// The answers to a claim.
-const (
-	ClaimUnknown ClaimResult = iota // no deployment has this key
-	ClaimGranted
-	ClaimRefused // another pipeline has the deployment, or it has ended; the job must stop
-)
-
-// String is the result as the log shows it.
-func (c ClaimResult) String() string {
-	return [...]string{"unknown", "granted", "refused"}[c]
+	Claim(ctx context.Context, key, pipelineID string) error
 }
 
 const (
-	maxClaim        = 4 << 10 // bytes
-	claimsPerMinute = 600     // of one network, which many jobs may share
+	maxClaim               = 4 << 10 // bytes
+	unknownClaimsPerMinute = 600     // of one network
 )
 
-// claim tells a deploy job whether it may go on. The key, 128 random bits, is the credential.
+// keyPattern is what a key can look like. Any other text is an unknown key without a look-up.
+var keyPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+
+// claim answers a deploy job whether it may go on. The key, 128 random bits, is the credential. A
+// known key is never limited: behind a proxy all clients may seem to have one address, and strangers
+// must not keep a job from its claim.
 func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 	key, pipeline, err := readClaim(w, r)
 	if err != nil {
@@ -48,26 +42,32 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
+	ctx, cancel := s.storeContext(r)
 	defer cancel()
 	log := zerolog.Ctx(r.Context()).With().Str("pipeline", pipeline).Logger()
 
-	result, err := s.o.Claims.Claim(ctx, key, pipeline)
-	if err != nil {
-		log.Error().Err(err).Msg("claim failed")
-		writeError(w, r, unavailable("the claim could not be decided; try again", err))
-		return
+	err = deployment.ErrNotFound
+	if keyPattern.MatchString(key) {
+		err = s.o.Claims.Claim(ctx, key, pipeline)
 	}
 
-	log.Info().Stringer("result", result).Msg("claim answered")
-	switch result {
-	case ClaimGranted:
+	switch {
+	case err == nil:
+		log.Info().Str("result", "granted").Msg("claim answered")
 		writeJSON(w, r, http.StatusOK, map[string]string{"result": "granted"})
-	case ClaimRefused:
+	case errors.Is(err, deployment.ErrClaimRefused):
 		const message = "the deployment belongs to another pipeline or has ended; stop this job"
+		log.Info().Str("result", "refused").Msg("claim answered")
 		writeError(w, r, newError(http.StatusConflict, "claimed", message))
-	default:
+	case errors.Is(err, deployment.ErrNotFound):
+		if s.unknownClaims.RespondOnLimit(w, r, network(clientOf(r))) {
+			return
+		}
+		log.Info().Str("result", "unknown").Msg("claim answered")
 		writeError(w, r, newError(http.StatusNotFound, "unknown_key", "no deployment has this key; stop this job"))
+	default:
+		log.Error().Err(err).Msg("claim failed")
+		writeError(w, r, unavailable("the claim could not be decided; try again", err))
 	}
 }
 
@@ -92,12 +92,12 @@ func readClaim(w http.ResponseWriter, r *http.Request) (key, pipeline string, er
 	return c.Key, c.Pipeline, nil
 }
 
-// limitClaims limits the claims of one network, so that guessing keys cannot use up the database.
-func limitClaims() func(http.Handler) http.Handler {
-	return httprate.Limit(claimsPerMinute, time.Minute,
-		httprate.WithKeyFuncs(func(r *http.Request) (string, error) { return network(clientOf(r)), nil }),
+// newClaimLimiter limits the claims of one network whose keys are unknown, so that guessing keys does
+// not fill the log. Whoever has passed the limit learns nothing about an unknown key.
+func newClaimLimiter() *httprate.RateLimiter {
+	return httprate.NewRateLimiter(unknownClaimsPerMinute, time.Minute,
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
-			const message = "too many claims from this address; try again later"
+			const message = "too many claims of unknown keys from this address; try again later"
 			writeError(w, r, newError(http.StatusTooManyRequests, "too_many_requests", message))
 		}))
 }

@@ -33,7 +33,8 @@ func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	addr := parseAddr(r.RemoteAddr)
 	for _, header := range slices.Backward(r.Header.Values("X-Forwarded-For")) {
 		for header != "" {
-			if !addr.IsValid() || !containsAddr(trusted, addr) {
+			contains := func(p netip.Prefix) bool { return p.Contains(addr) }
+			if !addr.IsValid() || !slices.ContainsFunc(trusted, contains) {
 				return addr
 			}
 
@@ -58,8 +59,4 @@ func parseAddr(s string) netip.Addr {
 		return netip.Addr{}
 	}
 	return addr.Unmap().WithZone("")
-}
-
-func containsAddr(prefixes []netip.Prefix, addr netip.Addr) bool {
-	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

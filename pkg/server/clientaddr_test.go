@@ -16,28 +16,63 @@ func TestClientAddr(t *testing.T) {
 		forwarded []string // X-Forwarded-For, one header each
 		want      string   // empty: unknown
 	}{
-		{"direct", "192.0.2.1:1", nil, "192.0.2.1"},
-		{"direct, with a false header", "192.0.2.1:1", []string{"198.51.100.1"}, "192.0.2.1"},
-		{"proxy", "10.0.0.1:1", []string{"198.51.100.1"}, "198.51.100.1"},
-		{"proxy, with a false header", "10.0.0.1:1", []string{"192.30.252.1, 198.51.100.1"}, "198.51.100.1"},
-		{"two proxies", "10.0.0.1:1", []string{"198.51.100.1, 10.0.0.2"}, "198.51.100.1"},
-		{"two headers", "10.0.0.1:1", []string{"192.30.252.1", "198.51.100.1,10.0.0.2"}, "198.51.100.1"},
-		{"proxy without a header", "10.0.0.1:1", nil, "10.0.0.1"},
-		{"all trusted", "10.0.0.1:1", []string{"10.0.0.3, 10.0.0.2"}, "10.0.0.3"},
-		{"unreadable", "10.0.0.1:1", []string{"198.51.100.1, unknown"}, ""},
-		{"unreadable, left of the client", "10.0.0.1:1", []string{"unknown, 198.51.100.1"}, "198.51.100.1"},
-		{"nothing between commas", "10.0.0.1:1", []string{"198.51.100.1,,10.0.0.2"}, ""},
-		{"with port", "10.0.0.1:1", []string{"198.51.100.1:4711"}, "198.51.100.1"},
-		{"IPv6 with port", "[2001:db8:1::1]:1", []string{"[2001:db8::9]:4711"}, "2001:db8::9"},
-		{"IPv6 in brackets", "10.0.0.1:1", []string{"[2001:db8::9]"}, "2001:db8::9"},
+		{name: "direct", peer: "192.0.2.1:1", want: "192.0.2.1"},
 		{
-			"IPv4 in IPv6 is the same proxy",
-			"[::ffff:10.0.0.1]:1",
-			[]string{"198.51.100.1, ::ffff:10.0.0.2"},
-			"198.51.100.1",
+			name:      "direct, with a false header",
+			peer:      "192.0.2.1:1",
+			forwarded: []string{"198.51.100.1"},
+			want:      "192.0.2.1",
 		},
-		{"a zone is the same proxy", "10.0.0.1:1", []string{"198.51.100.1, 2001:db8:1::2%eth0"}, "198.51.100.1"},
-		{"unreadable peer", "@", []string{"198.51.100.1"}, ""},
+		{name: "proxy", peer: "10.0.0.1:1", forwarded: []string{"198.51.100.1"}, want: "198.51.100.1"},
+		{
+			name:      "proxy, with a false header",
+			peer:      "10.0.0.1:1",
+			forwarded: []string{"192.30.252.1, 198.51.100.1"},
+			want:      "198.51.100.1",
+		},
+		{
+			name:      "two proxies",
+			peer:      "10.0.0.1:1",
+			forwarded: []string{"198.51.100.1, 10.0.0.2"},
+			want:      "198.51.100.1",
+		},
+		{
+			name:      "two headers",
+			peer:      "10.0.0.1:1",
+			forwarded: []string{"192.30.252.1", "198.51.100.1,10.0.0.2"},
+			want:      "198.51.100.1",
+		},
+		{name: "proxy without a header", peer: "10.0.0.1:1", want: "10.0.0.1"},
+		{name: "all trusted", peer: "10.0.0.1:1", forwarded: []string{"10.0.0.3, 10.0.0.2"}, want: "10.0.0.3"},
+		{name: "unreadable", peer: "10.0.0.1:1", forwarded: []string{"198.51.100.1, unknown"}},
+		{
+			name:      "unreadable, left of the client",
+			peer:      "10.0.0.1:1",
+			forwarded: []string{"unknown, 198.51.100.1"},
+			want:      "198.51.100.1",
+		},
+		{name: "nothing between commas", peer: "10.0.0.1:1", forwarded: []string{"198.51.100.1,,10.0.0.2"}},
+		{name: "with port", peer: "10.0.0.1:1", forwarded: []string{"198.51.100.1:4711"}, want: "198.51.100.1"},
+		{
+			name:      "IPv6 with port",
+			peer:      "[2001:db8:1::1]:1",
+			forwarded: []string{"[2001:db8::9]:4711"},
+			want:      "2001:db8::9",
+		},
+		{name: "IPv6 in brackets", peer: "10.0.0.1:1", forwarded: []string{"[2001:db8::9]"}, want: "2001:db8::9"},
+		{
+			name:      "IPv4 in IPv6 is the same proxy",
+			peer:      "[::ffff:10.0.0.1]:1",
+			forwarded: []string{"198.51.100.1, ::ffff:10.0.0.2"},
+			want:      "198.51.100.1",
+		},
+		{
+			name:      "a zone is the same proxy",
+			peer:      "10.0.0.1:1",
+			forwarded: []string{"198.51.100.1, 2001:db8:1::2%eth0"},
+			want:      "198.51.100.1",
+		},
+		{name: "unreadable peer", peer: "@", forwarded: []string{"198.51.100.1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodPost, "/", nil)
@@ -61,9 +96,9 @@ func TestGitHub_SourceBehindProxy(t *testing.T) {
 		forwarded string
 		code      int
 	}{
-		{"GitHub", "192.30.252.9", 202},
-		{"another client that names GitHub", "192.30.252.9, 6.6.6.6", 403},
-		{"no header", "-", 403},
+		{name: "GitHub", forwarded: "192.30.252.9", code: 202},
+		{name: "another client that names GitHub", forwarded: "192.30.252.9, 6.6.6.6", code: 403},
+		{name: "no header", forwarded: "-", code: 403},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := s.deliver(t, deploymentEvent(42, "production"), "X-Forwarded-For", test.forwarded)

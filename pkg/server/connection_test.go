@@ -19,9 +19,9 @@ func TestGitHub_RefusesBeforeTheBody(t *testing.T) {
 		headers string
 		code    string
 	}{
-		{"no signature", "Content-Length: 1000\r\n", "401"},
-		{"no signature, chunked", "Transfer-Encoding: chunked\r\n", "401"},
-		{"too large", "Content-Length: 26214401\r\n" + signature, "413"},
+		{name: "no signature", headers: "Content-Length: 1000\r\n", code: "401"},
+		{name: "no signature, chunked", headers: "Transfer-Encoding: chunked\r\n", code: "401"},
+		{name: "too large", headers: "Content-Length: 26214401\r\n" + signature, code: "413"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			conn := connect(t, newTestServer(t).server)

@@ -108,21 +108,21 @@ type fakeClaims struct {
 	err       error
 }
 
-func (f *fakeClaims) Claim(_ context.Context, key, id string) (ClaimResult, error) {
+func (f *fakeClaims) Claim(_ context.Context, key, id string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	owner, known := f.pipelines[key]
 	switch {
 	case f.err != nil:
-		return ClaimUnknown, f.err
+		return f.err
 	case !known:
-		return ClaimUnknown, nil
+		return deployment.ErrNotFound
 	case owner != "" && owner != id:
-		return ClaimRefused, nil
+		return deployment.ErrClaimRefused
 	}
 
 	f.pipelines[key] = id
-	return ClaimGranted, nil
+	return nil
 }
 
 // fakeReader reads deployments from a list and keeps the last filter.

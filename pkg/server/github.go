@@ -25,36 +25,43 @@ var (
 	guidPattern  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 )
 
-// takeGitHub takes a webhook of GitHub.
-func (s *Server) takeGitHub(w http.ResponseWriter, r *http.Request) (webhookResponse, error) {
+// processGitHub checks, reads and stores a webhook of GitHub.
+func (s *Server) processGitHub(w http.ResponseWriter, r *http.Request) (webhookResponse, error) {
 	receivedAt := s.o.Now()
 
+	// Check the headers before the body is read.
 	verifier, err := s.checkGitHub(r)
 	if err != nil {
 		return webhookResponse{}, err
 	}
 
+	// Read the body and verify its signature.
 	b, err := s.readBody(w, r, verifier)
 	defer b.release()
 	if err != nil {
 		return webhookResponse{}, err
 	}
 
-	return s.withBody(r, b, func(ctx context.Context, raw []byte) (webhookResponse, error) {
-		del, err := parseDelivery(r.Header, raw, receivedAt)
-		if err != nil {
-			return webhookResponse{}, err
-		}
+	// Parse what all events have in common.
+	ctx, cancel := s.storeContext(r)
+	defer cancel()
+	raw, err := b.join(ctx)
+	if err != nil {
+		return webhookResponse{}, bodyError(err)
+	}
+	del, err := parseDelivery(r.Header, raw, receivedAt)
+	if err != nil {
+		return webhookResponse{}, err
+	}
 
-		switch del.Event {
-		case "deployment":
-			return s.takeDeployment(ctx, del)
-		case "ping":
-			return takePing(ctx, del)
-		default:
-			return ignoreEvent(ctx, del)
-		}
-	})
+	switch del.Event {
+	case "deployment":
+		return s.acceptDeployment(ctx, del)
+	case "ping":
+		return answerPing(ctx, del)
+	default:
+		return ignoreEvent(ctx, del)
+	}
 }
 
 // checkGitHub refuses what can be refused before the body is read, the cheapest check first.
@@ -83,7 +90,7 @@ func (s *Server) checkGitHub(r *http.Request) (*webhook.Verifier, error) {
 	return verifier, nil
 }
 
-// parseDelivery reads what all deliveries have in common.
+// parseDelivery reads the headers of a delivery and takes the event out of its body.
 func parseDelivery(header http.Header, raw []byte, receivedAt time.Time) (deployment.Delivery, error) {
 	del := deployment.Delivery{
 		GUID:       header.Get("X-GitHub-Delivery"),
@@ -104,8 +111,8 @@ func parseDelivery(header http.Header, raw []byte, receivedAt time.Time) (deploy
 	return del, nil
 }
 
-// takeDeployment hands a deployment event to the intake.
-func (s *Server) takeDeployment(ctx context.Context, del deployment.Delivery) (webhookResponse, error) {
+// acceptDeployment hands a deployment event to the intake. Only the creation of a deployment counts.
+func (s *Server) acceptDeployment(ctx context.Context, del deployment.Delivery) (webhookResponse, error) {
 	req, action, err := webhook.ParseDeployment(del.Body)
 	del.RepositoryID, del.DeploymentID = req.Repository.ID, req.ID
 
@@ -153,9 +160,9 @@ func logDelivery(ctx context.Context, del deployment.Delivery, req deployment.Re
 	line.Str("sha", req.SHA).Msg("deployment accepted")
 }
 
-// takePing answers the ping that GitHub sends when a hook is made. Only the body is signed, so the
+// answerPing answers the ping that GitHub sends when a hook is made. Only the body is signed, so the
 // event's name is compared with what the body holds.
-func takePing(ctx context.Context, del deployment.Delivery) (webhookResponse, error) {
+func answerPing(ctx context.Context, del deployment.Delivery) (webhookResponse, error) {
 	summary, err := webhook.Summarize(del.Body)
 	if err != nil {
 		return webhookResponse{}, badRequest(err.Error())

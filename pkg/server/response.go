@@ -15,8 +15,7 @@ import (
 // retryAfter is how many seconds a client should wait after a 503 or a 429.
 const retryAfter = 10
 
-// apiError is an answer that is not 2xx: what the client is told, and the cause that only the log
-// shows.
+// apiError is an answer that is not 2xx: a message for the client, and the cause for the log only.
 type apiError struct {
 	status  int
 	code    string
@@ -26,7 +25,7 @@ type apiError struct {
 	closeConnection bool
 }
 
-// Error is what the client is told.
+// Error is the message for the client.
 func (e *apiError) Error() string { return e.message }
 
 // Unwrap is the cause.

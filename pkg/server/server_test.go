@@ -60,13 +60,13 @@ func TestServer_NotServed(t *testing.T) {
 		want   string
 		allow  string
 	}{
-		{"POST", "/webhooks/circleci", 404, "not_found", ""},
-		{"GET", "/api/v1/deployments", 404, "not_found", ""},
-		{"GET", "/metrics", 404, "not_found", ""},
-		{"GET", "/", 404, "not_found", ""},
-		{"GET", "/webhooks/github", 405, "method_not_allowed", "POST"},
-		{"DELETE", "/healthz", 405, "method_not_allowed", "GET"},
-		{"HEAD", "/healthz", 200, "", ""},
+		{method: "POST", path: "/webhooks/circleci", code: 404, want: "not_found"},
+		{method: "GET", path: "/api/v1/deployments", code: 404, want: "not_found"},
+		{method: "GET", path: "/metrics", code: 404, want: "not_found"},
+		{method: "GET", path: "/", code: 404, want: "not_found"},
+		{method: "GET", path: "/webhooks/github", code: 405, want: "method_not_allowed", allow: "POST"},
+		{method: "DELETE", path: "/healthz", code: 405, want: "method_not_allowed", allow: "GET"},
+		{method: "HEAD", path: "/healthz", code: 200},
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			got := s.send(t, test.method, test.path, nil)

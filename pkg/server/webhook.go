@@ -24,7 +24,7 @@ const (
 	resultPong     = "pong"
 )
 
-// webhookResponse is the answer to a webhook that was taken.
+// webhookResponse is the answer to a webhook.
 type webhookResponse struct {
 	status   int
 	Result   string `json:"result"`
@@ -40,12 +40,12 @@ func ignored(reason string) webhookResponse {
 func (s *Server) webhookHandler(
 	source string,
 	eventHeader string,
-	take func(http.ResponseWriter, *http.Request) (webhookResponse, error),
+	process func(http.ResponseWriter, *http.Request) (webhookResponse, error),
 ) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		event := eventLabel(source, r.Header.Get(eventHeader))
 
-		response, err := take(w, r)
+		response, err := process(w, r)
 		if err != nil {
 			s.rejectWebhook(w, r, source, event, err)
 			return
@@ -85,30 +85,11 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, verifier *webh
 	return b, nil
 }
 
-// withBody calls process with a verified body, within StoreTimeout. It goes on when the sender hangs
-// up: a deployment that arrived whole is worth keeping, and a second delivery of it is a duplicate.
-func (s *Server) withBody(
-	r *http.Request,
-	b *body,
-	process func(ctx context.Context, raw []byte) (webhookResponse, error),
-) (response webhookResponse, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
-	defer cancel()
-
-	waitErr := s.bodies.withLargeBodySlot(ctx, b.size, func() {
-		raw, joinErr := b.join()
-		if joinErr != nil {
-			err = bodyError(joinErr)
-			return
-		}
-		response, err = process(ctx, raw)
-	})
-	if waitErr != nil {
-		const message = "too many large webhooks are coming in at once; deliver it again later"
-		return webhookResponse{}, unavailable(message, waitErr)
-	}
-
-	return response, err
+// storeContext bounds the time from the end of a body until it is stored. It outlives the request: a
+// deployment that arrived whole is worth keeping when the sender hangs up, and a second delivery of
+// it is a duplicate.
+func (s *Server) storeContext(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), s.o.StoreTimeout)
 }
 
 func tooLarge() *apiError {
@@ -123,6 +104,8 @@ func bodyError(err error) *apiError {
 		return tooLarge()
 	case errors.Is(err, errBudget):
 		return closing(unavailable("too many webhooks are coming in at once; deliver it again later", err))
+	case errors.Is(err, errSlot):
+		return unavailable("too many large webhooks are coming in at once; deliver it again later", err)
 	default:
 		e := closing(badRequest("the body ended early or came too slowly"))
 		e.cause = err

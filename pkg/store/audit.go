@@ -72,7 +72,7 @@ func (t *tx) appendAudit() error {
 			act.At = t.now
 		}
 
-		record := audit.Seal(head, act)
+		record := audit.NewRecord(head, act)
 		if err := t.insertRecord(record); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -293,10 +294,17 @@ func (b *testDB) wantReadable(want int64) {
 		b.t.Errorf("exported: got %d lines, want %d", got, want)
 	}
 
+	var last struct {
+		Seq  int64  `json:"seq"`
+		Hash string `json:"hash"`
+	}
 	for line := range bytes.Lines(out.Bytes()) {
-		if _, err := audit.ParseLine(line); err != nil {
-			b.t.Error(err)
+		if err := json.Unmarshal(line, &last); err != nil {
+			b.t.Errorf("exported %s: %v", line, err)
 		}
+	}
+	if got := (audit.Head{Seq: last.Seq, Hash: last.Hash}); got != head {
+		b.t.Errorf("got %v as the last line of the export, want %v", got, head)
 	}
 
 	if b.isPostgres() {

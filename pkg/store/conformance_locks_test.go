@@ -335,7 +335,7 @@ func testLockChangesHands(t *testing.T, b *testDB) {
 	wantBlocked(t, err, deployment.BlockedByLock, given.ID)
 
 	taking := b.newLock("elsewhere", 3)
-	taking.Reason = "mine now"
+	taking.Reason, taking.Admin = "mine now", true
 	stolen, err := b.StealLock(t.Context(), given.ID, taking, b.newEvent(deployment.AuditLocked), "person-3 took it")
 	if err != nil {
 		t.Fatal(err)
@@ -344,12 +344,25 @@ func testLockChangesHands(t *testing.T, b *testDB) {
 	want.ID, want.Environment = stolen.ID, "production"
 	wantLock(t, "stolen", stolen, want)
 
-	err = b.ReleaseLock(t.Context(), stolen.ID, b.newEvent(deployment.AuditUnlocked), "an admin released it")
+	read, _, err := b.Lock(t.Context(), stolen.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLock(t, "stolen, read", read, want)
+
+	again, err := b.HandOverLock(t.Context(), stolen.ID, person(3), b.newEvent(deployment.AuditLocked))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.ID, want.Admin = again.ID, false
+	wantLock(t, "handed over by an admin", again, want)
+
+	err = b.ReleaseLock(t.Context(), again.ID, b.newEvent(deployment.AuditUnlocked), "an admin released it")
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	_, open, err := b.Lock(t.Context(), stolen.ID)
+	_, open, err := b.Lock(t.Context(), again.ID)
 	if err != nil || open {
 		t.Errorf("released: got open %v, %v, want false", open, err)
 	}
@@ -359,14 +372,14 @@ func testLockChangesHands(t *testing.T, b *testDB) {
 		t.Errorf("OpenLock: got %v, %v, want false", open, err)
 	}
 
-	if got := b.auditCount(); got != 5 {
-		t.Errorf("audit: got %d records, want 5", got)
+	if got := b.auditCount(); got != 6 {
+		t.Errorf("audit: got %d records, want 6", got)
 	}
 
 	notices, err := b.Notices(t.Context(), 0, 10)
 	wantNotices := []policy.Notice{
 		{ID: 1, At: b.clock(), To: person(2), Text: "person-3 took it", Lock: given.ID},
-		{ID: 2, At: b.clock(), To: person(3), Text: "an admin released it", Lock: stolen.ID},
+		{ID: 2, At: b.clock(), To: person(3), Text: "an admin released it", Lock: again.ID},
 	}
 	if err != nil || !slices.Equal(notices, wantNotices) {
 		t.Errorf("notices: got %+v, %v, want %+v", notices, err, wantNotices)

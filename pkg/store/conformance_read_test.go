@@ -251,24 +251,24 @@ func testQueue(t *testing.T, b *testDB) {
 	four = b.mustSave(four, deployment.Changes{})
 	admit(&two)
 	two = b.mustSave(two, deployment.Changes{})
-	wantQueue(1, "production", policy.Queue{Newer: 4})
+	wantQueue(1, "production", policy.Queue{NewerAdmitted: 4})
 	wantQueue(4, "production", policy.Queue{Before: []int64{1, 2}})
 
 	one = b.mustSave(triggering(one, b), deployment.Changes{})
-	wantQueue(1, "production", policy.Queue{Newer: 4})
-	wantQueue(2, "production", policy.Queue{Holder: 1, HolderState: deployment.Triggering, Newer: 4})
+	wantQueue(1, "production", policy.Queue{NewerAdmitted: 4})
+	wantQueue(2, "production", policy.Queue{Holder: 1, HolderState: deployment.Triggering, NewerAdmitted: 4})
 
 	b.mustSave(ended(one, deployment.Errored), deployment.Changes{})
 	two = b.mustSave(triggering(two, b), deployment.Changes{})
 	b.mustSave(ended(four, deployment.Canceled), deployment.Changes{})
-	wantQueue(1, "production", policy.Queue{Holder: 2, HolderState: deployment.Triggering, Newer: 2})
+	wantQueue(1, "production", policy.Queue{Holder: 2, HolderState: deployment.Triggering, NewerAdmitted: 2})
 
 	two.State, two.Pipeline = deployment.Running, &deployment.Pipeline{ID: "x"}
 	two = b.mustSave(two, deployment.Changes{})
-	wantQueue(1, "production", policy.Queue{Holder: 2, HolderState: deployment.Running, Newer: 2, Started: 2})
+	wantQueue(1, "production", policy.Queue{Holder: 2, HolderState: deployment.Running, NewerAdmitted: 2, NewerStarted: 2})
 
 	b.mustSave(ended(two, deployment.Failed), deployment.Changes{})
-	wantQueue(1, "production", policy.Queue{Started: 2})
+	wantQueue(1, "production", policy.Queue{NewerStarted: 2})
 	wantQueue(3, "production", policy.Queue{})
 
 	for id := range int64(60) {

@@ -57,7 +57,7 @@ func testSaveOrder(t *testing.T, b *testDB) {
 	_, err = b.save(triggering(late, b), deployment.Changes{})
 	wantBlocked(t, err, deployment.BlockedByNewer, 1)
 
-	one.State, one.Stopping, one.Due = deployment.Failed, b.clock(), b.clock()
+	one.State, one.StoppingSince, one.Due = deployment.Failed, b.clock(), b.clock()
 	b.mustSave(one, deployment.Changes{})
 	_, err = b.save(triggering(two, b), deployment.Changes{})
 	wantBlocked(t, err, deployment.BlockedByEnvironment, 1)
@@ -95,7 +95,7 @@ func testSaveOneTriggerPerProject(t *testing.T, b *testDB) {
 // first time that its row names the project. Later it waits as long as it says.
 func testSaveWaitsForProject(t *testing.T, b *testDB) {
 	d := b.accept(1, "production", "")
-	d.Project.ID, d.Blocked, d.Due = "p", "another trigger of its project", b.clock().Add(time.Hour)
+	d.Project.ID, d.BlockedBy, d.Due = "p", "another trigger of its project", b.clock().Add(time.Hour)
 	b.announced()
 
 	d = b.mustSave(d, deployment.Changes{})

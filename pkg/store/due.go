@@ -98,7 +98,7 @@ func dueAfterSave(old currentRow, next deployment.Deployment, now time.Time) tim
 	case next.WakeCount != old.wakeCount:
 		return now // it was woken while the worker worked on it
 
-	case next.State == deployment.Waiting && next.Blocked != "" && old.projectID == "" && next.Project.ID != "":
+	case next.State == deployment.Waiting && next.BlockedBy != "" && old.projectID == "" && next.Project.ID != "":
 		// It waits, and until now the row did not say for which project: a trigger of this project
 		// that ended in the meantime could not wake it.
 		return now

@@ -177,14 +177,14 @@ func (s Environments) Queue(ctx context.Context, d deployment.Deployment) (polic
 		case partHolder:
 			q.Holder, q.HolderState = id, state
 			if admitted && id > own {
-				q.Newer = id
+				q.NewerAdmitted = id
 			}
 		case partBefore:
 			q.Before = append(q.Before, id)
 		case partNewer:
-			q.Newer = max(q.Newer, id)
+			q.NewerAdmitted = max(q.NewerAdmitted, id)
 		case partStarted:
-			q.Started = id
+			q.NewerStarted = id
 		}
 
 		return id, nil

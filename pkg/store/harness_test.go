@@ -114,7 +114,7 @@ func (b *testDB) newDeployment(id int64, environment, project string) deployment
 		Target:     deployment.Target{Project: "gh/acme/api", Key: fmt.Sprintf("key-%d", id)},
 		State:      deployment.Waiting,
 		AcceptedAt: b.clock(),
-		LookDue:    b.clock(),
+		StepDue:    b.clock(),
 		Due:        b.clock(),
 		Project:    deployment.Project{ID: project},
 	}
@@ -223,7 +223,7 @@ func (b *testDB) count(query string, args ...any) (n int64) {
 
 // triggering is a deployment at the next state, due now.
 func triggering(d deployment.Deployment, b *testDB) deployment.Deployment {
-	d.State, d.LookDue, d.Due = deployment.Triggering, b.clock(), b.clock()
+	d.State, d.StepDue, d.Due = deployment.Triggering, b.clock(), b.clock()
 	return d
 }
 

@@ -163,8 +163,9 @@ func newDB(o Options) *DB {
 	return db
 }
 
-// OnDue sets the function that is called with tasks that are due now, after the commit that made
-// them so. Set it before the first write.
+// OnDue sets the function that is called with tasks that are due now. It is called after the commit
+// that made them due, never inside one, on the goroutine that writes: it must not block. Before
+// OnDue nobody is told.
 func (db *DB) OnDue(announce func(...deployment.Task)) { db.onDue.Store(&announce) }
 
 // Ping says whether the database can be written. It waits behind deliveries, and not behind the

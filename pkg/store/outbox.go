@@ -22,7 +22,7 @@ func (s Outbox) LeaseReports(ctx context.Context, row int64) (rec deployment.Rec
 		return rec, false, errors.Join(err, s.db.leases.giveBack(ctx, reportTask(row)))
 	}
 
-	rec.Leased = now.Add(leaseFor)
+	rec.LeasedUntil = now.Add(leaseFor)
 	return rec, true, nil
 }
 
@@ -168,7 +168,7 @@ func (t *tx) checkReportLease(rec deployment.Record) (count int, err error) {
 		return 0, err
 	}
 
-	if !t.db.leases.isCurrent(reportTask(row), rec.Leased, leasedUntil) {
+	if !t.db.leases.isCurrent(reportTask(row), rec.LeasedUntil, leasedUntil) {
 		return 0, deployment.ErrVersionConflict
 	}
 

@@ -16,8 +16,11 @@ import (
 )
 
 // latencyBuckets covers 5 ms to 5 min, because a trigger may be immediate or wait for its
-// environment.
-var latencyBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+// environment. callBuckets is the part of it that a call, which has a timeout, can reach.
+var (
+	latencyBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}
+	callBuckets    = latencyBuckets[:11]
+)
 
 // Metrics are the counters and histograms of the service. Every label has a fixed set of values.
 // Create it with New; it is safe for concurrent use.
@@ -26,83 +29,85 @@ type Metrics struct {
 	deliveries  *prometheus.CounterVec
 	ended       *prometheus.CounterVec
 	trigger     prometheus.Histogram
-	lag         prometheus.Histogram
-	requests    *prometheus.CounterVec
-	seconds     *prometheus.HistogramVec
-	remaining   *prometheus.GaugeVec
+	reportLag   prometheus.Histogram
 	recovered   *prometheus.CounterVec
 	unconfirmed *prometheus.CounterVec
+	refused     *prometheus.CounterVec
+	calls       callMetrics
+}
+
+// callMetrics are about calls to GitHub and CircleCI.
+type callMetrics struct {
+	requests  *prometheus.CounterVec
+	seconds   *prometheus.HistogramVec
+	remaining *prometheus.GaugeVec
 }
 
 // New creates the metrics of a build that is described by its version and commit.
 func New(version, commit string) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		deliveries: counters(
-			"seraph_webhook_deliveries_total",
-			"Webhooks received, by what became of them.",
-			"source",
-			"event",
-			"result",
-		),
+		deliveries: counters("seraph_webhook_deliveries_total",
+			"Webhooks received, by what became of them.", "source", "event", "result"),
 		ended:   counters("seraph_deployments_total", "Deployments that ended.", "state"),
 		trigger: histogram("seraph_trigger_seconds", "From acceptance to the pipeline's existence."),
-		lag: histogram(
-			"seraph_report_lag_seconds",
-			"From the moment a status was owed to GitHub until it was written.",
-		),
-		requests: counters(
-			"seraph_outbound_requests_total",
-			"Calls to GitHub and CircleCI.",
-			"api",
-			"operation",
-			"code",
-		),
+		reportLag: histogram("seraph_report_lag_seconds",
+			"From the moment a status was owed to GitHub until it was written."),
 		recovered: counters("seraph_recovered_total", "Deployments whose webhook never came.", "how"),
-		unconfirmed: counters(
-			"seraph_unconfirmed_total",
-			"Triggers of unknown outcome, by what a look-up made of them.",
-			"outcome",
-		),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "seraph_outbound_seconds",
-			Help:    "How long calls to GitHub and CircleCI took.",
-			Buckets: latencyBuckets[:11],
-		}, []string{"api", "operation"}),
-		remaining: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "seraph_ratelimit_remaining",
-			Help: "Calls left before the API's rate limit, as it said last.",
-		}, []string{"api"}),
+		unconfirmed: counters("seraph_unconfirmed_total",
+			"Triggers of unknown outcome, by what a look-up made of them.", "outcome"),
+		refused: counters("seraph_api_refused_total",
+			"Requests to the API that were refused because the caller may not do this.", "code"),
+		calls: newCallMetrics(),
 	}
-
-	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name:        "seraph_build_info",
-		Help:        "Always 1; the labels say what runs.",
-		ConstLabels: prometheus.Labels{"version": version, "commit": commit, "go": runtime.Version()},
-	}, func() float64 { return 1 })
 
 	m.registry.MustRegister(
 		m.deliveries,
 		m.ended,
 		m.trigger,
-		m.lag,
-		m.requests,
-		m.seconds,
-		m.remaining,
+		m.reportLag,
 		m.recovered,
 		m.unconfirmed,
-		info,
+		m.refused,
+		m.calls.requests,
+		m.calls.seconds,
+		m.calls.remaining,
+		buildInfo(version, commit),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 
 	for _, s := range deployment.States() {
 		if !s.Open() {
-			m.ended.WithLabelValues(string(s))
+			m.ended.WithLabelValues(string(s)) // so that it is shown before the first one ends
 		}
 	}
 
 	return m
+}
+
+func newCallMetrics() callMetrics {
+	return callMetrics{
+		requests: counters("seraph_outbound_requests_total",
+			"Calls to GitHub and CircleCI.", "api", "operation", "code"),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "seraph_outbound_seconds",
+			Help:    "How long calls to GitHub and CircleCI took.",
+			Buckets: callBuckets,
+		}, []string{"api", "operation"}),
+		remaining: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "seraph_ratelimit_remaining",
+			Help: "Calls left before the API's rate limit, as it said last.",
+		}, []string{"api"}),
+	}
+}
+
+func buildInfo(version, commit string) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "seraph_build_info",
+		Help:        "Always 1; the labels say what runs.",
+		ConstLabels: prometheus.Labels{"version": version, "commit": commit, "go": runtime.Version()},
+	}, func() float64 { return 1 })
 }
 
 func counters(name, help string, labels ...string) *prometheus.CounterVec {
@@ -126,11 +131,11 @@ func (m *Metrics) Delivery(source, event, result string) {
 // Calls returns a function that counts the outgoing calls of one API.
 func (m *Metrics) Calls(api string) func(outbound.Call) {
 	return func(c outbound.Call) {
-		m.requests.WithLabelValues(api, c.Operation, c.Code).Inc()
-		m.seconds.WithLabelValues(api, c.Operation).Observe(c.Took.Seconds())
+		m.calls.requests.WithLabelValues(api, c.Operation, c.Code).Inc()
+		m.calls.seconds.WithLabelValues(api, c.Operation).Observe(c.Took.Seconds())
 
 		if c.Remaining >= 0 {
-			m.remaining.WithLabelValues(api).Set(float64(c.Remaining))
+			m.calls.remaining.WithLabelValues(api).Set(float64(c.Remaining))
 		}
 	}
 }
@@ -142,10 +147,13 @@ func (m *Metrics) Ended(s deployment.State) { m.ended.WithLabelValues(string(s))
 func (m *Metrics) Triggered(sinceAccepted time.Duration) { m.trigger.Observe(sinceAccepted.Seconds()) }
 
 // Reported records how long a status was owed to GitHub before it was written.
-func (m *Metrics) Reported(lag time.Duration) { m.lag.Observe(lag.Seconds()) }
+func (m *Metrics) Reported(lag time.Duration) { m.reportLag.Observe(lag.Seconds()) }
 
 // Recovered counts a deployment whose webhook was lost, by how it was found.
 func (m *Metrics) Recovered(how string) { m.recovered.WithLabelValues(how).Inc() }
+
+// APIRefused counts a request to the API that was refused because the caller may not do this.
+func (m *Metrics) APIRefused(code string) { m.refused.WithLabelValues(code).Inc() }
 
 // Unconfirmed counts a trigger of unknown outcome, by what its look-up concluded.
 func (m *Metrics) Unconfirmed(outcome string) { m.unconfirmed.WithLabelValues(outcome).Inc() }

@@ -2,10 +2,10 @@ package webhook
 
 import "regexp"
 
-// CircleCIEvent is what Seraph reads from a webhook of CircleCI ("Outbound webhooks reference"). It
-// is only a hint, so fields that are absent, strange or no id are empty.
+// CircleCIEvent is what Seraph reads from a webhook of CircleCI ("Outbound webhooks reference"). An
+// event is only a hint to poll a pipeline, so fields that are missing or malformed are empty.
 type CircleCIEvent struct {
-	ID         string // of the event; the same at each retry
+	ID         string // of the event; the same for each retry
 	Type       string // workflow-completed or job-completed today
 	PipelineID string
 	ProjectID  string
@@ -13,12 +13,12 @@ type CircleCIEvent struct {
 
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 
-// ValidID says whether a text can be an id of CircleCI: 1 to 64 letters, digits and dashes.
-// CircleCI's are UUIDs.
+// ValidID reports whether a text can be an id of CircleCI: 1 to 64 letters, digits and dashes.
+// CircleCI's ids are UUIDs.
 func ValidID(s string) bool { return idPattern.MatchString(s) }
 
-// ParseCircleCI reads a verified webhook of CircleCI. It fails only for what is not a JSON object:
-// the test ping is cut down, and new events may come.
+// ParseCircleCI parses a verified webhook of CircleCI. It fails only if the body is not a JSON object:
+// CircleCI's test event lacks most fields, and new events may be added.
 func ParseCircleCI(body []byte) (CircleCIEvent, error) {
 	type identified struct {
 		ID loose[string] `json:"id"`
@@ -35,17 +35,16 @@ func ParseCircleCI(body []byte) (CircleCIEvent, error) {
 	}
 
 	return CircleCIEvent{
-		ID:         id(e.ID),
-		Type:       id(e.Type),
-		PipelineID: id(e.Pipeline.value.ID),
-		ProjectID:  id(e.Project.value.ID),
+		ID:         validOrEmpty(e.ID.value),
+		Type:       validOrEmpty(e.Type.value),
+		PipelineID: validOrEmpty(e.Pipeline.value.ID.value),
+		ProjectID:  validOrEmpty(e.Project.value.ID.value),
 	}, nil
 }
 
-// id drops what is no id.
-func id(l loose[string]) string {
-	if !ValidID(l.value) {
+func validOrEmpty(id string) string {
+	if !ValidID(id) {
 		return ""
 	}
-	return l.value
+	return id
 }

@@ -1,6 +1,7 @@
-// Package webhook turns untrusted bytes into a verified delivery. It knows nothing of HTTP:
-// signatures, the two encodings of a body, and the few fields that Seraph reads from it.
+// Package webhook verifies and parses webhooks of GitHub and CircleCI. It gets headers and bodies as
+// plain values and knows nothing of HTTP servers: it checks signatures, decodes the two encodings of
+// a body, and reads the few fields that Seraph needs.
 //
-// Bytes are believed only after their signature was checked. Headers are not part of what GitHub
-// signs, so the shape of a body is held against the event it claims to be.
+// A body must be parsed only after its signature was checked. GitHub does not sign headers, so the
+// content of a body is compared with the event that its header names.
 package webhook

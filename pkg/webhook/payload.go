@@ -14,17 +14,17 @@ const (
 	mediaForm = "application/x-www-form-urlencoded"
 )
 
-// ErrMedia says that a content type is neither JSON nor a form.
+// ErrMedia reports a content type that is neither JSON nor a form.
 var ErrMedia = errors.New("the content type must be application/json or application/x-www-form-urlencoded")
 
-// ContentType says whether Payload can read such a body: nil or ErrMedia.
+// ContentType checks whether Payload can decode a body of this type: nil or ErrMedia.
 func ContentType(header string) error {
-	_, err := media(header)
+	_, err := mediaType(header)
 	return err
 }
 
-// media reads a content type; parameters such as a charset may follow it.
-func media(header string) (string, error) {
+// mediaType parses a content type, which parameters such as a charset may follow.
+func mediaType(header string) (string, error) {
 	m, _, err := mime.ParseMediaType(header)
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		return "", ErrMedia
@@ -35,10 +35,10 @@ func media(header string) (string, error) {
 	return m, nil
 }
 
-// Payload is the JSON of a verified body: the body itself, or the `payload` field of a form. The
-// JSON is not looked at yet. It may share memory with body.
+// Payload returns the JSON of a verified body: the body itself, or the field "payload" of a form. It
+// does not check the JSON. The result may share memory with body.
 func Payload(contentType string, body []byte) ([]byte, error) {
-	m, err := media(contentType)
+	m, err := mediaType(contentType)
 	if err != nil {
 		return nil, err
 	}
@@ -48,8 +48,8 @@ func Payload(contentType string, body []byte) ([]byte, error) {
 	return body, nil
 }
 
-// formField finds one field of a form and decodes it alone: the general parser would hold a body of
-// 25 MiB in memory several times.
+// formField decodes one field of a form. url.ParseQuery would keep a body of 25 MiB in memory several
+// times.
 func formField(form []byte, name string) ([]byte, error) {
 	for pair := range bytes.SplitSeq(form, []byte("&")) {
 		key, value, _ := bytes.Cut(pair, []byte("="))
@@ -60,9 +60,9 @@ func formField(form []byte, name string) ([]byte, error) {
 	return nil, fmt.Errorf("the form has no field %q", name)
 }
 
-// unescape undoes the encoding of a form value: "+" for a blank, %XX for a byte.
+// unescape decodes a form value: "+" is a space, %XX a byte.
 func unescape(value []byte) ([]byte, error) {
-	// a malformed value may hold more % than there is room for
+	// a malformed value may have more % than complete escapes
 	escapes := min(bytes.Count(value, []byte("%")), len(value)/3)
 	out := make([]byte, 0, len(value)-2*escapes)
 	for i := 0; i < len(value); i++ {
@@ -87,4 +87,4 @@ func unescape(value []byte) ([]byte, error) {
 	return out, nil
 }
 
-var errEscape = errors.New("the form field \"payload\" holds a % that two hex digits do not follow")
+var errEscape = errors.New("form field \"payload\": % is not followed by two hexadecimal digits")

@@ -9,25 +9,28 @@ import (
 	"strings"
 )
 
-// ErrShape says that a signature header is absent or no signature at all. No body needs to be read
-// to know it.
+// ErrShape reports a signature header that is missing or malformed, which can be checked before the
+// body is read.
 var ErrShape = errors.New("the signature is missing or malformed")
 
-// ErrMismatch says that no secret made the signature. It never tells the right one.
-var ErrMismatch = errors.New("the signature does not match: check that the sender's secret is one of ours")
+// ErrMismatch reports a signature that was made with none of the secrets. It does not contain the
+// right signature.
+var ErrMismatch = errors.New("the signature does not match: check that the sender has one of our secrets")
 
-// ErrNoSecret says that there is no secret to verify with, or an empty one. Nothing verifies then.
+// ErrNoSecret reports that there is no secret to verify with, or that one is empty. Every signature
+// is rejected then.
 var ErrNoSecret = errors.New("no webhook secret is configured, or one is empty")
 
-// Verifier checks one body as it is read: write every byte of it, then ask Check.
+// Verifier checks the signature of one body while the body is read: write every byte, then call
+// Check.
 type Verifier struct {
 	macs []hash.Hash
 	sent []byte
 }
 
-// NewGitHub prepares the check of an X-Hub-Signature-256 header: "sha256=" and 64 hex digits in any
-// case ("Validating webhook deliveries" in GitHub's documentation). ErrShape: the header is nothing
-// like it. ErrNoSecret: there is nothing to verify with.
+// NewGitHub creates a Verifier for an X-Hub-Signature-256 header: "sha256=" and 64 hexadecimal digits
+// in any case ("Validating webhook deliveries" in GitHub's documentation). Its errors are ErrShape
+// and ErrNoSecret.
 func NewGitHub(secrets [][]byte, header string) (*Verifier, error) {
 	digits, ok := strings.CutPrefix(header, "sha256=")
 	if !ok {
@@ -36,9 +39,9 @@ func NewGitHub(secrets [][]byte, header string) (*Verifier, error) {
 	return newVerifier(secrets, digits)
 }
 
-// NewCircleCI prepares the check of a circleci-signature header: a comma-separated list of
-// version=hex in any order, of which only v1 is known ("Outbound webhooks" in CircleCI's
-// documentation). Errors as for NewGitHub.
+// NewCircleCI creates a Verifier for a circleci-signature header: a comma-separated list of
+// version=digits in any order, of which only v1 is defined ("Outbound webhooks" in CircleCI's
+// documentation). Its errors are ErrShape and ErrNoSecret.
 func NewCircleCI(secrets [][]byte, header string) (*Verifier, error) {
 	for entry := range strings.SplitSeq(header, ",") {
 		version, digits, _ := strings.Cut(strings.TrimSpace(entry), "=")
@@ -71,7 +74,7 @@ func newVerifier(secrets [][]byte, digits string) (*Verifier, error) {
 	return v, nil
 }
 
-// Write takes the next bytes of the body as they came over the wire. It never fails.
+// Write adds the next bytes of the body, as they were received. It never fails.
 func (v *Verifier) Write(p []byte) (int, error) {
 	for _, mac := range v.macs {
 		mac.Write(p)
@@ -79,7 +82,8 @@ func (v *Verifier) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Check compares in constant time, and with every secret whichever matches. ErrMismatch: none does.
+// Check returns ErrMismatch if none of the secrets made the signature. It takes the same time
+// whichever secret did.
 func (v *Verifier) Check() error {
 	matched := false
 	for _, mac := range v.macs {

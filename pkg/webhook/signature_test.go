@@ -54,77 +54,218 @@ func verify(v *Verifier, err error, body []byte) error {
 	return v.Check()
 }
 
-func TestVerifyGitHub(t *testing.T) {
-	cases := map[string]struct {
+func TestNewGitHub_Verifies(t *testing.T) {
+	for name, c := range map[string]struct {
 		secrets [][]byte
 		header  string
 		body    string
 		want    error
 	}{
-		"vector":            {secrets(vectorSecret), "sha256=" + vectorMAC, vectorBody, nil},
-		"upper case":        {secrets(vectorSecret), "sha256=" + strings.ToUpper(vectorMAC), vectorBody, nil},
-		"first of two":      {secrets(vectorSecret, "new"), "sha256=" + vectorMAC, vectorBody, nil},
-		"second of two":     {secrets("old", vectorSecret), "sha256=" + vectorMAC, vectorBody, nil},
-		"other body":        {secrets(vectorSecret), "sha256=" + vectorMAC, vectorBody + " ", ErrMismatch},
-		"other secret":      {secrets("other"), "sha256=" + vectorMAC, vectorBody, ErrMismatch},
-		"absent":            {secrets(vectorSecret), "", vectorBody, ErrShape},
-		"bare":              {secrets(vectorSecret), vectorMAC, vectorBody, ErrShape},
-		"SHA256":            {secrets(vectorSecret), "SHA256=" + vectorMAC, vectorBody, ErrShape},
-		"sha1":              {secrets(vectorSecret), "sha1=" + vectorMAC, vectorBody, ErrShape},
-		"short":             {secrets(vectorSecret), "sha256=" + vectorMAC[2:], vectorBody, ErrShape},
-		"long":              {secrets(vectorSecret), "sha256=" + vectorMAC + "00", vectorBody, ErrShape},
-		"no hex":            {secrets(vectorSecret), "sha256=" + strings.Repeat("x", 64), vectorBody, ErrShape},
-		"blank":             {secrets(vectorSecret), "sha256= " + vectorMAC[1:], vectorBody, ErrShape},
-		"no secrets":        {nil, "sha256=" + vectorMAC, vectorBody, ErrNoSecret},
-		"empty secret":      {secrets(""), "sha256=" + mac("", vectorBody), vectorBody, ErrNoSecret},
-		"one secret empty":  {secrets(vectorSecret, ""), "sha256=" + vectorMAC, vectorBody, ErrNoSecret},
-		"empty body":        {secrets(vectorSecret), "sha256=" + mac(vectorSecret, ""), "", nil},
-		"empty body, wrong": {secrets(vectorSecret), "sha256=" + vectorMAC, "", ErrMismatch},
-	}
+		"GitHub's example": {
+			secrets: secrets(vectorSecret),
+			header:  "sha256=" + vectorMAC,
+			body:    vectorBody,
+		},
+		"upper case": {
+			secrets: secrets(vectorSecret),
+			header:  "sha256=" + strings.ToUpper(vectorMAC),
+			body:    vectorBody,
+		},
+		"first of two secrets": {
+			secrets: secrets(vectorSecret, "new"),
+			header:  "sha256=" + vectorMAC,
+			body:    vectorBody,
+		},
+		"second of two secrets": {
+			secrets: secrets("old", vectorSecret),
+			header:  "sha256=" + vectorMAC,
+			body:    vectorBody,
+		},
+		"other body": {
+			secrets: secrets(vectorSecret),
+			header:  "sha256=" + vectorMAC,
+			body:    vectorBody + " ",
+			want:    ErrMismatch,
+		},
+		"other secret": {
+			secrets: secrets("other"),
+			header:  "sha256=" + vectorMAC,
+			body:    vectorBody,
+			want:    ErrMismatch,
+		},
+		"no header": {
+			secrets: secrets(vectorSecret),
+			body:    vectorBody,
+			want:    ErrShape,
+		},
+		"no algorithm": {
+			secrets: secrets(vectorSecret),
+			header:  vectorMAC,
+			body:    vectorBody,
+			want:    ErrShape,
+		},
+		"algorithm in upper case": {
+			secrets: secrets(vectorSecret),
+			header:  "SHA256=" + vectorMAC,
+			body:    vectorBody,
+			want:    ErrShape,
+		},
+		"SHA-1": {
+			secrets: secrets(vectorSecret),
+			header:  "sha1=" + vectorMAC,
+			body:    vectorBody,
+			want:    ErrShape,
+		},
+		"too short": {
+			secrets: secrets(vectorSecret),
+			header:  "sha256=" + vectorMAC[2:],
+			body:    vectorBody,
+			want:    ErrShape,
+		},
+		"too long": {
+			secrets: secrets(vectorSecret),
+			header:  "sha256=" + vectorMAC + "00",
+			body:    vectorBody,
+			want:    ErrShape,
+		},
+		"not hexadecimal": {
+			secrets: secrets(vectorSecret),
+			header:  "sha256=" + strings.Repeat("x", 64),
+			body:    vectorBody,
+			want:    ErrShape,
+		},
+		"with a space": {
+			secrets: secrets(vectorSecret),
+			header:  "sha256= " + vectorMAC[1:],
+			body:    vectorBody,
+			want:    ErrShape,
+		},
+		"no secrets": {
+			header: "sha256=" + vectorMAC,
+			body:   vectorBody,
+			want:   ErrNoSecret,
+		},
+		"empty secret": {
+			secrets: secrets(""),
+			header:  "sha256=" + mac("", vectorBody),
+			body:    vectorBody,
+			want:    ErrNoSecret,
+		},
+		"one secret is empty": {
+			secrets: secrets(vectorSecret, ""),
+			header:  "sha256=" + vectorMAC,
+			body:    vectorBody,
+			want:    ErrNoSecret,
+		},
+		"empty body": {
+			secrets: secrets(vectorSecret),
+			header:  "sha256=" + mac(vectorSecret, ""),
+		},
+		"empty body, signature of another": {
+			secrets: secrets(vectorSecret),
+			header:  "sha256=" + vectorMAC,
+			want:    ErrMismatch,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := verifyGitHub(c.secrets, c.header, []byte(c.body))
+			if !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), vectorMAC) {
+				t.Errorf("the error contains the right signature: %v", err)
+			}
 
-	for name, c := range cases {
-		err := verifyGitHub(c.secrets, c.header, []byte(c.body))
-		if !errors.Is(err, c.want) {
-			t.Errorf("%s: got %v, want %v", name, err, c.want)
-		}
-		if err != nil && strings.Contains(err.Error(), vectorMAC) {
-			t.Errorf("%s: the error tells the right signature: %v", name, err)
-		}
-		if _, err := NewGitHub([][]byte{{0}}, c.header); (err != nil) != (c.want == ErrShape) {
-			t.Errorf("%s: shape: got %v", name, err)
-		}
+			_, err = NewGitHub([][]byte{{0}}, c.header)
+			if malformed := c.want == ErrShape; (err != nil) != malformed {
+				t.Errorf("malformed header: got %v, want an error: %v", err, malformed)
+			}
+		})
 	}
 }
 
-func TestVerifyCircleCI(t *testing.T) {
-	cases := map[string]struct {
+func TestNewCircleCI_Verifies(t *testing.T) {
+	for name, c := range map[string]struct {
 		secrets [][]byte
 		header  string
 		body    string
 		want    error
 	}{
-		"vector":            {secrets("secret"), "v1=" + helloMAC, "hello world", nil},
-		"another":           {secrets("secret"), "v1=" + fooMAC, "foo", nil},
-		"rotation":          {secrets("other", "secret"), "v1=" + fooMAC, "foo", nil},
-		"v2 behind it":      {secrets("secret"), "v1=" + fooMAC + ",v2=00", "foo", nil},
-		"v2 before it":      {secrets("secret"), "v2=00,v1=" + fooMAC, "foo", nil},
-		"blanks":            {secrets("secret"), "v2=00, v1=" + fooMAC, "foo", nil},
-		"v10 is not v1":     {secrets("secret"), "v10=" + fooMAC, "foo", ErrShape},
-		"only v2":           {secrets("secret"), "v2=" + fooMAC, "foo", ErrShape},
-		"absent":            {secrets("secret"), "", "foo", ErrShape},
-		"nothing behind it": {secrets("secret"), "v1=", "foo", ErrShape},
-		"other body":        {secrets("secret"), "v1=" + helloMAC, "foo", ErrMismatch},
-		"empty secret":      {secrets(""), "v1=" + mac("", "foo"), "foo", ErrNoSecret},
-	}
-
-	for name, c := range cases {
-		if err := verifyCircleCI(c.secrets, c.header, []byte(c.body)); !errors.Is(err, c.want) {
-			t.Errorf("%s: got %v, want %v", name, err, c.want)
-		}
+		"CircleCI's example": {
+			secrets: secrets("secret"),
+			header:  "v1=" + helloMAC,
+			body:    "hello world",
+		},
+		"CircleCI's other example": {
+			secrets: secrets("secret"),
+			header:  "v1=" + fooMAC,
+			body:    "foo",
+		},
+		"second of two secrets": {
+			secrets: secrets("other", "secret"),
+			header:  "v1=" + fooMAC,
+			body:    "foo",
+		},
+		"v2 after it": {
+			secrets: secrets("secret"),
+			header:  "v1=" + fooMAC + ",v2=00",
+			body:    "foo",
+		},
+		"v2 before it": {
+			secrets: secrets("secret"),
+			header:  "v2=00,v1=" + fooMAC,
+			body:    "foo",
+		},
+		"spaces": {
+			secrets: secrets("secret"),
+			header:  "v2=00, v1=" + fooMAC,
+			body:    "foo",
+		},
+		"v10 is not v1": {
+			secrets: secrets("secret"),
+			header:  "v10=" + fooMAC,
+			body:    "foo",
+			want:    ErrShape,
+		},
+		"only v2": {
+			secrets: secrets("secret"),
+			header:  "v2=" + fooMAC,
+			body:    "foo",
+			want:    ErrShape,
+		},
+		"no header": {
+			secrets: secrets("secret"),
+			body:    "foo",
+			want:    ErrShape,
+		},
+		"v1 without digits": {
+			secrets: secrets("secret"),
+			header:  "v1=",
+			body:    "foo",
+			want:    ErrShape,
+		},
+		"other body": {
+			secrets: secrets("secret"),
+			header:  "v1=" + helloMAC,
+			body:    "foo",
+			want:    ErrMismatch,
+		},
+		"empty secret": {
+			secrets: secrets(""),
+			header:  "v1=" + mac("", "foo"),
+			body:    "foo",
+			want:    ErrNoSecret,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := verifyCircleCI(c.secrets, c.header, []byte(c.body)); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+		})
 	}
 }
 
-// FuzzVerify lets nothing through but what has the one right signature.
+// FuzzVerify checks that only the right signature is accepted.
 func FuzzVerify(f *testing.F) {
 	f.Add("sha256="+vectorMAC, []byte(vectorBody))
 	f.Add("sha1="+vectorMAC, []byte(vectorBody))
@@ -133,11 +274,11 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string, body []byte) {
 		right := mac(vectorSecret, string(body))
 		if verifyGitHub(secrets(vectorSecret), header, body) == nil && !strings.EqualFold(header, "sha256="+right) {
-			t.Errorf("passed as GitHub's: %q", header)
+			t.Errorf("GitHub header %q: got nil, want an error", header)
 		}
 		if verifyCircleCI(secrets(vectorSecret), header, body) == nil &&
 			!strings.Contains(strings.ToLower(header), "v1="+right) {
-			t.Errorf("passed as CircleCI's: %q", header)
+			t.Errorf("CircleCI header %q: got nil, want an error", header)
 		}
 		if err := verifyGitHub(secrets(vectorSecret), "sha256="+right, body); err != nil {
 			t.Error(err)

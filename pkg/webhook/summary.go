@@ -6,25 +6,25 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Summary is the little that is read from events that are no deployments. What is absent or of
-// another type is zero.
+// Summary is what Seraph reads from events other than deployment. Fields that are missing or have
+// another type are zero.
 type Summary struct {
-	HookID     int64 // a ping's
-	Deployment bool  // the event carries a deployment
+	HookID     int64 // of a ping
+	Deployment bool  // the event has a deployment
 }
 
-// IsObject says whether a body is a JSON object, which is all that is asked of events that are not
-// used.
+// IsObject reports whether a body is a JSON object, which is all that is checked of events that are
+// not used.
 func IsObject(payload []byte) bool {
 	valid := gjson.ValidBytes
-	if len(payload) > maxFastBody { // it has no bound on how deep things are nested
+	if len(payload) > maxFastBody { // gjson does not limit the depth of nesting
 		valid = json.Valid
 	}
 	return valid(payload) && payload[space(payload, 0)] == '{'
 }
 
-// Summarize reads a summary. It fails only for what is not a JSON object: nothing is known of other
-// events that would justify to refuse them.
+// Summarize parses the body of an event that is not used. It fails only if the body is not a JSON
+// object, because nothing else is known about such events.
 func Summarize(payload []byte) (Summary, error) {
 	var e struct {
 		HookID     loose[int64] `json:"hook_id"`

@@ -13,28 +13,28 @@ var row = regexp.MustCompile("(?m)^\\| `((?:cmd|pkg)/[a-z-]+)` \\|[^|]*\\| ([^|]
 // packagesPage has the table of packages for people.
 const packagesPage = "pkg/README.md"
 
-// TestPackagesPage_EqualsTable compares the table in pkg/README.md with rooms.
+// TestPackagesPage_EqualsTable compares the table in pkg/README.md with packages.
 func TestPackagesPage_EqualsTable(t *testing.T) {
 	page, err := os.ReadFile("../../" + packagesPage)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	said := map[string]bool{}
+	listed := map[string]bool{}
 	for _, match := range row.FindAllStringSubmatch(string(page), -1) {
-		room, imports := match[1], match[2]
-		said[room] = true
+		name, imports := match[1], match[2]
+		listed[name] = true
 		if imports == "all below" {
 			continue
 		}
-		if want := spell(rooms[room]); !strings.HasPrefix(imports, want) {
-			t.Errorf("%s says that %s imports %q, rooms says %q", packagesPage, room, imports, want)
+		if want := spell(packages[name]); !strings.HasPrefix(imports, want) {
+			t.Errorf("%s: imports of %s: got %q, want %q as in packages", packagesPage, name, imports, want)
 		}
 	}
 
-	for room := range rooms {
-		if (within(room, "cmd") || within(room, "pkg")) && !said[room] {
-			t.Errorf("%s has no row for %s", packagesPage, room)
+	for name := range packages {
+		if (within(name, "cmd") || within(name, "pkg")) && !listed[name] {
+			t.Errorf("%s has no row for %s", packagesPage, name)
 		}
 	}
 }

@@ -1,0 +1,172 @@
+package circleci
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+func TestClient_Evidence(t *testing.T) {
+	for name, tt := range map[string]struct {
+		values string // empty: 404
+		config string // empty: 404
+		want   deployment.KeyEvidence
+	}{
+		"in the values": {
+			values: `{"pipeline.parameters.seraph_key":"k-123"}`,
+			want:   deployment.KeyFound,
+		},
+		"part of a value": {
+			values: `{"x":"a k-123 b","n":7}`,
+			want:   deployment.KeyFound,
+		},
+		"another key": {
+			values: `{"pipeline.parameters.seraph_key":"other"}`,
+			want:   deployment.KeyOther,
+		},
+		"in the compiled configuration": {
+			values: `{}`,
+			config: `{"source":"a","compiled":"environment:\n K: k-123"}`,
+			want:   deployment.KeyFound,
+		},
+		"in the setup configuration": {
+			config: `{"source":"a","compiled":"","compiled-setup-config":"K: k-123"}`,
+			want:   deployment.KeyFound,
+		},
+		"nowhere": {
+			values: `{}`,
+			config: `{"source":"a","compiled":"jobs:"}`,
+			want:   deployment.KeyAbsent,
+		},
+		"configuration not compiled yet": {
+			values: `{}`,
+			config: `{"source":"a","compiled":""}`,
+			want:   deployment.KeyUnreadable,
+		},
+		"neither can be read": {
+			want: deployment.KeyUnreadable,
+		},
+		"values only, without the key": {
+			values: `{"pipeline.id":"p1"}`,
+			want:   deployment.KeyUnreadable,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+				body := tt.config
+				if strings.HasSuffix(r.URL.Path, "/values") {
+					body = tt.values
+				}
+				if body == "" {
+					w.WriteHeader(http.StatusNotFound)
+				}
+
+				_, _ = io.WriteString(w, body)
+			})
+
+			got, err := c.Evidence(t.Context(), "p1", "k-123", []string{"seraph_key"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+
+	t.Run("server error", func(t *testing.T) {
+		c := newClient(t, answerWith(http.StatusBadGateway, ""))
+		if got, err := c.Evidence(t.Context(), "p1", "k", nil); err == nil {
+			t.Errorf("got %s, want an error", got)
+		}
+	})
+}
+
+func TestClient_List(t *testing.T) {
+	now := time.Now()
+	since := now.Add(-10 * time.Minute)
+	item := func(id string, age time.Duration) string {
+		return fmt.Sprintf(`{"id":%q,"created_at":%q}`, id, now.Add(-age).UTC().Format(time.RFC3339))
+	}
+
+	pages := map[string]string{
+		"":  fmt.Sprintf(`{"items":[%s,%s],"next_page_token":"2"}`, item("p3", time.Second), item("p2", time.Minute)),
+		"2": fmt.Sprintf(`{"items":[%s],"next_page_token":"3"}`, item("p1", time.Hour)),
+		"3": fmt.Sprintf(`{"items":[%s],"next_page_token":null}`, item("p0", 2*time.Hour)),
+	}
+
+	for name, tt := range map[string]struct {
+		mineFails    bool
+		control      string
+		wantMine     []string
+		wantProject  []string
+		wantComplete [2]bool // of mine, of the project
+	}{
+		"back to the time": {
+			wantMine:     []string{"p3", "p2", "p1"},
+			wantProject:  []string{"p3", "p2", "p1"},
+			wantComplete: [2]bool{true, true},
+		},
+		"back to the time, past the control": {
+			control:      "p2",
+			wantMine:     []string{"p3", "p2", "p1"},
+			wantProject:  []string{"p3", "p2", "p1"},
+			wantComplete: [2]bool{true, true},
+		},
+		"back to the control": {
+			control:      "p0",
+			wantMine:     []string{"p3", "p2", "p1", "p0"},
+			wantProject:  []string{"p3", "p2", "p1", "p0"},
+			wantComplete: [2]bool{true, true},
+		},
+		"one list fails": {
+			mineFails:    true,
+			wantProject:  []string{"p3", "p2", "p1"},
+			wantComplete: [2]bool{false, true},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/api/v2/me":
+					_, _ = io.WriteString(w, `{"id":"u1","login":"bot"}`)
+				case tt.mineFails && strings.HasSuffix(r.URL.Path, "/mine"):
+					w.WriteHeader(http.StatusInternalServerError)
+				default:
+					_, _ = io.WriteString(w, pages[r.URL.Query().Get("page-token")])
+				}
+			})
+
+			got, err := c.List(t.Context(), "gh/acme/api", since, tt.control)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ids := idsOf(got.Mine); !slices.Equal(ids, tt.wantMine) {
+				t.Errorf("got mine %v, want %v", ids, tt.wantMine)
+			}
+			if ids := idsOf(got.Project); !slices.Equal(ids, tt.wantProject) {
+				t.Errorf("got project %v, want %v", ids, tt.wantProject)
+			}
+			if complete := [2]bool{got.MineComplete, got.ProjectComplete}; complete != tt.wantComplete {
+				t.Errorf("got complete %v, want %v", complete, tt.wantComplete)
+			}
+			if got.Me != "bot" || got.MeID != "u1" {
+				t.Errorf("got user %s %s, want bot u1", got.Me, got.MeID)
+			}
+		})
+	}
+}
+
+func idsOf(list []deployment.PipelineFacts) []string {
+	var ids []string
+	for _, p := range list {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}

@@ -1,0 +1,275 @@
+package circleci
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+var classic = deployment.Target{
+	Project: "gh/acme/api",
+	Parameters: []deployment.Parameter{
+		{Name: "n", Value: json.RawMessage("7")},
+		{Name: "s", Value: json.RawMessage(`"x"`)},
+	},
+}
+
+func trigger(t *testing.T, c *Client) deployment.Event {
+	t.Helper()
+	return c.Trigger(t.Context(), classic, branch, time.Now().Add(time.Minute))
+}
+
+// describe names an event and what the engine goes by in it.
+func describe(e deployment.Event) string {
+	switch e := e.(type) {
+	case deployment.Triggered:
+		return "triggered " + e.Pipeline.ID
+	case deployment.TriggerSkipped:
+		return "skipped"
+	case deployment.TriggerNotSent:
+		return "not sent, wait " + e.After.String()
+	case deployment.TriggerRefused:
+		switch {
+		case e.RefNotFound:
+			return "refused, ref not found"
+		case e.AuthDoubt:
+			return "refused, auth in doubt"
+		}
+
+		return "refused"
+	case deployment.TriggerUnknown:
+		return "unknown"
+	default:
+		return fmt.Sprintf("%T", e)
+	}
+}
+
+func between(first, last int) []int {
+	var all []int
+	for n := first; n <= last; n++ {
+		all = append(all, n)
+	}
+	return all
+}
+
+// The table has every status code once, with CircleCI's own message and with other bodies. A body
+// without an id makes a 201 unknown.
+func TestClient_TriggerOutcomeOfEveryStatus(t *testing.T) {
+	table := []struct {
+		statuses    []int
+		withMessage string
+		without     string
+	}{
+		{statuses: []int{200}, withMessage: "skipped", without: "skipped"},
+		{statuses: []int{201}, withMessage: "unknown", without: "unknown"},
+		{statuses: []int{202, 203}, withMessage: "skipped", without: "skipped"},
+		{statuses: between(206, 299), withMessage: "skipped", without: "skipped"},
+		{statuses: between(300, 303), withMessage: "unknown", without: "unknown"},
+		{statuses: between(305, 399), withMessage: "unknown", without: "unknown"},
+		{statuses: []int{400}, withMessage: "refused", without: "unknown"},
+		{statuses: []int{401}, withMessage: "refused, auth in doubt", without: "unknown"},
+		{statuses: []int{402}, withMessage: "unknown", without: "unknown"},
+		{statuses: []int{403}, withMessage: "refused", without: "unknown"},
+		{statuses: []int{404}, withMessage: "refused, auth in doubt", without: "unknown"},
+		{statuses: []int{405}, withMessage: "refused", without: "unknown"},
+		{statuses: between(406, 409), withMessage: "unknown", without: "unknown"},
+		{statuses: []int{410}, withMessage: "refused", without: "unknown"},
+		{statuses: []int{411, 412}, withMessage: "unknown", without: "unknown"},
+		{statuses: []int{413}, withMessage: "refused", without: "unknown"},
+		{statuses: []int{414}, withMessage: "unknown", without: "unknown"},
+		{statuses: []int{415}, withMessage: "refused", without: "unknown"},
+		{statuses: between(416, 421), withMessage: "unknown", without: "unknown"},
+		{statuses: []int{422}, withMessage: "refused", without: "unknown"},
+		{statuses: between(423, 428), withMessage: "unknown", without: "unknown"},
+		{statuses: []int{429}, withMessage: "not sent, wait 7s", without: "not sent, wait 7s"},
+		{statuses: between(430, 499), withMessage: "unknown", without: "unknown"},
+		{statuses: between(500, 599), withMessage: "unknown", without: "unknown"},
+	}
+
+	var status int
+	var body string
+	c := newClient(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	})
+
+	var all []int
+	for _, tt := range table {
+		all = append(all, tt.statuses...)
+		for _, status = range tt.statuses {
+			t.Run(fmt.Sprint(status), func(t *testing.T) {
+				body = `{"message":"no, and why"}`
+				if got := describe(trigger(t, c)); got != tt.withMessage {
+					t.Errorf("with a message: got %q, want %q", got, tt.withMessage)
+				}
+
+				for _, body = range []string{`<html>`, ``, `{"message":7}`, `{}`} {
+					if got := describe(trigger(t, c)); got != tt.without {
+						t.Errorf("with body %q: got %q, want %q", body, got, tt.without)
+					}
+				}
+			})
+		}
+	}
+
+	withoutBody := []int{204, 205, 304}
+	want := slices.DeleteFunc(between(200, 599), func(n int) bool { return slices.Contains(withoutBody, n) })
+	if !slices.Equal(all, want) {
+		t.Errorf("got statuses %v in the table, want every one but %v", all, withoutBody)
+	}
+}
+
+func TestClient_TriggerAnswers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status int
+		body   string
+		want   string
+	}{
+		"started": {
+			status: 201,
+			body:   `{"id":"p1","number":7,"state":"pending"}`,
+			want:   "triggered p1",
+		},
+		"201 cut short": {
+			status: 201,
+			body:   `{"id":"p1","num`,
+			want:   "unknown",
+		},
+		"201 without an id": {
+			status: 201,
+			body:   `{"message":"ok"}`,
+			want:   "unknown",
+		},
+		"[ci skip]": {
+			status: 200,
+			body:   `{"message":"skipped"}`,
+			want:   "skipped",
+		},
+		"branch not found": {
+			status: 400,
+			body:   `{"message":"Branch not found"}`,
+			want:   "refused, ref not found",
+		},
+		"tag not found, as a 404": {
+			status: 404,
+			body:   `{"message":"Tag not found"}`,
+			want:   "refused, ref not found",
+		},
+		"hidden project": {
+			status: 404,
+			body:   `{"message":"Project not found"}`,
+			want:   "refused, auth in doubt",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newClient(t, answerWith(tt.status, tt.body))
+			if got := describe(trigger(t, c)); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestClient_TriggerWithoutAnswer(t *testing.T) {
+	t.Run("connection dropped", func(t *testing.T) {
+		c := newClient(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		if got, want := describe(trigger(t, c)), "unknown"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+
+	t.Run("no answer in time", func(t *testing.T) {
+		c := newClient(t, func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.ReadAll(r.Body)
+			<-r.Context().Done()
+		})
+
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		got := describe(c.Trigger(ctx, classic, branch, time.Now().Add(time.Minute)))
+		if want := "unknown"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+
+	t.Run("too late to send", func(t *testing.T) {
+		called := false
+		c := newClient(t, func(http.ResponseWriter, *http.Request) { called = true })
+		got := describe(c.Trigger(t.Context(), classic, branch, time.Now().Add(-time.Millisecond)))
+		if want := "not sent, wait 0s"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if called {
+			t.Error("got a request, want none")
+		}
+	})
+
+	t.Run("nobody listens", func(t *testing.T) {
+		c := newClient(t, nil)
+		c.base = "http://127.0.0.1:1"
+		if got, want := describe(trigger(t, c)), "not sent, wait 0s"; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestClient_TriggerRequests(t *testing.T) {
+	tag := deployment.Ref{Kind: deployment.RefTag, Name: "v1"}
+	for name, tt := range map[string]struct {
+		target   deployment.Target
+		ref      deployment.Ref
+		wantPath string
+		wantBody string
+	}{
+		"classic route, branch": {
+			target:   classic,
+			ref:      branch,
+			wantPath: "/api/v2/project/gh/acme/api/pipeline",
+			wantBody: `{"branch":"main","parameters":{"n":7,"s":"x"}}`,
+		},
+		"classic route, tag": {
+			target:   deployment.Target{Project: "gh/acme/api"},
+			ref:      tag,
+			wantPath: "/api/v2/project/gh/acme/api/pipeline",
+			wantBody: `{"tag":"v1"}`,
+		},
+		"run route": {
+			target:   deployment.Target{Project: "circleci/org/proj", Definition: "d1", ConfigRef: branch},
+			ref:      tag,
+			wantPath: "/api/v2/project/circleci/org/proj/pipeline/run",
+			wantBody: `{"definition_id":"d1","config":{"branch":"main"},"checkout":{"tag":"v1"}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got *http.Request
+			var gotBody []byte
+			c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+				got = r
+				gotBody, _ = io.ReadAll(r.Body)
+				w.WriteHeader(http.StatusCreated)
+			})
+
+			c.Trigger(t.Context(), tt.target, tt.ref, time.Now().Add(time.Minute))
+			if got.URL.Path != tt.wantPath {
+				t.Errorf("got path %s, want %s", got.URL.Path, tt.wantPath)
+			}
+			if string(gotBody) != tt.wantBody {
+				t.Errorf("got body %s, want %s", gotBody, tt.wantBody)
+			}
+			if h := got.Header.Get("Circle-Token"); h != token {
+				t.Errorf("got Circle-Token %q, want %q", h, token)
+			}
+			if h := got.Header.Get("Content-Type"); h != "application/json" {
+				t.Errorf("got Content-Type %q, want application/json", h)
+			}
+		})
+	}
+}

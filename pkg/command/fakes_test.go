@@ -1,0 +1,272 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+)
+
+var (
+	testNow = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+	alice = deployment.Actor{ID: 1, Login: "alice"}
+	bob   = deployment.Actor{ID: 2, Login: "bob"}
+	ops   = deployment.Actor{Token: "ops"}
+)
+
+// fakes are everything that a Service needs.
+type fakes struct {
+	gate        *fakeGate
+	engine      *fakeEngine
+	deployments *fakeDeployments
+	locks       *fakeLocks
+}
+
+// newTestService makes a Service on fakes with one waiting deployment, which has the id 5, and no
+// lock.
+func newTestService() (*Service, *fakes) {
+	f := &fakes{
+		gate:   &fakeGate{},
+		engine: &fakeEngine{},
+		deployments: &fakeDeployments{
+			deployment: deployment.Deployment{
+				Row:     1,
+				State:   deployment.Waiting,
+				Request: deployment.Request{ID: 5, Environment: "production"},
+			},
+		},
+		locks: &fakeLocks{},
+	}
+
+	return New(Options{
+		Gate:        f.gate,
+		People:      f.gate,
+		Routes:      fakeRoutes{},
+		Engine:      f.engine,
+		Deployments: f.deployments,
+		Locks:       f.locks,
+		LockReader:  f.locks,
+		Resolver:    fakeResolver{},
+		LockTask:    "ship:lock",
+		Now:         func() time.Time { return testNow },
+	}), f
+}
+
+// outcome is "done", the kind, code and message of a refusal, or "fault" and the error.
+func outcome(err error) string {
+	var refused *Error
+	switch {
+	case err == nil:
+		return "done"
+	case errors.As(err, &refused):
+		return fmt.Sprintf("%s %s: %s", refused.Kind, refused.Code, refused.Message)
+	default:
+		return "fault: " + err.Error()
+	}
+}
+
+// fakeGate allows everything unless refused is set.
+type fakeGate struct {
+	refused  string // what Approver, Forcer and Member refuse with
+	unlocker string // what Unlocker refuses with
+	unknown  bool   // GitHub did not answer: nothing is known about the person
+	askErr   error
+	decided  int                   // how often Decide was called
+	member   deployment.Deployment // what Member was asked about last
+}
+
+func (g *fakeGate) Decide(context.Context, deployment.Deployment) (policy.Verdict, error) {
+	g.decided++
+	return policy.Verdict{Decision: policy.DecisionWait}, nil
+}
+
+func (g *fakeGate) Ask(context.Context, policy.Question) (policy.Verdict, error) {
+	return policy.Verdict{}, g.askErr
+}
+
+func (g *fakeGate) Approver(
+	_ context.Context,
+	_ deployment.Deployment,
+	by deployment.Actor,
+) (policy.Approval, policy.Refusal) {
+	return policy.Approval{By: by}, g.refusal(g.refused)
+}
+
+func (g *fakeGate) Forcer(context.Context, deployment.Deployment, deployment.Actor) policy.Refusal {
+	return g.refusal(g.refused)
+}
+
+func (g *fakeGate) Member(_ context.Context, d deployment.Deployment, _ deployment.Actor) policy.Refusal {
+	g.member = d
+	return g.refusal(g.refused)
+}
+
+func (g *fakeGate) Unlocker(context.Context, deployment.Deployment, deployment.Actor) policy.Refusal {
+	return g.refusal(g.unlocker)
+}
+
+func (g *fakeGate) refusal(reason string) policy.Refusal {
+	return policy.Refusal{Reason: reason, Unknown: g.unknown}
+}
+
+// fakeRoutes have a route to every environment but "prodution", and none for the owner "secret".
+type fakeRoutes struct{}
+
+func (fakeRoutes) Policy(req deployment.Request) (policy.Policy, bool) {
+	return policy.Policy{}, req.Environment != "prodution" && req.Repository.Owner != "secret"
+}
+
+// fakeEngine keeps what it is asked for.
+type fakeEngine struct {
+	canceled *deployment.CancelRequested
+	forced   *deployment.Force
+	events   []deployment.AuditEvent
+	err      error
+}
+
+func (e *fakeEngine) Cancel(
+	_ context.Context,
+	row int64,
+	request deployment.CancelRequested,
+	event deployment.AuditEvent,
+) (deployment.Deployment, error) {
+	e.canceled, e.events = &request, append(e.events, event)
+	return deployment.Deployment{Row: row, State: deployment.Canceled}, e.err
+}
+
+func (e *fakeEngine) Force(
+	_ context.Context,
+	row int64,
+	force deployment.Force,
+	event deployment.AuditEvent,
+) (deployment.Deployment, error) {
+	e.forced, e.events = &force, append(e.events, event)
+	return deployment.Deployment{Row: row, State: deployment.Waiting}, e.err
+}
+
+// fakeDeployments has one deployment, and keeps its approvals.
+type fakeDeployments struct {
+	deployment deployment.Deployment
+	approvals  []policy.Approval
+	events     []deployment.AuditEvent
+}
+
+func (f *fakeDeployments) Get(_ context.Context, id int64) ([]deployment.Record, error) {
+	if id != f.deployment.Request.ID {
+		return nil, deployment.ErrNotFound
+	}
+	return []deployment.Record{{Deployment: f.deployment}}, nil
+}
+
+func (f *fakeDeployments) Approve(
+	_ context.Context,
+	_ int64,
+	a policy.Approval,
+	event deployment.AuditEvent,
+) error {
+	f.approvals, f.events = append(f.approvals, a), append(f.events, event)
+	return nil
+}
+
+// fakeResolver knows every repository but acme/gone, and is not answered about acme/away.
+type fakeResolver struct{}
+
+func (fakeResolver) ResolveRepository(_ context.Context, owner, name string) (deployment.Source, error) {
+	switch name {
+	case "gone":
+		return deployment.Source{}, policy.ErrMissing
+	case "away":
+		return deployment.Source{}, errors.New("503")
+	default:
+		return deployment.Source{Repository: deployment.Repository{ID: 9, Owner: owner, Name: name}}, nil
+	}
+}
+
+// fakeLocks has at most one lock.
+type fakeLocks struct {
+	lock          *policy.Lock
+	releasedFirst bool // somebody else releases the lock just before ReleaseLock
+	events        []deployment.AuditEvent
+	notices       []string
+}
+
+func (f *fakeLocks) TakeLock(
+	_ context.Context,
+	l policy.Lock,
+	_ string,
+	event deployment.AuditEvent,
+) (policy.Lock, error) {
+	if f.lock != nil && !f.lock.Owner.Same(l.Owner) {
+		return l, &policy.LockedError{Lock: *f.lock}
+	}
+	l.ID = 7
+	f.lock, f.events = &l, append(f.events, event)
+	return l, nil
+}
+
+func (f *fakeLocks) StealLock(
+	_ context.Context,
+	_ int64,
+	l policy.Lock,
+	event deployment.AuditEvent,
+	notice string,
+) (policy.Lock, error) {
+	l.ID = 8
+	f.lock, f.events, f.notices = &l, append(f.events, event), append(f.notices, notice)
+	return l, nil
+}
+
+func (f *fakeLocks) ExtendLock(
+	_ context.Context,
+	_ int64,
+	until time.Time,
+	event deployment.AuditEvent,
+) (policy.Lock, error) {
+	f.lock.ExpiresAt, f.events = until, append(f.events, event)
+	return *f.lock, nil
+}
+
+func (f *fakeLocks) HandOverLock(
+	_ context.Context,
+	_ int64,
+	to deployment.Actor,
+	event deployment.AuditEvent,
+) (policy.Lock, error) {
+	f.lock.Owner, f.events = to, append(f.events, event)
+	return *f.lock, nil
+}
+
+func (f *fakeLocks) ReleaseLock(_ context.Context, _ int64, event deployment.AuditEvent, notice string) error {
+	f.lock = nil
+	if f.releasedFirst {
+		return deployment.ErrNotFound
+	}
+	f.events = append(f.events, event)
+	if notice != "" {
+		f.notices = append(f.notices, notice)
+	}
+	return nil
+}
+
+func (f *fakeLocks) OpenLock(context.Context, int64, string) (policy.Lock, bool, error) {
+	if f.lock == nil {
+		return policy.Lock{}, false, nil
+	}
+	return *f.lock, true, nil
+}
+
+func (f *fakeLocks) Lock(ctx context.Context, _ int64) (policy.Lock, bool, error) {
+	return f.OpenLock(ctx, 0, "")
+}
+
+func (f *fakeLocks) Locks(context.Context) ([]policy.Lock, error) { return nil, nil }
+
+func (f *fakeLocks) WaitingFor(context.Context, policy.Lock) ([]deployment.Deployment, error) {
+	return []deployment.Deployment{{Row: 1}}, nil
+}
+
+func (f *fakeLocks) Notices(context.Context, int64, int) ([]policy.Notice, error) { return nil, nil }

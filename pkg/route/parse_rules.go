@@ -1,0 +1,209 @@
+package route
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/seraph-deploy/seraph/pkg/policy"
+)
+
+// rules reads who may deploy what, when and in which order.
+func (r *reader) rules(route *Route, m mapping) {
+	route.Policy = policy.Policy{
+		Allow:        r.subjects(m, policy.RuleAllow),
+		Refs:         textsOf(r.distinctItems(m, policy.RuleRefs, sameText)),
+		RequireAhead: r.boolean(m, policy.RuleRequireAhead),
+		Checks:       r.checks(m),
+		After:        r.after(m, route.Environment),
+		Concurrency:  policy.Concurrency(r.choice(m, policy.RuleConcurrency, "queue", "replace", "cancel", "reject")),
+		Freezes:      r.freezes(m),
+		Approvals:    r.approvals(m),
+		Force:        r.subjects(m, policy.RuleForce),
+		Locked:       policy.Mode(r.choice(m, "locked", "wait", "reject")),
+		MaxWait:      r.duration(m, policy.RuleMaxWait, 0),
+	}
+}
+
+// What GitHub lets names be. The login of a managed user of an enterprise ends in _ and the
+// enterprise's short code.
+var (
+	loginPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(_[A-Za-z0-9]+)?$`)
+	idPattern    = regexp.MustCompile(`^id:[1-9][0-9]{0,17}$`)
+	teamPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$`)
+	appPattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\[bot\])?$`)
+	tokenPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+)
+
+const (
+	maxLogin     = 39
+	maxApprovals = 20
+)
+
+// subjects reads people and apps; nil if there are none.
+func (r *reader) subjects(m mapping, key string) *policy.Subjects {
+	inner, ok := r.optionalMapping(m, key, "users", "teams", "apps", "permission")
+	if !ok {
+		return nil
+	}
+	if len(inner.order) == 0 {
+		r.problem(m.keys[key], "%s names nobody: give users, teams, apps or permission", key)
+	}
+
+	return &policy.Subjects{
+		Users:      r.users(inner),
+		Teams:      r.teams(inner),
+		Apps:       r.names(inner, "apps", appPattern, "is not the slug of an app, such as my-hubot"),
+		Permission: policy.Permission(r.choice(inner, "permission", "write", "maintain", "admin")),
+	}
+}
+
+// names reads a list of names in which case does not count. mismatch says what is wrong with one
+// that does not match the pattern.
+func (r *reader) names(m mapping, key string, pattern *regexp.Regexp, mismatch string) []string {
+	items := r.distinctItems(m, key, strings.EqualFold)
+	for _, it := range items {
+		if !pattern.MatchString(it.text) {
+			r.problem(it.node, "%s: %q %s", key, it.text, mismatch)
+		}
+	}
+	return textsOf(items)
+}
+
+func (r *reader) teams(m mapping) []string {
+	return r.names(m, "teams", teamPattern, "must be ORG/TEAM, with the team as in its address, such as acme/sre")
+}
+
+func (r *reader) users(m mapping) []string {
+	items := r.distinctItems(m, "users", strings.EqualFold)
+	for _, it := range items {
+		switch {
+		case strings.HasPrefix(it.text, "id:"):
+			if !idPattern.MatchString(it.text) {
+				r.problem(it.node, "users: %q must be id: and a number", it.text)
+			}
+		case strings.HasSuffix(it.text, "[bot]"):
+			r.problem(it.node, "users: %q is a bot: name it under apps", it.text)
+		case teamPattern.MatchString(it.text):
+			r.problem(it.node, "users: %q is a team: name it under teams", it.text)
+		case !loginPattern.MatchString(it.text) || len(it.text) > maxLogin:
+			r.problem(it.node, "users: %q is neither a login, such as alice, nor id:N", it.text)
+		}
+	}
+
+	return textsOf(items)
+}
+
+// checks reads all, required, a list of names, or {require, ignore, wait}; nil if there is none.
+func (r *reader) checks(m mapping) *policy.Checks {
+	n, ok := m.values[policy.RuleChecks]
+	if !ok {
+		return nil
+	}
+
+	c := &policy.Checks{}
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+	default:
+		r.requiredChecks(c, m, policy.RuleChecks)
+		return c
+	}
+
+	inner, _ := r.mapping(n, "checks", []string{"require", "ignore", "wait"})
+	if inner.values["require"] == nil {
+		r.problem(inner.first(), "checks needs require: all, required or a list of names")
+		return c
+	}
+
+	r.requiredChecks(c, inner, "require")
+	ignore := r.distinctItems(inner, "ignore", sameText)
+	r.refuseIgnoredNames(c.Names, ignore)
+	c.Ignore = textsOf(ignore)
+	c.Wait = r.duration(inner, "wait", 0)
+	return c
+}
+
+// requiredChecks reads which checks count: all, required or a list of names.
+func (r *reader) requiredChecks(c *policy.Checks, m mapping, key string) {
+	if _, ok := m.values[key].(*ast.SequenceNode); ok {
+		c.Set = policy.ChecksListed
+		c.Names = textsOf(r.distinctItems(m, key, sameText))
+		return
+	}
+
+	switch set, _ := scalar(m.values[key]); set {
+	case "all", "required":
+		c.Set = policy.CheckSet(set)
+	default:
+		r.problem(m.values[key], "%s must be all, required or a list of names", key)
+	}
+}
+
+// refuseIgnoredNames reports names that are listed and ignored as well.
+func (r *reader) refuseIgnoredNames(names []string, ignore []item) {
+	for _, it := range ignore {
+		i := slices.IndexFunc(names, func(name string) bool { return policy.Match(it.text, name) })
+		if i >= 0 {
+			r.problem(it.node, "ignore: %q matches %q, which require lists", it.text, names[i])
+		}
+	}
+}
+
+// after reads the environments that come first.
+func (r *reader) after(m mapping, own string) []string {
+	items := r.distinctItems(m, policy.RuleAfter, strings.EqualFold)
+	for _, it := range items {
+		switch {
+		case !glob(it.text).literal():
+			r.problem(it.node, "after: %q must name one environment, without * and ?", it.text)
+		case strings.EqualFold(it.text, own):
+			r.problem(it.node, "after: %q is the route's own environment", it.text)
+		}
+	}
+
+	return textsOf(items)
+}
+
+// approvals reads how many must approve, and who may; nil if there is no such rule.
+func (r *reader) approvals(m mapping) *policy.Approvals {
+	inner, ok := r.optionalMapping(m, policy.RuleApprovals, "count", "users", "teams", "tokens", "expires")
+	if !ok {
+		return nil
+	}
+
+	a := &policy.Approvals{
+		Count:   r.approvalCount(inner),
+		Users:   r.users(inner),
+		Teams:   r.teams(inner),
+		Tokens:  r.names(inner, "tokens", tokenPattern, "is not the name of an API token"),
+		Expires: r.duration(inner, "expires", 0),
+	}
+
+	key := m.keys[policy.RuleApprovals]
+	named := len(a.Users) + len(a.Tokens)
+	switch {
+	case named+len(a.Teams) == 0:
+		r.problem(key, "approvals names nobody who may approve: give users, teams or tokens")
+	case len(a.Teams) == 0 && a.Count > named:
+		r.problem(key, "approvals: count is %d, but only %d could ever approve", a.Count, named)
+	}
+
+	return a
+}
+
+func (r *reader) approvalCount(m mapping) int {
+	s, n := r.text(m, "count")
+	if n == nil {
+		return 1
+	}
+
+	count, err := strconv.Atoi(s)
+	if err != nil || count < 1 || count > maxApprovals {
+		r.problem(n, "count %q must be a number from 1 to %d", s, maxApprovals)
+	}
+
+	return count
+}
