@@ -367,7 +367,8 @@ func testAcceptOutlivesRestart(t *testing.T, b *testDB) {
 		t.Errorf("overdue: got %v, %v, want %v", due, err, want)
 	}
 
-	duplicate, err := again.Accept(t.Context(), deployment.Delivery{GUID: "guid-1"}, again.newDeployment(1, "production", ""))
+	same := deployment.Delivery{GUID: "guid-1"}
+	duplicate, err := again.Accept(t.Context(), same, again.newDeployment(1, "production", ""))
 	if err != nil || !duplicate {
 		t.Errorf("delivered again: got duplicate %v, %v", duplicate, err)
 	}
