@@ -1,11 +1,12 @@
-// Command seraph-sim is a simulated GitHub and a simulated CircleCI on one machine. Both speak real HTTP, keep
-// everything in memory, and can be told to fail. It prints a line for each thing that happens.
+// Command seraph-sim is a simulated GitHub and a simulated CircleCI on one machine. Both speak real
+// HTTP, keep everything in memory, and can be told to fail. It prints a line for each thing that
+// happens.
 //
 //	seraph-sim                  # GitHub on :9001, CircleCI on :9002, control on :9003
 //	seraph-sim --scenarios      # what can be played
 //
-// It has the repositories, the project and the pipeline definition of deploy/routes.example.yaml. Seraph finds it with
-// the settings in deploy/simulator.env:
+// It has the repositories, the project and the pipeline definition of deploy/routes.example.yaml.
+// Seraph finds it with the settings in deploy/simulator.env:
 //
 //	make sim
 //	make run ENV_FILE=deploy/simulator.env
@@ -17,8 +18,8 @@
 //	curl localhost:9003/facts -d '{"repository":"acme/shop","push":true,"branches":{"release/1":"main"},"tags":{"v1":""}}'
 //	curl localhost:9003/faults -d '{"side":"github","operation":"create status","fault":"lost-answer"}'
 //
-// CircleCI builds the branches and tags that GitHub has at that moment. Package test/sim/control describes the control
-// API, and -h the flags.
+// CircleCI builds the branches and tags that GitHub has at that moment. Package test/sim/control
+// describes the control API, and -h the flags.
 package main
 
 import (

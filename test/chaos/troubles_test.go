@@ -127,7 +127,7 @@ func (w *world) trigger(_ *testing.T, dice *rand.Rand) {
 		if name := w.repositories[dice.IntN(len(w.repositories))]; !withoutKey(name) && sibling(name) == name {
 			project = "gh/" + name
 		}
-		w.strange = append(w.strange, w.circleci.Stranger(project, "main"))
+		w.strange = append(w.strange, w.circleci.AddUnrelatedPipeline(project, "main"))
 	}
 }
 

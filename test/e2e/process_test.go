@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seraph-deploy/seraph/test/sim/bell"
+	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
 // patience bounds every wait of a test.
@@ -27,7 +27,7 @@ type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	exited chan struct{} // closed after the end, when all of its output was read
-	heard  bell.Bell
+	heard  signal.Broadcaster
 
 	mu    sync.Mutex
 	lines []string
@@ -56,7 +56,7 @@ func launch(t *testing.T, env map[string]string, args ...string) *process {
 		writer.Close()
 		<-read
 		close(p.exited)
-		p.heard.Ring()
+		p.heard.Broadcast()
 	}()
 
 	t.Cleanup(p.cleanup)
@@ -78,7 +78,7 @@ func (p *process) listen(r io.Reader) {
 		p.mu.Lock()
 		p.lines = append(p.lines, lines.Text())
 		p.mu.Unlock()
-		p.heard.Ring()
+		p.heard.Broadcast()
 	}
 }
 

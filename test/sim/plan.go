@@ -1,5 +1,5 @@
-// Package sim breaks the calls between a program and the vendors' simulators: answers that never come, come late, come
-// in half, or come although nothing was done.
+// Package sim makes calls to the simulated vendors fail: responses that are lost, late or truncated,
+// and responses that do not match the effect of the call.
 package sim
 
 import (
@@ -10,50 +10,55 @@ import (
 	"time"
 )
 
-// Fault is one way for a call to go wrong. The zero value lets the call pass as it is.
+// Fault is one way in which a call fails. The zero value changes nothing.
 type Fault struct {
-	Status int           // answered in place of the call's own answer; 0: its own
-	Body   string        // of that answer
-	Header http.Header   // of that answer
-	Delay  time.Duration // before anything else happens
+	Status int           // status of the response; 0: the call's own response
+	Body   string        // body of the response with Status
+	Header http.Header   // header of the response with Status
+	Delay  time.Duration // wait before anything else happens
 
-	ResetBefore bool // the connection breaks and the call has no effect
-	ResetAfter  bool // the call has its effect and the connection breaks
-	AfterEffect bool // the call has its effect, yet Status is answered
-	Truncate    bool // the call has its effect and half of the answer comes
+	ResetBefore bool // the connection is reset and the call has no effect
+	ResetAfter  bool // the call has its effect and the connection is reset
+	AfterEffect bool // the call has its effect, but the response is Status
+	Truncate    bool // the call has its effect and half of the response is sent
 
-	// LateEffect is how long after the answer the call has its effect. The answer is Status (504 when that is 0), or
-	// a reset when ResetBefore or ResetAfter is set.
+	// LateEffect is how long after the response the call has its effect. The response is Status
+	// (504 when that is 0), or a reset when ResetBefore or ResetAfter is set.
 	LateEffect time.Duration
 }
 
-// Plan says which calls go wrong and how. It is safe for concurrent use; Close it to cancel late effects.
+// Plan decides which calls fail and how. It is safe for concurrent use. Close cancels late effects.
 type Plan struct {
 	ctx  context.Context
 	stop context.CancelFunc
 	late sync.WaitGroup
 
 	mu     sync.Mutex
-	dice   *rand.Rand
+	rng    *rand.Rand
 	queues map[string][]Fault
-	chance map[string]odds
+	random map[string]randomFaults
 }
 
-type odds struct {
+// randomFaults are what Random has set for one operation.
+type randomFaults struct {
 	rate   float64
 	faults []Fault
 }
 
-// NewPlan makes a plan without faults. The seed decides the dice of Random.
+// NewPlan returns a plan without faults. The seed is that of the random numbers that Random uses.
 func NewPlan(seed uint64) *Plan {
 	ctx, stop := context.WithCancel(context.Background())
 	return &Plan{
-		ctx: ctx, stop: stop, dice: rand.New(rand.NewPCG(seed, 1)),
-		queues: map[string][]Fault{}, chance: map[string]odds{},
+		ctx:    ctx,
+		stop:   stop,
+		rng:    rand.New(rand.NewPCG(seed, 1)),
+		queues: map[string][]Fault{},
+		random: map[string]randomFaults{},
 	}
 }
 
-// Next makes the next so many calls of an operation ("" for any) go wrong. Several calls of Next queue up.
+// Next makes the next calls of an operation ("" for any) fail, as many as times says. The faults of
+// several calls of Next are used in order.
 func (p *Plan) Next(op string, f Fault, times int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -62,28 +67,31 @@ func (p *Plan) Next(op string, f Fault, times int) {
 	}
 }
 
-// Random makes calls of an operation ("" for any that has no odds of its own) go wrong with probability rate, each time
-// with one of the faults. A second Random for the same operation replaces the first.
+// Random makes calls of an operation fail with probability rate, each time with one of the faults.
+// The operation "" stands for all operations without a setting of their own. A second call for the
+// same operation replaces the first.
 func (p *Plan) Random(op string, rate float64, faults ...Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.chance[op] = odds{rate: rate, faults: faults}
+	p.random[op] = randomFaults{rate: rate, faults: faults}
 }
 
-// Clear forgets what is planned for an operation; "" forgets everything. Late effects under way still happen.
+// Clear removes the planned faults of an operation, or of all operations for "". Late effects that
+// are scheduled still happen.
 func (p *Plan) Clear(op string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if op == "" {
 		clear(p.queues)
-		clear(p.chance)
+		clear(p.random)
 		return
 	}
+
 	delete(p.queues, op)
-	delete(p.chance, op)
+	delete(p.random, op)
 }
 
-// Close cancels the late effects that have not begun and waits for those that have.
+// Close cancels the late effects that have not started and waits for those that have.
 func (p *Plan) Close() {
 	p.mu.Lock()
 	p.stop()
@@ -91,7 +99,7 @@ func (p *Plan) Close() {
 	p.late.Wait()
 }
 
-// Wrap puts the plan before next, the handler of an operation.
+// Wrap returns a handler that applies the planned faults of an operation before it calls next.
 func (p *Plan) Wrap(op string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fault, ok := p.take(op)
@@ -99,10 +107,12 @@ func (p *Plan) Wrap(op string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		p.play(fault, next, w, r)
+		p.apply(fault, next, w, r)
 	})
 }
 
+// take removes and returns the fault of the next call of an operation: first what Next has queued,
+// then what Random draws.
 func (p *Plan) take(op string) (Fault, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,12 +122,14 @@ func (p *Plan) take(op string) (Fault, bool) {
 			return queue[0], true
 		}
 	}
-	o, ok := p.chance[op]
+
+	o, ok := p.random[op]
 	if !ok {
-		o = p.chance[""]
+		o = p.random[""]
 	}
-	if len(o.faults) == 0 || p.dice.Float64() >= o.rate {
+	if len(o.faults) == 0 || p.rng.Float64() >= o.rate {
 		return Fault{}, false
 	}
-	return o.faults[p.dice.IntN(len(o.faults))], true
+
+	return o.faults[p.rng.IntN(len(o.faults))], true
 }

@@ -50,6 +50,7 @@ func TestQueues(t *testing.T) {
 			t.Errorf("call %d: %d, want %d", i, got, want)
 		}
 	}
+
 	if got := call(plan, "b", c); got != 201 || c.effects.Load() != 3 {
 		t.Errorf("got %d after %d effects", got, c.effects.Load())
 	}
@@ -68,8 +69,10 @@ func TestRandom(t *testing.T) {
 				t.Error("odds of its own were not heard")
 			}
 		}
+
 		return out
 	}
+
 	one := throws(1)
 	if one != throws(1) || one == throws(2) || !strings.Contains(one, "Created") || !strings.Contains(one, "Internal") {
 		t.Error("the dice are loaded")
@@ -83,6 +86,7 @@ func TestCloseCancelsLateEffects(t *testing.T) {
 	if got := call(plan, "a", c); got != http.StatusGatewayTimeout {
 		t.Errorf("got %d", got)
 	}
+
 	plan.Close()
 	call(plan, "a", c) // nothing may be begun any more
 	if c.effects.Load() != 0 {

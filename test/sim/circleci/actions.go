@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// postCancel accepts at once; the workflow ends later, or never, as its story has it.
-func (s *Server) postCancel(c *call) *answer {
-	w, a := s.workflowOf(c)
-	if a != nil {
-		return a
+// postCancel answers at once. The workflow ends later or never, as its scenario says.
+func (s *Server) postCancel(c *call) *response {
+	w, resp := s.workflowOf(c)
+	if resp != nil {
+		return resp
 	}
+
 	s.cancels = append(s.cancels, w.id)
-	steps := stories[w.pipeline.name].cancelSteps
+	steps := scenarios[w.pipeline.scenario].cancelSteps
 	switch {
 	case steps == never:
 	case s.options.Step <= 0:
@@ -26,84 +27,93 @@ func (s *Server) postCancel(c *call) *answer {
 			}
 		})
 	}
-	s.changed.Ring()
+
+	s.changed.Broadcast()
 	return accepted()
 }
 
-// cancel ends a workflow, and its pipeline's story when nothing is left of it.
+// cancel ends a workflow, and the scenario of its pipeline when no workflow is left running.
 func (s *Server) cancel(w *workflow) {
 	if w.ended() {
 		return
 	}
+
 	p := w.pipeline
 	w.canceledBy = p.userID
 	if p.held == w {
 		p.held = nil
 	}
-	s.set(w, "canceled")
+
+	s.setStatus(w, "canceled")
 	if len(p.live()) == 0 {
 		p.halt()
 	}
 }
 
-// postRerun makes a new workflow of the same name in the same pipeline.
-func (s *Server) postRerun(c *call) *answer {
-	w, a := s.workflowOf(c)
-	if a != nil {
-		return a
+// postRerun adds a new workflow of the same name to the pipeline.
+func (s *Server) postRerun(c *call) *response {
+	w, resp := s.workflowOf(c)
+	if resp != nil {
+		return resp
 	}
+
 	var in struct {
 		FromFailed bool     `json:"from_failed"`
 		Jobs       []string `json:"jobs"`
 		SparseTree bool     `json:"sparse_tree"`
 		EnableSSH  bool     `json:"enable_ssh"`
 	}
-	if a := s.decode(c, &in); a != nil {
-		return a
+
+	if resp := s.decode(c, &in); resp != nil {
+		return resp
 	}
 	if in.FromFailed && len(in.Jobs) > 0 {
-		s.violate(c, "from_failed and jobs are mutually exclusive")
-		return refuse(http.StatusBadRequest, "from_failed and jobs are mutually exclusive")
+		s.reportViolation(c, "from_failed and jobs are mutually exclusive")
+		return errorResponse(http.StatusBadRequest, "from_failed and jobs are mutually exclusive")
 	}
 	if !w.ended() {
-		return refuse(http.StatusBadRequest, "Workflow must be in a terminal state to be rerun")
+		return errorResponse(http.StatusBadRequest, "Workflow must be in a terminal state to be rerun")
 	}
+
 	again := s.rerun(w)
-	return &answer{status: http.StatusAccepted, body: object{"workflow_id": again.id}}
+	return &response{status: http.StatusAccepted, body: object{"workflow_id": again.id}}
 }
 
-// rerun runs an ended workflow again; in a story, it succeeds.
+// rerun runs an ended workflow again. While a scenario is played, the new workflow succeeds one
+// step later.
 func (s *Server) rerun(w *workflow) *workflow {
 	p := w.pipeline
-	again := s.add(p, w.name, "running")
-	s.enter(p)
+	again := s.addWorkflow(p, w.name, "running")
+	s.startClaim(p)
 	p.stages = append(p.stages[:len(p.stages):len(p.stages)], func(s *Server, _ *pipeline) bool {
-		s.set(again, "success")
+		s.setStatus(again, "success")
 		return true
 	})
+
 	s.schedule(p)
 	return again
 }
 
-func (s *Server) postApprove(c *call) *answer {
-	w, a := s.workflowOf(c)
-	if a != nil {
-		return a
+func (s *Server) postApprove(c *call) *response {
+	w, resp := s.workflowOf(c)
+	if resp != nil {
+		return resp
 	}
 	if w.status != "on_hold" || w.approvalID != c.param("request") {
-		return refuse(http.StatusNotFound, "Approval request not found")
+		return errorResponse(http.StatusNotFound, "Approval request not found")
 	}
+
 	w.pipeline.held = w
 	s.approve(w.pipeline)
 	return accepted()
 }
 
-// approve lets the held workflow of a pipeline go on.
+// approve continues the workflow of a pipeline that is on hold.
 func (s *Server) approve(p *pipeline) {
 	w := p.held
 	p.held = nil
 	w.approvedBy = p.userID
-	s.set(w, "running")
-	s.enter(p)
+	s.setStatus(w, "running")
+	s.startClaim(p)
 	s.schedule(p)
 }

@@ -13,7 +13,7 @@ import (
 // object is a JSON object.
 type object map[string]any
 
-// PageSize is how many items a page holds. CircleCI does not document its own.
+// PageSize is the number of items on a page. CircleCI does not document its own.
 const PageSize = 20
 
 // call is one request.
@@ -22,92 +22,103 @@ type call struct {
 	route route
 }
 
-// param is a path parameter, unescaped.
+// param returns a path parameter, unescaped.
 func (c *call) param(name string) string { return c.r.PathValue(name) }
 
-// answer is one response. A string body is sent as plain text.
-type answer struct {
+// response is one HTTP response. A string body is sent as plain text.
+type response struct {
 	status int
 	body   any
 	header map[string]string
 }
 
-func ok(body any) *answer { return &answer{status: http.StatusOK, body: body} }
+func ok(body any) *response { return &response{status: http.StatusOK, body: body} }
 
-func refuse(status int, message string) *answer {
-	return &answer{status: status, body: object{"message": message}}
+func errorResponse(status int, message string) *response {
+	return &response{status: status, body: object{"message": message}}
 }
 
-func accepted() *answer { return refuse(http.StatusAccepted, "Accepted.") }
+func accepted() *response { return errorResponse(http.StatusAccepted, "Accepted.") }
 
-func write(w http.ResponseWriter, a *answer) {
+func writeResponse(w http.ResponseWriter, resp *response) {
 	header := map[string]string{"Content-Type": "application/json;charset=utf-8"}
-	text, plain := a.body.(string)
+	text, plain := resp.body.(string)
 	if plain {
 		header["Content-Type"] = "text/plain"
 	}
-	maps.Copy(header, a.header)
+
+	maps.Copy(header, resp.header)
 	for name, value := range header {
 		w.Header().Set(name, value)
 	}
-	w.WriteHeader(a.status)
+
+	w.WriteHeader(resp.status)
 	if plain {
-		io.WriteString(w, text) // the caller hung up
+		io.WriteString(w, text) // an error means that the caller closed the connection
 		return
 	}
-	json.NewEncoder(w).Encode(a.body) // as above
+
+	json.NewEncoder(w).Encode(resp.body) // the same
 }
 
-func (s *Server) violate(c *call, format string, args ...any) {
+func (s *Server) reportViolation(c *call, format string, args ...any) {
 	s.violations = append(s.violations, c.r.Method+" "+c.r.URL.Path+": "+fmt.Sprintf(format, args...))
 }
 
-// decode reads a JSON body into target. An empty body is an empty object. Unknown fields and wrong types are a violation
-// and 400. A body that is not said to be JSON is ignored, as CircleCI does.
-func (s *Server) decode(c *call, target any) *answer {
+// decode reads a JSON body into target. An empty body counts as an empty object. Unknown fields and
+// wrong types are violations and answered with 400. A body without a JSON Content-Type is ignored,
+// as CircleCI does.
+func (s *Server) decode(c *call, target any) *response {
 	body, err := io.ReadAll(io.LimitReader(c.r.Body, 1<<20))
 	if err != nil {
-		return refuse(http.StatusBadRequest, "Malformed JSON")
+		return errorResponse(http.StatusBadRequest, "Malformed JSON")
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
 	if kind := c.r.Header.Get("Content-Type"); !strings.HasPrefix(kind, "application/json") {
-		s.violate(c, "Content-Type is %q: the body is ignored", kind)
+		s.reportViolation(c, "Content-Type is %q: the body is ignored", kind)
 		return nil
 	}
+
 	strict := json.NewDecoder(bytes.NewReader(body))
 	strict.DisallowUnknownFields()
 	strict.UseNumber()
 	if err := strict.Decode(target); err != nil {
-		s.violate(c, "body: %v", err)
-		return refuse(http.StatusBadRequest, "Invalid input: "+err.Error())
+		s.reportViolation(c, "body: %v", err)
+		return errorResponse(http.StatusBadRequest, "Invalid input: "+err.Error())
 	}
+
 	return nil
 }
 
-// page cuts one page out of items and names the next, as CircleCI's paging with page-token does. A token is the name of
-// the last item of the page before.
-func page[T any](s *Server, c *call, items []T, name func(T) string, view func(T) object) *answer {
+// paginate returns one page of items and the token of the next, as CircleCI does with page-token. A
+// token contains the name of the last item of the previous page.
+func paginate[T any](s *Server, c *call, items []T, name func(T) string, view func(T) object) *response {
 	from := 0
 	if token := c.r.URL.Query().Get("page-token"); token != "" {
 		for from < len(items) && "after-"+name(items[from]) != token {
 			from++
 		}
+
 		if from == len(items) {
-			s.violate(c, "no such page-token")
-			return refuse(http.StatusBadRequest, "Invalid page token")
+			s.reportViolation(c, "unknown page-token")
+			return errorResponse(http.StatusBadRequest, "Invalid page token")
 		}
+
 		from++
 	}
+
 	to := min(from+PageSize, len(items))
 	views := []object{} // never null
 	for _, item := range items[from:to] {
 		views = append(views, view(item))
 	}
+
 	var next any
 	if to < len(items) {
 		next = "after-" + name(items[to-1])
 	}
+
 	return ok(object{"items": views, "next_page_token": next})
 }

@@ -17,23 +17,25 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // caller talks to a simulator as a program would.
-type caller struct {
+type client struct {
 	*circleci.Server
 	t      *testing.T
 	client *http.Client
 }
 
-func start(t *testing.T, options circleci.Options) caller {
+func start(t *testing.T, options circleci.Options) client {
 	t.Helper()
 	if options.Step == 0 {
 		options.Step = time.Millisecond
 	}
+
 	s := circleci.New(options)
 	if err := s.Start(""); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(s.Close)
-	return caller{s, t, &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	return client{Server: s, t: t, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 
 type reply struct {
@@ -44,35 +46,39 @@ type reply struct {
 }
 
 // try makes one call and returns the transport's error, if any.
-func (c caller) try(method, path string, body any) (reply, error) {
+func (c client) try(method, path string, body any) (reply, error) {
 	c.t.Helper()
 	raw, err := json.Marshal(body)
 	if err != nil {
 		c.t.Fatal(err)
 	}
+
 	request, err := http.NewRequestWithContext(c.t.Context(), method, c.URL()+path, bytes.NewReader(raw))
 	if err != nil {
 		c.t.Fatal(err)
 	}
+
 	request.Header.Set("Circle-Token", circleci.DefaultToken)
 	request.Header.Set("Content-Type", "application/json")
 	return c.send(request)
 }
 
-func (c caller) send(request *http.Request) (reply, error) {
+func (c client) send(request *http.Request) (reply, error) {
 	response, err := c.client.Do(request)
 	if err != nil {
 		return reply{}, err
 	}
+
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	out := reply{status: response.StatusCode, header: response.Header, text: string(text)}
 	json.Unmarshal(text, &out.body) // some answers are no JSON
+
 	return out, err
 }
 
 // do makes a call that must be answered with the status.
-func (c caller) do(status int, method, path string, body any) reply {
+func (c client) do(status int, method, path string, body any) reply {
 	c.t.Helper()
 	r, err := c.try(method, path, body)
 	if err != nil || r.status != status {
@@ -81,20 +87,23 @@ func (c caller) do(status int, method, path string, body any) reply {
 	return r
 }
 
-func (c caller) get(path string) map[string]any {
+func (c client) get(path string) map[string]any {
 	c.t.Helper()
 	return c.do(http.StatusOK, http.MethodGet, path, nil).body
 }
 
 // run triggers a pipeline on main and returns its id.
-func (c caller) run(parameters map[string]any) string {
+func (c client) run(parameters map[string]any) string {
 	c.t.Helper()
-	r := c.do(http.StatusCreated, http.MethodPost, "/project/gh/acme/api/pipeline", map[string]any{"branch": "main", "parameters": parameters})
+	r := c.do(http.StatusCreated, http.MethodPost, "/project/gh/acme/api/pipeline", map[string]any{
+		"branch":     "main",
+		"parameters": parameters,
+	})
 	return r.body["id"].(string)
 }
 
 // all reads a list through all its pages.
-func (c caller) all(path string) (items []map[string]any, pages int) {
+func (c client) all(path string) (items []map[string]any, pages int) {
 	c.t.Helper()
 	for token := ""; ; {
 		r := c.get(path + token)
@@ -102,16 +111,18 @@ func (c caller) all(path string) (items []map[string]any, pages int) {
 		for _, item := range r["items"].([]any) {
 			items = append(items, item.(map[string]any))
 		}
+
 		next, more := r["next_page_token"].(string)
 		if !more {
 			return items, pages
 		}
+
 		token = "?page-token=" + next
 	}
 }
 
 // await waits until a pipeline is as wanted.
-func (c caller) await(id string, wanted func(circleci.Pipeline) bool) circleci.Pipeline {
+func (c client) await(id string, wanted func(circleci.Pipeline) bool) circleci.Pipeline {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
 	defer cancel()

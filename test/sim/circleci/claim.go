@@ -10,11 +10,12 @@ import (
 // KeyParameter is the pipeline parameter that a claim sends as its key.
 const KeyParameter = "seraph_key"
 
-// claimTries is how often a job asks before it fails, as curl --retry does.
+// claimTries is how often a job sends the claim before it fails, as with curl --retry.
 const claimTries = 5
 
-// enter is the moment before a pipeline deploys: with a ClaimURL it asks there first, as a job's first step would.
-func (s *Server) enter(p *pipeline) {
+// startClaim is called before a pipeline deploys. With a ClaimURL it sends the claim, as a job's
+// first step would; without one the pipeline may deploy.
+func (s *Server) startClaim(p *pipeline) {
 	switch {
 	case p.claim == claimed || p.claim == claiming:
 	case s.options.ClaimURL == "":
@@ -22,70 +23,79 @@ func (s *Server) enter(p *pipeline) {
 	default:
 		p.claim = claiming
 		key, _ := p.params[KeyParameter].(string)
-		s.background(func() { s.claimed(p, s.ask(key, p.id)) })
+		s.background(func() { s.finishClaim(p, s.postClaim(key, p.id)) })
 	}
 }
 
-// claimed goes on as the claim's answer says: only 409 and a claim that nobody answers keep a pipeline from deploying.
-func (s *Server) claimed(p *pipeline, status int) {
+// finishClaim continues the pipeline or stops it. A claim answered with 2xx lets it deploy; 409
+// cancels its workflows; every other result makes them fail.
+func (s *Server) finishClaim(p *pipeline, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() != nil {
 		return
 	}
+
 	if status >= 200 && status < 300 {
 		p.claim = claimed
 		s.schedule(p)
-		s.changed.Ring()
+		s.changed.Broadcast()
 		return
 	}
+
 	p.claim = refused
 	p.halt()
 	for _, w := range p.live() {
 		if status == http.StatusConflict {
 			s.cancel(w)
 		} else {
-			s.set(w, "failed")
+			s.setStatus(w, "failed")
 		}
 	}
-	s.changed.Ring()
+
+	s.changed.Broadcast()
 }
 
-// ask posts the claim until it has an answer worth having, and returns its status, or 0.
-func (s *Server) ask(key, pipeline string) (status int) {
+// postClaim sends the claim until the result is final, and returns its status, or 0 when there was
+// none.
+func (s *Server) postClaim(key, pipeline string) (status int) {
 	body, err := json.Marshal(object{"key": key, "pipeline": pipeline})
 	if err != nil {
 		panic(err)
 	}
+
 	for range claimTries {
 		status = s.post(s.options.ClaimURL, body, http.Header{"Content-Type": {"application/json"}})
 		if status > 0 && status < 500 && status != http.StatusTooManyRequests {
 			return status
 		}
-		if !s.rest(100 * time.Millisecond) {
+		if !s.sleep(100 * time.Millisecond) {
 			return 0
 		}
 	}
+
 	return status
 }
 
-// post sends one body and returns the answer's status, or 0 when none came.
+// post sends one body and returns the status of the response, or 0 when there was none.
 func (s *Server) post(url string, body []byte, header http.Header) int {
 	request, err := http.NewRequestWithContext(s.ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		return 0
 	}
+
 	request.Header = header
 	response, err := s.client.Do(request)
 	if err != nil {
 		return 0
 	}
-	response.Body.Close() // its content means nothing to CircleCI
+
+	response.Body.Close() // CircleCI ignores the content
 	return response.StatusCode
 }
 
-// rest waits between two attempts and says whether the simulator still runs.
-func (s *Server) rest(d time.Duration) bool {
+// sleep waits between two attempts and reports whether the simulator is still open.
+func (s *Server) sleep(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -5,93 +5,104 @@ import (
 	"slices"
 )
 
-// WorkflowOptions are what SetWorkflow may say beyond a status.
+// WorkflowOptions are the optional settings of SetWorkflow.
 type WorkflowOptions struct {
-	New       bool   // a new workflow, though one of this name has not ended
+	New       bool   // add a workflow even when one of this name has not ended
 	Tag       string // "setup" for a setup workflow
 	Reruns    int    // how many automatic reruns there may be
 	RerunOf   int    // which automatic rerun it is
-	KeepState bool   // the pipeline's state stays as it is; else a pending pipeline becomes created
+	KeepState bool   // leave the state of the pipeline; otherwise a pending pipeline becomes created
 }
 
-// SetWorkflow gives the newest workflow of a name a status, and makes one when there is none that has not ended. From
-// then on the pipeline plays no story. It returns the workflow's id.
+// SetWorkflow gives the newest workflow of a name a status, and adds a workflow when there is none
+// that is still running. It ends the pipeline's scenario, and returns the workflow's id.
 func (s *Server) SetWorkflow(pipelineID, name, status string, options WorkflowOptions) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.driven(pipelineID)
+	p, err := s.takeOver(pipelineID)
 	if err != nil {
 		return "", err
 	}
 	if !options.KeepState && p.state == "pending" {
 		s.setState(p, "created")
 	}
+
 	w := p.newest(name)
 	if w == nil || w.ended() || options.New {
-		w = s.add(p, name, "")
+		w = s.addWorkflow(p, name, "")
 	}
-	w.tag, w.max, w.rerun = options.Tag, options.Reruns, options.RerunOf
-	s.set(w, status)
+
+	w.tag, w.maxReruns, w.rerunNumber = options.Tag, options.Reruns, options.RerunOf
+	s.setStatus(w, status)
 	switch {
 	case status == "on_hold":
 		p.held = w
 	case status == "running" && w.tag != "setup":
-		s.enter(p)
+		s.startClaim(p)
 	}
+
 	return w.id, nil
 }
 
-// SetState gives a pipeline a state, and errors when there are messages. From then on the pipeline plays no story.
+// SetState gives a pipeline a state, and errors when there are messages. It ends the pipeline's
+// scenario.
 func (s *Server) SetState(pipelineID, state string, messages ...string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.driven(pipelineID)
+	p, err := s.takeOver(pipelineID)
 	if err != nil {
 		return err
 	}
+
 	for _, message := range messages {
 		p.errors = append(p.errors, object{"type": "config", "message": message})
 	}
+
 	s.setState(p, state)
 	return nil
 }
 
-// Finish ends all live workflows of a pipeline with a status; one without any workflow gets one, deploy.
+// Finish ends all running workflows of a pipeline with a status. A pipeline without workflows first
+// gets one, "deploy".
 func (s *Server) Finish(pipelineID, status string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.driven(pipelineID)
+	p, err := s.takeOver(pipelineID)
 	if err != nil {
 		return err
 	}
 	if !slices.Contains(terminal, status) {
-		return fmt.Errorf("%q does not end a workflow; %q do", status, terminal)
+		return fmt.Errorf("%q is not a final status: use one of %q", status, terminal)
 	}
+
 	if len(p.workflows) == 0 {
 		s.setState(p, "created")
-		s.add(p, "deploy", "running")
-		s.enter(p)
+		s.addWorkflow(p, "deploy", "running")
+		s.startClaim(p)
 	}
+
 	live := p.live()
 	if len(live) == 0 {
-		return fmt.Errorf("all workflows of pipeline %s have ended: rerun it first", pipelineID)
+		return fmt.Errorf("all workflows of pipeline %s have ended: rerun the pipeline first", pipelineID)
 	}
+
 	for _, w := range live {
-		s.set(w, status)
+		s.setStatus(w, status)
 	}
+
 	return nil
 }
 
-// driven finds a pipeline and ends its story.
-func (s *Server) driven(id string) (*pipeline, error) {
-	p, err := s.lookUp(id)
+// takeOver finds a pipeline and ends its scenario, because from now on the test controls it.
+func (s *Server) takeOver(id string) (*pipeline, error) {
+	p, err := s.pipelineByID(id)
 	if err == nil {
 		p.halt()
 	}
 	return p, err
 }
 
-func (s *Server) lookUp(id string) (*pipeline, error) {
+func (s *Server) pipelineByID(id string) (*pipeline, error) {
 	if p := s.byID[id]; p != nil {
 		return p, nil
 	}
@@ -102,63 +113,71 @@ func (s *Server) lookUp(id string) (*pipeline, error) {
 func (s *Server) Approve(pipelineID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.lookUp(pipelineID)
+	p, err := s.pipelineByID(pipelineID)
 	if err != nil {
 		return err
 	}
 	if p.held == nil || p.held.ended() {
-		return fmt.Errorf("pipeline %s waits for no approval", pipelineID)
+		return fmt.Errorf("pipeline %s has no workflow on hold", pipelineID)
 	}
+
 	s.approve(p)
 	return nil
 }
 
-// Cancel cancels all live workflows of a pipeline at once, as a person does.
+// Cancel cancels all running workflows of a pipeline at once, as a person does.
 func (s *Server) Cancel(pipelineID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.lookUp(pipelineID)
+	p, err := s.pipelineByID(pipelineID)
 	if err != nil {
 		return err
 	}
+
 	live := p.live()
 	if len(live) == 0 {
-		return fmt.Errorf("pipeline %s has no workflow to cancel", pipelineID)
+		return fmt.Errorf("pipeline %s has no running workflow to cancel", pipelineID)
 	}
+
 	for _, w := range live {
 		s.cancel(w)
 	}
+
 	return nil
 }
 
-// Rerun runs again what did not succeed in a pipeline, or else its newest workflow, as a person does. In a story it
-// succeeds a step later.
+// Rerun runs the workflows of a pipeline that did not succeed again, as a person does; when all
+// succeeded it runs the newest again. While a scenario is played, they succeed one step later.
 func (s *Server) Rerun(pipelineID string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.lookUp(pipelineID)
+	p, err := s.pipelineByID(pipelineID)
 	if err != nil {
 		return err
 	}
 	if len(p.workflows) == 0 || len(p.live()) > 0 {
-		return fmt.Errorf("pipeline %s has nothing to run again: its workflows must have ended", pipelineID)
+		return fmt.Errorf("pipeline %s cannot be rerun: it needs at least one workflow, and all of them ended", pipelineID)
 	}
-	for _, w := range p.again() {
+
+	for _, w := range p.toRerun() {
 		s.rerun(w)
 	}
+
 	return nil
 }
 
-// again lists the workflows to run again.
-func (p *pipeline) again() []*workflow {
+// toRerun lists the workflows that Rerun runs again.
+func (p *pipeline) toRerun() []*workflow {
 	var out []*workflow
 	for _, w := range p.workflows {
 		if p.newest(w.name) == w && w.status != "success" {
 			out = append(out, w)
 		}
 	}
+
 	if len(out) == 0 {
 		out = p.workflows[len(p.workflows)-1:]
 	}
+
 	return slices.Clone(out)
 }

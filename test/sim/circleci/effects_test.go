@@ -21,20 +21,25 @@ func TestTriggerFaults(t *testing.T) {
 		status int // 0: no answer
 		made   int
 	}{
-		"before":    {sim.Fault{ResetBefore: true}, 0, 0},
-		"after":     {sim.Fault{ResetAfter: true}, 0, 1},
-		"half":      {sim.Fault{Truncate: true}, 0, 1},
-		"refused":   {sim.Fault{Status: 503}, 503, 0},
-		"pretended": {sim.Fault{Status: 502, AfterEffect: true}, 502, 1},
-		"late":      {sim.Fault{LateEffect: time.Millisecond}, 504, 1},
-		"slow":      {sim.Fault{Delay: time.Millisecond}, 201, 1},
+		"before":    {fault: sim.Fault{ResetBefore: true}},
+		"after":     {fault: sim.Fault{ResetAfter: true}, made: 1},
+		"half":      {fault: sim.Fault{Truncate: true}, made: 1},
+		"refused":   {fault: sim.Fault{Status: 503}, status: 503},
+		"pretended": {fault: sim.Fault{Status: 502, AfterEffect: true}, status: 502, made: 1},
+		"late":      {fault: sim.Fault{LateEffect: time.Millisecond}, status: 504, made: 1},
+		"slow":      {fault: sim.Fault{Delay: time.Millisecond}, status: 201, made: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := sim.NewPlan(1)
 			defer plan.Close()
 			plan.Next(circleci.OpTrigger, test.fault, 1)
 			c := start(t, circleci.Options{AnyProject: true, Plan: plan})
-			r, err := c.try(http.MethodPost, "/project/gh/acme/api/pipeline", map[string]any{"parameters": map[string]any{"k": "v"}})
+			r, err := c.try(
+				http.MethodPost,
+				"/project/gh/acme/api/pipeline",
+				map[string]any{"parameters": map[string]any{"k": "v"}},
+			)
+
 			if (err != nil) != (test.status == 0) || err == nil && r.status != test.status {
 				t.Errorf("got %d, %v", r.status, err)
 			}
@@ -60,6 +65,7 @@ func TestNamedFaults(t *testing.T) {
 	if r := c.do(http.StatusTooManyRequests, http.MethodGet, "/me", nil); r.header.Get("Retry-After") != "1" {
 		t.Errorf("got %v", r.header)
 	}
+
 	c.get("/me")
 }
 
@@ -87,6 +93,7 @@ func TestWebhook(t *testing.T) {
 	if got := circleci.Sign("secret", []byte("hello world")); got != "v1=734cc62f32841568f45715aeb9f4d7891324e6d948e4c6c60c0621cdac48623a" {
 		t.Errorf("got %s", got)
 	}
+
 	r := &receiver{statuses: []int{500}}
 	server := httptest.NewServer(r)
 	defer server.Close()
@@ -95,23 +102,28 @@ func TestWebhook(t *testing.T) {
 	if err := c.Wait(t.Context(), func() bool { return len(c.Sent()) == 1 }); err != nil {
 		t.Fatal(err)
 	}
+
 	sent := c.Sent()[0]
 	if sent.Tries != 2 || sent.StatusCode != 200 || sent.Status != "success" || sent.PipelineID != id {
 		t.Errorf("got %+v", sent)
 	}
-	if got := r.headers[1].Get("circleci-signature"); got != circleci.Sign("s", []byte(r.bodies[1])) || r.bodies[0] != r.bodies[1] {
+	if got := r.headers[1].Get("circleci-signature"); got != circleci.Sign("s", []byte(r.bodies[1])) ||
+		r.bodies[0] != r.bodies[1] {
 		t.Errorf("signed %s", got)
 	}
+
 	var event struct {
 		Type     string
 		Project  struct{ Slug string }
 		Pipeline struct{ ID string }
 		Workflow struct{ ID, Status string }
 	}
+
 	if err := json.Unmarshal([]byte(r.bodies[1]), &event); err != nil {
 		t.Fatal(err)
 	}
-	if event.Type != "workflow-completed" || event.Project.Slug != "github/acme/api" || event.Pipeline.ID != id || event.Workflow.ID != sent.WorkflowID {
+	if event.Type != "workflow-completed" || event.Project.Slug != "github/acme/api" || event.Pipeline.ID != id ||
+		event.Workflow.ID != sent.WorkflowID {
 		t.Errorf("got %+v", event)
 	}
 }
@@ -147,9 +159,11 @@ func TestManual(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	if c.Approve(id) == nil || c.Cancel(id) == nil || c.Rerun(id) == nil || c.Finish("no such", "success") == nil {
 		t.Error("an act without an object was taken")
 	}
+
 	_, err := c.SetWorkflow(id, "build", "on_hold", circleci.WorkflowOptions{})
 	fine(err)
 	fine(c.Approve(id))

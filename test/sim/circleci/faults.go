@@ -11,40 +11,51 @@ import (
 )
 
 var faults = map[string]sim.Fault{
-	"rate-limited":      {Status: http.StatusTooManyRequests, Body: "Rate limited.", Header: http.Header{"Retry-After": {"1"}}},
+	"rate-limited": {
+		Status: http.StatusTooManyRequests,
+		Body:   "Rate limited.",
+		Header: http.Header{"Retry-After": {"1"}},
+	},
 	"rate-limited-bare": {Status: http.StatusTooManyRequests, Body: "{}"},
 	"server-error":      {Status: http.StatusInternalServerError, Body: `{"message":"Internal server error."}`},
 	"unavailable":       {Status: http.StatusServiceUnavailable, Body: "<html><h1>503 Service Unavailable</h1></html>"},
-	"error-after":       {Status: http.StatusBadGateway, Body: "<html><h1>502 Bad Gateway</h1></html>", AfterEffect: true},
-	"bad-token":         {Status: http.StatusUnauthorized, Body: `{"message":"You must log in first."}`},
-	"not-found":         {Status: http.StatusNotFound, Body: `{"message":"Project not found"}`},
-	"no-answer":         {ResetBefore: true},
-	"lost-answer":       {ResetAfter: true},
-	"half-answer":       {Truncate: true},
-	"late-effect":       {ResetBefore: true, LateEffect: 3 * time.Second},
-	"slow":              {Delay: 3 * time.Second},
+	"error-after": {
+		Status:      http.StatusBadGateway,
+		Body:        "<html><h1>502 Bad Gateway</h1></html>",
+		AfterEffect: true,
+	},
+	"bad-token":   {Status: http.StatusUnauthorized, Body: `{"message":"You must log in first."}`},
+	"not-found":   {Status: http.StatusNotFound, Body: `{"message":"Project not found"}`},
+	"no-answer":   {ResetBefore: true},
+	"lost-answer": {ResetAfter: true},
+	"half-answer": {Truncate: true},
+	"late-effect": {ResetBefore: true, LateEffect: 3 * time.Second},
+	"slow":        {Delay: 3 * time.Second},
 }
 
-// Faults lists the names that NextNamed knows.
+// Faults lists the names of faults that NextNamed accepts.
 func Faults() []string { return slices.Sorted(maps.Keys(faults)) }
 
-// NextNamed makes the next so many calls of an operation go wrong with a fault from Faults.
+// NextNamed makes the next calls of an operation, as many as times says, fail with a fault from
+// Faults.
 func (s *Server) NextNamed(op, fault string, times int) error {
 	if !slices.Contains(Operations(), op) {
-		return fmt.Errorf("no operation %q on the CircleCI side; there are %q", op, Operations())
+		return fmt.Errorf("no operation %q on the CircleCI side: use one of %q", op, Operations())
 	}
+
 	f, ok := faults[fault]
 	if !ok {
-		return fmt.Errorf("no fault %q on the CircleCI side; there are %q", fault, Faults())
+		return fmt.Errorf("no fault %q on the CircleCI side: use one of %q", fault, Faults())
 	}
+
 	s.named.Next(op, f, times)
 	return nil
 }
 
-// ClearFaults forgets what NextNamed has planned and no call has met yet.
+// ClearFaults removes the faults of NextNamed that no call has met yet.
 func (s *Server) ClearFaults() { s.named.Clear("") }
 
-// faulty puts the planned faults of one operation before next.
+// faulty applies the planned faults of one operation before next.
 func (s *Server) faulty(op string, next http.Handler) http.Handler {
 	if s.options.Plan != nil {
 		next = s.options.Plan.Wrap(op, next)

@@ -24,15 +24,15 @@ type pipeline struct {
 	userID   string
 	trigger  string // kind of trigger
 
-	name      string // of the story
+	scenario  string
 	stages    []stage
 	timer     *time.Timer // of the next stage
-	held      *workflow   // waits for an approval
+	held      *workflow   // the workflow that is on hold
 	claim     claim
 	workflows []*workflow // oldest first
 }
 
-// claim says whether a pipeline may deploy.
+// claim is whether a pipeline may deploy.
 type claim int
 
 const (
@@ -42,29 +42,29 @@ const (
 	refused
 )
 
-// workflow is one workflow of a pipeline. An empty status is null.
+// workflow is one workflow of a pipeline. An empty status is null in the API.
 type workflow struct {
-	id         string
-	name       string
-	status     string
-	tag        string // "setup" on a setup workflow
-	created    time.Time
-	stopped    time.Time
-	canceledBy string
-	number     int64 // of its job
-	jobID      string
-	approvalID string // of its approval job, when it has one
-	approvedBy string
-	rerun, max int // automatic reruns: this one's number, and how many there may be
-	pipeline   *pipeline
+	id                     string
+	name                   string
+	status                 string
+	tag                    string // "setup" on a setup workflow
+	created                time.Time
+	stopped                time.Time
+	canceledBy             string
+	number                 int64 // of its job
+	jobID                  string
+	approvalID             string // of its approval job, when it has one
+	approvedBy             string
+	rerunNumber, maxReruns int // of automatic reruns
+	pipeline               *pipeline
 }
 
-// terminal lists the statuses a workflow does not leave.
+// terminal lists the final statuses of a workflow.
 var terminal = []string{"success", "failed", "error", "canceled", "unauthorized", "not_run"}
 
 func (w *workflow) ended() bool { return slices.Contains(terminal, w.status) }
 
-// newest is the newest workflow of a name, or nil.
+// newest returns the newest workflow of a name, or nil.
 func (p *pipeline) newest(name string) *workflow {
 	for _, w := range slices.Backward(p.workflows) {
 		if w.name == name {
@@ -79,26 +79,33 @@ func (p *pipeline) live() []*workflow {
 	return slices.DeleteFunc(slices.Clone(p.workflows), (*workflow).ended)
 }
 
-// add makes a workflow of a pipeline.
-func (s *Server) add(p *pipeline, name, status string) *workflow {
+// addWorkflow adds a workflow to a pipeline.
+func (s *Server) addWorkflow(p *pipeline, name, status string) *workflow {
 	w := &workflow{
-		id: uuid.NewString(), name: name, created: s.now(), jobID: uuid.NewString(),
-		number: p.number*100 + int64(len(p.workflows)) + 1, pipeline: p,
+		id:       uuid.NewString(),
+		name:     name,
+		created:  s.now(),
+		jobID:    uuid.NewString(),
+		number:   p.number*100 + int64(len(p.workflows)) + 1,
+		pipeline: p,
 	}
+
 	if n := len(p.workflows); n > 0 && !w.created.After(p.workflows[n-1].created) {
-		w.created = p.workflows[n-1].created.Add(time.Millisecond) // no two at once, so that the newest is known
+		w.created = p.workflows[n-1].created.Add(time.Millisecond) // times are distinct, so that the newest is known
 	}
+
 	p.workflows = append(p.workflows, w)
 	s.workflows[w.id] = w
-	s.set(w, status)
+	s.setStatus(w, status)
 	return w
 }
 
-// set moves a workflow to a status. One that has ended stays as it is.
-func (s *Server) set(w *workflow, status string) {
+// setStatus gives a workflow a status. A workflow that has ended keeps its own.
+func (s *Server) setStatus(w *workflow, status string) {
 	if w.ended() {
 		return
 	}
+
 	w.status = status
 	w.pipeline.updated = s.now()
 	if status == "on_hold" && w.approvalID == "" {
@@ -106,9 +113,10 @@ func (s *Server) set(w *workflow, status string) {
 	}
 	if w.ended() {
 		w.stopped = later(s.now(), w.created)
-		s.completed(w)
+		s.sendCompleted(w)
 	}
-	s.changed.Ring()
+
+	s.changed.Broadcast()
 }
 
 func later(a, b time.Time) time.Time {
@@ -118,42 +126,64 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// setState moves a pipeline to a state.
+// setState gives a pipeline a state.
 func (s *Server) setState(p *pipeline, state string) {
 	p.state = state
 	p.updated = s.now()
-	s.changed.Ring()
+	s.changed.Broadcast()
 }
 
-// view is a pipeline as lists and reads show it. Its parameters are not shown, as in CircleCI's own answers.
+// view is a pipeline as the API shows it. Parameters are not shown, as in CircleCI's own responses.
 func (p *pipeline) view() object {
 	out := object{
-		"id": p.id, "number": p.number, "project_slug": p.project.slug, "state": p.state, "errors": p.errors,
-		"created_at": p.created, "updated_at": p.updated,
+		"id":           p.id,
+		"number":       p.number,
+		"project_slug": p.project.slug,
+		"state":        p.state,
+		"errors":       p.errors,
+		"created_at":   p.created,
+		"updated_at":   p.updated,
 		"trigger": object{
-			"type": p.trigger, "received_at": p.created,
-			"actor": object{"login": p.login, "avatar_url": "https://avatars.githubusercontent.com/u/6078720?v=4"},
+			"type":        p.trigger,
+			"received_at": p.created,
+			"actor": object{
+				"login":      p.login,
+				"avatar_url": "https://avatars.githubusercontent.com/u/6078720?v=4",
+			},
 		},
 	}
+
 	p.addSource(out)
 	return out
 }
 
-// addSource says where the code came from: vcs, or trigger_parameters for a project of the GitHub App.
+// addSource adds where the code came from: vcs, or trigger_parameters for a project of the GitHub
+// App.
 func (p *pipeline) addSource(out object) {
-	if !p.project.app() {
+	if !p.project.fromGitHubApp() {
 		vcs := object{
-			"provider_name": "GitHub", "revision": p.revision, "origin_repository_url": p.project.url(),
-			"target_repository_url": p.project.url(), "commit": object{"subject": "Make it so", "body": ""},
+			"provider_name":         "GitHub",
+			"revision":              p.revision,
+			"origin_repository_url": p.project.url(),
+			"target_repository_url": p.project.url(),
+			"commit":                object{"subject": "Make it so", "body": ""},
 		}
+
 		setRef(vcs, p.branch, p.tag)
 		out["vcs"] = vcs
 		return
 	}
-	git := object{"checkout_sha": p.revision, "checkout_url": "https://github.com/acme/" + p.project.part(2), "ref": "refs/heads/" + p.branch}
+
+	git := object{
+		"checkout_sha": p.revision,
+		"checkout_url": "https://github.com/acme/" + p.project.part(2),
+		"ref":          "refs/heads/" + p.branch,
+	}
+
 	if p.tag != "" {
 		git["ref"] = "refs/tags/" + p.tag
 	}
+
 	setRef(git, p.branch, p.tag)
 	out["trigger_parameters"] = object{
 		"git":      git,
@@ -173,22 +203,33 @@ func setRef(o object, branch, tag string) {
 func (w *workflow) view() object {
 	p := w.pipeline
 	out := object{
-		"id": w.id, "name": w.name, "status": w.status, "created_at": w.created, "stopped_at": nil,
-		"pipeline_id": p.id, "pipeline_number": p.number, "project_slug": p.project.slug, "started_by": p.userID,
+		"id":              w.id,
+		"name":            w.name,
+		"status":          w.status,
+		"created_at":      w.created,
+		"stopped_at":      nil,
+		"pipeline_id":     p.id,
+		"pipeline_number": p.number,
+		"project_slug":    p.project.slug,
+		"started_by":      p.userID,
 	}
+
 	if w.status == "" {
 		out["status"] = nil
 	}
 	if w.ended() {
 		out["stopped_at"] = w.stopped
 	}
+
 	for name, value := range map[string]string{"tag": w.tag, "canceled_by": w.canceledBy} {
 		if value != "" {
 			out[name] = value
 		}
 	}
-	if w.max > 0 {
-		out["auto_rerun_number"], out["max_auto_reruns"] = w.rerun, w.max
+
+	if w.maxReruns > 0 {
+		out["auto_rerun_number"], out["max_auto_reruns"] = w.rerunNumber, w.maxReruns
 	}
+
 	return out
 }

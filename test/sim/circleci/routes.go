@@ -8,7 +8,7 @@ import (
 
 const prefix = "/api/v2"
 
-// The operations a sim.Plan can make fail.
+// The operations that a Plan can make fail.
 const (
 	OpMe              = "me"
 	OpGetProject      = "get project"
@@ -29,36 +29,70 @@ const (
 	OpApprove         = "approve job"
 )
 
-// route is one call of the API and what answers it.
+// route is one call of the API and its handler.
 type route struct {
 	op, method, path string
-	query            []string // parameters it knows
-	answer           func(*Server, *call) *answer
+	query            []string // allowed query parameters
+	handler          func(*Server, *call) *response
 }
 
 const projectPath = "/project/{vcs}/{org}/{repo}"
 
 var allRoutes = []route{
-	{OpMe, http.MethodGet, "/me", nil, (*Server).me},
-	{OpGetProject, http.MethodGet, projectPath, nil, (*Server).getProject},
-	{OpListDefinitions, http.MethodGet, "/projects/{project}/pipeline-definitions", nil, (*Server).listDefinitions},
-	{OpTrigger, http.MethodPost, projectPath + "/pipeline", nil, (*Server).triggerClassic},
-	{OpRun, http.MethodPost, projectPath + "/pipeline/run", nil, (*Server).triggerRun},
-	{OpListPipelines, http.MethodGet, projectPath + "/pipeline", []string{"branch", "page-token"}, (*Server).listPipelines},
-	{OpMine, http.MethodGet, projectPath + "/pipeline/mine", []string{"page-token"}, (*Server).listMine},
-	{OpGetNumber, http.MethodGet, projectPath + "/pipeline/{number}", nil, (*Server).getNumber},
-	{OpGetPipeline, http.MethodGet, "/pipeline/{pipeline}", nil, (*Server).getPipeline},
-	{OpListWorkflows, http.MethodGet, "/pipeline/{pipeline}/workflow", []string{"page-token"}, (*Server).listWorkflows},
-	{OpValues, http.MethodGet, "/pipeline/{pipeline}/values", nil, (*Server).getValues},
-	{OpConfig, http.MethodGet, "/pipeline/{pipeline}/config", nil, (*Server).getConfig},
-	{OpGetWorkflow, http.MethodGet, "/workflow/{workflow}", nil, (*Server).getWorkflow},
-	{OpListJobs, http.MethodGet, "/workflow/{workflow}/job", []string{"page-token"}, (*Server).listJobs},
-	{OpCancel, http.MethodPost, "/workflow/{workflow}/cancel", nil, (*Server).postCancel},
-	{OpRerun, http.MethodPost, "/workflow/{workflow}/rerun", nil, (*Server).postRerun},
-	{OpApprove, http.MethodPost, "/workflow/{workflow}/approve/{request}", nil, (*Server).postApprove},
+	{op: OpMe, method: http.MethodGet, path: "/me", handler: (*Server).getMe},
+	{op: OpGetProject, method: http.MethodGet, path: projectPath, handler: (*Server).getProject},
+	{
+		op:      OpListDefinitions,
+		method:  http.MethodGet,
+		path:    "/projects/{project}/pipeline-definitions",
+		handler: (*Server).listDefinitions,
+	},
+	{op: OpTrigger, method: http.MethodPost, path: projectPath + "/pipeline", handler: (*Server).triggerClassic},
+	{op: OpRun, method: http.MethodPost, path: projectPath + "/pipeline/run", handler: (*Server).triggerRun},
+	{
+		op:      OpListPipelines,
+		method:  http.MethodGet,
+		path:    projectPath + "/pipeline",
+		query:   []string{"branch", "page-token"},
+		handler: (*Server).listPipelines,
+	},
+	{
+		op:      OpMine,
+		method:  http.MethodGet,
+		path:    projectPath + "/pipeline/mine",
+		query:   []string{"page-token"},
+		handler: (*Server).listMine,
+	},
+	{op: OpGetNumber, method: http.MethodGet, path: projectPath + "/pipeline/{number}", handler: (*Server).getNumber},
+	{op: OpGetPipeline, method: http.MethodGet, path: "/pipeline/{pipeline}", handler: (*Server).getPipeline},
+	{
+		op:      OpListWorkflows,
+		method:  http.MethodGet,
+		path:    "/pipeline/{pipeline}/workflow",
+		query:   []string{"page-token"},
+		handler: (*Server).listWorkflows,
+	},
+	{op: OpValues, method: http.MethodGet, path: "/pipeline/{pipeline}/values", handler: (*Server).getValues},
+	{op: OpConfig, method: http.MethodGet, path: "/pipeline/{pipeline}/config", handler: (*Server).getConfig},
+	{op: OpGetWorkflow, method: http.MethodGet, path: "/workflow/{workflow}", handler: (*Server).getWorkflow},
+	{
+		op:      OpListJobs,
+		method:  http.MethodGet,
+		path:    "/workflow/{workflow}/job",
+		query:   []string{"page-token"},
+		handler: (*Server).listJobs,
+	},
+	{op: OpCancel, method: http.MethodPost, path: "/workflow/{workflow}/cancel", handler: (*Server).postCancel},
+	{op: OpRerun, method: http.MethodPost, path: "/workflow/{workflow}/rerun", handler: (*Server).postRerun},
+	{
+		op:      OpApprove,
+		method:  http.MethodPost,
+		path:    "/workflow/{workflow}/approve/{request}",
+		handler: (*Server).postApprove,
+	},
 }
 
-// Operations lists the names that NextNamed takes.
+// Operations lists the operations that NextNamed accepts.
 func Operations() []string {
 	var ops []string
 	for _, rt := range allRoutes {
@@ -73,7 +107,7 @@ func (s *Server) routes() http.Handler {
 	for _, rt := range allRoutes {
 		mux.Handle(rt.method+" "+prefix+rt.path, s.faulty(rt.op, s.handle(rt)))
 	}
-	mux.HandleFunc("/", s.unknown)
+	mux.HandleFunc("/", s.unknownPath)
 	return mux
 }
 
@@ -83,27 +117,32 @@ func (s *Server) handle(rt route) http.Handler {
 		defer s.mu.Unlock()
 		c := &call{r: r, route: rt}
 		s.calls[rt.op]++
-		write(w, s.serve(c))
+		writeResponse(w, s.serve(c))
 	})
 }
 
-func (s *Server) serve(c *call) *answer {
+func (s *Server) serve(c *call) *response {
 	if !s.authorized(c.r) {
 		if strings.HasPrefix(c.route.path, projectPath) && c.route.op != OpRun {
-			return refuse(http.StatusNotFound, "Project not found") // CircleCI does not tell strangers what exists
+			// without a valid token CircleCI does not reveal what exists
+			return errorResponse(http.StatusNotFound, "Project not found")
 		}
-		return refuse(http.StatusUnauthorized, "You must log in first.")
+
+		return errorResponse(http.StatusUnauthorized, "You must log in first.")
 	}
+
 	for name := range c.r.URL.Query() {
 		if !slices.Contains(c.route.query, name) {
-			s.violate(c, "unknown query parameter %q", name)
-			return refuse(http.StatusBadRequest, "Unexpected query parameter: "+name)
+			s.reportViolation(c, "unknown query parameter %q", name)
+			return errorResponse(http.StatusBadRequest, "Unexpected query parameter: "+name)
 		}
 	}
-	return c.route.answer(s, c)
+
+	return c.route.handler(s, c)
 }
 
-// authorized knows CircleCI's own header and the bearer token, not the ways CircleCI calls deprecated.
+// authorized accepts the Circle-Token header and the bearer token, not the ways that CircleCI's
+// reference calls deprecated.
 func (s *Server) authorized(r *http.Request) bool {
 	if r.Header.Get("Circle-Token") == s.token {
 		return true
@@ -112,9 +151,9 @@ func (s *Server) authorized(r *http.Request) bool {
 	return ok && bearer == s.token
 }
 
-func (s *Server) unknown(w http.ResponseWriter, r *http.Request) {
+func (s *Server) unknownPath(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.violate(&call{r: r}, "CircleCI has no such call here")
-	write(w, refuse(http.StatusNotFound, "Not found"))
+	s.reportViolation(&call{r: r}, "unknown path or method")
+	writeResponse(w, errorResponse(http.StatusNotFound, "Not found"))
 }

@@ -10,24 +10,44 @@ import (
 
 // ends is how each story that makes a pipeline ends, or where it stands still.
 var ends = map[string][]string{
-	"success": {"deploy success"}, "fail": {"deploy failed"}, "slow-success": {"deploy success"},
-	"empty-then-success":    {"deploy success"},
-	"two-workflows":         {"deploy success", "verify failed"},
-	"setup-success":         {"setup success", "deploy success"},
-	"setup-no-continuation": {"setup success"},
-	"hold-then-success":     {"deploy success"}, "hold-then-fail": {"deploy failed"}, "hold-forever": {"deploy on_hold"}, "approve-then-fail": {"deploy on_hold"},
-	"queued": {"deploy success"}, "unknown-status": {"deploy success"}, "null-status": {"deploy success"},
-	"error": {"deploy error"}, "unauthorized": {"deploy unauthorized"}, "canceled": {"deploy canceled"},
-	"not-run": {"deploy not_run"}, "not-run-beside-success": {"deploy success", "notify not_run"},
-	"failing": {"deploy failed"}, "auto-rerun": {"deploy failed", "deploy success"}, "auto-rerun-never": {"deploy failed"},
-	"forever": {"deploy running"}, "cancel-slow": {"deploy running"}, "cancel-ignored": {"deploy running"},
-	"moved": {"deploy success"}, "config-error": nil, "undeclared-parameter": nil, "no-workflows": nil, "manual": nil,
+	"success":                {"deploy success"},
+	"fail":                   {"deploy failed"},
+	"slow-success":           {"deploy success"},
+	"empty-then-success":     {"deploy success"},
+	"two-workflows":          {"deploy success", "verify failed"},
+	"setup-success":          {"setup success", "deploy success"},
+	"setup-no-continuation":  {"setup success"},
+	"hold-then-success":      {"deploy success"},
+	"hold-then-fail":         {"deploy failed"},
+	"hold-forever":           {"deploy on_hold"},
+	"approve-then-fail":      {"deploy on_hold"},
+	"queued":                 {"deploy success"},
+	"unknown-status":         {"deploy success"},
+	"null-status":            {"deploy success"},
+	"error":                  {"deploy error"},
+	"unauthorized":           {"deploy unauthorized"},
+	"canceled":               {"deploy canceled"},
+	"not-run":                {"deploy not_run"},
+	"not-run-beside-success": {"deploy success", "notify not_run"},
+	"failing":                {"deploy failed"},
+	"auto-rerun":             {"deploy failed", "deploy success"},
+	"auto-rerun-never":       {"deploy failed"},
+	"forever":                {"deploy running"},
+	"cancel-slow":            {"deploy running"},
+	"cancel-ignored":         {"deploy running"},
+	"moved":                  {"deploy success"},
+	"config-error":           nil,
+	"undeclared-parameter":   nil,
+	"no-workflows":           nil,
+	"manual":                 nil,
 }
 
 // refusals is how each story ends that makes no pipeline.
 var refusals = map[string]int{
-	"refused-parameter": http.StatusBadRequest, "ci-skip": http.StatusOK, "blocked": http.StatusBadRequest,
-	"rate-limited": http.StatusTooManyRequests,
+	"refused-parameter": http.StatusBadRequest,
+	"ci-skip":           http.StatusOK,
+	"blocked":           http.StatusBadRequest,
+	"rate-limited":      http.StatusTooManyRequests,
 }
 
 // TestStories plays every story by its parameter and reads its end over HTTP.
@@ -36,22 +56,26 @@ func TestStories(t *testing.T) {
 	c.AddProject("gh/acme/api", "main")
 	for _, s := range circleci.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
-			c := caller{c.Server, t, c.client}
+			c := client{Server: c.Server, t: t, client: c.client}
 			if status, ok := refusals[s.Name]; ok {
 				c.refuses(s.Name, status)
 				return
 			}
+
 			want, known := ends[s.Name]
 			if !known && s.Name != "many-workflows" {
 				t.Fatal("this story has no end in the table")
 			}
+
 			id := c.run(map[string]any{circleci.ScenarioParameter: s.Name})
 			c.await(id, func(p circleci.Pipeline) bool {
 				if s.Name == "many-workflows" {
 					return len(p.Workflows) == 45 && p.Workflows[44].Status == "success"
 				}
+
 				return slices.Equal(statuses(p), want) && (p.State != "pending" || s.Name == "manual")
 			})
+
 			items, pages := c.all("/pipeline/" + id + "/workflow")
 			if s.Name == "many-workflows" {
 				want = make([]string, 45)
@@ -61,12 +85,13 @@ func TestStories(t *testing.T) {
 			}
 		})
 	}
+
 	if v := c.Violations(); len(v) > 0 {
 		t.Error(v)
 	}
 }
 
-func (c caller) refuses(story string, status int) {
+func (c client) refuses(story string, status int) {
 	c.t.Helper()
 	before := len(c.Pipelines())
 	body := map[string]any{"parameters": map[string]any{circleci.ScenarioParameter: story}}
@@ -75,11 +100,14 @@ func (c caller) refuses(story string, status int) {
 		if r.body["message"] == "" || len(c.Pipelines()) != before {
 			c.t.Errorf("got %s and %d more pipelines", r.text, len(c.Pipelines())-before)
 		}
+
 		return
 	}
+
 	if r.text != "Rate limited." || r.header.Get("Retry-After") != "1" {
 		c.t.Errorf("got %q and %v", r.text, r.header)
 	}
+
 	c.do(http.StatusCreated, http.MethodPost, "/project/gh/acme/api/pipeline", body)
 }
 
@@ -92,12 +120,14 @@ func TestErroredAndMoved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	id := c.run(map[string]any{"hosts": "web-1"})
 	c.await(id, func(p circleci.Pipeline) bool { return p.State == "errored" })
 	errors := c.get("/pipeline/" + id)["errors"].([]any)
 	if got := errors[0].(map[string]any)["message"]; got != "Unexpected argument(s): hosts" {
 		t.Errorf("got %v", got)
 	}
+
 	moved := c.get("/pipeline/" + c.run(nil))
 	if got := moved["vcs"].(map[string]any)["revision"]; got == circleci.RevisionOf("main") || got == "" {
 		t.Errorf("got %v, the branch's own", got)

@@ -4,25 +4,25 @@ import (
 	"time"
 )
 
-// stage is one step of a story. It says false when the story stands still until somebody acts.
+// stage is one step of a scenario. It returns false while the scenario has to wait for an approval.
 type stage func(*Server, *pipeline) bool
 
-func pause(*Server, *pipeline) bool { return true }
+func wait(*Server, *pipeline) bool { return true }
 
-// accept is the moment when the config is compiled.
-func accept(s *Server, p *pipeline) bool {
+// created is the stage in which the config is compiled.
+func created(s *Server, p *pipeline) bool {
 	s.setState(p, "created")
 	return true
 }
 
-func setupStarts(s *Server, p *pipeline) bool {
+func startSetup(s *Server, p *pipeline) bool {
 	s.setState(p, "setup")
-	s.add(p, "setup", "running").tag = "setup"
+	s.addWorkflow(p, "setup", "running").tag = "setup"
 	return true
 }
 
-// broken is the end of a pipeline whose config does not compile.
-func broken(kind, message string) stage {
+// configError is the last stage of a pipeline whose config does not compile.
+func configError(kind, message string) stage {
 	return func(s *Server, p *pipeline) bool {
 		p.errors = append(p.errors, object{"type": kind, "message": message})
 		s.setState(p, "errored")
@@ -30,118 +30,124 @@ func broken(kind, message string) stage {
 	}
 }
 
-// put gives the live workflow of a name a status, and makes one when there is none.
-func put(name, status string) stage {
+// setStatus gives the running workflow of a name a status, and adds a workflow when none is
+// running.
+func setStatus(name, status string) stage {
 	return func(s *Server, p *pipeline) bool {
-		s.put(p, name, status)
+		s.setOrAdd(p, name, status)
 		return true
 	}
 }
 
-func (s *Server) put(p *pipeline, name, status string) *workflow {
+func (s *Server) setOrAdd(p *pipeline, name, status string) *workflow {
 	if w := p.newest(name); w != nil && !w.ended() {
-		s.set(w, status)
+		s.setStatus(w, status)
 		return w
 	}
-	return s.add(p, name, status)
+	return s.addWorkflow(p, name, status)
 }
 
-// to is put for a workflow that must be there; one that has ended keeps its end.
-func to(name, status string) stage {
+// end gives an existing workflow its final status. A workflow that has ended keeps its own.
+func end(name, status string) stage {
 	return func(s *Server, p *pipeline) bool {
 		if w := p.newest(name); w != nil {
-			s.set(w, status)
+			s.setStatus(w, status)
 		}
 		return true
 	}
 }
 
-func toAll(status string) stage {
+func endAll(status string) stage {
 	return func(s *Server, p *pipeline) bool {
 		for _, w := range p.live() {
-			s.set(w, status)
+			s.setStatus(w, status)
 		}
 		return true
 	}
 }
 
-// run starts workflows: from here on the pipeline deploys, unless its claim is refused.
-func run(names ...string) stage {
+// start runs workflows. From here on the pipeline deploys, unless its claim is refused.
+func start(names ...string) stage {
 	return func(s *Server, p *pipeline) bool {
 		for _, name := range names {
-			s.put(p, name, "running")
+			s.setOrAdd(p, name, "running")
 		}
-		s.enter(p)
+		s.startClaim(p)
 		return true
 	}
 }
 
 func hold(s *Server, p *pipeline) bool {
-	p.held = s.put(p, "deploy", "on_hold")
+	p.held = s.setOrAdd(p, "deploy", "on_hold")
 	return true
 }
 
-// approved approves what nobody has approved yet.
-func approved(s *Server, p *pipeline) bool {
+// approveHeld approves the workflow that is on hold, unless somebody has done so.
+func approveHeld(s *Server, p *pipeline) bool {
 	if p.held != nil {
 		s.approve(p)
 	}
 	return true
 }
 
-func untilApproved(_ *Server, p *pipeline) bool { return p.held == nil }
+func waitForApproval(_ *Server, p *pipeline) bool { return p.held == nil }
 
-func cancelByHand(s *Server, p *pipeline) bool {
+func cancelAll(s *Server, p *pipeline) bool {
 	for _, w := range p.live() {
 		s.cancel(w)
 	}
 	return true
 }
 
-func runReruns(s *Server, p *pipeline) bool {
-	s.put(p, "deploy", "running").max = 1
-	s.enter(p)
+func startWithAutoRerun(s *Server, p *pipeline) bool {
+	s.setOrAdd(p, "deploy", "running").maxReruns = 1
+	s.startClaim(p)
 	return true
 }
 
-func rerunItself(s *Server, p *pipeline) bool {
+func autoRerun(s *Server, p *pipeline) bool {
 	if old := p.newest("deploy"); old.status == "failed" {
-		again := s.add(p, old.name, "running")
-		again.rerun, again.max = old.rerun+1, old.max
+		again := s.addWorkflow(p, old.name, "running")
+		again.rerunNumber, again.maxReruns = old.rerunNumber+1, old.maxReruns
 	}
 	return true
 }
 
-// tell begins a story.
-func (s *Server) tell(p *pipeline, name string) {
-	told := stories[name]
-	p.name, p.stages = name, told.stages
-	if told.prepare != nil {
-		told.prepare(p)
+// startScenario starts the named scenario of a new pipeline.
+func (s *Server) startScenario(p *pipeline, name string) {
+	chosen := scenarios[name]
+	p.scenario, p.stages = name, chosen.stages
+	if chosen.prepare != nil {
+		chosen.prepare(p)
 	}
 	s.schedule(p)
-	s.changed.Ring()
+	s.changed.Broadcast()
 }
 
-// schedule plays the next stage one step from now, unless the story is over or its next stage is under way.
+// schedule plays the next stage after one step, unless the scenario has ended or a stage is already
+// scheduled.
 func (s *Server) schedule(p *pipeline) {
 	if s.options.Step <= 0 || len(p.stages) == 0 || p.timer != nil || s.ctx.Err() != nil {
 		return
 	}
+
 	var timer *time.Timer
 	timer = time.AfterFunc(s.options.Step, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if p.timer != timer || s.ctx.Err() != nil {
-			return // stopped after it had fired
+			return // halted after the timer had fired
 		}
+
 		p.timer = nil
 		s.advance(p)
 	})
+
 	p.timer = timer
 }
 
-// advance plays the next stage. The story waits while a claim is under way, and ends when one is refused.
+// advance plays the next stage. It does nothing while a claim is in progress; finishClaim
+// continues.
 func (s *Server) advance(p *pipeline) {
 	if p.claim == claiming || len(p.stages) == 0 {
 		return
@@ -149,13 +155,14 @@ func (s *Server) advance(p *pipeline) {
 	if !p.stages[0](s, p) {
 		return
 	}
-	if len(p.stages) > 0 { // the stage may have ended the story
+	if len(p.stages) > 0 { // the stage may have ended the scenario
 		p.stages = p.stages[1:]
 	}
+
 	s.schedule(p)
 }
 
-// halt ends a pipeline's story where it is.
+// halt ends a pipeline's scenario.
 func (p *pipeline) halt() {
 	p.stages = nil
 	if p.timer != nil {

@@ -5,12 +5,12 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// realCircleCI is the CircleCI simulator as the control sees it.
-type realCircleCI struct{ *circleci.Server }
+// circleciAdapter makes the CircleCI simulator a CircleCI for Control.
+type circleciAdapter struct{ *circleci.Server }
 
-// startCircleCI starts a CircleCI that knows every project that is named to it. Its branches and tags are those of the
-// simulated GitHub at the moment of the trigger.
-func startCircleCI(c Config, gh *github.Server) (realCircleCI, error) {
+// startCircleCI starts a CircleCI simulator that accepts every project. Its branches and tags are
+// those of the simulated GitHub at the time of the trigger.
+func startCircleCI(c Config, gh *github.Server) (circleciAdapter, error) {
 	server := circleci.New(circleci.Options{
 		Token:         c.CircleCIToken,
 		WebhookURL:    c.CircleCIWebhook,
@@ -25,14 +25,17 @@ func startCircleCI(c Config, gh *github.Server) (realCircleCI, error) {
 			return headOf(gh, repositoryOf(c.AppProjects, project), "refs/tags/", tag)
 		},
 	})
+
 	for _, p := range c.AppProjects {
 		server.SetDefinition(p.slug, p.definition)
 	}
-	return realCircleCI{server}, server.Start(c.CircleCI)
+
+	return circleciAdapter{server}, server.Start(c.CircleCI)
 }
 
-// headOf is the commit of a branch or tag at GitHub, and empty where there is none. A repository that GitHub does not
-// have gets a made-up commit, because a project need not belong to the repository that is deployed.
+// headOf returns the commit of a branch or tag at GitHub, or "" when there is none. For a
+// repository that GitHub does not have it returns a generated commit, because a project need not
+// belong to the repository that is deployed.
 func headOf(gh *github.Server, repository, kind, name string) string {
 	if !gh.HasRepository(repository) {
 		return github.Commit(repository, name)
@@ -52,18 +55,18 @@ func circleciScenarios() [][2]string {
 	return out
 }
 
-// Fault makes the next calls of an operation go wrong.
-func (r realCircleCI) Fault(operation, fault string, times int) error {
+// Fault makes the next calls of an operation fail.
+func (r circleciAdapter) Fault(operation, fault string, times int) error {
 	return r.NextNamed(operation, fault, times)
 }
 
 // Faults lists the names of operations and faults.
-func (r realCircleCI) Faults() Faults {
+func (r circleciAdapter) Faults() Faults {
 	return Faults{Operations: circleci.Operations(), Faults: circleci.Faults()}
 }
 
 // Pipelines lists all pipelines, oldest first.
-func (r realCircleCI) Pipelines() []Pipeline {
+func (r circleciAdapter) Pipelines() []Pipeline {
 	out := []Pipeline{}
 	for _, p := range r.Server.Pipelines() {
 		shown := Pipeline{
@@ -77,10 +80,13 @@ func (r realCircleCI) Pipelines() []Pipeline {
 			Parameters: p.Parameters,
 			Workflows:  []Workflow{},
 		}
+
 		for _, w := range p.Workflows {
 			shown.Workflows = append(shown.Workflows, Workflow{ID: w.ID, Name: w.Name, Status: w.Status})
 		}
+
 		out = append(out, shown)
 	}
+
 	return out
 }

@@ -1,18 +1,20 @@
-// Package control is the hand on the two simulators while they run as one program: a small HTTP API in JSON with which
-// a person, a demo or an end-to-end test deploys, approves, breaks things and watches.
+// Package control runs the two simulators as one program and serves a small JSON API to control them.
+// A person, a demo or an end-to-end test uses it to deploy, approve, make calls fail and watch.
 //
 //	POST /deploy     {"repository","environment","ref","task","payload","description","creator",
-//	                  "scenario": a CircleCI story, "github_scenario": a GitHub story,
-//	                  "project": which plays the story, default the GitHub App's project of the repository, else gh/REPOSITORY}
+//	                  "scenario": a CircleCI scenario, "github_scenario": a GitHub scenario,
+//	                  "project": which plays the CircleCI scenario; default: the GitHub App's project
+//	                  of the repository, else gh/REPOSITORY}
 //	GET  /deployments           all deployments with their statuses
 //	GET  /pipelines             all pipelines with their workflows
-//	GET  /events                server-sent events: deployments, statuses, webhook deliveries, pipelines as they change;
-//	                            with ?follow=false only what there is already
+//	GET  /events                server-sent events: deployments, statuses, webhook deliveries, and pipelines
+//	                            whenever they change; with ?follow=false only the existing ones
 //	POST /approve    {"deployment"} or {"pipeline"}; likewise /cancel and /rerun
-//	POST /faults     {"side": "github" or "circleci", "operation", "fault", "times": default 1}; GET lists the names
-//	POST /facts      what GitHub is to know of people, commits, branches and tags, see Facts
-//	POST /redeliver  {"delivery"}: sends a webhook of GitHub's again; GET /deliveries lists them
-//	GET  /violations            what callers did that the vendors' references do not allow
+//	POST /faults     {"side": "github" or "circleci", "operation", "fault", "times": default 1};
+//	                  GET lists the names
+//	POST /facts      sets what GitHub knows of people, commits, branches and tags, see Facts
+//	POST /redeliver  {"delivery"}: sends a webhook of GitHub again; GET /deliveries lists them
+//	GET  /violations            what callers did against the vendors' references
 package control
 
 import (
@@ -27,7 +29,7 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
 )
 
-// CircleCI is what the control needs of the CircleCI simulator.
+// CircleCI is the part of the CircleCI simulator that Control uses.
 type CircleCI interface {
 	// Expect makes the next pipeline of a project play the named scenario.
 	Expect(project, scenario string) error
@@ -35,17 +37,18 @@ type CircleCI interface {
 	Pipelines() []Pipeline
 	// Changed returns a channel that is closed at the next change of any pipeline.
 	Changed() <-chan struct{}
-	// Approve, Cancel and Rerun act on what a pipeline has to offer for it, and fail when there is nothing.
+	// Approve, Cancel and Rerun act on the workflows of a pipeline, and fail when no workflow is in
+	// the right state.
 	Approve(pipeline string) error
 	Cancel(pipeline string) error
 	Rerun(pipeline string) error
-	// Fault makes the next calls of an operation go wrong; Faults lists the names for both.
+	// Fault makes the next calls of an operation fail. Faults lists the operations and faults.
 	Fault(operation, fault string, times int) error
 	Faults() Faults
 	Violations() []string
 }
 
-// Pipeline is one pipeline as the control shows it.
+// Pipeline is one pipeline in the control API.
 type Pipeline struct {
 	ID         string         `json:"id"`
 	Project    string         `json:"project"`
@@ -65,58 +68,60 @@ type Workflow struct {
 	Status string `json:"status"`
 }
 
-// Faults are the names that POST /faults takes.
+// Faults are the names that POST /faults accepts.
 type Faults struct {
 	Operations []string `json:"operations"`
 	Faults     []string `json:"faults"`
 }
 
-// Control joins the two simulators.
+// Control serves the control API of the two simulators.
 type Control struct {
 	github      *github.Server
 	circleci    CircleCI
 	appProjects []appProject
 }
 
-// New makes the control of two running simulators.
+// New returns the control of two running simulators.
 func New(gh *github.Server, ci CircleCI, appProjects ...appProject) *Control {
 	return &Control{github: gh, circleci: ci, appProjects: appProjects}
 }
 
-// Handler answers the control API.
+// Handler serves the control API.
 func (c *Control) Handler() http.Handler {
 	mux := chi.NewRouter()
-	mux.Post("/deploy", answer(c.deploy))
-	mux.Post("/approve", answer(c.onPipeline(c.circleci.Approve)))
-	mux.Post("/cancel", answer(c.onPipeline(c.circleci.Cancel)))
-	mux.Post("/rerun", answer(c.onPipeline(c.circleci.Rerun)))
-	mux.Post("/faults", answer(c.fault))
-	mux.Post("/facts", answer(c.facts))
-	mux.Post("/redeliver", answer(c.redeliver))
-	mux.Get("/faults", answer(c.faults))
-	mux.Get("/deployments", answer(func(*http.Request) (any, error) { return c.deployments(), nil }))
-	mux.Get("/pipelines", answer(func(*http.Request) (any, error) { return c.circleci.Pipelines(), nil }))
-	mux.Get("/deliveries", answer(func(*http.Request) (any, error) { return c.deliveries(), nil }))
-	mux.Get("/violations", answer(c.violations))
+	mux.Post("/deploy", handle(c.deploy))
+	mux.Post("/approve", handle(c.onPipeline(c.circleci.Approve)))
+	mux.Post("/cancel", handle(c.onPipeline(c.circleci.Cancel)))
+	mux.Post("/rerun", handle(c.onPipeline(c.circleci.Rerun)))
+	mux.Post("/faults", handle(c.fault))
+	mux.Post("/facts", handle(c.facts))
+	mux.Post("/redeliver", handle(c.redeliver))
+	mux.Get("/faults", handle(c.faults))
+	mux.Get("/deployments", handle(func(*http.Request) (any, error) { return c.deployments(), nil }))
+	mux.Get("/pipelines", handle(func(*http.Request) (any, error) { return c.circleci.Pipelines(), nil }))
+	mux.Get("/deliveries", handle(func(*http.Request) (any, error) { return c.deliveries(), nil }))
+	mux.Get("/violations", handle(c.violations))
 	mux.Get("/events", c.events)
+
 	return mux
 }
 
-// answer turns a function into a handler: 200 with what it returns, or 400 with its error.
-func answer(do func(*http.Request) (any, error)) http.HandlerFunc {
+// handle turns a function into a handler: 200 with its result, or 400 with its error.
+func handle(serve func(*http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		body, err := do(r)
+		body, err := serve(r)
 		if err != nil {
 			w.WriteHeader(http.StatusBadRequest)
 			body = map[string]string{"error": err.Error()}
 		}
-		json.NewEncoder(w).Encode(body) // the caller hung up
+
+		json.NewEncoder(w).Encode(body) // an error means that the caller closed the connection
 	}
 }
 
-// read decodes a request's body and refuses what it does not know.
-func read(r *http.Request, target any) error {
+// decode reads a request's JSON body and rejects unknown fields.
+func decode(r *http.Request, target any) error {
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
 	return d.Decode(target)
@@ -135,51 +140,64 @@ type deployRequest struct {
 	GitHubScenario string          `json:"github_scenario"`
 }
 
-// deploy makes a deployment as a person would; a repository that is not there yet is made first.
+// deploy creates a deployment as a person would. A repository that does not exist is added first.
 func (c *Control) deploy(r *http.Request) (any, error) {
 	in := deployRequest{Ref: "main", GitHubScenario: "plain"}
-	if err := read(r, &in); err != nil {
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if in.Repository == "" {
-		return nil, errors.New("repository is missing: say owner/name")
+		return nil, errors.New("repository is missing: use owner/name")
 	}
 	if in.Project == "" {
 		in.Project = projectOf(c.appProjects, in.Repository)
 	}
+
 	if in.Scenario != "" {
 		if err := c.circleci.Expect(in.Project, in.Scenario); err != nil {
 			return nil, err
 		}
 	}
+
 	c.github.AddRepository(in.Repository)
-	made, err := c.github.Play(in.GitHubScenario, in.Repository, github.NewDeployment{
-		Ref: in.Ref, Environment: in.Environment, Task: in.Task, Payload: in.Payload, Description: in.Description,
-		Creator: in.Creator,
+	created, err := c.github.Play(in.GitHubScenario, in.Repository, github.NewDeployment{
+		Ref:         in.Ref,
+		Environment: in.Environment,
+		Task:        in.Task,
+		Payload:     in.Payload,
+		Description: in.Description,
+		Creator:     in.Creator,
 	})
+
 	if err != nil {
 		return nil, err
 	}
-	return deploymentOf(made), nil
+
+	return deploymentOf(created), nil
 }
 
-// onPipeline finds the pipeline a request names, by its id or by a deployment whose statuses point to it.
+// onPipeline calls act for the pipeline that a request names by its id, or by a deployment whose
+// statuses link to it.
 func (c *Control) onPipeline(act func(pipeline string) error) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		var in struct {
 			Pipeline   string `json:"pipeline"`
 			Deployment int64  `json:"deployment"`
 		}
-		if err := read(r, &in); err != nil {
+
+		if err := decode(r, &in); err != nil {
 			return nil, err
 		}
+
 		if in.Pipeline == "" {
 			found, err := c.pipelineOf(in.Deployment)
 			if err != nil {
 				return nil, err
 			}
+
 			in.Pipeline = found
 		}
+
 		return map[string]string{"pipeline": in.Pipeline}, act(in.Pipeline)
 	}
 }
@@ -191,15 +209,18 @@ func (c *Control) fault(r *http.Request) (any, error) {
 		Fault     string `json:"fault"`
 		Times     int    `json:"times"`
 	}{Times: 1}
-	if err := read(r, &in); err != nil {
+
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
+
 	switch in.Side {
 	case "github":
 		return in, c.github.NextNamed(in.Operation, in.Fault, in.Times)
 	case "circleci":
 		return in, c.circleci.Fault(in.Operation, in.Fault, in.Times)
 	}
+
 	return nil, errors.New(`side must be "github" or "circleci"`)
 }
 
@@ -214,7 +235,7 @@ func (c *Control) redeliver(r *http.Request) (any, error) {
 	var in struct {
 		Delivery int64 `json:"delivery"`
 	}
-	if err := read(r, &in); err != nil {
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	return in, c.github.Hooks().Redeliver(in.Delivery)
@@ -222,11 +243,14 @@ func (c *Control) redeliver(r *http.Request) (any, error) {
 
 func (c *Control) violations(*http.Request) (any, error) {
 	return map[string][]string{
-		"github": append([]string{}, c.github.Violations()...), "circleci": append([]string{}, c.circleci.Violations()...),
+		"github": append(
+			[]string{},
+			c.github.Violations()...),
+		"circleci": append([]string{}, c.circleci.Violations()...),
 	}, nil
 }
 
-// delivery is one webhook of GitHub's as the control shows it.
+// delivery is one webhook delivery of GitHub in the control API.
 type delivery struct {
 	ID         int64     `json:"id"`
 	GUID       string    `json:"guid"`
@@ -248,5 +272,15 @@ func (c *Control) deliveries() []delivery {
 }
 
 func deliveryOf(d hookshot.Delivery) delivery {
-	return delivery{d.ID, d.GUID, d.Event, d.At, d.Lost, d.Redelivery, d.StatusCode, d.Status, string(d.Answer)}
+	return delivery{
+		ID:         d.ID,
+		GUID:       d.GUID,
+		Event:      d.Event,
+		At:         d.At,
+		Lost:       d.Lost,
+		Redelivery: d.Redelivery,
+		StatusCode: d.StatusCode,
+		Status:     d.Status,
+		Answer:     string(d.Answer),
+	}
 }

@@ -16,81 +16,84 @@ import (
 
 	"go.uber.org/goleak"
 
-	"github.com/seraph-deploy/seraph/test/sim/bell"
 	"github.com/seraph-deploy/seraph/test/sim/github"
+	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // pipelines is a CircleCI that is only data.
-type pipelines struct {
-	bell.Bell
+type fakeCircleCI struct {
+	signal.Broadcaster
 	mu    sync.Mutex
 	list  []Pipeline
 	calls []string
 }
 
-func (p *pipelines) note(format string, args ...any) error {
+func (p *fakeCircleCI) record(format string, args ...any) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calls = append(p.calls, fmt.Sprintf(format, args...))
 	return nil
 }
 
-func (p *pipelines) set(list ...Pipeline) {
+func (p *fakeCircleCI) set(list ...Pipeline) {
 	p.mu.Lock()
 	p.list = list
 	p.mu.Unlock()
-	p.Ring()
+	p.Broadcast()
 }
 
-func (p *pipelines) Pipelines() []Pipeline {
+func (p *fakeCircleCI) Pipelines() []Pipeline {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]Pipeline{}, p.list...)
 }
 
-func (p *pipelines) Expect(project, scenario string) error {
-	return p.note("expect %s %s", project, scenario)
+func (p *fakeCircleCI) Expect(project, scenario string) error {
+	return p.record("expect %s %s", project, scenario)
 }
-func (p *pipelines) Changed() <-chan struct{} { return p.Next() }
-func (p *pipelines) Approve(id string) error  { return p.note("approve %s", id) }
-func (p *pipelines) Cancel(id string) error   { return p.note("cancel %s", id) }
-func (p *pipelines) Rerun(id string) error    { return p.note("rerun %s", id) }
-func (p *pipelines) Faults() Faults           { return Faults{Faults: []string{"a"}} }
-func (p *pipelines) Violations() []string     { return nil }
-func (p *pipelines) Fault(op, fault string, times int) error {
-	return p.note("fault %s %s %d", op, fault, times)
+func (p *fakeCircleCI) Changed() <-chan struct{} { return p.Next() }
+func (p *fakeCircleCI) Approve(id string) error  { return p.record("approve %s", id) }
+func (p *fakeCircleCI) Cancel(id string) error   { return p.record("cancel %s", id) }
+func (p *fakeCircleCI) Rerun(id string) error    { return p.record("rerun %s", id) }
+func (p *fakeCircleCI) Faults() Faults           { return Faults{Faults: []string{"a"}} }
+func (p *fakeCircleCI) Violations() []string     { return nil }
+func (p *fakeCircleCI) Fault(op, fault string, times int) error {
+	return p.record("fault %s %s %d", op, fault, times)
 }
 
-type bench struct {
+type fixture struct {
 	github   *github.Server
-	circleci *pipelines
+	circleci *fakeCircleCI
 	url      string
 }
 
-func setup(t *testing.T) bench {
+func setup(t *testing.T) fixture {
 	t.Helper()
-	gh, ci := github.New(github.Options{}), &pipelines{}
+	gh, ci := github.New(github.Options{}), &fakeCircleCI{}
 	if err := gh.Start(""); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(gh.Close)
 	server := httptest.NewServer(New(gh, ci).Handler())
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
 		server.Close()
 	})
-	return bench{gh, ci, server.URL}
+
+	return fixture{github: gh, circleci: ci, url: server.URL}
 }
 
 // post sends a body and returns the status and the decoded answer.
-func (b bench) post(t *testing.T, path, body string) (int, map[string]any) {
+func (b fixture) post(t *testing.T, path, body string) (int, map[string]any) {
 	t.Helper()
 	resp, err := http.Post(b.url+path, "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer resp.Body.Close()
 	raw, _ := io.ReadAll(resp.Body)
 	out := map[string]any{}
@@ -99,47 +102,74 @@ func (b bench) post(t *testing.T, path, body string) (int, map[string]any) {
 	if err := d.Decode(&out); err != nil {
 		t.Fatalf("%s answered %s", path, raw)
 	}
+
 	return resp.StatusCode, out
 }
 
 // report writes a status as the program under test would.
-func (b bench) report(t *testing.T, d github.Deployment, body string) {
+func (b fixture) writeStatus(t *testing.T, d github.Deployment, body string) {
 	t.Helper()
 	url := fmt.Sprintf("%s/repos/%s/deployments/%d/statuses", b.github.URL(), d.Repository, d.ID)
 	req, err := http.NewRequestWithContext(t.Context(), "POST", url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	req.Header.Set("Authorization", "Bearer "+github.DefaultToken)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	resp.Body.Close()
 	if resp.StatusCode != 201 {
 		t.Fatalf("status: %d", resp.StatusCode)
 	}
 }
 
-// TestDeployAndAct deploys through the control, points a status to a pipeline, and acts on it through the deployment.
+// TestDeployAndAct deploys through the control, points a status to a pipeline, and acts on it
+// through the deployment.
 func TestDeployAndAct(t *testing.T) {
 	b := setup(t)
-	code, made := b.post(t, "/deploy", `{"repository":"acme/web","environment":"qa","payload":{"a":1},"scenario":"green"}`)
+	code, made := b.post(
+		t,
+		"/deploy",
+		`{"repository":"acme/web","environment":"qa","payload":{"a":1},"scenario":"green"}`,
+	)
+
 	if code != 200 || made["environment"] != "qa" || made["ref"] != "main" || len(b.github.Deployments()) != 1 {
 		t.Fatalf("deploy: %d %v", code, made)
 	}
+
 	act := fmt.Sprintf(`{"deployment":%v}`, made["id"])
-	if code, got := b.post(t, "/approve", act); code != 400 || !strings.Contains(fmt.Sprint(got["error"]), "no status") {
+	if code, got := b.post(t, "/approve", act); code != 400 ||
+		!strings.Contains(fmt.Sprint(got["error"]), "no status") {
 		t.Errorf("approve without a pipeline: %d %v", code, got)
 	}
-	b.circleci.set(Pipeline{ID: "p-1", Project: "gh/acme/web", Number: 1}, Pipeline{ID: "p-12", Project: "gh/acme/web", Number: 12})
-	b.report(t, b.github.Deployments()[0], `{"state":"in_progress","log_url":"https://app.circleci.com/pipelines/gh/acme/web/12"}`)
+
+	b.circleci.set(Pipeline{
+		ID:      "p-1",
+		Project: "gh/acme/web",
+		Number:  1,
+	}, Pipeline{
+		ID:      "p-12",
+		Project: "gh/acme/web",
+		Number:  12,
+	})
+
+	b.writeStatus(
+		t,
+		b.github.Deployments()[0],
+		`{"state":"in_progress","log_url":"https://app.circleci.com/pipelines/gh/acme/web/12"}`,
+	)
+
 	for _, path := range []string{"/approve", "/cancel", "/rerun"} {
 		if code, got := b.post(t, path, act); code != 200 || got["pipeline"] != "p-12" {
 			t.Errorf("%s: %d %v", path, code, got)
 		}
 	}
+
 	b.post(t, "/cancel", `{"pipeline":"p-1"}`)
 	b.post(t, "/faults", `{"side":"circleci","operation":"trigger","fault":"a"}`)
 	want := "expect gh/acme/web green,approve p-12,cancel p-12,rerun p-12,cancel p-1,fault trigger a 1"
@@ -151,25 +181,54 @@ func TestDeployAndAct(t *testing.T) {
 // TestRefusals: mistakes are answered with 400 and a reason.
 func TestRefusals(t *testing.T) {
 	cases := map[string]struct{ path, body, says string }{
-		"no repository":    {"/deploy", `{}`, "repository is missing"},
-		"unknown field":    {"/deploy", `{"repo":"a/b"}`, "unknown field"},
-		"unknown story":    {"/deploy", `{"repository":"a/b","github_scenario":"x"}`, "no scenario"},
-		"unknown ref":      {"/deploy", `{"repository":"a/b","ref":"nope"}`, "no ref found"},
-		"unknown fault":    {"/faults", `{"side":"github","operation":"create status","fault":"x"}`, "no fault"},
-		"unknown op":       {"/faults", `{"side":"github","operation":"x","fault":"slow"}`, "no operation"},
-		"unknown side":     {"/faults", `{"side":"x"}`, "side must be"},
-		"no deployment":    {"/rerun", `{"deployment":7}`, "no deployment 7"},
-		"unknown delivery": {"/redeliver", `{"delivery":7}`, "no delivery"},
-		"no fact":          {"/facts", `{}`, "say owner/name"},
-		"unknown role":     {"/facts", `{"repository":"a/b","roles":{"x":"king"}}`, "roles: x is"},
-		"unknown member":   {"/facts", `{"repository":"a/b","teams":{"a/b":{"x":"maybe"}}}`, "teams: x is"},
-		"no team":          {"/facts", `{"repository":"a/b","teams":{"a":{}}}`, "say org/team"},
-		"unknown check":    {"/facts", `{"repository":"a/b","checks":{"x":"fine"}}`, "checks: x is"},
-		"unknown branch":   {"/facts", `{"repository":"a/b","branches":{"x":"nope"}}`, "branches: x: no ref found"},
-		"unknown tag":      {"/facts", `{"repository":"a/b","tags":{"x":"nope"}}`, "tags: x: no ref found"},
-		"unknown commit":   {"/facts", `{"repository":"a/b","ref":"nope"}`, "no ref found"},
-		"not JSON":         {"/approve", `{`, "unexpected EOF"},
+		"no repository": {path: "/deploy", body: `{}`, says: "repository is missing"},
+		"unknown field": {path: "/deploy", body: `{"repo":"a/b"}`, says: "unknown field"},
+		"unknown story": {
+			path: "/deploy",
+			body: `{"repository":"a/b","github_scenario":"x"}`,
+			says: "no scenario",
+		},
+		"unknown ref": {path: "/deploy", body: `{"repository":"a/b","ref":"nope"}`, says: "no ref found"},
+		"unknown fault": {
+			path: "/faults",
+			body: `{"side":"github","operation":"create status","fault":"x"}`,
+			says: "no fault",
+		},
+		"unknown op": {
+			path: "/faults",
+			body: `{"side":"github","operation":"x","fault":"slow"}`,
+			says: "no operation",
+		},
+		"unknown side":     {path: "/faults", body: `{"side":"x"}`, says: "side must be"},
+		"no deployment":    {path: "/rerun", body: `{"deployment":7}`, says: "no deployment 7"},
+		"unknown delivery": {path: "/redeliver", body: `{"delivery":7}`, says: "no delivery"},
+		"no fact":          {path: "/facts", body: `{}`, says: "use owner/name"},
+		"unknown role":     {path: "/facts", body: `{"repository":"a/b","roles":{"x":"king"}}`, says: "roles: x is"},
+		"unknown member": {
+			path: "/facts",
+			body: `{"repository":"a/b","teams":{"a/b":{"x":"maybe"}}}`,
+			says: "teams: x is",
+		},
+		"no team": {path: "/facts", body: `{"repository":"a/b","teams":{"a":{}}}`, says: "use org/team"},
+		"unknown check": {
+			path: "/facts",
+			body: `{"repository":"a/b","checks":{"x":"fine"}}`,
+			says: "checks: x is",
+		},
+		"unknown branch": {
+			path: "/facts",
+			body: `{"repository":"a/b","branches":{"x":"nope"}}`,
+			says: "branches: x: no ref found",
+		},
+		"unknown tag": {
+			path: "/facts",
+			body: `{"repository":"a/b","tags":{"x":"nope"}}`,
+			says: "tags: x: no ref found",
+		},
+		"unknown commit": {path: "/facts", body: `{"repository":"a/b","ref":"nope"}`, says: "no ref found"},
+		"not JSON":       {path: "/approve", body: `{`, says: "unexpected EOF"},
 	}
+
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			code, got := setup(t).post(t, c.path, c.body)
@@ -190,10 +249,12 @@ func TestEventsFollow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer resp.Body.Close()
 	lines := bufio.NewScanner(resp.Body)
 	expect := func(kind, part string) {
@@ -204,17 +265,21 @@ func TestEventsFollow(t *testing.T) {
 				if !strings.Contains(lines.Text(), part) {
 					t.Errorf("%s: %s, want %s", kind, lines.Text(), part)
 				}
+
 				return
 			}
 		}
+
 		t.Fatalf("no %s event: %v", kind, lines.Err())
 	}
+
 	d, err := b.github.CreateDeployment("acme/web", github.NewDeployment{Ref: "main"})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	expect("deployment", fmt.Sprint(d.ID))
-	b.report(t, d, `{"state":"queued"}`)
+	b.writeStatus(t, d, `{"state":"queued"}`)
 	expect("status", `"state":"queued"`)
 	b.circleci.set(Pipeline{ID: "p-1", State: "created"})
 	expect("pipeline", `"state":"created"`)
@@ -226,13 +291,18 @@ func TestLists(t *testing.T) {
 	b := setup(t)
 	b.post(t, "/deploy", `{"repository":"acme/web"}`)
 	for path, part := range map[string]string{
-		"/deployments": `"repository":"acme/web"`, "/pipelines": `[]`, "/deliveries": `[]`, "/violations": `"github":[]`,
-		"/faults": `"lost-answer"`, "/events?follow=false": "event: deployment",
+		"/deployments":         `"repository":"acme/web"`,
+		"/pipelines":           `[]`,
+		"/deliveries":          `[]`,
+		"/violations":          `"github":[]`,
+		"/faults":              `"lost-answer"`,
+		"/events?follow=false": "event: deployment",
 	} {
 		resp, err := http.Get(b.url + path)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		body, _ := io.ReadAll(resp.Body)
 		resp.Body.Close()
 		if !strings.Contains(string(body), part) {

@@ -9,7 +9,7 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// deployment is one deployment as the control shows it.
+// deployment is one deployment in the control API.
 type deployment struct {
 	ID          int64           `json:"id"`
 	Repository  string          `json:"repository"`
@@ -42,34 +42,55 @@ func (c *Control) deployments() []deployment {
 
 func deploymentOf(d github.Deployment) deployment {
 	out := deployment{
-		ID: d.ID, Repository: d.Repository, Environment: d.Environment, Ref: d.Ref, SHA: d.SHA, Task: d.Task,
-		Payload: d.Payload, Creator: d.Creator, At: d.At, Statuses: []status{},
+		ID:          d.ID,
+		Repository:  d.Repository,
+		Environment: d.Environment,
+		Ref:         d.Ref,
+		SHA:         d.SHA,
+		Task:        d.Task,
+		Payload:     d.Payload,
+		Creator:     d.Creator,
+		At:          d.At,
+		Statuses:    []status{},
 	}
+
 	for _, s := range d.Statuses {
-		out.Statuses = append(out.Statuses, status{s.ID, s.State, s.Description, s.LogURL, s.EnvironmentURL, s.At})
+		out.Statuses = append(out.Statuses, status{
+			ID:             s.ID,
+			State:          s.State,
+			Description:    s.Description,
+			LogURL:         s.LogURL,
+			EnvironmentURL: s.EnvironmentURL,
+			At:             s.At,
+		})
 	}
+
 	return out
 }
 
-// pipelineOf finds the pipeline of a deployment: its statuses point to .../pipelines/PROJECT/NUMBER.
+// pipelineOf finds the pipeline of a deployment by its statuses, whose log URL contains
+// /pipelines/PROJECT/NUMBER.
 func (c *Control) pipelineOf(id int64) (string, error) {
 	for _, d := range c.github.Deployments() {
 		if d.ID != id {
 			continue
 		}
+
 		for _, s := range d.Statuses {
 			for _, p := range c.circleci.Pipelines() {
-				if pointsTo(s.LogURL, p) {
+				if linksTo(s.LogURL, p) {
 					return p.ID, nil
 				}
 			}
 		}
-		return "", fmt.Errorf("no status of deployment %d points to a pipeline yet", id)
+
+		return "", fmt.Errorf("no status of deployment %d links to a pipeline yet", id)
 	}
-	return "", fmt.Errorf("there is no deployment %d: GET /deployments lists them", id)
+
+	return "", fmt.Errorf("no deployment %d: GET /deployments lists them", id)
 }
 
-func pointsTo(logURL string, p Pipeline) bool {
+func linksTo(logURL string, p Pipeline) bool {
 	_, rest, found := strings.Cut(logURL, fmt.Sprintf("/pipelines/%s/%d", p.Project, p.Number))
 	return found && (rest == "" || rest[0] == '/')
 }

@@ -7,48 +7,52 @@ import (
 	"net/http"
 )
 
-// event is one thing that happened. Its data is a deployment, a deploymentStatus, a delivery or a Pipeline.
+// event is one thing that happened. Its data is a deployment, a deploymentStatus, a delivery or a
+// Pipeline.
 type event struct {
 	kind string
 	key  string // an event with the same key is reported once
 	data any
 }
 
-// deploymentStatus is a status with the deployment that it is about.
+// deploymentStatus is a status with the id of its deployment.
 type deploymentStatus struct {
 	Deployment int64 `json:"deployment"`
 	status
 }
 
-// events sends what there is and then, unless follow=false, what changes, until the caller hangs up.
+// events sends the existing events and then, unless follow=false, new ones until the caller closes
+// the connection.
 func (c *Control) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)
-	c.follow(r.Context(), func(news []event) bool {
-		for _, e := range news {
+	c.follow(r.Context(), func(events []event) bool {
+		for _, e := range events {
 			if data, err := json.Marshal(e.data); err == nil {
-				fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.kind, data) // Flush reports that the caller hung up
+				fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.kind, data) // Flush reports a closed connection
 			}
 		}
+
 		return http.NewResponseController(w).Flush() == nil && r.URL.Query().Get("follow") != "false"
 	})
 }
 
-// follow reports what there is and then what changes, until ctx ends or report returns false.
-func (c *Control) follow(ctx context.Context, report func(news []event) bool) {
+// follow reports the existing events and then new ones, until ctx ends or report returns false.
+func (c *Control) follow(ctx context.Context, report func(events []event) bool) {
 	reported := map[string]bool{}
 	for {
 		// The channels are taken before the lists are read, so that no change is missed.
 		gh, hooks, ci := c.github.Changed(), c.github.Hooks().Changed(), c.circleci.Changed()
-		var news []event
-		for _, e := range c.happened() {
+		var events []event
+		for _, e := range c.allEvents() {
 			if !reported[e.key] {
 				reported[e.key] = true
-				news = append(news, e)
+				events = append(events, e)
 			}
 		}
-		if !report(news) {
+
+		if !report(events) {
 			return
 		}
 
@@ -62,23 +66,30 @@ func (c *Control) follow(ctx context.Context, report func(news []event) bool) {
 	}
 }
 
-// happened lists every event, in an order in which they may have happened.
-func (c *Control) happened() []event {
+// allEvents lists every event, in an order in which they can have happened.
+func (c *Control) allEvents() []event {
 	var all []event
 	for _, d := range c.deployments() {
 		statuses := d.Statuses
 		d.Statuses = nil
-		all = append(all, event{"deployment", fmt.Sprint("deployment ", d.ID), d})
+		all = append(all, event{kind: "deployment", key: fmt.Sprint("deployment ", d.ID), data: d})
 		for _, s := range statuses {
-			all = append(all, event{"status", fmt.Sprint("status ", s.ID), deploymentStatus{d.ID, s}})
+			all = append(all, event{
+				kind: "status",
+				key:  fmt.Sprint("status ", s.ID),
+				data: deploymentStatus{d.ID, s},
+			})
 		}
 	}
+
 	for _, d := range c.deliveries() {
-		all = append(all, event{"delivery", fmt.Sprint("delivery ", d.ID), d})
+		all = append(all, event{kind: "delivery", key: fmt.Sprint("delivery ", d.ID), data: d})
 	}
+
 	for _, p := range c.circleci.Pipelines() {
 		state := fmt.Sprint("pipeline ", p.ID, " ", p.State, " ", p.Workflows)
-		all = append(all, event{"pipeline", state, p})
+		all = append(all, event{kind: "pipeline", key: state, data: p})
 	}
+
 	return all
 }

@@ -10,42 +10,50 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// Facts is the body of POST /facts. All but Repository may be left out; what is not named stays as it is.
+// Facts is the body of POST /facts. Everything but Repository may be left out; what is not named
+// stays as it is.
 type Facts struct {
-	Repository string                       `json:"repository"` // made when it is not there
-	Roles      map[string]string            `json:"roles"`      // by login: admin, maintain, write, triage, read, or empty for none
-	Teams      map[string]map[string]string `json:"teams"`      // by org/team, then by login: active, pending, or empty for none
-	Ref        string                       `json:"ref"`        // which commit statuses and checks are about; default main
-	Statuses   map[string]string            `json:"statuses"`   // by context: error, failure, pending or success
-	Checks     map[string]string            `json:"checks"`     // by name: a conclusion such as success, or queued or in_progress
-	Required   []string                     `json:"required"`   // what the protection of main requires; [] lifts it
-	Rulesets   []string                     `json:"rulesets"`   // what rulesets on main require; [] takes them away
-	Push       bool                         `json:"push"`       // first put a new commit on main
-	Branches   map[string]string            `json:"branches"`   // by name: the ref or commit to put it on; empty for a new commit
-	Tags       map[string]string            `json:"tags"`       // by name: the ref or commit to put it on; empty for the head of main
+	Repository string `json:"repository"` // added when it does not exist
+	// by login: admin, maintain, write, triage, read, or empty for none
+	Roles map[string]string `json:"roles"`
+	// by org/team, then by login: active, pending, or empty for none
+	Teams map[string]map[string]string `json:"teams"`
+	// the commit of Statuses and Checks; default main
+	Ref      string            `json:"ref"`
+	Statuses map[string]string `json:"statuses"` // by context: error, failure, pending or success
+	// by name: a conclusion such as success, or queued or in_progress
+	Checks   map[string]string `json:"checks"`
+	Required []string          `json:"required"` // what the protection of main requires; [] removes it
+	Rulesets []string          `json:"rulesets"` // what rulesets of main require; [] removes them
+	Push     bool              `json:"push"`     // first put a new commit on main
+	// by name: the ref or commit to put it on; empty for a new commit
+	Branches map[string]string `json:"branches"`
+	// by name: the ref or commit to put it on; empty for the head of main
+	Tags map[string]string `json:"tags"`
 }
 
-// The words that GitHub knows.
+// The values that GitHub knows.
 var (
-	roles    = []string{"", "admin", "maintain", "write", "triage", "read"}
-	members  = []string{"", "active", "pending"}
-	statuses = []string{"error", "failure", "pending", "success"}
-	running  = []string{"queued", "in_progress"}
-	ends     = []string{"success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required"}
+	roles            = []string{"", "admin", "maintain", "write", "triage", "read"}
+	membershipStates = []string{"", "active", "pending"}
+	commitStates     = []string{"error", "failure", "pending", "success"}
+	runningStates    = []string{"queued", "in_progress"}
+	conclusions      = []string{"success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required"}
 )
 
-// facts takes all of it or nothing, and answers with the commit that it is about.
+// facts applies all of the request or nothing, and answers with the commit that it is about.
 func (c *Control) facts(r *http.Request) (any, error) {
 	in := Facts{Ref: "main"}
-	if err := read(r, &in); err != nil {
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if owner, name, _ := strings.Cut(in.Repository, "/"); owner == "" || name == "" {
-		return nil, fmt.Errorf("repository is %q: say owner/name", in.Repository)
+		return nil, fmt.Errorf("repository is %q: use owner/name", in.Repository)
 	}
-	if err := in.check(); err != nil {
+	if err := in.validate(); err != nil {
 		return nil, err
 	}
+
 	c.github.AddRepository(in.Repository)
 	if err := in.checkRefs(c.github); err != nil {
 		return nil, err
@@ -54,72 +62,82 @@ func (c *Control) facts(r *http.Request) (any, error) {
 	if in.Push {
 		c.github.Push(in.Repository, "main", "")
 	}
+
 	for name, target := range in.Branches {
 		sha, _ := c.github.Head(in.Repository, target)
 		c.github.Push(in.Repository, name, sha)
 	}
+
 	for name, target := range in.Tags {
 		sha, _ := c.github.Head(in.Repository, cmp.Or(target, "main"))
 		c.github.Tag(in.Repository, name, sha)
 	}
+
 	sha, _ := c.github.Head(in.Repository, in.Ref)
-	in.set(c.github, sha)
+	in.apply(c.github, sha)
 	return map[string]string{"sha": sha}, nil
 }
 
-// checkRefs wants that every ref that is named is there, or is made by this call: a tag may be put on a new branch.
+// checkRefs checks that every ref that is named exists or is created by this call: a tag may be put
+// on a new branch.
 func (in Facts) checkRefs(gh *github.Server) error {
 	_, newBranch := in.Branches[in.Ref]
 	_, newTag := in.Tags[in.Ref]
 	if _, found := gh.Head(in.Repository, in.Ref); !found && !newBranch && !newTag {
 		return fmt.Errorf("no ref found for: %s", in.Ref)
 	}
+
 	for name, target := range in.Branches {
 		if _, found := gh.Head(in.Repository, target); target != "" && !found {
 			return fmt.Errorf("branches: %s: no ref found for: %s", name, target)
 		}
 	}
+
 	for name, target := range in.Tags {
 		_, newBranch := in.Branches[target]
 		if _, found := gh.Head(in.Repository, target); target != "" && !found && !newBranch {
 			return fmt.Errorf("tags: %s: no ref found for: %s", name, target)
 		}
 	}
+
 	return nil
 }
 
-func (in Facts) check() error {
-	problem := known("roles", in.Roles, roles)
+func (in Facts) validate() error {
+	problem := checkValues("roles", in.Roles, roles)
 	for team, states := range in.Teams {
 		if org, slug, _ := strings.Cut(team, "/"); org == "" || slug == "" {
-			return fmt.Errorf("teams: %q: say org/team", team)
+			return fmt.Errorf("teams: %q: use org/team", team)
 		}
 		if problem == nil {
-			problem = known("teams", states, members)
+			problem = checkValues("teams", states, membershipStates)
 		}
 	}
+
 	if problem == nil {
-		problem = known("statuses", in.Statuses, statuses)
+		problem = checkValues("statuses", in.Statuses, commitStates)
 	}
 	if problem == nil {
-		problem = known("checks", in.Checks, slices.Concat(ends, running))
+		problem = checkValues("checks", in.Checks, slices.Concat(conclusions, runningStates))
 	}
+
 	return problem
 }
 
-func known(field string, given map[string]string, words []string) error {
-	for name, word := range given {
-		if !slices.Contains(words, word) {
-			return fmt.Errorf("%s: %s is %q, want one of %q", field, name, word, words)
+func checkValues(field string, given map[string]string, allowed []string) error {
+	for name, value := range given {
+		if !slices.Contains(allowed, value) {
+			return fmt.Errorf("%s: %s is %q: use one of %q", field, name, value, allowed)
 		}
 	}
 	return nil
 }
 
-func (in Facts) set(gh *github.Server, sha string) {
+func (in Facts) apply(gh *github.Server, sha string) {
 	for login, role := range in.Roles {
 		gh.SetRole(in.Repository, login, role)
 	}
+
 	for team, states := range in.Teams {
 		org, slug, _ := strings.Cut(team, "/")
 		gh.AddTeam(org, slug)
@@ -127,16 +145,19 @@ func (in Facts) set(gh *github.Server, sha string) {
 			gh.SetTeamMember(org, slug, login, state)
 		}
 	}
+
 	for context, state := range in.Statuses {
 		gh.SetCommitStatus(sha, context, state)
 	}
-	for name, word := range in.Checks {
-		if slices.Contains(running, word) {
-			gh.AddCheck(sha, github.CheckRun{Name: name, Status: word})
+
+	for name, value := range in.Checks {
+		if slices.Contains(runningStates, value) {
+			gh.AddCheck(sha, github.CheckRun{Name: name, Status: value})
 		} else {
-			gh.AddCheck(sha, github.CheckRun{Name: name, Conclusion: word})
+			gh.AddCheck(sha, github.CheckRun{Name: name, Conclusion: value})
 		}
 	}
+
 	if in.Required != nil {
 		gh.SetRequiredChecks(in.Repository, "main", in.Required...)
 	}

@@ -13,11 +13,17 @@ import (
 // TestFacts sets what GitHub is to know and asks GitHub.
 func TestFacts(t *testing.T) {
 	b := setup(t)
-	code, got := b.post(t, "/facts", `{"repository":"acme/web","push":true,"roles":{"alice":"admin"},"teams":{"acme/sre":{"alice":"active"}},
-		"statuses":{"ci":"success"},"checks":{"build":"failure","slow":"queued"},"required":["ci"],"rulesets":["build"]}`)
+	code, got := b.post(
+		t,
+		"/facts",
+		`{"repository":"acme/web","push":true,"roles":{"alice":"admin"},"teams":{"acme/sre":{"alice":"active"}},
+		"statuses":{"ci":"success"},"checks":{"build":"failure","slow":"queued"},"required":["ci"],"rulesets":["build"]}`,
+	)
+
 	if code != 200 || got["sha"] == github.Commit("acme/web", "main") {
 		t.Fatalf("%d %v", code, got)
 	}
+
 	for path, part := range map[string]string{
 		"/repos/acme/web/collaborators/alice/permission":             `"role_name":"admin"`,
 		"/orgs/acme/teams/sre/memberships/alice":                     `"state":"active"`,
@@ -27,23 +33,25 @@ func TestFacts(t *testing.T) {
 		"/repos/acme/web/branches/main":                              `"contexts":["ci"]`,
 		"/repos/acme/web/rules/branches/main":                        `"context":"build"`,
 	} {
-		if body := b.ask(t, path); !strings.Contains(body, part) {
+		if body := b.get(t, path); !strings.Contains(body, part) {
 			t.Errorf("%s: %s, want %s", path, body, part)
 		}
 	}
 }
 
-func (b bench) ask(t *testing.T, path string) string {
+func (b fixture) get(t *testing.T, path string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "GET", b.github.URL()+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	req.Header.Set("Authorization", "Bearer "+github.DefaultToken)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(resp.Body)
 	return string(body)

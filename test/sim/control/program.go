@@ -16,8 +16,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// Run is the whole program: it returns when ctx ends, with the exit code: 0 for a clean end, 1 when something cannot
-// be started, 2 for a wrong flag.
+// Run is the whole program. It returns when ctx ends, with the exit code: 0 for a normal end, 1
+// when something cannot be started, 2 for invalid flags.
 func Run(ctx context.Context, args []string, getenv func(string) string, out, problems io.Writer) int {
 	config, err := Parse(args, getenv, problems)
 	switch {
@@ -29,41 +29,52 @@ func Run(ctx context.Context, args []string, getenv func(string) string, out, pr
 		printScenarios(out)
 		return 0
 	}
+
 	if err := serve(ctx, config, out); err != nil {
-		fmt.Fprintln(problems, "seraph-sim:", err) // nothing to be done
+		fmt.Fprintln(problems, "seraph-sim:", err) // the exit code reports the error too
 		return 1
 	}
+
 	return 0
 }
 
-// serve starts GitHub, CircleCI and the control, says where they are, and stops them when ctx ends.
+// serve starts GitHub, CircleCI and the control API, prints their addresses, and stops them when
+// ctx ends.
 func serve(ctx context.Context, config Config, out io.Writer) error {
 	gh := github.New(config.githubOptions())
 	defer gh.Close()
 	if err := gh.Start(config.GitHub); err != nil {
 		return err
 	}
+
 	for name := range strings.SplitSeq(config.Repositories, ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			gh.AddRepository(name)
 		}
 	}
+
 	ci, err := startCircleCI(config, gh)
 	if err != nil {
 		return err
 	}
+
 	defer ci.Close()
 	listener, err := net.Listen("tcp", config.Control)
 	if err != nil {
 		return fmt.Errorf("listen for the control API: %w", err)
 	}
+
 	control := New(gh, ci, config.AppProjects...)
 	server := &http.Server{Handler: control.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
-	fmt.Fprintf(out, "GitHub    %s\nCircleCI  %s\ncontrol   http://%s\n", gh.URL(), ci.URL(), listener.Addr()) // as above
-	fmt.Fprintf(out, "\nTo deploy: curl http://%s/deploy -d '{\"repository\":\"acme/api\",\"environment\":\"staging\"}'\n\n",
-		listener.Addr()) // as above
+	// A failed write means that the terminal is closed, which does not stop the program.
+	fmt.Fprintf(out, "GitHub    %s\nCircleCI  %s\ncontrol   http://%s\n", gh.URL(), ci.URL(), listener.Addr())
+	fmt.Fprintf(
+		out,
+		"\nTo deploy: curl http://%s/deploy -d '{\"repository\":\"acme/api\",\"environment\":\"staging\"}'\n\n",
+		listener.Addr(),
+	) // the same
 
 	ctx, stop := context.WithCancel(ctx)
 	var printing sync.WaitGroup
@@ -72,7 +83,7 @@ func serve(ctx context.Context, config Config, out io.Writer) error {
 	defer stop()
 	select {
 	case <-ctx.Done():
-		server.Close() // all is over
+		server.Close() // the program ends anyway
 		<-failed
 		return nil
 	case err := <-failed:
@@ -90,13 +101,15 @@ func (c Config) githubOptions() github.Options {
 
 func printScenarios(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(table, "scenario (CircleCI):") // nothing to be done about a closed terminal
+	fmt.Fprintln(table, "scenario (CircleCI):") // a failed write means that the terminal is closed
 	for _, s := range circleciScenarios() {
-		fmt.Fprintf(table, "  %s\t%s\n", s[0], s[1]) // as above
+		fmt.Fprintf(table, "  %s\t%s\n", s[0], s[1]) // the same
 	}
-	fmt.Fprintln(table, "github_scenario:") // as above
+
+	fmt.Fprintln(table, "github_scenario:") // the same
 	for _, s := range github.Scenarios() {
-		fmt.Fprintf(table, "  %s\t%s\n", s.Name, s.About) // as above
+		fmt.Fprintf(table, "  %s\t%s\n", s.Name, s.About) // the same
 	}
-	table.Flush() // as above
+
+	table.Flush() // the same
 }

@@ -21,13 +21,18 @@ func TestRunWithoutServing(t *testing.T) {
 		code int
 		says string
 	}{
-		"scenarios":    {[]string{"--scenarios"}, 0, "webhook-lost"},
-		"help":         {[]string{"-h"}, 0, "SERAPH_SIM_CIRCLECI_TOKEN"},
-		"unknown flag": {[]string{"-x"}, 2, "not defined: -x"},
-		"argument":     {[]string{"serve"}, 2, "unexpected argument"},
-		"bad address":  {[]string{"-github", "256.0.0.1:x"}, 1, "listen for the simulated GitHub"},
-		"bad project":  {[]string{"-app-projects", "circleci/a/b=acme/web"}, 2, "is not SLUG=OWNER/NAME@DEFINITION"},
+		"scenarios":    {args: []string{"--scenarios"}, says: "webhook-lost"},
+		"help":         {args: []string{"-h"}, says: "SERAPH_SIM_CIRCLECI_TOKEN"},
+		"unknown flag": {args: []string{"-x"}, code: 2, says: "not defined: -x"},
+		"argument":     {args: []string{"serve"}, code: 2, says: "unexpected argument"},
+		"bad address":  {args: []string{"-github", "256.0.0.1:x"}, code: 1, says: "listen for the simulated GitHub"},
+		"bad project": {
+			args: []string{"-app-projects", "circleci/a/b=acme/web"},
+			code: 2,
+			says: "is not SLUG=OWNER/NAME@DEFINITION",
+		},
 	}
+
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -58,6 +63,7 @@ func start(t *testing.T, args ...string) program {
 		"SERAPH_SIM_WEBHOOK":          "http://127.0.0.1:1/",
 		"SERAPH_SIM_CIRCLECI_WEBHOOK": "http://127.0.0.1:1/",
 	}
+
 	args = append([]string{"-control", "127.0.0.1:0", "-step", "1ms"}, args...)
 	go func() {
 		ended <- Run(ctx, args, func(name string) string { return env[name] }, writer, io.Discard)
@@ -76,8 +82,10 @@ func start(t *testing.T, args ...string) program {
 		if !p.lines.Scan() || !strings.HasPrefix(p.lines.Text(), line.prefix) {
 			t.Fatalf("got %q, want the address after %q", p.lines.Text(), line.prefix)
 		}
+
 		*line.target = strings.TrimPrefix(p.lines.Text(), line.prefix)
 	}
+
 	t.Cleanup(func() {
 		cancel()
 		io.Copy(io.Discard, reader) // so that printing does not wait for a reader
@@ -86,6 +94,7 @@ func start(t *testing.T, args ...string) program {
 			t.Errorf("got exit code %d, want 0", code)
 		}
 	})
+
 	return p
 }
 
@@ -96,6 +105,7 @@ func (p program) call(t *testing.T, method, url, body string) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	req.Header.Set("Authorization", "Bearer simulated-github-token")
 	req.Header.Set("Circle-Token", "simulated-circleci-token")
 	req.Header.Set("Content-Type", "application/json")
@@ -103,15 +113,18 @@ func (p program) call(t *testing.T, method, url, body string) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var answer map[string]any
 	if err := json.Unmarshal(raw, &answer); err != nil || resp.StatusCode >= 300 {
 		t.Fatalf("%s %s: got %d %s", method, url, resp.StatusCode, raw)
 	}
+
 	return answer
 }
 
@@ -131,7 +144,14 @@ func TestRun_PrintsEvents(t *testing.T) {
 	p.waitLine(t, `To deploy: curl http://127\.0\.0\.1:\d+/deploy -d .*`)
 
 	made := p.call(t, "POST", p.control+"/deploy", `{"repository":"acme/api","environment":"staging"}`)
-	p.waitLine(t, fmt.Sprintf(`GitHub    deployment %.0f created: acme/api to staging, main at [0-9a-f]{7}, by octocat`, made["id"]))
+	p.waitLine(
+		t,
+		fmt.Sprintf(
+			`GitHub    deployment %.0f created: acme/api to staging, main at [0-9a-f]{7}, by octocat`,
+			made["id"],
+		),
+	)
+
 	p.waitLine(t, `GitHub    webhook deployment \(delivery \d+\) sent, not answered: failed to connect to host`)
 
 	statuses := fmt.Sprintf("%s/repos/acme/api/deployments/%.0f/statuses", p.github, made["id"])
@@ -143,13 +163,15 @@ func TestRun_PrintsEvents(t *testing.T) {
 	p.waitLine(t, `CircleCI  pipeline 1 of gh/acme/api, workflow deploy \([0-9a-f]{8}\) ended: success`)
 }
 
-// TestRun_CircleCIFollowsGitHub pushes, makes a branch and a tag at GitHub, and wants CircleCI to build them.
+// TestRun_CircleCIFollowsGitHub pushes, makes a branch and a tag at GitHub, and wants CircleCI to
+// build them.
 func TestRun_CircleCIFollowsGitHub(t *testing.T) {
 	p := start(t)
 	const (
 		oauth = "gh/acme/api"
 		app   = "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat"
 	)
+
 	first := github.Commit("acme/api", "main")
 	pushed := p.call(t, "POST", p.control+"/facts", `{"repository":"acme/api","push":true}`)["sha"].(string)
 	branch := p.call(t, "POST", p.control+"/facts",
@@ -169,9 +191,14 @@ func TestRun_CircleCIFollowsGitHub(t *testing.T) {
 		{name: "new branch", url: oauth + "/pipeline", body: `{"branch":"release/1"}`, want: branch},
 		{name: "new tag", url: oauth + "/pipeline", body: `{"tag":"v1"}`, want: branch},
 		{name: "tag of an old commit", url: oauth + "/pipeline", body: `{"tag":"v0"}`, want: first},
-		{name: "project of the GitHub App", url: app + "/pipeline/run",
-			body: `{"definition_id":"3f0c9f6e-2b1a-4f6d-9c57-0d1e2f3a4b5c","checkout":{"branch":"main"}}`, want: web},
+		{
+			name: "project of the GitHub App",
+			url:  app + "/pipeline/run",
+			body: `{"definition_id":"3f0c9f6e-2b1a-4f6d-9c57-0d1e2f3a4b5c","checkout":{"branch":"main"}}`,
+			want: web,
+		},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			p.call(t, "POST", p.circleci+"/project/"+test.url, test.body)
@@ -185,14 +212,17 @@ func TestRun_CircleCIFollowsGitHub(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		req.Header.Set("Circle-Token", "simulated-circleci-token")
 		req.Header.Set("Content-Type", "application/json")
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		defer resp.Body.Close()
-		if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 400 || !strings.Contains(string(body), "Branch not found") {
+		if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 400 ||
+			!strings.Contains(string(body), "Branch not found") {
 			t.Errorf("got %d %s, want 400 Branch not found", resp.StatusCode, body)
 		}
 	})

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// printEvents prints one line for each thing that happens, until ctx ends: a deployment is created, its webhook is
-// answered, a pipeline is triggered, a workflow is held or ends, a status is written.
+// printEvents prints one line per event until ctx ends: a deployment is created, its webhook is
+// answered, a pipeline is triggered, a workflow is on hold or ends, a status is written.
 func (c *Control) printEvents(ctx context.Context, out io.Writer) {
 	printLine := func(line string) {
-		fmt.Fprintln(out, time.Now().Format(time.TimeOnly), line) // a closed terminal is no reason to stop
+		fmt.Fprintln(out, time.Now().Format(time.TimeOnly), line) // a closed terminal does not stop the program
 	}
-	printed := map[string]bool{} // lines about pipelines, which each change of a pipeline repeats
-	c.follow(ctx, func(news []event) bool {
-		for _, e := range news {
+	printed := map[string]bool{} // lines about pipelines; each change of a pipeline repeats them
+	c.follow(ctx, func(events []event) bool {
+		for _, e := range events {
 			switch data := e.data.(type) {
 			case deployment:
 				printLine(fmt.Sprintf("GitHub    deployment %d created: %s to %s, %s at %.7s, by %s",
@@ -27,7 +27,8 @@ func (c *Control) printEvents(ctx context.Context, out io.Writer) {
 				printLine(fmt.Sprintf("GitHub    deployment %d status written: %s %q",
 					data.Deployment, data.State, data.Description))
 			case delivery:
-				if data.Event != "deployment_status" || data.StatusCode != http.StatusOK { // the status has its own line
+				// the status has its own line
+				if data.Event != "deployment_status" || data.StatusCode != http.StatusOK {
 					printLine(data.line())
 				}
 			case Pipeline:
@@ -39,6 +40,7 @@ func (c *Control) printEvents(ctx context.Context, out io.Writer) {
 				}
 			}
 		}
+
 		return true
 	})
 }
@@ -54,24 +56,29 @@ func (d delivery) line() string {
 	return fmt.Sprintf("%s, answered %d %.200s", sent, d.StatusCode, strings.TrimSpace(d.Answer))
 }
 
-// ended are the final statuses of a workflow.
-var ended = []string{"success", "failed", "error", "canceled", "unauthorized", "not_run"}
+// terminalStatuses are the final statuses of a workflow.
+var terminalStatuses = []string{"success", "failed", "error", "canceled", "unauthorized", "not_run"}
 
 func (p Pipeline) lines() []string {
 	ref := "branch " + p.Branch
 	if p.Tag != "" {
 		ref = "tag " + p.Tag
 	}
+
 	name := fmt.Sprintf("pipeline %d of %s", p.Number, p.Project)
 	all := []string{fmt.Sprintf("CircleCI  %s triggered: %s at %.7s", name, ref, p.Revision)}
 	for _, w := range p.Workflows {
 		switch {
 		case w.Status == "on_hold":
-			all = append(all, fmt.Sprintf("CircleCI  %s, workflow %s waits for an approval: POST /approve {\"pipeline\":%q}",
-				name, w.Name, p.ID))
-		case slices.Contains(ended, w.Status):
+			all = append(
+				all,
+				fmt.Sprintf("CircleCI  %s, workflow %s waits for an approval: POST /approve {\"pipeline\":%q}",
+					name, w.Name, p.ID),
+			)
+		case slices.Contains(terminalStatuses, w.Status):
 			all = append(all, fmt.Sprintf("CircleCI  %s, workflow %s (%.8s) ended: %s", name, w.Name, w.ID, w.Status))
 		}
 	}
+
 	return all
 }

@@ -16,12 +16,12 @@ type App struct {
 	ID             int64
 	Slug           string
 	InstallationID int64
-	// One of the two, as PEM: JSON web tokens are verified with it.
+	// JSON web tokens are verified with one of the two, as PEM.
 	PrivateKey []byte
 	PublicKey  []byte
 }
 
-// installation is where an app may act and what it may do there.
+// installation is one installation of the app.
 type installation struct {
 	id          int64
 	permissions map[string]string
@@ -29,11 +29,16 @@ type installation struct {
 
 func defaultPermissions() map[string]string {
 	return map[string]string{
-		"metadata": "read", "deployments": "write", "contents": "read", "statuses": "read", "checks": "read", "members": "read",
+		"metadata":    "read",
+		"deployments": "write",
+		"contents":    "read",
+		"statuses":    "read",
+		"checks":      "read",
+		"members":     "read",
 	}
 }
 
-// credential is what one token stands for.
+// credential is the account and the permissions of one token.
 type credential struct {
 	account     wire.Account
 	app         *wire.App         // set for installation tokens and JSON web tokens
@@ -43,25 +48,26 @@ type credential struct {
 	isJWT       bool
 }
 
-// identity is who the rate limits count.
+// identity is the name under which the rate limits count calls.
 func (c *credential) identity() string { return c.account.Login }
 
-// AddToken makes a personal access token for login. Permissions are those of a fine-grained token, such as
-// {"deployments": "write"}; nil allows everything.
+// AddToken adds a personal access token of login. Permissions are those of a fine-grained token,
+// such as {"deployments": "write"}; nil allows everything.
 func (s *Server) AddToken(token, login string, permissions map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.credentials[token] = &credential{account: s.account(login), permissions: maps.Clone(permissions)}
 }
 
-// RevokeTokens makes every token handed out so far worthless, the personal ones and those of installations.
+// RevokeTokens makes all existing tokens invalid, personal and installation tokens.
 func (s *Server) RevokeTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.credentials)
 }
 
-// SetPermission changes what the app's installation may do, for tokens old and new; an empty level takes it away.
+// SetPermission changes a permission of the app's installation, for existing and new tokens. An
+// empty level removes it.
 func (s *Server) SetPermission(name, level string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,17 +80,18 @@ func (s *Server) SetPermission(name, level string) {
 	}
 }
 
-// Uninstall takes a repository away from the app.
+// Uninstall removes a repository from the app's installation.
 func (s *Server) Uninstall(repo string) { s.edit(repo, func(r *repository) { r.installed = false }) }
 
-// TokensIssued counts the installation tokens made so far.
+// TokensIssued counts the installation tokens created so far.
 func (s *Server) TokensIssued() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.tokensIssued
 }
 
-// account finds or makes a user; a login that ends in [bot] is a bot.
+// account returns the account of a login, and creates a user when there is none, or a bot when the
+// login ends in [bot].
 func (s *Server) account(login string) wire.Account {
 	kind := "User"
 	if strings.HasSuffix(login, "[bot]") {
@@ -116,11 +123,15 @@ func (s *Server) app() *wire.App {
 	return made
 }
 
-// otherApp is some app that is not the configured one, such as github-actions.
+// otherApp is an app other than the configured one, such as github-actions.
 func (s *Server) otherApp(slug string) *wire.App {
 	return &wire.App{
-		ID: 15368, Slug: slug, Owner: s.organization("simulated-apps"), Permissions: defaultPermissions(),
-		Events: slices.Clone(hookEvents), CreatedAt: time.Date(2024, 5, 1, 9, 0, 0, 0, time.UTC),
+		ID:          15368,
+		Slug:        slug,
+		Owner:       s.organization("simulated-apps"),
+		Permissions: defaultPermissions(),
+		Events:      slices.Clone(hookEvents),
+		CreatedAt:   time.Date(2024, 5, 1, 9, 0, 0, 0, time.UTC),
 	}
 }
 
@@ -130,13 +141,18 @@ func (s *Server) newHook(id int64, targetType string, targetID int64) *hookshot.
 	if s.options.WebhookURL == "" {
 		return nil
 	}
+
 	return &hookshot.Hook{
-		ID: id, URL: s.options.WebhookURL, Secret: s.options.WebhookSecret,
-		TargetType: targetType, TargetID: targetID, Events: slices.Clone(hookEvents),
+		ID:         id,
+		URL:        s.options.WebhookURL,
+		Secret:     s.options.WebhookSecret,
+		TargetType: targetType,
+		TargetID:   targetID,
+		Events:     slices.Clone(hookEvents),
 	}
 }
 
-// appHook is the one hook of the configured app.
+// appHook is the one webhook of the configured app.
 func (s *Server) appHook() *hookshot.Hook {
 	if s.options.App == nil || s.options.WebhookURL == "" {
 		return nil
@@ -144,13 +160,14 @@ func (s *Server) appHook() *hookshot.Hook {
 	if s.ids["app hook"] == 0 {
 		s.ids["app hook"] = s.nextID("hook")
 	}
+
 	hook := s.newHook(s.ids["app hook"], "integration", s.options.App.ID)
 	hook.InstallationID = s.options.App.InstallationID
 	return hook
 }
 
-// hooksOf are the hooks that hear of events in a repository.
-func (s *Server) hooksOf(r *repository) []hookshot.Hook {
+// hooksFor are the webhooks that receive the events of a repository.
+func (s *Server) hooksFor(r *repository) []hookshot.Hook {
 	hook := r.hook
 	if s.options.App != nil {
 		hook = s.appHook()
@@ -158,9 +175,11 @@ func (s *Server) hooksOf(r *repository) []hookshot.Hook {
 	if hook == nil || (s.options.App != nil && !r.installed) {
 		return nil
 	}
-	told := *hook
+
+	found := *hook
 	if s.enterprise() {
-		told.Enterprise = cmp.Or(strings.TrimPrefix(s.base, "http://"), "github.example.com")
+		found.Enterprise = cmp.Or(strings.TrimPrefix(s.base, "http://"), "github.example.com")
 	}
-	return []hookshot.Hook{told}
+
+	return []hookshot.Hook{found}
 }

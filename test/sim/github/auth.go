@@ -14,11 +14,12 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// tokenLife is how long an installation token works.
-const tokenLife = time.Hour
+// tokenLifetime is how long an installation token is valid.
+const tokenLifetime = time.Hour
 
-// bearer is the token of the Authorization header, which GitHub takes as "token X" and "Bearer X".
-func bearer(r *http.Request) string {
+// bearerToken returns the token of the Authorization header, which GitHub accepts as "token X" and
+// "Bearer X".
+func bearerToken(r *http.Request) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "token") {
 		return strings.TrimSpace(token)
@@ -26,37 +27,42 @@ func bearer(r *http.Request) string {
 	return ""
 }
 
-// asToken lets personal and installation tokens pass.
-func (s *Server) asToken(c *call) *answer {
-	token := bearer(c.r)
+// requireToken accepts personal and installation tokens.
+func (s *Server) requireToken(c *call) *response {
+	token := bearerToken(c.r)
 	if token == "" {
-		return refuse(http.StatusUnauthorized, "Requires authentication")
+		return errorResponse(http.StatusUnauthorized, "Requires authentication")
 	}
+
 	who := s.credentials[token]
 	if who == nil || (!who.expires.IsZero() && !s.options.Now().Before(who.expires)) {
-		return refuse(http.StatusUnauthorized, "Bad credentials")
+		return errorResponse(http.StatusUnauthorized, "Bad credentials")
 	}
-	c.who = who
+
+	c.credential = who
 	if who.install != 0 {
-		c.who.permissions = s.installations[who.install].permissions
+		c.credential.permissions = s.installations[who.install].permissions
 	}
-	return s.overLimit(c)
+
+	return s.countCall(c)
 }
 
-// asApp lets the app's own JSON web tokens pass.
-func (s *Server) asApp(c *call) *answer {
+// requireApp accepts the app's JSON web tokens.
+func (s *Server) requireApp(c *call) *response {
 	app := s.options.App
 	if app == nil {
-		return refuse(http.StatusUnauthorized, "A JSON web token could not be decoded")
+		return errorResponse(http.StatusUnauthorized, "A JSON web token could not be decoded")
 	}
-	if problem := s.verifyJWT(app, bearer(c.r)); problem != nil {
-		return refuse(http.StatusUnauthorized, problem.Error())
+	if problem := s.verifyJWT(app, bearerToken(c.r)); problem != nil {
+		return errorResponse(http.StatusUnauthorized, problem.Error())
 	}
-	c.who = &credential{account: s.account(app.Slug + "[bot]"), app: s.app(), isJWT: true}
+
+	c.credential = &credential{account: s.account(app.Slug + "[bot]"), app: s.app(), isJWT: true}
 	return nil
 }
 
-// verifyJWT applies the rules of "Generating a JSON Web Token (JWT) for a GitHub App".
+// verifyJWT applies the rules of GitHub's page "Generating a JSON Web Token (JWT) for a GitHub
+// App".
 func (s *Server) verifyJWT(app *App, token string) error {
 	claims := jwt.RegisteredClaims{}
 	parser := jwt.NewParser(jwt.WithValidMethods([]string{"RS256"}), jwt.WithoutClaimsValidation())
@@ -64,17 +70,23 @@ func (s *Server) verifyJWT(app *App, token string) error {
 		//lint:ignore ST1005 GitHub's own words
 		return errors.New("A JSON web token could not be decoded")
 	}
+
 	now := s.options.Now()
 	switch {
 	case claims.Issuer != strconv.FormatInt(app.ID, 10):
 		return errors.New("'Issuer' claim ('iss') must be the app's id")
 	case claims.ExpiresAt == nil || !now.Before(claims.ExpiresAt.Time):
-		return errors.New("'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires")
+		return errors.New(
+			"'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires",
+		)
 	case claims.ExpiresAt.Sub(now) > 10*time.Minute:
 		return errors.New("'Expiration time' claim ('exp') is too far in the future")
 	case claims.IssuedAt == nil || claims.IssuedAt.After(now):
-		return errors.New("'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued")
+		return errors.New(
+			"'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued",
+		)
 	}
+
 	return nil
 }
 
@@ -89,27 +101,29 @@ func (a *App) key() (any, error) {
 	return &private.PublicKey, nil
 }
 
-// inRepository finds the repository a call is about, redirects from former names, and checks access and permission.
-func (s *Server) inRepository(c *call) *answer {
-	if a := s.findRepository(c); a != nil {
-		return a
+// requireRepository finds the repository of a call, redirects from former names, and checks access
+// and permission.
+func (s *Server) requireRepository(c *call) *response {
+	if resp := s.findRepository(c); resp != nil {
+		return resp
 	}
-	if c.repo.hidden || (c.who.install != 0 && !c.repo.installed) {
+	if c.repo.hidden || (c.credential.install != 0 && !c.repo.installed) {
 		return notFound()
 	}
-	if a := permitted(c); a != nil {
-		return a
+	if resp := checkPermission(c); resp != nil {
+		return resp
 	}
 	if c.r.Method == http.MethodGet {
 		return nil
 	}
 	if c.repo.Archived {
-		return refuse(http.StatusForbidden, "Repository was archived so is read-only.")
+		return errorResponse(http.StatusForbidden, "Repository was archived so is read-only.")
 	}
+
 	return s.countWrite(c)
 }
 
-func (s *Server) findRepository(c *call) *answer {
+func (s *Server) findRepository(c *call) *response {
 	if c.param("id") != "" {
 		for _, r := range s.repositories {
 			if r.ID == c.id("id") && !r.deleted {
@@ -117,81 +131,110 @@ func (s *Server) findRepository(c *call) *answer {
 				return nil
 			}
 		}
+
 		return notFound()
 	}
+
 	name := c.param("owner") + "/" + c.param("repo")
-	if c.repo = s.find(name); c.repo != nil {
+	if c.repo = s.repositoryByName(name); c.repo != nil {
 		return nil
 	}
+
 	for _, r := range s.repositories {
 		for _, f := range r.former {
 			if f.redirects && f.fullName == strings.ToLower(name) && !r.deleted {
-				return s.moved(c, r)
+				return s.redirect(c, r)
 			}
 		}
 	}
+
 	return notFound()
 }
 
-// permitted checks the route's permission for tokens that have some but not all.
-func permitted(c *call) *answer {
+// checkPermission checks the route's permission for tokens with limited permissions.
+func checkPermission(c *call) *response {
 	name, level, _ := strings.Cut(c.route.permission, "=")
-	has := c.who.permissions[name]
-	if c.who.permissions == nil || name == "" || has == "write" || has == level || has == "admin" {
+	has := c.credential.permissions[name]
+	if c.credential.permissions == nil || name == "" || has == "write" || has == level || has == "admin" {
 		return nil
 	}
-	if c.who.app != nil {
-		return refuse(http.StatusForbidden, "Resource not accessible by integration")
+	if c.credential.app != nil {
+		return errorResponse(http.StatusForbidden, "Resource not accessible by integration")
 	}
-	return refuse(http.StatusForbidden, "Resource not accessible by personal access token")
+
+	return errorResponse(http.StatusForbidden, "Resource not accessible by personal access token")
 }
 
-func (s *Server) getApp(c *call) *answer { return ok(c.who.app.JSON(s.api(), s.web())) }
+func (s *Server) getApp(c *call) *response { return ok(c.credential.app.JSON(s.api(), s.web())) }
 
-func (s *Server) getInstallation(c *call) *answer {
-	if a := s.findRepository(c); a != nil {
-		return a
+func (s *Server) getInstallation(c *call) *response {
+	if resp := s.findRepository(c); resp != nil {
+		return resp
 	}
 	if c.repo.hidden || !c.repo.installed {
 		return notFound()
 	}
-	in, app, owner := s.installations[s.options.App.InstallationID], c.who.app, c.repo.Owner
+
+	in, app, owner := s.installations[s.options.App.InstallationID], c.credential.app, c.repo.Owner
 	self := fmt.Sprintf("%s/app/installations/%d", s.api(), in.id)
 	return ok(wire.Object{
-		"id": in.id, "account": owner.JSON(s.api(), s.web()), "app_id": app.ID, "app_slug": app.Slug,
-		"target_id": owner.ID, "target_type": "Organization", "repository_selection": "all",
-		"access_tokens_url": self + "/access_tokens", "repositories_url": s.api() + "/installation/repositories",
-		"html_url":    fmt.Sprintf("%s/organizations/%s/settings/installations/%d", s.web(), owner.Login, in.id),
-		"permissions": in.permissions, "events": hookEvents, "single_file_name": nil,
-		"created_at": wire.Time(app.CreatedAt), "updated_at": wire.Time(app.CreatedAt),
-		"suspended_at": nil, "suspended_by": nil,
+		"id":                   in.id,
+		"account":              owner.JSON(s.api(), s.web()),
+		"app_id":               app.ID,
+		"app_slug":             app.Slug,
+		"target_id":            owner.ID,
+		"target_type":          "Organization",
+		"repository_selection": "all",
+		"access_tokens_url":    self + "/access_tokens",
+		"repositories_url":     s.api() + "/installation/repositories",
+		"html_url":             fmt.Sprintf("%s/organizations/%s/settings/installations/%d", s.web(), owner.Login, in.id),
+		"permissions":          in.permissions,
+		"events":               hookEvents,
+		"single_file_name":     nil,
+		"created_at":           wire.Time(app.CreatedAt),
+		"updated_at":           wire.Time(app.CreatedAt),
+		"suspended_at":         nil,
+		"suspended_by":         nil,
 	})
 }
 
-func (s *Server) postToken(c *call) *answer {
+func (s *Server) postToken(c *call) *response {
 	in := s.installations[c.id("installation")]
 	if in == nil {
 		return notFound()
 	}
+
 	s.tokensIssued++
 	token := fmt.Sprintf("ghs_simulated%023d", s.tokensIssued)
-	expires := s.options.Now().Add(tokenLife)
-	s.credentials[token] = &credential{account: c.who.account, app: c.who.app, install: in.id, expires: expires}
-	return &answer{status: http.StatusCreated, body: wire.Object{
-		"token": token, "expires_at": wire.Time(expires), "permissions": maps.Clone(in.permissions),
-		"repository_selection": "all",
-	}}
+	expires := s.options.Now().Add(tokenLifetime)
+	s.credentials[token] = &credential{
+		account: c.credential.account,
+		app:     c.credential.app,
+		install: in.id,
+		expires: expires,
+	}
+
+	return &response{
+		status: http.StatusCreated,
+		body: wire.Object{
+			"token":                token,
+			"expires_at":           wire.Time(expires),
+			"permissions":          maps.Clone(in.permissions),
+			"repository_selection": "all",
+		},
+	}
 }
 
-func (s *Server) getMeta(*call) *answer {
+func (s *Server) getMeta(*call) *response {
 	return ok(wire.Object{"verifiable_password_authentication": false, "hooks": s.meta})
 }
 
-// SetHookSources sets the address ranges that GET /meta says webhooks come from; at first the loopback ones.
+// SetHookSources sets the address ranges that GET /meta lists as sources of webhooks. The default
+// is the loopback ranges.
 func (s *Server) SetHookSources(cidrs ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.meta = cidrs
 }
 
-func (s *Server) getRepository(c *call) *answer { return ok(c.repo.JSON(s.api(), s.web())) }
+func (s *Server) getRepository(c *call) *response { return ok(c.repo.JSON(s.api(), s.web())) }

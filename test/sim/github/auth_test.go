@@ -39,11 +39,17 @@ func (k appKey) app() *github.App {
 
 func (k appKey) jwt(t *testing.T, now time.Time, life time.Duration) string {
 	t.Helper()
-	claims := jwt.RegisteredClaims{Issuer: "4711", IssuedAt: jwt.NewNumericDate(now.Add(-time.Minute)), ExpiresAt: jwt.NewNumericDate(now.Add(life))}
+	claims := jwt.RegisteredClaims{
+		Issuer:    "4711",
+		IssuedAt:  jwt.NewNumericDate(now.Add(-time.Minute)),
+		ExpiresAt: jwt.NewNumericDate(now.Add(life)),
+	}
+
 	signed, err := jwt.NewWithClaims(jwt.SigningMethodRS256, claims).SignedString(k.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return signed
 }
 
@@ -59,26 +65,98 @@ func TestWhoMayAsk(t *testing.T) {
 		status              int
 		says                string
 	}{
-		"no token":                 {"GET", "/repos/" + repo, "", 401, "Requires authentication"},
-		"unknown token":            {"GET", "/repos/" + repo, "ghp_nonsense", 401, "Bad credentials"},
-		"personal token":           {"GET", "/repos/" + repo, github.DefaultToken, 200, ""},
-		"who am I":                 {"GET", "/user", github.DefaultToken, 200, ""},
-		"too small a token":        {"POST", statuses, "read-only", 403, "Resource not accessible by personal access token"},
-		"large enough":             {"GET", statuses, "read-only", 200, ""},
-		"other repository":         {"GET", "/repos/acme/none", github.DefaultToken, 404, "Not Found"},
-		"app":                      {"GET", "/app", good, 200, ""},
-		"app, no token":            {"GET", "/app", "", 401, "could not be decoded"},
-		"app, personal token":      {"GET", "/app", github.DefaultToken, 401, "could not be decoded"},
-		"app, other key":           {"GET", "/app", stranger.jwt(t, time.Now(), time.Minute), 401, "could not be decoded"},
-		"app, expired":             {"GET", "/app", key.jwt(t, time.Now(), -time.Second), 401, "'exp'"},
-		"app, too far ahead":       {"GET", "/app", key.jwt(t, time.Now(), time.Hour), 401, "too far in the future"},
-		"app, not yet issued":      {"GET", "/app", key.jwt(t, time.Now().Add(5*time.Minute), time.Minute), 401, "'iat'"},
-		"jwt for a repository":     {"GET", "/repos/" + repo, good, 401, "Bad credentials"},
-		"installation":             {"GET", "/repos/" + repo + "/installation", good, 200, ""},
-		"unknown installation":     {"POST", "/app/installations/1/access_tokens", good, 404, "Not Found"},
-		"meta needs nothing":       {"GET", "/meta", "", 200, ""},
-		"a call that is not there": {"PUT", "/repos/" + repo, github.DefaultToken, 404, "Not Found"},
+		"no token": {method: "GET", path: "/repos/" + repo, status: 401, says: "Requires authentication"},
+		"unknown token": {
+			method: "GET",
+			path:   "/repos/" + repo,
+			token:  "ghp_nonsense",
+			status: 401,
+			says:   "Bad credentials",
+		},
+		"personal token": {method: "GET", path: "/repos/" + repo, token: github.DefaultToken, status: 200},
+		"who am I":       {method: "GET", path: "/user", token: github.DefaultToken, status: 200},
+		"too small a token": {
+			method: "POST",
+			path:   statuses,
+			token:  "read-only",
+			status: 403,
+			says:   "Resource not accessible by personal access token",
+		},
+		"large enough": {method: "GET", path: statuses, token: "read-only", status: 200},
+		"other repository": {
+			method: "GET",
+			path:   "/repos/acme/none",
+			token:  github.DefaultToken,
+			status: 404,
+			says:   "Not Found",
+		},
+		"app":           {method: "GET", path: "/app", token: good, status: 200},
+		"app, no token": {method: "GET", path: "/app", status: 401, says: "could not be decoded"},
+		"app, personal token": {
+			method: "GET",
+			path:   "/app",
+			token:  github.DefaultToken,
+			status: 401,
+			says:   "could not be decoded",
+		},
+		"app, other key": {
+			method: "GET",
+			path:   "/app",
+			token:  stranger.jwt(t, time.Now(), time.Minute),
+			status: 401,
+			says:   "could not be decoded",
+		},
+		"app, expired": {
+			method: "GET",
+			path:   "/app",
+			token:  key.jwt(t, time.Now(), -time.Second),
+			status: 401,
+			says:   "'exp'",
+		},
+		"app, too far ahead": {
+			method: "GET",
+			path:   "/app",
+			token:  key.jwt(t, time.Now(), time.Hour),
+			status: 401,
+			says:   "too far in the future",
+		},
+		"app, not yet issued": {
+			method: "GET",
+			path:   "/app",
+			token:  key.jwt(t, time.Now().Add(5*time.Minute), time.Minute),
+			status: 401,
+			says:   "'iat'",
+		},
+		"jwt for a repository": {
+			method: "GET",
+			path:   "/repos/" + repo,
+			token:  good,
+			status: 401,
+			says:   "Bad credentials",
+		},
+		"installation": {
+			method: "GET",
+			path:   "/repos/" + repo + "/installation",
+			token:  good,
+			status: 200,
+		},
+		"unknown installation": {
+			method: "POST",
+			path:   "/app/installations/1/access_tokens",
+			token:  good,
+			status: 404,
+			says:   "Not Found",
+		},
+		"meta needs nothing": {method: "GET", path: "/meta", status: 200},
+		"a call that is not there": {
+			method: "PUT",
+			path:   "/repos/" + repo,
+			token:  github.DefaultToken,
+			status: 404,
+			says:   "Not Found",
+		},
 	}
+
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			got := do(t, s, c.method, c.path, c.token, map[string]string{"POST": `{"state":"queued"}`}[c.method])
@@ -87,6 +165,7 @@ func TestWhoMayAsk(t *testing.T) {
 			}
 		})
 	}
+
 	for _, v := range s.Violations() {
 		if !strings.Contains(v, "PUT ") {
 			t.Error("violation:", v)
@@ -94,7 +173,8 @@ func TestWhoMayAsk(t *testing.T) {
 	}
 }
 
-// TestAppEndToEnd lets the libraries that real programs use find the installation, get a token and write a status.
+// TestAppEndToEnd lets the libraries that real programs use find the installation, get a token and
+// write a status.
 func TestAppEndToEnd(t *testing.T) {
 	key, clock := newKey(t), newClock()
 	s := setup(t, github.Options{App: key.app(), Now: clock.now})
@@ -103,35 +183,44 @@ func TestAppEndToEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, _, err := client(t, s, app).Apps.FindRepositoryInstallation(t.Context(), "acme", "api")
+
+	found, _, err := newClient(t, s, app).Apps.FindRepositoryInstallation(t.Context(), "acme", "api")
 	if err != nil || found.GetID() != 9001 {
 		t.Fatalf("installation %d: %v", found.GetID(), err)
 	}
+
 	installed, err := ghinstallation.New(tr, 4711, found.GetID(), key.pem())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	installed.BaseURL = s.URL()
 	d := deploy(t, s, github.NewDeployment{})
 	write := func(in *hub.DeploymentStatusRequest) error {
-		_, _, err := client(t, s, installed).Repositories.CreateDeploymentStatus(t.Context(), "acme", "api", d.ID, in)
+		_, _, err := newClient(t, s, installed).Repositories.CreateDeploymentStatus(t.Context(), "acme", "api", d.ID, in)
 		return err
 	}
+
 	if err := write(&hub.DeploymentStatusRequest{State: hub.String("queued")}); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Statuses(repo, d.ID)[0].Creator; got != "seraph[bot]" || s.TokensIssued() != 1 {
 		t.Errorf("creator %q, %d tokens", got, s.TokensIssued())
 	}
+
 	wantNoViolations(t, s)
 	s.SetPermission("deployments", "read")
-	if err := write(&hub.DeploymentStatusRequest{State: hub.String("success")}); !says(err, "Resource not accessible by integration") {
+	if err := write(&hub.DeploymentStatusRequest{
+		State: hub.String("success"),
+	}); !says(err, "Resource not accessible by integration") {
 		t.Errorf("without permission: %v", err)
 	}
+
 	s.Uninstall(repo)
 	if err := write(&hub.DeploymentStatusRequest{State: hub.String("success")}); !says(err, "404") {
 		t.Errorf("uninstalled: %v", err)
 	}
+
 	clock.advance(time.Hour)
 	token, err := installed.Token(t.Context())
 	if err != nil {
@@ -142,16 +231,20 @@ func TestAppEndToEnd(t *testing.T) {
 	}
 }
 
-func client(t *testing.T, s *github.Server, tr http.RoundTripper) *hub.Client {
+func newClient(t *testing.T, s *github.Server, tr http.RoundTripper) *hub.Client {
 	t.Helper()
 	if app, ok := tr.(*ghinstallation.AppsTransport); ok {
 		app.BaseURL = s.URL()
 	}
-	c := hub.NewClient(&http.Client{Transport: tr}) // with a Timeout, v60 leaves a goroutine behind each refusal until it runs out
+
+	c := hub.NewClient(&http.Client{
+		Transport: tr,
+	}) // with a Timeout, v60 leaves a goroutine behind each refusal until it runs out
 	base, err := c.BaseURL.Parse(s.URL() + "/")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	c.BaseURL = base
 	return c
 }

@@ -19,17 +19,17 @@ type deployment struct {
 	wire.Deployment
 	repo     *repository
 	statuses []wire.Status
-	run      wire.Object // the Actions run that made it, else nil
+	run      wire.Object // the GitHub Actions run that created it, or nil
 }
 
-// view is the deployment under its repository's present name.
+// view returns the deployment with the present name of its repository.
 func (d *deployment) view() wire.Deployment {
 	v := d.Deployment
 	v.Repository = d.repo.Repository
 	return v
 }
 
-// NewDeployment is what a person or a program asks GitHub for. Only Ref is required.
+// NewDeployment is a request for a deployment. Only Ref is required.
 type NewDeployment struct {
 	Ref         string
 	Environment string          // default production
@@ -37,14 +37,14 @@ type NewDeployment struct {
 	Payload     json.RawMessage // an object or a string; default {}
 	Description string
 	Creator     string // login, default "octocat"; one that ends in [bot] is a bot
-	App         string // slug of the app it is made through, such as github-actions; default none
-	WorkflowRun bool   // made by a job of GitHub Actions
+	App         string // slug of the app that creates it, such as github-actions; default none
+	WorkflowRun bool   // created by a job of GitHub Actions
 	Transient   bool
 	Production  *bool     // default: Environment is production
 	CreatedAt   time.Time // default now
 }
 
-// Deployment is what the simulator knows of one deployment.
+// Deployment is a copy of one deployment for tests.
 type Deployment struct {
 	ID           int64
 	Repository   string
@@ -54,26 +54,27 @@ type Deployment struct {
 	Task         string
 	Environment  string
 	Payload      json.RawMessage
-	Creator      string // what the account goes by now
+	Creator      string // the present login
 	CreatorID    int64
 	At           time.Time
 	Statuses     []Status // oldest first
 }
 
-// CreateDeployment makes a deployment as POST /repos/{owner}/{repo}/deployments does with auto_merge off and no
-// required contexts, and sends its webhook.
+// CreateDeployment creates a deployment as POST /repos/{owner}/{repo}/deployments does with
+// auto_merge off and no required contexts, and sends its webhook.
 func (s *Server) CreateDeployment(repo string, wanted NewDeployment) (Deployment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r := s.must(repo)
+	r := s.mustRepository(repo)
 	sha, found := r.resolve(wanted.Ref)
 	if !found {
 		return Deployment{}, fmt.Errorf("no ref found for: %s", wanted.Ref)
 	}
 	if len(wanted.Payload) > 0 && !json.Valid(wanted.Payload) {
-		return Deployment{}, errors.New("the payload is not JSON")
+		return Deployment{}, errors.New("payload is not JSON")
 	}
-	return s.create(r, sha, wanted).evidence(), nil
+
+	return s.create(r, sha, wanted).snapshot(), nil
 }
 
 func (s *Server) create(r *repository, sha string, w NewDeployment) *deployment {
@@ -81,34 +82,51 @@ func (s *Server) create(r *repository, sha string, w NewDeployment) *deployment 
 	if created.IsZero() {
 		created = s.options.Now()
 	}
+
 	w.Environment, w.Task = cmp.Or(w.Environment, "production"), cmp.Or(w.Task, "deploy")
 	production := w.Environment == "production"
 	if w.Production != nil {
 		production = *w.Production
 	}
-	d := &deployment{repo: r, Deployment: wire.Deployment{
-		ID: s.nextID("deployment"), SHA: sha, Ref: w.Ref, Task: w.Task, Payload: payload(w.Payload),
-		Environment: w.Environment, OriginalEnvironment: w.Environment, Description: w.Description,
-		Creator: s.account(cmp.Or(w.Creator, "octocat")), App: s.appNamed(w.App), Transient: w.Transient,
-		Production: production, CreatedAt: created, UpdatedAt: created,
-	}}
+
+	d := &deployment{
+		repo: r,
+		Deployment: wire.Deployment{
+			ID:                  s.nextID("deployment"),
+			SHA:                 sha,
+			Ref:                 w.Ref,
+			Task:                w.Task,
+			Payload:             normalizePayload(w.Payload),
+			Environment:         w.Environment,
+			OriginalEnvironment: w.Environment,
+			Description:         w.Description,
+			Creator:             s.account(cmp.Or(w.Creator, "octocat")),
+			App:                 s.appBySlug(w.App),
+			Transient:           w.Transient,
+			Production:          production,
+			CreatedAt:           created,
+			UpdatedAt:           created,
+		},
+	}
+
 	if w.WorkflowRun {
 		d.run = s.workflowRun(d)
 	}
+
 	s.deployments = append(s.deployments, d)
-	s.tell("deployment", d, nil, d.Creator)
-	s.changed.Ring()
+	s.sendEvent("deployment", d, nil, d.Creator)
+	s.changed.Broadcast()
 	return d
 }
 
-func payload(raw json.RawMessage) json.RawMessage {
+func normalizePayload(raw json.RawMessage) json.RawMessage {
 	if trimmed := bytes.TrimSpace(raw); len(trimmed) > 0 {
 		return slices.Clone(trimmed)
 	}
 	return json.RawMessage("{}")
 }
 
-func (s *Server) appNamed(slug string) *wire.App {
+func (s *Server) appBySlug(slug string) *wire.App {
 	switch {
 	case slug == "":
 		return nil
@@ -119,38 +137,49 @@ func (s *Server) appNamed(slug string) *wire.App {
 	}
 }
 
-// workflowRun is the part of GitHub Actions' run that tells such deployments apart.
+// workflowRun is the part of a GitHub Actions run by which receivers recognize such deployments.
 func (s *Server) workflowRun(d *deployment) wire.Object {
 	id := s.nextID("run")
 	return wire.Object{
-		"id": id, "name": "Deploy", "path": ".github/workflows/deploy.yml", "event": "push", "status": "in_progress",
-		"conclusion": nil, "head_branch": d.Ref, "head_sha": d.SHA, "run_number": 1, "run_attempt": 1,
-		"actor":    d.Creator.JSON(s.api(), s.web()),
-		"html_url": fmt.Sprintf("%s/%s/actions/runs/%d", s.web(), d.repo.FullName(), id),
+		"id":          id,
+		"name":        "Deploy",
+		"path":        ".github/workflows/deploy.yml",
+		"event":       "push",
+		"status":      "in_progress",
+		"conclusion":  nil,
+		"head_branch": d.Ref,
+		"head_sha":    d.SHA,
+		"run_number":  1,
+		"run_attempt": 1,
+		"actor":       d.Creator.JSON(s.api(), s.web()),
+		"html_url":    fmt.Sprintf("%s/%s/actions/runs/%d", s.web(), d.repo.FullName(), id),
 	}
 }
 
-// tell sends the webhook of a new deployment, or of a new status when there is one.
-func (s *Server) tell(event string, d *deployment, status *wire.Status, sender wire.Account) {
-	hooks := s.hooksOf(d.repo)
+// sendEvent sends the webhook of a new deployment, or of a new status when status is set.
+func (s *Server) sendEvent(event string, d *deployment, status *wire.Status, sender wire.Account) {
+	hooks := s.hooksFor(d.repo)
 	if len(hooks) == 0 {
 		return
 	}
+
 	e := wire.Event{Action: "created", Deployment: d.view(), Status: status, Sender: sender, WorkflowRun: d.run}
 	e.Installation = hooks[0].InstallationID
 	body, err := json.Marshal(e.JSON(s.api(), s.web()))
-	if err != nil { // a payload that is not JSON: refused before it gets here
+	if err != nil { // only for a payload that is not JSON, which was refused before
 		panic(err)
 	}
+
 	s.hooks.Send(hookshot.Message{Event: event, Action: "created", RepositoryID: d.repo.ID, Body: body}, hooks...)
 }
 
-func (s *Server) listDeployments(c *call) *answer {
-	query := s.query(c, "sha", "ref", "task", "environment", "per_page", "page")
+func (s *Server) listDeployments(c *call) *response {
+	query := s.checkQuery(c, "sha", "ref", "task", "environment", "per_page", "page")
 	matches := func(name, value string) bool {
 		want := query.Get(name)
 		return want == "" || want == "none" || want == value
 	}
+
 	bodies := []wire.Object{}
 	for _, d := range slices.Backward(s.deployments) {
 		if d.repo == c.repo && matches("sha", d.SHA) && matches("ref", d.Ref) && matches("task", d.Task) &&
@@ -158,10 +187,11 @@ func (s *Server) listDeployments(c *call) *answer {
 			bodies = append(bodies, d.view().JSON(s.api(), s.web()))
 		}
 	}
-	return page(s, c, bodies)
+
+	return paginate(s, c, bodies)
 }
 
-func (s *Server) getDeployment(c *call) *answer {
+func (s *Server) getDeployment(c *call) *response {
 	d := s.deployment(c)
 	if d == nil {
 		return notFound()
@@ -169,7 +199,7 @@ func (s *Server) getDeployment(c *call) *answer {
 	return ok(d.view().JSON(s.api(), s.web()))
 }
 
-// deployment is the one a call's path names, or nil.
+// deployment returns the deployment that a call's path names, or nil.
 func (s *Server) deployment(c *call) *deployment {
 	for _, d := range s.deployments {
 		if d.ID == c.id("deployment") && d.repo == c.repo {
@@ -179,7 +209,7 @@ func (s *Server) deployment(c *call) *deployment {
 	return nil
 }
 
-// deploymentRequest is the body of POST …/deployments.
+// deploymentRequest is the body of POST /repos/{owner}/{repo}/deployments.
 type deploymentRequest struct {
 	Ref                   string          `json:"ref"`
 	Task                  string          `json:"task"`
@@ -192,57 +222,74 @@ type deploymentRequest struct {
 	ProductionEnvironment *bool           `json:"production_environment"`
 }
 
-func (s *Server) postDeployment(c *call) *answer {
+func (s *Server) postDeployment(c *call) *response {
 	var in deploymentRequest
-	if a := s.decode(c, &in); a != nil {
-		return a
+	if resp := s.decode(c, &in); resp != nil {
+		return resp
 	}
-	sha, a := s.checkDeployment(c, in)
-	if a != nil {
-		return a
+
+	sha, resp := s.checkDeployment(c, in)
+	if resp != nil {
+		return resp
 	}
+
 	wanted := NewDeployment{
-		Ref: in.Ref, Environment: in.Environment, Task: in.Task, Payload: in.Payload, Creator: c.who.account.Login,
-		Transient: in.TransientEnvironment, Production: in.ProductionEnvironment,
+		Ref:         in.Ref,
+		Environment: in.Environment,
+		Task:        in.Task,
+		Payload:     in.Payload,
+		Creator:     c.credential.account.Login,
+		Transient:   in.TransientEnvironment,
+		Production:  in.ProductionEnvironment,
 	}
+
 	if string(bytes.TrimSpace(in.Payload)) == "null" {
 		wanted.Payload = nil
 	}
 	if in.Description != nil {
 		wanted.Description = *in.Description
 	}
-	if c.who.app != nil {
-		wanted.App = c.who.app.Slug
+	if c.credential.app != nil {
+		wanted.App = c.credential.app.Slug
 	}
+
 	d := s.create(c.repo, sha, wanted).view()
-	return &answer{
-		status: http.StatusCreated, body: d.JSON(s.api(), s.web()), header: map[string]string{"Location": d.URL(s.api())},
+	return &response{
+		status: http.StatusCreated,
+		body:   d.JSON(s.api(), s.web()),
+		header: map[string]string{"Location": d.URL(s.api())},
 	}
 }
 
 // checkDeployment applies the rules of "Create a deployment" and resolves the ref.
-func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, a *answer) {
+func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, resp *response) {
 	if in.Ref == "" {
-		s.violate(c, "ref is missing")
-		return "", refuse(http.StatusUnprocessableEntity, "Invalid request.\n\n\"ref\" wasn't supplied.")
+		s.reportViolation(c, "ref is missing")
+		return "", errorResponse(http.StatusUnprocessableEntity, "Invalid request.\n\n\"ref\" wasn't supplied.")
 	}
+
 	if p := bytes.TrimSpace(in.Payload); len(p) > 0 && p[0] != '{' && p[0] != '"' && string(p) != "null" {
-		s.violate(c, "payload is neither an object nor a string")
-		return "", refuse(http.StatusUnprocessableEntity, "Invalid request.\n\nFor 'properties/payload', no subschema matched.")
+		s.reportViolation(c, "payload is neither an object nor a string")
+		return "", errorResponse(
+			http.StatusUnprocessableEntity,
+			"Invalid request.\n\nFor 'properties/payload', no subschema matched.",
+		)
 	}
+
 	sha, found := c.repo.resolve(in.Ref)
 	if !found {
-		return "", refuse(http.StatusUnprocessableEntity, "No ref found for: "+in.Ref)
+		return "", errorResponse(http.StatusUnprocessableEntity, "No ref found for: "+in.Ref)
 	}
 	if c.repo.behind[in.Ref] && (in.AutoMerge == nil || *in.AutoMerge) {
 		message := fmt.Sprintf("Auto-merged %s into %s on deployment.", c.repo.DefaultBranch, in.Ref)
-		return "", &answer{status: http.StatusAccepted, body: wire.Object{"message": message}}
+		return "", &response{status: http.StatusAccepted, body: wire.Object{"message": message}}
 	}
+
 	return sha, s.checkContexts(sha, in)
 }
 
-// checkContexts answers 409 unless the commit statuses that the request wants are all success.
-func (s *Server) checkContexts(sha string, in deploymentRequest) *answer {
+// checkContexts answers 409 unless the commit statuses that the request requires are all success.
+func (s *Server) checkContexts(sha string, in deploymentRequest) *response {
 	var open []wire.Object
 	for _, status := range s.facts(sha).statuses {
 		wanted := in.RequiredContexts == nil || slices.Contains(*in.RequiredContexts, status.context)
@@ -250,12 +297,19 @@ func (s *Server) checkContexts(sha string, in deploymentRequest) *answer {
 			open = append(open, wire.Object{"context": status.context, "state": status.state})
 		}
 	}
+
 	if len(open) == 0 {
 		return nil
 	}
-	a := refuse(http.StatusConflict, fmt.Sprintf("Conflict: Commit status checks failed for %s.", in.Ref))
-	a.body.(wire.Object)["errors"] = []any{wire.Object{
-		"contexts": open, "resource": "Deployment", "field": "required_contexts", "code": "invalid",
+
+	message := fmt.Sprintf("Conflict: Commit status checks failed for %s.", in.Ref)
+	resp := errorResponse(http.StatusConflict, message)
+	resp.body.(wire.Object)["errors"] = []any{wire.Object{
+		"contexts": open,
+		"resource": "Deployment",
+		"field":    "required_contexts",
+		"code":     "invalid",
 	}}
-	return a
+
+	return resp
 }

@@ -12,18 +12,20 @@ import (
 )
 
 // want asks a path and looks for fields, each given as name=value.
-func want(t *testing.T, s *github.Server, path string, status int, fields ...string) reply {
+func wantFields(t *testing.T, s *github.Server, path string, status int, fields ...string) reply {
 	t.Helper()
 	got := call(t, s, "GET", path, "")
 	if got.status != status {
 		t.Errorf("%s: %d %v, want %d", path, got.status, got.body, status)
 	}
+
 	for _, field := range fields {
 		name, value, _ := strings.Cut(field, "=")
 		if got.text(name) != value {
 			t.Errorf("%s: %s is %s, want %s", path, name, got.text(name), value)
 		}
 	}
+
 	return got
 }
 
@@ -32,55 +34,57 @@ func TestPeople(t *testing.T) {
 	s := setup(t, github.Options{})
 	alice := s.AddUser("alice")
 	byID := fmt.Sprintf("/user/%d", alice)
-	want(t, s, byID, 200, "login=alice", "type=User")
-	want(t, s, "/users/ALICE", 200, fmt.Sprintf("id=%d", alice))
-	want(t, s, "/users/acme", 200, "type=Organization")
-	want(t, s, "/users/nobody", 404)
-	want(t, s, "/user/1", 404)
+	wantFields(t, s, byID, 200, "login=alice", "type=User")
+	wantFields(t, s, "/users/ALICE", 200, fmt.Sprintf("id=%d", alice))
+	wantFields(t, s, "/users/acme", 200, "type=Organization")
+	wantFields(t, s, "/users/nobody", 404)
+	wantFields(t, s, "/user/1", 404)
 
 	s.SetRole(repo, "alice", "maintain")
 	s.SetTeamMember("acme", "sre", "alice", "active")
 	d := deploy(t, s, github.NewDeployment{Creator: "alice"})
 	s.RenameUser("alice", "alice-b")
-	want(t, s, byID, 200, "login=alice-b")
-	want(t, s, "/users/alice", 404)
-	want(t, s, "/repos/"+repo+"/collaborators/alice-b/permission", 200, "role_name=maintain")
-	want(t, s, "/repos/"+repo+"/collaborators/alice/permission", 404, "message=alice is not a user")
-	want(t, s, "/orgs/acme/teams/sre/memberships/alice-b", 200, "state=active")
+	wantFields(t, s, byID, 200, "login=alice-b")
+	wantFields(t, s, "/users/alice", 404)
+	wantFields(t, s, "/repos/"+repo+"/collaborators/alice-b/permission", 200, "role_name=maintain")
+	wantFields(t, s, "/repos/"+repo+"/collaborators/alice/permission", 404, "message=alice is not a user")
+	wantFields(t, s, "/orgs/acme/teams/sre/memberships/alice-b", 200, "state=active")
 	if got := s.Deployments()[0]; got.ID != d.ID || got.Creator != "alice-b" {
 		t.Errorf("the deployment is shown under %s", got.Creator)
 	}
 	if taken := s.AddUser("alice"); taken == alice {
 		t.Error("the stranger has alice's id")
 	}
-	want(t, s, "/repos/"+repo+"/collaborators/alice/permission", 200, "permission=none", "role_name=none")
+
+	wantFields(t, s, "/repos/"+repo+"/collaborators/alice/permission", 200, "permission=none", "role_name=none")
 	s.RemoveUser("alice-b")
-	want(t, s, byID, 404)
+	wantFields(t, s, byID, 404)
 	s.AddUser("deploy[bot]")
-	want(t, s, "/users/deploy%5Bbot%5D", 200, "type=Bot")
+	wantFields(t, s, "/users/deploy%5Bbot%5D", 200, "type=Bot")
 	wantNoViolations(t, s)
 }
 
 func TestRoles(t *testing.T) {
 	s := setup(t, github.Options{})
 	for role, c := range map[string]struct{ permission, may string }{
-		"":         {"none", "map[admin:false maintain:false pull:false push:false triage:false]"},
-		"read":     {"read", "map[admin:false maintain:false pull:true push:false triage:false]"},
-		"triage":   {"read", "map[admin:false maintain:false pull:true push:false triage:true]"},
-		"write":    {"write", "map[admin:false maintain:false pull:true push:true triage:true]"},
-		"maintain": {"write", "map[admin:false maintain:true pull:true push:true triage:true]"},
-		"admin":    {"admin", "map[admin:true maintain:true pull:true push:true triage:true]"},
+		"":         {permission: "none", may: "map[admin:false maintain:false pull:false push:false triage:false]"},
+		"read":     {permission: "read", may: "map[admin:false maintain:false pull:true push:false triage:false]"},
+		"triage":   {permission: "read", may: "map[admin:false maintain:false pull:true push:false triage:true]"},
+		"write":    {permission: "write", may: "map[admin:false maintain:false pull:true push:true triage:true]"},
+		"maintain": {permission: "write", may: "map[admin:false maintain:true pull:true push:true triage:true]"},
+		"admin":    {permission: "admin", may: "map[admin:true maintain:true pull:true push:true triage:true]"},
 	} {
 		s.SetCustomRole(repo, "alice", role, role)
-		got := want(t, s, "/repos/"+repo+"/collaborators/alice/permission", 200, "permission="+c.permission)
+		got := wantFields(t, s, "/repos/"+repo+"/collaborators/alice/permission", 200, "permission="+c.permission)
 		if user := got.body["user"].(map[string]any); fmt.Sprint(user["permissions"]) != c.may {
 			t.Errorf("%s may %v", role, user["permissions"])
 		}
 	}
+
 	s.SetCustomRole(repo, "alice", "release-captain", "maintain")
-	want(t, s, "/repos/"+repo+"/collaborators/alice/permission", 200, "permission=write", "role_name=release-captain")
+	wantFields(t, s, "/repos/"+repo+"/collaborators/alice/permission", 200, "permission=write", "role_name=release-captain")
 	s.Rename(repo, "acme/moved", false) // a role is the repository's, not its name's
-	want(t, s, "/repos/acme/moved/collaborators/alice/permission", 200, "permission=write")
+	wantFields(t, s, "/repos/acme/moved/collaborators/alice/permission", 200, "permission=write")
 	wantNoViolations(t, s)
 }
 
@@ -88,21 +92,22 @@ func TestTeams(t *testing.T) {
 	s := setup(t, github.Options{})
 	s.AddTeam("acme", "sre")
 	s.SetTeamMember("acme", "sre", "alice", "pending")
-	want(t, s, "/orgs/acme/teams/SRE", 200, "slug=sre")
-	want(t, s, "/orgs/acme/teams/sre/memberships/alice", 200, "state=pending")
-	want(t, s, "/orgs/acme/teams/sre/memberships/bob", 404)
-	want(t, s, "/orgs/acme/teams/none", 404)
+	wantFields(t, s, "/orgs/acme/teams/SRE", 200, "slug=sre")
+	wantFields(t, s, "/orgs/acme/teams/sre/memberships/alice", 200, "state=pending")
+	wantFields(t, s, "/orgs/acme/teams/sre/memberships/bob", 404)
+	wantFields(t, s, "/orgs/acme/teams/none", 404)
 	s.SetTeamMember("acme", "sre", "alice", "")
-	want(t, s, "/orgs/acme/teams/sre/memberships/alice", 404)
+	wantFields(t, s, "/orgs/acme/teams/sre/memberships/alice", 404)
 	s.SetTeamMember("acme", "sre", "alice", "active")
 	s.HideTeam("acme", "sre", true)
-	want(t, s, "/orgs/acme/teams/sre", 404)
-	want(t, s, "/orgs/acme/teams/sre/memberships/alice", 404)
+	wantFields(t, s, "/orgs/acme/teams/sre", 404)
+	wantFields(t, s, "/orgs/acme/teams/sre/memberships/alice", 404)
 	s.AddToken("small", "reader", map[string]string{"metadata": "read"})
 	got := do(t, s, "GET", "/orgs/acme/teams/sre", "small", "")
 	if got.status != 403 || got.header.Get("X-Accepted-Github-Permissions") != "members=read" {
 		t.Errorf("without the permission: %d %v", got.status, got.header)
 	}
+
 	wantNoViolations(t, s)
 }
 
@@ -114,6 +119,7 @@ func TestCommitFactsPage(t *testing.T) {
 		s.SetCommitStatus(head, fmt.Sprintf("ci/%d", i), "success")
 		s.AddCheckRun(head, fmt.Sprintf("job-%d", i), "completed", "success")
 	}
+
 	s.SetCommitStatus(head, "ci/0", "failure") // in the place of the first
 	s.AddCheck(head, github.CheckRun{Name: "job-0", Conclusion: "timed_out", StartedAt: at.Add(-time.Hour)})
 	s.AddCheck(head, github.CheckRun{Name: "job-0", App: "other", Status: "queued"})
@@ -123,15 +129,15 @@ func TestCommitFactsPage(t *testing.T) {
 		items, all int
 		more       bool
 	}{
-		"/status?per_page=3":                {"statuses", 3, 5, true},
-		"/status?per_page=3&page=2":         {"statuses", 2, 5, false},
-		"/check-runs?per_page=100":          {"check_runs", 6, 6, false},
-		"/check-runs?per_page=4&page=2":     {"check_runs", 2, 6, false},
-		"/check-runs?filter=all":            {"check_runs", 7, 7, false},
-		"/check-runs?check_name=job-0":      {"check_runs", 2, 2, false},
-		"/check-runs?filter=all&per_page=1": {"check_runs", 1, 7, true},
+		"/status?per_page=3":                {list: "statuses", items: 3, all: 5, more: true},
+		"/status?per_page=3&page=2":         {list: "statuses", items: 2, all: 5},
+		"/check-runs?per_page=100":          {list: "check_runs", items: 6, all: 6},
+		"/check-runs?per_page=4&page=2":     {list: "check_runs", items: 2, all: 6},
+		"/check-runs?filter=all":            {list: "check_runs", items: 7, all: 7},
+		"/check-runs?check_name=job-0":      {list: "check_runs", items: 2, all: 2},
+		"/check-runs?filter=all&per_page=1": {list: "check_runs", items: 1, all: 7, more: true},
 	} {
-		got := want(t, s, base+path, 200, fmt.Sprintf("total_count=%d", c.all))
+		got := wantFields(t, s, base+path, 200, fmt.Sprintf("total_count=%d", c.all))
 		if items := got.body[c.list].([]any); len(items) != c.items {
 			t.Errorf("%s: %d items", path, len(items))
 		}
@@ -139,30 +145,34 @@ func TestCommitFactsPage(t *testing.T) {
 			t.Errorf("%s: Link %s", path, got.header.Get("Link"))
 		}
 	}
-	want(t, s, base+"/status", 200, "state=failure")
+
+	wantFields(t, s, base+"/status", 200, "state=failure")
 	wantNoViolations(t, s)
 }
 
 func TestProtection(t *testing.T) {
 	s := setup(t, github.Options{})
 	s.Push(repo, "feature/x", "")
-	want(t, s, "/repos/"+repo+"/branches/main", 200, "protected=false")
-	want(t, s, "/repos/"+repo+"/branches/none", 404)
+	wantFields(t, s, "/repos/"+repo+"/branches/main", 200, "protected=false")
+	wantFields(t, s, "/repos/"+repo+"/branches/none", 404)
 	s.SetRequiredChecks(repo, "feature/x", "ci/test", "build")
-	got := want(t, s, "/repos/"+repo+"/branches/feature%2Fx", 200, "name=feature/x", "protected=true")
+	got := wantFields(t, s, "/repos/"+repo+"/branches/feature%2Fx", 200, "name=feature/x", "protected=true")
 	required := got.body["protection"].(map[string]any)["required_status_checks"].(map[string]any)
 	if fmt.Sprint(required["contexts"]) != "[ci/test build]" || len(required["checks"].([]any)) != 2 {
 		t.Errorf("%v", required)
 	}
+
 	s.SetRulesetChecks(repo, "main", "lint")
-	if got := want(t, s, "/repos/"+repo+"/rules/branches/main", 200); len(got.list) != 2 || !strings.Contains(fmt.Sprint(got.list), "lint") {
+	if got := wantFields(t, s, "/repos/"+repo+"/rules/branches/main", 200); len(got.list) != 2 ||
+		!strings.Contains(fmt.Sprint(got.list), "lint") {
 		t.Errorf("%v", got.list)
 	}
-	if got := want(t, s, "/repos/"+repo+"/rules/branches/feature%2Fx", 200); len(got.list) != 0 {
+	if got := wantFields(t, s, "/repos/"+repo+"/rules/branches/feature%2Fx", 200); len(got.list) != 0 {
 		t.Errorf("%v", got.list)
 	}
+
 	s.SetRequiredChecks(repo, "feature/x")
-	want(t, s, "/repos/"+repo+"/branches/feature%2Fx", 200, "protected=false")
+	wantFields(t, s, "/repos/"+repo+"/branches/feature%2Fx", 200, "protected=false")
 	wantNoViolations(t, s)
 }
 
@@ -178,28 +188,88 @@ func TestCompare(t *testing.T) {
 	told := strings.Repeat("ef", 20)
 	s.SetComparison(repo, first, told, "diverged", 2, 1)
 	for _, c := range []struct{ base, head, status, ahead, behind string }{
-		{first, first, "identical", "0", "0"}, {first, third, "ahead", "2", "0"}, {third, first, "behind", "0", "2"},
-		{third, side, "ahead", "1", "0"}, {side, fourth, "diverged", "1", "3"}, {"main", "side", "diverged", "3", "1"}, {first, told, "diverged", "2", "1"},
+		{
+			base:   first,
+			head:   first,
+			status: "identical",
+			ahead:  "0",
+			behind: "0",
+		},
+		{
+			base:   first,
+			head:   third,
+			status: "ahead",
+			ahead:  "2",
+			behind: "0",
+		},
+		{
+			base:   third,
+			head:   first,
+			status: "behind",
+			ahead:  "0",
+			behind: "2",
+		},
+		{
+			base:   third,
+			head:   side,
+			status: "ahead",
+			ahead:  "1",
+			behind: "0",
+		},
+		{
+			base:   side,
+			head:   fourth,
+			status: "diverged",
+			ahead:  "1",
+			behind: "3",
+		},
+		{
+			base:   "main",
+			head:   "side",
+			status: "diverged",
+			ahead:  "3",
+			behind: "1",
+		},
+		{
+			base:   first,
+			head:   told,
+			status: "diverged",
+			ahead:  "2",
+			behind: "1",
+		},
 	} {
-		want(t, s, "/repos/"+repo+"/compare/"+c.base+"..."+c.head, 200, "status="+c.status, "ahead_by="+c.ahead, "behind_by="+c.behind)
+		wantFields(
+			t,
+			s,
+			"/repos/"+repo+"/compare/"+c.base+"..."+c.head,
+			200,
+			"status="+c.status,
+			"ahead_by="+c.ahead,
+			"behind_by="+c.behind,
+		)
 	}
-	want(t, s, "/repos/"+repo+"/compare/"+second+"..."+strings.Repeat("00", 20), 404)
+
+	wantFields(t, s, "/repos/"+repo+"/compare/"+second+"..."+strings.Repeat("00", 20), 404)
 	wantNoViolations(t, s)
 }
 
 // TestDeployAs makes a deployment as somebody, and through an app.
 func TestDeployAs(t *testing.T) {
-	s := setup(t, github.Options{Wrap: func(next http.Handler) http.Handler { return shapes.Check(next, func(v string) { t.Error(v) }) }})
+	s := setup(t, github.Options{
+		Wrap: func(next http.Handler) http.Handler { return shapes.Check(next, func(v string) { t.Error(v) }) },
+	})
 	s.AddToken("bobs", "bob", nil)
 	if got := do(t, s, "POST", "/repos/"+repo+"/deployments", "bobs", `{"ref":"main","auto_merge":false}`); got.status != 201 {
 		t.Fatalf("%d %v", got.status, got.body)
 	}
+
 	deploy(t, s, github.NewDeployment{Creator: "alice"})
 	deploy(t, s, github.NewDeployment{Creator: "hubot[bot]", App: "hubot"})
 	var who []string
 	for _, d := range s.Deployments() {
 		who = append(who, d.Creator)
 	}
+
 	if fmt.Sprint(who) != "[bob alice hubot[bot]]" {
 		t.Errorf("%v", who)
 	}

@@ -9,47 +9,53 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// TestFaults meets each named fault once with a status write, and finds the call right the time after.
+// TestFaults meets each named fault once with a status write, and finds the call right the time
+// after.
 func TestFaults(t *testing.T) {
 	type want struct {
 		status  int    // 0: no readable answer
 		header  string // name=value
 		written bool   // the write took effect all the same
 	}
+
 	cases := map[string]want{
-		"primary-403":        {403, "X-Ratelimit-Remaining=0", false},
-		"primary-429":        {429, "X-Ratelimit-Remaining=0", false},
-		"secondary-403":      {403, "Retry-After=2", false},
-		"secondary-429":      {429, "Retry-After=2", false},
-		"secondary-403-bare": {403, "Retry-After=", false},
-		"secondary-429-bare": {429, "Retry-After=", false},
-		"forbidden":          {403, "", false},
-		"bad-credentials":    {401, "", false},
-		"not-found":          {404, "", false},
-		"max-statuses":       {422, "", false},
-		"no-push":            {403, "", false},
-		"not-in-plan":        {403, "", false},
-		"no-check-runs":      {200, "", false},
-		"server-error":       {502, "Content-Type=text/html", false},
-		"unavailable":        {503, "Content-Type=text/html", false},
-		"no-answer":          {0, "", false},
-		"lost-answer":        {0, "", true},
-		"half-answer":        {0, "", true},
+		"primary-403":        {status: 403, header: "X-Ratelimit-Remaining=0"},
+		"primary-429":        {status: 429, header: "X-Ratelimit-Remaining=0"},
+		"secondary-403":      {status: 403, header: "Retry-After=2"},
+		"secondary-429":      {status: 429, header: "Retry-After=2"},
+		"secondary-403-bare": {status: 403, header: "Retry-After="},
+		"secondary-429-bare": {status: 429, header: "Retry-After="},
+		"forbidden":          {status: 403},
+		"bad-credentials":    {status: 401},
+		"not-found":          {status: 404},
+		"max-statuses":       {status: 422},
+		"no-push":            {status: 403},
+		"not-in-plan":        {status: 403},
+		"no-check-runs":      {status: 200},
+		"server-error":       {status: 502, header: "Content-Type=text/html"},
+		"unavailable":        {status: 503, header: "Content-Type=text/html"},
+		"no-answer":          {},
+		"lost-answer":        {written: true},
+		"half-answer":        {written: true},
 		"slow":               {}, // three seconds are too long for a test
 	}
+
 	if len(cases) != len(github.Faults()) {
 		t.Errorf("there are other faults: %v", github.Faults())
 	}
+
 	for name, c := range cases {
 		if name == "slow" {
 			continue
 		}
+
 		t.Run(name, func(t *testing.T) {
 			s := setup(t, github.Options{})
 			d := deploy(t, s, github.NewDeployment{})
 			if err := s.NextNamed(github.OpCreateStatus, name, 1); err != nil {
 				t.Fatal(err)
 			}
+
 			got := try(t, s, statusesPath(d))
 			if got.status != c.status {
 				t.Errorf("got %d, want %d", got.status, c.status)
@@ -63,6 +69,7 @@ func TestFaults(t *testing.T) {
 			if again := try(t, s, statusesPath(d)); again.status != 201 {
 				t.Errorf("the next call: %d", again.status)
 			}
+
 			wantNoViolations(t, s)
 		})
 	}
@@ -75,20 +82,24 @@ func try(t *testing.T, s *github.Server, path string) reply {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	req.Header.Set("Authorization", "token "+github.DefaultToken)
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
 	if err != nil {
 		return reply{}
 	}
+
 	defer resp.Body.Close()
 	if _, err := io.ReadAll(resp.Body); err != nil {
 		return reply{}
 	}
+
 	return reply{status: resp.StatusCode, header: resp.Header}
 }
 
-// TestScenarios plays every story; each makes its deployment, and an unknown one says where to look.
+// TestScenarios plays every story; each makes its deployment, and an unknown one says where to
+// look.
 func TestScenarios(t *testing.T) {
 	seen := map[string]bool{}
 	for _, scenario := range github.Scenarios() {
@@ -96,15 +107,18 @@ func TestScenarios(t *testing.T) {
 			if seen[scenario.Name] || scenario.About == "" {
 				t.Error("a name that is there twice, or a story without a word about it")
 			}
+
 			seen[scenario.Name] = true
-			s, _ := hooked(t, github.Options{})
+			s, _ := setupWithWebhook(t, github.Options{})
 			d, err := s.Play(scenario.Name, repo, github.NewDeployment{Ref: "main", Environment: "staging"})
 			if err != nil || d.ID == 0 {
 				t.Fatal(err)
 			}
+
 			wantNoViolations(t, s)
 		})
 	}
+
 	s := setup(t, github.Options{})
 	if _, err := s.Play("nonsense", repo, github.NewDeployment{}); !says(err, "--scenarios") {
 		t.Errorf("an unknown scenario: %v", err)

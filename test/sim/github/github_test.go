@@ -23,8 +23,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const repo = "acme/api"
 
-// setup starts a simulator with one repository. Whatever it says is held against GitHub's description where that is at
-// hand, unless the options bring a Wrap of their own.
+// setup starts a simulator with one repository. Whatever it says is held against GitHub's
+// description where that is at hand, unless the options bring a Wrap of their own.
 func setup(t *testing.T, options github.Options) *github.Server {
 	t.Helper()
 	var s *github.Server
@@ -33,10 +33,12 @@ func setup(t *testing.T, options github.Options) *github.Server {
 			return shapes.Check(next, func(violation string) { s.Report(violation) })
 		}
 	}
+
 	s = github.New(options)
 	if err := s.Start(""); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(s.Close)
 	s.AddRepository(repo)
 	return s
@@ -65,19 +67,23 @@ func do(t *testing.T, s *github.Server, method, path, token, body string) reply 
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
+
 	client := http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+
 	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
 	}
+
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	out := reply{status: resp.StatusCode, header: resp.Header}
 	decode(raw, &out.body)
 	decode(raw, &out.list)
@@ -117,6 +123,7 @@ func newReceiver(t *testing.T) *receiver {
 		r.got = append(r.got, received{req.Header, body})
 		w.WriteHeader(r.status)
 	}))
+
 	t.Cleanup(r.Close)
 	return r
 }
@@ -138,10 +145,12 @@ func deploy(t *testing.T, s *github.Server, wanted github.NewDeployment) github.
 	if wanted.Ref == "" {
 		wanted.Ref = "main"
 	}
+
 	d, err := s.CreateDeployment(repo, wanted)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return d
 }
 
@@ -149,13 +158,14 @@ func statusesPath(d github.Deployment) string {
 	return fmt.Sprintf("/repos/%s/deployments/%d/statuses", repo, d.ID)
 }
 
-func soon(t *testing.T) context.Context {
+func testContext(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// wantNoViolations fails the test when a correct call was taken for a wrong one, or an answer broke GitHub's schema.
+// wantNoViolations fails the test when a correct call was taken for a wrong one, or an answer broke
+// GitHub's schema.
 func wantNoViolations(t *testing.T, s *github.Server) {
 	t.Helper()
 	for _, v := range s.Violations() {

@@ -37,12 +37,13 @@ func TestPrimaryLimit(t *testing.T) {
 	for i, want := range []struct {
 		status    int
 		remaining string
-	}{{200, "1"}, {200, "0"}, {403, "0"}} {
+	}{{status: 200, remaining: "1"}, {status: 200, remaining: "0"}, {status: 403, remaining: "0"}} {
 		got := call(t, s, "GET", "/repos/"+repo, "")
 		if got.status != want.status || got.header.Get("X-RateLimit-Remaining") != want.remaining {
 			t.Errorf("call %d: %d with %s left", i, got.status, got.header.Get("X-RateLimit-Remaining"))
 		}
 	}
+
 	clock.advance(time.Hour)
 	if got := call(t, s, "GET", "/repos/"+repo, ""); got.status != 200 {
 		t.Errorf("an hour later: %d", got.status)
@@ -60,9 +61,11 @@ func TestWriteLimit(t *testing.T) {
 			t.Errorf("write %d: %d, Retry-After %q", i, got.status, got.header.Get("Retry-After"))
 		}
 	}
+
 	if got := call(t, s, "GET", path, ""); got.status != 200 || len(got.list) != 2 || s.Writes() != 2 {
 		t.Errorf("read: %d, %d statuses, %d writes", got.status, len(got.list), s.Writes())
 	}
+
 	clock.advance(time.Minute)
 	if got := call(t, s, "POST", path, `{"state":"queued"}`); got.status != 201 {
 		t.Errorf("a minute later: %d", got.status)
@@ -77,10 +80,12 @@ func TestEnterpriseServer(t *testing.T) {
 	if got.status != 200 || got.text("url") != fmt.Sprintf("%s/repos/%s/deployments/%d", s.URL(), repo, d.ID) {
 		t.Errorf("got %d %v", got.status, got.body["url"])
 	}
+
 	for name := range got.header {
 		if name == "X-Ratelimit-Limit" || name == "X-Ratelimit-Remaining" {
 			t.Errorf("header %s", name)
 		}
 	}
+
 	wantNoViolations(t, s)
 }

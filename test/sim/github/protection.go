@@ -6,7 +6,7 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// protection is what guards one branch. A branch need not be there to have rulesets.
+// protection is what protects one branch. Rulesets may name a branch that does not exist.
 type protection struct {
 	contexts []string // required by classic protection; nil: not protected
 	rulesets []ruleset
@@ -17,82 +17,102 @@ type ruleset struct {
 	contexts []string
 }
 
-// guard is one branch of one repository.
-type guard struct {
+// branchKey is one branch of one repository.
+type branchKey struct {
 	repository int64
 	branch     string
 }
 
 func (s *Server) protection(repository int64, branch string) *protection {
-	at := guard{repository, branch}
+	at := branchKey{repository, branch}
 	if s.protections[at] == nil {
 		s.protections[at] = &protection{}
 	}
 	return s.protections[at]
 }
 
-// SetRequiredChecks protects a branch and says which commit statuses and check runs it requires; none at all lifts the protection.
+// SetRequiredChecks protects a branch and sets the commit statuses and check runs it requires.
+// Without contexts it removes the protection.
 func (s *Server) SetRequiredChecks(repo, branch string, contexts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.protection(s.must(repo).ID, branch).contexts = slices.Clone(contexts)
+	s.protection(s.mustRepository(repo).ID, branch).contexts = slices.Clone(contexts)
 }
 
-// SetRulesetChecks puts one ruleset on a branch that requires these in the place of all rulesets there; none at all takes them away.
+// SetRulesetChecks replaces all rulesets of a branch with one that requires the contexts. Without
+// contexts it removes them.
 func (s *Server) SetRulesetChecks(repo, branch string, contexts ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.protection(s.must(repo).ID, branch)
+	p := s.protection(s.mustRepository(repo).ID, branch)
 	p.rulesets = nil
 	if len(contexts) > 0 {
-		p.rulesets = []ruleset{{s.nextID("ruleset"), slices.Clone(contexts)}}
+		p.rulesets = []ruleset{{id: s.nextID("ruleset"), contexts: slices.Clone(contexts)}}
 	}
 }
 
-func (s *Server) getBranch(c *call) *answer {
+func (s *Server) getBranch(c *call) *response {
 	name := c.param("branch")
 	head, found := c.repo.branches[name]
 	if !found {
-		return refuse(404, "Branch not found")
+		return errorResponse(404, "Branch not found")
 	}
+
 	p := s.protection(c.repo.ID, name)
 	self := s.api() + "/repos/" + c.repo.FullName() + "/branches/" + name
-	required, level := wire.Object{"enforcement_level": "off", "contexts": []string{}, "checks": []any{}}, "non_admins"
+	required := wire.Object{"enforcement_level": "off", "contexts": []string{}, "checks": []any{}}
 	if len(p.contexts) > 0 {
 		checks := []any{}
 		for _, context := range p.contexts {
 			checks = append(checks, wire.Object{"context": context, "app_id": nil})
 		}
-		required = wire.Object{"enforcement_level": level, "contexts": p.contexts, "checks": checks}
+
+		required = wire.Object{"enforcement_level": "non_admins", "contexts": p.contexts, "checks": checks}
 	}
+
 	return ok(wire.Object{
-		"name": name, "commit": s.commitBody(c.repo, head),
-		"_links":     wire.Object{"self": self, "html": s.web() + "/" + c.repo.FullName() + "/tree/" + name},
-		"protected":  len(p.contexts) > 0 || len(p.rulesets) > 0,
-		"protection": wire.Object{"enabled": len(p.contexts) > 0, "required_status_checks": required}, "protection_url": self + "/protection",
+		"name":      name,
+		"commit":    s.commitBody(c.repo, head),
+		"_links":    wire.Object{"self": self, "html": s.web() + "/" + c.repo.FullName() + "/tree/" + name},
+		"protected": len(p.contexts) > 0 || len(p.rulesets) > 0,
+		"protection": wire.Object{
+			"enabled":                len(p.contexts) > 0,
+			"required_status_checks": required,
+		},
+		"protection_url": self + "/protection",
 	})
 }
 
-// branchRules shows each ruleset as two rules, of which one is about checks.
-func (s *Server) branchRules(c *call) *answer {
-	s.query(c, "per_page", "page")
+// branchRules shows each ruleset as two rules, one of which is about checks.
+func (s *Server) branchRules(c *call) *response {
+	s.checkQuery(c, "per_page", "page")
 	rules := []wire.Object{}
 	for _, set := range s.protection(c.repo.ID, c.param("branch")).rulesets {
 		checks := []any{}
 		for _, context := range set.contexts {
 			checks = append(checks, wire.Object{"context": context})
 		}
-		rules = append(rules, s.ruleOf(c, set, "deletion", nil), s.ruleOf(c, set, "required_status_checks", wire.Object{
-			"required_status_checks": checks, "strict_required_status_checks_policy": false,
+
+		rules = append(rules, s.ruleBody(c, set, "deletion", nil), s.ruleBody(c, set, "required_status_checks", wire.Object{
+			"required_status_checks":               checks,
+			"strict_required_status_checks_policy": false,
 		}))
 	}
-	return page(s, c, rules)
+
+	return paginate(s, c, rules)
 }
 
-func (s *Server) ruleOf(c *call, set ruleset, kind string, parameters wire.Object) wire.Object {
-	body := wire.Object{"type": kind, "ruleset_source_type": "Repository", "ruleset_source": c.repo.FullName(), "ruleset_id": set.id}
+func (s *Server) ruleBody(c *call, set ruleset, kind string, parameters wire.Object) wire.Object {
+	body := wire.Object{
+		"type":                kind,
+		"ruleset_source_type": "Repository",
+		"ruleset_source":      c.repo.FullName(),
+		"ruleset_id":          set.id,
+	}
+
 	if parameters != nil {
 		body["parameters"] = parameters
 	}
+
 	return body
 }

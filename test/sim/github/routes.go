@@ -8,7 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 )
 
-// The operations a sim.Plan can make fail.
+// The operations that a Plan or a Fault can make fail.
 const (
 	OpCreateDeployment = "create deployment"
 	OpListDeployments  = "list deployments"
@@ -39,109 +39,246 @@ const (
 	OpBranchRules      = "branch rules"
 )
 
-// route is one call of the API: who may make it and what answers it.
+// route is one call of the API and its handler.
 type route struct {
 	op, method, path string
 	permission       string // of an app or fine-grained token, as name=level; empty: none needed
-	answer           func(*Server, *call) *answer
+	handler          func(*Server, *call) *response
 }
 
-// repositoryRoutes live below /repos/{owner}/{repo}, and below /repositories/{id} as well.
+// repositoryRoutes are below /repos/{owner}/{repo} and below /repositories/{id}.
 var repositoryRoutes = []route{
-	{OpGetRepository, http.MethodGet, "", "metadata=read", (*Server).getRepository},
-	{OpListDeployments, http.MethodGet, "/deployments", "deployments=read", (*Server).listDeployments},
-	{OpCreateDeployment, http.MethodPost, "/deployments", "deployments=write", (*Server).postDeployment},
-	{OpGetDeployment, http.MethodGet, "/deployments/{deployment}", "deployments=read", (*Server).getDeployment},
-	{OpListStatuses, http.MethodGet, "/deployments/{deployment}/statuses", "deployments=read", (*Server).listStatuses},
-	{OpCreateStatus, http.MethodPost, "/deployments/{deployment}/statuses", "deployments=write", (*Server).postStatus},
-	{OpGetStatus, http.MethodGet, "/deployments/{deployment}/statuses/{status}", "deployments=read", (*Server).getStatus},
-	{OpListHooks, http.MethodGet, "/hooks", "repository_hooks=read", (*Server).listHooks},
-	{OpListDeliveries, http.MethodGet, "/hooks/{hook}/deliveries", "repository_hooks=read", (*Server).listDeliveries},
-	{OpGetDelivery, http.MethodGet, "/hooks/{hook}/deliveries/{delivery}", "repository_hooks=read", (*Server).getDelivery},
-	{OpRedeliver, http.MethodPost, "/hooks/{hook}/deliveries/{delivery}/attempts", "repository_hooks=write", (*Server).redeliver},
-	{OpCombinedStatus, http.MethodGet, "/commits/{ref}/status", "statuses=read", (*Server).combinedStatus},
-	{OpCheckRuns, http.MethodGet, "/commits/{ref}/check-runs", "checks=read", (*Server).checkRuns},
-	{OpCompare, http.MethodGet, "/compare/{basehead}", "contents=read", (*Server).compare},
-	{OpCollaborator, http.MethodGet, "/collaborators/{user}/permission", "metadata=read", (*Server).collaborator},
-	{OpGetBranch, http.MethodGet, "/branches/{branch}", "contents=read", (*Server).getBranch},
-	{OpBranchRules, http.MethodGet, "/rules/branches/{branch}", "metadata=read", (*Server).branchRules},
+	{op: OpGetRepository, method: http.MethodGet, permission: "metadata=read", handler: (*Server).getRepository},
+	{
+		op:         OpListDeployments,
+		method:     http.MethodGet,
+		path:       "/deployments",
+		permission: "deployments=read",
+		handler:    (*Server).listDeployments,
+	},
+	{
+		op:         OpCreateDeployment,
+		method:     http.MethodPost,
+		path:       "/deployments",
+		permission: "deployments=write",
+		handler:    (*Server).postDeployment,
+	},
+	{
+		op:         OpGetDeployment,
+		method:     http.MethodGet,
+		path:       "/deployments/{deployment}",
+		permission: "deployments=read",
+		handler:    (*Server).getDeployment,
+	},
+	{
+		op:         OpListStatuses,
+		method:     http.MethodGet,
+		path:       "/deployments/{deployment}/statuses",
+		permission: "deployments=read",
+		handler:    (*Server).listStatuses,
+	},
+	{
+		op:         OpCreateStatus,
+		method:     http.MethodPost,
+		path:       "/deployments/{deployment}/statuses",
+		permission: "deployments=write",
+		handler:    (*Server).postStatus,
+	},
+	{
+		op:         OpGetStatus,
+		method:     http.MethodGet,
+		path:       "/deployments/{deployment}/statuses/{status}",
+		permission: "deployments=read",
+		handler:    (*Server).getStatus,
+	},
+	{
+		op:         OpListHooks,
+		method:     http.MethodGet,
+		path:       "/hooks",
+		permission: "repository_hooks=read",
+		handler:    (*Server).listHooks,
+	},
+	{
+		op:         OpListDeliveries,
+		method:     http.MethodGet,
+		path:       "/hooks/{hook}/deliveries",
+		permission: "repository_hooks=read",
+		handler:    (*Server).listDeliveries,
+	},
+	{
+		op:         OpGetDelivery,
+		method:     http.MethodGet,
+		path:       "/hooks/{hook}/deliveries/{delivery}",
+		permission: "repository_hooks=read",
+		handler:    (*Server).getDelivery,
+	},
+	{
+		op:         OpRedeliver,
+		method:     http.MethodPost,
+		path:       "/hooks/{hook}/deliveries/{delivery}/attempts",
+		permission: "repository_hooks=write",
+		handler:    (*Server).redeliver,
+	},
+	{
+		op:         OpCombinedStatus,
+		method:     http.MethodGet,
+		path:       "/commits/{ref}/status",
+		permission: "statuses=read",
+		handler:    (*Server).combinedStatus,
+	},
+	{
+		op:         OpCheckRuns,
+		method:     http.MethodGet,
+		path:       "/commits/{ref}/check-runs",
+		permission: "checks=read",
+		handler:    (*Server).checkRuns,
+	},
+	{
+		op:         OpCompare,
+		method:     http.MethodGet,
+		path:       "/compare/{basehead}",
+		permission: "contents=read",
+		handler:    (*Server).compare,
+	},
+	{
+		op:         OpCollaborator,
+		method:     http.MethodGet,
+		path:       "/collaborators/{user}/permission",
+		permission: "metadata=read",
+		handler:    (*Server).collaborator,
+	},
+	{
+		op:         OpGetBranch,
+		method:     http.MethodGet,
+		path:       "/branches/{branch}",
+		permission: "contents=read",
+		handler:    (*Server).getBranch,
+	},
+	{
+		op:         OpBranchRules,
+		method:     http.MethodGet,
+		path:       "/rules/branches/{branch}",
+		permission: "metadata=read",
+		handler:    (*Server).branchRules,
+	},
 }
 
 // tokenRoutes need a token but no repository.
 var tokenRoutes = []route{
-	{OpGetUser, http.MethodGet, "/user", "", (*Server).getUser},
-	{OpListOrgHooks, http.MethodGet, "/orgs/{org}/hooks", "", (*Server).listOrgHooks},
-	{OpTeamMembership, http.MethodGet, "/orgs/{org}/teams/{team}/memberships/{user}", "members=read", (*Server).teamMembership},
-	{OpGetTeam, http.MethodGet, "/orgs/{org}/teams/{team}", "members=read", (*Server).getTeam},
-	{OpGetAccount, http.MethodGet, "/user/{account}", "", (*Server).getAccount},
-	{OpGetLogin, http.MethodGet, "/users/{user}", "", (*Server).getLogin},
+	{op: OpGetUser, method: http.MethodGet, path: "/user", handler: (*Server).getUser},
+	{op: OpListOrgHooks, method: http.MethodGet, path: "/orgs/{org}/hooks", handler: (*Server).listOrgHooks},
+	{
+		op:         OpTeamMembership,
+		method:     http.MethodGet,
+		path:       "/orgs/{org}/teams/{team}/memberships/{user}",
+		permission: "members=read",
+		handler:    (*Server).teamMembership,
+	},
+	{
+		op:         OpGetTeam,
+		method:     http.MethodGet,
+		path:       "/orgs/{org}/teams/{team}",
+		permission: "members=read",
+		handler:    (*Server).getTeam,
+	},
+	{op: OpGetAccount, method: http.MethodGet, path: "/user/{account}", handler: (*Server).getAccount},
+	{op: OpGetLogin, method: http.MethodGet, path: "/users/{user}", handler: (*Server).getLogin},
 }
 
-// appRoutes take a JSON web token of the app and nothing else.
+// appRoutes accept only a JSON web token of the app.
 var appRoutes = []route{
-	{OpGetApp, http.MethodGet, "/app", "", (*Server).getApp},
-	{OpGetInstallation, http.MethodGet, "/repos/{owner}/{repo}/installation", "", (*Server).getInstallation},
-	{OpCreateToken, http.MethodPost, "/app/installations/{installation}/access_tokens", "", (*Server).postToken},
-	{OpListDeliveries, http.MethodGet, "/app/hook/deliveries", "", (*Server).listDeliveries},
-	{OpGetDelivery, http.MethodGet, "/app/hook/deliveries/{delivery}", "", (*Server).getDelivery},
-	{OpRedeliver, http.MethodPost, "/app/hook/deliveries/{delivery}/attempts", "", (*Server).redeliver},
+	{op: OpGetApp, method: http.MethodGet, path: "/app", handler: (*Server).getApp},
+	{
+		op:      OpGetInstallation,
+		method:  http.MethodGet,
+		path:    "/repos/{owner}/{repo}/installation",
+		handler: (*Server).getInstallation,
+	},
+	{
+		op:      OpCreateToken,
+		method:  http.MethodPost,
+		path:    "/app/installations/{installation}/access_tokens",
+		handler: (*Server).postToken,
+	},
+	{op: OpListDeliveries, method: http.MethodGet, path: "/app/hook/deliveries", handler: (*Server).listDeliveries},
+	{
+		op:      OpGetDelivery,
+		method:  http.MethodGet,
+		path:    "/app/hook/deliveries/{delivery}",
+		handler: (*Server).getDelivery,
+	},
+	{
+		op:      OpRedeliver,
+		method:  http.MethodPost,
+		path:    "/app/hook/deliveries/{delivery}/attempts",
+		handler: (*Server).redeliver,
+	},
 }
 
 func (s *Server) routes() http.Handler {
 	mux := chi.NewRouter()
 	for _, rt := range repositoryRoutes {
-		s.mount(mux, "/repos/{owner}/{repo}", rt, s.asToken, s.inRepository)
-		s.mount(mux, "/repositories/{id}", rt, s.asToken, s.inRepository)
+		s.mount(mux, "/repos/{owner}/{repo}", rt, s.requireToken, s.requireRepository)
+		s.mount(mux, "/repositories/{id}", rt, s.requireToken, s.requireRepository)
 	}
+
 	for _, rt := range tokenRoutes {
-		s.mount(mux, "", rt, s.asToken, permitted)
+		s.mount(mux, "", rt, s.requireToken, checkPermission)
 	}
+
 	for _, rt := range appRoutes {
-		s.mount(mux, "", rt, s.asApp)
+		s.mount(mux, "", rt, s.requireApp)
 	}
-	s.mount(mux, "", route{OpGetMeta, http.MethodGet, "/meta", "", (*Server).getMeta})
-	mux.NotFound(s.unknown)
-	mux.MethodNotAllowed(s.unknown)
+
+	s.mount(mux, "", route{op: OpGetMeta, method: http.MethodGet, path: "/meta", handler: (*Server).getMeta})
+	mux.NotFound(s.unknownPath)
+	mux.MethodNotAllowed(s.unknownPath)
 	return mux
 }
 
-// gate decides before the route's own answer; nil lets the call pass.
-type gate func(*call) *answer
+// precondition is checked before the route's handler. A nil response lets the call pass.
+type precondition func(*call) *response
 
-func (s *Server) mount(mux chi.Router, prefix string, rt route, gates ...gate) {
+func (s *Server) mount(mux chi.Router, prefix string, rt route, preconditions ...precondition) {
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		c := &call{r: r, route: rt}
 		s.calls[rt.op]++
-		a := s.serve(c, gates)
-		s.write(w, c, a)
+		resp := s.serve(c, preconditions)
+		s.writeResponse(w, c, resp)
 	})
+
 	mux.Method(rt.method, s.options.BasePath+prefix+rt.path, s.faulty(rt.op, s.options.Wrap(inner)))
 }
 
-func (s *Server) serve(c *call, gates []gate) *answer {
+func (s *Server) serve(c *call, preconditions []precondition) *response {
 	if c.r.UserAgent() == "" {
-		s.violate(c, "no User-Agent header")
-		return refuse(http.StatusForbidden, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header")
+		s.reportViolation(c, "no User-Agent header")
+		return errorResponse(
+			http.StatusForbidden,
+			"Request forbidden by administrative rules. Please make sure your request has a User-Agent header",
+		)
 	}
-	for _, gate := range gates {
-		if a := gate(c); a != nil {
-			return a
+
+	for _, check := range preconditions {
+		if resp := check(c); resp != nil {
+			return resp
 		}
 	}
-	return c.route.answer(s, c)
+
+	return c.route.handler(s, c)
 }
 
-func (s *Server) unknown(w http.ResponseWriter, r *http.Request) {
+func (s *Server) unknownPath(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &call{r: r}
-	s.violate(c, "GitHub has no such call here")
-	s.write(w, c, notFound())
+	s.reportViolation(c, "unknown path or method")
+	s.writeResponse(w, c, notFound())
 }
 
-// Operations lists the names that Next takes.
+// Operations lists the operations that Next and NextNamed accept.
 func Operations() []string {
 	ops := map[string]bool{OpGetMeta: true}
 	for _, rt := range slices.Concat(repositoryRoutes, tokenRoutes, appRoutes) {

@@ -10,12 +10,12 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 )
 
-// maxDescription is the documented length of a status's description, in characters (code points).
+// maxDescription is the documented maximum length of a description, in characters (code points).
 const maxDescription = 140
 
 var states = []string{"error", "failure", "inactive", "in_progress", "queued", "pending", "success"}
 
-// statusRequest is the body of POST …/statuses.
+// statusRequest is the body of POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses.
 type statusRequest struct {
 	State          string `json:"state"`
 	TargetURL      string `json:"target_url"`
@@ -26,78 +26,111 @@ type statusRequest struct {
 	AutoInactive   *bool  `json:"auto_inactive"`
 }
 
-func (s *Server) postStatus(c *call) *answer {
+func (s *Server) postStatus(c *call) *response {
 	d := s.deployment(c)
 	if d == nil {
 		return notFound()
 	}
+
 	var in statusRequest
-	if a := s.decode(c, &in); a != nil {
-		return a
+	if resp := s.decode(c, &in); resp != nil {
+		return resp
 	}
-	if a := s.checkStatus(c, d, in); a != nil {
-		return a
+	if resp := s.checkStatus(c, d, in); resp != nil {
+		return resp
 	}
-	status := s.addStatus(d, in, c.who)
+
+	status := s.addStatus(d, in, c.credential)
 	if in.State == "success" && (in.AutoInactive == nil || *in.AutoInactive) {
-		s.inactivateOthers(d, c.who)
+		s.inactivateOthers(d, c.credential)
 	}
-	return &answer{
-		status: http.StatusCreated, body: s.statusBody(d, status),
+
+	return &response{
+		status: http.StatusCreated,
+		body:   s.statusBody(d, status),
 		header: map[string]string{"Location": s.statusView(d, status).URL(s.api())},
 	}
 }
 
 // checkStatus applies the rules of "Create a deployment status".
-func (s *Server) checkStatus(c *call, d *deployment, in statusRequest) *answer {
+func (s *Server) checkStatus(c *call, d *deployment, in statusRequest) *response {
 	switch {
 	case in.State == "":
-		s.violate(c, "state is missing")
-		return refuse(http.StatusUnprocessableEntity, "Invalid request.\n\n\"state\" wasn't supplied.")
+		s.reportViolation(c, "state is missing")
+		return errorResponse(http.StatusUnprocessableEntity, "Invalid request.\n\n\"state\" wasn't supplied.")
 	case !slices.Contains(states, in.State):
-		s.violate(c, "state is %q", in.State)
-		return invalid("DeploymentStatus", "state", "custom", "state is not included in the list")
+		s.reportViolation(c, "state is %q", in.State)
+		return validationError("DeploymentStatus", "state", "custom", "state is not included in the list")
 	case utf8.RuneCountInString(in.Description) > maxDescription:
-		s.violate(c, "description has %d characters", utf8.RuneCountInString(in.Description))
-		return invalid("DeploymentStatus", "description", "custom", "description is too long (maximum is 140 characters)")
+		s.reportViolation(c, "description has %d characters", utf8.RuneCountInString(in.Description))
+		return validationError(
+			"DeploymentStatus",
+			"description",
+			"custom",
+			"description is too long (maximum is 140 characters)",
+		)
 	case s.options.StatusLimit > 0 && len(d.statuses) >= s.options.StatusLimit:
-		return maxStatuses()
+		return tooManyStatuses()
 	}
+
 	return s.checkURLs(c, in)
 }
 
-func maxStatuses() *answer {
-	return invalid("DeploymentStatus", "base", "custom", "This deployment has reached the maximum number of statuses.")
+func tooManyStatuses() *response {
+	message := "This deployment has reached the maximum number of statuses."
+	return validationError("DeploymentStatus", "base", "custom", message)
 }
 
-func (s *Server) checkURLs(c *call, in statusRequest) *answer {
+func (s *Server) checkURLs(c *call, in statusRequest) *response {
 	urls := []struct{ field, value string }{
-		{"target_url", in.TargetURL}, {"log_url", in.LogURL}, {"environment_url", in.EnvironmentURL},
+		{
+			field: "target_url",
+			value: in.TargetURL,
+		},
+		{
+			field: "log_url",
+			value: in.LogURL,
+		},
+		{
+			field: "environment_url",
+			value: in.EnvironmentURL,
+		},
 	}
+
 	for _, u := range urls {
 		if u.value != "" && !strings.HasPrefix(u.value, "https://") && !strings.HasPrefix(u.value, "http://") {
-			s.violate(c, "%s is not http or https", u.field)
-			return invalid("DeploymentStatus", u.field, "custom", u.field+" must use http(s) scheme")
+			s.reportViolation(c, "%s is not http or https", u.field)
+			return validationError("DeploymentStatus", u.field, "custom", u.field+" must use http(s) scheme")
 		}
 	}
+
 	return nil
 }
 
-// addStatus appends a status and tells the hooks, unless it is inactive: no event exists for that.
+// addStatus adds a status and sends its webhook, except for inactive, for which GitHub sends none.
 func (s *Server) addStatus(d *deployment, in statusRequest, who *credential) wire.Status {
 	now := s.options.Now()
 	status := wire.Status{
-		ID: s.nextID("status"), State: in.State, Description: in.Description, EnvironmentURL: in.EnvironmentURL,
-		LogURL: in.LogURL, TargetURL: cmp.Or(in.LogURL, in.TargetURL), Environment: cmp.Or(in.Environment, lastEnvironment(d)),
-		Creator: who.account, App: who.app, CreatedAt: now,
+		ID:             s.nextID("status"),
+		State:          in.State,
+		Description:    in.Description,
+		EnvironmentURL: in.EnvironmentURL,
+		LogURL:         in.LogURL,
+		TargetURL:      cmp.Or(in.LogURL, in.TargetURL),
+		Environment:    cmp.Or(in.Environment, lastEnvironment(d)),
+		Creator:        who.account,
+		App:            who.app,
+		CreatedAt:      now,
 	}
+
 	d.statuses = append(d.statuses, status)
 	d.UpdatedAt, d.Environment = now, status.Environment
 	if in.State != "inactive" {
 		view := s.statusView(d, status)
-		s.tell("deployment_status", d, &view, who.account)
+		s.sendEvent("deployment_status", d, &view, who.account)
 	}
-	s.changed.Ring()
+
+	s.changed.Broadcast()
 	return status
 }
 
@@ -108,8 +141,8 @@ func lastEnvironment(d *deployment) string {
 	return d.Environment
 }
 
-// inactivateOthers is the effect of auto_inactive: older deployments of the environment that had succeeded, are not
-// transient and not production, become inactive.
+// inactivateOthers is the effect of auto_inactive: older successful deployments of the environment
+// become inactive, unless they are transient or production.
 func (s *Server) inactivateOthers(d *deployment, who *credential) {
 	for _, other := range s.deployments {
 		older := other.repo == d.repo && other.ID < d.ID && strings.EqualFold(other.Environment, d.Environment)
@@ -122,20 +155,22 @@ func (s *Server) inactivateOthers(d *deployment, who *credential) {
 	}
 }
 
-func (s *Server) listStatuses(c *call) *answer {
-	s.query(c, "per_page", "page")
+func (s *Server) listStatuses(c *call) *response {
+	s.checkQuery(c, "per_page", "page")
 	d := s.deployment(c)
 	if d == nil {
 		return notFound()
 	}
+
 	bodies := []wire.Object{}
 	for _, status := range slices.Backward(d.statuses) {
 		bodies = append(bodies, s.statusBody(d, status))
 	}
-	return page(s, c, bodies)
+
+	return paginate(s, c, bodies)
 }
 
-func (s *Server) getStatus(c *call) *answer {
+func (s *Server) getStatus(c *call) *response {
 	if d := s.deployment(c); d != nil {
 		for _, status := range d.statuses {
 			if status.ID == c.id("status") {
@@ -146,7 +181,7 @@ func (s *Server) getStatus(c *call) *answer {
 	return notFound()
 }
 
-// statusView is the status with its deployment under its repository's present name.
+// statusView returns the status with its deployment under the present name of the repository.
 func (s *Server) statusView(d *deployment, status wire.Status) wire.Status {
 	status.Deployment = d.view()
 	return status

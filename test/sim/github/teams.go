@@ -14,24 +14,25 @@ type team struct {
 	slug    string
 	org     wire.Account
 	members map[int64]string // by account: active or pending
-	secret  bool             // callers get 404
+	hidden  bool             // calls answer 404
 }
 
-// AddTeam makes a team without members; one that is there already stays as it is.
+// AddTeam adds a team without members. A team that exists is kept.
 func (s *Server) AddTeam(org, slug string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.team(org, slug)
 }
 
-// HideTeam takes a team out of all callers' sight (404), as one that a token without read:org asks for, or brings it back.
+// HideTeam makes calls about a team answer 404, as for a token without access to it, or ends that.
 func (s *Server) HideTeam(org, slug string, hidden bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.team(org, slug).secret = hidden
+	s.team(org, slug).hidden = hidden
 }
 
-// SetTeamMember sets the state of a membership: active or pending; an empty one takes it away. Without one the API answers 404.
+// SetTeamMember sets the state of a membership: active or pending. An empty state removes it, and
+// the API answers 404.
 func (s *Server) SetTeamMember(org, slug, login, state string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,27 +47,43 @@ func (s *Server) team(org, slug string) *team {
 	return s.teams[key]
 }
 
-// findTeam is the team that a call's path names, or nil.
+// findTeam returns the team that a call's path names, or nil.
 func (s *Server) findTeam(c *call) *team {
 	t := s.teams[strings.ToLower(c.param("org")+"/"+c.param("team"))]
-	if t == nil || t.secret {
+	if t == nil || t.hidden {
 		return nil
 	}
 	return t
 }
 
-func (s *Server) getTeam(c *call) *answer {
+func (s *Server) getTeam(c *call) *response {
 	t := s.findTeam(c)
 	if t == nil {
 		return notFound()
 	}
+
 	self := fmt.Sprintf("%s/organizations/%d/team/%d", s.api(), t.org.ID, t.id)
 	made := wire.Time(time.Date(2024, 5, 1, 9, 0, 0, 0, time.UTC))
 	return ok(wire.Object{
-		"id": t.id, "node_id": wire.NodeID("Team", t.id), "url": self, "html_url": fmt.Sprintf("%s/orgs/%s/teams/%s", s.web(), t.org.Login, t.slug),
-		"name": t.slug, "slug": t.slug, "description": nil, "privacy": "closed", "notification_setting": "notifications_enabled", "permission": "pull",
-		"members_url": self + "/members{/member}", "repositories_url": self + "/repos", "parent": nil, "type": "organization",
-		"members_count": len(t.members), "repos_count": 0, "created_at": made, "updated_at": made, "organization": s.teamOrganization(t.org, made),
+		"id":                   t.id,
+		"node_id":              wire.NodeID("Team", t.id),
+		"url":                  self,
+		"html_url":             fmt.Sprintf("%s/orgs/%s/teams/%s", s.web(), t.org.Login, t.slug),
+		"name":                 t.slug,
+		"slug":                 t.slug,
+		"description":          nil,
+		"privacy":              "closed",
+		"notification_setting": "notifications_enabled",
+		"permission":           "pull",
+		"members_url":          self + "/members{/member}",
+		"repositories_url":     self + "/repos",
+		"parent":               nil,
+		"type":                 "organization",
+		"members_count":        len(t.members),
+		"repos_count":          0,
+		"created_at":           made,
+		"updated_at":           made,
+		"organization":         s.teamOrganization(t.org, made),
 	})
 }
 
@@ -81,14 +98,16 @@ func (s *Server) teamOrganization(org wire.Account, made string) wire.Object {
 	return body
 }
 
-func (s *Server) teamMembership(c *call) *answer {
+func (s *Server) teamMembership(c *call) *response {
 	t := s.findTeam(c)
-	who, known := s.known(c.param("user"))
+	who, known := s.accountByLogin(c.param("user"))
 	if t == nil || !known || t.members[who.ID] == "" {
 		return notFound()
 	}
+
 	return ok(wire.Object{
-		"state": t.members[who.ID], "role": "member",
-		"url": fmt.Sprintf("%s/organizations/%d/team/%d/memberships/%s", s.api(), t.org.ID, t.id, who.Login),
+		"state": t.members[who.ID],
+		"role":  "member",
+		"url":   fmt.Sprintf("%s/organizations/%d/team/%d/memberships/%s", s.api(), t.org.ID, t.id, who.Login),
 	})
 }

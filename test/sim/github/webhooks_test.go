@@ -22,7 +22,7 @@ import (
 
 const secret = "It's a Secret to Everybody"
 
-func hooked(t *testing.T, options github.Options) (*github.Server, *receiver) {
+func setupWithWebhook(t *testing.T, options github.Options) (*github.Server, *receiver) {
 	r := newReceiver(t)
 	options.WebhookURL, options.WebhookSecret = r.URL, secret
 	return setup(t, options), r
@@ -32,7 +32,7 @@ func hooked(t *testing.T, options github.Options) (*github.Server, *receiver) {
 func wait(t *testing.T, s *github.Server, count int) []hookshot.Delivery {
 	t.Helper()
 	enough := func(all []hookshot.Delivery) bool { return len(all) >= count }
-	if err := s.WaitDeliveries(soon(t), enough); err != nil {
+	if err := s.WaitDeliveries(testContext(t), enough); err != nil {
 		t.Fatalf("%d deliveries, want %d: %v", len(s.Deliveries()), count, err)
 	}
 	return s.Deliveries()
@@ -44,10 +44,15 @@ func mac(algorithm func() hash.Hash, body []byte) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// TestDeploymentWebhook reads a deployment's event as a careful receiver would: signatures, headers, shape.
+// TestDeploymentWebhook reads a deployment's event as a careful receiver would: signatures,
+// headers, shape.
 func TestDeploymentWebhook(t *testing.T) {
-	s, r := hooked(t, github.Options{})
-	d := deploy(t, s, github.NewDeployment{Environment: "staging", Payload: json.RawMessage(`{"n":12345678901234567890}`)})
+	s, r := setupWithWebhook(t, github.Options{})
+	d := deploy(t, s, github.NewDeployment{
+		Environment: "staging",
+		Payload:     json.RawMessage(`{"n":12345678901234567890}`),
+	})
+
 	wait(t, s, 1)
 	got := r.all()[0]
 	if want := "sha256=" + mac(sha256.New, got.body); got.header.Get("X-Hub-Signature-256") != want {
@@ -56,23 +61,30 @@ func TestDeploymentWebhook(t *testing.T) {
 	if want := "sha1=" + mac(sha1.New, got.body); got.header.Get("X-Hub-Signature") != want {
 		t.Errorf("old signature %s, want %s", got.header.Get("X-Hub-Signature"), want)
 	}
+
 	want := map[string]string{
-		"Content-Type": "application/json", "X-Github-Event": "deployment", "X-Github-Delivery": s.Deliveries()[0].GUID,
+		"Content-Type":                           "application/json",
+		"X-Github-Event":                         "deployment",
+		"X-Github-Delivery":                      s.Deliveries()[0].GUID,
 		"X-Github-Hook-Installation-Target-Type": "repository",
 		"X-Github-Hook-Installation-Target-Id":   fmt.Sprint(d.RepositoryID),
 		"X-Github-Enterprise-Host":               "",
 	}
+
 	for name, value := range want {
 		if got.header.Get(name) != value {
 			t.Errorf("%s: %q, want %q", name, got.header.Get(name), value)
 		}
 	}
+
 	event, err := hub.ParseWebHook("deployment", got.body)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	parsed := event.(*hub.DeploymentEvent)
-	if parsed.GetDeployment().GetID() != d.ID || parsed.GetDeployment().GetSHA() != d.SHA || parsed.GetRepo().GetFullName() != repo {
+	if parsed.GetDeployment().GetID() != d.ID || parsed.GetDeployment().GetSHA() != d.SHA ||
+		parsed.GetRepo().GetFullName() != repo {
 		t.Errorf("got %+v", parsed)
 	}
 	if string(parsed.Deployment.Payload) != `{"n":12345678901234567890}` {
@@ -84,9 +96,13 @@ func TestDeploymentWebhook(t *testing.T) {
 func TestWebhooksHaveGitHubsShape(t *testing.T) {
 	shapes.Need(t)
 	key := newKey(t)
-	for name, options := range map[string]github.Options{"hook": {}, "app": {App: key.app()}, "enterprise": {BasePath: "/api/v3"}} {
+	for name, options := range map[string]github.Options{
+		"hook":       {},
+		"app":        {App: key.app()},
+		"enterprise": {BasePath: "/api/v3"},
+	} {
 		t.Run(name, func(t *testing.T) {
-			s, r := hooked(t, options)
+			s, r := setupWithWebhook(t, options)
 			deploy(t, s, github.NewDeployment{Payload: json.RawMessage(`"text"`)})
 			d := deploy(t, s, github.NewDeployment{App: "my-hubot", Creator: "my-hubot[bot]"})
 			call(t, s, "POST", statusesPath(d), `{"state":"success","description":"fine"}`)
@@ -95,6 +111,7 @@ func TestWebhooksHaveGitHubsShape(t *testing.T) {
 			if got := len(r.all()); got != 3 {
 				t.Errorf("%d events, want 3: there is none for inactive", got)
 			}
+
 			for _, e := range r.all() {
 				if (e.header.Get("X-GitHub-Enterprise-Host") != "") != (name == "enterprise") {
 					t.Errorf("enterprise host %q", e.header.Get("X-GitHub-Enterprise-Host"))
@@ -103,6 +120,7 @@ func TestWebhooksHaveGitHubsShape(t *testing.T) {
 					t.Errorf("%s: %v", e.header.Get("X-GitHub-Event"), err)
 				}
 			}
+
 			wantNoViolations(t, s)
 		})
 	}
@@ -115,15 +133,28 @@ func TestTroubledWebhooks(t *testing.T) {
 		received int
 		recorded int
 	}{
-		"plain":   {func(*hookshot.Sender) {}, 1, 1},
-		"lost":    {func(h *hookshot.Sender) { h.Next("deployment", hookshot.Treatment{Lose: true}, 1) }, 0, 0},
-		"failed":  {func(h *hookshot.Sender) { h.Next("*", hookshot.Treatment{Fail: 502}, 1) }, 0, 1},
-		"doubled": {func(h *hookshot.Sender) { h.Next("deployment", hookshot.Treatment{Copies: 1}, 1) }, 2, 2},
-		"late":    {func(h *hookshot.Sender) { h.Next("deployment", hookshot.Treatment{Delay: time.Millisecond}, 1) }, 1, 1},
+		"plain":  {plan: func(*hookshot.Sender) {}, received: 1, recorded: 1},
+		"lost":   {plan: func(h *hookshot.Sender) { h.Next("deployment", hookshot.Treatment{Lose: true}, 1) }},
+		"failed": {plan: func(h *hookshot.Sender) { h.Next("*", hookshot.Treatment{Fail: 502}, 1) }, recorded: 1},
+		"doubled": {
+			plan:     func(h *hookshot.Sender) { h.Next("deployment", hookshot.Treatment{Copies: 1}, 1) },
+			received: 2,
+			recorded: 2,
+		},
+		"late": {
+			plan: func(h *hookshot.Sender) {
+				h.Next("deployment", hookshot.Treatment{
+					Delay: time.Millisecond,
+				}, 1)
+			},
+			received: 1,
+			recorded: 1,
+		},
 	}
+
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			s, r := hooked(t, github.Options{})
+			s, r := setupWithWebhook(t, github.Options{})
 			c.plan(s.Hooks())
 			deploy(t, s, github.NewDeployment{})
 			wait(t, s, max(1, c.recorded))
@@ -132,9 +163,11 @@ func TestTroubledWebhooks(t *testing.T) {
 			} else if len(got) == 2 && got[0].header.Get("X-GitHub-Delivery") != got[1].header.Get("X-GitHub-Delivery") {
 				t.Error("the copies have different GUIDs")
 			}
+
 			if got := call(t, s, "GET", deliveriesPath(t, s), ""); len(got.list) != c.recorded {
 				t.Errorf("%d are listed, want %d", len(got.list), c.recorded)
 			}
+
 			wantNoViolations(t, s)
 		})
 	}
@@ -150,12 +183,13 @@ func deliveriesPath(t *testing.T, s *github.Server) string {
 }
 
 func TestReorderedWebhooks(t *testing.T) {
-	s, r := hooked(t, github.Options{})
+	s, r := setupWithWebhook(t, github.Options{})
 	s.Hooks().Reorder("deployment", 3)
 	var want []int64
 	for range 3 {
 		want = append([]int64{deploy(t, s, github.NewDeployment{}).ID}, want...)
 	}
+
 	wait(t, s, 3)
 	var got []int64
 	for _, e := range r.all() {
@@ -163,43 +197,52 @@ func TestReorderedWebhooks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		got = append(got, event.(*hub.DeploymentEvent).GetDeployment().GetID())
 	}
+
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestRedelivery has a delivery fail, finds it in the list and has it sent again, by a repository's hook and an app's.
+// TestRedelivery has a delivery fail, finds it in the list and has it sent again, by a repository's
+// hook and an app's.
 func TestRedelivery(t *testing.T) {
 	key := newKey(t)
 	for name, options := range map[string]github.Options{"repository": {}, "app": {App: key.app()}} {
 		t.Run(name, func(t *testing.T) {
-			s, r := hooked(t, options)
+			s, r := setupWithWebhook(t, options)
 			list, token := "/app/hook/deliveries", key.jwt(t, time.Now(), 5*time.Minute)
 			if options.App == nil {
 				list, token = deliveriesPath(t, s), github.DefaultToken
 			}
+
 			r.answer(503)
 			d := deploy(t, s, github.NewDeployment{})
 			first := wait(t, s, 1)[0]
 			failed := do(t, s, "GET", list+"?status=failure", token, "").list
-			if len(failed) != 1 || fmt.Sprint(failed[0]["id"]) != fmt.Sprint(first.ID) || fmt.Sprint(failed[0]["status_code"]) != "503" {
+			if len(failed) != 1 || fmt.Sprint(failed[0]["id"]) != fmt.Sprint(first.ID) ||
+				fmt.Sprint(failed[0]["status_code"]) != "503" {
 				t.Fatalf("failed deliveries: %v", failed)
 			}
+
 			r.answer(202)
 			if got := do(t, s, "POST", fmt.Sprintf("%s/%d/attempts", list, first.ID), token, ""); got.status != 202 {
 				t.Fatalf("redeliver: %d %v", got.status, got.body)
 			}
+
 			again := wait(t, s, 2)[1]
 			if again.GUID != first.GUID || again.ID == first.ID || !again.Redelivery || again.StatusCode != 202 {
 				t.Errorf("got %+v", again)
 			}
+
 			full := do(t, s, "GET", fmt.Sprintf("%s/%d", list, again.ID), token, "")
 			payload := full.body["request"].(map[string]any)["payload"].(map[string]any)["deployment"].(map[string]any)
 			if fmt.Sprint(payload["id"]) != fmt.Sprint(d.ID) {
 				t.Errorf("payload of the delivery: %v", payload["id"])
 			}
+
 			wantNoViolations(t, s)
 		})
 	}
@@ -207,30 +250,36 @@ func TestRedelivery(t *testing.T) {
 
 // TestDeliveriesPageByCursor walks a list of deliveries.
 func TestDeliveriesPageByCursor(t *testing.T) {
-	s, _ := hooked(t, github.Options{})
+	s, _ := setupWithWebhook(t, github.Options{})
 	for i := range 5 {
 		deploy(t, s, github.NewDeployment{})
 		wait(t, s, i+1)
 	}
+
 	var want, got []string
 	for _, d := range slices.Backward(s.Deliveries()) {
 		want = append(want, fmt.Sprint(d.ID))
 	}
+
 	path := deliveriesPath(t, s) + "?per_page=2"
 	for path != "" {
 		page := call(t, s, "GET", path, "")
 		for _, d := range page.list {
 			got = append(got, fmt.Sprint(d["id"]))
 		}
+
 		path = next(s, page)
 	}
+
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+
 	wantNoViolations(t, s)
 }
 
-// TestUnreachableReceiver: what cannot be delivered is recorded as failed, and Close does not wait for the rest.
+// TestUnreachableReceiver: what cannot be delivered is recorded as failed, and Close does not wait
+// for the rest.
 func TestUnreachableReceiver(t *testing.T) {
 	s := setup(t, github.Options{WebhookURL: "http://127.0.0.1:1/", WebhookSecret: secret})
 	deploy(t, s, github.NewDeployment{})
@@ -241,9 +290,10 @@ func TestUnreachableReceiver(t *testing.T) {
 	deploy(t, s, github.NewDeployment{})
 }
 
-// TestOtherEvents: any event can be sent, among them the ping of a new hook and GitHub's own samples.
+// TestOtherEvents: any event can be sent, among them the ping of a new hook and GitHub's own
+// samples.
 func TestOtherEvents(t *testing.T) {
-	s, r := hooked(t, github.Options{})
+	s, r := setupWithWebhook(t, github.Options{})
 	s.Ping(repo)
 	s.Send(repo, "star", json.RawMessage(`{"action":"created"}`))
 	wait(t, s, 2)
@@ -251,6 +301,7 @@ func TestOtherEvents(t *testing.T) {
 	for _, e := range r.all() {
 		got = append(got, e.header.Get("X-GitHub-Event"))
 	}
+
 	slices.Sort(got)
 	if diff := cmp.Diff([]string{"ping", "star"}, got); diff != "" {
 		t.Error(diff)

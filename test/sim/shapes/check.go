@@ -15,57 +15,66 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// Check reports each request, and each answer of next to it, that GitHub's description does not allow. Where the
-// description cannot be had it says so once on standard error and lets all pass (see Need); with CI=true it reports it.
+// Check reports each request, and each response of next to it, that GitHub's OpenAPI description
+// does not allow. Where the description is not available it warns once on standard error and lets
+// everything pass (see Need); with CI=true it reports that instead.
 func Check(next http.Handler, report func(violation string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		d, err := load()
 		if err != nil {
-			missing(err, report)
+			reportMissing(err, report)
 			next.ServeHTTP(w, r)
 			return
 		}
-		tell := func(err error) { report(fmt.Sprintf("%s %s: %s", r.Method, r.URL.Path, brief(err))) }
+
+		violation := func(err error) { report(fmt.Sprintf("%s %s: %s", r.Method, r.URL.Path, oneLine(err))) }
 		input, err := d.request(r)
 		if err != nil {
-			tell(err)
+			violation(err)
 		}
-		tee := &tee{ResponseWriter: w, status: http.StatusOK}
-		next.ServeHTTP(tee, r)
+
+		recorded := &recorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(recorded, r)
 		if input == nil {
 			return
 		}
-		if err := d.response(r.Context(), input, tee); err != nil {
-			tell(fmt.Errorf("answer %d: %w", tee.status, err))
+		if err := d.response(r.Context(), input, recorded); err != nil {
+			violation(fmt.Errorf("answer %d: %w", recorded.status, err))
 		}
 	})
 }
 
-var sayOnce sync.Once
+var warnOnce sync.Once
 
-func missing(err error, report func(string)) {
+// reportMissing handles a description that is not available: a violation in CI, elsewhere one
+// warning.
+func reportMissing(err error, report func(string)) {
 	if os.Getenv("CI") == "true" {
 		report("shapes: " + err.Error())
 		return
 	}
-	sayOnce.Do(func() { fmt.Fprintln(os.Stderr, "shapes: GitHub calls go unchecked:", err) })
+	warnOnce.Do(func() { fmt.Fprintln(os.Stderr, "shapes: calls to GitHub are not checked:", err) })
 }
 
-// byID is the address of a repository by its id, which GitHub redirects former names to and does not document.
+// byID matches the address of a repository by its id. GitHub redirects former names to it but does
+// not document it.
 var byID = regexp.MustCompile(`^(/api/v3)?/repositories/(\d+)`)
 
-// request checks r and leaves its body to be read again. A nil input means that GitHub documents no such call.
+// request checks r and leaves its body to be read again. A nil input means that GitHub documents no
+// such call.
 func (d *description) request(r *http.Request) (*openapi3filter.RequestValidationInput, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return nil, err
 	}
+
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	copied := r.Clone(r.Context())
 	copied.Body = io.NopCloser(bytes.NewReader(body))
-	for _, path := range []*string{&copied.URL.Path, &copied.URL.RawPath} { // raw where a name holds a slash
+	for _, path := range []*string{&copied.URL.Path, &copied.URL.RawPath} { // RawPath is set where a name contains a slash
 		*path = byID.ReplaceAllString(*path, "$1/repos/by-id/$2")
 	}
+
 	copied.URL.Host, copied.URL.Scheme = "", ""
 	route, params, err := d.router.FindRoute(copied)
 	if err != nil {
@@ -74,51 +83,67 @@ func (d *description) request(r *http.Request) (*openapi3filter.RequestValidatio
 	if wanted := route.Operation.RequestBody; wanted != nil && !wanted.Value.Required && isNull(body) {
 		copied.Body, copied.ContentLength = http.NoBody, 0
 	}
+
 	options := &openapi3filter.Options{
-		MultiError: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, SkipSettingDefaults: true,
+		MultiError:          true,
+		AuthenticationFunc:  openapi3filter.NoopAuthenticationFunc,
+		SkipSettingDefaults: true,
 	}
+
 	options.WithCustomSchemaErrorFunc(reason)
 	input := &openapi3filter.RequestValidationInput{
-		Request: copied, PathParams: params, Route: route, Options: options,
+		Request:    copied,
+		PathParams: params,
+		Route:      route,
+		Options:    options,
 	}
+
 	return input, openapi3filter.ValidateRequest(r.Context(), input)
 }
 
-// isNull tells a body that GitHub takes for none: ghinstallation v2 sends it for a token without options.
+// isNull reports whether a body is the JSON null, which GitHub treats as no body: ghinstallation v2
+// sends it for a token without options.
 func isNull(body []byte) bool { return string(bytes.TrimSpace(body)) == "null" }
 
-// response checks an answer. Statuses that GitHub does not document for the call pass.
-func (d *description) response(ctx context.Context, input *openapi3filter.RequestValidationInput, got *tee) error {
+// response checks a response. Statuses that GitHub does not document for the call are accepted.
+func (d *description) response(
+	ctx context.Context,
+	input *openapi3filter.RequestValidationInput,
+	got *recorder,
+) error {
 	return openapi3filter.ValidateResponse(ctx, &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: input, Status: got.status, Header: got.Header(),
-		Body: io.NopCloser(bytes.NewReader(got.body.Bytes())), Options: input.Options,
+		RequestValidationInput: input,
+		Status:                 got.status,
+		Header:                 got.Header(),
+		Body:                   io.NopCloser(bytes.NewReader(got.body.Bytes())),
+		Options:                input.Options,
 	})
 }
 
-// tee keeps a copy of what is answered.
-type tee struct {
+// recorder passes a response on and keeps a copy of it.
+type recorder struct {
 	http.ResponseWriter
 	status int
 	body   bytes.Buffer
 }
 
-func (t *tee) WriteHeader(status int) {
+func (t *recorder) WriteHeader(status int) {
 	t.status = status
 	t.ResponseWriter.WriteHeader(status)
 }
 
-func (t *tee) Write(p []byte) (int, error) {
+func (t *recorder) Write(p []byte) (int, error) {
 	t.body.Write(p)
 	return t.ResponseWriter.Write(p)
 }
 
-// Unwrap is for http.ResponseController.
-func (t *tee) Unwrap() http.ResponseWriter { return t.ResponseWriter }
+// Unwrap lets http.ResponseController reach the wrapped writer.
+func (t *recorder) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
-// brief is an error on one line.
-func brief(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// oneLine returns the text of an error on one line.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// reason is a broken rule and where, without the whole schema around it.
+// reason returns the broken rule and its place, without the schema that the library prints with it.
 func reason(err *openapi3.SchemaError) string {
 	return fmt.Sprintf("/%s: %s", strings.Join(err.JSONPointer(), "/"), err.Reason)
 }

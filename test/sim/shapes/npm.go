@@ -17,57 +17,65 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// source is one file of an npm package.
-type source struct {
+// packageFile is one file of an npm package.
+type packageFile struct {
 	spec   string // package@version
 	file   string // inside the package
 	sha256 string // of the file, hex
 }
 
-// The packages, pinned. GitHub publishes both from its own description of the API.
+// The pinned packages. GitHub generates both from its own description of the API.
 var (
-	openapi = source{
-		"@octokit/openapi@23.0.2", "package/generated/api.github.com.json",
-		"829b4bebb19a53133289f7b0bc819f4f1118115821db2ca9f25e9ee995a7da2a",
+	openapi = packageFile{
+		spec:   "@octokit/openapi@23.0.2",
+		file:   "package/generated/api.github.com.json",
+		sha256: "829b4bebb19a53133289f7b0bc819f4f1118115821db2ca9f25e9ee995a7da2a",
 	}
-	samples = source{
-		"@octokit/webhooks-examples@7.6.1", "package/api.github.com/index.json",
-		"09d8f0c617876ae9dad22e26fea5510bfcaad50ee7e602659f6db25b87b25815",
+	samples = packageFile{
+		spec:   "@octokit/webhooks-examples@7.6.1",
+		file:   "package/api.github.com/index.json",
+		sha256: "09d8f0c617876ae9dad22e26fea5510bfcaad50ee7e602659f6db25b87b25815",
 	}
 )
 
-// ErrNoNPM says that a package is not at hand and cannot be fetched.
-var ErrNoNPM = errors.New("npm cannot fetch a package that tests need")
+// ErrNoNPM means that a package is not in the cache and cannot be downloaded.
+var ErrNoNPM = errors.New("npm package is not available")
 
-// directory is where packages are kept: SERAPH_TEST_NPM, or seraph-test in the user's cache.
-func directory() (string, error) {
+// cacheDirectory returns where downloaded files are kept: SERAPH_TEST_NPM, or seraph-test in the
+// user's cache directory.
+func cacheDirectory() (string, error) {
 	if dir := os.Getenv("SERAPH_TEST_NPM"); dir != "" {
 		return dir, os.MkdirAll(dir, 0o755)
 	}
+
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
+
 	dir := filepath.Join(cache, "seraph-test")
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-// produce returns the content of a kept file, making it first when it is absent. Test processes that run side by side
-// make it once.
-func produce(name string, make func(dir string) ([]byte, error)) ([]byte, error) {
-	dir, err := directory()
+// cached returns a file of the cache directory, and calls make to create it when it is absent. A
+// lock file keeps test processes that run at the same time from creating it twice.
+func cached(name string, make func(dir string) ([]byte, error)) ([]byte, error) {
+	dir, err := cacheDirectory()
 	if err != nil {
 		return nil, err
 	}
+
 	path := filepath.Join(dir, name)
 	lock := flock.New(filepath.Join(dir, "lock"))
 	if err := lock.Lock(); err != nil {
 		return nil, err
 	}
-	defer lock.Unlock() // the process's end frees it too
+
+	defer lock.Unlock() // the end of the process releases it too
 	if kept, err := os.ReadFile(path); err == nil {
 		return kept, nil
 	}
+
 	made, err := make(dir)
 	if err != nil {
 		return nil, err
@@ -75,38 +83,43 @@ func produce(name string, make func(dir string) ([]byte, error)) ([]byte, error)
 	if err := os.WriteFile(path+".new", made, 0o644); err != nil {
 		return nil, err
 	}
+
 	return made, os.Rename(path+".new", path)
 }
 
-// fetch returns the file of a package that `npm pack` downloads.
-func (src source) fetch(dir string) ([]byte, error) {
+// fetch downloads the package with npm pack and returns the file, after checking its SHA-256.
+func (src packageFile) fetch(dir string) ([]byte, error) {
 	archive, remove, err := src.pack(dir)
 	if err != nil {
 		return nil, err
 	}
+
 	defer remove()
 	content, err := unpack(archive, src.file)
 	if err != nil {
 		return nil, err
 	}
 	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != src.sha256 {
-		return nil, fmt.Errorf("%s of %s is not the file that was pinned: its SHA-256 is %x", src.file, src.spec, sum)
+		return nil, fmt.Errorf("%s of %s has the wrong SHA-256: %x", src.file, src.spec, sum)
 	}
+
 	return content, nil
 }
 
-// pack downloads the package; remove deletes it again.
-func (src source) pack(dir string) (archive string, remove func(), err error) {
+// pack downloads the package into a temporary directory, which remove deletes.
+func (src packageFile) pack(dir string) (archive string, remove func(), err error) {
 	work, err := os.MkdirTemp(dir, "pack-")
 	if err != nil {
 		return "", nil, err
 	}
-	clean := func() { os.RemoveAll(work) } // a cache may keep a leftover
+
+	clean := func() { os.RemoveAll(work) } // a failure leaves only a directory in the cache
 	defer func() {
 		if err != nil {
 			clean()
 		}
 	}()
+
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	npm := exec.CommandContext(ctx, "npm", "pack", "--silent", src.spec)
@@ -114,24 +127,28 @@ func (src source) pack(dir string) (archive string, remove func(), err error) {
 	if output, err := npm.CombinedOutput(); err != nil {
 		return "", nil, fmt.Errorf("%w: npm pack %s: %w %s", ErrNoNPM, src.spec, err, output)
 	}
+
 	archives, err := filepath.Glob(filepath.Join(work, "*.tgz"))
 	if err != nil || len(archives) != 1 {
 		return "", nil, fmt.Errorf("%w: npm pack %s left %d archives", ErrNoNPM, src.spec, len(archives))
 	}
+
 	return archives[0], clean, nil
 }
 
-// unpack returns one file of a .tgz.
+// unpack returns one file of a .tgz archive.
 func unpack(archive, file string) ([]byte, error) {
 	f, err := os.Open(archive)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() // only read
+
+	defer f.Close() // it was only read
 	zipped, err := gzip.NewReader(f)
 	if err != nil {
 		return nil, err
 	}
+
 	for files := tar.NewReader(zipped); ; {
 		header, err := files.Next()
 		if err != nil {

@@ -20,24 +20,121 @@ func TestCheck(t *testing.T) {
 		answer             string
 		violation          string // part of it; empty: none
 	}{
-		"right":                     {"POST", statuses, `{"state":"queued"}`, 500, `{}`, ""},
-		"below a base path":         {"POST", "/api/v3" + statuses, `{"state":"queued"}`, 500, `{}`, ""},
-		"repository by id":          {"POST", "/repositories/7/deployments/42/statuses", `{"state":"queued"}`, 500, `{}`, ""},
-		"unknown state":             {"POST", statuses, `{"state":"done"}`, 500, `{}`, "/state: value is not one of the allowed values"},
-		"missing state":             {"POST", statuses, `{}`, 500, `{}`, `property "state" is missing`},
-		"no body":                   {"POST", statuses, ``, 500, `{}`, "value is required but missing"},
-		"wrong type":                {"POST", statuses, `{"state":"queued","auto_inactive":"yes"}`, 500, `{}`, "/auto_inactive: value must be a boolean"},
-		"unknown path":              {"GET", "/repos/acme/api/deploy", ``, 404, `{}`, "no matching operation was found"},
-		"unknown method":            {"PATCH", statuses, `{}`, 404, `{}`, "method not allowed"},
-		"id that is none":           {"GET", "/repos/acme/api/deployments/x", ``, 404, `{"message":"Not Found"}`, "deployment_id"},
-		"right list":                {"GET", statuses, ``, 200, `[]`, ""},
-		"wrong list":                {"GET", statuses, ``, 200, `{}`, "answer 200: response body doesn't match schema: /: value must be an array"},
-		"list of something else":    {"GET", statuses, ``, 200, `[{"id":1}]`, `property "state" is missing`},
-		"error that is right":       {"POST", statuses, `{"state":"queued"}`, 422, `{"message":"m","documentation_url":"d"}`, ""},
-		"error that is wrong":       {"POST", statuses, `{"state":"queued"}`, 422, `{"error":"m"}`, `property "message" is missing`},
-		"an optional body of null":  {"POST", "/app/installations/1/access_tokens", `null`, 201, `{"token":"t","expires_at":"e"}`, ""},
-		"an optional body is wrong": {"POST", "/app/installations/1/access_tokens", `[]`, 500, `{}`, "value must be an object"},
+		"right": {method: "POST", path: statuses, body: `{"state":"queued"}`, status: 500, answer: `{}`},
+		"below a base path": {
+			method: "POST",
+			path:   "/api/v3" + statuses,
+			body:   `{"state":"queued"}`,
+			status: 500,
+			answer: `{}`,
+		},
+		"repository by id": {
+			method: "POST",
+			path:   "/repositories/7/deployments/42/statuses",
+			body:   `{"state":"queued"}`,
+			status: 500,
+			answer: `{}`,
+		},
+		"unknown state": {
+			method:    "POST",
+			path:      statuses,
+			body:      `{"state":"done"}`,
+			status:    500,
+			answer:    `{}`,
+			violation: "/state: value is not one of the allowed values",
+		},
+		"missing state": {
+			method:    "POST",
+			path:      statuses,
+			body:      `{}`,
+			status:    500,
+			answer:    `{}`,
+			violation: `property "state" is missing`,
+		},
+		"no body": {
+			method:    "POST",
+			path:      statuses,
+			status:    500,
+			answer:    `{}`,
+			violation: "value is required but missing",
+		},
+		"wrong type": {
+			method:    "POST",
+			path:      statuses,
+			body:      `{"state":"queued","auto_inactive":"yes"}`,
+			status:    500,
+			answer:    `{}`,
+			violation: "/auto_inactive: value must be a boolean",
+		},
+		"unknown path": {
+			method:    "GET",
+			path:      "/repos/acme/api/deploy",
+			status:    404,
+			answer:    `{}`,
+			violation: "no matching operation was found",
+		},
+		"unknown method": {
+			method:    "PATCH",
+			path:      statuses,
+			body:      `{}`,
+			status:    404,
+			answer:    `{}`,
+			violation: "method not allowed",
+		},
+		"id that is none": {
+			method:    "GET",
+			path:      "/repos/acme/api/deployments/x",
+			status:    404,
+			answer:    `{"message":"Not Found"}`,
+			violation: "deployment_id",
+		},
+		"right list": {method: "GET", path: statuses, status: 200, answer: `[]`},
+		"wrong list": {
+			method:    "GET",
+			path:      statuses,
+			status:    200,
+			answer:    `{}`,
+			violation: "answer 200: response body doesn't match schema: /: value must be an array",
+		},
+		"list of something else": {
+			method:    "GET",
+			path:      statuses,
+			status:    200,
+			answer:    `[{"id":1}]`,
+			violation: `property "state" is missing`,
+		},
+		"error that is right": {
+			method: "POST",
+			path:   statuses,
+			body:   `{"state":"queued"}`,
+			status: 422,
+			answer: `{"message":"m","documentation_url":"d"}`,
+		},
+		"error that is wrong": {
+			method:    "POST",
+			path:      statuses,
+			body:      `{"state":"queued"}`,
+			status:    422,
+			answer:    `{"error":"m"}`,
+			violation: `property "message" is missing`,
+		},
+		"an optional body of null": {
+			method: "POST",
+			path:   "/app/installations/1/access_tokens",
+			body:   `null`,
+			status: 201,
+			answer: `{"token":"t","expires_at":"e"}`,
+		},
+		"an optional body is wrong": {
+			method:    "POST",
+			path:      "/app/installations/1/access_tokens",
+			body:      `[]`,
+			status:    500,
+			answer:    `{}`,
+			violation: "value must be an object",
+		},
 	}
+
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			var violations []string
@@ -45,19 +142,23 @@ func TestCheck(t *testing.T) {
 				if body, _ := io.ReadAll(r.Body); string(body) != c.body {
 					t.Errorf("the handler got the body %q", body)
 				}
+
 				w.Header().Set("Content-Type", "application/json; charset=utf-8")
 				w.WriteHeader(c.status)
 				io.WriteString(w, c.answer)
 			})
+
 			req := httptest.NewRequest(c.method, c.path, strings.NewReader(c.body))
 			if c.body != "" {
 				req.Header.Set("Content-Type", "application/json")
 			}
+
 			got := httptest.NewRecorder()
 			shapes.Check(inner, func(v string) { violations = append(violations, v) }).ServeHTTP(got, req)
 			if got.Code != c.status || got.Body.String() != c.answer {
 				t.Errorf("passed on %d %q", got.Code, got.Body)
 			}
+
 			joined := strings.Join(violations, "; ")
 			if (c.violation == "") != (joined == "") || !strings.Contains(joined, c.violation) {
 				t.Errorf("violations %q, want %q", joined, c.violation)
@@ -66,7 +167,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestOfficialSamples holds GitHub's samples against GitHub's schema: of the eight, three are older than the schema.
+// TestOfficialSamples holds GitHub's samples against GitHub's schema: of the eight, three are older
+// than the schema.
 func TestOfficialSamples(t *testing.T) {
 	shapes.Need(t)
 	examples, old := shapes.Examples(t), 0
@@ -77,14 +179,17 @@ func TestOfficialSamples(t *testing.T) {
 			}
 		}
 	}
+
 	if old != 3 {
 		t.Errorf("%d samples do not fit the schema, want 3", old)
 	}
+
 	for _, event := range []string{"ping", "status", "check_run", "workflow_job"} {
 		if len(examples[event]) == 0 {
 			t.Errorf("no sample of %s", event)
 		}
 	}
+
 	if err := shapes.Webhook("deployment", []byte(`{"action":"created"}`)); err == nil {
 		t.Error("a payload without deployment fits the schema")
 	}

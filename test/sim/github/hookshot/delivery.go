@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha1" // GitHub still sends the old signature beside the new one
+	"crypto/sha1" // GitHub still sends the SHA-1 signature as well
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Delivery is one attempt to tell one hook of one event.
+// Delivery is one attempt to send one event to one webhook.
 type Delivery struct {
 	ID           int64
 	GUID         string
@@ -28,60 +28,66 @@ type Delivery struct {
 	At           time.Time // when it was attempted
 	Duration     time.Duration
 	Redelivery   bool
-	Lost         bool   // never sent; no list shows it
-	StatusCode   int    // what the receiver answered; 502 when it could not be reached, 504 after the timeout
-	Status       string // GitHub's word for it
+	Lost         bool   // never sent; the API does not list it
+	StatusCode   int    // status of the response; 502 when the receiver could not be reached, 504 after the timeout
+	Status       string // GitHub's text for StatusCode
 	Header       http.Header
 	Body         []byte // what was sent
-	Answer       []byte // the first 64 KiB of what came back
+	Answer       []byte // the first 64 KiB of the response
 	AnswerHeader http.Header
 }
 
-// attempt sends d once and records the outcome. Nothing is recorded when the Sender was closed meanwhile.
-func (s *Sender) attempt(d Delivery) {
+// deliver sends d once and records the outcome. Nothing is recorded when the Sender was closed
+// meanwhile.
+func (s *Sender) deliver(d Delivery) {
 	d.At = s.options.Now()
 	d.Header = headers(d)
 	ctx, cancel := context.WithTimeout(s.ctx, s.options.Timeout)
 	defer cancel()
 	began := time.Now()
-	answer, err := s.post(ctx, d)
+	resp, err := s.post(ctx, d)
 	d.Duration = time.Since(began)
 	if s.ctx.Err() != nil {
 		return
 	}
+
 	switch {
 	case err == nil:
-		d.StatusCode, d.Status, d.Answer, d.AnswerHeader = answer.code, statusText(answer.code), answer.body, answer.header
+		d.StatusCode, d.Status = resp.code, statusText(resp.code)
+		d.Answer, d.AnswerHeader = resp.body, resp.header
 	case errors.Is(err, context.DeadlineExceeded):
 		d.StatusCode, d.Status = http.StatusGatewayTimeout, "timed out"
 	default:
 		d.StatusCode, d.Status = http.StatusBadGateway, "failed to connect to host"
 	}
+
 	s.record(d)
 }
 
-type answer struct {
+type response struct {
 	code   int
 	header http.Header
 	body   []byte
 }
 
-func (s *Sender) post(ctx context.Context, d Delivery) (answer, error) {
+func (s *Sender) post(ctx context.Context, d Delivery) (response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.Hook.URL, bytes.NewReader(d.Body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
+
 	req.Header = d.Header.Clone()
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	defer resp.Body.Close() // reading is over
+
+	defer resp.Body.Close() // it was only read
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	return answer{code: resp.StatusCode, header: resp.Header, body: body}, err
+	return response{code: resp.StatusCode, header: resp.Header, body: body}, err
 }
 
-// headers are those documented under "Webhook events and payloads".
+// headers are the headers documented under "Webhook events and payloads".
 func headers(d Delivery) http.Header {
 	h := http.Header{}
 	h.Set("Accept", "*/*")
@@ -100,6 +106,7 @@ func headers(d Delivery) http.Header {
 		h.Set("X-Hub-Signature", "sha1="+sign(sha1.New, d.Hook.Secret, d.Body))
 		h.Set("X-Hub-Signature-256", "sha256="+sign(sha256.New, d.Hook.Secret, d.Body))
 	}
+
 	return h
 }
 
@@ -119,10 +126,18 @@ func statusText(code int) string {
 // Item is the delivery as the schema "hook-delivery-item".
 func (d Delivery) Item() map[string]any {
 	return map[string]any{
-		"id": d.ID, "guid": d.GUID, "delivered_at": d.At.UTC().Format(time.RFC3339), "redelivery": d.Redelivery,
-		"duration": float64(d.Duration.Milliseconds()) / 1000, "status": d.Status, "status_code": d.StatusCode,
-		"event": d.Event, "action": orNull(d.Action), "installation_id": orNull(d.Hook.InstallationID),
-		"repository_id": orNull(d.RepositoryID), "throttled_at": nil,
+		"id":              d.ID,
+		"guid":            d.GUID,
+		"delivered_at":    d.At.UTC().Format(time.RFC3339),
+		"redelivery":      d.Redelivery,
+		"duration":        float64(d.Duration.Milliseconds()) / 1000,
+		"status":          d.Status,
+		"status_code":     d.StatusCode,
+		"event":           d.Event,
+		"action":          orNull(d.Action),
+		"installation_id": orNull(d.Hook.InstallationID),
+		"repository_id":   orNull(d.RepositoryID),
+		"throttled_at":    nil,
 	}
 }
 
@@ -130,8 +145,8 @@ func (d Delivery) Item() map[string]any {
 func (d Delivery) Full() map[string]any {
 	full := d.Item()
 	full["url"] = d.Hook.URL
-	full["request"] = map[string]any{"headers": flat(d.Header), "payload": json.RawMessage(d.Body)}
-	full["response"] = map[string]any{"headers": flat(d.AnswerHeader), "payload": string(d.Answer)}
+	full["request"] = map[string]any{"headers": flatHeaders(d.Header), "payload": json.RawMessage(d.Body)}
+	full["response"] = map[string]any{"headers": flatHeaders(d.AnswerHeader), "payload": string(d.Answer)}
 	return full
 }
 
@@ -143,7 +158,7 @@ func orNull[T comparable](v T) any {
 	return v
 }
 
-func flat(h http.Header) map[string]string {
+func flatHeaders(h http.Header) map[string]string {
 	out := make(map[string]string, len(h))
 	for k := range h {
 		out[k] = h.Get(k)

@@ -1,23 +1,24 @@
-// Package hookshot sends webhooks the way GitHub does: signed, attempted once, recorded with the answer, and sent again
-// only when somebody asks. A test may have deliveries lost, failed, delayed, doubled or reordered.
+// Package hookshot sends webhooks as GitHub does: signed, attempted once, recorded with the
+// response, and sent again only on request. It is named after GitHub's User-Agent. A test may have
+// deliveries lost, failed, delayed, duplicated or reordered.
 package hookshot
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/seraph-deploy/seraph/test/sim/bell"
+	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
-// DefaultTimeout is how long github.com waits for an answer (GitHub Enterprise Server: 30 s).
+// DefaultTimeout is how long github.com waits for a response. GitHub Enterprise Server waits 30 s.
 const DefaultTimeout = 10 * time.Second
 
-// maxBody is the payload size above which GitHub does not send an event at all.
+// maxBody is the payload size above which GitHub does not send an event.
 const maxBody = 25 << 20
 
 // Options configure a Sender. The zero value is usable.
@@ -38,7 +39,7 @@ type Hook struct {
 	Enterprise     string   // host of a GitHub Enterprise Server, else empty
 }
 
-// Message is one event to be told.
+// Message is one event to send.
 type Message struct {
 	Event        string
 	Action       string
@@ -46,14 +47,15 @@ type Message struct {
 	Body         []byte
 }
 
-// Sender owns the deliveries of any number of hooks. Create it with New and end it with Close.
+// Sender sends and records the deliveries of any number of webhooks. Create it with New and end it
+// with Close.
 type Sender struct {
 	options Options
 	client  *http.Client
 	ctx     context.Context
 	stop    context.CancelFunc
 	running sync.WaitGroup
-	changed bell.Bell
+	changed signal.Broadcaster
 
 	mu         sync.Mutex
 	lastID     int64
@@ -61,7 +63,7 @@ type Sender struct {
 	planned    map[string][]Treatment
 }
 
-// New makes a Sender.
+// New returns a Sender.
 func New(options Options) *Sender {
 	if options.Now == nil {
 		options.Now = time.Now
@@ -69,9 +71,14 @@ func New(options Options) *Sender {
 	if options.Timeout == 0 {
 		options.Timeout = DefaultTimeout
 	}
+
 	ctx, stop := context.WithCancel(context.Background())
 	return &Sender{
-		options: options, ctx: ctx, stop: stop, lastID: firstID, planned: map[string][]Treatment{},
+		options: options,
+		ctx:     ctx,
+		stop:    stop,
+		lastID:  firstID,
+		planned: map[string][]Treatment{},
 		client: &http.Client{
 			Transport:     &http.Transport{DisableKeepAlives: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -79,38 +86,56 @@ func New(options Options) *Sender {
 	}
 }
 
-// firstID lies above 2^31, as GitHub's delivery ids do.
+// firstID is above 2^31, as GitHub's delivery ids are.
 const firstID = 12_077_215_900
 
-// Close cuts what is under way and waits for it to end.
+// Close cancels the deliveries in progress and waits for their end.
 func (s *Sender) Close() {
 	s.stop()
 	s.running.Wait()
 }
 
-// Send tells all hooks that subscribe to the message's event and returns the GUID they share. It does not wait.
+// Send sends the message to all hooks that subscribe to its event, and returns the GUID that the
+// deliveries share. It does not wait.
 func (s *Sender) Send(m Message, hooks ...Hook) (guid string) {
 	guid = uuid.NewString()
 	for _, hook := range hooks {
-		if !hook.wants(m.Event) {
+		if !hook.subscribesTo(m.Event) {
 			continue
 		}
-		d := Delivery{GUID: guid, Event: m.Event, Action: m.Action, RepositoryID: m.RepositoryID, Hook: hook, Body: m.Body}
-		s.treat(d, s.next(m.Event))
+
+		d := Delivery{
+			GUID:         guid,
+			Event:        m.Event,
+			Action:       m.Action,
+			RepositoryID: m.RepositoryID,
+			Hook:         hook,
+			Body:         m.Body,
+		}
+
+		s.dispatch(d, s.takeTreatment(m.Event))
 	}
+
 	return guid
 }
 
-// Redeliver sends the delivery with this id again, under its old GUID and a new id.
+// Redeliver sends the delivery with this id again, with its old GUID and a new id.
 func (s *Sender) Redeliver(id int64) error {
 	old, ok := s.Find(id)
 	if !ok {
-		return errors.New("no delivery with this id")
+		return fmt.Errorf("no delivery %d", id)
 	}
+
 	again := Delivery{
-		GUID: old.GUID, Event: old.Event, Action: old.Action, RepositoryID: old.RepositoryID,
-		Hook: old.Hook, Body: old.Body, Redelivery: true,
+		GUID:         old.GUID,
+		Event:        old.Event,
+		Action:       old.Action,
+		RepositoryID: old.RepositoryID,
+		Hook:         old.Hook,
+		Body:         old.Body,
+		Redelivery:   true,
 	}
+
 	s.start(again, 0)
 	return nil
 }
@@ -125,14 +150,14 @@ func (s *Sender) Find(id int64) (Delivery, bool) {
 	return Delivery{}, false
 }
 
-// Deliveries returns what was attempted so far, oldest first. Lost ones are among them, marked Lost.
+// Deliveries returns the finished deliveries, oldest first. Lost ones are included and marked Lost.
 func (s *Sender) Deliveries() []Delivery {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Delivery(nil), s.deliveries...)
 }
 
-// Wait returns nil when done is true of the deliveries, or the cause ctx ended with.
+// Wait returns nil when done is true for the deliveries, or the cause of the end of ctx.
 func (s *Sender) Wait(ctx context.Context, done func([]Delivery) bool) error {
 	return s.changed.Wait(ctx, func() bool { return done(s.Deliveries()) })
 }
@@ -146,10 +171,10 @@ func (s *Sender) record(d Delivery) {
 	d.ID = s.lastID
 	s.deliveries = append(s.deliveries, d)
 	s.mu.Unlock()
-	s.changed.Ring()
+	s.changed.Broadcast()
 }
 
-func (h Hook) wants(event string) bool {
+func (h Hook) subscribesTo(event string) bool {
 	for _, e := range h.Events {
 		if e == event || e == "*" {
 			return true

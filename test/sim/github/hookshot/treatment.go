@@ -6,22 +6,23 @@ import (
 	"time"
 )
 
-// Treatment is what happens to one delivery other than being sent at once. The zero value is the normal case.
+// Treatment is how one delivery differs from the normal case. The zero value is the normal case.
 type Treatment struct {
-	Lose   bool          // never sent and in no list, as when GitHub drops it
+	Lose   bool          // never sent and not listed by the API, as when GitHub drops it
 	Fail   int           // not sent but recorded with this status code, as when the receiver was down (502, 504)
 	Delay  time.Duration // sent later
-	Copies int           // sent so many times more under the same GUID
+	Copies int           // how many more times it is sent, with the same GUID
 	batch  *batch
 }
 
-// batch collects deliveries that are to be sent in reverse.
+// batch collects deliveries to send in reverse order.
 type batch struct {
 	size int
 	held []Delivery
 }
 
-// Next treats the next so many deliveries of an event ("*" for any event) in this way. Several calls queue up.
+// Next applies a treatment to the next deliveries of an event ("*" for any event), as many as times
+// says. The treatments of several calls are used in order.
 func (s *Sender) Next(event string, t Treatment, times int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -30,14 +31,14 @@ func (s *Sender) Next(event string, t Treatment, times int) {
 	}
 }
 
-// Reorder holds the next so many deliveries of an event and then sends them newest first, each after the answer to
-// the one before.
+// Reorder holds the next deliveries of an event, as many as count says, and then sends them newest
+// first, each after the response to the previous one.
 func (s *Sender) Reorder(event string, count int) {
 	s.Next(event, Treatment{batch: &batch{size: count}}, count)
 }
 
-// next takes the treatment of one delivery of this event.
-func (s *Sender) next(event string) Treatment {
+// takeTreatment removes and returns the treatment of the next delivery of this event.
+func (s *Sender) takeTreatment(event string) Treatment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, key := range []string{event, "*"} {
@@ -46,10 +47,11 @@ func (s *Sender) next(event string) Treatment {
 			return queue[0]
 		}
 	}
+
 	return Treatment{}
 }
 
-func (s *Sender) treat(d Delivery, t Treatment) {
+func (s *Sender) dispatch(d Delivery, t Treatment) {
 	d.At = s.options.Now()
 	switch {
 	case t.Lose || len(d.Body) > maxBody:
@@ -59,7 +61,7 @@ func (s *Sender) treat(d Delivery, t Treatment) {
 		d.StatusCode, d.Status = t.Fail, http.StatusText(t.Fail)
 		s.record(d)
 	case t.batch != nil:
-		s.hold(d, t.batch)
+		s.holdForBatch(d, t.batch)
 	default:
 		for range 1 + t.Copies {
 			s.start(d, t.Delay)
@@ -67,7 +69,7 @@ func (s *Sender) treat(d Delivery, t Treatment) {
 	}
 }
 
-func (s *Sender) hold(d Delivery, b *batch) {
+func (s *Sender) holdForBatch(d Delivery, b *batch) {
 	s.mu.Lock()
 	b.held = append(b.held, d)
 	full := len(b.held) == b.size
@@ -75,10 +77,11 @@ func (s *Sender) hold(d Delivery, b *batch) {
 	if !full {
 		return
 	}
+
 	slices.Reverse(b.held)
 	s.running.Go(func() {
 		for _, d := range b.held {
-			s.attempt(d)
+			s.deliver(d)
 		}
 	})
 }
@@ -93,6 +96,7 @@ func (s *Sender) start(d Delivery, delay time.Duration) {
 				return
 			}
 		}
-		s.attempt(d)
+
+		s.deliver(d)
 	})
 }

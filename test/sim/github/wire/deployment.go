@@ -25,7 +25,7 @@ type Deployment struct {
 	UpdatedAt           time.Time
 }
 
-// URL is the deployment's own API address.
+// URL is the deployment's API address.
 func (d Deployment) URL(api string) string {
 	return fmt.Sprintf("%s/repos/%s/deployments/%d", api, d.Repository.FullName(), d.ID)
 }
@@ -33,13 +33,24 @@ func (d Deployment) URL(api string) string {
 // JSON is the deployment as the schema "deployment".
 func (d Deployment) JSON(api, web string) Object {
 	return Object{
-		"url": d.URL(api), "id": d.ID, "node_id": NodeID("Deployment", d.ID), "sha": d.SHA, "ref": d.Ref,
-		"task": d.Task, "payload": d.Payload, "original_environment": d.OriginalEnvironment,
-		"environment": d.Environment, "description": nullable(d.Description),
-		"creator": d.Creator.JSON(api, web), "created_at": Time(d.CreatedAt), "updated_at": Time(d.UpdatedAt),
-		"statuses_url": d.URL(api) + "/statuses", "repository_url": api + "/repos/" + d.Repository.FullName(),
-		"transient_environment": d.Transient, "production_environment": d.Production,
-		"performed_via_github_app": via(d.App, api, web),
+		"url":                      d.URL(api),
+		"id":                       d.ID,
+		"node_id":                  NodeID("Deployment", d.ID),
+		"sha":                      d.SHA,
+		"ref":                      d.Ref,
+		"task":                     d.Task,
+		"payload":                  d.Payload,
+		"original_environment":     d.OriginalEnvironment,
+		"environment":              d.Environment,
+		"description":              stringOrNull(d.Description),
+		"creator":                  d.Creator.JSON(api, web),
+		"created_at":               Time(d.CreatedAt),
+		"updated_at":               Time(d.UpdatedAt),
+		"statuses_url":             d.URL(api) + "/statuses",
+		"repository_url":           api + "/repos/" + d.Repository.FullName(),
+		"transient_environment":    d.Transient,
+		"production_environment":   d.Production,
+		"performed_via_github_app": appOrNull(d.App, api, web),
 	}
 }
 
@@ -58,7 +69,7 @@ type Status struct {
 	CreatedAt      time.Time
 }
 
-// URL is the status's own API address.
+// URL is the status's API address.
 func (s Status) URL(api string) string {
 	return fmt.Sprintf("%s/statuses/%d", s.Deployment.URL(api), s.ID)
 }
@@ -66,16 +77,25 @@ func (s Status) URL(api string) string {
 // JSON is the status as the schema "deployment-status".
 func (s Status) JSON(api, web string) Object {
 	return Object{
-		"url": s.URL(api), "id": s.ID, "node_id": NodeID("DeploymentStatus", s.ID), "state": s.State,
-		"creator": s.Creator.JSON(api, web), "description": s.Description, "environment": s.Environment,
-		"target_url": s.TargetURL, "log_url": s.LogURL, "environment_url": s.EnvironmentURL,
-		"created_at": Time(s.CreatedAt), "updated_at": Time(s.CreatedAt),
-		"deployment_url": s.Deployment.URL(api), "repository_url": api + "/repos/" + s.Deployment.Repository.FullName(),
-		"performed_via_github_app": via(s.App, api, web),
+		"url":                      s.URL(api),
+		"id":                       s.ID,
+		"node_id":                  NodeID("DeploymentStatus", s.ID),
+		"state":                    s.State,
+		"creator":                  s.Creator.JSON(api, web),
+		"description":              s.Description,
+		"environment":              s.Environment,
+		"target_url":               s.TargetURL,
+		"log_url":                  s.LogURL,
+		"environment_url":          s.EnvironmentURL,
+		"created_at":               Time(s.CreatedAt),
+		"updated_at":               Time(s.CreatedAt),
+		"deployment_url":           s.Deployment.URL(api),
+		"repository_url":           api + "/repos/" + s.Deployment.Repository.FullName(),
+		"performed_via_github_app": appOrNull(s.App, api, web),
 	}
 }
 
-// Event is what the webhook payloads of deployments and statuses share.
+// Event is the common content of the webhook payloads of deployments and statuses.
 type Event struct {
 	Action       string
 	Deployment   Deployment
@@ -90,9 +110,14 @@ type Event struct {
 func (e Event) JSON(api, web string) Object {
 	repository := e.Deployment.Repository
 	body := Object{
-		"action": e.Action, "deployment": e.Deployment.JSON(api, web), "repository": repository.Minimal(api, web),
-		"sender": e.Sender.JSON(api, web), "workflow": object(e.Workflow), "workflow_run": object(e.WorkflowRun),
+		"action":       e.Action,
+		"deployment":   e.Deployment.JSON(api, web),
+		"repository":   repository.Minimal(api, web),
+		"sender":       e.Sender.JSON(api, web),
+		"workflow":     objectOrNull(e.Workflow),
+		"workflow_run": objectOrNull(e.WorkflowRun),
 	}
+
 	if repository.Owner.Type == "Organization" {
 		body["organization"] = repository.Owner.Organization(api)
 	}
@@ -100,29 +125,32 @@ func (e Event) JSON(api, web string) Object {
 		body["deployment_status"] = e.Status.JSON(api, web)
 		body["check_run"] = nil
 	}
+
 	if e.Installation != 0 {
 		body["installation"] = Object{
-			"id": e.Installation, "node_id": NodeID("IntegrationInstallation", e.Installation),
+			"id":      e.Installation,
+			"node_id": NodeID("IntegrationInstallation", e.Installation),
 		}
 	}
+
 	return body
 }
 
-func via(app *App, api, web string) any {
+func appOrNull(app *App, api, web string) any {
 	if app == nil {
 		return nil
 	}
 	return app.JSON(api, web)
 }
 
-func nullable(s string) any {
+func stringOrNull(s string) any {
 	if s == "" {
 		return nil
 	}
 	return s
 }
 
-func object(o Object) any {
+func objectOrNull(o Object) any {
 	if o == nil {
 		return nil
 	}

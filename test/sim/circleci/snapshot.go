@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Pipeline is one pipeline as a test wants to see it.
+// Pipeline is a copy of one pipeline for tests.
 type Pipeline struct {
 	ID         string
 	Number     int64
@@ -18,31 +18,32 @@ type Pipeline struct {
 	Tag        string
 	Revision   string
 	Login      string
-	Scenario   string // empty for one that nobody triggered
+	Scenario   string // empty for a pipeline that no API call triggered
 	Parameters map[string]any
 	CreatedAt  time.Time
 	Workflows  []Workflow // oldest first
 }
 
-// Workflow is one workflow of a Pipeline. An empty Status is null.
+// Workflow is one workflow of a Pipeline. An empty Status is null in the API.
 type Workflow struct {
 	ID, Name, Status     string
 	CreatedAt, StoppedAt time.Time
 }
 
-// Triggers lists the calls for new pipelines that were well-formed, oldest first.
+// Triggers lists the well-formed calls for new pipelines, oldest first.
 func (s *Server) Triggers() []Trigger {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.triggers)
 }
 
-// WaitTriggers returns nil when there were n triggers, or the cause ctx ended with.
+// WaitTriggers returns nil when there were at least n triggers, or the cause of the end of ctx.
 func (s *Server) WaitTriggers(ctx context.Context, n int) error {
 	return s.changed.Wait(ctx, func() bool { return len(s.Triggers()) >= n })
 }
 
-// Wait returns nil when done is true, asking it at the start and after each change, or the cause ctx ended with.
+// Wait returns nil when done is true, or the cause of the end of ctx. It calls done at the start
+// and after each change.
 func (s *Server) Wait(ctx context.Context, done func() bool) error { return s.changed.Wait(ctx, done) }
 
 // Pipelines lists all pipelines, oldest first.
@@ -51,7 +52,7 @@ func (s *Server) Pipelines() []Pipeline {
 	defer s.mu.Unlock()
 	out := make([]Pipeline, 0, len(s.pipelines))
 	for _, p := range s.pipelines {
-		out = append(out, p.evidence())
+		out = append(out, p.snapshot())
 	}
 	return out
 }
@@ -64,22 +65,39 @@ func (s *Server) Pipeline(id string) (Pipeline, bool) {
 	if !ok {
 		return Pipeline{}, false
 	}
-	return p.evidence(), true
+	return p.snapshot(), true
 }
 
-func (p *pipeline) evidence() Pipeline {
+func (p *pipeline) snapshot() Pipeline {
 	out := Pipeline{
-		ID: p.id, Number: p.number, Project: p.project.slug, State: p.state, Branch: p.branch, Tag: p.tag,
-		Revision: p.revision, Login: p.login, Scenario: p.name, Parameters: maps.Clone(p.params), CreatedAt: p.created,
+		ID:         p.id,
+		Number:     p.number,
+		Project:    p.project.slug,
+		State:      p.state,
+		Branch:     p.branch,
+		Tag:        p.tag,
+		Revision:   p.revision,
+		Login:      p.login,
+		Scenario:   p.scenario,
+		Parameters: maps.Clone(p.params),
+		CreatedAt:  p.created,
 	}
+
 	for _, w := range p.workflows {
-		out.Workflows = append(out.Workflows, Workflow{w.id, w.name, w.status, w.created, w.stopped})
+		out.Workflows = append(out.Workflows, Workflow{
+			ID:        w.id,
+			Name:      w.name,
+			Status:    w.status,
+			CreatedAt: w.created,
+			StoppedAt: w.stopped,
+		})
 	}
+
 	return out
 }
 
-// ByParameter lists the pipelines there are by the value of one of their parameters, oldest first. More than one id for
-// a value that is unique to a deployment means that it was run twice.
+// ByParameter lists the ids of pipelines by the value of one of their parameters, oldest first. Two
+// ids for a value that is unique to a deployment mean that the deployment ran twice.
 func (s *Server) ByParameter(name string) map[string][]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,10 +107,12 @@ func (s *Server) ByParameter(name string) map[string][]string {
 			out[fmt.Sprint(value)] = append(out[fmt.Sprint(value)], p.id)
 		}
 	}
+
 	return out
 }
 
-// Deployed lists the pipelines that got as far as deploying: past their claim, or simply running when nobody is asked.
+// Deployed lists the pipelines that were allowed to deploy: their claim was accepted, or they
+// started to run without a ClaimURL.
 func (s *Server) Deployed() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,6 +122,7 @@ func (s *Server) Deployed() []string {
 			out = append(out, p.id)
 		}
 	}
+
 	return out
 }
 
@@ -112,15 +133,15 @@ func (s *Server) Calls() map[string]int {
 	return maps.Clone(s.calls)
 }
 
-// Cancels lists the ids of workflows that the API was asked to cancel, in order.
+// Cancels lists the ids of workflows that API calls asked to cancel, in order.
 func (s *Server) Cancels() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.cancels)
 }
 
-// Violations lists what callers did that CircleCI's reference does not allow: unknown paths, query parameters and
-// fields, wrong types, values out of bounds.
+// Violations lists what callers did against CircleCI's reference: unknown paths, query parameters
+// and fields, wrong types, values out of bounds.
 func (s *Server) Violations() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

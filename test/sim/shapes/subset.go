@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// paths are the ones that Seraph's side of GitHub has to do with. Adding one changes cutName.
+// paths are the API paths that Seraph's GitHub client uses. When one is added, raise the number in
+// descriptionFile.
 var paths = []string{
 	"/app",
 	"/app/hook/deliveries",
@@ -38,75 +39,84 @@ var paths = []string{
 	"/users/{username}",
 }
 
-// webhookSchemas are the payloads, by event.
+// webhookSchemas are the schemas of the webhook payloads, by event.
 var webhookSchemas = map[string]string{
-	"deployment": "webhook-deployment-created", "deployment_status": "webhook-deployment-status-created",
+	"deployment":        "webhook-deployment-created",
+	"deployment_status": "webhook-deployment-status-created",
 }
 
-// node is any JSON object.
-type node = map[string]any
+// object is a JSON object.
+type object = map[string]any
 
-// cut keeps of the whole description only paths and webhookSchemas and what they refer to: parsing all of its 13 MB
-// into kin-openapi takes many seconds.
-func cut(whole []byte) ([]byte, error) {
-	var doc node
+// subset reduces GitHub's whole description to paths, webhookSchemas and the components they refer
+// to. Parsing all of its 13 MB into kin-openapi would take many seconds.
+func subset(whole []byte) ([]byte, error) {
+	var doc object
 	if err := json.Unmarshal(whole, &doc); err != nil {
 		return nil, err
 	}
-	small := node{"openapi": doc["openapi"], "info": doc["info"], "components": node{}}
-	kept := node{}
+
+	reduced := object{"openapi": doc["openapi"], "info": doc["info"], "components": object{}}
+	kept := object{}
 	for _, path := range paths {
-		item, ok := doc["paths"].(node)[path]
+		item, ok := doc["paths"].(object)[path]
 		if !ok {
 			return nil, fmt.Errorf("GitHub's OpenAPI description has no %s", path)
 		}
+
 		kept[path] = item
 	}
-	small["paths"] = kept
-	c := cutter{from: doc, to: small}
+
+	reduced["paths"] = kept
+	c := componentCopier{from: doc, to: reduced}
 	for _, schema := range webhookSchemas {
 		c.keep("#/components/schemas/" + schema)
 	}
+
 	c.walk(kept)
-	return json.Marshal(small)
+	return json.Marshal(reduced)
 }
 
-// cutter copies components as references to them turn up.
-type cutter struct{ from, to node }
+// componentCopier copies components as it finds references to them.
+type componentCopier struct{ from, to object }
 
-func (c cutter) walk(v any) {
+// walk copies every component that v refers to.
+func (c componentCopier) walk(v any) {
 	switch v := v.(type) {
 	case []any:
 		for _, item := range v {
 			c.walk(item)
 		}
-	case node:
-		delete(v, "examples") // most of the volume, and no rule
+	case object:
+		delete(v, "examples") // most of the size, and not needed for validation
 		if ref, ok := v["$ref"].(string); ok {
 			c.keep(ref)
 			return
 		}
+
 		for _, item := range v {
 			c.walk(item)
 		}
 	}
 }
 
-// keep copies the component a reference such as #/components/schemas/deployment names.
-func (c cutter) keep(ref string) {
+// keep copies the component that a reference such as #/components/schemas/deployment names.
+func (c componentCopier) keep(ref string) {
 	parts := strings.Split(strings.TrimPrefix(ref, "#/components/"), "/")
 	if len(parts) != 2 {
 		return
 	}
+
 	kind, name := parts[0], parts[1]
-	section, ok := c.to["components"].(node)[kind].(node)
+	section, ok := c.to["components"].(object)[kind].(object)
 	if !ok {
-		section = node{}
-		c.to["components"].(node)[kind] = section
+		section = object{}
+		c.to["components"].(object)[kind] = section
 	}
 	if _, done := section[name]; done {
 		return
 	}
-	section[name] = c.from["components"].(node)[kind].(node)[name]
+
+	section[name] = c.from["components"].(object)[kind].(object)[name]
 	c.walk(section[name])
 }
