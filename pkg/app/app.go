@@ -81,7 +81,7 @@ func (a *App) build() error {
 	a.cleanup(func(context.Context) { clients.close() })
 	routes := a.cfg.Routes.For(route.Own{AppID: a.cfg.GitHub.AppID})
 	a.intake = &intake.Intake{Routes: routes, Machine: rules(a.cfg), Store: a.db}
-	a.gate = &gate.Gate{Policies: routes, GitHub: clients.github, Rows: a.db, Now: time.Now}
+	a.gate = &gate.Gate{Policies: routes, GitHub: clients.github, Rows: a.db, History: a.db, Now: time.Now}
 	a.engine = engine.New(a.engineOptions(clients))
 	a.recovery = recovery.New(a.recoveryOptions(clients))
 	a.commands = command.New(command.Options{

@@ -98,7 +98,7 @@ func newStage(t *testing.T) *stage {
 		Starter:     emptyCircleCI{},
 		Searcher:    emptyCircleCI{},
 		GitHub:      downGitHub{},
-		Gate:        &gate.Gate{Policies: noRules{}, Rows: db, Now: s.clock},
+		Gate:        &gate.Gate{Policies: noRules{}, Rows: db, History: db, Now: s.clock},
 		Log:         zerolog.Nop(),
 		Now:         s.clock,
 		Machine: deployment.Machine{

@@ -57,7 +57,7 @@ func (w *simulation) open() {
 	}
 
 	w.db, w.dead = db, false
-	g := &gate.Gate{Policies: w, GitHub: w, Rows: db, Now: w.clock}
+	g := &gate.Gate{Policies: w, GitHub: w, Rows: db, History: db, Now: w.clock}
 	w.Engine = New(Options{
 		Rows:        crashableStore{db, w},
 		DueRows:     db,
@@ -343,12 +343,17 @@ func (w *simulation) TeamMember(_ context.Context, _, _, login string, _ deploym
 }
 
 // Checks implements gate.GitHub.
-func (w *simulation) Checks(_ context.Context, _ deployment.Repository, _ int64, sha string) ([]policy.Check, error) {
+func (w *simulation) Checks(
+	_ context.Context,
+	_ deployment.Repository,
+	_ int64,
+	q policy.CheckQuery,
+) ([]policy.Check, error) {
 	state := policy.Pending
-	if !w.now.Before(w.green[sha]) {
+	if !w.now.Before(w.green[q.SHA]) {
 		state = policy.Green
 	}
-	return []policy.Check{{Name: "build", State: state}}, nil
+	return []policy.Check{{Name: "build", Status: true, State: state}}, nil
 }
 
 // ResolveRepository implements gate.GitHub and command.Resolver.
@@ -373,8 +378,13 @@ func (w *simulation) PersonByLogin(context.Context, string, deployment.Repositor
 }
 
 // RequiredChecks implements gate.GitHub.
-func (w *simulation) RequiredChecks(context.Context, deployment.Repository, int64, string) ([]string, error) {
-	return []string{"build"}, nil
+func (w *simulation) RequiredChecks(
+	context.Context,
+	deployment.Repository,
+	int64,
+	string,
+) ([]policy.CheckName, error) {
+	return []policy.CheckName{{Name: "build"}}, nil
 }
 
 // Compare implements gate.GitHub.

@@ -35,8 +35,18 @@ type GitHub interface {
 		login string,
 	) (policy.Permission, error)
 	TeamMember(ctx context.Context, org, team, login string, of deployment.Repository, installation int64) (bool, error)
-	Checks(ctx context.Context, of deployment.Repository, installation int64, sha string) ([]policy.Check, error)
-	RequiredChecks(ctx context.Context, of deployment.Repository, installation int64, ref string) ([]string, error)
+	Checks(
+		ctx context.Context,
+		of deployment.Repository,
+		installation int64,
+		q policy.CheckQuery,
+	) ([]policy.Check, error)
+	RequiredChecks(
+		ctx context.Context,
+		of deployment.Repository,
+		installation int64,
+		ref string,
+	) ([]policy.CheckName, error)
 	Compare(
 		ctx context.Context,
 		of deployment.Repository,
@@ -46,13 +56,18 @@ type GitHub interface {
 	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
 }
 
-// Rows are our own facts.
+// Rows are our own facts about what is open now.
 type Rows interface {
-	Deployed(ctx context.Context, repositoryID int64, environmentKey string) (sha string, err error)
-	PriorResult(ctx context.Context, repositoryID int64, environmentKey, sha string) (policy.PriorResult, error)
 	LocksOn(ctx context.Context, repositoryID int64, environmentKey string) ([]policy.Lock, error)
 	Approvals(ctx context.Context, row int64) ([]policy.Approval, error)
 	Queue(ctx context.Context, d deployment.Deployment) (policy.Queue, error)
+}
+
+// History is what our own deployments came to.
+type History interface {
+	Deployed(ctx context.Context, repositoryID int64, environmentKey string) (sha string, err error)
+	PriorResult(ctx context.Context, repositoryID int64, environmentKey, sha string) (policy.PriorResult, error)
+	Pipelines(ctx context.Context, repositoryID int64, sha string) ([]deployment.Pipeline, error)
 }
 
 // Gate decides. It is safe for concurrent use.
@@ -60,6 +75,7 @@ type Gate struct {
 	Policies Policies
 	GitHub   GitHub
 	Rows     Rows
+	History  History
 	Now      func() time.Time
 }
 
@@ -230,7 +246,7 @@ func (g *Gate) evaluate(
 	r policy.Request,
 	p policy.Policy,
 ) (policy.Verdict, error) {
-	facts, err := g.gather(ctx, d, r, p.Needs(r))
+	facts, err := g.gather(ctx, d, r, p)
 	if err != nil {
 		return policy.Verdict{}, unreadable(err)
 	}

@@ -15,7 +15,37 @@ import (
 // github is a GitHub on which little is asked.
 type github struct {
 	GitHub
-	down error // of every question
+	down     error               // of every question
+	required map[string][]string // by ref: the names of the checks that it requires
+	newest   []policy.Check
+	history  []policy.Check // those in newest, and those that they replaced
+	queries  *[]policy.CheckQuery
+}
+
+func (g github) Checks(
+	_ context.Context,
+	_ deployment.Repository,
+	_ int64,
+	q policy.CheckQuery,
+) ([]policy.Check, error) {
+	*g.queries = append(*g.queries, q)
+	if q.History {
+		return g.history, g.down
+	}
+	return g.newest, g.down
+}
+
+func (g github) RequiredChecks(
+	_ context.Context,
+	_ deployment.Repository,
+	_ int64,
+	ref string,
+) ([]policy.CheckName, error) {
+	var names []policy.CheckName
+	for _, name := range g.required[ref] {
+		names = append(names, policy.CheckName{Name: name})
+	}
+	return names, g.down
 }
 
 func (g github) Person(_ context.Context, id int64, _ deployment.Repository, _ int64) (string, error) {
@@ -57,10 +87,15 @@ func (rows) Queue(context.Context, deployment.Deployment) (policy.Queue, error) 
 	return policy.Queue{}, nil
 }
 func (rows) Approvals(context.Context, int64) ([]policy.Approval, error) { return nil, nil }
-func (rows) Deployed(context.Context, int64, string) (string, error)     { return "", nil }
-func (rows) PriorResult(context.Context, int64, string, string) (policy.PriorResult, error) {
+
+// past is what our deployments came to: nothing, but for the pipelines.
+type past []deployment.Pipeline
+
+func (past) Deployed(context.Context, int64, string) (string, error) { return "", nil }
+func (past) PriorResult(context.Context, int64, string, string) (policy.PriorResult, error) {
 	return policy.PriorNone, nil
 }
+func (p past) Pipelines(context.Context, int64, string) ([]deployment.Pipeline, error) { return p, nil }
 
 // book has one policy for all.
 type book policy.Policy
@@ -72,7 +107,13 @@ func (b book) Policy(req deployment.Request) (policy.Policy, bool) {
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func of(p policy.Policy, down error) *Gate {
-	return &Gate{Policies: book(p), GitHub: github{down: down}, Rows: rows{}, Now: func() time.Time { return noon }}
+	return &Gate{
+		Policies: book(p),
+		GitHub:   github{down: down},
+		Rows:     rows{},
+		History:  past{},
+		Now:      func() time.Time { return noon },
+	}
 }
 
 // byAlice is a deployment to production that she asked for a while ago.
@@ -240,5 +281,99 @@ func TestAsk(t *testing.T) {
 	if _, err := of(p, errors.New(down)).creator(t.Context(), "alice", deployment.Source{}); err == nil ||
 		err.Error() != "person alice cannot be looked up: 503" {
 		t.Errorf("an outage, and she is %v", err)
+	}
+}
+
+// What a check is asked for, and that our own pipelines' checks do not count.
+func TestGate_Checks(t *testing.T) {
+	const own = "https://app.circleci.com/pipelines/github/acme/api/25/workflows/1/jobs/2"
+	status := func(id int64, name string, state policy.CheckState, url string) policy.Check {
+		return policy.Check{Name: name, Status: true, State: state, URL: url, At: noon, ID: id}
+	}
+
+	tests := []struct {
+		name            string
+		rule            policy.Checks
+		required        []string
+		newest, history []policy.Check
+		want            string
+		wantQueries     []policy.CheckQuery
+	}{
+		{
+			name:        "all",
+			rule:        policy.Checks{Set: policy.ChecksAll},
+			newest:      []policy.Check{status(1, "ci", policy.Green, "")},
+			want:        "allow",
+			wantQueries: []policy.CheckQuery{{SHA: "abc"}},
+		},
+		{
+			name:        "required",
+			rule:        policy.Checks{Set: policy.ChecksRequired},
+			required:    []string{"ci"},
+			newest:      []policy.Check{status(1, "ci", policy.Green, ""), status(2, "other", policy.Red, "")},
+			want:        "allow",
+			wantQueries: []policy.CheckQuery{{SHA: "abc", Names: []string{"ci"}}},
+		},
+		{
+			name:        "nothing is required",
+			rule:        policy.Checks{Set: policy.ChecksRequired},
+			newest:      []policy.Check{status(1, "ci", policy.Green, "")},
+			want:        "wait a required check (nothing is required here: name the checks in the route)",
+			wantQueries: []policy.CheckQuery{{SHA: "abc"}},
+		},
+		{
+			name:        "our failed deployment of this commit",
+			rule:        policy.Checks{Set: policy.ChecksAll},
+			newest:      []policy.Check{status(1, "ci", policy.Green, ""), status(2, "deploy", policy.Red, own)},
+			history:     []policy.Check{status(1, "ci", policy.Green, ""), status(2, "deploy", policy.Red, own)},
+			want:        "allow",
+			wantQueries: []policy.CheckQuery{{SHA: "abc"}, {SHA: "abc", History: true}},
+		},
+		{
+			name:    "our job wrote over a green status",
+			rule:    policy.Checks{Set: policy.ChecksListed, Names: []policy.CheckName{{Name: "ci"}}},
+			newest:  []policy.Check{status(2, "ci", policy.Red, own)},
+			history: []policy.Check{status(2, "ci", policy.Red, own), status(1, "ci", policy.Green, "")},
+			want:    "allow",
+			wantQueries: []policy.CheckQuery{
+				{SHA: "abc", Names: []string{"ci"}},
+				{SHA: "abc", Names: []string{"ci"}, History: true},
+			},
+		},
+		{
+			name:    "our job wrote over a red status",
+			rule:    policy.Checks{Set: policy.ChecksListed, Names: []policy.CheckName{{Name: "ci"}}},
+			newest:  []policy.Check{status(2, "ci", policy.Green, own)},
+			history: []policy.Check{status(2, "ci", policy.Green, own), status(1, "ci", policy.Red, "")},
+			want:    `reject check "ci" failed`,
+			wantQueries: []policy.CheckQuery{
+				{SHA: "abc", Names: []string{"ci"}},
+				{SHA: "abc", Names: []string{"ci"}, History: true},
+			},
+		},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var queries []policy.CheckQuery
+			g := of(policy.Policy{Checks: &tt.rule}, nil)
+			g.History = past{{ID: "p", Number: 25, Slug: "gh/acme/api"}}
+			g.GitHub = github{
+				required: map[string][]string{"v1": tt.required},
+				newest:   tt.newest,
+				history:  tt.history,
+				queries:  &queries,
+			}
+
+			d := byAlice(0)
+			d.Request.SHA = "abc"
+			v, err := g.Decide(t.Context(), d)
+			if got := said(v); err != nil || got != tt.want {
+				t.Errorf("got %s (%v), want %s", got, err, tt.want)
+			}
+			if got, want := fmt.Sprintf("%+v", queries), fmt.Sprintf("%+v", tt.wantQueries); got != want {
+				t.Errorf("got the queries %s, want %s", got, want)
+			}
+		})
 	}
 }

@@ -59,6 +59,7 @@ func conform(t *testing.T, open opener) {
 		"a newer one wakes those before it":           lineWakes,
 		"approvals are kept":                          approved,
 		"the past is known":                           pasts,
+		"the pipelines of a commit are known":         pipelinesOfCommit,
 		"a line is known":                             lines,
 		"acts are in the commit":                      actsInTheCommit,
 		"the audit is append-only":                    appendOnly,
