@@ -216,14 +216,43 @@ func tryChecks(w *world) {
 	w.gh.AddCheckRun(d.SHA, "build", "completed", "success")
 	w.ends(d, "success", "")
 	w.gh.AddRepository("acme/required")
-	w.gh.SetRequiredChecks("acme/required", "main", "lint")
+	w.gh.SetRequiredChecks("acme/required", "main", "lint", "build")
+	w.gh.PinRequiredCheck("acme/required", "main", "build", "github-actions")
 	sha := w.gh.Push("acme/required", "main", "")
 	w.gh.SetCommitStatus(sha, "lint", "failure")
 	w.ends(w.as("alice", "acme/required", "success"), "error", "lint")
+
+	// A branch that nobody protects is no way around what the default branch requires.
+	evil := w.gh.Push("acme/required", "evil", "")
+	w.gh.SetCommitStatus(evil, "lint", "failure")
+	w.ends(w.create("acme/required", github.NewDeployment{Ref: "evil", Payload: payload("success")}), "error", "lint")
+
+	// A check that must come from one app is not met by what a person sets.
+	pinned := w.gh.Push("acme/required", "pinned", "")
+	w.gh.SetCommitStatus(pinned, "lint", "success")
+	w.gh.SetCommitStatus(pinned, "build", "success")
+	d = w.create("acme/required", github.NewDeployment{Ref: "pinned", Payload: payload("success")})
+	w.waits(d, "build")
+	w.gh.AddCheck(pinned, github.CheckRun{Name: "build", App: "github-actions"})
+	w.ends(d, "success", "")
+
 	w.gh.AddRepository("acme/all")
 	sha = w.gh.Push("acme/all", "main", "")
 	w.gh.SetCommitStatus(sha, "codecov/patch", "failure")
 	w.gh.AddCheckRun(sha, "build", "completed", "skipped")
+	w.ends(w.as("alice", "acme/all", "success"), "success", "")
+
+	// The status of a deploy job that failed does not keep its commit from being deployed again.
+	sha = w.gh.Push("acme/all", "main", "")
+	w.gh.AddCheckRun(sha, "build", "completed", "success")
+	failed := w.as("alice", "acme/all", "forever")
+	w.finish(w.pipeline(failed), "failed")
+	w.ends(failed, "failure", "")
+	w.gh.AddCommitStatus(sha, github.CommitStatus{
+		Context:   "ci/circleci: deploy",
+		State:     "failure",
+		TargetURL: fmt.Sprintf("https://app.circleci.com/pipelines/github/acme/all/%d/jobs/1", w.pipeline(failed).Number),
+	})
 	w.ends(w.as("alice", "acme/all", "success"), "success", "")
 }
 

@@ -109,7 +109,9 @@ func (s *Server) statusAvatar(status commitStatus) string {
 	if status.App != "" {
 		return fmt.Sprintf("https://avatars.githubusercontent.com/in/%d?v=4", s.appID(status.App))
 	}
-	return fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", s.account(cmp.Or(status.Creator, "octocat")).ID)
+
+	creator := s.account(cmp.Or(status.Creator, "octocat"))
+	return fmt.Sprintf("https://avatars.githubusercontent.com/u/%d?v=4", creator.ID)
 }
 
 // AppID returns the id of the app with a slug.

@@ -84,14 +84,16 @@ func TestProtection_PinnedApp(t *testing.T) {
 
 	branch := wantFields(t, s, "/repos/"+repo+"/branches/main", 200)
 	required := branch.body["protection"].(map[string]any)["required_status_checks"].(map[string]any)
-	if got, want := fmt.Sprint(required["checks"]), "[map[app_id:15368 context:build] map[app_id:<nil> context:lint]]"; got != want {
+	const want = "[map[app_id:15368 context:build] map[app_id:<nil> context:lint]]"
+	if got := fmt.Sprint(required["checks"]); got != want {
 		t.Errorf("branch: got %s, want %s", got, want)
 	}
 
 	rules := wantFields(t, s, "/repos/"+repo+"/rules/branches/main", 200).list
 	parameters := rules[1]["parameters"].(map[string]any)
-	if got, want := fmt.Sprint(parameters["required_status_checks"]), "[map[context:build integration_id:15368]]"; got != want {
-		t.Errorf("ruleset: got %s, want %s", got, want)
+	const wantRules = "[map[context:build integration_id:15368]]"
+	if got := fmt.Sprint(parameters["required_status_checks"]); got != wantRules {
+		t.Errorf("ruleset: got %s, want %s", got, wantRules)
 	}
 
 	wantNoViolations(t, s)
