@@ -15,8 +15,8 @@ FUZZTIME ?= 5s
 BENCH    ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help build run sim demo image test e2e-postgres check fmt lint vulncheck arch race fuzz bench chaos generate cover \
-	clean
+.PHONY: help build run sim demo image test e2e-postgres check fmt lint vulncheck arch race fuzz bench chaos generate \
+	cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,7 +69,8 @@ fuzz: ## fuzz each Fuzz target for FUZZTIME (default 5s)
 bench: ## run the benchmarks that match BENCH (default all)
 	@.ci/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-chaos: ## inject faults of every kind for five minutes (SERAPH_CHAOS_DATABASE=sqlite or postgres, _SEED, _DEPLOYMENTS, _DURATION)
+# SERAPH_CHAOS_DATABASE is sqlite or postgres; SERAPH_CHAOS_SEED, _DEPLOYMENTS and _DURATION are numbers and a duration.
+chaos: ## inject faults of every kind for five minutes
 	@SERAPH_CHAOS_DEPLOYMENTS=$${SERAPH_CHAOS_DEPLOYMENTS:-500} SERAPH_CHAOS_DURATION=$${SERAPH_CHAOS_DURATION:-150s} \
 	.ci/with-postgres go test -count=1 -v -timeout 40m -run TestChaos ./test/chaos
 

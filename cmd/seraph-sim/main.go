@@ -15,7 +15,7 @@
 //
 //	curl localhost:9003/deploy -d '{"repository":"acme/api","environment":"staging"}'
 //	curl localhost:9003/deploy -d '{"repository":"acme/api","environment":"staging","github_scenario":"webhook-twice"}'
-//	curl localhost:9003/facts -d '{"repository":"acme/shop","push":true,"branches":{"release/1":"main"},"tags":{"v1":""}}'
+//	curl localhost:9003/facts -d '{"repository":"acme/shop","branches":{"release/1":"main"},"tags":{"v1":""}}'
 //	curl localhost:9003/faults -d '{"side":"github","operation":"create status","fault":"lost-answer"}'
 //
 // CircleCI builds the branches and tags that GitHub has at that moment. Package test/sim/control

@@ -61,21 +61,42 @@ func (p *program) flagSet(c *command) *flag.FlagSet {
 		p.envFiles = append(p.envFiles, file)
 		return nil
 	})
+
 	if c.flags != nil {
 		c.flags(flags)
 	}
+
 	return flags
+}
+
+// parse finds the command, which may stand behind flags that all commands have, and reads its flags
+// and arguments. The error is flag.ErrHelp where its help is wanted.
+func (p *program) parse(args []string) (*command, []string, error) {
+	root := p.rootCommand()
+	flags := p.flagSet(root)
+	if err := root.parseFlags(flags, args); err != nil || flags.NArg() == 0 {
+		return root, nil, err
+	}
+
+	called, words, err := p.find(flags.Args())
+	if err != nil {
+		return nil, nil, err
+	}
+
+	words, err = called.parseAll(p.flagSet(called), words)
+	return called, words, err
 }
 
 // undefined begins the flag package's error about an unknown flag, which is of no type of its own.
 const undefined = "flag provided but not defined: -"
 
-// parse reads the flags that come before the first argument.
-func (c *command) parse(flags *flag.FlagSet, args []string) error {
+// parseFlags reads the flags that come before the first argument.
+func (c *command) parseFlags(flags *flag.FlagSet, args []string) error {
 	err := flags.Parse(args)
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return err
 	}
+
 	name, unknown := strings.CutPrefix(err.Error(), undefined)
 	if !unknown {
 		return c.mistake("%s", strings.Replace(err.Error(), "argument: -", "argument: --", 1))
@@ -90,12 +111,13 @@ func (c *command) parse(flags *flag.FlagSet, args []string) error {
 func (c *command) parseAll(flags *flag.FlagSet, args []string) ([]string, error) {
 	var words []string
 	for {
-		if err := c.parse(flags, args); err != nil {
+		if err := c.parseFlags(flags, args); err != nil {
 			return nil, err
 		}
 		if flags.NArg() == 0 {
 			return words, nil
 		}
+
 		words = append(words, flags.Arg(0))
 		args = flags.Args()[1:]
 	}
@@ -126,6 +148,7 @@ func (p *program) find(words []string) (*command, []string, error) {
 		if len(words) < length {
 			continue
 		}
+
 		name := strings.Join(words[:length], " ")
 		for _, c := range p.commands() {
 			if c.name == name {
@@ -133,6 +156,7 @@ func (p *program) find(words []string) (*command, []string, error) {
 			}
 		}
 	}
+
 	return nil, nil, p.rootCommand().mistake("unknown command %q%s", words[0], suggestion(words[0], "", p.names()))
 }
 
@@ -153,13 +177,16 @@ func suggestion(typed, prefix string, known []string) string {
 			break
 		}
 	}
+
 	if nearest == "" {
 		return ""
 	}
+
 	return fmt.Sprintf("; did you mean %s%s?", prefix, nearest)
 }
 
-// printHelp prints what a command does, its flags and an example; for the program itself, also all commands.
+// printHelp prints what a command does, its flags and an example; for the program itself, also all
+// commands.
 func (p *program) printHelp(c *command) error {
 	long := c.long
 	if long == "" {
@@ -175,11 +202,18 @@ func (p *program) printHelp(c *command) error {
 			fmt.Fprintf(table, "  %s\t%s\n", listed.name, listed.short)
 		}
 	}
+
 	fmt.Fprint(table, "\nFlags:\n")
 	p.flagSet(c).VisitAll(func(f *flag.Flag) {
 		value, usage := flag.UnquoteUsage(f)
-		fmt.Fprintf(table, "  --%s\t%s\n", strings.TrimSpace(f.Name+" "+value), strings.ReplaceAll(usage, "\n", "\n  \t"))
+		fmt.Fprintf(
+			table,
+			"  --%s\t%s\n",
+			strings.TrimSpace(f.Name+" "+value),
+			strings.ReplaceAll(usage, "\n", "\n  \t"),
+		)
 	})
+
 	fmt.Fprint(table, "  --help\tprint this text\n")
 	_ = table.Flush() // a strings.Builder takes everything
 
@@ -188,6 +222,7 @@ func (p *program) printHelp(c *command) error {
 		fmt.Fprintf(&text, "\n`seraph COMMAND --help` says more about a command, `seraph help TOPIC` about:\n  %s\n",
 			strings.Join(docs.Topics(), ", "))
 	}
+
 	_, err := fmt.Fprint(p.stdout, text.String())
 	return err
 }

@@ -31,35 +31,31 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }
 // run executes the command that args name, and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int {
 	p := &program{stdout: stdout, stderr: stderr, signals: signals}
-	err := p.execute(ctx, args)
-	if err == nil {
-		return exitOK
+	if err := p.execute(ctx, args); err != nil {
+		return p.exitCode(err)
 	}
+	return exitOK
+}
+
+// exitCode prints an error, and tells what it means for scripts.
+func (p *program) exitCode(err error) int {
 	if exit, ok := errors.AsType[exitError](err); ok {
 		return exit.code
 	}
 
-	_, _ = fmt.Fprintln(stderr, err)
+	_, _ = fmt.Fprintln(p.stderr, err)
 	_, badUsage := errors.AsType[*usageError](err)
 	_, badConfig := errors.AsType[config.Problems](err)
 	if badUsage || badConfig {
 		return exitUsage
 	}
+
 	return exitFailed
 }
 
-// execute finds the command, which may stand behind flags that all commands have, and runs it.
+// execute finds the command that args name, and runs it.
 func (p *program) execute(ctx context.Context, args []string) error {
-	called := p.rootCommand()
-	flags := p.flagSet(called)
-	err := called.parse(flags, args)
-	words := flags.Args()
-	if err == nil && len(words) > 0 {
-		if called, words, err = p.find(words); err != nil {
-			return err
-		}
-		words, err = called.parseAll(p.flagSet(called), words)
-	}
+	called, words, err := p.parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return p.printHelp(called)
 	}
@@ -73,6 +69,7 @@ func (p *program) execute(ctx context.Context, args []string) error {
 	if err := config.LoadEnvFiles(p.envFiles); err != nil {
 		return err
 	}
+
 	return called.run(ctx, words)
 }
 
@@ -106,6 +103,7 @@ func (p *program) rootCommand() *command {
 			if showVersion {
 				return p.printVersion()
 			}
+
 			return p.serve(ctx)
 		},
 	}
@@ -125,37 +123,44 @@ func (p *program) printVersion() error {
 	return err
 }
 
-// helpCommand prints a page of the documentation, or the help of a command. Where a topic and a command have one name,
-// the topic is printed, because the command has --help.
+// helpCommand prints a page of the documentation, or the help of a command. Where a topic and a
+// command have one name, the topic is printed, because the command has --help.
 func (p *program) helpCommand() *command {
 	return &command{
 		name:      "help",
 		arguments: "[TOPIC | COMMAND]",
 		short:     "print a page of the documentation, or the help of a command",
 		long: "Print a page of the documentation, or the help of a command.\n\n" +
-			"Topics: " + strings.Join(docs.Topics(), ", "),
+			"Topics:\n  " + strings.Join(docs.Topics(), "\n  "),
 		example: "seraph help states",
+
 		check: func(args []string) error {
 			name := strings.Join(args, " ")
 			known := append(docs.Topics(), p.names()...)
 			if len(args) > 0 && !slices.Contains(known, name) {
 				return fmt.Errorf("no topic and no command is called %q%s", name, suggestion(name, "", known))
 			}
+
 			return nil
 		},
-		run: func(_ context.Context, args []string) error {
-			if len(args) == 0 {
-				return p.printHelp(p.rootCommand())
-			}
-			if page, ok := docs.Page(strings.Join(args, " ")); ok {
-				_, err := fmt.Fprint(p.stdout, page)
-				return err
-			}
-			called, _, err := p.find(args)
-			if err != nil {
-				return err
-			}
-			return p.printHelp(called)
-		},
+		run: func(_ context.Context, args []string) error { return p.help(args) },
 	}
+}
+
+func (p *program) help(args []string) error {
+	if len(args) == 0 {
+		return p.printHelp(p.rootCommand())
+	}
+
+	if page, ok := docs.Page(strings.Join(args, " ")); ok {
+		_, err := fmt.Fprint(p.stdout, page)
+		return err
+	}
+
+	called, _, err := p.find(args)
+	if err != nil {
+		return err
+	}
+
+	return p.printHelp(called)
 }

@@ -18,16 +18,18 @@ func (p *program) gateCommand() *command {
 		name:      "gate",
 		arguments: "--repository OWNER/NAME --environment NAME --sha SHA",
 		short:     "ask a running service whether a commit may be deployed now",
-		long: "Ask the service at SERAPH_API_URL, with SERAPH_API_TOKEN, whether a commit may be deployed now, and print what\n" +
-			"each rule says. Exit code 0 means allowed, 3 wait, 4 rejected, and 1 that there was no answer.",
+		long: "Ask the service at SERAPH_API_URL, with SERAPH_API_TOKEN, whether a commit may be deployed now, and print\n" +
+			"what each rule says. Exit code 0 means allowed, 3 wait, 4 rejected, and 1 that there was no answer.",
 		example: `seraph gate --repository acme/api --environment production --sha "$(git rev-parse HEAD)" --actor alice`,
-		flags:   func(flags *flag.FlagSet) { gateFlags(flags, query) },
+
+		flags: func(flags *flag.FlagSet) { gateFlags(flags, query) },
 		check: func(args []string) error {
 			for _, name := range []string{"repository", "environment", "sha"} {
 				if query.Get(name) == "" {
 					return fmt.Errorf("gate needs --%s", name)
 				}
 			}
+
 			return noArguments(args)
 		},
 		run: func(ctx context.Context, _ []string) error { return p.gate(ctx, query) },
@@ -57,6 +59,11 @@ func (p *program) gate(ctx context.Context, query url.Values) error {
 	if err != nil {
 		return err
 	}
+
+	for _, warning := range cfg.Warnings {
+		_, _ = fmt.Fprintln(p.stderr, "warning: "+warning)
+	}
+
 	verdict, err := client.New(client.Options{URL: cfg.URL, Token: cfg.Token.Reveal()}).Gate(ctx, query)
 	if err != nil {
 		return err
@@ -82,6 +89,7 @@ func (p *program) printVerdict(verdict client.Verdict) {
 	if verdict.OpensAt != nil {
 		decision += " (until " + verdict.OpensAt.Format(time.RFC3339) + ")"
 	}
+
 	_, _ = fmt.Fprintln(p.stdout, decision)
 
 	table := tabwriter.NewWriter(p.stdout, 0, 8, 2, ' ', 0)
@@ -90,7 +98,9 @@ func (p *program) printVerdict(verdict client.Verdict) {
 		if rule.Forced {
 			decision += " (forced)"
 		}
+
 		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", rule.Rule, decision, rule.Code, rule.Message)
 	}
+
 	_ = table.Flush() // the exit code tells scripts, whether or not the text can be printed
 }

@@ -18,8 +18,8 @@ func (p *program) healthCommand() *command {
 	return &command{
 		name:  "health",
 		short: "ask a running service whether it is ready",
-		long: "Ask the service at SERAPH_API_URL whether it is ready; no token is needed. This is for health checks inside the\n" +
-			"container, where no other program can ask.",
+		long: "Ask the service at SERAPH_API_URL whether it is ready; no token is needed. This is for health checks in\n" +
+			"the container, where no other program can ask.",
 		example: "seraph health",
 		run:     func(ctx context.Context, _ []string) error { return p.health(ctx) },
 	}
@@ -30,16 +30,20 @@ func (p *program) health(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
+
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base.JoinPath("readyz").String(), nil)
 	if err != nil {
 		return err
 	}
+
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask the service: %w", err)
 	}
+
 	defer func() { _ = response.Body.Close() }()
 
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<16))
@@ -49,6 +53,7 @@ func (p *program) health(ctx context.Context) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the service is not ready: %s %s", response.Status, strings.TrimSpace(string(body)))
 	}
+
 	_, err = fmt.Fprintln(p.stdout, strings.TrimSpace(string(body)))
 	return err
 }

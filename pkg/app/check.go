@@ -12,47 +12,29 @@ import (
 // Level says how bad a finding is.
 type Level string
 
-// The levels. Wrong: deployments would fail.
+// The levels. With a finding that is wrong, deployments would fail.
 const (
 	Good    Level = "ok"
 	Warning Level = "warning"
 	Wrong   Level = "wrong"
 )
 
-// Finding is one line of what `seraph check` found out.
+// Finding is one line of the output of `seraph check`.
 type Finding struct {
 	Level Level
 	Text  string
 }
 
-// String is the line as people read it.
+// String returns the line.
 func (f Finding) String() string { return string(f.Level) + ": " + f.Text }
 
-// Check warns about routes without a key and, unless offline, asks GitHub and CircleCI whether the
-// credentials and every route's repository, project and definition are good. It changes nothing out
-// there.
+// Check warns about routes without a key, and about routes that let a deployment avoid the rules of an
+// earlier one. Unless offline, it also asks GitHub and CircleCI whether
+// the credentials work and whether every route's repository, project and definition exist. It changes
+// nothing at either.
 func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, error) {
 	c := &checker{cfg: cfg}
-	c.found(Good, "the configuration is valid: %d routes", len(cfg.Routes.Routes()))
-	for _, r := range cfg.Routes.Routes() {
-		if !r.CarriesKey {
-			c.found(
-				Warning,
-				"%s: no parameter carries {{ .Key }}: a trigger whose answer is lost cannot be told from a stranger's, and ends errored",
-				r.Name(),
-			)
-		}
-	}
-
-	if cfg.PublicURL != nil {
-		c.found(
-			Good,
-			"webhooks go to %s (GitHub) and %s (CircleCI)",
-			cfg.PublicURL.JoinPath("webhooks/github"),
-			cfg.PublicURL.JoinPath("webhooks/circleci"),
-		)
-	}
-
+	c.checkConfig()
 	if offline {
 		return c.findings, nil
 	}
@@ -61,12 +43,13 @@ func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, er
 	if err != nil {
 		return nil, err
 	}
-
 	defer clients.close()
+
 	c.clients = clients
-	c.credentials(ctx)
+	c.checkCredentials(ctx)
 	for _, r := range cfg.Routes.Routes() {
-		c.route(ctx, r)
+		c.checkRepository(ctx, r)
+		c.checkProject(ctx, r)
 	}
 
 	return c.findings, nil
@@ -83,53 +66,90 @@ func (c *checker) found(level Level, format string, args ...any) {
 	c.findings = append(c.findings, Finding{level, fmt.Sprintf(format, args...)})
 }
 
-func (c *checker) credentials(ctx context.Context) {
-	if id, err := c.clients.github.Identity(ctx); err != nil {
-		c.found(Wrong, "GitHub does not take the credentials: %v", err)
+func (c *checker) checkConfig() {
+	const noKey = "%s: no parameter carries {{ .Key }}: after a lost answer the pipeline cannot be identified, " +
+		"and the deployment ends errored"
+
+	routes := len(c.cfg.Routes.Routes())
+	if routes == 1 {
+		c.found(Good, "the configuration is valid: 1 route")
 	} else {
-		c.found(Good, "GitHub knows us as %s", id)
+		c.found(Good, "the configuration is valid: %d routes", routes)
 	}
 
-	if me, err := c.clients.circleci.Me(ctx); err != nil {
+	for _, r := range c.cfg.Routes.Routes() {
+		if !r.CarriesKey {
+			c.found(Warning, noKey, r.Name())
+		}
+	}
+
+	for _, b := range c.cfg.Routes.Bypasses() {
+		c.found(Warning, "%s; give it the same rules or name other places in it", b)
+	}
+
+	if public := c.cfg.PublicURL; public != nil {
+		c.found(Good, "webhooks go to %s (GitHub) and %s (CircleCI)",
+			public.JoinPath("webhooks/github"), public.JoinPath("webhooks/circleci"))
+	}
+}
+
+func (c *checker) checkCredentials(ctx context.Context) {
+	identity, err := c.clients.github.Identity(ctx)
+	if err != nil {
+		c.found(Wrong, "GitHub does not take the credentials: %v", err)
+	} else {
+		c.found(Good, "GitHub knows us as %s", identity)
+	}
+
+	me, err := c.clients.circleci.Me(ctx)
+	if err != nil {
 		c.found(Wrong, "CircleCI does not take SERAPH_CIRCLECI_TOKEN: %v", err)
 	} else {
 		c.found(Good, "CircleCI knows us as %s", me.Login)
 	}
 }
 
-func (c *checker) route(ctx context.Context, r route.Route) {
+// checkRepository checks the repository of a route that names one without a pattern.
+func (c *checker) checkRepository(ctx context.Context, r route.Route) {
 	owner, name, literal := r.LiteralRepository()
-	if literal {
-		if err := c.clients.github.CheckRepository(ctx, owner, name); err != nil {
-			c.found(Wrong, "%s: deployments of %s/%s: %v", r.Name(), owner, name, err)
-		} else {
-			c.found(Good, "%s: deployments can be read, see %s", r.Name(), c.cfg.GitHub.WebURL.JoinPath(owner, name, "deployments"))
-		}
+	if !literal {
+		return
 	}
 
-	if r.Project == "" && literal {
-		r.Project = "gh/" + owner + "/" + name // what such a route defaults to
-	}
-	if r.Project == "" {
-		return // rendered from the repository that deploys
+	if err := c.clients.github.CheckRepository(ctx, owner, name); err != nil {
+		c.found(Wrong, "%s: deployments of %s/%s: %v", r.Name(), owner, name, err)
+		return
 	}
 
-	project, err := c.clients.circleci.FindProject(ctx, r.Project)
+	page := c.cfg.GitHub.WebURL.JoinPath(owner, name, "deployments")
+	c.found(Good, "%s: deployments can be read, see %s", r.Name(), page)
+}
+
+// checkProject checks the project and the definition of a route, unless the project is rendered from
+// the repository of each deployment.
+func (c *checker) checkProject(ctx context.Context, r route.Route) {
+	slug := r.Project
+	if owner, name, literal := r.LiteralRepository(); slug == "" && literal {
+		slug = "gh/" + owner + "/" + name // the default of such a route
+	}
+	if slug == "" {
+		return
+	}
+
+	project, err := c.clients.circleci.FindProject(ctx, slug)
 	if err != nil {
-		c.found(Wrong, "%s: CircleCI project %s: %v", r.Name(), r.Project, err)
+		c.found(Wrong, "%s: CircleCI project %s: %v", r.Name(), slug, err)
 		return
 	}
 
 	c.found(Good, "%s: CircleCI project %s", r.Name(), project.Slug)
-	if r.Definition != "" {
-		c.definition(ctx, r, project.ID)
+	if r.Definition == "" {
+		return
 	}
-}
 
-func (c *checker) definition(ctx context.Context, r route.Route, projectID string) {
-	definitions, err := c.clients.circleci.Definitions(ctx, projectID)
+	definitions, err := c.clients.circleci.Definitions(ctx, project.ID)
 	if err != nil {
-		c.found(Wrong, "%s: pipeline definitions of %s: %v", r.Name(), r.Project, err)
+		c.found(Wrong, "%s: pipeline definitions of %s: %v", r.Name(), slug, err)
 		return
 	}
 
@@ -139,11 +159,6 @@ func (c *checker) definition(ctx context.Context, r route.Route, projectID strin
 		}
 	}
 
-	c.found(
-		Wrong,
-		"%s: %s has no pipeline definition %s; see Project Settings > Project Setup",
-		r.Name(),
-		r.Project,
-		r.Definition,
-	)
+	c.found(Wrong, "%s: %s has no pipeline definition %s; see Project Settings > Project Setup",
+		r.Name(), slug, r.Definition)
 }

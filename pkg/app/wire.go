@@ -11,7 +11,9 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/report"
@@ -20,10 +22,14 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
 
-// githubTimeout bounds one call to GitHub, which itself gives up after 10 s.
+// githubTimeout limits one call to GitHub, which itself gives up after 10 s.
 const githubTimeout = 15 * time.Second
 
-// clients are the two vendors.
+// now is the wall clock. Without Go's monotonic reading, times that were stored and times that are
+// measured now compare by the same clock, also after the machine was suspended.
+func now() time.Time { return time.Now().Round(0) }
+
+// clients are the clients of both vendors.
 type clients struct {
 	github   *github.Client
 	circleci *circleci.Client
@@ -32,33 +38,87 @@ type clients struct {
 
 func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 	const agent = "seraph"
-	gh := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
-	ci := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
+	githubHTTP := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
+	circleciHTTP := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
+
 	g, err := github.New(github.Options{
 		BaseURL:         cfg.GitHub.APIURL,
 		Token:           cfg.GitHub.Token.Reveal(),
 		AppID:           cfg.GitHub.AppID,
 		PrivateKey:      cfg.GitHub.PrivateKey.Reveal(),
-		HTTP:            gh.Client(),
+		HTTP:            githubHTTP.Client(),
 		UserAgent:       agent,
 		WritesPerMinute: cfg.GitHub.WritesPerMinute,
+		Now:             now,
 	})
-
 	if err != nil {
 		return nil, err
 	}
 
-	c := circleci.New(circleci.Options{
-		BaseURL:   cfg.CircleCI.APIURL,
-		Token:     cfg.CircleCI.Token.Reveal(),
-		HTTP:      ci.Client(),
-		UserAgent: agent,
-	})
-
-	return &clients{github: g, circleci: c, close: func() { gh.CloseIdle(); ci.CloseIdle() }}, nil
+	return &clients{
+		github: g,
+		circleci: circleci.New(circleci.Options{
+			BaseURL:   cfg.CircleCI.APIURL,
+			Token:     cfg.CircleCI.Token.Reveal(),
+			HTTP:      circleciHTTP.Client(),
+			UserAgent: agent,
+			Now:       now,
+		}),
+		close: func() {
+			githubHTTP.CloseIdle()
+			circleciHTTP.CloseIdle()
+		},
+	}, nil
 }
 
-func rules(cfg *config.Config) deployment.Machine {
+// wire creates the objects of the service, each from those that were created before it.
+func (a *App) wire() error {
+	c, err := newClients(a.cfg, a.metrics)
+	if err != nil {
+		return err
+	}
+	a.onStop(func(context.Context) { c.close() })
+
+	routes := a.cfg.Routes.WithOwnApp(route.OwnApp{ID: a.cfg.GitHub.AppID})
+	in := &intake.Intake{
+		Routes:  routes,
+		Machine: newMachine(a.cfg),
+		Store:   a.db,
+	}
+	rules := &gate.Gate{
+		Policies:     routes,
+		Rows:         a.db,
+		History:      a.db,
+		People:       c.github,
+		Commits:      c.github,
+		Repositories: c.github,
+		Now:          now,
+		Log:          a.log,
+	}
+
+	a.engine = engine.New(a.engineOptions(c, in.Machine, rules))
+	a.recovery = recovery.New(a.recoveryOptions(c, in))
+	commands := command.New(command.Options{
+		Gate:        rules,
+		People:      rules,
+		Routes:      routes,
+		Engine:      a.engine,
+		Deployments: a.db,
+		Locks:       a.db,
+		LockReader:  a.db,
+		Resolver:    c.github,
+		LockTask:    routes.LockTask(),
+		Now:         now,
+	})
+
+	a.sources = newHookSources(a.cfg, c.github, a.log)
+	a.server = server.New(a.serverOptions(in, commands))
+	a.metrics.CollectStats(a.db.Stats)
+
+	return nil
+}
+
+func newMachine(cfg *config.Config) deployment.Machine {
 	return deployment.Machine{
 		TriggerTimeout: cfg.CircleCI.Timeout,
 		LookupGrace:    cfg.LookupGrace,
@@ -71,25 +131,26 @@ func rules(cfg *config.Config) deployment.Machine {
 	}
 }
 
-func (a *App) engineOptions(c *clients) engine.Options {
+func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.Gate) engine.Options {
 	return engine.Options{
-		Machine:     a.intake.Machine,
+		Machine:     machine,
 		Rows:        a.db,
 		DueRows:     a.db,
 		Deployments: a.db,
 		Pipelines:   a.db,
 		Retention:   a.db,
+		Database:    a.db,
 		Starter:     c.circleci,
 		Poller:      c.circleci,
 		Searcher:    c.circleci,
 		GitHub:      c.github,
-		Gate:        a.gate,
-		LockTasks:   &command.LockTasks{Locks: a.db, Now: time.Now},
+		Gate:        rules,
+		LockTasks:   &command.LockTasks{Locks: a.db, Now: now},
 		Sender: &report.Sender{
 			Store:   a.db,
 			GitHub:  c.github,
 			Log:     a.log,
-			Now:     time.Now,
+			Now:     now,
 			Observe: a.metrics.Reported,
 		},
 		Retain:         a.cfg.Retention,
@@ -100,28 +161,28 @@ func (a *App) engineOptions(c *clients) engine.Options {
 			Unconfirmed: a.metrics.Unconfirmed,
 		},
 		Log: a.log,
-		Now: time.Now,
+		Now: now,
 	}
 }
 
-func (a *App) recoveryOptions(c *clients) recovery.Options {
+func (a *App) recoveryOptions(c *clients, in *intake.Intake) recovery.Options {
 	return recovery.Options{
-		Intake:        a.intake,
+		Intake:        in,
 		Store:         a.db,
 		Leases:        a.db,
 		GitHub:        c.github,
 		Hooks:         c.github,
-		MaxAge:        a.intake.Machine.MaxAge,
-		Watched:       watched(a.cfg.Routes),
+		MaxAge:        in.Machine.MaxAge,
+		Watched:       literalRepositories(a.cfg.Routes),
 		Redeliver:     a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
 		HookAddresses: hookAddresses(a.cfg.PublicURL),
 		Observe:       a.metrics.Recovered,
 		Log:           a.log,
-		Now:           time.Now,
+		Now:           now,
 	}
 }
 
-// hookAddresses are where GitHub's webhooks to this service go.
+// hookAddresses are the addresses of this service in GitHub's webhooks.
 func hookAddresses(public *url.URL) []string {
 	if public == nil {
 		return nil
@@ -129,8 +190,8 @@ func hookAddresses(public *url.URL) []string {
 	return []string{public.JoinPath("webhooks/github").String(), public.JoinPath("events").String()}
 }
 
-// watched are the repositories that routes name literally.
-func watched(t *route.Table) []deployment.Repository {
+// literalRepositories returns the repositories that routes name without a pattern.
+func literalRepositories(t *route.Table) []deployment.Repository {
 	var list []deployment.Repository
 	for _, r := range t.Routes() {
 		if owner, name, ok := r.LiteralRepository(); ok {
@@ -140,32 +201,33 @@ func watched(t *route.Table) []deployment.Repository {
 	return list
 }
 
-func (a *App) serverOptions() server.Options {
+func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server.Options {
 	return server.Options{
 		GitHubSecrets:   a.cfg.GitHub.WebhookSecrets.Bytes(),
 		CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
 		Sources:         a.sources.allowed,
 		TrustedProxies:  a.cfg.TrustedProxies,
-		Intake:          a.intake,
+		Intake:          in,
 		Waker:           a.db,
 		Claims:          a.engine,
 		Reader:          a.db,
-		Deployments:     a.commands,
-		Locks:           a.commands,
-		LockReader:      a.commands,
+		Deployments:     commands,
+		Locks:           commands,
+		LockReader:      commands,
 		Ready:           a.ready,
 		Metrics:         a.metrics.Handler(),
 		ServeMetrics:    a.cfg.MetricsAddr == "",
-		Tokens:          tokens(a.cfg),
+		Tokens:          apiTokens(a.cfg),
 		Log:             a.log,
 		Observe:         a.metrics.Delivery,
+		ObserveRefused:  a.metrics.APIRefused,
 		CircleCIURL: func(d deployment.Deployment) string {
-			return deployment.PipelineURL(a.intake.Machine.AppURL, *d.Pipeline)
+			return deployment.PipelineURL(in.Machine.AppURL, *d.Pipeline)
 		},
 	}
 }
 
-func tokens(cfg *config.Config) []server.Token {
+func apiTokens(cfg *config.Config) []server.Token {
 	list := make([]server.Token, len(cfg.APITokens))
 	for i, t := range cfg.APITokens {
 		list[i] = server.Token{Name: t.Name, Scope: server.Scope(t.Scope), Hash: t.Hash}
@@ -173,6 +235,7 @@ func tokens(cfg *config.Config) []server.Token {
 	return list
 }
 
+// ready returns what /readyz shows: each part of the service, and why it does not work.
 func (a *App) ready(ctx context.Context) map[string]error {
 	return map[string]error{"database": a.db.Ping(ctx), "queue": a.engine.QueueOK()}
 }

@@ -37,7 +37,7 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 		return e.applyAndSave(ctx, d, deployment.LookupPending{Cause: err.Error()})
 	}
 
-	conclusion := e.Machine.Judge(d, lookup, e.Now())
+	conclusion := e.Machine.EvaluateLookup(d, lookup, e.Now())
 	if err := e.applyAndSave(ctx, d, conclusion); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 		return l, nil
 	}
 
-	l.Evidence, err = e.evidence(ctx, d, d.Suspects(l.Listing, l.Known))
+	l.Evidence, err = e.evidence(ctx, d, d.Candidates(l.Listing, l.Known))
 	if err != nil {
 		return l, err
 	}
@@ -82,17 +82,17 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 }
 
 func (e *Engine) list(ctx context.Context, d deployment.Deployment, control string) (deployment.Listing, error) {
-	return e.Searcher.List(ctx, d.Project.Slug, d.LookSince(0), control)
+	return e.Searcher.List(ctx, d.Project.Slug, d.LookupSince(0), control)
 }
 
 // evidence looks for the deployment's key in each of the pipelines.
 func (e *Engine) evidence(
 	ctx context.Context,
 	d deployment.Deployment,
-	suspects []deployment.PipelineFacts,
+	candidates []deployment.PipelineFacts,
 ) (map[string]deployment.KeyEvidence, error) {
 	evidence := map[string]deployment.KeyEvidence{}
-	for _, p := range suspects {
+	for _, p := range candidates {
 		found, err := e.Searcher.Evidence(ctx, p.ID, d.Target.Key, d.Target.KeyParameters)
 		if err != nil {
 			return nil, fmt.Errorf("read pipeline %s: %w", p.ID, err)
@@ -105,7 +105,7 @@ func (e *Engine) evidence(
 }
 
 // controlShowsKey reports whether the newest claimed pipeline of the project shows its own key, which
-// proves that a pipeline without the deployment's key is another's. It is asked only if a suspect
+// proves that a pipeline without the deployment's key is another's. It is asked only if a candidate
 // shows no key, and only if the control reads its configuration from the same place: the
 // configuration of another branch may not use the key.
 func (e *Engine) controlShowsKey(
@@ -168,14 +168,14 @@ func (e *Engine) duplicates(ctx context.Context, d deployment.Deployment) ([]str
 		return nil, err
 	}
 
-	suspects := d.Suspects(listing, known)
-	evidence, err := e.evidence(ctx, d, suspects)
+	candidates := d.Candidates(listing, known)
+	evidence, err := e.evidence(ctx, d, candidates)
 	if err != nil {
 		return nil, err
 	}
 
 	var duplicates []string
-	for _, p := range suspects {
+	for _, p := range candidates {
 		if evidence[p.ID] == deployment.KeyFound && !known[p.ID].Unclaimed {
 			duplicates = append(duplicates, p.ID)
 		}

@@ -9,22 +9,18 @@ import (
 )
 
 // mayRead reports whether a leased row may make so many reads of CircleCI now. If not, the row is
-// queued again when its turn has come. Repositories take turns; a row that was hinted at goes first,
-// and one near its expected end waits half as long.
+// queued again when its turn has come. Repositories take turns; a row that was woken before it was
+// due goes first, and one near its expected end waits half as long.
 func (e *Engine) mayRead(d deployment.Deployment, reads int) bool {
 	return e.reads.Take(queue.Request{
 		Key:    d.Row,
 		Group:  d.Request.Repository.FullName(),
 		Calls:  reads,
 		Hints:  d.WakeCount,
-		Urgent: e.hinted(d),
+		Urgent: d.Woken,
 		Soon:   e.durations.near(d, e.Now()),
 	})
 }
-
-// hinted reports whether a leased row was woken before it was due. It relies on the store: waking a
-// row moves the column due_at only, and Due keeps the time that was saved with the row.
-func (e *Engine) hinted(d deployment.Deployment) bool { return d.Due.After(e.Now()) }
 
 // durations remembers how long the pipelines of each CircleCI project take.
 type durations struct {

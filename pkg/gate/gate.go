@@ -1,86 +1,49 @@
-// Package gate answers whether a deployment may go now. It finds the policy, gathers the facts that
-// its rules need and no others, and lets package policy decide. The engine before a trigger, and
-// whoever asks for an explanation, call the same thing.
+// Package gate evaluates the rules of a deployment. It finds the policy of the deployment's route,
+// gathers the facts that the policy needs, and lets package policy decide. The engine and everybody
+// who asks for an explanation use the same functions.
 package gate
 
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// Policies finds the rules of a request; false: no route matches it.
+// Policies finds the rules of requests.
 type Policies interface {
+	// Policy returns the policy of a request; false: no route matches it.
 	Policy(req deployment.Request) (policy.Policy, bool)
+	// UnlockPolicies returns the policies of all routes to a request's environment. false: a route does
+	// not accept deployments of its creator.
+	UnlockPolicies(req deployment.Request) ([]policy.Policy, bool)
 }
 
-// GitHub is asked for facts. Every call has a timeout of its own; answers may be some seconds old.
-// policy.ErrMissing: there is no repository or account of that name.
-type GitHub interface {
-	Person(ctx context.Context, id int64, of deployment.Repository, installation int64) (login string, err error)
-	PersonByLogin(
-		ctx context.Context,
-		login string,
-		of deployment.Repository,
-		installation int64,
-	) (deployment.Actor, error)
-	Permission(
-		ctx context.Context,
-		of deployment.Repository,
-		installation int64,
-		id int64,
-		login string,
-	) (policy.Permission, error)
-	TeamMember(ctx context.Context, org, team, login string, of deployment.Repository, installation int64) (bool, error)
-	Checks(
-		ctx context.Context,
-		of deployment.Repository,
-		installation int64,
-		q policy.CheckQuery,
-	) ([]policy.Check, error)
-	RequiredChecks(
-		ctx context.Context,
-		of deployment.Repository,
-		installation int64,
-		ref string,
-	) ([]policy.CheckName, error)
-	Compare(
-		ctx context.Context,
-		of deployment.Repository,
-		installation int64,
-		base, head string,
-	) (policy.Comparison, error)
-	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
-}
-
-// Rows are our own facts about what is open now.
-type Rows interface {
-	LocksOn(ctx context.Context, repositoryID int64, environmentKey string) ([]policy.Lock, error)
-	Approvals(ctx context.Context, row int64) ([]policy.Approval, error)
-	Queue(ctx context.Context, d deployment.Deployment) (policy.Queue, error)
-}
-
-// History is what our own deployments came to.
-type History interface {
-	Deployed(ctx context.Context, repositoryID int64, environmentKey string) (sha string, err error)
-	PriorResult(ctx context.Context, repositoryID int64, environmentKey, sha string) (policy.PriorResult, error)
-	Pipelines(ctx context.Context, repositoryID int64, sha string) ([]deployment.Pipeline, error)
-}
-
-// Gate decides. It is safe for concurrent use.
+// Gate evaluates policies. All fields are required. It is safe for concurrent use.
 type Gate struct {
-	Policies Policies
-	GitHub   GitHub
-	Rows     Rows
-	History  History
-	Now      func() time.Time
+	Policies     Policies
+	Rows         Rows
+	History      History
+	People       People
+	Commits      Commits
+	Repositories Repositories
+	Now          func() time.Time
+	Log          zerolog.Logger
 }
 
-// Decide says what all rules say of a deployment now. The error is that our own rows cannot be
-// read; what GitHub does not tell is an unknown fact.
+// HasRules says whether a deployment's route has rules, or had some when it was accepted.
+func (g *Gate) HasRules(d deployment.Deployment) bool {
+	p, _ := g.Policies.Policy(d.Request)
+	return d.Target.HasRules || !p.Empty()
+}
+
+// Decide evaluates all rules of a deployment. A fact that GitHub does not answer is unknown to the
+// rules; an error means that the database could not be read.
 func (g *Gate) Decide(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
 	p, ok := g.policyOf(d)
 	if !ok {
@@ -89,8 +52,8 @@ func (g *Gate) Decide(ctx context.Context, d deployment.Deployment) (policy.Verd
 	return g.evaluate(ctx, d, request(d), p)
 }
 
-// DecideLocal says only what our own rows and the clock say: whether others, locks, freezes or
-// approvals keep a deployment that was let in before. What it allows must still be decided in full.
+// DecideLocal evaluates only the rules that need our database and the clock, for a deployment that
+// was admitted before. What it allows must still be evaluated in full.
 func (g *Gate) DecideLocal(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
 	p, ok := g.policyOf(d)
 	if !ok {
@@ -100,143 +63,89 @@ func (g *Gate) DecideLocal(ctx context.Context, d deployment.Deployment) (policy
 	r := request(d)
 	facts, err := g.gatherLocal(ctx, d, p.Needs(r))
 	if err != nil {
-		return policy.Verdict{}, unreadable(err)
+		return policy.Verdict{}, fmt.Errorf("read policy facts: %w", err)
 	}
 
 	return p.EvaluateLocal(r, facts, g.Now()), nil
 }
 
-// DecideLockTask says whether the requester of a lock or its end may deploy there at all.
+// maxLockTaskWait is how long a lock task waits for facts about its requester. Everything that was
+// accepted after it in its environment waits for it.
+const maxLockTaskWait = 15 * time.Minute
+
+// DecideLockTask evaluates whether the requester of a lock task may deploy to the environment at all.
+// To release the lock of somebody else, every route to the environment must allow the requester:
+// whoever may run one harmless task there must not open it to everybody.
 func (g *Gate) DecideLockTask(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
 	p, ok := g.policyOf(d)
 	if !ok {
 		return routeGone(), nil
 	}
+
+	policies := []policy.Policy{p}
+	if d.Target.LockTask == deployment.TaskUnlock {
+		foreign, err := g.lockedByOther(ctx, d)
+		if err != nil {
+			return policy.Verdict{}, fmt.Errorf("read locks: %w", err)
+		}
+		if foreign {
+			if policies, ok = g.Policies.UnlockPolicies(d.Request); !ok {
+				return routeClosed(), nil
+			}
+		}
+	}
+
 	r := request(d)
 	r.Force = nil
-	return g.only(ctx, d, r, policy.Policy{Allow: p.Allow, MaxWait: lockTaskWait(p.MaxWait)}), nil
+	return g.evaluateAllow(ctx, d, r, policies, maxLockTaskWait), nil
 }
 
-// maxLockTaskWait is how long a lock or its end waits for an answer about its requester: what is
-// accepted after it in its environment waits for it.
-const maxLockTaskWait = 15 * time.Minute
-
-// lockTaskWait is a route's max_wait, for a lock or its end.
-func lockTaskWait(most time.Duration) time.Duration {
-	if most <= 0 {
-		return maxLockTaskWait
-	}
-	return min(most, maxLockTaskWait)
+// lockedByOther says whether somebody other than the requester has the lock of the environment.
+func (g *Gate) lockedByOther(ctx context.Context, d deployment.Deployment) (bool, error) {
+	locks, err := g.Rows.LocksOn(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
+	requester := d.Request.Requester()
+	return slices.ContainsFunc(locks, func(l policy.Lock) bool {
+		return l.RepositoryID != 0 && l.Environment != "" && !l.Owner.Same(requester)
+	}), err
 }
 
-// only asks rules that are about people and nothing else.
-func (g *Gate) only(ctx context.Context, d deployment.Deployment, r policy.Request, p policy.Policy) policy.Verdict {
-	f := policy.Facts{Locks: policy.Known[[]policy.Lock](nil), Queue: policy.Known(policy.Queue{})}
-	needs := p.Needs(r)
-	f.Requester = g.membership(ctx, d, r.Requester, needs.Requester)
-	if r.Force != nil && needs.Forcer != nil {
-		f.Forcer = g.membership(ctx, d, r.Force.By, needs.Forcer)
-	}
-	return p.Evaluate(r, f, g.Now())
-}
-
-// Approver says whether somebody's yes would count for a deployment, and to what they would say it.
-func (g *Gate) Approver(
+// evaluateAllow evaluates the allow rules of several policies. The strictest verdict counts.
+func (g *Gate) evaluateAllow(
 	ctx context.Context,
 	d deployment.Deployment,
-	by deployment.Actor,
-) (a policy.Approval, refused string) {
-	p, ok := g.policyOf(d)
-	switch {
-	case !ok:
-		return a, "no route matches the deployment any more"
-	case p.Approvals == nil:
-		return a, "the deployment needs no approval"
-	}
+	r policy.Request,
+	policies []policy.Policy,
+	maxWait time.Duration,
+) policy.Verdict {
+	strictest := policy.Verdict{Decision: policy.DecisionAllow}
+	for _, p := range policies {
+		limit := maxWait
+		if p.MaxWait > 0 && limit > 0 {
+			limit = min(limit, p.MaxWait)
+		}
 
-	r := request(d)
-	ok, why := p.Eligible(by, g.membership(ctx, d, by, p.ApproverNeeds()), r)
-	if !ok {
-		return a, why
+		v := g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow, MaxWait: limit})
+		if v.Decision == policy.DecisionReject {
+			return v
+		}
+		if v.Decision == policy.DecisionWait || len(strictest.Outcomes) == 0 {
+			strictest = v
+		}
 	}
-
-	return policy.Approval{By: by, At: g.Now(), SHA: r.SHA, Parameters: r.Parameters, Policy: p.Digest()}, ""
+	return strictest
 }
 
-// Forcer says why somebody may not pass the rules of a deployment; empty: they may.
-func (g *Gate) Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string) {
-	p, ok := g.policyOf(d)
-	if !ok {
-		return "no route matches the deployment any more"
-	}
-	r := request(d)
-	r.Force = &deployment.Force{By: by}
-	return denial(g.only(ctx, d, r, policy.Policy{Force: p.Force}))
-}
-
-// denial is why a verdict does not allow; empty: it does.
-func denial(v policy.Verdict) string {
-	if v.Decision == policy.DecisionAllow {
-		return ""
-	}
-	return v.First().Message
-}
-
-// Member says why somebody may not act on an environment's locks; empty: they may. Without rules
-// whoever got through the door may.
-func (g *Gate) Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string) {
-	p, ok := g.policyOf(d)
-	if !ok || p.Allow == nil || by.ID == 0 && by.Token != "" {
-		return ""
-	}
-	r := request(d)
-	r.Requester, r.Force = by, nil
-	return denial(g.only(ctx, d, r, policy.Policy{Allow: p.Allow}))
-}
-
-// policyOf finds the rules as they are now. What was let in without any goes on without any when
-// its route is gone; locks still count.
-func (g *Gate) policyOf(d deployment.Deployment) (policy.Policy, bool) {
-	p, ok := g.Policies.Policy(d.Request)
-	return p, ok || !d.Target.Ruled
-}
-
-func routeGone() policy.Verdict {
+// routeClosed is the verdict on an unlock task of an app or bot that a route of the environment does
+// not accept.
+func routeClosed() policy.Verdict {
 	return policy.Verdict{
 		Decision: policy.DecisionReject,
 		Outcomes: []policy.Outcome{{
-			Rule:     "routes",
+			Rule:     policy.RuleAllow,
 			Decision: policy.DecisionReject,
-			Code:     policy.CodeRouteGone,
-			Message:  "its route, which had rules, is no longer there: deploy again",
-			Who:      "the operator of this service",
+			Code:     policy.CodeNotAllowed,
+			Message:  "only who may deploy there by every route may release somebody else's lock",
 		}},
-	}
-}
-
-// refOf is the ref that will be triggered next: a bare name that CircleCI knows no branch by is
-// tried as a tag, and what may be done with a branch of that name may not be done with a tag.
-func refOf(d deployment.Deployment) string {
-	asked, tag := d.Request.Ref, d.RefTries%2 == 1
-	if built := d.Target.Ref; tag && built.Kind == deployment.RefBare && built == deployment.ParseRef(asked) {
-		return "refs/tags/" + built.Name
-	}
-	return asked
-}
-
-// request is what the rules see of a deployment.
-func request(d deployment.Deployment) policy.Request {
-	return policy.Request{
-		Deployment:  d.Request.ID,
-		Repository:  d.Request.Repository.FullName(),
-		Environment: d.Request.Environment,
-		Ref:         refOf(d),
-		SHA:         d.Request.SHA,
-		Requester:   d.Request.Requester(),
-		Creator:     d.Request.Requester(),
-		AcceptedAt:  d.AcceptedAt,
-		Parameters:  d.Target.Digest(),
-		Force:       d.Force,
 	}
 }
 
@@ -248,64 +157,68 @@ func (g *Gate) evaluate(
 ) (policy.Verdict, error) {
 	facts, err := g.gather(ctx, d, r, p)
 	if err != nil {
-		return policy.Verdict{}, unreadable(err)
+		return policy.Verdict{}, fmt.Errorf("read policy facts: %w", err)
 	}
 	return p.Evaluate(r, facts, g.Now()), nil
 }
 
-func unreadable(err error) error { return fmt.Errorf("what the rules need cannot be read: %w", err) }
-
-// Ask says what the rules would say about a deployment that does not exist. *policy.NotFoundError:
-// there is no such repository, person or route.
-func (g *Gate) Ask(ctx context.Context, q policy.Question) (policy.Verdict, error) {
-	owner, name, err := policy.ParseRepository(q.Repository)
-	if err != nil {
-		return policy.Verdict{}, err
-	}
-
-	source, err := g.GitHub.ResolveRepository(ctx, owner, name)
-	if err != nil {
-		return policy.Verdict{}, policy.LookupError("repository "+q.Repository, err)
-	}
-
-	d := deployment.Deployment{Request: deployment.Request{
-		Repository:   source.Repository,
-		Installation: source.Installation,
-		Environment:  q.Environment,
-		Ref:          q.Ref,
-		SHA:          q.SHA,
-		Task:         q.Task,
-	}}
-
-	if q.Actor != "" {
-		if d.Request.Creator, err = g.creator(ctx, q.Actor, source); err != nil {
-			return policy.Verdict{}, err
-		}
-	}
-
+// policyOf finds the policy as it is now. A deployment that was accepted without rules needs none when
+// its route is gone; locks still count.
+func (g *Gate) policyOf(d deployment.Deployment) (policy.Policy, bool) {
 	p, ok := g.Policies.Policy(d.Request)
-	if !ok {
-		return policy.Verdict{}, &policy.NotFoundError{What: "route for " + q.Repository + " and " + q.Environment}
-	}
-
-	return g.evaluate(ctx, d, request(d), p)
+	return p, ok || !d.Target.HasRules
 }
 
-// creator is who would make the deployment of a question, as GitHub would show them.
-func (g *Gate) creator(ctx context.Context, login string, s deployment.Source) (deployment.Creator, error) {
-	if err := policy.ParseLogin(login); err != nil {
-		return deployment.Creator{}, err
+// routeGone is the verdict on a deployment that was accepted with rules and whose route is gone.
+func routeGone() policy.Verdict {
+	return policy.Verdict{
+		Decision: policy.DecisionReject,
+		Outcomes: []policy.Outcome{{
+			Rule:     policy.RuleRoutes,
+			Decision: policy.DecisionReject,
+			Code:     policy.CodeRouteGone,
+			Message:  "its route, which had rules, is no longer there: deploy again",
+			Who:      "the operator of this service",
+		}},
 	}
+}
 
-	who, err := g.GitHub.PersonByLogin(ctx, login, s.Repository, s.Installation)
-	if err != nil {
-		return deployment.Creator{}, policy.LookupError("person "+login, err)
+// request is what the rules see of a deployment.
+func request(d deployment.Deployment) policy.Request {
+	return policy.Request{
+		Deployment:  d.Request.ID,
+		Repository:  d.Request.Repository.FullName(),
+		Environment: d.Request.Environment,
+		Ref:         requestedRef(d),
+		BuildRef:    buildRef(d),
+		SHA:         d.Request.SHA,
+		Requester:   d.Request.Requester(),
+		Creator:     d.Request.Requester(),
+		AcceptedAt:  d.AcceptedAt,
+		Parameters:  d.Target.Digest(),
+		Force:       d.Force,
 	}
+}
 
-	c := deployment.Creator{ID: who.ID, Login: who.Login}
-	if who.App != "" {
-		c.Type = "Bot"
+// requestedRef is the ref that was asked for. A bare name that GitHub showed to be a tag is that tag,
+// because the rules for a branch of that name do not hold for a tag.
+func requestedRef(d deployment.Deployment) string {
+	asked := d.Target.Ref == deployment.ParseRef(d.Request.Ref)
+	if asked && d.Target.Ref.Kind == deployment.RefBare && d.BuildRef.Kind == deployment.RefTag {
+		return d.BuildRef.Full()
 	}
+	return d.Request.Ref
+}
 
-	return c, nil
+// buildRef is the ref that is built: what GitHub showed of it, or the target's own. It is empty where the
+// route writes the ref out, because then nobody chooses it.
+func buildRef(d deployment.Deployment) string {
+	switch {
+	case d.Target.FixedRef:
+		return ""
+	case d.BuildRef.Name != "":
+		return d.BuildRef.Full()
+	default:
+		return d.Target.Ref.Full()
+	}
 }

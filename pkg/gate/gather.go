@@ -2,13 +2,52 @@ package gate
 
 import (
 	"context"
+	"errors"
+	"net"
+	"net/url"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
+
+// Rows reads what is open in our database.
+type Rows interface {
+	LocksOn(ctx context.Context, repositoryID int64, environmentKey string) ([]policy.Lock, error)
+	Approvals(ctx context.Context, row int64) ([]policy.Approval, error)
+	Queue(ctx context.Context, d deployment.Deployment) (policy.Queue, error)
+}
+
+// History reads from our database what earlier deployments came to.
+type History interface {
+	Deployed(ctx context.Context, repositoryID int64, environmentKey string) (sha string, err error)
+	PriorResult(ctx context.Context, repositoryID int64, environmentKey, sha string) (policy.PriorResult, error)
+	StartedPipelines(ctx context.Context, repositoryID int64, sha string) ([]deployment.Pipeline, error)
+}
+
+// Commits reads facts about commits at GitHub. Every call has a timeout of its own; answers may be some
+// seconds old.
+type Commits interface {
+	Checks(
+		ctx context.Context,
+		of deployment.Repository,
+		installation int64,
+		q policy.CheckQuery,
+	) ([]policy.Check, error)
+	RequiredChecks(
+		ctx context.Context,
+		of deployment.Repository,
+		installation int64,
+		ref string,
+	) ([]policy.CheckName, error)
+	Compare(
+		ctx context.Context,
+		of deployment.Repository,
+		installation int64,
+		base, head string,
+	) (policy.Comparison, error)
+}
 
 // gather reads all facts that are needed: those of our database one after another, and those of
 // GitHub at the same time. An error means that the database cannot be read.
@@ -39,12 +78,12 @@ func (g *Gate) gather(
 	ask(n.Forcer != nil && r.Force != nil, func() { f.Forcer = g.membership(ctx, d, r.Force.By, n.Forcer) })
 	ask(n.Checks, func() {
 		if n.Required { // first, because the list says which checks are asked for
-			f.Required = fact(g.GitHub.RequiredChecks(ctx, repo, installation, r.Ref))
+			f.Required = fact(g, answerOf(g.Commits.RequiredChecks(ctx, repo, installation, r.Ref)))
 		}
 		f.Checks = g.checks(ctx, d, p.QueryChecks(r, f.Required.Value), f.Pipelines.Value)
 	})
 	ask(n.Compared && f.Deployed.Value != "" && f.Deployed.Value != r.SHA, func() {
-		f.Compared = fact(g.GitHub.Compare(ctx, repo, installation, f.Deployed.Value, r.SHA))
+		f.Compared = fact(g, answerOf(g.Commits.Compare(ctx, repo, installation, f.Deployed.Value, r.SHA)))
 	})
 	asking.Wait()
 
@@ -99,7 +138,7 @@ func (g *Gate) gatherHistory(ctx context.Context, d deployment.Deployment, n pol
 	}
 
 	if n.Pipelines {
-		pipelines, err := g.History.Pipelines(ctx, repo, d.Request.SHA)
+		pipelines, err := g.History.StartedPipelines(ctx, repo, d.Request.SHA)
 		if err != nil {
 			return err
 		}
@@ -127,50 +166,41 @@ func (g *Gate) checks(
 	pipelines []deployment.Pipeline,
 ) policy.Fact[[]policy.Check] {
 	repo, installation := d.Request.Repository, d.Request.Installation
-	found, err := g.GitHub.Checks(ctx, repo, installation, q)
+	found, err := g.Commits.Checks(ctx, repo, installation, q)
 	own := func(c policy.Check) bool { return policy.WrittenBy(c, pipelines) }
 	if err != nil || !slices.ContainsFunc(found, own) {
-		return fact(found, err)
+		return fact(g, answerOf(found, err))
 	}
 
 	q.History = true
-	return fact(g.GitHub.Checks(ctx, repo, installation, q))
+	return fact(g, answerOf(g.Commits.Checks(ctx, repo, installation, q)))
 }
 
-// fact makes a fact of an answer; an error is an unknown one.
-func fact[T any](v T, err error) policy.Fact[T] {
-	if err != nil {
-		return policy.Unknown[T](err.Error())
-	}
-	return policy.Known(v)
+// answer is what a call to GitHub returned.
+type answer[T any] struct {
+	value T
+	err   error
 }
 
-// membership asks who somebody is now, by id, and what of it is needed. Apps and tokens have none.
-func (g *Gate) membership(
-	ctx context.Context,
-	d deployment.Deployment,
-	who deployment.Actor,
-	ask *policy.PersonNeeds,
-) policy.Fact[policy.Membership] {
-	if ask == nil || who.ID == 0 || who.App != "" {
-		return policy.Known(policy.Membership{})
+func answerOf[T any](v T, err error) answer[T] { return answer[T]{v, err} }
+
+// fact converts an answer into a fact. An error makes it unknown.
+func fact[T any](g *Gate, a answer[T]) policy.Fact[T] {
+	if a.err != nil {
+		return policy.Unknown[T](g.problem(a.err))
+	}
+	return policy.Known(a.value)
+}
+
+// problem says, for people, why GitHub did not answer. A failed connection names addresses of our
+// network, which are for the log only: verdicts are shown in public statuses.
+func (g *Gate) problem(err error) string {
+	var call *url.Error
+	var network net.Error
+	if !errors.As(err, &call) && !errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded) {
+		return err.Error()
 	}
 
-	repo, installation := d.Request.Repository, d.Request.Installation
-	login, err := g.GitHub.Person(ctx, who.ID, repo, installation)
-	if err != nil {
-		return policy.Unknown[policy.Membership](err.Error())
-	}
-
-	s := policy.Membership{Login: login, Teams: map[string]policy.Fact[bool]{}}
-	if ask.Permission {
-		s.Permission = fact(g.GitHub.Permission(ctx, repo, installation, who.ID, login))
-	}
-
-	for _, name := range ask.Teams {
-		org, team, _ := strings.Cut(name, "/")
-		s.Teams[name] = fact(g.GitHub.TeamMember(ctx, org, team, login, repo, installation))
-	}
-
-	return policy.Known(s)
+	g.Log.Info().Err(err).Msg("fact unknown")
+	return "GitHub could not be reached"
 }

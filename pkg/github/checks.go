@@ -195,7 +195,7 @@ func (s commitStatus) toCheck() (policy.Check, error) {
 		Name:   s.Context,
 		Status: true,
 		URL:    s.URL,
-		State:  policy.Pending,
+		State:  policy.CheckPending,
 		At:     firstTime(s.Updated, s.Created),
 		ID:     s.ID,
 	}
@@ -206,9 +206,9 @@ func (s commitStatus) toCheck() (policy.Check, error) {
 
 	switch s.State {
 	case "success":
-		check.State = policy.Green
+		check.State = policy.CheckGreen
 	case "failure", "error":
-		check.State = policy.Red
+		check.State = policy.CheckRed
 	}
 
 	if s.ID == 0 || s.Context == "" || check.At.IsZero() {
@@ -224,7 +224,7 @@ func (r checkRun) toCheck(now time.Time) (policy.Check, error) {
 	check := policy.Check{
 		Name:    r.Name,
 		URL:     r.URL,
-		State:   policy.Pending,
+		State:   policy.CheckPending,
 		Skipped: r.Conclusion == "skipped",
 		At:      firstTime(r.Started, r.Completed),
 		ID:      r.ID,
@@ -255,9 +255,9 @@ func (r checkRun) toCheck(now time.Time) (policy.Check, error) {
 func conclusionState(conclusion string) policy.CheckState {
 	switch conclusion {
 	case "success", "neutral", "skipped":
-		return policy.Green
+		return policy.CheckGreen
 	default:
-		return policy.Red
+		return policy.CheckRed
 	}
 }
 

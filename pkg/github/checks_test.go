@@ -45,7 +45,7 @@ func TestChecks_AllPages(t *testing.T) {
 		s.sim.AddCheck(sha, sim.CheckRun{Name: "job 0", Conclusion: "timed_out"})
 
 		got := s.checks(t)
-		red := slices.DeleteFunc(slices.Clone(got), func(c policy.Check) bool { return c.State != policy.Red })
+		red := slices.DeleteFunc(slices.Clone(got), func(c policy.Check) bool { return c.State != policy.CheckRed })
 		if len(got) != 460 || len(red) != 2 {
 			t.Fatalf("got %d checks, red ones %+v, want 460 and 2 red ones", len(got), red)
 		}
@@ -81,23 +81,23 @@ func TestChecks_WhatTellsThemApart(t *testing.T) {
 		s.sim.AddCheck(sha, sim.CheckRun{Name: "build", App: "other-ci", Suite: 43, DetailsURL: pipeline})
 
 		want := map[string]policy.Check{
-			"build of nobody":   {Name: "build", Status: true, State: policy.Green},
-			"test of an app":    {Name: "test", Status: true, AppID: app, URL: pipeline, State: policy.Green},
-			"build in suite 41": {Name: "build", App: "github-actions", AppID: 15368, Suite: 41, State: policy.Red},
+			"build of nobody":   {Name: "build", Status: true, State: policy.CheckGreen},
+			"test of an app":    {Name: "test", Status: true, AppID: app, URL: pipeline, State: policy.CheckGreen},
+			"build in suite 41": {Name: "build", App: "github-actions", AppID: 15368, Suite: 41, State: policy.CheckRed},
 			"build of another app": {
 				Name:  "build",
 				App:   "other-ci",
 				AppID: app,
 				Suite: 43,
 				URL:   pipeline,
-				State: policy.Green,
+				State: policy.CheckGreen,
 			},
 			"build in suite 42": {
 				Name:    "build",
 				App:     "github-actions",
 				AppID:   15368,
 				Suite:   42,
-				State:   policy.Green,
+				State:   policy.CheckGreen,
 				Skipped: true,
 			},
 		}
@@ -165,7 +165,7 @@ func TestChecks_ByName(t *testing.T) {
 
 		before := s.sim.Calls()[sim.OpCheckRuns]
 		got := s.query(t, policy.CheckQuery{SHA: sha, Names: []string{"job 7", "lint & test", "gone"}})
-		if len(got) != 2 || got[0].Name != "job 7" || got[1].State != policy.Red {
+		if len(got) != 2 || got[0].Name != "job 7" || got[1].State != policy.CheckRed {
 			t.Errorf("by name: got %+v, want job 7 and a red lint & test", got)
 		}
 		if calls := s.sim.Calls()[sim.OpCheckRuns] - before; calls != 4 {
@@ -208,12 +208,12 @@ func TestCommitStatus_State(t *testing.T) {
 		state string
 		want  policy.CheckState
 	}{
-		{state: "success", want: policy.Green},
-		{state: "pending", want: policy.Pending},
-		{state: "failure", want: policy.Red},
-		{state: "error", want: policy.Red},
-		{state: "", want: policy.Pending},
-		{state: "fine", want: policy.Pending},
+		{state: "success", want: policy.CheckGreen},
+		{state: "pending", want: policy.CheckPending},
+		{state: "failure", want: policy.CheckRed},
+		{state: "error", want: policy.CheckRed},
+		{state: "", want: policy.CheckPending},
+		{state: "fine", want: policy.CheckPending},
 	}
 
 	for _, tt := range tests {
@@ -232,24 +232,24 @@ func TestCheckRun_State(t *testing.T) {
 		status, conclusion string
 		want               policy.CheckState
 	}{
-		{status: "completed", conclusion: "success", want: policy.Green},
-		{status: "completed", conclusion: "neutral", want: policy.Green},
-		{status: "completed", conclusion: "skipped", want: policy.Green},
-		{status: "completed", conclusion: "failure", want: policy.Red},
-		{status: "completed", conclusion: "timed_out", want: policy.Red},
-		{status: "completed", conclusion: "cancelled", want: policy.Red},
-		{status: "completed", conclusion: "action_required", want: policy.Red},
-		{status: "completed", conclusion: "stale", want: policy.Red},
-		{status: "completed", conclusion: "startup_failure", want: policy.Red},
-		{status: "completed", conclusion: "", want: policy.Red},
-		{status: "completed", conclusion: "fine", want: policy.Red},
-		{status: "queued", conclusion: "success", want: policy.Pending},
-		{status: "in_progress", conclusion: "success", want: policy.Pending},
-		{status: "waiting", conclusion: "success", want: policy.Pending},
-		{status: "requested", conclusion: "success", want: policy.Pending},
-		{status: "pending", conclusion: "success", want: policy.Pending},
-		{status: "", conclusion: "success", want: policy.Pending},
-		{status: "done", conclusion: "success", want: policy.Pending},
+		{status: "completed", conclusion: "success", want: policy.CheckGreen},
+		{status: "completed", conclusion: "neutral", want: policy.CheckGreen},
+		{status: "completed", conclusion: "skipped", want: policy.CheckGreen},
+		{status: "completed", conclusion: "failure", want: policy.CheckRed},
+		{status: "completed", conclusion: "timed_out", want: policy.CheckRed},
+		{status: "completed", conclusion: "cancelled", want: policy.CheckRed},
+		{status: "completed", conclusion: "action_required", want: policy.CheckRed},
+		{status: "completed", conclusion: "stale", want: policy.CheckRed},
+		{status: "completed", conclusion: "startup_failure", want: policy.CheckRed},
+		{status: "completed", conclusion: "", want: policy.CheckRed},
+		{status: "completed", conclusion: "fine", want: policy.CheckRed},
+		{status: "queued", conclusion: "success", want: policy.CheckPending},
+		{status: "in_progress", conclusion: "success", want: policy.CheckPending},
+		{status: "waiting", conclusion: "success", want: policy.CheckPending},
+		{status: "requested", conclusion: "success", want: policy.CheckPending},
+		{status: "pending", conclusion: "success", want: policy.CheckPending},
+		{status: "", conclusion: "success", want: policy.CheckPending},
+		{status: "done", conclusion: "success", want: policy.CheckPending},
 	}
 
 	for _, tt := range tests {
@@ -444,7 +444,7 @@ func FuzzChecks(f *testing.F) {
 			got, err := run.toCheck(now)
 			green := run.Status == "completed" &&
 				slices.Contains([]string{"success", "neutral", "skipped"}, run.Conclusion)
-			if err == nil && (got.Name == "" || got.ID == 0 || (got.State == policy.Green) != green) {
+			if err == nil && (got.Name == "" || got.ID == 0 || (got.State == policy.CheckGreen) != green) {
 				t.Errorf("run %s: got %+v, want green: %t", raw, got, green)
 			}
 		}
@@ -454,7 +454,7 @@ func FuzzChecks(f *testing.F) {
 			got, err := status.toCheck()
 			green := status.State == "success"
 			incomplete := got.Name == "" || got.ID == 0 || got.At.IsZero()
-			if err == nil && (incomplete || (got.State == policy.Green) != green) {
+			if err == nil && (incomplete || (got.State == policy.CheckGreen) != green) {
 				t.Errorf("status %s: got %+v, want green: %t", raw, got, green)
 			}
 		}

@@ -29,7 +29,7 @@ type comparison struct {
 
 func (c comparison) validate() error {
 	switch c.Status {
-	case policy.Ahead, policy.Identical, policy.Behind, policy.Diverged:
+	case policy.ComparisonAhead, policy.ComparisonIdentical, policy.ComparisonBehind, policy.ComparisonDiverged:
 		return nil
 	default:
 		return fmt.Errorf("unknown comparison status %q", singleLine(string(c.Status)))

@@ -23,10 +23,10 @@ func TestCompare(t *testing.T) {
 			name, base, head string
 			want             policy.Comparison // empty: an error
 		}{
-			{name: "ahead", base: first, head: second, want: policy.Ahead},
-			{name: "behind", base: second, head: first, want: policy.Behind},
-			{name: "identical", base: first, head: first, want: policy.Identical},
-			{name: "diverged", base: side, head: third, want: policy.Diverged},
+			{name: "ahead", base: first, head: second, want: policy.ComparisonAhead},
+			{name: "behind", base: second, head: first, want: policy.ComparisonBehind},
+			{name: "identical", base: first, head: first, want: policy.ComparisonIdentical},
+			{name: "diverged", base: side, head: third, want: policy.ComparisonDiverged},
 			{name: "missing commit", base: third, head: missing, want: ""},
 		}
 

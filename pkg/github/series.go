@@ -95,7 +95,7 @@ func needSeries(q policy.CheckQuery, runs []policy.Check) bool {
 		known, seen := suite[r.Name]
 		suite[r.Name] = r.Suite
 		mixed[r.Name] = mixed[r.Name] || seen && known != r.Suite
-		open[r.Name] = open[r.Name] || r.State != policy.Green
+		open[r.Name] = open[r.Name] || r.State != policy.CheckGreen
 		if mixed[r.Name] && open[r.Name] {
 			return true
 		}

@@ -1,46 +1,47 @@
 package outbound
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// MaxRetryAfter bounds what a server may ask us to wait.
+// MaxRetryAfter is the longest wait that a server can ask for.
 const MaxRetryAfter = 24 * time.Hour
 
-// RetryAfter reads Retry-After, in seconds or as an HTTP date (RFC 9110, 10.2.3). ok is false where
-// there is none that can be read.
+// RetryAfter reads the header Retry-After, which is a number of seconds or a date (RFC 9110, 10.2.3).
+// ok says that there is one and that it can be read.
 func RetryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool) {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if text == "" {
 		return 0, false
 	}
 
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds == seconds {
-		if seconds > MaxRetryAfter.Seconds() {
-			return MaxRetryAfter, true
-		}
-
-		return max(0, time.Duration(seconds*float64(time.Second))), true
+	if when, err := http.ParseTime(text); err == nil {
+		return min(max(0, when.Sub(now)), MaxRetryAfter), true
 	}
 
-	when, err := http.ParseTime(text)
-	if err != nil {
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(seconds) {
 		return 0, false
 	}
+	if seconds > MaxRetryAfter.Seconds() {
+		return MaxRetryAfter, true
+	}
 
-	return min(max(0, when.Sub(now)), MaxRetryAfter), true
+	return max(0, time.Duration(seconds*float64(time.Second))), true
 }
 
-// Clock is the server's time, from the Date header.
-func Clock(h http.Header) (time.Time, bool) {
+// ServerTime reads the server's time from the header Date. ok says that it can be read.
+func ServerTime(h http.Header) (t time.Time, ok bool) {
 	t, err := http.ParseTime(h.Get("Date"))
 	return t, err == nil
 }
 
-// remaining reads how many calls are left; of several limits the tightest counts.
+// remaining reads how many calls are left before a rate limit: the least of all limits that the
+// answer shows, or -1 if it shows none.
 func remaining(h http.Header) int {
 	least := -1
 	for name, values := range h {

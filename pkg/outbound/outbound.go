@@ -1,6 +1,7 @@
-// Package outbound is the one way out: the transport of all outgoing calls. It bounds time and
-// size, refuses redirects that would change a call, keeps secrets out of errors and tells what
-// happened. It never retries: a hidden retry of a trigger is a second deploy.
+// Package outbound is the HTTP transport of all outgoing calls. It bounds their time and the size of
+// their answers, does not follow redirects that would change a call, keeps URLs and secrets out of
+// errors, and tells an observer how each call went. It never retries, because a retry that the caller
+// does not know of could trigger a second deployment.
 package outbound
 
 import (
@@ -20,26 +21,29 @@ import (
 	"time"
 )
 
-// DefaultMaxBody is how much of an answer is read, in bytes, when Options do not say.
+// DefaultMaxBody is how many bytes of an answer are read unless Options say otherwise.
 const DefaultMaxBody = 16 << 20
 
 // ErrBodyTooLarge says that an answer was longer than Options.MaxBody.
-var ErrBodyTooLarge = errors.New("the answer is too large")
+var ErrBodyTooLarge = errors.New("response body is too large")
 
-// Options describe one API's way out.
+// errTimeout is the cause of a call that took longer than Options.Timeout.
+var errTimeout = errors.New("no answer within the timeout")
+
+// Options are the limits of a transport.
 type Options struct {
-	Timeout time.Duration // the whole call, its answer's body included
+	Timeout time.Duration // of the whole call, until the answer's body is read
 	MaxBody int64         // bytes; 0: DefaultMaxBody
-	Observe func(Call)    // hears of every call; may be nil
+	Observe func(Call)    // is told of every call; may be nil
 }
 
-// Call is what happened, in closed sets. Code is the HTTP status, or "timeout", "dial", "tls",
-// "reset", "canceled", "error".
+// Call says how a call went. Operation and Code come from small closed sets, so that they can be
+// labels of a metric.
 type Call struct {
 	Operation string
-	Code      string
+	Code      string        // the HTTP status, or "timeout", "dial", "tls", "reset", "canceled" or "error"
 	Took      time.Duration // until the answer's header
-	Remaining int           // calls left before the rate limit, as the answer says; -1: it does not
+	Remaining int           // calls left before the rate limit, as the answer shows; -1: it does not
 }
 
 // Transport is an http.RoundTripper. It is safe for concurrent use.
@@ -48,7 +52,7 @@ type Transport struct {
 	base *http.Transport
 }
 
-// New makes a transport with connections of its own.
+// New makes a transport with its own pool of connections.
 func New(o Options) *Transport {
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody
@@ -76,44 +80,46 @@ func New(o Options) *Transport {
 	}
 }
 
-// Client is an http.Client on this transport. A redirect that would change the method, carry a body
-// again or lead to another host is not followed: the caller gets the redirect itself.
+// Client returns an http.Client on this transport. It follows up to three redirects of a GET or HEAD
+// on the same host. Any other redirect would change the method, send a body again or send the
+// credentials to another host: the caller gets the redirect itself as the answer.
 func (t *Transport) Client() *http.Client {
-	return &http.Client{
-		Transport: t,
-		CheckRedirect: func(next *http.Request, via []*http.Request) error {
-			first := via[0]
-			safe := first.Method == http.MethodGet || first.Method == http.MethodHead
-			if !safe || next.Method != first.Method || next.URL.Host != first.URL.Host ||
-				next.URL.Scheme != first.URL.Scheme ||
-				len(via) > 3 {
-				return http.ErrUseLastResponse
-			}
-
-			return nil
-		},
-	}
+	return &http.Client{Transport: t, CheckRedirect: checkRedirect}
 }
 
-// CloseIdle closes the connections that nobody uses.
+func checkRedirect(next *http.Request, via []*http.Request) error {
+	first := via[0]
+	reads := first.Method == http.MethodGet || first.Method == http.MethodHead
+	sameHost := next.URL.Host == first.URL.Host && next.URL.Scheme == first.URL.Scheme
+	if !reads || next.Method != first.Method || !sameHost || len(via) > 3 {
+		return http.ErrUseLastResponse
+	}
+	return nil
+}
+
+// CloseIdle closes the connections that no call uses.
 func (t *Transport) CloseIdle() { t.base.CloseIdleConnections() }
 
-// RoundTrip implements http.RoundTripper.
+// RoundTrip makes one call. Its error is an *Error.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeoutCause(req.Context(), t.o.Timeout, errTimeout)
-	var wrote atomic.Bool
+
+	// A request is written only to a connection that stands: through a proxy's tunnel and after the TLS
+	// handshake. Without GotConn none of it has left.
+	var connected atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteHeaders: func() { wrote.Store(true) },
-		GotConn:      func(httptrace.GotConnInfo) {},
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	})
 
+	// With GetBody net/http would send the request again where a kept connection turns out to be dead.
 	once := req.Clone(ctx)
-	once.GetBody = nil // net/http would send a body again on a new connection when a kept one turns out dead
+	once.GetBody = nil
+
 	resp, err := t.base.RoundTrip(once)
 	if err != nil {
 		cancel()
-		err = &Error{Operation: operation(ctx), Err: redact(err, ctx), sent: wrote.Load() || !neverLeft(err)}
+		err = &Error{Operation: operation(ctx), Err: redact(ctx, err), mayHaveLeft: connected.Load()}
 		t.o.Observe(Call{Operation: operation(ctx), Code: codeOf(err), Took: time.Since(begin), Remaining: -1})
 		return nil, err
 	}
@@ -129,40 +135,29 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-var errTimeout = errors.New("no answer in time")
-
-// Error is a call that brought no answer. It never holds a query, a header or a body.
+// Error is a call that brought no answer. It never holds a URL, a header or a body.
 type Error struct {
-	Operation string
-	Err       error
-	sent      bool
+	Operation   string
+	Err         error
+	mayHaveLeft bool
 }
 
-// Error names the operation and what went wrong.
+// Error names the operation and the cause.
 func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Operation, e.Err) }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// NotSent says whether a request certainly did not leave: the connection could not be made. In
-// every other case it may have arrived.
+// NotSent says whether a request certainly did not leave, because there was no connection for it:
+// the host has no address, nobody listens, the TLS handshake failed, or a proxy opened no tunnel. In
+// every other case it may have arrived. A proxy for plain http gets the request itself, and may pass
+// it on whatever it answers.
 func NotSent(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && !e.sent
+	return errors.As(err, &e) && !e.mayHaveLeft
 }
 
-// neverLeft is sound only together with "no header was written": no name, no connection, or no
-// handshake.
-func neverLeft(err error) bool {
-	var dns *net.DNSError
-	var op *net.OpError
-	if errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial" {
-		return true
-	}
-	return handshake(err)
-}
-
-func handshake(err error) bool {
+func handshakeFailed(err error) bool {
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	var cert *tls.CertificateVerificationError
@@ -170,8 +165,9 @@ func handshake(err error) bool {
 		strings.Contains(err.Error(), "TLS handshake")
 }
 
-// redact keeps a URL's query and user out of errors, and names our own time-out.
-func redact(err error, ctx context.Context) error {
+// redact takes the URL, which may hold a query and a user, out of an error, and tells our own timeout
+// from that of the caller.
+func redact(ctx context.Context, err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
@@ -182,6 +178,7 @@ func redact(err error, ctx context.Context) error {
 	return err
 }
 
+// codeOf returns the code of a call that brought no answer.
 func codeOf(err error) string {
 	var op *net.OpError
 	switch {
@@ -189,9 +186,9 @@ func codeOf(err error) string {
 		return "canceled"
 	case errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
-	case handshake(err):
+	case handshakeFailed(err):
 		return "tls"
-	case errors.As(err, &op) && op.Op == "dial":
+	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"):
 		return "dial"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "reset"
@@ -200,18 +197,19 @@ func codeOf(err error) string {
 	}
 }
 
-// body caps an answer and ends its call's time when it is closed.
+// body reads at most left bytes of an answer, and releases the call's timer when it is closed.
 type body struct {
 	io.ReadCloser
 	left   int64
 	cancel context.CancelFunc
 }
 
-// Read implements io.Reader.
+// Read fails with ErrBodyTooLarge when the answer goes on after the last byte that it may have.
 func (b *body) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		var one [1]byte
-		if n, err := b.ReadCloser.Read(one[:]); n == 0 {
+		var next [1]byte
+		n, err := b.ReadCloser.Read(next[:])
+		if n == 0 {
 			return 0, err
 		}
 
@@ -227,7 +225,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements io.Closer.
+// Close closes the answer.
 func (b *body) Close() error {
 	defer b.cancel()
 	return b.ReadCloser.Close()
@@ -235,7 +233,7 @@ func (b *body) Close() error {
 
 type operationKey struct{}
 
-// WithOperation names what a call is for, for metrics and errors. Names are a closed set.
+// WithOperation names what a call is for, in metrics and errors. Names come from a small closed set.
 func WithOperation(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, operationKey{}, name)
 }

@@ -18,29 +18,28 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func serve(t *testing.T, h http.HandlerFunc) string {
+func serve(t *testing.T, h http.HandlerFunc) (url string) {
+	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return s.URL
 }
 
-func transport(t *testing.T, o Options) *Transport {
+func newTransport(t *testing.T, o Options) *Transport {
+	t.Helper()
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
 	}
-	tr := New(o)
-	t.Cleanup(tr.CloseIdle)
-	return tr
+
+	transport := New(o)
+	t.Cleanup(transport.CloseIdle)
+	return transport
 }
 
 func post(t *testing.T, c *http.Client, url string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(
-		WithOperation(t.Context(), "trigger"),
-		http.MethodPost,
-		url,
-		strings.NewReader("{}"),
-	)
-
+	t.Helper()
+	ctx := WithOperation(t.Context(), "trigger")
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,44 +53,49 @@ func post(t *testing.T, c *http.Client, url string) (*http.Response, error) {
 	return resp, err
 }
 
-// A POST on a kept connection that the server has closed must reach the server at most once, and
-// must not be sent again behind our back.
-func TestPostIsNeverSentTwice(t *testing.T) {
+// answerOnce answers the first request of every connection, and reads the second one and closes the
+// connection. It counts the requests until l is closed.
+func answerOnce(l net.Listener, requests *atomic.Int32) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+
+		r := bufio.NewReader(conn)
+		for i := range 2 {
+			req, err := http.ReadRequest(r)
+			if err != nil {
+				break
+			}
+
+			_, _ = io.Copy(io.Discard, req.Body)
+			requests.Add(1)
+			if i == 0 {
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+			}
+		}
+
+		_ = conn.Close()
+	}
+}
+
+// A POST on a kept connection that the server closes must reach the server at most once, and must not
+// be sent again unknown to the caller.
+func TestTransport_NeverSendsAPostTwice(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	var posts atomic.Int32
+	var requests atomic.Int32
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-
-			// One answer with keep-alive, then the next request is read and the connection dropped.
-			r := bufio.NewReader(conn)
-			for i := range 2 {
-				req, err := http.ReadRequest(r)
-				if err != nil {
-					break
-				}
-
-				_, _ = io.Copy(io.Discard, req.Body)
-				posts.Add(1)
-				if i == 0 {
-					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-				}
-			}
-
-			_ = conn.Close()
-		}
+		answerOnce(l, &requests)
 	}()
 
-	c := transport(t, Options{}).Client()
+	c := newTransport(t, Options{}).Client()
 	url := "http://" + l.Addr().String()
 	resp, err := post(t, c, url)
 	if err != nil {
@@ -100,12 +104,13 @@ func TestPostIsNeverSentTwice(t *testing.T) {
 
 	_, _ = io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
+
 	_, err = post(t, c, url)
 	if err == nil || NotSent(err) {
-		t.Errorf("a dropped request counts as not sent: %v", err)
+		t.Errorf("got %v, not sent %v; want an error that may have been sent", err, NotSent(err))
 	}
-	if n := posts.Load(); n != 2 {
-		t.Errorf("the server got %d requests for 2 calls", n)
+	if got := requests.Load(); got != 2 {
+		t.Errorf("got %d requests at the server, want 2 for 2 calls", got)
 	}
 
 	_ = l.Close()
@@ -118,160 +123,175 @@ func TestNotSent(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	nobody := l.Addr().String()
+	closed := l.Addr().String()
 	_ = l.Close()
+
 	plain := serve(t, func(http.ResponseWriter, *http.Request) {})
 	reset := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, _ := w.(http.Hijacker).Hijack()
 		_ = conn.(*net.TCPConn).SetLinger(0)
 		_ = conn.Close()
 	})
-
-	hold := make(chan struct{})
-	slow := serve(t, func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-hold:
-		case <-r.Context().Done():
-		}
+	silent := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then the server sees that the client goes away
+		<-r.Context().Done()
 	})
 
-	defer close(hold)
-	for name, c := range map[string]struct {
-		url, code string
-		notSent   bool
+	for name, tt := range map[string]struct {
+		url         string
+		wantCode    string
+		wantNotSent bool
 	}{
-		"nobody listens":  {"http://" + nobody, "dial", true},
-		"no such host":    {"http://nowhere.invalid", "dial", true},
-		"no TLS there":    {strings.Replace(plain, "http:", "https:", 1), "tls", true},
-		"reset":           {reset, "reset", false},
-		"no answer":       {slow, "timeout", false},
-		"URL of no sense": {"http://%zz", "", false},
+		"nobody listens": {
+			url:         "http://" + closed,
+			wantCode:    "dial",
+			wantNotSent: true,
+		},
+		"no such host": {
+			url:         "http://nowhere.invalid",
+			wantCode:    "dial",
+			wantNotSent: true,
+		},
+		"server without TLS": {
+			url:         strings.Replace(plain, "http:", "https:", 1),
+			wantCode:    "tls",
+			wantNotSent: true,
+		},
+		"connection reset": {
+			url:         reset,
+			wantCode:    "reset",
+			wantNotSent: false,
+		},
+		"no answer": {
+			url:         silent,
+			wantCode:    "timeout",
+			wantNotSent: false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var code string
-			tr := transport(t, Options{Timeout: 300 * time.Millisecond, Observe: func(c Call) { code = c.Code }})
-			req, err := http.NewRequestWithContext(
-				t.Context(),
-				http.MethodPost,
-				c.url+"?token=hidden",
-				strings.NewReader("{}"),
-			)
+			transport := newTransport(t, Options{
+				Timeout: 300 * time.Millisecond,
+				Observe: func(c Call) { code = c.Code },
+			})
 
-			if err != nil {
-				return
+			_, err := post(t, transport.Client(), tt.url+"?token=hidden") //nolint:bodyclose // there is none
+			if err == nil {
+				t.Fatal("got an answer, want an error")
 			}
-
-			_, err = tr.Client().Do(req) //nolint:bodyclose // there is none
-			if err == nil || NotSent(err) != c.notSent || code != c.code {
-				t.Errorf("not sent: %v, code %q: %v", NotSent(err), code, err)
+			if got := NotSent(err); got != tt.wantNotSent {
+				t.Errorf("got not sent %v, want %v: %v", got, tt.wantNotSent, err)
+			}
+			if code != tt.wantCode {
+				t.Errorf("got code %q, want %q", code, tt.wantCode)
 			}
 
 			var own *Error
 			if !errors.As(err, &own) || strings.Contains(own.Error(), "hidden") {
-				t.Errorf("%v", own)
+				t.Errorf("got %v, want an Error without the query", own)
 			}
 		})
 	}
 
-	if NotSent(context.DeadlineExceeded) || NotSent(nil) {
-		t.Error("an error that is not ours counts as not sent")
+	for name, err := range map[string]error{
+		"another package's error": context.DeadlineExceeded,
+		"no error":                nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if NotSent(err) {
+				t.Errorf("got not sent for %v", err)
+			}
+		})
 	}
 }
 
-func TestRedirects(t *testing.T) {
-	var other atomic.Int32
-	elsewhere := serve(t, func(http.ResponseWriter, *http.Request) { other.Add(1) })
-	here := serve(t, func(w http.ResponseWriter, r *http.Request) {
+func TestClient_Redirects(t *testing.T) {
+	var elsewhere atomic.Int32
+	other := serve(t, func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) })
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/same":
 			http.Redirect(w, r, "/end", http.StatusMovedPermanently)
 		case "/away":
-			http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
+			http.Redirect(w, r, other, http.StatusTemporaryRedirect)
 		}
 	})
 
-	c := transport(t, Options{}).Client()
-	for name, want := range map[string]struct {
-		method, path string
-		status       int
+	c := newTransport(t, Options{}).Client()
+	for name, tt := range map[string]struct {
+		method     string
+		path       string
+		wantStatus int
 	}{
-		"read, same host":  {http.MethodGet, "/same", 200},
-		"read, other host": {http.MethodGet, "/away", 307},
-		"write, 301":       {http.MethodPost, "/same", 301},
-		"write, 307":       {http.MethodPost, "/away", 307},
+		"GET to the same host":        {method: http.MethodGet, path: "/same", wantStatus: 200},
+		"GET to another host":         {method: http.MethodGet, path: "/away", wantStatus: 307},
+		"POST to the same host, 301":  {method: http.MethodPost, path: "/same", wantStatus: 301},
+		"POST to another host, a 307": {method: http.MethodPost, path: "/away", wantStatus: 307},
 	} {
 		t.Run(name, func(t *testing.T) {
-			req, _ := http.NewRequestWithContext(t.Context(), want.method, here+want.path, strings.NewReader("{}"))
+			req, err := http.NewRequestWithContext(t.Context(), tt.method, url+tt.path, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+
 			resp, err := c.Do(req)
 			if err != nil {
 				t.Fatal(err)
 			}
 
 			_ = resp.Body.Close()
-			if resp.StatusCode != want.status {
-				t.Errorf("got %d, want %d", resp.StatusCode, want.status)
+			if resp.StatusCode != tt.wantStatus {
+				t.Errorf("got %d, want %d", resp.StatusCode, tt.wantStatus)
 			}
 		})
 	}
 
-	if other.Load() != 0 {
-		t.Error("a call went to another host")
+	if got := elsewhere.Load(); got != 0 {
+		t.Errorf("got %d requests at the other host, want 0", got)
 	}
 }
 
-func TestBodyIsCapped(t *testing.T) {
+func TestTransport_CapsTheBody(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, strings.Repeat("x", len(r.URL.Path)-1))
+		_, _ = io.WriteString(w, strings.TrimPrefix(r.URL.Path, "/"))
 	})
-	c := transport(t, Options{MaxBody: 4}).Client()
-	for path, want := range map[string]error{"/abcd": nil, "/abcde": ErrBodyTooLarge} {
-		resp, err := c.Get(url + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err = io.ReadAll(resp.Body); !errors.Is(err, want) {
-			t.Errorf("%s: %v", path, err)
-		}
 
-		_ = resp.Body.Close()
+	c := newTransport(t, Options{MaxBody: 4}).Client()
+	for name, tt := range map[string]struct {
+		body string
+		want error
+	}{
+		"as long as may be": {body: "abcd", want: nil},
+		"one byte longer":   {body: "abcde", want: ErrBodyTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, err := c.Get(url + "/" + tt.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+
+			if _, err := io.ReadAll(resp.Body); !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+		})
 	}
 }
 
-func TestTimeoutCoversTheBody(t *testing.T) {
+func TestTransport_TimeoutCoversTheBody(t *testing.T) {
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "start")
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
 
-	resp, err := transport(t, Options{Timeout: 200 * time.Millisecond}).Client().Get(url)
+	resp, err := newTransport(t, Options{Timeout: 200 * time.Millisecond}).Client().Get(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.ReadAll(resp.Body); err == nil {
-		t.Error("a body without end was read to its end")
-	}
+	defer func() { _ = resp.Body.Close() }()
 
-	_ = resp.Body.Close()
-}
-
-func TestHeaders(t *testing.T) {
-	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	for text, want := range map[string]time.Duration{
-		"3": 3 * time.Second, "0": 0, "-5": 0, "1.5": 1500 * time.Millisecond, "999999999": MaxRetryAfter,
-		"Sun, 22 Nov 2026 12:00:30 GMT": 30 * time.Second, "Sun, 22 Nov 2026 11:00:00 GMT": 0, "soon": -1, "": -1, "NaN": -1,
-	} {
-		got, ok := RetryAfter(http.Header{"Retry-After": {text}}, now)
-		if ok != (want >= 0) || ok && got != want {
-			t.Errorf("Retry-After %q: %v %v", text, got, ok)
-		}
-	}
-
-	if n := remaining(http.Header{
-		"X-Ratelimit-Remaining-Minute": {"7"},
-		"Ratelimit-Remaining":          {"9"},
-		"X-Ratelimit-Remaining":        {"x"},
-	}); n != 7 {
-		t.Errorf("remaining %d", n)
+	if got, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("got body %q, want an error: it has no end", got)
 	}
 }

@@ -23,9 +23,9 @@ func (e *evaluation) evaluateRequireAhead() Outcome {
 	}
 
 	switch compared.Value {
-	case Ahead, Identical:
+	case ComparisonAhead, ComparisonIdentical:
 		return allow("%s contains %s, which is deployed to %s", commit, current, environment)
-	case Behind, Diverged:
+	case ComparisonBehind, ComparisonDiverged:
 		o := reject(CodeNotAhead, "%s does not contain %s, which is deployed to %s (%s)",
 			commit, current, environment, compared.Value)
 		o.Who = e.orByForce("a newer commit")

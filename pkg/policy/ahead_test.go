@@ -13,16 +13,16 @@ var aheadCases = []verdictCase{
 		given: requireAhead(Known(strings.ToUpper(newCommit)), Unknown[Comparison]("")),
 		want:  "allow",
 	},
-	{name: "ahead", given: requireAhead(Known(oldCommit), Known(Ahead)), want: "allow"},
-	{name: "identical", given: requireAhead(Known(oldCommit), Known(Identical)), want: "allow"},
+	{name: "ahead", given: requireAhead(Known(oldCommit), Known(ComparisonAhead)), want: "allow"},
+	{name: "identical", given: requireAhead(Known(oldCommit), Known(ComparisonIdentical)), want: "allow"},
 	{
 		name:  "behind",
-		given: requireAhead(Known(oldCommit), Known(Behind)),
+		given: requireAhead(Known(oldCommit), Known(ComparisonBehind)),
 		want:  "reject not_ahead: a1b2c3d does not contain 0f1e2d3, which is deployed to production (behind)",
 	},
 	{
 		name:  "diverged",
-		given: requireAhead(Known(oldCommit), Known(Diverged)),
+		given: requireAhead(Known(oldCommit), Known(ComparisonDiverged)),
 		want:  "reject not_ahead: a1b2c3d does not contain 0f1e2d3, which is deployed to production (diverged)",
 	},
 	{
@@ -38,7 +38,7 @@ var aheadCases = []verdictCase{
 	},
 	{
 		name:  "deployed commit unknown",
-		given: requireAhead(Unknown[string]("rows"), Known(Ahead)),
+		given: requireAhead(Unknown[string]("rows"), Known(ComparisonAhead)),
 		want:  "wait unknown: the commit deployed to production, which could not be read (rows)",
 	},
 }

@@ -17,7 +17,7 @@ func (e *evaluation) evaluateApprovals() Outcome {
 
 	approvers := e.approvers()
 	if missing := rule.Count - len(approvers); missing > 0 {
-		o := wait(CodeApprovalsMissing, "%s from %s", countApprovals(missing, rule.Count), rule)
+		o := wait(CodeApprovalsMissing, "%s", rule.describeMissing(missing))
 		o.Who = rule.String()
 		return o
 	}
@@ -25,16 +25,19 @@ func (e *evaluation) evaluateApprovals() Outcome {
 	return allow("approved by %s", listNames(approvers))
 }
 
-// countApprovals says how many approvals are missing, and how many have been given.
-func countApprovals(missing, wanted int) string {
-	noun := "approvals"
-	if missing == 1 {
-		noun = "approval"
+// describeMissing says how many approvals are missing, and how many were given if there are some.
+func (a Approvals) describeMissing(missing int) string {
+	given := a.Count - missing
+	switch {
+	case given == 0 && missing == 1:
+		return fmt.Sprintf("1 approval from %s", a)
+	case given == 0:
+		return fmt.Sprintf("%d approvals from %s", missing, a)
+	case missing == 1:
+		return fmt.Sprintf("1 more approval (%d of %d given) from %s", given, a.Count, a)
+	default:
+		return fmt.Sprintf("%d more approvals (%d of %d given) from %s", missing, given, a.Count, a)
 	}
-	if missing == wanted {
-		return fmt.Sprintf("%d %s", missing, noun)
-	}
-	return fmt.Sprintf("%d more %s (%d of %d given)", missing, noun, wanted-missing, wanted)
 }
 
 // approvers returns the names of those whose approval counts, each once. A question has none.
@@ -70,35 +73,38 @@ func (e *evaluation) counts(a Approval, digest string) bool {
 	return expiry.After(e.now) && !isRequester(a.By, e.request) && e.policy.Approvals.acceptsKind(a.By)
 }
 
-// Eligible says whether somebody's approval would count, or why not.
-func (p Policy) Eligible(by deployment.Actor, membership Fact[Membership], r Request) (ok bool, why string) {
+// CanApprove says why somebody's approval would not count; the zero Refusal: it would.
+func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r Request) Refusal {
 	rule, name := p.Approvals, displayName(by, membership)
 	switch {
 	case rule == nil:
-		return false, "the deployment needs no approval"
+		return Refusal{Reason: "the deployment needs no approval"}
 	case isRequester(by, r):
-		return false, fmt.Sprintf("%s requested the deployment, so somebody else must approve it", name)
+		return Refusal{Reason: fmt.Sprintf("%s requested the deployment, so somebody else must approve it", name)}
 	case by.App != "":
-		return false, fmt.Sprintf("%s is an app, and only people may approve", name)
+		return Refusal{Reason: fmt.Sprintf("%s is an app, and only people may approve", name)}
 	case isTokenOnly(by) && !rule.acceptsKind(by):
-		return false, fmt.Sprintf("the API token %s is not allowed to approve", by.Token)
+		return Refusal{Reason: fmt.Sprintf("the API token %s is not allowed to approve", by.Token)}
 	case isTokenOnly(by):
-		return true, ""
+		return Refusal{}
 	case by.ID == 0:
-		return false, "the approver is unknown"
+		return Refusal{Reason: "the approver is unknown"}
 	case !rule.namesPeople():
-		return false, fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)
+		return Refusal{Reason: fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)}
 	}
 
 	m := rule.subjects().match(by, membership)
 	switch {
 	case m.included:
-		return true, ""
+		return Refusal{}
 	case m.uncertain():
-		fact := withProblem(m.missing.of(name)+" could not be read", m.missing.problem)
-		return false, fmt.Sprintf("cannot tell whether %s is allowed to approve: %s", name, fact)
+		why := fmt.Sprintf("cannot tell whether %s is allowed to approve: %s could not be read", name, m.missing.of(name))
+		if m.missing.problem != "" {
+			why += " (" + m.missing.problem + ")"
+		}
+		return Refusal{Reason: why, Unknown: true}
 	default:
-		return false, fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)
+		return Refusal{Reason: fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)}
 	}
 }
 

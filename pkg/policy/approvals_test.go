@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +32,11 @@ var approvalCases = []verdictCase{
 		name:  "three of two",
 		given: requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol), approvalBy(dave)),
 		want:  "allow",
+	},
+	{
+		name:  "one of three",
+		given: requireApprovals(Approvals{Count: 3, Users: []string{"bob"}, Teams: []string{"acme/sre"}}, approvalBy(bob)),
+		want:  "wait approvals_missing: 2 more approvals (1 of 3 given) from bob, acme/sre",
 	},
 	{
 		name:  "one person twice",
@@ -333,9 +339,10 @@ func TestPolicy_Eligible(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ok, why := Policy{Approvals: c.rule}.Eligible(c.by, c.membership, newScenario().request)
-			if ok != (c.want == "") || why != c.want {
-				t.Errorf("got %v %q, want %q", ok, why, c.want)
+			got := Policy{Approvals: c.rule}.CanApprove(c.by, c.membership, newScenario().request)
+			want := Refusal{Reason: c.want, Unknown: strings.HasPrefix(c.want, "cannot tell")}
+			if got != want {
+				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
 	}

@@ -19,12 +19,12 @@ func fullScenario() *scenario {
 		requesterTeam("acme/sre", Known(true)),
 		requesterTeam("acme/dba", Known(false)),
 		allowedRefs("release/*", "refs/tags/v*", "main"),
-		requireAhead(Known(oldCommit), Known(Ahead)),
+		requireAhead(Known(oldCommit), Known(ComparisonAhead)),
 		requireAfter("dev", "staging"),
 		priorResult("dev", PriorSucceeded),
 		priorResult("staging", PriorSucceeded),
 		withConcurrency(ConcurrencyCancel),
-		whenLocked(RejectMode),
+		whenLocked(ModeReject),
 		withMaxWait(week),
 		allowForce(Subjects{
 			Users:      []string{"bob"},
@@ -36,7 +36,7 @@ func fullScenario() *scenario {
 
 	var runs []Check
 	for i := range 50 {
-		runs = append(runs, checkRun(fmt.Sprintf("check-%d", i%45), []string{"", "circleci"}[i%2], Green, i))
+		runs = append(runs, checkRun(fmt.Sprintf("check-%d", i%45), []string{"", "circleci"}[i%2], CheckGreen, i))
 	}
 
 	requireChecks(Checks{
@@ -55,7 +55,7 @@ func fullScenario() *scenario {
 	everyField.Cron = "0 9 * * *"
 	everyField.Duration = time.Hour
 	everyField.Zone = "Europe/Berlin"
-	everyField.Mode = RejectMode
+	everyField.Mode = ModeReject
 	frozenBy(
 		everyField,
 		weekend,

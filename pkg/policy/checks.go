@@ -27,8 +27,8 @@ func (e *evaluation) evaluateChecks() Outcome {
 	var failed, pending []CheckName
 	for _, name := range names {
 		switch stateOf(name, checks) {
-		case Green:
-		case Red:
+		case CheckGreen:
+		case CheckRed:
 			failed = append(failed, name)
 		default:
 			pending = append(pending, name)
@@ -191,11 +191,11 @@ func (c Check) newerThan(other Check) bool {
 // counts as pending.
 func worseState(a, b CheckState) CheckState {
 	switch {
-	case a == Red || b == Red:
-		return Red
-	case b == Green && (a == Green || a == ""):
-		return Green
+	case a == CheckRed || b == CheckRed:
+		return CheckRed
+	case b == CheckGreen && (a == CheckGreen || a == ""):
+		return CheckGreen
 	default:
-		return Pending
+		return CheckPending
 	}
 }

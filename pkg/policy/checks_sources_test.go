@@ -48,8 +48,8 @@ var checkSourceCases = []verdictCase{
 		name: "two suites, the older one red",
 		given: requireChecks(
 			listedBuild,
-			runInSuite(checkRun("build", "actions", Red, 1), 100),
-			runInSuite(checkRun("build", "actions", Green, 2), 200),
+			runInSuite(checkRun("build", "actions", CheckRed, 1), 100),
+			runInSuite(checkRun("build", "actions", CheckGreen, 2), 200),
 		),
 		want: `reject checks_failed: check "build" failed`,
 	},
@@ -57,8 +57,8 @@ var checkSourceCases = []verdictCase{
 		name: "two suites, the older one pending",
 		given: requireChecks(
 			listedBuild,
-			runInSuite(checkRun("build", "actions", Pending, 1), 100),
-			runInSuite(checkRun("build", "actions", Green, 2), 200),
+			runInSuite(checkRun("build", "actions", CheckPending, 1), 100),
+			runInSuite(checkRun("build", "actions", CheckGreen, 2), 200),
 		),
 		want: `wait checks_pending: check "build"`,
 	},
@@ -66,8 +66,8 @@ var checkSourceCases = []verdictCase{
 		name: "two suites, the newer one red",
 		given: requireChecks(
 			allChecks,
-			runInSuite(checkRun("build", "actions", Green, 1), 100),
-			runInSuite(checkRun("build", "actions", Red, 2), 200),
+			runInSuite(checkRun("build", "actions", CheckGreen, 1), 100),
+			runInSuite(checkRun("build", "actions", CheckRed, 2), 200),
 		),
 		want: `reject checks_failed: check "build" failed`,
 	},
@@ -75,9 +75,9 @@ var checkSourceCases = []verdictCase{
 		name: "two suites, one run again until green",
 		given: requireChecks(
 			listedBuild,
-			runInSuite(checkRun("build", "actions", Red, 1), 100),
-			runInSuite(checkRun("build", "actions", Green, 2), 200),
-			runInSuite(checkRun("build", "actions", Green, 3), 100),
+			runInSuite(checkRun("build", "actions", CheckRed, 1), 100),
+			runInSuite(checkRun("build", "actions", CheckGreen, 2), 200),
+			runInSuite(checkRun("build", "actions", CheckGreen, 3), 100),
 		),
 		want: "allow",
 	},
@@ -85,8 +85,8 @@ var checkSourceCases = []verdictCase{
 		name: "two runs whose suite is not known",
 		given: requireChecks(
 			listedBuild,
-			runInSuite(checkRun("build", "actions", Red, 1), 0),
-			runInSuite(checkRun("build", "actions", Green, 2), 0),
+			runInSuite(checkRun("build", "actions", CheckRed, 1), 0),
+			runInSuite(checkRun("build", "actions", CheckGreen, 2), 0),
 		),
 		want: `reject checks_failed: check "build" failed`,
 	},
@@ -94,8 +94,8 @@ var checkSourceCases = []verdictCase{
 		name: "a red suite that a newer one of its series replaced",
 		given: requireChecks(
 			listedBuild,
-			runInSeries(checkRun("build", "actions", Red, 1), 100, "1 push main"),
-			runInSeries(checkRun("build", "actions", Green, 2), 200, "1 push main"),
+			runInSeries(checkRun("build", "actions", CheckRed, 1), 100, "1 push main"),
+			runInSeries(checkRun("build", "actions", CheckGreen, 2), 200, "1 push main"),
 		),
 		want: "allow",
 	},
@@ -103,8 +103,8 @@ var checkSourceCases = []verdictCase{
 		name: "a rerun in a suite that was replaced",
 		given: requireChecks(
 			listedBuild,
-			runInSeries(checkRun("build", "actions", Green, 3), 100, "1 push main"),
-			runInSeries(checkRun("build", "actions", Red, 2), 200, "1 push main"),
+			runInSeries(checkRun("build", "actions", CheckGreen, 3), 100, "1 push main"),
+			runInSeries(checkRun("build", "actions", CheckRed, 2), 200, "1 push main"),
 		),
 		want: `reject checks_failed: check "build" failed`,
 	},
@@ -112,8 +112,8 @@ var checkSourceCases = []verdictCase{
 		name: "two series, one red",
 		given: requireChecks(
 			listedBuild,
-			runInSeries(checkRun("build", "actions", Red, 1), 100, "1 push main"),
-			runInSeries(checkRun("build", "actions", Green, 2), 200, "1 pull_request main"),
+			runInSeries(checkRun("build", "actions", CheckRed, 1), 100, "1 push main"),
+			runInSeries(checkRun("build", "actions", CheckGreen, 2), 200, "1 pull_request main"),
 		),
 		want: `reject checks_failed: check "build" failed`,
 	},
@@ -121,29 +121,29 @@ var checkSourceCases = []verdictCase{
 		name: "status of another creator is newer",
 		given: requireChecks(
 			listedBuild,
-			statusOf("build", 15368, Red, 1),
-			statusOf("build", 0, Green, 2),
+			statusOf("build", 15368, CheckRed, 1),
+			statusOf("build", 0, CheckGreen, 2),
 		),
 		want: "allow",
 	},
 	{
 		name:  "pinned: only another app's run",
-		given: combine(requireChecks(branchChecks, runOf("build", "other-app", 999, Green)), pinnedBuild),
+		given: combine(requireChecks(branchChecks, runOf("build", "other-app", 999, CheckGreen)), pinnedBuild),
 		want:  `wait checks_pending: check "build" of app 15368`,
 	},
 	{
 		name:  "pinned: only a person's status",
-		given: combine(requireChecks(branchChecks, statusOf("build", 0, Green, 1)), pinnedBuild),
+		given: combine(requireChecks(branchChecks, statusOf("build", 0, CheckGreen, 1)), pinnedBuild),
 		want:  `wait checks_pending: check "build" of app 15368`,
 	},
 	{
 		name:  "pinned: the app's run",
-		given: combine(requireChecks(branchChecks, runOf("build", "github-actions", 15368, Green)), pinnedBuild),
+		given: combine(requireChecks(branchChecks, runOf("build", "github-actions", 15368, CheckGreen)), pinnedBuild),
 		want:  "allow",
 	},
 	{
 		name:  "pinned: the app's status",
-		given: combine(requireChecks(branchChecks, statusOf("build", 15368, Green, 1)), pinnedBuild),
+		given: combine(requireChecks(branchChecks, statusOf("build", 15368, CheckGreen, 1)), pinnedBuild),
 		want:  "allow",
 	},
 	{
@@ -151,8 +151,8 @@ var checkSourceCases = []verdictCase{
 		given: combine(
 			requireChecks(
 				branchChecks,
-				runOf("build", "github-actions", 15368, Red),
-				runOf("build", "other-app", 999, Green),
+				runOf("build", "github-actions", 15368, CheckRed),
+				runOf("build", "other-app", 999, CheckGreen),
 			),
 			pinnedBuild,
 		),
@@ -163,8 +163,8 @@ var checkSourceCases = []verdictCase{
 		given: combine(
 			requireChecks(
 				branchChecks,
-				runOf("build", "github-actions", 15368, Green),
-				runOf("build", "other-app", 999, Red),
+				runOf("build", "github-actions", 15368, CheckGreen),
+				runOf("build", "other-app", 999, CheckRed),
 			),
 			pinnedBuild,
 		),
@@ -175,8 +175,8 @@ var checkSourceCases = []verdictCase{
 		given: combine(
 			requireChecks(
 				branchChecks,
-				runOf("build", "github-actions", 15368, Green),
-				runOf("build", "other-app", 999, Red),
+				runOf("build", "github-actions", 15368, CheckGreen),
+				runOf("build", "other-app", 999, CheckRed),
 			),
 			requiredChecks(Known([]CheckName{{Name: "build"}, {Name: "build", App: "id:15368"}})),
 		),
@@ -186,7 +186,7 @@ var checkSourceCases = []verdictCase{
 		name: "listed with an app: only another app's run",
 		given: requireChecks(
 			Checks{Set: ChecksListed, Names: []CheckName{{Name: "build", App: "GitHub-Actions"}}},
-			runOf("build", "other-app", 999, Green),
+			runOf("build", "other-app", 999, CheckGreen),
 		),
 		want: `wait checks_pending: check "build" of app GitHub-Actions`,
 	},
@@ -194,31 +194,31 @@ var checkSourceCases = []verdictCase{
 		name: "listed with an app: its run",
 		given: requireChecks(
 			Checks{Set: ChecksListed, Names: []CheckName{{Name: "build", App: "GitHub-Actions[bot]"}}},
-			runOf("build", "github-actions", 15368, Green),
+			runOf("build", "github-actions", 15368, CheckGreen),
 		),
 		want: "allow",
 	},
 	{
 		name:  "own pipeline's red status",
-		given: combine(requireChecks(allChecks, checkRun("build", "", Green, 1), ownStatus(Red, 2)), ownPipelines),
+		given: combine(requireChecks(allChecks, checkRun("build", "", CheckGreen, 1), ownStatus(CheckRed, 2)), ownPipelines),
 		want:  "allow",
 	},
 	{
 		name:  "own pipeline's green status is no check",
-		given: combine(requireChecks(allChecks, ownStatus(Green, 1)), ownPipelines),
+		given: combine(requireChecks(allChecks, ownStatus(CheckGreen, 1)), ownPipelines),
 		want:  "wait checks_pending: the first check of a1b2c3d",
 	},
 	{
 		name: "own pipeline's status hides none of CI",
 		given: combine(
-			requireChecks(allChecks, checkRun("ci/circleci: deploy", "", Red, 1), ownStatus(Green, 2)),
+			requireChecks(allChecks, checkRun("ci/circleci: deploy", "", CheckRed, 1), ownStatus(CheckGreen, 2)),
 			ownPipelines,
 		),
 		want: `reject checks_failed: check "ci/circleci: deploy" failed`,
 	},
 	{
 		name: "own pipelines unknown",
-		given: combine(requireChecks(allChecks, ownStatus(Red, 1)), func(s *scenario) {
+		given: combine(requireChecks(allChecks, ownStatus(CheckRed, 1)), func(s *scenario) {
 			s.facts.Pipelines = Unknown[[]deployment.Pipeline]("disk")
 		}),
 		want: "wait unknown: the pipelines of a1b2c3d, which could not be read (disk)",

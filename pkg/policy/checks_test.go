@@ -15,26 +15,26 @@ var (
 )
 
 var checkCases = []verdictCase{
-	{name: "all: one green", given: requireChecks(allChecks, checkRun("build", "", Green, 1)), want: "allow"},
+	{name: "all: one green", given: requireChecks(allChecks, checkRun("build", "", CheckGreen, 1)), want: "allow"},
 	{name: "all: no check", given: requireChecks(allChecks), want: "wait checks_pending: the first check of a1b2c3d"},
 	{
 		name:  "all: every check ignored",
-		given: requireChecks(Checks{Set: ChecksAll, Ignore: []string{"*"}}, checkRun("x", "", Green, 1)),
+		given: requireChecks(Checks{Set: ChecksAll, Ignore: []string{"*"}}, checkRun("x", "", CheckGreen, 1)),
 		want:  "wait checks_pending: the first check of a1b2c3d",
 	},
 	{
 		name:  "all: one red",
-		given: requireChecks(allChecks, checkRun("build", "", Green, 1), checkRun("lint", "", Red, 1)),
+		given: requireChecks(allChecks, checkRun("build", "", CheckGreen, 1), checkRun("lint", "", CheckRed, 1)),
 		want:  `reject checks_failed: check "lint" failed`,
 	},
 	{
 		name:  "all: one pending",
-		given: requireChecks(allChecks, checkRun("build", "", Green, 1), checkRun("lint", "", Pending, 1)),
+		given: requireChecks(allChecks, checkRun("build", "", CheckGreen, 1), checkRun("lint", "", CheckPending, 1)),
 		want:  `wait checks_pending: check "lint"`,
 	},
 	{
 		name:  "all: one red, one pending",
-		given: requireChecks(allChecks, checkRun("build", "", Pending, 1), checkRun("lint", "", Red, 1)),
+		given: requireChecks(allChecks, checkRun("build", "", CheckPending, 1), checkRun("lint", "", CheckRed, 1)),
 		want:  `reject checks_failed: check "lint" failed`,
 	},
 	{
@@ -44,42 +44,42 @@ var checkCases = []verdictCase{
 	},
 	{
 		name:  "two red",
-		given: requireChecks(allChecks, checkRun("b", "", Red, 1), checkRun("a", "", Red, 1)),
+		given: requireChecks(allChecks, checkRun("b", "", CheckRed, 1), checkRun("a", "", CheckRed, 1)),
 		want:  `reject checks_failed: checks "a" and "b" failed`,
 	},
 	{
 		name: "five pending",
 		given: requireChecks(
 			allChecks,
-			checkRun("e", "", Pending, 1),
-			checkRun("d", "", Pending, 1),
-			checkRun("c", "", Pending, 1),
-			checkRun("b", "", Pending, 1),
-			checkRun("a", "", Pending, 1),
+			checkRun("e", "", CheckPending, 1),
+			checkRun("d", "", CheckPending, 1),
+			checkRun("c", "", CheckPending, 1),
+			checkRun("b", "", CheckPending, 1),
+			checkRun("a", "", CheckPending, 1),
 		),
 		want: `wait checks_pending: checks "a", "b" and 3 more`,
 	},
 	{
 		name:  "long name is cut",
-		given: requireChecks(allChecks, checkRun(strings.Repeat("n", 60), "", Red, 1)),
+		given: requireChecks(allChecks, checkRun(strings.Repeat("n", 60), "", CheckRed, 1)),
 		want:  `reject checks_failed: check "` + strings.Repeat("n", 39) + `…" failed`,
 	},
 	{
 		name:  "newest is green",
-		given: requireChecks(allChecks, checkRun("build", "", Red, 1), checkRun("build", "", Green, 2)),
+		given: requireChecks(allChecks, checkRun("build", "", CheckRed, 1), checkRun("build", "", CheckGreen, 2)),
 		want:  "allow",
 	},
 	{
 		name:  "newest is red",
-		given: requireChecks(allChecks, checkRun("build", "", Red, 2), checkRun("build", "", Green, 1)),
+		given: requireChecks(allChecks, checkRun("build", "", CheckRed, 2), checkRun("build", "", CheckGreen, 1)),
 		want:  `reject checks_failed: check "build" failed`,
 	},
 	{
 		name: "same time, greater id is green",
 		given: requireChecks(
 			allChecks,
-			Check{Name: "b", Suite: 1, State: Red, At: noon, ID: 1},
-			Check{Name: "b", Suite: 1, State: Green, At: noon, ID: 2},
+			Check{Name: "b", Suite: 1, State: CheckRed, At: noon, ID: 1},
+			Check{Name: "b", Suite: 1, State: CheckGreen, At: noon, ID: 2},
 		),
 		want: "allow",
 	},
@@ -87,8 +87,8 @@ var checkCases = []verdictCase{
 		name: "same time, greater id is red",
 		given: requireChecks(
 			allChecks,
-			Check{Name: "b", Suite: 1, State: Red, At: noon, ID: 2},
-			Check{Name: "b", Suite: 1, State: Green, At: noon, ID: 1},
+			Check{Name: "b", Suite: 1, State: CheckRed, At: noon, ID: 2},
+			Check{Name: "b", Suite: 1, State: CheckGreen, At: noon, ID: 1},
 		),
 		want: `reject checks_failed: check "b" failed`,
 	},
@@ -96,8 +96,8 @@ var checkCases = []verdictCase{
 		name: "two apps, one red",
 		given: requireChecks(
 			allChecks,
-			checkRun("build", "circleci", Green, 2),
-			checkRun("build", "actions", Red, 1),
+			checkRun("build", "circleci", CheckGreen, 2),
+			checkRun("build", "actions", CheckRed, 1),
 		),
 		want: `reject checks_failed: check "build" failed`,
 	},
@@ -105,8 +105,8 @@ var checkCases = []verdictCase{
 		name: "two apps, one pending",
 		given: requireChecks(
 			allChecks,
-			checkRun("build", "circleci", Green, 2),
-			checkRun("build", "actions", Pending, 1),
+			checkRun("build", "circleci", CheckGreen, 2),
+			checkRun("build", "actions", CheckPending, 1),
 		),
 		want: `wait checks_pending: check "build"`,
 	},
@@ -114,48 +114,48 @@ var checkCases = []verdictCase{
 		name: "two apps, both green",
 		given: requireChecks(
 			allChecks,
-			checkRun("build", "circleci", Green, 2),
-			checkRun("build", "actions", Green, 1),
+			checkRun("build", "circleci", CheckGreen, 2),
+			checkRun("build", "actions", CheckGreen, 1),
 		),
 		want: "allow",
 	},
 	{
 		name:  "red status, green check run",
-		given: requireChecks(allChecks, checkRun("build", "", Red, 1), checkRun("build", "actions", Green, 2)),
+		given: requireChecks(allChecks, checkRun("build", "", CheckRed, 1), checkRun("build", "actions", CheckGreen, 2)),
 		want:  `reject checks_failed: check "build" failed`,
 	},
 	{
 		name: "red check ignored",
 		given: requireChecks(
 			Checks{Set: ChecksAll, Ignore: []string{"codecov/*"}},
-			checkRun("build", "", Green, 1),
-			checkRun("codecov/a/b", "", Red, 1),
+			checkRun("build", "", CheckGreen, 1),
+			checkRun("codecov/a/b", "", CheckRed, 1),
 		),
 		want: "allow",
 	},
 	{
 		name:  "ignore glob in another case",
-		given: requireChecks(Checks{Set: ChecksAll, Ignore: []string{"Codecov*"}}, checkRun("codecov", "", Red, 1)),
+		given: requireChecks(Checks{Set: ChecksAll, Ignore: []string{"Codecov*"}}, checkRun("codecov", "", CheckRed, 1)),
 		want:  `reject checks_failed: check "codecov" failed`,
 	},
 	{
 		name: "listed: green",
 		given: requireChecks(
 			listedChecks,
-			checkRun("build", "", Green, 1),
-			checkRun("test", "", Green, 1),
-			checkRun("lint", "", Red, 1),
+			checkRun("build", "", CheckGreen, 1),
+			checkRun("test", "", CheckGreen, 1),
+			checkRun("lint", "", CheckRed, 1),
 		),
 		want: "allow",
 	},
 	{
 		name:  "listed: one missing",
-		given: requireChecks(listedChecks, checkRun("build", "", Green, 1)),
+		given: requireChecks(listedChecks, checkRun("build", "", CheckGreen, 1)),
 		want:  `wait checks_pending: check "test"`,
 	},
 	{
 		name:  "listed: name in another case",
-		given: requireChecks(Checks{Set: ChecksListed, Names: []CheckName{{Name: "Build"}}}, checkRun("build", "", Green, 1)),
+		given: requireChecks(Checks{Set: ChecksListed, Names: []CheckName{{Name: "Build"}}}, checkRun("build", "", CheckGreen, 1)),
 		want:  `wait checks_pending: check "Build"`,
 	},
 	{
@@ -165,14 +165,14 @@ var checkCases = []verdictCase{
 	},
 	{
 		name:  "listed: red",
-		given: requireChecks(listedChecks, checkRun("build", "", Red, 1)),
+		given: requireChecks(listedChecks, checkRun("build", "", CheckRed, 1)),
 		want:  `reject checks_failed: check "build" failed`,
 	},
 	{
 		name: "listed: ignore does not apply",
 		given: requireChecks(
 			Checks{Set: ChecksListed, Names: []CheckName{{Name: "build"}}, Ignore: []string{"*"}},
-			checkRun("build", "", Red, 1),
+			checkRun("build", "", CheckRed, 1),
 		),
 		want: `reject checks_failed: check "build" failed`,
 	},
@@ -184,7 +184,7 @@ var checkCases = []verdictCase{
 	{
 		name: "required: green",
 		given: combine(
-			requireChecks(branchChecks, checkRun("build", "", Green, 1), checkRun("lint", "", Red, 1)),
+			requireChecks(branchChecks, checkRun("build", "", CheckGreen, 1), checkRun("lint", "", CheckRed, 1)),
 			requiredChecks(Known([]CheckName{{Name: "build"}})),
 		),
 		want: "allow",
@@ -197,7 +197,7 @@ var checkCases = []verdictCase{
 	{
 		name: "required: red",
 		given: combine(
-			requireChecks(branchChecks, checkRun("build", "", Red, 1)),
+			requireChecks(branchChecks, checkRun("build", "", CheckRed, 1)),
 			requiredChecks(Known([]CheckName{{Name: "build"}})),
 		),
 		want: `reject checks_failed: check "build" failed`,
@@ -209,13 +209,13 @@ var checkCases = []verdictCase{
 	},
 	{
 		name:  "required: none",
-		given: requireChecks(branchChecks, checkRun("build", "", Green, 1)),
+		given: requireChecks(branchChecks, checkRun("build", "", CheckGreen, 1)),
 		want: "wait checks_pending: " +
 			"a required check (nothing is required here: name the checks in the route)",
 	},
 	{
 		name:  "required: none for an hour",
-		given: combine(requireChecks(branchChecks, checkRun("build", "", Green, 1)), acceptedAgo(time.Hour)),
+		given: combine(requireChecks(branchChecks, checkRun("build", "", CheckGreen, 1)), acceptedAgo(time.Hour)),
 		want: "reject checks_timeout: " +
 			"nothing is required here: name the checks in the route; no check was required within 1h",
 	},
@@ -239,20 +239,20 @@ var checkCases = []verdictCase{
 	},
 	{
 		name:  "unexpected set counts all",
-		given: requireChecks(Checks{Set: "some"}, checkRun("build", "", Red, 1)),
+		given: requireChecks(Checks{Set: "some"}, checkRun("build", "", CheckRed, 1)),
 		want:  `reject checks_failed: check "build" failed`,
 	},
 	{
 		name: "pending for less than an hour",
 		given: combine(
-			requireChecks(allChecks, checkRun("build", "", Pending, 1)),
+			requireChecks(allChecks, checkRun("build", "", CheckPending, 1)),
 			acceptedAgo(time.Hour-time.Second),
 		),
 		want: `wait checks_pending: check "build"`,
 	},
 	{
 		name:  "pending for an hour",
-		given: combine(requireChecks(allChecks, checkRun("build", "", Pending, 1)), acceptedAgo(time.Hour)),
+		given: combine(requireChecks(allChecks, checkRun("build", "", CheckPending, 1)), acceptedAgo(time.Hour)),
 		want:  `reject checks_timeout: check "build" did not finish within 1h`,
 	},
 	{
@@ -263,19 +263,19 @@ var checkCases = []verdictCase{
 	{
 		name: "pending for the rule's own wait",
 		given: combine(
-			requireChecks(Checks{Set: ChecksAll, Wait: 90 * time.Second}, checkRun("build", "", Pending, 1)),
+			requireChecks(Checks{Set: ChecksAll, Wait: 90 * time.Second}, checkRun("build", "", CheckPending, 1)),
 			acceptedAgo(90*time.Second),
 		),
 		want: `reject checks_timeout: check "build" did not finish within 1m30s`,
 	},
 	{
 		name:  "question, pending",
-		given: combine(requireChecks(allChecks, checkRun("build", "", Pending, 1)), asQuestion),
+		given: combine(requireChecks(allChecks, checkRun("build", "", CheckPending, 1)), asQuestion),
 		want:  `wait checks_pending: check "build"`,
 	},
 	{
 		name:  "green after an hour",
-		given: combine(requireChecks(allChecks, checkRun("build", "", Green, 1)), acceptedAgo(2*time.Hour)),
+		given: combine(requireChecks(allChecks, checkRun("build", "", CheckGreen, 1)), acceptedAgo(2*time.Hour)),
 		want:  "allow",
 	},
 }

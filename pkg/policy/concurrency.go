@@ -13,10 +13,10 @@ func (e *evaluation) evaluateConcurrency() Outcome {
 	queue, choice := e.facts.Queue.Value, e.policy.Concurrency
 	replaces := choice == ConcurrencyReplace || choice == ConcurrencyCancel
 	switch {
-	case queue.Started != 0:
-		return reject(CodeSuperseded, "superseded by #%d", queue.Started)
-	case queue.Newer != 0 && replaces:
-		return reject(CodeSuperseded, "superseded by #%d", queue.Newer)
+	case queue.NewerStarted != 0:
+		return reject(CodeSuperseded, "superseded by #%d", queue.NewerStarted)
+	case queue.NewerAdmitted != 0 && replaces:
+		return reject(CodeSuperseded, "superseded by #%d", queue.NewerAdmitted)
 	case queue.next() == 0:
 		return allow("no other deployment comes first")
 	case choice == ConcurrencyReject:

@@ -37,25 +37,25 @@ var concurrencyCases = []verdictCase{
 		given: combine(withConcurrency(ConcurrencyQueue), withQueue(Queue{Holder: 6})),
 		want:  "wait in_line: deployment 6 of the same environment",
 	},
-	{name: "queue: newer one waiting", given: withQueue(Queue{Newer: 9}), want: "allow"},
+	{name: "queue: newer one waiting", given: withQueue(Queue{NewerAdmitted: 9}), want: "allow"},
 	{
 		name:  "queue: newer one started",
-		given: withQueue(Queue{Started: 9}),
+		given: withQueue(Queue{NewerStarted: 9}),
 		want:  "reject superseded: superseded by #9",
 	},
 	{
 		name:  "queue: newer one running",
-		given: withQueue(Queue{Started: 9, Holder: 9}),
+		given: withQueue(Queue{NewerStarted: 9, Holder: 9}),
 		want:  "reject superseded: superseded by #9",
 	},
 	{
 		name:  "replace: newer one waiting",
-		given: combine(withConcurrency(ConcurrencyReplace), withQueue(Queue{Newer: 9})),
+		given: combine(withConcurrency(ConcurrencyReplace), withQueue(Queue{NewerAdmitted: 9})),
 		want:  "reject superseded: superseded by #9",
 	},
 	{
 		name:  "replace: newer one waiting, one running",
-		given: combine(withConcurrency(ConcurrencyReplace), withQueue(Queue{Newer: 9, Holder: 6})),
+		given: combine(withConcurrency(ConcurrencyReplace), withQueue(Queue{NewerAdmitted: 9, Holder: 6})),
 		want:  "reject superseded: superseded by #9",
 	},
 	{
@@ -70,7 +70,7 @@ var concurrencyCases = []verdictCase{
 	},
 	{
 		name:  "cancel: newer one waiting",
-		given: combine(withConcurrency(ConcurrencyCancel), withQueue(Queue{Newer: 9})),
+		given: combine(withConcurrency(ConcurrencyCancel), withQueue(Queue{NewerAdmitted: 9})),
 		want:  "reject superseded: superseded by #9",
 	},
 	{
@@ -124,7 +124,7 @@ var concurrencyCases = []verdictCase{
 	},
 	{
 		name:  "reject: no other one comes first",
-		given: combine(withConcurrency(ConcurrencyReject), withQueue(Queue{Newer: 9})),
+		given: combine(withConcurrency(ConcurrencyReject), withQueue(Queue{NewerAdmitted: 9})),
 		want:  "allow",
 	},
 	{

@@ -18,6 +18,12 @@ type rule struct {
 // at the outcome of the others, force and max_wait, are not among them.
 var rules = []rule{
 	{
+		name:       RuleRoutes,
+		configured: func(p Policy) bool { return p.WrongRoute != "" },
+		evaluate:   func(e *evaluation) Outcome { return reject(CodeWrongRoute, "%s", e.policy.WrongRoute) },
+		local:      true,
+	},
+	{
 		name:       RuleAllow,
 		configured: func(p Policy) bool { return p.Allow != nil },
 		evaluate:   (*evaluation).evaluateAllow,
@@ -128,7 +134,7 @@ func (e *evaluation) verdict() Verdict {
 	}
 
 	v := newVerdict(outcomes)
-	v.Passed = e.passedLocks(forced)
+	v.PassedLocks = e.passedLocks(forced)
 	if !e.localOnly && e.request.Deployment != 0 && onlyQueued(outcomes) {
 		v.Cancels = e.cancelID
 	}

@@ -19,8 +19,8 @@ var combinedCases = []verdictCase{
 		given: combine(
 			restrictTo(Subjects{Users: []string{"alice"}}),
 			allowedRefs("main"),
-			requireAhead(Known(oldCommit), Known(Ahead)),
-			requireChecks(allChecks, checkRun("b", "", Green, 1)),
+			requireAhead(Known(oldCommit), Known(ComparisonAhead)),
+			requireChecks(allChecks, checkRun("b", "", CheckGreen, 1)),
 			requireAfter("dev"),
 			priorResult("dev", PriorSucceeded),
 			frozenBy(weekend),
@@ -35,7 +35,7 @@ var combinedCases = []verdictCase{
 	},
 	{
 		name:  "reject, then wait",
-		given: combine(requireChecks(allChecks, checkRun("b", "", Red, 1)), withLocks(lockBy(1, carol, "x"))),
+		given: combine(requireChecks(allChecks, checkRun("b", "", CheckRed, 1)), withLocks(lockBy(1, carol, "x"))),
 		want:  `reject checks_failed: check "b" failed`,
 	},
 	{
@@ -84,7 +84,7 @@ var combinedCases = []verdictCase{
 	},
 	{
 		name:  "superseded while checks are pending",
-		given: combine(withQueue(Queue{Started: 9}), requireChecks(allChecks)),
+		given: combine(withQueue(Queue{NewerStarted: 9}), requireChecks(allChecks)),
 		want:  "reject superseded: superseded by #9",
 	},
 	{
@@ -145,7 +145,7 @@ func TestEvaluateLocal(t *testing.T) {
 		allowedRefs("x"),
 		failedBuild,
 		requireAfter("dev"),
-		requireAhead(Unknown[string](""), Known(Behind)),
+		requireAhead(Unknown[string](""), Known(ComparisonBehind)),
 	)
 
 	for _, c := range []verdictCase{
@@ -270,7 +270,7 @@ func TestEvaluate_WhoCouldHelp(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := scenarioWith(c.given).evaluate().First().Who; got != c.want {
+			if got := scenarioWith(c.given).evaluate().Deciding().Who; got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -284,7 +284,7 @@ func TestEvaluate_ForcedRollback(t *testing.T) {
 	rollback := combine(
 		frozenBy(weekend, launch),
 		withLocks(lockBy(1, carol, "investigating")),
-		requireAhead(Known(oldCommit), Known(Behind)),
+		requireAhead(Known(oldCommit), Known(ComparisonBehind)),
 		failedBuild,
 		bobForces,
 	)

@@ -59,10 +59,10 @@ type Comparison string
 
 // The comparisons.
 const (
-	Ahead     Comparison = "ahead"
-	Identical Comparison = "identical"
-	Behind    Comparison = "behind"
-	Diverged  Comparison = "diverged"
+	ComparisonAhead     Comparison = "ahead"
+	ComparisonIdentical Comparison = "identical"
+	ComparisonBehind    Comparison = "behind"
+	ComparisonDiverged  Comparison = "diverged"
 )
 
 // Check is one commit status or check run.
@@ -95,9 +95,9 @@ type CheckState string
 
 // The states. Neutral and skipped check runs are green, as GitHub's branch protection treats them.
 const (
-	Green   CheckState = "green"
-	Pending CheckState = "pending"
-	Red     CheckState = "red"
+	CheckGreen   CheckState = "green"
+	CheckPending CheckState = "pending"
+	CheckRed     CheckState = "red"
 )
 
 // PriorResult is how the newest deployment of a commit to another environment ended.
@@ -118,6 +118,7 @@ type Lock struct {
 	Repository   string           `json:"repository,omitempty"`    // as shown to people
 	Environment  string           `json:"environment,omitempty"`   // as shown to people; empty: all environments
 	Owner        deployment.Actor `json:"owner"`
+	Admin        bool             `json:"admin,omitempty"` // an admin took it, and only an admin may take it away
 	Reason       string           `json:"reason"`
 	TakenAt      time.Time        `json:"taken_at"`
 	ExpiresAt    time.Time        `json:"expires_at,omitzero"` // zero: until it is released
@@ -134,13 +135,14 @@ type Approval struct {
 	Comment    string           `json:"comment,omitempty"`
 }
 
-// Queue is what else is open in a deployment's environment. Deployments are named by GitHub's id.
+// Queue is what else is open in a deployment's environment. Deployments are named by GitHub's id; 0
+// stands for none.
 type Queue struct {
-	Holder      int64            // the one that has started and not ended; 0: none
-	HolderState deployment.State // of Holder
-	Before      []int64          // waiting ones that go first, oldest first
-	Newer       int64            // the newest open one that was created after this one and that the rules have admitted; 0: none
-	Started     int64            // a newer one that has started, so that this one never will; 0: none
+	Holder        int64            // the one that has started and has not ended
+	HolderState   deployment.State // of Holder
+	Before        []int64          // waiting ones that go first, oldest first
+	NewerAdmitted int64            // the newest open one that was created after this one and admitted by the rules
+	NewerStarted  int64            // a newer one that has started, so that this one never will
 }
 
 // Notice is a message to the owner of a lock that somebody else took or released. Clients of the API

@@ -20,7 +20,7 @@ var (
 	})
 	bobForces   = combine(allowForce(Subjects{Teams: []string{"acme/sre"}}), forcedBy(bob), forcerFacts(bobInSRE))
 	frozenNow   = frozenBy(Freeze{From: noon.Add(-time.Hour), To: noon.Add(time.Hour)})
-	failedBuild = requireChecks(Checks{Set: ChecksAll}, checkRun("build", "", Red, 1))
+	failedBuild = requireChecks(Checks{Set: ChecksAll}, checkRun("build", "", CheckRed, 1))
 )
 
 var forceCases = []verdictCase{
@@ -39,7 +39,7 @@ var forceCases = []verdictCase{
 	{name: "freeze", given: combine(frozenNow, bobForces), want: "allow | forced"},
 	{
 		name:  "freeze in reject mode",
-		given: combine(frozenBy(Freeze{From: noon, To: noon.Add(1), Mode: RejectMode}), bobForces),
+		given: combine(frozenBy(Freeze{From: noon, To: noon.Add(1), Mode: ModeReject}), bobForces),
 		want:  "allow | forced",
 	},
 	{
@@ -49,7 +49,7 @@ var forceCases = []verdictCase{
 	},
 	{
 		name:  "lock in reject mode",
-		given: combine(withLocks(lockBy(1, carol, "")), whenLocked(RejectMode), bobForces),
+		given: combine(withLocks(lockBy(1, carol, "")), whenLocked(ModeReject), bobForces),
 		want:  "allow | forced | passes [1]",
 	},
 	{
@@ -59,7 +59,7 @@ var forceCases = []verdictCase{
 	},
 	{
 		name:  "older commit",
-		given: combine(requireAhead(Known(oldCommit), Known(Behind)), bobForces),
+		given: combine(requireAhead(Known(oldCommit), Known(ComparisonBehind)), bobForces),
 		want:  "allow | forced",
 	},
 	{
@@ -74,7 +74,7 @@ var forceCases = []verdictCase{
 			frozenNow,
 			withLocks(lockBy(1, carol, "")),
 			requireAfter("staging"),
-			requireAhead(Known(oldCommit), Known(Diverged)),
+			requireAhead(Known(oldCommit), Known(ComparisonDiverged)),
 			bobForces,
 		),
 		want: "allow | forced | passes [1]",
@@ -106,7 +106,7 @@ var forceCases = []verdictCase{
 	},
 	{
 		name:  "cannot override superseded",
-		given: combine(bobForces, withQueue(Queue{Started: 9})),
+		given: combine(bobForces, withQueue(Queue{NewerStarted: 9})),
 		want:  "reject superseded: superseded by #9",
 	},
 	{

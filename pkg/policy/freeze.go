@@ -47,7 +47,7 @@ func (e *evaluation) evaluateFreeze() Outcome {
 // compareFreezes orders freezes by what is shown to people: one that rejects before one that waits,
 // then the one that ends last.
 func compareFreezes(a, b activeFreeze) int {
-	aRejects, bRejects := a.Mode == RejectMode, b.Mode == RejectMode
+	aRejects, bRejects := a.Mode == ModeReject, b.Mode == ModeReject
 	switch {
 	case aRejects == bRejects:
 		return a.until.Compare(b.until)
@@ -86,7 +86,7 @@ func (f Freeze) outcome(until, now time.Time) Outcome {
 
 	end := formatTime(until.In(zone), now)
 	o := wait(CodeFrozen, "the freeze%s to end (%s)", f.quotedMessage(), end)
-	if f.Mode == RejectMode {
+	if f.Mode == ModeReject {
 		o = reject(CodeFrozen, "the freeze%s lasts until %s", f.quotedMessage(), end)
 	}
 

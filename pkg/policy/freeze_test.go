@@ -9,7 +9,7 @@ var (
 	weekend  = Freeze{Cron: "0 18 * * FRI", Duration: 62 * time.Hour, Zone: "Europe/Berlin", Message: "weekend"}
 	night    = Freeze{Cron: "0 20 * * *", Duration: 12 * time.Hour, Zone: "Europe/Berlin"}
 	launch   = Freeze{From: noon, To: noon.Add(2 * time.Hour), Message: "launch"}
-	meeting  = Freeze{From: noon.Add(-time.Hour), To: noon.Add(time.Hour), Mode: RejectMode, Message: "all hands"}
+	meeting  = Freeze{From: noon.Add(-time.Hour), To: noon.Add(time.Hour), Mode: ModeReject, Message: "all hands"}
 	holidays = Freeze{From: noon.Add(-time.Hour), To: noon.Add(20 * 24 * time.Hour), Zone: "Europe/Berlin"}
 )
 

@@ -55,7 +55,7 @@ func (e *evaluation) locked(others []Lock) Outcome {
 	}
 
 	o := wait(CodeLocked, "%s's lock on %s: %s%s", oldest.Owner, oldest.scope(), oldest.Reason, more)
-	if e.policy.Locked == RejectMode {
+	if e.policy.Locked == ModeReject {
 		o = reject(CodeLocked, "%s is locked by %s: %s%s", oldest.scope(), oldest.Owner, oldest.Reason, more)
 	}
 

@@ -57,12 +57,12 @@ var lockCases = []verdictCase{
 	},
 	{
 		name:  "reject mode",
-		given: combine(withLocks(lockBy(1, carol, "testing")), whenLocked(RejectMode)),
+		given: combine(withLocks(lockBy(1, carol, "testing")), whenLocked(ModeReject)),
 		want:  "reject locked: production is locked by carol: testing",
 	},
 	{
 		name:  "wait mode",
-		given: combine(withLocks(lockBy(1, carol, "testing")), whenLocked(WaitMode)),
+		given: combine(withLocks(lockBy(1, carol, "testing")), whenLocked(ModeWait)),
 		want:  "wait locked: carol's lock on production: testing",
 	},
 	{
@@ -77,7 +77,7 @@ var lockCases = []verdictCase{
 	},
 	{
 		name:  "all environments of all repositories",
-		given: combine(withLocks(Lock{ID: 1, Owner: carol, Reason: "x"}), whenLocked(RejectMode)),
+		given: combine(withLocks(Lock{ID: 1, Owner: carol, Reason: "x"}), whenLocked(ModeReject)),
 		want:  "reject locked: every environment of every repository is locked by carol: x",
 	},
 	{
@@ -135,7 +135,7 @@ func TestEvaluate_OwnLock(t *testing.T) {
 	t.Run("owner with an older commit", func(t *testing.T) {
 		const want = "reject not_ahead: a1b2c3d does not contain 0f1e2d3, which is deployed to production (behind)" +
 			" | passes [1]"
-		v := scenarioWith(lockedByAlice, requireAhead(Known(oldCommit), Known(Behind))).evaluate()
+		v := scenarioWith(lockedByAlice, requireAhead(Known(oldCommit), Known(ComparisonBehind))).evaluate()
 		if got := summarize(v); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}

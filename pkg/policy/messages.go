@@ -25,19 +25,14 @@ func reject(code Code, format string, args ...any) Outcome {
 
 // unknown waits for a fact that could not be read.
 func unknown(what, problem string) Outcome {
-	return wait(CodeUnknown, "%s", withProblem(what+", which could not be read", problem))
+	if problem == "" {
+		return wait(CodeUnknown, "%s, which could not be read", what)
+	}
+	return wait(CodeUnknown, "%s, which could not be read (%s)", what, problem)
 }
 
 // unexpected is the problem with a fact whose value we do not know.
 func unexpected(value string) string { return fmt.Sprintf("unexpected answer %q", value) }
-
-// withProblem adds a problem in parentheses, if there is one.
-func withProblem(text, problem string) string {
-	if problem == "" {
-		return text
-	}
-	return text + " (" + problem + ")"
-}
 
 // displayName names somebody by their current login, and an app by its slug.
 func displayName(a deployment.Actor, membership Fact[Membership]) string {

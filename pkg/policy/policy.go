@@ -13,6 +13,10 @@ import (
 // Policy holds the rules of one route. Whatever it says, the deployments of one environment run one
 // after another, and locks are respected.
 type Policy struct {
+	// WrongRoute says that a deployment avoids the rules of another route, and is rejected. It is not
+	// configured, but found for a single deployment. Empty: its route is the right one.
+	WrongRoute string `json:"wrong_route,omitempty"`
+
 	// Allow names who may deploy. nil: everybody whom GitHub lets create a deployment.
 	Allow *Subjects `json:"allow,omitempty"`
 
@@ -38,7 +42,7 @@ type Policy struct {
 	// Force names who may override checks, freezes, require_ahead, after and locks. nil: nobody.
 	Force *Subjects `json:"force,omitempty"`
 
-	// Locked says what somebody else's lock does to a deployment. Empty: WaitMode.
+	// Locked says what somebody else's lock does to a deployment. Empty: it waits.
 	Locked Mode `json:"locked,omitempty"`
 
 	// MaxWait is how long a deployment may wait for its rules, counted from when it was accepted.
@@ -54,8 +58,8 @@ type Mode string
 
 // The modes.
 const (
-	WaitMode   Mode = "wait"
-	RejectMode Mode = "reject"
+	ModeWait   Mode = "wait"
+	ModeReject Mode = "reject"
 )
 
 // Subjects is a set of people and apps. With no list at all it holds every person who has
@@ -132,7 +136,7 @@ type Freeze struct {
 
 	Zone    string `json:"zone,omitempty"` // IANA name; empty: UTC
 	Message string `json:"message,omitempty"`
-	Mode    Mode   `json:"mode,omitempty"` // empty: WaitMode
+	Mode    Mode   `json:"mode,omitempty"` // empty: it waits
 }
 
 // Approvals says how many people must approve a deployment, and who they may be. The requester's own

@@ -198,11 +198,11 @@ func TestProperty_VerdictFitsOutcomes(t *testing.T) {
 		if !v.Until.IsZero() && (!v.Until.After(s.now) || v.Decision != DecisionWait) {
 			r.Fatalf("got %s at %s", summarize(v), s.now)
 		}
-		if v.Cancels != 0 && (v.Decision != DecisionWait || waitsForRules || v.First().Code != CodeCanceling) {
+		if v.Cancels != 0 && (v.Decision != DecisionWait || waitsForRules || v.Deciding().Code != CodeCanceling) {
 			r.Fatalf("got %s, want to cancel only where nothing else is waited for", summarize(v))
 		}
-		if v.Unsure() != lacksFact {
-			r.Fatalf("got unsure %v, want %v: %s", v.Unsure(), lacksFact, summarize(v))
+		if v.LacksFacts() != lacksFact {
+			r.Fatalf("got unsure %v, want %v: %s", v.LacksFacts(), lacksFact, summarize(v))
 		}
 	})
 }

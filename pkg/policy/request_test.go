@@ -26,7 +26,7 @@ func TestPolicy_Needs(t *testing.T) {
 				allowedRefs("x"),
 				frozenNow,
 				withConcurrency(ConcurrencyCancel),
-				whenLocked(RejectMode),
+				whenLocked(ModeReject),
 				withMaxWait(1),
 			),
 			want: Needs{},
@@ -82,7 +82,7 @@ func TestPolicy_Needs(t *testing.T) {
 		},
 		{
 			name:  "require_ahead",
-			given: requireAhead(Known(""), Known(Ahead)),
+			given: requireAhead(Known(""), Known(ComparisonAhead)),
 			want:  Needs{Deployed: true, Compared: true},
 		},
 		{

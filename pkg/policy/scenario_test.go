@@ -126,14 +126,14 @@ func runVerdictCases(t *testing.T, cases []verdictCase) {
 // not empty.
 func summarize(v Verdict) string {
 	text := string(v.Decision)
-	if first := v.First(); first.Code != "" {
+	if first := v.Deciding(); first.Code != "" {
 		text += " " + string(first.Code) + ": " + first.Message
 	}
 	if v.Forced {
 		text += " | forced"
 	}
-	if len(v.Passed) > 0 {
-		text += fmt.Sprintf(" | passes %v", v.Passed)
+	if len(v.PassedLocks) > 0 {
+		text += fmt.Sprintf(" | passes %v", v.PassedLocks)
 	}
 	if v.Cancels != 0 {
 		text += fmt.Sprintf(" | cancels %d", v.Cancels)

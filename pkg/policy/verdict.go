@@ -45,17 +45,17 @@ type Verdict struct {
 	Until    time.Time `json:"until,omitzero"`   // the latest Until of what is waited for; zero if one of them has none
 	Forced   bool      `json:"forced,omitempty"` // a rule was overridden by force
 
-	// Passed holds the ids of the locks that do not stop the deployment: the requester's own, and
+	// PassedLocks holds the ids of the locks that do not stop the deployment: the requester's own, and
 	// those that were overridden by force.
-	Passed []int64 `json:"-"`
+	PassedLocks []int64 `json:"-"`
 
 	// Cancels is GitHub's id of the running deployment that must be canceled for this one; 0: none.
 	Cancels int64 `json:"-"`
 }
 
-// First returns the outcome that decided: the first of the strictest ones. It is the zero Outcome if
+// Deciding returns the outcome that decided: the first of the strictest ones. It is the zero Outcome if
 // the verdict is to allow the deployment.
-func (v Verdict) First() Outcome {
+func (v Verdict) Deciding() Outcome {
 	for _, o := range v.Outcomes {
 		if o.Decision == v.Decision && o.Decision != DecisionAllow {
 			return o
@@ -64,8 +64,8 @@ func (v Verdict) First() Outcome {
 	return Outcome{}
 }
 
-// Unsure says whether a rule lacks a fact, so that its outcome may still become stricter.
-func (v Verdict) Unsure() bool {
+// LacksFacts says whether a rule lacks a fact, so that its outcome may still become stricter.
+func (v Verdict) LacksFacts() bool {
 	return slices.ContainsFunc(v.Outcomes, func(o Outcome) bool { return o.Code == CodeUnknown })
 }
 

@@ -18,6 +18,7 @@ func TestAdmit_RendersTarget(t *testing.T) {
 		Definition:     "3f0c9f6e-0000",
 		Ref:            deployment.Ref{Kind: deployment.RefBare, Name: "main"},
 		ConfigRef:      deployment.Ref{Kind: deployment.RefBranch, Name: "main"},
+		FixedConfig:    true,
 		Revision:       deployment.RevisionNote,
 		Key:            "k-1",
 		CarriesKey:     true,
@@ -89,7 +90,7 @@ func TestAdmit_Creators(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := parseTable(t, exampleTable).For(Own{AppID: 99}).Admit(c.req, "k").Ignored
+			got := parseTable(t, exampleTable).WithOwnApp(OwnApp{ID: 99}).Admit(c.req, "k").Ignored
 			if (got != "") != c.ignored {
 				t.Errorf("got ignored %q, want ignored %v", got, c.ignored)
 			}

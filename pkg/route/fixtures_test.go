@@ -88,7 +88,7 @@ var holidays = policy.Freeze{
 	To:      time.Date(2027, 1, 2, 7, 0, 0, 0, time.UTC),
 	Zone:    "Europe/Berlin",
 	Message: "holidays",
-	Mode:    policy.RejectMode,
+	Mode:    policy.ModeReject,
 }
 
 var sha = strings.Repeat("a1b2c3d4e5", 4)

@@ -103,7 +103,7 @@ func TestAdmit_LockTasks(t *testing.T) {
 		{name: "list", req: lock(`{"lock":{"expires":[2]}}`), want: notPositive},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a := parseTable(t, ruledTable).For(Own{AppID: 99}).Admit(c.req, "k")
+			a := parseTable(t, ruledTable).WithOwnApp(OwnApp{ID: 99}).Admit(c.req, "k")
 			got := fmt.Sprintf("%s %s", a.Target.LockTask, a.Target.LockFor)
 			switch {
 			case a.Ignored != "":
@@ -183,7 +183,7 @@ func TestTable_LockPolicy(t *testing.T) {
 	} {
 		for _, task := range []string{"deploy:lock", "deploy:unlock"} {
 			t.Run(c.name+", "+task, func(t *testing.T) {
-				table := parseTable(t, c.table).For(Own{AppID: 99})
+				table := parseTable(t, c.table).WithOwnApp(OwnApp{ID: 99})
 				req := newRequest(c.change, withTask(task))
 
 				var got policy.CheckSet
@@ -207,5 +207,56 @@ func TestTable_LockPolicyByCreator(t *testing.T) {
 	p, ok := parseTable(t, text).Policy(newRequest(withTask("deploy:lock"), byBot("my-hubot[bot]")))
 	if !ok || p.Checks.Set != policy.ChecksRequired {
 		t.Errorf("got policy %+v, want that of the route that accepts the bot", p)
+	}
+}
+
+// Every route by which something is deployed to an environment counts for an unlock of somebody else's
+// lock.
+func TestUnlockPolicies(t *testing.T) {
+	const text = `routes:
+  - {repository: acme/api, environment: "*", task: docs, apps: [my-hubot]}
+  - {repository: acme/api, environment: production, allow: {users: [alice]}}
+  - {repository: acme/api, environment: staging, apps: [my-hubot]}
+  - {repository: "acme/*", task: docs, allow: {users: [dave]}}
+  - {repository: "acme/*", task: migrate, allow: {users: [bob]}}
+`
+	table, err := Parse([]byte(text), "r", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, c := range []struct {
+		name        string
+		environment string
+		bot         bool
+		want        string
+	}{
+		{name: "person", environment: "production", want: "anybody [alice] [bob] "},
+		{name: "person elsewhere", environment: "staging", want: "anybody anybody [bob] "},
+		{name: "bot that a route does not accept", environment: "production", bot: true, want: "not accepted"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			req := newRequest(withTask("deploy:unlock"))
+			req.Environment = c.environment
+			if c.bot {
+				req.Creator = deployment.Creator{ID: 90, Login: "my-hubot[bot]", Type: "Bot"}
+			}
+
+			got := ""
+			all, accepted := table.UnlockPolicies(req)
+			for _, p := range all {
+				if p.Allow == nil {
+					got += "anybody "
+				} else {
+					got += fmt.Sprint(p.Allow.Users) + " "
+				}
+			}
+			if !accepted {
+				got = "not accepted"
+			}
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
 	}
 }

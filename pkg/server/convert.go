@@ -21,7 +21,7 @@ func (s *Server) apiDeployment(d deployment.Deployment) api.Deployment {
 		Creator:      d.Request.Creator.Login,
 		State:        string(d.State),
 		Reason:       d.Reason,
-		WaitsFor:     d.Blocked,
+		WaitsFor:     d.BlockedBy,
 		Parameters:   make([]string, len(d.Target.Parameters)),
 		AcceptedAt:   apiTime(d.AcceptedAt),
 		StartedAt:    apiTime(d.StartedAt),
@@ -86,7 +86,7 @@ func (s *Server) apiDetail(rec deployment.Record) api.DeploymentDetail {
 func apiVerdict(v policy.Verdict) api.Verdict {
 	out := api.Verdict{
 		Decision: string(v.Decision),
-		Reason:   v.First().Message,
+		Reason:   v.Deciding().Message,
 		OpensAt:  apiTime(v.Until),
 		Forced:   v.Forced,
 		Rules:    make([]api.Rule, len(v.Outcomes)),

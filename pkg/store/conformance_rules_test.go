@@ -115,7 +115,7 @@ func (b *testDB) commit(
 	b.must(ended(d, end), deployment.Changes{})
 }
 
-func locks(d *deployment.Deployment) { d.Target.LockTask = deployment.TaskLock }
+func asLockTask(d *deployment.Deployment) { d.Target.LockTask = deployment.TaskLock }
 
 // pipelinesOfCommit checks that the pipelines of a commit are found in all environments, and no others.
 func pipelinesOfCommit(t *testing.T, b *testDB) {
@@ -139,7 +139,7 @@ func pipelinesOfCommit(t *testing.T, b *testDB) {
 
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			found, err := b.Pipelines(t.Context(), tt.repository, tt.sha)
+			found, err := b.StartedPipelines(t.Context(), tt.repository, tt.sha)
 			var got []string
 			for _, p := range found {
 				got = append(got, p.ID)
@@ -177,8 +177,8 @@ func pasts(t *testing.T, b *testDB) {
 	past("production", "b", policy.PriorNone)
 	deployed("a")
 	b.commit(3, "production", "b", deployment.Failed)
-	b.commit(4, "production", "a", deployment.Succeeded, locks)
-	b.commit(5, "production", "c", deployment.Succeeded, locks)
+	b.commit(4, "production", "a", deployment.Succeeded, asLockTask)
+	b.commit(5, "production", "c", deployment.Succeeded, asLockTask)
 	past("production", "b", policy.PriorFailed)
 	past("production", "c", policy.PriorNone)
 	deployed("a")
@@ -221,8 +221,8 @@ func lines(t *testing.T, b *testDB) {
 
 	admitted := func(d *deployment.Deployment) { d.AdmittedAt = b.clock() }
 	line(5, "production", policy.Queue{})
-	b.commit(6, "production", "x", deployment.Waiting, locks)
-	b.commit(3, "production", "x", deployment.Waiting, locks)
+	b.commit(6, "production", "x", deployment.Waiting, asLockTask)
+	b.commit(3, "production", "x", deployment.Waiting, asLockTask)
 	two, one, four := b.accept(2, "production", "p"), b.accept(1, "Production", "p"), b.accept(4, "production", "p")
 	b.commit(7, "staging", "x", deployment.Waiting, admitted)
 	line(5, "production", policy.Queue{Before: []int64{1, 2, 4}})
@@ -232,20 +232,20 @@ func lines(t *testing.T, b *testDB) {
 	four = b.must(four, deployment.Changes{})
 	admitted(&two)
 	two = b.must(two, deployment.Changes{})
-	line(1, "production", policy.Queue{Newer: 4})
+	line(1, "production", policy.Queue{NewerAdmitted: 4})
 	line(4, "production", policy.Queue{Before: []int64{1, 2}})
 	one = b.must(triggering(one, b), deployment.Changes{})
-	line(1, "production", policy.Queue{Newer: 4})
-	line(2, "production", policy.Queue{Holder: 1, HolderState: deployment.Triggering, Newer: 4})
+	line(1, "production", policy.Queue{NewerAdmitted: 4})
+	line(2, "production", policy.Queue{Holder: 1, HolderState: deployment.Triggering, NewerAdmitted: 4})
 	b.must(ended(one, deployment.Errored), deployment.Changes{})
 	two = b.must(triggering(two, b), deployment.Changes{})
 	b.must(ended(four, deployment.Canceled), deployment.Changes{})
-	line(1, "production", policy.Queue{Holder: 2, HolderState: deployment.Triggering, Newer: 2})
+	line(1, "production", policy.Queue{Holder: 2, HolderState: deployment.Triggering, NewerAdmitted: 2})
 	two.State, two.Pipeline = deployment.Running, &deployment.Pipeline{ID: "x"}
 	two = b.must(two, deployment.Changes{})
-	line(1, "production", policy.Queue{Holder: 2, HolderState: deployment.Running, Newer: 2, Started: 2})
+	line(1, "production", policy.Queue{Holder: 2, HolderState: deployment.Running, NewerAdmitted: 2, NewerStarted: 2})
 	b.must(ended(two, deployment.Failed), deployment.Changes{})
-	line(1, "production", policy.Queue{Started: 2})
+	line(1, "production", policy.Queue{NewerStarted: 2})
 	line(3, "production", policy.Queue{})
 	for id := range int64(60) {
 		b.commit(100+id, "crowd", "x", deployment.Waiting)
@@ -262,7 +262,7 @@ func deployedStays(t *testing.T, b *testDB) {
 	b.commit(2, "production", "b", deployment.Succeeded)
 	b.commit(3, "production", "c", deployment.Failed)
 	b.commit(4, "staging", "a", deployment.Succeeded)
-	b.commit(5, "staging", "a", deployment.Succeeded, locks)
+	b.commit(5, "staging", "a", deployment.Succeeded, asLockTask)
 	first, err := b.ByKey(t.Context(), "key-1")
 	err2 := b.Approve(t.Context(), first.Row, policy.Approval{By: person(1)}, b.act(deployment.AuditApproved))
 	gone, _ := b.TakeLock(t.Context(), b.wanted("production", 1), "source", b.act(deployment.AuditLocked))

@@ -107,7 +107,7 @@ func timerRings(t *testing.T, b *testDB) {
 	b.now = time.Now()
 	rung := make(chan deployment.Task, 10)
 	d := b.accept(1, "production", "p")
-	b.Start(func(alarms ...deployment.Task) { rung <- alarms[0] })
+	b.OnDue(func(alarms ...deployment.Task) { rung <- alarms[0] })
 	d.Due = time.Now().Add(50 * time.Millisecond)
 	b.must(d, deployment.Changes{})
 	if got := <-rung; got != advance(d.Row) {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-
-	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // acceptStatement stores a whole batch of deliveries, their deployments and the first entries of
@@ -181,7 +179,7 @@ func (p *postgres) commitIntake(batch []*item) error {
 			continue
 		}
 		if isNew {
-			t.wake(deployment.TaskAdvance, row, in.deployment.Due)
+			t.wake(advanceTask(row), in.deployment.Due)
 			continue
 		}
 

@@ -3,8 +3,6 @@ package store
 import (
 	"context"
 	"strings"
-
-	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 func (l *sqlite) accept(ctx context.Context, in *incoming) error {
@@ -36,7 +34,7 @@ func (t *tx) acceptRow(in *incoming) error {
 		return err
 	}
 
-	t.wake(deployment.TaskAdvance, row, in.deployment.Due)
+	t.wake(advanceTask(row), in.deployment.Due)
 	return t.addTimeline(row, in.entries)
 }
 

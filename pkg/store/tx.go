@@ -15,21 +15,23 @@ type tx struct {
 	db       *DB
 	now      time.Time
 	prepared *writer                 // keeps prepared statements; nil: the driver does
-	rings    []deployment.Task       // due now: rung after the commit
-	timed    []timedAlarm            // due within timerReach: rung by a timer
-	acts     []deployment.AuditEvent // for the audit: sealed last, because all who write there wait for each other
+	acts     []deployment.AuditEvent // appended to the audit last, because other writers to it wait from then on
 	wrote    bool
+
+	// What notifyAfterCommit announces.
+	due    []deployment.Task
+	timers []timedTask
 }
 
 func (t *tx) fragments() fragments { return t.db.dialect.sql() }
 
-// lockEnvironments keeps whoever else writes to these rows' environments and projects waiting until
-// the end of the transaction.
+// lockEnvironments makes other writers to these rows' environments and projects wait until the
+// transaction ends.
 func (t *tx) lockEnvironments(rows ...deployment.Deployment) error {
 	return t.db.dialect.lockEnvironments(t, rows)
 }
 
-// exec runs a statement in the batch's transaction.
+// exec runs a statement that writes.
 func (t *tx) exec(query string, args ...any) (sql.Result, error) {
 	t.wrote = true
 	if stmt := t.stmt(query); stmt != nil {
@@ -38,7 +40,7 @@ func (t *tx) exec(query string, args ...any) (sql.Result, error) {
 	return t.ExecContext(t.ctx, query, args...)
 }
 
-// row reads one row in the batch's transaction.
+// row reads one row.
 func (t *tx) row(query string, args []any, into ...any) error {
 	if stmt := t.stmt(query); stmt != nil {
 		return stmt.QueryRowContext(t.ctx, args...).Scan(into...)
@@ -46,7 +48,15 @@ func (t *tx) row(query string, args []any, into ...any) error {
 	return t.QueryRowContext(t.ctx, query, args...).Scan(into...)
 }
 
-// query is one row to be read in the batch's transaction. It is a scanner.
+// all reads rows.
+func (t *tx) all(query string, args ...any) (*sql.Rows, error) {
+	if stmt := t.stmt(query); stmt != nil {
+		return stmt.QueryContext(t.ctx, args...)
+	}
+	return t.QueryContext(t.ctx, query, args...)
+}
+
+// query is one row to be read in a transaction. It is a scanner.
 type query struct {
 	t    *tx
 	text string
@@ -56,16 +66,8 @@ type query struct {
 // Scan reads the row.
 func (q query) Scan(into ...any) error { return q.t.row(q.text, q.args, into...) }
 
-// all reads rows in the batch's transaction.
-func (t *tx) all(query string, args ...any) (*sql.Rows, error) {
-	if stmt := t.stmt(query); stmt != nil {
-		return stmt.QueryContext(t.ctx, args...)
-	}
-	return t.QueryContext(t.ctx, query, args...)
-}
-
-// stmt gives the kept statement of a query. One that is not kept yet is prepared after the batch,
-// because the batch has the only connection.
+// stmt gives the prepared statement of a query. One that is not prepared yet will be after the
+// batch, because the batch has the only connection.
 func (t *tx) stmt(query string) *sql.Stmt {
 	w := t.prepared
 	if w == nil {
@@ -84,24 +86,4 @@ func (t *tx) stmt(query string) *sql.Stmt {
 	stmt := t.StmtContext(t.ctx, prepared)
 	w.inBatch[query] = stmt
 	return stmt
-}
-
-// wake notes that a row is due: tellAll rings for it after the commit when it is due now, and sets
-// a timer when it is due within timerReach. A row that is due later is found by the engine's
-// reconcile loop.
-func (t *tx) wake(kind deployment.TaskKind, row int64, due time.Time) {
-	a := deployment.Task{Kind: kind, Row: row}
-	switch {
-	case due.IsZero():
-	case !due.After(t.now):
-		t.rings = append(t.rings, a)
-	case due.Sub(t.now) <= timerReach:
-		t.timed = append(t.timed, timedAlarm{a, due})
-	}
-}
-
-// notifyAfterCommit rings for what is due now and sets the timers. It is called after the commit.
-func (t *tx) notifyAfterCommit() {
-	t.db.rings(t.rings...)
-	t.db.setTimers(t.timed, t.now)
 }

@@ -10,24 +10,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/pgtest"
 )
 
-// BenchmarkAccept races the taking of webhooks against the floor. Everybody gets the same events in
-// turn, round by round, and a ratio is the median of the rounds: the machine may be as busy as it
-// likes, as long as it is so for all. The floor runs twice, to show what a ratio is worth.
-//
-// Seraph's workers are paused by a CircleCI that never answers the question for a project: the
-// warm-up brings all 256 workers to stand in that question, and from then on a deployment is
-// accepted, queued in memory behind them, and nothing more.
-func BenchmarkAccept(b *testing.B) {
-	for _, c := range []struct {
-		connections int
-		rate        float64 // the least part of the floor's
-	}{{16, 0.45}, {64, 0.5}} {
-		b.Run(fmt.Sprintf("connections=%d", c.connections), func(b *testing.B) { accept(b, c.connections, c.rate) })
-	}
-}
-
-// mostCPU is how often the floor's CPU one delivery may take.
-const mostCPU = 2.2
+// maxCPU is the bar for the CPU time of one delivery, as a multiple of the floor's.
+const maxCPU = 2.2
 
 const (
 	rounds   = 5
@@ -35,131 +19,149 @@ const (
 	warmUp   = 1000 // more than there are workers
 )
 
-// racer is one of those who take webhooks, and what it needed for that.
-type racer struct {
-	name  string
-	floor bool
-	*process
-	perSecond []float64 // by round
-	used      time.Duration
-	took      []time.Duration
+// BenchmarkAccept compares how fast webhooks are accepted with the floor. All targets receive the same
+// events, one after the other, in each round, and a ratio is the median of the rounds: a busy machine
+// slows all of them down. The floor is measured twice, which shows how exact a ratio is.
+//
+// Seraph's workers are idle: CircleCI never answers the request for a project, and during the warm-up
+// all 256 workers start to wait for that answer. From then on a delivery is accepted and queued in
+// memory, and nothing else happens.
+func BenchmarkAccept(b *testing.B) {
+	for _, c := range []struct {
+		connections int
+		minRate     float64 // bar: share of the floor's rate
+	}{
+		{connections: 16, minRate: 0.45},
+		{connections: 64, minRate: 0.5},
+	} {
+		b.Run(fmt.Sprintf("connections=%d", c.connections), func(b *testing.B) { accept(b, c.connections, c.minRate) })
+	}
 }
 
-func accept(b *testing.B, connections int, rate float64) {
-	b.ReportMetric(0, "ns/op") // says nothing here
-	source := newWorld(b, sqlite)
-	racers := []*racer{
-		{name: "floor", floor: true, process: newFloor(b)},
-		{name: "floor-again", floor: true, process: newFloor(b)},
-		{name: "sqlite", process: paused(b, sqlite)},
-	}
+func accept(b *testing.B, connections int, minRate float64) {
+	b.ReportMetric(0, "ns/op") // has no meaning here
 
+	source := newHarness(b, sqlite)
+	targets := []*target{
+		{name: "floor", process: newFloor(b)},
+		{name: "floor-again", process: newFloor(b)},
+		{name: "sqlite", process: newIdleService(b, sqlite)},
+	}
 	if _, ok := pgtest.Server(); ok {
-		racers = append(racers, &racer{name: "postgres", process: paused(b, postgres)})
+		targets = append(targets, &target{name: "postgres", process: newIdleService(b, postgres)})
 	}
 
-	warm := source.orders(b, warmUp, 250)
-	b.Logf("%d rounds of %d events of %.1f KB", rounds, perRound, float64(len(warm[0].request))/1000)
-	for _, r := range racers {
-		r.start(b)
-		fire(b, r.addr, warm, connections, 0)
+	first := source.prepare(b, warmUp, 250)
+	b.Logf("%d rounds of %d events of %.1f KB", rounds, perRound, float64(len(first[0].request))/1000)
+	for _, t := range targets {
+		t.start(b)
+		send(b, t.addr, first, connections, 0)
 	}
+	reportIdle(b, targets)
 
-	rest(b, racers)
 	for range rounds * b.N {
-		shots := source.orders(b, perRound, 250)
-		heat(b, racers, shots, connections)
+		runRound(b, targets, source.prepare(b, perRound, 250), connections)
 	}
 
-	for _, r := range racers {
-		r.report(b, racers[0], rate)
-		r.kill(b) // those who are held would keep a stop waiting
+	for _, t := range targets {
+		t.report(b, targets[0], minRate)
+		t.kill(b) // the waiting workers would delay a stop
 	}
 }
 
-// rest shows that those who have nothing to take do nothing.
-func rest(b *testing.B, racers []*racer) {
-	before := make([]usage, len(racers))
-	for i, r := range racers {
-		before[i] = r.usage(b)
+// newIdleService returns Seraph with workers that are all waiting for CircleCI.
+func newIdleService(b *testing.B, in database) *process {
+	h := newHarness(b, in, "SERAPH_CIRCLECI_TIMEOUT=15m")
+	h.recorder.blockProjects = true
+	return h.process
+}
+
+// reportIdle logs the CPU that the targets use while they receive nothing.
+func reportIdle(b *testing.B, targets []*target) {
+	before := make([]usage, len(targets))
+	for i, t := range targets {
+		before[i] = t.usage(b)
 	}
 
 	<-time.After(2 * time.Second)
-	var lines []string
-	for i, r := range racers {
-		lines = append(lines, fmt.Sprintf("%s %.1f %%", r.name, r.usage(b).since(before[i]).server))
+
+	var shares []string
+	for i, t := range targets {
+		shares = append(shares, fmt.Sprintf("%s %.1f %%", t.name, t.usage(b).since(before[i]).server))
 	}
-
-	b.Logf("paused and asked nothing, they use of a core: %s", strings.Join(lines, ", "))
+	b.Logf("idle, share of a core: %s", strings.Join(shares, ", "))
 }
 
-// paused is Seraph with nothing to do but to accept.
-func paused(b *testing.B, in database) *process {
-	w := newWorld(b, in, "SERAPH_CIRCLECI_TIMEOUT=15m")
-	w.watch.hold = true
-	return w.process
-}
-
-// heat is one round. The floors, who need the least time, run twice and around sqlite, so that both
-// see the same machine.
-func heat(b *testing.B, racers []*racer, shots []shot, connections int) {
-	lasted, laps := make([]time.Duration, len(racers)), make([]int, len(racers))
+// runRound sends the same deliveries to all targets. The floors take the least time, so they run twice,
+// before and after sqlite, to be measured under the same load of the machine.
+func runRound(b *testing.B, targets []*target, deliveries []delivery, connections int) {
+	total, runs := make([]time.Duration, len(targets)), make([]int, len(targets))
 	for _, i := range []int{0, 1, 2, 1, 0, 3} {
-		if i < len(racers) { // there is a postgres
-			lasted[i] += racers[i].race(b, shots, connections)
-			laps[i]++
+		if i >= len(targets) { // no PostgreSQL
+			continue
 		}
+
+		total[i] += targets[i].send(b, deliveries, connections)
+		runs[i]++
 	}
 
-	for i, r := range racers {
-		r.perSecond = append(r.perSecond, float64(laps[i]*len(shots))/lasted[i].Seconds())
+	for i, t := range targets {
+		t.perSecond = append(t.perSecond, float64(runs[i]*len(deliveries))/total[i].Seconds())
 	}
 }
 
-func (r *racer) race(b *testing.B, shots []shot, connections int) time.Duration {
-	before := r.cpu(b)
-	v := fire(b, r.addr, shots, connections, 0)
-	r.used += r.cpu(b) - before
-	r.took = append(r.took, v.took...)
-	if got := v.accepted(); got != len(shots) {
-		b.Errorf("%s accepted %d of %d", r.name, got, len(shots))
-	}
-
-	return v.lasted
+// target is a server that accepts webhooks, with its measurements.
+type target struct {
+	name string
+	*process
+	perSecond []float64 // by round
+	cpuTime   time.Duration
+	durations []time.Duration
 }
 
-func (r *racer) report(b *testing.B, floor *racer, rate float64) {
-	ratios := make([]float64, len(r.perSecond))
-	for i, n := range r.perSecond {
+// send sends deliveries and returns how long all of them took.
+func (t *target) send(b *testing.B, deliveries []delivery, connections int) time.Duration {
+	before := t.cpu(b)
+	r := send(b, t.addr, deliveries, connections, 0)
+	t.cpuTime += t.cpu(b) - before
+	t.durations = append(t.durations, r.durations...)
+
+	if got := r.accepted(); got != len(deliveries) {
+		b.Errorf("%s: got %d accepted, want %d", t.name, got, len(deliveries))
+	}
+
+	return r.total
+}
+
+func (t *target) report(b *testing.B, floor *target, minRate float64) {
+	ratios := make([]float64, len(t.perSecond))
+	for i, n := range t.perSecond {
 		ratios[i] = n / floor.perSecond[i]
 	}
 
-	speed := median(ratios)
-	each := r.used / time.Duration(len(r.took))
-	cpu := float64(each) / float64(max(floor.used/time.Duration(len(floor.took)), 1))
-	b.ReportMetric(median(r.perSecond), r.name+"/s")
-	if r != floor {
-		b.ReportMetric(speed, r.name+"/floor")
-		b.ReportMetric(cpu, r.name+"-cpu/floor")
+	rate := median(ratios)
+	cpuEach := t.cpuTime / time.Duration(len(t.durations))
+	cpu := float64(cpuEach) / float64(max(floor.cpuTime/time.Duration(len(floor.durations)), 1))
+
+	b.ReportMetric(median(t.perSecond), t.name+"/s")
+	if t != floor {
+		b.ReportMetric(rate, t.name+"/floor")
+		b.ReportMetric(cpu, t.name+"-cpu/floor")
 	}
 
 	line := fmt.Sprintf(
-		"%s: %.0f/s, %v CPU each, p50 %.2f ms, p99 %.2f ms; of the floor: %.2f of the rate, %.2f times the CPU",
-		r.name,
-		median(r.perSecond),
-		each.Round(time.Microsecond),
-		share(r.took, 0.5),
-		share(r.took, 0.99),
-		speed,
-		cpu,
+		"%s: %.0f/s, %v CPU each, p50 %.2f ms, p99 %.2f ms; relative to the floor: rate %.2f, CPU %.2f",
+		t.name, median(t.perSecond), cpuEach.Round(time.Microsecond),
+		percentile(t.durations, 0.5), percentile(t.durations, 0.99), rate, cpu,
 	)
 
-	switch r.name {
+	switch t.name {
 	case "floor":
 	case "floor-again":
-		line += fmt.Sprintf(" (bar 0.9 to 1.1: %s)", verdict(speed >= 0.9 && speed <= 1.1))
+		line += fmt.Sprintf(" (bar 0.9 to 1.1: %s)", verdict(rate >= 0.9 && rate <= 1.1))
 	default:
-		line += fmt.Sprintf(" (bars %v: %s, %v: %s)", rate, verdict(speed >= rate), mostCPU, verdict(cpu <= mostCPU))
+		line += fmt.Sprintf(" (bars: rate ≥ %v %s, CPU ≤ %v %s)",
+			minRate, verdict(rate >= minRate), maxCPU, verdict(cpu <= maxCPU))
 	}
 
 	b.Log(line)

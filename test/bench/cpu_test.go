@@ -5,46 +5,48 @@ import (
 	"time"
 )
 
-// BenchmarkDeploymentCPU reports the CPU time that the service needs for one deployment, from its
-// webhook to its final status: 400 deployments at 40 a second, each of a project of its own, with
-// CircleCI's webhooks.
+// BenchmarkDeploymentCPU reports the CPU time of one deployment, from its webhook to its final status:
+// 400 deployments at 40 a second, each in a project of its own, with CircleCI's webhooks.
 func BenchmarkDeploymentCPU(b *testing.B) { onBoth(b, deploymentCPU) }
 
 func deploymentCPU(b *testing.B, in database) {
 	const deployments, perSecond = 400, 40
 
-	b.ReportMetric(0, "ns/op") // says nothing here
+	b.ReportMetric(0, "ns/op") // has no meaning here
 	for range b.N {
-		w := newWorld(b, in)
-		w.start(b)
-		<-time.After(justStarted)
+		h := newHarness(b, in)
+		h.start(b)
+		<-time.After(startPeriod)
 
-		before := w.cpu(b)
-		w.deploy(b, deployments, perSecond)
-		used := w.cpu(b) - before
+		before := h.cpu(b)
+		h.deploy(b, deployments, perSecond)
+		used := h.cpu(b) - before
 
 		b.ReportMetric(1000*used.Seconds()/deployments, "cpu-ms/deployment")
-		w.stop(b)
+		h.stop(b)
 	}
 }
 
-// BenchmarkIdleCPU reports the share of a core that the service uses while nothing happens, over
-// 30 s, after 5 s of rest.
+// BenchmarkIdleCPU reports the CPU and the memory of an idle service over 30 s, beginning 5 s after its
+// start.
 func BenchmarkIdleCPU(b *testing.B) {
-	const rest = 30 * time.Second
+	const period = 30 * time.Second
 
-	b.ReportMetric(0, "ns/op") // says nothing here
+	b.ReportMetric(0, "ns/op") // has no meaning here
 	for range b.N {
-		w := newWorld(b, sqlite)
-		w.start(b)
+		h := newHarness(b, sqlite)
+		h.start(b)
 		<-time.After(5 * time.Second)
 
-		before := w.cpu(b)
-		<-time.After(rest)
-		used := w.cpu(b) - before
+		before := h.cpu(b)
+		<-time.After(period)
+		used := h.cpu(b) - before
 
-		b.ReportMetric(100*used.Seconds()/rest.Seconds(), "%-of-a-core")
-		b.ReportMetric(w.memory(b, "VmRSS"), "RSS-MB")
-		w.stop(b)
+		core, rss := 100*used.Seconds()/period.Seconds(), h.memory(b, "VmRSS")
+		b.ReportMetric(core, "%-of-a-core")
+		b.ReportMetric(rss, "RSS-MB")
+		b.Logf("idle: %.2f %% of a core (bar 0.1: %s), RSS %.1f MB (bar 27: %s)",
+			core, verdict(core <= 0.1), rss, verdict(rss <= 27))
+		h.stop(b)
 	}
 }

@@ -17,67 +17,72 @@ import (
 
 const (
 	senders = 64
-	largest = 25 << 20 // GitHub sends no more
+	maxBody = 25 << 20 // the most that GitHub sends
 )
 
-// What makes an event large: a field that nobody reads, or the payload, which templates may.
+// Where an event is made large: in a field that nobody reads, or in the payload, which templates may
+// read.
 const (
-	beside    = `{`
-	inPayload = `"payload":{`
+	inUnreadField = `{`
+	inPayload     = `"payload":{`
 )
 
-// BenchmarkFlood reports the most memory the program ever took when 64 senders posted the largest
-// body at once.
+// BenchmarkFlood reports the peak memory of the program when 64 senders post the largest body at once.
 func BenchmarkFlood(b *testing.B) {
-	b.Run("valid", func(b *testing.B) { flood(b, hookSecret, beside) })
+	b.Run("valid", func(b *testing.B) { flood(b, hookSecret, inUnreadField) })
 	b.Run("payload", func(b *testing.B) { flood(b, hookSecret, inPayload) })
-	b.Run("forged", func(b *testing.B) { flood(b, "the secret of somebody else", beside) })
+	b.Run("forged", func(b *testing.B) { flood(b, "the secret of somebody else", inUnreadField) })
 }
 
 func flood(b *testing.B, secret, where string) {
 	for range b.N {
-		w := newWorld(b, sqlite)
-		w.start(b)
-		events := w.events(b)
-		before := w.memory(b, "VmHWM")
-		answers := w.post(b, events, secret, where)
-		b.Logf("answers: %v; %.1f MB before", answers, before)
-		b.ReportMetric(w.memory(b, "VmHWM"), "peak-MB")
-		w.stop(b)
+		h := newHarness(b, sqlite)
+		h.start(b)
+		events := h.lostDeployments(b)
+
+		before := h.memory(b, "VmHWM")
+		answers := h.postAll(b, events, secret, where)
+		b.Logf("answers by status: %v; peak before: %.1f MB", answers, before)
+		b.ReportMetric(h.memory(b, "VmHWM"), "peak-MB")
+		h.stop(b)
 	}
 
-	b.ReportMetric(0, "ns/op") // says nothing here
+	b.ReportMetric(0, "ns/op") // has no meaning here
 }
 
-// events are as many deployments as there are senders, whose own webhooks were lost.
-func (w *world) events(b *testing.B) [][]byte {
+// lostDeployments returns the events of as many deployments as there are senders. Their own webhooks are
+// lost.
+func (h *harness) lostDeployments(b *testing.B) [][]byte {
 	b.Helper()
-	w.github.Hooks().Next("deployment", hookshot.Treatment{Lose: true}, senders)
+	h.github.Hooks().Next("deployment", hookshot.Treatment{Lose: true}, senders)
+
 	events := make([][]byte, senders)
 	for i := range events {
-		w.github.AddRepository(repository(i))
-		d, err := w.github.CreateDeployment(repository(i), github.NewDeployment{Ref: "main"})
+		h.github.AddRepository(repository(i))
+		d, err := h.github.CreateDeployment(repository(i), github.NewDeployment{Ref: "main"})
 		if err != nil {
 			b.Fatal(err)
 		}
 
-		events[i] = w.github.EventBody(d.ID)
+		events[i] = h.github.EventBody(d.ID)
 	}
 
 	return events
 }
 
-// post sends all events at once, each made as large as can be, and counts the answers; 0 is none.
-func (w *world) post(b *testing.B, events [][]byte, secret, where string) map[int]int {
+// postAll sends all events at once, each padded to the largest size, and counts the answers by status.
+// Status 0 is no answer.
+func (h *harness) postAll(b *testing.B, events [][]byte, secret, where string) map[int]int {
 	b.Helper()
 	answers := map[int]int{}
-	pad := bytes.Repeat([]byte("x"), largest)
+	padding := bytes.Repeat([]byte("x"), maxBody)
+
 	var mu sync.Mutex
 	var sending sync.WaitGroup
 	for i, event := range events {
-		parts := padded(b, event, pad, where)
+		parts := padded(b, event, padding, where)
 		sending.Go(func() {
-			status := w.send(b, i, parts, secret)
+			status := h.postLarge(b, i, parts, secret)
 			mu.Lock()
 			answers[status]++
 			mu.Unlock()
@@ -88,24 +93,24 @@ func (w *world) post(b *testing.B, events [][]byte, secret, where string) map[in
 	return answers
 }
 
-// padded is the event in three parts; the middle one is shared by all senders.
-func padded(b *testing.B, event, pad []byte, where string) [3][]byte {
+// padded returns the event in three parts. All senders share the middle one, the padding.
+func padded(b *testing.B, event, padding []byte, where string) [3][]byte {
 	b.Helper()
 	head, rest, ok := bytes.Cut(event, []byte(where))
 	if !ok {
-		b.Fatalf("no %s in %s", where, event)
+		b.Fatalf("got no %s in %s", where, event)
 	}
 
 	first, last := string(head)+where+`"pad":"`, `"`
 	if !bytes.HasPrefix(rest, []byte("}")) {
 		last += ","
 	}
-
 	last += string(rest)
-	return [3][]byte{[]byte(first), pad[:largest-len(first)-len(last)], []byte(last)}
+
+	return [3][]byte{[]byte(first), padding[:maxBody-len(first)-len(last)], []byte(last)}
 }
 
-func (w *world) send(b *testing.B, i int, parts [3][]byte, secret string) (status int) {
+func (h *harness) postLarge(b *testing.B, i int, parts [3][]byte, secret string) (status int) {
 	b.Helper()
 	mac := hmac.New(sha256.New, []byte(secret))
 	var readers []io.Reader
@@ -114,19 +119,14 @@ func (w *world) send(b *testing.B, i int, parts [3][]byte, secret string) (statu
 		readers = append(readers, bytes.NewReader(part))
 	}
 
-	req, err := http.NewRequestWithContext(
-		b.Context(),
-		http.MethodPost,
-		"http://"+w.addr+"/webhooks/github",
-		io.MultiReader(readers...),
-	)
-
+	url := "http://" + h.addr + "/webhooks/github"
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodPost, url, io.MultiReader(readers...))
 	if err != nil {
 		b.Error(err)
 		return 0
 	}
 
-	req.ContentLength = largest
+	req.ContentLength = maxBody
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-GitHub-Event", "deployment")
 	req.Header.Set("X-GitHub-Delivery", fmt.Sprintf("00000000-0000-4000-8000-%012d", i))
@@ -137,6 +137,6 @@ func (w *world) send(b *testing.B, i int, parts [3][]byte, secret string) (statu
 	}
 
 	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, res.Body) // only its status counts
+	_, _ = io.Copy(io.Discard, res.Body) // only the status counts
 	return res.StatusCode
 }

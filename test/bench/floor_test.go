@@ -15,23 +15,24 @@ import (
 	"time"
 )
 
-// floorVariable makes the test's binary the floor, which listens on its value.
+// floorVariable makes the test binary run as the floor. Its value is the address to listen on.
 const floorVariable = "SERAPH_BENCH_FLOOR"
 
-// newFloor is the least that a receiver of webhooks does: it reads the body, checks the signature,
-// reads the event and answers. It stores nothing, so nothing that stores can be as fast.
+// newFloor returns the least that a webhook receiver can do: it reads the body, verifies the signature,
+// decodes the event and answers. It stores nothing, so no receiver that stores can be as fast.
 func newFloor(b *testing.B) *process {
 	b.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	p := newProcess(b, self)
 	p.env = []string{floorVariable + "=" + p.addr}
 	return p
 }
 
-// floorEvent is what a receiver would want to know of a deployment event.
+// floorEvent has the fields of a deployment event that a receiver needs.
 type floorEvent struct {
 	Action     string `json:"action"`
 	Deployment struct {
@@ -57,13 +58,15 @@ type floorEvent struct {
 func serveFloor(addr string) int {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /readyz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("POST /webhooks/github", takeOnFloor)
+	mux.HandleFunc("POST /webhooks/github", acceptOnFloor)
+
 	failed := make(chan error, 1)
 	go func() { failed <- http.ListenAndServe(addr, mux) }()
-	told := make(chan os.Signal, 1)
-	signal.Notify(told, syscall.SIGTERM)
+
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
 	select {
-	case <-told:
+	case <-stop:
 		return 0
 	case err := <-failed:
 		fmt.Fprintln(os.Stderr, err)
@@ -71,10 +74,10 @@ func serveFloor(addr string) int {
 	}
 }
 
-func takeOnFloor(w http.ResponseWriter, r *http.Request) {
+func acceptOnFloor(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		http.Error(w, "the body ended early", http.StatusBadRequest)
+		http.Error(w, "cannot read the body", http.StatusBadRequest)
 		return
 	}
 
@@ -87,11 +90,11 @@ func takeOnFloor(w http.ResponseWriter, r *http.Request) {
 
 	var event floorEvent
 	if err := json.Unmarshal(body, &event); err != nil || event.Deployment.ID == 0 {
-		http.Error(w, "this is no deployment event", http.StatusBadRequest)
+		http.Error(w, "not a deployment event", http.StatusBadRequest)
 		return
 	}
 
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
-	_, _ = io.WriteString(w, `{"result":"accepted"}`) // who hung up does not read it
+	_, _ = io.WriteString(w, `{"result":"accepted"}`) // fails only if the client has closed the connection
 }

@@ -5,43 +5,36 @@ import (
 	"time"
 )
 
-// BenchmarkWebhookToTrigger measures from the moment GitHub has a deployment to the moment CircleCI
-// gets the trigger: 20 deployments a second for 10 s, each of an environment and a project of its
-// own.
+// BenchmarkWebhookToTrigger measures the time from the creation of a deployment at GitHub to its trigger
+// at CircleCI: 20 deployments a second for 10 s, each in an environment and a project of its own.
 func BenchmarkWebhookToTrigger(b *testing.B) { onBoth(b, webhookToTrigger) }
 
 func webhookToTrigger(b *testing.B, in database) {
 	var times []time.Duration
 	for range b.N {
-		w := newWorld(b, in)
-		w.start(b)
-		w.deploy(b, 200, 20)
-		for _, d := range w.github.Deployments() {
-			times = append(times, w.watch.triggeredAt(d.ID).Sub(d.At))
+		h := newHarness(b, in)
+		h.start(b)
+		h.deploy(b, 200, 20)
+		for _, d := range h.github.Deployments() {
+			times = append(times, h.recorder.triggeredAt(d.ID).Sub(d.At))
 		}
 
-		w.stop(b)
+		h.stop(b)
 	}
 
-	show(b, times)
-	p50, p99 := share(times, 0.5), share(times, 0.99)
-	b.Logf(
-		"from webhook to trigger: p50 %.1f ms (bar 5: %s), p99 %.1f ms (bar 25: %s)",
-		p50,
-		verdict(p50 <= 5),
-		p99,
-		verdict(p99 <= 25),
-	)
+	reportTimes(b, times)
+	p50, p99 := percentile(times, 0.5), percentile(times, 0.99)
+	b.Logf("from webhook to trigger: p50 %.1f ms (bar 5: %s), p99 %.1f ms (bar 25: %s)",
+		p50, verdict(p50 <= 5), p99, verdict(p99 <= 25))
 }
 
-// BenchmarkEndToStatus measures from the end of a pipeline to the final status at GitHub: told by
-// CircleCI's webhook with the usual poll interval, and found by looking once a second without any
-// webhook.
+// BenchmarkEndToStatus measures the time from the end of a pipeline to the final status at GitHub: with
+// CircleCI's webhooks and the default poll interval, and by polling once a second without webhooks.
 func BenchmarkEndToStatus(b *testing.B) {
 	b.Run("webhook", func(b *testing.B) {
 		onBoth(b, func(b *testing.B, in database) {
 			p50 := endToStatus(b, in, true)
-			b.Logf("from the end to its status: p50 %.1f ms (bar 25: %s)", p50, verdict(p50 <= 25))
+			b.Logf("from the end of the pipeline to the status: p50 %.1f ms (bar 25: %s)", p50, verdict(p50 <= 25))
 		})
 	})
 	b.Run("poll=1s", func(b *testing.B) { endToStatus(b, sqlite, false, "SERAPH_POLL_MIN=1s", "SERAPH_POLL_MAX=1s") })
@@ -50,18 +43,19 @@ func BenchmarkEndToStatus(b *testing.B) {
 func endToStatus(b *testing.B, in database, webhooks bool, env ...string) (p50 float64) {
 	var times []time.Duration
 	for range b.N {
-		w := newWorld(b, in, env...)
-		w.circleci.Webhooks(webhooks)
-		w.start(b)
-		w.deploy(b, 100, 10)
-		ended := w.ended()
-		for _, d := range w.github.Deployments() {
-			times = append(times, d.Statuses[len(d.Statuses)-1].At.Sub(ended["gh/"+d.Repository]))
+		h := newHarness(b, in, env...)
+		h.circleci.Webhooks(webhooks)
+		h.start(b)
+		h.deploy(b, 100, 10)
+
+		ends := h.pipelineEnds()
+		for _, d := range h.github.Deployments() {
+			times = append(times, d.Statuses[len(d.Statuses)-1].At.Sub(ends["gh/"+d.Repository]))
 		}
 
-		w.stop(b)
+		h.stop(b)
 	}
 
-	show(b, times)
-	return share(times, 0.5)
+	reportTimes(b, times)
+	return percentile(times, 0.5)
 }

@@ -16,10 +16,10 @@ import (
 	"time"
 )
 
+// binary is the path of the program, which build creates.
 var binary string
 
-// TestMain builds the program as it is released, once, when there is something to measure. Started
-// with floorVariable it is the floor.
+// TestMain runs the benchmarks or, with floorVariable, the floor.
 func TestMain(m *testing.M) {
 	if addr := os.Getenv(floorVariable); addr != "" {
 		os.Exit(serveFloor(addr))
@@ -33,25 +33,27 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "seraph")
 	return m.Run()
 }
 
+// build builds the program as it is released, once per run.
 func build(b *testing.B) {
 	b.Helper()
 	if _, err := os.Stat(binary); err == nil {
 		return
 	}
 
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "../../cmd/seraph")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -h", "-o", binary, "../../cmd/seraph")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("go build: %v\n%s", err, out)
 	}
 }
 
-// process is one run after another of a program that listens on addr.
+// process starts and stops a program that listens on addr.
 type process struct {
 	addr    string
 	command []string
@@ -75,7 +77,7 @@ func newProcess(b *testing.B, command ...string) *process {
 	return p
 }
 
-// start returns when /readyz says 200, and how long that took.
+// start starts the program, waits until /readyz answers 200, and returns how long that took.
 func (p *process) start(b *testing.B) time.Duration {
 	b.Helper()
 	began := time.Now()
@@ -93,7 +95,7 @@ func (p *process) start(b *testing.B) time.Duration {
 		<-time.After(time.Millisecond)
 	}
 
-	b.Fatalf("%s is not ready after 15 s", p.command[0])
+	b.Fatalf("%s: got no 200 from /readyz in 15 s", p.command[0])
 	return 0
 }
 
@@ -102,33 +104,10 @@ func (p *process) ready() bool {
 	if err != nil {
 		return false
 	}
+
 	defer res.Body.Close()
 	_, err = io.Copy(io.Discard, res.Body)
 	return err == nil && res.StatusCode == http.StatusOK
-}
-
-// metric reads one that has no labels.
-func (p *process) metric(b *testing.B, name string) float64 {
-	b.Helper()
-	res, err := http.Get("http://" + p.addr + "/metrics")
-	if err != nil {
-		b.Fatal(err)
-	}
-
-	defer res.Body.Close()
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		if text, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
-			value, err := strconv.ParseFloat(text, 64)
-			if err != nil {
-				b.Fatal(err)
-			}
-
-			return value
-		}
-	}
-
-	b.Fatalf("there is no metric %s", name)
-	return 0
 }
 
 func (p *process) stop(b *testing.B) {
@@ -138,29 +117,31 @@ func (p *process) stop(b *testing.B) {
 	}
 
 	running := p.cmd.Process
-	stuck := time.AfterFunc(30*time.Second, func() { _ = running.Kill() }) // Wait tells
-	defer stuck.Stop()
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it has ended: Wait tells how
+	timeout := time.AfterFunc(30*time.Second, func() { _ = running.Kill() }) // Wait returns the error
+	defer timeout.Stop()
+
+	_ = running.Signal(syscall.SIGTERM) // fails only if the process has ended: Wait returns how
 	err := p.cmd.Wait()
 	p.cmd = nil
 	if err != nil {
-		b.Errorf("%s ended: %v", p.command[0], err)
+		b.Errorf("stop %s: got %v, want exit code 0", p.command[0], err)
 	}
 }
 
-// kill ends the process as a crash does, and says when.
+// kill ends the process as a crash does, and returns when.
 func (p *process) kill(b *testing.B) time.Time {
 	b.Helper()
 	killed := time.Now()
 	if err := p.cmd.Process.Kill(); err != nil {
 		b.Fatal(err)
 	}
-	_ = p.cmd.Wait() // it was killed
+
+	_ = p.cmd.Wait() // always an error: it was killed
 	p.cmd = nil
 	return killed
 }
 
-// memory reads one line of /proc/PID/status, such as VmHWM, in MB; 0 where there is no /proc.
+// memory returns one line of /proc/PID/status, such as VmHWM, in MB; 0 where there is no /proc.
 func (p *process) memory(b *testing.B, name string) float64 {
 	b.Helper()
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))

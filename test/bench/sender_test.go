@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,43 +18,48 @@ import (
 	"github.com/google/uuid"
 )
 
-// shot is one webhook, signed and written out as it goes over the wire: what it costs to make is
-// not measured.
-type shot struct {
+// delivery is one webhook, signed and in the bytes that go over the wire, so that preparing it is not
+// measured.
+type delivery struct {
 	deployment int64
 	request    []byte
 }
 
-func newShot(deployment int64, body []byte) shot {
+func newDelivery(deployment int64, body []byte) delivery {
 	mac := hmac.New(sha256.New, []byte(hookSecret))
 	mac.Write(body)
-	var r bytes.Buffer
-	fmt.Fprintf(
-		&r,
-		"POST /webhooks/github HTTP/1.1\r\nHost: seraph.example.com\r\nUser-Agent: GitHub-Hookshot/5e1a7c0\r\nContent-Length: %d\r\n"+
-			"Accept: */*\r\nContent-Type: application/json\r\nX-GitHub-Delivery: %s\r\nX-GitHub-Event: deployment\r\nX-GitHub-Hook-ID: 460800007\r\n"+
-			"X-GitHub-Hook-Installation-Target-ID: 2700500107\r\nX-GitHub-Hook-Installation-Target-Type: repository\r\nX-Hub-Signature-256: sha256=%s\r\n\r\n",
-		len(body),
-		uuid.NewString(),
-		hex.EncodeToString(mac.Sum(nil)),
-	)
 
-	r.Write(body)
-	return shot{deployment, r.Bytes()}
+	header := []string{
+		"POST /webhooks/github HTTP/1.1",
+		"Host: seraph.example.com",
+		"User-Agent: GitHub-Hookshot/5e1a7c0",
+		fmt.Sprintf("Content-Length: %d", len(body)),
+		"Accept: */*",
+		"Content-Type: application/json",
+		"X-GitHub-Delivery: " + uuid.NewString(),
+		"X-GitHub-Event: deployment",
+		"X-GitHub-Hook-ID: 460800007",
+		"X-GitHub-Hook-Installation-Target-ID: 2700500107",
+		"X-GitHub-Hook-Installation-Target-Type: repository",
+		"X-Hub-Signature-256: sha256=" + hex.EncodeToString(mac.Sum(nil)),
+	}
+	request := strings.Join(header, "\r\n") + "\r\n\r\n" + string(body)
+
+	return delivery{deployment, []byte(request)}
 }
 
-// volley is what became of shots, in their order.
-type volley struct {
-	lasted time.Duration
-	sent   []time.Time     // when the shot was due
-	took   []time.Duration // from then to the answer's last byte
-	status []int           // 0: none came
+// results are the results of deliveries, in their order.
+type results struct {
+	total     time.Duration
+	due       []time.Time     // when the delivery was due
+	durations []time.Duration // from then to the last byte of the answer
+	status    []int           // 0: no answer
 }
 
-// accepted counts the answers that are 202.
-func (v volley) accepted() int {
+// accepted counts the answers with status 202.
+func (r results) accepted() int {
 	n := 0
-	for _, status := range v.status {
+	for _, status := range r.status {
 		if status == 202 {
 			n++
 		}
@@ -61,113 +67,107 @@ func (v volley) accepted() int {
 	return n
 }
 
-// fire sends shots over so many connections, each as soon as the answer to the one before is there.
-// With a rate, shot i is sent i/perSecond after the start if a connection is free; its time counts
-// from then in any case.
-func fire(b *testing.B, addr string, shots []shot, connections, perSecond int) volley {
+// send sends deliveries over a number of connections, each as soon as the answer to the previous one is
+// there. With a rate, delivery i is sent i/perSecond after the start, or later if no connection is free;
+// its duration counts from then in any case.
+func send(b *testing.B, addr string, deliveries []delivery, connections, perSecond int) results {
 	b.Helper()
-	v := volley{
-		sent:   make([]time.Time, len(shots)),
-		took:   make([]time.Duration, len(shots)),
-		status: make([]int, len(shots)),
-	}
-
-	lines := make([]*line, connections)
-	for i := range lines {
-		lines[i] = &line{addr: addr}
-		defer lines[i].hangUp()
+	r := results{
+		due:       make([]time.Time, len(deliveries)),
+		durations: make([]time.Duration, len(deliveries)),
+		status:    make([]int, len(deliveries)),
 	}
 
 	var next atomic.Int64
 	var sending sync.WaitGroup
 	began := time.Now()
-	for _, l := range lines {
+	for range connections {
 		sending.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(shots); i = int(next.Add(1)) - 1 {
-				v.sent[i] = due(began, i, perSecond)
+			c := &connection{addr: addr}
+			defer c.close()
+
+			for i := int(next.Add(1)) - 1; i < len(deliveries); i = int(next.Add(1)) - 1 {
+				r.due[i] = waitUntilDue(began, i, perSecond)
 				var err error
-				if v.status[i], err = l.post(shots[i].request); err != nil {
-					b.Logf("a webhook got no answer: %v", err)
+				if r.status[i], err = c.post(deliveries[i].request); err != nil {
+					b.Logf("post: %v", err)
 				}
 
-				v.took[i] = time.Since(v.sent[i])
+				r.durations[i] = time.Since(r.due[i])
 			}
 		})
 	}
 
 	sending.Wait()
-	v.lasted = time.Since(began)
-	return v
+	r.total = time.Since(began)
+	return r
 }
 
-// due waits until a shot's time has come.
-func due(began time.Time, i, perSecond int) time.Time {
+// waitUntilDue waits until delivery i is due, and returns when that was.
+func waitUntilDue(began time.Time, i, perSecond int) time.Time {
 	if perSecond == 0 {
 		return time.Now()
 	}
+
 	at := began.Add(time.Duration(i) * time.Second / time.Duration(perSecond))
 	if wait := time.Until(at); wait > 0 {
 		<-time.After(wait)
 	}
+
 	return at
 }
 
-// line is one kept connection. It reads no more of HTTP than it must: on a machine that it shares
-// with the server, a client is in the way.
-type line struct {
-	addr string
-	conn net.Conn
-	in   *bufio.Reader
+// connection is one persistent connection. It reads no more of HTTP than necessary, because the client
+// shares its machine with the server.
+type connection struct {
+	addr   string
+	conn   net.Conn
+	reader *bufio.Reader
 }
 
-func (l *line) dial() (err error) {
-	if l.conn, err = net.Dial("tcp", l.addr); err == nil {
-		l.in = bufio.NewReader(l.conn)
-	}
-	return err
-}
-
-func (l *line) hangUp() {
-	if l.conn != nil {
-		_ = l.conn.Close() // nothing is left to be read
-		l.conn = nil
+func (c *connection) close() {
+	if c.conn != nil {
+		_ = c.conn.Close() // nothing is left to read
+		c.conn = nil
 	}
 }
 
-func (l *line) post(request []byte) (status int, err error) {
-	if l.conn == nil {
-		if err := l.dial(); err != nil {
+func (c *connection) post(request []byte) (status int, err error) {
+	if c.conn == nil {
+		if c.conn, err = net.Dial("tcp", c.addr); err != nil {
 			return 0, err
 		}
+		c.reader = bufio.NewReader(c.conn)
 	}
 
-	_ = l.conn.SetDeadline(time.Now().Add(30 * time.Second)) // the next call tells
-	if _, err := l.conn.Write(request); err != nil {
-		l.hangUp()
+	_ = c.conn.SetDeadline(time.Now().Add(30 * time.Second)) // an error appears in the next call too
+	if _, err := c.conn.Write(request); err != nil {
+		c.close()
 		return 0, err
 	}
 
-	status, last, err := l.answer()
+	status, last, err := c.readResponse()
 	if last || err != nil {
-		l.hangUp()
+		c.close()
 	}
 
 	return status, err
 }
 
-// answer reads one answer that says its length. last: the server hangs up after it.
-func (l *line) answer() (status int, last bool, err error) {
+// readResponse reads one response with a Content-Length. last: the server closes the connection after
+// it.
+func (c *connection) readResponse() (status int, last bool, err error) {
 	length := -1
 	for first := true; ; first = false {
-		text, err := l.in.ReadSlice('\n')
+		text, err := c.reader.ReadSlice('\n')
 		text = bytes.TrimRight(text, "\r\n")
 		switch {
 		case err != nil:
 			return 0, true, err
 		case len(text) == 0 && length < 0:
-			return 0, true, fmt.Errorf("an answer %d without a length", status)
+			return 0, true, fmt.Errorf("response %d has no Content-Length", status)
 		case len(text) == 0:
-			_, err = l.in.Discard(length)
+			_, err = c.reader.Discard(length)
 			return status, last, err
 		case first:
 			if status, err = strconv.Atoi(string(text[9:12])); err != nil { // HTTP/1.1 202
@@ -178,7 +178,7 @@ func (l *line) answer() (status int, last bool, err error) {
 		name, value, _ := bytes.Cut(text, []byte(": "))
 		switch string(name) {
 		case "Content-Length":
-			length, _ = strconv.Atoi(string(value)) // it is the server's own
+			length, _ = strconv.Atoi(string(value)) // our own server's, always a number
 		case "Connection":
 			last = string(value) == "close"
 		}

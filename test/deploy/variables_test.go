@@ -123,7 +123,7 @@ func requiredNames(t *testing.T) map[string]bool {
 
 	names := map[string]bool{}
 	for _, problem := range problems {
-		if name, rest, _ := strings.Cut(problem, ": "); strings.HasPrefix(rest, "it is required") {
+		if name, rest, _ := strings.Cut(problem, ": "); strings.HasPrefix(rest, "required: ") {
 			names[name] = true
 		}
 	}

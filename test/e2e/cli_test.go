@@ -28,7 +28,7 @@ var checks = map[string]struct {
 			"CircleCI project gh/acme/api",
 		},
 	},
-	"offline": {args: []string{"--offline"}, code: 0, stdout: []string{"ok: the configuration is valid: 1 routes"}},
+	"offline": {args: []string{"--offline"}, code: 0, stdout: []string{"ok: the configuration is valid: 1 route"}},
 	"offline asks nobody": {
 		args:   []string{"--offline"},
 		env:    map[string]string{"GITHUB_TOKEN": "wrong", "CIRCLECI_TOKEN": "wrong"},

@@ -16,19 +16,19 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// counter is an operation that counts its effects and echoes its body.
+// counter is an operation that counts its effects and returns its body.
 type counter struct{ effects atomic.Int32 }
 
 func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.effects.Add(1)
 	w.WriteHeader(http.StatusCreated)
-	io.Copy(w, r.Body) // the caller hung up
+	io.Copy(w, r.Body) // an error means that the caller closed the connection
 }
 
 func call(plan *sim.Plan, op string, c *counter) (status int) {
 	defer func() {
 		if recover() != nil {
-			status = 0 // the connection broke
+			status = 0 // the connection was closed
 		}
 	}()
 	w := httptest.NewRecorder()
@@ -36,8 +36,9 @@ func call(plan *sim.Plan, op string, c *counter) (status int) {
 	return w.Code
 }
 
-// TestQueues play in order, an operation's own before those of any, and are forgotten by Clear.
-func TestQueues(t *testing.T) {
+// TestPlan_NextInOrder: faults are used in order, those of the operation before those of any operation,
+// and Clear removes them.
+func TestPlan_NextInOrder(t *testing.T) {
 	plan, c := sim.NewPlan(1), &counter{}
 	defer plan.Close()
 	plan.Next("", sim.Fault{Status: 500}, 1)
@@ -47,49 +48,51 @@ func TestQueues(t *testing.T) {
 	plan.Clear("b")
 	for i, want := range []int{501, 501, 0, 500, 201} {
 		if got := call(plan, "a", c); got != want {
-			t.Errorf("call %d: %d, want %d", i, got, want)
+			t.Errorf("call %d: got %d, want %d", i, got, want)
 		}
 	}
 
 	if got := call(plan, "b", c); got != 201 || c.effects.Load() != 3 {
-		t.Errorf("got %d after %d effects", got, c.effects.Load())
+		t.Errorf("got %d after %d effects, want 201 after 3", got, c.effects.Load())
 	}
 }
 
-// TestRandom throws the same dice for the same seed.
-func TestRandom(t *testing.T) {
-	throws := func(seed uint64) (out string) {
+func TestPlan_RandomFollowsSeed(t *testing.T) {
+	results := func(seed uint64) (out string) {
 		plan := sim.NewPlan(seed)
 		defer plan.Close()
 		plan.Random("", 0.5, sim.Fault{Status: 500})
-		plan.Random("calm", 0)
+		plan.Random("never", 0)
 		for range 64 {
 			out += http.StatusText(call(plan, "a", &counter{}))
-			if call(plan, "calm", &counter{}) != 201 {
-				t.Error("odds of its own were not heard")
+			if call(plan, "never", &counter{}) != 201 {
+				t.Error("the setting of the operation was not used")
 			}
 		}
 
 		return out
 	}
 
-	one := throws(1)
-	if one != throws(1) || one == throws(2) || !strings.Contains(one, "Created") || !strings.Contains(one, "Internal") {
-		t.Error("the dice are loaded")
+	one := results(1)
+	if one != results(1) || one == results(2) {
+		t.Error("the seed does not decide the results")
+	}
+	if !strings.Contains(one, "Created") || !strings.Contains(one, "Internal") {
+		t.Errorf("got %s, want both results", one)
 	}
 }
 
-// TestCloseCancelsLateEffects answers at once and drops the effect when the plan ends first.
-func TestCloseCancelsLateEffects(t *testing.T) {
+// TestPlan_CloseCancelsLateEffects: the response is immediate, and Close cancels the effect.
+func TestPlan_CloseCancelsLateEffects(t *testing.T) {
 	plan, c := sim.NewPlan(1), &counter{}
 	plan.Next("a", sim.Fault{LateEffect: time.Hour}, 2)
 	if got := call(plan, "a", c); got != http.StatusGatewayTimeout {
-		t.Errorf("got %d", got)
+		t.Errorf("got %d, want 504", got)
 	}
 
 	plan.Close()
-	call(plan, "a", c) // nothing may be begun any more
+	call(plan, "a", c) // late effects are not started after Close
 	if c.effects.Load() != 0 {
-		t.Error("it had its effect all the same")
+		t.Errorf("got %d effects, want none", c.effects.Load())
 	}
 }

@@ -10,15 +10,14 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// TestStrict refuses what the reference does not allow, and notes it.
-func TestStrict(t *testing.T) {
+func TestServer_RefusesUndocumentedRequests(t *testing.T) {
 	many := map[string]any{}
 	for i := range 101 {
 		many[strings.Repeat("a", i+1)] = 1
 	}
 
 	const classic, run = "/project/gh/acme/api/pipeline", "/project/gh/acme/api/pipeline/run"
-	for name, call := range map[string]struct {
+	tests := map[string]struct {
 		path string
 		body map[string]any
 	}{
@@ -43,12 +42,14 @@ func TestStrict(t *testing.T) {
 		},
 		"fraction":      {path: run, body: map[string]any{"parameters": map[string]any{"a": 1.5}}},
 		"unknown query": {path: classic + "?ref=main"},
-	} {
+	}
+
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := start(t, circleci.Options{AnyProject: true})
-			c.do(http.StatusBadRequest, http.MethodPost, call.path, call.body)
+			c.do(http.StatusBadRequest, http.MethodPost, test.path, test.body)
 			if len(c.Violations()) != 1 || len(c.Pipelines()) != 0 {
-				t.Errorf("got %q and %d pipelines", c.Violations(), len(c.Pipelines()))
+				t.Errorf("got violations %q and %d pipelines, want one and none", c.Violations(), len(c.Pipelines()))
 			}
 		})
 	}
@@ -57,28 +58,30 @@ func TestStrict(t *testing.T) {
 	c.do(http.StatusNotFound, http.MethodGet, "/pipelines", nil)
 	c.run(map[string]any{"a": strings.Repeat("v", 512), strings.Repeat("n", 128): true, "i": 7})
 	if len(c.Violations()) != 1 || c.Triggers()[0].Parameters["i"] != int64(7) {
-		t.Errorf("got %q and %+v", c.Violations(), c.Triggers())
+		t.Errorf("got violations %q and triggers %+v, want one violation and i = 7", c.Violations(), c.Triggers())
 	}
 }
 
-// TestDate is the Date of CircleCI's own clock, which callers may set theirs by.
-func TestDate(t *testing.T) {
+// TestServer_DateIsItsOwnClock reads the Date header, by which callers may correct their clocks.
+func TestServer_DateIsItsOwnClock(t *testing.T) {
 	ahead := time.Now().Add(10 * time.Minute).Truncate(time.Second)
 	c := start(t, circleci.Options{Now: func() time.Time { return ahead }})
 	for path, status := range map[string]int{"/me": http.StatusOK, "/nowhere": http.StatusNotFound} {
-		date, err := http.ParseTime(c.do(status, http.MethodGet, path, nil).header.Get("Date"))
-		if err != nil || !date.Equal(ahead) {
-			t.Errorf("%s: the date is %v (%v), want %v", path, date, err, ahead)
-		}
+		t.Run(path, func(t *testing.T) {
+			date, err := http.ParseTime(c.in(t).do(status, http.MethodGet, path, nil).header.Get("Date"))
+			if err != nil || !date.Equal(ahead) {
+				t.Errorf("got date %v (%v), want %v", date, err, ahead)
+			}
+		})
 	}
 }
 
-// TestProjects covers spellings, definitions, the routes a project has, branches and tags.
-func TestProjects(t *testing.T) {
+// TestServer_ProjectsAndRefs covers slugs, definitions, the routes of a project, branches and tags.
+func TestServer_ProjectsAndRefs(t *testing.T) {
 	c := start(t, circleci.Options{})
 	oauth, app := c.AddProject("github/acme/api", "main"), c.AddProject("circleci/Org1/Proj1", "main")
 	if c.AddProject("gh/acme/api", "main") != oauth || oauth.Slug != "gh/acme/api" {
-		t.Errorf("two spellings, two projects: %+v", oauth)
+		t.Errorf("got %+v for the other spelling of the slug, want the same project", oauth)
 	}
 	if got := c.get("/project/github/acme/api"); got["id"] != oauth.ID || got["slug"] != "gh/acme/api" {
 		t.Errorf("got %v", got)
@@ -102,21 +105,26 @@ func TestProjects(t *testing.T) {
 	c.SetBranch("gh/acme/api", "main", "abc")
 	c.SetTag("gh/acme/api", "v1", "def")
 	c.BranchLag("gh/acme/api", 1)
-	for _, try := range []struct {
+	tests := []struct {
+		name   string
 		status int
 		body   map[string]any
 	}{
-		{status: 400, body: at},
-		{status: 201, body: at},
-		{status: 400, body: map[string]any{"branch": "other"}},
-		{status: 201, body: map[string]any{"tag": "v1"}},
-		{status: 400, body: map[string]any{"tag": "v2"}},
-		{status: 201},
-	} {
-		r := c.do(try.status, http.MethodPost, "/project/gh/acme/api/pipeline", try.body)
-		if try.status == http.StatusBadRequest && r.body["message"] != "Branch not found" {
-			t.Errorf("got %s", r.text)
-		}
+		{name: "branch during the lag", status: 400, body: at},
+		{name: "branch", status: 201, body: at},
+		{name: "unknown branch", status: 400, body: map[string]any{"branch": "other"}},
+		{name: "tag", status: 201, body: map[string]any{"tag": "v1"}},
+		{name: "unknown tag", status: 400, body: map[string]any{"tag": "v2"}},
+		{name: "default branch", status: 201},
+	}
+
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := c.in(t).do(test.status, http.MethodPost, "/project/gh/acme/api/pipeline", test.body)
+			if test.status == http.StatusBadRequest && r.body["message"] != "Branch not found" {
+				t.Errorf("got %s, want Branch not found", r.text)
+			}
+		})
 	}
 
 	var revisions []string
@@ -124,13 +132,13 @@ func TestProjects(t *testing.T) {
 		revisions = append(revisions, p.Revision)
 	}
 
-	if !slices.Equal(revisions, []string{"abc", "def", "abc"}) {
-		t.Errorf("got %q", revisions)
+	if want := []string{"abc", "def", "abc"}; !slices.Equal(revisions, want) {
+		t.Errorf("got revisions %q, want %q", revisions, want)
 	}
 }
 
-// TestAuthAndContentType covers what a bad token and a missing Content-Type do.
-func TestAuthAndContentType(t *testing.T) {
+// TestServer_AuthenticationAndContentType covers a bad token and a missing Content-Type.
+func TestServer_AuthenticationAndContentType(t *testing.T) {
 	c := start(t, circleci.Options{AnyProject: true})
 	id := c.run(nil)
 	send := func(method, path, header, token, body string) reply {
@@ -148,21 +156,24 @@ func TestAuthAndContentType(t *testing.T) {
 		return r
 	}
 
-	if r := send("GET", "/me", "Authorization", "Bearer "+circleci.DefaultToken, ""); r.body["login"] != "seraph-bot" {
-		t.Errorf("bearer: %s", r.text)
+	r := send("GET", "/me", "Authorization", "Bearer "+circleci.DefaultToken, "")
+	if r.body["login"] != "seraph-bot" {
+		t.Errorf("got %s for a bearer token, want the login seraph-bot", r.text)
 	}
 
-	for path, status := range map[string]int{
+	for request, status := range map[string]int{
 		"GET /me":                                401,
 		"POST /project/gh/acme/api/pipeline/run": 401,
 		"GET /pipeline/" + id + "/workflow":      401,
 		"GET /project/gh/acme/api":               404,
 		"POST /project/gh/acme/api/pipeline":     404,
 	} {
-		method, path, _ := strings.Cut(path, " ")
-		if r := send(method, path, "Circle-Token", "wrong", ""); r.status != status {
-			t.Errorf("%s %s: %d", method, path, r.status)
-		}
+		t.Run(request, func(t *testing.T) {
+			method, path, _ := strings.Cut(request, " ")
+			if r := send(method, path, "Circle-Token", "wrong", ""); r.status != status {
+				t.Errorf("got %d, want %d", r.status, status)
+			}
+		})
 	}
 
 	send(
@@ -174,12 +185,12 @@ func TestAuthAndContentType(t *testing.T) {
 	)
 
 	if got := c.Triggers()[1]; got.Branch != "main" || len(got.Parameters) != 0 {
-		t.Errorf("without a Content-Type: %+v", got)
+		t.Errorf("got %+v without a Content-Type, want the default branch and no parameters", got)
 	}
 }
 
-// TestActions cancels, reruns and approves over HTTP.
-func TestActions(t *testing.T) {
+// TestServer_CancelRerunApprove cancels, reruns and approves over HTTP.
+func TestServer_CancelRerunApprove(t *testing.T) {
 	c := start(t, circleci.Options{AnyProject: true})
 	held := c.run(map[string]any{circleci.ScenarioParameter: "hold-forever"})
 	p := c.await(held, func(p circleci.Pipeline) bool { return len(p.Workflows) == 1 })
@@ -203,23 +214,26 @@ func TestActions(t *testing.T) {
 	}
 
 	for _, name := range []string{"forever", "cancel-slow"} {
-		id := c.run(map[string]any{circleci.ScenarioParameter: name})
-		p := c.await(id, func(p circleci.Pipeline) bool { return len(p.Workflows) == 1 })
-		c.do(http.StatusAccepted, http.MethodPost, "/workflow/"+p.Workflows[0].ID+"/cancel", nil)
-		c.await(id, func(p circleci.Pipeline) bool { return p.Workflows[0].Status == "canceled" })
+		t.Run(name, func(t *testing.T) {
+			c := c.in(t)
+			id := c.run(map[string]any{circleci.ScenarioParameter: name})
+			p := c.await(id, func(p circleci.Pipeline) bool { return len(p.Workflows) == 1 })
+			c.do(http.StatusAccepted, http.MethodPost, "/workflow/"+p.Workflows[0].ID+"/cancel", nil)
+			c.await(id, func(p circleci.Pipeline) bool { return p.Workflows[0].Status == "canceled" })
+		})
 	}
 
 	if len(c.Cancels()) != 2 || len(c.Violations()) != 0 || c.Calls()[circleci.OpCancel] != 2 {
-		t.Errorf("got %v, %v, %v", c.Cancels(), c.Violations(), c.Calls())
+		t.Errorf("got cancels %v, violations %v, calls %v", c.Cancels(), c.Violations(), c.Calls())
 	}
 }
 
-// TestLookups covers how a lost trigger can be found again, and how not.
-func TestLookups(t *testing.T) {
+// TestServer_LooksUpPipelines covers the ways to find the pipeline of a trigger without a response.
+func TestServer_LooksUpPipelines(t *testing.T) {
 	c := start(t, circleci.Options{AnyProject: true})
 	const slug = "gh/acme/api"
 	mine := c.run(map[string]any{"seraph_key": "k-1"})
-	stranger, foreign := c.AddUnrelatedPipeline(slug, "main"), c.AddPipelineOfUser(slug, "dev", "octocat")
+	unrelated, other := c.AddUnrelatedPipeline(slug, "main"), c.AddPipelineOfUser(slug, "dev", "octocat")
 	ids := func(path string) (out []string) {
 		items, _ := c.all("/project/" + slug + path)
 		for _, item := range items {
@@ -229,30 +243,30 @@ func TestLookups(t *testing.T) {
 		return out
 	}
 
-	if got := ids("/pipeline"); !slices.Equal(got, []string{foreign, stranger, mine}) {
-		t.Errorf("all: %q", got)
+	if got := ids("/pipeline"); !slices.Equal(got, []string{other, unrelated, mine}) {
+		t.Errorf("got pipelines %q", got)
 	}
-	if got := ids("/pipeline/mine"); !slices.Equal(got, []string{stranger, mine}) {
-		t.Errorf("mine: %q", got)
+	if got := ids("/pipeline/mine"); !slices.Equal(got, []string{unrelated, mine}) {
+		t.Errorf("got own pipelines %q", got)
 	}
 	if got := c.get("/project/" + slug + "/pipeline?branch=dev")["items"].([]any); len(got) != 1 {
-		t.Errorf("dev: %v", got)
+		t.Errorf("got %v on branch dev, want one pipeline", got)
 	}
 	if got := c.get("/project/" + slug + "/pipeline/1")["id"]; got != mine {
-		t.Errorf("first: %v", got)
+		t.Errorf("got %v as number 1, want %v", got, mine)
 	}
 
 	shows := func(what string) bool {
 		return strings.Contains(c.do(http.StatusOK, http.MethodGet, "/pipeline/"+mine+what, nil).text, "k-1")
 	}
 	if shows("") || shows("/values") || !shows("/config") {
-		t.Error("at first, only the config shows parameters")
+		t.Error("want parameters only in the config by default")
 	}
 
 	c.ValuesShowParameters(true)
 	c.ConfigShowsParameters(false)
 	if !shows("/values") || shows("/config") {
-		t.Error("then only the values do")
+		t.Error("want parameters only in the values after the change")
 	}
 
 	c.ConfigUnreadable(slug)
@@ -263,11 +277,11 @@ func TestLookups(t *testing.T) {
 
 	c.MineEmpty(slug)
 	if len(ids("/pipeline/mine")) != 0 || len(ids("/pipeline")) != 3 {
-		t.Error("only mine is to be empty")
+		t.Error("want only the list of own pipelines empty")
 	}
 
 	c.ListsEmpty(slug)
 	if len(ids("/pipeline")) != 0 {
-		t.Error("all lists are to be empty")
+		t.Error("want all lists empty")
 	}
 }

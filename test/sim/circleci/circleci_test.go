@@ -16,11 +16,17 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// caller talks to a simulator as a program would.
+// client calls a simulator as a program would.
 type client struct {
 	*circleci.Server
-	t      *testing.T
-	client *http.Client
+	t    *testing.T
+	http *http.Client
+}
+
+// in returns the client for a subtest.
+func (c client) in(t *testing.T) client {
+	c.t = t
+	return c
 }
 
 func start(t *testing.T, options circleci.Options) client {
@@ -35,7 +41,7 @@ func start(t *testing.T, options circleci.Options) client {
 	}
 
 	t.Cleanup(s.Close)
-	return client{Server: s, t: t, client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	return client{Server: s, t: t, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 }
 
 type reply struct {
@@ -45,7 +51,7 @@ type reply struct {
 	body   map[string]any
 }
 
-// try makes one call and returns the transport's error, if any.
+// try makes one call and returns the error of the transport.
 func (c client) try(method, path string, body any) (reply, error) {
 	c.t.Helper()
 	raw, err := json.Marshal(body)
@@ -64,7 +70,7 @@ func (c client) try(method, path string, body any) (reply, error) {
 }
 
 func (c client) send(request *http.Request) (reply, error) {
-	response, err := c.client.Do(request)
+	response, err := c.http.Do(request)
 	if err != nil {
 		return reply{}, err
 	}
@@ -72,17 +78,17 @@ func (c client) send(request *http.Request) (reply, error) {
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	out := reply{status: response.StatusCode, header: response.Header, text: string(text)}
-	json.Unmarshal(text, &out.body) // some answers are no JSON
+	json.Unmarshal(text, &out.body) // some responses are not JSON
 
 	return out, err
 }
 
-// do makes a call that must be answered with the status.
+// do makes a call and fails the test unless the response has the status.
 func (c client) do(status int, method, path string, body any) reply {
 	c.t.Helper()
 	r, err := c.try(method, path, body)
 	if err != nil || r.status != status {
-		c.t.Fatalf("%s %s: %d %s %v, want %d", method, path, r.status, r.text, err, status)
+		c.t.Fatalf("%s %s: got %d %s %v, want %d", method, path, r.status, r.text, err, status)
 	}
 	return r
 }
@@ -121,19 +127,19 @@ func (c client) all(path string) (items []map[string]any, pages int) {
 	}
 }
 
-// await waits until a pipeline is as wanted.
-func (c client) await(id string, wanted func(circleci.Pipeline) bool) circleci.Pipeline {
+// await waits until done is true for a pipeline.
+func (c client) await(id string, done func(circleci.Pipeline) bool) circleci.Pipeline {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
 	defer cancel()
 	var p circleci.Pipeline
-	if err := c.Wait(ctx, func() bool { p, _ = c.Pipeline(id); return wanted(p) }); err != nil {
-		c.t.Fatalf("%v: pipeline is %+v", err, p)
+	if err := c.Wait(ctx, func() bool { p, _ = c.Pipeline(id); return done(p) }); err != nil {
+		c.t.Fatalf("wait for pipeline: %v, got %+v", err, p)
 	}
 	return p
 }
 
-// statuses are the workflows' in order of their making.
+// statuses lists the names and statuses of the workflows, oldest first.
 func statuses(p circleci.Pipeline) (out []string) {
 	for _, w := range p.Workflows {
 		out = append(out, w.Name+" "+w.Status)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,20 +15,20 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// TestTriggerFaults breaks the trigger in every way and counts what came of it.
-func TestTriggerFaults(t *testing.T) {
+// TestTrigger_Faults makes the trigger fail in every way and counts the pipelines.
+func TestTrigger_Faults(t *testing.T) {
 	for name, test := range map[string]struct {
-		fault  sim.Fault
-		status int // 0: no answer
-		made   int
+		fault   sim.Fault
+		status  int // 0: no response
+		created int // pipelines
 	}{
-		"before":    {fault: sim.Fault{ResetBefore: true}},
-		"after":     {fault: sim.Fault{ResetAfter: true}, made: 1},
-		"half":      {fault: sim.Fault{Truncate: true}, made: 1},
-		"refused":   {fault: sim.Fault{Status: 503}, status: 503},
-		"pretended": {fault: sim.Fault{Status: 502, AfterEffect: true}, status: 502, made: 1},
-		"late":      {fault: sim.Fault{LateEffect: time.Millisecond}, status: 504, made: 1},
-		"slow":      {fault: sim.Fault{Delay: time.Millisecond}, status: 201, made: 1},
+		"before":             {fault: sim.Fault{ResetBefore: true}},
+		"after":              {fault: sim.Fault{ResetAfter: true}, created: 1},
+		"half":               {fault: sim.Fault{Truncate: true}, created: 1},
+		"refused":            {fault: sim.Fault{Status: 503}, status: 503},
+		"error after effect": {fault: sim.Fault{Status: 502, AfterEffect: true}, status: 502, created: 1},
+		"late":               {fault: sim.Fault{LateEffect: time.Millisecond}, status: 504, created: 1},
+		"slow":               {fault: sim.Fault{Delay: time.Millisecond}, status: 201, created: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := sim.NewPlan(1)
@@ -41,23 +42,22 @@ func TestTriggerFaults(t *testing.T) {
 			)
 
 			if (err != nil) != (test.status == 0) || err == nil && r.status != test.status {
-				t.Errorf("got %d, %v", r.status, err)
+				t.Errorf("got %d, %v, want %d", r.status, err, test.status)
 			}
-			if err := c.WaitTriggers(t.Context(), test.made); err != nil {
+			if err := c.WaitTriggers(t.Context(), test.created); err != nil {
 				t.Fatal(err)
 			}
-			if got := c.ByParameter("k")["v"]; len(got) != test.made {
-				t.Errorf("%d pipelines", len(got))
+			if got := c.ByParameter("k")["v"]; len(got) != test.created {
+				t.Errorf("got %d pipelines, want %d", len(got), test.created)
 			}
 		})
 	}
 }
 
-// TestNamedFaults knows its names and nothing else.
-func TestNamedFaults(t *testing.T) {
+func TestServer_NextNamed(t *testing.T) {
 	c := start(t, circleci.Options{AnyProject: true})
 	if c.NextNamed("no such", "slow", 1) == nil || c.NextNamed(circleci.OpMe, "no such", 1) == nil {
-		t.Error("took a name nobody knows")
+		t.Error("want an error for an unknown operation and an unknown fault")
 	}
 	if err := c.NextNamed(circleci.OpMe, "rate-limited", 1); err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestNamedFaults(t *testing.T) {
 	c.get("/me")
 }
 
-// receiver notes what is posted to it and answers with the next of its statuses.
+// receiver records what is posted to it and answers with the next of its statuses.
 type receiver struct {
 	mu       sync.Mutex
 	statuses []int
@@ -88,10 +88,12 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// TestWebhook is signed as documented, sent again after an error, and gives no parameter away.
-func TestWebhook(t *testing.T) {
-	if got := circleci.Sign("secret", []byte("hello world")); got != "v1=734cc62f32841568f45715aeb9f4d7891324e6d948e4c6c60c0621cdac48623a" {
-		t.Errorf("got %s", got)
+// TestWebhook_SignedAndRetried checks the documented signature, the retry after an error, and that the
+// event contains no parameters.
+func TestWebhook_SignedAndRetried(t *testing.T) {
+	const signature = "v1=734cc62f32841568f45715aeb9f4d7891324e6d948e4c6c60c0621cdac48623a"
+	if got := circleci.Sign("secret", []byte("hello world")); got != signature {
+		t.Errorf("got %s, want %s", got, signature)
 	}
 
 	r := &receiver{statuses: []int{500}}
@@ -109,7 +111,11 @@ func TestWebhook(t *testing.T) {
 	}
 	if got := r.headers[1].Get("circleci-signature"); got != circleci.Sign("s", []byte(r.bodies[1])) ||
 		r.bodies[0] != r.bodies[1] {
-		t.Errorf("signed %s", got)
+		t.Errorf("got signature %s, bodies %q", got, r.bodies)
+	}
+
+	if strings.Contains(r.bodies[1], "hidden") {
+		t.Errorf("got %s, want no parameters", r.bodies[1])
 	}
 
 	var event struct {
@@ -128,32 +134,30 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
-// TestClaim lets one of two pipelines deploy.
-func TestClaim(t *testing.T) {
+func TestClaim_LetsOnePipelineDeploy(t *testing.T) {
 	r := &receiver{statuses: []int{200, 409}}
 	server := httptest.NewServer(r)
 	defer server.Close()
 	c := start(t, circleci.Options{AnyProject: true, ClaimURL: server.URL})
-	ends := func(id, status string) {
+	waitFor := func(id, status string) {
 		c.await(id, func(p circleci.Pipeline) bool { return slices.Equal(statuses(p), []string{"deploy " + status}) })
 	}
 	first := c.run(map[string]any{"seraph_key": "k"})
-	ends(first, "success")
+	waitFor(first, "success")
 	second := c.run(map[string]any{"seraph_key": "k"})
-	ends(second, "canceled")
+	waitFor(second, "canceled")
 	if got := c.Deployed(); !slices.Equal(got, []string{first}) {
-		t.Errorf("deployed %q", got)
+		t.Errorf("got deployed %q, want only %s", got, first)
 	}
 	if want := `{"key":"k","pipeline":"` + second + `"}`; r.bodies[1] != want {
-		t.Errorf("got %s", r.bodies[1])
+		t.Errorf("got %s, want %s", r.bodies[1], want)
 	}
 }
 
-// TestManual drives pipelines by hand.
-func TestManual(t *testing.T) {
+func TestServer_ControlledByTest(t *testing.T) {
 	c := start(t, circleci.Options{AnyProject: true, Step: circleci.ManualDrive})
 	id := c.run(nil)
-	fine := func(err error) {
+	mustSucceed := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
@@ -161,17 +165,17 @@ func TestManual(t *testing.T) {
 	}
 
 	if c.Approve(id) == nil || c.Cancel(id) == nil || c.Rerun(id) == nil || c.Finish("no such", "success") == nil {
-		t.Error("an act without an object was taken")
+		t.Error("want errors for actions on a pipeline without workflows and on an unknown one")
 	}
 
 	_, err := c.SetWorkflow(id, "build", "on_hold", circleci.WorkflowOptions{})
-	fine(err)
-	fine(c.Approve(id))
-	fine(c.Finish(id, "failed"))
-	fine(c.Rerun(id))
-	fine(c.Cancel(id))
-	fine(c.Rerun(id))
-	fine(c.Finish(id, "success"))
+	mustSucceed(err)
+	mustSucceed(c.Approve(id))
+	mustSucceed(c.Finish(id, "failed"))
+	mustSucceed(c.Rerun(id))
+	mustSucceed(c.Cancel(id))
+	mustSucceed(c.Rerun(id))
+	mustSucceed(c.Finish(id, "success"))
 	p, _ := c.Pipeline(id)
 	if got := statuses(p); !slices.Equal(got, []string{"build failed", "build canceled", "build success"}) {
 		t.Errorf("got %q", got)

@@ -8,8 +8,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// ends is how each story that makes a pipeline ends, or where it stands still.
-var ends = map[string][]string{
+// finalStatuses are the workflows at the end of each scenario that creates a pipeline, or where it stops.
+var finalStatuses = map[string][]string{
 	"success":                {"deploy success"},
 	"fail":                   {"deploy failed"},
 	"slow-success":           {"deploy success"},
@@ -42,7 +42,7 @@ var ends = map[string][]string{
 	"manual":                 nil,
 }
 
-// refusals is how each story ends that makes no pipeline.
+// refusals are the responses of the scenarios that create no pipeline.
 var refusals = map[string]int{
 	"refused-parameter": http.StatusBadRequest,
 	"ci-skip":           http.StatusOK,
@@ -50,21 +50,21 @@ var refusals = map[string]int{
 	"rate-limited":      http.StatusTooManyRequests,
 }
 
-// TestStories plays every story by its parameter and reads its end over HTTP.
-func TestStories(t *testing.T) {
+// TestScenarios_EndAsExpected plays every scenario by its parameter and reads the result over HTTP.
+func TestScenarios_EndAsExpected(t *testing.T) {
 	c := start(t, circleci.Options{})
 	c.AddProject("gh/acme/api", "main")
 	for _, s := range circleci.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
-			c := client{Server: c.Server, t: t, client: c.client}
+			c := c.in(t)
 			if status, ok := refusals[s.Name]; ok {
-				c.refuses(s.Name, status)
+				c.wantRefused(s.Name, status)
 				return
 			}
 
-			want, known := ends[s.Name]
+			want, known := finalStatuses[s.Name]
 			if !known && s.Name != "many-workflows" {
-				t.Fatal("this story has no end in the table")
+				t.Fatal("the scenario is not in finalStatuses")
 			}
 
 			id := c.run(map[string]any{circleci.ScenarioParameter: s.Name})
@@ -81,22 +81,22 @@ func TestStories(t *testing.T) {
 				want = make([]string, 45)
 			}
 			if len(items) != len(want) || pages != 1+len(items)/circleci.PageSize {
-				t.Errorf("got %d workflows on %d pages", len(items), pages)
+				t.Errorf("got %d workflows on %d pages, want %d workflows", len(items), pages, len(want))
 			}
 		})
 	}
 
 	if v := c.Violations(); len(v) > 0 {
-		t.Error(v)
+		t.Errorf("got violations %q, want none", v)
 	}
 }
 
-func (c client) refuses(story string, status int) {
+func (c client) wantRefused(scenario string, status int) {
 	c.t.Helper()
 	before := len(c.Pipelines())
-	body := map[string]any{"parameters": map[string]any{circleci.ScenarioParameter: story}}
+	body := map[string]any{"parameters": map[string]any{circleci.ScenarioParameter: scenario}}
 	r := c.do(status, http.MethodPost, "/project/gh/acme/api/pipeline", body)
-	if story != "rate-limited" {
+	if scenario != "rate-limited" {
 		if r.body["message"] == "" || len(c.Pipelines()) != before {
 			c.t.Errorf("got %s and %d more pipelines", r.text, len(c.Pipelines())-before)
 		}
@@ -111,8 +111,8 @@ func (c client) refuses(story string, status int) {
 	c.do(http.StatusCreated, http.MethodPost, "/project/gh/acme/api/pipeline", body)
 }
 
-// TestErroredAndMoved covers what a story does to a pipeline itself.
-func TestErroredAndMoved(t *testing.T) {
+// TestScenarios_ErroredAndMoved covers what scenarios change in the pipeline itself.
+func TestScenarios_ErroredAndMoved(t *testing.T) {
 	c := start(t, circleci.Options{})
 	c.AddProject("gh/acme/api", "main")
 	for _, name := range []string{"undeclared-parameter", "moved"} {
@@ -130,9 +130,9 @@ func TestErroredAndMoved(t *testing.T) {
 
 	moved := c.get("/pipeline/" + c.run(nil))
 	if got := moved["vcs"].(map[string]any)["revision"]; got == circleci.RevisionOf("main") || got == "" {
-		t.Errorf("got %v, the branch's own", got)
+		t.Errorf("got %v, want another commit than the branch's", got)
 	}
 	if c.Expect("gh/acme/api", "no such") == nil {
-		t.Error("a story nobody knows was taken")
+		t.Error("want an error for an unknown scenario")
 	}
 }

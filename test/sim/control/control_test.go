@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// pipelines is a CircleCI that is only data.
+// fakeCircleCI is a CircleCI that returns what a test sets and records calls.
 type fakeCircleCI struct {
 	signal.Broadcaster
 	mu    sync.Mutex
@@ -106,7 +106,7 @@ func (b fixture) post(t *testing.T, path, body string) (int, map[string]any) {
 	return resp.StatusCode, out
 }
 
-// report writes a status as the program under test would.
+// writeStatus writes a deployment status as the program under test would.
 func (b fixture) writeStatus(t *testing.T, d github.Deployment, body string) {
 	t.Helper()
 	url := fmt.Sprintf("%s/repos/%s/deployments/%d/statuses", b.github.URL(), d.Repository, d.ID)
@@ -124,13 +124,13 @@ func (b fixture) writeStatus(t *testing.T, d github.Deployment, body string) {
 
 	resp.Body.Close()
 	if resp.StatusCode != 201 {
-		t.Fatalf("status: %d", resp.StatusCode)
+		t.Fatalf("got %d for a status, want 201", resp.StatusCode)
 	}
 }
 
-// TestDeployAndAct deploys through the control, points a status to a pipeline, and acts on it
-// through the deployment.
-func TestDeployAndAct(t *testing.T) {
+// TestControl_DeployAndAct deploys, links a status to a pipeline, and approves, cancels and reruns it by
+// the deployment.
+func TestControl_DeployAndAct(t *testing.T) {
 	b := setup(t)
 	code, made := b.post(
 		t,
@@ -139,13 +139,13 @@ func TestDeployAndAct(t *testing.T) {
 	)
 
 	if code != 200 || made["environment"] != "qa" || made["ref"] != "main" || len(b.github.Deployments()) != 1 {
-		t.Fatalf("deploy: %d %v", code, made)
+		t.Fatalf("got %d %v for /deploy", code, made)
 	}
 
 	act := fmt.Sprintf(`{"deployment":%v}`, made["id"])
 	if code, got := b.post(t, "/approve", act); code != 400 ||
 		!strings.Contains(fmt.Sprint(got["error"]), "no status") {
-		t.Errorf("approve without a pipeline: %d %v", code, got)
+		t.Errorf("got %d %v for /approve without a pipeline, want 400", code, got)
 	}
 
 	b.circleci.set(Pipeline{
@@ -165,25 +165,26 @@ func TestDeployAndAct(t *testing.T) {
 	)
 
 	for _, path := range []string{"/approve", "/cancel", "/rerun"} {
-		if code, got := b.post(t, path, act); code != 200 || got["pipeline"] != "p-12" {
-			t.Errorf("%s: %d %v", path, code, got)
-		}
+		t.Run(path, func(t *testing.T) {
+			if code, got := b.post(t, path, act); code != 200 || got["pipeline"] != "p-12" {
+				t.Errorf("got %d %v, want pipeline p-12", code, got)
+			}
+		})
 	}
 
 	b.post(t, "/cancel", `{"pipeline":"p-1"}`)
 	b.post(t, "/faults", `{"side":"circleci","operation":"trigger","fault":"a"}`)
 	want := "expect gh/acme/web green,approve p-12,cancel p-12,rerun p-12,cancel p-1,fault trigger a 1"
 	if got := strings.Join(b.circleci.calls, ","); got != want {
-		t.Errorf("CircleCI was asked %s\nwant %s", got, want)
+		t.Errorf("got calls %s\nwant %s", got, want)
 	}
 }
 
-// TestRefusals: mistakes are answered with 400 and a reason.
-func TestRefusals(t *testing.T) {
+func TestControl_RejectsInvalidRequests(t *testing.T) {
 	cases := map[string]struct{ path, body, says string }{
 		"no repository": {path: "/deploy", body: `{}`, says: "repository is missing"},
 		"unknown field": {path: "/deploy", body: `{"repo":"a/b"}`, says: "unknown field"},
-		"unknown story": {
+		"unknown scenario": {
 			path: "/deploy",
 			body: `{"repository":"a/b","github_scenario":"x"}`,
 			says: "no scenario",
@@ -194,16 +195,16 @@ func TestRefusals(t *testing.T) {
 			body: `{"side":"github","operation":"create status","fault":"x"}`,
 			says: "no fault",
 		},
-		"unknown op": {
+		"unknown operation": {
 			path: "/faults",
 			body: `{"side":"github","operation":"x","fault":"slow"}`,
 			says: "no operation",
 		},
-		"unknown side":     {path: "/faults", body: `{"side":"x"}`, says: "side must be"},
-		"no deployment":    {path: "/rerun", body: `{"deployment":7}`, says: "no deployment 7"},
-		"unknown delivery": {path: "/redeliver", body: `{"delivery":7}`, says: "no delivery"},
-		"no fact":          {path: "/facts", body: `{}`, says: "use owner/name"},
-		"unknown role":     {path: "/facts", body: `{"repository":"a/b","roles":{"x":"king"}}`, says: "roles: x is"},
+		"unknown side":            {path: "/faults", body: `{"side":"x"}`, says: "side must be"},
+		"no deployment":           {path: "/rerun", body: `{"deployment":7}`, says: "no deployment 7"},
+		"unknown delivery":        {path: "/redeliver", body: `{"delivery":7}`, says: "no delivery"},
+		"no repository for facts": {path: "/facts", body: `{}`, says: "use owner/name"},
+		"unknown role":            {path: "/facts", body: `{"repository":"a/b","roles":{"x":"king"}}`, says: "roles: x is"},
 		"unknown member": {
 			path: "/facts",
 			body: `{"repository":"a/b","teams":{"a/b":{"x":"maybe"}}}`,
@@ -239,8 +240,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestEventsFollow reads the stream while a deployment, a status and a pipeline come about.
-func TestEventsFollow(t *testing.T) {
+// TestControl_EventsFollow reads the stream while a deployment, a status and a pipeline are created.
+func TestControl_EventsFollow(t *testing.T) {
 	b := setup(t)
 	b.github.AddRepository("acme/web")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -263,14 +264,14 @@ func TestEventsFollow(t *testing.T) {
 			if lines.Text() == "event: "+kind {
 				lines.Scan()
 				if !strings.Contains(lines.Text(), part) {
-					t.Errorf("%s: %s, want %s", kind, lines.Text(), part)
+					t.Errorf("got %s event %s, want %s", kind, lines.Text(), part)
 				}
 
 				return
 			}
 		}
 
-		t.Fatalf("no %s event: %v", kind, lines.Err())
+		t.Fatalf("got no %s event: %v", kind, lines.Err())
 	}
 
 	d, err := b.github.CreateDeployment("acme/web", github.NewDeployment{Ref: "main"})
@@ -287,7 +288,7 @@ func TestEventsFollow(t *testing.T) {
 	expect("pipeline", `"status":"success"`)
 }
 
-func TestLists(t *testing.T) {
+func TestControl_Lists(t *testing.T) {
 	b := setup(t)
 	b.post(t, "/deploy", `{"repository":"acme/web"}`)
 	for path, part := range map[string]string{
@@ -298,15 +299,17 @@ func TestLists(t *testing.T) {
 		"/faults":              `"lost-answer"`,
 		"/events?follow=false": "event: deployment",
 	} {
-		resp, err := http.Get(b.url + path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		t.Run(path, func(t *testing.T) {
+			resp, err := http.Get(b.url + path)
+			if err != nil {
+				t.Fatal(err)
+			}
 
-		body, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if !strings.Contains(string(body), part) {
-			t.Errorf("%s: %s, want %s", path, body, part)
-		}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body)
+			if !strings.Contains(string(body), part) {
+				t.Errorf("got %s, want %s", body, part)
+			}
+		})
 	}
 }

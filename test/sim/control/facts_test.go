@@ -10,8 +10,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// TestFacts sets what GitHub is to know and asks GitHub.
-func TestFacts(t *testing.T) {
+// TestControl_Facts sets facts and reads them from GitHub.
+func TestControl_Facts(t *testing.T) {
 	b := setup(t)
 	code, got := b.post(
 		t,
@@ -21,7 +21,7 @@ func TestFacts(t *testing.T) {
 	)
 
 	if code != 200 || got["sha"] == github.Commit("acme/web", "main") {
-		t.Fatalf("%d %v", code, got)
+		t.Fatalf("got %d %v, want 200 and a new commit", code, got)
 	}
 
 	for path, part := range map[string]string{
@@ -33,9 +33,11 @@ func TestFacts(t *testing.T) {
 		"/repos/acme/web/branches/main":                              `"contexts":["ci"]`,
 		"/repos/acme/web/rules/branches/main":                        `"context":"build"`,
 	} {
-		if body := b.get(t, path); !strings.Contains(body, part) {
-			t.Errorf("%s: %s, want %s", path, body, part)
-		}
+		t.Run(path, func(t *testing.T) {
+			if body := b.get(t, path); !strings.Contains(body, part) {
+				t.Errorf("got %s, want %s", body, part)
+			}
+		})
 	}
 }
 

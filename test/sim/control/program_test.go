@@ -15,7 +15,7 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-func TestRunWithoutServing(t *testing.T) {
+func TestRun_ExitsWithoutServing(t *testing.T) {
 	cases := map[string]struct {
 		args []string
 		code int
@@ -38,7 +38,7 @@ func TestRunWithoutServing(t *testing.T) {
 			var out bytes.Buffer
 			code := Run(t.Context(), c.args, func(string) string { return "" }, &out, &out)
 			if code != c.code || !strings.Contains(out.String(), c.says) {
-				t.Errorf("exit %d, %s", code, out.String())
+				t.Errorf("got exit code %d and %s, want %d and %q", code, out.String(), c.code, c.says)
 			}
 		})
 	}
@@ -163,8 +163,8 @@ func TestRun_PrintsEvents(t *testing.T) {
 	p.waitLine(t, `CircleCI  pipeline 1 of gh/acme/api, workflow deploy \([0-9a-f]{8}\) ended: success`)
 }
 
-// TestRun_CircleCIFollowsGitHub pushes, makes a branch and a tag at GitHub, and wants CircleCI to
-// build them.
+// TestRun_CircleCIFollowsGitHub pushes and creates a branch and a tag at GitHub, and checks that CircleCI
+// builds them.
 func TestRun_CircleCIFollowsGitHub(t *testing.T) {
 	p := start(t)
 	const (
@@ -174,8 +174,8 @@ func TestRun_CircleCIFollowsGitHub(t *testing.T) {
 
 	first := github.Commit("acme/api", "main")
 	pushed := p.call(t, "POST", p.control+"/facts", `{"repository":"acme/api","push":true}`)["sha"].(string)
-	branch := p.call(t, "POST", p.control+"/facts",
-		`{"repository":"acme/api","ref":"release/1","branches":{"release/1":""},"tags":{"v1":"release/1","v0":"`+first+`"}}`)["sha"].(string)
+	branch := p.call(t, "POST", p.control+"/facts", `{"repository":"acme/api","ref":"release/1",
+		"branches":{"release/1":""},"tags":{"v1":"release/1","v0":"`+first+`"}}`)["sha"].(string)
 	web := p.call(t, "POST", p.control+"/facts", `{"repository":"acme/web","push":true}`)["sha"].(string)
 	if pushed == first {
 		t.Errorf("got head %s after the push, want a new commit", pushed)

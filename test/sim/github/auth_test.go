@@ -53,9 +53,9 @@ func (k appKey) jwt(t *testing.T, now time.Time, life time.Duration) string {
 	return signed
 }
 
-// TestWhoMayAsk makes the same call with each kind of credential.
-func TestWhoMayAsk(t *testing.T) {
-	key, stranger := newKey(t), newKey(t)
+// TestServer_Authentication makes calls with each kind of credential.
+func TestServer_Authentication(t *testing.T) {
+	key, otherKey := newKey(t), newKey(t)
 	s := setup(t, github.Options{App: key.app()})
 	s.AddToken("read-only", "reader", map[string]string{"deployments": "read", "metadata": "read"})
 	good := key.jwt(t, time.Now(), 5*time.Minute)
@@ -74,15 +74,15 @@ func TestWhoMayAsk(t *testing.T) {
 			says:   "Bad credentials",
 		},
 		"personal token": {method: "GET", path: "/repos/" + repo, token: github.DefaultToken, status: 200},
-		"who am I":       {method: "GET", path: "/user", token: github.DefaultToken, status: 200},
-		"too small a token": {
+		"own user":       {method: "GET", path: "/user", token: github.DefaultToken, status: 200},
+		"token without the permission": {
 			method: "POST",
 			path:   statuses,
 			token:  "read-only",
 			status: 403,
 			says:   "Resource not accessible by personal access token",
 		},
-		"large enough": {method: "GET", path: statuses, token: "read-only", status: 200},
+		"token with the permission": {method: "GET", path: statuses, token: "read-only", status: 200},
 		"other repository": {
 			method: "GET",
 			path:   "/repos/acme/none",
@@ -102,7 +102,7 @@ func TestWhoMayAsk(t *testing.T) {
 		"app, other key": {
 			method: "GET",
 			path:   "/app",
-			token:  stranger.jwt(t, time.Now(), time.Minute),
+			token:  otherKey.jwt(t, time.Now(), time.Minute),
 			status: 401,
 			says:   "could not be decoded",
 		},
@@ -148,7 +148,7 @@ func TestWhoMayAsk(t *testing.T) {
 			says:   "Not Found",
 		},
 		"meta needs nothing": {method: "GET", path: "/meta", status: 200},
-		"a call that is not there": {
+		"unknown call": {
 			method: "PUT",
 			path:   "/repos/" + repo,
 			token:  github.DefaultToken,
@@ -173,9 +173,8 @@ func TestWhoMayAsk(t *testing.T) {
 	}
 }
 
-// TestAppEndToEnd lets the libraries that real programs use find the installation, get a token and
-// write a status.
-func TestAppEndToEnd(t *testing.T) {
+// TestApp_EndToEnd uses common client libraries to find the installation, get a token and write a status.
+func TestApp_EndToEnd(t *testing.T) {
 	key, clock := newKey(t), newClock()
 	s := setup(t, github.Options{App: key.app(), Now: clock.now})
 	tr := &http.Transport{DisableKeepAlives: true}
@@ -186,7 +185,7 @@ func TestAppEndToEnd(t *testing.T) {
 
 	found, _, err := newClient(t, s, app).Apps.FindRepositoryInstallation(t.Context(), "acme", "api")
 	if err != nil || found.GetID() != 9001 {
-		t.Fatalf("installation %d: %v", found.GetID(), err)
+		t.Fatalf("got installation %d, %v, want 9001", found.GetID(), err)
 	}
 
 	installed, err := ghinstallation.New(tr, 4711, found.GetID(), key.pem())
@@ -205,7 +204,7 @@ func TestAppEndToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := s.Statuses(repo, d.ID)[0].Creator; got != "seraph[bot]" || s.TokensIssued() != 1 {
-		t.Errorf("creator %q, %d tokens", got, s.TokensIssued())
+		t.Errorf("got creator %q and %d tokens, want seraph[bot] and 1", got, s.TokensIssued())
 	}
 
 	wantNoViolations(t, s)
@@ -213,12 +212,12 @@ func TestAppEndToEnd(t *testing.T) {
 	if err := write(&hub.DeploymentStatusRequest{
 		State: hub.String("success"),
 	}); !says(err, "Resource not accessible by integration") {
-		t.Errorf("without permission: %v", err)
+		t.Errorf("got %v without the permission, want a refusal", err)
 	}
 
 	s.Uninstall(repo)
 	if err := write(&hub.DeploymentStatusRequest{State: hub.String("success")}); !says(err, "404") {
-		t.Errorf("uninstalled: %v", err)
+		t.Errorf("got %v for an uninstalled repository, want 404", err)
 	}
 
 	clock.advance(time.Hour)
@@ -227,7 +226,7 @@ func TestAppEndToEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := do(t, s, "GET", "/repos/"+repo, token, ""); got.status != 401 {
-		t.Errorf("an expired token: %d", got.status)
+		t.Errorf("got %d for an expired token, want 401", got.status)
 	}
 }
 
@@ -237,9 +236,8 @@ func newClient(t *testing.T, s *github.Server, tr http.RoundTripper) *hub.Client
 		app.BaseURL = s.URL()
 	}
 
-	c := hub.NewClient(&http.Client{
-		Transport: tr,
-	}) // with a Timeout, v60 leaves a goroutine behind each refusal until it runs out
+	// no Timeout: with one, v60 leaks a goroutine after each refusal until the timeout
+	c := hub.NewClient(&http.Client{Transport: tr})
 	base, err := c.BaseURL.Parse(s.URL() + "/")
 	if err != nil {
 		t.Fatal(err)

@@ -12,17 +12,18 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// TestStatusRules posts one status of each kind to a fresh deployment.
-func TestStatusRules(t *testing.T) {
+// TestCreateStatus_Rules posts one status of each kind to a new deployment.
+func TestCreateStatus_Rules(t *testing.T) {
 	cases := map[string]struct {
 		body      string
 		status    int
-		says      string // in the answer
+		says      string // in the response
 		violation string // part of it; empty: none
 	}{
 		"queued": {body: `{"state":"queued"}`, status: 201},
 		"everything": {
-			body:   `{"state":"success","description":"done","log_url":"https://ci/1","environment_url":"http://x","environment":"qa","auto_inactive":false}`,
+			body: `{"state":"success","description":"done","log_url":"https://ci/1","environment_url":"http://x",
+				"environment":"qa","auto_inactive":false}`,
 			status: 201,
 		},
 		"140 code points": {body: `{"state":"error","description":"` + strings.Repeat("é", 140) + `"}`, status: 201},
@@ -75,13 +76,13 @@ func TestStatusRules(t *testing.T) {
 
 func unchecked(next http.Handler) http.Handler { return next }
 
-func TestStatusLimit(t *testing.T) {
+func TestCreateStatus_Limit(t *testing.T) {
 	s := setup(t, github.Options{StatusLimit: 2})
 	path := statusesPath(deploy(t, s, github.NewDeployment{}))
 	for i, want := range []int{201, 201, 422} {
 		got := call(t, s, "POST", path, `{"state":"in_progress"}`)
 		if got.status != want {
-			t.Fatalf("status %d: got %d, want %d", i, got.status, want)
+			t.Fatalf("got %d for status %d, want %d", got.status, i, want)
 		}
 		if want == 422 && !strings.Contains(fmt.Sprint(got.body["errors"]), "maximum number of statuses") {
 			t.Errorf("got %v", got.body)
@@ -91,9 +92,9 @@ func TestStatusLimit(t *testing.T) {
 	wantNoViolations(t, s)
 }
 
-// TestAutoInactive: success makes older successful ones of the environment inactive, but neither
-// production nor transient ones, and not when the caller says so.
-func TestAutoInactive(t *testing.T) {
+// TestCreateStatus_AutoInactive: success makes older successful deployments of the environment inactive,
+// except production and transient ones, and except when auto_inactive is false.
+func TestCreateStatus_AutoInactive(t *testing.T) {
 	s := setup(t, github.Options{})
 	success := func(d github.Deployment, extra string) {
 		call(t, s, "POST", statusesPath(d), `{"state":"success"`+extra+`}`)
@@ -138,8 +139,8 @@ func TestAutoInactive(t *testing.T) {
 	wantNoViolations(t, s)
 }
 
-// TestCreateDeployment goes through the refusals and the defaults of "Create a deployment".
-func TestCreateDeployment(t *testing.T) {
+// TestCreateDeployment_Rules covers the refusals and the defaults of "Create a deployment".
+func TestCreateDeployment_Rules(t *testing.T) {
 	s := setup(t, github.Options{Wrap: unchecked})
 	s.Tag(repo, "v1", "")
 	s.Push(repo, "old", "")
@@ -193,15 +194,14 @@ func TestCreateDeployment(t *testing.T) {
 				t.Errorf("got %d %s, want %d with %s", got.status, raw, c.status, c.says)
 			}
 			if made := len(s.Deployments()) - before; made != map[bool]int{true: 1}[c.status == 201] {
-				t.Errorf("%d deployments were made", made)
+				t.Errorf("got %d new deployments with status %d", made, c.status)
 			}
 		})
 	}
 }
 
-// TestListsPageNewestFirst walks the Link headers of deployments and statuses and tries each
-// filter.
-func TestListsPageNewestFirst(t *testing.T) {
+// TestLists_PagesNewestFirst follows the Link headers of the list of deployments and tries each filter.
+func TestLists_PagesNewestFirst(t *testing.T) {
 	s := setup(t, github.Options{})
 	var want []string
 	for i := range 5 {
@@ -233,20 +233,22 @@ func TestListsPageNewestFirst(t *testing.T) {
 		"sha=" + github.Commit(repo, "main"): 5,
 		"sha=none":                           5,
 	} {
-		if page := call(t, s, "GET", "/repos/"+repo+"/deployments?"+filter, ""); len(page.list) != count ||
-			page.list == nil {
-			t.Errorf("%s: got %d, want %d", filter, len(page.list), count)
-		}
+		t.Run(filter, func(t *testing.T) {
+			page := call(t, s, "GET", "/repos/"+repo+"/deployments?"+filter, "")
+			if page.list == nil || len(page.list) != count {
+				t.Errorf("got %d deployments, want %d", len(page.list), count)
+			}
+		})
 	}
 
 	wantNoViolations(t, s)
 	call(t, s, "GET", "/repos/"+repo+"/deployments?colour=red", "")
 	if len(s.Violations()) == 0 {
-		t.Error("an unknown query parameter is no violation")
+		t.Error("want a violation for an unknown query parameter")
 	}
 }
 
-// next is the path of the next page.
+// next returns the path of the next page, or "".
 func next(s *github.Server, r reply) string {
 	for _, link := range strings.Split(r.header.Get("Link"), ", ") {
 		if address, ok := strings.CutSuffix(link, `>; rel="next"`); ok {
@@ -256,8 +258,8 @@ func next(s *github.Server, r reply) string {
 	return ""
 }
 
-// TestRenameAndDelete follows one repository through its names.
-func TestRenameAndDelete(t *testing.T) {
+// TestRepository_RenameAndDelete follows one repository through its names.
+func TestRepository_RenameAndDelete(t *testing.T) {
 	s := setup(t, github.Options{})
 	id := s.AddRepository(repo)
 	d := deploy(t, s, github.NewDeployment{})
@@ -266,35 +268,36 @@ func TestRenameAndDelete(t *testing.T) {
 
 	read := call(t, s, "GET", "/repos/"+repo+"/deployments?per_page=1", "")
 	if read.status != 301 || read.header.Get("Location") != byID+"/deployments?per_page=1" {
-		t.Errorf("read: %d %s", read.status, read.header.Get("Location"))
+		t.Errorf("got %d %s for a read", read.status, read.header.Get("Location"))
 	}
 
 	write := call(t, s, "POST", statusesPath(d), `{"state":"queued"}`)
 	if want := fmt.Sprintf("%s/deployments/%d/statuses", byID, d.ID); write.status != 307 ||
 		write.header.Get("Location") != want {
-		t.Errorf("write: %d %s", write.status, write.header.Get("Location"))
+		t.Errorf("got %d %s for a write", write.status, write.header.Get("Location"))
 	}
 	if got := call(t, s, "GET", fmt.Sprintf("/repositories/%d", id), ""); got.text("full_name") != "acme/backend" {
-		t.Errorf("by id: %v", got.body["full_name"])
+		t.Errorf("got %v by id, want acme/backend", got.body["full_name"])
 	}
-	if got := call(t, s, "POST", fmt.Sprintf("/repositories/%d/deployments/%d/statuses", id, d.ID), `{"state":"queued"}`); got.status != 201 {
-		t.Errorf("status by id: %d", got.status)
+	statusByID := fmt.Sprintf("/repositories/%d/deployments/%d/statuses", id, d.ID)
+	if got := call(t, s, "POST", statusByID, `{"state":"queued"}`); got.status != 201 {
+		t.Errorf("got %d for a status by id, want 201", got.status)
 	}
 	if got := s.Statuses(repo, d.ID); len(got) != 1 {
-		t.Errorf("statuses: %v", got)
+		t.Errorf("got statuses %v, want one", got)
 	}
 
 	wantNoViolations(t, s)
 
 	s.Rename("acme/backend", "acme/core", false)
 	if got := call(t, s, "GET", "/repos/acme/backend", ""); got.status != 404 {
-		t.Errorf("a name that does not redirect: %d", got.status)
+		t.Errorf("got %d for a name without redirect, want 404", got.status)
 	}
 
 	s.Delete("acme/core")
 	for _, path := range []string{"/repos/acme/core", "/repos/" + repo, fmt.Sprintf("/repositories/%d", id)} {
 		if got := call(t, s, "GET", path, ""); got.status != 404 {
-			t.Errorf("%s after deletion: %d", path, got.status)
+			t.Errorf("got %d for %s after the deletion, want 404", got.status, path)
 		}
 	}
 }

@@ -11,26 +11,27 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/shapes"
 )
 
-// want asks a path and looks for fields, each given as name=value.
+// wantFields reads a path and checks the status and fields, each given as name=value.
 func wantFields(t *testing.T, s *github.Server, path string, status int, fields ...string) reply {
 	t.Helper()
 	got := call(t, s, "GET", path, "")
 	if got.status != status {
-		t.Errorf("%s: %d %v, want %d", path, got.status, got.body, status)
+		t.Errorf("%s: got %d %v, want %d", path, got.status, got.body, status)
 	}
 
 	for _, field := range fields {
 		name, value, _ := strings.Cut(field, "=")
 		if got.text(name) != value {
-			t.Errorf("%s: %s is %s, want %s", path, name, got.text(name), value)
+			t.Errorf("%s: got %s %s, want %s", path, name, got.text(name), value)
 		}
 	}
 
 	return got
 }
 
-// TestPeople: an id outlives its login, and a login that is given up may be somebody else's.
-func TestPeople(t *testing.T) {
+// TestAccounts_IDOutlivesLogin: an account keeps its id when it is renamed, and another account may take
+// the old login.
+func TestAccounts_IDOutlivesLogin(t *testing.T) {
 	s := setup(t, github.Options{})
 	alice := s.AddUser("alice")
 	byID := fmt.Sprintf("/user/%d", alice)
@@ -50,10 +51,10 @@ func TestPeople(t *testing.T) {
 	wantFields(t, s, "/repos/"+repo+"/collaborators/alice/permission", 404, "message=alice is not a user")
 	wantFields(t, s, "/orgs/acme/teams/sre/memberships/alice-b", 200, "state=active")
 	if got := s.Deployments()[0]; got.ID != d.ID || got.Creator != "alice-b" {
-		t.Errorf("the deployment is shown under %s", got.Creator)
+		t.Errorf("got creator %s, want alice-b", got.Creator)
 	}
 	if taken := s.AddUser("alice"); taken == alice {
-		t.Error("the stranger has alice's id")
+		t.Error("got the id of the renamed account for a new one")
 	}
 
 	wantFields(t, s, "/repos/"+repo+"/collaborators/alice/permission", 200, "permission=none", "role_name=none")
@@ -64,7 +65,8 @@ func TestPeople(t *testing.T) {
 	wantNoViolations(t, s)
 }
 
-func TestRoles(t *testing.T) {
+func TestPermission_Roles(t *testing.T) {
+	const path = "/repos/" + repo + "/collaborators/alice/permission"
 	s := setup(t, github.Options{})
 	for role, c := range map[string]struct{ permission, may string }{
 		"":         {permission: "none", may: "map[admin:false maintain:false pull:false push:false triage:false]"},
@@ -74,21 +76,23 @@ func TestRoles(t *testing.T) {
 		"maintain": {permission: "write", may: "map[admin:false maintain:true pull:true push:true triage:true]"},
 		"admin":    {permission: "admin", may: "map[admin:true maintain:true pull:true push:true triage:true]"},
 	} {
-		s.SetCustomRole(repo, "alice", role, role)
-		got := wantFields(t, s, "/repos/"+repo+"/collaborators/alice/permission", 200, "permission="+c.permission)
-		if user := got.body["user"].(map[string]any); fmt.Sprint(user["permissions"]) != c.may {
-			t.Errorf("%s may %v", role, user["permissions"])
-		}
+		t.Run("role "+role, func(t *testing.T) {
+			s.SetCustomRole(repo, "alice", role, role)
+			got := wantFields(t, s, path, 200, "permission="+c.permission)
+			if user := got.body["user"].(map[string]any); fmt.Sprint(user["permissions"]) != c.may {
+				t.Errorf("got permissions %v, want %s", user["permissions"], c.may)
+			}
+		})
 	}
 
 	s.SetCustomRole(repo, "alice", "release-captain", "maintain")
-	wantFields(t, s, "/repos/"+repo+"/collaborators/alice/permission", 200, "permission=write", "role_name=release-captain")
-	s.Rename(repo, "acme/moved", false) // a role is the repository's, not its name's
+	wantFields(t, s, path, 200, "permission=write", "role_name=release-captain")
+	s.Rename(repo, "acme/moved", false) // roles stay when the repository is renamed
 	wantFields(t, s, "/repos/acme/moved/collaborators/alice/permission", 200, "permission=write")
 	wantNoViolations(t, s)
 }
 
-func TestTeams(t *testing.T) {
+func TestTeams_Membership(t *testing.T) {
 	s := setup(t, github.Options{})
 	s.AddTeam("acme", "sre")
 	s.SetTeamMember("acme", "sre", "alice", "pending")
@@ -105,13 +109,13 @@ func TestTeams(t *testing.T) {
 	s.AddToken("small", "reader", map[string]string{"metadata": "read"})
 	got := do(t, s, "GET", "/orgs/acme/teams/sre", "small", "")
 	if got.status != 403 || got.header.Get("X-Accepted-Github-Permissions") != "members=read" {
-		t.Errorf("without the permission: %d %v", got.status, got.header)
+		t.Errorf("got %d %v without the permission, want 403", got.status, got.header)
 	}
 
 	wantNoViolations(t, s)
 }
 
-func TestCommitFactsPage(t *testing.T) {
+func TestCommit_StatusesAndChecks(t *testing.T) {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	s := setup(t, github.Options{Now: func() time.Time { return at }})
 	head := s.Push(repo, "main", "")
@@ -120,7 +124,7 @@ func TestCommitFactsPage(t *testing.T) {
 		s.AddCheckRun(head, fmt.Sprintf("job-%d", i), "completed", "success")
 	}
 
-	s.SetCommitStatus(head, "ci/0", "failure") // in the place of the first
+	s.SetCommitStatus(head, "ci/0", "failure") // replaces the first
 	s.AddCheck(head, github.CheckRun{Name: "job-0", Conclusion: "timed_out", StartedAt: at.Add(-time.Hour)})
 	s.AddCheck(head, github.CheckRun{Name: "job-0", App: "other", Status: "queued"})
 	base := "/repos/" + repo + "/commits/" + head
@@ -137,20 +141,22 @@ func TestCommitFactsPage(t *testing.T) {
 		"/check-runs?check_name=job-0":      {list: "check_runs", items: 2, all: 2},
 		"/check-runs?filter=all&per_page=1": {list: "check_runs", items: 1, all: 7, more: true},
 	} {
-		got := wantFields(t, s, base+path, 200, fmt.Sprintf("total_count=%d", c.all))
-		if items := got.body[c.list].([]any); len(items) != c.items {
-			t.Errorf("%s: %d items", path, len(items))
-		}
-		if more := strings.Contains(got.header.Get("Link"), `rel="next"`); more != c.more {
-			t.Errorf("%s: Link %s", path, got.header.Get("Link"))
-		}
+		t.Run(path, func(t *testing.T) {
+			got := wantFields(t, s, base+path, 200, fmt.Sprintf("total_count=%d", c.all))
+			if items := got.body[c.list].([]any); len(items) != c.items {
+				t.Errorf("got %d items, want %d", len(items), c.items)
+			}
+			if more := strings.Contains(got.header.Get("Link"), `rel="next"`); more != c.more {
+				t.Errorf("got Link %s, want a next page: %t", got.header.Get("Link"), c.more)
+			}
+		})
 	}
 
 	wantFields(t, s, base+"/status", 200, "state=failure")
 	wantNoViolations(t, s)
 }
 
-func TestProtection(t *testing.T) {
+func TestBranch_Protection(t *testing.T) {
 	s := setup(t, github.Options{})
 	s.Push(repo, "feature/x", "")
 	wantFields(t, s, "/repos/"+repo+"/branches/main", 200, "protected=false")
@@ -159,16 +165,16 @@ func TestProtection(t *testing.T) {
 	got := wantFields(t, s, "/repos/"+repo+"/branches/feature%2Fx", 200, "name=feature/x", "protected=true")
 	required := got.body["protection"].(map[string]any)["required_status_checks"].(map[string]any)
 	if fmt.Sprint(required["contexts"]) != "[ci/test build]" || len(required["checks"].([]any)) != 2 {
-		t.Errorf("%v", required)
+		t.Errorf("got %v", required)
 	}
 
 	s.SetRulesetChecks(repo, "main", "lint")
 	if got := wantFields(t, s, "/repos/"+repo+"/rules/branches/main", 200); len(got.list) != 2 ||
 		!strings.Contains(fmt.Sprint(got.list), "lint") {
-		t.Errorf("%v", got.list)
+		t.Errorf("got rules %v", got.list)
 	}
 	if got := wantFields(t, s, "/repos/"+repo+"/rules/branches/feature%2Fx", 200); len(got.list) != 0 {
-		t.Errorf("%v", got.list)
+		t.Errorf("got rules %v", got.list)
 	}
 
 	s.SetRequiredChecks(repo, "feature/x")
@@ -176,8 +182,8 @@ func TestProtection(t *testing.T) {
 	wantNoViolations(t, s)
 }
 
-// TestCompare: history tells how commits stand, unless a test says otherwise.
-func TestCompare(t *testing.T) {
+// TestCompare_FollowsHistory compares commits by their history, and by SetComparison.
+func TestCompare_FollowsHistory(t *testing.T) {
 	s := setup(t, github.Options{})
 	first := github.Commit(repo, "main")
 	second := s.Push(repo, "main", "")
@@ -185,92 +191,48 @@ func TestCompare(t *testing.T) {
 	side := s.Push(repo, "side", strings.Repeat("ab", 20))
 	s.Push(repo, "main", first)
 	fourth := s.Push(repo, "main", strings.Repeat("cd", 20))
-	told := strings.Repeat("ef", 20)
-	s.SetComparison(repo, first, told, "diverged", 2, 1)
-	for _, c := range []struct{ base, head, status, ahead, behind string }{
-		{
-			base:   first,
-			head:   first,
-			status: "identical",
-			ahead:  "0",
-			behind: "0",
-		},
-		{
-			base:   first,
-			head:   third,
-			status: "ahead",
-			ahead:  "2",
-			behind: "0",
-		},
-		{
-			base:   third,
-			head:   first,
-			status: "behind",
-			ahead:  "0",
-			behind: "2",
-		},
-		{
-			base:   third,
-			head:   side,
-			status: "ahead",
-			ahead:  "1",
-			behind: "0",
-		},
-		{
-			base:   side,
-			head:   fourth,
-			status: "diverged",
-			ahead:  "1",
-			behind: "3",
-		},
-		{
-			base:   "main",
-			head:   "side",
-			status: "diverged",
-			ahead:  "3",
-			behind: "1",
-		},
-		{
-			base:   first,
-			head:   told,
-			status: "diverged",
-			ahead:  "2",
-			behind: "1",
-		},
-	} {
-		wantFields(
-			t,
-			s,
-			"/repos/"+repo+"/compare/"+c.base+"..."+c.head,
-			200,
-			"status="+c.status,
-			"ahead_by="+c.ahead,
-			"behind_by="+c.behind,
-		)
+	set := strings.Repeat("ef", 20)
+	s.SetComparison(repo, first, set, "diverged", 2, 1)
+	tests := []struct{ name, base, head, status, ahead, behind string }{
+		{name: "same commit", base: first, head: first, status: "identical", ahead: "0", behind: "0"},
+		{name: "ahead", base: first, head: third, status: "ahead", ahead: "2", behind: "0"},
+		{name: "behind", base: third, head: first, status: "behind", ahead: "0", behind: "2"},
+		{name: "other branch", base: third, head: side, status: "ahead", ahead: "1", behind: "0"},
+		{name: "diverged", base: side, head: fourth, status: "diverged", ahead: "1", behind: "3"},
+		{name: "branch names", base: "main", head: "side", status: "diverged", ahead: "3", behind: "1"},
+		{name: "set", base: first, head: set, status: "diverged", ahead: "2", behind: "1"},
+	}
+
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			path := "/repos/" + repo + "/compare/" + test.base + "..." + test.head
+			wantFields(t, s, path, 200, "status="+test.status, "ahead_by="+test.ahead, "behind_by="+test.behind)
+		})
 	}
 
 	wantFields(t, s, "/repos/"+repo+"/compare/"+second+"..."+strings.Repeat("00", 20), 404)
 	wantNoViolations(t, s)
 }
 
-// TestDeployAs makes a deployment as somebody, and through an app.
-func TestDeployAs(t *testing.T) {
+// TestCreateDeployment_Creator creates deployments as several users and through an app.
+func TestCreateDeployment_Creator(t *testing.T) {
 	s := setup(t, github.Options{
 		Wrap: func(next http.Handler) http.Handler { return shapes.Check(next, func(v string) { t.Error(v) }) },
 	})
 	s.AddToken("bobs", "bob", nil)
-	if got := do(t, s, "POST", "/repos/"+repo+"/deployments", "bobs", `{"ref":"main","auto_merge":false}`); got.status != 201 {
-		t.Fatalf("%d %v", got.status, got.body)
+	created := do(t, s, "POST", "/repos/"+repo+"/deployments", "bobs", `{"ref":"main","auto_merge":false}`)
+	if created.status != 201 {
+		t.Fatalf("got %d %v, want 201", created.status, created.body)
 	}
 
 	deploy(t, s, github.NewDeployment{Creator: "alice"})
 	deploy(t, s, github.NewDeployment{Creator: "hubot[bot]", App: "hubot"})
-	var who []string
+	var creators []string
 	for _, d := range s.Deployments() {
-		who = append(who, d.Creator)
+		creators = append(creators, d.Creator)
 	}
 
-	if fmt.Sprint(who) != "[bob alice hubot[bot]]" {
-		t.Errorf("%v", who)
+	if want := "[bob alice hubot[bot]]"; fmt.Sprint(creators) != want {
+		t.Errorf("got creators %v, want %s", creators, want)
 	}
 }

@@ -9,13 +9,12 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// TestFaults meets each named fault once with a status write, and finds the call right the time
-// after.
-func TestFaults(t *testing.T) {
+// TestFaults_StatusWrite makes a status write fail with each named fault, and the next one succeed.
+func TestFaults_StatusWrite(t *testing.T) {
 	type want struct {
-		status  int    // 0: no readable answer
+		status  int    // 0: no readable response
 		header  string // name=value
-		written bool   // the write took effect all the same
+		written bool   // the write had its effect
 	}
 
 	cases := map[string]want{
@@ -37,11 +36,11 @@ func TestFaults(t *testing.T) {
 		"no-answer":          {},
 		"lost-answer":        {written: true},
 		"half-answer":        {written: true},
-		"slow":               {}, // three seconds are too long for a test
+		"slow":               {}, // not tested: it takes three seconds
 	}
 
 	if len(cases) != len(github.Faults()) {
-		t.Errorf("there are other faults: %v", github.Faults())
+		t.Errorf("got faults %v, want those of the table", github.Faults())
 	}
 
 	for name, c := range cases {
@@ -61,13 +60,13 @@ func TestFaults(t *testing.T) {
 				t.Errorf("got %d, want %d", got.status, c.status)
 			}
 			if header, value, some := strings.Cut(c.header, "="); some && got.header.Get(header) != value {
-				t.Errorf("%s: %q, want %q", header, got.header.Get(header), value)
+				t.Errorf("got %s %q, want %q", header, got.header.Get(header), value)
 			}
 			if written := len(s.Statuses(repo, d.ID)) == 1; written != c.written {
-				t.Errorf("written: %t", written)
+				t.Errorf("got written %t, want %t", written, c.written)
 			}
 			if again := try(t, s, statusesPath(d)); again.status != 201 {
-				t.Errorf("the next call: %d", again.status)
+				t.Errorf("got %d for the next call, want 201", again.status)
 			}
 
 			wantNoViolations(t, s)
@@ -75,7 +74,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// try posts a status; its status is 0 when no whole answer comes.
+// try posts a status. The reply has status 0 when no complete response arrives.
 func try(t *testing.T, s *github.Server, path string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL()+path, strings.NewReader(`{"state":"queued"}`))
@@ -98,14 +97,13 @@ func try(t *testing.T, s *github.Server, path string) reply {
 	return reply{status: resp.StatusCode, header: resp.Header}
 }
 
-// TestScenarios plays every story; each makes its deployment, and an unknown one says where to
-// look.
-func TestScenarios(t *testing.T) {
+// TestScenarios_CreateDeployment plays every scenario. Each creates its deployment.
+func TestScenarios_CreateDeployment(t *testing.T) {
 	seen := map[string]bool{}
 	for _, scenario := range github.Scenarios() {
 		t.Run(scenario.Name, func(t *testing.T) {
 			if seen[scenario.Name] || scenario.About == "" {
-				t.Error("a name that is there twice, or a story without a word about it")
+				t.Error("the name is used twice, or About is empty")
 			}
 
 			seen[scenario.Name] = true
@@ -121,6 +119,6 @@ func TestScenarios(t *testing.T) {
 
 	s := setup(t, github.Options{})
 	if _, err := s.Play("nonsense", repo, github.NewDeployment{}); !says(err, "--scenarios") {
-		t.Errorf("an unknown scenario: %v", err)
+		t.Errorf("got %v for an unknown scenario, want a hint at --scenarios", err)
 	}
 }

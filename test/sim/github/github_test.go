@@ -23,8 +23,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const repo = "acme/api"
 
-// setup starts a simulator with one repository. Whatever it says is held against GitHub's
-// description where that is at hand, unless the options bring a Wrap of their own.
+// setup starts a simulator with one repository. Its calls are checked against GitHub's OpenAPI description
+// where that is available, unless the options have a Wrap.
 func setup(t *testing.T, options github.Options) *github.Server {
 	t.Helper()
 	var s *github.Server
@@ -44,7 +44,7 @@ func setup(t *testing.T, options github.Options) *github.Server {
 	return s
 }
 
-// reply is what a call came to.
+// reply is the response to a call.
 type reply struct {
 	status int
 	header http.Header
@@ -54,7 +54,7 @@ type reply struct {
 
 func (r reply) text(key string) string { return fmt.Sprint(r.body[key]) }
 
-// do makes one call as curl would, following no redirect.
+// do makes one call and does not follow redirects.
 func do(t *testing.T, s *github.Server, method, path, token, body string) reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.URL()+path, strings.NewReader(body))
@@ -101,7 +101,7 @@ func call(t *testing.T, s *github.Server, method, path, body string) reply {
 	return do(t, s, method, path, github.DefaultToken, body)
 }
 
-// receiver is a webhook endpoint that keeps what it gets and answers as told.
+// receiver is a webhook endpoint that records requests and answers with a fixed status.
 type receiver struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -164,8 +164,8 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// wantNoViolations fails the test when a correct call was taken for a wrong one, or an answer broke
-// GitHub's schema.
+// wantNoViolations fails the test when a correct call was reported as a violation, or a response does not
+// match GitHub's schema.
 func wantNoViolations(t *testing.T, s *github.Server) {
 	t.Helper()
 	for _, v := range s.Violations() {

@@ -28,12 +28,12 @@ func setupWithWebhook(t *testing.T, options github.Options) (*github.Server, *re
 	return setup(t, options), r
 }
 
-// wait returns the deliveries when there are so many.
+// wait returns the deliveries when there are at least count.
 func wait(t *testing.T, s *github.Server, count int) []hookshot.Delivery {
 	t.Helper()
 	enough := func(all []hookshot.Delivery) bool { return len(all) >= count }
 	if err := s.WaitDeliveries(testContext(t), enough); err != nil {
-		t.Fatalf("%d deliveries, want %d: %v", len(s.Deliveries()), count, err)
+		t.Fatalf("got %d deliveries, want %d: %v", len(s.Deliveries()), count, err)
 	}
 	return s.Deliveries()
 }
@@ -44,9 +44,8 @@ func mac(algorithm func() hash.Hash, body []byte) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// TestDeploymentWebhook reads a deployment's event as a careful receiver would: signatures,
-// headers, shape.
-func TestDeploymentWebhook(t *testing.T) {
+// TestWebhook_SignatureAndHeaders checks the signatures, headers and body of a deployment event.
+func TestWebhook_SignatureAndHeaders(t *testing.T) {
 	s, r := setupWithWebhook(t, github.Options{})
 	d := deploy(t, s, github.NewDeployment{
 		Environment: "staging",
@@ -56,10 +55,10 @@ func TestDeploymentWebhook(t *testing.T) {
 	wait(t, s, 1)
 	got := r.all()[0]
 	if want := "sha256=" + mac(sha256.New, got.body); got.header.Get("X-Hub-Signature-256") != want {
-		t.Errorf("signature %s, want %s", got.header.Get("X-Hub-Signature-256"), want)
+		t.Errorf("got signature %s, want %s", got.header.Get("X-Hub-Signature-256"), want)
 	}
 	if want := "sha1=" + mac(sha1.New, got.body); got.header.Get("X-Hub-Signature") != want {
-		t.Errorf("old signature %s, want %s", got.header.Get("X-Hub-Signature"), want)
+		t.Errorf("got SHA-1 signature %s, want %s", got.header.Get("X-Hub-Signature"), want)
 	}
 
 	want := map[string]string{
@@ -73,7 +72,7 @@ func TestDeploymentWebhook(t *testing.T) {
 
 	for name, value := range want {
 		if got.header.Get(name) != value {
-			t.Errorf("%s: %q, want %q", name, got.header.Get(name), value)
+			t.Errorf("got %s %q, want %q", name, got.header.Get(name), value)
 		}
 	}
 
@@ -88,12 +87,12 @@ func TestDeploymentWebhook(t *testing.T) {
 		t.Errorf("got %+v", parsed)
 	}
 	if string(parsed.Deployment.Payload) != `{"n":12345678901234567890}` {
-		t.Errorf("payload %s", parsed.Deployment.Payload)
+		t.Errorf("got payload %s", parsed.Deployment.Payload)
 	}
 }
 
-// TestWebhooksHaveGitHubsShape holds the events of each kind of deployment against GitHub's schema.
-func TestWebhooksHaveGitHubsShape(t *testing.T) {
+// TestWebhook_MatchesSchema checks the events of each kind of webhook against GitHub's schema.
+func TestWebhook_MatchesSchema(t *testing.T) {
 	shapes.Need(t)
 	key := newKey(t)
 	for name, options := range map[string]github.Options{
@@ -109,12 +108,12 @@ func TestWebhooksHaveGitHubsShape(t *testing.T) {
 			call(t, s, "POST", statusesPath(d), `{"state":"inactive"}`)
 			wait(t, s, 3)
 			if got := len(r.all()); got != 3 {
-				t.Errorf("%d events, want 3: there is none for inactive", got)
+				t.Errorf("got %d events, want 3 (inactive has none)", got)
 			}
 
 			for _, e := range r.all() {
 				if (e.header.Get("X-GitHub-Enterprise-Host") != "") != (name == "enterprise") {
-					t.Errorf("enterprise host %q", e.header.Get("X-GitHub-Enterprise-Host"))
+					t.Errorf("got enterprise host %q", e.header.Get("X-GitHub-Enterprise-Host"))
 				}
 				if err := shapes.Webhook(e.header.Get("X-GitHub-Event"), e.body); err != nil {
 					t.Errorf("%s: %v", e.header.Get("X-GitHub-Event"), err)
@@ -126,8 +125,7 @@ func TestWebhooksHaveGitHubsShape(t *testing.T) {
 	}
 }
 
-// TestTroubledWebhooks treats one event in each way.
-func TestTroubledWebhooks(t *testing.T) {
+func TestWebhook_Treatments(t *testing.T) {
 	cases := map[string]struct {
 		plan     func(*hookshot.Sender)
 		received int
@@ -159,13 +157,13 @@ func TestTroubledWebhooks(t *testing.T) {
 			deploy(t, s, github.NewDeployment{})
 			wait(t, s, max(1, c.recorded))
 			if got := r.all(); len(got) != c.received {
-				t.Errorf("%d were received, want %d", len(got), c.received)
+				t.Errorf("got %d received events, want %d", len(got), c.received)
 			} else if len(got) == 2 && got[0].header.Get("X-GitHub-Delivery") != got[1].header.Get("X-GitHub-Delivery") {
-				t.Error("the copies have different GUIDs")
+				t.Error("got copies with different GUIDs, want the same")
 			}
 
 			if got := call(t, s, "GET", deliveriesPath(t, s), ""); len(got.list) != c.recorded {
-				t.Errorf("%d are listed, want %d", len(got.list), c.recorded)
+				t.Errorf("got %d listed deliveries, want %d", len(got.list), c.recorded)
 			}
 
 			wantNoViolations(t, s)
@@ -177,12 +175,12 @@ func deliveriesPath(t *testing.T, s *github.Server) string {
 	t.Helper()
 	hooks := call(t, s, "GET", "/repos/"+repo+"/hooks", "").list
 	if len(hooks) != 1 {
-		t.Fatalf("hooks: %v", hooks)
+		t.Fatalf("got hooks %v, want one", hooks)
 	}
 	return fmt.Sprintf("/repos/%s/hooks/%v/deliveries", repo, hooks[0]["id"])
 }
 
-func TestReorderedWebhooks(t *testing.T) {
+func TestWebhook_Reorder(t *testing.T) {
 	s, r := setupWithWebhook(t, github.Options{})
 	s.Hooks().Reorder("deployment", 3)
 	var want []int64
@@ -206,9 +204,9 @@ func TestReorderedWebhooks(t *testing.T) {
 	}
 }
 
-// TestRedelivery has a delivery fail, finds it in the list and has it sent again, by a repository's
-// hook and an app's.
-func TestRedelivery(t *testing.T) {
+// TestWebhook_Redelivery lets a delivery fail, finds it in the list and requests a redelivery, for the
+// webhook of a repository and of an app.
+func TestWebhook_Redelivery(t *testing.T) {
 	key := newKey(t)
 	for name, options := range map[string]github.Options{"repository": {}, "app": {App: key.app()}} {
 		t.Run(name, func(t *testing.T) {
@@ -224,12 +222,12 @@ func TestRedelivery(t *testing.T) {
 			failed := do(t, s, "GET", list+"?status=failure", token, "").list
 			if len(failed) != 1 || fmt.Sprint(failed[0]["id"]) != fmt.Sprint(first.ID) ||
 				fmt.Sprint(failed[0]["status_code"]) != "503" {
-				t.Fatalf("failed deliveries: %v", failed)
+				t.Fatalf("got failed deliveries %v, want one with 503", failed)
 			}
 
 			r.answer(202)
 			if got := do(t, s, "POST", fmt.Sprintf("%s/%d/attempts", list, first.ID), token, ""); got.status != 202 {
-				t.Fatalf("redeliver: %d %v", got.status, got.body)
+				t.Fatalf("got %d %v for the redelivery, want 202", got.status, got.body)
 			}
 
 			again := wait(t, s, 2)[1]
@@ -240,7 +238,7 @@ func TestRedelivery(t *testing.T) {
 			full := do(t, s, "GET", fmt.Sprintf("%s/%d", list, again.ID), token, "")
 			payload := full.body["request"].(map[string]any)["payload"].(map[string]any)["deployment"].(map[string]any)
 			if fmt.Sprint(payload["id"]) != fmt.Sprint(d.ID) {
-				t.Errorf("payload of the delivery: %v", payload["id"])
+				t.Errorf("got deployment %v in the delivery, want %d", payload["id"], d.ID)
 			}
 
 			wantNoViolations(t, s)
@@ -248,8 +246,7 @@ func TestRedelivery(t *testing.T) {
 	}
 }
 
-// TestDeliveriesPageByCursor walks a list of deliveries.
-func TestDeliveriesPageByCursor(t *testing.T) {
+func TestDeliveries_PagesByCursor(t *testing.T) {
 	s, _ := setupWithWebhook(t, github.Options{})
 	for i := range 5 {
 		deploy(t, s, github.NewDeployment{})
@@ -278,21 +275,20 @@ func TestDeliveriesPageByCursor(t *testing.T) {
 	wantNoViolations(t, s)
 }
 
-// TestUnreachableReceiver: what cannot be delivered is recorded as failed, and Close does not wait
-// for the rest.
-func TestUnreachableReceiver(t *testing.T) {
+// TestWebhook_UnreachableReceiver: a failed delivery is recorded, and Close does not wait for a delayed
+// one.
+func TestWebhook_UnreachableReceiver(t *testing.T) {
 	s := setup(t, github.Options{WebhookURL: "http://127.0.0.1:1/", WebhookSecret: secret})
 	deploy(t, s, github.NewDeployment{})
 	if got := wait(t, s, 1)[0]; got.StatusCode != 502 {
-		t.Errorf("got %d %s", got.StatusCode, got.Status)
+		t.Errorf("got %d %s, want 502", got.StatusCode, got.Status)
 	}
 	s.Hooks().Next("deployment", hookshot.Treatment{Delay: time.Hour}, 1)
 	deploy(t, s, github.NewDeployment{})
 }
 
-// TestOtherEvents: any event can be sent, among them the ping of a new hook and GitHub's own
-// samples.
-func TestOtherEvents(t *testing.T) {
+// TestWebhook_OtherEvents sends a ping and an event with any body.
+func TestWebhook_OtherEvents(t *testing.T) {
 	s, r := setupWithWebhook(t, github.Options{})
 	s.Ping(repo)
 	s.Send(repo, "star", json.RawMessage(`{"action":"created"}`))

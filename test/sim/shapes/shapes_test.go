@@ -10,17 +10,17 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/shapes"
 )
 
-// TestCheck sends right and wrong calls through Check to a server that answers what the case says.
-func TestCheck(t *testing.T) {
+// TestCheck_Violations sends correct and wrong calls through Check to a server with a fixed response.
+func TestCheck_Violations(t *testing.T) {
 	shapes.Need(t)
 	const statuses = "/repos/acme/api/deployments/42/statuses"
 	cases := map[string]struct {
 		method, path, body string
 		status             int
 		answer             string
-		violation          string // part of it; empty: none
+		violation          string // part of the message; empty: none
 	}{
-		"right": {method: "POST", path: statuses, body: `{"state":"queued"}`, status: 500, answer: `{}`},
+		"correct": {method: "POST", path: statuses, body: `{"state":"queued"}`, status: 500, answer: `{}`},
 		"below a base path": {
 			method: "POST",
 			path:   "/api/v3" + statuses,
@@ -81,14 +81,14 @@ func TestCheck(t *testing.T) {
 			answer:    `{}`,
 			violation: "method not allowed",
 		},
-		"id that is none": {
+		"invalid id": {
 			method:    "GET",
 			path:      "/repos/acme/api/deployments/x",
 			status:    404,
 			answer:    `{"message":"Not Found"}`,
 			violation: "deployment_id",
 		},
-		"right list": {method: "GET", path: statuses, status: 200, answer: `[]`},
+		"correct list": {method: "GET", path: statuses, status: 200, answer: `[]`},
 		"wrong list": {
 			method:    "GET",
 			path:      statuses,
@@ -103,14 +103,14 @@ func TestCheck(t *testing.T) {
 			answer:    `[{"id":1}]`,
 			violation: `property "state" is missing`,
 		},
-		"error that is right": {
+		"correct error": {
 			method: "POST",
 			path:   statuses,
 			body:   `{"state":"queued"}`,
 			status: 422,
 			answer: `{"message":"m","documentation_url":"d"}`,
 		},
-		"error that is wrong": {
+		"wrong error": {
 			method:    "POST",
 			path:      statuses,
 			body:      `{"state":"queued"}`,
@@ -140,7 +140,7 @@ func TestCheck(t *testing.T) {
 			var violations []string
 			inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if body, _ := io.ReadAll(r.Body); string(body) != c.body {
-					t.Errorf("the handler got the body %q", body)
+					t.Errorf("got body %q in the handler, want %q", body, c.body)
 				}
 
 				w.Header().Set("Content-Type", "application/json; charset=utf-8")
@@ -156,20 +156,20 @@ func TestCheck(t *testing.T) {
 			got := httptest.NewRecorder()
 			shapes.Check(inner, func(v string) { violations = append(violations, v) }).ServeHTTP(got, req)
 			if got.Code != c.status || got.Body.String() != c.answer {
-				t.Errorf("passed on %d %q", got.Code, got.Body)
+				t.Errorf("got %d %q, want %d %q", got.Code, got.Body, c.status, c.answer)
 			}
 
 			joined := strings.Join(violations, "; ")
 			if (c.violation == "") != (joined == "") || !strings.Contains(joined, c.violation) {
-				t.Errorf("violations %q, want %q", joined, c.violation)
+				t.Errorf("got violations %q, want %q", joined, c.violation)
 			}
 		})
 	}
 }
 
-// TestOfficialSamples holds GitHub's samples against GitHub's schema: of the eight, three are older
+// TestWebhook_OfficialSamples checks GitHub's samples against GitHub's schema. Three of the eight are older
 // than the schema.
-func TestOfficialSamples(t *testing.T) {
+func TestWebhook_OfficialSamples(t *testing.T) {
 	shapes.Need(t)
 	examples, old := shapes.Examples(t), 0
 	for _, event := range []string{"deployment", "deployment_status"} {
@@ -181,16 +181,18 @@ func TestOfficialSamples(t *testing.T) {
 	}
 
 	if old != 3 {
-		t.Errorf("%d samples do not fit the schema, want 3", old)
+		t.Errorf("got %d samples that do not match the schema, want 3", old)
 	}
 
 	for _, event := range []string{"ping", "status", "check_run", "workflow_job"} {
-		if len(examples[event]) == 0 {
-			t.Errorf("no sample of %s", event)
-		}
+		t.Run(event, func(t *testing.T) {
+			if len(examples[event]) == 0 {
+				t.Error("got no sample")
+			}
+		})
 	}
 
 	if err := shapes.Webhook("deployment", []byte(`{"action":"created"}`)); err == nil {
-		t.Error("a payload without deployment fits the schema")
+		t.Error("got no error for a payload without deployment")
 	}
 }

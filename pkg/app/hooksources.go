@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,34 +13,43 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-// Rhythm of reading GitHub's published webhook source ranges.
+// How often GitHub's published addresses of webhook senders are read.
 const (
 	rangesEvery = time.Hour
 	rangesRetry = 15 * time.Second
 )
 
-// hookSources says which addresses may send GitHub's webhooks. With ranges read from GitHub the
-// last good copy is kept.
+// hookSources decides which addresses may send GitHub's webhooks. Addresses that GitHub publishes are
+// kept until they can be read again.
 type hookSources struct {
 	mode   config.SourceMode
 	fetch  func(context.Context) ([]netip.Prefix, error)
 	ranges atomic.Pointer[[]netip.Prefix]
 	log    zerolog.Logger
 	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	loop   sync.WaitGroup
 }
 
-func newHookSources(cfg *config.Config, fetcher interface {
+// rangesReader reads GitHub's published addresses of webhook senders.
+type rangesReader interface {
 	HookRanges(context.Context) ([]netip.Prefix, error)
-}, log zerolog.Logger) *hookSources {
-	s := &hookSources{mode: cfg.GitHub.HookSources.Mode, fetch: fetcher.HookRanges, log: log, cancel: func() {}}
+}
+
+func newHookSources(cfg *config.Config, reader rangesReader, log zerolog.Logger) *hookSources {
+	s := &hookSources{
+		mode:   cfg.GitHub.HookSources.Mode,
+		fetch:  reader.HookRanges,
+		log:    log,
+		cancel: func() {},
+	}
 	if s.mode == config.SourcesList {
 		s.ranges.Store(&cfg.GitHub.HookSources.Prefixes)
 	}
+
 	return s
 }
 
-// allowed gives the check of one address; known is false while GitHub's ranges were never read.
+// allowed returns a check of one address. known is false until GitHub's addresses were read once.
 func (s *hookSources) allowed() (check func(netip.Addr) bool, known bool) {
 	if s.mode == config.SourcesAny {
 		return func(netip.Addr) bool { return true }, true
@@ -51,13 +61,7 @@ func (s *hookSources) allowed() (check func(netip.Addr) bool, known bool) {
 	}
 
 	return func(a netip.Addr) bool {
-		for _, p := range *ranges {
-			if p.Contains(a.Unmap()) {
-				return true
-			}
-		}
-
-		return false
+		return slices.ContainsFunc(*ranges, func(p netip.Prefix) bool { return p.Contains(a.Unmap()) })
 	}, true
 }
 
@@ -65,22 +69,24 @@ func (s *hookSources) start() {
 	if s.mode != config.SourcesMeta {
 		return
 	}
+
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	s.wg.Go(func() { s.refresh(ctx) })
+	s.loop.Go(func() { s.refresh(ctx) })
 }
 
 func (s *hookSources) stop(context.Context) {
 	s.cancel()
-	s.wg.Wait()
+	s.loop.Wait()
 }
 
 func (s *hookSources) refresh(ctx context.Context) {
 	for {
 		pause := rangesEvery
-		if ranges, err := s.fetch(ctx); err != nil || len(ranges) == 0 {
-			s.log.Warn().Err(err).Msg("cannot read GitHub's webhook source ranges; keeping the last copy")
+		ranges, err := s.fetch(ctx)
+		if err != nil || len(ranges) == 0 {
 			pause = rangesRetry
+			s.log.Warn().Err(err).Dur("retry_in", pause).Msg("webhook source addresses not read")
 		} else {
 			s.ranges.Store(&ranges)
 		}

@@ -1,0 +1,147 @@
+package gate
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+)
+
+// People answers questions about people at GitHub. Every call has a timeout of its own; answers may
+// be some seconds old. policy.ErrMissing: there is no account of that login.
+type People interface {
+	Person(ctx context.Context, id int64, of deployment.Repository, installation int64) (login string, err error)
+	PersonByLogin(
+		ctx context.Context,
+		login string,
+		of deployment.Repository,
+		installation int64,
+	) (deployment.Actor, error)
+	Permission(
+		ctx context.Context,
+		of deployment.Repository,
+		installation int64,
+		id int64,
+		login string,
+	) (policy.Permission, error)
+	TeamMember(ctx context.Context, org, team, login string, of deployment.Repository, installation int64) (bool, error)
+}
+
+const noRoute = "no route matches the deployment any more"
+
+// Approver returns the approval that somebody would give to a deployment, or why it would not count.
+func (g *Gate) Approver(
+	ctx context.Context,
+	d deployment.Deployment,
+	by deployment.Actor,
+) (policy.Approval, policy.Refusal) {
+	p, ok := g.policyOf(d)
+	if !ok {
+		return policy.Approval{}, policy.Refusal{Reason: noRoute}
+	}
+	if p.Approvals == nil {
+		return policy.Approval{}, policy.Refusal{Reason: "the deployment needs no approval"}
+	}
+
+	r := request(d)
+	refusal := p.CanApprove(by, g.membership(ctx, d, by, p.ApproverNeeds()), r)
+	if refusal.Refused() {
+		return policy.Approval{}, refusal
+	}
+
+	approval := policy.Approval{By: by, At: g.Now(), SHA: r.SHA, Parameters: r.Parameters, Policy: p.Digest()}
+	return approval, policy.Refusal{}
+}
+
+// Forcer returns why somebody may not force a deployment.
+func (g *Gate) Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
+	p, ok := g.policyOf(d)
+	if !ok {
+		return policy.Refusal{Reason: noRoute}
+	}
+
+	r := request(d)
+	r.AcceptedAt, r.Force = time.Time{}, &deployment.Force{By: by} // the person does not wait
+	return policy.RefusalOf(g.evaluatePeople(ctx, d, r, policy.Policy{Force: p.Force}))
+}
+
+// Member returns why somebody may not take locks of an environment, or cancel its deployments. Without
+// rules, everybody may whom the API lets in, and so may a token that acts for no person.
+func (g *Gate) Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
+	p, ok := g.policyOf(d)
+	if !ok || p.Allow == nil || isToken(by) {
+		return policy.Refusal{}
+	}
+
+	r := request(d)
+	r.Requester, r.AcceptedAt, r.Force = by, time.Time{}, nil
+	return policy.RefusalOf(g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow}))
+}
+
+// Unlocker returns why somebody may not take away somebody else's lock of an environment. Every route
+// to the environment must allow them; a token that acts for no person may.
+func (g *Gate) Unlocker(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
+	if isToken(by) {
+		return policy.Refusal{}
+	}
+
+	policies, _ := g.Policies.UnlockPolicies(d.Request) // a person is accepted by every route
+	r := request(d)
+	r.Requester, r.AcceptedAt, r.Force = by, time.Time{}, nil
+	return policy.RefusalOf(g.evaluateAllow(ctx, d, r, policies, 0))
+}
+
+// isToken says whether an actor is an API token that acts for no person.
+func isToken(by deployment.Actor) bool { return by.ID == 0 && by.Token != "" }
+
+// evaluatePeople evaluates a policy whose rules are only about people, without reading the database.
+func (g *Gate) evaluatePeople(
+	ctx context.Context,
+	d deployment.Deployment,
+	r policy.Request,
+	p policy.Policy,
+) policy.Verdict {
+	needs := p.Needs(r)
+	facts := policy.Facts{
+		Locks:     policy.Known[[]policy.Lock](nil),
+		Queue:     policy.Known(policy.Queue{}),
+		Requester: g.membership(ctx, d, r.Requester, needs.Requester),
+	}
+	if r.Force != nil && needs.Forcer != nil {
+		facts.Forcer = g.membership(ctx, d, r.Force.By, needs.Forcer)
+	}
+
+	return p.Evaluate(r, facts, g.Now())
+}
+
+// membership reads what is needed about a person. The person is found by id, because logins change.
+// Apps and tokens have no membership.
+func (g *Gate) membership(
+	ctx context.Context,
+	d deployment.Deployment,
+	who deployment.Actor,
+	needs *policy.PersonNeeds,
+) policy.Fact[policy.Membership] {
+	if needs == nil || who.ID == 0 || who.App != "" {
+		return policy.Known(policy.Membership{})
+	}
+
+	repo, installation := d.Request.Repository, d.Request.Installation
+	login, err := g.People.Person(ctx, who.ID, repo, installation)
+	if err != nil {
+		return policy.Unknown[policy.Membership](g.problem(err))
+	}
+
+	m := policy.Membership{Login: login, Teams: map[string]policy.Fact[bool]{}}
+	if needs.Permission {
+		m.Permission = fact(g, answerOf(g.People.Permission(ctx, repo, installation, who.ID, login)))
+	}
+	for _, name := range needs.Teams {
+		org, team, _ := strings.Cut(name, "/")
+		m.Teams[name] = fact(g, answerOf(g.People.TeamMember(ctx, org, team, login, repo, installation)))
+	}
+
+	return policy.Known(m)
+}

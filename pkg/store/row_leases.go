@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// leaseFor is how long a lease keeps other workers from a row, or from its reports. It may end while
+// its worker still works: then the row's version, or for reports the end of the lease, keeps the
+// worker from writing.
+const leaseFor = 25 * time.Second
+
+// rowLeases are the leases of rows and of their reports.
+type rowLeases interface {
+	// take leases a row, or its reports, if the task is due and nobody else has it. now is the
+	// moment at which the lease begins.
+	take(ctx context.Context, task deployment.Task) (now time.Time, ok bool, err error)
+	// giveBack ends a lease whose row was not written.
+	giveBack(ctx context.Context, task deployment.Task) error
+	// ended is called after a commit that ended a lease.
+	ended(task deployment.Task)
+	// isTaken reports a lease that the fragments freeRow and freeReports do not see.
+	isTaken(task deployment.Task, now time.Time) bool
+	// isCurrent reports whether a lease that ends at a moment is still the one that stands.
+	// column is what the fragment leasedReports gave.
+	isCurrent(task deployment.Task, until time.Time, column int64) bool
+}
+
+// Lease gives a row that is due to one worker for 25 s, and says in Woken whether it was made due
+// before the time that was saved with it. ok is false when the row is not due, or another worker
+// has it.
+func (s DueRows) Lease(ctx context.Context, row int64) (d deployment.Deployment, ok bool, err error) {
+	now, ok, err := s.db.leases.take(ctx, advanceTask(row))
+	if !ok {
+		return d, false, err
+	}
+
+	d, err = s.db.Load(ctx, row)
+	if err != nil {
+		return d, false, errors.Join(err, s.db.Unlease(ctx, row))
+	}
+
+	d.Woken = d.Due.After(now)
+	return d, true, nil
+}
+
+// Unlease ends the lease of a row that was not written.
+func (s DueRows) Unlease(ctx context.Context, row int64) error {
+	return s.db.leases.giveBack(ctx, advanceTask(row))
+}

@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// sqliteLeases are in memory: the file belongs to one process, and its crash must end them all.
+type sqliteLeases struct {
+	db    *DB
+	mu    sync.Mutex
+	until map[deployment.Task]time.Time
+}
+
+func (l *sqliteLeases) take(ctx context.Context, task deployment.Task) (now time.Time, ok bool, err error) {
+	now = l.db.o.Now()
+	if !l.reserve(task, now) {
+		return now, false, nil
+	}
+
+	var due sql.NullInt64
+	err = l.db.get(ctx, `SELECT `+dueColumn(task)+` FROM deployments WHERE row_id = $1`, task.Row).Scan(&due)
+	if err == nil && due.Valid && due.Int64 <= micros(now) {
+		return now, true, nil
+	}
+
+	l.ended(task)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+
+	return now, false, err
+}
+
+func (l *sqliteLeases) reserve(task deployment.Task, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	if l.until[task].After(now) {
+		return false
+	}
+
+	l.until[task] = now.Add(leaseFor)
+	return true
+}
+
+func (l *sqliteLeases) giveBack(_ context.Context, task deployment.Task) error {
+	l.ended(task)
+	return nil
+}
+
+func (l *sqliteLeases) ended(task deployment.Task) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	delete(l.until, task)
+}
+
+func (l *sqliteLeases) isTaken(task deployment.Task, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return l.until[task].After(now)
+}
+
+func (l *sqliteLeases) isCurrent(task deployment.Task, until time.Time, _ int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return l.until[task].Equal(until)
+}
