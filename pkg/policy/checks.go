@@ -57,12 +57,15 @@ func (e *evaluation) evaluateChecks() Outcome {
 // waitForRequired waits where no check is required: a branch that nobody protects must not be a way
 // around the rule.
 func (e *evaluation) waitForRequired() Outcome {
-	const nothing = "nothing is required here: name the checks in the route"
 	if len(e.facts.Required.Value) > 0 {
 		const ignored = "every required check is ignored; no other was required"
 		return e.waitForChecks("a required check that is not ignored", ignored)
 	}
-	return e.waitForChecks("a required check ("+nothing+")", nothing+"; no check was required")
+
+	return e.waitForChecks(
+		"a required check (nothing is required here: name the checks in the route)",
+		"nothing is required here: name the checks in the route; no check was required",
+	)
 }
 
 // waitForChecks waits for checks as long as the policy says, then rejects. what is what it waits
