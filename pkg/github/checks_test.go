@@ -151,27 +151,26 @@ func TestCommitStatus_App(t *testing.T) {
 
 // A commit may have more runs than are read in all; those with the names that matter are read still.
 func TestChecks_ByName(t *testing.T) {
-	forEachCredential(t, func(t *testing.T, s simulated) {
-		for i := range 1100 {
-			s.sim.AddCheckRun(sha, fmt.Sprint("job ", i), "completed", "success")
-		}
-		s.sim.AddCheckRun(sha, "lint & test", "completed", "failure")
+	simulation, options, req := newSimulation(t, sim.Options{})
+	s := simulated{Client: newClient(t, options), sim: simulation, clock: &testClock{at: time.Now()}, repo: req.Repository}
+	for i := range 1100 {
+		s.sim.AddCheckRun(sha, fmt.Sprint("job ", i), "completed", "success")
+	}
+	s.sim.AddCheckRun(sha, "lint & test", "completed", "failure")
 
-		s.expireCache()
-		_, err := s.Checks(t.Context(), s.repo, s.installation, policy.CheckQuery{SHA: sha})
-		if err == nil || !strings.Contains(err.Error(), "more than 1000") {
-			t.Errorf("all: got error %v, want one about more than 1000 runs", err)
-		}
+	_, err := s.Checks(t.Context(), s.repo, s.installation, policy.CheckQuery{SHA: sha})
+	if err == nil || !strings.Contains(err.Error(), "more than 1000") {
+		t.Errorf("all: got error %v, want one about more than 1000 runs", err)
+	}
 
-		before := s.sim.Calls()[sim.OpCheckRuns]
-		got := s.query(t, policy.CheckQuery{SHA: sha, Names: []string{"job 7", "lint & test", "gone"}})
-		if len(got) != 2 || got[0].Name != "job 7" || got[1].State != policy.CheckRed {
-			t.Errorf("by name: got %+v, want job 7 and a red lint & test", got)
-		}
-		if calls := s.sim.Calls()[sim.OpCheckRuns] - before; calls != 4 {
-			t.Errorf("by name: got %d calls, want 4: the first page and one for each name", calls)
-		}
-	})
+	before := s.sim.Calls()[sim.OpCheckRuns]
+	got := s.query(t, policy.CheckQuery{SHA: sha, Names: []string{"job 7", "lint & test", "gone"}})
+	if len(got) != 2 || got[0].Name != "job 7" || got[1].State != policy.CheckRed {
+		t.Errorf("by name: got %+v, want job 7 and a red lint & test", got)
+	}
+	if calls := s.sim.Calls()[sim.OpCheckRuns] - before; calls != 4 {
+		t.Errorf("by name: got %d calls, want 4: the first page and one for each name", calls)
+	}
 }
 
 // Where few runs are on a commit, one call reads them, however many names matter.
