@@ -45,6 +45,8 @@ func (c *Client) FindProject(ctx context.Context, slug string) (deployment.Proje
 	if _, err := c.get(ctx, "project", "/project/"+slugPath(slug), nil, &p); err != nil {
 		return deployment.Project{}, err
 	}
+
+	p.ID, p.Slug = deployment.Readable(p.ID), deployment.Readable(p.Slug)
 	if p.ID == "" || p.Slug == "" {
 		return deployment.Project{}, unusable("project", errors.New("project has no id or no slug"))
 	}
@@ -61,7 +63,7 @@ func (c *Client) Project(ctx context.Context, slug string) (deployment.Project, 
 	}
 
 	var e *Error
-	if errors.As(err, &e) && e.Err == nil {
+	if errors.As(err, &e) && e.Err == nil && e.Message != "" { // without a message it may be a proxy's answer
 		switch e.Status {
 		case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
 			return p, deployment.TriggerRefused{
@@ -84,13 +86,14 @@ type Definition struct {
 	Name string `json:"name"`
 }
 
-// Definitions returns a project's pipeline definitions.
-func (c *Client) Definitions(ctx context.Context, projectID string) ([]Definition, error) {
-	var page struct {
-		Items []Definition `json:"items"`
-	}
-	_, err := c.get(ctx, "definitions", "/projects/"+url.PathEscape(projectID)+"/pipeline-definitions", nil, &page)
-	return page.Items, err
+// Definitions returns all of a project's pipeline definitions.
+func (c *Client) Definitions(ctx context.Context, projectID string) (list []Definition, err error) {
+	path := "/projects/" + url.PathEscape(projectID) + "/pipeline-definitions"
+	err = readPages(ctx, c, "definitions", path, func(p page[Definition]) bool {
+		list = append(list, p.Items...)
+		return true
+	})
+	return list, err
 }
 
 // CancelWorkflow asks CircleCI to cancel a workflow, which it does some time later. A workflow that

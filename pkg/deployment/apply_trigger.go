@@ -53,12 +53,14 @@ func applyBlocked(t *transition, e Blocked) bool {
 	if !e.First {
 		t.FirstAt = time.Time{}
 	}
-	if t.Blocked != e.By {
-		t.Blocked = e.By
-		t.note("blocked", "waiting for %s", e.By)
+
+	by := Readable(e.By)
+	if t.Blocked != by {
+		t.Blocked = by
+		t.note("blocked", "waiting for %s", by)
 	}
 
-	t.report(GitHubQueued, "Waiting for "+e.By, "", t.AcceptedAt.Add(waitingReportDelay))
+	t.report(GitHubQueued, "Waiting for "+by, "", t.AcceptedAt.Add(waitingReportDelay))
 	t.dueIn(blockedRecheck)
 	if e.After > 0 {
 		t.dueIn(e.After)
@@ -132,7 +134,7 @@ func (t *transition) adopt(p PipelineFacts, by string) {
 		t.Pipeline.Slug = t.Project.Slug
 	}
 
-	t.StartedAt, t.Reason, t.Blocked = t.now, "", ""
+	t.StartedAt, t.Reason, t.Blocked, t.LastFailure = t.now, "", "", ""
 	t.Backoffs = 0
 	if t.Retriggers > 0 {
 		t.watchForDuplicates()
@@ -157,7 +159,7 @@ func (t *transition) setOutcome(text string) {
 
 func applyTriggerSkipped(t *transition, e TriggerSkipped) bool {
 	t.setOutcome("skipped")
-	t.end(Errored, "CircleCI skipped it: "+e.Message, "")
+	t.end(Errored, withCause("CircleCI skipped it", e.Message), "")
 	return true
 }
 
@@ -173,7 +175,7 @@ func applyTriggerRefused(t *transition, e TriggerRefused) bool {
 		t.note("refused", "CircleCI answered %d %q; trying once more in a minute", e.Status, clean(e.Message))
 		t.backToWaiting("CircleCI to accept the credentials", authPause)
 	default:
-		t.end(Errored, fmt.Sprintf("CircleCI refused it (%d): %s", e.Status, e.Message), "")
+		t.end(Errored, withCause(fmt.Sprintf("CircleCI refused it (%d)", e.Status), e.Message), "")
 	}
 
 	return true
@@ -199,7 +201,7 @@ func (t *transition) retryRef(e TriggerRefused) {
 	case round <= len(pauses):
 		t.backToWaiting("CircleCI to see "+name, pauses[round-1])
 	default:
-		t.end(Errored, fmt.Sprintf("CircleCI does not know the ref %s: %s", name, e.Message), "")
+		t.end(Errored, withCause("CircleCI does not know the ref "+name, e.Message), "")
 	}
 }
 
@@ -222,18 +224,18 @@ func applyTriggerNotSent(t *transition, e TriggerNotSent) bool {
 		t.setOutcome("not sent")
 	}
 
+	t.LastFailure = Readable(e.Cause)
 	left := t.StartTimeout - t.now.Sub(t.FirstAt)
 	switch {
 	case left <= 0:
-		t.end(Errored, fmt.Sprintf("could not be started within %s: %s", t.StartTimeout, e.Cause), "")
+		t.end(Errored, withCause(fmt.Sprintf("could not be started within %s", t.StartTimeout), e.Cause), "")
 	case e.After > left:
 		reason := fmt.Sprintf(
-			"CircleCI asks to wait %s, longer than what is left of the start timeout of %s: %s",
+			"CircleCI asks to wait %s, longer than what is left of the start timeout of %s",
 			e.After.Round(time.Second),
 			t.StartTimeout,
-			e.Cause,
 		)
-		t.end(Errored, reason, "")
+		t.end(Errored, withCause(reason, e.Cause), "")
 	default:
 		t.Backoffs++
 		t.note("not_sent", "%s", clean(e.Cause))
@@ -245,6 +247,11 @@ func applyTriggerNotSent(t *transition, e TriggerNotSent) bool {
 
 func applyTriggerUnknown(t *transition, e TriggerUnknown) bool {
 	t.setOutcome("unknown")
+	t.Refusals++
+	if !e.Refused {
+		t.Refusals = 0
+	}
+
 	t.becomeUnconfirmed(e.Cause)
 	return true
 }
@@ -257,6 +264,7 @@ func applyTriggerInterrupted(t *transition, _ TriggerInterrupted) bool {
 
 // becomeUnconfirmed begins the look-ups.
 func (t *transition) becomeUnconfirmed(cause string) {
+	t.LastFailure = Readable(cause)
 	t.moveTo(Unconfirmed)
 	t.note("unknown", "%s; checking whether CircleCI started it", clean(cause))
 	t.report(GitHubQueued, "Checking whether CircleCI started it", "", t.now.Add(unconfirmedReportDelay))
@@ -266,6 +274,7 @@ func (t *transition) becomeUnconfirmed(cause string) {
 // applyTriggerUnknownLate notes the sender's answer on a deployment that another worker has already
 // found interrupted.
 func applyTriggerUnknownLate(t *transition, e TriggerUnknown) bool {
+	t.LastFailure = Readable(e.Cause)
 	t.note("unknown", "%s", clean(e.Cause))
 	return true
 }

@@ -48,7 +48,10 @@ type Deployment struct {
 	Attempts   []Attempt `json:"attempts,omitempty"`    // oldest first; the last one is the current one
 	RefTries   int       `json:"ref_tries,omitempty"`   // answers "Branch not found" so far
 	AuthTries  int       `json:"trust_tries,omitempty"` // answers 401, or 404 on a known project, so far
+	Refusals   int       `json:"refusals,omitempty"`    // answers 4xx without a message, in a row
 	Retriggers int       `json:"retriggers,omitempty"`  // attempts that a look-up found to have started nothing
+
+	LastFailure string `json:"last_failure,omitempty"` // why the newest attempt brought no pipeline; empty: it did
 
 	// Running and Held, and kept afterwards. Pipeline and StartedAt are empty again if the pipeline
 	// turns out to be another deployment's.

@@ -57,6 +57,7 @@ func conform(t *testing.T, open opener) {
 		"a lock on everything wakes everybody":        everythingWakes,
 		"locks are listed":                            locksListed,
 		"a newer one wakes those before it":           lineWakes,
+		"any words can be saved":                      anyWordsSaved,
 		"approvals are kept":                          approved,
 		"the past is known":                           pasts,
 		"a line is known":                             lines,
