@@ -37,6 +37,7 @@ type App struct {
 	engine   *engine.Engine
 	recovery *recovery.Recovery
 	sources  *hookSources
+	ownLogin *ownLogin
 	server   *server.Server
 
 	failed   chan error
@@ -91,6 +92,11 @@ func (a *App) Start(ctx context.Context) error {
 
 	a.sources.start()
 	a.onStop(a.sources.stop)
+
+	if a.cfg.GitHub.AppID != 0 {
+		a.ownLogin.start()
+		a.onStop(a.ownLogin.stop)
+	}
 
 	err := a.listen(a.cfg.Addr, a.server.Handler())
 	if err == nil && a.cfg.MetricsAddr != "" {
