@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -47,7 +46,7 @@ type App struct {
 // New opens the database, which includes to wait for its lock and to migrate it, and creates
 // everything else. Nothing runs before Start. After an error nothing stays open.
 func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logger) (*App, error) {
-	db, err := store.Open(ctx, store.Options{URL: cfg.DatabaseURL.Reveal(), Log: log, Now: time.Now})
+	db, err := store.Open(ctx, store.Options{URL: cfg.DatabaseURL.Reveal(), Log: log, Now: now})
 	if err != nil {
 		return nil, err
 	}
@@ -98,16 +97,22 @@ func (a *App) Start(ctx context.Context) error {
 		a.onStop(a.ownLogin.stop)
 	}
 
-	err := a.listen(a.cfg.Addr, a.server.Handler())
-	if err == nil && a.cfg.MetricsAddr != "" {
-		err = a.listen(a.cfg.MetricsAddr, a.server.MetricsHandler())
-	}
-	if err != nil {
+	if err := a.listenAll(); err != nil {
 		a.Stop(ctx)
 		return err
 	}
 
 	return nil
+}
+
+func (a *App) listenAll() error {
+	if err := a.listen(a.cfg.Addr, a.server.Handler()); err != nil {
+		return err
+	}
+	if a.cfg.MetricsAddr == "" {
+		return nil
+	}
+	return a.listen(a.cfg.MetricsAddr, a.server.MetricsHandler())
 }
 
 func (a *App) listen(addr string, handler http.Handler) error {

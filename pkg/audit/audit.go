@@ -54,10 +54,10 @@ func emptyHead() Head { return Head{Hash: strings.Repeat("0", 2*sha256.Size)} }
 // Head returns the head of a chain that ends with the record.
 func (r Record) Head() Head { return Head{Seq: r.Seq, Hash: r.Hash} }
 
-// Seal makes an event the next record after a head. What the databases or the export could not give
+// NewRecord makes an event the next record after a head. What the databases or the export could not give
 // back unchanged is replaced first: bytes that are not UTF-8, NUL, and the part of a time below
 // microseconds.
-func Seal(head Head, event deployment.AuditEvent) Record {
+func NewRecord(head Head, event deployment.AuditEvent) Record {
 	event.At = event.At.UTC().Truncate(time.Microsecond)
 	event.Kind = deployment.AuditKind(validText(string(event.Kind)))
 	event.Channel = validText(event.Channel)

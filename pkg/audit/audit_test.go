@@ -35,7 +35,7 @@ func (s *memorySource) AuditHead(context.Context) (Head, error) {
 
 func (s *memorySource) add(events ...deployment.AuditEvent) {
 	for _, e := range events {
-		r := Seal(s.head, e)
+		r := NewRecord(s.head, e)
 		s.records, s.head = append(s.records, r), r.Head()
 	}
 }
@@ -72,7 +72,7 @@ func TestSeal_ReplacesWhatCannotBeStored(t *testing.T) {
 	e.Environment = "e\x00"
 	e.Detail = nil
 
-	r := Seal(emptyHead(), e)
+	r := NewRecord(emptyHead(), e)
 	if want := "a\uFFFD\uFFFDb"; r.Actor.Login != want {
 		t.Errorf("got login %q, want %q", r.Actor.Login, want)
 	}

@@ -86,14 +86,14 @@ func TestVerify_ChangedChain(t *testing.T) {
 			s.records = slices.Insert(s.records, i, s.records[i])
 		},
 		"another one before it": func(s *memorySource, i int) {
-			forged := Seal(Head{Seq: int64(i), Hash: s.records[i].Prev}, event(50))
+			forged := NewRecord(Head{Seq: int64(i), Hash: s.records[i].Prev}, event(50))
 			s.records = slices.Insert(s.records, i, forged)
 		},
 		"another one with a negative number": func(s *memorySource, i int) {
-			s.records = slices.Insert(s.records, 0, Seal(Head{Seq: int64(-i - 1)}, event(50)))
+			s.records = slices.Insert(s.records, 0, NewRecord(Head{Seq: int64(-i - 1)}, event(50)))
 		},
 		"another one after all": func(s *memorySource, _ int) {
-			s.records = append(s.records, Seal(s.head, event(50)))
+			s.records = append(s.records, NewRecord(s.head, event(50)))
 		},
 		"head set back to it": func(s *memorySource, i int) { s.head = Head{Seq: int64(i), Hash: s.records[i].Prev} },
 		"head with its hash":  func(s *memorySource, i int) { s.head.Hash = s.records[i].Prev },
@@ -150,7 +150,7 @@ func TestVerify_NamesTheRecord(t *testing.T) {
 			want:   "verify audit: record 1 is out of order: it follows record 2",
 		},
 		"forged": {
-			change: func(s *memorySource) { s.records[2] = Seal(Head{Seq: 2, Hash: s.head.Hash}, event(3)) },
+			change: func(s *memorySource) { s.records[2] = NewRecord(Head{Seq: 2, Hash: s.head.Hash}, event(3)) },
 			want:   "verify audit: record 3 does not continue record 2: one of the two is forged",
 		},
 		"tail removed": {

@@ -58,26 +58,22 @@ func (c *Client) FindProject(ctx context.Context, slug string) (deployment.Proje
 // project or the event to apply: a refusal, or that the project cannot be asked for now.
 func (c *Client) Project(ctx context.Context, slug string) (deployment.Project, deployment.Event) {
 	p, err := c.FindProject(ctx, slug)
-	if err == nil {
-		return p, nil
+	e, ok := answered(err, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound)
+	if ok && e.Message != "" { // without a message it may be a proxy's answer
+		return p, deployment.TriggerRefused{
+			Status:    e.Status,
+			Message:   "project " + slug + ": " + e.Message,
+			AuthDoubt: e.Status != http.StatusForbidden,
+		}
 	}
-
-	var e *Error
-	if errors.As(err, &e) && e.Err == nil && e.Message != "" { // without a message it may be a proxy's answer
-		switch e.Status {
-		case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
-			return p, deployment.TriggerRefused{
-				Status:    e.Status,
-				Message:   "project " + slug + ": " + e.Message,
-				AuthDoubt: e.Status != http.StatusForbidden,
-			}
+	if err != nil {
+		return p, deployment.TriggerNotSent{
+			Cause: "the CircleCI project could not be read: " + err.Error(),
+			After: retryAfter(err),
 		}
 	}
 
-	return p, deployment.TriggerNotSent{
-		Cause: "the CircleCI project could not be read: " + err.Error(),
-		After: retryAfter(err),
-	}
+	return p, nil
 }
 
 // Definition is one pipeline definition of a project.

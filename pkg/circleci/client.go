@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -178,6 +179,15 @@ func (c *Client) answerError(operation string, r response) *Error {
 // unusable returns the error for a 200 whose body is not what was asked for.
 func unusable(operation string, err error) *Error {
 	return &Error{Operation: operation, Status: http.StatusOK, Err: err}
+}
+
+// answered says whether err is a whole answer with one of some statuses, and returns it.
+func answered(err error, statuses ...int) (*Error, bool) {
+	var e *Error
+	if !errors.As(err, &e) || e.Err != nil {
+		return nil, false
+	}
+	return e, slices.Contains(statuses, e.Status)
 }
 
 // retryAfter returns how long CircleCI asks to wait, or 0.

@@ -42,7 +42,7 @@ func (c *Client) List(ctx context.Context, slug string, since time.Time, control
 // clockOffset returns CircleCI's clock minus ours, from a Date header. A difference below 5 s is
 // taken for rounding and the time of the call.
 func (c *Client) clockOffset(h http.Header) time.Duration {
-	date, ok := outbound.Clock(h)
+	date, ok := outbound.ServerTime(h)
 	if !ok {
 		return 0
 	}
@@ -143,14 +143,12 @@ func isCompiled(config json.RawMessage) bool {
 // it was there.
 func (c *Client) getOptional(ctx context.Context, operation, path string, out any) (read bool, err error) {
 	_, err = c.get(ctx, operation, path, nil, out)
-	if err == nil {
-		return true, nil
-	}
-
-	var e *Error
-	if errors.As(err, &e) && e.Err == nil && (e.Status == http.StatusNotFound || e.Status == http.StatusForbidden) {
+	if _, missing := answered(err, http.StatusNotFound, http.StatusForbidden); missing {
 		return false, nil
 	}
+	if err != nil {
+		return false, fmt.Errorf("read %s of pipeline: %w", operation, err)
+	}
 
-	return false, fmt.Errorf("read %s of pipeline: %w", operation, err)
+	return true, nil
 }

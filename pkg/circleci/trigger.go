@@ -59,9 +59,9 @@ func (c *Client) Trigger(
 		return deployment.TriggerNotSent{Cause: "CircleCI could not be reached: " + err.Error()}
 	case err != nil:
 		return deployment.TriggerUnknown{Cause: "CircleCI did not answer the trigger: " + err.Error()}
-	default:
-		return c.triggerOutcome(r)
 	}
+
+	return c.triggerOutcome(r)
 }
 
 // triggerRequest returns the path and the body of a trigger. A target with a pipeline definition
@@ -131,6 +131,7 @@ func (c *Client) triggerOutcome(r response) deployment.Event {
 	}
 }
 
+// startedEvent reads the body of a 201.
 func startedEvent(body []byte) deployment.Event {
 	var p struct {
 		ID     string `json:"id"`
@@ -156,9 +157,9 @@ func refusedEvent(status int, text string) deployment.Event {
 		strings.Contains(lower, "ref not found")
 
 	return deployment.TriggerRefused{
-		Status:         status,
-		Message:        text,
-		BranchNotFound: noRef,
-		AuthDoubt:      status == http.StatusUnauthorized || status == http.StatusNotFound && !noRef,
+		Status:      status,
+		Message:     text,
+		RefNotFound: noRef,
+		AuthDoubt:   status == http.StatusUnauthorized || status == http.StatusNotFound && !noRef,
 	}
 }

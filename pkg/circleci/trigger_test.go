@@ -38,7 +38,7 @@ func describe(e deployment.Event) string {
 		return "not sent, wait " + e.After.String()
 	case deployment.TriggerRefused:
 		switch {
-		case e.BranchNotFound:
+		case e.RefNotFound:
 			return "refused, ref not found"
 		case e.AuthDoubt:
 			return "refused, auth in doubt"

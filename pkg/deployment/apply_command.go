@@ -4,7 +4,7 @@ func applyForceRequested(t *transition, e ForceRequested) bool {
 	force := e.Force
 	t.Force = &force
 	t.note("forced", "%s asked to bypass the rules: %s", force.By, clean(force.Reason))
-	t.LookDue = t.now
+	t.StepDue = t.now
 	return true
 }
 
@@ -29,7 +29,7 @@ func applyCancelRequested(t *transition, e CancelRequested) bool {
 		return true
 	}
 
-	t.LookDue = t.now
+	t.StepDue = t.now
 	t.report(GitHubInProgress, t.withCanceler("Being canceled"), t.pipelineURL(), t.now)
 	return true
 }

@@ -1,6 +1,9 @@
 package deployment
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // applyPolledAfterEnd takes a look at the pipeline of a deployment that has ended: first until its
 // workflows have ended too, then for a rerun that succeeds.
@@ -9,11 +12,11 @@ func applyPolledAfterEnd(t *transition, e Polled) bool {
 		return false
 	}
 
-	t.LookDue = time.Time{}
-	if !t.Stopping.IsZero() {
+	t.StepDue = time.Time{}
+	if !t.StoppingSince.IsZero() {
 		t.checkStopped(e.Progress)
 	}
-	if t.Stopping.IsZero() && !t.RerunUntil.IsZero() {
+	if t.StoppingSince.IsZero() && !t.RerunUntil.IsZero() {
 		t.checkRerun(e)
 	}
 
@@ -22,10 +25,10 @@ func applyPolledAfterEnd(t *transition, e Polled) bool {
 
 // checkStopped frees the slot when every workflow has ended, or after stopGrace with a warning.
 func (t *transition) checkStopped(p Progress) {
-	waited := t.now.Sub(t.Stopping)
+	waited := t.now.Sub(t.StoppingSince)
 	mayStart := waited < t.WorkflowGrace && FoldPipeline(p).Kind == FoldQuiet // workflows may still show up
 	compiling := len(p.Workflows) == 0 && configPending(p.Pipeline.State)
-	active := mayStart || compiling || len(Active(p)) > 0
+	active := mayStart || compiling || len(ActiveWorkflows(p)) > 0
 
 	if active && waited < stopGrace {
 		t.dueIn(min(t.stopPollInterval(waited), stopGrace-waited))
@@ -40,7 +43,7 @@ func (t *transition) checkStopped(p Progress) {
 		)
 	}
 
-	t.Stopping = time.Time{}
+	t.StoppingSince = time.Time{}
 }
 
 // stopPollInterval returns how often to poll so long after a cancel. At first it is every second,
@@ -62,7 +65,7 @@ func (t *transition) checkRerun(e Polled) {
 	}
 
 	fold := FoldPipeline(e.Progress)
-	if fold.Kind == FoldEnded && fold.State == Succeeded {
+	if fold.Kind == FoldEnded && fold.State == Succeeded && t.builtAsAsked(e.Progress.Pipeline) {
 		t.RerunUntil = time.Time{}
 		t.Reason = "Deployed by a rerun"
 		t.moveTo(Succeeded)
@@ -80,6 +83,13 @@ func (t *transition) checkRerun(e Polled) {
 	t.dueIn(min(pause, 30*time.Minute, t.RerunUntil.Sub(t.now)))
 }
 
+// builtAsAsked says whether the pipeline is known to have built the commit that was asked for, or need
+// not have.
+func (t *transition) builtAsAsked(p PipelineFacts) bool {
+	built := cmp.Or(t.Pipeline.Revision, p.Revision)
+	return t.Target.Revision != RevisionStrict || built == t.Request.SHA
+}
+
 // applyPollFailedAfterEnd tries again later while there is something to find out. It frees the slot
 // after stopGrace, or when the pipeline is gone, and then looks for no rerun either.
 func applyPollFailedAfterEnd(t *transition, e PollFailed) bool {
@@ -87,22 +97,22 @@ func applyPollFailedAfterEnd(t *transition, e PollFailed) bool {
 		return false
 	}
 
-	t.LookDue = time.Time{}
-	if t.Stopping.IsZero() && t.RerunUntil.IsZero() {
+	t.StepDue = time.Time{}
+	if t.StoppingSince.IsZero() && t.RerunUntil.IsZero() {
 		return true
 	}
 
 	t.recordPollFailure(e)
 	gone := t.pipelineGone(e)
-	if !t.Stopping.IsZero() && (gone || t.now.Sub(t.Stopping) >= stopGrace) {
+	if !t.StoppingSince.IsZero() && (gone || t.now.Sub(t.StoppingSince) >= stopGrace) {
 		t.noteUnansweredStop()
-		t.Stopping = time.Time{}
+		t.StoppingSince = time.Time{}
 	}
 	if gone || !t.now.Before(t.RerunUntil) {
 		t.RerunUntil = time.Time{}
 	}
-	if t.Stopping.IsZero() && t.RerunUntil.IsZero() {
-		t.LookDue = time.Time{}
+	if t.StoppingSince.IsZero() && t.RerunUntil.IsZero() {
+		t.StepDue = time.Time{}
 	}
 
 	return true

@@ -37,14 +37,14 @@ func applyLookupAbsent(t *transition, e LookupAbsent) bool {
 		return true
 	}
 
-	if t.now.Sub(t.FirstAt) >= t.StartTimeout {
+	if t.now.Sub(t.FirstSince) >= t.StartTimeout {
 		t.end(Errored, withCause(fmt.Sprintf("CircleCI did not start it within %s", t.StartTimeout), t.LastFailure), "")
 		t.watchForDuplicates()
 		return true
 	}
 
 	t.moveTo(Waiting)
-	t.LookDue = t.now
+	t.StepDue = t.now
 	return true
 }
 
@@ -52,12 +52,12 @@ func applyLookupAbsent(t *transition, e LookupAbsent) bool {
 // answerTimeout after the deadline, the look-up counts as inconclusive.
 func applyLookupPending(t *transition, e LookupPending) bool {
 	t.changes.Unclaimed = e.Unclaimed
-	t.Looks++
+	t.Polls++
 	if t.now.Sub(t.lookupDeadline()) > answerTimeout {
 		return applyLookupInconclusive(t, LookupInconclusive{Reason: e.Cause})
 	}
 
-	t.dueIn(min(Backoff(t.Looks, 15*time.Second), t.untilLookupDeadline()))
+	t.dueIn(min(Backoff(t.Polls, 15*time.Second), t.untilLookupDeadline()))
 	return true
 }
 
@@ -153,7 +153,7 @@ func applyClaimed(t *transition, e Claimed) bool {
 // applyClaimedAgain lets jobs of the deployment's own pipeline go on, unless it is being stopped. It
 // refuses every other pipeline.
 func applyClaimedAgain(t *transition, e Claimed) bool {
-	return t.Pipeline != nil && t.Pipeline.ID == e.PipelineID && t.Stopping.IsZero()
+	return t.Pipeline != nil && t.Pipeline.ID == e.PipelineID && t.StoppingSince.IsZero()
 }
 
 // applyPipelineReassigned gives the pipeline up and looks for the right one. Only a pipeline that
@@ -167,6 +167,6 @@ func applyPipelineReassigned(t *transition, _ PipelineReassigned) bool {
 	t.Pipeline, t.StartedAt = nil, time.Time{}
 	t.DuplicateUntil, t.DuplicateDue = time.Time{}, time.Time{} // the look-up looks for the key anyway
 	t.moveTo(Unconfirmed)
-	t.LookDue = t.now
+	t.StepDue = t.now
 	return true
 }

@@ -19,6 +19,9 @@ func applyPolled(t *transition, e Polled) bool {
 	if t.Cancel != nil && t.finishCancel(fold) {
 		return true
 	}
+	if t.endIfRevisionUnknown() || t.awaitRevision(fold) {
+		return true
+	}
 
 	switch fold.Kind {
 	case FoldEnded:
@@ -42,7 +45,7 @@ func (t *transition) recordPoll(p Progress) bool {
 	if t.Pipeline == nil || t.Pipeline.ID != p.Pipeline.ID {
 		return false
 	}
-	t.Backoffs, t.GoneSince = 0, time.Time{}
+	t.Failures, t.GoneSince = 0, time.Time{}
 	t.completePipeline(p.Pipeline)
 	return true
 }
@@ -80,6 +83,40 @@ func (t *transition) endIfRevisionMoved(revision string) (ended bool) {
 	return true
 }
 
+// endIfRevisionUnknown ends a deployment whose commit must be the one that was asked for, if CircleCI
+// has not shown within WorkflowGrace which commit it built. What is not known is not taken for right.
+func (t *transition) endIfRevisionUnknown() (ended bool) {
+	if !t.revisionUnknown() || t.revisionTimeLeft() > 0 {
+		return false
+	}
+
+	reason := fmt.Sprintf("CircleCI does not show which commit it built: wanted %s", short(t.Request.SHA))
+	t.end(Errored, reason, t.pipelineURL())
+	t.beginStop()
+	return true
+}
+
+// awaitRevision keeps a pipeline that has succeeded from counting before its commit is known.
+func (t *transition) awaitRevision(fold Fold) (waits bool) {
+	if !t.revisionUnknown() || fold.Kind != FoldEnded || fold.State != Succeeded {
+		return false
+	}
+
+	t.moveTo(Running)
+	t.scheduleNextPoll()
+	return true
+}
+
+// revisionUnknown says whether the commit must be the one that was asked for, and is not known yet.
+func (t *transition) revisionUnknown() bool {
+	return t.Target.Revision == RevisionStrict && t.Pipeline.Revision == ""
+}
+
+// revisionTimeLeft returns how long CircleCI may still take to show the commit.
+func (t *transition) revisionTimeLeft() time.Duration {
+	return t.StartedAt.Add(t.WorkflowGrace).Sub(t.now)
+}
+
 // applyQuietGrace turns a quiet pipeline into one that has ended when WorkflowGrace is over.
 func (t *transition) applyQuietGrace(fold Fold, p Progress) Fold {
 	if fold.Kind != FoldQuiet {
@@ -114,12 +151,15 @@ func configPending(state string) bool {
 // scheduleNextPoll polls next after PollMin, and 5 s later each time, up to PollMax; earlier where
 // the quiet grace or a timeout ends before that.
 func (t *transition) scheduleNextPoll() {
-	after := min(t.PollMin+time.Duration(t.Looks)*5*time.Second, t.PollMax)
-	t.Looks++
+	after := min(t.PollMin+time.Duration(t.Polls)*5*time.Second, t.PollMax)
+	t.Polls++
 	if !t.QuietSince.IsZero() {
 		after = min(after, t.QuietSince.Add(t.WorkflowGrace).Sub(t.now))
 	}
 	if left := t.timeLeft(); left > 0 {
+		after = min(after, left)
+	}
+	if left := t.revisionTimeLeft(); left > 0 && t.revisionUnknown() {
 		after = min(after, left)
 	}
 
@@ -184,8 +224,8 @@ func applyPollFailed(t *transition, e PollFailed) bool {
 // recordPollFailure notes the first of several failures, and schedules the next poll with growing
 // pauses.
 func (t *transition) recordPollFailure(e PollFailed) {
-	t.Backoffs++
-	if t.Backoffs == 1 {
+	t.Failures++
+	if t.Failures == 1 {
 		t.note("unseen", "%s", clean(e.Cause))
 	}
 
@@ -195,7 +235,7 @@ func (t *transition) recordPollFailure(e PollFailed) {
 		t.GoneSince = t.now
 	}
 
-	pause := max(e.After, Backoff(t.Backoffs, max(t.PollMax, time.Second)))
+	pause := max(e.After, Backoff(t.Failures, max(t.PollMax, time.Second)))
 	t.dueIn(max(min(pause, t.untilDecision()), time.Second))
 }
 
@@ -214,8 +254,8 @@ func (t *transition) noteUnansweredStop() {
 // deployment has to be decided without it.
 func (t *transition) untilDecision() time.Duration {
 	switch {
-	case !t.Stopping.IsZero():
-		return t.Stopping.Add(stopGrace).Sub(t.now)
+	case !t.StoppingSince.IsZero():
+		return t.StoppingSince.Add(stopGrace).Sub(t.now)
 	case !t.RerunUntil.IsZero():
 		return t.RerunUntil.Sub(t.now)
 	case t.Cancel != nil:

@@ -6,32 +6,37 @@ import (
 )
 
 // applyStart records the attempt before its request leaves. It refuses a deployment that cannot be
-// triggered: one with a problem, without a resolved project, or for a bare commit.
+// triggered: one with a problem, without a resolved project, or for a ref that is no branch and no tag.
 func applyStart(t *transition, e Start) bool {
-	if t.Problem != "" || t.Project.ID == "" || t.Target.Ref.Kind == RefSHA {
+	kind := t.Target.Ref.Kind
+	if t.Problem != "" || t.Project.ID == "" || kind == RefSHA || kind == RefOther {
 		return false
 	}
-	if t.FirstAt.IsZero() {
-		t.FirstAt = t.now
+	if t.FirstSince.IsZero() {
+		t.FirstSince = t.now
 	}
 
-	t.Blocked, t.Reason = "", ""
+	t.BlockedBy, t.Reason = "", ""
 	t.Forced = t.Forced || e.Forced
 	t.Attempts = append(t.Attempts, Attempt{
 		Number:     len(t.Attempts) + 1,
-		Intent:     t.now,
+		IntendedAt: t.now,
 		SendBefore: e.SendBefore,
 		Ref:        t.nextRef(),
 	})
 
 	t.moveTo(Triggering)
-	t.LookDue = t.now // the sender's lease keeps others away; who loads the row after it finds an interrupted trigger
+	t.StepDue = t.now // the sender's lease keeps others away; who loads the row after it finds an interrupted trigger
 	return true
 }
 
-// nextRef returns what to ask CircleCI for. A bare name is a branch and a tag by turns.
+// nextRef returns what to ask CircleCI for. A bare name that GitHub did not show is a branch and a tag
+// by turns.
 func (t *transition) nextRef() Ref {
 	ref := t.Target.Ref
+	if t.BuildRef.Name != "" {
+		return t.BuildRef
+	}
 	if ref.Kind != RefBare {
 		return ref
 	}
@@ -51,12 +56,12 @@ func applyAdmitted(t *transition, _ Admitted) bool {
 // applyBlocked keeps it waiting and says at GitHub what for, unless that changes soon.
 func applyBlocked(t *transition, e Blocked) bool {
 	if !e.First {
-		t.FirstAt = time.Time{}
+		t.FirstSince = time.Time{}
 	}
 
 	by := Readable(e.By)
-	if t.Blocked != by {
-		t.Blocked = by
+	if t.BlockedBy != by {
+		t.BlockedBy = by
 		t.note("blocked", "waiting for %s", by)
 	}
 
@@ -71,7 +76,12 @@ func applyBlocked(t *transition, e Blocked) bool {
 
 func applyResolved(t *transition, e Resolved) bool {
 	t.Project = e.Project
-	t.LookDue = t.now
+	t.StepDue = t.now
+	return true
+}
+
+func applyRefResolved(t *transition, e RefResolved) bool {
+	t.BuildRef = e.Ref
 	return true
 }
 
@@ -134,8 +144,8 @@ func (t *transition) adopt(p PipelineFacts, by string) {
 		t.Pipeline.Slug = t.Project.Slug
 	}
 
-	t.StartedAt, t.Reason, t.Blocked, t.LastFailure = t.now, "", "", ""
-	t.Backoffs = 0
+	t.StartedAt, t.Reason, t.BlockedBy, t.LastFailure = t.now, "", "", ""
+	t.Failures = 0
 	if t.Retriggers > 0 {
 		t.watchForDuplicates()
 	}
@@ -146,7 +156,7 @@ func (t *transition) adopt(p PipelineFacts, by string) {
 
 	t.dueIn(t.PollMin)
 	if t.Target.Revision == RevisionStrict || p.Number == 0 || t.Cancel != nil {
-		t.LookDue = t.now
+		t.StepDue = t.now
 	}
 }
 
@@ -168,7 +178,7 @@ func applyTriggerSkipped(t *transition, e TriggerSkipped) bool {
 func applyTriggerRefused(t *transition, e TriggerRefused) bool {
 	t.setOutcome(fmt.Sprintf("refused %d", e.Status))
 	switch {
-	case e.BranchNotFound:
+	case e.RefNotFound:
 		t.retryRef(e)
 	case e.AuthDoubt && t.AuthTries == 0:
 		t.AuthTries++
@@ -189,7 +199,7 @@ func (t *transition) retryRef(e TriggerRefused) {
 	t.note("refused", "CircleCI does not know the %s %q yet", ref.Kind, clean(ref.Name))
 
 	round, roundOver := t.RefTries, true
-	if t.Target.Ref.Kind == RefBare {
+	if t.Target.Ref.Kind == RefBare && t.BuildRef.Name == "" {
 		round, roundOver = t.RefTries/2, t.RefTries%2 == 0
 	}
 
@@ -208,24 +218,24 @@ func (t *transition) retryRef(e TriggerRefused) {
 // backToWaiting waits for something at CircleCI before the next attempt, however often it is woken.
 func (t *transition) backToWaiting(by string, after time.Duration) {
 	t.moveTo(Waiting)
-	t.Blocked = by
+	t.BlockedBy = by
 	t.report(GitHubQueued, "Waiting for "+by, "", t.now.Add(waitingReportDelay))
 	t.dueIn(after)
-	t.NotBefore = t.LookDue
+	t.NotBefore = t.StepDue
 }
 
 // applyTriggerNotSent tries again with growing pauses until the start timeout, and ends at once
 // where CircleCI asks for a longer pause than is left of it.
 func applyTriggerNotSent(t *transition, e TriggerNotSent) bool {
-	if t.FirstAt.IsZero() {
-		t.FirstAt = t.now
+	if t.FirstSince.IsZero() {
+		t.FirstSince = t.now
 	}
 	if t.State != Waiting {
 		t.setOutcome("not sent")
 	}
 
 	t.LastFailure = Readable(e.Cause)
-	left := t.StartTimeout - t.now.Sub(t.FirstAt)
+	left := t.StartTimeout - t.now.Sub(t.FirstSince)
 	switch {
 	case left <= 0:
 		t.end(Errored, withCause(fmt.Sprintf("could not be started within %s", t.StartTimeout), e.Cause), "")
@@ -237,9 +247,9 @@ func applyTriggerNotSent(t *transition, e TriggerNotSent) bool {
 		)
 		t.end(Errored, withCause(reason, e.Cause), "")
 	default:
-		t.Backoffs++
+		t.Failures++
 		t.note("not_sent", "%s", clean(e.Cause))
-		t.backToWaiting("CircleCI to answer", max(e.After, min(Backoff(t.Backoffs, time.Minute), left)))
+		t.backToWaiting("CircleCI to answer", max(e.After, min(Backoff(t.Failures, time.Minute), left)))
 	}
 
 	return true
@@ -257,7 +267,7 @@ func applyTriggerUnknown(t *transition, e TriggerUnknown) bool {
 }
 
 func applyTriggerInterrupted(t *transition, _ TriggerInterrupted) bool {
-	t.setOutcome("interrupted")
+	t.setOutcome(OutcomeInterrupted)
 	t.becomeUnconfirmed("the worker was interrupted while it triggered CircleCI")
 	return true
 }

@@ -25,20 +25,20 @@ type Deployment struct {
 	// Every state.
 
 	State      State      `json:"state"`
-	Due        time.Time  `json:"due,omitzero"`       // the earlier of LookDue and DuplicateDue; zero: never
-	LookDue    time.Time  `json:"look_due,omitzero"`  // when a worker takes its next step
-	Looks      int        `json:"looks,omitempty"`    // look-ups or polls since the state changed
-	Backoffs   int        `json:"backoffs,omitempty"` // triggers that were not sent, or polls that failed, in a row
+	Due        time.Time  `json:"due,omitzero"`       // the earlier of StepDue and DuplicateDue; zero: never
+	StepDue    time.Time  `json:"look_due,omitzero"`  // when a worker takes its next step
+	Polls      int        `json:"looks,omitempty"`    // look-ups or polls since the state changed
+	Failures   int        `json:"backoffs,omitempty"` // triggers that were not sent, or polls that failed, in a row
 	Cancel     *Cancel    `json:"cancel,omitempty"`   // somebody asked to cancel it; nil: nobody did
 	LastReport ReportText `json:"told,omitzero"`      // the newest report
 
-	// Waiting. Blocked and NotBefore count there only. The rest is kept afterwards:
+	// Waiting. BlockedBy and NotBefore count there only. The rest is kept afterwards:
 	// an attempt that started nothing brings the deployment back here.
 
 	AdmittedAt time.Time `json:"admitted_at,omitzero"` // when the rules first found no reason to reject it
-	Blocked    string    `json:"blocked,omitempty"`    // what it waits for, in words that follow "Waiting for"
+	BlockedBy  string    `json:"blocked,omitempty"`    // what it waits for, in words that follow "Waiting for"
 	NotBefore  time.Time `json:"not_before,omitzero"`  // it does not start before this moment, whatever wakes it
-	FirstAt    time.Time `json:"first_at,omitzero"`    // since when it is first in line; START_TIMEOUT counts from here
+	FirstSince time.Time `json:"first_at,omitzero"`    // since when it is first in line; START_TIMEOUT counts from here
 	Force      *Force    `json:"force,omitempty"`      // somebody asked to bypass rules; nil: nobody did
 	Forced     bool      `json:"forced,omitempty"`     // Force was needed: a rule was bypassed by it
 
@@ -46,6 +46,7 @@ type Deployment struct {
 
 	Project    Project   `json:"project,omitzero"`      // CircleCI's identity of Target.Project
 	Attempts   []Attempt `json:"attempts,omitempty"`    // oldest first; the last one is the current one
+	BuildRef   Ref       `json:"build_ref,omitzero"`    // what Target.Ref is at GitHub; zero: GitHub was not asked
 	RefTries   int       `json:"ref_tries,omitempty"`   // answers "Branch not found" so far
 	AuthTries  int       `json:"trust_tries,omitempty"` // answers 401, or 404 on a known project, so far
 	Refusals   int       `json:"refusals,omitempty"`    // answers 4xx without a message, in a row
@@ -66,10 +67,10 @@ type Deployment struct {
 
 	// Ended.
 
-	EndedAt    time.Time `json:"ended_at,omitzero"`
-	Reason     string    `json:"reason,omitempty"`     // why it ended, for people; empty before the end
-	Stopping   time.Time `json:"stopping,omitzero"`    // since when its workflows must end; it holds its slot meanwhile
-	RerunUntil time.Time `json:"rerun_until,omitzero"` // Failed only: until when a rerun can make it Succeeded
+	EndedAt       time.Time `json:"ended_at,omitzero"`
+	Reason        string    `json:"reason,omitempty"`     // why it ended, for people; empty before the end
+	StoppingSince time.Time `json:"stopping,omitzero"`    // since when its workflows must end; it holds its slot meanwhile
+	RerunUntil    time.Time `json:"rerun_until,omitzero"` // Failed only: until when a rerun can make it Succeeded
 
 	// The watch for duplicates: pipelines with this deployment's key beside its own one, from an
 	// attempt that was given up. It is kept through every state and pauses in Triggering and
@@ -84,11 +85,14 @@ type Deployment struct {
 // deleted, so that no pipeline of ours can be started without a record of it.
 type Attempt struct {
 	Number     int       `json:"number"`            // from 1
-	Intent     time.Time `json:"intent"`            // when it was decided, by our clock
+	IntendedAt time.Time `json:"intent"`            // when it was decided, by our clock
 	SendBefore time.Time `json:"send_before"`       // the request must not leave after this moment
 	Ref        Ref       `json:"ref"`               // the branch or tag to ask for
 	Outcome    string    `json:"outcome,omitempty"` // what came of it, such as "201" or "refused 404"; empty: not known
 }
+
+// OutcomeInterrupted is the outcome of an attempt whose sender was not heard of: its answer may still come.
+const OutcomeInterrupted = "interrupted"
 
 // Cancel is a person's or a rule's request to cancel a deployment. The first one counts.
 type Cancel struct {
@@ -114,7 +118,7 @@ type Project struct {
 // HoldsSlot says whether the deployment occupies its environment: from Triggering until its end,
 // and after it until CircleCI shows that its workflows have ended.
 func (d Deployment) HoldsSlot() bool {
-	return d.State.Open() && d.State != Waiting || !d.Stopping.IsZero()
+	return d.State.Open() && d.State != Waiting || !d.StoppingSince.IsZero()
 }
 
 // HoldsProject says whether a trigger of the deployment may be in flight. The store allows one such
@@ -129,13 +133,13 @@ func (d Deployment) LastAttempt() Attempt {
 	return d.Attempts[len(d.Attempts)-1]
 }
 
-// LookSince returns how far back a look-up reads CircleCI's lists. The result is in CircleCI's
+// LookupSince returns how far back a look-up reads CircleCI's lists. The result is in CircleCI's
 // time; offset is CircleCI's clock minus ours.
-func (d Deployment) LookSince(offset time.Duration) time.Time {
+func (d Deployment) LookupSince(offset time.Duration) time.Time {
 	if len(d.Attempts) == 0 {
 		return d.AcceptedAt.Add(offset - windowLead)
 	}
-	return d.Attempts[0].Intent.Add(offset - windowLead)
+	return d.Attempts[0].IntendedAt.Add(offset - windowLead)
 }
 
 // clone returns a copy that shares no field that Apply changes in place. Force and Cancel are

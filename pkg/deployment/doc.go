@@ -12,7 +12,7 @@
 // reads. It does not know their APIs; those are pkg/github and pkg/circleci.
 //
 // Where to begin: State explains the states, Event lists what can happen, and the variable table
-// says what each event does in each state. Machine.Judge decides how a look-up of a lost trigger
+// says what each event does in each state. Machine.EvaluateLookup decides how a look-up of a lost trigger
 // ended. The page deploy/docs/states.md lists all transitions.
 package deployment
 

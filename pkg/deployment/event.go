@@ -22,6 +22,10 @@ type (
 	// Resolved carries CircleCI's identity of the target's project.
 	Resolved struct{ Project Project }
 
+	// RefResolved carries what GitHub shows of the target's ref right before the trigger. The zero Ref
+	// says that GitHub was not asked, or may not be.
+	RefResolved struct{ Ref Ref }
+
 	// Start records an attempt and moves the deployment to Triggering. Only the worker whose own
 	// write of it succeeded may send, once.
 	Start struct {
@@ -67,10 +71,10 @@ type (
 
 	// TriggerRefused is a 4xx with CircleCI's own message: nothing was started.
 	TriggerRefused struct {
-		Status         int
-		Message        string
-		BranchNotFound bool // CircleCI does not know the branch or tag, perhaps only not yet
-		AuthDoubt      bool // 401 or 404, which CircleCI also answers to a bad token and to lost access
+		Status      int
+		Message     string
+		RefNotFound bool // CircleCI does not know the branch or tag, perhaps only not yet
+		AuthDoubt   bool // 401 or 404, which CircleCI also answers to a bad token and to lost access
 	}
 
 	// TriggerNotSent says that the request did not reach CircleCI (the connection or TLS handshake
@@ -92,7 +96,7 @@ type (
 	TriggerInterrupted struct{}
 )
 
-// Events that say how a look-up of an unconfirmed trigger went. Judge returns one of the first
+// Events that say how a look-up of an unconfirmed trigger went. EvaluateLookup returns one of the first
 // four; PipelineReassigned can undo LookupFound.
 type (
 	// LookupFound carries the pipeline to adopt.
@@ -147,14 +151,15 @@ type (
 	DuplicatesChecked struct{ Duplicates []string }
 )
 
-func (Admitted) event() string   { return "admitted" }
-func (Blocked) event() string    { return "blocked" }
-func (Resolved) event() string   { return "resolved" }
-func (Start) event() string      { return "start" }
-func (Fail) event() string       { return "fail" }
-func (Reject) event() string     { return "reject" }
-func (Superseded) event() string { return "superseded" }
-func (Done) event() string       { return "done" }
+func (Admitted) event() string    { return "admitted" }
+func (Blocked) event() string     { return "blocked" }
+func (Resolved) event() string    { return "resolved" }
+func (RefResolved) event() string { return "ref_resolved" }
+func (Start) event() string       { return "start" }
+func (Fail) event() string        { return "fail" }
+func (Reject) event() string      { return "reject" }
+func (Superseded) event() string  { return "superseded" }
+func (Done) event() string        { return "done" }
 
 func (ForceRequested) event() string  { return "force_requested" }
 func (CancelRequested) event() string { return "cancel_requested" }

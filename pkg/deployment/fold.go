@@ -68,10 +68,10 @@ func FoldPipeline(p Progress) Fold {
 	return f
 }
 
-// MayGlance says whether a poll may read the workflows alone, which costs half. The pipeline itself
+// MayPollWorkflows says whether a poll may read the workflows alone, which costs half. The pipeline itself
 // must have been read once. All that it could add later is that CircleCI refused it, which can wait
 // until no workflow is busy.
-func (d Deployment) MayGlance() bool {
+func (d Deployment) MayPollWorkflows() bool {
 	if d.State != Running && d.State != Held || d.Cancel != nil || !d.QuietSince.IsZero() {
 		return false
 	}
@@ -84,8 +84,8 @@ func (p Progress) Busy() bool {
 	return kind == FoldActive || kind == FoldHeld
 }
 
-// Active returns the workflows that have not ended, those that wait for an approval included.
-func Active(p Progress) []Workflow {
+// ActiveWorkflows returns the workflows that have not ended, those that wait for an approval included.
+func ActiveWorkflows(p Progress) []Workflow {
 	return slices.DeleteFunc(slices.Clone(p.Workflows), func(w Workflow) bool { return workflowEnded(w.Status) })
 }
 

@@ -264,7 +264,7 @@ func TestFoldPipeline(t *testing.T) {
 		t.Run(name+", workflows alone", func(t *testing.T) {
 			refused := tt.progress.Pipeline.State == pipelineErrored
 			alone := Progress{Workflows: tt.progress.Workflows}
-			wantBusy := tt.kind == FoldActive || tt.kind == FoldHeld || refused && len(Active(tt.progress)) > 0
+			wantBusy := tt.kind == FoldActive || tt.kind == FoldHeld || refused && len(ActiveWorkflows(tt.progress)) > 0
 			if got := alone.Busy(); got != wantBusy {
 				t.Errorf("got busy %v, want %v", got, wantBusy)
 			}

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Lookup is what one look-up of an unconfirmed trigger found out. The engine gathers it; Judge
+// Lookup is what one look-up of an unconfirmed trigger found out. The engine gathers it; EvaluateLookup
 // decides what it means.
 type Lookup struct {
 	Listing  Listing
 	Known    map[string]KnownPipeline // what is on record about the listed pipelines, by their ids
-	Evidence map[string]KeyEvidence   // of each of Suspects, by their ids; empty unless the target carries its key
+	Evidence map[string]KeyEvidence   // of each of Candidates, by their ids; empty unless the target carries its key
 	Control  Control
 	Failure  string // what could not be read: only a pipeline that shows the key proves something then
 }
@@ -32,13 +32,13 @@ func (m Machine) LookupDeadline(d Deployment) time.Time {
 
 func (t *transition) lookupDeadline() time.Time { return t.LookupDeadline(t.Deployment) }
 
-// Suspects returns the listed pipelines that the unconfirmed trigger may have started, oldest first:
+// Candidates returns the listed pipelines that the unconfirmed trigger may have started, oldest first:
 // those that belong to no deployment, are not older than the first attempt, and were started through
 // the API by our user.
-func (d Deployment) Suspects(l Listing, known map[string]KnownPipeline) []PipelineFacts {
-	since := d.LookSince(l.Offset)
+func (d Deployment) Candidates(l Listing, known map[string]KnownPipeline) []PipelineFacts {
+	since := d.LookupSince(l.Offset)
 	seen := map[string]bool{}
-	var suspects []PipelineFacts
+	var candidates []PipelineFacts
 	for _, p := range slices.Concat(l.Mine, l.Project) {
 		k := known[p.ID]
 		// One that an earlier look-up saw and left alone can only be told apart by its key.
@@ -48,11 +48,11 @@ func (d Deployment) Suspects(l Listing, known map[string]KnownPipeline) []Pipeli
 		}
 
 		seen[p.ID] = true
-		suspects = append(suspects, p)
+		candidates = append(candidates, p)
 	}
 
-	slices.SortFunc(suspects, func(a, b PipelineFacts) int { return a.CreatedAt.Compare(b.CreatedAt) })
-	return suspects
+	slices.SortFunc(candidates, func(a, b PipelineFacts) int { return a.CreatedAt.Compare(b.CreatedAt) })
+	return candidates
 }
 
 // mayBeOurs says whether our user may have started a pipeline through the API. What CircleCI does
@@ -67,7 +67,7 @@ func mayBeOurs(p PipelineFacts, l Listing) bool {
 	return p.ActorLogin == "" || l.Me == "" || p.ActorLogin == l.Me
 }
 
-// Judge decides what a look-up means: LookupFound, LookupAbsent, LookupPending or
+// EvaluateLookup decides what a look-up means: LookupFound, LookupAbsent, LookupPending or
 // LookupInconclusive.
 //
 // The key decides where a pipeline shows it, whatever else could not be read. Where none does, the
@@ -75,17 +75,17 @@ func mayBeOurs(p PipelineFacts, l Listing) bool {
 // Then a single pipeline that matches the attempt and cannot be read is adopted without proof; no
 // pipeline at all is proof of absence, if the lists were complete and show the control; and what
 // remains ambiguous gets LookupGrace once more before it counts as inconclusive.
-func (m Machine) Judge(d Deployment, l Lookup, now time.Time) Event {
+func (m Machine) EvaluateLookup(d Deployment, l Lookup, now time.Time) Event {
 	var withKey, possible []PipelineFacts
-	var foreign []string
-	for _, p := range d.Suspects(l.Listing, l.Known) {
+	var unclaimed []string
+	for _, p := range d.Candidates(l.Listing, l.Known) {
 		switch d.evidenceOf(p, l) {
 		case KeyFound:
 			withKey = append(withKey, p)
 		case KeyUnreadable:
 			possible = append(possible, p)
 		default:
-			foreign = append(foreign, p.ID)
+			unclaimed = append(unclaimed, p.ID)
 		}
 	}
 
@@ -96,12 +96,12 @@ func (m Machine) Judge(d Deployment, l Lookup, now time.Time) Event {
 		return LookupPending{Cause: l.Failure}
 	}
 	if !d.Target.CarriesKey {
-		return m.judgeWithoutKey(d, l, possible, now)
+		return m.evaluateWithoutKey(d, l, possible, now)
 	}
-	return m.judgeWithKey(d, l, possible, foreign, now)
+	return m.evaluateWithKey(d, l, possible, unclaimed, now)
 }
 
-// evidenceOf returns what is known of one suspect. A pipeline without the key is somebody else's
+// evidenceOf returns what is known of one candidate. A pipeline without the key is somebody else's
 // only where the control shows its own key: the configuration may simply not use the parameter.
 // Before CircleCI has compiled it, it cannot show the key.
 func (d Deployment) evidenceOf(p PipelineFacts, l Lookup) KeyEvidence {
@@ -125,8 +125,14 @@ func foundByKey(withKey []PipelineFacts) Event {
 	return found
 }
 
-// judgeWithKey decides for a target that carries its key when no suspect shows it.
-func (m Machine) judgeWithKey(d Deployment, l Lookup, possible []PipelineFacts, foreign []string, now time.Time) Event {
+// evaluateWithKey decides for a target that carries its key when no candidate shows it.
+func (m Machine) evaluateWithKey(
+	d Deployment,
+	l Lookup,
+	possible []PipelineFacts,
+	unclaimed []string,
+	now time.Time,
+) Event {
 	deadline := m.LookupDeadline(d)
 	if now.Before(deadline) {
 		return LookupPending{Cause: "CircleCI may still show it"}
@@ -144,17 +150,17 @@ func (m Machine) judgeWithKey(d Deployment, l Lookup, possible []PipelineFacts, 
 		reason := "CircleCI's lists do not show the newest known pipeline of the project, so they may lack this one too"
 		return m.inconclusiveAfterGrace(now, deadline, reason)
 	default:
-		return LookupAbsent{Unclaimed: foreign}
+		return LookupAbsent{Unclaimed: unclaimed}
 	}
 }
 
-// judgeWithoutKey decides for a target that does not carry its key. Absence cannot be proven then:
+// evaluateWithoutKey decides for a target that does not carry its key. Absence cannot be proven then:
 // any pipeline of ours may be the one.
-func (m Machine) judgeWithoutKey(d Deployment, l Lookup, possible []PipelineFacts, now time.Time) Event {
+func (m Machine) evaluateWithoutKey(d Deployment, l Lookup, possible []PipelineFacts, now time.Time) Event {
 	beforeDeadline := now.Before(m.LookupDeadline(d))
 	if len(possible) == 1 && d.matchesAttempt(possible[0], l.Listing) {
 		// The third look-up is enough, or the first complete one after the deadline.
-		if d.Looks >= 2 || l.complete() && !beforeDeadline {
+		if d.Polls >= 2 || l.complete() && !beforeDeadline {
 			return LookupFound{Pipeline: possible[0], By: ByWindow}
 		}
 	}
@@ -181,7 +187,7 @@ func (m Machine) inconclusiveAfterGrace(now, deadline time.Time, reason string) 
 // not show fits.
 func (d Deployment) matchesAttempt(p PipelineFacts, l Listing) bool {
 	a := d.LastAttempt()
-	if p.CreatedAt.Before(a.Intent.Add(l.Offset - time.Minute)) {
+	if p.CreatedAt.Before(a.IntendedAt.Add(l.Offset - time.Minute)) {
 		return false
 	}
 	if p.Revision != "" && d.Target.Revision == RevisionStrict && p.Revision != d.Request.SHA {

@@ -11,7 +11,7 @@ func newUnconfirmed(t *testing.T, carriesKey bool) Deployment {
 	d := newWaiting()
 	d.Target.CarriesKey = carriesKey
 	d, _ = applyAll(t, d, t0, resolved, start, TriggerUnknown{Cause: "reset"})
-	d.Looks = 3
+	d.Polls = 3
 	return d
 }
 
@@ -35,7 +35,7 @@ func seenPipeline(id string, after time.Duration, change ...func(*PipelineFacts)
 	return p
 }
 
-func TestMachine_Judge(t *testing.T) {
+func TestMachine_EvaluateLookup(t *testing.T) {
 	var (
 		deadline     = t0.Add(SendWindow + machine.TriggerTimeout + machine.LookupGrace)
 		early        = t0.Add(10 * time.Second)
@@ -263,7 +263,7 @@ func TestMachine_Judge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			d := newUnconfirmed(t, !tt.withoutKey)
 			l := Lookup{Listing: tt.listing, Known: known, Evidence: tt.evidence, Control: tt.control}
-			event := machine.Judge(d, l, tt.now)
+			event := machine.EvaluateLookup(d, l, tt.now)
 
 			got := event.event()
 			if found, ok := event.(LookupFound); ok {

@@ -65,7 +65,7 @@ func (m Machine) New(req Request, a Admission, receivedAt time.Time) (Deployment
 		Problem:    Readable(a.Problem),
 		State:      Waiting,
 		AcceptedAt: receivedAt,
-		LookDue:    receivedAt,
+		StepDue:    receivedAt,
 		Due:        receivedAt,
 	}
 
@@ -73,12 +73,8 @@ func (m Machine) New(req Request, a Admission, receivedAt time.Time) (Deployment
 		d.Force = &Force{By: req.Requester(), Reason: a.Target.ForceReason}
 	}
 
-	if age := receivedAt.Sub(req.CreatedAt); !req.CreatedAt.IsZero() && age > m.MaxAge {
-		d.Problem = fmt.Sprintf(
-			"arrived too late, deploy again (created %s before it arrived, the limit is %s)",
-			age.Round(time.Second),
-			m.MaxAge,
-		)
+	if !req.CreatedAt.IsZero() {
+		d.Problem = cmp.Or(m.ArrivedTooLate(req.CreatedAt, receivedAt), d.Problem)
 	}
 
 	entries := make([]Entry, 0, len(a.Notes))
@@ -87,6 +83,18 @@ func (m Machine) New(req Request, a Admission, receivedAt time.Time) (Deployment
 	}
 
 	return d, entries
+}
+
+// ArrivedTooLate says why a deployment that was created at one time and received at another does not run;
+// empty: it was not older than MaxAge.
+func (m Machine) ArrivedTooLate(createdAt, receivedAt time.Time) string {
+	age := receivedAt.Sub(createdAt)
+	if age <= m.MaxAge {
+		return ""
+	}
+
+	return fmt.Sprintf("arrived too late, deploy again (created %s before it arrived, the limit is %s)",
+		age.Round(time.Second), m.MaxAge)
 }
 
 // Apply applies one event to a deployment. It returns the deployment after the event and what is to
@@ -119,7 +127,7 @@ type transition struct {
 // setDue sets when a worker takes the deployment up next: for its own next step, or to look for
 // duplicates, whichever comes first.
 func (t *transition) setDue() {
-	t.Due = t.LookDue
+	t.Due = t.StepDue
 	if t.DuplicateDue.IsZero() {
 		return
 	}
@@ -129,7 +137,7 @@ func (t *transition) setDue() {
 }
 
 // dueIn sets when the deployment's own next step is due.
-func (t *transition) dueIn(after time.Duration) { t.LookDue = t.now.Add(after) }
+func (t *transition) dueIn(after time.Duration) { t.StepDue = t.now.Add(after) }
 
 // note adds a line to the timeline. What others wrote may be part of it.
 func (t *transition) note(event, format string, args ...any) {
@@ -158,7 +166,7 @@ func (t *transition) moveTo(s State) {
 		t.HeldSince = t.now
 	}
 
-	t.State, t.Looks = s, 0
+	t.State, t.Polls = s, 0
 	t.note(string(s), "%s", t.Reason)
 }
 
@@ -166,11 +174,11 @@ func (t *transition) moveTo(s State) {
 // which is never empty. A failed deployment with a pipeline is
 // polled on for a rerun; any other is due again only while its workflows have to end.
 func (t *transition) end(s State, reason, logURL string) {
-	t.Reason, t.Blocked = cmp.Or(Readable(reason), "no reason was given"), ""
+	t.Reason, t.BlockedBy = cmp.Or(Readable(reason), "no reason was given"), ""
 	t.moveTo(s)
 	t.EndedAt, t.QuietSince = t.now, time.Time{}
-	if t.Stopping.IsZero() {
-		t.LookDue = time.Time{}
+	if t.StoppingSince.IsZero() {
+		t.StepDue = time.Time{}
 	}
 
 	t.reportFinal(logURL)
@@ -183,8 +191,8 @@ func (t *transition) end(s State, reason, logURL string) {
 // beginStop says that every workflow must end. The deployment keeps its slot until CircleCI shows
 // that they have; the engine cancels what still runs at each poll.
 func (t *transition) beginStop() {
-	t.Stopping = t.now
-	t.LookDue = t.now
+	t.StoppingSince = t.now
+	t.StepDue = t.now
 }
 
 // Backoff returns the pause after the nth failure in a row: 1 s, 2 s, 4 s … up to most.

@@ -26,7 +26,7 @@ func TestMachine_HeldTimeIsNotRunningTime(t *testing.T) {
 
 	d, _ = applyAll(t, d, t0.Add(20*time.Hour+32*time.Minute), canceled)
 	if d.State != Failed || d.HoldsSlot() {
-		t.Errorf("got %s, slot held %v when the workflows had ended, want %s without the slot", d.State, d.HoldsSlot(), Failed)
+		t.Errorf("got %s, slot held %v after the workflows, want %s without the slot", d.State, d.HoldsSlot(), Failed)
 	}
 }
 
@@ -57,8 +57,8 @@ func TestMachine_RevisionMoved(t *testing.T) {
 
 	t.Run("strict", func(t *testing.T) {
 		d, reports := applyAll(t, newRunning(t), t0, moved)
-		if d.State != Errored || d.Stopping.IsZero() {
-			t.Errorf("got %s, stopping since %v, want %s and its workflows canceled", d.State, d.Stopping, Errored)
+		if d.State != Errored || d.StoppingSince.IsZero() {
+			t.Errorf("got %s, stopping since %v, want %s and its workflows canceled", d.State, d.StoppingSince, Errored)
 		}
 		if got, want := reports[0].Description, "main moved: wanted a1b2c3d, got 0f0f0f0"; got != want {
 			t.Errorf("got description %q, want %q", got, want)

@@ -49,7 +49,7 @@ const (
 )
 
 // The final states. EndedAt, Reason and the final report to GitHub are set on the way in. A
-// deployment here is polled for two reasons only: while Stopping is set (its workflows still have
+// deployment here is polled for two reasons only: while StoppingSince is set (its workflows still have
 // to end), and while RerunUntil is set (see Failed).
 const (
 	// Succeeded means that every workflow succeeded, or that a lock task was carried out.

@@ -16,16 +16,17 @@ func on[E Event](do func(*transition, E) bool, to ...State) tableRow {
 // refuses every other event. deploy/docs/states.md lists its transitions.
 var table = map[State]map[string]tableRow{
 	Waiting: {
-		"start":              on(applyStart, Triggering),
+		"admitted":           on(applyAdmitted, Waiting),
 		"blocked":            on(applyBlocked, Waiting),
 		"resolved":           on(applyResolved, Waiting),
+		"ref_resolved":       on(applyRefResolved, Waiting),
+		"start":              on(applyStart, Triggering),
 		"fail":               on(applyFail, Errored),
-		"superseded":         on(applySuperseded, Rejected),
-		"admitted":           on(applyAdmitted, Waiting),
 		"reject":             on(applyReject, Rejected),
+		"superseded":         on(applySuperseded, Rejected),
+		"done":               on(applyDone, Succeeded),
 		"force_requested":    on(applyForceRequested, Waiting),
 		"cancel_requested":   on(applyCancelWaiting, Canceled),
-		"done":               on(applyDone, Succeeded),
 		"trigger_refused":    on(applyTriggerRefused, Waiting, Errored),
 		"trigger_not_sent":   on(applyTriggerNotSent, Waiting, Errored),
 		"triggered":          on(applyTriggeredLate, Running),
@@ -83,8 +84,8 @@ var table = map[State]map[string]tableRow{
 	Rejected:  afterEnd(Rejected),
 }
 
-// ended is what may still happen after the end: waiting for the workflows to stop, a late rerun, a
-// watch for twins.
+// afterEnd returns the rows of a final state. to begins with that state and lists the states that it
+// may change to: the workflows may still have to end, a rerun may succeed, and duplicates may show up.
 func afterEnd(to ...State) map[string]tableRow {
 	return map[string]tableRow{
 		"claimed":            on(applyClaimedAgain, to[0]),

@@ -7,7 +7,7 @@ import (
 )
 
 func TestMachine_TriesUnknownRefsAgain(t *testing.T) {
-	notFound := TriggerRefused{Status: 400, Message: "Branch not found", BranchNotFound: true}
+	notFound := TriggerRefused{Status: 400, Message: "Branch not found", RefNotFound: true}
 	for name, tt := range map[string]struct {
 		ref        string
 		wantKinds  []RefKind

@@ -38,7 +38,7 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 		return e.applyAndSave(ctx, d, deployment.LookupPending{Cause: err.Error()})
 	}
 
-	conclusion := e.Machine.Judge(d, lookup, e.Now())
+	conclusion := e.Machine.EvaluateLookup(d, lookup, e.Now())
 	if err := e.applyAndSave(ctx, d, conclusion); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 		return l, nil
 	}
 
-	evidence, evidenceErr := e.evidence(ctx, d, d.Suspects(listing, l.Known))
+	evidence, evidenceErr := e.evidence(ctx, d, d.Candidates(listing, l.Known))
 	l.Evidence = evidence
 	if failure := errors.Join(listErr, evidenceErr); failure != nil {
 		l.Failure = textOf(failure)
@@ -92,7 +92,7 @@ func textOf(err error) string {
 }
 
 func (e *Engine) list(ctx context.Context, d deployment.Deployment, control string) (deployment.Listing, error) {
-	return e.Searcher.List(ctx, d.Project.Slug, d.LookSince(0), control)
+	return e.Searcher.List(ctx, d.Project.Slug, d.LookupSince(0), control)
 }
 
 // evidence looks for the deployment's key in each of the pipelines. A pipeline that cannot be read does
@@ -100,11 +100,11 @@ func (e *Engine) list(ctx context.Context, d deployment.Deployment, control stri
 func (e *Engine) evidence(
 	ctx context.Context,
 	d deployment.Deployment,
-	suspects []deployment.PipelineFacts,
+	candidates []deployment.PipelineFacts,
 ) (map[string]deployment.KeyEvidence, error) {
 	evidence := map[string]deployment.KeyEvidence{}
 	var errs []error
-	for _, p := range suspects {
+	for _, p := range candidates {
 		found, err := e.Searcher.Evidence(ctx, p.ID, d.Target.Key, d.Target.KeyParameters)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("read pipeline %s: %w", p.ID, err))
@@ -118,7 +118,7 @@ func (e *Engine) evidence(
 }
 
 // controlShowsKey reports whether the newest claimed pipeline of the project shows its own key, which
-// proves that a pipeline without the deployment's key is another's. It is asked only if a suspect
+// proves that a pipeline without the deployment's key is another's. It is asked only if a candidate
 // shows no key, and only if the control reads its configuration from the same place: the
 // configuration of another branch may not use the key.
 func (e *Engine) controlShowsKey(
@@ -179,11 +179,11 @@ func (e *Engine) duplicates(ctx context.Context, d deployment.Deployment) ([]str
 		return nil, err
 	}
 
-	suspects := d.Suspects(listing, known)
-	evidence, evidenceErr := e.evidence(ctx, d, suspects)
+	candidates := d.Candidates(listing, known)
+	evidence, evidenceErr := e.evidence(ctx, d, candidates)
 
 	var duplicates []string
-	for _, p := range suspects {
+	for _, p := range candidates {
 		if evidence[p.ID] == deployment.KeyFound && !known[p.ID].Unclaimed {
 			duplicates = append(duplicates, p.ID)
 		}

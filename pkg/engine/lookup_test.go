@@ -92,31 +92,25 @@ func TestLookUp_FindsTheKeyAlthoughOtherReadsFail(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newStage(t)
-			sent := deployment.Start{SendBefore: s.clock().Add(deployment.SendWindow)}
-			d := s.accept(t, 1, deployment.Resolved{
-				Project: deployment.Project{ID: "uuid", Slug: "gh/acme/api"},
-			}, sent, deployment.TriggerUnknown{Cause: "reset"})
-
+			e := newTestEngine(t)
+			d := e.accept(t, 1, nil, resolved, e.startEvent(), deployment.TriggerUnknown{Cause: "reset"})
 			for _, id := range test.shown {
-				test.listing.Mine = append(test.listing.Mine, deployment.PipelineFacts{ID: id, CreatedAt: s.clock()})
+				test.listing.Mine = append(test.listing.Mine, deployment.PipelineFacts{ID: id, CreatedAt: e.clock()})
 			}
-			s.Searcher = &flakyCircleCI{
+
+			e.Searcher = &flakyCircleCI{
 				listing:    test.listing,
 				listErr:    test.listErr,
 				withKey:    test.withKey,
 				unreadable: test.unreadable,
 			}
 
-			s.now = s.clock().Add(10 * time.Minute) // long after the deadline of the look-up
-			if err := s.lookUp(t.Context(), d); err != nil {
+			e.pass(10 * time.Minute) // long after the deadline of the look-up
+			if err := e.lookUp(t.Context(), d); err != nil {
 				t.Fatal(err)
 			}
 
-			got, err := s.db.Load(t.Context(), d.Row)
-			if err != nil {
-				t.Fatal(err)
-			}
+			got := e.load(t, d.Row)
 			if got.State != test.want {
 				t.Errorf("got %s %q, want %s", got.State, got.Reason, test.want)
 			}
@@ -126,25 +120,25 @@ func TestLookUp_FindsTheKeyAlthoughOtherReadsFail(t *testing.T) {
 
 // The watch for duplicates cancels what it sees, although the rest could not be read.
 func TestCheckDuplicates_CancelsWhatItSees(t *testing.T) {
-	s := newStage(t)
-	d := s.running(t, 1)
+	e := newTestEngine(t)
+	d := e.running(t, 1)
 	circleCI := &flakyCircleCI{
 		listing: deployment.Listing{Project: []deployment.PipelineFacts{
-			{ID: "p1", CreatedAt: s.clock()}, // the deployment's own
-			{ID: "p8", CreatedAt: s.clock()},
-			{ID: "p9", CreatedAt: s.clock()},
+			{ID: "p1", CreatedAt: e.clock()}, // the deployment's own
+			{ID: "p8", CreatedAt: e.clock()},
+			{ID: "p9", CreatedAt: e.clock()},
 		}},
 		listErr:    errors.New("404"),
 		withKey:    []string{"p1", "p9"},
 		unreadable: []string{"p8"},
 	}
 
-	s.Searcher, s.Poller = circleCI, circleCI
-	got, err := s.duplicates(t.Context(), d)
+	e.Searcher, e.Poller = circleCI, circleCI
+	got, err := e.duplicates(t.Context(), d)
 	if err == nil || !slices.Equal(got, []string{"p9"}) {
 		t.Errorf("got %v and %v, want p9 and an error", got, err)
 	}
-	if err := s.checkDuplicates(t.Context(), d); err != nil {
+	if err := e.checkDuplicates(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"p9"}; !slices.Equal(circleCI.canceled, want) {

@@ -34,7 +34,7 @@ func (e *Engine) poll(ctx context.Context, d deployment.Deployment) error {
 
 	// Most hints say that a workflow has ended, and then the pipeline has to be read as well.
 	reads := readsOfPipeline
-	workflowsOnly := d.MayGlance() && !d.Woken
+	workflowsOnly := d.MayPollWorkflows() && !d.Woken
 	if workflowsOnly {
 		reads = readsOfWorkflows
 	}
@@ -52,7 +52,7 @@ func (e *Engine) poll(ctx context.Context, d deployment.Deployment) error {
 		return e.applyAndSave(ctx, d, *failed)
 	}
 
-	if !d.Stopping.IsZero() || d.Cancel != nil && d.State.Open() {
+	if !d.StoppingSince.IsZero() || d.Cancel != nil && d.State.Open() {
 		e.cancelWorkflows(ctx, d, progress)
 	}
 
@@ -91,7 +91,7 @@ func (e *Engine) readProgress(
 
 // cancelWorkflows cancels the workflows of a pipeline that still run.
 func (e *Engine) cancelWorkflows(ctx context.Context, d deployment.Deployment, p deployment.Progress) {
-	for _, w := range deployment.Active(p) {
+	for _, w := range deployment.ActiveWorkflows(p) {
 		if err := e.Poller.CancelWorkflow(ctx, w.ID); err != nil {
 			e.log(d, zerolog.WarnLevel).Err(err).Str("workflow", w.ID).Msg("cancel of workflow failed")
 		}
@@ -107,7 +107,7 @@ func (e *Engine) cancelPipeline(ctx context.Context, id string) error {
 	}
 
 	var errs []error
-	for _, w := range deployment.Active(progress) {
+	for _, w := range deployment.ActiveWorkflows(progress) {
 		errs = append(errs, e.Poller.CancelWorkflow(ctx, w.ID))
 	}
 

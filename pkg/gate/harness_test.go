@@ -30,6 +30,10 @@ func (p onePolicy) Policy(req deployment.Request) (policy.Policy, bool) {
 	return policy.Policy(p), req.Environment != "nowhere"
 }
 
+func (p onePolicy) UnlockPolicies(deployment.Request) ([]policy.Policy, bool) {
+	return []policy.Policy{policy.Policy(p)}, true
+}
+
 // fakePeople knows alice (1), bob (2) and an app. alice is a member of every team.
 type fakePeople struct{ down error }
 
@@ -99,7 +103,7 @@ func deploymentOf(age time.Duration) deployment.Deployment {
 	return deployment.Deployment{
 		Row:        5,
 		AcceptedAt: noon.Add(-age),
-		Target:     deployment.Target{Ruled: true},
+		Target:     deployment.Target{HasRules: true},
 		Request: deployment.Request{
 			ID:          5,
 			Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},

@@ -37,6 +37,9 @@ const (
 	opBranch         = "branch"
 	opRules          = "branch_rules"
 	opCompare        = "compare"
+	opRef            = "ref"
+	opTag            = "tag"
+	opDeployment     = "deployment"
 )
 
 // Kind classifies a failed call by what it means for the next attempt.
@@ -209,7 +212,7 @@ func rateLimitWait(h http.Header, now time.Time) time.Duration {
 	if err != nil || h.Get("X-RateLimit-Remaining") != "0" {
 		return defaultLimitWait
 	}
-	if serverTime, ok := outbound.Clock(h); ok {
+	if serverTime, ok := outbound.ServerTime(h); ok {
 		now = serverTime // the reset is a time of GitHub's clock
 	}
 

@@ -34,8 +34,8 @@ func RetryAfter(h http.Header, now time.Time) (wait time.Duration, ok bool) {
 	return max(0, time.Duration(seconds*float64(time.Second))), true
 }
 
-// Clock reads the server's time from the header Date. ok says that it can be read.
-func Clock(h http.Header) (t time.Time, ok bool) {
+// ServerTime reads the server's time from the header Date. ok says that it can be read.
+func ServerTime(h http.Header) (t time.Time, ok bool) {
 	t, err := http.ParseTime(h.Get("Date"))
 	return t, err == nil
 }

@@ -98,7 +98,7 @@ func TestTable_Policy(t *testing.T) {
 				}
 			}
 
-			if got := table.Admit(c.req, "k").Target.Ruled; c.req.Task != "" && got != ok {
+			if got := table.Admit(c.req, "k").Target.HasRules; c.req.Task != "" && got != ok {
 				t.Errorf("got Target.Ruled %v, want %v", got, ok)
 			}
 		})
@@ -124,8 +124,8 @@ func TestAdmit_Ruled(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := admit(t, c.table, withTask(c.task))
-			if got.Ignored != "" || got.Target.Ruled != c.want {
-				t.Errorf("got ignored %q, ruled %v, want ruled %v", got.Ignored, got.Target.Ruled, c.want)
+			if got.Ignored != "" || got.Target.HasRules != c.want {
+				t.Errorf("got ignored %q, ruled %v, want ruled %v", got.Ignored, got.Target.HasRules, c.want)
 			}
 		})
 	}

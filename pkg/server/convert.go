@@ -21,7 +21,7 @@ func (s *Server) apiDeployment(d deployment.Deployment) api.Deployment {
 		Creator:      d.Request.Creator.Login,
 		State:        string(d.State),
 		Reason:       d.Reason,
-		WaitsFor:     d.Blocked,
+		WaitsFor:     d.BlockedBy,
 		Parameters:   make([]string, len(d.Target.Parameters)),
 		AcceptedAt:   apiTime(d.AcceptedAt),
 		StartedAt:    apiTime(d.StartedAt),

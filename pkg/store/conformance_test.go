@@ -178,7 +178,7 @@ func inOrder(t *testing.T, b *testDB) {
 	one = b.must(one, deployment.Changes{})
 	_, err = b.save(triggering(late, b), deployment.Changes{})
 	busy(t, err, deployment.BlockedByNewer, 1)
-	one.State, one.Stopping, one.Due = deployment.Failed, b.clock(), b.clock()
+	one.State, one.StoppingSince, one.Due = deployment.Failed, b.clock(), b.clock()
 	b.must(one, deployment.Changes{})
 	_, err = b.save(triggering(two, b), deployment.Changes{})
 	busy(t, err, deployment.BlockedByEnvironment, 1)
@@ -224,7 +224,7 @@ func onePipeline(t *testing.T, b *testDB) {
 	}
 
 	one.State, one.Pipeline = deployment.Unconfirmed, nil
-	if err := b.SavePair(t.Context(), one, deployment.Changes{}, two, deployment.Changes{}); err != nil {
+	if err := b.SavePair(t.Context(), deployment.Update{Next: one}, deployment.Update{Next: two}); err != nil {
 		t.Fatal(err)
 	}
 

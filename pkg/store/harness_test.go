@@ -83,7 +83,7 @@ func (b *testDB) make(id int64, environment, project string) deployment.Deployme
 		Target:     deployment.Target{Project: "gh/acme/api", Key: fmt.Sprintf("key-%d", id)},
 		State:      deployment.Waiting,
 		AcceptedAt: b.clock(),
-		LookDue:    b.clock(),
+		StepDue:    b.clock(),
 		Due:        b.clock(),
 		Project:    deployment.Project{ID: project},
 	}
@@ -116,7 +116,7 @@ func (b *testDB) accept(id int64, environment, project string) deployment.Deploy
 }
 
 func (b *testDB) save(d deployment.Deployment, ch deployment.Changes) (deployment.Deployment, error) {
-	return b.Save(b.t.Context(), d, ch, false)
+	return b.Save(b.t.Context(), d, ch, deployment.SaveOptions{})
 }
 
 func (b *testDB) must(d deployment.Deployment, ch deployment.Changes) deployment.Deployment {
@@ -133,7 +133,7 @@ func advance(row int64) deployment.Task {
 }
 
 func triggering(d deployment.Deployment, b *testDB) deployment.Deployment {
-	d.State, d.LookDue, d.Due = deployment.Triggering, b.clock(), b.clock()
+	d.State, d.StepDue, d.Due = deployment.Triggering, b.clock(), b.clock()
 	return d
 }
 
