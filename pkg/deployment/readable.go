@@ -17,18 +17,24 @@ const maxReadable = 1000
 func Readable(s string) string {
 	s = strings.Map(func(r rune) rune {
 		switch {
-		case r == zeroWidthJoiner || r == zeroWidthNonJoiner:
+		case !IsHidden(r) && r != unicode.ReplacementChar:
 			return r
 		case unicode.Is(unicode.Cf, r):
 			return -1
-		case unicode.IsControl(r) || r == unicode.ReplacementChar || unicode.In(r, unicode.Zl, unicode.Zp):
-			return ' '
 		default:
-			return r
+			return ' '
 		}
 	}, s)
 
 	return cut(joinWords(s), maxReadable)
+}
+
+// IsHidden says whether Readable takes a rune out: it ends a line, or it is invisible and no joiner.
+func IsHidden(r rune) bool {
+	if r == zeroWidthJoiner || r == zeroWidthNonJoiner {
+		return false
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
 
 const (
