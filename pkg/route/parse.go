@@ -111,9 +111,12 @@ func (r *reader) syntaxProblem(err error) {
 	})
 }
 
+// sharedAccounts is the key of the accounts that several people use.
+const sharedAccounts = "shared_accounts"
+
 // table reads the whole file into t.
 func (r *reader) table(t *Table, root ast.Node) {
-	m, ok := r.mapping(root, "the file", []string{"routes", policy.RuleFreeze})
+	m, ok := r.mapping(root, "the file", []string{"routes", policy.RuleFreeze, sharedAccounts})
 	if !ok {
 		return
 	}
@@ -124,7 +127,7 @@ func (r *reader) table(t *Table, root ast.Node) {
 		return
 	}
 
-	freezesOfAll := r.freezes(m)
+	freezesOfAll, shared := r.freezes(m), r.users(m, sharedAccounts)
 	for _, n := range list.Values {
 		route, ok := r.route(n, t)
 		if !ok {
@@ -132,6 +135,8 @@ func (r *reader) table(t *Table, root ast.Node) {
 		}
 
 		route.Policy.Freezes = slices.Concat(route.Policy.Freezes, freezesOfAll)
+		route.Policy.SharedAccounts = shared
+		r.sharedApprovers(n, route.Policy)
 		route.hasRules = !route.Policy.Empty()
 
 		shadowing := slices.IndexFunc(t.routes, func(earlier Route) bool { return earlier.shadows(route) })
@@ -149,6 +154,7 @@ func (r *reader) table(t *Table, root ast.Node) {
 
 var routeKeys = []string{
 	"repository",
+	"repository_id",
 	"environment",
 	"task",
 	"apps",
