@@ -38,6 +38,7 @@ type App struct {
 	engine   *engine.Engine
 	recovery *recovery.Recovery
 	sources  *hookSources
+	ownLogin *ownLogin
 	pins     *gate.Pins
 	server   *server.Server
 
@@ -95,6 +96,11 @@ func (a *App) Start(ctx context.Context) error {
 
 	a.sources.start()
 	a.onStop(a.sources.stop)
+
+	if a.cfg.GitHub.AppID != 0 {
+		a.ownLogin.start()
+		a.onStop(a.ownLogin.stop)
+	}
 
 	if err := a.listenAll(); err != nil {
 		a.Stop(ctx)

@@ -79,7 +79,8 @@ func (a *App) wire() error {
 	}
 	a.onStop(func(context.Context) { c.close() })
 
-	routes := a.cfg.Routes.WithOwnApp(route.OwnApp{ID: a.cfg.GitHub.AppID})
+	a.ownLogin = &ownLogin{ask: c.github.Login, log: a.log}
+	routes := a.cfg.Routes.WithOwnApp(route.OwnApp{ID: a.cfg.GitHub.AppID, Slug: a.ownLogin.appSlug})
 	in := &intake.Intake{
 		Routes:  routes,
 		Machine: newMachine(a.cfg),

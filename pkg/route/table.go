@@ -25,7 +25,7 @@ type Table struct {
 // OwnApp is Seraph's own GitHub App. Its deployments are always accepted.
 type OwnApp struct {
 	ID   int64
-	Slug string
+	Slug func() string // empty while GitHub has not told it; nil: there is no App
 }
 
 // WithOwnApp returns the same table for a service whose own App is known.
@@ -138,8 +138,14 @@ func (r Route) acceptsCreator(req deployment.Request, own OwnApp, apps []string)
 		return true
 	}
 
+	// Some events name only the bot: those of GitHub Enterprise Server, and GitHub's own examples.
+	slug := ""
+	if own.Slug != nil {
+		slug = own.Slug()
+	}
+
 	return slices.ContainsFunc(apps, func(app string) bool {
-		if own.Slug != "" && strings.EqualFold(app, own.Slug) {
+		if slug != "" && strings.EqualFold(app, slug) {
 			return true
 		}
 		return slices.ContainsFunc(r.apps, func(accepted string) bool {
