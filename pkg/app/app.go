@@ -39,6 +39,7 @@ type App struct {
 	recovery *recovery.Recovery
 	sources  *hookSources
 	pins     *gate.Pins
+	ownApp   *ownApp
 	server   *server.Server
 
 	failed   chan error
@@ -90,6 +91,7 @@ func (a *App) Start(ctx context.Context) error {
 
 	recovered.Go(func() { a.recovery.Run(recovering) })
 	recovered.Go(func() { a.pins.Run(recovering) })
+	recovered.Go(func() { a.ownApp.learnSlug(recovering) })
 	a.onStop(func(context.Context) { stopRecovery() })
 
 	a.sources.start()

@@ -89,7 +89,7 @@ func TestAdmit_Creators(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := parseTable(t, exampleTable).WithOwnApp(OwnApp{ID: 99}).Admit(c.req, "k").Ignored
+			got := parseTable(t, exampleTable).WithOwnApp(&OwnApp{ID: 99}).Admit(c.req, "k").Ignored
 			if (got != "") != c.ignored {
 				t.Errorf("got ignored %q, want ignored %v", got, c.ignored)
 			}
