@@ -78,6 +78,11 @@ func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logge
 // Start starts the workers, then the listeners. When it returns, webhooks are accepted. After an
 // error everything is stopped.
 func (a *App) Start(ctx context.Context) error {
+	if err := a.pins.Load(ctx); err != nil {
+		a.Stop(ctx)
+		return err
+	}
+
 	a.db.OnDue(a.engine.Enqueue)
 
 	// Recovery and the look-ups at start are canceled before the engine stops and waited for

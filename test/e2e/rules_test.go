@@ -161,12 +161,12 @@ func tryAllow(w *world) {
 	w.ends(w.as("other-bot[bot]", "acme/bots", "success"), "error", "other-bot is not allowed to deploy")
 	w.gh.RenameUser("erin", "eve")
 	w.ends(w.as("eve", "acme/allow", "success"), "error", "eve is not allowed")
+
 	// another one
-	w.ends(
-		w.as("erin", "acme/allow", "success"),
-		"error",
-		"erin needs write permission to deploy to production, but has none",
-	)
+	d := w.as("erin", "acme/allow", "success")
+	w.waits(d, "erin is another user than before")
+	w.does("POST", fmt.Sprintf("/deployments/%d/cancel", d.ID), adminToken, `{}`, 202, "")
+	w.ends(d, "error", "Canceled")
 }
 
 func tryRefs(w *world) {
