@@ -22,6 +22,7 @@ func (p *program) auditCommand() *command {
 			if len(args) == 0 {
 				return errors.New("audit needs a command: verify or export")
 			}
+
 			name := "audit " + args[0]
 			return fmt.Errorf("unknown command %q%s", name, suggestion(name, "", p.names()))
 		},
@@ -47,6 +48,7 @@ func (p *program) auditVerifyCommand() *command {
 			if noted, err = parseHead(head); err != nil {
 				return err
 			}
+
 			return noArguments(args)
 		},
 		run: func(ctx context.Context, _ []string) error { return p.verifyAudit(ctx, noted) },
@@ -58,10 +60,12 @@ func (p *program) verifyAudit(ctx context.Context, noted *app.AuditHead) error {
 	if err != nil {
 		return err
 	}
+
 	found, err := app.VerifyAudit(ctx, cfg, noted)
 	if err != nil {
 		return err
 	}
+
 	_, err = fmt.Fprintf(p.stdout, "the audit is whole: %d records, head %d:%s\n", found.Seq, found.Seq, found.Hash)
 	return err
 }
@@ -71,11 +75,13 @@ func parseHead(text string) (*app.AuditHead, error) {
 	if text == "" {
 		return nil, nil
 	}
+
 	seq, hash, found := strings.Cut(text, ":")
 	number, err := strconv.ParseInt(seq, 10, 64)
 	if !found || err != nil || len(hash) != 64 {
 		return nil, errors.New("--head must be SEQ:HASH, as `seraph audit verify` prints it")
 	}
+
 	return &app.AuditHead{Seq: number, Hash: hash}, nil
 }
 
@@ -89,6 +95,7 @@ func (p *program) auditExportCommand() *command {
 			if err != nil {
 				return err
 			}
+
 			return app.ExportAudit(ctx, cfg, p.stdout)
 		},
 	}

@@ -21,6 +21,7 @@ func (p *program) backupCommand() *command {
 			if len(args) != 1 {
 				return errors.New("backup needs one file to write to")
 			}
+
 			return nil
 		},
 		run: func(ctx context.Context, args []string) error { return p.backup(ctx, args[0]) },
@@ -35,6 +36,7 @@ func (p *program) backup(ctx context.Context, file string) error {
 	if err := app.Backup(ctx, cfg, file); err != nil {
 		return err
 	}
+
 	_, err = fmt.Fprintln(p.stdout, "the database was copied to", file)
 	return err
 }

@@ -35,6 +35,10 @@ func (p *program) check(ctx context.Context, offline bool) error {
 	if err != nil {
 		return err
 	}
+	if err := app.CheckDatabase(cfg); err != nil {
+		return err
+	}
+
 	for _, warning := range cfg.Warnings {
 		_, _ = fmt.Fprintln(p.stdout, "warning: "+warning)
 	}
@@ -51,8 +55,10 @@ func (p *program) check(ctx context.Context, offline bool) error {
 		_, _ = fmt.Fprintln(p.stdout, finding.String())
 		wrong = wrong || finding.Level == app.Wrong
 	}
+
 	if wrong {
 		return exitError{exitFailed}
 	}
+
 	return nil
 }

@@ -61,14 +61,16 @@ func (p *program) flagSet(c *command) *flag.FlagSet {
 		p.envFiles = append(p.envFiles, file)
 		return nil
 	})
+
 	if c.flags != nil {
 		c.flags(flags)
 	}
+
 	return flags
 }
 
-// parse finds the command, which may stand behind flags that all commands have, and reads its flags and arguments. The
-// error is flag.ErrHelp where its help is wanted.
+// parse finds the command, which may stand behind flags that all commands have, and reads its flags
+// and arguments. The error is flag.ErrHelp where its help is wanted.
 func (p *program) parse(args []string) (*command, []string, error) {
 	root := p.rootCommand()
 	flags := p.flagSet(root)
@@ -80,6 +82,7 @@ func (p *program) parse(args []string) (*command, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+
 	words, err = called.parseAll(p.flagSet(called), words)
 	return called, words, err
 }
@@ -114,6 +117,7 @@ func (c *command) parseAll(flags *flag.FlagSet, args []string) ([]string, error)
 		if flags.NArg() == 0 {
 			return words, nil
 		}
+
 		words = append(words, flags.Arg(0))
 		args = flags.Args()[1:]
 	}
@@ -144,6 +148,7 @@ func (p *program) find(words []string) (*command, []string, error) {
 		if len(words) < length {
 			continue
 		}
+
 		name := strings.Join(words[:length], " ")
 		for _, c := range p.commands() {
 			if c.name == name {
@@ -151,6 +156,7 @@ func (p *program) find(words []string) (*command, []string, error) {
 			}
 		}
 	}
+
 	return nil, nil, p.rootCommand().mistake("unknown command %q%s", words[0], suggestion(words[0], "", p.names()))
 }
 
@@ -171,13 +177,16 @@ func suggestion(typed, prefix string, known []string) string {
 			break
 		}
 	}
+
 	if nearest == "" {
 		return ""
 	}
+
 	return fmt.Sprintf("; did you mean %s%s?", prefix, nearest)
 }
 
-// printHelp prints what a command does, its flags and an example; for the program itself, also all commands.
+// printHelp prints what a command does, its flags and an example; for the program itself, also all
+// commands.
 func (p *program) printHelp(c *command) error {
 	long := c.long
 	if long == "" {
@@ -193,11 +202,18 @@ func (p *program) printHelp(c *command) error {
 			fmt.Fprintf(table, "  %s\t%s\n", listed.name, listed.short)
 		}
 	}
+
 	fmt.Fprint(table, "\nFlags:\n")
 	p.flagSet(c).VisitAll(func(f *flag.Flag) {
 		value, usage := flag.UnquoteUsage(f)
-		fmt.Fprintf(table, "  --%s\t%s\n", strings.TrimSpace(f.Name+" "+value), strings.ReplaceAll(usage, "\n", "\n  \t"))
+		fmt.Fprintf(
+			table,
+			"  --%s\t%s\n",
+			strings.TrimSpace(f.Name+" "+value),
+			strings.ReplaceAll(usage, "\n", "\n  \t"),
+		)
 	})
+
 	fmt.Fprint(table, "  --help\tprint this text\n")
 	_ = table.Flush() // a strings.Builder takes everything
 
@@ -206,6 +222,7 @@ func (p *program) printHelp(c *command) error {
 		fmt.Fprintf(&text, "\n`seraph COMMAND --help` says more about a command, `seraph help TOPIC` about:\n  %s\n",
 			strings.Join(docs.Topics(), ", "))
 	}
+
 	_, err := fmt.Fprint(p.stdout, text.String())
 	return err
 }

@@ -49,6 +49,7 @@ func (p *program) exitCode(err error) int {
 	if badUsage || badConfig {
 		return exitUsage
 	}
+
 	return exitFailed
 }
 
@@ -68,6 +69,7 @@ func (p *program) execute(ctx context.Context, args []string) error {
 	if err := config.LoadEnvFiles(p.envFiles); err != nil {
 		return err
 	}
+
 	return called.run(ctx, words)
 }
 
@@ -101,6 +103,7 @@ func (p *program) rootCommand() *command {
 			if showVersion {
 				return p.printVersion()
 			}
+
 			return p.serve(ctx)
 		},
 	}
@@ -120,8 +123,8 @@ func (p *program) printVersion() error {
 	return err
 }
 
-// helpCommand prints a page of the documentation, or the help of a command. Where a topic and a command have one name,
-// the topic is printed, because the command has --help.
+// helpCommand prints a page of the documentation, or the help of a command. Where a topic and a
+// command have one name, the topic is printed, because the command has --help.
 func (p *program) helpCommand() *command {
 	return &command{
 		name:      "help",
@@ -137,6 +140,7 @@ func (p *program) helpCommand() *command {
 			if len(args) > 0 && !slices.Contains(known, name) {
 				return fmt.Errorf("no topic and no command is called %q%s", name, suggestion(name, "", known))
 			}
+
 			return nil
 		},
 		run: func(_ context.Context, args []string) error { return p.help(args) },
@@ -157,5 +161,6 @@ func (p *program) help(args []string) error {
 	if err != nil {
 		return err
 	}
+
 	return p.printHelp(called)
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-// clearEnvironment unsets every variable of Seraph until the test ends, also those that the test reads from files.
+// clearEnvironment unsets every variable of Seraph until the test ends, also those that the test
+// reads from files.
 func clearEnvironment(t *testing.T) {
 	t.Helper()
 	for _, variable := range config.Variables() {
@@ -45,6 +46,7 @@ func TestRun_HelpOfEveryCommand(t *testing.T) {
 			if code != exitOK || stderr != "" {
 				t.Errorf("got exit code %d and %q on standard error, want 0 and nothing", code, stderr)
 			}
+
 			for _, want := range []string{"Usage:\n  " + c.path(), "--env-file FILE", "--help", "Example:\n  seraph"} {
 				if !strings.Contains(stdout, want) {
 					t.Errorf("got %q, want %q in it", stdout, want)
@@ -70,10 +72,12 @@ func TestRun_HelpTopics(t *testing.T) {
 	}
 
 	t.Run("a command", func(t *testing.T) {
-		if code, got, _ := call(t, "help", "audit", "verify"); code != exitOK || !strings.Contains(got, "--head SEQ:HASH") {
+		if code, got, _ := call(t, "help", "audit", "verify"); code != exitOK ||
+			!strings.Contains(got, "--head SEQ:HASH") {
 			t.Errorf("got exit code %d and %q, want the help of audit verify", code, got)
 		}
 	})
+
 	t.Run("none", func(t *testing.T) {
 		code, got, _ := call(t, "help")
 		if code != exitOK || !strings.Contains(got, "Commands:\n  serve") || !strings.Contains(got, docs.Topics()[0]) {
@@ -91,25 +95,52 @@ func TestRun_Mistakes(t *testing.T) {
 		{name: "unknown command", args: []string{"frobnicate"}, want: `"frobnicate"` + "\nusage: seraph [COMMAND]"},
 		{name: "mistyped command", args: []string{"chek"}, want: `unknown command "chek"; did you mean check?`},
 		{name: "first letters of a command", args: []string{"ver"}, want: "did you mean version?"},
-		{name: "help of an unknown command", args: []string{"frobnicate", "--help"}, want: `unknown command "frobnicate"`},
-		{name: "mistyped second word", args: []string{"audit", "verfy"}, want: `"audit verfy"; did you mean audit verify?`},
+		{
+			name: "help of an unknown command",
+			args: []string{"frobnicate", "--help"},
+			want: `unknown command "frobnicate"`,
+		},
+		{
+			name: "mistyped second word",
+			args: []string{"audit", "verfy"},
+			want: `"audit verfy"; did you mean audit verify?`,
+		},
 		{name: "no second word", args: []string{"audit"}, want: "audit needs a command: verify or export"},
 		{name: "mistyped flag", args: []string{"check", "--ofline"}, want: "flag --ofline; did you mean --offline?"},
 		{name: "first letters of a flag", args: []string{"gate", "--repo", "a/b"}, want: "did you mean --repository?"},
-		{name: "flag of another command", args: []string{"backup", "file", "--offline"}, want: "unknown flag --offline\n"},
-		{name: "flag without a value", args: []string{"check", "--env-file"}, want: "flag needs an argument: --env-file"},
+		{
+			name: "flag of another command",
+			args: []string{"backup", "file", "--offline"},
+			want: "unknown flag --offline\n",
+		},
+		{
+			name: "flag without a value",
+			args: []string{"check", "--env-file"},
+			want: "flag needs an argument: --env-file",
+		},
 		{name: "argument too many", args: []string{"serve", "more"}, want: `unexpected argument "more"`},
 		{name: "argument too few", args: []string{"backup"}, want: "backup needs one file to write to\nusage: "},
-		{name: "flag missing", args: []string{"gate", "--repository", "a/b", "--environment", "c"}, want: "gate needs --sha"},
+		{
+			name: "flag missing",
+			args: []string{"gate", "--repository", "a/b", "--environment", "c"},
+			want: "gate needs --sha",
+		},
 		{name: "bad head", args: []string{"audit", "verify", "--head", "7"}, want: "--head must be SEQ:HASH"},
 		{name: "unknown topic", args: []string{"help", "stats"}, want: `is called "stats"; did you mean states?`},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			clearEnvironment(t)
 			code, stdout, stderr := call(t, test.args...)
 			if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.want) {
-				t.Errorf("got exit code %d, %q and %q, want 2 and %q on standard error", code, stdout, stderr, test.want)
+				t.Errorf(
+					"got exit code %d, %q and %q, want 2 and %q on standard error",
+					code,
+					stdout,
+					stderr,
+					test.want,
+				)
 			}
 		})
 	}
@@ -120,6 +151,7 @@ func TestRun_EnvFile(t *testing.T) {
 		"SERAPH_GITHUB_TOKEN=ghp_hunter2\n" +
 		"SERAPH_CIRCLECI_TOKEN=CCIPAT_hunter2\n" +
 		"SERAPH_ROUTES='routes: [{repository: acme/api, parameters: {key: \"{{ .Key }}\"}}]'\n"
+
 	checkOffline := []string{"check", "--offline"}
 	tests := []struct {
 		name        string
@@ -169,12 +201,14 @@ func TestRun_EnvFile(t *testing.T) {
 			wantText: "SERAPH_ADDR",
 		},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			clearEnvironment(t)
 			for name, value := range test.environment {
 				t.Setenv(name, value)
 			}
+
 			args := slices.Clone(test.args)
 			dir := t.TempDir()
 			for i, text := range test.files {
@@ -182,6 +216,7 @@ func TestRun_EnvFile(t *testing.T) {
 				if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
+
 				args = append(args, "--env-file", file)
 			}
 
@@ -193,6 +228,43 @@ func TestRun_EnvFile(t *testing.T) {
 				t.Errorf("got %q, which shows a secret", stdout+stderr)
 			}
 		})
+	}
+}
+
+// TestRun_DatabaseThatKeepsNothing wants that check and serve refuse alike, before a webhook can be
+// answered and without a file, what would lose every deployment.
+func TestRun_DatabaseThatKeepsNothing(t *testing.T) {
+	tests := []struct{ name, url string }{
+		{name: "in memory", url: "sqlite::memory:"},
+		{name: "in memory, shared", url: "sqlite:file::memory:?cache=shared"},
+		{name: "in memory by an option", url: "sqlite:x?mode=memory"},
+		{name: "a folder", url: "sqlite:."},
+		{name: "a device", url: "sqlite:/dev/null"},
+		{name: "a port of words", url: "postgres://u:p@h:port/n"},
+	}
+
+	for _, test := range tests {
+		for _, command := range [][]string{{"check", "--offline"}, {"serve"}} {
+			t.Run(test.name+" "+command[0], func(t *testing.T) {
+				clearEnvironment(t)
+				t.Chdir(t.TempDir())
+				t.Setenv("SERAPH_GITHUB_WEBHOOK_SECRETS", "a-webhook-secret-of-32-bytes-abcd")
+				t.Setenv("SERAPH_GITHUB_TOKEN", "ghp_a")
+				t.Setenv("SERAPH_CIRCLECI_TOKEN", "CCIPAT_a")
+				t.Setenv("SERAPH_ROUTES", "routes: [{repository: acme/api}]")
+				t.Setenv("SERAPH_DATABASE_URL", test.url)
+
+				code, _, stderr := call(t, command...)
+				if code != exitUsage || !strings.HasPrefix(stderr, "SERAPH_DATABASE_URL: ") {
+					t.Errorf("got exit code %d and %q, want 2 and a problem with SERAPH_DATABASE_URL", code, stderr)
+				}
+
+				files, err := os.ReadDir(".")
+				if err != nil || len(files) > 0 {
+					t.Errorf("got files %v (%v), want none", files, err)
+				}
+			})
+		}
 	}
 }
 
@@ -214,6 +286,7 @@ func TestRun_Health(t *testing.T) {
 		{name: "ready", status: http.StatusOK, wantCode: exitOK, wantText: `{"status":"made up"}`},
 		{name: "not ready", status: http.StatusServiceUnavailable, wantCode: exitFailed, wantText: "not ready: 503"},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			clearEnvironment(t)
@@ -221,9 +294,11 @@ func TestRun_Health(t *testing.T) {
 				if r.URL.Path != "/readyz" {
 					t.Errorf("got a question for %s, want /readyz", r.URL.Path)
 				}
+
 				w.WriteHeader(test.status)
 				_, _ = w.Write([]byte(`{"status":"made up"}`))
 			}))
+
 			defer service.Close()
 			t.Setenv("SERAPH_API_URL", service.URL)
 
@@ -240,6 +315,7 @@ func TestNewLogger_NoColourOutsideATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	defer func() { _ = file.Close() }()
 
 	log := newLogger(&config.Config{LogFormat: "console", LogLevel: "info"}, file)

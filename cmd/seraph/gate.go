@@ -29,6 +29,7 @@ func (p *program) gateCommand() *command {
 					return fmt.Errorf("gate needs --%s", name)
 				}
 			}
+
 			return noArguments(args)
 		},
 		run: func(ctx context.Context, _ []string) error { return p.gate(ctx, query) },
@@ -58,6 +59,11 @@ func (p *program) gate(ctx context.Context, query url.Values) error {
 	if err != nil {
 		return err
 	}
+
+	for _, warning := range cfg.Warnings {
+		_, _ = fmt.Fprintln(p.stderr, "warning: "+warning)
+	}
+
 	verdict, err := client.New(client.Options{URL: cfg.URL, Token: cfg.Token.Reveal()}).Gate(ctx, query)
 	if err != nil {
 		return err
@@ -83,6 +89,7 @@ func (p *program) printVerdict(verdict client.Verdict) {
 	if verdict.OpensAt != nil {
 		decision += " (until " + verdict.OpensAt.Format(time.RFC3339) + ")"
 	}
+
 	_, _ = fmt.Fprintln(p.stdout, decision)
 
 	table := tabwriter.NewWriter(p.stdout, 0, 8, 2, ' ', 0)
@@ -91,7 +98,9 @@ func (p *program) printVerdict(verdict client.Verdict) {
 		if rule.Forced {
 			decision += " (forced)"
 		}
+
 		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", rule.Rule, decision, rule.Code, rule.Message)
 	}
+
 	_ = table.Flush() // the exit code tells scripts, whether or not the text can be printed
 }

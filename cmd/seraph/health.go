@@ -30,6 +30,7 @@ func (p *program) health(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 
@@ -37,10 +38,12 @@ func (p *program) health(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return fmt.Errorf("ask the service: %w", err)
 	}
+
 	defer func() { _ = response.Body.Close() }()
 
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<16))
@@ -50,6 +53,7 @@ func (p *program) health(ctx context.Context) error {
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("the service is not ready: %s %s", response.Status, strings.TrimSpace(string(body)))
 	}
+
 	_, err = fmt.Fprintln(p.stdout, strings.TrimSpace(string(body)))
 	return err
 }

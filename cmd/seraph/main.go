@@ -1,10 +1,11 @@
-// Command seraph runs GitHub deployments as CircleCI pipelines, and reports back to GitHub how they end.
+// Command seraph runs GitHub deployments as CircleCI pipelines, and reports back to GitHub how they
+// end.
 //
-// `seraph --help` lists the commands, `seraph COMMAND --help` shows the flags of one and an example, and
-// `seraph help TOPIC` prints a page of the documentation.
+// `seraph --help` lists the commands, `seraph COMMAND --help` shows the flags of one and an
+// example, and `seraph help TOPIC` prints a page of the documentation.
 //
-// Exit codes: 0 clean end, 1 run-time failure, 2 bad configuration or usage. `seraph gate` adds 3, the deployment must
-// wait, and 4, it is rejected.
+// Exit codes: 0 clean end, 1 run-time failure, 2 bad configuration or usage. `seraph gate` adds 3,
+// the deployment must wait, and 4, it is rejected.
 package main
 
 import (

@@ -30,6 +30,10 @@ func (p *program) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := app.CheckDatabase(cfg); err != nil {
+		return err
+	}
+
 	collectRarely()
 	log := newLogger(cfg, p.stderr)
 	for _, warning := range cfg.Warnings {
@@ -55,9 +59,11 @@ func (p *program) serve(ctx context.Context) error {
 		log.Error().Err(err).Msg("stopping")
 		failed = true
 	}
+
 	if !p.stop(service, cfg, log) || failed {
 		return exitError{exitFailed}
 	}
+
 	return nil
 }
 
@@ -66,10 +72,12 @@ func newLogger(cfg *config.Config, out io.Writer) zerolog.Logger {
 	if cfg.LogFormat == "console" {
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.RFC3339, NoColor: !isTerminal(out)}
 	}
+
 	level, err := zerolog.ParseLevel(cfg.LogLevel)
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
+
 	zerolog.TimeFieldFormat = time.RFC3339Nano
 	return zerolog.New(out).Level(level).With().Timestamp().Logger()
 }
@@ -83,16 +91,16 @@ func isTerminal(out io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// collectRarely sets GOGC to 200, unless the environment sets it. That halves the work of the garbage collector; the
-// live heap is only a few megabytes.
+// collectRarely sets GOGC to 200, unless the environment sets it. That halves the work of the
+// garbage collector; the live heap is only a few megabytes.
 func collectRarely() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(200)
 	}
 }
 
-// start brings the service up. A signal meanwhile, for instance while it waits for another process's lock, ends it;
-// the service is nil then.
+// start brings the service up. A signal meanwhile, for instance while it waits for another
+// process's lock, ends it; the service is nil then.
 func (p *program) start(
 	ctx context.Context, cancel context.CancelFunc, cfg *config.Config, log zerolog.Logger,
 ) (*app.App, error) {
@@ -100,6 +108,7 @@ func (p *program) start(
 		service *app.App
 		err     error
 	}
+
 	started := make(chan result, 1)
 	go func() {
 		service, err := app.New(ctx, cfg, app.Build{Version: version, Commit: commit}, log)
@@ -107,6 +116,7 @@ func (p *program) start(
 			started <- result{nil, err}
 			return
 		}
+
 		started <- result{service, service.Start(ctx)}
 	}()
 
@@ -115,6 +125,7 @@ func (p *program) start(
 		if r.err != nil {
 			return nil, r.err
 		}
+
 		log.Info().Str("version", version).Msg("ready")
 		return r.service, nil
 	case s := <-p.signals:
@@ -124,13 +135,14 @@ func (p *program) start(
 		if r.err != nil {
 			return nil, nil
 		}
+
 		r.service.Stop(ctx)
 		return nil, nil
 	}
 }
 
-// stop ends the service: it is not ready for SHUTDOWN_DELAY while webhooks are still taken, and running steps then get
-// SHUTDOWN_GRACE. It is false where a second signal came first.
+// stop ends the service: it is not ready for SHUTDOWN_DELAY while webhooks are still taken, and
+// running steps then get SHUTDOWN_GRACE. It is false where a second signal came first.
 func (p *program) stop(service *app.App, cfg *config.Config, log zerolog.Logger) bool {
 	stopped := make(chan struct{})
 	go func() {

@@ -42,14 +42,15 @@ type App struct {
 	ownApp   *ownApp
 	server   *server.Server
 
-	failed   chan error
-	cleanups []func(context.Context) // are called in reverse order
+	failed    chan error
+	listeners []*http.Server
+	cleanups  []func(context.Context) // are called in reverse order
 }
 
 // New opens the database, which includes to wait for its lock and to migrate it, and creates
 // everything else. Nothing runs before Start. After an error nothing stays open.
 func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logger) (*App, error) {
-	db, err := store.Open(ctx, store.Options{URL: cfg.DatabaseURL.Reveal(), Log: log, Now: time.Now})
+	db, err := store.Open(ctx, store.Options{URL: cfg.DatabaseURL.Reveal(), Log: log, Now: now})
 	if err != nil {
 		return nil, err
 	}
@@ -102,16 +103,22 @@ func (a *App) Start(ctx context.Context) error {
 	a.sources.start()
 	a.onStop(a.sources.stop)
 
-	err := a.listen(a.cfg.Addr, a.server.Handler())
-	if err == nil && a.cfg.MetricsAddr != "" {
-		err = a.listen(a.cfg.MetricsAddr, a.server.MetricsHandler())
-	}
-	if err != nil {
+	if err := a.listenAll(); err != nil {
 		a.Stop(ctx)
 		return err
 	}
 
 	return nil
+}
+
+func (a *App) listenAll() error {
+	if err := a.listen(a.cfg.Addr, a.server.Handler()); err != nil {
+		return err
+	}
+	if a.cfg.MetricsAddr == "" {
+		return nil
+	}
+	return a.listen(a.cfg.MetricsAddr, a.server.MetricsHandler())
 }
 
 func (a *App) listen(addr string, handler http.Handler) error {
@@ -121,11 +128,7 @@ func (a *App) listen(addr string, handler http.Handler) error {
 	}
 
 	s := server.HTTPServer(addr, handler)
-	a.onStop(func(ctx context.Context) {
-		if err := s.Shutdown(ctx); err != nil {
-			_ = s.Close() // the deadline is over; requests that are still being sent were not answered
-		}
-	})
+	a.listeners = append(a.listeners, s)
 
 	go func() {
 		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -145,10 +148,34 @@ func (a *App) Drain() { a.server.Drain() }
 
 // Stop closes the listeners, waits for running steps until ctx ends, and closes the database.
 func (a *App) Stop(ctx context.Context) {
+	a.stopListening(ctx)
 	for i := len(a.cleanups) - 1; i >= 0; i-- {
 		a.cleanups[i](ctx)
 	}
 	a.cleanups = nil
+}
+
+// stopListening closes the listeners and waits for half of the time for requests that are being
+// answered. Whoever sends a body slowly must not use up the time of the steps that are running: a
+// trigger that is cut off has to be looked up.
+func (a *App) stopListening(ctx context.Context) {
+	if deadline, ok := ctx.Deadline(); ok {
+		half, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+		ctx = half
+	}
+
+	var closing sync.WaitGroup
+	for _, s := range a.listeners {
+		closing.Go(func() {
+			if err := s.Shutdown(ctx); err != nil {
+				_ = s.Close() // requests that are still being sent were not answered
+			}
+		})
+	}
+
+	closing.Wait()
+	a.listeners = nil
 }
 
 func (a *App) onStop(f func(context.Context)) { a.cleanups = append(a.cleanups, f) }

@@ -38,3 +38,12 @@ func ExportAudit(ctx context.Context, cfg *config.Config, out io.Writer) error {
 func Backup(ctx context.Context, cfg *config.Config, file string) error {
 	return store.Backup(ctx, cfg.DatabaseURL.Reveal(), file)
 }
+
+// CheckDatabase says why the database of a configuration could not be opened or would keep nothing,
+// as far as that can be seen without making a file. The error is config.Problems, or nil.
+func CheckDatabase(cfg *config.Config) error {
+	if err := store.CheckURL(cfg.DatabaseURL.Reveal()); err != nil {
+		return config.Problems{config.Prefix + "DATABASE_URL: " + err.Error()}
+	}
+	return nil
+}

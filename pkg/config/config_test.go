@@ -12,36 +12,52 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const (
-	secret  = "a-webhook-secret-of-32-bytes-abcd"
-	tokenA  = "ghp_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	tokenC  = "CCIPAT_cccccccccccccccccccccccccccccc"
-	apiTok  = "0123456789abcdef0123456789abcdef"
-	routes1 = "routes: [{repository: acme/api}]"
+	goodSecret        = "a-webhook-secret-of-32-bytes-abcd"
+	goodGitHubToken   = "ghp_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	goodCircleCIToken = "CCIPAT_cccccccccccccccccccccccccccccc"
+	goodAPIToken      = "0123456789abcdef0123456789abcdef"
+	otherAPIToken     = "abcdef0123456789abcdef0123456789"
+	goodRoutes        = "routes: [{repository: acme/api}]"
 )
 
-// with sets the environment: a good one, changed.
-func with(t *testing.T, change map[string]string) {
+// setEnvironment sets a good environment with some variables changed. Names have no prefix.
+func setEnvironment(t *testing.T, change map[string]string) {
+	t.Helper()
 	for _, pair := range os.Environ() {
-		if name, _, _ := strings.Cut(pair, "="); strings.HasPrefix(name, Prefix) {
-			t.Setenv(name, "")
-			_ = os.Unsetenv(name)
+		name, _, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, Prefix) {
+			continue
+		}
+
+		t.Setenv(name, "") // so that the test's end restores it
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
 		}
 	}
-	good := map[string]string{"GITHUB_WEBHOOK_SECRETS": secret, "GITHUB_TOKEN": tokenA, "CIRCLECI_TOKEN": tokenC, "ROUTES": routes1}
-	for k, v := range change {
-		good[k] = v
+
+	good := map[string]string{
+		"GITHUB_WEBHOOK_SECRETS": goodSecret,
+		"GITHUB_TOKEN":           goodGitHubToken,
+		"CIRCLECI_TOKEN":         goodCircleCIToken,
+		"ROUTES":                 goodRoutes,
 	}
-	for k, v := range good {
-		t.Setenv(Prefix+k, v)
+
+	for _, variables := range []map[string]string{good, change} {
+		for name, value := range variables {
+			t.Setenv(Prefix+name, value)
+		}
 	}
 }
 
-func file(t *testing.T, text string) string {
-	path := t.TempDir() + "/f"
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+func writeFile(t *testing.T, content string) (path string) {
+	t.Helper()
+	path = t.TempDir() + "/file"
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -49,7 +65,7 @@ func file(t *testing.T, text string) string {
 
 func load(t *testing.T, change map[string]string) *Config {
 	t.Helper()
-	with(t, change)
+	setEnvironment(t, change)
 	c, err := Load()
 	if err != nil {
 		t.Fatal(err)
@@ -57,175 +73,324 @@ func load(t *testing.T, change map[string]string) *Config {
 	return c
 }
 
-func TestDefaults(t *testing.T) {
-	for _, decoy := range []string{"ADDR", "GITHUB_TOKEN", "CIRCLECI_TOKEN", "ROUTES", "LOG_LEVEL", "POLL_MIN", "API_TOKENS", "DATABASE_URL"} {
-		t.Setenv(decoy, "decoy") // bare names are never read
+func TestLoad_Defaults(t *testing.T) {
+	bare := []string{
+		"ADDR",
+		"GITHUB_TOKEN",
+		"CIRCLECI_TOKEN",
+		"ROUTES",
+		"LOG_LEVEL",
+		"POLL_MIN",
+		"API_TOKENS",
+		"DATABASE_URL",
 	}
+	for _, name := range bare {
+		t.Setenv(name, "decoy") // bare names are never read
+	}
+
 	c := load(t, map[string]string{"LOG_LEVEL": "  ", "API_TOKENS": ""})
-	if c.Addr != ":8080" || c.DatabaseURL.Reveal() != "sqlite:seraph.db" || c.LogLevel != "info" || c.LogFormat != "json" || len(c.APITokens) != 0 {
-		t.Errorf("%+v", c)
-	}
-	for name, d := range map[string][2]time.Duration{
-		"timeout": {c.CircleCI.Timeout, 15 * time.Second}, "lookup": {c.LookupGrace, 2 * time.Minute}, "workflow": {c.WorkflowGrace, 2 * time.Minute},
-		"start": {c.StartTimeout, 15 * time.Minute}, "min": {c.PollMin, 5 * time.Second}, "max": {c.PollMax, 30 * time.Second},
-		"age": {c.RecoverMaxAge, time.Hour}, "delay": {c.ShutdownDelay, 0}, "grace": {c.ShutdownGrace, 20 * time.Second},
+	for _, test := range []struct {
+		name      string
+		got, want any
+	}{
+		{name: "address", got: c.Addr, want: ":8080"},
+		{name: "database", got: c.DatabaseURL.Reveal(), want: "sqlite:seraph.db"},
+		{name: "log level", got: c.LogLevel, want: "info"},
+		{name: "log format", got: c.LogFormat, want: "json"},
+		{name: "API tokens", got: len(c.APITokens), want: 0},
+		{name: "CircleCI timeout", got: c.CircleCI.Timeout, want: 15 * time.Second},
+		{name: "look-up grace", got: c.LookupGrace, want: 2 * time.Minute},
+		{name: "workflow grace", got: c.WorkflowGrace, want: 2 * time.Minute},
+		{name: "start timeout", got: c.StartTimeout, want: 15 * time.Minute},
+		{name: "first pause between polls", got: c.PollMin, want: 5 * time.Second},
+		{name: "longest pause between polls", got: c.PollMax, want: 30 * time.Second},
+		{name: "age of recovered deployments", got: c.RecoverMaxAge, want: time.Hour},
+		{name: "shutdown delay", got: c.ShutdownDelay, want: time.Duration(0)},
+		{name: "shutdown grace", got: c.ShutdownGrace, want: 20 * time.Second},
+		{name: "writes to GitHub", got: c.GitHub.WritesPerMinute, want: 80},
+		{name: "reads of CircleCI", got: c.CircleCI.ReadsPerSecond, want: 20},
+		{name: "hook sources", got: c.GitHub.HookSources.Mode, want: SourcesAny},
+		{name: "GitHub's API", got: c.GitHub.APIURL.String(), want: "https://api.github.com/"},
+		{name: "warnings", got: len(c.Warnings), want: 0},
 	} {
-		if d[0] != d[1] {
-			t.Errorf("%s: %v, want %v", name, d[0], d[1])
-		}
-	}
-	if c.GitHub.WritesPerMinute != 80 || c.CircleCI.ReadsPerSecond != 20 || c.GitHub.HookSources.Mode != SourcesAny || c.GitHub.APIURL.Host != "api.github.com" {
-		t.Errorf("%+v", c)
+		t.Run(test.name, func(t *testing.T) {
+			if test.got != test.want {
+				t.Errorf("got %v, want %v", test.got, test.want)
+			}
+		})
 	}
 }
 
-func TestSecretsFromFiles(t *testing.T) {
+func TestLoad_SecretsFromFiles(t *testing.T) {
 	c := load(t, map[string]string{
-		"GITHUB_WEBHOOK_SECRETS": "", "GITHUB_WEBHOOK_SECRETS_FILE": file(t, secret+"\n"+secret+"2\n"),
-		"GITHUB_TOKEN": "", "GITHUB_TOKEN_FILE": file(t, tokenA+"\n"), "DATABASE_URL_FILE": file(t, "sqlite:/x.db\n"),
-		"ROUTES": "", "ROUTES_FILE": file(t, routes1), "API_TOKENS_FILE": file(t, "ci:deploy:"+apiTok+"\r\n"+apiTok+"\n"),
+		"GITHUB_WEBHOOK_SECRETS":      "",
+		"GITHUB_WEBHOOK_SECRETS_FILE": writeFile(t, goodSecret+"\n"+goodSecret+"2\n"),
+		"GITHUB_TOKEN":                "",
+		"GITHUB_TOKEN_FILE":           writeFile(t, goodGitHubToken+"\n"),
+		"DATABASE_URL_FILE":           writeFile(t, "sqlite:/x.db\n"),
+		"ROUTES":                      "",
+		"ROUTES_FILE":                 writeFile(t, goodRoutes),
+		"API_TOKENS_FILE":             writeFile(t, "ci:deploy:"+goodAPIToken+"\r\n"+otherAPIToken+"\n"),
 	})
-	if len(c.GitHub.WebhookSecrets) != 2 || string(c.GitHub.WebhookSecrets.Bytes()[1]) != secret+"2" || c.GitHub.Token.Reveal() != tokenA || c.DatabaseURL.Reveal() != "sqlite:/x.db" {
-		t.Errorf("%q", c.GitHub.WebhookSecrets.Bytes())
+
+	want := []string{goodSecret, goodSecret + "2", goodGitHubToken, "sqlite:/x.db", "ci deploy", "token-2 read"}
+	got := []string{}
+	for _, secret := range c.GitHub.WebhookSecrets.Bytes() {
+		got = append(got, string(secret))
 	}
-	if len(c.APITokens) != 2 || c.APITokens[0].Name != "ci" || c.APITokens[0].Scope != "deploy" || c.APITokens[1].Scope != "read" {
-		t.Errorf("%+v", c.APITokens)
+
+	got = append(got, c.GitHub.Token.Reveal(), c.DatabaseURL.Reveal())
+	for _, token := range c.APITokens {
+		got = append(got, token.Name+" "+token.Scope)
+	}
+
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("secrets (- want, + got):\n%s", diff)
 	}
 }
 
-func TestKeys(t *testing.T) {
+// TestLoad_ByteOrderMark wants that what editors of Windows write before UTF-8 text is no content, in
+// every file and in every variable.
+func TestLoad_ByteOrderMark(t *testing.T) {
+	const bom = "\ufeff"
+	tests := []struct {
+		name   string
+		change map[string]string
+	}{
+		{name: "inline", change: map[string]string{
+			"GITHUB_WEBHOOK_SECRETS": bom + goodSecret,
+			"GITHUB_TOKEN":           bom + goodGitHubToken,
+			"CIRCLECI_TOKEN":         bom + goodCircleCIToken,
+			"ROUTES":                 bom + goodRoutes,
+			"LOG_LEVEL":              bom + "debug",
+		}},
+		{name: "files", change: map[string]string{
+			"GITHUB_WEBHOOK_SECRETS":      "",
+			"GITHUB_WEBHOOK_SECRETS_FILE": writeFile(t, bom+goodSecret+"\r\n"),
+			"GITHUB_TOKEN":                "",
+			"GITHUB_TOKEN_FILE":           writeFile(t, bom+goodGitHubToken+"\r\n"),
+			"CIRCLECI_TOKEN":              "",
+			"CIRCLECI_TOKEN_FILE":         writeFile(t, bom+goodCircleCIToken),
+			"ROUTES":                      "",
+			"ROUTES_FILE":                 writeFile(t, bom+"routes:\r\n- repository: acme/api\r\n"),
+			"LOG_LEVEL":                   "debug",
+		}},
+	}
+
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			c := load(t, test.change)
+			got := []string{
+				string(c.GitHub.WebhookSecrets[0]), c.GitHub.Token.Reveal(), c.CircleCI.Token.Reveal(), c.LogLevel,
+			}
+
+			want := []string{goodSecret, goodGitHubToken, goodCircleCIToken, "debug"}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("values (- want, + got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoad_PrivateKey(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
-	eight := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
-	for name, text := range map[string]string{
-		"PKCS#1": one, "PKCS#8": eight, "escaped new lines": strings.ReplaceAll(one, "\n", `\n`), "base64": base64.StdEncoding.EncodeToString([]byte(eight)),
+
+	pem1 := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+	pem8 := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}))
+	for _, test := range []struct{ name, text string }{
+		{name: "PKCS#1", text: pem1},
+		{name: "PKCS#8", text: pem8},
+		{name: "lines of Windows", text: strings.ReplaceAll(pem1, "\n", "\r\n")},
+		{name: "escaped new lines", text: strings.ReplaceAll(pem1, "\n", `\n`)},
+		{name: "base64", text: base64.StdEncoding.EncodeToString([]byte(pem8))},
+		{name: "byte order mark", text: "\ufeff" + pem1},
 	} {
-		t.Run(name, func(t *testing.T) {
-			c := load(t, map[string]string{"GITHUB_TOKEN": "", "GITHUB_APP_ID": "12", "GITHUB_APP_PRIVATE_KEY": text})
+		t.Run(test.name, func(t *testing.T) {
+			c := load(t, map[string]string{
+				"GITHUB_TOKEN":           "",
+				"GITHUB_APP_ID":          "12",
+				"GITHUB_APP_PRIVATE_KEY": test.text,
+			})
+
 			if c.GitHub.AppID != 12 || !c.GitHub.PrivateKey.Reveal().Equal(key) {
-				t.Error("another key was read")
+				t.Errorf("got App %d and another key, want 12 and the key", c.GitHub.AppID)
 			}
 		})
 	}
 }
 
-func TestProblems(t *testing.T) {
-	for name, c := range map[string]struct {
-		set  map[string]string
-		want string
+func TestLoad_WarnsOfTokensInClear(t *testing.T) {
+	for _, test := range []struct {
+		name, variable, url string
+		want                bool
 	}{
-		"address":           {map[string]string{"ADDR": "8080"}, "SERAPH_ADDR: \"8080\" is no listen address"},
-		"metrics address":   {map[string]string{"METRICS_ADDR": ":8080"}, "the same as SERAPH_ADDR"},
-		"public URL":        {map[string]string{"PUBLIC_URL": "seraph.example.com"}, "SERAPH_PUBLIC_URL: it is no absolute"},
-		"user info":         {map[string]string{"PUBLIC_URL": "https://u:hunter2hunter2@x.example.com"}, "no user info"},
-		"query":             {map[string]string{"GITHUB_API_URL": "https://x.example.com/?a=b"}, "no query"},
-		"database":          {map[string]string{"DATABASE_URL": "mysql://u:hunter2hunter2@x"}, "SERAPH_DATABASE_URL: it must be sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"},
-		"no secret":         {map[string]string{"GITHUB_WEBHOOK_SECRETS": ""}, "SERAPH_GITHUB_WEBHOOK_SECRETS: it is required"},
-		"short secret":      {map[string]string{"GITHUB_WEBHOOK_SECRETS": secret + ",hunter2"}, "element 2 has 7 bytes, at least 16"},
-		"empty element":     {map[string]string{"GITHUB_WEBHOOK_SECRETS": secret + ", ,"}, "element 2 of the list is empty"},
-		"both":              {map[string]string{"GITHUB_TOKEN_FILE": "/x"}, "both it and SERAPH_GITHUB_TOKEN_FILE are set"},
-		"no file":           {map[string]string{"CIRCLECI_TOKEN": "", "CIRCLECI_TOKEN_FILE": "/does/not/exist"}, "SERAPH_CIRCLECI_TOKEN_FILE: the file cannot be read"},
-		"token and app":     {map[string]string{"GITHUB_APP_ID": "5"}, "choose one"},
-		"neither":           {map[string]string{"GITHUB_TOKEN": ""}, "SERAPH_GITHUB_TOKEN: a token, or"},
-		"app without key":   {map[string]string{"GITHUB_TOKEN": "", "GITHUB_APP_ID": "5"}, "SERAPH_GITHUB_APP_PRIVATE_KEY: it is required"},
-		"key without app":   {map[string]string{"GITHUB_TOKEN": "", "GITHUB_APP_PRIVATE_KEY": "x"}, "SERAPH_GITHUB_APP_ID: it is required"},
-		"app id":            {map[string]string{"GITHUB_TOKEN": "", "GITHUB_APP_ID": "Iv1.abc"}, "numeric id"},
-		"key":               {map[string]string{"GITHUB_TOKEN": "", "GITHUB_APP_ID": "5", "GITHUB_APP_PRIVATE_KEY": "hunter2"}, "no RSA private key"},
-		"token of two":      {map[string]string{"GITHUB_TOKEN": "hunter2 hunter2"}, "SERAPH_GITHUB_TOKEN: it holds a space"},
-		"hook sources":      {map[string]string{"GITHUB_HOOK_SOURCES": "10.0.0.0/8,everything"}, "element 2 is no address range"},
-		"meta elsewhere":    {map[string]string{"GITHUB_HOOK_SOURCES": "meta", "GITHUB_API_URL": "https://h.example.com/api/v3"}, "meta is known for github.com only"},
-		"proxies":           {map[string]string{"TRUSTED_PROXIES": "x"}, "SERAPH_TRUSTED_PROXIES: element 1"},
-		"no CircleCI token": {map[string]string{"CIRCLECI_TOKEN": ""}, "SERAPH_CIRCLECI_TOKEN: it is required"},
-		"duration":          {map[string]string{"CIRCLECI_TIMEOUT": "15"}, "SERAPH_CIRCLECI_TIMEOUT: \"15\" is no positive duration"},
-		"no duration":       {map[string]string{"LOOKUP_GRACE": "0s"}, "SERAPH_LOOKUP_GRACE"},
-		"poll":              {map[string]string{"POLL_MIN": "1m"}, "SERAPH_POLL_MIN: 1m0s is more than"},
-		"pace":              {map[string]string{"GITHUB_WRITES_PER_MINUTE": "-1"}, "SERAPH_GITHUB_WRITES_PER_MINUTE"},
-		"no routes":         {map[string]string{"ROUTES": ""}, "SERAPH_ROUTES_FILE: it (or SERAPH_ROUTES) is required"},
-		"two tables":        {map[string]string{"ROUTES_FILE": "/x"}, "SERAPH_ROUTES: both"},
-		"bad routes":        {map[string]string{"ROUTES": "routes:\n- repository: x"}, "SERAPH_ROUTES:2: repository"},
-		"API token":         {map[string]string{"API_TOKENS": "ci:deploy:hunter2"}, "element 1: the token has 7 characters"},
-		"API scope":         {map[string]string{"API_TOKENS": "ci:write:" + apiTok}, "scope must be"},
-		"API name":          {map[string]string{"API_TOKENS": "c i:read:" + apiTok}, "the name must be"},
-		"API parts":         {map[string]string{"API_TOKENS": "ci:" + apiTok}, "NAME:SCOPE:TOKEN or TOKEN"},
-		"level":             {map[string]string{"LOG_LEVEL": "loud"}, "SERAPH_LOG_LEVEL"},
-		"trace level":       {map[string]string{"LOG_LEVEL": "trace"}, "SERAPH_LOG_LEVEL"},
-		"format":            {map[string]string{"LOG_FORMAT": "xml"}, "json, console"},
-		"grace":             {map[string]string{"SHUTDOWN_GRACE": "0s"}, "SERAPH_SHUTDOWN_GRACE"},
-		"retention":         {map[string]string{"RETENTION": "10m"}, "SERAPH_RETENTION: \"10m\" is too short: at least 72h"},
-		"no retention":      {map[string]string{"RETENTION": "-1h"}, "SERAPH_RETENTION: \"-1h\" is no positive duration"},
-		"negative delay":    {map[string]string{"SHUTDOWN_DELAY": "-1s"}, "SERAPH_SHUTDOWN_DELAY"},
+		{name: "GitHub over http", variable: "GITHUB_API_URL", url: "http://ghes.example.com/api/v3", want: true},
+		{name: "CircleCI over http", variable: "CIRCLECI_API_URL", url: "http://10.0.0.7/api/v2", want: true},
+		{name: "metadata service", variable: "GITHUB_API_URL", url: "http://169.254.169.254/", want: true},
+		{name: "https", variable: "CIRCLECI_API_URL", url: "https://ci.example.com/api/v2", want: false},
+		{name: "localhost", variable: "GITHUB_API_URL", url: "http://Localhost:8081/", want: false},
+		{name: "IPv4 loopback", variable: "GITHUB_API_URL", url: "http://127.0.0.2/", want: false},
+		{name: "IPv6 loopback", variable: "GITHUB_API_URL", url: "http://[::1]:8081/", want: false},
+		{name: "no token is sent there", variable: "PUBLIC_URL", url: "http://seraph.example.com", want: false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			with(t, c.set)
-			_, err := Load()
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Fatalf("got %v, want %q", err, c.want)
-			}
-			if strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("a secret is shown: %v", err)
+		t.Run(test.name, func(t *testing.T) {
+			warnings := load(t, map[string]string{test.variable: test.url}).Warnings
+			got := strings.Contains(
+				strings.Join(warnings, "\n"),
+				Prefix+test.variable+": the token is sent unencrypted",
+			)
+			if got != test.want {
+				t.Errorf("got warnings %q, want one about a token in clear: %t", warnings, test.want)
 			}
 		})
 	}
 }
 
-func TestRetention(t *testing.T) {
-	for text, want := range map[string]time.Duration{"": 90 * 24 * time.Hour, "0": 0, "0s": 0, "72h": 72 * time.Hour} {
-		if c := load(t, map[string]string{"RETENTION": text}); c.Retention != want {
-			t.Errorf("%q: %v, want %v", text, c.Retention, want)
-		}
+func TestLoadClient(t *testing.T) {
+	setEnvironment(t, map[string]string{"API_URL": "http://seraph.example.com", "API_TOKEN": goodAPIToken})
+	c, err := LoadClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Token.Reveal() != goodAPIToken || c.URL.Host != "seraph.example.com" || len(c.Warnings) != 1 {
+		t.Errorf(
+			"got %v, %q and warnings %q, want the token, the URL and one warning",
+			c.URL,
+			c.Token.Reveal(),
+			c.Warnings,
+		)
+	}
+
+	t.Setenv(Prefix+"API_TOKEN", "")
+	const want = "SERAPH_API_TOKEN: required: one of the tokens"
+	if _, err := LoadClient(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
 	}
 }
 
-func TestAllProblemsAtOnce(t *testing.T) {
-	with(t, map[string]string{"ADDR": "x", "GITHUB_TOKEN": "", "POLL_MIN": "x", "ROUTES": "routes:\n- repository: x\n  task: deploy:lock", "LOG_LEVEL": "x"})
-	_, err := Load()
-	if n := strings.Count(err.Error(), "\n") + 1; n != 6 {
-		t.Errorf("%d problems: %v", n, err)
+func TestLoad_Retention(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		want       time.Duration
+	}{
+		{name: "default", text: "", want: 90 * 24 * time.Hour},
+		{name: "for ever", text: "0", want: 0},
+		{name: "for ever, with a unit", text: "0s", want: 0},
+		{name: "the shortest", text: "72h", want: 72 * time.Hour},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := load(t, map[string]string{"RETENTION": test.text}).Retention; got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
 	}
 }
 
-func TestUnknownNamesAreWarnedOf(t *testing.T) {
-	c := load(t, map[string]string{
-		"GITHUB_TOKN": "x", "SERVICE_HOST": "x", "PORT": "tcp://x", "PORT_8080_TCP": "x", "ADDR_FILE": "x", "GITHUB_TOKEN_FILE": "",
+func TestLoad_AllProblemsAtOnce(t *testing.T) {
+	setEnvironment(t, map[string]string{
+		"ADDR":         "x",
+		"GITHUB_TOKEN": "",
+		"POLL_MIN":     "x",
+		"ROUTES":       "routes:\n- repository: x\n  task: deploy:lock",
+		"LOG_LEVEL":    "x",
 	})
-	text := strings.Join(c.Warnings, "\n")
-	if len(c.Warnings) != 2 || !strings.Contains(text, "SERAPH_GITHUB_TOKN is not known and is ignored; did you mean SERAPH_GITHUB_TOKEN?") || !strings.Contains(text, "SERAPH_ADDR_FILE") {
-		t.Errorf("%s", text)
+
+	_, err := Load()
+	if got := strings.Count(err.Error(), "\n") + 1; got != 6 {
+		t.Errorf("got %d problems, want 6: %v", got, err)
 	}
 }
 
-func TestNothingPrintsASecret(t *testing.T) {
-	c := load(t, map[string]string{"API_TOKENS": apiTok})
+func TestLoad_WarnsOfUnknownNames(t *testing.T) {
+	got := load(t, map[string]string{
+		"GITHUB_TOKN":       "x",
+		"SERVICE_HOST":      "x",
+		"PORT":              "tcp://x",
+		"PORT_8080_TCP":     "x",
+		"ADDR_FILE":         "x",
+		"GITHUB_TOKEN_FILE": "",
+	}).Warnings
+
+	text := strings.Join(got, "\n")
+	const hint = "SERAPH_GITHUB_TOKN is not known and is ignored; did you mean SERAPH_GITHUB_TOKEN?"
+	if len(got) != 2 || !strings.Contains(text, hint) || !strings.Contains(text, "SERAPH_ADDR_FILE") {
+		t.Errorf("got %q, want a warning about each of the two names", got)
+	}
+}
+
+func TestConfig_PrintsNoSecret(t *testing.T) {
+	c := load(t, map[string]string{"API_TOKENS": goodAPIToken})
 	asJSON, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{fmt.Sprintf("%v", c), fmt.Sprintf("%+v", *c), fmt.Sprintf("%#v", *c), fmt.Sprint(c.GitHub), string(asJSON)} {
-		for _, s := range []string{secret, tokenA, tokenC, apiTok} {
-			if strings.Contains(text, s) {
-				t.Errorf("%s shows a secret", text)
+
+	for _, test := range []struct{ name, text string }{
+		{name: "%v", text: fmt.Sprintf("%v", c)},
+		{name: "%+v", text: fmt.Sprintf("%+v", *c)},
+		{name: "%#v", text: fmt.Sprintf("%#v", *c)},
+		{name: "Print of a part", text: fmt.Sprint(c.GitHub)},
+		{name: "JSON", text: string(asJSON)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, secret := range []string{goodSecret, goodGitHubToken, goodCircleCIToken, goodAPIToken} {
+				if strings.Contains(test.text, secret) {
+					t.Errorf("got %s, want no secret", test.text)
+				}
 			}
-		}
+		})
 	}
 }
 
+// FuzzValues wants that no text makes a value panic, that no problem shows a long text, and that
+// tokens which are taken have names and hashes of their own.
 func FuzzValues(f *testing.F) {
-	f.Add("ci:deploy:" + apiTok + ",x")
+	f.Add("ci:deploy:" + goodAPIToken + ",x")
+	f.Add(goodAPIToken + ",token-1:admin:" + otherAPIToken)
+	f.Add("sqlite:file::memory:?cache=shared")
 	f.Add("-----BEGIN RSA PRIVATE KEY-----\\nAA==\\n-----END RSA PRIVATE KEY-----")
 	f.Fuzz(func(t *testing.T, text string) {
 		r := &reader{env: environment{APITokens: text, GitHubHookSources: text}}
-		r.apiTokens()
+		tokens := r.apiTokens()
+		if len(r.problems) == 0 {
+			names, hashes := map[string]bool{}, map[[32]byte]bool{}
+			for _, token := range tokens {
+				names[strings.ToLower(token.Name)], hashes[token.Hash] = true, true
+			}
+			if len(names) != len(tokens) || len(hashes) != len(tokens) {
+				t.Errorf("got %d names and %d tokens of %d elements", len(names), len(hashes), len(tokens))
+			}
+		}
+
 		r.hookSources(nil)
 		r.secrets("X", text)
-		r.url("X", text)
+		r.token("X", text)
+		r.database(text)
+		r.apiURL("X", text)
 		r.addr("X", text)
-		_, _ = parseKey(text)
+		r.privateKey(text)
+	})
+}
+
+// FuzzDecode wants that what is taken is UTF-8 without NUL, and is the text but for one mark.
+func FuzzDecode(f *testing.F) {
+	f.Add("\ufeffA")
+	f.Add("\xff\xfeA\x00")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := decode(text)
+		if err != nil {
+			return
+		}
+		if got != text && byteOrderMark+got != text || strings.ContainsRune(got, 0) {
+			t.Errorf("got %q of %q", got, text)
+		}
 	})
 }

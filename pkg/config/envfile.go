@@ -6,23 +6,25 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 )
 
-// LoadEnvFiles adds the variables of environment files to the process's environment, so that every command sees what
-// the service sees. A variable that the environment has already, even an empty one, stays as it is; where several
-// files set a variable, the last one wins. The error is Problems, or nil; with an error nothing is set.
+// LoadEnvFiles adds the variables of environment files to the process's environment, so that every
+// command sees what the service sees. A variable that the environment has already, even an empty
+// one, stays as it is; where several files set a variable, the last one wins. The error is
+// Problems, or nil; with an error nothing is set.
 func LoadEnvFiles(files []string) error {
 	values := map[string]string{}
 	var problems Problems
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		content, err := os.ReadFile(file)
 		if err != nil {
 			problems = append(problems, fmt.Sprintf("--env-file: %v", err))
 			continue
 		}
-		problems = append(problems, parseEnvFile(file, string(text), values)...)
+
+		problems = append(problems, parseEnvFile(file, string(content), values)...)
 	}
+
 	if len(problems) > 0 {
 		return problems
 	}
@@ -35,19 +37,22 @@ func LoadEnvFiles(files []string) error {
 			return Problems{fmt.Sprintf("--env-file: set %s: %v", name, err)}
 		}
 	}
+
 	return nil
 }
 
-// parseEnvFile adds the variables of one file to values. It reads what systemd, Docker and shells agree on: NAME=VALUE
-// lines, comments, values in single or double quotes, which may hold new lines, and nothing is expanded. What they
-// read differently is a problem. A problem names the file and the line, and never shows any of the text.
+// parseEnvFile adds the variables of one file to values. It reads what systemd, Docker and shells
+// agree on: NAME=VALUE lines, comments, values in single or double quotes, which may hold new
+// lines, and nothing is expanded. What they read differently is a problem. A problem names the file
+// and the line, and never shows any of the text.
 func parseEnvFile(file, text string, values map[string]string) Problems {
-	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		return Problems{file + ": not a text file in UTF-8"}
+	text, err := decode(text)
+	if err != nil {
+		return Problems{fmt.Sprintf("%s: %v", file, err)}
 	}
 
 	var problems Problems
-	text = strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
 	for line := 1; text != ""; {
 		name, value, rest, err := cutAssignment(text)
 		switch {
@@ -60,6 +65,7 @@ func parseEnvFile(file, text string, values map[string]string) Problems {
 		line += strings.Count(text, "\n") - strings.Count(rest, "\n")
 		text = rest
 	}
+
 	return problems
 }
 
@@ -73,8 +79,8 @@ var (
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// cutAssignment reads the first line of text, or several where a quoted value goes on. The name of a blank line and of
-// a comment is empty.
+// cutAssignment reads the first line of text, or several where a quoted value goes on. The name of
+// a blank line and of a comment is empty.
 func cutAssignment(text string) (name, value, rest string, err error) {
 	line, rest, _ := strings.Cut(text, "\n")
 	line = strings.TrimSpace(line)
@@ -100,11 +106,12 @@ func cutAssignment(text string) (name, value, rest string, err error) {
 	if strings.HasPrefix(value, "#") || strings.Contains(value, " #") || strings.Contains(value, "\t#") {
 		return "", "", rest, errComment
 	}
+
 	return name, value, rest, nil
 }
 
-// cutQuoted reads a value in quotes, and the end of its line. In double quotes a backslash escapes " \ $ and `, as in
-// shells; before anything else it is a backslash.
+// cutQuoted reads a value in quotes, and the end of its line. In double quotes a backslash escapes
+// " \ $ and `, as in shells; before anything else it is a backslash.
 func cutQuoted(text string) (value, rest string, err error) {
 	quote := text[0]
 	var content strings.Builder
@@ -115,11 +122,14 @@ func cutQuoted(text string) (value, rest string, err error) {
 			if strings.TrimSpace(after) != "" {
 				return "", rest, errAfterQuote
 			}
+
 			return content.String(), rest, nil
 		case quote == '"' && text[i] == '\\' && i+1 < len(text) && strings.IndexByte("\"\\$`", text[i+1]) >= 0:
 			i++
 		}
+
 		content.WriteByte(text[i])
 	}
+
 	return "", "", errOpenQuote
 }

@@ -28,17 +28,25 @@ func TestParseEnvFile_Values(t *testing.T) {
 		{name: "spaces around", text: "  A= b c \t\n", want: map[string]string{"A": "b c"}},
 		{name: "equals sign in value", text: "A=b=c\n", want: map[string]string{"A": "b=c"}},
 		{name: "hash inside a word", text: "A=b#c\n", want: map[string]string{"A": "b#c"}},
-		{name: "nothing is expanded", text: "A=$HOME\nB=\"${HOME}\"\nC=`id`\n",
-			want: map[string]string{"A": "$HOME", "B": "${HOME}", "C": "`id`"}},
+		{
+			name: "nothing is expanded",
+			text: "A=$HOME\nB=\"${HOME}\"\nC=`id`\n",
+			want: map[string]string{"A": "$HOME", "B": "${HOME}", "C": "`id`"},
+		},
 		{name: "quotes inside a value", text: "A=b'c\"d\n", want: map[string]string{"A": `b'c"d`}},
 		{name: "single quotes", text: `A=' b # c \" $d '`, want: map[string]string{"A": ` b # c \" $d `}},
 		{name: "double quotes", text: `A=" b # c \" \\ \$ \n "`, want: map[string]string{"A": ` b # c " \ $ \n `}},
-		{name: "quoted lines", text: "A='b\n c\n'\nD=\"e\nf\" \n", want: map[string]string{"A": "b\n c\n", "D": "e\nf"}},
+		{
+			name: "quoted lines",
+			text: "A='b\n c\n'\nD=\"e\nf\" \n",
+			want: map[string]string{"A": "b\n c\n", "D": "e\nf"},
+		},
 		{name: "backslash without quotes", text: `A=b\nc`, want: map[string]string{"A": `b\nc`}},
 		{name: "byte order mark", text: "\ufeffA=b\n", want: map[string]string{"A": "b"}},
 		{name: "lines of Windows", text: "A=b\r\nC='d'\r\n", want: map[string]string{"A": "b", "C": "d"}},
 		{name: "beyond ASCII", text: "A=schön\n", want: map[string]string{"A": "schön"}},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := map[string]string{}
@@ -60,20 +68,40 @@ func TestParseEnvFile_Problems(t *testing.T) {
 	}{
 		{name: "no equals sign", text: "A=1\nhunter2\n", want: Problems{"file:2: " + errAssignment.Error()}},
 		{name: "space in the name", text: "A B=hunter2\n", want: Problems{"file:1: " + errAssignment.Error()}},
-		{name: "space before the equals sign", text: "A =hunter2\n", want: Problems{"file:1: " + errAssignment.Error()}},
+		{
+			name: "space before the equals sign",
+			text: "A =hunter2\n",
+			want: Problems{"file:1: " + errAssignment.Error()},
+		},
 		{name: "name begins with a digit", text: "1A=hunter2\n", want: Problems{"file:1: " + errAssignment.Error()}},
 		{name: "empty name", text: "=hunter2\n", want: Problems{"file:1: " + errAssignment.Error()}},
 		{name: "comment behind a value", text: "A=hunter2 # new\n", want: Problems{"file:1: " + errComment.Error()}},
 		{name: "value that begins with a hash", text: "A= #hunter2\n", want: Problems{"file:1: " + errComment.Error()}},
-		{name: "comment behind quotes", text: "A='hunter2' # new\n", want: Problems{"file:1: " + errAfterQuote.Error()}},
-		{name: "text behind a quoted value", text: "A=\"hunter2\"x\n", want: Problems{"file:1: " + errAfterQuote.Error()}},
+		{
+			name: "comment behind quotes",
+			text: "A='hunter2' # new\n",
+			want: Problems{"file:1: " + errAfterQuote.Error()},
+		},
+		{
+			name: "text behind a quoted value",
+			text: "A=\"hunter2\"x\n",
+			want: Problems{"file:1: " + errAfterQuote.Error()},
+		},
 		{name: "open quote", text: "\n\nA='hunter2\nB=1\n", want: Problems{"file:3: " + errOpenQuote.Error()}},
-		{name: "line after quoted lines", text: "A='1\n2'\nhunter2\n", want: Problems{"file:3: " + errAssignment.Error()}},
-		{name: "every line is reported", text: "hunter2\nA=1\nhunter2\n",
-			want: Problems{"file:1: " + errAssignment.Error(), "file:3: " + errAssignment.Error()}},
-		{name: "NUL byte", text: "A=\x00\n", want: Problems{"file: not a text file in UTF-8"}},
-		{name: "UTF-16", text: "\xff\xfeA\x00=\x001\x00", want: Problems{"file: not a text file in UTF-8"}},
+		{
+			name: "line after quoted lines",
+			text: "A='1\n2'\nhunter2\n",
+			want: Problems{"file:3: " + errAssignment.Error()},
+		},
+		{
+			name: "every line is reported",
+			text: "hunter2\nA=1\nhunter2\n",
+			want: Problems{"file:1: " + errAssignment.Error(), "file:3: " + errAssignment.Error()},
+		},
+		{name: "NUL byte", text: "A=\x00\n", want: Problems{"file: " + errNotUTF8.Error()}},
+		{name: "UTF-16", text: "\xff\xfeA\x00=\x001\x00", want: Problems{"file: " + errNotUTF8.Error()}},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := parseEnvFile("file", test.text, map[string]string{})
@@ -91,14 +119,16 @@ func TestLoadEnvFiles_Precedence(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	t.Setenv("ENVFILE_A", "environment")
 	t.Setenv("ENVFILE_D", "")
-	first := file(t, "ENVFILE_A=first\nENVFILE_B=first\nENVFILE_C=first\nENVFILE_D=first\n")
-	second := file(t, "ENVFILE_B=second\n")
+	first := writeFile(t, "ENVFILE_A=first\nENVFILE_B=first\nENVFILE_C=first\nENVFILE_D=first\n")
+	second := writeFile(t, "ENVFILE_B=second\n")
 
 	if err := LoadEnvFiles([]string{first, second}); err != nil {
 		t.Fatal(err)
 	}
+
 	for name, want := range map[string]string{
 		"ENVFILE_A": "environment", "ENVFILE_B": "second", "ENVFILE_C": "first", "ENVFILE_D": "",
 	} {
@@ -109,8 +139,8 @@ func TestLoadEnvFiles_Precedence(t *testing.T) {
 }
 
 func TestLoadEnvFiles_SetsNothingAfterAProblem(t *testing.T) {
-	good := file(t, "ENVFILE_E=1\n")
-	bad := file(t, "nothing\n")
+	good := writeFile(t, "ENVFILE_E=1\n")
+	bad := writeFile(t, "nothing\n")
 	missing := filepath.Join(t.TempDir(), "missing.env")
 
 	err := LoadEnvFiles([]string{good, bad, missing})
@@ -122,8 +152,8 @@ func TestLoadEnvFiles_SetsNothingAfterAProblem(t *testing.T) {
 	}
 }
 
-// FuzzParseEnvFile wants that any text is read without a panic, that a problem shows nothing of it, and that a value
-// which was quoted comes back as it was.
+// FuzzParseEnvFile wants that any text is read without a panic, that a problem shows nothing of it,
+// and that a value which was quoted comes back as it was.
 func FuzzParseEnvFile(f *testing.F) {
 	f.Add("A=1\n# comment\nexport B='two words'\nC=\"three\n\\\"lines\\\"\"\n")
 	f.Add("A=1 # 2\nB='\n")
@@ -131,7 +161,10 @@ func FuzzParseEnvFile(f *testing.F) {
 	for _, err := range []error{errAssignment, errComment, errAfterQuote, errOpenQuote} {
 		known = append(known, regexp.QuoteMeta(err.Error()))
 	}
-	fixed := regexp.MustCompile(`^file(:\d+: (` + strings.Join(known, "|") + `)|: not a text file in UTF-8)$`)
+
+	fixed := regexp.MustCompile(
+		`^file(:\d+: (` + strings.Join(known, "|") + `)|: ` + regexp.QuoteMeta(errNotUTF8.Error()) + `)$`,
+	)
 	quoted := strings.NewReplacer(`"`, `\"`, `\`, `\\`, "$", `\$`, "`", "\\`")
 
 	f.Fuzz(func(t *testing.T, text string) {
@@ -140,6 +173,7 @@ func FuzzParseEnvFile(f *testing.F) {
 				t.Errorf("problem %q is not one of the fixed sentences", problem)
 			}
 		}
+
 		if !utf8.ValidString(text) || strings.Contains(text, "\x00") || strings.Contains(text, "\r\n") {
 			return
 		}

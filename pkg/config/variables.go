@@ -1,5 +1,6 @@
-// Package config is the operator's contract: it reads the environment once, validates all of it, and tells every problem together. No secret is
-// ever part of an error, a log line or a printed configuration.
+// Package config is the operator's contract: it reads the environment once, validates all of it,
+// and tells every problem together. No secret is ever part of an error, a log line or a printed
+// configuration.
 package config
 
 import "strings"
@@ -7,14 +8,15 @@ import "strings"
 // Prefix begins the name of every variable; bare names are never read.
 const Prefix = "SERAPH_"
 
-// Variable is one thing an operator can set.
+// Variable is one environment variable that operators can set.
 type Variable struct {
 	Name    string // with the prefix
 	Default string
-	Secret  bool // may be given as NAME_FILE too
+	Secret  bool // may be given as a file instead, in NAME_FILE
 }
 
-// environment is the whole environment, read in one pass into plain text: envconfig's own conversions echo values and stop at the first error.
+// environment is the whole environment as plain text. The conversions of envconfig are not used,
+// because their errors show values, and end at the first one.
 type environment struct {
 	Addr                   string `envconfig:"SERAPH_ADDR" default:":8080"`
 	MetricsAddr            string `envconfig:"SERAPH_METRICS_ADDR"`
@@ -55,7 +57,9 @@ type environment struct {
 	ShutdownGrace          string `envconfig:"SERAPH_SHUTDOWN_GRACE" default:"20s"`
 }
 
-// injected says whether Kubernetes puts such a name into every pod beside a service called seraph.
-func injected(name string) bool {
-	return strings.HasPrefix(name, "SERAPH_SERVICE_") || name == "SERAPH_PORT" || strings.HasPrefix(name, "SERAPH_PORT_")
+// isInjected says whether Kubernetes sets a variable of that name in every pod of a namespace that has
+// a Service called seraph.
+func isInjected(name string) bool {
+	return strings.HasPrefix(name, "SERAPH_SERVICE_") || name == "SERAPH_PORT" ||
+		strings.HasPrefix(name, "SERAPH_PORT_")
 }

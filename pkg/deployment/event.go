@@ -22,6 +22,10 @@ type (
 	// Resolved carries CircleCI's identity of the target's project.
 	Resolved struct{ Project Project }
 
+	// RefResolved carries what GitHub shows of the target's ref right before the trigger. The zero Ref
+	// says that GitHub was not asked, or may not be.
+	RefResolved struct{ Ref Ref }
+
 	// Start records an attempt and moves the deployment to Triggering. Only the worker whose own
 	// write of it succeeded may send, once.
 	Start struct {
@@ -76,8 +80,9 @@ type (
 	// TriggerNotSent says that the request did not reach CircleCI (the connection or TLS handshake
 	// failed), or was turned away unread (429): nothing was started.
 	TriggerNotSent struct {
-		Cause string
-		After time.Duration // Retry-After; 0: none was given
+		Cause  string
+		Detail string        // for the timeline only
+		After  time.Duration // Retry-After; 0: none was given
 	}
 
 	// TriggerUnknown says that the request left and no usable answer came: it may have started a
@@ -131,9 +136,10 @@ type (
 
 	// PollFailed says that the pipeline could not be read.
 	PollFailed struct {
-		Cause string
-		Gone  bool          // CircleCI answered 404: it does not exist, or is hidden from us
-		After time.Duration // Retry-After; 0: none was given
+		Cause  string
+		Detail string        // for the timeline only
+		Gone   bool          // CircleCI answered 404: it does not exist, or is hidden from us
+		After  time.Duration // Retry-After; 0: none was given
 	}
 
 	// PipelineOrphaned says that CircleCI started a pipeline for this deployment too late for it to
@@ -144,14 +150,15 @@ type (
 	DuplicatesChecked struct{ Duplicates []string }
 )
 
-func (Admitted) event() string   { return "admitted" }
-func (Blocked) event() string    { return "blocked" }
-func (Resolved) event() string   { return "resolved" }
-func (Start) event() string      { return "start" }
-func (Fail) event() string       { return "fail" }
-func (Reject) event() string     { return "reject" }
-func (Superseded) event() string { return "superseded" }
-func (Done) event() string       { return "done" }
+func (Admitted) event() string    { return "admitted" }
+func (Blocked) event() string     { return "blocked" }
+func (Resolved) event() string    { return "resolved" }
+func (RefResolved) event() string { return "ref_resolved" }
+func (Start) event() string       { return "start" }
+func (Fail) event() string        { return "fail" }
+func (Reject) event() string      { return "reject" }
+func (Superseded) event() string  { return "superseded" }
+func (Done) event() string        { return "done" }
 
 func (ForceRequested) event() string  { return "force_requested" }
 func (CancelRequested) event() string { return "cancel_requested" }

@@ -65,6 +65,17 @@ func (t *PipelineTakenError) Error() string {
 	return fmt.Sprintf("adopt pipeline %s: it belongs to row %d", t.PipelineID, t.Row)
 }
 
+// SaveOptions say how a row is saved.
+type SaveOptions struct {
+	KeepLease bool // the worker goes on with the row
+}
+
+// Update is the next version of a row and what is saved beside it.
+type Update struct {
+	Next    Deployment
+	Changes Changes
+}
+
 // KnownPipeline is what the store has on record about a pipeline.
 type KnownPipeline struct {
 	Row       int64 // the deployment that it belongs to; 0: none

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -11,7 +12,7 @@ import (
 )
 
 // Rows are the deployments. Save stores the next version of a row and its changes in one
-// transaction, and ends the row's lease unless keepLease is set. It stores nothing and returns
+// transaction, and ends the row's lease unless the options keep it. It stores nothing and returns
 // deployment.ErrVersionConflict if the row was changed since it was read,
 // *deployment.BlockedError if the deployment may not start now, and *deployment.PipelineTakenError
 // if the pipeline belongs to another row.
@@ -22,17 +23,11 @@ type Rows interface {
 	Save(
 		ctx context.Context,
 		next deployment.Deployment,
-		ch deployment.Changes,
-		keepLease bool,
+		changes deployment.Changes,
+		o deployment.SaveOptions,
 	) (deployment.Deployment, error)
 	// SavePair is Save of two rows in one transaction, the first one first.
-	SavePair(
-		ctx context.Context,
-		a deployment.Deployment,
-		ca deployment.Changes,
-		b deployment.Deployment,
-		cb deployment.Changes,
-	) error
+	SavePair(ctx context.Context, first, second deployment.Update) error
 }
 
 // saveTimeout limits the commit of a step, which goes on even while the process is being stopped.
@@ -42,22 +37,28 @@ const saveTimeout = 5 * time.Second
 func (e *Engine) advance(ctx context.Context, row int64) {
 	d, leased, err := e.Rows.Lease(ctx, row)
 	if err != nil {
-		e.Log.Error().Err(err).Int64("row", row).Msg("lease failed")
+		e.databaseFailed(ctx, err)
+		e.Log.Error().Err(err).Int64("row", row).Msg("row not leased")
 		return
 	}
 	if !leased {
 		return // it is not due, or another worker has it
 	}
 
-	err = e.step(ctx, d)
-	if err == nil {
-		return
+	if err := e.step(ctx, d); err != nil {
+		e.stepFailed(ctx, d, err)
 	}
+}
 
+// stepFailed ends the lease of a row whose step was not finished. The row is still due, so the
+// reconcile loop queues it again; after a version conflict that is done at once.
+func (e *Engine) stepFailed(ctx context.Context, d deployment.Deployment, err error) {
+	e.databaseFailed(ctx, err)
 	e.log(d, zerolog.WarnLevel).Err(err).Msg("step failed")
-	_ = e.Rows.Unlease(ctx, row) // otherwise the lease ends by itself
+	_ = e.Rows.Unlease(ctx, d.Row) // otherwise the lease ends by itself
+
 	if errors.Is(err, deployment.ErrVersionConflict) {
-		e.Enqueue(deployment.Task{Kind: deployment.TaskAdvance, Row: row}) // see what the other change left to do
+		e.Enqueue(deployment.Task{Kind: deployment.TaskAdvance, Row: d.Row})
 	}
 }
 
@@ -117,8 +118,12 @@ func (e *Engine) commit(
 		return d, err
 	}
 
+	if o.onlyPostpones(d, next, changes) {
+		return next, e.postpone(ctx, next)
+	}
+
 	changes.Audit, changes.PassedLocks = o.audit, o.passedLocks
-	saved, err := e.saveAnswer(ctx, next, changes, o.keepLease)
+	saved, err := e.saveAnswer(ctx, next, changes, deployment.SaveOptions{KeepLease: o.keepLease})
 	if err != nil {
 		return d, err
 	}
@@ -127,17 +132,35 @@ func (e *Engine) commit(
 	return saved, nil
 }
 
+// onlyPostpones says whether the events changed nothing but when a waiting deployment is due, so that the
+// row need not be written anew. One that is watched for duplicates has two due times.
+func (o commitOptions) onlyPostpones(d, next deployment.Deployment, changes deployment.Changes) bool {
+	if next.State != deployment.Waiting || o.audit != nil || o.keepLease || !next.DuplicateDue.IsZero() {
+		return false
+	}
+
+	next.Due, next.StepDue = d.Due, d.StepDue
+	return reflect.DeepEqual(changes, deployment.Changes{}) && reflect.DeepEqual(d, next)
+}
+
+func (e *Engine) postpone(ctx context.Context, next deployment.Deployment) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+
+	return e.DueRows.Postpone(ctx, next)
+}
+
 // saveAnswer is Rows.Save of something that must not be lost while the process is being stopped.
 func (e *Engine) saveAnswer(
 	ctx context.Context,
 	next deployment.Deployment,
 	changes deployment.Changes,
-	keepLease bool,
+	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 
-	return e.Rows.Save(ctx, next, changes, keepLease)
+	return e.Rows.Save(ctx, next, changes, o)
 }
 
 // apply applies events in turn and collects their changes.
@@ -185,6 +208,7 @@ func (e *Engine) logTransition(before, after deployment.Deployment) {
 		return
 	}
 
+	e.trust.forget(after.Row)
 	e.durations.record(after)
 	if e.Observe.Ended != nil {
 		e.Observe.Ended(after.State)

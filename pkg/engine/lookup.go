@@ -34,7 +34,11 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 
 	lookup, err := e.search(ctx, d)
 	if err != nil {
-		return e.applyAndSave(ctx, d, deployment.LookupPending{Cause: err.Error()})
+		cause, detail := deployment.PublicCause("CircleCI", err)
+		if detail != "" {
+			e.Log.Info().Int64("deployment", d.Request.ID).Err(err).Msg("look-up failed")
+		}
+		return e.applyAndSave(ctx, d, deployment.LookupPending{Cause: cause})
 	}
 
 	conclusion := e.Machine.EvaluateLookup(d, lookup, e.Now())
@@ -89,10 +93,10 @@ func (e *Engine) list(ctx context.Context, d deployment.Deployment, control stri
 func (e *Engine) evidence(
 	ctx context.Context,
 	d deployment.Deployment,
-	suspects []deployment.PipelineFacts,
+	candidates []deployment.PipelineFacts,
 ) (map[string]deployment.KeyEvidence, error) {
 	evidence := map[string]deployment.KeyEvidence{}
-	for _, p := range suspects {
+	for _, p := range candidates {
 		found, err := e.Searcher.Evidence(ctx, p.ID, d.Target.Key, d.Target.KeyParameters)
 		if err != nil {
 			return nil, fmt.Errorf("read pipeline %s: %w", p.ID, err)
@@ -105,7 +109,7 @@ func (e *Engine) evidence(
 }
 
 // controlShowsKey reports whether the newest claimed pipeline of the project shows its own key, which
-// proves that a pipeline without the deployment's key is another's. It is asked only if a suspect
+// proves that a pipeline without the deployment's key is another's. It is asked only if a candidate
 // shows no key, and only if the control reads its configuration from the same place: the
 // configuration of another branch may not use the key.
 func (e *Engine) controlShowsKey(
@@ -168,14 +172,14 @@ func (e *Engine) duplicates(ctx context.Context, d deployment.Deployment) ([]str
 		return nil, err
 	}
 
-	suspects := d.Candidates(listing, known)
-	evidence, err := e.evidence(ctx, d, suspects)
+	candidates := d.Candidates(listing, known)
+	evidence, err := e.evidence(ctx, d, candidates)
 	if err != nil {
 		return nil, err
 	}
 
 	var duplicates []string
-	for _, p := range suspects {
+	for _, p := range candidates {
 		if evidence[p.ID] == deployment.KeyFound && !known[p.ID].Unclaimed {
 			duplicates = append(duplicates, p.ID)
 		}

@@ -22,6 +22,7 @@ const (
 // prune deletes what is older than Retain, a small batch at a time. The lease keeps two replicas from
 // doing it at the same moment; each replica does it once an hour.
 func (e *Engine) prune(ctx context.Context) {
+	e.trust.forgetBefore(e.Now().Add(-githubGivesUp))
 	if e.Retain <= 0 {
 		return
 	}

@@ -12,25 +12,25 @@ type stoppingRetention struct {
 	stop func()
 }
 
-func (s stoppingRetention) AcquireLease(
+func (r stoppingRetention) AcquireLease(
 	ctx context.Context,
 	name string,
 	hold time.Duration,
 ) (note string, mine bool, err error) {
-	defer s.stop()
-	return s.Retention.AcquireLease(ctx, name, hold)
+	defer r.stop()
+	return r.Retention.AcquireLease(ctx, name, hold)
 }
 
 // After a stop in the middle of the work another replica need not wait until the lease ends.
 func TestPrune_StopReleasesLease(t *testing.T) {
-	s := newStage(t)
+	e := newTestEngine(t)
 	ctx, stop := context.WithCancel(t.Context())
-	s.Retain = time.Hour
-	s.Retention = stoppingRetention{s.db, stop}
+	e.Retain = time.Hour
+	e.Retention = stoppingRetention{e.db, stop}
 
-	s.prune(ctx)
+	e.prune(ctx)
 
-	_, mine, err := s.db.AcquireLease(t.Context(), pruneLease, leaseHold)
+	_, mine, err := e.db.AcquireLease(t.Context(), pruneLease, leaseHold)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // mayRead reports whether a leased row may make so many reads of CircleCI now. If not, the row is
-// queued again when its turn has come. Repositories take turns; a row that was woken before it was due goes first,
-// and one near its expected end waits half as long.
+// queued again when its turn has come. Repositories take turns; a row that was woken before it was
+// due goes first, and one near its expected end waits half as long.
 func (e *Engine) mayRead(d deployment.Deployment, reads int) bool {
 	return e.reads.Take(queue.Request{
 		Key:    d.Row,

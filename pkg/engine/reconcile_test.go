@@ -12,8 +12,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// overdueStore answers Overdue with a function, and notes which rows were leased. Nothing else that
-// a started engine asks for is there.
+// overdueStore answers Overdue with a function and records which rows were leased. It has nothing
+// else.
 type overdueStore struct {
 	Rows
 	DueRows
@@ -39,7 +39,7 @@ func newOverdueEngine(s *overdueStore) *Engine {
 	return New(Options{Rows: s, DueRows: s, Retention: s, Log: zerolog.Nop(), Now: time.Now})
 }
 
-// Rows that nobody rang for are found at the start and every 5 s.
+// Rows that nobody queued are found at the start and every 5 s.
 func TestReconcile_QueuesOverdueRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		row := int64(7)
@@ -122,7 +122,7 @@ func TestQueueOK_SaysWhetherTheReconcileLoopWorks(t *testing.T) {
 	})
 }
 
-// after lets synthetic time pass, and what it starts come to rest.
+// after lets synthetic time pass and waits until everything that it starts has come to rest.
 func after(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()

@@ -195,6 +195,12 @@ func (n namedPolicies) Policy(req deployment.Request) (policy.Policy, bool) {
 	return p, ok
 }
 
+// UnlockPolicies implements Policies.
+func (n namedPolicies) UnlockPolicies(req deployment.Request) ([]policy.Policy, bool) {
+	rules, ok := n.Policy(req)
+	return []policy.Policy{rules}, ok
+}
+
 // A repository does not get rid of rules by a new name, and another one does not get its route.
 func TestDecide_RenamedRepository(t *testing.T) {
 	rules := policy.Policy{Allow: &policy.Subjects{Users: []string{"alice"}}}

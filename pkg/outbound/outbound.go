@@ -104,8 +104,13 @@ func (t *Transport) CloseIdle() { t.base.CloseIdleConnections() }
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeoutCause(req.Context(), t.o.Timeout, errTimeout)
-	var wrote atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }})
+
+	// A request is written only to a connection that stands: through a proxy's tunnel and after the TLS
+	// handshake. Without GotConn none of it has left.
+	var connected atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
 
 	// With GetBody net/http would send the request again where a kept connection turns out to be dead.
 	once := req.Clone(ctx)
@@ -114,7 +119,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(once)
 	if err != nil {
 		cancel()
-		err = &Error{Operation: operation(ctx), Err: redact(ctx, err), sent: wrote.Load() || !neverLeft(err)}
+		err = &Error{Operation: operation(ctx), Err: redact(ctx, err), mayHaveLeft: connected.Load()}
 		t.o.Observe(Call{Operation: operation(ctx), Code: codeOf(err), Took: time.Since(begin), Remaining: -1})
 		return nil, err
 	}
@@ -132,9 +137,9 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // Error is a call that brought no answer. It never holds a URL, a header or a body.
 type Error struct {
-	Operation string
-	Err       error
-	sent      bool
+	Operation   string
+	Err         error
+	mayHaveLeft bool
 }
 
 // Error names the operation and the cause.
@@ -143,23 +148,16 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Operation, e.Err
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// NotSent says whether a request certainly did not leave, because there was no connection for it. In
-// every other case it may have arrived.
+// NoAnswer tells this error from one that holds an answer. Its text may name addresses of our network.
+func (e *Error) NoAnswer() bool { return true }
+
+// NotSent says whether a request certainly did not leave, because there was no connection for it:
+// the host has no address, nobody listens, the TLS handshake failed, or a proxy opened no tunnel. In
+// every other case it may have arrived. A proxy for plain http gets the request itself, and may pass
+// it on whatever it answers.
 func NotSent(err error) bool {
 	var e *Error
-	return errors.As(err, &e) && !e.sent
-}
-
-// neverLeft says whether a call failed before its request was sent: its host has no address, the
-// connection was refused, or the TLS handshake failed. That is certain only if no header was written
-// either.
-func neverLeft(err error) bool {
-	var dns *net.DNSError
-	var op *net.OpError
-	if errors.As(err, &dns) || errors.As(err, &op) && op.Op == "dial" {
-		return true
-	}
-	return handshakeFailed(err)
+	return errors.As(err, &e) && !e.mayHaveLeft
 }
 
 func handshakeFailed(err error) bool {
@@ -193,7 +191,7 @@ func codeOf(err error) string {
 		return "timeout"
 	case handshakeFailed(err):
 		return "tls"
-	case errors.As(err, &op) && op.Op == "dial":
+	case errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect"):
 		return "dial"
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "reset"

@@ -10,6 +10,8 @@ const (
 	CodeUnknown    Code = "unknown"     // wait: a fact that the rule needs could not be read
 	CodeWrongRoute Code = "wrong_route" // reject: the deployment avoids the rules of another route
 	CodeRouteGone  Code = "route_gone"  // reject: the deployment's route had rules, and is no longer configured
+
+	CodeOtherDeployment Code = "other_deployment" // reject: GitHub shows another deployment than the event did
 )
 
 // Codes of single rules.
@@ -34,7 +36,8 @@ const (
 )
 
 // The names of the rules. They are the keys of the routes file, but for RuleRoutes, which is about the
-// routes themselves, and RuleLocks: locks are taken by people.
+// routes themselves, for RuleLocks, because locks are taken by people, and for RuleEvent, which holds
+// for every route with rules.
 const (
 	RuleRoutes       = "routes"
 	RuleAllow        = "allow"
@@ -48,4 +51,5 @@ const (
 	RuleApprovals    = "approvals"
 	RuleForce        = "force"
 	RuleMaxWait      = "max_wait"
+	RuleEvent        = "event"
 )

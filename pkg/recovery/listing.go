@@ -170,7 +170,7 @@ func (r *Recovery) listRepository(ctx context.Context, s deployment.Source, sinc
 		r.Log.Warn().
 			Str("repository", s.Repository.FullName()).
 			Int("limit", perRepository).
-			Msg("deployment list cut; older deployments are not recovered")
+			Msg("deployment list cut")
 	}
 
 	lost, err := r.notAccepted(ctx, s, requests)

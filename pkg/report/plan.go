@@ -26,52 +26,81 @@ type Plan struct {
 // MakePlan chooses what to write: the newest pending report before the final one, then the final
 // one. Older pending reports are superseded. reports are all reports of one deployment, in order.
 func MakePlan(reports []deployment.Report, now time.Time) Plan {
-	full, writes, heard, hold := false, 0, 0, time.Time{}
-	var before, final, unknown, last *deployment.Report
-	for i := range reports {
-		r := &reports[i]
-		full = full || r.Status == deployment.ReportFull
-		if r.Tries > 0 && r.RetryAt.After(hold) {
-			hold = r.RetryAt // GitHub's wish to wait holds for all reports of the deployment
-		}
-
-		switch {
-		case r.Status == deployment.ReportUnknown:
-			unknown, heard = r, r.Seq
-		case r.Status == deployment.ReportSent && !r.Final:
-			writes, heard, last = writes+1, r.Seq, r
-		case r.Status == deployment.ReportSent:
-			heard = r.Seq
-		case r.Status == deployment.ReportPending && r.Final:
-			final = r
-		case r.Status == deployment.ReportPending:
-			before = r
-		}
-	}
-
-	if before != nil && (before.Seq < heard || last != nil && sameText(*before, *last)) {
-		before = nil // a newer report was written already, or the last one said the same
-	}
-
-	plan := Plan{}
-	if full {
+	var plan Plan
+	h := summarize(reports)
+	if h.full {
 		plan.giveUp(reports)
 		return plan
 	}
 
-	if unknown != nil {
-		plan.choose(unknown, nil, hold, now)
+	if h.unknown != nil {
+		plan.choose(h.unknown, nil, h.hold, now)
 		plan.Look = plan.Send != nil
 		return plan
 	}
 
-	if before != nil && (writes >= writesBefore(*before) || final != nil && notBefore(*before).After(now)) {
+	before := h.before
+	if before != nil && h.skips(*before, now) {
 		before = nil
 	}
 
-	plan.supersede(reports, before, final)
-	plan.choose(before, final, hold, now)
+	plan.supersede(reports, before, h.final)
+	plan.choose(before, h.final, h.hold, now)
 	return plan
+}
+
+// history is what the reports of a deployment say about the next one.
+type history struct {
+	full    bool               // GitHub takes no more statuses
+	writes  int                // statuses that were written before the final one
+	newest  int                // Seq of the newest report that was written, or may have been
+	last    *deployment.Report // the last written one that is not final
+	unknown *deployment.Report // of unknown outcome
+	before  *deployment.Report // the newest pending one that is not final
+	final   *deployment.Report // the newest pending final one
+	hold    time.Time          // GitHub wants no write before
+}
+
+func summarize(reports []deployment.Report) history {
+	var h history
+	for i := range reports {
+		r := &reports[i]
+		if r.Tries > 0 && r.RetryAt.After(h.hold) {
+			h.hold = r.RetryAt // GitHub's wish to wait holds for all reports of the deployment
+		}
+
+		switch {
+		case r.Status == deployment.ReportFull:
+			h.full = true
+		case r.Status == deployment.ReportUnknown:
+			h.unknown, h.newest = r, r.Seq
+		case r.Status == deployment.ReportSent && !r.Final:
+			h.writes, h.newest, h.last = h.writes+1, r.Seq, r
+		case r.Status == deployment.ReportSent:
+			h.newest = r.Seq
+		case r.Status == deployment.ReportPending && r.Final:
+			h.final = r
+		case r.Status == deployment.ReportPending:
+			h.before = r
+		}
+	}
+
+	return h
+}
+
+// skips reports whether a pending report before the final one need not be written: a newer one was
+// written, the last one said the same, there were too many writes, or the final one comes first.
+func (h history) skips(before deployment.Report, now time.Time) bool {
+	switch {
+	case before.Seq < h.newest:
+		return true
+	case h.last != nil && sameText(before, *h.last):
+		return true
+	case h.writes >= writesBefore(before):
+		return true
+	default:
+		return h.final != nil && notBefore(before).After(now)
+	}
 }
 
 // notBefore is when a report may be written at the earliest.

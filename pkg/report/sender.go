@@ -49,7 +49,7 @@ type Sender struct {
 func (s *Sender) Send(ctx context.Context, row int64) {
 	rec, ok, err := s.Store.LeaseReports(ctx, row)
 	if err != nil {
-		s.Log.Error().Err(err).Int64("row", row).Msg("lease of reports failed")
+		s.Log.Error().Err(err).Int64("row", row).Msg("reports not leased")
 		return
 	}
 	if !ok {
@@ -80,10 +80,10 @@ func (s *Sender) Send(ctx context.Context, row int64) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 
+	// After an error GitHub's statuses are read before the next write, because the report is stored as
+	// being sent.
 	if err := s.Store.SaveReports(ctx, rec, changed, due, timeline); err != nil {
-		s.log(rec.Deployment, zerolog.WarnLevel).
-			Err(err).
-			Msg("save of reports failed; GitHub's statuses are read before the next write")
+		s.log(rec.Deployment, zerolog.WarnLevel).Err(err).Msg("reports not saved")
 	}
 }
 

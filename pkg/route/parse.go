@@ -182,7 +182,10 @@ func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
 		route.environmentURL = r.template(n, "environment_url", s, parseURLTemplate)
 	}
 
-	route.applyParameters()
+	if len(r.problems) == before {
+		route.applyParameters()
+	}
+
 	return route, len(r.problems) == before
 }
 
@@ -198,9 +201,9 @@ func (r *reader) circleci(route *Route, outer mapping) {
 
 	switch revision := r.choice(m, "revision", "strict", "note", "auto"); revision {
 	case "strict":
-		route.revision = deployment.RevisionStrict
+		route.Revision = deployment.RevisionStrict
 	case "note":
-		route.revision = deployment.RevisionNote
+		route.Revision = deployment.RevisionNote
 	}
 }
 
@@ -257,21 +260,27 @@ func (r *reader) template(
 	return t
 }
 
-// applyParameters sets what depends on the parameters of the route: whether one carries the key, and
-// what revision: auto means. A pipeline that is told the commit can check it out itself, so that
-// CircleCI's revision need not be enforced.
+// applyParameters sets what depends on the parameters and the refs of a route: whether a parameter
+// carries the key, and what revision: auto means. A pipeline that is told the commit can check it out
+// itself, so that CircleCI's revision need not be enforced. But this holds only where the requester
+// cannot choose the configuration, which would say what the pipeline does with the commit.
 func (route *Route) applyParameters() {
-	usesSHA := false
 	for _, p := range route.parameters {
 		route.CarriesKey = route.CarriesKey || p.usesKey
-		usesSHA = usesSHA || p.template != nil && p.template.usesField("SHA")
+		route.CarriesSHA = route.CarriesSHA || p.template != nil && p.template.usesField("SHA")
+	}
+
+	route.FixedRef = route.ref.literal
+	route.FixedConfig = route.FixedRef
+	if route.configRef != nil {
+		route.FixedConfig = route.configRef.literal
 	}
 
 	switch {
-	case route.revision != "":
-	case usesSHA:
-		route.revision = deployment.RevisionNote
+	case route.Revision != "":
+	case route.CarriesSHA && route.FixedConfig:
+		route.Revision = deployment.RevisionNote
 	default:
-		route.revision = deployment.RevisionStrict
+		route.Revision = deployment.RevisionStrict
 	}
 }

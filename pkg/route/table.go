@@ -99,7 +99,12 @@ type Route struct {
 	Project     string // as written; empty: gh/ and the repository
 	Definition  string
 	CarriesKey  bool // a parameter uses .Key
+	CarriesSHA  bool // a parameter uses .SHA
+	FixedRef    bool // what is built does not depend on the deployment
+	FixedConfig bool // nor does the ref that the configuration is read from
 	Policy      policy.Policy
+
+	Revision deployment.Revision
 
 	hasRules       bool // Policy is not empty
 	repositoryID   int64
@@ -107,7 +112,6 @@ type Route struct {
 	apps           []string
 	ref            *textTemplate
 	configRef      *textTemplate
-	revision       deployment.Revision
 	parameters     []parameter
 	timeout        time.Duration
 	holdTimeout    time.Duration
@@ -118,6 +122,9 @@ type Route struct {
 func (r Route) Name() string {
 	return fmt.Sprintf("line %d (%s to %s)", r.Line, r.Repository, r.Environment)
 }
+
+// HasRules says whether the route has rules.
+func (r Route) HasRules() bool { return r.hasRules }
 
 // LiteralRepository returns the owner and the name if the route is for one repository only.
 func (r Route) LiteralRepository() (owner, name string, ok bool) {

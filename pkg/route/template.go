@@ -73,6 +73,7 @@ type textTemplate struct {
 	template      *template.Template
 	fields        []string // the fields of templateData that it names
 	mayUsePayload bool
+	literal       bool // it is plain text, the same for every deployment
 }
 
 // parseTemplate parses a template, refuses fields that templateData does not have, and renders it
@@ -93,6 +94,7 @@ func parseTemplate(source string) (*textTemplate, error) {
 	t := &textTemplate{
 		template:      parsed,
 		mayUsePayload: strings.Contains(strings.ToLower(source), "payload"),
+		literal:       !strings.Contains(source, "{{"),
 	}
 	if parsed.Tree == nil {
 		return t, nil

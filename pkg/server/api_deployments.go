@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
@@ -40,16 +42,20 @@ func (s *Server) listDeployments(w http.ResponseWriter, r *http.Request) {
 
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.StoreTimeout)
 	defer cancel()
+	limit := filter.Limit
+	filter.Limit++ // one more than is shown tells whether there is another page
 	found, err := s.o.Reader.List(ctx, filter)
 	if err != nil {
 		writeError(w, r, readFailed(r, err))
 		return
 	}
 
-	page := api.DeploymentList{Deployments: s.apiDeployments(found)}
-	if len(found) == filter.Limit {
-		page.NextCursor = encodeCursor(found[len(found)-1].Row)
+	page := api.DeploymentList{}
+	if len(found) > limit {
+		found = found[:limit]
+		page.NextCursor = encodeCursor(found[limit-1].Row)
 	}
+	page.Deployments = s.apiDeployments(found)
 
 	writeJSON(w, r, http.StatusOK, page)
 }
@@ -94,18 +100,14 @@ func idOf(r *http.Request) int64 {
 // parseFilter reads the query of a list. It refuses parameters that it does not know, because a
 // misspelt filter must not show everything.
 func parseFilter(query string) (deployment.Filter, error) {
-	f := deployment.Filter{Limit: defaultPage}
-	values, err := url.ParseQuery(query)
+	var f deployment.Filter
+	values, err := parseQuery(query, "repository", "environment", "state", "limit", "cursor")
 	if err != nil {
-		return f, errors.New("the query is malformed")
-	}
-	if err := checkQuery(values, "repository", "environment", "state", "limit", "cursor"); err != nil {
 		return f, err
 	}
 
-	f.Repository = values.Get("repository")
-	if f.Repository != "" && strings.Count(f.Repository, "/") != 1 {
-		return f, errors.New("repository must be OWNER/NAME")
+	if f.Repository, err = parseRepository(values.Get("repository")); err != nil {
+		return f, err
 	}
 
 	f.Environment = values.Get("environment")
@@ -114,11 +116,8 @@ func parseFilter(query string) (deployment.Filter, error) {
 		return f, errors.New("state is not a state of deployments")
 	}
 
-	if limit := values.Get("limit"); limit != "" {
-		f.Limit, err = strconv.Atoi(limit)
-		if err != nil || f.Limit < 1 || f.Limit > maxPage {
-			return f, fmt.Errorf("limit must be a number from 1 to %d", maxPage)
-		}
+	if f.Limit, err = parseLimit(values.Get("limit")); err != nil {
+		return f, err
 	}
 
 	if cursor := values.Get("cursor"); cursor != "" {
@@ -128,15 +127,48 @@ func parseFilter(query string) (deployment.Filter, error) {
 	return f, err
 }
 
-// checkQuery refuses parameters that are unknown or given more than once.
-func checkQuery(values url.Values, known ...string) error {
+// parseRepository reads the name of a repository, which may be empty.
+func parseRepository(name string) (string, error) {
+	if name != "" && strings.Count(name, "/") != 1 {
+		return "", errors.New("repository must be OWNER/NAME")
+	}
+	return name, nil
+}
+
+// parseLimit reads how many entries a page holds.
+func parseLimit(text string) (int, error) {
+	if text == "" {
+		return defaultPage, nil
+	}
+
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxPage {
+		return 0, fmt.Errorf("limit must be a number from 1 to %d", maxPage)
+	}
+	return limit, nil
+}
+
+// parseQuery reads a query. It refuses parameters that are unknown or given more than once, and texts
+// that a database cannot compare with: PostgreSQL takes neither U+0000 nor bytes that are not UTF-8.
+func parseQuery(query string, known ...string) (url.Values, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, errors.New("the query is malformed")
+	}
+
 	for name, given := range values {
-		if !slices.Contains(known, name) || len(given) != 1 {
+		switch {
+		case len(known) == 0:
+			return nil, errors.New("this takes no query parameters")
+		case !slices.Contains(known, name) || len(given) != 1:
 			list := strings.Join(known, ", ")
-			return fmt.Errorf("each query parameter must be one of %s and be given once", list)
+			return nil, fmt.Errorf("each query parameter must be one of %s and be given once", list)
+		case !utf8.ValidString(given[0]) || strings.ContainsFunc(given[0], unicode.IsControl):
+			return nil, fmt.Errorf("%s must be UTF-8 text without control characters", name)
 		}
 	}
-	return nil
+
+	return values, nil
 }
 
 // encodeCursor makes the cursor of the page after a row. It is opaque so that clients do not

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -34,7 +33,7 @@ type incoming struct {
 // timeline. duplicate says that the delivery, or the deployment by its ids, had been accepted
 // before; then no deployment is added. After an error nothing is stored, except when ctx ended
 // during the commit: then a redelivery may be answered as a duplicate.
-func (db *DB) Accept(
+func (s Intake) Accept(
 	ctx context.Context,
 	del deployment.Delivery,
 	d deployment.Deployment,
@@ -55,7 +54,7 @@ func (db *DB) Accept(
 		entries:    append([]deployment.Entry{accepted}, notes...),
 	}
 
-	if err := db.dialect.accept(ctx, in); err != nil {
+	if err := s.db.dialect.accept(ctx, in); err != nil {
 		return false, err // in may still be written to: the commit goes on without its caller
 	}
 
@@ -64,14 +63,14 @@ func (db *DB) Accept(
 
 // Ignored records a delivery that led to no deployment, unless its GUID had led to one. The body is
 // not kept.
-func (db *DB) Ignored(ctx context.Context, del deployment.Delivery, reason string) error {
-	return db.dialect.accept(ctx, &incoming{delivery: del, ignored: reason})
+func (s Intake) Ignored(ctx context.Context, del deployment.Delivery, reason string) error {
+	return s.db.dialect.accept(ctx, &incoming{delivery: del, ignored: reason})
 }
 
 // Known says whether a delivery's GUID, or the deployment by its ids, had been accepted before.
-func (db *DB) Known(ctx context.Context, del deployment.Delivery) (bool, error) {
+func (s Intake) Known(ctx context.Context, del deployment.Delivery) (bool, error) {
 	var n int
-	err := db.get(ctx, `
+	err := s.db.get(ctx, `
 		SELECT
 			(SELECT count(*) FROM deliveries WHERE guid = $1 AND ignored IN ('', 'duplicate')) +
 			(SELECT count(*) FROM deployments WHERE repository_id = $2 AND deployment_id = $3) +
@@ -84,11 +83,11 @@ func (db *DB) Known(ctx context.Context, del deployment.Delivery) (bool, error) 
 }
 
 // NotAccepted gives those of a repository's GitHub deployment ids that were not accepted.
-func (db *DB) NotAccepted(ctx context.Context, repositoryID int64, ids []int64) ([]int64, error) {
+func (s Intake) NotAccepted(ctx context.Context, repositoryID int64, ids []int64) ([]int64, error) {
 	var missing []int64
 	for _, id := range ids {
 		var n int
-		err := db.get(ctx, `
+		err := s.db.get(ctx, `
 			SELECT
 				(SELECT count(*) FROM deployments WHERE repository_id = $1 AND deployment_id = $2) +
 				(SELECT count(*) FROM pruned WHERE repository_id = $1 AND deployment_id = $2)`,
@@ -105,13 +104,4 @@ func (db *DB) NotAccepted(ctx context.Context, repositoryID int64, ids []int64) 
 	}
 
 	return missing, nil
-}
-
-func changedOne(res sql.Result, err error) (bool, error) {
-	if err != nil {
-		return false, err
-	}
-
-	n, err := res.RowsAffected()
-	return n > 0, err
 }

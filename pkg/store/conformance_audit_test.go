@@ -31,7 +31,11 @@ func actsInTheCommit(t *testing.T, b *testDB) {
 	if _, err := b.save(one, beside); !errors.Is(err, deployment.ErrVersionConflict) {
 		t.Fatal(err)
 	}
-	if err := b.SavePair(t.Context(), saved, beside, two, beside); err != nil {
+	if err := b.SavePair(
+		t.Context(),
+		deployment.Update{Next: saved, Changes: beside},
+		deployment.Update{Next: two, Changes: beside},
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.AppendAudit(t.Context(), b.act(deployment.AuditCanceled)); err != nil {
@@ -169,7 +173,7 @@ func tamperingFound(t *testing.T, b *testDB) {
 	broken("a record deleted")
 	b.sql(`DELETE FROM audit_head`)
 	if err := b.AppendAudit(t.Context(), b.act(deployment.AuditDecided)); err == nil ||
-		!strings.Contains(err.Error(), "lost its head") {
+		!strings.Contains(err.Error(), "audit head is missing") {
 		t.Errorf("without a head: %v", err)
 	}
 }

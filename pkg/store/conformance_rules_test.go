@@ -132,7 +132,7 @@ func (b *testDB) commit(
 	b.must(ended(d, end), deployment.Changes{})
 }
 
-func locks(d *deployment.Deployment) { d.Target.LockTask = deployment.TaskLock }
+func asLockTask(d *deployment.Deployment) { d.Target.LockTask = deployment.TaskLock }
 
 func pasts(t *testing.T, b *testDB) {
 	past := func(environment, sha string, want policy.PriorResult) {
@@ -158,8 +158,8 @@ func pasts(t *testing.T, b *testDB) {
 	past("production", "b", policy.PriorNone)
 	deployed("a")
 	b.commit(3, "production", "b", deployment.Failed)
-	b.commit(4, "production", "a", deployment.Succeeded, locks)
-	b.commit(5, "production", "c", deployment.Succeeded, locks)
+	b.commit(4, "production", "a", deployment.Succeeded, asLockTask)
+	b.commit(5, "production", "c", deployment.Succeeded, asLockTask)
 	past("production", "b", policy.PriorFailed)
 	past("production", "c", policy.PriorNone)
 	deployed("a")
@@ -202,8 +202,8 @@ func lines(t *testing.T, b *testDB) {
 
 	admitted := func(d *deployment.Deployment) { d.AdmittedAt = b.clock() }
 	line(5, "production", policy.Queue{})
-	b.commit(6, "production", "x", deployment.Waiting, locks)
-	b.commit(3, "production", "x", deployment.Waiting, locks)
+	b.commit(6, "production", "x", deployment.Waiting, asLockTask)
+	b.commit(3, "production", "x", deployment.Waiting, asLockTask)
 	two, one, four := b.accept(2, "production", "p"), b.accept(1, "Production", "p"), b.accept(4, "production", "p")
 	b.commit(7, "staging", "x", deployment.Waiting, admitted)
 	line(5, "production", policy.Queue{Before: []int64{1, 2, 4}})
@@ -243,7 +243,7 @@ func deployedStays(t *testing.T, b *testDB) {
 	b.commit(2, "production", "b", deployment.Succeeded)
 	b.commit(3, "production", "c", deployment.Failed)
 	b.commit(4, "staging", "a", deployment.Succeeded)
-	b.commit(5, "staging", "a", deployment.Succeeded, locks)
+	b.commit(5, "staging", "a", deployment.Succeeded, asLockTask)
 	first, err := b.ByKey(t.Context(), "key-1")
 	err2 := b.Approve(t.Context(), first.Row, policy.Approval{By: person(1)}, b.act(deployment.AuditApproved))
 	gone, _ := b.TakeLock(t.Context(), b.wanted("production", 1), "source", b.act(deployment.AuditLocked))

@@ -18,6 +18,8 @@ func conform(t *testing.T, open opener) {
 	for name, test := range map[string]func(*testing.T, *testDB){
 		"a deployment is accepted once":               acceptedOnce,
 		"an ignored delivery is judged afresh":        judgedAfresh,
+		"ignored deliveries are listed":               ignoredListed,
+		"the recorded decision is found":              decisionFound,
 		"many are accepted at once":                   acceptedConcurrently,
 		"one batch holds all kinds of deliveries":     acceptedInOneBatch,
 		"one of a batch is refused":                   oneRefusedOfABatch,
@@ -224,7 +226,7 @@ func onePipeline(t *testing.T, b *testDB) {
 	}
 
 	one.State, one.Pipeline = deployment.Unconfirmed, nil
-	if err := b.SavePair(t.Context(), one, deployment.Changes{}, two, deployment.Changes{}); err != nil {
+	if err := b.SavePair(t.Context(), deployment.Update{Next: one}, deployment.Update{Next: two}); err != nil {
 		t.Fatal(err)
 	}
 

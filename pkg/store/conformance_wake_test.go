@@ -93,7 +93,7 @@ func everythingWakes(t *testing.T, b *testDB) {
 	if due, err := b.Overdue(t.Context(), 2*n); err != nil || len(due) != n {
 		t.Errorf("%d of %d are due, %v", len(due), n, err)
 	}
-	if list, err := b.WaitingFor(t.Context(), l); err != nil || len(list) != mostWaiting || list[0].Request.ID != 1 {
+	if list, err := b.WaitingFor(t.Context(), l); err != nil || len(list) != maxWaitingFor || list[0].Request.ID != 1 {
 		t.Errorf("%d wait, %v", len(list), err)
 	}
 }

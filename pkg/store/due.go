@@ -17,6 +17,7 @@ import (
 //
 //	Accept          a new row is due at once
 //	Save            to the time that the state machine gave, with the two exceptions in dueAfterSave
+//	Postpone        as Save does, of a waiting row that stays as it is
 //	Save            to now, for the row that comes next when an environment or a project gets free (wakeNext)
 //	Approve         to now, for the approved row if it waits
 //	changeLocks     to now, for the first row in the queue of each environment that the lock covers
@@ -191,7 +192,7 @@ func (t *tx) wakeWaiting(after int64, where string, args ...any) (woken wokenBat
 		return woken, err
 	}
 
-	ids, err := scanIDs(rows)
+	ids, err := scanEach(rows, scanID)
 	for _, id := range ids {
 		t.wake(advanceTask(id), t.now)
 		woken.lastRow = max(woken.lastRow, id)
@@ -217,8 +218,8 @@ func (db *DB) wakeRest(ctx context.Context, after int64, where string, args ...a
 
 // WakeQueue makes those waiting deployments of an environment due at once that a newer one, which
 // the rules have admitted, may supersede.
-func (db *DB) WakeQueue(ctx context.Context, repositoryID int64, environmentKey string) error {
-	return db.wakeRest(ctx, 0, `
+func (s DueRows) WakeQueue(ctx context.Context, repositoryID int64, environmentKey string) error {
+	return s.db.wakeRest(ctx, 0, `
 		d.repository_id = $1 AND d.environment_key = $2 AND d.is_act = 0 AND d.deployment_id < (
 			SELECT max(n.deployment_id)
 			FROM deployments n
@@ -233,15 +234,15 @@ func (db *DB) WakeQueue(ctx context.Context, repositoryID int64, environmentKey 
 // WakeByPipeline makes the deployment of a pipeline due at once. It returns false when the pipeline
 // belongs to no deployment that is ever due again. For a row that is due already and that no worker
 // has, nothing is written.
-func (db *DB) WakeByPipeline(ctx context.Context, pipelineID string) (bool, error) {
-	now := db.o.Now()
+func (s DueRows) WakeByPipeline(ctx context.Context, pipelineID string) (bool, error) {
+	now := s.db.o.Now()
 	var row int64
 	var open, waitsForWorker bool
-	err := db.get(ctx, `
+	err := s.db.get(ctx, `
 		SELECT
 			row_id,
 			due_at IS NOT NULL,
-			coalesce(due_at <= $1, 1 = 0) AND `+db.dialect.sql().freeRow+`
+			coalesce(due_at <= $1, 1 = 0) AND `+s.db.dialect.sql().freeRow+`
 		FROM deployments
 		WHERE pipeline_id = $2 AND pipeline_id <> ''`,
 		micros(now),
@@ -254,12 +255,12 @@ func (db *DB) WakeByPipeline(ctx context.Context, pipelineID string) (bool, erro
 		return false, err
 	}
 
-	if waitsForWorker && !db.leases.isTaken(advanceTask(row), now) {
-		db.announce(advanceTask(row))
+	if waitsForWorker && !s.db.leases.isTaken(advanceTask(row), now) {
+		s.db.announce(advanceTask(row))
 		return true, nil
 	}
 
-	err = db.write(ctx, func(t *tx) error {
+	err = s.db.write(ctx, func(t *tx) error {
 		woken, err := changedOne(t.exec(
 			`UPDATE deployments SET due_at = $2, nudges = nudges + 1 WHERE row_id = $1 AND due_at IS NOT NULL`,
 			row,
@@ -276,10 +277,10 @@ func (db *DB) WakeByPipeline(ctx context.Context, pipelineID string) (bool, erro
 }
 
 // Overdue lists tasks that are due and that no worker has, the longest overdue first.
-func (db *DB) Overdue(ctx context.Context, limit int) ([]deployment.Task, error) {
-	now := db.o.Now()
-	fragments := db.dialect.sql()
-	rows, err := db.all(ctx, `
+func (s DueRows) Overdue(ctx context.Context, limit int) ([]deployment.Task, error) {
+	now := s.db.o.Now()
+	fragments := s.db.dialect.sql()
+	rows, err := s.db.all(ctx, `
 		SELECT kind, row_id
 		FROM (
 			SELECT 'advance' AS kind, row_id, due_at AS at
@@ -307,5 +308,5 @@ func (db *DB) Overdue(ctx context.Context, limit int) ([]deployment.Task, error)
 		return nil, err
 	}
 
-	return slices.DeleteFunc(tasks, func(task deployment.Task) bool { return db.leases.isTaken(task, now) }), nil
+	return slices.DeleteFunc(tasks, func(task deployment.Task) bool { return s.db.leases.isTaken(task, now) }), nil
 }

@@ -11,38 +11,84 @@ import (
 )
 
 // Deployed gives the commit of an environment's newest deployment that succeeded with a pipeline;
-// empty: there is none.
-func (db *DB) Deployed(ctx context.Context, repositoryID int64, environmentKey string) (sha string, err error) {
-	err = db.get(ctx, `SELECT sha FROM deployments WHERE repository_id = $1 AND environment_key = $2 AND state = 'succeeded' AND pipeline_id <> ''
-		ORDER BY deployment_id DESC LIMIT 1`, repositoryID, environmentKey).
-		Scan(&sha)
+// "": there is none.
+func (s Environments) Deployed(
+	ctx context.Context,
+	repositoryID int64,
+	environmentKey string,
+) (sha string, err error) {
+	err = s.db.get(ctx, `
+		SELECT sha
+		FROM deployments
+		WHERE repository_id = $1 AND environment_key = $2 AND state = 'succeeded' AND pipeline_id <> ''
+		ORDER BY deployment_id DESC
+		LIMIT 1`,
+		repositoryID,
+		environmentKey,
+	).Scan(&sha)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
+		return "", nil
 	}
+
 	return sha, err
 }
 
-// priorResult finds a commit's newest deployment among those that have ended, that wait, and that
-// hold the environment, each by an index of its own: an index over all of them would make every
-// delivery dearer.
-const priorResult = `SELECT state FROM (
-	SELECT * FROM (SELECT deployment_id, state FROM deployments WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND is_act = 0
-		AND state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected') ORDER BY deployment_id DESC LIMIT 1) AS ended
-	UNION ALL SELECT deployment_id, state FROM deployments
-		WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND is_act = 0 AND state = 'waiting'
-	UNION ALL SELECT deployment_id, state FROM deployments
-		WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND holds_slot = 1
-) AS past ORDER BY deployment_id DESC LIMIT 1`
+// NewerStarted says whether a deployment of the environment with a larger GitHub id has ever
+// started.
+func (s Environments) NewerStarted(
+	ctx context.Context,
+	repositoryID int64,
+	environmentKey string,
+	deploymentID int64,
+) (bool, error) {
+	var n int
+	err := s.db.get(ctx, `
+		SELECT count(*)
+		FROM deployments
+		WHERE repository_id = $1 AND environment_key = $2 AND started = 1 AND deployment_id > $3`,
+		repositoryID,
+		environmentKey,
+		deploymentID,
+	).Scan(&n)
+	return n > 0, err
+}
 
-// PriorResult says what became of a commit's newest deployment in an environment. What locks and
-// unlocks deploys nothing.
-func (db *DB) PriorResult(
+// priorResult finds a commit's newest deployment among those that have ended, that wait, and that
+// hold the environment, each by an index of its own. One index over all of them would make accepting
+// a delivery slower.
+const priorResult = `
+	SELECT state
+	FROM (
+		SELECT *
+		FROM (
+			SELECT deployment_id, state
+			FROM deployments
+			WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND is_act = 0 AND
+				state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected')
+			ORDER BY deployment_id DESC
+			LIMIT 1
+		) AS ended
+		UNION ALL
+		SELECT deployment_id, state
+		FROM deployments
+		WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND is_act = 0 AND state = 'waiting'
+		UNION ALL
+		SELECT deployment_id, state
+		FROM deployments
+		WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND holds_slot = 1
+	) AS candidates
+	ORDER BY deployment_id DESC
+	LIMIT 1`
+
+// PriorResult says what became of a commit's newest deployment in an environment. Tasks that lock or
+// unlock do not count, because they deploy nothing.
+func (s Environments) PriorResult(
 	ctx context.Context,
 	repositoryID int64,
 	environmentKey, sha string,
 ) (policy.PriorResult, error) {
 	var state deployment.State
-	err := db.get(ctx, priorResult, repositoryID, environmentKey, sha).Scan(&state)
+	err := s.db.get(ctx, priorResult, repositoryID, environmentKey, sha).Scan(&state)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return policy.PriorNone, nil
@@ -57,77 +103,92 @@ func (db *DB) PriorResult(
 	}
 }
 
-// The parts of a deployment's line.
+// The parts of the queue that queueQuery reads.
 const (
-	partHolder  = 1
-	partBefore  = 2
-	partNewer   = 3
-	partStarted = 4
+	partHolder  = 1 // holds the environment's slot
+	partBefore  = 2 // waits, and is older
+	partNewer   = 3 // waits, is newer and admitted
+	partStarted = 4 // is newer and has started
 )
 
-// queue reads all of a line at one moment. What locks and unlocks is not in it: it takes no turn,
-// though a start waits until an older one has been done.
-const queue = `SELECT part, deployment_id, state, admitted FROM (
-	SELECT 1 AS part, deployment_id, state, admitted FROM deployments
+// queueQuery reads all parts at one moment. Tasks that lock or unlock are not in the queue, although
+// a start waits until an older one of them is done.
+const queueQuery = `
+	SELECT part, deployment_id, state, admitted
+	FROM (
+		SELECT 1 AS part, deployment_id, state, admitted
+		FROM deployments
 		WHERE repository_id = $1 AND environment_key = $2 AND holds_slot = 1 AND deployment_id <> $3
-	UNION ALL SELECT * FROM (SELECT 2, deployment_id, state, admitted FROM deployments
-		WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act = 0 AND deployment_id < $3 ORDER BY deployment_id LIMIT 50) AS b
-	UNION ALL SELECT * FROM (SELECT 3, deployment_id, state, admitted FROM deployments
-		WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act = 0 AND admitted = 1 AND deployment_id > $3
-		ORDER BY deployment_id DESC LIMIT 1) AS n
-	UNION ALL SELECT * FROM (SELECT 4, deployment_id, state, admitted FROM deployments
-		WHERE repository_id = $1 AND environment_key = $2 AND started = 1 AND deployment_id > $3 ORDER BY deployment_id DESC LIMIT 1) AS s
-) AS line ORDER BY part, deployment_id`
+		UNION ALL
+		SELECT *
+		FROM (
+			SELECT 2, deployment_id, state, admitted
+			FROM deployments
+			WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act = 0 AND
+				deployment_id < $3
+			ORDER BY deployment_id
+			LIMIT 50
+		) AS before
+		UNION ALL
+		SELECT *
+		FROM (
+			SELECT 3, deployment_id, state, admitted
+			FROM deployments
+			WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act = 0 AND
+				admitted = 1 AND deployment_id > $3
+			ORDER BY deployment_id DESC
+			LIMIT 1
+		) AS newer
+		UNION ALL
+		SELECT *
+		FROM (
+			SELECT 4, deployment_id, state, admitted
+			FROM deployments
+			WHERE repository_id = $1 AND environment_key = $2 AND started = 1 AND deployment_id > $3
+			ORDER BY deployment_id DESC
+			LIMIT 1
+		) AS started
+	) AS queue
+	ORDER BY part, deployment_id`
 
-// Queue says what else there is in a deployment's environment. One without GitHub's id, which is
-// only a question, comes after all others.
-func (db *DB) Queue(ctx context.Context, d deployment.Deployment) (policy.Queue, error) {
-	var l policy.Queue
-	me := d.Request.ID
-	if me == 0 {
-		me = math.MaxInt64
+// Queue says what else there is in a deployment's environment. A deployment without a GitHub id,
+// which is only a question, comes after all others.
+func (s Environments) Queue(ctx context.Context, d deployment.Deployment) (policy.Queue, error) {
+	var q policy.Queue
+	own := d.Request.ID
+	if own == 0 {
+		own = math.MaxInt64
 	}
 
-	rows, err := db.all(ctx, queue, d.Request.Repository.ID, d.Request.EnvironmentKey(), me)
+	rows, err := s.db.all(ctx, queueQuery, d.Request.Repository.ID, d.Request.EnvironmentKey(), own)
 	if err != nil {
-		return l, err
+		return q, err
 	}
 
-	places, err := scanEach(rows, scanPlace)
-	for _, p := range places {
-		p.addTo(&l, me)
-	}
-
-	return l, err
-}
-
-// queuePlace is one deployment in a line.
-type queuePlace struct {
-	part     int
-	id       int64
-	state    deployment.State
-	admitted bool
-}
-
-func scanPlace(s scanner) (p queuePlace, err error) {
-	var admitted int
-	err = s.Scan(&p.part, &p.id, &p.state, &admitted)
-	p.admitted = admitted == 1
-	return p, err
-}
-
-func (p queuePlace) addTo(l *policy.Queue, me int64) {
-	switch p.part {
-	case partHolder:
-		l.Holder, l.HolderState = p.id, p.state
-		if p.admitted && p.id > me {
-			l.NewerAdmitted = p.id
+	_, err = scanEach(rows, func(s scanner) (id int64, err error) {
+		var part int
+		var state deployment.State
+		var admitted bool
+		if err := s.Scan(&part, &id, &state, &admitted); err != nil {
+			return id, err
 		}
-	case partBefore:
-		l.Before = append(l.Before, p.id)
-	case partNewer:
-		l.NewerAdmitted = max(l.NewerAdmitted, p.id)
-	case partStarted:
-		l.NewerStarted = p.id
-	}
+
+		switch part {
+		case partHolder:
+			q.Holder, q.HolderState = id, state
+			if admitted && id > own {
+				q.NewerAdmitted = id
+			}
+		case partBefore:
+			q.Before = append(q.Before, id)
+		case partNewer:
+			q.NewerAdmitted = max(q.NewerAdmitted, id)
+		case partStarted:
+			q.NewerStarted = id
+		}
+
+		return id, nil
+	})
+
+	return q, err
 }

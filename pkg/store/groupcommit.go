@@ -14,8 +14,12 @@ var ErrFull = errors.New("too many writes wait for the database")
 // ErrClosed says that the database is being closed.
 var ErrClosed = errors.New("the database is closed")
 
-// maxBatch is how many writes share one commit.
-const maxBatch = 256
+// maxBatch is how many writes share one commit. On SQLite the writes of workers take turns with
+// deliveries: fewer share a commit there, so that deliveries do not wait for long.
+const (
+	maxBatch       = 256
+	maxWorkerBatch = 32
+)
 
 // writer commits writes in batches. It takes all that waits, without waiting for more, commits it
 // in one transaction, and answers after the commit. Many concurrent writes then pay for one sync of

@@ -116,7 +116,7 @@ func (b *testDB) accept(id int64, environment, project string) deployment.Deploy
 }
 
 func (b *testDB) save(d deployment.Deployment, ch deployment.Changes) (deployment.Deployment, error) {
-	return b.Save(b.t.Context(), d, ch, false)
+	return b.Save(b.t.Context(), d, ch, deployment.SaveOptions{})
 }
 
 func (b *testDB) must(d deployment.Deployment, ch deployment.Changes) deployment.Deployment {

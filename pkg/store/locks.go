@@ -6,45 +6,44 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// How a lock ends.
+// How a lock ends, in the column ended_how.
 const (
-	lockExpired    = "expired" // found so when the next one was taken
+	lockExpired    = "expired" // which is noticed when the next lock of its scope is taken
 	lockReleased   = "released"
 	lockStolen     = "stolen"
 	lockHandedOver = "handed over"
 )
 
-// TakeLock takes a lock, unless somebody else has one of the same scope: *policy.Held then. Its
-// owner's lock is kept, with the new reason and end. A source (empty: none) that has its lock
-// already is given that one, even if it has ended since, and nothing is written: so a retry after a
-// crash locks nothing twice.
-func (db *DB) TakeLock(
+// TakeLock takes a lock. *policy.LockedError: somebody else has one of the same scope. A lock that
+// the owner has already is kept, with the new reason and end. A source (empty: none) that took a
+// lock before is given that lock, even if it has ended since, and nothing is written: a retry after
+// a crash takes no second lock.
+func (s Locks) TakeLock(
 	ctx context.Context,
 	l policy.Lock,
 	source string,
 	act deployment.AuditEvent,
 ) (policy.Lock, error) {
-	return db.changeLocks(ctx, func(t *tx) (policy.Lock, bool, error) { return t.takeLock(l, source, act) })
+	return s.change(ctx, func(t *tx) (policy.Lock, bool, error) { return t.takeLock(l, source, act) })
 }
 
 // StealLock ends an open lock and takes one of the same scope for somebody else. notice tells the
 // old owner; empty: nobody is told. deployment.ErrNotFound: there is no such open lock.
-func (db *DB) StealLock(
+func (s Locks) StealLock(
 	ctx context.Context,
 	id int64,
 	l policy.Lock,
 	act deployment.AuditEvent,
 	notice string,
 ) (policy.Lock, error) {
-	return db.changeLocks(ctx, func(t *tx) (policy.Lock, bool, error) {
-		old, err := t.endOpen(id, lockStolen, act, notice)
+	return s.change(ctx, func(t *tx) (policy.Lock, bool, error) {
+		old, err := t.endOpenLock(id, lockStolen, act, notice)
 		if err != nil {
 			return l, false, err
 		}
@@ -57,13 +56,13 @@ func (db *DB) StealLock(
 
 // ExtendLock moves the end of an open lock; zero: until it is released. deployment.ErrNotFound:
 // there is no such open lock.
-func (db *DB) ExtendLock(
+func (s Locks) ExtendLock(
 	ctx context.Context,
 	id int64,
 	expiresAt time.Time,
 	act deployment.AuditEvent,
 ) (policy.Lock, error) {
-	return db.changeLocks(ctx, func(t *tx) (policy.Lock, bool, error) {
+	return s.change(ctx, func(t *tx) (policy.Lock, bool, error) {
 		l, err := t.openLock(id)
 		if err != nil {
 			return l, false, err
@@ -75,21 +74,21 @@ func (db *DB) ExtendLock(
 	})
 }
 
-// HandOverLock gives an open lock to somebody else. It gets a new id: what was let past the old one
-// was let past its owner. deployment.ErrNotFound: there is no such open lock.
-func (db *DB) HandOverLock(
+// HandOverLock gives an open lock to somebody else. It gets a new id: whoever was let past the old
+// lock was let past by its old owner. deployment.ErrNotFound: there is no such open lock.
+func (s Locks) HandOverLock(
 	ctx context.Context,
 	id int64,
 	to deployment.Actor,
 	act deployment.AuditEvent,
 ) (policy.Lock, error) {
-	return db.changeLocks(ctx, func(t *tx) (policy.Lock, bool, error) {
-		l, err := t.endOpen(id, lockHandedOver, act, "")
+	return s.change(ctx, func(t *tx) (policy.Lock, bool, error) {
+		l, err := t.endOpenLock(id, lockHandedOver, act, "")
 		if err != nil {
 			return l, false, err
 		}
 
-		l.Owner = to
+		l.Owner, l.Admin = to, false
 		l, err = t.insertLock(l)
 		return l, true, err
 	})
@@ -97,48 +96,49 @@ func (db *DB) HandOverLock(
 
 // ReleaseLock ends an open lock. notice tells its owner; empty: nobody is told.
 // deployment.ErrNotFound: there is no such open lock.
-func (db *DB) ReleaseLock(ctx context.Context, id int64, act deployment.AuditEvent, notice string) error {
-	_, err := db.changeLocks(ctx, func(t *tx) (policy.Lock, bool, error) {
-		l, err := t.endOpen(id, lockReleased, act, notice)
+func (s Locks) ReleaseLock(ctx context.Context, id int64, act deployment.AuditEvent, notice string) error {
+	_, err := s.change(ctx, func(t *tx) (policy.Lock, bool, error) {
+		l, err := t.endOpenLock(id, lockReleased, act, notice)
 		return l, true, err
 	})
 	return err
 }
 
-// changeLocks does one thing with locks at a time, while nothing starts, and has those look again
-// who are first in line where it changed something.
-func (db *DB) changeLocks(
+// change makes one change to the locks at a time, while no deployment starts. If something changed,
+// the first deployment in each queue that the lock covers is made due.
+func (s Locks) change(
 	ctx context.Context,
 	do func(*tx) (l policy.Lock, changed bool, err error),
 ) (policy.Lock, error) {
 	type result struct {
-		lock policy.Lock
-		wokenBatch
+		lock  policy.Lock
+		woken wokenBatch
 	}
 
-	done, err := writeFor(ctx, db, func(t *tx) (done result, err error) {
-		if err := db.dialect.lockLocks(t); err != nil {
-			return done, err
+	done, err := writeFor(ctx, s.db, func(t *tx) (r result, err error) {
+		if err := s.db.dialect.lockLocks(t); err != nil {
+			return r, err
 		}
 
 		l, changed, err := do(t)
-		done.lock = l
-		if err == nil && changed {
-			where, args := firstInReach(l)
-			done.wokenBatch, err = t.wakeWaiting(0, where, args...)
+		r.lock = l
+		if err != nil || !changed {
+			return r, err
 		}
 
-		return done, err
+		where, args := firstInReach(l)
+		r.woken, err = t.wakeWaiting(0, where, args...)
+		return r, err
 	})
-
 	if err != nil {
 		return policy.Lock{}, err
 	}
 
-	if done.more {
+	if done.woken.more {
 		where, args := firstInReach(done.lock)
-		if err := db.wakeRest(ctx, done.lastRow, where, args...); err != nil {
-			db.o.Log.Warn().Err(err).Msg("not all who wait for a lock could be told; they will look by themselves")
+		err := s.db.wakeRest(ctx, done.woken.lastRow, where, args...)
+		if err != nil {
+			s.db.o.Log.Warn().Err(err).Int64("lock", done.lock.ID).Msg("waiting deployments not woken")
 		}
 	}
 
@@ -146,28 +146,30 @@ func (db *DB) changeLocks(
 }
 
 func (t *tx) takeLock(l policy.Lock, source string, act deployment.AuditEvent) (policy.Lock, bool, error) {
-	if made, ok, err := t.lockOf(source); ok || err != nil {
-		return made, false, err
+	taken, found, err := t.lockOfSource(source)
+	if err != nil || found {
+		return taken, false, err
 	}
 
-	old, found, err := t.lockWhere(
+	old, found, err := t.findLock(
 		`repository_id = $1 AND environment_key = $2 AND ended_at IS NULL`,
 		l.RepositoryID,
 		scopeKey(l),
 	)
-
 	if err != nil {
 		return l, false, err
 	}
 
-	mine := found && !over(old, t.now)
+	expired := found && hasExpired(old, t.now)
 	switch {
-	case mine && !old.Owner.Same(l.Owner):
+	case found && !expired && !old.Owner.Same(l.Owner):
 		return l, false, &policy.LockedError{Lock: old}
-	case mine:
+
+	case found && !expired:
 		l, err = t.updateLock(old, l.Reason, l.ExpiresAt)
+
 	default:
-		if found {
+		if expired {
 			err = t.endLock(old.ID, lockExpired, deployment.Actor{}, old.ExpiresAt)
 		}
 		if err == nil {
@@ -175,20 +177,47 @@ func (t *tx) takeLock(l policy.Lock, source string, act deployment.AuditEvent) (
 		}
 	}
 
-	if err == nil && source != "" {
-		_, err = t.exec(`INSERT INTO lock_sources (source, lock_id) VALUES ($1, $2)`, source, l.ID)
+	if err != nil {
+		return l, false, err
 	}
 
 	t.acts = append(t.acts, act)
+	if source == "" {
+		return l, true, nil
+	}
+
+	_, err = t.exec(`INSERT INTO lock_sources (source, lock_id) VALUES ($1, $2)`, source, l.ID)
 	return l, true, err
 }
 
-// lockOf gives the lock that a source has taken.
-func (t *tx) lockOf(source string) (l policy.Lock, ok bool, err error) {
+// lockOfSource gives the lock that a source took.
+func (t *tx) lockOfSource(source string) (l policy.Lock, found bool, err error) {
 	if source == "" {
 		return l, false, nil
 	}
-	return t.lockWhere(`id = (SELECT lock_id FROM lock_sources WHERE source = $1)`, source)
+	return t.findLock(`id = (SELECT lock_id FROM lock_sources WHERE source = $1)`, source)
+}
+
+// openLock gives a lock that has neither been ended nor expired.
+func (t *tx) openLock(id int64) (policy.Lock, error) {
+	l, found, err := t.findLock(`id = $1 AND ended_at IS NULL`, id)
+	if err != nil {
+		return l, err
+	}
+	if !found || hasExpired(l, t.now) {
+		return l, deployment.ErrNotFound
+	}
+
+	return l, nil
+}
+
+func (t *tx) findLock(where string, args ...any) (l policy.Lock, found bool, err error) {
+	l, err = scanLock(query{t, `SELECT ` + lockColumns + ` FROM locks WHERE ` + where, args})
+	if errors.Is(err, sql.ErrNoRows) {
+		return l, false, nil
+	}
+
+	return l, err == nil, err
 }
 
 func (t *tx) insertLock(l policy.Lock) (policy.Lock, error) {
@@ -202,9 +231,20 @@ func (t *tx) insertLock(l policy.Lock) (policy.Lock, error) {
 	}
 
 	t.wrote = true
-	err = t.row(
-		`INSERT INTO locks (repository_id, environment_key, repository, environment, owner, reason, taken_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+	err = t.row(`
+		INSERT INTO locks (
+			repository_id,
+			environment_key,
+			repository,
+			environment,
+			owner,
+			reason,
+			taken_at,
+			expires_at,
+			is_admin
+		)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		RETURNING id`,
 		[]any{
 			l.RepositoryID,
 			scopeKey(l),
@@ -214,6 +254,7 @@ func (t *tx) insertLock(l policy.Lock) (policy.Lock, error) {
 			l.Reason,
 			micros(l.TakenAt),
 			nullTime(l.ExpiresAt),
+			flag(l.Admin),
 		},
 		&l.ID,
 	)
@@ -224,12 +265,17 @@ func (t *tx) insertLock(l policy.Lock) (policy.Lock, error) {
 
 func (t *tx) updateLock(l policy.Lock, reason string, expiresAt time.Time) (policy.Lock, error) {
 	l.Reason, l.ExpiresAt = reason, asStored(expiresAt)
-	_, err := t.exec(`UPDATE locks SET reason = $2, expires_at = $3 WHERE id = $1`, l.ID, reason, nullTime(expiresAt))
+	_, err := t.exec(
+		`UPDATE locks SET reason = $2, expires_at = $3 WHERE id = $1`,
+		l.ID,
+		reason,
+		nullTime(expiresAt),
+	)
 	return l, err
 }
 
-// endOpen ends a lock that is still open, tells its owner, and keeps the act.
-func (t *tx) endOpen(id int64, how string, act deployment.AuditEvent, notice string) (policy.Lock, error) {
+// endOpenLock ends a lock that is open, leaves a notice for its owner, and keeps the audit event.
+func (t *tx) endOpenLock(id int64, how string, act deployment.AuditEvent, notice string) (policy.Lock, error) {
 	l, err := t.openLock(id)
 	if err != nil {
 		return l, err
@@ -239,11 +285,11 @@ func (t *tx) endOpen(id int64, how string, act deployment.AuditEvent, notice str
 	}
 
 	t.acts = append(t.acts, act)
-	return l, t.notify(l, notice)
+	return l, t.insertNotice(l, notice)
 }
 
 func (t *tx) endLock(id int64, how string, by deployment.Actor, when time.Time) error {
-	who, err := json.Marshal(by)
+	actor, err := json.Marshal(by)
 	if err != nil {
 		return err
 	}
@@ -253,14 +299,13 @@ func (t *tx) endLock(id int64, how string, by deployment.Actor, when time.Time) 
 		id,
 		micros(when),
 		how,
-		string(who),
+		string(actor),
 	)
-
 	return err
 }
 
-// notify leaves a notice for the owner of a lock.
-func (t *tx) notify(l policy.Lock, text string) error {
+// insertNotice leaves a notice for the owner of a lock, unless the text is empty.
+func (t *tx) insertNotice(l policy.Lock, text string) error {
 	if text == "" {
 		return nil
 	}
@@ -277,51 +322,31 @@ func (t *tx) notify(l policy.Lock, text string) error {
 		text,
 		l.ID,
 	)
-
 	return err
 }
 
-// openLock gives a lock that has not ended.
-func (t *tx) openLock(id int64) (policy.Lock, error) {
-	l, found, err := t.lockWhere(`id = $1 AND ended_at IS NULL`, id)
-	if err == nil && (!found || over(l, t.now)) {
-		err = deployment.ErrNotFound
-	}
-	return l, err
-}
-
-func (t *tx) lockWhere(where string, args ...any) (l policy.Lock, found bool, err error) {
-	l, err = scanLock(query{t, `SELECT ` + lockColumns + ` FROM locks WHERE ` + where, args})
-	if errors.Is(err, sql.ErrNoRows) {
-		return l, false, nil
-	}
-	return l, err == nil, err
-}
-
-// mayPassLocks says whether an open lock keeps a deployment from starting.
-func (t *tx) mayPassLocks(next deployment.Deployment, passed []int64) error {
-	rows, err := t.all(`SELECT id FROM locks WHERE `+covering+` ORDER BY id`,
-		next.Request.Repository.ID, next.Request.EnvironmentKey(), micros(t.now))
+// checkLocks returns *deployment.BlockedError when an open lock keeps a deployment from starting.
+func (t *tx) checkLocks(next deployment.Deployment, passed []int64) error {
+	rows, err := t.all(
+		`SELECT id FROM locks WHERE `+covering+` ORDER BY id`,
+		next.Request.Repository.ID,
+		next.Request.EnvironmentKey(),
+		micros(t.now),
+	)
 	if err != nil {
 		return err
 	}
 
-	ids, err := scanIDs(rows)
+	ids, err := scanEach(rows, scanID)
+	if err != nil {
+		return err
+	}
+
 	for _, id := range ids {
 		if !slices.Contains(passed, id) {
 			return &deployment.BlockedError{On: deployment.BlockedByLock, ID: id}
 		}
 	}
 
-	return err
-}
-
-// covering is the open locks on one environment, at a moment.
-const covering = `ended_at IS NULL AND repository_id IN (0, $1) AND environment_key IN ('', $2) AND (expires_at IS NULL OR expires_at > $3)`
-
-func scopeKey(l policy.Lock) string { return strings.ToLower(l.Environment) }
-
-// over says whether a lock has expired.
-func over(l policy.Lock, now time.Time) bool {
-	return !l.ExpiresAt.IsZero() && !now.Before(l.ExpiresAt)
+	return nil
 }

@@ -13,9 +13,9 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrate brings the tables up to date; on a database that is, it changes nothing. It refuses a
-// database whose schema is newer than this program knows. On PostgreSQL the caller holds the lock
-// that keeps other replicas from migrating at the same time.
+// migrate brings the tables up to date. It refuses a database whose schema is newer than this program
+// knows. On PostgreSQL the caller holds the lock that keeps other replicas from migrating at the
+// same time.
 func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, folder string) error {
 	files, err := fs.Sub(migrations, folder)
 	if err != nil {
@@ -31,7 +31,6 @@ func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, folder stri
 	if err != nil {
 		return err
 	}
-
 	if current > target {
 		return fmt.Errorf(
 			"its schema is version %d, made by a newer Seraph, and this one knows up to %d: run the newer one",

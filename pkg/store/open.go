@@ -35,65 +35,93 @@ import (
 
 // Options say which database to open, and how.
 type Options struct {
-	URL string // sqlite:PATH, postgres://... or postgresql://...
-	// how long to wait for another process to leave the file, or to end its migrations; 0: 30 s
-	LockWait   time.Duration
-	QueueLimit int // writes that may wait at once; 0: 4096
+	URL        string        // sqlite:PATH, postgres://... or postgresql://...
+	LockWait   time.Duration // how long to wait for another process to leave the file or end its migrations; 0: 30 s
+	QueueLimit int           // writes that may wait at once; 0: 4096
 	Log        zerolog.Logger
 	Now        func() time.Time // nil: time.Now
 }
 
-// DB is an open database. It is safe for concurrent use. One process owns an SQLite file; many may
-// share a PostgreSQL database.
+// DB is an open database. It is safe for concurrent use. One process owns an SQLite file; several
+// may share a PostgreSQL database.
+//
+// Its methods come from small types, one for each subject, which all work on the same database. The
+// embedded names in lower case are aliases: a field named Locks would hide the method Locks.
 type DB struct {
+	Intake
+	Deployments
+	DueRows
+	Environments
+	Outbox
+	Pipelines
+	locks
+	approvals
+	auditTrail
+	Leases
+	Redeliveries
+	Retention
+
 	o       Options
 	dialect dialect
 	leases  rowLeases
-	wdb     *sql.DB
-	rdb     *sql.DB  // readers
+	wdb     *sql.DB  // for writes
+	rdb     *sql.DB  // for reads; on PostgreSQL the same pool
 	reads   sync.Map // query -> *sql.Stmt of rdb
 	onDue   atomic.Pointer[func(...deployment.Task)]
 }
 
-// dialect is what SQLite and PostgreSQL do differently.
-type dialect interface {
-	// write does one thing in a transaction; nil means that it is on disk.
-	write(ctx context.Context, do func(*tx) error) error
-	// accept stores a delivery, in one transaction with others that come in at the same time.
-	accept(ctx context.Context, in *incoming) error
-	// lockEnvironments keeps other writers to these rows' environments and projects out until the
-	// end of the transaction.
-	lockEnvironments(t *tx, rows []deployment.Deployment) error
-	// lockLocks keeps starts, and whoever else changes locks, out until the end of the transaction.
-	lockLocks(t *tx) error
-	// ping says whether the database can be written.
-	ping(ctx context.Context) error
-	// sql gives the words that differ.
-	sql() fragments
-	// close ends what runs, closes the connections, and gives up locks.
-	close() error
-}
+type (
+	locks      = Locks
+	approvals  = Approvals
+	auditTrail = Audit
+)
 
-// fragments are the parts of statements in which the dialects differ.
-type fragments struct {
-	forUpdate   string // after a SELECT in a transaction: keeps the row from other writers until its end
-	endLease    string // in an UPDATE's SET: ends the lease of the row
-	endReports  string // ends the lease of its reports
-	freeRow     string // in a WHERE that has the time as $1: nobody has the row
-	freeReports string
+// Intake stores deliveries and knows what was accepted.
+type Intake struct{ db *DB }
 
-	leasedReports string // in a SELECT: the end of the reports' lease
-}
+// Deployments reads and writes rows.
+type Deployments struct{ db *DB }
+
+// DueRows finds, leases and wakes rows that are due.
+type DueRows struct{ db *DB }
+
+// Environments answers what there is and was in an environment.
+type Environments struct{ db *DB }
+
+// Outbox holds the reports for GitHub.
+type Outbox struct{ db *DB }
+
+// Pipelines knows which pipelines were seen and whose they are, and CircleCI's projects.
+type Pipelines struct{ db *DB }
+
+// Locks holds the locks on environments, and notices for their owners.
+type Locks struct{ db *DB }
+
+// Approvals holds the approvals of deployments.
+type Approvals struct{ db *DB }
+
+// Audit holds the audit records.
+type Audit struct{ db *DB }
+
+// Leases holds the named leases of periodic work.
+type Leases struct{ db *DB }
+
+// Redeliveries counts how often GitHub was asked to repeat a delivery.
+type Redeliveries struct{ db *DB }
+
+// Retention deletes what is old.
+type Retention struct{ db *DB }
 
 // Open opens the database, brings its tables up to date, and takes the lock of an SQLite file. When
 // another process holds the lock it waits for LockWait, or until ctx ends. The error says what to
 // do and holds no password.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db := &DB{o: withDefaults(o)}
-	path, sqlite := strings.CutPrefix(o.URL, "sqlite:")
+	db := newDB(o)
+	path, isSQLite := strings.CutPrefix(o.URL, "sqlite:")
+
 	var err error
 	switch {
-	case sqlite && path != "":
+	case isSQLite && path != "":
 		err = openSQLite(ctx, db, path)
 	case strings.HasPrefix(o.URL, "postgres://"), strings.HasPrefix(o.URL, "postgresql://"):
 		err = openPostgres(ctx, db)
@@ -108,7 +136,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
-func withDefaults(o Options) Options {
+func newDB(o Options) *DB {
 	if o.LockWait == 0 {
 		o.LockWait = 30 * time.Second
 	}
@@ -119,7 +147,20 @@ func withDefaults(o Options) Options {
 		o.Now = time.Now
 	}
 
-	return o
+	db := &DB{o: o}
+	db.Intake = Intake{db}
+	db.Deployments = Deployments{db}
+	db.DueRows = DueRows{db}
+	db.Environments = Environments{db}
+	db.Outbox = Outbox{db}
+	db.Pipelines = Pipelines{db}
+	db.locks = Locks{db}
+	db.approvals = Approvals{db}
+	db.auditTrail = Audit{db}
+	db.Leases = Leases{db}
+	db.Redeliveries = Redeliveries{db}
+	db.Retention = Retention{db}
+	return db
 }
 
 // OnDue sets the function that is called with tasks that are due now. It is called after the commit
@@ -127,7 +168,11 @@ func withDefaults(o Options) Options {
 // OnDue nobody is told.
 func (db *DB) OnDue(announce func(...deployment.Task)) { db.onDue.Store(&announce) }
 
-// Close writes what waits, closes the database and gives up its lock.
+// Ping says whether the database can be written. It waits behind deliveries, and not behind the
+// writes of workers.
+func (db *DB) Ping(ctx context.Context) error { return db.dialect.ping(ctx) }
+
+// Close commits what waits, closes the database and gives up its lock.
 func (db *DB) Close() error {
 	if db.dialect == nil {
 		return nil
@@ -135,7 +180,7 @@ func (db *DB) Close() error {
 	return db.dialect.close()
 }
 
-// closePools closes the connections; one pool may serve both.
+// closePools closes the connections. One pool may serve both reads and writes.
 func (db *DB) closePools() error {
 	var errs []error
 	for _, pool := range []*sql.DB{db.rdb, db.wdb} {
@@ -143,6 +188,7 @@ func (db *DB) closePools() error {
 			errs = append(errs, pool.Close())
 		}
 	}
+
 	return errors.Join(errs...)
 }
 
@@ -156,13 +202,9 @@ func writeFor[T any](ctx context.Context, db *DB, do func(*tx) (T, error)) (T, e
 		found, err = do(t)
 		return err
 	})
-
 	if err != nil {
 		return none, err
 	}
 
 	return found, nil
 }
-
-// Ping says whether the database can be written. It does not stand in the workers' line.
-func (db *DB) Ping(ctx context.Context) error { return db.dialect.ping(ctx) }

@@ -55,7 +55,7 @@ func TestLockWaitsForStarts(t *testing.T) {
 			return err
 		}
 
-		return tx.save(next, deployment.Changes{}, true)
+		return tx.save(next, deployment.Changes{}, deployment.SaveOptions{KeepLease: true})
 	})
 
 	taken := make(chan error, 1)
@@ -117,7 +117,7 @@ func TestStartsShareLocks(t *testing.T) {
 			return err
 		}
 
-		return tx.save(next, deployment.Changes{}, true)
+		return tx.save(next, deployment.Changes{}, deployment.SaveOptions{KeepLease: true})
 	})
 
 	b.must(triggering(two, b), deployment.Changes{})

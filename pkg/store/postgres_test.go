@@ -128,7 +128,7 @@ func TestPromotionIsNotOvertaken(t *testing.T) {
 	go func() {
 		ended1 <- a.write(t.Context(), func(tx *tx) error {
 			next := ended(one, deployment.Succeeded)
-			if err := errors.Join(tx.lockEnvironments(next), tx.save(next, deployment.Changes{}, false)); err != nil {
+			if err := errors.Join(tx.lockEnvironments(next), tx.save(next, deployment.Changes{}, deployment.SaveOptions{})); err != nil {
 				return err
 			}
 
@@ -269,7 +269,7 @@ func work(t *testing.T, b *testDB, seen *environments) bool {
 			continue
 		}
 
-		started, err := b.Save(t.Context(), triggering(d, b), deployment.Changes{}, true)
+		started, err := b.Save(t.Context(), triggering(d, b), deployment.Changes{}, deployment.SaveOptions{KeepLease: true})
 		var busy *deployment.BlockedError
 		if errors.As(err, &busy) || errors.Is(err, deployment.ErrVersionConflict) {
 			if err := b.Unlease(t.Context(), d.Row); err != nil {

@@ -32,15 +32,15 @@ type rowLeases interface {
 // Lease gives a row that is due to one worker for 25 s, and says in Woken whether it was made due
 // before the time that was saved with it. ok is false when the row is not due, or another worker
 // has it.
-func (db *DB) Lease(ctx context.Context, row int64) (d deployment.Deployment, ok bool, err error) {
-	now, ok, err := db.leases.take(ctx, advanceTask(row))
+func (s DueRows) Lease(ctx context.Context, row int64) (d deployment.Deployment, ok bool, err error) {
+	now, ok, err := s.db.leases.take(ctx, advanceTask(row))
 	if !ok {
 		return d, false, err
 	}
 
-	d, err = db.Load(ctx, row)
+	d, err = s.db.Load(ctx, row)
 	if err != nil {
-		return d, false, errors.Join(err, db.Unlease(ctx, row))
+		return d, false, errors.Join(err, s.db.Unlease(ctx, row))
 	}
 
 	d.Woken = d.Due.After(now)
@@ -48,6 +48,6 @@ func (db *DB) Lease(ctx context.Context, row int64) (d deployment.Deployment, ok
 }
 
 // Unlease ends the lease of a row that was not written.
-func (db *DB) Unlease(ctx context.Context, row int64) error {
-	return db.leases.giveBack(ctx, advanceTask(row))
+func (s DueRows) Unlease(ctx context.Context, row int64) error {
+	return s.db.leases.giveBack(ctx, advanceTask(row))
 }

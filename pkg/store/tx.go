@@ -14,22 +14,24 @@ type tx struct {
 	ctx      context.Context
 	db       *DB
 	now      time.Time
-	prepared *writer           // keeps prepared statements; nil: the driver does
-	due      []deployment.Task // to be announced after the commit
-	timers   []timedTask
-	acts     []deployment.AuditEvent // for the audit: sealed last, because all who write there wait for each other
+	prepared *writer                 // keeps prepared statements; nil: the driver does
+	acts     []deployment.AuditEvent // appended to the audit last, because other writers to it wait from then on
 	wrote    bool
+
+	// What notifyAfterCommit announces.
+	due    []deployment.Task
+	timers []timedTask
 }
 
 func (t *tx) fragments() fragments { return t.db.dialect.sql() }
 
-// lockEnvironments keeps whoever else writes to these rows' environments and projects waiting until
-// the end of the transaction.
+// lockEnvironments makes other writers to these rows' environments and projects wait until the
+// transaction ends.
 func (t *tx) lockEnvironments(rows ...deployment.Deployment) error {
 	return t.db.dialect.lockEnvironments(t, rows)
 }
 
-// exec runs a statement in the batch's transaction.
+// exec runs a statement that writes.
 func (t *tx) exec(query string, args ...any) (sql.Result, error) {
 	t.wrote = true
 	if stmt := t.stmt(query); stmt != nil {
@@ -38,7 +40,7 @@ func (t *tx) exec(query string, args ...any) (sql.Result, error) {
 	return t.ExecContext(t.ctx, query, args...)
 }
 
-// row reads one row in the batch's transaction.
+// row reads one row.
 func (t *tx) row(query string, args []any, into ...any) error {
 	if stmt := t.stmt(query); stmt != nil {
 		return stmt.QueryRowContext(t.ctx, args...).Scan(into...)
@@ -46,7 +48,15 @@ func (t *tx) row(query string, args []any, into ...any) error {
 	return t.QueryRowContext(t.ctx, query, args...).Scan(into...)
 }
 
-// query is one row to be read in the batch's transaction. It is a scanner.
+// all reads rows.
+func (t *tx) all(query string, args ...any) (*sql.Rows, error) {
+	if stmt := t.stmt(query); stmt != nil {
+		return stmt.QueryContext(t.ctx, args...)
+	}
+	return t.QueryContext(t.ctx, query, args...)
+}
+
+// query is one row to be read in a transaction. It is a scanner.
 type query struct {
 	t    *tx
 	text string
@@ -56,16 +66,8 @@ type query struct {
 // Scan reads the row.
 func (q query) Scan(into ...any) error { return q.t.row(q.text, q.args, into...) }
 
-// all reads rows in the batch's transaction.
-func (t *tx) all(query string, args ...any) (*sql.Rows, error) {
-	if stmt := t.stmt(query); stmt != nil {
-		return stmt.QueryContext(t.ctx, args...)
-	}
-	return t.QueryContext(t.ctx, query, args...)
-}
-
-// stmt gives the kept statement of a query. One that is not kept yet is prepared after the batch,
-// because the batch has the only connection.
+// stmt gives the prepared statement of a query. One that is not prepared yet will be after the
+// batch, because the batch has the only connection.
 func (t *tx) stmt(query string) *sql.Stmt {
 	w := t.prepared
 	if w == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -78,6 +79,11 @@ func (d *description) request(r *http.Request) (*openapi3filter.RequestValidatio
 	for _, path := range []*string{&copied.URL.Path, &copied.URL.RawPath} { // RawPath is set where a name contains a slash
 		*path = byID.ReplaceAllString(*path, "$1/repos/by-id/$2")
 		*path = teamByID.ReplaceAllString(*path, "$1/orgs/$2/teams/$3")
+	}
+
+	// the name of a ref is one parameter, whatever slashes are in it
+	if before, name, ok := strings.Cut(copied.URL.Path, "/git/ref/"); ok {
+		copied.URL.RawPath = before + "/git/ref/" + url.PathEscape(name)
 	}
 
 	copied.URL.Host, copied.URL.Scheme = "", ""

@@ -20,50 +20,55 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/store"
 )
 
-// pipelineRun is a pipeline of the town's CircleCI.
+// pipelineRun is a pipeline at the simulated CircleCI.
 type pipelineRun struct {
-	id, key, environment string
-	deployment           int64
-	began, ends          time.Time
-	status               string // at the end
+	id          string
+	key         string
+	environment string
+	deployment  int64
+	began       time.Time
+	ends        time.Time
+	status      string // at the end
 }
 
-// simulation is a whole service, real but for its vendors, whose clock the test turns. Its vendors
-// are data: what they were asked is the evidence.
+// simulation is a service over a real database, with a clock that the test sets, and a simulated
+// GitHub and CircleCI. What these two were asked is kept, for the checks of the test.
 type simulation struct {
 	*Engine
-	t         *testing.T
-	rng       *rand.Rand
-	path      string
-	db        *store.DB
-	desk      *command.Service
-	now       time.Time
-	policies  map[string]policy.Policy // by environment
+	t        *testing.T
+	rng      *rand.Rand
+	path     string // of the database
+	db       *store.DB
+	commands *command.Service
+	now      time.Time
+	policies map[string]policy.Policy // by environment
+	calm     bool                     // nothing goes wrong, and every pipeline takes ten minutes
+
 	pipelines []*pipelineRun
-	statuses  map[int64][]deployment.Status
-	green     map[string]time.Time // when the checks of a commit turn green
+	statuses  map[int64][]deployment.Status // by deployment
+	green     map[string]time.Time          // when the checks of a commit turn green
 	crashes   int
-	lucky     bool // nothing goes wrong, and a pipeline takes ten minutes
-	dead      bool // the process has ended in the middle of something: nothing it does is written
+	crashed   bool // the process has ended in the middle of a step: nothing it does is stored any more
 }
 
 func (w *simulation) clock() time.Time { return w.now }
 
-// open starts the service on its database, the first time or after a crash.
+// open starts the service on its database, for the first time or after a crash.
 func (w *simulation) open() {
 	db, err := store.Open(w.t.Context(), store.Options{URL: "sqlite:" + w.path, Log: zerolog.Nop(), Now: w.clock})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 
-	w.db, w.dead = db, false
+	w.db, w.crashed = db, false
 	g := &gate.Gate{Policies: w, Rows: db, People: w, Commits: w, Repositories: w, Now: w.clock}
 	w.Engine = New(Options{
-		Rows:        crashableStore{db, w},
+		Rows:        crashableRows{db, w},
 		DueRows:     db,
 		Deployments: db,
 		Pipelines:   db,
 		Retention:   db,
+		Database:    db,
 		Starter:     w,
 		Poller:      w,
 		Searcher:    w,
@@ -84,8 +89,10 @@ func (w *simulation) open() {
 		},
 	})
 
-	w.desk = command.New(command.Options{
+	w.commands = command.New(command.Options{
 		Gate:        g,
+		People:      g,
+		Routes:      w,
 		Engine:      w.Engine,
 		Deployments: db,
 		Locks:       db,
@@ -93,10 +100,10 @@ func (w *simulation) open() {
 		Resolver:    w,
 		Now:         w.clock,
 	})
-	w.startedAt = w.now
+	w.trust.reset(w.now)
 }
 
-// crash ends the service and starts it anew.
+// crash ends the service and starts it again.
 func (w *simulation) crash() {
 	w.crashes++
 	if err := w.db.Close(); err != nil {
@@ -105,34 +112,34 @@ func (w *simulation) crash() {
 	w.open()
 }
 
-// crashableStore is a database that a dead process can no longer reach.
-type crashableStore struct {
+// crashableRows stores nothing after the process has crashed.
+type crashableRows struct {
 	*store.DB
 	w *simulation
 }
 
-func (m crashableStore) Save(
+func (r crashableRows) Save(
 	ctx context.Context,
 	next deployment.Deployment,
 	ch deployment.Changes,
-	keep bool,
+	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
-	if m.w.dead {
+	if r.w.crashed {
 		return next, deployment.ErrNotFound
 	}
-	return m.DB.Save(ctx, next, ch, keep)
+	return r.DB.Save(ctx, next, ch, o)
 }
 
-// step does all that is due now.
-func (w *simulation) step() {
-	alarms, err := w.db.Overdue(w.t.Context(), 1000)
+// workOff does everything that is due now.
+func (w *simulation) workOff() {
+	tasks, err := w.db.Overdue(w.t.Context(), 1000)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 
-	for _, a := range alarms {
-		w.work(w.t.Context(), a)
-		if w.dead {
+	for _, task := range tasks {
+		w.work(w.t.Context(), task)
+		if w.crashed {
 			w.crash()
 			return
 		}
@@ -145,14 +152,19 @@ func (w *simulation) Policy(req deployment.Request) (policy.Policy, bool) {
 	return p, ok
 }
 
-// deploy takes a deployment in.
-func (w *simulation) deploy(id int64, environment string, who deployment.Creator) {
-	key := fmt.Sprint("key-", id)
-	sha := fmt.Sprintf("%040x", id)
+// UnlockPolicies implements gate.Policies.
+func (w *simulation) UnlockPolicies(req deployment.Request) ([]policy.Policy, bool) {
+	p, ok := w.policies[req.Environment]
+	return []policy.Policy{p}, ok
+}
+
+// deploy accepts a deployment. One in ten has a reason to force it.
+func (w *simulation) deploy(id int64, environment string, creator deployment.Creator) {
+	sha := shaOf(id)
 	target := deployment.Target{
 		Project:     "gh/acme/api-" + environment,
 		Ref:         deployment.ParseRef("main"),
-		Key:         key,
+		Key:         keyOf(id),
 		CarriesKey:  true,
 		Timeout:     3 * time.Hour,
 		HoldTimeout: time.Hour,
@@ -160,7 +172,7 @@ func (w *simulation) deploy(id int64, environment string, who deployment.Creator
 	}
 
 	if w.rng.IntN(10) == 0 {
-		target.ForceReason = "it burns"
+		target.ForceReason = "outage"
 	}
 
 	d, _ := w.Machine.New(deployment.Request{
@@ -170,45 +182,68 @@ func (w *simulation) deploy(id int64, environment string, who deployment.Creator
 		Ref:         "main",
 		SHA:         sha,
 		CreatedAt:   w.now,
-		Creator:     who,
+		Creator:     creator,
 	}, deployment.Admission{Target: target}, w.now)
 
 	w.green[sha] = w.now.Add(time.Duration(w.rng.IntN(1200)) * time.Second)
-	if _, err := w.db.Accept(w.t.Context(), deployment.Delivery{
-		GUID:         key,
-		RepositoryID: 7,
+	_, err := w.db.Accept(w.t.Context(), deployment.Delivery{
+		GUID:         keyOf(id),
+		RepositoryID: simRepository.ID,
 		DeploymentID: id,
 		ReceivedAt:   w.now,
-	}, d); err != nil {
+	}, d)
+	if err != nil {
 		w.t.Fatal(err)
 	}
 }
 
+// shaOf is the commit of a deployment. Each has a commit of its own.
+func shaOf(id int64) string { return fmt.Sprintf("%040x", id) }
+
 var simRepository = deployment.Repository{ID: 7, Owner: "acme", Name: "api"}
 
-// row is a deployment as it is now.
-func (w *simulation) row(id int64) deployment.Deployment {
+// get returns a deployment as it is now.
+func (w *simulation) get(id int64) deployment.Deployment {
 	records, err := w.db.Get(w.t.Context(), id)
 	if err != nil || len(records) != 1 {
-		w.t.Fatalf("deployment %d: %d rows, %v", id, len(records), err)
+		w.t.Fatalf("deployment %d: got %d rows, %v, want one", id, len(records), err)
 	}
 	return records[0].Deployment
 }
 
-// Project implements CircleCI: each environment has a project of its own.
+// Project implements Starter. Each environment has a project of its own.
 func (w *simulation) Project(_ context.Context, slug string) (deployment.Project, deployment.Event) {
 	return deployment.Project{ID: "uuid of " + slug, Slug: slug}, nil
 }
 
-// Trigger implements CircleCI. Now and then the answer is lost, nothing is sent, or the process
-// dies at it.
+// Trigger implements Starter. Of 100 requests 5 are not sent, the answer to 4 is lost, and the process
+// crashes at 2.
 func (w *simulation) Trigger(_ context.Context, t deployment.Target, _ deployment.Ref, _ time.Time) deployment.Event {
-	luck := w.rng.IntN(100)
-	if w.lucky {
-		luck = 100
+	chance := w.rng.IntN(100)
+	if w.calm {
+		chance = 100
 	}
-	if luck < 5 {
+	if chance < 5 {
 		return deployment.TriggerNotSent{Cause: "dial"}
+	}
+
+	p := w.startPipeline(t)
+	w.checkStart(p)
+	w.pipelines = append(w.pipelines, p)
+
+	if chance < 9 {
+		return deployment.TriggerUnknown{Cause: "reset"}
+	}
+	w.crashed = chance < 11
+	return deployment.Triggered{Pipeline: p.facts()}
+}
+
+// startPipeline creates a pipeline that takes some minutes. One in three fails.
+func (w *simulation) startPipeline(t deployment.Target) *pipelineRun {
+	duration := time.Duration(20+w.rng.IntN(400)) * time.Second
+	status := []string{"success", "success", "failed"}[w.rng.IntN(3)]
+	if w.calm {
+		duration, status = 10*time.Minute, "success"
 	}
 
 	p := &pipelineRun{
@@ -216,28 +251,14 @@ func (w *simulation) Trigger(_ context.Context, t deployment.Target, _ deploymen
 		key:         t.Key,
 		environment: strings.TrimPrefix(t.Project, "gh/acme/api-"),
 		began:       w.now,
-	}
-
-	p.ends, p.status = w.now.Add(
-		time.Duration(20+w.rng.IntN(400))*time.Second,
-	), []string{"success", "success", "failed"}[w.rng.IntN(3)]
-	if w.lucky {
-		p.ends, p.status = w.now.Add(10*time.Minute), "success"
+		ends:        w.now.Add(duration),
+		status:      status,
 	}
 	if _, err := fmt.Sscanf(t.Key, "key-%d", &p.deployment); err != nil {
 		w.t.Error(err)
 	}
 
-	w.mayGo(p)
-	w.pipelines = append(w.pipelines, p)
-	switch {
-	case luck < 9:
-		return deployment.TriggerUnknown{Cause: "reset"}
-	case luck < 11:
-		w.dead = true
-	}
-
-	return deployment.Triggered{Pipeline: p.facts()}
+	return p
 }
 
 func (p *pipelineRun) facts() deployment.PipelineFacts {
@@ -247,7 +268,7 @@ func (p *pipelineRun) facts() deployment.PipelineFacts {
 		State:       "created",
 		CreatedAt:   p.began,
 		TriggerType: "api",
-		Revision:    fmt.Sprintf("%040x", p.deployment),
+		Revision:    shaOf(p.deployment),
 	}
 }
 
@@ -259,7 +280,7 @@ func (w *simulation) pipeline(id string) *pipelineRun {
 	return w.pipelines[i]
 }
 
-// Poll implements CircleCI.
+// Poll implements Poller.
 func (w *simulation) Poll(_ context.Context, id string) (deployment.Progress, *deployment.PollFailed) {
 	p := w.pipeline(id)
 	status := "running"
@@ -273,14 +294,14 @@ func (w *simulation) Poll(_ context.Context, id string) (deployment.Progress, *d
 	}, nil
 }
 
-// PollWorkflows implements CircleCI.
+// PollWorkflows implements Poller.
 func (w *simulation) PollWorkflows(ctx context.Context, id string) (deployment.Progress, *deployment.PollFailed) {
-	progress, unseen := w.Poll(ctx, id)
+	progress, failed := w.Poll(ctx, id)
 	progress.Pipeline = deployment.PipelineFacts{ID: id}
-	return progress, unseen
+	return progress, failed
 }
 
-// CancelWorkflow implements CircleCI: it takes some time.
+// CancelWorkflow implements Poller. The workflow ends some seconds later.
 func (w *simulation) CancelWorkflow(_ context.Context, id string) error {
 	p := w.pipeline(strings.TrimPrefix(id, "w-"))
 	if ends := w.now.Add(12 * time.Second); ends.Before(p.ends) {
@@ -289,7 +310,7 @@ func (w *simulation) CancelWorkflow(_ context.Context, id string) error {
 	return nil
 }
 
-// List implements CircleCI.
+// List implements Searcher.
 func (w *simulation) List(_ context.Context, slug string, _ time.Time, _ string) (deployment.Listing, error) {
 	l := deployment.Listing{MineComplete: true, ProjectComplete: true}
 	for _, p := range w.pipelines {
@@ -300,7 +321,7 @@ func (w *simulation) List(_ context.Context, slug string, _ time.Time, _ string)
 	return l, nil
 }
 
-// Evidence implements CircleCI.
+// Evidence implements Searcher.
 func (w *simulation) Evidence(_ context.Context, id, key string, _ []string) (deployment.KeyEvidence, error) {
 	if w.pipeline(id).key == key {
 		return deployment.KeyFound, nil
@@ -314,14 +335,14 @@ func (w *simulation) WriteStatus(
 	to deployment.Request,
 	r deployment.Report,
 ) deployment.WriteOutcome {
-	id := int64(len(w.statuses[to.ID]) + 1)
+	id := to.ID*1000 + int64(len(w.statuses[to.ID])+1)
 	w.statuses[to.ID] = append(w.statuses[to.ID], deployment.Status{
-		ID:          to.ID*1000 + id,
+		ID:          id,
 		State:       r.State,
 		Description: r.Description,
 		LogURL:      r.LogURL,
 	})
-	return deployment.WriteOutcome{Kind: deployment.WriteDone, StatusID: to.ID*1000 + id}
+	return deployment.WriteOutcome{Kind: deployment.WriteDone, StatusID: id}
 }
 
 // Statuses implements GitHub.
@@ -329,15 +350,30 @@ func (w *simulation) Statuses(_ context.Context, of deployment.Request) ([]deplo
 	return w.statuses[of.ID], nil
 }
 
-// Person implements gate.People: everybody is called after their number.
+// Deployment implements GitHub: every event was true.
+func (w *simulation) Deployment(_ context.Context, of deployment.Request) (deployment.Request, error) {
+	return of, nil
+}
+
+// Heads implements GitHub: the branch is always at the deployment's commit.
+func (w *simulation) Heads(
+	_ context.Context,
+	of deployment.Request,
+	_ deployment.Ref,
+	_ bool,
+) (deployment.Heads, error) {
+	return deployment.Heads{Branch: of.SHA}, nil
+}
+
+// Person implements gate.People. One in twenty questions fails.
 func (w *simulation) Person(_ context.Context, id int64, _ deployment.Repository, _ int64) (string, error) {
-	if w.rng.IntN(20) == 0 && !w.lucky {
+	if w.rng.IntN(20) == 0 && !w.calm {
 		return "", errors.New("503")
 	}
 	return fmt.Sprint("user", id), nil
 }
 
-// TeamMember implements gate.People: the first five are leads.
+// TeamMember implements gate.People. The first five are leads.
 func (w *simulation) TeamMember(_ context.Context, _, _, login string, _ deployment.Repository, _ int64) (bool, error) {
 	return login <= "user5", nil
 }
@@ -374,7 +410,7 @@ func (w *simulation) Permission(
 
 // PersonByLogin implements gate.People.
 func (w *simulation) PersonByLogin(context.Context, string, deployment.Repository, int64) (deployment.Actor, error) {
-	return deployment.Actor{}, errors.New("nobody asks this here")
+	return deployment.Actor{}, errors.New("not asked in this test")
 }
 
 // RequiredChecks implements gate.Commits.

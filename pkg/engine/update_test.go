@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// conflictingRows lets the first saves fail with a version conflict, as if another worker were faster.
+type conflictingRows struct {
+	Rows
+	conflicts int
+	saves     int
+	kept      []bool // KeepLease of the saves that were tried
+}
+
+func (r *conflictingRows) Save(
+	ctx context.Context,
+	next deployment.Deployment,
+	ch deployment.Changes,
+	o deployment.SaveOptions,
+) (deployment.Deployment, error) {
+	r.saves++
+	r.kept = append(r.kept, o.KeepLease)
+	if r.saves <= r.conflicts {
+		return next, deployment.ErrVersionConflict
+	}
+	return r.Rows.Save(ctx, next, ch, o)
+}
+
+var testAudit = deployment.AuditEvent{Kind: deployment.AuditCanceled, Channel: deployment.ChannelAPI}
+
+func TestUpdate_StartsOverAfterConflicts(t *testing.T) {
+	for name, c := range map[string]struct {
+		conflicts int
+		want      error
+		saves     int
+	}{
+		"no conflict":        {conflicts: 0, saves: 1},
+		"some conflicts":     {conflicts: 3, saves: 4},
+		"too many conflicts": {conflicts: 6, want: deployment.ErrVersionConflict, saves: 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newTestEngine(t)
+			d := e.accept(t, 1, nil)
+			rows := &conflictingRows{Rows: e.db, conflicts: c.conflicts}
+			e.Rows = rows
+
+			_, err := e.Cancel(t.Context(), d.Row, deployment.CancelRequested{Reason: "never mind"}, testAudit)
+			if !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+			if rows.saves != c.saves {
+				t.Errorf("saves: got %d, want %d", rows.saves, c.saves)
+			}
+		})
+	}
+}
+
+// Whoever cancels a deployment that is being triggered must not end the sender's lease.
+func TestUpdate_SenderKeepsItsLease(t *testing.T) {
+	for name, c := range map[string]struct {
+		accept func(*testEngine, *testing.T) deployment.Deployment
+		want   bool
+	}{
+		"triggering": {
+			accept: func(e *testEngine, t *testing.T) deployment.Deployment { return e.triggering(t, 1) },
+			want:   true,
+		},
+		"running": {
+			accept: func(e *testEngine, t *testing.T) deployment.Deployment { return e.running(t, 1) },
+			want:   false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newTestEngine(t)
+			d := c.accept(e, t)
+			rows := &conflictingRows{Rows: e.db}
+			e.Rows = rows
+
+			_, err := e.Cancel(t.Context(), d.Row, deployment.CancelRequested{Reason: "never mind"}, testAudit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := rows.kept[0]; got != c.want {
+				t.Errorf("keepLease: got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// The answer to an older attempt says nothing about the newer one, unless it brings a pipeline.
+func TestRecordTriggerResult_OlderAttempt(t *testing.T) {
+	refused := deployment.TriggerRefused{Status: 400, Message: "not today"}
+
+	for name, c := range map[string]struct {
+		answer deployment.Event
+		want   deployment.State
+	}{
+		"refused":  {answer: refused, want: deployment.Triggering},
+		"unknown":  {answer: deployment.TriggerUnknown{Cause: "reset"}, want: deployment.Triggering},
+		"pipeline": {answer: triggered("p1"), want: deployment.Running},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newTestEngine(t)
+			first := e.triggering(t, 1)
+
+			// meanwhile another worker has found that there is no pipeline, and has tried again
+			_, err := e.commit(t.Context(), first, commitOptions{},
+				deployment.TriggerInterrupted{}, deployment.LookupAbsent{}, e.startEvent())
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if err := e.recordTriggerResult(t.Context(), first, c.answer); err != nil {
+				t.Fatal(err)
+			}
+
+			d := e.load(t, first.Row)
+			if d.State != c.want {
+				t.Errorf("got %s, want %s", d.State, c.want)
+			}
+			if n := len(d.Attempts); n != 2 {
+				t.Errorf("attempts: got %d, want 2", n)
+			}
+		})
+	}
+}
+
+// failingRows fails the first saves, as a database does that is away for a moment.
+type failingRows struct {
+	Rows
+	failures int
+	saves    int
+}
+
+func (r *failingRows) Save(
+	ctx context.Context,
+	next deployment.Deployment,
+	ch deployment.Changes,
+	o deployment.SaveOptions,
+) (deployment.Deployment, error) {
+	r.saves++
+	if r.saves <= r.failures {
+		return next, errors.New("connection refused")
+	}
+	return r.Rows.Save(ctx, next, ch, o)
+}
+
+func TestRecordTriggerResult_TriesAgainWhenTheDatabaseFails(t *testing.T) {
+	e := newTestEngine(t)
+	d := e.triggering(t, 1)
+	e.Rows = &failingRows{Rows: e.db, failures: 2}
+
+	// a stop of the process does not interrupt it
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := e.recordTriggerResult(stopped, d, triggered("p1")); err != nil {
+		t.Fatal(err)
+	}
+
+	if got := e.load(t, d.Row).State; got != deployment.Running {
+		t.Errorf("got %s, want running", got)
+	}
+}
+
+// A look-up gave the pipeline of a late answer to another deployment, because its own trigger seemed
+// to have started none. It goes back to the deployment whose trigger it answers.
+func TestRecordTriggerResult_TakesItsPipelineBack(t *testing.T) {
+	e := newTestEngine(t)
+	d := e.triggering(t, 1)
+	_, err := e.commit(t.Context(), d, commitOptions{}, deployment.TriggerInterrupted{}, deployment.LookupAbsent{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	other := e.accept(
+		t, 2,
+		func(d *deployment.Deployment) { d.Request.Environment = "staging" },
+		resolved,
+		e.startEvent(),
+		deployment.TriggerUnknown{},
+		deployment.LookupFound{Pipeline: deployment.PipelineFacts{ID: "p1"}, By: deployment.ByWindow},
+	)
+
+	if err := e.recordTriggerResult(t.Context(), d, triggered("p1")); err != nil {
+		t.Fatal(err)
+	}
+
+	if got := e.load(t, d.Row); got.State != deployment.Running || got.Pipeline.ID != "p1" {
+		t.Errorf("got %s, pipeline %+v, want running p1", got.State, got.Pipeline)
+	}
+	if got := e.load(t, other.Row).State; got != deployment.Unconfirmed {
+		t.Errorf("the other deployment: got %s, want unconfirmed", got)
+	}
+}
+
+func TestClaim(t *testing.T) {
+	for name, c := range map[string]struct {
+		events   []deployment.Event // before the claim, after the trigger was sent
+		pipeline string
+		want     error
+		saves    int
+	}{
+		"first claim": {
+			pipeline: "p1",
+			saves:    1,
+		},
+		"own pipeline again": {
+			events:   []deployment.Event{triggered("p1")},
+			pipeline: "p1",
+			saves:    0,
+		},
+		"another pipeline": {
+			events:   []deployment.Event{triggered("p1")},
+			pipeline: "p2",
+			want:     deployment.ErrClaimRefused,
+		},
+		"ended": {
+			events:   []deployment.Event{deployment.TriggerSkipped{Message: "skipped"}},
+			pipeline: "p1",
+			want:     deployment.ErrClaimRefused,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newTestEngine(t)
+			e.accept(t, 1, nil, append([]deployment.Event{resolved, e.startEvent()}, c.events...)...)
+			rows := &failingRows{Rows: e.db}
+			e.Rows = rows
+
+			if err := e.Claim(t.Context(), keyOf(1), c.pipeline); !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+			if rows.saves != c.saves {
+				t.Errorf("saves: got %d, want %d", rows.saves, c.saves)
+			}
+		})
+	}
+}
+
+func TestClaim_UnknownKey(t *testing.T) {
+	e := newTestEngine(t)
+	if err := e.Claim(t.Context(), "no such key", "p1"); !errors.Is(err, deployment.ErrNotFound) {
+		t.Errorf("got %v, want %v", err, deployment.ErrNotFound)
+	}
+}
+
+func TestPauses_AreOfProjectsOrAll(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	var p pauses
+	p.pause("a", now.Add(time.Minute))
+
+	if got := p.left("a", now); got != time.Minute {
+		t.Errorf("the paused project: got %v, want 1m", got)
+	}
+	if got := p.left("b", now); got > 0 {
+		t.Errorf("another project: got %v, want none", got)
+	}
+
+	p.pause("", now.Add(2*time.Minute))
+	if got := p.left("b", now); got != 2*time.Minute {
+		t.Errorf("another project while all are paused: got %v, want 2m", got)
+	}
+}
