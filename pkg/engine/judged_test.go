@@ -129,7 +129,7 @@ func (w *pushedWorld) Trigger(
 	}
 
 	w.configs = append(w.configs, commit)
-	return triggered(fmt.Sprint("p", len(w.configs)))
+	return triggered(fmt.Sprintf("p%d-%d", w.truth.ID, len(w.configs)))
 }
 
 func (w *pushedWorld) Poll(context.Context, string) (deployment.Progress, *deployment.PollFailed) {
