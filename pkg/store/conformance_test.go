@@ -63,6 +63,7 @@ func testConformance(t *testing.T, open opener) {
 		"ignored deliveries are listed":               testIgnoredListed,
 		"the recorded decision is found":              testDecisionFound,
 		"a name keeps its first id":                   testPins,
+		"the pipelines of a commit are known":         testStartedPipelines,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
