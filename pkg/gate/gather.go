@@ -2,9 +2,6 @@ package gate
 
 import (
 	"context"
-	"errors"
-	"net"
-	"net/url"
 	"slices"
 	"sync"
 
@@ -192,15 +189,12 @@ func fact[T any](g *Gate, a answer[T]) policy.Fact[T] {
 	return policy.Known(a.value)
 }
 
-// problem says, for people, why GitHub did not answer. A failed connection names addresses of our
-// network, which are for the log only: verdicts are shown in public statuses.
+// problem says, for people, why GitHub did not answer. Verdicts are shown in public statuses, so that
+// the details are for the log only.
 func (g *Gate) problem(err error) string {
-	var call *url.Error
-	var network net.Error
-	if !errors.As(err, &call) && !errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded) {
-		return err.Error()
+	public, detail := deployment.PublicCause("GitHub", err)
+	if detail != "" {
+		g.Log.Info().Err(err).Msg("fact unknown")
 	}
-
-	g.Log.Info().Err(err).Msg("fact unknown")
-	return "GitHub could not be reached"
+	return public
 }

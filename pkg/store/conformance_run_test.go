@@ -313,7 +313,7 @@ func pruned(t *testing.T, b *testDB) {
 		t.Fatal(err)
 	}
 
-	b.later(time.Hour)
+	b.later(deployment.KeepIgnored + time.Hour)
 	cut := b.clock()
 	young := b.must(ended(b.accept(2000, "young", ""), deployment.Failed), deployment.Changes{})
 	rounds := 1

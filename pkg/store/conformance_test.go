@@ -18,6 +18,8 @@ func conform(t *testing.T, open opener) {
 	for name, test := range map[string]func(*testing.T, *testDB){
 		"a deployment is accepted once":               acceptedOnce,
 		"an ignored delivery is judged afresh":        judgedAfresh,
+		"ignored deliveries are listed":               ignoredListed,
+		"the recorded decision is found":              decisionFound,
 		"many are accepted at once":                   acceptedConcurrently,
 		"one batch holds all kinds of deliveries":     acceptedInOneBatch,
 		"one of a batch is refused":                   oneRefusedOfABatch,
@@ -57,6 +59,7 @@ func conform(t *testing.T, open opener) {
 		"a lock on everything wakes everybody":        everythingWakes,
 		"locks are listed":                            locksListed,
 		"a newer one wakes those before it":           lineWakes,
+		"a name keeps its first id":                   pinned,
 		"approvals are kept":                          approved,
 		"the past is known":                           pasts,
 		"the pipelines of a commit are known":         pipelinesOfCommit,

@@ -32,7 +32,8 @@ const acceptStatement = `
 		)
 	),
 	delivery AS (
-		INSERT INTO deliveries (guid, event, source, repository_id, deployment_id, received_at, ignored, body)
+		INSERT INTO deliveries
+			(guid, event, source, repository_id, deployment_id, received_at, ignored, body, repository, environment)
 		SELECT
 			guid,
 			event,
@@ -41,7 +42,9 @@ const acceptStatement = `
 			deployment_id,
 			received_at,
 			CASE WHEN known AND ignored = '' THEN '` + duplicateReason + `' ELSE ignored END,
-			CASE WHEN known THEN NULL ELSE body END
+			CASE WHEN known THEN NULL ELSE body END,
+			CASE WHEN ignored = '' THEN '' ELSE repository END,
+			CASE WHEN ignored = '' THEN '' ELSE environment_key END
 		FROM incoming
 		ORDER BY guid
 		ON CONFLICT (guid) DO UPDATE SET
@@ -49,7 +52,9 @@ const acceptStatement = `
 			deployment_id = excluded.deployment_id,
 			received_at = excluded.received_at,
 			ignored = excluded.ignored,
-			body = excluded.body
+			body = excluded.body,
+			repository = excluded.repository,
+			environment = excluded.environment
 		WHERE deliveries.ignored <> ''
 		RETURNING guid, ignored
 	),
@@ -223,6 +228,7 @@ func acceptParameters(batch []*item) []any {
 		guid[i], event[i], source[i], ignored[i] = del.GUID, del.Event, del.Source, in.ignored
 		repositoryID[i], deploymentID[i], received[i] = del.RepositoryID, del.DeploymentID, micros(del.ReceivedAt)
 		if in.ignored != "" {
+			repository[i], environment[i] = del.Repository, del.Environment
 			continue
 		}
 
