@@ -38,8 +38,8 @@ type App struct {
 	engine   *engine.Engine
 	recovery *recovery.Recovery
 	sources  *hookSources
-	ownLogin *ownLogin
 	pins     *gate.Pins
+	ownApp   *ownApp
 	server   *server.Server
 
 	failed    chan error
@@ -79,6 +79,11 @@ func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logge
 // Start starts the workers, then the listeners. When it returns, webhooks are accepted. After an
 // error everything is stopped.
 func (a *App) Start(ctx context.Context) error {
+	if err := a.pins.Load(ctx); err != nil {
+		a.Stop(ctx)
+		return err
+	}
+
 	a.db.OnDue(a.engine.Enqueue)
 
 	// Recovery and the look-ups at start are canceled before the engine stops and waited for
@@ -92,15 +97,11 @@ func (a *App) Start(ctx context.Context) error {
 
 	recovered.Go(func() { a.recovery.Run(recovering) })
 	recovered.Go(func() { a.pins.Run(recovering) })
+	recovered.Go(func() { a.ownApp.learnSlug(recovering) })
 	a.onStop(func(context.Context) { stopRecovery() })
 
 	a.sources.start()
 	a.onStop(a.sources.stop)
-
-	if a.cfg.GitHub.AppID != 0 {
-		a.ownLogin.start()
-		a.onStop(a.ownLogin.stop)
-	}
 
 	if err := a.listenAll(); err != nil {
 		a.Stop(ctx)

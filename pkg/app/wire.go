@@ -79,8 +79,8 @@ func (a *App) wire() error {
 	}
 	a.onStop(func(context.Context) { c.close() })
 
-	a.ownLogin = &ownLogin{ask: c.github.Login, log: a.log}
-	routes := a.cfg.Routes.WithOwnApp(route.OwnApp{ID: a.cfg.GitHub.AppID, Slug: a.ownLogin.appSlug})
+	a.ownApp = &ownApp{app: route.OwnApp{ID: a.cfg.GitHub.AppID}, github: c.github, log: a.log}
+	routes := a.cfg.Routes.WithOwnApp(&a.ownApp.app)
 	in := &intake.Intake{
 		Routes:  routes,
 		Machine: newMachine(a.cfg),
@@ -96,6 +96,7 @@ func (a *App) wire() error {
 	rules := &gate.Gate{
 		Policies:     routes,
 		Rows:         a.db,
+		History:      a.db,
 		People:       c.github,
 		Commits:      c.github,
 		Repositories: c.github,

@@ -28,6 +28,7 @@ type Policies interface {
 type Gate struct {
 	Policies     Policies
 	Rows         Rows
+	History      History
 	People       People
 	Commits      Commits
 	Repositories Repositories
@@ -38,7 +39,7 @@ type Gate struct {
 
 // HasRules says whether a deployment's route has rules, or had some when it was accepted.
 func (g *Gate) HasRules(d deployment.Deployment) bool {
-	p, _ := g.Policies.Policy(d.Request)
+	p, _ := g.policyFor(d.Request)
 	return d.Target.HasRules || !p.Empty()
 }
 
@@ -155,7 +156,7 @@ func (g *Gate) evaluate(
 	r policy.Request,
 	p policy.Policy,
 ) (policy.Verdict, error) {
-	facts, err := g.gather(ctx, d, r, p.Needs(r))
+	facts, err := g.gather(ctx, d, r, p)
 	if err != nil {
 		return policy.Verdict{}, fmt.Errorf("read policy facts: %w", err)
 	}

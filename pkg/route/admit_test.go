@@ -91,7 +91,8 @@ func TestAdmit_Creators(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			own := OwnApp{ID: 99, Slug: func() string { return "seraph" }}
+			own := &OwnApp{ID: 99}
+			own.SetSlug("seraph")
 			got := parseTable(t, exampleTable).WithOwnApp(own).Admit(c.req, "k").Ignored
 			if (got != "") != c.ignored {
 				t.Errorf("got ignored %q, want ignored %v", got, c.ignored)
@@ -104,10 +105,10 @@ func TestAdmit_Creators(t *testing.T) {
 func TestAdmit_OwnBotWhoseNameIsNotKnownYet(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		own  OwnApp
+		own  *OwnApp
 	}{
-		{name: "no answer yet", own: OwnApp{ID: 99, Slug: func() string { return "" }}},
-		{name: "no App", own: OwnApp{}},
+		{name: "no answer yet", own: &OwnApp{ID: 99}},
+		{name: "no App", own: nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, login := range []string{"seraph[bot]", "[bot]"} {

@@ -7,10 +7,10 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// anyWordsSaved wants that no word of CircleCI or of a rule keeps a deployment from being written:
+// testAnyWordsSaved wants that no word of CircleCI or of a rule keeps a deployment from being written:
 // PostgreSQL takes no NUL and only UTF-8, and a deployment that cannot be written would hold its
 // environment for ever.
-func anyWordsSaved(t *testing.T, b *testDB) {
+func testAnyWordsSaved(t *testing.T, b *testDB) {
 	const words = "broken\x00 by \xff a\u202e name"
 	machine := deployment.Machine{StartTimeout: time.Minute}
 	sent := deployment.Start{SendBefore: b.clock().Add(deployment.SendWindow)}
@@ -33,7 +33,7 @@ func anyWordsSaved(t *testing.T, b *testDB) {
 			t.Fatal(err)
 		}
 
-		d = b.must(next, changes)
+		d = b.mustSave(next, changes)
 	}
 
 	got, err := b.Load(t.Context(), d.Row)
