@@ -153,6 +153,18 @@ func TestDecide_NameOfSomebodyElse(t *testing.T) {
 			want:  "allow",
 		},
 		{
+			name:  "another person, who is in a team",
+			allow: policy.Subjects{Users: []string{"alice"}, Teams: []string{"acme/leads"}},
+			pin:   policy.Pin{Kind: policy.PinUser, Name: "alice", ID: 5},
+			want:  "allow",
+		},
+		{
+			name:  "another person, whose permission decides",
+			allow: policy.Subjects{Permission: policy.PermissionWrite},
+			pin:   policy.Pin{Kind: policy.PinUser, Name: "alice", ID: 5},
+			want:  "allow",
+		},
+		{
 			name:  "the same team",
 			allow: policy.Subjects{Teams: []string{"acme/sre"}},
 			pin:   policy.Pin{Kind: policy.PinTeam, Name: "acme/sre", ID: 12},
