@@ -65,6 +65,13 @@ func (t *PipelineTakenError) Error() string {
 	return fmt.Sprintf("adopt pipeline %s: it belongs to row %d", t.PipelineID, t.Row)
 }
 
+// Lease is a named lease of work that all processes together do once in a period.
+type Lease struct {
+	Name  string
+	Note  string    // what the last holder left for the next one
+	Until time.Time // when it ends by itself; it tells this holder from any other
+}
+
 // SaveOptions say how a row is saved.
 type SaveOptions struct {
 	KeepLease bool // the worker goes on with the row

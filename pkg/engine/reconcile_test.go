@@ -31,8 +31,13 @@ func (s *overdueStore) Lease(_ context.Context, row int64) (deployment.Deploymen
 	return deployment.Deployment{}, false, nil
 }
 
-func (s *overdueStore) AcquireLease(context.Context, string, time.Duration) (string, bool, error) {
-	return "", false, nil
+func (s *overdueStore) AcquireLease(
+	context.Context,
+	string,
+	time.Duration,
+	time.Time,
+) (deployment.Lease, bool, error) {
+	return deployment.Lease{}, false, nil
 }
 
 func newOverdueEngine(s *overdueStore) *Engine {

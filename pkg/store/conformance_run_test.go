@@ -74,11 +74,16 @@ func abandoned(t *testing.T, b *testDB) {
 // leavers go the moment their write begins: what they are given is theirs all the same, which the
 // race detector sees.
 func leavers(t *testing.T, b *testDB) {
-	if _, mine, err := b.AcquireLease(leaver(t), "sweep", time.Minute); mine != (err == nil) {
-		t.Errorf("a duty is mine: %v, with %v", mine, err)
+	if _, mine, err := b.AcquireLease(leaver(t), "sweep", time.Minute, b.clock()); mine != (err == nil) {
+		t.Errorf("a lease is mine: %v, with %v", mine, err)
 	}
-	if ask, err := b.Redeliver(leaver(t), "guid"); ask != (err == nil) {
-		t.Errorf("a delivery is to be asked for: %v, with %v", ask, err)
+
+	lease, mine, err := b.AcquireLease(t.Context(), "read", time.Minute, b.clock())
+	if !mine || err != nil {
+		t.Fatal(mine, err)
+	}
+	if renewed, err := b.RenewLease(leaver(t), lease, time.Hour); renewed.Until.After(lease.Until) != (err == nil) {
+		t.Errorf("a lease until %v is renewed until %v, with %v", lease.Until, renewed.Until, err)
 	}
 	if err := b.Ping(t.Context()); err != nil { // the writes have had their turn
 		t.Error(err)
@@ -154,7 +159,10 @@ func newerSchema(t *testing.T, b *testDB) {
 func redelivered(t *testing.T, b *testDB) {
 	ask := func(guid string) bool {
 		t.Helper()
-		ok, err := b.Redeliver(t.Context(), guid)
+		ok, err := b.MayRedeliver(t.Context(), guid)
+		if err == nil && ok {
+			err = b.CountRedelivery(t.Context(), guid)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,24 +205,64 @@ func redelivered(t *testing.T, b *testDB) {
 	}
 }
 
+// A named lease belongs to one holder at a time, ends by itself, and says when its work is due next.
 func duties(t *testing.T, b *testDB) {
-	if note, mine, err := b.AcquireLease(t.Context(), "sweep", time.Minute); note != "" || !mine || err != nil {
-		t.Fatal(note, mine, err)
+	acquire := func(due time.Time) (deployment.Lease, bool) {
+		t.Helper()
+		lease, mine, err := b.AcquireLease(t.Context(), "sweep", time.Minute, due)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		return lease, mine
 	}
-	if _, mine, _ := b.AcquireLease(t.Context(), "sweep", time.Minute); mine {
+
+	first, mine := acquire(b.clock())
+	if !mine || first.Note != "" {
+		t.Fatalf("the first: mine %v, note %q", mine, first.Note)
+	}
+	if _, mine := acquire(b.clock()); mine {
 		t.Error("two have it")
 	}
-	if err := b.ReleaseLease(t.Context(), "sweep", "as far as this"); err != nil {
+
+	first.Note = "as far as this"
+	next := b.clock().Add(10 * time.Minute)
+	if err := b.ReleaseLease(t.Context(), first, next); err != nil {
 		t.Fatal(err)
 	}
-	if note, mine, err := b.AcquireLease(t.Context(), "sweep", time.Minute); note != "as far as this" || !mine ||
-		err != nil {
-		t.Error(note, mine, err)
+	if _, mine := acquire(next.Add(-time.Microsecond)); mine {
+		t.Error("it is taken before its work is due")
+	}
+
+	second, mine := acquire(next)
+	if !mine || second.Note != "as far as this" {
+		t.Errorf("the second: mine %v, note %q", mine, second.Note)
 	}
 
 	b.later(2 * time.Minute)
-	if _, mine, _ := b.AcquireLease(t.Context(), "sweep", time.Minute); !mine {
+	third, mine := acquire(next)
+	if !mine {
 		t.Error("one that was left is nobody's")
+	}
+
+	if _, err := b.RenewLease(t.Context(), second, time.Minute); err == nil {
+		t.Error("a holder that lost it has renewed it")
+	}
+	if err := b.ReleaseLease(t.Context(), second, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, mine := acquire(next); mine {
+		t.Error("a holder that lost it has released it")
+	}
+
+	renewed, err := b.RenewLease(t.Context(), third, 2*time.Minute)
+	if err != nil || !renewed.Until.Equal(b.clock().Add(2*time.Minute)) {
+		t.Errorf("renewed until %v, %v", renewed.Until, err)
+	}
+
+	b.later(-24 * time.Hour)
+	if _, mine := acquire(b.clock()); !mine {
+		t.Error("after the clock was set back nobody can take it")
 	}
 }
 

@@ -113,11 +113,12 @@ CREATE TABLE redeliveries (
 );
 CREATE INDEX redeliveries_waiting ON redeliveries (guid) WHERE landed = 0;
 
--- What one process does for all, and how far it came: held_until keeps the others out meanwhile.
+-- Work that all processes together do once in a period, and how far it came. held_until keeps the others out meanwhile; before next_at nobody does it.
 CREATE TABLE duties (
     name       TEXT PRIMARY KEY,
     note       TEXT NOT NULL DEFAULT '',
-    held_until BIGINT NOT NULL DEFAULT 0
+    held_until BIGINT NOT NULL DEFAULT 0,
+    next_at    BIGINT NOT NULL DEFAULT 0
 );
 
 -- What was pruned keeps its place here, so that it never runs again.
