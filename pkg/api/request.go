@@ -52,10 +52,11 @@ type TakeLockRequest struct {
 	Steal       bool   `json:"steal,omitempty"` // take the lock from its owner
 }
 
-// ExtendLockRequest moves the end of a lock.
+// ExtendLockRequest moves the end of a lock. It must name the new end, or say that there is none.
 type ExtendLockRequest struct {
 	OnBehalf
 	Expiry
+	Never bool `json:"never,omitempty"` // the lock holds until it is released
 }
 
 // HandOverLockRequest gives a lock to another owner.

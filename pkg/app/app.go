@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -46,7 +45,7 @@ type App struct {
 // New opens the database, which includes to wait for its lock and to migrate it, and creates
 // everything else. Nothing runs before Start. After an error nothing stays open.
 func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logger) (*App, error) {
-	db, err := store.Open(ctx, store.Options{URL: cfg.DatabaseURL.Reveal(), Log: log, Now: time.Now})
+	db, err := store.Open(ctx, store.Options{URL: cfg.DatabaseURL.Reveal(), Log: log, Now: now})
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,8 @@ type Finding struct {
 // String returns the line.
 func (f Finding) String() string { return string(f.Level) + ": " + f.Text }
 
-// Check warns about routes without a key. Unless offline, it also asks GitHub and CircleCI whether
+// Check warns about routes without a key, and about routes that let a deployment avoid the rules of an
+// earlier one. Unless offline, it also asks GitHub and CircleCI whether
 // the credentials work and whether every route's repository, project and definition exist. It changes
 // nothing at either.
 func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, error) {
@@ -80,6 +81,10 @@ func (c *checker) checkConfig() {
 		if !r.CarriesKey {
 			c.found(Warning, noKey, r.Name())
 		}
+	}
+
+	for _, b := range c.cfg.Routes.Bypasses() {
+		c.found(Warning, "%s; give it the same rules or name other places in it", b)
 	}
 
 	if public := c.cfg.PublicURL; public != nil {

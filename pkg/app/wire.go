@@ -25,6 +25,10 @@ import (
 // githubTimeout limits one call to GitHub, which itself gives up after 10 s.
 const githubTimeout = 15 * time.Second
 
+// now is the wall clock. Without Go's monotonic reading, times that were stored and times that are
+// measured now compare by the same clock, also after the machine was suspended.
+func now() time.Time { return time.Now().Round(0) }
+
 // clients are the clients of both vendors.
 type clients struct {
 	github   *github.Client
@@ -45,6 +49,7 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 		HTTP:            githubHTTP.Client(),
 		UserAgent:       agent,
 		WritesPerMinute: cfg.GitHub.WritesPerMinute,
+		Now:             now,
 	})
 	if err != nil {
 		return nil, err
@@ -57,6 +62,7 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 			Token:     cfg.CircleCI.Token.Reveal(),
 			HTTP:      circleciHTTP.Client(),
 			UserAgent: agent,
+			Now:       now,
 		}),
 		close: func() {
 			githubHTTP.CloseIdle()
@@ -85,20 +91,23 @@ func (a *App) wire() error {
 		People:       c.github,
 		Commits:      c.github,
 		Repositories: c.github,
-		Now:          time.Now,
+		Now:          now,
+		Log:          a.log,
 	}
 
 	a.engine = engine.New(a.engineOptions(c, in.Machine, rules))
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
 	commands := command.New(command.Options{
 		Gate:        rules,
+		People:      rules,
+		Routes:      routes,
 		Engine:      a.engine,
 		Deployments: a.db,
 		Locks:       a.db,
 		LockReader:  a.db,
 		Resolver:    c.github,
 		LockTask:    routes.LockTask(),
-		Now:         time.Now,
+		Now:         now,
 	})
 
 	a.sources = newHookSources(a.cfg, c.github, a.log)
@@ -129,17 +138,18 @@ func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.
 		Deployments: a.db,
 		Pipelines:   a.db,
 		Retention:   a.db,
+		Database:    a.db,
 		Starter:     c.circleci,
 		Poller:      c.circleci,
 		Searcher:    c.circleci,
 		GitHub:      c.github,
 		Gate:        rules,
-		LockTasks:   &command.LockTasks{Locks: a.db, Now: time.Now},
+		LockTasks:   &command.LockTasks{Locks: a.db, Now: now},
 		Sender: &report.Sender{
 			Store:   a.db,
 			GitHub:  c.github,
 			Log:     a.log,
-			Now:     time.Now,
+			Now:     now,
 			Observe: a.metrics.Reported,
 		},
 		Retain:         a.cfg.Retention,
@@ -150,7 +160,7 @@ func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.
 			Unconfirmed: a.metrics.Unconfirmed,
 		},
 		Log: a.log,
-		Now: time.Now,
+		Now: now,
 	}
 }
 
@@ -167,7 +177,7 @@ func (a *App) recoveryOptions(c *clients, in *intake.Intake) recovery.Options {
 		HookAddresses: hookAddresses(a.cfg.PublicURL),
 		Observe:       a.metrics.Recovered,
 		Log:           a.log,
-		Now:           time.Now,
+		Now:           now,
 	}
 }
 
@@ -209,6 +219,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Tokens:          apiTokens(a.cfg),
 		Log:             a.log,
 		Observe:         a.metrics.Delivery,
+		ObserveRefused:  a.metrics.APIRefused,
 		CircleCIURL: func(d deployment.Deployment) string {
 			return deployment.PipelineURL(in.Machine.AppURL, *d.Pipeline)
 		},

@@ -10,13 +10,19 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// Gate evaluates rules. refused says, for people, why somebody may not; it is empty when they may.
+// Gate evaluates rules.
 type Gate interface {
 	Decide(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
 	Ask(ctx context.Context, q policy.Question) (policy.Verdict, error)
-	Approver(ctx context.Context, d deployment.Deployment, by deployment.Actor) (a policy.Approval, refused string)
-	Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string)
-	Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string)
+}
+
+// People says whether somebody may approve or force a deployment, lock an environment or cancel
+// deployments to it, and take away somebody else's lock.
+type People interface {
+	Approver(ctx context.Context, d deployment.Deployment, by deployment.Actor) (policy.Approval, policy.Refusal)
+	Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
+	Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
+	Unlocker(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 }
 
 // Engine changes deployments. It returns *deployment.InvalidTransitionError for a deployment whose
@@ -80,9 +86,9 @@ func (s *Service) Approve(
 		return d, policy.Verdict{}, conflict("not_waiting", fmt.Sprintf(format, d.State))
 	}
 
-	approval, refused := s.o.Gate.Approver(ctx, d, c.By)
-	if refused != "" {
-		return d, policy.Verdict{}, &Error{Kind: KindForbidden, Code: "not_an_approver", Message: refused}
+	approval, refusal := s.o.People.Approver(ctx, d, c.By)
+	if err := refuseCaller(refusal, "not_an_approver"); err != nil {
+		return d, policy.Verdict{}, err
 	}
 
 	approval.Comment = comment
@@ -106,8 +112,8 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id int64, reason string)
 	if err := checkReason(reason); err != nil {
 		return d, err
 	}
-	if refused := s.o.Gate.Member(ctx, d, c.By); refused != "" && !c.Admin {
-		return d, forbidden(refused)
+	if err := refuseCaller(s.o.People.Member(ctx, d, c.By), "not_allowed"); err != nil && !c.Admin {
+		return d, err
 	}
 
 	detail, _ := json.Marshal(map[string]string{"reason": reason, "state": string(d.State)})
@@ -129,8 +135,8 @@ func (s *Service) Force(ctx context.Context, c Caller, id int64, reason string) 
 	if c.By.ID == 0 && !c.Admin {
 		return d, forbidden("a token needs the scope admin to force a deployment")
 	}
-	if refused := s.o.Gate.Forcer(ctx, d, c.By); refused != "" {
-		return d, forbidden(refused)
+	if err := refuseCaller(s.o.People.Forcer(ctx, d, c.By), "not_allowed"); err != nil {
+		return d, err
 	}
 
 	force := deployment.Force{By: c.By, Reason: reason}

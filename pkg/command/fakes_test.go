@@ -44,6 +44,8 @@ func newTestService() (*Service, *fakes) {
 
 	return New(Options{
 		Gate:        f.gate,
+		People:      f.gate,
+		Routes:      fakeRoutes{},
 		Engine:      f.engine,
 		Deployments: f.deployments,
 		Locks:       f.locks,
@@ -69,12 +71,16 @@ func outcome(err error) string {
 
 // fakeGate allows everything unless refused is set.
 type fakeGate struct {
-	refused string // what Approver, Forcer and Member refuse with
-	askErr  error
-	member  deployment.Deployment // what Member was asked about last
+	refused  string // what Approver, Forcer and Member refuse with
+	unlocker string // what Unlocker refuses with
+	unknown  bool   // GitHub did not answer: nothing is known about the person
+	askErr   error
+	decided  int                   // how often Decide was called
+	member   deployment.Deployment // what Member was asked about last
 }
 
 func (g *fakeGate) Decide(context.Context, deployment.Deployment) (policy.Verdict, error) {
+	g.decided++
 	return policy.Verdict{Decision: policy.DecisionWait}, nil
 }
 
@@ -86,17 +92,32 @@ func (g *fakeGate) Approver(
 	_ context.Context,
 	_ deployment.Deployment,
 	by deployment.Actor,
-) (a policy.Approval, refused string) {
-	return policy.Approval{By: by}, g.refused
+) (policy.Approval, policy.Refusal) {
+	return policy.Approval{By: by}, g.refusal(g.refused)
 }
 
-func (g *fakeGate) Forcer(context.Context, deployment.Deployment, deployment.Actor) string {
-	return g.refused
+func (g *fakeGate) Forcer(context.Context, deployment.Deployment, deployment.Actor) policy.Refusal {
+	return g.refusal(g.refused)
 }
 
-func (g *fakeGate) Member(_ context.Context, d deployment.Deployment, _ deployment.Actor) string {
+func (g *fakeGate) Member(_ context.Context, d deployment.Deployment, _ deployment.Actor) policy.Refusal {
 	g.member = d
-	return g.refused
+	return g.refusal(g.refused)
+}
+
+func (g *fakeGate) Unlocker(context.Context, deployment.Deployment, deployment.Actor) policy.Refusal {
+	return g.refusal(g.unlocker)
+}
+
+func (g *fakeGate) refusal(reason string) policy.Refusal {
+	return policy.Refusal{Reason: reason, Unknown: g.unknown}
+}
+
+// fakeRoutes have a route to every environment but "prodution", and none for the owner "secret".
+type fakeRoutes struct{}
+
+func (fakeRoutes) Policy(req deployment.Request) (policy.Policy, bool) {
+	return policy.Policy{}, req.Environment != "prodution" && req.Repository.Owner != "secret"
 }
 
 // fakeEngine keeps what it is asked for.

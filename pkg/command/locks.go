@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -40,6 +41,11 @@ type Resolver interface {
 	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
 }
 
+// Routes finds the policy of a request; false: no route matches it.
+type Routes interface {
+	Policy(req deployment.Request) (policy.Policy, bool)
+}
+
 // LockRequest is a lock that somebody wants. Without a repository it covers every repository,
 // without an environment every environment.
 type LockRequest struct {
@@ -62,66 +68,130 @@ const endsInPast = "the lock would have ended already"
 // TakeLock locks an environment or, with Steal, takes its lock from the owner. The owner's own lock
 // gets the new reason and end.
 func (s *Service) TakeLock(ctx context.Context, c Caller, r LockRequest) (policy.Lock, error) {
-	l, err := s.newLock(ctx, c, r)
+	l, d, err := s.newLock(ctx, c, r)
 	if err != nil {
 		return l, err
 	}
 
-	taken, err := s.o.Locks.TakeLock(ctx, l, "", lockEvent(c, deployment.AuditLocked, "taken", l, s.o.Now()))
+	event := lockEvent(c, deployment.AuditLocked, lockChange{How: "taken"}, l, s.o.Now())
+	taken, err := s.o.Locks.TakeLock(ctx, l, "", event)
 	var locked *policy.LockedError
 	if errors.As(err, &locked) && r.Steal {
-		owner := locked.Lock.Owner.String()
-		event := lockEvent(c, deployment.AuditLocked, "stolen from "+owner, l, s.o.Now())
-		notice := fmt.Sprintf("%s took your lock on %s: %s", c.By, scope(locked.Lock), r.Reason)
-		taken, err = s.o.Locks.StealLock(ctx, locked.Lock.ID, l, event, notice)
+		return s.steal(ctx, c, d, locked.Lock, l)
 	}
 
 	return taken, refuseLock(err)
 }
 
-// newLock checks a request and makes the lock that it asks for.
-func (s *Service) newLock(ctx context.Context, c Caller, r LockRequest) (policy.Lock, error) {
+// steal takes the environment of a deployment from the owner of a lock. That opens it for the new
+// owner whatever their task, so that every route to it must allow them. The lock of an admin stays.
+func (s *Service) steal(
+	ctx context.Context,
+	c Caller,
+	d deployment.Deployment,
+	old, l policy.Lock,
+) (policy.Lock, error) {
+	if old.Admin && !c.Admin {
+		message := adminLock(old) + ": ask them to release it"
+		return old, &Error{Kind: KindForbidden, Code: "not_the_owner", Message: message}
+	}
+	if err := refuseCaller(s.o.People.Unlocker(ctx, d, c.By), "not_allowed"); err != nil && !c.Admin {
+		return old, err
+	}
+
+	change := lockChange{
+		How:   "stolen from " + old.Owner.String(),
+		OldID: old.ID,
+		From:  &old.Owner,
+		To:    &l.Owner,
+	}
+	event := lockEvent(c, deployment.AuditLocked, change, l, s.o.Now())
+	notice := fmt.Sprintf("%s took your lock on %s: %s", c.By, scope(old), l.Reason)
+	taken, err := s.o.Locks.StealLock(ctx, old.ID, l, event, notice)
+	return taken, refuseLock(err)
+}
+
+// newLock checks a request and makes the lock that it asks for, and the deployment by whose rules the
+// caller may lock.
+func (s *Service) newLock(
+	ctx context.Context,
+	c Caller,
+	r LockRequest,
+) (l policy.Lock, d deployment.Deployment, err error) {
 	now := s.o.Now()
-	l := policy.Lock{Environment: r.Environment, Owner: c.By, Reason: r.Reason, ExpiresAt: r.Until, TakenAt: now}
+	r.Environment = strings.TrimSpace(r.Environment)
+	l = policy.Lock{
+		Environment: r.Environment,
+		Owner:       c.By,
+		Admin:       c.Admin,
+		Reason:      r.Reason,
+		ExpiresAt:   r.Until,
+		TakenAt:     now,
+	}
 	if err := requireReason(r.Reason); err != nil {
-		return l, err
+		return l, d, err
+	}
+	if err := checkEnvironment(r.Environment); err != nil {
+		return l, d, err
 	}
 	if !r.Until.IsZero() && !r.Until.After(now) {
-		return l, invalid("already_over", endsInPast)
+		return l, d, invalid("already_over", endsInPast)
 	}
 
 	if r.Repository == "" {
 		if !c.Admin {
-			return l, forbidden("a lock that spans repositories needs the scope admin")
+			return l, d, forbidden("a lock that spans repositories needs the scope admin")
 		}
-		return l, nil
+		return l, d, nil
 	}
 	if r.Environment == "" {
-		return l, invalid("environment_missing", "the lock of a repository needs an environment")
+		return l, d, invalid("environment_missing", "the lock of a repository needs an environment")
 	}
 
-	owner, name, err := policy.ParseRepository(r.Repository)
+	d.Request, err = s.lockedPlace(ctx, r)
 	if err != nil {
-		return l, refuseUnknown(err)
+		return l, d, refuseUnknown(err)
 	}
-	source, err := s.o.Resolver.ResolveRepository(ctx, owner, name)
-	if err != nil {
-		return l, refuseUnknown(policy.LookupError("repository "+r.Repository, err))
-	}
-	l.RepositoryID, l.Repository = source.Repository.ID, source.Repository.FullName()
+	l.RepositoryID, l.Repository = d.Request.Repository.ID, d.Request.Repository.FullName()
 
 	// Whoever may lock by creating a deployment may lock by any other channel.
-	d := deployment.Deployment{Request: deployment.Request{
-		Repository:   source.Repository,
-		Installation: source.Installation,
-		Environment:  r.Environment,
-		Task:         s.o.LockTask,
-	}}
-	if refused := s.o.Gate.Member(ctx, d, c.By); refused != "" && !c.Admin {
-		return l, forbidden(refused)
+	if err := refuseCaller(s.o.People.Member(ctx, d, c.By), "not_allowed"); err != nil && !c.Admin {
+		return l, d, err
 	}
 
-	return l, nil
+	return l, d, nil
+}
+
+// lockedPlace is the request of a lock task for an environment. It returns a *policy.NotFoundError if
+// no route leads there: such a lock would stop nothing. Without a route GitHub is not asked, so that
+// nobody learns here whether there is a repository of that name.
+func (s *Service) lockedPlace(ctx context.Context, r LockRequest) (deployment.Request, error) {
+	owner, name, err := policy.ParseRepository(r.Repository)
+	if err != nil {
+		return deployment.Request{}, err
+	}
+
+	req := deployment.Request{
+		Repository:  deployment.Repository{Owner: owner, Name: name},
+		Environment: r.Environment,
+		Task:        s.o.LockTask,
+	}
+	noRoute := &policy.NotFoundError{What: "route for " + r.Repository + " and " + r.Environment}
+	if _, ok := s.o.Routes.Policy(req); !ok {
+		return req, noRoute
+	}
+
+	source, err := s.o.Resolver.ResolveRepository(ctx, owner, name)
+	if err != nil {
+		return req, policy.LookupError("repository "+r.Repository, err)
+	}
+
+	req.Repository, req.Installation = source.Repository, source.Installation
+	if _, ok := s.o.Routes.Policy(req); !ok {
+		return req, noRoute
+	}
+
+	return req, nil
 }
 
 // ExtendLock moves the end of a lock. Only its owner and an admin may.
@@ -135,7 +205,8 @@ func (s *Service) ExtendLock(ctx context.Context, c Caller, id int64, until time
 	}
 
 	l.ExpiresAt = until
-	l, err = s.o.Locks.ExtendLock(ctx, id, until, lockEvent(c, deployment.AuditLocked, "extended", l, s.o.Now()))
+	event := lockEvent(c, deployment.AuditLocked, lockChange{How: "extended"}, l, s.o.Now())
+	l, err = s.o.Locks.ExtendLock(ctx, id, until, event)
 	return l, refuseLock(err)
 }
 
@@ -145,11 +216,12 @@ func (s *Service) HandOverLock(ctx context.Context, c Caller, id int64, to deplo
 	if err != nil {
 		return l, err
 	}
-	if to.ID == 0 {
-		return l, invalid("owner_missing", "the GitHub id of the new owner is required")
+	if to.ID == 0 || policy.ParseLogin(to.Login) != nil {
+		return l, invalid("owner_missing", "the GitHub id and login of the new owner are required")
 	}
 
-	event := lockEvent(c, deployment.AuditLocked, "handed over to "+to.String(), l, s.o.Now())
+	change := lockChange{How: "handed over to " + to.String(), From: &l.Owner, To: &to}
+	event := lockEvent(c, deployment.AuditLocked, change, l, s.o.Now())
 	l, err = s.o.Locks.HandOverLock(ctx, id, to, event)
 	return l, refuseLock(err)
 }
@@ -174,7 +246,7 @@ func release(ctx context.Context, locks lockReleaser, c Caller, l policy.Lock, n
 	if !l.Owner.Same(c.By) {
 		notice = fmt.Sprintf("%s released your lock on %s", c.By, scope(l))
 	}
-	return locks.ReleaseLock(ctx, l.ID, lockEvent(c, deployment.AuditUnlocked, "released", l, now), notice)
+	return locks.ReleaseLock(ctx, l.ID, lockEvent(c, deployment.AuditUnlocked, lockChange{How: "released"}, l, now), notice)
 }
 
 // ownedLock returns an open lock that the caller may change: the caller's own, or any for an admin.
@@ -251,20 +323,33 @@ func scope(l policy.Lock) string {
 	}
 }
 
+// adminLock says, for people, that an admin has a lock.
+func adminLock(l policy.Lock) string {
+	return fmt.Sprintf("%s is locked by %s, which has the scope admin", scope(l), l.Owner)
+}
+
+// lockChange is what is done to a lock, for the audit.
+type lockChange struct {
+	How   string            `json:"how"`
+	OldID int64             `json:"old_id,omitempty"` // of the lock that is taken away
+	From  *deployment.Actor `json:"from,omitempty"`   // the owner before
+	To    *deployment.Actor `json:"to,omitempty"`     // the owner after
+}
+
 // lockEvent is the audit record of what is done to a lock. A lock that is only being taken has no id
 // yet.
 func lockEvent(
 	c Caller,
 	kind deployment.AuditKind,
-	how string,
+	change lockChange,
 	l policy.Lock,
 	now time.Time,
 ) deployment.AuditEvent {
 	detail, _ := json.Marshal(struct { // it has no field that can fail
-		How string `json:"how"`
-		ID  int64  `json:"id,omitempty"` // hides the lock's own id, which is never left out
+		lockChange
+		ID int64 `json:"id,omitempty"` // hides the lock's own id, which is never left out
 		policy.Lock
-	}{how, l.ID, l})
+	}{change, l.ID, l})
 
 	event := c.auditEvent(kind, detail)
 	event.At, event.RepositoryID, event.Repository, event.Environment = now, l.RepositoryID, l.Repository, l.Environment

@@ -24,6 +24,7 @@ func TestTakeLock_Request(t *testing.T) {
 		request LockRequest
 		admin   bool
 		refused string
+		unknown bool
 		want    string
 	}{
 		{name: "good", request: good, want: "done"},
@@ -34,6 +35,54 @@ func TestTakeLock_Request(t *testing.T) {
 			want:    "forbidden not_allowed: alice is not allowed to deploy",
 		},
 		{name: "admin", request: good, admin: true, refused: "alice is not allowed to deploy", want: "done"},
+		{
+			name:    "GitHub does not say who asks",
+			request: good,
+			refused: "this depends on alice",
+			unknown: true,
+			want:    "unavailable unavailable: this depends on alice",
+		},
+		{
+			name:    "environment that no route leads to",
+			request: with(func(r *LockRequest) { r.Environment = "prodution" }),
+			want:    "not_found not_found: there is no route for acme/api and prodution",
+		},
+		{
+			name:    "spaces around the environment",
+			request: with(func(r *LockRequest) { r.Environment = " prodution " }),
+			want:    "not_found not_found: there is no route for acme/api and prodution",
+		},
+		{
+			name:    "invisible character in the environment",
+			request: with(func(r *LockRequest) { r.Environment = "production\u200b" }),
+			want:    "invalid environment_not_plain: the environment must have at most 255 characters, none of them invisible",
+		},
+		{
+			name:    "invisible character in the environment, every repository",
+			request: LockRequest{Environment: "production\u202e", Reason: "moving"},
+			admin:   true,
+			want:    "invalid environment_not_plain: the environment must have at most 255 characters, none of them invisible",
+		},
+		{
+			name:    "very long environment",
+			request: with(func(r *LockRequest) { r.Environment = strings.Repeat("x", 256) }),
+			want:    "invalid environment_not_plain: the environment must have at most 255 characters, none of them invisible",
+		},
+		{
+			name:    "repository without a route",
+			request: with(func(r *LockRequest) { r.Repository = "secret/api" }),
+			want:    "not_found not_found: there is no route for secret/api and production",
+		},
+		{
+			name:    "repository without a route that does not exist",
+			request: with(func(r *LockRequest) { r.Repository = "secret/gone" }),
+			want:    "not_found not_found: there is no route for secret/gone and production",
+		},
+		{
+			name:    "repository without a route while GitHub is away",
+			request: with(func(r *LockRequest) { r.Repository = "secret/away" }),
+			want:    "not_found not_found: there is no route for secret/away and production",
+		},
 		{
 			name:    "unknown repository",
 			request: with(func(r *LockRequest) { r.Repository = "acme/gone" }),
@@ -93,7 +142,7 @@ func TestTakeLock_Request(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s, f := newTestService()
-			f.gate.refused = test.refused
+			f.gate.refused, f.gate.unknown = test.refused, test.unknown
 			_, err := s.TakeLock(t.Context(), Caller{By: alice, Admin: test.admin}, test.request)
 			if got := outcome(err); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
@@ -153,6 +202,115 @@ func TestTakeLock_Locked(t *testing.T) {
 			}
 			if test.steal && !strings.Contains(string(f.locks.events[0].Detail), `"how":"stolen from bob"`) {
 				t.Errorf("got audit detail %s, want it to name bob", f.locks.events[0].Detail)
+			}
+		})
+	}
+}
+
+// Whoever takes away somebody else's lock must be allowed by every route to the environment. The lock
+// of an admin is taken by an admin only.
+func TestTakeLock_Steal(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		ofAdmin  bool
+		admin    bool
+		unlocker string
+		want     string
+	}{
+		{name: "allowed by every route", want: "done"},
+		{
+			name:     "not allowed by every route",
+			unlocker: "alice is not allowed to deploy",
+			want:     "forbidden not_allowed: alice is not allowed to deploy",
+		},
+		{name: "admin", admin: true, unlocker: "alice is not allowed to deploy", want: "done"},
+		{
+			name:    "the lock of an admin",
+			ofAdmin: true,
+			want: "forbidden not_the_owner: acme/api production is locked by token ops, " +
+				"which has the scope admin: ask them to release it",
+		},
+		{name: "the lock of an admin, by an admin", ofAdmin: true, admin: true, want: "done"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, f := newTestService()
+			f.gate.unlocker = test.unlocker
+			f.locks.lock = &policy.Lock{
+				ID:          7,
+				Repository:  "acme/api",
+				Environment: "production",
+				Owner:       ops,
+				Admin:       test.ofAdmin,
+			}
+
+			request := LockRequest{Repository: "acme/api", Environment: "production", Reason: "moving", Steal: true}
+			_, err := s.TakeLock(t.Context(), Caller{By: alice, Admin: test.admin}, request)
+			if got := outcome(err); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if taken := f.locks.lock.Owner == alice; taken != (test.want == "done") {
+				t.Errorf("got taken %v, want %v", taken, test.want == "done")
+			}
+		})
+	}
+}
+
+// The audit names the old and the new owner with their ids, and the lock that was taken away.
+func TestLock_Audit(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *Service) error
+		want []string
+	}{
+		{
+			name: "stolen",
+			run: func(t *testing.T, s *Service) error {
+				request := LockRequest{Repository: "acme/api", Environment: "production", Reason: "moving", Steal: true}
+				_, err := s.TakeLock(t.Context(), Caller{By: alice}, request)
+				return err
+			},
+			want: []string{
+				`"how":"stolen from bob"`,
+				`"old_id":7`,
+				`"from":{"id":2,"login":"bob"}`,
+				`"to":{"id":1,"login":"alice"}`,
+			},
+		},
+		{
+			name: "handed over",
+			run: func(t *testing.T, s *Service) error {
+				_, err := s.HandOverLock(t.Context(), Caller{By: bob}, 7, alice)
+				return err
+			},
+			want: []string{
+				`"how":"handed over to alice"`,
+				`"id":7`,
+				`"from":{"id":2,"login":"bob"}`,
+				`"to":{"id":1,"login":"alice"}`,
+			},
+		},
+		{
+			name: "taken by an admin",
+			run: func(t *testing.T, s *Service) error {
+				request := LockRequest{Environment: "production", Reason: "moving", Steal: true}
+				_, err := s.TakeLock(t.Context(), Caller{By: ops, Admin: true}, request)
+				return err
+			},
+			want: []string{`"owner":{"token":"ops"}`, `"admin":true`},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, f := newTestService()
+			f.locks.lock = &policy.Lock{ID: 7, Repository: "acme/api", Environment: "production", Owner: bob}
+			if err := test.run(t, s); err != nil {
+				t.Fatal(err)
+			}
+
+			got := string(f.locks.events[0].Detail)
+			for _, want := range test.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("got detail %s, want %s in it", got, want)
+				}
 			}
 		})
 	}
@@ -225,8 +383,13 @@ func TestLock_Arguments(t *testing.T) {
 	}
 
 	_, err = s.HandOverLock(t.Context(), Caller{By: bob}, 7, deployment.Actor{Login: "carol"})
-	if want := "invalid owner_missing: the GitHub id of the new owner is required"; outcome(err) != want {
+	if want := "invalid owner_missing: the GitHub id and login of the new owner are required"; outcome(err) != want {
 		t.Errorf("hand over without an id: got %q, want %q", outcome(err), want)
+	}
+
+	_, err = s.HandOverLock(t.Context(), Caller{By: bob}, 7, deployment.Actor{ID: 3, Login: "carol\nthe CTO"})
+	if want := "invalid owner_missing: the GitHub id and login of the new owner are required"; outcome(err) != want {
+		t.Errorf("hand over to a login that nobody can have: got %q, want %q", outcome(err), want)
 	}
 
 	state, err := s.Lock(t.Context(), 7)

@@ -30,8 +30,7 @@ type LockTasks struct {
 func (t *LockTasks) Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error) {
 	c := Caller{Channel: deployment.ChannelGitHub, By: d.Request.Requester()}
 	if d.Target.LockTask == deployment.TaskUnlock {
-		done, err = t.unlock(ctx, c, d)
-		return done, "", err
+		return t.unlock(ctx, c, d)
 	}
 	return t.lock(ctx, c, d)
 }
@@ -52,7 +51,7 @@ func (t *LockTasks) lock(ctx context.Context, c Caller, d deployment.Deployment)
 		}
 	}
 
-	event := lockEvent(c, deployment.AuditLocked, "taken", l, t.Now())
+	event := lockEvent(c, deployment.AuditLocked, lockChange{How: "taken"}, l, t.Now())
 	event.Deployment = d.Request.ID
 	source := fmt.Sprintf("deployment:%d:%d", l.RepositoryID, d.Request.ID)
 	_, err = t.Locks.TakeLock(ctx, l, source, event)
@@ -68,32 +67,36 @@ func (t *LockTasks) lock(ctx context.Context, c Caller, d deployment.Deployment)
 	return fmt.Sprintf("Locked %s for %s", l.Environment, c.By), "", nil
 }
 
-// unlock releases the lock that was there when the task was requested, and no later one.
-func (t *LockTasks) unlock(ctx context.Context, c Caller, d deployment.Deployment) (done string, err error) {
+// unlock releases the lock that was there when the task was requested, and no later one. The lock of
+// an admin stays.
+func (t *LockTasks) unlock(ctx context.Context, c Caller, d deployment.Deployment) (done, refused string, err error) {
 	environment := d.Request.Environment
 	notLocked := environment + " is not locked"
 
 	l, open, err := t.Locks.OpenLock(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if !open {
-		return notLocked, nil
+		return notLocked, "", nil
 	}
 	if l.TakenAt.After(requestedAt(d)) {
 		const format = "%s was locked again by %s after this was requested: it stays locked"
-		return fmt.Sprintf(format, environment, l.Owner), nil
+		return fmt.Sprintf(format, environment, l.Owner), "", nil
+	}
+	if l.Admin {
+		return "", adminLock(l), nil
 	}
 
 	err = release(ctx, t.Locks, c, l, t.Now())
 	if errors.Is(err, deployment.ErrNotFound) {
-		return notLocked, nil // somebody else released it meanwhile
+		return notLocked, "", nil // somebody else released it meanwhile
 	}
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 
-	return fmt.Sprintf("Unlocked %s, which %s had locked", environment, l.Owner), nil
+	return fmt.Sprintf("Unlocked %s, which %s had locked", environment, l.Owner), "", nil
 }
 
 // webhookDelay is how long a webhook may take to arrive. A task whose webhook takes longer counts as

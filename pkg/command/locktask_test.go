@@ -88,6 +88,28 @@ func TestTask_UnlockIsOvertaken(t *testing.T) {
 	}
 }
 
+// A task does not release the lock of an admin, whoever may deploy there.
+func TestTask_UnlockOfAdminsLock(t *testing.T) {
+	locks := &fakeLocks{lock: &policy.Lock{
+		ID:          7,
+		Repository:  "acme/api",
+		Environment: "production",
+		Owner:       ops,
+		Admin:       true,
+		TakenAt:     testNow.Add(-2 * time.Hour),
+	}}
+	unlock := taskFor(alice, deployment.Target{LockTask: deployment.TaskUnlock})
+
+	done, refused, err := newTestTasks(locks).Task(t.Context(), unlock)
+	want := "acme/api production is locked by token ops, which has the scope admin"
+	if err != nil || done != "" || refused != want {
+		t.Errorf("got done %q, refused %q, %v, want refused %q", done, refused, err, want)
+	}
+	if locks.lock == nil {
+		t.Error("got the lock released")
+	}
+}
+
 func TestTask_Audit(t *testing.T) {
 	locks := &fakeLocks{}
 	tasks := newTestTasks(locks)

@@ -28,6 +28,20 @@ func checkReason(reason string) error {
 	return nil
 }
 
+// maxEnvironment is how many characters the name of an environment has at GitHub.
+const maxEnvironment = 255
+
+// checkEnvironment refuses a name that no environment can have, or that looks like another one. Its
+// lock would stop nothing, and people would think that they are safe.
+func checkEnvironment(name string) error {
+	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+	if utf8.RuneCountInString(name) > maxEnvironment || strings.ContainsFunc(name, hidden) {
+		const format = "the environment must have at most %d characters, none of them invisible"
+		return invalid("environment_not_plain", fmt.Sprintf(format, maxEnvironment))
+	}
+	return nil
+}
+
 // oneLine joins the lines of a text and removes its control characters.
 func oneLine(text string) string {
 	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) })

@@ -27,6 +27,8 @@ func (c Caller) auditEvent(kind deployment.AuditKind, detail []byte) deployment.
 // Options are what a Service is made of. All fields are required.
 type Options struct {
 	Gate        Gate
+	People      People
+	Routes      Routes
 	Engine      Engine
 	Deployments Deployments
 	Locks       Locks
@@ -62,7 +64,10 @@ const (
 	KindInvalid   Kind = "invalid"   // it makes no sense
 	KindForbidden Kind = "forbidden" // the caller is not allowed to
 	KindNotFound  Kind = "not_found"
-	KindConflict  Kind = "conflict" // it cannot be done now
+	KindConflict  Kind = "conflict" // it cannot be done in this state
+
+	// KindUnavailable: it cannot be told whether the caller is allowed to. They may ask again.
+	KindUnavailable Kind = "unavailable"
 )
 
 func invalid(code, message string) error {
@@ -71,6 +76,18 @@ func invalid(code, message string) error {
 
 func forbidden(message string) error {
 	return &Error{Kind: KindForbidden, Code: "not_allowed", Message: message}
+}
+
+// refuseCaller is the error of a refusal by the rules; nil: the caller is allowed to.
+func refuseCaller(r policy.Refusal, code string) error {
+	switch {
+	case !r.Refused():
+		return nil
+	case r.Unknown:
+		return &Error{Kind: KindUnavailable, Code: "unavailable", Message: r.Reason}
+	default:
+		return &Error{Kind: KindForbidden, Code: code, Message: r.Reason}
+	}
 }
 
 func notFound(message string) error {

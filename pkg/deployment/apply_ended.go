@@ -1,6 +1,9 @@
 package deployment
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // applyPolledAfterEnd takes a look at the pipeline of a deployment that has ended: first until its
 // workflows have ended too, then for a rerun that succeeds.
@@ -62,7 +65,7 @@ func (t *transition) checkRerun(e Polled) {
 	}
 
 	fold := FoldPipeline(e.Progress)
-	if fold.Kind == FoldEnded && fold.State == Succeeded {
+	if fold.Kind == FoldEnded && fold.State == Succeeded && t.builtAsAsked(e.Progress.Pipeline) {
 		t.RerunUntil = time.Time{}
 		t.Reason = "Deployed by a rerun"
 		t.moveTo(Succeeded)
@@ -78,6 +81,13 @@ func (t *transition) checkRerun(e Polled) {
 
 	pause := max(t.now.Sub(t.EndedAt)/4, time.Minute)
 	t.dueIn(min(pause, 30*time.Minute, t.RerunUntil.Sub(t.now)))
+}
+
+// builtAsAsked says whether the pipeline is known to have built the commit that was asked for, or need
+// not have.
+func (t *transition) builtAsAsked(p PipelineFacts) bool {
+	built := cmp.Or(t.Pipeline.Revision, p.Revision)
+	return t.Target.Revision != RevisionStrict || built == t.Request.SHA
 }
 
 // applyPollFailedAfterEnd tries again later while there is something to find out. It frees the slot

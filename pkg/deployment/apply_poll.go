@@ -19,6 +19,9 @@ func applyPolled(t *transition, e Polled) bool {
 	if t.Cancel != nil && t.finishCancel(fold) {
 		return true
 	}
+	if t.endIfRevisionUnknown() || t.awaitRevision(fold) {
+		return true
+	}
 
 	switch fold.Kind {
 	case FoldEnded:
@@ -80,6 +83,40 @@ func (t *transition) endIfRevisionMoved(revision string) (ended bool) {
 	return true
 }
 
+// endIfRevisionUnknown ends a deployment whose commit must be the one that was asked for, if CircleCI
+// has not shown within WorkflowGrace which commit it built. What is not known is not taken for right.
+func (t *transition) endIfRevisionUnknown() (ended bool) {
+	if !t.revisionUnknown() || t.revisionTimeLeft() > 0 {
+		return false
+	}
+
+	reason := fmt.Sprintf("CircleCI does not show which commit it built: wanted %s", short(t.Request.SHA))
+	t.end(Errored, reason, t.pipelineURL())
+	t.beginStop()
+	return true
+}
+
+// awaitRevision keeps a pipeline that has succeeded from counting before its commit is known.
+func (t *transition) awaitRevision(fold Fold) (waits bool) {
+	if !t.revisionUnknown() || fold.Kind != FoldEnded || fold.State != Succeeded {
+		return false
+	}
+
+	t.moveTo(Running)
+	t.scheduleNextPoll()
+	return true
+}
+
+// revisionUnknown says whether the commit must be the one that was asked for, and is not known yet.
+func (t *transition) revisionUnknown() bool {
+	return t.Target.Revision == RevisionStrict && t.Pipeline.Revision == ""
+}
+
+// revisionTimeLeft returns how long CircleCI may still take to show the commit.
+func (t *transition) revisionTimeLeft() time.Duration {
+	return t.StartedAt.Add(t.WorkflowGrace).Sub(t.now)
+}
+
 // applyQuietGrace turns a quiet pipeline into one that has ended when WorkflowGrace is over.
 func (t *transition) applyQuietGrace(fold Fold, p Progress) Fold {
 	if fold.Kind != FoldQuiet {
@@ -120,6 +157,9 @@ func (t *transition) scheduleNextPoll() {
 		after = min(after, t.QuietSince.Add(t.WorkflowGrace).Sub(t.now))
 	}
 	if left := t.timeLeft(); left > 0 {
+		after = min(after, left)
+	}
+	if left := t.revisionTimeLeft(); left > 0 && t.revisionUnknown() {
 		after = min(after, left)
 	}
 

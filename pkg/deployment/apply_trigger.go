@@ -6,9 +6,10 @@ import (
 )
 
 // applyStart records the attempt before its request leaves. It refuses a deployment that cannot be
-// triggered: one with a problem, without a resolved project, or for a bare commit.
+// triggered: one with a problem, without a resolved project, or for a ref that is no branch and no tag.
 func applyStart(t *transition, e Start) bool {
-	if t.Problem != "" || t.Project.ID == "" || t.Target.Ref.Kind == RefSHA {
+	kind := t.Target.Ref.Kind
+	if t.Problem != "" || t.Project.ID == "" || kind == RefSHA || kind == RefOther {
 		return false
 	}
 	if t.FirstSince.IsZero() {
@@ -29,9 +30,13 @@ func applyStart(t *transition, e Start) bool {
 	return true
 }
 
-// nextRef returns what to ask CircleCI for. A bare name is a branch and a tag by turns.
+// nextRef returns what to ask CircleCI for. A bare name that GitHub did not show is a branch and a tag
+// by turns.
 func (t *transition) nextRef() Ref {
 	ref := t.Target.Ref
+	if t.BuildRef.Name != "" {
+		return t.BuildRef
+	}
 	if ref.Kind != RefBare {
 		return ref
 	}
@@ -70,6 +75,11 @@ func applyBlocked(t *transition, e Blocked) bool {
 func applyResolved(t *transition, e Resolved) bool {
 	t.Project = e.Project
 	t.StepDue = t.now
+	return true
+}
+
+func applyRefResolved(t *transition, e RefResolved) bool {
+	t.BuildRef = e.Ref
 	return true
 }
 
@@ -187,7 +197,7 @@ func (t *transition) retryRef(e TriggerRefused) {
 	t.note("refused", "CircleCI does not know the %s %q yet", ref.Kind, clean(ref.Name))
 
 	round, roundOver := t.RefTries, true
-	if t.Target.Ref.Kind == RefBare {
+	if t.Target.Ref.Kind == RefBare && t.BuildRef.Name == "" {
 		round, roundOver = t.RefTries/2, t.RefTries%2 == 0
 	}
 
@@ -250,7 +260,7 @@ func applyTriggerUnknown(t *transition, e TriggerUnknown) bool {
 }
 
 func applyTriggerInterrupted(t *transition, _ TriggerInterrupted) bool {
-	t.setOutcome("interrupted")
+	t.setOutcome(OutcomeInterrupted)
 	t.becomeUnconfirmed("the worker was interrupted while it triggered CircleCI")
 	return true
 }

@@ -127,7 +127,7 @@ func TestMachine_CancelWhileTriggering(t *testing.T) {
 // Every description of a deployment that bypassed a rule says so.
 func TestMachine_ForceIsShown(t *testing.T) {
 	d, _ := applyAll(t, newWaiting(), t0, ForceRequested{Force: Force{By: alice, Reason: "the site is down"}}, resolved)
-	const note = " (forced by alice: the site is down)"
+	const note = "(forced by alice: the site is down) "
 
 	t.Run("needed", func(t *testing.T) {
 		forced := Start{SendBefore: t0.Add(SendWindow), Forced: true}
@@ -140,9 +140,22 @@ func TestMachine_ForceIsShown(t *testing.T) {
 		}
 
 		for _, report := range reports {
-			if !strings.HasSuffix(report.Description, note) {
-				t.Errorf("got description %q, want it to end with %q", report.Description, note)
+			if !strings.HasPrefix(report.Description, note) {
+				t.Errorf("got description %q, want it to begin with %q", report.Description, note)
 			}
+		}
+	})
+
+	t.Run("long names", func(t *testing.T) {
+		d := d
+		d.Force = &Force{By: alice, Reason: strings.Repeat("r", 200)}
+		forced := Start{SendBefore: t0.Add(SendWindow), Forced: true}
+		failed := polled("created", workflow(strings.Repeat("w", 300), "failed"))
+		_, reports := applyAll(t, d, t0, forced, triggered, failed)
+
+		got, want := reports[len(reports)-1].Description, "(forced by alice: "+strings.Repeat("r", 59)+"…) "
+		if !strings.HasPrefix(got, want) || !strings.Contains(got, "www") {
+			t.Errorf("got description %q, want it to begin with %q and to name the workflow", got, want)
 		}
 	})
 

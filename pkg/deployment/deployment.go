@@ -46,6 +46,7 @@ type Deployment struct {
 
 	Project    Project   `json:"project,omitzero"`      // CircleCI's identity of Target.Project
 	Attempts   []Attempt `json:"attempts,omitempty"`    // oldest first; the last one is the current one
+	BuildRef   Ref       `json:"build_ref,omitzero"`    // what Target.Ref is at GitHub; zero: GitHub was not asked
 	RefTries   int       `json:"ref_tries,omitempty"`   // answers "Branch not found" so far
 	AuthTries  int       `json:"trust_tries,omitempty"` // answers 401, or 404 on a known project, so far
 	Retriggers int       `json:"retriggers,omitempty"`  // attempts that a look-up found to have started nothing
@@ -86,6 +87,9 @@ type Attempt struct {
 	Ref        Ref       `json:"ref"`               // the branch or tag to ask for
 	Outcome    string    `json:"outcome,omitempty"` // what came of it, such as "201" or "refused 404"; empty: not known
 }
+
+// OutcomeInterrupted is the outcome of an attempt whose sender was not heard of: its answer may still come.
+const OutcomeInterrupted = "interrupted"
 
 // Cancel is a person's or a rule's request to cancel a deployment. The first one counts.
 type Cancel struct {

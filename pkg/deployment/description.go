@@ -83,12 +83,23 @@ func finalState(s State) GitHubState {
 	}
 }
 
-// addForceNote adds to a description that rules were bypassed, by whom and why.
+// maxForceReason is how much of a reason a description shows, in code points, so that the rest of the
+// description has room as well.
+const maxForceReason = 60
+
+// addForceNote says before a description that rules were bypassed, by whom and why. It stands first,
+// because descriptions are cut at the end and the rest may hold long names that the requester chose.
 func (t *transition) addForceNote(text string) string {
 	if !t.Forced || t.Force == nil {
 		return text
 	}
-	return fmt.Sprintf("%s (forced by %s: %s)", text, t.Force.By, t.Force.Reason)
+
+	reason := []rune(t.Force.Reason)
+	if len(reason) > maxForceReason {
+		reason = append(reason[:maxForceReason-1:maxForceReason-1], '…')
+	}
+
+	return fmt.Sprintf("(forced by %s: %s) %s", t.Force.By, string(reason), text)
 }
 
 // pipelineURL returns the page of the deployment's pipeline, or of the project while the pipeline's

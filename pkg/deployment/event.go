@@ -22,6 +22,10 @@ type (
 	// Resolved carries CircleCI's identity of the target's project.
 	Resolved struct{ Project Project }
 
+	// RefResolved carries what GitHub shows of the target's ref right before the trigger. The zero Ref
+	// says that GitHub was not asked, or may not be.
+	RefResolved struct{ Ref Ref }
+
 	// Start records an attempt and moves the deployment to Triggering. Only the worker whose own
 	// write of it succeeded may send, once.
 	Start struct {
@@ -144,14 +148,15 @@ type (
 	DuplicatesChecked struct{ Duplicates []string }
 )
 
-func (Admitted) event() string   { return "admitted" }
-func (Blocked) event() string    { return "blocked" }
-func (Resolved) event() string   { return "resolved" }
-func (Start) event() string      { return "start" }
-func (Fail) event() string       { return "fail" }
-func (Reject) event() string     { return "reject" }
-func (Superseded) event() string { return "superseded" }
-func (Done) event() string       { return "done" }
+func (Admitted) event() string    { return "admitted" }
+func (Blocked) event() string     { return "blocked" }
+func (Resolved) event() string    { return "resolved" }
+func (RefResolved) event() string { return "ref_resolved" }
+func (Start) event() string       { return "start" }
+func (Fail) event() string        { return "fail" }
+func (Reject) event() string      { return "reject" }
+func (Superseded) event() string  { return "superseded" }
+func (Done) event() string        { return "done" }
 
 func (ForceRequested) event() string  { return "force_requested" }
 func (CancelRequested) event() string { return "cancel_requested" }

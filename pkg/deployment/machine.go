@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -72,12 +73,8 @@ func (m Machine) New(req Request, a Admission, receivedAt time.Time) (Deployment
 		d.Force = &Force{By: req.Requester(), Reason: a.Target.ForceReason}
 	}
 
-	if age := receivedAt.Sub(req.CreatedAt); !req.CreatedAt.IsZero() && age > m.MaxAge {
-		d.Problem = fmt.Sprintf(
-			"arrived too late, deploy again (created %s before it arrived, the limit is %s)",
-			age.Round(time.Second),
-			m.MaxAge,
-		)
+	if !req.CreatedAt.IsZero() {
+		d.Problem = cmp.Or(m.ArrivedTooLate(req.CreatedAt, receivedAt), d.Problem)
 	}
 
 	entries := make([]Entry, 0, len(a.Notes))
@@ -86,6 +83,18 @@ func (m Machine) New(req Request, a Admission, receivedAt time.Time) (Deployment
 	}
 
 	return d, entries
+}
+
+// ArrivedTooLate says why a deployment that was created at one time and received at another does not run;
+// empty: it was not older than MaxAge.
+func (m Machine) ArrivedTooLate(createdAt, receivedAt time.Time) string {
+	age := receivedAt.Sub(createdAt)
+	if age <= m.MaxAge {
+		return ""
+	}
+
+	return fmt.Sprintf("arrived too late, deploy again (created %s before it arrived, the limit is %s)",
+		age.Round(time.Second), m.MaxAge)
 }
 
 // Apply applies one event to a deployment. It returns the deployment after the event and what is to

@@ -19,6 +19,7 @@ var table = map[State]map[string]tableRow{
 		"admitted":           on(applyAdmitted, Waiting),
 		"blocked":            on(applyBlocked, Waiting),
 		"resolved":           on(applyResolved, Waiting),
+		"ref_resolved":       on(applyRefResolved, Waiting),
 		"start":              on(applyStart, Triggering),
 		"fail":               on(applyFail, Errored),
 		"reject":             on(applyReject, Rejected),

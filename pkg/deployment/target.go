@@ -15,34 +15,70 @@ type RefKind string
 
 // The kinds of ref. CircleCI takes branches and tags only.
 const (
-	RefBare   RefKind = "bare"   // a name that may be either: tried as a branch, then as a tag
+	RefBare   RefKind = "bare"   // a name that may be a branch or a tag
 	RefBranch RefKind = "branch" // refs/heads/…
 	RefTag    RefKind = "tag"    // refs/tags/…
+	RefPull   RefKind = "pull"   // refs/pull/N/merge or /head, which CircleCI knows as the branch pull/N/…
 	RefSHA    RefKind = "sha"    // a commit, which cannot be triggered
+	RefOther  RefKind = "other"  // any other refs/…, which cannot be triggered either
 )
 
-// Ref is a git ref without its refs/heads/ or refs/tags/ prefix.
+// Ref is a git ref without its refs/heads/, refs/tags/ or refs/ prefix. With RefOther the name is the
+// whole ref.
 type Ref struct {
 	Kind RefKind `json:"kind,omitempty"`
 	Name string  `json:"name,omitempty"`
 }
 
-var shaPattern = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
+var (
+	shaPattern  = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
+	pullPattern = regexp.MustCompile(`^pull/[0-9]+/(merge|head)$`)
+	hexPattern  = regexp.MustCompile(`^[0-9a-fA-F]{4,}$`)
+)
 
-// ParseRef reads a ref as GitHub sends it: refs/heads/x is a branch, refs/tags/x a tag, 40 or 64
-// hex digits a SHA, anything else bare.
+// ParseRef reads a ref as GitHub sends it. Full names may lack their refs/: heads/x is a branch, tags/x
+// a tag, pull/N/merge and pull/N/head the ref of a pull request. 40 or 64 hex digits are a SHA, any
+// other name is bare.
 func ParseRef(s string) Ref {
-	if name, ok := strings.CutPrefix(s, "refs/heads/"); ok {
+	short, full := strings.CutPrefix(s, "refs/")
+	if name, ok := strings.CutPrefix(short, "heads/"); ok {
 		return Ref{Kind: RefBranch, Name: name}
 	}
-	if name, ok := strings.CutPrefix(s, "refs/tags/"); ok {
+	if name, ok := strings.CutPrefix(short, "tags/"); ok {
 		return Ref{Kind: RefTag, Name: name}
 	}
-	if shaPattern.MatchString(s) {
-		return Ref{Kind: RefSHA, Name: s}
-	}
 
-	return Ref{Kind: RefBare, Name: s}
+	switch {
+	case pullPattern.MatchString(short):
+		return Ref{Kind: RefPull, Name: short}
+	case full:
+		return Ref{Kind: RefOther, Name: s}
+	case shaPattern.MatchString(s):
+		return Ref{Kind: RefSHA, Name: s}
+	default:
+		return Ref{Kind: RefBare, Name: s}
+	}
+}
+
+// Full returns the full name of a branch, of a tag, or of the ref of a pull request. Of any other ref it
+// returns the name as it is.
+func (r Ref) Full() string {
+	switch r.Kind {
+	case RefBranch:
+		return "refs/heads/" + r.Name
+	case RefTag:
+		return "refs/tags/" + r.Name
+	case RefPull:
+		return "refs/" + r.Name
+	default:
+		return r.Name
+	}
+}
+
+// ShortOf says whether a ref is the beginning of a commit's id in place of the name of a branch or tag.
+func (r Ref) ShortOf(sha string) bool {
+	return r.Kind == RefBare && len(r.Name) < len(sha) && hexPattern.MatchString(r.Name) &&
+		strings.HasPrefix(strings.ToLower(sha), strings.ToLower(r.Name))
 }
 
 // Revision says what to do when CircleCI built another commit than the deployment's.
@@ -79,6 +115,8 @@ type Target struct {
 	HoldTimeout    time.Duration `json:"hold_timeout"`              // time spent held, without a break
 
 	HasRules    bool          `json:"ruled,omitempty"`        // its route had rules when the request was accepted
+	FixedRef    bool          `json:"fixed_ref,omitempty"`    // Ref is written out in the route, without a template
+	FixedConfig bool          `json:"fixed_config,omitempty"` // so is the ref that the YAML is read from
 	LockTask    string        `json:"act,omitempty"`          // TaskLock or TaskUnlock; empty: it starts a pipeline
 	LockFor     time.Duration `json:"lock_for,omitempty"`     // with TaskLock: how long; 0: until it is unlocked
 	ForceReason string        `json:"force_reason,omitempty"` // why the creator asks to bypass rules; empty: not asked

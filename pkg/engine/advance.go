@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -36,6 +37,7 @@ const saveTimeout = 5 * time.Second
 func (e *Engine) advance(ctx context.Context, row int64) {
 	d, leased, err := e.Rows.Lease(ctx, row)
 	if err != nil {
+		e.databaseFailed(ctx, err)
 		e.Log.Error().Err(err).Int64("row", row).Msg("row not leased")
 		return
 	}
@@ -51,6 +53,7 @@ func (e *Engine) advance(ctx context.Context, row int64) {
 // stepFailed ends the lease of a row whose step was not finished. The row is still due, so the
 // reconcile loop queues it again; after a version conflict that is done at once.
 func (e *Engine) stepFailed(ctx context.Context, d deployment.Deployment, err error) {
+	e.databaseFailed(ctx, err)
 	e.log(d, zerolog.WarnLevel).Err(err).Msg("step failed")
 	_ = e.Rows.Unlease(ctx, d.Row) // otherwise the lease ends by itself
 
@@ -115,6 +118,10 @@ func (e *Engine) commit(
 		return d, err
 	}
 
+	if o.onlyPostpones(d, next, changes) {
+		return next, e.postpone(ctx, next)
+	}
+
 	changes.Audit, changes.PassedLocks = o.audit, o.passedLocks
 	saved, err := e.saveAnswer(ctx, next, changes, deployment.SaveOptions{KeepLease: o.keepLease})
 	if err != nil {
@@ -123,6 +130,24 @@ func (e *Engine) commit(
 
 	e.logTransition(d, saved)
 	return saved, nil
+}
+
+// onlyPostpones says whether the events changed nothing but when a waiting deployment is due, so that the
+// row need not be written anew. One that is watched for duplicates has two due times.
+func (o commitOptions) onlyPostpones(d, next deployment.Deployment, changes deployment.Changes) bool {
+	if next.State != deployment.Waiting || o.audit != nil || o.keepLease || !next.DuplicateDue.IsZero() {
+		return false
+	}
+
+	next.Due, next.StepDue = d.Due, d.StepDue
+	return reflect.DeepEqual(changes, deployment.Changes{}) && reflect.DeepEqual(d, next)
+}
+
+func (e *Engine) postpone(ctx context.Context, next deployment.Deployment) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+
+	return e.DueRows.Postpone(ctx, next)
 }
 
 // saveAnswer is Rows.Save of something that must not be lost while the process is being stopped.
@@ -183,6 +208,7 @@ func (e *Engine) logTransition(before, after deployment.Deployment) {
 		return
 	}
 
+	e.trust.forget(after.Row)
 	e.durations.record(after)
 	if e.Observe.Ended != nil {
 		e.Observe.Ended(after.State)

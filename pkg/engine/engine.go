@@ -35,6 +35,7 @@ type Options struct {
 	Deployments Deployments
 	Pipelines   Pipelines
 	Retention   Retention
+	Database    Database // may be nil: the database cannot become another one
 
 	// CircleCI.
 	Starter  Starter
@@ -75,10 +76,9 @@ type Engine struct {
 	tasks     *queue.Work[deployment.Task]
 	reads     *queue.Fair
 	durations durations
-	startedAt time.Time
 	round     atomic.Pointer[round] // the reconcile loop's newest one; nil before Start
 	pauses    pauses
-	verified  sync.Map // row -> when GitHub's statuses of it were last found to be ours
+	trust     trust
 	loops     sync.WaitGroup
 	cancel    context.CancelFunc // ends the loops
 }
@@ -103,8 +103,9 @@ func New(o Options) *Engine {
 
 // Start begins to work on queued rows, and queues all overdue rows, at once and periodically.
 func (e *Engine) Start() {
-	e.startedAt = e.Now()
-	e.round.Store(&round{ended: e.startedAt}) // the first round has as long as any other
+	now := e.Now()
+	e.trust.reset(now)
+	e.round.Store(&round{ended: now}) // the first round has as long as any other
 	ctx, cancel := context.WithCancel(context.Background())
 	e.cancel = cancel
 	e.tasks.Open()

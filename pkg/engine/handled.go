@@ -7,55 +7,48 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// GitHub reads statuses. A call has a timeout of its own and is not retried.
-type GitHub interface {
-	Statuses(ctx context.Context, of deployment.Request) ([]deployment.Status, error)
-}
-
 // When GitHub's statuses are read before a trigger.
 const (
-	checkAfter   = 10 * time.Minute // a row that was accepted this long ago, and again after this long
-	lateArrival  = time.Minute      // a deployment that was this old when it was accepted
-	githubSlack  = 2 * time.Second  // GitHub's times have whole seconds, and its clock may be ahead of ours
-	checkPause   = 15 * time.Second // before the next try when GitHub does not answer
-	checkGivesUp = 24 * time.Hour   // after acceptance; a deployment does not wait longer for the statuses
+	checkAfter  = 10 * time.Minute // a row that was accepted this long ago, and again after this long
+	lateArrival = time.Minute      // a deployment that was this old when it was accepted
+	githubSlack = 2 * time.Second  // GitHub's times have whole seconds, and its clock may be ahead of ours
 )
 
 // checkNotHandled keeps a deployment from running twice where the database may know less than GitHub
-// does: if it was created before this process started, because a backup may have been restored, and
-// if it arrived late or has waited long. It returns an event if the deployment must not be triggered
+// does: if it was created before this process started or the database was lost, because a backup or a
+// standby that lacks the last commits may have taken over, if it arrived late or does not say when it was
+// created, and if it has waited long. It returns an event if the deployment must not be triggered
 // now: GitHub has a status that no report explains, or the statuses could not be read.
 func (e *Engine) checkNotHandled(ctx context.Context, d deployment.Deployment) deployment.Event {
+	e.checkDatabase(ctx)
 	now := e.Now()
-	if at, ok := e.verified.Load(d.Row); ok && now.Sub(at.(time.Time)) < checkAfter {
-		return nil
-	}
-
-	created := d.Request.CreatedAt
-	late := !created.IsZero() &&
-		(d.AcceptedAt.Sub(created) > lateArrival || created.Before(e.startedAt.Add(githubSlack)))
-	if !d.AcceptedAt.Before(e.startedAt) && now.Sub(d.AcceptedAt) < checkAfter && !late {
+	since, checked := e.trust.handledSince(d.Row)
+	if !checked.IsZero() && now.Sub(checked) < checkAfter || !mayBeHandled(d, since, now) {
 		return nil
 	}
 
 	statuses, err := e.GitHub.Statuses(ctx, d.Request)
 	if err != nil {
-		if now.Sub(d.AcceptedAt) > checkGivesUp {
-			return deployment.Fail{Reason: "GitHub's statuses could not be read before the trigger: " + err.Error()}
-		}
-
-		return deployment.Blocked{By: "GitHub to answer", First: true, After: checkPause}
+		return e.waitForGitHub(d, "the statuses", err)
 	}
 
 	reports, err := e.Deployments.Reports(ctx, d.Row)
 	if err != nil {
-		return deployment.Blocked{By: "the database to answer", First: true, After: checkPause}
+		return deployment.Blocked{By: "the database to answer", First: true, After: githubPause}
 	}
 
 	if unknown := deployment.UnknownStatuses(statuses, reports); len(unknown) > 0 {
 		return deployment.Fail{Reason: deployment.AlreadyHandled(unknown[0])}
 	}
 
-	e.verified.Store(d.Row, now)
+	e.trust.setHandled(d.Row, now)
 	return nil
+}
+
+// mayBeHandled says whether GitHub may know more of a deployment than the database, which is trusted since
+// a moment. A deployment that does not say when it was created does not count as young.
+func mayBeHandled(d deployment.Deployment, since, now time.Time) bool {
+	created := d.Request.CreatedAt
+	return created.Before(since.Add(githubSlack)) || d.AcceptedAt.Before(since) ||
+		d.AcceptedAt.Sub(created) > lateArrival || now.Sub(d.AcceptedAt) >= checkAfter
 }

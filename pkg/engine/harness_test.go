@@ -59,6 +59,7 @@ func newTestEngine(t *testing.T) *testEngine {
 		Deployments: db,
 		Pipelines:   db,
 		Retention:   db,
+		Database:    db,
 		Starter:     emptyCircleCI{},
 		Searcher:    emptyCircleCI{},
 		GitHub:      brokenGitHub{},
@@ -76,7 +77,7 @@ func newTestEngine(t *testing.T) *testEngine {
 		},
 	})
 
-	e.startedAt = e.now
+	e.trust.reset(e.now)
 	return e
 }
 
@@ -185,6 +186,14 @@ func (brokenGitHub) Statuses(context.Context, deployment.Request) ([]deployment.
 	return nil, errors.New("503")
 }
 
+func (brokenGitHub) Deployment(context.Context, deployment.Request) (deployment.Request, error) {
+	return deployment.Request{}, errors.New("503")
+}
+
+func (brokenGitHub) Heads(context.Context, deployment.Request, deployment.Ref, bool) (deployment.Heads, error) {
+	return deployment.Heads{}, errors.New("503")
+}
+
 // emptyCircleCI has no pipelines and starts none.
 type emptyCircleCI struct{}
 
@@ -208,3 +217,8 @@ func (emptyCircleCI) Evidence(context.Context, string, string, []string) (deploy
 type noRules struct{}
 
 func (noRules) Policy(deployment.Request) (policy.Policy, bool) { return policy.Policy{}, true }
+
+// UnlockPolicies implements gate.Policies.
+func (noRules) UnlockPolicies(deployment.Request) ([]policy.Policy, bool) {
+	return []policy.Policy{{}}, true
+}

@@ -13,6 +13,8 @@ import (
 // clock, DecideLockTask only whether the requester may deploy there. An error means that the
 // database could not be read; what GitHub does not answer is part of the verdict.
 type Gate interface {
+	// HasRules says whether anything but the queue and locks can keep the deployment.
+	HasRules(d deployment.Deployment) bool
 	Decide(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
 	DecideLocal(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
 	DecideLockTask(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
@@ -46,6 +48,33 @@ func (e *Engine) evaluate(ctx context.Context, d deployment.Deployment) (*policy
 	}
 
 	verdict, err := e.Gate.Decide(bounded, d)
+	if err != nil {
+		return nil, err
+	}
+	if verdict.Decision != policy.DecisionAllow {
+		return nil, e.applyVerdict(ctx, d, verdict)
+	}
+
+	return &verdict, nil
+}
+
+// evaluateLast evaluates all rules right before the trigger, on the ref that is going to be built. Freezes
+// may have begun and approvals may have expired since the first look. Facts that GitHub answered then
+// are not asked for again. nil means that the deployment may not go on and was saved so.
+func (e *Engine) evaluateLast(
+	ctx context.Context,
+	d deployment.Deployment,
+	ref deployment.RefResolved,
+) (*policy.Verdict, error) {
+	bounded, cancel := context.WithTimeout(ctx, decideTimeout)
+	defer cancel()
+
+	built, _, err := e.apply(d, []deployment.Event{ref})
+	if err != nil {
+		return nil, err
+	}
+
+	verdict, err := e.Gate.Decide(bounded, built)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ const (
 // prune deletes what is older than Retain, a small batch at a time. All replicas together do it once
 // an hour.
 func (e *Engine) prune(ctx context.Context) {
+	e.trust.forgetBefore(e.Now().Add(-githubGivesUp))
 	if e.Retain <= 0 {
 		return
 	}

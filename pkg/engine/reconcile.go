@@ -10,11 +10,13 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// DueRows finds rows that are due and makes rows due.
+// DueRows finds rows that are due and sets when rows are due.
 type DueRows interface {
 	Overdue(ctx context.Context, limit int) ([]deployment.Task, error)
 	// WakeQueue makes the waiting deployments of an environment due at once.
 	WakeQueue(ctx context.Context, repositoryID int64, environmentKey string) error
+	// Postpone saves only when a row is due, and ends its lease. Its errors are those of Rows.Save.
+	Postpone(ctx context.Context, next deployment.Deployment) error
 }
 
 const (
@@ -32,6 +34,7 @@ type round struct {
 // reconcile queues all rows that are overdue. It finds what the queue does not hold after a start
 // or a crash, and rows whose due time was too far away for a timer.
 func (e *Engine) reconcile(ctx context.Context) {
+	e.checkDatabase(ctx)
 	overdue, err := e.DueRows.Overdue(ctx, overdueMost)
 	if ctx.Err() != nil {
 		return
@@ -39,6 +42,7 @@ func (e *Engine) reconcile(ctx context.Context) {
 
 	e.round.Store(&round{ended: e.Now(), err: err})
 	if err != nil {
+		e.distrustDatabase(err.Error())
 		e.Log.Error().Err(err).Dur("retry_in", reconcileEvery).Msg("overdue rows not read")
 		return
 	}

@@ -68,6 +68,7 @@ func (w *simulation) open() {
 		Deployments: db,
 		Pipelines:   db,
 		Retention:   db,
+		Database:    db,
 		Starter:     w,
 		Poller:      w,
 		Searcher:    w,
@@ -90,6 +91,8 @@ func (w *simulation) open() {
 
 	w.commands = command.New(command.Options{
 		Gate:        g,
+		People:      g,
+		Routes:      w,
 		Engine:      w.Engine,
 		Deployments: db,
 		Locks:       db,
@@ -97,7 +100,7 @@ func (w *simulation) open() {
 		Resolver:    w,
 		Now:         w.clock,
 	})
-	w.startedAt = w.now
+	w.trust.reset(w.now)
 }
 
 // crash ends the service and starts it again.
@@ -147,6 +150,12 @@ func (w *simulation) workOff() {
 func (w *simulation) Policy(req deployment.Request) (policy.Policy, bool) {
 	p, ok := w.policies[req.Environment]
 	return p, ok
+}
+
+// UnlockPolicies implements gate.Policies.
+func (w *simulation) UnlockPolicies(req deployment.Request) ([]policy.Policy, bool) {
+	p, ok := w.policies[req.Environment]
+	return []policy.Policy{p}, ok
 }
 
 // deploy accepts a deployment. One in ten has a reason to force it.
@@ -339,6 +348,21 @@ func (w *simulation) WriteStatus(
 // Statuses implements GitHub.
 func (w *simulation) Statuses(_ context.Context, of deployment.Request) ([]deployment.Status, error) {
 	return w.statuses[of.ID], nil
+}
+
+// Deployment implements GitHub: every event was true.
+func (w *simulation) Deployment(_ context.Context, of deployment.Request) (deployment.Request, error) {
+	return of, nil
+}
+
+// Heads implements GitHub: the branch is always at the deployment's commit.
+func (w *simulation) Heads(
+	_ context.Context,
+	of deployment.Request,
+	_ deployment.Ref,
+	_ bool,
+) (deployment.Heads, error) {
+	return deployment.Heads{Branch: of.SHA}, nil
 }
 
 // Person implements gate.People. One in twenty questions fails.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // waitsForCircleCI is what deployments wait for while triggers are paused.
@@ -25,11 +26,26 @@ func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
 		return e.applyAndSave(ctx, d, deployment.Blocked{By: d.BlockedBy, First: true, After: wait})
 	}
 
+	// The rules must not be asked about somebody who did not ask for the deployment. One that was admitted
+	// has been compared before, and is compared again, after a restart, only when it may go on.
+	hasRules := e.Gate.HasRules(d)
+	if hasRules && d.AdmittedAt.IsZero() {
+		if saved, err := e.compareEvent(ctx, d); saved || err != nil {
+			return err
+		}
+	}
+
 	verdict, err := e.evaluate(ctx, d)
 	if err != nil || verdict == nil {
 		return err
 	}
 
+	return e.prepare(ctx, d, *verdict, hasRules)
+}
+
+// prepare takes a deployment that the rules let go on to its trigger. It does all that may take long, and
+// then evaluates the rules once more, so that nothing slow stands between them and the trigger.
+func (e *Engine) prepare(ctx context.Context, d deployment.Deployment, verdict policy.Verdict, hasRules bool) error {
 	resolved, err := e.resolve(ctx, d)
 	if err != nil || resolved == nil {
 		return err
@@ -43,7 +59,30 @@ func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
 		return e.applyAndSave(ctx, d, *resolved, event)
 	}
 
-	return e.trigger(ctx, d, *resolved, *verdict)
+	if !hasRules {
+		ref, event := e.resolveRef(ctx, d, hasRules)
+		if event != nil {
+			return e.applyAndSave(ctx, d, *resolved, event)
+		}
+
+		return e.trigger(ctx, d, *resolved, ref, verdict)
+	}
+
+	if saved, err := e.compareEvent(ctx, d); saved || err != nil {
+		return err
+	}
+
+	ref, event := e.resolveRef(ctx, d, hasRules)
+	if event != nil {
+		return e.applyAndSave(ctx, d, *resolved, event)
+	}
+
+	last, err := e.evaluateLast(ctx, d, ref)
+	if err != nil || last == nil {
+		return err
+	}
+
+	return e.trigger(ctx, d, *resolved, ref, *last)
 }
 
 // resolve returns CircleCI's identity of the project, which is the same for every spelling of its

@@ -30,6 +30,7 @@ func (e *Engine) trigger(
 	ctx context.Context,
 	d deployment.Deployment,
 	resolved deployment.Resolved,
+	ref deployment.RefResolved,
 	verdict policy.Verdict,
 ) error {
 	started, err := e.commit(
@@ -42,7 +43,8 @@ func (e *Engine) trigger(
 		},
 		deployment.Admitted{},
 		resolved,
-		deployment.Start{SendBefore: e.Now().Add(deployment.SendWindow), Forced: verdict.Forced},
+		ref,
+		deployment.Start{SendBefore: e.wallClock().Add(deployment.SendWindow), Forced: verdict.Forced},
 	)
 
 	// The store decides who may start, because only a transaction can. The verdict's view of the
@@ -63,9 +65,13 @@ func (e *Engine) trigger(
 		e.pauses.pause("", e.Now().Add(min(limited.After, time.Minute)))
 	}
 
-	e.verified.Delete(started.Row)
+	e.trust.forget(started.Row)
 	return e.recordTriggerResult(ctx, started, answer)
 }
+
+// wallClock returns the time without Go's monotonic reading, which stands still while the machine is
+// suspended: a request must not leave after its window by the clock that other replicas see.
+func (e *Engine) wallClock() time.Time { return e.Now().Round(0) }
 
 // blockedBy is the event of a deployment that the store did not let start.
 func blockedBy(b *deployment.BlockedError) deployment.Event {

@@ -82,11 +82,15 @@ func (e *Engine) knownOrLoad(
 }
 
 // concerns reports whether an event still says something about the row. The answer to an attempt
-// does while there is no newer attempt. A 201 always does, because the pipeline exists. An event that
-// is no answer always does.
+// does while there is no newer attempt and no other answer was saved: a commit whose outcome is not known
+// may have saved this very one. A 201 always does, because the pipeline exists. An event that is no
+// answer always does.
 func concerns(d deployment.Deployment, event deployment.Event, attempt int) bool {
 	if _, started := event.(deployment.Triggered); started || attempt == 0 {
 		return true
 	}
-	return d.LastAttempt().Number == attempt
+
+	last := d.LastAttempt()
+	known := last.Outcome != "" && last.Outcome != deployment.OutcomeInterrupted
+	return last.Number == attempt && !known
 }

@@ -6,15 +6,22 @@ package gate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// Policies finds the policy of a request; false: no route matches it.
+// Policies finds the rules of requests.
 type Policies interface {
+	// Policy returns the policy of a request; false: no route matches it.
 	Policy(req deployment.Request) (policy.Policy, bool)
+	// UnlockPolicies returns the policies of all routes to a request's environment. false: a route does
+	// not accept deployments of its creator.
+	UnlockPolicies(req deployment.Request) ([]policy.Policy, bool)
 }
 
 // Gate evaluates policies. All fields are required. It is safe for concurrent use.
@@ -25,6 +32,13 @@ type Gate struct {
 	Commits      Commits
 	Repositories Repositories
 	Now          func() time.Time
+	Log          zerolog.Logger
+}
+
+// HasRules says whether a deployment's route has rules, or had some when it was accepted.
+func (g *Gate) HasRules(d deployment.Deployment) bool {
+	p, _ := g.Policies.Policy(d.Request)
+	return d.Target.HasRules || !p.Empty()
 }
 
 // Decide evaluates all rules of a deployment. A fact that GitHub does not answer is unknown to the
@@ -59,20 +73,79 @@ func (g *Gate) DecideLocal(ctx context.Context, d deployment.Deployment) (policy
 const maxLockTaskWait = 15 * time.Minute
 
 // DecideLockTask evaluates whether the requester of a lock task may deploy to the environment at all.
+// To release the lock of somebody else, every route to the environment must allow the requester:
+// whoever may run one harmless task there must not open it to everybody.
 func (g *Gate) DecideLockTask(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
 	p, ok := g.policyOf(d)
 	if !ok {
 		return routeGone(), nil
 	}
 
-	maxWait := maxLockTaskWait
-	if p.MaxWait > 0 {
-		maxWait = min(maxWait, p.MaxWait)
+	policies := []policy.Policy{p}
+	if d.Target.LockTask == deployment.TaskUnlock {
+		foreign, err := g.lockedByOther(ctx, d)
+		if err != nil {
+			return policy.Verdict{}, fmt.Errorf("read locks: %w", err)
+		}
+		if foreign {
+			if policies, ok = g.Policies.UnlockPolicies(d.Request); !ok {
+				return routeClosed(), nil
+			}
+		}
 	}
 
 	r := request(d)
 	r.Force = nil
-	return g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow, MaxWait: maxWait}), nil
+	return g.evaluateAllow(ctx, d, r, policies, maxLockTaskWait), nil
+}
+
+// lockedByOther says whether somebody other than the requester has the lock of the environment.
+func (g *Gate) lockedByOther(ctx context.Context, d deployment.Deployment) (bool, error) {
+	locks, err := g.Rows.LocksOn(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
+	requester := d.Request.Requester()
+	return slices.ContainsFunc(locks, func(l policy.Lock) bool {
+		return l.RepositoryID != 0 && l.Environment != "" && !l.Owner.Same(requester)
+	}), err
+}
+
+// evaluateAllow evaluates the allow rules of several policies. The strictest verdict counts.
+func (g *Gate) evaluateAllow(
+	ctx context.Context,
+	d deployment.Deployment,
+	r policy.Request,
+	policies []policy.Policy,
+	maxWait time.Duration,
+) policy.Verdict {
+	strictest := policy.Verdict{Decision: policy.DecisionAllow}
+	for _, p := range policies {
+		limit := maxWait
+		if p.MaxWait > 0 && limit > 0 {
+			limit = min(limit, p.MaxWait)
+		}
+
+		v := g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow, MaxWait: limit})
+		if v.Decision == policy.DecisionReject {
+			return v
+		}
+		if v.Decision == policy.DecisionWait || len(strictest.Outcomes) == 0 {
+			strictest = v
+		}
+	}
+	return strictest
+}
+
+// routeClosed is the verdict on an unlock task of an app or bot that a route of the environment does
+// not accept.
+func routeClosed() policy.Verdict {
+	return policy.Verdict{
+		Decision: policy.DecisionReject,
+		Outcomes: []policy.Outcome{{
+			Rule:     policy.RuleAllow,
+			Decision: policy.DecisionReject,
+			Code:     policy.CodeNotAllowed,
+			Message:  "only who may deploy there by every route may release somebody else's lock",
+		}},
+	}
 }
 
 func (g *Gate) evaluate(
@@ -100,7 +173,7 @@ func routeGone() policy.Verdict {
 	return policy.Verdict{
 		Decision: policy.DecisionReject,
 		Outcomes: []policy.Outcome{{
-			Rule:     "routes",
+			Rule:     policy.RuleRoutes,
 			Decision: policy.DecisionReject,
 			Code:     policy.CodeRouteGone,
 			Message:  "its route, which had rules, is no longer there: deploy again",
@@ -115,7 +188,8 @@ func request(d deployment.Deployment) policy.Request {
 		Deployment:  d.Request.ID,
 		Repository:  d.Request.Repository.FullName(),
 		Environment: d.Request.Environment,
-		Ref:         refOf(d),
+		Ref:         requestedRef(d),
+		BuildRef:    buildRef(d),
 		SHA:         d.Request.SHA,
 		Requester:   d.Request.Requester(),
 		Creator:     d.Request.Requester(),
@@ -125,13 +199,25 @@ func request(d deployment.Deployment) policy.Request {
 	}
 }
 
-// refOf is the ref that will be triggered next. A bare name that CircleCI does not know as a branch is
-// tried as a tag, and the rules for branches of that name do not hold for a tag.
-func refOf(d deployment.Deployment) string {
-	requested, asTag := d.Request.Ref, d.RefTries%2 == 1
-	target := d.Target.Ref
-	if asTag && target.Kind == deployment.RefBare && target == deployment.ParseRef(requested) {
-		return "refs/tags/" + target.Name
+// requestedRef is the ref that was asked for. A bare name that GitHub showed to be a tag is that tag,
+// because the rules for a branch of that name do not hold for a tag.
+func requestedRef(d deployment.Deployment) string {
+	asked := d.Target.Ref == deployment.ParseRef(d.Request.Ref)
+	if asked && d.Target.Ref.Kind == deployment.RefBare && d.BuildRef.Kind == deployment.RefTag {
+		return d.BuildRef.Full()
 	}
-	return requested
+	return d.Request.Ref
+}
+
+// buildRef is the ref that is built: what GitHub showed of it, or the target's own. It is empty where the
+// route writes the ref out, because then nobody chooses it.
+func buildRef(d deployment.Deployment) string {
+	switch {
+	case d.Target.FixedRef:
+		return ""
+	case d.BuildRef.Name != "":
+		return d.BuildRef.Full()
+	default:
+		return d.Target.Ref.Full()
+	}
 }

@@ -9,68 +9,55 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// The rules see the ref that is triggered next: a bare name that is no branch is tried as a tag.
-func TestDecide_RefThatIsTriggeredNext(t *testing.T) {
+// The rules judge the ref that was asked for and, unless the route writes it out, the ref that is built.
+func TestDecide_RefThatIsBuilt(t *testing.T) {
 	bare := deployment.Ref{Kind: deployment.RefBare, Name: "v1"}
+	branch := deployment.Ref{Kind: deployment.RefBranch, Name: "v1"}
+	tag := deployment.Ref{Kind: deployment.RefTag, Name: "v1"}
+	other := deployment.Ref{Kind: deployment.RefBare, Name: "main"}
 
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name    string
 		allowed string // glob for refs
 		target  deployment.Ref
-		tries   int
+		fixed   bool           // the route writes the target out
+		built   deployment.Ref // as GitHub showed it
 		want    string
 	}{
-		"bare name, first as a branch": {
+		{name: "bare name, not looked up", allowed: "v*", target: bare, want: "allow"},
+		{name: "bare name of a branch", allowed: "v*", target: bare, built: branch, want: "allow"},
+		{
+			name:    "bare name of a tag",
 			allowed: "v*",
 			target:  bare,
-			tries:   0,
-			want:    "allow",
-		},
-		"bare name, then as a tag": {
-			allowed: "v*",
-			target:  bare,
-			tries:   1,
+			built:   tag,
 			want:    "reject refs/tags/v1 may not be deployed to production (allowed: v*)",
 		},
-		"bare name, as a branch again": {
-			allowed: "v*",
-			target:  bare,
-			tries:   2,
-			want:    "allow",
-		},
-		"bare name, as a tag again": {
-			allowed: "v*",
-			target:  bare,
-			tries:   3,
-			want:    "reject refs/tags/v1 may not be deployed to production (allowed: v*)",
-		},
-		"only tags are allowed, first as a branch": {
+		{
+			name:    "bare name, only tags are allowed, not looked up",
 			allowed: "refs/tags/v*",
 			target:  bare,
-			tries:   0,
 			want:    "reject v1 may not be deployed to production (allowed: refs/tags/v*)",
 		},
-		"only tags are allowed, then as a tag": {
+		{
+			name:    "bare name of a tag, only tags are allowed",
 			allowed: "refs/tags/v*",
 			target:  bare,
-			tries:   1,
+			built:   tag,
 			want:    "allow",
 		},
-		"the route builds a branch": {
+		{name: "the rules leave a branch", allowed: "v*", target: branch, want: "allow"},
+		{name: "the route writes another name", allowed: "v*", target: other, fixed: true, want: "allow"},
+		{
+			name:    "the route's template makes another name",
 			allowed: "v*",
-			target:  deployment.Ref{Kind: deployment.RefBranch, Name: "v1"},
-			tries:   1,
-			want:    "allow",
-		},
-		"the route builds another name": {
-			allowed: "v*",
-			target:  deployment.Ref{Kind: deployment.RefBare, Name: "main"},
-			tries:   1,
-			want:    "allow",
+			target:  other,
+			want:    "reject main may not be deployed to production (allowed: v*)",
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			d := deploymentOf(0)
-			d.Target.Ref, d.RefTries = c.target, c.tries
+			d.Target.Ref, d.Target.FixedRef, d.BuildRef = c.target, c.fixed, c.built
 
 			v, err := newTestGate(policy.Policy{Refs: []string{c.allowed}}, nil).Decide(t.Context(), d)
 			if err != nil {

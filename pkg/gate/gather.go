@@ -2,6 +2,9 @@ package gate
 
 import (
 	"context"
+	"errors"
+	"net"
+	"net/url"
 	"sync"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -56,10 +59,10 @@ func (g *Gate) gather(
 	repo, installation := d.Request.Repository, d.Request.Installation
 	ask(n.Requester != nil, func() { f.Requester = g.membership(ctx, d, r.Requester, n.Requester) })
 	ask(n.Forcer != nil && r.Force != nil, func() { f.Forcer = g.membership(ctx, d, r.Force.By, n.Forcer) })
-	ask(n.Checks, func() { f.Checks = fact(g.Commits.Checks(ctx, repo, installation, r.SHA)) })
-	ask(n.Required, func() { f.Required = fact(g.Commits.RequiredChecks(ctx, repo, installation, r.Ref)) })
+	ask(n.Checks, func() { f.Checks = fact(g, answerOf(g.Commits.Checks(ctx, repo, installation, r.SHA))) })
+	ask(n.Required, func() { f.Required = fact(g, answerOf(g.Commits.RequiredChecks(ctx, repo, installation, r.Ref))) })
 	ask(n.Compared && f.Deployed.Value != "" && f.Deployed.Value != r.SHA, func() {
-		f.Compared = fact(g.Commits.Compare(ctx, repo, installation, f.Deployed.Value, r.SHA))
+		f.Compared = fact(g, answerOf(g.Commits.Compare(ctx, repo, installation, f.Deployed.Value, r.SHA)))
 	})
 	asking.Wait()
 
@@ -125,10 +128,31 @@ func (g *Gate) gatherHistory(ctx context.Context, d deployment.Deployment, n pol
 	return nil
 }
 
+// answer is what a call to GitHub returned.
+type answer[T any] struct {
+	value T
+	err   error
+}
+
+func answerOf[T any](v T, err error) answer[T] { return answer[T]{v, err} }
+
 // fact converts an answer into a fact. An error makes it unknown.
-func fact[T any](v T, err error) policy.Fact[T] {
-	if err != nil {
-		return policy.Unknown[T](err.Error())
+func fact[T any](g *Gate, a answer[T]) policy.Fact[T] {
+	if a.err != nil {
+		return policy.Unknown[T](g.problem(a.err))
 	}
-	return policy.Known(v)
+	return policy.Known(a.value)
+}
+
+// problem says, for people, why GitHub did not answer. A failed connection names addresses of our
+// network, which are for the log only: verdicts are shown in public statuses.
+func (g *Gate) problem(err error) string {
+	var call *url.Error
+	var network net.Error
+	if !errors.As(err, &call) && !errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded) {
+		return err.Error()
+	}
+
+	g.Log.Info().Err(err).Msg("fact unknown")
+	return "GitHub could not be reached"
 }

@@ -30,6 +30,10 @@ func (p onePolicy) Policy(req deployment.Request) (policy.Policy, bool) {
 	return policy.Policy(p), req.Environment != "nowhere"
 }
 
+func (p onePolicy) UnlockPolicies(deployment.Request) ([]policy.Policy, bool) {
+	return []policy.Policy{policy.Policy(p)}, true
+}
+
 // fakePeople knows alice (1), bob (2) and an app. alice is a member of every team.
 type fakePeople struct{ down error }
 

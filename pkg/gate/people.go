@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
@@ -35,56 +36,65 @@ func (g *Gate) Approver(
 	ctx context.Context,
 	d deployment.Deployment,
 	by deployment.Actor,
-) (a policy.Approval, refused string) {
+) (policy.Approval, policy.Refusal) {
 	p, ok := g.policyOf(d)
 	if !ok {
-		return a, noRoute
+		return policy.Approval{}, policy.Refusal{Reason: noRoute}
 	}
 	if p.Approvals == nil {
-		return a, "the deployment needs no approval"
+		return policy.Approval{}, policy.Refusal{Reason: "the deployment needs no approval"}
 	}
 
 	r := request(d)
-	eligible, why := p.CanApprove(by, g.membership(ctx, d, by, p.ApproverNeeds()), r)
-	if !eligible {
-		return a, why
+	refusal := p.CanApprove(by, g.membership(ctx, d, by, p.ApproverNeeds()), r)
+	if refusal.Refused() {
+		return policy.Approval{}, refusal
 	}
 
-	return policy.Approval{By: by, At: g.Now(), SHA: r.SHA, Parameters: r.Parameters, Policy: p.Digest()}, ""
+	approval := policy.Approval{By: by, At: g.Now(), SHA: r.SHA, Parameters: r.Parameters, Policy: p.Digest()}
+	return approval, policy.Refusal{}
 }
 
-// Forcer returns why somebody may not force a deployment; empty: they may.
-func (g *Gate) Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string) {
+// Forcer returns why somebody may not force a deployment.
+func (g *Gate) Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
 	p, ok := g.policyOf(d)
 	if !ok {
-		return noRoute
+		return policy.Refusal{Reason: noRoute}
 	}
 
 	r := request(d)
-	r.Force = &deployment.Force{By: by}
-	return denial(g.evaluatePeople(ctx, d, r, policy.Policy{Force: p.Force}))
+	r.AcceptedAt, r.Force = time.Time{}, &deployment.Force{By: by} // the person does not wait
+	return policy.RefusalOf(g.evaluatePeople(ctx, d, r, policy.Policy{Force: p.Force}))
 }
 
-// Member returns why somebody may not change the locks of an environment; empty: they may. Without
+// Member returns why somebody may not take locks of an environment, or cancel its deployments. Without
 // rules, everybody may whom the API lets in, and so may a token that acts for no person.
-func (g *Gate) Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) (refused string) {
+func (g *Gate) Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
 	p, ok := g.policyOf(d)
-	if !ok || p.Allow == nil || by.ID == 0 && by.Token != "" {
-		return ""
+	if !ok || p.Allow == nil || isToken(by) {
+		return policy.Refusal{}
 	}
 
 	r := request(d)
-	r.Requester, r.Force = by, nil
-	return denial(g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow}))
+	r.Requester, r.AcceptedAt, r.Force = by, time.Time{}, nil
+	return policy.RefusalOf(g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow}))
 }
 
-// denial is why a verdict does not allow; empty: it does.
-func denial(v policy.Verdict) string {
-	if v.Decision == policy.DecisionAllow {
-		return ""
+// Unlocker returns why somebody may not take away somebody else's lock of an environment. Every route
+// to the environment must allow them; a token that acts for no person may.
+func (g *Gate) Unlocker(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
+	if isToken(by) {
+		return policy.Refusal{}
 	}
-	return v.Deciding().Message
+
+	policies, _ := g.Policies.UnlockPolicies(d.Request) // a person is accepted by every route
+	r := request(d)
+	r.Requester, r.AcceptedAt, r.Force = by, time.Time{}, nil
+	return policy.RefusalOf(g.evaluateAllow(ctx, d, r, policies, 0))
 }
+
+// isToken says whether an actor is an API token that acts for no person.
+func isToken(by deployment.Actor) bool { return by.ID == 0 && by.Token != "" }
 
 // evaluatePeople evaluates a policy whose rules are only about people, without reading the database.
 func (g *Gate) evaluatePeople(
@@ -121,16 +131,16 @@ func (g *Gate) membership(
 	repo, installation := d.Request.Repository, d.Request.Installation
 	login, err := g.People.Person(ctx, who.ID, repo, installation)
 	if err != nil {
-		return policy.Unknown[policy.Membership](err.Error())
+		return policy.Unknown[policy.Membership](g.problem(err))
 	}
 
 	m := policy.Membership{Login: login, Teams: map[string]policy.Fact[bool]{}}
 	if needs.Permission {
-		m.Permission = fact(g.People.Permission(ctx, repo, installation, who.ID, login))
+		m.Permission = fact(g, answerOf(g.People.Permission(ctx, repo, installation, who.ID, login)))
 	}
 	for _, name := range needs.Teams {
 		org, team, _ := strings.Cut(name, "/")
-		m.Teams[name] = fact(g.People.TeamMember(ctx, org, team, login, repo, installation))
+		m.Teams[name] = fact(g, answerOf(g.People.TeamMember(ctx, org, team, login, repo, installation)))
 	}
 
 	return policy.Known(m)

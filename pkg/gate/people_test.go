@@ -23,8 +23,8 @@ func TestForcer_NamedByOwnLogin(t *testing.T) {
 	}, nil)
 
 	d := deploymentOf(0)
-	if got := g.Forcer(t.Context(), d, bob); got != want {
-		t.Errorf("Forcer: got %q, want %q", got, want)
+	if got := g.Forcer(t.Context(), d, bob); got != (policy.Refusal{Reason: want}) {
+		t.Errorf("Forcer: got %+v, want %q", got, want)
 	}
 
 	d.Force = &deployment.Force{By: bob, Reason: "fire"}

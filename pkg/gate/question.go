@@ -13,11 +13,24 @@ type Repositories interface {
 }
 
 // Ask evaluates the rules of a deployment that does not exist. *policy.NotFoundError: there is no such
-// repository, person or route.
+// repository, person or route. A repository without a route is not looked up at GitHub, so that nobody
+// learns here whether there is one.
 func (g *Gate) Ask(ctx context.Context, q policy.Question) (policy.Verdict, error) {
 	owner, name, err := policy.ParseRepository(q.Repository)
 	if err != nil {
 		return policy.Verdict{}, err
+	}
+
+	d := deployment.Deployment{Request: deployment.Request{
+		Repository:  deployment.Repository{Owner: owner, Name: name},
+		Environment: q.Environment,
+		Ref:         q.Ref,
+		SHA:         q.SHA,
+		Task:        q.Task,
+	}}
+	noRoute := &policy.NotFoundError{What: "route for " + q.Repository + " and " + q.Environment}
+	if _, ok := g.Policies.Policy(d.Request); !ok {
+		return policy.Verdict{}, noRoute
 	}
 
 	source, err := g.Repositories.ResolveRepository(ctx, owner, name)
@@ -25,14 +38,12 @@ func (g *Gate) Ask(ctx context.Context, q policy.Question) (policy.Verdict, erro
 		return policy.Verdict{}, policy.LookupError("repository "+q.Repository, err)
 	}
 
-	d := deployment.Deployment{Request: deployment.Request{
-		Repository:   source.Repository,
-		Installation: source.Installation,
-		Environment:  q.Environment,
-		Ref:          q.Ref,
-		SHA:          q.SHA,
-		Task:         q.Task,
-	}}
+	d.Request.Repository, d.Request.Installation = source.Repository, source.Installation
+	p, ok := g.Policies.Policy(d.Request)
+	if !ok {
+		return policy.Verdict{}, noRoute
+	}
+
 	if q.Actor != "" {
 		d.Request.Creator, err = g.creator(ctx, q.Actor, source)
 		if err != nil {
@@ -40,12 +51,22 @@ func (g *Gate) Ask(ctx context.Context, q policy.Question) (policy.Verdict, erro
 		}
 	}
 
-	p, ok := g.Policies.Policy(d.Request)
-	if !ok {
-		return policy.Verdict{}, &policy.NotFoundError{What: "route for " + q.Repository + " and " + q.Environment}
-	}
+	v, err := g.evaluate(ctx, d, request(d), p)
+	nameMissingParts(v, q)
+	return v, err
+}
 
-	return g.evaluate(ctx, d, request(d), p)
+// nameMissingParts says what to add to a question where a rule decided without it.
+func nameMissingParts(v policy.Verdict, q policy.Question) {
+	for i, o := range v.Outcomes {
+		switch {
+		case o.Decision == policy.DecisionAllow:
+		case o.Rule == policy.RuleAllow && q.Actor == "":
+			v.Outcomes[i].Message = "the question names nobody who deploys: add actor (seraph gate --actor LOGIN)"
+		case o.Rule == policy.RuleRefs && q.Ref == "":
+			v.Outcomes[i].Message = "the question names no ref: add ref (seraph gate --ref NAME)"
+		}
+	}
 }
 
 // creator is the creator of a deployment that the person would make, as GitHub would show it.

@@ -1,7 +1,11 @@
 package gate
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"net"
+	"net/url"
 	"testing"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -58,6 +62,21 @@ func TestAsk(t *testing.T) {
 			want:     "there is no route for acme/api and nowhere",
 			notFound: true,
 		},
+		"no route, a repository that does not exist": {
+			question: policy.Question{Repository: "acme/gone", Environment: "nowhere"},
+			want:     "there is no route for acme/gone and nowhere",
+			notFound: true,
+		},
+		"no route in an outage": {
+			question: policy.Question{Repository: "acme/api", Environment: "nowhere"},
+			down:     outage,
+			want:     "there is no route for acme/api and nowhere",
+			notFound: true,
+		},
+		"nobody named, and only some may": {
+			question: policy.Question{Repository: "acme/api"},
+			want:     "reject the question names nobody who deploys: add actor (seraph gate --actor LOGIN)",
+		},
 		"an outage": {
 			question: policy.Question{Repository: "acme/api"},
 			down:     outage,
@@ -86,6 +105,41 @@ func TestAsk(t *testing.T) {
 				t.Errorf("policy.NotFoundError: got %v, want %v", is, c.notFound)
 			}
 		})
+	}
+}
+
+// A verdict is shown in public statuses: it names no address of our network.
+func TestAsk_HidesNetwork(t *testing.T) {
+	dial := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connect: connection refused")}
+	for name, err := range map[string]error{
+		"connection": fmt.Errorf("GitHub person: %w", dial),
+		"call":       &url.Error{Op: "Get", URL: "http://10.0.0.1:9/user/1", Err: errors.New("EOF")},
+		"timeout":    fmt.Errorf("GitHub person: %w", context.DeadlineExceeded),
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newTestGate(policy.Policy{Allow: &policy.Subjects{Users: []string{"alice"}}}, err)
+			v, failed := g.Decide(t.Context(), deploymentOf(0))
+			if failed != nil {
+				t.Fatal(failed)
+			}
+
+			const want = "wait alice's GitHub account, which could not be read (GitHub could not be reached)"
+			if got := summary(v); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestAsk_NoRef(t *testing.T) {
+	g := newTestGate(policy.Policy{Refs: []string{"main"}}, nil)
+	v, err := g.Ask(t.Context(), policy.Question{Repository: "acme/api"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "the question names no ref: add ref (seraph gate --ref NAME)"
+	if got := v.Deciding().Message; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -37,6 +37,9 @@ const (
 	opBranch         = "branch"
 	opRules          = "branch_rules"
 	opCompare        = "compare"
+	opRef            = "ref"
+	opTag            = "tag"
+	opDeployment     = "deployment"
 )
 
 // Kind classifies a failed call by what it means for the next attempt.

@@ -73,38 +73,38 @@ func (e *evaluation) counts(a Approval, digest string) bool {
 	return expiry.After(e.now) && !isRequester(a.By, e.request) && e.policy.Approvals.acceptsKind(a.By)
 }
 
-// CanApprove says whether somebody's approval would count, or why not.
-func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r Request) (ok bool, why string) {
+// CanApprove says why somebody's approval would not count; the zero Refusal: it would.
+func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r Request) Refusal {
 	rule, name := p.Approvals, displayName(by, membership)
 	switch {
 	case rule == nil:
-		return false, "the deployment needs no approval"
+		return Refusal{Reason: "the deployment needs no approval"}
 	case isRequester(by, r):
-		return false, fmt.Sprintf("%s requested the deployment, so somebody else must approve it", name)
+		return Refusal{Reason: fmt.Sprintf("%s requested the deployment, so somebody else must approve it", name)}
 	case by.App != "":
-		return false, fmt.Sprintf("%s is an app, and only people may approve", name)
+		return Refusal{Reason: fmt.Sprintf("%s is an app, and only people may approve", name)}
 	case isTokenOnly(by) && !rule.acceptsKind(by):
-		return false, fmt.Sprintf("the API token %s is not allowed to approve", by.Token)
+		return Refusal{Reason: fmt.Sprintf("the API token %s is not allowed to approve", by.Token)}
 	case isTokenOnly(by):
-		return true, ""
+		return Refusal{}
 	case by.ID == 0:
-		return false, "the approver is unknown"
+		return Refusal{Reason: "the approver is unknown"}
 	case !rule.namesPeople():
-		return false, fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)
+		return Refusal{Reason: fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)}
 	}
 
 	m := rule.subjects().match(by, membership)
 	switch {
 	case m.included:
-		return true, ""
+		return Refusal{}
 	case m.uncertain():
-		why = fmt.Sprintf("cannot tell whether %s is allowed to approve: %s could not be read", name, m.missing.of(name))
+		why := fmt.Sprintf("cannot tell whether %s is allowed to approve: %s could not be read", name, m.missing.of(name))
 		if m.missing.problem != "" {
 			why += " (" + m.missing.problem + ")"
 		}
-		return false, why
+		return Refusal{Reason: why, Unknown: true}
 	default:
-		return false, fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)
+		return Refusal{Reason: fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)}
 	}
 }
 

@@ -6,9 +6,12 @@ type Code string
 
 // Codes that any rule may give, or that belong to no rule of the routes file.
 const (
-	CodeOK        Code = "ok"         // the rule is met
-	CodeUnknown   Code = "unknown"    // wait: a fact that the rule needs could not be read
-	CodeRouteGone Code = "route_gone" // reject: the deployment's route had rules, and is no longer configured
+	CodeOK         Code = "ok"          // the rule is met
+	CodeUnknown    Code = "unknown"     // wait: a fact that the rule needs could not be read
+	CodeWrongRoute Code = "wrong_route" // reject: the deployment avoids the rules of another route
+	CodeRouteGone  Code = "route_gone"  // reject: the deployment's route had rules, and is no longer configured
+
+	CodeOtherDeployment Code = "other_deployment" // reject: GitHub shows another deployment than the event did
 )
 
 // Codes of single rules.
@@ -32,9 +35,11 @@ const (
 	CodeWaitedTooLong    Code = "waited_too_long"   // max_wait: another rule was waited for too long
 )
 
-// The names of the rules. They are the keys of the routes file, but for RuleLocks: locks are taken
-// by people.
+// The names of the rules. They are the keys of the routes file, but for RuleRoutes, which is about the
+// routes themselves, for RuleLocks, because locks are taken by people, and for RuleEvent, which holds
+// for every route with rules.
 const (
+	RuleRoutes       = "routes"
 	RuleAllow        = "allow"
 	RuleRefs         = "refs"
 	RuleRequireAhead = "require_ahead"
@@ -46,4 +51,5 @@ const (
 	RuleApprovals    = "approvals"
 	RuleForce        = "force"
 	RuleMaxWait      = "max_wait"
+	RuleEvent        = "event"
 )

@@ -18,6 +18,12 @@ type rule struct {
 // at the outcome of the others, force and max_wait, are not among them.
 var rules = []rule{
 	{
+		name:       RuleRoutes,
+		configured: func(p Policy) bool { return p.WrongRoute != "" },
+		evaluate:   func(e *evaluation) Outcome { return reject(CodeWrongRoute, "%s", e.policy.WrongRoute) },
+		local:      true,
+	},
+	{
 		name:       RuleAllow,
 		configured: func(p Policy) bool { return p.Allow != nil },
 		evaluate:   (*evaluation).evaluateAllow,

@@ -94,6 +94,7 @@ type Lock struct {
 	Repository   string           `json:"repository,omitempty"`    // as shown to people
 	Environment  string           `json:"environment,omitempty"`   // as shown to people; empty: all environments
 	Owner        deployment.Actor `json:"owner"`
+	Admin        bool             `json:"admin,omitempty"` // an admin took it, and only an admin may take it away
 	Reason       string           `json:"reason"`
 	TakenAt      time.Time        `json:"taken_at"`
 	ExpiresAt    time.Time        `json:"expires_at,omitzero"` // zero: until it is released

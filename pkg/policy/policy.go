@@ -13,6 +13,10 @@ import (
 // Policy holds the rules of one route. Whatever it says, the deployments of one environment run one
 // after another, and locks are respected.
 type Policy struct {
+	// WrongRoute says that a deployment avoids the rules of another route, and is rejected. It is not
+	// configured, but found for a single deployment. Empty: its route is the right one.
+	WrongRoute string `json:"wrong_route,omitempty"`
+
 	// Allow names who may deploy. nil: everybody whom GitHub lets create a deployment.
 	Allow *Subjects `json:"allow,omitempty"`
 

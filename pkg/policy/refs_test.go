@@ -89,6 +89,36 @@ var refCases = []verdictCase{
 	{
 		name:  "commit, short glob",
 		given: combine(allowedRefs("*"), requestedRef(newCommit)),
+		want:  "reject ref_not_allowed: " + newCommit + " may not be deployed to production (allowed: *)",
+	},
+	{
+		name:  "commit that a glob names",
+		given: combine(allowedRefs(newCommit), requestedRef(newCommit)),
+		want:  "allow",
+	},
+	{
+		name:  "tag without refs/, any branch allowed",
+		given: combine(allowedRefs("*"), requestedRef("tags/v1")),
+		want:  "reject ref_not_allowed: tags/v1 may not be deployed to production (allowed: *)",
+	},
+	{
+		name:  "tag without refs/, any full branch allowed",
+		given: combine(allowedRefs("refs/heads/*"), requestedRef("tags/v1")),
+		want:  "reject ref_not_allowed: tags/v1 may not be deployed to production (allowed: refs/heads/*)",
+	},
+	{
+		name:  "pull request without refs/, any branch allowed",
+		given: combine(allowedRefs("*", "refs/heads/*"), requestedRef("pull/1/head")),
+		want:  "reject ref_not_allowed: pull/1/head may not be deployed to production (allowed: *, refs/heads/*)",
+	},
+	{
+		name:  "remote branch without refs/, any branch allowed",
+		given: combine(allowedRefs("*"), requestedRef("remotes/origin/main")),
+		want:  "reject ref_not_allowed: remotes/origin/main may not be deployed to production (allowed: *)",
+	},
+	{
+		name:  "branch that only resembles one of these",
+		given: combine(allowedRefs("*"), requestedRef("tagsoup")),
 		want:  "allow",
 	},
 	{

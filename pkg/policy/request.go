@@ -13,6 +13,7 @@ type Request struct {
 	Repository  string
 	Environment string
 	Ref         string // as GitHub sent it; may be empty in a question
+	BuildRef    string // what is built, if the requester can choose it; empty: it is Ref, or the route's own
 	SHA         string
 
 	Requester deployment.Actor // the creator, unless this service created the deployment for somebody

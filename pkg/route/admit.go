@@ -37,12 +37,14 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 	a := deployment.Admission{Target: deployment.Target{
 		Project:     r.Project,
 		Definition:  r.Definition,
-		Revision:    r.revision,
+		Revision:    r.Revision,
 		Key:         key,
 		CarriesKey:  r.CarriesKey,
 		Timeout:     r.timeout,
 		HoldTimeout: r.holdTimeout,
 		HasRules:    r.hasRules,
+		FixedRef:    r.FixedRef,
+		FixedConfig: r.FixedConfig,
 	}}
 
 	data := newTemplateData(r.withoutUnusedPayload(req), key)
@@ -103,8 +105,10 @@ func (r Route) renderRefs(target *deployment.Target, data templateData) (problem
 	switch {
 	case target.Ref.Name == "":
 		return "circleci.ref rendered to an empty ref"
-	case target.Ref.Kind == deployment.RefSHA:
+	case target.Ref.Kind == deployment.RefSHA, !r.FixedRef && target.Ref.ShortOf(data.SHA):
 		return "the ref is a commit, which CircleCI cannot build: set circleci.ref on the route"
+	case target.Ref.Kind == deployment.RefOther:
+		return "CircleCI builds branches and tags, and the ref is neither: set circleci.ref on the route"
 	case r.configRef == nil:
 		return ""
 	}
@@ -115,11 +119,14 @@ func (r Route) renderRefs(target *deployment.Target, data templateData) (problem
 	}
 
 	target.ConfigRef = deployment.ParseRef(name)
-	if target.ConfigRef.Name == "" || target.ConfigRef.Kind == deployment.RefSHA {
+	switch target.ConfigRef.Kind {
+	case deployment.RefBare:
+		target.ConfigRef.Kind = deployment.RefBranch
+	case deployment.RefSHA, deployment.RefOther:
 		return "circleci.config_ref must be a branch"
 	}
-	if target.ConfigRef.Kind == deployment.RefBare {
-		target.ConfigRef.Kind = deployment.RefBranch
+	if target.ConfigRef.Name == "" {
+		return "circleci.config_ref must be a branch"
 	}
 
 	return ""

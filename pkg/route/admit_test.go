@@ -18,6 +18,7 @@ func TestAdmit_RendersTarget(t *testing.T) {
 		Definition:     "3f0c9f6e-0000",
 		Ref:            deployment.Ref{Kind: deployment.RefBare, Name: "main"},
 		ConfigRef:      deployment.Ref{Kind: deployment.RefBranch, Name: "main"},
+		FixedConfig:    true,
 		Revision:       deployment.RevisionNote,
 		Key:            "k-1",
 		CarriesKey:     true,

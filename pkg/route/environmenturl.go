@@ -2,6 +2,7 @@ package route
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"text/template/parse"
 )
@@ -34,10 +35,7 @@ func addEscaping(list *parse.ListNode, before string) string {
 			if len(n.Pipe.Decl) > 0 { // it sets a variable and prints nothing
 				continue
 			}
-			n.Pipe.Cmds = append(n.Pipe.Cmds, &parse.CommandNode{
-				NodeType: parse.NodeCommand,
-				Args:     []parse.Node{parse.NewIdentifier(escapingFor(before))},
-			})
+			n.Pipe.Cmds = append(n.Pipe.Cmds, callOf(escapingFor(before)))
 			before += "x"
 
 		case *parse.IfNode:
@@ -52,24 +50,36 @@ func addEscaping(list *parse.ListNode, before string) string {
 	return before
 }
 
-// addBranchEscaping adds escaping to both branches. If one of them may end in the host, what follows
-// is escaped for the host, which is stricter.
+// addBranchEscaping adds escaping to both branches, and returns the text after which the stricter
+// function escapes what follows.
 func addBranchEscaping(b *parse.BranchNode, before string) string {
-	then := addEscaping(b.List, before)
-	otherwise := addEscaping(b.ElseList, before)
-	if escapingFor(then) == hostPartFunc || escapingFor(otherwise) == hostPartFunc {
-		return before
+	strictest := addEscaping(b.List, before)
+	for _, text := range []string{addEscaping(b.ElseList, before), before} {
+		if escapingRank(text) > escapingRank(strictest) {
+			strictest = text
+		}
 	}
-	return then
+	return strictest
+}
+
+// escapingRank orders the escaping functions by how much they escape.
+func escapingRank(before string) int {
+	return slices.Index([]string{pathPartFunc, queryPartFunc, hostPartFunc}, escapingFor(before))
 }
 
 // escapingFor returns the function that escapes a value after some text of a URL.
 func escapingFor(before string) string {
 	_, rest, ok := strings.Cut(before, "://")
-	if ok && strings.ContainsAny(rest, "/?#") {
-		return pathPartFunc
+	if !ok || !strings.ContainsAny(rest, "/?#") {
+		return hostPartFunc
 	}
-	return hostPartFunc
+
+	beforeFragment, _, _ := strings.Cut(rest, "#")
+	if strings.Contains(beforeFragment, "?") {
+		return queryPartFunc
+	}
+
+	return pathPartFunc
 }
 
 // hostPart replaces whatever a label of a host name cannot hold.
@@ -84,6 +94,9 @@ func hostPart(v any) string {
 
 // pathPart escapes a value so that it stays within one segment of a path.
 func pathPart(v any) string { return url.PathEscape(printed(v)) }
+
+// queryPart escapes a value so that it stays within one value of a query.
+func queryPart(v any) string { return url.QueryEscape(printed(v)) }
 
 // renderURL returns the URL of the environment. If there is none although the route has a template,
 // the notes say why.
@@ -100,6 +113,12 @@ func (r Route) renderURL(data templateData) (rendered string, notes []string) {
 	u, err := url.Parse(rendered)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
 		return "", []string{"environment_url was left out: not an absolute http or https URL without user info"}
+	}
+
+	// A browser resolves these, also if they are escaped, so that a value could lead to another path.
+	isStep := func(segment string) bool { return segment == "." || segment == ".." }
+	if slices.ContainsFunc(strings.Split(u.Path, "/"), isStep) {
+		return "", []string{"environment_url was left out: a part of its path is . or .."}
 	}
 
 	return rendered, nil

@@ -1,10 +1,12 @@
 package route
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // LockTask returns the task that locks an environment. Whoever locks by the API is judged as if they
@@ -26,23 +28,47 @@ func (t *Table) reservedTask(task string) string {
 
 // findLockRoute returns the first route by which the creator of a request could deploy to its
 // environment with some task. Whoever may deploy there by one task may lock the environment for all
-// tasks. A route whose tasks are all matched by earlier routes does not count, because nothing is
-// ever deployed by it.
+// tasks.
 func (t *Table) findLockRoute(req deployment.Request) (Route, bool) {
 	apps := automationNames(req)
+	routes := t.lockRoutes(req)
+	i := slices.IndexFunc(routes, func(r Route) bool { return r.acceptsCreator(req, t.own, apps) })
+	if i < 0 {
+		return Route{}, false
+	}
+	return routes[i], true
+}
+
+// UnlockPolicies returns the rules of all routes to a request's environment. false: one of them does
+// not accept deployments of its creator. To release somebody else's lock opens the environment to
+// every task, so that every route must allow it.
+func (t *Table) UnlockPolicies(req deployment.Request) (all []policy.Policy, accepted bool) {
+	apps := automationNames(req)
+	for _, r := range t.lockRoutes(req) {
+		if !r.acceptsCreator(req, t.own, apps) {
+			return nil, false
+		}
+		all = append(all, r.Policy)
+	}
+	return all, true
+}
+
+// lockRoutes returns the routes to a request's environment, whatever the task. A route whose tasks are
+// all matched by earlier routes does not count, because nothing is ever deployed by it.
+func (t *Table) lockRoutes(req deployment.Request) []Route {
+	var routes []Route
 	var earlierTasks []glob
 	for _, r := range t.routes {
 		if !r.matchesEnvironment(req) {
 			continue
 		}
-		if r.acceptsCreator(req, t.own, apps) && !coverAll(earlierTasks, r.tasks) {
-			return r, true
+		if !coverAll(earlierTasks, r.tasks) {
+			routes = append(routes, r)
 		}
 
 		earlierTasks = append(earlierTasks, r.tasks...)
 	}
-
-	return Route{}, false
+	return routes
 }
 
 // admitLockTask admits a request that locks or unlocks. No template is rendered for it.

@@ -209,3 +209,54 @@ func TestTable_LockPolicyByCreator(t *testing.T) {
 		t.Errorf("got policy %+v, want that of the route that accepts the bot", p)
 	}
 }
+
+// Every route by which something is deployed to an environment counts for an unlock of somebody else's
+// lock.
+func TestUnlockPolicies(t *testing.T) {
+	const text = `routes:
+  - {repository: acme/api, environment: "*", task: docs, apps: [my-hubot]}
+  - {repository: acme/api, environment: production, allow: {users: [alice]}}
+  - {repository: acme/api, environment: staging, apps: [my-hubot]}
+  - {repository: "acme/*", task: docs, allow: {users: [dave]}}
+  - {repository: "acme/*", task: migrate, allow: {users: [bob]}}
+`
+	table, err := Parse([]byte(text), "r", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, c := range []struct {
+		name        string
+		environment string
+		bot         bool
+		want        string
+	}{
+		{name: "person", environment: "production", want: "anybody [alice] [bob] "},
+		{name: "person elsewhere", environment: "staging", want: "anybody anybody [bob] "},
+		{name: "bot that a route does not accept", environment: "production", bot: true, want: "not accepted"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			req := newRequest(withTask("deploy:unlock"))
+			req.Environment = c.environment
+			if c.bot {
+				req.Creator = deployment.Creator{ID: 90, Login: "my-hubot[bot]", Type: "Bot"}
+			}
+
+			got := ""
+			all, accepted := table.UnlockPolicies(req)
+			for _, p := range all {
+				if p.Allow == nil {
+					got += "anybody "
+				} else {
+					got += fmt.Sprint(p.Allow.Users) + " "
+				}
+			}
+			if !accepted {
+				got = "not accepted"
+			}
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -97,13 +97,21 @@ func (p parameter) brokenRule(text string) string {
 		return ""
 	case strings.ContainsAny(text, unsafeInShell) || strings.ContainsFunc(text, unicode.IsControl):
 		return "contains a control character or one of " + unsafeInShell + " (allow it with match, and quote it in the job)"
+	case p.typ != typeInteger && strings.HasPrefix(strings.TrimSpace(text), "-"):
+		return "begins with -, as options do (allow it with match, and quote it in the job)"
 	default:
 		return ""
 	}
 }
 
-// compileMatch compiles the match of a parameter, which must match the whole text.
-func compileMatch(match string) (*regexp.Regexp, error) { return regexp.Compile(`^(?:` + match + `)$`) }
+// compileMatch compiles the match of a parameter, which must match the whole text. It must be a regular
+// expression by itself: otherwise one such as a)|(?:b would match parts of a text.
+func compileMatch(match string) (*regexp.Regexp, error) {
+	if _, err := regexp.Compile(match); err != nil {
+		return nil, err
+	}
+	return regexp.Compile(`^(?:` + match + `)$`)
+}
 
 // asWritten returns the match as it stands in the routes file.
 func asWritten(match *regexp.Regexp) string {

@@ -3,7 +3,6 @@ package route
 import (
 	"cmp"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -165,7 +164,6 @@ func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
 	route := Route{
 		Line:        lineOf(m.first()),
 		Environment: "*",
-		apps:        textsOf(r.items(m, "apps")),
 	}
 
 	r.selectors(&route, m, t)
@@ -178,42 +176,11 @@ func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
 		route.environmentURL = r.template(n, "environment_url", s, parseURLTemplate)
 	}
 
-	route.applyParameters()
+	if len(r.problems) == before {
+		route.applyParameters()
+	}
+
 	return route, len(r.problems) == before
-}
-
-var ownerPattern = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-
-// selectors reads which deployments a route matches.
-func (r *reader) selectors(route *Route, m mapping, t *Table) {
-	repository, n := r.text(m, "repository")
-	owner, name, ok := strings.Cut(repository, "/")
-	switch {
-	case m.values["repository"] == nil:
-		r.problem(m.first(), "repository is required, such as acme/api or acme/*")
-	case n == nil: // its problem is known
-	case !ok || name == "" || strings.Contains(name, "/"):
-		r.problem(n, "repository %q must be OWNER/NAME", repository)
-	case !ownerPattern.MatchString(owner):
-		r.problem(n, "repository %q: the owner must be written out; only the name may hold * and ?", repository)
-	}
-	route.Repository = repository
-
-	if s, n := r.text(m, "environment"); n != nil {
-		route.Environment = s
-	}
-
-	task, n := r.text(m, "task")
-	route.Task = task
-	if n == nil {
-		route.tasks = []glob{glob(t.taskPrefix), glob(t.taskPrefix + ":*")}
-		return
-	}
-
-	route.tasks = []glob{glob(task)}
-	if t.reservedTask(task) != "" {
-		r.problem(n, "task %q is reserved for locks and never deploys", task)
-	}
 }
 
 // circleci reads what CircleCI builds.
@@ -228,9 +195,9 @@ func (r *reader) circleci(route *Route, outer mapping) {
 
 	switch revision := r.choice(m, "revision", "strict", "note", "auto"); revision {
 	case "strict":
-		route.revision = deployment.RevisionStrict
+		route.Revision = deployment.RevisionStrict
 	case "note":
-		route.revision = deployment.RevisionNote
+		route.Revision = deployment.RevisionNote
 	}
 }
 
@@ -287,21 +254,27 @@ func (r *reader) template(
 	return t
 }
 
-// applyParameters sets what depends on the parameters of the route: whether one carries the key, and
-// what revision: auto means. A pipeline that is told the commit can check it out itself, so that
-// CircleCI's revision need not be enforced.
+// applyParameters sets what depends on the parameters and the refs of a route: whether a parameter
+// carries the key, and what revision: auto means. A pipeline that is told the commit can check it out
+// itself, so that CircleCI's revision need not be enforced. But this holds only where the requester
+// cannot choose the configuration, which would say what the pipeline does with the commit.
 func (route *Route) applyParameters() {
-	usesSHA := false
 	for _, p := range route.parameters {
 		route.CarriesKey = route.CarriesKey || p.usesKey
-		usesSHA = usesSHA || p.template != nil && p.template.usesField("SHA")
+		route.CarriesSHA = route.CarriesSHA || p.template != nil && p.template.usesField("SHA")
+	}
+
+	route.FixedRef = route.ref.literal
+	route.FixedConfig = route.FixedRef
+	if route.configRef != nil {
+		route.FixedConfig = route.configRef.literal
 	}
 
 	switch {
-	case route.revision != "":
-	case usesSHA:
-		route.revision = deployment.RevisionNote
+	case route.Revision != "":
+	case route.CarriesSHA && route.FixedConfig:
+		route.Revision = deployment.RevisionNote
 	default:
-		route.revision = deployment.RevisionStrict
+		route.Revision = deployment.RevisionStrict
 	}
 }

@@ -54,13 +54,21 @@ func (t *Table) Policy(req deployment.Request) (policy.Policy, bool) {
 	return r.Policy, ok
 }
 
-// find returns the route of a deployment.
+// find returns the route of a deployment. If the deployment only comes to it by avoiding the rules of
+// an earlier route, its policy rejects the deployment.
 func (t *Table) find(req deployment.Request) (Route, bool) {
 	i := slices.IndexFunc(t.routes, func(r Route) bool { return r.matches(req) })
 	if i < 0 {
 		return Route{}, false
 	}
-	return t.routes[i], true
+
+	r := t.routes[i]
+	if detour := t.detour(req, i); detour != "" {
+		r.Policy.WrongRoute = detour
+		r.hasRules = true
+	}
+
+	return r, true
 }
 
 // Route is one row of the table.
@@ -72,14 +80,18 @@ type Route struct {
 	Project     string // as written; empty: gh/ and the repository
 	Definition  string
 	CarriesKey  bool // a parameter uses .Key
+	CarriesSHA  bool // a parameter uses .SHA
+	FixedRef    bool // what is built does not depend on the deployment
+	FixedConfig bool // nor does the ref that the configuration is read from
 	Policy      policy.Policy
+
+	Revision deployment.Revision
 
 	hasRules       bool // Policy is not empty
 	tasks          []glob
 	apps           []string
 	ref            *textTemplate
 	configRef      *textTemplate
-	revision       deployment.Revision
 	parameters     []parameter
 	timeout        time.Duration
 	holdTimeout    time.Duration
@@ -91,6 +103,9 @@ func (r Route) Name() string {
 	return fmt.Sprintf("line %d (%s to %s)", r.Line, r.Repository, r.Environment)
 }
 
+// HasRules says whether the route has rules.
+func (r Route) HasRules() bool { return r.hasRules }
+
 // LiteralRepository returns the owner and the name if the route is for one repository only.
 func (r Route) LiteralRepository() (owner, name string, ok bool) {
 	owner, name, ok = strings.Cut(r.Repository, "/")
@@ -98,7 +113,7 @@ func (r Route) LiteralRepository() (owner, name string, ok bool) {
 }
 
 func (r Route) matches(req deployment.Request) bool {
-	return r.matchesEnvironment(req) && slices.ContainsFunc(r.tasks, func(g glob) bool { return g.match(req.Task) })
+	return r.matchesEnvironment(req) && r.matchesTask(req.Task)
 }
 
 // matchesEnvironment says whether a route is for a request's repository and environment, whatever

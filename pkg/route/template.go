@@ -73,6 +73,7 @@ type textTemplate struct {
 	template      *template.Template
 	fields        []string // the fields of templateData that it names
 	mayUsePayload bool
+	literal       bool // it is plain text, the same for every deployment
 }
 
 // parseTemplate parses a template, refuses fields that templateData does not have, and renders it
@@ -81,8 +82,10 @@ func parseTemplate(source string) (*textTemplate, error) {
 	parsed, err := template.New("").Funcs(template.FuncMap{
 		payloadFunc:      func(...string) any { return "" },
 		payloadItemsFunc: func(...string) any { return nil },
+		printedFunc:      printed,
 		hostPartFunc:     hostPart,
 		pathPartFunc:     pathPart,
+		queryPartFunc:    queryPart,
 	}).Parse(source)
 	if err != nil {
 		return nil, templateError(err)
@@ -91,15 +94,21 @@ func parseTemplate(source string) (*textTemplate, error) {
 	t := &textTemplate{
 		template:      parsed,
 		mayUsePayload: strings.Contains(strings.ToLower(source), "payload"),
+		literal:       !strings.Contains(source, "{{"),
 	}
 	if parsed.Tree == nil {
 		return t, nil
 	}
 
-	t.fields = rewritePayload(parsed.Root)
+	rewritten := rewrite(parsed.Root)
+	if len(parsed.Templates()) > 1 || rewritten.callsTemplate {
+		return nil, errors.New("define, block and template are not supported: write the text out")
+	}
+
+	t.fields = rewritten.fields
 	known := func(field string) bool { return slices.Contains(templateFields, field) }
 	unknown := slices.IndexFunc(t.fields, func(field string) bool { return !known(field) })
-	if unknown >= 0 && !changesDot(source) {
+	if unknown >= 0 {
 		return nil, fmt.Errorf("unknown field .%s; known are .%s", t.fields[unknown], strings.Join(templateFields, " ."))
 	}
 
@@ -108,12 +117,6 @@ func parseTemplate(source string) (*textTemplate, error) {
 	}
 
 	return t, nil
-}
-
-// changesDot says whether a template may change what the dot stands for. Then the fields after it
-// need not be those of templateData, and are checked only by rendering.
-func changesDot(source string) bool {
-	return strings.Contains(source, "range") || strings.Contains(source, "with") || strings.Contains(source, "define")
 }
 
 func (t *textTemplate) usesField(name string) bool { return slices.Contains(t.fields, name) }
@@ -134,7 +137,7 @@ func (t *textTemplate) render(data templateData) (string, error) {
 		return "", templateError(err)
 	}
 
-	return strings.ReplaceAll(out.String(), "<no value>", ""), nil
+	return out.String(), nil
 }
 
 // withPayload returns the template with functions that look up keys of a payload. A template that

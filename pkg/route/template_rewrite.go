@@ -5,41 +5,110 @@ import (
 	"text/template/parse"
 )
 
-// The functions that templates have beside those of text/template. rewritePayload and addEscaping
-// put calls to them into templates.
+// The functions that templates have beside those of text/template. rewrite and addEscaping put calls
+// to them into templates.
 const (
 	payloadFunc      = "payload"
 	payloadItemsFunc = "payloadItems"
+	printedFunc      = "printed"
 	hostPartFunc     = "hostPart"
 	pathPartFunc     = "pathPart"
+	queryPartFunc    = "queryPart"
 )
 
-// rewritePayload turns every .Payload.a.b of a template into (payload "a" "b"), a lookup in which a
-// missing key is empty at any depth. text/template itself fails there, or prints <no value>. It
-// returns the fields of the data that the template names.
-func rewritePayload(root *parse.ListNode) (fields []string) {
-	replaceOperands(root, func(operand parse.Node) parse.Node {
-		field, keys := fieldOf(operand)
-		if field == "" {
-			return operand
-		}
+// rewriting is a walk through a template, and what it found.
+type rewriting struct {
+	fields        []string // the fields of the data that the template names
+	callsTemplate bool
 
-		fields = append(fields, field)
-		if field == "Payload" && len(keys) > 0 {
-			return payloadCall(keys)
-		}
+	inBody int // in how many bodies of range and with the walk is: there the dot is not the data
+}
 
+// rewrite turns every .Payload.a.b of a template into (payload "a" "b"), a lookup in which a missing
+// key is empty at any depth, and makes every action print nothing for a value that is not there.
+// text/template itself fails there, or prints <no value>.
+func rewrite(root *parse.ListNode) *rewriting {
+	w := &rewriting{}
+	w.list(root)
+	return w
+}
+
+func (w *rewriting) list(list *parse.ListNode) {
+	if list == nil {
+		return
+	}
+
+	for _, n := range list.Nodes {
+		switch n := n.(type) {
+		case *parse.ActionNode:
+			w.pipe(n.Pipe)
+			if len(n.Pipe.Decl) == 0 { // otherwise it sets a variable and prints nothing
+				n.Pipe.Cmds = append(n.Pipe.Cmds, callOf(printedFunc))
+			}
+
+		case *parse.IfNode:
+			w.pipe(n.Pipe)
+			w.list(n.List)
+			w.list(n.ElseList)
+
+		case *parse.WithNode:
+			w.pipe(n.Pipe)
+			w.body(n.List)
+			w.list(n.ElseList)
+
+		case *parse.RangeNode:
+			w.pipe(n.Pipe)
+			makeRangeable(n.Pipe)
+			w.body(n.List)
+			w.list(n.ElseList)
+
+		case *parse.TemplateNode:
+			w.callsTemplate = true
+		}
+	}
+}
+
+// body walks through what is repeated by range or guarded by with.
+func (w *rewriting) body(list *parse.ListNode) {
+	w.inBody++
+	w.list(list)
+	w.inBody--
+}
+
+func (w *rewriting) pipe(pipe *parse.PipeNode) {
+	for _, command := range pipe.Cmds {
+		for i, arg := range command.Args {
+			if inner, ok := arg.(*parse.PipeNode); ok {
+				w.pipe(inner)
+				continue
+			}
+			command.Args[i] = w.operand(arg)
+		}
+	}
+}
+
+// operand returns what stands for an operand.
+func (w *rewriting) operand(operand parse.Node) parse.Node {
+	field, keys := w.fieldOf(operand)
+	if field == "" {
 		return operand
-	})
+	}
 
-	return fields
+	w.fields = append(w.fields, field)
+	if field == "Payload" && len(keys) > 0 {
+		return payloadCall(keys)
+	}
+
+	return operand
 }
 
 // fieldOf returns the field of the data that an operand reads, and the keys below it.
-func fieldOf(operand parse.Node) (field string, keys []string) {
+func (w *rewriting) fieldOf(operand parse.Node) (field string, keys []string) {
 	switch operand := operand.(type) {
 	case *parse.FieldNode:
-		return operand.Ident[0], operand.Ident[1:]
+		if w.inBody == 0 {
+			return operand.Ident[0], operand.Ident[1:]
+		}
 	case *parse.VariableNode:
 		if operand.Ident[0] == "$" && len(operand.Ident) > 1 {
 			return operand.Ident[1], operand.Ident[2:]
@@ -47,6 +116,11 @@ func fieldOf(operand parse.Node) (field string, keys []string) {
 	}
 
 	return "", nil
+}
+
+// callOf returns the call of a function at the end of a pipe.
+func callOf(function string) *parse.CommandNode {
+	return &parse.CommandNode{NodeType: parse.NodeCommand, Args: []parse.Node{parse.NewIdentifier(function)}}
 }
 
 // payloadCall returns the call (payload "a" "b").
@@ -64,60 +138,18 @@ func payloadCall(keys []string) parse.Node {
 	return &parse.PipeNode{NodeType: parse.NodePipe, Cmds: []*parse.CommandNode{call}}
 }
 
-// replaceOperands replaces every operand of a template by what f returns for it.
-func replaceOperands(n parse.Node, f func(parse.Node) parse.Node) {
-	switch n := n.(type) {
-	case *parse.ListNode:
-		if n == nil {
-			return
-		}
-		for _, child := range n.Nodes {
-			replaceOperands(child, f)
-		}
-
-	case *parse.ActionNode:
-		replaceOperands(n.Pipe, f)
-	case *parse.IfNode:
-		replaceBranchOperands(&n.BranchNode, f)
-	case *parse.WithNode:
-		replaceBranchOperands(&n.BranchNode, f)
-
-	case *parse.RangeNode:
-		replaceOperands(n.Pipe, func(operand parse.Node) parse.Node { return toRangeable(f(operand)) })
-		replaceOperands(n.List, f)
-		replaceOperands(n.ElseList, f)
-
-	case *parse.PipeNode:
-		if n == nil {
-			return
-		}
-		for _, command := range n.Cmds {
-			replaceArgs(command, f)
-		}
-	}
-}
-
-func replaceBranchOperands(b *parse.BranchNode, f func(parse.Node) parse.Node) {
-	replaceOperands(b.Pipe, f)
-	replaceOperands(b.List, f)
-	replaceOperands(b.ElseList, f)
-}
-
-func replaceArgs(command *parse.CommandNode, f func(parse.Node) parse.Node) {
-	for i, arg := range command.Args {
-		if pipe, ok := arg.(*parse.PipeNode); ok {
-			replaceOperands(pipe, f)
-			continue
-		}
-		command.Args[i] = f(arg)
-	}
-}
-
-// toRangeable makes the payload call of a range return a list or an object, so that a range over a
+// makeRangeable makes the payload calls of a range return a list or an object, so that a range over a
 // missing key does nothing.
-func toRangeable(operand parse.Node) parse.Node {
-	if pipe, ok := operand.(*parse.PipeNode); ok {
-		pipe.Cmds[0].Args[0] = parse.NewIdentifier(payloadItemsFunc)
+func makeRangeable(pipe *parse.PipeNode) {
+	for _, command := range pipe.Cmds {
+		for _, arg := range command.Args {
+			inner, ok := arg.(*parse.PipeNode)
+			if !ok {
+				continue
+			}
+			if name, ok := inner.Cmds[0].Args[0].(*parse.IdentifierNode); ok && name.Ident == payloadFunc {
+				inner.Cmds[0].Args[0] = parse.NewIdentifier(payloadItemsFunc)
+			}
+		}
 	}
-	return operand
 }

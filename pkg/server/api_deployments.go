@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
@@ -40,16 +42,20 @@ func (s *Server) listDeployments(w http.ResponseWriter, r *http.Request) {
 
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.StoreTimeout)
 	defer cancel()
+	limit := filter.Limit
+	filter.Limit++ // one more than is shown tells whether there is another page
 	found, err := s.o.Reader.List(ctx, filter)
 	if err != nil {
 		writeError(w, r, readFailed(r, err))
 		return
 	}
 
-	page := api.DeploymentList{Deployments: s.apiDeployments(found)}
-	if len(found) == filter.Limit {
-		page.NextCursor = encodeCursor(found[len(found)-1].Row)
+	page := api.DeploymentList{}
+	if len(found) > limit {
+		found = found[:limit]
+		page.NextCursor = encodeCursor(found[limit-1].Row)
 	}
+	page.Deployments = s.apiDeployments(found)
 
 	writeJSON(w, r, http.StatusOK, page)
 }
@@ -95,11 +101,8 @@ func idOf(r *http.Request) int64 {
 // misspelt filter must not show everything.
 func parseFilter(query string) (deployment.Filter, error) {
 	f := deployment.Filter{Limit: defaultPage}
-	values, err := url.ParseQuery(query)
+	values, err := parseQuery(query, "repository", "environment", "state", "limit", "cursor")
 	if err != nil {
-		return f, errors.New("the query is malformed")
-	}
-	if err := checkQuery(values, "repository", "environment", "state", "limit", "cursor"); err != nil {
 		return f, err
 	}
 
@@ -128,15 +131,27 @@ func parseFilter(query string) (deployment.Filter, error) {
 	return f, err
 }
 
-// checkQuery refuses parameters that are unknown or given more than once.
-func checkQuery(values url.Values, known ...string) error {
+// parseQuery reads a query. It refuses parameters that are unknown or given more than once, and texts
+// that a database cannot compare with: PostgreSQL takes neither U+0000 nor bytes that are not UTF-8.
+func parseQuery(query string, known ...string) (url.Values, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, errors.New("the query is malformed")
+	}
+
 	for name, given := range values {
-		if !slices.Contains(known, name) || len(given) != 1 {
+		switch {
+		case len(known) == 0:
+			return nil, errors.New("this takes no query parameters")
+		case !slices.Contains(known, name) || len(given) != 1:
 			list := strings.Join(known, ", ")
-			return fmt.Errorf("each query parameter must be one of %s and be given once", list)
+			return nil, fmt.Errorf("each query parameter must be one of %s and be given once", list)
+		case !utf8.ValidString(given[0]) || strings.ContainsFunc(given[0], unicode.IsControl):
+			return nil, fmt.Errorf("%s must be UTF-8 text without control characters", name)
 		}
 	}
-	return nil
+
+	return values, nil
 }
 
 // encodeCursor makes the cursor of the page after a row. It is opaque so that clients do not

@@ -134,12 +134,37 @@ func TestDeploymentReads_DatabaseAway(t *testing.T) {
 }
 
 func TestListDeployments_Pages(t *testing.T) {
-	s := newTestServer(t)
-	for row := int64(5); row > 0; row-- {
-		s.reader.records = append(s.reader.records, testRecord(row, 100+row))
-	}
+	for _, test := range []struct {
+		name  string
+		rows  int64
+		pages int
+	}{
+		{name: "none", rows: 0, pages: 1},
+		{name: "last page is not full", rows: 5, pages: 3},
+		{name: "last page is full", rows: 4, pages: 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newTestServer(t)
+			var want []int64
+			for row := test.rows; row > 0; row-- {
+				s.reader.records = append(s.reader.records, testRecord(row, 100+row))
+				want = append(want, 100+row)
+			}
 
-	var ids []int64
+			got, pages := readPages(t, s)
+			if d := diff(want, got); d != "" {
+				t.Errorf("deployments differ:\n%s", d)
+			}
+			if pages != test.pages {
+				t.Errorf("got %d pages, want %d", pages, test.pages)
+			}
+		})
+	}
+}
+
+// readPages reads all pages of two deployments each, and returns the ids.
+func readPages(t *testing.T, s *testServer) (ids []int64, pages int) {
+	t.Helper()
 	for cursor := ""; ; {
 		query := url.Values{"limit": {"2"}, "cursor": {cursor}}
 		got := s.api(t, readToken, http.MethodGet, "/deployments?"+query.Encode(), "")
@@ -148,16 +173,13 @@ func TestListDeployments_Pages(t *testing.T) {
 			t.Fatalf("got %d %s, %v", got.code, got.body, err)
 		}
 
+		pages++
 		for _, d := range page.Deployments {
 			ids = append(ids, d.ID)
 		}
 		if cursor = page.NextCursor; cursor == "" {
-			break
+			return ids, pages
 		}
-	}
-
-	if d := diff([]int64{105, 104, 103, 102, 101}, ids); d != "" {
-		t.Errorf("deployments differ:\n%s", d)
 	}
 }
 
@@ -166,17 +188,17 @@ func TestListDeployments_Filters(t *testing.T) {
 	for _, test := range []struct {
 		query string
 		code  int
-		want  deployment.Filter
+		want  deployment.Filter // asks for one more than is shown, to know whether there is another page
 	}{
-		{query: "", code: 200, want: deployment.Filter{Limit: 50}},
+		{query: "", code: 200, want: deployment.Filter{Limit: 51}},
 		{
 			query: "repository=Acme/API&limit=1",
 			code:  200,
-			want:  deployment.Filter{Repository: "Acme/API", Limit: 1},
+			want:  deployment.Filter{Repository: "Acme/API", Limit: 2},
 		},
-		{query: "environment=eu%2Fprod", code: 200, want: deployment.Filter{Environment: "eu/prod", Limit: 50}},
-		{query: "state=held&limit=200", code: 200, want: deployment.Filter{State: deployment.Held, Limit: 200}},
-		{query: "cursor=" + encodeCursor(1234), code: 200, want: deployment.Filter{Before: 1234, Limit: 50}},
+		{query: "environment=eu%2Fprod", code: 200, want: deployment.Filter{Environment: "eu/prod", Limit: 51}},
+		{query: "state=held&limit=200", code: 200, want: deployment.Filter{State: deployment.Held, Limit: 201}},
+		{query: "cursor=" + encodeCursor(1234), code: 200, want: deployment.Filter{Before: 1234, Limit: 51}},
 		{query: "state=done", code: 400},
 		{query: "repository=api", code: 400},
 		{query: "limit=0", code: 400},
@@ -187,6 +209,9 @@ func TestListDeployments_Filters(t *testing.T) {
 		{query: "enviroment=production", code: 400},
 		{query: "state=held&state=failed", code: 400},
 		{query: "state=%zz", code: 400},
+		{query: "environment=a%00b", code: 400},
+		{query: "repository=acme/a%00b", code: 400},
+		{query: "environment=%ff", code: 400},
 	} {
 		t.Run(test.query, func(t *testing.T) {
 			s.reader.filter = deployment.Filter{}

@@ -29,7 +29,11 @@ type LockReader interface {
 	Notices(ctx context.Context, after int64, limit int) ([]policy.Notice, error)
 }
 
-func (s *Server) listLocks(ctx context.Context, _ *http.Request) (any, error) {
+func (s *Server) listLocks(ctx context.Context, r *http.Request) (any, error) {
+	if _, err := parseQuery(r.URL.RawQuery); err != nil {
+		return nil, badRequest(err.Error())
+	}
+
 	all, err := s.o.LockReader.Locks(ctx)
 	if err != nil {
 		return nil, err
@@ -49,9 +53,13 @@ func (s *Server) getLock(ctx context.Context, r *http.Request) (any, error) {
 }
 
 func (s *Server) listNotices(ctx context.Context, r *http.Request) (any, error) {
+	values, err := parseQuery(r.URL.RawQuery, "after")
+	if err != nil {
+		return nil, badRequest(err.Error())
+	}
+
 	var after int64
-	if text := r.URL.Query().Get("after"); text != "" {
-		var err error
+	if text := values.Get("after"); text != "" {
 		after, err = strconv.ParseInt(text, 10, 64)
 		if err != nil || after < 0 {
 			return nil, badRequest("after must be the id of a notice")
@@ -95,6 +103,10 @@ func (s *Server) extendLock(ctx context.Context, c command.Caller, id int64, req
 	if err != nil {
 		return nil, err
 	}
+	if until.IsZero() != req.Never {
+		const message = `one of expires_at and expires_in is required, or "never": true for a lock without an end`
+		return nil, badRequest(message)
+	}
 
 	l, err := s.o.Locks.ExtendLock(ctx, c, id, until)
 	return apiLock(l), err
@@ -106,7 +118,7 @@ func (s *Server) handOverLock(
 	id int64,
 	req api.HandOverLockRequest,
 ) (any, error) {
-	if req.To == nil || req.To.ID <= 0 || req.To.Login == "" {
+	if !validPerson(req.To) {
 		return nil, badRequest(`"to" needs the GitHub id and login of the new owner`)
 	}
 

@@ -64,6 +64,26 @@ func TestLockCommands(t *testing.T) {
 			called: "extend api:0::deployer:false 3 2026-11-25 13:00:00 +0000 UTC",
 		},
 		{
+			name:   "extend without an end",
+			token:  deployToken,
+			method: "POST",
+			path:   "/locks/3/extend",
+			body:   `{"never":true}`,
+			code:   200,
+			called: "extend api:0::deployer:false 3 0001-01-01 00:00:00 +0000 UTC",
+		},
+		{name: "extend by nothing", token: deployToken, method: "POST", path: "/locks/3/extend", body: `{}`, code: 400},
+		{name: "extend by null", token: deployToken, method: "POST", path: "/locks/3/extend", body: `null`, code: 400},
+		{name: "extend, no body", token: deployToken, method: "POST", path: "/locks/3/extend", code: 400},
+		{
+			name:   "extend to an end and without one",
+			token:  deployToken,
+			method: "POST",
+			path:   "/locks/3/extend",
+			body:   `{"expires_in":"1h","never":true}`,
+			code:   400,
+		},
+		{
 			name:   "hand over",
 			token:  deployToken,
 			method: "POST",
@@ -78,6 +98,14 @@ func TestLockCommands(t *testing.T) {
 			method: "POST",
 			path:   "/locks/3/hand-over",
 			body:   `{}`,
+			code:   400,
+		},
+		{
+			name:   "hand over to a login that nobody can have",
+			token:  deployToken,
+			method: "POST",
+			path:   "/locks/3/hand-over",
+			body:   `{"to":{"id":2,"login":"bob\nthe CTO, says: all clear"}}`,
 			code:   400,
 		},
 		{
@@ -98,6 +126,15 @@ func TestLockCommands(t *testing.T) {
 			called: "release api:1:alice:behalfer:false 3",
 		},
 		{
+			name:   "release for a person by POST",
+			token:  behalfToken,
+			method: "POST",
+			path:   "/locks/3/release",
+			body:   "{" + aliceActor + "}",
+			code:   204,
+			called: "release api:1:alice:behalfer:false 3",
+		},
+		{
 			name:   "release what is not a number",
 			token:  deployToken,
 			method: "DELETE",
@@ -111,6 +148,8 @@ func TestLockCommands(t *testing.T) {
 func TestLockReads(t *testing.T) {
 	runAPI(t, []apiCase{
 		{name: "list", token: readToken, method: "GET", path: "/locks", code: 200, called: "locks"},
+		{name: "list with a filter", token: readToken, method: "GET", path: "/locks?repository=acme/api", code: 400},
+		{name: "notices with a misspelt query", token: readToken, method: "GET", path: "/notices?afer=7", code: 400},
 		{name: "one", token: readToken, method: "GET", path: "/locks/3", code: 200, called: "lock 3"},
 		{name: "notices", token: readToken, method: "GET", path: "/notices", code: 200, called: "notices 0 200"},
 		{

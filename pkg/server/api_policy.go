@@ -31,8 +31,8 @@ var fullSHA = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
 
 // gate says what the rules would say of a deployment that does not exist.
 func (s *Server) gate(ctx context.Context, r *http.Request) (any, error) {
-	values := r.URL.Query()
-	if err := checkQuery(values, "repository", "environment", "sha", "actor", "ref", "task"); err != nil {
+	values, err := parseQuery(r.URL.RawQuery, "repository", "environment", "sha", "actor", "ref", "task")
+	if err != nil {
 		return nil, badRequest(err.Error())
 	}
 

@@ -52,6 +52,7 @@ func TestGate(t *testing.T) {
 			path:   "/gate?repository=api&environment=production&sha=" + testSHA,
 			code:   400,
 		},
+		{name: "NUL", token: readToken, method: "GET", path: question + "&ref=a%00b", code: 400},
 		{name: "misspelt parameter", token: readToken, method: "GET", path: question + "&enviroment=x", code: 400},
 		{name: "parameter twice", token: readToken, method: "GET", path: question + "&sha=" + testSHA, code: 400},
 	})

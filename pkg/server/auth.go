@@ -45,31 +45,40 @@ type Token struct {
 // tokenKey is the context key of the request's token.
 type tokenKey struct{}
 
-// tokenOf is the token that authorize found.
+// tokenOf is the token that authenticate found.
 func tokenOf(r *http.Request) Token {
 	token, _ := r.Context().Value(tokenKey{}).(Token)
 	return token
 }
 
-// authorize refuses requests without a token of at least this scope.
-func (s *Server) authorize(need Scope) func(http.Handler) http.Handler {
+// authenticate refuses requests without a token, and gives the others a logger that names theirs.
+func (s *Server) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, ok := s.findToken(r.Header.Get("Authorization"))
+		if !ok {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			s.o.ObserveRefused("unauthorized")
+			writeError(w, r, newError(http.StatusUnauthorized, "unauthorized", "a valid bearer token is required"))
+			return
+		}
+
+		log := zerolog.Ctx(r.Context()).With().Str("token", token.Name).Logger()
+		ctx := context.WithValue(log.WithContext(r.Context()), tokenKey{}, token)
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// requireScope refuses requests whose token has not at least this scope.
+func (s *Server) requireScope(need Scope) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			token, ok := s.findToken(r.Header.Get("Authorization"))
-			if !ok {
-				w.Header().Set("WWW-Authenticate", "Bearer")
-				writeError(w, r, newError(http.StatusUnauthorized, "unauthorized", "a valid bearer token is required"))
-				return
-			}
+			token := tokenOf(r)
 			if token.Scope.rank() < need.rank() {
 				message := "the token's scope is too small: this needs " + string(need)
-				writeError(w, r, newError(http.StatusForbidden, "forbidden", message))
+				s.refuse(w, r, tokenCaller(token), newError(http.StatusForbidden, "forbidden", message))
 				return
 			}
-
-			log := zerolog.Ctx(r.Context()).With().Str("token", token.Name).Logger()
-			ctx := context.WithValue(log.WithContext(r.Context()), tokenKey{}, token)
-			next.ServeHTTP(w, r.WithContext(ctx))
+			next.ServeHTTP(w, r)
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"time"
 
 	"github.com/go-chi/httprate"
@@ -24,11 +25,16 @@ type Claims interface {
 }
 
 const (
-	maxClaim        = 4 << 10 // bytes
-	claimsPerMinute = 600     // of one network, which many jobs may share
+	maxClaim               = 4 << 10 // bytes
+	unknownClaimsPerMinute = 600     // of one network
 )
 
-// claim answers a deploy job whether it may go on. The key, 128 random bits, is the credential.
+// keyPattern is what a key can look like. Any other text is an unknown key without a look-up.
+var keyPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+
+// claim answers a deploy job whether it may go on. The key, 128 random bits, is the credential. A
+// known key is never limited: behind a proxy all clients may seem to have one address, and strangers
+// must not keep a job from its claim.
 func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 	key, pipeline, err := readClaim(w, r)
 	if err != nil {
@@ -40,7 +46,11 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	log := zerolog.Ctx(r.Context()).With().Str("pipeline", pipeline).Logger()
 
-	err = s.o.Claims.Claim(ctx, key, pipeline)
+	err = deployment.ErrNotFound
+	if keyPattern.MatchString(key) {
+		err = s.o.Claims.Claim(ctx, key, pipeline)
+	}
+
 	switch {
 	case err == nil:
 		log.Info().Str("result", "granted").Msg("claim answered")
@@ -50,6 +60,9 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 		log.Info().Str("result", "refused").Msg("claim answered")
 		writeError(w, r, newError(http.StatusConflict, "claimed", message))
 	case errors.Is(err, deployment.ErrNotFound):
+		if s.unknownClaims.RespondOnLimit(w, r, network(clientOf(r))) {
+			return
+		}
 		log.Info().Str("result", "unknown").Msg("claim answered")
 		writeError(w, r, newError(http.StatusNotFound, "unknown_key", "no deployment has this key; stop this job"))
 	default:
@@ -79,12 +92,12 @@ func readClaim(w http.ResponseWriter, r *http.Request) (key, pipeline string, er
 	return c.Key, c.Pipeline, nil
 }
 
-// limitClaims limits the claims of one network, so that guessing keys cannot use up the database.
-func limitClaims() func(http.Handler) http.Handler {
-	return httprate.Limit(claimsPerMinute, time.Minute,
-		httprate.WithKeyFuncs(func(r *http.Request) (string, error) { return network(clientOf(r)), nil }),
+// newClaimLimiter limits the claims of one network whose keys are unknown, so that guessing keys does
+// not fill the log. Whoever has passed the limit learns nothing about an unknown key.
+func newClaimLimiter() *httprate.RateLimiter {
+	return httprate.NewRateLimiter(unknownClaimsPerMinute, time.Minute,
 		httprate.WithLimitHandler(func(w http.ResponseWriter, r *http.Request) {
-			const message = "too many claims from this address; try again later"
+			const message = "too many claims of unknown keys from this address; try again later"
 			writeError(w, r, newError(http.StatusTooManyRequests, "too_many_requests", message))
 		}))
 }

@@ -22,6 +22,18 @@ func TestClaim(t *testing.T) {
 		{name: "same pipeline, its next job", body: `{"key":"free","pipeline":"p-1"}`, code: 200},
 		{name: "another pipeline", body: `{"key":"free","pipeline":"p-2"}`, code: 409},
 		{name: "unknown key", body: `{"key":"guess","pipeline":"p-2"}`, code: 404},
+		{
+			name: "key with a NUL is not looked up",
+			body: `{"key":"a\u0000b","pipeline":"p-1"}`,
+			err:  errDatabase,
+			code: 404,
+		},
+		{
+			name: "key that is not UTF-8 is not looked up",
+			body: "{\"key\":\"a\xff\",\"pipeline\":\"p-1\"}",
+			err:  errDatabase,
+			code: 404,
+		},
 		{name: "malformed pipeline", body: `{"key":"free","pipeline":"../p"}`, code: 400},
 		{name: "empty key", body: `{"key":"","pipeline":"p-1"}`, code: 400},
 		{name: "key of another type", body: `{"key":1}`, code: 400},
@@ -38,10 +50,11 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-func TestClaim_LimitsEachNetwork(t *testing.T) {
-	handler := newTestServer(t).server.Handler()
-	claimFrom := func(addr string) int {
-		body := strings.NewReader(`{"key":"guess","pipeline":"p"}`)
+func TestClaim_LimitsUnknownKeysOnly(t *testing.T) {
+	s := newTestServer(t)
+	handler := s.server.Handler()
+	claimFrom := func(addr, key string) int {
+		body := strings.NewReader(`{"key":"` + key + `","pipeline":"p"}`)
 		r := httptest.NewRequest(http.MethodPost, "/webhooks/claim", body)
 		r.RemoteAddr = addr
 		rec := httptest.NewRecorder()
@@ -50,8 +63,8 @@ func TestClaim_LimitsEachNetwork(t *testing.T) {
 	}
 
 	refused := 0
-	for range 2*claimsPerMinute + 1 { // twice, because a new minute may begin meanwhile
-		if claimFrom("[2001:db8::1]:1") == http.StatusTooManyRequests {
+	for range 2*unknownClaimsPerMinute + 1 { // twice, because a new minute may begin meanwhile
+		if claimFrom("[2001:db8::1]:1", "guess") == http.StatusTooManyRequests {
 			refused++
 		}
 	}
@@ -59,10 +72,19 @@ func TestClaim_LimitsEachNetwork(t *testing.T) {
 		t.Error("got no claim refused, want some")
 	}
 
-	if got, want := claimFrom("[2001:db8::2]:1"), http.StatusTooManyRequests; got != want {
-		t.Errorf("same network: got %d, want %d", got, want)
+	if got, want := claimFrom("[2001:db8::2]:1", "guess"), http.StatusTooManyRequests; got != want {
+		t.Errorf("unknown key, same network: got %d, want %d", got, want)
 	}
-	if got, want := claimFrom("192.0.2.1:1"), http.StatusNotFound; got != want {
-		t.Errorf("another network: got %d, want %d", got, want)
+	if got, want := claimFrom("192.0.2.1:1", "guess"), http.StatusNotFound; got != want {
+		t.Errorf("unknown key, another network: got %d, want %d", got, want)
+	}
+	if got, want := claimFrom("[2001:db8::2]:1", "free"), http.StatusOK; got != want {
+		t.Errorf("known key, same network: got %d, want %d", got, want)
+	}
+
+	for range 2*unknownClaimsPerMinute + 1 {
+		if got := claimFrom("192.0.2.1:1", "free"); got != http.StatusOK {
+			t.Fatalf("known key, many times: got %d, want 200", got)
+		}
 	}
 }

@@ -1,19 +1,23 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 const (
@@ -49,7 +53,7 @@ type commandFunc[R commandRequest] func(ctx context.Context, c command.Caller, i
 
 // mutate makes a handler of a command: it reads the body, finds out who asks, runs the command and
 // answers with the status.
-func mutate[R commandRequest](status int, run commandFunc[R]) http.HandlerFunc {
+func mutate[R commandRequest](s *Server, status int, run commandFunc[R]) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		req, err := readCommand[R](w, r)
 		if err != nil {
@@ -59,7 +63,7 @@ func mutate[R commandRequest](status int, run commandFunc[R]) http.HandlerFunc {
 
 		caller, err := callerOf(tokenOf(r), req.Person())
 		if err != nil {
-			writeError(w, r, err)
+			s.refuse(w, r, caller, err)
 			return
 		}
 
@@ -67,7 +71,7 @@ func mutate[R commandRequest](status int, run commandFunc[R]) http.HandlerFunc {
 		defer cancel()
 		document, err := run(ctx, caller, idOf(r), req)
 		if err != nil {
-			writeError(w, r, commandError(r, err))
+			s.refuse(w, r, caller, commandError(r, err))
 			return
 		}
 
@@ -79,10 +83,41 @@ func mutate[R commandRequest](status int, run commandFunc[R]) http.HandlerFunc {
 	}
 }
 
+// refuse answers with an error. If it says that the caller may not do this, it is counted and logged:
+// somebody may be trying what they can do.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, c command.Caller, err error) {
+	if e := asAPIError(err); e.status == http.StatusForbidden {
+		s.o.ObserveRefused(e.code)
+		line := zerolog.Ctx(r.Context()).Info().
+			Str("actor", c.By.String()).
+			Int64("actor_id", c.By.ID).
+			Str("act", r.Method+" "+r.URL.Path).
+			Str("code", e.code)
+		if id := idOf(r); id > 0 && strings.HasPrefix(r.URL.Path, "/api/v1/deployments/") {
+			line = line.Int64("deployment", id)
+		}
+		line.Msg("command refused")
+	}
+
+	writeError(w, r, err)
+}
+
 // readCommand reads a body with no other fields than the command has. An empty body is a command
 // without any.
 func readCommand[R commandRequest](w http.ResponseWriter, r *http.Request) (req R, err error) {
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCommandBody))
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCommandBody))
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return req, newError(http.StatusRequestEntityTooLarge, "too_large", "the body is larger than 8 KiB")
+	}
+	if err != nil {
+		return req, badRequest("the body ended early or came too slowly")
+	}
+	if err := checkBodyText(raw); err != nil {
+		return req, err
+	}
+
+	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&req); err != nil && !errors.Is(err, io.EOF) {
 		return req, badRequest(fmt.Sprintf("the body cannot be read: %v", err))
@@ -90,17 +125,50 @@ func readCommand[R commandRequest](w http.ResponseWriter, r *http.Request) (req 
 	if dec.More() {
 		return req, badRequest("the body cannot be read: it has more than one document")
 	}
+
 	return req, nil
 }
 
-// callerOf is who asks: the token itself, or the person for whom the token's holder asks.
-func callerOf(token Token, person *api.Person) (command.Caller, error) {
-	c := command.Caller{
+// checkBodyText refuses texts that a database cannot store: PostgreSQL takes neither U+0000 nor bytes
+// that are not UTF-8.
+func checkBodyText(raw []byte) error {
+	if !utf8.Valid(raw) {
+		return badRequest("the body cannot be read: it is not UTF-8")
+	}
+
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return nil //nolint:nilerr // decoding the document finds the same error, and says more about it
+		}
+		if text, ok := token.(string); ok && strings.ContainsRune(text, 0) {
+			return badRequest("the body cannot be read: a text has the character U+0000")
+		}
+	}
+}
+
+// tokenCaller is the caller where a token asks for itself.
+func tokenCaller(token Token) command.Caller {
+	return command.Caller{
 		Channel: deployment.ChannelAPI,
 		By:      deployment.Actor{Token: token.Name},
 		Admin:   token.Scope == ScopeAdmin,
 	}
+}
 
+// maxLogin is how many bytes a login may have. GitHub allows fewer, also for enterprise users.
+const maxLogin = 100
+
+// validPerson says whether somebody can be a person at GitHub. Their login is shown to people, in
+// statuses and in the audit, so it must not be any text.
+func validPerson(p *api.Person) bool {
+	return p != nil && p.ID > 0 && len(p.Login) <= maxLogin && policy.ParseLogin(p.Login) == nil
+}
+
+// callerOf is who asks: the token itself, or the person for whom the token's holder asks.
+func callerOf(token Token, person *api.Person) (command.Caller, error) {
+	c := tokenCaller(token)
 	behalf := token.Scope == ScopeBehalf
 	switch {
 	case !behalf && person == nil:
@@ -110,7 +178,7 @@ func callerOf(token Token, person *api.Person) (command.Caller, error) {
 		return c, newError(http.StatusForbidden, "behalf_needed", message)
 	case person == nil:
 		return c, badRequest(`a token with the scope behalf must name the person it asks for in "actor"`)
-	case person.ID <= 0 || person.Login == "":
+	case !validPerson(person):
 		return c, badRequest(`"actor" needs the GitHub id and login of the person`)
 	}
 
@@ -120,10 +188,11 @@ func callerOf(token Token, person *api.Person) (command.Caller, error) {
 
 // statusOf are the HTTP statuses of refused commands.
 var statusOf = map[command.Kind]int{
-	command.KindInvalid:   http.StatusUnprocessableEntity,
-	command.KindForbidden: http.StatusForbidden,
-	command.KindNotFound:  http.StatusNotFound,
-	command.KindConflict:  http.StatusConflict,
+	command.KindInvalid:     http.StatusUnprocessableEntity,
+	command.KindForbidden:   http.StatusForbidden,
+	command.KindNotFound:    http.StatusNotFound,
+	command.KindConflict:    http.StatusConflict,
+	command.KindUnavailable: http.StatusServiceUnavailable,
 }
 
 // commandError turns the error of a command into an answer. A refusal is shown to the client; a fault

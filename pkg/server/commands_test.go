@@ -98,6 +98,22 @@ func TestCommand_Caller(t *testing.T) {
 			body:   `{"actor":{"id":1}}`,
 			code:   400,
 		},
+		{
+			name:   "a login that nobody can have",
+			token:  behalfToken,
+			method: "POST",
+			path:   approve,
+			body:   `{"actor":{"id":1,"login":"alice\u202e"}}`,
+			code:   400,
+		},
+		{
+			name:   "a login that is too long",
+			token:  behalfToken,
+			method: "POST",
+			path:   approve,
+			body:   `{"actor":{"id":1,"login":"` + strings.Repeat("a", maxLogin+1) + `"}}`,
+			code:   400,
+		},
 		{name: "read may not run commands", token: readToken, method: "POST", path: approve, body: "{}", code: 403},
 	})
 }
@@ -141,13 +157,39 @@ func TestCommand_Body(t *testing.T) {
 		},
 		{name: "wrong type", token: adminToken, method: "POST", path: force, body: `{"reason":1}`, code: 400},
 		{name: "list", token: adminToken, method: "POST", path: force, body: `[]`, code: 400},
+		{name: "NUL", token: adminToken, method: "POST", path: force, body: `{"reason":"a\u0000b"}`, code: 400},
+		{
+			name:   "NUL in a nested text",
+			token:  deployToken,
+			method: "POST",
+			path:   "/locks/3/hand-over",
+			body:   `{"to":{"id":1,"login":"a\u0000"}}`,
+			code:   400,
+		},
+		{
+			name:   "not UTF-8",
+			token:  deployToken,
+			method: "POST",
+			path:   "/locks",
+			body:   `{"repository":"acme/api","environment":"a` + "\xff" + `","reason":"x"}`,
+			code:   400,
+		},
+		{
+			name:   "escaped backslash, which is no NUL",
+			token:  adminToken,
+			method: "POST",
+			path:   force,
+			body:   `{"reason":"a\\u0000b"}`,
+			code:   202,
+			called: `force api:0::adminer:true 42 a\u0000b`,
+		},
 		{
 			name:   "too large",
 			token:  adminToken,
 			method: "POST",
 			path:   force,
 			body:   `{"reason":"` + strings.Repeat("x", maxCommandBody) + `"}`,
-			code:   400,
+			code:   413,
 		},
 	})
 }
@@ -193,6 +235,7 @@ func FuzzReadCommand(f *testing.F) {
 		"{}",
 		`{"actor":{"id":1,"login":"a"},"reason":"x","expires_in":"1h"}`,
 		`{"repository":null,"steal":true}`,
+		`{"reason":"\u0000"}`,
 	} {
 		f.Add(s)
 	}
@@ -205,8 +248,14 @@ func FuzzReadCommand(f *testing.F) {
 
 		req, err := readCommand[api.TakeLockRequest](nil, r)
 		var e *apiError
-		if err != nil && (!errors.As(err, &e) || e.status != http.StatusBadRequest) {
-			t.Errorf("%q: got %v, want 400", text, err)
+		if err != nil && (!errors.As(err, &e) || e.status != http.StatusBadRequest && e.status != http.StatusRequestEntityTooLarge) {
+			t.Errorf("%q: got %v, want 400 or 413", text, err)
+		}
+
+		for _, field := range []string{req.Repository, req.Environment, req.Reason, req.ExpiresIn} {
+			if strings.ContainsRune(field, 0) {
+				t.Errorf("%q: a field has a NUL", text)
+			}
 		}
 
 		now := time.Unix(0, 0)

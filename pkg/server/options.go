@@ -35,7 +35,8 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
-	// Tokens open /api/v1. Without one it answers 404, and the next four are not used.
+	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next four
+	// are not used.
 	Tokens      []Token
 	Reader      DeploymentReader
 	Deployments DeploymentCommands
@@ -56,6 +57,9 @@ type Options struct {
 	Now func() time.Time
 	// Observe counts one webhook. All three labels come from closed sets.
 	Observe func(source, event, result string)
+	// ObserveRefused counts one request to the API that was refused because its token is unknown or may
+	// not do this. The code is from a closed set.
+	ObserveRefused func(code string)
 	// CircleCIURL returns the page of a deployment's pipeline. It is called only for a deployment
 	// that has one.
 	CircleCIURL func(deployment.Deployment) string
@@ -77,6 +81,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, string, string) {}
+	}
+	if o.ObserveRefused == nil {
+		o.ObserveRefused = func(string) {}
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) map[string]error { return nil }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"github.com/go-chi/httprate"
 )
 
 // Server answers HTTP. It starts no goroutine of its own.
@@ -15,12 +16,18 @@ type Server struct {
 	bodies   *bodyBudget
 	draining atomic.Bool
 	router   chi.Router
+
+	unknownClaims *httprate.RateLimiter
 }
 
 // New builds a Server. It does not listen.
 func New(o Options) *Server {
 	o = o.withDefaults()
-	s := &Server{o: o, bodies: newBodyBudget(o.MaxInFlight)}
+	s := &Server{
+		o:             o,
+		bodies:        newBodyBudget(o.MaxInFlight),
+		unknownClaims: newClaimLimiter(),
+	}
 	s.router = s.routes()
 	return s
 }
@@ -75,7 +82,7 @@ func (s *Server) routes() chi.Router {
 		r.Post("/webhooks/circleci", s.webhookHandler(sourceCircleCI, "circleci-event-type", s.processCircleCI))
 	}
 	if s.o.Claims != nil {
-		r.With(limitClaims()).Post("/webhooks/claim", s.claim)
+		r.Post("/webhooks/claim", s.claim)
 	}
 
 	if s.o.Metrics != nil && s.o.ServeMetrics {
@@ -83,14 +90,22 @@ func (s *Server) routes() chi.Router {
 	}
 	if len(s.o.Tokens) > 0 {
 		r.Route("/api/v1", s.mountAPI)
+	} else {
+		r.Handle("/api/v1/*", http.HandlerFunc(apiOff))
 	}
 
 	return r
 }
 
+// apiOff answers every call of the API where no token opens it.
+func apiOff(w http.ResponseWriter, r *http.Request) {
+	const message = "the API is off: set SERAPH_API_TOKENS to turn it on"
+	writeError(w, r, newError(http.StatusNotFound, "not_found", message))
+}
+
 // mountAPI serves /api/v1. The scope read may ask everything; changing something needs more.
 func (s *Server) mountAPI(r chi.Router) {
-	r.Use(s.authorize(ScopeRead))
+	r.Use(s.authenticate, s.requireScope(ScopeRead))
 	r.Get("/deployments", s.listDeployments)
 	r.Get("/deployments/{id}", s.getDeployment)
 	r.Get("/deployments/{id}/explain", query(s.explain))
@@ -100,14 +115,15 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Get("/notices", query(s.listNotices))
 
 	r.Group(func(r chi.Router) {
-		r.Use(s.authorize(ScopeDeploy))
-		r.Post("/deployments/{id}/approve", mutate(http.StatusOK, s.approve))
-		r.Post("/deployments/{id}/cancel", mutate(http.StatusAccepted, s.cancel))
-		r.Post("/deployments/{id}/force", mutate(http.StatusAccepted, s.force))
-		r.Post("/locks", mutate(http.StatusCreated, s.takeLock))
-		r.Post("/locks/{id}/extend", mutate(http.StatusOK, s.extendLock))
-		r.Post("/locks/{id}/hand-over", mutate(http.StatusOK, s.handOverLock))
-		r.Delete("/locks/{id}", mutate(http.StatusNoContent, s.releaseLock))
+		r.Use(s.requireScope(ScopeDeploy))
+		r.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))
+		r.Post("/deployments/{id}/cancel", mutate(s, http.StatusAccepted, s.cancel))
+		r.Post("/deployments/{id}/force", mutate(s, http.StatusAccepted, s.force))
+		r.Post("/locks", mutate(s, http.StatusCreated, s.takeLock))
+		r.Post("/locks/{id}/extend", mutate(s, http.StatusOK, s.extendLock))
+		r.Post("/locks/{id}/hand-over", mutate(s, http.StatusOK, s.handOverLock))
+		r.Post("/locks/{id}/release", mutate(s, http.StatusNoContent, s.releaseLock)) // DELETE may lose its body
+		r.Delete("/locks/{id}", mutate(s, http.StatusNoContent, s.releaseLock))
 	})
 }
 

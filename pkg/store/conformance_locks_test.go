@@ -327,19 +327,29 @@ func lockChangesHands(t *testing.T, b *testDB) {
 	}) // decided while it was still the first owner's
 	busy(t, err, deployment.BlockedByLock, given.ID)
 	thief := b.wanted("elsewhere", 3)
-	thief.Reason = "mine now"
+	thief.Reason, thief.Admin = "mine now", true
 	stolen, err := b.StealLock(t.Context(), given.ID, thief, b.act(deployment.AuditLocked), "person-3 took it")
-	if err != nil || stolen.Owner != person(3) || stolen.Environment != "production" || stolen.Reason != "mine now" ||
+	if err != nil || stolen.Owner != person(3) || !stolen.Admin || stolen.Environment != "production" || stolen.Reason != "mine now" ||
 		!stolen.ExpiresAt.IsZero() {
 		t.Errorf("%+v, %v", stolen, err)
 	}
+	if read, _, err := b.Lock(t.Context(), stolen.ID); err != nil || !read.Admin {
+		t.Errorf("got %+v, %v, want the lock of an admin", read, err)
+	}
+
+	// somebody else's lock is not the admin's any more
+	stolen, err = b.HandOverLock(t.Context(), stolen.ID, person(3), b.act(deployment.AuditLocked))
+	if err != nil || stolen.Admin {
+		t.Errorf("got %+v, %v, want no lock of an admin", stolen, err)
+	}
+
 	if err := b.ReleaseLock(t.Context(), stolen.ID, b.act(deployment.AuditUnlocked), "an admin released it"); err != nil {
 		t.Fatal(err)
 	}
 	if _, open, err := b.Lock(t.Context(), stolen.ID); open || err != nil {
 		t.Errorf("what was released is open: %v, %v", open, err)
 	}
-	if n := b.acts(); n != 5 {
+	if n := b.acts(); n != 6 {
 		t.Errorf("%d acts", n)
 	}
 

@@ -88,7 +88,7 @@ func (s Locks) HandOverLock(
 			return l, false, err
 		}
 
-		l.Owner = to
+		l.Owner, l.Admin = to, false
 		l, err = t.insertLock(l)
 		return l, true, err
 	})
@@ -240,9 +240,10 @@ func (t *tx) insertLock(l policy.Lock) (policy.Lock, error) {
 			owner,
 			reason,
 			taken_at,
-			expires_at
+			expires_at,
+			is_admin
 		)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		RETURNING id`,
 		[]any{
 			l.RepositoryID,
@@ -253,6 +254,7 @@ func (t *tx) insertLock(l policy.Lock) (policy.Lock, error) {
 			l.Reason,
 			micros(l.TakenAt),
 			nullTime(l.ExpiresAt),
+			flag(l.Admin),
 		},
 		&l.ID,
 	)

@@ -16,7 +16,7 @@ import (
 // maxWaitingFor is how many deployments that wait for a lock are listed.
 const maxWaitingFor = 200
 
-const lockColumns = `id, repository_id, repository, environment, owner, reason, taken_at, expires_at`
+const lockColumns = `id, repository_id, repository, environment, owner, reason, taken_at, expires_at, is_admin`
 
 // covering selects the locks that cover an environment and are open at a moment.
 const covering = `
@@ -108,6 +108,7 @@ func scanLock(s scanner, more ...any) (l policy.Lock, err error) {
 	var owner []byte
 	var taken int64
 	var expires sql.NullInt64
+	var admin int
 	columns := []any{
 		&l.ID,
 		&l.RepositoryID,
@@ -117,12 +118,13 @@ func scanLock(s scanner, more ...any) (l policy.Lock, err error) {
 		&l.Reason,
 		&taken,
 		&expires,
+		&admin,
 	}
 	if err := s.Scan(append(columns, more...)...); err != nil {
 		return l, err
 	}
 
-	l.TakenAt, l.ExpiresAt = at(taken), atOrZero(expires)
+	l.TakenAt, l.ExpiresAt, l.Admin = at(taken), atOrZero(expires), admin == 1
 	if err := json.Unmarshal(owner, &l.Owner); err != nil {
 		return l, fmt.Errorf("decode owner of lock %d: %w", l.ID, err)
 	}

@@ -32,6 +32,7 @@ type Metrics struct {
 	reportLag   prometheus.Histogram
 	recovered   *prometheus.CounterVec
 	unconfirmed *prometheus.CounterVec
+	refused     *prometheus.CounterVec
 	calls       callMetrics
 }
 
@@ -55,6 +56,8 @@ func New(version, commit string) *Metrics {
 		recovered: counters("seraph_recovered_total", "Deployments whose webhook never came.", "how"),
 		unconfirmed: counters("seraph_unconfirmed_total",
 			"Triggers of unknown outcome, by what a look-up made of them.", "outcome"),
+		refused: counters("seraph_api_refused_total",
+			"Requests to the API that were refused because the caller may not do this.", "code"),
 		calls: newCallMetrics(),
 	}
 
@@ -65,6 +68,7 @@ func New(version, commit string) *Metrics {
 		m.reportLag,
 		m.recovered,
 		m.unconfirmed,
+		m.refused,
 		m.calls.requests,
 		m.calls.seconds,
 		m.calls.remaining,
@@ -147,6 +151,9 @@ func (m *Metrics) Reported(lag time.Duration) { m.reportLag.Observe(lag.Seconds(
 
 // Recovered counts a deployment whose webhook was lost, by how it was found.
 func (m *Metrics) Recovered(how string) { m.recovered.WithLabelValues(how).Inc() }
+
+// APIRefused counts a request to the API that was refused because the caller may not do this.
+func (m *Metrics) APIRefused(code string) { m.refused.WithLabelValues(code).Inc() }
 
 // Unconfirmed counts a trigger of unknown outcome, by what its look-up concluded.
 func (m *Metrics) Unconfirmed(outcome string) { m.unconfirmed.WithLabelValues(outcome).Inc() }

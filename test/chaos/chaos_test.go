@@ -7,62 +7,66 @@ import (
 	"time"
 )
 
-// TestChaos lets one trouble follow the other while one call in five goes wrong, lets the world
-// come to rest, and asks the simulators.
+// TestChaos injects faults of every kind while deployments run: a fifth of all calls fails, processes
+// are killed, and one incident follows the other. Then it stops all faults, waits until every deployment
+// has ended, and compares what the simulators saw with what Seraph promises.
 func TestChaos(t *testing.T) {
 	for _, database := range databases(t) {
 		t.Run(database, func(t *testing.T) {
-			w := newWorld(t, readSettings(t, database))
-			w.warmUp(t)
-			w.storm(t)
-			w.rest(t)
-			w.judge(t)
+			h := newHarness(t, readSettings(t, database))
+			h.warmUp(t)
+			h.injectFaults(t)
+			h.finish(t)
+			h.verify(t)
 		})
 	}
 }
 
-// storm is deployments, kills and troubles, all at once.
-func (w *world) storm(t *testing.T) {
-	w.misbehave()
-	end := time.Now().Add(w.rage)
+// injectFaults creates deployments, kills processes and runs incidents, all at the same time.
+func (h *harness) injectFaults(t *testing.T) {
+	h.startCallFaults()
+	end := time.Now().Add(h.faultPeriod)
 	ctx, stop := context.WithDeadline(t.Context(), end)
-	var beside sync.WaitGroup
-	defer func() { stop(); beside.Wait() }()
-	beside.Go(func() { w.killAll(ctx) })
-	var making sync.WaitGroup
-	making.Go(func() { w.deployAll(t) })
-	defer making.Wait()
-	w.suffer(t, end)
+
+	var killing sync.WaitGroup
+	defer func() { stop(); killing.Wait() }()
+	killing.Go(func() { h.killAll(ctx) })
+
+	var creating sync.WaitGroup
+	creating.Go(func() { h.deployAll(t) })
+	defer creating.Wait()
+
+	h.runIncidents(t, end)
 }
 
-// rest takes all trouble away, and waits until every deployment has ended at GitHub, as far as that
-// takes no longer than it may. The processes are stopped and started once more: what they do at a
-// start finds what GitHub could not deliver since the last one.
-func (w *world) rest(t *testing.T) {
-	if w.large && w.onSQLite() {
-		w.oversleep(t) // there is no other that could go on, so only the end has time for it
+// finish stops all faults and waits until every deployment has ended at GitHub, for at most maxWait. The
+// processes are restarted once, because recovery at a start finds what GitHub could not deliver since
+// the previous one.
+func (h *harness) finish(t *testing.T) {
+	if h.large && h.onSQLite() {
+		h.freezePastLease(t) // no other replica could go on, so it happens at the end
 	}
 
-	w.behave()
+	h.stopCallFaults()
 	began := time.Now()
-	w.asleep.Wait()
-	w.restart(t)
-	if !w.large {
-		w.redeliver(t)
+	h.freezing.Wait()
+	h.restart(t)
+	if !h.large {
+		h.redeliver(t)
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), w.patience)
+	ctx, cancel := context.WithTimeout(t.Context(), h.maxWait)
 	defer cancel()
-	w.waitEnded(ctx)
-	t.Logf("%d kills; %d of %d deployments open %s after the last trouble",
-		w.kills(), len(w.open()), len(w.github.Deployments()), time.Since(began).Round(time.Millisecond))
+	h.waitEnded(ctx)
+	t.Logf("%d kills; %d of %d deployments open %s after the last fault",
+		h.kills(), len(h.openDeployments()), len(h.github.Deployments()), time.Since(began).Round(time.Millisecond))
 }
 
-// waitEnded returns when GitHub has heard the end of every deployment, or when ctx ends.
-func (w *world) waitEnded(ctx context.Context) {
+// waitEnded returns when GitHub has a final status of every deployment, or when ctx ends.
+func (h *harness) waitEnded(ctx context.Context) {
 	for ctx.Err() == nil {
-		changed := w.github.Changed()
-		if len(w.open()) == 0 {
+		changed := h.github.Changed()
+		if len(h.openDeployments()) == 0 {
 			return
 		}
 
@@ -73,9 +77,9 @@ func (w *world) waitEnded(ctx context.Context) {
 	}
 }
 
-// pause lets time pass, less when ctx ends.
-func pause(ctx context.Context, long time.Duration) {
-	timer := time.NewTimer(long)
+// pause waits for a duration, or until ctx ends.
+func pause(ctx context.Context, duration time.Duration) {
+	timer := time.NewTimer(duration)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -12,104 +12,99 @@ import (
 	"github.com/seraph-deploy/seraph/test/pgtest"
 )
 
-// fleet is the processes that share a database, one on SQLite and two on PostgreSQL, behind one
-// address.
-type fleet struct {
+// cluster is the processes that share a database behind one proxy: one on SQLite, two on PostgreSQL.
+type cluster struct {
 	processes []*process
 	url       string // of the database
-	address   string // of the front
-	disk      string // the folder of an SQLite file that can be filled; empty: none can
-	asleep    sync.WaitGroup
+	address   string // URL of the proxy
+	disk      string // folder of the SQLite file, if its disk can be filled; else empty
+	freezing  sync.WaitGroup
 	outages   []outage
 }
 
-// outage is a time in which the database could not be used.
+// outage is a period in which the database could not be used.
 type outage struct{ from, to time.Time }
 
-func newFleet(t *testing.T, s settings) *fleet {
+func newCluster(t *testing.T, s settings) *cluster {
 	t.Helper()
-	f := &fleet{}
+	c := &cluster{}
 	size := 2
 	if s.database == postgres {
-		f.url = pgtest.Database(t)
+		c.url = pgtest.Database(t)
 	} else {
 		size = 1
 		folder := t.TempDir()
 		if s.large {
-			folder, f.disk = smallDisk(t, folder)
+			c.disk = mountSmallDisk(t, folder)
 		}
 
-		f.url = "sqlite:" + filepath.Join(folder, "seraph.db")
+		c.url = "sqlite:" + filepath.Join(folder, "seraph.db")
 	}
 
 	binary := build(t)
 	for i := range size {
-		f.processes = append(f.processes, newProcess(t, fmt.Sprint("seraph-", i), binary))
+		c.processes = append(c.processes, newProcess(t, fmt.Sprint("seraph-", i), binary))
 	}
 
-	f.address = (&front{processes: f.processes}).listen(t)
-	return f
+	c.address = (&proxy{processes: c.processes}).listen(t)
+	return c
 }
 
-func (f *fleet) onSQLite() bool { return strings.HasPrefix(f.url, "sqlite:") }
+func (c *cluster) onSQLite() bool { return strings.HasPrefix(c.url, "sqlite:") }
 
-func (f *fleet) configure(env ...string) {
-	for _, p := range f.processes {
-		p.env = append(p.env, "SERAPH_DATABASE_URL="+f.url, "SERAPH_PUBLIC_URL="+f.address)
+func (c *cluster) configure(env ...string) {
+	for _, p := range c.processes {
+		p.env = append(p.env, "SERAPH_DATABASE_URL="+c.url, "SERAPH_PUBLIC_URL="+c.address)
 		p.env = append(p.env, env...)
 	}
 }
 
-// start brings all processes up.
-func (f *fleet) start(t *testing.T) {
+// start starts all processes and waits until they are ready.
+func (c *cluster) start(t *testing.T) {
 	t.Helper()
-	for _, p := range f.processes {
+	for _, p := range c.processes {
 		p.start()
 	}
-	f.waitReady(t)
-}
-
-func (f *fleet) waitReady(t *testing.T) {
-	t.Helper()
-	for _, p := range f.processes {
+	for _, p := range c.processes {
 		p.waitReady(t)
 	}
 }
 
-// restart stops one process after the other as an operator does.
-func (f *fleet) restart(t *testing.T) {
+// restart stops one process after the other as an operator does. Each starts again by itself.
+func (c *cluster) restart(t *testing.T) {
 	t.Helper()
-	for _, p := range f.processes {
+	for _, p := range c.processes {
 		p.waitReady(t)
 		p.stop()
 		p.waitReady(t)
 	}
 }
 
-// hold takes all processes down until the returned function is called.
-func (f *fleet) hold() (release func()) {
-	for _, p := range f.processes {
-		p.hold()
+// keepDown kills all processes and keeps them down until release is called.
+func (c *cluster) keepDown() (release func()) {
+	for _, p := range c.processes {
+		p.keepDown()
 	}
 	return sync.OnceFunc(func() {
-		for _, p := range f.processes {
-			p.release()
+		for _, p := range c.processes {
+			p.allowStart()
 		}
 	})
 }
 
-// without notes that the database cannot be used from now until the returned function is called.
-func (f *fleet) without() (again func()) {
+// beginOutage records that the database cannot be used from now until end is called.
+func (c *cluster) beginOutage() (end func()) {
 	from := time.Now()
-	return func() { f.outages = append(f.outages, outage{from, time.Now()}) }
+	return func() { c.outages = append(c.outages, outage{from, time.Now()}) }
 }
 
-// lockWait is how long a start waits at most for what an outage left behind.
+// lockWait is the longest that a start waits for locks which an outage left behind.
 const lockWait = 35 * time.Second
 
-// explains says whether a process may have ended for want of its database: it cannot start without.
-func (f *fleet) explains(e exit) bool {
-	for _, o := range f.outages {
+// causedByOutage reports whether a process may have ended because its database was unavailable at its
+// start.
+func (c *cluster) causedByOutage(e exit) bool {
+	for _, o := range c.outages {
 		if e.code == 1 && e.ended.After(o.from) && e.began.Before(o.to) && e.ended.Before(o.to.Add(lockWait)) {
 			return true
 		}
@@ -117,9 +112,9 @@ func (f *fleet) explains(e exit) bool {
 	return false
 }
 
-func (f *fleet) kills() int {
+func (c *cluster) kills() int {
 	n := 0
-	for _, p := range f.processes {
+	for _, p := range c.processes {
 		p.mu.Lock()
 		n += p.kills
 		p.mu.Unlock()
@@ -127,28 +122,28 @@ func (f *fleet) kills() int {
 	return n
 }
 
-// sleep stops a process without its knowledge for so long, if it runs.
-func (f *fleet) sleep(ctx context.Context, p *process, long time.Duration) {
+// freezeFor stops a process with SIGSTOP for a while, if it runs.
+func (c *cluster) freezeFor(ctx context.Context, p *process, duration time.Duration) {
 	if p.freeze() {
-		pause(ctx, long)
+		pause(ctx, duration)
 		p.thaw()
 	}
 }
 
-// about are the lines of all logs that name a deployment.
-func (f *fleet) about(deployment string) string {
+// logLines returns the lines of all logs that name a deployment.
+func (c *cluster) logLines(deployment string) string {
 	var b strings.Builder
-	for _, p := range f.processes {
-		b.WriteString(p.about(deployment))
+	for _, p := range c.processes {
+		b.WriteString(p.logLines(deployment))
 	}
 	return b.String()
 }
 
-// mentions counts the lines of all logs that have a text.
-func (f *fleet) mentions(text string) int {
+// countLogLines counts the lines of all logs that contain a text.
+func (c *cluster) countLogLines(text string) int {
 	n := 0
-	for _, p := range f.processes {
-		for line := range strings.Lines(p.logged()) {
+	for _, p := range c.processes {
+		for line := range strings.Lines(p.readLog()) {
 			if strings.Contains(line, text) {
 				n++
 			}

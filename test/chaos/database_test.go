@@ -12,68 +12,66 @@ import (
 	"github.com/seraph-deploy/seraph/test/pgtest"
 )
 
-// file is the path of the SQLite database.
-func (f *fleet) file() string { return strings.TrimPrefix(f.url, "sqlite:") }
+// sqliteFile returns the path of the SQLite database.
+func (c *cluster) sqliteFile() string { return strings.TrimPrefix(c.url, "sqlite:") }
 
-// name is the PostgreSQL database's.
-func (f *fleet) name(t *testing.T) string {
+// databaseName returns the name of the PostgreSQL database.
+func (c *cluster) databaseName(t *testing.T) string {
 	t.Helper()
-	u, err := url.Parse(f.url)
+	u, err := url.Parse(c.url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return strings.Trim(u.Path, "/")
 }
 
-// serve runs a statement as the server's administrator.
-func (f *fleet) serve(t *testing.T, statement string, args ...any) {
+// execAsAdmin runs a statement as the administrator of the server.
+func (c *cluster) execAsAdmin(t *testing.T, statement string, args ...any) {
 	t.Helper()
 	server, _ := pgtest.Server()
 	pgtest.Exec(t, server, statement, args...)
 }
 
 // disconnect ends all connections to the database.
-func (f *fleet) disconnect(t *testing.T) {
+func (c *cluster) disconnect(t *testing.T) {
 	t.Helper()
-	f.serve(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", f.name(t))
+	c.execAsAdmin(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", c.databaseName(t))
 }
 
-// shut lets nobody connect to the database until the returned function is called.
-func (f *fleet) shut(t *testing.T) (open func()) {
+// refuseConnections ends all connections to the database and refuses new ones until allow is called.
+func (c *cluster) refuseConnections(t *testing.T) (allow func()) {
 	t.Helper()
-	f.serve(t, "ALTER DATABASE "+f.name(t)+" ALLOW_CONNECTIONS false")
-	f.disconnect(t)
-	return func() { f.serve(t, "ALTER DATABASE "+f.name(t)+" ALLOW_CONNECTIONS true") }
+	c.execAsAdmin(t, "ALTER DATABASE "+c.databaseName(t)+" ALLOW_CONNECTIONS false")
+	c.disconnect(t)
+	return func() { c.execAsAdmin(t, "ALTER DATABASE "+c.databaseName(t)+" ALLOW_CONNECTIONS true") }
 }
 
-// restartDatabase is to its clients what a restart is: all connections end, and none is taken for a
-// while. The server itself goes on, because other tests use it.
-func (w *world) restartDatabase(t *testing.T, _ *rand.Rand) {
-	defer w.without()()
-	defer w.shut(t)()
-	pause(t.Context(), w.databaseDown)
+// restartDatabase has the effect of a restart of PostgreSQL on its clients: all connections end, and
+// new ones are refused for a while. The server itself goes on, because other tests use it.
+func (h *harness) restartDatabase(t *testing.T, _ *rand.Rand) {
+	defer h.beginOutage()()
+	defer h.refuseConnections(t)()
+	pause(t.Context(), h.databaseOutage)
 }
 
-// refuseWrites makes PostgreSQL answer reads and fail writes for a while, as it does when its disk
-// is full.
-func (w *world) refuseWrites(t *testing.T, _ *rand.Rand) {
-	defer w.without()()
-	w.serve(t, "ALTER DATABASE "+w.name(t)+" SET default_transaction_read_only = on")
-	w.disconnect(t)
-	pause(t.Context(), w.databaseDown)
-	w.serve(t, "ALTER DATABASE "+w.name(t)+" RESET default_transaction_read_only")
-	w.disconnect(t)
+// refuseWrites makes PostgreSQL fail writes for a while, as it does when its disk is full.
+func (h *harness) refuseWrites(t *testing.T, _ *rand.Rand) {
+	defer h.beginOutage()()
+	h.execAsAdmin(t, "ALTER DATABASE "+h.databaseName(t)+" SET default_transaction_read_only = on")
+	h.disconnect(t)
+	pause(t.Context(), h.databaseOutage)
+	h.execAsAdmin(t, "ALTER DATABASE "+h.databaseName(t)+" RESET default_transaction_read_only")
+	h.disconnect(t)
 }
 
-// smallDisk makes a folder a disk of its own that can be filled, and says so with its second
-// result. It takes the right to mount.
-func smallDisk(t *testing.T, folder string) (database, disk string) {
+// mountSmallDisk mounts a small file system on a folder and returns the folder, or "" without the
+// privilege to mount.
+func mountSmallDisk(t *testing.T, folder string) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=128m", "seraph-chaos", folder).
-		CombinedOutput()
-	if err != nil {
-		t.Logf("no disk will be full, because none can be mounted: %s", strings.TrimSpace(string(out)))
-		return folder, ""
+	mount := exec.CommandContext(t.Context(), "mount", "-t", "tmpfs", "-o", "size=128m", "seraph-chaos", folder)
+	if out, err := mount.CombinedOutput(); err != nil {
+		t.Logf("this run has no full disk, because mount failed: %s", strings.TrimSpace(string(out)))
+		return ""
 	}
 
 	t.Cleanup(func() {
@@ -81,16 +79,15 @@ func smallDisk(t *testing.T, folder string) (database, disk string) {
 			t.Errorf("umount: %v %s", err, out)
 		}
 	})
-
-	return folder, folder
+	return folder
 }
 
-// fillDisk leaves no room beside the SQLite file for a while.
-func (w *world) fillDisk(t *testing.T, _ *rand.Rand) {
-	defer w.without()()
-	ballast := filepath.Join(w.disk, "ballast")
-	defer os.Remove(ballast) // the disk goes with the test
-	f, err := os.Create(ballast)
+// fillDisk fills the disk of the SQLite file for a while.
+func (h *harness) fillDisk(t *testing.T, _ *rand.Rand) {
+	defer h.beginOutage()()
+	name := filepath.Join(h.disk, "filler")
+	defer os.Remove(name) // after an error the disk is unmounted with the test
+	f, err := os.Create(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,39 +95,39 @@ func (w *world) fillDisk(t *testing.T, _ *rand.Rand) {
 	defer f.Close() // as above
 	for block := make([]byte, 1<<20); len(block) > 0; {
 		if _, err := f.Write(block); err != nil {
-			block = block[:len(block)/2] // to the last byte
+			block = block[:len(block)/2] // until the last byte is used
 		}
 	}
 
-	pause(t.Context(), w.databaseDown)
+	pause(t.Context(), h.databaseOutage)
 }
 
-// copyDatabase makes a backup as deploy/docs/operate.md describes, and returns how to put it in the
-// place of a database that nobody uses.
-func (w *world) copyDatabase(t *testing.T) (putBack func()) {
+// copyDatabase takes a backup as deploy/docs/operate.md describes. putBack replaces the database with it,
+// while no process uses the database.
+func (h *harness) copyDatabase(t *testing.T) (putBack func()) {
 	t.Helper()
-	if w.onSQLite() {
-		return w.copySQLite(t)
+	if h.onSQLite() {
+		return h.copySQLite(t)
 	}
 
-	name := w.name(t)
+	name := h.databaseName(t)
 	backup := name + "_backup"
-	defer w.without()()
-	defer w.shut(t)() // a template must be left alone
-	w.serve(t, "CREATE DATABASE "+backup+" TEMPLATE "+name)
-	t.Cleanup(func() { w.serve(t, "DROP DATABASE IF EXISTS "+backup+" WITH (FORCE)") })
+	defer h.beginOutage()()
+	defer h.refuseConnections(t)() // PostgreSQL copies only a database without connections
+	h.execAsAdmin(t, "CREATE DATABASE "+backup+" TEMPLATE "+name)
+	t.Cleanup(func() { h.execAsAdmin(t, "DROP DATABASE IF EXISTS "+backup+" WITH (FORCE)") })
 
 	return func() {
-		w.serve(t, "DROP DATABASE "+name+" WITH (FORCE)")
-		w.serve(t, "ALTER DATABASE "+backup+" RENAME TO "+name)
+		h.execAsAdmin(t, "DROP DATABASE "+name+" WITH (FORCE)")
+		h.execAsAdmin(t, "ALTER DATABASE "+backup+" RENAME TO "+name)
 	}
 }
 
-func (w *world) copySQLite(t *testing.T) (putBack func()) {
+func (h *harness) copySQLite(t *testing.T) (putBack func()) {
 	t.Helper()
 	backup := filepath.Join(t.TempDir(), "backup.db")
-	cmd := exec.CommandContext(t.Context(), w.processes[0].binary, "backup", backup)
-	cmd.Env = w.processes[0].env
+	cmd := exec.CommandContext(t.Context(), h.processes[0].binary, "backup", backup)
+	cmd.Env = h.processes[0].env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("seraph backup: %v\n%s", err, out)
 	}
@@ -142,12 +139,12 @@ func (w *world) copySQLite(t *testing.T) (putBack func()) {
 		}
 
 		for _, suffix := range []string{"-wal", "-shm"} {
-			if err := os.Remove(w.file() + suffix); err != nil && !os.IsNotExist(err) {
+			if err := os.Remove(h.sqliteFile() + suffix); err != nil && !os.IsNotExist(err) {
 				t.Fatal(err)
 			}
 		}
 
-		if err := os.WriteFile(w.file(), content, 0o600); err != nil {
+		if err := os.WriteFile(h.sqliteFile(), content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

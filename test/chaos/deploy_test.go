@@ -16,34 +16,34 @@ import (
 
 var environments = []string{"production", "staging", "eu-west", "canary"}
 
-// warmUp starts the fleet and lets each repository deploy once while all is well. From then on each
-// project has a pipeline that is known, which is what a look-up of a lost one measures the lists
-// by.
-func (w *world) warmUp(t *testing.T) {
-	w.start(t)
-	for i, name := range w.repositories {
-		w.create(t, name, environments[0], w.dice(diceDeployment+i))
+// warmUp starts the cluster and deploys once in each repository, without faults. From then on Seraph
+// knows a pipeline of each project, which it compares lists of pipelines with when it looks for the
+// result of a lost trigger.
+func (h *harness) warmUp(t *testing.T) {
+	h.start(t)
+	for i, name := range h.repositories {
+		h.create(t, name, environments[0], h.rng(streamDeployment+i))
 	}
-	w.waitEnded(t.Context())
+	h.waitEnded(t.Context())
 }
 
-// deployAll makes all other deployments, spread over most of the storm. Those that a restored
-// backup forgets do not count.
-func (w *world) deployAll(t *testing.T) {
-	gap := w.rage * 3 / 4 / time.Duration(w.deployments)
-	made := len(w.repositories)
-	for i := made; t.Context().Err() == nil; i++ {
-		w.hush.RLock()
-		enough := made >= w.deployments+len(w.restored.forgotten)
+// deployAll creates all other deployments, distributed over most of the fault period. Deployments that a
+// restored backup does not contain are replaced by others.
+func (h *harness) deployAll(t *testing.T) {
+	gap := h.faultPeriod * 3 / 4 / time.Duration(h.deployments)
+	created := len(h.repositories)
+	for i := created; t.Context().Err() == nil; i++ {
+		h.quiet.RLock()
+		enough := created >= h.deployments+len(h.restored.forgotten)
 		switch {
 		case enough:
-		case w.large && w.again.Load() && i%crowdEvery == 0:
-			made += w.deployCrowd(t, i)
+		case h.large && h.restoreDone.Load() && i%burstEvery == 0:
+			created += h.deployBurst(t, i)
 		default:
-			made += w.deploy(t, i)
+			created += h.deploy(t, i)
 		}
 
-		w.hush.RUnlock()
+		h.quiet.RUnlock()
 		if enough {
 			return
 		}
@@ -52,48 +52,49 @@ func (w *world) deployAll(t *testing.T) {
 	}
 }
 
-// deploy makes one deployment; now and then two of one project at once. It returns how many.
-func (w *world) deploy(t *testing.T, i int) int {
-	dice := w.dice(diceDeployment + i)
-	name, place := w.repositories[dice.IntN(len(w.repositories))], dice.IntN(len(environments))
-	if withoutKey(name) && !w.again.Load() {
-		name = "acme/left" // nothing tells its pipelines from those that the restored database has forgotten
+// deploy creates one deployment, or sometimes two of one project at once, and returns how many.
+func (h *harness) deploy(t *testing.T, i int) int {
+	rng := h.rng(streamDeployment + i)
+	name, env := h.repositories[rng.IntN(len(h.repositories))], rng.IntN(len(environments))
+	if withoutKey(name) && !h.restoreDone.Load() {
+		name = "acme/left" // without a key its pipelines cannot be assigned after the restore
 	}
 
-	w.treatWebhook(dice)
-	w.create(t, name, environments[place], dice)
+	h.treatWebhook(rng)
+	h.create(t, name, environments[env], rng)
 	if i%8 != 0 {
 		return 1
 	}
 
-	w.create(t, sibling(name), environments[(place+1)%len(environments)], dice)
+	h.create(t, sameProject(name), environments[(env+1)%len(environments)], rng)
 	return 2
 }
 
-// A crowd is as many deployments at once as make the service commit large batches. The large
-// run has one or two, after the restore, for which there must be a moment of peace.
+// A burst is as many deployments at once as make the service commit large batches. The large run has one
+// or two, after the restore, because the restore needs a moment without pipelines.
 const (
-	diceCrowd  = 10_000
-	crowd      = 200
-	crowdEvery = 60
+	burstSize  = 200
+	burstEvery = 60
 )
 
-// deployCrowd makes many deployments at once, each of an environment of its own.
-func (w *world) deployCrowd(t *testing.T, i int) int {
-	names := slices.DeleteFunc(slices.Clone(w.repositories), withoutKey)
-	var making sync.WaitGroup
-	for n := range crowd {
-		making.Go(func() {
-			w.create(t, names[n%len(names)], fmt.Sprintf("review-%d-%d", i, n), w.dice(diceCrowd+i*crowd+n))
+// deployBurst creates many deployments at once, each in an environment of its own.
+func (h *harness) deployBurst(t *testing.T, i int) int {
+	names := slices.DeleteFunc(slices.Clone(h.repositories), withoutKey)
+
+	var creating sync.WaitGroup
+	for n := range burstSize {
+		creating.Go(func() {
+			rng := h.rng(streamBurst + i*burstSize + n)
+			h.create(t, names[n%len(names)], fmt.Sprintf("review-%d-%d", i, n), rng)
 		})
 	}
 
-	making.Wait()
-	return crowd
+	creating.Wait()
+	return burstSize
 }
 
-// sibling is another repository of the same project, or the same one.
-func sibling(name string) string {
+// sameProject returns another repository of the same CircleCI project, or the repository itself.
+func sameProject(name string) string {
 	switch name {
 	case "acme/left":
 		return "acme/right"
@@ -104,55 +105,47 @@ func sibling(name string) string {
 	}
 }
 
-// treatWebhook fails, doubles, delays or loses the next deployment's webhook now and then. GitHub
-// sends it once.
-func (w *world) treatWebhook(dice *rand.Rand) {
+// treatWebhook sometimes fails, doubles, delays or loses the webhook of the next deployment. GitHub
+// does not retry.
+func (h *harness) treatWebhook(rng *rand.Rand) {
 	treatments := []hookshot.Treatment{
-		{
-			Fail: http.StatusBadGateway,
-		}, {
-			Copies: 2,
-		}, {
-			Delay: span{time.Second, 3 * time.Second}.pick(dice),
-		}, {
-			Lose: true,
-		},
+		{Fail: http.StatusBadGateway},
+		{Copies: 2},
+		{Delay: interval{time.Second, 3 * time.Second}.pick(rng)},
+		{Lose: true},
 	}
 
-	if !w.large {
-		treatments = treatments[:3] // redeliver cannot help with one that was never sent
+	if !h.large {
+		treatments = treatments[:3] // redeliver cannot repeat a delivery that was never sent
 	}
-	if n := dice.IntN(5 * len(treatments)); n < len(treatments) {
-		w.github.Hooks().Next("deployment", treatments[n], 1)
+	if n := rng.IntN(5 * len(treatments)); n < len(treatments) {
+		h.github.Hooks().Next("deployment", treatments[n], 1)
 	}
 }
 
-// redeliver asks GitHub to deliver again what it could not, as a person does who does not want to
-// wait: after a kill it may take a minute until another replica looks for it.
-func (w *world) redeliver(t *testing.T) {
-	list := w.github.Deliveries()
-	for _, d := range list {
-		came := func(other hookshot.Delivery) bool { return other.GUID == d.GUID && other.StatusCode/100 == 2 }
-		if d.Lost || d.Redelivery || slices.ContainsFunc(list, came) {
+// redeliver asks GitHub to repeat what it could not deliver, as a person does who does not want to wait:
+// after a kill it can take a minute until another replica looks for it.
+func (h *harness) redeliver(t *testing.T) {
+	all := h.github.Deliveries()
+	for _, d := range all {
+		delivered := func(other hookshot.Delivery) bool { return other.GUID == d.GUID && other.StatusCode/100 == 2 }
+		if d.Lost || d.Redelivery || slices.ContainsFunc(all, delivered) {
 			continue
 		}
-		if err := w.github.Hooks().Redeliver(d.ID); err != nil {
+		if err := h.github.Hooks().Redeliver(d.ID); err != nil {
 			t.Error(err)
 		}
 	}
 }
 
-func (w *world) create(t *testing.T, repository, environment string, dice *rand.Rand) {
-	payload, err := json.Marshal(map[string]string{"story": names[dice.IntN(len(names))]})
-	if err == nil {
-		_, err = w.github.CreateDeployment(repository, github.NewDeployment{
-			Ref:         "main",
-			Environment: environment,
-			Payload:     payload,
-		})
-	}
-
+func (h *harness) create(t *testing.T, repository, environment string, rng *rand.Rand) {
+	payload := fmt.Sprintf(`{"scenario":%q}`, scenarios[rng.IntN(len(scenarios))])
+	_, err := h.github.CreateDeployment(repository, github.NewDeployment{
+		Ref:         "main",
+		Environment: environment,
+		Payload:     json.RawMessage(payload),
+	})
 	if err != nil {
-		t.Errorf("a deployment of %s cannot be made: %v", repository, err)
+		t.Errorf("create deployment of %s: %v", repository, err)
 	}
 }

@@ -12,146 +12,145 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// slowest is how long an answer may take.
-const slowest = 2 * time.Second
+// maxDelay is the longest delay of an answer.
+const maxDelay = 2 * time.Second
 
-// misbehave makes a part of all calls to both vendors go wrong. Some triggers then take effect long
-// after the client gave up.
-func (w *world) misbehave() {
+// startCallFaults makes a part of all calls to GitHub and CircleCI fail. Some triggers then take effect
+// long after the client gave up.
+func (h *harness) startCallFaults() {
 	faults := []sim.Fault{
 		{Status: http.StatusInternalServerError},
 		{Status: http.StatusInternalServerError, AfterEffect: true},
 		{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Body: "Rate limited."},
 		{ResetAfter: true},
-		{Delay: slowest},
+		{Delay: maxDelay},
 	}
 
-	for _, p := range w.plans {
-		p.Random("", w.failing, faults...)
+	for _, p := range h.plans {
+		p.Random("", h.failureRate, faults...)
 	}
 
-	if !w.again.Load() {
-		return // what comes late must not come after the restore: nobody could know of it
+	if !h.restoreDone.Load() {
+		return // a late trigger must not take effect after the restore: Seraph could not know of it
 	}
 
-	triggers := slices.Repeat(faults, len(w.late))
-	for i, late := range w.late {
+	triggers := slices.Repeat(faults, len(h.lateEffects))
+	for i, late := range h.lateEffects {
 		triggers = append(triggers, sim.Fault{ResetBefore: i%2 == 0, LateEffect: late}) // or 504
 	}
 
-	w.plans[atCircleCI].Random(circleci.OpTrigger, w.failing, triggers...)
+	h.plans[atCircleCI].Random(circleci.OpTrigger, h.failureRate, triggers...)
 }
 
-func (w *world) behave() {
-	for _, p := range w.plans {
+func (h *harness) stopCallFaults() {
+	for _, p := range h.plans {
 		p.Clear("")
 	}
 }
 
-// trouble is one thing that happens to the fleet or its world.
-type trouble struct {
-	name   string
-	happen func(t *testing.T, dice *rand.Rand)
+// incident is one thing that goes wrong in the cluster, at GitHub or at CircleCI.
+type incident struct {
+	name string
+	run  func(t *testing.T, rng *rand.Rand)
 }
 
-func (w *world) troubles() []trouble {
-	list := []trouble{
-		{"strangers trigger", w.trigger},
-		{"GitHub is down", w.vendorDown(atGitHub)},
-		{"CircleCI is down", w.vendorDown(atCircleCI)},
-		{"a process is frozen", w.freezeOne},
+func (h *harness) incidents() []incident {
+	all := []incident{
+		{"unrelated pipelines start", h.triggerUnrelated},
+		{"GitHub is down", h.vendorDown(atGitHub)},
+		{"CircleCI is down", h.vendorDown(atCircleCI)},
+		{"a process is frozen", h.freezeOne},
 	}
 
 	switch {
-	case !w.onSQLite():
-		list = append(
-			list,
-			trouble{"the database restarts", w.restartDatabase},
-			trouble{"the database is full", w.refuseWrites},
+	case !h.onSQLite():
+		all = append(all,
+			incident{"the database restarts", h.restartDatabase},
+			incident{"the database is full", h.refuseWrites},
 		)
-	case w.disk != "":
-		list = append(list, trouble{"the disk is full", w.fillDisk})
+	case h.disk != "":
+		all = append(all, incident{"the disk is full", h.fillDisk})
 	}
 
+	return all
+}
+
+// schedule returns every incident once, in random order. In the large run an old backup is restored
+// between them.
+func (h *harness) schedule(rng *rand.Rand) []incident {
+	list := h.incidents()
+	rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	if h.large {
+		list = slices.Insert(list, 3, incident{"an old backup is restored", h.restore})
+		list = slices.Insert(list, 2, incident{"a backup is taken", h.takeBackup})
+	}
 	return list
 }
 
-// schedule is every trouble once. In the large run an old backup comes back amid them.
-func (w *world) schedule(dice *rand.Rand) []trouble {
-	list := w.troubles()
-	dice.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-	if w.large {
-		list = slices.Insert(list, 3, trouble{"an old backup is restored", w.restore})
-		list = slices.Insert(list, 2, trouble{"the database is copied", w.backUp})
-	}
-	return list
-}
-
-// suffer lets one trouble follow the other to the end, and in the large run until each has
-// happened.
-func (w *world) suffer(t *testing.T, end time.Time) {
-	dice := w.dice(diceTrouble)
-	list := w.schedule(dice)
-	for i := 0; time.Now().Before(end) || w.large && i < len(list); i++ {
+// runIncidents runs one incident after the other until end, and in the large run until each has run.
+func (h *harness) runIncidents(t *testing.T, end time.Time) {
+	rng := h.rng(streamIncident)
+	list := h.schedule(rng)
+	for i := 0; time.Now().Before(end) || h.large && i < len(list); i++ {
 		if i >= len(list) {
-			list = append(list, w.troubles()[dice.IntN(len(w.troubles()))])
+			list = append(list, h.incidents()[rng.IntN(len(h.incidents()))])
 		}
 
-		pause(t.Context(), w.trouble.pick(dice))
-		t.Logf("%s %s", clock(time.Now()), list[i].name)
-		list[i].happen(t, dice)
+		pause(t.Context(), h.incidentInterval.pick(rng))
+		t.Logf("%s %s", formatTime(time.Now()), list[i].name)
+		list[i].run(t, rng)
 	}
 }
 
-// killAll ends one process after the other as a power cut does, until ctx ends.
-func (w *world) killAll(ctx context.Context) {
-	dice := w.dice(diceKill)
+// killAll kills one process after the other, as a power failure does, until ctx ends.
+func (h *harness) killAll(ctx context.Context) {
+	rng := h.rng(streamKill)
 	for {
-		pause(ctx, w.kill.pick(dice))
+		pause(ctx, h.killInterval.pick(rng))
 		if ctx.Err() != nil {
 			return
 		}
 
-		w.hush.RLock()
-		w.processes[dice.IntN(len(w.processes))].kill()
-		w.hush.RUnlock()
+		h.quiet.RLock()
+		h.processes[rng.IntN(len(h.processes))].kill()
+		h.quiet.RUnlock()
 	}
 }
 
-// trigger lets a stranger start pipelines with our token on the branch that is deployed, as a
-// person with the token would. Where the route sends no key nothing could tell them from ours, and
-// nothing promises to.
-func (w *world) trigger(_ *testing.T, dice *rand.Rand) {
-	for range w.strangers {
+// triggerUnrelated starts pipelines with Seraph's token on the deployed branch, as a person with the
+// token could. It leaves out projects whose route sends no key: nothing could tell such a pipeline from
+// a deployment's own, and Seraph does not promise to.
+func (h *harness) triggerUnrelated(_ *testing.T, rng *rand.Rand) {
+	for range h.unrelated {
 		project := "gh/acme/mono"
-		if name := w.repositories[dice.IntN(len(w.repositories))]; !withoutKey(name) && sibling(name) == name {
+		if name := h.repositories[rng.IntN(len(h.repositories))]; !withoutKey(name) && sameProject(name) == name {
 			project = "gh/" + name
 		}
-		w.strange = append(w.strange, w.circleci.AddUnrelatedPipeline(project, "main"))
+		h.unrelatedIDs = append(h.unrelatedIDs, h.circleci.AddUnrelatedPipeline(project, "main"))
 	}
 }
 
-// vendorDown makes every call to a vendor fail for a while.
-func (w *world) vendorDown(vendor int) func(*testing.T, *rand.Rand) {
-	return func(t *testing.T, dice *rand.Rand) {
-		w.plans[vendor].Clear("")
-		w.plans[vendor].Random("", 1, sim.Fault{Status: http.StatusServiceUnavailable})
-		pause(t.Context(), w.down.pick(dice))
-		w.misbehave()
+// vendorDown returns an incident in which every call to GitHub or to CircleCI fails for a while.
+func (h *harness) vendorDown(vendor int) func(*testing.T, *rand.Rand) {
+	return func(t *testing.T, rng *rand.Rand) {
+		h.plans[vendor].Clear("")
+		h.plans[vendor].Random("", 1, sim.Fault{Status: http.StatusServiceUnavailable})
+		pause(t.Context(), h.vendorOutage.pick(rng))
+		h.startCallFaults()
 	}
 }
 
-// freezeOne stops a process without its knowledge, and lets it go on after a while.
-func (w *world) freezeOne(t *testing.T, dice *rand.Rand) {
-	w.sleep(t.Context(), w.processes[dice.IntN(len(w.processes))], w.frozen)
+// freezeOne stops a process with SIGSTOP for a while.
+func (h *harness) freezeOne(t *testing.T, rng *rand.Rand) {
+	h.freezeFor(t.Context(), h.processes[rng.IntN(len(h.processes))], h.frozen)
 }
 
-// oversleep stops a replica for so long that its leases are others', while the other one goes on.
-// It must be awake at first: what it would hold in the middle of a start is the lock of the tables,
-// and no replica starts without.
-func (w *world) oversleep(t *testing.T) {
-	p := w.processes[len(w.processes)-1]
+// freezePastLease freezes a replica for so long that other replicas take over its leases. It waits until
+// the replica is ready: a replica that is frozen during its start would hold the migration lock, without
+// which no other replica starts.
+func (h *harness) freezePastLease(t *testing.T) {
+	p := h.processes[len(h.processes)-1]
 	p.waitReady(t)
-	t.Logf("%s %s is frozen for %s", clock(time.Now()), p.name, w.frozenOnce)
-	w.asleep.Go(func() { w.sleep(t.Context(), p, w.frozenOnce) })
+	t.Logf("%s %s is frozen for %s", formatTime(time.Now()), p.name, h.frozenLong)
+	h.freezing.Go(func() { h.freezeFor(t.Context(), p, h.frozenLong) })
 }

@@ -18,32 +18,32 @@ import (
 	"time"
 )
 
-// process is the real program. Whenever it ends it is started anew, with the same port, database
-// and log file, until the test is over.
+// process is the real program. Whenever it ends it is started again, with the same port, database and
+// log file, until the test ends.
 type process struct {
 	name, binary, addr string
 	env                []string
 	log                *os.File
 	running            sync.WaitGroup
-	ctx                context.Context // of all its lives
-	over               context.CancelFunc
-	door               sync.Mutex // locked while it must stay down
+	ctx                context.Context // ends when it must not be started again
+	cancel             context.CancelFunc
+	startLock          sync.Mutex // locked while it must stay down
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd     // nil while it is down
-	gone   chan struct{} // closed at the end of cmd
+	exited chan struct{} // closed when cmd has ended
 	frozen bool
 	kills  int
 	exits  []exit
 }
 
-// exit is an end that nobody forced.
+// exit is an end without a kill.
 type exit struct {
 	began, ended time.Time
 	code         int
 }
 
-// build makes the program and returns its path.
+// build builds the program and returns its path.
 func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "seraph")
@@ -64,19 +64,25 @@ func newProcess(t *testing.T, name, binary string) *process {
 
 	p := &process{name: name, binary: binary, addr: freeAddr(t), log: log}
 	p.env = []string{"SERAPH_ADDR=" + p.addr}
-	p.ctx, p.over = context.WithCancel(context.Background())
-	t.Cleanup(func() { p.end(); log.Close() })
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	t.Cleanup(func() {
+		p.cancel()
+		p.thaw()
+		p.kill()
+		p.running.Wait()
+		log.Close()
+	})
 
 	return p
 }
 
-// lastPort keeps to ports below those that the system gives to outgoing connections, so that nobody
-// takes one while the program is down.
+// lastPort is below the range that the system uses for outgoing connections, so that no other process
+// takes a port while the program is down.
 var lastPort atomic.Int64
 
 func init() { lastPort.Store(30_000 + int64(os.Getpid()%250)*10) }
 
-// freeAddr is an address that can be listened on again and again.
+// freeAddr returns an address that the program can listen on after each restart.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	for range 100 {
@@ -87,11 +93,11 @@ func freeAddr(t *testing.T) string {
 		}
 	}
 
-	t.Fatal("no free port")
+	t.Fatal("got no free port")
 	return ""
 }
 
-// start keeps the process running. One that ends at once has to wait, as with an orchestrator.
+// start keeps the process running. After an end within a second it waits, as an orchestrator does.
 func (p *process) start() {
 	p.running.Go(func() {
 		for p.ctx.Err() == nil {
@@ -102,8 +108,8 @@ func (p *process) start() {
 	})
 }
 
-// runOnce runs the process to its end, and returns how long it ran before it ended by itself: for a
-// killed one, that is for ever.
+// runOnce runs the process to its end, and returns how long it ran. For a killed process it returns the
+// longest duration, so that it is started again at once.
 func (p *process) runOnce() time.Duration {
 	cmd := exec.Command(p.binary, "serve")
 	cmd.Env, cmd.Stdout, cmd.Stderr = p.env, p.log, p.log
@@ -112,44 +118,45 @@ func (p *process) runOnce() time.Duration {
 		return 0
 	}
 
-	_ = cmd.Wait() // its state says how it ended
+	_ = cmd.Wait() // ProcessState has the result
+
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.cmd = nil
-	close(p.gone)
+	close(p.exited)
 	code := cmd.ProcessState.ExitCode()
 	if code < 0 {
 		return math.MaxInt64
 	}
 
-	p.exits = append(p.exits, exit{began, time.Now(), code})
+	p.exits = append(p.exits, exit{began: began, ended: time.Now(), code: code})
 	return time.Since(began)
 }
 
-// launch starts the process, unless its time is over. It waits while the door is shut.
+// launch starts the process, unless the test has ended. It waits while the process must stay down.
 func (p *process) launch(cmd *exec.Cmd) (began time.Time, ok bool) {
-	p.door.Lock()
-	defer p.door.Unlock()
+	p.startLock.Lock()
+	defer p.startLock.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ctx.Err() != nil || cmd.Start() != nil {
 		return time.Time{}, false
 	}
 
-	p.cmd, p.gone = cmd, make(chan struct{})
+	p.cmd, p.exited = cmd, make(chan struct{})
 	return time.Now(), true
 }
 
-// hold takes the process down and keeps it so until release.
-func (p *process) hold() {
-	p.door.Lock()
+// keepDown kills the process and keeps it down until allowStart.
+func (p *process) keepDown() {
+	p.startLock.Lock()
 	p.thaw()
 	p.kill()
 }
 
-func (p *process) release() { p.door.Unlock() }
+func (p *process) allowStart() { p.startLock.Unlock() }
 
-// stop ends the process as an operator does, and returns when it is gone.
+// stop ends the process as an operator does, and returns when it has ended.
 func (p *process) stop() {
 	p.mu.Lock()
 	if p.cmd == nil {
@@ -157,60 +164,51 @@ func (p *process) stop() {
 		return
 	}
 
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // or it has just ended by itself
-	gone := p.gone
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has just ended
+	exited := p.exited
 	p.mu.Unlock()
-	<-gone
+	<-exited
 }
 
-// kill ends the process as a power cut does, unless it is down or frozen, and returns when it is
-// gone.
-func (p *process) kill() bool {
+// kill ends the process as a power failure does, unless it is down or frozen, and returns when it has
+// ended.
+func (p *process) kill() {
 	p.mu.Lock()
 	if p.cmd == nil || p.frozen {
 		p.mu.Unlock()
-		return false
+		return
 	}
 
-	_ = p.cmd.Process.Kill() // or it has just ended by itself
+	_ = p.cmd.Process.Kill() // fails only if it has just ended
 	p.kills++
-	gone := p.gone
+	exited := p.exited
 	p.mu.Unlock()
-	<-gone
-
-	return true
+	<-exited
 }
 
-// freeze stops the process where it stands, unless it is down.
+// freeze stops the process with SIGSTOP, and reports whether it was running.
 func (p *process) freeze() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cmd == nil || p.frozen {
 		return false
 	}
+
 	p.frozen = p.cmd.Process.Signal(syscall.SIGSTOP) == nil
 	return p.frozen
 }
 
-// thaw lets it go on.
+// thaw lets a frozen process go on.
 func (p *process) thaw() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.frozen && p.cmd != nil {
-		_ = p.cmd.Process.Signal(syscall.SIGCONT) // or it has ended
+		_ = p.cmd.Process.Signal(syscall.SIGCONT) // fails only if it has ended
 	}
 	p.frozen = false
 }
 
-// end is for good.
-func (p *process) end() {
-	p.over()
-	p.thaw()
-	p.kill()
-	p.running.Wait()
-}
-
-func (p *process) logged() string {
+func (p *process) readLog() string {
 	text, err := os.ReadFile(p.log.Name())
 	if err != nil {
 		return err.Error()
@@ -218,10 +216,10 @@ func (p *process) logged() string {
 	return string(text)
 }
 
-// about are the lines of the log that name a deployment.
-func (p *process) about(deployment string) string {
+// logLines returns the lines of the log that name a deployment.
+func (p *process) logLines(deployment string) string {
 	out := "  log of " + p.name + ":\n"
-	for line := range strings.Lines(p.logged()) {
+	for line := range strings.Lines(p.readLog()) {
 		if strings.Contains(line, `"deployment":`+deployment+`,`) {
 			out += "  " + line
 		}
@@ -234,7 +232,7 @@ func tail(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
-// waitReady returns when /readyz says 200.
+// waitReady waits until /readyz answers 200.
 func (p *process) waitReady(t *testing.T) {
 	t.Helper()
 	for range 600 {
@@ -243,10 +241,10 @@ func (p *process) waitReady(t *testing.T) {
 		}
 		pause(t.Context(), 50*time.Millisecond)
 	}
-	t.Fatalf("%s is not ready after 30 s:\n%s", p.name, tail(p.logged(), 20))
+	t.Fatalf("%s: got no 200 from /readyz in 30 s:\n%s", p.name, tail(p.readLog(), 20))
 }
 
-// get answers 0 where nobody listens.
+// get sends a request; without an answer the status is 0 and the body is the error.
 func (p *process) get(path, token string) (status int, body string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

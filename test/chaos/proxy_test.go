@@ -13,41 +13,41 @@ import (
 	"time"
 )
 
-// front is where the vendors' webhooks go: it gives each one to the next process that answers TCP,
-// and says 502 when none does.
-type front struct {
+// proxy receives the webhooks of both simulators. It forwards each to the next process that accepts a
+// connection, and answers 502 if none does.
+type proxy struct {
 	processes []*process
 	next      atomic.Uint64
 }
 
-// listen starts the front and returns its URL.
-func (f *front) listen(t *testing.T) string {
+// listen starts the proxy and returns its URL.
+func (p *proxy) listen(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	proxy := &httputil.ReverseProxy{
+	reverse := &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.URL.Host = "http", "seraph" },
-		Transport: &http.Transport{DialContext: f.dial, DisableKeepAlives: true},
+		Transport: &http.Transport{DialContext: p.dial, DisableKeepAlives: true},
 		ErrorLog:  log.New(io.Discard, "", 0),
 	}
+	server := &http.Server{Handler: reverse, ReadHeaderTimeout: 10 * time.Second, ErrorLog: reverse.ErrorLog}
 
-	server := &http.Server{Handler: proxy, ReadHeaderTimeout: 10 * time.Second, ErrorLog: proxy.ErrorLog}
-	go server.Serve(listener) // always http.ErrServerClosed
+	go server.Serve(listener) // always returns http.ErrServerClosed
 	t.Cleanup(func() { server.Close() })
 	return "http://" + listener.Addr().String()
 }
 
-// dial connects to the processes in turn, wherever the request says.
-func (f *front) dial(ctx context.Context, network, _ string) (net.Conn, error) {
+// dial connects to the processes in turn, whatever the address.
+func (p *proxy) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	var dialer net.Dialer
-	for range f.processes {
-		p := f.processes[f.next.Add(1)%uint64(len(f.processes))]
-		if conn, err := dialer.DialContext(ctx, network, p.addr); err == nil {
+	for range p.processes {
+		next := p.processes[p.next.Add(1)%uint64(len(p.processes))]
+		if conn, err := dialer.DialContext(ctx, network, next.addr); err == nil {
 			return conn, nil
 		}
 	}
-	return nil, errors.New("no process answers")
+	return nil, errors.New("no process accepts connections")
 }

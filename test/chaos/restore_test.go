@@ -3,117 +3,123 @@ package chaos
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// restoration is when an old backup came back, and what it cannot know of. The zero value is a run
-// without.
+// longestPipeline is the longest that a pipeline runs.
+const longestPipeline = 3 * time.Second
+
+// restoration describes the restore of an old backup: when it was, and what the backup does not contain.
+// The zero value is a run without a restore.
 type restoration struct {
 	putBack          func()
 	copied, down, up time.Time
-	forgotten        map[int64]bool // deployments that came in after the copy was made, of which GitHub has a status
-	rolledBack       map[int64]bool // those that the copy knows, and that GitHub heard of since
+	forgotten        map[int64]bool // deployments that came after the backup and have a status at GitHub
+	rolledBack       map[int64]bool // deployments of the backup whose status at GitHub is newer
 }
 
-// backUp copies the database while all goes on.
-func (w *world) backUp(t *testing.T, _ *rand.Rand) {
-	w.hush.Lock() // a start that fails for the copy's sake is nobody's fault
-	defer w.hush.Unlock()
-	w.restored.copied = time.Now()
-	w.restored.putBack = w.copyDatabase(t)
+// takeBackup copies the database while everything runs.
+func (h *harness) takeBackup(t *testing.T, _ *rand.Rand) {
+	h.quiet.Lock() // a start may fail while the database is copied, which is no violation
+	defer h.quiet.Unlock()
+	h.restored.copied = time.Now()
+	h.restored.putBack = h.copyDatabase(t)
 }
 
-// restore puts the copy in the place of the live database.
+// restore replaces the live database with the backup.
 //
-// What a restored Seraph must not do is to run anything twice, and all it can go by are GitHub's
-// statuses (deploy/docs/operate.md). So the processes go down at a moment when GitHub has heard of
-// every pipeline there is. In another moment a deployment that is neither in the backup nor has a
-// status would be taken for a new one.
-func (w *world) restore(t *testing.T, _ *rand.Rand) {
-	w.hush.Lock()
-	defer w.hush.Unlock()
-	w.plans[atGitHub].Clear("")
+// A restored Seraph must not run anything twice, and all it can rely on are GitHub's statuses
+// (deploy/docs/operate.md). So the processes go down at a moment when GitHub has a status for every
+// pipeline. At another moment a deployment that is neither in the backup nor has a status would be
+// taken for a new one.
+func (h *harness) restore(t *testing.T, _ *rand.Rand) {
+	h.quiet.Lock()
+	defer h.quiet.Unlock()
+
+	h.plans[atGitHub].Clear("")
 	for range 90 {
-		if w.settled() && w.swap(t) {
+		if h.allReported() && h.replaceDatabase(t) {
 			break
 		}
 
 		pause(t.Context(), 500*time.Millisecond)
 	}
 
-	if w.restored.up.IsZero() {
-		t.Error("there was no moment to restore the backup: some pipeline always ran that GitHub had not heard of")
+	if h.restored.up.IsZero() {
+		t.Error("got no moment to restore the backup, want one in which GitHub has a status for every pipeline")
 	}
 
-	w.again.Store(true)
-	w.misbehave()
-	if !w.onSQLite() {
-		w.oversleep(t)
+	h.restoreDone.Store(true)
+	h.startCallFaults()
+	if !h.onSQLite() {
+		h.freezePastLease(t)
 	}
 }
 
-// swap takes the processes down and puts the backup in, if the moment still is good.
-func (w *world) swap(t *testing.T) bool {
-	release := w.hold()
+// replaceDatabase stops the processes and restores the backup, unless a pipeline was started meanwhile.
+func (h *harness) replaceDatabase(t *testing.T) bool {
+	release := h.keepDown()
 	defer release()
+
 	down := time.Now()
-	pause(t.Context(), slowest+time.Second) // what was under way may take effect without its caller
-	if !w.settled() {
+	pause(t.Context(), maxDelay+time.Second) // calls in progress may take effect without their caller
+	if !h.allReported() {
 		return false
 	}
 
-	w.restored.putBack()
-	w.restored.down, w.restored.up = down, time.Now()
-	w.restored.forgotten, w.restored.rolledBack = map[int64]bool{}, map[int64]bool{}
-	for _, e := range w.gather(t) {
-		since := slices.IndexFunc(e.Statuses, func(s status) bool { return !s.At.Before(w.restored.copied) })
+	h.restored.putBack()
+	h.restored.down, h.restored.up = down, time.Now()
+	h.restored.forgotten, h.restored.rolledBack = map[int64]bool{}, map[int64]bool{}
+	for _, e := range h.collect(t) {
+		since := slices.IndexFunc(e.Statuses, func(s status) bool { return !s.At.Before(h.restored.copied) })
 		switch {
-		case since < 0: // GitHub heard nothing new
-		case since == 0 && !e.acceptedBefore(w.restored.copied):
-			w.restored.forgotten[e.ID] = true
+		case since < 0: // no newer status
+		case since == 0 && !e.acceptedBefore(h.restored.copied):
+			h.restored.forgotten[e.ID] = true
 		default:
-			w.restored.rolledBack[e.ID] = true
+			h.restored.rolledBack[e.ID] = true
 		}
 	}
 
-	t.Logf(
-		"%s restored a backup that is %s old: it forgot %d deployments, and what happened to %d others",
-		clock(
-			w.restored.up,
-		),
-		w.restored.up.Sub(w.restored.copied).Round(time.Millisecond),
-		len(w.restored.forgotten),
-		len(w.restored.rolledBack),
-	)
-
+	age := h.restored.up.Sub(h.restored.copied).Round(time.Millisecond)
+	t.Logf("%s restored a backup of %s ago: it does not contain %d deployments and the progress of %d others",
+		formatTime(h.restored.up), age, len(h.restored.forgotten), len(h.restored.rolledBack))
 	return true
 }
 
-// settled says whether GitHub has heard of every pipeline, and none runs.
-func (w *world) settled() bool {
-	heard := map[string]time.Time{}
-	for _, d := range w.github.Deployments() {
-		if list := told(d); len(list) > 0 {
-			heard[number(d.ID)] = list[len(list)-1].At
+// allReported reports whether GitHub has a status for every pipeline, and none runs.
+func (h *harness) allReported() bool {
+	reported := map[string]time.Time{}
+	for _, d := range h.github.Deployments() {
+		if list := ownStatuses(d); len(list) > 0 {
+			reported[formatID(d.ID)] = list[len(list)-1].At
 		}
 	}
 
-	return !slices.ContainsFunc(w.circleci.Pipelines(), func(p circleci.Pipeline) bool {
+	return !slices.ContainsFunc(h.circleci.Pipelines(), func(p circleci.Pipeline) bool {
 		id, ours := p.Parameters["deployment_id"].(string)
-		began := w.real(p.CreatedAt)
-		return ours && (time.Since(began) < longestStory || heard[id].Before(began))
+		began := h.localTime(p.CreatedAt)
+		return ours && (time.Since(began) < longestPipeline || reported[id].Before(began))
 	})
 }
 
-// longestStory is how long a pipeline runs at most.
-const longestStory = 3 * time.Second
+// isOutdated reports whether GitHub has a newer status of a deployment than the restored database.
+func (r restoration) isOutdated(id int64) bool { return r.forgotten[id] || r.rolledBack[id] }
 
-// forgot says whether a restored database cannot know of a deployment. GitHub has a status of it,
-// so recovery leaves it alone, and what GitHub has heard is all it hears.
-func (r restoration) forgot(id int64) bool { return r.forgotten[id] }
+// alreadyHandled reports whether a deployment that waits in the restored database was correctly left
+// alone, because GitHub has a status of it (deploy/docs/failures.md, "an old backup is restored").
+func (r restoration) alreadyHandled(e *evidence) bool {
+	return r.isOutdated(e.ID) && e.last().At.After(r.up) && e.last().State == "error" &&
+		strings.HasPrefix(e.last().Description, "already handled: GitHub has a status") &&
+		!slices.ContainsFunc(e.pipelines, func(p circleci.Pipeline) bool { return p.CreatedAt.After(r.down) })
+}
 
-// behind says whether GitHub has heard more of a deployment than the restored database knows.
-func (r restoration) behind(id int64) bool { return r.forgotten[id] || r.rolledBack[id] }
+// unchangedSinceRestore reports whether a deployment that the backup does not contain still has the
+// status it had at the restore. GitHub has a status of it, so recovery leaves it alone.
+func (h *harness) unchangedSinceRestore(e *evidence) bool {
+	return h.restored.forgotten[e.ID] && !ended(e.Deployment) && !e.last().At.After(h.restored.up)
+}

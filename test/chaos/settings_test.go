@@ -9,53 +9,56 @@ import (
 	"time"
 )
 
-// The databases that the program runs on: as one process on an SQLite file, as two replicas on
+// The databases that the program runs on: one process with an SQLite file, or two replicas with
 // PostgreSQL.
 const (
 	sqlite   = "sqlite"
 	postgres = "postgres"
 )
 
-// settings are what a run is made of.
+// defaultSeed is the seed without SERAPH_CHAOS_SEED.
+const defaultSeed = 1
+
+// settings describe a run.
 type settings struct {
 	seed        uint64
 	database    string
 	deployments int
-	rage        time.Duration // how long processes are killed and calls fail
-	failing     float64       // part of all calls that go wrong
+	faultPeriod time.Duration // how long processes are killed and calls fail
+	failureRate float64       // share of the calls that fail
 	size
 }
 
-// size is what differs between a run that `go test ./...` can bear and one that leaves nothing out.
+// size has the settings that differ between the small and the large run.
 type size struct {
-	large        bool
-	projects     int           // beside the one that two repositories share
-	keyless      int           // more projects, whose routes send no key
-	strangers    int           // how many pipelines a stranger triggers in one go
-	kill         span          // between two kills
-	trouble      span          // between two troubles
-	frozen       time.Duration // SIGSTOP to SIGCONT
-	frozenOnce   time.Duration // the same, of one replica while the other one goes on
-	down         span          // how long a vendor is
-	databaseDown time.Duration
-	listLag      time.Duration
-	late         []time.Duration // after how long a trigger nobody answered still takes effect
-	patience     time.Duration   // until every deployment must have ended
-	env          []string
+	large            bool
+	projects         int           // besides the one that two repositories share
+	keyless          int           // more projects, whose routes send no key
+	unrelated        int           // unrelated pipelines that are started at once
+	killInterval     interval      // between two kills
+	incidentInterval interval      // between two incidents
+	frozen           time.Duration // from SIGSTOP to SIGCONT
+	frozenLong       time.Duration // the same for a replica that loses its leases
+	vendorOutage     interval      // how long GitHub or CircleCI is down
+	databaseOutage   time.Duration
+	listLag          time.Duration
+	lateEffects      []time.Duration // how long after it an unanswered trigger takes effect
+	maxWait          time.Duration   // until every deployment must have ended
+	env              []string
 }
 
 var small = size{
-	projects:     3,
-	keyless:      1,
-	strangers:    2,
-	kill:         span{300 * time.Millisecond, 1500 * time.Millisecond},
-	trouble:      span{200 * time.Millisecond, 600 * time.Millisecond},
-	frozen:       time.Second,
-	down:         span{300 * time.Millisecond, time.Second},
-	databaseDown: time.Second,
-	listLag:      500 * time.Millisecond,
-	late:         []time.Duration{time.Second, 2 * time.Second},
-	patience:     3 * time.Minute,
+	projects:         3,
+	keyless:          1,
+	unrelated:        2,
+	killInterval:     interval{300 * time.Millisecond, 1500 * time.Millisecond},
+	incidentInterval: interval{200 * time.Millisecond, 600 * time.Millisecond},
+	frozen:           time.Second,
+	vendorOutage:     interval{300 * time.Millisecond, time.Second},
+	databaseOutage:   time.Second,
+	listLag:          500 * time.Millisecond,
+	lateEffects:      []time.Duration{time.Second, 2 * time.Second},
+	maxWait:          3 * time.Minute,
 	env: []string{
 		"SERAPH_LOOKUP_GRACE=3s",
 		"SERAPH_CIRCLECI_TIMEOUT=3s",
@@ -64,34 +67,34 @@ var small = size{
 	},
 }
 
-// large leaves SERAPH_LOOKUP_GRACE at its default, so that what comes late comes within it. Its
-// many projects let the others go on while one waits for that.
+// large keeps SERAPH_LOOKUP_GRACE at its default, so that late effects come within it. It has many
+// projects, so that others go on while one waits for that time.
 var large = size{
-	large:        true,
-	projects:     36,
-	keyless:      6,
-	strangers:    4,
-	kill:         span{2 * time.Second, 10 * time.Second},
-	trouble:      span{2 * time.Second, 5 * time.Second},
-	frozen:       10 * time.Second,
-	frozenOnce:   2 * time.Minute,
-	down:         span{10 * time.Second, 20 * time.Second},
-	databaseDown: 3 * time.Second,
-	listLag:      20 * time.Second,
-	late:         []time.Duration{5 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute},
-	patience:     6 * time.Minute,
-	env:          []string{"SERAPH_POLL_MIN=500ms", "SERAPH_POLL_MAX=3s"},
+	large:            true,
+	projects:         36,
+	keyless:          6,
+	unrelated:        4,
+	killInterval:     interval{2 * time.Second, 10 * time.Second},
+	incidentInterval: interval{2 * time.Second, 5 * time.Second},
+	frozen:           10 * time.Second,
+	frozenLong:       2 * time.Minute,
+	vendorOutage:     interval{10 * time.Second, 20 * time.Second},
+	databaseOutage:   3 * time.Second,
+	listLag:          20 * time.Second,
+	lateEffects:      []time.Duration{5 * time.Second, 20 * time.Second, 40 * time.Second, time.Minute},
+	maxWait:          6 * time.Minute,
+	env:              []string{"SERAPH_POLL_MIN=500ms", "SERAPH_POLL_MAX=3s"},
 }
 
-// databases are those to run on: the one that was asked for; else both of them in small, and SQLite
-// in large.
+// databases returns those to run on: the one that SERAPH_CHAOS_DATABASE names; otherwise both in the
+// small run, and SQLite in the large one.
 func databases(t *testing.T) []string {
 	t.Helper()
-	switch asked := os.Getenv("SERAPH_CHAOS_DATABASE"); {
-	case asked == sqlite || asked == postgres:
-		return []string{asked}
-	case asked != "":
-		t.Fatalf("SERAPH_CHAOS_DATABASE is %q; it can be %s or %s", asked, sqlite, postgres)
+	switch name := os.Getenv("SERAPH_CHAOS_DATABASE"); {
+	case name == sqlite || name == postgres:
+		return []string{name}
+	case name != "":
+		t.Fatalf("SERAPH_CHAOS_DATABASE: got %q, want %s or %s", name, sqlite, postgres)
 	case wantsLarge():
 		return []string{sqlite}
 	}
@@ -106,61 +109,67 @@ func wantsLarge() bool {
 func readSettings(t *testing.T, database string) settings {
 	t.Helper()
 	s := settings{
-		seed:        rand.Uint64N(1_000_000),
+		seed:        defaultSeed,
 		database:    database,
 		deployments: 25,
-		rage:        5 * time.Second,
-		failing:     0.2,
+		faultPeriod: 5 * time.Second,
+		failureRate: 0.2,
 		size:        small,
 	}
-
 	if wantsLarge() {
-		s.deployments, s.rage, s.size = 500, 150*time.Second, large
+		s.deployments, s.faultPeriod, s.size = 500, 150*time.Second, large
 	}
 
-	read(t, "SERAPH_CHAOS_SEED", func(v string) (err error) { s.seed, err = strconv.ParseUint(v, 10, 64); return err })
-	read(t, "SERAPH_CHAOS_DEPLOYMENTS", func(v string) (err error) { s.deployments, err = strconv.Atoi(v); return err })
-	read(t, "SERAPH_CHAOS_DURATION", func(v string) (err error) { s.rage, err = time.ParseDuration(v); return err })
+	readVariable(t, "SERAPH_CHAOS_SEED", &s.seed, func(v string) (uint64, error) { return strconv.ParseUint(v, 10, 64) })
+	readVariable(t, "SERAPH_CHAOS_DEPLOYMENTS", &s.deployments, strconv.Atoi)
+	readVariable(t, "SERAPH_CHAOS_DURATION", &s.faultPeriod, time.ParseDuration)
 	t.Log(s)
 
 	return s
 }
 
-// String is how to ask for the same run again.
+// readVariable parses an environment variable, unless it is empty.
+func readVariable[T any](t *testing.T, name string, value *T, parse func(string) (T, error)) {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return
+	}
+
+	parsed, err := parse(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	*value = parsed
+}
+
+// String returns the variables that repeat the run.
 func (s settings) String() string {
 	out := fmt.Sprintf("SERAPH_CHAOS_SEED=%d SERAPH_CHAOS_DATABASE=%s", s.seed, s.database)
 	if s.large {
-		out += fmt.Sprintf(" SERAPH_CHAOS_DEPLOYMENTS=%d SERAPH_CHAOS_DURATION=%s", s.deployments, s.rage)
+		out += fmt.Sprintf(" SERAPH_CHAOS_DEPLOYMENTS=%d SERAPH_CHAOS_DURATION=%s", s.deployments, s.faultPeriod)
 	}
 	return out
 }
 
-func read(t *testing.T, name string, parse func(string) error) {
-	t.Helper()
-	if v := os.Getenv(name); v != "" {
-		if err := parse(v); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-	}
-}
-
-// The streams of dice. Each part of a run throws its own, so that one part's luck does not change
-// another's.
+// The streams of random numbers. Each part of a run has its own, so that it is independent of what the
+// others draw.
 const (
-	diceKill = iota
-	diceTrouble
-	diceClock
-	diceDeployment = 100 // and up: one for each
+	streamKill = iota
+	streamIncident
+	streamClock
+	streamDeployment = 100    // and up: one for each deployment
+	streamBurst      = 10_000 // and up: one for each deployment of a burst
 )
 
-// dice are the run's own; the simulators throw theirs from the same seed. Two runs of one seed are
-// alike, not the same: the clock plays too.
-func (s settings) dice(stream int) *rand.Rand { return rand.New(rand.NewPCG(s.seed, uint64(stream))) }
+// rng returns the random numbers of a stream. The simulators draw from the same seed. Two runs of one seed
+// are similar but not identical, because time has an influence too.
+func (s settings) rng(stream int) *rand.Rand { return rand.New(rand.NewPCG(s.seed, uint64(stream))) }
 
-// span is a shortest and a longest time.
-type span struct{ least, most time.Duration }
+// interval is a range of durations.
+type interval struct{ min, max time.Duration }
 
-// pick throws the dice for a time between the two.
-func (s span) pick(dice *rand.Rand) time.Duration {
-	return s.least + time.Duration(dice.Int64N(int64(s.most-s.least)+1))
+// pick draws a duration from the range.
+func (i interval) pick(rng *rand.Rand) time.Duration {
+	return i.min + time.Duration(rng.Int64N(int64(i.max-i.min)+1))
 }

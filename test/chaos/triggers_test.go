@@ -14,75 +14,75 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// tally stands before a plan and notes each call for a new pipeline as the wire saw it, and how it
-// was answered.
-type tally struct {
+// triggerRecorder records each trigger as it came over the network, before the plan acts on it, and its
+// answer.
+type triggerRecorder struct {
 	*sim.Plan
 	mu    sync.Mutex
 	calls []call
 }
 
-// call is one try to start a pipeline.
+// call is one attempt to start a pipeline.
 type call struct {
 	at         time.Time
 	deployment string
-	answer     int // 0: none, the connection broke
+	status     int // 0: no answer, the connection broke
 }
 
-// Wrap puts the plan, and before it the tally of an operation, before next.
-func (y *tally) Wrap(op string, next http.Handler) http.Handler {
-	planned := y.Plan.Wrap(op, next)
+// Wrap applies the plan to next, and records the calls of triggers.
+func (r *triggerRecorder) Wrap(op string, next http.Handler) http.Handler {
+	planned := r.Plan.Wrap(op, next)
 	if op != circleci.OpTrigger {
 		return planned
 	}
 
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(req.Body)
 		if err != nil {
-			panic(http.ErrAbortHandler) // the caller hung up before the call was complete
+			panic(http.ErrAbortHandler) // the client closed the connection before the request was complete
 		}
 
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		seen := &witness{ResponseWriter: w}
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		recorder := &statusRecorder{ResponseWriter: w}
 		began := time.Now()
-		defer func() { y.note(call{began, deploymentOf(body), seen.status}) }()
-		planned.ServeHTTP(seen, r)
+		defer func() { r.record(call{at: began, deployment: deploymentOf(body), status: recorder.status}) }()
+		planned.ServeHTTP(recorder, req)
 	})
 }
 
 func deploymentOf(body []byte) string {
-	var in struct {
+	var trigger struct {
 		Parameters map[string]any `json:"parameters"`
 	}
-	if json.Unmarshal(body, &in) != nil {
+	if json.Unmarshal(body, &trigger) != nil {
 		return ""
 	}
-	return fmt.Sprint(in.Parameters["deployment_id"])
+	return fmt.Sprint(trigger.Parameters["deployment_id"])
 }
 
-func (y *tally) note(c call) {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	y.calls = append(y.calls, c)
+func (r *triggerRecorder) record(c call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, c)
 }
 
-func (y *tally) all() []call {
-	y.mu.Lock()
-	defer y.mu.Unlock()
-	return slices.Clone(y.calls)
+func (r *triggerRecorder) all() []call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.calls)
 }
 
-// witness remembers the status that was answered.
-type witness struct {
+// statusRecorder keeps the status of the response.
+type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
-// WriteHeader notes the status and passes it on.
-func (w *witness) WriteHeader(status int) {
-	w.status = status
-	w.ResponseWriter.WriteHeader(status)
+// WriteHeader keeps the status and passes it on.
+func (r *statusRecorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
 }
 
-// Unwrap lets http.ResponseController reach the connection.
-func (w *witness) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+// Unwrap gives http.ResponseController access to the connection.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -10,178 +10,153 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// judge compares what happened with what was promised.
-func (w *world) judge(t *testing.T) {
-	all := w.gather(t)
+// verify compares what the simulators saw with what Seraph promises.
+func (h *harness) verify(t *testing.T) {
+	all := h.collect(t)
 	for _, e := range all {
-		if faults := w.faults(e, all); len(faults) > 0 {
-			t.Errorf(
-				"deployment %d (%s %s): %s\n%s",
-				e.ID,
-				e.Repository,
-				e.Environment,
-				strings.Join(faults, "; "),
-				w.story(e),
-			)
+		if broken := h.violations(e, all); len(broken) > 0 {
+			t.Errorf("deployment %d (%s %s): %s\n%s",
+				e.ID, e.Repository, e.Environment, strings.Join(broken, "; "), h.describe(e))
 		}
 	}
 
-	for key, ids := range w.circleci.ByParameter("seraph_key") {
+	for key, ids := range h.circleci.ByParameter("seraph_key") {
 		if len(ids) > 1 {
-			t.Errorf("key %s ran %d times: %v", key, len(ids), ids)
+			t.Errorf("key %s: got %d pipelines, want 1: %v", key, len(ids), ids)
 		}
 	}
 
-	w.judgeSlots(t, all)
-	w.judgeDoubts(t, all)
-	w.judgeExits(t)
-	for _, v := range append(w.github.Violations(), w.circleci.Violations()...) {
-		t.Errorf("violation: %s", v)
+	h.verifySlots(t, all)
+	h.verifyInconclusive(t, all)
+	h.verifyExits(t)
+
+	for _, v := range append(h.github.Violations(), h.circleci.Violations()...) {
+		t.Errorf("the simulator reports a violation: %s", v)
 	}
 
-	for _, id := range w.strange {
-		if p, _ := w.circleci.Pipeline(id); slices.ContainsFunc(
-			p.Workflows,
-			func(f circleci.Workflow) bool { return f.Status == "canceled" },
-		) {
-			t.Errorf("the stranger's pipeline %s was canceled", id)
+	canceled := func(f circleci.Workflow) bool { return f.Status == "canceled" }
+	for _, id := range h.unrelatedIDs {
+		if p, _ := h.circleci.Pipeline(id); slices.ContainsFunc(p.Workflows, canceled) {
+			t.Errorf("the unrelated pipeline %s was canceled", id)
 		}
 	}
 
-	w.summarize(t, all)
+	h.summarize(t, all)
 }
 
-// faults are the promises that were broken to one deployment.
-func (w *world) faults(e *evidence, all []*evidence) []string {
-	faults := append(w.outOfOrder(e), e.misled()...)
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+// violations returns the promises that were broken for one deployment.
+func (h *harness) violations(e *evidence, all []*evidence) []string {
+	broken := append(h.outOfOrder(e), e.wrongLinks()...)
+	add := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
 	if len(e.pipelines) > 1 {
-		fault("ran %d times", len(e.pipelines))
+		add("got %d pipelines, want 1", len(e.pipelines))
 	}
 
 	switch {
-	case w.left(e), w.restored.handled(e), e.overtaken(all), e.doubted():
-		return faults // it rightly has no end, or one that is not its pipeline's
+	case h.unchangedSinceRestore(e), h.restored.alreadyHandled(e), e.superseded(all), e.inconclusive():
+		return broken // correctly has no final status, or one that is not its pipeline's
 	case len(e.Statuses) == 0 && !e.accepted.IsZero():
-		fault("accepted and lost")
+		add("accepted and lost")
 	case len(e.Statuses) == 0:
-		fault("not accepted, and never found in GitHub's list")
+		add("not accepted, and never found in GitHub's list")
 	case !ended(e.Deployment):
-		fault("has not ended")
+		add("has not ended")
 	case len(e.pipelines) == 0:
-		fault("ended, and never ran")
-	case e.last().State != stories[e.pipelines[0].Scenario]:
-		fault(
-			"its pipeline's story is %s, so it should end with %s",
-			e.pipelines[0].Scenario,
-			stories[e.pipelines[0].Scenario],
-		)
+		add("ended without a pipeline")
+	case e.last().State != finalStates[e.pipelines[0].Scenario]:
+		scenario := e.pipelines[0].Scenario
+		add("got final state %s, want %s for scenario %s", e.last().State, finalStates[scenario], scenario)
 	}
 
-	return faults
+	return broken
 }
 
-// outOfOrder are the statuses that go back, or repeat the one before. A restored database does not
-// know what GitHub heard since the copy was made: for such a deployment the order begins anew.
-func (w *world) outOfOrder(e *evidence) []string {
-	var faults []string
+// outOfOrder returns the statuses of a lower rank than the previous one, and those that repeat the
+// previous one. A restored database does not know what GitHub received after the backup, so for such a
+// deployment the order begins again after the restore.
+func (h *harness) outOfOrder(e *evidence) []string {
+	var broken []string
 	for i := 1; i < len(e.Statuses); i++ {
 		before, s := e.Statuses[i-1], e.Statuses[i]
-		if up := w.restored.up; w.restored.behind(e.ID) && before.At.Before(up) && s.At.After(up) {
+		if up := h.restored.up; h.restored.isOutdated(e.ID) && before.At.Before(up) && s.At.After(up) {
 			continue
 		}
+
 		if rank[s.State] < rank[before.State] || rank[before.State] == 3 {
-			faults = append(faults, fmt.Sprintf("%s after %s", s.State, before.State))
+			broken = append(broken, fmt.Sprintf("%s after %s", s.State, before.State))
 		}
-		if rank[s.State] > 1 && s.State == before.State && s.Description == before.Description &&
-			s.LogURL == before.LogURL {
-			faults = append(faults, s.State+" told twice")
+
+		same := s.State == before.State && s.Description == before.Description && s.LogURL == before.LogURL
+		if rank[s.State] > 1 && same {
+			broken = append(broken, s.State+" written twice")
 		}
 	}
 
-	return faults
+	return broken
 }
 
-// misled are the links that lead to another deployment's pipeline.
-func (e *evidence) misled() []string {
-	var faults []string
+// wrongLinks returns the links that lead to the pipeline of another deployment.
+func (e *evidence) wrongLinks() []string {
+	var broken []string
 	for _, s := range e.Statuses {
 		own := func(p circleci.Pipeline) bool {
 			return strings.HasSuffix(s.LogURL, fmt.Sprintf("%s/%d", p.Project, p.Number))
 		}
 		if s.State == "in_progress" && !slices.ContainsFunc(e.pipelines, own) {
-			faults = append(faults, "in_progress links to "+s.LogURL)
+			broken = append(broken, "in_progress links to "+s.LogURL)
 		}
 	}
 
-	return faults
+	return broken
 }
 
-// overtaken says whether a deployment that came to light late was rightly rejected: a newer one of
-// its environment had started.
-func (e *evidence) overtaken(all []*evidence) bool {
+// superseded reports whether a deployment that became known late was correctly rejected, because a newer
+// one of its environment had started.
+func (e *evidence) superseded(all []*evidence) bool {
 	if len(e.pipelines) > 0 || !strings.HasPrefix(e.last().Description, "superseded by #") {
 		return false
 	}
+
 	return slices.ContainsFunc(all, func(o *evidence) bool {
 		return o.slot() == e.slot() && o.ID > e.ID && e.last().Description == fmt.Sprintf("superseded by #%d", o.ID) &&
 			len(o.calls) > 0 && o.calls[0].at.Before(e.last().At)
 	})
 }
 
-// handled says whether a deployment that the restored database believed to wait was rightly let
-// alone, because GitHub knew better (deploy/docs/failures.md, "an old
-// backup is restored").
-func (r restoration) handled(e *evidence) bool {
-	return r.behind(e.ID) && e.last().At.After(r.up) && e.last().State == "error" &&
-		strings.HasPrefix(e.last().Description, "already handled: GitHub has a status") &&
-		!slices.ContainsFunc(e.pipelines, func(p circleci.Pipeline) bool { return p.CreatedAt.After(r.down) })
-}
-
-// left says whether a deployment stands where the restore found it.
-func (w *world) left(e *evidence) bool {
-	return w.restored.forgot(e.ID) && !ended(e.Deployment) && !e.last().At.After(w.restored.up)
-}
-
-// doubted says whether a deployment was given up because nothing tells whether CircleCI started it.
-// Only a route without a key may.
-func (e *evidence) doubted() bool {
+// inconclusive reports whether a deployment was given up because Seraph could not find out whether
+// CircleCI had started it. Only a deployment whose route sends no key may end so.
+func (e *evidence) inconclusive() bool {
 	return withoutKey(e.Repository) && strings.Contains(e.last().Description, "may have started it")
 }
 
-// judgeDoubts holds that without a key, too, what CircleCI had started is nearly always found:
-// doubt about a pipeline that is there comes with at most 2 % of the triggers that were not
-// answered well. That there is none cannot be proven without a key, so other doubt is right.
-func (w *world) judgeDoubts(t *testing.T, all []*evidence) {
-	faulted, there, none := 0, 0, 0
+// verifyInconclusive checks that without a key, too, Seraph nearly always finds what CircleCI had
+// started: at most 2 % of the triggers without a good answer may end as inconclusive although there is a
+// pipeline. Without a key nobody can prove that there is none, so the other inconclusive ends are right.
+func (h *harness) verifyInconclusive(t *testing.T, all []*evidence) {
+	failedCalls, withPipeline, withoutPipeline := 0, 0, 0
 	for _, e := range all {
 		if !withoutKey(e.Repository) {
 			continue
 		}
 
 		for _, c := range e.calls {
-			if c.answer != 201 {
-				faulted++
+			if c.status != 201 {
+				failedCalls++
 			}
 		}
 
 		switch {
-		case e.doubted() && len(e.pipelines) > 0:
-			there++
-		case e.doubted():
-			none++
+		case e.inconclusive() && len(e.pipelines) > 0:
+			withPipeline++
+		case e.inconclusive():
+			withoutPipeline++
 		}
 	}
 
-	t.Logf(
-		"without a key: %d triggers not answered well; doubt about %d pipelines that are there and %d that are not",
-		faulted,
-		there,
-		none,
-	)
-
-	if there*50 > faulted {
-		t.Errorf("doubt about %d pipelines that are there, more than 2 %% of %d triggers", there, faulted)
+	t.Logf("without a key: %d triggers without a good answer; inconclusive: %d with a pipeline, %d without",
+		failedCalls, withPipeline, withoutPipeline)
+	if withPipeline*50 > failedCalls {
+		t.Errorf("inconclusive with a pipeline: got %d, want at most 2 %% of %d triggers", withPipeline, failedCalls)
 	}
 }
 
@@ -191,12 +166,12 @@ type run struct {
 	began, end time.Time
 }
 
-// runs are all pipelines by environment, oldest first.
+// runs returns all pipelines by environment, oldest first.
 func runs(all []*evidence) map[string][]run {
 	slots := map[string][]run{}
 	for _, e := range all {
 		for _, p := range e.pipelines {
-			r := run{e, p.CreatedAt, p.CreatedAt}
+			r := run{evidence: e, began: p.CreatedAt, end: p.CreatedAt}
 			for _, flow := range p.Workflows {
 				if flow.StoppedAt.After(r.end) {
 					r.end = flow.StoppedAt
@@ -214,38 +189,32 @@ func runs(all []*evidence) map[string][]run {
 	return slots
 }
 
-// judgeSlots holds that no environment had two pipelines at a time, and none of them after a newer
-// deployment's. A restored database does not know that a forgotten one ran, so it cannot hold back
-// an older one that comes to light later; nothing ran at the restore itself.
-func (w *world) judgeSlots(t *testing.T, all []*evidence) {
+// verifySlots checks that no environment had two pipelines at the same time, and none after one of a
+// newer deployment. A restored database does not know that a forgotten deployment ran, so it cannot
+// stop an older one that becomes known later; nothing ran during the restore itself.
+func (h *harness) verifySlots(t *testing.T, all []*evidence) {
 	for slot, list := range runs(all) {
 		for i := 1; i < len(list); i++ {
 			before, after := list[i-1], list[i]
-			stories := func() string { return w.story(before.evidence) + w.story(after.evidence) }
+			both := func() string { return h.describe(before.evidence) + h.describe(after.evidence) }
 			if after.began.Before(before.end) {
-				t.Errorf("%s: deployments %d and %d ran at the same time\n%s", slot, before.ID, after.ID, stories())
+				t.Errorf("%s: deployments %d and %d ran at the same time\n%s", slot, before.ID, after.ID, both())
 			}
-			if after.ID < before.ID && !(w.restored.forgot(before.ID) && after.began.After(w.restored.up)) {
-				t.Errorf("%s: deployment %d ran after %d\n%s", slot, after.ID, before.ID, stories())
+			if after.ID < before.ID && !(h.restored.forgotten[before.ID] && after.began.After(h.restored.up)) {
+				t.Errorf("%s: deployment %d ran after %d\n%s", slot, after.ID, before.ID, both())
 			}
 		}
 	}
 }
 
-// judgeExits holds that no process ended by itself, unless it had no database to start with.
-func (w *world) judgeExits(t *testing.T) {
-	for _, p := range w.processes {
+// verifyExits checks that no process ended by itself, except for lack of a database at its start.
+func (h *harness) verifyExits(t *testing.T) {
+	for _, p := range h.processes {
 		p.mu.Lock()
 		for _, e := range p.exits {
-			if e.code != 0 && !w.explains(e) {
-				t.Errorf(
-					"%s ran from %s to %s and ended with %d:\n%s",
-					p.name,
-					clock(e.began),
-					clock(e.ended),
-					e.code,
-					tail(p.logged(), 30),
-				)
+			if e.code != 0 && !h.causedByOutage(e) {
+				t.Errorf("%s ran from %s to %s: got exit code %d, want 0:\n%s",
+					p.name, formatTime(e.began), formatTime(e.ended), e.code, tail(p.readLog(), 30))
 			}
 		}
 
@@ -253,51 +222,39 @@ func (w *world) judgeExits(t *testing.T) {
 	}
 }
 
-// summarize says what the run was made of.
-func (w *world) summarize(t *testing.T, all []*evidence) {
-	accepted, superseded, handled, left, never := 0, 0, 0, 0, 0
+// summarize logs what the run consisted of.
+func (h *harness) summarize(t *testing.T, all []*evidence) {
+	accepted, superseded, handled, unchanged, neverRan := 0, 0, 0, 0, 0
 	for _, e := range all {
-		for count, is := range map[*int]bool{
-			&accepted: !e.accepted.IsZero(), &superseded: e.overtaken(all), &handled: w.restored.handled(e),
-			&left: w.left(e), &never: w.left(e) && len(e.pipelines) == 0,
-		} {
-			if is {
-				*count++
+		if !e.accepted.IsZero() {
+			accepted++
+		}
+		if e.superseded(all) {
+			superseded++
+		}
+		if h.restored.alreadyHandled(e) {
+			handled++
+		}
+		if h.unchangedSinceRestore(e) {
+			unchanged++
+			if len(e.pipelines) == 0 {
+				neverRan++
 			}
 		}
 	}
 
-	t.Logf(
-		"%d deployments, %d accepted by webhook, %d superseded; restored: %d handled already, %d left as they stood, of which %d never ran",
-		len(all),
-		accepted,
-		superseded,
-		handled,
-		left,
-		never,
-	)
-
-	t.Logf(
-		"%d triggers, %d pipelines, %d of strangers; %d calls to GitHub, %d to CircleCI; %d starts without a database, %d times a full disk",
-		len(
-			w.tally.all(),
-		),
-		len(w.circleci.Pipelines()),
-		len(w.strange),
-		sum(w.github.Calls()),
-		sum(w.circleci.Calls()),
-		w.failedStarts(),
-		w.mentions(
-			"disk is full",
-		)+w.mentions(
-			"read-only transaction",
-		),
-	)
+	diskFull := h.countLogLines("disk is full") + h.countLogLines("read-only transaction")
+	t.Logf("%d deployments, %d accepted by webhook, %d superseded", len(all), accepted, superseded)
+	t.Logf("restored: %d already handled, %d unchanged, of which %d never ran", handled, unchanged, neverRan)
+	t.Logf("%d triggers, %d pipelines, %d of them unrelated; %d calls to GitHub, %d to CircleCI",
+		len(h.triggers.all()), len(h.circleci.Pipelines()), len(h.unrelatedIDs),
+		sum(h.github.Calls()), sum(h.circleci.Calls()))
+	t.Logf("%d starts without a database, %d log lines about a full disk", h.failedStarts(), diskFull)
 }
 
-func (w *world) failedStarts() int {
+func (h *harness) failedStarts() int {
 	n := 0
-	for _, p := range w.processes {
+	for _, p := range h.processes {
 		p.mu.Lock()
 		n += len(slices.DeleteFunc(slices.Clone(p.exits), func(e exit) bool { return e.code == 0 }))
 		p.mu.Unlock()

@@ -18,11 +18,12 @@ import (
 // apiPage is the page with one curl line for each operation of the API.
 const apiPage = "deploy/docs/api.md"
 
-// signedByVendors are the operations that only GitHub and CircleCI can call, because a request must be signed.
+// signedByVendors are the operations that only GitHub and CircleCI can call, because a request must be
+// signed.
 var signedByVendors = []string{"githubWebhook", "githubWebhookHeaven", "circleciWebhook"}
 
-// standIns are what the shell would put in the place of variables and commands.
-var standIns = strings.NewReplacer(
+// placeholders replaces variables and commands as the shell would.
+var placeholders = strings.NewReplacer(
 	"\\\n", " ",
 	"$(git rev-parse HEAD)", strings.Repeat("a", 40),
 	"$SERAPH", "http://127.0.0.1:8080",
@@ -34,13 +35,14 @@ var (
 	shellWord  = regexp.MustCompile(`'[^']*'|"[^"]*"|[^\s'"]+`)
 )
 
-// description reads the description of the API.
+// description returns the OpenAPI description and a router of its operations.
 func description(t *testing.T) (*openapi3.T, routers.Router) {
 	t.Helper()
 	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(root, "api/openapi.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +56,7 @@ func curlLines(t *testing.T, page string) []string {
 	t.Helper()
 	var lines []string
 	for _, block := range shellBlock.FindAllStringSubmatch(read(t, page), -1) {
-		for line := range strings.Lines(standIns.Replace(block[1])) {
+		for line := range strings.Lines(placeholders.Replace(block[1])) {
 			if strings.HasPrefix(line, "curl ") && strings.Contains(line, "127.0.0.1:8080") {
 				lines = append(lines, strings.TrimSpace(line))
 			}
@@ -74,6 +76,7 @@ func curlRequest(t *testing.T, line string) *http.Request {
 			i++
 			return strings.Trim(words[i], `'"`)
 		}
+
 		switch words[i] {
 		case "-X":
 			method = value()
@@ -91,6 +94,7 @@ func curlRequest(t *testing.T, line string) *http.Request {
 	if err != nil {
 		t.Fatalf("%s: %v", line, err)
 	}
+
 	r.Header = header
 	if body == "" {
 		r.Body = http.NoBody
@@ -99,39 +103,50 @@ func curlRequest(t *testing.T, line string) *http.Request {
 	return r
 }
 
-// TestPages_CurlLines compares each curl command with the description of the API: its path, query, headers and body.
+// TestPages_CurlLines compares each curl command with the description of the API: its path, query, headers
+// and body.
 func TestPages_CurlLines(t *testing.T) {
 	_, router := description(t)
 	options := &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}
 	for _, page := range pages() {
 		for _, line := range curlLines(t, page) {
 			r := curlRequest(t, line)
-			api := strings.HasPrefix(r.URL.Path, "/api/")
 			route, params, err := router.FindRoute(r)
 			if err != nil {
 				t.Errorf("%s: %s\nis not in the description: %v", page, line, err)
 				continue
 			}
 
-			input := &openapi3filter.RequestValidationInput{Request: r, Route: route, PathParams: params, Options: options}
-			if err := openapi3filter.ValidateRequest(context.Background(), input); err != nil {
-				t.Errorf("%s: %s\nis not as described: %v", page, line, err)
+			err = openapi3filter.ValidateRequest(context.Background(), &openapi3filter.RequestValidationInput{
+				Request:    r,
+				Route:      route,
+				PathParams: params,
+				Options:    options,
+			})
+			if err != nil {
+				t.Errorf("%s: %s\ndiffers from the description: %v", page, line, err)
 			}
-			if api && !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
+
+			isAPI := strings.HasPrefix(r.URL.Path, "/api/")
+			if isAPI && !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer ") {
 				t.Errorf("%s: %s\nhas no bearer token", page, line)
 			}
 		}
 	}
 }
 
-// TestAPI_ShowsEveryOperation wants a curl command on the API's page for each operation in the description.
+// TestAPI_ShowsEveryOperation checks that the API's page has a curl command for each operation of the
+// description.
 func TestAPI_ShowsEveryOperation(t *testing.T) {
 	doc, router := description(t)
 	shown := map[string]bool{}
 	for _, line := range curlLines(t, apiPage) {
-		if route, _, err := router.FindRoute(curlRequest(t, line)); err == nil {
-			shown[route.Operation.OperationID] = true
+		route, _, err := router.FindRoute(curlRequest(t, line))
+		if err != nil {
+			continue // TestPages_CurlLines reports it
 		}
+
+		shown[route.Operation.OperationID] = true
 	}
 
 	for path, item := range doc.Paths.Map() {
@@ -149,8 +164,9 @@ func TestRules_ReasonCodes(t *testing.T) {
 	doc, _ := description(t)
 	_, list, ok := strings.Cut(read(t, "deploy/docs/rules.md"), "## Reason codes\n")
 	if !ok {
-		t.Fatal("rules.md has no list of reason codes")
+		t.Fatal("got no list of reason codes in rules.md")
 	}
+
 	_, list, _ = strings.Cut(list, ": `")
 	list, _, _ = strings.Cut(list, "`")
 
@@ -164,8 +180,8 @@ func TestRules_ReasonCodes(t *testing.T) {
 	}
 }
 
-// TestDescription_NoMergeKeys wants a description that tools for YAML 1.2 read as well: they do not
-// know the merge keys of YAML 1.1.
+// TestDescription_NoMergeKeys checks that tools for YAML 1.2 can read the description: they do not know the
+// merge keys of YAML 1.1.
 func TestDescription_NoMergeKeys(t *testing.T) {
 	for i, line := range strings.Split(read(t, "api/openapi.yaml"), "\n") {
 		if strings.HasPrefix(strings.TrimSpace(line), "<<:") {

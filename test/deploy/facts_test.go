@@ -13,29 +13,36 @@ import (
 	"testing"
 )
 
-// literals returns every string literal in the product's Go files, without tests.
+// literals returns every string literal of pkg, without tests.
 func literals(t *testing.T) []string {
 	t.Helper()
 	var all []string
 	collect := func(n ast.Node) bool {
-		if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-			if text, err := strconv.Unquote(literal.Value); err == nil {
-				all = append(all, text)
-			}
+		literal, ok := n.(*ast.BasicLit)
+		if !ok || literal.Kind != token.STRING {
+			return true
 		}
 
+		text, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		all = append(all, text)
 		return true
 	}
+
 	err := filepath.WalkDir(filepath.Join(root, "pkg"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
+
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 		if err != nil {
 			return err
 		}
-		ast.Inspect(file, collect)
 
+		ast.Inspect(file, collect)
 		return nil
 	})
 	if err != nil {
@@ -50,16 +57,15 @@ var (
 	quotation  = regexp.MustCompile(`"([^"]+)"`)
 )
 
-// TestFailures_QuoteRealMessages wants that the code contains every message that failures.md
-// explains. An ellipsis stands for what varies: the parts before and after it must each be part of
-// a string literal.
+// TestFailures_QuoteRealMessages checks that the code contains every message that failures.md explains. An
+// ellipsis stands for what varies: the parts before and after it must each be part of a string literal.
 func TestFailures_QuoteRealMessages(t *testing.T) {
 	code := strings.Join(literals(t), "\n")
 	count := 0
 	for _, cell := range quotedCell.FindAllStringSubmatch(read(t, "deploy/docs/failures.md"), -1) {
 		for _, message := range quotation.FindAllStringSubmatch(strings.ReplaceAll(cell[1], "`", ""), -1) {
 			count++
-			text := strings.TrimPrefix(message[1], "Waiting for ") // which stands before whatever is waited for
+			text := strings.TrimPrefix(message[1], "Waiting for ") // the code adds what is waited for
 			for _, part := range strings.Split(text, "…") {
 				if part = strings.TrimSpace(part); !strings.Contains(code, part) {
 					t.Errorf("failures.md explains %q, but no string in pkg contains %q", message[1], part)
@@ -73,7 +79,7 @@ func TestFailures_QuoteRealMessages(t *testing.T) {
 	}
 }
 
-// TestAPI_ErrorCodes wants that each error code on the API's page is one that the code uses.
+// TestAPI_ErrorCodes checks that the code uses each error code of the API's page.
 func TestAPI_ErrorCodes(t *testing.T) {
 	_, table, _ := strings.Cut(read(t, "deploy/docs/api.md"), "| status | codes |")
 	codes := regexp.MustCompile("`([a-z]+(?:_[a-z]+)*)`").FindAllStringSubmatch(table, -1)
@@ -95,8 +101,9 @@ func TestOperate_Metrics(t *testing.T) {
 	metric := regexp.MustCompile(`^seraph_[a-z_]+$`)
 	_, list, ok := strings.Cut(read(t, "deploy/docs/operate.md"), "All metrics: ")
 	if !ok {
-		t.Fatal("operate.md has no list of all metrics")
+		t.Fatal("got no list of all metrics in operate.md")
 	}
+
 	list, _, _ = strings.Cut(list, ". ")
 
 	got := name.FindAllString(list, -1)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestMakefile_BuildsWithOneSetOfFlags wants that every program is built through BUILD: with other flags each package
-// would be compiled once more, which takes a newcomer minutes.
+// TestMakefile_BuildsWithOneSetOfFlags checks that every program is built with BUILD. With other flags each
+// package would be compiled again, which takes minutes in a new clone.
 func TestMakefile_BuildsWithOneSetOfFlags(t *testing.T) {
 	builds := 0
 	for line := range strings.Lines(read(t, "Makefile")) {
@@ -17,6 +17,7 @@ func TestMakefile_BuildsWithOneSetOfFlags(t *testing.T) {
 			t.Errorf("got %q, want $(BUILD)", line)
 		}
 	}
+
 	if builds < 3 {
 		t.Errorf("got %d lines with BUILD, want it and its uses", builds)
 	}

@@ -11,11 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// notObjects are files that Kubernetes does not read: kustomize makes objects of them.
+// notObjects are files that Kubernetes does not read: kustomize generates objects from them.
 var notObjects = []string{"kustomization.yaml", "routes.yaml"}
 
-// TestYAML parses every YAML file of deploy/, and wants that Kubernetes' have a kind and a name.
-func TestYAML(t *testing.T) {
+// TestManifests_Parse parses every YAML file of deploy/, and checks that those of Kubernetes have a kind and
+// a name.
+func TestManifests_Parse(t *testing.T) {
 	count := 0
 	err := filepath.WalkDir(filepath.Join(root, "deploy"), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(path) != ".yaml" {
@@ -43,11 +44,11 @@ func TestYAML(t *testing.T) {
 		t.Fatal(err)
 	}
 	if count == 0 {
-		t.Fatal("found no YAML file in deploy/")
+		t.Fatal("got no YAML file in deploy/")
 	}
 }
 
-// environment returns the container's variables of the StatefulSet.
+// environment returns the variables of a container.
 func environment(t *testing.T, container any) node {
 	t.Helper()
 	all := node{}
@@ -59,26 +60,26 @@ func environment(t *testing.T, container any) node {
 	return all
 }
 
-// TestStatefulSet holds what keeps one pod with one file safe.
-func TestStatefulSet(t *testing.T) {
+// TestStatefulSet_OneSafePod checks the settings that make one pod with one file safe.
+func TestStatefulSet_OneSafePod(t *testing.T) {
 	set := document(t, "deploy/kubernetes/statefulset.yaml")
 	pod := at(t, set, "spec", "template", "spec")
 	container := at(t, pod, "containers", 0)
 	env := environment(t, container)
 
 	if got := at(t, set, "spec", "replicas"); got != uint64(1) {
-		t.Errorf("replicas is %v; the embedded database allows one", got)
+		t.Errorf("replicas: got %v, want 1, which the embedded database allows", got)
 	}
-	if at(t, pod, "enableServiceLinks") != false {
-		t.Error("service links would set SERAPH_PORT and more")
+	if got := at(t, pod, "enableServiceLinks"); got != false {
+		t.Errorf("enableServiceLinks: got %v, want false: it would set SERAPH_PORT and more", got)
 	}
-	if delay := duration(t, env["SERAPH_SHUTDOWN_DELAY"]); delay != 5*time.Second {
-		t.Errorf("SHUTDOWN_DELAY is %v, want 5s: the Service must have time to forget the pod", delay)
+	if got := duration(t, env["SERAPH_SHUTDOWN_DELAY"]); got != 5*time.Second {
+		t.Errorf("SERAPH_SHUTDOWN_DELAY: got %v, want 5s, in which the Service removes the pod", got)
 	}
 
-	need := duration(t, env["SERAPH_SHUTDOWN_DELAY"]) + duration(t, env["SERAPH_SHUTDOWN_GRACE"]) + closing
-	if have := seconds(t, at(t, pod, "terminationGracePeriodSeconds")); have < need {
-		t.Errorf("terminationGracePeriodSeconds is %v, a stop may take %v", have, need)
+	got, want := seconds(t, at(t, pod, "terminationGracePeriodSeconds")), stopTime(t, env)
+	if got < want {
+		t.Errorf("terminationGracePeriodSeconds: got %v, want at least %v, which a stop can take", got, want)
 	}
 
 	for probe, path := range map[string]string{
@@ -86,46 +87,44 @@ func TestStatefulSet(t *testing.T) {
 		"livenessProbe":  "/healthz",
 		"readinessProbe": "/readyz",
 	} {
-		if got := at(t, container, probe, "httpGet", "path"); got != path {
-			t.Errorf("%s asks %v, want %s", probe, got, path)
-		}
+		t.Run(probe, func(t *testing.T) {
+			if got := at(t, container, probe, "httpGet", "path"); got != path {
+				t.Errorf("got %v, want %s", got, path)
+			}
+		})
 	}
 
 	start := at(t, container, "startupProbe")
-	patience := seconds(
-		t,
-		at(t, start, "periodSeconds"),
-	) * time.Duration(
-		seconds(t, at(t, start, "failureThreshold"))/time.Second,
-	)
-
-	if patience <= 30*time.Second {
-		t.Errorf("the startup probe gives up after %v, but a start may wait 30s for the file lock", patience)
+	period, failures := seconds(t, at(t, start, "periodSeconds")), seconds(t, at(t, start, "failureThreshold"))
+	if total := period * (failures / time.Second); total <= 30*time.Second {
+		t.Errorf("startupProbe: got %v, want more than 30s, which a start can wait for the file lock", total)
 	}
 }
 
-// TestReplicas wants that some pod is always there, and that it is the same pod but for its
-// database.
-func TestReplicas(t *testing.T) {
+// stopTime returns the longest that a stop can take.
+func stopTime(t *testing.T, env node) time.Duration {
+	t.Helper()
+	return duration(t, env["SERAPH_SHUTDOWN_DELAY"]) + duration(t, env["SERAPH_SHUTDOWN_GRACE"]) + closeTime
+}
+
+// TestReplicas_AlwaysOnePod checks that some pod always runs during a rollout, and that the pods differ from
+// the StatefulSet's only in their database.
+func TestReplicas_AlwaysOnePod(t *testing.T) {
 	set := document(t, "deploy/kubernetes-postgres/deployment.yaml")
-	if n, ok := at(t, set, "spec", "replicas").(uint64); !ok || n < 2 {
-		t.Errorf("replicas is %v, want 2 or more", n)
+	if got, ok := at(t, set, "spec", "replicas").(uint64); !ok || got < 2 {
+		t.Errorf("replicas: got %v, want at least 2", got)
 	}
 	if got := at(t, set, "spec", "strategy", "rollingUpdate", "maxUnavailable"); got != uint64(0) {
-		t.Errorf("maxUnavailable is %v: webhooks would be refused while a new version rolls out", got)
+		t.Errorf("maxUnavailable: got %v, want 0, or webhooks are refused during a rollout", got)
 	}
 
-	if got := at(t, document(t, "deploy/kubernetes-postgres/poddisruptionbudget.yaml"), "spec", "minAvailable"); got != uint64(
-		1,
-	) {
-		t.Errorf("minAvailable is %v, want 1", got)
+	budget := document(t, "deploy/kubernetes-postgres/poddisruptionbudget.yaml")
+	if got := at(t, budget, "spec", "minAvailable"); got != uint64(1) {
+		t.Errorf("minAvailable: got %v, want 1", got)
 	}
 
-	one := environment(
-		t,
-		at(t, document(t, "deploy/kubernetes/statefulset.yaml"), "spec", "template", "spec", "containers", 0),
-	)
-
+	statefulSet := document(t, "deploy/kubernetes/statefulset.yaml")
+	one := environment(t, at(t, statefulSet, "spec", "template", "spec", "containers", 0))
 	many := environment(t, at(t, set, "spec", "template", "spec", "containers", 0))
 	delete(one, "SERAPH_DATABASE_URL")
 	delete(many, "SERAPH_DATABASE_URL_FILE")
@@ -134,36 +133,55 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
-// TestPodIsConfined holds the security settings of the pods.
-func TestPodIsConfined(t *testing.T) {
-	confined(t, "deploy/kubernetes/statefulset.yaml")
-	confined(t, "deploy/kubernetes-postgres/deployment.yaml")
+// podSecurity has the security settings of a pod, by their path.
+var podSecurity = map[string]struct {
+	path []any
+	want any
+}{
+	"user": {
+		path: []any{"securityContext", "runAsNonRoot"},
+		want: true,
+	},
+	"seccomp": {
+		path: []any{"securityContext", "seccompProfile", "type"},
+		want: "RuntimeDefault",
+	},
+	"token": {
+		path: []any{"automountServiceAccountToken"},
+		want: false,
+	},
+	"root file system": {
+		path: []any{"containers", 0, "securityContext", "readOnlyRootFilesystem"},
+		want: true,
+	},
+	"escalation": {
+		path: []any{"containers", 0, "securityContext", "allowPrivilegeEscalation"},
+		want: false,
+	},
+	"capabilities": {
+		path: []any{"containers", 0, "securityContext", "capabilities", "drop", 0},
+		want: "ALL",
+	},
 }
 
-func confined(t *testing.T, manifest string) {
-	t.Helper()
-	pod := at(t, document(t, manifest), "spec", "template", "spec")
-	want := map[string]struct {
-		way  []any
-		want any
-	}{
-		"user":       {[]any{"securityContext", "runAsNonRoot"}, true},
-		"seccomp":    {[]any{"securityContext", "seccompProfile", "type"}, "RuntimeDefault"},
-		"token":      {[]any{"automountServiceAccountToken"}, false},
-		"root FS":    {[]any{"containers", 0, "securityContext", "readOnlyRootFilesystem"}, true},
-		"escalation": {[]any{"containers", 0, "securityContext", "allowPrivilegeEscalation"}, false},
-		"abilities":  {[]any{"containers", 0, "securityContext", "capabilities", "drop", 0}, "ALL"},
-	}
-
-	for name, c := range want {
-		if got := at(t, pod, c.way...); got != c.want {
-			t.Errorf("%s: %s: %v is %v, want %v", manifest, name, c.way, got, c.want)
+func TestPods_Confined(t *testing.T) {
+	for _, manifest := range []string{
+		"deploy/kubernetes/statefulset.yaml",
+		"deploy/kubernetes-postgres/deployment.yaml",
+	} {
+		pod := at(t, document(t, manifest), "spec", "template", "spec")
+		for name, c := range podSecurity {
+			t.Run(filepath.Base(manifest)+": "+name, func(t *testing.T) {
+				if got := at(t, pod, c.path...); got != c.want {
+					t.Errorf("%v: got %v, want %v", c.path, got, c.want)
+				}
+			})
 		}
 	}
 }
 
-// TestVolumes wants that each mount has its volume, and that the database lies on the claimed one.
-func TestVolumes(t *testing.T) {
+// TestStatefulSet_Volumes checks that each mount has its volume, and that the database is on the claimed one.
+func TestStatefulSet_Volumes(t *testing.T) {
 	set := document(t, "deploy/kubernetes/statefulset.yaml")
 	pod := at(t, set, "spec", "template", "spec")
 	claim := at(t, set, "spec", "volumeClaimTemplates", 0, "metadata", "name")
@@ -174,24 +192,24 @@ func TestVolumes(t *testing.T) {
 	}
 
 	database, _ := environment(t, at(t, pod, "containers", 0))["SERAPH_DATABASE_URL"].(string)
-	kept := false
+	onClaim := false
 	mounts, _ := at(t, pod, "containers", 0, "volumeMounts").([]any)
 	for _, mount := range mounts {
 		name, path := at(t, mount, "name"), at(t, mount, "mountPath")
 		if !slices.Contains(known, name) {
-			t.Errorf("%v is mounted, but there is no such volume", name)
+			t.Errorf("mount %v: got no such volume", name)
 		}
 
-		kept = kept || name == claim && strings.HasPrefix(database, "sqlite:"+path.(string)+"/")
+		onClaim = onClaim || name == claim && strings.HasPrefix(database, "sqlite:"+path.(string)+"/")
 	}
 
-	if !kept {
-		t.Errorf("%s is not on the volume %v: it would be gone with the pod", database, claim)
+	if !onClaim {
+		t.Errorf("database: got %s, want it on the volume %v, which outlives the pod", database, claim)
 	}
 }
 
-// TestIngress wants that nothing but GitHub's and CircleCI's paths is open.
-func TestIngress(t *testing.T) {
+// TestIngress_OpenPaths checks that only the paths of webhooks are open.
+func TestIngress_OpenPaths(t *testing.T) {
 	ingress := document(t, "deploy/kubernetes/ingress.example.yaml")
 	var open []string
 	paths, _ := at(t, ingress, "spec", "rules", 0, "http", "paths").([]any)
@@ -200,23 +218,22 @@ func TestIngress(t *testing.T) {
 	}
 
 	if want := []string{"/webhooks/", "/events"}; !slices.Equal(open, want) {
-		t.Errorf("the ingress opens %v, want %v", open, want)
+		t.Errorf("open paths: got %v, want %v", open, want)
 	}
 }
 
-// TestCompose holds the confinement, the time to stop, and that each secret named exists.
-func TestCompose(t *testing.T) {
+// TestCompose_StopTimeAndSecrets checks the confinement, the time to stop, and that each named secret exists.
+func TestCompose_StopTimeAndSecrets(t *testing.T) {
 	file := document(t, "deploy/compose.yaml")
 	service := at(t, file, "services", "seraph")
 	if at(t, service, "read_only") != true || at(t, service, "cap_drop", 0) != "ALL" ||
 		at(t, service, "security_opt", 0) != "no-new-privileges:true" {
-		t.Error("the service is not confined: read_only, cap_drop ALL, no-new-privileges")
+		t.Errorf("service: got %v, want read_only, cap_drop ALL and no-new-privileges", service)
 	}
 
 	env, _ := at(t, service, "environment").(node)
-	need := duration(t, env["SERAPH_SHUTDOWN_DELAY"]) + duration(t, env["SERAPH_SHUTDOWN_GRACE"]) + closing
-	if have := duration(t, at(t, service, "stop_grace_period")); have < need {
-		t.Errorf("stop_grace_period is %v, a stop may take %v", have, need)
+	if got, want := duration(t, at(t, service, "stop_grace_period")), stopTime(t, env); got < want {
+		t.Errorf("stop_grace_period: got %v, want at least %v, which a stop can take", got, want)
 	}
 
 	for name, value := range env {
@@ -227,7 +244,7 @@ func TestCompose(t *testing.T) {
 
 		at(t, file, "secrets", secret, "file")
 		if granted, _ := at(t, service, "secrets").([]any); !slices.Contains(granted, any(secret)) {
-			t.Errorf("%s points to the secret %s, which the service is not given", name, secret)
+			t.Errorf("secret of %s: got %s, want one that is granted to the service", name, secret)
 		}
 	}
 }
@@ -238,8 +255,9 @@ func asText(v any) string {
 	return s
 }
 
-// TestUnit holds the systemd unit's time to stop, its confinement, and its credentials.
-func TestUnit(t *testing.T) {
+// TestSystemdUnit_StopTimeAndCredentials checks the time to stop, the confinement and the credentials of the
+// systemd unit.
+func TestSystemdUnit_StopTimeAndCredentials(t *testing.T) {
 	settings := map[string][]string{}
 	for line := range strings.Lines(read(t, "deploy/seraph.service")) {
 		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && !strings.HasPrefix(key, "#") {
@@ -247,28 +265,34 @@ func TestUnit(t *testing.T) {
 		}
 	}
 
-	env := map[string]string{}
+	env := node{}
 	for _, pair := range settings["Environment"] {
 		name, value, _ := strings.Cut(pair, "=")
 		env[name] = value
 	}
 
-	need := duration(t, env["SERAPH_SHUTDOWN_DELAY"]) + duration(t, env["SERAPH_SHUTDOWN_GRACE"]) + closing
-	if have := duration(t, settings["TimeoutStopSec"][0]); have < need {
-		t.Errorf("TimeoutStopSec is %v, a stop may take %v", have, need)
+	if got, want := duration(t, settings["TimeoutStopSec"][0]), stopTime(t, env); got < want {
+		t.Errorf("TimeoutStopSec: got %v, want at least %v, which a stop can take", got, want)
 	}
 
-	for key, want := range map[string]string{"DynamicUser": "yes", "StateDirectory": "seraph", "NoNewPrivileges": "yes",
-		"ProtectSystem": "strict", "RestartPreventExitStatus": "2"} {
-		if !slices.Equal(settings[key], []string{want}) {
-			t.Errorf("%s is %v, want %s", key, settings[key], want)
-		}
+	for key, want := range map[string]string{
+		"DynamicUser":              "yes",
+		"StateDirectory":           "seraph",
+		"NoNewPrivileges":          "yes",
+		"ProtectSystem":            "strict",
+		"RestartPreventExitStatus": "2",
+	} {
+		t.Run(key, func(t *testing.T) {
+			if !slices.Equal(settings[key], []string{want}) {
+				t.Errorf("got %v, want %s", settings[key], want)
+			}
+		})
 	}
 
 	for name, value := range env {
-		credential, ok := strings.CutPrefix(value, "%d/")
+		credential, ok := strings.CutPrefix(asText(value), "%d/")
 		if ok && !slices.Contains(settings["LoadCredential"], credential+":/etc/seraph/secrets/"+credential) {
-			t.Errorf("%s points to the credential %s, which is not loaded", name, credential)
+			t.Errorf("credential of %s: got %s, want one that the unit loads", name, credential)
 		}
 	}
 }

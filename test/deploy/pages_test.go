@@ -11,7 +11,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/route"
 )
 
-// longestReadme is how long README.md may be, in bytes. Details belong into the pages below deploy/docs.
+// longestReadme is the maximum size of README.md in bytes. Details belong in the pages of deploy/docs.
 const longestReadme = 12 << 10
 
 var (
@@ -30,7 +30,8 @@ func pages() []string {
 	return list
 }
 
-// TestPages_YAML parses each YAML example, and wants no script in which CircleCI would paste a parameter.
+// TestPages_YAML parses each YAML example, and checks that CircleCI would substitute no parameter in a
+// script.
 func TestPages_YAML(t *testing.T) {
 	count := 0
 	for _, page := range pages() {
@@ -92,15 +93,15 @@ func scripts(v any) []string {
 	return found
 }
 
-// TestScripts_BothForms makes sure that scripts finds both forms.
+// TestScripts_BothForms checks that scripts finds both forms.
 func TestScripts_BothForms(t *testing.T) {
-	doc := documents(t, "made up", "steps:\n  - run: one\n  - run: {name: n, command: two}\n  - checkout\n")[0]
+	doc := documents(t, "example", "steps:\n  - run: one\n  - run: {name: n, command: two}\n  - checkout\n")[0]
 	if got, want := strings.Join(scripts(doc), " "), "one two"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// TestPages_Links wants that every file exists to which a document links.
+// TestPages_Links checks that every file exists to which a document links.
 func TestPages_Links(t *testing.T) {
 	documents := append(pages(), "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "pkg/README.md")
 	for _, document := range documents {
@@ -112,7 +113,7 @@ func TestPages_Links(t *testing.T) {
 	}
 }
 
-// TestPages_MakeTargets wants that each `make` command is a target with a line of help.
+// TestPages_MakeTargets checks that each `make` command names a target with help text.
 func TestPages_MakeTargets(t *testing.T) {
 	makefile := "\n" + read(t, "Makefile")
 	for _, document := range append(pages(), "CONTRIBUTING.md") {
@@ -125,7 +126,7 @@ func TestPages_MakeTargets(t *testing.T) {
 	}
 }
 
-// TestReadme_LinksEveryPage wants that a newcomer finds every page from README.md, which stays short.
+// TestReadme_LinksEveryPage checks that README.md links to every page and is not too long.
 func TestReadme_LinksEveryPage(t *testing.T) {
 	readme := read(t, "README.md")
 

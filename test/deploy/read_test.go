@@ -1,5 +1,5 @@
-// Package deploy tests that deploy/ and the documents are true: examples parse, times add up, and
-// the code knows every name, message, link and curl line.
+// Package deploy tests that deploy/ and the documents are correct: examples parse, times are consistent,
+// and every name, message, link and curl command matches the code.
 package deploy
 
 import (
@@ -14,13 +14,13 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// root is the repository, seen from this folder.
+// root is the path of the repository from this folder.
 const root = "../.."
 
-// closing is what a stop needs beyond SHUTDOWN_DELAY and SHUTDOWN_GRACE, to close the database.
-const closing = 5 * time.Second
+// closeTime is what a stop needs beyond SHUTDOWN_DELAY and SHUTDOWN_GRACE, to close the database.
+const closeTime = 5 * time.Second
 
-// read returns a file of the repository.
+// read returns the content of a file of the repository.
 func read(t *testing.T, name string) string {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(root, name))
@@ -30,10 +30,10 @@ func read(t *testing.T, name string) string {
 	return string(content)
 }
 
-// node is any YAML mapping.
+// node is a YAML mapping.
 type node = map[string]any
 
-// documents parses YAML, one mapping a document.
+// documents parses YAML and returns one mapping per document.
 func documents(t *testing.T, name, text string) []node {
 	t.Helper()
 	var all []node
@@ -52,48 +52,44 @@ func documents(t *testing.T, name, text string) []node {
 	}
 }
 
-// document parses a file that holds one mapping.
+// document parses a file with one mapping.
 func document(t *testing.T, name string) node {
 	t.Helper()
 	docs := documents(t, name, read(t, name))
 	if len(docs) != 1 {
-		t.Fatalf("%s holds %d documents, want 1", name, len(docs))
+		t.Fatalf("documents of %s: got %d, want 1", name, len(docs))
 	}
 	return docs[0]
 }
 
-// at walks into mappings by key and into lists by number, and fails where the way ends.
-func at(t *testing.T, from any, way ...any) any {
+// at returns the value at a path of keys of mappings and indexes of lists, and fails if there is none.
+func at(t *testing.T, from any, path ...any) any {
 	t.Helper()
-	here := from
-	for i, step := range way {
-		next, ok := into(here, step)
+	value := from
+	for i, step := range path {
+		next, ok := child(value, step)
 		if !ok {
-			t.Fatalf("nothing at %v", way[:i+1])
+			t.Fatalf("got no value at %v", path[:i+1])
 		}
 
-		here = next
+		value = next
 	}
 
-	return here
+	return value
 }
 
-func into(here, step any) (any, bool) {
+// child returns the value at one key or index.
+func child(value, step any) (any, bool) {
 	switch step := step.(type) {
 	case string:
-		mapping, ok := here.(node)
-		if !ok {
-			return nil, false
-		}
-
+		mapping, _ := value.(node)
 		next, ok := mapping[step]
 		return next, ok
 	case int:
-		list, ok := here.([]any)
+		list, ok := value.([]any)
 		if !ok || step >= len(list) {
 			return nil, false
 		}
-
 		return list[step], true
 	}
 
@@ -110,11 +106,11 @@ func seconds(t *testing.T, n any) time.Duration {
 		return time.Duration(n) * time.Second
 	}
 
-	t.Fatalf("%v (%T) is no whole number", n, n)
+	t.Fatalf("got %v (%T), want a whole number", n, n)
 	return 0
 }
 
-// duration reads a Go duration.
+// duration parses a Go duration.
 func duration(t *testing.T, text any) time.Duration {
 	t.Helper()
 	s, _ := text.(string)

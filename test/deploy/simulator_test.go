@@ -13,17 +13,21 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/control"
 )
 
-// TestSimulator_FitsTheExamples runs what `seraph check` runs, with deploy/example.env, deploy/simulator.env and the
-// example routes, against a simulator with its defaults: nothing is wrong, and there is no warning.
+// TestSimulator_FitsTheExamples runs what `seraph check` runs, with deploy/example.env, deploy/simulator.env
+// and the example routes, against a simulator with its defaults. It must find no error and no warning.
 func TestSimulator_FitsTheExamples(t *testing.T) {
-	for _, v := range config.Variables() {
-		for _, name := range []string{v.Name, v.Name + "_FILE"} {
-			t.Setenv(name, "") // remembers the value
-			if err := os.Unsetenv(name); err != nil {
-				t.Fatal(err)
-			}
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, "SERAPH_") {
+			continue
+		}
+
+		t.Setenv(name, "") // restores the value after the test
+		if err := os.Unsetenv(name); err != nil {
+			t.Fatal(err)
 		}
 	}
+
 	t.Chdir(root)
 	github, circleci := startSimulator(t)
 	t.Setenv("SERAPH_GITHUB_API_URL", github)
@@ -31,6 +35,7 @@ func TestSimulator_FitsTheExamples(t *testing.T) {
 	if err := config.LoadEnvFiles([]string{"deploy/example.env", "deploy/simulator.env"}); err != nil {
 		t.Fatal(err)
 	}
+
 	cfg, err := config.Load()
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +46,8 @@ func TestSimulator_FitsTheExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(cfg.Warnings) > 0 || len(findings) < 4 {
-		t.Errorf("got warnings %q and findings %v, want no warning, and findings about each project", cfg.Warnings, findings)
+		t.Errorf("got warnings %q and findings %v, want no warning and findings about each project",
+			cfg.Warnings, findings)
 	}
 	for _, finding := range findings {
 		if !strings.HasPrefix(finding.String(), "ok: ") {
@@ -50,21 +56,21 @@ func TestSimulator_FitsTheExamples(t *testing.T) {
 	}
 }
 
-// startSimulator runs seraph-sim on free ports until the test ends, and returns where its APIs are.
+// startSimulator runs seraph-sim on free ports until the test ends, and returns the URLs of its APIs.
 func startSimulator(t *testing.T) (github, circleci string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	reader, writer := io.Pipe()
-	ended := make(chan int, 1)
+	exited := make(chan int, 1)
 	go func() {
 		args := []string{"-github", "127.0.0.1:0", "-circleci", "127.0.0.1:0", "-control", "127.0.0.1:0"}
-		ended <- control.Run(ctx, args, func(string) string { return "" }, writer, io.Discard)
+		exited <- control.Run(ctx, args, func(string) string { return "" }, writer, io.Discard)
 		_ = writer.Close()
 	}()
 	t.Cleanup(func() {
 		cancel()
-		_, _ = io.Copy(io.Discard, reader) // so that printing does not wait for a reader
-		<-ended
+		_, _ = io.Copy(io.Discard, reader) // so that the simulator is not blocked when it prints
+		<-exited
 	})
 
 	lines := bufio.NewScanner(reader)
@@ -76,5 +82,6 @@ func startSimulator(t *testing.T) (github, circleci string) {
 			circleci = address
 		}
 	}
+
 	return github, circleci
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-// variables are the names that Seraph reads. Those with true are secrets, which may also be given
-// as NAME_FILE.
+// variables has the names of the variables that Seraph reads. The value is true for secrets, which can also
+// be set as NAME_FILE.
 var variables = secretByName(config.Variables())
 
 func secretByName(list []config.Variable) map[string]bool {
@@ -26,22 +26,22 @@ func secretByName(list []config.Variable) map[string]bool {
 	return all
 }
 
-// injected are names that are not ours: Kubernetes sets them beside a Service called seraph.
-var injected = []string{"SERAPH_PORT", "SERAPH_SERVICE_HOST"}
+// injectedNames are the names of variables that Kubernetes sets for a Service called seraph.
+var injectedNames = []string{"SERAPH_PORT", "SERAPH_SERVICE_HOST"}
 
 var variableName = regexp.MustCompile(`\bSERAPH_[A-Z0-9_]*[A-Z0-9]\b`)
 
-// known says whether Seraph reads a variable of that name.
+// known reports whether Seraph reads a variable of that name, or Kubernetes sets it.
 func known(name string) bool {
-	if _, ok := variables[name]; ok || slices.Contains(injected, name) {
+	if _, ok := variables[name]; ok || slices.Contains(injectedNames, name) {
 		return true
 	}
+
 	plain, ok := strings.CutSuffix(name, "_FILE")
 	return ok && variables[plain]
 }
 
-// TestVariables_Exist wants that every variable named in deploy/ and README.md is one that Seraph
-// reads.
+// TestVariables_Exist checks that Seraph reads every variable that deploy/ and README.md name.
 func TestVariables_Exist(t *testing.T) {
 	names := []string{"README.md"}
 	err := filepath.WalkDir(filepath.Join(root, "deploy"), func(path string, entry fs.DirEntry, err error) error {
@@ -80,13 +80,12 @@ type setting struct {
 
 var settingRow = regexp.MustCompile("(?m)^\\| `(SERAPH_[A-Z_]+)`( s)? \\| ([^|]*)\\|")
 
-// TestConfiguration_EqualsCode wants the configuration table to be what the code reads: every
-// variable in the same order, with its default, and "required" exactly where a start without it
-// fails.
+// TestConfiguration_EqualsCode compares the configuration table with the code: it has every variable in the
+// same order, with its default, and "required" exactly where a start without it fails.
 func TestConfiguration_EqualsCode(t *testing.T) {
-	var said, want []setting
+	var got, want []setting
 	for _, cell := range settingRow.FindAllStringSubmatch(read(t, configurationPage), -1) {
-		said = append(said, setting{name: cell[1], secret: cell[2] != "", standard: strings.TrimSpace(cell[3])})
+		got = append(got, setting{name: cell[1], secret: cell[2] != "", standard: strings.TrimSpace(cell[3])})
 	}
 
 	required := requiredNames(t)
@@ -102,12 +101,12 @@ func TestConfiguration_EqualsCode(t *testing.T) {
 		want = append(want, row)
 	}
 
-	if diff := cmp.Diff(want, said, cmp.AllowUnexported(setting{})); diff != "" {
-		t.Errorf("the table in %s (+) is not what the code reads (-):\n%s", configurationPage, diff)
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(setting{})); diff != "" {
+		t.Errorf("the table in %s (+) differs from the code (-):\n%s", configurationPage, diff)
 	}
 }
 
-// requiredNames are the variables without which, alone, nothing starts.
+// requiredNames returns the variables that Load reports as required in an empty environment.
 func requiredNames(t *testing.T) map[string]bool {
 	t.Helper()
 	for _, v := range config.Variables() {
@@ -118,7 +117,7 @@ func requiredNames(t *testing.T) map[string]bool {
 	_, err := config.Load()
 	var problems config.Problems
 	if !errors.As(err, &problems) {
-		t.Fatalf("an empty environment is taken: %v", err)
+		t.Fatalf("empty environment: got %v, want problems", err)
 	}
 
 	names := map[string]bool{}
@@ -131,8 +130,9 @@ func requiredNames(t *testing.T) map[string]bool {
 	return names
 }
 
-// TestExampleEnv wants lines that shells, Docker and systemd read alike, and no value for a secret.
-func TestExampleEnv(t *testing.T) {
+// TestExampleEnv_PlainLines checks that shells, Docker and systemd read the lines of deploy/example.env
+// alike, and that no secret has a value.
+func TestExampleEnv_PlainLines(t *testing.T) {
 	plain := regexp.MustCompile(`^#?SERAPH_[A-Z_]+=[A-Za-z0-9:/._,-]*$`)
 	for line := range strings.Lines(read(t, "deploy/example.env")) {
 		line = strings.TrimSuffix(line, "\n")
@@ -140,12 +140,12 @@ func TestExampleEnv(t *testing.T) {
 			continue
 		}
 		if !plain.MatchString(line) {
-			t.Errorf("deploy/example.env: %q is not NAME=value without quotes and spaces", line)
+			t.Errorf("deploy/example.env: got %q, want NAME=value without quotes and spaces", line)
 		}
 
 		name, value, _ := strings.Cut(strings.TrimPrefix(line, "#"), "=")
 		if variables[name] && value != "" && name != "SERAPH_DATABASE_URL" {
-			t.Errorf("deploy/example.env gives %s a value; somebody would run with it", name)
+			t.Errorf("deploy/example.env: got a value for %s, want none: it is a secret", name)
 		}
 	}
 }

@@ -10,18 +10,18 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// detail is what the API says of one deployment.
-func (w *world) detail(d github.Deployment) string {
-	w.t.Helper()
-	code, body := w.get(fmt.Sprint("/api/v1/deployments/", d.ID), apiToken)
+// apiDetail returns the API's answer about one deployment.
+func (h *harness) apiDetail(d github.Deployment) string {
+	h.t.Helper()
+	code, body := h.get(fmt.Sprint("/api/v1/deployments/", d.ID), apiToken)
 	if code != http.StatusOK {
-		w.t.Fatalf("%d %s", code, body)
+		h.t.Fatalf("GET deployment %d: got %d %s, want 200", d.ID, code, body)
 	}
 	return body
 }
 
-// shown is a deployment as the API shows it.
-type shown struct {
+// apiDeployment is a deployment as the API shows it.
+type apiDeployment struct {
 	ID           int64
 	Repository   string
 	RepositoryID int64 `json:"repository_id"`
@@ -45,110 +45,113 @@ type shown struct {
 	}
 }
 
-// The API shows what happened, newest first, and nothing that may be secret.
-func TestAPI(t *testing.T) {
+// TestAPI_ShowsDeployments checks that the API shows what happened, newest first, and no value that may
+// be secret.
+func TestAPI_ShowsDeployments(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	first := w.deploy("acme/api", "staging", "success")
-	w.ends(first, "success", "")
-	second := w.deploy("acme/api", "production", "fail")
-	w.ends(second, "failure", "")
-	w.stop() // and what GitHub was told is on disk
-	w.start()
+	h := newHarness(t, setup{}).start()
+	first := h.deploy("acme/api", "staging", "success")
+	h.expectEnd(first, "success", "")
+	second := h.deploy("acme/api", "production", "fail")
+	h.expectEnd(second, "failure", "")
+	h.stop() // now the database has the written statuses
+	h.start()
+
 	var list struct {
-		Deployments []shown
+		Deployments []apiDeployment
 		NextCursor  string `json:"next_cursor"`
 	}
-
-	_, body := w.get("/api/v1/deployments", apiToken)
+	_, body := h.get("/api/v1/deployments", apiToken)
 	decode(t, []byte(body), &list)
-	if len(list.Deployments) != 2 || list.Deployments[0].ID != second.ID || list.Deployments[1].State != "succeeded" ||
-		list.NextCursor != "" {
-		t.Errorf("the list is %s", body)
+	if len(list.Deployments) != 2 || list.Deployments[0].ID != second.ID ||
+		list.Deployments[1].State != "succeeded" || list.NextCursor != "" {
+		t.Errorf("list: got %s, want the second and the first deployment, succeeded, and no next page", body)
 	}
 
-	w.shows(first)
-	for _, secretive := range []string{"success\"}", w.ci.Pipelines()[0].Parameters["seraph_key"].(string)} {
-		if contains(body+w.detail(first), secretive) {
+	h.expectShown(first)
+	for _, secretive := range []string{"success\"}", h.ci.Pipelines()[0].Parameters["seraph_key"].(string)} {
+		if contains(body+h.apiDetail(first), secretive) {
 			t.Errorf("the API shows %q", secretive)
 		}
 	}
 }
 
-func (w *world) shows(d github.Deployment) {
-	w.t.Helper()
-	var got shown
-	decode(w.t, []byte(w.detail(d)), &got)
-	p := w.pipeline(d)
-	if got.ID != d.ID || got.Repository != d.Repository || got.RepositoryID != d.RepositoryID || got.Environment != d.Environment ||
-		got.Ref != d.Ref || got.SHA != d.SHA ||
-		got.Task != d.Task ||
-		got.Creator != d.Creator {
-		w.t.Errorf("the API shows %+v of %+v", got, d)
+// expectShown compares what the API shows of a deployment with what GitHub and CircleCI know.
+func (h *harness) expectShown(d github.Deployment) {
+	h.t.Helper()
+	var got apiDeployment
+	decode(h.t, []byte(h.apiDetail(d)), &got)
+	p := h.waitPipeline(d)
+
+	if got.ID != d.ID || got.Repository != d.Repository || got.RepositoryID != d.RepositoryID ||
+		got.Environment != d.Environment || got.Ref != d.Ref || got.SHA != d.SHA ||
+		got.Task != d.Task || got.Creator != d.Creator {
+		h.t.Errorf("deployment: got %+v, want %+v", got, d)
 	}
 
+	page := fmt.Sprint("/pipelines/gh/acme/api/", p.Number)
 	if got.Pipeline == nil || got.Pipeline.ID != p.ID || got.Pipeline.Number != p.Number ||
-		got.Pipeline.Revision != d.SHA ||
-		!strings.HasSuffix(got.Pipeline.URL, fmt.Sprint("/pipelines/gh/acme/api/", p.Number)) {
-		w.t.Errorf("the API shows the pipeline %+v of %+v", got.Pipeline, p)
+		got.Pipeline.Revision != d.SHA || !strings.HasSuffix(got.Pipeline.URL, page) {
+		h.t.Errorf("pipeline: got %+v, want %+v", got.Pipeline, p)
 	}
 
 	if !slices.IsSorted([]string{got.AcceptedAt, got.StartedAt, got.EndedAt}) || !strings.HasSuffix(got.EndedAt, "Z") {
-		w.t.Errorf("times %q %q %q", got.AcceptedAt, got.StartedAt, got.EndedAt)
+		h.t.Errorf("times: got %q %q %q, want them sorted and in UTC", got.AcceptedAt, got.StartedAt, got.EndedAt)
 	}
 
-	names := slices.Sorted(slices.Values(got.Parameters))
-	if !slices.Equal(names, []string{"deployment_id", "seraph_key", "sim_scenario"}) {
-		w.t.Errorf("parameters %q", names)
+	names, want := slices.Sorted(slices.Values(got.Parameters)), []string{"deployment_id", "seraph_key", "sim_scenario"}
+	if !slices.Equal(names, want) {
+		h.t.Errorf("parameters: got %q, want %q", names, want)
 	}
 
-	if len(got.Timeline) < 3 || got.Timeline[0].Event == "" || len(got.Reports) != 2 ||
-		got.Reports[1].State != "success" ||
-		got.Reports[1].SentAt == "" {
-		w.t.Errorf("timeline %+v, reports %+v", got.Timeline, got.Reports)
+	if len(got.Timeline) < 3 || got.Timeline[0].Event == "" {
+		h.t.Errorf("timeline: got %+v, want at least 3 events", got.Timeline)
+	}
+	if len(got.Reports) != 2 || got.Reports[1].State != "success" || got.Reports[1].SentAt == "" {
+		h.t.Errorf("reports: got %+v, want 2, the second one a success that was sent", got.Reports)
 	}
 }
 
-// requests are what anybody may ask, with the answer's code.
+// requests are GET requests with the status of the answer.
 var requests = map[string]struct {
 	path, token string
 	code        int
 }{
-	"alive":                {"/healthz", "", 200},
-	"ready":                {"/readyz", "", 200},
-	"metrics":              {"/metrics", "", 200},
-	"list":                 {"/api/v1/deployments", apiToken, 200},
-	"list without token":   {"/api/v1/deployments", "", 401},
-	"list with bad token":  {"/api/v1/deployments", strings.Repeat("x", 40), 401},
-	"list with bad filter": {"/api/v1/deployments?state=nonsense", apiToken, 400},
-	"list with bad limit":  {"/api/v1/deployments?limit=0", apiToken, 400},
+	"alive":                {path: "/healthz", code: 200},
+	"ready":                {path: "/readyz", code: 200},
+	"metrics":              {path: "/metrics", code: 200},
+	"list":                 {path: "/api/v1/deployments", token: apiToken, code: 200},
+	"list without token":   {path: "/api/v1/deployments", code: 401},
+	"list with bad token":  {path: "/api/v1/deployments", token: strings.Repeat("x", 40), code: 401},
+	"list with bad filter": {path: "/api/v1/deployments?state=nonsense", token: apiToken, code: 400},
+	"list with bad limit":  {path: "/api/v1/deployments?limit=0", token: apiToken, code: 400},
 	"list of a state": {
-		"/api/v1/deployments?state=succeeded&limit=1&repository=acme/api&environment=x",
-		apiToken,
-		200,
+		path:  "/api/v1/deployments?state=succeeded&limit=1&repository=acme/api&environment=x",
+		token: apiToken,
+		code:  200,
 	},
-	"unknown deployment": {"/api/v1/deployments/1", apiToken, 404},
-	"get without token":  {"/api/v1/deployments/1", "", 401},
-	"unknown path":       {"/nothing", "", 404},
-	"wrong method":       {"/webhooks/github", "", 405},
+	"unknown deployment": {path: "/api/v1/deployments/1", token: apiToken, code: 404},
+	"get without token":  {path: "/api/v1/deployments/1", code: 401},
+	"unknown path":       {path: "/nothing", code: 404},
+	"wrong method":       {path: "/webhooks/github", code: 405},
 }
 
-func TestRequests(t *testing.T) {
+func TestAPI_StatusCodes(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
+	h := newHarness(t, setup{}).start()
 	for name, r := range requests {
-		if code, body := w.get(r.path, r.token); code != r.code {
-			t.Errorf("%s: %d, want %d: %s", name, code, r.code, body)
-		}
+		t.Run(name, func(t *testing.T) {
+			if code, body := h.withT(t).get(r.path, r.token); code != r.code {
+				t.Errorf("got %d, want %d: %s", code, r.code, body)
+			}
+		})
 	}
 
-	if _, body := w.get("/readyz", ""); strings.TrimSpace(
-		body,
-	) != `{"status":"ready","checks":{"database":"ok","queue":"ok"}}` {
-		t.Errorf("GET /readyz: %s", body)
+	const ready = `{"status":"ready","checks":{"database":"ok","queue":"ok"}}`
+	if _, body := h.get("/readyz", ""); strings.TrimSpace(body) != ready {
+		t.Errorf("GET /readyz: got %s, want %s", body, ready)
 	}
-
-	if _, body := w.get("/metrics", ""); !contains(body, `seraph_build_info{commit="0123abc"`) {
-		t.Errorf("GET /metrics shows no build:\n%s", body)
+	if _, body := h.get("/metrics", ""); !contains(body, `seraph_build_info{commit="0123abc"`) {
+		t.Errorf("GET /metrics: got no seraph_build_info:\n%s", body)
 	}
 }

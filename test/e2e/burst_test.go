@@ -11,71 +11,74 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// When the power fails while many webhooks come in at once, each one that was answered runs once, and
-// each one that was not is accepted when GitHub delivers it again.
-func TestBurst_PowerFailure(t *testing.T) {
+// TestCrash_DuringBurst kills the program while many webhooks come in at once. It checks that each
+// deployment whose webhook was answered runs once, and that each other one is accepted when GitHub
+// delivers its webhook again.
+func TestCrash_DuringBurst(t *testing.T) {
 	const n = 200
-	w := newWorld(t, setup{}).start()
-	w.gh.Hooks().Next("deployment", lose, n)
+	h := newHarness(t, setup{}).start()
+	h.gh.Hooks().Next("deployment", lostWebhook, n)
 	var all []github.Deployment
 	for i := range n {
-		all = append(all, w.deploy(fmt.Sprintf("acme/r%d", i%20), fmt.Sprintf("review-%d", i), "success"))
+		all = append(all, h.deploy(fmt.Sprintf("acme/r%d", i%20), fmt.Sprintf("review-%d", i), "success"))
 	}
 
-	promised := w.rush(all, n*2/3)
-	w.kill()
-	t.Logf("%d of %d were accepted before the power failed", len(promised), n)
-	w.start()
+	accepted := h.deliverAndKill(all, n*2/3)
+	h.kill()
+	t.Logf("%d of %d were accepted before the kill", len(accepted), n)
+	h.start()
+
 	for _, d := range all {
-		answer := w.hook("deployment", w.gh.EventBody(d.ID))
-		if want := "200 duplicate"; promised[d.ID] && answer != want {
-			t.Errorf("deployment %d was promised, and answered %q when it came again", d.ID, answer)
+		answer := h.deliver("deployment", h.gh.EventBody(d.ID))
+		if want := "200 duplicate"; accepted[d.ID] && answer != want {
+			t.Errorf("second webhook of the accepted deployment %d: got %q, want %q", d.ID, answer, want)
 		}
 	}
 
 	for _, d := range all {
-		w.ends(d, "success", "")
-		if got := len(w.pipelines(d)); got != 1 {
-			t.Errorf("deployment %d has %d pipelines", d.ID, got)
+		h.expectEnd(d, "success", "")
+		if got := len(h.pipelines(d)); got != 1 {
+			t.Errorf("pipelines of deployment %d: got %d, want 1", d.ID, got)
 		}
 	}
 }
 
-// rush sends the webhooks of all at once, has the power fail when so many are answered, and says
-// which were taken.
-func (w *world) rush(all []github.Deployment, enough int64) map[int64]bool {
+// deliverAndKill delivers the webhooks of all deployments at once, kills the program after a number of
+// answers, and returns the deployments that were accepted.
+func (h *harness) deliverAndKill(all []github.Deployment, answers int64) map[int64]bool {
 	var mu sync.Mutex
+	accepted := map[int64]bool{}
+
 	var answered atomic.Int64
 	var sending sync.WaitGroup
-	promised := map[int64]bool{}
 	client := http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: len(all)}}
 	for _, d := range all {
-		body := w.gh.EventBody(d.ID)
-		r, err := http.NewRequest(http.MethodPost, "http://"+w.addr+"/webhooks/github", bytes.NewReader(body))
+		body := h.gh.EventBody(d.ID)
+		r, err := http.NewRequest(http.MethodPost, "http://"+h.addr+"/webhooks/github", bytes.NewReader(body))
 		if err != nil {
-			w.t.Fatal(err)
+			h.t.Fatal(err)
 		}
 
 		r.Header = signed("deployment", body)
 		sending.Go(func() {
 			answer, err := client.Do(r)
 			if err != nil {
-				return // the power has failed
+				return // the program was killed
 			}
 
-			answer.Body.Close() // nothing of it is read
+			answer.Body.Close() // not read
 			if answer.StatusCode == http.StatusAccepted {
 				mu.Lock()
-				promised[d.ID] = true
+				accepted[d.ID] = true
 				mu.Unlock()
 			}
 
-			if answered.Add(1) == enough {
-				w.kill()
+			if answered.Add(1) == answers {
+				h.kill()
 			}
 		})
 	}
 
 	sending.Wait()
-	return promised
+	return accepted
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"strings"
@@ -11,16 +12,16 @@ import (
 
 const badDefinition = "00000000-0000-4000-8000-000000000000"
 
-// checks are runs of `seraph check`: what differs from a good configuration, and what is said. SLUG
-// and DEFINITION are filled in.
-var checks = map[string]struct {
+// checkRuns are runs of `seraph check`: what differs from a valid configuration, and what the output must
+// contain. SLUG and DEFINITION are replaced with those of the project.
+var checkRuns = map[string]struct {
 	env    map[string]string
 	args   []string
 	code   int
 	stdout []string
 	stderr []string
 }{
-	"all is well": {
+	"valid": {
 		code: 0,
 		stdout: []string{
 			"GitHub knows us as user seraph-bot",
@@ -29,7 +30,7 @@ var checks = map[string]struct {
 		},
 	},
 	"offline": {args: []string{"--offline"}, code: 0, stdout: []string{"ok: the configuration is valid: 1 route"}},
-	"offline asks nobody": {
+	"offline makes no calls": {
 		args:   []string{"--offline"},
 		env:    map[string]string{"GITHUB_TOKEN": "wrong", "CIRCLECI_TOKEN": "wrong"},
 		code:   0,
@@ -46,13 +47,13 @@ var checks = map[string]struct {
 		stdout: []string{"wrong: CircleCI does not take SERAPH_CIRCLECI_TOKEN", "GitHub knows us as"},
 	},
 	"unknown project": {
-		env:    route("project: gh/acme/nothing"),
+		env:    oneRoute("project: gh/acme/nothing"),
 		code:   1,
 		stdout: []string{"wrong: ", "CircleCI project gh/acme/nothing"},
 	},
-	"known definition": {env: route("project: SLUG, definition: DEFINITION"), code: 0, stdout: []string{"ok: "}},
+	"known definition": {env: oneRoute("project: SLUG, definition: DEFINITION"), code: 0, stdout: []string{"ok: "}},
 	"unknown definition": {
-		env:    route("project: SLUG, definition: " + badDefinition),
+		env:    oneRoute("project: SLUG, definition: " + badDefinition),
 		code:   1,
 		stdout: []string{"has no pipeline definition " + badDefinition},
 	},
@@ -62,10 +63,13 @@ var checks = map[string]struct {
 		code:   0,
 		stdout: []string{"warning: ", "no parameter carries {{ .Key }}"},
 	},
-	"nothing is right": {
+	"everything wrong": {
 		env: map[string]string{
-			"GITHUB_WEBHOOK_SECRETS": "short", "CIRCLECI_TOKEN": "", "POLL_MIN": "yesterday", "ADDR": "nowhere",
-			"ROUTES": "routes:\n  - repository: acme/api\n    colour: blue\n  - repository: '*/x'\n",
+			"GITHUB_WEBHOOK_SECRETS": "short",
+			"CIRCLECI_TOKEN":         "",
+			"POLL_MIN":               "yesterday",
+			"ADDR":                   "nowhere",
+			"ROUTES":                 "routes:\n  - repository: acme/api\n    colour: blue\n  - repository: '*/x'\n",
 		},
 		code: 2,
 		stderr: []string{
@@ -77,7 +81,7 @@ var checks = map[string]struct {
 			"SERAPH_ROUTES:4: ",
 		},
 	},
-	"a misspelt name": {
+	"misspelled name": {
 		env:    map[string]string{"GITHUB_TOKENN": "x"},
 		args:   []string{"--offline"},
 		code:   0,
@@ -85,77 +89,86 @@ var checks = map[string]struct {
 	},
 }
 
-func route(circleci string) map[string]string {
-	return map[string]string{
-		"ROUTES": "routes: [{repository: acme/api, circleci: {" + circleci + "}, parameters: {seraph_key: '{{ .Key }}'}}]",
-	}
+// oneRoute returns the variable with a route of acme/api.
+func oneRoute(circleci string) map[string]string {
+	const text = "routes: [{repository: acme/api, circleci: {%s}, parameters: {seraph_key: '{{ .Key }}'}}]"
+	return map[string]string{"ROUTES": fmt.Sprintf(text, circleci)}
 }
 
-// `seraph check` says everything at once, and its exit code says how bad it is. No secret is ever
-// shown.
-func TestCheck(t *testing.T) {
+// TestCheck_Findings checks that `seraph check` reports everything at once, that its exit code says how
+// bad it is, and that it never shows a secret.
+func TestCheck_Findings(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{routes: literal, ci: func(o *circleci.Options) { o.AnyProject = false }})
-	w.gh.AddRepository("acme/api")
-	project := w.ci.AddProject("gh/acme/api", "main")
+	h := newHarness(t, setup{routes: namedRoutes, ci: func(o *circleci.Options) { o.AnyProject = false }})
+	h.gh.AddRepository("acme/api")
+	project := h.ci.AddProject("gh/acme/api", "main")
 	fill := strings.NewReplacer("SLUG", project.Slug, "DEFINITION", project.DefinitionID)
-	for name, c := range checks {
-		env := maps.Clone(w.env)
-		for variable, value := range c.env {
-			env[variable] = fill.Replace(value)
-		}
 
-		code, stdout, stderr := command(t, env, append([]string{"check"}, c.args...)...)
-		if code != c.code {
-			t.Errorf("%s: exit code %d, want %d", name, code, c.code)
-		}
-
-		for _, part := range c.stdout {
-			if !contains(stdout, part) {
-				t.Errorf("%s: standard output does not hold %q:\n%s%s", name, part, stdout, stderr)
+	for name, c := range checkRuns {
+		t.Run(name, func(t *testing.T) {
+			env := maps.Clone(h.env)
+			for variable, value := range c.env {
+				env[variable] = fill.Replace(value)
 			}
-		}
 
-		for _, part := range c.stderr {
-			if !contains(stderr, part) {
-				t.Errorf("%s: standard error does not hold %q:\n%s", name, part, stderr)
+			code, stdout, stderr := command(t, env, append([]string{"check"}, c.args...)...)
+			if code != c.code {
+				t.Errorf("exit code: got %d, want %d", code, c.code)
 			}
-		}
-
-		for _, hidden := range []string{"ghp_", "CCIPAT_", secret, apiToken} {
-			if contains(stdout+stderr, hidden) {
-				t.Errorf("%s: the output shows a secret:\n%s%s", name, stdout, stderr)
+			for _, part := range c.stdout {
+				if !contains(stdout, part) {
+					t.Errorf("standard output: got no %q:\n%s%s", part, stdout, stderr)
+				}
 			}
-		}
+			for _, part := range c.stderr {
+				if !contains(stderr, part) {
+					t.Errorf("standard error: got no %q:\n%s", part, stderr)
+				}
+			}
+			for _, hidden := range []string{"ghp_", "CCIPAT_", secret, apiToken} {
+				if contains(stdout+stderr, hidden) {
+					t.Errorf("the output shows a secret:\n%s%s", stdout, stderr)
+				}
+			}
+		})
 	}
 }
 
-// A bad configuration ends `seraph` with 2 and one line a problem, before it touches anything.
-func TestBadConfiguration(t *testing.T) {
+// TestServe_InvalidConfiguration checks that `seraph` exits with 2 and one line per problem, before it
+// opens anything.
+func TestServe_InvalidConfiguration(t *testing.T) {
 	t.Parallel()
 	code, stdout, stderr := command(t, map[string]string{"ADDR": "nowhere", "LOG_FORMAT": "xml"})
 	if code != 2 || stdout != "" {
-		t.Errorf("exit code %d, want 2; standard output %q", code, stdout)
+		t.Errorf("got exit code %d and output %q, want 2 and none", code, stdout)
 	}
 
-	for _, name := range []string{"ADDR", "LOG_FORMAT", "GITHUB_WEBHOOK_SECRETS", "GITHUB_TOKEN", "CIRCLECI_TOKEN", "ROUTES"} {
+	for _, name := range []string{
+		"ADDR",
+		"LOG_FORMAT",
+		"GITHUB_WEBHOOK_SECRETS",
+		"GITHUB_TOKEN",
+		"CIRCLECI_TOKEN",
+		"ROUTES",
+	} {
 		if !regexp.MustCompile(`(?m)^SERAPH_` + name).MatchString(stderr) {
-			t.Errorf("no line about SERAPH_%s:\n%s", name, stderr)
+			t.Errorf("got no line about SERAPH_%s:\n%s", name, stderr)
 		}
 	}
 }
 
-// commands are the other ways to call the program.
-func TestCommands(t *testing.T) {
+func TestCommands_VersionAndUsage(t *testing.T) {
 	t.Parallel()
-	if code, stdout, _ := command(t, nil, "version"); code != 0 ||
-		!regexp.MustCompile(`^seraph v1\.2\.3-e2e \(commit 0123abc, go1\.\S+\)\n$`).MatchString(stdout) {
-		t.Errorf("seraph version: %d %q", code, stdout)
+	want := regexp.MustCompile(`^seraph v1\.2\.3-e2e \(commit 0123abc, go1\.\S+\)\n$`)
+	if code, stdout, _ := command(t, nil, "version"); code != 0 || !want.MatchString(stdout) {
+		t.Errorf("seraph version: got %d %q, want 0 and %s", code, stdout, want)
 	}
 
 	for _, args := range [][]string{{"nonsense"}, {"serve", "more"}, {"check", "--online"}, {"version", "--long"}} {
-		if code, _, stderr := command(t, nil, args...); code != 2 || !contains(stderr, "usage: ") {
-			t.Errorf("seraph %q: %d %q, want 2 and the usage", args, code, stderr)
-		}
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			if code, _, stderr := command(t, nil, args...); code != 2 || !contains(stderr, "usage: ") {
+				t.Errorf("got %d %q, want 2 and the usage", code, stderr)
+			}
+		})
 	}
 }

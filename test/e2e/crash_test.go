@@ -7,167 +7,173 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// moments are the points of a deployment's way at which the power may fail. reach takes a
-// deployment there and returns it with what is to happen after the restart, if anything.
-var moments = map[string]struct {
-	reach func(w *world) (github.Deployment, func())
+// crashPoints are the points of a deployment's life at which the program is killed. reach brings a
+// deployment there. It returns the deployment and what must happen after the restart, if anything.
+var crashPoints = map[string]struct {
+	reach func(h *harness) (d github.Deployment, afterRestart func())
 	state string
 }{
 	"waiting": {
 		state: "success",
-		reach: func(w *world) (github.Deployment, func()) {
-			first := w.deploy("acme/api", "production", "forever")
-			p := w.pipeline(first)
-			second := w.deploy("acme/api", "production", "success")
-			w.waitLog("deployment accepted", number(second))
-			return second, func() { w.finish(p, "success"); w.ends(first, "success", "") }
+		reach: func(h *harness) (github.Deployment, func()) {
+			first := h.deploy("acme/api", "production", "forever")
+			p := h.waitPipeline(first)
+			second := h.deploy("acme/api", "production", "success")
+			h.waitLog("deployment accepted", logID(second))
+			return second, func() {
+				h.finish(p, "success")
+				h.expectEnd(first, "success", "")
+			}
 		},
 	},
 	"triggering before the effect": {
 		state: "success",
-		reach: func(w *world) (github.Deployment, func()) {
-			g := w.ciFaults.block(circleci.OpTrigger, "", false)
-			d := w.deploy("acme/api", "production", "success")
-			g.wait(w.t)
+		reach: func(h *harness) (github.Deployment, func()) {
+			trigger := h.ciFaults.block(circleci.OpTrigger, "", false)
+			d := h.deploy("acme/api", "production", "success")
+			trigger.wait(h.t)
 			return d, nil
 		},
 	},
 	"triggering after the effect": {
 		state: "success",
-		reach: func(w *world) (github.Deployment, func()) {
-			g := w.ciFaults.block(circleci.OpTrigger, "", true)
-			d := w.deploy("acme/api", "production", "slow-success")
-			g.wait(w.t)
+		reach: func(h *harness) (github.Deployment, func()) {
+			trigger := h.ciFaults.block(circleci.OpTrigger, "", true)
+			d := h.deploy("acme/api", "production", "slow-success")
+			trigger.wait(h.t)
 			return d, nil
 		},
 	},
 	"unconfirmed": {
 		state: "success",
-		reach: func(w *world) (github.Deployment, func()) {
-			g := w.ciFaults.block(circleci.OpTrigger, "", true)
-			d := w.deploy("acme/api", "production", "success")
-			g.wait(w.t)
-			look := w.ciFaults.block(circleci.OpListPipelines, "", false)
-			look.wait(w.t) // the trigger has timed out, and the look-up is under way
+		reach: func(h *harness) (github.Deployment, func()) {
+			trigger := h.ciFaults.block(circleci.OpTrigger, "", true)
+			d := h.deploy("acme/api", "production", "success")
+			trigger.wait(h.t)
+			lookup := h.ciFaults.block(circleci.OpListPipelines, "", false)
+			lookup.wait(h.t) // the trigger has timed out, and the lookup has begun
 			return d, nil
 		},
 	},
 	"running": {
 		state: "failure",
-		reach: func(w *world) (github.Deployment, func()) {
-			d := w.deploy("acme/api", "production", "forever")
-			w.waitStatus(d, "in_progress")
-			return d, func() { w.finish(w.pipeline(d), "failed") }
+		reach: func(h *harness) (github.Deployment, func()) {
+			d := h.deploy("acme/api", "production", "forever")
+			h.waitStatus(d, "in_progress")
+			return d, func() { h.finish(h.waitPipeline(d), "failed") }
 		},
 	},
-	"ended while nobody watched": {
+	"pipeline ends during the restart": {
 		state: "success",
-		reach: func(w *world) (github.Deployment, func()) {
-			d := w.deploy("acme/api", "production", "slow-success")
-			w.waitStatus(d, "in_progress")
+		reach: func(h *harness) (github.Deployment, func()) {
+			d := h.deploy("acme/api", "production", "slow-success")
+			h.waitStatus(d, "in_progress")
 			return d, nil
 		},
 	},
-	"held": {
+	"on hold": {
 		state: "success",
-		reach: func(w *world) (github.Deployment, func()) {
-			d := w.deploy("acme/api", "production", "hold-forever")
-			w.waitStatus(d, "pending")
+		reach: func(h *harness) (github.Deployment, func()) {
+			d := h.deploy("acme/api", "production", "hold-forever")
+			h.waitStatus(d, "pending")
 			return d, func() {
-				if err := w.ci.Approve(w.pipeline(d).ID); err != nil {
-					w.t.Fatal(err)
+				if err := h.ci.Approve(h.waitPipeline(d).ID); err != nil {
+					h.t.Fatal(err)
 				}
 			}
 		},
 	},
-	"ended before GitHub is told": {
+	"before the final status is written": {
 		state: "success",
-		reach: func(w *world) (github.Deployment, func()) {
-			g := w.ghFaults.block(github.OpCreateStatus, `"success"`, false)
-			d := w.deploy("acme/api", "production", "success")
-			g.wait(w.t)
+		reach: func(h *harness) (github.Deployment, func()) {
+			write := h.ghFaults.block(github.OpCreateStatus, `"success"`, false)
+			d := h.deploy("acme/api", "production", "success")
+			write.wait(h.t)
 			return d, nil
 		},
 	},
-	"ended after GitHub was told, before its answer": {
+	"before the answer to the final status": {
 		state: "success",
-		reach: func(w *world) (github.Deployment, func()) {
-			g := w.ghFaults.block(github.OpCreateStatus, `"success"`, true)
-			d := w.deploy("acme/api", "production", "success")
-			g.wait(w.t)
+		reach: func(h *harness) (github.Deployment, func()) {
+			write := h.ghFaults.block(github.OpCreateStatus, `"success"`, true)
+			d := h.deploy("acme/api", "production", "success")
+			write.wait(h.t)
 			return d, nil
 		},
 	},
-	"ended and told": {
+	"after the final status": {
 		state: "success",
-		reach: func(w *world) (github.Deployment, func()) {
-			d := w.deploy("acme/api", "production", "success")
-			w.ends(d, "success", "")
-			w.waitLog("status written", `"status":"success"`)
+		reach: func(h *harness) (github.Deployment, func()) {
+			d := h.deploy("acme/api", "production", "success")
+			h.expectEnd(d, "success", "")
+			h.waitLog("status written", `"status":"success"`)
 			return d, nil
 		},
 	},
 }
 
-// Whenever the power fails, the deployment runs once and GitHub hears its true end, once.
-func TestPowerFailure(t *testing.T) {
-	for name, moment := range moments {
+// TestCrash_AtEachPoint checks that whenever the program is killed, the deployment runs once and GitHub
+// gets its correct final status once.
+func TestCrash_AtEachPoint(t *testing.T) {
+	for name, point := range crashPoints {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, setup{}).start()
-			d, then := moment.reach(w)
-			w.kill()
-			w.start()
-			if then != nil {
-				then()
+			h := newHarness(t, setup{}).start()
+			d, afterRestart := point.reach(h)
+			h.killAndRestart()
+			if afterRestart != nil {
+				afterRestart()
 			}
 
-			w.ends(d, moment.state, "")
-			w.quiet()
-			if n := len(w.pipelines(d)); n != 1 {
-				t.Errorf("%d pipelines", n)
+			h.expectEnd(d, point.state, "")
+			h.deployOneMore()
+			if got := len(h.pipelines(d)); got != 1 {
+				t.Errorf("pipelines: got %d, want 1", got)
 			}
 		})
 	}
 }
 
-// quiet runs one more deployment from its webhook to its end, so that what was owed before it had
-// its turn.
-func (w *world) quiet() {
-	w.t.Helper()
-	w.ends(w.deploy("acme/api", "another", "success"), "success", "")
+// killAndRestart kills the program and starts it again.
+func (h *harness) killAndRestart() {
+	h.t.Helper()
+	h.kill()
+	h.start()
 }
 
-// The queue and its timers are in memory only. Each time they are lost, the reconcile loop finds
-// the work in the rows.
-func TestQueue_LostWithItsProcess(t *testing.T) {
+// deployOneMore runs another deployment from its webhook to its end, so that work which was due before
+// it has been done.
+func (h *harness) deployOneMore() {
+	h.t.Helper()
+	h.expectEnd(h.deploy("acme/api", "another", "success"), "success", "")
+}
+
+// TestCrash_QueueIsLost checks that the reconcile loop finds the work in the database each time the queue
+// and its timers, which are in memory only, are lost.
+func TestCrash_QueueIsLost(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{
-		env: map[string]string{"POLL_MIN": "3s", "POLL_MAX": "4s"},
-	}).start() // not yet due when the program is up again
-	w.ci.Webhooks(false) // or its hints would wake the rows
-	running := w.deploy("acme/api", "production", "forever")
-	p := w.pipeline(running)
-	waiting := w.deploy("acme/api", "production", "success")
-	w.waitStatus(waiting, "queued")
-	w.loseQueue()
-	w.finish(p, "success")
-	w.ends(running, "success", "")
-	w.loseQueue()
-	w.pipeline(waiting)
-	w.loseQueue()
-	w.ends(waiting, "success", "")
-	w.quiet()
-	for name, d := range map[string]github.Deployment{"running": running, "waiting": waiting} {
-		if n := len(w.pipelines(d)); n != 1 {
-			t.Errorf("%s: got %d pipelines, want 1", name, n)
-		}
-	}
-}
+	// polls that are not yet due when the program is up again
+	h := newHarness(t, setup{env: map[string]string{"POLL_MIN": "3s", "POLL_MAX": "4s"}}).start()
+	h.ci.Webhooks(false) // they would wake the deployments
 
-// loseQueue ends the program without letting it do anything, and starts it again.
-func (w *world) loseQueue() {
-	w.t.Helper()
-	w.kill()
-	w.start()
+	running := h.deploy("acme/api", "production", "forever")
+	p := h.waitPipeline(running)
+	waiting := h.deploy("acme/api", "production", "success")
+	h.waitStatus(waiting, "queued")
+
+	h.killAndRestart()
+	h.finish(p, "success")
+	h.expectEnd(running, "success", "")
+	h.killAndRestart()
+	h.waitPipeline(waiting)
+	h.killAndRestart()
+	h.expectEnd(waiting, "success", "")
+	h.deployOneMore()
+
+	if got := len(h.pipelines(running)); got != 1 {
+		t.Errorf("pipelines of the running deployment: got %d, want 1", got)
+	}
+	if got := len(h.pipelines(waiting)); got != 1 {
+		t.Errorf("pipelines of the waiting deployment: got %d, want 1", got)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,15 +15,15 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim"
 )
 
-// faults breaks the calls of an API one by one: each repository has a plan of its own, and gates
-// hold single calls.
+// faults makes single calls of an API fail: each repository has a plan of its own, and single calls can
+// be blocked.
 type faults struct {
-	mu    sync.Mutex
-	plans map[string]*sim.Plan
-	gates []*gate
+	mu      sync.Mutex
+	plans   map[string]*sim.Plan
+	blocked []*blockedCall
 }
 
-// of is the plan for the calls about one repository.
+// of returns the plan for the calls about one repository.
 func (f *faults) of(repository string) *sim.Plan {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,16 +54,17 @@ func (f *faults) Wrap(op string, next http.Handler) http.Handler {
 		}
 
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		if g := f.gate(op, body); g != nil {
-			g.hold(w, r, next)
+		if c := f.takeBlocked(op, body); c != nil {
+			c.serve(w, r, next)
 			return
 		}
 
-		f.about(r.URL.Path).Wrap(op, next).ServeHTTP(w, r)
+		f.planFor(r.URL.Path).Wrap(op, next).ServeHTTP(w, r)
 	})
 }
 
-func (f *faults) about(path string) *sim.Plan {
+// planFor returns the plan for a call by its path.
+func (f *faults) planFor(path string) *sim.Plan {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for repository, p := range f.plans {
@@ -73,71 +75,76 @@ func (f *faults) about(path string) *sim.Plan {
 	return sim.NewPlan(1)
 }
 
-// gate holds one call until the test lets it go on, or its caller is gone.
-type gate struct {
-	op, words string // which call: its operation, and what its body holds
-	after     bool   // the call has had its effect, only the answer is held; else it has none unless it is let go on
-	reached   chan struct{}
-	open      chan struct{}
-	used      bool
+// blockedCall is a call that waits until the test releases it, or until its client has gone.
+type blockedCall struct {
+	op          string
+	contains    string        // part of the body of the request
+	afterEffect bool          // only the answer waits; otherwise the call has no effect before its release
+	reached     chan struct{} // closed when the call has come
+	release     chan struct{} // closed by the test
+	used        bool
 }
 
-// block plans a gate for the next call of an operation whose body holds these words.
-func (f *faults) block(op, words string, after bool) *gate {
-	g := &gate{op: op, words: words, after: after, reached: make(chan struct{}), open: make(chan struct{})}
+// block blocks the next call of an operation whose body contains a text.
+func (f *faults) block(op, contains string, afterEffect bool) *blockedCall {
+	c := &blockedCall{
+		op:          op,
+		contains:    contains,
+		afterEffect: afterEffect,
+		reached:     make(chan struct{}),
+		release:     make(chan struct{}),
+	}
+
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.gates = append(f.gates, g)
-	return g
+	f.blocked = append(f.blocked, c)
+	return c
 }
 
-func (f *faults) gate(op string, body []byte) *gate {
+func (f *faults) takeBlocked(op string, body []byte) *blockedCall {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, g := range f.gates {
-		if !g.used && g.op == op && bytes.Contains(body, []byte(g.words)) {
-			g.used = true
-			return g
+	for _, c := range f.blocked {
+		if !c.used && c.op == op && bytes.Contains(body, []byte(c.contains)) {
+			c.used = true
+			return c
 		}
 	}
 
 	return nil
 }
 
-func (g *gate) hold(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	out := httptest.NewRecorder()
-	if g.after {
-		next.ServeHTTP(out, r.WithContext(context.WithoutCancel(r.Context())))
+func (c *blockedCall) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	answer := httptest.NewRecorder()
+	if c.afterEffect {
+		next.ServeHTTP(answer, r.WithContext(context.WithoutCancel(r.Context())))
 	}
 
-	close(g.reached)
+	close(c.reached)
 	select {
-	case <-g.open:
+	case <-c.release:
 	case <-r.Context().Done():
 		panic(http.ErrAbortHandler)
 	}
 
-	if !g.after {
+	if !c.afterEffect {
 		next.ServeHTTP(w, r)
 		return
 	}
 
-	for name, values := range out.Header() {
-		w.Header()[name] = values
-	}
-
-	w.WriteHeader(out.Code)
-	w.Write(out.Body.Bytes()) // the caller may have hung up
+	maps.Copy(w.Header(), answer.Header())
+	w.WriteHeader(answer.Code)
+	w.Write(answer.Body.Bytes()) // the client may have gone
 }
 
-// wait returns when the call is held.
-func (g *gate) wait(t *testing.T) {
+// wait waits until the call has come.
+func (c *blockedCall) wait(t *testing.T) {
 	t.Helper()
-	timer := time.NewTimer(patience)
+	timer := time.NewTimer(maxWait)
 	defer timer.Stop()
 	select {
-	case <-g.reached:
+	case <-c.reached:
 	case <-timer.C:
-		t.Fatalf("no call %q with %q came within %s", g.op, g.words, patience)
+		t.Fatalf("got no call %q with %q in %s", c.op, c.contains, maxWait)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +13,7 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// statusFaults are the ways for the last word to GitHub to go wrong, by repository.
+// statusFaults are the ways in which writing the final status can fail, by repository.
 var statusFaults = map[string]sim.Fault{
 	"acme/error-before": {Status: 502, Body: "<html>Bad Gateway</html>"},
 	"acme/error-after":  {Status: 500, Body: "<html>Server Error</html>", AfterEffect: true},
@@ -35,77 +34,83 @@ var statusFaults = map[string]sim.Fault{
 	"acme/not-found":   {Status: 404, Body: `{"message":"Not Found"}`},
 }
 
-// Each word reaches GitHub once, whatever becomes of the call that brings it.
-func TestStatusFaults(t *testing.T) {
+// TestStatus_CallFaults checks that each status reaches GitHub once, however its call fails.
+func TestStatus_CallFaults(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
+	h := newHarness(t, setup{}).start()
 	for repository, fault := range statusFaults {
-		d := w.deploy(repository, "production", "forever")
+		d := h.deploy(repository, "production", "forever")
 		t.Run(strings.TrimPrefix(repository, "acme/"), func(t *testing.T) {
 			t.Parallel()
-			in := w.in(t)
-			in.waitStatus(d, "in_progress")
+			h := h.withT(t)
+			h.waitStatus(d, "in_progress")
+
 			times := 2
 			if fault.ResetBefore {
-				times = 1 // what was not answered may still have its effect, and is waited for
+				times = 1 // a call without an answer may still have its effect, for which Seraph waits
 			}
+			h.ghFaults.of(repository).Next(github.OpCreateStatus, fault, times)
 
-			w.ghFaults.of(repository).Next(github.OpCreateStatus, fault, times)
-			in.finish(in.pipeline(d), "success")
-			in.ends(d, "success", "Deployed")
-			if told := w.gh.Statuses(repository, d.ID); len(told) != 2 {
-				t.Errorf("GitHub was told %+v, want two words", told)
+			h.finish(h.waitPipeline(d), "success")
+			h.expectEnd(d, "success", "Deployed")
+			if statuses := h.gh.Statuses(repository, d.ID); len(statuses) != 2 {
+				t.Errorf("statuses: got %+v, want 2", statuses)
 			}
 		})
 	}
 }
 
-// A repository that is renamed in the middle is told under its new name, whether or not the old one
-// redirects. One that is deleted is let go.
-func TestRepositoryMoves(t *testing.T) {
+// TestStatus_RepositoryRenamedOrDeleted checks that the statuses of a repository that is renamed during a
+// deployment go to its new name, whether or not the old one redirects, and that those of a deleted
+// repository are retried without harm to others.
+func TestStatus_RepositoryRenamedOrDeleted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	gone := w.deploy("acme/deleted", "production", "success")
-	w.ends(gone, "success", "")
-	for name, redirects := range map[string]bool{"acme/soft": true, "acme/hard": false} {
-		d := w.deploy(name, "production", "forever")
-		w.waitStatus(d, "in_progress")
-		w.gh.Rename(name, name+"-renamed", redirects)
-		w.finish(w.pipeline(d), "success")
-		d.Repository = name + "-renamed"
-		w.ends(d, "success", "Deployed")
-		again := w.deploy(d.Repository, "production", "success")
-		w.ends(again, "success", "")
+	h := newHarness(t, setup{}).start()
+	h.expectEnd(h.deploy("acme/deleted", "production", "success"), "success", "")
+
+	for name, redirects := range map[string]bool{"acme/redirected": true, "acme/moved": false} {
+		t.Run(strings.TrimPrefix(name, "acme/"), func(t *testing.T) {
+			h := h.withT(t)
+			d := h.deploy(name, "production", "forever")
+			h.waitStatus(d, "in_progress")
+			h.gh.Rename(name, name+"-renamed", redirects)
+			h.finish(h.waitPipeline(d), "success")
+			d.Repository = name + "-renamed"
+			h.expectEnd(d, "success", "Deployed")
+			h.expectEnd(h.deploy(d.Repository, "production", "success"), "success", "")
+		})
 	}
 
-	d := w.deploy("acme/deleted", "production", "forever")
-	w.silent[d.ID] = true
-	p := w.pipeline(d)
-	w.waitStatus(d, "in_progress")
-	w.gh.Delete("acme/deleted")
-	w.finish(p, "success")
-	w.waitLog("status not written yet", number(d)) // it looks like a token that lost its sight for a while
-	w.quiet()
+	d := h.deploy("acme/deleted", "production", "forever")
+	h.unchecked[d.ID] = true
+	p := h.waitPipeline(d)
+	h.waitStatus(d, "in_progress")
+	h.gh.Delete("acme/deleted")
+	h.finish(p, "success")
+	h.waitLog("status not written yet", logID(d)) // a token that lost its access for a while has the same answer
+	h.deployOneMore()
 }
 
-// GitHub takes no more statuses for a deployment: that is noted, and nothing is written any more.
-func TestStatusesAreFull(t *testing.T) {
+// TestStatus_LimitReached checks that Seraph notes when GitHub accepts no more statuses for a deployment,
+// and writes none any more.
+func TestStatus_LimitReached(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{github: func(o *github.Options) { o.StatusLimit = 1 }}).start()
-	d := w.deploy("acme/api", "production", "success")
-	w.silent[d.ID] = true
-	w.waitLog("status given up", `"result":"full"`, number(d))
-	w.stop() // and what was learnt is on disk
-	w.start()
-	if !contains(w.detail(d), `"event":"report_full"`) {
-		t.Errorf("the timeline does not say so: %s", w.detail(d))
+	h := newHarness(t, setup{github: func(o *github.Options) { o.StatusLimit = 1 }}).start()
+	d := h.deploy("acme/api", "production", "success")
+	h.unchecked[d.ID] = true
+	h.waitLog("status given up", `"result":"full"`, logID(d))
+	h.stop() // now the database has the result
+	h.start()
+
+	if detail := h.apiDetail(d); !contains(detail, `"event":"report_full"`) {
+		t.Errorf("timeline: got no report_full: %s", detail)
 	}
-	if told := w.gh.Statuses(d.Repository, d.ID); len(told) != 1 {
-		t.Errorf("GitHub was told %+v", told)
+	if statuses := h.gh.Statuses(d.Repository, d.ID); len(statuses) != 1 {
+		t.Errorf("statuses: got %+v, want 1", statuses)
 	}
 }
 
-// asApp makes the program a GitHub App.
+// asApp returns a setup in which the program is a GitHub App.
 func asApp(t *testing.T) setup {
 	t.Helper()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -126,56 +131,61 @@ func asApp(t *testing.T) setup {
 	}
 }
 
-// As a GitHub App, with its short-lived tokens taken away in the middle.
-func TestGitHubApp(t *testing.T) {
+// TestGitHubApp_RevokedToken checks that a GitHub App requests a new token when its token is revoked
+// during a deployment.
+func TestGitHubApp_RevokedToken(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, asApp(t)).start()
-	d := w.deploy("acme/api", "production", "forever")
-	w.waitStatus(d, "in_progress")
-	w.gh.RevokeTokens()
-	w.finish(w.pipeline(d), "success")
-	if end := w.ends(d, "success", ""); end.Creator != "seraph[bot]" {
-		t.Errorf("the status is %s's", end.Creator)
+	h := newHarness(t, asApp(t)).start()
+	d := h.deploy("acme/api", "production", "forever")
+	h.waitStatus(d, "in_progress")
+	h.gh.RevokeTokens()
+	h.finish(h.waitPipeline(d), "success")
+
+	if end := h.expectEnd(d, "success", ""); end.Creator != "seraph[bot]" {
+		t.Errorf("creator of the status: got %s, want seraph[bot]", end.Creator)
 	}
-	if n := w.gh.TokensIssued(); n != 2 {
-		t.Errorf("%d tokens were asked for, want 2", n)
+	if got := h.gh.TokensIssued(); got != 2 {
+		t.Errorf("tokens: got %d, want 2", got)
 	}
 }
 
-// GitHub Enterprise Server has its API below a path of its own.
-func TestEnterpriseServer(t *testing.T) {
+// TestGitHub_EnterpriseServer checks that an API below a path works, as on GitHub Enterprise Server.
+func TestGitHub_EnterpriseServer(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{github: func(o *github.Options) { o.BasePath = "/api/v3" }}).start()
-	w.ends(w.deploy("acme/api", "production", "success"), "success", "")
+	h := newHarness(t, setup{github: func(o *github.Options) { o.BasePath = "/api/v3" }}).start()
+	h.expectEnd(h.deploy("acme/api", "production", "success"), "success", "")
 }
 
-// Deployments and locks that no route names, or that Actions and bots make, are none of ours.
-func TestIgnored(t *testing.T) {
+// TestWebhook_Ignored checks that deployments and locks without a route, and those that Actions and other
+// bots create, are ignored.
+func TestWebhook_Ignored(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	for i, story := range []string{"from-actions", "from-pages", "from-bot", "locked", "plain"} {
+	h := newHarness(t, setup{}).start()
+	for i, scenario := range []string{"from-actions", "from-pages", "from-bot", "locked", "plain"} {
 		repository := "acme/api"
-		if story == "plain" || story == "locked" {
+		if scenario == "plain" || scenario == "locked" {
 			repository = "other/api"
 		}
 
-		w.gh.AddRepository(repository)
-		d, err := w.gh.Play(story, repository, github.NewDeployment{Ref: "main"})
+		h.gh.AddRepository(repository)
+		d, err := h.gh.Play(scenario, repository, github.NewDeployment{Ref: "main"})
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		w.silent[d.ID] = true
-		if got := result(t, w.deliveries("deployment", i+1)[i]); got != "200 ignored" {
-			t.Errorf("%s: %s", story, got)
+		h.unchecked[d.ID] = true
+		if got := deliveryResult(t, h.waitDeliveries("deployment", i+1)[i]); got != "200 ignored" {
+			t.Errorf("%s: got %s, want 200 ignored", scenario, got)
 		}
 	}
 
-	w.quiet()
-	if n := len(w.ci.Triggers()); n != 1 {
-		t.Errorf("%d triggers", n)
+	h.deployOneMore()
+	if got := len(h.ci.Triggers()); got != 1 {
+		t.Errorf("triggers: got %d, want 1", got)
 	}
-	if n := slices.IndexFunc(w.gh.Deployments(), func(d github.Deployment) bool { return w.silent[d.ID] && len(d.Statuses) > 0 }); n >= 0 {
-		t.Errorf("GitHub was told of an ignored deployment: %+v", w.gh.Deployments()[n])
+	for _, d := range h.gh.Deployments() {
+		if h.unchecked[d.ID] && len(d.Statuses) > 0 {
+			t.Errorf("statuses of an ignored deployment: got %+v, want none", d.Statuses)
+		}
 	}
 }

@@ -26,13 +26,13 @@ const (
 	apiToken       = "an-api-token-of-at-least-32-characters"
 )
 
-// keyed are the usual routes.
-const keyed = `
+// wildcardRoutes are the default routes.
+const wildcardRoutes = `
 routes:
   - repository: acme/*
     circleci: {revision: note}` + parameters
 
-// setup says how a world differs from the usual one.
+// setup says how a harness differs from the default.
 type setup struct {
 	routes string            // default keyed
 	env    map[string]string // beside and over the usual variables, without prefix
@@ -41,181 +41,199 @@ type setup struct {
 	claims bool // each pipeline claims its key before it deploys
 }
 
-// world is one program between its own two simulators.
-type world struct {
-	*process // the newest run of the program
-	t        *testing.T
-	gh       *github.Server
-	ci       *circleci.Server
-	ghFaults *faults
-	ciFaults *faults
-	addr     string
-	file     string // the database
-	env      map[string]string
-	silent   map[int64]bool // deployments that need not end with exactly one final status
+// harness runs one program between two simulators of its own.
+type harness struct {
+	*process  // the latest run of the program
+	t         *testing.T
+	gh        *github.Server
+	ci        *circleci.Server
+	ghFaults  *faults
+	ciFaults  *faults
+	addr      string
+	file      string // the database
+	env       map[string]string
+	unchecked map[int64]bool // deployments without exactly one final status
 }
 
-// newWorld starts the simulators; start starts the program. When the test is over the program is
-// stopped and everything that happened is held against what must always hold.
-func newWorld(t *testing.T, s setup) *world {
+// newHarness starts the simulators; start starts the program. At the end of the test the program is stopped
+// and the invariants are checked.
+func newHarness(t *testing.T, s setup) *harness {
 	t.Helper()
-	w := &world{
-		t:        t,
-		addr:     freeAddr(t),
-		file:     filepath.Join(t.TempDir(), "seraph.db"),
-		silent:   map[int64]bool{},
-		ghFaults: &faults{},
-		ciFaults: &faults{},
+	h := &harness{
+		t:         t,
+		addr:      freeAddr(t),
+		file:      filepath.Join(t.TempDir(), "seraph.db"),
+		unchecked: map[int64]bool{},
+		ghFaults:  &faults{},
+		ciFaults:  &faults{},
 	}
 
-	w.startGitHub(s)
-	w.startCircleCI(s)
-	w.env = map[string]string{
-		"ADDR": w.addr, "DATABASE_URL": w.database(), "LOG_LEVEL": "debug", "API_TOKENS": "e2e:read:" + apiToken,
-		"GITHUB_WEBHOOK_SECRETS": secret, "GITHUB_TOKEN": github.DefaultToken, "GITHUB_API_URL": w.gh.URL() + "/",
-		"GITHUB_WRITES_PER_MINUTE": "0", "CIRCLECI_READS_PER_SECOND": "0",
-		"CIRCLECI_TOKEN": circleci.DefaultToken, "CIRCLECI_API_URL": w.ci.URL(), "CIRCLECI_WEBHOOK_SECRETS": circleciSecret,
-		"CIRCLECI_TIMEOUT": "1s", "LOOKUP_GRACE": "500ms", "WORKFLOW_GRACE": "2s", "POLL_MIN": "100ms", "POLL_MAX": "300ms",
-		"SHUTDOWN_GRACE": "5s", "ROUTES": keyed,
+	h.startGitHub(s)
+	h.startCircleCI(s)
+	h.env = map[string]string{
+		"ADDR":           h.addr,
+		"DATABASE_URL":   h.database(),
+		"LOG_LEVEL":      "debug",
+		"API_TOKENS":     "e2e:read:" + apiToken,
+		"ROUTES":         wildcardRoutes,
+		"SHUTDOWN_GRACE": "5s",
+
+		"GITHUB_API_URL":           h.gh.URL() + "/",
+		"GITHUB_TOKEN":             github.DefaultToken,
+		"GITHUB_WEBHOOK_SECRETS":   secret,
+		"GITHUB_WRITES_PER_MINUTE": "0",
+
+		"CIRCLECI_API_URL":          h.ci.URL(),
+		"CIRCLECI_TOKEN":            circleci.DefaultToken,
+		"CIRCLECI_WEBHOOK_SECRETS":  circleciSecret,
+		"CIRCLECI_READS_PER_SECOND": "0",
+		"CIRCLECI_TIMEOUT":          "1s",
+
+		"LOOKUP_GRACE":   "500ms",
+		"WORKFLOW_GRACE": "2s",
+		"POLL_MIN":       "100ms",
+		"POLL_MAX":       "300ms",
 	}
 
 	if s.routes != "" {
-		w.env["ROUTES"] = s.routes
+		h.env["ROUTES"] = s.routes
 	}
 
-	maps.Copy(w.env, s.env)
-	t.Cleanup(w.end)
-	return w
+	maps.Copy(h.env, s.env)
+	t.Cleanup(h.end)
+	return h
 }
 
-// onPostgres says that the suite runs on PostgreSQL: SERAPH_TEST_DATABASE=postgres.
+// onPostgres reports whether the tests run on PostgreSQL: SERAPH_TEST_DATABASE=postgres.
 func onPostgres() bool { return os.Getenv("SERAPH_TEST_DATABASE") == "postgres" }
 
-// onlySQLite leaves out what is about an SQLite file.
+// onlySQLite skips a test on PostgreSQL.
 func onlySQLite(t *testing.T) {
 	t.Helper()
 	if onPostgres() {
-		t.Skip("this is about an SQLite file")
+		t.Skip("the test needs a SQLite file")
 	}
 }
 
-// database is the URL of a fresh one.
-func (w *world) database() string {
+// database returns the URL of an empty database.
+func (h *harness) database() string {
 	if onPostgres() {
-		return pgtest.Database(w.t)
+		return pgtest.Database(h.t)
 	}
-	return "sqlite:" + w.file
+	return "sqlite:" + h.file
 }
 
-func (w *world) startGitHub(s setup) {
+func (h *harness) startGitHub(s setup) {
 	o := github.Options{
-		WebhookURL:    "http://" + w.addr + "/webhooks/github",
+		WebhookURL:    "http://" + h.addr + "/webhooks/github",
 		WebhookSecret: secret,
-		Plan:          w.ghFaults,
-		Wrap:          func(next http.Handler) http.Handler { return shapes.Check(next, func(v string) { w.gh.Report(v) }) },
+		Plan:          h.ghFaults,
+		Wrap: func(next http.Handler) http.Handler {
+			return shapes.Check(next, func(v string) { h.gh.Report(v) })
+		},
 	}
 
 	if s.github != nil {
 		s.github(&o)
 	}
 
-	w.gh = github.New(o)
-	if err := w.gh.Start(""); err != nil {
-		w.t.Fatal(err)
+	h.gh = github.New(o)
+	if err := h.gh.Start(""); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
-func (w *world) startCircleCI(s setup) {
+func (h *harness) startCircleCI(s setup) {
 	o := circleci.Options{
 		AnyProject:    true,
 		AnyBranch:     true,
-		Plan:          w.ciFaults,
-		WebhookURL:    "http://" + w.addr + "/webhooks/circleci",
+		Plan:          h.ciFaults,
+		WebhookURL:    "http://" + h.addr + "/webhooks/circleci",
 		WebhookSecret: circleciSecret,
 		Revision:      func(project, ref string) string { return github.Commit(strings.TrimPrefix(project, "gh/"), ref) },
 	}
 
 	if s.claims {
-		o.ClaimURL = "http://" + w.addr + "/webhooks/claim"
+		o.ClaimURL = "http://" + h.addr + "/webhooks/claim"
 	}
 	if s.ci != nil {
 		s.ci(&o)
 	}
 
-	w.ci = circleci.New(o)
-	if err := w.ci.Start(""); err != nil {
-		w.t.Fatal(err)
+	h.ci = circleci.New(o)
+	if err := h.ci.Start(""); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
-// start runs the program and waits until it takes webhooks. Once more after kill or stop it is on
-// the same database and port.
-func (w *world) start() *world {
-	w.t.Helper()
-	w.process = launch(w.t, w.env)
-	w.waitLog(`"message":"ready"`)
-	return w
+// start starts the program and waits until it is ready. After kill or stop it starts it again, on the same
+// database and port.
+func (h *harness) start() *harness {
+	h.t.Helper()
+	h.process = launch(h.t, h.env)
+	h.waitLog(`"message":"ready"`)
+	return h
 }
 
 // stop ends the program as an orchestrator does.
-func (w *world) stop() {
-	w.t.Helper()
-	w.signal(syscall.SIGTERM)
-	if code := w.exit(20 * time.Second); code != 0 {
-		w.t.Errorf("exit code %d after SIGTERM, want 0", code)
+func (h *harness) stop() {
+	h.t.Helper()
+	h.signal(syscall.SIGTERM)
+	if code := h.waitExit(20 * time.Second); code != 0 {
+		h.t.Errorf("exit code after SIGTERM: got %d, want 0", code)
 	}
 }
 
-func (w *world) end() {
-	if w.process != nil && !w.over() {
-		w.stop()
+// end stops the program and the simulators, and checks the invariants.
+func (h *harness) end() {
+	if h.process != nil && !h.hasExited() {
+		h.stop()
 	}
-	w.ci.Close()
-	w.gh.Close()
-	w.ciFaults.close()
-	w.ghFaults.close()
-	w.invariants()
+	h.ci.Close()
+	h.gh.Close()
+	h.ciFaults.close()
+	h.ghFaults.close()
+	h.checkInvariants()
 }
 
-// deploy makes a deployment of main whose pipeline plays the story.
-func (w *world) deploy(repository, environment, story string) github.Deployment {
-	w.t.Helper()
-	return w.create(repository, github.NewDeployment{Environment: environment, Payload: payload(story)})
+// deploy creates a deployment of main whose pipeline follows the scenario.
+func (h *harness) deploy(repository, environment, scenario string) github.Deployment {
+	h.t.Helper()
+	return h.create(repository, github.NewDeployment{Environment: environment, Payload: payload(scenario)})
 }
 
-func payload(story string) json.RawMessage {
-	return json.RawMessage(fmt.Sprintf(`{"story":%q}`, story))
+func payload(scenario string) json.RawMessage {
+	return json.RawMessage(fmt.Sprintf(`{"scenario":%q}`, scenario))
 }
 
-func (w *world) create(repository string, wanted github.NewDeployment) github.Deployment {
-	w.t.Helper()
-	w.gh.AddRepository(repository)
+func (h *harness) create(repository string, wanted github.NewDeployment) github.Deployment {
+	h.t.Helper()
+	h.gh.AddRepository(repository)
 	if wanted.Ref == "" {
 		wanted.Ref = "main"
 	}
 
-	d, err := w.gh.CreateDeployment(repository, wanted)
+	d, err := h.gh.CreateDeployment(repository, wanted)
 	if err != nil {
-		w.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 
 	return d
 }
 
-func (w *world) patience() (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(w.t.Context(), patience, fmt.Errorf("waited %s", patience))
+func (h *harness) waitContext() (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(h.t.Context(), maxWait, fmt.Errorf("waited %s", maxWait))
 }
 
-// waitStatus waits until GitHub was told of a state, and returns that status, the newest of its
-// kind.
-func (w *world) waitStatus(d github.Deployment, states ...string) github.Status {
-	w.t.Helper()
-	ctx, cancel := w.patience()
+// waitStatus waits until the latest status at GitHub has one of these states, and returns it.
+func (h *harness) waitStatus(d github.Deployment, states ...string) github.Status {
+	h.t.Helper()
+	ctx, cancel := h.waitContext()
 	defer cancel()
 	var found github.Status
-	err := w.gh.WaitStatus(ctx, d.Repository, d.ID, func(all []github.Status) bool {
+	err := h.gh.WaitStatus(ctx, d.Repository, d.ID, func(all []github.Status) bool {
 		for _, s := range all {
-			if s.State != "inactive" { // GitHub's own word for what a newer deployment has replaced
+			if s.State != "inactive" { // written by GitHub itself when a newer deployment succeeds
 				found = s
 			}
 		}
@@ -224,83 +242,69 @@ func (w *world) waitStatus(d github.Deployment, states ...string) github.Status 
 	})
 
 	if err != nil {
-		w.t.Fatalf(
-			"%v for one of %q of deployment %d in %s; GitHub was told %+v",
-			err,
-			states,
-			d.ID,
-			d.Environment,
-			w.gh.Statuses(d.Repository, d.ID),
-		)
+		h.t.Fatalf("statuses of deployment %d in %s: got %+v, want one of %q: %v",
+			d.ID, d.Environment, h.gh.Statuses(d.Repository, d.ID), states, err)
 	}
 
 	return found
 }
 
-// ends waits for the end of a deployment and holds it against a state and a part of the
-// description.
-func (w *world) ends(d github.Deployment, state, about string) github.Status {
-	w.t.Helper()
-	s := w.waitStatus(d, "success", "failure", "error")
+// expectEnd waits for the end of a deployment and compares it with a state and a part of the description.
+func (h *harness) expectEnd(d github.Deployment, state, about string) github.Status {
+	h.t.Helper()
+	s := h.waitStatus(d, "success", "failure", "error")
 	if s.State != state || !strings.Contains(s.Description, about) {
-		w.t.Errorf(
-			"deployment in %s of %s ended %s %q, want %s with %q",
-			d.Environment,
-			d.Repository,
-			s.State,
-			s.Description,
-			state,
-			about,
-		)
+		h.t.Errorf("end of deployment %d of %s in %s: got %s %q, want %s with %q",
+			d.ID, d.Repository, d.Environment, s.State, s.Description, state, about)
 	}
 
 	return s
 }
 
-// pipelines are those of one deployment.
-func (w *world) pipelines(d github.Deployment) []string {
-	return w.ci.ByParameter("deployment_id")[fmt.Sprint(d.ID)]
+// pipelines returns the ids of a deployment's pipelines.
+func (h *harness) pipelines(d github.Deployment) []string {
+	return h.ci.ByParameter("deployment_id")[fmt.Sprint(d.ID)]
 }
 
-// pipeline waits until a deployment has a pipeline.
-func (w *world) pipeline(d github.Deployment) circleci.Pipeline {
-	w.t.Helper()
-	w.waitCI("a pipeline of the deployment", func() bool { return len(w.pipelines(d)) > 0 })
-	p, _ := w.ci.Pipeline(w.pipelines(d)[0])
+// waitPipeline waits until a deployment has a pipeline, and returns it.
+func (h *harness) waitPipeline(d github.Deployment) circleci.Pipeline {
+	h.t.Helper()
+	h.waitCI("pipeline of the deployment", func() bool { return len(h.pipelines(d)) > 0 })
+	p, _ := h.ci.Pipeline(h.pipelines(d)[0])
 	return p
 }
 
-func (w *world) waitCI(what string, done func() bool) {
-	w.t.Helper()
-	ctx, cancel := w.patience()
+func (h *harness) waitCI(what string, done func() bool) {
+	h.t.Helper()
+	ctx, cancel := h.waitContext()
 	defer cancel()
-	if err := w.ci.Wait(ctx, done); err != nil {
-		w.t.Fatalf("%v for %s", err, what)
+	if err := h.ci.Wait(ctx, done); err != nil {
+		h.t.Fatalf("got no %s: %v", what, err)
 	}
 }
 
-// finish ends a pipeline that plays the story "forever".
-func (w *world) finish(p circleci.Pipeline, status string) {
-	w.t.Helper()
-	w.waitCI("a workflow", func() bool { now, _ := w.ci.Pipeline(p.ID); return len(now.Workflows) > 0 })
-	if err := w.ci.Finish(p.ID, status); err != nil {
-		w.t.Fatal(err)
+// finish ends a pipeline of the scenario "forever".
+func (h *harness) finish(p circleci.Pipeline, status string) {
+	h.t.Helper()
+	h.waitCI("workflow", func() bool { now, _ := h.ci.Pipeline(p.ID); return len(now.Workflows) > 0 })
+	if err := h.ci.Finish(p.ID, status); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
-// in is the same world for a subtest: failures belong to it.
-func (w *world) in(t *testing.T) *world {
-	inner := *w
+// withT returns the same harness for another test, which gets its failures.
+func (h *harness) withT(t *testing.T) *harness {
+	inner := *h
 	inner.t = t
 	return &inner
 }
 
-// number is a deployment's id as the log shows it.
-func number(d github.Deployment) string { return fmt.Sprintf(`"deployment":%d`, d.ID) }
+// logID returns the id of a deployment as the log shows it.
+func logID(d github.Deployment) string { return fmt.Sprintf(`"deployment":%d`, d.ID) }
 
 func decode(t *testing.T, text []byte, into any) {
 	t.Helper()
 	if err := json.Unmarshal(text, into); err != nil {
-		t.Fatalf("%v in %s", err, text)
+		t.Fatalf("decode %s: %v", text, err)
 	}
 }

@@ -9,160 +9,180 @@ import (
 	"testing"
 )
 
-// good is the least that makes a deployment event.
-const good = `{"action":"created","deployment":{"id":1,"sha":"0123456789012345678901234567890123456789","ref":"main","task":"deploy",
-	"environment":"production","payload":{},"creator":{"id":1,"login":"octocat","type":"User"}},"repository":{"id":7,"full_name":"acme/api"}}`
+// validEvent has the fields that a deployment event must have.
+const validEvent = `{"action":"created","deployment":{"id":1,"sha":"0123456789012345678901234567890123456789",
+	"ref":"main","task":"deploy","environment":"production","payload":{},
+	"creator":{"id":1,"login":"octocat","type":"User"}},"repository":{"id":7,"full_name":"acme/api"}}`
 
-// without is good with one text replaced.
-func without(old, replacement string) []byte {
-	return []byte(strings.Replace(good, old, replacement, 1))
+// replaced returns validEvent with one text replaced.
+func replaced(old, replacement string) []byte {
+	return []byte(strings.Replace(validEvent, old, replacement, 1))
 }
 
-// bad are signed deployment events that cannot be taken.
-var bad = map[string][]byte{
-	"nothing":              {},
-	"null":                 []byte("null"),
-	"a list":               []byte("[]"),
-	"a number":             []byte("42"),
-	"half of it":           []byte(good[:len(good)/2]),
-	"text behind it":       []byte(good + good),
-	"too deep":             []byte(strings.Repeat(`{"a":`, 20_000) + "1" + strings.Repeat("}", 20_000)),
-	"not UTF-8":            without("octocat", "octo\xffcat"),
-	"no deployment":        []byte(`{"action":"created","repository":{"id":7,"full_name":"acme/api"}}`),
-	"no repository":        []byte(strings.Split(good, `,"repository"`)[0] + "}"),
-	"no id":                without(`"id":1,"sha"`, `"sha"`),
-	"a text for an id":     without(`"id":1,"sha"`, `"id":"1","sha"`),
-	"no sha":               without("0123456789012345678901234567890123456789", ""),
-	"no ref":               without(`"ref":"main"`, `"ref":""`),
-	"no environment":       without(`"environment":"production"`, `"environment":null`),
-	"a path for a name":    without("acme/api", "acme/.."),
-	"a new line in a name": without("production", `prod\nuction`),
+// invalidEvents are signed deployment events that cannot be accepted.
+var invalidEvents = map[string][]byte{
+	"empty":                  {},
+	"null":                   []byte("null"),
+	"list":                   []byte("[]"),
+	"number":                 []byte("42"),
+	"truncated":              []byte(validEvent[:len(validEvent)/2]),
+	"text after it":          []byte(validEvent + validEvent),
+	"too deep":               []byte(strings.Repeat(`{"a":`, 20_000) + "1" + strings.Repeat("}", 20_000)),
+	"not UTF-8":              replaced("octocat", "octo\xffcat"),
+	"no deployment":          []byte(`{"action":"created","repository":{"id":7,"full_name":"acme/api"}}`),
+	"no repository":          []byte(strings.Split(validEvent, `,"repository"`)[0] + "}"),
+	"no id":                  replaced(`"id":1,"sha"`, `"sha"`),
+	"id is a string":         replaced(`"id":1,"sha"`, `"id":"1","sha"`),
+	"no sha":                 replaced("0123456789012345678901234567890123456789", ""),
+	"no ref":                 replaced(`"ref":"main"`, `"ref":""`),
+	"no environment":         replaced(`"environment":"production"`, `"environment":null`),
+	"name is a path":         replaced("acme/api", "acme/.."),
+	"newline in environment": replaced("production", `prod\nuction`),
 }
 
-// raw are requests whose envelope is wrong, with their answers.
-var raw = map[string]struct {
-	header func(http.Header)
+// invalidRequests are requests with invalid headers, and their answers.
+var invalidRequests = map[string]struct {
+	change func(http.Header)
 	want   string
 }{
-	"no signature": {func(h http.Header) { h.Del("X-Hub-Signature-256") }, "401 unauthorized"},
+	"no signature": {
+		change: func(h http.Header) { h.Del("X-Hub-Signature-256") },
+		want:   "401 unauthorized",
+	},
 	"wrong signature": {
-		func(h http.Header) { h.Set("X-Hub-Signature-256", "sha256="+strings.Repeat("0", 64)) },
-		"401 unauthorized",
+		change: func(h http.Header) { h.Set("X-Hub-Signature-256", "sha256="+strings.Repeat("0", 64)) },
+		want:   "401 unauthorized",
 	},
 	"SHA-1 signature": {
-		func(h http.Header) { h.Set("X-Hub-Signature-256", "sha1="+strings.Repeat("0", 40)) },
-		"401 unauthorized",
+		change: func(h http.Header) { h.Set("X-Hub-Signature-256", "sha1="+strings.Repeat("0", 40)) },
+		want:   "401 unauthorized",
 	},
-	"no content type":     {func(h http.Header) { h.Del("Content-Type") }, "415 unsupported_media_type"},
-	"text":                {func(h http.Header) { h.Set("Content-Type", "text/plain") }, "415 unsupported_media_type"},
-	"no event":            {func(h http.Header) { h.Del("X-Github-Event") }, "400 bad_request"},
-	"no delivery":         {func(h http.Header) { h.Del("X-Github-Delivery") }, "400 bad_request"},
-	"ping by header only": {func(h http.Header) { h.Set("X-Github-Event", "ping") }, "400 bad_request"},
+	"no content type": {
+		change: func(h http.Header) { h.Del("Content-Type") },
+		want:   "415 unsupported_media_type",
+	},
+	"text": {
+		change: func(h http.Header) { h.Set("Content-Type", "text/plain") },
+		want:   "415 unsupported_media_type",
+	},
+	"no event": {
+		change: func(h http.Header) { h.Del("X-Github-Event") },
+		want:   "400 bad_request",
+	},
+	"no delivery": {
+		change: func(h http.Header) { h.Del("X-Github-Delivery") },
+		want:   "400 bad_request",
+	},
+	"ping by header only": {
+		change: func(h http.Header) { h.Set("X-Github-Event", "ping") },
+		want:   "400 bad_request",
+	},
 }
 
-// What is not a deployment event, signed and whole, is refused with the code that says why, and
-// nothing of it is kept.
-func TestBadInput(t *testing.T) {
+// unsignedCircleCI are signatures that a webhook of CircleCI must not have.
+var unsignedCircleCI = map[string]string{
+	"no signature":               "",
+	"wrong signature":            "v1=" + strings.Repeat("0", 64),
+	"signature of GitHub's kind": "sha256=" + sign([]byte("{}")),
+}
+
+// TestWebhook_InvalidInput checks that what is not a complete, signed deployment event is refused with
+// the code that says why, and that nothing of it is stored.
+func TestWebhook_InvalidInput(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	for name, body := range bad {
-		if got := w.hook("deployment", body); got != "400 bad_request" {
-			t.Errorf("%s: %s", name, got)
-		}
+	h := newHarness(t, setup{}).start()
+	for name, body := range invalidEvents {
+		t.Run(name, func(t *testing.T) {
+			if got, want := h.withT(t).deliver("deployment", body), "400 bad_request"; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
 	}
 
-	for name, r := range raw {
-		header := signed("deployment", []byte(good))
-		r.header(header)
-		code, text := w.send(http.MethodPost, "/webhooks/github", []byte(good), header)
-		if got := summary(t, code, text); got != r.want {
-			t.Errorf("%s: %s, want %s", name, got, r.want)
-		}
+	for name, r := range invalidRequests {
+		t.Run(name, func(t *testing.T) {
+			header := signed("deployment", []byte(validEvent))
+			r.change(header)
+			code, text := h.withT(t).send(http.MethodPost, "/webhooks/github", []byte(validEvent), header)
+			if got := summary(t, code, text); got != r.want {
+				t.Errorf("got %s, want %s", got, r.want)
+			}
+		})
+	}
+
+	for name, signature := range unsignedCircleCI {
+		t.Run("CircleCI: "+name, func(t *testing.T) {
+			header := http.Header{"Content-Type": {"application/json"}, "Circleci-Signature": {signature}}
+			code, text := h.withT(t).send(http.MethodPost, "/webhooks/circleci", []byte("{}"), header)
+			if code != 401 {
+				t.Errorf("got %d %s, want 401", code, text)
+			}
+		})
 	}
 
 	large := bytes.Repeat([]byte(" "), 30<<20)
-	header := signed("deployment", large)
-	if code, text := w.send(http.MethodPost, "/webhooks/github", large, header); summary(
-		t,
-		code,
-		text,
-	) != "413 too_large" {
-		t.Errorf("30 MB: %d %s", code, text)
+	code, text := h.send(http.MethodPost, "/webhooks/github", large, signed("deployment", large))
+	if got, want := summary(t, code, text), "413 too_large"; got != want {
+		t.Errorf("30 MB: got %s, want %s", got, want)
 	}
 
-	w.circleciInput()
-	if _, body := w.get("/api/v1/deployments", apiToken); strings.TrimSpace(
-		body,
-	) != `{"deployments":[],"next_cursor":""}` {
-		t.Errorf("something was kept: %s", body)
+	const none = `{"deployments":[],"next_cursor":""}`
+	if _, body := h.get("/api/v1/deployments", apiToken); strings.TrimSpace(body) != none {
+		t.Errorf("stored deployments: got %s, want %s", body, none)
 	}
 
-	w.quiet()
+	h.deployOneMore()
 }
 
-func (w *world) circleciInput() {
-	w.t.Helper()
-	for name, r := range map[string]struct {
-		signature string
-		code      int
-	}{
-		"no signature":    {"", 401},
-		"wrong signature": {"v1=" + strings.Repeat("0", 64), 401},
-		"GitHub's kind":   {"sha256=" + sign([]byte("{}")), 401},
-	} {
-		header := http.Header{"Content-Type": {"application/json"}, "Circleci-Signature": {r.signature}}
-		if code, text := w.send(http.MethodPost, "/webhooks/circleci", []byte("{}"), header); code != r.code {
-			w.t.Errorf("CircleCI's webhook with %s: %d %s", name, code, text)
-		}
-	}
-}
-
-// GitHub may send forms, and Heaven's path is good too.
-func TestOtherEnvelopes(t *testing.T) {
+// TestWebhook_FormAndEventsPath checks that a form, which GitHub can send too, and Heaven's path are
+// accepted.
+func TestWebhook_FormAndEventsPath(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	w.gh.AddRepository("acme/api")
-	w.gh.Hooks().Next("deployment", lose, 2)
-	form, events := w.deploy("acme/api", "form", "success"), w.deploy("acme/api", "events", "success")
-	body := []byte(url.Values{"payload": {string(w.gh.EventBody(form.ID))}}.Encode())
+	h := newHarness(t, setup{}).start()
+	h.gh.AddRepository("acme/api")
+	h.gh.Hooks().Next("deployment", lostWebhook, 2)
+	form, events := h.deploy("acme/api", "form", "success"), h.deploy("acme/api", "events", "success")
+
+	body := []byte(url.Values{"payload": {string(h.gh.EventBody(form.ID))}}.Encode())
 	header := signed("deployment", body)
 	header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if code, text := w.send(http.MethodPost, "/webhooks/github", body, header); code != http.StatusAccepted {
-		t.Errorf("a form: %d %s", code, text)
+	if code, text := h.send(http.MethodPost, "/webhooks/github", body, header); code != http.StatusAccepted {
+		t.Errorf("form: got %d %s, want 202", code, text)
 	}
 
-	body = w.gh.EventBody(events.ID)
-	if code, text := w.send(http.MethodPost, "/events", body, signed("deployment", body)); code != http.StatusAccepted {
-		t.Errorf("POST /events: %d %s", code, text)
+	body = h.gh.EventBody(events.ID)
+	if code, text := h.send(http.MethodPost, "/events", body, signed("deployment", body)); code != http.StatusAccepted {
+		t.Errorf("POST /events: got %d %s, want 202", code, text)
 	}
 
-	w.ends(form, "success", "")
-	w.ends(events, "success", "")
+	h.expectEnd(form, "success", "")
+	h.expectEnd(events, "success", "")
 }
 
-// A redelivery is judged afresh as long as it led to nothing: adding a route and pressing Redeliver
-// works.
-func TestRedeliveryAfterNewRoute(t *testing.T) {
+// TestRedelivery_AfterNewRoute checks that a redelivery is judged again as long as no delivery was
+// accepted: adding a route and pressing Redeliver works.
+func TestRedelivery_AfterNewRoute(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{routes: strings.Replace(literal, "acme/api", "acme/other", 1)}).start()
-	d := w.deploy("acme/api", "production", "success")
-	first := w.deliveries("deployment", 1)[0]
-	if got := result(t, first); got != "200 ignored" {
-		t.Fatalf("without a route: %s", got)
+	h := newHarness(t, setup{routes: strings.Replace(namedRoutes, "acme/api", "acme/other", 1)}).start()
+	d := h.deploy("acme/api", "production", "success")
+	first := h.waitDeliveries("deployment", 1)[0]
+	if got, want := deliveryResult(t, first), "200 ignored"; got != want {
+		t.Fatalf("without a route: got %s, want %s", got, want)
 	}
 
-	w.stop()
-	w.env["ROUTES"] = literal
-	w.env["RECOVER_MAX_AGE"] = "1h"
-	w.start()
-	w.ends(d, "success", "") // by recovery, or by the redelivery: once
-	if err := w.gh.Hooks().Redeliver(first.ID); err != nil {
+	h.stop()
+	h.env["ROUTES"] = namedRoutes
+	h.env["RECOVER_MAX_AGE"] = "1h"
+	h.start()
+	h.expectEnd(d, "success", "") // found by recovery or by the redelivery, but only once
+	if err := h.gh.Hooks().Redeliver(first.ID); err != nil {
 		t.Fatal(err)
 	}
-	if got := result(t, w.deliveries("deployment", 2)[1]); got != "200 duplicate" {
-		t.Errorf("redelivered after it ran: %s", got)
+
+	if got, want := deliveryResult(t, h.waitDeliveries("deployment", 2)[1]), "200 duplicate"; got != want {
+		t.Errorf("redelivered after it ran: got %s, want %s", got, want)
 	}
-	if !json.Valid([]byte(w.detail(d))) {
-		t.Error("the API does not show it")
+	if detail := h.apiDetail(d); !json.Valid([]byte(detail)) {
+		t.Errorf("deployment: got %s, want JSON", detail)
 	}
 }

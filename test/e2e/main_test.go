@@ -1,7 +1,7 @@
-// Package e2e runs the real program, as a process of its own, between the simulated GitHub and the
-// simulated CircleCI: real HTTP, real signatures, a real SQLite file. Its tests kill the process,
-// stop it, break the calls and restore old files, and look only from outside: what GitHub was told,
-// which pipelines there are, and what the program answers and logs.
+// Package e2e runs the real program as a process between the simulated GitHub and CircleCI, with real
+// HTTP, signatures and database. Its tests kill and stop the process, make calls fail and restore old
+// databases. They look at the program from outside only: at the statuses at GitHub, the pipelines at
+// CircleCI, and the program's answers and log.
 package e2e
 
 import (
@@ -13,11 +13,13 @@ import (
 	"testing"
 )
 
-// binary is the program under test, built once. It has the race detector where the tests have it.
+// binary is the path of the program under test, which is built once. It has the race detector if the
+// tests have it.
 var binary string
 
-// processes is how many programs run side by side; they wait more than they work.
-const processes = "4"
+// parallelTests is how many tests run at the same time. It does not depend on the number of CPUs, because
+// the tests mostly wait.
+const parallelTests = "4"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -31,17 +33,19 @@ func run(m *testing.M) int {
 		return 1
 	}
 
-	defer os.RemoveAll(dir) // a leftover in the temporary folder is harmless
+	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "seraph")
+
 	args := []string{"build", "-ldflags", "-X main.version=v1.2.3-e2e -X main.commit=0123abc", "-o", binary}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
 	if out, err := exec.Command("go", append(args, "../../cmd/seraph")...).CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "the program cannot be built: %v\n%s", err, out)
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
 	}
-	if err := flag.Set("test.parallel", processes); err != nil {
+
+	if err := flag.Set("test.parallel", parallelTests); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,26 +20,27 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
-// patience bounds every wait of a test.
-const patience = 60 * time.Second
+// maxWait limits every wait of a test.
+const maxWait = 60 * time.Second
 
-// process is one run of the program. Its log is kept and shown when the test fails.
+// process is one run of the program. Its log is shown when the test fails.
 type process struct {
-	t      *testing.T
-	cmd    *exec.Cmd
-	exited chan struct{} // closed after the end, when all of its output was read
-	heard  signal.Broadcaster
+	t       *testing.T
+	cmd     *exec.Cmd
+	exited  chan struct{} // closed when the program has ended and all of its output is read
+	changed signal.Broadcaster
 
 	mu    sync.Mutex
 	lines []string
 }
 
-// launch starts the program with these variables and nothing else of our environment.
+// launch starts the program with these variables and nothing else of the test's environment.
 func launch(t *testing.T, env map[string]string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(binary, args...), exited: make(chan struct{})}
 	p.cmd.Env = environ(env)
 	p.cmd.Dir = t.TempDir()
+
 	reader, writer := io.Pipe()
 	p.cmd.Stdout, p.cmd.Stderr = writer, writer
 	if err := p.cmd.Start(); err != nil {
@@ -48,21 +50,22 @@ func launch(t *testing.T, env map[string]string, args ...string) *process {
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		p.listen(reader)
+		p.readOutput(reader)
 	}()
 
 	go func() {
-		p.cmd.Wait() // the exit code is read from ProcessState
+		p.cmd.Wait() // ProcessState has the exit code
 		writer.Close()
 		<-read
 		close(p.exited)
-		p.heard.Broadcast()
+		p.changed.Broadcast()
 	}()
 
 	t.Cleanup(p.cleanup)
 	return p
 }
 
+// environ returns the environment of the program.
 func environ(env map[string]string) []string {
 	list := []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "GORACE=halt_on_error=1"}
 	for name, value := range env {
@@ -71,18 +74,18 @@ func environ(env map[string]string) []string {
 	return list
 }
 
-func (p *process) listen(r io.Reader) {
+func (p *process) readOutput(r io.Reader) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		p.mu.Lock()
 		p.lines = append(p.lines, lines.Text())
 		p.mu.Unlock()
-		p.heard.Broadcast()
+		p.changed.Broadcast()
 	}
 }
 
-// output is everything the program has written so far.
+// output returns everything that the program has written so far.
 func (p *process) output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,13 +95,13 @@ func (p *process) output() string {
 func (p *process) cleanup() {
 	p.signal(syscall.SIGKILL)
 	<-p.exited
+
 	out := p.output()
 	for _, bad := range []string{"DATA RACE", "panic:", "goroutine 1 ["} {
 		if strings.Contains(out, bad) {
-			p.t.Errorf("the program's log shows %q", bad)
+			p.t.Errorf("log: got %q", bad)
 		}
 	}
-
 	if p.t.Failed() || os.Getenv("E2E_LOG") != "" {
 		p.t.Logf("log of process %d:\n%s", p.cmd.Process.Pid, tail(out, 30_000))
 	}
@@ -111,34 +114,26 @@ func tail(s string, most int) string {
 	return "…" + s[len(s)-most:]
 }
 
-// waitLog waits until one line of the log holds all of these words.
-func (p *process) waitLog(words ...string) {
+// waitLog waits until one line of the log contains all of these texts.
+func (p *process) waitLog(texts ...string) {
 	p.t.Helper()
-	p.wait("a log line with "+strings.Join(words, " and "), func() bool { return p.logged(words...) })
+	p.wait("a log line with "+strings.Join(texts, " and "), func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return slices.ContainsFunc(p.lines, func(line string) bool {
+			missing := func(text string) bool { return !strings.Contains(line, text) }
+			return !slices.ContainsFunc(texts, missing)
+		})
+	})
 }
 
-func (p *process) logged(words ...string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, line := range p.lines {
-		found := true
-		for _, word := range words {
-			found = found && strings.Contains(line, word)
-		}
-
-		if found {
-			return true
-		}
-	}
-
-	return false
-}
-
+// wait waits until a condition holds. It fails when the program ends before.
 func (p *process) wait(what string, done func() bool) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeoutCause(p.t.Context(), patience, fmt.Errorf("waited %s for %s", patience, what))
+	ctx, cancel := context.WithTimeoutCause(p.t.Context(), maxWait, fmt.Errorf("waited %s for %s", maxWait, what))
 	defer cancel()
-	err := p.heard.Wait(ctx, func() bool { return done() || p.over() })
+
+	err := p.changed.Wait(ctx, func() bool { return done() || p.hasExited() })
 	if err == nil && !done() {
 		err = fmt.Errorf("the program ended before %s", what)
 	}
@@ -147,7 +142,7 @@ func (p *process) wait(what string, done func() bool) {
 	}
 }
 
-func (p *process) over() bool {
+func (p *process) hasExited() bool {
 	select {
 	case <-p.exited:
 		return true
@@ -157,24 +152,24 @@ func (p *process) over() bool {
 }
 
 func (p *process) signal(s os.Signal) {
-	p.cmd.Process.Signal(s) // it may have ended by itself
+	p.cmd.Process.Signal(s) // fails only if the program has ended
 }
 
-// kill ends the program as a power cut would, and returns when it is gone.
+// kill ends the program as a power failure does, and returns when it has ended.
 func (p *process) kill() {
 	p.signal(syscall.SIGKILL)
 	<-p.exited
 }
 
-// exit waits for the program's end within so much time and returns its code.
-func (p *process) exit(within time.Duration) int {
+// waitExit waits for the end of the program for a limited time and returns its exit code.
+func (p *process) waitExit(within time.Duration) int {
 	p.t.Helper()
 	timer := time.NewTimer(within)
 	defer timer.Stop()
 	select {
 	case <-p.exited:
 	case <-timer.C:
-		p.t.Fatalf("the program did not end within %s", within)
+		p.t.Fatalf("got no exit in %s", within)
 	}
 
 	return p.cmd.ProcessState.ExitCode()
@@ -183,10 +178,11 @@ func (p *process) exit(within time.Duration) int {
 // command runs the program to its end and returns its exit code and what it wrote to each stream.
 func command(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, args...)
+
 	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = environ(env), t.TempDir(), &out, &errs
 	if err := cmd.Run(); cmd.ProcessState == nil {
 		t.Fatal(err)
@@ -195,13 +191,13 @@ func command(t *testing.T, env map[string]string, args ...string) (code int, std
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// lastPort keeps the ports of tests that run side by side apart. They lie below those that the
-// system gives to outgoing connections, so that nobody takes one while the program is down.
+// lastPort gives each test ports of its own. They are below the range that the system uses for outgoing
+// connections, so that no other process takes a port while the program is down.
 var lastPort atomic.Int64
 
 func init() { lastPort.Store(20_000 + int64(os.Getpid()%100)*100) }
 
-// freeAddr is an address that can be listened on again and again.
+// freeAddr returns an address that the program can listen on after each restart.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	for range 1000 {
@@ -212,6 +208,6 @@ func freeAddr(t *testing.T) string {
 		}
 	}
 
-	t.Fatal("no free port")
+	t.Fatal("got no free port")
 	return ""
 }

@@ -1,11 +1,11 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,53 +13,48 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// literal is a route that names its repository, so that recovery knows where to look.
-const literal = `
+// namedRoutes has a route that names its repository, so that recovery can list its deployments.
+const namedRoutes = `
 routes:
   - repository: acme/api
     circleci: {revision: note}` + parameters
 
-// What GitHub could not deliver while the program was down is taken in at the start, unless
-// somebody else handled it or it is too old.
-func TestRecovery(t *testing.T) {
+// TestRecovery_LostWebhook checks that the program accepts at its start what GitHub could not deliver
+// while it was down, unless somebody else has handled it or it is too old.
+func TestRecovery_LostWebhook(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{routes: literal})
-	old := w.create("acme/api", github.NewDeployment{
+	h := newHarness(t, setup{routes: namedRoutes})
+	old := h.create("acme/api", github.NewDeployment{
 		Environment: "old",
 		Payload:     payload("success"),
 		CreatedAt:   time.Now().Add(-3 * time.Hour),
 	})
 
-	lost, handled := w.deploy("acme/api", "lost", "success"), w.deploy("acme/api", "handled", "success")
-	w.gh.AddToken("ghp_somebody_else", "octocat", nil)
-	w.foreignStatus(handled, "in_progress")
-	w.silent[handled.ID], w.silent[old.ID] = true, true
-	w.deliveries("deployment", 3) // refused: nobody listens
-	w.start()
-	w.ends(lost, "success", "Deployed")
-	if !contains(w.detail(lost), `"event":"recovered"`) {
-		t.Errorf("the timeline does not say so: %s", w.detail(lost))
+	lost, handled := h.deploy("acme/api", "lost", "success"), h.deploy("acme/api", "handled", "success")
+	h.gh.AddToken("ghp_somebody_else", "octocat", nil)
+	h.writeForeignStatus(handled, "in_progress")
+	h.unchecked[handled.ID], h.unchecked[old.ID] = true, true
+	h.waitDeliveries("deployment", 3) // they fail: the program is down
+	h.start()
+	h.expectEnd(lost, "success", "Deployed")
+	if detail := h.apiDetail(lost); !contains(detail, `"event":"recovered"`) {
+		t.Errorf("timeline: got no recovered: %s", detail)
 	}
 
-	w.quiet()
-	if n := w.triggers(handled.ID) + w.triggers(old.ID); n != 0 {
-		t.Errorf("%d triggers of deployments that are none of ours any more", n)
+	h.deployOneMore()
+	if got := h.triggerCount(handled.ID) + h.triggerCount(old.ID); got != 0 {
+		t.Errorf("triggers of the handled and the old deployment: got %d, want 0", got)
 	}
 }
 
-// foreignStatus writes a status in somebody else's name.
-func (w *world) foreignStatus(d github.Deployment, state string) {
-	w.t.Helper()
-	url := fmt.Sprintf("%s/repos/%s/deployments/%d/statuses", w.gh.URL(), d.Repository, d.ID)
-	r, err := http.NewRequestWithContext(
-		w.t.Context(),
-		http.MethodPost,
-		url,
-		bytes.NewBufferString(`{"state":"`+state+`"}`),
-	)
-
+// writeForeignStatus writes a status with somebody else's token.
+func (h *harness) writeForeignStatus(d github.Deployment, state string) {
+	h.t.Helper()
+	url := fmt.Sprintf("%s/repos/%s/deployments/%d/statuses", h.gh.URL(), d.Repository, d.ID)
+	body := strings.NewReader(fmt.Sprintf(`{"state":%q}`, state))
+	r, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, url, body)
 	if err != nil {
-		w.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 
 	r.Header = http.Header{
@@ -71,94 +66,93 @@ func (w *world) foreignStatus(d github.Deployment, state string) {
 
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		w.t.Fatal(err)
+		h.t.Fatal(err)
 	}
 
-	answer.Body.Close() // only the code counts
+	answer.Body.Close() // only the status counts
 	if answer.StatusCode != http.StatusCreated {
-		w.t.Fatalf("GitHub answered %d", answer.StatusCode)
+		h.t.Fatalf("write status: got %d, want 201", answer.StatusCode)
 	}
 }
 
-// A webhook that comes hours late ends the deployment instead of surprising production.
-func TestArrivedTooLate(t *testing.T) {
+// TestWebhook_TooLate checks that a deployment whose webhook comes hours late ends without a pipeline.
+func TestWebhook_TooLate(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	w.gh.AddRepository("acme/api")
-	d, err := w.gh.Play("stale", "acme/api", github.NewDeployment{Ref: "main", Payload: payload("success")})
+	h := newHarness(t, setup{}).start()
+	h.gh.AddRepository("acme/api")
+	d, err := h.gh.Play("stale", "acme/api", github.NewDeployment{Ref: "main", Payload: payload("success")})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	w.ends(d, "error", "arrived too late, deploy again")
-	if n := w.triggers(d.ID); n != 0 {
-		t.Errorf("%d triggers", n)
+	h.expectEnd(d, "error", "arrived too late, deploy again")
+	if got := h.triggerCount(d.ID); got != 0 {
+		t.Errorf("triggers: got %d, want 0", got)
 	}
 }
 
-// A database from before a deployment ran must not run it again: GitHub's statuses show that
-// somebody did.
-func TestRestoredBackup(t *testing.T) {
+// TestBackup_Restored checks that a deployment that ran after the backup does not run again when the
+// backup is restored: GitHub's statuses show that it was handled.
+func TestBackup_Restored(t *testing.T) {
 	onlySQLite(t)
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	g := w.ciFaults.block(circleci.OpGetProject, "", false)
-	d := w.deploy("acme/api", "production", "success")
-	w.silent[d.ID] = true // it ends, and then once more
-	g.wait(t)             // it waits to start
-	backup := w.backup()
-	w.kill()
-	w.start()
-	w.ends(d, "success", "Deployed")
-	w.stop()
-	w.restore(backup)
-	w.start()
-	if s := w.waitStatus(d, "error"); !contains(s.Description, "already handled") {
-		t.Errorf("description %q", s.Description)
+	h := newHarness(t, setup{}).start()
+	project := h.ciFaults.block(circleci.OpGetProject, "", false)
+	d := h.deploy("acme/api", "production", "success")
+	h.unchecked[d.ID] = true // it gets two final statuses
+	project.wait(t)          // it has not been triggered
+	backup := h.backup()
+	h.killAndRestart()
+	h.expectEnd(d, "success", "Deployed")
+	h.stop()
+	h.restore(backup)
+	h.start()
+	if got := h.waitStatus(d, "error").Description; !contains(got, "already handled") {
+		t.Errorf("description: got %q, want already handled", got)
 	}
 
-	w.quiet()
-	if n := w.triggers(d.ID); n != 1 {
-		t.Errorf("%d triggers, want the one before the backup came back", n)
+	h.deployOneMore()
+	if got := h.triggerCount(d.ID); got != 1 {
+		t.Errorf("triggers: got %d, want the one before the restore", got)
 	}
 }
 
 // backup copies the database of the running program.
-func (w *world) backup() string {
-	w.t.Helper()
-	file := filepath.Join(w.t.TempDir(), "backup.db")
-	if code, out, stderr := command(w.t, w.env, "backup", file); code != 0 {
-		w.t.Fatalf("seraph backup: %d %s%s", code, out, stderr)
+func (h *harness) backup() string {
+	h.t.Helper()
+	file := filepath.Join(h.t.TempDir(), "backup.db")
+	if code, out, stderr := command(h.t, h.env, "backup", file); code != 0 {
+		h.t.Fatalf("seraph backup: got %d %s%s, want 0", code, out, stderr)
 	}
 	return file
 }
 
-// restore puts a backup in the place of a database that nobody uses, as README.md says.
-func (w *world) restore(backup string) {
-	w.t.Helper()
+// restore replaces the database, which no process uses, with a backup as deploy/docs/operate.md says.
+func (h *harness) restore(backup string) {
+	h.t.Helper()
 	for _, suffix := range []string{"-wal", "-shm"} {
-		if err := os.Remove(w.file + suffix); err != nil && !os.IsNotExist(err) {
-			w.t.Fatal(err)
+		if err := os.Remove(h.file + suffix); err != nil && !os.IsNotExist(err) {
+			h.t.Fatal(err)
 		}
 	}
 
-	if err := os.Rename(backup, w.file); err != nil {
-		w.t.Fatal(err)
+	if err := os.Rename(backup, h.file); err != nil {
+		h.t.Fatal(err)
 	}
 }
 
-// The database is for its owner's eyes only.
-func TestDatabaseIsPrivate(t *testing.T) {
+// TestDatabase_FileMode checks that only its owner can read the database.
+func TestDatabase_FileMode(t *testing.T) {
 	onlySQLite(t)
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	w.quiet()
+	h := newHarness(t, setup{}).start()
+	h.deployOneMore()
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		info, err := os.Stat(w.file + suffix)
+		info, err := os.Stat(h.file + suffix)
 		if err != nil {
 			t.Error(err)
 		} else if info.Mode().Perm() != 0o600 {
-			t.Errorf("%s has mode %v", info.Name(), info.Mode())
+			t.Errorf("mode of %s: got %v, want 0600", info.Name(), info.Mode())
 		}
 	}
 }

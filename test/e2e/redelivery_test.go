@@ -7,81 +7,84 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// What GitHub could not deliver while the program was down is asked for again at the next start,
-// where neither route nor row names the repository.
-func TestFailedDeliveriesAreAskedFor(t *testing.T) {
+// TestRedelivery_RequestedAtStart checks that the program asks GitHub at its start for what could not be
+// delivered, if neither a route nor the database names the repository.
+func TestRedelivery_RequestedAtStart(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, asApp(t))
-	one, two := w.deploy("acme/api", "one", "success"), w.deploy("acme/api", "two", "fail")
-	w.deliveries("deployment", 2) // refused: nobody listens
-	w.start()
-	w.ends(one, "success", "")
-	w.ends(two, "failure", "")
-	w.waitLog("deployment recovered", `"source":"redelivery"`, number(one))
-	w.waitLog("deployment recovered", `"source":"redelivery"`, number(two))
-	if !contains(w.detail(one), "GitHub was asked to deliver it again") {
-		t.Errorf("the timeline does not say so: %s", w.detail(one))
+	h := newHarness(t, asApp(t))
+	one, two := h.deploy("acme/api", "one", "success"), h.deploy("acme/api", "two", "fail")
+	h.waitDeliveries("deployment", 2) // they fail: the program is down
+	h.start()
+	h.expectEnd(one, "success", "")
+	h.expectEnd(two, "failure", "")
+	h.waitLog("deployment recovered", `"source":"redelivery"`, logID(one))
+	h.waitLog("deployment recovered", `"source":"redelivery"`, logID(two))
+
+	if detail, want := h.apiDetail(one), "GitHub was asked to deliver it again"; !contains(detail, want) {
+		t.Errorf("timeline: got no %q: %s", want, detail)
 	}
-	if _, text := w.get("/metrics", ""); !contains(text, `seraph_recovered_total{how="redelivery"} 2`) {
-		t.Error("the metric does not say so")
+	_, metrics := h.get("/metrics", "")
+	if want := `seraph_recovered_total{how="redelivery"} 2`; !contains(metrics, want) {
+		t.Errorf("metrics: got no %s:\n%s", want, metrics)
 	}
 
-	w.stop()
-	w.start()
-	w.quiet()
-	if n := w.gh.Calls()[github.OpRedeliver]; n != 2 {
-		t.Errorf("GitHub was asked %d times", n)
+	h.stop()
+	h.start()
+	h.deployOneMore()
+	if got := h.gh.Calls()[github.OpRedeliver]; got != 2 {
+		t.Errorf("requests for redelivery: got %d, want 2", got)
 	}
 }
 
-// With a token the hook is known by its address. Recovery by GitHub's list and by redelivery do
-// nothing twice.
-func TestBothWaysOfRecovery(t *testing.T) {
+// TestRecovery_ListAndRedelivery checks that recovery by GitHub's list of deployments and by redelivery
+// together run nothing twice. With a token, Seraph finds the hook by its URL.
+func TestRecovery_ListAndRedelivery(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{routes: literal})
-	w.env["PUBLIC_URL"] = "http://" + w.addr
-	d := w.deploy("acme/api", "production", "success")
-	w.gh.AddToken("ghp_that_may_read_hooks", "seraph-bot", nil)
-	w.env["GITHUB_TOKEN"] = "ghp_that_may_read_hooks"
-	w.deliveries("deployment", 1)
-	w.start()
-	w.ends(d, "success", "")
-	w.quiet()
-	if n := w.triggers(d.ID); n != 1 {
-		t.Errorf("%d triggers", n)
+	h := newHarness(t, setup{routes: namedRoutes})
+	h.env["PUBLIC_URL"] = "http://" + h.addr
+	d := h.deploy("acme/api", "production", "success")
+	h.gh.AddToken("ghp_that_may_read_hooks", "seraph-bot", nil)
+	h.env["GITHUB_TOKEN"] = "ghp_that_may_read_hooks"
+	h.waitDeliveries("deployment", 1)
+	h.start()
+	h.expectEnd(d, "success", "")
+	h.deployOneMore()
+	if got := h.triggerCount(d.ID); got != 1 {
+		t.Errorf("triggers: got %d, want 1", got)
 	}
 }
 
-// Without rights to read hooks, and when it is switched off, nothing is asked for, and nothing else
-// suffers.
-func TestNoRedelivery(t *testing.T) {
+// TestRedelivery_SwitchedOff checks that with RECOVER_DELIVERIES=false the program does not list
+// deliveries, and works otherwise.
+func TestRedelivery_SwitchedOff(t *testing.T) {
 	t.Parallel()
 	s := asApp(t)
 	s.env["RECOVER_DELIVERIES"] = "false"
-	w := newWorld(t, s)
-	lost := w.deploy("acme/api", "lost", "success")
-	w.silent[lost.ID] = true
-	w.deliveries("deployment", 1)
-	w.start()
-	w.quiet()
-	if n := w.gh.Calls()[github.OpListDeliveries]; n != 0 {
-		t.Errorf("deliveries were listed %d times", n)
+	h := newHarness(t, s)
+	lost := h.deploy("acme/api", "lost", "success")
+	h.unchecked[lost.ID] = true
+	h.waitDeliveries("deployment", 1)
+	h.start()
+	h.deployOneMore()
+	if got := h.gh.Calls()[github.OpListDeliveries]; got != 0 {
+		t.Errorf("lists of deliveries: got %d, want 0", got)
 	}
 }
 
-// What is older than RECOVER_MAX_AGE when it comes is told so, and does not run.
-func TestRedeliveredTooLate(t *testing.T) {
+// TestRedelivery_TooLate checks that a redelivered deployment older than RECOVER_MAX_AGE ends with a
+// reason and does not run.
+func TestRedelivery_TooLate(t *testing.T) {
 	t.Parallel()
 	s := asApp(t)
 	s.env["RECOVER_MAX_AGE"] = "1h"
-	w := newWorld(t, s)
-	d := w.create("acme/api", github.NewDeployment{
+	h := newHarness(t, s)
+	d := h.create("acme/api", github.NewDeployment{
 		Environment: "old",
 		Payload:     payload("success"),
 		CreatedAt:   time.Now().Add(-3 * time.Hour),
 	})
 
-	w.deliveries("deployment", 1)
-	w.start()
-	w.ends(d, "error", "arrived too late, deploy again")
+	h.waitDeliveries("deployment", 1)
+	h.start()
+	h.expectEnd(d, "error", "arrived too late, deploy again")
 }

@@ -12,19 +12,20 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// newReplicas starts two programs on one PostgreSQL database. GitHub and CircleCI send their
-// webhooks to the first.
-func newReplicas(t *testing.T) (first, second *world) {
-	first = newWorld(t, setup{env: map[string]string{"DATABASE_URL": pgtest.Database(t)}}).start()
-	second = first.in(t)
+// newReplicas starts two replicas on one PostgreSQL database. GitHub and CircleCI send their webhooks to
+// the first one.
+func newReplicas(t *testing.T) (first, second *harness) {
+	t.Helper()
+	first = newHarness(t, setup{env: map[string]string{"DATABASE_URL": pgtest.Database(t)}}).start()
+	second = first.withT(t)
 	second.addr = freeAddr(t)
 	second.env = maps.Clone(first.env)
 	second.env["ADDR"] = second.addr
 	second.start()
 	t.Cleanup(func() {
-		for _, w := range []*world{first, second} {
-			if !w.over() {
-				w.stop()
+		for _, h := range []*harness{first, second} {
+			if !h.hasExited() {
+				h.stop()
 			}
 		}
 	})
@@ -32,49 +33,52 @@ func newReplicas(t *testing.T) (first, second *world) {
 	return first, second
 }
 
-// One replica dies with its hands full: the other one carries everything on, and nothing runs
-// twice.
-func TestReplicaDies(t *testing.T) {
+// TestReplicas_OneDies checks that when a replica is killed in the middle of its work, the other one
+// continues all of it, and nothing runs twice.
+func TestReplicas_OneDies(t *testing.T) {
 	t.Parallel()
-	w, second := newReplicas(t)
-	running := w.deploy("acme/api", "production", "forever")
-	p := w.pipeline(running)
-	waiting := w.deploy("acme/api", "production", "success")
-	w.waitStatus(running, "in_progress")
-	w.waitLog("deployment accepted", number(waiting))
-	g := w.ciFaults.block(circleci.OpTrigger, "", true)
-	triggering := w.deploy("acme/web", "production", "success")
-	g.wait(t)
-	w.kill()
-	died := time.Now()
-	w.finish(p, "failed")
-	second.ends(running, "failure", "")
-	second.ends(waiting, "success", "")
-	second.ends(triggering, "success", "")
-	t.Logf("all that the dead one had in its hands had ended after %v", time.Since(died).Round(time.Millisecond))
+	h, second := newReplicas(t)
+	running := h.deploy("acme/api", "production", "forever")
+	p := h.waitPipeline(running)
+	waiting := h.deploy("acme/api", "production", "success")
+	h.waitStatus(running, "in_progress")
+	h.waitLog("deployment accepted", logID(waiting))
+	trigger := h.ciFaults.block(circleci.OpTrigger, "", true)
+	triggering := h.deploy("acme/web", "production", "success")
+	trigger.wait(t)
+
+	h.kill()
+	killed := time.Now()
+	h.finish(p, "failed")
+	second.expectEnd(running, "failure", "")
+	second.expectEnd(waiting, "success", "")
+	second.expectEnd(triggering, "success", "")
+	t.Logf("all deployments of the killed replica ended after %v", time.Since(killed).Round(time.Millisecond))
 }
 
-// A delivery that reaches both replicas at once is one deployment.
-func TestDeliveryToBothReplicas(t *testing.T) {
+// TestReplicas_SameDelivery checks that a webhook that reaches both replicas at once makes one deployment.
+func TestReplicas_SameDelivery(t *testing.T) {
 	t.Parallel()
-	w, second := newReplicas(t)
-	w.gh.AddRepository("acme/api")
-	w.gh.Hooks().Next("deployment", lose, 5)
+	h, second := newReplicas(t)
+	h.gh.AddRepository("acme/api")
+	h.gh.Hooks().Next("deployment", lostWebhook, 5)
 	for _, environment := range []string{"a", "b", "c", "d", "e"} {
-		d := w.deploy("acme/api", environment, "success")
-		body := w.gh.EventBody(d.ID)
+		d := h.deploy("acme/api", environment, "success")
+		body := h.gh.EventBody(d.ID)
 		header := signed("deployment", body)
+
 		codes := make([]int, 2)
 		var both sync.WaitGroup
-		for i, one := range []*world{w, second} {
-			both.Go(func() { codes[i], _ = one.send(http.MethodPost, "/webhooks/github", body, header) })
+		for i, replica := range []*harness{h, second} {
+			both.Go(func() { codes[i], _ = replica.send(http.MethodPost, "/webhooks/github", body, header) })
 		}
 
 		both.Wait()
-		if slices.Sort(codes); !slices.Equal(codes, []int{http.StatusOK, http.StatusAccepted}) {
-			t.Errorf("%s: %v", environment, codes)
+		slices.Sort(codes)
+		if want := []int{http.StatusOK, http.StatusAccepted}; !slices.Equal(codes, want) {
+			t.Errorf("%s: got %v, want %v", environment, codes, want)
 		}
 
-		w.ends(d, "success", "")
+		h.expectEnd(d, "success", "")
 	}
 }

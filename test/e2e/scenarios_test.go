@@ -10,13 +10,13 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// parameters are what every route sends: the key, the deployment's id, and the story that its
-// payload chooses.
+// parameters are what the routes send: the key, the deployment's id, and the scenario of the simulator,
+// which the payload names.
 const parameters = `
     parameters:
       seraph_key: "{{ .Key }}"
       deployment_id: {value: "{{ .ID }}", type: integer}
-      sim_scenario: "{{ .Payload.story }}"
+      sim_scenario: "{{ .Payload.scenario }}"
 `
 
 const scenarioRoutes = `
@@ -31,30 +31,34 @@ routes:
     circleci: {revision: note}
     environment_url: "https://{{ .Environment }}.example.com/{{ .Name }}"` + parameters
 
-// Shapes of log_url: a pipeline's page, or the page of the workflow that decided.
+// Patterns of log_url: the page of the pipeline, or the page of the workflow that decided.
 const (
 	noPage       = `^$`
 	pipelinePage = `^https://app\.circleci\.com/pipelines/gh/acme/[a-z]+/\d+$`
 	workflowPage = `^https://app\.circleci\.com/pipelines/gh/acme/[a-z]+/\d+/workflows/[0-9a-f-]{36}$`
 )
 
+// scenarios has the expected end of each scenario of the simulator.
 var scenarios = []struct {
-	story, repository string
-	state, about, url string
-	triggers          int  // 0 is 1
-	cancels           bool // its workflows are canceled
+	scenario   string
+	repository string // default acme/api
+	state      string
+	about      string // part of the description
+	url        string // pattern of log_url; default any page of a pipeline
+	triggers   int    // default 1
+	cancels    bool   // its workflows are canceled
 }{
-	{story: "success", state: "success", about: "Deployed"},
-	{story: "fail", state: "failure", about: "Workflow deploy failed", url: workflowPage},
-	{story: "slow-success", state: "success"},
-	{story: "empty-then-success", state: "success"},
-	{story: "two-workflows", state: "failure", about: "Workflow verify failed", url: workflowPage},
-	{story: "setup-success", state: "success"},
-	{story: "setup-no-continuation", state: "error", about: "nothing ran: the setup workflow was not continued"},
-	{story: "hold-then-success", state: "success"},
-	{story: "hold-then-fail", state: "failure", about: "Workflow deploy failed", url: workflowPage},
+	{scenario: "success", state: "success", about: "Deployed"},
+	{scenario: "fail", state: "failure", about: "Workflow deploy failed", url: workflowPage},
+	{scenario: "slow-success", state: "success"},
+	{scenario: "empty-then-success", state: "success"},
+	{scenario: "two-workflows", state: "failure", about: "Workflow verify failed", url: workflowPage},
+	{scenario: "setup-success", state: "success"},
+	{scenario: "setup-no-continuation", state: "error", about: "nothing ran: the setup workflow was not continued"},
+	{scenario: "hold-then-success", state: "success"},
+	{scenario: "hold-then-fail", state: "failure", about: "Workflow deploy failed", url: workflowPage},
 	{
-		story:      "hold-forever",
+		scenario:   "hold-forever",
 		repository: "acme/short",
 		state:      "error",
 		about:      "Canceled: not approved within 1s",
@@ -62,27 +66,27 @@ var scenarios = []struct {
 		cancels:    true,
 	},
 	{
-		story:      "approve-then-fail",
+		scenario:   "approve-then-fail",
 		repository: "acme/short",
 		state:      "error",
 		about:      "Canceled: not approved within 1s",
 		url:        pipelinePage,
 		cancels:    true,
 	},
-	{story: "queued", state: "success"},
-	{story: "unknown-status", state: "success"},
-	{story: "null-status", state: "success"},
-	{story: "error", state: "failure", about: "Workflow deploy failed", url: workflowPage},
-	{story: "unauthorized", state: "error", about: "did not authorize workflow deploy", url: workflowPage},
-	{story: "canceled", state: "error", about: "Canceled in CircleCI: workflow deploy", url: workflowPage},
-	{story: "not-run", state: "error", about: "nothing ran"},
-	{story: "not-run-beside-success", state: "success"},
-	{story: "failing", state: "failure", about: "Workflow deploy failed", url: workflowPage},
-	{story: "auto-rerun", state: "success"},
-	{story: "auto-rerun-never", state: "failure", about: "Workflow deploy failed", url: workflowPage},
-	{story: "many-workflows", state: "success"},
+	{scenario: "queued", state: "success"},
+	{scenario: "unknown-status", state: "success"},
+	{scenario: "null-status", state: "success"},
+	{scenario: "error", state: "failure", about: "Workflow deploy failed", url: workflowPage},
+	{scenario: "unauthorized", state: "error", about: "did not authorize workflow deploy", url: workflowPage},
+	{scenario: "canceled", state: "error", about: "Canceled in CircleCI: workflow deploy", url: workflowPage},
+	{scenario: "not-run", state: "error", about: "nothing ran"},
+	{scenario: "not-run-beside-success", state: "success"},
+	{scenario: "failing", state: "failure", about: "Workflow deploy failed", url: workflowPage},
+	{scenario: "auto-rerun", state: "success"},
+	{scenario: "auto-rerun-never", state: "failure", about: "Workflow deploy failed", url: workflowPage},
+	{scenario: "many-workflows", state: "success"},
 	{
-		story:      "forever",
+		scenario:   "forever",
 		repository: "acme/short",
 		state:      "failure",
 		about:      "Timed out after 2s",
@@ -90,7 +94,7 @@ var scenarios = []struct {
 		cancels:    true,
 	},
 	{
-		story:      "cancel-slow",
+		scenario:   "cancel-slow",
 		repository: "acme/short",
 		state:      "failure",
 		about:      "Timed out after 2s",
@@ -98,117 +102,117 @@ var scenarios = []struct {
 		cancels:    true,
 	},
 	{
-		story:      "cancel-ignored",
+		scenario:   "cancel-ignored",
 		repository: "acme/short",
 		state:      "failure",
 		about:      "Timed out after 2s",
 		url:        pipelinePage,
 		cancels:    true,
 	},
-	{story: "config-error", state: "error", about: "Unable to parse YAML"},
-	{story: "undeclared-parameter", state: "error", about: "Unexpected argument(s)"},
+	{scenario: "config-error", state: "error", about: "Unable to parse YAML"},
+	{scenario: "undeclared-parameter", state: "error", about: "Unexpected argument(s)"},
 	{
-		story: "refused-parameter",
-		state: "error",
-		about: "CircleCI refused it (400): Unexpected argument(s)",
-		url:   noPage,
+		scenario: "refused-parameter",
+		state:    "error",
+		about:    "CircleCI refused it (400): Unexpected argument(s)",
+		url:      noPage,
 	},
-	{story: "no-workflows", state: "error", about: "nothing ran: CircleCI ran no workflow"},
-	{story: "ci-skip", state: "error", about: "[ci skip]", url: noPage},
-	{story: "blocked", state: "error", about: "New work is blocked", url: noPage},
-	{story: "moved", state: "success"},
-	{story: "moved", repository: "acme/strict", state: "error", about: "main moved: wanted ", url: pipelinePage},
-	{story: "success", repository: "acme/strict", state: "success"},
-	{story: "rate-limited", state: "success", triggers: 2},
+	{scenario: "no-workflows", state: "error", about: "nothing ran: CircleCI ran no workflow"},
+	{scenario: "ci-skip", state: "error", about: "[ci skip]", url: noPage},
+	{scenario: "blocked", state: "error", about: "New work is blocked", url: noPage},
+	{scenario: "moved", state: "success"},
+	{scenario: "moved", repository: "acme/strict", state: "error", about: "main moved: wanted ", url: pipelinePage},
+	{scenario: "success", repository: "acme/strict", state: "success"},
+	{scenario: "rate-limited", state: "success", triggers: 2},
 }
 
-// Every story that a pipeline can play ends as it must, with one trigger and at most two words to
-// GitHub, beside those on what it waits for. All of them are under way at once, each in an
-// environment of its own.
-func TestScenarios(t *testing.T) {
+// TestScenarios_EndStates checks the end of every scenario, with one trigger and at most two statuses
+// besides those about what it waits for. All of them run at the same time, each in an environment of its
+// own.
+func TestScenarios_EndStates(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{routes: scenarioRoutes}).start()
+	h := newHarness(t, setup{routes: scenarioRoutes}).start()
 	for i, s := range scenarios {
 		repository := s.repository
 		if repository == "" {
 			repository = "acme/api"
 		}
 
-		d := w.deploy(repository, fmt.Sprintf("%s-%d", s.story, i), s.story)
-		t.Run(fmt.Sprintf("%s-%s", s.story, repository), func(t *testing.T) {
+		d := h.deploy(repository, fmt.Sprintf("%s-%d", s.scenario, i), s.scenario)
+		t.Run(fmt.Sprintf("%s-%s", s.scenario, repository), func(t *testing.T) {
 			t.Parallel()
-			end := w.in(t).ends(d, s.state, s.about)
+			h := h.withT(t)
+			end := h.expectEnd(d, s.state, s.about)
+
 			url := s.url
 			if url == "" {
 				url = `^https://app\.circleci\.com/pipelines/gh/acme/[a-z]+/\d+`
 			}
 			if !regexp.MustCompile(url).MatchString(end.LogURL) {
-				t.Errorf("log_url %q, want %s", end.LogURL, url)
+				t.Errorf("log_url: got %q, want %s", end.LogURL, url)
 			}
+
 			if s.cancels {
-				w.in(t).canceled(d)
+				h.expectCanceled(d)
 			}
-			if want := max(s.triggers, 1); w.triggers(d.ID) != want {
-				t.Errorf("%d triggers, want %d", w.triggers(d.ID), want)
-			}
-
-			if told := beside("queued", w.gh.Statuses(repository, d.ID)); len(told) > 2 && s.state == "success" &&
-				s.triggers == 0 &&
-				!holds(s.story) {
-				t.Errorf("GitHub was told %d times: %+v", len(told), told)
+			if got, want := h.triggerCount(d.ID), max(s.triggers, 1); got != want {
+				t.Errorf("triggers: got %d, want %d", got, want)
 			}
 
-			if want := fmt.Sprintf("https://%s.example.com/api", d.Environment); s.state == "success" &&
-				s.repository == "" &&
-				end.EnvironmentURL != want {
-				t.Errorf("environment_url %q, want %q", end.EnvironmentURL, want)
+			if s.state != "success" {
+				return
+			}
+
+			statuses := withoutQueued(h.gh.Statuses(repository, d.ID))
+			if len(statuses) > 2 && s.triggers == 0 && s.scenario != "hold-then-success" {
+				t.Errorf("statuses: got %d, want at most 2: %+v", len(statuses), statuses)
+			}
+
+			want := fmt.Sprintf("https://%s.example.com/api", d.Environment)
+			if s.repository == "" && end.EnvironmentURL != want {
+				t.Errorf("environment_url: got %q, want %q", end.EnvironmentURL, want)
 			}
 		})
 	}
 }
 
-// beside leaves out the words of one state: on a busy machine a deployment may wait for this and
-// for that, long enough to say so.
-func beside(state string, told []github.Status) []github.Status {
-	return slices.DeleteFunc(slices.Clone(told), func(s github.Status) bool { return s.State == state })
+// withoutQueued returns the statuses without those about waiting: on a busy machine a deployment can wait
+// long enough for Seraph to report it.
+func withoutQueued(statuses []github.Status) []github.Status {
+	return slices.DeleteFunc(slices.Clone(statuses), func(s github.Status) bool { return s.State == "queued" })
 }
 
-func holds(story string) bool { return story == "hold-then-success" }
-
-// triggers counts the calls for a pipeline of one deployment, refused ones among them.
-func (w *world) triggers(id int64) int {
+// triggerCount counts the triggers of a deployment, including those that were refused.
+func (h *harness) triggerCount(id int64) int {
 	count := 0
-	for _, tr := range w.ci.Triggers() {
-		if fmt.Sprint(tr.Parameters["deployment_id"]) == fmt.Sprint(id) {
+	for _, trigger := range h.ci.Triggers() {
+		if fmt.Sprint(trigger.Parameters["deployment_id"]) == fmt.Sprint(id) {
 			count++
 		}
 	}
 	return count
 }
 
-// canceled waits until CircleCI was asked to cancel every workflow of a deployment's pipeline.
-func (w *world) canceled(d github.Deployment) {
-	w.t.Helper()
-	w.waitCI("the cancel of all workflows", func() bool {
-		p, _ := w.ci.Pipeline(w.pipelines(d)[0])
-		return len(p.Workflows) > 0 &&
-			!slices.ContainsFunc(
-				p.Workflows,
-				func(f circleci.Workflow) bool { return !slices.Contains(w.ci.Cancels(), f.ID) },
-			)
+// expectCanceled waits until Seraph has requested to cancel every workflow of a deployment's pipeline.
+func (h *harness) expectCanceled(d github.Deployment) {
+	h.t.Helper()
+	h.waitCI("cancellation of all workflows", func() bool {
+		p, _ := h.ci.Pipeline(h.pipelines(d)[0])
+		notCanceled := func(f circleci.Workflow) bool { return !slices.Contains(h.ci.Cancels(), f.ID) }
+		return len(p.Workflows) > 0 && !slices.ContainsFunc(p.Workflows, notCanceled)
 	})
 }
 
-// Every story of the simulator has its line in the table.
-func TestScenariosAreComplete(t *testing.T) {
-	told := map[string]bool{"manual": true} // driven by other tests
+// TestScenarios_Complete checks that the table has every scenario of the simulator.
+func TestScenarios_Complete(t *testing.T) {
+	tested := map[string]bool{"manual": true} // used by other tests
 	for _, s := range scenarios {
-		told[s.story] = true
+		tested[s.scenario] = true
 	}
 
 	for _, s := range circleci.Scenarios() {
-		if !told[s.Name] {
-			t.Errorf("no line for %q: %s", s.Name, s.About)
+		if !tested[s.Name] {
+			t.Errorf("got no row for %q: %s", s.Name, s.About)
 		}
 	}
 }

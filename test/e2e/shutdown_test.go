@@ -11,109 +11,104 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// A stop in the middle of much work ends cleanly in time, takes webhooks until the load balancer
-// has noticed, and loses nothing.
-func TestStopUnderLoad(t *testing.T) {
+// TestShutdown_UnderLoad checks that a stop with much work in progress ends in time, accepts webhooks
+// until the load balancer has noticed it, and loses nothing.
+func TestShutdown_UnderLoad(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{env: map[string]string{"SHUTDOWN_DELAY": "1s", "SHUTDOWN_GRACE": "5s"}}).start()
+	h := newHarness(t, setup{env: map[string]string{"SHUTDOWN_DELAY": "1s", "SHUTDOWN_GRACE": "5s"}}).start()
 	var all []github.Deployment
 	for i := range 20 {
-		all = append(
-			all,
-			w.deploy(
-				"acme/api",
-				fmt.Sprintf("env-%d", i),
-				[]string{"hold-then-success", "slow-success", "forever"}[i%3],
-			),
-		)
+		scenario := []string{"hold-then-success", "slow-success", "forever"}[i%3]
+		all = append(all, h.deploy("acme/api", fmt.Sprintf("env-%d", i), scenario))
 	}
 
-	w.waitCI("three pipelines", func() bool { return len(w.ci.Pipelines()) >= 3 })
-	w.signal(syscall.SIGTERM)
-	w.waitLog(`"message":"stopping"`)
-	if code, body := w.get("/readyz", ""); code != http.StatusServiceUnavailable {
-		t.Errorf("GET /readyz while draining: %d %s", code, body)
+	h.waitCI("three pipelines", func() bool { return len(h.ci.Pipelines()) >= 3 })
+	h.signal(syscall.SIGTERM)
+	h.waitLog(`"message":"stopping"`)
+	if code, body := h.get("/readyz", ""); code != http.StatusServiceUnavailable {
+		t.Errorf("GET /readyz during shutdown: got %d %s, want 503", code, body)
 	}
 
-	late := w.deploy("acme/api", "late", "success")
-	if got := result(t, w.deliveries("deployment", 21)[20]); got != "202 accepted" {
-		t.Errorf("a webhook while draining: %s", got)
+	late := h.deploy("acme/api", "late", "success")
+	if got, want := deliveryResult(t, h.waitDeliveries("deployment", 21)[20]), "202 accepted"; got != want {
+		t.Errorf("webhook during shutdown: got %s, want %s", got, want)
 	}
-	if code := w.exit(7 * time.Second); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
+	if code := h.waitExit(7 * time.Second); code != 0 {
+		t.Errorf("exit code: got %d, want 0", code)
 	}
 
-	w.start()
+	h.start()
 	for i, d := range append(all, late) {
 		if i%3 == 2 && i < 20 {
-			w.finish(w.pipeline(d), "success")
+			h.finish(h.waitPipeline(d), "success")
 		}
 
-		w.ends(d, "success", "")
+		h.expectEnd(d, "success", "")
 	}
 }
 
-// A second signal does not wait for anything.
-func TestSecondSignal(t *testing.T) {
+// TestShutdown_SecondSignal checks that a second signal ends the program at once.
+func TestShutdown_SecondSignal(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{env: map[string]string{"SHUTDOWN_DELAY": "50s"}}).start()
-	d := w.deploy("acme/api", "production", "forever")
-	p := w.pipeline(d)
-	w.signal(syscall.SIGTERM)
-	w.waitLog(`"message":"stopping"`)
-	w.signal(syscall.SIGINT)
-	if code := w.exit(5 * time.Second); code != 1 {
-		t.Errorf("exit code %d after the second signal, want 1", code)
+	h := newHarness(t, setup{env: map[string]string{"SHUTDOWN_DELAY": "50s"}}).start()
+	d := h.deploy("acme/api", "production", "forever")
+	p := h.waitPipeline(d)
+	h.signal(syscall.SIGTERM)
+	h.waitLog(`"message":"stopping"`)
+	h.signal(syscall.SIGINT)
+	if code := h.waitExit(5 * time.Second); code != 1 {
+		t.Errorf("exit code after the second signal: got %d, want 1", code)
 	}
 
-	w.env["SHUTDOWN_DELAY"] = "0s"
-	w.start()
-	w.finish(p, "success")
-	w.ends(d, "success", "")
+	h.env["SHUTDOWN_DELAY"] = "0s"
+	h.start()
+	h.finish(p, "success")
+	h.expectEnd(d, "success", "")
 }
 
-// Two programs never use one database: the second one says that it waits, and goes on when the
-// first has ended.
-func TestSecondProcessWaits(t *testing.T) {
+// TestSecondProcess_Waits checks that a second process on the same SQLite file logs that it waits, and
+// starts when the first one has ended.
+func TestSecondProcess_Waits(t *testing.T) {
 	onlySQLite(t)
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	d := w.deploy("acme/api", "production", "forever")
-	p := w.pipeline(d)
-	second := launch(t, w.env)
+	h := newHarness(t, setup{}).start()
+	d := h.deploy("acme/api", "production", "forever")
+	p := h.waitPipeline(d)
+	second := launch(t, h.env)
 	second.waitLog("another process uses the database", "waiting for it to end")
-	if code, _ := w.get("/readyz", ""); code != http.StatusOK {
-		t.Errorf("the first one is not ready: %d", code)
+	if code, _ := h.get("/readyz", ""); code != http.StatusOK {
+		t.Errorf("GET /readyz of the first process: got %d, want 200", code)
 	}
 
-	w.stop()
+	h.stop()
 	second.waitLog(`"message":"ready"`)
-	w.process = second
-	w.finish(p, "success")
-	w.ends(d, "success", "")
+	h.process = second
+	h.finish(p, "success")
+	h.expectEnd(d, "success", "")
 }
 
-// A program that waits for the database can be told to end.
-func TestWaitingProcessStops(t *testing.T) {
+// TestSecondProcess_StopsWhileWaiting checks that a process that waits for the database can be stopped.
+func TestSecondProcess_StopsWhileWaiting(t *testing.T) {
 	onlySQLite(t)
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	second := launch(t, w.env)
+	h := newHarness(t, setup{}).start()
+	second := launch(t, h.env)
 	second.waitLog("another process uses the database")
 	second.signal(syscall.SIGTERM)
-	if code := second.exit(5 * time.Second); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
+	if code := second.waitExit(5 * time.Second); code != 0 {
+		t.Errorf("exit code: got %d, want 0", code)
 	}
 }
 
-// A port that is taken ends the program with a word about it.
-func TestPortIsTaken(t *testing.T) {
+// TestServe_PortInUse checks that the program exits with the address in its message if the port is in use.
+func TestServe_PortInUse(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	env := maps.Clone(w.env)
-	env["DATABASE_URL"] = "sqlite:" + w.file + ".other"
+	h := newHarness(t, setup{}).start()
+	env := maps.Clone(h.env)
+	env["DATABASE_URL"] = "sqlite:" + h.file + ".other"
+
 	code, _, stderr := command(t, env)
-	if code != 1 || !contains(stderr, "cannot listen on "+w.addr) {
-		t.Errorf("exit code %d, want 1 and a word about the address:\n%s", code, stderr)
+	if want := "cannot listen on " + h.addr; code != 1 || !contains(stderr, want) {
+		t.Errorf("got exit code %d, want 1 and %q:\n%s", code, want, stderr)
 	}
 }

@@ -13,138 +13,188 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// keyless are routes that send no key in the repositories whose names begin with bare.
-const keyless = `
+// keylessRoutes are routes that send no key for repositories whose names begin with bare.
+const keylessRoutes = `
 routes:
   - repository: acme/bare-*
     circleci: {revision: note}
     parameters:
       deployment_id: {value: "{{ .ID }}", type: integer}
-      sim_scenario: "{{ .Payload.story }}"
+      sim_scenario: "{{ .Payload.scenario }}"
   - repository: acme/*
     circleci: {revision: note}` + parameters
 
-var internal = sim.Fault{Status: http.StatusInternalServerError, Body: `{"message":"Internal server error."}`}
+var (
+	serverError       = sim.Fault{Status: 500, Body: `{"message":"Internal server error."}`}
+	serverErrorEffect = sim.Fault{Status: 500, Body: `{"message":"Internal server error."}`, AfterEffect: true}
+)
 
-// after is the same fault with the call's effect.
-func after(f sim.Fault) sim.Fault {
-	f.AfterEffect = true
-	return f
-}
-
-// triggerFaults are the ways for the one call to go wrong that must not be made twice, by
-// repository.
-var triggerFaults = []struct {
-	repository   string
-	fault        sim.Fault
-	state, about string
-	pipelines    int
+// triggerFaults are the ways in which a trigger can fail, by repository, with the end of the deployment.
+var triggerFaults = map[string]struct {
+	fault     sim.Fault
+	state     string
+	about     string // part of the description
+	pipelines int
 }{
-	{"acme/error-before", internal, "success", "", 1},
-	{"acme/error-after", after(internal), "success", "", 1},
-	{"acme/reset-before", sim.Fault{ResetBefore: true}, "success", "", 1},
-	{"acme/reset-after", sim.Fault{ResetAfter: true}, "success", "", 1},
-	{"acme/half-answer", sim.Fault{Truncate: true}, "success", "", 1},
-	{"acme/late-effect", sim.Fault{ResetBefore: true, LateEffect: 3 * time.Second}, "success", "", 1},
-	{"acme/gateway-late", sim.Fault{LateEffect: 2 * time.Second}, "success", "", 1},
-	{"acme/timeout", sim.Fault{Delay: 3 * time.Second}, "success", "", 1},
-	{
-		"acme/limited",
-		sim.Fault{Status: 429, Body: "Rate limited.", Header: http.Header{"Retry-After": {"1"}}},
-		"success",
-		"",
-		1,
+	"acme/error-before": {
+		fault:     serverError,
+		state:     "success",
+		pipelines: 1,
 	},
-	{
-		"acme/page",
-		sim.Fault{Status: 403, Body: "<html>Forbidden</html>"},
-		"success",
-		"",
-		1,
-	}, // a proxy's word, not CircleCI's
-	{"acme/no-id", sim.Fault{Status: 201, Body: `{}`}, "success", "", 1},
-	{"acme/empty-ok", sim.Fault{Status: 200, Body: `{"message":"No."}`}, "error", "CircleCI skipped it: No.", 0},
-	{"acme/refused", sim.Fault{Status: 422, Body: `{"message":"Not like this."}`}, "error", "Not like this.", 0},
-	{"acme/bare-before", internal, "error", "CircleCI may have started it", 0},
-	{"acme/bare-after", after(internal), "success", "", 1},
-	{"acme/bare-reset", sim.Fault{ResetAfter: true}, "success", "", 1},
+	"acme/error-after": {
+		fault:     serverErrorEffect,
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/reset-before": {
+		fault:     sim.Fault{ResetBefore: true},
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/reset-after": {
+		fault:     sim.Fault{ResetAfter: true},
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/half-answer": {
+		fault:     sim.Fault{Truncate: true},
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/late-effect": {
+		fault:     sim.Fault{ResetBefore: true, LateEffect: 3 * time.Second},
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/gateway-late": {
+		fault:     sim.Fault{LateEffect: 2 * time.Second},
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/timeout": {
+		fault:     sim.Fault{Delay: 3 * time.Second},
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/limited": {
+		fault:     sim.Fault{Status: 429, Body: "Rate limited.", Header: http.Header{"Retry-After": {"1"}}},
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/page": { // the answer of a proxy, not of CircleCI
+		fault:     sim.Fault{Status: 403, Body: "<html>Forbidden</html>"},
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/no-id": {
+		fault:     sim.Fault{Status: 201, Body: `{}`},
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/empty-ok": {
+		fault: sim.Fault{Status: 200, Body: `{"message":"No."}`},
+		state: "error",
+		about: "CircleCI skipped it: No.",
+	},
+	"acme/refused": {
+		fault: sim.Fault{Status: 422, Body: `{"message":"Not like this."}`},
+		state: "error",
+		about: "Not like this.",
+	},
+	"acme/bare-before": {
+		fault: serverError,
+		state: "error",
+		about: "CircleCI may have started it",
+	},
+	"acme/bare-after": {
+		fault:     serverErrorEffect,
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/bare-reset": {
+		fault:     sim.Fault{ResetAfter: true},
+		state:     "success",
+		pipelines: 1,
+	},
 }
 
-// Whatever becomes of a trigger's call, there is one pipeline; or none, and GitHub hears that it
-// cannot be told.
-func TestTriggerFaults(t *testing.T) {
+// TestTrigger_CallFaults checks that however a trigger fails, there is one pipeline; or there is none,
+// and the final status says that Seraph cannot know.
+func TestTrigger_CallFaults(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{routes: keyless}).start()
-	for _, f := range triggerFaults {
-		w.ciFaults.of(f.repository).Next(circleci.OpTrigger, f.fault, 1)
-		d := w.deploy(f.repository, "production", "success")
-		t.Run(strings.TrimPrefix(f.repository, "acme/"), func(t *testing.T) {
+	h := newHarness(t, setup{routes: keylessRoutes}).start()
+	for repository, f := range triggerFaults {
+		h.ciFaults.of(repository).Next(circleci.OpTrigger, f.fault, 1)
+		d := h.deploy(repository, "production", "success")
+		t.Run(strings.TrimPrefix(repository, "acme/"), func(t *testing.T) {
 			t.Parallel()
-			in := w.in(t)
-			in.ends(d, f.state, f.about)
-			if n := len(w.pipelines(d)); n != f.pipelines {
-				t.Errorf("%d pipelines, want %d", n, f.pipelines)
+			h := h.withT(t)
+			h.expectEnd(d, f.state, f.about)
+			if got := len(h.pipelines(d)); got != f.pipelines {
+				t.Errorf("pipelines: got %d, want %d", got, f.pipelines)
 			}
 		})
 	}
 }
 
-// Calls that read fail at random; the deployments get through all the same.
-func TestFlakyReads(t *testing.T) {
+// TestCircleCI_FlakyReads checks that deployments succeed though reads of CircleCI fail at random.
+func TestCircleCI_FlakyReads(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{}).start()
-	for _, op := range []string{circleci.OpGetProject, circleci.OpGetPipeline, circleci.OpListWorkflows, circleci.OpCancel} {
-		w.ciFaults.of("acme/flaky").Random(op, 0.3, internal, sim.Fault{
-			ResetBefore: true,
-		}, sim.Fault{
-			Truncate: true,
-		}, sim.Fault{
-			Status: 429,
-			Body:   "{}",
-		})
+	h := newHarness(t, setup{}).start()
+	faults := []sim.Fault{
+		serverError,
+		{ResetBefore: true},
+		{Truncate: true},
+		{Status: 429, Body: "{}"},
 	}
+	plan := h.ciFaults.of("acme/flaky")
+	plan.Random(circleci.OpGetProject, 0.3, faults...)
+	plan.Random(circleci.OpGetPipeline, 0.3, faults...)
+	plan.Random(circleci.OpListWorkflows, 0.3, faults...)
+	plan.Random(circleci.OpCancel, 0.3, faults...)
 
 	var all []github.Deployment
 	for i := range 5 {
-		all = append(all, w.deploy("acme/flaky", fmt.Sprint("env-", i), "slow-success"))
+		all = append(all, h.deploy("acme/flaky", fmt.Sprint("env-", i), "slow-success"))
 	}
 
 	for _, d := range all {
-		w.ends(d, "success", "")
+		h.expectEnd(d, "success", "")
 	}
 }
 
-// CircleCI cannot be reached for a while, between two deployments: the second one starts when it is
+// TestCircleCI_Down checks that a deployment that comes while CircleCI cannot be reached starts when it is
 // back.
-func TestCircleCIIsDown(t *testing.T) {
+func TestCircleCI_Down(t *testing.T) {
 	t.Parallel()
-	front := freeAddr(t)
-	w := newWorld(t, setup{env: map[string]string{"CIRCLECI_API_URL": "http://" + front + "/api/v2"}})
-	down := w.listen(front)
-	w.start()
-	w.ends(w.deploy("acme/api", "production", "success"), "success", "")
-	down()
-	d := w.deploy("acme/api", "production", "success")
-	queued := w.waitStatus(d, "queued")
-	if queued.Description != "Waiting for CircleCI to answer" {
-		t.Errorf("description %q", queued.Description)
+	addr := freeAddr(t)
+	h := newHarness(t, setup{env: map[string]string{"CIRCLECI_API_URL": "http://" + addr + "/api/v2"}})
+	stop := h.serveCircleCI(addr)
+	h.start()
+	h.expectEnd(h.deploy("acme/api", "production", "success"), "success", "")
+
+	stop()
+	d := h.deploy("acme/api", "production", "success")
+	if got, want := h.waitStatus(d, "queued").Description, "Waiting for CircleCI to answer"; got != want {
+		t.Errorf("description: got %q, want %q", got, want)
 	}
 
-	t.Cleanup(w.listen(front))
-	w.ends(d, "success", "")
-	if n := w.triggers(d.ID); n != 1 {
-		t.Errorf("%d triggers", n)
+	t.Cleanup(h.serveCircleCI(addr))
+	h.expectEnd(d, "success", "")
+	if got := h.triggerCount(d.ID); got != 1 {
+		t.Errorf("triggers: got %d, want 1", got)
 	}
 }
 
-// listen answers for CircleCI at one more address until down is called.
-func (w *world) listen(addr string) (down func()) {
-	w.t.Helper()
+// serveCircleCI serves CircleCI at another address until stop is called.
+func (h *harness) serveCircleCI(addr string) (stop func()) {
+	h.t.Helper()
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		w.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	s := &http.Server{Handler: w.ci, ReadHeaderTimeout: 10 * time.Second}
-	go s.Serve(listener) // always http.ErrServerClosed
+
+	s := &http.Server{Handler: h.ci, ReadHeaderTimeout: 10 * time.Second}
+	go s.Serve(listener) // always returns http.ErrServerClosed
 	return func() { s.Close() }
 }

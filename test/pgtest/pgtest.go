@@ -1,6 +1,6 @@
-// Package pgtest gives tests PostgreSQL databases of their own, on the server that
-// SERAPH_TEST_POSTGRES_URL names; .ci/with-postgres starts one. Without it the tests are skipped,
-// and fail where CI=true.
+// Package pgtest creates a PostgreSQL database for each test that needs one, on the server that
+// SERAPH_TEST_POSTGRES_URL names; .ci/with-postgres starts one. Without a server these tests are skipped,
+// or fail if CI=true.
 package pgtest
 
 import (
@@ -18,40 +18,43 @@ import (
 
 const variable = "SERAPH_TEST_POSTGRES_URL"
 
-// Server is the administrator's URL of the server; false when there is none.
+// Server returns the administrator's URL of the server; false if there is none.
 func Server() (string, bool) {
 	text := os.Getenv(variable)
 	return text, text != ""
 }
 
+// count makes the names of databases unique in a process.
 var count atomic.Int64
 
-// Database makes an empty database for one test, drops it afterwards, and returns its URL.
+// Database creates an empty database for one test and returns its URL. It drops the database after the
+// test.
 func Database(t testing.TB) string {
 	t.Helper()
 	server, ok := Server()
 	if !ok {
 		if os.Getenv("CI") == "true" {
-			t.Fatal(variable + " is not set, and CI may skip nothing: run the tests through .ci/with-postgres")
+			t.Fatal(variable + " is not set, and no test may be skipped with CI=true: use .ci/with-postgres")
 		}
 
-		t.Skip("no PostgreSQL: run the tests through .ci/with-postgres, which make test does")
+		t.Skip("the test needs a PostgreSQL server: use make test or .ci/with-postgres go test")
 	}
 
 	name := fmt.Sprintf("seraph_%d_%d_%d", os.Getpid(), time.Now().UnixNano(), count.Add(1))
 	Exec(t, server, "CREATE DATABASE "+name)
 	t.Cleanup(func() { Exec(t, server, "DROP DATABASE "+name+" WITH (FORCE)") })
+
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	u.Path = "/" + name
-	// a URL without host keeps its slashes
+	// a URL without a host needs three slashes
 	return strings.Replace(u.String(), "postgres:/"+name, "postgres:///"+name, 1)
 }
 
-// Exec runs a statement on a connection of its own.
+// Exec runs a statement on a new connection.
 func Exec(t testing.TB, database, statement string, args ...any) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

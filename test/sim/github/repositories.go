@@ -18,6 +18,8 @@ type repository struct {
 	wire.Repository
 	branches  map[string]string // name to head
 	tags      map[string]string
+	annotated map[string]bool   // tags with an object of their own
+	pulls     map[string]string // pull/N/head and pull/N/merge to commit
 	parents   map[string]string // commit to its parent
 	behind    map[string]bool   // branches that auto_merge would merge the default branch into
 	hook      *hookshot.Hook
@@ -53,6 +55,8 @@ func (s *Server) AddRepository(fullName string) int64 {
 		},
 		branches:  map[string]string{"main": Commit(fullName, "main")},
 		tags:      map[string]string{},
+		annotated: map[string]bool{},
+		pulls:     map[string]string{},
 		parents:   map[string]string{},
 		behind:    map[string]bool{},
 		installed: true,
@@ -179,6 +183,15 @@ func (r *repository) resolve(ref string) (sha string, ok bool) {
 		return sha, true
 	}
 	if sha, ok = r.tags[ref]; ok {
+		return sha, true
+	}
+	if sha, ok = r.branches[strings.TrimPrefix(name, "heads/")]; ok {
+		return sha, true
+	}
+	if sha, ok = r.tags[strings.TrimPrefix(name, "tags/")]; ok {
+		return sha, true
+	}
+	if sha, ok = r.pulls[strings.TrimPrefix(ref, "refs/")]; ok {
 		return sha, true
 	}
 

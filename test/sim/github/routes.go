@@ -37,6 +37,8 @@ const (
 	OpGetLogin         = "get login"
 	OpGetBranch        = "get branch"
 	OpBranchRules      = "branch rules"
+	OpGetRef           = "get ref"
+	OpGetTag           = "get tag"
 )
 
 // route is one call of the API and its handler.
@@ -160,6 +162,20 @@ var repositoryRoutes = []route{
 		path:       "/rules/branches/{branch}",
 		permission: "metadata=read",
 		handler:    (*Server).branchRules,
+	},
+	{
+		op:         OpGetRef,
+		method:     http.MethodGet,
+		path:       "/git/ref/*",
+		permission: "contents=read",
+		handler:    (*Server).getRef,
+	},
+	{
+		op:         OpGetTag,
+		method:     http.MethodGet,
+		path:       "/git/tags/{object}",
+		permission: "contents=read",
+		handler:    (*Server).getTag,
 	},
 }
 

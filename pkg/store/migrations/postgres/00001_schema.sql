@@ -128,7 +128,7 @@ CREATE TABLE pruned (
     PRIMARY KEY (repository_id, deployment_id)
 );
 
--- Claims on environments. repository_id 0 is every repository, environment_key '' every environment; people are JSON. One whose expires_at has passed
+-- Claims on environments. is_admin is 1 where an admin took it. repository_id 0 is every repository, environment_key '' every environment; people are JSON. One whose expires_at has passed
 -- is over, whether or not it was ended.
 CREATE TABLE locks (
     id              BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -138,6 +138,7 @@ CREATE TABLE locks (
     environment     TEXT NOT NULL,
     owner           TEXT NOT NULL,
     reason          TEXT NOT NULL,
+    is_admin        BIGINT NOT NULL DEFAULT 0,
     taken_at        BIGINT NOT NULL,
     expires_at      BIGINT,
     ended_at        BIGINT,

@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+)
+
+// GitHub reads what GitHub shows of a deployment. A call has a timeout of its own and is not retried.
+type GitHub interface {
+	Statuses(ctx context.Context, of deployment.Request) ([]deployment.Status, error)
+	// Deployment returns policy.ErrMissing if GitHub shows the repository without the deployment.
+	Deployment(ctx context.Context, of deployment.Request) (deployment.Request, error)
+	// Heads reads the commits of what a ref may be; of a bare name the tag only if both is set or the
+	// branch is not at the commit of the request. *deployment.RefsHiddenError: the credentials may
+	// read no ref.
+	Heads(ctx context.Context, of deployment.Request, ref deployment.Ref, both bool) (deployment.Heads, error)
+}
+
+const (
+	githubPause   = 15 * time.Second // before the next try when GitHub does not answer
+	githubGivesUp = 24 * time.Hour   // after acceptance; a deployment does not wait longer for GitHub
+	showDelay     = 5 * time.Second  // after acceptance; GitHub may not show a new deployment everywhere at once
+)
+
+// waitForGitHub is the event of a deployment about which GitHub did not answer.
+func (e *Engine) waitForGitHub(d deployment.Deployment, what string, err error) deployment.Event {
+	if e.Now().Sub(d.AcceptedAt) > githubGivesUp {
+		return deployment.Fail{Reason: what + " could not be read at GitHub before the trigger: " + err.Error()}
+	}
+
+	by := "GitHub to answer"
+	var hidden *deployment.RefsHiddenError
+	if errors.As(err, &hidden) {
+		by = "the permission contents: read, without which GitHub does not let Seraph read refs"
+	}
+
+	return deployment.Blocked{By: by, First: true, After: githubPause}
+}
+
+// compareEvent compares a deployment with what GitHub shows of it, once. Its event was signed with the
+// webhook secret, but whoever knows that secret can write what they like into an event. saved says that
+// the deployment may not go on and was saved so.
+func (e *Engine) compareEvent(ctx context.Context, d deployment.Deployment) (saved bool, err error) {
+	if e.trust.isCompared(d.Row) {
+		return false, nil
+	}
+
+	shown, err := e.GitHub.Deployment(ctx, d.Request)
+	missing := errors.Is(err, policy.ErrMissing)
+	switch {
+	case missing && e.Now().Sub(d.AcceptedAt) < showDelay:
+		blocked := deployment.Blocked{By: "GitHub to show the deployment", First: true, After: showDelay}
+		return true, e.applyAndSave(ctx, d, blocked)
+	case missing:
+		return true, e.reject(ctx, d, policy.CompareEvent(d.Request, nil))
+	case err != nil:
+		return true, e.applyAndSave(ctx, d, e.waitForGitHub(d, "the deployment", err))
+	}
+
+	if verdict := policy.CompareEvent(d.Request, &shown); verdict.Decision != policy.DecisionAllow {
+		return true, e.reject(ctx, d, verdict)
+	}
+	if late := e.Machine.ArrivedTooLate(shown.CreatedAt, d.AcceptedAt); late != "" {
+		return true, e.applyAndSave(ctx, d, deployment.Fail{Reason: late})
+	}
+
+	e.trust.setCompared(d.Row, e.Now())
+	return false, nil
+}
+
+// resolveRef looks at GitHub for what is to be built. It returns an event if the deployment must not be
+// triggered now. Nothing is asked where neither the kind of the ref nor its commit is in question. A
+// deployment without rules does not depend on GitHub's answer: CircleCI is then asked for a branch of
+// the name, and for a tag.
+func (e *Engine) resolveRef(
+	ctx context.Context,
+	d deployment.Deployment,
+	hasRules bool,
+) (deployment.RefResolved, deployment.Event) {
+	var resolved deployment.RefResolved
+	target, sha := d.Target, d.Request.SHA
+
+	if target.MustBeResolved(hasRules) {
+		heads, err := e.GitHub.Heads(ctx, d.Request, target.Ref, hasRules)
+		if err != nil && hasRules {
+			return resolved, e.waitForGitHub(d, "the ref", err)
+		}
+		if err != nil {
+			return resolved, nil
+		}
+
+		ref, problem := deployment.ResolveRef(target.Ref, sha, heads, target.MustBeAtSHA(hasRules))
+		if problem != "" {
+			return resolved, deployment.Fail{Reason: problem}
+		}
+
+		resolved.Ref = ref
+	}
+
+	if !target.ConfigMustBeAtSHA(hasRules) || target.ConfigRef == resolved.Ref && target.MustBeAtSHA(hasRules) {
+		return resolved, nil
+	}
+
+	heads, err := e.GitHub.Heads(ctx, d.Request, target.ConfigRef, true)
+	if err != nil {
+		return resolved, e.waitForGitHub(d, "the ref of the configuration", err)
+	}
+	if _, problem := deployment.ResolveRef(target.ConfigRef, sha, heads, true); problem != "" {
+		return resolved, deployment.Fail{Reason: "configuration: " + problem}
+	}
+
+	return resolved, nil
+}

@@ -1,0 +1,31 @@
+package policy
+
+import (
+	"strings"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// CompareEvent compares the deployment of an event with the deployment of that id as GitHub shows it;
+// nil: GitHub shows none. It rejects an event that differs in a part on which rules decide: whoever
+// knows the webhook secret can sign any event, but cannot make GitHub show it.
+func CompareEvent(event deployment.Request, shown *deployment.Request) Verdict {
+	o := allow("GitHub shows the same deployment")
+	if shown == nil || !sameRequest(event, *shown) {
+		o = reject(CodeOtherDeployment, "GitHub shows another deployment")
+		o.Who = "a new deployment"
+	}
+
+	o.Rule = RuleEvent
+	return newVerdict([]Outcome{o})
+}
+
+func sameRequest(event, shown deployment.Request) bool {
+	return event.ID == shown.ID &&
+		event.Requester().ID == shown.Requester().ID &&
+		event.Requester().App == shown.Requester().App &&
+		strings.EqualFold(event.SHA, shown.SHA) &&
+		event.Ref == shown.Ref &&
+		event.Task == shown.Task &&
+		event.Environment == shown.Environment
+}

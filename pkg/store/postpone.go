@@ -1,0 +1,39 @@
+package store
+
+import (
+	"context"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// Postpone sets when a row is due and ends its lease, and leaves the rest of the row as it is. Its errors
+// are those of Save.
+func (db *DB) Postpone(ctx context.Context, next deployment.Deployment) error {
+	err := db.write(ctx, func(t *tx) error {
+		old, err := t.readCurrent(next.Row)
+		if err != nil {
+			return err
+		}
+		if old.version != next.Version {
+			return deployment.ErrVersionConflict
+		}
+
+		due := dueAfterSave(old, next, t.now)
+		_, err = t.exec(
+			`UPDATE deployments SET due_at = $2`+t.fragments().endLease+` WHERE row_id = $1`,
+			next.Row,
+			nullTime(due),
+		)
+		if err == nil {
+			t.wake(advanceTask(next.Row), due)
+		}
+
+		return err
+	})
+
+	if err == nil {
+		db.leases.ended(advanceTask(next.Row))
+	}
+
+	return err
+}
