@@ -65,6 +65,10 @@ func (t *PipelineTakenError) Error() string {
 	return fmt.Sprintf("adopt pipeline %s: it belongs to row %d", t.PipelineID, t.Row)
 }
 
+// WaitsForProject is what a deployment waits for (BlockedBy) while another one triggers in its CircleCI
+// project. Which one that is changes too often to be named.
+const WaitsForProject = "another trigger in the same CircleCI project"
+
 // Lease is a named lease of work that all processes together do once in a period.
 type Lease struct {
 	Name  string

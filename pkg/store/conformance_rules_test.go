@@ -220,7 +220,8 @@ func lines(t *testing.T, b *testDB) {
 	}
 }
 
-// deployedStays: what says what is deployed is kept; approvals, locks and notices go, acts never.
+// deployedStays: deployments, approvals, locks and notices go. What is deployed is still known, as is that
+// it came after others. Acts stay.
 func deployedStays(t *testing.T, b *testDB) {
 	b.commit(1, "production", "a", deployment.Succeeded)
 	b.commit(2, "production", "b", deployment.Succeeded)
@@ -251,9 +252,31 @@ func deployedStays(t *testing.T, b *testDB) {
 	}
 
 	left, err := b.List(t.Context(), deployment.Filter{Limit: 10})
-	if err != nil || len(left) != 2 || left[0].Request.ID != 4 || left[1].Request.ID != 2 {
+	if err != nil || len(left) != 0 {
 		t.Errorf("left are %v, %v", left, err)
 	}
+
+	for environment, want := range map[string]string{"production": "b", "staging": "a"} {
+		if got, err := b.Deployed(t.Context(), 7, environment); err != nil || got != want {
+			t.Errorf("deployed to %s is %q, not %q, %v", environment, got, want, err)
+		}
+		if got, err := b.PriorResult(t.Context(), 7, environment, want); err != nil || got != policy.PriorSucceeded {
+			t.Errorf("the past of %s in %s is %s, %v", want, environment, got, err)
+		}
+	}
+
+	late := b.make(0, "production", "p")
+	late.Request.ID = 1
+	if newer, err := b.NewerStarted(t.Context(), 7, "production", 1); err != nil || !newer {
+		t.Errorf("a newer one has started: %v, %v", newer, err)
+	}
+	if q, err := b.Queue(t.Context(), late); err != nil || q.NewerStarted != 2 {
+		t.Errorf("the newer one that has started is %d, %v", q.NewerStarted, err)
+	}
+
+	late = b.accept(0, "production", "p")
+	_, err = b.save(triggering(late, b), deployment.Changes{})
+	busy(t, err, deployment.BlockedByNewer, 2)
 
 	for query, want := range map[string]int{
 		`SELECT count(*) FROM approvals`: 0, `SELECT count(*) FROM notices`: 0, `SELECT count(*) FROM lock_sources`: 0,
@@ -269,4 +292,37 @@ func deployedStays(t *testing.T, b *testDB) {
 	if b.acts() != acts {
 		t.Error("the audit was pruned")
 	}
+}
+
+// olderLockTask: an older task that locks or unlocks is found by the repository's id, behind any number
+// of deployments.
+func olderLockTask(t *testing.T, b *testDB) {
+	older := func(environment string, id, want int64) {
+		t.Helper()
+		got, err := b.OlderLockTask(t.Context(), 7, environment, id)
+		if err != nil || got != want {
+			t.Errorf("before %d in %s: got %d, %v, want %d", id, environment, got, err, want)
+		}
+	}
+
+	b.commit(1, "production", "a", deployment.Waiting, asLockTask, func(d *deployment.Deployment) {
+		d.Request.Repository.Name = "before-it-was-renamed"
+	})
+	for id := range int64(201) {
+		b.commit(2+id, "production", "a", deployment.Waiting)
+	}
+	b.commit(500, "production", "a", deployment.Waiting, asLockTask)
+
+	older("production", 500, 1)
+	older("production", 1, 0)
+	older("staging", 500, 0)
+
+	first, err := b.ByKey(t.Context(), "key-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	b.must(ended(first, deployment.Succeeded), deployment.Changes{})
+	older("production", 500, 0)
+	older("production", 501, 500)
 }

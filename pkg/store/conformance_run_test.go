@@ -347,6 +347,29 @@ func reportsInOtherHands(t *testing.T, b *testDB) {
 
 // pruned is deleted in batches; what is open, young, or keeps a deployment from running twice
 // stays.
+// retentionCountsFromEnd: what waited for long is kept as long after its end as anything else.
+func retentionCountsFromEnd(t *testing.T, b *testDB) {
+	d := b.accept(1, "production", "p")
+	b.later(73 * time.Hour) // it waited for an approval
+	d = b.must(ended(d, deployment.Failed), deployment.Changes{})
+	b.later(time.Hour)
+	if _, err := b.Prune(t.Context(), b.clock().Add(-72*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Load(t.Context(), d.Row); err != nil {
+		t.Fatalf("it ended an hour ago: %v", err)
+	}
+
+	d = b.must(d, deployment.Changes{}) // a save after the end does not move the end
+	b.later(71*time.Hour + time.Minute)
+	if _, err := b.Prune(t.Context(), b.clock().Add(-72*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Load(t.Context(), d.Row); !errors.Is(err, deployment.ErrNotFound) {
+		t.Errorf("it ended more than 72 hours ago: %v", err)
+	}
+}
+
 func pruned(t *testing.T, b *testDB) {
 	const old = pruneBatch + 5
 	for id := range int64(old) {

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -45,6 +46,8 @@ func conform(t *testing.T, open opener) {
 		"failed deliveries are asked for":             redelivered,
 		"a duty is one process's":                     duties,
 		"what is old is pruned":                       pruned,
+		"retention counts from the end":               retentionCountsFromEnd,
+		"an older lock task is found":                 olderLockTask,
 		"what is deployed stays when it is old":       deployedStays,
 		"a lock is one owner's":                       lockTaken,
 		"one of many takes a lock":                    oneTaker,
@@ -199,12 +202,28 @@ func onePerProject(t *testing.T, b *testDB) {
 	one = b.must(triggering(one, b), deployment.Changes{})
 	_, err := b.save(triggering(two, b), deployment.Changes{})
 	busy(t, err, deployment.BlockedByProject, 1)
+	locked := b.accept(3, "qa", "p") // came before two to the project, and waits for a lock by now
+	locked.BlockedBy, locked.Due = "qa is locked by bob", b.clock().Add(time.Minute)
+	b.must(locked, deployment.Changes{})
+	two.BlockedBy, two.Due = deployment.WaitsForProject, b.clock().Add(15*time.Second)
 	two = b.must(two, deployment.Changes{})
+	three := b.accept(4, "review", "p")
+	three.BlockedBy, three.Due = deployment.WaitsForProject, b.clock().Add(15*time.Second)
+	three = b.must(three, deployment.Changes{})
 	b.rang()
 	one.State, one.Due = deployment.Running, b.clock().Add(time.Hour)
 	b.must(one, deployment.Changes{})
-	if got := b.rang(); len(got) != 1 || got[0] != advance(two.Row) {
-		t.Errorf("the next of the project was not woken: %v", got)
+	if got := b.rang(); !slices.Equal(got, []deployment.Task{advance(two.Row), advance(three.Row)}) {
+		t.Errorf("woken are %v; rows %d and %d wait for the project", got, two.Row, three.Row)
+	}
+
+	// Who says only now that it waits for the project, whose trigger has ended meanwhile, is due at once.
+	five := b.accept(5, "review-5", "p")
+	b.rang()
+	five.BlockedBy, five.Due = deployment.WaitsForProject, b.clock().Add(15*time.Second)
+	five = b.must(five, deployment.Changes{})
+	if got := b.rang(); !slices.Equal(got, []deployment.Task{advance(five.Row)}) {
+		t.Errorf("woken are %v; row %d waits for nobody", got, five.Row)
 	}
 
 	two, _ = b.Load(t.Context(), two.Row)

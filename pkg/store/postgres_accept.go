@@ -155,18 +155,10 @@ func (p *postgres) commitIntake(batch []*item) error {
 	}
 
 	t := tx{ctx: ctx, db: p.db, now: p.db.o.Now()}
-	rows, err := p.intakeDB.QueryContext(ctx, acceptStatement, acceptParameters(batch)...)
-	if err != nil {
-		return err
+	results, err := p.acceptBatch(ctx, batch)
+	if endedByOther(err) {
+		results, err = p.acceptBatch(ctx, batch) // now it sees the other's rows
 	}
-
-	results := map[string]int64{} // the rows by their keys; and 0 by the GUIDs that led to no deployment before
-	_, err = scanEach(rows, func(s scanner) (key string, err error) {
-		var row int64
-		err = s.Scan(&key, &row)
-		results[key] = row
-		return key, err
-	})
 	if err != nil {
 		return err
 	}
@@ -201,6 +193,25 @@ func (p *postgres) commitIntake(batch []*item) error {
 	}
 
 	return nil
+}
+
+// acceptBatch runs acceptStatement. Its results are the rows by their keys, and 0 by the GUIDs that led
+// to no deployment before.
+func (p *postgres) acceptBatch(ctx context.Context, batch []*item) (map[string]int64, error) {
+	rows, err := p.intakeDB.QueryContext(ctx, acceptStatement, acceptParameters(batch)...)
+	if err != nil {
+		return nil, err
+	}
+
+	results := map[string]int64{}
+	_, err = scanEach(rows, func(s scanner) (key string, err error) {
+		var row int64
+		err = s.Scan(&key, &row)
+		results[key] = row
+		return key, err
+	})
+
+	return results, err
 }
 
 func acceptParameters(batch []*item) []any {

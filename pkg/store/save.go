@@ -80,6 +80,9 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 	if err := t.updateRow(old, next, o); err != nil {
 		return err
 	}
+	if err := t.recordDeployed(old, next); err != nil {
+		return err
+	}
 	if err := t.insertHistory(next, changes); err != nil {
 		return err
 	}
@@ -142,6 +145,9 @@ func (t *tx) checkCanStart(old currentRow, next deployment.Deployment, passedLoc
 		err := t.findBlocker(deployment.BlockedByNewer,
 			`repository_id = $1 AND environment_key = $2 AND started = 1 AND deployment_id > $3`,
 			r.Repository.ID, r.EnvironmentKey(), r.ID)
+		if err == nil {
+			err = t.findNewerDeployed(r)
+		}
 		if err != nil {
 			return err
 		}
@@ -201,6 +207,27 @@ func (t *tx) findBlocker(on, where string, args ...any) error {
 	return &blocked
 }
 
+// findNewerDeployed returns *deployment.BlockedError if a newer deployment succeeded in the environment
+// and was pruned since.
+func (t *tx) findNewerDeployed(r deployment.Request) error {
+	blocked := deployment.BlockedError{On: deployment.BlockedByNewer, State: deployment.Succeeded}
+	err := t.row(`
+		SELECT deployment_id
+		FROM deployed
+		WHERE repository_id = $1 AND environment_key = $2 AND deployment_id > $3`,
+		[]any{r.Repository.ID, r.EnvironmentKey(), r.ID},
+		&blocked.ID,
+	)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+
+	return &blocked
+}
+
 func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.SaveOptions) error {
 	data, err := json.Marshal(next)
 	if err != nil {
@@ -212,7 +239,16 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 		endLease = ""
 	}
 
-	due := dueAfterSave(old, next, t.now)
+	var endedAt any // NULL while it is open
+	if !next.State.Open() {
+		endedAt = micros(t.now)
+	}
+
+	due, err := t.dueAfterSave(old, next)
+	if err != nil {
+		return err
+	}
+
 	_, err = t.exec(`
 		UPDATE deployments
 		SET
@@ -226,7 +262,9 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 			pipeline_id = $8,
 			due_at = $9,
 			data = $10,
-			admitted = $11`+endLease+`
+			admitted = $11,
+			waits_project = $12,
+			ended_at = CASE state WHEN $3 THEN coalesce(ended_at, $13) ELSE $13 END`+endLease+`
 		WHERE row_id = $1`,
 		next.Row,
 		strings.ToLower(next.Request.Repository.FullName()),
@@ -239,6 +277,8 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 		nullTime(due),
 		string(data),
 		flag(!next.AdmittedAt.IsZero()),
+		flag(waitsForProject(next)),
+		endedAt,
 	)
 	if err != nil {
 		return err
@@ -249,6 +289,27 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 	}
 
 	return nil
+}
+
+// recordDeployed records what is deployed in an environment, if that is this deployment from now on.
+func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
+	if next.State != deployment.Succeeded || old.state == deployment.Succeeded || pipelineID(next) == "" {
+		return nil
+	}
+
+	_, err := t.exec(`
+		INSERT INTO deployed (repository_id, environment_key, deployment_id, sha)
+		VALUES ($1, $2, $3, $4)
+		ON CONFLICT (repository_id, environment_key) DO UPDATE SET
+			deployment_id = excluded.deployment_id,
+			sha = excluded.sha
+		WHERE deployed.deployment_id < excluded.deployment_id`,
+		next.Request.Repository.ID,
+		next.Request.EnvironmentKey(),
+		next.Request.ID,
+		next.Request.SHA,
+	)
+	return err
 }
 
 // hasStarted reports whether the deployment has a pipeline, or may have one. Back in the queue it

@@ -15,6 +15,7 @@ ALTER TABLE deliveries SET (toast_tuple_target = 4080); -- a usual body stays in
 CREATE INDEX deliveries_received ON deliveries (received_at) WHERE body IS NOT NULL OR ignored <> '';
 
 -- sha is the commit. is_act is 1 for a task that locks or unlocks and starts no pipeline. admitted is 1 once the rules have found no reason to reject.
+-- waits_project is 1 while it waits for another trigger in its CircleCI project.
 CREATE TABLE deployments (
     row_id          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     repository_id   BIGINT NOT NULL,
@@ -32,6 +33,7 @@ CREATE TABLE deployments (
     trigger_key     TEXT NOT NULL UNIQUE,
     accepted_at     BIGINT NOT NULL,
     due_at          BIGINT,
+    ended_at        BIGINT,
     report_due_at   BIGINT,
     leased_until        BIGINT NOT NULL DEFAULT 0,
     report_leased_until BIGINT NOT NULL DEFAULT 0,
@@ -39,6 +41,7 @@ CREATE TABLE deployments (
     sha             TEXT NOT NULL DEFAULT '',
     is_act          BIGINT NOT NULL DEFAULT 0,
     admitted        BIGINT NOT NULL DEFAULT 0,
+    waits_project   BIGINT NOT NULL DEFAULT 0,
     data            TEXT NOT NULL,
     UNIQUE (deployment_id, repository_id)
 );
@@ -47,14 +50,18 @@ CREATE INDEX deployments_due ON deployments (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX deployments_report_due ON deployments (report_due_at) WHERE report_due_at IS NOT NULL;
 CREATE INDEX deployments_waiting ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'waiting';
 CREATE INDEX deployments_active ON deployments (state) WHERE state IN ('triggering', 'unconfirmed', 'running', 'held');
-CREATE INDEX deployments_waiting_project ON deployments (project_id, row_id) WHERE state = 'waiting' AND project_id <> '';
+CREATE INDEX deployments_waiting_project ON deployments (project_id, row_id) WHERE state = 'waiting' AND waits_project = 1;
+CREATE INDEX deployments_waiting_lock_task ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'waiting' AND is_act = 1;
 CREATE INDEX deployments_pipeline ON deployments (pipeline_id) WHERE pipeline_id <> '';
 CREATE INDEX deployments_started ON deployments (repository_id, environment_key, deployment_id) WHERE started = 1;
 CREATE INDEX deployments_repository ON deployments (repository, row_id);
 CREATE INDEX deployments_accepted ON deployments (accepted_at);
 CREATE INDEX deployments_commit ON deployments (repository_id, environment_key, sha, deployment_id)
     WHERE state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected');
-CREATE INDEX deployments_deployed ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'succeeded' AND pipeline_id <> '';
+-- What has ended, for retention and for the API's lists.
+CREATE INDEX deployments_ended ON deployments (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX deployments_ended_state ON deployments (state, row_id) WHERE ended_at IS NOT NULL;
+CREATE INDEX deployments_ended_environment ON deployments (environment_key, row_id) WHERE ended_at IS NOT NULL;
 -- The safety nets of the two promises.
 CREATE UNIQUE INDEX deployments_one_per_environment ON deployments (repository_id, environment_key) WHERE holds_slot = 1;
 CREATE UNIQUE INDEX deployments_one_trigger_per_project ON deployments (project_id) WHERE holds_project = 1;
@@ -121,12 +128,34 @@ CREATE TABLE duties (
     next_at    BIGINT NOT NULL DEFAULT 0
 );
 
+-- Each environment's newest deployment that succeeded with a pipeline. It stays when the deployment is pruned.
+CREATE TABLE deployed (
+    repository_id   BIGINT NOT NULL,
+    environment_key TEXT NOT NULL,
+    deployment_id   BIGINT NOT NULL,
+    sha             TEXT NOT NULL,
+    PRIMARY KEY (repository_id, environment_key)
+);
+
 -- What was pruned keeps its place here, so that it never runs again.
 CREATE TABLE pruned (
     repository_id BIGINT NOT NULL,
     deployment_id BIGINT NOT NULL,
     PRIMARY KEY (repository_id, deployment_id)
 );
+
+-- A deployment that is pruned while another delivery brings it in: the INSERT waits for the DELETE, finds no conflict any more, and its look at pruned is
+-- older than that. The function looks once more.
+-- +goose StatementBegin
+CREATE FUNCTION deployment_was_pruned() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM pruned WHERE repository_id = NEW.repository_id AND deployment_id = NEW.deployment_id) THEN
+        RAISE EXCEPTION 'the deployment was pruned' USING ERRCODE = 'unique_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER deployments_not_pruned AFTER INSERT ON deployments FOR EACH ROW EXECUTE FUNCTION deployment_was_pruned();
 
 -- Claims on environments. is_admin is 1 where an admin took it. repository_id 0 is every repository, environment_key '' every environment; people are JSON. One whose expires_at has passed
 -- is over, whether or not it was ended.
