@@ -79,6 +79,10 @@ type Lease struct {
 // SaveOptions say how a row is saved.
 type SaveOptions struct {
 	KeepLease bool // the worker goes on with the row
+
+	// CallTimeout is how long the call that follows may take. The lease then covers it; 0: the lease
+	// ends when it would have ended.
+	CallTimeout time.Duration
 }
 
 // Update is the next version of a row and what is saved beside it.
@@ -114,6 +118,7 @@ type Record struct {
 type Stats struct {
 	Open          map[State]int // deployments that have not ended, by state
 	ReportsUnsent int
+	ClockSkew     time.Duration // how far this process's clock is ahead of the database's
 	OldestDue     time.Duration // how long the most overdue row has been waiting for a worker; 0: none is overdue
 }
 

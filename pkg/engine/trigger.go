@@ -40,6 +40,7 @@ func (e *Engine) trigger(
 			audit:       []deployment.AuditEvent{e.decided(d, verdict)},
 			passedLocks: verdict.PassedLocks,
 			keepLease:   true,
+			callTimeout: deployment.SendWindow + e.Machine.TriggerTimeout,
 		},
 		deployment.Admitted{},
 		resolved,

@@ -48,6 +48,7 @@ func conform(t *testing.T, open opener) {
 		"what is old is pruned":                       pruned,
 		"retention counts from the end":               retentionCountsFromEnd,
 		"an older lock task is found":                 olderLockTask,
+		"a clock may be set back":                     clockSetBack,
 		"what is deployed stays when it is old":       deployedStays,
 		"a lock is one owner's":                       lockTaken,
 		"one of many takes a lock":                    oneTaker,

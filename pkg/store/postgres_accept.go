@@ -13,7 +13,8 @@ import (
 // itself: when its rows have been read it is committed.
 //
 // A deployment that had been accepted with another delivery is found by "known", and its delivery
-// is stored as a duplicate. The subqueries that look it up are in the SELECT list, where PostgreSQL
+// is stored as a duplicate. One that is being pruned has its row or its place in pruned, as this
+// statement sees them at one moment. The subqueries that look it up are in the SELECT list, where PostgreSQL
 // evaluates them row by row with an index; it would join whole tables for NOT EXISTS. Another
 // replica may be accepting the same deployment at this moment, which "known" does not see: then the
 // delivery's GUID is given, and no row.
@@ -155,10 +156,18 @@ func (p *postgres) commitIntake(batch []*item) error {
 	}
 
 	t := tx{ctx: ctx, db: p.db, now: p.db.o.Now()}
-	results, err := p.acceptBatch(ctx, batch)
-	if endedByOther(err) {
-		results, err = p.acceptBatch(ctx, batch) // now it sees the other's rows
+	rows, err := p.intakeDB.QueryContext(ctx, acceptStatement, acceptParameters(batch)...)
+	if err != nil {
+		return err
 	}
+
+	results := map[string]int64{} // the rows by their keys; and 0 by the GUIDs that led to no deployment before
+	_, err = scanEach(rows, func(s scanner) (key string, err error) {
+		var row int64
+		err = s.Scan(&key, &row)
+		results[key] = row
+		return key, err
+	})
 	if err != nil {
 		return err
 	}
@@ -193,25 +202,6 @@ func (p *postgres) commitIntake(batch []*item) error {
 	}
 
 	return nil
-}
-
-// acceptBatch runs acceptStatement. Its results are the rows by their keys, and 0 by the GUIDs that led
-// to no deployment before.
-func (p *postgres) acceptBatch(ctx context.Context, batch []*item) (map[string]int64, error) {
-	rows, err := p.intakeDB.QueryContext(ctx, acceptStatement, acceptParameters(batch)...)
-	if err != nil {
-		return nil, err
-	}
-
-	results := map[string]int64{}
-	_, err = scanEach(rows, func(s scanner) (key string, err error) {
-		var row int64
-		err = s.Scan(&key, &row)
-		results[key] = row
-		return key, err
-	})
-
-	return results, err
 }
 
 func acceptParameters(batch []*item) []any {

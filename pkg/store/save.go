@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -22,18 +23,21 @@ func (s Deployments) Save(
 	changes deployment.Changes,
 	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
-	err := s.db.write(ctx, func(t *tx) error {
+	leasedUntil, err := writeFor(ctx, s.db, func(t *tx) (time.Time, error) {
 		if err := t.lockEnvironments(next); err != nil {
-			return err
+			return time.Time{}, err
 		}
-		return t.save(next, changes, o)
+		return leaseEnd(t.now, o.CallTimeout), t.save(next, changes, o)
 	})
 	if err != nil {
 		return next, err
 	}
 
-	if !o.KeepLease {
+	switch {
+	case !o.KeepLease:
 		s.db.leases.ended(advanceTask(next.Row))
+	case o.CallTimeout > 0:
+		s.db.leases.extended(advanceTask(next.Row), leasedUntil)
 	}
 
 	next.Version++
@@ -234,9 +238,14 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 		return err
 	}
 
-	endLease := t.fragments().endLease
+	lease := t.fragments().endLease
+	var leaseArgs []any
 	if o.KeepLease {
-		endLease = ""
+		lease = ""
+		if o.CallTimeout > 0 && t.fragments().extendLease != "" {
+			lease = t.fragments().extendLease
+			leaseArgs = []any{micros(leaseEnd(t.now, o.CallTimeout))}
+		}
 	}
 
 	var endedAt any // NULL while it is open
@@ -249,6 +258,21 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 		return err
 	}
 
+	args := []any{
+		next.Row,
+		strings.ToLower(next.Request.Repository.FullName()),
+		string(next.State),
+		flag(next.HoldsSlot()),
+		flag(next.HoldsProject()),
+		flag(hasStarted(old, next)),
+		next.Project.ID,
+		pipelineID(next),
+		nullTime(due),
+		string(data),
+		flag(!next.AdmittedAt.IsZero()),
+		flag(waitsForProject(next)),
+		endedAt,
+	}
 	_, err = t.exec(`
 		UPDATE deployments
 		SET
@@ -264,21 +288,9 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 			data = $10,
 			admitted = $11,
 			waits_project = $12,
-			ended_at = CASE state WHEN $3 THEN coalesce(ended_at, $13) ELSE $13 END`+endLease+`
+			ended_at = CASE state WHEN $3 THEN coalesce(ended_at, $13) ELSE $13 END`+lease+`
 		WHERE row_id = $1`,
-		next.Row,
-		strings.ToLower(next.Request.Repository.FullName()),
-		string(next.State),
-		flag(next.HoldsSlot()),
-		flag(next.HoldsProject()),
-		flag(hasStarted(old, next)),
-		next.Project.ID,
-		pipelineID(next),
-		nullTime(due),
-		string(data),
-		flag(!next.AdmittedAt.IsZero()),
-		flag(waitsForProject(next)),
-		endedAt,
+		append(args, leaseArgs...)...,
 	)
 	if err != nil {
 		return err

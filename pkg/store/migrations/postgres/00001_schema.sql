@@ -144,19 +144,6 @@ CREATE TABLE pruned (
     PRIMARY KEY (repository_id, deployment_id)
 );
 
--- A deployment that is pruned while another delivery brings it in: the INSERT waits for the DELETE, finds no conflict any more, and its look at pruned is
--- older than that. The function looks once more.
--- +goose StatementBegin
-CREATE FUNCTION deployment_was_pruned() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF EXISTS (SELECT 1 FROM pruned WHERE repository_id = NEW.repository_id AND deployment_id = NEW.deployment_id) THEN
-        RAISE EXCEPTION 'the deployment was pruned' USING ERRCODE = 'unique_violation';
-    END IF;
-    RETURN NULL;
-END $$;
--- +goose StatementEnd
-CREATE TRIGGER deployments_not_pruned AFTER INSERT ON deployments FOR EACH ROW EXECUTE FUNCTION deployment_was_pruned();
-
 -- Claims on environments. is_admin is 1 where an admin took it. repository_id 0 is every repository, environment_key '' every environment; people are JSON. One whose expires_at has passed
 -- is over, whether or not it was ended.
 CREATE TABLE locks (
