@@ -64,9 +64,11 @@ func (c *Client) Project(ctx context.Context, slug string) (deployment.Project, 
 		}
 	}
 	if err != nil {
+		cause, detail := deployment.PublicCause("CircleCI", err)
 		return p, deployment.TriggerNotSent{
-			Cause: "the CircleCI project could not be read: " + err.Error(),
-			After: retryAfter(err),
+			Cause:  "the CircleCI project could not be read: " + cause,
+			Detail: detail,
+			After:  retryAfter(err),
 		}
 	}
 

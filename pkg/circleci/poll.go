@@ -128,7 +128,8 @@ func pollFailed(err error) *deployment.PollFailed {
 	}
 	var e *Error
 	gone := errors.As(err, &e) && e.Status == http.StatusNotFound
-	return &deployment.PollFailed{Cause: err.Error(), Gone: gone, After: retryAfter(err)}
+	cause, detail := deployment.PublicCause("CircleCI", err)
+	return &deployment.PollFailed{Cause: cause, Detail: detail, Gone: gone, After: retryAfter(err)}
 }
 
 func (c *Client) readPipeline(ctx context.Context, pipelineID string) (deployment.Progress, error) {

@@ -55,7 +55,7 @@ func (c *Client) Trigger(
 	r, err := c.send(ctx, "trigger", http.MethodPost, path, nil, body)
 	switch {
 	case outbound.NotSent(err):
-		return deployment.TriggerNotSent{Cause: "CircleCI could not be reached: " + err.Error()}
+		return deployment.TriggerNotSent{Cause: "CircleCI could not be reached", Detail: err.Error()}
 	case err != nil:
 		return deployment.TriggerUnknown{Cause: "CircleCI did not answer the trigger: " + err.Error()}
 	}

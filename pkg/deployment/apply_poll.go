@@ -226,7 +226,7 @@ func applyPollFailed(t *transition, e PollFailed) bool {
 func (t *transition) recordPollFailure(e PollFailed) {
 	t.Failures++
 	if t.Failures == 1 {
-		t.note("unseen", "%s", clean(e.Cause))
+		t.note("unseen", "%s", withDetail(e.Cause, e.Detail))
 	}
 
 	if !e.Gone {

@@ -246,7 +246,7 @@ func applyTriggerNotSent(t *transition, e TriggerNotSent) bool {
 		t.end(Errored, reason, "")
 	default:
 		t.Failures++
-		t.note("not_sent", "%s", clean(e.Cause))
+		t.note("not_sent", "%s", withDetail(e.Cause, e.Detail))
 		t.backToWaiting("CircleCI to answer", max(e.After, min(Backoff(t.Failures, time.Minute), left)))
 	}
 

@@ -34,7 +34,11 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 
 	lookup, err := e.search(ctx, d)
 	if err != nil {
-		return e.applyAndSave(ctx, d, deployment.LookupPending{Cause: err.Error()})
+		cause, detail := deployment.PublicCause("CircleCI", err)
+		if detail != "" {
+			e.Log.Info().Int64("deployment", d.Request.ID).Err(err).Msg("look-up failed")
+		}
+		return e.applyAndSave(ctx, d, deployment.LookupPending{Cause: cause})
 	}
 
 	conclusion := e.Machine.EvaluateLookup(d, lookup, e.Now())

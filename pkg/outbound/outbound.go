@@ -148,6 +148,9 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Operation, e.Err
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// NoAnswer tells this error from one that holds an answer. Its text may name addresses of our network.
+func (e *Error) NoAnswer() bool { return true }
+
 // NotSent says whether a request certainly did not leave, because there was no connection for it:
 // the host has no address, nobody listens, the TLS handshake failed, or a proxy opened no tunnel. In
 // every other case it may have arrived. A proxy for plain http gets the request itself, and may pass

@@ -8,9 +8,9 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// clockSetBack: rows that were saved by a clock which was ahead are due at once when it has been set
+// testClockSetBack: rows that were saved by a clock which was ahead are due at once when it has been set
 // back, also for a process that did not see it.
-func clockSetBack(t *testing.T, b *testDB) {
+func testClockSetBack(t *testing.T, b *testDB) {
 	check := func() {
 		t.Helper()
 		if err := b.CheckClock(t.Context()); err != nil {
@@ -33,7 +33,7 @@ func clockSetBack(t *testing.T, b *testDB) {
 	}
 
 	d.Due = b.clock().Add(time.Minute)
-	d = b.must(d, deployment.Changes{})
+	d = b.mustSave(d, deployment.Changes{})
 	check()
 	overdue()
 
@@ -44,21 +44,21 @@ func clockSetBack(t *testing.T, b *testDB) {
 	b.later(-24 * time.Hour)
 	overdue()
 	check()
-	overdue(advance(d.Row))
+	overdue(advanceTask(d.Row))
 	if _, ok, err := b.Lease(t.Context(), d.Row); !ok || err != nil {
 		t.Fatalf("the row cannot be leased: %v, %v", ok, err)
 	}
 
 	b.later(-24 * time.Hour) // the lease is of tomorrow, too
 	check()
-	overdue(advance(d.Row))
+	overdue(advanceTask(d.Row))
 
 	d, _ = b.Load(t.Context(), d.Row)
 	d.Due = b.clock().Add(24 * time.Hour)
-	b.must(d, deployment.Changes{})
+	b.mustSave(d, deployment.Changes{})
 	b.clockWatchForTest()
 	check()
-	overdue(advance(d.Row))
+	overdue(advanceTask(d.Row))
 }
 
 // clockWatchForTest forgets the clock, as a restart does.

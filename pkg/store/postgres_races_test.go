@@ -12,55 +12,13 @@ import (
 	"github.com/seraph-deploy/seraph/test/pgtest"
 )
 
-// holdWrite runs a write up to its commit, and commits when let is closed.
-func holdWrite(t *testing.T, b *testDB, do func(*tx) error) (let chan struct{}, done chan error) {
-	t.Helper()
-	held, let, done := make(chan struct{}), make(chan struct{}), make(chan error, 1)
-	go func() {
-		first := true
-		done <- b.write(t.Context(), func(tx *tx) error {
-			if err := do(tx); err != nil {
-				return err
-			}
-			if first {
-				first = false
-				close(held)
-				<-let
-			}
-
-			return nil
-		})
-	}()
-
-	<-held
-	return let, done
-}
-
-// waitForBlocked waits until a connection to the database waits for another one's transaction.
-func waitForBlocked(t *testing.T, b *testDB) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
-		var n int
-		err := b.wdb.QueryRow(`SELECT count(*) FROM pg_stat_activity
-			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n > 0 {
-			return
-		}
-	}
-
-	t.Fatal("nobody waits")
-}
-
 // A deployment that is being pruned while another delivery brings it in gets no second row.
 func TestAccept_WhatIsBeingPrunedIsADuplicate(t *testing.T) {
-	both := replicas(t, 2)
+	both := openReplicas(t, 2)
 	a, b := both[0], both[1]
-	a.must(ended(a.accept(1, "production", "p"), deployment.Failed), deployment.Changes{})
+	a.mustSave(ended(a.accept(1, "production", "p"), deployment.Failed), deployment.Changes{})
 	a.later(73 * time.Hour)
-	let, done := holdWrite(t, a, func(tx *tx) error {
+	release, done := holdTransaction(t, a, func(tx *tx) error {
 		n, err := tx.pruneDeployments(micros(a.clock().Add(-72 * time.Hour)))
 		if n != 1 {
 			t.Errorf("pruned: got %d, want 1", n)
@@ -70,7 +28,7 @@ func TestAccept_WhatIsBeingPrunedIsADuplicate(t *testing.T) {
 
 	accept := func(guid string) {
 		t.Helper()
-		again := b.make(1, "production", "p")
+		again := b.newDeployment(1, "production", "p")
 		again.Target.Key = guid
 		dup, err := b.Accept(t.Context(), deployment.Delivery{GUID: guid, ReceivedAt: b.clock()}, again)
 		if err != nil || !dup {
@@ -79,7 +37,7 @@ func TestAccept_WhatIsBeingPrunedIsADuplicate(t *testing.T) {
 	}
 
 	accept("before the prune is committed")
-	close(let)
+	release()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +51,7 @@ func TestAccept_WhatIsBeingPrunedIsADuplicate(t *testing.T) {
 
 // A repeated delivery that came in is reported once, though two replicas look at the same moment.
 func TestRedelivered_OnceByTwoReplicas(t *testing.T) {
-	both := replicas(t, 2)
+	both := openReplicas(t, 2)
 	a, b := both[0], both[1]
 	if err := a.CountRedelivery(t.Context(), "guid-1"); err != nil {
 		t.Fatal(err)
@@ -101,8 +59,8 @@ func TestRedelivered_OnceByTwoReplicas(t *testing.T) {
 
 	a.accept(1, "production", "p")
 	var first []int64
-	let, done := holdWrite(t, a, func(tx *tx) (err error) {
-		first, err = tx.markArrived()
+	release, done := holdTransaction(t, a, func(tx *tx) (err error) {
+		first, err = tx.markRepeated()
 		return err
 	})
 
@@ -115,8 +73,8 @@ func TestRedelivered_OnceByTwoReplicas(t *testing.T) {
 		second <- list
 	}()
 
-	waitForBlocked(t, a)
-	close(let)
+	waitForTransaction(t, a)
+	release()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +85,7 @@ func TestRedelivered_OnceByTwoReplicas(t *testing.T) {
 
 // A worker that goes on keeps the row as long as the call that follows may take.
 func TestSave_KeptLeaseCoversTheCall(t *testing.T) {
-	both := replicas(t, 2)
+	both := openReplicas(t, 2)
 	a, b := both[0], both[1]
 	pass := func(d time.Duration) {
 		a.later(d)

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // pruneBatch is how many rows are deleted in one transaction. It is small, so that other writes do
@@ -26,22 +28,39 @@ func (s Retention) Prune(ctx context.Context, before time.Time) (more bool, err 
 
 		more = deleted >= pruneBatch
 		for _, statement := range pruneStatements {
-			result, err := t.exec(statement, micros(before), pruneBatch)
+			full, err := t.pruneBatch(statement, before)
 			if err != nil {
 				return false, err
 			}
-
-			changed, err := result.RowsAffected()
-			if err != nil {
-				return false, err
-			}
-
-			more = more || changed >= pruneBatch
+			more = more || full
 		}
 
-		return more, nil
+		full, err := t.pruneBatch(pruneIgnored, t.now.Add(-deployment.KeepIgnored))
+		return more || full, err
 	})
 }
+
+// pruneBatch deletes a batch of what is older than a moment. full says that there may be more.
+func (t *tx) pruneBatch(statement string, before time.Time) (full bool, err error) {
+	result, err := t.exec(statement, micros(before), pruneBatch)
+	if err != nil {
+		return false, err
+	}
+
+	changed, err := result.RowsAffected()
+	return changed >= pruneBatch, err
+}
+
+// pruneIgnored deletes deliveries that IgnoredDeliveries does not list any more, whatever the retention is.
+const pruneIgnored = `
+	DELETE FROM deliveries
+	WHERE guid IN (
+		SELECT guid
+		FROM deliveries
+		WHERE received_at < $1 AND ignored <> '' AND ignored <> 'duplicate'
+		ORDER BY received_at
+		LIMIT $2
+	)`
 
 // pruneStatements each delete a batch of something. Pipelines of deployments that are still there
 // stay: they are claimed.
@@ -59,7 +78,7 @@ var pruneStatements = []string{
 	WHERE guid IN (
 		SELECT guid
 		FROM deliveries
-		WHERE received_at < $1 AND ignored <> ''
+		WHERE received_at < $1 AND ignored <> '' AND ignored = 'duplicate'
 		ORDER BY received_at
 		LIMIT $2
 	)`,

@@ -1,5 +1,6 @@
 -- +goose Up
 -- The same tables as SQLite's, and the leases, which replicas must see. Times are microseconds since 1970, UTC; flags are 0 or 1; data is the deployment as JSON, beside the columns that are searched.
+-- ignored says why a delivery led to no deployment; only then repository and environment are kept, for people who look for it.
 CREATE TABLE deliveries (
     guid          TEXT PRIMARY KEY,
     event         TEXT NOT NULL,
@@ -8,11 +9,14 @@ CREATE TABLE deliveries (
     deployment_id BIGINT NOT NULL,
     received_at   BIGINT NOT NULL,
     ignored       TEXT NOT NULL DEFAULT '',
+    repository    TEXT NOT NULL DEFAULT '',
+    environment   TEXT NOT NULL DEFAULT '',
     body          BYTEA
 );
 ALTER TABLE deliveries ALTER COLUMN body SET STORAGE EXTERNAL; -- the program compresses it
 ALTER TABLE deliveries SET (toast_tuple_target = 4080); -- a usual body stays in its row
 CREATE INDEX deliveries_received ON deliveries (received_at) WHERE body IS NOT NULL OR ignored <> '';
+CREATE INDEX deliveries_ignored ON deliveries (received_at) WHERE ignored <> '' AND ignored <> 'duplicate';
 
 -- sha is the commit. is_act is 1 for a task that locks or unlocks and starts no pipeline. admitted is 1 once the rules have found no reason to reject.
 -- waits_project is 1 while it waits for another trigger in its CircleCI project.
@@ -58,6 +62,7 @@ CREATE INDEX deployments_repository ON deployments (repository, row_id);
 CREATE INDEX deployments_accepted ON deployments (accepted_at);
 CREATE INDEX deployments_commit ON deployments (repository_id, environment_key, sha, deployment_id)
     WHERE state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected');
+CREATE INDEX deployments_pipelines_of_commit ON deployments (repository_id, sha) WHERE pipeline_id <> '';
 -- What has ended, for retention and for the API's lists.
 CREATE INDEX deployments_ended ON deployments (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX deployments_ended_state ON deployments (state, row_id) WHERE ended_at IS NOT NULL;
@@ -144,6 +149,15 @@ CREATE TABLE pruned (
     PRIMARY KEY (repository_id, deployment_id)
 );
 
+-- The id that a name of the routes file had when it was first looked up at GitHub. kind: user, team or repository.
+CREATE TABLE pins (
+    kind      TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    id        BIGINT NOT NULL,
+    pinned_at BIGINT NOT NULL,
+    PRIMARY KEY (kind, name)
+);
+
 -- Claims on environments. is_admin is 1 where an admin took it. repository_id 0 is every repository, environment_key '' every environment; people are JSON. One whose expires_at has passed
 -- is over, whether or not it was ended.
 CREATE TABLE locks (
@@ -214,6 +228,8 @@ CREATE TABLE audit (
     prev          TEXT NOT NULL,
     hash          TEXT NOT NULL
 );
+-- What the rules said of a deployment when it started or was rejected.
+CREATE INDEX audit_decided ON audit (deployment) WHERE kind = 'decided';
 CREATE TABLE audit_head (
     one  BIGINT PRIMARY KEY CHECK (one = 1),
     seq  BIGINT NOT NULL,
