@@ -238,16 +238,6 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 		return err
 	}
 
-	lease := t.fragments().endLease
-	var leaseArgs []any
-	if o.KeepLease {
-		lease = ""
-		if o.CallTimeout > 0 && t.fragments().extendLease != "" {
-			lease = t.fragments().extendLease
-			leaseArgs = []any{micros(leaseEnd(t.now, o.CallTimeout))}
-		}
-	}
-
 	var endedAt any // NULL while it is open
 	if !next.State.Open() {
 		endedAt = micros(t.now)
@@ -258,6 +248,7 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 		return err
 	}
 
+	setLease, leaseArgs := t.leaseAfterSave(o)
 	args := []any{
 		next.Row,
 		strings.ToLower(next.Request.Repository.FullName()),
@@ -288,7 +279,7 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 			data = $10,
 			admitted = $11,
 			waits_project = $12,
-			ended_at = CASE state WHEN $3 THEN coalesce(ended_at, $13) ELSE $13 END`+lease+`
+			ended_at = CASE state WHEN $3 THEN coalesce(ended_at, $13) ELSE $13 END`+setLease+`
 		WHERE row_id = $1`,
 		append(args, leaseArgs...)...,
 	)
@@ -301,6 +292,19 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 	}
 
 	return nil
+}
+
+// leaseAfterSave gives the part of updateRow's statement that ends or extends the row's lease, and its
+// parameters.
+func (t *tx) leaseAfterSave(o deployment.SaveOptions) (set string, args []any) {
+	switch {
+	case !o.KeepLease:
+		return t.fragments().endLease, nil
+	case o.CallTimeout > 0 && t.fragments().extendLease != "":
+		return t.fragments().extendLease, []any{micros(leaseEnd(t.now, o.CallTimeout))}
+	default:
+		return "", nil
+	}
 }
 
 // recordDeployed records what is deployed in an environment, if that is this deployment from now on.
