@@ -160,11 +160,10 @@ func (g *Gate) membership(
 		return policy.Unknown[policy.Membership](g.problem(err))
 	}
 
-	if pinned := g.Pins.id(policy.PinUser, login); pinned != 0 && pinned != who.ID {
-		return policy.Unknown[policy.Membership](changedID(policy.PinUser, login, who.ID, pinned))
-	}
-
 	m := policy.Membership{Login: login, Teams: map[string]policy.Fact[bool]{}}
+	if pinned := g.Pins.id(policy.PinUser, login); pinned != 0 && pinned != who.ID {
+		m.OtherLogin = changedID(policy.PinUser, login, who.ID, pinned)
+	}
 	if needs.Permission {
 		m.Permission = fact(g, answerOf(g.People.Permission(ctx, repo, installation, who.ID, login)))
 	}

@@ -22,6 +22,10 @@ type pinList struct {
 func (l *pinList) Pins(context.Context) ([]policy.Pin, error) { return l.pins, l.down }
 
 func (l *pinList) AddPin(_ context.Context, p policy.Pin) (policy.Pin, error) {
+	if l.down != nil {
+		return p, l.down
+	}
+
 	for _, known := range l.pins {
 		if known.Kind == p.Kind && known.Name == p.Name {
 			return known, nil
@@ -48,6 +52,10 @@ func newTestPins(t *testing.T, names []policy.PinnedName, stored ...policy.Pin) 
 		Repositories: fakeRepositories{},
 		Log:          zerolog.Nop(),
 	}
+	if err := pins.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
 	pins.Run(t.Context())
 	return pins
 }
@@ -141,6 +149,18 @@ func TestDecide_NameOfSomebodyElse(t *testing.T) {
 		{
 			name:  "another person, whose id is written",
 			allow: policy.Subjects{Users: []string{"alice", "id:1"}},
+			pin:   policy.Pin{Kind: policy.PinUser, Name: "alice", ID: 5},
+			want:  "allow",
+		},
+		{
+			name:  "another person, who is in a team",
+			allow: policy.Subjects{Users: []string{"alice"}, Teams: []string{"acme/leads"}},
+			pin:   policy.Pin{Kind: policy.PinUser, Name: "alice", ID: 5},
+			want:  "allow",
+		},
+		{
+			name:  "another person, whose permission decides",
+			allow: policy.Subjects{Permission: policy.PermissionWrite},
 			pin:   policy.Pin{Kind: policy.PinUser, Name: "alice", ID: 5},
 			want:  "allow",
 		},

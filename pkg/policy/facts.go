@@ -52,6 +52,7 @@ type Facts struct {
 // and are given to others.
 type Membership struct {
 	Login      string // the current one
+	OtherLogin string // why Login does not count as the one in the routes file; empty: it does
 	Permission Fact[Permission]
 
 	// Teams says, by org/team in lower case, whether the person is an active member of the team or
