@@ -72,6 +72,7 @@ type DB struct {
 	rdb     *sql.DB  // for reads; on PostgreSQL the same pool
 	reads   sync.Map // query -> *sql.Stmt of rdb
 	onDue   atomic.Pointer[func(...deployment.Task)]
+	clock   clockWatch
 }
 
 type (

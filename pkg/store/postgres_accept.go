@@ -13,7 +13,8 @@ import (
 // have been read it is committed.
 //
 // A deployment that had been accepted with another delivery is found by "known", and its delivery
-// is stored as a duplicate. The subqueries that look it up are in the SELECT list, where PostgreSQL
+// is stored as a duplicate. One that is being pruned has its row or its place in pruned, as this
+// statement sees them at one moment. The subqueries that look it up are in the SELECT list, where PostgreSQL
 // evaluates them row by row with an index; it would join whole tables for NOT EXISTS. Another
 // replica may be accepting the same deployment at this moment, which "known" does not see: then the
 // delivery's GUID is given, and no row.

@@ -18,7 +18,11 @@ func (s DueRows) Postpone(ctx context.Context, next deployment.Deployment) error
 			return deployment.ErrVersionConflict
 		}
 
-		due := dueAfterSave(old, next, t.now)
+		due, err := t.dueAfterSave(old, next)
+		if err != nil {
+			return err
+		}
+
 		_, err = t.exec(
 			`UPDATE deployments SET due_at = $2`+t.fragments().endLease+` WHERE row_id = $1`,
 			next.Row,

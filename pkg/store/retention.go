@@ -17,8 +17,8 @@ const pruneBatch = 200
 // batch.
 //
 // What keeps a deployment from running twice is never deleted: the GUIDs of deliveries that led to
-// one, and the ids of deployments. Neither are the newest success of each environment, which says
-// what is deployed there, and the audit.
+// one, and the ids of deployments. Neither are the id and the commit of what is deployed in each
+// environment, and the audit.
 func (s Retention) Prune(ctx context.Context, before time.Time) (more bool, err error) {
 	return writeFor(ctx, s.db, func(t *tx) (more bool, err error) {
 		deleted, err := t.pruneDeployments(micros(before))
@@ -99,24 +99,16 @@ var pruneStatements = []string{
 	WHERE id IN (SELECT id FROM notices WHERE at < $1 ORDER BY id LIMIT $2)`,
 }
 
-// finishedDeployments may be deleted: they have ended, nothing of them is due, and none is what is
-// deployed.
+// finishedDeployments may be deleted: they ended before a moment, and nothing of them is due.
 const finishedDeployments = `
 	SELECT row_id
-	FROM deployments d
-	WHERE accepted_at < $1 AND
-		state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected') AND
+	FROM deployments
+	WHERE ended_at < $1 AND
 		due_at IS NULL AND
 		report_due_at IS NULL AND
 		holds_slot = 0 AND
-		holds_project = 0 AND
-		(state <> 'succeeded' OR pipeline_id = '' OR EXISTS (
-			SELECT 1
-			FROM deployments n
-			WHERE n.repository_id = d.repository_id AND n.environment_key = d.environment_key AND
-				n.state = 'succeeded' AND n.pipeline_id <> '' AND n.deployment_id > d.deployment_id
-		))
-	ORDER BY accepted_at
+		holds_project = 0
+	ORDER BY ended_at
 	LIMIT $2`
 
 func (t *tx) pruneDeployments(before int64) (deleted int, err error) {
