@@ -13,11 +13,11 @@ import (
 )
 
 // apiTokens are one token of each scope.
-const apiTokens = "e2e:read:" + apiToken + ",face:behalf:" + behalfToken +
+const apiTokens = "e2e:read:" + apiToken + ",chat:behalf:" + chatToken +
 	",manager:deploy:" + managerToken + ",root:admin:" + adminToken
 
 // newRuledAPI starts a world with one ruled repository, acme/api.
-func newRuledAPI(t *testing.T, rules string, more map[string]string) *world {
+func newRuledAPI(t *testing.T, rules string, more map[string]string) *harness {
 	t.Helper()
 	env := map[string]string{"API_TOKENS": apiTokens}
 	for name, value := range more {
@@ -25,27 +25,29 @@ func newRuledAPI(t *testing.T, rules string, more map[string]string) *world {
 	}
 
 	const format = "routes:\n  - repository: acme/api\n    circleci: {revision: note}\n    %s%s"
-	w := newWorld(t, setup{
+	h := newHarness(t, setup{
 		routes: fmt.Sprintf(format, rules, strings.TrimRight(parameters, "\n")),
 		env:    env,
 	})
-	w.gh.AddRepository("acme/api")
-	return w.start()
+	h.gh.AddRepository("acme/api")
+	return h.start()
 }
 
 // Strangers who claim keys that they made up do not keep a job with the right key from its claim.
 func TestClaims_StrangersDoNotLimitJobs(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, setup{env: map[string]string{"CIRCLECI_TIMEOUT": "10s"}}).start()
-	g := w.ciFaults.block(circleci.OpTrigger, "", true)
-	d := w.deploy("acme/api", "production", "forever")
+	h := newHarness(t, setup{env: map[string]string{"CIRCLECI_TIMEOUT": "10s"}}).start()
+	g := h.ciFaults.block(circleci.OpTrigger, "", true)
+	d := h.deploy("acme/api", "production", "forever")
 	g.wait(t)
-	p := w.pipeline(d)
+	p := h.waitPipeline(d)
 	key := fmt.Sprint(p.Parameters[circleci.KeyParameter])
 
 	refused := 0
 	for range 1300 { // two minutes' worth, because a new minute may begin meanwhile
-		if w.claim(uuid.NewString(), p.ID) == http.StatusTooManyRequests {
+		body := fmt.Appendf(nil, `{"key":%q,"pipeline":%q}`, uuid.NewString(), p.ID)
+		header := http.Header{"Content-Type": {"application/json"}}
+		if code, _ := h.send(http.MethodPost, "/webhooks/claim", body, header); code == http.StatusTooManyRequests {
 			refused++
 		}
 	}
@@ -53,38 +55,38 @@ func TestClaims_StrangersDoNotLimitJobs(t *testing.T) {
 		t.Error("got no stranger refused, want some")
 	}
 
-	w.claims("the job", key, p.ID, http.StatusOK)
-	close(g.open)
-	w.waitStatus(d, "in_progress")
-	w.finish(p, "success")
-	w.ends(d, "success", "")
+	h.expectClaim("the job", key, p.ID, http.StatusOK)
+	close(g.release)
+	h.waitStatus(d, "in_progress")
+	h.finish(p, "success")
+	h.expectEnd(d, "success", "")
 }
 
 // A lock has an end or says that it has none, its owners are people, its place is known, and an
 // admin's lock is not taken by less.
 func TestLocks_AreWhatTheySay(t *testing.T) {
 	t.Parallel()
-	w := newRuledAPI(t, "environment: production\n    allow: {users: [alice]}", nil)
-	w.gh.SetRole("acme/api", "alice", "write")
+	h := newRuledAPI(t, "environment: production\n    allow: {users: [alice]}", nil)
+	h.gh.SetRole("acme/api", "alice", "write")
 	place := `"repository":"acme/api","environment":"production"`
-	lock := w.does("POST", "/locks", managerToken, "{"+place+`,"reason":"an hour","expires_in":"1h"}`, 201, "")
+	lock := h.expectAPI("POST", "/locks", managerToken, "{"+place+`,"reason":"an hour","expires_in":"1h"}`, 201, "")
 	path := lockPath(t, lock)
 
-	w.does("POST", path+"/extend", managerToken, `{}`, 400, "never")
-	w.does("POST", path+"/extend", managerToken, `{"never":true}`, 200, `"expires_at":null`)
-	w.does("POST", path+"/hand-over", managerToken,
+	h.expectAPI("POST", path+"/extend", managerToken, `{}`, 400, "never")
+	h.expectAPI("POST", path+"/extend", managerToken, `{"never":true}`, 200, `"expires_at":null`)
+	h.expectAPI("POST", path+"/hand-over", managerToken,
 		`{"to":{"id":424242,"login":"carol\nthe CTO, says: all clear \u202e"}}`, 400, "login")
-	handed := w.does("POST", path+"/hand-over", managerToken, `{"to":{"id":424242,"login":"carol"}}`, 200, "carol")
-	w.does("POST", "/locks", managerToken,
+	handed := h.expectAPI("POST", path+"/hand-over", managerToken, `{"to":{"id":424242,"login":"carol"}}`, 200, "carol")
+	h.expectAPI("POST", "/locks", managerToken,
 		`{"repository":"acme/api","environment":"prodution ","reason":"typo"}`, 404, "there is no route for")
 
-	stolen := w.does("POST", "/locks", adminToken, "{"+place+`,"reason":"audit","steal":true}`, 201, "audit")
-	w.does("POST", "/locks", managerToken, "{"+place+`,"reason":"mine","steal":true}`, 403, "not_the_owner")
-	w.does("DELETE", lockPath(t, stolen), managerToken, "", 403, "not_the_owner")
-	w.ends(w.task("alice", "acme/api", "deploy:unlock", ""), "error", "which has the scope admin")
-	w.does("POST", lockPath(t, stolen)+"/release", adminToken, "", 204, "")
+	stolen := h.expectAPI("POST", "/locks", adminToken, "{"+place+`,"reason":"audit","steal":true}`, 201, "audit")
+	h.expectAPI("POST", "/locks", managerToken, "{"+place+`,"reason":"mine","steal":true}`, 403, "not_the_owner")
+	h.expectAPI("DELETE", lockPath(t, stolen), managerToken, "", 403, "not_the_owner")
+	h.expectEnd(h.createTask("alice", "acme/api", "deploy:unlock", ""), "error", "which has the scope admin")
+	h.expectAPI("POST", lockPath(t, stolen)+"/release", adminToken, "", 204, "")
 
-	_, out, _ := command(t, w.env, "audit", "export")
+	_, out, _ := command(t, h.env, "audit", "export")
 	oldID := strings.TrimPrefix(lockPath(t, handed), "/locks/")
 	for _, part := range []string{`\"id\":424242`, `\"old_id\":` + oldID, `stolen from carol`} {
 		if !strings.Contains(out, part) {
@@ -96,18 +98,18 @@ func TestLocks_AreWhatTheySay(t *testing.T) {
 // The gate and locks say nothing of repositories that no route names, and ask GitHub nothing.
 func TestAPI_IsNoOracle(t *testing.T) {
 	t.Parallel()
-	w := newRuledAPI(t, "", nil)
-	w.gh.AddRepository("secretorg/secret-acquisition")
+	h := newRuledAPI(t, "", nil)
+	h.gh.AddRepository("secretorg/secret-acquisition")
 
-	before := fmt.Sprint(w.gh.Calls())
+	before := fmt.Sprint(h.gh.Calls())
 	for _, name := range []string{"secretorg/secret-acquisition", "secretorg/nothing"} {
 		question := "/gate?repository=" + name + "&environment=x&sha=" + strings.Repeat("66", 20)
-		w.does("GET", question, apiToken, "", 404, "there is no route for "+name+" and x")
-		w.does("POST", "/locks", managerToken,
+		h.expectAPI("GET", question, apiToken, "", 404, "there is no route for "+name+" and x")
+		h.expectAPI("POST", "/locks", managerToken,
 			fmt.Sprintf(`{"repository":%q,"environment":"x","reason":"because"}`, name),
 			404, "there is no route for "+name+" and x")
 	}
-	if after := fmt.Sprint(w.gh.Calls()); after != before {
+	if after := fmt.Sprint(h.gh.Calls()); after != before {
 		t.Errorf("got calls to GitHub %s, want those of before, %s", after, before)
 	}
 }
@@ -115,18 +117,18 @@ func TestAPI_IsNoOracle(t *testing.T) {
 // A public status names no address of our network; the timeline does.
 func TestStatus_NamesNoAddress(t *testing.T) {
 	t.Parallel()
-	w := newRuledAPI(t, "", map[string]string{"CIRCLECI_API_URL": "http://127.0.0.1:9", "START_TIMEOUT": "3s"})
-	d := w.create("acme/api", github.NewDeployment{
+	h := newRuledAPI(t, "", map[string]string{"CIRCLECI_API_URL": "http://127.0.0.1:9", "START_TIMEOUT": "3s"})
+	d := h.create("acme/api", github.NewDeployment{
 		Environment: "production",
 		Payload:     payload("success"),
 		Creator:     "alice",
 	})
 
-	s := w.waitStatus(d, "error")
+	s := h.waitStatus(d, "error")
 	if strings.Contains(s.Description, "127.0.0.1") || !strings.Contains(s.Description, "CircleCI could not be reached") {
 		t.Errorf("got %q, want no address in it", s.Description)
 	}
-	if text := w.detail(d); !strings.Contains(text, "127.0.0.1:9") {
+	if text := h.apiDetail(d); !strings.Contains(text, "127.0.0.1:9") {
 		t.Errorf("got a timeline without the cause: %s", text)
 	}
 }
@@ -134,55 +136,55 @@ func TestStatus_NamesNoAddress(t *testing.T) {
 // Who tries what they may not do leaves a line in the log and a count.
 func TestRefused_LeavesTrace(t *testing.T) {
 	t.Parallel()
-	w := newRuledAPI(t,
+	h := newRuledAPI(t,
 		"approvals: {count: 1, users: [dave]}\n    force: {users: [dave]}\n    checks: {require: [build]}",
 		map[string]string{"LOG_LEVEL": "info"})
-	d := w.create("acme/api", github.NewDeployment{
+	d := h.create("acme/api", github.NewDeployment{
 		Environment: "production",
 		Payload:     payload("success"),
 		Creator:     "alice",
 	})
-	w.waits(d, "build")
+	h.expectWaiting(d, "build")
 
 	at := fmt.Sprintf("/deployments/%d", d.ID)
-	w.does("POST", at+"/approve", behalfToken, w.actor("mallory"), 403, "not_an_approver")
-	w.does("POST", at+"/force", behalfToken, strings.TrimSuffix(w.actor("mallory"), "}")+`,"reason":"x"}`, 403, "")
-	w.does("POST", at+"/force", apiToken, `{"reason":"x"}`, 403, "forbidden")
-	w.does("POST", at+"/force", "a-token-that-nobody-has-given-out-ever", `{"reason":"x"}`, 401, "unauthorized")
+	h.expectAPI("POST", at+"/approve", chatToken, h.actorBody("mallory"), 403, "not_an_approver")
+	h.expectAPI("POST", at+"/force", chatToken, strings.TrimSuffix(h.actorBody("mallory"), "}")+`,"reason":"x"}`, 403, "")
+	h.expectAPI("POST", at+"/force", apiToken, `{"reason":"x"}`, 403, "forbidden")
+	h.expectAPI("POST", at+"/force", "a-token-that-nobody-has-given-out-ever", `{"reason":"x"}`, 401, "unauthorized")
 
-	if got := strings.Count(w.output(), `"message":"command refused"`); got != 3 {
-		t.Errorf("got %d lines about refused commands, want 3:\n%s", got, w.output())
+	if got := strings.Count(h.output(), `"message":"command refused"`); got != 3 {
+		t.Errorf("got %d lines about refused commands, want 3:\n%s", got, h.output())
 	}
-	_, metrics := w.get("/metrics", "")
+	_, metrics := h.get("/metrics", "")
 	for _, code := range []string{"not_an_approver", "not_allowed", "forbidden", "unauthorized"} {
 		if want := fmt.Sprintf("seraph_api_refused_total{code=%q} 1", code); !strings.Contains(metrics, want) {
 			t.Errorf("the metrics have no %s", want)
 		}
 	}
 
-	w.does("POST", at+"/cancel", managerToken, `{}`, 202, "")
-	w.ends(d, "error", "")
-	w.does("GET", at+"/explain", apiToken, "", 200, `"decision":"reject"`)
+	h.expectAPI("POST", at+"/cancel", managerToken, `{}`, 202, "")
+	h.expectEnd(d, "error", "")
+	h.expectAPI("GET", at+"/explain", apiToken, "", 200, `"decision":"reject"`)
 }
 
 // Where GitHub does not answer, nobody is told that they may not.
 func TestApprove_GitHubAway(t *testing.T) {
 	t.Parallel()
-	w := newRuledAPI(t, "approvals: {count: 1, users: [dave]}", nil)
-	d := w.create("acme/api", github.NewDeployment{
+	h := newRuledAPI(t, "approvals: {count: 1, users: [dave]}", nil)
+	d := h.create("acme/api", github.NewDeployment{
 		Environment: "production",
 		Payload:     payload("success"),
 		Creator:     "alice",
 	})
-	w.waits(d, "dave")
-	if err := w.gh.NextNamed(github.OpGetAccount, "server-error", 5); err != nil {
+	h.expectWaiting(d, "dave")
+	if err := h.gh.NextNamed(github.OpGetAccount, "server-error", 5); err != nil {
 		t.Fatal(err)
 	}
 
 	at := fmt.Sprintf("/deployments/%d", d.ID)
-	w.does("POST", at+"/approve", behalfToken, w.actor("dave"), 503, "unavailable")
-	w.does("POST", at+"/cancel", managerToken, `{}`, 202, "")
-	w.ends(d, "error", "")
+	h.expectAPI("POST", at+"/approve", chatToken, h.actorBody("dave"), 503, "unavailable")
+	h.expectAPI("POST", at+"/cancel", managerToken, `{}`, 202, "")
+	h.expectEnd(d, "error", "")
 }
 
 // Who may run one harmless task in an environment does not release the lock of somebody who deploys
@@ -193,31 +195,31 @@ func TestUnlock_NeedsEveryRoute(t *testing.T) {
 		strings.TrimRight(parameters, "\n") +
 		"\n  - repository: acme/api\n    environment: production\n    allow: {users: [alice, bob]}\n" +
 		"    circleci: {revision: note}" + parameters
-	w := newWorld(t, setup{routes: routes})
-	w.gh.AddRepository("acme/api")
-	w.start()
+	h := newHarness(t, setup{routes: routes})
+	h.gh.AddRepository("acme/api")
+	h.start()
 
-	w.ends(w.task("alice", "acme/api", "deploy:lock", "incident"), "success", "Locked production for alice")
-	w.ends(w.task("mallory", "acme/api", "deploy:unlock", ""), "error", "mallory is not allowed to deploy")
-	w.ends(w.task("bob", "acme/api", "deploy:unlock", ""), "success", "Unlocked production, which alice had locked")
-	w.ends(w.task("mallory", "acme/api", "deploy:lock", "docs"), "success", "Locked production for mallory")
-	w.ends(w.task("mallory", "acme/api", "deploy:unlock", ""), "success", "Unlocked production, which mallory")
+	h.expectEnd(h.createTask("alice", "acme/api", "deploy:lock", "incident"), "success", "Locked production for alice")
+	h.expectEnd(h.createTask("mallory", "acme/api", "deploy:unlock", ""), "error", "mallory is not allowed to deploy")
+	h.expectEnd(h.createTask("bob", "acme/api", "deploy:unlock", ""), "success", "Unlocked production, which alice had locked")
+	h.expectEnd(h.createTask("mallory", "acme/api", "deploy:lock", "docs"), "success", "Locked production for mallory")
+	h.expectEnd(h.createTask("mallory", "acme/api", "deploy:unlock", ""), "success", "Unlocked production, which mallory")
 }
 
 // What Seraph ignores can be looked up.
 func TestDeliveries_Ignored(t *testing.T) {
 	t.Parallel()
-	w := newRuledAPI(t, "environment: production", nil)
-	d := w.create("acme/api", github.NewDeployment{
+	h := newRuledAPI(t, "environment: production", nil)
+	d := h.create("acme/api", github.NewDeployment{
 		Environment: "staging",
 		Payload:     payload("success"),
 		Creator:     "alice",
 	})
-	w.silent[d.ID] = true
-	w.deliveries("deployment", 1)
+	h.unchecked[d.ID] = true
+	h.waitDeliveries("deployment", 1)
 
 	about := fmt.Sprintf(`"deployment":%d,"repository":"acme/api"`, d.ID)
-	w.does("GET", "/deliveries?repository=acme/api&environment=staging", apiToken, "", 200, about)
-	w.does("GET", "/deliveries", apiToken, "", 200, "no route matches")
-	w.does("GET", "/deliveries?environment=production", apiToken, "", 200, `{"deliveries":[]}`)
+	h.expectAPI("GET", "/deliveries?repository=acme/api&environment=staging", apiToken, "", 200, about)
+	h.expectAPI("GET", "/deliveries", apiToken, "", 200, "no route matches")
+	h.expectAPI("GET", "/deliveries?environment=production", apiToken, "", 200, `{"deliveries":[]}`)
 }
