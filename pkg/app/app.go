@@ -18,6 +18,7 @@ import (
 
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/store"
@@ -37,6 +38,7 @@ type App struct {
 	engine   *engine.Engine
 	recovery *recovery.Recovery
 	sources  *hookSources
+	pins     *gate.Pins
 	server   *server.Server
 
 	failed    chan error
@@ -78,8 +80,8 @@ func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logge
 func (a *App) Start(ctx context.Context) error {
 	a.db.OnDue(a.engine.Enqueue)
 
-	// Recovery is canceled before the engine stops and waited for afterwards, so that the engine's
-	// steps have the whole deadline.
+	// Recovery and the look-ups at start are canceled before the engine stops and waited for
+	// afterwards, so that the engine's steps have the whole deadline.
 	recovering, stopRecovery := context.WithCancel(context.Background())
 	var recovered sync.WaitGroup
 	a.onStop(func(context.Context) { recovered.Wait() })
@@ -88,6 +90,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.onStop(a.engine.Stop)
 
 	recovered.Go(func() { a.recovery.Run(recovering) })
+	recovered.Go(func() { a.pins.Run(recovering) })
 	a.onStop(func(context.Context) { stopRecovery() })
 
 	a.sources.start()

@@ -85,12 +85,20 @@ func (a *App) wire() error {
 		Machine: newMachine(a.cfg),
 		Store:   a.db,
 	}
+	a.pins = &gate.Pins{
+		Names:        a.cfg.Routes.PinnedNames(),
+		Store:        a.db,
+		People:       c.github,
+		Repositories: c.github,
+		Log:          a.log,
+	}
 	rules := &gate.Gate{
 		Policies:     routes,
 		Rows:         a.db,
 		People:       c.github,
 		Commits:      c.github,
 		Repositories: c.github,
+		Pins:         a.pins,
 		Now:          now,
 		Log:          a.log,
 	}

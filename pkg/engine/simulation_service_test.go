@@ -378,6 +378,11 @@ func (w *simulation) TeamMember(_ context.Context, _, _, login string, _ deploym
 	return login <= "user5", nil
 }
 
+// TeamID implements gate.People.
+func (w *simulation) TeamID(context.Context, string, string, deployment.Repository, int64) (int64, error) {
+	return 1, nil
+}
+
 // Checks implements gate.Commits.
 func (w *simulation) Checks(_ context.Context, _ deployment.Repository, _ int64, sha string) ([]policy.Check, error) {
 	state := policy.CheckPending

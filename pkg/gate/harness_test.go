@@ -45,6 +45,10 @@ func (f fakePeople) TeamMember(_ context.Context, _, _, login string, _ deployme
 	return login == "alice", f.down
 }
 
+func (f fakePeople) TeamID(context.Context, string, string, deployment.Repository, int64) (int64, error) {
+	return 12, f.down
+}
+
 func (f fakePeople) Permission(
 	context.Context,
 	deployment.Repository,

@@ -26,6 +26,7 @@ func fullScenario() *scenario {
 		withConcurrency(ConcurrencyCancel),
 		whenLocked(ModeReject),
 		withMaxWait(week),
+		sharedAccounts("deploy-bot"),
 		allowForce(Subjects{
 			Users:      []string{"bob"},
 			Teams:      []string{"acme/sre"},

@@ -32,7 +32,12 @@ type Facts struct {
 	After     map[string]Fact[PriorResult]
 	Locks     Fact[[]Lock]     // all locks that cover the environment
 	Approvals Fact[[]Approval] // all approvals of the deployment, whatever they are bound to
-	Queue     Fact[Queue]
+
+	// Approvers says, by the ids of their accounts, what Policy.ApproversToCheck asks about those who
+	// approved.
+	Approvers map[int64]Fact[Membership]
+
+	Queue Fact[Queue]
 }
 
 // Membership is what GitHub says about a person now. A person is found by id, because logins change

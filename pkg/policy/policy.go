@@ -39,6 +39,11 @@ type Policy struct {
 
 	Approvals *Approvals `json:"approvals,omitempty"`
 
+	// SharedAccounts names accounts that several people use, by login or id:N. Nobody may approve
+	// through one, a lock of one holds its own deployments too, and what one asks for needs the
+	// approvals of two, because one of them may have asked. They are the same for all routes.
+	SharedAccounts []string `json:"shared_accounts,omitempty"`
+
 	// Force names who may override checks, freezes, require_ahead, after and locks. nil: nobody.
 	Force *Subjects `json:"force,omitempty"`
 
@@ -140,7 +145,7 @@ type Freeze struct {
 }
 
 // Approvals says how many people must approve a deployment, and who they may be. The requester's own
-// approval never counts.
+// approval never counts, and everybody must still be among these people when the deployment starts.
 type Approvals struct {
 	Count  int      `json:"count"`            // at least 1
 	Users  []string `json:"users,omitempty"`  // logins, or id:N

@@ -80,6 +80,7 @@ var factRemovals = []func(*Facts){
 	func(f *Facts) { f.After = nil },
 	func(f *Facts) { f.Locks = Unknown[[]Lock]("removed") },
 	func(f *Facts) { f.Approvals = Unknown[[]Approval]("removed") },
+	func(f *Facts) { f.Approvers = nil },
 	func(f *Facts) { f.Queue = Unknown[Queue]("removed") },
 }
 

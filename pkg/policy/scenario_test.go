@@ -76,7 +76,12 @@ func newScenario() *scenario {
 			After:     map[string]Fact[PriorResult]{},
 			Locks:     Known([]Lock(nil)),
 			Approvals: Known([]Approval(nil)),
-			Queue:     Known(Queue{}),
+			Approvers: map[int64]Fact[Membership]{
+				2: Known(Membership{Login: "bob"}),
+				3: Known(Membership{Login: "carol", Teams: map[string]Fact[bool]{"acme/sre": Known(true)}}),
+				4: Known(Membership{Login: "dave", Teams: map[string]Fact[bool]{"acme/sre": Known(true)}}),
+			},
+			Queue: Known(Queue{}),
 		},
 		now: noon,
 	}
@@ -316,6 +321,15 @@ func requireApprovals(rule Approvals, given ...Approval) change {
 			}
 		}
 	}
+}
+
+// approver sets what GitHub says about somebody who approved.
+func approver(id int64, membership Fact[Membership]) change {
+	return func(s *scenario) { s.facts.Approvers[id] = membership }
+}
+
+func sharedAccounts(users ...string) change {
+	return func(s *scenario) { s.policy.SharedAccounts = users }
 }
 
 // approvalBy is an approval of an hour ago for the commit and the parameters of newScenario.

@@ -97,9 +97,12 @@ func (r *reader) syntaxProblem(err error) {
 	})
 }
 
+// sharedAccounts is the key of the accounts that several people use.
+const sharedAccounts = "shared_accounts"
+
 // table reads the whole file into t.
 func (r *reader) table(t *Table, root ast.Node) {
-	m, ok := r.mapping(root, "the file", []string{"routes", policy.RuleFreeze})
+	m, ok := r.mapping(root, "the file", []string{"routes", policy.RuleFreeze, sharedAccounts})
 	if !ok {
 		return
 	}
@@ -110,7 +113,7 @@ func (r *reader) table(t *Table, root ast.Node) {
 		return
 	}
 
-	freezesOfAll := r.freezes(m)
+	freezesOfAll, shared := r.freezes(m), r.users(m, sharedAccounts)
 	for _, n := range list.Values {
 		route, ok := r.route(n, t)
 		if !ok {
@@ -118,6 +121,8 @@ func (r *reader) table(t *Table, root ast.Node) {
 		}
 
 		route.Policy.Freezes = slices.Concat(route.Policy.Freezes, freezesOfAll)
+		route.Policy.SharedAccounts = shared
+		r.sharedApprovers(n, route.Policy)
 		route.hasRules = !route.Policy.Empty()
 
 		shadowing := slices.IndexFunc(t.routes, func(earlier Route) bool { return earlier.shadows(route) })
@@ -133,6 +138,7 @@ func (r *reader) table(t *Table, root ast.Node) {
 
 var routeKeys = []string{
 	"repository",
+	"repository_id",
 	"environment",
 	"task",
 	"apps",

@@ -33,7 +33,7 @@ func (r *reader) rules(route *Route, m mapping) {
 var (
 	loginPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(_[A-Za-z0-9]+)?$`)
 	idPattern    = regexp.MustCompile(`^id:[1-9][0-9]{0,17}$`)
-	teamPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$`)
+	teamPattern  = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+|id:[1-9][0-9]{0,17})$`)
 	appPattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\[bot\])?$`)
 	tokenPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 )
@@ -54,7 +54,7 @@ func (r *reader) subjects(m mapping, key string) *policy.Subjects {
 	}
 
 	return &policy.Subjects{
-		Users:      r.users(inner),
+		Users:      r.users(inner, "users"),
 		Teams:      r.teams(inner),
 		Apps:       r.names(inner, "apps", appPattern, "is not the slug of an app, such as my-hubot"),
 		Permission: policy.Permission(r.choice(inner, "permission", "write", "maintain", "admin")),
@@ -73,24 +73,27 @@ func (r *reader) names(m mapping, key string, pattern *regexp.Regexp, mismatch s
 	return textsOf(items)
 }
 
+// teams reads a list of teams: ORG/TEAM, or id:N for a team of the repository's owner.
 func (r *reader) teams(m mapping) []string {
-	return r.names(m, "teams", teamPattern, "must be ORG/TEAM, with the team as in its address, such as acme/sre")
+	return r.names(m, "teams", teamPattern,
+		"must be ORG/TEAM, with the team as in its address, such as acme/sre, or id:N")
 }
 
-func (r *reader) users(m mapping) []string {
-	items := r.distinctItems(m, "users", strings.EqualFold)
+// users reads a list of accounts of people: logins or id:N.
+func (r *reader) users(m mapping, key string) []string {
+	items := r.distinctItems(m, key, strings.EqualFold)
 	for _, it := range items {
 		switch {
 		case strings.HasPrefix(it.text, "id:"):
 			if !idPattern.MatchString(it.text) {
-				r.problem(it.node, "users: %q must be id: and a number", it.text)
+				r.problem(it.node, "%s: %q must be id: and a number", key, it.text)
 			}
 		case strings.HasSuffix(it.text, "[bot]"):
-			r.problem(it.node, "users: %q is a bot: name it under apps", it.text)
+			r.problem(it.node, "%s: %q is a bot: name it under apps", key, it.text)
 		case teamPattern.MatchString(it.text):
-			r.problem(it.node, "users: %q is a team: name it under teams", it.text)
+			r.problem(it.node, "%s: %q is a team: name it under teams", key, it.text)
 		case !loginPattern.MatchString(it.text) || len(it.text) > maxLogin:
-			r.problem(it.node, "users: %q is neither a login, such as alice, nor id:N", it.text)
+			r.problem(it.node, "%s: %q is neither a login, such as alice, nor id:N", key, it.text)
 		}
 	}
 
@@ -176,7 +179,7 @@ func (r *reader) approvals(m mapping) *policy.Approvals {
 
 	a := &policy.Approvals{
 		Count:   r.approvalCount(inner),
-		Users:   r.users(inner),
+		Users:   r.users(inner, "users"),
 		Teams:   r.teams(inner),
 		Tokens:  r.names(inner, "tokens", tokenPattern, "is not the name of an API token"),
 		Expires: r.duration(inner, "expires", 0),
@@ -189,9 +192,24 @@ func (r *reader) approvals(m mapping) *policy.Approvals {
 		r.problem(key, "approvals names nobody who may approve: give users, teams or tokens")
 	case len(a.Teams) == 0 && a.Count > named:
 		r.problem(key, "approvals: count is %d, but only %d could ever approve", a.Count, named)
+	case len(a.Teams) == 0 && named < 2 && m.values["apps"] != nil:
+		r.problem(key, "approvals: a deployment by an app needs 2 approvals, because nobody knows who asked the app, "+
+			"but only %d could ever approve", named)
 	}
 
 	return a
+}
+
+// sharedApprovers reports accounts that may approve by name although several people use them.
+func (r *reader) sharedApprovers(n ast.Node, p policy.Policy) {
+	if p.Approvals == nil {
+		return
+	}
+	for _, user := range p.Approvals.Users {
+		if slices.ContainsFunc(p.SharedAccounts, func(shared string) bool { return strings.EqualFold(user, shared) }) {
+			r.problem(n, "approvals: several people use the account %q (shared_accounts), so it cannot approve", user)
+		}
+	}
 }
 
 func (r *reader) approvalCount(m mapping) int {

@@ -54,6 +54,21 @@ func TestParse_RuleProblems(t *testing.T) {
 			want: "is a bot: name it under apps",
 		},
 		{
+			name: "shared_accounts: a bot",
+			text: `shared_accounts: ["my-hubot[bot]"]` + "\n" + productionRouteOf(),
+			want: `routes.yaml:1: shared_accounts: "my-hubot[bot]" is a bot`,
+		},
+		{
+			name: "shared_accounts: also among the approvers",
+			text: "shared_accounts: [Deploy-Bot]\n" + productionRouteOf("approvals: {users: [alice, deploy-bot]}"),
+			want: `several people use the account "deploy-bot"`,
+		},
+		{
+			name: "approvals: an app, and one who may approve",
+			text: productionRouteOf("apps: [my-hubot]", "approvals: {users: [alice]}"),
+			want: "routes.yaml:5: approvals: a deployment by an app needs 2 approvals",
+		},
+		{
 			name: "allow: team among users",
 			text: productionRouteOf("allow: {users: [acme/sre]}"),
 			want: "is a team: name it under teams",

@@ -88,6 +88,7 @@ type Route struct {
 	Revision deployment.Revision
 
 	hasRules       bool // Policy is not empty
+	repositoryID   int64
 	tasks          []glob
 	apps           []string
 	ref            *textTemplate

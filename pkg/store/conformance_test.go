@@ -59,6 +59,7 @@ func conform(t *testing.T, open opener) {
 		"a lock on everything wakes everybody":        everythingWakes,
 		"locks are listed":                            locksListed,
 		"a newer one wakes those before it":           lineWakes,
+		"a name keeps its first id":                   pinned,
 		"approvals are kept":                          approved,
 		"the past is known":                           pasts,
 		"a line is known":                             lines,

@@ -17,6 +17,7 @@ import (
 //
 //	Accept          a new row is due at once
 //	Save            to the time that the state machine gave, with the two exceptions in dueAfterSave
+//	Postpone        as Save does, of a waiting row that stays as it is
 //	Save            to now, for the row that comes next when an environment or a project gets free (wakeNext)
 //	Approve         to now, for the approved row if it waits
 //	changeLocks     to now, for the first row in the queue of each environment that the lock covers

@@ -8,8 +8,8 @@ import (
 
 // Postpone sets when a row is due and ends its lease, and leaves the rest of the row as it is. Its errors
 // are those of Save.
-func (db *DB) Postpone(ctx context.Context, next deployment.Deployment) error {
-	err := db.write(ctx, func(t *tx) error {
+func (s DueRows) Postpone(ctx context.Context, next deployment.Deployment) error {
+	err := s.db.write(ctx, func(t *tx) error {
 		old, err := t.readCurrent(next.Row)
 		if err != nil {
 			return err
@@ -32,7 +32,7 @@ func (db *DB) Postpone(ctx context.Context, next deployment.Deployment) error {
 	})
 
 	if err == nil {
-		db.leases.ended(advanceTask(next.Row))
+		s.db.leases.ended(advanceTask(next.Row))
 	}
 
 	return err

@@ -197,6 +197,20 @@ var tokenRoutes = []route{
 		permission: "members=read",
 		handler:    (*Server).getTeam,
 	},
+	{
+		op:         OpTeamMembership,
+		method:     http.MethodGet,
+		path:       "/organizations/{org_id}/team/{team_id}/memberships/{user}",
+		permission: "members=read",
+		handler:    (*Server).teamMembership,
+	},
+	{
+		op:         OpGetTeam,
+		method:     http.MethodGet,
+		path:       "/organizations/{org_id}/team/{team_id}",
+		permission: "members=read",
+		handler:    (*Server).getTeam,
+	},
 	{op: OpGetAccount, method: http.MethodGet, path: "/user/{account}", handler: (*Server).getAccount},
 	{op: OpGetLogin, method: http.MethodGet, path: "/users/{user}", handler: (*Server).getLogin},
 }

@@ -28,6 +28,8 @@ var paths = []string{
 	"/repos/{owner}/{repo}/deployments/{deployment_id}",
 	"/repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
 	"/repos/{owner}/{repo}/deployments/{deployment_id}/statuses/{status_id}",
+	"/repos/{owner}/{repo}/git/ref/{ref}",
+	"/repos/{owner}/{repo}/git/tags/{tag_sha}",
 	"/repos/{owner}/{repo}/hooks",
 	"/repos/{owner}/{repo}/hooks/{hook_id}/deliveries",
 	"/repos/{owner}/{repo}/hooks/{hook_id}/deliveries/{delivery_id}",

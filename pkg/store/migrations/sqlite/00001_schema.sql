@@ -127,6 +127,15 @@ CREATE TABLE pruned (
     PRIMARY KEY (repository_id, deployment_id)
 ) WITHOUT ROWID;
 
+-- The id that a name of the routes file had when it was first looked up at GitHub. kind: user, team or repository.
+CREATE TABLE pins (
+    kind      TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    id        INTEGER NOT NULL,
+    pinned_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+
 -- Claims on environments. is_admin is 1 where an admin took it. repository_id 0 is every repository, environment_key '' every environment; people are JSON. One whose expires_at has passed
 -- is over, whether or not it was ended.
 CREATE TABLE locks (
