@@ -95,6 +95,7 @@ func (a *App) wire() error {
 	rules := &gate.Gate{
 		Policies:     routes,
 		Rows:         a.db,
+		History:      a.db,
 		People:       c.github,
 		Commits:      c.github,
 		Repositories: c.github,

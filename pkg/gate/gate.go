@@ -28,6 +28,7 @@ type Policies interface {
 type Gate struct {
 	Policies     Policies
 	Rows         Rows
+	History      History
 	People       People
 	Commits      Commits
 	Repositories Repositories
@@ -155,7 +156,7 @@ func (g *Gate) evaluate(
 	r policy.Request,
 	p policy.Policy,
 ) (policy.Verdict, error) {
-	facts, err := g.gather(ctx, d, r, p.Needs(r))
+	facts, err := g.gather(ctx, d, r, p)
 	if err != nil {
 		return policy.Verdict{}, fmt.Errorf("read policy facts: %w", err)
 	}

@@ -42,7 +42,7 @@ func fullScenario() *scenario {
 
 	requireChecks(Checks{
 		Set:    ChecksAll,
-		Names:  []string{"x"},
+		Names:  []CheckName{{Name: "x", App: "id:5"}},
 		Ignore: []string{"codecov/*", "lint-*"},
 		Wait:   time.Minute,
 	}, runs...)(s)

@@ -92,9 +92,9 @@ const (
 
 // Checks says which commit statuses and check runs must be green.
 type Checks struct {
-	Set    CheckSet `json:"which"`
-	Names  []string `json:"names,omitempty"`  // exact names, for ChecksListed
-	Ignore []string `json:"ignore,omitempty"` // globs of names that do not count, unless Names lists them
+	Set    CheckSet    `json:"which"`
+	Names  []CheckName `json:"names,omitempty"`  // exact names, for ChecksListed
+	Ignore []string    `json:"ignore,omitempty"` // globs of names that do not count, unless Names lists them
 
 	// Wait is how long checks are waited for, counted from when the deployment was accepted.
 	// Zero: DefaultChecksWait.
@@ -110,7 +110,7 @@ type CheckSet string
 // The sets of checks.
 const (
 	ChecksAll      CheckSet = "all"      // every check that the commit has, and it must have one
-	ChecksRequired CheckSet = "required" // the checks that the protection of the branch requires
+	ChecksRequired CheckSet = "required" // the checks that the default branch and the ref's branch require
 	ChecksListed   CheckSet = "listed"   // the checks in Checks.Names
 )
 

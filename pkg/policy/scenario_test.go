@@ -72,7 +72,8 @@ func newScenario() *scenario {
 			Deployed:  Known(""),
 			Compared:  Unknown[Comparison]("not asked"),
 			Checks:    Known([]Check(nil)),
-			Required:  Known([]string(nil)),
+			Required:  Known([]CheckName(nil)),
+			Pipelines: Known([]deployment.Pipeline(nil)),
 			After:     map[string]Fact[PriorResult]{},
 			Locks:     Known([]Lock(nil)),
 			Approvals: Known([]Approval(nil)),
@@ -272,19 +273,27 @@ func requireChecks(rule Checks, checks ...Check) change {
 	return func(s *scenario) { s.policy.Checks, s.facts.Checks = &rule, Known(checks) }
 }
 
-func requiredChecks(names Fact[[]string]) change {
+func requiredChecks(names Fact[[]CheckName]) change {
 	return func(s *scenario) { s.facts.Required = names }
 }
 
-// checkRun is a check that began at a minute of the hour before noon.
+// checkRun is a check that began at a minute of the hour before noon: a run of an app in its one
+// suite, or a commit status if there is no app.
 func checkRun(name, app string, state CheckState, minute int) Check {
-	return Check{
-		Name:  name,
-		App:   app,
-		State: state,
-		At:    noon.Add(time.Duration(minute-60) * time.Minute),
-		ID:    int64(minute),
+	c := Check{
+		Name:   name,
+		Status: app == "",
+		App:    app,
+		State:  state,
+		At:     noon.Add(time.Duration(minute-60) * time.Minute),
+		ID:     int64(minute),
 	}
+
+	if app != "" {
+		c.Suite = 1
+	}
+
+	return c
 }
 
 func frozenBy(freezes ...Freeze) change { return func(s *scenario) { s.policy.Freezes = freezes } }

@@ -133,7 +133,7 @@ func (r *reader) checks(m mapping) *policy.Checks {
 func (r *reader) requiredChecks(c *policy.Checks, m mapping, key string) {
 	if _, ok := m.values[key].(*ast.SequenceNode); ok {
 		c.Set = policy.ChecksListed
-		c.Names = textsOf(r.distinctItems(m, key, sameText))
+		c.Names = r.checkNames(m, key)
 		return
 	}
 
@@ -145,12 +145,69 @@ func (r *reader) requiredChecks(c *policy.Checks, m mapping, key string) {
 	}
 }
 
+// checkNames reads a list of checks: names, or {name, app} where one app must have set the check.
+func (r *reader) checkNames(m mapping, key string) []policy.CheckName {
+	list := m.values[key].(*ast.SequenceNode)
+	if len(list.Values) == 0 {
+		r.problem(m.keys[key], "%s is empty: leave it out or give a value", key)
+	}
+
+	var names []policy.CheckName
+	lines := map[policy.CheckName]int{}
+	for _, element := range list.Values {
+		name, ok := r.checkName(element, key)
+		if !ok {
+			continue
+		}
+
+		same := policy.CheckName{Name: name.Name, App: strings.ToLower(name.App)}
+		if first := lines[same]; first != 0 {
+			r.problem(element, "%s: %q is given twice (first in line %d)", key, name.Name, first)
+			continue
+		}
+
+		lines[same] = lineOf(element)
+		names = append(names, name)
+	}
+
+	return names
+}
+
+func (r *reader) checkName(n ast.Node, key string) (policy.CheckName, bool) {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+	default:
+		s, ok := scalar(n)
+		if !ok || strings.TrimSpace(s) == "" {
+			r.problem(n, "%s: each element must be a name, or {name: …, app: …}", key)
+			return policy.CheckName{}, false
+		}
+		return policy.CheckName{Name: s}, true
+	}
+
+	inner, _ := r.mapping(n, key, []string{"name", "app"})
+	name, nameNode := r.text(inner, "name")
+	if nameNode == nil {
+		if inner.values["name"] == nil {
+			r.problem(inner.first(), "%s: an element needs name", key)
+		}
+		return policy.CheckName{}, false
+	}
+
+	app, appNode := r.text(inner, "app")
+	if appNode != nil && !appPattern.MatchString(app) && !idPattern.MatchString(app) {
+		r.problem(appNode, "app: %q is neither the slug of an app, such as github-actions, nor id:N", app)
+	}
+
+	return policy.CheckName{Name: name, App: app}, true
+}
+
 // refuseIgnoredNames reports names that are listed and ignored as well.
-func (r *reader) refuseIgnoredNames(names []string, ignore []item) {
+func (r *reader) refuseIgnoredNames(names []policy.CheckName, ignore []item) {
 	for _, it := range ignore {
-		i := slices.IndexFunc(names, func(name string) bool { return policy.Match(it.text, name) })
+		i := slices.IndexFunc(names, func(n policy.CheckName) bool { return policy.Match(it.text, n.Name) })
 		if i >= 0 {
-			r.problem(it.node, "ignore: %q matches %q, which require lists", it.text, names[i])
+			r.problem(it.node, "ignore: %q matches %q, which require lists", it.text, names[i].Name)
 		}
 	}
 }

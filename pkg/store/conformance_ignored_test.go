@@ -11,7 +11,7 @@ import (
 )
 
 // ignoredListed: what led to no deployment is found by repository and environment for some days.
-func ignoredListed(t *testing.T, b *testDB) {
+func testIgnoredListed(t *testing.T, b *testDB) {
 	ignore := func(guid, repository, environment, reason string) deployment.IgnoredDelivery {
 		del := deployment.Delivery{
 			GUID:         guid,
@@ -36,7 +36,7 @@ func ignoredListed(t *testing.T, b *testDB) {
 	second := ignore("second", "acme/web", "staging", "no route")
 
 	d := b.accept(1, "production", "")
-	twice := b.make(1, "production", "")
+	twice := b.newDeployment(1, "production", "")
 	twice.Target.Key = "another"
 	del := deployment.Delivery{GUID: "twice", RepositoryID: 7, DeploymentID: 1, ReceivedAt: b.clock()}
 	if dup, err := b.Accept(t.Context(), del, twice); !dup || err != nil {
@@ -80,7 +80,7 @@ func ignoredListed(t *testing.T, b *testDB) {
 }
 
 // decisionFound: the newest decision about a deployment is read back from the audit.
-func decisionFound(t *testing.T, b *testDB) {
+func testDecisionFound(t *testing.T, b *testDB) {
 	d := b.accept(1, "production", "")
 	if v, decided, err := b.Decision(t.Context(), d); decided || err != nil {
 		t.Errorf("got %+v, %v, want no decision", v, err)
@@ -100,9 +100,9 @@ func decisionFound(t *testing.T, b *testDB) {
 		t.Fatal(err)
 	}
 
-	event := b.act(deployment.AuditDecided).On(d, b.clock())
+	event := b.newEvent(deployment.AuditDecided).On(d, b.clock())
 	event.Detail = detail
-	b.must(ended(d, deployment.Rejected), deployment.Changes{Audit: []deployment.AuditEvent{event}})
+	b.mustSave(ended(d, deployment.Rejected), deployment.Changes{Audit: []deployment.AuditEvent{event}})
 
 	if v, decided, err := b.Decision(t.Context(), d); !decided || err != nil || !reflect.DeepEqual(v, want) {
 		t.Errorf("got %+v, decided %v, %v, want %+v", v, decided, err, want)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,8 +15,8 @@ func person(id int64) deployment.Actor {
 	return deployment.Actor{ID: id, Login: fmt.Sprintf("person-%d", id)}
 }
 
-// wanted is a lock on an environment of the benches' repository.
-func (b *testDB) wanted(environment string, owner int64) policy.Lock {
+// newLock is a lock on an environment of the test's repository.
+func (b *testDB) newLock(environment string, owner int64) policy.Lock {
 	return policy.Lock{
 		RepositoryID: 7,
 		Repository:   "Acme/api",
@@ -28,381 +27,410 @@ func (b *testDB) wanted(environment string, owner int64) policy.Lock {
 	}
 }
 
-// take takes a lock that must be free.
-func (b *testDB) take(l policy.Lock) policy.Lock {
+// mustTakeLock takes a lock that is free.
+func (b *testDB) mustTakeLock(l policy.Lock) policy.Lock {
 	b.t.Helper()
-	taken, err := b.TakeLock(b.t.Context(), l, "", b.act(deployment.AuditLocked))
+	taken, err := b.TakeLock(b.t.Context(), l, "", b.newEvent(deployment.AuditLocked))
 	if err != nil || taken.ID == 0 {
-		b.t.Fatalf("%+v was not taken: %v", l, err)
+		b.t.Fatalf("take lock: got %+v, %v", taken, err)
 	}
+
 	return taken
 }
 
-func (b *testDB) act(kind deployment.AuditKind) deployment.AuditEvent {
-	return deployment.AuditEvent{
-		At:           b.clock(),
-		Kind:         kind,
-		Channel:      deployment.ChannelAPI,
-		Actor:        person(1),
-		RepositoryID: 7,
-		Repository:   "Acme/api",
-		Environment:  "production",
-		Detail:       []byte(`{"a":1}`),
-	}
-}
-
-// acts counts what the audit holds, and proves it.
-func (b *testDB) acts() int64 {
+func (b *testDB) mustReleaseLock(id int64) {
 	b.t.Helper()
-	head, err := verified(b.t, b.DB)
-	if err != nil {
-		b.t.Fatal(err)
+	if err := b.ReleaseLock(b.t.Context(), id, b.newEvent(deployment.AuditUnlocked), ""); err != nil {
+		b.t.Fatalf("release lock %d: %v", id, err)
 	}
-	return head.Seq
 }
 
-func held(t *testing.T, err error, id int64) {
+// wantLocked checks for *policy.LockedError.
+func wantLocked(t *testing.T, err error, id int64) {
 	t.Helper()
-	var h *policy.LockedError
-	if !errors.As(err, &h) || h.Lock.ID != id {
-		t.Errorf("got %v, want that lock %d is held", err, id)
+	var locked *policy.LockedError
+	if !errors.As(err, &locked) || locked.Lock.ID != id {
+		t.Errorf("got %v, want locked by %d", err, id)
 	}
 }
 
-func same(a, b policy.Lock) bool {
-	return a.ID == b.ID && a.RepositoryID == b.RepositoryID && a.Repository == b.Repository && a.Environment == b.Environment && a.Owner == b.Owner &&
-		a.Reason == b.Reason &&
-		a.TakenAt.Equal(b.TakenAt) &&
-		a.ExpiresAt.Equal(b.ExpiresAt)
+func wantLock(t *testing.T, what string, got, want policy.Lock) {
+	t.Helper()
+	if !sameLock(got, want) {
+		t.Errorf("%s: got %+v, want %+v", what, got, want)
+	}
 }
 
-func lockTaken(t *testing.T, b *testDB) {
-	want := b.wanted("Production", 1)
-	first := b.take(want)
+func sameLock(a, b policy.Lock) bool {
+	sameTimes := a.TakenAt.Equal(b.TakenAt) && a.ExpiresAt.Equal(b.ExpiresAt)
+	a.TakenAt, a.ExpiresAt = b.TakenAt, b.ExpiresAt
+	return sameTimes && a == b
+}
+
+func testLockOneOwner(t *testing.T, b *testDB) {
+	want := b.newLock("Production", 1)
+	first := b.mustTakeLock(want)
 	want.ID = first.ID
-	if got, open, err := b.Lock(t.Context(), first.ID); err != nil || !open || !same(got, want) || !same(first, want) {
-		t.Errorf("%+v, %v, %v", got, open, err)
-	}
+	wantLock(t, "taken", first, want)
 
-	_, err := b.TakeLock(t.Context(), b.wanted("production", 2), "", b.act(deployment.AuditLocked))
-	held(t, err, first.ID)
-	again := b.wanted("PRODUCTION", 1)
+	got, open, err := b.Lock(t.Context(), first.ID)
+	if err != nil || !open {
+		t.Errorf("got open %v, %v, want true", open, err)
+	}
+	wantLock(t, "read", got, want)
+
+	_, err = b.TakeLock(t.Context(), b.newLock("production", 2), "", b.newEvent(deployment.AuditLocked))
+	wantLocked(t, err, first.ID)
+
+	again := b.newLock("PRODUCTION", 1)
 	again.Reason, again.ExpiresAt = "another", b.clock().Add(time.Hour+time.Nanosecond)
-	kept := b.take(again)
+	kept := b.mustTakeLock(again)
 	want = first
 	want.Reason, want.ExpiresAt = "another", b.clock().Add(time.Hour)
-	if got, _, err := b.Lock(t.Context(), first.ID); err != nil || !same(got, want) || !same(kept, want) {
-		t.Errorf("%+v became %+v, %v", kept, got, err)
+	wantLock(t, "taken again", kept, want)
+
+	got, _, err = b.Lock(t.Context(), first.ID)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if other := b.take(b.wanted("staging", 2)); other.ID == first.ID {
-		t.Error("one lock has two scopes")
+	wantLock(t, "read again", got, want)
+
+	if other := b.mustTakeLock(b.newLock("staging", 2)); other.ID == first.ID {
+		t.Errorf("the lock of another environment: got id %d, want another one", other.ID)
 	}
-	if n := b.acts(); n != 3 {
-		t.Errorf("%d acts", n)
+	if got := b.auditCount(); got != 3 {
+		t.Errorf("audit: got %d records, want 3", got)
 	}
-	if _, _, err := b.Lock(t.Context(), 99); !errors.Is(err, deployment.ErrNotFound) {
-		t.Errorf("got %v", err)
+
+	_, _, err = b.Lock(t.Context(), 99)
+	if !errors.Is(err, deployment.ErrNotFound) {
+		t.Errorf("an unknown lock: got %v, want %v", err, deployment.ErrNotFound)
 	}
 }
 
-// race has many do one thing at once, and gives their errors.
-func race(n int, do func(i int) error) []error {
-	errs, start, all := make([]error, n), make(chan struct{}), sync.WaitGroup{}
-	for i := range n {
-		all.Go(func() {
-			<-start
-			errs[i] = do(i)
-		})
-	}
-
-	close(start)
-	all.Wait()
-	return errs
-}
-
-// winners counts who had no error; everybody else must have the one that lost says.
-func winners(t *testing.T, errs []error, lost func(error) bool) (n int) {
-	t.Helper()
-	for _, err := range errs {
-		switch {
-		case err == nil:
-			n++
-		case !lost(err):
-			t.Errorf("got %v", err)
-		}
-	}
-
-	return n
-}
-
-func oneTaker(t *testing.T, b *testDB) {
-	errs := race(8, func(i int) error {
-		_, err := b.TakeLock(t.Context(), b.wanted("production", int64(i+1)), "", b.act(deployment.AuditLocked))
+func testLockTakenConcurrently(t *testing.T, b *testDB) {
+	errs := concurrently(8, func(i int) error {
+		l := b.newLock("production", int64(i+1))
+		_, err := b.TakeLock(t.Context(), l, "", b.newEvent(deployment.AuditLocked))
 		return err
 	})
 
-	if n := winners(t, errs, func(err error) bool { var h *policy.LockedError; return errors.As(err, &h) }); n != 1 {
-		t.Errorf("%d took it", n)
+	isLocked := func(err error) bool {
+		var locked *policy.LockedError
+		return errors.As(err, &locked)
 	}
-	if list, err := b.Locks(t.Context()); err != nil || len(list) != 1 || b.acts() != 1 {
-		t.Errorf("%v, %v", list, err)
+	if n := succeeded(t, errs, isLocked); n != 1 {
+		t.Errorf("took it: got %d, want 1", n)
+	}
+
+	list, err := b.Locks(t.Context())
+	if err != nil || len(list) != 1 {
+		t.Errorf("locks: got %v, %v, want one", list, err)
+	}
+	if got := b.auditCount(); got != 1 {
+		t.Errorf("audit: got %d records, want 1", got)
 	}
 }
 
-func oneEnder(t *testing.T, b *testDB) {
-	l := b.take(b.wanted("production", 1))
-	errs := race(9, func(i int) error {
-		var err error
+func testLockEndedConcurrently(t *testing.T, b *testDB) {
+	l := b.mustTakeLock(b.newLock("production", 1))
+	errs := concurrently(9, func(i int) (err error) {
+		other := int64(i + 2)
 		switch i % 3 {
 		case 0:
-			_, err = b.StealLock(
-				t.Context(),
-				l.ID,
-				b.wanted("production", int64(i+2)),
-				b.act(deployment.AuditLocked),
-				"stolen",
-			)
+			stolen := b.newLock("production", other)
+			_, err = b.StealLock(t.Context(), l.ID, stolen, b.newEvent(deployment.AuditLocked), "stolen")
 		case 1:
-			err = b.ReleaseLock(t.Context(), l.ID, b.act(deployment.AuditUnlocked), "released")
+			err = b.ReleaseLock(t.Context(), l.ID, b.newEvent(deployment.AuditUnlocked), "released")
 		default:
-			_, err = b.HandOverLock(t.Context(), l.ID, person(int64(i+2)), b.act(deployment.AuditLocked))
+			_, err = b.HandOverLock(t.Context(), l.ID, person(other), b.newEvent(deployment.AuditLocked))
 		}
 
 		return err
 	})
 
-	if n := winners(t, errs, func(err error) bool { return errors.Is(err, deployment.ErrNotFound) }); n != 1 ||
-		b.acts() != 2 {
-		t.Errorf("%d ended it", n)
+	isNotFound := func(err error) bool { return errors.Is(err, deployment.ErrNotFound) }
+	if n := succeeded(t, errs, isNotFound); n != 1 {
+		t.Errorf("ended it: got %d, want 1", n)
+	}
+	if got := b.auditCount(); got != 2 {
+		t.Errorf("audit: got %d records, want 2", got)
 	}
 }
 
-func lockRetried(t *testing.T, b *testDB) {
-	ask := func(owner int64, reason, source string) policy.Lock {
+// testLockRepeated: a source that has its lock already is given that one.
+func testLockRepeated(t *testing.T, b *testDB) {
+	take := func(reason, source string) policy.Lock {
 		t.Helper()
-		l := b.wanted("production", owner)
+		l := b.newLock("production", 1)
 		l.Reason = reason
-		got, err := b.TakeLock(t.Context(), l, source, b.act(deployment.AuditLocked))
+		taken, err := b.TakeLock(t.Context(), l, source, b.newEvent(deployment.AuditLocked))
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		return got
+		return taken
 	}
 
-	first := ask(1, "one", "deployment:7:41")
-	if again := ask(1, "changed", "deployment:7:41"); !same(again, first) || b.acts() != 1 {
-		t.Errorf("%+v became %+v", first, again)
-	}
-	if second := ask(1, "two", "deployment:7:42"); second.ID != first.ID || second.Reason != "two" || b.acts() != 2 {
-		t.Errorf("%+v", second)
-	}
-	if err := b.ReleaseLock(t.Context(), first.ID, b.act(deployment.AuditUnlocked), ""); err != nil {
-		t.Fatal(err)
-	}
-
-	for _, source := range []string{"deployment:7:41", "deployment:7:42"} {
-		if again := ask(1, "late", source); again.ID != first.ID || again.Reason != "two" {
-			t.Errorf("%s locked twice: %+v", source, again)
+	wantAudit := func(want int64) {
+		t.Helper()
+		if got := b.auditCount(); got != want {
+			t.Errorf("audit: got %d records, want %d", got, want)
 		}
 	}
 
-	if list, err := b.Locks(t.Context()); err != nil || len(list) != 0 || b.acts() != 3 {
-		t.Errorf("%v, %v", list, err)
+	first := take("one", "deployment:7:41")
+	wantLock(t, "repeated", take("changed", "deployment:7:41"), first)
+	wantAudit(1)
+
+	want := first
+	want.Reason = "two"
+	wantLock(t, "another source of the same owner", take("two", "deployment:7:42"), want)
+	wantAudit(2)
+
+	b.mustReleaseLock(first.ID)
+	for _, source := range []string{"deployment:7:41", "deployment:7:42"} {
+		wantLock(t, "repeated by "+source+" after its end", take("late", source), want)
+	}
+	wantAudit(3)
+
+	list, err := b.Locks(t.Context())
+	if err != nil || len(list) != 0 {
+		t.Errorf("locks: got %v, %v, want none", list, err)
 	}
 }
 
-func lockExpires(t *testing.T, b *testDB) {
-	l := b.wanted("production", 1)
+func testLockExpires(t *testing.T, b *testDB) {
+	l := b.newLock("production", 1)
 	l.ExpiresAt = b.clock().Add(time.Minute)
-	l = b.take(l)
+	l = b.mustTakeLock(l)
 	d := b.accept(1, "production", "p")
+
 	b.later(time.Minute - time.Microsecond)
 	_, err := b.save(triggering(d, b), deployment.Changes{})
-	busy(t, err, deployment.BlockedByLock, l.ID)
+	wantBlocked(t, err, deployment.BlockedByLock, l.ID)
+
 	b.later(time.Microsecond)
-	if _, open, err := b.Lock(t.Context(), l.ID); open || err != nil {
-		t.Errorf("open %v, %v", open, err)
+	_, open, err := b.Lock(t.Context(), l.ID)
+	if err != nil || open {
+		t.Errorf("Lock: got open %v, %v, want false", open, err)
 	}
 
 	on, err := b.LocksOn(t.Context(), 7, "production")
-	all, err2 := b.Locks(t.Context())
-	_, open, err3 := b.OpenLock(t.Context(), 7, "production")
-	if len(on)+len(all) != 0 || open || errors.Join(err, err2, err3) != nil {
-		t.Errorf("%v %v %v, %v %v %v", on, all, open, err, err2, err3)
+	if err != nil || len(on) != 0 {
+		t.Errorf("LocksOn: got %v, %v, want none", on, err)
 	}
 
-	_, extend := b.ExtendLock(t.Context(), l.ID, time.Time{}, b.act(deployment.AuditLocked))
-	if err := b.ReleaseLock(t.Context(), l.ID, b.act(deployment.AuditUnlocked), "x"); !errors.Is(
-		err,
-		deployment.ErrNotFound,
-	) ||
-		!errors.Is(extend, deployment.ErrNotFound) {
-		t.Errorf("got %v, %v", err, extend)
+	all, err := b.Locks(t.Context())
+	if err != nil || len(all) != 0 {
+		t.Errorf("Locks: got %v, %v, want none", all, err)
 	}
 
-	b.must(triggering(d, b), deployment.Changes{})
+	_, open, err = b.OpenLock(t.Context(), 7, "production")
+	if err != nil || open {
+		t.Errorf("OpenLock: got %v, %v, want false", open, err)
+	}
+
+	_, err = b.ExtendLock(t.Context(), l.ID, time.Time{}, b.newEvent(deployment.AuditLocked))
+	if !errors.Is(err, deployment.ErrNotFound) {
+		t.Errorf("ExtendLock: got %v, want %v", err, deployment.ErrNotFound)
+	}
+
+	err = b.ReleaseLock(t.Context(), l.ID, b.newEvent(deployment.AuditUnlocked), "x")
+	if !errors.Is(err, deployment.ErrNotFound) {
+		t.Errorf("ReleaseLock: got %v, want %v", err, deployment.ErrNotFound)
+	}
+
+	b.mustSave(triggering(d, b), deployment.Changes{})
+
 	b.later(time.Hour)
-	next := b.take(b.wanted("production", 2))
+	next := b.mustTakeLock(b.newLock("production", 2))
+	if next.ID == l.ID {
+		t.Errorf("the next lock: got id %d, want another one", next.ID)
+	}
+
 	var how string
 	var when int64
 	err = b.rdb.QueryRow(`SELECT ended_how, ended_at FROM locks WHERE id = $1`, l.ID).Scan(&how, &when)
-	if err != nil || how != lockExpired || !at(when).Equal(l.ExpiresAt) || next.ID == l.ID {
-		t.Errorf("ended %q at %v, %v", how, at(when), err)
+	if err != nil || how != lockExpired || !at(when).Equal(l.ExpiresAt) {
+		t.Errorf("ended: got %q at %v, %v, want %q at %v", how, at(when), err, lockExpired, l.ExpiresAt)
 	}
 }
 
-func locksKeepStarts(t *testing.T, b *testDB) {
+func testLocksBlock(t *testing.T, b *testDB) {
 	d := b.accept(1, "Production", "p")
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name   string
 		scope  policy.Lock
 		covers bool
 	}{
-		"its own":                {policy.Lock{RepositoryID: 7, Environment: "PRODUCTION"}, true},
-		"of every environment":   {policy.Lock{RepositoryID: 7}, true},
-		"of every repository":    {policy.Lock{Environment: "production"}, true},
-		"everything":             {policy.Lock{}, true},
-		"another environment":    {policy.Lock{RepositoryID: 7, Environment: "staging"}, false},
-		"another repository":     {policy.Lock{RepositoryID: 8, Environment: "production"}, false},
-		"another's environments": {policy.Lock{RepositoryID: 8}, false},
+		{name: "its own", scope: policy.Lock{RepositoryID: 7, Environment: "PRODUCTION"}, covers: true},
+		{name: "every environment of its repository", scope: policy.Lock{RepositoryID: 7}, covers: true},
+		{name: "its environment in every repository", scope: policy.Lock{Environment: "production"}, covers: true},
+		{name: "everything", covers: true},
+		{name: "another environment", scope: policy.Lock{RepositoryID: 7, Environment: "staging"}},
+		{name: "another repository", scope: policy.Lock{RepositoryID: 8, Environment: "production"}},
+		{name: "every environment of another repository", scope: policy.Lock{RepositoryID: 8}},
 	} {
-		c.scope.Owner = person(1)
-		l := b.take(c.scope)
-		on, err := b.LocksOn(t.Context(), 7, "production")
-		if err != nil || (len(on) == 1) != c.covers {
-			t.Errorf("%s: covered by %v, %v", name, on, err)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			c.scope.Owner = person(1)
+			l := b.mustTakeLock(c.scope)
+			defer b.mustReleaseLock(l.ID)
 
-		if c.covers {
-			_, err := b.save(triggering(d, b), deployment.Changes{
-				PassedLocks: []int64{l.ID + 1},
-				Audit:       []deployment.AuditEvent{b.act(deployment.AuditDecided)},
-			})
+			on, err := b.LocksOn(t.Context(), 7, "production")
+			if got := len(on) == 1; err != nil || got != c.covers {
+				t.Errorf("locks on the environment: got %v, %v, want covered %v", on, err, c.covers)
+			}
 
-			busy(t, err, deployment.BlockedByLock, l.ID)
-		}
-
-		if err := b.ReleaseLock(t.Context(), l.ID, b.act(deployment.AuditUnlocked), ""); err != nil {
-			t.Fatal(err)
-		}
-
-		d, _ = b.Load(t.Context(), d.Row)
+			if c.covers {
+				_, err := b.save(triggering(b.mustLoad(d.Row), b), deployment.Changes{
+					PassedLocks: []int64{l.ID + 1},
+					Audit:       []deployment.AuditEvent{b.newEvent(deployment.AuditDecided)},
+				})
+				wantBlocked(t, err, deployment.BlockedByLock, l.ID)
+			}
+		})
 	}
 
-	one, two := b.take(policy.Lock{Owner: person(1)}), b.take(b.wanted("production", 2))
-	acts := b.acts()
+	d = b.mustLoad(d.Row)
+	one, two := b.mustTakeLock(policy.Lock{Owner: person(1)}), b.mustTakeLock(b.newLock("production", 2))
+	events := b.auditCount()
 	_, err := b.save(triggering(d, b), deployment.Changes{PassedLocks: []int64{one.ID}})
-	busy(t, err, deployment.BlockedByLock, two.ID)
-	d = b.must(triggering(d, b), deployment.Changes{
+	wantBlocked(t, err, deployment.BlockedByLock, two.ID)
+
+	d = b.mustSave(triggering(d, b), deployment.Changes{
 		PassedLocks: []int64{two.ID, one.ID},
-		Audit:       []deployment.AuditEvent{b.act(deployment.AuditDecided)},
+		Audit:       []deployment.AuditEvent{b.newEvent(deployment.AuditDecided)},
 	})
 
 	d.State = deployment.Running
-	b.must(d, deployment.Changes{}) // what has started goes on
-	if n := b.acts(); n != acts+1 {
-		t.Errorf("%d acts after %d", n, acts)
+	b.mustSave(d, deployment.Changes{}) // what has started goes on
+	if got, want := b.auditCount(), events+1; got != want {
+		t.Errorf("audit: got %d records, want %d", got, want)
 	}
 }
 
-func lockChangesHands(t *testing.T, b *testDB) {
+func testLockChangesHands(t *testing.T, b *testDB) {
 	d := b.accept(1, "production", "p")
-	first := b.take(b.wanted("production", 1))
+	first := b.mustTakeLock(b.newLock("production", 1))
 	until := b.clock().Add(time.Hour)
-	if l, err := b.ExtendLock(t.Context(), first.ID, until, b.act(deployment.AuditLocked)); err != nil ||
-		l.ID != first.ID ||
-		!l.ExpiresAt.Equal(until) {
-		t.Errorf("%+v, %v", l, err)
-	}
 
-	given, err := b.HandOverLock(t.Context(), first.ID, person(2), b.act(deployment.AuditLocked))
-	want := first
-	want.ID, want.Owner, want.ExpiresAt = given.ID, person(2), until
-	if err != nil || given.ID == first.ID || !same(given, want) {
-		t.Fatalf("%+v, %v", given, err)
-	}
-
-	_, err = b.save(triggering(d, b), deployment.Changes{
-		PassedLocks: []int64{first.ID},
-	}) // decided while it was still the first owner's
-	busy(t, err, deployment.BlockedByLock, given.ID)
-	thief := b.wanted("elsewhere", 3)
-	thief.Reason, thief.Admin = "mine now", true
-	stolen, err := b.StealLock(t.Context(), given.ID, thief, b.act(deployment.AuditLocked), "person-3 took it")
-	if err != nil || stolen.Owner != person(3) || !stolen.Admin || stolen.Environment != "production" || stolen.Reason != "mine now" ||
-		!stolen.ExpiresAt.IsZero() {
-		t.Errorf("%+v, %v", stolen, err)
-	}
-	if read, _, err := b.Lock(t.Context(), stolen.ID); err != nil || !read.Admin {
-		t.Errorf("got %+v, %v, want the lock of an admin", read, err)
-	}
-
-	// somebody else's lock is not the admin's any more
-	stolen, err = b.HandOverLock(t.Context(), stolen.ID, person(3), b.act(deployment.AuditLocked))
-	if err != nil || stolen.Admin {
-		t.Errorf("got %+v, %v, want no lock of an admin", stolen, err)
-	}
-
-	if err := b.ReleaseLock(t.Context(), stolen.ID, b.act(deployment.AuditUnlocked), "an admin released it"); err != nil {
+	extended, err := b.ExtendLock(t.Context(), first.ID, until, b.newEvent(deployment.AuditLocked))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, open, err := b.Lock(t.Context(), stolen.ID); open || err != nil {
-		t.Errorf("what was released is open: %v, %v", open, err)
+	want := first
+	want.ExpiresAt = until
+	wantLock(t, "extended", extended, want)
+
+	given, err := b.HandOverLock(t.Context(), first.ID, person(2), b.newEvent(deployment.AuditLocked))
+	if err != nil || given.ID == first.ID {
+		t.Fatalf("handed over: got id %d, %v, want another than %d", given.ID, err, first.ID)
 	}
-	if n := b.acts(); n != 6 {
-		t.Errorf("%d acts", n)
+	want.ID, want.Owner = given.ID, person(2)
+	wantLock(t, "handed over", given, want)
+
+	// It was let past the lock while that was still the first owner's.
+	_, err = b.save(triggering(d, b), deployment.Changes{PassedLocks: []int64{first.ID}})
+	wantBlocked(t, err, deployment.BlockedByLock, given.ID)
+
+	taking := b.newLock("elsewhere", 3)
+	taking.Reason, taking.Admin = "mine now", true
+	stolen, err := b.StealLock(t.Context(), given.ID, taking, b.newEvent(deployment.AuditLocked), "person-3 took it")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = taking
+	want.ID, want.Environment = stolen.ID, "production"
+	wantLock(t, "stolen", stolen, want)
+
+	read, _, err := b.Lock(t.Context(), stolen.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLock(t, "stolen, read", read, want)
+
+	again, err := b.HandOverLock(t.Context(), stolen.ID, person(3), b.newEvent(deployment.AuditLocked))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.ID, want.Admin = again.ID, false
+	wantLock(t, "handed over by an admin", again, want)
+
+	err = b.ReleaseLock(t.Context(), again.ID, b.newEvent(deployment.AuditUnlocked), "an admin released it")
+	if err != nil {
+		t.Fatal(err)
 	}
 
-	all, err := b.Notices(t.Context(), 0, 10)
-	notices := []policy.Notice{
+	_, open, err := b.Lock(t.Context(), again.ID)
+	if err != nil || open {
+		t.Errorf("released: got open %v, %v, want false", open, err)
+	}
+
+	_, open, err = b.OpenLock(t.Context(), 7, "production")
+	if err != nil || open {
+		t.Errorf("OpenLock: got %v, %v, want false", open, err)
+	}
+
+	if got := b.auditCount(); got != 6 {
+		t.Errorf("audit: got %d records, want 6", got)
+	}
+
+	notices, err := b.Notices(t.Context(), 0, 10)
+	wantNotices := []policy.Notice{
 		{ID: 1, At: b.clock(), To: person(2), Text: "person-3 took it", Lock: given.ID},
-		{ID: 2, At: b.clock(), To: person(3), Text: "an admin released it", Lock: stolen.ID},
+		{ID: 2, At: b.clock(), To: person(3), Text: "an admin released it", Lock: again.ID},
+	}
+	if err != nil || !slices.Equal(notices, wantNotices) {
+		t.Errorf("notices: got %+v, %v, want %+v", notices, err, wantNotices)
 	}
 
-	if err != nil || !slices.Equal(all, notices) {
-		t.Errorf("%+v, %v", all, err)
-	}
-	if rest, err := b.Notices(t.Context(), 1, 1); err != nil || len(rest) != 1 || rest[0].ID != 2 {
-		t.Errorf("%+v, %v", rest, err)
-	}
-	if _, open, err := b.OpenLock(t.Context(), 7, "production"); open || err != nil {
-		t.Errorf("open %v, %v", open, err)
+	rest, err := b.Notices(t.Context(), 1, 1)
+	if err != nil || !slices.Equal(rest, wantNotices[1:]) {
+		t.Errorf("notices after the first: got %+v, %v, want %+v", rest, err, wantNotices[1:])
 	}
 }
 
-func locksListed(t *testing.T, b *testDB) {
-	act := b.make(5, "production", "")
-	act.Target.LockTask = deployment.TaskUnlock
-	if _, err := b.Accept(t.Context(), deployment.Delivery{GUID: "act", ReceivedAt: b.clock()}, act); err != nil {
-		t.Fatal(err)
-	}
-
+func testLocksListed(t *testing.T, b *testDB) {
+	unlock := b.newDeployment(5, "production", "")
+	unlock.Target.LockTask = deployment.TaskUnlock
+	b.acceptDeployment(unlock)
 	b.accept(3, "production", "")
 	b.accept(2, "staging", "")
 	b.accept(1, "production", "")
-	own, wide := b.take(b.wanted("production", 1)), b.take(policy.Lock{Owner: person(2)})
-	for name, c := range map[string]struct {
+	own, wide := b.mustTakeLock(b.newLock("production", 1)), b.mustTakeLock(policy.Lock{Owner: person(2)})
+
+	for _, c := range []struct {
+		name string
 		lock policy.Lock
 		want []int64
-	}{"its own": {own, []int64{1, 3}}, "everything": {wide, []int64{1, 2, 3}}} {
-		list, err := b.WaitingFor(t.Context(), c.lock)
-		var ids []int64
-		for _, d := range list {
-			ids = append(ids, d.Request.ID)
-		}
-
-		if err != nil || !slices.Equal(ids, c.want) {
-			t.Errorf("%s: %v wait, %v", name, ids, err)
-		}
+	}{
+		{name: "one environment", lock: own, want: []int64{1, 3}},
+		{name: "everything", lock: wide, want: []int64{1, 2, 3}},
+	} {
+		t.Run("waiting for "+c.name, func(t *testing.T) {
+			list, err := b.WaitingFor(t.Context(), c.lock)
+			if got := deploymentIDs(list); err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("got %v, %v, want %v", got, err, c.want)
+			}
+		})
 	}
 
-	if all, err := b.Locks(t.Context()); err != nil || len(all) != 2 || !same(all[0], own) || !same(all[1], wide) {
-		t.Errorf("%+v, %v", all, err)
+	all, err := b.Locks(t.Context())
+	if err != nil || len(all) != 2 {
+		t.Fatalf("got %+v, %v, want two locks", all, err)
 	}
-	if got, open, err := b.OpenLock(t.Context(), 0, ""); err != nil || !open || !same(got, wide) {
-		t.Errorf("%+v %v, %v", got, open, err)
+	wantLock(t, "the older one", all[0], own)
+	wantLock(t, "the newer one", all[1], wide)
+
+	got, open, err := b.OpenLock(t.Context(), 0, "")
+	if err != nil || !open {
+		t.Errorf("OpenLock of everything: got %v, %v, want true", open, err)
 	}
-	if _, open, err := b.OpenLock(t.Context(), 7, "staging"); open || err != nil {
-		t.Errorf("a lock on all is taken for one on staging, %v", err)
+	wantLock(t, "everything", got, wide)
+
+	_, open, err = b.OpenLock(t.Context(), 7, "staging")
+	if err != nil || open {
+		t.Errorf("OpenLock of staging: got %v, %v, want false", open, err)
 	}
 }

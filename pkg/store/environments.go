@@ -103,6 +103,35 @@ func (s Environments) PriorResult(
 	}
 }
 
+// StartedPipelines returns the pipelines that were started for a commit of a repository, for any
+// environment.
+func (s Environments) StartedPipelines(
+	ctx context.Context,
+	repositoryID int64,
+	sha string,
+) ([]deployment.Pipeline, error) {
+	rows, err := s.db.all(ctx, `
+		SELECT `+deploymentColumns+`
+		FROM deployments
+		WHERE repository_id = $1 AND sha = $2 AND pipeline_id <> ''`,
+		repositoryID,
+		sha,
+	)
+	if err != nil {
+		return nil, err
+	}
+
+	started, err := scanEach(rows, scanDeployment)
+	var pipelines []deployment.Pipeline
+	for _, d := range started {
+		if d.Pipeline != nil {
+			pipelines = append(pipelines, *d.Pipeline)
+		}
+	}
+
+	return pipelines, err
+}
+
 // The parts of the queue that queueQuery reads.
 const (
 	partHolder  = 1 // holds the environment's slot

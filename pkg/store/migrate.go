@@ -33,7 +33,7 @@ func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB, folder stri
 	}
 	if current > target {
 		return fmt.Errorf(
-			"its schema is version %d, made by a newer Seraph, and this one knows up to %d: run the newer one",
+			"the schema is version %d, made by a newer Seraph, and this one knows up to %d: run the newer one",
 			current,
 			target,
 		)

@@ -2,15 +2,15 @@ package store
 
 import (
 	"context"
-	"slices"
 	"strings"
+	"time"
 )
 
 // acceptStatement stores a whole batch of deliveries, their deployments and the first entries of
 // the timelines. It gives the rows of the deployments that are new by their keys, and the GUIDs of
-// the deliveries that were stored for a deployment. It is one statement because
-// to the server, and on the way to it, statements cost more than rows. It is a transaction by
-// itself: when its rows have been read it is committed.
+// the deliveries that were stored for a deployment. It is one statement because to the server, and
+// on the way to it, statements cost more than rows. It is a transaction by itself: when its rows
+// have been read it is committed.
 //
 // A deployment that had been accepted with another delivery is found by "known", and its delivery
 // is stored as a duplicate. The subqueries that look it up are in the SELECT list, where PostgreSQL
@@ -98,9 +98,9 @@ const acceptStatement = `
 		JOIN added USING (trigger_key)
 		ORDER BY e.n
 	)
-	SELECT guid AS key, 0 AS row_id FROM delivery WHERE ignored = ''
+	SELECT guid, '' AS trigger_key, 0 AS row_id FROM delivery WHERE ignored = ''
 	UNION ALL
-	SELECT trigger_key, row_id FROM added`
+	SELECT '', trigger_key, row_id FROM added`
 
 func (p *postgres) accept(ctx context.Context, in *incoming) error {
 	return p.intake.write(newIncomingItem(ctx, in))
@@ -159,98 +159,159 @@ func (p *postgres) commitIntake(batch []*item) error {
 		return p.intake.commitItems(ctx, batch)
 	}
 
-	t := tx{ctx: ctx, db: p.db, now: p.db.o.Now()}
 	rows, err := p.intakeDB.QueryContext(ctx, acceptStatement, acceptParameters(batch)...)
 	if err != nil {
 		return err
 	}
 
-	results := map[string]int64{} // the rows by their keys; and 0 by the GUIDs that led to no deployment before
-	_, err = scanEach(rows, func(s scanner) (key string, err error) {
-		var row int64
-		err = s.Scan(&key, &row)
-		results[key] = row
-		return key, err
+	stored, added := map[string]bool{}, map[string]int64{}
+	_, err = scanEach(rows, func(s scanner) (row int64, err error) {
+		var guid, key string
+		err = s.Scan(&guid, &key, &row)
+		stored[guid], added[key] = true, row
+		return row, err
 	})
 	if err != nil {
 		return err
 	}
 
-	var raced []*item
+	p.answerIntake(ctx, batch, stored, added)
+	return nil
+}
+
+// answerIntake answers deliveries that are committed: stored are the GUIDs that led to no deployment
+// before, and added are the new rows by their keys.
+func (p *postgres) answerIntake(ctx context.Context, batch []*item, stored map[string]bool, added map[string]int64) {
+	t := tx{ctx: ctx, db: p.db, now: p.db.o.Now()}
 	for _, it := range batch {
 		in := it.incoming
-		row, isNew := results[in.deployment.Target.Key]
 		if in.ignored != "" {
 			continue
 		}
+
+		row, isNew := added[in.deployment.Target.Key]
+		in.duplicate = !isNew
 		if isNew {
 			t.wake(advanceTask(row), in.deployment.Due)
-			continue
-		}
-
-		in.duplicate = true
-		if _, stored := results[in.delivery.GUID]; stored {
-			raced = append(raced, it)
 		}
 	}
 
 	t.notifyAfterCommit()
+
 	for _, it := range batch {
-		if !slices.Contains(raced, it) {
-			it.done <- nil
-		}
-	}
-	for _, it := range raced {
-		_, err := p.intakeDB.ExecContext(ctx, markDuplicate, it.incoming.delivery.GUID, duplicateReason)
-		it.done <- err
-	}
-
-	return nil
-}
-
-func acceptParameters(batch []*item) []any {
-	n := len(batch)
-	texts := func() []string { return make([]string, n) }
-	numbers := func() []int64 { return make([]int64, n) }
-
-	guid, event, source, ignored := texts(), texts(), texts(), texts()
-	repositoryID, deploymentID, received := numbers(), numbers(), numbers()
-	body := make([][]byte, n)
-	repository, environment, state, key, data, sha := texts(), texts(), texts(), texts(), texts(), texts()
-	accepted, isLockTask := numbers(), numbers()
-	due := make([]*int64, n)
-	var entryKey, entryEvent, entryDetail []string
-	var entryAt []int64
-
-	for i, it := range batch {
 		in := it.incoming
-		del, d := in.delivery, in.deployment
-		guid[i], event[i], source[i], ignored[i] = del.GUID, del.Event, del.Source, in.ignored
-		repositoryID[i], deploymentID[i], received[i] = del.RepositoryID, del.DeploymentID, micros(del.ReceivedAt)
-		if in.ignored != "" {
-			repository[i], environment[i] = del.Repository, del.Environment
+		if !in.duplicate || !stored[in.delivery.GUID] {
+			it.done <- nil
 			continue
 		}
 
-		repository[i], environment[i] = strings.ToLower(d.Request.Repository.FullName()), d.Request.EnvironmentKey()
-		state[i], key[i], data[i], sha[i] = string(d.State), d.Target.Key, string(in.data), d.Request.SHA
-		body[i], accepted[i], isLockTask[i] = in.body, micros(d.AcceptedAt), int64(flag(d.Target.LockTask != ""))
-		if !d.Due.IsZero() {
-			us := micros(d.Due)
-			due[i] = &us
-		}
+		// Another replica accepted the deployment at the same moment.
+		_, err := p.intakeDB.ExecContext(ctx, markDuplicate, in.delivery.GUID, duplicateReason)
+		it.done <- err
+	}
+}
 
-		for _, e := range in.entries {
-			entryKey = append(entryKey, d.Target.Key)
-			entryAt = append(entryAt, micros(e.At))
-			entryEvent = append(entryEvent, e.Event)
-			entryDetail = append(entryDetail, e.Detail)
-		}
+// acceptParameters are the parameters of acceptStatement.
+func acceptParameters(batch []*item) []any {
+	var c acceptColumns
+	for _, it := range batch {
+		c.add(it.incoming)
 	}
 
 	return []any{
-		guid, event, source, repositoryID, deploymentID, received, ignored, body,
-		repository, environment, state, key, accepted, due, data, sha, isLockTask,
-		entryKey, entryAt, entryEvent, entryDetail,
+		c.guid,
+		c.event,
+		c.source,
+		c.repositoryID,
+		c.deploymentID,
+		c.receivedAt,
+		c.ignored,
+		c.body,
+		c.repository,
+		c.environment,
+		c.state,
+		c.key,
+		c.acceptedAt,
+		c.due,
+		c.data,
+		c.sha,
+		c.isLockTask,
+		c.entryKey,
+		c.entryAt,
+		c.entryEvent,
+		c.entryDetail,
 	}
+}
+
+// acceptColumns are the columns of a batch, one element for each delivery; those of the timeline
+// have one for each entry.
+type acceptColumns struct {
+	guid         []string
+	event        []string
+	source       []string
+	repositoryID []int64
+	deploymentID []int64
+	receivedAt   []int64
+	ignored      []string
+	body         [][]byte
+
+	// Of the deployment; of an ignored delivery only repository and environment are known.
+	repository  []string
+	environment []string
+	state       []string
+	key         []string
+	acceptedAt  []int64
+	due         []*int64
+	data        []string
+	sha         []string
+	isLockTask  []int64
+
+	entryKey    []string
+	entryAt     []int64
+	entryEvent  []string
+	entryDetail []string
+}
+
+func (c *acceptColumns) add(in *incoming) {
+	del, d := in.delivery, in.deployment
+	c.guid = append(c.guid, del.GUID)
+	c.event = append(c.event, del.Event)
+	c.source = append(c.source, del.Source)
+	c.repositoryID = append(c.repositoryID, del.RepositoryID)
+	c.deploymentID = append(c.deploymentID, del.DeploymentID)
+	c.receivedAt = append(c.receivedAt, micros(del.ReceivedAt))
+	c.ignored = append(c.ignored, in.ignored)
+	c.body = append(c.body, in.body)
+
+	repository, environment := strings.ToLower(d.Request.Repository.FullName()), d.Request.EnvironmentKey()
+	if in.ignored != "" {
+		repository, environment = del.Repository, del.Environment
+	}
+
+	c.repository = append(c.repository, repository)
+	c.environment = append(c.environment, environment)
+	c.state = append(c.state, string(d.State))
+	c.key = append(c.key, d.Target.Key)
+	c.acceptedAt = append(c.acceptedAt, micros(d.AcceptedAt))
+	c.due = append(c.due, nullMicros(d.Due))
+	c.data = append(c.data, string(in.data))
+	c.sha = append(c.sha, d.Request.SHA)
+	c.isLockTask = append(c.isLockTask, int64(flag(d.Target.LockTask != "")))
+
+	for _, e := range in.entries {
+		c.entryKey = append(c.entryKey, d.Target.Key)
+		c.entryAt = append(c.entryAt, micros(e.At))
+		c.entryEvent = append(c.entryEvent, e.Event)
+		c.entryDetail = append(c.entryDetail, e.Detail)
+	}
+}
+
+// nullMicros is a time in an array of parameters; nil for the zero time.
+func nullMicros(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+
+	us := micros(t)
+	return &us
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,53 +15,83 @@ import (
 	"github.com/seraph-deploy/seraph/test/pgtest"
 )
 
-// replicas opens one database several times.
-func replicas(t *testing.T, n int) []*testDB {
+// openReplicas opens one database n times.
+func openReplicas(t *testing.T, n int) []*testDB {
+	t.Helper()
 	url := pgtest.Database(t)
-	list := make([]*testDB, n)
-	for i := range list {
-		list[i] = openURL(t, url)
+	replicas := make([]*testDB, n)
+	for i := range replicas {
+		replicas[i] = openURL(t, url)
 	}
-	return list
+
+	return replicas
 }
 
-// Replicas that start together change the tables one after the other.
-func TestReplicasStartTogether(t *testing.T) {
+func TestPostgres_ReplicasStartTogether(t *testing.T) {
 	url := pgtest.Database(t)
-	var all sync.WaitGroup
-	for range 4 {
-		all.Go(func() {
-			db, err := Open(t.Context(), Options{URL: url, Log: zerolog.Nop()})
-			if err != nil {
-				t.Error(err)
-				return
+	errs := concurrently(4, func(int) error {
+		db, err := Open(t.Context(), Options{URL: url, Log: zerolog.Nop()})
+		if err != nil {
+			return err
+		}
+
+		return errors.Join(db.Ping(t.Context()), db.Close())
+	})
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+}
+
+// A connection that stands still in a transaction gives its locks up, and no commit is answered
+// before it is on disk. The server keeps its plan of acceptStatement.
+func TestPostgres_Settings(t *testing.T) {
+	b := freshPostgres(t)
+	intake := b.dialect.(*postgres).intakeDB
+
+	for _, c := range []struct {
+		name    string
+		setting string
+		intake  bool
+		want    string
+	}{
+		{name: "rows, idle", setting: "idle_in_transaction_session_timeout", want: "10s"},
+		{name: "rows, commit", setting: "synchronous_commit", want: "on"},
+		{name: "intake, idle", setting: "idle_in_transaction_session_timeout", intake: true, want: "10s"},
+		{name: "intake, commit", setting: "synchronous_commit", intake: true, want: "on"},
+		{name: "intake, plan", setting: "plan_cache_mode", intake: true, want: "force_generic_plan"},
+		{name: "intake, scans", setting: "enable_seqscan", intake: true, want: "off"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pool := b.wdb
+			if c.intake {
+				pool = intake
 			}
-			if err := errors.Join(db.Ping(t.Context()), db.Close()); err != nil {
-				t.Error(err)
+
+			var got string
+			err := pool.QueryRow(`SHOW ` + c.setting).Scan(&got)
+			if err != nil || got != c.want {
+				t.Errorf("got %q, %v, want %q", got, err, c.want)
 			}
 		})
 	}
-
-	all.Wait()
 }
 
-// A connection that was stopped in the middle of a transaction gives its locks up, and no commit is
-// answered before it is on disk.
-func TestPostgresSettings(t *testing.T) {
-	b := freshPostgres(t)
-	for name, want := range map[string]string{
-		"idle_in_transaction_session_timeout": "10s",
-		"synchronous_commit":                  "on",
+func TestPostgres_NoPasswordInErrors(t *testing.T) {
+	for _, url := range []string{
+		"postgres://u:hunter2@127.0.0.1:1/x",
+		"postgres://u:hunter2@[bad/x",
+		"postgres://u:hunter2@127.0.0.1:1/x?sslmode=odd",
 	} {
-		var got string
-		if err := b.wdb.QueryRow(`SHOW ` + name).Scan(&got); err != nil || got != want {
-			t.Errorf("%s = %s, %v", name, got, err)
-		}
+		t.Run(url, func(t *testing.T) {
+			_, err := Open(t.Context(), Options{URL: url, Log: zerolog.Nop(), LockWait: time.Second})
+			if err == nil || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("got %v, want an error without the password", err)
+			}
+		})
 	}
 }
 
-// The server keeps its plan for acceptStatement. One that was made while the tables are small must
-// do when they have grown.
+// A plan that was made while the tables are small must do when they have grown.
 func TestPostgresAccept_PlanUsesIndexes(t *testing.T) {
 	b := freshPostgres(t)
 	for id := range int64(20) {
@@ -73,6 +104,7 @@ func TestPostgresAccept_PlanUsesIndexes(t *testing.T) {
 	}
 
 	defer conn.Close()
+
 	for _, statement := range []string{`ANALYZE`, `PREPARE accept AS ` + acceptStatement} {
 		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
@@ -99,104 +131,139 @@ func TestPostgresAccept_PlanUsesIndexes(t *testing.T) {
 	if strings.Contains(plan, "Seq Scan") || strings.Count(plan, "Index") < 2 {
 		t.Errorf("got a plan that reads whole tables:\n%s", plan)
 	}
-
-	t.Logf("the plan:\n%s", plan)
-	var mode string
-	if err := conn.QueryRowContext(t.Context(), `SHOW plan_cache_mode`).Scan(&mode); err != nil || mode != "force_generic_plan" {
-		t.Errorf("plan_cache_mode: got %q, %v, want force_generic_plan", mode, err)
-	}
 }
 
-func TestNoPasswordInErrors(t *testing.T) {
-	for _, url := range []string{"postgres://u:hunter2@127.0.0.1:1/x", "postgres://u:hunter2@[bad/x", "postgres://u:hunter2@127.0.0.1:1/x?sslmode=odd"} {
-		_, err := Open(t.Context(), Options{URL: url, Log: zerolog.Nop(), LockWait: time.Second})
-		if err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("got %v", err)
-		}
-	}
-}
+// Two replicas are given the same deployment by two deliveries at the same moment: the statement of
+// the second one does not see the first one's rows, and still adds nothing.
+func TestPostgresAccept_AnotherReplicaIsFaster(t *testing.T) {
+	replicas := openReplicas(t, 2)
+	a, b := replicas[0], replicas[1]
+	first := []*item{newIncomingItem(t.Context(), a.incoming("first", 1, "key of first"))}
+	release, done := holdTransaction(t, a, func(t *tx) error {
+		_, err := t.exec(acceptStatement, acceptParameters(first)...)
+		return err
+	})
 
-// While one replica ends a deployment and makes way for the next, another tries to start that one:
-// whatever comes first, the next one starts or is due at once. The first replica is held between
-// its look at who comes next and its commit.
-func TestPromotionIsNotOvertaken(t *testing.T) {
-	both := replicas(t, 2)
-	a, b := both[0], both[1]
-	one, two := a.accept(1, "production", "p"), a.accept(2, "production", "p")
-	one = a.must(triggering(one, a), deployment.Changes{})
-	held, let, ended1 := make(chan struct{}), make(chan struct{}), make(chan error)
+	duplicate := make(chan bool)
 	go func() {
-		ended1 <- a.write(t.Context(), func(tx *tx) error {
-			next := ended(one, deployment.Succeeded)
-			if err := errors.Join(tx.lockEnvironments(next), tx.save(next, deployment.Changes{}, deployment.SaveOptions{})); err != nil {
-				return err
+		d := b.newDeployment(1, "review-1", "")
+		d.Target.Key = "key of second"
+		got, err := b.Accept(t.Context(), deployment.Delivery{GUID: "second", Source: "github", Body: []byte("{}")}, d)
+		if err != nil {
+			t.Error(err)
+		}
+
+		duplicate <- got
+	}()
+
+	waitForTransaction(t, b)
+	release()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if !<-duplicate {
+		t.Error("the second delivery: got accepted, want duplicate")
+	}
+	if ignored, hasBody := b.storedDelivery("second"); ignored != "duplicate" || hasBody {
+		t.Errorf("stored: got ignored %q and body %v, want a duplicate without a body", ignored, hasBody)
+	}
+}
+
+// waitForTransaction waits until some connection waits for a row of another transaction.
+func waitForTransaction(t *testing.T, b *testDB) {
+	t.Helper()
+	for b.count(`
+		SELECT count(*)
+		FROM pg_stat_activity
+		WHERE datname = current_database() AND wait_event_type = 'Lock' AND wait_event = 'transactionid'`) == 0 {
+	}
+}
+
+// holdTransaction holds one of a replica's transactions between its last statement and its commit.
+func holdTransaction(t *testing.T, b *testDB, do func(*tx) error) (release func(), done <-chan error) {
+	held, free, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	go func() {
+		result <- b.write(t.Context(), func(t *tx) error {
+			err := do(t)
+			close(held)
+			if err == nil {
+				<-free
 			}
 
-			close(held)
-			<-let
-			return nil
+			return err
 		})
 	}()
 
 	<-held
-	started := make(chan error)
+	return func() { close(free) }, result
+}
+
+// waitForLock waits until some connection waits for an advisory lock.
+func waitForLock(t *testing.T, b *testDB) {
+	t.Helper()
+	for !isLockWaitedFor(b) {
+	}
+}
+
+func isLockWaitedFor(b *testDB) bool {
+	b.t.Helper()
+	return b.count(`
+		SELECT count(*)
+		FROM pg_locks
+		WHERE locktype = 'advisory' AND NOT granted AND
+			database = (SELECT oid FROM pg_database WHERE datname = current_database())`) > 0
+}
+
+// While one replica ends a deployment and wakes the next one, another replica tries to start that
+// one. Whatever comes first, the next one starts, or is due at once. The first replica is held
+// between its look at who comes next and its commit.
+func TestPostgres_WakingNextIsNotOvertaken(t *testing.T) {
+	replicas := openReplicas(t, 2)
+	a, b := replicas[0], replicas[1]
+	one, two := a.accept(1, "production", "p"), a.accept(2, "production", "p")
+	one = a.mustSave(triggering(one, a), deployment.Changes{})
+
+	release, endedOne := holdTransaction(t, a, func(t *tx) error {
+		next := ended(one, deployment.Succeeded)
+		return errors.Join(
+			t.lockEnvironments(next),
+			t.save(next, deployment.Changes{}, deployment.SaveOptions{}),
+		)
+	})
+
+	startedTwo := make(chan error)
 	go func() {
 		_, err := b.save(triggering(two, b), deployment.Changes{})
-		started <- err
+		startedTwo <- err
 	}()
 
 	waitForLock(t, b)
-	close(let)
-	if err := <-ended1; err != nil {
+	release()
+	if err := <-endedOne; err != nil {
 		t.Fatal(err)
 	}
-	if err := <-started; err != nil && !errors.Is(err, deployment.ErrVersionConflict) {
-		t.Errorf("the next one: %v", err)
+	if err := <-startedTwo; err != nil && !errors.Is(err, deployment.ErrVersionConflict) {
+		t.Errorf("start of the next one: got %v", err)
 	}
-	if now, err := b.Load(t.Context(), two.Row); err != nil || now.State != deployment.Triggering {
-		t.Errorf("%s, %v", now.State, err)
-	}
-}
-
-// waitForLock waits until some connection waits for a lock of ours.
-func waitForLock(t *testing.T, b *testDB) {
-	t.Helper()
-	for !lockIsWaitedFor(t, b) {
+	if got := b.mustLoad(two.Row).State; got != deployment.Triggering {
+		t.Errorf("the next one: got %s, want %s", got, deployment.Triggering)
 	}
 }
 
-func lockIsWaitedFor(t *testing.T, b *testDB) bool {
-	t.Helper()
-	var n int
-	if err := b.rdb.QueryRowContext(t.Context(), `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&n); err != nil {
-		t.Fatal(err)
-	}
-	return n > 0
-}
-
-// What a dead replica had in its hands is another's after 25 s, and not before.
-func TestDeadReplicasWork(t *testing.T) {
-	both := replicas(t, 2)
-	a, b := both[0], both[1]
+// What a replica had leased when it died is another's after 25 s, and not before.
+func TestPostgres_LeaseOfDeadReplicaEnds(t *testing.T) {
+	replicas := openReplicas(t, 2)
+	a, b := replicas[0], replicas[1]
 	d := a.accept(1, "production", "p")
-	if _, ok, err := a.Lease(t.Context(), d.Row); !ok || err != nil {
-		t.Fatal(ok, err)
-	}
-	if due, err := b.Overdue(t.Context(), 10); err != nil || len(due) != 0 {
-		t.Errorf("overdue %v, %v", due, err)
-	}
+	a.mustLease(d.Row)
+	b.wantOverdue()
 
 	b.later(leaseFor + time.Second)
-	if due, err := b.Overdue(t.Context(), 10); err != nil || len(due) != 1 {
-		t.Errorf("overdue %v, %v", due, err)
-	}
-	if _, ok, err := b.Lease(t.Context(), d.Row); !ok || err != nil {
-		t.Errorf("leased %v, %v", ok, err)
-	}
+	b.wantOverdue(advanceTask(d.Row))
+	b.mustLease(d.Row)
 }
 
-// environments watches who is inside which.
+// environments watches which deployment is inside each environment, and in which order they were.
 type environments struct {
 	mu     sync.Mutex
 	inside map[string]int64
@@ -206,61 +273,60 @@ type environments struct {
 func (e *environments) enter(t *testing.T, d deployment.Deployment) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if other := e.inside[d.Request.Environment]; other != 0 {
-		t.Errorf("%d and %d are in %s", other, d.Request.ID, d.Request.Environment)
+
+	name := d.Request.Environment
+	if other := e.inside[name]; other != 0 {
+		t.Errorf("%s: got %d beside %d", name, d.Request.ID, other)
 	}
-	e.inside[d.Request.Environment] = d.Request.ID
-	e.order[d.Request.Environment] = append(e.order[d.Request.Environment], d.Request.ID)
+
+	e.inside[name] = d.Request.ID
+	e.order[name] = append(e.order[name], d.Request.ID)
 }
 
 func (e *environments) leave(d deployment.Deployment) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	delete(e.inside, d.Request.Environment)
 }
 
-// Two replicas work through many deployments: never two of one environment at once, in order, all
-// of them.
-func TestReplicasShareTheWork(t *testing.T) {
-	both := replicas(t, 2)
+// Two replicas work through many deployments: never two of one environment at once, in order, and
+// all of them.
+func TestPostgres_ReplicasShareTheWork(t *testing.T) {
+	replicas := openReplicas(t, 2)
 	const each, kinds = 6, 5
 	for i := range each * kinds {
-		both[i%2].accept(int64(i+1), fmt.Sprintf("e%d", i%kinds), fmt.Sprintf("p%d", i%3))
+		replicas[i%2].accept(int64(i+1), fmt.Sprintf("e%d", i%kinds), fmt.Sprintf("p%d", i%3))
 	}
 
 	seen := &environments{inside: map[string]int64{}, order: map[string][]int64{}}
-	var all sync.WaitGroup
+	var workers sync.WaitGroup
 	for i := range 8 {
-		all.Go(func() {
-			for work(t, both[i%2], seen) {
+		workers.Go(func() {
+			for left := true; left; {
+				left = deployWaiting(t, replicas[i%2], seen)
 			}
 		})
 	}
 
-	all.Wait()
+	workers.Wait()
 	for name, ids := range seen.order {
-		for i := 1; i < len(ids); i++ {
-			if ids[i] < ids[i-1] {
-				t.Errorf("%s: %v", name, ids)
-			}
-		}
-
-		if len(ids) != each {
-			t.Errorf("%s: %d ended", name, len(ids))
+		if !slices.IsSorted(ids) || len(ids) != each {
+			t.Errorf("%s: got %v, want %d in order", name, ids, each)
 		}
 	}
 }
 
-// work takes one row from its start to its end, as an engine does, and says whether anything is
-// left.
-func work(t *testing.T, b *testDB, seen *environments) bool {
-	left, err := b.List(t.Context(), deployment.Filter{State: deployment.Waiting, Limit: 100})
+// deployWaiting takes the rows that it can lease from their start to their end, and says whether
+// there were any.
+func deployWaiting(t *testing.T, b *testDB, seen *environments) (left bool) {
+	waiting, err := b.List(t.Context(), deployment.Filter{State: deployment.Waiting, Limit: 100})
 	if err != nil {
 		t.Error(err)
 		return false
 	}
 
-	for _, d := range left {
+	for _, d := range waiting {
 		d, ok, err := b.Lease(t.Context(), d.Row)
 		if err != nil {
 			t.Error(err)
@@ -269,16 +335,16 @@ func work(t *testing.T, b *testDB, seen *environments) bool {
 			continue
 		}
 
-		started, err := b.Save(t.Context(), triggering(d, b), deployment.Changes{}, deployment.SaveOptions{KeepLease: true})
-		var busy *deployment.BlockedError
-		if errors.As(err, &busy) || errors.Is(err, deployment.ErrVersionConflict) {
+		keep := deployment.SaveOptions{KeepLease: true}
+		started, err := b.Save(t.Context(), triggering(d, b), deployment.Changes{}, keep)
+		var blocked *deployment.BlockedError
+		if errors.As(err, &blocked) || errors.Is(err, deployment.ErrVersionConflict) {
 			if err := b.Unlease(t.Context(), d.Row); err != nil {
 				t.Error(err)
 			}
 
 			continue
 		}
-
 		if err != nil {
 			t.Error(err)
 			return false
@@ -286,8 +352,10 @@ func work(t *testing.T, b *testDB, seen *environments) bool {
 
 		seen.enter(t, started)
 		seen.leave(started)
-		b.must(ended(started, deployment.Succeeded), deployment.Changes{})
+		b.mustSave(ended(started, deployment.Succeeded), deployment.Changes{})
 	}
 
-	return len(left) > 0
+	return len(waiting) > 0
 }
+
+func TestPostgres_ReplicasShareTheAudit(t *testing.T) { testAuditWriters(t, openReplicas(t, 2)...) }

@@ -57,7 +57,7 @@ func TestPostpone_KeepsHints(t *testing.T) {
 
 			newer := b.accept(2, "production", "p")
 			newer.AdmittedAt = b.clock()
-			b.must(newer, deployment.Changes{})
+			b.mustSave(newer, deployment.Changes{})
 			if err := b.WakeQueue(t.Context(), 7, "production"); err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestPostpone_VersionConflict(t *testing.T) {
 		t.Run(dialect.name, func(t *testing.T) {
 			b := dialect.open(t)
 			d := b.accept(1, "production", "p")
-			b.must(d, deployment.Changes{})
+			b.mustSave(d, deployment.Changes{})
 			if err := b.Postpone(t.Context(), d); !errors.Is(err, deployment.ErrVersionConflict) {
 				t.Errorf("got %v, want a version conflict", err)
 			}

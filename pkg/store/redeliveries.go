@@ -26,9 +26,9 @@ const (
 // It should not for a delivery that has come in, nor too often.
 func (s Redeliveries) Redeliver(ctx context.Context, guid string) (ask bool, err error) {
 	return writeFor(ctx, s.db, func(t *tx) (bool, error) {
-		var arrived int
-		err := t.row(`SELECT count(*) FROM deliveries WHERE guid = $1`, []any{guid}, &arrived)
-		if err != nil || arrived > 0 {
+		var known int
+		err := t.row(`SELECT count(*) FROM deliveries WHERE guid = $1`, []any{guid}, &known)
+		if err != nil || known > 0 {
 			return false, err
 		}
 
@@ -63,7 +63,7 @@ func (s Redeliveries) Redeliver(ctx context.Context, guid string) (ask bool, err
 // moment.
 func (s Redeliveries) Redelivered(ctx context.Context) ([]deployment.Deployment, error) {
 	rows, err := writeFor(ctx, s.db, func(t *tx) ([]int64, error) {
-		rows, err := t.markArrived()
+		rows, err := t.markRepeated()
 		if err != nil {
 			return nil, err
 		}
@@ -96,16 +96,16 @@ func (s Redeliveries) Redelivered(ctx context.Context) ([]deployment.Deployment,
 	return list, nil
 }
 
-// arrival is a repeated delivery that has come in.
-type arrival struct {
+// repeatedDelivery is a repeated delivery that has come in.
+type repeatedDelivery struct {
 	guid   string
 	row    int64 // of its deployment; 0: it led to none
 	landed int
 }
 
-// markArrived records what has come in since the last time, and gives the rows of what led to a
+// markRepeated records what has come in since the last time, and gives the rows of what led to a
 // deployment.
-func (t *tx) markArrived() ([]int64, error) {
+func (t *tx) markRepeated() ([]int64, error) {
 	found, err := t.all(`
 		SELECT r.guid, d.row_id, v.ignored
 		FROM redeliveries r
@@ -117,35 +117,35 @@ func (t *tx) markArrived() ([]int64, error) {
 		return nil, err
 	}
 
-	arrivals, err := scanEach(found, scanArrival)
+	repeated, err := scanEach(found, scanRepeatedDelivery)
 	if err != nil {
 		return nil, err
 	}
 
 	var rows []int64
-	for _, a := range arrivals {
-		_, err := t.exec(`UPDATE redeliveries SET landed = $2 WHERE guid = $1`, a.guid, a.landed)
+	for _, r := range repeated {
+		_, err := t.exec(`UPDATE redeliveries SET landed = $2 WHERE guid = $1`, r.guid, r.landed)
 		if err != nil {
 			return nil, err
 		}
 
-		if a.row != 0 {
-			rows = append(rows, a.row)
+		if r.row != 0 {
+			rows = append(rows, r.row)
 		}
 	}
 
 	return rows, nil
 }
 
-func scanArrival(s scanner) (a arrival, err error) {
+func scanRepeatedDelivery(s scanner) (r repeatedDelivery, err error) {
 	var row sql.NullInt64
 	var ignored string
-	err = s.Scan(&a.guid, &row, &ignored)
+	err = s.Scan(&r.guid, &row, &ignored)
 
-	a.landed = redeliveryIgnored
+	r.landed = redeliveryIgnored
 	if ignored == "" && row.Valid {
-		a.row, a.landed = row.Int64, redeliveryAccepted
+		r.row, r.landed = row.Int64, redeliveryAccepted
 	}
 
-	return a, err
+	return r, err
 }

@@ -16,7 +16,7 @@ import (
 const apiTokens = "e2e:read:" + apiToken + ",chat:behalf:" + chatToken +
 	",manager:deploy:" + managerToken + ",root:admin:" + adminToken
 
-// newRuledAPI starts a world with one ruled repository, acme/api.
+// newRuledAPI starts a harness with one ruled repository, acme/api.
 func newRuledAPI(t *testing.T, rules string, more map[string]string) *harness {
 	t.Helper()
 	env := map[string]string{"API_TOKENS": apiTokens}
@@ -45,9 +45,7 @@ func TestClaims_StrangersDoNotLimitJobs(t *testing.T) {
 
 	refused := 0
 	for range 1300 { // two minutes' worth, because a new minute may begin meanwhile
-		body := fmt.Appendf(nil, `{"key":%q,"pipeline":%q}`, uuid.NewString(), p.ID)
-		header := http.Header{"Content-Type": {"application/json"}}
-		if code, _ := h.send(http.MethodPost, "/webhooks/claim", body, header); code == http.StatusTooManyRequests {
+		if h.claim(uuid.NewString(), p.ID) == http.StatusTooManyRequests {
 			refused++
 		}
 	}

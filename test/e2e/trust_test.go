@@ -11,10 +11,10 @@ import (
 )
 
 // headsOf makes CircleCI build the head that GitHub has at that moment, as it does.
-func headsOf(w **world) func(*circleci.Options) {
+func headsOf(h **harness) func(*circleci.Options) {
 	return func(o *circleci.Options) {
 		o.Revision = func(_, ref string) string {
-			sha, _ := (*w).gh.Head("acme/api", ref)
+			sha, _ := (*h).gh.Head("acme/api", ref)
 			return sha
 		}
 	}
@@ -22,42 +22,42 @@ func headsOf(w **world) func(*circleci.Options) {
 
 // trusting is a world with one route, whose rules and refs are given, and the parameters that the
 // documents recommend.
-func trusting(t *testing.T, route string) *world {
+func trusting(t *testing.T, route string) *harness {
 	t.Helper()
-	var w *world
-	w = newWorld(t, setup{
+	var h *harness
+	h = newHarness(t, setup{
 		routes: "routes:\n  - repository: acme/api\n    " + route + strings.TrimRight(parameters, "\n") +
 			"\n      deploy_sha: \"{{ .SHA }}\"\n",
 		env: map[string]string{
-			"API_TOKENS": "e2e:read:" + apiToken + ",face:behalf:" + behalfToken + ",root:admin:" + adminToken,
+			"API_TOKENS": "e2e:read:" + apiToken + ",face:behalf:" + chatToken + ",root:admin:" + adminToken,
 		},
-		ci: headsOf(&w),
+		ci: headsOf(&h),
 	})
-	w.gh.AddRepository("acme/api")
-	return w
+	h.gh.AddRepository("acme/api")
+	return h
 }
 
-func (w *world) wantNoPipeline(d github.Deployment) {
-	w.t.Helper()
-	if found := w.pipelines(d); len(found) > 0 {
-		w.t.Errorf("got pipelines %v of deployment %d, want none", found, d.ID)
+func (h *harness) wantNoPipeline(d github.Deployment) {
+	h.t.Helper()
+	if found := h.pipelines(d); len(found) > 0 {
+		h.t.Errorf("got pipelines %v of deployment %d, want none", found, d.ID)
 	}
 }
 
 // A branch that moves between the approval and the trigger is not built with the approver's consent.
 func TestTrust_BranchThatMovesAfterApproval(t *testing.T) {
 	t.Parallel()
-	w := trusting(t, "approvals: {count: 1, users: [dave]}")
-	w.gh.Push("acme/api", "topic", "")
-	w.start()
+	h := trusting(t, "approvals: {count: 1, users: [dave]}")
+	h.gh.Push("acme/api", "topic", "")
+	h.start()
 
-	d := w.create("acme/api", github.NewDeployment{Ref: "topic", Payload: payload("success"), Creator: "mallory"})
-	w.waits(d, "dave")
-	moved := w.gh.Push("acme/api", "topic", "")
-	w.does("POST", fmt.Sprintf("/deployments/%d/approve", d.ID), behalfToken, w.actor("dave"), 200, "")
+	d := h.create("acme/api", github.NewDeployment{Ref: "topic", Payload: payload("success"), Creator: "mallory"})
+	h.expectWaiting(d, "dave")
+	moved := h.gh.Push("acme/api", "topic", "")
+	h.expectAPI("POST", fmt.Sprintf("/deployments/%d/approve", d.ID), chatToken, h.actorBody("dave"), 200, "")
 
-	w.ends(d, "error", fmt.Sprintf("topic moved: wanted %.7s, is %.7s", d.SHA, moved))
-	w.wantNoPipeline(d)
+	h.expectEnd(d, "error", fmt.Sprintf("topic moved: wanted %.7s, is %.7s", d.SHA, moved))
+	h.wantNoPipeline(d)
 }
 
 // A branch that somebody pushes under the name of a tag is not built in its place.
@@ -72,29 +72,29 @@ func TestTrust_BranchWithTheNameOfTheTag(t *testing.T) {
 		{name: "the same commit", other: false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := trusting(t, "allow: {users: [alice], permission: write}")
-			w.gh.SetRole("acme/api", "alice", "write")
-			good := w.gh.Tag("acme/api", "v1.2.3", "")
-			w.start()
+			h := trusting(t, "allow: {users: [alice], permission: write}")
+			h.gh.SetRole("acme/api", "alice", "write")
+			good := h.gh.Tag("acme/api", "v1.2.3", "")
+			h.start()
 
-			lock := w.does("POST", "/locks", adminToken, `{"reason":"a minute"}`, 201, "")
-			d := w.create("acme/api", github.NewDeployment{Ref: "v1.2.3", Payload: payload("success"), Creator: "alice"})
-			w.waits(d, "a minute")
+			lock := h.expectAPI("POST", "/locks", adminToken, `{"reason":"a minute"}`, 201, "")
+			d := h.create("acme/api", github.NewDeployment{Ref: "v1.2.3", Payload: payload("success"), Creator: "alice"})
+			h.expectWaiting(d, "a minute")
 			branch := good
 			if c.other {
 				branch = strings.Repeat("66", 20)
 			}
-			w.gh.Push("acme/api", "v1.2.3", branch)
-			w.does("DELETE", lockPath(t, lock), adminToken, "", 204, "")
+			h.gh.Push("acme/api", "v1.2.3", branch)
+			h.expectAPI("DELETE", lockPath(t, lock), adminToken, "", 204, "")
 
 			if !c.other {
-				w.ends(d, "error", "v1.2.3 is a branch and a tag: write refs/heads/v1.2.3 or refs/tags/v1.2.3")
-				w.wantNoPipeline(d)
+				h.expectEnd(d, "error", "v1.2.3 is a branch and a tag: write refs/heads/v1.2.3 or refs/tags/v1.2.3")
+				h.wantNoPipeline(d)
 				return
 			}
 
-			w.silent[d.ID] = true // the simulated CircleCI does not tell a tag's commit from a branch's
-			if p := w.pipeline(d); p.Tag != "v1.2.3" || p.Branch != "" {
+			h.unchecked[d.ID] = true // the simulated CircleCI does not tell a tag's commit from a branch's
+			if p := h.waitPipeline(d); p.Tag != "v1.2.3" || p.Branch != "" {
 				t.Errorf("got branch %q, tag %q, want the tag", p.Branch, p.Tag)
 			}
 		})
@@ -104,14 +104,14 @@ func TestTrust_BranchWithTheNameOfTheTag(t *testing.T) {
 // The rule refs holds for the ref that is built, too.
 func TestTrust_RefsHoldForWhatIsBuilt(t *testing.T) {
 	t.Parallel()
-	w := trusting(t, "refs: [main]\n    circleci: {revision: note, ref: \"{{ .Payload.branch }}\"}")
-	w.gh.Push("acme/api", "evil", "")
-	w.start()
+	h := trusting(t, "refs: [main]\n    circleci: {revision: note, ref: \"{{ .Payload.branch }}\"}")
+	h.gh.Push("acme/api", "evil", "")
+	h.start()
 
 	evil := json.RawMessage(`{"story":"success","branch":"evil"}`)
-	d := w.create("acme/api", github.NewDeployment{Payload: evil, Creator: "alice"})
-	w.ends(d, "error", "evil may not be deployed to production (allowed: main)")
-	w.wantNoPipeline(d)
+	d := h.create("acme/api", github.NewDeployment{Payload: evil, Creator: "alice"})
+	h.expectEnd(d, "error", "evil may not be deployed to production (allowed: main)")
+	h.wantNoPipeline(d)
 }
 
 // An event that was signed with the secret, and that GitHub does not show, runs nothing.
@@ -143,12 +143,12 @@ func TestTrust_ForgedEvent(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := trusting(t, "environment: production\n    refs: [main]")
-			w.start()
-			real := w.create("acme/api", github.NewDeployment{Environment: "unrouted", Payload: payload("success"), Creator: "mallory"})
+			h := trusting(t, "environment: production\n    refs: [main]")
+			h.start()
+			real := h.create("acme/api", github.NewDeployment{Environment: "unrouted", Payload: payload("success"), Creator: "mallory"})
 
 			var body map[string]any
-			decode(t, w.gh.EventBody(real.ID), &body)
+			decode(t, h.gh.EventBody(real.ID), &body)
 			body["deployment"].(map[string]any)["environment"] = "production"
 			c.forge(body)
 			forged, err := json.Marshal(body)
@@ -156,14 +156,14 @@ func TestTrust_ForgedEvent(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			if got := w.hook("deployment", forged); !strings.Contains(got, "accepted") {
+			if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
 				t.Fatalf("got %s, want the event accepted", got)
 			}
 
-			w.waitLog("GitHub shows another deployment")
-			w.silent[real.ID] = true
-			w.wantNoPipeline(real)
-			if found := w.ci.ByParameter("deployment_id")["987654321"]; len(found) > 0 {
+			h.waitLog("GitHub shows another deployment")
+			h.unchecked[real.ID] = true
+			h.wantNoPipeline(real)
+			if found := h.ci.ByParameter("deployment_id")["987654321"]; len(found) > 0 {
 				t.Errorf("got pipelines %v of a deployment that GitHub does not show, want none", found)
 			}
 		})
@@ -184,21 +184,21 @@ func TestTrust_RefsThatMayNotBeRead(t *testing.T) {
 		{name: "no rules", route: "timeout: 1h", waits: false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := trusting(t, c.route)
-			if err := w.gh.NextNamed(github.OpGetRef, "forbidden", 1000); err != nil {
+			h := trusting(t, c.route)
+			if err := h.gh.NextNamed(github.OpGetRef, "forbidden", 1000); err != nil {
 				t.Fatal(err)
 			}
-			w.start()
+			h.start()
 
-			d := w.create("acme/api", github.NewDeployment{Payload: payload("success"), Creator: "alice"})
+			d := h.create("acme/api", github.NewDeployment{Payload: payload("success"), Creator: "alice"})
 			if !c.waits {
-				w.ends(d, "success", "")
+				h.expectEnd(d, "success", "")
 				return
 			}
 
-			w.waits(d, "contents: read")
-			w.silent[d.ID] = true
-			w.wantNoPipeline(d)
+			h.expectWaiting(d, "contents: read")
+			h.unchecked[d.ID] = true
+			h.wantNoPipeline(d)
 		})
 	}
 }
@@ -206,11 +206,11 @@ func TestTrust_RefsThatMayNotBeRead(t *testing.T) {
 // A pull request's ref is a branch at CircleCI; what is no branch and no tag ends at once.
 func TestTrust_OtherRefs(t *testing.T) {
 	t.Parallel()
-	w := trusting(t, "timeout: 1h")
-	head := w.gh.Push("acme/api", "topic", "")
-	w.gh.SetPull("acme/api", 12, head, strings.Repeat("5a", 20))
-	w.gh.Tag("acme/api", "v1", "")
-	w.start()
+	h := trusting(t, "timeout: 1h")
+	head := h.gh.Push("acme/api", "topic", "")
+	h.gh.SetPull("acme/api", 12, head, strings.Repeat("5a", 20))
+	h.gh.Tag("acme/api", "v1", "")
+	h.start()
 
 	for i, c := range []struct {
 		ref    string
@@ -223,14 +223,14 @@ func TestTrust_OtherRefs(t *testing.T) {
 		{ref: "tags/v1", tag: "v1"},
 	} {
 		t.Run(c.ref, func(t *testing.T) {
-			w := w.in(t)
-			d := w.create("acme/api", github.NewDeployment{
+			h := h.withT(t)
+			d := h.create("acme/api", github.NewDeployment{
 				Ref:         c.ref,
 				Environment: fmt.Sprint("review-", i),
 				Payload:     payload("success"),
 			})
-			w.ends(d, "success", "")
-			if p := w.pipeline(d); p.Branch != c.branch || p.Tag != c.tag {
+			h.expectEnd(d, "success", "")
+			if p := h.waitPipeline(d); p.Branch != c.branch || p.Tag != c.tag {
 				t.Errorf("got branch %q, tag %q, want branch %q, tag %q", p.Branch, p.Tag, c.branch, c.tag)
 			}
 		})
@@ -261,11 +261,11 @@ func TestTrust_CallsOfADeployment(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := trusting(t, c.route)
-			w.start()
-			w.ends(w.create("acme/api", github.NewDeployment{Ref: c.ref, Payload: payload("success")}), "success", "")
+			h := trusting(t, c.route)
+			h.start()
+			h.expectEnd(h.create("acme/api", github.NewDeployment{Ref: c.ref, Payload: payload("success")}), "success", "")
 
-			calls := w.gh.Calls()
+			calls := h.gh.Calls()
 			if calls[github.OpGetDeployment] != c.deployments || calls[github.OpGetRef] != c.refs {
 				t.Errorf("got %d reads of the deployment, %d of refs, want %d, %d",
 					calls[github.OpGetDeployment], calls[github.OpGetRef], c.deployments, c.refs)
@@ -293,14 +293,14 @@ func TestTrust_Check(t *testing.T) {
 		{name: "no rules, refs are hidden", route: "timeout: 1h", hidden: true, not: "contents: read"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := trusting(t, c.route)
+			h := trusting(t, c.route)
 			if c.hidden {
-				if err := w.gh.NextNamed(github.OpGetRef, "forbidden", 10); err != nil {
+				if err := h.gh.NextNamed(github.OpGetRef, "forbidden", 10); err != nil {
 					t.Fatal(err)
 				}
 			}
 
-			code, out, errs := command(t, w.env, "check")
+			code, out, errs := command(t, h.env, "check")
 			if code != c.code || !strings.Contains(out, c.want) || c.not != "" && strings.Contains(out, c.not) {
 				t.Errorf("got %d %s%s, want %d with %q and without %q", code, out, errs, c.code, c.want, c.not)
 			}

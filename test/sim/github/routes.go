@@ -28,7 +28,9 @@ const (
 	OpGetDelivery      = "get delivery"
 	OpRedeliver        = "redeliver"
 	OpCombinedStatus   = "combined status"
+	OpCommitStatuses   = "commit statuses"
 	OpCheckRuns        = "check runs"
+	OpWorkflowRuns     = "workflow runs"
 	OpCompare          = "compare"
 	OpCollaborator     = "collaborator permission"
 	OpTeamMembership   = "team membership"
@@ -127,6 +129,20 @@ var repositoryRoutes = []route{
 		path:       "/commits/{ref}/status",
 		permission: "statuses=read",
 		handler:    (*Server).combinedStatus,
+	},
+	{
+		op:         OpCommitStatuses,
+		method:     http.MethodGet,
+		path:       "/commits/{ref}/statuses",
+		permission: "statuses=read",
+		handler:    (*Server).commitStatuses,
+	},
+	{
+		op:         OpWorkflowRuns,
+		method:     http.MethodGet,
+		path:       "/actions/runs",
+		permission: "actions=read",
+		handler:    (*Server).workflowRuns,
 	},
 	{
 		op:         OpCheckRuns,

@@ -54,6 +54,7 @@ CREATE INDEX deployments_repository ON deployments (repository, row_id);
 CREATE INDEX deployments_accepted ON deployments (accepted_at);
 CREATE INDEX deployments_commit ON deployments (repository_id, environment_key, sha, deployment_id)
     WHERE state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected');
+CREATE INDEX deployments_pipelines_of_commit ON deployments (repository_id, sha) WHERE pipeline_id <> '';
 CREATE INDEX deployments_deployed ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'succeeded' AND pipeline_id <> '';
 -- The safety nets of the two promises.
 CREATE UNIQUE INDEX deployments_one_per_environment ON deployments (repository_id, environment_key) WHERE holds_slot = 1;
