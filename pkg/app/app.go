@@ -39,6 +39,7 @@ type App struct {
 	recovery *recovery.Recovery
 	sources  *hookSources
 	pins     *gate.Pins
+	ownApp   *ownApp
 	server   *server.Server
 
 	failed    chan error
@@ -78,6 +79,11 @@ func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logge
 // Start starts the workers, then the listeners. When it returns, webhooks are accepted. After an
 // error everything is stopped.
 func (a *App) Start(ctx context.Context) error {
+	if err := a.pins.Load(ctx); err != nil {
+		a.Stop(ctx)
+		return err
+	}
+
 	a.db.OnDue(a.engine.Enqueue)
 
 	// Recovery and the look-ups at start are canceled before the engine stops and waited for
@@ -91,6 +97,7 @@ func (a *App) Start(ctx context.Context) error {
 
 	recovered.Go(func() { a.recovery.Run(recovering) })
 	recovered.Go(func() { a.pins.Run(recovering) })
+	recovered.Go(func() { a.ownApp.learnSlug(recovering) })
 	a.onStop(func(context.Context) { stopRecovery() })
 
 	a.sources.start()

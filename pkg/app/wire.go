@@ -79,7 +79,8 @@ func (a *App) wire() error {
 	}
 	a.onStop(func(context.Context) { c.close() })
 
-	routes := a.cfg.Routes.WithOwnApp(route.OwnApp{ID: a.cfg.GitHub.AppID})
+	a.ownApp = &ownApp{app: route.OwnApp{ID: a.cfg.GitHub.AppID}, github: c.github, log: a.log}
+	routes := a.cfg.Routes.WithOwnApp(&a.ownApp.app)
 	in := &intake.Intake{
 		Routes:  routes,
 		Machine: newMachine(a.cfg),

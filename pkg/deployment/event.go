@@ -87,7 +87,10 @@ type (
 
 	// TriggerUnknown says that the request left and no usable answer came: it may have started a
 	// pipeline.
-	TriggerUnknown struct{ Cause string }
+	TriggerUnknown struct {
+		Cause   string
+		Refused bool // a 4xx without CircleCI's own message: a no of CircleCI, or of a proxy in between
+	}
 
 	// TriggerInterrupted says that a worker which is not the sender found the deployment in
 	// Triggering: the sender has died, before or after it sent.

@@ -62,7 +62,7 @@ func (m Machine) New(req Request, a Admission, receivedAt time.Time) (Deployment
 	d := Deployment{
 		Request:    req,
 		Target:     a.Target,
-		Problem:    a.Problem,
+		Problem:    Readable(a.Problem),
 		State:      Waiting,
 		AcceptedAt: receivedAt,
 		StepDue:    receivedAt,
@@ -79,7 +79,7 @@ func (m Machine) New(req Request, a Admission, receivedAt time.Time) (Deployment
 
 	entries := make([]Entry, 0, len(a.Notes))
 	for _, note := range a.Notes {
-		entries = append(entries, Entry{At: receivedAt, Event: "note", Detail: note})
+		entries = append(entries, Entry{At: receivedAt, Event: "note", Detail: Readable(note)})
 	}
 
 	return d, entries
@@ -139,12 +139,12 @@ func (t *transition) setDue() {
 // dueIn sets when the deployment's own next step is due.
 func (t *transition) dueIn(after time.Duration) { t.StepDue = t.now.Add(after) }
 
-// note adds a line to the timeline.
+// note adds a line to the timeline. What others wrote may be part of it.
 func (t *transition) note(event, format string, args ...any) {
 	t.changes.Timeline = append(t.changes.Timeline, Entry{
 		At:     t.now,
 		Event:  event,
-		Detail: fmt.Sprintf(format, args...),
+		Detail: Readable(fmt.Sprintf(format, args...)),
 	})
 }
 
@@ -170,10 +170,11 @@ func (t *transition) moveTo(s State) {
 	t.note(string(s), "%s", t.Reason)
 }
 
-// end moves to a final state and adds the final report. A failed deployment with a pipeline is
+// end moves to a final state and adds the final report. What others wrote may be part of the reason,
+// which is never empty. A failed deployment with a pipeline is
 // polled on for a rerun; any other is due again only while its workflows have to end.
 func (t *transition) end(s State, reason, logURL string) {
-	t.Reason, t.BlockedBy = reason, ""
+	t.Reason, t.BlockedBy = cmp.Or(Readable(reason), "no reason was given"), ""
 	t.moveTo(s)
 	t.EndedAt, t.QuietSince = t.now, time.Time{}
 	if t.StoppingSince.IsZero() {

@@ -129,7 +129,7 @@ func (w *pushedWorld) Trigger(
 	}
 
 	w.configs = append(w.configs, commit)
-	return triggered(fmt.Sprint("p", len(w.configs)))
+	return triggered(fmt.Sprintf("p%d-%d", w.truth.ID, len(w.configs)))
 }
 
 func (w *pushedWorld) Poll(context.Context, string) (deployment.Progress, *deployment.PollFailed) {
@@ -149,7 +149,7 @@ func drawRoute(rt *rapid.T) (text string, fixed bool) {
 	chosenRefs := []string{"{{ .Ref }}", "{{ .Payload.branch }}", "refs/heads/{{ .Payload.branch }}", "refs/tags/{{ .Ref }}"}
 	refs := slices.Concat(fixedRefs, chosenRefs)
 
-	circleci := []string{"revision: " + rapid.SampledFrom([]string{"auto", "strict", "note"}).Draw(rt, "revision")}
+	circleci := []string{"revision: " + rapid.SampledFrom([]string{"auto", "strict", "note", "note"}).Draw(rt, "revision")}
 	fixed = false
 	if rapid.Bool().Draw(rt, "has a ref") {
 		ref := rapid.SampledFrom(refs).Draw(rt, "ref")
@@ -169,8 +169,7 @@ func drawRoute(rt *rapid.T) (text string, fixed bool) {
 		"refs: [main]",
 		`refs: ["*"]`,
 		`refs: ["refs/*"]`,
-		"max_wait: 1h",
-		"after: [production]",
+		"require_ahead: true",
 	}).Draw(rt, "rule")
 	parameter := rapid.SampledFrom([]string{"{{ .Key }}", "{{ .SHA }}"}).Draw(rt, "parameter")
 	return fmt.Sprintf("routes:\n  - repository: acme/api\n    %s\n    circleci: {%s}\n    parameters: {p: %q}\n",
@@ -180,7 +179,8 @@ func drawRoute(rt *rapid.T) (text string, fixed bool) {
 // Whatever people ask for, push and forge: the commit whose configuration CircleCI reads is the one that
 // the rules judged and GitHub shows, or nobody who deploys can choose the configuration, or nothing runs.
 func TestProperty_WhatRunsIsWhatWasJudged(t *testing.T) {
-	ran := map[string]int{}
+	e := newTestEngine(t)
+	ran, n := map[string]int{}, int64(0)
 	rapid.Check(t, func(rt *rapid.T) {
 		text, fixed := drawRoute(rt)
 		table, err := route.Parse([]byte(text), "routes.yaml", route.Options{})
@@ -195,28 +195,26 @@ func TestProperty_WhatRunsIsWhatWasJudged(t *testing.T) {
 			}
 		}
 
-		e := newTestEngine(t)
-		defer func() { _ = e.db.Close() }()
+		n++
 		e.GitHub, e.Starter, e.Poller, e.Searcher = w, w, w, w
 		e.Gate = &gate.Gate{Policies: table, Rows: e.db, Now: e.clock}
 
-		event, ok := w.drawEvent(rt, e.clock())
+		event, ok := w.drawEvent(rt, n, e.clock())
 		if !ok {
 			return // there is no such ref
 		}
 
-		admission := table.Admit(event, "key")
-		d, _ := e.Machine.New(event, admission, e.clock())
-		delivery := deployment.Delivery{GUID: "g", RepositoryID: 7, DeploymentID: 1, ReceivedAt: e.clock()}
+		d, _ := e.Machine.New(event, table.Admit(event, keyOf(n)), e.clock())
+		delivery := deployment.Delivery{GUID: keyOf(n), RepositoryID: 7, DeploymentID: n, ReceivedAt: e.clock()}
 		if _, err := e.db.Accept(t.Context(), delivery, d); err != nil {
 			rt.Fatal(err)
 		}
-		if d, err = e.db.ByKey(t.Context(), "key"); err != nil {
+		if d, err = e.db.ByKey(t.Context(), keyOf(n)); err != nil {
 			rt.Fatal(err)
 		}
 
 		w.push()
-		d = e.run(t, d.Row, time.Minute)
+		d = e.run(t, d.Row, 30*time.Second)
 
 		for _, commit := range w.configs {
 			judged := commit == w.truth.SHA && policy.CompareEvent(event, &w.truth).Decision == policy.DecisionAllow
@@ -234,7 +232,7 @@ func TestProperty_WhatRunsIsWhatWasJudged(t *testing.T) {
 }
 
 // drawEvent draws a deployment, as GitHub shows it and as an event says, which may be forged.
-func (w *pushedWorld) drawEvent(rt *rapid.T, now time.Time) (event deployment.Request, ok bool) {
+func (w *pushedWorld) drawEvent(rt *rapid.T, id int64, now time.Time) (event deployment.Request, ok bool) {
 	ref := rapid.SampledFrom(slices.Concat(pushedRefs, pushedCommits, []string{
 		"main", "topic", "v1", "heads/topic", "tags/v1", "pull/1/head", "aaaaaaa", "refs/notes/x",
 	})).Draw(rt, "ref")
@@ -245,9 +243,9 @@ func (w *pushedWorld) drawEvent(rt *rapid.T, now time.Time) (event deployment.Re
 
 	branch := rapid.SampledFrom([]string{"main", "topic", "v1"}).Draw(rt, "payload")
 	w.truth = deployment.Request{
-		ID:          1,
+		ID:          id,
 		Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
-		Environment: "production",
+		Environment: fmt.Sprint("review-", id),
 		Ref:         ref,
 		SHA:         sha,
 		Task:        "deploy",
@@ -257,7 +255,7 @@ func (w *pushedWorld) drawEvent(rt *rapid.T, now time.Time) (event deployment.Re
 	}
 
 	event = w.truth
-	switch rapid.IntRange(0, 9).Draw(rt, "forged") {
+	switch rapid.IntRange(0, 14).Draw(rt, "forged") {
 	case 0:
 		event.SHA = rapid.SampledFrom(pushedCommits).Draw(rt, "forged commit")
 	case 1:

@@ -39,7 +39,7 @@ type Gate struct {
 
 // HasRules says whether a deployment's route has rules, or had some when it was accepted.
 func (g *Gate) HasRules(d deployment.Deployment) bool {
-	p, _ := g.Policies.Policy(d.Request)
+	p, _ := g.policyFor(d.Request)
 	return d.Target.HasRules || !p.Empty()
 }
 

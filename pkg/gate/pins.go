@@ -40,6 +40,26 @@ type Pins struct {
 	ids map[policy.PinKind]map[string]int64
 }
 
+// Load reads the ids that were remembered, and those that the routes file gives. It is called before
+// anything is decided, so that a name never counts for somebody else after a restart.
+func (p *Pins) Load(ctx context.Context) error {
+	stored, err := p.Store.Pins(ctx)
+	if err != nil {
+		return fmt.Errorf("read ids of names: %w", err)
+	}
+
+	for _, pin := range stored {
+		p.remember(pin)
+	}
+	for _, name := range p.Names {
+		if name.ID != 0 {
+			p.remember(name.Pin)
+		}
+	}
+
+	return nil
+}
+
 // Run looks up the names that have no id yet until all have one or ctx ends, and warns about those
 // that belong to somebody else by now.
 func (p *Pins) Run(ctx context.Context) {
@@ -57,18 +77,8 @@ func (p *Pins) Run(ctx context.Context) {
 	}
 }
 
-// lookUp looks up all names and returns how many have no id.
+// lookUp looks up all names and returns how many could not be.
 func (p *Pins) lookUp(ctx context.Context) (missing int) {
-	stored, err := p.Store.Pins(ctx)
-	if err != nil {
-		p.Log.Error().Err(err).Msg("pins not read")
-		return len(p.Names)
-	}
-
-	for _, known := range stored {
-		p.remember(known)
-	}
-
 	for _, name := range p.Names {
 		if err := p.pin(ctx, name); err != nil {
 			missing++
@@ -81,7 +91,6 @@ func (p *Pins) lookUp(ctx context.Context) (missing int) {
 
 func (p *Pins) pin(ctx context.Context, name policy.PinnedName) error {
 	if name.ID != 0 {
-		p.remember(name.Pin)
 		return nil
 	}
 

@@ -22,6 +22,10 @@ type pinList struct {
 func (l *pinList) Pins(context.Context) ([]policy.Pin, error) { return l.pins, l.down }
 
 func (l *pinList) AddPin(_ context.Context, p policy.Pin) (policy.Pin, error) {
+	if l.down != nil {
+		return p, l.down
+	}
+
 	for _, known := range l.pins {
 		if known.Kind == p.Kind && known.Name == p.Name {
 			return known, nil
@@ -48,6 +52,10 @@ func newTestPins(t *testing.T, names []policy.PinnedName, stored ...policy.Pin) 
 		Repositories: fakeRepositories{},
 		Log:          zerolog.Nop(),
 	}
+	if err := pins.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
 	pins.Run(t.Context())
 	return pins
 }

@@ -3,6 +3,7 @@ package route
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -67,6 +68,19 @@ func (r *reader) document(text []byte) ast.Node {
 		}
 	}
 
+	if t := tooDeep(tokens); t != nil {
+		r.problems = append(r.problems, Problem{
+			File: r.file,
+			Line: t.Position.Line,
+			Text: fmt.Sprintf(
+				"lists and mappings are nested more than %d deep: write the routes one below the other",
+				maxDepth,
+			),
+		})
+
+		return nil
+	}
+
 	f, err := parser.Parse(tokens, 0)
 	if err != nil {
 		r.syntaxProblem(err)
@@ -127,9 +141,11 @@ func (r *reader) table(t *Table, root ast.Node) {
 
 		shadowing := slices.IndexFunc(t.routes, func(earlier Route) bool { return earlier.shadows(route) })
 		if shadowing >= 0 {
-			r.problem(n,
+			r.problem(
+				n,
 				"this route is never reached: the route in line %d matches all that it matches; move this one before it",
-				t.routes[shadowing].Line)
+				t.routes[shadowing].Line,
+			)
 		}
 
 		t.routes = append(t.routes, route)

@@ -276,7 +276,7 @@ func (r *reader) approvalCount(m mapping) int {
 	}
 
 	count, err := strconv.Atoi(s)
-	if err != nil || count < 1 || count > maxApprovals {
+	if err != nil || count < 1 || count > maxApprovals || !printsAsWritten(s) {
 		r.problem(n, "count %q must be a number from 1 to %d", s, maxApprovals)
 	}
 

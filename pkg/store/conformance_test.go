@@ -64,6 +64,7 @@ func testConformance(t *testing.T, open opener) {
 		"the recorded decision is found":              testDecisionFound,
 		"a name keeps its first id":                   testPins,
 		"the pipelines of a commit are known":         testStartedPipelines,
+		"any words can be saved":                      testAnyWordsSaved,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
