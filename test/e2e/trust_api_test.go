@@ -13,10 +13,10 @@ import (
 )
 
 // apiTokens are one token of each scope.
-const apiTokens = "e2e:read:" + apiToken + ",face:behalf:" + chatToken +
+const apiTokens = "e2e:read:" + apiToken + ",chat:behalf:" + chatToken +
 	",manager:deploy:" + managerToken + ",root:admin:" + adminToken
 
-// newRuledAPI starts a world with one ruled repository, acme/api.
+// newRuledAPI starts a harness with one ruled repository, acme/api.
 func newRuledAPI(t *testing.T, rules string, more map[string]string) *harness {
 	t.Helper()
 	env := map[string]string{"API_TOKENS": apiTokens}
