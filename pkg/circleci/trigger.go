@@ -58,7 +58,7 @@ func (c *Client) Trigger(
 	case outbound.NotSent(err):
 		return deployment.TriggerNotSent{Cause: "CircleCI could not be reached", Detail: err.Error()}
 	case err != nil:
-		return deployment.TriggerUnknown{Cause: "CircleCI did not answer the trigger: " + err.Error()}
+		return deployment.TriggerUnknown{Cause: "CircleCI did not answer the trigger", Detail: err.Error()}
 	}
 
 	return c.triggerOutcome(r)

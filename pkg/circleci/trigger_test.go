@@ -242,6 +242,16 @@ func TestClient_TriggerWithoutAnswer(t *testing.T) {
 	})
 }
 
+// What everybody may read of a lost answer names no address; the timeline has it.
+func TestClient_Trigger_PublicCauseHasNoAddress(t *testing.T) {
+	c := newClient(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	got, ok := trigger(t, c).(deployment.TriggerUnknown)
+	const want = "CircleCI did not answer the trigger"
+	if !ok || got.Cause != want || got.Detail == "" {
+		t.Errorf("got %#v, want the cause %q and a detail", got, want)
+	}
+}
+
 func TestClient_TriggerRequests(t *testing.T) {
 	tag := deployment.Ref{Kind: deployment.RefTag, Name: "v1"}
 	for name, tt := range map[string]struct {

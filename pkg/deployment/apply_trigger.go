@@ -262,21 +262,21 @@ func applyTriggerUnknown(t *transition, e TriggerUnknown) bool {
 		t.Refusals = 0
 	}
 
-	t.becomeUnconfirmed(e.Cause)
+	t.becomeUnconfirmed(e.Cause, e.Detail)
 	return true
 }
 
 func applyTriggerInterrupted(t *transition, _ TriggerInterrupted) bool {
 	t.setOutcome(OutcomeInterrupted)
-	t.becomeUnconfirmed("the worker was interrupted while it triggered CircleCI")
+	t.becomeUnconfirmed("the worker was interrupted while it triggered CircleCI", "")
 	return true
 }
 
 // becomeUnconfirmed begins the look-ups.
-func (t *transition) becomeUnconfirmed(cause string) {
+func (t *transition) becomeUnconfirmed(cause, detail string) {
 	t.LastFailure = Readable(cause)
 	t.moveTo(Unconfirmed)
-	t.note("unknown", "%s; checking whether CircleCI started it", clean(cause))
+	t.note("unknown", "%s; checking whether CircleCI started it", withDetail(cause, detail))
 	t.report(GitHubQueued, "Checking whether CircleCI started it", "", t.now.Add(unconfirmedReportDelay))
 	t.dueIn(time.Second)
 }
@@ -285,6 +285,6 @@ func (t *transition) becomeUnconfirmed(cause string) {
 // found interrupted.
 func applyTriggerUnknownLate(t *transition, e TriggerUnknown) bool {
 	t.LastFailure = Readable(e.Cause)
-	t.note("unknown", "%s", clean(e.Cause))
+	t.note("unknown", "%s", withDetail(e.Cause, e.Detail))
 	return true
 }

@@ -89,7 +89,8 @@ type (
 	// pipeline.
 	TriggerUnknown struct {
 		Cause   string
-		Refused bool // a 4xx without CircleCI's own message: a no of CircleCI, or of a proxy in between
+		Detail  string // for the timeline only
+		Refused bool   // a 4xx without CircleCI's own message: a no of CircleCI, or of a proxy in between
 	}
 
 	// TriggerInterrupted says that a worker which is not the sender found the deployment in

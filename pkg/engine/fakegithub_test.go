@@ -105,5 +105,5 @@ func (r fixedRules) UnlockPolicies(deployment.Request) ([]policy.Policy, bool) {
 // between puts an engine between a GitHub and a CircleCI, under rules.
 func (e *testEngine) between(g *fakeGitHub, c *fakeCircleCI, rules policy.Policy) {
 	e.GitHub, e.Starter, e.Poller, e.Searcher = g, c, c, c
-	e.Gate = &gate.Gate{Policies: fixedRules(rules), Rows: e.db, Now: e.clock}
+	e.Gate = &gate.Gate{Policies: fixedRules(rules), Rows: e.db, History: e.db, Now: e.clock}
 }

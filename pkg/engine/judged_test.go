@@ -197,7 +197,7 @@ func TestProperty_WhatRunsIsWhatWasJudged(t *testing.T) {
 
 		n++
 		e.GitHub, e.Starter, e.Poller, e.Searcher = w, w, w, w
-		e.Gate = &gate.Gate{Policies: table, Rows: e.db, Now: e.clock}
+		e.Gate = &gate.Gate{Policies: table, Rows: e.db, History: e.db, Now: e.clock}
 
 		event, ok := w.drawEvent(rt, n, e.clock())
 		if !ok {

@@ -35,11 +35,7 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 
 	lookup, err := e.search(ctx, d)
 	if err != nil {
-		cause, detail := deployment.PublicCause("CircleCI", err)
-		if detail != "" {
-			e.Log.Info().Int64("deployment", d.Request.ID).Err(err).Msg("look-up failed")
-		}
-		return e.applyAndSave(ctx, d, deployment.LookupPending{Cause: cause})
+		return err
 	}
 
 	conclusion := e.Machine.EvaluateLookup(d, lookup, e.Now())
@@ -72,27 +68,35 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 		return l, err
 	}
 	if !d.Target.CarriesKey {
-		l.Failure = textOf(listErr)
+		l.Failure = e.lookupFailure(d, listErr)
 		return l, nil
 	}
 
 	evidence, evidenceErr := e.evidence(ctx, d, d.Candidates(listing, l.Known))
 	l.Evidence = evidence
-	if failure := errors.Join(listErr, evidenceErr); failure != nil {
-		l.Failure = textOf(failure)
+	if err := errors.Join(listErr, evidenceErr); err != nil {
+		l.Failure = e.lookupFailure(d, err)
 		return l, nil
 	}
 
 	shows, err := e.controlShowsKey(ctx, d, control, owner, evidence)
-	l.Control.ShowsKey, l.Failure = shows, textOf(err)
+	l.Control.ShowsKey, l.Failure = shows, e.lookupFailure(d, err)
 	return l, nil
 }
 
-func textOf(err error) string {
+// lookupFailure logs what CircleCI did not answer, and returns it in words that everybody may read; "" if
+// it answered.
+func (e *Engine) lookupFailure(d deployment.Deployment, err error) string {
 	if err == nil {
 		return ""
 	}
-	return err.Error()
+
+	cause, detail := deployment.PublicCause("CircleCI", err)
+	if detail != "" {
+		e.Log.Info().Int64("deployment", d.Request.ID).Err(err).Msg("look-up failed")
+	}
+
+	return cause
 }
 
 func (e *Engine) list(ctx context.Context, d deployment.Deployment, control string) (deployment.Listing, error) {

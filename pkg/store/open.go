@@ -2,6 +2,10 @@
 // approvals and the audit. They live in one database because one commit often changes several of
 // them.
 //
+// A delivery becomes a deployment in the commit before its answer. Deliveries that come in at the
+// same time share a commit, without waiting for more to come: PostgreSQL stores such a batch by one
+// statement, SQLite row by row, because there a statement over json_each takes longer.
+//
 // There is no separate job queue. Each deployment's row says when the deployment is due for its
 // next step (due_at) and when its next report is due (report_due_at). After a commit the store
 // calls the function given to OnDue for rows that are due now, and sets a timer in memory for rows

@@ -1,6 +1,9 @@
 -- +goose Up
--- Times are microseconds since 1970, UTC; flags are 0 or 1; data is the deployment as JSON, beside the columns that are searched.
--- ignored says why a delivery led to no deployment; only then repository and environment are kept, for people who look for it.
+-- Times are microseconds since 1970, UTC. Flags are 0 or 1.
+
+-- Deliveries of webhooks. ignored says why one led to no deployment; '': it led to one. body is compressed with S2 (one
+-- block), unless it is larger than 1 MiB. Of an ignored delivery
+-- repository and environment are kept, for people who look for it.
 CREATE TABLE deliveries (
     guid          TEXT PRIMARY KEY,
     event         TEXT NOT NULL,
@@ -16,7 +19,12 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_received ON deliveries (received_at) WHERE body IS NOT NULL OR ignored <> '';
 CREATE INDEX deliveries_ignored ON deliveries (received_at) WHERE ignored <> '' AND ignored <> 'duplicate';
 
--- sha is the commit. is_act is 1 for a task that locks or unlocks and starts no pipeline. admitted is 1 once the rules have found no reason to reject.
+-- One row for each accepted deployment. data is the deployment as JSON; the other columns are what is searched, and what
+-- only the store writes:
+--   nudges       how often something woke the row; a write that is based on an older number leaves the row due
+--   is_act       1 for a task that locks or unlocks, and starts no pipeline
+--   admitted     1 once the rules have found no reason to reject it
+--   due_at       when it is due for its next step; NULL: never (see due.go)
 CREATE TABLE deployments (
     row_id          INTEGER PRIMARY KEY AUTOINCREMENT,
     repository_id   INTEGER NOT NULL,
@@ -42,7 +50,7 @@ CREATE TABLE deployments (
     data            TEXT NOT NULL,
     UNIQUE (deployment_id, repository_id)
 );
--- A new deployment is in as few of these as can be: each index that it is in makes every delivery slower.
+-- A new deployment is in few of these indexes, because each one that it is in makes accepting it slower.
 CREATE INDEX deployments_due ON deployments (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX deployments_report_due ON deployments (report_due_at) WHERE report_due_at IS NOT NULL;
 CREATE INDEX deployments_waiting ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'waiting';
@@ -56,7 +64,7 @@ CREATE INDEX deployments_commit ON deployments (repository_id, environment_key, 
     WHERE state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected');
 CREATE INDEX deployments_pipelines_of_commit ON deployments (repository_id, sha) WHERE pipeline_id <> '';
 CREATE INDEX deployments_deployed ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'succeeded' AND pipeline_id <> '';
--- The safety nets of the two promises.
+-- These two reject what no write should attempt: a second deployment in an environment, and a second trigger in flight of a project.
 CREATE UNIQUE INDEX deployments_one_per_environment ON deployments (repository_id, environment_key) WHERE holds_slot = 1;
 CREATE UNIQUE INDEX deployments_one_trigger_per_project ON deployments (project_id) WHERE holds_project = 1;
 
@@ -89,7 +97,7 @@ CREATE TABLE reports (
 ) WITHOUT ROWID;
 CREATE INDEX reports_unsent ON reports (fate) WHERE fate IN ('owed', 'unknown');
 
--- Every pipeline that a look-up saw: row_id 0 is nobody's.
+-- The pipelines that were claimed, and those that a look-up saw and nobody claimed, whose row_id is 0.
 CREATE TABLE pipelines (
     pipeline_id TEXT PRIMARY KEY,
     project_id  TEXT NOT NULL,
@@ -105,7 +113,7 @@ CREATE TABLE projects (
     canonical  TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- Deliveries that GitHub was asked to make again. landed: 0 not yet, 1 it led to a deployment, 2 it led nowhere.
+-- Deliveries that GitHub was asked to repeat. landed is 0 until it comes in, 1 if it led to a deployment, and 2 if not.
 CREATE TABLE redeliveries (
     guid     TEXT PRIMARY KEY,
     tries    INTEGER NOT NULL,
@@ -114,14 +122,14 @@ CREATE TABLE redeliveries (
 ) WITHOUT ROWID;
 CREATE INDEX redeliveries_waiting ON redeliveries (guid) WHERE landed = 0;
 
--- What one process does for all, and how far it came: held_until keeps the others out meanwhile.
+-- Named leases of periodic work. Other processes do not get one before held_until. note is what its last holder left.
 CREATE TABLE duties (
     name       TEXT PRIMARY KEY,
     note       TEXT NOT NULL DEFAULT '',
     held_until INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
--- What was pruned keeps its place here, so that it never runs again.
+-- The ids of deployments that were deleted, so that none of them is accepted again.
 CREATE TABLE pruned (
     repository_id INTEGER NOT NULL,
     deployment_id INTEGER NOT NULL,
@@ -137,8 +145,8 @@ CREATE TABLE pins (
     PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
 
--- Claims on environments. is_admin is 1 where an admin took it. repository_id 0 is every repository, environment_key '' every environment; people are JSON. One whose expires_at has passed
--- is over, whether or not it was ended.
+-- Locks on environments. repository_id 0 is every repository, environment_key '' every environment. owner and ended_by are
+-- people, as JSON. is_admin is 1 if an admin took it. A lock is over once expires_at has passed, even if ended_at is NULL.
 CREATE TABLE locks (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     repository_id   INTEGER NOT NULL,
@@ -156,14 +164,14 @@ CREATE TABLE locks (
 );
 CREATE UNIQUE INDEX locks_one_per_scope ON locks (repository_id, environment_key) WHERE ended_at IS NULL;
 
--- What asked for a lock, where it may ask again after a crash.
+-- Which lock a source was given, for a source that may ask again after a crash.
 CREATE TABLE lock_sources (
     source  TEXT PRIMARY KEY,
     lock_id INTEGER NOT NULL REFERENCES locks (id) ON DELETE CASCADE
 ) WITHOUT ROWID;
 CREATE INDEX lock_sources_lock ON lock_sources (lock_id);
 
--- What owners are to be told of locks that others ended.
+-- Notices for the owners of locks that others ended.
 CREATE TABLE notices (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     at       INTEGER NOT NULL,
@@ -172,7 +180,7 @@ CREATE TABLE notices (
     lock_id  INTEGER NOT NULL
 );
 
--- person says who it is in one word: a person's newest approval of a row is the one that is kept.
+-- The newest approval that each person gave to a row. person is the same text for the same person.
 CREATE TABLE approvals (
     row_id     INTEGER NOT NULL REFERENCES deployments (row_id) ON DELETE CASCADE,
     person     TEXT NOT NULL,
@@ -188,7 +196,8 @@ CREATE TABLE approvals (
     PRIMARY KEY (row_id, person)
 ) WITHOUT ROWID;
 
--- The chain of what was asked and decided (package audit says how the hashes are made), and its newest link, which each commit that adds to it moves on.
+-- The audit: each record's hash covers the one before it (see package audit). audit_head has the newest record's number and
+-- hash. Each commit that adds records moves it on.
 CREATE TABLE audit (
     seq           INTEGER PRIMARY KEY,
     version       INTEGER NOT NULL,
