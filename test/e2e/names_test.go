@@ -140,6 +140,20 @@ func TestNames_NameOfAFormerTeam(t *testing.T) {
 	h.expectEnd(d, "error", "Canceled")
 }
 
+// Whoever takes a login that is free again does not get the rights of the former one.
+func TestNames_LoginOfAFormerPerson(t *testing.T) {
+	h := newHarnessWithRule(t, "allow: {users: [erin]}")
+	h.gh.AddUser("erin")
+	h.start()
+	h.expectEnd(h.deployAs("erin", "acme/api", "success"), "success", "")
+
+	h.gh.RenameUser("erin", "eve")
+	d := h.deployAs("erin", "acme/api", "success")
+	h.expectWaiting(d, "erin is another user than before")
+	h.expectAPI("POST", fmt.Sprintf("/deployments/%d/cancel", d.ID), adminToken, `{}`, 202, "")
+	h.expectEnd(d, "error", "Canceled")
+}
+
 // A repository keeps its rules under another name.
 func TestNames_RenamedRepository(t *testing.T) {
 	h := newHarnessWithRule(t, "allow: {users: [alice]}")
