@@ -283,15 +283,11 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 		WHERE row_id = $1`,
 		append(args, leaseArgs...)...,
 	)
-	if err != nil {
-		return err
-	}
-
-	if !o.KeepLease {
+	if err == nil && !o.KeepLease {
 		t.wake(advanceTask(next.Row), due)
 	}
 
-	return nil
+	return err
 }
 
 // leaseAfterSave gives the part of updateRow's statement that ends or extends the row's lease, and its
