@@ -130,8 +130,10 @@ func TestTrust_ForgedEvent(t *testing.T) {
 			},
 		},
 		{
-			name:  "another creator",
-			forge: func(body map[string]any) { body["deployment"].(map[string]any)["creator"].(map[string]any)["id"] = 583231 },
+			name: "another creator",
+			forge: func(body map[string]any) {
+				body["deployment"].(map[string]any)["creator"].(map[string]any)["id"] = 583231
+			},
 		},
 		{
 			name:  "another commit",
