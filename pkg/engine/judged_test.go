@@ -249,7 +249,7 @@ func (w *pushedWorld) drawEvent(rt *rapid.T, id int64, now time.Time) (event dep
 		Ref:         ref,
 		SHA:         sha,
 		Task:        "deploy",
-		Payload:     []byte(fmt.Sprintf(`{"branch":%q}`, branch)),
+		Payload:     fmt.Appendf(nil, `{"branch":%q}`, branch),
 		Creator:     deployment.Creator{ID: 7, Login: "mallory", Type: "User"},
 		CreatedAt:   now,
 	}

@@ -280,23 +280,23 @@ func (r *reader) template(
 // carries the key, and what revision: auto means. A pipeline that is told the commit can check it out
 // itself, so that CircleCI's revision need not be enforced. But this holds only where the requester
 // cannot choose the configuration, which would say what the pipeline does with the commit.
-func (route *Route) applyParameters() {
-	for _, p := range route.parameters {
-		route.CarriesKey = route.CarriesKey || p.usesKey
-		route.CarriesSHA = route.CarriesSHA || p.template != nil && p.template.usesField("SHA")
+func (r *Route) applyParameters() {
+	for _, p := range r.parameters {
+		r.CarriesKey = r.CarriesKey || p.usesKey
+		r.CarriesSHA = r.CarriesSHA || p.template != nil && p.template.usesField("SHA")
 	}
 
-	route.FixedRef = route.ref.literal
-	route.FixedConfig = route.FixedRef
-	if route.configRef != nil {
-		route.FixedConfig = route.configRef.literal
+	r.FixedRef = r.ref.literal
+	r.FixedConfig = r.FixedRef
+	if r.configRef != nil {
+		r.FixedConfig = r.configRef.literal
 	}
 
 	switch {
-	case route.Revision != "":
-	case route.CarriesSHA && route.FixedConfig:
-		route.Revision = deployment.RevisionNote
+	case r.Revision != "":
+	case r.CarriesSHA && r.FixedConfig:
+		r.Revision = deployment.RevisionNote
 	default:
-		route.Revision = deployment.RevisionStrict
+		r.Revision = deployment.RevisionStrict
 	}
 }

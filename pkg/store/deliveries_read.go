@@ -14,21 +14,21 @@ func (s Intake) IgnoredDeliveries(
 	f deployment.DeliveryFilter,
 ) ([]deployment.IgnoredDelivery, error) {
 	args := []any{micros(s.db.o.Now().Add(-deployment.KeepIgnored)), f.Limit}
-	where := ""
+	var where strings.Builder
 	for _, c := range []struct{ column, value string }{
 		{"repository", f.Repository},
 		{"environment", f.Environment},
 	} {
 		if c.value != "" {
 			args = append(args, strings.ToLower(c.value))
-			where += " AND lower(" + c.column + ") = " + placeholder(len(args))
+			where.WriteString(" AND lower(" + c.column + ") = " + placeholder(len(args)))
 		}
 	}
 
 	rows, err := s.db.all(ctx, `
 		SELECT guid, event, source, repository_id, deployment_id, received_at, ignored, repository, environment
 		FROM deliveries
-		WHERE ignored <> '' AND ignored <> 'duplicate' AND received_at >= $1`+where+`
+		WHERE ignored <> '' AND ignored <> 'duplicate' AND received_at >= $1`+where.String()+`
 		ORDER BY received_at DESC, guid LIMIT $2`, args...)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -21,9 +22,7 @@ const apiTokens = "e2e:read:" + apiToken + ",chat:behalf:" + chatToken +
 func newRuledAPI(t *testing.T, rules string, more map[string]string) *harness {
 	t.Helper()
 	env := map[string]string{"API_TOKENS": apiTokens}
-	for name, value := range more {
-		env[name] = value
-	}
+	maps.Copy(env, more)
 
 	const format = "routes:\n  - repository: acme/api\n    circleci: {revision: note}\n    %s%s"
 	h := newHarness(t, setup{
