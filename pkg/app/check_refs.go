@@ -14,7 +14,8 @@ func (c *checker) checkConfigRef(r route.Route) {
 		ownConfig = "%s: its parameters use {{ .SHA }}, but its configuration is read from the requester's own ref, " +
 			"and says what the pipeline does with the commit: set circleci.branch or circleci.config_ref"
 		noted = "%s: it has rules and revision: note, but its configuration is read from the requester's own ref, " +
-			"which may move right after the rules were asked: set circleci.branch, circleci.config_ref or revision: strict"
+			"which may move right after the rules were asked: " +
+			"set circleci.branch, circleci.config_ref or revision: strict"
 	)
 
 	switch {
@@ -34,6 +35,7 @@ func (c *checker) checkRefs(ctx context.Context, r route.Route, owner, name stri
 	}
 
 	if err := c.clients.github.CheckRefs(ctx, owner, name); err != nil {
-		c.found(Wrong, "%s: it has rules, and its deployments would wait: refs of %s/%s: %v", r.Name(), owner, name, err)
+		const format = "%s: it has rules, and its deployments would wait: refs of %s/%s: %v"
+		c.found(Wrong, format, r.Name(), owner, name, err)
 	}
 }

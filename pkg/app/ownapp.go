@@ -34,16 +34,19 @@ func (o *ownApp) learnSlug(ctx context.Context) {
 
 	for {
 		identity, err := o.github.Identity(ctx)
-		if err == nil {
-			o.app.SetSlug(identity.AppSlug)
-			return
-		}
-		o.log.Warn().Err(err).Dur("retry_in", slugRetry).Msg("own App not read")
+		if err != nil {
+			o.log.Warn().Err(err).Dur("retry_in", slugRetry).Msg("own App not read")
 
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(slugRetry):
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(slugRetry):
+			}
+
+			continue
 		}
+
+		o.app.SetSlug(identity.AppSlug)
+		return
 	}
 }

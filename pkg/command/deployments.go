@@ -64,10 +64,14 @@ func (s *Service) Explain(ctx context.Context, id int64) (deployment.Deployment,
 	}
 
 	v, decided, err := s.o.Deployments.Decision(ctx, d)
-	if err == nil && !decided {
+	if err != nil {
+		return d, v, err
+	}
+	if !decided {
 		v = endedUndecided(d)
 	}
-	return d, v, err
+
+	return d, v, nil
 }
 
 // codeEnded is the code of a deployment that ended before its rules decided.

@@ -86,7 +86,7 @@ func applyLookupInconclusive(t *transition, e LookupInconclusive) bool {
 }
 
 // watchForLatePipeline watches for a pipeline that an attempt which was given up may still bring.
-// Without a key in the parameters it could not be told from others.
+// Without a key in the parameters it could not be distinguished from others.
 func (t *transition) watchForLatePipeline() {
 	if len(t.Attempts) > 0 && t.Target.CarriesKey {
 		t.watchForDuplicates()

@@ -70,7 +70,7 @@ func (t *transition) reportFinal(logURL string) {
 	t.changes.Reports = append(t.changes.Reports, r)
 }
 
-// finalState returns what GitHub is told of a final state.
+// finalState returns the GitHub state of a final state.
 func finalState(s State) GitHubState {
 	switch s {
 	case Succeeded:

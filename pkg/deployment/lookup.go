@@ -41,7 +41,7 @@ func (d Deployment) Candidates(l Listing, known map[string]KnownPipeline) []Pipe
 	var candidates []PipelineFacts
 	for _, p := range slices.Concat(l.Mine, l.Project) {
 		k := known[p.ID]
-		// One that an earlier look-up saw and left alone can only be told apart by its key.
+		// One that an earlier look-up saw and left alone can only be recognized by its key.
 		leftAlone := k.Unclaimed && !d.Target.CarriesKey
 		if seen[p.ID] || p.CreatedAt.Before(since) || k.Row != 0 || leftAlone || !mayBeOurs(p, l) {
 			continue

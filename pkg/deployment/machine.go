@@ -15,7 +15,7 @@ type Machine struct {
 	StartTimeout   time.Duration // START_TIMEOUT: how long a deployment that is first in line tries to reach CircleCI
 	PollMin        time.Duration // POLL_MIN: the first pause between polls
 	PollMax        time.Duration // POLL_MAX: the longest pause between polls
-	MaxAge         time.Duration // RECOVER_MAX_AGE: a deployment that is older than this on arrival ends at once
+	MaxAge         time.Duration // RECOVER_MAX_AGE: a deployment that is older than this when it is accepted ends at once
 	AppURL         string        // CIRCLECI_APP_URL: CircleCI's web pages, without a trailing slash
 }
 
@@ -56,7 +56,7 @@ func (i *InvalidTransitionError) Error() string {
 }
 
 // New makes the waiting deployment of an accepted request, and its first lines of the timeline. A
-// request that is older than MaxAge on arrival ends errored at its first step.
+// request that is older than MaxAge when it is accepted ends errored at its first step.
 func (m Machine) New(req Request, a Admission, receivedAt time.Time) (Deployment, []Entry) {
 	req.Payload = nil // it is rendered into the target by now; the delivery keeps the original
 	d := Deployment{

@@ -11,7 +11,7 @@ const maxReadable = 1000
 
 // Readable makes one line of text that others wrote: CircleCI, GitHub, a configuration in a
 // repository, or people. All such text that people read goes through it: reasons, the timeline, logs
-// and what GitHub is told. It takes out control characters, which PostgreSQL partly refuses and which
+// and what is reported to GitHub. It takes out control characters, which PostgreSQL partly refuses and which
 // forge lines of a log, and invisible format characters, which change the order of what is read. Of
 // those it keeps the joiners inside words, which scripts and emoji need.
 func Readable(s string) string {

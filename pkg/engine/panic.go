@@ -36,11 +36,13 @@ func (e *Engine) recoverPanic(ctx context.Context, t deployment.Task) {
 	defer cancel()
 
 	d, err := e.Rows.Load(ctx, t.Row)
-	if err == nil {
-		d.Due = e.Now().Add(panicPause)
-		err = e.DueRows.Postpone(ctx, d)
-	}
 	if err != nil {
+		e.Log.Error().Err(err).Int64("row", t.Row).Msg("row not loaded") // its lease ends by itself
+		return
+	}
+
+	d.Due = e.Now().Add(panicPause)
+	if err := e.DueRows.Postpone(ctx, d); err != nil {
 		e.Log.Error().Err(err).Int64("row", t.Row).Msg("row not postponed") // its lease ends by itself
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Database names the database server. The name changes when another server takes over. It is empty
-// where it cannot be told.
+// where the server does not show them.
 type Database interface {
 	Identity(ctx context.Context) (string, error)
 }

@@ -190,9 +190,12 @@ func (g *Gate) teamMember(ctx context.Context, d deployment.Deployment, name, lo
 	}
 
 	id, err := g.People.TeamID(ctx, org, team, repo, installation)
-	if err == nil && id != pinned {
+	if err != nil {
+		return fact(g, answerOf(member, err))
+	}
+	if id != pinned {
 		return policy.Unknown[bool](changedID(policy.PinTeam, name, id, pinned))
 	}
 
-	return fact(g, answerOf(member, err))
+	return policy.Known(member)
 }

@@ -179,7 +179,8 @@ func changedID(kind policy.PinKind, name string, current, pinned int64) string {
 	if kind == policy.PinRepository {
 		remedy = "repository_id: %d"
 	}
-	return fmt.Sprintf("%s is another %s than before: if that is right, write "+remedy+" (was %d)", name, kind, current, pinned)
+	format := "%s is another %s than before: if that is right, write " + remedy + " (was %d)"
+	return fmt.Sprintf(format, name, kind, current, pinned)
 }
 
 // policyFor finds the policy of a request. A repository whose name or id is not the one for which the

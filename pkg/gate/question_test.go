@@ -9,7 +9,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// A question gets the verdict that the deployment would get. What GitHub does not have is told apart
+// A question gets the verdict that the deployment would get. What GitHub does not have is distinguished
 // from what it does not answer.
 func TestAsk(t *testing.T) {
 	p := policy.Policy{Allow: &policy.Subjects{Users: []string{"alice"}, Apps: []string{"my-hubot"}}}

@@ -30,7 +30,7 @@ type workflowRun struct {
 }
 
 // series identifies the runs of which a newer one replaces the older ones: those of one workflow for
-// one event on one branch or pull request. It is empty where they cannot be told from runs that
+// one event on one branch or pull request. It is empty where they cannot be distinguished from runs that
 // stand for something else, such as runs that people started with inputs of their own.
 func (r workflowRun) series() string {
 	if r.Suite == 0 || r.Workflow == 0 || r.Branch == "" || r.From == nil {

@@ -34,7 +34,7 @@ var errTimeout = errors.New("no answer within the timeout")
 type Options struct {
 	Timeout time.Duration // of the whole call, until the answer's body is read
 	MaxBody int64         // bytes; 0: DefaultMaxBody
-	Observe func(Call)    // is told of every call; may be nil
+	Observe func(Call)    // is called after every call; may be nil
 }
 
 // Call says how a call went. Operation and Code come from small closed sets, so that they can be

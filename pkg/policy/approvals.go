@@ -170,7 +170,8 @@ func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r R
 	case m.included:
 		return Refusal{}
 	case m.uncertain():
-		why := fmt.Sprintf("cannot tell whether %s is allowed to approve: %s could not be read", name, m.missing.of(name))
+		const format = "cannot tell whether %s is allowed to approve: %s could not be read"
+		why := fmt.Sprintf(format, name, m.missing.of(name))
 		if m.missing.problem != "" {
 			why += " (" + m.missing.problem + ")"
 		}

@@ -49,16 +49,17 @@ type listing struct {
 // listDeployments takes in recent deployments at GitHub that have no row and no status of others.
 func (r *Recovery) listDeployments(ctx context.Context) {
 	lease, mine, err := r.acquireLease(ctx, listingLease)
-	if err == nil && !mine {
+	if err != nil {
+		r.Log.Warn().Err(err).Dur("retry_in", checkEvery).Msg("recovery lease not acquired")
+		return
+	}
+	if !mine {
 		return // it is not due, or another replica is listing, or died while it was
 	}
 
-	if err == nil {
-		next := r.listRound(ctx, &lease)
-		err = r.releaseLease(ctx, lease, next)
-	}
-	if err != nil {
-		r.Log.Warn().Err(err).Dur("retry_in", checkEvery).Msg("recovery lease failed")
+	next := r.listRound(ctx, &lease)
+	if err := r.releaseLease(ctx, lease, next); err != nil {
+		r.Log.Warn().Err(err).Dur("retry_in", checkEvery).Msg("recovery lease not released")
 	}
 }
 
@@ -83,15 +84,16 @@ func (r *Recovery) listRound(ctx context.Context, lease *deployment.Lease) (next
 		r.renewLease(ctx, lease)
 
 		err := r.listRepository(ctx, s, r.since(r.listing.covered[name]), lease)
-		if err == nil {
-			r.listing.covered[name] = began
+		if err != nil {
+			failed++
+			if ctx.Err() == nil {
+				r.Log.Warn().Err(err).Str("repository", name).Msg("deployments not listed")
+			}
+
 			continue
 		}
 
-		failed++
-		if ctx.Err() == nil {
-			r.Log.Warn().Err(err).Str("repository", name).Msg("deployments not listed")
-		}
+		r.listing.covered[name] = began
 	}
 
 	lease.Note = r.newNote(lease.Note)

@@ -101,7 +101,7 @@ func TestAdmit_Creators(t *testing.T) {
 	}
 }
 
-// Before GitHub has told the App's name, no bot is taken for it.
+// Before the App's name is known, no bot is taken for it.
 func TestAdmit_OwnBotWhoseNameIsNotKnownYet(t *testing.T) {
 	for _, test := range []struct {
 		name string

@@ -143,7 +143,8 @@ func (r *reader) table(t *Table, root ast.Node) {
 		if shadowing >= 0 {
 			r.problem(
 				n,
-				"this route is never reached: the route in line %d matches all that it matches; move this one before it",
+				"this route is never reached: the route in line %d matches all that it matches; "+
+					"move this one before it",
 				t.routes[shadowing].Line,
 			)
 		}
@@ -277,7 +278,7 @@ func (r *reader) template(
 }
 
 // applyParameters sets what depends on the parameters and the refs of a route: whether a parameter
-// carries the key, and what revision: auto means. A pipeline that is told the commit can check it out
+// carries the key, and what revision: auto means. A pipeline that gets the commit can check it out
 // itself, so that CircleCI's revision need not be enforced. But this holds only where the requester
 // cannot choose the configuration, which would say what the pipeline does with the commit.
 func (r *Route) applyParameters() {

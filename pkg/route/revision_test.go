@@ -6,7 +6,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// auto lets a pipeline run on another commit only where it is told the commit, and the requester cannot
+// auto lets a pipeline run on another commit only where it gets the commit, and the requester cannot
 // change what it does with it.
 func TestAdmit_RevisionAuto(t *testing.T) {
 	const withSHA = `, parameters: {sha: "{{ .SHA }}"}`

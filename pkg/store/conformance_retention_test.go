@@ -103,7 +103,7 @@ func testPruneKeepsDeployed(t *testing.T, b *testDB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.ReleaseLock(t.Context(), released.ID, b.newEvent(deployment.AuditUnlocked), "told"); err != nil {
+	if err := b.ReleaseLock(t.Context(), released.ID, b.newEvent(deployment.AuditUnlocked), "released by an admin"); err != nil {
 		t.Fatal(err)
 	}
 

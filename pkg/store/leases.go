@@ -23,7 +23,7 @@ var errLeaseLost = errors.New("another process holds the lease")
 // carries the note that the last holder left.
 //
 // Named leases have periodic work done once by all processes together. A holder that is held up for
-// longer than its lease is not told that another process does the work as well, so leased work must
+// longer than its lease does not learn that another process does the work as well, so leased work must
 // be idempotent.
 func (s Leases) AcquireLease(
 	ctx context.Context,
@@ -80,11 +80,14 @@ func (s Leases) RenewLease(
 			micros(lease.Until),
 			micros(until),
 		))
-		if err == nil && !mine {
-			err = errLeaseLost
+		if err != nil {
+			return until, err
+		}
+		if !mine {
+			return until, errLeaseLost
 		}
 
-		return until, err
+		return until, nil
 	})
 	if err != nil {
 		return lease, err

@@ -34,7 +34,7 @@ func (s Locks) TakeLock(
 }
 
 // StealLock ends an open lock and takes one of the same scope for somebody else. notice tells the
-// old owner; empty: nobody is told. deployment.ErrNotFound: there is no such open lock.
+// old owner; empty: no notice. deployment.ErrNotFound: there is no such open lock.
 func (s Locks) StealLock(
 	ctx context.Context,
 	id int64,
@@ -94,7 +94,7 @@ func (s Locks) HandOverLock(
 	})
 }
 
-// ReleaseLock ends an open lock. notice tells its owner; empty: nobody is told.
+// ReleaseLock ends an open lock. notice is for its owner; empty: no notice.
 // deployment.ErrNotFound: there is no such open lock.
 func (s Locks) ReleaseLock(ctx context.Context, id int64, act deployment.AuditEvent, notice string) error {
 	_, err := s.change(ctx, func(t *tx) (policy.Lock, bool, error) {

@@ -132,7 +132,7 @@ func TestSave_KeptLeaseCoversTheCall(t *testing.T) {
 	}
 }
 
-// A clock that differs from the server's is told of at the start, and in the metrics.
+// A clock that differs from the server's is logged at the start, and in the metrics.
 func TestClockSkew_IsWarnedOf(t *testing.T) {
 	for name, c := range map[string]struct {
 		ahead time.Duration

@@ -28,16 +28,17 @@ func (s DueRows) Postpone(ctx context.Context, next deployment.Deployment) error
 			next.Row,
 			nullTime(due),
 		)
-		if err == nil {
-			t.wake(advanceTask(next.Row), due)
+		if err != nil {
+			return err
 		}
 
-		return err
+		t.wake(advanceTask(next.Row), due)
+		return nil
 	})
-
-	if err == nil {
-		s.db.leases.ended(advanceTask(next.Row))
+	if err != nil {
+		return err
 	}
 
-	return err
+	s.db.leases.ended(advanceTask(next.Row))
+	return nil
 }

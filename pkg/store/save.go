@@ -149,10 +149,10 @@ func (t *tx) checkCanStart(old currentRow, next deployment.Deployment, passedLoc
 		err := t.findBlocker(deployment.BlockedByNewer,
 			`repository_id = $1 AND environment_key = $2 AND started = 1 AND deployment_id > $3`,
 			r.Repository.ID, r.EnvironmentKey(), r.ID)
-		if err == nil {
-			err = t.findNewerDeployed(r)
-		}
 		if err != nil {
+			return err
+		}
+		if err := t.findNewerDeployed(r); err != nil {
 			return err
 		}
 	}
@@ -283,11 +283,15 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 		WHERE row_id = $1`,
 		append(args, leaseArgs...)...,
 	)
-	if err == nil && !o.KeepLease {
+	if err != nil {
+		return err
+	}
+
+	if !o.KeepLease {
 		t.wake(advanceTask(next.Row), due)
 	}
 
-	return err
+	return nil
 }
 
 // leaseAfterSave gives the part of updateRow's statement that ends or extends the row's lease, and its

@@ -164,7 +164,7 @@ func TestRefused_LeavesTrace(t *testing.T) {
 	h.expectAPI("GET", at+"/explain", apiToken, "", 200, `"decision":"reject"`)
 }
 
-// Where GitHub does not answer, nobody is told that they may not.
+// Where GitHub does not answer, nobody gets the answer that they may not.
 func TestApprove_GitHubAway(t *testing.T) {
 	t.Parallel()
 	h := newRuledAPI(t, "approvals: {count: 1, users: [dave]}", nil)
