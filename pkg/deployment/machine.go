@@ -15,7 +15,7 @@ type Machine struct {
 	StartTimeout   time.Duration // START_TIMEOUT: how long a deployment that is first in line tries to reach CircleCI
 	PollMin        time.Duration // POLL_MIN: the first pause between polls
 	PollMax        time.Duration // POLL_MAX: the longest pause between polls
-	MaxAge         time.Duration // RECOVER_MAX_AGE: a deployment that is older than this when it is accepted ends at once
+	MaxAge         time.Duration // RECOVER_MAX_AGE: a deployment that is older when it is accepted ends at once
 	AppURL         string        // CIRCLECI_APP_URL: CircleCI's web pages, without a trailing slash
 }
 

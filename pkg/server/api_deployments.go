@@ -159,7 +159,7 @@ func parseQuery(query string, known ...string) (url.Values, error) {
 	for name, given := range values {
 		switch {
 		case len(known) == 0:
-			return nil, errors.New("this takes no query parameters")
+			return nil, errors.New("unexpected query parameters: this path has none")
 		case !slices.Contains(known, name) || len(given) != 1:
 			list := strings.Join(known, ", ")
 			return nil, fmt.Errorf("each query parameter must be one of %s and be given once", list)

@@ -76,7 +76,7 @@ func (db *DB) steppedBack() (after time.Time, stepped bool) {
 		return now.Add(longestDue), true
 	}
 	if last.Sub(now) > clockStep {
-		db.o.Log.Warn().Dur("step", now.Sub(last)).Msg("clock set back: all rows are made due")
+		db.o.Log.Warn().Dur("step", now.Sub(last)).Msg("clock set back")
 		return now, true
 	}
 
