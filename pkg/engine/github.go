@@ -49,7 +49,7 @@ func (e *Engine) waitForGitHub(d deployment.Deployment, what string, err error) 
 // webhook secret, but whoever knows that secret can write what they like into an event. saved says that
 // the deployment may not go on and was saved so.
 func (e *Engine) compareEvent(ctx context.Context, d deployment.Deployment) (saved bool, err error) {
-	if e.trust.isCompared(d.Row) {
+	if e.trust.isCompared(d.Request) {
 		return false, nil
 	}
 
@@ -72,7 +72,7 @@ func (e *Engine) compareEvent(ctx context.Context, d deployment.Deployment) (sav
 		return true, e.applyAndSave(ctx, d, deployment.Fail{Reason: late})
 	}
 
-	e.trust.setCompared(d.Row, e.Now())
+	e.trust.setCompared(d.Request, e.Now())
 	return false, nil
 }
 
