@@ -23,12 +23,18 @@ type GitHub interface {
 const (
 	githubPause   = 15 * time.Second // before the next try when GitHub does not answer
 	githubGivesUp = 24 * time.Hour   // after acceptance; a deployment does not wait longer for GitHub
+	taskGivesUp   = 15 * time.Minute // the same for a lock task, for which later deployments wait
 	showDelay     = 5 * time.Second  // after acceptance; GitHub may not show a new deployment everywhere at once
 )
 
 // waitForGitHub is the event of a deployment about which GitHub did not answer.
 func (e *Engine) waitForGitHub(d deployment.Deployment, what string, err error) deployment.Event {
-	if e.Now().Sub(d.AcceptedAt) > githubGivesUp {
+	limit := githubGivesUp
+	if d.Target.LockTask != "" {
+		limit = taskGivesUp
+	}
+
+	if e.Now().Sub(d.AcceptedAt) > limit {
 		cause, detail := deployment.PublicCause("GitHub", err)
 		if detail != "" {
 			e.Log.Info().Int64("deployment", d.Request.ID).Err(err).Msg("GitHub did not answer")

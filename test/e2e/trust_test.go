@@ -172,6 +172,36 @@ func TestTrust_ForgedEvent(t *testing.T) {
 	}
 }
 
+// A lock task that was signed with the secret, in the name of somebody who may release the lock, releases
+// nothing.
+func TestTrust_ForgedUnlock(t *testing.T) {
+	t.Parallel()
+	h := trusting(t, "environment: production\n    allow: {users: [alice]}")
+	h.start()
+	lock := h.createTask("alice", "acme/api", "deploy:lock", "hands off")
+	h.expectEnd(lock, "success", "Locked production for alice")
+
+	real := h.create("acme/api", github.NewDeployment{Environment: "unrouted", Payload: payload("success"), Creator: "mallory"})
+	var alices, body map[string]any
+	decode(t, h.gh.EventBody(lock.ID), &alices)
+	decode(t, h.gh.EventBody(real.ID), &body)
+	forged := body["deployment"].(map[string]any)
+	forged["environment"], forged["task"] = "production", "deploy:unlock"
+	forged["creator"] = alices["deployment"].(map[string]any)["creator"]
+	event, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if got := h.deliver("deployment", event); !strings.Contains(got, "accepted") {
+		t.Fatalf("got %s, want the event accepted", got)
+	}
+
+	h.waitLog("GitHub shows another deployment")
+	h.unchecked[real.ID] = true
+	h.expectAPI("GET", "/locks", adminToken, "", 200, "hands off")
+}
+
 // Where the credentials may not read refs, a route with rules waits and says which permission is missing,
 // and one without rules builds the branch.
 func TestTrust_RefsThatMayNotBeRead(t *testing.T) {
