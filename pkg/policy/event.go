@@ -22,6 +22,8 @@ func CompareEvent(event deployment.Request, shown *deployment.Request) Verdict {
 
 func sameRequest(event, shown deployment.Request) bool {
 	return event.ID == shown.ID &&
+		event.Repository.ID == shown.Repository.ID &&
+		strings.EqualFold(event.Repository.FullName(), shown.Repository.FullName()) &&
 		event.Requester().ID == shown.Requester().ID &&
 		event.Requester().App == shown.Requester().App &&
 		strings.EqualFold(event.SHA, shown.SHA) &&

@@ -10,6 +10,7 @@ import (
 func TestCompareEvent(t *testing.T) {
 	event := deployment.Request{
 		ID:          1,
+		Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
 		Environment: "production",
 		Ref:         "main",
 		SHA:         newCommit,
@@ -29,6 +30,17 @@ func TestCompareEvent(t *testing.T) {
 			name:   "a new login and another description",
 			change: func(r *deployment.Request) { r.Creator.Login, r.Description = "alice-b", "" },
 			want:   DecisionAllow,
+		},
+		{
+			name:   "the repository's name in another case",
+			change: func(r *deployment.Request) { r.Repository.Owner = "Acme" },
+			want:   DecisionAllow,
+		},
+		{name: "another repository", change: func(r *deployment.Request) { r.Repository.ID = 99 }, want: DecisionReject},
+		{
+			name:   "a repository of another name",
+			change: func(r *deployment.Request) { r.Repository.Name = "sandbox" },
+			want:   DecisionReject,
 		},
 		{name: "another id", change: func(r *deployment.Request) { r.ID = 2 }, want: DecisionReject},
 		{name: "another creator", change: func(r *deployment.Request) { r.Creator.ID = 8 }, want: DecisionReject},

@@ -172,6 +172,31 @@ func TestTrust_ForgedEvent(t *testing.T) {
 	}
 }
 
+// An event that names another repository than the one whose id it has is judged by neither.
+func TestTrust_ForgedRepository(t *testing.T) {
+	t.Parallel()
+	h := trusting(t, "refs: [main]")
+	h.gh.AddRepository("mallory/sandbox")
+	h.start()
+	real := h.create("mallory/sandbox", github.NewDeployment{Payload: payload("success"), Creator: "mallory"})
+
+	var body map[string]any
+	decode(t, h.gh.EventBody(real.ID), &body)
+	body["repository"].(map[string]any)["full_name"] = "acme/api"
+	forged, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
+		t.Fatalf("got %s, want the event accepted", got)
+	}
+
+	h.waitLog("GitHub shows another deployment")
+	h.unchecked[real.ID] = true
+	h.wantNoPipeline(real)
+}
+
 // A lock task that was signed with the secret, in the name of somebody who may release the lock, releases
 // nothing.
 func TestTrust_ForgedUnlock(t *testing.T) {
