@@ -24,7 +24,8 @@ const (
 	githubPause   = 15 * time.Second // before the next try when GitHub does not answer
 	githubGivesUp = 24 * time.Hour   // after acceptance; a deployment does not wait longer for GitHub
 	taskGivesUp   = 15 * time.Minute // the same for a lock task, for which later deployments wait
-	showDelay     = 5 * time.Second  // after acceptance; GitHub may not show a new deployment everywhere at once
+	showLimit     = time.Minute      // after acceptance; GitHub may not show a new deployment everywhere at once
+	showPause     = 5 * time.Second  // between two looks for a new deployment
 )
 
 // waitForGitHub is the event of a deployment about which GitHub did not answer.
@@ -62,8 +63,8 @@ func (e *Engine) compareEvent(ctx context.Context, d deployment.Deployment) (sav
 	shown, err := e.GitHub.Deployment(ctx, d.Request)
 	missing := errors.Is(err, policy.ErrMissing)
 	switch {
-	case missing && e.Now().Sub(d.AcceptedAt) < showDelay:
-		blocked := deployment.Blocked{By: "GitHub to show the deployment", First: true, After: showDelay}
+	case missing && e.Now().Sub(d.AcceptedAt) < showLimit:
+		blocked := deployment.Blocked{By: "GitHub to show the deployment", First: true, After: showPause}
 		return true, e.applyAndSave(ctx, d, blocked)
 	case missing:
 		return true, e.reject(ctx, d, policy.CompareEvent(d.Request, nil))

@@ -121,9 +121,11 @@ func TestTrust_ForgedEvent(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		forge func(body map[string]any)
+		waits string // for this, for a minute, before it is rejected
 	}{
 		{
-			name: "no such deployment",
+			name:  "no such deployment",
+			waits: "GitHub to show the deployment",
 			forge: func(body map[string]any) {
 				body["deployment"].(map[string]any)["id"] = 987654321
 				body["deployment"].(map[string]any)["created_at"] = nil
@@ -162,7 +164,15 @@ func TestTrust_ForgedEvent(t *testing.T) {
 				t.Fatalf("got %s, want the event accepted", got)
 			}
 
-			h.waitLog("GitHub shows another deployment")
+			if c.waits != "" {
+				h.wait(c.waits, func() bool {
+					_, text := h.get("/api/v1/deployments/987654321", apiToken)
+					return strings.Contains(text, c.waits)
+				})
+			} else {
+				h.waitLog("GitHub shows another deployment")
+			}
+
 			h.unchecked[real.ID] = true
 			h.wantNoPipeline(real)
 			if found := h.ci.ByParameter("deployment_id")["987654321"]; len(found) > 0 {
