@@ -47,7 +47,7 @@ type (
 	Done struct{ Reason string }
 )
 
-// Events that people cause.
+// Requests to force or cancel a deployment.
 type (
 	// ForceRequested says that somebody asked to bypass rules. Only a waiting deployment takes it.
 	ForceRequested struct{ Force Force }
@@ -132,7 +132,7 @@ type (
 	// pipeline is this deployment's.
 	Claimed struct{ PipelineID string }
 
-	// Polled is one complete look at the deployment's pipeline.
+	// Polled carries what a poll of the deployment's pipeline showed, perhaps only the workflows.
 	Polled struct {
 		Progress     Progress
 		NewerStarted bool // a newer deployment of the environment has started; read for Failed only

@@ -43,7 +43,14 @@ func (s *overdueStore) AcquireLease(
 func (s *overdueStore) CheckClock(context.Context) error { return nil }
 
 func newOverdueEngine(s *overdueStore) *Engine {
-	return New(Options{Rows: s, DueRows: s, Retention: s, Log: zerolog.Nop(), Now: time.Now})
+	return New(Options{
+		Rows:      s,
+		DueRows:   s,
+		Retention: s,
+		Database:  &namedDatabase{},
+		Log:       zerolog.Nop(),
+		Now:       time.Now,
+	})
 }
 
 // Rows that nobody queued are found at the start and every 5 s.

@@ -53,7 +53,7 @@ func (g *Gate) Decide(ctx context.Context, d deployment.Deployment) (policy.Verd
 	return g.evaluate(ctx, d, request(d), p)
 }
 
-// DecideLocal evaluates only the rules that need our database and the clock, for a deployment that
+// DecideLocal evaluates only the rules that need the database and the clock, for a deployment that
 // was admitted before. What it allows must still be evaluated in full.
 func (g *Gate) DecideLocal(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
 	p, ok := g.policyOf(d)
