@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -16,14 +17,21 @@ import (
 // pinList is a store of pins.
 type pinList struct {
 	pins []policy.Pin
-	down error
+	down atomic.Bool
 }
 
-func (l *pinList) Pins(context.Context) ([]policy.Pin, error) { return l.pins, l.down }
+var errDown = errors.New("connection refused")
+
+func (l *pinList) Pins(context.Context) ([]policy.Pin, error) {
+	if l.down.Load() {
+		return nil, errDown
+	}
+	return l.pins, nil
+}
 
 func (l *pinList) AddPin(_ context.Context, p policy.Pin) (policy.Pin, error) {
-	if l.down != nil {
-		return p, l.down
+	if l.down.Load() {
+		return p, errDown
 	}
 
 	for _, known := range l.pins {
@@ -102,7 +110,8 @@ func TestPins_Run(t *testing.T) {
 
 func TestPins_TriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &pinList{down: errors.New("connection refused")}
+		store := &pinList{}
+		store.down.Store(true)
 		pins := &Pins{
 			Names:  []policy.PinnedName{pinnedAlice},
 			Store:  store,
@@ -117,7 +126,7 @@ func TestPins_TriesAgain(t *testing.T) {
 		}()
 
 		synctest.Wait()
-		store.down = nil
+		store.down.Store(false)
 		<-done
 		if got := pins.id(policy.PinUser, "alice"); got != 1 {
 			t.Errorf("got id %d, want 1", got)
