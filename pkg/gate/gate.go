@@ -90,7 +90,7 @@ func (g *Gate) DecideLockTask(ctx context.Context, d deployment.Deployment) (pol
 			return policy.Verdict{}, fmt.Errorf("read locks: %w", err)
 		}
 		if foreign {
-			if policies, ok = g.Policies.UnlockPolicies(d.Request); !ok {
+			if policies, ok = g.unlockPolicies(d.Request); !ok {
 				return routeClosed(), nil
 			}
 		}
@@ -125,7 +125,7 @@ func (g *Gate) evaluateAllow(
 			limit = min(limit, p.MaxWait)
 		}
 
-		v := g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow, MaxWait: limit})
+		v := g.evaluatePeople(ctx, d, r, policy.Policy{WrongRoute: p.WrongRoute, Allow: p.Allow, MaxWait: limit})
 		if v.Decision == policy.DecisionReject {
 			return v
 		}

@@ -194,18 +194,49 @@ func (g *Gate) policyFor(req deployment.Request) (policy.Policy, bool) {
 		p.WrongRoute = changedID(policy.PinRepository, name, id, pinned)
 		return p, true
 	}
-	if pinned != 0 {
-		return p, ok
-	}
 
-	for _, former := range g.Pins.repositoryNames(id) {
-		renamed := req
-		renamed.Repository.Owner, renamed.Repository.Name, _ = strings.Cut(former, "/")
-		if rules, found := g.Policies.Policy(renamed); found && !rules.Empty() {
-			p.WrongRoute = fmt.Sprintf("%s was %s, whose route has rules: name it so in the routes file", name, former)
+	for _, former := range g.formerRequests(req) {
+		if rules, found := g.Policies.Policy(former); found && !rules.Empty() {
+			const format = "%s was %s, whose route has rules: name it so in the routes file"
+			p.WrongRoute = fmt.Sprintf(format, name, former.Repository.FullName())
 			return p, true
 		}
 	}
 
 	return p, ok
+}
+
+// unlockPolicies returns the policies that must all allow somebody to take away somebody else's lock: those of
+// all routes to the environment, under the names that the repository had before, too. false: a route does not
+// accept deployments of the request's creator.
+func (g *Gate) unlockPolicies(req deployment.Request) ([]policy.Policy, bool) {
+	all, accepted := g.Policies.UnlockPolicies(req)
+	if p, _ := g.policyFor(req); p.WrongRoute != "" {
+		all = append(all, policy.Policy{WrongRoute: p.WrongRoute})
+	}
+
+	for _, former := range g.formerRequests(req) {
+		policies, ok := g.Policies.UnlockPolicies(former)
+		all, accepted = append(all, policies...), accepted && ok
+	}
+
+	return all, accepted
+}
+
+// formerRequests returns a request under each other name that the routes file has for its repository. There are
+// none if the routes file has the current name for it as well.
+func (g *Gate) formerRequests(req deployment.Request) []deployment.Request {
+	id := req.Repository.ID
+	if g.Pins.id(policy.PinRepository, req.Repository.FullName()) == id {
+		return nil
+	}
+
+	var requests []deployment.Request
+	for _, former := range g.Pins.repositoryNames(id) {
+		renamed := req
+		renamed.Repository.Owner, renamed.Repository.Name, _ = strings.Cut(former, "/")
+		requests = append(requests, renamed)
+	}
+
+	return requests
 }
