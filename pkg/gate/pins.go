@@ -155,6 +155,17 @@ func (p *Pins) id(kind policy.PinKind, name string) int64 {
 	return p.ids[kind][strings.ToLower(name)]
 }
 
+// idsOf returns the ids of logins, as far as they were looked up.
+func (p *Pins) idsOf(logins []string) []int64 {
+	var ids []int64
+	for _, login := range logins {
+		if id := p.id(policy.PinUser, login); id != 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // repositoryNames returns the names in the routes file that belong to the repository of an id.
 func (p *Pins) repositoryNames(id int64) []string {
 	if p == nil {
@@ -187,6 +198,7 @@ func changedID(kind policy.PinKind, name string, current, pinned int64) string {
 // routes file names a route with rules is not deployed by any other route.
 func (g *Gate) policyFor(req deployment.Request) (policy.Policy, bool) {
 	p, ok := g.Policies.Policy(req)
+	p.SharedIDs = g.Pins.idsOf(p.SharedAccounts)
 
 	name, id := req.Repository.FullName(), req.Repository.ID
 	pinned := g.Pins.id(policy.PinRepository, name)

@@ -352,15 +352,55 @@ func (r formerRoutes) UnlockPolicies(req deployment.Request) ([]policy.Policy, b
 	return []policy.Policy{{}}, true
 }
 
+// An account that several people use stays one under a new login.
+func TestDecide_RenamedSharedAccount(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		pin  int64 // what deploy-bot was when it was looked up
+		want string
+	}{
+		{name: "the account was renamed", pin: 1, want: "wait alice's lock on production: testing"},
+		{name: "another account", pin: 5, want: "allow"},
+		{name: "not looked up yet", want: "allow"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newTestGate(policy.Policy{SharedAccounts: []string{"Deploy-Bot"}}, nil)
+			g.Rows = lockedRows{locks: []policy.Lock{{
+				ID:           3,
+				RepositoryID: 7,
+				Repository:   "acme/api",
+				Environment:  "production",
+				Owner:        alice,
+				Reason:       "testing",
+			}}}
+			bot := policy.Pin{Kind: policy.PinUser, Name: "deploy-bot", ID: c.pin}
+			g.Pins = &Pins{Names: []policy.PinnedName{{Pin: bot}}, Store: &pinList{}}
+			if err := g.Pins.Load(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+
+			v, err := g.Decide(t.Context(), deploymentOf(0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := summary(v); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
 func TestPinnedNames_OfPolicy(t *testing.T) {
 	p := policy.Policy{
 		Allow:     &policy.Subjects{Users: []string{"alice", "id:5"}, Teams: []string{"acme/sre"}},
 		Force:     &policy.Subjects{Teams: []string{"id:6"}},
 		Approvals: &policy.Approvals{Users: []string{"bob"}, Teams: []string{"acme/leads"}},
+
+		SharedAccounts: []string{"deploy-bot", "id:7"},
 	}
 
 	users, teams := p.Names()
-	if diff := cmp.Diff([]string{"alice", "bob"}, users); diff != "" {
+	if diff := cmp.Diff([]string{"alice", "bob", "deploy-bot"}, users); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"acme/sre", "acme/leads"}, teams); diff != "" {

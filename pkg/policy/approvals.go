@@ -41,14 +41,15 @@ func (p Policy) askerUnknown(requester deployment.Actor, membership Fact[Members
 	return requester.App != "" || p.isShared(requester, membership)
 }
 
-// isShared says whether several people use somebody's account.
+// isShared says whether several people use somebody's account. One that was named by its login stays shared under
+// a new one.
 func (p Policy) isShared(a deployment.Actor, membership Fact[Membership]) bool {
 	if a.App != "" || a.ID == 0 {
 		return false
 	}
 
 	accounts := Subjects{Users: p.SharedAccounts}
-	return accounts.listsID(a.ID) || accounts.listsLogin(a.Login) || accounts.listsLogin(membership.Value.Login)
+	return slices.Contains(p.SharedIDs, a.ID) || accounts.listsID(a.ID) || accounts.listsLogin(a.Login) || accounts.listsLogin(membership.Value.Login)
 }
 
 // describeMissing says how many approvals are missing, and how many were given if there are some.
