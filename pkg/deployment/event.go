@@ -130,7 +130,10 @@ type (
 type (
 	// Claimed says that a job of the pipeline presented the deployment's key. It proves that the
 	// pipeline is this deployment's.
-	Claimed struct{ PipelineID string }
+	Claimed struct {
+		PipelineID   string
+		NewerStarted bool // as in Polled
+	}
 
 	// Polled carries what a poll of the deployment's pipeline showed, perhaps only the workflows.
 	Polled struct {

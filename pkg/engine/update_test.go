@@ -260,6 +260,28 @@ func TestClaim(t *testing.T) {
 	}
 }
 
+// A rerun of a failed deployment must not deploy over a newer one.
+func TestClaim_AfterAFailure(t *testing.T) {
+	e := newTestEngine(t)
+	failed := deployment.Polled{Progress: deployment.Progress{
+		Pipeline:  deployment.PipelineFacts{ID: "p1", State: "created"},
+		Workflows: []deployment.Workflow{{ID: "w1", Name: "deploy", Status: "failed"}},
+	}}
+	d := e.accept(t, 1, nil, resolved, e.startEvent(), triggered("p1"), failed)
+	if d.State != deployment.Failed {
+		t.Fatalf("got %s, want %s", d.State, deployment.Failed)
+	}
+
+	if err := e.Claim(t.Context(), keyOf(1), "p1"); err != nil {
+		t.Errorf("no newer one has started: got %v, want no error", err)
+	}
+
+	e.running(t, 2)
+	if err := e.Claim(t.Context(), keyOf(1), "p1"); !errors.Is(err, deployment.ErrClaimRefused) {
+		t.Errorf("a newer one has started: got %v, want %v", err, deployment.ErrClaimRefused)
+	}
+}
+
 func TestClaim_UnknownKey(t *testing.T) {
 	e := newTestEngine(t)
 	if err := e.Claim(t.Context(), "no such key", "p1"); !errors.Is(err, deployment.ErrNotFound) {
