@@ -239,7 +239,8 @@ func TestExplain_Ended(t *testing.T) {
 
 // An id that deployments of two repositories have does not say which of them is meant.
 func TestService_IDOfTwoRepositories(t *testing.T) {
-	const want = "conflict ambiguous: deployments of 2 repositories have this id: rotate the webhook secret, and deploy again"
+	const want = "conflict ambiguous: deployments of 2 repositories have this id: " +
+		"rotate the webhook secret, and deploy again"
 	by := Caller{By: alice, Admin: true}
 
 	for _, c := range []struct {

@@ -47,7 +47,7 @@ func (g *Gate) HasRules(d deployment.Deployment) bool {
 		return false
 	}
 
-	policies, accepted := g.Policies.UnlockPolicies(d.Request)
+	policies, accepted := g.unlockPolicies(d.Request)
 	return !accepted || slices.ContainsFunc(policies, func(p policy.Policy) bool { return !p.Empty() })
 }
 

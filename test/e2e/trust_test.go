@@ -216,7 +216,11 @@ func TestTrust_ForgedUnlock(t *testing.T) {
 	lock := h.createTask("alice", "acme/api", "deploy:lock", "hands off")
 	h.expectEnd(lock, "success", "Locked production for alice")
 
-	real := h.create("acme/api", github.NewDeployment{Environment: "unrouted", Payload: payload("success"), Creator: "mallory"})
+	real := h.create("acme/api", github.NewDeployment{
+		Environment: "unrouted",
+		Payload:     payload("success"),
+		Creator:     "mallory",
+	})
 	var alices, body map[string]any
 	decode(t, h.gh.EventBody(lock.ID), &alices)
 	decode(t, h.gh.EventBody(real.ID), &body)
