@@ -287,3 +287,18 @@ func TestPauses_AreOfProjectsOrAll(t *testing.T) {
 		t.Errorf("another project while all are paused: got %v, want 2m", got)
 	}
 }
+
+func TestPauses_ClockSetBack(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	var p pauses
+	p.pause("a", now.Add(time.Minute))
+	p.pause("", now.Add(time.Minute))
+
+	now = now.Add(-time.Hour)
+	if got := p.left("a", now); got > longestPause {
+		t.Errorf("got %v, want at most %v", got, longestPause)
+	}
+	if got := p.left("a", now.Add(longestPause)); got > 0 {
+		t.Errorf("after the longest pause: got %v, want none", got)
+	}
+}

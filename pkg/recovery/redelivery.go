@@ -50,7 +50,8 @@ func (r *Recovery) redeliverFailed(ctx context.Context) {
 	}
 
 	r.noteRedelivered(ctx)
-	if r.Now().Before(r.redelivery.due) {
+	// The next round is never further away. If it seems so, the clock was set back.
+	if wait := r.redelivery.due.Sub(r.Now()); wait > 0 && wait <= roundEvery {
 		return
 	}
 

@@ -59,6 +59,19 @@ func (h *busyHooks) Redeliver(_ context.Context, _ webhook.Hook, id int64) error
 	return nil
 }
 
+// The next round comes although the clock was set back.
+func TestRedeliverFailed_ClockSetBack(t *testing.T) {
+	r := newTestRecovery(t)
+	hooks := &busyHooks{now: r.clock, since: r.now.Add(-48 * time.Hour), lost: 1, asked: map[int64]int{}}
+	r.Hooks, r.Redeliver = hooks, true
+	r.redelivery.due = r.now.Add(24 * time.Hour)
+
+	r.redeliverFailed(t.Context())
+	if hooks.asked[1] != 1 {
+		t.Errorf("got %d requests, want 1", hooks.asked[1])
+	}
+}
+
 // A request that GitHub fails is made again, whatever else the hook delivers meanwhile, and only what
 // GitHub took is counted.
 func TestRedeliverFailed_AsksAgainAfterGitHubFailed(t *testing.T) {
