@@ -236,3 +236,35 @@ func TestExplain_Ended(t *testing.T) {
 		})
 	}
 }
+
+// An id that deployments of two repositories have does not say which of them is meant.
+func TestService_IDOfTwoRepositories(t *testing.T) {
+	const want = "conflict ambiguous: deployments of 2 repositories have this id: rotate the webhook secret, and deploy again"
+	by := Caller{By: alice, Admin: true}
+
+	for _, c := range []struct {
+		name string
+		act  func(*Service) error
+	}{
+		{name: "explain", act: func(s *Service) error { _, _, err := s.Explain(t.Context(), 5); return err }},
+		{name: "approve", act: func(s *Service) error { _, _, err := s.Approve(t.Context(), by, 5, ""); return err }},
+		{name: "cancel", act: func(s *Service) error { _, err := s.Cancel(t.Context(), by, 5, "fire"); return err }},
+		{name: "force", act: func(s *Service) error { _, err := s.Force(t.Context(), by, 5, "fire"); return err }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, f := newTestService()
+			f.deployments.others = []deployment.Record{{Deployment: deployment.Deployment{
+				Row:     2,
+				State:   deployment.Waiting,
+				Request: deployment.Request{ID: 5, Repository: deployment.Repository{ID: 99}},
+			}}}
+
+			if got := outcome(c.act(s)); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			if f.engine.canceled != nil || f.engine.forced != nil || len(f.deployments.approvals) > 0 {
+				t.Error("got a change of a deployment, want none")
+			}
+		})
+	}
+}

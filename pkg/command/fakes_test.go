@@ -151,7 +151,8 @@ func (e *fakeEngine) Force(
 // fakeDeployments has one deployment, and keeps its approvals.
 type fakeDeployments struct {
 	deployment deployment.Deployment
-	decision   *policy.Verdict // what was recorded; nil: nothing
+	others     []deployment.Record // of other repositories, with the same id
+	decision   *policy.Verdict     // what was recorded; nil: nothing
 	approvals  []policy.Approval
 	events     []deployment.AuditEvent
 }
@@ -160,7 +161,7 @@ func (f *fakeDeployments) Get(_ context.Context, id int64) ([]deployment.Record,
 	if id != f.deployment.Request.ID {
 		return nil, deployment.ErrNotFound
 	}
-	return []deployment.Record{{Deployment: f.deployment}}, nil
+	return append([]deployment.Record{{Deployment: f.deployment}}, f.others...), nil
 }
 
 func (f *fakeDeployments) Decision(context.Context, deployment.Deployment) (policy.Verdict, bool, error) {

@@ -6,6 +6,7 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -108,7 +109,8 @@ func refuseUnknown(err error) error {
 	return err
 }
 
-// find returns the deployment with GitHub's id.
+// find returns the deployment with GitHub's id. An id that two repositories have is refused: GitHub gives
+// each id once, so that all but one of them were made up.
 func (s *Service) find(ctx context.Context, id int64) (deployment.Deployment, error) {
 	records, err := s.o.Deployments.Get(ctx, id)
 	if err != nil && !errors.Is(err, deployment.ErrNotFound) {
@@ -117,5 +119,10 @@ func (s *Service) find(ctx context.Context, id int64) (deployment.Deployment, er
 	if len(records) == 0 {
 		return deployment.Deployment{}, notFound("no deployment has this id; use GitHub's deployment id")
 	}
+	if n := len(records); n > 1 {
+		const format = "deployments of %d repositories have this id: rotate the webhook secret, and deploy again"
+		return deployment.Deployment{}, conflict("ambiguous", fmt.Sprintf(format, n))
+	}
+
 	return records[0].Deployment, nil
 }

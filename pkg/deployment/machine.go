@@ -58,6 +58,12 @@ func (i *InvalidTransitionError) Error() string {
 // New makes the waiting deployment of an accepted request, and its first lines of the timeline. A
 // request that is older than MaxAge when it is accepted ends errored at its first step.
 func (m Machine) New(req Request, a Admission, receivedAt time.Time) (Deployment, []Entry) {
+	if a.Target.HasRules {
+		req.PayloadDigest = PayloadDigest(req.Payload)
+		if req.PayloadTooLarge {
+			req.PayloadDigest = largePayload
+		}
+	}
 	req.Payload = nil // it is rendered into the target by now; the delivery keeps the original
 	d := Deployment{
 		Request:    req,

@@ -1,6 +1,9 @@
 package deployment
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 	"time"
@@ -51,6 +54,53 @@ type Request struct {
 
 	Installation    int64 `json:"installation,omitempty"` // of our GitHub App, as the event shows it; 0: not known
 	PayloadTooLarge bool  `json:"-"`                      // the payload was over MaxPayload and is not in Payload
+
+	PayloadDigest string `json:"payload_digest,omitempty"` // of a stored request with rules; empty: not known
+}
+
+// largePayload is the digest of every payload over MaxPayload, which no template may use.
+const largePayload = "too large"
+
+// PayloadDigest returns what is the same for payloads that mean the same to templates, however their JSON
+// is written, so that a payload need not be kept to be compared. It is never empty.
+func PayloadDigest(payload json.RawMessage) string {
+	if len(payload) > MaxPayload {
+		return largePayload
+	}
+
+	text := []byte(payload)
+	if value, ok := decodePayload(payload); ok {
+		if inner, isText := value.(string); isText {
+			if object, ok := decodePayload([]byte(inner)); ok {
+				if fields, isObject := object.(map[string]any); isObject {
+					value = fields
+				}
+			}
+		}
+
+		switch fields, _ := value.(map[string]any); {
+		case value == nil, value == "", fields != nil && len(fields) == 0:
+			text = nil
+		default:
+			text, _ = json.Marshal(value) // cannot fail: it was decoded from JSON
+		}
+	}
+
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// decodePayload decodes a JSON text whose numbers stay as they are written.
+func decodePayload(text []byte) (value any, ok bool) {
+	if !json.Valid(text) {
+		return nil, false
+	}
+
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	err := decoder.Decode(&value)
+
+	return value, err == nil
 }
 
 // Requester returns who asked for the deployment: its creator. A bot counts as its app. Names in the

@@ -212,7 +212,7 @@ func (e *Engine) logTransition(before, after deployment.Deployment) {
 		return
 	}
 
-	e.trust.forget(after.Row)
+	e.trust.forget(after)
 	e.durations.record(after)
 	if e.Observe.Ended != nil {
 		e.Observe.Ended(after.State)

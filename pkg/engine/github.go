@@ -23,12 +23,19 @@ type GitHub interface {
 const (
 	githubPause   = 15 * time.Second // before the next try when GitHub does not answer
 	githubGivesUp = 24 * time.Hour   // after acceptance; a deployment does not wait longer for GitHub
-	showDelay     = 5 * time.Second  // after acceptance; GitHub may not show a new deployment everywhere at once
+	taskGivesUp   = 15 * time.Minute // the same for a lock task, for which later deployments wait
+	showLimit     = time.Minute      // after acceptance; GitHub may not show a new deployment everywhere at once
+	showPause     = 5 * time.Second  // between two looks for a new deployment
 )
 
 // waitForGitHub is the event of a deployment about which GitHub did not answer.
 func (e *Engine) waitForGitHub(d deployment.Deployment, what string, err error) deployment.Event {
-	if e.Now().Sub(d.AcceptedAt) > githubGivesUp {
+	limit := githubGivesUp
+	if d.Target.LockTask != "" {
+		limit = taskGivesUp
+	}
+
+	if e.Now().Sub(d.AcceptedAt) > limit {
 		cause, detail := deployment.PublicCause("GitHub", err)
 		if detail != "" {
 			e.Log.Info().Int64("deployment", d.Request.ID).Err(err).Msg("GitHub did not answer")
@@ -49,15 +56,15 @@ func (e *Engine) waitForGitHub(d deployment.Deployment, what string, err error) 
 // webhook secret, but whoever knows that secret can write what they like into an event. saved says that
 // the deployment must not go on, and that is saved.
 func (e *Engine) compareEvent(ctx context.Context, d deployment.Deployment) (saved bool, err error) {
-	if e.trust.isCompared(d.Row) {
+	if e.trust.isCompared(d.Request) {
 		return false, nil
 	}
 
 	shown, err := e.GitHub.Deployment(ctx, d.Request)
 	missing := errors.Is(err, policy.ErrMissing)
 	switch {
-	case missing && e.Now().Sub(d.AcceptedAt) < showDelay:
-		blocked := deployment.Blocked{By: "GitHub to show the deployment", First: true, After: showDelay}
+	case missing && e.Now().Sub(d.AcceptedAt) < showLimit:
+		blocked := deployment.Blocked{By: "GitHub to show the deployment", First: true, After: showPause}
 		return true, e.applyAndSave(ctx, d, blocked)
 	case missing:
 		return true, e.reject(ctx, d, policy.CompareEvent(d.Request, nil))
@@ -72,7 +79,7 @@ func (e *Engine) compareEvent(ctx context.Context, d deployment.Deployment) (sav
 		return true, e.applyAndSave(ctx, d, deployment.Fail{Reason: late})
 	}
 
-	e.trust.setCompared(d.Row, e.Now())
+	e.trust.setCompared(d.Request, e.Now())
 	return false, nil
 }
 

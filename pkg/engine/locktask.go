@@ -13,8 +13,8 @@ type LockTasks interface {
 	Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error)
 }
 
-// lockTask does a lock task if its requester may deploy there. Tasks of one environment are done in
-// order: a lock that is taken after its own release would stay.
+// lockTask does a lock task if its requester may deploy there, and GitHub shows that it is theirs. Tasks of
+// one environment are done in order: a lock that is taken after its own release would stay.
 func (e *Engine) lockTask(ctx context.Context, d deployment.Deployment) error {
 	bounded, cancel := context.WithTimeout(ctx, decideTimeout)
 	defer cancel()
@@ -26,6 +26,12 @@ func (e *Engine) lockTask(ctx context.Context, d deployment.Deployment) error {
 	}
 	if older != 0 {
 		return e.applyAndSave(ctx, d, blockedBy(&deployment.BlockedError{On: deployment.BlockedByOrder, ID: older}))
+	}
+
+	if e.Gate.HasRules(d) {
+		if saved, err := e.compareEvent(ctx, d); saved || err != nil {
+			return err
+		}
 	}
 
 	verdict, err := e.Gate.DecideLockTask(bounded, d)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -15,6 +16,8 @@ type openGate struct {
 	Gate
 	given time.Duration
 }
+
+func (*openGate) HasRules(deployment.Deployment) bool { return false }
 
 func (g *openGate) DecideLockTask(ctx context.Context, _ deployment.Deployment) (policy.Verdict, error) {
 	g.given = timeLeft(ctx)
@@ -109,5 +112,79 @@ func TestLockTask_KeepsTheOrderOfAnEnvironment(t *testing.T) {
 				t.Errorf("done: got %v, want %v", tasks.done, want)
 			}
 		})
+	}
+}
+
+// Who asks for a lock task decides on it, so GitHub must show the same requester. Without rules nothing is
+// asked.
+func TestLockTask_ComparesWithGitHub(t *testing.T) {
+	hubot := policy.Policy{Allow: &policy.Subjects{Apps: []string{"hubot"}}}
+	another := func(r *deployment.Request) { r.Creator.ID = 666 }
+
+	for _, c := range []struct {
+		name   string
+		task   string
+		rules  policy.Policy
+		github fakeGitHub
+		want   deployment.State
+		reads  int
+	}{
+		{name: "lock, the same", task: deployment.TaskLock, rules: hubot, want: deployment.Succeeded, reads: 1},
+		{name: "unlock, the same", task: deployment.TaskUnlock, rules: hubot, want: deployment.Succeeded, reads: 1},
+		{
+			name:   "lock, another requester",
+			task:   deployment.TaskLock,
+			rules:  hubot,
+			github: fakeGitHub{change: another},
+			want:   deployment.Rejected,
+			reads:  1,
+		},
+		{
+			name:   "unlock, another requester",
+			task:   deployment.TaskUnlock,
+			rules:  hubot,
+			github: fakeGitHub{change: another},
+			want:   deployment.Rejected,
+			reads:  1,
+		},
+		{
+			name:   "unlock, GitHub is down",
+			task:   deployment.TaskUnlock,
+			rules:  hubot,
+			github: fakeGitHub{failure: errors.New("503")},
+			want:   deployment.Waiting,
+			reads:  1,
+		},
+		{name: "no rules", task: deployment.TaskUnlock, github: fakeGitHub{change: another}, want: deployment.Succeeded},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, tasks, github := newTestEngine(t), &fakeLockTasks{}, c.github
+			e.between(&github, &fakeCircleCI{}, c.rules)
+			e.LockTasks = tasks
+
+			d := e.accept(t, 1, func(d *deployment.Deployment) {
+				d.Target.LockTask = c.task
+				d.Request.Creator = deployment.Creator{ID: 5, Login: "hubot[bot]", Type: "Bot"}
+			})
+			d = e.advanceOnce(t, d.Row)
+			if d.State != c.want || len(tasks.done) > 0 != (c.want == deployment.Succeeded) {
+				t.Errorf("got %s %q, done %v, want %s", d.State, d.Reason+d.BlockedBy, tasks.done, c.want)
+			}
+			if github.deploymentReads != c.reads {
+				t.Errorf("got %d reads of the deployment, want %d", github.deploymentReads, c.reads)
+			}
+		})
+	}
+}
+
+// What was accepted after a lock task waits for it, so it does not wait for GitHub as long as others.
+func TestLockTask_DoesNotWaitLongForGitHub(t *testing.T) {
+	e := newTestEngine(t)
+	e.between(&fakeGitHub{failure: errors.New("503")}, &fakeCircleCI{}, mainOnly)
+	d := e.acceptTask(t, 1, "production", deployment.TaskUnlock)
+
+	e.pass(16 * time.Minute)
+	if d = e.advanceOnce(t, d.Row); d.State != deployment.Errored {
+		t.Errorf("got %s, waiting for %q, want errored", d.State, d.BlockedBy)
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
@@ -9,6 +10,10 @@ import (
 
 // waitsForCircleCI is what deployments wait for while triggers are paused.
 const waitsForCircleCI = "CircleCI to take triggers again"
+
+// maxRefAge is how long before the trigger the ref may have been read without being read again: somebody
+// may have pushed meanwhile.
+const maxRefAge = time.Second
 
 // start takes a waiting deployment as far as it can go: to a trigger that was answered, or to what
 // it waits for.
@@ -78,9 +83,20 @@ func (e *Engine) prepare(ctx context.Context, d deployment.Deployment, verdict p
 		return e.applyAndSave(ctx, d, *resolved, event)
 	}
 
+	asked := e.Now()
 	last, err := e.evaluateLast(ctx, d, ref)
 	if err != nil || last == nil {
 		return err
+	}
+
+	if e.Now().Sub(asked) > maxRefAge {
+		again, event := e.resolveRef(ctx, d, hasRules)
+		if event == nil && again != ref {
+			event = deployment.Blocked{By: "another look at the ref", First: true, After: time.Millisecond}
+		}
+		if event != nil {
+			return e.applyAndSave(ctx, d, *resolved, event)
+		}
 	}
 
 	return e.trigger(ctx, d, *resolved, ref, *last)

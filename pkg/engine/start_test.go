@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -193,7 +194,7 @@ func TestStart_DeploymentThatDoesNotExist(t *testing.T) {
 	e := newTestEngine(t)
 	github, circleci := &fakeGitHub{missing: true}, &fakeCircleCI{}
 	e.between(github, circleci, mainOnly)
-	d := e.run(t, e.accept(t, 1, nil).Row, 10*time.Second)
+	d := e.run(t, e.accept(t, 1, nil).Row, 70*time.Second)
 
 	if d.State != deployment.Rejected || d.Reason != "GitHub shows another deployment" || len(circleci.triggers) > 0 {
 		t.Errorf("got %s %q after %d triggers, want it rejected", d.State, d.Reason, len(circleci.triggers))
@@ -263,5 +264,66 @@ func TestTrigger_SendWindowIsWallClock(t *testing.T) {
 	e.advance(t.Context(), d.Row)
 	if got := circleci.sendBefore; got != got.Round(0) || got.IsZero() {
 		t.Errorf("got %s, want a time without a monotonic reading", got)
+	}
+}
+
+// GitHub may show a new deployment late. It is asked every few seconds for a minute.
+func TestStart_DeploymentThatIsShownLate(t *testing.T) {
+	e := newTestEngine(t)
+	github, circleci := &fakeGitHub{missing: true}, &fakeCircleCI{}
+	e.between(github, circleci, mainOnly)
+	d := e.run(t, e.accept(t, 1, nil).Row, 50*time.Second)
+	if d.State != deployment.Waiting || github.deploymentReads != 10 {
+		t.Errorf("got %s %q after %d reads, want waiting after 10", d.State, d.Reason, github.deploymentReads)
+	}
+
+	github.missing = false
+	if d = e.run(t, d.Row, 5*time.Second); d.State != deployment.Running {
+		t.Errorf("got %s %q, want running", d.State, d.Reason)
+	}
+}
+
+// slowGate takes its time for all decisions but the first.
+type slowGate struct {
+	Gate
+	slow    func()
+	decided int
+}
+
+func (g *slowGate) Decide(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
+	if g.decided++; g.decided > 1 {
+		g.slow()
+	}
+	return g.Gate.Decide(ctx, d)
+}
+
+// The ref is read again if the last look at the rules took long: somebody may have pushed meanwhile.
+func TestStart_PushDuringLastDecision(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		took time.Duration
+		head string // after the decision
+		want deployment.State
+		read int
+	}{
+		{name: "quick", took: time.Second, head: askedSHA, want: deployment.Running, read: 1},
+		{name: "slow", took: 10 * time.Second, head: askedSHA, want: deployment.Running, read: 2},
+		{name: "slow, with a push", took: 10 * time.Second, head: otherSHA, want: deployment.Errored, read: 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			github, circleci := &fakeGitHub{}, &fakeCircleCI{}
+			e.between(github, circleci, mainOnly)
+			e.Gate = &slowGate{Gate: e.Gate, slow: func() {
+				e.pass(c.took)
+				github.heads = &deployment.Heads{Branch: c.head}
+			}}
+
+			d := e.advanceOnce(t, e.accept(t, 1, nil).Row)
+			if d.State != c.want || github.refReads != c.read || len(circleci.triggers) > 0 != (c.want == deployment.Running) {
+				t.Errorf("got %s %q after %d reads of the ref and triggers %v, want %s after %d",
+					d.State, d.Reason+d.BlockedBy, github.refReads, circleci.triggers, c.want, c.read)
+			}
+		})
 	}
 }

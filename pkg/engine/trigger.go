@@ -66,7 +66,7 @@ func (e *Engine) trigger(
 		e.pauses.pause("", e.Now().Add(min(limited.After, time.Minute)))
 	}
 
-	e.trust.forget(started.Row)
+	e.trust.forget(started)
 	return e.recordTriggerResult(ctx, started, answer)
 }
 

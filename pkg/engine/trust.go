@@ -2,7 +2,10 @@ package engine
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -20,9 +23,18 @@ type Database interface {
 type trust struct {
 	mu       sync.Mutex
 	since    time.Time
-	identity string              // of the database; empty: not known
-	handled  map[int64]time.Time // row -> when its statuses at GitHub were last found to be ours
-	compared map[int64]time.Time // row -> when GitHub was found to show the same deployment
+	identity string                   // of the database; empty: not known
+	handled  map[int64]time.Time      // row -> when its statuses at GitHub were last found to be ours
+	compared map[comparison]time.Time // when GitHub was found to show the same deployment
+}
+
+// comparison identifies a request that was compared with GitHub, by all that it holds. The number of its
+// row would not do: another database may give it to another request.
+type comparison [sha256.Size]byte
+
+func comparisonOf(r deployment.Request) comparison {
+	text, _ := json.Marshal(r) // cannot fail: the request comes from the database, in this form
+	return sha256.Sum256(text)
 }
 
 // reset forgets which deployments were checked against GitHub's statuses. Comparisons with events stay
@@ -66,31 +78,34 @@ func (t *trust) setHandled(row int64, at time.Time) {
 	t.handled[row] = at
 }
 
-func (t *trust) isCompared(row int64) bool {
+func (t *trust) isCompared(r deployment.Request) bool {
+	key := comparisonOf(r)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
-	_, ok := t.compared[row]
+	_, ok := t.compared[key]
 	return ok
 }
 
-func (t *trust) setCompared(row int64, at time.Time) {
+func (t *trust) setCompared(r deployment.Request, at time.Time) {
+	key := comparisonOf(r)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
 	if t.compared == nil {
-		t.compared = map[int64]time.Time{}
+		t.compared = map[comparison]time.Time{}
 	}
-	t.compared[row] = at
+	t.compared[key] = at
 }
 
-// forget drops what is remembered of a row.
-func (t *trust) forget(row int64) {
+// forget drops what is remembered of a deployment.
+func (t *trust) forget(d deployment.Deployment) {
+	key := comparisonOf(d.Request)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
-	delete(t.handled, row)
-	delete(t.compared, row)
+	delete(t.handled, d.Row)
+	delete(t.compared, key)
 }
 
 // forgetBefore drops what was remembered before a time: the rows may have ended on another replica.
@@ -98,13 +113,8 @@ func (t *trust) forgetBefore(before time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
-	for _, remembered := range []map[int64]time.Time{t.handled, t.compared} {
-		for row, at := range remembered {
-			if at.Before(before) {
-				delete(remembered, row)
-			}
-		}
-	}
+	maps.DeleteFunc(t.handled, func(_ int64, at time.Time) bool { return at.Before(before) })
+	maps.DeleteFunc(t.compared, func(_ comparison, at time.Time) bool { return at.Before(before) })
 }
 
 // distrustDatabase makes the statuses at GitHub be read before the next trigger of every deployment that

@@ -190,3 +190,35 @@ func (e *testEngine) dueAgain(t *testing.T, row int64) bool {
 
 	return slices.Contains(overdue, deployment.Task{Kind: deployment.TaskAdvance, Row: row})
 }
+
+// A request was compared only if everything in it was: after a fail-over the same row may hold another.
+func TestTrust_ComparedByContent(t *testing.T) {
+	request := deployment.Request{
+		ID:         1,
+		Repository: deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
+		Creator:    deployment.Creator{ID: 583231, Login: "alice", Type: "User"},
+	}
+
+	for _, c := range []struct {
+		name   string
+		change func(*deployment.Request)
+		want   bool
+	}{
+		{name: "the same", change: func(*deployment.Request) {}, want: true},
+		{name: "another id", change: func(r *deployment.Request) { r.ID = 2 }, want: false},
+		{name: "another repository", change: func(r *deployment.Request) { r.Repository.ID = 8 }, want: false},
+		{name: "another creator", change: func(r *deployment.Request) { r.Creator.ID = 666 }, want: false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var trust trust
+			trust.setCompared(request, time.Unix(1, 0))
+			trust.reset(time.Unix(2, 0))
+
+			other := request
+			c.change(&other)
+			if got := trust.isCompared(other); got != c.want {
+				t.Errorf("got compared %v, want %v", got, c.want)
+			}
+		})
+	}
+}

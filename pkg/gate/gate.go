@@ -37,10 +37,18 @@ type Gate struct {
 	Log          zerolog.Logger
 }
 
-// HasRules says whether a deployment's route has rules, or had some when it was accepted.
+// HasRules says whether a deployment's route has rules, or had some when it was accepted. For an unlock
+// the rules of all routes to its environment count: they decide who may release somebody else's lock.
 func (g *Gate) HasRules(d deployment.Deployment) bool {
-	p, _ := g.policyFor(d.Request)
-	return d.Target.HasRules || !p.Empty()
+	if p, _ := g.policyFor(d.Request); d.Target.HasRules || !p.Empty() {
+		return true
+	}
+	if d.Target.LockTask != deployment.TaskUnlock {
+		return false
+	}
+
+	policies, accepted := g.Policies.UnlockPolicies(d.Request)
+	return !accepted || slices.ContainsFunc(policies, func(p policy.Policy) bool { return !p.Empty() })
 }
 
 // Decide evaluates all rules of a deployment. A fact that GitHub does not answer is unknown to the

@@ -201,3 +201,26 @@ func TestPeople_GitHubAway(t *testing.T) {
 		})
 	}
 }
+
+// An unlock is judged by every route to the environment, so that the rules of each count.
+func TestHasRules_Unlock(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		task   string
+		routes twoRoutes
+		want   bool
+	}{
+		{name: "deployment", want: false},
+		{name: "lock", task: deployment.TaskLock, want: false},
+		{name: "unlock, another route has rules", task: deployment.TaskUnlock, want: true},
+		{name: "unlock, a route is closed", task: deployment.TaskUnlock, routes: twoRoutes{closed: true}, want: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := &Gate{Policies: test.routes}
+			d := deployment.Deployment{Target: deployment.Target{LockTask: test.task}}
+			if got := g.HasRules(d); got != test.want {
+				t.Errorf("got %v, want %v", got, test.want)
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -27,8 +28,9 @@ type deploymentItem struct {
 		Login string `json:"login"`
 		Type  string `json:"type"`
 	} `json:"creator"`
-	CreatedAt time.Time `json:"created_at"`
-	App       *struct {
+	CreatedAt     time.Time `json:"created_at"`
+	RepositoryURL string    `json:"repository_url"`
+	App           *struct {
 		ID   int64  `json:"id"`
 		Slug string `json:"slug"`
 	} `json:"performed_via_github_app"`
@@ -58,6 +60,13 @@ func (i deploymentItem) request(src deployment.Source) deployment.Request {
 	}
 
 	return r
+}
+
+// repository returns the owner and name that the item shows; empty if it shows none.
+func (i deploymentItem) repository() (owner, name string) {
+	_, path, _ := strings.Cut(i.RepositoryURL, "/repos/")
+	owner, name, _ = strings.Cut(path, "/")
+	return owner, name
 }
 
 // parseDeploymentItem decodes one item of the list. An item without id, SHA, ref or environment is

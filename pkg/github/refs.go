@@ -169,8 +169,9 @@ func (c *Client) CheckRefs(ctx context.Context, owner, name string) error {
 	return c.checkRefs(ctx, src)
 }
 
-// Deployment reads a deployment (REST API, "Get a deployment"). The error is policy.ErrMissing if GitHub
-// shows the repository without it.
+// Deployment reads a deployment (REST API, "Get a deployment"). Its repository has the name that was asked
+// for if that name leads to it, also from before a rename, and else the name that GitHub shows. The error
+// is policy.ErrMissing if GitHub shows the repository without the deployment.
 func (c *Client) Deployment(ctx context.Context, of deployment.Request) (deployment.Request, error) {
 	src := c.current(deployment.Source{Repository: of.Repository, Installation: of.Installation})
 	path := fmt.Sprintf("%s/deployments/%d", repositoryPath(src.Repository), of.ID)
@@ -192,5 +193,42 @@ func (c *Client) Deployment(ctx context.Context, of deployment.Request) (deploym
 		return deployment.Request{}, err
 	}
 
-	return item.request(src), nil
+	shown := item.request(src)
+	shown.Repository = of.Repository
+	owner, name := item.repository()
+	if strings.EqualFold(owner+"/"+name, of.Repository.FullName()) {
+		return shown, nil
+	}
+
+	leads, err := c.leadsTo(ctx, src, of.Repository)
+	if err != nil {
+		return deployment.Request{}, err
+	}
+	if !leads {
+		shown.Repository.Owner, shown.Repository.Name = owner, name
+	}
+
+	return shown, nil
+}
+
+// leadsTo reports whether the name of a repository is or was the name of its id: GitHub redirects from
+// former names. It is read with the account of src, which may see the id.
+func (c *Client) leadsTo(ctx context.Context, src deployment.Source, named deployment.Repository) (bool, error) {
+	if err := validateName(named); err != nil {
+		return false, err
+	}
+
+	path := "repos/" + named.Owner + "/" + named.Name
+	found, _, err := fetch(ctx, c, opRepository, src, path, func(r repository) error {
+		if r.ID == 0 {
+			return errors.New("no repository id")
+		}
+
+		return nil
+	})
+	if hasStatus(err, opRepository, http.StatusNotFound) {
+		return false, nil
+	}
+
+	return found.ID == named.ID, err
 }

@@ -2,6 +2,7 @@ package github
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -109,6 +110,83 @@ func TestDeployment(t *testing.T) {
 		s.sim.Hide("acme/api", true)
 		if _, err := s.Deployment(t.Context(), s.request); err == nil || errors.Is(err, policy.ErrMissing) {
 			t.Errorf("got %v for a repository that GitHub does not show, want another error", err)
+		}
+	})
+}
+
+// The name of a request's repository belongs to its id only if GitHub says so. It is asked where the
+// deployment is shown under another name.
+func TestDeployment_RepositoryName(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		asked   string
+		arrange func(simulated)
+		want    string
+		lookUps int
+	}{
+		{name: "the same", asked: "acme/api", want: "acme/api"},
+		{name: "in another case", asked: "Acme/API", want: "Acme/API"},
+		{
+			name:    "renamed",
+			asked:   "acme/api",
+			arrange: func(s simulated) { s.sim.Rename("acme/api", "acme/service", true) },
+			want:    "acme/api",
+			lookUps: 2, // the first is redirected
+		},
+		{
+			name:  "renamed, and the name is taken",
+			asked: "acme/api",
+			arrange: func(s simulated) {
+				s.sim.Rename("acme/api", "acme/service", false)
+				s.sim.AddRepository("acme/api")
+			},
+			want:    "acme/service",
+			lookUps: 1,
+		},
+		{
+			name:    "another repository's name",
+			asked:   "acme/web",
+			arrange: func(s simulated) { s.sim.AddRepository("acme/web") },
+			want:    "acme/api",
+			lookUps: 1,
+		},
+		{name: "no repository's name", asked: "acme/nothing", want: "acme/api", lookUps: 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			forEachCredential(t, func(t *testing.T, s simulated) {
+				if tt.arrange != nil {
+					tt.arrange(s)
+				}
+
+				request := s.request
+				if s.app != nil {
+					request.Installation = 4 // GitHub cannot be asked for it by a name that leads nowhere
+				}
+				request.Repository.Owner, request.Repository.Name, _ = strings.Cut(tt.asked, "/")
+				before := s.sim.Calls()[sim.OpGetRepository]
+				got, err := s.Deployment(t.Context(), request)
+				if err != nil || got.Repository.FullName() != tt.want || got.Repository.ID != s.repo.ID {
+					t.Errorf("got %+v (%v), want %s", got.Repository, err, tt.want)
+				}
+				if n := s.sim.Calls()[sim.OpGetRepository] - before; n != tt.lookUps {
+					t.Errorf("got %d look-ups of the repository, want %d", n, tt.lookUps)
+				}
+			})
+		})
+	}
+}
+
+// A name that cannot be looked up is unknown, and not another one.
+func TestDeployment_RepositoryNameUnknown(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		if err := s.sim.NextNamed(sim.OpGetRepository, "server-error", 10); err != nil {
+			t.Fatal(err)
+		}
+
+		request := s.request
+		request.Repository.Name = "web"
+		if got, err := s.Deployment(t.Context(), request); err == nil || errors.Is(err, policy.ErrMissing) {
+			t.Errorf("got %+v (%v), want another error", got.Repository, err)
 		}
 	})
 }

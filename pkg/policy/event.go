@@ -2,6 +2,7 @@ package policy
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -22,10 +23,22 @@ func CompareEvent(event deployment.Request, shown *deployment.Request) Verdict {
 
 func sameRequest(event, shown deployment.Request) bool {
 	return event.ID == shown.ID &&
-		event.Requester().ID == shown.Requester().ID &&
-		event.Requester().App == shown.Requester().App &&
+		event.Repository.ID == shown.Repository.ID &&
+		strings.EqualFold(event.Repository.FullName(), shown.Repository.FullName()) &&
+		event.Creator == shown.Creator &&
+		event.App.ID == shown.App.ID &&
 		strings.EqualFold(event.SHA, shown.SHA) &&
 		event.Ref == shown.Ref &&
 		event.Task == shown.Task &&
-		event.Environment == shown.Environment
+		event.Environment == shown.Environment &&
+		sameDescription(event.Description, shown.Description) &&
+		(event.PayloadDigest == "" || event.PayloadDigest == deployment.PayloadDigest(shown.Payload))
+}
+
+// cutDescription is to how many characters the description of an event may have been cut.
+const cutDescription = 4096
+
+func sameDescription(event, shown string) bool {
+	wasCut := utf8.RuneCountInString(event) >= cutDescription
+	return event == shown || wasCut && strings.HasPrefix(shown, event)
 }

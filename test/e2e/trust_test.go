@@ -121,9 +121,11 @@ func TestTrust_ForgedEvent(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		forge func(body map[string]any)
+		waits string // for this, for a minute, before it is rejected
 	}{
 		{
-			name: "no such deployment",
+			name:  "no such deployment",
+			waits: "GitHub to show the deployment",
 			forge: func(body map[string]any) {
 				body["deployment"].(map[string]any)["id"] = 987654321
 				body["deployment"].(map[string]any)["created_at"] = nil
@@ -162,7 +164,15 @@ func TestTrust_ForgedEvent(t *testing.T) {
 				t.Fatalf("got %s, want the event accepted", got)
 			}
 
-			h.waitLog("GitHub shows another deployment")
+			if c.waits != "" {
+				h.wait(c.waits, func() bool {
+					_, text := h.get("/api/v1/deployments/987654321", apiToken)
+					return strings.Contains(text, c.waits)
+				})
+			} else {
+				h.waitLog("GitHub shows another deployment")
+			}
+
 			h.unchecked[real.ID] = true
 			h.wantNoPipeline(real)
 			if found := h.ci.ByParameter("deployment_id")["987654321"]; len(found) > 0 {
@@ -170,6 +180,61 @@ func TestTrust_ForgedEvent(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An event that names another repository than the one whose id it has is judged by neither.
+func TestTrust_ForgedRepository(t *testing.T) {
+	t.Parallel()
+	h := trusting(t, "refs: [main]")
+	h.gh.AddRepository("mallory/sandbox")
+	h.start()
+	real := h.create("mallory/sandbox", github.NewDeployment{Payload: payload("success"), Creator: "mallory"})
+
+	var body map[string]any
+	decode(t, h.gh.EventBody(real.ID), &body)
+	body["repository"].(map[string]any)["full_name"] = "acme/api"
+	forged, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
+		t.Fatalf("got %s, want the event accepted", got)
+	}
+
+	h.waitLog("GitHub shows another deployment")
+	h.unchecked[real.ID] = true
+	h.wantNoPipeline(real)
+}
+
+// A lock task that was signed with the secret, in the name of somebody who may release the lock, releases
+// nothing.
+func TestTrust_ForgedUnlock(t *testing.T) {
+	t.Parallel()
+	h := trusting(t, "environment: production\n    allow: {users: [alice]}")
+	h.start()
+	lock := h.createTask("alice", "acme/api", "deploy:lock", "hands off")
+	h.expectEnd(lock, "success", "Locked production for alice")
+
+	real := h.create("acme/api", github.NewDeployment{Environment: "unrouted", Payload: payload("success"), Creator: "mallory"})
+	var alices, body map[string]any
+	decode(t, h.gh.EventBody(lock.ID), &alices)
+	decode(t, h.gh.EventBody(real.ID), &body)
+	forged := body["deployment"].(map[string]any)
+	forged["environment"], forged["task"] = "production", "deploy:unlock"
+	forged["creator"] = alices["deployment"].(map[string]any)["creator"]
+	event, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if got := h.deliver("deployment", event); !strings.Contains(got, "accepted") {
+		t.Fatalf("got %s, want the event accepted", got)
+	}
+
+	h.waitLog("GitHub shows another deployment")
+	h.unchecked[real.ID] = true
+	h.expectAPI("GET", "/locks", adminToken, "", 200, "hands off")
 }
 
 // Where the credentials may not read refs, a route with rules waits and says which permission is missing,
