@@ -1,5 +1,5 @@
 // Command seraph-sim is a simulated GitHub and a simulated CircleCI on one machine. Both speak real
-// HTTP, keep everything in memory, and can be told to fail. It prints a line for each thing that
+// HTTP, keep everything in memory, and can be made to fail. It prints a line for each thing that
 // happens.
 //
 //	seraph-sim                  # GitHub on :9001, CircleCI on :9002, control on :9003

@@ -37,8 +37,8 @@ func (p *program) auditVerifyCommand() *command {
 		name:      "audit verify",
 		arguments: "[--head SEQ:HASH]",
 		short:     "verify that no audit record was changed, removed or added",
-		long: "Verify the hash chain of the audit records, and print its head. Keep a printed head in another place:\n" +
-			"given as --head later, it shows that the chain was not written anew.",
+		long: "Verify the hash chain of the audit records, and print its head. Keep a printed head in another\n" +
+			"place: given as --head later, it shows that the chain was not written anew.",
 		example: "seraph audit verify",
 
 		flags: func(flags *flag.FlagSet) {

@@ -14,8 +14,8 @@ func (p *program) backupCommand() *command {
 		name:      "backup",
 		arguments: "FILE",
 		short:     "copy the SQLite database to a new file while the service runs",
-		long: "Copy the SQLite database that SERAPH_DATABASE_URL names to a new file, and verify the copy. The service\n" +
-			"may run meanwhile. A PostgreSQL database is copied with pg_dump instead.",
+		long: "Copy the SQLite database that SERAPH_DATABASE_URL names to a new file, and verify the copy.\n" +
+			"The service may run meanwhile. A PostgreSQL database is copied with pg_dump instead.",
 		example: "seraph backup /var/backups/seraph.db --env-file /etc/seraph/seraph.env",
 		check: func(args []string) error {
 			if len(args) != 1 {

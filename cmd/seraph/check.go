@@ -19,9 +19,9 @@ func (p *program) checkCommand() *command {
 		name:      "check",
 		arguments: "[--offline]",
 		short:     "check the configuration, and ask GitHub and CircleCI whether it is right",
-		long: "Check the configuration and print every problem at once. Then ask GitHub and CircleCI whether they accept\n" +
-			"the credentials, and whether each route's project and pipeline definition exist. Exit code 1 means that\n" +
-			"something there is wrong, 2 that the configuration is.",
+		long: "Check the configuration and print every problem at once. Then ask GitHub and CircleCI whether\n" +
+			"they accept the credentials, and whether each route's project and pipeline definition exist.\n" +
+			"Exit code 1 means that something there is wrong, 2 that the configuration is.",
 		example: "seraph check --env-file deploy/example.env --env-file .env",
 		flags: func(flags *flag.FlagSet) {
 			flags.BoolVar(&offline, "offline", false, "do not ask GitHub and CircleCI")

@@ -13,7 +13,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/route"
 )
 
-// command is something that the program can be told to do, and the text of its help.
+// command is something that the program can do, and the text of its help.
 type command struct {
 	name      string // one word or two; empty: the program without a command
 	arguments string // what follows the name in the usage line
@@ -93,10 +93,14 @@ const undefined = "flag provided but not defined: -"
 // parseFlags reads the flags that come before the first argument.
 func (c *command) parseFlags(flags *flag.FlagSet, args []string) error {
 	err := flags.Parse(args)
-	if err == nil || errors.Is(err, flag.ErrHelp) {
-		return err
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		return c.flagMistake(flags, err)
 	}
+	return err
+}
 
+// flagMistake returns the mistake for an error of the flag package.
+func (c *command) flagMistake(flags *flag.FlagSet, err error) error {
 	name, unknown := strings.CutPrefix(err.Error(), undefined)
 	if !unknown {
 		return c.mistake("%s", strings.Replace(err.Error(), "argument: -", "argument: --", 1))

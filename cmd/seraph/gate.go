@@ -18,8 +18,9 @@ func (p *program) gateCommand() *command {
 		name:      "gate",
 		arguments: "--repository OWNER/NAME --environment NAME --sha SHA",
 		short:     "ask a running service whether a commit may be deployed now",
-		long: "Ask the service at SERAPH_API_URL, with SERAPH_API_TOKEN, whether a commit may be deployed now, and print\n" +
-			"what each rule says. Exit code 0 means allowed, 3 wait, 4 rejected, and 1 that there was no answer.",
+		long: "Ask the service at SERAPH_API_URL, with SERAPH_API_TOKEN, whether a commit may be deployed now,\n" +
+			"and print what each rule says. Exit code 0 means allowed, 3 wait, 4 rejected, and 1 that there\n" +
+			"was no answer.",
 		example: `seraph gate --repository acme/api --environment production --sha "$(git rev-parse HEAD)" --actor alice`,
 
 		flags: func(flags *flag.FlagSet) { gateFlags(flags, query) },

@@ -18,8 +18,8 @@ func (p *program) healthCommand() *command {
 	return &command{
 		name:  "health",
 		short: "ask a running service whether it is ready",
-		long: "Ask the service at SERAPH_API_URL whether it is ready; no token is needed. This is for health checks in\n" +
-			"the container, where no other program can ask.",
+		long: "Ask the service at SERAPH_API_URL whether it is ready; no token is needed. This is for health\n" +
+			"checks in the container, where no other program can ask.",
 		example: "seraph health",
 		run:     func(ctx context.Context, _ []string) error { return p.health(ctx) },
 	}

@@ -51,20 +51,24 @@ func (p *program) serve(ctx context.Context) error {
 		return nil
 	}
 
-	failed := false
-	select {
-	case s := <-p.signals:
-		log.Info().Str("signal", s.String()).Msg("stopping")
-	case err := <-service.Failed():
-		log.Error().Err(err).Msg("stopping")
-		failed = true
-	}
-
+	failed := p.waitForEnd(service, log)
 	if !p.stop(service, cfg, log) || failed {
 		return exitError{exitFailed}
 	}
 
 	return nil
+}
+
+// waitForEnd waits for a signal or a failure.
+func (p *program) waitForEnd(service *app.App, log zerolog.Logger) (failed bool) {
+	select {
+	case s := <-p.signals:
+		log.Info().Str("signal", s.String()).Msg("stopping")
+		return false
+	case err := <-service.Failed():
+		log.Error().Err(err).Msg("stopping")
+		return true
+	}
 }
 
 // newLogger writes JSON lines, or lines for people, which are coloured only on a terminal.
@@ -88,7 +92,10 @@ func isTerminal(out io.Writer) bool {
 		return false
 	}
 	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil {
+		return false
+	}
+	return info.Mode()&os.ModeCharDevice != 0
 }
 
 // collectRarely sets GOGC to 200, unless the environment sets it. That halves the work of the

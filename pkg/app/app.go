@@ -12,11 +12,13 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/store"
@@ -36,10 +38,13 @@ type App struct {
 	engine   *engine.Engine
 	recovery *recovery.Recovery
 	sources  *hookSources
+	pins     *gate.Pins
+	ownApp   *ownApp
 	server   *server.Server
 
-	failed   chan error
-	cleanups []func(context.Context) // are called in reverse order
+	failed    chan error
+	listeners []*http.Server
+	cleanups  []func(context.Context) // are called in reverse order
 }
 
 // New opens the database, which includes to wait for its lock and to migrate it, and creates
@@ -74,10 +79,15 @@ func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logge
 // Start starts the workers, then the listeners. When it returns, webhooks are accepted. After an
 // error everything is stopped.
 func (a *App) Start(ctx context.Context) error {
+	if err := a.pins.Load(ctx); err != nil {
+		a.Stop(ctx)
+		return err
+	}
+
 	a.db.OnDue(a.engine.Enqueue)
 
-	// Recovery is canceled before the engine stops and waited for afterwards, so that the engine's
-	// steps have the whole deadline.
+	// Recovery and the look-ups at start are canceled before the engine stops and waited for
+	// afterwards, so that the engine's steps have the whole deadline.
 	recovering, stopRecovery := context.WithCancel(context.Background())
 	var recovered sync.WaitGroup
 	a.onStop(func(context.Context) { recovered.Wait() })
@@ -86,6 +96,8 @@ func (a *App) Start(ctx context.Context) error {
 	a.onStop(a.engine.Stop)
 
 	recovered.Go(func() { a.recovery.Run(recovering) })
+	recovered.Go(func() { a.pins.Run(recovering) })
+	recovered.Go(func() { a.ownApp.learnSlug(recovering) })
 	a.onStop(func(context.Context) { stopRecovery() })
 
 	a.sources.start()
@@ -116,11 +128,7 @@ func (a *App) listen(addr string, handler http.Handler) error {
 	}
 
 	s := server.HTTPServer(addr, handler)
-	a.onStop(func(ctx context.Context) {
-		if err := s.Shutdown(ctx); err != nil {
-			_ = s.Close() // the deadline is over; requests that are still being sent were not answered
-		}
-	})
+	a.listeners = append(a.listeners, s)
 
 	go func() {
 		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -140,10 +148,34 @@ func (a *App) Drain() { a.server.Drain() }
 
 // Stop closes the listeners, waits for running steps until ctx ends, and closes the database.
 func (a *App) Stop(ctx context.Context) {
+	a.stopListening(ctx)
 	for i := len(a.cleanups) - 1; i >= 0; i-- {
 		a.cleanups[i](ctx)
 	}
 	a.cleanups = nil
+}
+
+// stopListening closes the listeners and waits for half of the time for requests that are being
+// answered. Whoever sends a body slowly must not use up the time of the steps that are running: a
+// trigger that is cut off has to be looked up.
+func (a *App) stopListening(ctx context.Context) {
+	if deadline, ok := ctx.Deadline(); ok {
+		half, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+		ctx = half
+	}
+
+	var closing sync.WaitGroup
+	for _, s := range a.listeners {
+		closing.Go(func() {
+			if err := s.Shutdown(ctx); err != nil {
+				_ = s.Close() // requests that are still being sent were not answered
+			}
+		})
+	}
+
+	closing.Wait()
+	a.listeners = nil
 }
 
 func (a *App) onStop(f func(context.Context)) { a.cleanups = append(a.cleanups, f) }

@@ -28,10 +28,10 @@ type Finding struct {
 // String returns the line.
 func (f Finding) String() string { return string(f.Level) + ": " + f.Text }
 
-// Check warns about routes without a key, and about routes that let a deployment avoid the rules of an
-// earlier one. Unless offline, it also asks GitHub and CircleCI whether
-// the credentials work and whether every route's repository, project and definition exist. It changes
-// nothing at either.
+// Check warns about routes without a key, about routes that let a deployment avoid the rules of an
+// earlier one, and about routes whose configuration the requester can change. Unless offline, it also asks
+// GitHub and CircleCI whether the credentials work and whether every route's repository, refs, project
+// and definition can be read. It changes nothing at either.
 func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, error) {
 	c := &checker{cfg: cfg}
 	c.checkConfig()
@@ -81,6 +81,7 @@ func (c *checker) checkConfig() {
 		if !r.CarriesKey {
 			c.found(Warning, noKey, r.Name())
 		}
+		c.checkConfigRef(r)
 	}
 
 	for _, b := range c.cfg.Routes.Bypasses() {
@@ -123,6 +124,7 @@ func (c *checker) checkRepository(ctx context.Context, r route.Route) {
 
 	page := c.cfg.GitHub.WebURL.JoinPath(owner, name, "deployments")
 	c.found(Good, "%s: deployments can be read, see %s", r.Name(), page)
+	c.checkRefs(ctx, r, owner, name)
 }
 
 // checkProject checks the project and the definition of a route, unless the project is rendered from

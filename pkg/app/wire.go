@@ -79,18 +79,28 @@ func (a *App) wire() error {
 	}
 	a.onStop(func(context.Context) { c.close() })
 
-	routes := a.cfg.Routes.WithOwnApp(route.OwnApp{ID: a.cfg.GitHub.AppID})
+	a.ownApp = &ownApp{app: route.OwnApp{ID: a.cfg.GitHub.AppID}, github: c.github, log: a.log}
+	routes := a.cfg.Routes.WithOwnApp(&a.ownApp.app)
 	in := &intake.Intake{
 		Routes:  routes,
 		Machine: newMachine(a.cfg),
 		Store:   a.db,
 	}
+	a.pins = &gate.Pins{
+		Names:        a.cfg.Routes.PinnedNames(),
+		Store:        a.db,
+		People:       c.github,
+		Repositories: c.github,
+		Log:          a.log,
+	}
 	rules := &gate.Gate{
 		Policies:     routes,
 		Rows:         a.db,
+		History:      a.db,
 		People:       c.github,
 		Commits:      c.github,
 		Repositories: c.github,
+		Pins:         a.pins,
 		Now:          now,
 		Log:          a.log,
 	}
@@ -210,6 +220,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Waker:           a.db,
 		Claims:          a.engine,
 		Reader:          a.db,
+		Deliveries:      a.db,
 		Deployments:     commands,
 		Locks:           commands,
 		LockReader:      commands,

@@ -75,13 +75,14 @@ func TestExport_IsEnoughToVerify(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		hashed := "12:seraph audit,"
+		var hashed strings.Builder
+		hashed.WriteString("12:seraph audit,")
 		for name := range strings.FieldsSeq(names) {
 			v := fmt.Sprint(values[name])
-			hashed += fmt.Sprintf("%d:%s,", len(v), v)
+			hashed.WriteString(fmt.Sprintf("%d:%s,", len(v), v))
 		}
 
-		hash := fmt.Sprintf("%x", sha256.Sum256([]byte(hashed)))
+		hash := fmt.Sprintf("%x", sha256.Sum256([]byte(hashed.String())))
 		if values["hash"] != hash || s.records[i].Hash != hash {
 			t.Errorf("line %d: got hash %s, and %s in the chain, want %s", i+1, values["hash"], s.records[i].Hash, hash)
 		}

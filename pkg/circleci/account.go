@@ -45,6 +45,8 @@ func (c *Client) FindProject(ctx context.Context, slug string) (deployment.Proje
 	if _, err := c.get(ctx, "project", "/project/"+slugPath(slug), nil, &p); err != nil {
 		return deployment.Project{}, err
 	}
+
+	p.ID, p.Slug = deployment.Readable(p.ID), deployment.Readable(p.Slug)
 	if p.ID == "" || p.Slug == "" {
 		return deployment.Project{}, unusable("project", errors.New("project has no id or no slug"))
 	}
@@ -56,7 +58,8 @@ func (c *Client) FindProject(ctx context.Context, slug string) (deployment.Proje
 // project or the event to apply: a refusal, or that the project cannot be asked for now.
 func (c *Client) Project(ctx context.Context, slug string) (deployment.Project, deployment.Event) {
 	p, err := c.FindProject(ctx, slug)
-	if e, ok := answered(err, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound); ok {
+	e, ok := answered(err, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound)
+	if ok && e.Message != "" { // without a message it may be a proxy's answer
 		return p, deployment.TriggerRefused{
 			Status:    e.Status,
 			Message:   "project " + slug + ": " + e.Message,
@@ -64,9 +67,11 @@ func (c *Client) Project(ctx context.Context, slug string) (deployment.Project, 
 		}
 	}
 	if err != nil {
+		cause, detail := deployment.PublicCause("CircleCI", err)
 		return p, deployment.TriggerNotSent{
-			Cause: "the CircleCI project could not be read: " + err.Error(),
-			After: retryAfter(err),
+			Cause:  "the CircleCI project could not be read: " + cause,
+			Detail: detail,
+			After:  retryAfter(err),
 		}
 	}
 
@@ -79,13 +84,14 @@ type Definition struct {
 	Name string `json:"name"`
 }
 
-// Definitions returns a project's pipeline definitions.
-func (c *Client) Definitions(ctx context.Context, projectID string) ([]Definition, error) {
-	var page struct {
-		Items []Definition `json:"items"`
-	}
-	_, err := c.get(ctx, "definitions", "/projects/"+url.PathEscape(projectID)+"/pipeline-definitions", nil, &page)
-	return page.Items, err
+// Definitions returns all of a project's pipeline definitions.
+func (c *Client) Definitions(ctx context.Context, projectID string) (list []Definition, err error) {
+	path := "/projects/" + url.PathEscape(projectID) + "/pipeline-definitions"
+	err = readPages(ctx, c, "definitions", path, func(p page[Definition]) bool {
+		list = append(list, p.Items...)
+		return true
+	})
+	return list, err
 }
 
 // CancelWorkflow asks CircleCI to cancel a workflow, which it does some time later. A workflow that

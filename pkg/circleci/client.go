@@ -6,6 +6,7 @@ package circleci
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
@@ -95,7 +97,7 @@ func (c *Client) send(ctx context.Context, operation, method, path string, query
 	if in != nil {
 		data, err := json.Marshal(in)
 		if err != nil {
-			return response{}, fmt.Errorf("CircleCI %s: encode request: %w", operation, err)
+			return response{}, notSent(operation, "encode request", err)
 		}
 
 		body = bytes.NewReader(data)
@@ -108,7 +110,7 @@ func (c *Client) send(ctx context.Context, operation, method, path string, query
 
 	req, err := http.NewRequestWithContext(outbound.WithOperation(ctx, operation), method, target, body)
 	if err != nil {
-		return response{}, fmt.Errorf("CircleCI %s: make request: %w", operation, stripURL(err))
+		return response{}, notSent(operation, "make request", stripURL(err))
 	}
 
 	c.setHeaders(req)
@@ -125,6 +127,11 @@ func (c *Client) send(ctx context.Context, operation, method, path string, query
 	}
 
 	return r, nil
+}
+
+// notSent returns the error for a request that could not be made, so that nothing of it has left.
+func notSent(operation, what string, err error) error {
+	return &outbound.Error{Operation: "CircleCI " + operation, Err: fmt.Errorf("%s: %w", what, err)}
 }
 
 // setHeaders sets what CircleCI wants on every call. Without a JSON content type the trigger ignores
@@ -192,21 +199,38 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// message reads CircleCI's error body, {"message": "..."}. ok says that the body is one, which an
-// answer of a proxy in between is not.
+// message reads CircleCI's words in an error body. They are in "message" (OpenAPI), in ":message", or
+// in the title and the detail of "error". ok says that there are any, which an answer of a proxy in
+// between does not have.
 func message(body []byte) (text string, ok bool) {
 	var m struct {
-		Message *string `json:"message"`
+		Message string `json:"message"`
+		Keyword string `json:":message"`
+		Error   struct {
+			Title  string `json:"title"`
+			Detail string `json:"detail"`
+		} `json:"error"`
 	}
-	if json.Unmarshal(body, &m) != nil || m.Message == nil {
+
+	// A field of another type is left empty, and the others are read.
+	var wrongType *json.UnmarshalTypeError
+	if err := json.Unmarshal(body, &m); err != nil && !errors.As(err, &wrongType) {
 		return "", false
 	}
 
-	if runes := []rune(*m.Message); len(runes) > maxMessage {
-		return string(runes[:maxMessage]) + "…", true
+	var words []string
+	for _, part := range []string{cmp.Or(m.Message, m.Keyword), m.Error.Title, m.Error.Detail} {
+		if part = deployment.Readable(part); part != "" {
+			words = append(words, part)
+		}
 	}
 
-	return *m.Message, true
+	text = strings.Join(words, ": ")
+	if runes := []rune(text); len(runes) > maxMessage {
+		text = string(runes[:maxMessage]) + "…"
+	}
+
+	return text, text != ""
 }
 
 // slugPath escapes each of the three parts of a project slug.

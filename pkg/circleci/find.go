@@ -17,7 +17,7 @@ import (
 // List reads a project's pipelines, newest first: those of our user, and all. It reads back to since
 // and, if control is not empty, to the pipeline control. since is in our time; the difference to
 // CircleCI's clock is allowed for. A list that cannot be read to there is not complete. An error
-// means that neither list could be read.
+// means that this is so of both lists; what was read of them is returned with it.
 func (c *Client) List(ctx context.Context, slug string, since time.Time, control string) (deployment.Listing, error) {
 	var me User
 	header, err := c.get(ctx, "me", "/me", nil, &me)

@@ -163,6 +163,50 @@ func TestClient_List(t *testing.T) {
 	}
 }
 
+// What was read of lists that end early is returned with the error: it may show the pipeline.
+func TestClient_List_LaterPagesFail(t *testing.T) {
+	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/api/v2/me":
+			_, _ = io.WriteString(w, `{"id":"u1","login":"bot"}`)
+		case r.URL.Query().Get("page-token") != "":
+			w.WriteHeader(http.StatusNotFound)
+		default:
+			_, _ = io.WriteString(w, `{"items":[{"id":"p1","created_at":"2026-11-22T12:00:00Z"}],"next_page_token":"2"}`)
+		}
+	})
+
+	got, err := c.List(t.Context(), "gh/acme/api", time.Unix(0, 0), "")
+	if err == nil || got.MineComplete || got.ProjectComplete {
+		t.Errorf("got %v and complete %v %v, want an error and neither", err, got.MineComplete, got.ProjectComplete)
+	}
+
+	want := []string{"p1"}
+	if mine, all := idsOf(got.Mine), idsOf(got.Project); !slices.Equal(mine, want) || !slices.Equal(all, want) {
+		t.Errorf("got mine %v and project %v, want %v in both", mine, all, want)
+	}
+}
+
+func TestClient_Definitions_ReadsAllPages(t *testing.T) {
+	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+		body := `{"items":[{"id":"d1","name":"build"}],"next_page_token":"2"}`
+		if r.URL.Query().Get("page-token") == "2" {
+			body = `{"items":[{"id":"d2","name":"deploy"}],"next_page_token":null}`
+		}
+		_, _ = io.WriteString(w, body)
+	})
+
+	got, err := c.Definitions(t.Context(), "project")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	want := []Definition{{ID: "d1", Name: "build"}, {ID: "d2", Name: "deploy"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func idsOf(list []deployment.PipelineFacts) []string {
 	var ids []string
 	for _, p := range list {

@@ -52,9 +52,9 @@ type gitParameters struct {
 
 func (p pipeline) facts() deployment.PipelineFacts {
 	f := deployment.PipelineFacts{
-		ID:          p.ID,
+		ID:          deployment.Readable(p.ID), // as it is, unless the database could not store it
 		Number:      p.Number,
-		Slug:        p.ProjectSlug,
+		Slug:        deployment.Readable(p.ProjectSlug),
 		State:       p.State,
 		CreatedAt:   p.CreatedAt,
 		TriggerType: p.Trigger.Type,
@@ -74,6 +74,7 @@ func (p pipeline) facts() deployment.PipelineFacts {
 		f.Branch, f.Tag, f.Revision = p.VCS.Branch, p.VCS.Tag, p.VCS.Revision
 	}
 
+	f.Revision = deployment.Readable(f.Revision)
 	return f
 }
 
@@ -128,7 +129,8 @@ func pollFailed(err error) *deployment.PollFailed {
 	}
 	var e *Error
 	gone := errors.As(err, &e) && e.Status == http.StatusNotFound
-	return &deployment.PollFailed{Cause: err.Error(), Gone: gone, After: retryAfter(err)}
+	cause, detail := deployment.PublicCause("CircleCI", err)
+	return &deployment.PollFailed{Cause: cause, Detail: detail, Gone: gone, After: retryAfter(err)}
 }
 
 func (c *Client) readPipeline(ctx context.Context, pipelineID string) (deployment.Progress, error) {

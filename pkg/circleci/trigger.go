@@ -3,6 +3,7 @@ package circleci
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -55,9 +56,9 @@ func (c *Client) Trigger(
 	r, err := c.send(ctx, "trigger", http.MethodPost, path, nil, body)
 	switch {
 	case outbound.NotSent(err):
-		return deployment.TriggerNotSent{Cause: "CircleCI could not be reached: " + err.Error()}
+		return deployment.TriggerNotSent{Cause: "CircleCI could not be reached", Detail: err.Error()}
 	case err != nil:
-		return deployment.TriggerUnknown{Cause: "CircleCI did not answer the trigger: " + err.Error()}
+		return deployment.TriggerUnknown{Cause: "CircleCI did not answer the trigger", Detail: err.Error()}
 	}
 
 	return c.triggerOutcome(r)
@@ -94,6 +95,7 @@ func triggerRequest(t deployment.Target, ref deployment.Ref) (path string, body 
 // answers for itself.
 func (c *Client) triggerOutcome(r response) deployment.Event {
 	text, own := message(r.body)
+	refused := false
 	switch r.status {
 	case http.StatusCreated:
 		return startedEvent(r.body)
@@ -112,13 +114,21 @@ func (c *Client) triggerOutcome(r response) deployment.Event {
 		if own {
 			return refusedEvent(r.status, text)
 		}
+
+		refused = true
 	}
 
-	if r.status/100 == 2 {
+	switch {
+	case r.status/100 == 2:
 		return deployment.TriggerSkipped{Message: text}
+	case own:
+		return deployment.TriggerUnknown{Cause: fmt.Sprintf("CircleCI answered %d: %s", r.status, text)}
+	default:
+		return deployment.TriggerUnknown{
+			Cause:   fmt.Sprintf("CircleCI answered %d without a message", r.status),
+			Refused: refused,
+		}
 	}
-
-	return deployment.TriggerUnknown{Cause: c.answerError("trigger", r).Error()}
 }
 
 // startedEvent reads the body of a 201.
@@ -129,11 +139,13 @@ func startedEvent(body []byte) deployment.Event {
 		State  string `json:"state"`
 	}
 
-	if err := json.Unmarshal(body, &p); err != nil || p.ID == "" {
+	err := json.Unmarshal(body, &p)
+	id := deployment.Readable(p.ID)
+	if err != nil || id == "" {
 		return deployment.TriggerUnknown{Cause: "CircleCI answered 201 without a pipeline id"}
 	}
 
-	return deployment.Triggered{Pipeline: deployment.PipelineFacts{ID: p.ID, Number: p.Number, State: p.State}}
+	return deployment.Triggered{Pipeline: deployment.PipelineFacts{ID: id, Number: p.Number, State: p.State}}
 }
 
 // refusedEvent tells an unknown ref from the other refusals by CircleCI's message, because the

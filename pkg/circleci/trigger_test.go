@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -163,6 +164,26 @@ func TestClient_TriggerAnswers(t *testing.T) {
 			body:   `{"message":"Tag not found"}`,
 			want:   "refused, ref not found",
 		},
+		"error object": {
+			status: 400,
+			body:   `{"error":{"id":"e","title":"Bad Request","detail":"Unexpected argument(s): sha"}}`,
+			want:   "refused",
+		},
+		"keyword of Clojure": {
+			status: 404,
+			body:   `{":message":"Branch not found"}`,
+			want:   "refused, ref not found",
+		},
+		"message without words": {
+			status: 400,
+			body:   `{"message":" \u0000"}`,
+			want:   "unknown",
+		},
+		"error of a proxy": {
+			status: 403,
+			body:   `{"error":"forbidden"}`,
+			want:   "unknown",
+		},
 		"hidden project": {
 			status: 404,
 			body:   `{"message":"Project not found"}`,
@@ -221,6 +242,16 @@ func TestClient_TriggerWithoutAnswer(t *testing.T) {
 	})
 }
 
+// What everybody may read of a lost answer names no address; the timeline has it.
+func TestClient_Trigger_PublicCauseHasNoAddress(t *testing.T) {
+	c := newClient(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	got, ok := trigger(t, c).(deployment.TriggerUnknown)
+	const want = "CircleCI did not answer the trigger"
+	if !ok || got.Cause != want || got.Detail == "" {
+		t.Errorf("got %#v, want the cause %q and a detail", got, want)
+	}
+}
+
 func TestClient_TriggerRequests(t *testing.T) {
 	tag := deployment.Ref{Kind: deployment.RefTag, Name: "v1"}
 	for name, tt := range map[string]struct {
@@ -272,4 +303,80 @@ func TestClient_TriggerRequests(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClient_TriggerOutcome_Words wants CircleCI's words in whatever form they come, and the status where
+// there are none, because that is what people read at the end.
+func TestClient_TriggerOutcome_Words(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		status int
+		body   string
+		want   deployment.Event
+	}{
+		{
+			name:   "error object",
+			status: 400,
+			body:   `{"error":{"id":"e","title":"Bad Request","detail":"Unexpected argument(s): sha"}}`,
+			want:   deployment.TriggerRefused{Status: 400, Message: "Bad Request: Unexpected argument(s): sha"},
+		},
+		{
+			name:   "control and format characters",
+			status: 400,
+			body:   `{"message":"a\u0000b\u202ec"}`,
+			want:   deployment.TriggerRefused{Status: 400, Message: "a bc"},
+		},
+		{
+			name:   "200 with a keyword",
+			status: 200,
+			body:   `{":message":"Branch not found"}`,
+			want:   deployment.TriggerSkipped{Message: "Branch not found"},
+		},
+		{
+			name:   "404 with a page",
+			status: 404,
+			body:   `<html><title>Not found</title></html>`,
+			want:   deployment.TriggerUnknown{Cause: "CircleCI answered 404 without a message", Refused: true},
+		},
+		{
+			name:   "502 with a page",
+			status: 502,
+			body:   `<html>`,
+			want:   deployment.TriggerUnknown{Cause: "CircleCI answered 502 without a message"},
+		},
+		{
+			name:   "500 with a message",
+			status: 500,
+			body:   `{"message":"oops"}`,
+			want:   deployment.TriggerUnknown{Cause: "CircleCI answered 500: oops"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := newClient(t, answerWith(test.status, test.body))
+			if got := trigger(t, c); got != test.want {
+				t.Errorf("got %#v, want %#v", got, test.want)
+			}
+		})
+	}
+}
+
+// A page in place of a project is not believed: a proxy in between may have answered.
+func TestClient_Project_PageIsNoRefusal(t *testing.T) {
+	c := newClient(t, answerWith(http.StatusForbidden, `<html>denied</html>`))
+	_, event := c.Project(t.Context(), "gh/acme/api")
+	if got, ok := event.(deployment.TriggerNotSent); !ok || !strings.Contains(got.Cause, "403") {
+		t.Errorf("got %#v, want TriggerNotSent with the status", event)
+	}
+}
+
+// FuzzMessage wants words that can be stored and shown, or none.
+func FuzzMessage(f *testing.F) {
+	f.Add(`{"message":"a\u0000b"}`)
+	f.Add(`{"error":{"title":7,"detail":"x"}}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		text, ok := message([]byte(body))
+		if ok != (text != "") || deployment.Readable(text) != text {
+			t.Errorf("got %q and %v of %q", text, ok, body)
+		}
+	})
 }

@@ -44,20 +44,51 @@ type Engine interface {
 
 // Deployments reads deployments and stores approvals of them.
 type Deployments interface {
+	// Decision returns what the rules said when a deployment started or was rejected; false: they
+	// decided nothing.
+	Decision(ctx context.Context, d deployment.Deployment) (policy.Verdict, bool, error)
 	Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error)
 	Approve(ctx context.Context, row int64, a policy.Approval, event deployment.AuditEvent) error
 }
 
-// Explain returns what every rule says of a deployment now. Of one that does not wait it returns
-// what the rules would say.
+// Explain returns what every rule says of a deployment now. Of one that has ended it returns what was
+// decided then: what the rules would say now, of a commit that a newer one has replaced, misleads.
 func (s *Service) Explain(ctx context.Context, id int64) (deployment.Deployment, policy.Verdict, error) {
 	d, err := s.find(ctx, id)
 	if err != nil {
 		return d, policy.Verdict{}, err
 	}
+	if d.State.Open() {
+		v, err := s.o.Gate.Decide(ctx, d)
+		return d, v, err
+	}
 
-	v, err := s.o.Gate.Decide(ctx, d)
-	return d, v, err
+	v, decided, err := s.o.Deployments.Decision(ctx, d)
+	if err != nil {
+		return d, v, err
+	}
+	if !decided {
+		v = endedUndecided(d)
+	}
+
+	return d, v, nil
+}
+
+// codeEnded is the code of a deployment that ended before its rules decided.
+const codeEnded policy.Code = "ended"
+
+// endedUndecided is the verdict on a deployment that ended before its rules decided, because it was
+// canceled or could not be run as requested.
+func endedUndecided(d deployment.Deployment) policy.Verdict {
+	return policy.Verdict{
+		Decision: policy.DecisionReject,
+		Outcomes: []policy.Outcome{{
+			Rule:     "state",
+			Decision: policy.DecisionReject,
+			Code:     codeEnded,
+			Message:  fmt.Sprintf("it ended before the rules decided: it is %s", d.State),
+		}},
+	}
 }
 
 // Ask returns what the rules would say of a deployment that does not exist.

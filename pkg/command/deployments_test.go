@@ -199,3 +199,40 @@ func TestAsk(t *testing.T) {
 		})
 	}
 }
+
+// Of a deployment that has ended, Explain shows what was decided then.
+func TestExplain_Ended(t *testing.T) {
+	recorded := &policy.Verdict{Decision: policy.DecisionAllow}
+	for _, test := range []struct {
+		name     string
+		state    deployment.State
+		decision *policy.Verdict
+		asked    int // how often the rules were evaluated
+		want     string
+	}{
+		{name: "waits", state: deployment.Waiting, asked: 1, want: "wait "},
+		{name: "runs", state: deployment.Running, decision: recorded, asked: 1, want: "wait "},
+		{name: "succeeded", state: deployment.Succeeded, decision: recorded, want: "allow "},
+		{
+			name:  "canceled before the rules decided",
+			state: deployment.Canceled,
+			want:  "reject it ended before the rules decided: it is canceled",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, f := newTestService()
+			f.deployments.deployment.State, f.deployments.decision = test.state, test.decision
+
+			_, v, err := s.Explain(t.Context(), 5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(v.Decision) + " " + v.Deciding().Message; got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if f.gate.decided != test.asked {
+				t.Errorf("got the rules evaluated %d times, want %d", f.gate.decided, test.asked)
+			}
+		})
+	}
+}

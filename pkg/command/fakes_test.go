@@ -151,6 +151,7 @@ func (e *fakeEngine) Force(
 // fakeDeployments has one deployment, and keeps its approvals.
 type fakeDeployments struct {
 	deployment deployment.Deployment
+	decision   *policy.Verdict // what was recorded; nil: nothing
 	approvals  []policy.Approval
 	events     []deployment.AuditEvent
 }
@@ -160,6 +161,13 @@ func (f *fakeDeployments) Get(_ context.Context, id int64) ([]deployment.Record,
 		return nil, deployment.ErrNotFound
 	}
 	return []deployment.Record{{Deployment: f.deployment}}, nil
+}
+
+func (f *fakeDeployments) Decision(context.Context, deployment.Deployment) (policy.Verdict, bool, error) {
+	if f.decision == nil {
+		return policy.Verdict{}, false, nil
+	}
+	return *f.decision, true, nil
 }
 
 func (f *fakeDeployments) Approve(

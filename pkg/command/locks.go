@@ -246,7 +246,8 @@ func release(ctx context.Context, locks lockReleaser, c Caller, l policy.Lock, n
 	if !l.Owner.Same(c.By) {
 		notice = fmt.Sprintf("%s released your lock on %s", c.By, scope(l))
 	}
-	return locks.ReleaseLock(ctx, l.ID, lockEvent(c, deployment.AuditUnlocked, lockChange{How: "released"}, l, now), notice)
+	event := lockEvent(c, deployment.AuditUnlocked, lockChange{How: "released"}, l, now)
+	return locks.ReleaseLock(ctx, l.ID, event, notice)
 }
 
 // ownedLock returns an open lock that the caller may change: the caller's own, or any for an admin.
@@ -264,10 +265,14 @@ func (s *Service) ownedLock(ctx context.Context, c Caller, id int64) (policy.Loc
 
 func (s *Service) openLock(ctx context.Context, id int64) (policy.Lock, error) {
 	l, open, err := s.o.LockReader.Lock(ctx, id)
-	if err == nil && !open {
-		err = deployment.ErrNotFound
+	if err != nil {
+		return l, refuseLock(err)
 	}
-	return l, refuseLock(err)
+	if !open {
+		return l, refuseLock(deployment.ErrNotFound)
+	}
+
+	return l, nil
 }
 
 // Lock returns one open lock and the deployments that wait for it.

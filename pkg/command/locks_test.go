@@ -17,7 +17,7 @@ func TestTakeLock_Request(t *testing.T) {
 		change(&r)
 		return r
 	}
-	const notPlain = "invalid reason_not_plain: the reason must be one line, without control characters"
+	const notPlain = "invalid reason_not_plain: the reason must be one line, without control and invisible characters"
 
 	for _, test := range []struct {
 		name    string
@@ -132,6 +132,11 @@ func TestTakeLock_Request(t *testing.T) {
 		{
 			name:    "reason with an escape sequence",
 			request: with(func(r *LockRequest) { r.Reason = "\x1b[31mred" }),
+			want:    notPlain,
+		},
+		{
+			name:    "reason with a direction override",
+			request: with(func(r *LockRequest) { r.Reason = "all \u202eclear" }),
 			want:    notPlain,
 		},
 		{

@@ -41,7 +41,7 @@ func (t *LockTasks) lock(ctx context.Context, c Caller, d deployment.Deployment)
 		Repository:   d.Request.Repository.FullName(),
 		Environment:  d.Request.Environment,
 		Owner:        c.By,
-		Reason:       oneLine(d.Request.Description),
+		Reason:       deployment.Readable(d.Request.Description),
 		TakenAt:      requestedAt(d),
 	}
 	if d.Target.LockFor > 0 {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // maxReason is how many characters people may write, because it is shown in GitHub's descriptions.
@@ -22,8 +24,8 @@ func checkReason(reason string) error {
 	if utf8.RuneCountInString(reason) > maxReason {
 		return invalid("reason_too_long", fmt.Sprintf("the reason has more than %d characters", maxReason))
 	}
-	if strings.ContainsFunc(reason, unicode.IsControl) {
-		return invalid("reason_not_plain", "the reason must be one line, without control characters")
+	if strings.ContainsFunc(reason, deployment.IsHidden) {
+		return invalid("reason_not_plain", "the reason must be one line, without control and invisible characters")
 	}
 	return nil
 }
@@ -40,10 +42,4 @@ func checkEnvironment(name string) error {
 		return invalid("environment_not_plain", fmt.Sprintf(format, maxEnvironment))
 	}
 	return nil
-}
-
-// oneLine joins the lines of a text and removes its control characters.
-func oneLine(text string) string {
-	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) })
-	return strings.Join(words, " ")
 }

@@ -66,7 +66,7 @@ const (
 	KindNotFound  Kind = "not_found"
 	KindConflict  Kind = "conflict" // it cannot be done in this state
 
-	// KindUnavailable: it cannot be told whether the caller is allowed to. They may ask again.
+	// KindUnavailable: it is unknown whether the caller is allowed to. They may ask again.
 	KindUnavailable Kind = "unavailable"
 )
 

@@ -129,12 +129,17 @@ func TestLoadEnvFiles_Precedence(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for name, want := range map[string]string{
-		"ENVFILE_A": "environment", "ENVFILE_B": "second", "ENVFILE_C": "first", "ENVFILE_D": "",
+	for _, test := range []struct{ name, variable, want string }{
+		{name: "environment before both files", variable: "ENVFILE_A", want: "environment"},
+		{name: "later file before the earlier one", variable: "ENVFILE_B", want: "second"},
+		{name: "earlier file alone", variable: "ENVFILE_C", want: "first"},
+		{name: "empty in the environment", variable: "ENVFILE_D", want: ""},
 	} {
-		if got := os.Getenv(name); got != want {
-			t.Errorf("%s: got %q, want %q", name, got, want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if got := os.Getenv(test.variable); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
 	}
 }
 

@@ -48,10 +48,7 @@ func (t *transition) withCanceler(text string) string {
 	if t.Cancel.By != (Actor{}) {
 		text += " by " + t.Cancel.By.String()
 	}
-	if t.Cancel.Reason != "" {
-		text += ": " + t.Cancel.Reason
-	}
-	return text
+	return withCause(text, t.Cancel.Reason)
 }
 
 // finishCancel ends a deployment that is being canceled when its workflows have ended, and polls on

@@ -19,15 +19,26 @@ func applyLookupFound(t *transition, e LookupFound) bool {
 	return true
 }
 
-// applyLookupAbsent makes the deployment wait for another attempt, unless the start timeout is over.
+// maxRefusals is how many refusals without CircleCI's own message are believed, where a look-up showed
+// each time that nothing was started. The first one may be that of a proxy for a moment.
+const maxRefusals = 2
+
+// applyLookupAbsent makes the deployment wait for another attempt, unless the start timeout is over or
+// the answer was a refusal again.
 func applyLookupAbsent(t *transition, e LookupAbsent) bool {
 	t.setOutcome("absent")
 	t.changes.Unclaimed = e.Unclaimed
 	t.Retriggers++
 	t.note("absent", "CircleCI shows no pipeline for attempt %d", t.LastAttempt().Number)
 
+	if t.Refusals >= maxRefusals {
+		t.end(Errored, withCause("CircleCI started nothing", t.LastFailure), "")
+		t.watchForDuplicates()
+		return true
+	}
+
 	if t.now.Sub(t.FirstSince) >= t.StartTimeout {
-		t.end(Errored, fmt.Sprintf("CircleCI did not start it within %s", t.StartTimeout), "")
+		t.end(Errored, withCause(fmt.Sprintf("CircleCI did not start it within %s", t.StartTimeout), t.LastFailure), "")
 		t.watchForDuplicates()
 		return true
 	}
@@ -61,7 +72,12 @@ func (t *transition) untilLookupDeadline() time.Duration {
 func applyLookupInconclusive(t *transition, e LookupInconclusive) bool {
 	t.setOutcome("in doubt")
 	t.note("doubt", "%s", clean(e.Reason))
-	t.end(Errored, "CircleCI may have started it: look at "+t.projectURL(), t.projectURL())
+	reason := "CircleCI may have started it: look at " + t.projectURL()
+	if t.LastFailure != "" {
+		reason += " (" + t.LastFailure + ")"
+	}
+
+	t.end(Errored, reason, t.projectURL())
 	if t.Target.CarriesKey {
 		t.watchForDuplicates()
 	}
@@ -70,7 +86,7 @@ func applyLookupInconclusive(t *transition, e LookupInconclusive) bool {
 }
 
 // watchForLatePipeline watches for a pipeline that an attempt which was given up may still bring.
-// Without a key in the parameters it could not be told from others.
+// Without a key in the parameters it could not be distinguished from others.
 func (t *transition) watchForLatePipeline() {
 	if len(t.Attempts) > 0 && t.Target.CarriesKey {
 		t.watchForDuplicates()

@@ -214,7 +214,7 @@ func applyPollFailed(t *transition, e PollFailed) bool {
 		t.noteUnansweredStop()
 		t.end(Canceled, t.withCanceler("Canceled"), t.pipelineURL())
 	case t.timeLeft() < -answerTimeout:
-		t.end(Errored, "CircleCI could not be asked how it ended: "+e.Cause, t.pipelineURL())
+		t.end(Errored, withCause("CircleCI could not be asked how it ended", e.Cause), t.pipelineURL())
 		t.beginStop()
 	}
 
@@ -226,7 +226,7 @@ func applyPollFailed(t *transition, e PollFailed) bool {
 func (t *transition) recordPollFailure(e PollFailed) {
 	t.Failures++
 	if t.Failures == 1 {
-		t.note("unseen", "%s", clean(e.Cause))
+		t.note("unseen", "%s", withDetail(e.Cause, e.Detail))
 	}
 
 	if !e.Gone {

@@ -58,12 +58,14 @@ func applyBlocked(t *transition, e Blocked) bool {
 	if !e.First {
 		t.FirstSince = time.Time{}
 	}
-	if t.BlockedBy != e.By {
-		t.BlockedBy = e.By
-		t.note("blocked", "waiting for %s", e.By)
+
+	by := Readable(e.By)
+	if t.BlockedBy != by {
+		t.BlockedBy = by
+		t.note("blocked", "waiting for %s", by)
 	}
 
-	t.report(GitHubQueued, "Waiting for "+e.By, "", t.AcceptedAt.Add(waitingReportDelay))
+	t.report(GitHubQueued, "Waiting for "+by, "", t.AcceptedAt.Add(waitingReportDelay))
 	t.dueIn(blockedRecheck)
 	if e.After > 0 {
 		t.dueIn(e.After)
@@ -142,7 +144,7 @@ func (t *transition) adopt(p PipelineFacts, by string) {
 		t.Pipeline.Slug = t.Project.Slug
 	}
 
-	t.StartedAt, t.Reason, t.BlockedBy = t.now, "", ""
+	t.StartedAt, t.Reason, t.BlockedBy, t.LastFailure = t.now, "", "", ""
 	t.Failures = 0
 	if t.Retriggers > 0 {
 		t.watchForDuplicates()
@@ -167,7 +169,7 @@ func (t *transition) setOutcome(text string) {
 
 func applyTriggerSkipped(t *transition, e TriggerSkipped) bool {
 	t.setOutcome("skipped")
-	t.end(Errored, "CircleCI skipped it: "+e.Message, "")
+	t.end(Errored, withCause("CircleCI skipped it", e.Message), "")
 	return true
 }
 
@@ -183,7 +185,7 @@ func applyTriggerRefused(t *transition, e TriggerRefused) bool {
 		t.note("refused", "CircleCI answered %d %q; trying once more in a minute", e.Status, clean(e.Message))
 		t.backToWaiting("CircleCI to accept the credentials", authPause)
 	default:
-		t.end(Errored, fmt.Sprintf("CircleCI refused it (%d): %s", e.Status, e.Message), "")
+		t.end(Errored, withCause(fmt.Sprintf("CircleCI refused it (%d)", e.Status), e.Message), "")
 	}
 
 	return true
@@ -209,7 +211,7 @@ func (t *transition) retryRef(e TriggerRefused) {
 	case round <= len(pauses):
 		t.backToWaiting("CircleCI to see "+name, pauses[round-1])
 	default:
-		t.end(Errored, fmt.Sprintf("CircleCI does not know the ref %s: %s", name, e.Message), "")
+		t.end(Errored, withCause("CircleCI does not know the ref "+name, e.Message), "")
 	}
 }
 
@@ -232,21 +234,21 @@ func applyTriggerNotSent(t *transition, e TriggerNotSent) bool {
 		t.setOutcome("not sent")
 	}
 
+	t.LastFailure = Readable(e.Cause)
 	left := t.StartTimeout - t.now.Sub(t.FirstSince)
 	switch {
 	case left <= 0:
-		t.end(Errored, fmt.Sprintf("could not be started within %s: %s", t.StartTimeout, e.Cause), "")
+		t.end(Errored, withCause(fmt.Sprintf("could not be started within %s", t.StartTimeout), e.Cause), "")
 	case e.After > left:
 		reason := fmt.Sprintf(
-			"CircleCI asks to wait %s, longer than what is left of the start timeout of %s: %s",
+			"CircleCI asks to wait %s, longer than what is left of the start timeout of %s",
 			e.After.Round(time.Second),
 			t.StartTimeout,
-			e.Cause,
 		)
-		t.end(Errored, reason, "")
+		t.end(Errored, withCause(reason, e.Cause), "")
 	default:
 		t.Failures++
-		t.note("not_sent", "%s", clean(e.Cause))
+		t.note("not_sent", "%s", withDetail(e.Cause, e.Detail))
 		t.backToWaiting("CircleCI to answer", max(e.After, min(Backoff(t.Failures, time.Minute), left)))
 	}
 
@@ -255,20 +257,26 @@ func applyTriggerNotSent(t *transition, e TriggerNotSent) bool {
 
 func applyTriggerUnknown(t *transition, e TriggerUnknown) bool {
 	t.setOutcome("unknown")
-	t.becomeUnconfirmed(e.Cause)
+	t.Refusals++
+	if !e.Refused {
+		t.Refusals = 0
+	}
+
+	t.becomeUnconfirmed(e.Cause, e.Detail)
 	return true
 }
 
 func applyTriggerInterrupted(t *transition, _ TriggerInterrupted) bool {
 	t.setOutcome(OutcomeInterrupted)
-	t.becomeUnconfirmed("the worker was interrupted while it triggered CircleCI")
+	t.becomeUnconfirmed("the worker was interrupted while it triggered CircleCI", "")
 	return true
 }
 
 // becomeUnconfirmed begins the look-ups.
-func (t *transition) becomeUnconfirmed(cause string) {
+func (t *transition) becomeUnconfirmed(cause, detail string) {
+	t.LastFailure = Readable(cause)
 	t.moveTo(Unconfirmed)
-	t.note("unknown", "%s; checking whether CircleCI started it", clean(cause))
+	t.note("unknown", "%s; checking whether CircleCI started it", withDetail(cause, detail))
 	t.report(GitHubQueued, "Checking whether CircleCI started it", "", t.now.Add(unconfirmedReportDelay))
 	t.dueIn(time.Second)
 }
@@ -276,6 +284,7 @@ func (t *transition) becomeUnconfirmed(cause string) {
 // applyTriggerUnknownLate notes the sender's answer on a deployment that another worker has already
 // found interrupted.
 func applyTriggerUnknownLate(t *transition, e TriggerUnknown) bool {
-	t.note("unknown", "%s", clean(e.Cause))
+	t.LastFailure = Readable(e.Cause)
+	t.note("unknown", "%s", withDetail(e.Cause, e.Detail))
 	return true
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // MaxDescription is how long a status description may be at GitHub, in code points (REST API,
@@ -71,7 +70,7 @@ func (t *transition) reportFinal(logURL string) {
 	t.changes.Reports = append(t.changes.Reports, r)
 }
 
-// finalState returns what GitHub is told of a final state.
+// finalState returns the GitHub state of a final state.
 func finalState(s State) GitHubState {
 	switch s {
 	case Succeeded:
@@ -133,22 +132,14 @@ func PipelineURL(appURL string, p Pipeline) string {
 	return fmt.Sprintf("%s/pipelines/%s/%d", strings.TrimRight(appURL, "/"), p.Slug, p.Number)
 }
 
-// clean makes text fit for a status description: no control characters, none beyond U+FFFF (it is not
-// known whether every GitHub stores them), one space between words, and at most MaxDescription code
-// points.
+// clean makes text fit for a status description: readable, no characters beyond U+FFFF (it is not
+// known whether every GitHub stores them), and at most MaxDescription code points.
 func clean(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar || r > 0xFFFF {
+		if r > 0xFFFF {
 			return ' '
 		}
-
 		return r
-	}, s)
-
-	s = strings.Join(strings.Fields(s), " ")
-	if runes := []rune(s); len(runes) > MaxDescription {
-		return string(runes[:MaxDescription-1]) + "…"
-	}
-
-	return s
+	}, Readable(s))
+	return cut(joinWords(s), MaxDescription)
 }

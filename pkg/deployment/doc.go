@@ -1,5 +1,5 @@
 // Package deployment is the domain of the service: what a deployment is, which states it has, what
-// each event does to it, and what GitHub is told about it.
+// each event does to it, and what is reported to GitHub.
 //
 // Machine.Apply is the only way a deployment changes. It takes a deployment, an event and the time,
 // and returns the changed deployment together with what is to be written beside it: lines of the

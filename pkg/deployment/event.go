@@ -80,13 +80,18 @@ type (
 	// TriggerNotSent says that the request did not reach CircleCI (the connection or TLS handshake
 	// failed), or was turned away unread (429): nothing was started.
 	TriggerNotSent struct {
-		Cause string
-		After time.Duration // Retry-After; 0: none was given
+		Cause  string
+		Detail string        // for the timeline only
+		After  time.Duration // Retry-After; 0: none was given
 	}
 
 	// TriggerUnknown says that the request left and no usable answer came: it may have started a
 	// pipeline.
-	TriggerUnknown struct{ Cause string }
+	TriggerUnknown struct {
+		Cause   string
+		Detail  string // for the timeline only
+		Refused bool   // a 4xx without CircleCI's own message: a no of CircleCI, or of a proxy in between
+	}
 
 	// TriggerInterrupted says that a worker which is not the sender found the deployment in
 	// Triggering: the sender has died, before or after it sent.
@@ -135,9 +140,10 @@ type (
 
 	// PollFailed says that the pipeline could not be read.
 	PollFailed struct {
-		Cause string
-		Gone  bool          // CircleCI answered 404: it does not exist, or is hidden from us
-		After time.Duration // Retry-After; 0: none was given
+		Cause  string
+		Detail string        // for the timeline only
+		Gone   bool          // CircleCI answered 404: it does not exist, or is hidden from us
+		After  time.Duration // Retry-After; 0: none was given
 	}
 
 	// PipelineOrphaned says that CircleCI started a pipeline for this deployment too late for it to

@@ -45,8 +45,8 @@ const pipelineErrored = "errored"
 func FoldPipeline(p Progress) Fold {
 	if p.Pipeline.State == pipelineErrored {
 		reason := "no error was given"
-		if len(p.Pipeline.Errors) > 0 {
-			reason = p.Pipeline.Errors[0]
+		if i := slices.IndexFunc(p.Pipeline.Errors, func(e string) bool { return Readable(e) != "" }); i >= 0 {
+			reason = p.Pipeline.Errors[i]
 		}
 
 		return Fold{Kind: FoldEnded, State: Errored, Reason: "CircleCI refused the pipeline: " + reason}

@@ -13,6 +13,7 @@ type Lookup struct {
 	Known    map[string]KnownPipeline // what is on record about the listed pipelines, by their ids
 	Evidence map[string]KeyEvidence   // of each of Candidates, by their ids; empty unless the target carries its key
 	Control  Control
+	Failure  string // what could not be read: only a pipeline that shows the key proves something then
 }
 
 // Control is the newest pipeline of the project that belongs to a deployment. CircleCI's lists
@@ -40,7 +41,7 @@ func (d Deployment) Candidates(l Listing, known map[string]KnownPipeline) []Pipe
 	var candidates []PipelineFacts
 	for _, p := range slices.Concat(l.Mine, l.Project) {
 		k := known[p.ID]
-		// One that an earlier look-up saw and left alone can only be told apart by its key.
+		// One that an earlier look-up saw and left alone can only be recognized by its key.
 		leftAlone := k.Unclaimed && !d.Target.CarriesKey
 		if seen[p.ID] || p.CreatedAt.Before(since) || k.Row != 0 || leftAlone || !mayBeOurs(p, l) {
 			continue
@@ -69,7 +70,8 @@ func mayBeOurs(p PipelineFacts, l Listing) bool {
 // EvaluateLookup decides what a look-up means: LookupFound, LookupAbsent, LookupPending or
 // LookupInconclusive.
 //
-// The key decides where a pipeline shows it. Where none does, the look-up waits for the deadline.
+// The key decides where a pipeline shows it, whatever else could not be read. Where none does, the
+// look-up waits until everything could be read, and for the deadline.
 // Then a single pipeline that matches the attempt and cannot be read is adopted without proof; no
 // pipeline at all is proof of absence, if the lists were complete and show the control; and what
 // remains ambiguous gets LookupGrace once more before it counts as inconclusive.
@@ -89,6 +91,9 @@ func (m Machine) EvaluateLookup(d Deployment, l Lookup, now time.Time) Event {
 
 	if len(withKey) > 0 {
 		return foundByKey(withKey)
+	}
+	if l.Failure != "" {
+		return LookupPending{Cause: l.Failure}
 	}
 	if !d.Target.CarriesKey {
 		return m.evaluateWithoutKey(d, l, possible, now)

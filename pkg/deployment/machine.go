@@ -15,7 +15,7 @@ type Machine struct {
 	StartTimeout   time.Duration // START_TIMEOUT: how long a deployment that is first in line tries to reach CircleCI
 	PollMin        time.Duration // POLL_MIN: the first pause between polls
 	PollMax        time.Duration // POLL_MAX: the longest pause between polls
-	MaxAge         time.Duration // RECOVER_MAX_AGE: a deployment that is older than this on arrival ends at once
+	MaxAge         time.Duration // RECOVER_MAX_AGE: a deployment that is older when it is accepted ends at once
 	AppURL         string        // CIRCLECI_APP_URL: CircleCI's web pages, without a trailing slash
 }
 
@@ -56,13 +56,13 @@ func (i *InvalidTransitionError) Error() string {
 }
 
 // New makes the waiting deployment of an accepted request, and its first lines of the timeline. A
-// request that is older than MaxAge on arrival ends errored at its first step.
+// request that is older than MaxAge when it is accepted ends errored at its first step.
 func (m Machine) New(req Request, a Admission, receivedAt time.Time) (Deployment, []Entry) {
 	req.Payload = nil // it is rendered into the target by now; the delivery keeps the original
 	d := Deployment{
 		Request:    req,
 		Target:     a.Target,
-		Problem:    a.Problem,
+		Problem:    Readable(a.Problem),
 		State:      Waiting,
 		AcceptedAt: receivedAt,
 		StepDue:    receivedAt,
@@ -79,7 +79,7 @@ func (m Machine) New(req Request, a Admission, receivedAt time.Time) (Deployment
 
 	entries := make([]Entry, 0, len(a.Notes))
 	for _, note := range a.Notes {
-		entries = append(entries, Entry{At: receivedAt, Event: "note", Detail: note})
+		entries = append(entries, Entry{At: receivedAt, Event: "note", Detail: Readable(note)})
 	}
 
 	return d, entries
@@ -139,12 +139,12 @@ func (t *transition) setDue() {
 // dueIn sets when the deployment's own next step is due.
 func (t *transition) dueIn(after time.Duration) { t.StepDue = t.now.Add(after) }
 
-// note adds a line to the timeline.
+// note adds a line to the timeline. What others wrote may be part of it.
 func (t *transition) note(event, format string, args ...any) {
 	t.changes.Timeline = append(t.changes.Timeline, Entry{
 		At:     t.now,
 		Event:  event,
-		Detail: fmt.Sprintf(format, args...),
+		Detail: Readable(fmt.Sprintf(format, args...)),
 	})
 }
 
@@ -170,10 +170,11 @@ func (t *transition) moveTo(s State) {
 	t.note(string(s), "%s", t.Reason)
 }
 
-// end moves to a final state and adds the final report. A failed deployment with a pipeline is
+// end moves to a final state and adds the final report. What others wrote may be part of the reason,
+// which is never empty. A failed deployment with a pipeline is
 // polled on for a rerun; any other is due again only while its workflows have to end.
 func (t *transition) end(s State, reason, logURL string) {
-	t.Reason, t.BlockedBy = reason, ""
+	t.Reason, t.BlockedBy = cmp.Or(Readable(reason), "no reason was given"), ""
 	t.moveTo(s)
 	t.EndedAt, t.QuietSince = t.now, time.Time{}
 	if t.StoppingSince.IsZero() {

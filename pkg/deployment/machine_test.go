@@ -3,6 +3,7 @@ package deployment
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,7 +64,8 @@ func TestMachine_RequestTooOld(t *testing.T) {
 
 // Whatever happens in whatever order: reports never go back, a deployment ends with one final report
 // (a second one only if a rerun turns Failed into Succeeded), an impossible event changes nothing, an
-// open deployment is always due again, and it can always come to an end.
+// open deployment is always due again, and it can always come to an end. Every text for people can be
+// read and stored, and says something at the end, whatever the vendors' words are.
 func TestMachine_AnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		d, now := newWaiting(), t0
@@ -73,6 +75,7 @@ func TestMachine_AnyOrderOfEvents(t *testing.T) {
 			e := anyEvent(r)
 			next, changes, err := machine.Apply(d, e, now)
 			checkStep(r, d, next, e, err)
+			checkTexts(r, next, changes)
 			d, reports = next, append(reports, changes.Reports...)
 			checkReports(r, d, reports)
 		}
@@ -86,46 +89,74 @@ func anyEvent(r *rapid.T) Event {
 	p := anyProgress(r)
 	alice, bob := Actor{ID: 1, Login: "alice"}, Actor{ID: 2, Login: "bob"}
 	by := rapid.SampledFrom([]string{ByKey, ByWindow}).Draw(r, "by")
+	words := foreignWords(r)
 
 	events := []Event{
 		Admitted{},
 		Blocked{
-			By:    rapid.SampledFrom([]string{"a", "b"}).Draw(r, "blocked by"),
+			By:    rapid.SampledFrom([]string{"a", "b", words}).Draw(r, "blocked by"),
 			First: rapid.Bool().Draw(r, "first"),
 		},
 		resolved,
 		Start{},
-		Fail{Reason: "no"},
-		Reject{Reason: "a rule"},
+		Fail{Reason: words},
+		Reject{Reason: words},
 		Superseded{By: 9},
-		Done{Reason: "Locked"},
+		Done{Reason: words},
 
-		ForceRequested{Force: Force{By: alice, Reason: "fire"}},
-		CancelRequested{By: bob},
+		ForceRequested{Force: Force{By: alice, Reason: words}},
+		CancelRequested{By: bob, Reason: words},
 
 		Triggered{Pipeline: p.Pipeline},
-		TriggerSkipped{Message: "ci skip"},
-		TriggerRefused{Status: 400, Message: "Branch not found", RefNotFound: true},
-		TriggerRefused{Status: 404, Message: "Project not found", AuthDoubt: true},
-		TriggerRefused{Status: 400, Message: "bad"},
-		TriggerNotSent{Cause: "dial"},
-		TriggerUnknown{Cause: "reset"},
+		TriggerSkipped{Message: words},
+		TriggerRefused{Status: 400, Message: words, RefNotFound: true},
+		TriggerRefused{Status: 404, Message: words, AuthDoubt: true},
+		TriggerRefused{Status: 400, Message: words},
+		TriggerNotSent{Cause: words},
+		TriggerUnknown{Cause: words, Refused: rapid.Bool().Draw(r, "refused")},
 		TriggerInterrupted{},
 
 		LookupFound{Pipeline: p.Pipeline, By: by, Duplicates: []string{"p9"}},
 		LookupAbsent{},
-		LookupPending{Cause: "lag"},
-		LookupInconclusive{Reason: "no proof"},
+		LookupPending{Cause: words},
+		LookupInconclusive{Reason: words},
 		PipelineReassigned{},
 
 		Claimed{PipelineID: p.Pipeline.ID},
 		Polled{Progress: p, NewerStarted: rapid.Bool().Draw(r, "newer started")},
-		PollFailed{Cause: "503", Gone: rapid.Bool().Draw(r, "gone")},
+		PollFailed{Cause: words, Gone: rapid.Bool().Draw(r, "gone")},
 		PipelineOrphaned{PipelineID: "p3"},
 		DuplicatesChecked{},
 	}
 
 	return rapid.SampledFrom(events).Draw(r, "event")
+}
+
+// foreignWords draws what a vendor or a person may write: nothing, or what cannot be stored or read.
+func foreignWords(r *rapid.T) string {
+	words := []string{"", "why", "a\x00b", "\u202eevil\u2066", "\u200b", "a\nb", "\xff", strings.Repeat("long ", 500)}
+	return rapid.SampledFrom(words).Draw(r, "words")
+}
+
+// checkTexts checks that what one step writes can be stored and read.
+func checkTexts(r *rapid.T, d Deployment, changes Changes) {
+	texts := []string{d.Reason, d.BlockedBy, d.LastFailure}
+	for _, entry := range changes.Timeline {
+		texts = append(texts, entry.Detail)
+	}
+	for _, report := range changes.Reports {
+		texts = append(texts, report.Description)
+	}
+
+	for _, text := range texts {
+		if !isReadable(text) {
+			r.Fatalf("%s: got %q, which cannot be stored and read", d.State, text)
+		}
+	}
+
+	if !d.State.Open() && (d.Reason == "" || strings.HasSuffix(d.Reason, ":")) {
+		r.Fatalf("%s: got reason %q, want one that says something", d.State, d.Reason)
+	}
 }
 
 func anyProgress(r *rapid.T) Progress {
@@ -138,7 +169,7 @@ func anyProgress(r *rapid.T) Progress {
 	one := rapid.Custom(func(r *rapid.T) Workflow {
 		return Workflow{
 			ID:           rapid.StringN(1, 3, 3).Draw(r, "id"),
-			Name:         rapid.SampledFrom([]string{"a", "b"}).Draw(r, "name"),
+			Name:         rapid.SampledFrom([]string{"a", "b", foreignWords(r)}).Draw(r, "name"),
 			Status:       rapid.SampledFrom(statuses).Draw(r, "status"),
 			Setup:        rapid.Bool().Draw(r, "setup"),
 			CreatedAt:    t0.Add(time.Duration(rapid.IntRange(0, 5).Draw(r, "age")) * time.Second),
@@ -151,6 +182,7 @@ func anyProgress(r *rapid.T) Progress {
 			ID:       rapid.SampledFrom([]string{"p1", "p2"}).Draw(r, "pipeline"),
 			Number:   int64(rapid.IntRange(0, 9).Draw(r, "number")),
 			State:    rapid.SampledFrom([]string{"created", "pending", "setup", "errored"}).Draw(r, "state"),
+			Errors:   []string{foreignWords(r)},
 			Revision: rapid.SampledFrom([]string{"", testSHA, otherSHA}).Draw(r, "revision"),
 		},
 		Workflows: rapid.SliceOfN(one, 0, 3).Draw(r, "workflows"),

@@ -76,6 +76,26 @@ type Delivery struct {
 	DeploymentID int64
 	ReceivedAt   time.Time
 	Body         []byte // the verified JSON, kept to look into later; never shown
+
+	// What a delivery that is ignored was about, for people who look for it.
+	Repository  string // owner/name
+	Environment string
+}
+
+// IgnoredDelivery is a delivery that led to no deployment.
+type IgnoredDelivery struct {
+	Delivery        // without its body
+	Reason   string // why it was ignored
+}
+
+// KeepIgnored is how long ignored deliveries are kept and shown.
+const KeepIgnored = 7 * 24 * time.Hour
+
+// DeliveryFilter selects ignored deliveries. Case does not matter.
+type DeliveryFilter struct {
+	Repository  string // owner/name; empty: every repository
+	Environment string // empty: every environment
+	Limit       int
 }
 
 // Where a delivery came from.

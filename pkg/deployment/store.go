@@ -65,9 +65,24 @@ func (t *PipelineTakenError) Error() string {
 	return fmt.Sprintf("adopt pipeline %s: it belongs to row %d", t.PipelineID, t.Row)
 }
 
+// WaitsForProject is what a deployment waits for (BlockedBy) while another one triggers in its CircleCI
+// project. Which one that is changes too often to be named.
+const WaitsForProject = "another trigger in the same CircleCI project"
+
+// Lease is a named lease of work that all processes together do once in a period.
+type Lease struct {
+	Name  string
+	Note  string    // what the last holder left for the next one
+	Until time.Time // when it ends by itself; it tells this holder from any other
+}
+
 // SaveOptions say how a row is saved.
 type SaveOptions struct {
 	KeepLease bool // the worker goes on with the row
+
+	// CallTimeout is how long the call that follows may take. The lease then covers it; 0: the lease
+	// ends when it would have ended.
+	CallTimeout time.Duration
 }
 
 // Update is the next version of a row and what is saved beside it.
@@ -103,6 +118,7 @@ type Record struct {
 type Stats struct {
 	Open          map[State]int // deployments that have not ended, by state
 	ReportsUnsent int
+	ClockSkew     time.Duration // how far this process's clock is ahead of the database's
 	OldestDue     time.Duration // how long the most overdue row has been waiting for a worker; 0: none is overdue
 }
 

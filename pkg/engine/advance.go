@@ -101,8 +101,9 @@ func (e *Engine) applyAndSave(ctx context.Context, d deployment.Deployment, even
 // commitOptions are what is saved beside the result of events.
 type commitOptions struct {
 	audit       []deployment.AuditEvent
-	passedLocks []int64 // locks that do not keep the deployment from starting
-	keepLease   bool    // the worker goes on with the row
+	passedLocks []int64       // locks that do not keep the deployment from starting
+	keepLease   bool          // the worker goes on with the row
+	callTimeout time.Duration // how long the call that follows may take, for the lease
 }
 
 // commit applies events to a leased row and saves the result in one transaction. A stop of the
@@ -123,7 +124,10 @@ func (e *Engine) commit(
 	}
 
 	changes.Audit, changes.PassedLocks = o.audit, o.passedLocks
-	saved, err := e.saveAnswer(ctx, next, changes, deployment.SaveOptions{KeepLease: o.keepLease})
+	saved, err := e.saveAnswer(ctx, next, changes, deployment.SaveOptions{
+		KeepLease:   o.keepLease,
+		CallTimeout: o.callTimeout,
+	})
 	if err != nil {
 		return d, err
 	}

@@ -14,7 +14,9 @@ type Deployments interface {
 	// ByKey returns deployment.ErrNotFound if no deployment has the key.
 	ByKey(ctx context.Context, key string) (deployment.Deployment, error)
 	Get(ctx context.Context, deploymentID int64) ([]deployment.Record, error)
-	List(ctx context.Context, f deployment.Filter) ([]deployment.Deployment, error)
+	// OlderLockTask returns GitHub's id of an older deployment of the environment that locks or
+	// unlocks and is still waiting; 0: there is none.
+	OlderLockTask(ctx context.Context, repositoryID int64, environmentKey string, deploymentID int64) (int64, error)
 	Reports(ctx context.Context, row int64) ([]deployment.Report, error)
 }
 

@@ -145,6 +145,8 @@ func (e *Engine) every(ctx context.Context, period time.Duration, f func(context
 
 // work does a queued task.
 func (e *Engine) work(ctx context.Context, t deployment.Task) {
+	defer e.recoverPanic(ctx, t)
+
 	switch t.Kind {
 	case deployment.TaskAdvance:
 		e.advance(ctx, t.Row)

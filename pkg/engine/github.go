@@ -29,7 +29,11 @@ const (
 // waitForGitHub is the event of a deployment about which GitHub did not answer.
 func (e *Engine) waitForGitHub(d deployment.Deployment, what string, err error) deployment.Event {
 	if e.Now().Sub(d.AcceptedAt) > githubGivesUp {
-		return deployment.Fail{Reason: what + " could not be read at GitHub before the trigger: " + err.Error()}
+		cause, detail := deployment.PublicCause("GitHub", err)
+		if detail != "" {
+			e.Log.Info().Int64("deployment", d.Request.ID).Err(err).Msg("GitHub did not answer")
+		}
+		return deployment.Fail{Reason: what + " could not be read at GitHub before the trigger: " + cause}
 	}
 
 	by := "GitHub to answer"

@@ -9,9 +9,9 @@ import (
 
 // When GitHub's statuses are read before a trigger.
 const (
-	checkAfter  = 10 * time.Minute // a row that was accepted this long ago, and again after this long
-	lateArrival = time.Minute      // a deployment that was this old when it was accepted
-	githubSlack = 2 * time.Second  // GitHub's times have whole seconds, and its clock may be ahead of ours
+	checkAfter     = 10 * time.Minute // a row that was accepted this long ago, and again after this long
+	lateAcceptance = time.Minute      // a deployment that was this old when it was accepted
+	githubSlack    = 2 * time.Second  // GitHub's times have whole seconds, and its clock may be ahead of ours
 )
 
 // checkNotHandled keeps a deployment from running twice where the database may know less than GitHub
@@ -50,5 +50,5 @@ func (e *Engine) checkNotHandled(ctx context.Context, d deployment.Deployment) d
 func mayBeHandled(d deployment.Deployment, since, now time.Time) bool {
 	created := d.Request.CreatedAt
 	return created.Before(since.Add(githubSlack)) || d.AcceptedAt.Before(since) ||
-		d.AcceptedAt.Sub(created) > lateArrival || now.Sub(d.AcceptedAt) >= checkAfter
+		d.AcceptedAt.Sub(created) > lateAcceptance || now.Sub(d.AcceptedAt) >= checkAfter
 }

@@ -63,7 +63,7 @@ func newTestEngine(t *testing.T) *testEngine {
 		Starter:     emptyCircleCI{},
 		Searcher:    emptyCircleCI{},
 		GitHub:      brokenGitHub{},
-		Gate:        &gate.Gate{Policies: noRules{}, Rows: db, Now: e.clock},
+		Gate:        &gate.Gate{Policies: noRules{}, Rows: db, History: db, Now: e.clock},
 		Log:         zerolog.Nop(),
 		Now:         e.clock,
 		Machine: deployment.Machine{

@@ -13,17 +13,14 @@ type LockTasks interface {
 	Task(ctx context.Context, d deployment.Deployment) (done, refused string, err error)
 }
 
-// lockTasksRead is among how many of an environment's waiting deployments an older lock task is
-// looked for. Lock tasks are done at once, so that few of them ever wait.
-const lockTasksRead = 200
-
 // lockTask does a lock task if its requester may deploy there. Tasks of one environment are done in
 // order: a lock that is taken after its own release would stay.
 func (e *Engine) lockTask(ctx context.Context, d deployment.Deployment) error {
 	bounded, cancel := context.WithTimeout(ctx, decideTimeout)
 	defer cancel()
 
-	older, err := e.olderLockTask(bounded, d)
+	repositoryID := d.Request.Repository.ID // the name may have changed between two tasks
+	older, err := e.Deployments.OlderLockTask(bounded, repositoryID, d.Request.EnvironmentKey(), d.Request.ID)
 	if err != nil {
 		return err
 	}
@@ -61,26 +58,4 @@ func lockTaskRefused(reason string) policy.Verdict {
 			Message:  reason,
 		}},
 	}
-}
-
-// olderLockTask returns GitHub's id of an older lock task of the same environment that is still
-// waiting; 0: there is none.
-func (e *Engine) olderLockTask(ctx context.Context, d deployment.Deployment) (int64, error) {
-	waiting, err := e.Deployments.List(ctx, deployment.Filter{
-		Repository:  d.Request.Repository.FullName(),
-		Environment: d.Request.Environment,
-		State:       deployment.Waiting,
-		Limit:       lockTasksRead,
-	})
-	if err != nil {
-		return 0, err
-	}
-
-	for _, other := range waiting {
-		if other.Target.LockTask != "" && other.Request.ID < d.Request.ID {
-			return other.Request.ID, nil
-		}
-	}
-
-	return 0, nil
 }

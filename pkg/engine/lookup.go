@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,7 +35,7 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 
 	lookup, err := e.search(ctx, d)
 	if err != nil {
-		return e.applyAndSave(ctx, d, deployment.LookupPending{Cause: err.Error()})
+		return err
 	}
 
 	conclusion := e.Machine.EvaluateLookup(d, lookup, e.Now())
@@ -49,7 +50,8 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 }
 
 // search reads CircleCI's lists and, if the route sends a key, looks for it in each pipeline that may
-// be the deployment's.
+// be the deployment's. What CircleCI does not answer is a failure of the look-up and not an error: the
+// key may be found in what was read.
 func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deployment.Lookup, error) {
 	var l deployment.Lookup
 
@@ -59,49 +61,68 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 	}
 
 	l.Control.PipelineID = control
-	l.Listing, err = e.list(ctx, d, control)
-	if err != nil {
-		return l, err
-	}
-
-	l.Known, err = e.Pipelines.KnownPipelines(ctx, idsOf(l.Listing))
+	listing, listErr := e.list(ctx, d, control)
+	l.Listing = listing
+	l.Known, err = e.Pipelines.KnownPipelines(ctx, idsOf(listing))
 	if err != nil {
 		return l, err
 	}
 	if !d.Target.CarriesKey {
+		l.Failure = e.lookupFailure(d, listErr)
 		return l, nil
 	}
 
-	l.Evidence, err = e.evidence(ctx, d, d.Candidates(l.Listing, l.Known))
-	if err != nil {
-		return l, err
+	evidence, evidenceErr := e.evidence(ctx, d, d.Candidates(listing, l.Known))
+	l.Evidence = evidence
+	if err := errors.Join(listErr, evidenceErr); err != nil {
+		l.Failure = e.lookupFailure(d, err)
+		return l, nil
 	}
 
-	l.Control.ShowsKey, err = e.controlShowsKey(ctx, d, control, owner, l.Evidence)
-	return l, err
+	shows, err := e.controlShowsKey(ctx, d, control, owner, evidence)
+	l.Control.ShowsKey, l.Failure = shows, e.lookupFailure(d, err)
+	return l, nil
+}
+
+// lookupFailure logs what CircleCI did not answer, and returns it in words that everybody may read; "" if
+// it answered.
+func (e *Engine) lookupFailure(d deployment.Deployment, err error) string {
+	if err == nil {
+		return ""
+	}
+
+	cause, detail := deployment.PublicCause("CircleCI", err)
+	if detail != "" {
+		e.Log.Info().Int64("deployment", d.Request.ID).Err(err).Msg("look-up failed")
+	}
+
+	return cause
 }
 
 func (e *Engine) list(ctx context.Context, d deployment.Deployment, control string) (deployment.Listing, error) {
 	return e.Searcher.List(ctx, d.Project.Slug, d.LookupSince(0), control)
 }
 
-// evidence looks for the deployment's key in each of the pipelines.
+// evidence looks for the deployment's key in each of the pipelines. A pipeline that cannot be read does
+// not keep it from the others.
 func (e *Engine) evidence(
 	ctx context.Context,
 	d deployment.Deployment,
 	candidates []deployment.PipelineFacts,
 ) (map[string]deployment.KeyEvidence, error) {
 	evidence := map[string]deployment.KeyEvidence{}
+	var errs []error
 	for _, p := range candidates {
 		found, err := e.Searcher.Evidence(ctx, p.ID, d.Target.Key, d.Target.KeyParameters)
 		if err != nil {
-			return nil, fmt.Errorf("read pipeline %s: %w", p.ID, err)
+			errs = append(errs, fmt.Errorf("read pipeline %s: %w", p.ID, err))
+			continue
 		}
 
 		evidence[p.ID] = found
 	}
 
-	return evidence, nil
+	return evidence, errors.Join(errs...)
 }
 
 // controlShowsKey reports whether the newest claimed pipeline of the project shows its own key, which
@@ -157,22 +178,17 @@ func (e *Engine) checkDuplicates(ctx context.Context, d deployment.Deployment) e
 	return e.applyAndSave(ctx, d, deployment.DuplicatesChecked{Duplicates: duplicates})
 }
 
+// duplicates returns the pipelines with the deployment's key that were found. The error says what could
+// not be read.
 func (e *Engine) duplicates(ctx context.Context, d deployment.Deployment) ([]string, error) {
-	listing, err := e.list(ctx, d, "")
-	if err != nil {
-		return nil, err
-	}
-
+	listing, listErr := e.list(ctx, d, "")
 	known, err := e.Pipelines.KnownPipelines(ctx, idsOf(listing))
 	if err != nil {
 		return nil, err
 	}
 
 	candidates := d.Candidates(listing, known)
-	evidence, err := e.evidence(ctx, d, candidates)
-	if err != nil {
-		return nil, err
-	}
+	evidence, evidenceErr := e.evidence(ctx, d, candidates)
 
 	var duplicates []string
 	for _, p := range candidates {
@@ -181,7 +197,7 @@ func (e *Engine) duplicates(ctx context.Context, d deployment.Deployment) ([]str
 		}
 	}
 
-	return duplicates, nil
+	return duplicates, errors.Join(listErr, evidenceErr)
 }
 
 func (e *Engine) cancelDuplicates(ctx context.Context, d deployment.Deployment, pipelines []string) {

@@ -45,7 +45,8 @@ func (e *Engine) poll(ctx context.Context, d deployment.Deployment) error {
 	progress, failed := e.readProgress(ctx, d.Pipeline.ID, workflowsOnly)
 	if failed != nil {
 		if ctx.Err() != nil {
-			return e.Rows.Unlease(context.WithoutCancel(ctx), d.Row) // the stop of the process is not CircleCI's failure
+			// The process is being stopped, which says nothing about CircleCI.
+			return e.Rows.Unlease(context.WithoutCancel(ctx), d.Row)
 		}
 
 		e.reads.Hold(failed.After)

@@ -3,24 +3,33 @@ package engine
 import (
 	"context"
 	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// Retention deletes old rows, under a lease: a named lock in the store that ends by itself.
+// Retention deletes old rows, under a lease: a named lock in the store that ends by itself, and says
+// when its work is due next.
 type Retention interface {
 	Prune(ctx context.Context, before time.Time) (more bool, err error)
-	AcquireLease(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error)
-	RenewLease(ctx context.Context, name string, hold time.Duration) error
-	ReleaseLease(ctx context.Context, name, note string) error
+	AcquireLease(
+		ctx context.Context,
+		name string,
+		hold time.Duration,
+		due time.Time,
+	) (lease deployment.Lease, mine bool, err error)
+	RenewLease(ctx context.Context, lease deployment.Lease, hold time.Duration) (deployment.Lease, error)
+	ReleaseLease(ctx context.Context, lease deployment.Lease, next time.Time) error
 }
 
 const (
-	pruneEvery = time.Hour
-	pruneLease = "prune"
-	leaseHold  = 45 * time.Second // after a crash another replica can go on
+	prunePeriod = time.Hour       // of all processes together
+	pruneEvery  = 5 * time.Minute // whether the period is over
+	pruneLease  = "prune"
+	leaseHold   = 45 * time.Second // after a crash another replica can go on
 )
 
-// prune deletes what is older than Retain, a small batch at a time. The lease keeps two replicas from
-// doing it at the same moment; each replica does it once an hour.
+// prune deletes what is older than Retain, a small batch at a time. All replicas together do it once
+// an hour.
 func (e *Engine) prune(ctx context.Context) {
 	e.trust.forgetBefore(e.Now().Add(-githubGivesUp))
 	if e.Retain <= 0 {
@@ -29,7 +38,8 @@ func (e *Engine) prune(ctx context.Context) {
 
 	// A lease that was taken without our learning of it would keep all replicas from pruning.
 	whole := context.WithoutCancel(ctx)
-	_, mine, err := e.Retention.AcquireLease(whole, pruneLease, leaseHold)
+	began := e.Now()
+	lease, mine, err := e.Retention.AcquireLease(whole, pruneLease, leaseHold, began)
 	if err != nil {
 		e.logPruneError(ctx, err)
 		return
@@ -39,14 +49,23 @@ func (e *Engine) prune(ctx context.Context) {
 	}
 
 	for more := true; more && err == nil && ctx.Err() == nil; {
-		if renewed := e.Retention.RenewLease(ctx, pruneLease, leaseHold); renewed != nil && ctx.Err() == nil {
-			e.Log.Warn().Err(renewed).Str("lease", pruneLease).Msg("lease not renewed")
+		renewed, lost := e.Retention.RenewLease(ctx, lease, leaseHold)
+		if lost != nil {
+			e.logPruneError(ctx, lost)
+			return // another replica prunes, or it is looked at again in the next period
 		}
+
+		lease = renewed
 
 		more, err = e.Retention.Prune(ctx, e.Now().Add(-e.Retain))
 	}
 
-	_ = e.Retention.ReleaseLease(whole, pruneLease, "") // otherwise it ends by itself
+	next := began.Add(prunePeriod)
+	if err != nil || ctx.Err() != nil {
+		next = time.Time{} // it is not done
+	}
+
+	_ = e.Retention.ReleaseLease(whole, lease, next) // otherwise it ends by itself
 	e.logPruneError(ctx, err)
 }
 

@@ -17,6 +17,9 @@ type DueRows interface {
 	WakeQueue(ctx context.Context, repositoryID int64, environmentKey string) error
 	// Postpone saves only when a row is due, and ends its lease. Its errors are those of Rows.Save.
 	Postpone(ctx context.Context, next deployment.Deployment) error
+	// CheckClock warns of a clock that is wrong, and makes rows due that a clock which was set back since
+	// has put off.
+	CheckClock(ctx context.Context) error
 }
 
 const (
@@ -35,6 +38,10 @@ type round struct {
 // or a crash, and rows whose due time was too far away for a timer.
 func (e *Engine) reconcile(ctx context.Context) {
 	e.checkDatabase(ctx)
+	if err := e.DueRows.CheckClock(ctx); err != nil && ctx.Err() == nil {
+		e.Log.Warn().Err(err).Dur("retry_in", reconcileEvery).Msg("clock not checked")
+	}
+
 	overdue, err := e.DueRows.Overdue(ctx, overdueMost)
 	if ctx.Err() != nil {
 		return

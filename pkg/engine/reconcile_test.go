@@ -31,9 +31,16 @@ func (s *overdueStore) Lease(_ context.Context, row int64) (deployment.Deploymen
 	return deployment.Deployment{}, false, nil
 }
 
-func (s *overdueStore) AcquireLease(context.Context, string, time.Duration) (string, bool, error) {
-	return "", false, nil
+func (s *overdueStore) AcquireLease(
+	context.Context,
+	string,
+	time.Duration,
+	time.Time,
+) (deployment.Lease, bool, error) {
+	return deployment.Lease{}, false, nil
 }
+
+func (s *overdueStore) CheckClock(context.Context) error { return nil }
 
 func newOverdueEngine(s *overdueStore) *Engine {
 	return New(Options{Rows: s, DueRows: s, Retention: s, Log: zerolog.Nop(), Now: time.Now})

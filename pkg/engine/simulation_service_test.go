@@ -61,7 +61,7 @@ func (w *simulation) open() {
 	}
 
 	w.db, w.crashed = db, false
-	g := &gate.Gate{Policies: w, Rows: db, People: w, Commits: w, Repositories: w, Now: w.clock}
+	g := &gate.Gate{Policies: w, Rows: db, History: db, People: w, Commits: w, Repositories: w, Now: w.clock}
 	w.Engine = New(Options{
 		Rows:        crashableRows{db, w},
 		DueRows:     db,
@@ -378,13 +378,23 @@ func (w *simulation) TeamMember(_ context.Context, _, _, login string, _ deploym
 	return login <= "user5", nil
 }
 
+// TeamID implements gate.People.
+func (w *simulation) TeamID(context.Context, string, string, deployment.Repository, int64) (int64, error) {
+	return 1, nil
+}
+
 // Checks implements gate.Commits.
-func (w *simulation) Checks(_ context.Context, _ deployment.Repository, _ int64, sha string) ([]policy.Check, error) {
+func (w *simulation) Checks(
+	_ context.Context,
+	_ deployment.Repository,
+	_ int64,
+	q policy.CheckQuery,
+) ([]policy.Check, error) {
 	state := policy.CheckPending
-	if !w.now.Before(w.green[sha]) {
+	if !w.now.Before(w.green[q.SHA]) {
 		state = policy.CheckGreen
 	}
-	return []policy.Check{{Name: "build", State: state}}, nil
+	return []policy.Check{{Name: "build", Status: true, State: state}}, nil
 }
 
 // ResolveRepository implements gate.Repositories and command.Resolver.
@@ -409,8 +419,13 @@ func (w *simulation) PersonByLogin(context.Context, string, deployment.Repositor
 }
 
 // RequiredChecks implements gate.Commits.
-func (w *simulation) RequiredChecks(context.Context, deployment.Repository, int64, string) ([]string, error) {
-	return []string{"build"}, nil
+func (w *simulation) RequiredChecks(
+	context.Context,
+	deployment.Repository,
+	int64,
+	string,
+) ([]policy.CheckName, error) {
+	return []policy.CheckName{{Name: "build"}}, nil
 }
 
 // Compare implements gate.Commits.

@@ -40,6 +40,7 @@ func (e *Engine) trigger(
 			audit:       []deployment.AuditEvent{e.decided(d, verdict)},
 			passedLocks: verdict.PassedLocks,
 			keepLease:   true,
+			callTimeout: deployment.SendWindow + e.Machine.TriggerTimeout,
 		},
 		deployment.Admitted{},
 		resolved,
@@ -82,8 +83,7 @@ func blockedBy(b *deployment.BlockedError) deployment.Event {
 		// the lock was taken after the rules were evaluated: evaluate them again at once
 		return deployment.Blocked{By: "a lock", After: time.Millisecond}
 	case deployment.BlockedByProject:
-		// which deployment triggers in the project changes too often to be named
-		return deployment.Blocked{By: "another trigger in the same CircleCI project", First: true}
+		return deployment.Blocked{By: deployment.WaitsForProject, First: true}
 	case deployment.BlockedByOrder:
 		return deployment.Blocked{By: fmt.Sprintf("deployment %d of the same environment, which came first", b.ID)}
 	default:

@@ -10,7 +10,7 @@ import (
 )
 
 // Database names the database server. The name changes when another server takes over. It is empty
-// where it cannot be told.
+// where the server does not show them.
 type Database interface {
 	Identity(ctx context.Context) (string, error)
 }
@@ -112,7 +112,7 @@ func (t *trust) forgetBefore(before time.Time) {
 // be a standby that lacks the last commits.
 func (e *Engine) distrustDatabase(cause string) {
 	e.trust.reset(e.Now())
-	e.Log.Warn().Str("cause", cause).Msg("database distrusted: statuses are read before triggers")
+	e.Log.Warn().Str("cause", cause).Msg("database distrusted")
 }
 
 // checkDatabase distrusts the database if it is another one than before, or does not answer.

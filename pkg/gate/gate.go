@@ -24,20 +24,22 @@ type Policies interface {
 	UnlockPolicies(req deployment.Request) ([]policy.Policy, bool)
 }
 
-// Gate evaluates policies. All fields are required. It is safe for concurrent use.
+// Gate evaluates policies. All fields but Pins are required. It is safe for concurrent use.
 type Gate struct {
 	Policies     Policies
 	Rows         Rows
+	History      History
 	People       People
 	Commits      Commits
 	Repositories Repositories
+	Pins         *Pins // nil: names mean whoever has them now
 	Now          func() time.Time
 	Log          zerolog.Logger
 }
 
 // HasRules says whether a deployment's route has rules, or had some when it was accepted.
 func (g *Gate) HasRules(d deployment.Deployment) bool {
-	p, _ := g.Policies.Policy(d.Request)
+	p, _ := g.policyFor(d.Request)
 	return d.Target.HasRules || !p.Empty()
 }
 
@@ -154,17 +156,19 @@ func (g *Gate) evaluate(
 	r policy.Request,
 	p policy.Policy,
 ) (policy.Verdict, error) {
-	facts, err := g.gather(ctx, d, r, p.Needs(r))
+	facts, err := g.gather(ctx, d, r, p)
 	if err != nil {
 		return policy.Verdict{}, fmt.Errorf("read policy facts: %w", err)
 	}
+
+	facts.Approvers = g.approvers(ctx, d, p.ApproversToCheck(r, facts.Approvals.Value, g.Now()))
 	return p.Evaluate(r, facts, g.Now()), nil
 }
 
 // policyOf finds the policy as it is now. A deployment that was accepted without rules needs none when
 // its route is gone; locks still count.
 func (g *Gate) policyOf(d deployment.Deployment) (policy.Policy, bool) {
-	p, ok := g.Policies.Policy(d.Request)
+	p, ok := g.policyFor(d.Request)
 	return p, ok || !d.Target.HasRules
 }
 

@@ -49,6 +49,13 @@ func TestDecide_RefThatIsBuilt(t *testing.T) {
 		{name: "the rules leave a branch", allowed: "v*", target: branch, want: "allow"},
 		{name: "the route writes another name", allowed: "v*", target: other, fixed: true, want: "allow"},
 		{
+			name:    "the route's template makes the name of a tag",
+			allowed: "v*",
+			target:  deployment.Ref{Kind: deployment.RefBare, Name: "v2"},
+			built:   deployment.Ref{Kind: deployment.RefTag, Name: "v2"},
+			want:    "reject refs/tags/v2 may not be deployed to production (allowed: v*)",
+		},
+		{
 			name:    "the route's template makes another name",
 			allowed: "v*",
 			target:  other,

@@ -2,29 +2,42 @@ package gate
 
 import (
 	"context"
-	"errors"
-	"net"
-	"net/url"
+	"slices"
 	"sync"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// Rows reads facts of our database.
+// Rows reads what is open in our database.
 type Rows interface {
-	Deployed(ctx context.Context, repositoryID int64, environmentKey string) (sha string, err error)
-	PriorResult(ctx context.Context, repositoryID int64, environmentKey, sha string) (policy.PriorResult, error)
 	LocksOn(ctx context.Context, repositoryID int64, environmentKey string) ([]policy.Lock, error)
 	Approvals(ctx context.Context, row int64) ([]policy.Approval, error)
 	Queue(ctx context.Context, d deployment.Deployment) (policy.Queue, error)
 }
 
+// History reads from our database what earlier deployments came to.
+type History interface {
+	Deployed(ctx context.Context, repositoryID int64, environmentKey string) (sha string, err error)
+	PriorResult(ctx context.Context, repositoryID int64, environmentKey, sha string) (policy.PriorResult, error)
+	StartedPipelines(ctx context.Context, repositoryID int64, sha string) ([]deployment.Pipeline, error)
+}
+
 // Commits reads facts about commits at GitHub. Every call has a timeout of its own; answers may be some
 // seconds old.
 type Commits interface {
-	Checks(ctx context.Context, of deployment.Repository, installation int64, sha string) ([]policy.Check, error)
-	RequiredChecks(ctx context.Context, of deployment.Repository, installation int64, ref string) ([]string, error)
+	Checks(
+		ctx context.Context,
+		of deployment.Repository,
+		installation int64,
+		q policy.CheckQuery,
+	) ([]policy.Check, error)
+	RequiredChecks(
+		ctx context.Context,
+		of deployment.Repository,
+		installation int64,
+		ref string,
+	) ([]policy.CheckName, error)
 	Compare(
 		ctx context.Context,
 		of deployment.Repository,
@@ -39,8 +52,9 @@ func (g *Gate) gather(
 	ctx context.Context,
 	d deployment.Deployment,
 	r policy.Request,
-	n policy.Needs,
+	p policy.Policy,
 ) (policy.Facts, error) {
+	n := p.Needs(r)
 	f, err := g.gatherLocal(ctx, d, n)
 	if err != nil {
 		return f, err
@@ -59,8 +73,12 @@ func (g *Gate) gather(
 	repo, installation := d.Request.Repository, d.Request.Installation
 	ask(n.Requester != nil, func() { f.Requester = g.membership(ctx, d, r.Requester, n.Requester) })
 	ask(n.Forcer != nil && r.Force != nil, func() { f.Forcer = g.membership(ctx, d, r.Force.By, n.Forcer) })
-	ask(n.Checks, func() { f.Checks = fact(g, answerOf(g.Commits.Checks(ctx, repo, installation, r.SHA))) })
-	ask(n.Required, func() { f.Required = fact(g, answerOf(g.Commits.RequiredChecks(ctx, repo, installation, r.Ref))) })
+	ask(n.Checks, func() {
+		if n.Required { // first, because the list says which checks are asked for
+			f.Required = fact(g, answerOf(g.Commits.RequiredChecks(ctx, repo, installation, r.Ref)))
+		}
+		f.Checks = g.checks(ctx, d, p.QueryChecks(r, f.Required.Value), f.Pipelines.Value)
+	})
 	ask(n.Compared && f.Deployed.Value != "" && f.Deployed.Value != r.SHA, func() {
 		f.Compared = fact(g, answerOf(g.Commits.Compare(ctx, repo, installation, f.Deployed.Value, r.SHA)))
 	})
@@ -104,21 +122,29 @@ func (g *Gate) gatherLocal(ctx context.Context, d deployment.Deployment, n polic
 }
 
 // gatherHistory reads the facts of our database that only a full evaluation needs: what is deployed,
-// and what became of the commit in other environments.
+// what became of the commit in other environments, and the pipelines that ran for it.
 func (g *Gate) gatherHistory(ctx context.Context, d deployment.Deployment, n policy.Needs, f *policy.Facts) error {
 	repo := d.Request.Repository.ID
 
 	if n.Deployed {
-		deployed, err := g.Rows.Deployed(ctx, repo, d.Request.EnvironmentKey())
+		deployed, err := g.History.Deployed(ctx, repo, d.Request.EnvironmentKey())
 		if err != nil {
 			return err
 		}
 		f.Deployed = policy.Known(deployed)
 	}
 
+	if n.Pipelines {
+		pipelines, err := g.History.StartedPipelines(ctx, repo, d.Request.SHA)
+		if err != nil {
+			return err
+		}
+		f.Pipelines = policy.Known(pipelines)
+	}
+
 	f.After = map[string]policy.Fact[policy.PriorResult]{}
 	for _, environment := range n.After {
-		result, err := g.Rows.PriorResult(ctx, repo, environment, d.Request.SHA)
+		result, err := g.History.PriorResult(ctx, repo, environment, d.Request.SHA)
 		if err != nil {
 			return err
 		}
@@ -126,6 +152,25 @@ func (g *Gate) gatherHistory(ctx context.Context, d deployment.Deployment, n pol
 	}
 
 	return nil
+}
+
+// checks reads the checks of a commit. Where one of our own pipelines wrote one of them, it reads also
+// those that were replaced: our pipeline's status does not count, and the one before it does.
+func (g *Gate) checks(
+	ctx context.Context,
+	d deployment.Deployment,
+	q policy.CheckQuery,
+	pipelines []deployment.Pipeline,
+) policy.Fact[[]policy.Check] {
+	repo, installation := d.Request.Repository, d.Request.Installation
+	found, err := g.Commits.Checks(ctx, repo, installation, q)
+	own := func(c policy.Check) bool { return policy.WrittenBy(c, pipelines) }
+	if err != nil || !slices.ContainsFunc(found, own) {
+		return fact(g, answerOf(found, err))
+	}
+
+	q.History = true
+	return fact(g, answerOf(g.Commits.Checks(ctx, repo, installation, q)))
 }
 
 // answer is what a call to GitHub returned.
@@ -144,15 +189,12 @@ func fact[T any](g *Gate, a answer[T]) policy.Fact[T] {
 	return policy.Known(a.value)
 }
 
-// problem says, for people, why GitHub did not answer. A failed connection names addresses of our
-// network, which are for the log only: verdicts are shown in public statuses.
+// problem says, for people, why GitHub did not answer. Verdicts are shown in public statuses, so that
+// the details are for the log only.
 func (g *Gate) problem(err error) string {
-	var call *url.Error
-	var network net.Error
-	if !errors.As(err, &call) && !errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded) {
-		return err.Error()
+	public, detail := deployment.PublicCause("GitHub", err)
+	if detail != "" {
+		g.Log.Info().Err(err).Msg("fact unknown")
 	}
-
-	g.Log.Info().Err(err).Msg("fact unknown")
-	return "GitHub could not be reached"
+	return public
 }

@@ -18,6 +18,7 @@ func newTestGate(p policy.Policy, down error) *Gate {
 	return &Gate{
 		Policies:     onePolicy(p),
 		Rows:         emptyRows{},
+		History:      ranPipelines{},
 		People:       fakePeople{down},
 		Repositories: fakeRepositories{down},
 		Now:          func() time.Time { return noon },
@@ -43,6 +44,10 @@ func (f fakePeople) Person(_ context.Context, id int64, _ deployment.Repository,
 
 func (f fakePeople) TeamMember(_ context.Context, _, _, login string, _ deployment.Repository, _ int64) (bool, error) {
 	return login == "alice", f.down
+}
+
+func (f fakePeople) TeamID(context.Context, string, string, deployment.Repository, int64) (int64, error) {
+	return 12, f.down
 }
 
 func (f fakePeople) Permission(
@@ -91,12 +96,6 @@ func (emptyRows) Queue(context.Context, deployment.Deployment) (policy.Queue, er
 }
 
 func (emptyRows) Approvals(context.Context, int64) ([]policy.Approval, error) { return nil, nil }
-
-func (emptyRows) Deployed(context.Context, int64, string) (string, error) { return "", nil }
-
-func (emptyRows) PriorResult(context.Context, int64, string, string) (policy.PriorResult, error) {
-	return policy.PriorNone, nil
-}
 
 // deploymentOf is alice's deployment to production that was accepted some time ago.
 func deploymentOf(age time.Duration) deployment.Deployment {

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -26,7 +27,9 @@ type People interface {
 		id int64,
 		login string,
 	) (policy.Permission, error)
+	// TeamMember takes a team's slug or id:N.
 	TeamMember(ctx context.Context, org, team, login string, of deployment.Repository, installation int64) (bool, error)
+	TeamID(ctx context.Context, org, team string, of deployment.Repository, installation int64) (int64, error)
 }
 
 const noRoute = "no route matches the deployment any more"
@@ -116,6 +119,29 @@ func (g *Gate) evaluatePeople(
 	return p.Evaluate(r, facts, g.Now())
 }
 
+// approvers reads what is needed about those who approved, by the ids of their accounts.
+func (g *Gate) approvers(
+	ctx context.Context,
+	d deployment.Deployment,
+	needs map[int64]*policy.PersonNeeds,
+) map[int64]policy.Fact[policy.Membership] {
+	var asking sync.WaitGroup
+	var mu sync.Mutex
+	facts := map[int64]policy.Fact[policy.Membership]{}
+
+	for id, needed := range needs {
+		asking.Go(func() {
+			membership := g.membership(ctx, d, deployment.Actor{ID: id}, needed)
+			mu.Lock()
+			defer mu.Unlock()
+			facts[id] = membership
+		})
+	}
+	asking.Wait()
+
+	return facts
+}
+
 // membership reads what is needed about a person. The person is found by id, because logins change.
 // Apps and tokens have no membership.
 func (g *Gate) membership(
@@ -135,13 +161,41 @@ func (g *Gate) membership(
 	}
 
 	m := policy.Membership{Login: login, Teams: map[string]policy.Fact[bool]{}}
+	if pinned := g.Pins.id(policy.PinUser, login); pinned != 0 && pinned != who.ID {
+		m.OtherLogin = changedID(policy.PinUser, login, who.ID, pinned)
+	}
 	if needs.Permission {
 		m.Permission = fact(g, answerOf(g.People.Permission(ctx, repo, installation, who.ID, login)))
 	}
 	for _, name := range needs.Teams {
-		org, team, _ := strings.Cut(name, "/")
-		m.Teams[name] = fact(g, answerOf(g.People.TeamMember(ctx, org, team, login, repo, installation)))
+		m.Teams[name] = g.teamMember(ctx, d, name, login)
 	}
 
 	return policy.Known(m)
+}
+
+// teamMember reads whether a person is in a team. A team that is named by its id belongs to the owner
+// of the repository. One that has got the name of another team since counts as unknown.
+func (g *Gate) teamMember(ctx context.Context, d deployment.Deployment, name, login string) policy.Fact[bool] {
+	repo, installation := d.Request.Repository, d.Request.Installation
+	org, team, bySlug := strings.Cut(name, "/")
+	if !bySlug {
+		org, team = repo.Owner, name
+	}
+
+	member, err := g.People.TeamMember(ctx, org, team, login, repo, installation)
+	pinned := g.Pins.id(policy.PinTeam, name)
+	if err != nil || !member || pinned == 0 {
+		return fact(g, answerOf(member, err))
+	}
+
+	id, err := g.People.TeamID(ctx, org, team, repo, installation)
+	if err != nil {
+		return fact(g, answerOf(member, err))
+	}
+	if id != pinned {
+		return policy.Unknown[bool](changedID(policy.PinTeam, name, id, pinned))
+	}
+
+	return policy.Known(member)
 }

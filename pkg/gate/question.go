@@ -39,7 +39,7 @@ func (g *Gate) Ask(ctx context.Context, q policy.Question) (policy.Verdict, erro
 	}
 
 	d.Request.Repository, d.Request.Installation = source.Repository, source.Installation
-	p, ok := g.Policies.Policy(d.Request)
+	p, ok := g.policyFor(d.Request)
 	if !ok {
 		return policy.Verdict{}, noRoute
 	}

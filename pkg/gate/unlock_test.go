@@ -149,7 +149,7 @@ func TestUnlocker(t *testing.T) {
 	}
 }
 
-// Who asks while GitHub is away is told so, and not that they may not, however old the deployment is.
+// Who asks while GitHub is away gets that as the answer, and not that they may not, however old the deployment is.
 func TestPeople_GitHubAway(t *testing.T) {
 	const account = "bob's GitHub account, which could not be read (503)"
 	p := policy.Policy{

@@ -18,8 +18,13 @@ var sha = strings.Repeat("0a", 20)
 
 func (s simulated) checks(t *testing.T) []policy.Check {
 	t.Helper()
+	return s.query(t, policy.CheckQuery{SHA: sha})
+}
+
+func (s simulated) query(t *testing.T, q policy.CheckQuery) []policy.Check {
+	t.Helper()
 	s.expireCache()
-	got, err := s.Checks(t.Context(), s.repo, s.installation, sha)
+	got, err := s.Checks(t.Context(), s.repo, s.installation, q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +57,146 @@ func TestChecks_AllPages(t *testing.T) {
 		}
 
 		got[1].Name = "changed" // the cached slice is another one
-		if again, err := s.Checks(t.Context(), s.repo, s.installation, sha); err != nil || again[1].Name != "ci/1" {
+		again, err := s.Checks(t.Context(), s.repo, s.installation, policy.CheckQuery{SHA: sha})
+		if err != nil || again[1].Name != "ci/1" {
 			t.Errorf("read again: got %+v (%v), want ci/1", again[1], err)
+		}
+	})
+}
+
+// What tells two checks apart must arrive: app, suite, who set a status, and where its details are.
+func TestChecks_WhatTellsThemApart(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		const pipeline = "https://app.circleci.com/pipelines/github/acme/api/25"
+		app := s.sim.AppID("other-ci")
+		s.sim.AddCommitStatus(sha, sim.CommitStatus{Context: "build", State: "success", Creator: "mallory"})
+		s.sim.AddCommitStatus(sha, sim.CommitStatus{
+			Context:   "test",
+			State:     "success",
+			App:       "other-ci",
+			TargetURL: pipeline,
+		})
+		s.sim.AddCheck(sha, sim.CheckRun{Name: "build", App: "github-actions", Suite: 41, Conclusion: "failure"})
+		s.sim.AddCheck(sha, sim.CheckRun{Name: "build", App: "github-actions", Suite: 42, Conclusion: "skipped"})
+		s.sim.AddCheck(sha, sim.CheckRun{Name: "build", App: "other-ci", Suite: 43, DetailsURL: pipeline})
+
+		want := map[string]policy.Check{
+			"build of nobody":   {Name: "build", Status: true, State: policy.CheckGreen},
+			"test of an app":    {Name: "test", Status: true, AppID: app, URL: pipeline, State: policy.CheckGreen},
+			"build in suite 41": {Name: "build", App: "github-actions", AppID: 15368, Suite: 41, State: policy.CheckRed},
+			"build of another app": {
+				Name:  "build",
+				App:   "other-ci",
+				AppID: app,
+				Suite: 43,
+				URL:   pipeline,
+				State: policy.CheckGreen,
+			},
+			"build in suite 42": {
+				Name:    "build",
+				App:     "github-actions",
+				AppID:   15368,
+				Suite:   42,
+				State:   policy.CheckGreen,
+				Skipped: true,
+			},
+		}
+
+		var got []policy.Check
+		for _, c := range s.checks(t) {
+			c.At, c.ID = time.Time{}, 0
+			if !strings.Contains(c.URL, "circleci") {
+				c.URL = "" // the simulator's own
+			}
+			got = append(got, c)
+		}
+
+		for name, check := range want {
+			if !slices.Contains(got, check) {
+				t.Errorf("%s: got %+v, want %+v among them", name, got, check)
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("got %d checks, want %d", len(got), len(want))
+		}
+	})
+}
+
+// The picture of an App is the only word on it in a combined status. No other picture means an App.
+func TestCommitStatus_App(t *testing.T) {
+	tests := []struct {
+		name, avatar string
+		want         int64
+	}{
+		{name: "app", avatar: "https://avatars.githubusercontent.com/in/15368?v=4", want: 15368},
+		{name: "app on another host", avatar: "https://avatars2.githubusercontent.com/in/15368", want: 15368},
+		{name: "person", avatar: "https://avatars.githubusercontent.com/u/15368?v=4"},
+		{name: "OAuth app", avatar: "https://avatars.githubusercontent.com/oa/15368?v=4"},
+		{name: "another site", avatar: "https://avatars.example.com/in/15368"},
+		{name: "in the query", avatar: "https://avatars.githubusercontent.com/u/1?/in/15368"},
+		{name: "more of a path", avatar: "https://avatars.githubusercontent.com/in/15368/u/1"},
+		{name: "number too great", avatar: "https://avatars.githubusercontent.com/in/99999999999999999999"},
+		{name: "none"},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			status := commitStatus{ID: 1, Context: "ci", State: "success", Avatar: tt.avatar, Created: &now}
+			if got, err := status.toCheck(); got.AppID != tt.want || err != nil {
+				t.Errorf("got app %d (%v), want %d", got.AppID, err, tt.want)
+			}
+		})
+	}
+}
+
+// A commit may have more runs than are read in all; those with the names that matter are read still.
+func TestChecks_ByName(t *testing.T) {
+	simulation, options, req := newSimulation(t, sim.Options{})
+	s := simulated{Client: newClient(t, options), sim: simulation, clock: &testClock{at: time.Now()}, repo: req.Repository}
+	for i := range 1100 {
+		s.sim.AddCheckRun(sha, fmt.Sprint("job ", i), "completed", "success")
+	}
+	s.sim.AddCheckRun(sha, "lint & test", "completed", "failure")
+
+	_, err := s.Checks(t.Context(), s.repo, s.installation, policy.CheckQuery{SHA: sha})
+	if err == nil || !strings.Contains(err.Error(), "more than 1000") {
+		t.Errorf("all: got error %v, want one about more than 1000 runs", err)
+	}
+
+	before := s.sim.Calls()[sim.OpCheckRuns]
+	got := s.query(t, policy.CheckQuery{SHA: sha, Names: []string{"job 7", "lint & test", "gone"}})
+	if len(got) != 2 || got[0].Name != "job 7" || got[1].State != policy.CheckRed {
+		t.Errorf("by name: got %+v, want job 7 and a red lint & test", got)
+	}
+	if calls := s.sim.Calls()[sim.OpCheckRuns] - before; calls != 4 {
+		t.Errorf("by name: got %d calls, want 4: the first page and one for each name", calls)
+	}
+}
+
+// Where few runs are on a commit, one call reads them, however many names matter.
+func TestChecks_ByNameOnOnePage(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		s.sim.AddCheckRun(sha, "build", "completed", "success")
+		got := s.query(t, policy.CheckQuery{SHA: sha, Names: []string{"build", "lint", "test"}})
+		if calls := s.sim.Calls()[sim.OpCheckRuns]; calls != 1 || len(got) != 1 {
+			t.Errorf("got %+v with %d calls, want build with 1", got, calls)
+		}
+	})
+}
+
+func TestChecks_History(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		for i := range 120 {
+			s.sim.SetCommitStatus(sha, fmt.Sprint("ci/", i%60), "success")
+		}
+		s.sim.AddCheck(sha, sim.CheckRun{Name: "build", Conclusion: "failure"})
+		s.sim.AddCheck(sha, sim.CheckRun{Name: "build"})
+
+		if got := s.checks(t); len(got) != 61 {
+			t.Errorf("newest: got %d checks, want 61", len(got))
+		}
+		if got := s.query(t, policy.CheckQuery{SHA: sha, History: true}); len(got) != 122 {
+			t.Errorf("history: got %d checks, want 122", len(got))
 		}
 	})
 }
@@ -223,7 +366,7 @@ func TestChecks_InvalidResponse(t *testing.T) {
 
 			_, _ = io.WriteString(w, statuses)
 		})
-		return c.Checks(t.Context(), request.Repository, 0, sha)
+		return c.Checks(t.Context(), request.Repository, 0, policy.CheckQuery{SHA: sha})
 	}
 
 	for _, tt := range tests {
@@ -274,7 +417,7 @@ func TestChecks_Pages(t *testing.T) {
 				_, _ = fmt.Fprintf(w, body, tt.total, max(2, pages))
 			})
 
-			got, err := c.Checks(t.Context(), request.Repository, 0, sha)
+			got, err := c.Checks(t.Context(), request.Repository, 0, policy.CheckQuery{SHA: sha})
 			if len(got) != tt.want || (err == nil) != (tt.wantError == "") {
 				t.Errorf("got %+v (%v), want %d checks, error %q", got, err, tt.want, tt.wantError)
 			}

@@ -58,7 +58,7 @@ func TestInstallationToken_ConcurrentCallersShareOne(t *testing.T) {
 				created.Add(1)
 				time.Sleep(2 * time.Second)
 				return &gh.InstallationToken{
-					Token:     gh.String("t"),
+					Token:     new("t"),
 					ExpiresAt: &gh.Timestamp{Time: time.Now().Add(time.Hour)},
 				}, nil
 			},

@@ -34,6 +34,7 @@ const (
 	opTeam           = "team"
 	opCommitStatuses = "commit_statuses"
 	opCheckRuns      = "check_runs"
+	opWorkflowRuns   = "workflow_runs"
 	opBranch         = "branch"
 	opRules          = "branch_rules"
 	opCompare        = "compare"
@@ -66,6 +67,7 @@ type Error struct {
 	Message             string        // of the response; empty without one
 	DocumentationURL    string        // GitHub's link about the failure; may be empty
 	AcceptedPermissions string        // permissions that would be enough, in GitHub's words; only with KindDenied
+	ServerVersion       string        // of a GitHub Enterprise Server; empty for github.com
 	RetryAfter          time.Duration // wait at least this long before the next attempt; 0: GitHub did not say
 	Kind                Kind
 	Err                 error
@@ -140,6 +142,7 @@ func classify(operation string, recorded response, err error, now time.Time) *Er
 	}
 
 	e.Message, e.DocumentationURL = errorMessage(recorded)
+	e.ServerVersion = singleLine(recorded.header.Get("X-GitHub-Enterprise-Version"))
 	e.Kind = kindOf(recorded.status, recorded.header, e.Message, e.DocumentationURL)
 	e.RetryAfter, _ = outbound.RetryAfter(recorded.header, now)
 	switch e.Kind {

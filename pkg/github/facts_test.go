@@ -62,7 +62,7 @@ type factRead struct {
 
 func factReads(s simulated, id int64, base, head string) []factRead {
 	checks := func(t *testing.T) error {
-		_, err := s.Checks(t.Context(), s.repo, s.installation, head)
+		_, err := s.Checks(t.Context(), s.repo, s.installation, policy.CheckQuery{SHA: head})
 		return err
 	}
 	required := func(t *testing.T) error {
@@ -93,6 +93,7 @@ func factReads(s simulated, id int64, base, head string) []factRead {
 		}},
 		{operation: sim.OpCombinedStatus, do: checks},
 		{operation: sim.OpCheckRuns, do: checks},
+		{operation: sim.OpGetRepository, do: required},
 		{operation: sim.OpGetBranch, do: required},
 		{operation: sim.OpBranchRules, do: required},
 	}
@@ -163,7 +164,7 @@ func TestFacts_InvalidNameIsNotSent(t *testing.T) {
 			_, org := c.TeamMember(t.Context(), bad, "sre", "alice", good, 0)
 			_, team := c.TeamMember(t.Context(), "acme", bad, "alice", good, 0)
 			_, login := c.TeamMember(t.Context(), "acme", "sre", bad, good, 0)
-			_, checks := c.Checks(t.Context(), good, 0, bad)
+			_, checks := c.Checks(t.Context(), good, 0, policy.CheckQuery{SHA: bad})
 			_, base := c.Compare(t.Context(), good, 0, bad, goodSHA)
 			_, head := c.Compare(t.Context(), good, 0, goodSHA, bad)
 			_, repository := c.Permission(t.Context(), badRepository, 0, 7, "alice")

@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"unicode"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // errorMessage returns the text of an error response, with its details, and the link to GitHub's
@@ -57,20 +58,11 @@ func errorDetails(raw json.RawMessage) []string {
 // maxMessage bounds how much of a text from GitHub goes into an error, in code points.
 const maxMessage = 300
 
-// singleLine returns a text from outside in a form that fits into one line of a log: valid UTF-8,
-// without control characters and cut at maxMessage.
+// singleLine returns a text from outside in a form that fits into one line of a log, cut at maxMessage.
 func singleLine(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-
-		return r
-	}, strings.ToValidUTF8(s, "?"))
-
+	s = deployment.Readable(s)
 	if runes := []rune(s); len(runes) > maxMessage {
 		s = string(runes[:maxMessage]) + "…"
 	}
-
 	return s
 }

@@ -59,7 +59,7 @@ func TestPace_Hour(t *testing.T) {
 }
 
 // However writes come: never more than perMinute in a minute, only final reports in the last
-// quarter of them, and a write that waits as long as it is told is let through.
+// quarter of them, and a write that waits that long is let through.
 func TestPace_RandomWrites(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		perMinute, at := rapid.IntRange(0, 9).Draw(r, "writes per minute"), now

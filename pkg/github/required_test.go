@@ -10,16 +10,31 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/seraph-deploy/seraph/pkg/policy"
 	sim "github.com/seraph-deploy/seraph/test/sim/github"
 )
 
+// wantRequired checks which checks a ref requires, each written as its name, or name of id:N.
 func (s simulated) wantRequired(t *testing.T, ref string, want ...string) {
 	t.Helper()
 	s.expireCache()
-	got, err := s.RequiredChecks(t.Context(), s.repo, s.installation, ref)
+	required, err := s.RequiredChecks(t.Context(), s.repo, s.installation, ref)
+	got := texts(required)
 	if diff := cmp.Diff(want, got); err != nil || len(want)+len(got) > 0 && diff != "" {
 		t.Errorf("required checks of %q (-want +got): %v\n%s", ref, err, diff)
 	}
+}
+
+func texts(names []policy.CheckName) []string {
+	var all []string
+	for _, n := range names {
+		text := n.Name
+		if n.App != "" {
+			text += " of " + n.App
+		}
+		all = append(all, text)
+	}
+	return all
 }
 
 func TestRequiredChecks_Refs(t *testing.T) {
@@ -50,27 +65,213 @@ func TestRequiredChecks_Refs(t *testing.T) {
 			s.wantRequired(t, ref, "build", "lint", "test")
 		}
 
-		s.wantRequired(t, "feature/x", "quick")
-		s.wantRequired(t, "refs/heads/feature/x", "quick")
+		// Whoever may push can make a branch: its own list is added to the default branch's.
+		s.wantRequired(t, "feature/x", "build", "lint", "quick", "test")
+		s.wantRequired(t, "refs/heads/feature/x", "build", "lint", "quick", "test")
+
+		s.sim.Push("acme/api", "unprotected", "")
+		s.wantRequired(t, "unprotected", "build", "lint", "test")
 
 		s.sim.Rename("acme/api", "acme/service", false)
-		s.wantRequired(t, "feature/x", "quick")
+		s.wantRequired(t, "feature/x", "build", "lint", "quick", "test")
 	})
 }
 
-// An old server and a plan without rulesets have none in force.
-func TestRequiredChecks_NoRulesets(t *testing.T) {
+// A check that must come from one app keeps the app, whether the branch or a ruleset names it.
+func TestRequiredChecks_PinnedApp(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		s.sim.SetRequiredChecks("acme/api", "main", "build", "lint")
+		s.sim.PinRequiredCheck("acme/api", "main", "build", "github-actions")
+		s.wantRequired(t, "main", "build of id:15368", "lint")
+
+		s.sim.SetRequiredChecks("acme/api", "main")
+		s.sim.SetRulesetChecks("acme/api", "main", "build", "test")
+		s.wantRequired(t, "main", "build of id:15368", "test")
+	})
+}
+
+func TestRequiredCheck_App(t *testing.T) {
+	tests := []struct {
+		name, json, want string
+	}{
+		{name: "branch, app", json: `{"context":"a","app_id":5}`, want: "a of id:5"},
+		{name: "branch, any app", json: `{"context":"a","app_id":null}`, want: "a"},
+		{name: "branch, any app as a number", json: `{"context":"a","app_id":-1}`, want: "a"},
+		{name: "ruleset, app", json: `{"context":"a","integration_id":5}`, want: "a of id:5"},
+		{name: "ruleset, any app", json: `{"context":"a"}`, want: "a"},
+		{name: "ruleset, any app as null", json: `{"context":"a","integration_id":null}`, want: "a"},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var r requiredCheck
+			if err := json.Unmarshal([]byte(tt.json), &r); err != nil {
+				t.Fatal(err)
+			}
+			if got := texts([]policy.CheckName{r.toName()})[0]; got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// How many calls a list takes. Each is kept for a minute, by branch.
+func TestRequiredChecks_Calls(t *testing.T) {
+	tests := []struct {
+		name, ref string
+		want      int
+	}{
+		{name: "default branch", ref: "main", want: 3},
+		{name: "another branch", ref: "feature/x", want: 5},
+		{name: "tag", ref: "refs/tags/v1", want: 3},
+		{name: "commit", ref: sha, want: 3},
+		{name: "bare name that is no branch", ref: "v1", want: 4},
+	}
+
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		s.sim.Push("acme/api", "feature/x", "")
+		for _, tt := range tests {
+			t.Run(tt.name, func(t *testing.T) {
+				s.expireCache()
+				count := func() int {
+					calls := s.sim.Calls()
+					return calls[sim.OpGetRepository] + calls[sim.OpGetBranch] + calls[sim.OpBranchRules]
+				}
+
+				before := count()
+				for range 2 {
+					if _, err := s.RequiredChecks(t.Context(), s.repo, s.installation, tt.ref); err != nil {
+						t.Fatal(err)
+					}
+					if tt.ref == "v1" {
+						break // a branch that is not there is asked for again after some seconds
+					}
+				}
+				if got := count() - before; got != tt.want {
+					t.Errorf("got %d calls, want %d", got, tt.want)
+				}
+			})
+		}
+	})
+}
+
+// A plan without rulesets has none in force.
+func TestRequiredChecks_NotInPlan(t *testing.T) {
 	forEachCredential(t, func(t *testing.T, s simulated) {
 		s.sim.SetRequiredChecks("acme/api", "main", "test")
 		s.sim.SetRulesetChecks("acme/api", "main", "build")
-		for _, fault := range []string{"not-found", "not-in-plan"} {
-			if err := s.sim.NextNamed(sim.OpBranchRules, fault, 1); err != nil {
+		if err := s.sim.NextNamed(sim.OpBranchRules, "not-in-plan", 1); err != nil {
+			t.Fatal(err)
+		}
+
+		s.wantRequired(t, "main", "test")
+	})
+}
+
+// A GitHub Enterprise Server may be too old for rulesets. On github.com a 404 says nothing.
+func TestRequiredChecks_RulesNotFound(t *testing.T) {
+	tests := []struct {
+		name, version string
+		wantError     bool
+	}{
+		{name: "github.com", wantError: true},
+		{name: "GitHub Enterprise Server", version: "3.9.2"},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newClientWith(t, requiredBy(`{"name":"main","protected":true,"protection":{"enabled":true,`+
+				`"required_status_checks":{"contexts":["test"]}}}`, func(w http.ResponseWriter, r *http.Request) {
+				if tt.version != "" {
+					w.Header().Set("X-GitHub-Enterprise-Version", tt.version)
+				}
+				http.NotFound(w, r)
+			}))
+
+			got, err := c.RequiredChecks(t.Context(), request.Repository, 0, "main")
+			if (err != nil) != tt.wantError || err == nil && !slices.Equal(texts(got), []string{"test"}) {
+				t.Errorf("got %v (%v), want test, or an error: %t", got, err, tt.wantError)
+			}
+		})
+	}
+}
+
+// requiredBy answers for a repository with the default branch main, which is given, and rules.
+func requiredBy(branch string, rules http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.Contains(r.URL.Path, "/rules/"):
+			rules(w, r)
+		case strings.Contains(r.URL.Path, "/branches/"):
+			_, _ = io.WriteString(w, branch)
+		default:
+			_, _ = io.WriteString(w, `{"id":7,"full_name":"acme/api","default_branch":"main"}`)
+		}
+	}
+}
+
+// A branch whose protection is not shown in full may require checks.
+func TestBranch_Required(t *testing.T) {
+	tests := []struct {
+		name, json, want string
+		wantError        bool
+	}{
+		{name: "not protected", json: `{"name":"main","protected":false}`},
+		{name: "not protected, said twice", json: `{"name":"main","protected":false,"protection":{"enabled":false}}`},
+		{
+			name: "protected by rulesets only",
+			json: `{"name":"main","protected":true,"protection":{"enabled":false,` +
+				`"required_status_checks":{"enforcement_level":"off","contexts":[],"checks":[]}}}`,
+		},
+		{
+			name: "protected by rulesets only, in short",
+			json: `{"name":"main","protected":true,"protection":{"enabled":false}}`,
+		},
+		{
+			name: "reviews required and no checks",
+			json: `{"name":"main","protected":true,"protection":{"enabled":true,` +
+				`"required_status_checks":{"enforcement_level":"off","contexts":[],"checks":[]}}}`,
+		},
+		{
+			name: "contexts without checks",
+			json: `{"name":"main","protected":true,"protection":{"enabled":true,` +
+				`"required_status_checks":{"contexts":["a"]}}}`,
+			want: "a",
+		},
+		{
+			name: "contexts and checks",
+			json: `{"name":"main","protected":true,"protection":{"enabled":true,"required_status_checks":` +
+				`{"contexts":["a","b"],"checks":[{"context":"a","app_id":5},{"context":"a","app_id":null}]}}}`,
+			want: "a of id:5, a, b",
+		},
+		{name: "no word on protection", json: `{"name":"main"}`, wantError: true},
+		{name: "protection not shown", json: `{"name":"main","protected":true}`, wantError: true},
+		{name: "empty protection", json: `{"name":"main","protected":true,"protection":{}}`, wantError: true},
+		{
+			name:      "checks not shown",
+			json:      `{"name":"main","protected":true,"protection":{"enabled":true}}`,
+			wantError: true,
+		},
+		{
+			name:      "lists not shown",
+			json:      `{"name":"main","protected":true,"protection":{"enabled":true,"required_status_checks":{}}}`,
+			wantError: true,
+		},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var b branch
+			if err := json.Unmarshal([]byte(tt.json), &b); err != nil {
 				t.Fatal(err)
 			}
 
-			s.wantRequired(t, "main", "test")
-		}
-	})
+			required, err := b.required()
+			if got := strings.Join(texts(required), ", "); got != tt.want || (err != nil) != tt.wantError {
+				t.Errorf("got %q (%v), want %q, or an error: %t", got, err, tt.want, tt.wantError)
+			}
+		})
+	}
 }
 
 func TestRequiredChecks_MayNotBeRead(t *testing.T) {
@@ -78,6 +279,7 @@ func TestRequiredChecks_MayNotBeRead(t *testing.T) {
 		name, operation, fault, ref string
 	}{
 		{name: "rules", operation: sim.OpBranchRules, fault: "forbidden", ref: "main"},
+		{name: "rules not found", operation: sim.OpBranchRules, fault: "not-found", ref: "main"},
 		{name: "branch", operation: sim.OpGetBranch, fault: "forbidden", ref: "main"},
 		{name: "repository", operation: sim.OpGetRepository, fault: "not-found", ref: "v1"},
 	}
@@ -106,6 +308,8 @@ func TestRequiredChecks_RenamedBranch(t *testing.T) {
 		`"parameters":{"required_status_checks":[{"context":"build","integration_id":1}]}}]`
 	c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
+		case "/repositories/7":
+			_, _ = io.WriteString(w, `{"id":7,"full_name":"acme/api","default_branch":"master"}`)
 		case "/repositories/7/branches/master":
 			http.Redirect(w, r, "/repositories/7/branches/main", http.StatusMovedPermanently)
 		case "/repositories/7/branches/main":
@@ -118,8 +322,8 @@ func TestRequiredChecks_RenamedBranch(t *testing.T) {
 	})
 
 	got, err := c.RequiredChecks(t.Context(), request.Repository, 0, "master")
-	if err != nil || len(got) != 1 || got[0] != "build" {
-		t.Errorf("got %v (%v), want build", got, err)
+	if err != nil || !slices.Equal(texts(got), []string{"build of id:1"}) {
+		t.Errorf("got %v (%v), want build of id:1", got, err)
 	}
 }
 
@@ -133,12 +337,12 @@ func TestRequiredChecks_InvalidResponse(t *testing.T) {
 		{name: "protected without protection", branch: `{"name":"main","protected":true}`, rules: rules},
 		{
 			name:   "context without a name",
-			branch: `{"name":"main","protection":{"required_status_checks":{"contexts":[""]}}}`,
+			branch: `{"name":"main","protected":true,"protection":{"required_status_checks":{"contexts":[""]}}}`,
 			rules:  rules,
 		},
 		{
 			name:   "check without a name",
-			branch: `{"name":"main","protection":{"required_status_checks":{"contexts":[],"checks":[{}]}}}`,
+			branch: `{"name":"main","protected":true,"protection":{"required_status_checks":{"contexts":[],"checks":[{}]}}}`,
 			rules:  rules,
 		},
 		{name: "empty rules", branch: branch, rules: ""},
@@ -156,14 +360,9 @@ func TestRequiredChecks_InvalidResponse(t *testing.T) {
 
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
-				if strings.Contains(r.URL.Path, "/rules/") {
-					_, _ = io.WriteString(w, tt.rules)
-					return
-				}
-
-				_, _ = io.WriteString(w, tt.branch)
-			})
+			c := newClientWith(t, requiredBy(tt.branch, func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, tt.rules)
+			}))
 
 			if got, err := c.RequiredChecks(t.Context(), request.Repository, 0, "main"); err == nil {
 				t.Errorf("got %v, want an error", got)
@@ -174,16 +373,11 @@ func TestRequiredChecks_InvalidResponse(t *testing.T) {
 
 func TestRequiredChecks_RulesWithoutEnd(t *testing.T) {
 	pages := 0
-	c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "/rules/") {
-			pages++
-			linkNextPage(w, r, pages+1)
-			_, _ = io.WriteString(w, `[]`)
-			return
-		}
-
-		_, _ = io.WriteString(w, `{"name":"main","protected":false}`)
-	})
+	c := newClientWith(t, requiredBy(`{"name":"main","protected":false}`, func(w http.ResponseWriter, r *http.Request) {
+		pages++
+		linkNextPage(w, r, pages+1)
+		_, _ = io.WriteString(w, `[]`)
+	}))
 
 	got, err := c.RequiredChecks(t.Context(), request.Repository, 0, "main")
 	if err == nil || pages != maxCheckPages {
@@ -202,14 +396,14 @@ func FuzzRequired(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte, ref string) {
 		var b branch
 		if json.Unmarshal(raw, &b) == nil {
-			if got, err := b.contexts(); err == nil && slices.Contains(got, "") {
+			if got, err := b.required(); err == nil && slices.Contains(texts(got), "") {
 				t.Errorf("branch %s: got %q, want no empty name", raw, got)
 			}
 		}
 
 		var rules []rule
 		if json.Unmarshal(raw, &rules) == nil {
-			if got, err := ruleContexts(rules); err == nil && slices.Contains(got, "") {
+			if got, err := requiredByRules(rules); err == nil && slices.Contains(texts(got), "") {
 				t.Errorf("rules %s: got %q, want no empty name", raw, got)
 			}
 		}

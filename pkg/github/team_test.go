@@ -1,6 +1,7 @@
 package github
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -59,6 +60,32 @@ func TestTeamMember_TeamNotVisible(t *testing.T) {
 			s.sim.SetPermission("members", "")
 			s.expireCache()
 			s.wantMember(t, "sre", "bob", false, "needs members=read")
+		}
+	})
+}
+
+// A team that is named by its id is the same team under any slug.
+func TestTeamMember_ByID(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		s.sim.SetTeamMember("acme", "sre", "alice", "active")
+		id := s.sim.TeamID("acme", "sre")
+		byID := fmt.Sprintf("id:%d", id)
+		s.sim.AddUser("bob")
+
+		s.wantMember(t, byID, "alice", true, "")
+		s.wantMember(t, byID, "bob", false, "")
+		s.wantMember(t, "id:99999", "alice", false, "does not exist")
+		s.wantMember(t, "id:x", "alice", false, "want id:N")
+
+		s.sim.RenameTeam("acme", "sre", "platform")
+		s.sim.SetTeamMember("acme", "sre", "bob", "active")
+		s.clock.advance(ttlFact)
+		s.wantMember(t, byID, "alice", true, "")
+		s.wantMember(t, byID, "bob", false, "")
+
+		got, err := s.TeamID(t.Context(), "acme", "platform", s.repo, s.installation)
+		if got != id || err != nil {
+			t.Errorf("got team %d (%v), want %d", got, err, id)
 		}
 	})
 }

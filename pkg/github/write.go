@@ -86,15 +86,15 @@ func (c *Client) write(
 // stays the deployment's, and auto_inactive keeps GitHub's default, true, unless nothing was
 // deployed.
 func statusRequest(r deployment.Report) *gh.DeploymentStatusRequest {
-	req := &gh.DeploymentStatusRequest{State: gh.String(string(r.State)), Description: gh.String(r.Description)}
+	req := &gh.DeploymentStatusRequest{State: new(string(r.State)), Description: new(r.Description)}
 	if r.LogURL != "" {
-		req.LogURL = gh.String(r.LogURL)
+		req.LogURL = new(r.LogURL)
 	}
 	if r.EnvironmentURL != "" {
-		req.EnvironmentURL = gh.String(r.EnvironmentURL)
+		req.EnvironmentURL = new(r.EnvironmentURL)
 	}
 	if r.KeepActive {
-		req.AutoInactive = gh.Bool(false)
+		req.AutoInactive = new(false)
 	}
 
 	return req

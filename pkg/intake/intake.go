@@ -73,6 +73,7 @@ func (i *Intake) Matches(req deployment.Request) bool {
 func (i *Intake) Accept(ctx context.Context, del Delivery, req deployment.Request) (Result, error) {
 	admission := i.Routes.Admit(req, newKey())
 	if admission.Ignored != "" {
+		del.Repository, del.Environment = req.Repository.FullName(), req.Environment
 		return i.ignoreUnknown(ctx, del.Delivery, admission.Ignored)
 	}
 

@@ -350,3 +350,21 @@ func TestIntake_ErrorIsReturned(t *testing.T) {
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// What is ignored can be looked up by what it was about.
+func TestAccept_IgnoredIsListed(t *testing.T) {
+	in, db := newIntake(t, &testRoutes{environment: "production"})
+	req := request(42, "staging")
+	if _, err := in.Accept(t.Context(), intake.Delivery{Delivery: delivery("a", req)}, req); err != nil {
+		t.Fatal(err)
+	}
+
+	filter := deployment.DeliveryFilter{Repository: "acme/api", Environment: "staging", Limit: 9}
+	got, err := db.IgnoredDeliveries(t.Context(), filter)
+	if err != nil || len(got) != 1 {
+		t.Fatalf("got %d ignored deliveries, %v, want 1", len(got), err)
+	}
+	if got[0].Reason != "no route matches" || got[0].DeploymentID != 42 {
+		t.Errorf("got deployment %d, %q, want 42, no route matches", got[0].DeploymentID, got[0].Reason)
+	}
+}

@@ -34,7 +34,7 @@ var errTimeout = errors.New("no answer within the timeout")
 type Options struct {
 	Timeout time.Duration // of the whole call, until the answer's body is read
 	MaxBody int64         // bytes; 0: DefaultMaxBody
-	Observe func(Call)    // is told of every call; may be nil
+	Observe func(Call)    // is called after every call; may be nil
 }
 
 // Call says how a call went. Operation and Code come from small closed sets, so that they can be
@@ -147,6 +147,9 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.Operation, e.Err
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// NoAnswer tells this error from one that holds an answer. Its text may name addresses of our network.
+func (e *Error) NoAnswer() bool { return true }
 
 // NotSent says whether a request certainly did not leave, because there was no connection for it:
 // the host has no address, nobody listens, the TLS handshake failed, or a proxy opened no tunnel. In

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestNotSent_ThroughAProxy wants that a request which never left this machine is told from one that
+// TestNotSent_ThroughAProxy wants that a request which never left this machine is distinguished from one that
 // may have arrived. What fails before the tunnel stands has not left. A proxy for plain http gets the
 // request itself and may pass it on.
 func TestNotSent_ThroughAProxy(t *testing.T) {

@@ -8,21 +8,47 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// evaluateApprovals says whether enough people have approved.
+// evaluateApprovals says whether enough people have approved who may still do so.
 func (e *evaluation) evaluateApprovals() Outcome {
-	rule := e.policy.Approvals
 	if e.request.Deployment != 0 && !e.facts.Approvals.Known {
 		return unknown("the approvals", e.facts.Approvals.Problem)
 	}
 
-	approvers := e.approvers()
-	if missing := rule.Count - len(approvers); missing > 0 {
-		o := wait(CodeApprovalsMissing, "%s", rule.describeMissing(missing))
-		o.Who = rule.String()
-		return o
+	rule, why := *e.policy.Approvals, ""
+	if by := e.request.Requester; e.policy.askerUnknown(by, e.facts.Requester) && rule.Count < 2 {
+		rule.Count = 2
+		why = fmt.Sprintf(", because nobody knows who asked %s to deploy", displayName(by, e.facts.Requester))
 	}
 
-	return allow("approved by %s", listNames(approvers))
+	approvers, unsure := e.approvers()
+	missing := rule.Count - len(approvers)
+	switch {
+	case missing <= 0:
+		return allow("approved by %s", listNames(approvers))
+	case missing <= len(unsure):
+		return unknown(unsure[0].what, unsure[0].problem)
+	}
+
+	o := wait(CodeApprovalsMissing, "%s%s", rule.describeMissing(missing), why)
+	o.Who = rule.String()
+	return o
+}
+
+// askerUnknown says whether a requester stands for people who are not known: an app, or an account
+// that several people use. One of those who may approve may have asked for the deployment, so that a
+// single approval could be that person's own.
+func (p Policy) askerUnknown(requester deployment.Actor, membership Fact[Membership]) bool {
+	return requester.App != "" || p.isShared(requester, membership)
+}
+
+// isShared says whether several people use somebody's account.
+func (p Policy) isShared(a deployment.Actor, membership Fact[Membership]) bool {
+	if a.App != "" || a.ID == 0 {
+		return false
+	}
+
+	accounts := Subjects{Users: p.SharedAccounts}
+	return accounts.listsID(a.ID) || accounts.listsLogin(a.Login) || accounts.listsLogin(membership.Value.Login)
 }
 
 // describeMissing says how many approvals are missing, and how many were given if there are some.
@@ -40,37 +66,81 @@ func (a Approvals) describeMissing(missing int) string {
 	}
 }
 
-// approvers returns the names of those whose approval counts, each once. A question has none.
-func (e *evaluation) approvers() []string {
+// approvers returns the names of those whose approval counts, each once, and what is missing to know
+// whether those of others do. A question has none.
+func (e *evaluation) approvers() (names []string, unsure []missingFact) {
+	people := e.policy.Approvals.subjects()
+	for _, a := range e.boundApprovals() {
+		switch {
+		case e.localOnly || isTokenOnly(a.By):
+			names = append(names, a.By.String())
+			continue
+		case !e.policy.Approvals.namesPeople():
+			continue
+		}
+
+		membership := e.facts.Approvers[a.By.ID]
+		m, name := people.match(a.By, membership), displayName(a.By, membership)
+		switch {
+		case m.included:
+			names = append(names, name)
+		case m.uncertain():
+			unsure = append(unsure, missingFact{what: m.missing.of(name), problem: m.missing.problem})
+		}
+	}
+
+	slices.Sort(names)
+	return names, unsure
+}
+
+// boundApprovals returns the approvals that count if those who gave them may still approve, at most
+// one of each person.
+func (e *evaluation) boundApprovals() []Approval {
 	if e.request.Deployment == 0 {
 		return nil
 	}
 
 	digest := e.policy.Digest()
-	var counted []deployment.Actor
-	var names []string
+	var bound []Approval
 	for _, a := range e.facts.Approvals.Value {
-		if slices.ContainsFunc(counted, a.By.Same) || !e.counts(a, digest) {
-			continue
+		known := slices.ContainsFunc(bound, func(b Approval) bool { return b.By.Same(a.By) })
+		if !known && e.counts(a, digest) {
+			bound = append(bound, a)
 		}
-
-		counted = append(counted, a.By)
-		names = append(names, a.By.String())
 	}
 
-	slices.Sort(names)
-	return names
+	return bound
+}
+
+// ApproversToCheck returns what must be asked about those who approved, by the ids of their accounts, to
+// know whether they may still do so.
+func (p Policy) ApproversToCheck(r Request, given []Approval, now time.Time) map[int64]*PersonNeeds {
+	if p.Approvals == nil || !p.Approvals.namesPeople() {
+		return nil
+	}
+
+	e := &evaluation{policy: p, request: r, now: now}
+	e.facts.Approvals = Known(given)
+	people := map[int64]*PersonNeeds{}
+	for _, a := range e.boundApprovals() {
+		if needs := p.Approvals.subjects().needs(a.By); needs != nil {
+			people[a.By.ID] = needs
+		}
+	}
+
+	return people
 }
 
 // counts says whether an approval is for this commit, these parameters and these rules, has not
-// expired, and was not given by the requester.
+// expired, and was given neither by the requester nor through an account that several people use.
 func (e *evaluation) counts(a Approval, digest string) bool {
 	if a.SHA != e.request.SHA || a.Parameters != e.request.Parameters || a.Policy != digest || digest == "" {
 		return false
 	}
 
 	expiry := a.At.Add(e.policy.Approvals.lifetime())
-	return expiry.After(e.now) && !isRequester(a.By, e.request) && e.policy.Approvals.acceptsKind(a.By)
+	return expiry.After(e.now) && !isRequester(a.By, e.request) && e.policy.Approvals.acceptsKind(a.By) &&
+		!e.policy.isShared(a.By, e.facts.Approvers[a.By.ID])
 }
 
 // CanApprove says why somebody's approval would not count; the zero Refusal: it would.
@@ -83,6 +153,8 @@ func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r R
 		return Refusal{Reason: fmt.Sprintf("%s requested the deployment, so somebody else must approve it", name)}
 	case by.App != "":
 		return Refusal{Reason: fmt.Sprintf("%s is an app, and only people may approve", name)}
+	case p.isShared(by, membership):
+		return Refusal{Reason: fmt.Sprintf("several people use the account %s, so it may not approve", name)}
 	case isTokenOnly(by) && !rule.acceptsKind(by):
 		return Refusal{Reason: fmt.Sprintf("the API token %s is not allowed to approve", by.Token)}
 	case isTokenOnly(by):
@@ -98,7 +170,8 @@ func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r R
 	case m.included:
 		return Refusal{}
 	case m.uncertain():
-		why := fmt.Sprintf("cannot tell whether %s is allowed to approve: %s could not be read", name, m.missing.of(name))
+		const format = "cannot tell whether %s is allowed to approve: %s could not be read"
+		why := fmt.Sprintf(format, name, m.missing.of(name))
 		if m.missing.problem != "" {
 			why += " (" + m.missing.problem + ")"
 		}
@@ -127,8 +200,7 @@ func isRequester(a deployment.Actor, r Request) bool {
 	return a.Same(r.Requester) || a.Same(r.Creator)
 }
 
-// acceptsKind says whether somebody is a person, or an API token that the rule names. Whether a
-// person is among those who may approve was checked when the approval was given.
+// acceptsKind says whether somebody is a person, or an API token that the rule names.
 func (a Approvals) acceptsKind(by deployment.Actor) bool {
 	if isTokenOnly(by) {
 		return slices.Contains(a.Tokens, by.Token)

@@ -81,9 +81,105 @@ var approvalCases = []verdictCase{
 		want: needsOneApproval,
 	},
 	{
-		name:  "another person with the requester's login",
-		given: requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 11, Login: "alice"})),
-		want:  "allow",
+		name: "another person with the requester's login",
+		given: requireApprovals(
+			Approvals{Count: 1, Users: []string{"id:11"}},
+			approvalBy(deployment.Actor{ID: 11, Login: "alice"}),
+		),
+		want: "allow",
+	},
+	{
+		name: "left the team since",
+		given: combine(
+			requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol)),
+			approver(3, Known(Membership{Login: "carol", Teams: map[string]Fact[bool]{"acme/sre": Known(false)}})),
+		),
+		want: "wait approvals_missing: 1 more approval (1 of 2 given) from bob, acme/sre",
+	},
+	{
+		name: "has another login since",
+		given: combine(
+			requireApprovals(oneApproval, approvalBy(bob)),
+			approver(2, Known(Membership{Login: "bobby"})),
+		),
+		want: needsOneApproval,
+	},
+	{
+		name: "account cannot be read",
+		given: combine(
+			requireApprovals(oneApproval, approvalBy(bob)),
+			approver(2, Unknown[Membership]("404")),
+		),
+		want: "wait unknown: bob's GitHub account, which could not be read (404)",
+	},
+	{
+		name: "team cannot be read",
+		given: combine(
+			requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol)),
+			approver(3, Known(Membership{Login: "carol", Teams: map[string]Fact[bool]{"acme/sre": Unknown[bool]("503")}})),
+		),
+		want: "wait unknown: carol's membership in acme/sre, which could not be read (503)",
+	},
+	{
+		name: "one cannot be read, enough others",
+		given: combine(
+			requireApprovals(twoApprovals, approvalBy(bob), approvalBy(carol), approvalBy(dave)),
+			approver(3, Unknown[Membership]("503")),
+		),
+		want: "allow",
+	},
+	{
+		name: "one cannot be read, and one is missing anyhow",
+		given: combine(
+			requireApprovals(Approvals{Count: 3, Users: []string{"bob"}, Teams: []string{"acme/sre"}}, approvalBy(carol)),
+			approver(3, Unknown[Membership]("503")),
+		),
+		want: "wait approvals_missing: 3 approvals from bob, acme/sre",
+	},
+	{
+		name: "an id is asked about nowhere",
+		given: combine(
+			requireApprovals(Approvals{Count: 1, Users: []string{"id:2"}}, approvalBy(bob)),
+			approver(2, Unknown[Membership]("503")),
+		),
+		want: "allow",
+	},
+	{
+		name:  "an app requested, one approval",
+		given: combine(requestedBy(hubot), requireApprovals(oneApproval, approvalBy(bob))),
+		want: "wait approvals_missing: 1 more approval (1 of 2 given) from bob, " +
+			"because nobody knows who asked my-hubot to deploy",
+	},
+	{
+		name: "an app requested, two approvals",
+		given: combine(
+			requestedBy(hubot),
+			requireApprovals(Approvals{Count: 1, Users: []string{"bob"}, Teams: []string{"acme/sre"}},
+				approvalBy(bob), approvalBy(carol)),
+		),
+		want: "allow",
+	},
+	{
+		name: "a shared account requested",
+		given: combine(
+			sharedAccounts("Alice"),
+			requireApprovals(oneApproval, approvalBy(bob)),
+		),
+		want: "wait approvals_missing: 1 more approval (1 of 2 given) from bob, " +
+			"because nobody knows who asked alice to deploy",
+	},
+	{
+		name:  "through a shared account",
+		given: combine(sharedAccounts("id:2"), requireApprovals(oneApproval, approvalBy(bob))),
+		want:  needsOneApproval,
+	},
+	{
+		name: "through a shared account under an older login",
+		given: combine(
+			sharedAccounts("bob"),
+			requireApprovals(oneApproval, approvalBy(deployment.Actor{ID: 2, Login: "robert"})),
+		),
+		want: needsOneApproval,
 	},
 	{
 		name:  "for another commit",
@@ -318,6 +414,13 @@ func TestPolicy_Eligible(t *testing.T) {
 			want:       "my-hubot is an app, and only people may approve",
 		},
 		{
+			name:       "account that several people use",
+			rule:       rule,
+			by:         deployment.Actor{ID: 40, Login: "deploy-bot"},
+			membership: account("deploy-bot", true),
+			want:       "several people use the account deploy-bot, so it may not approve",
+		},
+		{
 			name:       "no actor",
 			rule:       rule,
 			by:         deployment.Actor{},
@@ -339,7 +442,8 @@ func TestPolicy_Eligible(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := Policy{Approvals: c.rule}.CanApprove(c.by, c.membership, newScenario().request)
+			p := Policy{Approvals: c.rule, SharedAccounts: []string{"deploy-bot"}}
+			got := p.CanApprove(c.by, c.membership, newScenario().request)
 			want := Refusal{Reason: c.want, Unknown: strings.HasPrefix(c.want, "cannot tell")}
 			if got != want {
 				t.Errorf("got %+v, want %+v", got, want)

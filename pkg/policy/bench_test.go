@@ -26,6 +26,7 @@ func fullScenario() *scenario {
 		withConcurrency(ConcurrencyCancel),
 		whenLocked(ModeReject),
 		withMaxWait(week),
+		sharedAccounts("deploy-bot"),
 		allowForce(Subjects{
 			Users:      []string{"bob"},
 			Teams:      []string{"acme/sre"},
@@ -41,7 +42,7 @@ func fullScenario() *scenario {
 
 	requireChecks(Checks{
 		Set:    ChecksAll,
-		Names:  []string{"x"},
+		Names:  []CheckName{{Name: "x", App: "id:5"}},
 		Ignore: []string{"codecov/*", "lint-*"},
 		Wait:   time.Minute,
 	}, runs...)(s)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,8 +9,9 @@ import (
 
 var (
 	allChecks    = Checks{Set: ChecksAll}
-	listedChecks = Checks{Set: ChecksListed, Names: []string{"build", "test"}}
+	listedChecks = Checks{Set: ChecksListed, Names: []CheckName{{Name: "build"}, {Name: "test"}}}
 	branchChecks = Checks{Set: ChecksRequired}
+	listedBuild  = Checks{Set: ChecksListed, Names: []CheckName{{Name: "build"}}}
 )
 
 var checkCases = []verdictCase{
@@ -76,8 +78,8 @@ var checkCases = []verdictCase{
 		name: "same time, greater id is green",
 		given: requireChecks(
 			allChecks,
-			Check{Name: "b", State: CheckRed, At: noon, ID: 1},
-			Check{Name: "b", State: CheckGreen, At: noon, ID: 2},
+			Check{Name: "b", Suite: 1, State: CheckRed, At: noon, ID: 1},
+			Check{Name: "b", Suite: 1, State: CheckGreen, At: noon, ID: 2},
 		),
 		want: "allow",
 	},
@@ -85,8 +87,8 @@ var checkCases = []verdictCase{
 		name: "same time, greater id is red",
 		given: requireChecks(
 			allChecks,
-			Check{Name: "b", State: CheckRed, At: noon, ID: 2},
-			Check{Name: "b", State: CheckGreen, At: noon, ID: 1},
+			Check{Name: "b", Suite: 1, State: CheckRed, At: noon, ID: 2},
+			Check{Name: "b", Suite: 1, State: CheckGreen, At: noon, ID: 1},
 		),
 		want: `reject checks_failed: check "b" failed`,
 	},
@@ -153,7 +155,7 @@ var checkCases = []verdictCase{
 	},
 	{
 		name:  "listed: name in another case",
-		given: requireChecks(Checks{Set: ChecksListed, Names: []string{"Build"}}, checkRun("build", "", CheckGreen, 1)),
+		given: requireChecks(Checks{Set: ChecksListed, Names: []CheckName{{Name: "Build"}}}, checkRun("build", "", CheckGreen, 1)),
 		want:  `wait checks_pending: check "Build"`,
 	},
 	{
@@ -169,7 +171,7 @@ var checkCases = []verdictCase{
 	{
 		name: "listed: ignore does not apply",
 		given: requireChecks(
-			Checks{Set: ChecksListed, Names: []string{"build"}, Ignore: []string{"*"}},
+			Checks{Set: ChecksListed, Names: []CheckName{{Name: "build"}}, Ignore: []string{"*"}},
 			checkRun("build", "", CheckRed, 1),
 		),
 		want: `reject checks_failed: check "build" failed`,
@@ -183,40 +185,51 @@ var checkCases = []verdictCase{
 		name: "required: green",
 		given: combine(
 			requireChecks(branchChecks, checkRun("build", "", CheckGreen, 1), checkRun("lint", "", CheckRed, 1)),
-			requiredChecks(Known([]string{"build"})),
+			requiredChecks(Known([]CheckName{{Name: "build"}})),
 		),
 		want: "allow",
 	},
 	{
 		name:  "required: missing",
-		given: combine(requireChecks(branchChecks), requiredChecks(Known([]string{"build"}))),
+		given: combine(requireChecks(branchChecks), requiredChecks(Known([]CheckName{{Name: "build"}}))),
 		want:  `wait checks_pending: check "build"`,
 	},
 	{
 		name: "required: red",
 		given: combine(
 			requireChecks(branchChecks, checkRun("build", "", CheckRed, 1)),
-			requiredChecks(Known([]string{"build"})),
+			requiredChecks(Known([]CheckName{{Name: "build"}})),
 		),
 		want: `reject checks_failed: check "build" failed`,
 	},
 	{
 		name:  "required: name given twice",
-		given: combine(requireChecks(branchChecks), requiredChecks(Known([]string{"build", "build"}))),
+		given: combine(requireChecks(branchChecks), requiredChecks(Known([]CheckName{{Name: "build"}, {Name: "build"}}))),
 		want:  `wait checks_pending: check "build"`,
 	},
-	{name: "required: none", given: requireChecks(branchChecks, checkRun("build", "", CheckRed, 1)), want: "allow"},
+	{
+		name:  "required: none",
+		given: requireChecks(branchChecks, checkRun("build", "", CheckGreen, 1)),
+		want: "wait checks_pending: " +
+			"a required check (nothing is required here: name the checks in the route)",
+	},
+	{
+		name:  "required: none for an hour",
+		given: combine(requireChecks(branchChecks, checkRun("build", "", CheckGreen, 1)), acceptedAgo(time.Hour)),
+		want: "reject checks_timeout: " +
+			"nothing is required here: name the checks in the route; no check was required within 1h",
+	},
 	{
 		name: "required: ignored",
 		given: combine(
 			requireChecks(Checks{Set: ChecksRequired, Ignore: []string{"b*"}}),
-			requiredChecks(Known([]string{"build"})),
+			requiredChecks(Known([]CheckName{{Name: "build"}})),
 		),
-		want: "allow",
+		want: "wait checks_pending: a required check that is not ignored",
 	},
 	{
 		name:  "required: unknown",
-		given: combine(requireChecks(branchChecks), requiredChecks(Unknown[[]string]("403"))),
+		given: combine(requireChecks(branchChecks), requiredChecks(Unknown[[]CheckName]("403"))),
 		want:  "wait unknown: the list of checks that the branch requires, which could not be read (403)",
 	},
 	{
@@ -268,3 +281,26 @@ var checkCases = []verdictCase{
 }
 
 func TestEvaluate_Checks(t *testing.T) { runVerdictCases(t, checkCases) }
+
+func TestPolicy_QueryChecks(t *testing.T) {
+	required := []CheckName{{Name: "lint"}, {Name: "build", App: "id:5"}, {Name: "build"}}
+	tests := []struct {
+		name string
+		rule *Checks
+		want []string
+	}{
+		{name: "no rule"},
+		{name: "all", rule: &allChecks},
+		{name: "listed", rule: &listedChecks, want: []string{"build", "test"}},
+		{name: "required", rule: &branchChecks, want: []string{"build", "lint"}},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := Policy{Checks: tt.rule}.QueryChecks(Request{SHA: newCommit}, required)
+			if got.SHA != newCommit || !slices.Equal(got.Names, tt.want) || got.History {
+				t.Errorf("got %+v, want the names %q of %s", got, tt.want, newCommit)
+			}
+		})
+	}
+}

@@ -67,6 +67,7 @@ func TestPolicy_Empty(t *testing.T) {
 		want   bool
 	}{
 		{policy: Policy{}, want: true},
+		{policy: Policy{SharedAccounts: []string{"deploy-bot"}}, want: true},
 		{policy: Policy{Force: &Subjects{}}, want: false},
 		{policy: fullScenario().policy, want: false},
 	} {

@@ -98,8 +98,9 @@ func (p Policy) Evaluate(r Request, f Facts, now time.Time) Verdict {
 
 // EvaluateLocal decides about a request by the rules that need only our database and the clock:
 // freeze, locks, approvals and concurrency. It answers cheaply whether a waiting deployment has to
-// go on waiting. It takes for granted what only the full evaluation can tell, that whoever forces
-// the deployment may do so and that the running one may be canceled. So a deployment that it allows
+// go on waiting. It takes for granted what only the full evaluation can tell: that whoever forces
+// the deployment may do so, that those who approved may still approve, and that the running one may
+// be canceled. So a deployment that it allows
 // must still be evaluated in full.
 func (p Policy) EvaluateLocal(r Request, f Facts, now time.Time) Verdict {
 	e := &evaluation{policy: p, request: r, facts: f, now: now, localOnly: true}

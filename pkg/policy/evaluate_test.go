@@ -108,6 +108,7 @@ func allCases() []verdictCase {
 		refCases,
 		aheadCases,
 		checkCases,
+		checkSourceCases,
 		afterCases,
 		freezeCases,
 		lockCases,

@@ -27,18 +27,32 @@ type Facts struct {
 	Forcer    Fact[Membership] // about Request.Force.By; not needed if Requester is the same person
 	Deployed  Fact[string]     // the commit that is deployed to the environment; empty: none is known
 	Compared  Fact[Comparison] // of Deployed with the request's commit
-	Checks    Fact[[]Check]    // all checks of the commit
-	Required  Fact[[]string]   // names of the checks that the protection of the branch requires
+	Checks    Fact[[]Check]    // the checks of the commit that the rule needs (Needs.Checks)
+
+	// Required holds the checks that the default branch and the ref's branch require by protection
+	// and rulesets.
+	Required Fact[[]CheckName]
+
+	// Pipelines holds the pipelines that this service started for the commit. What they report as
+	// checks does not count.
+	Pipelines Fact[[]deployment.Pipeline]
+
 	After     map[string]Fact[PriorResult]
 	Locks     Fact[[]Lock]     // all locks that cover the environment
 	Approvals Fact[[]Approval] // all approvals of the deployment, whatever they are bound to
-	Queue     Fact[Queue]
+
+	// Approvers says, by the ids of their accounts, what Policy.ApproversToCheck asks about those who
+	// approved.
+	Approvers map[int64]Fact[Membership]
+
+	Queue Fact[Queue]
 }
 
 // Membership is what GitHub says about a person now. A person is found by id, because logins change
 // and are given to others.
 type Membership struct {
 	Login      string // the current one
+	OtherLogin string // why Login does not count as the one in the routes file; empty: it does
 	Permission Fact[Permission]
 
 	// Teams says, by org/team in lower case, whether the person is an active member of the team or
@@ -59,11 +73,27 @@ const (
 
 // Check is one commit status or check run.
 type Check struct {
-	Name  string // context of the status, or name of the check run
-	App   string // slug of the check run's app; empty for a status
+	Name   string // context of the status, or name of the check run
+	Status bool   // it is a commit status; else a check run
+	App    string // slug of the check run's app; empty for a status
+	AppID  int64  // id of the app that set it; 0: not an app, or not known
+	Suite  int64  // id of the check run's suite; 0 for a status
+	URL    string // where its details are; may be empty
+
+	// Series is the same for check suites of which a newer one replaces the older ones, as GitHub
+	// tells it of the runs of one workflow. Empty: the suite replaces no other.
+	Series  string
+	Skipped bool // it did not run, so it replaces no check of another suite
+
 	State CheckState
-	At    time.Time // when it began or was set; among those with one name and app the newest counts
+	At    time.Time // when it began or was set
 	ID    int64     // decides between two with the same time
+}
+
+// CheckName names a check that must be green, and the app that must have set it.
+type CheckName struct {
+	Name string `json:"name"`
+	App  string `json:"app,omitempty"` // slug, or id:N; empty: whoever set it
 }
 
 // CheckState is the state of a check, whatever GitHub calls it.

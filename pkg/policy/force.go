@@ -16,7 +16,8 @@ func (e *evaluation) evaluateForce() (o Outcome, forced bool) {
 	case force == nil:
 		return Outcome{}, false
 	case e.policy.Force == nil:
-		return reject(CodeForceNotAllowed, "nobody is allowed to force a deployment to %s", e.request.Environment), false
+		const format = "nobody is allowed to force a deployment to %s"
+		return reject(CodeForceNotAllowed, format, e.request.Environment), false
 	}
 
 	membership := e.facts.Forcer

@@ -15,7 +15,8 @@ func (err *LockedError) Error() string {
 	return fmt.Sprintf("%s is locked by %s: %s", err.Lock.scope(), err.Lock.Owner, err.Lock.Reason)
 }
 
-// evaluateLocks stops everybody but the owners of the locks.
+// evaluateLocks stops everybody but the owners of the locks. An account that several people use is
+// stopped by its own lock as well, because it cannot be known who of them took it.
 func (e *evaluation) evaluateLocks() Outcome {
 	if !e.facts.Locks.Known {
 		return unknown("the locks", e.facts.Locks.Problem)
@@ -25,7 +26,7 @@ func (e *evaluation) evaluateLocks() Outcome {
 	for _, l := range e.facts.Locks.Value {
 		switch {
 		case l.expired(e.now):
-		case l.Owner.Same(e.request.Requester):
+		case l.Owner.Same(e.request.Requester) && !e.policy.isShared(e.request.Requester, e.facts.Requester):
 			e.ownLocks = append(e.ownLocks, l.ID)
 		default:
 			others = append(others, l)

@@ -132,6 +132,16 @@ func TestEvaluate_OwnLock(t *testing.T) {
 		})
 	}
 
+	t.Run("owner whose account several people use", func(t *testing.T) {
+		for _, shared := range []string{"ALICE", "id:1"} {
+			t.Run(shared, func(t *testing.T) {
+				if got := summarize(scenarioWith(sharedAccounts(shared), lockedByAlice).evaluate()); got != stopped {
+					t.Errorf("got %s, want %s", got, stopped)
+				}
+			})
+		}
+	})
+
 	t.Run("owner with an older commit", func(t *testing.T) {
 		const want = "reject not_ahead: a1b2c3d does not contain 0f1e2d3, which is deployed to production (behind)" +
 			" | passes [1]"

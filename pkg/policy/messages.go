@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -65,21 +66,36 @@ func listNames(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), len(names)-3)
 }
 
-// listChecks lists the names of two checks at most, and how many more there are.
-func listChecks(checks []string) string {
-	quoted := make([]string, min(len(checks), 2))
+// listChecks lists the names of two checks at most, and how many more there are. The app that one
+// must come from is shown only where the check stands alone, because of the length.
+func listChecks(names []CheckName, seen []Check) string {
+	quoted := make([]string, min(len(names), 2))
 	for i := range quoted {
-		quoted[i] = strconv.Quote(truncateName(checks[i]))
+		quoted[i] = strconv.Quote(truncateName(names[i].Name))
 	}
 
-	switch len(checks) {
+	switch len(names) {
 	case 1:
-		return "check " + quoted[0]
+		return "check " + quoted[0] + ofApp(names[0].App, seen)
 	case 2:
 		return "checks " + quoted[0] + " and " + quoted[1]
 	default:
-		return fmt.Sprintf("checks %s, %s and %d more", quoted[0], quoted[1], len(checks)-2)
+		return fmt.Sprintf("checks %s, %s and %d more", quoted[0], quoted[1], len(names)-2)
 	}
+}
+
+// ofApp names the app that a check must come from, by its slug if one of its checks was seen.
+func ofApp(app string, seen []Check) string {
+	if app == "" {
+		return ""
+	}
+
+	i := slices.IndexFunc(seen, func(c Check) bool { return c.App != "" && c.setBy(app) })
+	if i >= 0 {
+		app = seen[i].App
+	}
+
+	return " of app " + truncateName(strings.TrimPrefix(app, "id:"))
 }
 
 // formatDuration writes a duration without zero minutes and seconds at the end: 1h, not 1h0m0s.

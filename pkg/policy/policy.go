@@ -39,6 +39,11 @@ type Policy struct {
 
 	Approvals *Approvals `json:"approvals,omitempty"`
 
+	// SharedAccounts names accounts that several people use, by login or id:N. Nobody may approve
+	// through one, a lock of one holds its own deployments too, and what one asks for needs the
+	// approvals of two, because one of them may have asked. They are the same for all routes.
+	SharedAccounts []string `json:"shared_accounts,omitempty"`
+
 	// Force names who may override checks, freezes, require_ahead, after and locks. nil: nobody.
 	Force *Subjects `json:"force,omitempty"`
 
@@ -87,9 +92,9 @@ const (
 
 // Checks says which commit statuses and check runs must be green.
 type Checks struct {
-	Set    CheckSet `json:"which"`
-	Names  []string `json:"names,omitempty"`  // exact names, for ChecksListed
-	Ignore []string `json:"ignore,omitempty"` // globs of names that do not count, unless Names lists them
+	Set    CheckSet    `json:"which"`
+	Names  []CheckName `json:"names,omitempty"`  // exact names, for ChecksListed
+	Ignore []string    `json:"ignore,omitempty"` // globs of names that do not count, unless Names lists them
 
 	// Wait is how long checks are waited for, counted from when the deployment was accepted.
 	// Zero: DefaultChecksWait.
@@ -105,7 +110,7 @@ type CheckSet string
 // The sets of checks.
 const (
 	ChecksAll      CheckSet = "all"      // every check that the commit has, and it must have one
-	ChecksRequired CheckSet = "required" // the checks that the protection of the branch requires
+	ChecksRequired CheckSet = "required" // the checks that the default branch and the ref's branch require
 	ChecksListed   CheckSet = "listed"   // the checks in Checks.Names
 )
 
@@ -140,7 +145,7 @@ type Freeze struct {
 }
 
 // Approvals says how many people must approve a deployment, and who they may be. The requester's own
-// approval never counts.
+// approval never counts, and everybody must still be among these people when the deployment starts.
 type Approvals struct {
 	Count  int      `json:"count"`            // at least 1
 	Users  []string `json:"users,omitempty"`  // logins, or id:N

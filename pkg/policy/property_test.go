@@ -76,10 +76,12 @@ var factRemovals = []func(*Facts){
 	func(f *Facts) { f.Deployed = Unknown[string]("removed") },
 	func(f *Facts) { f.Compared = Unknown[Comparison]("removed") },
 	func(f *Facts) { f.Checks = Unknown[[]Check]("removed") },
-	func(f *Facts) { f.Required = Unknown[[]string]("removed") },
+	func(f *Facts) { f.Required = Unknown[[]CheckName]("removed") },
+	func(f *Facts) { f.Pipelines = Unknown[[]deployment.Pipeline]("removed") },
 	func(f *Facts) { f.After = nil },
 	func(f *Facts) { f.Locks = Unknown[[]Lock]("removed") },
 	func(f *Facts) { f.Approvals = Unknown[[]Approval]("removed") },
+	func(f *Facts) { f.Approvers = nil },
 	func(f *Facts) { f.Queue = Unknown[Queue]("removed") },
 }
 

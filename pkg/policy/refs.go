@@ -37,9 +37,9 @@ func (p Policy) AllowsRef(ref string) bool {
 	})
 }
 
-// notBranch returns the part of a ref by which it is no branch, although it does not begin with refs/:
-// a commit, or a name such as tags/v1 that GitHub reads as a full name without refs/. A glob must
-// begin with that part to match the ref, so that * stands for branches only.
+// notBranch returns the part of a bare name by which it is no branch: a commit, or a name that GitHub may
+// read as a full name without refs/. A glob must begin with that part to match the ref, so that * stands
+// for branches only.
 func notBranch(ref string) string {
 	parsed := deployment.ParseRef(ref)
 	if parsed.Kind == deployment.RefSHA {
@@ -49,7 +49,7 @@ func notBranch(ref string) string {
 		return ""
 	}
 
-	for _, prefix := range []string{"heads/", "tags/", "pull/", "remotes/"} {
+	for _, prefix := range []string{"pull/", "remotes/"} {
 		if strings.HasPrefix(ref, prefix) {
 			return prefix
 		}

@@ -33,8 +33,41 @@ type Needs struct {
 	Compared  bool // only where something is deployed
 	Checks    bool
 	Required  bool
+	Pipelines bool
 	After     []string // in lower case
 	Approvals bool
+}
+
+// CheckQuery asks for the checks of a commit.
+type CheckQuery struct {
+	SHA string
+
+	// Names are those that matter; nil: all of them. The answer may hold others as well.
+	Names []string
+
+	// History asks also for statuses and check runs that newer ones have replaced.
+	History bool
+}
+
+// QueryChecks returns the query for the checks that the policy needs, which may depend on the
+// checks that are required.
+func (p Policy) QueryChecks(r Request, required []CheckName) CheckQuery {
+	q := CheckQuery{SHA: r.SHA}
+	if p.Checks == nil {
+		return q
+	}
+
+	names := p.Checks.Names
+	if p.Checks.Set == ChecksRequired {
+		names = required
+	}
+	for _, n := range names {
+		q.Names = append(q.Names, n.Name)
+	}
+
+	slices.Sort(q.Names)
+	q.Names = slices.Compact(q.Names)
+	return q
 }
 
 // PersonNeeds lists what is asked about a person, beside their current login.
@@ -52,6 +85,7 @@ func (p Policy) Needs(r Request) Needs {
 		Compared:  p.RequireAhead,
 		Checks:    p.Checks != nil,
 		Required:  p.Checks != nil && p.Checks.Set == ChecksRequired,
+		Pipelines: p.Checks != nil,
 		After:     lowerAll(p.environmentsBefore(r.Environment)),
 		Approvals: p.Approvals != nil && r.Deployment != 0,
 	}

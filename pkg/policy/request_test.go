@@ -88,12 +88,12 @@ func TestPolicy_Needs(t *testing.T) {
 		{
 			name:  "checks: all",
 			given: requireChecks(allChecks),
-			want:  Needs{Checks: true},
+			want:  Needs{Checks: true, Pipelines: true},
 		},
 		{
 			name:  "checks: required",
 			given: requireChecks(branchChecks),
-			want:  Needs{Checks: true, Required: true},
+			want:  Needs{Checks: true, Required: true, Pipelines: true},
 		},
 		{
 			name:  "after: an environment outside the list",

@@ -72,11 +72,17 @@ func newScenario() *scenario {
 			Deployed:  Known(""),
 			Compared:  Unknown[Comparison]("not asked"),
 			Checks:    Known([]Check(nil)),
-			Required:  Known([]string(nil)),
+			Required:  Known([]CheckName(nil)),
+			Pipelines: Known([]deployment.Pipeline(nil)),
 			After:     map[string]Fact[PriorResult]{},
 			Locks:     Known([]Lock(nil)),
 			Approvals: Known([]Approval(nil)),
-			Queue:     Known(Queue{}),
+			Approvers: map[int64]Fact[Membership]{
+				2: Known(Membership{Login: "bob"}),
+				3: Known(Membership{Login: "carol", Teams: map[string]Fact[bool]{"acme/sre": Known(true)}}),
+				4: Known(Membership{Login: "dave", Teams: map[string]Fact[bool]{"acme/sre": Known(true)}}),
+			},
+			Queue: Known(Queue{}),
 		},
 		now: noon,
 	}
@@ -267,19 +273,27 @@ func requireChecks(rule Checks, checks ...Check) change {
 	return func(s *scenario) { s.policy.Checks, s.facts.Checks = &rule, Known(checks) }
 }
 
-func requiredChecks(names Fact[[]string]) change {
+func requiredChecks(names Fact[[]CheckName]) change {
 	return func(s *scenario) { s.facts.Required = names }
 }
 
-// checkRun is a check that began at a minute of the hour before noon.
+// checkRun is a check that began at a minute of the hour before noon: a run of an app in its one
+// suite, or a commit status if there is no app.
 func checkRun(name, app string, state CheckState, minute int) Check {
-	return Check{
-		Name:  name,
-		App:   app,
-		State: state,
-		At:    noon.Add(time.Duration(minute-60) * time.Minute),
-		ID:    int64(minute),
+	c := Check{
+		Name:   name,
+		Status: app == "",
+		App:    app,
+		State:  state,
+		At:     noon.Add(time.Duration(minute-60) * time.Minute),
+		ID:     int64(minute),
 	}
+
+	if app != "" {
+		c.Suite = 1
+	}
+
+	return c
 }
 
 func frozenBy(freezes ...Freeze) change { return func(s *scenario) { s.policy.Freezes = freezes } }
@@ -316,6 +330,15 @@ func requireApprovals(rule Approvals, given ...Approval) change {
 			}
 		}
 	}
+}
+
+// approver sets what GitHub says about somebody who approved.
+func approver(id int64, membership Fact[Membership]) change {
+	return func(s *scenario) { s.facts.Approvers[id] = membership }
+}
+
+func sharedAccounts(users ...string) change {
+	return func(s *scenario) { s.policy.SharedAccounts = users }
 }
 
 // approvalBy is an approval of an hour ago for the commit and the parameters of newScenario.

@@ -62,11 +62,14 @@ func (s Subjects) matchLists(a deployment.Actor, membership Fact[Membership]) ma
 		return match{}
 	case !membership.Known:
 		return match{missing: missingFact{"GitHub account", membership.Problem}}
-	case s.listsLogin(membership.Value.Login):
+	case s.listsLogin(membership.Value.Login) && membership.Value.OtherLogin == "":
 		return match{included: true}
 	}
 
 	var m match
+	if s.listsLogin(membership.Value.Login) {
+		m.missing = missingFact{"GitHub account", membership.Value.OtherLogin}
+	}
 	for _, team := range s.Teams {
 		member := membership.Value.Teams[strings.ToLower(team)]
 		if member.Known && member.Value {

@@ -13,6 +13,48 @@ type cursor struct {
 	Read   time.Time `json:"read"`             // all older deliveries have been read
 	Newest time.Time `json:"top,omitzero"`     // the newest delivery of a reading that was interrupted
 	Page   string    `json:"cursor,omitempty"` // where that reading goes on; empty: none was interrupted
+
+	// Refused are deliveries that GitHub could not be asked to repeat, because it failed. They are
+	// behind the cursor, and are asked for again before the reading goes on.
+	Refused []refusedDelivery `json:"again,omitempty"`
+}
+
+// refusedDelivery is a delivery whose repetition GitHub failed to take.
+type refusedDelivery struct {
+	ID   int64     `json:"id"`
+	GUID string    `json:"guid"`
+	Code int       `json:"code"`
+	At   time.Time `json:"at"`
+}
+
+// refuse returns the cursor with one more delivery to ask for again.
+func (c cursor) refuse(d webhook.HookDelivery) cursor {
+	c.Refused = append(slices.Clone(c.Refused), refusedDelivery{
+		ID:   d.ID,
+		GUID: d.GUID,
+		Code: d.Code,
+		At:   d.At,
+	})
+	return c
+}
+
+// takeRefused returns the cursor without its refused deliveries, and those of them that GitHub can
+// still repeat.
+func (c cursor) takeRefused(now time.Time) (cursor, []webhook.HookDelivery) {
+	var again []webhook.HookDelivery
+	for _, d := range c.Refused {
+		if !d.At.Before(now.Add(-redeliveryWindow)) {
+			again = append(again, webhook.HookDelivery{
+				ID:   d.ID,
+				GUID: d.GUID,
+				Code: d.Code,
+				At:   d.At,
+			})
+		}
+	}
+
+	c.Refused = nil
+	return c, again
 }
 
 // redeliveryWindow is how long after an event GitHub can deliver it again ("Redelivering webhooks";

@@ -141,8 +141,8 @@ func TestCursor_FindsEveryFailure(t *testing.T) {
 			}
 		}
 
-		if want := (cursor{Read: all[0].At}); at != want {
-			t.Fatalf("cursor: got %+v, want %+v", at, want)
+		if diff := cmp.Diff(cursor{Read: all[0].At}, at); diff != "" {
+			t.Fatalf("cursor (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -24,12 +25,15 @@ type GitHub interface {
 
 // Bounds of one round.
 const (
-	firstRound  = 500 // repositories in the first round of a process
-	laterRounds = 60  // repositories in each later round, which leaves API calls for statuses
-	// deployments listed of a repository; older ones are not found, not in later rounds either
-	perRepository = 300
-	rememberFor   = 30 * 24 * time.Hour // a repository is listed for so long after its last deployment
+	firstRound  = 500                 // repositories in the first round of a process
+	laterRounds = 60                  // repositories in each later round, which leaves API calls for statuses
+	renewAfter  = 50                  // deployments taken in before the lease is renewed
+	rememberFor = 30 * 24 * time.Hour // a repository is listed for so long after its last deployment
 )
+
+// allDeployments is no limit for a list of deployments: whatever the outage, each one since its
+// beginning is found. The time is the bound, which is redeliveryWindow at most.
+const allDeployments = math.MaxInt
 
 // listingLease is the name of the lease. Its note is the time until which the deployments of all
 // repositories are known.
@@ -37,7 +41,6 @@ const listingLease = "recover from the list of deployments"
 
 // listing is the state of the loop that lists deployments.
 type listing struct {
-	due     time.Time            // next round
 	began   bool                 // the first round is over
 	next    int                  // index of the repository that the next round begins with
 	covered map[string]time.Time // until when a repository's deployments are known, by full name
@@ -45,50 +48,60 @@ type listing struct {
 
 // listDeployments takes in recent deployments at GitHub that have no row and no status of others.
 func (r *Recovery) listDeployments(ctx context.Context) {
-	if r.Now().Before(r.listing.due) {
+	lease, mine, err := r.acquireLease(ctx, listingLease)
+	if err != nil {
+		r.Log.Warn().Err(err).Dur("retry_in", checkEvery).Msg("recovery lease not acquired")
 		return
 	}
-
-	note, mine, err := r.acquireLease(ctx, listingLease)
-	if err == nil && !mine {
-		return // another replica is listing, or died while it was; look again at the next check
+	if !mine {
+		return // it is not due, or another replica is listing, or died while it was
 	}
 
-	r.listing.due = r.Now().Add(roundEvery)
-	if err == nil {
-		err = r.releaseLease(ctx, listingLease, r.listRound(ctx, note))
-	}
-	if err != nil {
-		r.Log.Warn().Err(err).Dur("retry_in", roundEvery).Msg("recovery lease failed")
+	next := r.listRound(ctx, &lease)
+	if err := r.releaseLease(ctx, lease, next); err != nil {
+		r.Log.Warn().Err(err).Dur("retry_in", checkEvery).Msg("recovery lease not released")
 	}
 }
 
-// listRound lists the repositories whose turn it is. It returns the note for the next round.
-func (r *Recovery) listRound(ctx context.Context, note string) string {
+// listRound lists the repositories whose turn it is, leaves the note for the next round in the lease,
+// and returns when that one is due.
+func (r *Recovery) listRound(ctx context.Context, lease *deployment.Lease) (next time.Time) {
+	began := r.Now()
 	sources, err := r.sources(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			r.Log.Warn().Err(err).Dur("retry_in", roundEvery).Msg("repositories to recover not read")
+			r.Log.Warn().Err(err).Dur("retry_in", checkEvery).Msg("repositories to recover not read")
 		}
 
-		return note
+		return time.Time{}
 	}
 
-	began := r.Now()
-	r.cover(sources, note)
-	for _, s := range r.turn(sources) {
+	r.cover(sources, lease.Note)
+	turn := r.turn(sources)
+	failed := 0
+	for _, s := range turn {
 		name := s.Repository.FullName()
-		r.renewLease(ctx, listingLease)
+		r.renewLease(ctx, lease)
 
-		err := r.listRepository(ctx, s, r.since(r.listing.covered[name]))
-		if err == nil {
-			r.listing.covered[name] = began
-		} else if ctx.Err() == nil {
-			r.Log.Warn().Err(err).Str("repository", name).Msg("deployments not listed")
+		err := r.listRepository(ctx, s, r.since(r.listing.covered[name]), lease)
+		if err != nil {
+			failed++
+			if ctx.Err() == nil {
+				r.Log.Warn().Err(err).Str("repository", name).Msg("deployments not listed")
+			}
+
+			continue
 		}
+
+		r.listing.covered[name] = began
 	}
 
-	return r.newNote(note)
+	lease.Note = r.newNote(lease.Note)
+	if failed > 0 && failed == len(turn) {
+		return began.Add(roundRetry) // GitHub cannot be reached, as after the start of a machine
+	}
+
+	return began.Add(roundEvery)
 }
 
 // cover fills in until when each repository's deployments are known: until this process listed
@@ -152,7 +165,12 @@ func (r *Recovery) turn(sources []deployment.Source) []deployment.Source {
 }
 
 // listRepository takes in the deployments of one repository that have no row.
-func (r *Recovery) listRepository(ctx context.Context, s deployment.Source, since time.Time) error {
+func (r *Recovery) listRepository(
+	ctx context.Context,
+	s deployment.Source,
+	since time.Time,
+	lease *deployment.Lease,
+) error {
 	if s.Repository.ID == 0 {
 		resolved, err := r.GitHub.ResolveRepository(ctx, s.Repository.Owner, s.Repository.Name)
 		if err != nil {
@@ -162,19 +180,20 @@ func (r *Recovery) listRepository(ctx context.Context, s deployment.Source, sinc
 		s = resolved
 	}
 
-	requests, err := r.GitHub.Deployments(ctx, s, since, perRepository)
+	requests, err := r.GitHub.Deployments(ctx, s, since, allDeployments)
 	if err != nil {
 		return err
 	}
-	if len(requests) == perRepository {
-		r.Log.Warn().
-			Str("repository", s.Repository.FullName()).
-			Int("limit", perRepository).
-			Msg("deployment list cut")
-	}
 
 	lost, err := r.notAccepted(ctx, s, requests)
-	for _, req := range lost {
+	for i, req := range lost {
+		if ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		if i%renewAfter == renewAfter-1 {
+			r.renewLease(ctx, lease)
+		}
+
 		err = errors.Join(err, r.accept(ctx, req))
 	}
 
@@ -197,9 +216,14 @@ func (r *Recovery) notAccepted(
 		return nil, err
 	}
 
+	isMissing := make(map[int64]bool, len(missing))
+	for _, id := range missing {
+		isMissing[id] = true
+	}
+
 	var lost []deployment.Request
 	for _, req := range slices.Backward(requests) {
-		if slices.Contains(missing, req.ID) {
+		if isMissing[req.ID] {
 			lost = append(lost, req)
 		}
 	}

@@ -1,12 +1,14 @@
 package recovery
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/intake"
 )
 
 // A deployment without a row is taken in if no status of it is another's or final. If it has
@@ -195,11 +197,13 @@ func numberedRepository(i int) deployment.Repository {
 func (r *testRecovery) leaveNote(t *testing.T, note string) {
 	t.Helper()
 
-	_, mine, err := r.db.AcquireLease(t.Context(), listingLease, leaseHold)
+	lease, mine, err := r.db.AcquireLease(t.Context(), listingLease, leaseHold, r.now)
 	if err != nil || !mine {
 		t.Fatalf("acquire lease: mine %v, %v", mine, err)
 	}
-	if err := r.db.ReleaseLease(t.Context(), listingLease, note); err != nil {
+
+	lease.Note = note
+	if err := r.db.ReleaseLease(t.Context(), lease, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -207,15 +211,180 @@ func (r *testRecovery) leaveNote(t *testing.T, note string) {
 func (r *testRecovery) wantNote(t *testing.T, want time.Time) {
 	t.Helper()
 
-	note, _, err := r.db.AcquireLease(t.Context(), listingLease, leaseHold)
-	if err != nil {
-		t.Fatal(err)
+	lease, mine, err := r.db.AcquireLease(t.Context(), listingLease, leaseHold, r.now.Add(roundEvery))
+	if err != nil || !mine {
+		t.Fatalf("acquire lease: mine %v, %v", mine, err)
 	}
-	if err := r.db.ReleaseLease(t.Context(), listingLease, note); err != nil {
+	if err := r.db.ReleaseLease(t.Context(), lease, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 
-	if text := want.UTC().Format(time.RFC3339); note != text {
-		t.Errorf("note: got %q, want %q", note, text)
+	if text := want.UTC().Format(time.RFC3339); lease.Note != text {
+		t.Errorf("note: got %q, want %q", lease.Note, text)
 	}
+}
+
+// listedGitHub has deployments of one repository, made one a second, and counts how often they are
+// listed.
+type listedGitHub struct {
+	*fakeGitHub
+	began time.Time
+	n     int
+	lists int
+}
+
+func (g *listedGitHub) Deployments(
+	_ context.Context,
+	of deployment.Source,
+	since time.Time,
+	limit int,
+) ([]deployment.Request, error) {
+	g.lists++
+	var list []deployment.Request
+	for i := g.n; i > 0 && len(list) < limit; i-- {
+		created := g.began.Add(time.Duration(i) * time.Second)
+		if created.Before(since) {
+			break
+		}
+
+		list = append(list, deployment.Request{
+			ID:          int64(i),
+			Repository:  of.Repository,
+			Environment: fmt.Sprint("review-", i),
+			Ref:         "main",
+			SHA:         "abc",
+			CreatedAt:   created,
+		})
+	}
+
+	return list, nil
+}
+
+// numberedKeys gives each deployment a key of its own.
+type numberedKeys struct{}
+
+func (numberedKeys) Admit(req deployment.Request, _ string) deployment.Admission {
+	return deployment.Admission{Target: deployment.Target{
+		Project: "gh/acme/api",
+		Key:     fmt.Sprint("k", req.ID),
+		Ref:     deployment.ParseRef("main"),
+	}}
+}
+
+// After an outage all deployments that were missed are taken in, however many they are.
+func TestListDeployments_TakesInAllThatWereMissed(t *testing.T) {
+	r := newTestRecovery(t)
+	github := &listedGitHub{fakeGitHub: r.github, began: r.now.Add(-10 * time.Minute), n: 400}
+	r.GitHub, r.Watched = github, []deployment.Repository{numberedRepository(0)}
+	r.Intake.(*intake.Intake).Routes = numberedKeys{}
+
+	r.listDeployments(t.Context())
+
+	list, err := r.db.List(t.Context(), deployment.Filter{Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) != github.n {
+		t.Fatalf("taken in: got %d, want %d", len(list), github.n)
+	}
+	if oldest := list[len(list)-1]; oldest.Request.ID != 1 {
+		t.Errorf("taken in first: got deployment %d, want 1", oldest.Request.ID)
+	}
+}
+
+// Replicas list together once in a period. One that starts later lists once, because it may be the
+// first after an outage.
+func TestListDeployments_OncePerPeriodByAllReplicas(t *testing.T) {
+	r := newTestRecovery(t)
+	github := &listedGitHub{fakeGitHub: r.github}
+	r.GitHub, r.Watched = github, []deployment.Repository{numberedRepository(0)}
+	replicas := []*Recovery{New(r.Options), New(r.Options), New(r.Options), New(r.Options)}
+
+	round := func() {
+		for _, replica := range replicas {
+			replica.listDeployments(t.Context())
+		}
+		r.pass(checkEvery - 100*time.Millisecond)
+	}
+
+	for range 30 { // 10 minutes, less a moment
+		round()
+	}
+	if github.lists != 1 {
+		t.Errorf("within a period: got %d listings by 4 replicas, want 1", github.lists)
+	}
+
+	replicas = append(replicas, New(r.Options))
+	round()
+	if github.lists != 2 {
+		t.Errorf("after a start: got %d listings, want 2", github.lists)
+	}
+
+	for range 29 {
+		round()
+	}
+	if github.lists != 2 {
+		t.Errorf("within the next period: got %d listings, want 2", github.lists)
+	}
+}
+
+// brokenStore cannot say which repositories there are.
+type brokenStore struct{ Store }
+
+func (brokenStore) Repositories(context.Context, time.Time) ([]deployment.Source, error) {
+	return nil, errors.New("the database is away")
+}
+
+// A round that found nothing out does not take the next one's place.
+func TestListDeployments_TriesAgainSoonAfterAFailure(t *testing.T) {
+	for name, c := range map[string]struct {
+		broken func(*testRecovery)
+		mended func(*testRecovery)
+		after  time.Duration
+	}{
+		"the database fails": {
+			broken: func(r *testRecovery) { r.Store = brokenStore{r.db} },
+			mended: func(r *testRecovery) { r.Store = r.db },
+			after:  checkEvery,
+		},
+		"the lease cannot be taken": {
+			broken: func(r *testRecovery) { r.Leases = brokenLeases{r.db} },
+			mended: func(r *testRecovery) { r.Leases = r.db },
+			after:  checkEvery,
+		},
+		"GitHub fails": {
+			broken: func(r *testRecovery) { r.github.broken = map[string]bool{"r0": true} },
+			mended: func(r *testRecovery) { clear(r.github.broken) },
+			after:  roundRetry,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newTestRecovery(t)
+			r.Watched = []deployment.Repository{numberedRepository(0)}
+			r.pass(time.Hour) // the process has run for long
+			c.broken(r)
+			r.listDeployments(t.Context())
+			c.mended(r)
+			clear(r.github.since)
+
+			r.pass(c.after)
+			r.listDeployments(t.Context())
+
+			if len(r.github.since) != 1 {
+				t.Errorf("repositories listed after %v: got %d, want 1", c.after, len(r.github.since))
+			}
+		})
+	}
+}
+
+// brokenLeases cannot be taken.
+type brokenLeases struct{ Leases }
+
+func (brokenLeases) AcquireLease(
+	context.Context,
+	string,
+	time.Duration,
+	time.Time,
+) (deployment.Lease, bool, error) {
+	return deployment.Lease{}, false, errors.New("the database is away")
 }

@@ -2,10 +2,11 @@
 // recent deployments at GitHub and takes those that have no row here, and it asks GitHub to deliver
 // failed webhooks again, which GitHub never does by itself.
 //
-// Leases in the store keep two replicas from doing the same work at the same moment. They do not
-// keep another replica from repeating it right afterwards, and a holder is not told when it loses a
-// lease. Repeating is harmless: the intake drops duplicates, and the store limits how often one
-// delivery is asked for.
+// All replicas together do each piece of work once in a period: a lease in the store keeps the others
+// from it meanwhile, and says when it is due next. A process also does it when it starts, unless
+// another one has begun since. A holder whose lease ends in the middle of the work goes on, and
+// another replica may do it as well. That is harmless: the intake drops duplicates, and the store
+// limits how often one delivery is asked for.
 package recovery
 
 import (
@@ -31,17 +32,25 @@ type Store interface {
 	NotAccepted(ctx context.Context, repositoryID int64, ids []int64) ([]int64, error)
 	// Repositories returns the repositories of deployments that were accepted since then.
 	Repositories(ctx context.Context, since time.Time) ([]deployment.Source, error)
-	// Redeliver reports whether GitHub should be asked to repeat a delivery, and counts that it is.
-	Redeliver(ctx context.Context, guid string) (ask bool, err error)
+	// MayRedeliver reports whether GitHub should be asked to repeat a delivery.
+	MayRedeliver(ctx context.Context, guid string) (bool, error)
+	// CountRedelivery counts that GitHub has taken a request to repeat a delivery.
+	CountRedelivery(ctx context.Context, guid string) error
 	// Redelivered returns deployments that came in because a delivery was repeated.
 	Redelivered(ctx context.Context) ([]deployment.Deployment, error)
 }
 
-// Leases are named locks that end by themselves. A lease carries a note from one holder to the next.
+// Leases are named locks that end by themselves. A lease carries a note from one holder to the next,
+// and says when its work is due next. AcquireLease takes it if that time is not after due.
 type Leases interface {
-	AcquireLease(ctx context.Context, name string, hold time.Duration) (note string, mine bool, err error)
-	RenewLease(ctx context.Context, name string, hold time.Duration) error
-	ReleaseLease(ctx context.Context, name, note string) error
+	AcquireLease(
+		ctx context.Context,
+		name string,
+		hold time.Duration,
+		due time.Time,
+	) (lease deployment.Lease, mine bool, err error)
+	RenewLease(ctx context.Context, lease deployment.Lease, hold time.Duration) (deployment.Lease, error)
+	ReleaseLease(ctx context.Context, lease deployment.Lease, next time.Time) error
 }
 
 // Options configure a Recovery. Observe, Watched and HookAddresses may be empty.
@@ -71,19 +80,25 @@ type Options struct {
 // Recovery finds lost deployments. Create it with New.
 type Recovery struct {
 	Options
+	startedAt  time.Time
 	listing    listing
 	redelivery redelivery
 }
 
 const (
-	roundEvery = 10 * time.Minute // of one process
+	roundEvery = 10 * time.Minute // of all processes together
+	roundRetry = time.Minute      // after a round in which nothing could be read
 	checkEvery = 20 * time.Second // whether a round is due and the lease is free
 	leaseHold  = 45 * time.Second // after a crash another replica can go on
 )
 
 // New creates a Recovery. Nothing runs before Run.
 func New(o Options) *Recovery {
-	return &Recovery{Options: o, redelivery: redelivery{hooks: map[string]foundHooks{}}}
+	return &Recovery{
+		Options:    o,
+		startedAt:  o.Now(),
+		redelivery: redelivery{hooks: map[string]foundHooks{}},
+	}
 }
 
 // Run works until ctx ends and returns when the work has stopped.
@@ -133,24 +148,40 @@ func (r *Recovery) sources(ctx context.Context) ([]deployment.Source, error) {
 	return sources, nil
 }
 
-// acquireLease ignores the end of ctx: a lease that was taken without our learning of it would keep
-// all replicas from the work until it ends.
-func (r *Recovery) acquireLease(ctx context.Context, name string) (note string, mine bool, err error) {
-	return r.Leases.AcquireLease(context.WithoutCancel(ctx), name, leaseHold)
+// acquireLease takes a lease whose work is due, or was last begun before this process started. It
+// ignores the end of ctx: a lease that was taken without our learning of it would keep all replicas
+// from the work until it ends.
+func (r *Recovery) acquireLease(ctx context.Context, name string) (lease deployment.Lease, mine bool, err error) {
+	due := r.startedAt.Add(roundEvery - time.Microsecond)
+	if now := r.Now(); now.After(due) {
+		due = now
+	}
+
+	return r.Leases.AcquireLease(context.WithoutCancel(ctx), name, leaseHold, due)
 }
 
 // renewLease keeps a lease while the work goes on. If it fails the work goes on all the same, and
 // another replica may do it as well.
-func (r *Recovery) renewLease(ctx context.Context, name string) {
-	err := r.Leases.RenewLease(ctx, name, leaseHold)
-	if err != nil && ctx.Err() == nil {
-		r.Log.Warn().Err(err).Str("lease", name).Msg("lease not renewed")
+func (r *Recovery) renewLease(ctx context.Context, lease *deployment.Lease) {
+	renewed, err := r.Leases.RenewLease(ctx, *lease, leaseHold)
+	if err != nil {
+		if ctx.Err() == nil {
+			r.Log.Warn().Err(err).Str("lease", lease.Name).Msg("lease not renewed")
+		}
+
+		return
 	}
+
+	*lease = renewed
 }
 
 // releaseLease ignores the end of ctx, so that another replica need not wait until the lease ends.
-func (r *Recovery) releaseLease(ctx context.Context, name, note string) error {
-	return r.Leases.ReleaseLease(context.WithoutCancel(ctx), name, note)
+// After a stop the work is due at once.
+func (r *Recovery) releaseLease(ctx context.Context, lease deployment.Lease, next time.Time) error {
+	if ctx.Err() != nil {
+		next = time.Time{}
+	}
+	return r.Leases.ReleaseLease(context.WithoutCancel(ctx), lease, next)
 }
 
 func (r *Recovery) observe(source string) {

@@ -142,9 +142,10 @@ func (l stoppingLeases) AcquireLease(
 	ctx context.Context,
 	name string,
 	hold time.Duration,
-) (note string, mine bool, err error) {
+	due time.Time,
+) (lease deployment.Lease, mine bool, err error) {
 	defer l.stop()
-	return l.Leases.AcquireLease(ctx, name, hold)
+	return l.Leases.AcquireLease(ctx, name, hold, due)
 }
 
 // After a stop in the middle of the work another replica need not wait until the lease ends.
@@ -164,7 +165,7 @@ func TestRecovery_StopReleasesLeases(t *testing.T) {
 
 			work(r, ctx)
 
-			_, mine, err := r.db.AcquireLease(t.Context(), lease, leaseHold)
+			_, mine, err := r.db.AcquireLease(t.Context(), lease, leaseHold, r.now)
 			if err != nil {
 				t.Fatal(err)
 			}

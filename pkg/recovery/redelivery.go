@@ -42,8 +42,8 @@ type foundHooks struct {
 }
 
 // redeliverFailed asks GitHub to repeat deliveries that failed. A repeated delivery arrives as an
-// ordinary webhook. A request that GitHub does not take is not made again by later rounds, unless
-// they read the same part of the list once more.
+// ordinary webhook. A request that GitHub fails is made again by the next rounds, as long as GitHub
+// can repeat the delivery.
 func (r *Recovery) redeliverFailed(ctx context.Context) {
 	if !r.Redeliver {
 		return
@@ -67,8 +67,7 @@ func (r *Recovery) redeliverFailed(ctx context.Context) {
 	}
 }
 
-// noteRedelivered logs and counts deployments that came in because a delivery was repeated. Two
-// replicas may both count one.
+// noteRedelivered logs and counts deployments that came in because a delivery was repeated.
 func (r *Recovery) noteRedelivered(ctx context.Context) {
 	list, err := r.Store.Redelivered(ctx)
 	if err != nil {
@@ -93,7 +92,8 @@ func (r *Recovery) noteRedelivered(ctx context.Context) {
 func (r *Recovery) knownHooks(ctx context.Context) []webhook.Hook {
 	sources, err := r.sources(ctx)
 	if err != nil {
-		r.Log.Warn().Err(err).Dur("retry_in", roundEvery).Msg("repositories to recover not read")
+		r.Log.Warn().Err(err).Dur("retry_in", checkEvery).Msg("repositories to recover not read")
+		r.redelivery.due = time.Time{}
 		return nil
 	}
 	if len(sources) == 0 {
@@ -107,18 +107,7 @@ func (r *Recovery) knownHooks(ctx context.Context) []webhook.Hook {
 		name := s.Repository.FullName()
 		found := r.redelivery.hooks[name]
 		if now.After(found.until) {
-			found.hooks, err = r.Hooks.Hooks(ctx, s.Repository, r.HookAddresses)
-			if err != nil {
-				r.Log.Warn().
-					Err(err).
-					Str("repository", name).
-					Dur("retry_in", roundEvery).
-					Msg("hooks not read")
-
-				continue
-			}
-
-			found.until = now.Add(hooksFor)
+			found = r.findHooks(ctx, s.Repository)
 			r.redelivery.hooks[name] = found
 		}
 
@@ -133,46 +122,108 @@ func (r *Recovery) knownHooks(ctx context.Context) []webhook.Hook {
 	return all
 }
 
+// findHooks asks GitHub for a repository's hooks. After a failure there are none until the next round.
+func (r *Recovery) findHooks(ctx context.Context, repository deployment.Repository) foundHooks {
+	hooks, err := r.Hooks.Hooks(ctx, repository, r.HookAddresses)
+	if err != nil {
+		r.Log.Warn().
+			Err(err).
+			Str("repository", repository.FullName()).
+			Dur("retry_in", roundEvery).
+			Msg("hooks not read")
+
+		return foundHooks{until: r.Now().Add(roundEvery - time.Second)}
+	}
+
+	return foundHooks{hooks: hooks, until: r.Now().Add(hooksFor)}
+}
+
 // readHook reads a hook's deliveries from the newest back to what was read before, or goes on where
 // the last round stopped. left is how many deliveries may still be asked for.
 func (r *Recovery) readHook(ctx context.Context, hook webhook.Hook, left *int) error {
-	lease := "redeliver " + string(hook)
-	note, mine, err := r.acquireLease(ctx, lease)
+	began := r.Now()
+	lease, mine, err := r.acquireLease(ctx, "redeliver "+string(hook))
 	if err != nil {
+		r.redelivery.due = r.Now().Add(roundRetry)
 		return err
 	}
 	if !mine {
-		r.redelivery.due = r.Now().Add(time.Minute) // another replica is reading, or died while it was
+		// Another replica has read it, is reading, or died while it was.
+		r.redelivery.due = r.Now().Add(roundRetry)
 		return nil
 	}
 
 	var from cursor
-	if note != "" {
-		_ = json.Unmarshal([]byte(note), &from) // from an unreadable note reading starts afresh
+	if lease.Note != "" {
+		_ = json.Unmarshal([]byte(lease.Note), &from) // from an unreadable note reading starts afresh
 	}
 
-	to, err := r.readPages(ctx, hook, lease, from, left)
-	text, _ := json.Marshal(to) // cannot fail: it holds texts and times
-	if released := r.releaseLease(ctx, lease, string(text)); err == nil {
+	next := began.Add(roundEvery)
+	to, err := r.readOn(ctx, hook, &lease, from, left)
+	if err != nil {
+		next = began.Add(roundRetry)
+		r.redelivery.due = next
+	}
+
+	text, _ := json.Marshal(to) // cannot fail: it holds texts, numbers and times
+	lease.Note = string(text)
+	if released := r.releaseLease(ctx, lease, next); err == nil {
 		err = released
 	}
 
 	return err
 }
 
-// readPages reads on from a cursor and returns where the next round goes on.
+// readOn asks once more for what GitHub failed to take, reads on from a cursor, and returns where the
+// next round goes on.
+func (r *Recovery) readOn(
+	ctx context.Context,
+	hook webhook.Hook,
+	lease *deployment.Lease,
+	from cursor,
+	left *int,
+) (cursor, error) {
+	at, again := from.takeRefused(r.Now())
+	for i, d := range again {
+		if *left <= 0 {
+			for _, later := range again[i:] {
+				at = at.refuse(later)
+			}
+
+			return at, nil
+		}
+
+		taken, err := r.askAgain(ctx, hook, d, left)
+		if err != nil {
+			return from, err
+		}
+		if !taken {
+			at = at.refuse(d)
+		}
+	}
+
+	return r.readPages(ctx, hook, lease, at, left)
+}
+
+// readPages reads on from a cursor and returns where the next round goes on. While GitHub fails to
+// take many requests the reading stands still.
 func (r *Recovery) readPages(
 	ctx context.Context,
 	hook webhook.Hook,
-	lease string,
+	lease *deployment.Lease,
 	at cursor,
 	left *int,
 ) (cursor, error) {
 	for range pagesPerHook {
+		if len(at.Refused) >= mostRedeliver {
+			break
+		}
+
 		r.renewLease(ctx, lease)
 		page, next, err := r.Hooks.Deliveries(ctx, hook, at.Page)
 		if err != nil {
-			return cursor{Read: at.Read}, err // GitHub's cursor may have become invalid: start from the newest
+			// GitHub's cursor may have become invalid: start from the newest.
+			return cursor{Read: at.Read, Refused: at.Refused}, err
 		}
 
 		after, failed, more := at.read(page, next, r.Now())
@@ -180,8 +231,13 @@ func (r *Recovery) readPages(
 			if *left <= 0 {
 				return at, nil // this page again in the next round
 			}
-			if err := r.askAgain(ctx, hook, f, left); err != nil {
+
+			taken, err := r.askAgain(ctx, hook, f, left)
+			if err != nil {
 				return at, err
+			}
+			if !taken {
+				after = after.refuse(f)
 			}
 		}
 
@@ -194,27 +250,32 @@ func (r *Recovery) readPages(
 	return at, nil
 }
 
-// askAgain asks GitHub to repeat one delivery, if the store allows it. Its error is the store's;
-// what GitHub does not take is logged, so that the other deliveries are asked for all the same.
-func (r *Recovery) askAgain(ctx context.Context, hook webhook.Hook, f webhook.HookDelivery, left *int) error {
-	ask, err := r.Store.Redeliver(ctx, f.GUID)
+// askAgain asks GitHub to repeat one delivery, if the store allows it. The try is counted once GitHub
+// has taken the request. taken is false if GitHub failed; the error is the store's.
+func (r *Recovery) askAgain(
+	ctx context.Context,
+	hook webhook.Hook,
+	d webhook.HookDelivery,
+	left *int,
+) (taken bool, err error) {
+	ask, err := r.Store.MayRedeliver(ctx, d.GUID)
 	if err != nil || !ask {
-		return err
+		return true, err
 	}
 
 	*left--
 	log := r.Log.With().
-		Str("delivery", f.GUID).
+		Str("delivery", d.GUID).
 		Str("hook", string(hook)).
-		Int("answer", f.Code).
-		Time("sent", f.At).
+		Int("answer", d.Code).
+		Time("sent", d.At).
 		Logger()
 
-	if err := r.Hooks.Redeliver(ctx, hook, f.ID); err != nil {
-		log.Warn().Err(err).Msg("redelivery request failed")
-		return nil
+	if err := r.Hooks.Redeliver(ctx, hook, d.ID); err != nil {
+		log.Warn().Err(err).Dur("retry_in", roundEvery).Msg("redelivery request failed")
+		return false, nil
 	}
 
 	log.Warn().Msg("redelivery requested")
-	return nil
+	return true, r.Store.CountRedelivery(context.WithoutCancel(ctx), d.GUID)
 }

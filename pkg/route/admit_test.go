@@ -68,6 +68,7 @@ func TestAdmit_Creators(t *testing.T) {
 		{name: "other app", req: newRequest(byApp(6, "vercel")), ignored: true},
 		{name: "other bot", req: newRequest(byBot("dependabot[bot]")), ignored: true},
 		{name: "own app", req: newRequest(byApp(99, "whatever"))},
+		{name: "own bot, without the app", req: newRequest(byBot("Seraph[bot]"))},
 		{
 			name:    "GitHub Actions",
 			req:     newRequest(func(r *deployment.Request) { r.WorkflowRun = true }),
@@ -90,9 +91,31 @@ func TestAdmit_Creators(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := parseTable(t, exampleTable).WithOwnApp(OwnApp{ID: 99}).Admit(c.req, "k").Ignored
+			own := &OwnApp{ID: 99}
+			own.SetSlug("seraph")
+			got := parseTable(t, exampleTable).WithOwnApp(own).Admit(c.req, "k").Ignored
 			if (got != "") != c.ignored {
 				t.Errorf("got ignored %q, want ignored %v", got, c.ignored)
+			}
+		})
+	}
+}
+
+// Before the App's name is known, no bot is taken for it.
+func TestAdmit_OwnBotWhoseNameIsNotKnownYet(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		own  *OwnApp
+	}{
+		{name: "no answer yet", own: &OwnApp{ID: 99}},
+		{name: "no App", own: nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, login := range []string{"seraph[bot]", "[bot]"} {
+				got := parseTable(t, exampleTable).WithOwnApp(test.own).Admit(newRequest(byBot(login)), "k").Ignored
+				if got == "" {
+					t.Errorf("got the deployment of %s accepted, want it ignored", login)
+				}
 			}
 		})
 	}

@@ -34,7 +34,8 @@ func (t *Table) detour(req deployment.Request, index int) string {
 		case !sameTask && !escapesByTask:
 			continue
 		case passed.matchesEnvironment(req):
-			return fmt.Sprintf("task %s avoids the rules of line %d (%s to %s): use its task, or add a route for this task",
+			return fmt.Sprintf("task %s avoids the rules of line %d (%s to %s): "+
+				"use its task, or add a route for this task",
 				shown(req.Task), passed.Line, passed.Repository, passed.Environment)
 		case passed.resembles(req.Environment):
 			return fmt.Sprintf("environment %s looks like %s, whose rules are in line %d: write it in the same way",

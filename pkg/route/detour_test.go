@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 // detourTable has a route with rules, an exception for one task, routes without a pattern in the
@@ -180,4 +181,20 @@ func TestSkeleton_OfEqualNames(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Every look-alike has the skeleton of its letter, and a skeleton is its own skeleton.
+func TestSkeleton_OfLookAlikes(t *testing.T) {
+	for other, letter := range lookAlikes {
+		if got, want := skeleton(string(other)), string(letter); got != want {
+			t.Errorf("%+q: got %q, want %q", other, got, want)
+		}
+	}
+
+	rapid.Check(t, func(r *rapid.T) {
+		first := skeleton(rapid.String().Draw(r, "name"))
+		if again := skeleton(first); again != first {
+			r.Fatalf("got %q of %q, want it unchanged", again, first)
+		}
+	})
 }

@@ -56,7 +56,14 @@ routes:
     allow: {users: [alice, "id:5"], teams: [acme/sre], apps: [my-hubot], permission: write}
     refs: [main, release/*, refs/tags/v*]
     require_ahead: true
-    checks: {require: [build, "ci/circleci: test"], ignore: [codecov/*], wait: 30m}
+    checks:
+      require:
+        - build
+        - {name: "ci/circleci: test", app: "CircleCI[bot]"}
+        - name: lint
+          app: id:15368
+      ignore: [codecov/*]
+      wait: 30m
     after: [staging, canary]
     concurrency: replace
     freeze:

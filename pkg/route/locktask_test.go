@@ -103,7 +103,7 @@ func TestAdmit_LockTasks(t *testing.T) {
 		{name: "list", req: lock(`{"lock":{"expires":[2]}}`), want: notPositive},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a := parseTable(t, ruledTable).WithOwnApp(OwnApp{ID: 99}).Admit(c.req, "k")
+			a := parseTable(t, ruledTable).WithOwnApp(&OwnApp{ID: 99}).Admit(c.req, "k")
 			got := fmt.Sprintf("%s %s", a.Target.LockTask, a.Target.LockFor)
 			switch {
 			case a.Ignored != "":
@@ -183,7 +183,7 @@ func TestTable_LockPolicy(t *testing.T) {
 	} {
 		for _, task := range []string{"deploy:lock", "deploy:unlock"} {
 			t.Run(c.name+", "+task, func(t *testing.T) {
-				table := parseTable(t, c.table).WithOwnApp(OwnApp{ID: 99})
+				table := parseTable(t, c.table).WithOwnApp(&OwnApp{ID: 99})
 				req := newRequest(c.change, withTask(task))
 
 				var got policy.CheckSet

@@ -96,7 +96,8 @@ func (p parameter) brokenRule(text string) string {
 	case p.match != nil:
 		return ""
 	case strings.ContainsAny(text, unsafeInShell) || strings.ContainsFunc(text, unicode.IsControl):
-		return "contains a control character or one of " + unsafeInShell + " (allow it with match, and quote it in the job)"
+		return "contains a control character or one of " + unsafeInShell +
+			" (allow it with match, and quote it in the job)"
 	case p.typ != typeInteger && strings.HasPrefix(strings.TrimSpace(text), "-"):
 		return "begins with -, as options do (allow it with match, and quote it in the job)"
 	default:

@@ -3,6 +3,7 @@ package route
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -67,6 +68,19 @@ func (r *reader) document(text []byte) ast.Node {
 		}
 	}
 
+	if t := tooDeep(tokens); t != nil {
+		r.problems = append(r.problems, Problem{
+			File: r.file,
+			Line: t.Position.Line,
+			Text: fmt.Sprintf(
+				"lists and mappings are nested more than %d deep: write the routes one below the other",
+				maxDepth,
+			),
+		})
+
+		return nil
+	}
+
 	f, err := parser.Parse(tokens, 0)
 	if err != nil {
 		r.syntaxProblem(err)
@@ -97,9 +111,12 @@ func (r *reader) syntaxProblem(err error) {
 	})
 }
 
+// sharedAccounts is the key of the accounts that several people use.
+const sharedAccounts = "shared_accounts"
+
 // table reads the whole file into t.
 func (r *reader) table(t *Table, root ast.Node) {
-	m, ok := r.mapping(root, "the file", []string{"routes", policy.RuleFreeze})
+	m, ok := r.mapping(root, "the file", []string{"routes", policy.RuleFreeze, sharedAccounts})
 	if !ok {
 		return
 	}
@@ -110,7 +127,7 @@ func (r *reader) table(t *Table, root ast.Node) {
 		return
 	}
 
-	freezesOfAll := r.freezes(m)
+	freezesOfAll, shared := r.freezes(m), r.users(m, sharedAccounts)
 	for _, n := range list.Values {
 		route, ok := r.route(n, t)
 		if !ok {
@@ -118,13 +135,18 @@ func (r *reader) table(t *Table, root ast.Node) {
 		}
 
 		route.Policy.Freezes = slices.Concat(route.Policy.Freezes, freezesOfAll)
+		route.Policy.SharedAccounts = shared
+		r.sharedApprovers(n, route.Policy)
 		route.hasRules = !route.Policy.Empty()
 
 		shadowing := slices.IndexFunc(t.routes, func(earlier Route) bool { return earlier.shadows(route) })
 		if shadowing >= 0 {
-			r.problem(n,
-				"this route is never reached: the route in line %d matches all that it matches; move this one before it",
-				t.routes[shadowing].Line)
+			r.problem(
+				n,
+				"this route is never reached: the route in line %d matches all that it matches; "+
+					"move this one before it",
+				t.routes[shadowing].Line,
+			)
 		}
 
 		t.routes = append(t.routes, route)
@@ -133,6 +155,7 @@ func (r *reader) table(t *Table, root ast.Node) {
 
 var routeKeys = []string{
 	"repository",
+	"repository_id",
 	"environment",
 	"task",
 	"apps",
@@ -255,26 +278,26 @@ func (r *reader) template(
 }
 
 // applyParameters sets what depends on the parameters and the refs of a route: whether a parameter
-// carries the key, and what revision: auto means. A pipeline that is told the commit can check it out
+// carries the key, and what revision: auto means. A pipeline that gets the commit can check it out
 // itself, so that CircleCI's revision need not be enforced. But this holds only where the requester
 // cannot choose the configuration, which would say what the pipeline does with the commit.
-func (route *Route) applyParameters() {
-	for _, p := range route.parameters {
-		route.CarriesKey = route.CarriesKey || p.usesKey
-		route.CarriesSHA = route.CarriesSHA || p.template != nil && p.template.usesField("SHA")
+func (r *Route) applyParameters() {
+	for _, p := range r.parameters {
+		r.CarriesKey = r.CarriesKey || p.usesKey
+		r.CarriesSHA = r.CarriesSHA || p.template != nil && p.template.usesField("SHA")
 	}
 
-	route.FixedRef = route.ref.literal
-	route.FixedConfig = route.FixedRef
-	if route.configRef != nil {
-		route.FixedConfig = route.configRef.literal
+	r.FixedRef = r.ref.literal
+	r.FixedConfig = r.FixedRef
+	if r.configRef != nil {
+		r.FixedConfig = r.configRef.literal
 	}
 
 	switch {
-	case route.Revision != "":
-	case route.CarriesSHA && route.FixedConfig:
-		route.Revision = deployment.RevisionNote
+	case r.Revision != "":
+	case r.CarriesSHA && r.FixedConfig:
+		r.Revision = deployment.RevisionNote
 	default:
-		route.Revision = deployment.RevisionStrict
+		r.Revision = deployment.RevisionStrict
 	}
 }

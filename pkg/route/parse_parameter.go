@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -57,13 +58,23 @@ func (r *reader) parameter(name string, n ast.Node) (parameter, bool) {
 
 	switch n.(type) {
 	case *ast.IntegerNode:
-		p.typ = typeInteger
+		if printsAsWritten(source) {
+			p.typ = typeInteger
+		}
 	case *ast.BoolNode:
 		p.typ = typeBoolean
 		source = strings.ToLower(source)
 	}
 
 	return r.fixedParameter(p, n, source)
+}
+
+// printsAsWritten says whether a number is sent as the digits that stand in the file. One with a leading
+// zero, a plus sign or underscores, one in another base and one that is too large is not: it is
+// rather an account number or a version, and goes out as text.
+func printsAsWritten(source string) bool {
+	n, err := strconv.ParseInt(source, 10, 64)
+	return err == nil && strconv.FormatInt(n, 10) == source
 }
 
 func isTemplate(source string) bool { return strings.Contains(source, "{{") }

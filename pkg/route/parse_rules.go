@@ -33,7 +33,7 @@ func (r *reader) rules(route *Route, m mapping) {
 var (
 	loginPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(_[A-Za-z0-9]+)?$`)
 	idPattern    = regexp.MustCompile(`^id:[1-9][0-9]{0,17}$`)
-	teamPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$`)
+	teamPattern  = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+|id:[1-9][0-9]{0,17})$`)
 	appPattern   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*(\[bot\])?$`)
 	tokenPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 )
@@ -54,7 +54,7 @@ func (r *reader) subjects(m mapping, key string) *policy.Subjects {
 	}
 
 	return &policy.Subjects{
-		Users:      r.users(inner),
+		Users:      r.users(inner, "users"),
 		Teams:      r.teams(inner),
 		Apps:       r.names(inner, "apps", appPattern, "is not the slug of an app, such as my-hubot"),
 		Permission: policy.Permission(r.choice(inner, "permission", "write", "maintain", "admin")),
@@ -73,24 +73,27 @@ func (r *reader) names(m mapping, key string, pattern *regexp.Regexp, mismatch s
 	return textsOf(items)
 }
 
+// teams reads a list of teams: ORG/TEAM, or id:N for a team of the repository's owner.
 func (r *reader) teams(m mapping) []string {
-	return r.names(m, "teams", teamPattern, "must be ORG/TEAM, with the team as in its address, such as acme/sre")
+	return r.names(m, "teams", teamPattern,
+		"must be ORG/TEAM, with the team as in its address, such as acme/sre, or id:N")
 }
 
-func (r *reader) users(m mapping) []string {
-	items := r.distinctItems(m, "users", strings.EqualFold)
+// users reads a list of accounts of people: logins or id:N.
+func (r *reader) users(m mapping, key string) []string {
+	items := r.distinctItems(m, key, strings.EqualFold)
 	for _, it := range items {
 		switch {
 		case strings.HasPrefix(it.text, "id:"):
 			if !idPattern.MatchString(it.text) {
-				r.problem(it.node, "users: %q must be id: and a number", it.text)
+				r.problem(it.node, "%s: %q must be id: and a number", key, it.text)
 			}
 		case strings.HasSuffix(it.text, "[bot]"):
-			r.problem(it.node, "users: %q is a bot: name it under apps", it.text)
+			r.problem(it.node, "%s: %q is a bot: name it under apps", key, it.text)
 		case teamPattern.MatchString(it.text):
-			r.problem(it.node, "users: %q is a team: name it under teams", it.text)
+			r.problem(it.node, "%s: %q is a team: name it under teams", key, it.text)
 		case !loginPattern.MatchString(it.text) || len(it.text) > maxLogin:
-			r.problem(it.node, "users: %q is neither a login, such as alice, nor id:N", it.text)
+			r.problem(it.node, "%s: %q is neither a login, such as alice, nor id:N", key, it.text)
 		}
 	}
 
@@ -130,7 +133,7 @@ func (r *reader) checks(m mapping) *policy.Checks {
 func (r *reader) requiredChecks(c *policy.Checks, m mapping, key string) {
 	if _, ok := m.values[key].(*ast.SequenceNode); ok {
 		c.Set = policy.ChecksListed
-		c.Names = textsOf(r.distinctItems(m, key, sameText))
+		c.Names = r.checkNames(m, key)
 		return
 	}
 
@@ -142,12 +145,69 @@ func (r *reader) requiredChecks(c *policy.Checks, m mapping, key string) {
 	}
 }
 
+// checkNames reads a list of checks: names, or {name, app} where one app must have set the check.
+func (r *reader) checkNames(m mapping, key string) []policy.CheckName {
+	list := m.values[key].(*ast.SequenceNode)
+	if len(list.Values) == 0 {
+		r.problem(m.keys[key], "%s is empty: leave it out or give a value", key)
+	}
+
+	var names []policy.CheckName
+	lines := map[policy.CheckName]int{}
+	for _, element := range list.Values {
+		name, ok := r.checkName(element, key)
+		if !ok {
+			continue
+		}
+
+		same := policy.CheckName{Name: name.Name, App: strings.ToLower(name.App)}
+		if first := lines[same]; first != 0 {
+			r.problem(element, "%s: %q is given twice (first in line %d)", key, name.Name, first)
+			continue
+		}
+
+		lines[same] = lineOf(element)
+		names = append(names, name)
+	}
+
+	return names
+}
+
+func (r *reader) checkName(n ast.Node, key string) (policy.CheckName, bool) {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+	default:
+		s, ok := scalar(n)
+		if !ok || strings.TrimSpace(s) == "" {
+			r.problem(n, "%s: each element must be a name, or {name: …, app: …}", key)
+			return policy.CheckName{}, false
+		}
+		return policy.CheckName{Name: s}, true
+	}
+
+	inner, _ := r.mapping(n, key, []string{"name", "app"})
+	name, nameNode := r.text(inner, "name")
+	if nameNode == nil {
+		if inner.values["name"] == nil {
+			r.problem(inner.first(), "%s: an element needs name", key)
+		}
+		return policy.CheckName{}, false
+	}
+
+	app, appNode := r.text(inner, "app")
+	if appNode != nil && !appPattern.MatchString(app) && !idPattern.MatchString(app) {
+		r.problem(appNode, "app: %q is neither the slug of an app, such as github-actions, nor id:N", app)
+	}
+
+	return policy.CheckName{Name: name, App: app}, true
+}
+
 // refuseIgnoredNames reports names that are listed and ignored as well.
-func (r *reader) refuseIgnoredNames(names []string, ignore []item) {
+func (r *reader) refuseIgnoredNames(names []policy.CheckName, ignore []item) {
 	for _, it := range ignore {
-		i := slices.IndexFunc(names, func(name string) bool { return policy.Match(it.text, name) })
+		i := slices.IndexFunc(names, func(n policy.CheckName) bool { return policy.Match(it.text, n.Name) })
 		if i >= 0 {
-			r.problem(it.node, "ignore: %q matches %q, which require lists", it.text, names[i])
+			r.problem(it.node, "ignore: %q matches %q, which require lists", it.text, names[i].Name)
 		}
 	}
 }
@@ -176,7 +236,7 @@ func (r *reader) approvals(m mapping) *policy.Approvals {
 
 	a := &policy.Approvals{
 		Count:   r.approvalCount(inner),
-		Users:   r.users(inner),
+		Users:   r.users(inner, "users"),
 		Teams:   r.teams(inner),
 		Tokens:  r.names(inner, "tokens", tokenPattern, "is not the name of an API token"),
 		Expires: r.duration(inner, "expires", 0),
@@ -189,9 +249,24 @@ func (r *reader) approvals(m mapping) *policy.Approvals {
 		r.problem(key, "approvals names nobody who may approve: give users, teams or tokens")
 	case len(a.Teams) == 0 && a.Count > named:
 		r.problem(key, "approvals: count is %d, but only %d could ever approve", a.Count, named)
+	case len(a.Teams) == 0 && named < 2 && m.values["apps"] != nil:
+		r.problem(key, "approvals: a deployment by an app needs 2 approvals, because nobody knows who asked the app, "+
+			"but only %d could ever approve", named)
 	}
 
 	return a
+}
+
+// sharedApprovers reports accounts that may approve by name although several people use them.
+func (r *reader) sharedApprovers(n ast.Node, p policy.Policy) {
+	if p.Approvals == nil {
+		return
+	}
+	for _, user := range p.Approvals.Users {
+		if slices.ContainsFunc(p.SharedAccounts, func(shared string) bool { return strings.EqualFold(user, shared) }) {
+			r.problem(n, "approvals: several people use the account %q (shared_accounts), so it cannot approve", user)
+		}
+	}
 }
 
 func (r *reader) approvalCount(m mapping) int {
@@ -201,7 +276,7 @@ func (r *reader) approvalCount(m mapping) int {
 	}
 
 	count, err := strconv.Atoi(s)
-	if err != nil || count < 1 || count > maxApprovals {
+	if err != nil || count < 1 || count > maxApprovals || !printsAsWritten(s) {
 		r.problem(n, "count %q must be a number from 1 to %d", s, maxApprovals)
 	}
 

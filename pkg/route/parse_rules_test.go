@@ -54,6 +54,21 @@ func TestParse_RuleProblems(t *testing.T) {
 			want: "is a bot: name it under apps",
 		},
 		{
+			name: "shared_accounts: a bot",
+			text: `shared_accounts: ["my-hubot[bot]"]` + "\n" + productionRouteOf(),
+			want: `routes.yaml:1: shared_accounts: "my-hubot[bot]" is a bot`,
+		},
+		{
+			name: "shared_accounts: also among the approvers",
+			text: "shared_accounts: [Deploy-Bot]\n" + productionRouteOf("approvals: {users: [alice, deploy-bot]}"),
+			want: `several people use the account "deploy-bot"`,
+		},
+		{
+			name: "approvals: an app, and one who may approve",
+			text: productionRouteOf("apps: [my-hubot]", "approvals: {users: [alice]}"),
+			want: "routes.yaml:5: approvals: a deployment by an app needs 2 approvals",
+		},
+		{
 			name: "allow: team among users",
 			text: productionRouteOf("allow: {users: [acme/sre]}"),
 			want: "is a team: name it under teams",
@@ -144,6 +159,38 @@ func TestParse_RuleProblems(t *testing.T) {
 			want: "wait \"0s\" is not a positive duration",
 		},
 		{name: "checks: given twice", text: productionRouteOf("checks: [a, b, a]"), want: `"a" is given twice`},
+		{
+			name: "checks: app that is none",
+			text: productionRouteOf("checks: [{name: build, app: acme/ci}]"),
+			want: `app: "acme/ci" is neither the slug of an app, such as github-actions, nor id:N`,
+		},
+		{
+			name: "checks: app id that is none",
+			text: productionRouteOf("checks: [{name: build, app: \"id:-1\"}]"),
+			want: `app: "id:-1" is neither`,
+		},
+		{name: "checks: no name", text: productionRouteOf("checks: [{app: circleci}]"), want: "an element needs name"},
+		{name: "checks: empty name", text: productionRouteOf(`checks: [{name: ""}]`), want: "name is empty"},
+		{
+			name: "checks: unknown key of an element",
+			text: productionRouteOf("checks: [{name: build, suite: 5}]"),
+			want: `unknown key "suite"`,
+		},
+		{
+			name: "checks: element that is a list",
+			text: productionRouteOf("checks: [[build]]"),
+			want: "checks: each element must be a name",
+		},
+		{
+			name: "checks: given twice with one app",
+			text: productionRouteOf("checks: [{name: a, app: CI}, {name: a, app: ci}]"),
+			want: `"a" is given twice`,
+		},
+		{
+			name: "checks: listed with an app and ignored",
+			text: productionRouteOf("checks:", "  require: [{name: lint-a, app: ci}]", "  ignore: [lint-*]"),
+			want: `ignore: "lint-*" matches "lint-a", which require lists`,
+		},
 		{
 			name: "checks: listed and ignored",
 			text: productionRouteOf("checks:", "  require: [lint-a]", "  ignore:", "  - x", "  - lint-*"),

@@ -2,6 +2,7 @@ package route
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -59,6 +60,7 @@ func (r *reader) repository(route *Route, m mapping) {
 	repository, n := r.text(m, "repository")
 	owner, name, ok := strings.Cut(repository, "/")
 	route.Repository = repository
+	route.repositoryID = r.repositoryID(m, repository)
 
 	switch {
 	case m.values["repository"] == nil:
@@ -74,6 +76,24 @@ func (r *reader) repository(route *Route, m mapping) {
 		name == "." || name == ".." || strings.HasSuffix(strings.ToLower(name), ".git"):
 		r.problem(n, "repository %+q: GitHub has no repository of such a name", repository)
 	}
+}
+
+// repositoryID reads the id of the repository, which is given where the name has passed to another one.
+func (r *reader) repositoryID(m mapping, repository string) int64 {
+	s, n := r.text(m, "repository_id")
+	if n == nil {
+		return 0
+	}
+
+	id, err := strconv.ParseInt(s, 10, 64)
+	switch {
+	case err != nil || id <= 0:
+		r.problem(n, "repository_id %q is not the id of a repository", s)
+	case !glob(repository).literal():
+		r.problem(n, "repository_id needs a repository without * and ?")
+	}
+
+	return id
 }
 
 // selectorText reports what the name of an environment or a task at GitHub cannot hold, or what

@@ -77,6 +77,12 @@ func TestParse_Problems(t *testing.T) {
 		{name: "task with a space", text: routeOf(`task: " deploy"`), want: `task " deploy" begins or ends`},
 		{name: "task with a format character", text: routeOf(`task: "de\u2060ploy"`), want: "nobody sees"},
 		{name: "app with a space", text: routeOf(`apps: ["my-hubot "]`), want: `apps: "my-hubot "`},
+		{name: "repository_id of zero", text: routeOf("repository_id: 0"), want: "not the id of a repository"},
+		{
+			name: "repository_id with a pattern",
+			text: "routes:\n- repository: acme/*\n  repository_id: 7",
+			want: "needs a repository without",
+		},
 		{name: "reserved task", text: routeOf("task: deploy:lock"), want: "reserved"},
 		{
 			name: "shadowed route",

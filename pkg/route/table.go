@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -19,17 +20,35 @@ import (
 type Table struct {
 	routes     []Route
 	taskPrefix string
-	own        OwnApp
+	own        *OwnApp // nil: there is none
 }
 
-// OwnApp is Seraph's own GitHub App. Its deployments are always accepted.
+// OwnApp is Seraph's own GitHub App. Its deployments are always accepted. Where an event does not name
+// the App, it is known by the login of its bot, which holds the slug. It is safe for concurrent use.
 type OwnApp struct {
-	ID   int64
-	Slug string
+	ID int64 // 0: there is none
+
+	slug atomic.Pointer[string]
 }
 
-// WithOwnApp returns the same table for a service whose own App is known.
-func (t *Table) WithOwnApp(own OwnApp) *Table {
+// SetSlug sets the slug, which GitHub tells only after the start.
+func (o *OwnApp) SetSlug(slug string) { o.slug.Store(&slug) }
+
+// made says whether the App made a request, of which automationNames gives the names.
+func (o *OwnApp) made(req deployment.Request, names []string) bool {
+	if o == nil || o.ID == 0 {
+		return false
+	}
+	if req.App.ID == o.ID {
+		return true
+	}
+
+	slug := o.slug.Load()
+	return slug != nil && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, *slug) })
+}
+
+// WithOwnApp returns the same table for a service that has an App of its own.
+func (t *Table) WithOwnApp(own *OwnApp) *Table {
 	copied := *t
 	copied.own = own
 	return &copied
@@ -88,6 +107,7 @@ type Route struct {
 	Revision deployment.Revision
 
 	hasRules       bool // Policy is not empty
+	repositoryID   int64
 	tasks          []glob
 	apps           []string
 	ref            *textTemplate
@@ -132,15 +152,12 @@ func (r Route) shadows(later Route) bool {
 
 // acceptsCreator says whether a deployment that was made by some apps or bots is accepted. Those of
 // people always are.
-func (r Route) acceptsCreator(req deployment.Request, own OwnApp, apps []string) bool {
-	if len(apps) == 0 || own.ID != 0 && req.App.ID == own.ID {
+func (r Route) acceptsCreator(req deployment.Request, own *OwnApp, apps []string) bool {
+	if len(apps) == 0 || own.made(req, apps) {
 		return true
 	}
 
 	return slices.ContainsFunc(apps, func(app string) bool {
-		if own.Slug != "" && strings.EqualFold(app, own.Slug) {
-			return true
-		}
 		return slices.ContainsFunc(r.apps, func(accepted string) bool {
 			return strings.EqualFold(strings.TrimSuffix(accepted, "[bot]"), app)
 		})

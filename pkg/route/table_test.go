@@ -19,7 +19,7 @@ func TestTable_Policy(t *testing.T) {
 	}
 
 	web := policy.Policy{
-		Checks:  &policy.Checks{Set: policy.ChecksListed, Names: []string{"build"}},
+		Checks:  &policy.Checks{Set: policy.ChecksListed, Names: []policy.CheckName{{Name: "build"}}},
 		Freezes: freezes,
 	}
 	webOtherTask := policy.Policy{
@@ -45,8 +45,12 @@ func TestTable_Policy(t *testing.T) {
 				Refs:         []string{"main", "release/*", "refs/tags/v*"},
 				RequireAhead: true,
 				Checks: &policy.Checks{
-					Set:    policy.ChecksListed,
-					Names:  []string{"build", "ci/circleci: test"},
+					Set: policy.ChecksListed,
+					Names: []policy.CheckName{
+						{Name: "build"},
+						{Name: "ci/circleci: test", App: "CircleCI[bot]"},
+						{Name: "lint", App: "id:15368"},
+					},
 					Ignore: []string{"codecov/*"},
 					Wait:   30 * time.Minute,
 				},

@@ -109,7 +109,8 @@ func parseTemplate(source string) (*textTemplate, error) {
 	known := func(field string) bool { return slices.Contains(templateFields, field) }
 	unknown := slices.IndexFunc(t.fields, func(field string) bool { return !known(field) })
 	if unknown >= 0 {
-		return nil, fmt.Errorf("unknown field .%s; known are .%s", t.fields[unknown], strings.Join(templateFields, " ."))
+		known := strings.Join(templateFields, " .")
+		return nil, fmt.Errorf("unknown field .%s; known are .%s", t.fields[unknown], known)
 	}
 
 	if _, err := t.render(newTemplateData(deployment.Request{}, "")); err != nil {

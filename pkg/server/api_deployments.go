@@ -100,15 +100,14 @@ func idOf(r *http.Request) int64 {
 // parseFilter reads the query of a list. It refuses parameters that it does not know, because a
 // misspelt filter must not show everything.
 func parseFilter(query string) (deployment.Filter, error) {
-	f := deployment.Filter{Limit: defaultPage}
+	var f deployment.Filter
 	values, err := parseQuery(query, "repository", "environment", "state", "limit", "cursor")
 	if err != nil {
 		return f, err
 	}
 
-	f.Repository = values.Get("repository")
-	if f.Repository != "" && strings.Count(f.Repository, "/") != 1 {
-		return f, errors.New("repository must be OWNER/NAME")
+	if f.Repository, err = parseRepository(values.Get("repository")); err != nil {
+		return f, err
 	}
 
 	f.Environment = values.Get("environment")
@@ -117,11 +116,8 @@ func parseFilter(query string) (deployment.Filter, error) {
 		return f, errors.New("state is not a state of deployments")
 	}
 
-	if limit := values.Get("limit"); limit != "" {
-		f.Limit, err = strconv.Atoi(limit)
-		if err != nil || f.Limit < 1 || f.Limit > maxPage {
-			return f, fmt.Errorf("limit must be a number from 1 to %d", maxPage)
-		}
+	if f.Limit, err = parseLimit(values.Get("limit")); err != nil {
+		return f, err
 	}
 
 	if cursor := values.Get("cursor"); cursor != "" {
@@ -129,6 +125,27 @@ func parseFilter(query string) (deployment.Filter, error) {
 	}
 
 	return f, err
+}
+
+// parseRepository reads the name of a repository, which may be empty.
+func parseRepository(name string) (string, error) {
+	if name != "" && strings.Count(name, "/") != 1 {
+		return "", errors.New("repository must be OWNER/NAME")
+	}
+	return name, nil
+}
+
+// parseLimit reads how many entries a page holds.
+func parseLimit(text string) (int, error) {
+	if text == "" {
+		return defaultPage, nil
+	}
+
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxPage {
+		return 0, fmt.Errorf("limit must be a number from 1 to %d", maxPage)
+	}
+	return limit, nil
 }
 
 // parseQuery reads a query. It refuses parameters that are unknown or given more than once, and texts
@@ -142,7 +159,7 @@ func parseQuery(query string, known ...string) (url.Values, error) {
 	for name, given := range values {
 		switch {
 		case len(known) == 0:
-			return nil, errors.New("this takes no query parameters")
+			return nil, errors.New("unexpected query parameters: this path has none")
 		case !slices.Contains(known, name) || len(given) != 1:
 			list := strings.Join(known, ", ")
 			return nil, fmt.Errorf("each query parameter must be one of %s and be given once", list)

@@ -47,6 +47,9 @@ func (s *Server) gate(ctx context.Context, r *http.Request) (any, error) {
 	if strings.Count(q.Repository, "/") != 1 || q.Environment == "" || !fullSHA.MatchString(q.SHA) {
 		return nil, badRequest("repository=OWNER/NAME, environment and sha (40 or 64 hex digits) are required")
 	}
+	if strings.Trim(q.SHA, "0") == "" {
+		return nil, badRequest("sha is git's null id, which no commit has")
+	}
 
 	v, err := s.o.Deployments.Ask(ctx, q)
 	return apiVerdict(v), err

@@ -39,6 +39,13 @@ func TestGate(t *testing.T) {
 			code:   400,
 		},
 		{
+			name:   "null id",
+			token:  readToken,
+			method: "GET",
+			path:   "/gate?repository=acme/api&environment=production&sha=" + strings.Repeat("0", 40),
+			code:   400,
+		},
+		{
 			name:   "no environment",
 			token:  readToken,
 			method: "GET",

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -127,9 +128,28 @@ func (f *fakeClaims) Claim(_ context.Context, key, id string) error {
 
 // fakeReader reads deployments from a list and keeps the last filter.
 type fakeReader struct {
-	records []deployment.Record
-	filter  deployment.Filter
-	err     error
+	records    []deployment.Record
+	filter     deployment.Filter
+	deliveries deployment.DeliveryFilter // the last one
+	err        error
+}
+
+func (f *fakeReader) IgnoredDeliveries(
+	_ context.Context,
+	filter deployment.DeliveryFilter,
+) ([]deployment.IgnoredDelivery, error) {
+	f.deliveries = filter
+	return []deployment.IgnoredDelivery{{
+		Delivery: deployment.Delivery{
+			GUID:         "guid-1",
+			RepositoryID: 7,
+			DeploymentID: 42,
+			Repository:   "acme/api",
+			Environment:  "production",
+			ReceivedAt:   time.Unix(0, 0),
+		},
+		Reason: "no route matches",
+	}}, f.err
 }
 
 func (f *fakeReader) List(_ context.Context, filter deployment.Filter) ([]deployment.Deployment, error) {

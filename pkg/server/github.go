@@ -115,6 +115,7 @@ func parseDelivery(header http.Header, raw []byte, receivedAt time.Time) (deploy
 func (s *Server) acceptDeployment(ctx context.Context, del deployment.Delivery) (webhookResponse, error) {
 	req, action, err := webhook.ParseDeployment(del.Body)
 	del.RepositoryID, del.DeploymentID = req.Repository.ID, req.ID
+	del.Repository, del.Environment = req.Repository.FullName(), req.Environment
 
 	var result intake.Result
 	switch {

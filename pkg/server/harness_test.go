@@ -75,6 +75,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Claims:       s.claims,
 		Tokens:       testTokens(),
 		Reader:       s.reader,
+		Deliveries:   s.reader,
 		Deployments:  s.commands,
 		Locks:        s.commands,
 		LockReader:   s.commands,

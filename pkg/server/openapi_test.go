@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -78,9 +79,7 @@ func (h checkedHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.check(rec, &openapi3filter.RequestValidationInput{Request: r, Route: route, PathParams: params})
 	}
 
-	for name, values := range rec.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), rec.Header())
 	w.WriteHeader(rec.Code)
 	_, _ = w.Write(rec.Body.Bytes())
 }

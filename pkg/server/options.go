@@ -35,10 +35,11 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
-	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next four
+	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next five
 	// are not used.
 	Tokens      []Token
 	Reader      DeploymentReader
+	Deliveries  DeliveryReader
 	Deployments DeploymentCommands
 	Locks       LockCommands
 	LockReader  LockReader

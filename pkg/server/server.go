@@ -109,6 +109,7 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Get("/deployments", s.listDeployments)
 	r.Get("/deployments/{id}", s.getDeployment)
 	r.Get("/deployments/{id}/explain", query(s.explain))
+	r.Get("/deliveries", query(s.listDeliveries))
 	r.Get("/gate", query(s.gate))
 	r.Get("/locks", query(s.listLocks))
 	r.Get("/locks/{id}", query(s.getLock))

@@ -3,10 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/seraph-deploy/seraph/pkg/audit"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 const auditColumns = `
@@ -48,6 +51,29 @@ func (s Audit) Audit(ctx context.Context, after int64, limit int) ([]audit.Recor
 	}
 
 	return scanEach(rows, scanRecord)
+}
+
+// Decision reads what the rules said when a deployment started or was rejected. false: they decided
+// nothing.
+func (s Audit) Decision(ctx context.Context, d deployment.Deployment) (v policy.Verdict, decided bool, err error) {
+	var detail []byte
+	err = s.db.get(ctx, `
+		SELECT detail FROM audit WHERE kind = 'decided' AND deployment = $1 AND repository_id = $2
+		ORDER BY +seq DESC LIMIT 1`,
+		d.Request.ID,
+		d.Request.Repository.ID,
+	).Scan(&detail)
+	if errors.Is(err, sql.ErrNoRows) {
+		return v, false, nil
+	}
+	if err != nil {
+		return v, false, err
+	}
+
+	if err := json.Unmarshal(detail, &v); err != nil {
+		return v, false, fmt.Errorf("decode the recorded decision on deployment %d: %w", d.Request.ID, err)
+	}
+	return v, true, nil
 }
 
 // AuditHead gives the newest record's number and hash, as they are stored beside the records.

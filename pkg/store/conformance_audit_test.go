@@ -160,8 +160,8 @@ func testAuditShowsChanges(t *testing.T, b *testDB) {
 		}
 	}
 
-	columns := strings.Split(strings.Join(strings.Fields(auditColumns), ""), ",")
-	for _, column := range columns {
+	columns := strings.SplitSeq(strings.Join(strings.Fields(auditColumns), ""), ",")
+	for column := range columns {
 		for seq := int64(1); seq <= 4; seq++ {
 			t.Run(fmt.Sprintf("%s of record %d", column, seq), func(t *testing.T) {
 				var was any

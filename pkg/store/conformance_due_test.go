@@ -248,25 +248,38 @@ func testWakeQueue(t *testing.T, b *testDB) {
 	wantWoken(one.Row, two.Row)
 }
 
+// testNamedLeases: a named lease has one holder at a time, ends by itself, and says when its work is due
+// next.
 func testNamedLeases(t *testing.T, b *testDB) {
-	want := func(why, wantNote string, wantAcquired bool) {
+	due := b.clock()
+	want := func(why, wantNote string, wantAcquired bool) (lease deployment.Lease) {
 		t.Helper()
-		note, acquired, err := b.AcquireLease(t.Context(), "sweep", time.Minute)
-		if err != nil || acquired != wantAcquired || note != wantNote {
-			t.Errorf("%s: got %q, %v, %v, want %q, %v", why, note, acquired, err, wantNote, wantAcquired)
+		lease, acquired, err := b.AcquireLease(t.Context(), "sweep", time.Minute, due)
+		if err != nil || acquired != wantAcquired || lease.Note != wantNote {
+			t.Errorf("%s: got %q, %v, %v, want %q, %v", why, lease.Note, acquired, err, wantNote, wantAcquired)
 		}
+
+		return lease
 	}
 
-	want("the first", "", true)
+	first := want("the first", "", true)
 	want("while it is held", "", false)
 
-	if err := b.ReleaseLease(t.Context(), "sweep", "as far as this"); err != nil {
+	first.Note = "as far as this"
+	next := b.clock().Add(10 * time.Minute)
+	if err := b.ReleaseLease(t.Context(), first, next); err != nil {
 		t.Fatal(err)
 	}
-	want("after it was released", "as far as this", true)
+
+	due = next.Add(-time.Microsecond)
+	want("before its work is due", "", false)
+
+	due = next
+	second := want("after it was released", "as far as this", true)
 
 	b.later(50 * time.Second)
-	if err := b.RenewLease(t.Context(), "sweep", time.Minute); err != nil {
+	renewed, err := b.RenewLease(t.Context(), second, time.Minute)
+	if err != nil {
 		t.Fatal(err)
 	}
 
@@ -274,5 +287,22 @@ func testNamedLeases(t *testing.T, b *testDB) {
 	want("while it is renewed", "", false)
 
 	b.later(time.Minute)
-	want("after it ran out", "as far as this", true)
+	third := want("after it ran out", "as far as this", true)
+
+	_, err = b.RenewLease(t.Context(), renewed, time.Minute)
+	if err == nil {
+		t.Error("renewed by who lost it: got no error")
+	}
+	if err := b.ReleaseLease(t.Context(), renewed, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	want("after its release by who lost it", "", false)
+
+	if _, err := b.RenewLease(t.Context(), third, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+
+	b.later(-24 * time.Hour)
+	due = b.clock()
+	want("after the clock was set back", "as far as this", true)
 }

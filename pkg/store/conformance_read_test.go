@@ -272,10 +272,10 @@ func testQueue(t *testing.T, b *testDB) {
 	wantQueue(3, "production", policy.Queue{})
 
 	for id := range int64(60) {
-		b.acceptEnded(100+id, "crowded", "x", deployment.Waiting)
+		b.acceptEnded(100+id, "busy", "x", deployment.Waiting)
 	}
 
-	q, err := b.Queue(t.Context(), b.newDeployment(0, "crowded", ""))
+	q, err := b.Queue(t.Context(), b.newDeployment(0, "busy", ""))
 	if err != nil || len(q.Before) != 50 || q.Before[0] != 100 {
 		t.Errorf("a long queue: got %d before it, %v, want 50", len(q.Before), err)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -24,7 +25,7 @@ func testPrune(t *testing.T, b *testDB) {
 		t.Fatal(err)
 	}
 
-	b.later(time.Hour)
+	b.later(deployment.KeepIgnored + time.Hour)
 	cut := b.clock()
 	b.mustSave(ended(b.accept(2000, "young", ""), deployment.Failed), deployment.Changes{})
 
@@ -102,7 +103,7 @@ func testPruneKeepsDeployed(t *testing.T, b *testDB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.ReleaseLock(t.Context(), released.ID, b.newEvent(deployment.AuditUnlocked), "told"); err != nil {
+	if err := b.ReleaseLock(t.Context(), released.ID, b.newEvent(deployment.AuditUnlocked), "released by an admin"); err != nil {
 		t.Fatal(err)
 	}
 
@@ -122,9 +123,34 @@ func testPruneKeepsDeployed(t *testing.T, b *testDB) {
 	}
 
 	left, err := b.List(t.Context(), deployment.Filter{Limit: 10})
-	if got, want := deploymentIDs(left), []int64{4, 2}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("deployments: got %v, %v, want %v", got, err, want)
+	if err != nil || len(left) != 0 {
+		t.Errorf("deployments: got %v, %v, want none", deploymentIDs(left), err)
 	}
+
+	for environment, want := range map[string]string{"production": "b", "staging": "a"} {
+		if got, err := b.Deployed(t.Context(), 7, environment); err != nil || got != want {
+			t.Errorf("deployed to %s: got %q, %v, want %q", environment, got, err, want)
+		}
+
+		prior, err := b.PriorResult(t.Context(), 7, environment, want)
+		if err != nil || prior != policy.PriorSucceeded {
+			t.Errorf("prior result of %s in %s: got %s, %v", want, environment, prior, err)
+		}
+	}
+
+	newer, err := b.NewerStarted(t.Context(), 7, "production", 1)
+	if err != nil || !newer {
+		t.Errorf("a newer one has started: got %v, %v, want true", newer, err)
+	}
+
+	late := b.newDeployment(1, "production", "p")
+	if q, err := b.Queue(t.Context(), late); err != nil || q.NewerStarted != 2 {
+		t.Errorf("the newer one that has started: got %d, %v, want 2", q.NewerStarted, err)
+	}
+
+	late = b.accept(0, "production", "p")
+	_, err = b.save(triggering(late, b), deployment.Changes{})
+	wantBlocked(t, err, deployment.BlockedByNewer, 2)
 
 	for _, c := range []struct {
 		name  string
@@ -156,5 +182,31 @@ func testPruneKeepsDeployed(t *testing.T, b *testDB) {
 
 	if got := b.auditCount(); got != events {
 		t.Errorf("audit: got %d records, want %d", got, events)
+	}
+}
+
+// testPruneCountsFromEnd: what waited for long is kept as long after its end as anything else.
+func testPruneCountsFromEnd(t *testing.T, b *testDB) {
+	prune := func() {
+		t.Helper()
+		if _, err := b.Prune(t.Context(), b.clock().Add(-72*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	d := b.accept(1, "production", "p")
+	b.later(73 * time.Hour) // it waited for an approval
+	d = b.mustSave(ended(d, deployment.Failed), deployment.Changes{})
+	b.later(time.Hour)
+	prune()
+	if _, err := b.Load(t.Context(), d.Row); err != nil {
+		t.Fatalf("it ended an hour ago: %v", err)
+	}
+
+	b.mustSave(d, deployment.Changes{}) // a save after the end does not move the end
+	b.later(71*time.Hour + time.Minute)
+	prune()
+	if _, err := b.Load(t.Context(), d.Row); !errors.Is(err, deployment.ErrNotFound) {
+		t.Errorf("it ended more than 72 hours ago: got %v, want %v", err, deployment.ErrNotFound)
 	}
 }

@@ -82,11 +82,24 @@ func testSaveOneTriggerPerProject(t *testing.T, b *testDB) {
 	_, err := b.save(triggering(two, b), deployment.Changes{})
 	wantBlocked(t, err, deployment.BlockedByProject, 1)
 
-	two = b.mustSave(two, deployment.Changes{})
+	waits := func(d deployment.Deployment, by string) deployment.Deployment {
+		d.BlockedBy, d.Due = by, b.clock().Add(15*time.Second)
+		return b.mustSave(d, deployment.Changes{})
+	}
+
+	waits(b.accept(3, "qa", "p"), "qa is locked by bob")
+	two = waits(two, deployment.WaitsForProject)
+	four := waits(b.accept(4, "review-4", "p"), deployment.WaitsForProject)
 	b.announced()
 	one.State, one.Due = deployment.Running, b.clock().Add(time.Hour)
 	b.mustSave(one, deployment.Changes{})
-	b.wantAnnounced(advanceTask(two.Row))
+	b.wantAnnounced(advanceTask(two.Row), advanceTask(four.Row))
+
+	// One that says only now that it waits for the trigger, which has ended meanwhile, is due at once.
+	five := b.accept(5, "review-5", "p")
+	b.announced()
+	waits(five, deployment.WaitsForProject)
+	b.wantAnnounced(advanceTask(five.Row))
 
 	b.mustSave(triggering(b.mustLoad(two.Row), b), deployment.Changes{})
 }
@@ -212,14 +225,19 @@ func testWriteAbandoned(t *testing.T, b *testDB) {
 // testWriteLeft: a caller that leaves as its write begins gets either an error or what was written.
 // The race detector sees it if the write goes on in the caller's results.
 func testWriteLeft(t *testing.T, b *testDB) {
-	_, acquired, err := b.AcquireLease(leavingContext(t), "sweep", time.Minute)
+	_, acquired, err := b.AcquireLease(leavingContext(t), "sweep", time.Minute, b.clock())
 	if acquired != (err == nil) {
 		t.Errorf("AcquireLease: got %v, %v", acquired, err)
 	}
 
-	ask, err := b.Redeliver(leavingContext(t), "guid")
-	if ask != (err == nil) {
-		t.Errorf("Redeliver: got %v, %v", ask, err)
+	lease, acquired, err := b.AcquireLease(t.Context(), "read", time.Minute, b.clock())
+	if err != nil || !acquired {
+		t.Fatalf("AcquireLease: got %v, %v", acquired, err)
+	}
+
+	renewed, err := b.RenewLease(leavingContext(t), lease, time.Hour)
+	if renewed.Until.After(lease.Until) != (err == nil) {
+		t.Errorf("RenewLease: got %v, %v", renewed.Until, err)
 	}
 
 	if err := b.Ping(t.Context()); err != nil { // the writes have been done

@@ -46,6 +46,9 @@ func testConformance(t *testing.T, open opener) {
 		"named leases":                                testNamedLeases,
 		"Prune deletes in batches what is old":        testPrune,
 		"Prune keeps what is deployed":                testPruneKeepsDeployed,
+		"Prune counts from the end":                   testPruneCountsFromEnd,
+		"OlderLockTask":                               testOlderLockTask,
+		"a clock may be set back":                     testClockSetBack,
 		"Open refuses a newer schema":                 testNewerSchema,
 		"a lock has one owner":                        testLockOneOwner,
 		"TakeLock by many":                            testLockTakenConcurrently,
@@ -60,6 +63,11 @@ func testConformance(t *testing.T, open opener) {
 		"audit shows changes":                         testAuditShowsChanges,
 		"audit written by many":                       testAuditConcurrently,
 		"audit read beside the service":               testAuditReader,
+		"ignored deliveries are listed":               testIgnoredListed,
+		"the recorded decision is found":              testDecisionFound,
+		"a name keeps its first id":                   testPins,
+		"the pipelines of a commit are known":         testStartedPipelines,
+		"any words can be saved":                      testAnyWordsSaved,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

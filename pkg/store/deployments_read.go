@@ -52,19 +52,40 @@ func (s Deployments) List(ctx context.Context, f deployment.Filter) ([]deploymen
 		add("row_id < ", f.Before)
 	}
 
-	query := `SELECT ` + deploymentColumns + ` FROM deployments`
-	if len(conditions) > 0 {
-		query += ` WHERE ` + strings.Join(conditions, " AND ")
-	}
-
 	args = append(args, f.Limit)
-	rows, err := s.db.all(ctx, query+` ORDER BY row_id DESC LIMIT `+placeholder(len(args)), args...)
+	rows, err := s.db.all(ctx, listQuery(conditions, placeholder(len(args))), args...)
 	if err != nil {
 		return nil, err
 	}
 
 	return scanEach(rows, scanDeployment)
 }
+
+// listQuery selects the newest rows that meet conditions, of those that wait, those that are active and
+// those that have ended, each by an index of its own. One index over all of them would make accepting a
+// delivery slower. Without conditions the newest rows are simply the last ones.
+func listQuery(conditions []string, limit string) string {
+	newest := ` ORDER BY row_id DESC LIMIT ` + limit
+	if len(conditions) == 0 {
+		return `SELECT ` + deploymentColumns + ` FROM deployments` + newest
+	}
+
+	where := strings.Join(conditions, " AND ")
+	var parts []string
+	for i, part := range []string{
+		`state = 'waiting' AND ` + unordered(where) + unordered(newest),
+		`state IN ('triggering', 'unconfirmed', 'running', 'held') AND ` + unordered(where) + unordered(newest),
+		`ended_at IS NOT NULL AND ` + where + newest,
+	} {
+		parts = append(parts, `SELECT * FROM (SELECT `+deploymentColumns+` FROM deployments WHERE `+part+
+			`) AS part`+strconv.Itoa(i))
+	}
+
+	return `SELECT ` + deploymentColumns + ` FROM (` + strings.Join(parts, ` UNION ALL `) + `) AS parts` + newest
+}
+
+// unordered keeps both databases from reading all rows there are in the order of their ids.
+func unordered(query string) string { return strings.ReplaceAll(query, "row_id", "+row_id") }
 
 func placeholder(n int) string { return "$" + strconv.Itoa(n) }
 
@@ -119,21 +140,23 @@ func (s Deployments) timeline(ctx context.Context, row int64) ([]deployment.Entr
 	})
 }
 
+// repositoriesQuery has a plus sign that keeps SQLite from reading all rows there are in the order of their
+// repositories.
+const repositoriesQuery = `
+	SELECT ` + deploymentColumns + `
+	FROM deployments
+	WHERE row_id IN (
+		SELECT max(row_id)
+		FROM deployments
+		WHERE accepted_at >= $1
+		GROUP BY +repository_id
+	)
+	ORDER BY row_id`
+
 // Repositories lists the repositories of deployments that were accepted since then, each with the
 // installation through which its newest delivery came.
 func (s Deployments) Repositories(ctx context.Context, since time.Time) ([]deployment.Source, error) {
-	rows, err := s.db.all(ctx, `
-		SELECT `+deploymentColumns+`
-		FROM deployments
-		WHERE row_id IN (
-			SELECT max(row_id)
-			FROM deployments
-			WHERE accepted_at >= $1
-			GROUP BY repository_id
-		)
-		ORDER BY row_id`,
-		micros(since),
-	)
+	rows, err := s.db.all(ctx, repositoriesQuery, micros(since))
 	if err != nil {
 		return nil, err
 	}

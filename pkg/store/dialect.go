@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -18,6 +19,8 @@ type dialect interface {
 	lockEnvironments(t *tx, rows []deployment.Deployment) error
 	// lockLocks makes starts, and others who change locks, wait until the transaction ends.
 	lockLocks(t *tx) error
+	// clockSkew is how far this process's clock is ahead of the database's.
+	clockSkew(ctx context.Context) (time.Duration, error)
 	// ping says whether the database can be written.
 	ping(ctx context.Context) error
 	// sql gives the parts of statements that differ.
@@ -30,6 +33,7 @@ type dialect interface {
 type fragments struct {
 	forUpdate   string // at the end of a SELECT: keeps the row from other writers until the transaction ends
 	endLease    string // in an UPDATE's SET: ends the lease of the row
+	extendLease string // in an UPDATE's SET that has a time as its last parameter: the lease ends then
 	endReports  string // in an UPDATE's SET: ends the lease of its reports
 	freeRow     string // in a WHERE that has the time as $1: the row is not leased
 	freeReports string // in a WHERE that has the time as $1: its reports are not leased

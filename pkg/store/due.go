@@ -16,7 +16,8 @@ import (
 // Who moves due_at:
 //
 //	Accept          a new row is due at once
-//	Save            to the time that the state machine gave, with the two exceptions in dueAfterSave
+//	Save            to the time that the state machine gave, with the exceptions in dueAfterSave
+//	Postpone        as Save does, of a waiting row that stays as it is
 //	Save            to now, for the row that comes next when an environment or a project gets free (wakeNext)
 //	Approve         to now, for the approved row if it waits
 //	changeLocks     to now, for the first row in the queue of each environment that the lock covers
@@ -90,26 +91,45 @@ func (db *DB) announce(tasks ...deployment.Task) {
 
 // dueAfterSave is when a row is due after Save: when the state machine said, unless the row has to
 // be looked at again at once.
-func dueAfterSave(old currentRow, next deployment.Deployment, now time.Time) time.Time {
+func (t *tx) dueAfterSave(old currentRow, next deployment.Deployment) (time.Time, error) {
 	switch {
 	case next.Due.IsZero():
-		return time.Time{}
+		return time.Time{}, nil
 
 	case next.WakeCount != old.wakeCount:
-		return now // it was woken while the worker worked on it
+		return t.now, nil // it was woken while the worker worked on it
 
 	case next.State == deployment.Waiting && next.BlockedBy != "" && old.projectID == "" && next.Project.ID != "":
 		// It waits, and until now the row did not say for which project: a trigger of this project
 		// that ended in the meantime could not wake it.
-		return now
+		return t.now, nil
+
+	case waitsForProject(next):
+		// The trigger that it waits for may have ended before the row said that it waits.
+		var held int
+		err := t.row(
+			`SELECT count(*) FROM deployments WHERE project_id = $1 AND holds_project = 1`,
+			[]any{next.Project.ID},
+			&held,
+		)
+		if err != nil || held > 0 {
+			return next.Due, err
+		}
+
+		return t.now, nil
 
 	default:
-		return next.Due
+		return next.Due, nil
 	}
 }
 
-// wakeNext wakes the row that comes next, when the saved one has left its environment's slot, the
-// queue of its environment, or the trigger of its project.
+// waitsForProject reports whether a deployment waits for another one's trigger in its CircleCI project.
+func waitsForProject(d deployment.Deployment) bool {
+	return d.State == deployment.Waiting && d.BlockedBy == deployment.WaitsForProject
+}
+
+// wakeNext wakes the row that comes next, when the saved one has left its environment's slot or the
+// queue of its environment, and those that wait for its project, when it has left the project's trigger.
 func (t *tx) wakeNext(old currentRow, next deployment.Deployment) error {
 	leftSlot := old.slot && !next.HoldsSlot()
 	leftQueue := old.state == deployment.Waiting && !next.State.Open()
@@ -130,17 +150,19 @@ func (t *tx) wakeNext(old currentRow, next deployment.Deployment) error {
 		return nil
 	}
 
-	return t.wakeFirst(`
-		project_id = $1 AND project_id <> '' AND row_id <> $2 AND state = 'waiting' AND NOT EXISTS (
+	// All that wait for the project are woken: one of them may have to wait for something else by now,
+	// and would not pass the turn on.
+	_, err := t.wakeWaiting(0, `
+		d.project_id = $1 AND d.waits_project = 1 AND d.row_id <> $2 AND NOT EXISTS (
 			SELECT 1
 			FROM deployments o
 			WHERE o.repository_id = d.repository_id AND o.environment_key = d.environment_key AND o.row_id <> d.row_id AND
 				(o.holds_slot = 1 OR o.state = 'waiting' AND o.deployment_id < d.deployment_id)
-		)
-		ORDER BY row_id`,
+		)`,
 		next.Project.ID,
 		next.Row,
 	)
+	return err
 }
 
 // wakeFirst makes the first of the rows d that meet a condition due now.
@@ -192,6 +214,7 @@ func (t *tx) wakeWaiting(after int64, where string, args ...any) (woken wokenBat
 	}
 
 	ids, err := scanEach(rows, scanID)
+	slices.Sort(ids) // the oldest is announced first
 	for _, id := range ids {
 		t.wake(advanceTask(id), t.now)
 		woken.lastRow = max(woken.lastRow, id)

@@ -19,10 +19,8 @@ func (s Environments) Deployed(
 ) (sha string, err error) {
 	err = s.db.get(ctx, `
 		SELECT sha
-		FROM deployments
-		WHERE repository_id = $1 AND environment_key = $2 AND state = 'succeeded' AND pipeline_id <> ''
-		ORDER BY deployment_id DESC
-		LIMIT 1`,
+		FROM deployed
+		WHERE repository_id = $1 AND environment_key = $2`,
 		repositoryID,
 		environmentKey,
 	).Scan(&sha)
@@ -34,7 +32,7 @@ func (s Environments) Deployed(
 }
 
 // NewerStarted says whether a deployment of the environment with a larger GitHub id has ever
-// started.
+// started. Of what was pruned only the newest success counts.
 func (s Environments) NewerStarted(
 	ctx context.Context,
 	repositoryID int64,
@@ -43,9 +41,13 @@ func (s Environments) NewerStarted(
 ) (bool, error) {
 	var n int
 	err := s.db.get(ctx, `
-		SELECT count(*)
-		FROM deployments
-		WHERE repository_id = $1 AND environment_key = $2 AND started = 1 AND deployment_id > $3`,
+		SELECT
+			(SELECT count(*)
+			FROM deployments
+			WHERE repository_id = $1 AND environment_key = $2 AND started = 1 AND deployment_id > $3) +
+			(SELECT count(*)
+			FROM deployed
+			WHERE repository_id = $1 AND environment_key = $2 AND deployment_id > $3)`,
 		repositoryID,
 		environmentKey,
 		deploymentID,
@@ -53,9 +55,9 @@ func (s Environments) NewerStarted(
 	return n > 0, err
 }
 
-// priorResult finds a commit's newest deployment among those that have ended, that wait, and that
-// hold the environment, each by an index of its own. One index over all of them would make accepting
-// a delivery slower.
+// priorResult finds a commit's newest deployment among those that have ended, that wait, that hold
+// the environment, and what is deployed there, which may have been pruned; each by an index of its
+// own. One index over all of them would make accepting a delivery slower.
 const priorResult = `
 	SELECT state
 	FROM (
@@ -76,6 +78,10 @@ const priorResult = `
 		SELECT deployment_id, state
 		FROM deployments
 		WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND holds_slot = 1
+		UNION ALL
+		SELECT deployment_id, 'succeeded'
+		FROM deployed
+		WHERE repository_id = $1 AND environment_key = $2 AND sha = $3
 	) AS candidates
 	ORDER BY deployment_id DESC
 	LIMIT 1`
@@ -101,6 +107,61 @@ func (s Environments) PriorResult(
 	default:
 		return policy.PriorFailed, nil
 	}
+}
+
+// OlderLockTask gives the GitHub id of an older deployment of the environment that locks or unlocks and
+// is still waiting; 0: there is none.
+func (s Environments) OlderLockTask(
+	ctx context.Context,
+	repositoryID int64,
+	environmentKey string,
+	deploymentID int64,
+) (older int64, err error) {
+	err = s.db.get(ctx, `
+		SELECT deployment_id
+		FROM deployments
+		WHERE repository_id = $1 AND environment_key = $2 AND deployment_id < $3 AND
+			state = 'waiting' AND is_act = 1
+		ORDER BY deployment_id
+		LIMIT 1`,
+		repositoryID,
+		environmentKey,
+		deploymentID,
+	).Scan(&older)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+
+	return older, err
+}
+
+// StartedPipelines returns the pipelines that were started for a commit of a repository, for any
+// environment.
+func (s Environments) StartedPipelines(
+	ctx context.Context,
+	repositoryID int64,
+	sha string,
+) ([]deployment.Pipeline, error) {
+	rows, err := s.db.all(ctx, `
+		SELECT `+deploymentColumns+`
+		FROM deployments
+		WHERE repository_id = $1 AND sha = $2 AND pipeline_id <> ''`,
+		repositoryID,
+		sha,
+	)
+	if err != nil {
+		return nil, err
+	}
+
+	started, err := scanEach(rows, scanDeployment)
+	var pipelines []deployment.Pipeline
+	for _, d := range started {
+		if d.Pipeline != nil {
+			pipelines = append(pipelines, *d.Pipeline)
+		}
+	}
+
+	return pipelines, err
 }
 
 // The parts of the queue that queueQuery reads.
@@ -148,6 +209,10 @@ const queueQuery = `
 			ORDER BY deployment_id DESC
 			LIMIT 1
 		) AS started
+		UNION ALL
+		SELECT 4, deployment_id, 'succeeded', 1
+		FROM deployed
+		WHERE repository_id = $1 AND environment_key = $2 AND deployment_id > $3
 	) AS queue
 	ORDER BY part, deployment_id`
 
@@ -184,7 +249,7 @@ func (s Environments) Queue(ctx context.Context, d deployment.Deployment) (polic
 		case partNewer:
 			q.NewerAdmitted = max(q.NewerAdmitted, id)
 		case partStarted:
-			q.NewerStarted = id
+			q.NewerStarted = max(q.NewerStarted, id)
 		}
 
 		return id, nil

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
@@ -211,7 +212,13 @@ func (w *writer) commitItems(ctx context.Context, batch []*item) error {
 }
 
 // run does one item, unless its caller has left.
-func (it *item) run() error {
+func (it *item) run() (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("write panicked: %v\n%s", cause, debug.Stack()) // not the other writes' fault
+		}
+	}()
+
 	if err := it.ctx.Err(); err != nil {
 		return err
 	}

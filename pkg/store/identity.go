@@ -20,7 +20,7 @@ const identityStatement = `SELECT (SELECT system_identifier FROM pg_control_syst
 	|| ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
 	|| ' ' || pg_postmaster_start_time()::text`
 
-// Identity names the database server as far as it can be told from another one that has the same rows: a
+// Identity names the database server as far as it can be distinguished from another one that has the same rows: a
 // standby that was promoted may lack the last commits. It is empty for an SQLite file, which one process
 // alone writes, and where PostgreSQL does not tell.
 func (db *DB) Identity(ctx context.Context) (string, error) {

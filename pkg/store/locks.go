@@ -21,7 +21,7 @@ const (
 )
 
 // TakeLock takes a lock. *policy.LockedError: somebody else has one of the same scope. A lock that
-// the owner has already is kept, with the new reason and end. A source (empty: none) that took a
+// the owner has already is kept, with the new reason, end and time of taking. A source (empty: none) that took a
 // lock before is given that lock, even if it has ended since, and nothing is written: a retry after
 // a crash takes no second lock.
 func (s Locks) TakeLock(
@@ -34,7 +34,7 @@ func (s Locks) TakeLock(
 }
 
 // StealLock ends an open lock and takes one of the same scope for somebody else. notice tells the
-// old owner; empty: nobody is told. deployment.ErrNotFound: there is no such open lock.
+// old owner; empty: no notice. deployment.ErrNotFound: there is no such open lock.
 func (s Locks) StealLock(
 	ctx context.Context,
 	id int64,
@@ -94,7 +94,7 @@ func (s Locks) HandOverLock(
 	})
 }
 
-// ReleaseLock ends an open lock. notice tells its owner; empty: nobody is told.
+// ReleaseLock ends an open lock. notice is for its owner; empty: no notice.
 // deployment.ErrNotFound: there is no such open lock.
 func (s Locks) ReleaseLock(ctx context.Context, id int64, act deployment.AuditEvent, notice string) error {
 	_, err := s.change(ctx, func(t *tx) (policy.Lock, bool, error) {
@@ -166,6 +166,13 @@ func (t *tx) takeLock(l policy.Lock, source string, act deployment.AuditEvent) (
 		return l, false, &policy.LockedError{Lock: old}
 
 	case found && !expired:
+		if l.TakenAt.IsZero() {
+			l.TakenAt = t.now
+		}
+		if l.TakenAt.After(old.TakenAt) {
+			old.TakenAt = asStored(l.TakenAt) // an older unlock must not release what was asked for since
+		}
+
 		l, err = t.updateLock(old, l.Reason, l.ExpiresAt)
 
 	default:
@@ -266,10 +273,11 @@ func (t *tx) insertLock(l policy.Lock) (policy.Lock, error) {
 func (t *tx) updateLock(l policy.Lock, reason string, expiresAt time.Time) (policy.Lock, error) {
 	l.Reason, l.ExpiresAt = reason, asStored(expiresAt)
 	_, err := t.exec(
-		`UPDATE locks SET reason = $2, expires_at = $3 WHERE id = $1`,
+		`UPDATE locks SET reason = $2, expires_at = $3, taken_at = $4 WHERE id = $1`,
 		l.ID,
 		reason,
 		nullTime(expiresAt),
+		micros(l.TakenAt),
 	)
 	return l, err
 }

@@ -72,6 +72,7 @@ type DB struct {
 	rdb     *sql.DB  // for reads; on PostgreSQL the same pool
 	reads   sync.Map // query -> *sql.Stmt of rdb
 	onDue   atomic.Pointer[func(...deployment.Task)]
+	clock   clockWatch
 }
 
 type (
@@ -169,7 +170,7 @@ func newDB(o Options) *DB {
 
 // OnDue sets the function that is called with tasks that are due now. It is called after the commit
 // that made them due, never inside one, on the goroutine that writes: it must not block. Before
-// OnDue nobody is told.
+// OnDue nobody is notified.
 func (db *DB) OnDue(announce func(...deployment.Task)) { db.onDue.Store(&announce) }
 
 // Ping says whether the database can be written. It waits behind deliveries, and not behind the

@@ -42,7 +42,7 @@ func openPostgres(ctx context.Context, db *DB) error {
 		room: make(chan struct{}, db.o.QueueLimit),
 		turn: semaphore.NewWeighted(rowConnections),
 	}
-	db.dialect, db.leases = p, postgresLeases{p}
+	db.dialect, db.leases = p, &postgresLeases{p: p}
 
 	config, err := parsePostgresURL(db.o.URL)
 	if err != nil {
@@ -56,6 +56,13 @@ func openPostgres(ctx context.Context, db *DB) error {
 	if err := p.migrate(ctx); err != nil {
 		return fmt.Errorf("the database %s on %s cannot be opened: %w", config.Database, config.Host, err)
 	}
+
+	skew, err := p.clockSkew(ctx)
+	if err != nil {
+		return fmt.Errorf("read the clock of the database: %w", err)
+	}
+
+	db.noteSkew(skew)
 
 	p.intake = newWriter(db, p.intakeDB)
 	p.intake.split, p.intake.commit = splitBatch, p.commitIntake
@@ -238,9 +245,10 @@ func (p *postgres) sql() fragments {
 	return fragments{
 		forUpdate:     " FOR UPDATE",
 		endLease:      ", leased_until = 0",
+		extendLease:   ", leased_until = $14",
 		endReports:    ", report_leased_until = 0",
-		freeRow:       "leased_until <= $1",
-		freeReports:   "report_leased_until <= $1",
+		freeRow:       "(leased_until <= $1 OR leased_until > $1 + 600000000)",
+		freeReports:   "(report_leased_until <= $1 OR report_leased_until > $1 + 600000000)",
 		leasedReports: "report_leased_until",
 	}
 }

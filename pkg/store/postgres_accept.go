@@ -13,7 +13,8 @@ import (
 // have been read it is committed.
 //
 // A deployment that had been accepted with another delivery is found by "known", and its delivery
-// is stored as a duplicate. The subqueries that look it up are in the SELECT list, where PostgreSQL
+// is stored as a duplicate. One that is being pruned has its row or its place in pruned, as this
+// statement sees them at one moment. The subqueries that look it up are in the SELECT list, where PostgreSQL
 // evaluates them row by row with an index; it would join whole tables for NOT EXISTS. Another
 // replica may be accepting the same deployment at this moment, which "known" does not see: then the
 // delivery's GUID is given, and no row.
@@ -32,7 +33,8 @@ const acceptStatement = `
 		)
 	),
 	delivery AS (
-		INSERT INTO deliveries (guid, event, source, repository_id, deployment_id, received_at, ignored, body)
+		INSERT INTO deliveries
+			(guid, event, source, repository_id, deployment_id, received_at, ignored, body, repository, environment)
 		SELECT
 			guid,
 			event,
@@ -41,7 +43,9 @@ const acceptStatement = `
 			deployment_id,
 			received_at,
 			CASE WHEN known AND ignored = '' THEN '` + duplicateReason + `' ELSE ignored END,
-			CASE WHEN known THEN NULL ELSE body END
+			CASE WHEN known THEN NULL ELSE body END,
+			CASE WHEN ignored = '' THEN '' ELSE repository END,
+			CASE WHEN ignored = '' THEN '' ELSE environment_key END
 		FROM incoming
 		ORDER BY guid
 		ON CONFLICT (guid) DO UPDATE SET
@@ -49,7 +53,9 @@ const acceptStatement = `
 			deployment_id = excluded.deployment_id,
 			received_at = excluded.received_at,
 			ignored = excluded.ignored,
-			body = excluded.body
+			body = excluded.body,
+			repository = excluded.repository,
+			environment = excluded.environment
 		WHERE deliveries.ignored <> ''
 		RETURNING guid, ignored
 	),
@@ -250,7 +256,7 @@ type acceptColumns struct {
 	ignored      []string
 	body         [][]byte
 
-	// Of the deployment. Where there is none they are empty.
+	// Of the deployment; of an ignored delivery only repository and environment are known.
 	repository  []string
 	environment []string
 	state       []string
@@ -278,8 +284,13 @@ func (c *acceptColumns) add(in *incoming) {
 	c.ignored = append(c.ignored, in.ignored)
 	c.body = append(c.body, in.body)
 
-	c.repository = append(c.repository, strings.ToLower(d.Request.Repository.FullName()))
-	c.environment = append(c.environment, d.Request.EnvironmentKey())
+	repository, environment := strings.ToLower(d.Request.Repository.FullName()), d.Request.EnvironmentKey()
+	if in.ignored != "" {
+		repository, environment = del.Repository, del.Environment
+	}
+
+	c.repository = append(c.repository, repository)
+	c.environment = append(c.environment, environment)
 	c.state = append(c.state, string(d.State))
 	c.key = append(c.key, d.Target.Key)
 	c.acceptedAt = append(c.acceptedAt, micros(d.AcceptedAt))

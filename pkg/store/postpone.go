@@ -8,8 +8,8 @@ import (
 
 // Postpone sets when a row is due and ends its lease, and leaves the rest of the row as it is. Its errors
 // are those of Save.
-func (db *DB) Postpone(ctx context.Context, next deployment.Deployment) error {
-	err := db.write(ctx, func(t *tx) error {
+func (s DueRows) Postpone(ctx context.Context, next deployment.Deployment) error {
+	err := s.db.write(ctx, func(t *tx) error {
 		old, err := t.readCurrent(next.Row)
 		if err != nil {
 			return err
@@ -18,22 +18,27 @@ func (db *DB) Postpone(ctx context.Context, next deployment.Deployment) error {
 			return deployment.ErrVersionConflict
 		}
 
-		due := dueAfterSave(old, next, t.now)
+		due, err := t.dueAfterSave(old, next)
+		if err != nil {
+			return err
+		}
+
 		_, err = t.exec(
 			`UPDATE deployments SET due_at = $2`+t.fragments().endLease+` WHERE row_id = $1`,
 			next.Row,
 			nullTime(due),
 		)
-		if err == nil {
-			t.wake(advanceTask(next.Row), due)
+		if err != nil {
+			return err
 		}
 
-		return err
+		t.wake(advanceTask(next.Row), due)
+		return nil
 	})
-
-	if err == nil {
-		db.leases.ended(advanceTask(next.Row))
+	if err != nil {
+		return err
 	}
 
-	return err
+	s.db.leases.ended(advanceTask(next.Row))
+	return nil
 }

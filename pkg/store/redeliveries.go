@@ -22,30 +22,31 @@ const (
 	redeliveryIgnored  = 2 // it led to none
 )
 
-// Redeliver says whether GitHub should be asked to repeat a delivery, and counts that it is asked.
-// It should not for a delivery that has come in, nor too often.
-func (s Redeliveries) Redeliver(ctx context.Context, guid string) (ask bool, err error) {
-	return writeFor(ctx, s.db, func(t *tx) (bool, error) {
-		var known int
-		err := t.row(`SELECT count(*) FROM deliveries WHERE guid = $1`, []any{guid}, &known)
-		if err != nil || known > 0 {
-			return false, err
-		}
+// MayRedeliver says whether GitHub should be asked to repeat a delivery. It should not for a delivery
+// that has come in, nor too often.
+func (s Redeliveries) MayRedeliver(ctx context.Context, guid string) (bool, error) {
+	var arrived int
+	err := s.db.get(ctx, `SELECT count(*) FROM deliveries WHERE guid = $1`, guid).Scan(&arrived)
+	if err != nil || arrived > 0 {
+		return false, err
+	}
 
-		var tries int
-		var asked int64
-		err = t.row(`SELECT tries, asked_at FROM redeliveries WHERE guid = $1`, []any{guid}, &tries, &asked)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return false, err
-		}
+	var tries int
+	var asked int64
+	err = s.db.get(ctx, `SELECT tries, asked_at FROM redeliveries WHERE guid = $1`, guid).Scan(&tries, &asked)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return false, err
+	}
 
-		tooOften := tries >= redeliverTries
-		tooSoon := tries > 0 && t.now.Sub(at(asked)) < redeliverPause<<(tries-1)
-		if tooOften || tooSoon {
-			return false, nil
-		}
+	tooOften := tries >= redeliverTries
+	tooSoon := tries > 0 && s.db.o.Now().Sub(at(asked)) < redeliverPause<<(tries-1)
+	return !tooOften && !tooSoon, nil
+}
 
-		_, err = t.exec(`
+// CountRedelivery counts that GitHub has taken a request to repeat a delivery.
+func (s Redeliveries) CountRedelivery(ctx context.Context, guid string) error {
+	return s.db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`
 			INSERT INTO redeliveries (guid, tries, asked_at)
 			VALUES ($1, 1, $2)
 			ON CONFLICT (guid) DO UPDATE SET
@@ -54,12 +55,12 @@ func (s Redeliveries) Redeliver(ctx context.Context, guid string) (ask bool, err
 			guid,
 			micros(t.now),
 		)
-		return err == nil, err
+		return err
 	})
 }
 
 // Redelivered gives the deployments that came in because GitHub was asked to repeat a delivery, and
-// writes that into their timelines. It gives each one once, unless two replicas ask at the same
+// writes that into their timelines. It gives each one once, even if two replicas ask at the same
 // moment.
 func (s Redeliveries) Redelivered(ctx context.Context) ([]deployment.Deployment, error) {
 	rows, err := writeFor(ctx, s.db, func(t *tx) ([]int64, error) {
@@ -124,12 +125,17 @@ func (t *tx) markRepeated() ([]int64, error) {
 
 	var rows []int64
 	for _, r := range repeated {
-		_, err := t.exec(`UPDATE redeliveries SET landed = $2 WHERE guid = $1`, r.guid, r.landed)
+		// Another replica may have marked it since we read it.
+		marked, err := changedOne(t.exec(
+			`UPDATE redeliveries SET landed = $2 WHERE guid = $1 AND landed = 0`,
+			r.guid,
+			r.landed,
+		))
 		if err != nil {
 			return nil, err
 		}
 
-		if r.row != 0 {
+		if marked && r.row != 0 {
 			rows = append(rows, r.row)
 		}
 	}

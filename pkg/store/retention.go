@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // pruneBatch is how many rows are deleted in one transaction. It is small, so that other writes do
@@ -15,8 +17,8 @@ const pruneBatch = 200
 // batch.
 //
 // What keeps a deployment from running twice is never deleted: the GUIDs of deliveries that led to
-// one, and the ids of deployments. Neither are the newest success of each environment, which says
-// what is deployed there, and the audit.
+// one, and the ids of deployments. Neither are the id and the commit of what is deployed in each
+// environment, and the audit.
 func (s Retention) Prune(ctx context.Context, before time.Time) (more bool, err error) {
 	return writeFor(ctx, s.db, func(t *tx) (more bool, err error) {
 		deleted, err := t.pruneDeployments(micros(before))
@@ -26,22 +28,39 @@ func (s Retention) Prune(ctx context.Context, before time.Time) (more bool, err 
 
 		more = deleted >= pruneBatch
 		for _, statement := range pruneStatements {
-			result, err := t.exec(statement, micros(before), pruneBatch)
+			full, err := t.pruneBatch(statement, before)
 			if err != nil {
 				return false, err
 			}
-
-			changed, err := result.RowsAffected()
-			if err != nil {
-				return false, err
-			}
-
-			more = more || changed >= pruneBatch
+			more = more || full
 		}
 
-		return more, nil
+		full, err := t.pruneBatch(pruneIgnored, t.now.Add(-deployment.KeepIgnored))
+		return more || full, err
 	})
 }
+
+// pruneBatch deletes a batch of what is older than a moment. full says that there may be more.
+func (t *tx) pruneBatch(statement string, before time.Time) (full bool, err error) {
+	result, err := t.exec(statement, micros(before), pruneBatch)
+	if err != nil {
+		return false, err
+	}
+
+	changed, err := result.RowsAffected()
+	return changed >= pruneBatch, err
+}
+
+// pruneIgnored deletes deliveries that IgnoredDeliveries does not list any more, whatever the retention is.
+const pruneIgnored = `
+	DELETE FROM deliveries
+	WHERE guid IN (
+		SELECT guid
+		FROM deliveries
+		WHERE received_at < $1 AND ignored <> '' AND ignored <> 'duplicate'
+		ORDER BY received_at
+		LIMIT $2
+	)`
 
 // pruneStatements each delete a batch of something. Pipelines of deployments that are still there
 // stay: they are claimed.
@@ -59,7 +78,7 @@ var pruneStatements = []string{
 	WHERE guid IN (
 		SELECT guid
 		FROM deliveries
-		WHERE received_at < $1 AND ignored <> ''
+		WHERE received_at < $1 AND ignored <> '' AND ignored = 'duplicate'
 		ORDER BY received_at
 		LIMIT $2
 	)`,
@@ -80,24 +99,16 @@ var pruneStatements = []string{
 	WHERE id IN (SELECT id FROM notices WHERE at < $1 ORDER BY id LIMIT $2)`,
 }
 
-// finishedDeployments may be deleted: they have ended, nothing of them is due, and none is what is
-// deployed.
+// finishedDeployments may be deleted: they ended before a moment, and nothing of them is due.
 const finishedDeployments = `
 	SELECT row_id
-	FROM deployments d
-	WHERE accepted_at < $1 AND
-		state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected') AND
+	FROM deployments
+	WHERE ended_at < $1 AND
 		due_at IS NULL AND
 		report_due_at IS NULL AND
 		holds_slot = 0 AND
-		holds_project = 0 AND
-		(state <> 'succeeded' OR pipeline_id = '' OR EXISTS (
-			SELECT 1
-			FROM deployments n
-			WHERE n.repository_id = d.repository_id AND n.environment_key = d.environment_key AND
-				n.state = 'succeeded' AND n.pipeline_id <> '' AND n.deployment_id > d.deployment_id
-		))
-	ORDER BY accepted_at
+		holds_project = 0
+	ORDER BY ended_at
 	LIMIT $2`
 
 func (t *tx) pruneDeployments(before int64) (deleted int, err error) {

@@ -13,12 +13,23 @@ import (
 // worker from writing.
 const leaseFor = 25 * time.Second
 
+// longestLease is longer than any lease. One that ends later was taken by a clock that has been set back
+// since, and does not count. The fragments freeRow and freeReports have it in microseconds.
+const longestLease = 10 * time.Minute
+
+// leaseEnd is when a lease ends that covers a call which begins now.
+func leaseEnd(now time.Time, callTimeout time.Duration) time.Time {
+	return now.Add(leaseFor + min(callTimeout, longestLease-2*leaseFor))
+}
+
 // rowLeases are the leases of rows and of their reports.
 type rowLeases interface {
 	// take leases a row, or its reports, if the task is due and nobody else has it. now is the
 	// moment at which the lease begins.
 	take(ctx context.Context, task deployment.Task) (now time.Time, ok bool, err error)
-	// giveBack ends a lease whose row was not written.
+	// extended is called after a commit that moved the end of this process's lease.
+	extended(task deployment.Task, until time.Time)
+	// giveBack ends a lease whose row was not written, if it is still this process's.
 	giveBack(ctx context.Context, task deployment.Task) error
 	// ended is called after a commit that ended a lease.
 	ended(task deployment.Task)

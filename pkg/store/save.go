@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -22,18 +23,21 @@ func (s Deployments) Save(
 	changes deployment.Changes,
 	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
-	err := s.db.write(ctx, func(t *tx) error {
+	leasedUntil, err := writeFor(ctx, s.db, func(t *tx) (time.Time, error) {
 		if err := t.lockEnvironments(next); err != nil {
-			return err
+			return time.Time{}, err
 		}
-		return t.save(next, changes, o)
+		return leaseEnd(t.now, o.CallTimeout), t.save(next, changes, o)
 	})
 	if err != nil {
 		return next, err
 	}
 
-	if !o.KeepLease {
+	switch {
+	case !o.KeepLease:
 		s.db.leases.ended(advanceTask(next.Row))
+	case o.CallTimeout > 0:
+		s.db.leases.extended(advanceTask(next.Row), leasedUntil)
 	}
 
 	next.Version++
@@ -78,6 +82,9 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 		return err
 	}
 	if err := t.updateRow(old, next, o); err != nil {
+		return err
+	}
+	if err := t.recordDeployed(old, next); err != nil {
 		return err
 	}
 	if err := t.insertHistory(next, changes); err != nil {
@@ -145,6 +152,9 @@ func (t *tx) checkCanStart(old currentRow, next deployment.Deployment, passedLoc
 		if err != nil {
 			return err
 		}
+		if err := t.findNewerDeployed(r); err != nil {
+			return err
+		}
 	}
 
 	if takesSlot {
@@ -201,18 +211,59 @@ func (t *tx) findBlocker(on, where string, args ...any) error {
 	return &blocked
 }
 
+// findNewerDeployed returns *deployment.BlockedError if a newer deployment succeeded in the environment
+// and was pruned since.
+func (t *tx) findNewerDeployed(r deployment.Request) error {
+	blocked := deployment.BlockedError{On: deployment.BlockedByNewer, State: deployment.Succeeded}
+	err := t.row(`
+		SELECT deployment_id
+		FROM deployed
+		WHERE repository_id = $1 AND environment_key = $2 AND deployment_id > $3`,
+		[]any{r.Repository.ID, r.EnvironmentKey(), r.ID},
+		&blocked.ID,
+	)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+
+	return &blocked
+}
+
 func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.SaveOptions) error {
 	data, err := json.Marshal(next)
 	if err != nil {
 		return err
 	}
 
-	endLease := t.fragments().endLease
-	if o.KeepLease {
-		endLease = ""
+	var endedAt any // NULL while it is open
+	if !next.State.Open() {
+		endedAt = micros(t.now)
 	}
 
-	due := dueAfterSave(old, next, t.now)
+	due, err := t.dueAfterSave(old, next)
+	if err != nil {
+		return err
+	}
+
+	setLease, leaseArgs := t.leaseAfterSave(o)
+	args := []any{
+		next.Row,
+		strings.ToLower(next.Request.Repository.FullName()),
+		string(next.State),
+		flag(next.HoldsSlot()),
+		flag(next.HoldsProject()),
+		flag(hasStarted(old, next)),
+		next.Project.ID,
+		pipelineID(next),
+		nullTime(due),
+		string(data),
+		flag(!next.AdmittedAt.IsZero()),
+		flag(waitsForProject(next)),
+		endedAt,
+	}
 	_, err = t.exec(`
 		UPDATE deployments
 		SET
@@ -226,19 +277,11 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 			pipeline_id = $8,
 			due_at = $9,
 			data = $10,
-			admitted = $11`+endLease+`
+			admitted = $11,
+			waits_project = $12,
+			ended_at = CASE state WHEN $3 THEN coalesce(ended_at, $13) ELSE $13 END`+setLease+`
 		WHERE row_id = $1`,
-		next.Row,
-		strings.ToLower(next.Request.Repository.FullName()),
-		string(next.State),
-		flag(next.HoldsSlot()),
-		flag(next.HoldsProject()),
-		flag(hasStarted(old, next)),
-		next.Project.ID,
-		pipelineID(next),
-		nullTime(due),
-		string(data),
-		flag(!next.AdmittedAt.IsZero()),
+		append(args, leaseArgs...)...,
 	)
 	if err != nil {
 		return err
@@ -249,6 +292,40 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 	}
 
 	return nil
+}
+
+// leaseAfterSave gives the part of updateRow's statement that ends or extends the row's lease, and its
+// parameters.
+func (t *tx) leaseAfterSave(o deployment.SaveOptions) (set string, args []any) {
+	switch {
+	case !o.KeepLease:
+		return t.fragments().endLease, nil
+	case o.CallTimeout > 0 && t.fragments().extendLease != "":
+		return t.fragments().extendLease, []any{micros(leaseEnd(t.now, o.CallTimeout))}
+	default:
+		return "", nil
+	}
+}
+
+// recordDeployed records what is deployed in an environment, if that is this deployment from now on.
+func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
+	if next.State != deployment.Succeeded || old.state == deployment.Succeeded || pipelineID(next) == "" {
+		return nil
+	}
+
+	_, err := t.exec(`
+		INSERT INTO deployed (repository_id, environment_key, deployment_id, sha)
+		VALUES ($1, $2, $3, $4)
+		ON CONFLICT (repository_id, environment_key) DO UPDATE SET
+			deployment_id = excluded.deployment_id,
+			sha = excluded.sha
+		WHERE deployed.deployment_id < excluded.deployment_id`,
+		next.Request.Repository.ID,
+		next.Request.EnvironmentKey(),
+		next.Request.ID,
+		next.Request.SHA,
+	)
+	return err
 }
 
 // hasStarted reports whether the deployment has a pipeline, or may have one. Back in the queue it

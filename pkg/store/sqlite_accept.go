@@ -41,15 +41,22 @@ func (t *tx) acceptRow(in *incoming) error {
 // insertDelivery says whether the delivery's GUID had not led to a deployment before.
 func (t *tx) insertDelivery(in *incoming) (fresh bool, err error) {
 	del := in.delivery
+	if in.ignored == "" {
+		del.Repository, del.Environment = "", "" // they are in the deployment
+	}
+
 	return changedOne(t.exec(`
-		INSERT INTO deliveries (guid, event, source, repository_id, deployment_id, received_at, ignored, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		INSERT INTO deliveries
+			(guid, event, source, repository_id, deployment_id, received_at, ignored, body, repository, environment)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (guid) DO UPDATE SET
 			repository_id = excluded.repository_id,
 			deployment_id = excluded.deployment_id,
 			received_at = excluded.received_at,
 			ignored = excluded.ignored,
-			body = excluded.body
+			body = excluded.body,
+			repository = excluded.repository,
+			environment = excluded.environment
 		WHERE deliveries.ignored <> ''`,
 		del.GUID,
 		del.Event,
@@ -59,6 +66,8 @@ func (t *tx) insertDelivery(in *incoming) (fresh bool, err error) {
 		micros(del.ReceivedAt),
 		in.ignored,
 		in.body,
+		del.Repository,
+		del.Environment,
 	))
 }
 

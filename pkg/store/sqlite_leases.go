@@ -41,7 +41,7 @@ func (l *sqliteLeases) reserve(task deployment.Task, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	if l.until[task].After(now) {
+	if l.stands(task, now) {
 		return false
 	}
 
@@ -65,7 +65,20 @@ func (l *sqliteLeases) isTaken(task deployment.Task, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	return l.until[task].After(now)
+	return l.stands(task, now)
+}
+
+// stands reports whether a task is leased. A lease that was taken before the clock was set back is not.
+func (l *sqliteLeases) stands(task deployment.Task, now time.Time) bool {
+	until := l.until[task]
+	return until.After(now) && !until.After(now.Add(longestLease))
+}
+
+func (l *sqliteLeases) extended(task deployment.Task, until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	l.until[task] = until
 }
 
 func (l *sqliteLeases) isCurrent(task deployment.Task, until time.Time, _ int64) bool {

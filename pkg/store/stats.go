@@ -9,7 +9,10 @@ import (
 
 // Stats counts what the metrics show.
 func (db *DB) Stats(ctx context.Context) (deployment.Stats, error) {
-	stats := deployment.Stats{Open: map[deployment.State]int{}}
+	db.clock.mu.Lock()
+	stats := deployment.Stats{Open: map[deployment.State]int{}, ClockSkew: db.clock.skew}
+	db.clock.mu.Unlock()
+
 	rows, err := db.all(ctx, `
 		SELECT 'waiting', count(*)
 		FROM deployments

@@ -15,6 +15,7 @@ type statsCollector struct {
 	open   *prometheus.Desc
 	unsent *prometheus.Desc
 	oldest *prometheus.Desc
+	skew   *prometheus.Desc
 }
 
 // CollectStats adds the statistics of the rows, which read returns at each scrape.
@@ -38,6 +39,12 @@ func newStatsCollector(read func(context.Context) (deployment.Stats, error)) *st
 			nil,
 			nil,
 		),
+		skew: prometheus.NewDesc(
+			"seraph_clock_skew_seconds",
+			"How far the clock of this process is ahead of the database's.",
+			nil,
+			nil,
+		),
 	}
 }
 
@@ -46,6 +53,7 @@ func (c *statsCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.open
 	ch <- c.unsent
 	ch <- c.oldest
+	ch <- c.skew
 }
 
 // Collect implements prometheus.Collector. It exports nothing when the database does not answer
@@ -66,4 +74,5 @@ func (c *statsCollector) Collect(ch chan<- prometheus.Metric) {
 
 	ch <- prometheus.MustNewConstMetric(c.unsent, prometheus.GaugeValue, float64(rows.ReportsUnsent))
 	ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, rows.OldestDue.Seconds())
+	ch <- prometheus.MustNewConstMetric(c.skew, prometheus.GaugeValue, rows.ClockSkew.Seconds())
 }

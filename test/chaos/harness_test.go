@@ -37,19 +37,20 @@ const (
 // routes returns a routes file that names every repository, so that recovery can list their deployments
 // even after an old backup was restored.
 func (h *harness) routes() string {
-	text := "routes:"
+	var text strings.Builder
+	text.WriteString("routes:")
 	for _, name := range h.repositories {
 		switch {
 		case sameProject(name) != name:
-			text += fmt.Sprintf(route, name, shared, withKey)
+			text.WriteString(fmt.Sprintf(route, name, shared, withKey))
 		case withoutKey(name):
-			text += fmt.Sprintf(route, name, "revision: note", "")
+			text.WriteString(fmt.Sprintf(route, name, "revision: note", ""))
 		default:
-			text += fmt.Sprintf(route, name, "revision: note", withKey)
+			text.WriteString(fmt.Sprintf(route, name, "revision: note", withKey))
 		}
 	}
 
-	return text
+	return text.String()
 }
 
 func withoutKey(repository string) bool { return strings.HasPrefix(repository, keyless) }

@@ -218,13 +218,14 @@ func (p *process) readLog() string {
 
 // logLines returns the lines of the log that name a deployment.
 func (p *process) logLines(deployment string) string {
-	out := "  log of " + p.name + ":\n"
+	var out strings.Builder
+	out.WriteString("  log of " + p.name + ":\n")
 	for line := range strings.Lines(p.readLog()) {
 		if strings.Contains(line, `"deployment":`+deployment+`,`) {
-			out += "  " + line
+			out.WriteString("  " + line)
 		}
 	}
-	return out
+	return out.String()
 }
 
 func tail(text string, n int) string {

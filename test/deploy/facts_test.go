@@ -66,7 +66,7 @@ func TestFailures_QuoteRealMessages(t *testing.T) {
 		for _, message := range quotation.FindAllStringSubmatch(strings.ReplaceAll(cell[1], "`", ""), -1) {
 			count++
 			text := strings.TrimPrefix(message[1], "Waiting for ") // the code adds what is waited for
-			for _, part := range strings.Split(text, "…") {
+			for part := range strings.SplitSeq(text, "…") {
 				if part = strings.TrimSpace(part); !strings.Contains(code, part) {
 					t.Errorf("failures.md explains %q, but no string in pkg contains %q", message[1], part)
 				}

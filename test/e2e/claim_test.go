@@ -14,11 +14,17 @@ import (
 // answer.
 func (h *harness) expectClaim(who, key, pipeline string, want int) {
 	h.t.Helper()
-	body := fmt.Appendf(nil, `{"key":%q,"pipeline":%q}`, key, pipeline)
-	header := http.Header{"Content-Type": {"application/json"}}
-	if got, _ := h.send(http.MethodPost, "/webhooks/claim", body, header); got != want {
+	if got := h.claim(key, pipeline); got != want {
 		h.t.Errorf("claim of %s: got %d, want %d", who, got, want)
 	}
+}
+
+// claim claims a key for a pipeline and returns the status of the answer.
+func (h *harness) claim(key, pipeline string) int {
+	h.t.Helper()
+	body := fmt.Appendf(nil, `{"key":%q,"pipeline":%q}`, key, pipeline)
+	code, _ := h.send(http.MethodPost, "/webhooks/claim", body, http.Header{"Content-Type": {"application/json"}})
+	return code
 }
 
 // TestClaim_FirstPipelineOnly checks that the first pipeline that presents the key gets the deployment,

@@ -42,13 +42,14 @@ func ruleRoutes() string {
 		"migrate":  "task: migrate\n    allow: {users: [alice]}",
 	}
 
-	text := "routes:"
+	var text strings.Builder
+	text.WriteString("routes:")
 	for name, rule := range rules {
-		text += fmt.Sprintf("\n  - repository: acme/%s\n    %s\n    circleci: {revision: note}%s",
-			name, rule, strings.TrimRight(parameters, "\n"))
+		text.WriteString(fmt.Sprintf("\n  - repository: acme/%s\n    %s\n    circleci: {revision: note}%s",
+			name, rule, strings.TrimRight(parameters, "\n")))
 	}
 
-	return text + fmt.Sprintf("\n  - repository: acme/*\n    circleci: {revision: note}%s", parameters)
+	return text.String() + fmt.Sprintf("\n  - repository: acme/*\n    circleci: {revision: note}%s", parameters)
 }
 
 // newHarnessWithRules returns a harness with ruleRoutes, with users in different roles and teams, and with

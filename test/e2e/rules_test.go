@@ -98,15 +98,44 @@ func checkChecks(h *harness) {
 	h.expectEnd(d, "success", "")
 
 	h.gh.AddRepository("acme/required")
-	h.gh.SetRequiredChecks("acme/required", "main", "lint")
+	h.gh.SetRequiredChecks("acme/required", "main", "lint", "build")
+	h.gh.PinRequiredCheck("acme/required", "main", "build", "github-actions")
 	sha := h.gh.Push("acme/required", "main", "")
 	h.gh.SetCommitStatus(sha, "lint", "failure")
 	h.expectEnd(h.deployAs("alice", "acme/required", "success"), "error", "lint")
+
+	// A branch that nobody protects is no way around what the default branch requires.
+	evil := h.gh.Push("acme/required", "evil", "")
+	h.gh.SetCommitStatus(evil, "lint", "failure")
+	h.expectEnd(h.deployRef("evil", "acme/required"), "error", "lint")
+
+	// A check that must come from one app is not met by what a person sets.
+	pinned := h.gh.Push("acme/required", "pinned", "")
+	h.gh.SetCommitStatus(pinned, "lint", "success")
+	h.gh.SetCommitStatus(pinned, "build", "success")
+	d = h.deployRef("pinned", "acme/required")
+	h.expectWaiting(d, "build")
+	h.gh.AddCheck(pinned, github.CheckRun{Name: "build", App: "github-actions"})
+	h.expectEnd(d, "success", "")
 
 	h.gh.AddRepository("acme/all")
 	sha = h.gh.Push("acme/all", "main", "")
 	h.gh.SetCommitStatus(sha, "codecov/patch", "failure")
 	h.gh.AddCheckRun(sha, "build", "completed", "skipped")
+	h.expectEnd(h.deployAs("alice", "acme/all", "success"), "success", "")
+
+	// The status of a deploy job that failed does not keep its commit from being deployed again.
+	sha = h.gh.Push("acme/all", "main", "")
+	h.gh.AddCheckRun(sha, "build", "completed", "success")
+	failed := h.deployAs("alice", "acme/all", "forever")
+	p := h.waitPipeline(failed)
+	h.finish(p, "failed")
+	h.expectEnd(failed, "failure", "")
+	h.gh.AddCommitStatus(sha, github.CommitStatus{
+		Context:   "ci/circleci: deploy",
+		State:     "failure",
+		TargetURL: fmt.Sprintf("https://app.circleci.com/pipelines/github/acme/all/%d/workflows/1/jobs/1", p.Number),
+	})
 	h.expectEnd(h.deployAs("alice", "acme/all", "success"), "success", "")
 }
 

@@ -100,7 +100,8 @@ func (s *Server) getConfig(c *call) *response {
 	}
 
 	source := "version: 2.1\njobs:\n  deploy:\n    docker:\n      - image: cimg/base:current\n    environment:\n"
-	compiled := strings.Replace(source, "2.1", "2", 1)
+	var compiled strings.Builder
+	compiled.WriteString(strings.Replace(source, "2.1", "2", 1))
 	if p.state == "errored" {
 		return ok(object{"source": source, "compiled": ""})
 	}
@@ -108,11 +109,11 @@ func (s *Server) getConfig(c *call) *response {
 	for _, name := range slices.Sorted(maps.Keys(p.params)) {
 		source += fmt.Sprintf("      %s: << pipeline.parameters.%s >>\n", strings.ToUpper(name), name)
 		if !s.configHidesParameters {
-			compiled += fmt.Sprintf("      %s: %v\n", strings.ToUpper(name), p.params[name])
+			compiled.WriteString(fmt.Sprintf("      %s: %v\n", strings.ToUpper(name), p.params[name]))
 		}
 	}
 
-	return ok(object{"source": source, "compiled": compiled})
+	return ok(object{"source": source, "compiled": compiled.String()})
 }
 
 func (s *Server) listPipelines(c *call) *response {

@@ -126,7 +126,7 @@ func (s *Server) app() *wire.App {
 // otherApp is an app other than the configured one, such as github-actions.
 func (s *Server) otherApp(slug string) *wire.App {
 	return &wire.App{
-		ID:          15368,
+		ID:          s.appID(slug),
 		Slug:        slug,
 		Owner:       s.organization("simulated-apps"),
 		Permissions: defaultPermissions(),

@@ -200,7 +200,7 @@ func TestApp_EndToEnd(t *testing.T) {
 		return err
 	}
 
-	if err := write(&hub.DeploymentStatusRequest{State: hub.String("queued")}); err != nil {
+	if err := write(&hub.DeploymentStatusRequest{State: new("queued")}); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Statuses(repo, d.ID)[0].Creator; got != "seraph[bot]" || s.TokensIssued() != 1 {
@@ -210,13 +210,13 @@ func TestApp_EndToEnd(t *testing.T) {
 	wantNoViolations(t, s)
 	s.SetPermission("deployments", "read")
 	if err := write(&hub.DeploymentStatusRequest{
-		State: hub.String("success"),
+		State: new("success"),
 	}); !says(err, "Resource not accessible by integration") {
 		t.Errorf("got %v without the permission, want a refusal", err)
 	}
 
 	s.Uninstall(repo)
-	if err := write(&hub.DeploymentStatusRequest{State: hub.String("success")}); !says(err, "404") {
+	if err := write(&hub.DeploymentStatusRequest{State: new("success")}); !says(err, "404") {
 		t.Errorf("got %v for an uninstalled repository, want 404", err)
 	}
 

@@ -291,10 +291,10 @@ func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, res
 // checkContexts answers 409 unless the commit statuses that the request requires are all success.
 func (s *Server) checkContexts(sha string, in deploymentRequest) *response {
 	var open []wire.Object
-	for _, status := range s.facts(sha).statuses {
-		wanted := in.RequiredContexts == nil || slices.Contains(*in.RequiredContexts, status.context)
-		if wanted && status.state != "success" {
-			open = append(open, wire.Object{"context": status.context, "state": status.state})
+	for _, status := range newestPerContext(s.facts(sha).statuses) {
+		wanted := in.RequiredContexts == nil || slices.Contains(*in.RequiredContexts, status.Context)
+		if wanted && status.State != "success" {
+			open = append(open, wire.Object{"context": status.Context, "state": status.State})
 		}
 	}
 

@@ -250,7 +250,7 @@ func TestLists_PagesNewestFirst(t *testing.T) {
 
 // next returns the path of the next page, or "".
 func next(s *github.Server, r reply) string {
-	for _, link := range strings.Split(r.header.Get("Link"), ", ") {
+	for link := range strings.SplitSeq(r.header.Get("Link"), ", ") {
 		if address, ok := strings.CutSuffix(link, `>; rel="next"`); ok {
 			return strings.TrimPrefix(strings.TrimPrefix(address, "<"), s.URL())
 		}

@@ -13,14 +13,10 @@ import (
 
 // commitFacts are the statuses and check runs of one commit.
 type commitFacts struct {
-	statuses []commitStatus // the newest of each context, in the order in which the contexts came
-	checks   []checkRun     // oldest first
-}
-
-type commitStatus struct {
-	id             int64
-	context, state string
-	at             time.Time
+	statuses     []commitStatus   // oldest first
+	checks       []checkRun       // oldest first
+	suites       map[string]int64 // by slug of an app: its check suite, where a run names none
+	workflowRuns []workflowRun    // oldest first
 }
 
 type checkRun struct {
@@ -35,12 +31,14 @@ type CheckRun struct {
 	Status     string // queued, in_progress, completed, waiting, requested or pending; default completed
 	Conclusion string // of a completed one; default success
 	StartedAt  time.Time
+	Suite      int64  // id of its check suite; default: the one suite that the app has on the commit
+	DetailsURL string // default: an address of the check run itself
 }
 
 func (s *Server) facts(sha string) *commitFacts {
 	sha = strings.ToLower(sha)
 	if s.commits[sha] == nil {
-		s.commits[sha] = &commitFacts{}
+		s.commits[sha] = &commitFacts{suites: map[string]int64{}}
 	}
 	return s.commits[sha]
 }
@@ -60,27 +58,13 @@ func (s *Server) Head(repo, ref string) (sha string, found bool) {
 	return s.mustRepository(repo).resolve(ref)
 }
 
-// SetCommitStatus sets the commit status of one context: error, failure, pending or success.
-func (s *Server) SetCommitStatus(sha, context, state string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.facts(sha)
-	made := commitStatus{id: s.nextID("commit status"), context: context, state: state, at: s.options.Now()}
-	if i := slices.IndexFunc(f.statuses, func(c commitStatus) bool { return c.context == context }); i >= 0 {
-		f.statuses[i] = made
-		return
-	}
-
-	f.statuses = append(f.statuses, made)
-}
-
 // AddCheckRun adds a check run that starts now. The conclusion is empty until status is completed.
 func (s *Server) AddCheckRun(sha, name, status, conclusion string) {
 	s.AddCheck(sha, CheckRun{Name: name, Status: status, Conclusion: conclusion})
 }
 
-// AddCheck adds a check run. Of several with the same name and app, the API shows the newest,
-// unless a call asks for all.
+// AddCheck adds a check run. Of several with the same name and check suite, the API shows the
+// newest, unless a call asks for all.
 func (s *Server) AddCheck(sha string, run CheckRun) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,6 +77,10 @@ func (s *Server) AddCheck(sha string, run CheckRun) {
 	}
 
 	f := s.facts(sha)
+	if run.Suite == 0 {
+		run.Suite = s.appSuite(f, run.App)
+	}
+
 	f.checks = append(f.checks, checkRun{s.nextID("check run"), run})
 }
 
@@ -103,15 +91,15 @@ func (s *Server) combinedStatus(c *call) *response {
 		return notFound()
 	}
 
-	f := s.facts(sha)
+	statuses := newestPerContext(s.facts(sha).statuses)
 	items := []wire.Object{}
-	for _, status := range f.statuses {
+	for _, status := range statuses {
 		items = append(items, s.commitStatusBody(c, sha, status))
 	}
 
 	self := s.api() + "/repos/" + c.repo.FullName() + "/commits/" + sha
 	return paginateIn(s, c, "statuses", items, wire.Object{
-		"state":      combinedState(f.statuses),
+		"state":      combinedState(statuses),
 		"sha":        sha,
 		"repository": c.repo.Minimal(s.api(), s.web()),
 		"commit_url": self,
@@ -127,21 +115,6 @@ func paginateIn(s *Server, c *call, name string, items []wire.Object, body wire.
 	return resp
 }
 
-func (s *Server) commitStatusBody(c *call, sha string, status commitStatus) wire.Object {
-	return wire.Object{
-		"id":          status.id,
-		"node_id":     wire.NodeID("StatusContext", status.id),
-		"state":       status.state,
-		"context":     status.context,
-		"description": nil,
-		"target_url":  nil,
-		"avatar_url":  nil,
-		"url":         s.api() + "/repos/" + c.repo.FullName() + "/statuses/" + sha,
-		"created_at":  wire.Time(status.at),
-		"updated_at":  wire.Time(status.at),
-	}
-}
-
 // combinedState follows "Get the combined status for a specific reference". Without any status it
 // is pending.
 func combinedState(statuses []commitStatus) string {
@@ -151,7 +124,7 @@ func combinedState(statuses []commitStatus) string {
 	}
 
 	for _, status := range statuses {
-		switch status.state {
+		switch status.State {
 		case "error", "failure":
 			return "failure"
 		case "pending":
@@ -180,7 +153,7 @@ func (s *Server) checkRuns(c *call) *response {
 }
 
 // listedRuns are the check runs, newest first. With latest, only the last started run of each name
-// and app is included.
+// within one check suite is included: runs of several suites stand beside each other.
 func listedRuns(runs []checkRun, latest bool) []checkRun {
 	all := slices.Clone(runs)
 	slices.SortStableFunc(
@@ -192,9 +165,14 @@ func listedRuns(runs []checkRun, latest bool) []checkRun {
 		return all
 	}
 
-	seen := map[[2]string]bool{}
+	type identity struct {
+		suite int64
+		name  string
+	}
+
+	seen := map[identity]bool{}
 	return slices.DeleteFunc(all, func(r checkRun) bool {
-		key := [2]string{r.App, r.Name}
+		key := identity{suite: r.Suite, name: r.Name}
 		old := seen[key]
 		seen[key] = true
 		return old
@@ -215,8 +193,8 @@ func (s *Server) checkBody(c *call, sha string, run checkRun) wire.Object {
 		"external_id":   "",
 		"url":           self,
 		"html_url":      self,
-		"details_url":   self,
-		"check_suite":   wire.Object{"id": run.id},
+		"details_url":   cmp.Or(run.DetailsURL, self),
+		"check_suite":   wire.Object{"id": run.Suite},
 		"pull_requests": []any{},
 		"app":           s.otherApp(run.App).JSON(s.api(), s.web()),
 		"output": wire.Object{

@@ -10,6 +10,7 @@ import (
 type protection struct {
 	contexts []string // required by classic protection; nil: not protected
 	rulesets []ruleset
+	pins     map[string]string // by context: slug of the only app that may set it
 }
 
 type ruleset struct {
@@ -26,7 +27,7 @@ type branchKey struct {
 func (s *Server) protection(repository int64, branch string) *protection {
 	at := branchKey{repository, branch}
 	if s.protections[at] == nil {
-		s.protections[at] = &protection{}
+		s.protections[at] = &protection{pins: map[string]string{}}
 	}
 	return s.protections[at]
 }
@@ -51,6 +52,14 @@ func (s *Server) SetRulesetChecks(repo, branch string, contexts ...string) {
 	}
 }
 
+// PinRequiredCheck says that a required context must come from one app, as the protection of the
+// branch and its rulesets show it.
+func (s *Server) PinRequiredCheck(repo, branch, context, app string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.protection(s.mustRepository(repo).ID, branch).pins[context] = app
+}
+
 func (s *Server) getBranch(c *call) *response {
 	name := c.param("branch")
 	head, found := c.repo.branches[name]
@@ -64,7 +73,12 @@ func (s *Server) getBranch(c *call) *response {
 	if len(p.contexts) > 0 {
 		checks := []any{}
 		for _, context := range p.contexts {
-			checks = append(checks, wire.Object{"context": context, "app_id": nil})
+			check := wire.Object{"context": context, "app_id": nil}
+			if app := p.pins[context]; app != "" {
+				check["app_id"] = s.appID(app)
+			}
+
+			checks = append(checks, check)
 		}
 
 		required = wire.Object{"enforcement_level": "non_admins", "contexts": p.contexts, "checks": checks}
@@ -87,10 +101,16 @@ func (s *Server) getBranch(c *call) *response {
 func (s *Server) branchRules(c *call) *response {
 	s.checkQuery(c, "per_page", "page")
 	rules := []wire.Object{}
-	for _, set := range s.protection(c.repo.ID, c.param("branch")).rulesets {
+	p := s.protection(c.repo.ID, c.param("branch"))
+	for _, set := range p.rulesets {
 		checks := []any{}
 		for _, context := range set.contexts {
-			checks = append(checks, wire.Object{"context": context})
+			check := wire.Object{"context": context}
+			if app := p.pins[context]; app != "" {
+				check["integration_id"] = s.appID(app)
+			}
+
+			checks = append(checks, check)
 		}
 
 		rules = append(rules, s.ruleBody(c, set, "deletion", nil), s.ruleBody(c, set, "required_status_checks", wire.Object{

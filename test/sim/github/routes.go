@@ -28,7 +28,9 @@ const (
 	OpGetDelivery      = "get delivery"
 	OpRedeliver        = "redeliver"
 	OpCombinedStatus   = "combined status"
+	OpCommitStatuses   = "commit statuses"
 	OpCheckRuns        = "check runs"
+	OpWorkflowRuns     = "workflow runs"
 	OpCompare          = "compare"
 	OpCollaborator     = "collaborator permission"
 	OpTeamMembership   = "team membership"
@@ -129,6 +131,20 @@ var repositoryRoutes = []route{
 		handler:    (*Server).combinedStatus,
 	},
 	{
+		op:         OpCommitStatuses,
+		method:     http.MethodGet,
+		path:       "/commits/{ref}/statuses",
+		permission: "statuses=read",
+		handler:    (*Server).commitStatuses,
+	},
+	{
+		op:         OpWorkflowRuns,
+		method:     http.MethodGet,
+		path:       "/actions/runs",
+		permission: "actions=read",
+		handler:    (*Server).workflowRuns,
+	},
+	{
 		op:         OpCheckRuns,
 		method:     http.MethodGet,
 		path:       "/commits/{ref}/check-runs",
@@ -194,6 +210,20 @@ var tokenRoutes = []route{
 		op:         OpGetTeam,
 		method:     http.MethodGet,
 		path:       "/orgs/{org}/teams/{team}",
+		permission: "members=read",
+		handler:    (*Server).getTeam,
+	},
+	{
+		op:         OpTeamMembership,
+		method:     http.MethodGet,
+		path:       "/organizations/{org_id}/team/{team_id}/memberships/{user}",
+		permission: "members=read",
+		handler:    (*Server).teamMembership,
+	},
+	{
+		op:         OpGetTeam,
+		method:     http.MethodGet,
+		path:       "/organizations/{org_id}/team/{team_id}",
 		permission: "members=read",
 		handler:    (*Server).getTeam,
 	},

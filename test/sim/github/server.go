@@ -64,6 +64,7 @@ type Server struct {
 	faults        map[string][]Fault
 	installations map[int64]*installation
 	commits       map[string]*commitFacts
+	apps          map[string]int64 // by slug: the ids of other apps
 	comparisons   map[comparisonKey]comparison
 	roles         map[roleKey]role
 	teams         map[string]*team
@@ -86,6 +87,7 @@ func New(options Options) *Server {
 		usage:         map[string]*rateUsage{},
 		installations: map[int64]*installation{},
 		commits:       map[string]*commitFacts{},
+		apps:          map[string]int64{githubActions: 15368},
 		comparisons:   map[comparisonKey]comparison{},
 		roles:         map[roleKey]role{},
 		teams:         map[string]*team{},

@@ -2,6 +2,7 @@ package github
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,12 +48,36 @@ func (s *Server) team(org, slug string) *team {
 	return s.teams[key]
 }
 
-// findTeam returns the team that a call's path names, or nil.
+// TeamID returns the id of a team.
+func (s *Server) TeamID(org, slug string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.team(org, slug).id
+}
+
+// RenameTeam gives a team another slug, so that the old one is free.
+func (s *Server) RenameTeam(org, slug, newSlug string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.team(org, slug)
+	delete(s.teams, strings.ToLower(org+"/"+slug))
+	t.slug = newSlug
+	s.teams[strings.ToLower(org+"/"+newSlug)] = t
+}
+
+// findTeam returns the team that a call's path names, by slugs or by ids, or nil.
 func (s *Server) findTeam(c *call) *team {
 	t := s.teams[strings.ToLower(c.param("org")+"/"+c.param("team"))]
+	for _, other := range s.teams {
+		if c.param("team_id") == strconv.FormatInt(other.id, 10) && c.param("org_id") == strconv.FormatInt(other.org.ID, 10) {
+			t = other
+		}
+	}
+
 	if t == nil || t.hidden {
 		return nil
 	}
+
 	return t
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -60,6 +61,10 @@ func reportMissing(err error, report func(string)) {
 // not document it.
 var byID = regexp.MustCompile(`^(/api/v3)?/repositories/(\d+)`)
 
+// teamByID matches the address of a team by ids. GitHub names it in the text about "Get a team by
+// name" and "Get team membership for a user", but has no operation for it.
+var teamByID = regexp.MustCompile(`^(/api/v3)?/organizations/(\d+)/team/(\d+)`)
+
 // request checks r and leaves its body to be read again. A nil input means that GitHub documents no
 // such call.
 func (d *description) request(r *http.Request) (*openapi3filter.RequestValidationInput, error) {
@@ -73,6 +78,12 @@ func (d *description) request(r *http.Request) (*openapi3filter.RequestValidatio
 	copied.Body = io.NopCloser(bytes.NewReader(body))
 	for _, path := range []*string{&copied.URL.Path, &copied.URL.RawPath} { // RawPath is set where a name contains a slash
 		*path = byID.ReplaceAllString(*path, "$1/repos/by-id/$2")
+		*path = teamByID.ReplaceAllString(*path, "$1/orgs/$2/teams/$3")
+	}
+
+	// the name of a ref is one parameter, whatever slashes are in it
+	if before, name, ok := strings.Cut(copied.URL.Path, "/git/ref/"); ok {
+		copied.URL.RawPath = before + "/git/ref/" + url.PathEscape(name)
 	}
 
 	copied.URL.Host, copied.URL.Scheme = "", ""

@@ -2,7 +2,8 @@
 -- Times are microseconds since 1970, UTC. Flags are 0 or 1.
 
 -- Deliveries of webhooks. ignored says why one led to no deployment; '': it led to one. body is compressed with S2 (one
--- block), unless it is larger than 1 MiB.
+-- block), unless it is larger than 1 MiB. Of an ignored delivery
+-- repository and environment are kept, for people who look for it.
 CREATE TABLE deliveries (
     guid          TEXT PRIMARY KEY,
     event         TEXT NOT NULL,
@@ -11,15 +12,20 @@ CREATE TABLE deliveries (
     deployment_id INTEGER NOT NULL,
     received_at   INTEGER NOT NULL,
     ignored       TEXT NOT NULL DEFAULT '',
+    repository    TEXT NOT NULL DEFAULT '',
+    environment   TEXT NOT NULL DEFAULT '',
     body          BLOB
 );
 CREATE INDEX deliveries_received ON deliveries (received_at) WHERE body IS NOT NULL OR ignored <> '';
+CREATE INDEX deliveries_ignored ON deliveries (received_at) WHERE ignored <> '' AND ignored <> 'duplicate';
 
 -- One row for each accepted deployment. data is the deployment as JSON; the other columns are what is searched, and what
 -- only the store writes:
 --   nudges       how often something woke the row; a write that is based on an older number leaves the row due
 --   is_act       1 for a task that locks or unlocks, and starts no pipeline
 --   admitted     1 once the rules have found no reason to reject it
+--   waits_project
+--                1 while it waits for another trigger in its CircleCI project
 --   due_at       when it is due for its next step; NULL: never (see due.go)
 CREATE TABLE deployments (
     row_id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,11 +44,13 @@ CREATE TABLE deployments (
     trigger_key     TEXT NOT NULL UNIQUE,
     accepted_at     INTEGER NOT NULL,
     due_at          INTEGER,
+    ended_at        INTEGER,
     report_due_at   INTEGER,
     report_count    INTEGER NOT NULL DEFAULT 0,
     sha             TEXT NOT NULL DEFAULT '',
     is_act          INTEGER NOT NULL DEFAULT 0,
     admitted        INTEGER NOT NULL DEFAULT 0,
+    waits_project   INTEGER NOT NULL DEFAULT 0,
     data            TEXT NOT NULL,
     UNIQUE (deployment_id, repository_id)
 );
@@ -51,14 +59,19 @@ CREATE INDEX deployments_due ON deployments (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX deployments_report_due ON deployments (report_due_at) WHERE report_due_at IS NOT NULL;
 CREATE INDEX deployments_waiting ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'waiting';
 CREATE INDEX deployments_active ON deployments (state) WHERE state IN ('triggering', 'unconfirmed', 'running', 'held');
-CREATE INDEX deployments_waiting_project ON deployments (project_id, row_id) WHERE state = 'waiting' AND project_id <> '';
+CREATE INDEX deployments_waiting_project ON deployments (project_id, row_id) WHERE state = 'waiting' AND waits_project = 1;
+CREATE INDEX deployments_waiting_lock_task ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'waiting' AND is_act = 1;
 CREATE INDEX deployments_pipeline ON deployments (pipeline_id) WHERE pipeline_id <> '';
 CREATE INDEX deployments_started ON deployments (repository_id, environment_key, deployment_id) WHERE started = 1;
 CREATE INDEX deployments_repository ON deployments (repository, row_id);
 CREATE INDEX deployments_accepted ON deployments (accepted_at);
 CREATE INDEX deployments_commit ON deployments (repository_id, environment_key, sha, deployment_id)
     WHERE state IN ('succeeded', 'failed', 'errored', 'canceled', 'rejected');
-CREATE INDEX deployments_deployed ON deployments (repository_id, environment_key, deployment_id) WHERE state = 'succeeded' AND pipeline_id <> '';
+CREATE INDEX deployments_pipelines_of_commit ON deployments (repository_id, sha) WHERE pipeline_id <> '';
+-- What has ended, for retention and for the API's lists.
+CREATE INDEX deployments_ended ON deployments (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX deployments_ended_state ON deployments (state, row_id) WHERE ended_at IS NOT NULL;
+CREATE INDEX deployments_ended_environment ON deployments (environment_key, row_id) WHERE ended_at IS NOT NULL;
 -- These two reject what no write should attempt: a second deployment in an environment, and a second trigger in flight of a project.
 CREATE UNIQUE INDEX deployments_one_per_environment ON deployments (repository_id, environment_key) WHERE holds_slot = 1;
 CREATE UNIQUE INDEX deployments_one_trigger_per_project ON deployments (project_id) WHERE holds_project = 1;
@@ -117,11 +130,21 @@ CREATE TABLE redeliveries (
 ) WITHOUT ROWID;
 CREATE INDEX redeliveries_waiting ON redeliveries (guid) WHERE landed = 0;
 
--- Named leases of periodic work. Other processes do not get one before held_until. note is what its last holder left.
+-- Work that all processes together do once in a period, and how far it came. held_until keeps the others out meanwhile; before next_at nobody does it.
 CREATE TABLE duties (
     name       TEXT PRIMARY KEY,
     note       TEXT NOT NULL DEFAULT '',
-    held_until INTEGER NOT NULL DEFAULT 0
+    held_until INTEGER NOT NULL DEFAULT 0,
+    next_at    INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+-- Each environment's newest deployment that succeeded with a pipeline. It stays when the deployment is pruned.
+CREATE TABLE deployed (
+    repository_id   INTEGER NOT NULL,
+    environment_key TEXT NOT NULL,
+    deployment_id   INTEGER NOT NULL,
+    sha             TEXT NOT NULL,
+    PRIMARY KEY (repository_id, environment_key)
 ) WITHOUT ROWID;
 
 -- The ids of deployments that were deleted, so that none of them is accepted again.
@@ -129,6 +152,15 @@ CREATE TABLE pruned (
     repository_id INTEGER NOT NULL,
     deployment_id INTEGER NOT NULL,
     PRIMARY KEY (repository_id, deployment_id)
+) WITHOUT ROWID;
+
+-- The id that a name of the routes file had when it was first looked up at GitHub. kind: user, team or repository.
+CREATE TABLE pins (
+    kind      TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    id        INTEGER NOT NULL,
+    pinned_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
 
 -- Locks on environments. repository_id 0 is every repository, environment_key '' every environment. owner and ended_by are
@@ -202,6 +234,8 @@ CREATE TABLE audit (
     prev          TEXT NOT NULL,
     hash          TEXT NOT NULL
 );
+-- What the rules said of a deployment when it started or was rejected.
+CREATE INDEX audit_decided ON audit (deployment) WHERE kind = 'decided';
 CREATE TABLE audit_head (
     one  INTEGER PRIMARY KEY CHECK (one = 1),
     seq  INTEGER NOT NULL,

@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// flakyCircleCI shows pipelines, and fails some of the reads about them.
+type flakyCircleCI struct {
+	Poller
+	listing    deployment.Listing
+	listErr    error
+	withKey    []string // the pipelines that show the deployment's key
+	unreadable []string // the pipelines that cannot be read
+	canceled   []string
+}
+
+func (c *flakyCircleCI) List(context.Context, string, time.Time, string) (deployment.Listing, error) {
+	return c.listing, c.listErr
+}
+
+func (c *flakyCircleCI) Evidence(_ context.Context, id, _ string, _ []string) (deployment.KeyEvidence, error) {
+	switch {
+	case slices.Contains(c.unreadable, id):
+		return "", errors.New("503")
+	case slices.Contains(c.withKey, id):
+		return deployment.KeyFound, nil
+	default:
+		return deployment.KeyAbsent, nil
+	}
+}
+
+func (c *flakyCircleCI) Poll(_ context.Context, id string) (deployment.Progress, *deployment.PollFailed) {
+	return deployment.Progress{Workflows: []deployment.Workflow{{ID: id, Name: "deploy", Status: "running"}}}, nil
+}
+
+func (c *flakyCircleCI) CancelWorkflow(_ context.Context, id string) error {
+	c.canceled = append(c.canceled, id)
+	return nil
+}
+
+// A look-up concludes from what it saw, although the rest could not be read. Only that there is no
+// pipeline needs everything.
+func TestLookUp_FindsTheKeyAlthoughOtherReadsFail(t *testing.T) {
+	whole := deployment.Listing{MineComplete: true, ProjectComplete: true}
+	for _, test := range []struct {
+		name       string
+		listing    deployment.Listing
+		listErr    error
+		shown      []string
+		withKey    []string
+		unreadable []string
+		want       deployment.State
+	}{
+		{
+			name:    "later pages of both lists fail",
+			listErr: errors.New("404"),
+			shown:   []string{"p1"},
+			withKey: []string{"p1"},
+			want:    deployment.Running,
+		},
+		{
+			name:       "another pipeline cannot be read",
+			listing:    whole,
+			shown:      []string{"p0", "p1"},
+			withKey:    []string{"p1"},
+			unreadable: []string{"p0"},
+			want:       deployment.Running,
+		},
+		{
+			name:    "the key was not in what was read of the lists",
+			listErr: errors.New("404"),
+			shown:   []string{"p1"},
+			want:    deployment.Unconfirmed,
+		},
+		{
+			name:       "the only pipeline cannot be read",
+			listing:    whole,
+			shown:      []string{"p1"},
+			unreadable: []string{"p1"},
+			want:       deployment.Unconfirmed,
+		},
+		{
+			name:    "nothing was read",
+			listErr: errors.New("404"),
+			want:    deployment.Unconfirmed,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			d := e.accept(t, 1, nil, resolved, e.startEvent(), deployment.TriggerUnknown{Cause: "reset"})
+			for _, id := range test.shown {
+				test.listing.Mine = append(test.listing.Mine, deployment.PipelineFacts{ID: id, CreatedAt: e.clock()})
+			}
+
+			e.Searcher = &flakyCircleCI{
+				listing:    test.listing,
+				listErr:    test.listErr,
+				withKey:    test.withKey,
+				unreadable: test.unreadable,
+			}
+
+			e.pass(10 * time.Minute) // long after the deadline of the look-up
+			if err := e.lookUp(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+
+			got := e.load(t, d.Row)
+			if got.State != test.want {
+				t.Errorf("got %s %q, want %s", got.State, got.Reason, test.want)
+			}
+		})
+	}
+}
+
+// The watch for duplicates cancels what it sees, although the rest could not be read.
+func TestCheckDuplicates_CancelsWhatItSees(t *testing.T) {
+	e := newTestEngine(t)
+	d := e.running(t, 1)
+	circleCI := &flakyCircleCI{
+		listing: deployment.Listing{Project: []deployment.PipelineFacts{
+			{ID: "p1", CreatedAt: e.clock()}, // the deployment's own
+			{ID: "p8", CreatedAt: e.clock()},
+			{ID: "p9", CreatedAt: e.clock()},
+		}},
+		listErr:    errors.New("404"),
+		withKey:    []string{"p1", "p9"},
+		unreadable: []string{"p8"},
+	}
+
+	e.Searcher, e.Poller = circleCI, circleCI
+	got, err := e.duplicates(t.Context(), d)
+	if err == nil || !slices.Equal(got, []string{"p9"}) {
+		t.Errorf("got %v and %v, want p9 and an error", got, err)
+	}
+	if err := e.checkDuplicates(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"p9"}; !slices.Equal(circleCI.canceled, want) {
+		t.Errorf("got %v canceled, want %v", circleCI.canceled, want)
+	}
+}

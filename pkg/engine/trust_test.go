@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+)
+
+// namedDatabase is a database server with a name.
+type namedDatabase struct {
+	name string
+	err  error
+}
+
+func (n *namedDatabase) Identity(context.Context) (string, error) { return n.name, n.err }
+
+// failingDueRows cannot read what is due.
+type failingDueRows struct{ DueRows }
+
+func (failingDueRows) Overdue(context.Context, int) ([]deployment.Task, error) {
+	return nil, errors.New("connection refused")
+}
+
+// A standby that took over without the last commits has a deployment as waiting that has run. GitHub
+// shows our status of it.
+func TestTrigger_DatabaseThatForgot(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		lose func(*testEngine, *namedDatabase)
+		want deployment.State
+	}{
+		{name: "nothing happened", lose: func(*testEngine, *namedDatabase) {}, want: deployment.Running},
+		{
+			name: "another server answers",
+			lose: func(_ *testEngine, db *namedDatabase) { db.name = "7 00000002" },
+			want: deployment.Errored,
+		},
+		{
+			name: "the server did not answer",
+			lose: func(e *testEngine, db *namedDatabase) {
+				db.err = errors.New("connection refused")
+				e.checkDatabase(context.Background())
+				db.err = nil
+			},
+			want: deployment.Errored,
+		},
+		{
+			name: "overdue rows could not be read",
+			lose: func(e *testEngine, _ *namedDatabase) {
+				e.DueRows = failingDueRows{e.DueRows}
+				e.reconcile(context.Background())
+				e.DueRows = e.db
+			},
+			want: deployment.Errored,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			db, circleci := &namedDatabase{name: "7 00000001"}, &fakeCircleCI{}
+			e.Database = db
+			e.between(&fakeGitHub{statuses: []deployment.Status{{ID: 1, State: deployment.GitHubInProgress}}},
+				circleci, policy.Policy{})
+			e.reconcile(t.Context())
+			e.pass(time.Hour)
+
+			d := e.accept(t, 1, nil)
+			e.pass(5 * time.Second)
+			c.lose(e, db)
+			d = e.advanceOnce(t, d.Row)
+			if d.State != c.want {
+				t.Errorf("got %s %q, want %s", d.State, d.Reason, c.want)
+			}
+			if triggered := len(circleci.triggers) > 0; triggered != (c.want == deployment.Running) {
+				t.Errorf("got triggers %v, want them only where nothing happened", circleci.triggers)
+			}
+		})
+	}
+}
+
+// A deployment that does not say when it was created does not count as young.
+func TestTrigger_UnknownAge(t *testing.T) {
+	e := newTestEngine(t)
+	github := &fakeGitHub{statuses: []deployment.Status{{ID: 1, State: deployment.GitHubSuccess}}}
+	e.between(github, &fakeCircleCI{}, policy.Policy{})
+	e.pass(time.Hour)
+
+	d := e.accept(t, 1, func(d *deployment.Deployment) { d.Request.CreatedAt = time.Time{} })
+	if d = e.advanceOnce(t, d.Row); d.State != deployment.Errored || github.statusReads != 1 {
+		t.Errorf("got %s after %d reads of the statuses, want errored after one", d.State, github.statusReads)
+	}
+}
+
+// forgetfulRows commits, and says of one commit that it failed: the answer of the database was lost.
+type forgetfulRows struct {
+	Rows
+	when func(next deployment.Deployment) bool
+	done bool
+}
+
+func (r *forgetfulRows) Save(
+	ctx context.Context,
+	next deployment.Deployment,
+	ch deployment.Changes,
+	o deployment.SaveOptions,
+) (deployment.Deployment, error) {
+	saved, err := r.Rows.Save(ctx, next, ch, o)
+	if err == nil && !r.done && r.when(next) {
+		r.done = true
+		return next, context.DeadlineExceeded
+	}
+	return saved, err
+}
+
+// An answer that was committed without our learning of it counts once.
+func TestRecordTriggerResult_CommitWithUnknownOutcome(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		lost bool
+	}{
+		{name: "the commit is answered", lost: false},
+		{name: "the answer is lost", lost: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			refused := deployment.TriggerRefused{Status: 401, Message: "You must log in first.", AuthDoubt: true}
+			circleci := &fakeCircleCI{answers: []deployment.Event{refused}}
+			e.between(&fakeGitHub{}, circleci, policy.Policy{})
+			e.Rows = &forgetfulRows{Rows: e.db, when: func(next deployment.Deployment) bool {
+				return c.lost && next.AuthTries == 1
+			}}
+
+			d := e.run(t, e.accept(t, 1, nil).Row, 3*time.Minute)
+			if n := len(circleci.triggers); n != 2 {
+				t.Errorf("got %s %q after %d triggers, want one more after the 401", d.State, d.Reason, n)
+			}
+		})
+	}
+}
+
+// A row that waits for the same as before is not written anew.
+func TestCommit_OnlyPostpones(t *testing.T) {
+	e := newTestEngine(t)
+	from := e.now.Add(-time.Hour)
+	e.between(&fakeGitHub{}, &fakeCircleCI{}, policy.Policy{
+		Freezes: []policy.Freeze{{From: from, To: from.Add(24 * time.Hour)}},
+	})
+
+	d := e.advanceOnce(t, e.accept(t, 1, nil).Row)
+	e.pass(2 * time.Minute)
+	again := e.advanceOnce(t, d.Row)
+	if again.Version != d.Version || again.State != deployment.Waiting {
+		t.Errorf("got version %d, %s, want version %d, waiting", again.Version, again.State, d.Version)
+	}
+
+	if e.dueAgain(t, d.Row) {
+		t.Error("got it overdue, want it due later")
+	}
+
+	e.pass(2 * time.Minute)
+	if !e.dueAgain(t, d.Row) {
+		t.Error("got it not overdue two minutes later, want it due")
+	}
+}
+
+// dueAgain says whether a row's next step is due.
+func (e *testEngine) dueAgain(t *testing.T, row int64) bool {
+	t.Helper()
+	overdue, err := e.db.Overdue(t.Context(), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return slices.Contains(overdue, deployment.Task{Kind: deployment.TaskAdvance, Row: row})
+}
