@@ -65,7 +65,7 @@ func openPostgres(ctx context.Context, db *DB) error {
 	db.noteSkew(skew)
 
 	p.intake = newWriter(db, p.intakeDB)
-	p.intake.split, p.intake.commit = splitBatch, p.commitIntake
+	p.intake.process = p.processIntake
 	p.intake.start()
 	return nil
 }
@@ -195,13 +195,19 @@ func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
 	return err
 }
 
-// waitForTurn waits until one of the connections is free for a write.
+// waitForTurn waits until a write may use one of the connections. While deliveries are being stored
+// only two may, so that the server has time for the deliveries.
 func (p *postgres) waitForTurn(ctx context.Context) (leave func(), err error) {
-	if err := p.turn.Acquire(ctx, 1); err != nil {
+	share := int64(1)
+	if p.intake.busy.Load() {
+		share = rowConnections / 2
+	}
+
+	if err := p.turn.Acquire(ctx, share); err != nil {
 		return nil, fmt.Errorf("wait for a connection to the database: %w", err)
 	}
 
-	return func() { p.turn.Release(1) }, nil
+	return func() { p.turn.Release(share) }, nil
 }
 
 // endedByOther reports whether the server ended a transaction because of another one. Nothing of it
