@@ -66,7 +66,7 @@ func (p *program) verifyAudit(ctx context.Context, noted *app.AuditHead) error {
 		return err
 	}
 
-	_, err = fmt.Fprintf(p.stdout, "the audit is whole: %d records, head %d:%s\n", found.Seq, found.Seq, found.Hash)
+	_, err = fmt.Fprintf(p.stdout, "audit log verified: %d records, head %d:%s\n", found.Seq, found.Seq, found.Hash)
 	return err
 }
 

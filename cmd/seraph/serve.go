@@ -71,7 +71,7 @@ func (p *program) waitForEnd(service *app.App, log zerolog.Logger) (failed bool)
 	}
 }
 
-// newLogger writes JSON lines, or lines for people, which are coloured only on a terminal.
+// newLogger writes JSON lines, or lines for people, which are colored only on a terminal.
 func newLogger(cfg *config.Config, out io.Writer) zerolog.Logger {
 	if cfg.LogFormat == "console" {
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.RFC3339, NoColor: !isTerminal(out)}
@@ -149,7 +149,7 @@ func (p *program) start(
 }
 
 // stop ends the service: it is not ready for SHUTDOWN_DELAY while webhooks are still taken, and
-// running steps then get SHUTDOWN_GRACE. It is false where a second signal came first.
+// running steps then get SHUTDOWN_GRACE. It returns false if a second signal came first.
 func (p *program) stop(service *app.App, cfg *config.Config, log zerolog.Logger) bool {
 	stopped := make(chan struct{})
 	go func() {

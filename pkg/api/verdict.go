@@ -13,7 +13,7 @@ type Verdict struct {
 
 // Rule is what one rule says of a deployment.
 type Rule struct {
-	Rule     string     `json:"rule"` // as it is called in the routes file
+	Rule     string     `json:"rule"` // its key in the routes file, or locks, routes, event, state
 	Decision string     `json:"decision"`
 	Code     string     `json:"code"` // stable
 	Message  string     `json:"message"`

@@ -97,16 +97,16 @@ func (c *checker) checkConfig() {
 func (c *checker) checkCredentials(ctx context.Context) {
 	identity, err := c.clients.github.Identity(ctx)
 	if err != nil {
-		c.found(Wrong, "GitHub does not take the credentials: %v", err)
+		c.found(Wrong, "cannot authenticate at GitHub: %v", err)
 	} else {
-		c.found(Good, "GitHub knows us as %s", identity)
+		c.found(Good, "GitHub: authenticated as %s", identity)
 	}
 
 	me, err := c.clients.circleci.Me(ctx)
 	if err != nil {
-		c.found(Wrong, "CircleCI does not take SERAPH_CIRCLECI_TOKEN: %v", err)
+		c.found(Wrong, "cannot authenticate at CircleCI with SERAPH_CIRCLECI_TOKEN: %v", err)
 	} else {
-		c.found(Good, "CircleCI knows us as %s", me.Login)
+		c.found(Good, "CircleCI: authenticated as %s", me.Login)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,10 +64,9 @@ func TestHookSources_ByMode(t *testing.T) {
 
 func TestHookSources_KeepsLastRangesWhileGitHubFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		reads := 0
+		var reads atomic.Int32
 		s := newTestSources(config.SourcesMeta, fakeRanges(func() ([]netip.Prefix, error) {
-			reads++
-			if reads == 2 {
+			if reads.Add(1) == 2 {
 				return ranges, nil
 			}
 			return nil, errors.New("503")
@@ -80,14 +80,14 @@ func TestHookSources_KeepsLastRangesWhileGitHubFails(t *testing.T) {
 
 		time.Sleep(rangesRetry) // synthetic time
 		synctest.Wait()
-		if reads != 2 {
-			t.Fatalf("reads after %v: got %d, want 2", rangesRetry, reads)
+		if got := reads.Load(); got != 2 {
+			t.Fatalf("reads after %v: got %d, want 2", rangesRetry, got)
 		}
 
 		time.Sleep(rangesEvery)
 		synctest.Wait()
-		if reads != 3 {
-			t.Fatalf("reads after %v: got %d, want 3", rangesEvery, reads)
+		if got := reads.Load(); got != 3 {
+			t.Fatalf("reads after %v: got %d, want 3", rangesEvery, got)
 		}
 
 		check, known := s.allowed()

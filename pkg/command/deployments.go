@@ -74,18 +74,15 @@ func (s *Service) Explain(ctx context.Context, id int64) (deployment.Deployment,
 	return d, v, nil
 }
 
-// codeEnded is the code of a deployment that ended before its rules decided.
-const codeEnded policy.Code = "ended"
-
 // endedUndecided is the verdict on a deployment that ended before its rules decided, because it was
 // canceled or could not be run as requested.
 func endedUndecided(d deployment.Deployment) policy.Verdict {
 	return policy.Verdict{
 		Decision: policy.DecisionReject,
 		Outcomes: []policy.Outcome{{
-			Rule:     "state",
+			Rule:     policy.RuleState,
 			Decision: policy.DecisionReject,
-			Code:     codeEnded,
+			Code:     policy.CodeEnded,
 			Message:  fmt.Sprintf("it ended before the rules decided: it is %s", d.State),
 		}},
 	}

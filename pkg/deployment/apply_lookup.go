@@ -156,6 +156,14 @@ func applyClaimedAgain(t *transition, e Claimed) bool {
 	return t.Pipeline != nil && t.Pipeline.ID == e.PipelineID && t.StoppingSince.IsZero()
 }
 
+// applyClaimedAfterEnd lets jobs of the deployment's own pipeline go on after its end where their result is
+// still the deployment's: after a success, and after a failure while a rerun can turn it into one. A pipeline that
+// was refused or canceled must not deploy because somebody runs it again.
+func applyClaimedAfterEnd(t *transition, e Claimed) bool {
+	counts := t.State == Succeeded || t.now.Before(t.RerunUntil) && !e.NewerStarted
+	return counts && applyClaimedAgain(t, e)
+}
+
 // applyPipelineReassigned gives the pipeline up and looks for the right one. Only a pipeline that
 // was adopted without proof can be another deployment's.
 func applyPipelineReassigned(t *transition, _ PipelineReassigned) bool {

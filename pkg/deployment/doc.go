@@ -1,7 +1,7 @@
 // Package deployment is the domain of the service: what a deployment is, which states it has, what
 // each event does to it, and what is reported to GitHub.
 //
-// Machine.Apply is the only way a deployment changes. It takes a deployment, an event and the time,
+// Machine.Apply is the only way a deployment's state changes. It takes a deployment, an event and the time,
 // and returns the changed deployment together with what is to be written beside it: lines of the
 // timeline and reports to GitHub. The package is pure: it imports only the standard library, reads
 // no clock and does no input or output. Callers in pkg/engine ask CircleCI, turn the answer into an

@@ -47,7 +47,7 @@ type (
 	Done struct{ Reason string }
 )
 
-// Events that people cause.
+// Requests to force or cancel a deployment.
 type (
 	// ForceRequested says that somebody asked to bypass rules. Only a waiting deployment takes it.
 	ForceRequested struct{ Force Force }
@@ -130,9 +130,12 @@ type (
 type (
 	// Claimed says that a job of the pipeline presented the deployment's key. It proves that the
 	// pipeline is this deployment's.
-	Claimed struct{ PipelineID string }
+	Claimed struct {
+		PipelineID   string
+		NewerStarted bool // as in Polled
+	}
 
-	// Polled is one complete look at the deployment's pipeline.
+	// Polled carries what a poll of the deployment's pipeline showed, perhaps only the workflows.
 	Polled struct {
 		Progress     Progress
 		NewerStarted bool // a newer deployment of the environment has started; read for Failed only

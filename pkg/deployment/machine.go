@@ -39,8 +39,8 @@ const (
 	goneAfter         = 10 * time.Minute // how long CircleCI must answer 404 before its pipeline counts as gone
 	rerunSlack        = 5 * time.Minute  // how long after RerunUntil the poll that is due then still counts
 
-	waitingReportDelay     = 2 * time.Second  // GitHub hears what a deployment waits for only after this
-	unconfirmedReportDelay = 10 * time.Second // GitHub hears of an unknown outcome only after this
+	waitingReportDelay     = 2 * time.Second  // the status of a waiting deployment is written only after this
+	unconfirmedReportDelay = 10 * time.Second // the status of an unknown outcome is written only after this
 )
 
 // InvalidTransitionError says that an event cannot happen to a deployment in its state. Nothing was

@@ -118,6 +118,72 @@ func TestMachine_RerunAfterFailure(t *testing.T) {
 	}
 }
 
+// After its end, a job of the own pipeline may claim only where its result would still count: after a success, and
+// after a failure while a rerun can make it one.
+func TestMachine_ClaimAfterTheEnd(t *testing.T) {
+	failed := polled("created", workflow("build", "failed"))
+	canceled := polled("created", workflow("build", "canceled"))
+	otherCommit := polled("created", workflow("build", "running"))
+	otherCommit.Progress.Pipeline.Revision = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
+	stopped := polled("created", workflow("build", "canceled"))
+	stopped.Progress.Pipeline.Revision = otherCommit.Progress.Pipeline.Revision
+	own := Claimed{PipelineID: "p1"}
+
+	for _, tt := range []struct {
+		name   string
+		events []Event
+		claim  Claimed
+		after  time.Duration
+		want   State
+		refuse bool
+	}{
+		{
+			name:   "succeeded",
+			events: []Event{polled("created", workflow("build", "success"))},
+			claim:  own,
+			want:   Succeeded,
+		},
+		{name: "failed", events: []Event{failed}, claim: own, after: 23 * time.Hour, want: Failed},
+		{name: "failed a day ago", events: []Event{failed}, claim: own, after: 25 * time.Hour, want: Failed, refuse: true},
+		{
+			name:   "failed, and a newer one has started",
+			events: []Event{failed},
+			claim:  Claimed{PipelineID: "p1", NewerStarted: true},
+			want:   Failed,
+			refuse: true,
+		},
+		{name: "canceled", events: []Event{canceled}, claim: own, want: Canceled, refuse: true},
+		{
+			name:   "another commit, and its workflows have ended",
+			events: []Event{otherCommit, stopped},
+			claim:  own,
+			want:   Errored,
+			refuse: true,
+		},
+		{
+			name:   "failed, another pipeline",
+			events: []Event{failed},
+			claim:  Claimed{PipelineID: "p2"},
+			want:   Failed,
+			refuse: true,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newRunning(t)
+			d.Target.Revision = RevisionStrict
+			d, _ = applyAll(t, d, t0, tt.events...)
+			if d.State != tt.want || !d.StoppingSince.IsZero() {
+				t.Fatalf("got %s, stopping since %v, want %s and nothing to stop", d.State, d.StoppingSince, tt.want)
+			}
+
+			_, _, err := machine.Apply(d, tt.claim, t0.Add(tt.after))
+			if got := err != nil; got != tt.refuse {
+				t.Errorf("refused: got %v (%v), want %v", got, err, tt.refuse)
+			}
+		})
+	}
+}
+
 // A rerun that succeeds in the last minutes of the day is seen by a poll at its end.
 func TestMachine_LastPollForARerun(t *testing.T) {
 	failed := workflow("build", "failed")

@@ -30,7 +30,7 @@ const (
 	ReportUndeliverable ReportStatus = "undeliverable" // given up after a day of tries
 )
 
-// Report is one deployment status that Seraph owes to GitHub. Description is cleaned and at most
+// Report is one deployment status for GitHub, written or pending. Description is cleaned and at most
 // MaxDescription code points long.
 type Report struct {
 	Seq            int // position among the deployment's reports, from 1; given by the store

@@ -88,7 +88,7 @@ var table = map[State]map[string]tableRow{
 // may change to: the workflows may still have to end, a rerun may succeed, and duplicates may show up.
 func afterEnd(to ...State) map[string]tableRow {
 	return map[string]tableRow{
-		"claimed":            on(applyClaimedAgain, to[0]),
+		"claimed":            on(applyClaimedAfterEnd, to[0]),
 		"polled":             on(applyPolledAfterEnd, to...),
 		"poll_failed":        on(applyPollFailedAfterEnd, to[0]),
 		"pipeline_orphaned":  on(applyPipelineOrphaned, to[0]),

@@ -8,15 +8,22 @@ import (
 )
 
 // Claim makes a pipeline the deployment's own, because one of its jobs presented the deployment's
-// key. The first pipeline to claim gets it and may claim again. deployment.ErrNotFound: no deployment
-// has this key. deployment.ErrClaimRefused: the job must stop.
+// key. The first pipeline to claim gets it and may claim again, after the deployment's end only while a
+// rerun counts. deployment.ErrNotFound: no deployment has this key. deployment.ErrClaimRefused: the job
+// must stop.
 func (e *Engine) Claim(ctx context.Context, key, pipelineID string) error {
 	d, err := e.Deployments.ByKey(ctx, key)
 	if err != nil {
 		return err
 	}
 
-	_, err = e.update(ctx, d.Row, deployment.Claimed{PipelineID: pipelineID}, updateOptions{
+	newer, err := e.newerStarted(ctx, d)
+	if err != nil {
+		return err
+	}
+
+	claimed := deployment.Claimed{PipelineID: pipelineID, NewerStarted: newer}
+	_, err = e.update(ctx, d.Row, claimed, updateOptions{
 		known:        &d,
 		newStateOnly: true,
 	})

@@ -1,11 +1,11 @@
-// Package engine takes deployments from step to step. A step loads a row, asks the rules, CircleCI or
-// GitHub one question, lets package deployment compute the change, and saves it.
+// Package engine takes deployments from step to step. A step loads a row, asks what its state
+// calls for (the rules, GitHub, CircleCI), lets package deployment compute the change, and saves it.
 //
 // The queue of work is in memory and says only which rows to look at. When a row is due stands in
 // the row itself. The store calls Enqueue for rows that become due, and a reconcile loop queues all
 // overdue rows when it starts and every 5 s. So a queue that was lost with its process delays its
-// work by seconds; on PostgreSQL, what the process was working on waits until its leases end, 25 s at
-// most.
+// work by seconds; on PostgreSQL, what the process was working on waits until its leases end: 25 s, and
+// during a trigger 25 s longer than the call may take (45 s by default).
 //
 // Several replicas may work on one PostgreSQL database. They do not talk to each other: PostgreSQL
 // divides the work. A row's lease keeps the other replicas from it while one works on it, the row's
@@ -35,7 +35,7 @@ type Options struct {
 	Deployments Deployments
 	Pipelines   Pipelines
 	Retention   Retention
-	Database    Database // may be nil: the database cannot become another one
+	Database    Database
 
 	// CircleCI.
 	Starter  Starter
@@ -55,7 +55,7 @@ type Options struct {
 	Now            func() time.Time
 }
 
-// Sender writes the statuses that are owed to GitHub for a deployment.
+// Sender writes the statuses of a deployment that GitHub does not have yet.
 type Sender interface {
 	Send(ctx context.Context, row int64)
 }

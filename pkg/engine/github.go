@@ -47,7 +47,7 @@ func (e *Engine) waitForGitHub(d deployment.Deployment, what string, err error) 
 
 // compareEvent compares a deployment with what GitHub shows of it, once. Its event was signed with the
 // webhook secret, but whoever knows that secret can write what they like into an event. saved says that
-// the deployment may not go on and was saved so.
+// the deployment must not go on, and that is saved.
 func (e *Engine) compareEvent(ctx context.Context, d deployment.Deployment) (saved bool, err error) {
 	if e.trust.isCompared(d.Row) {
 		return false, nil

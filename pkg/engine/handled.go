@@ -45,8 +45,8 @@ func (e *Engine) checkNotHandled(ctx context.Context, d deployment.Deployment) d
 	return nil
 }
 
-// mayBeHandled says whether GitHub may know more of a deployment than the database, which is trusted since
-// a moment. A deployment that does not say when it was created does not count as young.
+// mayBeHandled says whether GitHub may know more of a deployment than the database. The database is known
+// to be complete from since on. A deployment that does not say when it was created does not count as young.
 func mayBeHandled(d deployment.Deployment, since, now time.Time) bool {
 	created := d.Request.CreatedAt
 	return created.Before(since.Add(githubSlack)) || d.AcceptedAt.Before(since) ||

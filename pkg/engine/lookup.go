@@ -61,7 +61,7 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 	}
 
 	l.Control.PipelineID = control
-	listing, listErr := e.list(ctx, d, control)
+	listing, listErr := e.listPipelines(ctx, d, control)
 	l.Listing = listing
 	l.Known, err = e.Pipelines.KnownPipelines(ctx, idsOf(listing))
 	if err != nil {
@@ -99,7 +99,12 @@ func (e *Engine) lookupFailure(d deployment.Deployment, err error) string {
 	return cause
 }
 
-func (e *Engine) list(ctx context.Context, d deployment.Deployment, control string) (deployment.Listing, error) {
+// listPipelines lists the pipelines that may be the deployment's, back to the control.
+func (e *Engine) listPipelines(
+	ctx context.Context,
+	d deployment.Deployment,
+	control string,
+) (deployment.Listing, error) {
 	return e.Searcher.List(ctx, d.Project.Slug, d.LookupSince(0), control)
 }
 
@@ -181,7 +186,7 @@ func (e *Engine) checkDuplicates(ctx context.Context, d deployment.Deployment) e
 // duplicates returns the pipelines with the deployment's key that were found. The error says what could
 // not be read.
 func (e *Engine) duplicates(ctx context.Context, d deployment.Deployment) ([]string, error) {
-	listing, listErr := e.list(ctx, d, "")
+	listing, listErr := e.listPipelines(ctx, d, "")
 	known, err := e.Pipelines.KnownPipelines(ctx, idsOf(listing))
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ type pauses struct {
 	until map[string]time.Time
 }
 
+// pause holds the triggers of a project back until a time, or longer if a longer pause was set before.
 func (p *pauses) pause(project string, until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -23,7 +24,9 @@ func (p *pauses) pause(project string, until time.Time) {
 	if p.until == nil {
 		p.until = map[string]time.Time{}
 	}
-	p.until[project] = until
+	if until.After(p.until[project]) {
+		p.until[project] = until
+	}
 }
 
 // left is how long the triggers of a project are still held back; not positive: they are not.

@@ -32,7 +32,7 @@ const decideTimeout = 15 * time.Second
 
 // evaluate evaluates the rules of a waiting deployment. GitHub is asked when the deployment comes in,
 // and again before its trigger. In between, while the queue or a lock keeps it, the database is
-// enough. nil means that the deployment may not go on and was saved so.
+// enough. nil means that it must not go on, and that is saved.
 func (e *Engine) evaluate(ctx context.Context, d deployment.Deployment) (*policy.Verdict, error) {
 	bounded, cancel := context.WithTimeout(ctx, decideTimeout)
 	defer cancel()
@@ -59,8 +59,8 @@ func (e *Engine) evaluate(ctx context.Context, d deployment.Deployment) (*policy
 }
 
 // evaluateLast evaluates all rules right before the trigger, on the ref that is going to be built. Freezes
-// may have begun and approvals may have expired since the first look. Facts that GitHub answered then
-// are not asked for again. nil means that the deployment may not go on and was saved so.
+// may have begun and approvals may have expired since the first evaluation. Facts that GitHub answered then
+// are not asked for again. nil means that it must not go on, and that is saved.
 func (e *Engine) evaluateLast(
 	ctx context.Context,
 	d deployment.Deployment,

@@ -57,17 +57,23 @@ func (e *Engine) poll(ctx context.Context, d deployment.Deployment) error {
 		e.cancelWorkflows(ctx, d, progress)
 	}
 
-	newer := false
-	if d.State == deployment.Failed {
-		var err error
-		r := d.Request
-		newer, err = e.Pipelines.NewerStarted(ctx, r.Repository.ID, r.EnvironmentKey(), r.ID)
-		if err != nil {
-			return err
-		}
+	newer, err := e.newerStarted(ctx, d)
+	if err != nil {
+		return err
 	}
 
 	return e.applyAndSave(ctx, d, deployment.Polled{Progress: progress, NewerStarted: newer})
+}
+
+// newerStarted says whether a newer deployment of the environment has started since one failed, so that a rerun
+// no longer counts. It is false for any other deployment.
+func (e *Engine) newerStarted(ctx context.Context, d deployment.Deployment) (bool, error) {
+	if d.State != deployment.Failed {
+		return false, nil
+	}
+
+	r := d.Request
+	return e.Pipelines.NewerStarted(ctx, r.Repository.ID, r.EnvironmentKey(), r.ID)
 }
 
 // readProgress reads a pipeline. With workflowsOnly it reads the workflows first, which is enough

@@ -22,10 +22,10 @@ type Retention interface {
 }
 
 const (
-	prunePeriod = time.Hour       // of all processes together
-	pruneEvery  = 5 * time.Minute // whether the period is over
+	prunePeriod = time.Hour       // rows are pruned at most once in this time, all replicas together
+	pruneEvery  = 5 * time.Minute // how often a replica checks whether pruning is due
 	pruneLease  = "prune"
-	leaseHold   = 45 * time.Second // after a crash another replica can go on
+	leaseHold   = 45 * time.Second // a crashed holder blocks the others for so long
 )
 
 // prune deletes what is older than Retain, a small batch at a time. All replicas together do it once
@@ -36,7 +36,7 @@ func (e *Engine) prune(ctx context.Context) {
 		return
 	}
 
-	// A lease that was taken without our learning of it would keep all replicas from pruning.
+	// If the process stops while the lease is being taken, nobody would release it.
 	whole := context.WithoutCancel(ctx)
 	began := e.Now()
 	lease, mine, err := e.Retention.AcquireLease(whole, pruneLease, leaseHold, began)

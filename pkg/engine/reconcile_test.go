@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,16 +44,24 @@ func (s *overdueStore) AcquireLease(
 func (s *overdueStore) CheckClock(context.Context) error { return nil }
 
 func newOverdueEngine(s *overdueStore) *Engine {
-	return New(Options{Rows: s, DueRows: s, Retention: s, Log: zerolog.Nop(), Now: time.Now})
+	return New(Options{
+		Rows:      s,
+		DueRows:   s,
+		Retention: s,
+		Database:  &namedDatabase{},
+		Log:       zerolog.Nop(),
+		Now:       time.Now,
+	})
 }
 
 // Rows that nobody queued are found at the start and every 5 s.
 func TestReconcile_QueuesOverdueRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		row := int64(7)
+		var row atomic.Int64
+		row.Store(7)
 		s := &overdueStore{leased: make(chan int64, 10)}
 		s.overdue = func(context.Context) ([]deployment.Task, error) {
-			return []deployment.Task{{Kind: deployment.TaskAdvance, Row: row}}, nil
+			return []deployment.Task{{Kind: deployment.TaskAdvance, Row: row.Load()}}, nil
 		}
 		e := newOverdueEngine(s)
 
@@ -63,7 +72,7 @@ func TestReconcile_QueuesOverdueRows(t *testing.T) {
 		}
 
 		synctest.Wait()
-		row = 8
+		row.Store(8)
 		if got := <-s.leased; got != 8 || time.Since(start) != reconcileEvery {
 			t.Errorf("got row %d after %v, want row 8 after %v", got, time.Since(start), reconcileEvery)
 		}
@@ -75,16 +84,18 @@ func TestReconcile_QueuesOverdueRows(t *testing.T) {
 func TestQueueOK_SaysWhetherTheReconcileLoopWorks(t *testing.T) {
 	refused := errors.New("connection refused")
 	synctest.Test(t, func(t *testing.T) {
-		var fails error
-		stall := false
+		var fails, stalls atomic.Bool
 		s := &overdueStore{leased: make(chan int64, 10)}
 		s.overdue = func(ctx context.Context) ([]deployment.Task, error) {
-			if stall {
+			if stalls.Load() {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
+			if fails.Load() {
+				return nil, refused
+			}
 
-			return nil, fails
+			return nil, nil
 		}
 
 		e := newOverdueEngine(s)
@@ -102,19 +113,19 @@ func TestQueueOK_SaysWhetherTheReconcileLoopWorks(t *testing.T) {
 			t.Errorf("after the first round: got %v, want nil", err)
 		}
 
-		fails = refused
+		fails.Store(true)
 		after(reconcileEvery)
 		if err := e.QueueOK(); !errors.Is(err, refused) {
 			t.Errorf("overdue rows cannot be read: got %v, want %v", err, refused)
 		}
 
-		fails = nil
+		fails.Store(false)
 		after(reconcileEvery)
 		if err := e.QueueOK(); err != nil {
 			t.Errorf("overdue rows can be read again: got %v, want nil", err)
 		}
 
-		stall = true
+		stalls.Store(true)
 		after(reconcileStale)
 		if err := e.QueueOK(); err != nil {
 			t.Errorf("after %v without a round: got %v, want nil", reconcileStale, err)

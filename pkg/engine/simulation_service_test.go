@@ -365,9 +365,11 @@ func (w *simulation) Heads(
 	return deployment.Heads{Branch: of.SHA}, nil
 }
 
-// Person implements gate.People. One in twenty questions fails.
+// Person implements gate.People. One in twenty questions fails. It is called from several goroutines
+// at once, so that it may not use the simulation's sequence of random numbers.
 func (w *simulation) Person(_ context.Context, id int64, _ deployment.Repository, _ int64) (string, error) {
-	if w.rng.IntN(20) == 0 && !w.calm {
+	at := rand.New(rand.NewPCG(uint64(w.now.UnixNano()), uint64(id)))
+	if at.IntN(20) == 0 && !w.calm {
 		return "", errors.New("503")
 	}
 	return fmt.Sprint("user", id), nil

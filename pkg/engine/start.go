@@ -26,8 +26,8 @@ func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
 		return e.applyAndSave(ctx, d, deployment.Blocked{By: d.BlockedBy, First: true, After: wait})
 	}
 
-	// The rules must not be asked about somebody who did not ask for the deployment. One that was admitted
-	// has been compared before, and is compared again, after a restart, only when it may go on.
+	// Compare the event with GitHub before the rules see its requester. An admitted deployment was compared
+	// already; after a restart prepare compares it again.
 	hasRules := e.Gate.HasRules(d)
 	if hasRules && d.AdmittedAt.IsZero() {
 		if saved, err := e.compareEvent(ctx, d); saved || err != nil {
@@ -86,7 +86,7 @@ func (e *Engine) prepare(ctx context.Context, d deployment.Deployment, verdict p
 }
 
 // resolve returns CircleCI's identity of the project, which is the same for every spelling of its
-// slug. CircleCI is asked once per slug. nil means that the deployment was saved in another way.
+// slug. CircleCI is asked once per slug. nil: it must not go on, and that is saved.
 func (e *Engine) resolve(ctx context.Context, d deployment.Deployment) (*deployment.Resolved, error) {
 	if d.Project.ID != "" {
 		return &deployment.Resolved{Project: d.Project}, nil

@@ -19,7 +19,7 @@ type Starter interface {
 	Trigger(ctx context.Context, t deployment.Target, ref deployment.Ref, sendBefore time.Time) deployment.Event
 }
 
-// How often the answer to a trigger is tried to be saved. Each pause is twice as long as the last.
+// How often saving the answer to a trigger is tried. Each pause is twice as long as the last.
 const (
 	recordTries = 5
 	recordPause = 50 * time.Millisecond
@@ -96,7 +96,12 @@ func blockedBy(b *deployment.BlockedError) deployment.Event {
 func (e *Engine) recordTriggerResult(ctx context.Context, d deployment.Deployment, answer deployment.Event) error {
 	o := updateOptions{known: &d, attempt: d.LastAttempt().Number}
 
+	var last error
 	for try := range recordTries {
+		if try > 0 && !errors.Is(last, deployment.ErrVersionConflict) {
+			<-time.After(recordPause << (try - 1)) // the database may be busy
+		}
+
 		current, err := e.update(context.WithoutCancel(ctx), d.Row, answer, o)
 
 		var taken *deployment.PipelineTakenError
@@ -112,13 +117,11 @@ func (e *Engine) recordTriggerResult(ctx context.Context, d deployment.Deploymen
 			return nil
 		}
 
-		if !errors.Is(err, deployment.ErrVersionConflict) {
-			<-time.After(recordPause << try) // the database may be busy
-		}
+		last = err
 		o.known = nil
 	}
 
-	return fmt.Errorf("save the answer to the trigger: gave up after %d tries; CircleCI will be searched", recordTries)
+	return fmt.Errorf("save the answer to the trigger, gave up after %d tries: %w", recordTries, last)
 }
 
 // reassignPipeline gives a pipeline to the deployment whose trigger it answers. The one that had

@@ -25,8 +25,8 @@ type trust struct {
 	compared map[int64]time.Time // row -> when GitHub was found to show the same deployment
 }
 
-// reset distrusts what the database held before now. What GitHub shows of the deployments is no matter
-// of the database.
+// reset forgets which deployments were checked against GitHub's statuses. Comparisons with events stay
+// valid: they do not depend on the database.
 func (t *trust) reset(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -112,15 +112,11 @@ func (t *trust) forgetBefore(before time.Time) {
 // be a standby that lacks the last commits.
 func (e *Engine) distrustDatabase(cause string) {
 	e.trust.reset(e.Now())
-	e.Log.Warn().Str("cause", cause).Msg("database distrusted")
+	e.Log.Warn().Str("cause", cause).Msg("database may lack commits")
 }
 
 // checkDatabase distrusts the database if it is another one than before, or does not answer.
 func (e *Engine) checkDatabase(ctx context.Context) {
-	if e.Database == nil {
-		return
-	}
-
 	identity, err := e.Database.Identity(ctx)
 	switch {
 	case err != nil && ctx.Err() == nil:
@@ -130,8 +126,8 @@ func (e *Engine) checkDatabase(ctx context.Context) {
 	}
 }
 
-// databaseFailed distrusts the database if a step failed for it. The other errors of steps say what the
-// database holds, and so that it answered.
+// databaseFailed distrusts the database after the error of a step, unless the error shows that the database
+// answered.
 func (e *Engine) databaseFailed(ctx context.Context, err error) {
 	var invalid *deployment.InvalidTransitionError
 	var blocked *deployment.BlockedError

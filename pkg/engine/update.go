@@ -81,10 +81,9 @@ func (e *Engine) knownOrLoad(
 	return e.Rows.Load(ctx, row)
 }
 
-// concerns reports whether an event still says something about the row. The answer to an attempt
-// does while there is no newer attempt and no other answer was saved: a commit whose outcome is not known
-// may have saved this very one. A 201 always does, because the pipeline exists. An event that is no
-// answer always does.
+// concerns reports whether an event still applies. A 201 and any event that answers no attempt always do.
+// Another answer applies only to the newest attempt, and only while that has no answer: a commit of
+// unknown outcome may have saved it.
 func concerns(d deployment.Deployment, event deployment.Event, attempt int) bool {
 	if _, started := event.(deployment.Triggered); started || attempt == 0 {
 		return true

@@ -130,6 +130,9 @@ func TestRecordTriggerResult_OlderAttempt(t *testing.T) {
 	}
 }
 
+// errNoConnection is the error of a database that is away.
+var errNoConnection = errors.New("connection refused")
+
 // failingRows fails the first saves, as a database does that is away for a moment.
 type failingRows struct {
 	Rows
@@ -145,7 +148,7 @@ func (r *failingRows) Save(
 ) (deployment.Deployment, error) {
 	r.saves++
 	if r.saves <= r.failures {
-		return next, errors.New("connection refused")
+		return next, errNoConnection
 	}
 	return r.Rows.Save(ctx, next, ch, o)
 }
@@ -164,6 +167,22 @@ func TestRecordTriggerResult_TriesAgainWhenTheDatabaseFails(t *testing.T) {
 
 	if got := e.load(t, d.Row).State; got != deployment.Running {
 		t.Errorf("got %s, want running", got)
+	}
+}
+
+// The log shows why the answer was not saved.
+func TestRecordTriggerResult_GivesUpWithTheLastError(t *testing.T) {
+	e := newTestEngine(t)
+	d := e.triggering(t, 1)
+	rows := &failingRows{Rows: e.db, failures: recordTries}
+	e.Rows = rows
+
+	err := e.recordTriggerResult(t.Context(), d, triggered("p1"))
+	if !errors.Is(err, errNoConnection) {
+		t.Errorf("got %v, want %v in it", err, errNoConnection)
+	}
+	if rows.saves != recordTries {
+		t.Errorf("saves: got %d, want %d", rows.saves, recordTries)
 	}
 }
 
@@ -241,6 +260,28 @@ func TestClaim(t *testing.T) {
 	}
 }
 
+// A rerun of a failed deployment must not deploy over a newer one.
+func TestClaim_AfterAFailure(t *testing.T) {
+	e := newTestEngine(t)
+	failed := deployment.Polled{Progress: deployment.Progress{
+		Pipeline:  deployment.PipelineFacts{ID: "p1", State: "created"},
+		Workflows: []deployment.Workflow{{ID: "w1", Name: "deploy", Status: "failed"}},
+	}}
+	d := e.accept(t, 1, nil, resolved, e.startEvent(), triggered("p1"), failed)
+	if d.State != deployment.Failed {
+		t.Fatalf("got %s, want %s", d.State, deployment.Failed)
+	}
+
+	if err := e.Claim(t.Context(), keyOf(1), "p1"); err != nil {
+		t.Errorf("no newer one has started: got %v, want no error", err)
+	}
+
+	e.running(t, 2)
+	if err := e.Claim(t.Context(), keyOf(1), "p1"); !errors.Is(err, deployment.ErrClaimRefused) {
+		t.Errorf("a newer one has started: got %v, want %v", err, deployment.ErrClaimRefused)
+	}
+}
+
 func TestClaim_UnknownKey(t *testing.T) {
 	e := newTestEngine(t)
 	if err := e.Claim(t.Context(), "no such key", "p1"); !errors.Is(err, deployment.ErrNotFound) {
@@ -263,5 +304,27 @@ func TestPauses_AreOfProjectsOrAll(t *testing.T) {
 	p.pause("", now.Add(2*time.Minute))
 	if got := p.left("b", now); got != 2*time.Minute {
 		t.Errorf("another project while all are paused: got %v, want 2m", got)
+	}
+}
+
+func TestPauses_KeepTheLaterEnd(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name   string
+		second time.Duration
+		want   time.Duration
+	}{
+		{name: "the second pause is shorter", second: time.Second, want: time.Minute},
+		{name: "the second pause is longer", second: time.Hour, want: time.Hour},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var p pauses
+			p.pause("a", now.Add(time.Minute))
+			p.pause("a", now.Add(c.second))
+
+			if got := p.left("a", now); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
 	}
 }

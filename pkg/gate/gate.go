@@ -53,7 +53,7 @@ func (g *Gate) Decide(ctx context.Context, d deployment.Deployment) (policy.Verd
 	return g.evaluate(ctx, d, request(d), p)
 }
 
-// DecideLocal evaluates only the rules that need our database and the clock, for a deployment that
+// DecideLocal evaluates only the rules that need the database and the clock, for a deployment that
 // was admitted before. What it allows must still be evaluated in full.
 func (g *Gate) DecideLocal(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
 	p, ok := g.policyOf(d)
@@ -85,12 +85,12 @@ func (g *Gate) DecideLockTask(ctx context.Context, d deployment.Deployment) (pol
 
 	policies := []policy.Policy{p}
 	if d.Target.LockTask == deployment.TaskUnlock {
-		foreign, err := g.lockedByOther(ctx, d)
+		foreign, err := g.lockedByOther(ctx, d, p)
 		if err != nil {
 			return policy.Verdict{}, fmt.Errorf("read locks: %w", err)
 		}
 		if foreign {
-			if policies, ok = g.Policies.UnlockPolicies(d.Request); !ok {
+			if policies, ok = g.unlockPolicies(d.Request); !ok {
 				return routeClosed(), nil
 			}
 		}
@@ -101,12 +101,15 @@ func (g *Gate) DecideLockTask(ctx context.Context, d deployment.Deployment) (pol
 	return g.evaluateAllow(ctx, d, r, policies, maxLockTaskWait), nil
 }
 
-// lockedByOther says whether somebody other than the requester has the lock of the environment.
-func (g *Gate) lockedByOther(ctx context.Context, d deployment.Deployment) (bool, error) {
+// lockedByOther says whether somebody other than the requester may have the lock of the environment. Of an account
+// that several people use it is not known who of them took its lock.
+func (g *Gate) lockedByOther(ctx context.Context, d deployment.Deployment, p policy.Policy) (bool, error) {
 	locks, err := g.Rows.LocksOn(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
 	requester := d.Request.Requester()
+	shared := p.IsShared(requester, policy.Fact[policy.Membership]{})
+
 	return slices.ContainsFunc(locks, func(l policy.Lock) bool {
-		return l.RepositoryID != 0 && l.Environment != "" && !l.Owner.Same(requester)
+		return l.RepositoryID != 0 && l.Environment != "" && (shared || !l.Owner.Same(requester))
 	}), err
 }
 
@@ -125,7 +128,7 @@ func (g *Gate) evaluateAllow(
 			limit = min(limit, p.MaxWait)
 		}
 
-		v := g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow, MaxWait: limit})
+		v := g.evaluatePeople(ctx, d, r, policy.Policy{WrongRoute: p.WrongRoute, Allow: p.Allow, MaxWait: limit})
 		if v.Decision == policy.DecisionReject {
 			return v
 		}

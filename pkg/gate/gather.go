@@ -9,14 +9,14 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-// Rows reads what is open in our database.
+// Rows reads what is open in the database.
 type Rows interface {
 	LocksOn(ctx context.Context, repositoryID int64, environmentKey string) ([]policy.Lock, error)
 	Approvals(ctx context.Context, row int64) ([]policy.Approval, error)
 	Queue(ctx context.Context, d deployment.Deployment) (policy.Queue, error)
 }
 
-// History reads from our database what earlier deployments came to.
+// History reads from the database what earlier deployments came to.
 type History interface {
 	Deployed(ctx context.Context, repositoryID int64, environmentKey string) (sha string, err error)
 	PriorResult(ctx context.Context, repositoryID int64, environmentKey, sha string) (policy.PriorResult, error)
@@ -46,7 +46,7 @@ type Commits interface {
 	) (policy.Comparison, error)
 }
 
-// gather reads all facts that are needed: those of our database one after another, and those of
+// gather reads all facts that are needed: those of the database one after another, and those of
 // GitHub at the same time. An error means that the database cannot be read.
 func (g *Gate) gather(
 	ctx context.Context,
@@ -87,7 +87,7 @@ func (g *Gate) gather(
 	return f, nil
 }
 
-// gatherLocal reads the facts of our database that policy.EvaluateLocal needs: locks, the queue and
+// gatherLocal reads the facts of the database that policy.EvaluateLocal needs: locks, the queue and
 // approvals.
 func (g *Gate) gatherLocal(ctx context.Context, d deployment.Deployment, n policy.Needs) (policy.Facts, error) {
 	var f policy.Facts
@@ -121,7 +121,7 @@ func (g *Gate) gatherLocal(ctx context.Context, d deployment.Deployment, n polic
 	return f, nil
 }
 
-// gatherHistory reads the facts of our database that only a full evaluation needs: what is deployed,
+// gatherHistory reads the facts of the database that only a full evaluation needs: what is deployed,
 // what became of the commit in other environments, and the pipelines that ran for it.
 func (g *Gate) gatherHistory(ctx context.Context, d deployment.Deployment, n policy.Needs, f *policy.Facts) error {
 	repo := d.Request.Repository.ID
@@ -154,8 +154,8 @@ func (g *Gate) gatherHistory(ctx context.Context, d deployment.Deployment, n pol
 	return nil
 }
 
-// checks reads the checks of a commit. Where one of our own pipelines wrote one of them, it reads also
-// those that were replaced: our pipeline's status does not count, and the one before it does.
+// checks reads the checks of a commit. Where one of Seraph's own pipelines wrote one of them, it reads
+// also those that were replaced: that pipeline's status does not count, and the one before it does.
 func (g *Gate) checks(
 	ctx context.Context,
 	d deployment.Deployment,
@@ -173,7 +173,8 @@ func (g *Gate) checks(
 	return fact(g, answerOf(g.Commits.Checks(ctx, repo, installation, q)))
 }
 
-// answer is what a call to GitHub returned.
+// answer is what a call to GitHub returned. It makes the results one argument of fact: Go passes several
+// results only as a whole argument list.
 type answer[T any] struct {
 	value T
 	err   error

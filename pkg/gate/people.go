@@ -67,20 +67,20 @@ func (g *Gate) Forcer(ctx context.Context, d deployment.Deployment, by deploymen
 
 	r := request(d)
 	r.AcceptedAt, r.Force = time.Time{}, &deployment.Force{By: by} // the person does not wait
-	return policy.RefusalOf(g.evaluatePeople(ctx, d, r, policy.Policy{Force: p.Force}))
+	return policy.RefusalOf(g.evaluatePeople(ctx, d, r, policy.Policy{WrongRoute: p.WrongRoute, Force: p.Force}))
 }
 
 // Member returns why somebody may not take locks of an environment, or cancel its deployments. Without
 // rules, everybody may whom the API lets in, and so may a token that acts for no person.
 func (g *Gate) Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
 	p, ok := g.policyOf(d)
-	if !ok || p.Allow == nil || isToken(by) {
+	if !ok || p.Allow == nil && p.WrongRoute == "" || isToken(by) {
 		return policy.Refusal{}
 	}
 
 	r := request(d)
 	r.Requester, r.AcceptedAt, r.Force = by, time.Time{}, nil
-	return policy.RefusalOf(g.evaluatePeople(ctx, d, r, policy.Policy{Allow: p.Allow}))
+	return policy.RefusalOf(g.evaluatePeople(ctx, d, r, policy.Policy{WrongRoute: p.WrongRoute, Allow: p.Allow}))
 }
 
 // Unlocker returns why somebody may not take away somebody else's lock of an environment. Every route
@@ -90,7 +90,7 @@ func (g *Gate) Unlocker(ctx context.Context, d deployment.Deployment, by deploym
 		return policy.Refusal{}
 	}
 
-	policies, _ := g.Policies.UnlockPolicies(d.Request) // a person is accepted by every route
+	policies, _ := g.unlockPolicies(d.Request) // a person is accepted by every route
 	r := request(d)
 	r.Requester, r.AcceptedAt, r.Force = by, time.Time{}, nil
 	return policy.RefusalOf(g.evaluateAllow(ctx, d, r, policies, 0))

@@ -155,6 +155,17 @@ func (p *Pins) id(kind policy.PinKind, name string) int64 {
 	return p.ids[kind][strings.ToLower(name)]
 }
 
+// idsOf returns the ids of logins, as far as they were looked up.
+func (p *Pins) idsOf(logins []string) []int64 {
+	var ids []int64
+	for _, login := range logins {
+		if id := p.id(policy.PinUser, login); id != 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // repositoryNames returns the names in the routes file that belong to the repository of an id.
 func (p *Pins) repositoryNames(id int64) []string {
 	if p == nil {
@@ -187,6 +198,7 @@ func changedID(kind policy.PinKind, name string, current, pinned int64) string {
 // routes file names a route with rules is not deployed by any other route.
 func (g *Gate) policyFor(req deployment.Request) (policy.Policy, bool) {
 	p, ok := g.Policies.Policy(req)
+	p.SharedIDs = g.Pins.idsOf(p.SharedAccounts)
 
 	name, id := req.Repository.FullName(), req.Repository.ID
 	pinned := g.Pins.id(policy.PinRepository, name)
@@ -194,18 +206,49 @@ func (g *Gate) policyFor(req deployment.Request) (policy.Policy, bool) {
 		p.WrongRoute = changedID(policy.PinRepository, name, id, pinned)
 		return p, true
 	}
-	if pinned != 0 {
-		return p, ok
-	}
 
-	for _, former := range g.Pins.repositoryNames(id) {
-		renamed := req
-		renamed.Repository.Owner, renamed.Repository.Name, _ = strings.Cut(former, "/")
-		if rules, found := g.Policies.Policy(renamed); found && !rules.Empty() {
-			p.WrongRoute = fmt.Sprintf("%s was %s, whose route has rules: name it so in the routes file", name, former)
+	for _, former := range g.formerRequests(req) {
+		if rules, found := g.Policies.Policy(former); found && !rules.Empty() {
+			const format = "%s was %s, whose route has rules: name it so in the routes file"
+			p.WrongRoute = fmt.Sprintf(format, name, former.Repository.FullName())
 			return p, true
 		}
 	}
 
 	return p, ok
+}
+
+// unlockPolicies returns the policies that must all allow somebody to take away somebody else's lock: those of
+// all routes to the environment, under the names that the repository had before, too. false: a route does not
+// accept deployments of the request's creator.
+func (g *Gate) unlockPolicies(req deployment.Request) ([]policy.Policy, bool) {
+	all, accepted := g.Policies.UnlockPolicies(req)
+	if p, _ := g.policyFor(req); p.WrongRoute != "" {
+		all = append(all, policy.Policy{WrongRoute: p.WrongRoute})
+	}
+
+	for _, former := range g.formerRequests(req) {
+		policies, ok := g.Policies.UnlockPolicies(former)
+		all, accepted = append(all, policies...), accepted && ok
+	}
+
+	return all, accepted
+}
+
+// formerRequests returns a request under each other name that the routes file has for its repository. There are
+// none if the routes file has the current name for it as well.
+func (g *Gate) formerRequests(req deployment.Request) []deployment.Request {
+	id := req.Repository.ID
+	if g.Pins.id(policy.PinRepository, req.Repository.FullName()) == id {
+		return nil
+	}
+
+	var requests []deployment.Request
+	for _, former := range g.Pins.repositoryNames(id) {
+		renamed := req
+		renamed.Repository.Owner, renamed.Repository.Name, _ = strings.Cut(former, "/")
+		requests = append(requests, renamed)
+	}
+
+	return requests
 }

@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -16,14 +17,21 @@ import (
 // pinList is a store of pins.
 type pinList struct {
 	pins []policy.Pin
-	down error
+	down atomic.Bool
 }
 
-func (l *pinList) Pins(context.Context) ([]policy.Pin, error) { return l.pins, l.down }
+var errDown = errors.New("connection refused")
+
+func (l *pinList) Pins(context.Context) ([]policy.Pin, error) {
+	if l.down.Load() {
+		return nil, errDown
+	}
+	return l.pins, nil
+}
 
 func (l *pinList) AddPin(_ context.Context, p policy.Pin) (policy.Pin, error) {
-	if l.down != nil {
-		return p, l.down
+	if l.down.Load() {
+		return p, errDown
 	}
 
 	for _, known := range l.pins {
@@ -102,7 +110,8 @@ func TestPins_Run(t *testing.T) {
 
 func TestPins_TriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := &pinList{down: errors.New("connection refused")}
+		store := &pinList{}
+		store.down.Store(true)
 		pins := &Pins{
 			Names:  []policy.PinnedName{pinnedAlice},
 			Store:  store,
@@ -117,7 +126,7 @@ func TestPins_TriesAgain(t *testing.T) {
 		}()
 
 		synctest.Wait()
-		store.down = nil
+		store.down.Store(false)
 		<-done
 		if got := pins.id(policy.PinUser, "alice"); got != 1 {
 			t.Errorf("got id %d, want 1", got)
@@ -254,6 +263,13 @@ func TestDecide_RenamedRepository(t *testing.T) {
 			want:     "allow",
 		},
 		{
+			name:     "it has the former name of another one, whose route has no rules",
+			policies: namedPolicies{"api": rules, "web": {}},
+			id:       7,
+			current:  "web",
+			want:     "reject acme/web was acme/api, whose route has rules: name it so in the routes file",
+		},
+		{
 			name:     "another one with another name",
 			policies: namedPolicies{"api": rules, "api2": {}},
 			id:       8,
@@ -264,11 +280,115 @@ func TestDecide_RenamedRepository(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			g := newTestGate(policy.Policy{}, nil)
 			g.Policies = c.policies
-			g.Pins = newTestPins(t, []policy.PinnedName{pinnedAPI})
+			web := policy.Pin{Kind: policy.PinRepository, Name: "acme/web", ID: 6}
+			g.Pins = newTestPins(t, []policy.PinnedName{pinnedAPI, {Pin: web}})
 
 			d := deploymentOf(0)
 			d.Request.Repository.ID, d.Request.Repository.Name = c.id, c.current
 			v, err := g.Decide(t.Context(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := summary(v); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// A new name of a repository does not open its environments to people who may not deploy there by its former one.
+func TestPeople_RenamedRepository(t *testing.T) {
+	const renamed = "acme/api2 was acme/api, whose route has rules: name it so in the routes file"
+	rules := policy.Policy{Allow: &policy.Subjects{Users: []string{"alice"}}, Force: &policy.Subjects{Users: []string{"bob"}}}
+
+	g := newTestGate(policy.Policy{}, nil)
+	g.Policies = namedPolicies{"api": rules, "api2": {}}
+	g.Rows = lockedRows{locks: []policy.Lock{{ID: 3, RepositoryID: 7, Environment: "production", Owner: alice}}}
+	g.Pins = newTestPins(t, []policy.PinnedName{pinnedAPI})
+	d := deploymentOf(0)
+	d.Request.Repository.Name = "api2"
+	d.Request.Creator = deployment.Creator{ID: bob.ID, Login: bob.Login, Type: "User"}
+
+	want := policy.Refusal{Reason: renamed}
+	for name, got := range map[string]policy.Refusal{
+		"member":   g.Member(t.Context(), d, bob),
+		"unlocker": g.Unlocker(t.Context(), d, bob),
+		"forcer":   g.Forcer(t.Context(), d, bob),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+
+	for _, task := range []string{deployment.TaskLock, deployment.TaskUnlock} {
+		t.Run(task, func(t *testing.T) {
+			d.Target.LockTask = task
+			v, err := g.DecideLockTask(t.Context(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := summary(v); got != "reject "+renamed {
+				t.Errorf("got %q, want %q", got, "reject "+renamed)
+			}
+		})
+	}
+}
+
+// To take away somebody else's lock, the routes of the former name count as well, whichever of them has rules.
+func TestUnlocker_RoutesOfTheFormerName(t *testing.T) {
+	g := newTestGate(policy.Policy{}, nil)
+	g.Policies = formerRoutes{}
+	g.Pins = newTestPins(t, []policy.PinnedName{pinnedAPI})
+	d := deploymentOf(0)
+	d.Request.Repository.Name = "api2"
+
+	want := policy.Refusal{Reason: "alice is not allowed to deploy to production"}
+	if got := g.Unlocker(t.Context(), d, alice); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// formerRoutes are two routes to api, of which the second has rules, and one without rules for all others.
+type formerRoutes struct{ twoRoutes }
+
+// UnlockPolicies implements Policies.
+func (r formerRoutes) UnlockPolicies(req deployment.Request) ([]policy.Policy, bool) {
+	if req.Repository.Name == "api" {
+		return r.twoRoutes.UnlockPolicies(req)
+	}
+	return []policy.Policy{{}}, true
+}
+
+// An account that several people use stays one under a new login.
+func TestDecide_RenamedSharedAccount(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		pin  int64 // what deploy-bot was when it was looked up
+		want string
+	}{
+		{name: "the account was renamed", pin: 1, want: "wait alice's lock on production: testing"},
+		{name: "another account", pin: 5, want: "allow"},
+		{name: "not looked up yet", want: "allow"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newTestGate(policy.Policy{SharedAccounts: []string{"Deploy-Bot"}}, nil)
+			g.Rows = lockedRows{locks: []policy.Lock{{
+				ID:           3,
+				RepositoryID: 7,
+				Repository:   "acme/api",
+				Environment:  "production",
+				Owner:        alice,
+				Reason:       "testing",
+			}}}
+			bot := policy.Pin{Kind: policy.PinUser, Name: "deploy-bot", ID: c.pin}
+			g.Pins = &Pins{Names: []policy.PinnedName{{Pin: bot}}, Store: &pinList{}}
+			if err := g.Pins.Load(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+
+			v, err := g.Decide(t.Context(), deploymentOf(0))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -284,10 +404,12 @@ func TestPinnedNames_OfPolicy(t *testing.T) {
 		Allow:     &policy.Subjects{Users: []string{"alice", "id:5"}, Teams: []string{"acme/sre"}},
 		Force:     &policy.Subjects{Teams: []string{"id:6"}},
 		Approvals: &policy.Approvals{Users: []string{"bob"}, Teams: []string{"acme/leads"}},
+
+		SharedAccounts: []string{"deploy-bot", "id:7"},
 	}
 
 	users, teams := p.Names()
-	if diff := cmp.Diff([]string{"alice", "bob"}, users); diff != "" {
+	if diff := cmp.Diff([]string{"alice", "bob", "deploy-bot"}, users); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"acme/sre", "acme/leads"}, teams); diff != "" {

@@ -12,17 +12,22 @@ import (
 
 // twoRoutes lead to one environment: the first for a harmless task without rules, the second for the
 // usual one, which only bob may use.
-type twoRoutes struct{ closed bool }
+type twoRoutes struct {
+	closed bool
+	shared []string // accounts that several people use
+}
 
 var onlyBob = policy.Policy{Allow: &policy.Subjects{Users: []string{"bob"}}}
 
-func (twoRoutes) Policy(deployment.Request) (policy.Policy, bool) { return policy.Policy{}, true }
+func (r twoRoutes) Policy(deployment.Request) (policy.Policy, bool) {
+	return policy.Policy{SharedAccounts: r.shared}, true
+}
 
 func (r twoRoutes) UnlockPolicies(deployment.Request) ([]policy.Policy, bool) {
 	if r.closed {
 		return nil, false
 	}
-	return []policy.Policy{{}, onlyBob}, true
+	return []policy.Policy{{SharedAccounts: r.shared}, onlyBob}, true
 }
 
 // lockedRows have locks.
@@ -42,16 +47,33 @@ func TestDecideLockTask_Unlock(t *testing.T) {
 	everywhere := policy.Lock{ID: 4, Owner: deployment.Actor{Token: "ops"}, Admin: true}
 
 	for _, test := range []struct {
-		name  string
-		who   deployment.Actor
-		task  string
-		locks []policy.Lock
-		down  error
-		close bool // a route does not accept the requester
-		want  string
+		name   string
+		who    deployment.Actor
+		task   string
+		locks  []policy.Lock
+		shared []string
+		down   error
+		close  bool // a route does not accept the requester
+		want   string
 	}{
 		{name: "nothing is locked", who: alice, task: deployment.TaskUnlock, want: "allow"},
 		{name: "own lock", who: alice, task: deployment.TaskUnlock, locks: []policy.Lock{lockOf(alice)}, want: "allow"},
+		{
+			name:   "own lock of an account that several people use",
+			who:    alice,
+			task:   deployment.TaskUnlock,
+			locks:  []policy.Lock{lockOf(alice)},
+			shared: []string{"alice"},
+			want:   "reject alice is not allowed to deploy to production",
+		},
+		{
+			name:   "own lock of such an account, allowed by every route",
+			who:    bob,
+			task:   deployment.TaskUnlock,
+			locks:  []policy.Lock{lockOf(bob)},
+			shared: []string{"id:2"},
+			want:   "allow",
+		},
 		{
 			name:  "own lock beside one of all repositories",
 			who:   alice,
@@ -99,7 +121,7 @@ func TestDecideLockTask_Unlock(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newTestGate(policy.Policy{}, test.down)
-			g.Policies, g.Rows = twoRoutes{closed: test.close}, lockedRows{locks: test.locks}
+			g.Policies, g.Rows = twoRoutes{closed: test.close, shared: test.shared}, lockedRows{locks: test.locks}
 			d := deploymentOf(0)
 			d.Target.LockTask = test.task
 			d.Request.Creator = deployment.Creator{ID: test.who.ID, Login: test.who.Login, Type: "User"}

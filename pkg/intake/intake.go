@@ -18,7 +18,7 @@ type Routes interface {
 // Store stores deliveries and deployments.
 type Store interface {
 	// Accept commits a delivery and its new deployment. duplicate says that the delivery's GUID, or
-	// the deployment by its ids, had been accepted before; then nothing changes.
+	// the deployment by its ids, had been accepted before; then no deployment is added.
 	Accept(
 		ctx context.Context,
 		del deployment.Delivery,

@@ -38,17 +38,18 @@ func (e *evaluation) evaluateApprovals() Outcome {
 // that several people use. One of those who may approve may have asked for the deployment, so that a
 // single approval could be that person's own.
 func (p Policy) askerUnknown(requester deployment.Actor, membership Fact[Membership]) bool {
-	return requester.App != "" || p.isShared(requester, membership)
+	return requester.App != "" || p.IsShared(requester, membership)
 }
 
-// isShared says whether several people use somebody's account.
-func (p Policy) isShared(a deployment.Actor, membership Fact[Membership]) bool {
+// IsShared says whether several people use somebody's account. One that was named by its login stays shared under
+// a new one.
+func (p Policy) IsShared(a deployment.Actor, membership Fact[Membership]) bool {
 	if a.App != "" || a.ID == 0 {
 		return false
 	}
 
 	accounts := Subjects{Users: p.SharedAccounts}
-	return accounts.listsID(a.ID) || accounts.listsLogin(a.Login) || accounts.listsLogin(membership.Value.Login)
+	return slices.Contains(p.SharedIDs, a.ID) || accounts.listsID(a.ID) || accounts.listsLogin(a.Login) || accounts.listsLogin(membership.Value.Login)
 }
 
 // describeMissing says how many approvals are missing, and how many were given if there are some.
@@ -140,7 +141,7 @@ func (e *evaluation) counts(a Approval, digest string) bool {
 
 	expiry := a.At.Add(e.policy.Approvals.lifetime())
 	return expiry.After(e.now) && !isRequester(a.By, e.request) && e.policy.Approvals.acceptsKind(a.By) &&
-		!e.policy.isShared(a.By, e.facts.Approvers[a.By.ID])
+		!e.policy.IsShared(a.By, e.facts.Approvers[a.By.ID])
 }
 
 // CanApprove says why somebody's approval would not count; the zero Refusal: it would.
@@ -153,7 +154,7 @@ func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r R
 		return Refusal{Reason: fmt.Sprintf("%s requested the deployment, so somebody else must approve it", name)}
 	case by.App != "":
 		return Refusal{Reason: fmt.Sprintf("%s is an app, and only people may approve", name)}
-	case p.isShared(by, membership):
+	case p.IsShared(by, membership):
 		return Refusal{Reason: fmt.Sprintf("several people use the account %s, so it may not approve", name)}
 	case isTokenOnly(by) && !rule.acceptsKind(by):
 		return Refusal{Reason: fmt.Sprintf("the API token %s is not allowed to approve", by.Token)}

@@ -190,8 +190,8 @@ func (c Check) newerThan(other Check) bool {
 	return c.ID > other.ID
 }
 
-// worseState returns the worse of two states. An empty one is none yet; one that we do not know
-// counts as pending.
+// worseState returns the worse of two states. The empty state means that there is no check yet; an unknown
+// state counts as pending.
 func worseState(a, b CheckState) CheckState {
 	switch {
 	case a == CheckRed || b == CheckRed:

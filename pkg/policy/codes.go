@@ -12,6 +12,7 @@ const (
 	CodeRouteGone  Code = "route_gone"  // reject: the deployment's route had rules, and is no longer configured
 
 	CodeOtherDeployment Code = "other_deployment" // reject: GitHub shows another deployment than the event did
+	CodeEnded           Code = "ended"            // reject: the deployment ended before its rules decided
 )
 
 // Codes of single rules.
@@ -36,8 +37,8 @@ const (
 )
 
 // The names of the rules. They are the keys of the routes file, but for RuleRoutes, which is about the
-// routes themselves, for RuleLocks, because locks are taken by people, and for RuleEvent, which holds
-// for every route with rules.
+// routes themselves, for RuleLocks, because locks are taken by people, for RuleEvent, which holds for
+// every route with rules, and for RuleState, which stands for a deployment that ended undecided.
 const (
 	RuleRoutes       = "routes"
 	RuleAllow        = "allow"
@@ -52,4 +53,5 @@ const (
 	RuleForce        = "force"
 	RuleMaxWait      = "max_wait"
 	RuleEvent        = "event"
+	RuleState        = "state"
 )

@@ -11,7 +11,7 @@ type rule struct {
 	configured func(Policy) bool // nil: the rule always applies
 	evaluate   func(*evaluation) Outcome
 	forcible   bool // a forced deployment may override it
-	local      bool // it needs only our database and the clock, not GitHub
+	local      bool // it needs only the database and the clock, not GitHub
 }
 
 // rules holds the rules in the order in which they are evaluated and shown. The two rules that look
@@ -96,7 +96,7 @@ func (p Policy) Evaluate(r Request, f Facts, now time.Time) Verdict {
 	return e.verdict()
 }
 
-// EvaluateLocal decides about a request by the rules that need only our database and the clock:
+// EvaluateLocal decides about a request by the rules that need only the database and the clock:
 // freeze, locks, approvals and concurrency. It answers cheaply whether a waiting deployment has to
 // go on waiting. It takes for granted what only the full evaluation can tell: that whoever forces
 // the deployment may do so, that those who approved may still approve, and that the running one may

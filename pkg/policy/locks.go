@@ -26,7 +26,7 @@ func (e *evaluation) evaluateLocks() Outcome {
 	for _, l := range e.facts.Locks.Value {
 		switch {
 		case l.expired(e.now):
-		case l.Owner.Same(e.request.Requester) && !e.policy.isShared(e.request.Requester, e.facts.Requester):
+		case l.Owner.Same(e.request.Requester) && !e.policy.IsShared(e.request.Requester, e.facts.Requester):
 			e.ownLocks = append(e.ownLocks, l.ID)
 		default:
 			others = append(others, l)

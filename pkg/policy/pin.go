@@ -30,7 +30,8 @@ type PinnedName struct {
 	Through deployment.Repository // the name is looked up with the credentials that see this one
 }
 
-// Names returns the logins and the teams that the rules name, without those named by id.
+// Names returns the logins and the teams that the rules and the shared accounts name, without those named by
+// id.
 func (p Policy) Names() (users, teams []string) {
 	for _, s := range []*Subjects{p.Allow, p.Force} {
 		if s != nil {
@@ -40,5 +41,6 @@ func (p Policy) Names() (users, teams []string) {
 	if p.Approvals != nil {
 		users, teams = slices.Concat(users, p.Approvals.Users), slices.Concat(teams, p.Approvals.Teams)
 	}
+	users = slices.Concat(users, p.SharedAccounts)
 	return slices.DeleteFunc(users, isID), slices.DeleteFunc(teams, isID)
 }

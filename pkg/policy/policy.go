@@ -44,6 +44,10 @@ type Policy struct {
 	// approvals of two, because one of them may have asked. They are the same for all routes.
 	SharedAccounts []string `json:"shared_accounts,omitempty"`
 
+	// SharedIDs holds the ids of the accounts that SharedAccounts names by login, as far as they were looked up.
+	// They are not configured, and no part of the digest.
+	SharedIDs []int64 `json:"-"`
+
 	// Force names who may override checks, freezes, require_ahead, after and locks. nil: nobody.
 	Force *Subjects `json:"force,omitempty"`
 

@@ -24,7 +24,7 @@ func strictness(d Decision) int {
 
 // Outcome is what one rule says.
 type Outcome struct {
-	Rule     string   `json:"rule"` // the rule's name in the routes file
+	Rule     string   `json:"rule"` // its key in the routes file; RuleLocks, RuleRoutes, RuleEvent and RuleState have none
 	Decision Decision `json:"decision"`
 	Code     Code     `json:"code"`
 

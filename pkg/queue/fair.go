@@ -32,9 +32,9 @@ type Request struct {
 	Key    int64
 	Group  string
 	Calls  int   // how many calls are made in the turn
-	Hints  int64 // how often the key was hinted at so far; an increase while it waits makes it urgent
+	Hints  int64 // wake count of the key; an increase while it waits makes it urgent
 	Urgent bool
-	Soon   bool // waits half as long as its group's turn would have it
+	Soon   bool // waits half as long as its place in the group gives
 }
 
 // waiter is a request that waits for its turn.

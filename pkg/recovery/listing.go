@@ -41,9 +41,9 @@ const listingLease = "recover from the list of deployments"
 
 // listing is the state of the loop that lists deployments.
 type listing struct {
-	began   bool                 // the first round is over
-	next    int                  // index of the repository that the next round begins with
-	covered map[string]time.Time // until when a repository's deployments are known, by full name
+	firstTaken bool                 // the first round has chosen its repositories
+	next       int                  // index of the repository that the next round begins with
+	covered    map[string]time.Time // until when a repository's deployments are known, by full name
 }
 
 // listDeployments takes in recent deployments at GitHub that have no row and no status of others.
@@ -152,8 +152,8 @@ func (r *Recovery) since(covered time.Time) time.Time {
 // turn returns the repositories of a round: in the first round as many as possible, then fewer.
 func (r *Recovery) turn(sources []deployment.Source) []deployment.Source {
 	most := laterRounds
-	if !r.listing.began {
-		r.listing.began, most = true, firstRound
+	if !r.listing.firstTaken {
+		r.listing.firstTaken, most = true, firstRound
 	}
 	if len(sources) <= most {
 		return sources

@@ -62,7 +62,7 @@ type Options struct {
 	Hooks  Hooks
 
 	// MaxAge is how old a deployment may be to be started. Older ones are taken in, too, if they were
-	// made while nobody listed: the intake ends them as errored.
+	// made while nobody listed: the engine ends them as errored at their first step.
 	MaxAge time.Duration
 	// Watched are repositories to list beside those that rows name.
 	Watched []deployment.Repository
@@ -86,10 +86,10 @@ type Recovery struct {
 }
 
 const (
-	roundEvery = 10 * time.Minute // of all processes together
+	roundEvery = 10 * time.Minute // a round begins at most once in this time, all replicas together
 	roundRetry = time.Minute      // after a round in which nothing could be read
-	checkEvery = 20 * time.Second // whether a round is due and the lease is free
-	leaseHold  = 45 * time.Second // after a crash another replica can go on
+	checkEvery = 20 * time.Second // how often a replica checks whether a round is due
+	leaseHold  = 45 * time.Second // a crashed holder blocks the others for so long
 )
 
 // New creates a Recovery. Nothing runs before Run.
@@ -149,8 +149,7 @@ func (r *Recovery) sources(ctx context.Context) ([]deployment.Source, error) {
 }
 
 // acquireLease takes a lease whose work is due, or was last begun before this process started. It
-// ignores the end of ctx: a lease that was taken without our learning of it would keep all replicas
-// from the work until it ends.
+// ignores the end of ctx: if the process stops while the lease is being taken, nobody would release it.
 func (r *Recovery) acquireLease(ctx context.Context, name string) (lease deployment.Lease, mine bool, err error) {
 	due := r.startedAt.Add(roundEvery - time.Microsecond)
 	if now := r.Now(); now.After(due) {

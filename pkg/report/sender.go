@@ -1,4 +1,4 @@
-// Package report writes the statuses that are owed to GitHub, in order for each deployment. A write
+// Package report writes the pending statuses to GitHub, in order for each deployment. A write
 // is stored before it is made. When its outcome is unknown, GitHub's statuses are read before it is
 // repeated, so that no status is written twice.
 package report
@@ -42,7 +42,7 @@ type Sender struct {
 	GitHub  GitHub
 	Log     zerolog.Logger
 	Now     func() time.Time
-	Observe func(lag time.Duration) // gets how long each written status was owed; may be nil
+	Observe func(lag time.Duration) // gets how long each written status was pending; may be nil
 }
 
 // Send writes the next report of one deployment, if one is due, and stores when to go on.

@@ -26,6 +26,11 @@ func TestTable_PinnedNames(t *testing.T) {
 			},
 		},
 		{
+			name:  "accounts that several people use",
+			table: "shared_accounts: [Deploy-Bot, 'id:5']\nroutes:\n- {repository: acme/*, refs: [main]}",
+			want:  []string{"user deploy-bot 0 acme/any"},
+		},
+		{
 			name: "a repository with its id",
 			table: "routes:\n- {repository: acme/api, environment: x, refs: [main]}\n" +
 				"- {repository: acme/api, repository_id: 9}",

@@ -29,20 +29,17 @@ var (
 func (s *Server) processGitHub(w http.ResponseWriter, r *http.Request) (webhookResponse, error) {
 	receivedAt := s.o.Now()
 
-	// Check the headers before the body is read.
 	verifier, err := s.checkGitHub(r)
 	if err != nil {
 		return webhookResponse{}, err
 	}
 
-	// Read the body and verify its signature.
 	b, err := s.readBody(w, r, verifier)
 	defer b.release()
 	if err != nil {
 		return webhookResponse{}, err
 	}
 
-	// Parse what all events have in common.
 	ctx, cancel := s.storeContext(r)
 	defer cancel()
 	raw, err := b.join(ctx)

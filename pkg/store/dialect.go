@@ -8,7 +8,8 @@ import (
 )
 
 // dialect is what SQLite and PostgreSQL do differently. The leases of rows differ, too: see
-// rowLeases.
+// rowLeases. Identity, which only PostgreSQL has, asks for the type. Both clockSkew methods are in
+// clock.go.
 type dialect interface {
 	// write does one thing in a transaction. nil means that it is on disk.
 	write(ctx context.Context, do func(*tx) error) error

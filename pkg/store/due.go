@@ -23,10 +23,12 @@ import (
 //	changeLocks     to now, for the first row in the queue of each environment that the lock covers
 //	WakeQueue       to now, for rows that a newer one may supersede
 //	WakeByPipeline  to now, for the row whose pipeline CircleCI sent a webhook about
+//	CheckClock      to now, for rows that are due later than a clock that is right can have saved
 //
-// Who moves report_due_at: Save, when it adds a report that is due earlier, and SaveReports.
+// Who moves report_due_at: Save, when it adds a report that is due earlier, SaveReports, and CheckClock
+// as it does due_at.
 //
-// Two rules hold for all of them:
+// Two rules hold for all of them, except that CheckClock calls no wake and leaves its rows to Overdue:
 //
 // Whoever moves a due time calls tx.wake in the same transaction. After the commit the function
 // given to OnDue is called for what is due now, and a timer is set for what is due within

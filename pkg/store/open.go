@@ -2,7 +2,7 @@
 // approvals and the audit. They live in one database because one commit often changes several of
 // them.
 //
-// A delivery becomes a deployment in the commit before its answer. Deliveries that come in at the
+// A webhook is answered only after its delivery and its deployment are committed. Deliveries that come in at the
 // same time share a commit, without waiting for more to come: PostgreSQL stores such a batch by one
 // statement, SQLite row by row, because there a statement over json_each takes longer.
 //
@@ -14,8 +14,9 @@
 // file due.go lists who changes the two times.
 //
 // Several processes may share a PostgreSQL database, and what divides the work among them is
-// PostgreSQL itself. A lease in the row (leased_until) keeps other processes from a row for 25 s
-// while one of them works on it. The lease may run out in the middle of the work, so the write is
+// PostgreSQL itself. A lease in the row (leased_until) keeps other processes from a row for 25 s,
+// and during a trigger for 25 s longer than the call may take (45 s by default), while one of them
+// works on it. The lease may run out in the middle of the work, so the write is
 // checked again: the row's version rejects one that is based on an older state of the row, and
 // reports are written only under the lease they were read with. One advisory lock per environment
 // (and one per CircleCI project), held until the transaction ends, lets only one process at a time
@@ -169,8 +170,8 @@ func newDB(o Options) *DB {
 }
 
 // OnDue sets the function that is called with tasks that are due now. It is called after the commit
-// that made them due, never inside one, on the goroutine that writes: it must not block. Before
-// OnDue nobody is notified.
+// that made them due, never inside one, on the goroutine that writes: it must not block. Tasks
+// that become due before OnDue is set are not announced.
 func (db *DB) OnDue(announce func(...deployment.Task)) { db.onDue.Store(&announce) }
 
 // Ping says whether the database can be written. It waits behind deliveries, and not behind the

@@ -8,7 +8,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// leaseFor is how long a lease keeps other workers from a row, or from its reports. It may end while
+// leaseFor is how long a lease keeps other workers from a row, or from its reports. During a trigger
+// the lease of the row is longer by the time that the call may take: see leaseEnd. It may end while
 // its worker still works: then the row's version, or for reports the end of the lease, keeps the
 // worker from writing.
 const leaseFor = 25 * time.Second

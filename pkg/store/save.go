@@ -283,14 +283,11 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 		WHERE row_id = $1`,
 		append(args, leaseArgs...)...,
 	)
-	if err != nil {
+	if err != nil || o.KeepLease {
 		return err
 	}
 
-	if !o.KeepLease {
-		t.wake(advanceTask(next.Row), due)
-	}
-
+	t.wake(advanceTask(next.Row), due)
 	return nil
 }
 

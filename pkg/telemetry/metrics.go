@@ -52,7 +52,7 @@ func New(version, commit string) *Metrics {
 		ended:   counters("seraph_deployments_total", "Deployments that ended.", "state"),
 		trigger: histogram("seraph_trigger_seconds", "From acceptance to the pipeline's existence."),
 		reportLag: histogram("seraph_report_lag_seconds",
-			"From the moment a status was owed to GitHub until it was written."),
+			"From the moment a status was to be written to GitHub until it was written."),
 		recovered: counters("seraph_recovered_total", "Deployments whose webhook never came.", "how"),
 		unconfirmed: counters("seraph_unconfirmed_total",
 			"Triggers of unknown outcome, by what a look-up made of them.", "outcome"),
@@ -146,7 +146,7 @@ func (m *Metrics) Ended(s deployment.State) { m.ended.WithLabelValues(string(s))
 // Triggered records how long after its acceptance a deployment's pipeline existed.
 func (m *Metrics) Triggered(sinceAccepted time.Duration) { m.trigger.Observe(sinceAccepted.Seconds()) }
 
-// Reported records how long a status was owed to GitHub before it was written.
+// Reported records how long a status was pending before it was written to GitHub.
 func (m *Metrics) Reported(lag time.Duration) { m.reportLag.Observe(lag.Seconds()) }
 
 // Recovered counts a deployment whose webhook was lost, by how it was found.

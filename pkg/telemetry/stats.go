@@ -32,7 +32,7 @@ func newStatsCollector(read func(context.Context) (deployment.Stats, error)) *st
 			[]string{"state"},
 			nil,
 		),
-		unsent: prometheus.NewDesc("seraph_reports_unsent", "Statuses owed to GitHub.", nil, nil),
+		unsent: prometheus.NewDesc("seraph_reports_unsent", "Statuses not yet written to GitHub.", nil, nil),
 		oldest: prometheus.NewDesc(
 			"seraph_oldest_due_seconds",
 			"How long the most overdue row has waited for a worker.",

@@ -24,8 +24,8 @@ var checkRuns = map[string]struct {
 	"valid": {
 		code: 0,
 		stdout: []string{
-			"GitHub knows us as user seraph-bot",
-			"CircleCI knows us as seraph-bot",
+			"GitHub: authenticated as user seraph-bot",
+			"CircleCI: authenticated as seraph-bot",
 			"CircleCI project gh/acme/api",
 		},
 	},
@@ -39,12 +39,12 @@ var checkRuns = map[string]struct {
 	"GitHub refuses the token": {
 		env:    map[string]string{"GITHUB_TOKEN": "ghp_wrong"},
 		code:   1,
-		stdout: []string{"wrong: GitHub does not take the credentials", "CircleCI knows us as"},
+		stdout: []string{"wrong: cannot authenticate at GitHub", "CircleCI: authenticated as"},
 	},
 	"CircleCI refuses the token": {
 		env:    map[string]string{"CIRCLECI_TOKEN": "CCIPAT_wrong"},
 		code:   1,
-		stdout: []string{"wrong: CircleCI does not take SERAPH_CIRCLECI_TOKEN", "GitHub knows us as"},
+		stdout: []string{"wrong: cannot authenticate at CircleCI with SERAPH_CIRCLECI_TOKEN", "GitHub: authenticated as"},
 	},
 	"unknown project": {
 		env:    oneRoute("project: gh/acme/nothing"),
