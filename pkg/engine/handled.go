@@ -23,7 +23,8 @@ func (e *Engine) checkNotHandled(ctx context.Context, d deployment.Deployment) d
 	e.checkDatabase(ctx)
 	now := e.Now()
 	since, checked := e.trust.handledSince(d.Row)
-	if !checked.IsZero() && now.Sub(checked) < checkAfter || !mayBeHandled(d, since, now) {
+	recent := !checked.After(now) && now.Sub(checked) < checkAfter
+	if recent || !mayBeHandled(d, since, now) {
 		return nil
 	}
 

@@ -10,6 +10,9 @@ import (
 // authPause is how long triggers are paused after an answer that may mean a bad token.
 const authPause = time.Minute
 
+// longestPause is longer than any pause. What seems longer began before the clock was set back.
+const longestPause = 2 * time.Minute
+
 // pauses remembers until when the triggers of a project are held back; project "" stands for all.
 type pauses struct {
 	mu    sync.Mutex
@@ -33,6 +36,13 @@ func (p *pauses) pause(project string, until time.Time) {
 func (p *pauses) left(project string, now time.Time) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
+	latest := now.Add(longestPause)
+	for _, name := range []string{project, ""} {
+		if p.until[name].After(latest) {
+			p.until[name] = latest
+		}
+	}
 
 	return max(p.until[project].Sub(now), p.until[""].Sub(now))
 }

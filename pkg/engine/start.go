@@ -27,7 +27,8 @@ func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
 		return e.lockTask(ctx, d)
 	}
 
-	if wait := d.NotBefore.Sub(e.Now()); wait > 0 {
+	// No pause is longer than the start timeout. What seems longer began before the clock was set back.
+	if wait := d.NotBefore.Sub(e.Now()); wait > 0 && wait <= e.Machine.StartTimeout {
 		return e.applyAndSave(ctx, d, deployment.Blocked{By: d.BlockedBy, First: true, After: wait})
 	}
 

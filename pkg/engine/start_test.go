@@ -218,6 +218,27 @@ func TestStart_AsksOnceWhileItWaits(t *testing.T) {
 	}
 }
 
+// A pause that a clock ahead of now has made ends no later than a pause can.
+func TestStart_ClockSetBack(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		pause time.Duration // until it may start
+		want  deployment.State
+	}{
+		{name: "a pause", pause: 15 * time.Minute, want: deployment.Waiting},
+		{name: "longer than a pause can be", pause: 16 * time.Minute, want: deployment.Running},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			e.between(&fakeGitHub{}, &fakeCircleCI{}, policy.Policy{})
+			d := e.accept(t, 1, func(d *deployment.Deployment) { d.NotBefore = e.now.Add(c.pause) })
+			if d = e.advanceOnce(t, d.Row); d.State != c.want {
+				t.Errorf("got %s, want %s", d.State, c.want)
+			}
+		})
+	}
+}
+
 // Nothing slow stands between the last look at the rules and the trigger.
 func TestStart_FreezeThatBeginsMeanwhile(t *testing.T) {
 	e := newTestEngine(t)

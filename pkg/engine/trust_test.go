@@ -95,6 +95,19 @@ func TestTrigger_UnknownAge(t *testing.T) {
 	}
 }
 
+// Statuses that were read at a later time by a clock that was set back since count as not read.
+func TestTrigger_StatusesReadInTheFuture(t *testing.T) {
+	e := newTestEngine(t)
+	github := &fakeGitHub{statuses: []deployment.Status{{ID: 1, State: deployment.GitHubSuccess}}}
+	e.between(github, &fakeCircleCI{}, policy.Policy{})
+
+	d := e.accept(t, 1, nil)
+	e.trust.setHandled(d.Row, e.now.Add(time.Hour))
+	if d = e.advanceOnce(t, d.Row); d.State != deployment.Errored || github.statusReads != 1 {
+		t.Errorf("got %s after %d reads of the statuses, want errored after one", d.State, github.statusReads)
+	}
+}
+
 // forgetfulRows commits, and says of one commit that it failed: the answer of the database was lost.
 type forgetfulRows struct {
 	Rows

@@ -314,17 +314,32 @@ func TestPauses_KeepTheLaterEnd(t *testing.T) {
 		second time.Duration
 		want   time.Duration
 	}{
-		{name: "the second pause is shorter", second: time.Second, want: time.Minute},
-		{name: "the second pause is longer", second: time.Hour, want: time.Hour},
+		{name: "the second pause is shorter", second: time.Second, want: 30 * time.Second},
+		{name: "the second pause is longer", second: time.Minute, want: time.Minute},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var p pauses
-			p.pause("a", now.Add(time.Minute))
+			p.pause("a", now.Add(30*time.Second))
 			p.pause("a", now.Add(c.second))
 
 			if got := p.left("a", now); got != c.want {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestPauses_ClockSetBack(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	var p pauses
+	p.pause("a", now.Add(time.Minute))
+	p.pause("", now.Add(time.Minute))
+
+	now = now.Add(-time.Hour)
+	if got := p.left("a", now); got > longestPause {
+		t.Errorf("got %v, want at most %v", got, longestPause)
+	}
+	if got := p.left("a", now.Add(longestPause)); got > 0 {
+		t.Errorf("after the longest pause: got %v, want none", got)
 	}
 }

@@ -115,9 +115,9 @@ func (c *Client) Deliveries(
 
 // Redeliver asks GitHub to attempt a delivery again (REST API, "Redeliver a delivery for a
 // repository webhook", and the same for an organization or an App). It does not wait for the
-// attempt.
+// attempt. webhook.ErrRedeliveryRefused: GitHub does not repeat this delivery.
 func (c *Client) Redeliver(ctx context.Context, hook webhook.Hook, id int64) error {
-	return c.hookCall(ctx, opRedeliver, func(ctx context.Context, api *gh.Client) error {
+	err := c.hookCall(ctx, opRedeliver, func(ctx context.Context, api *gh.Client) error {
 		req, err := api.NewRequest(http.MethodPost, fmt.Sprintf("%s/deliveries/%d/attempts", hook, id), nil)
 		if err != nil {
 			return err
@@ -131,6 +131,19 @@ func (c *Client) Redeliver(ctx context.Context, hook webhook.Hook, id int64) err
 
 		return err
 	})
+
+	var failed *Error
+	if errors.As(err, &failed) && failed.Operation == opRedeliver && failed.refusesForGood() {
+		return fmt.Errorf("%w: %w", webhook.ErrRedeliveryRefused, err)
+	}
+
+	return err
+}
+
+// refusesForGood says whether GitHub understood a call and will not answer it otherwise later: a 4xx that concerns
+// neither the credentials, a right, a rate limit nor the time that the call took.
+func (e *Error) refusesForGood() bool {
+	return e.Kind == KindInvalid || e.Kind == KindFull || e.Kind == KindDenied && e.Status == http.StatusNotFound
 }
 
 // hookCall makes a call as the App itself, or with the token. Installations may not read webhooks.

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
 // Only a missing right means that a list has no webhooks for us: callers keep the result for a day,
@@ -90,6 +92,31 @@ func TestHooks_UnreadableList(t *testing.T) {
 			var failed *Error
 			if !errors.As(err, &failed) || failed.Kind != tt.wantKind {
 				t.Errorf("got %v (%v), want an error of kind %s", got, err, tt.wantKind)
+			}
+		})
+	}
+}
+
+// A request that fails because of the delivery is distinguished from one that may succeed later.
+func TestRedeliver_RefusedForGood(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		want   bool
+	}{
+		{status: http.StatusBadRequest, want: true},
+		{status: http.StatusUnauthorized, want: false},
+		{status: http.StatusForbidden, want: false},
+		{status: http.StatusNotFound, want: true},
+		{status: http.StatusRequestTimeout, want: false},
+		{status: http.StatusUnprocessableEntity, want: true},
+		{status: http.StatusTooManyRequests, want: false},
+		{status: http.StatusBadGateway, want: false},
+	} {
+		t.Run(http.StatusText(c.status), func(t *testing.T) {
+			client := newClientWith(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) })
+			err := client.Redeliver(t.Context(), "repos/acme/api/hooks/1", 5)
+			if got := errors.Is(err, webhook.ErrRedeliveryRefused); err == nil || got != c.want {
+				t.Errorf("refused for good: got %v (%v), want %v", got, err, c.want)
 			}
 		})
 	}

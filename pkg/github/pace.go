@@ -34,6 +34,7 @@ func (p *pace) reserve(now time.Time, final bool) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
+	p.trim(now)
 	wait := p.pausedUntil.Sub(now)
 	if p.perMinute > 0 {
 		for len(p.sent) > 0 && now.Sub(p.sent[0]) >= hourWindow {
@@ -55,6 +56,16 @@ func (p *pace) reserve(now time.Time, final bool) time.Duration {
 	}
 
 	return 0
+}
+
+// trim moves what seems to be later than it can be back to now: the clock was set back since.
+func (p *pace) trim(now time.Time) {
+	if latest := now.Add(maxPause); p.pausedUntil.After(latest) {
+		p.pausedUntil = latest
+	}
+	for i := len(p.sent) - 1; i >= 0 && p.sent[i].After(now); i-- {
+		p.sent[i] = now
+	}
 }
 
 // waitFor returns how long it takes until a window has room for a write; 0 or less if it has room

@@ -33,6 +33,23 @@ func TestPace_ReserveForFinalReports(t *testing.T) {
 	}
 }
 
+// What was counted by a clock that was set back since holds nothing back for longer than it can.
+func TestPace_ClockSetBack(t *testing.T) {
+	p, at := &pace{perMinute: 8}, now
+	for range 8 {
+		p.reserve(at, true)
+	}
+	p.pause(at, time.Minute)
+
+	at = at.Add(-24 * time.Hour)
+	if wait := p.reserve(at, true); wait > minuteWindow {
+		t.Errorf("got a wait of %v, want at most %v", wait, minuteWindow)
+	}
+	if wait := p.reserve(at.Add(minuteWindow), true); wait != 0 {
+		t.Errorf("after a minute: got a wait of %v, want none", wait)
+	}
+}
+
 // At most 500 writes an hour, however evenly they come, the last quarter of them final reports.
 func TestPace_Hour(t *testing.T) {
 	p, at := &pace{perMinute: 80}, now

@@ -119,6 +119,9 @@ func (f *Fair) serve(key int64) (others []int64) {
 
 	for len(f.order) > 0 {
 		first := f.order[0]
+		if latest := now.Add(longestHold); f.held.After(latest) {
+			f.held = latest // the clock was set back
+		}
 		wait := f.held.Sub(now)
 		if wait <= 0 && !f.limiter.AllowN(now, first.Calls) {
 			r := f.limiter.ReserveN(now, first.Calls)
@@ -174,12 +177,15 @@ func (f *Fair) sweep(now time.Time) {
 	}
 }
 
-// Hold grants no turn for a while, 5 minutes at most, because the called side wants no calls.
+// longestHold is how long no turn is granted at most.
+const longestHold = 5 * time.Minute
+
+// Hold grants no turn for a while, at most longestHold, because the called side wants no calls.
 func (f *Fair) Hold(long time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 
-	if until := f.now().Add(min(long, 5*time.Minute)); until.After(f.held) {
+	if until := f.now().Add(min(long, longestHold)); until.After(f.held) {
 		f.held = until
 	}
 }

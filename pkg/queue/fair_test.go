@@ -77,6 +77,26 @@ func TestFair_HoldGrantsNothing(t *testing.T) {
 	}
 }
 
+// After the clock was set back a hold still ends.
+func TestFair_HoldWithClockSetBack(t *testing.T) {
+	f := newFairTest(10)
+	defer f.Close()
+
+	for key := range int64(100) {
+		f.Take(Request{Key: key + 1, Group: "acme/api", Calls: 2})
+	}
+
+	f.Hold(time.Minute)
+	if got := f.after(-24 * time.Hour); len(got) != 0 {
+		t.Errorf("while held: got %v, want none", got)
+	}
+
+	f.after(longestHold) // from here on the rate counts again
+	if got := f.after(time.Second); len(got) == 0 {
+		t.Error("after the longest hold: got no key, want some")
+	}
+}
+
 func TestFair_ZeroRateIsNoLimit(t *testing.T) {
 	f := newFairTest(0)
 	defer f.Close()

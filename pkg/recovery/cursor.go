@@ -38,6 +38,11 @@ func (c cursor) refuse(d webhook.HookDelivery) cursor {
 	return c
 }
 
+// hasRefused says whether a delivery is among those to ask for again.
+func (c cursor) hasRefused(d webhook.HookDelivery) bool {
+	return slices.ContainsFunc(c.Refused, func(r refusedDelivery) bool { return r.GUID == d.GUID })
+}
+
 // takeRefused returns the cursor without its refused deliveries, and those of them that GitHub can
 // still repeat.
 func (c cursor) takeRefused(now time.Time) (cursor, []webhook.HookDelivery) {

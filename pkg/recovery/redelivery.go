@@ -3,6 +3,7 @@ package recovery
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -50,7 +51,8 @@ func (r *Recovery) redeliverFailed(ctx context.Context) {
 	}
 
 	r.noteRedelivered(ctx)
-	if r.Now().Before(r.redelivery.due) {
+	// The next round is never further away. If it seems so, the clock was set back.
+	if wait := r.redelivery.due.Sub(r.Now()); wait > 0 && wait <= roundEvery {
 		return
 	}
 
@@ -175,7 +177,8 @@ func (r *Recovery) readHook(ctx context.Context, hook webhook.Hook, left *int) e
 }
 
 // readOn asks once more for what GitHub failed to take, reads on from a cursor, and returns where the
-// next round goes on.
+// next round goes on. At most half of the requests are for what failed before, so that the rest is for other
+// deliveries and hooks.
 func (r *Recovery) readOn(
 	ctx context.Context,
 	hook webhook.Hook,
@@ -184,15 +187,12 @@ func (r *Recovery) readOn(
 	left *int,
 ) (cursor, error) {
 	at, again := from.takeRefused(r.Now())
-	for i, d := range again {
-		if *left <= 0 {
-			for _, later := range again[i:] {
-				at = at.refuse(later)
-			}
+	tries := min(len(again), (*left+1)/2)
+	for _, later := range again[tries:] {
+		at = at.refuse(later) // first in the next round
+	}
 
-			return at, nil
-		}
-
+	for _, d := range again[:tries] {
 		taken, err := r.askAgain(ctx, hook, d, left)
 		if err != nil {
 			return from, err
@@ -228,7 +228,11 @@ func (r *Recovery) readPages(
 
 		after, failed, more := at.read(page, next, r.Now())
 		for _, f := range failed {
+			if at.hasRefused(f) {
+				continue // asked for above
+			}
 			if *left <= 0 {
+				at.Refused = after.Refused
 				return at, nil // this page again in the next round
 			}
 
@@ -251,7 +255,8 @@ func (r *Recovery) readPages(
 }
 
 // askAgain asks GitHub to repeat one delivery, if the store allows it. The try is counted once GitHub
-// has taken the request. taken is false if GitHub failed; the error is the store's.
+// has taken the request, or refused it because of the delivery. taken is false if GitHub did not take it; the
+// error is the store's.
 func (r *Recovery) askAgain(
 	ctx context.Context,
 	hook webhook.Hook,
@@ -273,7 +278,11 @@ func (r *Recovery) askAgain(
 
 	if err := r.Hooks.Redeliver(ctx, hook, d.ID); err != nil {
 		log.Warn().Err(err).Dur("retry_in", roundEvery).Msg("redelivery request failed")
-		return false, nil
+		if !errors.Is(err, webhook.ErrRedeliveryRefused) {
+			return false, nil
+		}
+
+		return false, r.Store.CountRedelivery(context.WithoutCancel(ctx), d.GUID)
 	}
 
 	log.Warn().Msg("redelivery requested")

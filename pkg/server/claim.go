@@ -29,8 +29,8 @@ const (
 	unknownClaimsPerMinute = 600     // of one network
 )
 
-// keyPattern is what a key can look like. Any other text is an unknown key without a look-up.
-var keyPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+// keyPattern is what the keys of deployments look like. Any other text is an unknown key without a look-up.
+var keyPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // claim answers a deploy job whether it may go on. The key, 128 random bits, is the credential. A
 // known key is never limited: behind a proxy all clients may seem to have one address, and strangers

@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// knownKey is the key of a deployment that no pipeline has claimed.
+const knownKey = "f902bc00ec78ff917187e0637c9bcfe4"
+
 func TestClaim(t *testing.T) {
 	s := newTestServer(t)
 
@@ -17,11 +20,22 @@ func TestClaim(t *testing.T) {
 		err  error
 		code int
 	}{
-		{name: "database away", body: `{"key":"free","pipeline":"p-1"}`, err: errDatabase, code: 503},
-		{name: "first pipeline", body: `{"key":"free","pipeline":"p-1"}`, code: 200},
-		{name: "same pipeline, its next job", body: `{"key":"free","pipeline":"p-1"}`, code: 200},
-		{name: "another pipeline", body: `{"key":"free","pipeline":"p-2"}`, code: 409},
+		{name: "database away", body: `{"key":"` + knownKey + `","pipeline":"p-1"}`, err: errDatabase, code: 503},
+		{name: "first pipeline", body: `{"key":"` + knownKey + `","pipeline":"p-1"}`, code: 200},
+		{name: "same pipeline, its next job", body: `{"key":"` + knownKey + `","pipeline":"p-1"}`, code: 200},
+		{name: "another pipeline", body: `{"key":"` + knownKey + `","pipeline":"p-2"}`, code: 409},
 		{name: "unknown key", body: `{"key":"guess","pipeline":"p-2"}`, code: 404},
+		{
+			name: "unknown key that looks like one of ours",
+			body: `{"key":"00000000000000000000000000000000","pipeline":"p-2"}`,
+			code: 404,
+		},
+		{
+			name: "key that is not one of ours is not looked up",
+			body: `{"key":"f902bc00ec78ff917187e0637c9bcfeX","pipeline":"p-2"}`,
+			err:  errDatabase,
+			code: 404,
+		},
 		{
 			name: "key with a NUL is not looked up",
 			body: `{"key":"a\u0000b","pipeline":"p-1"}`,
@@ -34,7 +48,7 @@ func TestClaim(t *testing.T) {
 			err:  errDatabase,
 			code: 404,
 		},
-		{name: "malformed pipeline", body: `{"key":"free","pipeline":"../p"}`, code: 400},
+		{name: "malformed pipeline", body: `{"key":"` + knownKey + `","pipeline":"../p"}`, code: 400},
 		{name: "empty key", body: `{"key":"","pipeline":"p-1"}`, code: 400},
 		{name: "key of another type", body: `{"key":1}`, code: 400},
 		{name: "null", body: `null`, code: 400},
@@ -78,12 +92,12 @@ func TestClaim_LimitsUnknownKeysOnly(t *testing.T) {
 	if got, want := claimFrom("192.0.2.1:1", "guess"), http.StatusNotFound; got != want {
 		t.Errorf("unknown key, another network: got %d, want %d", got, want)
 	}
-	if got, want := claimFrom("[2001:db8::2]:1", "free"), http.StatusOK; got != want {
+	if got, want := claimFrom("[2001:db8::2]:1", knownKey), http.StatusOK; got != want {
 		t.Errorf("known key, same network: got %d, want %d", got, want)
 	}
 
 	for range 2*unknownClaimsPerMinute + 1 {
-		if got := claimFrom("192.0.2.1:1", "free"); got != http.StatusOK {
+		if got := claimFrom("192.0.2.1:1", knownKey); got != http.StatusOK {
 			t.Fatalf("known key, many times: got %d, want 200", got)
 		}
 	}

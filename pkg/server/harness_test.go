@@ -58,7 +58,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		store:    newFakeStore(),
 		routes:   &fakeRoutes{ignored: "elsewhere"},
 		waker:    &fakeWaker{},
-		claims:   &fakeClaims{pipelines: map[string]string{"free": ""}},
+		claims:   &fakeClaims{pipelines: map[string]string{knownKey: ""}},
 		reader:   &fakeReader{},
 		commands: &fakeCommands{},
 	}

@@ -91,8 +91,9 @@ func (b *testDB) intakeOf() *writer {
 func (b *testDB) holdIntake() (release func()) {
 	b.t.Helper()
 	entered, leave := make(chan struct{}), make(chan struct{})
+	enter := sync.OnceFunc(func() { close(entered) }) // it is tried again if its batch fails
 	hold := newItem(context.Background(), func(*tx) error {
-		close(entered)
+		enter()
 		<-leave
 		return nil
 	})

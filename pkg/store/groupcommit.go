@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime/debug"
+	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // ErrFull says that too many writes wait. The caller should try again soon.
@@ -16,10 +19,12 @@ var ErrFull = errors.New("too many writes wait for the database")
 var ErrClosed = errors.New("the database is closed")
 
 // maxBatch is how many writes share one commit. On SQLite the writes of workers take turns with
-// deliveries: fewer share a commit there, so that deliveries do not wait for long.
+// deliveries. There fewer share a commit, and still fewer while a delivery waits, so that it does
+// not wait for long.
 const (
 	maxBatch       = 256
 	maxWorkerBatch = 32
+	minWorkerBatch = 4
 )
 
 // writer commits writes in batches. It takes all that waits, without waiting for more, commits it
@@ -32,12 +37,13 @@ type writer struct {
 	maxBatch int
 	prepares bool // keeps prepared statements: for a pool of one connection
 	queue    chan *item
+	busy     atomic.Bool // it has taken writes and has not answered them yet
 
-	// commit commits a batch and answers its items. An error means that nothing was committed
-	// and no item was answered.
-	commit func([]*item) error
-	// split divides a batch into those that commit takes; nil: it takes any batch.
-	split func([]*item) [][]*item
+	// process commits and answers an item, and what waits behind it.
+	process func(first *item)
+	// yields says whether to take no more than minWorkerBatch items, because others wait for the
+	// connection.
+	yields func() bool
 
 	mu     sync.RWMutex
 	closed bool
@@ -75,7 +81,8 @@ func newWriter(db *DB, pool *sql.DB) *writer {
 		statements: map[string]*sql.Stmt{},
 	}
 
-	w.commit = func(batch []*item) error { return w.commitItems(context.Background(), batch) }
+	w.process = w.processItems
+	w.yields = func() bool { return false }
 	return w
 }
 
@@ -126,57 +133,69 @@ func (w *writer) put(it *item) error {
 
 func (w *writer) loop() {
 	for first := range w.queue {
-		batch := w.collect(first)
-		if w.split == nil {
-			w.run(batch)
-		} else {
-			for _, part := range w.split(batch) {
-				w.run(part)
-			}
-		}
+		w.busy.Store(true)
+		w.process(first)
+		w.busy.Store(false)
 
 		w.prepare()
 	}
 }
 
-// collect adds to the first item what waits behind it.
-func (w *writer) collect(first *item) []*item {
-	batch := append(make([]*item, 0, 16), first)
-	for len(batch) < w.maxBatch {
-		select {
-		case it, ok := <-w.queue:
-			if !ok {
-				return batch
+// waiting gives an item and what waits behind it.
+func (w *writer) waiting(first *item) iter.Seq[*item] {
+	return func(yield func(*item) bool) {
+		if !yield(first) {
+			return
+		}
+
+		for n := 1; n < w.maxBatch; n++ {
+			if n >= minWorkerBatch && w.yields() {
+				return
 			}
 
-			batch = append(batch, it)
-		default:
-			return batch
-		}
-	}
-
-	return batch
-}
-
-func (w *writer) run(batch []*item) {
-	err := w.commit(batch)
-	switch {
-	case err == nil:
-	case len(batch) == 1:
-		batch[0].done <- fmt.Errorf("commit write: %w", err)
-	default:
-		for _, it := range batch {
-			w.run([]*item{it})
+			select {
+			case it, ok := <-w.queue:
+				if !ok || !yield(it) {
+					return
+				}
+			default:
+				return
+			}
 		}
 	}
 }
 
-// commitItems does the items of a batch one after the other in one transaction. An item that fails
-// before it has written anything does not disturb the others.
-func (w *writer) commitItems(ctx context.Context, batch []*item) error {
+func (w *writer) processItems(first *item) {
+	ctx := context.Background() // a context that can end would cost a goroutine for each statement
+	batch, err := w.commitItems(ctx, w.waiting(first))
+	if err != nil {
+		tryEach(batch, err, func(it *item) error {
+			_, err := w.commitItems(ctx, slices.Values([]*item{it}))
+			return err
+		})
+	}
+}
+
+// tryEach commits the items of a batch that failed one by one.
+func tryEach(batch []*item, err error, commit func(*item) error) {
+	for _, it := range batch {
+		if len(batch) > 1 {
+			err = commit(it)
+		}
+		if err != nil {
+			it.done <- fmt.Errorf("commit write: %w", err)
+		}
+	}
+}
+
+// commitItems does items one after the other in one transaction, and answers them. It takes them
+// only when the transaction has begun, so that those that come in until then are among them. An item
+// that fails before it has written anything does not disturb the others. An error means that nothing
+// was committed and no item of the batch was answered.
+func (w *writer) commitItems(ctx context.Context, items iter.Seq[*item]) (batch []*item, err error) {
 	sqltx, err := w.pool.BeginTx(ctx, nil)
 	if err != nil {
-		return err
+		return slices.Collect(items), err
 	}
 
 	defer func() { _ = sqltx.Rollback() }() // after a commit it does nothing
@@ -187,17 +206,18 @@ func (w *writer) commitItems(ctx context.Context, batch []*item) error {
 		w.inBatch = map[string]*sql.Stmt{}
 	}
 
-	results := make([]error, len(batch))
-	for i, it := range batch {
+	var results []error
+	for it := range items {
 		it.tx = shared
-		results[i] = it.run()
-		if results[i] != nil && it.tx.wrote {
-			return results[i] // what it wrote must be rolled back
+		err := it.run()
+		batch, results = append(batch, it), append(results, err)
+		if err != nil && it.tx.wrote {
+			return batch, err // what it wrote must be rolled back
 		}
 	}
 
 	if err := sqltx.Commit(); err != nil {
-		return err
+		return batch, err
 	}
 
 	for i, it := range batch {
@@ -208,7 +228,7 @@ func (w *writer) commitItems(ctx context.Context, batch []*item) error {
 		it.done <- results[i]
 	}
 
-	return nil
+	return batch, nil
 }
 
 // run does one item, unless its caller has left.

@@ -65,7 +65,7 @@ func openPostgres(ctx context.Context, db *DB) error {
 	db.noteSkew(skew)
 
 	p.intake = newWriter(db, p.intakeDB)
-	p.intake.split, p.intake.commit = splitBatch, p.commitIntake
+	p.intake.process = p.processIntake
 	p.intake.start()
 	return nil
 }
@@ -105,18 +105,15 @@ func settings(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// intakeSettings make the server keep its plan of acceptStatement. It would otherwise make a plan
-// for each batch, which takes a tenth of the batch's time. Since the plan is kept while the tables
-// grow, it must not read them whole, which is what is planned for small tables.
+// intakeSettings also keep acceptStatement from reading whole tables. The server keeps the plan of a
+// statement that it has seen a few times. A plan that was made while the tables were small would
+// read them whole, and would be used until the server looks at the tables again, while they grow.
 func intakeSettings(ctx context.Context, conn *pgx.Conn) error {
 	if err := settings(ctx, conn); err != nil {
 		return err
 	}
 
-	_, err := conn.Exec(ctx, `
-		SELECT
-			set_config('plan_cache_mode', 'force_generic_plan', false),
-			set_config('enable_seqscan', 'off', false)`)
+	_, err := conn.Exec(ctx, `SELECT set_config('enable_seqscan', 'off', false)`)
 	return err
 }
 
@@ -198,13 +195,19 @@ func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
 	return err
 }
 
-// waitForTurn waits until one of the connections is free for a write.
+// waitForTurn waits until a write may use one of the connections. While deliveries are being stored
+// only two may, so that the server has time for the deliveries.
 func (p *postgres) waitForTurn(ctx context.Context) (leave func(), err error) {
-	if err := p.turn.Acquire(ctx, 1); err != nil {
+	share := int64(1)
+	if p.intake.busy.Load() {
+		share = rowConnections / 2
+	}
+
+	if err := p.turn.Acquire(ctx, share); err != nil {
 		return nil, fmt.Errorf("wait for a connection to the database: %w", err)
 	}
 
-	return func() { p.turn.Release(1) }, nil
+	return func() { p.turn.Release(share) }, nil
 }
 
 // endedByOther reports whether the server ended a transaction because of another one. Nothing of it

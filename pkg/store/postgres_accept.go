@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -151,13 +152,25 @@ func (in *incoming) ids() [2]int64 {
 	return [2]int64{in.delivery.RepositoryID, in.delivery.DeploymentID}
 }
 
-// commitIntake commits a part of a batch that splitBatch made, and answers it.
+// processIntake commits and answers an item of the intake queue, and what waits behind it.
+func (p *postgres) processIntake(first *item) {
+	for _, part := range splitBatch(slices.Collect(p.intake.waiting(first))) {
+		err := p.commitIntake(part)
+		if err != nil {
+			tryEach(part, err, func(it *item) error { return p.commitIntake([]*item{it}) })
+		}
+	}
+}
+
+// commitIntake commits a part of a batch that splitBatch made, and answers it. An error means that
+// no item was answered.
 func (p *postgres) commitIntake(batch []*item) error {
 	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
 	defer cancel()
 
 	if batch[0].incoming == nil {
-		return p.intake.commitItems(ctx, batch)
+		_, err := p.intake.commitItems(ctx, slices.Values(batch))
+		return err
 	}
 
 	rows, err := p.intakeDB.QueryContext(ctx, acceptStatement, acceptParameters(batch)...)

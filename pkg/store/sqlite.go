@@ -55,6 +55,7 @@ func openSQLite(ctx context.Context, db *DB, path string) error {
 
 	l.writer, l.intake = newWriter(db, db.wdb), newWriter(db, db.wdb)
 	l.writer.maxBatch = maxWorkerBatch
+	l.writer.yields = l.intake.busy.Load
 	for _, w := range []*writer{l.writer, l.intake} {
 		w.prepares = true
 		w.start()

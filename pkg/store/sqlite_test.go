@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -89,9 +90,10 @@ func TestSQLite_LeasesEndWithTheProcess(t *testing.T) {
 // holdWriter keeps the workers' writer busy, so that what is put after it becomes one batch.
 func holdWriter(b *testDB) (release func()) {
 	entered, leave := make(chan struct{}), make(chan struct{})
+	enter := sync.OnceFunc(func() { close(entered) }) // it is tried again if its batch fails
 	go func() {
 		_ = b.write(context.Background(), func(*tx) error {
-			close(entered)
+			enter()
 			<-leave
 			return nil
 		})

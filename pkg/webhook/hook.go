@@ -1,6 +1,13 @@
 package webhook
 
-import "time"
+import (
+	"errors"
+	"time"
+)
+
+// ErrRedeliveryRefused says that GitHub refused to repeat a delivery for a reason that lies in the delivery, so
+// that it will hardly repeat it later.
+var ErrRedeliveryRefused = errors.New("redelivery refused")
 
 // Hook identifies a webhook at GitHub that sends to this service. It is the hook's path below the
 // API, such as repos/acme/api/hooks/1 or app/hook.
