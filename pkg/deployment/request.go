@@ -82,12 +82,35 @@ func PayloadDigest(payload json.RawMessage) string {
 		case value == nil, value == "", fields != nil && len(fields) == 0:
 			text = nil
 		default:
-			text, _ = json.Marshal(value) // cannot fail: it was decoded from JSON
+			text, _ = json.Marshal(plainNumbers(value)) // cannot fail: it was decoded from JSON
 		}
 	}
 
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
+}
+
+// plainNumbers spells numbers with a fraction or an exponent in one way: 1.10 and 1.1 are the same.
+// Integers keep their digits, however many they have.
+func plainNumbers(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for name, field := range v {
+			v[name] = plainNumbers(field)
+		}
+	case []any:
+		for i, element := range v {
+			v[i] = plainNumbers(element)
+		}
+	case json.Number:
+		number, err := v.Float64()
+		if err != nil || !strings.ContainsAny(v.String(), ".eE") {
+			return v
+		}
+		return number
+	}
+
+	return value
 }
 
 // decodePayload decodes a JSON text whose numbers stay as they are written.

@@ -23,6 +23,7 @@ func TestPayloadDigest(t *testing.T) {
 		{name: "a value", a: `{"a":1}`, b: `{"a":2}`, same: false},
 		{name: "a key more", a: `{"a":1}`, b: `{"a":1,"seraph_force":"x"}`, same: false},
 		{name: "a large number", a: `{"a":9007199254740993}`, b: `{"a":9007199254740992}`, same: false},
+		{name: "spelling of a fraction", a: `{"a":[1.10,1e2]}`, b: `{"a":[1.1,100.0]}`, same: true},
 		{name: "text and number", a: `{"a":1}`, b: `{"a":"1"}`, same: false},
 		{name: "lists", a: `[1,2]`, b: `[2,1]`, same: false},
 		{name: "no JSON", a: `{`, b: `[`, same: false},
