@@ -49,7 +49,10 @@ func (p Policy) IsShared(a deployment.Actor, membership Fact[Membership]) bool {
 	}
 
 	accounts := Subjects{Users: p.SharedAccounts}
-	return slices.Contains(p.SharedIDs, a.ID) || accounts.listsID(a.ID) || accounts.listsLogin(a.Login) || accounts.listsLogin(membership.Value.Login)
+	return slices.Contains(p.SharedIDs, a.ID) ||
+		accounts.listsID(a.ID) ||
+		accounts.listsLogin(a.Login) ||
+		accounts.listsLogin(membership.Value.Login)
 }
 
 // describeMissing says how many approvals are missing, and how many were given if there are some.
