@@ -8,14 +8,18 @@ type Person struct {
 	Login string `json:"login"`
 }
 
-// OnBehalf names the person for whom a client asks. A token with the scope behalf must give it, any
-// other token may not.
+// OnBehalf names the person for whom a client asks: by their GitHub id, or as a user of a chat
+// system. A token with the scope behalf must name one, any other token may not.
 type OnBehalf struct {
-	Actor *Person `json:"actor,omitempty"`
+	Actor *Person   `json:"actor,omitempty"`
+	Chat  *ChatUser `json:"person,omitempty"`
 }
 
-// Person returns the person for whom the client asks; nil: it asks for itself.
+// Person returns the person at GitHub for whom the client asks; nil: it names none.
 func (o OnBehalf) Person() *Person { return o.Actor }
+
+// ChatUser returns the user of a chat system for whom the client asks; nil: it names none.
+func (o OnBehalf) ChatUser() *ChatUser { return o.Chat }
 
 // ApproveRequest approves a waiting deployment.
 type ApproveRequest struct {
