@@ -405,14 +405,16 @@ func TestPinnedNames_OfPolicy(t *testing.T) {
 		Force:     &policy.Subjects{Teams: []string{"id:6"}},
 		Approvals: &policy.Approvals{Users: []string{"bob"}, Teams: []string{"acme/leads"}},
 
+		HoldApprovers:  &policy.Subjects{Users: []string{"carol"}, Teams: []string{"acme/holds"}},
+		RollbackAllow:  &policy.Subjects{Users: []string{"erin"}, Teams: []string{"acme/oncall"}},
 		SharedAccounts: []string{"deploy-bot", "id:7"},
 	}
 
 	users, teams := p.Names()
-	if diff := cmp.Diff([]string{"alice", "bob", "deploy-bot"}, users); diff != "" {
+	if diff := cmp.Diff([]string{"alice", "carol", "erin", "bob", "deploy-bot"}, users); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"acme/sre", "acme/leads"}, teams); diff != "" {
+	if diff := cmp.Diff([]string{"acme/sre", "acme/holds", "acme/oncall", "acme/leads"}, teams); diff != "" {
 		t.Errorf("teams (-want +got):\n%s", diff)
 	}
 }

@@ -173,6 +173,8 @@ var routeKeys = []string{
 	policy.RuleFreeze,
 	policy.RuleApprovals,
 	policy.RuleForce,
+	"holds",
+	"rollback",
 	"locked",
 	policy.RuleMaxWait,
 }

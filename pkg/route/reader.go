@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -144,6 +145,21 @@ func (r *reader) duration(m mapping, key string, otherwise time.Duration) time.D
 	}
 
 	return d
+}
+
+// number reads the whole number under a key, from 1 to a limit.
+func (r *reader) number(m mapping, key string, limit int) int {
+	s, n := r.text(m, key)
+	if n == nil {
+		return 1
+	}
+
+	number, err := strconv.Atoi(s)
+	if err != nil || number < 1 || number > limit || !printsAsWritten(s) {
+		r.problem(n, "%s %q must be a number from 1 to %d", key, s, limit)
+	}
+
+	return number
 }
 
 // boolean reads the true or false under a key; false if it is not there.

@@ -103,8 +103,10 @@ type Route struct {
 	FixedRef    bool // what is built does not depend on the deployment
 	FixedConfig bool // nor does the ref that the configuration is read from
 	Policy      policy.Policy
+	Revision    deployment.Revision
 
-	Revision deployment.Revision
+	// RollbackKeep is how many successes of each environment are kept as targets of a rollback.
+	RollbackKeep int
 
 	hasRules       bool // Policy is not empty
 	repositoryID   int64
