@@ -21,6 +21,9 @@ type Table struct {
 	routes     []Route
 	taskPrefix string
 	own        *OwnApp // nil: there is none
+
+	people         []Person
+	slackWorkspace string
 }
 
 // OwnApp is Seraph's own GitHub App. Its deployments are always accepted. Where an event does not name
@@ -105,10 +108,16 @@ type Route struct {
 	Policy      policy.Policy
 	Revision    deployment.Revision
 
+	App    string         // what people call it; empty: they write out the repository
+	Ask    []string       // channels or rooms in which it may be asked for; nil: in any
+	Notify []Notification // who is told about its deployments
+	Logs   bool           // the last lines of a failing step may be shown
+
 	// RollbackKeep is how many successes of each environment are kept as targets of a rollback.
 	RollbackKeep int
 
-	hasRules       bool // Policy is not empty
+	hasRules       bool  // Policy is not empty
+	isProduction   *bool // nil: the name of the environment decides
 	repositoryID   int64
 	tasks          []glob
 	apps           []string
