@@ -60,6 +60,17 @@ func (t *Table) WithOwnApp(own *OwnApp) *Table {
 // Routes returns the routes in their order.
 func (t *Table) Routes() []Route { return slices.Clone(t.routes) }
 
+// Repositories returns the repositories that routes name without a pattern, as they are written.
+func (t *Table) Repositories() []deployment.Repository {
+	var list []deployment.Repository
+	for _, r := range t.routes {
+		if owner, name, ok := r.LiteralRepository(); ok {
+			list = append(list, deployment.Repository{Owner: owner, Name: name})
+		}
+	}
+	return list
+}
+
 // Policy returns the rules for a request, as they are configured now; false if no route matches. An
 // empty task stands for the usual one.
 func (t *Table) Policy(req deployment.Request) (policy.Policy, bool) {
