@@ -90,6 +90,9 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 	if err := t.insertHistory(next, changes); err != nil {
 		return err
 	}
+	if err := t.saveProject(next.Target, changes.Project); err != nil {
+		return err
+	}
 
 	t.acts = append(t.acts, changes.Audit...)
 	return t.wakeNext(old, next)
