@@ -53,7 +53,10 @@ type Deployment struct {
 	Ref          string
 	Task         string
 	Environment  string
+	Description  string
 	Payload      json.RawMessage
+	Production   bool
+	App          string // slug of the app that created it; empty: none
 	Creator      string // the present login
 	CreatorID    int64
 	At           time.Time
@@ -280,7 +283,14 @@ func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, res
 	if !found {
 		return "", errorResponse(http.StatusUnprocessableEntity, "No ref found for: "+in.Ref)
 	}
-	if c.repo.behind[in.Ref] && (in.AutoMerge == nil || *in.AutoMerge) {
+	merges := in.AutoMerge == nil || *in.AutoMerge
+	if merges && c.repo.conflicts[in.Ref] {
+		return "", errorResponse(
+			http.StatusConflict,
+			fmt.Sprintf("Conflict merging %s into %s.", c.repo.DefaultBranch, in.Ref),
+		)
+	}
+	if merges && c.repo.behind[in.Ref] {
 		message := fmt.Sprintf("Auto-merged %s into %s on deployment.", c.repo.DefaultBranch, in.Ref)
 		return "", &response{status: http.StatusAccepted, body: wire.Object{"message": message}}
 	}
@@ -288,13 +298,22 @@ func (s *Server) checkDeployment(c *call, in deploymentRequest) (sha string, res
 	return sha, s.checkContexts(sha, in)
 }
 
-// checkContexts answers 409 unless the commit statuses that the request requires are all success.
+// checkContexts answers 409 unless the commit statuses and check runs that the request requires are all
+// success. A skipped check run is not.
 func (s *Server) checkContexts(sha string, in deploymentRequest) *response {
 	var open []wire.Object
 	for _, status := range newestPerContext(s.facts(sha).statuses) {
 		wanted := in.RequiredContexts == nil || slices.Contains(*in.RequiredContexts, status.Context)
 		if wanted && status.State != "success" {
 			open = append(open, wire.Object{"context": status.Context, "state": status.State})
+		}
+	}
+
+	for _, run := range s.facts(sha).checks {
+		wanted := in.RequiredContexts == nil || slices.Contains(*in.RequiredContexts, run.Name)
+		if wanted && run.Conclusion != "success" {
+			state := cmp.Or(run.Conclusion, "pending")
+			open = append(open, wire.Object{"context": run.Name, "state": state})
 		}
 	}
 

@@ -82,8 +82,10 @@ func (d *description) request(r *http.Request) (*openapi3filter.RequestValidatio
 	}
 
 	// the name of a ref is one parameter, whatever slashes are in it
-	if before, name, ok := strings.Cut(copied.URL.Path, "/git/ref/"); ok {
-		copied.URL.RawPath = before + "/git/ref/" + url.PathEscape(name)
+	for _, operation := range []string{"/git/ref/", "/git/matching-refs/"} {
+		if before, name, ok := strings.Cut(copied.URL.Path, operation); ok {
+			copied.URL.RawPath = before + operation + url.PathEscape(name)
+		}
 	}
 
 	copied.URL.Host, copied.URL.Scheme = "", ""
