@@ -2,32 +2,33 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/seraph-deploy/seraph/pkg/app"
+	"github.com/seraph-deploy/seraph/pkg/cli"
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
 // checkTimeout bounds all questions to GitHub and CircleCI together.
 const checkTimeout = 2 * time.Minute
 
-func (p *program) checkCommand() *command {
+func (p *program) checkCommand() *cobra.Command {
 	offline := false
-	return &command{
-		name:      "check",
-		arguments: "[--offline]",
-		short:     "check the configuration, and ask GitHub and CircleCI whether it is right",
-		long: "Check the configuration and print every problem at once. Then ask GitHub and CircleCI whether\n" +
+	check := &cobra.Command{
+		Use:   "check [--offline]",
+		Short: "check the configuration, and ask GitHub and CircleCI whether it is right",
+		Long: "Check the configuration and print every problem at once. Then ask GitHub and CircleCI whether\n" +
 			"they accept the credentials, and whether each route's project and pipeline definition exist.\n" +
 			"Exit code 1 means that something there is wrong, 2 that the configuration is.",
-		example: "seraph check --env-file deploy/example.env --env-file .env",
-		flags: func(flags *flag.FlagSet) {
-			flags.BoolVar(&offline, "offline", false, "do not ask GitHub and CircleCI")
-		},
-		run: func(ctx context.Context, _ []string) error { return p.check(ctx, offline) },
+		Example: "seraph check --env-file deploy/example.env --env-file .env",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.check(cmd.Context(), offline) },
 	}
+
+	check.Flags().BoolVar(&offline, "offline", false, "do not ask GitHub and CircleCI")
+	return check
 }
 
 func (p *program) check(ctx context.Context, offline bool) error {
@@ -57,7 +58,7 @@ func (p *program) check(ctx context.Context, offline bool) error {
 	}
 
 	if wrong {
-		return exitError{exitFailed}
+		return cli.ExitError{Code: cli.ExitFailed}
 	}
 
 	return nil
