@@ -23,8 +23,8 @@ type Config struct {
 	Repositories    string // comma-separated; others are added by their first deployment
 	AppProjects     []appProject
 	People          map[string]int64 // ids by login; others are added when they do something
-	Step            time.Duration // time between the stages of a CircleCI scenario
-	Enterprise      bool          // be a GitHub Enterprise Server: API below /api/v3, no rate limits
+	Step            time.Duration    // time between the stages of a CircleCI scenario
+	Enterprise      bool             // be a GitHub Enterprise Server: API below /api/v3, no rate limits
 	ListScenarios   bool
 
 	appProjects string // the flags that become AppProjects and People
