@@ -35,8 +35,10 @@ func TestEvaluate_Rollback(t *testing.T) {
 	}{
 		{name: "waits for approvals", decision: DecisionWait, code: CodeApprovalsMissing},
 		{
-			name:     "not allowed",
-			change:   func(_ *Policy, r *Request, f *Facts) { r.Requester, f.Requester = deployment.Actor{ID: 3}, Known(Membership{}) },
+			name: "not allowed",
+			change: func(_ *Policy, r *Request, f *Facts) {
+				r.Requester, f.Requester = deployment.Actor{ID: 3}, Known(Membership{})
+			},
 			decision: DecisionReject,
 			code:     CodeNotAllowed,
 		},
