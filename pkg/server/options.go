@@ -42,6 +42,7 @@ type Options struct {
 	Reader      DeploymentReader
 	Deliveries  DeliveryReader
 	Deployments DeploymentCommands
+	Orders      OrderCommands
 	Locks       LockCommands
 	LockReader  LockReader
 
