@@ -60,3 +60,33 @@ func TestPersons_ApproveThroughABot(t *testing.T) {
 	h.expectAPI("POST", approve, botToken, dave, 200, `"decision":"allow"`)
 	h.expectEnd(d, "success", "")
 }
+
+// TestPersons_WhoAskedABotCannotApprove orders a deployment through a bot. It belongs to the person who asked, and
+// neither this person nor the bot itself can approve it.
+func TestPersons_WhoAskedABotCannotApprove(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, setup{})
+	h.gh.AddRepository("acme/api")
+	h.env["API_TOKENS"] = "e2e:read:" + apiToken + ",hubot:behalf=hubot-slack/T0ACME001:" + botToken
+	h.env["ROUTES"] = fmt.Sprintf("slack: {workspace: T0ACME001}\npeople:\n"+
+		"  - {id: %d, login: alice, slack: U0ALICE01}\n  - {id: %d, login: dave, slack: U0DAVE001}\n"+
+		"routes:\n  - repository: acme/api\n    approvals: {count: 1, users: [alice, dave]}\n    circleci: {branch: main}",
+		h.gh.AddUser("alice"), h.gh.AddUser("dave")) + orderParameters
+	h.start()
+
+	alice := `"person":{"face":"hubot-slack","workspace":"T0ACME001","user":"U0ALICE01"}`
+	body := "{" + alice + `,"repository":"acme/api","environment":"production","ref":"main"` + scenarioSuccess + "}"
+	var o ordered
+	decode(t, []byte(h.expectAPI("POST", "/deployments", botToken, body, 201, "")), &o)
+	if got := o.Deployment.Requester; got.ID != h.gh.AddUser("alice") || got.Login != "alice" || got.Token != "hubot" {
+		t.Errorf("got requester %+v, want alice by hubot", got)
+	}
+
+	d := h.created(o.Deployment.ID)
+	h.expectWaiting(d, "dave")
+	approve := fmt.Sprintf("/deployments/%d/approve", d.ID)
+	h.expectAPI("POST", approve, botToken, "{"+alice+"}", 403, "alice requested the deployment")
+	h.expectAPI("POST", approve, botToken, "{}", 400, "")
+	h.expectAPI("POST", approve, botToken, personBody("hubot-slack", "T0ACME001", "U0DAVE001"), 200, `"decision":"allow"`)
+	h.expectEnd(d, "success", "")
+}
