@@ -28,6 +28,7 @@ type pushedWorld struct {
 	truth  *deployment.Request
 	calls  int
 	pushes []push
+	failed []int // numbers of the calls that GitHub does not answer
 
 	started []started
 }
@@ -64,9 +65,9 @@ const (
 	mallory = 7
 )
 
-// call counts a call and makes the pushes that are due. A push takes longer than the moment between the
-// last look at the ref and the trigger, so time passes.
-func (w *pushedWorld) call() {
+// call counts a call, makes the pushes that are due, and says whether GitHub does not answer. A push takes
+// longer than the moment between the last look at the ref and the trigger, so time passes.
+func (w *pushedWorld) call() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
@@ -83,6 +84,11 @@ func (w *pushedWorld) call() {
 		}
 		return true
 	})
+
+	if slices.Contains(w.failed, w.calls) {
+		return errors.New("502")
+	}
+	return nil
 }
 
 func (w *pushedWorld) head(ref string) string {
@@ -108,12 +114,13 @@ func (w *pushedWorld) resolve(ref string) string {
 }
 
 func (w *pushedWorld) Statuses(context.Context, deployment.Request) ([]deployment.Status, error) {
-	w.call()
-	return nil, nil
+	return nil, w.call()
 }
 
 func (w *pushedWorld) Deployment(context.Context, deployment.Request) (deployment.Request, error) {
-	w.call()
+	if err := w.call(); err != nil {
+		return deployment.Request{}, err
+	}
 	if w.truth == nil {
 		return deployment.Request{}, policy.ErrMissing
 	}
@@ -126,7 +133,10 @@ func (w *pushedWorld) Heads(
 	ref deployment.Ref,
 	_ bool,
 ) (deployment.Heads, error) {
-	w.call()
+	if err := w.call(); err != nil {
+		return deployment.Heads{}, err
+	}
+
 	heads := deployment.Heads{}
 	switch ref.Kind {
 	case deployment.RefBare:
@@ -143,7 +153,7 @@ func (w *pushedWorld) Heads(
 }
 
 func (w *pushedWorld) Project(_ context.Context, slug string) (deployment.Project, deployment.Event) {
-	w.call()
+	_ = w.call() // CircleCI answers
 	return deployment.Project{ID: "uuid", Slug: slug}, nil
 }
 
@@ -192,8 +202,7 @@ func (w *pushedWorld) CancelWorkflow(context.Context, string) error { return nil
 
 // Person implements gate.People.
 func (w *pushedWorld) Person(_ context.Context, id int64, _ deployment.Repository, _ int64) (string, error) {
-	w.call()
-	return map[int64]string{alice: "alice", mallory: "mallory"}[id], nil
+	return map[int64]string{alice: "alice", mallory: "mallory"}[id], w.call()
 }
 
 // PersonByLogin implements gate.People.
@@ -229,7 +238,10 @@ func (w *pushedWorld) Checks(
 	_ int64,
 	q policy.CheckQuery,
 ) ([]policy.Check, error) {
-	w.call()
+	if err := w.call(); err != nil {
+		return nil, err
+	}
+
 	check := policy.Check{Name: "build", Status: true, State: policy.CheckPending}
 	switch {
 	case w.isGreen(q.SHA):
@@ -258,7 +270,7 @@ func (w *pushedWorld) Compare(context.Context, deployment.Repository, int64, str
 
 var errNotAsked = errors.New("no rule of this test asks that")
 
-// drawWorld draws commits, their checks, and pushes.
+// drawWorld draws commits, their checks, pushes, and calls that fail.
 func drawWorld(rt *rapid.T, pass func(time.Duration)) *pushedWorld {
 	w := &pushedWorld{pass: pass, refs: map[string]string{}, green: map[string]int{}}
 	for _, name := range pushedRefs {
@@ -282,5 +294,6 @@ func drawWorld(rt *rapid.T, pass func(time.Duration)) *pushedWorld {
 		w.pushes = append(w.pushes, p)
 	}
 
+	w.failed = rapid.SliceOfN(rapid.IntRange(1, 8), 0, 1).Draw(rt, "failed calls")
 	return w
 }
