@@ -1,0 +1,367 @@
+package chaos
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/test/sim"
+	"github.com/seraph-deploy/seraph/test/sim/circleci"
+	"github.com/seraph-deploy/seraph/test/sim/github"
+)
+
+const (
+	ruledEvery = 3 // one deployment in so many is on a route with rules
+	mayDeploy  = "alice"
+	stranger   = "mallory"
+	unrouted   = "sandbox" // no route with rules is for this environment
+)
+
+// ruledEnvironments are few, so that deployments wait for each other, and people push meanwhile.
+var ruledEnvironments = []string{"live-1", "live-2"}
+
+// ruledKind is where the pipelines of a route with rules read their configuration from.
+type ruledKind int
+
+const (
+	requested  ruledKind = iota // the ref that was asked for, at the commit that was judged
+	branch                      // main, which is also what is built
+	definition                  // main, while the ref that was asked for is built
+	ruledKinds
+)
+
+// ruledRepository has a route with rules.
+type ruledRepository struct {
+	name string
+	kind ruledKind
+}
+
+func ruledRepositories(n int) []ruledRepository {
+	var all []ruledRepository
+	for i := range n {
+		all = append(all, ruledRepository{name: fmt.Sprint("acme/ruled-", i), kind: ruledKind(i) % ruledKinds})
+	}
+	return all
+}
+
+// route returns the repository's part of the routes file.
+func (r ruledRepository) route() string {
+	circleci := map[ruledKind]string{
+		requested:  "{}",
+		branch:     "{branch: main}",
+		definition: fmt.Sprintf("{project: %s, definition: %s, config_ref: main}", r.project(), r.definition()),
+	}
+
+	return fmt.Sprintf(`
+  - repository: %s
+    environment: "live-*"
+    allow: {users: [%s]}
+    refs: ["work-*"]
+    checks: [build]
+    circleci: %s
+    parameters: {%sdeployment_id: "{{ .ID }}", deploy_sha: "{{ .SHA }}", sim_scenario: "{{ .Payload.scenario }}"}`,
+		r.name, mayDeploy, circleci[r.kind], withKey)
+}
+
+func (r ruledRepository) project() string {
+	if r.kind == definition {
+		return "circleci/" + r.name
+	}
+	return "gh/" + r.name
+}
+
+func (r ruledRepository) definition() string {
+	return "00000000-0000-4000-8000-00000000000" + r.name[len(r.name)-1:]
+}
+
+// judged has the deployments on routes with rules.
+type judged struct {
+	mu    sync.Mutex
+	byID  map[int64]*ruledDeployment
+	mains map[string][]string // by repository: the commits that main was at
+}
+
+// ruledDeployment is what the test knows of a deployment on a route with rules.
+type ruledDeployment struct {
+	repository ruledRepository
+	branch     string // that was asked for; no other deployment has it
+	refused    string // why it must not run; empty: it may
+	moved      atomic.Bool
+}
+
+func (j *judged) add(id int64, d *ruledDeployment) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.byID[id] = d
+}
+
+// get returns a deployment, or nil if its route has no rules.
+func (j *judged) get(id int64) *ruledDeployment {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.byID[id]
+}
+
+// wasMain reports whether main was at a commit.
+func (j *judged) wasMain(repository, commit string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Contains(j.mains[repository], commit)
+}
+
+func (j *judged) addMain(repository, commit string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.mains[repository] = append(j.mains[repository], commit)
+}
+
+func (j *judged) mustNotRun(id int64) bool {
+	d := j.get(id)
+	return d != nil && d.refused != ""
+}
+
+// trouble is what somebody does about a deployment on a route with rules.
+type trouble int
+
+const (
+	noTrouble trouble = iota
+	byStranger
+	redCheck  // of the two checks of one name, the one that began first
+	lateCheck // the same
+	pushed    // to its branch, while it waits
+)
+
+// deployRuled creates a deployment on a route with rules.
+func (h *harness) deployRuled(t *testing.T, i int, rng *rand.Rand) {
+	troubles := []trouble{byStranger, redCheck, lateCheck, pushed, pushed, pushed, pushed}
+	chosen := noTrouble
+	if n := rng.IntN(12); n < len(troubles) {
+		chosen = troubles[n]
+	}
+	h.createRuled(t, h.ruled[rng.IntN(len(h.ruled))], i, chosen, rng)
+}
+
+// createRuled creates a deployment of a branch of its own. Its commit has two check suites with a check of
+// the same name.
+func (h *harness) createRuled(t *testing.T, repository ruledRepository, i int, what trouble, rng *rand.Rand) {
+	d := &ruledDeployment{repository: repository, branch: fmt.Sprint("work-", i)}
+	sha := h.github.Push(repository.name, d.branch, "")
+	creator := mayDeploy
+	first := github.CheckRun{Name: "build", App: "github-actions", Suite: h.newSuite(sha, 1)}
+	second := github.CheckRun{Name: "build", App: "github-actions", Suite: h.newSuite(sha, 2)}
+
+	late := interval{0, 2 * time.Second}.pick(rng)
+	switch what {
+	case byStranger:
+		creator, d.refused = stranger, "its creator may not deploy"
+	case redCheck:
+		first.Conclusion, d.refused = "failure", "the older one of its two checks is red"
+	case lateCheck:
+		first.Status = "in_progress"
+		h.after(t, late, func() {
+			h.github.AddCheck(sha, github.CheckRun{Name: "build", App: "github-actions", Suite: first.Suite})
+		})
+	case pushed:
+		h.after(t, late, func() {
+			d.moved.Store(true)
+			h.github.Push(repository.name, d.branch, "")
+			h.judged.addMain(repository.name, h.github.Push(repository.name, "main", ""))
+		})
+	}
+
+	h.github.AddCheck(sha, first)
+	h.github.AddCheck(sha, second)
+	id := h.createAs(t, creator, repository.name, ruledEnvironments[rng.IntN(len(ruledEnvironments))], d.branch, rng)
+	h.judged.add(id, d)
+}
+
+// newSuite adds a run of a workflow and returns its check suite.
+func (h *harness) newSuite(sha string, workflow int64) int64 {
+	return h.github.AddWorkflowRun(sha, github.WorkflowRun{Workflow: workflow})
+}
+
+// after does something later, at the end of the run at the latest.
+func (h *harness) after(t *testing.T, delay time.Duration, do func()) {
+	h.following.Go(func() {
+		pause(t.Context(), delay)
+		do()
+	})
+}
+
+// wronglyRan returns what is wrong with the end of a deployment that must not run.
+func (h *harness) wronglyRan(e *evidence) []string {
+	refused := h.judged.get(e.ID).refused
+	if len(e.pipelines) > 0 {
+		return []string{"ran although " + refused}
+	}
+	if e.last().State != "error" {
+		return []string{fmt.Sprintf("got final state %s, want error, because %s", e.last().State, refused)}
+	}
+	return nil
+}
+
+// movedBeforeTrigger reports whether a deployment correctly ended because somebody had pushed to its branch:
+// nothing ran, or a push came in the moment before its trigger.
+func (e *evidence) movedBeforeTrigger(h *harness) bool {
+	d := h.judged.get(e.ID)
+	return d != nil && d.repository.kind == requested && d.moved.Load() && e.last().State == "error" &&
+		strings.Contains(e.last().Description, d.branch+" moved: wanted ") &&
+		!slices.ContainsFunc(e.pipelines, func(p circleci.Pipeline) bool { return p.Config == e.SHA })
+}
+
+func (e *evidence) scenario() string {
+	var payload struct {
+		Scenario string `json:"scenario"`
+	}
+	if json.Unmarshal(e.Payload, &payload) != nil {
+		return ""
+	}
+	return payload.Scenario
+}
+
+// lookWindow is the longest between the last look at a ref and the trigger, with the time that a call to
+// GitHub may take.
+const lookWindow = 15 * time.Second
+
+// verifyJudged checks that no pipeline of a route with rules read a configuration that was not judged: it
+// is that of the deployment's commit, or that of a branch which no requester can choose. A push in the
+// moment between the last look at the ref and the trigger cannot be prevented (deploy/docs/security.md). Such
+// a deployment must have ended as errored, and the last look must have shown the deployment's commit.
+func (h *harness) verifyJudged(t *testing.T, all []*evidence) {
+	ran, between, unjudged, refused := 0, 0, 0, 0
+	for _, e := range all {
+		d := h.judged.get(e.ID)
+		if d == nil {
+			continue
+		}
+		if d.refused != "" {
+			refused++
+		}
+
+		for _, p := range e.pipelines {
+			ran++
+			problem, inBetween := h.unjudged(e, d, p)
+			if inBetween {
+				between++
+			}
+			if problem != "" {
+				unjudged++
+				t.Errorf("deployment %d ran unjudged: %s\n%s", e.ID, problem, h.describe(e))
+			}
+		}
+	}
+
+	t.Logf("with rules: %d pipelines, %d run unjudged; %d pushes came between the last look and the trigger; "+
+		"%d deployments had to be refused", ran, unjudged, between, refused)
+}
+
+// unjudged says why a pipeline ran unjudged; empty: it was judged. inBetween says that a push came between
+// the last look at the ref and the trigger.
+func (h *harness) unjudged(e *evidence, d *ruledDeployment, p circleci.Pipeline) (problem string, inBetween bool) {
+	if d.repository.kind != requested {
+		if h.judged.wasMain(d.repository.name, p.Config) {
+			return "", false
+		}
+		return fmt.Sprintf("got the configuration of %.7s, want that of main", p.Config), false
+	}
+
+	call := e.callOf(p)
+	last, ok := h.reads.lastBefore(d.branch, call.at)
+	switch {
+	case !ok || call.at.Sub(last.at) > lookWindow:
+		return "nobody looked at its ref before the trigger", false
+	case last.sha != e.SHA:
+		return fmt.Sprintf("the last look at its ref showed %.7s, want %.7s", last.sha, e.SHA), false
+	case p.Config == e.SHA:
+		return "", false
+	case !d.moved.Load() || e.last().State != "error" || !strings.Contains(e.last().Description, " moved: wanted "):
+		return fmt.Sprintf("got the configuration of %.7s and %s, want that of %.7s or an error", p.Config,
+			e.last().State, e.SHA), false
+	default:
+		return "", true
+	}
+}
+
+// callOf returns the trigger that started a pipeline: the last one before it. A pipeline may start long after
+// its trigger got no answer.
+func (e *evidence) callOf(p circleci.Pipeline) call {
+	var last call
+	for _, c := range e.calls {
+		if !c.at.After(p.CreatedAt.Add(time.Millisecond)) && c.at.After(last.at) {
+			last = c
+		}
+	}
+	return last
+}
+
+// refRecorder records each look at a branch as GitHub answered it, before the plan acts on the answer.
+type refRecorder struct {
+	*sim.Plan
+	mu    sync.Mutex
+	heads map[string][]read // by branch
+}
+
+// read is one look at a branch.
+type read struct {
+	at  time.Time
+	sha string
+}
+
+// Wrap applies the plan to next, and records looks at branches.
+func (r *refRecorder) Wrap(op string, next http.Handler) http.Handler {
+	if op != github.OpGetRef {
+		return r.Plan.Wrap(op, next)
+	}
+
+	return r.Plan.Wrap(op, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		recorder := &bodyRecorder{ResponseWriter: w}
+		next.ServeHTTP(recorder, req)
+		var answer struct {
+			Ref    string
+			Object struct{ SHA string }
+		}
+		if json.Unmarshal(recorder.body, &answer) == nil && answer.Object.SHA != "" {
+			r.record(strings.TrimPrefix(answer.Ref, "refs/heads/"), answer.Object.SHA)
+		}
+	}))
+}
+
+func (r *refRecorder) record(branch, sha string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heads[branch] = append(r.heads[branch], read{at: time.Now(), sha: sha})
+}
+
+// lastBefore returns the last look at a branch before a moment.
+func (r *refRecorder) lastBefore(branch string, at time.Time) (last read, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, look := range r.heads[branch] {
+		if look.at.Before(at) {
+			last, ok = look, true
+		}
+	}
+	return last, ok
+}
+
+// bodyRecorder keeps the body of the response.
+type bodyRecorder struct {
+	http.ResponseWriter
+	body []byte
+}
+
+// Write keeps a part of the body and passes it on.
+func (r *bodyRecorder) Write(part []byte) (int, error) {
+	r.body = append(r.body, part...)
+	return r.ResponseWriter.Write(part)
+}
+
+// Unwrap gives http.ResponseController access to the connection.
+func (r *bodyRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
