@@ -63,6 +63,15 @@ var checkRuns = map[string]struct {
 		code:   0,
 		stdout: []string{"warning: ", "no parameter carries {{ .Key }}"},
 	},
+	"a later route with fewer rules": {
+		env: map[string]string{
+			"ROUTES": "routes:\n  - {repository: acme/api, environment: production, task: deploy, refs: [main]}\n" +
+				"  - {repository: acme/*}\n",
+		},
+		args:   []string{"--offline"},
+		code:   0,
+		stdout: []string{"warning: ", "is for the same place without refs, and takes other tasks there"},
+	},
 	"everything wrong": {
 		env: map[string]string{
 			"GITHUB_WEBHOOK_SECRETS": "short",
