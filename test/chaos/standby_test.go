@@ -9,7 +9,7 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
-// The stream and the number of deployments that a standby does not learn of.
+// How many deployments a standby does not learn of, and how often a moment for the fail-over is looked for.
 const (
 	lostDeployments = 6
 	standbyTries    = 20
