@@ -142,3 +142,48 @@ func replaceURLs(v any, with string) (n int) {
 	}
 	return n
 }
+
+// An event of which one part is not what GitHub shows is rejected, whatever the part.
+func TestTrust_ForgedPart(t *testing.T) {
+	t.Parallel()
+	h := trusting(t, "refs: [main]")
+	h.start()
+	alice := map[string]any{"id": h.gh.AddUser("alice"), "login": "alice", "type": "User"}
+
+	for _, c := range []struct {
+		part  string
+		value any
+	}{
+		{part: "creator", value: alice},
+		{part: "sha", value: strings.Repeat("66", 20)},
+		{part: "ref", value: "refs/heads/main"},
+		{part: "task", value: "deploy:migrate"},
+		{part: "environment", value: "production"},
+		{part: "description", value: "approved by the CTO"},
+		{part: "payload", value: map[string]any{"story": "success", "hosts": "db"}},
+	} {
+		t.Run(c.part, func(t *testing.T) {
+			h := h.withT(t)
+			h.gh.Hooks().Next("deployment", hookshot.Treatment{Lose: true}, 1)
+			real := h.create("acme/api", github.NewDeployment{
+				Environment: "review-" + c.part,
+				Payload:     payload("success"),
+				Creator:     "mallory",
+			})
+
+			var body map[string]any
+			decode(t, h.gh.EventBody(real.ID), &body)
+			body["deployment"].(map[string]any)[c.part] = c.value
+			forged, err := json.Marshal(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
+				t.Fatalf("got %s, want the event accepted", got)
+			}
+
+			h.expectEnd(real, "error", "GitHub shows another deployment")
+			h.wantNoPipeline(real)
+		})
+	}
+}
