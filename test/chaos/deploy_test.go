@@ -165,7 +165,11 @@ func (h *harness) createAs(
 	creator, repository, environment, ref string,
 	rng *rand.Rand,
 ) (id int64) {
-	payload := fmt.Sprintf(`{"scenario":%q,"note":"%s"}`, scenarios[rng.IntN(len(scenarios))], oddText(rng))
+	scenario := scenarios[rng.IntN(len(scenarios))]
+	if scenario == "odd-error" && !h.restoreDone.Load() {
+		scenario = "odd-name" // a pipeline that did not compile shows no key, so the restored database cannot assign it
+	}
+	payload := fmt.Sprintf(`{"scenario":%q,"note":"%s"}`, scenario, oddText(rng))
 	d, err := h.github.CreateDeployment(repository, github.NewDeployment{
 		Ref:         ref,
 		Environment: environment,
