@@ -211,4 +211,6 @@ func wantWrite(
 }
 
 // endPause ends the pause of all writes and reads that a rate limit has caused.
-func endPause(c *Client) { c.account(0).pace.pausedUntil, c.account(0).limit.until = time.Time{}, time.Time{} }
+func endPause(c *Client) {
+	c.account(0).pace.pausedUntil, c.account(0).limit.until = time.Time{}, time.Time{}
+}
