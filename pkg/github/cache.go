@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // How long facts for policies are cached. Results that keep a deployment waiting expire sooner,
@@ -101,10 +100,10 @@ func fill[T any](ctx context.Context, c *cache, e *entry, load func(context.Cont
 	e.abandoned = ctx.Err() != nil
 }
 
-// ttlOfError returns how long an error is kept: what GitHub does not have for ttlNegative, any other one
-// for ttlError, or as long as GitHub asks to wait, up to ttlFact.
+// ttlOfError returns how long an error is kept: ErrNoPerson for ttlNegative, any other one for ttlError, or
+// as long as GitHub asks to wait, up to ttlFact.
 func ttlOfError(err error) time.Duration {
-	if errors.Is(err, policy.ErrMissing) {
+	if errors.Is(err, ErrNoPerson) {
 		return ttlNegative
 	}
 

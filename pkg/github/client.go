@@ -37,6 +37,10 @@ type Options struct {
 	AppID      int64           // id of the GitHub App; 0 with a token
 	PrivateKey *rsa.PrivateKey // of the App; nil with a token
 
+	// Permissions are those that tokens of the App's installations are created with, by GitHub's names: what a
+	// token is not needed for it should not be good for. nil: all that an installation has.
+	Permissions map[string]string
+
 	// HTTP makes the calls. It must bound their time and size, and must not follow a redirect that
 	// would change the call. Clients of package outbound do so.
 	HTTP *http.Client
@@ -48,7 +52,7 @@ type Options struct {
 	WritesPerMinute int
 
 	Now func() time.Time // nil: time.Now
-	Log zerolog.Logger   // receives renamed repositories and skipped deployments
+	Log zerolog.Logger   // receives renamed repositories, skipped deployments and missing permissions
 }
 
 // Client calls the REST API of one GitHub. It is safe for concurrent use.
@@ -63,6 +67,7 @@ type Client struct {
 	accounts          map[int64]*account              // by installation id; 0 is the token's
 	installations     map[string]int64                // lower-cased owner/name → installation id
 	goneInstallations map[int64]bool                  // installation ids for which GitHub answered 404
+	lackingReported   map[int64]bool                  // installation ids whose missing permissions were logged
 	login             string                          // see Login; empty until GitHub was asked
 	currentNames      map[int64]deployment.Repository // renamed repositories, by id
 }
@@ -93,6 +98,7 @@ func New(o Options) (*Client, error) {
 		accounts:          map[int64]*account{},
 		installations:     map[string]int64{},
 		goneInstallations: map[int64]bool{},
+		lackingReported:   map[int64]bool{},
 		currentNames:      map[int64]deployment.Repository{},
 	}
 

@@ -117,27 +117,6 @@ func (i *installationToken) invalidate(token string) {
 	}
 }
 
-// createToken creates a token of an installation (REST API, "Create an installation access token
-// for an app").
-func (c *Client) createToken(ctx context.Context, installation int64) (created *gh.InstallationToken, _ error) {
-	err := c.call(ctx, opToken, c.app, func(ctx context.Context) (err error) {
-		created, _, err = c.app.api.Apps.CreateInstallationToken(ctx, installation, &gh.InstallationTokenOptions{})
-		if err != nil {
-			return err
-		}
-		if created.GetToken() == "" {
-			return errors.New("no token")
-		}
-
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-
-	return created, nil
-}
-
 // accountFor returns the account that may act on a repository: the token's, or that of an
 // installation of the App. The installation of src is used unless it is 0 or GitHub has answered
 // that it is gone; then GitHub is asked which installation sees the repository.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 	sim "github.com/seraph-deploy/seraph/test/sim/github"
 )
 
@@ -190,35 +191,38 @@ func TestCache_KeepsErrorsAsLongAsGitHubSays(t *testing.T) {
 	}
 }
 
-// A repository that was looked up is remembered for a minute, and one that is not there for 15 s.
+// A repository that was looked up is remembered for a minute, and one that is not there is looked up again.
 func TestResolveRepository_IsRemembered(t *testing.T) {
 	forEachCredential(t, func(t *testing.T, s simulated) {
-		for range 5 {
-			found, err := s.ResolveRepository(t.Context(), "acme", "API")
-			if err != nil || found.Repository.ID != s.repo.ID {
-				t.Fatalf("got %+v (%v), want repository %d", found, err, s.repo.ID)
-			}
-			_, _ = s.ResolveRepository(t.Context(), "acme", "gone")
-			s.clock.advance(3 * time.Second)
+		if _, err := s.ResolveRepository(t.Context(), "acme", "new"); !errors.Is(err, policy.ErrMissing) {
+			t.Fatalf("got error %v, want %v", err, policy.ErrMissing)
+		}
+		s.sim.AddRepository("acme/new")
+		if _, err := s.ResolveRepository(t.Context(), "acme", "new"); err != nil {
+			t.Fatalf("one that was made since: got error %v", err)
 		}
 
-		before := s.sim.Calls()[sim.OpGetRepository]
-		want := 2
-		if s.app != nil {
-			want = 1 // no installation sees the other one, and that is asked first
+		before := s.sim.Calls()
+		lookUps := func() int {
+			calls := s.sim.Calls()
+			return calls[sim.OpGetRepository] - before[sim.OpGetRepository] +
+				calls[sim.OpGetInstallation] - before[sim.OpGetInstallation]
 		}
-		if before != want {
-			t.Errorf("got %d look-ups, want %d", before, want)
+		for _, name := range []string{"new", "New", "NEW"} {
+			s.clock.advance(15 * time.Second)
+			if found, err := s.ResolveRepository(t.Context(), "acme", name); err != nil || found.Repository.Name != "new" {
+				t.Fatalf("got %+v (%v), want acme/new", found, err)
+			}
 		}
-		if got := s.sim.Calls()[sim.OpGetInstallation]; s.app != nil && got != 2 {
-			t.Errorf("got %d look-ups of installations, want 2", got)
+		if got := lookUps(); got != 0 {
+			t.Errorf("within a minute: got %d look-ups, want none", got)
 		}
 
 		s.clock.advance(ttlFact)
-		if _, err := s.ResolveRepository(t.Context(), "acme", "api"); err != nil {
+		if _, err := s.ResolveRepository(t.Context(), "acme", "new"); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.sim.Calls()[sim.OpGetRepository] - before; got != 1 {
+		if got := lookUps(); got != 1 {
 			t.Errorf("after a minute: got %d look-ups, want 1", got)
 		}
 	})

@@ -179,7 +179,7 @@ func mayBeRenamed(err error) bool {
 
 // ResolveRepository looks a repository up by its name, and with an App the installation that sees
 // it. With a token the installation is 0. policy.ErrMissing: GitHub does not show it. The result may be
-// ttlFact old, or ttlNegative where there is no such repository.
+// ttlFact old; that there is no such repository is not remembered, because people wait for it to be there.
 func (c *Client) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
 	named := deployment.Source{Repository: deployment.Repository{Owner: owner, Name: name}}
 	if err := validateName(named.Repository); err != nil {
@@ -187,16 +187,18 @@ func (c *Client) ResolveRepository(ctx context.Context, owner, name string) (dep
 	}
 
 	key := c.cacheKey(opRepository, named, "by name", repositoryPath(named.Repository))
-	return cached(ctx, c.cache, key, func(ctx context.Context) (deployment.Source, time.Duration, error) {
+	found, err := cached(ctx, c.cache, key, func(ctx context.Context) (deployment.Source, time.Duration, error) {
 		src, _, err := c.resolve(ctx, owner, name)
-
-		var failed *Error
-		if errors.As(err, &failed) && failed.Status == http.StatusNotFound {
-			err = fmt.Errorf("%w: %w", policy.ErrMissing, err)
-		}
-
 		return src, ttlFact, err
 	})
+
+	var failed *Error
+	if errors.As(err, &failed) && failed.Status == http.StatusNotFound {
+		c.cache.forget(key)
+		err = fmt.Errorf("%w: %w", policy.ErrMissing, err)
+	}
+
+	return found, err
 }
 
 func (c *Client) resolve(ctx context.Context, owner, name string) (deployment.Source, repository, error) {
