@@ -44,6 +44,9 @@ type Commits interface {
 		installation int64,
 		base, head string,
 	) (policy.Comparison, error)
+	// CommitExists returns policy.ErrMissing for a commit that the repository does not have, and
+	// *deployment.RefsHiddenError where the credentials may not read commits.
+	CommitExists(ctx context.Context, of deployment.Repository, installation int64, sha string) error
 }
 
 // gather reads all facts that are needed: those of the database one after another, and those of
