@@ -109,7 +109,7 @@ func (a *App) wire() error {
 		Log:          a.log,
 	}
 
-	a.engine = engine.New(a.engineOptions(c, in.Machine, rules))
+	a.engine = engine.New(a.engineOptions(c, in, rules))
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
 	commands := command.New(command.Options{
 		Gate:        rules,
@@ -144,9 +144,9 @@ func newMachine(cfg *config.Config) deployment.Machine {
 	}
 }
 
-func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.Gate) engine.Options {
+func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) engine.Options {
 	return engine.Options{
-		Machine:     machine,
+		Machine:     in.Machine,
 		Rows:        a.db,
 		DueRows:     a.db,
 		Deployments: a.db,
@@ -165,6 +165,9 @@ func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.
 			Log:     a.log,
 			Now:     now,
 			Observe: a.metrics.Reported,
+		},
+		Readmit: func(ctx context.Context, shown deployment.Request) error {
+			return in.AcceptShown(ctx, shown, now())
 		},
 		Retain:         a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,

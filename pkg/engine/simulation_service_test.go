@@ -435,4 +435,6 @@ func (w *simulation) Compare(context.Context, deployment.Repository, int64, stri
 	return policy.ComparisonAhead, nil
 }
 
-func (w *simulation) CommitExists(context.Context, deployment.Repository, int64, string) error { return nil }
+func (w *simulation) CommitExists(context.Context, deployment.Repository, int64, string) error {
+	return nil
+}
