@@ -136,7 +136,7 @@ type (
 	// pipeline is this deployment's.
 	Claimed struct {
 		PipelineID   string
-		NewerStarted bool // as in Polled
+		NewerStarted bool // as in Polled; also if the trigger of a newer one may be under way
 	}
 
 	// Polled carries what a poll of the deployment's pipeline showed, perhaps only the workflows.
