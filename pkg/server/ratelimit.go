@@ -6,8 +6,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Commands that ask GitHub are limited for each token, so that one client cannot use up the 5000 calls an
-// hour that GitHub allows and keep every deployment waiting: each command makes a few calls. A token may
+// Requests that may ask GitHub are limited for each token, so that one client cannot use up the 5000 calls an
+// hour that GitHub allows and keep every deployment waiting: each of them makes a few calls. A token may
 // send githubBurst of them at once, and githubPerMinute in the long run.
 const (
 	githubBurst     = 60

@@ -31,6 +31,7 @@ func TestLimitGitHub(t *testing.T) {
 			call:  "POST /locks",
 			body:  `{"repository":"acme/api","environment":"production","reason":"x"}`,
 		},
+		{name: "release", token: deployToken, other: adminToken, call: "POST /locks/3/release", body: `{}`},
 		{name: "a deployment", token: readToken, call: "GET /deployments/42", free: true},
 		{name: "locks", token: readToken, call: "GET /locks", free: true},
 	} {

@@ -119,12 +119,11 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Get("/notices", query(s.listNotices))
 
 	r.Group(func(r chi.Router) {
-		r.Use(s.requireScope(ScopeDeploy))
-		asksGitHub := r.With(s.limitGitHub)
-		asksGitHub.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))
-		asksGitHub.Post("/deployments/{id}/cancel", mutate(s, http.StatusAccepted, s.cancel))
-		asksGitHub.Post("/deployments/{id}/force", mutate(s, http.StatusAccepted, s.force))
-		asksGitHub.Post("/locks", mutate(s, http.StatusCreated, s.takeLock))
+		r.Use(s.requireScope(ScopeDeploy), s.limitGitHub)
+		r.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))
+		r.Post("/deployments/{id}/cancel", mutate(s, http.StatusAccepted, s.cancel))
+		r.Post("/deployments/{id}/force", mutate(s, http.StatusAccepted, s.force))
+		r.Post("/locks", mutate(s, http.StatusCreated, s.takeLock))
 		r.Post("/locks/{id}/extend", mutate(s, http.StatusOK, s.extendLock))
 		r.Post("/locks/{id}/hand-over", mutate(s, http.StatusOK, s.handOverLock))
 		r.Post("/locks/{id}/release", mutate(s, http.StatusNoContent, s.releaseLock)) // DELETE may lose its body
