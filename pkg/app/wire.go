@@ -105,6 +105,7 @@ func (a *App) wire() error {
 		Commits:      c.github,
 		Repositories: c.github,
 		Pins:         a.pins,
+		Jobs:         c.circleci,
 		Now:          now,
 		Log:          a.log,
 	}

@@ -24,7 +24,7 @@ type Policies interface {
 	UnlockPolicies(req deployment.Request) ([]policy.Policy, bool)
 }
 
-// Gate evaluates policies. All fields but Pins are required. It is safe for concurrent use.
+// Gate evaluates policies. All fields but Pins and Jobs are required. It is safe for concurrent use.
 type Gate struct {
 	Policies     Policies
 	Rows         Rows
@@ -33,8 +33,11 @@ type Gate struct {
 	Commits      Commits
 	Repositories Repositories
 	Pins         *Pins // nil: names mean whoever has them now
+	Jobs         Jobs  // nil: a check whose address has only a job's number counts as somebody else's
 	Now          func() time.Time
 	Log          zerolog.Logger
+
+	jobs jobMemory
 }
 
 // HasRules says whether a deployment's route has rules, or had some when it was accepted. For an unlock

@@ -15,8 +15,8 @@ type Repositories interface {
 }
 
 // Ask evaluates the rules of a deployment that does not exist. *policy.NotFoundError: there is no such
-// repository, commit, person or route. A commit is not looked up where the credentials may not read any. A repository without a route is not looked up at GitHub, so that nobody
-// learns here whether there is one.
+// repository, commit, person or route. A commit is not looked up where the credentials may not read any. A
+// repository without a route is not looked up at GitHub, so that nobody learns here whether there is one.
 func (g *Gate) Ask(ctx context.Context, q policy.Question) (policy.Verdict, error) {
 	owner, name, err := policy.ParseRepository(q.Repository)
 	if err != nil {

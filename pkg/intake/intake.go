@@ -98,6 +98,7 @@ func (i *Intake) Accept(ctx context.Context, del Delivery, req deployment.Reques
 // AcceptShown accepts a deployment as GitHub shows it, after an event said something else about it. Like any other
 // it is matched with the routes, and is not accepted twice.
 func (i *Intake) AcceptShown(ctx context.Context, shown deployment.Request, now time.Time) error {
+	const detail = "read at GitHub: an event said something else about it"
 	del := Delivery{
 		Delivery: deployment.Delivery{
 			GUID:         fmt.Sprintf("shown:%d:%d", shown.Repository.ID, shown.ID),
@@ -107,7 +108,7 @@ func (i *Intake) AcceptShown(ctx context.Context, shown deployment.Request, now 
 			DeploymentID: shown.ID,
 			ReceivedAt:   now,
 		},
-		Notes: []deployment.Entry{{At: now, Event: "recovered", Detail: "read at GitHub: an event said something else about it"}},
+		Notes: []deployment.Entry{{At: now, Event: "recovered", Detail: detail}},
 	}
 	shown.Installation = 0 // the event named it
 

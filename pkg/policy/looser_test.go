@@ -22,8 +22,16 @@ func TestPolicy_WeakerIn(t *testing.T) {
 		looser  []string
 	}{
 		{name: "none", other: allow(Subjects{Users: []string{"bob"}})},
-		{name: "the same", policy: allow(Subjects{Users: []string{"alice"}}), other: allow(Subjects{Users: []string{"ALICE"}})},
-		{name: "other people", policy: allow(Subjects{Users: []string{"alice"}}), other: allow(Subjects{Users: []string{"bob"}})},
+		{
+			name:   "the same",
+			policy: allow(Subjects{Users: []string{"alice"}}),
+			other:  allow(Subjects{Users: []string{"ALICE"}}),
+		},
+		{
+			name:   "other people",
+			policy: allow(Subjects{Users: []string{"alice"}}),
+			other:  allow(Subjects{Users: []string{"bob"}}),
+		},
 		{
 			name:    "all missing",
 			policy:  Policy{Allow: &Subjects{}, Refs: []string{"main"}, RequireAhead: true, After: []string{"staging"}},
@@ -74,7 +82,12 @@ func TestPolicy_WeakerIn(t *testing.T) {
 			policy: allow(Subjects{Users: []string{"alice"}}),
 			other:  allow(Subjects{Users: []string{"bob", "alice"}, Permission: PermissionMaintain}),
 		},
-		{name: "more refs", policy: Policy{Refs: []string{"main"}}, other: Policy{Refs: []string{"*"}}, looser: []string{RuleRefs}},
+		{
+			name:   "more refs",
+			policy: Policy{Refs: []string{"main"}},
+			other:  Policy{Refs: []string{"*"}},
+			looser: []string{RuleRefs},
+		},
 		{name: "other refs", policy: Policy{Refs: []string{"main"}}, other: Policy{Refs: []string{"dev"}}},
 		{name: "the same refs", policy: Policy{Refs: []string{"main"}}, other: Policy{Refs: []string{"refs/heads/main"}}},
 		{name: "fewer refs", policy: Policy{Refs: []string{"release/*"}}, other: Policy{Refs: []string{"release/1"}}},

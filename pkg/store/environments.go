@@ -140,7 +140,7 @@ func (s Environments) OlderLockTask(
 }
 
 // StartedPipelines returns the pipelines that were started for a commit of a repository, for any
-// environment.
+// environment, in the order in which their deployments were accepted.
 func (s Environments) StartedPipelines(
 	ctx context.Context,
 	repositoryID int64,
@@ -149,7 +149,8 @@ func (s Environments) StartedPipelines(
 	rows, err := s.db.all(ctx, `
 		SELECT `+deploymentColumns+`
 		FROM deployments
-		WHERE repository_id = $1 AND sha = $2 AND pipeline_id <> ''`,
+		WHERE repository_id = $1 AND sha = $2 AND pipeline_id <> ''
+		ORDER BY row_id`,
 		repositoryID,
 		sha,
 	)
