@@ -186,6 +186,9 @@ func (e *Engine) apply(
 		all.Reports = append(all.Reports, changes.Reports...)
 		all.Unclaimed = append(all.Unclaimed, changes.Unclaimed...)
 		all.Disowned = all.Disowned || changes.Disowned
+		if changes.Project != (deployment.Project{}) {
+			all.Project = changes.Project
+		}
 	}
 
 	return d, all, nil

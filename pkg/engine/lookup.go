@@ -29,7 +29,6 @@ type Pipelines interface {
 		deploymentID int64,
 	) (started, holds bool, err error)
 	Project(ctx context.Context, slug string) (deployment.Project, error)
-	SaveProject(ctx context.Context, slug string, p deployment.Project) error
 }
 
 // lookUp searches CircleCI for the pipeline of a trigger of unknown outcome.
