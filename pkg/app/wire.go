@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/seraph-deploy/seraph/pkg/circleci"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
@@ -36,7 +38,7 @@ type clients struct {
 	close    func()
 }
 
-func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
+func newClients(cfg *config.Config, m *telemetry.Metrics, log zerolog.Logger) (*clients, error) {
 	const agent = "seraph"
 	githubHTTP := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
 	circleciHTTP := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
@@ -49,7 +51,9 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 		HTTP:            githubHTTP.Client(),
 		UserAgent:       agent,
 		WritesPerMinute: cfg.GitHub.WritesPerMinute,
+		Permissions:     tokenPermissions(cfg.Routes),
 		Now:             now,
+		Log:             log,
 	})
 	if err != nil {
 		return nil, err
@@ -73,7 +77,7 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 
 // wire creates the objects of the service, each from those that were created before it.
 func (a *App) wire() error {
-	c, err := newClients(a.cfg, a.metrics)
+	c, err := newClients(a.cfg, a.metrics, a.log)
 	if err != nil {
 		return err
 	}
@@ -101,11 +105,12 @@ func (a *App) wire() error {
 		Commits:      c.github,
 		Repositories: c.github,
 		Pins:         a.pins,
+		Jobs:         c.circleci,
 		Now:          now,
 		Log:          a.log,
 	}
 
-	a.engine = engine.New(a.engineOptions(c, in.Machine, rules))
+	a.engine = engine.New(a.engineOptions(c, in, rules))
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
 	commands := command.New(command.Options{
 		Gate:        rules,
@@ -140,9 +145,9 @@ func newMachine(cfg *config.Config) deployment.Machine {
 	}
 }
 
-func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.Gate) engine.Options {
+func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) engine.Options {
 	return engine.Options{
-		Machine:     machine,
+		Machine:     in.Machine,
 		Rows:        a.db,
 		DueRows:     a.db,
 		Deployments: a.db,
@@ -161,6 +166,9 @@ func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.
 			Log:     a.log,
 			Now:     now,
 			Observe: a.metrics.Reported,
+		},
+		Readmit: func(ctx context.Context, shown deployment.Request) error {
+			return in.AcceptShown(ctx, shown, now())
 		},
 		Retain:         a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,

@@ -210,5 +210,7 @@ func wantWrite(
 	return got
 }
 
-// endPause ends the pause of all writes that a rate limit has caused.
-func endPause(c *Client) { c.account(0).pace.pausedUntil = time.Time{} }
+// endPause ends the pause of all writes and reads that a rate limit has caused.
+func endPause(c *Client) {
+	c.account(0).pace.pausedUntil, c.account(0).limit.until = time.Time{}, time.Time{}
+}
