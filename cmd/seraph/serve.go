@@ -4,28 +4,38 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
 
 	"github.com/seraph-deploy/seraph/pkg/app"
+	"github.com/seraph-deploy/seraph/pkg/cli"
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-func (p *program) serveCommand() *command {
-	return &command{
-		name:  "serve",
-		short: "run the service, as without a command",
-		long: "Run the service until SIGTERM or SIGINT. It then answers /readyz with 503, takes webhooks for\n" +
-			"SERAPH_SHUTDOWN_DELAY, and gives running steps SERAPH_SHUTDOWN_GRACE. A second signal ends it at once.",
-		example: "seraph serve --env-file /etc/seraph/seraph.env",
-		run:     func(ctx context.Context, _ []string) error { return p.serve(ctx) },
+func (p *program) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "run the service, as without a command",
+		Long: "Run the service until SIGTERM or SIGINT. It then answers /readyz with 503, takes webhooks for\n" +
+			"SERAPH_SHUTDOWN_DELAY, and gives running steps SERAPH_SHUTDOWN_GRACE. A second signal ends it at once.\n" +
+			"SIGHUP makes it read SERAPH_ROUTES_FILE again.",
+		Example: "seraph serve --env-file /etc/seraph/seraph.env",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context()) },
 	}
 }
 
-// serve runs the service until a signal or a failure. A second signal ends it at once.
+// serve runs the service until a signal or a failure. A second signal ends it at once. A hangup ends it at
+// no time, also not while it starts or stops.
 func (p *program) serve(ctx context.Context) error {
+	hangups := make(chan os.Signal, 1) // one that comes while the routes are read stands for all
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+
 	cfg, err := config.Load()
 	if err != nil {
 		return err
@@ -45,29 +55,36 @@ func (p *program) serve(ctx context.Context) error {
 	service, err := p.start(ctx, cancel, cfg, log)
 	if err != nil {
 		log.Error().Err(err).Msg("start failed")
-		return exitError{exitFailed}
+		return cli.ExitError{Code: cli.ExitFailed}
 	}
 	if service == nil {
 		return nil
 	}
 
-	failed := p.waitForEnd(service, log)
+	failed := p.waitForEnd(ctx, service, hangups, log)
 	if !p.stop(service, cfg, log) || failed {
-		return exitError{exitFailed}
+		return cli.ExitError{Code: cli.ExitFailed}
 	}
 
 	return nil
 }
 
-// waitForEnd waits for a signal or a failure.
-func (p *program) waitForEnd(service *app.App, log zerolog.Logger) (failed bool) {
-	select {
-	case s := <-p.signals:
-		log.Info().Str("signal", s.String()).Msg("stopping")
-		return false
-	case err := <-service.Failed():
-		log.Error().Err(err).Msg("stopping")
-		return true
+// waitForEnd waits for a signal or a failure. Until then, each hangup makes the service read its routes
+// again.
+func (p *program) waitForEnd(
+	ctx context.Context, service *app.App, hangups <-chan os.Signal, log zerolog.Logger,
+) (failed bool) {
+	for {
+		select {
+		case <-hangups:
+			service.ReloadRoutes(ctx)
+		case s := <-p.signals:
+			log.Info().Str("signal", s.String()).Msg("stopping")
+			return false
+		case err := <-service.Failed():
+			log.Error().Err(err).Msg("stopping")
+			return true
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
+	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/store"
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
@@ -37,6 +38,7 @@ type App struct {
 	metrics *telemetry.Metrics
 
 	db       *store.DB
+	routes   *route.Live
 	engine   *engine.Engine
 	recovery *recovery.Recovery
 	sources  *hookSources
@@ -82,11 +84,12 @@ func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logge
 // Start starts the workers, then the listeners. When it returns, webhooks are accepted. After an
 // error everything is stopped.
 func (a *App) Start(ctx context.Context) error {
-	if err := a.pins.Load(ctx); err != nil {
+	if err := a.pins.Load(ctx, a.cfg.Routes.PinnedNames()); err != nil {
 		a.Stop(ctx)
 		return err
 	}
 
+	a.metrics.RoutesRead(now())
 	a.db.OnDue(a.engine.Enqueue)
 	a.db.OnChange(a.events.Announce)
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/seraph-deploy/seraph/pkg/circleci"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
@@ -15,6 +17,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/intake"
+	"github.com/seraph-deploy/seraph/pkg/intent"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/report"
@@ -37,7 +40,7 @@ type clients struct {
 	close    func()
 }
 
-func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
+func newClients(cfg *config.Config, m *telemetry.Metrics, log zerolog.Logger) (*clients, error) {
 	const agent = "seraph"
 	githubHTTP := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
 	circleciHTTP := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
@@ -50,7 +53,9 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 		HTTP:            githubHTTP.Client(),
 		UserAgent:       agent,
 		WritesPerMinute: cfg.GitHub.WritesPerMinute,
+		Permissions:     tokenPermissions(cfg.Routes),
 		Now:             now,
+		Log:             log,
 	})
 	if err != nil {
 		return nil, err
@@ -74,61 +79,71 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 
 // wire creates the objects of the service, each from those that were created before it.
 func (a *App) wire() error {
-	c, err := newClients(a.cfg, a.metrics)
+	c, err := newClients(a.cfg, a.metrics, a.log)
 	if err != nil {
 		return err
 	}
 	a.onStop(func(context.Context) { c.close() })
 
 	a.ownApp = &ownApp{app: route.OwnApp{ID: a.cfg.GitHub.AppID}, github: c.github, log: a.log}
-	routes := a.cfg.Routes.WithOwnApp(&a.ownApp.app)
+	a.routes = route.NewLive(a.cfg.Routes, &a.ownApp.app)
 	in := &intake.Intake{
-		Routes:  routes,
+		Routes:  a.routes,
 		Machine: newMachine(a.cfg),
 		Store:   a.db,
 	}
-	a.pins = &gate.Pins{
-		Names:        a.cfg.Routes.PinnedNames(),
+	a.pins = gate.NewPins(gate.PinOptions{
 		Store:        a.db,
 		People:       c.github,
 		Repositories: c.github,
 		Log:          a.log,
-	}
+	})
 	rules := &gate.Gate{
-		Policies:     routes,
+		Policies:     a.routes,
 		Rows:         a.db,
 		History:      a.db,
 		People:       c.github,
 		Commits:      c.github,
 		Repositories: c.github,
 		Pins:         a.pins,
+		Jobs:         c.circleci,
 		Now:          now,
 		Log:          a.log,
 	}
 
-	a.engine = engine.New(a.engineOptions(c, in.Machine, rules))
+	a.engine = engine.New(a.engineOptions(c, in, rules))
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
 	commands := command.New(command.Options{
 		Gate:        rules,
 		People:      rules,
-		Routes:      routes,
+		Routes:      a.routes,
 		Engine:      a.engine,
 		Deployments: a.db,
 		Locks:       a.db,
 		LockReader:  a.db,
 		Resolver:    c.github,
-		LockTask:    routes.LockTask(),
+		Requests:    a.db,
+		Refs:        c.github,
+		History:     intent.History{SuccessStore: a.db, GitHub: c.github},
+		AppID:       a.cfg.GitHub.AppID,
+		Task:        a.cfg.Routes.DefaultTask(),
+		LockTask:    a.cfg.Routes.LockTask(),
 		Now:         now,
 	})
 
-	a.events = events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
-	a.metrics.CollectStreams(a.events.Watchers)
-
+	a.events = a.newEvents()
 	a.sources = newHookSources(a.cfg, c.github, a.log)
 	a.server = server.New(a.serverOptions(in, commands))
 	a.metrics.CollectStats(a.db.Stats)
 
 	return nil
+}
+
+// newEvents makes the hub of those who stream events, and shows in the metrics how many they are.
+func (a *App) newEvents() *events.Hub {
+	hub := events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
+	a.metrics.CollectStreams(hub.Watchers)
+	return hub
 }
 
 func newMachine(cfg *config.Config) deployment.Machine {
@@ -144,9 +159,9 @@ func newMachine(cfg *config.Config) deployment.Machine {
 	}
 }
 
-func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.Gate) engine.Options {
+func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) engine.Options {
 	return engine.Options{
-		Machine:     machine,
+		Machine:     in.Machine,
 		Rows:        a.db,
 		DueRows:     a.db,
 		Deployments: a.db,
@@ -165,6 +180,19 @@ func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.
 			Log:     a.log,
 			Now:     now,
 			Observe: a.metrics.Reported,
+		},
+		Creator: &intent.Worker{
+			Store:        a.db,
+			GitHub:       c.github,
+			Intake:       in,
+			Machine:      deployment.IntentMachine{CallTimeout: githubTimeout},
+			AppID:        a.cfg.GitHub.AppID,
+			TrustedSince: func() time.Time { return a.engine.TrustedSince() },
+			Log:          a.log,
+			Now:          now,
+		},
+		Readmit: func(ctx context.Context, shown deployment.Request) error {
+			return in.AcceptShown(ctx, shown, now())
 		},
 		Retain:         a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
@@ -186,7 +214,7 @@ func (a *App) recoveryOptions(c *clients, in *intake.Intake) recovery.Options {
 		GitHub:        c.github,
 		Hooks:         c.github,
 		MaxAge:        in.Machine.MaxAge,
-		Watched:       literalRepositories(a.cfg.Routes),
+		Watched:       a.routes.Repositories,
 		Redeliver:     a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
 		HookAddresses: hookAddresses(a.cfg.PublicURL),
 		Observe:       a.metrics.Recovered,
@@ -203,17 +231,6 @@ func hookAddresses(public *url.URL) []string {
 	return []string{public.JoinPath("webhooks/github").String(), public.JoinPath("events").String()}
 }
 
-// literalRepositories returns the repositories that routes name without a pattern.
-func literalRepositories(t *route.Table) []deployment.Repository {
-	var list []deployment.Repository
-	for _, r := range t.Routes() {
-		if owner, name, ok := r.LiteralRepository(); ok {
-			list = append(list, deployment.Repository{Owner: owner, Name: name})
-		}
-	}
-	return list
-}
-
 func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server.Options {
 	return server.Options{
 		GitHubSecrets:   a.cfg.GitHub.WebhookSecrets.Bytes(),
@@ -223,11 +240,13 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Intake:          in,
 		Waker:           a.db,
 		Claims:          a.engine,
+		Persons:         a.routes,
 		Reader:          a.db,
 		Deliveries:      a.db,
 		Environments:    a.db,
 		Events:          a.events,
 		Deployments:     commands,
+		Orders:          commands,
 		Locks:           commands,
 		LockReader:      commands,
 		Ready:           a.ready,
@@ -246,7 +265,12 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 func apiTokens(cfg *config.Config) []server.Token {
 	list := make([]server.Token, len(cfg.APITokens))
 	for i, t := range cfg.APITokens {
-		list[i] = server.Token{Name: t.Name, Scope: server.Scope(t.Scope), Hash: t.Hash}
+		list[i] = server.Token{
+			Name:  t.Name,
+			Scope: server.Scope(t.Scope),
+			Hash:  t.Hash,
+			Chat:  server.Chat{Face: t.Face, Workspace: t.Workspace},
+		}
 	}
 	return list
 }

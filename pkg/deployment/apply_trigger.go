@@ -77,6 +77,10 @@ func applyBlocked(t *transition, e Blocked) bool {
 func applyResolved(t *transition, e Resolved) bool {
 	t.Project = e.Project
 	t.StepDue = t.now
+	if e.Learned {
+		t.changes.Project = e.Project
+	}
+
 	return true
 }
 
@@ -98,6 +102,19 @@ func applySuperseded(t *transition, e Superseded) bool {
 func applyReject(t *transition, e Reject) bool {
 	t.end(Rejected, e.Reason, "")
 	t.watchForLatePipeline()
+	return true
+}
+
+// applyDisown refuses a deployment that may have been triggered: GitHub showed it as its event did then.
+func applyDisown(t *transition, e Disown) bool {
+	if len(t.Attempts) > 0 {
+		return false
+	}
+
+	t.Reason, t.BlockedBy = Readable(e.Reason), ""
+	t.moveTo(Rejected)
+	t.EndedAt, t.StepDue = t.now, time.Time{}
+	t.changes.Disowned = true
 	return true
 }
 

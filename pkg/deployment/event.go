@@ -19,8 +19,12 @@ type (
 		After time.Duration // try again after this long; 0: when woken, and after 15 s at the latest
 	}
 
-	// Resolved carries CircleCI's identity of the target's project.
-	Resolved struct{ Project Project }
+	// Resolved carries CircleCI's identity of the target's project. Learned says that it was not on
+	// record: CircleCI has just been asked.
+	Resolved struct {
+		Project Project
+		Learned bool
+	}
 
 	// RefResolved carries what GitHub shows of the target's ref right before the trigger. The zero Ref
 	// says that GitHub was not asked, or may not be.
@@ -38,6 +42,10 @@ type (
 
 	// Reject ends it as rejected because a rule said no.
 	Reject struct{ Reason string }
+
+	// Disown ends it as rejected because GitHub does not show what its event said: the event was forged. Nothing
+	// is said at GitHub, where the id may belong to another deployment, and the row gives the id up for that one.
+	Disown struct{ Reason string }
 
 	// Superseded ends it as rejected because a newer deployment of its environment has started
 	// before it.
@@ -132,7 +140,7 @@ type (
 	// pipeline is this deployment's.
 	Claimed struct {
 		PipelineID   string
-		NewerStarted bool // as in Polled
+		NewerStarted bool // as in Polled; also if the trigger of a newer one may be under way
 	}
 
 	// Polled carries what a poll of the deployment's pipeline showed, perhaps only the workflows.
@@ -164,6 +172,7 @@ func (RefResolved) event() string { return "ref_resolved" }
 func (Start) event() string       { return "start" }
 func (Fail) event() string        { return "fail" }
 func (Reject) event() string      { return "reject" }
+func (Disown) event() string      { return "disown" }
 func (Superseded) event() string  { return "superseded" }
 func (Done) event() string        { return "done" }
 

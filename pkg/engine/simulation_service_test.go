@@ -152,6 +152,17 @@ func (w *simulation) Policy(req deployment.Request) (policy.Policy, bool) {
 	return p, ok
 }
 
+// Admit, AskPlaces and Production implement command.Routes. The simulation orders no deployments.
+func (w *simulation) Admit(deployment.Request, string) deployment.Admission {
+	return deployment.Admission{Ignored: "not simulated"}
+}
+
+// AskPlaces is described at Admit.
+func (w *simulation) AskPlaces(deployment.Request) []string { return nil }
+
+// Production is described at Admit.
+func (w *simulation) Production(deployment.Request) bool { return false }
+
 // UnlockPolicies implements gate.Policies.
 func (w *simulation) UnlockPolicies(req deployment.Request) ([]policy.Policy, bool) {
 	p, ok := w.policies[req.Environment]
@@ -433,4 +444,8 @@ func (w *simulation) RequiredChecks(
 // Compare implements gate.Commits.
 func (w *simulation) Compare(context.Context, deployment.Repository, int64, string, string) (policy.Comparison, error) {
 	return policy.ComparisonAhead, nil
+}
+
+func (w *simulation) CommitExists(context.Context, deployment.Repository, int64, string) error {
+	return nil
 }

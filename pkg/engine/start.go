@@ -18,7 +18,16 @@ const maxRefAge = time.Second
 // start takes a waiting deployment as far as it can go: to a trigger that was answered, or to what
 // it waits for.
 func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
+	hasRules := e.Gate.HasRules(d)
+	if hasRules && d.Problem != "" { // what is wrong with a forged event must not end the real deployment
+		if saved, err := e.compareEvent(ctx, d); saved || err != nil {
+			return err
+		}
+	}
+
 	switch {
+	case d.Refused != "":
+		return e.reject(ctx, d, policy.Superseded(d.Refused))
 	case d.Problem != "":
 		return e.applyAndSave(ctx, d, deployment.Fail{Reason: d.Problem})
 	case d.Cancel != nil:
@@ -34,7 +43,6 @@ func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
 
 	// Compare the event with GitHub before the rules see its requester. An admitted deployment was compared
 	// already; after a restart prepare compares it again.
-	hasRules := e.Gate.HasRules(d)
 	if hasRules && d.AdmittedAt.IsZero() {
 		if saved, err := e.compareEvent(ctx, d); saved || err != nil {
 			return err
@@ -103,7 +111,8 @@ func (e *Engine) prepare(ctx context.Context, d deployment.Deployment, verdict p
 }
 
 // resolve returns CircleCI's identity of the project, which is the same for every spelling of its
-// slug. CircleCI is asked once per slug. nil: it must not go on, and that is saved.
+// slug. CircleCI is asked once per slug: the answer is saved with the deployment's next change. nil: it
+// must not go on, and that is saved.
 func (e *Engine) resolve(ctx context.Context, d deployment.Deployment) (*deployment.Resolved, error) {
 	if d.Project.ID != "" {
 		return &deployment.Resolved{Project: d.Project}, nil
@@ -125,5 +134,5 @@ func (e *Engine) resolve(ctx context.Context, d deployment.Deployment) (*deploym
 		return nil, e.applyAndSave(ctx, d, refusal)
 	}
 
-	return &deployment.Resolved{Project: project}, e.Pipelines.SaveProject(ctx, slug, project)
+	return &deployment.Resolved{Project: project, Learned: true}, nil
 }

@@ -75,6 +75,23 @@ func TestAccept_ByStatuses(t *testing.T) {
 	}
 }
 
+// Whose statuses they are must be known: a listing that passes the deployment over would not come back.
+func TestAccept_FailsWithoutOurLogin(t *testing.T) {
+	r := newTestRecovery(t)
+	r.github.statuses = []deployment.Status{{ID: 1, State: deployment.GitHubQueued, CreatorLogin: "seraph"}}
+	r.github.noLogin = errors.New("502")
+
+	err := r.accept(t.Context(), deployment.Request{
+		ID:          5,
+		Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
+		Environment: "production",
+		CreatedAt:   r.clock(),
+	})
+	if !errors.Is(err, r.github.noLogin) {
+		t.Errorf("got %v, want the error of Login", err)
+	}
+}
+
 // What no listing has reached is listed later, by whichever process: a repository that failed, or
 // whose turn has not come.
 func TestListDeployments_CoversOnlyWhatItListed(t *testing.T) {
@@ -143,9 +160,7 @@ func TestListDeployments_CoversOnlyWhatItListed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newTestRecovery(t)
 			r.github.broken = map[string]bool{c.broken: true}
-			for i := range c.repositories {
-				r.Watched = append(r.Watched, numberedRepository(i))
-			}
+			r.Watched = numberedRepositories(c.repositories)
 
 			r.leaveNote(t, r.now.Add(-c.noteAge).UTC().Format(time.RFC3339))
 			r.listDeployments(t.Context())
@@ -172,7 +187,7 @@ func TestListDeployments_NoteWaitsForAFailingRepository(t *testing.T) {
 	r := newTestRecovery(t)
 	began := r.now
 	r.github.broken = map[string]bool{"r0": true}
-	r.Watched = []deployment.Repository{numberedRepository(0), numberedRepository(1)}
+	r.Watched = numberedRepositories(2)
 
 	for range 12 {
 		r.listDeployments(t.Context())
@@ -191,6 +206,16 @@ func TestListDeployments_NoteWaitsForAFailingRepository(t *testing.T) {
 
 func numberedRepository(i int) deployment.Repository {
 	return deployment.Repository{Owner: "acme", Name: fmt.Sprint("r", i)}
+}
+
+// numberedRepositories watches the first n repositories.
+func numberedRepositories(n int) func() []deployment.Repository {
+	return func() (list []deployment.Repository) {
+		for i := range n {
+			list = append(list, numberedRepository(i))
+		}
+		return list
+	}
 }
 
 // leaveNote stores a note as an earlier process would have left it.
@@ -275,7 +300,7 @@ func (numberedKeys) Admit(req deployment.Request, _ string) deployment.Admission
 func TestListDeployments_TakesInAllThatWereMissed(t *testing.T) {
 	r := newTestRecovery(t)
 	github := &listedGitHub{fakeGitHub: r.github, began: r.now.Add(-10 * time.Minute), n: 400}
-	r.GitHub, r.Watched = github, []deployment.Repository{numberedRepository(0)}
+	r.GitHub, r.Watched = github, numberedRepositories(1)
 	r.Intake.(*intake.Intake).Routes = numberedKeys{}
 
 	r.listDeployments(t.Context())
@@ -297,7 +322,7 @@ func TestListDeployments_TakesInAllThatWereMissed(t *testing.T) {
 func TestListDeployments_OncePerPeriodByAllReplicas(t *testing.T) {
 	r := newTestRecovery(t)
 	github := &listedGitHub{fakeGitHub: r.github}
-	r.GitHub, r.Watched = github, []deployment.Repository{numberedRepository(0)}
+	r.GitHub, r.Watched = github, numberedRepositories(1)
 	replicas := []*Recovery{New(r.Options), New(r.Options), New(r.Options), New(r.Options)}
 
 	round := func() {
@@ -360,7 +385,7 @@ func TestListDeployments_TriesAgainSoonAfterAFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newTestRecovery(t)
-			r.Watched = []deployment.Repository{numberedRepository(0)}
+			r.Watched = numberedRepositories(1)
 			r.pass(time.Hour) // the process has run for long
 			c.broken(r)
 			r.listDeployments(t.Context())

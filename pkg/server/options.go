@@ -37,14 +37,16 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
-	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next seven
+	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next eight
 	// are not used.
 	Tokens       []Token
+	Persons      Persons // nil: nobody is known
 	Reader       DeploymentReader
 	Deliveries   DeliveryReader
 	Environments EnvironmentReader
 	Events       EventSource
 	Deployments  DeploymentCommands
+	Orders       OrderCommands
 	Locks        LockCommands
 	LockReader   LockReader
 
@@ -65,8 +67,8 @@ type Options struct {
 	Now func() time.Time
 	// Observe counts one webhook. All three labels come from closed sets.
 	Observe func(source, event, result string)
-	// ObserveRefused counts one request to the API that was refused because its token is unknown or may
-	// not do this. The code is from a closed set.
+	// ObserveRefused counts one request to the API that was refused because its token is unknown, may not
+	// do this or has sent too many. The code is from a closed set.
 	ObserveRefused func(code string)
 	// CircleCIURL returns the page of a deployment's pipeline. It is called only for a deployment
 	// that has one.
@@ -96,6 +98,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, string, string) {}
+	}
+	if o.Persons == nil {
+		o.Persons = nobody{}
 	}
 	if o.ObserveRefused == nil {
 		o.ObserveRefused = func(string) {}

@@ -18,6 +18,7 @@ func testConformance(t *testing.T, open opener) {
 		"Redeliver and Redelivered":                   testRedeliver,
 		"Save of a stale version changes nothing":     testSaveStale,
 		"Save keeps the order of an environment":      testSaveOrder,
+		"Save gives up the id of a forged deployment": testSaveDisowned,
 		"Save allows one trigger in flight a project": testSaveOneTriggerPerProject,
 		"Save forgets a start that was proven absent": testSaveAbsentHasNotStarted,
 		"Save claims a pipeline for one row":          testSaveOnePipeline,
@@ -75,6 +76,18 @@ func testConformance(t *testing.T, open opener) {
 		"a name keeps its first id":                   testPins,
 		"the pipelines of a commit are known":         testStartedPipelines,
 		"any words can be saved":                      testAnyWordsSaved,
+		"successes are kept by commit":                testSuccesses,
+		"a rollback marks what it leaves":             testSuccessesLeft,
+		"as many successes are kept as wanted":        testSuccessesKept,
+		"successes outlive the retention":             testSuccessesOutliveRetention,
+		"WaitingBefore":                               testWaitingBefore,
+		"a request's key is used once":                testRequestKeys,
+		"a request's key used by many":                testRequestKeyConcurrently,
+		"a request is leased and saved":               testRequestLease,
+		"AcceptAsked creates a request's deployment":  testAcceptAsked,
+		"AcceptAsked by many":                         testAcceptAskedConcurrently,
+		"a rollback supersedes requests":              testRollbackSupersedes,
+		"Prune deletes requests that have ended":      testRequestsPruned,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

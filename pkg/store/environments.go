@@ -32,27 +32,31 @@ func (s Environments) Deployed(
 }
 
 // NewerStarted says whether a deployment of the environment with a larger GitHub id has ever
-// started. Of what was pruned only the newest success counts.
+// started, or holds the environment now, for example because its trigger is being sent. Of what was pruned
+// only the newest success counts.
 func (s Environments) NewerStarted(
 	ctx context.Context,
 	repositoryID int64,
 	environmentKey string,
 	deploymentID int64,
-) (bool, error) {
-	var n int
-	err := s.db.get(ctx, `
+) (started, holds bool, err error) {
+	var startedCount, holding int
+	err = s.db.get(ctx, `
 		SELECT
 			(SELECT count(*)
 			FROM deployments
 			WHERE repository_id = $1 AND environment_key = $2 AND started = 1 AND deployment_id > $3) +
 			(SELECT count(*)
 			FROM deployed
-			WHERE repository_id = $1 AND environment_key = $2 AND deployment_id > $3)`,
+			WHERE repository_id = $1 AND environment_key = $2 AND deployment_id > $3),
+			(SELECT count(*)
+			FROM deployments
+			WHERE repository_id = $1 AND environment_key = $2 AND holds_slot = 1 AND deployment_id > $3)`,
 		repositoryID,
 		environmentKey,
 		deploymentID,
-	).Scan(&n)
-	return n > 0, err
+	).Scan(&startedCount, &holding)
+	return startedCount > 0, holding > 0, err
 }
 
 // priorResult finds a commit's newest deployment among those that have ended, that wait, that hold
@@ -77,7 +81,7 @@ const priorResult = `
 		UNION ALL
 		SELECT deployment_id, state
 		FROM deployments
-		WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND holds_slot = 1
+		WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND is_act = 0 AND holds_slot = 1
 		UNION ALL
 		SELECT deployment_id, 'succeeded'
 		FROM deployed
@@ -87,7 +91,7 @@ const priorResult = `
 	LIMIT 1`
 
 // PriorResult says what became of a commit's newest deployment in an environment. Tasks that lock or
-// unlock do not count, because they deploy nothing.
+// unlock do not count, and neither do operations, because they deploy nothing.
 func (s Environments) PriorResult(
 	ctx context.Context,
 	repositoryID int64,
@@ -136,7 +140,7 @@ func (s Environments) OlderLockTask(
 }
 
 // StartedPipelines returns the pipelines that were started for a commit of a repository, for any
-// environment.
+// environment, in the order in which their deployments were accepted.
 func (s Environments) StartedPipelines(
 	ctx context.Context,
 	repositoryID int64,
@@ -145,7 +149,8 @@ func (s Environments) StartedPipelines(
 	rows, err := s.db.all(ctx, `
 		SELECT `+deploymentColumns+`
 		FROM deployments
-		WHERE repository_id = $1 AND sha = $2 AND pipeline_id <> ''`,
+		WHERE repository_id = $1 AND sha = $2 AND pipeline_id <> ''
+		ORDER BY row_id`,
 		repositoryID,
 		sha,
 	)
@@ -185,7 +190,7 @@ const queueQuery = `
 		FROM (
 			SELECT 2, deployment_id, state, admitted
 			FROM deployments
-			WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act = 0 AND
+			WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act <> 1 AND
 				deployment_id < $3
 			ORDER BY deployment_id
 			LIMIT 50
@@ -195,7 +200,7 @@ const queueQuery = `
 		FROM (
 			SELECT 3, deployment_id, state, admitted
 			FROM deployments
-			WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act = 0 AND
+			WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act <> 1 AND
 				admitted = 1 AND deployment_id > $3
 			ORDER BY deployment_id DESC
 			LIMIT 1

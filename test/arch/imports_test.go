@@ -16,7 +16,7 @@ import (
 // packages says which of our packages each package may import outside its tests. Folders below those
 // in treeRoots belong to them.
 var packages = map[string][]string{
-	"cmd/seraph":     {"pkg/app", "pkg/config", "pkg/client", "pkg/route", "deploy/docs"},
+	"cmd/seraph":     {"pkg/app", "pkg/cli", "pkg/config", "pkg/route", "api", "deploy/docs"},
 	"cmd/seraph-sim": {"test/sim"},
 
 	"pkg/app": {
@@ -35,6 +35,7 @@ var packages = map[string][]string{
 		"pkg/command",
 		"pkg/gate",
 		"pkg/intake",
+		"pkg/intent",
 		"pkg/audit",
 		"pkg/deployment",
 	},
@@ -52,9 +53,11 @@ var packages = map[string][]string{
 		"pkg/deployment",
 	},
 	"pkg/events":     {"pkg/deployment"},
+	"pkg/cli":        {"pkg/client", "pkg/api", "pkg/config", "pkg/route"},
 	"pkg/command":    {"pkg/policy", "pkg/deployment"},
 	"pkg/gate":       {"pkg/policy", "pkg/deployment"},
 	"pkg/intake":     {"pkg/deployment"},
+	"pkg/intent":     {"pkg/intake", "pkg/webhook", "pkg/deployment"},
 	"pkg/engine":     {"pkg/queue", "pkg/policy", "pkg/deployment"},
 	"pkg/report":     {"pkg/deployment"},
 	"pkg/queue":      {},
@@ -94,6 +97,8 @@ var libraries = map[string][]string{
 	"github.com/jackc/pgx":                    {"pkg/store", "test/pgtest"},
 	"modernc.org/sqlite":                      {"pkg/store"},
 	"github.com/robfig/cron":                  {"pkg/policy"},
+	"github.com/spf13/cobra":                  {"cmd/seraph", "pkg/cli"},
+	"github.com/spf13/pflag":                  {"cmd/seraph"},
 }
 
 // maxDepth is the length of the longest import chain in the table.

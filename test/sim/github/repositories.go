@@ -19,9 +19,11 @@ type repository struct {
 	branches  map[string]string // name to head
 	tags      map[string]string
 	annotated map[string]bool   // tags with an object of their own
+	missing   map[string]bool   // see RemoveCommit
 	pulls     map[string]string // pull/N/head and pull/N/merge to commit
 	parents   map[string]string // commit to its parent
 	behind    map[string]bool   // branches that auto_merge would merge the default branch into
+	conflicts map[string]bool   // branches that the default branch cannot be merged into
 	hook      *hookshot.Hook
 	former    []formerName
 	deleted   bool
@@ -56,9 +58,11 @@ func (s *Server) AddRepository(fullName string) int64 {
 		branches:  map[string]string{"main": Commit(fullName, "main")},
 		tags:      map[string]string{},
 		annotated: map[string]bool{},
+		missing:   map[string]bool{},
 		pulls:     map[string]string{},
 		parents:   map[string]string{},
 		behind:    map[string]bool{},
+		conflicts: map[string]bool{},
 		installed: true,
 	}
 
@@ -133,6 +137,12 @@ func (s *Server) SetBehind(repo, branch string, behind bool) {
 	s.edit(repo, func(r *repository) { r.behind[branch] = behind })
 }
 
+// SetConflicting sets whether the default branch cannot be merged into a branch, which decides what
+// auto_merge does.
+func (s *Server) SetConflicting(repo, branch string, conflicting bool) {
+	s.edit(repo, func(r *repository) { r.conflicts[branch] = conflicting })
+}
+
 func (s *Server) edit(repo string, change func(*repository)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,7 +205,12 @@ func (r *repository) resolve(ref string) (sha string, ok bool) {
 		return sha, true
 	}
 
-	return ref, isSHA(ref)
+	return ref, isSHA(ref) && !r.missing[ref]
+}
+
+// RemoveCommit makes a commit one that the repository does not have. Every other full id is taken for a commit.
+func (s *Server) RemoveCommit(repo, sha string) {
+	s.edit(repo, func(r *repository) { r.missing[sha] = true })
 }
 
 func isSHA(ref string) bool {

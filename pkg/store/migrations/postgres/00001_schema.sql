@@ -25,7 +25,7 @@ CREATE INDEX deliveries_ignored ON deliveries (received_at) WHERE ignored <> '' 
 -- One row for each accepted deployment. data is the deployment as JSON; the other columns are what is searched, and what
 -- only the store writes:
 --   nudges       how often something woke the row; a write that is based on an older number leaves the row due
---   is_act       1 for a task that locks or unlocks, and starts no pipeline
+--   is_act       1 for a task that locks or unlocks, and starts no pipeline; 2 for an operation, whose pipeline deploys nothing
 --   admitted     1 once the rules have found no reason to reject it
 --   waits_project
 --                1 while it waits for another trigger in its CircleCI project
@@ -111,6 +111,28 @@ CREATE TABLE reports (
 );
 CREATE INDEX reports_unsent ON reports (fate) WHERE fate IN ('owed', 'unknown');
 
+-- Requests that people made through this service, for deployments that it creates at GitHub. data is the intent as JSON; the
+-- other columns are what is searched. nonce is in the payload of the deployment, deployment_id is 0 until there is one.
+CREATE TABLE requests (
+    row_id          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    nonce           TEXT NOT NULL UNIQUE,
+    asker           TEXT NOT NULL,
+    request_key     TEXT NOT NULL,
+    repository_id   BIGINT NOT NULL,
+    environment_key TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    version         BIGINT NOT NULL DEFAULT 1,
+    deployment_id   BIGINT NOT NULL DEFAULT 0,
+    due_at          BIGINT,
+    ended_at        BIGINT,
+    leased_until    BIGINT NOT NULL DEFAULT 0,
+    data            TEXT NOT NULL,
+    UNIQUE (asker, request_key)
+);
+CREATE INDEX requests_due ON requests (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX requests_open ON requests (repository_id, environment_key) WHERE ended_at IS NULL;
+CREATE INDEX requests_ended ON requests (ended_at) WHERE ended_at IS NOT NULL;
+
 -- The pipelines that were claimed, and those that a look-up saw and nobody claimed, whose row_id is 0.
 CREATE TABLE pipelines (
     pipeline_id TEXT PRIMARY KEY,
@@ -153,6 +175,24 @@ CREATE TABLE deployed (
     PRIMARY KEY (repository_id, environment_key)
 );
 CREATE INDEX deployed_environment ON deployed (environment_key, repository_id);
+
+-- The commits that succeeded in each environment, each by its newest deployment: to what one can roll back. They stay when the
+-- deployment is pruned, and so does the body of the delivery. bad_at is set when one was rolled back from, bad_by is who
+-- did, as JSON.
+CREATE TABLE successes (
+    repository_id   BIGINT NOT NULL,
+    environment_key TEXT NOT NULL,
+    sha             TEXT NOT NULL,
+    deployment_id   BIGINT NOT NULL,
+    ref             TEXT NOT NULL,
+    task            TEXT NOT NULL,
+    delivery        TEXT NOT NULL,
+    ended_at        BIGINT NOT NULL,
+    bad_at          BIGINT,
+    bad_by          TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (repository_id, environment_key, sha)
+);
+CREATE INDEX successes_delivery ON successes (delivery);
 
 -- The ids of deployments that were deleted, so that none of them is accepted again.
 CREATE TABLE pruned (
