@@ -13,6 +13,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/intake"
@@ -130,11 +131,19 @@ func (a *App) wire() error {
 		Now:         now,
 	})
 
+	a.events = a.newEvents()
 	a.sources = newHookSources(a.cfg, c.github, a.log)
 	a.server = server.New(a.serverOptions(in, commands))
 	a.metrics.CollectStats(a.db.Stats)
 
 	return nil
+}
+
+// newEvents makes the hub of those who stream events, and shows in the metrics how many they are.
+func (a *App) newEvents() *events.Hub {
+	hub := events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
+	a.metrics.CollectStreams(hub.Watchers)
+	return hub
 }
 
 func newMachine(cfg *config.Config) deployment.Machine {
@@ -234,6 +243,8 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Persons:         a.routes,
 		Reader:          a.db,
 		Deliveries:      a.db,
+		Environments:    a.db,
+		Events:          a.events,
 		Deployments:     commands,
 		Orders:          commands,
 		Locks:           commands,
