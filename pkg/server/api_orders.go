@@ -86,7 +86,7 @@ func order[R orderRequest](
 		return
 	}
 
-	caller, err := callerOf(tokenOf(r), req.Person())
+	caller, err := s.callerOf(tokenOf(r), req.Person(), req.ChatUser())
 	if err != nil {
 		s.refuse(w, r, caller, err)
 		return

@@ -38,6 +38,7 @@ type Options struct {
 	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next six
 	// are not used.
 	Tokens      []Token
+	Persons     Persons // nil: nobody is known
 	Reader      DeploymentReader
 	Deliveries  DeliveryReader
 	Deployments DeploymentCommands
@@ -83,6 +84,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, string, string) {}
+	}
+	if o.Persons == nil {
+		o.Persons = nobody{}
 	}
 	if o.ObserveRefused == nil {
 		o.ObserveRefused = func(string) {}
