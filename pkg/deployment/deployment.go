@@ -67,6 +67,9 @@ type Deployment struct {
 	QuietSince   time.Time     `json:"quiet_since,omitzero"`   // since when nothing runs although more may come
 	GoneSince    time.Time     `json:"gone_since,omitzero"`    // since when CircleCI answers that there is none
 
+	HoldApprovals []HoldApproval `json:"hold_approvals,omitempty"` // through this service, oldest first
+	ApprovedAt    time.Time      `json:"approved_at,omitzero"`     // when CircleCI took the newest one after which none waited
+
 	// Ended.
 
 	EndedAt       time.Time `json:"ended_at,omitzero"`
@@ -148,6 +151,7 @@ func (d Deployment) LookupSince(offset time.Duration) time.Time {
 // replaced, never changed.
 func (d Deployment) clone() Deployment {
 	d.Attempts = append([]Attempt(nil), d.Attempts...)
+	d.HoldApprovals = append([]HoldApproval(nil), d.HoldApprovals...)
 	if d.Pipeline != nil {
 		p := *d.Pipeline
 		d.Pipeline = &p

@@ -60,6 +60,22 @@ type (
 	}
 )
 
+// Approvals of jobs that CircleCI holds.
+type (
+	// HoldAsked says that somebody is about to approve a job through this service.
+	HoldAsked struct {
+		By            Actor
+		Workflow, Job string
+	}
+
+	// HoldApproved says that CircleCI took the approval.
+	HoldApproved struct {
+		By            Actor
+		Workflow, Job string
+		MoreWait      bool // other jobs of the pipeline wait for an approval
+	}
+)
+
 // Events that carry CircleCI's answer to a trigger. The sender applies one of them.
 type (
 	// Triggered is CircleCI's 201 with an id. It proves that the pipeline is this deployment's, so it
@@ -169,6 +185,9 @@ func (Done) event() string        { return "done" }
 
 func (ForceRequested) event() string  { return "force_requested" }
 func (CancelRequested) event() string { return "cancel_requested" }
+
+func (HoldAsked) event() string    { return "hold_asked" }
+func (HoldApproved) event() string { return "hold_approved" }
 
 func (Triggered) event() string          { return "triggered" }
 func (TriggerSkipped) event() string     { return "trigger_skipped" }
