@@ -21,6 +21,7 @@ func TestOpenAPI_DescribesEveryRequest(t *testing.T) {
 		request   any
 	}{
 		{operation: "approve", request: api.ApproveRequest{}},
+		{operation: "approveHold", request: api.ApproveHoldRequest{}},
 		{operation: "cancel", request: api.CancelRequest{}},
 		{operation: "force", request: api.ForceRequest{}},
 		{operation: "takeLock", request: api.TakeLockRequest{}},

@@ -41,6 +41,7 @@ type Options struct {
 	Reader      DeploymentReader
 	Deliveries  DeliveryReader
 	Deployments DeploymentCommands
+	Holds       HoldCommands
 	Locks       LockCommands
 	LockReader  LockReader
 
