@@ -17,16 +17,22 @@ type sqliteLeases struct {
 	until map[deployment.Task]time.Time
 }
 
-func (l *sqliteLeases) take(ctx context.Context, task deployment.Task) (now time.Time, ok bool, err error) {
+func (l *sqliteLeases) take(
+	ctx context.Context,
+	task deployment.Task,
+) (d deployment.Deployment, now time.Time, ok bool, err error) {
 	now = l.db.o.Now()
 	if !l.reserve(task, now) {
-		return now, false, nil
+		return d, now, false, nil
 	}
 
-	var due sql.NullInt64
-	err = l.db.get(ctx, `SELECT `+dueColumn(task)+` FROM deployments WHERE row_id = $1`, task.Row).Scan(&due)
-	if err == nil && due.Valid && due.Int64 <= micros(now) {
-		return now, true, nil
+	d, err = scanDeployment(l.db.get(ctx,
+		`SELECT `+deploymentColumns+` FROM deployments WHERE row_id = $1 AND `+dueColumn(task)+` <= $2`,
+		task.Row,
+		micros(now),
+	))
+	if err == nil {
+		return d, now, true, nil
 	}
 
 	l.ended(task)
@@ -34,7 +40,7 @@ func (l *sqliteLeases) take(ctx context.Context, task deployment.Task) (now time
 		err = nil
 	}
 
-	return now, false, err
+	return d, now, false, err
 }
 
 func (l *sqliteLeases) reserve(task deployment.Task, now time.Time) bool {
