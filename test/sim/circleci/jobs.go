@@ -15,6 +15,10 @@ func (w *workflow) jobs() []object {
 		status = w.status
 	}
 
+	if w.jobFailed() && w.failingStep().TimedOut {
+		status = "timedout"
+	}
+
 	build := object{
 		"id":           w.jobID,
 		"name":         w.name,

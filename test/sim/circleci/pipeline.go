@@ -54,7 +54,8 @@ type workflow struct {
 	number                 int64 // of its job
 	jobID                  string
 	holds                  []*holdJob
-	rerunNumber, maxReruns int // of automatic reruns
+	output                 *Output // of its job's failing step; nil: the usual one
+	rerunNumber, maxReruns int     // of automatic reruns
 	pipeline               *pipeline
 }
 
