@@ -151,6 +151,7 @@ func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.
 		Database:    a.db,
 		Starter:     c.circleci,
 		Poller:      c.circleci,
+		Failures:    c.circleci,
 		Searcher:    c.circleci,
 		GitHub:      c.github,
 		Gate:        rules,

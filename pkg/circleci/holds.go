@@ -5,6 +5,7 @@ import (
 
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
@@ -12,14 +13,14 @@ import (
 
 // job is a job of a workflow as the API shows it (OpenAPI "Job"). Approval jobs have no number.
 type job struct {
-	ID              string `json:"id"`
-	Name            string `json:"name"`
-	Type            string `json:"type"`
-	Status          string `json:"status"`
-	ApprovalRequest string `json:"approval_request_id"`
-	Number          int64  `json:"job_number"`
-	StoppedAt       string `json:"stopped_at"`
-	ProjectSlug     string `json:"project_slug"`
+	ID              string    `json:"id"`
+	Name            string    `json:"name"`
+	Type            string    `json:"type"`
+	Status          string    `json:"status"`
+	ApprovalRequest string    `json:"approval_request_id"`
+	Number          int64     `json:"job_number"`
+	StoppedAt       time.Time `json:"stopped_at"` // zero: it has not
+	ProjectSlug     string    `json:"project_slug"`
 }
 
 const typeApproval = "approval"

@@ -3,7 +3,6 @@ package circleci
 import (
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/outbound"
 	sim "github.com/seraph-deploy/seraph/test/sim/circleci"
 )
 
@@ -19,34 +17,7 @@ import (
 // CircleCI does not document fails the test.
 func newSimulation(t *testing.T) (s *sim.Server, c *Client, pipelineID string) {
 	t.Helper()
-	s = sim.New(sim.Options{Token: token, AnyProject: true, AnyBranch: true, Step: sim.ManualDrive})
-	if err := s.Start(""); err != nil {
-		t.Fatal(err)
-	}
-
-	t.Cleanup(func() {
-		s.Close()
-		for _, v := range s.Violations() {
-			t.Errorf("violation: %s", v)
-		}
-	})
-
-	base, err := url.Parse(s.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	transport := outbound.New(outbound.Options{Timeout: 5 * time.Second})
-	t.Cleanup(transport.CloseIdle)
-	c = New(Options{BaseURL: base, Token: token, HTTP: transport.Client(), UserAgent: "seraph/test"})
-
-	event := c.Trigger(t.Context(), deployment.Target{Project: "gh/acme/api"}, branch, time.Now().Add(time.Minute))
-	started, ok := event.(deployment.Triggered)
-	if !ok {
-		t.Fatalf("trigger: got %+v, want a pipeline", event)
-	}
-
-	return s, c, started.Pipeline.ID
+	return newSimulationWith(t, sim.Options{})
 }
 
 // names returns the jobs as workflow/job:status.

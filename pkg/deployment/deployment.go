@@ -76,6 +76,8 @@ type Deployment struct {
 	Reason        string    `json:"reason,omitempty"`     // why it ended, for people; empty before the end
 	StoppingSince time.Time `json:"stopping,omitzero"`    // since when its workflows must end; it holds its slot meanwhile
 	RerunUntil    time.Time `json:"rerun_until,omitzero"` // Failed only: until when a rerun can make it Succeeded
+	Failure       *Failure  `json:"failure,omitempty"`    // Failed only: the failing step, where the route shows it
+	FailureRead   bool      `json:"failure_read,omitempty"`
 
 	// The watch for duplicates: pipelines with this deployment's key beside its own one, from an
 	// attempt that was given up. It is kept through every state and pauses in Triggering and

@@ -169,6 +169,9 @@ type (
 		After  time.Duration // Retry-After; 0: none was given
 	}
 
+	// FailureFound carries the step at which a deployment failed; without a job: none is known.
+	FailureFound struct{ Output StepOutput }
+
 	// PipelineOrphaned says that CircleCI started a pipeline for this deployment too late for it to
 	// be used. It is being canceled.
 	PipelineOrphaned struct{ PipelineID string }
@@ -209,5 +212,6 @@ func (PipelineReassigned) event() string { return "pipeline_reassigned" }
 func (Claimed) event() string           { return "claimed" }
 func (Polled) event() string            { return "polled" }
 func (PollFailed) event() string        { return "poll_failed" }
+func (FailureFound) event() string      { return "failure_found" }
 func (PipelineOrphaned) event() string  { return "pipeline_orphaned" }
 func (DuplicatesChecked) event() string { return "duplicates_checked" }

@@ -98,5 +98,6 @@ func afterEnd(to ...State) map[string]tableRow {
 		"pipeline_orphaned":  on(applyPipelineOrphaned, to[0]),
 		"duplicates_checked": on(applyDuplicatesChecked, to[0]),
 		"hold_approved":      on(applyHoldApprovedAfterEnd, to[0]),
+		"failure_found":      on(applyFailureFound, to[0]),
 	}
 }
