@@ -12,12 +12,14 @@ import (
 // LeaseReports gives a deployment and all its reports to one worker for 25 s. ok is false when no
 // report is due, or another worker has them.
 func (s Outbox) LeaseReports(ctx context.Context, row int64) (rec deployment.Record, ok bool, err error) {
-	d, now, ok, err := s.db.leases.take(ctx, reportTask(row))
+	now, ok, err := s.db.leases.take(ctx, reportTask(row), deploymentColumns, func(s scanner) (err error) {
+		rec.Deployment, err = scanDeployment(s)
+		return err
+	})
 	if !ok {
 		return rec, false, err
 	}
 
-	rec.Deployment = d
 	rec.Reports, err = s.Reports(ctx, row)
 	if err != nil {
 		return rec, false, errors.Join(err, s.db.leases.giveBack(ctx, reportTask(row)))

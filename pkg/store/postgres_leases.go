@@ -21,44 +21,46 @@ type postgresLeases struct {
 func (l *postgresLeases) take(
 	ctx context.Context,
 	task deployment.Task,
-) (d deployment.Deployment, now time.Time, ok bool, err error) {
+	columns string,
+	scan func(scanner) error,
+) (now time.Time, ok bool, err error) {
 	leave, err := l.p.waitForTurn(ctx)
 	if err != nil {
-		return d, now, false, err
+		return now, false, err
 	}
 
 	defer leave()
 
 	now = l.p.db.o.Now()
 	until := micros(now.Add(leaseFor))
-	d, err = scanDeployment(l.p.db.wdb.QueryRowContext(
+	err = scan(l.p.db.wdb.QueryRowContext(
 		ctx,
-		takeStatement(task),
+		takeStatement(task, columns),
 		task.Row,
 		until,
 		micros(now),
 		micros(now.Add(longestLease)),
 	))
 	if errors.Is(err, sql.ErrNoRows) {
-		return d, now, false, nil
+		return now, false, nil
 	}
 	if err != nil {
-		return d, now, false, err
+		return now, false, err
 	}
 
 	l.own.Store(task, until)
-	return d, now, true, nil
+	return now, true, nil
 }
 
 // takeStatement takes a lease, and has the commit of its own transaction not wait for the disk.
-func takeStatement(task deployment.Task) string {
+func takeStatement(task deployment.Task, columns string) string {
 	column := leaseColumn(task)
 	return `
-		UPDATE deployments
+		UPDATE ` + taskTable(task) + `
 		SET ` + column + ` = $2
 		WHERE row_id = $1 AND ` + dueColumn(task) + ` <= $3 AND (` + column + ` <= $3 OR ` + column + ` > $4) AND
 			(SELECT set_config('synchronous_commit', 'off', true)) = 'off'
-		RETURNING ` + deploymentColumns
+		RETURNING ` + columns
 }
 
 func (l *postgresLeases) giveBack(ctx context.Context, task deployment.Task) error {
@@ -72,7 +74,7 @@ func (l *postgresLeases) giveBack(ctx context.Context, task deployment.Task) err
 
 	column := leaseColumn(task)
 	_, err := l.p.db.wdb.ExecContext(ctx,
-		`UPDATE deployments SET `+column+` = 0 WHERE row_id = $1 AND `+column+` = $2`,
+		`UPDATE `+taskTable(task)+` SET `+column+` = 0 WHERE row_id = $1 AND `+column+` = $2`,
 		task.Row,
 		until,
 	)

@@ -88,7 +88,7 @@ func TestPostgresLeases_OnlyTheLeaseIsNotSynced(t *testing.T) {
 
 	defer func() { _ = sqltx.Rollback() }() // after a commit it does nothing
 
-	taken, err := scanDeployment(sqltx.QueryRow(takeStatement(advanceTask(d.Row)), d.Row, now+1, now, now+1))
+	taken, err := scanDeployment(sqltx.QueryRow(takeStatement(advanceTask(d.Row), deploymentColumns), d.Row, now+1, now, now+1))
 	if err != nil || taken.Request.ID != 1 {
 		t.Fatalf("got deployment %d, %v, want 1", taken.Request.ID, err)
 	}

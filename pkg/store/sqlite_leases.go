@@ -20,19 +20,22 @@ type sqliteLeases struct {
 func (l *sqliteLeases) take(
 	ctx context.Context,
 	task deployment.Task,
-) (d deployment.Deployment, now time.Time, ok bool, err error) {
+	columns string,
+	scan func(scanner) error,
+) (now time.Time, ok bool, err error) {
 	now = l.db.o.Now()
 	if !l.reserve(task, now) {
-		return d, now, false, nil
+		return now, false, nil
 	}
 
-	d, err = scanDeployment(l.db.get(ctx,
-		`SELECT `+deploymentColumns+` FROM deployments WHERE row_id = $1 AND `+dueColumn(task)+` <= $2`,
+	err = scan(l.db.get(
+		ctx,
+		`SELECT `+columns+` FROM `+taskTable(task)+` WHERE row_id = $1 AND `+dueColumn(task)+` <= $2`,
 		task.Row,
 		micros(now),
 	))
 	if err == nil {
-		return d, now, true, nil
+		return now, true, nil
 	}
 
 	l.ended(task)
@@ -40,7 +43,7 @@ func (l *sqliteLeases) take(
 		err = nil
 	}
 
-	return d, now, false, err
+	return now, false, err
 }
 
 func (l *sqliteLeases) reserve(task deployment.Task, now time.Time) bool {
