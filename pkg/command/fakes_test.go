@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,6 +27,10 @@ type fakes struct {
 	deployments *fakeDeployments
 	locks       *fakeLocks
 	holds       *fakeHolds
+	requests    *fakeRequests
+	refs        *fakeRefs
+	history     *fakeHistory
+	routes      *fakeRoutes
 }
 
 // newTestService makes a Service on fakes with one waiting deployment, which has the id 5, and no
@@ -41,20 +46,29 @@ func newTestService() (*Service, *fakes) {
 				Request: deployment.Request{ID: 5, Environment: "production"},
 			},
 		},
-		locks: &fakeLocks{},
-		holds: &fakeHolds{},
+		locks:    &fakeLocks{},
+		holds:    &fakeHolds{},
+		requests: &fakeRequests{created: 5},
+		refs:     &fakeRefs{branch: "main", sha: mainSHA},
+		history:  &fakeHistory{payload: `{"hosts":"a","seraph":{"nonce":"old"},"seraph_force":"old"}`},
+		routes:   &fakeRoutes{},
 	}
 
 	return New(Options{
 		Gate:        f.gate,
 		People:      f.gate,
-		Routes:      fakeRoutes{},
+		Routes:      f.routes,
 		Engine:      f.engine,
 		Holds:       f.holds,
 		Deployments: f.deployments,
 		Locks:       f.locks,
 		LockReader:  f.locks,
 		Resolver:    fakeResolver{},
+		Requests:    f.requests,
+		Refs:        f.refs,
+		History:     f.history,
+		AppID:       3,
+		Task:        "ship",
 		LockTask:    "ship:lock",
 		Now:         func() time.Time { return testNow },
 	}), f
@@ -79,12 +93,21 @@ type fakeGate struct {
 	unlocker string // what Unlocker refuses with
 	unknown  bool   // GitHub did not answer: nothing is known about the person
 	askErr   error
+	rejects  string                // why Decide rejects
 	decided  int                   // how often Decide was called
+	judged   deployment.Deployment // what Decide was asked about last
 	member   deployment.Deployment // what Member was asked about last
 }
 
-func (g *fakeGate) Decide(context.Context, deployment.Deployment) (policy.Verdict, error) {
+func (g *fakeGate) Decide(_ context.Context, d deployment.Deployment) (policy.Verdict, error) {
 	g.decided++
+	g.judged = d
+	if g.rejects != "" {
+		return policy.Verdict{
+			Decision: policy.DecisionReject,
+			Outcomes: []policy.Outcome{{Decision: policy.DecisionReject, Message: g.rejects}},
+		}, nil
+	}
 	return policy.Verdict{Decision: policy.DecisionWait}, nil
 }
 
@@ -122,9 +145,36 @@ func (g *fakeGate) refusal(reason string) policy.Refusal {
 }
 
 // fakeRoutes have a route to every environment but "prodution", and none for the owner "secret".
-type fakeRoutes struct{}
+type fakeRoutes struct {
+	moving  bool     // they build the ref that is asked for
+	noSHA   bool     // no parameter has the commit
+	strict  bool     // the pipeline must be at the commit
+	problem string   // of every request
+	places  []string // in which may be asked
+}
 
-func (fakeRoutes) Policy(req deployment.Request) (policy.Policy, bool) {
+func (r *fakeRoutes) Admit(req deployment.Request, key string) deployment.Admission {
+	target := deployment.Target{
+		Ref:        deployment.Ref{Kind: deployment.RefBranch, Name: "main"},
+		FixedRef:   !r.moving,
+		Key:        key,
+		Parameters: []deployment.Parameter{{Name: "sha", Value: []byte(`"` + req.SHA + `"`)}},
+	}
+	if r.noSHA {
+		target.Parameters = nil
+	}
+	if r.strict {
+		target.Revision = deployment.RevisionStrict
+	}
+
+	return deployment.Admission{Problem: r.problem, Target: target}
+}
+
+func (r *fakeRoutes) AskPlaces(deployment.Request) []string { return r.places }
+
+func (r *fakeRoutes) Production(req deployment.Request) bool { return req.Environment == "production" }
+
+func (r *fakeRoutes) Policy(req deployment.Request) (policy.Policy, bool) {
 	return policy.Policy{}, req.Environment != "prodution" && req.Repository.Owner != "secret"
 }
 
@@ -328,4 +378,99 @@ func (f *fakeHolds) ApproveHold(_ context.Context, j deployment.HoldJob) deploym
 		f.jobs[slices.Index(f.jobs, j)].Status = "success"
 	}
 	return f.outcome
+}
+
+const mainSHA = "abababababababababababababababababababab"
+
+// fakeRequests keeps intents and has the engine end them at once: as created with a deployment, or failed.
+type fakeRequests struct {
+	intents []deployment.Intent
+	events  []deployment.AuditEvent
+	created int64  // the deployment; 0: they stay open
+	problem string // why they fail
+}
+
+func (f *fakeRequests) AddRequest(
+	ctx context.Context,
+	i deployment.Intent,
+	events ...deployment.AuditEvent,
+) (stored deployment.Intent, added bool, err error) {
+	if before, err := f.RequestByKey(ctx, i.Asker, i.Key); err == nil {
+		return before, false, nil
+	}
+
+	i.Row = int64(len(f.intents) + 1)
+	f.intents, f.events = append(f.intents, i), append(f.events, events...)
+	return i, true, nil
+}
+
+func (f *fakeRequests) Request(_ context.Context, row int64) (deployment.Intent, error) {
+	i := &f.intents[row-1]
+	switch {
+	case f.problem != "":
+		i.State, i.Problem = deployment.IntentFailed, f.problem
+	case f.created != 0:
+		i.State, i.DeploymentID = deployment.IntentCreated, f.created
+	}
+	return *i, nil
+}
+
+func (f *fakeRequests) RequestByKey(ctx context.Context, asker, key string) (deployment.Intent, error) {
+	for _, i := range f.intents {
+		if i.Asker == asker && i.Key == key {
+			return f.Request(ctx, i.Row)
+		}
+	}
+	return deployment.Intent{}, deployment.ErrNotFound
+}
+
+func (f *fakeRequests) RequestByNonce(ctx context.Context, nonce string) (deployment.Intent, error) {
+	for _, i := range f.intents {
+		if i.Nonce == nonce {
+			return f.Request(ctx, i.Row)
+		}
+	}
+	return deployment.Intent{}, deployment.ErrNotFound
+}
+
+// fakeRefs has one branch.
+type fakeRefs struct {
+	branch string
+	sha    string
+	err    error
+}
+
+func (f *fakeRefs) Login(context.Context) (string, error) { return "seraph[bot]", f.err }
+
+func (f *fakeRefs) ResolveRef(
+	_ context.Context,
+	_ deployment.Source,
+	name string,
+) (ref deployment.Ref, sha string, err error) {
+	ref = deployment.ParseRef(name)
+	switch {
+	case f.err != nil:
+		return ref, "", f.err
+	case ref.Name == f.branch:
+		return deployment.Ref{Kind: deployment.RefBranch, Name: f.branch}, f.sha, nil
+	case ref.Kind == deployment.RefTag:
+		return ref, f.sha, nil
+	default:
+		return ref, "", &deployment.NoRefError{Ref: name, Near: []string{f.branch}}
+	}
+}
+
+// fakeHistory has successes, all with one payload.
+type fakeHistory struct {
+	successes []deployment.Success
+	payload   string
+	err       error
+}
+
+func (f *fakeHistory) Successes(context.Context, int64, string) ([]deployment.Success, error) {
+	return f.successes, nil
+}
+
+func (f *fakeHistory) Payload(context.Context, deployment.Source, deployment.Success) (json.RawMessage, error) {
+	return json.RawMessage(f.payload), f.err
 }

@@ -43,6 +43,7 @@ type Options struct {
 	Deliveries  DeliveryReader
 	Deployments DeploymentCommands
 	Holds       HoldCommands
+	Orders      OrderCommands
 	Locks       LockCommands
 	LockReader  LockReader
 
