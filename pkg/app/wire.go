@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/seraph-deploy/seraph/pkg/circleci"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
@@ -37,7 +39,7 @@ type clients struct {
 	close    func()
 }
 
-func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
+func newClients(cfg *config.Config, m *telemetry.Metrics, log zerolog.Logger) (*clients, error) {
 	const agent = "seraph"
 	githubHTTP := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
 	circleciHTTP := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
@@ -50,7 +52,9 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 		HTTP:            githubHTTP.Client(),
 		UserAgent:       agent,
 		WritesPerMinute: cfg.GitHub.WritesPerMinute,
+		Permissions:     tokenPermissions(cfg.Routes),
 		Now:             now,
+		Log:             log,
 	})
 	if err != nil {
 		return nil, err
@@ -74,7 +78,7 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 
 // wire creates the objects of the service, each from those that were created before it.
 func (a *App) wire() error {
-	c, err := newClients(a.cfg, a.metrics)
+	c, err := newClients(a.cfg, a.metrics, a.log)
 	if err != nil {
 		return err
 	}
@@ -101,18 +105,29 @@ func (a *App) wire() error {
 		Commits:      c.github,
 		Repositories: c.github,
 		Pins:         a.pins,
+		Jobs:         c.circleci,
 		Now:          now,
 		Log:          a.log,
 	}
 
 	a.engine = engine.New(a.engineOptions(c, in, rules))
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
-	commands := command.New(command.Options{
+	commands := command.New(a.commandOptions(c, rules))
+	a.sources = newHookSources(a.cfg, c.github, a.log)
+	a.server = server.New(a.serverOptions(in, commands))
+	a.metrics.CollectStats(a.db.Stats)
+
+	return nil
+}
+
+func (a *App) commandOptions(c *clients, rules *gate.Gate) command.Options {
+	return command.Options{
 		Gate:        rules,
 		People:      rules,
 		Routes:      a.routes,
 		Engine:      a.engine,
 		Holds:       c.circleci,
+		HoldPeople:  rules,
 		Deployments: a.db,
 		Locks:       a.db,
 		LockReader:  a.db,
@@ -124,13 +139,7 @@ func (a *App) wire() error {
 		Task:        a.cfg.Routes.DefaultTask(),
 		LockTask:    a.cfg.Routes.LockTask(),
 		Now:         now,
-	})
-
-	a.sources = newHookSources(a.cfg, c.github, a.log)
-	a.server = server.New(a.serverOptions(in, commands))
-	a.metrics.CollectStats(a.db.Stats)
-
-	return nil
+	}
 }
 
 func newMachine(cfg *config.Config) deployment.Machine {
@@ -178,6 +187,9 @@ func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) eng
 			TrustedSince: func() time.Time { return a.engine.TrustedSince() },
 			Log:          a.log,
 			Now:          now,
+		},
+		Readmit: func(ctx context.Context, shown deployment.Request) error {
+			return in.AcceptShown(ctx, shown, now())
 		},
 		Retain:         a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
