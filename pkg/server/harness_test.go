@@ -83,6 +83,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Environments: s.reader,
 		Events:       stoppedEvents(),
 		Deployments:  s.commands,
+		Holds:        s.commands,
 		Orders:       s.commands,
 		Locks:        s.commands,
 		LockReader:   s.commands,
