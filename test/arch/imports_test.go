@@ -58,6 +58,7 @@ var packages = map[string][]string{
 	"pkg/audit":      {"pkg/deployment"},
 	"pkg/outbound":   {},
 	"pkg/deployment": {},
+	"pkg/grammar":    {},
 
 	"api":         {},
 	"deploy/docs": {},
