@@ -209,6 +209,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Claims:          a.engine,
 		Reader:          a.db,
 		Deliveries:      a.db,
+		Environments:    a.db,
 		Deployments:     commands,
 		Locks:           commands,
 		LockReader:      commands,

@@ -76,6 +76,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Tokens:       testTokens(),
 		Reader:       s.reader,
 		Deliveries:   s.reader,
+		Environments: s.reader,
 		Deployments:  s.commands,
 		Locks:        s.commands,
 		LockReader:   s.commands,

@@ -35,14 +35,15 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
-	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next five
+	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next six
 	// are not used.
-	Tokens      []Token
-	Reader      DeploymentReader
-	Deliveries  DeliveryReader
-	Deployments DeploymentCommands
-	Locks       LockCommands
-	LockReader  LockReader
+	Tokens       []Token
+	Reader       DeploymentReader
+	Deliveries   DeliveryReader
+	Environments EnvironmentReader
+	Deployments  DeploymentCommands
+	Locks        LockCommands
+	LockReader   LockReader
 
 	// Ready returns the checks behind /readyz by name; a nil error is a check that passes.
 	Ready func(context.Context) map[string]error

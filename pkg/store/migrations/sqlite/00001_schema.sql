@@ -146,6 +146,7 @@ CREATE TABLE deployed (
     sha             TEXT NOT NULL,
     PRIMARY KEY (repository_id, environment_key)
 ) WITHOUT ROWID;
+CREATE INDEX deployed_environment ON deployed (environment_key, repository_id);
 
 -- The ids of deployments that were deleted, so that none of them is accepted again.
 CREATE TABLE pruned (
