@@ -19,6 +19,8 @@ const maxRefAge = time.Second
 // it waits for.
 func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
 	switch {
+	case d.Refused != "":
+		return e.reject(ctx, d, policy.Superseded(d.Refused))
 	case d.Problem != "":
 		return e.applyAndSave(ctx, d, deployment.Fail{Reason: d.Problem})
 	case d.Cancel != nil:

@@ -65,3 +65,10 @@ func (q Queue) position() string {
 	}
 	return fmt.Sprintf(" (position %d)", position)
 }
+
+// Superseded is the verdict on a deployment in whose place another one runs.
+func Superseded(reason string) Verdict {
+	o := reject(CodeSuperseded, "%s", reason)
+	o.Rule = RuleConcurrency
+	return newVerdict([]Outcome{o})
+}

@@ -26,7 +26,7 @@ func (l *postgresLeases) take(ctx context.Context, task deployment.Task) (now ti
 	until := micros(now.Add(leaseFor))
 	column := leaseColumn(task)
 	ok, err = changedOne(l.p.db.wdb.ExecContext(ctx, `
-		UPDATE deployments
+		UPDATE `+taskTable(task)+`
 		SET `+column+` = $2
 		WHERE row_id = $1 AND `+dueColumn(task)+` <= $3 AND (`+column+` <= $3 OR `+column+` > $4)`,
 		task.Row,
@@ -52,7 +52,7 @@ func (l *postgresLeases) giveBack(ctx context.Context, task deployment.Task) err
 
 	column := leaseColumn(task)
 	_, err := l.p.db.wdb.ExecContext(ctx,
-		`UPDATE deployments SET `+column+` = 0 WHERE row_id = $1 AND `+column+` = $2`,
+		`UPDATE `+taskTable(task)+` SET `+column+` = 0 WHERE row_id = $1 AND `+column+` = $2`,
 		task.Row,
 		until,
 	)

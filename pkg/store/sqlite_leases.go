@@ -24,7 +24,7 @@ func (l *sqliteLeases) take(ctx context.Context, task deployment.Task) (now time
 	}
 
 	var due sql.NullInt64
-	err = l.db.get(ctx, `SELECT `+dueColumn(task)+` FROM deployments WHERE row_id = $1`, task.Row).Scan(&due)
+	err = l.db.get(ctx, `SELECT `+dueColumn(task)+` FROM `+taskTable(task)+` WHERE row_id = $1`, task.Row).Scan(&due)
 	if err == nil && due.Valid && due.Int64 <= micros(now) {
 		return now, true, nil
 	}
