@@ -56,7 +56,8 @@ func (p *parser) meant(c Command) []string {
 	if p.next("from", "at", "branch", "ref", "tag") && p.at+1 < len(p.words) {
 		ref = p.words[p.at+1]
 	}
-	if c.Ref != "" || p.next("to", "in", "on") || slices.Contains(fillers, strings.ToLower(ref)) || oneTimeCode.MatchString(ref) {
+	isFiller := slices.Contains(fillers, strings.ToLower(ref)) || oneTimeCode.MatchString(ref)
+	if c.Ref != "" || isFiller || p.next("to", "in", "on") {
 		return lines
 	}
 
@@ -79,7 +80,7 @@ func (p *parser) readApp(c *Command) (App, *Error) {
 	if !ok {
 		return App{}, p.unknownApp(c.Verb, word)
 	}
-	c.App, c.Repository = app.label(), app.Repository
+	c.App, c.Repository = app.Label(), app.Repository
 
 	if hasRef && c.Verb != Deploy {
 		return App{}, p.fail(CodeTrailingWords, "This command takes no branch, and nothing was done.", p.line(1, c.App))
@@ -207,7 +208,7 @@ func (p *parser) unknownEnvironment(app App) *Error {
 	}
 
 	message := "No app has " + quote("environment", word) + "."
-	if name := app.label(); name != "" {
+	if name := app.Label(); name != "" {
 		message = name + " does not have " + quote("environment", word) + ", and nothing was done."
 	}
 	e := p.fail(CodeUnknownEnvironment, message, lines...)
@@ -231,7 +232,7 @@ func (a App) knownEnvironments() string {
 
 // environmentMissing is the error for a command that names no environment.
 func (p *parser) environmentMissing(c Command, app App, preposition string) *Error {
-	message := "Nothing was done: say which environment of " + app.label() + " you mean." + app.knownEnvironments()
+	message := "Nothing was done: say which environment of " + app.Label() + " you mean." + app.knownEnvironments()
 	p.at = min(p.at, len(p.words))
 	if names := app.environmentNames(); len(names) == 1 && len(app.Environments) == 1 {
 		at := parser{verb: p.verb, words: p.words, at: 1, reason: p.reason, given: p.given}

@@ -69,7 +69,7 @@ func checkNamed(t *testing.T, text string, c Command) {
 		return
 	}
 
-	app, ok := names.app(c.App)
+	app, ok := names.App(c.App)
 	if c.App == "" {
 		app, ok = names.all(), true
 	}

@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -14,7 +15,7 @@ type Names struct {
 // App is something that can be deployed. Several apps may share a repository.
 type App struct {
 	Name         string // what people call it; empty: only owner/name
-	Repository   string // owner/name
+	Repository   string // owner/name, or a pattern for several as in Environment
 	Environments []Environment
 }
 
@@ -25,11 +26,11 @@ type Environment struct {
 	Production bool
 }
 
-// pattern says whether the name stands for several environments.
-func (e Environment) pattern() bool { return strings.ContainsAny(e.Name, "*?") }
+// Pattern says whether the name stands for several environments.
+func (e Environment) Pattern() bool { return strings.ContainsAny(e.Name, "*?") }
 
-// label is what a command calls the app.
-func (a App) label() string {
+// Label is what a command calls the app.
+func (a App) Label() string {
 	if a.Name != "" {
 		return a.Name
 	}
@@ -40,7 +41,7 @@ func (a App) label() string {
 func (a App) environmentNames() []string {
 	var names []string
 	for _, e := range a.Environments {
-		if !e.pattern() {
+		if !e.Pattern() {
 			names = append(names, e.Name)
 		}
 	}
@@ -51,32 +52,84 @@ func (a App) environmentNames() []string {
 // that is not production.
 func (a App) onlyEnvironment() (string, bool) {
 	others := slices.DeleteFunc(slices.Clone(a.Environments), func(e Environment) bool { return e.Production })
-	if len(others) != 1 || others[0].pattern() {
+	if len(others) != 1 || others[0].Pattern() {
 		return "", false
 	}
 	return others[0].Name, true
 }
 
-// repository returns what is known of a repository: all apps in it as one, called owner/name.
+// fullName matches owner/name.
+var fullName = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
+
+// repository returns what is known of a repository: all apps in it as one, called owner/name. One that
+// only a pattern allows must not look like a slip in the name of another one.
 func (n Names) repository(name string) (App, bool) {
+	if !fullName.MatchString(name) {
+		return App{}, false
+	}
+
 	var all App
 	for _, a := range n.Apps {
-		if !strings.EqualFold(a.Repository, name) {
+		switch {
+		case strings.EqualFold(a.Repository, name):
+			all.Repository = cmp.Or(all.Repository, a.Repository)
+		case a.pattern() && match(a.Repository, name):
+		default:
 			continue
 		}
+		all.Environments = mergeEnvironments(all.Environments, a.Environments)
+	}
 
-		all.Name = cmp.Or(all.Name, a.Repository)
-		all.Repository = all.Name
-		for _, e := range a.Environments {
-			same := func(known Environment) bool { return strings.EqualFold(known.Name, e.Name) }
-			if i := slices.IndexFunc(all.Environments, same); i >= 0 {
-				all.Environments[i].Production = all.Environments[i].Production || e.Production
-				continue
-			}
-			all.Environments = append(all.Environments, e)
+	if all.Repository == "" && (len(all.Environments) == 0 || nearest(name, n.repositories()) != "") {
+		return App{}, false
+	}
+	all.Repository = cmp.Or(all.Repository, name)
+	return all, true
+}
+
+// Matches says whether the app is in a repository.
+func (a App) Matches(repository string) bool { return match(a.Repository, repository) }
+
+// Environment returns the environment of the app that has a name, or whose pattern fits it.
+func (a App) Environment(name string) (Environment, bool) {
+	var found Environment
+	for _, e := range a.Environments {
+		if strings.EqualFold(e.Name, name) {
+			return e, true
+		}
+		if e.Pattern() && found.Name == "" && match(e.Name, name) {
+			found = e
 		}
 	}
-	return all, all.Repository != ""
+	return found, found.Name != ""
+}
+
+// pattern says whether the app stands for several repositories.
+func (a App) pattern() bool { return strings.ContainsAny(a.Repository, "*?") }
+
+// mergeEnvironments adds environments to a list, each name once.
+func mergeEnvironments(list, more []Environment) []Environment {
+	for _, e := range more {
+		same := func(known Environment) bool { return strings.EqualFold(known.Name, e.Name) }
+		i := slices.IndexFunc(list, same)
+		if i < 0 {
+			list = append(list, e)
+			continue
+		}
+		list[i].Production = list[i].Production || e.Production
+	}
+	return list
+}
+
+// repositories lists the repositories that are no patterns.
+func (n Names) repositories() []string {
+	var all []string
+	for _, a := range n.Apps {
+		if !a.pattern() {
+			all = append(all, a.Repository)
+		}
+	}
+	return all
 }
 
 // all returns an app without a name that has the environments of all apps.
@@ -88,8 +141,8 @@ func (n Names) all() App {
 	return all
 }
 
-// app returns the app that a whole word names: owner/name before a route's name.
-func (n Names) app(word string) (App, bool) {
+// App returns the app that a whole word names: owner/name before a route's name.
+func (n Names) App(word string) (App, bool) {
 	if a, ok := n.repository(word); ok {
 		return a, true
 	}
@@ -104,7 +157,7 @@ func (n Names) app(word string) (App, bool) {
 // splitApp splits APP, APP@REF or APP/REF. An owner/name is preferred to a route's name that is the
 // owner.
 func (n Names) splitApp(word string) (a App, ref string, hasRef, ok bool) {
-	for _, known := range []func(string) (App, bool){n.repository, n.app} {
+	for _, known := range []func(string) (App, bool){n.repository, n.App} {
 		for _, cut := range cuts(word) {
 			if a, ok := known(word[:cut]); ok {
 				if cut == len(word) {
@@ -132,18 +185,12 @@ func cuts(word string) []int {
 func (n Names) labels() []string {
 	var all []string
 	for _, a := range n.Apps {
-		if !slices.Contains(all, a.label()) {
-			all = append(all, a.label())
+		if !a.pattern() && !slices.Contains(all, a.Label()) {
+			all = append(all, a.Label())
 		}
 	}
 	return all
 }
 
 // words lists every word that names an app.
-func (n Names) words() []string {
-	all := n.labels()
-	for _, a := range n.Apps {
-		all = append(all, a.Repository)
-	}
-	return all
-}
+func (n Names) words() []string { return append(n.labels(), n.repositories()...) }

@@ -20,5 +20,8 @@ var (
 		{Name: "front", Repository: "acme/mono", Environments: []Environment{{Name: "front-staging"}}},
 		{Name: "back", Repository: "acme/mono", Environments: []Environment{{Name: "back-staging"}}},
 		{Repository: "acme/unnamed", Environments: []Environment{staging}},
+		{Repository: "labs/*", Environments: []Environment{staging}},
+		{Repository: "labs/*", Environments: []Environment{production}},
+		{Repository: "labs/known", Environments: []Environment{{Name: "qa"}}},
 	}}
 )

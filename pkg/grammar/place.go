@@ -59,7 +59,7 @@ func (a App) environmentOfPattern(word string) (place, bool) {
 			continue
 		}
 
-		matches := func(e Environment) bool { return e.pattern() && match(e.Name, p.environment) }
+		matches := func(e Environment) bool { return e.Pattern() && match(e.Name, p.environment) }
 		if slices.ContainsFunc(a.Environments, matches) {
 			return p, true
 		}

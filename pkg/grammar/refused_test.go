@@ -67,6 +67,7 @@ func TestParse_Refused(t *testing.T) {
 		{"app with a slip and a ref", "deploy apj@main to staging", CodeUnknownApp, "deploy api@main to staging"},
 		{"app and environment with slips", "deploy apj to stagin", CodeUnknownApp, "deploy api to staging"},
 		{"owner/name with a slip", "deploy other/tols to staging", CodeUnknownApp, "deploy other/tools to staging"},
+		{"repository of a pattern with a slip", "deploy labs/knwon to qa", CodeUnknownApp, "deploy labs/known to qa"},
 		{"app in Cyrillic", "deploy \u0430pi to production", CodeUnknownApp, "deploy api to production"},
 		{"environment instead of app", "deploy staging", CodeUnknownApp, ""},
 		{"two apps", "deploy api, web to production", CodeUnknownApp, ""},

@@ -53,7 +53,7 @@ var packages = map[string][]string{
 	"pkg/recovery":   {"pkg/intake", "pkg/webhook", "pkg/deployment"},
 	"pkg/store":      {"pkg/audit", "pkg/policy", "pkg/deployment"},
 	"pkg/webhook":    {"pkg/deployment"},
-	"pkg/route":      {"pkg/policy", "pkg/deployment"},
+	"pkg/route":      {"pkg/grammar", "pkg/policy", "pkg/deployment"},
 	"pkg/circleci":   {"pkg/deployment", "pkg/outbound"},
 	"pkg/github":     {"pkg/policy", "pkg/webhook", "pkg/deployment", "pkg/outbound"},
 	"pkg/policy":     {"pkg/deployment"},
@@ -61,6 +61,7 @@ var packages = map[string][]string{
 	"pkg/outbound":   {},
 	"pkg/deployment": {},
 	"pkg/grammar":    {},
+	"pkg/phrase":     {"pkg/grammar", "pkg/policy", "pkg/deployment"},
 
 	"api":         {},
 	"deploy/docs": {},
