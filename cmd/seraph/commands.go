@@ -78,6 +78,7 @@ func (p *program) commands() []*command {
 	return []*command{
 		p.serveCommand(),
 		p.checkCommand(),
+		p.routesCommand(),
 		p.backupCommand(),
 		p.gateCommand(),
 		p.auditCommand(),

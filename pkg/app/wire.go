@@ -207,6 +207,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Intake:          in,
 		Waker:           a.db,
 		Claims:          a.engine,
+		Persons:         a.routes,
 		Reader:          a.db,
 		Deliveries:      a.db,
 		Environments:    a.db,
@@ -229,7 +230,12 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 func apiTokens(cfg *config.Config) []server.Token {
 	list := make([]server.Token, len(cfg.APITokens))
 	for i, t := range cfg.APITokens {
-		list[i] = server.Token{Name: t.Name, Scope: server.Scope(t.Scope), Hash: t.Hash}
+		list[i] = server.Token{
+			Name:  t.Name,
+			Scope: server.Scope(t.Scope),
+			Hash:  t.Hash,
+			Chat:  server.Chat{Face: t.Face, Workspace: t.Workspace},
+		}
 	}
 	return list
 }

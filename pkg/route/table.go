@@ -124,6 +124,8 @@ type Route struct {
 	Notify []Notification // who is told about its deployments
 	Logs   bool           // the last lines of a failing step may be shown
 
+	HasRollback bool // it says something about rollbacks
+
 	// RollbackKeep is how many successes of each environment are kept as targets of a rollback.
 	RollbackKeep int
 
