@@ -211,6 +211,7 @@ func request(d deployment.Deployment) policy.Request {
 		AcceptedAt:  d.AcceptedAt,
 		Parameters:  d.Target.Digest(),
 		Force:       d.Force,
+		Rollback:    d.Request.IsRollback(),
 	}
 }
 

@@ -19,7 +19,7 @@ func (e *evaluation) evaluateConcurrency() Outcome {
 		return reject(CodeSuperseded, "superseded by #%d", queue.NewerAdmitted)
 	case queue.next() == 0:
 		return allow("no other deployment comes first")
-	case choice == ConcurrencyReject:
+	case choice == ConcurrencyReject && !e.request.Rollback:
 		return reject(CodeBusy, "deployment %d of the same environment has not finished", queue.next())
 	case choice == ConcurrencyCancel && queue.Holder != 0:
 		return e.cancelRunning(queue.Holder)

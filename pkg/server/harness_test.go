@@ -81,6 +81,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Deliveries:   s.reader,
 		Environments: s.reader,
 		Deployments:  s.commands,
+		Orders:       s.commands,
 		Locks:        s.commands,
 		LockReader:   s.commands,
 		Metrics:      http.HandlerFunc(serveMetrics),

@@ -35,7 +35,7 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
-	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next eight
+	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next nine
 	// are not used.
 	Tokens       []Token
 	Persons      Persons // nil: nobody is known
@@ -43,6 +43,7 @@ type Options struct {
 	Deliveries   DeliveryReader
 	Environments EnvironmentReader
 	Deployments  DeploymentCommands
+	Orders       OrderCommands
 	Locks        LockCommands
 	LockReader   LockReader
 
