@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seraph-deploy/seraph/pkg/chat"
 	"github.com/seraph-deploy/seraph/pkg/circleci"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
@@ -125,10 +126,25 @@ func (a *App) wire() error {
 	})
 
 	a.sources = newHookSources(a.cfg, c.github, a.log)
-	a.server = server.New(a.serverOptions(in, commands))
+	a.server = server.New(a.serverOptions(in, commands, a.newChat(c, commands)))
 	a.metrics.CollectStats(a.db.Stats)
 
 	return nil
+}
+
+// newChat makes what answers the lines that people type.
+func (a *App) newChat(c *clients, commands *command.Service) *chat.Service {
+	return chat.New(chat.Options{
+		Asks:        commands,
+		Branches:    c.github,
+		Deployments: commands,
+		Locks:       commands,
+		Reader:      a.db,
+		Routes:      a.routes,
+		Answers:     a.db,
+		TaskPrefix:  a.cfg.Routes.DefaultTask(),
+		Now:         now,
+	})
 }
 
 func newMachine(cfg *config.Config) deployment.Machine {
@@ -213,7 +229,7 @@ func hookAddresses(public *url.URL) []string {
 	return []string{public.JoinPath("webhooks/github").String(), public.JoinPath("events").String()}
 }
 
-func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server.Options {
+func (a *App) serverOptions(in *intake.Intake, commands *command.Service, lines *chat.Service) server.Options {
 	return server.Options{
 		GitHubSecrets:   a.cfg.GitHub.WebhookSecrets.Bytes(),
 		CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
@@ -228,6 +244,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Environments:    a.db,
 		Deployments:     commands,
 		Orders:          commands,
+		Lines:           lines,
 		Locks:           commands,
 		LockReader:      commands,
 		Ready:           a.ready,

@@ -73,7 +73,7 @@ func (n Names) repository(name string) (App, bool) {
 		switch {
 		case strings.EqualFold(a.Repository, name):
 			all.Repository = cmp.Or(all.Repository, a.Repository)
-		case a.pattern() && match(a.Repository, name):
+		case a.Pattern() && match(a.Repository, name):
 		default:
 			continue
 		}
@@ -104,8 +104,8 @@ func (a App) Environment(name string) (Environment, bool) {
 	return found, found.Name != ""
 }
 
-// pattern says whether the app stands for several repositories.
-func (a App) pattern() bool { return strings.ContainsAny(a.Repository, "*?") }
+// Pattern says whether the app stands for several repositories.
+func (a App) Pattern() bool { return strings.ContainsAny(a.Repository, "*?") }
 
 // mergeEnvironments adds environments to a list, each name once.
 func mergeEnvironments(list, more []Environment) []Environment {
@@ -125,7 +125,7 @@ func mergeEnvironments(list, more []Environment) []Environment {
 func (n Names) repositories() []string {
 	var all []string
 	for _, a := range n.Apps {
-		if !a.pattern() {
+		if !a.Pattern() {
 			all = append(all, a.Repository)
 		}
 	}
@@ -185,7 +185,7 @@ func cuts(word string) []int {
 func (n Names) labels() []string {
 	var all []string
 	for _, a := range n.Apps {
-		if !a.pattern() && !slices.Contains(all, a.Label()) {
+		if !a.Pattern() && !slices.Contains(all, a.Label()) {
 			all = append(all, a.Label())
 		}
 	}

@@ -128,6 +128,7 @@ func shortSHA(sha string) string { return sha[:min(len(sha), 7)] }
 
 // Duration writes a duration for people, in its largest one or two units.
 func Duration(d time.Duration) string {
+	d = d.Round(time.Second)
 	switch {
 	case d < time.Second:
 		return "a moment"
@@ -147,8 +148,7 @@ func Duration(d time.Duration) string {
 // Ago says how long ago something was.
 func Ago(t, now time.Time) string { return Duration(now.Sub(t)) + " ago" }
 
-// Sentence makes one sentence of a text: it begins with a capital letter, unless it begins with a
-// name, and ends with a full stop.
+// Sentence ends a text with one full stop.
 func Sentence(text string) string {
 	text = strings.TrimRight(text, ". ")
 	if text == "" {

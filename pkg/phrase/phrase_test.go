@@ -374,3 +374,24 @@ func TestHelp(t *testing.T) {
 		}
 	}
 }
+
+// TestDuration reads durations of each size.
+func TestDuration(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0:                                 "a moment",
+		-time.Second:                      "a moment",
+		499 * time.Millisecond:            "a moment",
+		59*time.Second + time.Millisecond: "59 s",
+		90 * time.Second:                  "1 min",
+		2*time.Hour - time.Microsecond:    "2 h",
+		90 * time.Minute:                  "1 h 30 min",
+		47 * time.Hour:                    "47 h",
+		72 * time.Hour:                    "3 days",
+	} {
+		t.Run(want, func(t *testing.T) {
+			if got := Duration(d); got != want {
+				t.Errorf("got %s for %v, want %s", got, d, want)
+			}
+		})
+	}
+}

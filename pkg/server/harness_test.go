@@ -82,6 +82,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Environments: s.reader,
 		Deployments:  s.commands,
 		Orders:       s.commands,
+		Lines:        s.commands,
 		Locks:        s.commands,
 		LockReader:   s.commands,
 		Metrics:      http.HandlerFunc(serveMetrics),

@@ -35,7 +35,7 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
-	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next nine
+	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next ten
 	// are not used.
 	Tokens       []Token
 	Persons      Persons // nil: nobody is known
@@ -44,6 +44,7 @@ type Options struct {
 	Environments EnvironmentReader
 	Deployments  DeploymentCommands
 	Orders       OrderCommands
+	Lines        Answerer
 	Locks        LockCommands
 	LockReader   LockReader
 

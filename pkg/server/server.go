@@ -120,6 +120,7 @@ func (s *Server) mountAPI(r chi.Router) {
 
 	r.Group(func(r chi.Router) {
 		r.Use(s.requireScope(ScopeDeploy))
+		r.Post("/commands", mutate(s, http.StatusOK, s.runLine))
 		r.Post("/deployments", s.deploy)
 		r.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))
 		r.Post("/deployments/{id}/cancel", mutate(s, http.StatusAccepted, s.cancel))

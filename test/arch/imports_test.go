@@ -31,6 +31,7 @@ var packages = map[string][]string{
 		"pkg/circleci",
 		"pkg/github",
 		"pkg/outbound",
+		"pkg/chat",
 		"pkg/command",
 		"pkg/gate",
 		"pkg/intake",
@@ -62,6 +63,7 @@ var packages = map[string][]string{
 	"pkg/deployment": {},
 	"pkg/grammar":    {},
 	"pkg/phrase":     {"pkg/grammar", "pkg/policy", "pkg/deployment"},
+	"pkg/chat":       {"pkg/phrase", "pkg/grammar", "pkg/command", "pkg/policy", "pkg/deployment"},
 
 	"api":         {},
 	"deploy/docs": {},
