@@ -110,6 +110,7 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Get("/deployments/{id}", s.getDeployment)
 	r.Get("/deployments/{id}/explain", query(s.explain))
 	r.Get("/deliveries", query(s.listDeliveries))
+	r.Get("/events", s.streamEvents)
 	r.Get("/environments", query(s.listEnvironments))
 	r.Get("/gate", query(s.gate))
 	r.Get("/locks", query(s.listLocks))

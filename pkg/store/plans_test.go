@@ -26,6 +26,7 @@ func TestSQLite_ReadsNoTableWhole(t *testing.T) {
 		"repositories":                  repositoriesQuery,
 		"finished deployments":          finishedDeployments,
 		"environments":                  environmentsQuery(``),
+		"changes":                       changesBetween,
 		"environments of one name":      environmentsQuery(` AND environment_key = $5`),
 		"environments by both":          environmentsQuery(` AND repository_id = $5 AND environment_key = $6`),
 	} {
