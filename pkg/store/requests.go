@@ -171,17 +171,11 @@ func (s Requests) Request(ctx context.Context, row int64) (deployment.Intent, er
 // LeaseRequest gives an intent that is due to one worker for 25 s. ok is false when it is not due, or
 // another worker has it.
 func (s Requests) LeaseRequest(ctx context.Context, row int64) (i deployment.Intent, ok bool, err error) {
-	_, ok, err = s.db.leases.take(ctx, createTask(row))
-	if !ok {
-		return i, false, err
-	}
-
-	i, err = s.Request(ctx, row)
-	if err != nil {
-		return i, false, errors.Join(err, s.UnleaseRequest(ctx, row))
-	}
-
-	return i, true, nil
+	_, ok, err = s.db.leases.take(ctx, createTask(row), intentColumns, func(s scanner) (err error) {
+		i, err = scanIntent(s)
+		return err
+	})
+	return i, ok, err
 }
 
 // UnleaseRequest ends the lease of an intent that was not written.
