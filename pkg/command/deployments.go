@@ -16,13 +16,14 @@ type Gate interface {
 	Ask(ctx context.Context, q policy.Question) (policy.Verdict, error)
 }
 
-// People says whether somebody may approve or force a deployment, lock an environment or cancel
-// deployments to it, and take away somebody else's lock.
+// People says whether somebody may approve or force a deployment, approve its hold jobs, lock an
+// environment or cancel deployments to it, and take away somebody else's lock.
 type People interface {
 	Approver(ctx context.Context, d deployment.Deployment, by deployment.Actor) (policy.Approval, policy.Refusal)
 	Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 	Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 	Unlocker(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
+	HoldApprover(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 }
 
 // Engine changes deployments. It returns *deployment.InvalidTransitionError for a deployment whose
@@ -39,6 +40,13 @@ type Engine interface {
 		row int64,
 		force deployment.Force,
 		event deployment.AuditEvent,
+	) (deployment.Deployment, error)
+	// Hold applies a HoldAsked or a HoldApproved. event may be nil.
+	Hold(
+		ctx context.Context,
+		row int64,
+		hold deployment.Event,
+		event *deployment.AuditEvent,
 	) (deployment.Deployment, error)
 }
 

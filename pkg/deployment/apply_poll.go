@@ -23,11 +23,12 @@ func applyPolled(t *transition, e Polled) bool {
 		return true
 	}
 
-	switch fold.Kind {
-	case FoldEnded:
+	switch {
+	case fold.Kind == FoldEnded:
 		t.end(fold.State, fold.Reason, t.workflowURL(fold.Workflow))
 		return true
-	case FoldHeld:
+	case fold.Kind == FoldHeld && t.approvalSettling():
+	case fold.Kind == FoldHeld:
 		t.moveTo(Held)
 		t.report(GitHubPending, "Waiting for approval in CircleCI", t.workflowURL(fold.Workflow), t.now)
 	default:

@@ -85,6 +85,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Deployments:  s.commands,
 		Orders:       s.commands,
 		Lines:        s.commands,
+		Holds:        s.commands,
 		Locks:        s.commands,
 		LockReader:   s.commands,
 		Metrics:      http.HandlerFunc(serveMetrics),

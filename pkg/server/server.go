@@ -124,6 +124,7 @@ func (s *Server) mountAPI(r chi.Router) {
 		r.Post("/commands", mutate(s, http.StatusOK, s.runLine))
 		r.Post("/deployments", s.deploy)
 		r.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))
+		r.Post("/deployments/{id}/approve-hold", mutate(s, http.StatusOK, s.approveHold))
 		r.Post("/deployments/{id}/cancel", mutate(s, http.StatusAccepted, s.cancel))
 		r.Post("/deployments/{id}/force", mutate(s, http.StatusAccepted, s.force))
 		r.Post("/locks", mutate(s, http.StatusCreated, s.takeLock))
