@@ -143,6 +143,7 @@ func (a *App) newChat(c *clients, commands *command.Service) *chat.Service {
 		Asks:        commands,
 		Branches:    c.github,
 		Deployments: commands,
+		Holds:       commands,
 		Locks:       commands,
 		Reader:      a.db,
 		Routes:      a.routes,

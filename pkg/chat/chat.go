@@ -22,6 +22,11 @@ type Asks interface {
 	Deploy(ctx context.Context, c command.Caller, o command.DeployOrder) (command.Ordered, error)
 }
 
+// Holds approves jobs that CircleCI holds. Errors are as those of Deployments.
+type Holds interface {
+	ApproveHold(ctx context.Context, c command.Caller, id int64, job string) (deployment.Deployment, error)
+}
+
 // Branches reads the default branches of repositories. policy.ErrMissing: there is no such repository.
 type Branches interface {
 	DefaultBranch(ctx context.Context, owner, name string) (string, error)
@@ -71,6 +76,7 @@ type Options struct {
 	Asks        Asks
 	Branches    Branches
 	Deployments Deployments
+	Holds       Holds
 	Locks       Locks
 	Reader      Reader
 	Routes      Routes

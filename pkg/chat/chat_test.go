@@ -25,6 +25,7 @@ var (
 type world struct {
 	Asks
 	Deployments
+	Holds
 	locks   []policy.Lock
 	err     error // of the next calls
 	taken   int
@@ -38,6 +39,7 @@ func newTestService() (*Service, *world) {
 		Asks:        w,
 		Branches:    w,
 		Deployments: w,
+		Holds:       w,
 		Locks:       w,
 		Reader:      w,
 		Routes:      w,

@@ -14,6 +14,11 @@ func (s *Service) approve(ctx context.Context, c command.Caller, cmd grammar.Com
 	return command.Answer{Text: phrase.Approved(c.By, d, v, s.o.Now()), Deployment: &d}, err
 }
 
+func (s *Service) approveHold(ctx context.Context, c command.Caller, cmd grammar.Command) (command.Answer, error) {
+	d, err := s.o.Holds.ApproveHold(ctx, c, cmd.ID, cmd.Job)
+	return command.Answer{Text: phrase.HoldApproved(c.By, d), Deployment: &d}, err
+}
+
 func (s *Service) cancel(ctx context.Context, c command.Caller, cmd grammar.Command) (command.Answer, error) {
 	d, err := s.o.Deployments.Cancel(ctx, c, cmd.ID, cmd.Reason)
 	return command.Answer{Text: phrase.Canceled(d), Deployment: &d}, err

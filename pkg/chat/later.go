@@ -11,10 +11,6 @@ func (s *Service) rollback(context.Context, command.Caller, command.Line, gramma
 	return command.Answer{}, notYet("a rollback cannot be asked for here yet")
 }
 
-func (s *Service) approveHold(context.Context, command.Caller, grammar.Command) (command.Answer, error) {
-	return command.Answer{}, notYet("a job cannot be approved here yet: approve it in CircleCI")
-}
-
 func notYet(message string) error {
 	return &command.Error{Kind: command.KindInvalid, Code: "not_available", Message: message}
 }

@@ -47,7 +47,7 @@ func Hint(code string, cmd grammar.Command) string {
 			return `"status" and "deploys APP" show the numbers of deployments.`
 		}
 		return ""
-	case "not_an_approver", "not_waiting", "too_late":
+	case "not_an_approver", "not_waiting", "not_held", "too_late":
 		return fmt.Sprintf(`"why #%d" says how far it is and who can help.`, cmd.ID)
 	case "locked":
 		return `"locks" says since when.`

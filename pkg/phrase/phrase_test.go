@@ -243,6 +243,12 @@ func TestSentences(t *testing.T) {
 				`acme/sre. To approve it, one of acme/sre says "approve #12".`,
 		},
 		{
+			name: "a held job was approved",
+			got:  HoldApproved(bob, running),
+			want: "bob approved the job that CircleCI held for #12 (acme/api@main at abc1234 to production). " +
+				`CircleCI goes on with it; "why #12" says how far it is.`,
+		},
+		{
 			name: "canceled while it waited",
 			got:  Canceled(ended),
 			want: "#12 (acme/api@main at abc1234 to production) was canceled by bob.",

@@ -54,6 +54,12 @@ func Approved(by deployment.Actor, d deployment.Deployment, v policy.Verdict, no
 	return join(begin, "It still waits for "+o.Message+".", opens(v.Until, now), Remedy(o, d.Request.ID))
 }
 
+// HoldApproved says that a job which CircleCI held was approved.
+func HoldApproved(by deployment.Actor, d deployment.Deployment) string {
+	return fmt.Sprintf(`%s approved the job that CircleCI held for #%d (%s). CircleCI goes on with it; "why #%d" says how `+
+		"far it is.", by, d.Request.ID, What(d.Request), d.Request.ID)
+}
+
 // Canceled says what a request to cancel a deployment has done.
 func Canceled(d deployment.Deployment) string {
 	if !d.State.Open() {

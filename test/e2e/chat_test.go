@@ -34,6 +34,7 @@ routes:
   - repository: acme/api
     environment: staging
     circleci: {branch: main}
+    holds: {approve: {users: [bob]}}
     allow: {users: [alice, bob]}` + chatParameters
 }
 
@@ -112,7 +113,7 @@ func TestChat_Deploys(t *testing.T) {
 	c := newChat(t)
 	const line = "deploy api scenario=success because of the release"
 	first := c.sayAgain("alice", "message A", line,
-		"#", "deploys acme/api@main at", "to staging.", "It starts now.", `"why #`)
+		"#", "deploys acme/api@main at", "to staging.", `"why #`)
 	if first.Deployment == nil {
 		t.Fatalf("got %+v, want a deployment", first)
 	}
@@ -203,6 +204,20 @@ func TestChat_Locks(t *testing.T) {
 		t.Errorf("got the deployment %+v with a lock, want none", held.Deployment)
 	}
 	c.expectEnd(c.created(second.Deployment.ID), "error", "Canceled")
+}
+
+// TestChat_Holds checks that people approve, by text, a job that CircleCI holds, if the route says that they may.
+func TestChat_Holds(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	asked := c.say("alice", "deploy api to staging scenario=hold-forever")
+	id := asked.Deployment.ID
+	c.waitStatus(c.created(id), "pending")
+	c.say("alice", fmt.Sprintf("why #%d", id), "waits for the approval of a job in CircleCI",
+		fmt.Sprintf(`"approve-hold #%d" approves the job`, id))
+	c.say("alice", fmt.Sprintf("approve-hold #%d", id), "That was not done: ", "alice")
+	c.say("bob", fmt.Sprintf("approve-hold #%d", id), "bob approved the job that CircleCI held for #")
+	c.expectEnd(c.created(id), "success", "")
 }
 
 // TestChat_Talk checks what changes nothing, and that a token which somebody types is answered with a
