@@ -121,6 +121,7 @@ func (a *App) wire() error {
 		Resolver:    c.github,
 		Requests:    a.db,
 		Refs:        c.github,
+		History:     intent.History{SuccessStore: a.db, GitHub: c.github},
 		AppID:       a.cfg.GitHub.AppID,
 		Task:        a.cfg.Routes.DefaultTask(),
 		LockTask:    a.cfg.Routes.LockTask(),

@@ -49,6 +49,7 @@ type Options struct {
 	Resolver    Resolver
 	Requests    Requests
 	Refs        Refs
+	History     History
 	AppID       int64  // of our GitHub App; 0: a token is used
 	Task        string // of a deployment whose order names none
 	// LockTask is the task of deployments that lock. Whoever asks for a lock in another way must be

@@ -46,7 +46,11 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 		FixedRef:    r.FixedRef,
 		FixedConfig: r.FixedConfig,
 		ShowLogs:    r.Logs,
+		Operation:   r.operation,
 	}}
+	if r.RollbackKeep != defaultRollbackKeep {
+		a.Target.Keep = r.RollbackKeep
+	}
 
 	data := newTemplateData(r.withoutUnusedPayload(req), key)
 	if a.Target.ForceReason, a.Problem = forceReason(data.Payload); a.Problem != "" {

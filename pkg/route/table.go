@@ -130,6 +130,7 @@ type Route struct {
 	RollbackKeep int
 
 	hasRules       bool  // Policy is not empty
+	operation      bool  // its pipelines deploy nothing
 	isProduction   *bool // nil: the name of the environment decides
 	repositoryID   int64
 	tasks          []glob

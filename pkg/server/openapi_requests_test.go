@@ -23,6 +23,7 @@ func TestOpenAPI_DescribesEveryRequest(t *testing.T) {
 	}{
 		{operation: "deploy", request: api.DeployRequest{}},
 		{operation: "runCommand", request: api.CommandRequest{}},
+		{operation: "rollback", request: api.RollbackRequest{}},
 		{operation: "approve", request: api.ApproveRequest{}},
 		{operation: "approveHold", request: api.ApproveHoldRequest{}},
 		{operation: "cancel", request: api.CancelRequest{}},

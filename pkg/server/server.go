@@ -123,6 +123,7 @@ func (s *Server) mountAPI(r chi.Router) {
 		r.Use(s.requireScope(ScopeDeploy))
 		r.Post("/commands", mutate(s, http.StatusOK, s.runLine))
 		r.Post("/deployments", s.deploy)
+		r.Post("/rollbacks", s.rollback)
 		r.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))
 		r.Post("/deployments/{id}/approve-hold", mutate(s, http.StatusOK, s.approveHold))
 		r.Post("/deployments/{id}/cancel", mutate(s, http.StatusAccepted, s.cancel))
