@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
@@ -43,6 +44,29 @@ func (s *Service) deploy(ctx context.Context, c command.Caller, l command.Line, 
 	what := cmd.Repository + "@" + order.Ref + " to " + cmd.Environment
 	done, err := s.o.Asks.Deploy(ctx, c, order)
 	return s.asked(done, what, cmd, err)
+}
+
+// rollback asks for a way back.
+func (s *Service) rollback(ctx context.Context, c command.Caller, l command.Line, cmd grammar.Command) (
+	command.Answer,
+	error,
+) {
+	order := command.RollbackOrder{
+		Repository:  cmd.Repository,
+		Environment: cmd.Environment,
+		To:          cmd.SHA,
+		Reason:      cmd.Reason,
+		Origin:      origin(l),
+	}
+	if cmd.ID != 0 {
+		order.To = strconv.FormatInt(cmd.ID, 10)
+	}
+	if !s.mayAskHere(l, cmd, "") {
+		return command.Answer{Text: phrase.WrongPlace(cmd.App, cmd.Environment)}, nil
+	}
+
+	done, err := s.o.Asks.Rollback(ctx, c, order)
+	return s.asked(done, "an earlier commit of "+cmd.Repository+" to "+cmd.Environment, cmd, err)
 }
 
 // asked says what became of an order.

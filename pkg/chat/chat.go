@@ -20,6 +20,7 @@ import (
 // Asks has deployments created. Errors are as those of Deployments.
 type Asks interface {
 	Deploy(ctx context.Context, c command.Caller, o command.DeployOrder) (command.Ordered, error)
+	Rollback(ctx context.Context, c command.Caller, o command.RollbackOrder) (command.Ordered, error)
 }
 
 // Holds approves jobs that CircleCI holds. Errors are as those of Deployments.

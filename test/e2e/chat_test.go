@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
 const (
@@ -204,6 +206,27 @@ func TestChat_Locks(t *testing.T) {
 		t.Errorf("got the deployment %+v with a lock, want none", held.Deployment)
 	}
 	c.expectEnd(c.created(second.Deployment.ID), "error", "Canceled")
+}
+
+// TestChat_Rollback checks that a line takes an environment back to what ran there before.
+func TestChat_Rollback(t *testing.T) {
+	t.Parallel()
+	c := newChat(t)
+	c.say("alice", "rollback api in staging", "That was not done: ")
+	c.gh.Push("acme/api", "old", "")
+	for _, ref := range []string{"old", "main"} {
+		asked := c.say("alice", "deploy api@"+ref+" to staging scenario=success")
+		c.expectEnd(c.created(asked.Deployment.ID), "success", "")
+	}
+
+	c.say("carol", "rollback api in staging", "an earlier commit of acme/api to staging is not deployed: carol is not allowed")
+	back := c.say("alice", "rollback api in staging because of errors", "rolls staging back to acme/api@old at")
+	d := c.created(back.Deployment.ID)
+	c.expectEnd(d, "success", "")
+	if d.Ref != github.Commit("acme/api", "old") {
+		t.Errorf("got %s at GitHub, want the commit of old", d.Ref)
+	}
+	c.say("bob", "rollback api in staging to #1", "That was not done: ")
 }
 
 // TestChat_Holds checks that people approve, by text, a job that CircleCI holds, if the route says that they may.
