@@ -3,56 +3,47 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/seraph-deploy/seraph/pkg/app"
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-func (p *program) auditCommand() *command {
-	return &command{
-		name:      "audit",
-		arguments: "verify|export",
-		short:     "verify or print the record of who did what",
-		example:   "seraph audit verify\nseraph audit export > audit.jsonl",
-		check: func(args []string) error {
-			if len(args) == 0 {
-				return errors.New("audit needs a command: verify or export")
-			}
-
-			name := "audit " + args[0]
-			return fmt.Errorf("unknown command %q%s", name, suggestion(name, "", p.names()))
-		},
-		run: func(context.Context, []string) error { return nil }, // not reached: check always refuses
+func (p *program) auditCommand() *cobra.Command {
+	audit := &cobra.Command{
+		Use:     "audit verify|export",
+		Short:   "verify or print the record of who did what",
+		Example: "seraph audit verify\nseraph audit export > audit.jsonl",
 	}
+	audit.AddCommand(p.auditVerifyCommand(), p.auditExportCommand())
+	return audit
 }
 
-func (p *program) auditVerifyCommand() *command {
+func (p *program) auditVerifyCommand() *cobra.Command {
 	var head string
 	var noted *app.AuditHead
-	return &command{
-		name:      "audit verify",
-		arguments: "[--head SEQ:HASH]",
-		short:     "verify that no audit record was changed, removed or added",
-		long: "Verify the hash chain of the audit records, and print its head. Keep a printed head in another\n" +
+	verify := &cobra.Command{
+		Use:   "verify [--head SEQ:HASH]",
+		Short: "verify that no audit record was changed, removed or added",
+		Long: "Verify the hash chain of the audit records, and print its head. Keep a printed head in another\n" +
 			"place: given as --head later, it shows that the chain was not written anew.",
-		example: "seraph audit verify",
+		Example: "seraph audit verify",
 
-		flags: func(flags *flag.FlagSet) {
-			flags.StringVar(&head, "head", "", "a head, `SEQ:HASH`, that an earlier run printed")
-		},
-		check: func(args []string) (err error) {
+		Args: func(cmd *cobra.Command, args []string) (err error) {
 			if noted, err = parseHead(head); err != nil {
 				return err
 			}
-
-			return noArguments(args)
+			return noArguments(cmd, args)
 		},
-		run: func(ctx context.Context, _ []string) error { return p.verifyAudit(ctx, noted) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.verifyAudit(cmd.Context(), noted) },
 	}
+
+	verify.Flags().StringVar(&head, "head", "", "a head, `SEQ:HASH`, that an earlier run printed")
+	return verify
 }
 
 func (p *program) verifyAudit(ctx context.Context, noted *app.AuditHead) error {
@@ -85,18 +76,18 @@ func parseHead(text string) (*app.AuditHead, error) {
 	return &app.AuditHead{Seq: number, Hash: hash}, nil
 }
 
-func (p *program) auditExportCommand() *command {
-	return &command{
-		name:    "audit export",
-		short:   "print the audit as JSON lines",
-		example: "seraph audit export > audit.jsonl",
-		run: func(ctx context.Context, _ []string) error {
+func (p *program) auditExportCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "export",
+		Short:   "print the audit as JSON lines",
+		Example: "seraph audit export > audit.jsonl",
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load()
 			if err != nil {
 				return err
 			}
 
-			return app.ExportAudit(ctx, cfg, p.stdout)
+			return app.ExportAudit(cmd.Context(), cfg, p.stdout)
 		},
 	}
 }

@@ -5,26 +5,26 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"github.com/seraph-deploy/seraph/pkg/app"
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-func (p *program) backupCommand() *command {
-	return &command{
-		name:      "backup",
-		arguments: "FILE",
-		short:     "copy the SQLite database to a new file while the service runs",
-		long: "Copy the SQLite database that SERAPH_DATABASE_URL names to a new file, and verify the copy.\n" +
+func (p *program) backupCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup FILE",
+		Short: "copy the SQLite database to a new file while the service runs",
+		Long: "Copy the SQLite database that SERAPH_DATABASE_URL names to a new file, and verify the copy.\n" +
 			"The service may run meanwhile. A PostgreSQL database is copied with pg_dump instead.",
-		example: "seraph backup /var/backups/seraph.db --env-file /etc/seraph/seraph.env",
-		check: func(args []string) error {
+		Example: "seraph backup /var/backups/seraph.db --env-file /etc/seraph/seraph.env",
+		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return errors.New("backup needs one file to write to")
 			}
-
 			return nil
 		},
-		run: func(ctx context.Context, args []string) error { return p.backup(ctx, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return p.backup(cmd.Context(), args[0]) },
 	}
 }
 

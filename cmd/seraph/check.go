@@ -3,46 +3,48 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/seraph-deploy/seraph/pkg/app"
+	"github.com/seraph-deploy/seraph/pkg/cli"
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
 // checkTimeout bounds all questions to GitHub and CircleCI together.
 const checkTimeout = 2 * time.Minute
 
-func (p *program) checkCommand() *command {
+func (p *program) checkCommand() *cobra.Command {
 	offline, routes := false, ""
-	return &command{
-		name:      "check",
-		arguments: "[--offline [--routes FILE]]",
-		short:     "check the configuration, and ask GitHub and CircleCI whether it is right",
-		long: "Check the configuration and print every problem at once. Then ask GitHub and CircleCI whether\n" +
+	check := &cobra.Command{
+		Use:   "check [--offline [--routes FILE]]",
+		Short: "check the configuration, and ask GitHub and CircleCI whether it is right",
+		Long: "Check the configuration and print every problem at once. Then ask GitHub and CircleCI whether\n" +
 			"they accept the credentials, and whether each route's project and pipeline definition exist.\n" +
 			"Exit code 1 means that something there is wrong, 2 that the configuration is.\n\n" +
 			"With --offline --routes, only a routes file is checked, and no other setting and no secret is\n" +
 			"needed: for the CI of the repository in which the routes are kept.",
-		example: "seraph check --env-file deploy/example.env --env-file .env",
-		flags: func(flags *flag.FlagSet) {
-			flags.BoolVar(&offline, "offline", false, "do not ask GitHub and CircleCI")
-			flags.StringVar(&routes, "routes", "", "check only this routes `FILE`; needs --offline")
-		},
-		check: func(args []string) error {
+		Example: "seraph check --env-file deploy/example.env --env-file .env",
+
+		Args: func(cmd *cobra.Command, args []string) error {
 			if routes != "" && !offline {
 				return errors.New("--routes needs --offline: without it, check asks about the configured routes")
 			}
-			return noArguments(args)
+			return noArguments(cmd, args)
 		},
-		run: func(ctx context.Context, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if routes != "" {
 				return p.checkRoutes(routes)
 			}
-			return p.check(ctx, offline)
+			return p.check(cmd.Context(), offline)
 		},
 	}
+
+	check.Flags().BoolVar(&offline, "offline", false, "do not ask GitHub and CircleCI")
+	check.Flags().StringVar(&routes, "routes", "", "check only this routes `FILE`; needs --offline")
+	return check
 }
 
 func (p *program) check(ctx context.Context, offline bool) error {
@@ -77,7 +79,7 @@ func (p *program) printFindings(findings []app.Finding) error {
 	}
 
 	if wrong {
-		return exitError{exitFailed}
+		return cli.ExitError{Code: cli.ExitFailed}
 	}
 
 	return nil

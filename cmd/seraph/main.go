@@ -4,8 +4,8 @@
 // `seraph --help` lists the commands, `seraph COMMAND --help` shows the flags of one and an
 // example, and `seraph help TOPIC` prints a page of the documentation.
 //
-// Exit codes: 0 clean end, 1 run-time failure, 2 bad configuration or usage. `seraph gate` adds 3,
-// the deployment must wait, and 4, it is rejected.
+// Exit codes: 0 clean end, 1 run-time failure, 2 bad configuration or usage. Commands that ask about a
+// deployment add 3, it waits or has not ended, 4, it is rejected, and 5, it was canceled.
 package main
 
 import (
@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
 // version and commit are set by the linker.
@@ -21,14 +23,8 @@ var (
 	commit  = "unknown"
 )
 
-// Exit codes.
-const (
-	exitOK     = 0
-	exitFailed = 1
-	exitUsage  = 2 // or a bad configuration
-	exitWait   = 3
-	exitReject = 4
-)
+// init keeps the commands in the order in which the help lists them.
+func init() { cobra.EnableCommandSorting = false }
 
 func main() {
 	signals := make(chan os.Signal, 2)

@@ -1,8 +1,9 @@
 package main
 
 import (
-	"context"
 	"fmt"
+
+	"github.com/spf13/cobra"
 
 	"github.com/seraph-deploy/seraph/api"
 	"github.com/seraph-deploy/seraph/pkg/app"
@@ -18,14 +19,20 @@ func (p *program) checkRoutes(file string) error {
 	return p.printFindings(app.CheckRoutes(table))
 }
 
-func (p *program) routesCommand() *command {
-	return &command{
-		name:    "routes schema",
-		short:   "print the JSON schema of the routes file",
-		long:    "Print the JSON schema of the routes file, by which editors complete and check it while it is written.",
-		example: "seraph routes schema > routes.schema.json",
-		run:     func(context.Context, []string) error { return p.printRoutesSchema() },
+func (p *program) routesCommand() *cobra.Command {
+	routes := &cobra.Command{
+		Use:     "routes schema",
+		Short:   "print the JSON schema of the routes file",
+		Example: "seraph routes schema > routes.schema.json",
 	}
+	routes.AddCommand(&cobra.Command{
+		Use:     "schema",
+		Short:   "print the JSON schema of the routes file",
+		Long:    "Print the JSON schema of the routes file, by which editors complete and check it while it is written.",
+		Example: "seraph routes schema > routes.schema.json",
+		RunE:    func(*cobra.Command, []string) error { return p.printRoutesSchema() },
+	})
+	return routes
 }
 
 func (p *program) printRoutesSchema() error {

@@ -10,25 +10,32 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
 
 	"github.com/seraph-deploy/seraph/pkg/app"
+	"github.com/seraph-deploy/seraph/pkg/cli"
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-func (p *program) serveCommand() *command {
-	return &command{
-		name:  "serve",
-		short: "run the service, as without a command",
-		long: "Run the service until SIGTERM or SIGINT. It then answers /readyz with 503, takes webhooks for\n" +
+func (p *program) serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "run the service, as without a command",
+		Long: "Run the service until SIGTERM or SIGINT. It then answers /readyz with 503, takes webhooks for\n" +
 			"SERAPH_SHUTDOWN_DELAY, and gives running steps SERAPH_SHUTDOWN_GRACE. A second signal ends it at once.\n" +
 			"SIGHUP makes it read SERAPH_ROUTES_FILE again.",
-		example: "seraph serve --env-file /etc/seraph/seraph.env",
-		run:     func(ctx context.Context, _ []string) error { return p.serve(ctx) },
+		Example: "seraph serve --env-file /etc/seraph/seraph.env",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context()) },
 	}
 }
 
-// serve runs the service until a signal or a failure. A second signal ends it at once.
+// serve runs the service until a signal or a failure. A second signal ends it at once. A hangup ends it at
+// no time, also not while it starts or stops.
 func (p *program) serve(ctx context.Context) error {
+	hangups := make(chan os.Signal, 1) // one that comes while the routes are read stands for all
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+
 	cfg, err := config.Load()
 	if err != nil {
 		return err
@@ -36,10 +43,6 @@ func (p *program) serve(ctx context.Context) error {
 	if err := app.CheckDatabase(cfg); err != nil {
 		return err
 	}
-
-	hangups := make(chan os.Signal, 1) // one that comes while the routes are read stands for all
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 
 	collectRarely()
 	log := newLogger(cfg, p.stderr)
@@ -52,7 +55,7 @@ func (p *program) serve(ctx context.Context) error {
 	service, err := p.start(ctx, cancel, cfg, log)
 	if err != nil {
 		log.Error().Err(err).Msg("start failed")
-		return exitError{exitFailed}
+		return cli.ExitError{Code: cli.ExitFailed}
 	}
 	if service == nil {
 		return nil
@@ -60,7 +63,7 @@ func (p *program) serve(ctx context.Context) error {
 
 	failed := p.waitForEnd(ctx, service, hangups, log)
 	if !p.stop(service, cfg, log) || failed {
-		return exitError{exitFailed}
+		return cli.ExitError{Code: cli.ExitFailed}
 	}
 
 	return nil

@@ -29,9 +29,10 @@ type Finding struct {
 func (f Finding) String() string { return string(f.Level) + ": " + f.Text }
 
 // Check warns about routes without a key, about routes that let a deployment avoid the rules of an
-// earlier one, and about routes whose configuration the requester can change. Unless offline, it also asks
-// GitHub and CircleCI whether the credentials work and whether every route's repository, refs, project
-// and definition can be read. It changes nothing at either.
+// earlier one, about routes whose configuration the requester can change, and about tokens by which nobody
+// can ask. Unless offline, it also asks GitHub and CircleCI whether the credentials work, whether every
+// route's repository, refs, project and definition can be read, and who has the ids of people. It changes
+// nothing at either.
 func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, error) {
 	c := &checker{cfg: cfg}
 	c.checkRoutes("configuration", cfg.Routes)
@@ -48,6 +49,7 @@ func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, er
 
 	c.clients = clients
 	c.checkCredentials(ctx)
+	c.checkPeople(ctx)
 	for _, r := range cfg.Routes.Routes() {
 		c.checkRepository(ctx, r)
 		c.checkProject(ctx, r)
@@ -110,6 +112,8 @@ func (c *checker) checkConfig() {
 		c.found(Good, "webhooks go to %s (GitHub) and %s (CircleCI)",
 			public.JoinPath("webhooks/github"), public.JoinPath("webhooks/circleci"))
 	}
+
+	c.checkTokens()
 }
 
 func (c *checker) checkCredentials(ctx context.Context) {

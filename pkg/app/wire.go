@@ -109,7 +109,21 @@ func (a *App) wire() error {
 
 	a.engine = engine.New(a.engineOptions(c, in, rules))
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
-	commands := command.New(command.Options{
+	commands := a.newCommands(c, rules)
+
+	a.events = events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
+	a.metrics.CollectStreams(a.events.Watchers)
+
+	a.sources = newHookSources(a.cfg, c.github, a.log)
+	a.server = server.New(a.serverOptions(in, commands, a.newChat(c, commands)))
+	a.metrics.CollectStats(a.db.Stats)
+
+	return nil
+}
+
+// newCommands makes what carries out commands of people, whatever face they use.
+func (a *App) newCommands(c *clients, rules *gate.Gate) *command.Service {
+	return command.New(command.Options{
 		Gate:        rules,
 		People:      rules,
 		Routes:      a.routes,
@@ -127,15 +141,6 @@ func (a *App) wire() error {
 		LockTask:    a.cfg.Routes.LockTask(),
 		Now:         now,
 	})
-
-	a.events = events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
-	a.metrics.CollectStreams(a.events.Watchers)
-
-	a.sources = newHookSources(a.cfg, c.github, a.log)
-	a.server = server.New(a.serverOptions(in, commands, a.newChat(c, commands)))
-	a.metrics.CollectStats(a.db.Stats)
-
-	return nil
 }
 
 // newChat makes what answers the lines that people type.

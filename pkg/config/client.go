@@ -1,6 +1,11 @@
 package config
 
-import "net/url"
+import (
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+)
 
 // Client is what the command line needs to ask a running service.
 type Client struct {
@@ -9,21 +14,35 @@ type Client struct {
 	Warnings []string
 }
 
-// LoadClient reads only what the command line needs from the environment. The error is Problems, or
-// nil.
-func LoadClient() (*Client, error) {
+// ClientDefaults stand in for SERAPH_API_URL and SERAPH_API_TOKEN where they are not set.
+type ClientDefaults struct {
+	URL       string // empty: the default of SERAPH_API_URL
+	Token     Secret // sent to URL only
+	Preferred bool   // somebody asked for them by name: they win over the environment
+}
+
+// LoadClient reads only what the command line needs from the environment, and takes from defaults what
+// is missing there. The token of defaults is never sent to another address than theirs. The error is
+// Problems, or nil.
+func LoadClient(defaults ClientDefaults) (*Client, error) {
 	r := &reader{}
 	if err := r.readEnvironment(); err != nil {
 		return nil, err
 	}
 
-	c := &Client{
-		URL:   r.apiURL("API_URL", r.env.APIURL),
-		Token: r.token("API_TOKEN", r.env.APIToken),
+	r.keepProblems("API_URL", "API_TOKEN")
+	address, token := r.env.APIURL, r.env.APIToken
+	if defaults.wins() {
+		address = defaults.URL
+	}
+	if defaults.URL != "" && (defaults.Preferred || token == "" && address == defaults.URL) {
+		token = defaults.Token.Reveal()
 	}
 
-	if r.env.APIToken == "" {
-		r.problem("API_TOKEN", "required: one of the tokens in SERAPH_API_TOKENS of the service")
+	c := &Client{URL: r.apiURL("API_URL", address), Token: r.token("API_TOKEN", token)}
+	if token == "" {
+		r.problem("API_TOKEN", "required: one of the tokens in SERAPH_API_TOKENS of the service, set as this variable "+
+			"or kept in a context (seraph config set-context --help)")
 	}
 	if len(r.problems) > 0 {
 		return nil, r.problems
@@ -33,19 +52,64 @@ func LoadClient() (*Client, error) {
 	return c, nil
 }
 
-// LoadAPIURL reads only SERAPH_API_URL, for a question that needs no token. The error is Problems, or
-// nil.
-func LoadAPIURL() (*url.URL, error) {
+// LoadAPIURL reads only SERAPH_API_URL, or takes defaults, for a question that needs no token. The
+// error is Problems, or nil.
+func LoadAPIURL(defaults ClientDefaults) (*url.URL, error) {
 	r := &reader{}
 	if err := r.readEnvironment(); err != nil {
 		return nil, err
 	}
 
-	r.problems = nil // they are about variables that are not used here
-	u := r.url("API_URL", r.env.APIURL)
+	r.keepProblems("API_URL")
+	address := r.env.APIURL
+	if defaults.wins() {
+		address = defaults.URL
+	}
+
+	u := r.url("API_URL", address)
 	if len(r.problems) > 0 {
 		return nil, r.problems
 	}
 
 	return u, nil
+}
+
+// wins says whether the address of defaults is used, and not that of the environment.
+func (d ClientDefaults) wins() bool {
+	return d.URL != "" && (d.Preferred || strings.TrimSpace(os.Getenv(Prefix+"API_URL")) == "")
+}
+
+// CheckAPIURL refuses what cannot be the address of a service and, without allowHTTP, an address to
+// which a token would cross a network unencrypted.
+func CheckAPIURL(text string, allowHTTP bool) error {
+	r := &reader{}
+	u := r.apiURL("API_URL", text)
+	if len(r.problems) > 0 {
+		return Problems{strings.TrimPrefix(r.problems[0], Prefix+"API_URL: ")}
+	}
+	if u == nil {
+		return Problems{"empty: write https://HOST"}
+	}
+	if len(r.warnings) > 0 && !allowHTTP {
+		return Problems{"the token would be sent unencrypted over http: write https"}
+	}
+	return nil
+}
+
+// CheckAPIToken refuses what cannot be a token of the API.
+func CheckAPIToken(text string) error {
+	r := &reader{}
+	r.token("API_TOKEN", text)
+	if len(r.problems) > 0 {
+		return Problems{strings.TrimPrefix(r.problems[0], Prefix+"API_TOKEN: ")}
+	}
+	return nil
+}
+
+// keepProblems forgets the problems of all other variables, which are not used here.
+func (r *reader) keepProblems(names ...string) {
+	r.problems = slices.DeleteFunc(r.problems, func(problem string) bool {
+		name, _, _ := strings.Cut(strings.TrimPrefix(problem, Prefix), ":")
+		return !slices.Contains(names, name)
+	})
 }

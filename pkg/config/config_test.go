@@ -258,7 +258,7 @@ func TestLoad_WarnsOfTokensInClear(t *testing.T) {
 
 func TestLoadClient(t *testing.T) {
 	setEnvironment(t, map[string]string{"API_URL": "http://seraph.example.com", "API_TOKEN": goodAPIToken})
-	c, err := LoadClient()
+	c, err := LoadClient(ClientDefaults{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestLoadClient(t *testing.T) {
 
 	t.Setenv(Prefix+"API_TOKEN", "")
 	const want = "SERAPH_API_TOKEN: required: one of the tokens"
-	if _, err := LoadClient(); err == nil || !strings.Contains(err.Error(), want) {
+	if _, err := LoadClient(ClientDefaults{}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // packages says which of our packages each package may import outside its tests. Folders below those
 // in treeRoots belong to them.
 var packages = map[string][]string{
-	"cmd/seraph":     {"pkg/app", "pkg/config", "pkg/client", "pkg/route", "api", "deploy/docs"},
+	"cmd/seraph":     {"pkg/app", "pkg/cli", "pkg/config", "pkg/route", "api", "deploy/docs"},
 	"cmd/seraph-sim": {"test/sim"},
 
 	"pkg/app": {
@@ -42,6 +42,7 @@ var packages = map[string][]string{
 	},
 	"pkg/config":    {"pkg/route"},
 	"pkg/telemetry": {"pkg/deployment", "pkg/outbound"},
+	"pkg/cli":       {"pkg/client", "pkg/api", "pkg/config", "pkg/route"},
 	"pkg/client":    {"pkg/api"},
 	"pkg/api":       {},
 	"pkg/server": {
@@ -100,6 +101,8 @@ var libraries = map[string][]string{
 	"github.com/jackc/pgx":                    {"pkg/store", "test/pgtest"},
 	"modernc.org/sqlite":                      {"pkg/store"},
 	"github.com/robfig/cron":                  {"pkg/policy"},
+	"github.com/spf13/cobra":                  {"cmd/seraph", "pkg/cli"},
+	"github.com/spf13/pflag":                  {"cmd/seraph"},
 }
 
 // maxDepth is the length of the longest import chain in the table.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/seraph-deploy/seraph/deploy/docs"
+	"github.com/seraph-deploy/seraph/pkg/cli"
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
@@ -39,15 +40,16 @@ func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 func TestRun_HelpOfEveryCommand(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, c := range append((&program{}).commands(), (&program{}).rootCommand()) {
-		t.Run(c.path(), func(t *testing.T) {
-			args := append(strings.Fields(c.name), "--help")
+	for _, path := range append(names((&program{}).rootCommand()), "") {
+		t.Run(path, func(t *testing.T) {
+			args := append(strings.Fields(path), "--help")
 			code, stdout, stderr := call(t, args...)
-			if code != exitOK || stderr != "" {
+			if code != cli.ExitOK || stderr != "" {
 				t.Errorf("got exit code %d and %q on standard error, want 0 and nothing", code, stderr)
 			}
 
-			for _, want := range []string{"Usage:\n  " + c.path(), "--env-file FILE", "--help", "Example:\n  seraph"} {
+			usage := "Usage:\n  seraph " + usageOf(path)
+			for _, want := range []string{usage, "--env-file FILE", "--help", "Example:\n  seraph"} {
 				if !strings.Contains(stdout, want) {
 					t.Errorf("got %q, want %q in it", stdout, want)
 				}
@@ -61,18 +63,26 @@ func TestRun_HelpOfEveryCommand(t *testing.T) {
 	}
 }
 
+// usageOf is how the line of usage of a command begins: for the other name of a command with its first.
+func usageOf(path string) string {
+	if path == "why" {
+		return "explain ID"
+	}
+	return path
+}
+
 func TestRun_HelpTopics(t *testing.T) {
 	for _, topic := range docs.Topics() {
 		t.Run(topic, func(t *testing.T) {
 			want, _ := docs.Page(topic)
-			if code, got, _ := call(t, "help", topic); code != exitOK || got != want {
+			if code, got, _ := call(t, "help", topic); code != cli.ExitOK || got != want {
 				t.Errorf("got exit code %d and %q, want the page", code, got)
 			}
 		})
 	}
 
 	t.Run("a command", func(t *testing.T) {
-		if code, got, _ := call(t, "help", "audit", "verify"); code != exitOK ||
+		if code, got, _ := call(t, "help", "audit", "verify"); code != cli.ExitOK ||
 			!strings.Contains(got, "--head SEQ:HASH") {
 			t.Errorf("got exit code %d and %q, want the help of audit verify", code, got)
 		}
@@ -80,7 +90,8 @@ func TestRun_HelpTopics(t *testing.T) {
 
 	t.Run("none", func(t *testing.T) {
 		code, got, _ := call(t, "help")
-		if code != exitOK || !strings.Contains(got, "Commands:\n  serve") || !strings.Contains(got, docs.Topics()[0]) {
+		if code != cli.ExitOK || !strings.Contains(got, "Commands:\n  deploy") ||
+			!strings.Contains(got, "Commands for operators:\n  serve") || !strings.Contains(got, docs.Topics()[0]) {
 			t.Errorf("got exit code %d and %q, want the commands and the topics", code, got)
 		}
 	})
@@ -133,7 +144,7 @@ func TestRun_Mistakes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			clearEnvironment(t)
 			code, stdout, stderr := call(t, test.args...)
-			if code != exitUsage || stdout != "" || !strings.Contains(stderr, test.want) {
+			if code != cli.ExitUsage || stdout != "" || !strings.Contains(stderr, test.want) {
 				t.Errorf(
 					"got exit code %d, %q and %q, want 2 and %q on standard error",
 					code,
@@ -170,7 +181,7 @@ func TestRun_EnvFile(t *testing.T) {
 		{
 			name:     "file is needed",
 			args:     checkOffline,
-			wantCode: exitUsage,
+			wantCode: cli.ExitUsage,
 			wantText: "SERAPH_GITHUB_TOKEN",
 		},
 		{
@@ -184,20 +195,20 @@ func TestRun_EnvFile(t *testing.T) {
 			environment: map[string]string{"SERAPH_POLL_MIN": "never"},
 			files:       []string{settings + "SERAPH_POLL_MIN=1s\n"},
 			args:        checkOffline,
-			wantCode:    exitUsage,
+			wantCode:    cli.ExitUsage,
 			wantText:    "SERAPH_POLL_MIN",
 		},
 		{
 			name:     "bad line",
 			files:    []string{settings + "hunter2\n"},
 			args:     checkOffline,
-			wantCode: exitUsage,
+			wantCode: cli.ExitUsage,
 			wantText: "0.env:5: want NAME=VALUE",
 		},
 		{
 			name:     "without a command",
 			files:    []string{"SERAPH_ADDR=hunter2"},
-			wantCode: exitUsage,
+			wantCode: cli.ExitUsage,
 			wantText: "SERAPH_ADDR",
 		},
 	}
@@ -255,7 +266,7 @@ func TestRun_DatabaseThatKeepsNothing(t *testing.T) {
 				t.Setenv("SERAPH_DATABASE_URL", test.url)
 
 				code, _, stderr := call(t, command...)
-				if code != exitUsage || !strings.HasPrefix(stderr, "SERAPH_DATABASE_URL: ") {
+				if code != cli.ExitUsage || !strings.HasPrefix(stderr, "SERAPH_DATABASE_URL: ") {
 					t.Errorf("got exit code %d and %q, want 2 and a problem with SERAPH_DATABASE_URL", code, stderr)
 				}
 
@@ -271,7 +282,7 @@ func TestRun_DatabaseThatKeepsNothing(t *testing.T) {
 func TestRun_FlagsBeforeTheCommand(t *testing.T) {
 	clearEnvironment(t)
 	code, stdout, stderr := call(t, "--env-file", os.DevNull, "version")
-	if code != exitOK || !strings.HasPrefix(stdout, "seraph dev (commit unknown, go1.") {
+	if code != cli.ExitOK || !strings.HasPrefix(stdout, "seraph dev (commit unknown, go1.") {
 		t.Errorf("got exit code %d, %q and %q, want the version", code, stdout, stderr)
 	}
 }
@@ -283,8 +294,8 @@ func TestRun_Health(t *testing.T) {
 		wantCode int
 		wantText string
 	}{
-		{name: "ready", status: http.StatusOK, wantCode: exitOK, wantText: `{"status":"made up"}`},
-		{name: "not ready", status: http.StatusServiceUnavailable, wantCode: exitFailed, wantText: "not ready: 503"},
+		{name: "ready", status: http.StatusOK, wantCode: cli.ExitOK, wantText: `{"status":"made up"}`},
+		{name: "not ready", status: http.StatusServiceUnavailable, wantCode: cli.ExitFailed, wantText: "not ready: 503"},
 	}
 
 	for _, test := range tests {

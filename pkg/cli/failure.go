@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+
+	"github.com/seraph-deploy/seraph/pkg/api"
+	"github.com/seraph-deploy/seraph/pkg/client"
+	"github.com/seraph-deploy/seraph/pkg/config"
+)
+
+// failure is an error with what helps against it.
+type failure struct {
+	err  error
+	hint string
+}
+
+// Error is the error, and on a line of its own what helps.
+func (f *failure) Error() string { return clean(f.err.Error()) + "\n" + f.hint }
+
+// Unwrap is the error without the help.
+func (f *failure) Unwrap() error { return f.err }
+
+// explainFailure adds to an error what helps against it.
+func (s *session) explainFailure(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(context.Cause(ctx), errInterrupted) && errors.Is(err, context.Canceled) {
+		return errInterrupted
+	}
+
+	// These have their own text.
+	_, isExit := errors.AsType[ExitError](err)
+	_, isUsage := errors.AsType[config.Problems](err)
+	_, isExplained := errors.AsType[*failure](err)
+	if isExit || isUsage || isExplained {
+		return err
+	}
+
+	hint := s.hintAboutConnection(err)
+	if answered, ok := errors.AsType[*client.Error](err); ok {
+		hint = s.hintAboutAnswer(answered)
+	}
+	if hint == "" {
+		return errors.New(clean(err.Error()))
+	}
+
+	return &failure{err, hint}
+}
+
+// hintAboutConnection says what helps where the service could not be asked.
+func (s *session) hintAboutConnection(err error) string {
+	from := fmt.Sprintf("the address %s is from %s", s.url, s.source)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, unknown := errors.AsType[*net.DNSError](err)
+	_, notSeraph := errors.AsType[*client.AnswerError](err)
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nothing listens there: is Seraph running? " + from +
+			"; set SERAPH_API_URL, or see `seraph config set-context --help`"
+	case unknown:
+		return "no such host: check the address and your network; " + from
+	case untrusted:
+		return "the certificate is not trusted: give the file of your CA in the variable SSL_CERT_FILE; " + from
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return "the service speaks http there, not https; " + from
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time: check the address and your network; " + from
+	case notSeraph:
+		return from
+	default:
+		return ""
+	}
+}
+
+// hintAboutAnswer says what helps against an error response.
+func (s *session) hintAboutAnswer(answered *client.Error) string {
+	from := fmt.Sprintf("the address %s is from %s", s.url, s.source)
+	noPath := answered.Code == "" || strings.Contains(answered.Message, "this path")
+	switch {
+	case answered.Status == http.StatusUnauthorized:
+		return "the service does not know your token: use one of its SERAPH_API_TOKENS, in SERAPH_API_TOKEN or in a " +
+			"context (`seraph config set-context --help`); " + from
+	case answered.Code == "forbidden":
+		return "`seraph whoami` says what your token may do; the operator can give you another one"
+	case answered.Status >= 300 && answered.Status < 400:
+		return "Seraph never redirects: write the address that it answers at itself, https instead of http perhaps; " + from
+	case answered.Status == http.StatusNotFound && noPath:
+		return "what answers is not Seraph, or is older than this program; " + from
+	case answered.Code == "":
+		return "what answers is not Seraph but something before it; " + from
+	case answered.Status == http.StatusServiceUnavailable || answered.Status == http.StatusTooManyRequests:
+		return "nothing was done: try again in some seconds"
+	default:
+		return ""
+	}
+}
+
+// known is an environment of a repository, as the service knows them.
+type known struct{ repository, environment string }
+
+// knownPlaces lists the environments of all repositories that the service knows. A service that does not
+// tell them tells its newest deployments.
+func (s *session) knownPlaces(ctx context.Context) []known {
+	return placesOf(ctx, s.client)
+}
+
+func placesOf(ctx context.Context, c *client.Client) []known {
+	var all []known
+	if list, err := c.Environments(ctx, "", ""); err == nil {
+		for _, e := range list.Environments {
+			all = append(all, known{e.Repository, e.Environment})
+		}
+		return all
+	}
+
+	list, err := c.Deployments(ctx, client.ListQuery{Limit: 200})
+	if err != nil {
+		return nil // only help is missing
+	}
+
+	seen := map[known]bool{}
+	for _, d := range list.Deployments {
+		place := known{d.Repository, d.Environment}
+		if !seen[place] {
+			seen[place] = true
+			all = append(all, place)
+		}
+	}
+
+	return all
+}
+
+// hintAboutPlace says which repository or environment was probably meant, or which there are; "" where
+// the service knows both.
+func (s *session) hintAboutPlace(ctx context.Context, repository, environment string) string {
+	places := s.knownPlaces(ctx)
+	var repositories, environments []string
+	for _, place := range places {
+		repositories = addNew(repositories, place.repository)
+		if strings.EqualFold(place.repository, repository) {
+			environments = addNew(environments, place.environment)
+		}
+	}
+
+	switch {
+	case len(places) == 0:
+		return ""
+	case repository != "" && len(environments) == 0:
+		return "Seraph has deployed nothing of " + repository + " yet" + meant(repository, repositories)
+	case environment != "" && len(environments) > 0 && !containsFold(environments, environment):
+		return "Seraph has deployed nothing of " + repository + " to " + environment + " yet" +
+			meant(environment, environments)
+	case environment != "" && repository == "":
+		var all []string
+		for _, place := range places {
+			all = addNew(all, place.environment)
+		}
+		if !containsFold(all, environment) {
+			return "Seraph has deployed nothing to " + environment + " yet" + meant(environment, all)
+		}
+	}
+
+	return ""
+}
+
+// explainPlace adds to a response "not found" which repository or environment was probably meant.
+func (s *session) explainPlace(ctx context.Context, err error, repository, environment string) error {
+	answered, ok := errors.AsType[*client.Error](err)
+	if !ok || answered.Code != "not_found" {
+		return err
+	}
+	if hint := s.hintAboutPlace(ctx, repository, environment); hint != "" {
+		return &failure{err, hint}
+	}
+	return err
+}
+
+// printVerdict prints the decision, and one line for each rule that shows says yes to.
+func (s *screen) printVerdict(verdict api.Verdict, shows func(api.Rule) bool) {
+	decision := verdict.Decision
+	if verdict.Reason != "" {
+		decision += ": " + verdict.Reason
+	}
+	if verdict.OpensAt != nil {
+		decision += " (until " + stamp(verdict.OpensAt) + ")"
+	}
+	_, _ = fmt.Fprintln(s.out, s.paint(colours[verdict.Decision], clean(decision)))
+
+	var rows [][]cell
+	for _, rule := range verdict.Rules {
+		if !shows(rule) {
+			continue
+		}
+
+		decision := coloured(rule.Decision)
+		if rule.Forced {
+			decision.text += " (forced)"
+		}
+
+		who := ""
+		if rule.Who != "" && rule.Decision != "allow" {
+			who = "who can change it: " + rule.Who
+		}
+		if rule.OpensAt != nil {
+			who = strings.TrimPrefix(who+"; opens at "+stamp(rule.OpensAt), "; ")
+		}
+		rows = append(rows, []cell{{text: rule.Rule}, decision, {text: rule.Code}, {text: rule.Message}, {text: who}})
+	}
+
+	s.table("  ", rows...)
+}
+
+// everyRule shows all rules.
+func everyRule(api.Rule) bool { return true }
+
+// openRule shows the rules that do not allow a deployment.
+func openRule(rule api.Rule) bool { return rule.Decision != "allow" }

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// Colours of a terminal.
+const (
+	bold   = "1"
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	cyan   = "36"
+)
+
+// colours has the colour of each state and decision.
+var colours = map[string]string{
+	"waiting":     yellow,
+	"triggering":  cyan,
+	"unconfirmed": yellow,
+	"running":     cyan,
+	"held":        yellow,
+	"succeeded":   green,
+	"failed":      red,
+	"errored":     red,
+	"canceled":    red,
+	"rejected":    red,
+	"allow":       green,
+	"wait":        yellow,
+	"reject":      red,
+}
+
+// screen prints lines and tables. What the service has sent is cleaned first, because people choose
+// names of branches and reasons, and a terminal would obey control characters in them. That something
+// cannot be printed is no error: the exit code tells.
+type screen struct {
+	out    io.Writer
+	colour bool
+}
+
+func newScreen(out io.Writer) *screen {
+	return &screen{
+		out:    out,
+		colour: isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+	}
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// line prints one line of words.
+func (s *screen) line(words ...string) {
+	for i, word := range words {
+		words[i] = clean(word)
+	}
+	_, _ = fmt.Fprintln(s.out, strings.TrimRight(strings.Join(words, " "), " "))
+}
+
+// title begins a part.
+func (s *screen) title(text string) { _, _ = fmt.Fprintln(s.out, "\n"+s.paint(bold, text)) }
+
+// json prints a document as one line.
+func (s *screen) json(document any) error {
+	encoder := json.NewEncoder(s.out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(document); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	return nil
+}
+
+// cell is a text in a table.
+type cell struct {
+	text   string
+	colour string
+}
+
+// plain makes cells without colours.
+func plain(texts ...string) []cell {
+	cells := make([]cell, len(texts))
+	for i, text := range texts {
+		cells[i] = cell{text: text}
+	}
+	return cells
+}
+
+// coloured makes a cell in the colour of a state or decision.
+func coloured(state string) cell { return cell{text: state, colour: colours[state]} }
+
+// table prints rows in columns, each line behind indent. Empty columns are left out.
+func (s *screen) table(indent string, rows ...[]cell) {
+	var widths []int
+	for _, row := range rows {
+		for i := range row {
+			row[i].text = clean(row[i].text)
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i].text))
+		}
+	}
+
+	for _, row := range rows {
+		var line strings.Builder
+		for i, c := range row {
+			if widths[i] == 0 {
+				continue
+			}
+
+			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+2)
+			line.WriteString(s.paint(c.colour, c.text) + padding)
+		}
+		_, _ = fmt.Fprintln(s.out, indent+strings.TrimRight(line.String(), " "))
+	}
+}
+
+func (s *screen) paint(colour, text string) string {
+	if !s.colour || colour == "" || text == "" {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// clean replaces what is not visible: control characters, which could be commands to a terminal, and
+// format characters, which could show a text in another order.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+			return unicode.ReplacementChar
+		default:
+			return r
+		}
+	}, text)
+}

@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seraph-deploy/seraph/pkg/api"
+	"github.com/seraph-deploy/seraph/pkg/client"
+)
+
+// How often a watched deployment is read.
+const (
+	pollInterval  = 2 * time.Second  // without a stream of events
+	checkInterval = 30 * time.Second // with one, in case that it tells nothing
+	retryLimit    = 5 * time.Minute  // how long a service that does not answer is asked again
+)
+
+// Pauses before a stream of events is opened again.
+const (
+	firstPause   = time.Second
+	longestPause = 30 * time.Second
+)
+
+// errTimeout is the cause of the end of watching at --timeout.
+var errTimeout = errors.New("the time of --timeout is over")
+
+func (c *commands) watchCommand() *cobra.Command {
+	var timeout time.Duration
+	cmd := &cobra.Command{
+		Use:   "watch ID",
+		Short: "watch a deployment until it ends",
+		Long: "Print each change of a deployment until it ends. ID is GitHub's deployment id (seraph list).\n" +
+			"The exit code says how it ended: 0 succeeded, 1 failed or errored, 3 it has not ended, 4 rejected,\n" +
+			"5 canceled. Ctrl-C leaves the deployment running.",
+		Example:           "seraph watch 3145728007 --timeout 30m",
+		Args:              wantID,
+		ValidArgsFunction: c.completeID(),
+	}
+	addTimeoutFlag(cmd, &timeout)
+	return c.asking(cmd, func(ctx context.Context, s *session, args []string) error {
+		return s.watch(ctx, idOf(args), timeout)
+	})
+}
+
+func addTimeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
+	cmd.Flags().DurationVar(timeout, "timeout", 0, "stop watching after `DURATION`, such as 30m; default never")
+}
+
+// watch prints each change of a deployment until it ends, and tells by the exit code how it stands then.
+func (s *session) watch(ctx context.Context, id int64, timeout time.Duration) error {
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
+		defer cancel()
+	}
+
+	last, err := s.follow(ctx, id, s.printChange)
+	switch {
+	case err == nil:
+		return exit(exitCode(last.State))
+	case errors.Is(err, errTimeout) || errors.Is(err, errInterrupted):
+		state := last.State
+		if state == "" {
+			state = "not known yet"
+		}
+		s.notes.line(fmt.Sprintf("%v: deployment %d is %s and goes on by itself.", err, id, state))
+		s.notes.line(fmt.Sprintf("`seraph watch %d` watches it again, `seraph cancel %d` cancels it.", id, id))
+		return exit(ExitWaiting)
+	default:
+		return err
+	}
+}
+
+// printChange prints how a deployment stands.
+func (s *session) printChange(d api.DeploymentDetail) error {
+	if s.json {
+		return s.out.json(d.Deployment)
+	}
+
+	state := s.out.paint(colours[d.State], fmt.Sprintf("%-11s", clean(d.State)))
+	now := s.o.Now().Format(time.TimeOnly)
+	_, _ = fmt.Fprintln(s.out.out, now+"  "+state+"  "+clean(situation(d.Deployment)))
+	return nil
+}
+
+// follow reads a deployment whenever it may have changed, and calls changed where it has, until it has
+// ended. The error is the cause of the context's end, or says why the service cannot be asked. It returns
+// what it has read last.
+func (s *session) follow(
+	ctx context.Context, id int64, changed func(api.DeploymentDetail) error,
+) (last api.DeploymentDetail, err error) {
+	b := newBell()
+	var listening sync.WaitGroup
+	listenCtx, stop := context.WithCancel(ctx)
+	defer listening.Wait()
+	defer stop()
+	listening.Go(func() { s.listen(listenCtx, id, b) })
+
+	var failingSince time.Time
+	for {
+		d, err := s.client.Deployment(ctx, id)
+		switch {
+		case err == nil && changeOf(d.Deployment) != changeOf(last.Deployment):
+			if err := changed(d); err != nil {
+				return last, err
+			}
+			fallthrough
+		case err == nil:
+			last, failingSince = d, time.Time{}
+			if ended(d.State) {
+				return last, nil
+			}
+		case ctx.Err() != nil:
+			return last, context.Cause(ctx)
+		case !passes(err):
+			return last, err
+		case failingSince.IsZero():
+			failingSince = time.Now()
+			s.notes.line(fmt.Sprintf("%v; trying again, the deployment goes on meanwhile", err))
+		case time.Since(failingSince) > retryLimit:
+			return last, err
+		}
+
+		if err := b.wait(ctx); err != nil {
+			return last, err
+		}
+	}
+}
+
+// change is what of a deployment is worth a line.
+type change struct {
+	state, reason, waitsFor, pipeline string
+	forced                            bool
+}
+
+func changeOf(d api.Deployment) change {
+	c := change{state: d.State, reason: d.Reason, waitsFor: d.WaitsFor, forced: d.Forced != nil}
+	if d.Pipeline != nil {
+		c.pipeline = d.Pipeline.URL
+	}
+	return c
+}
+
+// passes says whether a failure passes by itself, as while the service is restarted.
+func passes(err error) bool {
+	answered, ok := errors.AsType[*client.Error](err)
+	return !ok || answered.Status >= 500 || answered.Status == http.StatusTooManyRequests
+}
+
+// bell tells the reader of a deployment that it may have changed.
+type bell struct {
+	rung chan struct{}
+	live atomic.Bool // a stream of events is open
+}
+
+func newBell() *bell { return &bell{rung: make(chan struct{}, 1)} }
+
+func (b *bell) ring() {
+	select {
+	case b.rung <- struct{}{}:
+	default: // it rings already
+	}
+}
+
+// wait waits until the bell rings, or until it is time to read the deployment anyway. The error is the
+// cause of the context's end.
+func (b *bell) wait(ctx context.Context) error {
+	interval := pollInterval
+	if b.live.Load() {
+		interval = checkInterval
+	}
+
+	timer := time.NewTimer(interval)
+	defer timer.Stop()
+	select {
+	case <-b.rung:
+		return nil
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// listen rings the bell for each event about a deployment, and whenever a stream begins or ends, because
+// what happened meanwhile was not told. It returns where the service has no such stream.
+func (s *session) listen(ctx context.Context, id int64, b *bell) {
+	lastID := ""
+	pause := firstPause
+	for {
+		began := time.Now()
+		stream, err := s.client.Events(ctx, client.EventQuery{Deployment: id}, lastID)
+		if err == nil {
+			b.live.Store(true)
+			for err == nil {
+				b.ring()
+				_, err = stream.Next()
+			}
+
+			lastID = stream.LastID()
+			stream.Close()
+			b.live.Store(false)
+			b.ring()
+		}
+
+		_, notAStream := errors.AsType[*client.AnswerError](err)
+		if notAStream || !passes(err) {
+			return
+		}
+		if time.Since(began) > longestPause {
+			pause = firstPause
+		}
+
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+			pause = min(2*pause, longestPause)
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
