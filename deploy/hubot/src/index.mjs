@@ -50,6 +50,7 @@ export default async function seraph (robot) {
   }
 
   watcher.resume()
+  robot.logger.info(`hubot-seraph: ready, as ${settings.face}/${settings.workspace}`)
   robot.brain.on('close', () => watcher.stop()) // the robot closes its brain as it shuts down
 }
 
