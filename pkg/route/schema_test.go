@@ -71,6 +71,7 @@ routes:
     name: api
     environment: live
     production: true
+    deploys: true
     ask: [C0DEPLOYS1, "#deploys"]
     notify:
       - slack: C0DEPLOYS1
@@ -141,6 +142,7 @@ func TestSchema_RefusesWhatItCanExpress(t *testing.T) {
 		{name: "name with a slash", text: routeOf("name: a/b"), want: "/routes/0/name"},
 		{name: "name that is a word", text: routeOf("name: Because"), want: "/routes/0/name"},
 		{name: "production", text: routeOf("production: 1"), want: "/routes/0/production"},
+		{name: "deploys", text: routeOf("deploys: 'no'"), want: "/routes/0/deploys"},
 		{name: "ask", text: routeOf("ask: C0A"), want: "/routes/0/ask"},
 		{name: "ask twice", text: routeOf("ask: [C0A, C0A]"), want: "/routes/0/ask"},
 		{name: "notify without a channel", text: routeOf("notify: [{as: card}]"), want: "missing property 'slack'"},
