@@ -351,7 +351,7 @@ func failingStep(steps []stepResult) int {
 func (c *Client) getJSON(ctx context.Context, operation, address string, out any) error {
 	resp, err := c.open(ctx, operation, address, http.Header{
 		"Authorization": {"Bearer " + c.o.Token},
-		"Circle-Token":  {c.o.Token}, // API v1.1 takes no bearer
+		"Circle-Token":  {c.o.Token}, // the header that the reference of API v1.1 names
 		"Accept":        {"application/json"},
 	})
 	if err != nil {

@@ -47,6 +47,7 @@ func newTestService() (*Service, *fakes) {
 			},
 		},
 		locks:    &fakeLocks{},
+		holds:    &fakeHolds{},
 		requests: &fakeRequests{created: 5},
 		refs:     &fakeRefs{branch: "main", sha: mainSHA},
 		history:  &fakeHistory{payload: `{"hosts":"a","seraph":{"nonce":"old"},"seraph_force":"old"}`},

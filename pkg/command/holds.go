@@ -155,8 +155,9 @@ func refuseHold(o deployment.HoldOutcome) error {
 	case deployment.HoldRefused:
 		return conflict("circleci_refused", "CircleCI did not take the approval: "+o.Cause)
 	case deployment.HoldDenied:
-		message := "CircleCI does not let this service approve: check the rights of SERAPH_CIRCLECI_TOKEN's user (" + o.Cause + ")"
-		return conflict("circleci_refused", message)
+		const format = "CircleCI does not let this service approve: check the rights of " +
+			"SERAPH_CIRCLECI_TOKEN's user (%s)"
+		return conflict("circleci_refused", fmt.Sprintf(format, o.Cause))
 	default:
 		return circleciAway(errors.New(o.Cause))
 	}

@@ -28,6 +28,7 @@ func applyPolled(t *transition, e Polled) bool {
 		t.end(fold.State, fold.Reason, t.workflowURL(fold.Workflow))
 		return true
 	case fold.Kind == FoldHeld && t.approvalSettling():
+		// CircleCI has taken an approval and does not show its effect yet.
 	case fold.Kind == FoldHeld:
 		t.moveTo(Held)
 		t.report(GitHubPending, "Waiting for approval in CircleCI", t.workflowURL(fold.Workflow), t.now)

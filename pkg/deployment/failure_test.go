@@ -95,7 +95,8 @@ func TestFailure_NotWanted(t *testing.T) {
 // The timeline shows the end of long lines.
 func TestFailure_LongSummary(t *testing.T) {
 	output := strings.Repeat(strings.Repeat("x", 100)+"\n", 15) + "the cause"
-	_, changes := applyOne(t, newFailed(t), t0.Add(time.Second), FailureFound{Output: StepOutput{Job: "ship", Output: output}})
+	found := FailureFound{Output: StepOutput{Job: "ship", Output: output}}
+	_, changes := applyOne(t, newFailed(t), t0.Add(time.Second), found)
 	detail := changes.Timeline[0].Detail
 	if !strings.HasPrefix(detail, "job ship: … ") || !strings.HasSuffix(detail, " | the cause") {
 		t.Errorf("got %q, want the end of the lines", detail)

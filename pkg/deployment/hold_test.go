@@ -56,8 +56,10 @@ func TestHold_ApproverIsNamed(t *testing.T) {
 	if d.State != Succeeded || len(reports) != 1 || reports[0].Description != "Deployed" {
 		t.Errorf("end: got %s with %+v, want succeeded", d.State, reports)
 	}
-	if got := d.HoldApprovals; len(got) != 1 || got[0] != (HoldApproval{At: later, By: alice, Workflow: "deploy", Job: "go-live"}) {
-		t.Errorf("got approvals %+v, want alice's", got)
+
+	approval := HoldApproval{At: later, By: alice, Workflow: "deploy", Job: "go-live"}
+	if got := d.HoldApprovals; len(got) != 1 || got[0] != approval {
+		t.Errorf("got approvals %+v, want %+v", got, approval)
 	}
 }
 
