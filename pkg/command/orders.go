@@ -421,7 +421,7 @@ func (s *Service) await(ctx context.Context, i deployment.Intent, verdict *polic
 	for pause := orderFirstLook; i.State.Open(); pause = min(2*pause, orderLook) {
 		select {
 		case <-waiting.Done():
-			return Ordered{Intent: i, Verdict: verdict}, ctx.Err()
+			return Ordered{Intent: i, Verdict: verdict}, nil // it is stored, and goes on
 		case <-time.After(pause):
 		}
 

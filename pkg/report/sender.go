@@ -134,7 +134,8 @@ func (s *Sender) deliver(
 		return sent, next, entry, nil
 	}
 
-	sending.KeepActive = rec.Deployment.Target.LockTask != ""
+	target := rec.Deployment.Target
+	sending.KeepActive = target.LockTask != "" || target.Operation
 	outcome := s.GitHub.WriteStatus(ctx, rec.Deployment.Request, sending)
 	sent, next, entry := AfterWrite(sending, outcome, s.Now())
 	s.logResult(rec.Deployment, sent, outcome)
