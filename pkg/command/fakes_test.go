@@ -52,7 +52,6 @@ func newTestService() (*Service, *fakes) {
 		refs:     &fakeRefs{branch: "main", sha: mainSHA},
 		history:  &fakeHistory{payload: `{"hosts":"a","seraph":{"nonce":"old"},"seraph_force":"old"}`},
 		routes:   &fakeRoutes{},
-		holds:    &fakeHolds{},
 	}
 
 	return New(Options{
