@@ -2,7 +2,9 @@ package chat
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,9 +25,10 @@ var (
 
 // world is all that a Service needs: one lock store, no deployments, and one app.
 type world struct {
-	Asks
 	Deployments
 	Holds
+	order   command.DeployOrder   // the last one
+	back    command.RollbackOrder // the last one
 	locks   []policy.Lock
 	err     error // of the next calls
 	taken   int
@@ -57,7 +60,17 @@ func (w *world) Names() grammar.Names {
 
 func (w *world) AskPlaces(deployment.Request) []string { return nil }
 
-func (w *world) DefaultBranch(context.Context, string, string) (string, error) { return "", w.err }
+func (w *world) DefaultBranch(context.Context, string, string) (string, error) { return "trunk", w.err }
+
+func (w *world) Deploy(_ context.Context, _ command.Caller, o command.DeployOrder) (command.Ordered, error) {
+	w.order = o
+	return command.Ordered{}, w.err
+}
+
+func (w *world) Rollback(_ context.Context, _ command.Caller, o command.RollbackOrder) (command.Ordered, error) {
+	w.back = o
+	return command.Ordered{}, w.err
+}
 
 func (w *world) TakeLock(_ context.Context, c command.Caller, r command.LockRequest) (policy.Lock, error) {
 	w.taken++
@@ -148,6 +161,61 @@ func TestAnswer_Repeats(t *testing.T) {
 			var refused *command.Error
 			if got := errors.As(err, &refused) && refused.Code == "request_reused"; got != c.want {
 				t.Errorf("got error %v, want refused %v", err, c.want)
+			}
+		})
+	}
+}
+
+// TestAnswer_Orders checks what lines order, and that the key of an order belongs to the message: a message
+// whose answer was lost before it was kept asks for the same deployment.
+func TestAnswer_Orders(t *testing.T) {
+	origin := command.Origin{Key: "message:m1", Via: "hubot-slack", Place: "C1"}
+	for _, c := range []struct {
+		text string
+		want command.DeployOrder
+		back command.RollbackOrder
+	}{
+		{
+			text: "deploy api to staging",
+			want: command.DeployOrder{Repository: "acme/api", Ref: "trunk", Environment: "staging"},
+		},
+		{
+			text: `deploy:migrate! api@v1 to pr-7/web1 note="a b" because it is late`,
+			want: command.DeployOrder{
+				Repository:  "acme/api",
+				Ref:         "v1",
+				Environment: "pr-7",
+				Task:        "ship:migrate",
+				Payload:     json.RawMessage(`{"hosts":"web1","note":"a b"}`),
+				Reason:      "it is late",
+				Force:       true,
+			},
+		},
+		{
+			text: "rollback api in staging to #41 because of errors",
+			back: command.RollbackOrder{Repository: "acme/api", Environment: "staging", To: "41", Reason: "of errors"},
+		},
+		{
+			text: "rollback api in staging to ABCDEF0",
+			back: command.RollbackOrder{Repository: "acme/api", Environment: "staging", To: "abcdef0"},
+		},
+	} {
+		t.Run(c.text, func(t *testing.T) {
+			s, w := newTestService()
+			line := command.Line{Text: c.text, Asker: "hubot", Request: "m1", Place: "C1", Face: "hubot-slack"}
+			a, err := s.Answer(t.Context(), alice, line)
+			if err != nil || !strings.HasPrefix(a.Text, "GitHub has not confirmed yet") {
+				t.Errorf("got %q, %v, want that GitHub has not confirmed it", a.Text, err)
+			}
+
+			origin.Text = c.text
+			if c.want.Repository != "" {
+				c.want.Origin = origin
+			} else {
+				c.back.Origin = origin
+			}
+			if d := cmp.Diff(c.want, w.order) + cmp.Diff(c.back, w.back); d != "" {
+				t.Errorf("orders differ (-want +got):\n%s", d)
 			}
 		})
 	}

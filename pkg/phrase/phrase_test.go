@@ -273,6 +273,31 @@ func TestSentences(t *testing.T) {
 				`"why #12" says how far it is, and "cancel #12" stops it.`,
 		},
 		{
+			name: "why it failed",
+			got: Why(example(func(d *deployment.Deployment) {
+				d.State, d.Reason = deployment.Failed, "Workflow deploy failed"
+				d.Failure = &deployment.Failure{Job: "build", Step: "Run tests", Lines: []string{"FAIL a", "exit 1"}}
+			}), rejects("state", policy.CodeEnded, "it ended", ""), now),
+			want: "#12 (acme/api@main at abc1234 to production, asked for by alice) failed: Workflow deploy failed.\n" +
+				"The job build failed at the step \"Run tests\", whose output ended with:\n  FAIL a\n  exit 1",
+		},
+		{
+			name: "why it failed, as far as it is known",
+			got: Why(example(func(d *deployment.Deployment) {
+				d.State, d.Reason, d.Failure = deployment.Failed, "Workflow deploy failed", &deployment.Failure{Job: "build"}
+			}), allowed, now),
+			want: "#12 (acme/api@main at abc1234 to production, asked for by alice) failed: Workflow deploy failed.\n" +
+				"The job build failed.",
+		},
+		{
+			name: "why it was rejected",
+			got: Why(example(func(d *deployment.Deployment) {
+				d.State, d.Reason = deployment.Rejected, "mallory may not"
+			}), rejects("allow", policy.CodeNotAllowed, "mallory may not", "acme/devs"), now),
+			want: "#12 (acme/api@main at abc1234 to production, asked for by alice) was rejected: mallory may not.\n" +
+				"- allow: mallory may not. Those who may: acme/devs.",
+		},
+		{
 			name: "locked",
 			got:  Locked(lock, "unlock api in production", now),
 			want: "acme/api in production is locked by bob for 30 min: release. Deployments of others wait meanwhile, " +

@@ -69,22 +69,41 @@ func Canceled(d deployment.Deployment) string {
 		d.Request.ID, What(d.Request))
 }
 
-// Why says how far a deployment is, and what each rule says that does not simply allow it.
+// Why says how far a deployment is, where it failed, and, unless it has run, what each rule says that does
+// not simply allow it.
 func Why(d deployment.Deployment, v policy.Verdict, now time.Time) string {
 	lines := []string{Deployment(d, now)}
-	for _, o := range v.Outcomes {
-		if line := rule(o, d.Request.ID, now); line != "" && o.Rule != policy.RuleState {
-			lines = append(lines, line)
+	if d.Failure != nil {
+		lines = append(lines, failure(*d.Failure))
+	}
+
+	if d.State.Open() || d.State == deployment.Rejected {
+		for _, o := range v.Outcomes {
+			if line := rule(o, d.Request.ID, now); line != "" && o.Rule != policy.RuleState {
+				lines = append(lines, line)
+			}
 		}
 	}
 
-	if len(lines) == 1 && len(v.Outcomes) > 0 && v.Decision == policy.DecisionAllow {
+	if len(lines) == 1 && d.State.Open() && len(v.Outcomes) > 0 && v.Decision == policy.DecisionAllow {
 		lines = append(lines, "All its rules allow it.")
 	}
 	if follow := Follow(d); follow != "" && d.State != deployment.Waiting {
 		lines = append(lines, follow)
 	}
 	return strings.Join(lines, "\n")
+}
+
+// failure says at which step a deployment failed, and how its output ended.
+func failure(f deployment.Failure) string {
+	text := "The job " + f.Job + " failed"
+	if f.Step != "" {
+		text += fmt.Sprintf(" at the step %q", f.Step)
+	}
+	if len(f.Lines) == 0 {
+		return text + "."
+	}
+	return text + ", whose output ended with:\n  " + strings.Join(f.Lines, "\n  ")
 }
 
 // rule is the line of one rule; empty where the rule allows the deployment.

@@ -31,18 +31,18 @@ export default async function seraph (robot) {
   const asker = new Asker(robot, client, watcher, settings)
 
   robot.listen(
-    message => isCommand(addressed(robot, message.text)),
+    message => isCommand(said(robot, message)),
     { id: 'seraph.command' },
     async response => {
       response.message.finish() // what another script said to it would be about the same words
-      await asker.take(response.message, addressed(robot, response.message.text))
+      await asker.take(response.message, said(robot, response.message))
     }
   )
 
   if (settings.catchAll) {
     robot.catchAll({ id: 'seraph.unknown' }, async response => {
       const message = response.message.message
-      const text = addressed(robot, message?.text)
+      const text = said(robot, message)
       if (text) {
         await asker.take(message, text)
       }
@@ -52,6 +52,11 @@ export default async function seraph (robot) {
   watcher.resume()
   robot.logger.info(`hubot-seraph: ready, as ${settings.face}/${settings.workspace}`)
   robot.brain.on('close', () => watcher.stop()) // the robot closes its brain as it shuts down
+}
+
+// said returns what a message says to the bot. The topic of a room says nothing to it.
+function said (robot, message) {
+  return message?.constructor?.name === 'TopicMessage' ? '' : addressed(robot, message?.text)
 }
 
 // readSettings reads the environment. What is wrong with it is said to everybody who asks, too.

@@ -12,7 +12,7 @@ export class Watcher {
   #watches = new Map() // by deployment id: {id, state, person, room, thread, since}
   #looking = new Set() // ids that are being looked at
   #stop = new AbortController()
-  #stream = null // the stream, while one is open or being opened
+  #stream = null // ends the stream, while one is open or being opened
   #live = false
   #timer = null
 
@@ -56,6 +56,9 @@ export class Watcher {
 
   #save () {
     this.robot.brain.set(key, [...this.#watches.values()])
+    if (this.#watches.size === 0) {
+      this.#stream?.abort() // Seraph serves only so many
+    }
   }
 
   // #run looks at each deployment now and then, and listens to the stream.
@@ -63,10 +66,9 @@ export class Watcher {
     if (this.#stop.signal.aborted || this.#watches.size === 0) {
       return
     }
-    this.#stream ??= this.#listen().finally(() => {
-      this.#live = false
-      this.#stream = null
-    })
+    if (this.#stream === null) {
+      this.#listen()
+    }
     if (this.#timer === null) {
       this.#timer = setTimeout(() => this.#tick(), this.#live ? 12 * this.poll : this.poll)
       this.#timer.unref()
@@ -81,13 +83,15 @@ export class Watcher {
 
   // #listen looks at a deployment as soon as the stream says that it has changed.
   async #listen () {
+    this.#stream = new AbortController()
+    const signal = AbortSignal.any([this.#stop.signal, this.#stream.signal])
     try {
-      await this.client.events(this.#stop.signal, () => { this.#live = true }, ({ id }) => this.#look(id))
+      await this.client.events(signal, () => { this.#live = true }, ({ id }) => this.#look(id))
     } catch (error) {
-      if (!this.#stop.signal.aborted) {
-        this.robot.logger.debug(`hubot-seraph: no events: ${error.message}`)
-      }
+      this.robot.logger.debug(`hubot-seraph: no events: ${error.message}`)
     }
+    this.#live = false
+    this.#stream = null
   }
 
   // #look tells the room what is new about a deployment.
@@ -133,7 +137,7 @@ export class Watcher {
     let text = `#${id} is ${state}.`
     try {
       const answer = await this.client.ask({ text: `why #${id}`, person, place: String(room ?? ''), request: randomUUID() })
-      text = state === 'held' ? answer.text : answer.text.split('\n')[0]
+      text = answer.text
     } catch (error) {
       this.robot.logger.debug(`hubot-seraph: no sentence about ${id}: ${error.message}`)
     }

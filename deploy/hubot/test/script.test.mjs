@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { TopicMessage, User } from 'hubot'
 import { freePort, startRobot, startSeraph } from './room.mjs'
 
 const echo = ({ body }) => ({ json: { text: `heard: ${body.text}` } })
@@ -68,6 +69,7 @@ test('what others are told, and what other scripts take, does not go to Seraph',
   const room = await startRobot(t, seraph.env, {
     more: robot => robot.respond(/ping$/i, response => response.send('PONG'))
   })
+  await room.robot.receive(new TopicMessage(new User('U0ALICE01', { room: 'C1' }), 'Hubot deploy api to production', '1'))
   for (const text of ['deploy api to production', 'Hubotdeploy api', 'please Hubot deploy api', 'Hubot ping', 'Hubot']) {
     await room.say(text)
   }

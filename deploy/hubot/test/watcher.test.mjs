@@ -15,6 +15,7 @@ async function world (t, { events }) {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' })
       response.write(': hello\n\n')
       streams.push(response)
+      response.on('close', () => streams.splice(streams.indexOf(response), 1))
       return undefined
     }
     if (path === '/api/v1/deployments/12') {
@@ -26,6 +27,7 @@ async function world (t, { events }) {
   return {
     ...seraph,
     deployment,
+    streams,
     change (state) {
       deployment.state = state
       for (const stream of streams) {
@@ -54,9 +56,10 @@ for (const events of [true, false]) {
     assert.deepEqual(room.sent.map(({ room, thread, text }) => [room, thread, text]), [
       ['C1', '17.1', 'asked'],
       ['C1', '17.1', '#12 is held.\nand more'],
-      ['C1', '17.1', '#12 is succeeded.']
+      ['C1', '17.1', '#12 is succeeded.\nand more']
     ])
-    while (room.robot.brain.get('seraph.watches').length > 0) { // it is forgotten once the room was told
+    // Once the room was told, the deployment is forgotten and the stream is given up.
+    while (room.robot.brain.get('seraph.watches').length > 0 || seraph.streams.length > 0) {
       await new Promise(resolve => setImmediate(resolve))
     }
   })
@@ -80,7 +83,7 @@ test('a new process goes on with what the brain remembers', async t => {
   const second = await startRobot(t, seraph.env)
   second.robot.brain.mergeData({ _private: { 'seraph.watches': remembered } })
   await second.heard(1)
-  assert.deepEqual(second.sent, [{ room: 'C1', thread: undefined, text: '#12 is failed.' }])
+  assert.deepEqual(second.sent, [{ room: 'C1', thread: undefined, text: '#12 is failed.\nand more' }])
   assert.equal(first.sent.length, 1)
 })
 
