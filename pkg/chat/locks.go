@@ -51,7 +51,7 @@ func (s *Service) unlock(ctx context.Context, c command.Caller, cmd grammar.Comm
 	}
 
 	if wider != nil {
-		return command.Answer{Text: phrase.LockedWider(*wider, s.o.Now())}, nil
+		return command.Answer{Text: phrase.LockedWider(cmd.App, cmd.Environment, *wider, s.o.Now())}, nil
 	}
 	return command.Answer{Text: phrase.NotLocked(cmd.App, cmd.Environment)}, nil
 }

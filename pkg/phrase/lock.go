@@ -46,8 +46,9 @@ func NotLocked(app, environment string) string {
 }
 
 // LockedWider says that only a wider lock covers an environment, which is not released with it.
-func LockedWider(l policy.Lock, now time.Time) string {
-	return fmt.Sprintf("That was not done: only the lock on %s covers it, which has %s", Scope(l), Sentence(owner(l, now)))
+func LockedWider(app, environment string, l policy.Lock, now time.Time) string {
+	return fmt.Sprintf("That was not done: %s in %s has no lock of its own. A wider one covers it: %s is locked by %s", app,
+		environment, Scope(l), Sentence(owner(l, now)))
 }
 
 // Scope says what a lock covers.
@@ -64,12 +65,13 @@ func Scope(l policy.Lock) string {
 	}
 }
 
-// owner says who has a lock, since when, until when and why.
+// owner says who has a lock, since when, for how long and why.
 func owner(l policy.Lock, now time.Time) string {
-	text := l.Owner.String() + ", " + Ago(l.TakenAt, now)
+	text := fmt.Sprintf("%s (taken %s", l.Owner, Ago(l.TakenAt, now))
 	if !l.ExpiresAt.IsZero() {
-		text += ", for " + Duration(l.ExpiresAt.Sub(now)) + " more"
+		text += ", ends in " + Duration(l.ExpiresAt.Sub(now))
 	}
+	text += ")"
 	if l.Reason != "" {
 		text += ": " + l.Reason
 	}

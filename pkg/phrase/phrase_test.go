@@ -311,7 +311,7 @@ func TestSentences(t *testing.T) {
 		{
 			name: "locks",
 			got:  Locks([]policy.Lock{lock}, now),
-			want: "acme/api in production is locked by bob, 2 h ago, for 30 min more: release.",
+			want: "acme/api in production is locked by bob (taken 2 h ago, ends in 30 min): release.",
 		},
 		{name: "no locks", got: Locks(nil, now), want: "Nothing is locked."},
 		{
@@ -321,8 +321,10 @@ func TestSentences(t *testing.T) {
 		},
 		{
 			name: "only a wider lock",
-			got:  LockedWider(policy.Lock{Owner: bob, TakenAt: now.Add(-time.Minute), Reason: "outage"}, now),
-			want: "That was not done: only the lock on everything covers it, which has bob, 1 min ago: outage.",
+			got: LockedWider("api", "production",
+				policy.Lock{Owner: bob, TakenAt: now.Add(-time.Minute), Reason: "outage"}, now),
+			want: "That was not done: api in production has no lock of its own. A wider one covers it: everything is locked " +
+				"by bob (taken 1 min ago): outage.",
 		},
 		{
 			name: "where",
@@ -385,7 +387,7 @@ func TestStatus(t *testing.T) {
 	want := "api in production: main at abc1234, deployed 3 h ago as #12 for alice. " +
 		"#13 (acme/api@main at abc1234 to production, asked for by alice) is running. " +
 		"#14 (acme/api@main at abc1234 to production, asked for by alice) waits for #13, which is running. " +
-		"2 more wait behind it. Locked by bob, 1 min ago: release.\n" +
+		"2 more wait behind it. Locked by bob (taken 1 min ago): release.\n" +
 		"api in staging: nothing was deployed there yet.\n" +
 		`1 more is not shown: "status APP" shows those of one app.`
 	if got != want {
