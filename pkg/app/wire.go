@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/seraph-deploy/seraph/pkg/chat"
 	"github.com/seraph-deploy/seraph/pkg/circleci"
 	"github.com/seraph-deploy/seraph/pkg/command"
@@ -39,7 +41,7 @@ type clients struct {
 	close    func()
 }
 
-func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
+func newClients(cfg *config.Config, m *telemetry.Metrics, log zerolog.Logger) (*clients, error) {
 	const agent = "seraph"
 	githubHTTP := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
 	circleciHTTP := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
@@ -52,7 +54,9 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 		HTTP:            githubHTTP.Client(),
 		UserAgent:       agent,
 		WritesPerMinute: cfg.GitHub.WritesPerMinute,
+		Permissions:     tokenPermissions(cfg.Routes),
 		Now:             now,
+		Log:             log,
 	})
 	if err != nil {
 		return nil, err
@@ -76,7 +80,7 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 
 // wire creates the objects of the service, each from those that were created before it.
 func (a *App) wire() error {
-	c, err := newClients(a.cfg, a.metrics)
+	c, err := newClients(a.cfg, a.metrics, a.log)
 	if err != nil {
 		return err
 	}
@@ -103,6 +107,7 @@ func (a *App) wire() error {
 		Commits:      c.github,
 		Repositories: c.github,
 		Pins:         a.pins,
+		Jobs:         c.circleci,
 		Now:          now,
 		Log:          a.log,
 	}
@@ -111,9 +116,7 @@ func (a *App) wire() error {
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
 	commands := a.newCommands(c, rules)
 
-	a.events = events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
-	a.metrics.CollectStreams(a.events.Watchers)
-
+	a.events = a.newEvents()
 	a.sources = newHookSources(a.cfg, c.github, a.log)
 	a.server = server.New(a.serverOptions(in, commands, a.newChat(c, commands)))
 	a.metrics.CollectStats(a.db.Stats)
@@ -157,6 +160,13 @@ func (a *App) newChat(c *clients, commands *command.Service) *chat.Service {
 		TaskPrefix:  a.cfg.Routes.DefaultTask(),
 		Now:         now,
 	})
+}
+
+// newEvents makes the hub of those who stream events, and shows in the metrics how many they are.
+func (a *App) newEvents() *events.Hub {
+	hub := events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
+	a.metrics.CollectStreams(hub.Watchers)
+	return hub
 }
 
 func newMachine(cfg *config.Config) deployment.Machine {
@@ -204,6 +214,9 @@ func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) eng
 			TrustedSince: func() time.Time { return a.engine.TrustedSince() },
 			Log:          a.log,
 			Now:          now,
+		},
+		Readmit: func(ctx context.Context, shown deployment.Request) error {
+			return in.AcceptShown(ctx, shown, now())
 		},
 		Retain:         a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,

@@ -255,8 +255,11 @@ func (s *Service) locate(ctx context.Context, i *deployment.Intent) error {
 	}
 
 	source, err := s.o.Resolver.ResolveRepository(ctx, i.Repository.Owner, i.Repository.Name)
-	if err != nil {
+	if errors.Is(err, policy.ErrMissing) {
 		return refuseUnknown(policy.LookupError("repository "+fullName, err))
+	}
+	if err != nil {
+		return unavailable("the repository "+fullName+" could not be looked up", err)
 	}
 
 	i.Repository, i.Installation = source.Repository, source.Installation

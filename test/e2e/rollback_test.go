@@ -178,3 +178,45 @@ func TestRollback_WhileCreating(t *testing.T) {
 		})
 	}
 }
+
+// TestRollback_Operation checks that an operation, which deploys nothing, is not what is deployed: not for a
+// rollback, not for rules, and not at GitHub, where the deployment before it stays active.
+func TestRollback_Operation(t *testing.T) {
+	t.Parallel()
+	s := orderSetup(asApp(t))
+	s.routes = `
+routes:
+  - repository: acme/api
+    environment: staging
+    task: deploy:restart
+    deploys: false
+    circleci: {branch: main}` + orderParameters + `
+  - repository: acme/api
+    environment: production
+    after: [staging]
+    circleci: {branch: main}` + orderParameters + `
+  - repository: acme/api
+    circleci: {branch: main}` + orderParameters
+	h := newHarness(t, s).start()
+
+	order := func(environment, more string) github.Deployment {
+		t.Helper()
+		more = fmt.Sprintf(`,"environment":%q,"payload":{"scenario":"success"}%s`, environment, more)
+		d := h.created(h.order("", h.orderBody("alice", "acme/api", more), http.StatusCreated).Deployment.ID)
+		h.expectEnd(d, "success", "")
+		return d
+	}
+
+	first := order("staging", "")
+	h.gh.Push("acme/api", "main", "")
+	order("staging", `,"task":"deploy:restart"`)
+	for _, status := range h.gh.Statuses("acme/api", first.ID) {
+		if status.State == "inactive" {
+			t.Error("the operation made the deployment before it inactive")
+		}
+	}
+
+	h.expectAPI("POST", "/deployments", chatToken, h.orderBody("alice", "acme/api", ""), http.StatusConflict, "after_missing")
+	body := fmt.Sprintf(`{"actor":{"id":%d,"login":"bob"},"repository":"acme/api","environment":"staging"}`, h.gh.AddUser("bob"))
+	h.expectAPI("POST", "/rollbacks", chatToken, body, http.StatusConflict, "no commit but "+first.SHA[:7])
+}
