@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"syscall"
 	"time"
@@ -145,9 +144,7 @@ func payloadOf(fields []string) (json.RawMessage, error) {
 
 // How a request is repeated whose answer was lost, and how its outcome is asked for.
 const (
-	askPause   = 500 * time.Millisecond // the first; each later one is twice as long
-	askLimit   = 6                      // requests
-	lookPause  = time.Second
+	askLimit   = 6 // requests
 	lookLimit  = 5 * time.Minute
 	askAgain   = "run the same command with --key %s to learn it; nothing is made twice"
 	notKnown   = "it is not known whether GitHub has made the deployment"
@@ -197,7 +194,7 @@ func (s *session) ask(
 func (s *session) sendUntilAnswered(
 	ctx context.Context, key string, send func(context.Context, string) (api.DeployResponse, error),
 ) (api.DeployResponse, error) {
-	pause := askPause
+	pause := s.o.pace.ask
 	for try := 1; ; try++ {
 		answer, err := send(ctx, key)
 		neverSent := errors.Is(err, syscall.ECONNREFUSED) && try == 1
@@ -219,16 +216,11 @@ func (s *session) sendUntilAnswered(
 }
 
 // lost says whether a request may have been carried out although its answer did not arrive, or can be
-// sent again.
+// sent again soon.
 func lost(err error) bool {
 	if answered, ok := errors.AsType[*client.Error](err); ok {
-		switch answered.Status {
-		case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-			http.StatusTooManyRequests:
-			return true
-		default:
-			return false
-		}
+		soon := answered.Code == "" || answered.Code == "unavailable" || answered.Code == "too_many_requests"
+		return soon && passes(err)
 	}
 
 	_, notSeraph := errors.AsType[*client.AnswerError](err)
@@ -251,7 +243,7 @@ func (s *session) lookUntilMade(ctx context.Context, key, request string) (*api.
 			return nil, err
 		}
 
-		if !sleep(ctx, lookPause) {
+		if !sleep(ctx, s.o.pace.look) {
 			return nil, &failure{context.Cause(ctx), fmt.Sprintf(askAgain, key)}
 		}
 	}
