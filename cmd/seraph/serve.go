@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -20,7 +22,8 @@ func (p *program) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "run the service, as without a command",
 		Long: "Run the service until SIGTERM or SIGINT. It then answers /readyz with 503, takes webhooks for\n" +
-			"SERAPH_SHUTDOWN_DELAY, and gives running steps SERAPH_SHUTDOWN_GRACE. A second signal ends it at once.",
+			"SERAPH_SHUTDOWN_DELAY, and gives running steps SERAPH_SHUTDOWN_GRACE. A second signal ends it at once.\n" +
+			"SIGHUP makes it read SERAPH_ROUTES_FILE again.",
 		Example: "seraph serve --env-file /etc/seraph/seraph.env",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context()) },
 	}
@@ -35,6 +38,10 @@ func (p *program) serve(ctx context.Context) error {
 	if err := app.CheckDatabase(cfg); err != nil {
 		return err
 	}
+
+	hangups := make(chan os.Signal, 1) // one that comes while the routes are read stands for all
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 
 	collectRarely()
 	log := newLogger(cfg, p.stderr)
@@ -53,7 +60,7 @@ func (p *program) serve(ctx context.Context) error {
 		return nil
 	}
 
-	failed := p.waitForEnd(service, log)
+	failed := p.waitForEnd(ctx, service, hangups, log)
 	if !p.stop(service, cfg, log) || failed {
 		return cli.ExitError{Code: cli.ExitFailed}
 	}
@@ -61,15 +68,22 @@ func (p *program) serve(ctx context.Context) error {
 	return nil
 }
 
-// waitForEnd waits for a signal or a failure.
-func (p *program) waitForEnd(service *app.App, log zerolog.Logger) (failed bool) {
-	select {
-	case s := <-p.signals:
-		log.Info().Str("signal", s.String()).Msg("stopping")
-		return false
-	case err := <-service.Failed():
-		log.Error().Err(err).Msg("stopping")
-		return true
+// waitForEnd waits for a signal or a failure. Until then, each hangup makes the service read its routes
+// again.
+func (p *program) waitForEnd(
+	ctx context.Context, service *app.App, hangups <-chan os.Signal, log zerolog.Logger,
+) (failed bool) {
+	for {
+		select {
+		case <-hangups:
+			service.ReloadRoutes(ctx)
+		case s := <-p.signals:
+			log.Info().Str("signal", s.String()).Msg("stopping")
+			return false
+		case err := <-service.Failed():
+			log.Error().Err(err).Msg("stopping")
+			return true
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/engine"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
+	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
 	"github.com/seraph-deploy/seraph/pkg/store"
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
@@ -35,6 +36,7 @@ type App struct {
 	metrics *telemetry.Metrics
 
 	db       *store.DB
+	routes   *route.Live
 	engine   *engine.Engine
 	recovery *recovery.Recovery
 	sources  *hookSources
@@ -79,11 +81,12 @@ func New(ctx context.Context, cfg *config.Config, build Build, log zerolog.Logge
 // Start starts the workers, then the listeners. When it returns, webhooks are accepted. After an
 // error everything is stopped.
 func (a *App) Start(ctx context.Context) error {
-	if err := a.pins.Load(ctx); err != nil {
+	if err := a.pins.Load(ctx, a.cfg.Routes.PinnedNames()); err != nil {
 		a.Stop(ctx)
 		return err
 	}
 
+	a.metrics.RoutesRead(now())
 	a.db.OnDue(a.engine.Enqueue)
 
 	// Recovery and the look-ups at start are canceled before the engine stops and waited for

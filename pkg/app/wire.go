@@ -80,21 +80,20 @@ func (a *App) wire() error {
 	a.onStop(func(context.Context) { c.close() })
 
 	a.ownApp = &ownApp{app: route.OwnApp{ID: a.cfg.GitHub.AppID}, github: c.github, log: a.log}
-	routes := a.cfg.Routes.WithOwnApp(&a.ownApp.app)
+	a.routes = route.NewLive(a.cfg.Routes, &a.ownApp.app)
 	in := &intake.Intake{
-		Routes:  routes,
+		Routes:  a.routes,
 		Machine: newMachine(a.cfg),
 		Store:   a.db,
 	}
-	a.pins = &gate.Pins{
-		Names:        a.cfg.Routes.PinnedNames(),
+	a.pins = gate.NewPins(gate.PinOptions{
 		Store:        a.db,
 		People:       c.github,
 		Repositories: c.github,
 		Log:          a.log,
-	}
+	})
 	rules := &gate.Gate{
-		Policies:     routes,
+		Policies:     a.routes,
 		Rows:         a.db,
 		History:      a.db,
 		People:       c.github,
@@ -110,13 +109,13 @@ func (a *App) wire() error {
 	commands := command.New(command.Options{
 		Gate:        rules,
 		People:      rules,
-		Routes:      routes,
+		Routes:      a.routes,
 		Engine:      a.engine,
 		Deployments: a.db,
 		Locks:       a.db,
 		LockReader:  a.db,
 		Resolver:    c.github,
-		LockTask:    routes.LockTask(),
+		LockTask:    a.cfg.Routes.LockTask(),
 		Now:         now,
 	})
 
@@ -182,7 +181,7 @@ func (a *App) recoveryOptions(c *clients, in *intake.Intake) recovery.Options {
 		GitHub:        c.github,
 		Hooks:         c.github,
 		MaxAge:        in.Machine.MaxAge,
-		Watched:       literalRepositories(a.cfg.Routes),
+		Watched:       a.routes.Repositories,
 		Redeliver:     a.cfg.RecoverDeliveries && (a.cfg.PublicURL != nil || a.cfg.GitHub.AppID != 0),
 		HookAddresses: hookAddresses(a.cfg.PublicURL),
 		Observe:       a.metrics.Recovered,
@@ -197,17 +196,6 @@ func hookAddresses(public *url.URL) []string {
 		return nil
 	}
 	return []string{public.JoinPath("webhooks/github").String(), public.JoinPath("events").String()}
-}
-
-// literalRepositories returns the repositories that routes name without a pattern.
-func literalRepositories(t *route.Table) []deployment.Repository {
-	var list []deployment.Repository
-	for _, r := range t.Routes() {
-		if owner, name, ok := r.LiteralRepository(); ok {
-			list = append(list, deployment.Repository{Owner: owner, Name: name})
-		}
-	}
-	return list
 }
 
 func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server.Options {

@@ -24,6 +24,7 @@ type Config struct {
 	PollMin           time.Duration
 	PollMax           time.Duration
 	Routes            *route.Table
+	RoutesFile        string // empty: the routes are in SERAPH_ROUTES
 	TaskPrefix        string // of the tasks that deploy, lock and unlock
 	APITokens         []APIToken
 	RecoverMaxAge     time.Duration
@@ -99,6 +100,7 @@ func (r *reader) config() *Config {
 		PollMax:           r.positiveDuration("POLL_MAX", e.PollMax),
 		TaskPrefix:        r.taskPrefix(),
 		Routes:            r.routes(),
+		RoutesFile:        e.RoutesFile,
 		APITokens:         r.apiTokens(),
 		RecoverMaxAge:     r.positiveDuration("RECOVER_MAX_AGE", e.RecoverMaxAge),
 		Retention:         r.retention(),
@@ -171,33 +173,4 @@ func (r *reader) circleci() CircleCI {
 		Timeout:        r.positiveDuration("CIRCLECI_TIMEOUT", e.CircleCITimeout),
 		ReadsPerSecond: r.count("CIRCLECI_READS_PER_SECOND", e.CircleCIReadsPerSecond),
 	}
-}
-
-// routes reads the route table, which is either in a variable or in a file.
-func (r *reader) routes() *route.Table {
-	text, name := r.env.Routes, Prefix+"ROUTES"
-	switch {
-	case text != "" && r.env.RoutesFile != "":
-		r.problem("ROUTES", "SERAPH_ROUTES_FILE is set too: leave one of them out")
-		return nil
-	case text == "" && r.env.RoutesFile == "":
-		r.problem("ROUTES_FILE", "no routes: set it to the routes file, or set SERAPH_ROUTES to the routes themselves")
-		return nil
-	case text == "":
-		name = r.env.RoutesFile
-		content, err := readTextFile(name)
-		if err != nil {
-			r.problem("ROUTES_FILE", "%v", err)
-			return nil
-		}
-
-		text = content
-	}
-
-	table, err := route.Parse([]byte(text), name, route.Options{TaskPrefix: r.env.TaskPrefix})
-	if err != nil {
-		r.problems = append(r.problems, err.Error())
-	}
-
-	return table
 }

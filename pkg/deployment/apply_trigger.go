@@ -77,6 +77,10 @@ func applyBlocked(t *transition, e Blocked) bool {
 func applyResolved(t *transition, e Resolved) bool {
 	t.Project = e.Project
 	t.StepDue = t.now
+	if e.Learned {
+		t.changes.Project = e.Project
+	}
+
 	return true
 }
 

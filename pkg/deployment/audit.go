@@ -7,12 +7,13 @@ type AuditKind string
 
 // The kinds.
 const (
-	AuditDecided  AuditKind = "decided"  // a deployment may start, or was rejected; Detail has all that the rules said
-	AuditApproved AuditKind = "approved" // somebody approved a deployment
-	AuditForced   AuditKind = "forced"   // somebody asked to bypass rules
-	AuditCanceled AuditKind = "canceled" // somebody, or a rule, asked to cancel a deployment
-	AuditLocked   AuditKind = "locked"   // a lock was taken, extended or handed over
-	AuditUnlocked AuditKind = "unlocked" // a lock was released, or taken from its owner
+	AuditDecided   AuditKind = "decided"   // a deployment may start, or was rejected; Detail has all that the rules said
+	AuditRequested AuditKind = "requested" // somebody asked this service for a deployment
+	AuditApproved  AuditKind = "approved"  // somebody approved a deployment
+	AuditForced    AuditKind = "forced"    // somebody asked to bypass rules
+	AuditCanceled  AuditKind = "canceled"  // somebody, or a rule, asked to cancel a deployment
+	AuditLocked    AuditKind = "locked"    // a lock was taken, extended or handed over
+	AuditUnlocked  AuditKind = "unlocked"  // a lock was released, or taken from its owner
 )
 
 // The channels through which people act.

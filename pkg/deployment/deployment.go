@@ -19,7 +19,9 @@ type Deployment struct {
 
 	Request    Request   `json:"request"`
 	Target     Target    `json:"target"`
-	Problem    string    `json:"problem,omitempty"` // found at acceptance: it ends errored with this at its first step
+	Problem    string    `json:"problem,omitempty"`  // found at acceptance: it ends errored with this at its first step
+	Refused    string    `json:"refused,omitempty"`  // found at acceptance: it ends rejected with this at its first step
+	Delivery   string    `json:"delivery,omitempty"` // GUID of the delivery with which it was accepted
 	AcceptedAt time.Time `json:"accepted_at"`
 
 	// Every state.
@@ -168,4 +170,5 @@ type Changes struct {
 	Unclaimed   []string     // ids of pipelines that a look-up saw and no deployment adopted
 	Audit       []AuditEvent // records for the audit chain
 	PassedLocks []int64      // ids of locks that do not keep this deployment from starting
+	Project     Project      // identity of Target.Project that CircleCI gave, to be kept; zero: nothing new
 }

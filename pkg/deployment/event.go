@@ -19,8 +19,12 @@ type (
 		After time.Duration // try again after this long; 0: when woken, and after 15 s at the latest
 	}
 
-	// Resolved carries CircleCI's identity of the target's project.
-	Resolved struct{ Project Project }
+	// Resolved carries CircleCI's identity of the target's project. Learned says that it was not on
+	// record: CircleCI has just been asked.
+	Resolved struct {
+		Project Project
+		Learned bool
+	}
 
 	// RefResolved carries what GitHub shows of the target's ref right before the trigger. The zero Ref
 	// says that GitHub was not asked, or may not be.

@@ -56,6 +56,8 @@ type Request struct {
 	PayloadTooLarge bool  `json:"-"`                      // the payload was over MaxPayload and is not in Payload
 
 	PayloadDigest string `json:"payload_digest,omitempty"` // of a stored request with rules; empty: not known
+
+	Asked *Asked `json:"asked,omitempty"` // who asked this service for it; nil: it was created by somebody else
 }
 
 // largePayload is the digest of every payload over MaxPayload, which no template may use.
@@ -126,9 +128,36 @@ func decodePayload(text []byte) (value any, ok bool) {
 	return value, err == nil
 }
 
-// Requester returns who asked for the deployment: its creator. A bot counts as its app. Names in the
-// payload do not count, because anybody can write them.
+// Requester returns who asked for the deployment: whoever asked this service, or else its creator. Names
+// in the payload do not count, because anybody can write them.
 func (r Request) Requester() Actor {
+	if r.Asked != nil {
+		return r.Asked.By
+	}
+	return r.CreatedBy()
+}
+
+// Channel returns through what the deployment was asked for, one of the Channel constants.
+func (r Request) Channel() string {
+	if r.Asked != nil {
+		return r.Asked.Channel
+	}
+	return ChannelGitHub
+}
+
+// GitHubRef returns the ref as GitHub shows it. Of a deployment that this service created it is the commit.
+func (r Request) GitHubRef() string {
+	if r.Asked != nil {
+		return r.Asked.Ref
+	}
+	return r.Ref
+}
+
+// IsRollback says whether the deployment was asked for as a way back to an earlier one.
+func (r Request) IsRollback() bool { return r.Asked != nil && r.Asked.Cause == CauseRollback }
+
+// CreatedBy returns the creator that GitHub shows. A bot counts as its app.
+func (r Request) CreatedBy() Actor {
 	a := Actor{ID: r.Creator.ID, Login: r.Creator.Login}
 	if r.Creator.Type == "Bot" {
 		a.App = strings.TrimSuffix(r.Creator.Login, "[bot]")
@@ -176,4 +205,5 @@ const (
 	SourceWebhook    = "github"     // POST /webhooks/github
 	SourceListing    = "listing"    // recovery found the deployment in GitHub's list
 	SourceRedelivery = "redelivery" // recovery had GitHub deliver the webhook again
+	SourceRequest    = "request"    // this service created the deployment: GitHub's answer, or its list
 )

@@ -13,10 +13,11 @@ type TaskKind string
 const (
 	TaskAdvance TaskKind = "advance" // take the deployment's next step
 	TaskReport  TaskKind = "report"  // send its next report
+	TaskCreate  TaskKind = "create"  // take the next step with a request that GitHub is to create
 )
 
 // Task says that a row is due. It carries no work: the worker loads the row, which says whether
-// there is something to do and what.
+// there is something to do and what. With TaskCreate it is the row of an intent, otherwise of a deployment.
 type Task struct {
 	Kind TaskKind
 	Row  int64

@@ -185,6 +185,9 @@ func (e *Engine) apply(
 		all.Timeline = append(all.Timeline, changes.Timeline...)
 		all.Reports = append(all.Reports, changes.Reports...)
 		all.Unclaimed = append(all.Unclaimed, changes.Unclaimed...)
+		if changes.Project != (deployment.Project{}) {
+			all.Project = changes.Project
+		}
 	}
 
 	return d, all, nil

@@ -46,6 +46,7 @@ type Options struct {
 	Gate      Gate
 	LockTasks LockTasks
 	Sender    Sender
+	Creator   Creator // nil: nothing is created at GitHub
 
 	Retain         time.Duration // how long bodies and finished deployments are kept; 0: for ever
 	ReadsPerSecond int           // limit for reads of CircleCI; 0: none
@@ -58,6 +59,11 @@ type Options struct {
 // Sender writes the statuses of a deployment that GitHub does not have yet.
 type Sender interface {
 	Send(ctx context.Context, row int64)
+}
+
+// Creator takes one step with a request for a deployment that this service is to create at GitHub.
+type Creator interface {
+	Create(ctx context.Context, row int64)
 }
 
 // Observe gets what metrics count. Every field may be nil.
@@ -152,5 +158,9 @@ func (e *Engine) work(ctx context.Context, t deployment.Task) {
 		e.advance(ctx, t.Row)
 	case deployment.TaskReport:
 		e.Sender.Send(ctx, t.Row)
+	case deployment.TaskCreate:
+		if e.Creator != nil {
+			e.Creator.Create(ctx, t.Row)
+		}
 	}
 }

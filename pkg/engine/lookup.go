@@ -24,7 +24,6 @@ type Pipelines interface {
 	NewestClaimed(ctx context.Context, projectID string, notRow int64) (pipelineID string, row int64, err error)
 	NewerStarted(ctx context.Context, repositoryID int64, environmentKey string, deploymentID int64) (bool, error)
 	Project(ctx context.Context, slug string) (deployment.Project, error)
-	SaveProject(ctx context.Context, slug string, p deployment.Project) error
 }
 
 // lookUp searches CircleCI for the pipeline of a trigger of unknown outcome.

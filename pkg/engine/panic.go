@@ -13,7 +13,8 @@ import (
 const panicPause = time.Minute
 
 // recoverPanic keeps a panic in one task from ending the process, which would end it again at each start
-// as long as the row is there. The row waits a minute; a report waits until its lease ends.
+// as long as the row is there. The row waits a minute; a report, and a
+// request that GitHub is to create, wait until their lease ends.
 func (e *Engine) recoverPanic(ctx context.Context, t deployment.Task) {
 	cause := recover()
 	if cause == nil {

@@ -147,7 +147,7 @@ func (e *Engine) decided(d deployment.Deployment, v policy.Verdict) deployment.A
 
 	event := deployment.AuditEvent{
 		Kind:    deployment.AuditDecided,
-		Channel: deployment.ChannelGitHub,
+		Channel: d.Request.Channel(),
 		Actor:   d.Request.Requester(),
 		Detail:  detail,
 	}

@@ -19,6 +19,8 @@ const maxRefAge = time.Second
 // it waits for.
 func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
 	switch {
+	case d.Refused != "":
+		return e.reject(ctx, d, policy.Superseded(d.Refused))
 	case d.Problem != "":
 		return e.applyAndSave(ctx, d, deployment.Fail{Reason: d.Problem})
 	case d.Cancel != nil:
@@ -103,7 +105,8 @@ func (e *Engine) prepare(ctx context.Context, d deployment.Deployment, verdict p
 }
 
 // resolve returns CircleCI's identity of the project, which is the same for every spelling of its
-// slug. CircleCI is asked once per slug. nil: it must not go on, and that is saved.
+// slug. CircleCI is asked once per slug: the answer is saved with the deployment's next change. nil: it
+// must not go on, and that is saved.
 func (e *Engine) resolve(ctx context.Context, d deployment.Deployment) (*deployment.Resolved, error) {
 	if d.Project.ID != "" {
 		return &deployment.Resolved{Project: d.Project}, nil
@@ -125,5 +128,5 @@ func (e *Engine) resolve(ctx context.Context, d deployment.Deployment) (*deploym
 		return nil, e.applyAndSave(ctx, d, refusal)
 	}
 
-	return &deployment.Resolved{Project: project}, e.Pipelines.SaveProject(ctx, slug, project)
+	return &deployment.Resolved{Project: project, Learned: true}, nil
 }

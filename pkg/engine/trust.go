@@ -125,6 +125,12 @@ func (e *Engine) distrustDatabase(cause string) {
 	e.Log.Warn().Str("cause", cause).Msg("database may lack commits")
 }
 
+// TrustedSince returns since when the database is known to hold all that this service did.
+func (e *Engine) TrustedSince() time.Time {
+	since, _ := e.trust.handledSince(0)
+	return since
+}
+
 // checkDatabase distrusts the database if it is another one than before, or does not answer.
 func (e *Engine) checkDatabase(ctx context.Context) {
 	identity, err := e.Database.Identity(ctx)

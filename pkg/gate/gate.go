@@ -207,10 +207,11 @@ func request(d deployment.Deployment) policy.Request {
 		BuildRef:    buildRef(d),
 		SHA:         d.Request.SHA,
 		Requester:   d.Request.Requester(),
-		Creator:     d.Request.Requester(),
+		Creator:     d.Request.CreatedBy(),
 		AcceptedAt:  d.AcceptedAt,
 		Parameters:  d.Target.Digest(),
 		Force:       d.Force,
+		Rollback:    d.Request.IsRollback(),
 	}
 }
 

@@ -69,6 +69,8 @@ func (f fakePeople) PersonByLogin(
 	switch login {
 	case "alice":
 		return deployment.Actor{ID: 1, Login: "alice"}, f.down
+	case "bob":
+		return deployment.Actor{ID: 2, Login: "bob"}, f.down
 	case "my-hubot[bot]":
 		return deployment.Actor{ID: 90, Login: login, App: "my-hubot"}, f.down
 	default:

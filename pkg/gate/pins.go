@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -28,61 +29,108 @@ type PinStore interface {
 
 // Pins knows the ids of the names in the routes file. It looks each name up once and remembers its id
 // in the database, so that another account, team or repository that gets the name later does not
-// count as the former one. A name without an id yet means whoever has it now.
+// count as the former one. A name without an id yet means whoever has it now. Create it with NewPins; it
+// is safe for concurrent use.
 type Pins struct {
-	Names        []policy.PinnedName
+	o      PinOptions
+	loaded chan struct{} // gets a value when there are other names to look up
+
+	mu    sync.RWMutex
+	names []policy.PinnedName
+	ids   map[policy.PinKind]map[string]int64
+}
+
+// PinOptions are what Pins are made of. All fields are required.
+type PinOptions struct {
 	Store        PinStore
 	People       People
 	Repositories Repositories
 	Log          zerolog.Logger
-
-	mu  sync.RWMutex
-	ids map[policy.PinKind]map[string]int64
 }
 
-// Load reads the ids that were remembered, and those that the routes file gives. It is called before
-// anything is decided, so that a name never counts for somebody else after a restart.
-func (p *Pins) Load(ctx context.Context) error {
-	stored, err := p.Store.Pins(ctx)
+// NewPins creates Pins that know no name before Load.
+func NewPins(o PinOptions) *Pins {
+	return &Pins{o: o, loaded: make(chan struct{}, 1)}
+}
+
+// Load makes these the names of the routes file, and reads their ids: those that were remembered, and
+// those that the file gives. It is called before anything is decided by the routes, so that a name never
+// counts for somebody else after a restart, or after the routes were read again.
+//
+// Users and teams of former routes keep their ids in memory, for decisions that are being made by these
+// routes.
+func (p *Pins) Load(ctx context.Context, names []policy.PinnedName) error {
+	stored, err := p.o.Store.Pins(ctx)
 	if err != nil {
 		return fmt.Errorf("read ids of names: %w", err)
 	}
 
-	for _, pin := range stored {
-		p.remember(pin)
-	}
-	for _, name := range p.Names {
-		if name.ID != 0 {
-			p.remember(name.Pin)
-		}
+	p.replace(names, stored)
+
+	select {
+	case p.loaded <- struct{}{}:
+	default:
 	}
 
 	return nil
 }
 
-// Run looks up the names that have no id yet until all have one or ctx ends, and warns about those
-// that belong to somebody else by now.
+func (p *Pins) replace(names []policy.PinnedName, stored []policy.Pin) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.names = names
+	p.ids = map[policy.PinKind]map[string]int64{
+		policy.PinUser: maps.Clone(p.ids[policy.PinUser]),
+		policy.PinTeam: maps.Clone(p.ids[policy.PinTeam]),
+	}
+
+	for _, pin := range stored {
+		p.remember(pin)
+	}
+	for _, name := range names {
+		if name.ID != 0 {
+			p.remember(name.Pin)
+		}
+	}
+}
+
+// Run looks up the names that have no id yet until ctx ends, and warns about those that belong to
+// somebody else by now. It looks again after each Load, and, as long as names have no id, after a pause.
 func (p *Pins) Run(ctx context.Context) {
-	for pause := minPinPause; ; pause = min(2*pause, maxPinPause) {
-		missing := p.lookUp(ctx)
-		if missing == 0 {
-			return
+	pause := minPinPause
+	for {
+		select {
+		case <-p.loaded: // its names are looked up now
+		default:
+		}
+
+		var again <-chan time.Time
+		if p.lookUp(ctx) > 0 {
+			again = time.After(pause)
+			pause = min(2*pause, maxPinPause)
 		}
 
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause):
+		case <-again:
+		case <-p.loaded:
+			pause = minPinPause
 		}
 	}
 }
 
 // lookUp looks up all names and returns how many could not be.
 func (p *Pins) lookUp(ctx context.Context) (missing int) {
-	for _, name := range p.Names {
+	p.mu.RLock()
+	names := p.names
+	p.mu.RUnlock()
+
+	for _, name := range names {
 		if err := p.pin(ctx, name); err != nil {
 			missing++
-			p.Log.Warn().Err(err).Str("kind", string(name.Kind)).Str("name", name.Name).Msg("name not looked up")
+			p.o.Log.Warn().Err(err).Str("kind", string(name.Kind)).Str("name", name.Name).Msg("name not looked up")
 		}
 	}
 
@@ -99,14 +147,17 @@ func (p *Pins) pin(ctx context.Context, name policy.PinnedName) error {
 		return err
 	}
 
-	pin, err := p.Store.AddPin(ctx, policy.Pin{Kind: name.Kind, Name: name.Name, ID: current})
+	pin, err := p.o.Store.AddPin(ctx, policy.Pin{Kind: name.Kind, Name: name.Name, ID: current})
 	if err != nil {
 		return err
 	}
 
+	p.mu.Lock()
 	p.remember(pin)
+	p.mu.Unlock()
+
 	if pin.ID != current {
-		p.Log.Warn().Msg(changedID(name.Kind, name.Name, current, pin.ID))
+		p.o.Log.Warn().Msg(changedID(name.Kind, name.Name, current, pin.ID))
 	}
 
 	return nil
@@ -115,33 +166,29 @@ func (p *Pins) pin(ctx context.Context, name policy.PinnedName) error {
 func (p *Pins) currentID(ctx context.Context, name policy.PinnedName) (int64, error) {
 	switch name.Kind {
 	case policy.PinUser:
-		person, err := p.People.PersonByLogin(ctx, name.Name, name.Through, 0)
+		person, err := p.o.People.PersonByLogin(ctx, name.Name, name.Through, 0)
 		return person.ID, err
 	case policy.PinTeam:
 		org, team, _ := strings.Cut(name.Name, "/")
-		return p.People.TeamID(ctx, org, team, name.Through, 0)
+		return p.o.People.TeamID(ctx, org, team, name.Through, 0)
 	default:
 		owner, repository, _ := strings.Cut(name.Name, "/")
-		source, err := p.Repositories.ResolveRepository(ctx, owner, repository)
+		source, err := p.o.Repositories.ResolveRepository(ctx, owner, repository)
 		return source.Repository.ID, err
 	}
 }
 
-// remember keeps a pin in memory. One that the routes file gives takes precedence over a stored one.
+// remember keeps a pin in memory if the routes file has its name; the caller holds mu. A pin that the
+// routes file gives takes precedence over a stored one.
 func (p *Pins) remember(pin policy.Pin) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ids == nil {
-		p.ids = map[policy.PinKind]map[string]int64{}
-	}
-	if p.ids[pin.Kind] == nil {
-		p.ids[pin.Kind] = map[string]int64{}
-	}
-
-	for _, name := range p.Names {
-		if name.Kind == pin.Kind && name.Name == pin.Name {
-			p.ids[pin.Kind][pin.Name] = cmp.Or(name.ID, pin.ID)
+	for _, name := range p.names {
+		if name.Kind != pin.Kind || name.Name != pin.Name {
+			continue
 		}
+		if p.ids[pin.Kind] == nil {
+			p.ids[pin.Kind] = map[string]int64{}
+		}
+		p.ids[pin.Kind][pin.Name] = cmp.Or(name.ID, pin.ID)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
@@ -53,19 +54,25 @@ var (
 // newTestPins has looked up some names, of which some had an id before.
 func newTestPins(t *testing.T, names []policy.PinnedName, stored ...policy.Pin) *Pins {
 	t.Helper()
-	pins := &Pins{
-		Names:        names,
-		Store:        &pinList{pins: stored},
+	pins := pinsOf(&pinList{pins: stored})
+	if err := pins.Load(t.Context(), names); err != nil {
+		t.Fatal(err)
+	}
+	if missing := pins.lookUp(t.Context()); missing != 0 {
+		t.Fatalf("got %d names not looked up, want none", missing)
+	}
+
+	return pins
+}
+
+// pinsOf has looked up no name.
+func pinsOf(store PinStore) *Pins {
+	return NewPins(PinOptions{
+		Store:        store,
 		People:       fakePeople{},
 		Repositories: fakeRepositories{},
 		Log:          zerolog.Nop(),
-	}
-	if err := pins.Load(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-
-	pins.Run(t.Context())
-	return pins
+	})
 }
 
 // A name keeps the id that it had when it was first looked up; what the routes file says stands above.
@@ -111,26 +118,86 @@ func TestPins_Run(t *testing.T) {
 func TestPins_TriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &pinList{}
-		store.down.Store(true)
-		pins := &Pins{
-			Names:  []policy.PinnedName{pinnedAlice},
-			Store:  store,
-			People: fakePeople{},
-			Log:    zerolog.Nop(),
+		pins := pinsOf(store)
+		if err := pins.Load(t.Context(), []policy.PinnedName{pinnedAlice}); err != nil {
+			t.Fatal(err)
 		}
 
-		done := make(chan struct{})
-		go func() {
-			pins.Run(t.Context())
-			close(done)
-		}()
-
+		store.down.Store(true)
+		stop := runPins(t, pins)
 		synctest.Wait()
+		if got := pins.id(policy.PinUser, "alice"); got != 0 {
+			t.Errorf("got id %d from a store that is down, want none", got)
+		}
+
 		store.down.Store(false)
-		<-done
+		<-time.After(minPinPause)
+		synctest.Wait()
 		if got := pins.id(policy.PinUser, "alice"); got != 1 {
 			t.Errorf("got id %d, want 1", got)
 		}
+
+		stop()
+	})
+}
+
+// runPins runs the look-ups until stop is called.
+func runPins(t *testing.T, pins *Pins) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		pins.Run(ctx)
+		close(done)
+	}()
+
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// TestPins_OtherNames loads the names of other routes while the look-ups run.
+func TestPins_OtherNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &pinList{pins: []policy.Pin{{Kind: policy.PinTeam, Name: "acme/sre", ID: 5}}}
+		pins := pinsOf(store)
+		if err := pins.Load(t.Context(), []policy.PinnedName{pinnedAlice, pinnedAPI}); err != nil {
+			t.Fatal(err)
+		}
+
+		stop := runPins(t, pins)
+		synctest.Wait()
+		store.down.Store(true)
+		if err := pins.Load(t.Context(), []policy.PinnedName{pinnedSRE}); !errors.Is(err, errDown) {
+			t.Errorf("got error %v from a store that is down, want %v", err, errDown)
+		}
+		if got := pins.id(policy.PinRepository, "acme/api"); got != 7 {
+			t.Errorf("got id %d of the repository after names were not loaded, want 7 as before", got)
+		}
+
+		bob := policy.PinnedName{Pin: policy.Pin{Kind: policy.PinUser, Name: "bob"}}
+		store.down.Store(false)
+		if err := pins.Load(t.Context(), []policy.PinnedName{pinnedSRE, bob}); err != nil {
+			t.Fatal(err)
+		}
+		if got := pins.id(policy.PinTeam, "acme/sre"); got != 5 {
+			t.Errorf("got id %d of the team right after the load, want 5 from the store", got)
+		}
+
+		synctest.Wait()
+		for _, want := range []policy.Pin{
+			{Kind: policy.PinTeam, Name: "acme/sre", ID: 5},
+			{Kind: policy.PinUser, Name: "bob", ID: 2},
+			{Kind: policy.PinUser, Name: "alice", ID: 1}, // decisions that began before may ask for her
+			{Kind: policy.PinRepository, Name: "acme/api"},
+		} {
+			if got := pins.id(want.Kind, want.Name); got != want.ID {
+				t.Errorf("got id %d of %s %s, want %d", got, want.Kind, want.Name, want.ID)
+			}
+		}
+
+		stop()
 	})
 }
 
@@ -383,8 +450,8 @@ func TestDecide_RenamedSharedAccount(t *testing.T) {
 				Reason:       "testing",
 			}}}
 			bot := policy.Pin{Kind: policy.PinUser, Name: "deploy-bot", ID: c.pin}
-			g.Pins = &Pins{Names: []policy.PinnedName{{Pin: bot}}, Store: &pinList{}}
-			if err := g.Pins.Load(t.Context()); err != nil {
+			g.Pins = pinsOf(&pinList{})
+			if err := g.Pins.Load(t.Context(), []policy.PinnedName{{Pin: bot}}); err != nil {
 				t.Fatal(err)
 			}
 
@@ -405,14 +472,16 @@ func TestPinnedNames_OfPolicy(t *testing.T) {
 		Force:     &policy.Subjects{Teams: []string{"id:6"}},
 		Approvals: &policy.Approvals{Users: []string{"bob"}, Teams: []string{"acme/leads"}},
 
+		HoldApprovers:  &policy.Subjects{Users: []string{"carol"}, Teams: []string{"acme/holds"}},
+		RollbackAllow:  &policy.Subjects{Users: []string{"erin"}, Teams: []string{"acme/oncall"}},
 		SharedAccounts: []string{"deploy-bot", "id:7"},
 	}
 
 	users, teams := p.Names()
-	if diff := cmp.Diff([]string{"alice", "bob", "deploy-bot"}, users); diff != "" {
+	if diff := cmp.Diff([]string{"alice", "carol", "erin", "bob", "deploy-bot"}, users); diff != "" {
 		t.Errorf("users (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"acme/sre", "acme/leads"}, teams); diff != "" {
+	if diff := cmp.Diff([]string{"acme/sre", "acme/holds", "acme/oncall", "acme/leads"}, teams); diff != "" {
 		t.Errorf("teams (-want +got):\n%s", diff)
 	}
 }

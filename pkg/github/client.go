@@ -119,7 +119,9 @@ func (o Options) validate() error {
 }
 
 // transport returns what all API clients send with, below their credentials.
-func (c *Client) transport() http.RoundTripper { return recorder{c.options.HTTP.Transport} }
+func (c *Client) transport() http.RoundTripper { return recorder{c.options.HTTP.Transport, c.now} }
+
+func (c *Client) now() time.Time { return c.options.Now() }
 
 // newAPI returns a go-github client that sends with a transport that adds credentials. Each
 // credential gets its own, because go-github keeps the state of rate limits per client.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	gh "github.com/google/go-github/v60/github"
+
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
@@ -41,6 +43,9 @@ const (
 	opRef            = "ref"
 	opTag            = "tag"
 	opDeployment     = "deployment"
+	opCreate         = "create_deployment"
+	opCommit         = "commit"
+	opMatchingRefs   = "matching_refs"
 )
 
 // Kind classifies a failed call by what it means for the next attempt.
@@ -65,6 +70,7 @@ type Error struct {
 	Operation           string
 	Status              int           // HTTP status; 0: no response
 	Message             string        // of the response; empty without one
+	OwnMessage          bool          // the message is GitHub's; a proxy's page has none
 	DocumentationURL    string        // GitHub's link about the failure; may be empty
 	AcceptedPermissions string        // permissions that would be enough, in GitHub's words; only with KindDenied
 	ServerVersion       string        // of a GitHub Enterprise Server; empty for github.com
@@ -138,10 +144,18 @@ func classify(operation string, recorded response, err error, now time.Time) *Er
 
 	if recorded.status/100 == 2 {
 		e.Kind, e.Message = KindUnknown, singleLine("invalid response: "+e.Err.Error())
+		var accepted *gh.AcceptedError
+		if errors.As(err, &accepted) {
+			recorded.body = accepted.Raw // the words in which GitHub says what it did instead
+			if text, _, own := errorMessage(recorded); own {
+				e.Message, e.OwnMessage = text, true
+			}
+		}
+
 		return e
 	}
 
-	e.Message, e.DocumentationURL = errorMessage(recorded)
+	e.Message, e.DocumentationURL, e.OwnMessage = errorMessage(recorded)
 	e.ServerVersion = singleLine(recorded.header.Get("X-GitHub-Enterprise-Version"))
 	e.Kind = kindOf(recorded.status, recorded.header, e.Message, e.DocumentationURL)
 	e.RetryAfter, _ = outbound.RetryAfter(recorded.header, now)

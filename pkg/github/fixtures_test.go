@@ -211,4 +211,9 @@ func wantWrite(
 }
 
 // endPause ends the pause of all writes that a rate limit has caused.
-func endPause(c *Client) { c.account(0).pace.pausedUntil = time.Time{} }
+func endPause(c *Client) { endPauseOf(c, 0) }
+
+// endPauseOf does so for the account of one installation.
+func endPauseOf(c *Client, installation int64) {
+	c.account(installation).pace.pausedUntil = time.Time{}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 )
 
 // maxErrorBody bounds how much of the body of an error response is kept, in bytes.
@@ -32,7 +33,13 @@ func recordResponse(ctx context.Context) (context.Context, *response) {
 // own way: after one limited call it fails all calls of the client, reads included, without asking
 // GitHub, for up to an hour, and it does not recognize a 429. Callers of this package decide how
 // long to wait.
-type recorder struct{ base http.RoundTripper }
+//
+// It sends nothing that withSendBefore forbids: it is the last step before the connection, so no token is
+// created after the check.
+type recorder struct {
+	base http.RoundTripper
+	now  func() time.Time
+}
 
 // limitHeaders are the response headers that make go-github v60 block itself.
 var limitHeaders = []string{"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"}
@@ -45,6 +52,14 @@ func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 
 	*recorded = response{}
+	if err := checkSendBefore(req.Context(), r.now()); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+
+		return nil, err
+	}
+
 	resp, err := r.base.RoundTrip(req)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"fmt"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -27,6 +29,15 @@ type Store interface {
 	) (duplicate bool, err error)
 	// Ignored records a delivery that led to no deployment, without its body.
 	Ignored(ctx context.Context, del deployment.Delivery, reason string) error
+	// RequestByNonce returns deployment.ErrNotFound if no request has the nonce.
+	RequestByNonce(ctx context.Context, nonce string) (deployment.Intent, error)
+	// AcceptAsked is Accept of a deployment that matches a request, which becomes created.
+	AcceptAsked(
+		ctx context.Context,
+		del deployment.Delivery,
+		d deployment.Deployment,
+		notes ...deployment.Entry,
+	) (duplicate bool, err error)
 	// Known says whether the delivery's GUID, or the deployment by its ids, led to a deployment.
 	Known(ctx context.Context, del deployment.Delivery) (bool, error)
 }
@@ -70,19 +81,39 @@ func (i *Intake) Matches(req deployment.Request) bool {
 // Accept matches a request with the routes and stores the new deployment. It returns without error
 // only after the commit, because the sender then forgets the delivery; after an error the delivery
 // is not remembered.
+//
+// A deployment that this service created is the one of the person who asked for it: their intent, and not
+// the payload, says who that is and which ref they named.
 func (i *Intake) Accept(ctx context.Context, del Delivery, req deployment.Request) (Result, error) {
+	intent, err := i.intentOf(ctx, req)
+	if err != nil {
+		return Result{}, err
+	}
+	if intent != nil {
+		req = intent.Own(req)
+	}
+
 	admission := i.Routes.Admit(req, newKey())
 	if admission.Ignored != "" {
 		del.Repository, del.Environment = req.Repository.FullName(), req.Environment
 		return i.ignoreUnknown(ctx, del.Delivery, admission.Ignored)
 	}
 
+	accept := i.Store.Accept
+	if intent != nil {
+		accept = i.Store.AcceptAsked
+		if intent.Force {
+			admission.Target.ForceReason = intent.Reason
+		}
+	}
+
 	d, notes := i.Machine.New(req, admission, del.ReceivedAt)
+	d.Delivery = del.GUID
 	if del.Problem != "" {
 		d.Problem = del.Problem
 	}
 
-	duplicate, err := i.Store.Accept(ctx, del.Delivery, d, append(notes, del.Notes...)...)
+	duplicate, err := accept(ctx, del.Delivery, d, append(notes, del.Notes...)...)
 	if err != nil {
 		return Result{}, err
 	}
@@ -91,6 +122,28 @@ func (i *Intake) Accept(ctx context.Context, del Delivery, req deployment.Reques
 	}
 
 	return Result{Outcome: Accepted}, nil
+}
+
+// intentOf returns the intent that asked for a deployment; nil: there is none, and a nonce in the payload
+// was written by somebody else.
+func (i *Intake) intentOf(ctx context.Context, req deployment.Request) (*deployment.Intent, error) {
+	nonce := deployment.PayloadNonce(req.Payload)
+	if nonce == "" {
+		return nil, nil
+	}
+
+	intent, err := i.Store.RequestByNonce(ctx, nonce)
+	if errors.Is(err, deployment.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read request of deployment %d: %w", req.ID, err)
+	}
+	if !intent.Matches(req) {
+		return nil, nil
+	}
+
+	return &intent, nil
 }
 
 // ignoreUnknown ignores a delivery unless it was accepted when the routes were different.

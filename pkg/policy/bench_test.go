@@ -34,6 +34,8 @@ func fullScenario() *scenario {
 			Permission: PermissionAdmin,
 		}),
 	)
+	s.policy.HoldApprovers = &Subjects{Users: []string{"carol"}, Teams: []string{"acme/leads"}}
+	s.policy.RollbackAllow = &Subjects{Users: []string{"erin"}, Teams: []string{"acme/oncall"}, Permission: PermissionWrite}
 
 	var runs []Check
 	for i := range 50 {

@@ -19,7 +19,7 @@ func (e *evaluation) evaluateConcurrency() Outcome {
 		return reject(CodeSuperseded, "superseded by #%d", queue.NewerAdmitted)
 	case queue.next() == 0:
 		return allow("no other deployment comes first")
-	case choice == ConcurrencyReject:
+	case choice == ConcurrencyReject && !e.request.Rollback:
 		return reject(CodeBusy, "deployment %d of the same environment has not finished", queue.next())
 	case choice == ConcurrencyCancel && queue.Holder != 0:
 		return e.cancelRunning(queue.Holder)
@@ -64,4 +64,11 @@ func (q Queue) position() string {
 		return ""
 	}
 	return fmt.Sprintf(" (position %d)", position)
+}
+
+// Superseded is the verdict on a deployment in whose place another one runs.
+func Superseded(reason string) Verdict {
+	o := reject(CodeSuperseded, "%s", reason)
+	o.Rule = RuleConcurrency
+	return newVerdict([]Outcome{o})
 }

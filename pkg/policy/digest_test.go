@@ -69,6 +69,8 @@ func TestPolicy_Empty(t *testing.T) {
 		{policy: Policy{}, want: true},
 		{policy: Policy{SharedAccounts: []string{"deploy-bot"}}, want: true},
 		{policy: Policy{Force: &Subjects{}}, want: false},
+		{policy: Policy{HoldApprovers: &Subjects{}}, want: false},
+		{policy: Policy{RollbackAllow: &Subjects{}}, want: false},
 		{policy: fullScenario().policy, want: false},
 	} {
 		t.Run(fmt.Sprint(c.want, " ", c.policy.Digest()), func(t *testing.T) {

@@ -12,6 +12,7 @@ type rule struct {
 	evaluate   func(*evaluation) Outcome
 	forcible   bool // a forced deployment may override it
 	local      bool // it needs only the database and the clock, not GitHub
+	forward    bool // it is about what is new, so that a way back to what ran before passes it
 }
 
 // rules holds the rules in the order in which they are evaluated and shown. The two rules that look
@@ -38,18 +39,21 @@ var rules = []rule{
 		configured: func(p Policy) bool { return p.RequireAhead },
 		evaluate:   (*evaluation).evaluateRequireAhead,
 		forcible:   true,
+		forward:    true,
 	},
 	{
 		name:       RuleChecks,
 		configured: func(p Policy) bool { return p.Checks != nil },
 		evaluate:   (*evaluation).evaluateChecks,
 		forcible:   true,
+		forward:    true,
 	},
 	{
 		name:       RuleAfter,
 		configured: func(p Policy) bool { return len(p.After) > 0 },
 		evaluate:   (*evaluation).evaluateAfter,
 		forcible:   true,
+		forward:    true,
 	},
 	{
 		name:       RuleFreeze,
@@ -57,6 +61,7 @@ var rules = []rule{
 		evaluate:   (*evaluation).evaluateFreeze,
 		forcible:   true,
 		local:      true,
+		forward:    true,
 	},
 	{
 		name:     RuleLocks,
@@ -92,7 +97,7 @@ type evaluation struct {
 
 // Evaluate decides about a request by all rules.
 func (p Policy) Evaluate(r Request, f Facts, now time.Time) Verdict {
-	e := &evaluation{policy: p, request: r, facts: f, now: now}
+	e := &evaluation{policy: p.of(r), request: r, facts: f, now: now}
 	return e.verdict()
 }
 
@@ -103,7 +108,7 @@ func (p Policy) Evaluate(r Request, f Facts, now time.Time) Verdict {
 // be canceled. So a deployment that it allows
 // must still be evaluated in full.
 func (p Policy) EvaluateLocal(r Request, f Facts, now time.Time) Verdict {
-	e := &evaluation{policy: p, request: r, facts: f, now: now, localOnly: true}
+	e := &evaluation{policy: p.of(r), request: r, facts: f, now: now, localOnly: true}
 	return e.verdict()
 }
 
@@ -116,7 +121,7 @@ func (e *evaluation) verdict() Verdict {
 			continue
 		}
 
-		o := rule.evaluate(e)
+		o := e.evaluate(rule)
 		o.Rule = rule.name
 		if rule.forcible {
 			o = e.override(o, forced)
@@ -141,6 +146,21 @@ func (e *evaluation) verdict() Verdict {
 	}
 
 	return v
+}
+
+// of returns the policy as it is for a request: RollbackAllow says who may roll back.
+func (p Policy) of(r Request) Policy {
+	if r.Rollback && p.RollbackAllow != nil {
+		p.Allow = p.RollbackAllow
+	}
+	return p
+}
+
+func (e *evaluation) evaluate(r rule) Outcome {
+	if r.forward && e.request.Rollback {
+		return allow("a rollback needs no %s", r.name)
+	}
+	return r.evaluate(e)
 }
 
 // onlyQueued says whether a deployment waits for nothing but the other deployments of its

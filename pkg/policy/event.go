@@ -28,7 +28,7 @@ func sameRequest(event, shown deployment.Request) bool {
 		event.Creator == shown.Creator &&
 		event.App.ID == shown.App.ID &&
 		strings.EqualFold(event.SHA, shown.SHA) &&
-		event.Ref == shown.Ref &&
+		event.GitHubRef() == shown.Ref &&
 		event.Task == shown.Task &&
 		event.Environment == shown.Environment &&
 		sameDescription(event.Description, shown.Description) &&

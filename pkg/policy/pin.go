@@ -33,7 +33,7 @@ type PinnedName struct {
 // Names returns the logins and the teams that the rules and the shared accounts name, without those named by
 // id.
 func (p Policy) Names() (users, teams []string) {
-	for _, s := range []*Subjects{p.Allow, p.Force} {
+	for _, s := range []*Subjects{p.Allow, p.Force, p.HoldApprovers, p.RollbackAllow} {
 		if s != nil {
 			users, teams = slices.Concat(users, s.Users), slices.Concat(teams, s.Teams)
 		}

@@ -51,6 +51,12 @@ type Policy struct {
 	// Force names who may override checks, freezes, require_ahead, after and locks. nil: nobody.
 	Force *Subjects `json:"force,omitempty"`
 
+	// HoldApprovers names who may approve, through Seraph, the jobs that CircleCI holds. nil: nobody.
+	HoldApprovers *Subjects `json:"hold_approvers,omitempty"`
+
+	// RollbackAllow names who may roll back. nil: those whom Allow names.
+	RollbackAllow *Subjects `json:"rollback_allow,omitempty"`
+
 	// Locked says what somebody else's lock does to a deployment. Empty: it waits.
 	Locked Mode `json:"locked,omitempty"`
 

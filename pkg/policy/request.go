@@ -22,6 +22,7 @@ type Request struct {
 	AcceptedAt time.Time         // zero in a question
 	Parameters string            // digest of the target and its parameters, which approvals are bound to
 	Force      *deployment.Force // nil: nobody forces the deployment
+	Rollback   bool              // it deploys again what ran there before
 }
 
 // Needs lists the facts that a policy needs to decide about a request. Locks and Queue are not in
@@ -79,6 +80,11 @@ type PersonNeeds struct {
 // Needs returns the facts that Evaluate needs for a request. Of those, EvaluateLocal needs only the
 // approvals.
 func (p Policy) Needs(r Request) Needs {
+	p = p.of(r)
+	if r.Rollback {
+		p.RequireAhead, p.Checks, p.After = false, nil, nil
+	}
+
 	n := Needs{
 		Requester: p.Allow.needs(r.Requester),
 		Deployed:  p.RequireAhead,

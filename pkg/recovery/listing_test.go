@@ -143,9 +143,7 @@ func TestListDeployments_CoversOnlyWhatItListed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newTestRecovery(t)
 			r.github.broken = map[string]bool{c.broken: true}
-			for i := range c.repositories {
-				r.Watched = append(r.Watched, numberedRepository(i))
-			}
+			r.Watched = numberedRepositories(c.repositories)
 
 			r.leaveNote(t, r.now.Add(-c.noteAge).UTC().Format(time.RFC3339))
 			r.listDeployments(t.Context())
@@ -172,7 +170,7 @@ func TestListDeployments_NoteWaitsForAFailingRepository(t *testing.T) {
 	r := newTestRecovery(t)
 	began := r.now
 	r.github.broken = map[string]bool{"r0": true}
-	r.Watched = []deployment.Repository{numberedRepository(0), numberedRepository(1)}
+	r.Watched = numberedRepositories(2)
 
 	for range 12 {
 		r.listDeployments(t.Context())
@@ -191,6 +189,16 @@ func TestListDeployments_NoteWaitsForAFailingRepository(t *testing.T) {
 
 func numberedRepository(i int) deployment.Repository {
 	return deployment.Repository{Owner: "acme", Name: fmt.Sprint("r", i)}
+}
+
+// numberedRepositories watches the first n repositories.
+func numberedRepositories(n int) func() []deployment.Repository {
+	return func() (list []deployment.Repository) {
+		for i := range n {
+			list = append(list, numberedRepository(i))
+		}
+		return list
+	}
 }
 
 // leaveNote stores a note as an earlier process would have left it.
@@ -275,7 +283,7 @@ func (numberedKeys) Admit(req deployment.Request, _ string) deployment.Admission
 func TestListDeployments_TakesInAllThatWereMissed(t *testing.T) {
 	r := newTestRecovery(t)
 	github := &listedGitHub{fakeGitHub: r.github, began: r.now.Add(-10 * time.Minute), n: 400}
-	r.GitHub, r.Watched = github, []deployment.Repository{numberedRepository(0)}
+	r.GitHub, r.Watched = github, numberedRepositories(1)
 	r.Intake.(*intake.Intake).Routes = numberedKeys{}
 
 	r.listDeployments(t.Context())
@@ -297,7 +305,7 @@ func TestListDeployments_TakesInAllThatWereMissed(t *testing.T) {
 func TestListDeployments_OncePerPeriodByAllReplicas(t *testing.T) {
 	r := newTestRecovery(t)
 	github := &listedGitHub{fakeGitHub: r.github}
-	r.GitHub, r.Watched = github, []deployment.Repository{numberedRepository(0)}
+	r.GitHub, r.Watched = github, numberedRepositories(1)
 	replicas := []*Recovery{New(r.Options), New(r.Options), New(r.Options), New(r.Options)}
 
 	round := func() {
@@ -360,7 +368,7 @@ func TestListDeployments_TriesAgainSoonAfterAFailure(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newTestRecovery(t)
-			r.Watched = []deployment.Repository{numberedRepository(0)}
+			r.Watched = numberedRepositories(1)
 			r.pass(time.Hour) // the process has run for long
 			c.broken(r)
 			r.listDeployments(t.Context())

@@ -53,7 +53,7 @@ type Leases interface {
 	ReleaseLease(ctx context.Context, lease deployment.Lease, next time.Time) error
 }
 
-// Options configure a Recovery. Observe, Watched and HookAddresses may be empty.
+// Options configure a Recovery. Observe, Watched and HookAddresses may be nil.
 type Options struct {
 	Intake Intake
 	Store  Store
@@ -64,8 +64,8 @@ type Options struct {
 	// MaxAge is how old a deployment may be to be started. Older ones are taken in, too, if they were
 	// made while nobody listed: the engine ends them as errored at their first step.
 	MaxAge time.Duration
-	// Watched are repositories to list beside those that rows name.
-	Watched []deployment.Repository
+	// Watched returns the repositories to list beside those that rows name. It is asked at each listing.
+	Watched func() []deployment.Repository
 	// Redeliver says whether GitHub is asked to repeat failed deliveries.
 	Redeliver bool
 	// HookAddresses are the addresses of this service in GitHub's webhooks. The webhook of a GitHub
@@ -137,7 +137,11 @@ func (r *Recovery) sources(ctx context.Context) ([]deployment.Source, error) {
 		known[s.Repository.FullName()] = true
 	}
 
-	for _, repository := range r.Watched {
+	if r.Watched == nil {
+		return sources, nil
+	}
+
+	for _, repository := range r.Watched() {
 		name := repository.FullName()
 		if !known[name] {
 			known[name] = true

@@ -20,6 +20,9 @@ func FuzzParse(f *testing.F) {
 			`checks: {require: all}, approvals: {users: [a]}}]`,
 		`{"freeze": [{"from": "2026-03-29 02:30", "to": "2026-12-24T18:00:00+01:00", "zone": "Europe/Berlin"}], ` +
 			`"routes": [{"repository": "a/b", "allow": {}}]}`,
+		"slack: {workspace: T0A}\npeople: [{id: 5, login: a, slack: U0A, hubot-irc: x/y}]\ndefaults: {logs: true, timeout: 5m}\n" +
+			"routes: [{repository: a/b, name: x, ask: [C0A], notify: [{slack: C0A, states: [ends], mention: {approvals: S0A}}]}]",
+		"routes: [{repository: a/b, production: true, holds: {approve: {users: [a]}}, rollback: {keep: 5, allow: {teams: [a/b]}}}]",
 		"routes: [{repository: a/b, parameters: {x: {value: '{{ .Payload.a }}', match: 'a+'}}}]",
 	} {
 		f.Add(text)

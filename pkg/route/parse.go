@@ -116,11 +116,13 @@ const sharedAccounts = "shared_accounts"
 
 // table reads the whole file into t.
 func (r *reader) table(t *Table, root ast.Node) {
-	m, ok := r.mapping(root, "the file", []string{"routes", policy.RuleFreeze, sharedAccounts})
+	m, ok := r.mapping(root, "the file", fileKeys)
 	if !ok {
 		return
 	}
 
+	r.slack(t, m)
+	r.people(t, m)
 	list, ok := m.values["routes"].(*ast.SequenceNode)
 	if !ok || len(list.Values) == 0 {
 		r.problem(root, `"routes:" must be a list of at least one route`)
@@ -128,8 +130,9 @@ func (r *reader) table(t *Table, root ast.Node) {
 	}
 
 	freezesOfAll, shared := r.freezes(m), r.users(m, sharedAccounts)
+	defaults := r.routeDefaults(m)
 	for _, n := range list.Values {
-		route, ok := r.route(n, t)
+		route, ok := r.route(n, t, &defaults)
 		if !ok {
 			continue
 		}
@@ -151,11 +154,17 @@ func (r *reader) table(t *Table, root ast.Node) {
 
 		t.routes = append(t.routes, route)
 	}
+
+	r.checkUnused(defaults, list.Values[0], t)
+	t.nameApps()
 }
+
+var fileKeys = []string{"routes", "defaults", "people", faceSlack, policy.RuleFreeze, sharedAccounts}
 
 var routeKeys = []string{
 	"repository",
 	"repository_id",
+	"name",
 	"environment",
 	"task",
 	"apps",
@@ -164,6 +173,10 @@ var routeKeys = []string{
 	"timeout",
 	"hold_timeout",
 	"environment_url",
+	"production",
+	"ask",
+	"notify",
+	"logs",
 	policy.RuleAllow,
 	policy.RuleRefs,
 	policy.RuleRequireAhead,
@@ -173,23 +186,38 @@ var routeKeys = []string{
 	policy.RuleFreeze,
 	policy.RuleApprovals,
 	policy.RuleForce,
+	"holds",
+	"rollback",
 	"locked",
 	policy.RuleMaxWait,
 }
 
-func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
+func (r *reader) route(n ast.Node, t *Table, defaults *routeDefaults) (Route, bool) {
 	before := len(r.problems)
 	m, ok := r.mapping(n, "a route", routeKeys)
 	if !ok {
 		return Route{}, false
 	}
 
+	defaults.merge(m)
+	route := r.routeOf(m, t)
+	if len(r.problems) > before {
+		return Route{}, false
+	}
+
+	route.applyParameters()
+	return route, true
+}
+
+// routeOf reads the keys of a route. Where it finds a problem, the route cannot be used.
+func (r *reader) routeOf(m mapping, t *Table) Route {
 	route := Route{
 		Line:        lineOf(m.first()),
 		Environment: "*",
 	}
 
 	r.selectors(&route, m, t)
+	r.asking(&route, m)
 	r.rules(&route, m)
 	r.circleci(&route, m)
 	r.parameters(&route, m)
@@ -199,11 +227,7 @@ func (r *reader) route(n ast.Node, t *Table) (Route, bool) {
 		route.environmentURL = r.template(n, "environment_url", s, parseURLTemplate)
 	}
 
-	if len(r.problems) == before {
-		route.applyParameters()
-	}
-
-	return route, len(r.problems) == before
+	return route
 }
 
 // circleci reads what CircleCI builds.

@@ -3,7 +3,6 @@ package route
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -14,17 +13,62 @@ import (
 // rules reads who may deploy what, when and in which order.
 func (r *reader) rules(route *Route, m mapping) {
 	route.Policy = policy.Policy{
-		Allow:        r.subjects(m, policy.RuleAllow),
-		Refs:         textsOf(r.distinctItems(m, policy.RuleRefs, sameText)),
-		RequireAhead: r.boolean(m, policy.RuleRequireAhead),
-		Checks:       r.checks(m),
-		After:        r.after(m, route.Environment),
-		Concurrency:  policy.Concurrency(r.choice(m, policy.RuleConcurrency, "queue", "replace", "cancel", "reject")),
-		Freezes:      r.freezes(m),
-		Approvals:    r.approvals(m),
-		Force:        r.subjects(m, policy.RuleForce),
-		Locked:       policy.Mode(r.choice(m, "locked", "wait", "reject")),
-		MaxWait:      r.duration(m, policy.RuleMaxWait, 0),
+		Allow:         r.subjects(m, policy.RuleAllow),
+		Refs:          textsOf(r.distinctItems(m, policy.RuleRefs, sameText)),
+		RequireAhead:  r.boolean(m, policy.RuleRequireAhead),
+		Checks:        r.checks(m),
+		After:         r.after(m, route.Environment),
+		Concurrency:   policy.Concurrency(r.choice(m, policy.RuleConcurrency, "queue", "replace", "cancel", "reject")),
+		Freezes:       r.freezes(m),
+		Approvals:     r.approvals(m),
+		Force:         r.subjects(m, policy.RuleForce),
+		HoldApprovers: r.holdApprovers(m),
+		Locked:        policy.Mode(r.choice(m, "locked", "wait", "reject")),
+		MaxWait:       r.duration(m, policy.RuleMaxWait, 0),
+	}
+
+	r.rollback(route, m)
+}
+
+// holdApprovers reads who may approve CircleCI's hold jobs; nil: nobody.
+func (r *reader) holdApprovers(m mapping) *policy.Subjects {
+	holds, ok := r.optionalMapping(m, "holds", "approve")
+	if !ok {
+		return nil
+	}
+	if holds.values["approve"] == nil {
+		r.problem(holds.first(), "holds needs approve: {users: …, teams: …}")
+		return nil
+	}
+
+	approve, ok := r.optionalMapping(holds, "approve", "users", "teams")
+	if !ok {
+		return nil
+	}
+	if len(approve.order) == 0 {
+		r.problem(holds.keys["approve"], "approve names nobody: give users or teams")
+	}
+
+	return &policy.Subjects{Users: r.users(approve, "users"), Teams: r.teams(approve)}
+}
+
+// How many successes of an environment stay targets of a rollback.
+const (
+	defaultRollbackKeep = 10
+	maxRollbackKeep     = 1000
+)
+
+// rollback reads how many successes are kept as targets of a rollback, and who may roll back.
+func (r *reader) rollback(route *Route, m mapping) {
+	route.RollbackKeep = defaultRollbackKeep
+	inner, ok := r.optionalMapping(m, "rollback", "keep", policy.RuleAllow)
+	if !ok {
+		return
+	}
+
+	route.Policy.RollbackAllow = r.subjects(inner, policy.RuleAllow)
+	if inner.values["keep"] != nil {
+		route.RollbackKeep = r.number(inner, "keep", maxRollbackKeep)
 	}
 }
 
@@ -270,15 +314,8 @@ func (r *reader) sharedApprovers(n ast.Node, p policy.Policy) {
 }
 
 func (r *reader) approvalCount(m mapping) int {
-	s, n := r.text(m, "count")
-	if n == nil {
+	if m.values["count"] == nil {
 		return 1
 	}
-
-	count, err := strconv.Atoi(s)
-	if err != nil || count < 1 || count > maxApprovals || !printsAsWritten(s) {
-		r.problem(n, "count %q must be a number from 1 to %d", s, maxApprovals)
-	}
-
-	return count
+	return r.number(m, "count", maxApprovals)
 }

@@ -3,6 +3,10 @@ package route
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // productionRouteOf is a table of one route to production with some lines. The first is line 4 of
@@ -215,6 +219,43 @@ func TestParse_RuleProblems(t *testing.T) {
 			want: `locked "skip" must be wait or reject`,
 		},
 		{name: "max_wait: bad duration", text: productionRouteOf("max_wait: 1d"), want: "not a positive duration"},
+		{name: "holds: empty", text: productionRouteOf("holds: {}"), want: "routes.yaml:4: holds needs approve"},
+		{
+			name: "holds: nobody",
+			text: productionRouteOf("holds:", "  approve: {}"),
+			want: "routes.yaml:5: approve names nobody: give users or teams",
+		},
+		{
+			name: "holds: permission",
+			text: productionRouteOf("holds: {approve: {permission: write}}"),
+			want: `approve: unknown key "permission"`,
+		},
+		{
+			name: "holds: list",
+			text: productionRouteOf("holds: {approve: [carol]}"),
+			want: "routes.yaml:4: approve must be a mapping",
+		},
+		{
+			name: "holds: bot",
+			text: productionRouteOf("holds:", "  approve:", "    users: ['x[bot]']"),
+			want: `routes.yaml:6: users: "x[bot]" is a bot`,
+		},
+		{
+			name: "rollback: keep of zero",
+			text: productionRouteOf("rollback: {keep: 0}"),
+			want: `routes.yaml:4: keep "0" must be a number from 1 to 1000`,
+		},
+		{
+			name: "rollback: keep too large",
+			text: productionRouteOf("rollback: {keep: 1001}"),
+			want: "must be a number from 1 to 1000",
+		},
+		{
+			name: "rollback: allow nobody",
+			text: productionRouteOf("rollback:", "  allow: {}"),
+			want: "routes.yaml:5: allow names nobody",
+		},
+		{name: "rollback: number", text: productionRouteOf("rollback: 5"), want: "rollback must be a mapping"},
 		{name: "force: empty", text: productionRouteOf("force: {}"), want: "force names nobody"},
 		{
 			name: "approvals: nobody",
@@ -258,6 +299,28 @@ func TestParse_RuleProblems(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) { checkParseError(t, c.text, c.want) })
+	}
+}
+
+func TestParse_HoldsAndRollback(t *testing.T) {
+	table := parseTable(t, productionRouteOf(
+		"holds: {approve: {users: [carol, 'id:7'], teams: [acme/leads]}}",
+		"rollback: {keep: 3, allow: {teams: [acme/oncall], permission: write}}",
+	))
+
+	p, _ := table.Policy(newRequest())
+	want := policy.Policy{
+		HoldApprovers: &policy.Subjects{Users: []string{"carol", "id:7"}, Teams: []string{"acme/leads"}},
+		RollbackAllow: &policy.Subjects{Teams: []string{"acme/oncall"}, Permission: policy.PermissionWrite},
+	}
+	if diff := cmp.Diff(want, p); diff != "" {
+		t.Errorf("policy (-want +got):\n%s", diff)
+	}
+	if got := table.Routes()[0].RollbackKeep; got != 3 {
+		t.Errorf("got %d successes kept, want 3", got)
+	}
+	if got := parseTable(t, productionRouteOf()).Routes()[0].RollbackKeep; got != 10 {
+		t.Errorf("got %d successes kept where the route says nothing, want 10", got)
 	}
 }
 

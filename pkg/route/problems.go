@@ -34,9 +34,20 @@ func (err ParseError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// sorted returns the problems by line, each once: what is wrong with a default is found with every route
+// that takes it.
 func (err ParseError) sorted() ParseError {
-	slices.SortStableFunc(err, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
-	return err
+	var distinct ParseError
+	seen := map[Problem]bool{}
+	for _, p := range err {
+		if !seen[p] {
+			seen[p] = true
+			distinct = append(distinct, p)
+		}
+	}
+
+	slices.SortStableFunc(distinct, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return distinct
 }
 
 // Nearest returns the known name that a misspelt one was probably meant to be, or "".

@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 type reader struct {
 	file     string
 	problems ParseError
+	named    map[string]namedRoute // by name, in lower case
 }
 
 // problem adds a problem at a node. A nil node stands for the whole file.
@@ -74,16 +76,21 @@ func (r *reader) addPair(m *mapping, pair *ast.MappingValueNode, what string, kn
 	case m.keys[key] != nil:
 		r.problem(pair.Key, "%s: %q is given twice (first in line %d)", what, key, lineOf(m.keys[key]))
 	case known != nil && !slices.Contains(known, key):
-		hint := "known are " + strings.Join(known, ", ")
-		if nearest := Nearest(key, known); nearest != "" {
-			hint = fmt.Sprintf("did you mean %q?", nearest)
-		}
-		r.problem(pair.Key, "%s: unknown key %q; %s", what, key, hint)
+		r.unknownKey(pair.Key, what, key, known)
 	default:
 		m.keys[key] = pair.Key
 		m.values[key] = pair.Value
 		m.order = append(m.order, key)
 	}
+}
+
+// unknownKey adds the problem of a key that is not known, with the one that was probably meant.
+func (r *reader) unknownKey(n ast.Node, what, key string, known []string) {
+	hint := "known are " + strings.Join(known, ", ")
+	if nearest := Nearest(key, known); nearest != "" {
+		hint = fmt.Sprintf("did you mean %q?", nearest)
+	}
+	r.problem(n, "%s: unknown key %q; %s", what, key, hint)
 }
 
 // optionalMapping reads the mapping under a key; false if it is not there.
@@ -144,6 +151,21 @@ func (r *reader) duration(m mapping, key string, otherwise time.Duration) time.D
 	}
 
 	return d
+}
+
+// number reads the whole number under a key, from 1 to a limit.
+func (r *reader) number(m mapping, key string, limit int) int {
+	s, n := r.text(m, key)
+	if n == nil {
+		return 1
+	}
+
+	number, err := strconv.Atoi(s)
+	if err != nil || number < 1 || number > limit || !printsAsWritten(s) {
+		r.problem(n, "%s %q must be a number from 1 to %d", key, s, limit)
+	}
+
+	return number
 }
 
 // boolean reads the true or false under a key; false if it is not there.

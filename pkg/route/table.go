@@ -21,6 +21,9 @@ type Table struct {
 	routes     []Route
 	taskPrefix string
 	own        *OwnApp // nil: there is none
+
+	people         []Person
+	slackWorkspace string
 }
 
 // OwnApp is Seraph's own GitHub App. Its deployments are always accepted. Where an event does not name
@@ -56,6 +59,17 @@ func (t *Table) WithOwnApp(own *OwnApp) *Table {
 
 // Routes returns the routes in their order.
 func (t *Table) Routes() []Route { return slices.Clone(t.routes) }
+
+// Repositories returns the repositories that routes name without a pattern, as they are written.
+func (t *Table) Repositories() []deployment.Repository {
+	var list []deployment.Repository
+	for _, r := range t.routes {
+		if owner, name, ok := r.LiteralRepository(); ok {
+			list = append(list, deployment.Repository{Owner: owner, Name: name})
+		}
+	}
+	return list
+}
 
 // Policy returns the rules for a request, as they are configured now; false if no route matches. An
 // empty task stands for the usual one.
@@ -103,10 +117,18 @@ type Route struct {
 	FixedRef    bool // what is built does not depend on the deployment
 	FixedConfig bool // nor does the ref that the configuration is read from
 	Policy      policy.Policy
+	Revision    deployment.Revision
 
-	Revision deployment.Revision
+	App    string         // what people call it; empty: they write out the repository
+	Ask    []string       // channels or rooms in which it may be asked for; nil: in any
+	Notify []Notification // who is told about its deployments
+	Logs   bool           // the last lines of a failing step may be shown
 
-	hasRules       bool // Policy is not empty
+	// RollbackKeep is how many successes of each environment are kept as targets of a rollback.
+	RollbackKeep int
+
+	hasRules       bool  // Policy is not empty
+	isProduction   *bool // nil: the name of the environment decides
 	repositoryID   int64
 	tasks          []glob
 	apps           []string

@@ -84,23 +84,19 @@ func testList(t *testing.T, b *testDB) {
 }
 
 func testPipelines(t *testing.T, b *testDB) {
-	p, err := b.Project(t.Context(), "gh/a/b")
+	p, err := b.Project(t.Context(), "gh/acme/api")
 	if err != nil || p != (deployment.Project{}) {
 		t.Errorf("unknown project: got %v, %v, want none", p, err)
 	}
 
-	want := deployment.Project{ID: "uuid", Slug: "gh/A/b"}
-	if err := b.SaveProject(t.Context(), "gh/a/b", want); err != nil {
-		t.Fatal(err)
-	}
+	want := deployment.Project{ID: "uuid", Slug: "gh/Acme/api"}
+	one := running(b.accept(1, "production", "p"), "x", b.clock())
+	one = b.mustSave(one, deployment.Changes{Unclaimed: []string{"f"}, Project: want})
 
-	p, err = b.Project(t.Context(), "gh/a/b")
+	p, err = b.Project(t.Context(), "gh/acme/api")
 	if err != nil || p != want {
 		t.Errorf("project: got %v, %v, want %v", p, err, want)
 	}
-
-	one := running(b.accept(1, "production", "p"), "x", b.clock())
-	one = b.mustSave(one, deployment.Changes{Unclaimed: []string{"f"}})
 
 	id, row, err := b.NewestClaimed(t.Context(), "p", 0)
 	if err != nil || id != "x" || row != one.Row {

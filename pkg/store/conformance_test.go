@@ -68,6 +68,13 @@ func testConformance(t *testing.T, open opener) {
 		"a name keeps its first id":                   testPins,
 		"the pipelines of a commit are known":         testStartedPipelines,
 		"any words can be saved":                      testAnyWordsSaved,
+		"a request's key is used once":                testRequestKeys,
+		"a request's key used by many":                testRequestKeyConcurrently,
+		"a request is leased and saved":               testRequestLease,
+		"AcceptAsked creates a request's deployment":  testAcceptAsked,
+		"AcceptAsked by many":                         testAcceptAskedConcurrently,
+		"a rollback supersedes requests":              testRollbackSupersedes,
+		"Prune deletes requests that have ended":      testRequestsPruned,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

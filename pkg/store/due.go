@@ -25,6 +25,8 @@ import (
 //	WakeByPipeline  to now, for the row whose pipeline CircleCI sent a webhook about
 //	CheckClock      to now, for rows that are due later than a clock that is right can have saved
 //
+// The rows of requests have a due_at, too, which AddRequest, SaveRequest, AcceptAsked and CheckClock move.
+//
 // Who moves report_due_at: Save, when it adds a report that is due earlier, SaveReports, and CheckClock
 // as it does due_at.
 //
@@ -53,6 +55,18 @@ func advanceTask(row int64) deployment.Task {
 
 func reportTask(row int64) deployment.Task {
 	return deployment.Task{Kind: deployment.TaskReport, Row: row}
+}
+
+func createTask(row int64) deployment.Task {
+	return deployment.Task{Kind: deployment.TaskCreate, Row: row}
+}
+
+// taskTable is the table of the row of a task.
+func taskTable(task deployment.Task) string {
+	if task.Kind == deployment.TaskCreate {
+		return "requests"
+	}
+	return "deployments"
 }
 
 // dueColumn is the column that says when a task is due.
@@ -314,6 +328,10 @@ func (s DueRows) Overdue(ctx context.Context, limit int) ([]deployment.Task, err
 			SELECT 'report', row_id, report_due_at
 			FROM deployments
 			WHERE report_due_at <= $1 AND `+fragments.freeReports+`
+			UNION ALL
+			SELECT 'create', row_id, due_at
+			FROM requests
+			WHERE due_at <= $1 AND `+fragments.freeRow+`
 		) AS due
 		ORDER BY at
 		LIMIT $2`,

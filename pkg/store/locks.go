@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -331,30 +330,4 @@ func (t *tx) insertNotice(l policy.Lock, text string) error {
 		l.ID,
 	)
 	return err
-}
-
-// checkLocks returns *deployment.BlockedError when an open lock keeps a deployment from starting.
-func (t *tx) checkLocks(next deployment.Deployment, passed []int64) error {
-	rows, err := t.all(
-		`SELECT id FROM locks WHERE `+covering+` ORDER BY id`,
-		next.Request.Repository.ID,
-		next.Request.EnvironmentKey(),
-		micros(t.now),
-	)
-	if err != nil {
-		return err
-	}
-
-	ids, err := scanEach(rows, scanID)
-	if err != nil {
-		return err
-	}
-
-	for _, id := range ids {
-		if !slices.Contains(passed, id) {
-			return &deployment.BlockedError{On: deployment.BlockedByLock, ID: id}
-		}
-	}
-
-	return nil
 }

@@ -64,6 +64,7 @@ type DB struct {
 	auditTrail
 	Leases
 	Redeliveries
+	Requests
 	Retention
 
 	o       Options
@@ -115,6 +116,9 @@ type Leases struct{ db *DB }
 // Redeliveries counts how often GitHub was asked to repeat a delivery.
 type Redeliveries struct{ db *DB }
 
+// Requests holds what people asked for through this service.
+type Requests struct{ db *DB }
+
 // Retention deletes what is old.
 type Retention struct{ db *DB }
 
@@ -165,6 +169,7 @@ func newDB(o Options) *DB {
 	db.auditTrail = Audit{db}
 	db.Leases = Leases{db}
 	db.Redeliveries = Redeliveries{db}
+	db.Requests = Requests{db}
 	db.Retention = Retention{db}
 	return db
 }

@@ -12,29 +12,21 @@ import (
 // LeaseReports gives a deployment and all its reports to one worker for 25 s. ok is false when no
 // report is due, or another worker has them.
 func (s Outbox) LeaseReports(ctx context.Context, row int64) (rec deployment.Record, ok bool, err error) {
-	now, ok, err := s.db.leases.take(ctx, reportTask(row))
+	now, ok, err := s.db.leases.take(ctx, reportTask(row), deploymentColumns, func(s scanner) (err error) {
+		rec.Deployment, err = scanDeployment(s)
+		return err
+	})
 	if !ok {
 		return rec, false, err
 	}
 
-	rec, err = s.record(ctx, row)
+	rec.Reports, err = s.Reports(ctx, row)
 	if err != nil {
 		return rec, false, errors.Join(err, s.db.leases.giveBack(ctx, reportTask(row)))
 	}
 
 	rec.LeasedUntil = now.Add(leaseFor)
 	return rec, true, nil
-}
-
-// record reads a deployment and its reports.
-func (s Outbox) record(ctx context.Context, row int64) (rec deployment.Record, err error) {
-	rec.Deployment, err = s.db.Load(ctx, row)
-	if err != nil {
-		return rec, err
-	}
-
-	rec.Reports, err = s.Reports(ctx, row)
-	return rec, err
 }
 
 // Reports reads all reports of a row, oldest first.

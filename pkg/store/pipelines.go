@@ -62,21 +62,23 @@ func (s Pipelines) Project(ctx context.Context, slug string) (p deployment.Proje
 	return p, err
 }
 
-// SaveProject keeps CircleCI's identity of a project under a spelling of its slug.
-func (s Pipelines) SaveProject(ctx context.Context, slug string, p deployment.Project) error {
-	return s.db.write(ctx, func(t *tx) error {
-		_, err := t.exec(`
-			INSERT INTO projects (slug, project_id, canonical)
-			VALUES ($1, $2, $3)
-			ON CONFLICT (slug) DO UPDATE SET
-				project_id = excluded.project_id,
-				canonical = excluded.canonical`,
-			slug,
-			p.ID,
-			p.Slug,
-		)
-		return err
-	})
+// saveProject keeps CircleCI's identity of the project that a target names; the zero Project: nothing.
+func (t *tx) saveProject(target deployment.Target, p deployment.Project) error {
+	if p == (deployment.Project{}) {
+		return nil
+	}
+
+	_, err := t.exec(`
+		INSERT INTO projects (slug, project_id, canonical)
+		VALUES ($1, $2, $3)
+		ON CONFLICT (slug) DO UPDATE SET
+			project_id = excluded.project_id,
+			canonical = excluded.canonical`,
+		target.Project,
+		p.ID,
+		p.Slug,
+	)
+	return err
 }
 
 // claimPipeline records which row the pipeline belongs to, and deletes the record of one that the

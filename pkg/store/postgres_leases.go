@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"sync"
 	"time"
 
@@ -14,7 +16,14 @@ type postgresLeases struct {
 	own sync.Map // task -> when this process's lease of it ends, as it is stored
 }
 
-func (l *postgresLeases) take(ctx context.Context, task deployment.Task) (now time.Time, ok bool, err error) {
+// take does not wait until the lease is on the server's disk. A server that crashes and forgets it
+// lets another worker have the row too early, which the row's version makes harmless.
+func (l *postgresLeases) take(
+	ctx context.Context,
+	task deployment.Task,
+	columns string,
+	scan func(scanner) error,
+) (now time.Time, ok bool, err error) {
 	leave, err := l.p.waitForTurn(ctx)
 	if err != nil {
 		return now, false, err
@@ -24,21 +33,34 @@ func (l *postgresLeases) take(ctx context.Context, task deployment.Task) (now ti
 
 	now = l.p.db.o.Now()
 	until := micros(now.Add(leaseFor))
-	column := leaseColumn(task)
-	ok, err = changedOne(l.p.db.wdb.ExecContext(ctx, `
-		UPDATE deployments
-		SET `+column+` = $2
-		WHERE row_id = $1 AND `+dueColumn(task)+` <= $3 AND (`+column+` <= $3 OR `+column+` > $4)`,
+	err = scan(l.p.db.wdb.QueryRowContext(
+		ctx,
+		takeStatement(task, columns),
 		task.Row,
 		until,
 		micros(now),
 		micros(now.Add(longestLease)),
 	))
-	if ok {
-		l.own.Store(task, until)
+	if errors.Is(err, sql.ErrNoRows) {
+		return now, false, nil
+	}
+	if err != nil {
+		return now, false, err
 	}
 
-	return now, ok, err
+	l.own.Store(task, until)
+	return now, true, nil
+}
+
+// takeStatement takes a lease, and has the commit of its own transaction not wait for the disk.
+func takeStatement(task deployment.Task, columns string) string {
+	column := leaseColumn(task)
+	return `
+		UPDATE ` + taskTable(task) + `
+		SET ` + column + ` = $2
+		WHERE row_id = $1 AND ` + dueColumn(task) + ` <= $3 AND (` + column + ` <= $3 OR ` + column + ` > $4) AND
+			(SELECT set_config('synchronous_commit', 'off', true)) = 'off'
+		RETURNING ` + columns
 }
 
 func (l *postgresLeases) giveBack(ctx context.Context, task deployment.Task) error {
@@ -52,7 +74,7 @@ func (l *postgresLeases) giveBack(ctx context.Context, task deployment.Task) err
 
 	column := leaseColumn(task)
 	_, err := l.p.db.wdb.ExecContext(ctx,
-		`UPDATE deployments SET `+column+` = 0 WHERE row_id = $1 AND `+column+` = $2`,
+		`UPDATE `+taskTable(task)+` SET `+column+` = 0 WHERE row_id = $1 AND `+column+` = $2`,
 		task.Row,
 		until,
 	)

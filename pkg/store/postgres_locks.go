@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -29,20 +28,22 @@ func (p *postgres) lockEnvironments(t *tx, rows []deployment.Deployment) error {
 		starts = starts || d.State == deployment.Triggering
 	}
 
-	for _, numbers := range [][]int64{environments, projects} {
-		slices.SortFunc(numbers, cmp.Compare[int64])
-		for _, n := range slices.Compact(numbers) {
-			if _, err := t.exec(`SELECT pg_advisory_xact_lock($1)`, n); err != nil {
-				return err
-			}
-		}
+	slices.Sort(environments)
+	slices.Sort(projects)
+	numbers := slices.Concat(slices.Compact(environments), slices.Compact(projects))
+	shared := len(numbers) + 1 // the place of the first lock that is shared
+	if starts {
+		numbers = append(numbers, lockNumber("locks", 0, ""))
 	}
 
-	if !starts {
-		return nil
-	}
-
-	_, err := t.exec(`SELECT pg_advisory_xact_lock_shared($1)`, lockNumber("locks", 0, ""))
+	// The function is called row by row, after the rows have been sorted.
+	_, err := t.exec(`
+		SELECT CASE WHEN place < $2 THEN pg_advisory_xact_lock(number) ELSE pg_advisory_xact_lock_shared(number) END
+		FROM unnest($1::bigint[]) WITH ORDINALITY AS l (number, place)
+		ORDER BY place`,
+		numbers,
+		shared,
+	)
 	return err
 }
 

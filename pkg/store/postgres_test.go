@@ -75,6 +75,39 @@ func TestPostgres_Settings(t *testing.T) {
 	}
 }
 
+// Taking a lease does not wait for the disk; what follows on the same connection does.
+func TestPostgresLeases_OnlyTheLeaseIsNotSynced(t *testing.T) {
+	b := freshPostgres(t)
+	d := b.accept(1, "production", "p")
+	now := micros(b.clock())
+
+	sqltx, err := b.wdb.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	defer func() { _ = sqltx.Rollback() }() // after a commit it does nothing
+
+	taken, err := scanDeployment(sqltx.QueryRow(takeStatement(advanceTask(d.Row), deploymentColumns), d.Row, now+1, now, now+1))
+	if err != nil || taken.Request.ID != 1 {
+		t.Fatalf("got deployment %d, %v, want 1", taken.Request.ID, err)
+	}
+
+	var during, after string
+	err = sqltx.QueryRow(`SHOW synchronous_commit`).Scan(&during)
+	if err != nil || during != "off" {
+		t.Errorf("in the transaction of the lease: got %q, %v, want off", during, err)
+	}
+	if err := sqltx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+
+	err = b.wdb.QueryRow(`SHOW synchronous_commit`).Scan(&after)
+	if err != nil || after != "on" {
+		t.Errorf("after it: got %q, %v, want on", after, err)
+	}
+}
+
 func TestPostgres_NoPasswordInErrors(t *testing.T) {
 	for _, url := range []string{
 		"postgres://u:hunter2@127.0.0.1:1/x",

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -25,9 +24,14 @@ func leaseEnd(now time.Time, callTimeout time.Duration) time.Time {
 
 // rowLeases are the leases of rows and of their reports.
 type rowLeases interface {
-	// take leases a row, or its reports, if the task is due and nobody else has it. now is the
-	// moment at which the lease begins.
-	take(ctx context.Context, task deployment.Task) (now time.Time, ok bool, err error)
+	// take leases the row of a task if the task is due and nobody else has it, and reads columns of
+	// the row. now is the moment at which the lease begins.
+	take(
+		ctx context.Context,
+		task deployment.Task,
+		columns string,
+		scan func(scanner) error,
+	) (now time.Time, ok bool, err error)
 	// extended is called after a commit that moved the end of this process's lease.
 	extended(task deployment.Task, until time.Time)
 	// giveBack ends a lease whose row was not written, if it is still this process's.
@@ -45,14 +49,12 @@ type rowLeases interface {
 // before the time that was saved with it. ok is false when the row is not due, or another worker
 // has it.
 func (s DueRows) Lease(ctx context.Context, row int64) (d deployment.Deployment, ok bool, err error) {
-	now, ok, err := s.db.leases.take(ctx, advanceTask(row))
+	now, ok, err := s.db.leases.take(ctx, advanceTask(row), deploymentColumns, func(s scanner) (err error) {
+		d, err = scanDeployment(s)
+		return err
+	})
 	if !ok {
 		return d, false, err
-	}
-
-	d, err = s.db.Load(ctx, row)
-	if err != nil {
-		return d, false, errors.Join(err, s.db.Unlease(ctx, row))
 	}
 
 	d.Woken = d.Due.After(now)

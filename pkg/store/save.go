@@ -90,6 +90,9 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 	if err := t.insertHistory(next, changes); err != nil {
 		return err
 	}
+	if err := t.saveProject(next.Target, changes.Project); err != nil {
+		return err
+	}
 
 	t.acts = append(t.acts, changes.Audit...)
 	return t.wakeNext(old, next)
@@ -135,101 +138,6 @@ func (t *tx) readCurrent(row int64) (current currentRow, err error) {
 	}
 
 	return current, err
-}
-
-// checkCanStart keeps the order of an environment, its one slot, its locks, and the one trigger of a
-// project. The policy has asked for the same things before, to say what the deployment waits for;
-// only this transaction sees for certain what is in its way.
-func (t *tx) checkCanStart(old currentRow, next deployment.Deployment, passedLocks []int64) error {
-	r := next.Request
-	triggers := next.State == deployment.Triggering
-	takesSlot := next.HoldsSlot() && !old.slot
-
-	if takesSlot && triggers {
-		err := t.findBlocker(deployment.BlockedByNewer,
-			`repository_id = $1 AND environment_key = $2 AND started = 1 AND deployment_id > $3`,
-			r.Repository.ID, r.EnvironmentKey(), r.ID)
-		if err != nil {
-			return err
-		}
-		if err := t.findNewerDeployed(r); err != nil {
-			return err
-		}
-	}
-
-	if takesSlot {
-		err := t.findBlocker(deployment.BlockedByEnvironment,
-			`repository_id = $1 AND environment_key = $2 AND holds_slot = 1`,
-			r.Repository.ID, r.EnvironmentKey())
-		if err != nil {
-			return err
-		}
-	}
-
-	if takesSlot && triggers {
-		err := t.findBlocker(deployment.BlockedByOrder,
-			`repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND deployment_id < $3`,
-			r.Repository.ID, r.EnvironmentKey(), r.ID)
-		if err != nil {
-			return err
-		}
-	}
-
-	if triggers && old.state != deployment.Triggering {
-		err := t.checkLocks(next, passedLocks)
-		if err != nil {
-			return err
-		}
-	}
-
-	if next.HoldsProject() && !old.project {
-		return t.findBlocker(deployment.BlockedByProject,
-			`project_id = $1 AND holds_project = 1`,
-			next.Project.ID)
-	}
-
-	return nil
-}
-
-// findBlocker returns *deployment.BlockedError with the first deployment that meets a condition; nil:
-// there is none.
-func (t *tx) findBlocker(on, where string, args ...any) error {
-	blocked := deployment.BlockedError{On: on}
-	err := t.row(
-		`SELECT deployment_id, state FROM deployments WHERE `+where+` ORDER BY deployment_id LIMIT 1`,
-		args,
-		&blocked.ID,
-		&blocked.State,
-	)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-
-	return &blocked
-}
-
-// findNewerDeployed returns *deployment.BlockedError if a newer deployment succeeded in the environment
-// and was pruned since.
-func (t *tx) findNewerDeployed(r deployment.Request) error {
-	blocked := deployment.BlockedError{On: deployment.BlockedByNewer, State: deployment.Succeeded}
-	err := t.row(`
-		SELECT deployment_id
-		FROM deployed
-		WHERE repository_id = $1 AND environment_key = $2 AND deployment_id > $3`,
-		[]any{r.Repository.ID, r.EnvironmentKey(), r.ID},
-		&blocked.ID,
-	)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-
-	return &blocked
 }
 
 func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.SaveOptions) error {

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"strings"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 func (l *sqlite) accept(ctx context.Context, in *incoming) error {
@@ -73,33 +75,51 @@ func (t *tx) insertDelivery(in *incoming) (fresh bool, err error) {
 
 // insertDeployment gives the new row's number, or 0 when the deployment had been accepted before.
 func (t *tx) insertDeployment(in *incoming) (row int64, err error) {
-	d := in.deployment
-	var pruned int
-	err = t.row(
-		`SELECT count(*) FROM pruned WHERE repository_id = $1 AND deployment_id = $2`,
-		[]any{d.Request.Repository.ID, d.Request.ID},
-		&pruned,
-	)
-	if err != nil || pruned > 0 {
+	known, err := t.wasPruned(in.deployment.Request)
+	if err != nil || known {
 		return 0, err
 	}
 
-	result, err := t.exec(`
-		INSERT INTO deployments (
-			repository_id,
-			deployment_id,
-			repository,
-			environment_key,
-			state,
-			trigger_key,
-			accepted_at,
-			due_at,
-			data,
-			sha,
-			is_act
-		)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
-		ON CONFLICT (repository_id, deployment_id) DO NOTHING`,
+	result, err := t.exec(insertDeployment, deploymentParameters(in)...)
+	if added, err := changedOne(result, err); err != nil || !added {
+		return 0, err
+	}
+
+	return result.LastInsertId()
+}
+
+// wasPruned says whether a deployment had been accepted and was deleted since.
+func (t *tx) wasPruned(r deployment.Request) (bool, error) {
+	var n int
+	err := t.row(
+		`SELECT count(*) FROM pruned WHERE repository_id = $1 AND deployment_id = $2`,
+		[]any{r.Repository.ID, r.ID},
+		&n,
+	)
+	return n > 0, err
+}
+
+const insertDeployment = `
+	INSERT INTO deployments (
+		repository_id,
+		deployment_id,
+		repository,
+		environment_key,
+		state,
+		trigger_key,
+		accepted_at,
+		due_at,
+		data,
+		sha,
+		is_act
+	)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+	ON CONFLICT (repository_id, deployment_id) DO NOTHING`
+
+// deploymentParameters are the parameters of insertDeployment.
+func deploymentParameters(in *incoming) []any {
+	d := in.deployment
+	return []any{
 		d.Request.Repository.ID,
 		d.Request.ID,
 		strings.ToLower(d.Request.Repository.FullName()),
@@ -111,10 +131,5 @@ func (t *tx) insertDeployment(in *incoming) (row int64, err error) {
 		string(in.data),
 		d.Request.SHA,
 		flag(d.Target.LockTask != ""),
-	)
-	if added, err := changedOne(result, err); err != nil || !added {
-		return 0, err
 	}
-
-	return result.LastInsertId()
 }

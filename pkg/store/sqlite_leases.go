@@ -17,15 +17,24 @@ type sqliteLeases struct {
 	until map[deployment.Task]time.Time
 }
 
-func (l *sqliteLeases) take(ctx context.Context, task deployment.Task) (now time.Time, ok bool, err error) {
+func (l *sqliteLeases) take(
+	ctx context.Context,
+	task deployment.Task,
+	columns string,
+	scan func(scanner) error,
+) (now time.Time, ok bool, err error) {
 	now = l.db.o.Now()
 	if !l.reserve(task, now) {
 		return now, false, nil
 	}
 
-	var due sql.NullInt64
-	err = l.db.get(ctx, `SELECT `+dueColumn(task)+` FROM deployments WHERE row_id = $1`, task.Row).Scan(&due)
-	if err == nil && due.Valid && due.Int64 <= micros(now) {
+	err = scan(l.db.get(
+		ctx,
+		`SELECT `+columns+` FROM `+taskTable(task)+` WHERE row_id = $1 AND `+dueColumn(task)+` <= $2`,
+		task.Row,
+		micros(now),
+	))
+	if err == nil {
 		return now, true, nil
 	}
 

@@ -34,6 +34,7 @@ type Metrics struct {
 	unconfirmed *prometheus.CounterVec
 	refused     *prometheus.CounterVec
 	calls       callMetrics
+	routes      routeMetrics
 }
 
 // callMetrics are about calls to GitHub and CircleCI.
@@ -58,7 +59,8 @@ func New(version, commit string) *Metrics {
 			"Triggers of unknown outcome, by what a look-up made of them.", "outcome"),
 		refused: counters("seraph_api_refused_total",
 			"Requests to the API that were refused because the caller may not do this.", "code"),
-		calls: newCallMetrics(),
+		calls:  newCallMetrics(),
+		routes: newRouteMetrics(),
 	}
 
 	m.registry.MustRegister(
@@ -72,6 +74,8 @@ func New(version, commit string) *Metrics {
 		m.calls.requests,
 		m.calls.seconds,
 		m.calls.remaining,
+		m.routes.good,
+		m.routes.readAt,
 		buildInfo(version, commit),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

@@ -17,8 +17,11 @@ type deployment struct {
 	Ref         string          `json:"ref"`
 	SHA         string          `json:"sha"`
 	Task        string          `json:"task"`
+	Description string          `json:"description"`
 	Payload     json.RawMessage `json:"payload"`
+	Production  bool            `json:"production_environment"`
 	Creator     string          `json:"creator"`
+	App         string          `json:"app"` // slug of the app that created it; empty: none
 	At          time.Time       `json:"at"`
 	Statuses    []status        `json:"statuses"`
 }
@@ -48,8 +51,11 @@ func deploymentOf(d github.Deployment) deployment {
 		Ref:         d.Ref,
 		SHA:         d.SHA,
 		Task:        d.Task,
+		Description: d.Description,
 		Payload:     d.Payload,
+		Production:  d.Production,
 		Creator:     d.Creator,
+		App:         d.App,
 		At:          d.At,
 		Statuses:    []status{},
 	}

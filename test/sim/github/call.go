@@ -41,6 +41,9 @@ func (c *call) id(name string) int64 {
 	return id
 }
 
+// text is a body that is sent as it is, with the content type of the response's header.
+type text string
+
 // response is one HTTP response. With a nil body, none is sent.
 type response struct {
 	status int
@@ -88,6 +91,12 @@ func (s *Server) writeResponse(w http.ResponseWriter, c *call, resp *response) {
 	}
 	if resp.body == nil {
 		w.WriteHeader(resp.status)
+		return
+	}
+
+	if plain, ok := resp.body.(text); ok {
+		w.WriteHeader(resp.status)
+		io.WriteString(w, string(plain)) // an error means that the caller closed the connection
 		return
 	}
 

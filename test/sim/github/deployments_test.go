@@ -147,6 +147,10 @@ func TestCreateDeployment_Rules(t *testing.T) {
 	s.SetBehind(repo, "old", true)
 	red := s.Push(repo, "red", "")
 	s.SetCommitStatus(red, "ci", "failure")
+	s.Push(repo, "torn", "")
+	s.SetConflicting(repo, "torn", true)
+	skipped := s.Push(repo, "skipped", "")
+	s.AddCheck(skipped, github.CheckRun{Name: "docs", Conclusion: "skipped"})
 	cases := map[string]struct {
 		body   string
 		status int
@@ -177,10 +181,17 @@ func TestCreateDeployment_Rules(t *testing.T) {
 			status: 201,
 			says:   `"sha":"` + strings.Repeat("a1", 20),
 		},
-		"unknown ref":          {body: `{"ref":"nope"}`, status: 422, says: "No ref found for: nope"},
-		"no ref":               {body: `{}`, status: 422, says: "wasn't supplied"},
-		"merged":               {body: `{"ref":"old"}`, status: 202, says: "Auto-merged main into old"},
-		"not merged":           {body: `{"ref":"old","auto_merge":false}`, status: 201, says: `"ref":"old"`},
+		"unknown ref":         {body: `{"ref":"nope"}`, status: 422, says: "No ref found for: nope"},
+		"no ref":              {body: `{}`, status: 422, says: "wasn't supplied"},
+		"merged":              {body: `{"ref":"old"}`, status: 202, says: "Auto-merged main into old"},
+		"not merged":          {body: `{"ref":"old","auto_merge":false}`, status: 201, says: `"ref":"old"`},
+		"conflict":            {body: `{"ref":"torn"}`, status: 409, says: "Conflict merging main into torn"},
+		"conflict not merged": {body: `{"ref":"torn","auto_merge":false}`, status: 201, says: `"ref":"torn"`},
+		"skipped check run": {
+			body:   `{"ref":"skipped"}`,
+			status: 409,
+			says:   `"contexts":[{"context":"docs","state":"skipped"}]`,
+		},
 		"red":                  {body: `{"ref":"red"}`, status: 409, says: "Commit status checks failed for red"},
 		"red but not required": {body: `{"ref":"red","required_contexts":[]}`, status: 201, says: `"sha":"` + red},
 	}

@@ -69,6 +69,9 @@ var faults = map[string]Fault{
 	"lost-answer":        CloseAfter,
 	"half-answer":        Truncate,
 	"slow":               Delay(3 * time.Second),
+	"late-error":         ErrorAfter(http.StatusBadGateway),
+	"webhook-first":      WebhookFirst,
+	"webhook-last":       WebhookLast,
 }
 
 // faulty applies the planned faults of one operation before next.
@@ -180,6 +183,18 @@ func Truncate(_ *Server, next http.Handler) http.Handler {
 		http.NewResponseController(w).Flush()          // the same
 		panic(http.ErrAbortHandler)
 	})
+}
+
+// ErrorAfter lets the call have its effect and answers with an HTML page, as GitHub's load balancer does
+// when the service behind it takes too long.
+func ErrorAfter(status int) Fault {
+	return func(s *Server, next http.Handler) http.Handler {
+		page := HTMLPage(status)(s, nil)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(httptest.NewRecorder(), r)
+			page.ServeHTTP(w, r)
+		})
+	}
 }
 
 // Delay answers after d.

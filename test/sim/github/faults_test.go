@@ -36,6 +36,9 @@ func TestFaults_StatusWrite(t *testing.T) {
 		"no-answer":          {},
 		"lost-answer":        {written: true},
 		"half-answer":        {written: true},
+		"late-error":         {status: 502, header: "Content-Type=text/html", written: true},
+		"webhook-first":      {status: 201, written: true},
+		"webhook-last":       {status: 201, written: true},
 		"slow":               {}, // not tested: it takes three seconds
 	}
 

@@ -4,6 +4,9 @@ import (
 	"crypto/sha1" // object ids are SHA-1
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
@@ -63,13 +66,114 @@ func (s *Server) getRef(c *call) *response {
 		return notFound()
 	}
 
+	return ok(s.refBody(c, name, kind, sha))
+}
+
+func (s *Server) refBody(c *call, name, kind, sha string) wire.Object {
 	self := s.api() + "/repos/" + c.repo.FullName() + "/git"
-	return ok(wire.Object{
+	return wire.Object{
 		"ref":     "refs/" + name,
 		"node_id": wire.NodeID("Ref", c.repo.ID),
 		"url":     self + "/refs/" + name,
 		"object":  wire.Object{"type": kind, "sha": sha, "url": self + "/" + kind + "s/" + sha},
-	})
+	}
+}
+
+// matchingRefs lists the refs whose names begin as the call says; none is an empty list.
+func (s *Server) matchingRefs(c *call) *response {
+	prefix := c.param("*")
+	refs := map[string]string{}
+	for branch, sha := range c.repo.branches {
+		refs["heads/"+branch] = sha
+	}
+	for tag, sha := range c.repo.tags {
+		refs["tags/"+tag] = sha
+	}
+
+	bodies := []wire.Object{}
+	for _, name := range slices.Sorted(maps.Keys(refs)) {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+
+		kind, sha := "commit", refs[name]
+		if tag, ok := strings.CutPrefix(name, "tags/"); ok && c.repo.annotated[tag] {
+			kind, sha = "tag", c.repo.tagObject(tag)
+		}
+
+		bodies = append(bodies, s.refBody(c, name, kind, sha))
+	}
+
+	return ok(bodies)
+}
+
+// shaMediaType asks for a commit's id alone.
+const shaMediaType = "application/vnd.github.sha"
+
+// getCommit answers with the id of a commit, as text. The simulator has no more to show of a commit.
+func (s *Server) getCommit(c *call) *response {
+	if c.r.Header.Get("Accept") != shaMediaType {
+		s.reportViolation(c, "commits are simulated for the media type %s only", shaMediaType)
+		return notFound()
+	}
+
+	ref := c.param("ref")
+	sha, found := c.repo.resolve(ref)
+	if found && isSHA(ref) {
+		found = c.repo.has(ref) // an id names a commit only where there is one
+	}
+	if !found {
+		sha, found = c.repo.abbreviated(ref)
+	}
+	if !found {
+		return errorResponse(http.StatusUnprocessableEntity, "No commit found for SHA: "+ref)
+	}
+
+	return &response{
+		status: http.StatusOK,
+		body:   text(sha),
+		header: map[string]string{"Content-Type": shaMediaType + "; charset=utf-8"},
+	}
+}
+
+// abbreviated returns the commit whose id begins with at least 7 digits, if there is exactly one.
+func (r *repository) abbreviated(start string) (sha string, ok bool) {
+	if len(start) < 7 {
+		return "", false
+	}
+
+	for commit := range r.commits() {
+		if strings.HasPrefix(commit, strings.ToLower(start)) {
+			if sha != "" {
+				return "", false
+			}
+
+			sha = commit
+		}
+	}
+
+	return sha, sha != ""
+}
+
+// has reports whether a repository has a commit of that id.
+func (r *repository) has(sha string) bool { return r.commits()[strings.ToLower(sha)] }
+
+// commits returns the commits that refs point to, and their parents.
+func (r *repository) commits() map[string]bool {
+	all := map[string]bool{}
+	for _, refs := range []map[string]string{r.branches, r.tags, r.pulls} {
+		for _, sha := range refs {
+			all[sha] = true
+		}
+	}
+	for child, parent := range r.parents {
+		all[child] = true
+		if parent != "" {
+			all[parent] = true
+		}
+	}
+
+	return all
 }
 
 // getTag answers with the object of an annotated tag.

@@ -22,6 +22,7 @@ type repository struct {
 	pulls     map[string]string // pull/N/head and pull/N/merge to commit
 	parents   map[string]string // commit to its parent
 	behind    map[string]bool   // branches that auto_merge would merge the default branch into
+	conflicts map[string]bool   // branches that the default branch cannot be merged into
 	hook      *hookshot.Hook
 	former    []formerName
 	deleted   bool
@@ -59,6 +60,7 @@ func (s *Server) AddRepository(fullName string) int64 {
 		pulls:     map[string]string{},
 		parents:   map[string]string{},
 		behind:    map[string]bool{},
+		conflicts: map[string]bool{},
 		installed: true,
 	}
 
@@ -131,6 +133,12 @@ func (s *Server) Archive(repo string) { s.edit(repo, func(r *repository) { r.Arc
 // auto_merge does.
 func (s *Server) SetBehind(repo, branch string, behind bool) {
 	s.edit(repo, func(r *repository) { r.behind[branch] = behind })
+}
+
+// SetConflicting sets whether the default branch cannot be merged into a branch, which decides what
+// auto_merge does.
+func (s *Server) SetConflicting(repo, branch string, conflicting bool) {
+	s.edit(repo, func(r *repository) { r.conflicts[branch] = conflicting })
 }
 
 func (s *Server) edit(repo string, change func(*repository)) {

@@ -41,6 +41,8 @@ const (
 	OpBranchRules      = "branch rules"
 	OpGetRef           = "get ref"
 	OpGetTag           = "get tag"
+	OpGetCommit        = "get commit"
+	OpMatchingRefs     = "matching refs"
 )
 
 // route is one call of the API and its handler.
@@ -185,6 +187,20 @@ var repositoryRoutes = []route{
 		path:       "/git/ref/*",
 		permission: "contents=read",
 		handler:    (*Server).getRef,
+	},
+	{
+		op:         OpMatchingRefs,
+		method:     http.MethodGet,
+		path:       "/git/matching-refs/*",
+		permission: "contents=read",
+		handler:    (*Server).matchingRefs,
+	},
+	{
+		op:         OpGetCommit,
+		method:     http.MethodGet,
+		path:       "/commits/{ref}",
+		permission: "contents=read",
+		handler:    (*Server).getCommit,
 	},
 	{
 		op:         OpGetTag,

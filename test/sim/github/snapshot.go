@@ -32,10 +32,16 @@ func (d *deployment) snapshot() Deployment {
 		Ref:          d.Ref,
 		Task:         d.Task,
 		Environment:  d.Environment,
+		Description:  d.Description,
 		Payload:      d.Payload,
+		Production:   d.Production,
 		Creator:      d.Creator.Login,
 		CreatorID:    d.Creator.ID,
 		At:           d.CreatedAt,
+	}
+
+	if d.App != nil {
+		out.App = d.App.Slug
 	}
 
 	for _, st := range d.statuses {

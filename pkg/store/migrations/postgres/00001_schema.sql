@@ -110,6 +110,28 @@ CREATE TABLE reports (
 );
 CREATE INDEX reports_unsent ON reports (fate) WHERE fate IN ('owed', 'unknown');
 
+-- Requests that people made through this service, for deployments that it creates at GitHub. data is the intent as JSON; the
+-- other columns are what is searched. nonce is in the payload of the deployment, deployment_id is 0 until there is one.
+CREATE TABLE requests (
+    row_id          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    nonce           TEXT NOT NULL UNIQUE,
+    asker           TEXT NOT NULL,
+    request_key     TEXT NOT NULL,
+    repository_id   BIGINT NOT NULL,
+    environment_key TEXT NOT NULL,
+    state           TEXT NOT NULL,
+    version         BIGINT NOT NULL DEFAULT 1,
+    deployment_id   BIGINT NOT NULL DEFAULT 0,
+    due_at          BIGINT,
+    ended_at        BIGINT,
+    leased_until    BIGINT NOT NULL DEFAULT 0,
+    data            TEXT NOT NULL,
+    UNIQUE (asker, request_key)
+);
+CREATE INDEX requests_due ON requests (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX requests_open ON requests (repository_id, environment_key) WHERE ended_at IS NULL;
+CREATE INDEX requests_ended ON requests (ended_at) WHERE ended_at IS NOT NULL;
+
 -- The pipelines that were claimed, and those that a look-up saw and nobody claimed, whose row_id is 0.
 CREATE TABLE pipelines (
     pipeline_id TEXT PRIMARY KEY,

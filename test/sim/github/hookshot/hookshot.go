@@ -136,7 +136,7 @@ func (s *Sender) Redeliver(id int64) error {
 		Redelivery:   true,
 	}
 
-	s.start(again, 0)
+	s.start(again, Treatment{})
 	return nil
 }
 

@@ -12,7 +12,9 @@ type Treatment struct {
 	Fail   int           // not sent but recorded with this status code, as when the receiver was down (502, 504)
 	Delay  time.Duration // sent later
 	Copies int           // how many more times it is sent, with the same GUID
-	batch  *batch
+
+	After <-chan struct{} // sent when this is closed; nil: at once
+	batch *batch
 }
 
 // batch collects deliveries to send in reverse order.
@@ -64,7 +66,7 @@ func (s *Sender) dispatch(d Delivery, t Treatment) {
 		s.holdForBatch(d, t.batch)
 	default:
 		for range 1 + t.Copies {
-			s.start(d, t.Delay)
+			s.start(d, t)
 		}
 	}
 }
@@ -86,12 +88,19 @@ func (s *Sender) holdForBatch(d Delivery, b *batch) {
 	})
 }
 
-// start sends d in the background after the delay, unless the Sender is closed before.
-func (s *Sender) start(d Delivery, delay time.Duration) {
+// start sends d in the background when its treatment says so, unless the Sender is closed before.
+func (s *Sender) start(d Delivery, t Treatment) {
 	s.running.Go(func() {
-		if delay > 0 {
+		if t.After != nil {
 			select {
-			case <-time.After(delay):
+			case <-t.After:
+			case <-s.ctx.Done():
+				return
+			}
+		}
+		if t.Delay > 0 {
+			select {
+			case <-time.After(t.Delay):
 			case <-s.ctx.Done():
 				return
 			}

@@ -1,0 +1,101 @@
+package policy
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// A rollback passes what is about new commits, and nothing that is about people.
+func TestEvaluate_Rollback(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	alice := deployment.Actor{ID: 1, Login: "alice"}
+	p := Policy{
+		Allow:        &Subjects{Users: []string{"alice"}},
+		RequireAhead: true,
+		Checks:       &Checks{Set: ChecksAll},
+		After:        []string{"staging"},
+		Freezes:      []Freeze{{From: now.Add(-time.Hour), To: now.Add(time.Hour)}},
+		Approvals:    &Approvals{Count: 1, Users: []string{"bob"}},
+		Concurrency:  ConcurrencyReject,
+	}
+	facts := Facts{
+		Locks:     Known[[]Lock](nil),
+		Queue:     Known(Queue{}),
+		Approvals: Known[[]Approval](nil),
+		Requester: Known(Membership{Login: "alice"}),
+	}
+
+	for _, test := range []struct {
+		name     string
+		change   func(*Policy, *Request, *Facts)
+		decision Decision
+		code     Code
+	}{
+		{name: "waits for approvals", decision: DecisionWait, code: CodeApprovalsMissing},
+		{
+			name: "not allowed",
+			change: func(_ *Policy, r *Request, f *Facts) {
+				r.Requester, f.Requester = deployment.Actor{ID: 3}, Known(Membership{})
+			},
+			decision: DecisionReject,
+			code:     CodeNotAllowed,
+		},
+		{
+			name:     "others may roll back",
+			change:   func(p *Policy, _ *Request, _ *Facts) { p.RollbackAllow = &Subjects{Users: []string{"carol"}} },
+			decision: DecisionReject,
+			code:     CodeNotAllowed,
+		},
+		{
+			name: "only the rollback rule names them",
+			change: func(p *Policy, _ *Request, _ *Facts) {
+				p.Allow, p.RollbackAllow, p.Approvals = &Subjects{Users: []string{"carol"}}, p.Allow, nil
+			},
+			decision: DecisionAllow,
+		},
+		{
+			name: "locked",
+			change: func(p *Policy, _ *Request, f *Facts) {
+				p.Approvals = nil
+				f.Locks = Known([]Lock{{ID: 1, Owner: deployment.Actor{ID: 9}, RepositoryID: 7, Environment: "production"}})
+			},
+			decision: DecisionWait,
+			code:     CodeLocked,
+		},
+		{
+			name: "another one runs",
+			change: func(p *Policy, _ *Request, f *Facts) {
+				p.Approvals = nil
+				f.Queue = Known(Queue{Holder: 4, HolderState: deployment.Running})
+			},
+			decision: DecisionWait,
+			code:     CodeInLine,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			policy, facts := p, facts
+			request := Request{
+				Deployment:  5,
+				Environment: "production",
+				SHA:         "abc",
+				Requester:   alice,
+				AcceptedAt:  now,
+				Rollback:    true,
+			}
+			if test.change != nil {
+				test.change(&policy, &request, &facts)
+			}
+
+			v := policy.Evaluate(request, facts, now)
+			if v.Decision != test.decision || v.Deciding().Code != test.code {
+				t.Errorf("got %s %s, want %s %s: %+v", v.Decision, v.Deciding().Code, test.decision, test.code, v.Outcomes)
+			}
+			needs := policy.Needs(request)
+			if needs.Checks || needs.Required || needs.Deployed || needs.Compared || len(needs.After) > 0 {
+				t.Errorf("got needs %+v, want none of what a rollback passes", needs)
+			}
+		})
+	}
+}

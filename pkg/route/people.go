@@ -1,0 +1,49 @@
+package route
+
+import (
+	"slices"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// Person is somebody whom the routes file names: who they are at GitHub, and in chat systems.
+type Person struct {
+	ID    int64  // at GitHub
+	Login string // at GitHub; for readers, never compared
+	Slack string // their id in the workspace of Table.SlackWorkspace; empty: none is given
+	Line  int    // in the routes file
+
+	users []chatUser
+}
+
+// chatUser is somebody by the id that a chat system gives them.
+type chatUser struct{ face, workspace, user string }
+
+// faceSlack is Slack itself. People of its workspace have the same ids for a Hubot there.
+const (
+	faceSlack      = "slack"
+	faceHubotSlack = "hubot-slack"
+)
+
+// People returns everybody whom the routes file names under people.
+func (t *Table) People() []Person { return slices.Clone(t.people) }
+
+// SlackWorkspace returns the id of the Slack workspace; empty: there is none.
+func (t *Table) SlackWorkspace() string { return t.slackWorkspace }
+
+// Person returns who a user of a chat system is at GitHub; false: the routes file does not say. The
+// faces slack and hubot-slack have the same users.
+func (t *Table) Person(face, workspace, user string) (deployment.Actor, bool) {
+	if face == faceHubotSlack {
+		face = faceSlack
+	}
+
+	asked := chatUser{face: face, workspace: workspace, user: user}
+	for _, p := range t.people {
+		if slices.Contains(p.users, asked) {
+			return deployment.Actor{ID: p.ID, Login: p.Login}, true
+		}
+	}
+
+	return deployment.Actor{}, false
+}

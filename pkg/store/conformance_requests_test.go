@@ -1,0 +1,305 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// newIntent is a wanted intent for production, which is due now.
+func (b *testDB) newIntent(n int) deployment.Intent {
+	return deployment.Intent{
+		Asker:       "api:ci",
+		Key:         fmt.Sprintf("key-%d", n),
+		Nonce:       fmt.Sprintf("%032x", n),
+		By:          person(1),
+		Channel:     deployment.ChannelAPI,
+		Repository:  deployment.Repository{ID: 7, Owner: "Acme", Name: "api"},
+		Environment: "Production",
+		Ref:         "main",
+		SHA:         "abc",
+		Task:        "deploy",
+		Cause:       deployment.CauseDeploy,
+		State:       deployment.IntentWanted,
+		CreatedAt:   b.clock(),
+		Due:         b.clock(),
+	}
+}
+
+func (b *testDB) addIntent(i deployment.Intent) deployment.Intent {
+	b.t.Helper()
+	stored, added, err := b.AddRequest(b.t.Context(), i)
+	if err != nil || !added {
+		b.t.Fatalf("add request %s: got added %v, %v", i.Key, added, err)
+	}
+
+	return stored
+}
+
+func (b *testDB) intent(row int64) deployment.Intent {
+	b.t.Helper()
+	i, err := b.Request(b.t.Context(), row)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+
+	return i
+}
+
+// acceptAsked accepts the deployment with an id that an intent asked for, and gives its row.
+func (b *testDB) acceptAsked(i deployment.Intent, id int64, guid string) (d deployment.Deployment, duplicate bool) {
+	b.t.Helper()
+	d = b.newDeployment(id, i.Environment, "")
+	d.Request = i.Own(d.Request)
+	d.Target.Key = guid
+
+	del := deployment.Delivery{GUID: guid, Event: "deployment", Source: "github", ReceivedAt: b.clock(), Body: []byte("{}")}
+	duplicate, err := b.AcceptAsked(b.t.Context(), del, d)
+	if err != nil {
+		b.t.Fatalf("accept deployment %d: %v", id, err)
+	}
+	if duplicate {
+		return d, true
+	}
+
+	d, err = b.ByKey(b.t.Context(), guid)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+
+	return d, false
+}
+
+func testRequestKeys(t *testing.T, b *testDB) {
+	first := b.addIntent(b.newIntent(1))
+	b.wantAnnounced(createTask(first.Row))
+
+	again := b.newIntent(2)
+	again.Key = first.Key
+	event := deployment.AuditEvent{At: b.clock(), Kind: deployment.AuditRequested}
+	stored, added, err := b.AddRequest(t.Context(), again, event)
+	if err != nil || added || stored.Row != first.Row || stored.Nonce != first.Nonce {
+		t.Errorf("same key: got row %d, added %v, %v, want row %d", stored.Row, added, err, first.Row)
+	}
+	b.wantAnnounced()
+	if n := b.count(`SELECT count(*) FROM audit`); n != 0 {
+		t.Errorf("got %d audit records of a repetition, want none", n)
+	}
+
+	again.Asker = "api:hubot"
+	stored, added, err = b.AddRequest(t.Context(), again, event)
+	if err != nil || !added || stored.Row == first.Row {
+		t.Errorf("same key of another asker: got row %d, added %v, %v, want a new one", stored.Row, added, err)
+	}
+	if n := b.count(`SELECT count(*) FROM audit WHERE kind = 'requested'`); n != 1 {
+		t.Errorf("got %d audit records, want 1", n)
+	}
+
+	for name, read := range map[string]func() (deployment.Intent, error){
+		"row":   func() (deployment.Intent, error) { return b.Request(t.Context(), first.Row) },
+		"key":   func() (deployment.Intent, error) { return b.RequestByKey(t.Context(), first.Asker, first.Key) },
+		"nonce": func() (deployment.Intent, error) { return b.RequestByNonce(t.Context(), first.Nonce) },
+	} {
+		got, err := read()
+		if err != nil || got.Row != first.Row || got.By != first.By || got.Version != 1 {
+			t.Errorf("by %s: got %+v, %v, want %+v", name, got, err, first)
+		}
+	}
+	if _, err := b.RequestByNonce(t.Context(), "none"); !errors.Is(err, deployment.ErrNotFound) {
+		t.Errorf("unknown nonce: got %v, want not found", err)
+	}
+}
+
+func testRequestKeyConcurrently(t *testing.T, b *testDB) {
+	const callers = 8
+	var group sync.WaitGroup
+	rows, news := make([]int64, callers), make([]bool, callers)
+	for n := range callers {
+		group.Go(func() {
+			i := b.newIntent(n + 1)
+			i.Key = "same"
+			stored, added, err := b.AddRequest(t.Context(), i)
+			if err != nil {
+				t.Error(err)
+			}
+			rows[n], news[n] = stored.Row, added
+		})
+	}
+	group.Wait()
+
+	added := 0
+	for n := range callers {
+		if rows[n] != rows[0] {
+			t.Errorf("got rows %v, want one row", rows)
+		}
+		if news[n] {
+			added++
+		}
+	}
+	if added != 1 {
+		t.Errorf("got %d added, want 1", added)
+	}
+}
+
+func testRequestLease(t *testing.T, b *testDB) {
+	i := b.addIntent(b.newIntent(1))
+	leased, ok, err := b.LeaseRequest(t.Context(), i.Row)
+	if err != nil || !ok {
+		t.Fatalf("lease: got %v, %v, want true", ok, err)
+	}
+	if _, ok, _ := b.LeaseRequest(t.Context(), i.Row); ok {
+		t.Error("leased twice")
+	}
+	if tasks, _ := b.Overdue(t.Context(), 9); len(tasks) != 0 {
+		t.Errorf("got overdue %v while leased, want none", tasks)
+	}
+
+	machine := deployment.IntentMachine{CallTimeout: 15 * time.Second}
+	sending, err := machine.Send(leased, deployment.Maker{Login: "us"}, b.clock())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sending, err = b.SaveRequest(t.Context(), sending, deployment.SaveOptions{KeepLease: true, CallTimeout: 20 * time.Second})
+	if err != nil || sending.Version != 2 {
+		t.Fatalf("save: got version %d, %v, want 2", sending.Version, err)
+	}
+	if _, err := b.SaveRequest(t.Context(), leased, deployment.SaveOptions{}); !errors.Is(err, deployment.ErrVersionConflict) {
+		t.Errorf("save of a stale version: got %v, want a conflict", err)
+	}
+
+	b.later(44 * time.Second)
+	if _, ok, _ := b.LeaseRequest(t.Context(), i.Row); ok {
+		t.Error("leased during the call")
+	}
+	b.later(2 * time.Second)
+	if tasks, _ := b.Overdue(t.Context(), 9); len(tasks) != 1 || tasks[0] != createTask(i.Row) {
+		t.Errorf("got overdue %v after the lease, want the request", tasks)
+	}
+
+	again, ok, err := b.LeaseRequest(t.Context(), i.Row)
+	if err != nil || !ok || again.State != deployment.IntentSending {
+		t.Fatalf("lease after the lease: got %s, %v, %v, want sending", again.State, ok, err)
+	}
+	if err := b.UnleaseRequest(t.Context(), i.Row); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, _ := b.LeaseRequest(t.Context(), i.Row); !ok {
+		t.Error("not leased after it was given back")
+	}
+}
+
+func testAcceptAsked(t *testing.T, b *testDB) {
+	i := b.addIntent(b.newIntent(1))
+	first, _ := b.acceptAsked(i, 41, "webhook")
+	if first.Refused != "" || first.Request.Requester() != i.By {
+		t.Errorf("got refused %q, requester %+v, want the asker's", first.Refused, first.Request.Requester())
+	}
+	if got := b.intent(i.Row); got.State != deployment.IntentCreated || got.DeploymentID != 41 || got.EndedAt.IsZero() {
+		t.Errorf("got %s with deployment %d, want created with 41", got.State, got.DeploymentID)
+	}
+
+	if _, duplicate := b.acceptAsked(i, 41, "request"); !duplicate {
+		t.Error("the same deployment by another delivery: got no duplicate")
+	}
+	if _, duplicate := b.acceptAsked(i, 41, "webhook"); !duplicate {
+		t.Error("the same delivery: got no duplicate")
+	}
+
+	second, duplicate := b.acceptAsked(i, 42, "twin")
+	if duplicate || second.Refused != "duplicate of #41" {
+		t.Errorf("a second deployment of the request: got duplicate %v, refused %q", duplicate, second.Refused)
+	}
+	if got := b.intent(i.Row); got.DeploymentID != 41 {
+		t.Errorf("got deployment %d, want 41", got.DeploymentID)
+	}
+
+	stale := i
+	stale.State = deployment.IntentFailed
+	if _, err := b.SaveRequest(t.Context(), stale, deployment.SaveOptions{}); !errors.Is(err, deployment.ErrVersionConflict) {
+		t.Errorf("save of a request that was created meanwhile: got %v, want a conflict", err)
+	}
+}
+
+func testAcceptAskedConcurrently(t *testing.T, b *testDB) {
+	i := b.addIntent(b.newIntent(1))
+	const twins = 6
+	var group sync.WaitGroup
+	refused := make([]string, twins)
+	for n := range twins {
+		group.Go(func() {
+			d, _ := b.acceptAsked(i, int64(50+n), fmt.Sprintf("guid-%d", n))
+			refused[n] = d.Refused
+		})
+	}
+	group.Wait()
+
+	runs := 0
+	for _, reason := range refused {
+		if reason == "" {
+			runs++
+		} else if !strings.HasPrefix(reason, "duplicate of #5") {
+			t.Errorf("got refused %q, want a duplicate", reason)
+		}
+	}
+	if runs != 1 {
+		t.Errorf("got %d deployments that may run, want 1: %q", runs, refused)
+	}
+}
+
+func testRollbackSupersedes(t *testing.T, b *testDB) {
+	wanted := b.addIntent(b.newIntent(1))
+	sending := b.newIntent(2)
+	sending.State = deployment.IntentSending
+	sending = b.addIntent(sending)
+	elsewhere := b.newIntent(3)
+	elsewhere.Environment = "staging"
+	elsewhere = b.addIntent(elsewhere)
+
+	rollback := b.newIntent(4)
+	rollback.Cause, rollback.Environment = deployment.CauseRollback, "production"
+	rollback = b.addIntent(rollback)
+
+	const reason = "superseded by the rollback that person-1 asked for"
+	for _, test := range []struct {
+		name    string
+		row     int64
+		want    deployment.IntentState
+		problem string
+		marked  string
+	}{
+		{name: "not sent", row: wanted.Row, want: deployment.IntentFailed, problem: reason, marked: reason},
+		{name: "being sent", row: sending.Row, want: deployment.IntentSending, marked: reason},
+		{name: "of another environment", row: elsewhere.Row, want: deployment.IntentWanted},
+		{name: "itself", row: rollback.Row, want: deployment.IntentWanted},
+	} {
+		got := b.intent(test.row)
+		if got.State != test.want || got.Problem != test.problem || got.Superseded != test.marked {
+			t.Errorf("%s: got %s, %q, %q, want %s, %q, %q",
+				test.name, got.State, got.Problem, got.Superseded, test.want, test.problem, test.marked)
+		}
+	}
+
+	late, _ := b.acceptAsked(sending, 99, "late")
+	if late.Refused != reason {
+		t.Errorf("created after the rollback was asked for: got refused %q, want %q", late.Refused, reason)
+	}
+}
+
+func testRequestsPruned(t *testing.T, b *testDB) {
+	open, ended := b.addIntent(b.newIntent(1)), b.addIntent(b.newIntent(2))
+	b.acceptAsked(ended, 41, "webhook")
+	b.later(time.Hour)
+	if _, err := b.Prune(t.Context(), b.clock().Add(-time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+
+	b.intent(open.Row)
+	if _, err := b.Request(t.Context(), ended.Row); !errors.Is(err, deployment.ErrNotFound) {
+		t.Errorf("got %v, want the old request gone", err)
+	}
+}
