@@ -25,6 +25,8 @@ type RollbackRequest struct {
 	Environment string `json:"environment"`
 	To          string `json:"to,omitempty"` // a deployment's id or a commit; empty: the success before the current one
 	Reason      string `json:"reason,omitempty"`
+	Force       bool   `json:"force,omitempty"`   // needs a reason, and the rule force
+	Current     int64  `json:"current,omitempty"` // the deployment that the person saw there; refused if it is another by now
 }
 
 // DeployResponse is the answer to a DeployRequest or a RollbackRequest. Deployment is nil while it is

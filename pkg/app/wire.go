@@ -14,6 +14,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/intake"
+	"github.com/seraph-deploy/seraph/pkg/intent"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/report"
@@ -104,7 +105,7 @@ func (a *App) wire() error {
 		Log:          a.log,
 	}
 
-	a.engine = engine.New(a.engineOptions(c, in.Machine, rules))
+	a.engine = engine.New(a.engineOptions(c, in, rules))
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
 	commands := command.New(command.Options{
 		Gate:        rules,
@@ -115,6 +116,10 @@ func (a *App) wire() error {
 		Locks:       a.db,
 		LockReader:  a.db,
 		Resolver:    c.github,
+		Requests:    a.db,
+		Refs:        c.github,
+		AppID:       a.cfg.GitHub.AppID,
+		Task:        a.cfg.Routes.DefaultTask(),
 		LockTask:    a.cfg.Routes.LockTask(),
 		Now:         now,
 	})
@@ -139,9 +144,9 @@ func newMachine(cfg *config.Config) deployment.Machine {
 	}
 }
 
-func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.Gate) engine.Options {
+func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) engine.Options {
 	return engine.Options{
-		Machine:     machine,
+		Machine:     in.Machine,
 		Rows:        a.db,
 		DueRows:     a.db,
 		Deployments: a.db,
@@ -160,6 +165,16 @@ func (a *App) engineOptions(c *clients, machine deployment.Machine, rules *gate.
 			Log:     a.log,
 			Now:     now,
 			Observe: a.metrics.Reported,
+		},
+		Creator: &intent.Worker{
+			Store:        a.db,
+			GitHub:       c.github,
+			Intake:       in,
+			Machine:      deployment.IntentMachine{CallTimeout: githubTimeout},
+			AppID:        a.cfg.GitHub.AppID,
+			TrustedSince: func() time.Time { return a.engine.TrustedSince() },
+			Log:          a.log,
+			Now:          now,
 		},
 		Retain:         a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
@@ -210,6 +225,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Reader:          a.db,
 		Deliveries:      a.db,
 		Deployments:     commands,
+		Orders:          commands,
 		Locks:           commands,
 		LockReader:      commands,
 		Ready:           a.ready,

@@ -24,6 +24,9 @@ type fakes struct {
 	engine      *fakeEngine
 	deployments *fakeDeployments
 	locks       *fakeLocks
+	requests    *fakeRequests
+	refs        *fakeRefs
+	routes      *fakeRoutes
 }
 
 // newTestService makes a Service on fakes with one waiting deployment, which has the id 5, and no
@@ -39,18 +42,25 @@ func newTestService() (*Service, *fakes) {
 				Request: deployment.Request{ID: 5, Environment: "production"},
 			},
 		},
-		locks: &fakeLocks{},
+		locks:    &fakeLocks{},
+		requests: &fakeRequests{created: 5},
+		refs:     &fakeRefs{branch: "main", sha: mainSHA},
+		routes:   &fakeRoutes{},
 	}
 
 	return New(Options{
 		Gate:        f.gate,
 		People:      f.gate,
-		Routes:      fakeRoutes{},
+		Routes:      f.routes,
 		Engine:      f.engine,
 		Deployments: f.deployments,
 		Locks:       f.locks,
 		LockReader:  f.locks,
 		Resolver:    fakeResolver{},
+		Requests:    f.requests,
+		Refs:        f.refs,
+		AppID:       3,
+		Task:        "ship",
 		LockTask:    "ship:lock",
 		Now:         func() time.Time { return testNow },
 	}), f
@@ -75,12 +85,21 @@ type fakeGate struct {
 	unlocker string // what Unlocker refuses with
 	unknown  bool   // GitHub did not answer: nothing is known about the person
 	askErr   error
+	rejects  string                // why Decide rejects
 	decided  int                   // how often Decide was called
+	judged   deployment.Deployment // what Decide was asked about last
 	member   deployment.Deployment // what Member was asked about last
 }
 
-func (g *fakeGate) Decide(context.Context, deployment.Deployment) (policy.Verdict, error) {
+func (g *fakeGate) Decide(_ context.Context, d deployment.Deployment) (policy.Verdict, error) {
 	g.decided++
+	g.judged = d
+	if g.rejects != "" {
+		return policy.Verdict{
+			Decision: policy.DecisionReject,
+			Outcomes: []policy.Outcome{{Decision: policy.DecisionReject, Message: g.rejects}},
+		}, nil
+	}
 	return policy.Verdict{Decision: policy.DecisionWait}, nil
 }
 
@@ -114,9 +133,28 @@ func (g *fakeGate) refusal(reason string) policy.Refusal {
 }
 
 // fakeRoutes have a route to every environment but "prodution", and none for the owner "secret".
-type fakeRoutes struct{}
+type fakeRoutes struct {
+	problem string   // of every request
+	places  []string // in which may be asked
+}
 
-func (fakeRoutes) Policy(req deployment.Request) (policy.Policy, bool) {
+func (r *fakeRoutes) Admit(req deployment.Request, key string) deployment.Admission {
+	return deployment.Admission{
+		Problem: r.problem,
+		Target: deployment.Target{
+			Ref:        deployment.Ref{Kind: deployment.RefBranch, Name: "main"},
+			FixedRef:   true,
+			Key:        key,
+			Parameters: []deployment.Parameter{{Name: "sha", Value: []byte(`"` + req.SHA + `"`)}},
+		},
+	}
+}
+
+func (r *fakeRoutes) AskPlaces(deployment.Request) []string { return r.places }
+
+func (r *fakeRoutes) Production(req deployment.Request) bool { return req.Environment == "production" }
+
+func (r *fakeRoutes) Policy(req deployment.Request) (policy.Policy, bool) {
 	return policy.Policy{}, req.Environment != "prodution" && req.Repository.Owner != "secret"
 }
 
@@ -279,3 +317,83 @@ func (f *fakeLocks) WaitingFor(context.Context, policy.Lock) ([]deployment.Deplo
 }
 
 func (f *fakeLocks) Notices(context.Context, int64, int) ([]policy.Notice, error) { return nil, nil }
+
+const mainSHA = "abababababababababababababababababababab"
+
+// fakeRequests keeps intents and has the engine end them at once: as created with a deployment, or failed.
+type fakeRequests struct {
+	intents []deployment.Intent
+	events  []deployment.AuditEvent
+	created int64  // the deployment; 0: they stay open
+	problem string // why they fail
+}
+
+func (f *fakeRequests) AddRequest(
+	ctx context.Context,
+	i deployment.Intent,
+	events ...deployment.AuditEvent,
+) (stored deployment.Intent, added bool, err error) {
+	if before, err := f.RequestByKey(ctx, i.Asker, i.Key); err == nil {
+		return before, false, nil
+	}
+
+	i.Row = int64(len(f.intents) + 1)
+	f.intents, f.events = append(f.intents, i), append(f.events, events...)
+	return i, true, nil
+}
+
+func (f *fakeRequests) Request(_ context.Context, row int64) (deployment.Intent, error) {
+	i := &f.intents[row-1]
+	switch {
+	case f.problem != "":
+		i.State, i.Problem = deployment.IntentFailed, f.problem
+	case f.created != 0:
+		i.State, i.DeploymentID = deployment.IntentCreated, f.created
+	}
+	return *i, nil
+}
+
+func (f *fakeRequests) RequestByKey(ctx context.Context, asker, key string) (deployment.Intent, error) {
+	for _, i := range f.intents {
+		if i.Asker == asker && i.Key == key {
+			return f.Request(ctx, i.Row)
+		}
+	}
+	return deployment.Intent{}, deployment.ErrNotFound
+}
+
+func (f *fakeRequests) RequestByNonce(ctx context.Context, nonce string) (deployment.Intent, error) {
+	for _, i := range f.intents {
+		if i.Nonce == nonce {
+			return f.Request(ctx, i.Row)
+		}
+	}
+	return deployment.Intent{}, deployment.ErrNotFound
+}
+
+// fakeRefs has one branch.
+type fakeRefs struct {
+	branch string
+	sha    string
+	err    error
+}
+
+func (f *fakeRefs) Login(context.Context) (string, error) { return "seraph[bot]", f.err }
+
+func (f *fakeRefs) ResolveRef(
+	_ context.Context,
+	_ deployment.Source,
+	name string,
+) (ref deployment.Ref, sha string, err error) {
+	ref = deployment.ParseRef(name)
+	switch {
+	case f.err != nil:
+		return ref, "", f.err
+	case ref.Name == f.branch:
+		return deployment.Ref{Kind: deployment.RefBranch, Name: f.branch}, f.sha, nil
+	case ref.Kind == deployment.RefTag:
+		return ref, f.sha, nil
+	default:
+		return ref, "", &deployment.NoRefError{Ref: name, Near: []string{f.branch}}
+	}
+}

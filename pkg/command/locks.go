@@ -41,9 +41,16 @@ type Resolver interface {
 	ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error)
 }
 
-// Routes finds the policy of a request; false: no route matches it.
+// Routes finds the route of a request.
 type Routes interface {
+	// Policy returns the rules; false: no route matches.
 	Policy(req deployment.Request) (policy.Policy, bool)
+	// Admit returns where the request goes. key is what {{ .Key }} renders to.
+	Admit(req deployment.Request, key string) deployment.Admission
+	// AskPlaces returns the channels or rooms in which it may be asked for; nil: in any.
+	AskPlaces(req deployment.Request) []string
+	// Production says whether the environment is one of production.
+	Production(req deployment.Request) bool
 }
 
 // LockRequest is a lock that somebody wants. Without a repository it covers every repository,

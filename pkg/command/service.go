@@ -1,5 +1,5 @@
 // Package command is what people may ask of the service: to explain, approve, force and cancel
-// deployments, and to lock environments. It checks who may, carries it out and records it in the
+// deployments, to deploy and to lock environments. It checks who may, carries it out and records it in the
 // audit. The API, chat and the command line all call it.
 package command
 
@@ -25,7 +25,7 @@ func (c Caller) auditEvent(kind deployment.AuditKind, detail []byte) deployment.
 	return deployment.AuditEvent{Kind: kind, Channel: c.Channel, Actor: c.By, Detail: detail}
 }
 
-// Options are what a Service is made of. All fields are required.
+// Options are what a Service is made of. All fields are required, except where it says otherwise.
 type Options struct {
 	Gate        Gate
 	People      People
@@ -35,6 +35,10 @@ type Options struct {
 	Locks       Locks
 	LockReader  LockReader
 	Resolver    Resolver
+	Requests    Requests
+	Refs        Refs
+	AppID       int64  // of our GitHub App; 0: a token is used
+	Task        string // of a deployment whose order names none
 	// LockTask is the task of deployments that lock. Whoever asks for a lock in another way must be
 	// allowed to deploy with it.
 	LockTask string
@@ -52,10 +56,15 @@ type Error struct {
 	Kind    Kind
 	Code    string // stable
 	Message string
+	Verdict *policy.Verdict // what the rules said; nil: they did not refuse it
+	Err     error           // for the log; nil: there is no more to say
 }
 
 // Error is the message.
 func (e *Error) Error() string { return e.Message }
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }
 
 // Kind says why a command is refused.
 type Kind string

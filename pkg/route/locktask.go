@@ -9,6 +9,9 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
+// DefaultTask returns the task of a deployment that was asked for without one.
+func (t *Table) DefaultTask() string { return t.taskPrefix }
+
 // LockTask returns the task that locks an environment. Whoever locks by the API is judged as if they
 // had made a deployment with this task.
 func (t *Table) LockTask() string { return t.taskPrefix + ":lock" }

@@ -58,7 +58,8 @@ func testRecord(row, id int64) deployment.Record {
 // What the API shows of testRecord(2, 42).
 const (
 	wantDeployment = `"id":42,"repository":"acme/api","repository_id":7,"environment":"Production","ref":"main",` +
-		`"sha":"` + testSHA + `","task":"deploy","creator":"mona","state":"running","reason":"","waits_for":"",` +
+		`"sha":"` + testSHA + `","task":"deploy","creator":"mona",` +
+		`"requester":{"id":0,"login":"mona","app":"","token":""},"state":"running","reason":"","waits_for":"",` +
 		`"forced":null,"pipeline":{"project":"github/acme/api","id":"p-1","number":12,` +
 		`"url":"https://ci.example/p-1","revision":"` + testSHA + `"},"parameters":["seraph_key"],` +
 		`"accepted_at":"2026-01-31T12:00:00Z","started_at":"2026-01-31T12:00:01.5Z","ended_at":null`

@@ -83,10 +83,10 @@ func mutate[R commandRequest](s *Server, status int, run commandFunc[R]) http.Ha
 	}
 }
 
-// refuse answers with an error. If it says that the caller may not do this, it is counted and logged:
-// somebody may be trying what they can do.
+// refuse answers with an error. If it says that the caller, or the rules, do not allow this, it is counted
+// and logged: somebody may be trying what they can do.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, c command.Caller, err error) {
-	if e := asAPIError(err); e.status == http.StatusForbidden {
+	if e := asAPIError(err); e.status == http.StatusForbidden || e.verdict != nil {
 		s.o.ObserveRefused(e.code)
 		line := zerolog.Ctx(r.Context()).Info().
 			Str("actor", c.By.String()).
@@ -105,10 +105,16 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, c command.Caller
 // readCommand reads a body with no other fields than the command has. An empty body is a command
 // without any.
 func readCommand[R commandRequest](w http.ResponseWriter, r *http.Request) (req R, err error) {
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxCommandBody))
+	return readDocument[R](w, r, maxCommandBody)
+}
+
+// readDocument is readCommand of a body with at most limit bytes.
+func readDocument[R any](w http.ResponseWriter, r *http.Request, limit int64) (req R, err error) {
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return req, newError(http.StatusRequestEntityTooLarge, "too_large", "the body is larger than 8 KiB")
+		message := fmt.Sprintf("the body is larger than %d KiB", limit>>10)
+		return req, newError(http.StatusRequestEntityTooLarge, "too_large", message)
 	}
 	if err != nil {
 		return req, badRequest("the body ended early or came too slowly")
@@ -205,7 +211,16 @@ func commandError(r *http.Request, err error) error {
 
 	var refused *command.Error
 	if errors.As(err, &refused) {
-		return newError(statusOf[refused.Kind], refused.Code, refused.Message)
+		answer := newError(statusOf[refused.Kind], refused.Code, refused.Message)
+		if refused.Verdict != nil {
+			verdict := apiVerdict(*refused.Verdict)
+			answer.verdict = &verdict
+		}
+		if refused.Err != nil {
+			zerolog.Ctx(r.Context()).Info().Err(refused.Err).Str("code", refused.Code).Msg("command not possible now")
+		}
+
+		return answer
 	}
 
 	zerolog.Ctx(r.Context()).Error().Err(err).Str("path", r.URL.Path).Msg("command failed")

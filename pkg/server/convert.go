@@ -19,6 +19,7 @@ func (s *Server) apiDeployment(d deployment.Deployment) api.Deployment {
 		SHA:          d.Request.SHA,
 		Task:         d.Request.Task,
 		Creator:      d.Request.Creator.Login,
+		Requester:    apiActor(d.Request.Requester()),
 		State:        string(d.State),
 		Reason:       d.Reason,
 		WaitsFor:     d.BlockedBy,

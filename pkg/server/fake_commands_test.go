@@ -48,8 +48,9 @@ var (
 
 // fakeCommands gives the same answer to every call, and keeps the last call as text.
 type fakeCommands struct {
-	called string
-	err    error
+	called     string
+	err        error
+	unanswered bool // GitHub has not answered what was ordered
 }
 
 func (f *fakeCommands) call(format string, args ...any) error {
@@ -97,6 +98,40 @@ func (f *fakeCommands) Force(
 	forced := testDeployment
 	forced.Forced, forced.Force = true, &deployment.Force{By: c.By, Reason: reason}
 	return forced, f.call("force %s %d %s", callerText(c), id, reason)
+}
+
+// testIntent is a request whose deployment GitHub has created.
+var testIntent = deployment.Intent{
+	Key:         "key-1",
+	By:          deployment.Actor{ID: 1, Login: "alice", Token: "bot"},
+	Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
+	Environment: "production",
+	State:       deployment.IntentCreated,
+	CreatedAt:   time.Unix(0, 0),
+}
+
+func (f *fakeCommands) Deploy(
+	_ context.Context,
+	c command.Caller,
+	o command.DeployOrder,
+) (command.Ordered, error) {
+	return f.ordered(), f.call("deploy %s %+v", callerText(c), o)
+}
+
+func (f *fakeCommands) Request(_ context.Context, c command.Caller, key string) (command.Ordered, error) {
+	return f.ordered(), f.call("request %s %s", callerText(c), key)
+}
+
+// ordered is an order with its deployment, unless the test says that GitHub has not answered yet.
+func (f *fakeCommands) ordered() command.Ordered {
+	o := command.Ordered{Intent: testIntent, Verdict: &testVerdict}
+	if f.unanswered {
+		o.Intent.State = deployment.IntentUnknown
+		return o
+	}
+
+	o.Deployment = &testDeployment
+	return o
 }
 
 func (f *fakeCommands) TakeLock(_ context.Context, c command.Caller, r command.LockRequest) (policy.Lock, error) {

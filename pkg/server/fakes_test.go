@@ -64,6 +64,19 @@ func (f *fakeStore) Ignored(_ context.Context, del deployment.Delivery, reason s
 	return f.err
 }
 
+func (f *fakeStore) RequestByNonce(context.Context, string) (deployment.Intent, error) {
+	return deployment.Intent{}, deployment.ErrNotFound
+}
+
+func (f *fakeStore) AcceptAsked(
+	ctx context.Context,
+	del deployment.Delivery,
+	d deployment.Deployment,
+	notes ...deployment.Entry,
+) (duplicate bool, err error) {
+	return f.Accept(ctx, del, d, notes...)
+}
+
 func (f *fakeStore) Known(_ context.Context, del deployment.Delivery) (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

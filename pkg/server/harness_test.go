@@ -77,6 +77,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Reader:       s.reader,
 		Deliveries:   s.reader,
 		Deployments:  s.commands,
+		Orders:       s.commands,
 		Locks:        s.commands,
 		LockReader:   s.commands,
 		Metrics:      http.HandlerFunc(serveMetrics),

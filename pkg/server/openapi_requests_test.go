@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"net/http"
 	"reflect"
 	"slices"
@@ -20,6 +21,7 @@ func TestOpenAPI_DescribesEveryRequest(t *testing.T) {
 		operation string
 		request   any
 	}{
+		{operation: "deploy", request: api.DeployRequest{}},
 		{operation: "approve", request: api.ApproveRequest{}},
 		{operation: "cancel", request: api.CancelRequest{}},
 		{operation: "force", request: api.ForceRequest{}},
@@ -58,7 +60,7 @@ func TestOpenAPI_DescribesEveryScope(t *testing.T) {
 	s := newTestServer(t)
 	eachAPIOperation(doc, func(method, path string, op *openapi3.Operation) {
 		t.Run(op.OperationID, func(t *testing.T) {
-			path := strings.NewReplacer("/api/v1", "", "{id}", "42").Replace(path)
+			path := strings.NewReplacer("/api/v1", "", "{id}", "42", "{key}", "key-1").Replace(path)
 			reader := s.api(t, readToken, method, path, "{}").code
 			deployer := s.api(t, deployToken, method, path, "{}").code
 
@@ -116,7 +118,9 @@ func jsonFields(t reflect.Type) map[string]string {
 		switch {
 		case f.Type.Kind() == reflect.Bool:
 			fields[name] = "boolean"
-		case f.Type.Kind() == reflect.Pointer:
+		case f.Type.Kind() == reflect.Int64:
+			fields[name] = "integer"
+		case f.Type.Kind() == reflect.Pointer, f.Type == reflect.TypeFor[json.RawMessage]():
 			fields[name] = "object"
 		default: // text, and a time, which JSON has as text
 			fields[name] = "string"

@@ -35,12 +35,13 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
-	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next five
+	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next six
 	// are not used.
 	Tokens      []Token
 	Reader      DeploymentReader
 	Deliveries  DeliveryReader
 	Deployments DeploymentCommands
+	Orders      OrderCommands
 	Locks       LockCommands
 	LockReader  LockReader
 

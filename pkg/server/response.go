@@ -21,6 +21,7 @@ type apiError struct {
 	code    string
 	message string
 	cause   error
+	verdict *api.Verdict // what the rules said; nil: they were not asked
 	// closeConnection says that the body was not read to its end, and will not be.
 	closeConnection bool
 }
@@ -97,7 +98,10 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 		_ = control.EnableFullDuplex()        // without it the answer may be cut off, no more
 	}
 
-	writeJSON(w, r, e.status, api.ErrorResponse{Error: api.Error{Code: e.code, Message: e.message}})
+	writeJSON(w, r, e.status, api.ErrorResponse{
+		Error:   api.Error{Code: e.code, Message: e.message},
+		Verdict: e.verdict,
+	})
 	if e.closeConnection {
 		drainBody(control, r)
 	}

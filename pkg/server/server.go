@@ -114,9 +114,11 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Get("/locks", query(s.listLocks))
 	r.Get("/locks/{id}", query(s.getLock))
 	r.Get("/notices", query(s.listNotices))
+	r.Get("/requests/{key}", query(s.getRequest))
 
 	r.Group(func(r chi.Router) {
 		r.Use(s.requireScope(ScopeDeploy))
+		r.Post("/deployments", s.deploy)
 		r.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))
 		r.Post("/deployments/{id}/cancel", mutate(s, http.StatusAccepted, s.cancel))
 		r.Post("/deployments/{id}/force", mutate(s, http.StatusAccepted, s.force))
