@@ -100,9 +100,8 @@ func TestCompletion_LiveValues(t *testing.T) {
 // TestCompletion_SlowService wants that a person who pressed Tab does not wait for long.
 func TestCompletion_SlowService(t *testing.T) {
 	t.Parallel()
-	s := startService(t, map[string][]answer{"GET /api/v1/deployments": {{then: func(_ http.ResponseWriter, r *http.Request) {
-		<-r.Context().Done() // the client leaves
-	}}}})
+	never := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() } // until the client leaves
+	s := startService(t, map[string][]answer{"GET /api/v1/deployments": {{then: never}}})
 	term := newTerminal(t, s.server.URL)
 	if code := term.run("__complete", "approve", ""); code != ExitOK || strings.Contains(term.stdout.String(), "43") {
 		t.Errorf("got exit code %d and %q, want 0 and nothing", code, &term.stdout)

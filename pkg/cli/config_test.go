@@ -131,7 +131,8 @@ func TestConfig_AllowHTTP(t *testing.T) {
 	if err := kept.write(term.options.ConfigFile); err != nil {
 		t.Fatal(err)
 	}
-	if code := term.run("list"); code != ExitUsage || !strings.Contains(term.stderr.String(), "context lab: the token would") {
+	code = term.run("list")
+	if code != ExitUsage || !strings.Contains(term.stderr.String(), "context lab: the token would") {
 		t.Errorf("got exit code %d and %q, want 2 and no request", code, &term.stderr)
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/client"
 )
 
+var errForceWithoutReason = errors.New("--force needs --reason: everybody sees who forced it and why")
+
 // asked is what deploy and rollback have in common.
 type asked struct {
 	key     string
@@ -53,7 +55,7 @@ func (c *commands) deployCommand() *cobra.Command {
 			order.Repository, order.Ref, _ = strings.Cut(args[0], "@")
 			switch {
 			case order.Force && order.Reason == "":
-				return errors.New("--force needs --reason: everybody sees who forced it and why")
+				return errForceWithoutReason
 			case order.Ref == "":
 				return fmt.Errorf("deploy needs to know what to deploy: %s@BRANCH, @TAG or @COMMIT", order.Repository)
 			}
@@ -94,6 +96,9 @@ func (c *commands) rollbackCommand() *cobra.Command {
 			if err := wantArguments(2, 2, "OWNER/NAME and ENVIRONMENT")(cmd, args); err != nil {
 				return err
 			}
+			if order.Force && order.Reason == "" {
+				return errForceWithoutReason
+			}
 			order.Repository, order.Environment = args[0], args[1]
 			return checkRepository(order.Repository)
 		},
@@ -103,6 +108,7 @@ func (c *commands) rollbackCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&order.To, "to", "", "roll back to this deployment or commit, `ID|SHA`")
 	flags.StringVar(&order.Reason, "reason", "", "why, `TEXT` of one line; shown wherever the deployment is")
+	flags.BoolVar(&order.Force, "force", false, "pass rules by force; needs --reason, and the rule force")
 	a.addFlags(cmd)
 	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
 		err := s.ask(ctx, a, "rollback", func(ctx context.Context, key string) (api.DeployResponse, error) {

@@ -50,7 +50,7 @@ func TestDeploy(t *testing.T) {
 		{
 			name: "must wait",
 			answers: map[string][]answer{deployRequest: {
-				{status: 201, body: `{"deployment":` + waiting + `,"verdict":` + verdictJSON + `}`},
+				{status: 201, body: `{"deployment":` + waiting + `,"verdict":` + verdictJSON + `,"request":"k"}`},
 			}},
 			stdout: line + `wait: 1 approval
   checks     wait (forced)  checks_pending     build is running            who can change it: GitHub
@@ -270,6 +270,11 @@ func TestDeploy_Usage(t *testing.T) {
 			want: "--field a is given twice",
 		},
 		{name: "argument too many", args: []string{"deploy", "a/b@c", "d", "e"}, want: `unexpected argument "e"`},
+		{
+			name: "rollback by force without a reason",
+			args: []string{"rollback", "acme/api", "production", "--force"},
+			want: "--force needs --reason",
+		},
 		{name: "rollback without environment", args: []string{"rollback", "acme/api"}, want: "needs OWNER/NAME and ENV"},
 		{name: "no id", args: []string{"watch", "abc"}, want: `"abc" is no id of a deployment`},
 		{name: "lock without a reason", args: []string{"lock", "acme/api", "production"}, want: "lock needs --reason"},
@@ -295,10 +300,10 @@ func TestRollback(t *testing.T) {
 	term := newTerminal(t, s.server.URL)
 	term.expect(t, ExitOK, "deployment 42: main (11d6e37) of acme/api to production\n",
 		"`seraph watch 42` watches it, `seraph cancel 42` cancels it.\n",
-		"rollback", "acme/api", "production", "--to", "40", "--reason", "errors")
+		"rollback", "acme/api", "production", "--to", "40", "--reason", "errors", "--force")
 
 	sent := s.sent("/api/v1/rollbacks")
-	want := `{"repository":"acme/api","environment":"production","to":"40","reason":"errors"}`
+	want := `{"repository":"acme/api","environment":"production","to":"40","reason":"errors","force":true}`
 	if len(sent) != 1 || sent[0].body != want || sent[0].header.Get("Idempotency-Key") == "" {
 		t.Errorf("got %v, want one request with a key and %s", sent, want)
 	}

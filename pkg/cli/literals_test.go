@@ -10,7 +10,9 @@ const testSHA = "11d6e37a9f1a4be7d5b2b1f6c1f0ad6f3b0e9c11"
 // deploymentJSON is a deployment as the API shows it. replace changes its text, in pairs.
 func deploymentJSON(id int64, state string, replace ...string) string {
 	text := fmt.Sprintf(`{"id":%d,"repository":"acme/api","repository_id":7,"environment":"production","ref":"main",`+
-		`"sha":%q,"task":"deploy","creator":"alice","state":%q,"reason":"","waits_for":"","forced":null,"pipeline":null,`+
+		`"sha":%q,"task":"deploy","creator":"seraph[bot]",`+
+		`"requester":{"id":1,"login":"alice","app":"","token":""},`+
+		`"state":%q,"reason":"","waits_for":"","forced":null,"pipeline":null,`+
 		`"parameters":["seraph_key"],"accepted_at":"2026-01-31T11:00:00Z","started_at":null,"ended_at":null}`,
 		id, testSHA, state)
 	return strings.NewReplacer(replace...).Replace(text)

@@ -88,7 +88,7 @@ func (s *session) printEnvironments(ctx context.Context, list []api.Environment,
 	for _, e := range list {
 		row := plain(e.Repository, e.Environment, "nothing yet", "", "", "", "", "")
 		if e.Current != nil {
-			row[2].text, row[3].text, row[4].text = what(*e.Current), e.Current.Creator, s.ago(e.Current.EndedAt)
+			row[2].text, row[3].text, row[4].text = what(*e.Current), requester(*e.Current), s.ago(e.Current.EndedAt)
 		}
 		if e.Active != nil {
 			row[5] = coloured(e.Active.State)
@@ -159,7 +159,7 @@ func (s *session) printDeployments(ctx context.Context, list api.DeploymentList,
 	rows := [][]cell{plain("ID", "REPOSITORY", "ENVIRONMENT", "WHAT", "BY", "WHEN", "STATE", "")}
 	for _, d := range list.Deployments {
 		row := plain(
-			strconv.FormatInt(d.ID, 10), d.Repository, d.Environment, what(d), d.Creator, s.ago(d.AcceptedAt),
+			strconv.FormatInt(d.ID, 10), d.Repository, d.Environment, what(d), requester(d), s.ago(d.AcceptedAt),
 		)
 		rows = append(rows, append(row, coloured(d.State), cell{text: situation(d)}))
 	}
@@ -224,7 +224,7 @@ func (s *session) printFacts(d api.Deployment) {
 		plain("what:", what(d)),
 		plain("commit:", d.SHA),
 		plain("task:", d.Task),
-		plain("by:", d.Creator),
+		plain("by:", requester(d)),
 	}
 
 	if d.Forced != nil {

@@ -245,5 +245,6 @@ func TestDeploy_WatchJSON(t *testing.T) {
 		showRequest:   states("waiting", "waiting", "failed"),
 	})
 	want := deploymentJSON(42, "waiting", noWait, waits) + "\n" + deploymentJSON(42, "failed") + "\n"
-	newTerminal(t, s.server.URL).expect(t, ExitFailed, want, "", "deploy", "acme/api@main", "production", "-w", "-o", "json")
+	args := []string{"deploy", "acme/api@main", "production", "-w", "-o", "json"}
+	newTerminal(t, s.server.URL).expect(t, ExitFailed, want, "", args...)
 }
