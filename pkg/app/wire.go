@@ -11,6 +11,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/intake"
@@ -124,6 +125,9 @@ func (a *App) wire() error {
 		Now:         now,
 	})
 
+	a.events = events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
+	a.metrics.CollectStreams(a.events.Watchers)
+
 	a.sources = newHookSources(a.cfg, c.github, a.log)
 	a.server = server.New(a.serverOptions(in, commands))
 	a.metrics.CollectStats(a.db.Stats)
@@ -224,6 +228,8 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Claims:          a.engine,
 		Reader:          a.db,
 		Deliveries:      a.db,
+		Environments:    a.db,
+		Events:          a.events,
 		Deployments:     commands,
 		Orders:          commands,
 		Locks:           commands,

@@ -110,11 +110,14 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Get("/deployments/{id}", s.getDeployment)
 	r.Get("/deployments/{id}/explain", query(s.explain))
 	r.Get("/deliveries", query(s.listDeliveries))
+	r.Get("/events", s.streamEvents)
+	r.Get("/environments", query(s.listEnvironments))
 	r.Get("/gate", query(s.gate))
 	r.Get("/locks", query(s.listLocks))
 	r.Get("/locks/{id}", query(s.getLock))
 	r.Get("/notices", query(s.listNotices))
 	r.Get("/requests/{key}", query(s.getRequest))
+	r.Get("/whoami", query(s.whoAmI))
 
 	r.Group(func(r chi.Router) {
 		r.Use(s.requireScope(ScopeDeploy))
