@@ -115,7 +115,7 @@ func (s *session) knownPlaces(ctx context.Context) []known {
 
 func placesOf(ctx context.Context, c *client.Client) []known {
 	var all []known
-	if list, err := c.Environments(ctx, "", ""); err == nil {
+	if list, err := c.Environments(ctx, client.EnvironmentQuery{}); err == nil {
 		for _, e := range list.Environments {
 			all = append(all, known{e.Repository, e.Environment})
 		}

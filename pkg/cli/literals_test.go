@@ -68,7 +68,7 @@ func environmentsJSON() string {
 	active := deploymentJSON(41, "running", noPipeline, hasPipeline, `"ref":"main"`, `"ref":"release/2"`)
 	waiting := deploymentJSON(42, "waiting", noWait, waits)
 	return `{"environments":[{"repository":"acme/api","repository_id":7,"environment":"production","current":` + current +
-		`,"active":` + active + `,"waiting":[` + waiting + `],"lock":` + lockJSON + `},` +
+		`,"active":` + active + `,"waiting":[` + waiting + `],"waiting_count":12,"lock":` + lockJSON + `},` +
 		`{"repository":"acme/web","repository_id":8,"environment":"staging","current":null,"active":null,"waiting":[],` +
-		`"lock":null}]}`
+		`"waiting_count":0,"lock":null}],"next_cursor":""}`
 }

@@ -70,12 +70,29 @@ func (c *commands) statusCommand() *cobra.Command {
 		ValidArgsFunction: c.completePlace,
 	}
 	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
-		list, err := s.client.Environments(ctx, at.repository, at.environment)
+		list, err := s.environments(ctx, at)
 		if err != nil {
 			return err
 		}
 		return s.print(list, func() { s.printEnvironments(ctx, list.Environments, at) })
 	})
+}
+
+// maxPages is how many pages of environments are read, of 200 each.
+const maxPages = 50
+
+// environments reads all pages.
+func (s *session) environments(ctx context.Context, at place) (api.EnvironmentList, error) {
+	query := client.EnvironmentQuery{Repository: at.repository, Environment: at.environment}
+	all, err := s.client.Environments(ctx, query)
+	for page := 1; err == nil && all.NextCursor != "" && page < maxPages; page++ {
+		var next api.EnvironmentList
+		query.Cursor = all.NextCursor
+		next, err = s.client.Environments(ctx, query)
+		all.Environments = append(all.Environments, next.Environments...)
+		all.NextCursor = next.NextCursor
+	}
+	return all, err
 }
 
 func (s *session) printEnvironments(ctx context.Context, list []api.Environment, at place) {
@@ -94,8 +111,8 @@ func (s *session) printEnvironments(ctx context.Context, list []api.Environment,
 			row[5] = coloured(e.Active.State)
 			row[5].text += fmt.Sprintf(" %s #%d", what(*e.Active), e.Active.ID)
 		}
-		if len(e.Waiting) > 0 {
-			row[6].text = strconv.Itoa(len(e.Waiting))
+		if e.WaitingCount > 0 {
+			row[6].text = strconv.Itoa(e.WaitingCount)
 		}
 		if e.Lock != nil {
 			row[7].text = actor(e.Lock.Owner) + ": " + e.Lock.Reason

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -48,7 +49,7 @@ func TestTables(t *testing.T) {
 			request: "GET /api/v1/environments",
 			body:    environmentsJSON(),
 			stdout: `REPOSITORY  ENVIRONMENT  DEPLOYED        BY     WHEN     NOW                              WAITING  LOCKED BY
-acme/api    production   main (11d6e37)  alice  56m ago  running release/2 (11d6e37) #41  1        bob: database migration
+acme/api    production   main (11d6e37)  alice  56m ago  running release/2 (11d6e37) #41  12       bob: database migration
 acme/web    staging      nothing yet
 `,
 		},
@@ -230,6 +231,24 @@ func TestJSON(t *testing.T) {
 			args := append(test.args, "--output", "json")
 			newTerminal(t, s.server.URL).expect(t, ExitOK, test.body+"\n", "", args...)
 		})
+	}
+}
+
+// TestStatus_ReadsAllPages wants the environments of every page.
+func TestStatus_ReadsAllPages(t *testing.T) {
+	t.Parallel()
+	page := environmentsJSON()
+	s := startService(t, map[string][]answer{"GET /api/v1/environments": {
+		{body: strings.Replace(page, `"next_cursor":""`, `"next_cursor":"abc"`, 1)},
+		{body: page},
+	}})
+	term := newTerminal(t, s.server.URL)
+	code := term.run("status")
+	if got := strings.Count(term.stdout.String(), "\nacme/web"); code != ExitOK || got != 2 {
+		t.Errorf("got exit code %d and %d times acme/web, want 0 and 2", code, got)
+	}
+	if sent := s.sent("/api/v1/environments"); len(sent) != 2 || sent[1].url != "/api/v1/environments?cursor=abc" {
+		t.Errorf("got requests %v, want the second page too", sent)
 	}
 }
 

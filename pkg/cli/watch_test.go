@@ -90,7 +90,9 @@ func TestWatch_Sources(t *testing.T) {
 	}{
 		{name: "no stream"},
 		{name: "too many streams", events: []answer{{status: 503, body: errorJSON("too_many_streams", "too many")}}},
-		{name: "page of a proxy", events: []answer{{status: 200, body: `{}`}}},
+		{name: "page of a proxy", events: []answer{{then: func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = fmt.Fprint(w, "<html>")
+		}}}},
 		{name: "streams that break", events: []answer{broken}},
 		{name: "connections that break", events: []answer{{then: hangUp}}},
 	} {

@@ -98,10 +98,15 @@ var calls = map[string]func(context.Context, *client.Client) error{
 		return err
 	},
 	"listEnvironments": func(ctx context.Context, c *client.Client) error {
-		_, err := c.Environments(ctx, "acme/api", "production")
+		_, err := c.Environments(ctx, client.EnvironmentQuery{
+			Repository:  "acme/api",
+			Environment: "production",
+			Limit:       5,
+			Cursor:      "abc",
+		})
 		return err
 	},
-	"whoami": func(ctx context.Context, c *client.Client) error {
+	"whoAmI": func(ctx context.Context, c *client.Client) error {
 		_, err := c.WhoAmI(ctx)
 		return err
 	},
