@@ -92,6 +92,7 @@ func TestCommandLine_Controls(t *testing.T) {
 	h.expectWaiting(forced)
 	manager.types(fmt.Sprintf("force %d --reason outage", forced.ID), 1, "scope admin")
 	rejected := h.deployAs("alice", "acme/shut", "success")
+	h.expectEnd(rejected, "error", "")
 	manager.types(fmt.Sprintf("watch %d", rejected.ID), 4, "rejected")
 
 	manager.types("lock acme/api production --for 2h --reason migration", 0, "locked: production of acme/api, until 20")
