@@ -39,10 +39,13 @@ func (c *commands) approveCommand() *cobra.Command {
 			return err
 		}
 		return s.print(found, func() {
-			s.out.line("approved: " + sentence(found.Deployment))
+			d := found.Deployment
+			s.out.line(fmt.Sprintf("approved: deployment %d of %s, %s to %s", d.ID, d.Repository, what(d), d.Environment))
 			if found.Verdict.Decision != "allow" {
 				s.out.printVerdict(found.Verdict, openRule)
+				return
 			}
+			s.notes.line(fmt.Sprintf("nothing else stops it; `seraph watch %d` watches it.", d.ID))
 		})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 
@@ -48,6 +49,9 @@ func (s *session) explainFailure(ctx context.Context, err error) error {
 	if answered, ok := errors.AsType[*client.Error](err); ok {
 		hint = s.hintAboutAnswer(answered)
 	}
+	if broken, ok := errors.AsType[*url.Error](err); ok {
+		err = fmt.Errorf("cannot ask Seraph at %s: %w", s.url, broken.Err)
+	}
 	if hint == "" {
 		return errors.New(clean(err.Error()))
 	}
@@ -57,7 +61,7 @@ func (s *session) explainFailure(ctx context.Context, err error) error {
 
 // hintAboutConnection says what helps where the service could not be asked.
 func (s *session) hintAboutConnection(err error) string {
-	from := fmt.Sprintf("the address %s is from %s", s.url, s.source)
+	from := "the address is from " + s.source
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	_, unknown := errors.AsType[*net.DNSError](err)
 	_, notSeraph := errors.AsType[*client.AnswerError](err)
@@ -75,7 +79,7 @@ func (s *session) hintAboutConnection(err error) string {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer in time: check the address and your network; " + from
 	case notSeraph:
-		return from
+		return fmt.Sprintf("the address %s is from %s", s.url, s.source)
 	default:
 		return ""
 	}

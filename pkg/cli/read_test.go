@@ -128,13 +128,22 @@ wait: 1 approval
 			args:    []string{"approve", "42", "looks", "good"},
 			request: "POST /api/v1/deployments/42/approve",
 			body:    `{"deployment":` + waiting + `,"verdict":` + verdictJSON + `}`,
-			stdout: `approved: deployment 42 of acme/api, main (11d6e37) to production, is waiting, waits for 1 approval
+			stdout: `approved: deployment 42 of acme/api, main (11d6e37) to production
 wait: 1 approval
   checks     wait (forced)  checks_pending     build is running            who can change it: GitHub
   freeze     wait           frozen             holidays                    ` +
 				`who can change it: the operator; opens at 2026-02-01T08:00:00Z
   approvals  wait           approvals_missing  1 of 1 approval is missing  who can change it: carol, acme/leads
 `,
+		},
+		{
+			name:    "approve the last one",
+			args:    []string{"approve", "42"},
+			request: "POST /api/v1/deployments/42/approve",
+			body: `{"deployment":` + waiting + `,"verdict":{"decision":"allow","reason":"","opens_at":null,"forced":false,` +
+				`"rules":[]}}`,
+			stdout: "approved: deployment 42 of acme/api, main (11d6e37) to production\n",
+			stderr: "nothing else stops it; `seraph watch 42` watches it.\n",
 		},
 		{
 			name:    "approve a hold",
