@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 )
@@ -112,6 +114,18 @@ func TestConfig_SetContextRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestConfig_SetContextInterrupted wants that a signal ends the wait for a token.
+func TestConfig_SetContextInterrupted(t *testing.T) {
+	t.Parallel()
+	term := emptyTerminal(t)
+	stdin, write := io.Pipe()
+	defer func() { _ = write.Close() }() // ends the reading
+	signals := make(chan os.Signal, 1)
+	signals <- syscall.SIGINT
+	term.options.Stdin, term.options.Interrupt = stdin, signals
+	term.expect(t, ExitFailed, "", "read the token: interrupted\n", "config", "set-context", "prod", "--url", "https://x")
 }
 
 // TestConfig_AllowHTTP wants that only who says so sends a token unencrypted.
