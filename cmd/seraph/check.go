@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,18 +17,33 @@ import (
 const checkTimeout = 2 * time.Minute
 
 func (p *program) checkCommand() *cobra.Command {
-	offline := false
+	offline, routes := false, ""
 	check := &cobra.Command{
-		Use:   "check [--offline]",
+		Use:   "check [--offline [--routes FILE]]",
 		Short: "check the configuration, and ask GitHub and CircleCI whether it is right",
 		Long: "Check the configuration and print every problem at once. Then ask GitHub and CircleCI whether\n" +
 			"they accept the credentials, and whether each route's project and pipeline definition exist.\n" +
-			"Exit code 1 means that something there is wrong, 2 that the configuration is.",
+			"Exit code 1 means that something there is wrong, 2 that the configuration is.\n\n" +
+			"With --offline --routes, only a routes file is checked, and no other setting and no secret is\n" +
+			"needed: for the CI of the repository in which the routes are kept.",
 		Example: "seraph check --env-file deploy/example.env --env-file .env",
-		RunE:    func(cmd *cobra.Command, _ []string) error { return p.check(cmd.Context(), offline) },
+
+		Args: func(cmd *cobra.Command, args []string) error {
+			if routes != "" && !offline {
+				return errors.New("--routes needs --offline: without it, check asks about the configured routes")
+			}
+			return noArguments(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if routes != "" {
+				return p.checkRoutes(routes)
+			}
+			return p.check(cmd.Context(), offline)
+		},
 	}
 
 	check.Flags().BoolVar(&offline, "offline", false, "do not ask GitHub and CircleCI")
+	check.Flags().StringVar(&routes, "routes", "", "check only this routes `FILE`; needs --offline")
 	return check
 }
 
@@ -51,6 +67,11 @@ func (p *program) check(ctx context.Context, offline bool) error {
 		return err
 	}
 
+	return p.printFindings(findings)
+}
+
+// printFindings prints what a check found. The error says that something is wrong.
+func (p *program) printFindings(findings []app.Finding) error {
 	wrong := false
 	for _, finding := range findings {
 		_, _ = fmt.Fprintln(p.stdout, finding.String())

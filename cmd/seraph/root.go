@@ -133,6 +133,7 @@ func (p *program) addCommands(root *cobra.Command) {
 	for _, c := range []*cobra.Command{
 		p.serveCommand(),
 		p.checkCommand(),
+		p.routesCommand(),
 		p.backupCommand(),
 		p.auditCommand(),
 		p.versionCommand(),

@@ -29,8 +29,13 @@ func (p *program) serveCommand() *cobra.Command {
 	}
 }
 
-// serve runs the service until a signal or a failure. A second signal ends it at once.
+// serve runs the service until a signal or a failure. A second signal ends it at once. A hangup ends it at
+// no time, also not while it starts or stops.
 func (p *program) serve(ctx context.Context) error {
+	hangups := make(chan os.Signal, 1) // one that comes while the routes are read stands for all
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+
 	cfg, err := config.Load()
 	if err != nil {
 		return err
@@ -38,10 +43,6 @@ func (p *program) serve(ctx context.Context) error {
 	if err := app.CheckDatabase(cfg); err != nil {
 		return err
 	}
-
-	hangups := make(chan os.Signal, 1) // one that comes while the routes are read stands for all
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 
 	collectRarely()
 	log := newLogger(cfg, p.stderr)

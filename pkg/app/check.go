@@ -29,11 +29,13 @@ type Finding struct {
 func (f Finding) String() string { return string(f.Level) + ": " + f.Text }
 
 // Check warns about routes without a key, about routes that let a deployment avoid the rules of an
-// earlier one, and about routes whose configuration the requester can change. Unless offline, it also asks
-// GitHub and CircleCI whether the credentials work and whether every route's repository, refs, project
-// and definition can be read. It changes nothing at either.
+// earlier one, about routes whose configuration the requester can change, and about tokens by which nobody
+// can ask. Unless offline, it also asks GitHub and CircleCI whether the credentials work, whether every
+// route's repository, refs, project and definition can be read, and who has the ids of people. It changes
+// nothing at either.
 func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, error) {
 	c := &checker{cfg: cfg}
+	c.checkRoutes("configuration", cfg.Routes)
 	c.checkConfig()
 	if offline {
 		return c.findings, nil
@@ -47,12 +49,20 @@ func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, er
 
 	c.clients = clients
 	c.checkCredentials(ctx)
+	c.checkPeople(ctx)
 	for _, r := range cfg.Routes.Routes() {
 		c.checkRepository(ctx, r)
 		c.checkProject(ctx, r)
 	}
 
 	return c.findings, nil
+}
+
+// CheckRoutes says what Check says of routes without asking anybody.
+func CheckRoutes(t *route.Table) []Finding {
+	c := &checker{}
+	c.checkRoutes("routes file", t)
+	return c.findings
 }
 
 // checker collects findings.
@@ -66,32 +76,44 @@ func (c *checker) found(level Level, format string, args ...any) {
 	c.findings = append(c.findings, Finding{level, fmt.Sprintf(format, args...)})
 }
 
-func (c *checker) checkConfig() {
+// checkRoutes says that the routes are good, and warns of what they make possible. what names where they
+// are from.
+func (c *checker) checkRoutes(what string, t *route.Table) {
 	const noKey = "%s: no parameter carries {{ .Key }}: after a lost answer the pipeline cannot be identified, " +
 		"and the deployment ends errored"
+	const noRollback = "%s: it has rollback, but builds the requester's own ref, so that a rollback is refused: " +
+		"set circleci.branch, and send {{ .SHA }}"
 
-	routes := len(c.cfg.Routes.Routes())
+	routes := len(t.Routes())
 	if routes == 1 {
-		c.found(Good, "the configuration is valid: 1 route")
+		c.found(Good, "the %s is valid: 1 route", what)
 	} else {
-		c.found(Good, "the configuration is valid: %d routes", routes)
+		c.found(Good, "the %s is valid: %d routes", what, routes)
 	}
 
-	for _, r := range c.cfg.Routes.Routes() {
+	for _, r := range t.Routes() {
 		if !r.CarriesKey {
 			c.found(Warning, noKey, r.Name())
 		}
 		c.checkConfigRef(r)
+		if r.HasRollback && !r.FixedRef {
+			c.found(Warning, noRollback, r.Name())
+		}
 	}
 
-	for _, b := range c.cfg.Routes.Bypasses() {
+	for _, b := range t.Bypasses() {
 		c.found(Warning, "%s; give it the same rules or name other places in it", b)
 	}
+}
 
+// checkConfig says where webhooks go, and warns of tokens by which nobody could ask.
+func (c *checker) checkConfig() {
 	if public := c.cfg.PublicURL; public != nil {
 		c.found(Good, "webhooks go to %s (GitHub) and %s (CircleCI)",
 			public.JoinPath("webhooks/github"), public.JoinPath("webhooks/circleci"))
 	}
+
+	c.checkTokens()
 }
 
 func (c *checker) checkCredentials(ctx context.Context) {

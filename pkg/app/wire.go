@@ -119,6 +119,7 @@ func (a *App) wire() error {
 		Resolver:    c.github,
 		Requests:    a.db,
 		Refs:        c.github,
+		History:     intent.History{SuccessStore: a.db, GitHub: c.github},
 		AppID:       a.cfg.GitHub.AppID,
 		Task:        a.cfg.Routes.DefaultTask(),
 		LockTask:    a.cfg.Routes.LockTask(),
@@ -226,6 +227,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Intake:          in,
 		Waker:           a.db,
 		Claims:          a.engine,
+		Persons:         a.routes,
 		Reader:          a.db,
 		Deliveries:      a.db,
 		Environments:    a.db,
@@ -250,7 +252,12 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 func apiTokens(cfg *config.Config) []server.Token {
 	list := make([]server.Token, len(cfg.APITokens))
 	for i, t := range cfg.APITokens {
-		list[i] = server.Token{Name: t.Name, Scope: server.Scope(t.Scope), Hash: t.Hash}
+		list[i] = server.Token{
+			Name:  t.Name,
+			Scope: server.Scope(t.Scope),
+			Hash:  t.Hash,
+			Chat:  server.Chat{Face: t.Face, Workspace: t.Workspace},
+		}
 	}
 	return list
 }

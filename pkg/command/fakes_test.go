@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -26,6 +27,7 @@ type fakes struct {
 	locks       *fakeLocks
 	requests    *fakeRequests
 	refs        *fakeRefs
+	history     *fakeHistory
 	routes      *fakeRoutes
 }
 
@@ -45,6 +47,7 @@ func newTestService() (*Service, *fakes) {
 		locks:    &fakeLocks{},
 		requests: &fakeRequests{created: 5},
 		refs:     &fakeRefs{branch: "main", sha: mainSHA},
+		history:  &fakeHistory{payload: `{"hosts":"a","seraph":{"nonce":"old"},"seraph_force":"old"}`},
 		routes:   &fakeRoutes{},
 	}
 
@@ -59,6 +62,7 @@ func newTestService() (*Service, *fakes) {
 		Resolver:    fakeResolver{},
 		Requests:    f.requests,
 		Refs:        f.refs,
+		History:     f.history,
 		AppID:       3,
 		Task:        "ship",
 		LockTask:    "ship:lock",
@@ -134,20 +138,28 @@ func (g *fakeGate) refusal(reason string) policy.Refusal {
 
 // fakeRoutes have a route to every environment but "prodution", and none for the owner "secret".
 type fakeRoutes struct {
+	moving  bool     // they build the ref that is asked for
+	noSHA   bool     // no parameter has the commit
+	strict  bool     // the pipeline must be at the commit
 	problem string   // of every request
 	places  []string // in which may be asked
 }
 
 func (r *fakeRoutes) Admit(req deployment.Request, key string) deployment.Admission {
-	return deployment.Admission{
-		Problem: r.problem,
-		Target: deployment.Target{
-			Ref:        deployment.Ref{Kind: deployment.RefBranch, Name: "main"},
-			FixedRef:   true,
-			Key:        key,
-			Parameters: []deployment.Parameter{{Name: "sha", Value: []byte(`"` + req.SHA + `"`)}},
-		},
+	target := deployment.Target{
+		Ref:        deployment.Ref{Kind: deployment.RefBranch, Name: "main"},
+		FixedRef:   !r.moving,
+		Key:        key,
+		Parameters: []deployment.Parameter{{Name: "sha", Value: []byte(`"` + req.SHA + `"`)}},
 	}
+	if r.noSHA {
+		target.Parameters = nil
+	}
+	if r.strict {
+		target.Revision = deployment.RevisionStrict
+	}
+
+	return deployment.Admission{Problem: r.problem, Target: target}
 }
 
 func (r *fakeRoutes) AskPlaces(deployment.Request) []string { return r.places }
@@ -396,4 +408,19 @@ func (f *fakeRefs) ResolveRef(
 	default:
 		return ref, "", &deployment.NoRefError{Ref: name, Near: []string{f.branch}}
 	}
+}
+
+// fakeHistory has successes, all with one payload.
+type fakeHistory struct {
+	successes []deployment.Success
+	payload   string
+	err       error
+}
+
+func (f *fakeHistory) Successes(context.Context, int64, string) ([]deployment.Success, error) {
+	return f.successes, nil
+}
+
+func (f *fakeHistory) Payload(context.Context, deployment.Source, deployment.Success) (json.RawMessage, error) {
+	return json.RawMessage(f.payload), f.err
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -146,7 +147,15 @@ func (s *Service) newIntent(c Caller, o DeployOrder) (deployment.Intent, error) 
 		return i, err
 	}
 
+	i.Wish = wish(o.Repository, i.Environment, i.Ref, i.Task, i.Reason, i.Force, deployment.PayloadDigest(i.Payload))
 	return i, s.complete(c, &i)
+}
+
+// wish is a digest of what somebody asks for, as they wrote it: two orders with it ask for the same thing.
+func wish(parts ...any) string {
+	text, _ := json.Marshal(parts) // cannot fail: they are texts and flags
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
 }
 
 // complete checks and sets what intents of every cause have.

@@ -17,8 +17,19 @@ import (
 type Caller struct {
 	Channel string
 	By      deployment.Actor
-	Admin   bool // may do what only owners may
+	Admin   bool     // may do what only owners may
+	Chat    ChatUser // as whom By asks in a chat system; the zero ChatUser: in none
 }
+
+// ChatUser is somebody by the id that a chat system gives them.
+type ChatUser struct {
+	Face      string // the chat system or bot, such as hubot-slack
+	Workspace string
+	User      string
+}
+
+// String returns face/workspace/user.
+func (u ChatUser) String() string { return u.Face + "/" + u.Workspace + "/" + u.User }
 
 // auditEvent is the audit record of what a caller does.
 func (c Caller) auditEvent(kind deployment.AuditKind, detail []byte) deployment.AuditEvent {
@@ -37,6 +48,7 @@ type Options struct {
 	Resolver    Resolver
 	Requests    Requests
 	Refs        Refs
+	History     History
 	AppID       int64  // of our GitHub App; 0: a token is used
 	Task        string // of a deployment whose order names none
 	// LockTask is the task of deployments that lock. Whoever asks for a lock in another way must be

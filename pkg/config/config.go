@@ -80,6 +80,11 @@ type APIToken struct {
 	Name  string
 	Scope string // read, deploy, behalf or admin
 	Hash  [sha256.Size]byte
+
+	// Face and Workspace are the only chat for whose people a token with the scope behalf may speak. Empty:
+	// for everybody.
+	Face      string
+	Workspace string
 }
 
 // config validates everything.

@@ -3,12 +3,14 @@ package config
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -437,10 +439,30 @@ func TestConfig_PrintsNoSecret(t *testing.T) {
 	}
 }
 
+func TestLoad_TokenOfAChat(t *testing.T) {
+	c := load(t, map[string]string{
+		"API_TOKENS": "hubot:behalf=hubot-slack/T0ACME001:" + goodAPIToken + ",page:behalf:" + otherAPIToken,
+	})
+	want := []APIToken{
+		{
+			Name:      "hubot",
+			Scope:     "behalf",
+			Hash:      sha256.Sum256([]byte(goodAPIToken)),
+			Face:      "hubot-slack",
+			Workspace: "T0ACME001",
+		},
+		{Name: "page", Scope: "behalf", Hash: sha256.Sum256([]byte(otherAPIToken))},
+	}
+	if !slices.Equal(c.APITokens, want) {
+		t.Errorf("got %+v, want %+v", c.APITokens, want)
+	}
+}
+
 // FuzzValues wants that no text makes a value panic, that no problem shows a long text, and that
 // tokens which are taken have names and hashes of their own.
 func FuzzValues(f *testing.F) {
 	f.Add("ci:deploy:" + goodAPIToken + ",x")
+	f.Add("bot:behalf=hubot-slack/T0ACME001:" + goodAPIToken)
 	f.Add(goodAPIToken + ",token-1:admin:" + otherAPIToken)
 	f.Add("sqlite:file::memory:?cache=shared")
 	f.Add("-----BEGIN RSA PRIVATE KEY-----\\nAA==\\n-----END RSA PRIVATE KEY-----")
@@ -451,6 +473,11 @@ func FuzzValues(f *testing.F) {
 			names, hashes := map[string]bool{}, map[[32]byte]bool{}
 			for _, token := range tokens {
 				names[strings.ToLower(token.Name)], hashes[token.Hash] = true, true
+			}
+			for _, token := range tokens {
+				if bound := token.Face + token.Workspace; bound != "" && token.Scope != "behalf" {
+					t.Errorf("got chat %q of a token with scope %s", bound, token.Scope)
+				}
 			}
 			if len(names) != len(tokens) || len(hashes) != len(tokens) {
 				t.Errorf("got %d names and %d tokens of %d elements", len(names), len(hashes), len(tokens))

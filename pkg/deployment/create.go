@@ -144,8 +144,11 @@ func OwnPayload(payload json.RawMessage) (own json.RawMessage, reserved, ok bool
 	}
 
 	var text string
-	if json.Unmarshal(payload, &text) == nil {
+	if json.Unmarshal(payload, &text) == nil { // also null, which is no payload as "" is
 		payload = json.RawMessage(text)
+		if text == "" {
+			return nil, false, true
+		}
 	}
 	if err := json.Unmarshal(payload, &fields); err != nil {
 		return nil, false, false

@@ -29,6 +29,7 @@ type Intent struct {
 	Place   string `json:"place,omitempty"`  // the channel or room of a chat system
 	Text    string `json:"text,omitempty"`   // what the person typed
 	Reason  string `json:"reason,omitempty"` // why, in the person's words
+	Wish    string `json:"wish"`             // a digest of what was asked for, as it was written
 
 	Repository   Repository      `json:"repository"`
 	Installation int64           `json:"installation,omitempty"`
@@ -147,15 +148,8 @@ func (i Intent) Source() Source {
 }
 
 // SameWish says whether two intents ask for the same thing, so that one with the key of the other is a
-// repetition. What the commit of the ref is, which may change between the two, does not count.
-func (i Intent) SameWish(o Intent) bool {
-	return i.By.Same(o.By) &&
-		strings.EqualFold(i.Repository.FullName(), o.Repository.FullName()) &&
-		i.Environment == o.Environment && i.Task == o.Task && i.Cause == o.Cause &&
-		(i.Cause == CauseRollback || i.Ref == o.Ref) &&
-		i.Force == o.Force && i.Reason == o.Reason &&
-		(i.Cause == CauseRollback || PayloadDigest(i.Payload) == PayloadDigest(o.Payload))
-}
+// repetition.
+func (i Intent) SameWish(o Intent) bool { return i.By.Same(o.By) && i.Wish == o.Wish }
 
 // IntentMachine decides what happens to an intent. It is pure: the caller asks GitHub and gives it the time.
 type IntentMachine struct {

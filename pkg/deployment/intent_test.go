@@ -308,6 +308,8 @@ func TestOwnPayload(t *testing.T) {
 	}{
 		{name: "absent", ok: true},
 		{name: "empty", payload: `{}`, ok: true},
+		{name: "empty text", payload: `""`, ok: true},
+		{name: "null", payload: `null`, ok: true},
 		{name: "plain", payload: `{"a":1.50}`, want: `{"a":1.50}`, ok: true},
 		{name: "marked", payload: `{"a":1,"seraph":{"nonce":"x"}}`, want: `{"a":1}`, reserved: true, ok: true},
 		{name: "force", payload: `{"seraph_force":"now"}`, reserved: true, ok: true},

@@ -120,6 +120,8 @@ type Target struct {
 	LockTask    string        `json:"act,omitempty"`          // TaskLock or TaskUnlock; empty: it starts a pipeline
 	LockFor     time.Duration `json:"lock_for,omitempty"`     // with TaskLock: how long; 0: until it is unlocked
 	ForceReason string        `json:"force_reason,omitempty"` // why the creator asks to bypass rules; empty: not asked
+	Operation   bool          `json:"operation,omitempty"`    // it deploys nothing: a restart, a teardown
+	Keep        int           `json:"keep,omitempty"`         // earlier successes to keep as targets of a rollback; 0: the default
 }
 
 // What a deployment with a reserved task does. It starts no pipeline.

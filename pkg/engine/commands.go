@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/rs/zerolog"
@@ -18,6 +19,8 @@ type Deployments interface {
 	// unlocks and is still waiting; 0: there is none.
 	OlderLockTask(ctx context.Context, repositoryID int64, environmentKey string, deploymentID int64) (int64, error)
 	Reports(ctx context.Context, row int64) ([]deployment.Report, error)
+	// WaitingBefore returns the rows of an environment that wait and are older, but no lock tasks.
+	WaitingBefore(ctx context.Context, repositoryID int64, environmentKey string, deploymentID int64) ([]int64, error)
 }
 
 // Cancel cancels a deployment for somebody: at once while it waits, else by canceling its workflows
@@ -62,5 +65,23 @@ func (e *Engine) cancelRunning(ctx context.Context, newer deployment.Deployment,
 
 	if err != nil {
 		e.log(newer, zerolog.WarnLevel).Err(err).Int64("running", id).Msg("cancel of running deployment failed")
+	}
+}
+
+// supersedeOlder ends what is older than a rollback and waits in its environment: it would undo the way
+// back. What could not be ended now is ended when the rules of the rollback are evaluated again.
+func (e *Engine) supersedeOlder(ctx context.Context, rollback deployment.Deployment) {
+	r := rollback.Request
+	rows, err := e.Deployments.WaitingBefore(ctx, r.Repository.ID, r.EnvironmentKey(), r.ID)
+	for _, row := range rows {
+		var late *deployment.InvalidTransitionError
+		_, failed := e.update(ctx, row, deployment.Superseded{By: r.ID}, updateOptions{})
+		if failed != nil && !errors.As(failed, &late) {
+			err = errors.Join(err, failed)
+		}
+	}
+
+	if err != nil {
+		e.log(rollback, zerolog.WarnLevel).Err(err).Msg("older deployments not superseded")
 	}
 }

@@ -108,6 +108,9 @@ func (e *Engine) applyVerdict(ctx context.Context, d deployment.Deployment, v po
 	if v.Cancels != 0 {
 		e.cancelRunning(ctx, d, v.Cancels)
 	}
+	if d.Request.IsRollback() && !v.LacksFacts() {
+		e.supersedeOlder(ctx, d)
+	}
 	if admitted { // older deployments may have to give way to it
 		return e.DueRows.WakeQueue(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
 	}

@@ -152,6 +152,17 @@ func (w *simulation) Policy(req deployment.Request) (policy.Policy, bool) {
 	return p, ok
 }
 
+// Admit, AskPlaces and Production implement command.Routes. The simulation orders no deployments.
+func (w *simulation) Admit(deployment.Request, string) deployment.Admission {
+	return deployment.Admission{Ignored: "not simulated"}
+}
+
+// AskPlaces is described at Admit.
+func (w *simulation) AskPlaces(deployment.Request) []string { return nil }
+
+// Production is described at Admit.
+func (w *simulation) Production(deployment.Request) bool { return false }
+
 // UnlockPolicies implements gate.Policies.
 func (w *simulation) UnlockPolicies(req deployment.Request) ([]policy.Policy, bool) {
 	p, ok := w.policies[req.Environment]

@@ -75,7 +75,7 @@ const saveTries = 6
 func (w *Worker) Create(ctx context.Context, row int64) {
 	i, leased, err := w.Store.LeaseRequest(ctx, row)
 	if err != nil {
-		w.Log.Error().Err(err).Int64("request", row).Msg("request not leased")
+		w.Log.Error().Err(err).Int64("intent", row).Msg("request not leased")
 		return
 	}
 	if !leased {
@@ -212,7 +212,7 @@ func (w *Worker) save(
 
 func (w *Worker) log(i deployment.Intent, level zerolog.Level) *zerolog.Event {
 	return w.Log.WithLevel(level).
-		Int64("request", i.Row).
+		Int64("intent", i.Row).
 		Str("repository", i.Repository.FullName()).
 		Str("environment", i.Environment).
 		Str("sha", i.SHA).

@@ -45,7 +45,11 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 		HasRules:    r.hasRules,
 		FixedRef:    r.FixedRef,
 		FixedConfig: r.FixedConfig,
+		Operation:   r.operation,
 	}}
+	if r.RollbackKeep != defaultRollbackKeep {
+		a.Target.Keep = r.RollbackKeep
+	}
 
 	data := newTemplateData(r.withoutUnusedPayload(req), key)
 	if a.Target.ForceReason, a.Problem = forceReason(data.Payload); a.Problem != "" {

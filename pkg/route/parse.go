@@ -174,6 +174,7 @@ var routeKeys = []string{
 	"hold_timeout",
 	"environment_url",
 	"production",
+	"deploys",
 	"ask",
 	"notify",
 	"logs",
@@ -217,6 +218,7 @@ func (r *reader) routeOf(m mapping, t *Table) Route {
 	}
 
 	r.selectors(&route, m, t)
+	route.operation = m.values["deploys"] != nil && !r.boolean(m, "deploys")
 	r.asking(&route, m)
 	r.rules(&route, m)
 	r.circleci(&route, m)

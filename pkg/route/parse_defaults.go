@@ -12,14 +12,17 @@ type routeDefaults struct {
 	used map[string]bool // keys that a route has taken
 }
 
-// routeDefaults reads the defaults of all routes. What a route is for, and what it is called, it must
-// say itself.
-func (r *reader) routeDefaults(m mapping) routeDefaults {
-	known := slices.DeleteFunc(slices.Clone(routeKeys), func(key string) bool {
+// defaultKeys returns the keys that can be defaults. Which repository a route is for, and what it is called,
+// it must say itself.
+func defaultKeys() []string {
+	return slices.DeleteFunc(slices.Clone(routeKeys), func(key string) bool {
 		return key == "repository" || key == "repository_id" || key == "name"
 	})
+}
 
-	keys, _ := r.optionalMapping(m, "defaults", known...)
+// routeDefaults reads the defaults of all routes.
+func (r *reader) routeDefaults(m mapping) routeDefaults {
+	keys, _ := r.optionalMapping(m, "defaults", defaultKeys()...)
 	return routeDefaults{keys: keys, used: map[string]bool{}}
 }
 

@@ -127,6 +127,21 @@ func TestTable_Person(t *testing.T) {
 		})
 	}
 
+	for _, c := range []struct {
+		face, workspace string
+		want            bool
+	}{
+		{face: "slack", workspace: "T0ACME001", want: true},
+		{face: "hubot-slack", workspace: "T0ACME001", want: true},
+		{face: "hubot-slack", workspace: "T0OTHER"},
+		{face: "hubot-irc", workspace: "libera", want: true},
+		{face: "hubot-irc", workspace: "local"},
+	} {
+		if got := table.KnowsChat(c.face, c.workspace); got != c.want {
+			t.Errorf("got %v for %s/%s, want %v", got, c.face, c.workspace, c.want)
+		}
+	}
+
 	var people []Person
 	for _, p := range table.People() {
 		p.users = nil

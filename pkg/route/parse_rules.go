@@ -66,6 +66,7 @@ func (r *reader) rollback(route *Route, m mapping) {
 		return
 	}
 
+	route.HasRollback = true
 	route.Policy.RollbackAllow = r.subjects(inner, policy.RuleAllow)
 	if inner.values["keep"] != nil {
 		route.RollbackKeep = r.number(inner, "keep", maxRollbackKeep)

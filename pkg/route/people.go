@@ -31,6 +31,17 @@ func (t *Table) People() []Person { return slices.Clone(t.people) }
 // SlackWorkspace returns the id of the Slack workspace; empty: there is none.
 func (t *Table) SlackWorkspace() string { return t.slackWorkspace }
 
+// KnowsChat says whether anybody of a workspace of a chat system is known.
+func (t *Table) KnowsChat(face, workspace string) bool {
+	if face == faceHubotSlack {
+		face = faceSlack
+	}
+
+	return slices.ContainsFunc(t.people, func(p Person) bool {
+		return slices.ContainsFunc(p.users, func(u chatUser) bool { return u.face == face && u.workspace == workspace })
+	})
+}
+
 // Person returns who a user of a chat system is at GitHub; false: the routes file does not say. The
 // faces slack and hubot-slack have the same users.
 func (t *Table) Person(face, workspace, user string) (deployment.Actor, bool) {

@@ -124,10 +124,13 @@ type Route struct {
 	Notify []Notification // who is told about its deployments
 	Logs   bool           // the last lines of a failing step may be shown
 
+	HasRollback bool // it says something about rollbacks
+
 	// RollbackKeep is how many successes of each environment are kept as targets of a rollback.
 	RollbackKeep int
 
 	hasRules       bool  // Policy is not empty
+	operation      bool  // its pipelines deploy nothing
 	isProduction   *bool // nil: the name of the environment decides
 	repositoryID   int64
 	tasks          []glob

@@ -17,6 +17,7 @@ import (
 // fault of this service.
 type OrderCommands interface {
 	Deploy(ctx context.Context, c command.Caller, o command.DeployOrder) (command.Ordered, error)
+	Rollback(ctx context.Context, c command.Caller, o command.RollbackOrder) (command.Ordered, error)
 	Request(ctx context.Context, c command.Caller, key string) (command.Ordered, error)
 }
 
@@ -45,6 +46,26 @@ func (s *Server) deploy(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// rollback has deployed again what ran before.
+func (s *Server) rollback(w http.ResponseWriter, r *http.Request) {
+	order(s, w, r, func(
+		ctx context.Context,
+		c command.Caller,
+		from command.Origin,
+		req api.RollbackRequest,
+	) (command.Ordered, error) {
+		return s.o.Orders.Rollback(ctx, c, command.RollbackOrder{
+			Repository:  req.Repository,
+			Environment: req.Environment,
+			To:          req.To,
+			Reason:      req.Reason,
+			Force:       req.Force,
+			Current:     req.Current,
+			Origin:      from,
+		})
+	})
+}
+
 // orderRequest is the body of an order.
 type orderRequest interface {
 	commandRequest
@@ -65,7 +86,7 @@ func order[R orderRequest](
 		return
 	}
 
-	caller, err := callerOf(tokenOf(r), req.Person())
+	caller, err := s.callerOf(tokenOf(r), req.Person(), req.ChatUser())
 	if err != nil {
 		s.refuse(w, r, caller, err)
 		return

@@ -54,6 +54,16 @@ func TestDeploy_Call(t *testing.T) {
 			code:   413,
 		},
 		{
+			name:   "rollback",
+			token:  behalfToken,
+			method: "POST",
+			path:   "/rollbacks",
+			body:   "{" + aliceActor + `,"repository":"acme/api","environment":"production","to":"#41","current":42}`,
+			code:   201,
+			called: "rollback api:1:alice:behalfer:false {Repository:acme/api Environment:production To:#41 " +
+				"Reason: Force:false Current:42 Origin:{Key: Via:behalfer Place: Text:}}",
+		},
+		{
 			name:   "what became of it",
 			token:  readToken,
 			method: "GET",

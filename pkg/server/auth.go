@@ -40,6 +40,10 @@ type Token struct {
 	Name  string
 	Scope Scope
 	Hash  [32]byte
+
+	// Chat is the only workspace for whose people a token with the scope behalf may ask, and it names them
+	// as users of the chat system. The zero Chat: it may ask for everybody.
+	Chat Chat
 }
 
 // tokenKey is the context key of the request's token.

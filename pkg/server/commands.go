@@ -17,7 +17,6 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 const (
@@ -43,8 +42,9 @@ func query(read func(ctx context.Context, r *http.Request) (any, error)) http.Ha
 
 // commandRequest is the body of a command.
 type commandRequest interface {
-	// Person is for whom the client asks; nil: for itself.
+	// Person and ChatUser are for whom the client asks; both nil: for itself.
 	Person() *api.Person
+	ChatUser() *api.ChatUser
 }
 
 // commandFunc does what a caller asks for. id is the number in the path. What it returns is the
@@ -61,7 +61,7 @@ func mutate[R commandRequest](s *Server, status int, run commandFunc[R]) http.Ha
 			return
 		}
 
-		caller, err := callerOf(tokenOf(r), req.Person())
+		caller, err := s.callerOf(tokenOf(r), req.Person(), req.ChatUser())
 		if err != nil {
 			s.refuse(w, r, caller, err)
 			return
@@ -93,6 +93,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, c command.Caller
 			Int64("actor_id", c.By.ID).
 			Str("act", r.Method+" "+r.URL.Path).
 			Str("code", e.code)
+		if c.Chat != (command.ChatUser{}) {
+			line = line.Str("person", c.Chat.String())
+		}
 		if id := idOf(r); id > 0 && strings.HasPrefix(r.URL.Path, "/api/v1/deployments/") {
 			line = line.Int64("deployment", id)
 		}
@@ -161,35 +164,6 @@ func tokenCaller(token Token) command.Caller {
 		By:      deployment.Actor{Token: token.Name},
 		Admin:   token.Scope == ScopeAdmin,
 	}
-}
-
-// maxLogin is how many bytes a login may have. GitHub allows fewer, also for enterprise users.
-const maxLogin = 100
-
-// validPerson says whether somebody can be a person at GitHub. Their login is shown to people, in
-// statuses and in the audit, so it must not be any text.
-func validPerson(p *api.Person) bool {
-	return p != nil && p.ID > 0 && len(p.Login) <= maxLogin && policy.ParseLogin(p.Login) == nil
-}
-
-// callerOf is who asks: the token itself, or the person for whom the token's holder asks.
-func callerOf(token Token, person *api.Person) (command.Caller, error) {
-	c := tokenCaller(token)
-	behalf := token.Scope == ScopeBehalf
-	switch {
-	case !behalf && person == nil:
-		return c, nil
-	case !behalf:
-		const message = "only a token with the scope behalf may ask for another person"
-		return c, newError(http.StatusForbidden, "behalf_needed", message)
-	case person == nil:
-		return c, badRequest(`a token with the scope behalf must name the person it asks for in "actor"`)
-	case !validPerson(person):
-		return c, badRequest(`"actor" needs the GitHub id and login of the person`)
-	}
-
-	c.By.ID, c.By.Login = person.ID, person.Login
-	return c, nil
 }
 
 // statusOf are the HTTP statuses of refused commands.

@@ -118,6 +118,14 @@ func (f *fakeCommands) Deploy(
 	return f.ordered(), f.call("deploy %s %+v", callerText(c), o)
 }
 
+func (f *fakeCommands) Rollback(
+	_ context.Context,
+	c command.Caller,
+	o command.RollbackOrder,
+) (command.Ordered, error) {
+	return f.ordered(), f.call("rollback %s %+v", callerText(c), o)
+}
+
 func (f *fakeCommands) Request(_ context.Context, c command.Caller, key string) (command.Ordered, error) {
 	return f.ordered(), f.call("request %s %s", callerText(c), key)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/intake"
+	"github.com/seraph-deploy/seraph/pkg/route"
 )
 
 const (
@@ -32,6 +33,7 @@ const (
 	deployToken    = "deploy-0123456789-0123456789-0123"
 	behalfToken    = "behalf-0123456789-0123456789-0123"
 	adminToken     = "admin-0123456789-0123456789-01234"
+	chatToken      = "chat-0123456789-0123456789-012345" // of the people of hubot-slack/T0ACME001
 	testSHA        = "0123456789abcdef0123456789abcdef01234567"
 )
 
@@ -75,6 +77,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Waker:        s.waker,
 		Claims:       s.claims,
 		Tokens:       testTokens(),
+		Persons:      testPeople(tb),
 		Reader:       s.reader,
 		Deliveries:   s.reader,
 		Environments: s.reader,
@@ -128,9 +131,34 @@ func (s *testServer) wantNoMemory(tb testing.TB) {
 	}
 }
 
+// testPeople knows alice in Slack and bob in a shell.
+func testPeople(tb testing.TB) Persons {
+	tb.Helper()
+	const text = `
+slack: {workspace: T0ACME001}
+people:
+  - {id: 1, login: alice, slack: U0ALICE01}
+  - {id: 2, login: bob, hubot-shell: local/1}
+routes: [{repository: acme/api}]
+`
+	table, err := route.Parse([]byte(text), "routes.yaml", route.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return table
+}
+
 // testTokens are one token of each scope, and one without.
 func testTokens() []Token {
-	list := []Token{{Name: "nobody", Scope: "none", Hash: sha256.Sum256([]byte("scopeless"))}}
+	list := []Token{
+		{Name: "nobody", Scope: "none", Hash: sha256.Sum256([]byte("scopeless"))},
+		{
+			Name:  "hubot",
+			Scope: ScopeBehalf,
+			Hash:  sha256.Sum256([]byte(chatToken)),
+			Chat:  Chat{Face: "hubot-slack", Workspace: "T0ACME001"},
+		},
+	}
 	for secret, scope := range map[string]Scope{
 		readToken:   ScopeRead,
 		deployToken: ScopeDeploy,

@@ -22,6 +22,7 @@ func TestOpenAPI_DescribesEveryRequest(t *testing.T) {
 		request   any
 	}{
 		{operation: "deploy", request: api.DeployRequest{}},
+		{operation: "rollback", request: api.RollbackRequest{}},
 		{operation: "approve", request: api.ApproveRequest{}},
 		{operation: "cancel", request: api.CancelRequest{}},
 		{operation: "force", request: api.ForceRequest{}},

@@ -37,9 +37,10 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
-	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next eight
+	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next nine
 	// are not used.
 	Tokens       []Token
+	Persons      Persons // nil: nobody is known
 	Reader       DeploymentReader
 	Deliveries   DeliveryReader
 	Environments EnvironmentReader
@@ -97,6 +98,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, string, string) {}
+	}
+	if o.Persons == nil {
+		o.Persons = nobody{}
 	}
 	if o.ObserveRefused == nil {
 		o.ObserveRefused = func(string) {}

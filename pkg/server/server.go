@@ -122,6 +122,7 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Group(func(r chi.Router) {
 		r.Use(s.requireScope(ScopeDeploy))
 		r.Post("/deployments", s.deploy)
+		r.Post("/rollbacks", s.rollback)
 		r.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))
 		r.Post("/deployments/{id}/cancel", mutate(s, http.StatusAccepted, s.cancel))
 		r.Post("/deployments/{id}/force", mutate(s, http.StatusAccepted, s.force))

@@ -29,6 +29,18 @@ type incoming struct {
 	duplicate bool
 }
 
+// actOf is the column is_act of a deployment.
+func actOf(t deployment.Target) int {
+	switch {
+	case t.LockTask != "":
+		return 1
+	case t.Operation:
+		return 2
+	default:
+		return 0
+	}
+}
+
 // Accept stores a delivery and its waiting deployment in one commit, with the first entries of the
 // timeline. duplicate says that the delivery, or the deployment by its ids, had been accepted
 // before; then no deployment is added. After an error nothing is stored, except when ctx ended

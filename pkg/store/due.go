@@ -262,11 +262,11 @@ func (db *DB) wakeRest(ctx context.Context, after int64, where string, args ...a
 // the rules have admitted, may supersede.
 func (s DueRows) WakeQueue(ctx context.Context, repositoryID int64, environmentKey string) error {
 	return s.db.wakeRest(ctx, 0, `
-		d.repository_id = $1 AND d.environment_key = $2 AND d.is_act = 0 AND d.deployment_id < (
+		d.repository_id = $1 AND d.environment_key = $2 AND d.is_act <> 1 AND d.deployment_id < (
 			SELECT max(n.deployment_id)
 			FROM deployments n
 			WHERE n.repository_id = $1 AND n.environment_key = $2 AND n.state = 'waiting' AND
-				n.is_act = 0 AND n.admitted = 1
+				n.is_act <> 1 AND n.admitted = 1
 		)`,
 		repositoryID,
 		environmentKey,

@@ -77,7 +77,7 @@ const priorResult = `
 		UNION ALL
 		SELECT deployment_id, state
 		FROM deployments
-		WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND holds_slot = 1
+		WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND is_act = 0 AND holds_slot = 1
 		UNION ALL
 		SELECT deployment_id, 'succeeded'
 		FROM deployed
@@ -87,7 +87,7 @@ const priorResult = `
 	LIMIT 1`
 
 // PriorResult says what became of a commit's newest deployment in an environment. Tasks that lock or
-// unlock do not count, because they deploy nothing.
+// unlock do not count, and neither do operations, because they deploy nothing.
 func (s Environments) PriorResult(
 	ctx context.Context,
 	repositoryID int64,
@@ -185,7 +185,7 @@ const queueQuery = `
 		FROM (
 			SELECT 2, deployment_id, state, admitted
 			FROM deployments
-			WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act = 0 AND
+			WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act <> 1 AND
 				deployment_id < $3
 			ORDER BY deployment_id
 			LIMIT 50
@@ -195,7 +195,7 @@ const queueQuery = `
 		FROM (
 			SELECT 3, deployment_id, state, admitted
 			FROM deployments
-			WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act = 0 AND
+			WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting' AND is_act <> 1 AND
 				admitted = 1 AND deployment_id > $3
 			ORDER BY deployment_id DESC
 			LIMIT 1

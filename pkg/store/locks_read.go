@@ -91,7 +91,7 @@ func (s Locks) WaitingFor(ctx context.Context, l policy.Lock) ([]deployment.Depl
 	rows, err := s.db.all(ctx, `
 		SELECT `+deploymentColumns+`
 		FROM deployments d
-		WHERE d.state = 'waiting' AND d.is_act = 0 AND `+where+`
+		WHERE d.state = 'waiting' AND d.is_act <> 1 AND `+where+`
 		ORDER BY +d.deployment_id, d.row_id
 		LIMIT `+placeholder(len(args)+1),
 		append(args, maxWaitingFor)...,

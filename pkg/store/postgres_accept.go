@@ -250,7 +250,7 @@ func acceptParameters(batch []*item) []any {
 		c.due,
 		c.data,
 		c.sha,
-		c.isLockTask,
+		c.isAct,
 		c.entryKey,
 		c.entryAt,
 		c.entryEvent,
@@ -279,7 +279,7 @@ type acceptColumns struct {
 	due         []*int64
 	data        []string
 	sha         []string
-	isLockTask  []int64
+	isAct       []int64
 
 	entryKey    []string
 	entryAt     []int64
@@ -311,7 +311,7 @@ func (c *acceptColumns) add(in *incoming) {
 	c.due = append(c.due, nullMicros(d.Due))
 	c.data = append(c.data, string(in.data))
 	c.sha = append(c.sha, d.Request.SHA)
-	c.isLockTask = append(c.isLockTask, int64(flag(d.Target.LockTask != "")))
+	c.isAct = append(c.isAct, int64(actOf(d.Target)))
 
 	for _, e := range in.entries {
 		c.entryKey = append(c.entryKey, d.Target.Key)

@@ -18,7 +18,7 @@ const pruneBatch = 200
 //
 // What keeps a deployment from running twice is never deleted: the GUIDs of deliveries that led to
 // one, and the ids of deployments. Neither are the id and the commit of what is deployed in each
-// environment, and the audit.
+// environment, the successes to which one can roll back with the bodies of their deliveries, and the audit.
 func (s Retention) Prune(ctx context.Context, before time.Time) (more bool, err error) {
 	return writeFor(ctx, s.db, func(t *tx) (more bool, err error) {
 		deleted, err := t.pruneDeployments(micros(before))
@@ -70,7 +70,8 @@ var pruneStatements = []string{
 	WHERE guid IN (
 		SELECT guid
 		FROM deliveries
-		WHERE received_at < $1 AND body IS NOT NULL
+		WHERE received_at < $1 AND body IS NOT NULL AND
+			NOT EXISTS (SELECT 1 FROM successes s WHERE s.delivery = guid)
 		ORDER BY received_at
 		LIMIT $2
 	)`,

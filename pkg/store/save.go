@@ -87,6 +87,9 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 	if err := t.recordDeployed(old, next); err != nil {
 		return err
 	}
+	if err := t.recordLeft(old, next); err != nil {
+		return err
+	}
 	if err := t.insertHistory(next, changes); err != nil {
 		return err
 	}
@@ -210,27 +213,6 @@ func (t *tx) leaseAfterSave(o deployment.SaveOptions) (set string, args []any) {
 	default:
 		return "", nil
 	}
-}
-
-// recordDeployed records what is deployed in an environment, if that is this deployment from now on.
-func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
-	if next.State != deployment.Succeeded || old.state == deployment.Succeeded || pipelineID(next) == "" {
-		return nil
-	}
-
-	_, err := t.exec(`
-		INSERT INTO deployed (repository_id, environment_key, deployment_id, sha)
-		VALUES ($1, $2, $3, $4)
-		ON CONFLICT (repository_id, environment_key) DO UPDATE SET
-			deployment_id = excluded.deployment_id,
-			sha = excluded.sha
-		WHERE deployed.deployment_id < excluded.deployment_id`,
-		next.Request.Repository.ID,
-		next.Request.EnvironmentKey(),
-		next.Request.ID,
-		next.Request.SHA,
-	)
-	return err
 }
 
 // hasStarted reports whether the deployment has a pipeline, or may have one. Back in the queue it

@@ -130,6 +130,6 @@ func deploymentParameters(in *incoming) []any {
 		nullTime(d.Due),
 		string(in.data),
 		d.Request.SHA,
-		flag(d.Target.LockTask != ""),
+		actOf(d.Target),
 	}
 }

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -82,6 +83,38 @@ func TestSystemdUnit_SameSecretsAsCommands(t *testing.T) {
 	}
 	if !strings.Contains(service, "serve --env-file /etc/seraph/seraph.env\n") {
 		t.Error("got no --env-file /etc/seraph/seraph.env in the unit")
+	}
+}
+
+// TestReload_ChecksTheRoutesOfTheService checks that a reload of the unit checks the file that the service reads, before
+// it sends the signal.
+func TestReload_ChecksTheRoutesOfTheService(t *testing.T) {
+	file := regexp.MustCompile(`(?m)^SERAPH_ROUTES_FILE=(.+)$`).FindStringSubmatch(read(t, "deploy/seraph.env"))
+	if file == nil {
+		t.Fatal("got no SERAPH_ROUTES_FILE in seraph.env")
+	}
+
+	var got []string
+	for _, line := range regexp.MustCompile(`(?m)^ExecReload=(.+)$`).FindAllStringSubmatch(read(t, "deploy/seraph.service"), -1) {
+		got = append(got, line[1])
+	}
+	want := []string{
+		"/usr/local/bin/seraph check --offline --routes " + file[1] + " --env-file /etc/seraph/seraph.env",
+		"/bin/kill -s HUP $MAINPID",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestReload_ComposeMountsTheFolder checks that the routes file is part of a folder that is mounted: the container would
+// keep the old content of a single file when another file takes its name.
+func TestReload_ComposeMountsTheFolder(t *testing.T) {
+	service := at(t, document(t, "deploy/compose.yaml"), "services", "seraph")
+	file, _ := at(t, service, "environment", "SERAPH_ROUTES_FILE").(string)
+	volumes, _ := at(t, service, "volumes").([]any)
+	if want := any("./routes:" + path.Dir(file) + ":ro"); !slices.Contains(volumes, want) {
+		t.Errorf("got volumes %v, want %s", volumes, want)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -63,6 +64,21 @@ var checkRuns = map[string]struct {
 		code:   0,
 		stdout: []string{"warning: ", "no parameter carries {{ .Key }}"},
 	},
+	"people whose ids are another's": {
+		env: map[string]string{"ROUTES": "people:\n  - {id: ALICE, login: alice}\n  - {id: ALICE0, login: erin}\n" +
+			"  - {id: BOB, login: carol}\nroutes: [{repository: acme/api, parameters: {seraph_key: '{{ .Key }}'}}]"},
+		code: 0,
+		stdout: []string{
+			"warning: people in line 3: GitHub shows no account with id ALICE0 (erin)",
+			"warning: people in line 4: the account with id BOB is called bob, not carol",
+		},
+	},
+	"token of a chat that nobody knows": {
+		env:    map[string]string{"API_TOKENS": "hubot:behalf=hubot-slack/T0ACME001:" + apiToken},
+		args:   []string{"--offline"},
+		code:   0,
+		stdout: []string{"warning: the token hubot of SERAPH_API_TOKENS may speak only for people of hubot-slack/T0ACME001"},
+	},
 	"everything wrong": {
 		env: map[string]string{
 			"GITHUB_WEBHOOK_SECRETS": "short",
@@ -102,7 +118,12 @@ func TestCheck_Findings(t *testing.T) {
 	h := newHarness(t, setup{routes: namedRoutes, ci: func(o *circleci.Options) { o.AnyProject = false }})
 	h.gh.AddRepository("acme/api")
 	project := h.ci.AddProject("gh/acme/api", "main")
-	fill := strings.NewReplacer("SLUG", project.Slug, "DEFINITION", project.DefinitionID)
+	fill := strings.NewReplacer(
+		"SLUG", project.Slug,
+		"DEFINITION", project.DefinitionID,
+		"ALICE", strconv.FormatInt(h.gh.AddUser("alice"), 10),
+		"BOB", strconv.FormatInt(h.gh.AddUser("bob"), 10),
+	)
 
 	for name, c := range checkRuns {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +137,7 @@ func TestCheck_Findings(t *testing.T) {
 				t.Errorf("exit code: got %d, want %d", code, c.code)
 			}
 			for _, part := range c.stdout {
-				if !contains(stdout, part) {
+				if part = fill.Replace(part); !contains(stdout, part) {
 					t.Errorf("standard output: got no %q:\n%s%s", part, stdout, stderr)
 				}
 			}

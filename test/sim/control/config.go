@@ -22,11 +22,13 @@ type Config struct {
 	CircleCIToken   string
 	Repositories    string // comma-separated; others are added by their first deployment
 	AppProjects     []appProject
-	Step            time.Duration // time between the stages of a CircleCI scenario
-	Enterprise      bool          // be a GitHub Enterprise Server: API below /api/v3, no rate limits
+	People          map[string]int64 // ids by login; others are added when they do something
+	Step            time.Duration    // time between the stages of a CircleCI scenario
+	Enterprise      bool             // be a GitHub Enterprise Server: API below /api/v3, no rate limits
 	ListScenarios   bool
 
-	appProjects string // the flag that becomes AppProjects
+	appProjects string // the flags that become AppProjects and People
+	people      string
 }
 
 // setting is one flag that can also be set with an environment variable.
@@ -88,6 +90,7 @@ func (c *Config) settings() []setting {
 			usage:    "projects of CircleCI's GitHub App, SLUG=OWNER/NAME@DEFINITION, comma-separated",
 			target:   &c.appProjects,
 		},
+		{name: "people", fallback: "alice=583231,bob=583232", usage: "people at GitHub, LOGIN=ID, …", target: &c.people},
 	}
 }
 
@@ -136,6 +139,12 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (Config, er
 		return c, err
 	}
 
-	c.AppProjects = projects
+	people, err := parsePeople(c.people)
+	if err != nil {
+		fmt.Fprintln(out, err) // the same
+		return c, err
+	}
+
+	c.AppProjects, c.People = projects, people
 	return c, nil
 }

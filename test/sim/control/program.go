@@ -53,6 +53,10 @@ func serve(ctx context.Context, config Config, out io.Writer) error {
 		}
 	}
 
+	for login, id := range config.People {
+		gh.AddUserWithID(login, id)
+	}
+
 	ci, err := startCircleCI(config, gh)
 	if err != nil {
 		return err

@@ -31,6 +31,7 @@ func TestRun_ExitsWithoutServing(t *testing.T) {
 			code: 2,
 			says: "is not SLUG=OWNER/NAME@DEFINITION",
 		},
+		"bad person": {args: []string{"-people", "alice=x"}, code: 2, says: "is not LOGIN=ID"},
 	}
 
 	for name, c := range cases {

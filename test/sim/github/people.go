@@ -15,6 +15,13 @@ func (s *Server) AddUser(login string) int64 {
 	return s.account(login).ID
 }
 
+// AddUserWithID adds a user with an id of the caller's choice.
+func (s *Server) AddUserWithID(login string, id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accounts[strings.ToLower(login)] = wire.Account{ID: id, Login: login, Type: "User"}
+}
+
 // RenameUser gives a user another login. The id, roles, memberships and deployments stay. AddUser
 // can give the old login to somebody else.
 func (s *Server) RenameUser(login, newLogin string) {

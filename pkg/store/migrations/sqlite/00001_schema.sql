@@ -22,7 +22,7 @@ CREATE INDEX deliveries_ignored ON deliveries (received_at) WHERE ignored <> '' 
 -- One row for each accepted deployment. data is the deployment as JSON; the other columns are what is searched, and what
 -- only the store writes:
 --   nudges       how often something woke the row; a write that is based on an older number leaves the row due
---   is_act       1 for a task that locks or unlocks, and starts no pipeline
+--   is_act       1 for a task that locks or unlocks, and starts no pipeline; 2 for an operation, whose pipeline deploys nothing
 --   admitted     1 once the rules have found no reason to reject it
 --   waits_project
 --                1 while it waits for another trigger in its CircleCI project
@@ -169,6 +169,24 @@ CREATE TABLE deployed (
     PRIMARY KEY (repository_id, environment_key)
 ) WITHOUT ROWID;
 CREATE INDEX deployed_environment ON deployed (environment_key, repository_id);
+
+-- The commits that succeeded in each environment, each by its newest deployment: to what one can roll back. They stay when the
+-- deployment is pruned, and so does the body of the delivery. bad_at is set when one was rolled back from, bad_by is who
+-- did, as JSON.
+CREATE TABLE successes (
+    repository_id   INTEGER NOT NULL,
+    environment_key TEXT NOT NULL,
+    sha             TEXT NOT NULL,
+    deployment_id   INTEGER NOT NULL,
+    ref             TEXT NOT NULL,
+    task            TEXT NOT NULL,
+    delivery        TEXT NOT NULL,
+    ended_at        INTEGER NOT NULL,
+    bad_at          INTEGER,
+    bad_by          TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (repository_id, environment_key, sha)
+);
+CREATE INDEX successes_delivery ON successes (delivery);
 
 -- The ids of deployments that were deleted, so that none of them is accepted again.
 CREATE TABLE pruned (

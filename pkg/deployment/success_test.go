@@ -1,0 +1,80 @@
+package deployment
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestRollbackTarget(t *testing.T) {
+	success := func(id int64, digit string) Success {
+		return Success{DeploymentID: id, SHA: strings.Repeat(digit, 40)}
+	}
+	bad := func(s Success) Success {
+		s.BadSince = time.Unix(1, 0)
+		return s
+	}
+
+	for _, test := range []struct {
+		name      string
+		successes []Success
+		to        string
+		want      int64
+		problem   string
+	}{
+		{name: "nothing", problem: "there is nothing to go back to: nothing has been deployed there"},
+		{
+			name:      "only one",
+			successes: []Success{success(3, "a")},
+			problem:   "there is nothing to go back to: no commit but aaaaaaa (#3) has succeeded there",
+		},
+		{name: "the one before", successes: []Success{success(3, "a"), success(2, "b"), success(1, "c")}, want: 2},
+		{name: "not a bad one", successes: []Success{success(3, "a"), bad(success(2, "b")), success(1, "c")}, want: 1},
+		{
+			name:      "only bad ones",
+			successes: []Success{success(3, "a"), bad(success(2, "b"))},
+			problem: "there is nothing to go back to: everything before aaaaaaa (#3) was rolled back from; " +
+				"name one to deploy it again",
+		},
+		{name: "by id", successes: []Success{success(3, "a"), success(2, "b"), success(1, "c")}, to: "#1", want: 1},
+		{name: "a bad one by id", successes: []Success{success(3, "a"), bad(success(2, "b"))}, to: "2", want: 2},
+		{
+			name:      "by commit",
+			successes: []Success{success(3, "a"), success(2, "b"), success(1, "c")},
+			to:        "CCCCCCC",
+			want:      1,
+		},
+		{
+			name:      "too few digits",
+			successes: []Success{success(3, "a"), success(2, "b")},
+			to:        "bbbbbb",
+			problem:   "bbbbbb is none of the successes that are kept: bbbbbbb (#2)",
+		},
+		{
+			name:      "what runs",
+			successes: []Success{success(3, "a"), success(2, "b")},
+			to:        "#3",
+			problem:   "aaaaaaa (#3) is what runs there",
+		},
+		{
+			name:      "unknown",
+			successes: []Success{success(9, "a"), success(8, "1"), success(7, "2"), success(6, "3"), success(5, "4"), success(4, "5"), success(3, "6")},
+			to:        "#77",
+			problem: "#77 is none of the successes that are kept: 1111111 (#8), 2222222 (#7), 3333333 (#6), " +
+				"4444444 (#5), 5555555 (#4) and 1 more",
+		},
+		{
+			name:      "an id that begins a commit, too",
+			successes: []Success{success(9, "a"), success(1111111, "b"), success(2, "1")},
+			to:        "1111111",
+			problem:   "1111111 may be any of bbbbbbb (#1111111), 1111111 (#2)",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, problem := RollbackTarget(test.successes, test.to)
+			if got.DeploymentID != test.want || problem != test.problem {
+				t.Errorf("got %d %q, want %d %q", got.DeploymentID, problem, test.want, test.problem)
+			}
+		})
+	}
+}

@@ -1,0 +1,54 @@
+package intent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/webhook"
+)
+
+// SuccessStore keeps what has been deployed.
+type SuccessStore interface {
+	Successes(ctx context.Context, repositoryID int64, environmentKey string) ([]deployment.Success, error)
+	// DeliveryBody returns deployment.ErrNotFound if the body is not there.
+	DeliveryBody(ctx context.Context, guid string) ([]byte, error)
+}
+
+// Shower shows a deployment as GitHub has it.
+type Shower interface {
+	Deployment(ctx context.Context, of deployment.Request) (deployment.Request, error)
+}
+
+// History reads what has been deployed, with the payloads.
+type History struct {
+	SuccessStore
+	GitHub Shower
+}
+
+// Payload reads the payload of a success from the stored delivery, or, where its body is not there, from
+// GitHub.
+func (h History) Payload(
+	ctx context.Context,
+	in deployment.Source,
+	s deployment.Success,
+) (json.RawMessage, error) {
+	body, err := h.DeliveryBody(ctx, s.Delivery)
+	if err == nil {
+		request, _, err := webhook.ParseDeployment(body)
+		if err == nil && request.ID == s.DeploymentID {
+			return request.Payload, nil
+		}
+	} else if !errors.Is(err, deployment.ErrNotFound) {
+		return nil, fmt.Errorf("read delivery %s: %w", s.Delivery, err)
+	}
+
+	shown, err := h.GitHub.Deployment(ctx, deployment.Request{
+		ID:           s.DeploymentID,
+		Repository:   in.Repository,
+		Installation: in.Installation,
+	})
+	return shown.Payload, err
+}

@@ -1,0 +1,139 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/seraph-deploy/seraph/test/sim/github"
+)
+
+// rollback asks for a way back through the chat and returns the answer.
+func (h *harness) rollback(login, repository, more string, code int, about string) ordered {
+	h.t.Helper()
+	body := fmt.Sprintf(`{"actor":{"id":%d,"login":%q},"repository":%q,"environment":"production"%s}`,
+		h.gh.AddUser(login), login, repository, more)
+	answer := h.expectAPI("POST", "/rollbacks", chatToken, body, code, about)
+
+	var o ordered
+	if code == http.StatusCreated && !h.t.Failed() {
+		decode(h.t, []byte(answer), &o)
+	}
+	return o
+}
+
+// orderMain has the head of main deployed and waits for its success.
+func (h *harness) orderMain(repository, host string) github.Deployment {
+	h.t.Helper()
+	more := fmt.Sprintf(`,"payload":{"scenario":"success","host":%q}`, host)
+	o := h.order("", h.orderBody("alice", repository, more), http.StatusCreated)
+	d := h.created(o.Deployment.ID)
+	h.expectEnd(d, "success", "")
+	return d
+}
+
+// deployedSHA returns the commit that the pipeline of a deployment was told to deploy.
+func (h *harness) deployedSHA(d github.Deployment) string {
+	h.t.Helper()
+	p := h.waitPipeline(d)
+	return fmt.Sprint(p.Parameters["deploy_sha"])
+}
+
+// TestRollback checks the way back: to the success before, with its payload, by whoever asks; and never to
+// what was rolled back from.
+func TestRollback(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, orderSetup(asApp(t))).start()
+	const repository = "acme/api"
+	first := h.orderMain(repository, "one")
+	h.gh.Push(repository, "main", "")
+	second := h.orderMain(repository, "two")
+	h.gh.Push(repository, "main", "")
+	third := h.orderMain(repository, "three")
+
+	h.rollback("bob", repository, fmt.Sprintf(`,"current":%d`, second.ID), http.StatusConflict, `"code":"moved"`)
+	o := h.rollback("bob", repository, fmt.Sprintf(`,"current":%d,"reason":"errors"`, third.ID), http.StatusCreated, "")
+	back := h.created(o.Deployment.ID)
+	h.expectEnd(back, "success", "")
+	if back.SHA != second.SHA || !strings.Contains(string(back.Payload), `"host":"two"`) {
+		t.Errorf("got %s with payload %s, want %s with that of #%d", back.SHA, back.Payload, second.SHA, second.ID)
+	}
+	if want := "Roll back to " + second.SHA[:7] + " by bob via chat: errors"; back.Description != want {
+		t.Errorf("got description %q, want %q", back.Description, want)
+	}
+	if o.Deployment.Requester.Login != "bob" || h.deployedSHA(back) != second.SHA {
+		t.Errorf("got %s deployed for %s, want %s for bob", h.deployedSHA(back), o.Deployment.Requester.Login, second.SHA)
+	}
+
+	// Back again leads further back, and never to what was left.
+	again := h.created(h.rollback("bob", repository, "", http.StatusCreated, "").Deployment.ID)
+	h.expectEnd(again, "success", "")
+	if again.SHA != first.SHA {
+		t.Errorf("second way back: got %s, want %s", again.SHA, first.SHA)
+	}
+	h.rollback("bob", repository, "", http.StatusConflict, `"code":"no_target"`)
+
+	// What is named is deployed, and what succeeds again is good again.
+	named := h.created(h.rollback("bob", repository, `,"to":"`+third.SHA[:10]+`"`, http.StatusCreated, "").Deployment.ID)
+	h.expectEnd(named, "success", "")
+	if named.SHA != third.SHA {
+		t.Errorf("named: got %s, want %s", named.SHA, third.SHA)
+	}
+	h.rollback("bob", repository, "", http.StatusConflict, `"code":"no_target"`)
+	byHand := h.orderBody("alice", repository, `,"ref":"`+first.SHA+`","payload":{"scenario":"success"}`)
+	h.expectEnd(h.created(h.order("", byHand, http.StatusCreated).Deployment.ID), "success", "")
+	last := h.created(h.rollback("bob", repository, "", http.StatusCreated, third.SHA).Deployment.ID)
+	h.expectEnd(last, "success", "")
+}
+
+// TestRollback_SupersedesOlder checks that a deployment that waits when somebody rolls back does not undo the
+// way back afterwards, and that approvals hold for the way back as well.
+func TestRollback_SupersedesOlder(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, orderSetup(asApp(t))).start()
+	const repository = "acme/reviewed"
+	approve := func(d github.Deployment) {
+		t.Helper()
+		h.expectAPI("POST", fmt.Sprintf("/deployments/%d/approve", d.ID), chatToken, h.actorBody("carol"), http.StatusOK, "")
+	}
+	deploy := func(host string) github.Deployment {
+		t.Helper()
+		more := fmt.Sprintf(`,"payload":{"scenario":"success","host":%q}`, host)
+		return h.created(h.order("", h.orderBody("alice", repository, more), http.StatusCreated).Deployment.ID)
+	}
+
+	for _, host := range []string{"one", "two"} {
+		d := deploy(host)
+		approve(d)
+		h.expectEnd(d, "success", "")
+		h.gh.Push(repository, "main", "")
+	}
+
+	waits := deploy("three")
+	back := h.created(h.rollback("bob", repository, "", http.StatusCreated, "").Deployment.ID)
+	h.expectEnd(waits, "error", fmt.Sprintf("superseded by #%d", back.ID))
+	h.expectWaiting(back, "1 approval")
+	h.rollback("mallory", repository, "", http.StatusConflict, `"code":"rejected"`)
+
+	approve(back)
+	h.expectEnd(back, "success", "")
+	if got := len(h.pipelines(waits)); got != 0 {
+		t.Errorf("got %d pipelines of what was superseded, want none", got)
+	}
+}
+
+// TestRollback_RouteBuildsRef checks that a route that builds the requester's ref says why it cannot roll back.
+func TestRollback_RouteBuildsRef(t *testing.T) {
+	t.Parallel()
+	s := orderSetup(asApp(t))
+	s.routes = strings.ReplaceAll(orderRoutes, "circleci: {branch: main}", "circleci: {revision: note}")
+	h := newHarness(t, s).start()
+	h.orderMain("acme/api", "one")
+	h.gh.Push("acme/api", "main", "")
+	h.orderMain("acme/api", "two")
+	h.rollback("bob", "acme/api", "", http.StatusUnprocessableEntity, "circleci.branch")
+	if got := len(h.gh.Deployments()); got != 2 {
+		t.Errorf("got %d deployments at GitHub, want 2", got)
+	}
+}
