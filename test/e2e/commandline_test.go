@@ -67,6 +67,27 @@ func TestCommandLine_Deploys(t *testing.T) {
 	}
 }
 
+// TestCommandLine_RollsBack checks that a person goes back to what ran before, and is told where there is no way.
+func TestCommandLine_RollsBack(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, orderSetup(setup{})).start()
+	h.gh.AddRepository("acme/api")
+	me := h.at(managerToken)
+	me.types("rollback acme/api production", 1, "Seraph answered 4")
+
+	before := h.gh.Push("acme/api", "main", "")
+	me.types("deploy acme/api@main production -f scenario=success --watch", 0, "succeeded")
+	after := h.gh.Push("acme/api", "main", "")
+	me.types("deploy acme/api@main production -f scenario=success --watch", 0, "succeeded")
+	me.types("status acme/api production --output json", 0, after)
+
+	me.types("rollback acme/api production --reason errors --watch", 0, before[:7], "succeeded")
+	me.types("status acme/api production --output json", 0, before)
+	for _, d := range h.gh.Deployments() {
+		h.waitStatus(d, "success")
+	}
+}
+
 // TestCommandLine_Controls checks what a person does about a deployment that waits, and about locks.
 func TestCommandLine_Controls(t *testing.T) {
 	t.Parallel()
