@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ func commandLines(text string) []string {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(comment.ReplaceAllString(strings.TrimSpace(line), ""))
 		line = strings.TrimSuffix(strings.TrimPrefix(line, "source <("), ")")
+		line = strings.TrimPrefix(line, "bin/") // where make has built it
 		if rest, ok := strings.CutPrefix(line, "seraph "); ok {
 			rest, _, _ = strings.Cut(rest, " | ")
 			rest, _, _ = strings.Cut(rest, " > ")
@@ -61,10 +63,18 @@ func TestDocs_CommandLines(t *testing.T) {
 		}
 	}
 
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	pages := map[string]string{"README.md": string(readme)}
 	for _, topic := range docs.Topics() {
-		page, _ := docs.Page(topic)
+		pages["deploy/docs/"+topic+".md"], _ = docs.Page(topic)
+	}
+	for name, page := range pages {
 		for _, block := range shellBlock.FindAllStringSubmatch(page, -1) {
-			check("deploy/docs/"+topic+".md", block[1])
+			check(name, block[1])
 		}
 	}
 

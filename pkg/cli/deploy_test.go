@@ -279,6 +279,7 @@ func TestDeploy_Usage(t *testing.T) {
 		{name: "no id", args: []string{"watch", "abc"}, want: `"abc" is no id of a deployment`},
 		{name: "lock without a reason", args: []string{"lock", "acme/api", "production"}, want: "lock needs --reason"},
 		{name: "bad output", args: []string{"list", "-o", "xml"}, want: "--output must be table or json"},
+		{name: "ignored in a state", args: []string{"list", "--ignored", "--state", "held"}, want: "goes with neither"},
 		{name: "bad limit", args: []string{"list", "--limit", "0"}, want: "--limit must be a number from 1 to 200"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

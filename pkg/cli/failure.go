@@ -99,6 +99,10 @@ func (s *session) hintAboutAnswer(answered *client.Error) string {
 		return "Seraph never redirects: write the address that it answers at itself, https instead of http perhaps; " + from
 	case answered.Status == http.StatusNotFound && noPath:
 		return "what answers is not Seraph, or is older than this program; " + from
+	case strings.HasPrefix(answered.Message, "no deployment has this id"):
+		return "if GitHub shows it, `seraph list --ignored` may say why Seraph does not run it"
+	case strings.Contains(answered.Message, "with the scope behalf must name"):
+		return "a token with the scope behalf is for chat bots: use one with the scope deploy; " + from
 	case answered.Code == "":
 		return "what answers is not Seraph but something before it; " + from
 	case answered.Status == http.StatusServiceUnavailable || answered.Status == http.StatusTooManyRequests:

@@ -45,6 +45,15 @@ func TestFailures(t *testing.T) {
 			want:    "this needs deploy\n`seraph whoami` says what your token may do",
 		},
 		{
+			name: "token of a bot",
+			args: []string{"approve", "42"},
+			answers: map[string][]answer{"POST /api/v1/deployments/42/approve": {{
+				status: 400,
+				body:   errorJSON("bad_request", `a token with the scope behalf must name the person in "actor"`),
+			}}},
+			want: "is for chat bots: use one with the scope deploy",
+		},
+		{
 			name:    "API is off",
 			answers: list(404, errorJSON("not_found", "the API is off: set SERAPH_API_TOKENS")),
 			want:    "the API is off: set SERAPH_API_TOKENS",

@@ -44,6 +44,33 @@ func TestTables(t *testing.T) {
 			stderr:  "no deployment yet\n",
 		},
 		{
+			name:    "list with more",
+			args:    []string{"list"},
+			request: "GET /api/v1/deployments",
+			body:    `{"deployments":[` + waiting + `],"next_cursor":"abc"}`,
+			stdout: `ID  REPOSITORY  ENVIRONMENT  WHAT            BY     WHEN    STATE
+42  acme/api    production   main (11d6e37)  alice  1h ago  waiting  waits for 1 approval
+`,
+			stderr: "there are more: --limit, or --cursor abc\n",
+		},
+		{
+			name:    "list what is ignored",
+			args:    []string{"list", "--ignored"},
+			request: "GET /api/v1/deliveries",
+			body: `{"deliveries":[{"delivery":"guid-1","deployment":41,"repository":"acme/web","repository_id":8,` +
+				`"environment":"preview","reason":"no route matches","received_at":"2026-01-29T11:00:00Z"}]}`,
+			stdout: `ID  REPOSITORY  ENVIRONMENT  WHEN    WHY
+41  acme/web    preview      2d ago  no route matches
+`,
+		},
+		{
+			name:    "nothing is ignored",
+			args:    []string{"list", "--ignored"},
+			request: "GET /api/v1/deliveries",
+			body:    `{"deliveries":[]}`,
+			stderr:  "nothing was ignored in the last 7 days\n",
+		},
+		{
 			name:    "status",
 			args:    []string{"status"},
 			request: "GET /api/v1/environments",

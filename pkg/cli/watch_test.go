@@ -183,7 +183,8 @@ func TestWatch_Unknown(t *testing.T) {
 		showRequest: {{status: 404, body: errorJSON("not_found", "no deployment has this id; use GitHub's deployment id")}},
 	})
 	newTerminal(t, s.server.URL).expect(t, ExitFailed, "",
-		"Seraph answered 404: no deployment has this id; use GitHub's deployment id\n", "watch", "42")
+		"Seraph answered 404: no deployment has this id; use GitHub's deployment id\n"+
+			"if GitHub shows it, `seraph list --ignored` may say why Seraph does not run it\n", "watch", "42")
 }
 
 // TestWatch_LeavesItRunning wants that neither --timeout nor a signal cancels anything.
