@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/seraph-deploy/seraph/pkg/circleci"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
@@ -38,7 +40,7 @@ type clients struct {
 	close    func()
 }
 
-func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
+func newClients(cfg *config.Config, m *telemetry.Metrics, log zerolog.Logger) (*clients, error) {
 	const agent = "seraph"
 	githubHTTP := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
 	circleciHTTP := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
@@ -51,7 +53,9 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 		HTTP:            githubHTTP.Client(),
 		UserAgent:       agent,
 		WritesPerMinute: cfg.GitHub.WritesPerMinute,
+		Permissions:     tokenPermissions(cfg.Routes),
 		Now:             now,
+		Log:             log,
 	})
 	if err != nil {
 		return nil, err
@@ -75,7 +79,7 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 
 // wire creates the objects of the service, each from those that were created before it.
 func (a *App) wire() error {
-	c, err := newClients(a.cfg, a.metrics)
+	c, err := newClients(a.cfg, a.metrics, a.log)
 	if err != nil {
 		return err
 	}
@@ -102,6 +106,7 @@ func (a *App) wire() error {
 		Commits:      c.github,
 		Repositories: c.github,
 		Pins:         a.pins,
+		Jobs:         c.circleci,
 		Now:          now,
 		Log:          a.log,
 	}
@@ -180,6 +185,9 @@ func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) eng
 			TrustedSince: func() time.Time { return a.engine.TrustedSince() },
 			Log:          a.log,
 			Now:          now,
+		},
+		Readmit: func(ctx context.Context, shown deployment.Request) error {
+			return in.AcceptShown(ctx, shown, now())
 		},
 		Retain:         a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,

@@ -42,18 +42,15 @@ func (c *Client) CreateDeployment(
 	}
 
 	var created json.RawMessage
-	err = c.call(withSendBefore(ctx, sendBefore), opCreate, func(ctx context.Context) (err error) {
+	err = c.send(withSendBefore(ctx, sendBefore), opCreate, func(ctx context.Context) (err error) {
 		created, err = postDeployment(ctx, acct.api, src.Repository, wanted)
 		return err
 	})
 	if err != nil {
 		c.noteAuthFailure(err, src.Repository, acct)
 
-		var failed *Error
-		if errors.As(err, &failed) && failed.Kind == KindLimited {
-			acct.pace.pause(c.options.Now(), failed.RetryAfter)
-		}
-
+		acct.pace.heed(err, c.options.Now())
+		acct.limit.note(err, c.options.Now(), longestForReads(err))
 		return failedCreate(err)
 	}
 

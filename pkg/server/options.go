@@ -67,8 +67,8 @@ type Options struct {
 	Now func() time.Time
 	// Observe counts one webhook. All three labels come from closed sets.
 	Observe func(source, event, result string)
-	// ObserveRefused counts one request to the API that was refused because its token is unknown or may
-	// not do this. The code is from a closed set.
+	// ObserveRefused counts one request to the API that was refused because its token is unknown, may not
+	// do this or has sent too many. The code is from a closed set.
 	ObserveRefused func(code string)
 	// CircleCIURL returns the page of a deployment's pipeline. It is called only for a deployment
 	// that has one.

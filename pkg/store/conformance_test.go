@@ -18,6 +18,7 @@ func testConformance(t *testing.T, open opener) {
 		"Redeliver and Redelivered":                   testRedeliver,
 		"Save of a stale version changes nothing":     testSaveStale,
 		"Save keeps the order of an environment":      testSaveOrder,
+		"Save gives up the id of a forged deployment": testSaveDisowned,
 		"Save allows one trigger in flight a project": testSaveOneTriggerPerProject,
 		"Save forgets a start that was proven absent": testSaveAbsentHasNotStarted,
 		"Save claims a pipeline for one row":          testSaveOnePipeline,

@@ -96,6 +96,11 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 	if err := t.saveProject(next.Target, changes.Project); err != nil {
 		return err
 	}
+	if changes.Disowned {
+		if err := t.disown(next.Row); err != nil {
+			return err
+		}
+	}
 
 	t.acts = append(t.acts, changes.Audit...)
 	return t.wakeNext(old, next)
@@ -200,6 +205,24 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 
 	t.wake(advanceTask(next.Row), due)
 	return nil
+}
+
+// disown gives up the GitHub id of a row, so that the deployment that has the id is no duplicate, and its unsent
+// reports, which would be written to that deployment. The row keeps the id in its data, to be shown.
+func (t *tx) disown(row int64) error {
+	_, err := t.exec(
+		`UPDATE reports SET fate = $2 WHERE row_id = $1 AND fate IN ($3, $4)`,
+		row,
+		string(deployment.ReportSuperseded),
+		string(deployment.ReportPending),
+		string(deployment.ReportUnknown),
+	)
+	if err != nil {
+		return err
+	}
+
+	_, err = t.exec(`UPDATE deployments SET deployment_id = -row_id, report_due_at = NULL WHERE row_id = $1`, row)
+	return err
 }
 
 // leaseAfterSave gives the part of updateRow's statement that ends or extends the row's lease, and its

@@ -30,6 +30,20 @@ routes:
       deployment_id: {value: "{{ .ID }}", type: integer} # identifies the deployment of a trigger
 `
 
+// ruledRoutes has the rules of a route to production: people, refs and checks. The configuration is read from
+// the ref that was asked for, so that the ref is looked up before the trigger.
+const ruledRoutes = `
+routes:
+  - repository: acme/*
+    allow: {users: [octocat], permission: write}
+    refs: [main]
+    checks: [build]
+    parameters:
+      seraph_key: "{{ .Key }}"
+      deploy_sha: "{{ .SHA }}"
+      deployment_id: {value: "{{ .ID }}", type: integer}
+`
+
 // harness runs the program between the simulated GitHub and CircleCI.
 type harness struct {
 	*process
@@ -37,6 +51,8 @@ type harness struct {
 	circleci *circleci.Server
 	recorder *recorder
 	created  int // prepared deliveries, so that each has an environment of its own
+
+	revision func(project, branch string) string // commit that CircleCI builds
 }
 
 // database creates an empty database and returns its URL.
@@ -59,6 +75,7 @@ func newHarness(b *testing.B, in database, env ...string) *harness {
 	build(b)
 
 	h := &harness{process: newProcess(b, binary, "serve"), recorder: newRecorder()}
+	h.revision = func(_, branch string) string { return circleci.RevisionOf(branch) }
 	h.github = github.New(github.Options{
 		WebhookURL:    "http://" + h.addr + "/webhooks/github",
 		WebhookSecret: hookSecret,
@@ -69,6 +86,7 @@ func newHarness(b *testing.B, in database, env ...string) *harness {
 		AnyProject:    true,
 		AnyBranch:     true,
 		Step:          100 * time.Millisecond,
+		Revision:      func(project, branch string) string { return h.revision(project, branch) },
 		Plan:          h.recorder,
 		WebhookURL:    "http://" + h.addr + "/webhooks/circleci",
 		WebhookSecret: ciSecret,

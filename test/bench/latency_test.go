@@ -1,8 +1,11 @@
 package bench
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
 // BenchmarkWebhookToTrigger measures the time from the creation of a deployment at GitHub to its trigger
@@ -26,6 +29,44 @@ func webhookToTrigger(b *testing.B, in database) {
 	p50, p99 := percentile(times, 0.5), percentile(times, 0.99)
 	b.Logf("from webhook to trigger: p50 %.1f ms (bar 5: %s), p99 %.1f ms (bar 25: %s)",
 		p50, verdict(p50 <= 5), p99, verdict(p99 <= 25))
+}
+
+// BenchmarkWebhookToTriggerWithRules measures the same on a route with allow, refs and checks, and a GitHub
+// that answers at once. GitHub is asked for the deployment, the requester, their permission, statuses, check
+// runs and the ref.
+func BenchmarkWebhookToTriggerWithRules(b *testing.B) { onBoth(b, webhookToTriggerWithRules) }
+
+func webhookToTriggerWithRules(b *testing.B, in database) {
+	const n = 200
+	var times []time.Duration
+	for range b.N {
+		h := newHarness(b, in, "SERAPH_ROUTES="+ruledRoutes)
+		h.revision = func(project, branch string) string {
+			sha, _ := h.github.Head(strings.TrimPrefix(project, "gh/"), branch)
+			return sha
+		}
+		for i := range n {
+			h.github.AddRepository(repository(i))
+			h.github.SetRole(repository(i), "octocat", "write")
+			h.github.AddCheck(github.Commit(repository(i), "main"), github.CheckRun{Name: "build"})
+		}
+
+		h.start(b)
+		h.deploy(b, n, 20)
+		for _, d := range h.github.Deployments() {
+			times = append(times, h.recorder.triggeredAt(d.ID).Sub(d.At))
+		}
+
+		calls := h.github.Calls()
+		if calls[github.OpGetRef] < n || calls[github.OpGetDeployment] < n || calls[github.OpCheckRuns] < n {
+			b.Fatalf("got calls %v, want every deployment compared, its checks and its ref read", calls)
+		}
+		h.stop(b)
+	}
+
+	reportTimes(b, times)
+	p50, p99 := percentile(times, 0.5), percentile(times, 0.99)
+	b.Logf("from webhook to trigger with rules: p50 %.1f ms, p99 %.1f ms (bar 40: %s)", p50, p99, verdict(p99 <= 40))
 }
 
 // BenchmarkEndToStatus measures the time from the end of a pipeline to the final status at GitHub: with

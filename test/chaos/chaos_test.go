@@ -48,6 +48,7 @@ func (h *harness) finish(t *testing.T) {
 	}
 
 	h.stopCallFaults()
+	h.following.Wait()
 	began := time.Now()
 	h.freezing.Wait()
 	h.restart(t)

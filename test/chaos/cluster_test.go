@@ -41,9 +41,17 @@ func newCluster(t *testing.T, s settings) *cluster {
 		c.url = "sqlite:" + filepath.Join(folder, "seraph.db")
 	}
 
-	binary := build(t)
+	var flags []string
+	if s.large {
+		flags = append(flags, "-overlay="+writeOverlay(t))
+	}
+	binary := build(t, flags...)
 	for i := range size {
-		c.processes = append(c.processes, newProcess(t, fmt.Sprint("seraph-", i), binary))
+		p := newProcess(t, fmt.Sprint("seraph-", i), binary)
+		if s.large {
+			p.newClock(t)
+		}
+		c.processes = append(c.processes, p)
 	}
 
 	c.address = (&proxy{processes: c.processes}).listen(t)

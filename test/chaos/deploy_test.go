@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,9 @@ func (h *harness) warmUp(t *testing.T) {
 	for i, name := range h.repositories {
 		h.create(t, name, environments[0], h.rng(streamDeployment+i))
 	}
+	for i, r := range h.ruled {
+		h.createRuled(t, r, warmUpIndex+i, noTrouble, h.rng(streamDeployment+warmUpIndex+i))
+	}
 	h.waitEnded(t.Context())
 }
 
@@ -31,10 +35,10 @@ func (h *harness) warmUp(t *testing.T) {
 // restored backup does not contain are replaced by others.
 func (h *harness) deployAll(t *testing.T) {
 	gap := h.faultPeriod * 3 / 4 / time.Duration(h.deployments)
-	created := len(h.repositories)
+	created := len(h.repositories) + len(h.ruled)
 	for i := created; t.Context().Err() == nil; i++ {
 		h.quiet.RLock()
-		enough := created >= h.deployments+len(h.restored.forgotten)
+		enough := created >= h.deployments+h.restored.forgottenCount()
 		switch {
 		case enough:
 		case h.large && h.restoreDone.Load() && i%burstEvery == 0:
@@ -55,6 +59,12 @@ func (h *harness) deployAll(t *testing.T) {
 // deploy creates one deployment, or sometimes two of one project at once, and returns how many.
 func (h *harness) deploy(t *testing.T, i int) int {
 	rng := h.rng(streamDeployment + i)
+	if rng.IntN(ruledEvery) == 0 {
+		h.treatWebhook(rng)
+		h.deployRuled(t, i, rng)
+		return 1
+	}
+
 	name, env := h.repositories[rng.IntN(len(h.repositories))], rng.IntN(len(environments))
 	if withoutKey(name) && !h.restoreDone.Load() {
 		name = "acme/left" // without a key its pipelines cannot be assigned after the restore
@@ -138,14 +148,37 @@ func (h *harness) redeliver(t *testing.T) {
 	}
 }
 
+// oddText returns, as JSON, a text that people can see, or one that has a NUL and a byte order mark.
+func oddText(rng *rand.Rand) string {
+	if rng.IntN(4) > 0 {
+		return "as usual"
+	}
+	return "\ufeffodd \\u0000 text"
+}
+
 func (h *harness) create(t *testing.T, repository, environment string, rng *rand.Rand) {
-	payload := fmt.Sprintf(`{"scenario":%q}`, scenarios[rng.IntN(len(scenarios))])
-	_, err := h.github.CreateDeployment(repository, github.NewDeployment{
-		Ref:         "main",
+	h.createAs(t, mayDeploy, repository, environment, "main", rng)
+}
+
+func (h *harness) createAs(
+	t *testing.T,
+	creator, repository, environment, ref string,
+	rng *rand.Rand,
+) (id int64) {
+	scenario := scenarios[rng.IntN(len(scenarios))]
+	if scenario == "odd-error" && !h.restoreDone.Load() {
+		scenario = "odd-name" // a pipeline that did not compile shows no key, so the restored database cannot assign it
+	}
+	payload := fmt.Sprintf(`{"scenario":%q,"note":"%s"}`, scenario, oddText(rng))
+	d, err := h.github.CreateDeployment(repository, github.NewDeployment{
+		Ref:         ref,
 		Environment: environment,
 		Payload:     json.RawMessage(payload),
+		Creator:     creator,
+		Description: strings.ReplaceAll(oddText(rng), `\u0000`, "\x00"),
 	})
 	if err != nil {
 		t.Errorf("create deployment of %s: %v", repository, err)
 	}
+	return d.ID
 }

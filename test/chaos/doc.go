@@ -6,6 +6,11 @@
 // SERAPH_CHAOS_DURATION starts a large run, on the database that SERAPH_CHAOS_DATABASE names.
 // SERAPH_CHAOS_SEED sets the seed; without it every run has the same one.
 //
+// A third of the deployments is on routes with rules, and is attacked: people push while it waits, strangers
+// deploy, and somebody forges events with the right secret. Nothing may run there that was not judged.
+//
 // The small run has everything that the large run has, except what takes long or needs privileges: a
-// freeze of two minutes, a full disk (needs a mount), and an old backup that replaces the live database.
+// freeze of two minutes, a full disk (needs a mount), an old backup that replaces the live database, a
+// standby without the last second that takes over from it (PostgreSQL), and clocks that step and stand still
+// (the program is built with another time.Now).
 package chaos

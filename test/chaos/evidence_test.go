@@ -42,7 +42,7 @@ func formatID(id int64) string { return strconv.FormatInt(id, 10) }
 // openDeployments returns the deployments that still need a final status.
 func (h *harness) openDeployments() []github.Deployment {
 	return slices.DeleteFunc(h.github.Deployments(), func(d github.Deployment) bool {
-		return ended(d) || h.restored.forgotten[d.ID]
+		return ended(d) || h.restored.forgot(d.ID) || d.Environment == unrouted
 	})
 }
 
@@ -131,8 +131,8 @@ func (h *harness) correctClock(p circleci.Pipeline) circleci.Pipeline {
 func (h *harness) describe(e *evidence) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  created %s, accepted by webhook: %s", formatTime(e.At), formatTime(e.accepted))
-	if r := h.restored; !r.up.IsZero() {
-		fmt.Fprintf(&b, "; backup %s, down %s, up %s, forgotten %v, rolled back %v",
+	for _, r := range h.restored {
+		fmt.Fprintf(&b, "; copied %s, down %s, up %s, forgotten %v, rolled back %v",
 			formatTime(r.copied), formatTime(r.down), formatTime(r.up), r.forgotten[e.ID], r.rolledBack[e.ID])
 	}
 

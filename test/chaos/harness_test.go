@@ -50,6 +50,10 @@ func (h *harness) routes() string {
 		}
 	}
 
+	for _, r := range h.ruled {
+		text.WriteString(r.route())
+	}
+
 	return text.String()
 }
 
@@ -73,8 +77,16 @@ type harness struct {
 	clockSkew    time.Duration // CircleCI's clock
 	unrelatedIDs []string      // pipelines that are not of a deployment
 
+	ruled     []ruledRepository
+	judged    judged
+	reads     *refRecorder
+	forged    forgery
+	following sync.WaitGroup // what happens some time after a deployment was created
+
 	quiet       sync.RWMutex // locked while no deployment may be created and no process killed
-	restored    restoration
+	backup      *restoration
+	putBackup   func()
+	restored    restorations
 	restoreDone atomic.Bool // or this run has no restore
 }
 
@@ -94,9 +106,13 @@ func newHarness(t *testing.T, s settings) *harness {
 		h.repositories = append(h.repositories, fmt.Sprint(keyless, i))
 	}
 
+	h.ruled = ruledRepositories(s.ruled)
+	h.judged.byID, h.judged.mains = map[int64]*ruledDeployment{}, map[string][]string{}
+
 	h.restoreDone.Store(!s.large)
 	h.clockSkew = interval{-10 * time.Minute, 10 * time.Minute}.pick(s.rng(streamClock)).Round(time.Second)
 	h.triggers = &triggerRecorder{Plan: h.plans[atCircleCI]}
+	h.reads = &refRecorder{Plan: h.plans[atGitHub], heads: map[string][]read{}}
 	h.simulate(t)
 	h.configure(append([]string{
 		"SERAPH_ROUTES=" + h.routes(),
@@ -121,7 +137,7 @@ func (h *harness) simulate(t *testing.T) {
 	h.github = github.New(github.Options{
 		WebhookURL:    h.address + "/webhooks/github",
 		WebhookSecret: hookSecret,
-		Plan:          h.plans[atGitHub],
+		Plan:          h.reads,
 	})
 
 	h.circleci = circleci.New(circleci.Options{
@@ -131,6 +147,7 @@ func (h *harness) simulate(t *testing.T) {
 		Plan:          h.triggers,
 		ListLag:       h.listLag,
 		Now:           func() time.Time { return time.Now().Add(h.clockSkew) },
+		Revision:      h.headOf,
 		WebhookURL:    h.address + "/webhooks/circleci",
 		WebhookSecret: ciSecret,
 	})
@@ -154,9 +171,30 @@ func (h *harness) simulate(t *testing.T) {
 		h.circleci.AddProject("gh/"+name, "main")
 	}
 
+	for _, r := range h.ruled {
+		h.github.AddRepository(r.name)
+		h.judged.addMain(r.name, github.Commit(r.name, "main"))
+		h.circleci.AddProject(r.project(), "main")
+		if r.kind == definition {
+			h.circleci.SetDefinition(r.project(), r.definition())
+		}
+	}
+
 	h.circleci.MineEmpty("gh/" + emptyMine)
 	h.github.AddToken(token, "seraph-bot", nil) // it may read webhooks, too
 	h.github.SetBudget(githubBudget)
+	h.github.AddUser(mayDeploy)
+	h.github.AddUser(stranger)
+}
+
+// headOf returns the commit of a branch as CircleCI sees it: GitHub's, where the project has a repository.
+func (h *harness) headOf(project, branch string) string {
+	_, repository, _ := strings.Cut(project, "/")
+	if h.github.HasRepository(repository) {
+		sha, _ := h.github.Head(repository, branch)
+		return sha
+	}
+	return circleci.RevisionOf(branch)
 }
 
 // localTime converts a time of CircleCI's clock to the local clock.
@@ -173,6 +211,9 @@ var finalStates = map[string]string{
 	"two-workflows":     "failure",
 	"failing":           "failure",
 	"canceled":          "error",
+	"odd-name":          "failure",
+	"odd-error":         "error",
+	"odd-refusal":       "error",
 }
 
 // scenarios has the names of the scenarios, the usual ones several times.
@@ -187,5 +228,8 @@ var scenarios = slices.Concat(
 		"two-workflows",
 		"failing",
 		"canceled",
+		"odd-name",
+		"odd-error",
+		"odd-refusal",
 	},
 )

@@ -60,6 +60,13 @@ func (h *harness) incidents() []incident {
 		{"GitHub is down", h.vendorDown(atGitHub)},
 		{"CircleCI is down", h.vendorDown(atCircleCI)},
 		{"a process is frozen", h.freezeOne},
+		{"events are forged", h.forgeEvents},
+	}
+	if h.large {
+		all = append(all,
+			incident{"a clock is wrong", h.stepClock},
+			incident{"a machine is suspended", h.suspend},
+		)
 	}
 
 	switch {
@@ -76,13 +83,16 @@ func (h *harness) incidents() []incident {
 }
 
 // schedule returns every incident once, in random order. In the large run an old backup is restored
-// between them.
+// between them, and with PostgreSQL a standby takes over before that backup is taken.
 func (h *harness) schedule(rng *rand.Rand) []incident {
 	list := h.incidents()
 	rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	if h.large {
 		list = slices.Insert(list, 3, incident{"an old backup is restored", h.restore})
 		list = slices.Insert(list, 2, incident{"a backup is taken", h.takeBackup})
+	}
+	if h.large && !h.onSQLite() {
+		list = slices.Insert(list, 1, incident{"a standby takes over", h.failOver})
 	}
 	return list
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,7 @@ type process struct {
 	ctx                context.Context // ends when it must not be started again
 	cancel             context.CancelFunc
 	startLock          sync.Mutex // locked while it must stay down
+	clock              *clockPage // nil in the small run
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd     // nil while it is down
@@ -44,10 +46,11 @@ type exit struct {
 }
 
 // build builds the program and returns its path.
-func build(t *testing.T) string {
+func build(t *testing.T, flags ...string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "seraph")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "../../cmd/seraph")
+	args := slices.Concat([]string{"build", "-o", binary}, flags, []string{"../../cmd/seraph"})
+	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

@@ -34,6 +34,7 @@ type size struct {
 	large            bool
 	projects         int           // besides the one that two repositories share
 	keyless          int           // more projects, whose routes send no key
+	ruled            int           // more projects, whose routes have rules
 	unrelated        int           // unrelated pipelines that are started at once
 	killInterval     interval      // between two kills
 	incidentInterval interval      // between two incidents
@@ -50,6 +51,7 @@ type size struct {
 var small = size{
 	projects:         3,
 	keyless:          1,
+	ruled:            3,
 	unrelated:        2,
 	killInterval:     interval{300 * time.Millisecond, 1500 * time.Millisecond},
 	incidentInterval: interval{200 * time.Millisecond, 600 * time.Millisecond},
@@ -73,6 +75,7 @@ var large = size{
 	large:            true,
 	projects:         36,
 	keyless:          6,
+	ruled:            6,
 	unrelated:        4,
 	killInterval:     interval{2 * time.Second, 10 * time.Second},
 	incidentInterval: interval{2 * time.Second, 5 * time.Second},
@@ -160,6 +163,9 @@ const (
 	streamClock
 	streamDeployment = 100    // and up: one for each deployment
 	streamBurst      = 10_000 // and up: one for each deployment of a burst
+
+	lostIndex   = 5_000 // index of the first deployment that a standby does not learn of
+	warmUpIndex = 9_000 // index of the first deployment on a route with rules
 )
 
 // rng returns the random numbers of a stream. The simulators draw from the same seed. Two runs of one seed

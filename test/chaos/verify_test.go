@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +28,8 @@ func (h *harness) verify(t *testing.T) {
 	}
 
 	h.verifySlots(t, all)
+	h.verifyJudged(t, all)
+	h.verifyForged(t)
 	h.verifyInconclusive(t, all)
 	h.verifyExits(t)
 
@@ -46,6 +49,10 @@ func (h *harness) verify(t *testing.T) {
 
 // violations returns the promises that were broken for one deployment.
 func (h *harness) violations(e *evidence, all []*evidence) []string {
+	if e.Environment == unrouted {
+		return nil // verifyForged
+	}
+
 	broken := append(h.outOfOrder(e), e.wrongLinks()...)
 	add := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
 	if len(e.pipelines) > 1 {
@@ -53,7 +60,7 @@ func (h *harness) violations(e *evidence, all []*evidence) []string {
 	}
 
 	switch {
-	case h.unchangedSinceRestore(e), h.restored.alreadyHandled(e), e.superseded(all), e.inconclusive():
+	case h.unchangedSinceRestore(e), h.restored.alreadyHandled(e), h.superseded(e, all), e.inconclusive():
 		return broken // correctly has no final status, or one that is not its pipeline's
 	case len(e.Statuses) == 0 && !e.accepted.IsZero():
 		add("accepted and lost")
@@ -61,6 +68,12 @@ func (h *harness) violations(e *evidence, all []*evidence) []string {
 		add("not accepted, and never found in GitHub's list")
 	case !ended(e.Deployment):
 		add("has not ended")
+	case h.judged.mustNotRun(e.ID):
+		broken = append(broken, h.wronglyRan(e)...)
+	case e.movedBeforeTrigger(h):
+		return broken
+	case len(e.pipelines) == 0 && e.scenario() == "odd-refusal" && e.last().State == "error":
+		return broken // CircleCI refused it
 	case len(e.pipelines) == 0:
 		add("ended without a pipeline")
 	case e.last().State != finalStates[e.pipelines[0].Scenario]:
@@ -78,7 +91,7 @@ func (h *harness) outOfOrder(e *evidence) []string {
 	var broken []string
 	for i := 1; i < len(e.Statuses); i++ {
 		before, s := e.Statuses[i-1], e.Statuses[i]
-		if up := h.restored.up; h.restored.isOutdated(e.ID) && before.At.Before(up) && s.At.After(up) {
+		if h.restored.isBetween(e.ID, before.At, s.At) {
 			continue
 		}
 
@@ -111,15 +124,30 @@ func (e *evidence) wrongLinks() []string {
 }
 
 // superseded reports whether a deployment that became known late was correctly rejected, because a newer
-// one of its environment had started.
-func (e *evidence) superseded(all []*evidence) bool {
+// one of its environment had started. Its trigger may come a little later, or never, if the process is
+// killed in between.
+func (h *harness) superseded(e *evidence, all []*evidence) bool {
 	if len(e.pipelines) > 0 || !strings.HasPrefix(e.last().Description, "superseded by #") {
 		return false
 	}
 
 	return slices.ContainsFunc(all, func(o *evidence) bool {
 		return o.slot() == e.slot() && o.ID > e.ID && e.last().Description == fmt.Sprintf("superseded by #%d", o.ID) &&
-			len(o.calls) > 0 && o.calls[0].at.Before(e.last().At)
+			(len(o.calls) > 0 && o.calls[0].at.Before(e.last().At) || h.wasTriggering(o, e.last().At))
+	})
+}
+
+// wasTriggering reports whether the timeline of a deployment shows that its trigger began before a moment.
+func (h *harness) wasTriggering(e *evidence, moment time.Time) bool {
+	_, text := h.processes[0].get("/api/v1/deployments/"+formatID(e.ID), apiToken)
+	type entry struct {
+		At    time.Time
+		Event string
+	}
+	var row struct{ Timeline []entry }
+
+	return json.Unmarshal([]byte(text), &row) == nil && slices.ContainsFunc(row.Timeline, func(e entry) bool {
+		return e.Event == "triggering" && e.At.Before(moment.Add(maxClockError))
 	})
 }
 
@@ -190,17 +218,19 @@ func runs(all []*evidence) map[string][]run {
 }
 
 // verifySlots checks that no environment had two pipelines at the same time, and none after one of a
-// newer deployment. A restored database does not know that a forgotten deployment ran, so it cannot
-// stop an older one that becomes known later; nothing ran during the restore itself.
+// newer deployment. A restored database does not know that the newer one ran, so it cannot stop an older one
+// that becomes known later. Nothing runs while a backup is restored; but what runs when a
+// standby takes over, and began after its last commit, is not known to it either.
 func (h *harness) verifySlots(t *testing.T, all []*evidence) {
 	for slot, list := range runs(all) {
 		for i := 1; i < len(list); i++ {
 			before, after := list[i-1], list[i]
 			both := func() string { return h.describe(before.evidence) + h.describe(after.evidence) }
-			if after.began.Before(before.end) {
+			unknown := h.restored.isBetween(before.ID, before.began, after.began)
+			if after.began.Before(before.end) && !unknown {
 				t.Errorf("%s: deployments %d and %d ran at the same time\n%s", slot, before.ID, after.ID, both())
 			}
-			if after.ID < before.ID && !(h.restored.forgotten[before.ID] && after.began.After(h.restored.up)) {
+			if after.ID < before.ID && !unknown {
 				t.Errorf("%s: deployment %d ran after %d\n%s", slot, after.ID, before.ID, both())
 			}
 		}
@@ -229,7 +259,7 @@ func (h *harness) summarize(t *testing.T, all []*evidence) {
 		if !e.accepted.IsZero() {
 			accepted++
 		}
-		if e.superseded(all) {
+		if h.superseded(e, all) {
 			superseded++
 		}
 		if h.restored.alreadyHandled(e) {

@@ -79,6 +79,15 @@ var checkRuns = map[string]struct {
 		code:   0,
 		stdout: []string{"warning: the token hubot of SERAPH_API_TOKENS may speak only for people of hubot-slack/T0ACME001"},
 	},
+	"a later route with fewer rules": {
+		env: map[string]string{
+			"ROUTES": "routes:\n  - {repository: acme/api, environment: production, task: deploy, refs: [main]}\n" +
+				"  - {repository: acme/*}\n",
+		},
+		args:   []string{"--offline"},
+		code:   0,
+		stdout: []string{"warning: ", "is for the same place without refs, and takes other tasks there"},
+	},
 	"everything wrong": {
 		env: map[string]string{
 			"GITHUB_WEBHOOK_SECRETS": "short",

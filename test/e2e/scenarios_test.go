@@ -110,6 +110,9 @@ var scenarios = []struct {
 		cancels:    true,
 	},
 	{scenario: "config-error", state: "error", about: "Unable to parse YAML"},
+	{scenario: "odd-name", state: "failure", about: "Workflow de ploy failed", url: workflowPage},
+	{scenario: "odd-error", state: "error", about: "Unable to parse"},
+	{scenario: "odd-refusal", state: "error", about: "CircleCI refused it (400): Unable to parse", url: noPage},
 	{scenario: "undeclared-parameter", state: "error", about: "Unexpected argument(s)"},
 	{
 		scenario: "refused-parameter",

@@ -19,6 +19,7 @@ type pipeline struct {
 	branch   string
 	tag      string
 	revision string
+	config   string // commit whose configuration was read; the API does not show it
 	params   map[string]any
 	login    string
 	userID   string

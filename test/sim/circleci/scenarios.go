@@ -208,6 +208,18 @@ var scenarios = map[string]scenario{
 		prepare: useNewerCommit,
 		stages:  deployThen(end("deploy", "success")),
 	},
+	"odd-name": {
+		about:  "a workflow whose name has a NUL and a byte order mark fails",
+		stages: []stage{created, start(oddName), end(oddName, "failed")},
+	},
+	"odd-error": {
+		about:  "the config does not compile, and the message has a NUL and a byte order mark: 201, then errored",
+		stages: []stage{configError("config", oddMessage)},
+	},
+	"odd-refusal": {
+		about:  "the message of a 400 has a NUL and a byte order mark",
+		refuse: refuseTrigger(http.StatusBadRequest, oddMessage),
+	},
 	"rate-limited": {
 		about:  "the trigger is rate limited once: 429 in plain text with Retry-After",
 		refuse: rateLimit,
@@ -215,6 +227,12 @@ var scenarios = map[string]scenario{
 	},
 	"manual": {about: "nothing happens until a test controls it"},
 }
+
+// What a config may contain and nobody sees: YAML lets its author write any character.
+const (
+	oddName    = "\ufeffde\x00ploy"
+	oddMessage = "\ufeffUnable to parse \x00 YAML"
+)
 
 // deployThen starts with the usual stages: the pipeline is created and its workflow "deploy" runs.
 func deployThen(then ...stage) []stage { return append([]stage{created, start("deploy")}, then...) }

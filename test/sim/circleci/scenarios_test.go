@@ -36,7 +36,9 @@ var finalStatuses = map[string][]string{
 	"cancel-slow":            {"deploy running"},
 	"cancel-ignored":         {"deploy running"},
 	"moved":                  {"deploy success"},
+	"odd-name":               {"\ufeffde\x00ploy failed"},
 	"config-error":           nil,
+	"odd-error":              nil,
 	"undeclared-parameter":   nil,
 	"no-workflows":           nil,
 	"manual":                 nil,
@@ -47,6 +49,7 @@ var refusals = map[string]int{
 	"refused-parameter": http.StatusBadRequest,
 	"ci-skip":           http.StatusOK,
 	"blocked":           http.StatusBadRequest,
+	"odd-refusal":       http.StatusBadRequest,
 	"rate-limited":      http.StatusTooManyRequests,
 }
 

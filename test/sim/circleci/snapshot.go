@@ -17,6 +17,7 @@ type Pipeline struct {
 	Branch     string
 	Tag        string
 	Revision   string
+	Config     string // commit whose configuration was read; empty for a pipeline that no API call triggered
 	Login      string
 	Scenario   string // empty for a pipeline that no API call triggered
 	Parameters map[string]any
@@ -77,6 +78,7 @@ func (p *pipeline) snapshot() Pipeline {
 		Branch:     p.branch,
 		Tag:        p.tag,
 		Revision:   p.revision,
+		Config:     p.config,
 		Login:      p.login,
 		Scenario:   p.scenario,
 		Parameters: maps.Clone(p.params),

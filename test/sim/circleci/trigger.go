@@ -1,6 +1,7 @@
 package circleci
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -123,10 +124,13 @@ func (s *Server) trigger(c *call, p *project, want triggerRequest) *response {
 }
 
 func (s *Server) tryTrigger(p *project, want triggerRequest, log *Trigger) *response {
+	config := ""
 	if want.config != (ref{}) && want.config != want.checkout {
-		if _, resp := s.resolveRef(p, want.config.Branch, want.config.Tag); resp != nil {
+		found, resp := s.resolveRef(p, want.config.Branch, want.config.Tag)
+		if resp != nil {
 			return resp
 		}
+		config = found
 	}
 
 	revision, resp := s.resolveRef(p, want.checkout.Branch, want.checkout.Tag)
@@ -144,6 +148,7 @@ func (s *Server) tryTrigger(p *project, want triggerRequest, log *Trigger) *resp
 	}
 
 	made := s.create(p, want.checkout, revision, want.parameters)
+	made.config = cmp.Or(config, revision)
 	log.PipelineID, log.Effect = made.id, true
 	s.startScenario(made, name)
 	return &response{

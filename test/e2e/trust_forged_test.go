@@ -1,0 +1,190 @@
+package e2e
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/seraph-deploy/seraph/test/sim/circleci"
+	"github.com/seraph-deploy/seraph/test/sim/github"
+	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
+)
+
+// withoutRecovery keeps Seraph from finding a deployment by itself whose webhook did not come.
+func (h *harness) withoutRecovery() *harness {
+	h.t.Helper()
+	for _, op := range []string{github.OpListDeployments, github.OpListHooks} {
+		if err := h.gh.NextNamed(op, "unavailable", 1000); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	return h
+}
+
+// A forged event that comes before GitHub's own about the same deployment is rejected, and the real deployment
+// runs as GitHub shows it.
+func TestTrust_ForgedBeforeTheRealEvent(t *testing.T) {
+	t.Parallel()
+	h := trusting(t, "environment: production\n    refs: [main]")
+	h.withoutRecovery().start()
+	h.gh.Hooks().Next("deployment", hookshot.Treatment{Fail: http.StatusBadGateway}, 1)
+	real := h.create("acme/api", github.NewDeployment{
+		Environment: "production",
+		Payload:     payload("success"),
+		Creator:     "alice",
+	})
+
+	var body map[string]any
+	decode(t, h.gh.EventBody(real.ID), &body)
+	body["deployment"].(map[string]any)["sha"] = strings.Repeat("66", 20)
+	forged, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
+		t.Fatalf("got %s, want the event accepted", got)
+	}
+
+	h.waitLog("GitHub shows another deployment")
+	h.expectEnd(real, "success", "")
+	if p := h.waitPipeline(real); p.Parameters["deploy_sha"] != real.SHA {
+		t.Errorf("got deploy_sha %v, want that of the real deployment, %s", p.Parameters["deploy_sha"], real.SHA)
+	}
+}
+
+// A webhook of CircleCI that was signed with the secret ends nothing: what counts is what the API shows.
+func TestTrust_ForgedCircleCIWebhook(t *testing.T) {
+	t.Parallel()
+	h := trusting(t, "refs: [main]")
+	h.start()
+	d := h.create("acme/api", github.NewDeployment{Payload: payload("manual"), Creator: "alice"})
+	p := h.waitPipeline(d)
+	if _, err := h.ci.SetWorkflow(p.ID, "deploy", "running", circleci.WorkflowOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	h.waitStatus(d, "in_progress")
+
+	body := fmt.Appendf(nil, `{"type":"workflow-completed","id":"%s","pipeline":{"id":%q},
+		"workflow":{"id":"w","name":"deploy","status":"success"}}`, strings.Repeat("a", 8), p.ID)
+	mac := hmac.New(sha256.New, []byte(circleciSecret))
+	mac.Write(body)
+	header := http.Header{
+		"Content-Type":       {"application/json"},
+		"Circleci-Signature": {"v1=" + hex.EncodeToString(mac.Sum(nil))},
+	}
+	code, text := h.send(http.MethodPost, "/webhooks/circleci", body, header)
+	if code != http.StatusOK || !strings.Contains(string(text), "accepted") {
+		t.Fatalf("got %d %s, want 200 accepted", code, text)
+	}
+
+	if _, err := h.ci.SetWorkflow(p.ID, "deploy", "failed", circleci.WorkflowOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	h.expectEnd(d, "failure", "Workflow deploy failed")
+}
+
+// No address that stands in an event is ever called.
+func TestTrust_NoURLOfAnEventIsCalled(t *testing.T) {
+	t.Parallel()
+	var called atomic.Int64
+	stranger := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called.Add(1) }))
+	t.Cleanup(stranger.Close)
+
+	h := trusting(t, "refs: [main]")
+	h.withoutRecovery().start()
+	h.gh.Hooks().Next("deployment", hookshot.Treatment{Lose: true}, 1)
+	d := h.create("acme/api", github.NewDeployment{Payload: payload("success"), Creator: "alice"})
+
+	var body any
+	decode(t, h.gh.EventBody(d.ID), &body)
+	replaced := replaceURLs(body, stranger.URL)
+	if replaced < 20 {
+		t.Fatalf("got %d addresses in the event, want many", replaced)
+	}
+	event, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.deliver("deployment", event); !strings.Contains(got, "accepted") {
+		t.Fatalf("got %s, want the event accepted", got)
+	}
+
+	h.expectEnd(d, "success", "")
+	if n := called.Load(); n > 0 {
+		t.Errorf("got %d calls of addresses in the event, want none", n)
+	}
+}
+
+// replaceURLs replaces all addresses in a JSON value and returns how many there were.
+func replaceURLs(v any, with string) (n int) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			if text, ok := value.(string); ok && strings.HasPrefix(text, "http") {
+				v[key] = with + "/" + key
+				n++
+			}
+			n += replaceURLs(value, with)
+		}
+	case []any:
+		for _, value := range v {
+			n += replaceURLs(value, with)
+		}
+	}
+	return n
+}
+
+// An event of which one part is not what GitHub shows is rejected, whatever the part. The deployment runs as
+// GitHub shows it.
+func TestTrust_ForgedPart(t *testing.T) {
+	t.Parallel()
+	alice := map[string]any{"id": 583231, "login": "alice", "type": "User"}
+	for _, c := range []struct {
+		part  string
+		value any
+	}{
+		{part: "creator", value: alice},
+		{part: "sha", value: strings.Repeat("66", 20)},
+		{part: "ref", value: "refs/heads/main"},
+		{part: "task", value: "deploy:migrate"},
+		{part: "environment", value: "production"},
+		{part: "description", value: "approved by the CTO"},
+		{part: "payload", value: map[string]any{"story": "success", "hosts": "db"}},
+	} {
+		t.Run(c.part, func(t *testing.T) {
+			t.Parallel()
+			h := trusting(t, "refs: [main]").withoutRecovery()
+			h.start()
+			h.gh.Hooks().Next("deployment", hookshot.Treatment{Lose: true}, 1)
+			real := h.create("acme/api", github.NewDeployment{
+				Environment: "review-" + c.part,
+				Payload:     payload("success"),
+				Creator:     "mallory",
+			})
+
+			var body map[string]any
+			decode(t, h.gh.EventBody(real.ID), &body)
+			body["deployment"].(map[string]any)[c.part] = c.value
+			forged, err := json.Marshal(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
+				t.Fatalf("got %s, want the event accepted", got)
+			}
+
+			h.waitLog("GitHub shows another deployment")
+			h.expectEnd(real, "success", "") // as GitHub shows it
+			if p := h.waitPipeline(real); p.Parameters["deploy_sha"] != real.SHA {
+				t.Errorf("got deploy_sha %v, want %s", p.Parameters["deploy_sha"], real.SHA)
+			}
+		})
+	}
+}
