@@ -131,14 +131,19 @@ func (a *App) wire() error {
 		Now:         now,
 	})
 
-	a.events = events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
-	a.metrics.CollectStreams(a.events.Watchers)
-
+	a.events = a.newEvents()
 	a.sources = newHookSources(a.cfg, c.github, a.log)
 	a.server = server.New(a.serverOptions(in, commands))
 	a.metrics.CollectStats(a.db.Stats)
 
 	return nil
+}
+
+// newEvents makes the hub of those who stream events, and shows in the metrics how many they are.
+func (a *App) newEvents() *events.Hub {
+	hub := events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
+	a.metrics.CollectStreams(hub.Watchers)
+	return hub
 }
 
 func newMachine(cfg *config.Config) deployment.Machine {

@@ -28,7 +28,7 @@ const (
 )
 
 const (
-	queueLength = 128                   // events that wait for one watcher
+	queueLength = 64                    // events that wait for one watcher
 	readPause   = 20 * time.Millisecond // between two reads, so that many changes cost few reads
 	retryAfter  = time.Second           // the pause after the database could not be read
 	readTimeout = 8 * time.Second
@@ -76,6 +76,15 @@ type Event struct {
 	change int64 // the change's own position
 	row    int64
 	key    string // the lower-cased environment
+
+	encoding sync.Once
+	text     []byte
+}
+
+// Text returns what encode makes of the event. It is made once for all watchers, and must not be changed.
+func (e *Event) Text(encode func(*Event) []byte) []byte {
+	e.encoding.Do(func() { e.text = encode(e) })
+	return e.text
 }
 
 // Hub knows who watches. It is safe for concurrent use.

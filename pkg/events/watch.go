@@ -63,7 +63,11 @@ func (h *Hub) Watch(ctx context.Context, filter Filter, after *int64) (*Watch, e
 		err = ctx.Err()
 	}
 	if err == nil {
-		err = w.catchUp(ctx, after)
+		// The caller's goroutine lives as long as the watch, and its stack would stay as large as the database
+		// needs it.
+		caughtUp := make(chan error, 1)
+		go func() { caughtUp <- w.catchUp(ctx, after) }()
+		err = <-caughtUp
 	}
 	if err != nil {
 		w.Close()

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,10 +16,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/events"
 )
 
-const (
-	streamRetry  = 2 * time.Second // after which a browser connects again
-	streamBuffer = 4 << 10         // bytes that a stream keeps for the next events
-)
+// streamRetry is after which time a browser connects again.
+const streamRetry = 2 * time.Second
 
 // EventSource tells which deployments change.
 type EventSource interface {
@@ -60,77 +57,87 @@ func startStream(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// stream writes server-sent events.
+// stream writes server-sent events. It keeps no buffer of its own: the connection has one.
 type stream struct {
 	control *http.ResponseController
 	w       io.Writer
-	buffer  bytes.Buffer
 	idle    time.Duration // between two comment lines
-	limit   time.Duration // for one write
+	limit   time.Duration // until a write must have ended
 }
 
 // run writes what a watch gives until the watch or the connection ends. The first lines go out at once.
 func (s *stream) run(ctx context.Context, watch *events.Watch) error {
-	fmt.Fprintf(&s.buffer, "retry: %d\n\n", streamRetry.Milliseconds())
+	begin := fmt.Appendf(nil, "retry: %d\n\n", streamRetry.Milliseconds())
+	var missed []*events.Event
 	if watch.Missed() {
-		missed, err := watch.Next(ctx, s.idle)
-		if err != nil {
+		var err error
+		if missed, err = watch.Next(ctx, s.idle); err != nil {
 			return err
 		}
-		s.events(missed)
 	}
-	s.position(watch.Position())
+
+	// The position is no event to the client, because it has no data.
+	position := fmt.Appendf(nil, "id: %d\n\n", watch.Position())
+	if err := s.write(begin, missed, position); err != nil {
+		return err
+	}
 
 	for {
-		if err := s.flush(); err != nil {
-			return err
-		}
-
 		changed, err := watch.Next(ctx, s.idle)
 		if err != nil {
 			return err
 		}
 
-		s.events(changed)
+		var comment []byte
 		if len(changed) == 0 {
-			s.buffer.WriteString(":\n\n")
+			comment = streamComment
+		}
+		if err := s.write(nil, changed, comment); err != nil {
+			return err
 		}
 	}
 }
 
-func (s *stream) events(list []*events.Event) {
-	for _, e := range list {
-		data, _ := json.Marshal(api.DeploymentEvent{ // numbers and texts, which always can be encoded
-			ID:          e.Deployment,
-			Repository:  e.Repository,
-			Environment: e.Environment,
-			State:       string(e.State),
-			Version:     e.Version,
-		})
-		if e.Position != 0 {
-			fmt.Fprintf(&s.buffer, "id: %d\n", e.Position)
-		}
-		fmt.Fprintf(&s.buffer, "event: deployment\ndata: %s\n\n", data)
-	}
-}
+// streamComment is a line that clients ignore.
+var streamComment = []byte(":\n\n")
 
-// position tells the client from where to go on. It is no event to the client, because it has no data.
-func (s *stream) position(position int64) { fmt.Fprintf(&s.buffer, "id: %d\n\n", position) }
-
-// flush writes what is in the buffer. Each write has its own time limit: that of the server, which is for
-// whole answers, would end the stream.
-func (s *stream) flush() error {
+// write writes events, and something before and after them. It sets a time limit of its own: that of the
+// server, which is for whole answers, would end the stream.
+func (s *stream) write(before []byte, list []*events.Event, after []byte) error {
 	if err := s.control.SetWriteDeadline(time.Now().Add(s.limit)); err != nil {
 		return err
 	}
-	if _, err := s.buffer.WriteTo(s.w); err != nil {
+
+	if _, err := s.w.Write(before); err != nil {
 		return err
 	}
-	if s.buffer.Cap() > streamBuffer {
-		s.buffer = bytes.Buffer{}
+	for _, e := range list {
+		if _, err := s.w.Write(e.Text(encodeEvent)); err != nil {
+			return err
+		}
+	}
+	if _, err := s.w.Write(after); err != nil {
+		return err
 	}
 
 	return s.control.Flush()
+}
+
+// encodeEvent makes the lines of an event.
+func encodeEvent(e *events.Event) []byte {
+	data, _ := json.Marshal(api.DeploymentEvent{ // numbers and texts, which always can be encoded
+		ID:          e.Deployment,
+		Repository:  e.Repository,
+		Environment: e.Environment,
+		State:       string(e.State),
+		Version:     e.Version,
+	})
+
+	var id string
+	if e.Position != 0 {
+		id = fmt.Sprintf("id: %d\n", e.Position)
+	}
+	return fmt.Appendf(nil, "%sevent: deployment\ndata: %s\n\n", id, data)
 }
 
 func watchError(r *http.Request, err error) error {

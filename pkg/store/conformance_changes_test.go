@@ -91,7 +91,7 @@ func testChanges(t *testing.T, b *testDB) {
 	// Each deployment comes once, as it is now, in the order of the newest changes.
 	one.State = deployment.Triggering
 	one = b.mustSave(one, b.note("triggering"))
-	two = b.mustSave(ended(two, deployment.Canceled), b.note("canceled"))
+	b.mustSave(ended(two, deployment.Canceled), b.note("canceled"))
 	one = b.mustSave(running(one, "p", b.clock()), b.note("running"))
 	wantChanges(t, b, after, "2 canceled 2", "1 running 4")
 	wantChanges(t, b, start, "2 canceled 2", "1 running 4")

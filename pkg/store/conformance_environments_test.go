@@ -62,6 +62,7 @@ func testEnvironments(t *testing.T, b *testDB) {
 	b.acceptEnded(3, "production", "c", deployment.Failed)
 	b.acceptEnded(4, "production", "d", deployment.Succeeded, asLockTask)
 	b.acceptEnded(5, "production", "e", deployment.Waiting, asLockTask)
+	b.acceptEnded(6, "production", "g", deployment.Succeeded, func(d *deployment.Deployment) { d.Target.Operation = true })
 	for id := range int64(3) {
 		b.acceptEnded(12-id, "production", "f", deployment.Waiting)
 	}

@@ -41,7 +41,6 @@ var packages = map[string][]string{
 	},
 	"pkg/config":    {"pkg/route"},
 	"pkg/telemetry": {"pkg/deployment", "pkg/outbound"},
-	"pkg/cli":       {"pkg/client", "pkg/api", "pkg/config", "pkg/route"},
 	"pkg/client":    {"pkg/api"},
 	"pkg/api":       {},
 	"pkg/server": {
@@ -54,6 +53,7 @@ var packages = map[string][]string{
 		"pkg/deployment",
 	},
 	"pkg/events":     {"pkg/deployment"},
+	"pkg/cli":        {"pkg/client", "pkg/api", "pkg/config", "pkg/route"},
 	"pkg/command":    {"pkg/policy", "pkg/deployment"},
 	"pkg/gate":       {"pkg/policy", "pkg/deployment"},
 	"pkg/intake":     {"pkg/deployment"},
