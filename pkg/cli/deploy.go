@@ -213,7 +213,7 @@ func (s *session) sendUntilAnswered(
 			return answer, &failure{err, notKnown + ": " + fmt.Sprintf(askAgain, key)}
 		}
 
-		s.notes.line(fmt.Sprintf("%v; asking again with the same key", err))
+		s.notes.line(fmt.Sprintf("%v; asking again with the same key", s.plainly(err)))
 		if !sleep(ctx, pause) {
 			return answer, &failure{context.Cause(ctx), notKnown + ": " + fmt.Sprintf(askAgain, key)}
 		}

@@ -49,14 +49,21 @@ func (s *session) explainFailure(ctx context.Context, err error) error {
 	if answered, ok := errors.AsType[*client.Error](err); ok {
 		hint = s.hintAboutAnswer(answered)
 	}
-	if broken, ok := errors.AsType[*url.Error](err); ok {
-		err = fmt.Errorf("cannot ask Seraph at %s: %w", s.url, broken.Err)
-	}
+	err = s.plainly(err)
 	if hint == "" {
 		return errors.New(clean(err.Error()))
 	}
 
 	return &failure{err, hint}
+}
+
+// plainly names the service where it could not be asked, and leaves out what the HTTP client says about the
+// request.
+func (s *session) plainly(err error) error {
+	if broken, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("cannot ask Seraph at %s: %w", s.url, broken.Err)
+	}
+	return err
 }
 
 // hintAboutConnection says what helps where the service could not be asked.

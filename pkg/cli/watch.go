@@ -133,7 +133,7 @@ func (s *session) follow(
 			return last, err
 		case failingSince.IsZero():
 			failingSince = time.Now()
-			s.notes.line(fmt.Sprintf("%v; trying again, the deployment goes on meanwhile", err))
+			s.notes.line(fmt.Sprintf("%v; trying again, the deployment goes on meanwhile", s.plainly(err)))
 		case time.Since(failingSince) > retryLimit:
 			return last, err
 		}

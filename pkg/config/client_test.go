@@ -103,6 +103,29 @@ func TestLoadClient_Defaults(t *testing.T) {
 	}
 }
 
+// TestLoadClient_AllowHTTP wants a warning about a token in clear, unless it is about an address for which
+// somebody has allowed it.
+func TestLoadClient_AllowHTTP(t *testing.T) {
+	const kept = "http://192.0.2.1:8080"
+	for _, test := range []struct {
+		name string
+		url  string
+		want int
+	}{
+		{name: "allowed", url: "", want: 0},
+		{name: "another address", url: "http://192.0.2.2:8080", want: 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			setEnvironment(t, map[string]string{"API_TOKEN": goodAPIToken})
+			t.Setenv(Prefix+"API_URL", test.url)
+			c, err := LoadClient(ClientDefaults{URL: kept, AllowHTTP: true})
+			if err != nil || len(c.Warnings) != test.want {
+				t.Errorf("got warnings %q and %v, want %d", c.Warnings, err, test.want)
+			}
+		})
+	}
+}
+
 // TestLoadClient_OtherVariables wants that problems of variables which are not used here stop nobody.
 func TestLoadClient_OtherVariables(t *testing.T) {
 	setEnvironment(t, map[string]string{"API_TOKEN": goodAPIToken, "GITHUB_TOKEN_FILE": "/nonexistent"})
