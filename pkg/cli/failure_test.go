@@ -173,7 +173,8 @@ func TestFailures_Connections(t *testing.T) {
 				term := newTerminal(t, test.url)
 				code := term.run(command)
 				got := term.stderr.String()
-				if code != ExitFailed || !strings.Contains(got, test.want) || !strings.Contains(got, "is from context test") {
+				if code != ExitFailed || !strings.Contains(got, test.want) || !strings.Contains(got, "is from context test") ||
+					!strings.HasPrefix(got, "cannot ask Seraph at "+test.url+": ") {
 					t.Errorf("%s: got exit code %d and %q, want 1 and %q", command, code, got, test.want)
 				}
 			}
