@@ -106,7 +106,8 @@ func createRequest(wanted deployment.NewDeployment) *gh.DeploymentRequest {
 // token, created nothing. An answer without GitHub's own message proves nothing, because a proxy may have
 // given it after it had passed the request on.
 func failedCreate(err error) deployment.CreateOutcome {
-	o := deployment.CreateOutcome{Kind: deployment.CreateNotSent, Cause: err.Error()}
+	cause, _ := deployment.PublicCause("GitHub", err)
+	o := deployment.CreateOutcome{Kind: deployment.CreateNotSent, Cause: cause}
 	if errors.Is(err, errInvalidName) || hasStatus(err, opInstallation, http.StatusNotFound) {
 		o.Kind = deployment.CreateRefused
 		return o

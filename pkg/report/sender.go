@@ -134,7 +134,7 @@ func (s *Sender) deliver(
 		return sent, next, entry, nil
 	}
 
-	sending.KeepActive = rec.Deployment.Target.LockTask != ""
+	sending.KeepActive = rec.Deployment.Target.LockTask != "" || rec.Deployment.Target.Operation
 	outcome := s.GitHub.WriteStatus(ctx, rec.Deployment.Request, sending)
 	sent, next, entry := AfterWrite(sending, outcome, s.Now())
 	s.logResult(rec.Deployment, sent, outcome)
