@@ -3,7 +3,9 @@ package cli
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -188,6 +190,15 @@ func TestDeploy_LostAnswers(t *testing.T) {
 			args:     []string{"--key", "job-7"},
 		},
 		{
+			name:     "never an answer",
+			answers:  []answer{{then: hangUp}},
+			args:     []string{"--key", "job-7"},
+			requests: askLimit,
+			code:     ExitFailed,
+			stderr: "it is not known whether GitHub has made the deployment: " +
+				"run the same command with --key job-7 to learn it; nothing is made twice\n",
+		},
+		{
 			name:     "refused for good",
 			answers:  []answer{{status: 503, body: errorJSON("refs_hidden", "give it contents: read")}},
 			requests: 1,
@@ -231,6 +242,21 @@ func TestDeploy_LostAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDeploy_Interrupted wants that a person who gives up learns how to find out what became of the request.
+func TestDeploy_Interrupted(t *testing.T) {
+	t.Parallel()
+	signals := make(chan os.Signal, 1)
+	s := startService(t, map[string][]answer{deployRequest: {{then: func(_ http.ResponseWriter, r *http.Request) {
+		signals <- syscall.SIGINT
+		<-r.Context().Done() // the client leaves
+	}}}})
+	term := newTerminal(t, s.server.URL)
+	term.options.Interrupt = signals
+	term.expect(t, ExitFailed, "", "interrupted\nit is not known whether GitHub has made the deployment: "+
+		"run the same command with --key job-7 to learn it; nothing is made twice\n",
+		"deploy", "acme/api@main", "production", "--key", "job-7")
 }
 
 func TestDeploy_NobodyListens(t *testing.T) {
