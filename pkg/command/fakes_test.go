@@ -37,7 +37,7 @@ type fakes struct {
 // lock.
 func newTestService() (*Service, *fakes) {
 	f := &fakes{
-		gate:   &fakeGate{},
+		gate:   &fakeGate{allow: policy.Verdict{Decision: policy.DecisionAllow}},
 		engine: &fakeEngine{},
 		deployments: &fakeDeployments{
 			deployment: deployment.Deployment{
@@ -96,8 +96,10 @@ type fakeGate struct {
 	unknown  bool   // GitHub did not answer: nothing is known about the person
 	askErr   error
 	rejects  string                // why Decide rejects
+	allow    policy.Verdict        // what DecideAllow says
 	decided  int                   // how often Decide was called
 	judged   deployment.Deployment // what Decide was asked about last
+	allowed  deployment.Deployment // what DecideAllow was asked about last
 	member   deployment.Deployment // what Member was asked about last
 }
 
@@ -111,6 +113,11 @@ func (g *fakeGate) Decide(_ context.Context, d deployment.Deployment) (policy.Ve
 		}, nil
 	}
 	return policy.Verdict{Decision: policy.DecisionWait}, nil
+}
+
+func (g *fakeGate) DecideAllow(_ context.Context, d deployment.Deployment) policy.Verdict {
+	g.allowed = d
+	return g.allow
 }
 
 func (g *fakeGate) Ask(context.Context, policy.Question) (policy.Verdict, error) {
@@ -423,6 +430,7 @@ func (f *fakeRequests) RequestByNonce(ctx context.Context, nonce string) (deploy
 
 // fakeRefs has one branch.
 type fakeRefs struct {
+	asked  int // how often ResolveRef was called
 	branch string
 	sha    string
 	err    error
@@ -435,6 +443,7 @@ func (f *fakeRefs) ResolveRef(
 	_ deployment.Source,
 	name string,
 ) (ref deployment.Ref, sha string, err error) {
+	f.asked++
 	ref = deployment.ParseRef(name)
 	switch {
 	case f.err != nil:
