@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -165,6 +164,7 @@ type fakeRoutes struct {
 	strict  bool     // the pipeline must be at the commit
 	problem string   // of every request
 	places  []string // in which may be asked
+	blue    []string // in which may be asked for the task ship:blue; nil: places
 }
 
 func (r *fakeRoutes) Admit(req deployment.Request, key string) deployment.Admission {
@@ -184,7 +184,12 @@ func (r *fakeRoutes) Admit(req deployment.Request, key string) deployment.Admiss
 	return deployment.Admission{Problem: r.problem, Target: target}
 }
 
-func (r *fakeRoutes) AskPlaces(deployment.Request) []string { return r.places }
+func (r *fakeRoutes) AskPlaces(req deployment.Request) []string {
+	if req.Task == "ship:blue" && r.blue != nil {
+		return r.blue
+	}
+	return r.places
+}
 
 func (r *fakeRoutes) Production(req deployment.Request) bool { return req.Environment == "production" }
 
@@ -479,19 +484,4 @@ func (f *fakeHolds) ApproveHold(_ context.Context, j deployment.HoldJob) deploym
 		f.jobs[slices.Index(f.jobs, j)].Status = "success"
 	}
 	return f.outcome
-}
-
-// fakeHistory has successes, all with one payload.
-type fakeHistory struct {
-	successes []deployment.Success
-	payload   string
-	err       error
-}
-
-func (f *fakeHistory) Successes(context.Context, int64, string) ([]deployment.Success, error) {
-	return f.successes, nil
-}
-
-func (f *fakeHistory) Payload(context.Context, deployment.Source, deployment.Success) (json.RawMessage, error) {
-	return json.RawMessage(f.payload), f.err
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -272,13 +271,7 @@ func (s *Service) locate(ctx context.Context, i *deployment.Intent) error {
 		return noRoute
 	}
 
-	if places := s.o.Routes.AskPlaces(req); i.Place != "" && places != nil && !slices.Contains(places, i.Place) {
-		const format = "a deployment of %s to %s may not be asked for here, only in %s"
-		return forbidden(fmt.Sprintf(format, fullName, i.Environment, strings.Join(places, ", ")))
-	}
-
-	i.Production = s.o.Routes.Production(req)
-	return nil
+	return s.settle(i)
 }
 
 // unavailable is the error of a question that GitHub did not answer.

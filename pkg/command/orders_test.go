@@ -184,6 +184,26 @@ func TestDeploy_Refused(t *testing.T) {
 				"only in C0DEPLOYS1",
 		},
 		{
+			name:   "by a person from nowhere, where it may be asked for only in a room",
+			order:  goodOrder,
+			change: func(f *fakes) { f.routes.places = []string{"C0DEPLOYS1"} },
+			want: "forbidden not_allowed: a deployment of acme/api to production may not be asked for here, " +
+				"only in C0DEPLOYS1",
+		},
+		{
+			name:   "by a token, where people may ask for it only in a room",
+			by:     Caller{By: ops},
+			order:  goodOrder,
+			change: func(f *fakes) { f.routes.places = []string{"C0DEPLOYS1"} },
+			want:   "done",
+		},
+		{
+			name:   "in a room where it may be asked for",
+			order:  orderWith(func(o *DeployOrder) { o.Place = "C0DEPLOYS1" }),
+			change: func(f *fakes) { f.routes.places = []string{"C0DEPLOYS1"} },
+			want:   "done",
+		},
+		{
 			name:   "GitHub refuses it",
 			order:  goodOrder,
 			change: func(f *fakes) { f.requests.problem = "No ref found for: ababab" },

@@ -4,11 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
+
+// settle sets what the route of an intent's task says of it, and refuses one that may not be asked for in its
+// place. A person's intent that comes from no place may not be asked for where the route names places:
+// otherwise whoever asks for people could leave the place out.
+func (s *Service) settle(i *deployment.Intent) error {
+	req := deployment.Request{Repository: i.Repository, Environment: i.Environment, Task: i.Task}
+	i.Production = s.o.Routes.Production(req)
+
+	places := s.o.Routes.AskPlaces(req)
+	isToken := i.Place == "" && i.By.ID == 0
+	if places == nil || isToken || slices.Contains(places, i.Place) {
+		return nil
+	}
+
+	const format = "a deployment of %s to %s may not be asked for here, only in %s"
+	return forbidden(fmt.Sprintf(format, i.Repository.FullName(), i.Environment, strings.Join(places, ", ")))
+}
 
 // allowed refuses an intent of somebody who may not deploy there, so that they neither learn which refs there
 // are nor cost the calls that look for one. It returns whether they are known to be allowed to.
