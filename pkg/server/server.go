@@ -19,6 +19,7 @@ type Server struct {
 
 	unknownClaims *httprate.RateLimiter
 	limits        *callLimits
+	streams       *streamShares
 }
 
 // New builds a Server. It does not listen.
@@ -29,6 +30,7 @@ func New(o Options) *Server {
 		bodies:        newBodyBudget(o.MaxInFlight),
 		unknownClaims: newClaimLimiter(),
 		limits:        newCallLimits(o.Tokens),
+		streams:       &streamShares{most: o.StreamShare, open: map[string]int{}},
 	}
 	s.router = s.routes()
 	return s
