@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/rs/zerolog"
+
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
@@ -41,7 +43,7 @@ func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, er
 		return c.findings, nil
 	}
 
-	clients, err := newClients(cfg, telemetry.New("", ""))
+	clients, err := newClients(cfg, telemetry.New("", ""), zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}

@@ -6,11 +6,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/seraph-deploy/seraph/pkg/circleci"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/intake"
@@ -37,7 +40,7 @@ type clients struct {
 	close    func()
 }
 
-func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
+func newClients(cfg *config.Config, m *telemetry.Metrics, log zerolog.Logger) (*clients, error) {
 	const agent = "seraph"
 	githubHTTP := outbound.New(outbound.Options{Timeout: githubTimeout, Observe: m.Calls("github")})
 	circleciHTTP := outbound.New(outbound.Options{Timeout: cfg.CircleCI.Timeout, Observe: m.Calls("circleci")})
@@ -50,7 +53,9 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 		HTTP:            githubHTTP.Client(),
 		UserAgent:       agent,
 		WritesPerMinute: cfg.GitHub.WritesPerMinute,
+		Permissions:     tokenPermissions(cfg.Routes),
 		Now:             now,
+		Log:             log,
 	})
 	if err != nil {
 		return nil, err
@@ -74,7 +79,7 @@ func newClients(cfg *config.Config, m *telemetry.Metrics) (*clients, error) {
 
 // wire creates the objects of the service, each from those that were created before it.
 func (a *App) wire() error {
-	c, err := newClients(a.cfg, a.metrics)
+	c, err := newClients(a.cfg, a.metrics, a.log)
 	if err != nil {
 		return err
 	}
@@ -101,6 +106,7 @@ func (a *App) wire() error {
 		Commits:      c.github,
 		Repositories: c.github,
 		Pins:         a.pins,
+		Jobs:         c.circleci,
 		Now:          now,
 		Log:          a.log,
 	}
@@ -125,11 +131,19 @@ func (a *App) wire() error {
 		Now:         now,
 	})
 
+	a.events = a.newEvents()
 	a.sources = newHookSources(a.cfg, c.github, a.log)
 	a.server = server.New(a.serverOptions(in, commands))
 	a.metrics.CollectStats(a.db.Stats)
 
 	return nil
+}
+
+// newEvents makes the hub of those who stream events, and shows in the metrics how many they are.
+func (a *App) newEvents() *events.Hub {
+	hub := events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
+	a.metrics.CollectStreams(hub.Watchers)
+	return hub
 }
 
 func newMachine(cfg *config.Config) deployment.Machine {
@@ -176,6 +190,9 @@ func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) eng
 			TrustedSince: func() time.Time { return a.engine.TrustedSince() },
 			Log:          a.log,
 			Now:          now,
+		},
+		Readmit: func(ctx context.Context, shown deployment.Request) error {
+			return in.AcceptShown(ctx, shown, now())
 		},
 		Retain:         a.cfg.Retention,
 		ReadsPerSecond: a.cfg.CircleCI.ReadsPerSecond,
@@ -226,6 +243,8 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Persons:         a.routes,
 		Reader:          a.db,
 		Deliveries:      a.db,
+		Environments:    a.db,
+		Events:          a.events,
 		Deployments:     commands,
 		Orders:          commands,
 		Locks:           commands,

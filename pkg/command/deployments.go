@@ -17,12 +17,13 @@ type Gate interface {
 }
 
 // People says whether somebody may approve or force a deployment, lock an environment or cancel
-// deployments to it, and take away somebody else's lock.
+// deployments to it, take away somebody else's lock, and change a lock that their account holds.
 type People interface {
 	Approver(ctx context.Context, d deployment.Deployment, by deployment.Actor) (policy.Approval, policy.Refusal)
 	Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 	Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 	Unlocker(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
+	LockOwner(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 }
 
 // Engine changes deployments. It returns *deployment.InvalidTransitionError for a deployment whose

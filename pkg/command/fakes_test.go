@@ -87,6 +87,7 @@ func outcome(err error) string {
 type fakeGate struct {
 	refused  string // what Approver, Forcer and Member refuse with
 	unlocker string // what Unlocker refuses with
+	owner    string // what LockOwner refuses with
 	unknown  bool   // GitHub did not answer: nothing is known about the person
 	askErr   error
 	rejects  string                // why Decide rejects
@@ -130,6 +131,11 @@ func (g *fakeGate) Member(_ context.Context, d deployment.Deployment, _ deployme
 
 func (g *fakeGate) Unlocker(context.Context, deployment.Deployment, deployment.Actor) policy.Refusal {
 	return g.refusal(g.unlocker)
+}
+
+func (g *fakeGate) LockOwner(_ context.Context, d deployment.Deployment, _ deployment.Actor) policy.Refusal {
+	g.member = d
+	return g.refusal(g.owner)
 }
 
 func (g *fakeGate) refusal(reason string) policy.Refusal {
@@ -322,7 +328,12 @@ func (f *fakeLocks) Lock(ctx context.Context, _ int64) (policy.Lock, bool, error
 	return f.OpenLock(ctx, 0, "")
 }
 
-func (f *fakeLocks) Locks(context.Context) ([]policy.Lock, error) { return nil, nil }
+func (f *fakeLocks) Locks(context.Context) ([]policy.Lock, error) {
+	if f.lock == nil {
+		return nil, nil
+	}
+	return []policy.Lock{*f.lock}, nil
+}
 
 func (f *fakeLocks) WaitingFor(context.Context, policy.Lock) ([]deployment.Deployment, error) {
 	return []deployment.Deployment{{Row: 1}}, nil

@@ -80,6 +80,10 @@ func (s *Service) TakeLock(ctx context.Context, c Caller, r LockRequest) (policy
 		return l, err
 	}
 
+	if err := s.checkRelock(ctx, c, d, l); err != nil {
+		return l, err
+	}
+
 	event := lockEvent(c, deployment.AuditLocked, lockChange{How: "taken"}, l, s.o.Now())
 	taken, err := s.o.Locks.TakeLock(ctx, l, "", event)
 	var locked *policy.LockedError
@@ -88,6 +92,28 @@ func (s *Service) TakeLock(ctx context.Context, c Caller, r LockRequest) (policy
 	}
 
 	return taken, refuseLock(err)
+}
+
+// checkRelock refuses to give a lock that the caller's account holds already another end, unless the caller may: that
+// can end the lock at once.
+func (s *Service) checkRelock(ctx context.Context, c Caller, d deployment.Deployment, l policy.Lock) error {
+	refusal := s.o.People.LockOwner(ctx, d, c.By)
+	if c.Admin || !refusal.Refused() {
+		return nil
+	}
+
+	open, err := s.o.LockReader.Locks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, old := range open {
+		samePlace := old.RepositoryID == l.RepositoryID && strings.EqualFold(old.Environment, l.Environment)
+		if samePlace && old.Owner.Same(c.By) {
+			return refuseCaller(refusal, "not_the_owner")
+		}
+	}
+
+	return nil
 }
 
 // steal takes the environment of a deployment from the owner of a lock. That opens it for the new
@@ -267,7 +293,14 @@ func (s *Service) ownedLock(ctx context.Context, c Caller, id int64) (policy.Loc
 		message := fmt.Sprintf("the lock belongs to %s: ask them to release it, or steal it", l.Owner)
 		return l, &Error{Kind: KindForbidden, Code: "not_the_owner", Message: message}
 	}
-	return l, nil
+	if c.Admin {
+		return l, nil
+	}
+
+	var d deployment.Deployment
+	d.Request.Repository.ID, d.Request.Environment, d.Request.Task = l.RepositoryID, l.Environment, s.o.LockTask
+	d.Request.Repository.Owner, d.Request.Repository.Name, _ = strings.Cut(l.Repository, "/")
+	return l, refuseCaller(s.o.People.LockOwner(ctx, d, c.By), "not_the_owner")
 }
 
 func (s *Service) openLock(ctx context.Context, id int64) (policy.Lock, error) {

@@ -378,6 +378,63 @@ func TestLock_Owner(t *testing.T) {
 	}
 }
 
+// An account that several people use changes its lock only where it may release anybody's: nobody knows who of them
+// took it. To take it again can end it at once.
+func TestLock_OfSharedAccount(t *testing.T) {
+	const refused = "bob is not allowed to deploy to production"
+	request := LockRequest{Repository: "acme/api", Environment: "Production", Reason: "moving"}
+	commands := map[string]func(*testing.T, *Service, Caller) error{
+		"extend": func(t *testing.T, s *Service, c Caller) error {
+			_, err := s.ExtendLock(t.Context(), c, 7, testNow.Add(time.Hour))
+			return err
+		},
+		"hand over": func(t *testing.T, s *Service, c Caller) error {
+			_, err := s.HandOverLock(t.Context(), c, 7, alice)
+			return err
+		},
+		"release": func(t *testing.T, s *Service, c Caller) error { return s.ReleaseLock(t.Context(), c, 7) },
+		"take again": func(t *testing.T, s *Service, c Caller) error {
+			_, err := s.TakeLock(t.Context(), c, request)
+			return err
+		},
+	}
+
+	for name, run := range commands {
+		t.Run(name, func(t *testing.T) {
+			for _, test := range []struct {
+				name   string
+				caller Caller
+				owner  string // what the rules refuse with
+				want   string
+			}{
+				{name: "refused", caller: Caller{By: bob}, owner: refused, want: "forbidden not_the_owner: " + refused},
+				{name: "allowed", caller: Caller{By: bob}, want: "done"},
+				{name: "admin", caller: Caller{By: bob, Admin: true}, owner: refused, want: "done"},
+			} {
+				t.Run(test.name, func(t *testing.T) {
+					s, f := newTestService()
+					f.gate.owner = test.owner
+					f.locks.lock = &policy.Lock{
+						ID: 7, RepositoryID: 9, Repository: "acme/api", Environment: "production", Owner: bob,
+					}
+					if got := outcome(run(t, s, test.caller)); got != test.want {
+						t.Errorf("got %q, want %q", got, test.want)
+					}
+				})
+			}
+		})
+	}
+
+	t.Run("take another one", func(t *testing.T) {
+		s, f := newTestService()
+		f.gate.owner = refused
+		f.locks.lock = &policy.Lock{ID: 7, RepositoryID: 9, Repository: "acme/api", Environment: "staging", Owner: bob}
+		if _, err := s.TakeLock(t.Context(), Caller{By: bob}, request); outcome(err) != "done" {
+			t.Errorf("got %q, want done", outcome(err))
+		}
+	})
+}
+
 func TestLock_Arguments(t *testing.T) {
 	s, f := newTestService()
 	f.locks.lock = &policy.Lock{ID: 7, Owner: bob}

@@ -255,8 +255,11 @@ func (s *Service) locate(ctx context.Context, i *deployment.Intent) error {
 	}
 
 	source, err := s.o.Resolver.ResolveRepository(ctx, i.Repository.Owner, i.Repository.Name)
-	if err != nil {
+	if errors.Is(err, policy.ErrMissing) {
 		return refuseUnknown(policy.LookupError("repository "+fullName, err))
+	}
+	if err != nil {
+		return unavailable("the repository "+fullName+" could not be looked up", err)
 	}
 
 	i.Repository, i.Installation = source.Repository, source.Installation
@@ -421,7 +424,7 @@ func (s *Service) await(ctx context.Context, i deployment.Intent, verdict *polic
 	for pause := orderFirstLook; i.State.Open(); pause = min(2*pause, orderLook) {
 		select {
 		case <-waiting.Done():
-			return Ordered{Intent: i, Verdict: verdict}, ctx.Err()
+			return Ordered{Intent: i, Verdict: verdict}, nil // it is stored, and goes on
 		case <-time.After(pause):
 		}
 

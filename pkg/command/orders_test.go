@@ -73,6 +73,11 @@ func TestDeploy_Refused(t *testing.T) {
 			want:  "not_found not_found: repository acme/gone cannot be found: not found at GitHub",
 		},
 		{
+			name:  "GitHub does not say whether there is a repository",
+			order: orderWith(func(o *DeployOrder) { o.Repository = "acme/away" }),
+			want:  "unavailable unavailable: the repository acme/away could not be looked up: 503",
+		},
+		{
 			name:  "no route",
 			order: orderWith(func(o *DeployOrder) { o.Repository = "secret/gone" }),
 			want:  "not_found not_found: there is no route for secret/gone and production (task ship)",

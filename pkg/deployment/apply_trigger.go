@@ -105,6 +105,19 @@ func applyReject(t *transition, e Reject) bool {
 	return true
 }
 
+// applyDisown refuses a deployment that may have been triggered: GitHub showed it as its event did then.
+func applyDisown(t *transition, e Disown) bool {
+	if len(t.Attempts) > 0 {
+		return false
+	}
+
+	t.Reason, t.BlockedBy = Readable(e.Reason), ""
+	t.moveTo(Rejected)
+	t.EndedAt, t.StepDue = t.now, time.Time{}
+	t.changes.Disowned = true
+	return true
+}
+
 // applyDone refuses a deployment that is to start a pipeline.
 func applyDone(t *transition, e Done) bool {
 	if t.Target.LockTask == "" {

@@ -170,5 +170,6 @@ type Changes struct {
 	Unclaimed   []string     // ids of pipelines that a look-up saw and no deployment adopted
 	Audit       []AuditEvent // records for the audit chain
 	PassedLocks []int64      // ids of locks that do not keep this deployment from starting
+	Disowned    bool         // the row gives up its GitHub id, and reports that were not sent
 	Project     Project      // identity of Target.Project that CircleCI gave, to be kept; zero: nothing new
 }

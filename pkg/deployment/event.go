@@ -43,6 +43,10 @@ type (
 	// Reject ends it as rejected because a rule said no.
 	Reject struct{ Reason string }
 
+	// Disown ends it as rejected because GitHub does not show what its event said: the event was forged. Nothing
+	// is said at GitHub, where the id may belong to another deployment, and the row gives the id up for that one.
+	Disown struct{ Reason string }
+
 	// Superseded ends it as rejected because a newer deployment of its environment has started
 	// before it.
 	Superseded struct{ By int64 } // GitHub's id of the newer one
@@ -136,7 +140,7 @@ type (
 	// pipeline is this deployment's.
 	Claimed struct {
 		PipelineID   string
-		NewerStarted bool // as in Polled
+		NewerStarted bool // as in Polled; also if the trigger of a newer one may be under way
 	}
 
 	// Polled carries what a poll of the deployment's pipeline showed, perhaps only the workflows.
@@ -168,6 +172,7 @@ func (RefResolved) event() string { return "ref_resolved" }
 func (Start) event() string       { return "start" }
 func (Fail) event() string        { return "fail" }
 func (Reject) event() string      { return "reject" }
+func (Disown) event() string      { return "disown" }
 func (Superseded) event() string  { return "superseded" }
 func (Done) event() string        { return "done" }
 

@@ -9,6 +9,8 @@ type Pipeline struct {
 	Slug     string `json:"slug,omitempty"` // project slug as CircleCI returns it
 	Revision string `json:"revision,omitempty"`
 	By       string `json:"by,omitempty"` // how it was identified: one of the By constants
+
+	Jobs []int64 `json:"-"` // numbers of its jobs, where they were read
 }
 
 // How a deployment's pipeline was identified. All but ByWindow are proofs.

@@ -56,6 +56,7 @@ type Request struct {
 	PayloadTooLarge bool  `json:"-"`                      // the payload was over MaxPayload and is not in Payload
 
 	PayloadDigest string `json:"payload_digest,omitempty"` // of a stored request with rules; empty: not known
+	ReadAtGitHub  bool   `json:"read_at_github,omitempty"` // GitHub's API showed it; false: an event did
 
 	Asked *Asked `json:"asked,omitempty"` // who asked this service for it; nil: it was created by somebody else
 }

@@ -23,6 +23,7 @@ var table = map[State]map[string]tableRow{
 		"start":              on(applyStart, Triggering),
 		"fail":               on(applyFail, Errored),
 		"reject":             on(applyReject, Rejected),
+		"disown":             on(applyDisown, Rejected),
 		"superseded":         on(applySuperseded, Rejected),
 		"done":               on(applyDone, Succeeded),
 		"force_requested":    on(applyForceRequested, Waiting),

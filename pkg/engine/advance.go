@@ -185,6 +185,7 @@ func (e *Engine) apply(
 		all.Timeline = append(all.Timeline, changes.Timeline...)
 		all.Reports = append(all.Reports, changes.Reports...)
 		all.Unclaimed = append(all.Unclaimed, changes.Unclaimed...)
+		all.Disowned = all.Disowned || changes.Disowned
 		if changes.Project != (deployment.Project{}) {
 			all.Project = changes.Project
 		}

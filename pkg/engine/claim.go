@@ -17,12 +17,12 @@ func (e *Engine) Claim(ctx context.Context, key, pipelineID string) error {
 		return err
 	}
 
-	newer, err := e.newerStarted(ctx, d)
+	started, holds, err := e.newerStarted(ctx, d)
 	if err != nil {
 		return err
 	}
 
-	claimed := deployment.Claimed{PipelineID: pipelineID, NewerStarted: newer}
+	claimed := deployment.Claimed{PipelineID: pipelineID, NewerStarted: started || holds}
 	_, err = e.update(ctx, d.Row, claimed, updateOptions{
 		known:        &d,
 		newStateOnly: true,

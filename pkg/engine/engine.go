@@ -48,6 +48,10 @@ type Options struct {
 	Sender    Sender
 	Creator   Creator // nil: nothing is created at GitHub
 
+	// Readmit takes in a deployment that GitHub shows, in place of one whose event was forged; nil: it is left to
+	// recovery.
+	Readmit func(ctx context.Context, shown deployment.Request) error
+
 	Retain         time.Duration // how long bodies and finished deployments are kept; 0: for ever
 	ReadsPerSecond int           // limit for reads of CircleCI; 0: none
 	Workers        int           // steps at once; 0: 256

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
@@ -53,10 +55,11 @@ func (e *Engine) waitForGitHub(d deployment.Deployment, what string, err error) 
 }
 
 // compareEvent compares a deployment with what GitHub shows of it, once. Its event was signed with the
-// webhook secret, but whoever knows that secret can write what they like into an event. saved says that
-// the deployment must not go on, and that is saved.
+// webhook secret, but whoever knows that secret can write what they like into an event. What was read at
+// GitHub in the first place need not be compared. saved says that the deployment must not go on, and that
+// is saved.
 func (e *Engine) compareEvent(ctx context.Context, d deployment.Deployment) (saved bool, err error) {
-	if e.trust.isCompared(d.Request) {
+	if d.Request.ReadAtGitHub || e.trust.isCompared(d.Request) {
 		return false, nil
 	}
 
@@ -67,13 +70,16 @@ func (e *Engine) compareEvent(ctx context.Context, d deployment.Deployment) (sav
 		blocked := deployment.Blocked{By: "GitHub to show the deployment", First: true, After: showPause}
 		return true, e.applyAndSave(ctx, d, blocked)
 	case missing:
-		return true, e.reject(ctx, d, policy.CompareEvent(d.Request, nil))
+		return true, e.disown(ctx, d, policy.CompareEvent(d.Request, nil), nil)
 	case err != nil:
 		return true, e.applyAndSave(ctx, d, e.waitForGitHub(d, "the deployment", err))
 	}
 
 	if verdict := policy.CompareEvent(d.Request, &shown); verdict.Decision != policy.DecisionAllow {
-		return true, e.reject(ctx, d, verdict)
+		return true, e.disown(ctx, d, verdict, &shown)
+	}
+	if d.Problem != "" && !shown.CreatedAt.Equal(d.Request.CreatedAt) { // its age, which may be the problem, is made up
+		return true, e.disown(ctx, d, policy.CompareEvent(d.Request, nil), &shown)
 	}
 	if late := e.Machine.ArrivedTooLate(shown.CreatedAt, d.AcceptedAt); late != "" {
 		return true, e.applyAndSave(ctx, d, deployment.Fail{Reason: late})
@@ -81,6 +87,34 @@ func (e *Engine) compareEvent(ctx context.Context, d deployment.Deployment) (sav
 
 	e.trust.setCompared(d.Request, e.Now())
 	return false, nil
+}
+
+// disown rejects a deployment whose event GitHub does not confirm, and gives its id up, so that the deployment that
+// has the id at GitHub is neither taken for a duplicate nor gets the status of a forged one. If GitHub shows it,
+// it is taken in at once; if that fails, recovery finds it in GitHub's list.
+func (e *Engine) disown(
+	ctx context.Context,
+	d deployment.Deployment,
+	v policy.Verdict,
+	shown *deployment.Request,
+) error {
+	if len(d.Attempts) > 0 {
+		return e.reject(ctx, d, v)
+	}
+
+	options := commitOptions{audit: []deployment.AuditEvent{e.decided(d, v)}}
+	if _, err := e.commit(ctx, d, options, deployment.Disown{Reason: v.Deciding().Message}); err != nil {
+		return err
+	}
+	if shown == nil || e.Readmit == nil {
+		return nil
+	}
+
+	if err := e.Readmit(ctx, *shown); err != nil {
+		e.log(d, zerolog.WarnLevel).Err(err).Msg("deployment that GitHub shows not taken in")
+	}
+
+	return nil
 }
 
 // resolveRef looks at GitHub for what is to be built. It returns an event if the deployment must not be

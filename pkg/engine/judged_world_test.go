@@ -297,3 +297,8 @@ func drawWorld(rt *rapid.T, pass func(time.Duration)) *pushedWorld {
 	w.failed = rapid.SliceOfN(rapid.IntRange(1, 8), 0, 1).Draw(rt, "failed calls")
 	return w
 }
+
+// CommitExists implements gate.Commits.
+func (w *pushedWorld) CommitExists(context.Context, deployment.Repository, int64, string) error {
+	return errNotAsked
+}

@@ -22,7 +22,12 @@ type Searcher interface {
 type Pipelines interface {
 	KnownPipelines(ctx context.Context, ids []string) (map[string]deployment.KnownPipeline, error)
 	NewestClaimed(ctx context.Context, projectID string, notRow int64) (pipelineID string, row int64, err error)
-	NewerStarted(ctx context.Context, repositoryID int64, environmentKey string, deploymentID int64) (bool, error)
+	NewerStarted(
+		ctx context.Context,
+		repositoryID int64,
+		environmentKey string,
+		deploymentID int64,
+	) (started, holds bool, err error)
 	Project(ctx context.Context, slug string) (deployment.Project, error)
 }
 

@@ -57,7 +57,7 @@ func (e *Engine) poll(ctx context.Context, d deployment.Deployment) error {
 		e.cancelWorkflows(ctx, d, progress)
 	}
 
-	newer, err := e.newerStarted(ctx, d)
+	newer, _, err := e.newerStarted(ctx, d)
 	if err != nil {
 		return err
 	}
@@ -66,10 +66,11 @@ func (e *Engine) poll(ctx context.Context, d deployment.Deployment) error {
 }
 
 // newerStarted says whether a newer deployment of the environment has started since one failed, so that a rerun
-// no longer counts. It is false for any other deployment.
-func (e *Engine) newerStarted(ctx context.Context, d deployment.Deployment) (bool, error) {
+// no longer counts, and whether one holds the environment, because its trigger may be under way. Both are false
+// for any other deployment.
+func (e *Engine) newerStarted(ctx context.Context, d deployment.Deployment) (started, holds bool, err error) {
 	if d.State != deployment.Failed {
-		return false, nil
+		return false, false, nil
 	}
 
 	r := d.Request

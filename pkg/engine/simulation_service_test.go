@@ -445,3 +445,7 @@ func (w *simulation) RequiredChecks(
 func (w *simulation) Compare(context.Context, deployment.Repository, int64, string, string) (policy.Comparison, error) {
 	return policy.ComparisonAhead, nil
 }
+
+func (w *simulation) CommitExists(context.Context, deployment.Repository, int64, string) error {
+	return nil
+}

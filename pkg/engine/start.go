@@ -18,6 +18,13 @@ const maxRefAge = time.Second
 // start takes a waiting deployment as far as it can go: to a trigger that was answered, or to what
 // it waits for.
 func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
+	hasRules := e.Gate.HasRules(d)
+	if hasRules && d.Problem != "" { // what is wrong with a forged event must not end the real deployment
+		if saved, err := e.compareEvent(ctx, d); saved || err != nil {
+			return err
+		}
+	}
+
 	switch {
 	case d.Refused != "":
 		return e.reject(ctx, d, policy.Superseded(d.Refused))
@@ -36,7 +43,6 @@ func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
 
 	// Compare the event with GitHub before the rules see its requester. An admitted deployment was compared
 	// already; after a restart prepare compares it again.
-	hasRules := e.Gate.HasRules(d)
 	if hasRules && d.AdmittedAt.IsZero() {
 		if saved, err := e.compareEvent(ctx, d); saved || err != nil {
 			return err

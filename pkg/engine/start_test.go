@@ -201,6 +201,52 @@ func TestStart_DeploymentThatDoesNotExist(t *testing.T) {
 	}
 }
 
+// A deployment whose event was forged is ended without a status, and the one that GitHub shows is taken in.
+func TestStart_ForgedEventGivesWay(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		problem string
+	}{
+		{name: "that could run"},
+		{name: "with a problem", problem: "the parameter hosts does not match"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			github := &fakeGitHub{change: func(r *deployment.Request) {
+				r.Creator.ID, r.Environment, r.ReadAtGitHub = 666, "staging", true
+			}}
+			e.between(github, &fakeCircleCI{}, mainOnly)
+			var shown []deployment.Request
+			e.Readmit = func(_ context.Context, r deployment.Request) error {
+				shown = append(shown, r)
+				return nil
+			}
+
+			d := e.accept(t, 1, func(d *deployment.Deployment) { d.Problem, d.Target.HasRules = c.problem, true })
+			d = e.advanceOnce(t, d.Row)
+			if d.State != deployment.Rejected || d.Reason != "GitHub shows another deployment" {
+				t.Errorf("got %s %q, want it rejected", d.State, d.Reason)
+			}
+			if reports, err := e.db.Reports(t.Context(), d.Row); err != nil || len(reports) != 0 {
+				t.Errorf("got the reports %+v (%v), want none", reports, err)
+			}
+			if len(shown) != 1 || shown[0].Environment != "staging" {
+				t.Fatalf("got %+v taken in, want the one that GitHub shows", shown)
+			}
+
+			// what was read at GitHub is not compared with it
+			reads := github.deploymentReads
+			genuine := e.accept(t, 2, func(d *deployment.Deployment) { d.Request.ReadAtGitHub = shown[0].ReadAtGitHub })
+			if genuine = e.advanceOnce(t, genuine.Row); genuine.State != deployment.Running {
+				t.Errorf("the real one: got %s %q, want it running", genuine.State, genuine.Reason)
+			}
+			if got := github.deploymentReads - reads; got != 0 {
+				t.Errorf("the real one: got %d reads of the deployment, want none", got)
+			}
+		})
+	}
+}
+
 // What waits for its rules is compared once, and its ref is not read before it may go on.
 func TestStart_AsksOnceWhileItWaits(t *testing.T) {
 	e := newTestEngine(t)

@@ -276,7 +276,14 @@ func TestClaim_AfterAFailure(t *testing.T) {
 		t.Errorf("no newer one has started: got %v, want no error", err)
 	}
 
-	e.running(t, 2)
+	newer := e.triggering(t, 2)
+	if err := e.Claim(t.Context(), keyOf(1), "p1"); !errors.Is(err, deployment.ErrClaimRefused) {
+		t.Errorf("a newer one is being triggered: got %v, want %v", err, deployment.ErrClaimRefused)
+	}
+
+	if _, err := e.commit(t.Context(), newer, commitOptions{}, triggered("p2")); err != nil {
+		t.Fatal(err)
+	}
 	if err := e.Claim(t.Context(), keyOf(1), "p1"); !errors.Is(err, deployment.ErrClaimRefused) {
 		t.Errorf("a newer one has started: got %v, want %v", err, deployment.ErrClaimRefused)
 	}

@@ -24,7 +24,7 @@ type Policies interface {
 	UnlockPolicies(req deployment.Request) ([]policy.Policy, bool)
 }
 
-// Gate evaluates policies. All fields but Pins are required. It is safe for concurrent use.
+// Gate evaluates policies. All fields but Pins and Jobs are required. It is safe for concurrent use.
 type Gate struct {
 	Policies     Policies
 	Rows         Rows
@@ -33,8 +33,11 @@ type Gate struct {
 	Commits      Commits
 	Repositories Repositories
 	Pins         *Pins // nil: names mean whoever has them now
+	Jobs         Jobs  // nil: a check whose address has only a job's number counts as somebody else's
 	Now          func() time.Time
 	Log          zerolog.Logger
+
+	jobs jobMemory
 }
 
 // HasRules says whether a deployment's route has rules, or had some when it was accepted. For an unlock
@@ -83,7 +86,7 @@ func (g *Gate) DecideLocal(ctx context.Context, d deployment.Deployment) (policy
 const maxLockTaskWait = 15 * time.Minute
 
 // DecideLockTask evaluates whether the requester of a lock task may deploy to the environment at all.
-// To release the lock of somebody else, every route to the environment must allow the requester:
+// To change the lock of somebody else, every route to the environment must allow the requester:
 // whoever may run one harmless task there must not open it to everybody.
 func (g *Gate) DecideLockTask(ctx context.Context, d deployment.Deployment) (policy.Verdict, error) {
 	p, ok := g.policyOf(d)
@@ -92,15 +95,13 @@ func (g *Gate) DecideLockTask(ctx context.Context, d deployment.Deployment) (pol
 	}
 
 	policies := []policy.Policy{p}
-	if d.Target.LockTask == deployment.TaskUnlock {
-		foreign, err := g.lockedByOther(ctx, d, p)
-		if err != nil {
-			return policy.Verdict{}, fmt.Errorf("read locks: %w", err)
-		}
-		if foreign {
-			if policies, ok = g.unlockPolicies(d.Request); !ok {
-				return routeClosed(), nil
-			}
+	foreign, err := g.changesForeignLock(ctx, d, p)
+	if err != nil {
+		return policy.Verdict{}, fmt.Errorf("read locks: %w", err)
+	}
+	if foreign {
+		if policies, ok = g.unlockPolicies(d.Request); !ok {
+			return routeClosed(), nil
 		}
 	}
 
@@ -109,15 +110,21 @@ func (g *Gate) DecideLockTask(ctx context.Context, d deployment.Deployment) (pol
 	return g.evaluateAllow(ctx, d, r, policies, maxLockTaskWait), nil
 }
 
-// lockedByOther says whether somebody other than the requester may have the lock of the environment. Of an account
-// that several people use it is not known who of them took its lock.
-func (g *Gate) lockedByOther(ctx context.Context, d deployment.Deployment, p policy.Policy) (bool, error) {
-	locks, err := g.Rows.LocksOn(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
+// changesForeignLock says whether a lock task changes a lock of the environment that somebody other than the requester
+// may have taken. An unlock releases every lock. A lock gives the requester's own one another end; of an account that
+// several people use it is not known who of them took it.
+func (g *Gate) changesForeignLock(ctx context.Context, d deployment.Deployment, p policy.Policy) (bool, error) {
 	requester := d.Request.Requester()
 	shared := p.IsShared(requester, policy.Fact[policy.Membership]{})
+	unlocks := d.Target.LockTask == deployment.TaskUnlock
+	if !unlocks && !shared {
+		return false, nil
+	}
 
+	locks, err := g.Rows.LocksOn(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
 	return slices.ContainsFunc(locks, func(l policy.Lock) bool {
-		return l.RepositoryID != 0 && l.Environment != "" && (shared || !l.Owner.Same(requester))
+		own := l.Owner.Same(requester)
+		return l.RepositoryID != 0 && l.Environment != "" && (own && shared || !own && unlocks)
 	}), err
 }
 

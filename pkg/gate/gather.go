@@ -44,6 +44,9 @@ type Commits interface {
 		installation int64,
 		base, head string,
 	) (policy.Comparison, error)
+	// CommitExists returns policy.ErrMissing for a commit that the repository does not have, and
+	// *deployment.RefsHiddenError where the credentials may not read commits.
+	CommitExists(ctx context.Context, of deployment.Repository, installation int64, sha string) error
 }
 
 // gather reads all facts that are needed: those of the database one after another, and those of
@@ -77,7 +80,7 @@ func (g *Gate) gather(
 		if n.Required { // first, because the list says which checks are asked for
 			f.Required = fact(g, answerOf(g.Commits.RequiredChecks(ctx, repo, installation, r.Ref)))
 		}
-		f.Checks = g.checks(ctx, d, p.QueryChecks(r, f.Required.Value), f.Pipelines.Value)
+		g.gatherChecks(ctx, d, p.QueryChecks(r, f.Required.Value), &f)
 	})
 	ask(n.Compared && f.Deployed.Value != "" && f.Deployed.Value != r.SHA, func() {
 		f.Compared = fact(g, answerOf(g.Commits.Compare(ctx, repo, installation, f.Deployed.Value, r.SHA)))
@@ -154,23 +157,30 @@ func (g *Gate) gatherHistory(ctx context.Context, d deployment.Deployment, n pol
 	return nil
 }
 
-// checks reads the checks of a commit. Where one of Seraph's own pipelines wrote one of them, it reads
+// gatherChecks reads the checks of a commit. Where one of Seraph's own pipelines wrote one of them, it reads
 // also those that were replaced: that pipeline's status does not count, and the one before it does.
-func (g *Gate) checks(
-	ctx context.Context,
-	d deployment.Deployment,
-	q policy.CheckQuery,
-	pipelines []deployment.Pipeline,
-) policy.Fact[[]policy.Check] {
+func (g *Gate) gatherChecks(ctx context.Context, d deployment.Deployment, q policy.CheckQuery, f *policy.Facts) {
 	repo, installation := d.Request.Repository, d.Request.Installation
 	found, err := g.Commits.Checks(ctx, repo, installation, q)
-	own := func(c policy.Check) bool { return policy.WrittenBy(c, pipelines) }
-	if err != nil || !slices.ContainsFunc(found, own) {
-		return fact(g, answerOf(found, err))
+	if err != nil {
+		f.Checks = fact(g, answerOf(found, err))
+		return
 	}
 
-	q.History = true
-	return fact(g, answerOf(g.Commits.Checks(ctx, repo, installation, q)))
+	f.Pipelines.Value, err = g.withJobs(ctx, found, f.Pipelines.Value)
+	if err != nil {
+		public, detail := deployment.PublicCause("CircleCI", err)
+		g.Log.Info().Err(err).Str("detail", detail).Msg("fact unknown")
+		f.Checks = policy.Unknown[[]policy.Check]("whose jobs they are: " + public)
+		return
+	}
+
+	own := func(c policy.Check) bool { return policy.WrittenBy(c, f.Pipelines.Value) }
+	if slices.ContainsFunc(found, own) {
+		q.History = true
+		found, err = g.Commits.Checks(ctx, repo, installation, q)
+	}
+	f.Checks = fact(g, answerOf(found, err))
 }
 
 // answer is what a call to GitHub returned. It makes the results one argument of fact: Go passes several

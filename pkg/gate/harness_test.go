@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ func newTestGate(p policy.Policy, down error) *Gate {
 		History:      ranPipelines{},
 		People:       fakePeople{down},
 		Repositories: fakeRepositories{down},
+		Commits:      fakeHistory{},
 		Now:          func() time.Time { return noon },
 	}
 }
@@ -86,6 +88,22 @@ func (f fakeRepositories) ResolveRepository(_ context.Context, owner, name strin
 		return deployment.Source{}, fmt.Errorf("%w: 404", policy.ErrMissing)
 	}
 	return deployment.Source{Repository: deployment.Repository{ID: 7, Owner: owner, Name: name}}, f.down
+}
+
+// fakeHistory knows which commits there are, by how they begin.
+type fakeHistory struct{ Commits }
+
+func (fakeHistory) CommitExists(_ context.Context, _ deployment.Repository, _ int64, sha string) error {
+	switch {
+	case strings.HasPrefix(sha, "bad"):
+		return fmt.Errorf("%w: 404", policy.ErrMissing)
+	case sha == "hidden":
+		return &deployment.RefsHiddenError{Err: errors.New("403")}
+	case strings.HasPrefix(sha, "outage"):
+		return errors.New("503")
+	default:
+		return nil
+	}
 }
 
 // emptyRows is an empty database.

@@ -96,6 +96,16 @@ func (g *Gate) Unlocker(ctx context.Context, d deployment.Deployment, by deploym
 	return policy.RefusalOf(g.evaluateAllow(ctx, d, r, policies, 0))
 }
 
+// LockOwner returns why somebody may not change a lock of an environment that their account holds. Of an account that
+// several people use it is not known who of them took the lock, so that it counts as somebody else's.
+func (g *Gate) LockOwner(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
+	p, _ := g.policyFor(d.Request)
+	if !p.IsShared(by, policy.Fact[policy.Membership]{}) {
+		return policy.Refusal{}
+	}
+	return g.Unlocker(ctx, d, by)
+}
+
 // isToken says whether an actor is an API token that acts for no person.
 func isToken(by deployment.Actor) bool { return by.ID == 0 && by.Token != "" }
 

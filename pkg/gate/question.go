@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
@@ -13,8 +15,8 @@ type Repositories interface {
 }
 
 // Ask evaluates the rules of a deployment that does not exist. *policy.NotFoundError: there is no such
-// repository, person or route. A repository without a route is not looked up at GitHub, so that nobody
-// learns here whether there is one.
+// repository, commit, person or route. A commit is not looked up where the credentials may not read any. A
+// repository without a route is not looked up at GitHub, so that nobody learns here whether there is one.
 func (g *Gate) Ask(ctx context.Context, q policy.Question) (policy.Verdict, error) {
 	owner, name, err := policy.ParseRepository(q.Repository)
 	if err != nil {
@@ -44,6 +46,10 @@ func (g *Gate) Ask(ctx context.Context, q policy.Question) (policy.Verdict, erro
 		return policy.Verdict{}, noRoute
 	}
 
+	if err := g.checkCommit(ctx, d.Request); err != nil {
+		return policy.Verdict{}, err
+	}
+
 	if q.Actor != "" {
 		d.Request.Creator, err = g.creator(ctx, q.Actor, source)
 		if err != nil {
@@ -54,6 +60,22 @@ func (g *Gate) Ask(ctx context.Context, q policy.Question) (policy.Verdict, erro
 	v, err := g.evaluate(ctx, d, request(d), p)
 	nameMissingParts(v, q)
 	return v, err
+}
+
+// checkCommit returns an error if the repository does not have the commit. Rules would wait for its checks, or
+// allow it.
+func (g *Gate) checkCommit(ctx context.Context, r deployment.Request) error {
+	if r.SHA == "" {
+		return nil
+	}
+
+	err := g.Commits.CommitExists(ctx, r.Repository, r.Installation, r.SHA)
+	var hidden *deployment.RefsHiddenError
+	if errors.As(err, &hidden) {
+		return nil
+	}
+
+	return policy.LookupError(fmt.Sprintf("commit %.7s of %s", r.SHA, r.Repository.FullName()), err)
 }
 
 // nameMissingParts says what to add to a question where a rule decided without it.

@@ -70,6 +70,23 @@ func TestAsk(t *testing.T) {
 			want:     "there is no route for acme/api and nowhere",
 			notFound: true,
 		},
+		"a commit": {
+			question: policy.Question{Repository: "acme/api", Actor: "alice", SHA: "c0ffee0c0ffee"},
+			want:     "allow",
+		},
+		"an unknown commit": {
+			question: policy.Question{Repository: "acme/api", Actor: "alice", SHA: "bad0000bad0000"},
+			want:     "commit bad0000 of acme/api cannot be found: not found at GitHub: 404",
+			notFound: true,
+		},
+		"a commit that the credentials may not read": {
+			question: policy.Question{Repository: "acme/api", Actor: "alice", SHA: "hidden"},
+			want:     "allow",
+		},
+		"an outage when the commit is looked up": {
+			question: policy.Question{Repository: "acme/api", Actor: "alice", SHA: "outage0outage0"},
+			want:     "commit outage0 of acme/api cannot be looked up: 503",
+		},
 		"nobody named, and only some may": {
 			question: policy.Question{Repository: "acme/api"},
 			want:     "reject the question names nobody who deploys: add actor (seraph gate --actor LOGIN)",

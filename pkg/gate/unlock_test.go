@@ -112,6 +112,29 @@ func TestDecideLockTask_Unlock(t *testing.T) {
 			want:  "reject only who may deploy there by every route may release somebody else's lock",
 		},
 		{
+			name:   "lock again by an account that several people use",
+			who:    alice,
+			task:   deployment.TaskLock,
+			locks:  []policy.Lock{lockOf(alice)},
+			shared: []string{"alice"},
+			want:   "reject alice is not allowed to deploy to production",
+		},
+		{
+			name:   "first lock of such an account",
+			who:    alice,
+			task:   deployment.TaskLock,
+			shared: []string{"alice"},
+			want:   "allow",
+		},
+		{
+			name:   "lock of such an account where somebody else has the lock",
+			who:    alice,
+			task:   deployment.TaskLock,
+			locks:  []policy.Lock{lockOf(bob)},
+			shared: []string{"alice"},
+			want:   "allow", // the store refuses it
+		},
+		{
 			name:  "lock",
 			who:   alice,
 			task:  deployment.TaskLock,
@@ -165,6 +188,34 @@ func TestUnlocker(t *testing.T) {
 			g := newTestGate(policy.Policy{}, test.down)
 			g.Policies = twoRoutes{}
 			if got := g.Unlocker(t.Context(), deploymentOf(0), test.who); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// The owner of a lock may change it, unless several people use the account.
+func TestLockOwner(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		who    deployment.Actor
+		shared []string
+		want   policy.Refusal
+	}{
+		{name: "a person", who: alice},
+		{name: "a token", who: deployment.Actor{Token: "ops"}, shared: []string{"ops"}},
+		{
+			name:   "an account that several people use",
+			who:    alice,
+			shared: []string{"alice"},
+			want:   policy.Refusal{Reason: "alice is not allowed to deploy to production"},
+		},
+		{name: "such an account, allowed by every route", who: bob, shared: []string{"id:2"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := newTestGate(policy.Policy{}, nil)
+			g.Policies = twoRoutes{shared: test.shared}
+			if got := g.LockOwner(t.Context(), deploymentOf(0), test.who); got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})

@@ -47,8 +47,7 @@ type entry struct {
 
 // cached returns the result for a key, and loads it if there is none that is still valid. load
 // returns the result and how long it may be used. That time runs from before load is called, so
-// that no result is older than it says. An error is kept for ttlError, ErrNoPerson for ttlNegative,
-// both from the end of load.
+// that no result is older than it says. An error is kept as ttlOfError says, from the end of load.
 //
 // A caller that waits for the load of another one stops waiting when its own context ends. If the
 // context of the loading caller ends, another caller loads again.
@@ -94,14 +93,25 @@ func fill[T any](ctx context.Context, c *cache, e *entry, load func(context.Cont
 	validFrom := c.now()
 	value, ttl, err := load(ctx)
 	if err != nil {
-		validFrom, ttl = c.now(), ttlError
-		if errors.Is(err, ErrNoPerson) {
-			ttl = ttlNegative
-		}
+		validFrom, ttl = c.now(), ttlOfError(err)
 	}
 
 	e.value, e.err, e.validFrom, e.validUntil = value, err, validFrom, validFrom.Add(ttl)
 	e.abandoned = ctx.Err() != nil
+}
+
+// ttlOfError returns how long an error is kept: ErrNoPerson for ttlNegative, any other one for ttlError, or
+// as long as GitHub asks to wait, up to ttlFact.
+func ttlOfError(err error) time.Duration {
+	if errors.Is(err, ErrNoPerson) {
+		return ttlNegative
+	}
+
+	var failed *Error
+	if errors.As(err, &failed) {
+		return max(ttlError, min(failed.RetryAfter, ttlFact))
+	}
+	return ttlError
 }
 
 // lookup returns the entry of a key if it is usable. Else it adds a new one, which the caller must

@@ -37,6 +37,10 @@ type Options struct {
 	AppID      int64           // id of the GitHub App; 0 with a token
 	PrivateKey *rsa.PrivateKey // of the App; nil with a token
 
+	// Permissions are those that tokens of the App's installations are created with, by GitHub's names: what a
+	// token is not needed for it should not be good for. nil: all that an installation has.
+	Permissions map[string]string
+
 	// HTTP makes the calls. It must bound their time and size, and must not follow a redirect that
 	// would change the call. Clients of package outbound do so.
 	HTTP *http.Client
@@ -48,30 +52,33 @@ type Options struct {
 	WritesPerMinute int
 
 	Now func() time.Time // nil: time.Now
-	Log zerolog.Logger   // receives renamed repositories and skipped deployments
+	Log zerolog.Logger   // receives renamed repositories, skipped deployments and missing permissions
 }
 
 // Client calls the REST API of one GitHub. It is safe for concurrent use.
 type Client struct {
 	options   Options
 	base      *url.URL
-	anonymous *gh.Client
-	app       *gh.Client // authenticates as the App itself; nil with a token
+	anonymous *account
+	app       *account // authenticates as the App itself; nil with a token
 	cache     *cache
 
 	mu                sync.Mutex
 	accounts          map[int64]*account              // by installation id; 0 is the token's
 	installations     map[string]int64                // lower-cased owner/name → installation id
 	goneInstallations map[int64]bool                  // installation ids for which GitHub answered 404
+	lackingReported   map[int64]bool                  // installation ids whose missing permissions were logged
 	login             string                          // see Login; empty until GitHub was asked
 	currentNames      map[int64]deployment.Repository // renamed repositories, by id
 }
 
-// account is one credential with the API client that uses it and the pace of its writes.
+// account is one credential with the API client that uses it, the pace of its writes and the rate limit
+// of all its calls.
 type account struct {
 	installation int64 // 0: the token's
 	api          *gh.Client
 	pace         *pace
+	limit        *limit
 }
 
 // New returns a client. It makes no call, so wrong credentials are not noticed here.
@@ -91,13 +98,15 @@ func New(o Options) (*Client, error) {
 		accounts:          map[int64]*account{},
 		installations:     map[string]int64{},
 		goneInstallations: map[int64]bool{},
+		lackingReported:   map[int64]bool{},
 		currentNames:      map[int64]deployment.Repository{},
 	}
 
 	c.cache = &cache{now: func() time.Time { return c.options.Now() }, entries: map[string]*entry{}}
-	c.anonymous = c.newAPI(c.transport())
+	c.anonymous = c.newAccount(0, c.transport())
 	if o.AppID != 0 {
-		c.app = c.newAPI(ghinstallation.NewAppsTransportFromPrivateKey(c.transport(), o.AppID, o.PrivateKey))
+		asApp := ghinstallation.NewAppsTransportFromPrivateKey(c.transport(), o.AppID, o.PrivateKey)
+		c.app = c.newAccount(0, asApp)
 	}
 
 	return c, nil
@@ -123,6 +132,16 @@ func (c *Client) transport() http.RoundTripper { return recorder{c.options.HTTP.
 
 func (c *Client) now() time.Time { return c.options.Now() }
 
+// newAccount returns the account of a credential, which a transport adds to each request.
+func (c *Client) newAccount(installation int64, credentials http.RoundTripper) *account {
+	return &account{
+		installation: installation,
+		api:          c.newAPI(credentials),
+		pace:         &pace{perMinute: c.options.WritesPerMinute},
+		limit:        &limit{},
+	}
+}
+
 // newAPI returns a go-github client that sends with a transport that adds credentials. Each
 // credential gets its own, because go-github keeps the state of rate limits per client.
 func (c *Client) newAPI(credentials http.RoundTripper) *gh.Client {
@@ -138,9 +157,22 @@ func (c *Client) newAPI(credentials http.RoundTripper) *gh.Client {
 	return api
 }
 
-// call runs do, which makes one call with the context it is given. The error is an *Error that says
-// what a failure means. It is returned as error so that nil stays nil.
-func (c *Client) call(ctx context.Context, operation string, do func(context.Context) error) error {
+// call runs do, which makes one call of an account with the context it is given, unless a rate limit of
+// the account forbids that now. The error is an *Error that says what a failure means. It is returned as
+// error so that nil stays nil.
+func (c *Client) call(ctx context.Context, operation string, acct *account, do func(context.Context) error) error {
+	if err := acct.limit.check(operation, c.options.Now()); err != nil {
+		return err
+	}
+
+	err := c.send(ctx, operation, do)
+	acct.limit.note(err, c.options.Now(), maxLimitWait)
+	acct.pace.heed(err, c.options.Now())
+	return err
+}
+
+// send is call without heeding rate limits.
+func (c *Client) send(ctx context.Context, operation string, do func(context.Context) error) error {
 	ctx, recorded := recordResponse(outbound.WithOperation(ctx, operation))
 	if err := do(ctx); err != nil {
 		return classify(operation, *recorded, err, c.options.Now())
@@ -174,7 +206,7 @@ func (c *Client) readOnce(
 		return false, err
 	}
 
-	err = c.call(ctx, operation, func(ctx context.Context) error { return do(ctx, acct.api) })
+	err = c.call(ctx, operation, acct, func(ctx context.Context) error { return do(ctx, acct.api) })
 	return c.noteAuthFailure(err, src.Repository, acct), err
 }
 

@@ -101,9 +101,9 @@ func TestNew_RejectsIncompleteOptions(t *testing.T) {
 	}
 }
 
-// go-github blocks a client after one limited call. Here a limit keeps neither writes nor reads
-// from being made.
-func TestClient_LimitDoesNotBlockLaterCalls(t *testing.T) {
+// go-github blocks a client after one limited call, in its own way. Here writes and reads are made again
+// when this package's own pause is over.
+func TestClient_NoCallIsBlockedAfterPause(t *testing.T) {
 	const secondary = `{"message":"secondary rate limit",` +
 		`"documentation_url":"https://docs.github.com/rest#about-secondary-rate-limits"}`
 	tests := []struct {

@@ -68,3 +68,22 @@ func (c *Client) Compare(
 		return found.Status, ttlComparison, err
 	})
 }
+
+// CommitExists returns an error if a repository has no such commit: policy.ErrMissing, or
+// *deployment.RefsHiddenError if the credentials may read no commit of it. That a commit exists may be
+// ttlComparison old.
+func (c *Client) CommitExists(ctx context.Context, of deployment.Repository, installation int64, sha string) error {
+	_, err := c.Compare(ctx, of, installation, sha, sha) // a commit is identical to itself
+	switch {
+	case hasStatus(err, opCompare, http.StatusForbidden):
+		return refsHidden(err)
+	case !hasStatus(err, opCompare, http.StatusNotFound):
+		return err
+	}
+
+	// GitHub also answers 404 where the right to read commits is missing
+	if hidden := c.checkRefs(ctx, c.current(deployment.Source{Repository: of, Installation: installation})); hidden != nil {
+		return hidden
+	}
+	return fmt.Errorf("%w: no such commit", policy.ErrMissing)
+}

@@ -1,11 +1,13 @@
 package github
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 	sim "github.com/seraph-deploy/seraph/test/sim/github"
 )
@@ -55,4 +57,46 @@ func TestCompare_InvalidResponse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A commit that GitHub does not have is distinguished from one that the credentials may not read.
+func TestCommitExists(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		there, missing := sim.Commit("acme/api", "main"), sim.Commit("acme/api", "missing")
+		s.sim.RemoveCommit("acme/api", missing)
+		exists := func(sha string) error { return s.CommitExists(t.Context(), s.repo, s.installation, sha) }
+
+		if err := exists(there); err != nil {
+			t.Errorf("a commit: got error %v", err)
+		}
+		if err := exists(missing); !errors.Is(err, policy.ErrMissing) {
+			t.Errorf("a missing commit: got error %v, want %v", err, policy.ErrMissing)
+		}
+		if err := exists("main"); err == nil || errors.Is(err, policy.ErrMissing) {
+			t.Errorf("no commit id: got error %v, want another one than %v", err, policy.ErrMissing)
+		}
+
+		for _, fault := range []string{"forbidden", "not-found"} {
+			s.expireCache()
+			for _, operation := range []string{sim.OpCompare, sim.OpGetRef} {
+				if err := s.sim.NextNamed(operation, fault, 1); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			var hidden *deployment.RefsHiddenError
+			if err := exists(missing); !errors.As(err, &hidden) {
+				t.Errorf("%s: got error %v, want a RefsHiddenError", fault, err)
+			}
+			s.sim.ClearFaults()
+		}
+
+		s.expireCache()
+		if err := s.sim.NextNamed(sim.OpCompare, "unavailable", 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := exists(missing); err == nil || errors.Is(err, policy.ErrMissing) {
+			t.Errorf("an outage: got error %v, want another one than %v", err, policy.ErrMissing)
+		}
+	})
 }

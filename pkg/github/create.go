@@ -42,18 +42,15 @@ func (c *Client) CreateDeployment(
 	}
 
 	var created json.RawMessage
-	err = c.call(withSendBefore(ctx, sendBefore), opCreate, func(ctx context.Context) (err error) {
+	err = c.send(withSendBefore(ctx, sendBefore), opCreate, func(ctx context.Context) (err error) {
 		created, err = postDeployment(ctx, acct.api, src.Repository, wanted)
 		return err
 	})
 	if err != nil {
 		c.noteAuthFailure(err, src.Repository, acct)
 
-		var failed *Error
-		if errors.As(err, &failed) && failed.Kind == KindLimited {
-			acct.pace.pause(c.options.Now(), failed.RetryAfter)
-		}
-
+		acct.pace.heed(err, c.options.Now())
+		acct.limit.note(err, c.options.Now(), longestForReads(err))
 		return failedCreate(err)
 	}
 
@@ -109,7 +106,8 @@ func createRequest(wanted deployment.NewDeployment) *gh.DeploymentRequest {
 // token, created nothing. An answer without GitHub's own message proves nothing, because a proxy may have
 // given it after it had passed the request on.
 func failedCreate(err error) deployment.CreateOutcome {
-	o := deployment.CreateOutcome{Kind: deployment.CreateNotSent, Cause: err.Error()}
+	cause, _ := deployment.PublicCause("GitHub", err)
+	o := deployment.CreateOutcome{Kind: deployment.CreateNotSent, Cause: cause}
 	if errors.Is(err, errInvalidName) || hasStatus(err, opInstallation, http.StatusNotFound) {
 		o.Kind = deployment.CreateRefused
 		return o

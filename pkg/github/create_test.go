@@ -266,6 +266,7 @@ func TestCreateDeployment_NoToken(t *testing.T) {
 			}
 
 			endPauseOf(c, 4)
+			c.app.limit.until = time.Time{} // the App itself asks for tokens
 			if got := c.CreateDeployment(t.Context(), in, wanted, time.Time{}); got.Kind != deployment.CreateDone {
 				t.Errorf("again: got %+v, want done", got)
 			}

@@ -117,27 +117,6 @@ func (i *installationToken) invalidate(token string) {
 	}
 }
 
-// createToken creates a token of an installation (REST API, "Create an installation access token
-// for an app").
-func (c *Client) createToken(ctx context.Context, installation int64) (created *gh.InstallationToken, _ error) {
-	err := c.call(ctx, opToken, func(ctx context.Context) (err error) {
-		created, _, err = c.app.Apps.CreateInstallationToken(ctx, installation, &gh.InstallationTokenOptions{})
-		if err != nil {
-			return err
-		}
-		if created.GetToken() == "" {
-			return errors.New("no token")
-		}
-
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-
-	return created, nil
-}
-
 // accountFor returns the account that may act on a repository: the token's, or that of an
 // installation of the App. The installation of src is used unless it is 0 or GitHub has answered
 // that it is gone; then GitHub is asked which installation sees the repository.
@@ -181,12 +160,7 @@ func (c *Client) account(installation int64) *account {
 		}
 	}
 
-	a := &account{
-		installation: installation,
-		api:          c.newAPI(authTransport{base: c.transport(), credential: used}),
-		pace:         &pace{perMinute: c.options.WritesPerMinute},
-	}
-
+	a := c.newAccount(installation, authTransport{base: c.transport(), credential: used})
 	c.accounts[installation] = a
 	return a
 }
@@ -218,8 +192,8 @@ func (c *Client) installation(ctx context.Context, r deployment.Repository) (int
 // findInstallation asks which installation sees a repository (REST API, "Get a repository
 // installation for the authenticated app").
 func (c *Client) findInstallation(ctx context.Context, r deployment.Repository) (found *gh.Installation, _ error) {
-	err := c.call(ctx, opInstallation, func(ctx context.Context) (err error) {
-		found, _, err = c.app.Apps.FindRepositoryInstallation(ctx, r.Owner, r.Name)
+	err := c.call(ctx, opInstallation, c.app, func(ctx context.Context) (err error) {
+		found, _, err = c.app.api.Apps.FindRepositoryInstallation(ctx, r.Owner, r.Name)
 		if err != nil {
 			return err
 		}

@@ -47,6 +47,7 @@ func (i deploymentItem) request(src deployment.Source) deployment.Request {
 		Task:         i.Task,
 		Payload:      i.Payload,
 		CreatedAt:    i.CreatedAt,
+		ReadAtGitHub: true,
 	}
 
 	if i.Description != nil {

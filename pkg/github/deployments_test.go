@@ -72,6 +72,7 @@ func TestDeploymentItem_Request(t *testing.T) {
 		App:          deployment.App{ID: 8, Slug: "hubot"},
 		Installation: 4,
 		CreatedAt:    now,
+		ReadAtGitHub: true,
 	}
 
 	got, err := parseDeploymentItem([]byte(item))

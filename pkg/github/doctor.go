@@ -34,8 +34,9 @@ func (c *Client) Identity(ctx context.Context) (Identity, error) {
 	}
 
 	var user *gh.User
-	err := c.call(ctx, opUser, func(ctx context.Context) (err error) {
-		user, _, err = c.account(0).api.Users.Get(ctx, "")
+	token := c.account(0)
+	err := c.call(ctx, opUser, token, func(ctx context.Context) (err error) {
+		user, _, err = token.api.Users.Get(ctx, "")
 		if err != nil {
 			return err
 		}
@@ -54,8 +55,8 @@ func (c *Client) Identity(ctx context.Context) (Identity, error) {
 
 func (c *Client) appIdentity(ctx context.Context) (Identity, error) {
 	var app *gh.App
-	err := c.call(ctx, opApp, func(ctx context.Context) (err error) {
-		app, _, err = c.app.Apps.Get(ctx, "")
+	err := c.call(ctx, opApp, c.app, func(ctx context.Context) (err error) {
+		app, _, err = c.app.api.Apps.Get(ctx, "")
 		if err != nil {
 			return err
 		}
@@ -143,8 +144,8 @@ func (c *Client) checkInstallation(ctx context.Context, r deployment.Repository)
 // information"). An empty list is an error, because it would lock GitHub out.
 func (c *Client) HookRanges(ctx context.Context) ([]netip.Prefix, error) {
 	var meta *gh.APIMeta
-	err := c.call(ctx, opMeta, func(ctx context.Context) (err error) {
-		meta, _, err = c.anonymous.Meta.Get(ctx)
+	err := c.call(ctx, opMeta, c.anonymous, func(ctx context.Context) (err error) {
+		meta, _, err = c.anonymous.api.Meta.Get(ctx)
 		if err != nil {
 			return err
 		}

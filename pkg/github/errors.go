@@ -75,6 +75,7 @@ type Error struct {
 	AcceptedPermissions string        // permissions that would be enough, in GitHub's words; only with KindDenied
 	ServerVersion       string        // of a GitHub Enterprise Server; empty for github.com
 	RetryAfter          time.Duration // wait at least this long before the next attempt; 0: GitHub did not say
+	Exhausted           bool          // KindLimited: no calls of the credential remain until RetryAfter
 	Kind                Kind
 	Err                 error
 }
@@ -162,6 +163,7 @@ func classify(operation string, recorded response, err error, now time.Time) *Er
 	switch e.Kind {
 	case KindLimited:
 		e.RetryAfter = rateLimitWait(recorded.header, now)
+		e.Exhausted = recorded.header.Get("X-RateLimit-Remaining") == "0"
 	case KindDenied:
 		e.AcceptedPermissions = singleLine(recorded.header.Get("X-Accepted-GitHub-Permissions"))
 	}

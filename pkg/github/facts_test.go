@@ -10,8 +10,8 @@ import (
 	sim "github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// A failed read is an error and never a fact. It is not repeated at once; when the error has
-// expired it is repeated, whatever limit was met.
+// A failed read is an error and never a fact. It is not repeated at once; when the error has expired it is
+// repeated, and a limit without a header has then lasted a minute.
 func TestFacts_FailedReadIsAnError(t *testing.T) {
 	faults := []string{
 		"primary-403",
@@ -44,7 +44,12 @@ func TestFacts_FailedReadIsAnError(t *testing.T) {
 						t.Error("at once: got no error, want the cached one")
 					}
 
-					s.clock.advance(ttlError)
+					wait := ttlError
+					if fault == "secondary-403-bare" {
+						wait = defaultLimitWait
+					}
+
+					s.clock.advance(wait)
 					if err := read.do(t); err != nil {
 						t.Errorf("later: got error %v", err)
 					}

@@ -210,10 +210,11 @@ func wantWrite(
 	return got
 }
 
-// endPause ends the pause of all writes that a rate limit has caused.
+// endPause ends the pause of all writes and reads that a rate limit has caused.
 func endPause(c *Client) { endPauseOf(c, 0) }
 
 // endPauseOf does so for the account of one installation.
 func endPauseOf(c *Client, installation int64) {
-	c.account(installation).pace.pausedUntil = time.Time{}
+	a := c.account(installation)
+	a.pace.pausedUntil, a.limit.until = time.Time{}, time.Time{}
 }

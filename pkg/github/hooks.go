@@ -148,9 +148,9 @@ func (e *Error) refusesForGood() bool {
 
 // hookCall makes a call as the App itself, or with the token. Installations may not read webhooks.
 func (c *Client) hookCall(ctx context.Context, operation string, do func(context.Context, *gh.Client) error) error {
-	api := c.app
-	if api == nil {
-		api = c.account(0).api
+	acct := c.app
+	if acct == nil {
+		acct = c.account(0)
 	}
-	return c.call(ctx, operation, func(ctx context.Context) error { return do(ctx, api) })
+	return c.call(ctx, operation, acct, func(ctx context.Context) error { return do(ctx, acct.api) })
 }

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"errors"
 	"sync"
 	"time"
 )
@@ -14,7 +15,7 @@ type pace struct {
 
 	mu          sync.Mutex
 	sent        []time.Time // writes of the last hour, oldest first; empty without a bound
-	pausedUntil time.Time   // see pause
+	pausedUntil time.Time   // see heed
 }
 
 // The windows are longer than a minute and an hour, because a write reaches GitHub some time after
@@ -80,12 +81,17 @@ func (p *pace) waitFor(now time.Time, window time.Duration, limit int, final boo
 	return p.sent[len(p.sent)-limit].Add(window).Sub(now)
 }
 
-// pause holds all writes back for a while, at most maxPause, after a rate limit has met one of
-// them. A limit counts for the whole account. A longer pause that is running stays.
-func (p *pace) pause(now time.Time, wait time.Duration) {
+// heed holds all writes back for a while, at most maxPause, if a call of the account has met a rate
+// limit. A longer pause that is running stays.
+func (p *pace) heed(err error, now time.Time) {
+	var failed *Error
+	if !errors.As(err, &failed) || failed.Kind != KindLimited {
+		return
+	}
+
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if until := now.Add(min(wait, maxPause)); until.After(p.pausedUntil) {
+	if until := now.Add(min(failed.RetryAfter, maxPause)); until.After(p.pausedUntil) {
 		p.pausedUntil = until
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
@@ -177,16 +178,27 @@ func mayBeRenamed(err error) bool {
 }
 
 // ResolveRepository looks a repository up by its name, and with an App the installation that sees
-// it. With a token the installation is 0. policy.ErrMissing: GitHub does not show it.
+// it. With a token the installation is 0. policy.ErrMissing: GitHub does not show it. The result may be
+// ttlFact old; that there is no such repository is not remembered, because people wait for it to be there.
 func (c *Client) ResolveRepository(ctx context.Context, owner, name string) (deployment.Source, error) {
-	src, _, err := c.resolve(ctx, owner, name)
+	named := deployment.Source{Repository: deployment.Repository{Owner: owner, Name: name}}
+	if err := validateName(named.Repository); err != nil {
+		return named, err
+	}
+
+	key := c.cacheKey(opRepository, named, "by name", repositoryPath(named.Repository))
+	found, err := cached(ctx, c.cache, key, func(ctx context.Context) (deployment.Source, time.Duration, error) {
+		src, _, err := c.resolve(ctx, owner, name)
+		return src, ttlFact, err
+	})
 
 	var failed *Error
 	if errors.As(err, &failed) && failed.Status == http.StatusNotFound {
+		c.cache.forget(key)
 		err = fmt.Errorf("%w: %w", policy.ErrMissing, err)
 	}
 
-	return src, err
+	return found, err
 }
 
 func (c *Client) resolve(ctx context.Context, owner, name string) (deployment.Source, repository, error) {

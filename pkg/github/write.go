@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -55,7 +56,7 @@ func (c *Client) write(
 	}
 
 	var created *gh.DeploymentStatus
-	err := c.call(ctx, opWrite, func(ctx context.Context) error {
+	err := c.send(ctx, opWrite, func(ctx context.Context) error {
 		request := statusRequest(r)
 		status, resp, err := acct.api.Repositories.CreateDeploymentStatus(ctx, repo.Owner, repo.Name, id, request)
 		if err != nil {
@@ -71,15 +72,22 @@ func (c *Client) write(
 	if err != nil {
 		c.noteAuthFailure(err, repo, acct)
 
-		var failed *Error
-		if errors.As(err, &failed) && failed.Kind == KindLimited {
-			acct.pace.pause(c.options.Now(), failed.RetryAfter)
-		}
-
+		acct.pace.heed(err, c.options.Now())
+		acct.limit.note(err, c.options.Now(), longestForReads(err))
 		return deployment.WriteOutcome{}, err
 	}
 
 	return deployment.WriteOutcome{Kind: deployment.WriteDone, StatusID: created.GetID()}, nil
+}
+
+// longestForReads returns how long a rate limit that a write has met may hold reads back: until it ends if
+// no calls of the account remain, else for a short time, because it may be the limit for writes alone.
+func longestForReads(err error) time.Duration {
+	var failed *Error
+	if errors.As(err, &failed) && failed.Exhausted {
+		return maxLimitWait
+	}
+	return maxPause
 }
 
 // statusRequest returns the body of a write. It holds only what the report says: the environment

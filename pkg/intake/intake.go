@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -144,6 +145,27 @@ func (i *Intake) intentOf(ctx context.Context, req deployment.Request) (*deploym
 	}
 
 	return &intent, nil
+}
+
+// AcceptShown accepts a deployment as GitHub shows it, after an event said something else about it. Like any other
+// it is matched with the routes, and is not accepted twice.
+func (i *Intake) AcceptShown(ctx context.Context, shown deployment.Request, now time.Time) error {
+	const detail = "read at GitHub: an event said something else about it"
+	del := Delivery{
+		Delivery: deployment.Delivery{
+			GUID:         fmt.Sprintf("shown:%d:%d", shown.Repository.ID, shown.ID),
+			Event:        "deployment",
+			Source:       deployment.SourceListing,
+			RepositoryID: shown.Repository.ID,
+			DeploymentID: shown.ID,
+			ReceivedAt:   now,
+		},
+		Notes: []deployment.Entry{{At: now, Event: "recovered", Detail: detail}},
+	}
+	shown.Installation = 0 // the event named it
+
+	_, err := i.Accept(ctx, del, shown)
+	return err
 }
 
 // ignoreUnknown ignores a delivery unless it was accepted when the routes were different.

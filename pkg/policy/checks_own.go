@@ -18,19 +18,48 @@ func (f Facts) foreignChecks() []Check {
 }
 
 // WrittenBy says whether one of the pipelines wrote the check: its details are at an address of the
-// pipeline. An address that names only a job's number says nothing about the pipeline.
+// pipeline, or of one of its jobs as far as their numbers are known.
 func WrittenBy(c Check, pipelines []deployment.Pipeline) bool {
+	parts := pathOf(c, pipelines)
+	return slices.ContainsFunc(pipelines, func(p deployment.Pipeline) bool {
+		return isPipelinePath(parts, p) || isJobPath(parts, p) && slices.Contains(p.Jobs, jobNumber(parts))
+	})
+}
+
+// NamesJobOf says whether the check's address has the number of a job in the project of one of the pipelines, and says
+// nothing about the pipeline.
+func NamesJobOf(c Check, pipelines []deployment.Pipeline) bool {
+	parts := pathOf(c, pipelines)
+	return slices.ContainsFunc(pipelines, func(p deployment.Pipeline) bool { return isJobPath(parts, p) })
+}
+
+// pathOf returns the parts of the path of the check's address; none where nothing can be told by it.
+func pathOf(c Check, pipelines []deployment.Pipeline) []string {
 	if c.URL == "" || len(pipelines) == 0 {
-		return false
+		return nil
 	}
 
 	address, err := url.Parse(c.URL)
 	if err != nil {
-		return false
+		return nil
 	}
 
-	parts := strings.Split(strings.Trim(address.Path, "/"), "/")
-	return slices.ContainsFunc(pipelines, func(p deployment.Pipeline) bool { return isPipelinePath(parts, p) })
+	return strings.Split(strings.Trim(address.Path, "/"), "/")
+}
+
+// isJobPath says whether the parts of a path are VCS/ORG/PROJECT/NUMBER, of a job in the project of a pipeline.
+func isJobPath(parts []string, p deployment.Pipeline) bool {
+	return len(parts) == 4 && p.Slug != "" && jobNumber(parts) > 0 &&
+		strings.EqualFold(longSlug(strings.Join(parts[:3], "/")), longSlug(p.Slug))
+}
+
+// jobNumber is the number at the end of the path of a job; 0: there is none.
+func jobNumber(parts []string) int64 {
+	n, err := strconv.ParseInt(parts[len(parts)-1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // isPipelinePath says whether the parts of a path lead to a pipeline or into it. CircleCI has two

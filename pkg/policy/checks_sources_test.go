@@ -236,6 +236,7 @@ func TestWrittenBy(t *testing.T) {
 			Slug:   "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat",
 		},
 		{ID: "0c0a3d1e-0000-4000-8000-000000000002"},
+		{ID: "0c0a3d1e-0000-4000-8000-000000000003", Number: 3, Slug: "github/acme/web", Jobs: []int64{71, 72}},
 	}
 
 	tests := []struct {
@@ -260,6 +261,10 @@ func TestWrittenBy(t *testing.T) {
 		{name: "another id", url: "https://app.circleci.com/pipeline/5034460f"},
 		{name: "no number", url: "https://app.circleci.com/pipelines/github/acme/api"},
 		{name: "number of a job", url: "https://circleci.com/gh/acme/api/25"},
+		{name: "number of a job of the pipeline", url: "https://circleci.com/gh/Acme/web/72?utm_medium=referral", want: true},
+		{name: "number of another job", url: "https://circleci.com/gh/acme/web/73"},
+		{name: "number of a job of another project", url: "https://circleci.com/gh/acme/api/72"},
+		{name: "number of a job and more", url: "https://circleci.com/gh/acme/web/72/parallel-runs/0"},
 		{name: "pipeline that was never read", url: "https://app.circleci.com/pipelines///0"},
 		{name: "empty"},
 		{name: "no address", url: "://pipelines/github/acme/api/25"},

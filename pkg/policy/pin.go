@@ -30,6 +30,12 @@ type PinnedName struct {
 	Through deployment.Repository // the name is looked up with the credentials that see this one
 }
 
+// UsesTeams says whether a rule depends on who is in a team.
+func (p Policy) UsesTeams() bool {
+	named := func(s *Subjects) bool { return s != nil && len(s.Teams) > 0 }
+	return named(p.Allow) || named(p.Force) || p.Approvals != nil && len(p.Approvals.Teams) > 0
+}
+
 // Names returns the logins and the teams that the rules and the shared accounts name, without those named by
 // id.
 func (p Policy) Names() (users, teams []string) {

@@ -240,8 +240,15 @@ func (r *Recovery) accept(ctx context.Context, req deployment.Request) error {
 	}
 
 	statuses, err := r.GitHub.Statuses(ctx, req)
-	if err != nil || len(statuses) > 0 && !r.oursUnfinished(ctx, statuses) {
+	if err != nil {
 		return err
+	}
+
+	if len(statuses) > 0 {
+		lost, err := r.oursUnfinished(ctx, statuses)
+		if err != nil || !lost {
+			return err
+		}
 	}
 
 	now := r.Now()
@@ -278,23 +285,23 @@ func (r *Recovery) accept(ctx context.Context, req deployment.Request) error {
 }
 
 // oursUnfinished reports whether all statuses of a deployment are this service's and none is final.
-func (r *Recovery) oursUnfinished(ctx context.Context, statuses []deployment.Status) bool {
+func (r *Recovery) oursUnfinished(ctx context.Context, statuses []deployment.Status) (bool, error) {
 	login, err := r.GitHub.Login(ctx)
 	if err != nil {
-		return false
+		return false, err
 	}
 
 	for _, s := range statuses {
 		switch s.State {
 		case deployment.GitHubQueued, deployment.GitHubPending, deployment.GitHubInProgress:
 		default:
-			return false
+			return false, nil
 		}
 
 		if s.CreatorLogin != login {
-			return false
+			return false, nil
 		}
 	}
 
-	return true
+	return true, nil
 }

@@ -75,6 +75,23 @@ func TestAccept_ByStatuses(t *testing.T) {
 	}
 }
 
+// Whose statuses they are must be known: a listing that passes the deployment over would not come back.
+func TestAccept_FailsWithoutOurLogin(t *testing.T) {
+	r := newTestRecovery(t)
+	r.github.statuses = []deployment.Status{{ID: 1, State: deployment.GitHubQueued, CreatorLogin: "seraph"}}
+	r.github.noLogin = errors.New("502")
+
+	err := r.accept(t.Context(), deployment.Request{
+		ID:          5,
+		Repository:  deployment.Repository{ID: 7, Owner: "acme", Name: "api"},
+		Environment: "production",
+		CreatedAt:   r.clock(),
+	})
+	if !errors.Is(err, r.github.noLogin) {
+		t.Errorf("got %v, want the error of Login", err)
+	}
+}
+
 // What no listing has reached is listed later, by whichever process: a repository that failed, or
 // whose turn has not come.
 func TestListDeployments_CoversOnlyWhatItListed(t *testing.T) {

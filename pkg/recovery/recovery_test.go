@@ -88,6 +88,7 @@ func (everyRoute) Admit(_ deployment.Request, _ string) deployment.Admission {
 // each repository was listed.
 type fakeGitHub struct {
 	statuses []deployment.Status // of every deployment
+	noLogin  error               // Login's error
 	broken   map[string]bool
 	since    map[string]time.Time
 }
@@ -113,7 +114,7 @@ func (g *fakeGitHub) Statuses(context.Context, deployment.Request) ([]deployment
 	return g.statuses, nil
 }
 
-func (g *fakeGitHub) Login(context.Context) (string, error) { return "seraph", nil }
+func (g *fakeGitHub) Login(context.Context) (string, error) { return "seraph", g.noLogin }
 
 // noDeliveries has hooks without any deliveries.
 type noDeliveries struct{}

@@ -14,8 +14,9 @@ import (
 // or for the task. Both are chosen by whoever makes the deployment. It is empty if the route may be
 // taken.
 //
-// A route that names the environment without a pattern is taken for what it says, and so is one that
-// names the task, as long as the environment is not written differently.
+// By its task a request avoids rules that the route taken lacks, or has looser; two rules that only differ are both
+// the operator's word. A route that names the environment without a pattern is taken for what it says, and so is one
+// that names the task, as long as the environment is not written differently.
 func (t *Table) detour(req deployment.Request, index int) string {
 	taken := t.routes[index]
 	if glob(taken.Environment).literal() {
@@ -29,7 +30,7 @@ func (t *Table) detour(req deployment.Request, index int) string {
 		}
 
 		sameTask := passed.matchesTask(req.Task)
-		escapesByTask := !namesTask && len(passed.rulesMissingIn(taken)) > 0
+		escapesByTask := !namesTask && passed.weakerIn(taken)
 		switch {
 		case !sameTask && !escapesByTask:
 			continue
@@ -55,32 +56,10 @@ func (r Route) resembles(environment string) bool {
 	return policy.Match(skeleton(r.Environment), skeleton(environment))
 }
 
-// rulesMissingIn returns the names of the route's rules that another one does not have. Only rules
-// that can keep a deployment from starting count.
-func (r Route) rulesMissingIn(other Route) []string {
-	others := other.restrictions()
-	return slices.DeleteFunc(r.restrictions(), func(rule string) bool { return slices.Contains(others, rule) })
-}
-
-// restrictions returns the names of the rules that can keep a deployment from starting.
-func (r Route) restrictions() []string {
-	var names []string
-	add := func(configured bool, rule string) {
-		if configured {
-			names = append(names, rule)
-		}
-	}
-
-	p := r.Policy
-	add(p.Allow != nil, policy.RuleAllow)
-	add(len(p.Refs) > 0, policy.RuleRefs)
-	add(p.RequireAhead, policy.RuleRequireAhead)
-	add(p.Checks != nil, policy.RuleChecks)
-	add(len(p.After) > 0, policy.RuleAfter)
-	add(len(p.Freezes) > 0, policy.RuleFreeze)
-	add(p.Approvals != nil, policy.RuleApprovals)
-
-	return names
+// weakerIn says whether another route lacks a rule of this one, or has a looser one.
+func (r Route) weakerIn(other Route) bool {
+	missing, looser := r.Policy.WeakerIn(other.Policy)
+	return len(missing)+len(looser) > 0
 }
 
 // shown quotes a name so that white space and characters that are not shown can be seen.
@@ -92,29 +71,38 @@ func shown(name string) string {
 	return fmt.Sprintf("%+q", name)
 }
 
-// Bypass is a route with rules, and a later one with fewer of them that is also for its repository and
+// Bypass is a route with rules, and a later one with fewer or looser ones that is also for its repository and
 // environment, and so takes deployments whose task the first route does not match.
 type Bypass struct {
 	Ruled   Route
 	Later   Route
 	Missing []string // names of the rules that the later route does not have
+	Looser  []string // names of those that let more through there
 }
 
 // String says what a deployment can avoid.
 func (b Bypass) String() string {
-	return fmt.Sprintf("%s: %s is for the same place without %s, and takes other tasks there",
-		b.Ruled.Name(), b.Later.Name(), strings.Join(b.Missing, ", "))
+	var how []string
+	if len(b.Missing) > 0 {
+		how = append(how, "without "+strings.Join(b.Missing, ", "))
+	}
+	if len(b.Looser) > 0 {
+		how = append(how, "with a looser "+strings.Join(b.Looser, ", "))
+	}
+
+	return fmt.Sprintf("%s: %s is for the same place %s, and takes other tasks there",
+		b.Ruled.Name(), b.Later.Name(), strings.Join(how, " and "))
 }
 
 // Bypasses returns the pairs of routes of which the later one is for the place of the earlier one with
-// fewer rules.
+// fewer or looser rules.
 func (t *Table) Bypasses() []Bypass {
 	var list []Bypass
 	for i, ruled := range t.routes {
 		for _, later := range t.routes[i+1:] {
-			missing := ruled.rulesMissingIn(later)
-			if len(missing) > 0 && ruled.sharesPlace(later) {
-				list = append(list, Bypass{Ruled: ruled, Later: later, Missing: missing})
+			missing, looser := ruled.Policy.WeakerIn(later.Policy)
+			if len(missing)+len(looser) > 0 && ruled.sharesPlace(later) {
+				list = append(list, Bypass{Ruled: ruled, Later: later, Missing: missing, Looser: looser})
 			}
 		}
 	}

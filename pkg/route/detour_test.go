@@ -109,6 +109,16 @@ func TestTable_DetourNeedsFewerRules(t *testing.T) {
 	}{
 		{name: "the same rules", later: "- {repository: acme/*, allow: {users: [bob]}, checks: required}"},
 		{name: "more rules", later: "- {repository: acme/*, allow: {users: [bob]}, checks: all, refs: [main]}"},
+		{
+			name:  "the same rules, looser people",
+			later: "- {repository: acme/*, allow: {users: [bob, alice]}, checks: all}",
+			want:  true,
+		},
+		{
+			name:  "the same rules, everybody",
+			later: "- {repository: acme/*, allow: {permission: write}, checks: all}",
+			want:  true,
+		},
 		{name: "one less", later: "- {repository: acme/*, allow: {users: [bob]}}", want: true},
 		{name: "others", later: "- {repository: acme/*, allow: {users: [bob]}, refs: [main]}", want: true},
 		{name: "none", later: "- {repository: acme/*}", want: true},
@@ -152,6 +162,15 @@ func TestTable_Bypasses(t *testing.T) {
 		{
 			name:  "the same rules",
 			table: "routes:\n- {repository: acme/api, environment: x, refs: [main]}\n- {repository: acme/*, refs: [dev]}",
+		},
+		{
+			name: "looser rules",
+			table: "routes:\n- {repository: acme/api, environment: x, refs: [main], checks: all}\n" +
+				"- {repository: acme/*, refs: [\"*\"]}",
+			want: []string{
+				"line 2 (acme/api to x): line 3 (acme/* to *) is for the same place without checks and with a looser refs, " +
+					"and takes other tasks there",
+			},
 		},
 		{
 			name:  "another environment",

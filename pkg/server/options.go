@@ -16,6 +16,8 @@ const (
 	DefaultStoreTimeout = 8 * time.Second // GitHub hangs up after 10 s
 	DefaultMaxBody      = 25 << 20        // GitHub sends no larger event
 	DefaultMaxInFlight  = 128 << 20
+	DefaultStreamIdle   = 15 * time.Second // proxies close a connection that is silent for 60 s
+	DefaultStreamWrite  = 10 * time.Second // a client that takes nothing for so long is gone
 )
 
 // Options are what a Server is made of. A zero number means its default.
@@ -35,16 +37,18 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
-	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next six
+	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next eight
 	// are not used.
-	Tokens      []Token
-	Persons     Persons // nil: nobody is known
-	Reader      DeploymentReader
-	Deliveries  DeliveryReader
-	Deployments DeploymentCommands
-	Orders      OrderCommands
-	Locks       LockCommands
-	LockReader  LockReader
+	Tokens       []Token
+	Persons      Persons // nil: nobody is known
+	Reader       DeploymentReader
+	Deliveries   DeliveryReader
+	Environments EnvironmentReader
+	Events       EventSource
+	Deployments  DeploymentCommands
+	Orders       OrderCommands
+	Locks        LockCommands
+	LockReader   LockReader
 
 	// Ready returns the checks behind /readyz by name; a nil error is a check that passes.
 	Ready func(context.Context) map[string]error
@@ -56,12 +60,15 @@ type Options struct {
 	MaxBody      int64         // bytes of one webhook
 	MaxInFlight  int64         // bytes of all bodies held at the same time
 
+	StreamIdle  time.Duration // between two comment lines of a silent stream of events
+	StreamWrite time.Duration // for one write to a stream of events
+
 	Log zerolog.Logger
 	Now func() time.Time
 	// Observe counts one webhook. All three labels come from closed sets.
 	Observe func(source, event, result string)
-	// ObserveRefused counts one request to the API that was refused because its token is unknown or may
-	// not do this. The code is from a closed set.
+	// ObserveRefused counts one request to the API that was refused because its token is unknown, may not
+	// do this or has sent too many. The code is from a closed set.
 	ObserveRefused func(code string)
 	// CircleCIURL returns the page of a deployment's pipeline. It is called only for a deployment
 	// that has one.
@@ -77,6 +84,13 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxInFlight == 0 {
 		o.MaxInFlight = DefaultMaxInFlight
+	}
+
+	if o.StreamIdle == 0 {
+		o.StreamIdle = DefaultStreamIdle
+	}
+	if o.StreamWrite == 0 {
+		o.StreamWrite = DefaultStreamWrite
 	}
 
 	if o.Now == nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/httprate"
+	"golang.org/x/time/rate"
 )
 
 // Server answers HTTP. It starts no goroutine of its own.
@@ -18,6 +19,7 @@ type Server struct {
 	router   chi.Router
 
 	unknownClaims *httprate.RateLimiter
+	tokenLimits   map[string]*rate.Limiter // by the name of the token
 }
 
 // New builds a Server. It does not listen.
@@ -27,6 +29,7 @@ func New(o Options) *Server {
 		o:             o,
 		bodies:        newBodyBudget(o.MaxInFlight),
 		unknownClaims: newClaimLimiter(),
+		tokenLimits:   newTokenLimits(o.Tokens),
 	}
 	s.router = s.routes()
 	return s
@@ -108,16 +111,19 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Use(s.authenticate, s.requireScope(ScopeRead))
 	r.Get("/deployments", s.listDeployments)
 	r.Get("/deployments/{id}", s.getDeployment)
-	r.Get("/deployments/{id}/explain", query(s.explain))
+	r.With(s.limitGitHub).Get("/deployments/{id}/explain", query(s.explain))
 	r.Get("/deliveries", query(s.listDeliveries))
-	r.Get("/gate", query(s.gate))
+	r.Get("/environments", query(s.listEnvironments))
+	r.Get("/events", s.streamEvents)
+	r.With(s.limitGitHub).Get("/gate", query(s.gate))
 	r.Get("/locks", query(s.listLocks))
 	r.Get("/locks/{id}", query(s.getLock))
 	r.Get("/notices", query(s.listNotices))
 	r.Get("/requests/{key}", query(s.getRequest))
+	r.Get("/whoami", query(s.whoAmI))
 
 	r.Group(func(r chi.Router) {
-		r.Use(s.requireScope(ScopeDeploy))
+		r.Use(s.requireScope(ScopeDeploy), s.limitGitHub)
 		r.Post("/deployments", s.deploy)
 		r.Post("/rollbacks", s.rollback)
 		r.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))

@@ -113,9 +113,15 @@ func testPipelines(t *testing.T, b *testDB) {
 		t.Errorf("known pipelines: got %v, %v, want that f is unclaimed", known, err)
 	}
 
-	newer, err := b.NewerStarted(t.Context(), 7, "production", 0)
+	newer, _, err := b.NewerStarted(t.Context(), 7, "production", 0)
 	if err != nil || !newer {
 		t.Errorf("newer started: got %v, %v, want true", newer, err)
+	}
+
+	b.mustSave(triggering(b.accept(50, "elsewhere", "another"), b), deployment.Changes{})
+	newer, holds, err := b.NewerStarted(t.Context(), 7, "elsewhere", 0)
+	if err != nil || newer || !holds {
+		t.Errorf("newer triggering: got started %v, holds %v, %v, want false, true", newer, holds, err)
 	}
 
 	sources, err := b.Repositories(t.Context(), time.Time{})

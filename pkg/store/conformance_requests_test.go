@@ -152,8 +152,8 @@ func testRequestLease(t *testing.T, b *testDB) {
 	if err != nil || !ok {
 		t.Fatalf("lease: got %v, %v, want true", ok, err)
 	}
-	if _, ok, _ := b.LeaseRequest(t.Context(), i.Row); ok {
-		t.Error("leased twice")
+	if _, ok, err := b.LeaseRequest(t.Context(), i.Row); ok || err != nil {
+		t.Errorf("lease twice: got %v, %v, want false", ok, err)
 	}
 	if tasks, _ := b.Overdue(t.Context(), 9); len(tasks) != 0 {
 		t.Errorf("got overdue %v while leased, want none", tasks)
@@ -190,6 +190,14 @@ func testRequestLease(t *testing.T, b *testDB) {
 	}
 	if _, ok, _ := b.LeaseRequest(t.Context(), i.Row); !ok {
 		t.Error("not leased after it was given back")
+	}
+
+	again.Due = b.clock().Add(time.Hour)
+	if _, err := b.SaveRequest(t.Context(), again, deployment.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := b.LeaseRequest(t.Context(), i.Row); ok || err != nil {
+		t.Errorf("lease before it is due: got %v, %v, want false", ok, err)
 	}
 }
 

@@ -138,9 +138,9 @@ func testPruneKeepsDeployed(t *testing.T, b *testDB) {
 		}
 	}
 
-	newer, err := b.NewerStarted(t.Context(), 7, "production", 1)
-	if err != nil || !newer {
-		t.Errorf("a newer one has started: got %v, %v, want true", newer, err)
+	newer, holds, err := b.NewerStarted(t.Context(), 7, "production", 1)
+	if err != nil || !newer || holds {
+		t.Errorf("a newer one has started: got %v, holds %v, %v, want true, false", newer, holds, err)
 	}
 
 	late := b.newDeployment(1, "production", "p")

@@ -35,6 +35,45 @@ func testSaveStale(t *testing.T, b *testDB) {
 	}
 }
 
+// testSaveDisowned: the id of a forged deployment is free for the real one, and nothing is written to that.
+func testSaveDisowned(t *testing.T, b *testDB) {
+	forged := b.accept(1, "production", "")
+	forged = b.mustSave(forged, deployment.Changes{Reports: []deployment.Report{
+		{State: deployment.GitHubQueued, Description: "Waiting", NotBefore: b.clock()},
+	}})
+	b.mustSave(ended(forged, deployment.Rejected), deployment.Changes{Disowned: true})
+
+	if unsent := b.count(`SELECT count(*) FROM reports WHERE fate = $1`, string(deployment.ReportPending)); unsent != 0 {
+		t.Errorf("got %d unsent reports, want none", unsent)
+	}
+	if _, ok, err := b.LeaseReports(t.Context(), forged.Row); ok || err != nil {
+		t.Errorf("lease of its reports: got %v (%v), want false", ok, err)
+	}
+	if missing, err := b.NotAccepted(t.Context(), 7, []int64{1}); err != nil || len(missing) != 1 {
+		t.Errorf("recovery: got %v (%v) not accepted, want the id", missing, err)
+	}
+
+	genuine := b.newDeployment(1, "staging", "")
+	genuine.Target.Key = "another key"
+	del := deployment.Delivery{GUID: "another guid", RepositoryID: 7, DeploymentID: 1, ReceivedAt: b.clock()}
+	if duplicate, err := b.Accept(t.Context(), del, genuine); err != nil || duplicate {
+		t.Fatalf("accept the real one: got duplicate %v, %v", duplicate, err)
+	}
+
+	records, err := b.Get(t.Context(), 1)
+	if err != nil || len(records) != 1 || records[0].Deployment.Request.Environment != "staging" {
+		t.Errorf("got %+v (%v), want the real one alone", records, err)
+	}
+	if shown := b.mustLoad(forged.Row); shown.State != deployment.Rejected || shown.Request.ID != 1 {
+		t.Errorf("the forged one: got %s of deployment %d, want it rejected, of 1", shown.State, shown.Request.ID)
+	}
+
+	del.GUID = "a third guid"
+	if duplicate, err := b.Accept(t.Context(), del, genuine); err != nil || !duplicate {
+		t.Errorf("accept the real one again: got duplicate %v, %v, want true", duplicate, err)
+	}
+}
+
 func testSaveOrder(t *testing.T, b *testDB) {
 	two, one := b.accept(2, "production", "p2"), b.accept(1, "PRODUCTION", "p1")
 	other := b.accept(3, "staging", "p3")

@@ -32,27 +32,31 @@ func (s Environments) Deployed(
 }
 
 // NewerStarted says whether a deployment of the environment with a larger GitHub id has ever
-// started. Of what was pruned only the newest success counts.
+// started, or holds the environment now, for example because its trigger is being sent. Of what was pruned
+// only the newest success counts.
 func (s Environments) NewerStarted(
 	ctx context.Context,
 	repositoryID int64,
 	environmentKey string,
 	deploymentID int64,
-) (bool, error) {
-	var n int
-	err := s.db.get(ctx, `
+) (started, holds bool, err error) {
+	var startedCount, holding int
+	err = s.db.get(ctx, `
 		SELECT
 			(SELECT count(*)
 			FROM deployments
 			WHERE repository_id = $1 AND environment_key = $2 AND started = 1 AND deployment_id > $3) +
 			(SELECT count(*)
 			FROM deployed
-			WHERE repository_id = $1 AND environment_key = $2 AND deployment_id > $3)`,
+			WHERE repository_id = $1 AND environment_key = $2 AND deployment_id > $3),
+			(SELECT count(*)
+			FROM deployments
+			WHERE repository_id = $1 AND environment_key = $2 AND holds_slot = 1 AND deployment_id > $3)`,
 		repositoryID,
 		environmentKey,
 		deploymentID,
-	).Scan(&n)
-	return n > 0, err
+	).Scan(&startedCount, &holding)
+	return startedCount > 0, holding > 0, err
 }
 
 // priorResult finds a commit's newest deployment among those that have ended, that wait, that hold
@@ -136,7 +140,7 @@ func (s Environments) OlderLockTask(
 }
 
 // StartedPipelines returns the pipelines that were started for a commit of a repository, for any
-// environment.
+// environment, in the order in which their deployments were accepted.
 func (s Environments) StartedPipelines(
 	ctx context.Context,
 	repositoryID int64,
@@ -145,7 +149,8 @@ func (s Environments) StartedPipelines(
 	rows, err := s.db.all(ctx, `
 		SELECT `+deploymentColumns+`
 		FROM deployments
-		WHERE repository_id = $1 AND sha = $2 AND pipeline_id <> ''`,
+		WHERE repository_id = $1 AND sha = $2 AND pipeline_id <> ''
+		ORDER BY row_id`,
 		repositoryID,
 		sha,
 	)

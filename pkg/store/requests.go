@@ -17,9 +17,6 @@ func scanIntent(s scanner) (i deployment.Intent, err error) {
 	var row, version int64
 	var data []byte
 	if err := s.Scan(&row, &version, &data); err != nil {
-		if errors.Is(err, sql.ErrNoRows) {
-			err = deployment.ErrNotFound
-		}
 		return i, err
 	}
 	if err := json.Unmarshal(data, &i); err != nil {
@@ -28,6 +25,15 @@ func scanIntent(s scanner) (i deployment.Intent, err error) {
 
 	i.Row, i.Version = row, version
 	return i, nil
+}
+
+// oneIntent reads one intent. deployment.ErrNotFound: there is none.
+func oneIntent(s scanner) (deployment.Intent, error) {
+	i, err := scanIntent(s)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = deployment.ErrNotFound
+	}
+	return i, err
 }
 
 // AddRequest stores a new intent with its audit events, unless its asker has used its key before: then
@@ -44,7 +50,7 @@ func (s Requests) AddRequest(
 	}
 
 	r, err := writeFor(ctx, s.db, func(t *tx) (result, error) {
-		before, err := scanIntent(query{t, requestByKey, []any{i.Asker, i.Key}})
+		before, err := oneIntent(query{t, requestByKey, []any{i.Asker, i.Key}})
 		if !errors.Is(err, deployment.ErrNotFound) {
 			return result{intent: before}, err
 		}
@@ -58,7 +64,7 @@ func (s Requests) AddRequest(
 			return result{}, err
 		}
 
-		i, err := scanIntent(query{t, requestByKey, []any{i.Asker, i.Key}})
+		i, err := oneIntent(query{t, requestByKey, []any{i.Asker, i.Key}})
 		if err != nil {
 			return result{}, err
 		}
@@ -155,17 +161,17 @@ const (
 
 // RequestByKey reads the intent to which an asker gave a key. deployment.ErrNotFound: there is none.
 func (s Requests) RequestByKey(ctx context.Context, asker, key string) (deployment.Intent, error) {
-	return scanIntent(s.db.get(ctx, requestByKey, asker, key))
+	return oneIntent(s.db.get(ctx, requestByKey, asker, key))
 }
 
 // RequestByNonce reads the intent with a nonce. deployment.ErrNotFound: there is none.
 func (s Requests) RequestByNonce(ctx context.Context, nonce string) (deployment.Intent, error) {
-	return scanIntent(s.db.get(ctx, requestByNonce, nonce))
+	return oneIntent(s.db.get(ctx, requestByNonce, nonce))
 }
 
 // Request reads an intent by its row. deployment.ErrNotFound: there is none.
 func (s Requests) Request(ctx context.Context, row int64) (deployment.Intent, error) {
-	return scanIntent(s.db.get(ctx, `SELECT `+intentColumns+` FROM requests WHERE row_id = $1`, row))
+	return oneIntent(s.db.get(ctx, `SELECT `+intentColumns+` FROM requests WHERE row_id = $1`, row))
 }
 
 // LeaseRequest gives an intent that is due to one worker for 25 s. ok is false when it is not due, or

@@ -28,7 +28,7 @@ func (s Requests) AcceptAsked(
 
 	return writeFor(ctx, s.db, func(t *tx) (bool, error) {
 		own := *in // a write that is tried again begins anew
-		i, err := scanIntent(query{t, requestByNonce + t.fragments().forUpdate, []any{d.Request.Asked.Nonce}})
+		i, err := oneIntent(query{t, requestByNonce + t.fragments().forUpdate, []any{d.Request.Asked.Nonce}})
 		if err != nil {
 			return false, fmt.Errorf("read request of deployment %d: %w", d.Request.ID, err)
 		}

@@ -96,6 +96,11 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 	if err := t.saveProject(next.Target, changes.Project); err != nil {
 		return err
 	}
+	if changes.Disowned {
+		if err := t.disown(next.Row); err != nil {
+			return err
+		}
+	}
 
 	t.acts = append(t.acts, changes.Audit...)
 	return t.wakeNext(old, next)
@@ -202,6 +207,24 @@ func (t *tx) updateRow(old currentRow, next deployment.Deployment, o deployment.
 	return nil
 }
 
+// disown gives up the GitHub id of a row, so that the deployment that has the id is no duplicate, and its unsent
+// reports, which would be written to that deployment. The row keeps the id in its data, to be shown.
+func (t *tx) disown(row int64) error {
+	_, err := t.exec(
+		`UPDATE reports SET fate = $2 WHERE row_id = $1 AND fate IN ($3, $4)`,
+		row,
+		string(deployment.ReportSuperseded),
+		string(deployment.ReportPending),
+		string(deployment.ReportUnknown),
+	)
+	if err != nil {
+		return err
+	}
+
+	_, err = t.exec(`UPDATE deployments SET deployment_id = -row_id, report_due_at = NULL WHERE row_id = $1`, row)
+	return err
+}
+
 // leaseAfterSave gives the part of updateRow's statement that ends or extends the row's lease, and its
 // parameters.
 func (t *tx) leaseAfterSave(o deployment.SaveOptions) (set string, args []any) {
@@ -249,6 +272,7 @@ func (t *tx) insertHistory(next deployment.Deployment, changes deployment.Change
 
 func (t *tx) addTimeline(row int64, entries []deployment.Entry) error {
 	for _, e := range entries {
+		t.changed = true
 		_, err := t.exec(
 			`INSERT INTO timeline (row_id, at, event, detail) VALUES ($1, $2, $3, $4)`,
 			row,

@@ -48,6 +48,8 @@ func (db *DB) Stats(ctx context.Context) (deployment.Stats, error) {
 			SELECT min(due_at) AS at FROM deployments WHERE due_at IS NOT NULL
 			UNION ALL
 			SELECT min(report_due_at) FROM deployments WHERE report_due_at IS NOT NULL
+			UNION ALL
+			SELECT min(due_at) FROM requests WHERE due_at IS NOT NULL
 		) AS due`,
 	).Scan(&oldest)
 	if err != nil {

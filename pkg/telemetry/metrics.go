@@ -58,7 +58,7 @@ func New(version, commit string) *Metrics {
 		unconfirmed: counters("seraph_unconfirmed_total",
 			"Triggers of unknown outcome, by what a look-up made of them.", "outcome"),
 		refused: counters("seraph_api_refused_total",
-			"Requests to the API that were refused because the caller may not do this.", "code"),
+			"Requests to the API that were refused because the caller may not do this, or sent too many.", "code"),
 		calls:  newCallMetrics(),
 		routes: newRouteMetrics(),
 	}
@@ -156,8 +156,16 @@ func (m *Metrics) Reported(lag time.Duration) { m.reportLag.Observe(lag.Seconds(
 // Recovered counts a deployment whose webhook was lost, by how it was found.
 func (m *Metrics) Recovered(how string) { m.recovered.WithLabelValues(how).Inc() }
 
-// APIRefused counts a request to the API that was refused because the caller may not do this.
+// APIRefused counts a request to the API that was refused because the caller may not do this or sent too many.
 func (m *Metrics) APIRefused(code string) { m.refused.WithLabelValues(code).Inc() }
 
 // Unconfirmed counts a trigger of unknown outcome, by what its look-up concluded.
 func (m *Metrics) Unconfirmed(outcome string) { m.unconfirmed.WithLabelValues(outcome).Inc() }
+
+// CollectStreams adds the number of clients that stream events, which read returns at each scrape.
+func (m *Metrics) CollectStreams(read func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "seraph_event_streams",
+		Help: "Clients that stream events.",
+	}, func() float64 { return float64(read()) }))
+}

@@ -113,7 +113,7 @@ func (h *harness) copyDatabase(t *testing.T) (putBack func()) {
 	name := h.databaseName(t)
 	backup := name + "_backup"
 	defer h.beginOutage()()
-	defer h.refuseConnections(t)() // PostgreSQL copies only a database without connections
+	defer h.refuseConnections(t)()                                      // PostgreSQL copies only a database without connections
 	h.execAsAdmin(t, "DROP DATABASE IF EXISTS "+backup+" WITH (FORCE)") // of a fail-over that did not happen
 	h.execAsAdmin(t, "CREATE DATABASE "+backup+" TEMPLATE "+name)
 	t.Cleanup(func() { h.execAsAdmin(t, "DROP DATABASE IF EXISTS "+backup+" WITH (FORCE)") })

@@ -60,6 +60,8 @@ func (h *harness) violations(e *evidence, all []*evidence) []string {
 	}
 
 	switch {
+	case strings.HasPrefix(e.last().Description, "duplicate of #"):
+		return broken // another deployment of the same order runs
 	case h.unchangedSinceRestore(e), h.restored.alreadyHandled(e), h.superseded(e, all), e.inconclusive():
 		return broken // correctly has no final status, or one that is not its pipeline's
 	case len(e.Statuses) == 0 && !e.accepted.IsZero():

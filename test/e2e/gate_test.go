@@ -80,6 +80,16 @@ func TestGate_ExitCodes(t *testing.T) {
 	h.expectAPI("GET", path+"bots&actor=my-hubot%5Bbot%5D", apiToken, "", 200, `"decision":"allow"`)
 	h.expectAPI("GET", path+"nothing-at-all", apiToken, "", 404, "not_found")
 
+	missing := strings.Repeat("5e", 20)
+	for _, repository := range []string{"acme/api", "acme/checks"} { // no rule reads the commit, and one does
+		h.gh.RemoveCommit(repository, missing)
+		args := []string{"gate", "--environment", "production", "--sha", missing, "--repository", repository}
+		code, stdout, stderr := command(t, env, args...)
+		if code != 1 || !strings.Contains(stderr, "commit 5e5e5e5 of "+repository+" cannot be found") {
+			t.Errorf("a missing commit of %s: got %d %s%s", repository, code, stdout, stderr)
+		}
+	}
+
 	h.gh.AddRepository("acme/away")
 	h.ghFaults.of("acme/away").Random(github.OpGetRepository, 1, sim.Fault{Status: 502, Body: "{}"})
 	h.expectAPI("GET", path+"away", apiToken, "", 503, "try again")

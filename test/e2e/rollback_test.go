@@ -137,3 +137,86 @@ func TestRollback_RouteBuildsRef(t *testing.T) {
 		t.Errorf("got %d deployments at GitHub, want 2", got)
 	}
 }
+
+// TestRollback_WhileCreating checks that a deployment that GitHub creates while somebody rolls back does not
+// run afterwards, whichever of the two GitHub creates first.
+func TestRollback_WhileCreating(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name        string
+		afterEffect bool // GitHub has created it before the rollback
+	}{{name: "created later"}, {name: "created before, answer later", afterEffect: true}} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t, orderSetup(asApp(t))).start()
+			const repository = "acme/api"
+			first := h.orderMain(repository, "one")
+			h.gh.Push(repository, "main", "")
+			h.orderMain(repository, "two")
+			h.gh.Push(repository, "main", "")
+
+			h.gh.Next(github.OpCreateDeployment, github.WebhookLast, 1)
+			call := h.ghFaults.block(github.OpCreateDeployment, "three", test.afterEffect)
+			late := make(chan ordered, 1)
+			body := h.orderBody("alice", repository, `,"payload":{"scenario":"success","host":"three"}`)
+			go func() { late <- h.order("", body, http.StatusCreated) }()
+			call.wait(t)
+
+			back := h.created(h.rollback("bob", repository, "", http.StatusCreated, "").Deployment.ID)
+			close(call.release)
+			d := h.created((<-late).Deployment.ID)
+			if older := d.ID < back.ID; older != test.afterEffect {
+				t.Errorf("got #%d created before #%d: %v, want %v", d.ID, back.ID, older, test.afterEffect)
+			}
+
+			h.expectEnd(d, "error", "superseded by the rollback that bob asked for")
+			h.expectEnd(back, "success", "")
+			if back.SHA != first.SHA || len(h.pipelines(d)) != 0 {
+				t.Errorf("got %s deployed and %d pipelines of what was superseded, want %s and none",
+					back.SHA, len(h.pipelines(d)), first.SHA)
+			}
+		})
+	}
+}
+
+// TestRollback_Operation checks that an operation, which deploys nothing, is not what is deployed: not for a
+// rollback, not for rules, and not at GitHub, where the deployment before it stays active.
+func TestRollback_Operation(t *testing.T) {
+	t.Parallel()
+	s := orderSetup(asApp(t))
+	s.routes = `
+routes:
+  - repository: acme/api
+    environment: staging
+    task: deploy:restart
+    deploys: false
+    circleci: {branch: main}` + orderParameters + `
+  - repository: acme/api
+    environment: production
+    after: [staging]
+    circleci: {branch: main}` + orderParameters + `
+  - repository: acme/api
+    circleci: {branch: main}` + orderParameters
+	h := newHarness(t, s).start()
+
+	order := func(environment, more string) github.Deployment {
+		t.Helper()
+		more = fmt.Sprintf(`,"environment":%q,"payload":{"scenario":"success"}%s`, environment, more)
+		d := h.created(h.order("", h.orderBody("alice", "acme/api", more), http.StatusCreated).Deployment.ID)
+		h.expectEnd(d, "success", "")
+		return d
+	}
+
+	first := order("staging", "")
+	h.gh.Push("acme/api", "main", "")
+	order("staging", `,"task":"deploy:restart"`)
+	for _, status := range h.gh.Statuses("acme/api", first.ID) {
+		if status.State == "inactive" {
+			t.Error("the operation made the deployment before it inactive")
+		}
+	}
+
+	h.expectAPI("POST", "/deployments", chatToken, h.orderBody("alice", "acme/api", ""), http.StatusConflict, "after_missing")
+	body := fmt.Sprintf(`{"actor":{"id":%d,"login":"bob"},"repository":"acme/api","environment":"staging"}`, h.gh.AddUser("bob"))
+	h.expectAPI("POST", "/rollbacks", chatToken, body, http.StatusConflict, "no commit but "+first.SHA[:7])
+}

@@ -182,6 +182,50 @@ func TestTrust_ForgedEvent(t *testing.T) {
 	}
 }
 
+// A forged event with the id of a real deployment, which comes before GitHub's own or before the deployment is
+// made, does not keep the real one from running, once.
+func TestTrust_ForgedEventGivesWay(t *testing.T) {
+	t.Parallel()
+
+	forge := func(t *testing.T, h *harness, of github.Deployment, change func(map[string]any)) []byte {
+		t.Helper()
+		var body map[string]any
+		decode(t, h.gh.EventBody(of.ID), &body)
+		change(body["deployment"].(map[string]any))
+		forged, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return forged
+	}
+
+	for _, c := range []struct {
+		name  string
+		forge func(d map[string]any)
+	}{
+		{name: "another creator", forge: func(d map[string]any) { d["creator"].(map[string]any)["id"] = 583231 }},
+		{name: "another payload", forge: func(d map[string]any) { d["payload"] = map[string]any{"hosts": "evil"} }},
+		{name: "too old", forge: func(d map[string]any) { d["created_at"] = "2020-01-01T00:00:00Z" }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := trusting(t, "allow: {users: [alice]}")
+			h.gh.AddUser("alice")
+			h.start()
+			h.gh.Hooks().Next("deployment", lostWebhook, 1)
+			real := h.create("acme/api", github.NewDeployment{Payload: payload("success"), Creator: "alice"})
+
+			if got := h.deliver("deployment", forge(t, h, real, c.forge)); !strings.Contains(got, "accepted") {
+				t.Fatalf("got %s, want the event accepted", got)
+			}
+			h.expectEnd(real, "success", "")
+			if got := h.deliver("deployment", h.gh.EventBody(real.ID)); !strings.Contains(got, "duplicate") {
+				t.Errorf("GitHub's own event: got %s, want a duplicate", got)
+			}
+			h.expectAPI("GET", fmt.Sprintf("/deployments/%d", real.ID), apiToken, "", 200, `"state":"succeeded"`)
+		})
+	}
+}
+
 // An event that names another repository than the one whose id it has is judged by neither.
 func TestTrust_ForgedRepository(t *testing.T) {
 	t.Parallel()

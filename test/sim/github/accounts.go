@@ -44,6 +44,7 @@ type credential struct {
 	app         *wire.App         // set for installation tokens and JSON web tokens
 	install     int64             // set for installation tokens
 	permissions map[string]string // nil: everything
+	asked       map[string]string // permissions that an installation token was created with; nil: all
 	expires     time.Time         // zero: never
 	isJWT       bool
 }

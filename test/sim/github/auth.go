@@ -41,7 +41,7 @@ func (s *Server) requireToken(c *call) *response {
 
 	c.credential = who
 	if who.install != 0 {
-		c.credential.permissions = s.installations[who.install].permissions
+		c.credential.permissions = who.narrowed(s.installations[who.install].permissions)
 	}
 
 	return s.countCall(c)
@@ -204,6 +204,23 @@ func (s *Server) postToken(c *call) *response {
 		return notFound()
 	}
 
+	var asked struct {
+		Permissions   map[string]string `json:"permissions"`
+		Repositories  []string          `json:"repositories"`
+		RepositoryIDs []int64           `json:"repository_ids"`
+	}
+	if c.r.ContentLength != 0 {
+		if resp := s.decode(c, &asked); resp != nil {
+			return resp
+		}
+	}
+	for name, level := range asked.Permissions {
+		if has := in.permissions[name]; has != level && has != "write" && has != "admin" {
+			const message = "The permissions requested are not granted to this installation."
+			return errorResponse(http.StatusUnprocessableEntity, message)
+		}
+	}
+
 	s.tokensIssued++
 	token := fmt.Sprintf("ghs_simulated%023d", s.tokensIssued)
 	expires := s.options.Now().Add(tokenLifetime)
@@ -212,6 +229,7 @@ func (s *Server) postToken(c *call) *response {
 		app:     c.credential.app,
 		install: in.id,
 		expires: expires,
+		asked:   asked.Permissions,
 	}
 
 	return &response{
@@ -219,10 +237,26 @@ func (s *Server) postToken(c *call) *response {
 		body: wire.Object{
 			"token":                token,
 			"expires_at":           wire.Time(expires),
-			"permissions":          maps.Clone(in.permissions),
+			"permissions":          s.credentials[token].narrowed(in.permissions),
 			"repository_selection": "all",
 		},
 	}
+}
+
+// narrowed returns what a token of an installation may do: what was asked for when it was created, or all that
+// the installation has.
+func (c *credential) narrowed(granted map[string]string) map[string]string {
+	if c.asked == nil {
+		return maps.Clone(granted)
+	}
+
+	may := map[string]string{}
+	for name, level := range c.asked {
+		if has := granted[name]; has != "" {
+			may[name] = min(level, has) // "read" is less than "write", also as text
+		}
+	}
+	return may
 }
 
 func (s *Server) getMeta(*call) *response {

@@ -19,6 +19,7 @@ type repository struct {
 	branches  map[string]string // name to head
 	tags      map[string]string
 	annotated map[string]bool   // tags with an object of their own
+	missing   map[string]bool   // see RemoveCommit
 	pulls     map[string]string // pull/N/head and pull/N/merge to commit
 	parents   map[string]string // commit to its parent
 	behind    map[string]bool   // branches that auto_merge would merge the default branch into
@@ -57,6 +58,7 @@ func (s *Server) AddRepository(fullName string) int64 {
 		branches:  map[string]string{"main": Commit(fullName, "main")},
 		tags:      map[string]string{},
 		annotated: map[string]bool{},
+		missing:   map[string]bool{},
 		pulls:     map[string]string{},
 		parents:   map[string]string{},
 		behind:    map[string]bool{},
@@ -203,7 +205,12 @@ func (r *repository) resolve(ref string) (sha string, ok bool) {
 		return sha, true
 	}
 
-	return ref, isSHA(ref)
+	return ref, isSHA(ref) && !r.missing[ref]
+}
+
+// RemoveCommit makes a commit one that the repository does not have. Every other full id is taken for a commit.
+func (s *Server) RemoveCommit(repo, sha string) {
+	s.edit(repo, func(r *repository) { r.missing[sha] = true })
 }
 
 func isSHA(ref string) bool {
