@@ -37,6 +37,9 @@ type auditLine struct {
 	Detail     string `json:"detail"`
 }
 
+// repeatedEvery is how many orders there are for each that is repeated at the end. The API takes 60 at once.
+const repeatedEvery = 5
+
 // verify compares what GitHub and CircleCI saw, what the API answers and what the audit holds with what was
 // asked for.
 func (o *orders) verify(t *testing.T) {
@@ -210,9 +213,11 @@ func (o *orders) broken(t *testing.T, f *fate, all []*evidence, counts map[strin
 		return list
 	}
 
-	status, again := o.send(t.Context(), http.MethodPost, f.path, f.order, f.body)
-	if status != http.StatusCreated || again.Deployment == nil || again.Deployment.ID != a.Deployment.ID {
-		add("wrong", "the same key once more: got %d %+v, want deployment %d", status, again, a.Deployment.ID)
+	if counts["created"]++; counts["created"]%repeatedEvery == 0 {
+		status, again := o.send(t.Context(), http.MethodPost, f.path, f.order, f.body)
+		if status != http.StatusCreated || again.Deployment == nil || again.Deployment.ID != a.Deployment.ID {
+			add("wrong", "the same key once more: got %d %+v, want deployment %d", status, again, a.Deployment.ID)
+		}
 	}
 
 	return append(list, o.brokenDeployments(f, a, all, counts)...)
