@@ -84,6 +84,8 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Events:       stoppedEvents(),
 		Deployments:  s.commands,
 		Orders:       s.commands,
+		Lines:        s.commands,
+		Holds:        s.commands,
 		Locks:        s.commands,
 		LockReader:   s.commands,
 		Metrics:      http.HandlerFunc(serveMetrics),

@@ -22,8 +22,10 @@ func TestOpenAPI_DescribesEveryRequest(t *testing.T) {
 		request   any
 	}{
 		{operation: "deploy", request: api.DeployRequest{}},
+		{operation: "runCommand", request: api.CommandRequest{}},
 		{operation: "rollback", request: api.RollbackRequest{}},
 		{operation: "approve", request: api.ApproveRequest{}},
+		{operation: "approveHold", request: api.ApproveHoldRequest{}},
 		{operation: "cancel", request: api.CancelRequest{}},
 		{operation: "force", request: api.ForceRequest{}},
 		{operation: "takeLock", request: api.TakeLockRequest{}},

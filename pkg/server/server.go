@@ -124,9 +124,11 @@ func (s *Server) mountAPI(r chi.Router) {
 
 	r.Group(func(r chi.Router) {
 		r.Use(s.requireScope(ScopeDeploy), s.limitGitHub)
+		r.Post("/commands", mutate(s, http.StatusOK, s.runLine))
 		r.Post("/deployments", s.deploy)
 		r.Post("/rollbacks", s.rollback)
 		r.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))
+		r.Post("/deployments/{id}/approve-hold", mutate(s, http.StatusOK, s.approveHold))
 		r.Post("/deployments/{id}/cancel", mutate(s, http.StatusAccepted, s.cancel))
 		r.Post("/deployments/{id}/force", mutate(s, http.StatusAccepted, s.force))
 		r.Post("/locks", mutate(s, http.StatusCreated, s.takeLock))

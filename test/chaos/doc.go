@@ -17,4 +17,6 @@
 // freeze of two minutes, a full disk (needs a mount), an old backup that replaces the live database, a
 // standby without the last second that takes over from it (PostgreSQL), and clocks that step and stand still
 // (the program is built with another time.Now).
+//
+// TestOrders orders deployments through the API, and runs only where SERAPH_CHAOS_ORDERS is set.
 package chaos
