@@ -53,8 +53,10 @@ type person struct {
 	login, slack string
 }
 
-// rollbackEvery is how many orders there are for each rollback.
-const rollbackEvery = 10
+const (
+	fewOrders     = 12 // of the small run
+	rollbackEvery = 10 // how many orders there are for each rollback
+)
 
 // orderSettings are those of the small run, because it kills as often as is wanted here, with more of
 // everything where SERAPH_CHAOS_ORDERS says how many orders there are.
@@ -63,7 +65,7 @@ func orderSettings(t *testing.T, database string) settings {
 	s := settings{
 		seed:        defaultSeed,
 		database:    database,
-		deployments: 12,
+		deployments: fewOrders,
 		faultPeriod: 6 * time.Second,
 		failureRate: 0.2,
 		size:        small,
@@ -73,7 +75,7 @@ func orderSettings(t *testing.T, database string) settings {
 
 	readVariable(t, "SERAPH_CHAOS_SEED", &s.seed, parseSeed)
 	readVariable(t, "SERAPH_CHAOS_ORDERS", &s.deployments, strconv.Atoi)
-	if s.deployments > 12 {
+	if s.deployments > fewOrders {
 		s.faultPeriod, s.projects = 150*time.Second, 9
 		readVariable(t, "SERAPH_CHAOS_DURATION", &s.faultPeriod, time.ParseDuration)
 	}
@@ -84,7 +86,7 @@ func orderSettings(t *testing.T, database string) settings {
 }
 
 // whole says whether the run is not the small one.
-func (o *orders) whole() bool { return o.deployments > 12 }
+func (o *orders) whole() bool { return o.deployments > fewOrders }
 
 // orders is a harness whose deployments are asked for through the API.
 type orders struct {
