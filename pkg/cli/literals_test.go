@@ -31,7 +31,8 @@ const (
 )
 
 // failureJSON is the step of a deployment that failed.
-const failureJSON = `"failure":{"workflow":"deploy","job":"test","step":"make test","lines":["--- FAIL: TestX","exit 1"]}`
+const failureJSON = `"failure":{"workflow":"deploy","job":"test","step":"make test",` +
+	`"lines":["--- FAIL: TestX","exit 1"]}`
 
 // detailJSON is a deployment with its history, and without a failing step.
 func detailJSON(deployment string) string {
