@@ -31,7 +31,7 @@ sim: ## run a simulated GitHub and CircleCI, for `make run ENV_FILE=deploy/simul
 	@$(BUILD) -o bin/seraph-sim ./cmd/seraph-sim
 	@exec bin/seraph-sim
 
-demo: ## show two whole deployments on this machine, against a simulated GitHub and CircleCI
+demo: ## show whole deployments and a rollback on this machine, against a simulated GitHub and CircleCI
 	@$(BUILD) -o bin/ ./cmd/seraph ./test/demo
 	@exec bin/demo bin/seraph
 

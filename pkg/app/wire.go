@@ -132,6 +132,7 @@ func (a *App) newCommands(c *clients, rules *gate.Gate) *command.Service {
 		Routes:      a.routes,
 		Engine:      a.engine,
 		Holds:       c.circleci,
+		HoldPeople:  rules,
 		Deployments: a.db,
 		Locks:       a.db,
 		LockReader:  a.db,

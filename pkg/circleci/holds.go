@@ -5,35 +5,12 @@ import (
 
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
-// job is a job of a workflow as the API shows it (OpenAPI "Job"). Approval jobs have no number.
-type job struct {
-	ID              string    `json:"id"`
-	Name            string    `json:"name"`
-	Type            string    `json:"type"`
-	Status          string    `json:"status"`
-	ApprovalRequest string    `json:"approval_request_id"`
-	Number          int64     `json:"job_number"`
-	StoppedAt       time.Time `json:"stopped_at"` // zero: it has not
-	ProjectSlug     string    `json:"project_slug"`
-}
-
 const typeApproval = "approval"
-
-func workflowPath(id string) string { return "/workflow/" + url.PathEscape(id) }
-
-func (c *Client) jobs(ctx context.Context, workflowID string) (list []job, err error) {
-	err = readPages(ctx, c, "jobs", workflowPath(workflowID)+"/job", func(p page[job]) bool {
-		list = append(list, p.Items...)
-		return true
-	})
-	return list, err
-}
 
 // HoldJobs lists the approval jobs of a pipeline's workflows that have not ended (API v2, "Get a pipeline's
 // workflows" and "Get a workflow's jobs"). A workflow can run and hold at the same time.

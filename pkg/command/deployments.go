@@ -16,15 +16,13 @@ type Gate interface {
 	Ask(ctx context.Context, q policy.Question) (policy.Verdict, error)
 }
 
-// People says whether somebody may approve or force a deployment, approve its hold jobs, lock an
-// environment or cancel deployments to it, take away somebody else's lock, and change a lock that their
-// account holds.
+// People says whether somebody may approve or force a deployment, lock an environment or cancel
+// deployments to it, take away somebody else's lock, and change a lock that their account holds.
 type People interface {
 	Approver(ctx context.Context, d deployment.Deployment, by deployment.Actor) (policy.Approval, policy.Refusal)
 	Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 	Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 	Unlocker(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
-	HoldApprover(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 	LockOwner(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 }
 

@@ -60,6 +60,7 @@ func newTestService() (*Service, *fakes) {
 		Routes:      f.routes,
 		Engine:      f.engine,
 		Holds:       f.holds,
+		HoldPeople:  f.gate,
 		Deployments: f.deployments,
 		Locks:       f.locks,
 		LockReader:  f.locks,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // Holds reads and approves the jobs that CircleCI holds. Every call has a timeout of its own; none is
@@ -17,6 +18,11 @@ import (
 type Holds interface {
 	HoldJobs(ctx context.Context, pipelineID string) ([]deployment.HoldJob, error)
 	ApproveHold(ctx context.Context, j deployment.HoldJob) deployment.HoldOutcome
+}
+
+// HoldPeople says whether somebody may approve the hold jobs of a deployment.
+type HoldPeople interface {
+	HoldApprover(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
 }
 
 // approveTimeout is how long an approval may take once it was begun, whether or not its caller still waits.
@@ -30,7 +36,7 @@ func (s *Service) ApproveHold(ctx context.Context, c Caller, id int64, job strin
 	if err != nil {
 		return d, err
 	}
-	if err := refuseCaller(s.o.People.HoldApprover(ctx, d, c.By), "not_allowed"); err != nil {
+	if err := refuseCaller(s.o.HoldPeople.HoldApprover(ctx, d, c.By), "not_allowed"); err != nil {
 		return d, err
 	}
 	if job != "" && approvedBefore(d, job) {

@@ -43,6 +43,7 @@ type Options struct {
 	Routes      Routes
 	Engine      Engine
 	Holds       Holds
+	HoldPeople  HoldPeople
 	Deployments Deployments
 	Locks       Locks
 	LockReader  LockReader
