@@ -84,7 +84,7 @@ acme/web    staging      nothing yet
 			name:    "show",
 			args:    []string{"show", "#41"},
 			request: "GET /api/v1/deployments/41",
-			body:    detailJSON(failed),
+			body:    strings.Replace(detailJSON(failed), `"failure":null`, failureJSON, 1),
 			stdout: `deployment:   41
 state:        failed
 why:          workflow deploy failed` + "\ufffd" + `[2J
@@ -102,9 +102,13 @@ ended:        2026-01-31T11:03:05Z
 
 timeline:
   2026-01-31T11:00:00Z  accepted  webhook 1
-  2026-01-31T11:00:05Z  log       step test of job build:
-                                  --- FAIL
-                                  exit 1
+  2026-01-31T11:00:05Z  note      two
+                                  lines
+
+failed in:
+  workflow deploy, job test, step make test
+  | --- FAIL: TestX
+  | exit 1
 
 told to GitHub:
   2026-01-31T11:00:02Z  queued       Waiting for 1 approval
