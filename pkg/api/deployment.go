@@ -53,6 +53,15 @@ type DeploymentDetail struct {
 	Deployment
 	Timeline []TimelineEntry `json:"timeline"`
 	Reports  []Report        `json:"reports"`
+	Failure  *Failure        `json:"failure"` // of a failed deployment whose route shows logs; nil: none is known
+}
+
+// Failure is the step at which a deployment failed.
+type Failure struct {
+	Workflow string   `json:"workflow"`
+	Job      string   `json:"job"`
+	Step     string   `json:"step"`  // empty: it is not known
+	Lines    []string `json:"lines"` // the last ones of its output, at most 20 with 2 KB
 }
 
 // TimelineEntry is one event in the life of a deployment.

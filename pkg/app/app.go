@@ -1,8 +1,9 @@
 // Package app creates and connects all objects of the service and runs them: New, Start, Stop. What
 // is started first is stopped last, within one deadline for all of it.
 //
-// One callback leads from a lower layer to a higher one: after a commit the store calls the engine's
-// Enqueue for rows that became due. Start connects them.
+// Two callbacks lead from a lower layer to higher ones: after a commit the store calls the engine's
+// Enqueue for rows that became due, and the Announce of package events if a deployment has changed.
+// Start connects them.
 package app
 
 import (
@@ -18,6 +19,7 @@ import (
 
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/route"
@@ -42,6 +44,7 @@ type App struct {
 	sources  *hookSources
 	pins     *gate.Pins
 	ownApp   *ownApp
+	events   *events.Hub
 	server   *server.Server
 
 	failed    chan error
@@ -88,6 +91,7 @@ func (a *App) Start(ctx context.Context) error {
 
 	a.metrics.RoutesRead(now())
 	a.db.OnDue(a.engine.Enqueue)
+	a.db.OnChange(a.events.Announce)
 
 	// Recovery and the look-ups at start are canceled before the engine stops and waited for
 	// afterwards, so that the engine's steps have the whole deadline.
@@ -149,8 +153,12 @@ func (a *App) Failed() <-chan error { return a.failed }
 // Drain makes /readyz answer 503. Webhooks are still accepted.
 func (a *App) Drain() { a.server.Drain() }
 
-// Stop closes the listeners, waits for running steps until ctx ends, and closes the database.
+// Stop ends the streams of events, closes the listeners, waits for running steps until ctx ends, and closes
+// the database.
 func (a *App) Stop(ctx context.Context) {
+	if a.events != nil {
+		a.events.Close() // a stream would hold its listener open until the deadline
+	}
 	a.stopListening(ctx)
 	for i := len(a.cleanups) - 1; i >= 0; i-- {
 		a.cleanups[i](ctx)

@@ -13,6 +13,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/engine"
+	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/github"
 	"github.com/seraph-deploy/seraph/pkg/intake"
@@ -112,11 +113,23 @@ func (a *App) wire() error {
 
 	a.engine = engine.New(a.engineOptions(c, in, rules))
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
-	commands := command.New(command.Options{
+	commands := command.New(a.commandOptions(c, rules))
+	a.events = a.newEvents()
+	a.sources = newHookSources(a.cfg, c.github, a.log)
+	a.server = server.New(a.serverOptions(in, commands))
+	a.metrics.CollectStats(a.db.Stats)
+
+	return nil
+}
+
+func (a *App) commandOptions(c *clients, rules *gate.Gate) command.Options {
+	return command.Options{
 		Gate:        rules,
 		People:      rules,
 		Routes:      a.routes,
 		Engine:      a.engine,
+		Holds:       c.circleci,
+		HoldPeople:  rules,
 		Deployments: a.db,
 		Locks:       a.db,
 		LockReader:  a.db,
@@ -128,13 +141,14 @@ func (a *App) wire() error {
 		Task:        a.cfg.Routes.DefaultTask(),
 		LockTask:    a.cfg.Routes.LockTask(),
 		Now:         now,
-	})
+	}
+}
 
-	a.sources = newHookSources(a.cfg, c.github, a.log)
-	a.server = server.New(a.serverOptions(in, commands))
-	a.metrics.CollectStats(a.db.Stats)
-
-	return nil
+// newEvents makes the hub of those who stream events, and shows in the metrics how many they are.
+func (a *App) newEvents() *events.Hub {
+	hub := events.New(events.Options{Source: a.db, Shared: a.db.SharesDatabase(), Log: a.log})
+	a.metrics.CollectStreams(hub.Watchers)
+	return hub
 }
 
 func newMachine(cfg *config.Config) deployment.Machine {
@@ -161,6 +175,7 @@ func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) eng
 		Database:    a.db,
 		Starter:     c.circleci,
 		Poller:      c.circleci,
+		Failures:    c.circleci,
 		Searcher:    c.circleci,
 		GitHub:      c.github,
 		Gate:        rules,
@@ -234,7 +249,10 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Persons:         a.routes,
 		Reader:          a.db,
 		Deliveries:      a.db,
+		Environments:    a.db,
+		Events:          a.events,
 		Deployments:     commands,
+		Holds:           commands,
 		Orders:          commands,
 		Locks:           commands,
 		LockReader:      commands,

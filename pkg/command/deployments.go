@@ -41,6 +41,13 @@ type Engine interface {
 		force deployment.Force,
 		event deployment.AuditEvent,
 	) (deployment.Deployment, error)
+	// Hold applies a HoldAsked or a HoldApproved. event may be nil.
+	Hold(
+		ctx context.Context,
+		row int64,
+		hold deployment.Event,
+		event *deployment.AuditEvent,
+	) (deployment.Deployment, error)
 }
 
 // Deployments reads deployments and stores approvals of them.

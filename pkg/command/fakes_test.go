@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -25,6 +26,7 @@ type fakes struct {
 	engine      *fakeEngine
 	deployments *fakeDeployments
 	locks       *fakeLocks
+	holds       *fakeHolds
 	requests    *fakeRequests
 	refs        *fakeRefs
 	history     *fakeHistory
@@ -45,6 +47,7 @@ func newTestService() (*Service, *fakes) {
 			},
 		},
 		locks:    &fakeLocks{},
+		holds:    &fakeHolds{},
 		requests: &fakeRequests{created: 5},
 		refs:     &fakeRefs{branch: "main", sha: mainSHA},
 		history:  &fakeHistory{payload: `{"hosts":"a","seraph":{"nonce":"old"},"seraph_force":"old"}`},
@@ -56,6 +59,8 @@ func newTestService() (*Service, *fakes) {
 		People:      f.gate,
 		Routes:      f.routes,
 		Engine:      f.engine,
+		Holds:       f.holds,
+		HoldPeople:  f.gate,
 		Deployments: f.deployments,
 		Locks:       f.locks,
 		LockReader:  f.locks,
@@ -129,6 +134,10 @@ func (g *fakeGate) Member(_ context.Context, d deployment.Deployment, _ deployme
 	return g.refusal(g.refused)
 }
 
+func (g *fakeGate) HoldApprover(context.Context, deployment.Deployment, deployment.Actor) policy.Refusal {
+	return g.refusal(g.refused)
+}
+
 func (g *fakeGate) Unlocker(context.Context, deployment.Deployment, deployment.Actor) policy.Refusal {
 	return g.refusal(g.unlocker)
 }
@@ -180,6 +189,7 @@ func (r *fakeRoutes) Policy(req deployment.Request) (policy.Policy, bool) {
 type fakeEngine struct {
 	canceled *deployment.CancelRequested
 	forced   *deployment.Force
+	holds    []deployment.Event
 	events   []deployment.AuditEvent
 	err      error
 }
@@ -192,6 +202,23 @@ func (e *fakeEngine) Cancel(
 ) (deployment.Deployment, error) {
 	e.canceled, e.events = &request, append(e.events, event)
 	return deployment.Deployment{Row: row, State: deployment.Canceled}, e.err
+}
+
+func (e *fakeEngine) Hold(
+	_ context.Context,
+	row int64,
+	hold deployment.Event,
+	event *deployment.AuditEvent,
+) (deployment.Deployment, error) {
+	if e.err != nil {
+		return deployment.Deployment{Row: row, State: deployment.Canceled}, e.err
+	}
+	if event != nil {
+		e.events = append(e.events, *event)
+	}
+
+	e.holds = append(e.holds, hold)
+	return deployment.Deployment{Row: row, State: deployment.Held, Pipeline: &deployment.Pipeline{ID: "p1"}}, nil
 }
 
 func (e *fakeEngine) Force(
@@ -340,6 +367,30 @@ func (f *fakeLocks) WaitingFor(context.Context, policy.Lock) ([]deployment.Deplo
 }
 
 func (f *fakeLocks) Notices(context.Context, int64, int) ([]policy.Notice, error) { return nil, nil }
+
+// fakeHolds is CircleCI with the jobs of one pipeline.
+type fakeHolds struct {
+	jobs     []deployment.HoldJob
+	outcome  deployment.HoldOutcome
+	effect   bool // the approval has its effect whatever the outcome is
+	err      error
+	approved []string
+}
+
+func (f *fakeHolds) HoldJobs(_ context.Context, pipelineID string) ([]deployment.HoldJob, error) {
+	if pipelineID != "p1" {
+		return nil, errors.New("no pipeline " + pipelineID)
+	}
+	return slices.Clone(f.jobs), f.err
+}
+
+func (f *fakeHolds) ApproveHold(_ context.Context, j deployment.HoldJob) deployment.HoldOutcome {
+	f.approved = append(f.approved, j.Workflow+"/"+j.Name)
+	if f.effect || f.outcome.Kind == deployment.HoldDone {
+		f.jobs[slices.Index(f.jobs, j)].Status = "success"
+	}
+	return f.outcome
+}
 
 const mainSHA = "abababababababababababababababababababab"
 

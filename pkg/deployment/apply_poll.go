@@ -23,11 +23,13 @@ func applyPolled(t *transition, e Polled) bool {
 		return true
 	}
 
-	switch fold.Kind {
-	case FoldEnded:
+	switch {
+	case fold.Kind == FoldEnded:
 		t.end(fold.State, fold.Reason, t.workflowURL(fold.Workflow))
 		return true
-	case FoldHeld:
+	case fold.Kind == FoldHeld && t.approvalSettling():
+		// CircleCI has taken an approval and does not show its effect yet.
+	case fold.Kind == FoldHeld:
 		t.moveTo(Held)
 		t.report(GitHubPending, "Waiting for approval in CircleCI", t.workflowURL(fold.Workflow), t.now)
 	default:

@@ -10,6 +10,7 @@ const (
 	AuditDecided   AuditKind = "decided"   // a deployment may start, or was rejected; Detail has all that the rules said
 	AuditRequested AuditKind = "requested" // somebody asked this service for a deployment
 	AuditApproved  AuditKind = "approved"  // somebody approved a deployment
+	AuditHold      AuditKind = "hold"      // somebody approved, or tried to, a job that CircleCI holds
 	AuditForced    AuditKind = "forced"    // somebody asked to bypass rules
 	AuditCanceled  AuditKind = "canceled"  // somebody, or a rule, asked to cancel a deployment
 	AuditLocked    AuditKind = "locked"    // a lock was taken, extended or handed over

@@ -67,12 +67,17 @@ type Deployment struct {
 	QuietSince   time.Time     `json:"quiet_since,omitzero"`   // since when nothing runs although more may come
 	GoneSince    time.Time     `json:"gone_since,omitzero"`    // since when CircleCI answers that there is none
 
+	HoldApprovals []HoldApproval `json:"hold_approvals,omitempty"` // through this service, oldest first
+	ApprovedAt    time.Time      `json:"approved_at,omitzero"`     // when CircleCI took the newest one after which none waited
+
 	// Ended.
 
 	EndedAt       time.Time `json:"ended_at,omitzero"`
 	Reason        string    `json:"reason,omitempty"`     // why it ended, for people; empty before the end
 	StoppingSince time.Time `json:"stopping,omitzero"`    // since when its workflows must end; it holds its slot meanwhile
 	RerunUntil    time.Time `json:"rerun_until,omitzero"` // Failed only: until when a rerun can make it Succeeded
+	Failure       *Failure  `json:"failure,omitempty"`    // Failed only: the failing step, where the route shows it
+	FailureRead   bool      `json:"failure_read,omitempty"`
 
 	// The watch for duplicates: pipelines with this deployment's key beside its own one, from an
 	// attempt that was given up. It is kept through every state and pauses in Triggering and
@@ -148,6 +153,7 @@ func (d Deployment) LookupSince(offset time.Duration) time.Time {
 // replaced, never changed.
 func (d Deployment) clone() Deployment {
 	d.Attempts = append([]Attempt(nil), d.Attempts...)
+	d.HoldApprovals = append([]HoldApproval(nil), d.HoldApprovals...)
 	if d.Pipeline != nil {
 		p := *d.Pipeline
 		d.Pipeline = &p

@@ -47,7 +47,7 @@ func (t *transition) reportRunning() {
 	}
 
 	description := fmt.Sprintf("CircleCI pipeline %d is running", t.Pipeline.Number)
-	t.report(GitHubInProgress, t.addForceNote(description), t.pipelineURL(), t.now)
+	t.report(GitHubInProgress, t.addForceNote(t.addApprover(description)), t.pipelineURL(), t.now)
 }
 
 // reportFinal adds the report that ends the deployment at GitHub.

@@ -68,6 +68,22 @@ type (
 	}
 )
 
+// Approvals of jobs that CircleCI holds.
+type (
+	// HoldAsked says that somebody is about to approve a job through this service.
+	HoldAsked struct {
+		By            Actor
+		Workflow, Job string
+	}
+
+	// HoldApproved says that CircleCI took the approval.
+	HoldApproved struct {
+		By            Actor
+		Workflow, Job string
+		MoreWait      bool // other jobs of the pipeline wait for an approval
+	}
+)
+
 // Events that carry CircleCI's answer to a trigger. The sender applies one of them.
 type (
 	// Triggered is CircleCI's 201 with an id. It proves that the pipeline is this deployment's, so it
@@ -157,6 +173,9 @@ type (
 		After  time.Duration // Retry-After; 0: none was given
 	}
 
+	// FailureFound carries the step at which a deployment failed; without a job: none is known.
+	FailureFound struct{ Output StepOutput }
+
 	// PipelineOrphaned says that CircleCI started a pipeline for this deployment too late for it to
 	// be used. It is being canceled.
 	PipelineOrphaned struct{ PipelineID string }
@@ -179,6 +198,9 @@ func (Done) event() string        { return "done" }
 func (ForceRequested) event() string  { return "force_requested" }
 func (CancelRequested) event() string { return "cancel_requested" }
 
+func (HoldAsked) event() string    { return "hold_asked" }
+func (HoldApproved) event() string { return "hold_approved" }
+
 func (Triggered) event() string          { return "triggered" }
 func (TriggerSkipped) event() string     { return "trigger_skipped" }
 func (TriggerRefused) event() string     { return "trigger_refused" }
@@ -195,5 +217,6 @@ func (PipelineReassigned) event() string { return "pipeline_reassigned" }
 func (Claimed) event() string           { return "claimed" }
 func (Polled) event() string            { return "polled" }
 func (PollFailed) event() string        { return "poll_failed" }
+func (FailureFound) event() string      { return "failure_found" }
 func (PipelineOrphaned) event() string  { return "pipeline_orphaned" }
 func (DuplicatesChecked) event() string { return "duplicates_checked" }

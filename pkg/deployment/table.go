@@ -67,6 +67,8 @@ var table = map[State]map[string]tableRow{
 		"pipeline_orphaned":   on(applyPipelineOrphaned, Running),
 		"duplicates_checked":  on(applyDuplicatesChecked, Running),
 		"cancel_requested":    on(applyCancelRequested, Running),
+		"hold_asked":          on(applyHoldAsked, Running),
+		"hold_approved":       on(applyHoldApproved, Running),
 	},
 	Held: {
 		"triggered":           on(applyTriggeredAfterClaim, Held),
@@ -77,6 +79,8 @@ var table = map[State]map[string]tableRow{
 		"pipeline_orphaned":   on(applyPipelineOrphaned, Held),
 		"duplicates_checked":  on(applyDuplicatesChecked, Held),
 		"cancel_requested":    on(applyCancelRequested, Held),
+		"hold_asked":          on(applyHoldAsked, Held),
+		"hold_approved":       on(applyHoldApproved, Held),
 	},
 	Succeeded: afterEnd(Succeeded),
 	Failed:    afterEnd(Failed, Succeeded),
@@ -94,5 +98,7 @@ func afterEnd(to ...State) map[string]tableRow {
 		"poll_failed":        on(applyPollFailedAfterEnd, to[0]),
 		"pipeline_orphaned":  on(applyPipelineOrphaned, to[0]),
 		"duplicates_checked": on(applyDuplicatesChecked, to[0]),
+		"hold_approved":      on(applyHoldApprovedAfterEnd, to[0]),
+		"failure_found":      on(applyFailureFound, to[0]),
 	}
 }

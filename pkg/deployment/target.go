@@ -119,6 +119,7 @@ type Target struct {
 	FixedConfig bool          `json:"fixed_config,omitempty"` // so is the ref that the YAML is read from
 	LockTask    string        `json:"act,omitempty"`          // TaskLock or TaskUnlock; empty: it starts a pipeline
 	LockFor     time.Duration `json:"lock_for,omitempty"`     // with TaskLock: how long; 0: until it is unlocked
+	ShowLogs    bool          `json:"logs,omitempty"`         // the last lines of a failing step may be shown
 	ForceReason string        `json:"force_reason,omitempty"` // why the creator asks to bypass rules; empty: not asked
 	Operation   bool          `json:"operation,omitempty"`    // it deploys nothing: a restart, a teardown
 	Keep        int           `json:"keep,omitempty"`         // earlier successes to keep as targets of a rollback; 0: the default

@@ -45,6 +45,18 @@ func (e *Engine) Force(
 	return e.update(ctx, row, deployment.ForceRequested{Force: force}, updateOptions{audit: &audit})
 }
 
+// Hold records that somebody approves, or has approved, a job that CircleCI holds: hold is a
+// deployment.HoldAsked or a deployment.HoldApproved. audit may be nil.
+// *deployment.InvalidTransitionError: the deployment does not run.
+func (e *Engine) Hold(
+	ctx context.Context,
+	row int64,
+	hold deployment.Event,
+	audit *deployment.AuditEvent,
+) (deployment.Deployment, error) {
+	return e.update(ctx, row, hold, updateOptions{audit: audit})
+}
+
 // cancelRunning cancels the running deployment of an environment for a newer one. If it fails it is
 // repeated when the rules of the newer one are evaluated again.
 func (e *Engine) cancelRunning(ctx context.Context, newer deployment.Deployment, id int64) {

@@ -40,6 +40,7 @@ type Options struct {
 	// CircleCI.
 	Starter  Starter
 	Poller   Poller
+	Failures Failures
 	Searcher Searcher
 
 	GitHub    GitHub

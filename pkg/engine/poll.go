@@ -62,7 +62,13 @@ func (e *Engine) poll(ctx context.Context, d deployment.Deployment) error {
 		return err
 	}
 
-	return e.applyAndSave(ctx, d, deployment.Polled{Progress: progress, NewerStarted: newer})
+	saved, err := e.commit(ctx, d, commitOptions{}, deployment.Polled{Progress: progress, NewerStarted: newer})
+	if err != nil {
+		return err
+	}
+
+	e.findFailure(ctx, saved, progress)
+	return nil
 }
 
 // newerStarted says whether a newer deployment of the environment has started since one failed, so that a rerun

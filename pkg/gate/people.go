@@ -58,6 +58,15 @@ func (g *Gate) Approver(
 	return approval, policy.Refusal{}
 }
 
+// HoldApprover returns why somebody may not approve a job of a deployment that CircleCI holds.
+func (g *Gate) HoldApprover(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
+	p, ok := g.policyOf(d)
+	if !ok {
+		return policy.Refusal{Reason: noRoute}
+	}
+	return p.CanApproveHold(by, g.membership(ctx, d, by, p.HoldApproverNeeds()), request(d))
+}
+
 // Forcer returns why somebody may not force a deployment.
 func (g *Gate) Forcer(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
 	p, ok := g.policyOf(d)

@@ -286,31 +286,61 @@ func TestWorker_CopiedNonce(t *testing.T) {
 	}
 }
 
-// A rollback is asked for while a deployment is being created: it must not run afterwards, whichever id
-// is larger.
+// A rollback is asked for, and made, while a deployment is being created: that one must not run afterwards,
+// whichever has the larger id at GitHub.
 func TestWorker_RollbackInFlight(t *testing.T) {
 	for _, test := range []struct {
-		name string
-		lost bool
-	}{{name: "answer arrives"}, {name: "answer is lost", lost: true}} {
+		name  string
+		lost  bool // the answer of the deployment
+		first bool // the rollback has the smaller id
+	}{
+		{name: "answer arrives"},
+		{name: "answer is lost", lost: true},
+		{name: "answer arrives, rollback first", first: true},
+		{name: "answer is lost, rollback first", lost: true, first: true},
+	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFixture(t)
-			i := f.ask()
-			f.github.lost = test.lost
-			f.github.during = func(json.RawMessage) {
-				rollback := i
-				rollback.Key, rollback.Nonce = "message 2", strings.Repeat("0b", 16)
-				rollback.Cause = deployment.CauseRollback
-				if _, _, err := f.db.AddRequest(t.Context(), rollback); err != nil {
+			rollback := f.ask()
+			rollback.Key, rollback.Nonce = "message 2", strings.Repeat("0b", 16)
+			rollback.Cause = deployment.CauseRollback
+
+			rollBack := func() {
+				f.github.lost = false
+				stored, _, err := f.db.AddRequest(t.Context(), rollback)
+				if err != nil {
 					t.Fatal(err)
+				}
+				f.Create(t.Context(), stored.Row)
+				f.github.lost = test.lost
+			}
+			f.github.outcome = func(call int) (none deployment.CreateOutcome) {
+				if test.first && call == 1 {
+					rollBack()
+				}
+				return none
+			}
+			f.github.during = func(json.RawMessage) {
+				if !test.first && f.github.calls == 1 {
+					rollBack()
 				}
 			}
 			f.step()
 			f.run(time.Minute)
 
+			const superseded = "superseded by the rollback that alice asked for"
 			rows := f.rows()
-			if want := "superseded by the rollback that alice asked for"; len(rows) != 1 || rows[0].Refused != want {
-				t.Errorf("got %+v, want one deployment that is refused: %s", rows, want)
+			if len(rows) != 2 {
+				t.Fatalf("got %d deployments, want both", len(rows))
+			}
+			for _, d := range rows {
+				if want := superseded; d.Request.IsRollback() && d.Refused != "" || !d.Request.IsRollback() && d.Refused != want {
+					t.Errorf("deployment %d, a rollback %v: got refused %q, want only the other one to be %s",
+						d.Request.ID, d.Request.IsRollback(), d.Refused, want)
+				}
+				if smaller := d.Request.ID == 41; d.Request.IsRollback() && smaller != test.first {
+					t.Errorf("got id %d of the rollback, want it to be the smaller one: %v", d.Request.ID, test.first)
+				}
 			}
 		})
 	}

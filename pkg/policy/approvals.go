@@ -149,27 +149,74 @@ func (e *evaluation) counts(a Approval, digest string) bool {
 
 // CanApprove says why somebody's approval would not count; the zero Refusal: it would.
 func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r Request) Refusal {
-	rule, name := p.Approvals, displayName(by, membership)
-	switch {
-	case rule == nil:
+	rule := p.Approvals
+	if rule == nil {
 		return Refusal{Reason: "the deployment needs no approval"}
+	}
+	if refusal := p.refuseOwn(by, membership, r); refusal.Refused() {
+		return refusal
+	}
+	if isTokenOnly(by) && rule.acceptsKind(by) {
+		return Refusal{}
+	}
+
+	named := rule.subjects()
+	if !rule.namesPeople() {
+		named = nil
+	}
+
+	return canApprove(named, rule.String(), by, membership)
+}
+
+// CanApproveHold says why somebody may not approve a job that CircleCI holds through this service; the zero
+// Refusal: they may. Nobody approves what they asked for, so nobody approves what an app asked for, or an
+// account that several people use: it is not known who made it ask.
+func (p Policy) CanApproveHold(by deployment.Actor, membership Fact[Membership], r Request) Refusal {
+	if p.HoldApprovers == nil {
+		const format = "nobody is allowed to approve hold jobs of %s here: approve in CircleCI, or set holds in the route"
+		return Refusal{Reason: fmt.Sprintf(format, r.Environment)}
+	}
+	if refusal := p.refuseOwn(by, membership, r); refusal.Refused() {
+		return refusal
+	}
+	if p.askerUnknown(r.Requester, Fact[Membership]{}) {
+		const format = "nobody knows who asked %s to deploy, so nobody may approve it here: approve in CircleCI"
+		return Refusal{Reason: fmt.Sprintf(format, displayName(r.Requester, Fact[Membership]{}))}
+	}
+
+	return canApprove(p.HoldApprovers, p.HoldApprovers.String(), by, membership)
+}
+
+// refuseOwn refuses those who can approve nothing of this deployment, whomever the rule names.
+func (p Policy) refuseOwn(by deployment.Actor, membership Fact[Membership], r Request) Refusal {
+	name := displayName(by, membership)
+	switch {
 	case isRequester(by, r):
 		return Refusal{Reason: fmt.Sprintf("%s requested the deployment, so somebody else must approve it", name)}
 	case by.App != "":
 		return Refusal{Reason: fmt.Sprintf("%s is an app, and only people may approve", name)}
 	case p.IsShared(by, membership):
 		return Refusal{Reason: fmt.Sprintf("several people use the account %s, so it may not approve", name)}
-	case isTokenOnly(by) && !rule.acceptsKind(by):
-		return Refusal{Reason: fmt.Sprintf("the API token %s is not allowed to approve", by.Token)}
-	case isTokenOnly(by):
+	default:
 		return Refusal{}
+	}
+}
+
+// canApprove says why somebody is not one of those who may approve. named are these people, nil: there are
+// none; allowed names them all for people.
+func canApprove(named *Subjects, allowed string, by deployment.Actor, membership Fact[Membership]) Refusal {
+	name := displayName(by, membership)
+	refused := Refusal{Reason: fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, allowed)}
+	switch {
+	case isTokenOnly(by):
+		return Refusal{Reason: fmt.Sprintf("the API token %s is not allowed to approve", by.Token)}
 	case by.ID == 0:
 		return Refusal{Reason: "the approver is unknown"}
-	case !rule.namesPeople():
-		return Refusal{Reason: fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)}
+	case named == nil:
+		return refused
 	}
 
-	m := rule.subjects().match(by, membership)
+	m := named.match(by, membership)
 	switch {
 	case m.included:
 		return Refusal{}
@@ -181,7 +228,7 @@ func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r R
 		}
 		return Refusal{Reason: why, Unknown: true}
 	default:
-		return Refusal{Reason: fmt.Sprintf("%s is not allowed to approve (allowed: %s)", name, rule)}
+		return refused
 	}
 }
 
@@ -193,6 +240,12 @@ func (p Policy) ApproverNeeds() *PersonNeeds {
 
 	anybody := deployment.Actor{ID: -1}
 	return p.Approvals.subjects().needs(anybody)
+}
+
+// HoldApproverNeeds returns what must be asked about a person before CanApproveHold; nil: nothing.
+func (p Policy) HoldApproverNeeds() *PersonNeeds {
+	anybody := deployment.Actor{ID: -1}
+	return p.HoldApprovers.needs(anybody)
 }
 
 // isRequester says whether somebody requested the deployment. A token through which a person

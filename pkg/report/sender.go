@@ -134,8 +134,7 @@ func (s *Sender) deliver(
 		return sent, next, entry, nil
 	}
 
-	target := rec.Deployment.Target
-	sending.KeepActive = target.LockTask != "" || target.Operation
+	sending.KeepActive = rec.Deployment.Target.LockTask != "" || rec.Deployment.Target.Operation
 	outcome := s.GitHub.WriteStatus(ctx, rec.Deployment.Request, sending)
 	sent, next, entry := AfterWrite(sending, outcome, s.Now())
 	s.logResult(rec.Deployment, sent, outcome)

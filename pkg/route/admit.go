@@ -45,6 +45,7 @@ func (r Route) render(req deployment.Request, key string) deployment.Admission {
 		HasRules:    r.hasRules,
 		FixedRef:    r.FixedRef,
 		FixedConfig: r.FixedConfig,
+		ShowLogs:    r.Logs,
 		Operation:   r.operation,
 	}}
 	if r.RollbackKeep != defaultRollbackKeep {

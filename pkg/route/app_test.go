@@ -136,6 +136,10 @@ routes:
 	if !table.ShowsLogs(production) || table.ShowsLogs(staging) {
 		t.Errorf("got logs %v and %v, want them of production only", table.ShowsLogs(production), table.ShowsLogs(staging))
 	}
+	p, s := table.Admit(production, "k").Target, table.Admit(staging, "k").Target
+	if !p.ShowLogs || s.ShowLogs {
+		t.Errorf("got logs %v and %v in the targets, want them of production only", p.ShowLogs, s.ShowLogs)
+	}
 	if p, s := table.RollbackKeep(production), table.RollbackKeep(staging); p != 3 || s != 10 {
 		t.Errorf("got %d and %d successes kept, want 3 and 10", p, s)
 	}

@@ -163,12 +163,20 @@ func parseQuery(query string, known ...string) (url.Values, error) {
 		case !slices.Contains(known, name) || len(given) != 1:
 			list := strings.Join(known, ", ")
 			return nil, fmt.Errorf("each query parameter must be one of %s and be given once", list)
-		case !utf8.ValidString(given[0]) || strings.ContainsFunc(given[0], unicode.IsControl):
-			return nil, fmt.Errorf("%s must be UTF-8 text without control characters", name)
+		case checkText(given[0]) != nil:
+			return nil, fmt.Errorf("%s %w", name, checkText(given[0]))
 		}
 	}
 
 	return values, nil
+}
+
+// checkText refuses texts that a database cannot compare with.
+func checkText(text string) error {
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		return errors.New("must be UTF-8 text without control characters")
+	}
+	return nil
 }
 
 // encodeCursor makes the cursor of the page after a row. It is opaque so that clients do not

@@ -66,7 +66,7 @@ const (
 	wantHistory = `"timeline":[{"at":"2026-01-31T12:00:00Z","event":"accepted","detail":""},` +
 		`{"at":"2026-01-31T12:00:00Z","event":"running","detail":"by answer"}],"reports":[` +
 		`{"state":"in_progress","description":"CircleCI pipeline 12 is running","log_url":"https://x",` +
-		`"sent_at":"2026-01-31T12:00:00Z"},{"state":"success","description":"","log_url":"","sent_at":null}]`
+		`"sent_at":"2026-01-31T12:00:00Z"},{"state":"success","description":"","log_url":"","sent_at":null}],"failure":null`
 )
 
 func TestGetDeployment(t *testing.T) {
@@ -79,7 +79,12 @@ func TestGetDeployment(t *testing.T) {
 			Request:    deployment.Request{ID: 41},
 		},
 	}
-	s.reader.records = []deployment.Record{testRecord(2, 42), waiting}
+	failure := &deployment.Failure{Workflow: "deploy", Job: "ship", Step: "Push", Lines: []string{"denied"}}
+	failed, noLines, rerun := testRecord(3, 51), testRecord(4, 52), testRecord(5, 53)
+	failed.Deployment.State, failed.Deployment.Failure = deployment.Failed, failure
+	noLines.Deployment.State, noLines.Deployment.Failure = deployment.Failed, &deployment.Failure{Job: "ship"}
+	rerun.Deployment.State, rerun.Deployment.Failure = deployment.Succeeded, failure
+	s.reader.records = []deployment.Record{testRecord(2, 42), waiting, failed, noLines, rerun}
 
 	for _, test := range []struct {
 		name string
@@ -94,6 +99,19 @@ func TestGetDeployment(t *testing.T) {
 			want: "{" + wantDeployment + "," + wantHistory + "}",
 		},
 		{name: "without a pipeline", path: "/deployments/41", code: 200, want: `"pipeline":null`},
+		{
+			name: "with its failing step",
+			path: "/deployments/51",
+			code: 200,
+			want: `"failure":{"workflow":"deploy","job":"ship","step":"Push","lines":["denied"]}`,
+		},
+		{
+			name: "with a failing job alone",
+			path: "/deployments/52",
+			code: 200,
+			want: `"failure":{"workflow":"","job":"ship","step":"","lines":[]}`,
+		},
+		{name: "succeeded by a rerun", path: "/deployments/53", code: 200, want: `"failure":null`},
 		{name: "unknown", path: "/deployments/43", code: 404, want: `"not_found"`},
 		{name: "zero", path: "/deployments/0", code: 404, want: `"not_found"`},
 		{name: "not a number", path: "/deployments/x", code: 404, want: `"not_found"`},

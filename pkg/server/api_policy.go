@@ -27,6 +27,11 @@ type DeploymentCommands interface {
 	Force(ctx context.Context, c command.Caller, id int64, reason string) (deployment.Deployment, error)
 }
 
+// HoldCommands approves jobs that CircleCI holds. It refuses as DeploymentCommands does.
+type HoldCommands interface {
+	ApproveHold(ctx context.Context, c command.Caller, id int64, job string) (deployment.Deployment, error)
+}
+
 var fullSHA = regexp.MustCompile(`^([0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
 
 // gate says what the rules would say of a deployment that does not exist.
@@ -63,6 +68,16 @@ func (s *Server) explain(ctx context.Context, r *http.Request) (any, error) {
 func (s *Server) approve(ctx context.Context, c command.Caller, id int64, req api.ApproveRequest) (any, error) {
 	d, v, err := s.o.Deployments.Approve(ctx, c, id, req.Comment)
 	return api.DeploymentVerdict{Deployment: s.apiDeployment(d), Verdict: apiVerdict(v)}, err
+}
+
+func (s *Server) approveHold(
+	ctx context.Context,
+	c command.Caller,
+	id int64,
+	req api.ApproveHoldRequest,
+) (any, error) {
+	d, err := s.o.Holds.ApproveHold(ctx, c, id, req.Job)
+	return s.apiDeployment(d), err
 }
 
 func (s *Server) cancel(ctx context.Context, c command.Caller, id int64, req api.CancelRequest) (any, error) {

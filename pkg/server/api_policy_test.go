@@ -85,6 +85,23 @@ func TestDeploymentCommands(t *testing.T) {
 			called: "approve api:0::deployer:false 42 fine",
 		},
 		{
+			name:   "approve hold",
+			token:  behalfToken,
+			method: "POST",
+			path:   "/deployments/42/approve-hold",
+			body:   `{"job":"go-live",` + aliceActor + `}`,
+			code:   200,
+			called: "approve hold api:1:alice:behalfer:false 42 go-live",
+		},
+		{
+			name:   "approve hold, nothing named",
+			token:  deployToken,
+			method: "POST",
+			path:   "/deployments/42/approve-hold",
+			code:   200,
+			called: "approve hold api:0::deployer:false 42 ",
+		},
+		{
 			name:   "cancel",
 			token:  deployToken,
 			method: "POST",

@@ -81,6 +81,15 @@ func (s *Server) apiDetail(rec deployment.Record) api.DeploymentDetail {
 		})
 	}
 
+	if f := rec.Deployment.Failure; f != nil && rec.Deployment.State == deployment.Failed {
+		out.Failure = &api.Failure{
+			Workflow: f.Workflow,
+			Job:      f.Job,
+			Step:     f.Step,
+			Lines:    append([]string{}, f.Lines...), // never null
+		}
+	}
+
 	return out
 }
 

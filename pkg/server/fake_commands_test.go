@@ -80,6 +80,15 @@ func (f *fakeCommands) Approve(
 	return testDeployment, testVerdict, f.call("approve %s %d %s", callerText(c), id, comment)
 }
 
+func (f *fakeCommands) ApproveHold(
+	_ context.Context,
+	c command.Caller,
+	id int64,
+	job string,
+) (deployment.Deployment, error) {
+	return testDeployment, f.call("approve hold %s %d %s", callerText(c), id, job)
+}
+
 func (f *fakeCommands) Cancel(
 	_ context.Context,
 	c command.Caller,

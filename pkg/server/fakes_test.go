@@ -141,10 +141,21 @@ func (f *fakeClaims) Claim(_ context.Context, key, id string) error {
 
 // fakeReader reads deployments from a list and keeps the last filter.
 type fakeReader struct {
-	records    []deployment.Record
-	filter     deployment.Filter
-	deliveries deployment.DeliveryFilter // the last one
-	err        error
+	records      []deployment.Record
+	filter       deployment.Filter
+	deliveries   deployment.DeliveryFilter    // the last one
+	environments deployment.EnvironmentFilter // the last one
+	statuses     []deployment.EnvironmentStatus
+	last         deployment.EnvironmentID
+	err          error
+}
+
+func (f *fakeReader) ListEnvironments(
+	_ context.Context,
+	filter deployment.EnvironmentFilter,
+) ([]deployment.EnvironmentStatus, deployment.EnvironmentID, error) {
+	f.environments = filter
+	return f.statuses, f.last, f.err
 }
 
 func (f *fakeReader) IgnoredDeliveries(

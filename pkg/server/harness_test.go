@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/intake"
 	"github.com/seraph-deploy/seraph/pkg/route"
 )
@@ -79,7 +80,10 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Persons:      testPeople(tb),
 		Reader:       s.reader,
 		Deliveries:   s.reader,
+		Environments: s.reader,
+		Events:       stoppedEvents(),
 		Deployments:  s.commands,
+		Holds:        s.commands,
 		Orders:       s.commands,
 		Locks:        s.commands,
 		LockReader:   s.commands,
@@ -100,6 +104,13 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 	s.url, s.stop = listener.URL, listener.Close
 
 	return s
+}
+
+// stoppedEvents refuses every watcher, so that no request streams for ever.
+func stoppedEvents() *events.Hub {
+	hub := events.New(events.Options{})
+	hub.Close()
+	return hub
 }
 
 func serveMetrics(w http.ResponseWriter, _ *http.Request) {

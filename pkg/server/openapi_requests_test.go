@@ -24,6 +24,7 @@ func TestOpenAPI_DescribesEveryRequest(t *testing.T) {
 		{operation: "deploy", request: api.DeployRequest{}},
 		{operation: "rollback", request: api.RollbackRequest{}},
 		{operation: "approve", request: api.ApproveRequest{}},
+		{operation: "approveHold", request: api.ApproveHoldRequest{}},
 		{operation: "cancel", request: api.CancelRequest{}},
 		{operation: "force", request: api.ForceRequest{}},
 		{operation: "takeLock", request: api.TakeLockRequest{}},

@@ -16,6 +16,8 @@ const (
 	DefaultStoreTimeout = 8 * time.Second // GitHub hangs up after 10 s
 	DefaultMaxBody      = 25 << 20        // GitHub sends no larger event
 	DefaultMaxInFlight  = 128 << 20
+	DefaultStreamIdle   = 15 * time.Second // proxies close a connection that is silent for 60 s
+	DefaultStreamWrite  = 10 * time.Second // a client that takes nothing for so long is gone
 )
 
 // Options are what a Server is made of. A zero number means its default.
@@ -35,16 +37,19 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
-	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next six
+	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next nine
 	// are not used.
-	Tokens      []Token
-	Persons     Persons // nil: nobody is known
-	Reader      DeploymentReader
-	Deliveries  DeliveryReader
-	Deployments DeploymentCommands
-	Orders      OrderCommands
-	Locks       LockCommands
-	LockReader  LockReader
+	Tokens       []Token
+	Persons      Persons // nil: nobody is known
+	Reader       DeploymentReader
+	Deliveries   DeliveryReader
+	Environments EnvironmentReader
+	Events       EventSource
+	Deployments  DeploymentCommands
+	Holds        HoldCommands
+	Orders       OrderCommands
+	Locks        LockCommands
+	LockReader   LockReader
 
 	// Ready returns the checks behind /readyz by name; a nil error is a check that passes.
 	Ready func(context.Context) map[string]error
@@ -55,6 +60,9 @@ type Options struct {
 	StoreTimeout time.Duration // from the end of a webhook's body until it is stored
 	MaxBody      int64         // bytes of one webhook
 	MaxInFlight  int64         // bytes of all bodies held at the same time
+
+	StreamIdle  time.Duration // between two comment lines of a silent stream of events
+	StreamWrite time.Duration // for one write to a stream of events
 
 	Log zerolog.Logger
 	Now func() time.Time
@@ -77,6 +85,13 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxInFlight == 0 {
 		o.MaxInFlight = DefaultMaxInFlight
+	}
+
+	if o.StreamIdle == 0 {
+		o.StreamIdle = DefaultStreamIdle
+	}
+	if o.StreamWrite == 0 {
+		o.StreamWrite = DefaultStreamWrite
 	}
 
 	if o.Now == nil {

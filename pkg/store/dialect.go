@@ -39,5 +39,7 @@ type fragments struct {
 	freeRow     string // in a WHERE that has the time as $1: the row is not leased
 	freeReports string // in a WHERE that has the time as $1: its reports are not leased
 
+	idIn string // in a WHERE that has a list of ids as $1: the id is one of them; empty where one process writes
+
 	leasedReports string // in a SELECT: when the lease of the reports ends
 }

@@ -88,10 +88,14 @@ func (t *tx) wake(task deployment.Task, due time.Time) {
 	}
 }
 
-// notifyAfterCommit announces the tasks that are due now, and sets timers for the others.
+// notifyAfterCommit announces the tasks that are due now, sets timers for the others, and announces a
+// change.
 func (t *tx) notifyAfterCommit() {
 	db := t.db
 	db.announce(t.due...)
+	if onChange := db.onChange.Load(); onChange != nil && t.changed {
+		(*onChange)()
+	}
 	for _, timed := range t.timers {
 		time.AfterFunc(timed.due.Sub(t.now), func() { db.announce(timed.Task) })
 	}

@@ -74,7 +74,9 @@ type DB struct {
 	rdb     *sql.DB  // for reads; on PostgreSQL the same pool
 	reads   sync.Map // query -> *sql.Stmt of rdb
 	onDue   atomic.Pointer[func(...deployment.Task)]
-	clock   clockWatch
+
+	onChange atomic.Pointer[func()]
+	clock    clockWatch
 }
 
 type (

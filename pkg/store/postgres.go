@@ -256,6 +256,7 @@ func (p *postgres) sql() fragments {
 		freeRow:       "(leased_until <= $1 OR leased_until > $1 + 600000000)",
 		freeReports:   "(report_leased_until <= $1 OR report_leased_until > $1 + 600000000)",
 		leasedReports: "report_leased_until",
+		idIn:          "id = ANY($1)",
 	}
 }
 

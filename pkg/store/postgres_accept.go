@@ -206,6 +206,7 @@ func (p *postgres) answerIntake(ctx context.Context, batch []*item, stored map[s
 		row, isNew := added[in.deployment.Target.Key]
 		in.duplicate = !isNew
 		if isNew {
+			t.changed = true
 			t.wake(advanceTask(row), in.deployment.Due)
 		}
 	}

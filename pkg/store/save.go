@@ -275,6 +275,7 @@ func (t *tx) insertHistory(next deployment.Deployment, changes deployment.Change
 
 func (t *tx) addTimeline(row int64, entries []deployment.Entry) error {
 	for _, e := range entries {
+		t.changed = true
 		_, err := t.exec(
 			`INSERT INTO timeline (row_id, at, event, detail) VALUES ($1, $2, $3, $4)`,
 			row,

@@ -105,6 +105,12 @@ func scanDeployment(s scanner) (d deployment.Deployment, err error) {
 	if err := s.Scan(&row, &version, &wakeCount, &data); err != nil {
 		return d, err
 	}
+
+	return decodeDeployment(row, version, wakeCount, data)
+}
+
+// decodeDeployment makes a deployment of the values of deploymentColumns.
+func decodeDeployment(row, version, wakeCount int64, data []byte) (d deployment.Deployment, err error) {
 	if err := json.Unmarshal(data, &d); err != nil {
 		return d, fmt.Errorf("decode row %d: %w", row, err)
 	}

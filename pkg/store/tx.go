@@ -19,8 +19,9 @@ type tx struct {
 	wrote    bool
 
 	// What notifyAfterCommit announces.
-	due    []deployment.Task
-	timers []timedTask
+	due     []deployment.Task
+	timers  []timedTask
+	changed bool // a deployment, so that the timeline has a new line
 }
 
 func (t *tx) fragments() fragments { return t.db.dialect.sql() }

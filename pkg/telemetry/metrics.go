@@ -161,3 +161,11 @@ func (m *Metrics) APIRefused(code string) { m.refused.WithLabelValues(code).Inc(
 
 // Unconfirmed counts a trigger of unknown outcome, by what its look-up concluded.
 func (m *Metrics) Unconfirmed(outcome string) { m.unconfirmed.WithLabelValues(outcome).Inc() }
+
+// CollectStreams adds the number of clients that stream events, which read returns at each scrape.
+func (m *Metrics) CollectStreams(read func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "seraph_event_streams",
+		Help: "Clients that stream events.",
+	}, func() float64 { return float64(read()) }))
+}

@@ -2,12 +2,9 @@ package chaos
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
+	"math/rand/v2"
 	"net/http"
-	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,239 +13,233 @@ import (
 
 	"github.com/seraph-deploy/seraph/test/sim"
 	"github.com/seraph-deploy/seraph/test/sim/github"
+	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
 )
 
-const (
-	botToken = "chaos-bot-token-0123456789abcdef0123"
-	askers   = 5  // people who order
-	clients  = 16 // orders at once
-	orderGap = 150 * time.Millisecond
-)
-
-// order is one deployment that somebody asks for, and what the API answered.
-type order struct {
-	key, login, repository, environment string
-
-	ids     map[int64]bool // of the deployments that the API named
-	problem string         // a final refusal
-}
-
-// TestOrders orders deployments through the API while processes are killed and a fifth of all calls fails,
-// also such that GitHub creates a deployment long after it has not answered. Each order must become one
-// deployment that runs, as that of whoever asked; others that GitHub has of it must be rejected.
-//
-// It takes minutes, because GitHub is given 80 s to show a deployment before it is asked again. So it runs
-// only where SERAPH_CHAOS_ORDERS says how many orders there are.
+// TestOrders has people ask for deployments through the API while a fifth of GitHub's and CircleCI's calls
+// fail and processes are killed. Their clients repeat a request with its key until they have an answer. Then
+// it compares what the simulators saw with what was asked for: no request is lost, none becomes two
+// deployments that run, and each deployment is that of the person who asked for it.
 func TestOrders(t *testing.T) {
-	text := os.Getenv("SERAPH_CHAOS_ORDERS")
-	if text == "" {
-		t.Skip("takes minutes: set SERAPH_CHAOS_ORDERS, such as 200, to run it")
-	}
-	count, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("SERAPH_CHAOS_ORDERS: %v", err)
-	}
-
 	for _, database := range databases(t) {
 		t.Run(database, func(t *testing.T) {
-			s := readSettings(t, database)
-			s.env = append(slices.Clone(s.env),
-				"SERAPH_API_TOKENS=chaos:read:"+apiToken+",bot:behalf:"+botToken,
-				"SERAPH_LOOKUP_GRACE=1m", // kills go on for so long that a look-up needs more time than in the small run
-			)
-
-			h := newHarness(t, s)
-			h.warmUp(t)
-			h.startCallFaults()
-			h.plans[atGitHub].Random(github.OpCreateDeployment, h.failureRate, creationFaults()...)
-
-			ctx, stop := context.WithCancel(t.Context())
-			var killing sync.WaitGroup
-			killing.Go(func() { h.killAll(ctx) })
-			orders := h.orderAll(t, count)
-			stop()
-			killing.Wait()
-
-			h.finish(t)
-			h.verifyOrders(t, orders)
-			h.verify(t)
+			o := newOrders(t, orderSettings(t, database))
+			o.warmUp(t)
+			o.placeAll(t)
+			o.finish(t)
+			o.verify(t)
 		})
 	}
 }
 
-// creationFaults are the faults of calls that create a deployment.
-func creationFaults() []sim.Fault {
-	return []sim.Fault{
-		{Status: http.StatusInternalServerError, AfterEffect: true},
-		{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Body: "Rate limited."},
+// The tokens of clients that ask for other people. The second one may speak only for people of one chat.
+const (
+	chatToken = "chaos-chat-token-0123456789abcdef0123"
+	botToken  = "chaos-bot-token-0123456789abcdef01234"
+)
+
+// client is a program that asks for people.
+type client struct{ name, token, via string }
+
+var clients = []client{
+	{name: "chat", token: chatToken, via: "chat"},
+	{name: "hubot", token: botToken, via: "hubot-slack"},
+}
+
+// person asks for deployments.
+type person struct {
+	id           int64
+	login, slack string
+}
+
+// rollbackEvery is how many orders there are for each rollback.
+const rollbackEvery = 10
+
+// orderSettings are those of the small run, because it kills as often as is wanted here, with more of
+// everything where SERAPH_CHAOS_ORDERS says how many orders there are.
+func orderSettings(t *testing.T, database string) settings {
+	t.Helper()
+	s := settings{
+		seed:        defaultSeed,
+		database:    database,
+		deployments: 12,
+		faultPeriod: 6 * time.Second,
+		failureRate: 0.2,
+		size:        small,
+	}
+	s.keyless, s.ruled, s.projects = 0, 0, 1
+	s.maxWait = 8 * time.Minute // proving that GitHub created nothing takes 90 s, and up to three times
+
+	readVariable(t, "SERAPH_CHAOS_SEED", &s.seed, parseSeed)
+	readVariable(t, "SERAPH_CHAOS_ORDERS", &s.deployments, strconv.Atoi)
+	if s.deployments > 12 {
+		s.faultPeriod, s.projects = 150*time.Second, 8
+		readVariable(t, "SERAPH_CHAOS_DURATION", &s.faultPeriod, time.ParseDuration)
+	}
+	t.Logf("SERAPH_CHAOS_SEED=%d SERAPH_CHAOS_DATABASE=%s SERAPH_CHAOS_ORDERS=%d SERAPH_CHAOS_DURATION=%s",
+		s.seed, s.database, s.deployments, s.faultPeriod)
+
+	return s
+}
+
+// whole says whether the run is not the small one.
+func (o *orders) whole() bool { return o.deployments > 12 }
+
+// orders is a harness whose deployments are asked for through the API.
+type orders struct {
+	*harness
+	people  []person
+	first   map[string]string // by repository: the commit that was deployed first to production
+	clients *http.Client
+
+	mu  sync.Mutex
+	all []*order
+}
+
+func newOrders(t *testing.T, s settings) *orders {
+	t.Helper()
+	o := &orders{
+		harness: newHarness(t, s),
+		first:   map[string]string{},
+		clients: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 15 * time.Second},
+	}
+	for _, login := range []string{"alice", "bob", "carol", "dave"} {
+		o.people = append(o.people, person{o.github.AddUser(login), login, "U0" + strings.ToUpper(login)})
+	}
+
+	tokens := "reader:read:" + apiToken
+	for _, c := range clients {
+		scope := "behalf"
+		if c.token == botToken {
+			scope += "=hubot-slack/T0ACME001"
+		}
+		tokens += fmt.Sprintf(",%s:%s:%s", c.name, scope, c.token)
+	}
+
+	o.configure("SERAPH_ROUTES="+o.routes(), "SERAPH_API_TOKENS="+tokens) // later variables win
+	return o
+}
+
+// routes returns a routes file that knows the people. Nobody else may deploy, and the account that
+// creates the deployments at GitHub is nobody of them.
+func (o *orders) routes() string {
+	var logins []string
+	text := "slack: {workspace: T0ACME001}\npeople:"
+	for _, p := range o.people {
+		logins = append(logins, p.login)
+		text += fmt.Sprintf("\n  - {id: %d, login: %s, slack: %s}", p.id, p.login, p.slack)
+	}
+
+	text += "\nroutes:"
+	for _, name := range o.repositories {
+		text += fmt.Sprintf("\n  - repository: %s\n    allow: {users: [%s]}\n    circleci: {branch: main}\n"+
+			"    parameters: {%sdeployment_id: \"{{ .ID }}\", deploy_sha: \"{{ .SHA }}\", "+
+			"sim_scenario: \"{{ .Payload.scenario }}\"}", name, strings.Join(logins, ", "), withKey)
+	}
+
+	return text
+}
+
+// warmUp starts the cluster and deploys twice to production of each repository, without faults, so that
+// everybody can roll back.
+func (o *orders) warmUp(t *testing.T) {
+	o.start(t)
+	for round := range 2 {
+		var placing sync.WaitGroup
+		for i, name := range o.repositories {
+			n := o.newOrder(t, round*len(o.repositories)+i, name, environments[0], "success")
+			if round == 0 {
+				o.first[name] = n.sha
+			}
+			placing.Go(func() { o.place(t.Context(), n) })
+		}
+
+		placing.Wait()
+		o.waitEnded(t.Context())
+	}
+}
+
+// placeAll places all other orders, distributed over most of the fault period, while processes are killed. It
+// returns at the end of the fault period; clients without an answer go on.
+func (o *orders) placeAll(t *testing.T) {
+	o.startCallFaults()
+	o.plans[atGitHub].Random(github.OpCreateDeployment, o.failureRate, o.createFaults()...)
+	ctx, stop := context.WithTimeout(t.Context(), o.faultPeriod)
+	defer stop()
+
+	var killing sync.WaitGroup
+	killing.Go(func() { o.killAll(ctx) })
+
+	waiting, cancel := context.WithTimeout(t.Context(), o.faultPeriod+o.maxWait)
+	t.Cleanup(cancel)
+	gap := o.faultPeriod * 3 / 4 / time.Duration(o.deployments)
+	for i := range o.deployments {
+		n := o.drawOrder(t, 2*len(o.repositories)+i)
+		o.treatCreation(n.rng)
+		o.following.Go(func() { o.place(waiting, n) })
+		pause(t.Context(), gap)
+	}
+
+	<-ctx.Done()
+	killing.Wait()
+}
+
+// createFaults are the ways in which a call fails that creates a deployment. With all others it is known at
+// once what became of it; in the small run only those are drawn where that is found out soon.
+func (o *orders) createFaults() []sim.Fault {
+	faults := []sim.Fault{
+		{Status: http.StatusBadGateway, AfterEffect: true},
 		{ResetAfter: true},
 		{Truncate: true},
 		{Delay: maxDelay},
-		{Status: http.StatusInternalServerError},
-		{ResetBefore: true, LateEffect: 20 * time.Second},
-		{LateEffect: 2 * time.Minute}, // Seraph has asked again by then
+		{Status: http.StatusAccepted, Body: `{"message":"Auto-merged main into main on deployment."}`},
+		{Status: http.StatusConflict, Body: `{"message":"Conflict merging main into main."}`},
+		{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Body: "Rate limited."},
+		{ResetBefore: true, LateEffect: 2 * time.Second},
+	}
+	if o.whole() {
+		faults = append(faults,
+			sim.Fault{Status: http.StatusTooManyRequests, Body: "Rate limited."},
+			sim.Fault{Status: http.StatusInternalServerError},
+			sim.Fault{ResetBefore: true},
+			sim.Fault{LateEffect: 20 * time.Second},
+			sim.Fault{LateEffect: 100 * time.Second}, // after it counts as not created
+		)
+	}
+
+	return faults
+}
+
+// treatCreation sometimes loses, doubles, delays or fails the webhook of the next deployment, or sends it
+// before the answer.
+func (o *orders) treatCreation(rng *rand.Rand) {
+	switch rng.IntN(25) {
+	case 0:
+		o.github.Hooks().Next("deployment", hookshot.Treatment{Lose: true}, 1)
+	case 1:
+		o.github.Hooks().Next("deployment", hookshot.Treatment{Copies: 2}, 1)
+	case 2:
+		o.github.Hooks().Next("deployment", hookshot.Treatment{Delay: interval{time.Second, 3 * time.Second}.pick(rng)}, 1)
+	case 3:
+		o.github.Hooks().Next("deployment", hookshot.Treatment{Fail: http.StatusBadGateway}, 1)
+	case 4, 5, 6:
+		o.github.Next(github.OpCreateDeployment, github.WebhookFirst, 1)
 	}
 }
 
-// orderAll places all orders, several at a time, each until the API gives a final answer.
-func (h *harness) orderAll(t *testing.T, count int) []*order {
-	t.Helper()
-	orders := make([]*order, count)
-	for i := range orders {
-		rng := h.rng(streamDeployment + i)
-		orders[i] = &order{
-			key:         fmt.Sprintf("order %d", i),
-			login:       fmt.Sprintf("person-%d", i%askers),
-			repository:  h.repositories[rng.IntN(len(h.repositories))],
-			environment: environments[rng.IntN(len(environments))],
-			ids:         map[int64]bool{},
-		}
-	}
+// finish stops all faults and waits until every client has its answer and every deployment its end.
+func (o *orders) finish(t *testing.T) {
+	o.stopCallFaults()
+	o.github.ClearFaults()
+	began := time.Now()
+	o.following.Wait()
+	o.plans[atGitHub].WaitLate()
+	answered := time.Since(began)
 
-	next := make(chan *order)
-	var working sync.WaitGroup
-	for range clients {
-		working.Go(func() {
-			for o := range next {
-				h.place(t, o)
-			}
-		})
-	}
-	for _, o := range orders {
-		next <- o
-		pause(t.Context(), orderGap)
-	}
-	close(next)
-	working.Wait()
-
-	return orders
-}
-
-// place sends an order again and again, as a client does that gets no answer.
-func (h *harness) place(t *testing.T, o *order) {
-	body := fmt.Sprintf(`{"actor":{"id":%d,"login":%q},"repository":%q,"environment":%q,"ref":"main",`+
-		`"payload":{"scenario":"success"},"reason":%q}`,
-		h.github.AddUser(o.login), o.login, o.repository, o.environment, o.key)
-
-	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline) && t.Context().Err() == nil; {
-		code, answer := h.postOrder(t.Context(), o.key, body)
-		var reply struct {
-			Deployment *struct {
-				ID        int64                  `json:"id"`
-				Requester struct{ Login string } `json:"requester"`
-			} `json:"deployment"`
-			Error struct{ Code string } `json:"error"`
-		}
-		_ = json.Unmarshal(answer, &reply) // a broken answer is one without a deployment
-
-		switch {
-		case code == http.StatusCreated && reply.Deployment != nil:
-			o.ids[reply.Deployment.ID] = true
-			if got := reply.Deployment.Requester.Login; got != o.login {
-				t.Errorf("%s: got requester %s, want %s", o.key, got, o.login)
-			}
-			return
-		case code >= 400 && code < 500 && code != http.StatusTooManyRequests:
-			o.problem = string(answer)
-			return
-		}
-
-		pause(t.Context(), 200*time.Millisecond)
-	}
-	o.problem = "no answer in 10 minutes"
-}
-
-// postOrder sends an order once. The code is 0 if there was no whole answer.
-func (h *harness) postOrder(ctx context.Context, key, body string) (code int, answer []byte) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	o.restart(t)
+	ctx, cancel := context.WithTimeout(t.Context(), o.maxWait)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, h.address+"/api/v1/deployments", strings.NewReader(body))
-	if err != nil {
-		return 0, nil
-	}
-	r.Header.Set("Authorization", "Bearer "+botToken)
-	r.Header.Set("Idempotency-Key", key)
-
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, nil
-	}
-	defer func() { _ = response.Body.Close() }()
-
-	answer, err = io.ReadAll(response.Body)
-	if err != nil {
-		return 0, nil
-	}
-	return response.StatusCode, answer
-}
-
-// verifyOrders checks that each order has one deployment that could run, and that GitHub's others of the same
-// nonce were rejected as its duplicates and have run nothing.
-func (h *harness) verifyOrders(t *testing.T, orders []*order) {
-	t.Helper()
-	byNonce := map[string][]github.Deployment{}
-	for _, d := range h.github.Deployments() {
-		var payload struct {
-			Seraph struct{ Nonce string } `json:"seraph"`
-		}
-		if json.Unmarshal(d.Payload, &payload) == nil && payload.Seraph.Nonce != "" {
-			byNonce[payload.Seraph.Nonce] = append(byNonce[payload.Seraph.Nonce], d)
-		}
-	}
-
-	owner := map[int64]*order{}
-	for _, o := range orders {
-		if o.problem != "" || len(o.ids) != 1 {
-			t.Errorf("%s: got deployments %v and problem %q, want one deployment", o.key, o.ids, o.problem)
-			continue
-		}
-		for id := range o.ids {
-			if owner[id] != nil {
-				t.Errorf("%s and %s have deployment %d", o.key, owner[id].key, id)
-			}
-			owner[id] = o
-		}
-	}
-
-	twins, started := 0, h.circleci.ByParameter("deployment_id")
-	for nonce, list := range byNonce {
-		var kept []int64
-		for _, d := range list {
-			last := lastStatus(d)
-			if strings.HasPrefix(last, "duplicate of #") {
-				twins++
-				if n := len(started[formatID(d.ID)]); n != 0 {
-					t.Errorf("duplicate %d has %d pipelines, want none", d.ID, n)
-				}
-				continue
-			}
-
-			kept = append(kept, d.ID)
-			o := owner[d.ID]
-			if o == nil {
-				t.Errorf("deployment %d of nonce %s belongs to no order", d.ID, nonce)
-				continue
-			}
-			if want := o.login + " via bot: " + o.key; d.Description != want {
-				t.Errorf("deployment %d: got description %q, want %q", d.ID, d.Description, want)
-			}
-		}
-		if len(kept) != 1 {
-			t.Errorf("nonce %s: got %d deployments that count %v, want 1", nonce, len(kept), kept)
-		}
-	}
-
-	if len(byNonce) != len(orders) {
-		t.Errorf("got %d nonces at GitHub, want %d", len(byNonce), len(orders))
-	}
-	t.Logf("%d orders, %d kills, %d duplicates at GitHub", len(orders), h.kills(), twins)
-}
-
-// lastStatus is the description of a deployment's newest status.
-func lastStatus(d github.Deployment) string {
-	list := ownStatuses(d)
-	if len(list) == 0 {
-		return ""
-	}
-	return list[len(list)-1].Description
+	o.waitEnded(ctx)
+	t.Logf("%d kills; the last answer came %s and the last end %s after the last fault; %d deployments are open",
+		o.kills(), answered.Round(time.Millisecond), time.Since(began).Round(time.Millisecond), len(o.openDeployments()))
 }

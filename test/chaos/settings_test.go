@@ -123,13 +123,15 @@ func readSettings(t *testing.T, database string) settings {
 		s.deployments, s.faultPeriod, s.size = 500, 150*time.Second, large
 	}
 
-	readVariable(t, "SERAPH_CHAOS_SEED", &s.seed, func(v string) (uint64, error) { return strconv.ParseUint(v, 10, 64) })
+	readVariable(t, "SERAPH_CHAOS_SEED", &s.seed, parseSeed)
 	readVariable(t, "SERAPH_CHAOS_DEPLOYMENTS", &s.deployments, strconv.Atoi)
 	readVariable(t, "SERAPH_CHAOS_DURATION", &s.faultPeriod, time.ParseDuration)
 	t.Log(s)
 
 	return s
 }
+
+func parseSeed(text string) (uint64, error) { return strconv.ParseUint(text, 10, 64) }
 
 // readVariable parses an environment variable, unless it is empty.
 func readVariable[T any](t *testing.T, name string, value *T, parse func(string) (T, error)) {
@@ -163,6 +165,9 @@ const (
 	streamClock
 	streamDeployment = 100    // and up: one for each deployment
 	streamBurst      = 10_000 // and up: one for each deployment of a burst
+
+	streamClient   = 100_000 // and up: one for each order
+	streamRollback = 200_000 // the same
 
 	lostIndex   = 5_000 // index of the first deployment that a standby does not learn of
 	warmUpIndex = 9_000 // index of the first deployment on a route with rules

@@ -99,6 +99,10 @@ func (p *Plan) Close() {
 	p.late.Wait()
 }
 
+// WaitLate waits until all late effects that are scheduled have happened. No call may be made meanwhile to
+// which a fault with a late effect could apply.
+func (p *Plan) WaitLate() { p.late.Wait() }
+
 // Wrap returns a handler that applies the planned faults of an operation before it calls next.
 func (p *Plan) Wrap(op string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package circleci
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -94,26 +95,47 @@ func (s *Server) rerun(w *workflow) *workflow {
 	return again
 }
 
+// postApprove approves one job that waits. What CircleCI answers about a job that was approved before is
+// not documented.
 func (s *Server) postApprove(c *call) *response {
 	w, resp := s.workflowOf(c)
 	if resp != nil {
 		return resp
 	}
-	if w.status != "on_hold" || w.approvalID != c.param("request") {
+
+	i := slices.IndexFunc(w.holds, func(h *holdJob) bool { return h.request == c.param("request") })
+	switch {
+	case i < 0:
 		return errorResponse(http.StatusNotFound, "Approval request not found")
+	case w.holds[i].approvedBy != "" || w.ended():
+		return errorResponse(http.StatusBadRequest, "Job is not on hold")
 	}
 
-	w.pipeline.held = w
-	s.approve(w.pipeline)
+	s.approveJob(w, w.holds[i])
 	return accepted()
 }
 
-// approve continues the workflow of a pipeline that is on hold.
-func (s *Server) approve(p *pipeline) {
-	w := p.held
+// approveJob approves a job, and continues its workflow when no other one waits.
+func (s *Server) approveJob(w *workflow, h *holdJob) {
+	p := w.pipeline
+	h.approvedBy = p.userID
+	s.changed.Broadcast()
+	if w.status != "on_hold" || slices.ContainsFunc(w.holds, func(h *holdJob) bool { return h.approvedBy == "" }) {
+		return
+	}
+
 	p.held = nil
-	w.approvedBy = p.userID
 	s.setStatus(w, "running")
 	s.startClaim(p)
 	s.schedule(p)
+}
+
+// approve approves all jobs of the workflow of a pipeline that is on hold.
+func (s *Server) approve(p *pipeline) {
+	w := p.held
+	for _, h := range w.holds {
+		if h.approvedBy == "" {
+			s.approveJob(w, h)
+		}
+	}
 }

@@ -228,6 +228,34 @@ func TestServer_CancelRerunApprove(t *testing.T) {
 	}
 }
 
+// TestServer_ApproveOneOfTwo approves the jobs of a workflow one by one.
+func TestServer_ApproveOneOfTwo(t *testing.T) {
+	c := start(t, circleci.Options{AnyProject: true})
+	id := c.run(map[string]any{circleci.ScenarioParameter: "two-holds"})
+	p := c.await(id, func(p circleci.Pipeline) bool { return len(p.Workflows) == 1 })
+	workflow := "/workflow/" + p.Workflows[0].ID
+	jobs, _ := c.all(workflow + "/job")
+	if len(jobs) != 3 || jobs[0]["name"] != "check-plan" || jobs[1]["name"] != "go-live" {
+		t.Fatalf("got %v, want two approval jobs and a build job", jobs)
+	}
+
+	approve := func(want, job int) {
+		c.do(want, http.MethodPost, workflow+"/approve/"+jobs[job]["approval_request_id"].(string), nil)
+	}
+	approve(http.StatusAccepted, 1)
+	approve(http.StatusBadRequest, 1)
+	if jobs, _ := c.all(workflow + "/job"); jobs[0]["status"] != "on_hold" || jobs[1]["status"] != "success" {
+		t.Errorf("got %v, want the first job on hold and the second approved", jobs)
+	}
+
+	c.do(http.StatusNotFound, http.MethodPost, workflow+"/approve/"+jobs[0]["id"].(string), nil)
+	approve(http.StatusAccepted, 0)
+	c.await(id, func(p circleci.Pipeline) bool { return p.Workflows[0].Status == "success" })
+	if v := c.Violations(); len(v) != 0 {
+		t.Errorf("got violations %v", v)
+	}
+}
+
 // TestServer_LooksUpPipelines covers the ways to find the pipeline of a trigger without a response.
 func TestServer_LooksUpPipelines(t *testing.T) {
 	c := start(t, circleci.Options{AnyProject: true})

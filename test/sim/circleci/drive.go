@@ -44,6 +44,25 @@ func (s *Server) SetWorkflow(pipelineID, name, status string, options WorkflowOp
 	return w.id, nil
 }
 
+// Hold has jobs of a workflow wait for approval, each of which an API call approves. It ends the
+// pipeline's scenario, and returns the workflow's id.
+func (s *Server) Hold(pipelineID, name string, jobs ...string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, err := s.takeOver(pipelineID)
+	if err != nil {
+		return "", err
+	}
+	if p.state == "pending" {
+		s.setState(p, "created")
+	}
+
+	p.held = s.setOrAdd(p, name, "")
+	p.held.addHolds(jobs...)
+	s.setStatus(p.held, "on_hold")
+	return p.held.id, nil
+}
+
 // SetState gives a pipeline a state, and errors when there are messages. It ends the pipeline's
 // scenario.
 func (s *Server) SetState(pipelineID, state string, messages ...string) error {

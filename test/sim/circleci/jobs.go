@@ -15,6 +15,10 @@ func (w *workflow) jobs() []object {
 		status = w.status
 	}
 
+	if w.jobFailed() && w.failingStep().TimedOut {
+		status = "timedout"
+	}
+
 	build := object{
 		"id":           w.jobID,
 		"name":         w.name,
@@ -30,33 +34,45 @@ func (w *workflow) jobs() []object {
 	if w.ended() {
 		build["stopped_at"] = w.stopped
 	}
-	if w.approvalID == "" {
+	if len(w.holds) == 0 {
 		return []object{build}
 	}
 
-	hold := object{
-		"id":                  w.approvalID,
-		"name":                "hold",
+	var all []object
+	needs := []string{}
+	for _, h := range w.holds {
+		all = append(all, w.holdView(h))
+		needs = append(needs, h.id)
+	}
+
+	build["dependencies"] = needs
+	if w.status == "on_hold" {
+		build["started_at"] = nil
+		delete(build, "job_number")
+	}
+
+	return append(all, build)
+}
+
+// holdView is an approval job as the API shows it. It has no number.
+func (w *workflow) holdView(h *holdJob) object {
+	view := object{
+		"id":                  h.id,
+		"name":                h.name,
 		"type":                "approval",
 		"status":              "on_hold",
 		"dependencies":        []string{},
 		"project_slug":        w.pipeline.project.slug,
 		"started_at":          w.created,
 		"stopped_at":          nil,
-		"approval_request_id": w.approvalID,
+		"approval_request_id": h.request,
 	}
 
-	if w.approvedBy != "" {
-		hold["status"], hold["approved_by"] = "success", w.approvedBy
+	if h.approvedBy != "" {
+		view["status"], view["approved_by"] = "success", h.approvedBy
 	} else if w.ended() {
-		hold["status"] = w.status
+		view["status"] = w.status
 	}
 
-	build["dependencies"] = []string{w.approvalID}
-	if w.status == "on_hold" {
-		build["started_at"] = nil
-		delete(build, "job_number")
-	}
-
-	return []object{hold, build}
+	return view
 }

@@ -54,10 +54,24 @@ type workflow struct {
 	canceledBy             string
 	number                 int64 // of its job
 	jobID                  string
-	approvalID             string // of its approval job, when it has one
-	approvedBy             string
-	rerunNumber, maxReruns int // of automatic reruns
+	holds                  []*holdJob
+	output                 *Output // of its job's failing step; nil: the usual one
+	rerunNumber, maxReruns int     // of automatic reruns
 	pipeline               *pipeline
+}
+
+// holdJob is an approval job of a workflow.
+type holdJob struct {
+	id         string
+	request    string // by which it is approved
+	name       string
+	approvedBy string // user id; empty: it waits
+}
+
+func (w *workflow) addHolds(names ...string) {
+	for _, name := range names {
+		w.holds = append(w.holds, &holdJob{id: uuid.NewString(), request: uuid.NewString(), name: name})
+	}
 }
 
 // terminal lists the final statuses of a workflow.
@@ -109,8 +123,8 @@ func (s *Server) setStatus(w *workflow, status string) {
 
 	w.status = status
 	w.pipeline.updated = s.now()
-	if status == "on_hold" && w.approvalID == "" {
-		w.approvalID = uuid.NewString()
+	if status == "on_hold" && len(w.holds) == 0 {
+		w.addHolds("hold")
 	}
 	if w.ended() {
 		w.stopped = later(s.now(), w.created)

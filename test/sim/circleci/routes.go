@@ -1,12 +1,20 @@
 package circleci
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-const prefix = "/api/v2"
+// Where the versions of the API are. Outputs of steps are on another host than the API, which the simulator
+// is as well.
+const (
+	prefix     = "/api/v2"
+	prefixV3   = "/api/v3"
+	prefixV1   = "/api/v1.1"
+	outputPath = "/output"
+)
 
 // The operations that a Plan can make fail.
 const (
@@ -27,11 +35,16 @@ const (
 	OpCancel          = "cancel workflow"
 	OpRerun           = "rerun workflow"
 	OpApprove         = "approve job"
+	OpJobV3           = "get job v3"
+	OpOutputV3        = "get step output v3"
+	OpJobV1           = "get job v1.1"
+	OpOutput          = "get step output"
 )
 
 // route is one call of the API and its handler.
 type route struct {
 	op, method, path string
+	base             string   // before path; empty: prefix
 	query            []string // allowed query parameters
 	handler          func(*Server, *call) *response
 }
@@ -90,6 +103,24 @@ var allRoutes = []route{
 		path:    "/workflow/{workflow}/approve/{request}",
 		handler: (*Server).postApprove,
 	},
+	{op: OpJobV3, method: http.MethodGet, base: prefixV3, path: "/jobs/{job}", handler: (*Server).getJobV3},
+	{
+		op:      OpOutputV3,
+		method:  http.MethodGet,
+		base:    prefixV3,
+		path:    "/jobs/{job}/{stream}",
+		query:   []string{"filter[execution]", "filter[step_num]"},
+		handler: (*Server).getOutputV3,
+	},
+	{op: OpJobV1, method: http.MethodGet, base: prefixV1, path: projectPath + "/{number}", handler: (*Server).getJobV1},
+	{
+		op:      OpOutput,
+		method:  http.MethodGet,
+		base:    outputPath,
+		path:    "/{job}",
+		query:   []string{"signature"},
+		handler: (*Server).getOutput,
+	},
 }
 
 // Operations lists the operations that NextNamed accepts.
@@ -105,7 +136,7 @@ func Operations() []string {
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for _, rt := range allRoutes {
-		mux.Handle(rt.method+" "+prefix+rt.path, s.faulty(rt.op, s.handle(rt)))
+		mux.Handle(rt.method+" "+cmp.Or(rt.base, prefix)+rt.path, s.faulty(rt.op, s.handle(rt)))
 	}
 	mux.HandleFunc("/", s.unknownPath)
 	return mux
@@ -122,6 +153,10 @@ func (s *Server) handle(rt route) http.Handler {
 }
 
 func (s *Server) serve(c *call) *response {
+	if c.route.op == OpOutput { // the address itself is what authorizes
+		return c.route.handler(s, c)
+	}
+
 	if !s.authorized(c.r) {
 		if strings.HasPrefix(c.route.path, projectPath) && c.route.op != OpRun {
 			// without a valid token CircleCI does not reveal what exists

@@ -125,6 +125,10 @@ var scenarios = map[string]scenario{
 		about:  "is on hold until somebody approves it, and succeeds",
 		stages: []stage{created, hold, waitForApproval, end("deploy", "success")},
 	},
+	"two-holds": {
+		about:  "two jobs are on hold until somebody approves both, and succeeds",
+		stages: []stage{created, holdTwo, waitForApproval, end("deploy", "success")},
+	},
 	"approve-then-fail": {
 		about:  "is on hold until somebody approves it, and fails",
 		stages: []stage{created, hold, waitForApproval, end("deploy", "failed")},

@@ -21,6 +21,7 @@ var finalStatuses = map[string][]string{
 	"hold-then-fail":         {"deploy failed"},
 	"hold-forever":           {"deploy on_hold"},
 	"approve-then-fail":      {"deploy on_hold"},
+	"two-holds":              {"deploy on_hold"},
 	"queued":                 {"deploy success"},
 	"unknown-status":         {"deploy success"},
 	"null-status":            {"deploy success"},

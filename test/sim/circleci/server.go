@@ -36,6 +36,8 @@ type Options struct {
 	ListLag  time.Duration // how long a new pipeline is missing in lists
 	ClaimURL string        // where each pipeline sends its claim before it deploys; empty: no claim
 
+	NoV3 bool // API v3 answers 404, as on a CircleCI server
+
 	AnyProject bool                             // unknown projects are added when a call names them
 	AnyBranch  bool                             // branches that no test has set exist too
 	Revision   func(project, ref string) string // of branches that no test has set; default RevisionOf(ref); "": not found

@@ -82,6 +82,14 @@ func hold(s *Server, p *pipeline) bool {
 	return true
 }
 
+// holdTwo has two jobs of one workflow wait for approval.
+func holdTwo(s *Server, p *pipeline) bool {
+	p.held = s.setOrAdd(p, "deploy", "")
+	p.held.addHolds("check-plan", "go-live")
+	s.setStatus(p.held, "on_hold")
+	return true
+}
+
 // approveHeld approves the workflow that is on hold, unless somebody has done so.
 func approveHeld(s *Server, p *pipeline) bool {
 	if p.held != nil {

@@ -81,6 +81,7 @@ CREATE INDEX deployments_ended_environment ON deployments (environment_key, row_
 CREATE UNIQUE INDEX deployments_one_per_environment ON deployments (repository_id, environment_key) WHERE holds_slot = 1;
 CREATE UNIQUE INDEX deployments_one_trigger_per_project ON deployments (project_id) WHERE holds_project = 1;
 
+-- The ids are the positions of changes, from which streams of events go on.
 CREATE TABLE timeline (
     id     BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     row_id BIGINT NOT NULL REFERENCES deployments (row_id),
@@ -173,6 +174,7 @@ CREATE TABLE deployed (
     sha             TEXT NOT NULL,
     PRIMARY KEY (repository_id, environment_key)
 );
+CREATE INDEX deployed_environment ON deployed (environment_key, repository_id);
 
 -- The commits that succeeded in each environment, each by its newest deployment: to what one can roll back. They stay when the
 -- deployment is pruned, and so does the body of the delivery. bad_at is set when one was rolled back from, bad_by is who

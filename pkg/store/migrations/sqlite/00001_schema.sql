@@ -76,8 +76,9 @@ CREATE INDEX deployments_ended_environment ON deployments (environment_key, row_
 CREATE UNIQUE INDEX deployments_one_per_environment ON deployments (repository_id, environment_key) WHERE holds_slot = 1;
 CREATE UNIQUE INDEX deployments_one_trigger_per_project ON deployments (project_id) WHERE holds_project = 1;
 
+-- The ids are the positions of changes, from which streams of events go on: none is ever used again.
 CREATE TABLE timeline (
-    id     INTEGER PRIMARY KEY,
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
     row_id INTEGER NOT NULL REFERENCES deployments (row_id),
     at     INTEGER NOT NULL,
     event  TEXT NOT NULL,
@@ -167,6 +168,7 @@ CREATE TABLE deployed (
     sha             TEXT NOT NULL,
     PRIMARY KEY (repository_id, environment_key)
 ) WITHOUT ROWID;
+CREATE INDEX deployed_environment ON deployed (environment_key, repository_id);
 
 -- The commits that succeeded in each environment, each by its newest deployment: to what one can roll back. They stay when the
 -- deployment is pruned, and so does the body of the delivery. bad_at is set when one was rolled back from, bad_by is who

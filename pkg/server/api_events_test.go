@@ -1,0 +1,365 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/events"
+	"github.com/seraph-deploy/seraph/pkg/store"
+)
+
+// eventServer is a server with a real database, which streams its changes.
+type eventServer struct {
+	db     *store.DB
+	hub    *events.Hub
+	http   *httptest.Server
+	closed chan struct{} // has a value for each connection that was closed
+}
+
+// newEventServer listens with limits that are shorter than a stream.
+func newEventServer(t *testing.T, change ...func(*events.Options, *Options)) *eventServer {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + t.TempDir() + "/seraph.db", Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+
+	hubOptions := events.Options{Source: db, Log: zerolog.Nop()}
+	o := Options{Tokens: testTokens(), Log: zerolog.Nop(), StreamIdle: 20 * time.Millisecond}
+	for _, f := range change {
+		f(&hubOptions, &o)
+	}
+	hub := events.New(hubOptions)
+	t.Cleanup(hub.Close)
+	db.OnChange(hub.Announce)
+	o.Events = hub
+
+	s := &eventServer{
+		db:     db,
+		hub:    hub,
+		http:   httptest.NewUnstartedServer(New(o).Handler()),
+		closed: make(chan struct{}, 16),
+	}
+	s.http.Config.ConnState = s.connState
+	s.http.Config.ReadTimeout, s.http.Config.WriteTimeout = 100*time.Millisecond, 200*time.Millisecond
+	s.http.Start()
+	t.Cleanup(s.http.Close)
+	return s
+}
+
+func (s *eventServer) connState(_ net.Conn, state http.ConnState) {
+	if state == http.StateClosed {
+		s.closed <- struct{}{}
+	}
+}
+
+// accept accepts a deployment of acme/api.
+func (s *eventServer) accept(t *testing.T, id int64) deployment.Deployment {
+	t.Helper()
+	key := fmt.Sprintf("key-%d", id)
+	d := testRecord(0, id).Deployment
+	d.State, d.Pipeline, d.Target.Key = deployment.Waiting, nil, key
+	del := deployment.Delivery{GUID: key, Event: "deployment", Source: "github", ReceivedAt: time.Now()}
+	if _, err := s.db.Accept(t.Context(), del, d); err != nil {
+		t.Fatal(err)
+	}
+
+	d, err := s.db.ByKey(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// eventReader reads a stream of events.
+type eventReader struct {
+	response *http.Response
+	lines    *bufio.Scanner
+	cancel   context.CancelFunc
+}
+
+// stream sends GET /api/v1/events. headers are names and values in turn.
+func (s *eventServer) stream(t *testing.T, query string, headers ...string) *eventReader {
+	t.Helper()
+	return s.request(t, http.MethodGet, query, nil, headers...)
+}
+
+func (s *eventServer) request(t *testing.T, method, query string, body io.Reader, headers ...string) *eventReader {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, method, s.http.URL+"/api/v1/events"+query, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+readToken)
+	for pair := range slices.Chunk(headers, 2) {
+		r.Header.Set(pair[0], pair[1])
+	}
+
+	response, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	return &eventReader{response: response, lines: bufio.NewScanner(response.Body), cancel: cancel}
+}
+
+// block reads the next block of lines, which an empty line ends; empty: the stream has ended.
+func (r *eventReader) block() string {
+	var lines []string
+	for r.lines.Scan() {
+		if r.lines.Text() == "" {
+			return strings.Join(lines, "\n")
+		}
+		lines = append(lines, r.lines.Text())
+	}
+	return ""
+}
+
+// next reads the next block that is no comment.
+func (r *eventReader) next() string {
+	for {
+		if block := r.block(); block != ":" {
+			return block
+		}
+	}
+}
+
+// begin reads the first two blocks, and gives the position at which the stream begins.
+func (r *eventReader) begin(t *testing.T) (position int64) {
+	t.Helper()
+	if got := r.next(); got != "retry: 2000" {
+		t.Fatalf("got %q, want the time after which to connect again", got)
+	}
+	return r.position(t)
+}
+
+func (r *eventReader) position(t *testing.T) int64 {
+	t.Helper()
+	block := r.next()
+	position, err := strconv.ParseInt(strings.TrimPrefix(block, "id: "), 10, 64)
+	if err != nil {
+		t.Fatalf("got %q, want a position", block)
+	}
+	return position
+}
+
+func eventText(position int64, id int64, state string, version int) string {
+	prefix := ""
+	if position > 0 {
+		prefix = fmt.Sprintf("id: %d\n", position)
+	}
+	return prefix + fmt.Sprintf("event: deployment\n"+
+		`data: {"id":%d,"repository":"acme/api","environment":"Production","state":"%s","version":%d}`, id, state, version)
+}
+
+// A stream outlives the time limits of its server, which are 100 and 200 ms here, and every middleware lets its
+// lines through at once.
+func TestStreamEvents_OutlivesTimeouts(t *testing.T) {
+	s := newEventServer(t)
+	r := s.stream(t, "")
+	for name, want := range map[string]string{
+		"Content-Type":      "text/event-stream",
+		"Cache-Control":     "no-store",
+		"X-Accel-Buffering": "no",
+	} {
+		if got := r.response.Header.Get(name); got != want {
+			t.Errorf("got %s: %q, want %q", name, got, want)
+		}
+	}
+
+	position := r.begin(t)
+	for range 20 { // of 20 ms each
+		if got := r.block(); got != ":" {
+			t.Fatalf("got %q, want a comment", got)
+		}
+	}
+
+	s.accept(t, 42)
+	if got, want := r.next(), eventText(position+1, 42, "waiting", 1); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestStreamEvents_Resumes(t *testing.T) {
+	s := newEventServer(t)
+	d := s.accept(t, 42)
+	position := s.stream(t, "").begin(t)
+	d.State = deployment.Canceled
+	changes := deployment.Changes{Timeline: []deployment.Entry{{At: time.Now(), Event: "canceled"}}}
+	if _, err := s.db.Save(t.Context(), d, changes, deployment.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("after the last event", func(t *testing.T) {
+		r := s.stream(t, "", "Last-Event-ID", fmt.Sprint(position))
+		got := []string{r.next(), r.next(), r.next()}
+		want := []string{
+			"retry: 2000",
+			eventText(position+1, 42, "canceled", 2),
+			fmt.Sprintf("id: %d", position+1),
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+
+	t.Run("from another database", func(t *testing.T) {
+		r := s.stream(t, "?repository=acme/api", "Last-Event-ID", "123456789")
+		got := []string{r.next(), r.next(), r.next()}
+		want := []string{"retry: 2000", eventText(0, 42, "canceled", 2), fmt.Sprintf("id: %d", position+1)}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+
+	t.Run("one deployment", func(t *testing.T) {
+		r := s.stream(t, "?deployment=42")
+		got := []string{r.next(), r.next()}
+		if want := []string{"retry: 2000", eventText(0, 42, "canceled", 2)}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
+
+func TestStreamEvents_EndsWithItsClient(t *testing.T) {
+	for name, body := range map[string]string{"without a body": "", "with a body": `{"a":1}`} {
+		t.Run(name, func(t *testing.T) {
+			s := newEventServer(t, func(_ *events.Options, o *Options) { o.StreamIdle = time.Hour })
+			r := s.request(t, http.MethodGet, "", strings.NewReader(body))
+			r.begin(t)
+			r.cancel()
+			<-s.closed
+			if n := s.hub.Watchers(); n != 0 {
+				t.Errorf("got %d watchers after the client has left, want 0", n)
+			}
+		})
+	}
+}
+
+func TestStreamEvents_EndsWithTheService(t *testing.T) {
+	s := newEventServer(t)
+	r := s.stream(t, "")
+	r.begin(t)
+	s.hub.Close()
+	if got := r.next(); got != "" {
+		t.Errorf("got %q, want the end", got)
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := s.http.Config.Shutdown(ctx); err != nil {
+		t.Errorf("shutdown: got %v, want that it waits for nobody", err)
+	}
+}
+
+// A client that takes nothing is cut off by the time limit of a write. The connection has no buffer here.
+func TestStreamEvents_CutsOffWhoTakesNothing(t *testing.T) {
+	s := newEventServer(t, func(_ *events.Options, o *Options) { o.StreamWrite = 50 * time.Millisecond })
+	listener := &pipeListener{connections: make(chan net.Conn), closed: make(chan struct{})}
+	server := HTTPServer("", s.http.Config.Handler)
+	server.ConnState = s.connState
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
+
+	client, conn := net.Pipe()
+	defer func() { _ = client.Close() }()
+	listener.connections <- conn
+	_, err := io.WriteString(client, "GET /api/v1/events HTTP/1.1\r\nHost: seraph\r\nAuthorization: Bearer "+readToken+"\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReaderSize(client, 16).ReadString('\n')
+	if err != nil || !strings.Contains(line, "200 OK") {
+		t.Fatalf("got %q, %v, want 200", line, err)
+	}
+
+	<-s.closed
+	if n := s.hub.Watchers(); n != 0 {
+		t.Errorf("got %d watchers, want 0", n)
+	}
+}
+
+// pipeListener accepts connections that a test makes.
+type pipeListener struct {
+	connections chan net.Conn
+	closed      chan struct{}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.connections:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	close(l.closed)
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+func TestStreamEvents_Head(t *testing.T) {
+	s := newEventServer(t)
+	r := s.request(t, http.MethodHead, "", nil)
+	if got := r.response.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Errorf("got %q, want text/event-stream", got)
+	}
+	if n := s.hub.Watchers(); n != 0 {
+		t.Errorf("got %d watchers, want 0", n)
+	}
+}
+
+func TestStreamEvents_LimitsStreams(t *testing.T) {
+	s := newEventServer(t, func(o *events.Options, _ *Options) { o.MaxWatchers = 1 })
+	s.stream(t, "").begin(t)
+	r := s.stream(t, "").response
+	body, _ := io.ReadAll(r.Body)
+	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || !strings.Contains(string(body), "too_many_streams") {
+		t.Errorf("got %d %v %s, want 503 too_many_streams with Retry-After", r.StatusCode, r.Header, body)
+	}
+}
+
+func TestStreamEvents_Refuses(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		query string
+		last  string
+		code  int
+	}{
+		{name: "repository without owner", query: "?repository=api", code: 400},
+		{name: "deployment that is no number", query: "?deployment=x", code: 400},
+		{name: "deployment 0", query: "?deployment=0", code: 400},
+		{name: "misspelt", query: "?enviroment=production", code: 400},
+		{name: "Last-Event-ID that is none", last: "abc", code: 400},
+		{name: "negative Last-Event-ID", last: "-1", code: 400},
+		{name: "while the service stops", code: 503},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newTestServer(t) // its events have ended; it compares the answers with api/openapi.yaml
+			got := s.send(t, "GET", "/api/v1/events"+test.query, nil,
+				"Authorization", "Bearer "+readToken, "Last-Event-ID", test.last)
+			if got.code != test.code {
+				t.Errorf("got %d %s, want %d", got.code, got.body, test.code)
+			}
+		})
+	}
+}
