@@ -15,7 +15,7 @@ FUZZTIME ?= 5s
 BENCH    ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help build run sim demo image test e2e-postgres check fmt lint vulncheck arch race fuzz bench chaos generate \
+.PHONY: help build run sim demo image test hubot e2e-postgres check fmt lint vulncheck arch race fuzz bench chaos generate \
 	cover clean
 
 help: ## list the targets
@@ -31,7 +31,7 @@ sim: ## run a simulated GitHub and CircleCI, for `make run ENV_FILE=deploy/simul
 	@$(BUILD) -o bin/seraph-sim ./cmd/seraph-sim
 	@exec bin/seraph-sim
 
-demo: ## show two whole deployments on this machine, against a simulated GitHub and CircleCI
+demo: ## show whole deployments and a rollback on this machine, against a simulated GitHub and CircleCI
 	@$(BUILD) -o bin/ ./cmd/seraph ./test/demo
 	@exec bin/demo bin/seraph
 
@@ -40,6 +40,10 @@ image: ## build the container image seraph:latest
 
 test: ## run every test; those of PostgreSQL where it is installed, on a private server
 	@.ci/with-postgres go test ./...
+
+hubot: ## test deploy/hubot: Hubot itself, the program and the simulators; needs Node 20 and npm
+	@$(BUILD) -o bin/ ./cmd/seraph ./cmd/seraph-sim
+	@cd deploy/hubot && npm ci --no-audit --no-fund && npm test
 
 check: fmt lint race arch vulncheck ## everything a change must pass
 
@@ -84,4 +88,4 @@ cover: ## write coverage to bin/cover.html and print the total
 	go tool cover -func=bin/cover.out | tail -n 1
 
 clean: ## remove what the targets above made
-	rm -rf bin
+	rm -rf bin deploy/hubot/node_modules

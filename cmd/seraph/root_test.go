@@ -137,6 +137,17 @@ func TestRun_Mistakes(t *testing.T) {
 			want: "gate needs --sha",
 		},
 		{name: "bad head", args: []string{"audit", "verify", "--head", "7"}, want: "--head must be SEQ:HASH"},
+		{name: "other name of a command", args: []string{"wyh"}, want: `unknown command "wyh"; did you mean why?`},
+		{
+			name: "mistyped word of config",
+			args: []string{"config", "set-contxt"},
+			want: `"config set-contxt"; did you mean config set-context?`,
+		},
+		{name: "mistyped flag of deploy", args: []string{"deploy", "a/b@c", "d", "--wacth"}, want: "did you mean --watch?"},
+		{name: "unknown short flag", args: []string{"list", "-x"}, want: "unknown shorthand flag: 'x' in -x\nusage: "},
+		{name: "bad duration", args: []string{"watch", "42", "--timeout", "soon"}, want: `invalid argument "soon"`},
+		{name: "bad value", args: []string{"list", "-o", "xml"}, want: `table or json, not "xml"` + "\nusage: "},
+		{name: "help of an unknown word", args: []string{"audit", "verfy", "--help"}, want: "did you mean audit verify?"},
 		{name: "unknown topic", args: []string{"help", "stats"}, want: `is called "stats"; did you mean states?`},
 	}
 

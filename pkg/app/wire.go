@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/chat"
 	"github.com/seraph-deploy/seraph/pkg/circleci"
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/config"
@@ -113,17 +114,19 @@ func (a *App) wire() error {
 
 	a.engine = engine.New(a.engineOptions(c, in, rules))
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
-	commands := command.New(a.commandOptions(c, rules))
+	commands := a.newCommands(c, rules)
+
 	a.events = a.newEvents()
 	a.sources = newHookSources(a.cfg, c.github, a.log)
-	a.server = server.New(a.serverOptions(in, commands))
+	a.server = server.New(a.serverOptions(in, commands, a.newChat(c, commands)))
 	a.metrics.CollectStats(a.db.Stats)
 
 	return nil
 }
 
-func (a *App) commandOptions(c *clients, rules *gate.Gate) command.Options {
-	return command.Options{
+// newCommands makes what carries out commands of people, whatever face they use.
+func (a *App) newCommands(c *clients, rules *gate.Gate) *command.Service {
+	return command.New(command.Options{
 		Gate:        rules,
 		People:      rules,
 		Routes:      a.routes,
@@ -141,7 +144,23 @@ func (a *App) commandOptions(c *clients, rules *gate.Gate) command.Options {
 		Task:        a.cfg.Routes.DefaultTask(),
 		LockTask:    a.cfg.Routes.LockTask(),
 		Now:         now,
-	}
+	})
+}
+
+// newChat makes what answers the lines that people type.
+func (a *App) newChat(c *clients, commands *command.Service) *chat.Service {
+	return chat.New(chat.Options{
+		Asks:        commands,
+		Branches:    c.github,
+		Deployments: commands,
+		Holds:       commands,
+		Locks:       commands,
+		Reader:      a.db,
+		Routes:      a.routes,
+		Answers:     a.db,
+		TaskPrefix:  a.cfg.Routes.DefaultTask(),
+		Now:         now,
+	})
 }
 
 // newEvents makes the hub of those who stream events, and shows in the metrics how many they are.
@@ -237,7 +256,7 @@ func hookAddresses(public *url.URL) []string {
 	return []string{public.JoinPath("webhooks/github").String(), public.JoinPath("events").String()}
 }
 
-func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server.Options {
+func (a *App) serverOptions(in *intake.Intake, commands *command.Service, lines *chat.Service) server.Options {
 	return server.Options{
 		GitHubSecrets:   a.cfg.GitHub.WebhookSecrets.Bytes(),
 		CircleCISecrets: a.cfg.CircleCI.WebhookSecrets.Bytes(),
@@ -252,8 +271,9 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service) server
 		Environments:    a.db,
 		Events:          a.events,
 		Deployments:     commands,
-		Holds:           commands,
 		Orders:          commands,
+		Lines:           lines,
+		Holds:           commands,
 		Locks:           commands,
 		LockReader:      commands,
 		Ready:           a.ready,

@@ -52,6 +52,7 @@ type Options struct {
 	ConfigFile     string           // the file of contexts; empty: seraph/config.yaml in the user's folder for settings
 	Version        string           // of the program, told to the service
 	Now            func() time.Time // nil: time.Now
+	pace           pace             // in tests faster than usualPace
 }
 
 // commands are the commands of one run of the program, and the values of their common flags.
@@ -65,6 +66,9 @@ type commands struct {
 func Commands(o Options) []*cobra.Command {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.pace == (pace{}) {
+		o.pace = usualPace
 	}
 	if o.ConfigFile == "" {
 		o.ConfigFile = defaultConfigFile()

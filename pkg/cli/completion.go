@@ -25,7 +25,7 @@ const noFiles = cobra.ShellCompDirectiveNoFileComp
 
 // shells are the shells that `seraph completion` knows, and how each loads the script.
 var shells = []struct{ name, use string }{
-	{"bash", "source <(seraph completion bash)                 # in ~/.bashrc"},
+	{"bash", "source <(seraph completion bash)                 # in ~/.bashrc, with bash-completion"},
 	{"zsh", "source <(seraph completion zsh)                  # in ~/.zshrc, after compinit"},
 	{"fish", "seraph completion fish | source                  # in ~/.config/fish/config.fish"},
 	{"powershell", "seraph completion powershell | Out-String | Invoke-Expression  # in $PROFILE"},

@@ -218,6 +218,10 @@ func (c *commands) defaults() (config.ClientDefaults, string, error) {
 	if !preferred && address != "" {
 		source = "SERAPH_API_URL"
 	}
-	defaults := config.ClientDefaults{URL: saved.URL, Token: config.Secret(saved.Token), Preferred: preferred}
-	return defaults, source, nil
+	return config.ClientDefaults{
+		URL:       saved.URL,
+		Token:     config.Secret(saved.Token),
+		AllowHTTP: saved.AllowHTTP,
+		Preferred: preferred,
+	}, source, nil
 }

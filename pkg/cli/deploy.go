@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"syscall"
 	"time"
@@ -16,6 +15,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/client"
 )
+
+var errForceWithoutReason = errors.New("--force needs --reason: everybody sees who forced it and why")
 
 // asked is what deploy and rollback have in common.
 type asked struct {
@@ -54,7 +55,7 @@ func (c *commands) deployCommand() *cobra.Command {
 			order.Repository, order.Ref, _ = strings.Cut(args[0], "@")
 			switch {
 			case order.Force && order.Reason == "":
-				return errors.New("--force needs --reason: everybody sees who forced it and why")
+				return errForceWithoutReason
 			case order.Ref == "":
 				return fmt.Errorf("deploy needs to know what to deploy: %s@BRANCH, @TAG or @COMMIT", order.Repository)
 			}
@@ -95,6 +96,9 @@ func (c *commands) rollbackCommand() *cobra.Command {
 			if err := wantArguments(2, 2, "OWNER/NAME and ENVIRONMENT")(cmd, args); err != nil {
 				return err
 			}
+			if order.Force && order.Reason == "" {
+				return errForceWithoutReason
+			}
 			order.Repository, order.Environment = args[0], args[1]
 			return checkRepository(order.Repository)
 		},
@@ -104,6 +108,7 @@ func (c *commands) rollbackCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&order.To, "to", "", "roll back to this deployment or commit, `ID|SHA`")
 	flags.StringVar(&order.Reason, "reason", "", "why, `TEXT` of one line; shown wherever the deployment is")
+	flags.BoolVar(&order.Force, "force", false, "pass rules by force; needs --reason, and the rule force")
 	a.addFlags(cmd)
 	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
 		err := s.ask(ctx, a, "rollback", func(ctx context.Context, key string) (api.DeployResponse, error) {
@@ -145,9 +150,7 @@ func payloadOf(fields []string) (json.RawMessage, error) {
 
 // How a request is repeated whose answer was lost, and how its outcome is asked for.
 const (
-	askPause   = 500 * time.Millisecond // the first; each later one is twice as long
-	askLimit   = 6                      // requests
-	lookPause  = time.Second
+	askLimit   = 6 // requests
 	lookLimit  = 5 * time.Minute
 	askAgain   = "run the same command with --key %s to learn it; nothing is made twice"
 	notKnown   = "it is not known whether GitHub has made the deployment"
@@ -197,7 +200,7 @@ func (s *session) ask(
 func (s *session) sendUntilAnswered(
 	ctx context.Context, key string, send func(context.Context, string) (api.DeployResponse, error),
 ) (api.DeployResponse, error) {
-	pause := askPause
+	pause := s.o.pace.ask
 	for try := 1; ; try++ {
 		answer, err := send(ctx, key)
 		neverSent := errors.Is(err, syscall.ECONNREFUSED) && try == 1
@@ -210,7 +213,7 @@ func (s *session) sendUntilAnswered(
 			return answer, &failure{err, notKnown + ": " + fmt.Sprintf(askAgain, key)}
 		}
 
-		s.notes.line(fmt.Sprintf("%v; asking again with the same key", err))
+		s.notes.line(fmt.Sprintf("%v; asking again with the same key", s.plainly(err)))
 		if !sleep(ctx, pause) {
 			return answer, &failure{context.Cause(ctx), notKnown + ": " + fmt.Sprintf(askAgain, key)}
 		}
@@ -219,16 +222,11 @@ func (s *session) sendUntilAnswered(
 }
 
 // lost says whether a request may have been carried out although its answer did not arrive, or can be
-// sent again.
+// sent again soon.
 func lost(err error) bool {
 	if answered, ok := errors.AsType[*client.Error](err); ok {
-		switch answered.Status {
-		case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-			http.StatusTooManyRequests:
-			return true
-		default:
-			return false
-		}
+		soon := answered.Code == "" || answered.Code == "unavailable" || answered.Code == "too_many_requests"
+		return soon && passes(err)
 	}
 
 	_, notSeraph := errors.AsType[*client.AnswerError](err)
@@ -251,7 +249,7 @@ func (s *session) lookUntilMade(ctx context.Context, key, request string) (*api.
 			return nil, err
 		}
 
-		if !sleep(ctx, lookPause) {
+		if !sleep(ctx, s.o.pace.look) {
 			return nil, &failure{context.Cause(ctx), fmt.Sprintf(askAgain, key)}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 
@@ -48,6 +49,7 @@ func (s *session) explainFailure(ctx context.Context, err error) error {
 	if answered, ok := errors.AsType[*client.Error](err); ok {
 		hint = s.hintAboutAnswer(answered)
 	}
+	err = s.plainly(err)
 	if hint == "" {
 		return errors.New(clean(err.Error()))
 	}
@@ -55,9 +57,18 @@ func (s *session) explainFailure(ctx context.Context, err error) error {
 	return &failure{err, hint}
 }
 
+// plainly names the service where it could not be asked, and leaves out what the HTTP client says about the
+// request.
+func (s *session) plainly(err error) error {
+	if broken, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("cannot ask Seraph at %s: %w", s.url, broken.Err)
+	}
+	return err
+}
+
 // hintAboutConnection says what helps where the service could not be asked.
 func (s *session) hintAboutConnection(err error) string {
-	from := fmt.Sprintf("the address %s is from %s", s.url, s.source)
+	from := "the address is from " + s.source
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	_, unknown := errors.AsType[*net.DNSError](err)
 	_, notSeraph := errors.AsType[*client.AnswerError](err)
@@ -75,7 +86,7 @@ func (s *session) hintAboutConnection(err error) string {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer in time: check the address and your network; " + from
 	case notSeraph:
-		return from
+		return fmt.Sprintf("the address %s is from %s", s.url, s.source)
 	default:
 		return ""
 	}
@@ -95,6 +106,10 @@ func (s *session) hintAboutAnswer(answered *client.Error) string {
 		return "Seraph never redirects: write the address that it answers at itself, https instead of http perhaps; " + from
 	case answered.Status == http.StatusNotFound && noPath:
 		return "what answers is not Seraph, or is older than this program; " + from
+	case strings.HasPrefix(answered.Message, "no deployment has this id"):
+		return "if GitHub shows it, `seraph list --ignored` may say why Seraph does not run it"
+	case strings.Contains(answered.Message, "with the scope behalf must name"):
+		return "a token with the scope behalf is for chat bots: use one with the scope deploy; " + from
 	case answered.Code == "":
 		return "what answers is not Seraph but something before it; " + from
 	case answered.Status == http.StatusServiceUnavailable || answered.Status == http.StatusTooManyRequests:
@@ -115,7 +130,7 @@ func (s *session) knownPlaces(ctx context.Context) []known {
 
 func placesOf(ctx context.Context, c *client.Client) []known {
 	var all []known
-	if list, err := c.Environments(ctx, "", ""); err == nil {
+	if list, err := c.Environments(ctx, client.EnvironmentQuery{}); err == nil {
 		for _, e := range list.Environments {
 			all = append(all, known{e.Repository, e.Environment})
 		}

@@ -75,6 +75,14 @@ func actor(a api.Actor) string {
 	}
 }
 
+// requester names who asked for a deployment.
+func requester(d api.Deployment) string {
+	if name := actor(d.Requester); name != "" {
+		return name
+	}
+	return d.Creator
+}
+
 // situation says in words why a deployment is in its state, or where it runs.
 func situation(d api.Deployment) string {
 	pipeline := ""

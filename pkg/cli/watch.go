@@ -15,17 +15,27 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/client"
 )
 
-// How often a watched deployment is read.
-const (
-	pollInterval  = 2 * time.Second  // without a stream of events
-	checkInterval = 30 * time.Second // with one, in case that it tells nothing
-	retryLimit    = 5 * time.Minute  // how long a service that does not answer is asked again
-)
+// pace is how often a service is asked.
+type pace struct {
+	poll  time.Duration // between two reads of a watched deployment without a stream of events
+	check time.Duration // with one, in case that it tells nothing
+	open  time.Duration // before a stream is opened again; each later pause is twice as long
+	ask   time.Duration // before a request for a deployment is sent again; each later pause is twice as long
+	look  time.Duration // between two looks whether a requested deployment was made
+}
 
-// Pauses before a stream of events is opened again.
+// usualPace is the pace outside of tests.
+var usualPace = pace{
+	poll:  2 * time.Second,
+	check: 30 * time.Second,
+	open:  time.Second,
+	ask:   500 * time.Millisecond,
+	look:  time.Second,
+}
+
 const (
-	firstPause   = time.Second
-	longestPause = 30 * time.Second
+	longestPause = 30 * time.Second // before a stream is opened again
+	retryLimit   = 5 * time.Minute  // how long a service that does not answer is asked again
 )
 
 // errTimeout is the cause of the end of watching at --timeout.
@@ -96,7 +106,7 @@ func (s *session) printChange(d api.DeploymentDetail) error {
 func (s *session) follow(
 	ctx context.Context, id int64, changed func(api.DeploymentDetail) error,
 ) (last api.DeploymentDetail, err error) {
-	b := newBell()
+	b := &bell{rung: make(chan struct{}, 1), pace: s.o.pace}
 	var listening sync.WaitGroup
 	listenCtx, stop := context.WithCancel(ctx)
 	defer listening.Wait()
@@ -123,7 +133,7 @@ func (s *session) follow(
 			return last, err
 		case failingSince.IsZero():
 			failingSince = time.Now()
-			s.notes.line(fmt.Sprintf("%v; trying again, the deployment goes on meanwhile", err))
+			s.notes.line(fmt.Sprintf("%v; trying again, the deployment goes on meanwhile", s.plainly(err)))
 		case time.Since(failingSince) > retryLimit:
 			return last, err
 		}
@@ -158,9 +168,8 @@ func passes(err error) bool {
 type bell struct {
 	rung chan struct{}
 	live atomic.Bool // a stream of events is open
+	pace pace
 }
-
-func newBell() *bell { return &bell{rung: make(chan struct{}, 1)} }
 
 func (b *bell) ring() {
 	select {
@@ -172,9 +181,9 @@ func (b *bell) ring() {
 // wait waits until the bell rings, or until it is time to read the deployment anyway. The error is the
 // cause of the context's end.
 func (b *bell) wait(ctx context.Context) error {
-	interval := pollInterval
+	interval := b.pace.poll
 	if b.live.Load() {
-		interval = checkInterval
+		interval = b.pace.check
 	}
 
 	timer := time.NewTimer(interval)
@@ -193,7 +202,7 @@ func (b *bell) wait(ctx context.Context) error {
 // what happened meanwhile was not told. It returns where the service has no such stream.
 func (s *session) listen(ctx context.Context, id int64, b *bell) {
 	lastID := ""
-	pause := firstPause
+	pause := s.o.pace.open
 	for {
 		began := time.Now()
 		stream, err := s.client.Events(ctx, client.EventQuery{Deployment: id}, lastID)
@@ -215,16 +224,12 @@ func (s *session) listen(ctx context.Context, id int64, b *bell) {
 			return
 		}
 		if time.Since(began) > longestPause {
-			pause = firstPause
+			pause = s.o.pace.open
 		}
 
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-			pause = min(2*pause, longestPause)
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep(ctx, pause) {
 			return
 		}
+		pause = min(2*pause, longestPause)
 	}
 }

@@ -88,11 +88,22 @@ func (c *Client) Deliveries(
 	return get(ctx, c, "api/v1/deliveries", query, "deliveries", found)
 }
 
-// Environments says what runs where. Empty filters match all.
-func (c *Client) Environments(
-	ctx context.Context, repository, environment string,
-) (api.EnvironmentList, error) {
-	query := values("repository", repository, "environment", environment)
+// EnvironmentQuery says which environments to list. Empty fields match all.
+type EnvironmentQuery struct {
+	Repository  string // owner/name
+	Environment string
+	Limit       int    // 1 to 200; 0: the service's default, 200
+	Cursor      string // NextCursor of the page before
+}
+
+// Environments says what runs where.
+func (c *Client) Environments(ctx context.Context, q EnvironmentQuery) (api.EnvironmentList, error) {
+	query := values(
+		"repository", q.Repository,
+		"environment", q.Environment,
+		"limit", number(q.Limit),
+		"cursor", q.Cursor,
+	)
 	found := func(list api.EnvironmentList) bool { return list.Environments != nil }
 	return get(ctx, c, "api/v1/environments", query, "environments", found)
 }

@@ -26,11 +26,11 @@ type fakes struct {
 	engine      *fakeEngine
 	deployments *fakeDeployments
 	locks       *fakeLocks
-	holds       *fakeHolds
 	requests    *fakeRequests
 	refs        *fakeRefs
 	history     *fakeHistory
 	routes      *fakeRoutes
+	holds       *fakeHolds
 }
 
 // newTestService makes a Service on fakes with one waiting deployment, which has the id 5, and no
@@ -368,30 +368,6 @@ func (f *fakeLocks) WaitingFor(context.Context, policy.Lock) ([]deployment.Deplo
 
 func (f *fakeLocks) Notices(context.Context, int64, int) ([]policy.Notice, error) { return nil, nil }
 
-// fakeHolds is CircleCI with the jobs of one pipeline.
-type fakeHolds struct {
-	jobs     []deployment.HoldJob
-	outcome  deployment.HoldOutcome
-	effect   bool // the approval has its effect whatever the outcome is
-	err      error
-	approved []string
-}
-
-func (f *fakeHolds) HoldJobs(_ context.Context, pipelineID string) ([]deployment.HoldJob, error) {
-	if pipelineID != "p1" {
-		return nil, errors.New("no pipeline " + pipelineID)
-	}
-	return slices.Clone(f.jobs), f.err
-}
-
-func (f *fakeHolds) ApproveHold(_ context.Context, j deployment.HoldJob) deployment.HoldOutcome {
-	f.approved = append(f.approved, j.Workflow+"/"+j.Name)
-	if f.effect || f.outcome.Kind == deployment.HoldDone {
-		f.jobs[slices.Index(f.jobs, j)].Status = "success"
-	}
-	return f.outcome
-}
-
 const mainSHA = "abababababababababababababababababababab"
 
 // fakeRequests keeps intents and has the engine end them at once: as created with a deployment, or failed.
@@ -470,6 +446,30 @@ func (f *fakeRefs) ResolveRef(
 	default:
 		return ref, "", &deployment.NoRefError{Ref: name, Near: []string{f.branch}}
 	}
+}
+
+// fakeHolds is CircleCI with the jobs of one pipeline.
+type fakeHolds struct {
+	jobs     []deployment.HoldJob
+	outcome  deployment.HoldOutcome
+	effect   bool // the approval has its effect whatever the outcome is
+	err      error
+	approved []string
+}
+
+func (f *fakeHolds) HoldJobs(_ context.Context, pipelineID string) ([]deployment.HoldJob, error) {
+	if pipelineID != "p1" {
+		return nil, errors.New("no pipeline " + pipelineID)
+	}
+	return slices.Clone(f.jobs), f.err
+}
+
+func (f *fakeHolds) ApproveHold(_ context.Context, j deployment.HoldJob) deployment.HoldOutcome {
+	f.approved = append(f.approved, j.Workflow+"/"+j.Name)
+	if f.effect || f.outcome.Kind == deployment.HoldDone {
+		f.jobs[slices.Index(f.jobs, j)].Status = "success"
+	}
+	return f.outcome
 }
 
 // fakeHistory has successes, all with one payload.

@@ -1,6 +1,6 @@
 // Package command is what people may ask of the service: to explain, approve, force and cancel
-// deployments, to deploy, to approve jobs that CircleCI holds, and to lock environments. It checks who may,
-// carries it out and records it in the audit. The API, chat and the command line all call it.
+// deployments, to deploy, to approve jobs that CircleCI holds, and to lock environments. It checks who may, carries it out and records it in the
+// audit. The API, chat and the command line all call it.
 package command
 
 import (

@@ -256,28 +256,6 @@ func TestLoad_WarnsOfTokensInClear(t *testing.T) {
 	}
 }
 
-func TestLoadClient(t *testing.T) {
-	setEnvironment(t, map[string]string{"API_URL": "http://seraph.example.com", "API_TOKEN": goodAPIToken})
-	c, err := LoadClient(ClientDefaults{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.Token.Reveal() != goodAPIToken || c.URL.Host != "seraph.example.com" || len(c.Warnings) != 1 {
-		t.Errorf(
-			"got %v, %q and warnings %q, want the token, the URL and one warning",
-			c.URL,
-			c.Token.Reveal(),
-			c.Warnings,
-		)
-	}
-
-	t.Setenv(Prefix+"API_TOKEN", "")
-	const want = "SERAPH_API_TOKEN: required: one of the tokens"
-	if _, err := LoadClient(ClientDefaults{}); err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("got %v, want %q", err, want)
-	}
-}
-
 func TestLoad_Retention(t *testing.T) {
 	for _, test := range []struct {
 		name, text string

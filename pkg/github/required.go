@@ -156,6 +156,16 @@ func (c *Client) RequiredChecks(
 	return slices.Compact(all), nil
 }
 
+// DefaultBranch returns the name of a repository's default branch, which may be some minutes old.
+// policy.ErrMissing: GitHub does not show the repository.
+func (c *Client) DefaultBranch(ctx context.Context, owner, name string) (string, error) {
+	src, err := c.ResolveRepository(ctx, owner, name)
+	if err != nil {
+		return "", err
+	}
+	return c.defaultBranch(ctx, src)
+}
+
 // defaultBranch returns the name of the repository's default branch. It may be ttlFact old.
 func (c *Client) defaultBranch(ctx context.Context, src deployment.Source) (string, error) {
 	key := c.cacheKey(opRepository, src, repositoryPath(src.Repository), "default branch")

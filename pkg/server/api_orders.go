@@ -66,15 +66,9 @@ func (s *Server) rollback(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// orderRequest is the body of an order.
-type orderRequest interface {
-	commandRequest
-	ChatUser() *api.ChatUser
-}
-
 // order reads the body of an order, finds out who asks, and answers with the deployment, or with the key of
 // the request while it is not known whether GitHub has created one.
-func order[R orderRequest](
+func order[R commandRequest](
 	s *Server,
 	w http.ResponseWriter,
 	r *http.Request,
@@ -116,7 +110,7 @@ func order[R orderRequest](
 }
 
 // via names, for people, through what somebody asks: the chat system, or else the client that asks for them.
-func via(c command.Caller, req orderRequest) string {
+func via(c command.Caller, req commandRequest) string {
 	switch chat := req.ChatUser(); {
 	case chat != nil:
 		return chat.Face

@@ -22,6 +22,7 @@ func TestOpenAPI_DescribesEveryRequest(t *testing.T) {
 		request   any
 	}{
 		{operation: "deploy", request: api.DeployRequest{}},
+		{operation: "runCommand", request: api.CommandRequest{}},
 		{operation: "rollback", request: api.RollbackRequest{}},
 		{operation: "approve", request: api.ApproveRequest{}},
 		{operation: "approveHold", request: api.ApproveHoldRequest{}},

@@ -37,7 +37,7 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
-	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next nine
+	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next eleven
 	// are not used.
 	Tokens       []Token
 	Persons      Persons // nil: nobody is known
@@ -48,6 +48,7 @@ type Options struct {
 	Deployments  DeploymentCommands
 	Holds        HoldCommands
 	Orders       OrderCommands
+	Lines        Answerer
 	Locks        LockCommands
 	LockReader   LockReader
 

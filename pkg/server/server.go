@@ -124,6 +124,7 @@ func (s *Server) mountAPI(r chi.Router) {
 
 	r.Group(func(r chi.Router) {
 		r.Use(s.requireScope(ScopeDeploy), s.limitGitHub)
+		r.Post("/commands", mutate(s, http.StatusOK, s.runLine))
 		r.Post("/deployments", s.deploy)
 		r.Post("/rollbacks", s.rollback)
 		r.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))

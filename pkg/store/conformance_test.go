@@ -74,6 +74,7 @@ func testConformance(t *testing.T, open opener) {
 		"ignored deliveries are listed":               testIgnoredListed,
 		"the recorded decision is found":              testDecisionFound,
 		"a name keeps its first id":                   testPins,
+		"a message keeps its first answer":            testAnswers,
 		"the pipelines of a commit are known":         testStartedPipelines,
 		"any words can be saved":                      testAnyWordsSaved,
 		"successes are kept by commit":                testSuccesses,

@@ -35,8 +35,13 @@ func (s Retention) Prune(ctx context.Context, before time.Time) (more bool, err 
 			more = more || full
 		}
 
+		fullAnswers, err := t.pruneBatch(pruneAnswers, t.now.Add(-deployment.KeepAnswers))
+		if err != nil {
+			return false, err
+		}
+
 		full, err := t.pruneBatch(pruneIgnored, t.now.Add(-deployment.KeepIgnored))
-		return more || full, err
+		return more || fullAnswers || full, err
 	})
 }
 

@@ -1,6 +1,6 @@
 // Command demo shows the whole loop on one machine, without any account: the real program on a new database, between a
-// simulated GitHub and a simulated CircleCI, with two signed deployments. One succeeds; the other is held, approved,
-// and fails.
+// simulated GitHub and a simulated CircleCI. Two deployments come from GitHub: one succeeds; the other is held,
+// approved, and fails. Then somebody deploys from the command line, and rolls back.
 //
 //	demo BINARY    BINARY is the program; `make demo` builds both
 //
@@ -57,6 +57,9 @@ func run(ctx context.Context, binary string, out io.Writer) (err error) {
 		if err := w.play(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s.environment, err)
 		}
+	}
+	if err := w.playCommandLine(ctx); err != nil {
+		return err
 	}
 	return w.printSummary()
 }

@@ -35,8 +35,7 @@ func startService(binary string, env []string, s *screen, ended context.CancelCa
 		ready:   make(chan struct{}),
 		exited:  make(chan struct{}),
 	}
-	inherited := slices.DeleteFunc(os.Environ(), func(pair string) bool { return strings.HasPrefix(pair, "SERAPH_") })
-	p.command.Env = append(inherited, env...)
+	p.command.Env = append(withoutSeraph(os.Environ()), env...)
 	log, err := p.command.StderrPipe()
 	if err != nil {
 		return nil, err
@@ -112,4 +111,9 @@ func (p *service) close() error {
 		return fmt.Errorf("stop the program: %w", p.err)
 	}
 	return nil
+}
+
+// withoutSeraph leaves out the variables of another Seraph.
+func withoutSeraph(environ []string) []string {
+	return slices.DeleteFunc(environ, func(pair string) bool { return strings.HasPrefix(pair, "SERAPH_") })
 }

@@ -78,7 +78,8 @@ func (w *world) startSimulators() (err error) {
 		AnyProject:    true,
 		AnyBranch:     true,
 		Revision: func(project, ref string) string {
-			return github.Commit(strings.TrimPrefix(project, "gh/"), ref)
+			head, _ := w.github.Head(strings.TrimPrefix(project, "gh/"), ref)
+			return head
 		},
 	})
 	if err := errors.Join(w.github.Start(""), w.circleci.Start("")); err != nil {
@@ -110,6 +111,7 @@ func (w *world) environ() []string {
 		"SERAPH_CIRCLECI_API_URL=" + w.circleci.URL(),
 		"SERAPH_CIRCLECI_TOKEN=" + circleci.DefaultToken,
 		"SERAPH_CIRCLECI_WEBHOOK_SECRETS=" + circleciSecret,
+		"SERAPH_API_TOKENS=you:deploy:" + apiToken,
 		"SERAPH_POLL_MIN=300ms",
 		"SERAPH_POLL_MAX=1s",
 	}
@@ -125,6 +127,7 @@ func routes() string {
 		fmt.Fprintf(&text, `
   - repository: acme/*
     environment: %s
+    circleci: {branch: main}
     parameters:
       seraph_key: "{{ .Key }}"
       deploy_sha: "{{ .SHA }}"

@@ -149,6 +149,19 @@ CREATE TABLE projects (
     canonical  TEXT NOT NULL
 );
 
+-- What messages that people typed were answered with, so that one that comes again gets the same answer. asker is the
+-- client whose messages are told apart; digest is of who asked what, because the text itself is not kept.
+CREATE TABLE answers (
+    asker         TEXT NOT NULL,
+    request       TEXT NOT NULL,
+    digest        TEXT NOT NULL,
+    answer        TEXT NOT NULL,
+    deployment_id BIGINT NOT NULL,
+    at            BIGINT NOT NULL,
+    PRIMARY KEY (asker, request)
+);
+CREATE INDEX answers_at ON answers (at);
+
 -- Deliveries that GitHub was asked to repeat. landed is 0 until it comes in, 1 if it led to a deployment, and 2 if not.
 CREATE TABLE redeliveries (
     guid     TEXT PRIMARY KEY,

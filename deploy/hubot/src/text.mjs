@@ -1,0 +1,41 @@
+// The words with which commands of Seraph begin, those of hubot-deploy among them. Everything else that is said to the
+// bot, and that no other script takes, goes to Seraph too: it answers with the nearest form.
+const verbs = /^(seraph\s|(deploy|rollback|approve|approve-hold|cancel|why|status|deploys|where|lock|unlock|locks|whoami|link|unlink)([:!]\S*)?(\s|\?*$)|(deploy-token|auto-deploy):)/i
+
+// addressed returns what is said to the bot; an empty text: it is said to somebody else. There must be a space behind
+// the bot's name, so that a word which only begins with the name is no command.
+export function addressed (robot, text) {
+  if (typeof text !== 'string') {
+    return ''
+  }
+  for (const name of [robot.name, robot.alias]) {
+    if (!name) {
+      continue
+    }
+    const space = /\w$/.test(name) ? '(?:[:,]\\s*|\\s+)' : '[:,]?\\s*'
+    const match = new RegExp(`^\\s*@?${escape(name)}${space}([^]*\\S)\\s*$`, 'i').exec(text)
+    if (match) {
+      return match[1]
+    }
+  }
+  return ''
+}
+
+function escape (text) {
+  return text.replace(/[-[\]{}()*+?.,\\^$|#\s]/g, '\\$&')
+}
+
+// isCommand says whether a text that is said to the bot begins like a command of Seraph.
+export function isCommand (text) {
+  return verbs.test(text)
+}
+
+// command takes the word away with which people say that they mean Seraph.
+export function command (text) {
+  return text.replace(/^seraph\s+/i, '')
+}
+
+// plain keeps a text from calling people: a zero-width space takes the meaning from <!channel>, <@U1> and @everyone.
+export function plain (text) {
+  return text.replace(/<(?=[!@#])/g, '<\u200b').replace(/@(?=(everyone|here|channel|all)\b)/gi, '@\u200b')
+}

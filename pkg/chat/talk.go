@@ -1,0 +1,42 @@
+package chat
+
+import (
+	"github.com/seraph-deploy/seraph/pkg/command"
+	"github.com/seraph-deploy/seraph/pkg/grammar"
+	"github.com/seraph-deploy/seraph/pkg/phrase"
+)
+
+// talk answers what changes nothing and needs no database.
+func (s *Service) talk(c command.Caller, cmd grammar.Command) string {
+	switch cmd.Verb {
+	case grammar.Where:
+		return s.where(cmd)
+	case grammar.WhoAmI:
+		return phrase.WhoAmI(c.By)
+	case grammar.Link:
+		return phrase.Link(c.By)
+	case grammar.Unlink:
+		return phrase.Unlink(c.By)
+	default:
+		return phrase.Help(cmd.Topic)
+	}
+}
+
+// where says where an app can be deployed.
+func (s *Service) where(cmd grammar.Command) string {
+	app, _ := s.o.Routes.Names().App(cmd.App)
+	var names, patterns []string
+	for _, e := range app.Environments {
+		if e.Pattern() {
+			patterns = append(patterns, e.Name)
+			continue
+		}
+		names = append(names, e.Name)
+	}
+
+	example := grammar.Command{Verb: grammar.Deploy, App: cmd.App, Environment: "ENV"}
+	if len(names) > 0 {
+		example.Environment = names[0]
+	}
+	return phrase.Where(cmd.App, names, patterns, example.String())
+}

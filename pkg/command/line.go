@@ -1,0 +1,18 @@
+package command
+
+import "github.com/seraph-deploy/seraph/pkg/deployment"
+
+// Line is one line of text that somebody typed.
+type Line struct {
+	Text    string
+	Place   string // the channel or room in which it was typed; empty: in none
+	Face    string // the chat system or bot through which it came; empty: none
+	Asker   string // the client whose requests are told apart
+	Request string // names the message: the same one gives the same answer
+}
+
+// Answer is what a line is answered with.
+type Answer struct {
+	Text       string                 // one or more lines of plain text
+	Deployment *deployment.Deployment // that the line asked for or changed; nil: none
+}

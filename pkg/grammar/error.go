@@ -1,0 +1,47 @@
+package grammar
+
+// Code says in one stable word why a line is no command.
+type Code string
+
+// The codes.
+const (
+	CodeEmpty              Code = "empty"
+	CodeManyLines          Code = "many_lines"
+	CodeTooLong            Code = "too_long"
+	CodeHidden             Code = "hidden_character"
+	CodeSecret             Code = "secret" // the line may hold a token: it must not be kept or shown
+	CodeOneTimeCode        Code = "one_time_code"
+	CodeUnknownVerb        Code = "unknown_verb"
+	CodeRetiredVerb        Code = "retired_verb" // hubot-deploy had it
+	CodeAppMissing         Code = "app_missing"
+	CodeUnknownApp         Code = "unknown_app"
+	CodeBadRef             Code = "bad_ref"
+	CodeBadTask            Code = "bad_task"
+	CodeEnvironmentMissing Code = "environment_missing"
+	CodeUnknownEnvironment Code = "unknown_environment"
+	CodeBadValue           Code = "bad_value"
+	CodeIDMissing          Code = "id_missing"
+	CodeBadDuration        Code = "bad_duration"
+	CodeReasonMissing      Code = "reason_missing"
+	CodeTrailingWords      Code = "trailing_words"
+)
+
+// Error says why a line is no command, and what would be one.
+type Error struct {
+	Code    Code
+	Message string // one or more whole sentences; they quote at most short words of the line
+	Near    string // the nearest line that is a command, which Parse accepts; empty: none
+	Form    string // how such a command is written, where Near is empty; empty: see help
+}
+
+// Error is the message with the nearest form.
+func (e *Error) Error() string {
+	switch {
+	case e.Near != "":
+		return e.Message + ` Did you mean "` + e.Near + `"?`
+	case e.Form != "":
+		return e.Message + ` Write "` + e.Form + `".`
+	default:
+		return e.Message
+	}
+}

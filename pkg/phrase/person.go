@@ -1,0 +1,63 @@
+package phrase
+
+import (
+	"fmt"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/grammar"
+)
+
+// WhoAmI says by whom Seraph judges what somebody may do.
+func WhoAmI(by deployment.Actor) string {
+	if by.ID == 0 {
+		return fmt.Sprintf("For Seraph you are %s, and no person at GitHub.", by)
+	}
+	return fmt.Sprintf("For Seraph you are %s at GitHub (id %d). What you may do there and by the rules of each route, "+
+		"you may do here.", by, by.ID)
+}
+
+// Link says how somebody is linked with an account at GitHub who is linked already.
+func Link(by deployment.Actor) string {
+	if by.ID == 0 {
+		return "An API token has no account to link."
+	}
+	return fmt.Sprintf(`You are linked already: for Seraph you are %s at GitHub. If that is wrong, ask whoever looks `+
+		`after Seraph to correct "people" in the routes file.`, by)
+}
+
+// Unlink says how a link that the routes file made ends.
+func Unlink(by deployment.Actor) string {
+	if by.ID == 0 {
+		return "An API token has no account to unlink."
+	}
+	return fmt.Sprintf(`The routes file says that you are %s at GitHub. Whoever looks after Seraph can take that out of `+
+		`"people" there.`, by)
+}
+
+// NotDone says that a command was refused. hint, which may be empty, says what to do now.
+func NotDone(message, hint string) string {
+	return join("That was not done: "+Sentence(message), hint)
+}
+
+// Hint says what somebody can do after a refusal with a code; empty: the message says it.
+func Hint(code string, cmd grammar.Command) string {
+	switch code {
+	case "not_found":
+		if cmd.ID != 0 {
+			return `"status" and "deploys APP" show the numbers of deployments.`
+		}
+		return ""
+	case "not_an_approver", "not_waiting", "not_held", "too_late":
+		return fmt.Sprintf(`"why #%d" says how far it is and who can help.`, cmd.ID)
+	case "locked":
+		return `"locks" says since when.`
+	default:
+		return ""
+	}
+}
+
+// WrongPlace says that a deployment may not be asked for in this place.
+func WrongPlace(app, environment string) string {
+	return fmt.Sprintf("%s may not be deployed to %s from this room: the route allows other rooms only. Ask in one of "+
+		"those.", app, environment)
+}

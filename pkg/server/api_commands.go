@@ -1,0 +1,63 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/seraph-deploy/seraph/pkg/api"
+	"github.com/seraph-deploy/seraph/pkg/command"
+)
+
+// Answerer answers lines of text that people type. Errors are as those of LockCommands.
+type Answerer interface {
+	Answer(ctx context.Context, c command.Caller, l command.Line) (command.Answer, error)
+}
+
+// Limits of what comes with a line, in characters.
+const (
+	maxRequestID = 150
+	maxPlace     = 200
+)
+
+// runLine does what a line of text asks for. Refusals are answers, too: people read them.
+func (s *Server) runLine(ctx context.Context, c command.Caller, _ int64, req api.CommandRequest) (any, error) {
+	if req.Request == "" || !plainText(req.Request, maxRequestID) {
+		const format = `"request" is required: an id of the message, of at most %d plain characters. The same id gives the ` +
+			"same answer, and does nothing twice"
+		return nil, badRequest(fmt.Sprintf(format, maxRequestID))
+	}
+	if !plainText(req.Place, maxPlace) {
+		return nil, badRequest(fmt.Sprintf(`"place" must be at most %d plain characters`, maxPlace))
+	}
+
+	line := command.Line{
+		Text:    req.Text,
+		Place:   req.Place,
+		Asker:   c.By.Token,
+		Request: req.Request,
+	}
+	if req.Chat != nil {
+		line.Face = req.Chat.Face
+	}
+
+	a, err := s.o.Lines.Answer(ctx, c, line)
+	if err != nil {
+		return nil, err
+	}
+
+	answer := api.CommandResponse{Text: a.Text}
+	if a.Deployment != nil {
+		d := s.apiDeployment(*a.Deployment)
+		answer.Deployment = &d
+	}
+	return answer, nil
+}
+
+// plainText says whether a text is not too long and has no character that cannot be seen.
+func plainText(text string, most int) bool {
+	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+	return utf8.RuneCountInString(text) <= most && !strings.ContainsFunc(text, hidden)
+}
