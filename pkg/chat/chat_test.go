@@ -29,6 +29,7 @@ type world struct {
 	Holds
 	order   command.DeployOrder   // the last one
 	back    command.RollbackOrder // the last one
+	list    []deployment.Deployment
 	locks   []policy.Lock
 	err     error // of the next calls
 	taken   int
@@ -92,7 +93,7 @@ func (w *world) Lock(context.Context, int64) (command.LockState, error) {
 func (w *world) Locks(context.Context) ([]policy.Lock, error) { return w.locks, w.err }
 
 func (w *world) List(context.Context, deployment.Filter) ([]deployment.Deployment, error) {
-	return nil, w.err
+	return w.list, w.err
 }
 
 func (w *world) Get(context.Context, int64) ([]deployment.Record, error) { return nil, w.err }
@@ -265,6 +266,27 @@ func TestAnswer_KeepsNoSecret(t *testing.T) {
 	line := command.Line{Text: "deploy-token:set:github ghp_0123456789abcdef", Asker: "hubot", Request: "m1"}
 	if a, err := s.Answer(t.Context(), alice, line); err != nil || a.Text == "" || len(w.answers) > 0 {
 		t.Errorf("got %q, %v, kept %v, want a warning and nothing kept", a.Text, err, w.answers)
+	}
+}
+
+// TestAnswer_Deploys checks that deployments to environments of another app in the repository are left out, and
+// that the list is short.
+func TestAnswer_Deploys(t *testing.T) {
+	s, w := newTestService()
+	for id := range int64(30) {
+		environment := "staging"
+		if id%2 == 1 {
+			environment = "elsewhere"
+		}
+		w.list = append(w.list, deployment.Deployment{
+			Request:    deployment.Request{ID: id + 1, Environment: environment},
+			AcceptedAt: testNow,
+		})
+	}
+
+	a, err := s.Answer(t.Context(), alice, command.Line{Text: "deploys api", Asker: "hubot", Request: "m1"})
+	if n := strings.Count(a.Text, "\n") + 1; err != nil || n != maxListed || strings.Contains(a.Text, "elsewhere") {
+		t.Errorf("got %d lines, %v, want %d to staging:\n%s", n, err, maxListed, a.Text)
 	}
 }
 

@@ -28,8 +28,8 @@ func (c *commands) approveCommand() *cobra.Command {
 		},
 		ValidArgsFunction: c.completeID("waiting"),
 	}
-	return c.asking(cmd, func(ctx context.Context, s *session, args []string) error {
-		found, err := s.client.Approve(ctx, idOf(args), api.ApproveRequest{Comment: comment})
+	return c.acting(cmd, func(ctx context.Context, s *session, args []string) error {
+		found, err := s.client.Approve(ctx, idOf(args), api.ApproveRequest{OnBehalf: c.behalf(), Comment: comment})
 		if err != nil {
 			return err
 		}
@@ -67,8 +67,8 @@ func (c *commands) approveHoldCommand() *cobra.Command {
 		},
 		ValidArgsFunction: c.completeID("held"),
 	}
-	return c.asking(cmd, func(ctx context.Context, s *session, args []string) error {
-		d, err := s.client.ApproveHold(ctx, idOf(args), api.ApproveHoldRequest{Job: job})
+	return c.acting(cmd, func(ctx context.Context, s *session, args []string) error {
+		d, err := s.client.ApproveHold(ctx, idOf(args), api.ApproveHoldRequest{OnBehalf: c.behalf(), Job: job})
 		if err != nil {
 			return err
 		}
@@ -88,8 +88,8 @@ func (c *commands) cancelCommand() *cobra.Command {
 		ValidArgsFunction: c.completeID("waiting", "running", "held"),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, `TEXT` of one line; shown wherever the deployment is")
-	return c.asking(cmd, func(ctx context.Context, s *session, args []string) error {
-		d, err := s.client.Cancel(ctx, idOf(args), api.CancelRequest{Reason: reason})
+	return c.acting(cmd, func(ctx context.Context, s *session, args []string) error {
+		d, err := s.client.Cancel(ctx, idOf(args), api.CancelRequest{OnBehalf: c.behalf(), Reason: reason})
 		if err != nil {
 			return err
 		}
@@ -121,8 +121,8 @@ func (c *commands) forceCommand() *cobra.Command {
 		ValidArgsFunction: c.completeID("waiting"),
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why, `TEXT` of one line")
-	return c.asking(cmd, func(ctx context.Context, s *session, args []string) error {
-		d, err := s.client.Force(ctx, idOf(args), api.ForceRequest{Reason: reason})
+	return c.acting(cmd, func(ctx context.Context, s *session, args []string) error {
+		d, err := s.client.Force(ctx, idOf(args), api.ForceRequest{OnBehalf: c.behalf(), Reason: reason})
 		if err != nil {
 			return err
 		}

@@ -73,7 +73,8 @@ func (c *commands) deployCommand() *cobra.Command {
 	flags.StringVar(&order.SHA, "sha", "", "refuse where REF is not at the commit `SHA` any more")
 	flags.StringVar(&order.Task, "task", "", "another `TASK` than the usual one, such as deploy:migrations")
 	a.addFlags(cmd)
-	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
+	return c.acting(cmd, func(ctx context.Context, s *session, _ []string) error {
+		order.OnBehalf = c.behalf()
 		err := s.ask(ctx, a, "deploy", func(ctx context.Context, key string) (api.DeployResponse, error) {
 			return s.client.Deploy(ctx, key, order)
 		})
@@ -110,7 +111,8 @@ func (c *commands) rollbackCommand() *cobra.Command {
 	flags.StringVar(&order.Reason, "reason", "", "why, `TEXT` of one line; shown wherever the deployment is")
 	flags.BoolVar(&order.Force, "force", false, "pass rules by force; needs --reason, and the rule force")
 	a.addFlags(cmd)
-	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
+	return c.acting(cmd, func(ctx context.Context, s *session, _ []string) error {
+		order.OnBehalf = c.behalf()
 		err := s.ask(ctx, a, "rollback", func(ctx context.Context, key string) (api.DeployResponse, error) {
 			return s.client.Rollback(ctx, key, order)
 		})

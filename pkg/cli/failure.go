@@ -109,7 +109,7 @@ func (s *session) hintAboutAnswer(answered *client.Error) string {
 	case strings.HasPrefix(answered.Message, "no deployment has this id"):
 		return "if GitHub shows it, `seraph list --ignored` may say why Seraph does not run it"
 	case strings.Contains(answered.Message, "with the scope behalf must name"):
-		return "a token with the scope behalf is for chat bots: use one with the scope deploy; " + from
+		return "name the person who asks with --as LOGIN:ID, or use a token with the scope deploy; " + from
 	case answered.Code == "":
 		return "what answers is not Seraph but something before it; " + from
 	case answered.Status == http.StatusServiceUnavailable || answered.Status == http.StatusTooManyRequests:

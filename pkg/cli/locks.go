@@ -89,7 +89,8 @@ func (c *commands) lockCommand() *cobra.Command {
 	flags.StringVar(&order.Reason, "reason", "", "why, `TEXT` of one line")
 	flags.DurationVar(&duration, "for", 0, "unlock by itself after this `DURATION`, such as 2h; default never")
 	flags.BoolVar(&order.Steal, "steal", false, "take the lock from its owner, who gets a notice")
-	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
+	return c.acting(cmd, func(ctx context.Context, s *session, _ []string) error {
+		order.OnBehalf = c.behalf()
 		order.Repository, order.Environment = at.repository, at.environment
 		if duration > 0 {
 			order.ExpiresIn = duration.String()
@@ -121,10 +122,12 @@ func (c *commands) unlockCommand() *cobra.Command {
 		ValidArgsFunction: c.completePlace,
 	}
 	at.addFlags(cmd)
-	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error { return s.unlock(ctx, at) })
+	return c.acting(cmd, func(ctx context.Context, s *session, _ []string) error {
+		return s.unlock(ctx, at, api.ReleaseLockRequest{OnBehalf: c.behalf()})
+	})
 }
 
-func (s *session) unlock(ctx context.Context, at span) error {
+func (s *session) unlock(ctx context.Context, at span, order api.ReleaseLockRequest) error {
 	list, err := s.client.Locks(ctx)
 	if err != nil {
 		return err
@@ -138,7 +141,7 @@ func (s *session) unlock(ctx context.Context, at span) error {
 			continue
 		}
 
-		if err := s.client.ReleaseLock(ctx, l.ID, api.ReleaseLockRequest{}); err != nil {
+		if err := s.client.ReleaseLock(ctx, l.ID, order); err != nil {
 			return err
 		}
 		return s.print(l, func() { s.out.line("unlocked: " + covers(l)) })

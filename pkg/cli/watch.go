@@ -21,7 +21,7 @@ type pace struct {
 	check time.Duration // with one, in case that it tells nothing
 	open  time.Duration // before a stream is opened again; each later pause is twice as long
 	ask   time.Duration // before a request for a deployment is sent again; each later pause is twice as long
-	look  time.Duration // between two looks whether a requested deployment was made
+	look  time.Duration // between two looks for what the service learns later
 }
 
 // usualPace is the pace outside of tests.
@@ -30,7 +30,7 @@ var usualPace = pace{
 	check: 30 * time.Second,
 	open:  time.Second,
 	ask:   500 * time.Millisecond,
-	look:  time.Second,
+	look:  500 * time.Millisecond,
 }
 
 const (
@@ -74,6 +74,9 @@ func (s *session) watch(ctx context.Context, id int64, timeout time.Duration) er
 	last, err := s.follow(ctx, id, s.printChange)
 	switch {
 	case err == nil:
+		if last.State == "failed" && !s.json {
+			s.printFailingStep(ctx, last)
+		}
 		return exit(exitCode(last.State))
 	case errors.Is(err, errTimeout) || errors.Is(err, errInterrupted):
 		state := last.State
@@ -88,15 +91,32 @@ func (s *session) watch(ctx context.Context, id int64, timeout time.Duration) er
 	}
 }
 
+// failureLooks is how often the failing step is looked for, which the service reads after the end.
+const failureLooks = 4
+
+// printFailingStep prints at which step a deployment has failed, as far as the service shows it.
+func (s *session) printFailingStep(ctx context.Context, d api.DeploymentDetail) {
+	for look := 0; d.Failure == nil && look < failureLooks && sleep(ctx, s.o.pace.look); look++ {
+		again, err := s.client.Deployment(ctx, d.ID)
+		if err != nil {
+			break // the end is known, and that is what counts
+		}
+		d = again
+	}
+	if d.Failure != nil {
+		s.printFailure(d.Failure)
+	}
+}
+
 // printChange prints how a deployment stands.
 func (s *session) printChange(d api.DeploymentDetail) error {
 	if s.json {
 		return s.out.json(d.Deployment)
 	}
 
-	state := s.out.paint(colours[d.State], fmt.Sprintf("%-11s", clean(d.State)))
-	now := s.o.Now().Format(time.TimeOnly)
-	_, _ = fmt.Fprintln(s.out.out, now+"  "+state+"  "+clean(situation(d.Deployment)))
+	state := coloured(fmt.Sprintf("%-11s", d.State))
+	state.colour = colours[d.State]
+	s.out.table("", []cell{{text: s.o.Now().Format(time.TimeOnly)}, state, {text: situation(d.Deployment)}})
 	return nil
 }
 

@@ -298,6 +298,18 @@ func (m IntentMachine) Created(i Intent, deploymentID int64, now time.Time) Inte
 	return i
 }
 
+// Reopen applies that the deployment of an intent was found to be made up: GitHub does not show it. The real
+// one is looked for.
+func (m IntentMachine) Reopen(i Intent, now time.Time) Intent {
+	if i.State != IntentCreated {
+		return i
+	}
+
+	i.State, i.DeploymentID, i.Failures = IntentUnknown, 0, 0
+	i.Due, i.EndedAt = now, time.Time{}
+	return i
+}
+
 // Supersede applies that somebody asked for something that takes the intent's place. One that GitHub was
 // not asked for fails; the deployment of any other one, if there is one, will be rejected.
 func (m IntentMachine) Supersede(i Intent, reason string, now time.Time) Intent {

@@ -146,6 +146,8 @@ func (m Machine) evaluateWithKey(
 		return m.inconclusiveAfterGrace(now, deadline, reason)
 	case !l.complete():
 		return LookupPending{Cause: "CircleCI's lists could not be read to the end"}
+	case !l.showsControl() && !l.Listing.ProjectComplete:
+		return LookupPending{Cause: "CircleCI's list of the project could not be read to the end"}
 	case !l.showsControl():
 		reason := "CircleCI's lists do not show the newest known pipeline of the project, so they may lack this one too"
 		return m.inconclusiveAfterGrace(now, deadline, reason)

@@ -149,7 +149,13 @@ func TestMachine_EvaluateLookup(t *testing.T) {
 		"no control, and only the list of our user is complete": {
 			listing: Listing{MineComplete: true},
 			now:     muchLater,
-			want:    "lookup_inconclusive",
+			want:    "lookup_pending",
+		},
+		"the list of our user lacks the control, and the project's could not be read": {
+			listing: Listing{MineComplete: true},
+			control: control,
+			now:     muchLater,
+			want:    "lookup_pending",
 		},
 		"the lists could not be read": {
 			listing: Listing{},

@@ -172,5 +172,6 @@ func parseShown(i deployment.Intent, object json.RawMessage) (shown, error) {
 	}
 
 	request, _, err := webhook.ParseDeployment(body)
+	request.ReadAtGitHub = true
 	return shown{request: request, body: body}, err
 }

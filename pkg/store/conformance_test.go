@@ -87,6 +87,7 @@ func testConformance(t *testing.T, open opener) {
 		"a request is leased and saved":               testRequestLease,
 		"AcceptAsked creates a request's deployment":  testAcceptAsked,
 		"AcceptAsked by many":                         testAcceptAskedConcurrently,
+		"a made-up deployment gives its request up":   testRequestReopened,
 		"a rollback supersedes requests":              testRollbackSupersedes,
 		"Prune deletes requests that have ended":      testRequestsPruned,
 	} {

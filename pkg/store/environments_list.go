@@ -35,7 +35,7 @@ func environmentsQuery(conditions string) string {
 			UNION
 			SELECT * FROM (
 				SELECT DISTINCT ` + keys + ` FROM deployments
-				WHERE state = 'waiting' AND is_act = 0 AND ` + where + order + `
+				WHERE state = 'waiting' AND is_act <> 1 AND ` + where + order + `
 			) AS waiting_there
 			UNION
 			SELECT * FROM (SELECT ` + keys + ` FROM deployments WHERE holds_slot = 1 AND ` + where + order + `) AS active_there
@@ -68,7 +68,7 @@ func environmentsQuery(conditions string) string {
 				count(*) OVER (PARTITION BY o.repository_id, o.environment_key) AS queued
 			FROM page p
 			JOIN deployments o ON o.repository_id = p.repository_id AND o.environment_key = p.environment_key
-			WHERE o.state = 'waiting' AND o.is_act = 0
+			WHERE o.state = 'waiting' AND o.is_act <> 1
 		) AS w
 		LEFT JOIN deployments d ON d.row_id = w.row_id
 		WHERE w.place <= $4

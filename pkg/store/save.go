@@ -100,6 +100,9 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 		if err := t.disown(next.Row); err != nil {
 			return err
 		}
+		if err := t.reopenIntent(next.Request); err != nil {
+			return err
+		}
 	}
 
 	t.acts = append(t.acts, changes.Audit...)
