@@ -12,7 +12,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// Notification says which news about a route's deployments a channel gets.
+// Notification says which changes of a route's deployments are told to a channel. It is read and checked here;
+// nothing sends notifications yet.
 type Notification struct {
 	Face             string   // slack
 	Channel          string   // its id there
