@@ -20,10 +20,10 @@ type Success struct {
 	BadBy        Actor     // who rolled back
 }
 
-// String names it for people.
+// String is the commit and the id of the deployment, for people.
 func (s Success) String() string { return fmt.Sprintf("%s (#%d)", short(s.SHA), s.DeploymentID) }
 
-// IsBad says whether it was rolled back from.
+// IsBad says whether a rollback has left this commit, and it has not succeeded since.
 func (s Success) IsBad() bool { return !s.BadSince.IsZero() }
 
 // RollbackTarget returns which of the successes of an environment is deployed again, or why none is.
@@ -43,21 +43,22 @@ func RollbackTarget(successes []Success, to string) (target Success, problem str
 		case len(earlier) == 0:
 			return target, fmt.Sprintf("there is nothing to go back to: no commit but %s has succeeded there", current)
 		default:
-			const format = "there is nothing to go back to: everything before %s was rolled back from; name one to deploy it again"
+			const format = "there is nothing to go back to: everything before %s was rolled back from; " +
+				"name one to deploy it again"
 			return target, fmt.Sprintf(format, current)
 		}
 	}
 
 	named := strings.ToLower(strings.TrimPrefix(to, "#"))
 	id, _ := strconv.ParseInt(named, 10, 64)
-	is := func(s Success) bool {
+	isNamed := func(s Success) bool {
 		return id != 0 && s.DeploymentID == id || len(named) >= 7 && strings.HasPrefix(strings.ToLower(s.SHA), named)
 	}
-	if is(current) {
+	if isNamed(current) {
 		return target, fmt.Sprintf("%s is what runs there", current)
 	}
 
-	switch found := slices.DeleteFunc(slices.Clone(earlier), func(s Success) bool { return !is(s) }); len(found) {
+	switch found := slices.DeleteFunc(slices.Clone(earlier), func(s Success) bool { return !isNamed(s) }); len(found) {
 	case 1:
 		return found[0], ""
 	case 0:
