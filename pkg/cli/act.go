@@ -35,7 +35,8 @@ func (c *commands) approveCommand() *cobra.Command {
 		}
 		return s.print(found, func() {
 			d := found.Deployment
-			s.out.line(fmt.Sprintf("approved: deployment %d of %s, %s to %s", d.ID, d.Repository, what(d), d.Environment))
+			const format = "approved: deployment %d of %s, %s to %s"
+			s.out.line(fmt.Sprintf(format, d.ID, d.Repository, what(d), d.Environment))
 			if found.Verdict.Decision != "allow" {
 				s.out.printVerdict(found.Verdict, openRule)
 				return
@@ -59,7 +60,8 @@ func (c *commands) approveHoldCommand() *cobra.Command {
 		Long:    "Approve a job on which a pipeline waits in CircleCI. JOB is needed only where several are held.",
 		Example: "seraph approve-hold 3145728007\nseraph approve-hold 3145728007 release",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := wantArguments(1, 2, "the ID of a deployment, and a JOB where several are held")(cmd, args); err != nil {
+			const arguments = "the ID of a deployment, and a JOB where several are held"
+			if err := wantArguments(1, 2, arguments)(cmd, args); err != nil {
 				return err
 			}
 			job = strings.Join(args[1:], "")

@@ -147,7 +147,7 @@ func (c *commands) completePlace(
 	}
 
 	var names []string
-	for _, place := range placesOf(ctx, service) {
+	for _, place := range knownPlaces(ctx, service) {
 		switch {
 		case len(args) == 0:
 			names = addNew(names, clean(place.repository))
