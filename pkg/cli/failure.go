@@ -103,8 +103,8 @@ func (s *session) hintAboutAnswer(answered *client.Error) string {
 	case answered.Code == "forbidden":
 		return "`seraph whoami` says what your token may do; the operator can give you another one"
 	case answered.Status >= 300 && answered.Status < 400:
-		return "Seraph never redirects: give the address at which it answers itself, perhaps with https instead of http; " +
-			from
+		return "Seraph never redirects: give the address at which it answers itself, perhaps with https instead of " +
+			"http; " + from
 	case answered.Status == http.StatusNotFound && noPath:
 		return "what answers is not Seraph, or is older than this program; " + from
 	case strings.HasPrefix(answered.Message, "no deployment has this id"):

@@ -142,7 +142,8 @@ func (c *commands) listCommand() *cobra.Command {
 		Short: "list deployments, newest first",
 		Long: "List deployments, newest first; with --ignored those of the last 7 days that Seraph does not run,\n" +
 			"and why.",
-		Example:           "seraph list --state waiting\nseraph list acme/api production --limit 5\nseraph list --ignored",
+		Example: "seraph list --state waiting\nseraph list acme/api production --limit 5\n" +
+			"seraph list --ignored",
 		ValidArgsFunction: c.completePlace,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
