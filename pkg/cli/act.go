@@ -83,8 +83,8 @@ func (c *commands) cancelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cancel ID",
 		Short: "cancel a deployment",
-		Long: "Cancel a deployment. One that waits ends at once. Of one that runs the workflows are canceled, and it\n" +
-			"ends when CircleCI shows that they have ended.",
+		Long: "Cancel a deployment. One that waits ends at once. Of one that runs the workflows are canceled, and\n" +
+			"it ends when CircleCI shows that they have ended.",
 		Example:           "seraph cancel 3145728007 --reason \"wrong branch\"",
 		Args:              wantID,
 		ValidArgsFunction: c.completeID("waiting", "running", "held"),
@@ -111,8 +111,9 @@ func (c *commands) forceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "force ID --reason TEXT",
 		Short: "make a waiting deployment pass rules",
-		Long: "Make a waiting deployment pass the rules require_ahead, checks, after, freeze and locks; never allow,\n" +
-			"refs, approvals or the queue. It needs the rule force. The reason is shown wherever the deployment is.",
+		Long: "Make a waiting deployment pass the rules require_ahead, checks, after, freeze and locks; never\n" +
+			"allow, refs, approvals or the queue. It needs the rule force. The reason is shown wherever the\n" +
+			"deployment is.",
 		Example: "seraph force 3145728007 --reason \"the site is down\"",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if reason == "" {

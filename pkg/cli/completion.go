@@ -49,7 +49,8 @@ func (c *commands) completionCommand() *cobra.Command {
 				return err
 			}
 			if !slices.Contains(names, args[0]) {
-				return fmt.Errorf("there is no script for the shell %q, only for %s", args[0], strings.Join(names, ", "))
+				const format = "there is no script for the shell %q, only for %s"
+				return fmt.Errorf(format, args[0], strings.Join(names, ", "))
 			}
 			return nil
 		},

@@ -115,8 +115,8 @@ func (c *commands) unlockCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unlock OWNER/NAME ENVIRONMENT",
 		Short: "release the lock of an environment",
-		Long: "Release the lock of an environment. Its owner can, and a token with scope admin. The deployments that\n" +
-			"wait for it continue by themselves, in order.",
+		Long: "Release the lock of an environment. Its owner can, and a token with scope admin. The deployments\n" +
+			"that wait for it continue by themselves, in order.",
 		Example:           "seraph unlock acme/api production",
 		Args:              at.read,
 		ValidArgsFunction: c.completePlace,
