@@ -23,7 +23,7 @@ type failure struct {
 }
 
 // Error is the error, and on a line of its own what helps.
-func (f *failure) Error() string { return clean(f.err.Error()) + "\n" + f.hint }
+func (f *failure) Error() string { return clean(f.err.Error()) + "\n" + clean(f.hint) }
 
 // Unwrap is the error without the help.
 func (f *failure) Unwrap() error { return f.err }
