@@ -8,7 +8,7 @@ const KeepAnswers = 7 * 24 * time.Hour
 
 // Answer is what a message that somebody typed was answered with.
 type Answer struct {
-	Asker        string // the client whose messages are told apart
+	Asker        string // the client to which the message came
 	Request      string // the id of the message, unique among those of the asker
 	Digest       string // of who asked what: another message with the same name differs in it
 	Text         string

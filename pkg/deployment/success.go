@@ -23,7 +23,7 @@ type Success struct {
 // String is the commit and the id of the deployment, for people.
 func (s Success) String() string { return fmt.Sprintf("%s (#%d)", short(s.SHA), s.DeploymentID) }
 
-// IsBad says whether a rollback has left this commit, and it has not succeeded since.
+// IsBad says whether it was rolled back from.
 func (s Success) IsBad() bool { return !s.BadSince.IsZero() }
 
 // RollbackTarget returns which of the successes of an environment is deployed again, or why none is.
@@ -51,14 +51,14 @@ func RollbackTarget(successes []Success, to string) (target Success, problem str
 
 	named := strings.ToLower(strings.TrimPrefix(to, "#"))
 	id, _ := strconv.ParseInt(named, 10, 64)
-	isNamed := func(s Success) bool {
+	is := func(s Success) bool {
 		return id != 0 && s.DeploymentID == id || len(named) >= 7 && strings.HasPrefix(strings.ToLower(s.SHA), named)
 	}
-	if isNamed(current) {
+	if is(current) {
 		return target, fmt.Sprintf("%s is what runs there", current)
 	}
 
-	switch found := slices.DeleteFunc(slices.Clone(earlier), func(s Success) bool { return !isNamed(s) }); len(found) {
+	switch found := slices.DeleteFunc(slices.Clone(earlier), func(s Success) bool { return !is(s) }); len(found) {
 	case 1:
 		return found[0], ""
 	case 0:

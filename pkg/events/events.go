@@ -227,7 +227,7 @@ func (h *Hub) read(ctx context.Context, s *session) {
 		var err error
 		cursor, err = h.readAll(ctx, s, cursor)
 		if err != nil && ctx.Err() == nil {
-			h.o.Log.Warn().Err(err).Msg("read of changes failed; watchers wait")
+			h.o.Log.Warn().Err(err).Msg("changes not read")
 			pause = retryAfter
 			h.Announce() // what has changed is still to be read
 		}

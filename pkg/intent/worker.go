@@ -157,7 +157,7 @@ func (w *Worker) send(ctx context.Context, i deployment.Intent) error {
 // postpone puts an intent off because GitHub did not answer a question before the call.
 func (w *Worker) postpone(ctx context.Context, i deployment.Intent, err error) error {
 	cause, _ := deployment.PublicCause("GitHub", err)
-	w.log(i, zerolog.InfoLevel).Err(err).Msg("GitHub did not answer before the call")
+	w.log(i, zerolog.InfoLevel).Err(err).Msg("creation postponed")
 
 	return w.save(ctx, i, func(i deployment.Intent, now time.Time) deployment.Intent {
 		return w.Machine.NotSent(i, cause, 0, now)
