@@ -29,7 +29,7 @@ const (
 	HoldUnknown HoldKind = "unknown"  // no usable answer: it may have taken the approval
 )
 
-// HoldOutcome is CircleCI's answer to an approval. To repeat one is harmless.
+// HoldOutcome is CircleCI's answer to an approval.
 type HoldOutcome struct {
 	Kind  HoldKind
 	After time.Duration // wait at least this long before the next try; 0: CircleCI did not say

@@ -20,7 +20,7 @@ type Success struct {
 	BadBy        Actor     // who rolled back
 }
 
-// String names it for people.
+// String is the commit and the id of the deployment, for people.
 func (s Success) String() string { return fmt.Sprintf("%s (#%d)", short(s.SHA), s.DeploymentID) }
 
 // IsBad says whether it was rolled back from.
@@ -43,7 +43,8 @@ func RollbackTarget(successes []Success, to string) (target Success, problem str
 		case len(earlier) == 0:
 			return target, fmt.Sprintf("there is nothing to go back to: no commit but %s has succeeded there", current)
 		default:
-			const format = "there is nothing to go back to: everything before %s was rolled back from; name one to deploy it again"
+			const format = "there is nothing to go back to: everything before %s was rolled back from; " +
+				"name one to deploy it again"
 			return target, fmt.Sprintf(format, current)
 		}
 	}

@@ -120,12 +120,6 @@ func (t *Table) AskPlaces(req deployment.Request) []string {
 	return slices.Clone(r.Ask)
 }
 
-// ShowsLogs says whether the last lines of a deployment's failing step may be shown.
-func (t *Table) ShowsLogs(req deployment.Request) bool {
-	r, _ := t.settings(req)
-	return r.Logs
-}
-
 // RollbackKeep returns how many successes of a deployment's environment are kept as targets of a
 // rollback.
 func (t *Table) RollbackKeep(req deployment.Request) int {
