@@ -219,6 +219,7 @@ func request(d deployment.Deployment) policy.Request {
 		Parameters:  d.Target.Digest(),
 		Force:       d.Force,
 		Rollback:    d.Request.IsRollback(),
+		AskedHere:   d.Request.Asked != nil,
 	}
 }
 

@@ -104,7 +104,7 @@ func (e *evaluation) boundApprovals() []Approval {
 		return nil
 	}
 
-	digest := e.policy.Digest()
+	digest := e.route.Digest()
 	var bound []Approval
 	for _, a := range e.facts.Approvals.Value {
 		known := slices.ContainsFunc(bound, func(b Approval) bool { return b.By.Same(a.By) })
@@ -123,7 +123,7 @@ func (p Policy) ApproversToCheck(r Request, given []Approval, now time.Time) map
 		return nil
 	}
 
-	e := &evaluation{policy: p, request: r, now: now}
+	e := &evaluation{policy: p, route: p, request: r, now: now}
 	e.facts.Approvals = Known(given)
 	people := map[int64]*PersonNeeds{}
 	for _, a := range e.boundApprovals() {

@@ -23,6 +23,9 @@ type Request struct {
 	Parameters string            // digest of the target and its parameters, which approvals are bound to
 	Force      *deployment.Force // nil: nobody forces the deployment
 	Rollback   bool              // it deploys again what ran there before
+
+	// AskedHere says that Requester asked this service, so that GitHub has not checked what they may do.
+	AskedHere bool
 }
 
 // Needs lists the facts that a policy needs to decide about a request. Locks and Queue are not in

@@ -99,3 +99,23 @@ func TestEvaluate_Rollback(t *testing.T) {
 		})
 	}
 }
+
+// An approval is bound to the rules of the route, which are the same for a rollback.
+func TestEvaluate_RollbackWithAllowIsApproved(t *testing.T) {
+	s := scenarioWith(func(s *scenario) {
+		s.policy.RollbackAllow = &Subjects{Users: []string{"alice"}}
+		s.policy.Approvals = &Approvals{Count: 1, Users: []string{"bob"}}
+		s.request.Rollback, s.request.AskedHere = true, true
+	})
+	s.facts.Approvals = Known([]Approval{{
+		By:         bob,
+		At:         s.now,
+		SHA:        s.request.SHA,
+		Parameters: s.request.Parameters,
+		Policy:     s.policy.Digest(),
+	}})
+
+	if got, want := summarize(s.evaluate()), "allow"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
