@@ -104,6 +104,9 @@ func newOrders(t *testing.T, s settings) *orders {
 		clients: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 15 * time.Second},
 	}
 	for _, login := range []string{"alice", "bob", "carol", "dave"} {
+		for _, name := range o.repositories {
+			o.github.SetRole(name, login, "write")
+		}
 		o.people = append(o.people, person{o.github.AddUser(login), login, "U0" + strings.ToUpper(login)})
 	}
 

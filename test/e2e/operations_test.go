@@ -35,10 +35,9 @@ func TestOperation_DeploysNothing(t *testing.T) {
 	s.routes = operationRoutes
 	h := newHarness(t, s).start()
 	const repository = "acme/api"
-	h.gh.AddRepository(repository)
 	body := func(environment, more string) string {
 		return fmt.Sprintf(`{"actor":{"id":%d,"login":"alice"},"repository":%q,"environment":%q,"ref":"main"%s%s}`,
-			h.gh.AddUser("alice"), repository, environment, scenarioSuccess, more)
+			h.writer(repository, "alice"), repository, environment, scenarioSuccess, more)
 	}
 	deploy := func(more string) github.Deployment {
 		t.Helper()
@@ -68,7 +67,7 @@ func TestOperation_DeploysNothing(t *testing.T) {
 	h.expectAPI("POST", "/deployments", chatToken, body("production", ""), http.StatusConflict, "staging")
 
 	back := fmt.Sprintf(`{"actor":{"id":%d,"login":"alice"},"repository":%q,"environment":"staging","current":%d}`,
-		h.gh.AddUser("alice"), repository, second.ID)
+		h.writer(repository, "alice"), repository, second.ID)
 	var o ordered
 	decode(t, []byte(h.expectAPI("POST", "/rollbacks", chatToken, back, http.StatusCreated, "")), &o)
 	rolledBack := h.created(o.Deployment.ID)

@@ -13,7 +13,7 @@ import (
 func (h *harness) rollback(login, repository, more string, code int, about string) ordered {
 	h.t.Helper()
 	body := fmt.Sprintf(`{"actor":{"id":%d,"login":%q},"repository":%q,"environment":"production"%s}`,
-		h.gh.AddUser(login), login, repository, more)
+		h.writer(repository, login), login, repository, more)
 	answer := h.expectAPI("POST", "/rollbacks", chatToken, body, code, about)
 
 	var o ordered
@@ -217,6 +217,7 @@ routes:
 	}
 
 	h.expectAPI("POST", "/deployments", chatToken, h.orderBody("alice", "acme/api", ""), http.StatusConflict, "after_missing")
-	body := fmt.Sprintf(`{"actor":{"id":%d,"login":"bob"},"repository":"acme/api","environment":"staging"}`, h.gh.AddUser("bob"))
+	body := fmt.Sprintf(`{"actor":{"id":%d,"login":"bob"},"repository":"acme/api","environment":"staging"}`,
+		h.writer("acme/api", "bob"))
 	h.expectAPI("POST", "/rollbacks", chatToken, body, http.StatusConflict, "no commit but "+first.SHA[:7])
 }
