@@ -189,6 +189,7 @@ func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) eng
 		Rows:        a.db,
 		DueRows:     a.db,
 		Deployments: a.db,
+		Requests:    a.db,
 		Pipelines:   a.db,
 		Retention:   a.db,
 		Database:    a.db,

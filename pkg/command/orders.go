@@ -346,6 +346,9 @@ func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ord
 		}
 	}
 
+	// A rollback that the rules keep waiting ends nobody's deployment by having been asked for.
+	i.Supersedes = i.Cause == deployment.CauseRollback &&
+		(verdict.Decision == policy.DecisionAllow || verdict.OnlyQueued)
 	stored, added, err := s.o.Requests.AddRequest(ctx, i, s.requestedEvents(c, i)...)
 	if err != nil {
 		return Ordered{}, err

@@ -32,7 +32,7 @@ type RollbackOrder struct {
 }
 
 // Rollback has the success before the current one deployed again, as a new deployment of its commit with its
-// task and payload. The parameters are rendered anew. It supersedes everything older that waits there.
+// task and payload. The parameters are rendered anew. It supersedes everything older that waits there, as soon as the rules let it go on.
 func (s *Service) Rollback(ctx context.Context, c Caller, o RollbackOrder) (Ordered, error) {
 	i, err := s.newRollback(c, o)
 	if err != nil {

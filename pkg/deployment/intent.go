@@ -41,7 +41,8 @@ type Intent struct {
 	Production   bool            `json:"production,omitempty"`
 	Force        bool            `json:"force,omitempty"` // rules are to be bypassed; Reason says why
 	Cause        IntentCause     `json:"cause"`
-	BackTo       int64           `json:"back_to,omitempty"` // with CauseRollback: GitHub's id of the earlier success
+	BackTo       int64           `json:"back_to,omitempty"`    // with CauseRollback: GitHub's id of the earlier success
+	Supersedes   bool            `json:"supersedes,omitempty"` // what is open in the environment ends when it is stored
 	CreatedAt    time.Time       `json:"created_at"`
 
 	// What became of it.

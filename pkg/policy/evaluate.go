@@ -142,6 +142,7 @@ func (e *evaluation) verdict() Verdict {
 
 	v := newVerdict(outcomes)
 	v.PassedLocks = e.passedLocks(forced)
+	v.OnlyQueued = v.Decision == DecisionWait && onlyQueued(outcomes)
 	if !e.localOnly && e.request.Deployment != 0 && onlyQueued(outcomes) {
 		v.Cancels = e.cancelID
 	}
@@ -180,7 +181,7 @@ func (e *evaluation) evaluate(r rule) Outcome {
 }
 
 // onlyQueued says whether a deployment waits for nothing but the other deployments of its
-// environment. Only then may it have the running one canceled.
+// environment. Only then may it have the running one canceled, or end those that wait.
 func onlyQueued(outcomes []Outcome) bool {
 	return !slices.ContainsFunc(outcomes, func(o Outcome) bool {
 		return o.Decision != DecisionAllow && o.Rule != RuleConcurrency
