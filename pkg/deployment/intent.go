@@ -54,6 +54,7 @@ type Intent struct {
 	SendBefore   time.Time   `json:"send_before,omitzero"`  // the newest call must not leave after this moment
 	Failures     int         `json:"failures,omitempty"`    // calls or look-ups without a useful answer, in a row
 	NotCreated   int         `json:"not_created,omitempty"` // answers 202 and 409 so far
+	HeldUntil    time.Time   `json:"held_until,omitzero"`   // until when our own pace of writes held it back last
 	Superseded   string      `json:"superseded,omitempty"`  // why its deployment must not run; empty: it may
 	DeploymentID int64       `json:"deployment,omitempty"`  // GitHub's id; 0: none is known
 	Problem      string      `json:"problem,omitempty"`     // why it failed, for people
@@ -163,7 +164,7 @@ const (
 	// have ended. How long it really takes is documented nowhere.
 	IntentGrace = time.Minute
 
-	intentGivesUp   = 15 * time.Minute // without a call that left: GitHub cannot be reached
+	intentGivesUp   = 15 * time.Minute // without a call that left, but for our own pace: GitHub cannot be reached
 	lookupGivesUp   = time.Hour        // without a look-up that was answered
 	intentRetry     = 30 * time.Second // the longest pause between two calls
 	lookupRetry     = 10 * time.Second // the longest pause between two look-ups
@@ -213,13 +214,22 @@ func (m IntentMachine) Answer(i Intent, o CreateOutcome, now time.Time) Intent {
 		return again(i, max(o.After, Backoff(i.NotCreated+1, intentRetry)), now)
 	default:
 		i.Attempts--
+		if o.Paced {
+			i.HeldUntil = now.Add(o.After)
+			return again(i, o.After, now)
+		}
 		return m.NotSent(i, o.Cause, o.After, now)
 	}
 }
 
-// NotSent puts an intent off, whose call did not leave. After too long it fails with the cause.
+// NotSent puts an intent off, whose call did not leave. After too long it fails with the cause. What our own
+// pace held back does not count.
 func (m IntentMachine) NotSent(i Intent, cause string, after time.Duration, now time.Time) Intent {
-	if now.Sub(i.CreatedAt) >= intentGivesUp {
+	since := i.CreatedAt
+	if i.HeldUntil.After(since) {
+		since = i.HeldUntil
+	}
+	if now.Sub(since) >= intentGivesUp {
 		return fail(i, fmt.Sprintf("GitHub could not be asked for %s: %s", intentGivesUp, cause), now)
 	}
 

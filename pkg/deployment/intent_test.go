@@ -85,6 +85,31 @@ func TestIntentMachine_Answer(t *testing.T) {
 			want:    IntentFailed,
 			problem: "GitHub could not be asked for 15m0s: dial",
 		},
+		{
+			name:    "held back by our own pace for long",
+			outcome: CreateOutcome{Kind: CreateNotSent, After: time.Hour, Paced: true},
+			before:  func(i *Intent) { i.CreatedAt = intentNow.Add(-3 * time.Hour) },
+			want:    IntentWanted,
+			due:     time.Hour,
+		},
+		{
+			name:    "not sent, after our own pace held it back for long",
+			outcome: CreateOutcome{Kind: CreateNotSent, Cause: "dial"},
+			before: func(i *Intent) {
+				i.CreatedAt, i.HeldUntil = intentNow.Add(-3*time.Hour), intentNow.Add(-time.Minute)
+			},
+			want: IntentWanted,
+			due:  time.Second,
+		},
+		{
+			name:    "not sent for long after our own pace held it back",
+			outcome: CreateOutcome{Kind: CreateNotSent, Cause: "dial"},
+			before: func(i *Intent) {
+				i.CreatedAt, i.HeldUntil = intentNow.Add(-3*time.Hour), intentNow.Add(-intentGivesUp)
+			},
+			want:    IntentFailed,
+			problem: "GitHub could not be asked for 15m0s: dial",
+		},
 		{name: "nothing created", outcome: CreateOutcome{Kind: CreateNothing}, want: IntentWanted, due: 2 * time.Second},
 		{
 			name:    "nothing created for the third time",
@@ -345,4 +370,14 @@ func FuzzPayloadNonce(f *testing.F) {
 			t.Errorf("got %q of %q, want JSON", own, payload)
 		}
 	})
+}
+
+// A way back may use the writes that are kept for final reports.
+func TestIntent_OnlyRollbackIsUrgent(t *testing.T) {
+	for cause, want := range map[IntentCause]bool{CauseDeploy: false, CauseRollback: true} {
+		n, err := Intent{Cause: cause}.NewDeployment()
+		if err != nil || n.Urgent != want {
+			t.Errorf("%s: got urgent %v (%v), want %v", cause, n.Urgent, err, want)
+		}
+	}
 }
