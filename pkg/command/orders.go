@@ -37,8 +37,8 @@ type Refs interface {
 	// ResolveRef returns what a person's name of a ref stands for, and its commit. *deployment.NoRefError:
 	// there is nothing of that name. *deployment.RefsHiddenError: the credentials may read no ref.
 	ResolveRef(ctx context.Context, in deployment.Source, name string) (ref deployment.Ref, sha string, err error)
-	// Login is what GitHub shows as the creator of this service's deployments.
-	Login(ctx context.Context) (string, error)
+	// Maker is as whom GitHub shows the creator of this service's deployments.
+	Maker(ctx context.Context) (deployment.Maker, error)
 }
 
 // DeployOrder is a deployment that somebody wants.
@@ -314,11 +314,11 @@ func unavailable(what string, err error) error {
 
 // order asks the rules about a whole intent, stores it, and waits for what becomes of it.
 func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ordered, error) {
-	login, err := s.o.Refs.Login(ctx)
+	maker, err := s.o.Refs.Maker(ctx)
 	if err != nil {
 		return Ordered{}, unavailable("it could not be learnt as whom GitHub knows Seraph", err)
 	}
-	i.Maker = deployment.Maker{AppID: s.o.AppID, Login: login}
+	i.Maker = maker
 
 	d, err := s.preview(i)
 	if err != nil {
@@ -376,7 +376,7 @@ func (s *Service) preview(i deployment.Intent) (deployment.Deployment, error) {
 		Task:         i.Task,
 		Description:  wanted.Description,
 		Payload:      wanted.Payload,
-		Creator:      deployment.Creator{Login: i.Maker.Login},
+		Creator:      deployment.Creator{ID: i.Maker.ID, Login: i.Maker.Login},
 		App:          deployment.App{ID: i.Maker.AppID},
 	})
 

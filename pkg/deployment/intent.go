@@ -89,14 +89,19 @@ const (
 // Maker is how GitHub shows the account with which this service creates deployments.
 type Maker struct {
 	AppID int64  `json:"app_id,omitempty"` // of our GitHub App; 0: a token is used
+	ID    int64  `json:"id,omitempty"`     // of the token's owner; 0: not known
 	Login string `json:"login,omitempty"`  // of the token's owner, or of the App's bot
 }
 
 // Made says whether the account created a deployment. GitHub shows the App of a deployment in most
-// events; where it does not, the bot's login, which nobody else can have, tells.
+// events, also of one that a person created through the App; where it does not, the bot's login, which
+// nobody else can have, tells. The owner of a token is known by their id, because logins change.
 func (m Maker) Made(r Request) bool {
-	if m.AppID != 0 && r.App.ID != 0 {
-		return r.App.ID == m.AppID
+	switch {
+	case m.AppID != 0 && r.App.ID != 0:
+		return r.App.ID == m.AppID && (r.Creator.Type == "Bot" || strings.EqualFold(m.Login, r.Creator.Login))
+	case m.ID != 0 && r.Creator.ID != 0:
+		return r.Creator.ID == m.ID
 	}
 	return m.Login != "" && strings.EqualFold(m.Login, r.Creator.Login)
 }
@@ -116,9 +121,12 @@ type Asked struct {
 }
 
 // Matches says whether a deployment is the one that an intent asked for: our account created it with what
-// the intent names. Anybody may have copied the nonce from a payload.
+// the intent names, payload included. Anybody may have copied the nonce from a payload.
 func (i Intent) Matches(r Request) bool {
-	return i.Maker.Made(r) &&
+	asked, err := i.NewDeployment()
+	return err == nil &&
+		i.Maker.Made(r) &&
+		PayloadDigest(asked.Payload) == PayloadDigest(r.Payload) &&
 		i.Repository.ID == r.Repository.ID &&
 		strings.EqualFold(i.Environment, r.Environment) &&
 		strings.EqualFold(i.SHA, r.SHA) &&

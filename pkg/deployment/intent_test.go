@@ -233,6 +233,13 @@ func TestIntent_Matches(t *testing.T) {
 		Creator:     Creator{ID: 5, Login: "seraph[bot]", Type: "Bot"},
 		App:         App{ID: 7},
 	}
+	asked, err := wantedIntent().NewDeployment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours.Payload = asked.Payload
+	text, _ := json.Marshal(string(asked.Payload)) // cannot fail: it is a text
+
 	for _, test := range []struct {
 		name   string
 		maker  Maker
@@ -255,6 +262,37 @@ func TestIntent_Matches(t *testing.T) {
 			change: func(r *Request) { r.App, r.Creator = App{}, Creator{ID: 6, Login: "deployer", Type: "User"} },
 			want:   true,
 		},
+		{
+			name:   "a person, through our App",
+			maker:  ourMaker,
+			change: func(r *Request) { r.Creator = Creator{ID: 6, Login: "mallory", Type: "User"} },
+		},
+		{
+			name:   "our App under a new name",
+			maker:  ourMaker,
+			change: func(r *Request) { r.Creator.Login = "renamed[bot]" },
+			want:   true,
+		},
+		{
+			name:   "our token, whose owner has got another login",
+			maker:  Maker{ID: 6, Login: "deployer"},
+			change: func(r *Request) { r.App, r.Creator = App{}, Creator{ID: 6, Login: "renamed", Type: "User"} },
+			want:   true,
+		},
+		{
+			name:   "somebody who took our old login",
+			maker:  Maker{ID: 6, Login: "deployer"},
+			change: func(r *Request) { r.App, r.Creator = App{}, Creator{ID: 8, Login: "deployer", Type: "User"} },
+		},
+		{
+			name:  "another payload",
+			maker: ourMaker,
+			change: func(r *Request) {
+				r.Payload = json.RawMessage(strings.Replace(string(r.Payload), "{", `{"host":"x",`, 1))
+			},
+		},
+		{name: "no payload", maker: ourMaker, change: func(r *Request) { r.Payload = nil }},
+		{name: "the payload as text", maker: ourMaker, change: func(r *Request) { r.Payload = text }, want: true},
 		{name: "nobody asked GitHub yet", change: func(r *Request) { r.App, r.Creator = App{}, Creator{} }},
 		{name: "another repository", maker: ourMaker, change: func(r *Request) { r.Repository.ID = 10 }},
 		{name: "another environment", maker: ourMaker, change: func(r *Request) { r.Environment = "staging" }},
