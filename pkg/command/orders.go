@@ -147,7 +147,8 @@ func (s *Service) newIntent(c Caller, o DeployOrder) (deployment.Intent, error) 
 		return i, err
 	}
 
-	i.Wish = wish(o.Repository, i.Environment, i.Ref, i.Task, i.Reason, i.Force, deployment.PayloadDigest(i.Payload))
+	digest, saw := deployment.PayloadDigest(i.Payload), strings.ToLower(strings.TrimSpace(o.SHA))
+	i.Wish = wish(o.Repository, i.Environment, i.Ref, saw, i.Task, i.Reason, i.Force, digest)
 	return i, s.complete(c, &i)
 }
 
