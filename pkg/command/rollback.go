@@ -14,7 +14,8 @@ import (
 
 // History knows what has been deployed.
 type History interface {
-	// Successes lists the commits that have succeeded in an environment, the newest deployment first.
+	// Successes lists the commits that have succeeded in an environment, each by the newest deployment of each
+	// task. The newest deployment comes first.
 	Successes(ctx context.Context, repositoryID int64, environmentKey string) ([]deployment.Success, error)
 	// Payload reads the payload of a success. policy.ErrMissing: GitHub does not have it any more.
 	Payload(ctx context.Context, in deployment.Source, s deployment.Success) (json.RawMessage, error)
@@ -98,7 +99,7 @@ func (s *Service) goBack(ctx context.Context, i *deployment.Intent, o RollbackOr
 		return conflict("moved", fmt.Sprintf("%s runs in %s now: look at it, and ask again", successes[0], where))
 	}
 
-	target, problem := deployment.RollbackTarget(successes, strings.TrimSpace(o.To))
+	target, problem := deployment.RollbackTarget(successes, strings.TrimSpace(o.To), s.o.Task)
 	if problem != "" {
 		return conflict("no_target", where+": "+problem)
 	}

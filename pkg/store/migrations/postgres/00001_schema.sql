@@ -189,7 +189,7 @@ CREATE TABLE deployed (
 );
 CREATE INDEX deployed_environment ON deployed (environment_key, repository_id);
 
--- The commits that succeeded in each environment, each by its newest deployment: to what one can roll back. They stay when the
+-- The commits that succeeded in each environment, each by the newest deployment of each task: to what one can roll back. They stay when the
 -- deployment is pruned, and so does the body of the delivery. bad_at is set when one was rolled back from, bad_by is who
 -- did, as JSON.
 CREATE TABLE successes (
@@ -203,7 +203,7 @@ CREATE TABLE successes (
     ended_at        BIGINT NOT NULL,
     bad_at          BIGINT,
     bad_by          TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (repository_id, environment_key, sha)
+    PRIMARY KEY (repository_id, environment_key, sha, task)
 );
 CREATE INDEX successes_delivery ON successes (delivery);
 
