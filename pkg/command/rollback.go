@@ -33,7 +33,8 @@ type RollbackOrder struct {
 }
 
 // Rollback has the success before the current one deployed again, as a new deployment of its commit with its
-// task and payload. The parameters are rendered anew. It supersedes everything older that waits there, as soon as the rules let it go on.
+// task and payload. The parameters are rendered anew. The rules about what is new hold
+// for a success that was rolled back from, or was forced. It supersedes everything older that waits there, as soon as the rules let it go on.
 func (s *Service) Rollback(ctx context.Context, c Caller, o RollbackOrder) (Ordered, error) {
 	i, err := s.newRollback(c, o)
 	if err != nil {
@@ -115,6 +116,7 @@ func (s *Service) goBack(ctx context.Context, i *deployment.Intent, o RollbackOr
 	}
 
 	i.Ref, i.SHA, i.Task, i.Payload, i.BackTo = target.Ref, target.SHA, target.Task, own, target.DeploymentID
+	i.Unproven = !target.IsProven()
 	return s.checkRollback(*i)
 }
 

@@ -42,6 +42,7 @@ type Intent struct {
 	Force        bool            `json:"force,omitempty"` // rules are to be bypassed; Reason says why
 	Cause        IntentCause     `json:"cause"`
 	BackTo       int64           `json:"back_to,omitempty"`    // with CauseRollback: GitHub's id of the earlier success
+	Unproven     bool            `json:"unproven,omitempty"`   // with CauseRollback: the rules about what is new hold for it
 	Supersedes   bool            `json:"supersedes,omitempty"` // what is open in the environment ends when it is stored
 	CreatedAt    time.Time       `json:"created_at"`
 
@@ -117,7 +118,12 @@ type Asked struct {
 	Reason  string      `json:"reason,omitempty"`
 	Cause   IntentCause `json:"cause"`
 	BackTo  int64       `json:"back_to,omitempty"` // with CauseRollback: GitHub's id of the earlier success
-	Ref     string      `json:"ref"`               // the ref as GitHub shows it: the commit
+
+	// Unproven says, with CauseRollback, that the earlier success was rolled back from, or was forced, so that
+	// the rules about what is new hold.
+	Unproven bool `json:"unproven,omitempty"`
+
+	Ref string `json:"ref"` // the ref as GitHub shows it: the commit
 }
 
 // Matches says whether a deployment is the one that an intent asked for: our account created it with what
@@ -145,7 +151,9 @@ func (i Intent) Own(r Request) Request {
 		Reason:  i.Reason,
 		Cause:   i.Cause,
 		BackTo:  i.BackTo,
-		Ref:     r.Ref,
+
+		Unproven: i.Unproven,
+		Ref:      r.Ref,
 	}
 	r.Ref = i.Ref
 

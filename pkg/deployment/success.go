@@ -18,6 +18,7 @@ type Success struct {
 	EndedAt      time.Time
 	BadSince     time.Time // when it was rolled back from; zero: it was not, or has succeeded since
 	BadBy        Actor     // who rolled back
+	Forced       bool      // it has succeeded only while rules were bypassed
 }
 
 // String names it for people.
@@ -25,6 +26,10 @@ func (s Success) String() string { return fmt.Sprintf("%s (#%d)", short(s.SHA), 
 
 // IsBad says whether it was rolled back from.
 func (s Success) IsBad() bool { return !s.BadSince.IsZero() }
+
+// IsProven says whether a way back to it may pass the rules about what is new: it has met them, and nobody
+// rolled back from it.
+func (s Success) IsProven() bool { return !s.IsBad() && !s.Forced }
 
 // RollbackTarget returns which of the successes of an environment is deployed again, or why none is.
 // successes are the newest first; the first one is what runs there. to is GitHub's id of a deployment, with

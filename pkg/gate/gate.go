@@ -220,6 +220,7 @@ func request(d deployment.Deployment) policy.Request {
 		Force:       d.Force,
 		Rollback:    d.Request.IsRollback(),
 		AskedHere:   d.Request.Asked != nil,
+		Unproven:    d.Request.Asked != nil && d.Request.Asked.Unproven,
 	}
 }
 

@@ -174,7 +174,7 @@ func (p Policy) of(r Request) Policy {
 }
 
 func (e *evaluation) evaluate(r rule) Outcome {
-	if r.forward && e.request.Rollback {
+	if r.forward && e.request.passesForward() {
 		return allow("a rollback needs no %s", r.name)
 	}
 	return r.evaluate(e)

@@ -114,6 +114,26 @@ func testSuccessesOfTasks(t *testing.T, b *testDB) {
 	b.wantSuccesses("s8#21 b#20 s8#18 s7#17! s6#16! a#1")
 }
 
+// testSuccessesForced: a commit that has succeeded once without force stays proven.
+func testSuccessesForced(t *testing.T, b *testDB) {
+	force := func(d *deployment.Deployment) { d.Forced = true }
+	for id, test := range []struct {
+		change []func(*deployment.Deployment)
+		want   bool
+	}{
+		{change: []func(*deployment.Deployment){force}, want: true},
+		{change: []func(*deployment.Deployment){force}, want: true},
+		{},
+		{change: []func(*deployment.Deployment){force}},
+	} {
+		b.succeed(int64(id+1), "a", test.change...)
+		list, err := b.Successes(t.Context(), 7, "production")
+		if err != nil || len(list) != 1 || list[0].Forced != test.want {
+			t.Errorf("after deployment %d: got %+v, %v, want forced %v", id+1, list, err, test.want)
+		}
+	}
+}
+
 // testSuccessesLeft: what a rollback leaves is bad from its start on, until it succeeds again.
 func testSuccessesLeft(t *testing.T, b *testDB) {
 	b.succeed(1, "a")

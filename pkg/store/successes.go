@@ -38,15 +38,16 @@ func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
 	}
 
 	_, err = t.exec(`
-		INSERT INTO successes (repository_id, environment_key, sha, deployment_id, ref, task, delivery, ended_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		INSERT INTO successes (repository_id, environment_key, sha, deployment_id, ref, task, delivery, ended_at, forced)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (repository_id, environment_key, sha, task) DO UPDATE SET
 			deployment_id = excluded.deployment_id,
 			ref = excluded.ref,
 			delivery = excluded.delivery,
 			ended_at = excluded.ended_at,
 			bad_at = NULL,
-			bad_by = ''
+			bad_by = '',
+			forced = successes.forced * excluded.forced
 		WHERE successes.deployment_id < excluded.deployment_id`,
 		r.Repository.ID,
 		r.EnvironmentKey(),
@@ -56,6 +57,7 @@ func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
 		r.Task,
 		next.Delivery,
 		micros(t.now),
+		flag(next.Forced),
 	)
 	if err != nil {
 		return err
@@ -138,7 +140,7 @@ func (s Environments) Successes(
 	environmentKey string,
 ) ([]deployment.Success, error) {
 	rows, err := s.db.all(ctx, `
-		SELECT deployment_id, sha, ref, task, delivery, ended_at, bad_at, bad_by
+		SELECT deployment_id, sha, ref, task, delivery, ended_at, bad_at, bad_by, forced
 		FROM successes
 		WHERE repository_id = $1 AND environment_key = $2
 		ORDER BY deployment_id DESC`,
@@ -162,6 +164,7 @@ func (s Environments) Successes(
 			&ended,
 			&bad,
 			&by,
+			&found.Forced,
 		)
 		if err == nil && by != "" {
 			err = json.Unmarshal([]byte(by), &found.BadBy)
