@@ -67,7 +67,6 @@ func newTestService() (*Service, *fakes) {
 		Requests:    f.requests,
 		Refs:        f.refs,
 		History:     f.history,
-		AppID:       3,
 		Task:        "ship",
 		LockTask:    "ship:lock",
 		Now:         func() time.Time { return testNow },
@@ -441,7 +440,9 @@ type fakeRefs struct {
 	err    error
 }
 
-func (f *fakeRefs) Login(context.Context) (string, error) { return "seraph[bot]", f.err }
+func (f *fakeRefs) Maker(context.Context) (deployment.Maker, error) {
+	return deployment.Maker{AppID: 3, Login: "seraph[bot]"}, f.err
+}
 
 func (f *fakeRefs) ResolveRef(
 	_ context.Context,

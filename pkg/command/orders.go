@@ -36,8 +36,8 @@ type Refs interface {
 	// ResolveRef returns what a person's name of a ref stands for, and its commit. *deployment.NoRefError:
 	// there is nothing of that name. *deployment.RefsHiddenError: the credentials may read no ref.
 	ResolveRef(ctx context.Context, in deployment.Source, name string) (ref deployment.Ref, sha string, err error)
-	// Login is what GitHub shows as the creator of this service's deployments.
-	Login(ctx context.Context) (string, error)
+	// Maker is as whom GitHub shows the creator of this service's deployments.
+	Maker(ctx context.Context) (deployment.Maker, error)
 }
 
 // DeployOrder is a deployment that somebody wants.
@@ -150,7 +150,8 @@ func (s *Service) newIntent(c Caller, o DeployOrder) (deployment.Intent, error) 
 		return i, err
 	}
 
-	i.Wish = wish(o.Repository, i.Environment, i.Ref, i.Task, i.Reason, i.Force, deployment.PayloadDigest(i.Payload))
+	digest, saw := deployment.PayloadDigest(i.Payload), strings.ToLower(strings.TrimSpace(o.SHA))
+	i.Wish = wish(o.Repository, i.Environment, i.Ref, saw, i.Task, i.Reason, i.Force, digest)
 	return i, s.complete(c, &i)
 }
 
@@ -282,11 +283,11 @@ func unavailable(what string, err error) error {
 
 // order asks the rules about a whole intent, stores it, and waits for what becomes of it.
 func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ordered, error) {
-	login, err := s.o.Refs.Login(ctx)
+	maker, err := s.o.Refs.Maker(ctx)
 	if err != nil {
 		return Ordered{}, unavailable("it could not be learnt as whom GitHub knows Seraph", err)
 	}
-	i.Maker = deployment.Maker{AppID: s.o.AppID, Login: login}
+	i.Maker = maker
 
 	d, err := s.preview(i)
 	if err != nil {
@@ -309,6 +310,9 @@ func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ord
 		return Ordered{}, rejected(verdict)
 	}
 
+	// A rollback that the rules keep waiting ends nobody's deployment by having been asked for.
+	i.Supersedes = i.Cause == deployment.CauseRollback &&
+		(verdict.Decision == policy.DecisionAllow || verdict.OnlyQueued)
 	stored, added, err := s.o.Requests.AddRequest(ctx, i, s.requestedEvents(c, i)...)
 	if err != nil {
 		return Ordered{}, err
@@ -336,7 +340,7 @@ func (s *Service) preview(i deployment.Intent) (deployment.Deployment, error) {
 		Task:         i.Task,
 		Description:  wanted.Description,
 		Payload:      wanted.Payload,
-		Creator:      deployment.Creator{Login: i.Maker.Login},
+		Creator:      deployment.Creator{ID: i.Maker.ID, Login: i.Maker.Login},
 		App:          deployment.App{ID: i.Maker.AppID},
 	})
 

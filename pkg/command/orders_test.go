@@ -302,11 +302,13 @@ func TestDeploy_SameKey(t *testing.T) {
 		t.Errorf("got %+v, %v, want the deployment of the first time", again, err)
 	}
 
-	other := order
-	other.Environment = "staging"
-	const want = "invalid key_reused: the idempotency key was used for another request: use a new one"
-	if _, err := s.Deploy(t.Context(), by, other); outcome(err) != want {
-		t.Errorf("another order with the key: got %q, want %q", outcome(err), want)
+	elsewhere, sawOther := order, order
+	elsewhere.Environment, sawOther.SHA = "staging", f.refs.sha
+	for name, other := range map[string]DeployOrder{"another environment": elsewhere, "another commit": sawOther} {
+		const want = "invalid key_reused: the idempotency key was used for another request: use a new one"
+		if _, err := s.Deploy(t.Context(), by, other); outcome(err) != want {
+			t.Errorf("%s with the key: got %q, want %q", name, outcome(err), want)
+		}
 	}
 
 	by.By.Token = "hubot"

@@ -52,7 +52,6 @@ type Options struct {
 	Requests    Requests
 	Refs        Refs
 	History     History
-	AppID       int64  // of our GitHub App; 0: a token is used
 	Task        string // of a deployment whose order names none
 	// LockTask is the task of deployments that lock. Whoever asks for a lock in another way must be
 	// allowed to deploy with it.

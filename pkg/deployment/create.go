@@ -16,6 +16,7 @@ type NewDeployment struct {
 	Description string          // at most MaxDescription code points
 	Payload     json.RawMessage // an object
 	Production  bool            // production_environment
+	Urgent      bool            // it may use the writes that are kept back, as final reports may
 }
 
 // CreateKind says how an attempt to create a deployment went.
@@ -35,6 +36,7 @@ type CreateOutcome struct {
 	Kind  CreateKind
 	Body  json.RawMessage // with CreateDone: the deployment object as GitHub sent it
 	After time.Duration   // wait at least this long before the next try; 0: GitHub did not say
+	Paced bool            // with CreateNotSent: our own pace of writes held it back, and nothing else
 	Cause string          // for people, with GitHub's words; never a secret
 }
 
@@ -88,6 +90,7 @@ func (i Intent) NewDeployment() (NewDeployment, error) {
 		Description: i.description(),
 		Payload:     payload,
 		Production:  i.Production,
+		Urgent:      i.Cause == CauseRollback,
 	}, nil
 }
 

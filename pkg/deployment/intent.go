@@ -42,7 +42,9 @@ type Intent struct {
 	Production   bool            `json:"production,omitempty"`
 	Force        bool            `json:"force,omitempty"` // rules are to be bypassed; Reason says why
 	Cause        IntentCause     `json:"cause"`
-	BackTo       int64           `json:"back_to,omitempty"` // with CauseRollback: GitHub's id of the earlier success
+	BackTo       int64           `json:"back_to,omitempty"`    // with CauseRollback: GitHub's id of the earlier success
+	Unproven     bool            `json:"unproven,omitempty"`   // with CauseRollback: the rules about what is new hold for it
+	Supersedes   bool            `json:"supersedes,omitempty"` // what is open in the environment ends when it is stored
 	CreatedAt    time.Time       `json:"created_at"`
 
 	// What became of it.
@@ -54,6 +56,7 @@ type Intent struct {
 	SendBefore   time.Time   `json:"send_before,omitzero"`  // the newest call must not leave after this moment
 	Failures     int         `json:"failures,omitempty"`    // calls or look-ups without a useful answer, in a row
 	NotCreated   int         `json:"not_created,omitempty"` // answers 202 and 409 so far
+	HeldUntil    time.Time   `json:"held_until,omitzero"`   // until when our own pace of writes held it back last
 	Superseded   string      `json:"superseded,omitempty"`  // why its deployment must not run; empty: it may
 	DeploymentID int64       `json:"deployment,omitempty"`  // GitHub's id; 0: none is known
 	Problem      string      `json:"problem,omitempty"`     // why it failed, for people
@@ -88,14 +91,19 @@ const (
 // Maker is how GitHub shows the account with which this service creates deployments.
 type Maker struct {
 	AppID int64  `json:"app_id,omitempty"` // of our GitHub App; 0: a token is used
+	ID    int64  `json:"id,omitempty"`     // of the token's owner; 0: not known
 	Login string `json:"login,omitempty"`  // of the token's owner, or of the App's bot
 }
 
 // Made says whether the account created a deployment. GitHub shows the App of a deployment in most
-// events; where it does not, the bot's login, which nobody else can have, tells.
+// events, also of one that a person created through the App; where it does not, the bot's login, which
+// nobody else can have, tells. The owner of a token is known by their id, because logins change.
 func (m Maker) Made(r Request) bool {
-	if m.AppID != 0 && r.App.ID != 0 {
-		return r.App.ID == m.AppID
+	switch {
+	case m.AppID != 0 && r.App.ID != 0:
+		return r.App.ID == m.AppID && (r.Creator.Type == "Bot" || strings.EqualFold(m.Login, r.Creator.Login))
+	case m.ID != 0 && r.Creator.ID != 0:
+		return r.Creator.ID == m.ID
 	}
 	return m.Login != "" && strings.EqualFold(m.Login, r.Creator.Login)
 }
@@ -111,13 +119,21 @@ type Asked struct {
 	Reason  string      `json:"reason,omitempty"`
 	Cause   IntentCause `json:"cause"`
 	BackTo  int64       `json:"back_to,omitempty"` // with CauseRollback: GitHub's id of the earlier success
-	Ref     string      `json:"ref"`               // the ref as GitHub shows it: the commit
+
+	// Unproven says, with CauseRollback, that the earlier success was rolled back from, or was forced, so that
+	// the rules about what is new hold.
+	Unproven bool `json:"unproven,omitempty"`
+
+	Ref string `json:"ref"` // the ref as GitHub shows it: the commit
 }
 
 // Matches says whether a deployment is the one that an intent asked for: our account created it with what
-// the intent names. Anybody may have copied the nonce from a payload.
+// the intent names, payload included. Anybody may have copied the nonce from a payload.
 func (i Intent) Matches(r Request) bool {
-	return i.Maker.Made(r) &&
+	asked, err := i.NewDeployment()
+	return err == nil &&
+		i.Maker.Made(r) &&
+		PayloadDigest(asked.Payload) == PayloadDigest(r.Payload) &&
 		i.Repository.ID == r.Repository.ID &&
 		strings.EqualFold(i.Environment, r.Environment) &&
 		strings.EqualFold(i.SHA, r.SHA) &&
@@ -136,7 +152,9 @@ func (i Intent) Own(r Request) Request {
 		Reason:  i.Reason,
 		Cause:   i.Cause,
 		BackTo:  i.BackTo,
-		Ref:     r.Ref,
+
+		Unproven: i.Unproven,
+		Ref:      r.Ref,
 	}
 	r.Ref = i.Ref
 
@@ -163,7 +181,7 @@ const (
 	// have ended. How long it really takes is documented nowhere.
 	IntentGrace = time.Minute
 
-	intentGivesUp   = 15 * time.Minute // without a call that left: GitHub cannot be reached
+	intentGivesUp   = 15 * time.Minute // without a call that left, but for our own pace: GitHub cannot be reached
 	lookupGivesUp   = time.Hour        // without a look-up that was answered
 	intentRetry     = 30 * time.Second // the longest pause between two calls
 	lookupRetry     = 10 * time.Second // the longest pause between two look-ups
@@ -213,13 +231,22 @@ func (m IntentMachine) Answer(i Intent, o CreateOutcome, now time.Time) Intent {
 		return again(i, max(o.After, Backoff(i.NotCreated+1, intentRetry)), now)
 	default:
 		i.Attempts--
+		if o.Paced {
+			i.HeldUntil = now.Add(o.After)
+			return again(i, o.After, now)
+		}
 		return m.NotSent(i, o.Cause, o.After, now)
 	}
 }
 
-// NotSent puts an intent off, whose call did not leave. After too long it fails with the cause.
+// NotSent puts an intent off, whose call did not leave. After too long it fails with the cause. What our own
+// pace held back does not count.
 func (m IntentMachine) NotSent(i Intent, cause string, after time.Duration, now time.Time) Intent {
-	if now.Sub(i.CreatedAt) >= intentGivesUp {
+	since := i.CreatedAt
+	if i.HeldUntil.After(since) {
+		since = i.HeldUntil
+	}
+	if now.Sub(since) >= intentGivesUp {
 		return fail(i, fmt.Sprintf("GitHub could not be asked for %s: %s", intentGivesUp, cause), now)
 	}
 

@@ -68,7 +68,7 @@ type Client struct {
 	installations     map[string]int64                // lower-cased owner/name → installation id
 	goneInstallations map[int64]bool                  // installation ids for which GitHub answered 404
 	lackingReported   map[int64]bool                  // installation ids whose missing permissions were logged
-	login             string                          // see Login; empty until GitHub was asked
+	maker             deployment.Maker                // see Maker; no login until GitHub was asked
 	currentNames      map[int64]deployment.Repository // renamed repositories, by id
 }
 

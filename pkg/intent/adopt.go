@@ -85,7 +85,7 @@ func (w *Worker) adoptAnswer(ctx context.Context, i deployment.Intent, body json
 	}
 
 	if !i.Maker.Made(s.request) { // our own account has got another name
-		i.Maker = deployment.Maker{AppID: s.request.App.ID, Login: s.request.Creator.Login}
+		i.Maker = deployment.Maker{AppID: s.request.App.ID, ID: s.request.Creator.ID, Login: s.request.Creator.Login}
 		i, err = w.Store.SaveRequest(ctx, i, deployment.SaveOptions{KeepLease: true})
 		if err != nil {
 			return err

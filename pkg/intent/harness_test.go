@@ -64,7 +64,6 @@ func newFixture(t *testing.T) *fixture {
 		GitHub:       f.github,
 		Intake:       f.intake,
 		Machine:      deployment.IntentMachine{CallTimeout: 15 * time.Second},
-		AppID:        7,
 		TrustedSince: func() time.Time { return testStart.Add(-time.Hour) },
 		Log:          zerolog.Nop(),
 		Now:          func() time.Time { return f.now },
@@ -190,7 +189,9 @@ type fakeGitHub struct {
 	calls   int
 }
 
-func (g *fakeGitHub) Login(context.Context) (string, error) { return "seraph[bot]", nil }
+func (g *fakeGitHub) Maker(context.Context) (deployment.Maker, error) {
+	return deployment.Maker{AppID: 7, Login: "seraph[bot]"}, nil
+}
 
 func (g *fakeGitHub) CreateDeployment(
 	_ context.Context,

@@ -45,8 +45,8 @@ type GitHub interface {
 	// FindDeployments lists the deployments of a commit in an environment, newest first, as GitHub's
 	// deployment objects.
 	FindDeployments(ctx context.Context, in deployment.Source, sha, environment string) ([]json.RawMessage, error)
-	// Login is what GitHub shows as the creator of this service's deployments.
-	Login(ctx context.Context) (string, error)
+	// Maker is as whom GitHub shows the creator of this service's deployments.
+	Maker(ctx context.Context) (deployment.Maker, error)
 }
 
 // Intake accepts the deployments that were created.
@@ -60,7 +60,6 @@ type Worker struct {
 	GitHub  GitHub
 	Intake  Intake
 	Machine deployment.IntentMachine
-	AppID   int64 // of our GitHub App; 0: a token is used
 
 	// TrustedSince is since when the database is known to hold all that this service did. Intents from
 	// before are looked for at GitHub before it is asked to create: a backup may have been restored.
@@ -109,12 +108,12 @@ func (w *Worker) step(ctx context.Context, i deployment.Intent) error {
 
 // send asks GitHub once to create the deployment, if this worker's own write moves the intent to sending.
 func (w *Worker) send(ctx context.Context, i deployment.Intent) error {
-	login, err := w.GitHub.Login(ctx)
+	maker, err := w.GitHub.Maker(ctx)
 	if err != nil {
 		return w.postpone(ctx, i, err)
 	}
 
-	i.Maker = deployment.Maker{AppID: w.AppID, Login: login}
+	i.Maker = maker
 	if since := w.TrustedSince(); !i.CreatedAt.After(since) {
 		found, err := w.find(ctx, i)
 		if err != nil {

@@ -303,7 +303,7 @@ func TestWorker_RollbackInFlight(t *testing.T) {
 			f := newFixture(t)
 			rollback := f.ask()
 			rollback.Key, rollback.Nonce = "message 2", strings.Repeat("0b", 16)
-			rollback.Cause = deployment.CauseRollback
+			rollback.Cause, rollback.Supersedes = deployment.CauseRollback, true
 
 			rollBack := func() {
 				f.github.lost = false

@@ -12,8 +12,8 @@ func WhoAmI(by deployment.Actor) string {
 	if by.ID == 0 {
 		return fmt.Sprintf("For Seraph you are %s, and no person at GitHub.", by)
 	}
-	return fmt.Sprintf("For Seraph you are %s at GitHub (id %d). What you may do there and by the rules of each route, "+
-		"you may do here.", by, by.ID)
+	return fmt.Sprintf("For Seraph you are %s at GitHub (id %d). Where you have write permission there, you may do "+
+		"here what the rules of the route let you do.", by, by.ID)
 }
 
 // Link answers a request to be linked with an account at GitHub. Whoever gets this answer is linked already: the

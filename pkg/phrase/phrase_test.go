@@ -347,8 +347,8 @@ func TestSentences(t *testing.T) {
 		{
 			name: "who somebody is",
 			got:  WhoAmI(alice),
-			want: "For Seraph you are alice at GitHub (id 1). What you may do there and by the rules of each route, " +
-				"you may do here.",
+			want: "For Seraph you are alice at GitHub (id 1). Where you have write permission there, you may do " +
+				"here what the rules of the route let you do.",
 		},
 		{
 			name: "a token",
