@@ -155,7 +155,7 @@ func (c *commands) behalf() api.OnBehalf { return api.OnBehalf{Actor: c.person} 
 
 // addOutputFlag adds the flag --output, and its check before that of the arguments.
 func (c *commands) addOutputFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&c.output, "output", "o", "table", "how to print, `table|json`")
+	cmd.Flags().StringVarP(&c.output, "output", "o", "table", "how to print, `table|json`; default table")
 	_ = cmd.RegisterFlagCompletionFunc("output", fixed("table", "json"))
 
 	check := cmd.Args

@@ -71,7 +71,9 @@ func (c *commands) lockCommand() *cobra.Command {
 		Short: "lock an environment, so that only you can deploy there",
 		Long: "Lock an environment: until the lock ends, only its owner can deploy there, and what others ask for\n" +
 			"waits. If you have the lock already, it gets the new reason and end.",
-		Example: "seraph lock acme/api production --for 2h --reason \"database migration\"",
+		Example: "seraph lock acme/api production --for 2h --reason \"database migration\"\n" +
+			"seraph lock production --every-repository --reason \"network maintenance\"\n" +
+			"seraph lock --everything --for 30m --reason \"CircleCI is down\"",
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case req.Reason == "":
