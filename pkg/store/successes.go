@@ -36,8 +36,18 @@ func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
 	if err != nil {
 		return err
 	}
+	if err := t.recordSuccess(next); err != nil {
+		return err
+	}
 
-	_, err = t.exec(`
+	return t.forgetSuccesses(next)
+}
+
+// recordSuccess records that the commit of a deployment has succeeded with its task. Earlier successes of the
+// commit with other tasks are no longer bad.
+func (t *tx) recordSuccess(d deployment.Deployment) error {
+	r := d.Request
+	_, err := t.exec(`
 		INSERT INTO successes (repository_id, environment_key, sha, deployment_id, ref, task, delivery, ended_at, forced)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (repository_id, environment_key, sha, task) DO UPDATE SET
@@ -55,9 +65,9 @@ func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
 		r.ID,
 		r.Ref,
 		r.Task,
-		next.Delivery,
+		d.Delivery,
 		micros(t.now),
-		flag(next.Forced),
+		flag(d.Forced),
 	)
 	if err != nil {
 		return err
@@ -72,11 +82,7 @@ func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
 		r.SHA,
 		r.ID,
 	)
-	if err != nil {
-		return err
-	}
-
-	return t.forgetSuccesses(next)
+	return err
 }
 
 // forgetSuccesses deletes what is older than the successes of the deployment's task that are kept: the newest
