@@ -73,10 +73,12 @@ fuzz: ## fuzz each Fuzz target for FUZZTIME (default 5s)
 bench: ## run the benchmarks that match BENCH (default all)
 	@.ci/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-# SERAPH_CHAOS_DATABASE is sqlite or postgres; SERAPH_CHAOS_SEED, _DEPLOYMENTS and _DURATION are numbers and a duration.
-chaos: ## inject faults of every kind for five minutes
+# SERAPH_CHAOS_DATABASE is sqlite or postgres; SERAPH_CHAOS_SEED, _DEPLOYMENTS, _ORDERS and _DURATION are numbers and a
+# duration.
+chaos: ## inject faults of every kind for ten minutes
 	@SERAPH_CHAOS_DEPLOYMENTS=$${SERAPH_CHAOS_DEPLOYMENTS:-500} SERAPH_CHAOS_DURATION=$${SERAPH_CHAOS_DURATION:-150s} \
-	.ci/with-postgres go test -count=1 -v -timeout 40m -run TestChaos ./test/chaos
+	SERAPH_CHAOS_ORDERS=$${SERAPH_CHAOS_ORDERS:-200} \
+	.ci/with-postgres go test -count=1 -v -timeout 40m -run 'TestChaos|TestOrders' ./test/chaos
 
 generate: ## regenerate generated files
 	go generate ./...

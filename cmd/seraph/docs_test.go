@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -92,5 +93,32 @@ func TestDocs_CommandLines(t *testing.T) {
 
 	if count < 60 {
 		t.Errorf("got %d command lines, want those of the pages and of the help", count)
+	}
+}
+
+// TestReadme_LinesOfRoutes checks that the lines of the routes file that README.md shows in the output of
+// `seraph check` begin those routes.
+func TestReadme_LinesOfRoutes(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	routes, err := os.ReadFile("../../deploy/routes.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(routes), "\n")
+
+	shown := regexp.MustCompile(`line (\d+) \((\S+) to `).FindAllStringSubmatch(string(readme), -1)
+
+	for _, s := range shown {
+		number, _ := strconv.Atoi(s[1])
+		want := "- repository: " + s[2]
+		if number < 1 || number > len(lines) || strings.TrimSpace(lines[number-1]) != want {
+			t.Errorf("README.md shows %q, but line %d is not %q", s[0], number, want)
+		}
+	}
+	if len(shown) == 0 {
+		t.Error("got no lines of the routes file in README.md")
 	}
 }

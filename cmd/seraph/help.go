@@ -222,7 +222,25 @@ func needsCommand(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("%s needs a command: %s or %s", name(cmd), strings.Join(known[:last], ", "), known[last])
 }
 
+// otherWords are words that people type for a command, which no similarity of names would find.
+var otherWords = map[string]string{
+	"deployments":  "list",
+	"deploys":      "list",
+	"environments": "status",
+	"history":      "list",
+	"log":          "show",
+	"login":        "config set-context",
+	"logs":         "show",
+	"ls":           "list",
+	"ps":           "status",
+	"stop":         "cancel",
+}
+
 func unknownCommand(cmd *cobra.Command, word string) error {
+	if other := otherWords[word]; other != "" && !cmd.HasParent() {
+		return fmt.Errorf("unknown command %q; did you mean %s?", word, other)
+	}
+
 	typed := word
 	if cmd.HasParent() {
 		typed = name(cmd) + " " + word

@@ -105,6 +105,16 @@ func TestRun_Mistakes(t *testing.T) {
 	}{
 		{name: "unknown command", args: []string{"frobnicate"}, want: `"frobnicate"` + "\nusage: seraph [COMMAND]"},
 		{name: "mistyped command", args: []string{"chek"}, want: `unknown command "chek"; did you mean check?`},
+		{
+			name: "another word for a command",
+			args: []string{"environments"},
+			want: `unknown command "environments"; did you mean status?`,
+		},
+		{
+			name: "the word of chats for list",
+			args: []string{"deploys"},
+			want: `unknown command "deploys"; did you mean list?`,
+		},
 		{name: "first letters of a command", args: []string{"ver"}, want: "did you mean version?"},
 		{
 			name: "help of an unknown command",

@@ -29,6 +29,7 @@ type world struct {
 	Holds
 	order   command.DeployOrder   // the last one
 	back    command.RollbackOrder // the last one
+	list    []deployment.Deployment
 	locks   []policy.Lock
 	err     error // of the next calls
 	taken   int
@@ -92,7 +93,7 @@ func (w *world) Lock(context.Context, int64) (command.LockState, error) {
 func (w *world) Locks(context.Context) ([]policy.Lock, error) { return w.locks, w.err }
 
 func (w *world) List(context.Context, deployment.Filter) ([]deployment.Deployment, error) {
-	return nil, w.err
+	return w.list, w.err
 }
 
 func (w *world) Get(context.Context, int64) ([]deployment.Record, error) { return nil, w.err }
@@ -268,6 +269,27 @@ func TestAnswer_KeepsNoSecret(t *testing.T) {
 	}
 }
 
+// TestAnswer_Deploys checks that deployments to environments of another app in the repository are left out, and
+// that the list is short.
+func TestAnswer_Deploys(t *testing.T) {
+	s, w := newTestService()
+	for id := range int64(30) {
+		environment := "staging"
+		if id%2 == 1 {
+			environment = "elsewhere"
+		}
+		w.list = append(w.list, deployment.Deployment{
+			Request:    deployment.Request{ID: id + 1, Environment: environment},
+			AcceptedAt: testNow,
+		})
+	}
+
+	a, err := s.Answer(t.Context(), alice, command.Line{Text: "deploys api", Asker: "hubot", Request: "m1"})
+	if n := strings.Count(a.Text, "\n") + 1; err != nil || n != maxListed || strings.Contains(a.Text, "elsewhere") {
+		t.Errorf("got %d lines, %v, want %d to staging:\n%s", n, err, maxListed, a.Text)
+	}
+}
+
 // TestAppStatus checks which environments status shows: those that routes name, and those of a pattern
 // where something happens.
 func TestAppStatus(t *testing.T) {
@@ -329,4 +351,45 @@ func describe(e phrase.Environment) string {
 		text += " locked " + string(rune('0'+e.Lock.ID))
 	}
 	return text
+}
+
+// Only lines whose answers come from GitHub count as ones that ask it.
+func TestAsksGitHub(t *testing.T) {
+	s, _ := newTestService()
+	for _, verb := range grammar.Verbs() {
+		line := map[grammar.Verb]string{
+			grammar.Deploy:      "deploy api to staging",
+			grammar.Rollback:    "rollback api in staging",
+			grammar.Approve:     "approve #5",
+			grammar.ApproveHold: "approve-hold #5",
+			grammar.Cancel:      "cancel #5 because of tests",
+			grammar.Why:         "why #5",
+			grammar.Lock:        lockLine,
+			grammar.Unlock:      "unlock api in staging",
+		}[verb]
+		want := line != ""
+		if line == "" {
+			line = string(verb)
+		}
+
+		if got := s.AsksGitHub(line); got != want {
+			t.Errorf("%s: got %v, want %v", line, got, want)
+		}
+	}
+
+	if s.AsksGitHub("make coffee") {
+		t.Error("got true for a line that is no command")
+	}
+}
+
+// The refusal of a line is known to whoever counts what it has cost.
+func TestAnswer_Refused(t *testing.T) {
+	s, w := newTestService()
+	refused := &command.Error{Kind: command.KindInvalid, Code: "no_such_ref", Message: "no branch"}
+	w.err = refused
+
+	got, err := s.Answer(t.Context(), alice, command.Line{Text: "deploy api@mian to staging", Asker: "hubot", Request: "m1"})
+	if err != nil || !errors.Is(got.Refused, refused) {
+		t.Errorf("got refusal %v and error %v, want %v", got.Refused, err, refused)
+	}
 }

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -29,14 +30,28 @@ func (s *Service) why(ctx context.Context, cmd grammar.Command) (command.Answer,
 	return command.Answer{Text: phrase.Why(d, v, s.o.Now()), Deployment: &d}, err
 }
 
-// maxListed is how many deployments are listed.
-const maxListed = 10
+// Limits of the list of deployments.
+const (
+	maxListed = 10 // lines of an answer
+	maxRead   = 50 // deployments of the repository, among which those of the app are looked for
+)
 
 func (s *Service) deploys(ctx context.Context, cmd grammar.Command) (command.Answer, error) {
 	list, err := s.o.Reader.List(ctx, deployment.Filter{
 		Repository:  cmd.Repository,
 		Environment: cmd.Environment,
-		Limit:       maxListed,
+		Limit:       maxRead,
 	})
-	return command.Answer{Text: phrase.Deployments(cmd.App, list, s.o.Now())}, err
+	if err != nil {
+		return command.Answer{}, err
+	}
+
+	// Several apps may share the repository.
+	app, _ := s.o.Routes.Names().App(cmd.App)
+	list = slices.DeleteFunc(list, func(d deployment.Deployment) bool {
+		_, ok := app.Environment(d.Request.Environment)
+		return !ok
+	})
+	list = list[:min(len(list), maxListed)]
+	return command.Answer{Text: phrase.Deployments(cmd.App, list, s.o.Now())}, nil
 }

@@ -11,10 +11,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/client"
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
@@ -60,6 +63,7 @@ type commands struct {
 	o           Options
 	contextName string
 	output      string
+	person      *api.Person // for whom a token with the scope behalf asks; nil: the token asks for itself
 }
 
 // Commands makes the commands in the order of the help.
@@ -124,9 +128,34 @@ func (c *commands) addContextFlag(cmd *cobra.Command) {
 	_ = cmd.RegisterFlagCompletionFunc("context", c.completeContexts) // fails only where there is no such flag
 }
 
+// acting is asking for commands that change something. Bots' tokens name the person who asks.
+func (c *commands) acting(
+	cmd *cobra.Command, run func(ctx context.Context, s *session, args []string) error,
+) *cobra.Command {
+	const usage = "with a token of the scope behalf: the person who asks, as `LOGIN:ID` at GitHub"
+	cmd.Flags().Func("as", usage, func(text string) (err error) {
+		c.person, err = parsePerson(text)
+		return err
+	})
+	return c.asking(cmd, run)
+}
+
+// parsePerson reads LOGIN:ID.
+func parsePerson(text string) (*api.Person, error) {
+	login, number, _ := strings.Cut(text, ":")
+	id, err := strconv.ParseInt(number, 10, 64)
+	if login == "" || err != nil || id <= 0 {
+		return nil, errors.New("write LOGIN:ID, such as alice:583231")
+	}
+	return &api.Person{ID: id, Login: login}, nil
+}
+
+// behalf names the person who asks, if there is one beside the token.
+func (c *commands) behalf() api.OnBehalf { return api.OnBehalf{Actor: c.person} }
+
 // addOutputFlag adds the flag --output, and its check before that of the arguments.
 func (c *commands) addOutputFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&c.output, "output", "o", "table", "how to print, `table|json`")
+	cmd.Flags().StringVarP(&c.output, "output", "o", "table", "how to print, `table|json`; default table")
 	_ = cmd.RegisterFlagCompletionFunc("output", fixed("table", "json"))
 
 	check := cmd.Args

@@ -306,6 +306,17 @@ func TestDeploy_Usage(t *testing.T) {
 		{name: "lock without a reason", args: []string{"lock", "acme/api", "production"}, want: "lock needs --reason"},
 		{name: "bad output", args: []string{"list", "-o", "xml"}, want: "--output must be table or json"},
 		{name: "ignored in a state", args: []string{"list", "--ignored", "--state", "held"}, want: "goes with neither"},
+		{name: "no person", args: []string{"approve", "42", "--as", "alice"}, want: "write LOGIN:ID, such as alice:583231"},
+		{
+			name: "mistyped state",
+			args: []string{"list", "--state", "wating"},
+			want: `no state is called "wating"; did you mean waiting?`,
+		},
+		{
+			name: "unknown state",
+			args: []string{"list", "--state", "done"},
+			want: `no state is called "done"; it knows`,
+		},
 		{name: "bad limit", args: []string{"list", "--limit", "0"}, want: "--limit must be a number from 1 to 200"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

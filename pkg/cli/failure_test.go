@@ -51,7 +51,7 @@ func TestFailures(t *testing.T) {
 				status: 400,
 				body:   errorJSON("bad_request", `a token with the scope behalf must name the person in "actor"`),
 			}}},
-			want: "is for chat bots: use one with the scope deploy",
+			want: "name the person who asks with --as LOGIN:ID",
 		},
 		{
 			name:    "API is off",

@@ -30,13 +30,17 @@ const (
 	noWhy   = `"reason":""`
 )
 
-// detailJSON is a deployment with its history.
+// failureJSON is the step of a deployment that failed.
+const failureJSON = `"failure":{"workflow":"deploy","job":"test","step":"make test",` +
+	`"lines":["--- FAIL: TestX","exit 1"]}`
+
+// detailJSON is a deployment with its history, and without a failing step.
 func detailJSON(deployment string) string {
 	return strings.TrimSuffix(deployment, "}") + `,"timeline":[` +
 		`{"at":"2026-01-31T11:00:00Z","event":"accepted","detail":"webhook 1"},` +
-		`{"at":"2026-01-31T11:00:05Z","event":"log","detail":"step test of job build:\n--- FAIL\nexit 1"}],"reports":[` +
+		`{"at":"2026-01-31T11:00:05Z","event":"note","detail":"two\nlines"}],"reports":[` +
 		`{"state":"queued","description":"Waiting for 1 approval","log_url":"","sent_at":"2026-01-31T11:00:02Z"},` +
-		`{"state":"in_progress","description":"CircleCI pipeline 12","log_url":"https://x","sent_at":null}]}`
+		`{"state":"in_progress","description":"CircleCI pipeline 12","log_url":"https://x","sent_at":null}],"failure":null}`
 }
 
 // verdictJSON waits for an approval.

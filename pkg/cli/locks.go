@@ -64,17 +64,19 @@ func covers(l api.Lock) string {
 
 func (c *commands) lockCommand() *cobra.Command {
 	var at span
-	var order api.TakeLockRequest
+	var req api.TakeLockRequest
 	var duration time.Duration
 	cmd := &cobra.Command{
 		Use:   "lock OWNER/NAME ENVIRONMENT --reason TEXT",
 		Short: "lock an environment, so that only you can deploy there",
 		Long: "Lock an environment: until the lock ends, only its owner can deploy there, and what others ask for\n" +
 			"waits. If you have the lock already, it gets the new reason and end.",
-		Example: "seraph lock acme/api production --for 2h --reason \"database migration\"",
+		Example: "seraph lock acme/api production --for 2h --reason \"database migration\"\n" +
+			"seraph lock production --every-repository --reason \"network maintenance\"\n" +
+			"seraph lock --everything --for 30m --reason \"CircleCI is down\"",
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case order.Reason == "":
+			case req.Reason == "":
 				return errors.New("lock needs --reason: everybody who waits for it sees it")
 			case duration < 0:
 				return errors.New("--for must be a duration such as 2h")
@@ -86,16 +88,17 @@ func (c *commands) lockCommand() *cobra.Command {
 
 	at.addFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&order.Reason, "reason", "", "why, `TEXT` of one line")
+	flags.StringVar(&req.Reason, "reason", "", "why, `TEXT` of one line")
 	flags.DurationVar(&duration, "for", 0, "unlock by itself after this `DURATION`, such as 2h; default never")
-	flags.BoolVar(&order.Steal, "steal", false, "take the lock from its owner, who gets a notice")
-	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
-		order.Repository, order.Environment = at.repository, at.environment
+	flags.BoolVar(&req.Steal, "steal", false, "take the lock from its owner, who gets a notice")
+	return c.acting(cmd, func(ctx context.Context, s *session, _ []string) error {
+		req.OnBehalf = c.behalf()
+		req.Repository, req.Environment = at.repository, at.environment
 		if duration > 0 {
-			order.ExpiresIn = duration.String()
+			req.ExpiresIn = duration.String()
 		}
 
-		l, err := s.client.TakeLock(ctx, order)
+		l, err := s.client.TakeLock(ctx, req)
 		if err != nil {
 			return s.explainPlace(ctx, err, at.repository, at.environment)
 		}
@@ -114,17 +117,19 @@ func (c *commands) unlockCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unlock OWNER/NAME ENVIRONMENT",
 		Short: "release the lock of an environment",
-		Long: "Release the lock of an environment. Its owner can, and a token with scope admin. The deployments that\n" +
-			"wait for it continue by themselves, in order.",
+		Long: "Release the lock of an environment. Its owner can, and a token with scope admin. The deployments\n" +
+			"that wait for it continue by themselves, in order.",
 		Example:           "seraph unlock acme/api production",
 		Args:              at.read,
 		ValidArgsFunction: c.completePlace,
 	}
 	at.addFlags(cmd)
-	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error { return s.unlock(ctx, at) })
+	return c.acting(cmd, func(ctx context.Context, s *session, _ []string) error {
+		return s.unlock(ctx, at, api.ReleaseLockRequest{OnBehalf: c.behalf()})
+	})
 }
 
-func (s *session) unlock(ctx context.Context, at span) error {
+func (s *session) unlock(ctx context.Context, at span, req api.ReleaseLockRequest) error {
 	list, err := s.client.Locks(ctx)
 	if err != nil {
 		return err
@@ -138,7 +143,7 @@ func (s *session) unlock(ctx context.Context, at span) error {
 			continue
 		}
 
-		if err := s.client.ReleaseLock(ctx, l.ID, api.ReleaseLockRequest{}); err != nil {
+		if err := s.client.ReleaseLock(ctx, l.ID, req); err != nil {
 			return err
 		}
 		return s.print(l, func() { s.out.line("unlocked: " + covers(l)) })

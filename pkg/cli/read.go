@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,7 +36,7 @@ func idOf(args []string) int64 {
 	return id
 }
 
-// place is the repository and environment that arguments name; both may be missing.
+// place is an environment of a repository. In arguments both may be missing.
 type place struct{ repository, environment string }
 
 func (p *place) read(cmd *cobra.Command, args []string) error {
@@ -133,6 +134,11 @@ func (s *session) noteNothing(ctx context.Context, nothing string, at place) {
 	s.notes.line(note)
 }
 
+// stateNames are the states of a deployment that list --state takes, in the order in which they are completed.
+var stateNames = []string{
+	"waiting", "triggering", "unconfirmed", "running", "held", "succeeded", "failed", "errored", "canceled", "rejected",
+}
+
 func (c *commands) listCommand() *cobra.Command {
 	var at place
 	var query client.ListQuery
@@ -140,12 +146,15 @@ func (c *commands) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [OWNER/NAME [ENVIRONMENT]]",
 		Short: "list deployments, newest first",
-		Long: "List deployments, newest first; with --ignored those of the last 7 days that Seraph does not run, and\n" +
-			"why.",
-		Example:           "seraph list --state waiting\nseraph list acme/api production --limit 5\nseraph list --ignored",
+		Long: "List deployments, newest first; with --ignored those of the last 7 days that Seraph does not run,\n" +
+			"and why.",
+		Example: "seraph list --state waiting\nseraph list acme/api production --limit 5\n" +
+			"seraph list --ignored",
 		ValidArgsFunction: c.completePlace,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
+			case query.State != "" && !slices.Contains(stateNames, query.State):
+				return fmt.Errorf("no state is called %q%s", query.State, meant(query.State, stateNames))
 			case query.Limit < 1 || query.Limit > 200:
 				return errors.New("--limit must be a number from 1 to 200")
 			case ignored && (query.State != "" || query.Cursor != ""):
@@ -157,11 +166,10 @@ func (c *commands) listCommand() *cobra.Command {
 
 	flags := cmd.Flags()
 	flags.StringVar(&query.State, "state", "", "only those in this `STATE` (seraph help states)")
-	flags.IntVar(&query.Limit, "limit", 20, "at most `N`, 1 to 200")
+	flags.IntVar(&query.Limit, "limit", 20, "at most `N`, 1 to 200; default 20")
 	flags.StringVar(&query.Cursor, "cursor", "", "the next page: next_cursor of --output json, `CURSOR`")
 	flags.BoolVar(&ignored, "ignored", false, "those that Seraph does not run, and why")
-	_ = cmd.RegisterFlagCompletionFunc("state", fixed("waiting", "triggering", "unconfirmed", "running", "held",
-		"succeeded", "failed", "errored", "canceled", "rejected"))
+	_ = cmd.RegisterFlagCompletionFunc("state", fixed(stateNames...))
 	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
 		if ignored {
 			return s.listIgnored(ctx, at, query.Limit)

@@ -84,7 +84,7 @@ acme/web    staging      nothing yet
 			name:    "show",
 			args:    []string{"show", "#41"},
 			request: "GET /api/v1/deployments/41",
-			body:    detailJSON(failed),
+			body:    strings.Replace(detailJSON(failed), `"failure":null`, failureJSON, 1),
 			stdout: `deployment:   41
 state:        failed
 why:          workflow deploy failed` + "\ufffd" + `[2J
@@ -102,9 +102,13 @@ ended:        2026-01-31T11:03:05Z
 
 timeline:
   2026-01-31T11:00:00Z  accepted  webhook 1
-  2026-01-31T11:00:05Z  log       step test of job build:
-                                  --- FAIL
-                                  exit 1
+  2026-01-31T11:00:05Z  note      two
+                                  lines
+
+failed in:
+  workflow deploy, job test, step make test
+  | --- FAIL: TestX
+  | exit 1
 
 told to GitHub:
   2026-01-31T11:00:02Z  queued       Waiting for 1 approval
@@ -330,6 +334,13 @@ func TestRequests(t *testing.T) {
 				`"reason":"r","steal":true}`,
 		},
 		{
+			name:    "for a person",
+			args:    []string{"approve-hold", "42", "--as", "carol:583231"},
+			answers: map[string][]answer{},
+			path:    "/api/v1/deployments/42/approve-hold",
+			want:    `/api/v1/deployments/42/approve-hold {"actor":{"id":583231,"login":"carol"}}`,
+		},
+		{
 			name:    "lock every repository",
 			args:    []string{"lock", "--every-repository", "production", "--reason", "r"},
 			answers: map[string][]answer{"POST /api/v1/locks": {taken}},
@@ -372,6 +383,35 @@ func TestRequests(t *testing.T) {
 			}
 			if got := sent[0].header; got.Get("Authorization") != "Bearer "+testToken || got.Get("User-Agent") != "seraph/test" {
 				t.Errorf("got headers %v, want the token and the program's name", got)
+			}
+		})
+	}
+}
+
+// TestRequests_ForAPerson wants every command that changes something to name the person of --as.
+func TestRequests_ForAPerson(t *testing.T) {
+	for _, line := range []string{
+		"deploy acme/api@main production",
+		"rollback acme/api production",
+		"approve 42",
+		"approve-hold 42",
+		"cancel 42",
+		"force 42 --reason r",
+		"lock acme/api production --reason r",
+		"unlock acme/api production",
+	} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			s := startService(t, map[string][]answer{"GET /api/v1/locks": {{body: `{"locks":[` + lockJSON + `]}`}}})
+			newTerminal(t, s.server.URL).run(append(strings.Fields(line), "--as", "carol:583231")...)
+			named := 0
+			for _, r := range s.sent("") {
+				if r.method == "POST" && strings.Contains(r.body, `"actor":{"id":583231,"login":"carol"}`) {
+					named++
+				}
+			}
+			if named != 1 {
+				t.Errorf("got requests %v, want one that names carol", s.sent(""))
 			}
 		})
 	}

@@ -41,6 +41,10 @@ func (s *session) printDetail(d api.DeploymentDetail) {
 	s.out.title("timeline:")
 	s.out.table("  ", rows...)
 
+	if d.Failure != nil {
+		s.out.title("failed in:")
+		s.printFailure(d.Failure)
+	}
 	if len(d.Reports) == 0 {
 		return
 	}
@@ -100,4 +104,12 @@ func prefixed(prefix, text string) string {
 		return ""
 	}
 	return prefix + text
+}
+
+// printFailure prints the step that failed, and the last lines of its output.
+func (s *session) printFailure(f *api.Failure) {
+	s.out.line("  " + join("workflow "+f.Workflow, "job "+f.Job, prefixed("step ", f.Step)))
+	for _, line := range f.Lines {
+		s.out.line("  | " + line)
+	}
 }

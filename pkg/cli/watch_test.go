@@ -81,6 +81,16 @@ func TestWatch_Ends(t *testing.T) {
 	}
 }
 
+// TestWatch_FailingStep wants the failing step, which the service learns after the end.
+func TestWatch_FailingStep(t *testing.T) {
+	t.Parallel()
+	all := states("failed", "failed")
+	known := answer{body: strings.Replace(all[0].body, `"failure":null`, failureJSON, 1)}
+	s := startService(t, map[string][]answer{showRequest: {all[0], all[1], known}})
+	newTerminal(t, s.server.URL).expect(t, ExitFailed, "12:00:00  failed\n"+
+		"  workflow deploy, job test, step make test\n  | --- FAIL: TestX\n  | exit 1\n", "", "watch", "42")
+}
+
 // TestWatch_Sources wants the same lines whether there is a stream of events or not, and whatever happens to it.
 func TestWatch_Sources(t *testing.T) {
 	broken := answer{then: func(w http.ResponseWriter, _ *http.Request) { stream(w, 0) }}

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -100,7 +99,11 @@ func (s *Service) Deploy(ctx context.Context, c Caller, o DeployOrder) (Ordered,
 	if err := s.locate(ctx, &i); err != nil {
 		return Ordered{}, err
 	}
-	if err := s.pin(ctx, &i, o); err != nil {
+	allowed, err := s.allowed(ctx, i)
+	if err != nil {
+		return Ordered{}, err
+	}
+	if err := s.pin(ctx, &i, o, allowed); err != nil {
 		return Ordered{}, err
 	}
 
@@ -269,42 +272,7 @@ func (s *Service) locate(ctx context.Context, i *deployment.Intent) error {
 		return noRoute
 	}
 
-	if places := s.o.Routes.AskPlaces(req); i.Place != "" && places != nil && !slices.Contains(places, i.Place) {
-		const format = "a deployment of %s to %s may not be asked for here, only in %s"
-		return forbidden(fmt.Sprintf(format, fullName, i.Environment, strings.Join(places, ", ")))
-	}
-
-	i.Production = s.o.Routes.Production(req)
-	return nil
-}
-
-// pin sets the commit of an intent, so that a branch that moves from now on changes nothing.
-func (s *Service) pin(ctx context.Context, i *deployment.Intent, o DeployOrder) error {
-	ref, sha, err := s.o.Refs.ResolveRef(ctx, i.Source(), i.Ref)
-
-	var unknown *deployment.NoRefError
-	var hidden *deployment.RefsHiddenError
-	switch {
-	case errors.As(err, &unknown):
-		return invalid("no_such_ref", fmt.Sprintf("%s has %s", i.Repository.FullName(), unknown.Error()))
-	case errors.As(err, &hidden):
-		const message = "Seraph may not read the repository's refs: give it the permission contents: read"
-		return &Error{Kind: KindUnavailable, Code: "refs_hidden", Message: message}
-	case err != nil:
-		return unavailable("the ref could not be read at GitHub", err)
-	}
-
-	saw := strings.ToLower(strings.TrimSpace(o.SHA))
-	if saw != "" && (len(saw) < shortSHA || !strings.HasPrefix(sha, saw)) {
-		const format = "%s is at %.7s now, not at %.7s: look at it, and ask again"
-		return conflict("ref_moved", fmt.Sprintf(format, i.Ref, sha, saw))
-	}
-
-	if ref.Kind == deployment.RefTag || ref.Kind == deployment.RefSHA { // rules tell them from branches
-		i.Ref = ref.Full()
-	}
-	i.SHA = strings.ToLower(sha)
-	return nil
+	return s.settle(i)
 }
 
 // unavailable is the error of a question that GitHub did not answer.
@@ -339,12 +307,7 @@ func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ord
 		return Ordered{}, err
 	}
 	if verdict.Decision == policy.DecisionReject {
-		return Ordered{}, &Error{
-			Kind:    KindConflict,
-			Code:    "rejected",
-			Message: verdict.Deciding().Message,
-			Verdict: &verdict,
-		}
+		return Ordered{}, rejected(verdict)
 	}
 
 	// A rollback that the rules keep waiting ends nobody's deployment by having been asked for.

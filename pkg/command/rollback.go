@@ -117,6 +117,9 @@ func (s *Service) goBack(ctx context.Context, i *deployment.Intent, o RollbackOr
 
 	i.Ref, i.SHA, i.Task, i.Payload, i.BackTo = target.Ref, target.SHA, target.Task, own, target.DeploymentID
 	i.Unproven = !target.IsProven()
+	if err := s.settle(i); err != nil { // the task may have another route than the usual one
+		return err
+	}
 	return s.checkRollback(*i)
 }
 

@@ -58,6 +58,12 @@ func TestRollback_Refused(t *testing.T) {
 		return o
 	}
 
+	inPlace := func(place string) RollbackOrder {
+		o := goodRollback
+		o.Place = place
+		return o
+	}
+
 	for _, test := range []struct {
 		name      string
 		order     RollbackOrder
@@ -71,6 +77,16 @@ func TestRollback_Refused(t *testing.T) {
 			order: goodRollback,
 			want: "conflict no_target: production of acme/api: there is nothing to go back to: " +
 				"nothing has been deployed there",
+		},
+		{
+			name:      "the task that ran before may not be asked for here",
+			order:     inPlace("C0DEPLOYS1"),
+			successes: []deployment.Success{runs, before},
+			change: func(f *fakes) {
+				f.routes.places, f.routes.blue = []string{"C0DEPLOYS1"}, []string{"C0BLUE0001"}
+			},
+			want: "forbidden not_allowed: a deployment of acme/api to production may not be asked for here, " +
+				"only in C0BLUE0001",
 		},
 		{
 			name:      "something else runs by now",

@@ -10,8 +10,9 @@ import (
 // Intent is a request that somebody made through this service: to create a deployment at GitHub. It is
 // stored before GitHub is asked, and changes only through the methods of IntentMachine.
 //
-// GitHub has no idempotency key. So the deployment carries Nonce in its payload: a call whose outcome is
-// not known is looked for by it, and of several deployments with one nonce only the first is run.
+// GitHub has no idempotency key, so the deployment carries Nonce in its payload. After a call of unknown
+// outcome GitHub's list is searched for it, and of several deployments with one nonce only the one that was
+// stored first is run.
 type Intent struct {
 	// Storage. The store fills these in; they are columns of the row and not in the JSON.
 
@@ -29,7 +30,7 @@ type Intent struct {
 	Place   string `json:"place,omitempty"`  // the channel or room of a chat system
 	Text    string `json:"text,omitempty"`   // what the person typed
 	Reason  string `json:"reason,omitempty"` // why, in the person's words
-	Wish    string `json:"wish"`             // a digest of what was asked for, as it was written
+	Wish    string `json:"wish"`             // digest of what was asked for, as it was written; see SameWish
 
 	Repository   Repository      `json:"repository"`
 	Installation int64           `json:"installation,omitempty"`
@@ -107,8 +108,8 @@ func (m Maker) Made(r Request) bool {
 	return m.Login != "" && strings.EqualFold(m.Login, r.Creator.Login)
 }
 
-// Asked says who asked this service for a deployment, which it then created at GitHub. It comes from the
-// stored intent and never from the payload, which anybody can write.
+// Asked is the part of an Intent that its deployment keeps: who asked this service for it, through what and
+// why. It comes from the stored intent and never from the payload, which anybody can write.
 type Asked struct {
 	Nonce   string      `json:"nonce"`
 	By      Actor       `json:"by"`
@@ -139,8 +140,8 @@ func (i Intent) Matches(r Request) bool {
 		i.Task == r.Task
 }
 
-// Own returns a request, which matches the intent, as the person's who asked: with their ref, and with
-// what is known of them.
+// Own returns a request that matches the intent as one of the person who asked: with the ref that they named,
+// and with Asked.
 func (i Intent) Own(r Request) Request {
 	r.Asked = &Asked{
 		Nonce:   i.Nonce,
@@ -165,8 +166,8 @@ func (i Intent) Source() Source {
 	return Source{Repository: i.Repository, Installation: i.Installation}
 }
 
-// SameWish says whether two intents ask for the same thing, so that one with the key of the other is a
-// repetition.
+// SameWish says whether the same person asks for the same thing with both intents. If they have one key as
+// well, the later one is a repetition of the first.
 func (i Intent) SameWish(o Intent) bool { return i.By.Same(o.By) && i.Wish == o.Wish }
 
 // IntentMachine decides what happens to an intent. It is pure: the caller asks GitHub and gives it the time.
@@ -202,8 +203,8 @@ func (m IntentMachine) Send(i Intent, maker Maker, now time.Time) (Intent, error
 	return i, nil
 }
 
-// settled is when the newest call has ended and GitHub must list what it created.
-func (m IntentMachine) settled(i Intent) time.Time {
+// listedBy is when the newest call has ended and GitHub must list what it created.
+func (m IntentMachine) listedBy(i Intent) time.Time {
 	return i.SendBefore.Add(m.CallTimeout + IntentGrace)
 }
 
@@ -216,7 +217,7 @@ func (m IntentMachine) Answer(i Intent, o CreateOutcome, now time.Time) Intent {
 
 	switch o.Kind {
 	case CreateDone, CreateUnknown:
-		return m.doubt(i, now)
+		return m.startLookup(i, now)
 	case CreateRefused:
 		return fail(i, o.Cause, now)
 	case CreateNothing:
@@ -263,21 +264,21 @@ func again(i Intent, after time.Duration, now time.Time) Intent {
 	return i
 }
 
-// doubt has the deployment of an intent looked for.
-func (m IntentMachine) doubt(i Intent, now time.Time) Intent {
+// startLookup has the deployment of an intent looked for at GitHub.
+func (m IntentMachine) startLookup(i Intent, now time.Time) Intent {
 	i.State, i.Failures = IntentUnknown, 0
 	i.Due = now.Add(time.Second)
 	return i
 }
 
-// Interrupted applies that a worker which is not the sender found an intent in sending: the sender has
+// Interrupted applies that another worker than the sender found an intent in state sending: the sender has
 // died, before or after it called.
 func (m IntentMachine) Interrupted(i Intent, now time.Time) Intent {
 	if i.State != IntentSending {
 		return i
 	}
 
-	i = m.doubt(i, now)
+	i = m.startLookup(i, now)
 	i.Due = now
 	return i
 }
@@ -288,11 +289,11 @@ func (m IntentMachine) Absent(i Intent, now time.Time) Intent {
 	if i.State != IntentUnknown {
 		return i
 	}
-	if now.Before(m.settled(i)) {
+	if now.Before(m.listedBy(i)) {
 		i.Failures++
 		next := now.Add(Backoff(i.Failures, lookupRetry))
-		if settled := m.settled(i); next.After(settled) {
-			next = settled
+		if listed := m.listedBy(i); next.After(listed) {
+			next = listed
 		}
 
 		i.Due = next
@@ -325,6 +326,18 @@ func (m IntentMachine) Created(i Intent, deploymentID int64, now time.Time) Inte
 	return i
 }
 
+// Reopen applies that the deployment of an intent was found to be made up: GitHub does not show it. The real
+// one is looked for.
+func (m IntentMachine) Reopen(i Intent, now time.Time) Intent {
+	if i.State != IntentCreated {
+		return i
+	}
+
+	i.State, i.DeploymentID, i.Failures = IntentUnknown, 0, 0
+	i.Due, i.EndedAt = now, time.Time{}
+	return i
+}
+
 // Supersede applies that somebody asked for something that takes the intent's place. One that GitHub was
 // not asked for fails; the deployment of any other one, if there is one, will be rejected.
 func (m IntentMachine) Supersede(i Intent, reason string, now time.Time) Intent {
@@ -345,6 +358,7 @@ func (m IntentMachine) Fail(i Intent, problem string, now time.Time) Intent {
 	return fail(i, problem, now)
 }
 
+// fail ends an intent without a deployment. problem is for people.
 func fail(i Intent, problem string, now time.Time) Intent {
 	i.State, i.Problem = IntentFailed, Readable(problem)
 	i.Due, i.EndedAt = time.Time{}, now

@@ -21,7 +21,7 @@ type Success struct {
 	Forced       bool      // it has succeeded only while rules were bypassed
 }
 
-// String names it for people.
+// String is the commit and the id of the deployment, for people.
 func (s Success) String() string { return fmt.Sprintf("%s (#%d)", short(s.SHA), s.DeploymentID) }
 
 // IsBad says whether it was rolled back from.
@@ -50,7 +50,8 @@ func RollbackTarget(successes []Success, to, usualTask string) (target Success, 
 		case len(earlier) == 0:
 			return target, fmt.Sprintf("there is nothing to go back to: no commit but %s has succeeded there", current)
 		default:
-			const format = "there is nothing to go back to: everything before %s was rolled back from; name one to deploy it again"
+			const format = "there is nothing to go back to: everything before %s was rolled back from; " +
+				"name one to deploy it again"
 			return target, fmt.Sprintf(format, current)
 		}
 	}

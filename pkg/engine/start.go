@@ -18,8 +18,9 @@ const maxRefAge = time.Second
 // start takes a waiting deployment as far as it can go: to a trigger that was answered, or to what
 // it waits for.
 func (e *Engine) start(ctx context.Context, d deployment.Deployment) error {
+	// What is wrong with a forged event must not end the real deployment.
 	hasRules := e.Gate.HasRules(d)
-	if hasRules && d.Problem != "" { // what is wrong with a forged event must not end the real deployment
+	if hasRules && (d.Problem != "" || d.Refused != "") {
 		if saved, err := e.compareEvent(ctx, d); saved || err != nil {
 			return err
 		}

@@ -1,5 +1,5 @@
-// Package github is a client of the REST API of one GitHub. It writes deployment statuses and reads
-// them back, lists deployments and webhook deliveries, and reads the facts that policies are
+// Package github is a client of the REST API of one GitHub. It creates deployments, writes their statuses
+// and reads them back, lists deployments and webhook deliveries, resolves refs, and reads the facts that policies are
 // evaluated on: people, teams, permissions, commits, checks and branches.
 //
 // It classifies failed calls by what they mean for the next attempt (Kind). It never sleeps, and

@@ -1,5 +1,6 @@
 // Package intake is the only way into the service: it matches a deployment with the routes, drops
-// duplicates and stores what is new. Webhooks and recovery both call it, so both are judged alike.
+// duplicates and stores what is new. Webhooks, recovery and package intent call it, so all are judged
+// alike.
 package intake
 
 import (

@@ -136,7 +136,7 @@ func (f *fixture) rows() []deployment.Deployment {
 // deliver has a deployment's webhook come in.
 func (f *fixture) deliver(object json.RawMessage) intake.Outcome {
 	f.t.Helper()
-	s, err := parseShown(f.intent(), object)
+	s, err := parseFound(f.intent(), object)
 	if err != nil {
 		f.t.Fatal(err)
 	}

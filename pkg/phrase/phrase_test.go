@@ -244,9 +244,21 @@ func TestSentences(t *testing.T) {
 		},
 		{
 			name: "a held job was approved",
-			got:  HoldApproved(bob, running),
+			got:  HoldApproved(bob, approvedIn(running)),
 			want: "bob approved the job that CircleCI held for #12 (acme/api@main at abc1234 to production). " +
 				`CircleCI goes on with it; "why #12" says how far it is.`,
+		},
+		{
+			name: "a held job that was approved before by somebody else",
+			got:  HoldApproved(bob, running),
+			want: "Somebody else has approved the job that CircleCI held for #12 (acme/api@main at abc1234 to production). " +
+				`CircleCI goes on with it; "why #12" says how far it is.`,
+		},
+		{
+			name: "a job of a deployment that has ended",
+			got:  HoldApproved(bob, ended),
+			want: "That job of #12 (acme/api@main at abc1234 to production) was approved before, and nothing was approved " +
+				"now: #12 was canceled by bob.",
 		},
 		{
 			name: "canceled while it waited",
@@ -427,4 +439,10 @@ func TestDuration(t *testing.T) {
 			}
 		})
 	}
+}
+
+// approvedIn returns a deployment with a job that bob has approved in CircleCI.
+func approvedIn(d deployment.Deployment) deployment.Deployment {
+	d.HoldApprovals = []deployment.HoldApproval{{By: bob, Workflow: "deploy", Job: "go-live"}}
+	return d
 }

@@ -316,6 +316,26 @@ func testRollbackSupersedes(t *testing.T, b *testDB) {
 	}
 }
 
+// testRequestReopened: a deployment that GitHub does not show gives its request up, for the real one.
+func testRequestReopened(t *testing.T, b *testDB) {
+	i := b.addIntent(b.newIntent(1))
+	forged, _ := b.acceptAsked(i, 41, "forged")
+	forged.State, forged.Due = deployment.Rejected, time.Time{}
+	b.announced()
+	b.mustSave(forged, deployment.Changes{Disowned: true})
+	if got := b.intent(i.Row); got.State != deployment.IntentUnknown || got.DeploymentID != 0 || !got.EndedAt.IsZero() {
+		t.Errorf("got %s with deployment %d, want it looked for again", got.State, got.DeploymentID)
+	}
+	b.wantAnnounced(createTask(i.Row))
+
+	if d, duplicate := b.acceptAsked(i, 42, "real"); duplicate || d.Refused != "" {
+		t.Errorf("the real one: got duplicate %v, refused %q", duplicate, d.Refused)
+	}
+	if got := b.intent(i.Row); got.State != deployment.IntentCreated || got.DeploymentID != 42 {
+		t.Errorf("got %s with deployment %d, want created with 42", got.State, got.DeploymentID)
+	}
+}
+
 func testRequestsPruned(t *testing.T, b *testDB) {
 	open, ended := b.addIntent(b.newIntent(1)), b.addIntent(b.newIntent(2))
 	b.acceptAsked(ended, 41, "webhook")

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -87,4 +88,23 @@ func (t *tx) acceptOne(in *incoming) (added bool, err error) {
 
 	t.wake(advanceTask(row), d.Due)
 	return true, t.addTimeline(row, in.entries)
+}
+
+// reopenIntent has the deployment of an intent looked for again, whose row was found to be made up.
+func (t *tx) reopenIntent(r deployment.Request) error {
+	if r.Asked == nil {
+		return nil
+	}
+
+	i, err := oneIntent(query{t, requestByNonce + t.fragments().forUpdate, []any{r.Asked.Nonce}})
+	if errors.Is(err, deployment.ErrNotFound) || err == nil && i.DeploymentID != r.ID {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+
+	i = deployment.IntentMachine{}.Reopen(i, t.now)
+	t.wake(createTask(i.Row), i.Due)
+	return t.updateIntent(i)
 }

@@ -87,7 +87,7 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 	if err := t.recordDeployed(old, next); err != nil {
 		return err
 	}
-	if err := t.recordLeft(old, next); err != nil {
+	if err := t.markRolledBack(old, next); err != nil {
 		return err
 	}
 	if err := t.insertHistory(next, changes); err != nil {
@@ -98,6 +98,9 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 	}
 	if changes.Disowned {
 		if err := t.disown(next.Row); err != nil {
+			return err
+		}
+		if err := t.reopenIntent(next.Request); err != nil {
 			return err
 		}
 	}

@@ -105,9 +105,9 @@ func (t *tx) forgetSuccesses(d deployment.Deployment) error {
 	return err
 }
 
-// recordLeft marks, when a rollback starts, what it leaves: every other commit that has succeeded there
-// since the one to which it goes back.
-func (t *tx) recordLeft(old currentRow, next deployment.Deployment) error {
+// markRolledBack marks, when a rollback starts, every other commit that has succeeded in the environment since
+// the one to which it goes back: it is bad from now on.
+func (t *tx) markRolledBack(old currentRow, next deployment.Deployment) error {
 	r := next.Request
 	if !r.IsRollback() || next.State != deployment.Triggering || old.state == deployment.Triggering {
 		return nil

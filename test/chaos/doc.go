@@ -9,7 +9,11 @@
 // A third of the deployments is on routes with rules, and is attacked: people push while it waits, strangers
 // deploy, and somebody forges events with the right secret. Nothing may run there that was not judged.
 //
-// The small run has everything that the large run has, except what takes long or needs privileges: a
+// TestOrders asks for deployments through the API instead, for people, and repeats each request with its key
+// until there is an answer. SERAPH_CHAOS_ORDERS sets how many; otherwise there are few, and no call to
+// GitHub fails of which it takes long to find out what it did.
+//
+// The small run of TestChaos has everything that the large run has, except what takes long or needs privileges: a
 // freeze of two minutes, a full disk (needs a mount), an old backup that replaces the live database, a
 // standby without the last second that takes over from it (PostgreSQL), and clocks that step and stand still
 // (the program is built with another time.Now).

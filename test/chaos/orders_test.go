@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,8 +53,10 @@ type person struct {
 	login, slack string
 }
 
-// rollbackEvery is how many orders there are for each rollback.
-const rollbackEvery = 10
+const (
+	fewOrders     = 12 // of the small run
+	rollbackEvery = 10 // how many orders there are for each rollback
+)
 
 // orderSettings are those of the small run, because it kills as often as is wanted here, with more of
 // everything where SERAPH_CHAOS_ORDERS says how many orders there are.
@@ -62,18 +65,18 @@ func orderSettings(t *testing.T, database string) settings {
 	s := settings{
 		seed:        defaultSeed,
 		database:    database,
-		deployments: 12,
+		deployments: fewOrders,
 		faultPeriod: 6 * time.Second,
 		failureRate: 0.2,
 		size:        small,
 	}
-	s.keyless, s.ruled, s.projects = 0, 0, 1
+	s.keyless, s.ruled, s.projects = 0, 0, 2
 	s.maxWait = 8 * time.Minute // proving that GitHub created nothing takes 90 s, and up to three times
 
 	readVariable(t, "SERAPH_CHAOS_SEED", &s.seed, parseSeed)
 	readVariable(t, "SERAPH_CHAOS_ORDERS", &s.deployments, strconv.Atoi)
-	if s.deployments > 12 {
-		s.faultPeriod, s.projects = 150*time.Second, 8
+	if s.deployments > fewOrders {
+		s.faultPeriod, s.projects = 150*time.Second, 9
 		readVariable(t, "SERAPH_CHAOS_DURATION", &s.faultPeriod, time.ParseDuration)
 	}
 	t.Logf("SERAPH_CHAOS_SEED=%d SERAPH_CHAOS_DATABASE=%s SERAPH_CHAOS_ORDERS=%d SERAPH_CHAOS_DURATION=%s",
@@ -83,7 +86,7 @@ func orderSettings(t *testing.T, database string) settings {
 }
 
 // whole says whether the run is not the small one.
-func (o *orders) whole() bool { return o.deployments > 12 }
+func (o *orders) whole() bool { return o.deployments > fewOrders }
 
 // orders is a harness whose deployments are asked for through the API.
 type orders struct {
@@ -103,6 +106,9 @@ func newOrders(t *testing.T, s settings) *orders {
 		first:   map[string]string{},
 		clients: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 15 * time.Second},
 	}
+	// Where the list of our own pipelines is empty, one call that fails is enough to leave it open whether
+	// CircleCI has started a pipeline. TestChaos is about that.
+	o.repositories = slices.DeleteFunc(o.repositories, func(name string) bool { return name == emptyMine })
 	for _, login := range []string{"alice", "bob", "carol", "dave"} {
 		for _, name := range o.repositories {
 			o.github.SetRole(name, login, "write")
@@ -239,7 +245,9 @@ func (o *orders) finish(t *testing.T) {
 	o.plans[atGitHub].WaitLate()
 	answered := time.Since(began)
 
-	o.restart(t)
+	if o.whole() {
+		o.restart(t) // recovery at a start finds what was created late and whose webhook was lost
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), o.maxWait)
 	defer cancel()
 	o.waitEnded(ctx)

@@ -20,8 +20,8 @@ type made struct {
 	via   string
 }
 
-// fate is what became of an order.
-type fate struct {
+// orderResult is what became of an order.
+type orderResult struct {
 	*order
 	made  []made // the oldest first
 	audit []auditLine
@@ -37,13 +37,16 @@ type auditLine struct {
 	Detail     string `json:"detail"`
 }
 
+// repeatedEvery is how many orders there are for each that is repeated at the end. The API takes 60 at once.
+const repeatedEvery = 5
+
 // verify compares what GitHub and CircleCI saw, what the API answers and what the audit holds with what was
 // asked for.
 func (o *orders) verify(t *testing.T) {
 	all := o.collect(t)
-	fates := o.fates(t, all)
+	results := o.results(t, all)
 	counts := map[string]int{}
-	for _, f := range fates {
+	for _, f := range results {
 		var about strings.Builder
 		for _, m := range f.made {
 			about.WriteString(fmt.Sprintf("  deployment %d, nonce %s, %q\n%s", m.ID, m.nonce, m.Description, o.describe(m.evidence)))
@@ -54,6 +57,9 @@ func (o *orders) verify(t *testing.T) {
 		}
 	}
 
+	if made := len(o.github.Deployments()); made != len(all) {
+		t.Errorf("the orders that were repeated at the end made %d deployments, want none", made-len(all))
+	}
 	for key, ids := range o.circleci.ByParameter("seraph_key") {
 		if len(ids) > 1 {
 			t.Errorf("key %s: got %d pipelines, want 1: %v", key, len(ids), ids)
@@ -68,10 +74,12 @@ func (o *orders) verify(t *testing.T) {
 
 	t.Logf("%d orders in %d calls; %d kills; %d deployments at GitHub, %d triggers, %d pipelines",
 		len(o.all), counts["calls"], o.kills(), len(all), len(o.triggers.all()), len(o.circleci.Pipelines()))
-	t.Logf("orders that ran: %d (rollbacks: %d); superseded: %d; failed with a reason: %d; refused: %d",
-		counts["ran"], counts["rolled back"], counts["superseded"], counts["failed"], counts["refused"])
+	t.Logf("orders that ran: %d (rollbacks: %d); superseded: %d (made late: %d); failed with a reason: %d; refused: %d, "+
+		"by CircleCI: %d",
+		counts["ran"], counts["rolled back"], counts["superseded"], counts["made after they had failed"], counts["failed"],
+		counts["refused"], counts["refused by CircleCI"])
 	t.Logf("made twice at GitHub and recognised: %d; not recognised: %d; run twice: %d; lost: %d; wrong requester: %d",
-		counts["twins"], counts["unrecognised"], counts["run twice"], counts["lost"], counts["wrong requester"])
+		counts["duplicates"], counts["unrecognised"], counts["run twice"], counts["lost"], counts["wrong requester"])
 	outcomes := ""
 	for _, kind := range []string{"created", "unknown", "not_created", "not_sent", "refused"} {
 		outcomes += fmt.Sprintf(" %s %d;", kind, o.countLogLines(fmt.Sprintf(`"outcome":%q`, kind)))
@@ -80,15 +88,15 @@ func (o *orders) verify(t *testing.T) {
 		o.github.Calls()[github.OpCreateDeployment], outcomes)
 }
 
-// fates assigns to each order what it made, by the key in the description, and its records of the audit.
-func (o *orders) fates(t *testing.T, all []*evidence) []*fate {
+// results assigns to each order what it made, by the key in the description, and its records of the audit.
+func (o *orders) results(t *testing.T, all []*evidence) []*orderResult {
 	t.Helper()
-	byKey := map[string]*fate{}
-	var fates []*fate
+	byKey := map[string]*orderResult{}
+	var results []*orderResult
 	for _, n := range o.all {
-		f := &fate{order: n}
+		f := &orderResult{order: n}
 		byKey[n.key] = f
-		fates = append(fates, f)
+		results = append(results, f)
 	}
 
 	for _, e := range all {
@@ -120,11 +128,11 @@ func (o *orders) fates(t *testing.T, all []*evidence) []*fate {
 		}
 	}
 
-	for _, f := range fates {
+	for _, f := range results {
 		slices.SortFunc(f.made, func(a, b made) int { return int(a.ID - b.ID) })
 	}
 
-	return fates
+	return results
 }
 
 // exportAudit verifies the audit and returns its records.
@@ -154,7 +162,7 @@ func (o *orders) exportAudit(t *testing.T) []auditLine {
 }
 
 // broken returns the promises that were broken for one order, and counts what became of it.
-func (o *orders) broken(t *testing.T, f *fate, all []*evidence, counts map[string]int) []string {
+func (o *orders) broken(t *testing.T, f *orderResult, all []*evidence, counts map[string]int) []string {
 	t.Helper()
 	var list []string
 	add := func(count, format string, args ...any) {
@@ -196,10 +204,20 @@ func (o *orders) broken(t *testing.T, f *fate, all []*evidence, counts map[strin
 	switch {
 	case a.State == "failed" && a.Problem != "" && len(f.made) == 0 && strings.Contains(f.refused, a.Problem):
 		counts["failed"]++
+		t.Logf("%s failed: %s", f.key, a.Problem)
 		return list
+	case a.State == "created" && a.Deployment != nil && f.wasSuperseded() && pipelines == 0:
+		counts["made after they had failed"]++ // a call took effect after the client was told; nothing may run
 	case a.State != "created" || a.Deployment == nil || a.Deployment.ID != f.deployment:
 		add("lost", "the API says %+v, want the deployment or why there is none", a)
 		return list
+	}
+
+	if counts["created"]++; counts["created"]%repeatedEvery == 0 {
+		status, again := o.send(t.Context(), http.MethodPost, f.path, f.order, f.body)
+		if status != http.StatusCreated || again.Deployment == nil || again.Deployment.ID != a.Deployment.ID {
+			add("wrong", "the same key once more: got %d %+v, want deployment %d", status, again, a.Deployment.ID)
+		}
 	}
 
 	return append(list, o.brokenDeployments(f, a, all, counts)...)
@@ -207,7 +225,7 @@ func (o *orders) broken(t *testing.T, f *fate, all []*evidence, counts map[strin
 
 // brokenDeployments returns the promises that were broken for what an order made, which is at least one
 // deployment at GitHub.
-func (o *orders) brokenDeployments(f *fate, a answer, all []*evidence, counts map[string]int) (list []string) {
+func (o *orders) brokenDeployments(f *orderResult, a answer, all []*evidence, counts map[string]int) (list []string) {
 	add := func(count, format string, args ...any) {
 		counts[count]++
 		list = append(list, fmt.Sprintf(format, args...))
@@ -235,7 +253,7 @@ func (o *orders) brokenDeployments(f *fate, a answer, all []*evidence, counts ma
 		switch recognised := m.last().State == "error" && m.last().Description == want && len(m.pipelines) == 0; {
 		case m.ID == a.Deployment.ID:
 		case recognised:
-			counts["twins"]++
+			counts["duplicates"]++
 		default:
 			add("unrecognised", "deployment %d ended with %q, want %q", m.ID, m.last().Description, want)
 		}
@@ -252,6 +270,9 @@ func (o *orders) brokenDeployments(f *fate, a answer, all []*evidence, counts ma
 	for _, broken := range o.violations(first, all) {
 		add("wrong", "%s", broken)
 	}
+	if len(first.pipelines) == 0 && first.scenario() == "odd-refusal" {
+		counts["refused by CircleCI"]++
+	}
 	if len(first.pipelines) > 0 {
 		counts["ran"]++
 		if f.rollback {
@@ -262,9 +283,19 @@ func (o *orders) brokenDeployments(f *fate, a answer, all []*evidence, counts ma
 	return list
 }
 
-// refusedByRight says whether an order was refused because there was nothing that it could go back to.
+// refusedByRight says whether an order was refused because there was nothing that it could go back to, or
+// because what it names runs there.
 func (n *order) refusedByRight() bool {
-	return n.rollback && !n.namesTarget && strings.HasPrefix(n.refused, "409 no_target: ")
+	reason := "there is nothing to go back to"
+	if n.namesTarget {
+		reason = "is what runs there"
+	}
+	return n.rollback && strings.HasPrefix(n.refused, "409 no_target: ") && strings.Contains(n.refused, reason)
+}
+
+// wasSuperseded says whether the client was told that a rollback took the place of its order.
+func (n *order) wasSuperseded() bool {
+	return strings.Contains(n.refused, "superseded by the rollback that ")
 }
 
 // is says whether a record of the audit names the order's person.
@@ -275,7 +306,7 @@ func (n *order) is(line auditLine) bool {
 // supersededByRollback says whether a deployment was correctly rejected because somebody rolled its
 // environment back before it began.
 func (o *orders) supersededByRollback(e *evidence) bool {
-	if len(e.pipelines) > 0 || len(e.calls) > 0 || e.last().State != "error" {
+	if len(e.pipelines) > 0 || e.last().State != "error" {
 		return false
 	}
 

@@ -135,6 +135,16 @@ func TestPages_CurlLines(t *testing.T) {
 	}
 }
 
+// TestAPI_CurlLinesActAsTheToken checks that no curl command names the person who asks: the page has the
+// reader make a token of scope admin, with which Seraph answers 403 to that.
+func TestAPI_CurlLinesActAsTheToken(t *testing.T) {
+	for _, line := range curlLines(t, apiPage) {
+		if strings.Contains(line, `"actor":`) || strings.Contains(line, `"person":`) {
+			t.Errorf("%s: %s\nneeds a token of scope behalf", apiPage, line)
+		}
+	}
+}
+
 // TestAPI_ShowsEveryOperation checks that the API's page has a curl command for each operation of the
 // description.
 func TestAPI_ShowsEveryOperation(t *testing.T) {

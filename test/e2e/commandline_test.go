@@ -112,6 +112,12 @@ func TestCommandLine_Controls(t *testing.T) {
 	forced := h.deployAs("alice", "acme/forced", "success")
 	h.expectWaiting(forced)
 	manager.types(fmt.Sprintf("force %d --reason outage", forced.ID), 1, "scope admin")
+	chat := h.at(chatToken)
+	chat.types(fmt.Sprintf("force %d --reason outage", forced.ID), 1, "with --as LOGIN:ID")
+	alice := h.gh.AddUser("alice")
+	chat.types(fmt.Sprintf("force %d --reason outage --as alice:%d", forced.ID, alice), 0, "forced: deployment")
+	manager.types(fmt.Sprintf("watch %d", forced.ID), 0, "succeeded")
+	manager.types(fmt.Sprintf("show %d", forced.ID), 0, "forced:", "by alice: outage")
 	rejected := h.deployAs("alice", "acme/shut", "success")
 	h.expectEnd(rejected, "error", "")
 	manager.types(fmt.Sprintf("watch %d", rejected.ID), 4, "rejected")
@@ -125,7 +131,6 @@ func TestCommandLine_Controls(t *testing.T) {
 	manager.types(fmt.Sprintf("watch %d", locked.ID), 0, "succeeded")
 	admin.types("lock --everything --reason incident", 0, "locked: everything")
 	admin.types("unlock --everything", 0, "unlocked: everything")
-	admin.types(fmt.Sprintf("cancel %d", forced.ID), 0, "canceled")
 	for _, d := range h.gh.Deployments() {
 		h.waitStatus(d, "success", "error")
 	}

@@ -43,6 +43,21 @@ func orderSetup(s setup) setup {
 	return s
 }
 
+// startOrders starts a program whose API takes orders.
+func startOrders(t *testing.T, s setup) *harness {
+	t.Helper()
+	h := newHarness(t, orderSetup(s))
+	h.addOrderRepositories()
+	return h.start()
+}
+
+// addOrderRepositories creates the repositories before the program looks for them: it remembers for a while
+// that GitHub does not show one.
+func (h *harness) addOrderRepositories() {
+	h.gh.AddRepository("acme/api")
+	h.gh.AddRepository("acme/reviewed")
+}
+
 // ordered is the answer to an order.
 type ordered struct {
 	Request    string        `json:"request"`
@@ -128,7 +143,7 @@ func TestOrder_Deploys(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHarness(t, orderSetup(test.setup(t))).start()
+			h := startOrders(t, test.setup(t))
 			body := h.orderBody("alice", "acme/api", scenarioSuccess)
 			if test.fault != "" {
 				if err := h.gh.NextNamed(github.OpCreateDeployment, test.fault, 1); err != nil {
@@ -164,7 +179,7 @@ func TestOrder_AnswerLost(t *testing.T) {
 	for _, fault := range []string{"lost-answer", "half-answer", "late-error"} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			h := newHarness(t, orderSetup(asApp(t))).start()
+			h := startOrders(t, asApp(t))
 			body := h.orderBody("alice", "acme/api", scenarioSuccess)
 			if err := h.gh.NextNamed(github.OpCreateDeployment, fault, 1); err != nil {
 				t.Fatal(err)
@@ -183,7 +198,7 @@ func TestOrder_AnswerLost(t *testing.T) {
 // the answer says why.
 func TestOrder_Rejected(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, orderSetup(asApp(t))).start()
+	h := startOrders(t, asApp(t))
 	main := github.Commit("acme/reviewed", "main")
 	for _, test := range []struct {
 		name  string
@@ -250,7 +265,7 @@ func TestOrder_NeedsWritePermission(t *testing.T) {
 // TestOrder_FourEyes checks that who asked a bot for a deployment cannot approve it, through any client.
 func TestOrder_FourEyes(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, orderSetup(asApp(t))).start()
+	h := startOrders(t, asApp(t))
 	o := h.order("message 1", h.orderBody("alice", "acme/reviewed", scenarioSuccess), http.StatusCreated)
 	d := h.created(o.Deployment.ID)
 	h.expectWaiting(d, "1 approval")
@@ -265,7 +280,7 @@ func TestOrder_FourEyes(t *testing.T) {
 // has created the deployment, and that a person who has seen another commit is told.
 func TestOrder_BranchMoves(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, orderSetup(asApp(t))).start()
+	h := startOrders(t, asApp(t))
 	seen := github.Commit("acme/api", "main")
 	body := h.orderBody("alice", "acme/api", scenarioSuccess+`,"sha":"`+seen+`"`)
 	h.gh.Next(github.OpCreateDeployment, func(s *github.Server, next http.Handler) http.Handler {
@@ -288,7 +303,7 @@ func TestOrder_BranchMoves(t *testing.T) {
 // created it.
 func TestOrder_CopiedNonce(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, orderSetup(asApp(t))).start()
+	h := startOrders(t, asApp(t))
 	o := h.order("message 1", h.orderBody("alice", "acme/api", scenarioSuccess), http.StatusCreated)
 	d := h.created(o.Deployment.ID)
 	h.expectEnd(d, "success", "")
@@ -313,7 +328,7 @@ func TestOrder_CopiedNonce(t *testing.T) {
 // TestOrder_Twin checks that of two deployments of one request the second is rejected and runs nothing.
 func TestOrder_Twin(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, orderSetup(asApp(t))).start()
+	h := startOrders(t, asApp(t))
 	o := h.order("message 1", h.orderBody("alice", "acme/api", scenarioSuccess), http.StatusCreated)
 	d := h.created(o.Deployment.ID)
 
@@ -335,7 +350,7 @@ func TestOrder_Twin(t *testing.T) {
 func TestOrder_Crash(t *testing.T) {
 	t.Parallel()
 	onlySQLite(t) // on PostgreSQL the row is leased for 45 s
-	h := newHarness(t, orderSetup(asApp(t))).start()
+	h := startOrders(t, asApp(t))
 	body := h.orderBody("alice", "acme/api", scenarioSuccess)
 	call := h.ghFaults.block(github.OpCreateDeployment, "", true)
 	answered := make(chan struct{})

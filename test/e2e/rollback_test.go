@@ -44,7 +44,7 @@ func (h *harness) deployedSHA(d github.Deployment) string {
 // what was rolled back from.
 func TestRollback(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, orderSetup(asApp(t))).start()
+	h := startOrders(t, asApp(t))
 	const repository = "acme/api"
 	first := h.orderMain(repository, "one")
 	h.gh.Push(repository, "main", "")
@@ -91,7 +91,7 @@ func TestRollback(t *testing.T) {
 // way back afterwards, that approvals hold for the way back as well, and that it ends nothing before it has them.
 func TestRollback_SupersedesOlder(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, orderSetup(asApp(t))).start()
+	h := startOrders(t, asApp(t))
 	const repository = "acme/reviewed"
 	approve := func(d github.Deployment) {
 		t.Helper()
@@ -129,7 +129,9 @@ func TestRollback_RouteBuildsRef(t *testing.T) {
 	t.Parallel()
 	s := orderSetup(asApp(t))
 	s.routes = strings.ReplaceAll(orderRoutes, "circleci: {branch: main}", "circleci: {revision: note}")
-	h := newHarness(t, s).start()
+	h := newHarness(t, s)
+	h.addOrderRepositories()
+	h.start()
 	h.orderMain("acme/api", "one")
 	h.gh.Push("acme/api", "main", "")
 	h.orderMain("acme/api", "two")
@@ -149,7 +151,7 @@ func TestRollback_WhileCreating(t *testing.T) {
 	}{{name: "created later"}, {name: "created before, answer later", afterEffect: true}} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHarness(t, orderSetup(asApp(t))).start()
+			h := startOrders(t, asApp(t))
 			const repository = "acme/api"
 			first := h.orderMain(repository, "one")
 			h.gh.Push(repository, "main", "")
@@ -198,7 +200,9 @@ routes:
     circleci: {branch: main}` + orderParameters + `
   - repository: acme/api
     circleci: {branch: main}` + orderParameters
-	h := newHarness(t, s).start()
+	h := newHarness(t, s)
+	h.addOrderRepositories()
+	h.start()
 
 	order := func(environment, more string) github.Deployment {
 		t.Helper()
