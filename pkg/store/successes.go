@@ -37,7 +37,14 @@ func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
 		return err
 	}
 
-	_, err = t.exec(`
+	return t.recordSuccess(next)
+}
+
+// recordSuccess records that the commit of a deployment has succeeded, by its task. No task's success of the
+// commit counts as rolled back from any more.
+func (t *tx) recordSuccess(next deployment.Deployment) error {
+	r := next.Request
+	_, err := t.exec(`
 		INSERT INTO successes (repository_id, environment_key, sha, deployment_id, ref, task, delivery, ended_at, forced)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (repository_id, environment_key, sha, task) DO UPDATE SET
