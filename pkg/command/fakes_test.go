@@ -387,6 +387,7 @@ type fakeRequests struct {
 	events  []deployment.AuditEvent
 	created int64  // the deployment; 0: they stay open
 	problem string // why they fail
+	full    bool   // the person has too many open
 }
 
 func (f *fakeRequests) AddRequest(
@@ -396,6 +397,10 @@ func (f *fakeRequests) AddRequest(
 ) (stored deployment.Intent, added bool, err error) {
 	if before, err := f.RequestByKey(ctx, i.Asker, i.Key); err == nil {
 		return before, false, nil
+	}
+
+	if f.full {
+		return deployment.Intent{}, false, deployment.ErrTooManyOpen
 	}
 
 	i.Row = int64(len(f.intents) + 1)

@@ -20,7 +20,7 @@ import (
 // Requests keeps what people asked for. Its error is deployment.ErrNotFound.
 type Requests interface {
 	// AddRequest stores an intent, unless its asker has used its key before: then added is false, and the
-	// intent of that time is returned.
+	// intent of that time is returned. deployment.ErrTooManyOpen: the person has too many open there.
 	AddRequest(
 		ctx context.Context,
 		i deployment.Intent,
@@ -314,6 +314,10 @@ func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ord
 	i.Supersedes = i.Cause == deployment.CauseRollback &&
 		(verdict.Decision == policy.DecisionAllow || verdict.OnlyQueued)
 	stored, added, err := s.o.Requests.AddRequest(ctx, i, s.requestedEvents(c, i)...)
+	if errors.Is(err, deployment.ErrTooManyOpen) {
+		const format = "%s has %d open deployments to %s: cancel some, or wait until they have started"
+		return Ordered{}, conflict("too_many_open", fmt.Sprintf(format, c.By, deployment.MaxOpenRequests, i.Environment))
+	}
 	if err != nil {
 		return Ordered{}, err
 	}

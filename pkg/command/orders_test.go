@@ -370,3 +370,13 @@ func TestDeploy_Unanswered(t *testing.T) {
 		}
 	})
 }
+
+func TestDeploy_TooManyOpen(t *testing.T) {
+	s, f := newTestService()
+	f.requests.full = true
+	const want = "conflict too_many_open: alice has 20 open deployments to production: cancel some, " +
+		"or wait until they have started"
+	if _, err := s.Deploy(t.Context(), Caller{By: alice}, goodOrder); outcome(err) != want {
+		t.Errorf("got %q, want %q", outcome(err), want)
+	}
+}

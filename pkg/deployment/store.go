@@ -23,6 +23,13 @@ type Task struct {
 	Row  int64
 }
 
+// MaxOpenRequests is how many deployments that somebody asked this service for may be open in one environment
+// before they start. Rollbacks count by themselves, so that there is a way back.
+const MaxOpenRequests = 20
+
+// ErrTooManyOpen says that somebody has MaxOpenRequests open in an environment.
+var ErrTooManyOpen = errors.New("add request: too many of the same person are open")
+
 // ErrVersionConflict says that the row was written by somebody else since it was read. Load it again
 // and start over.
 var ErrVersionConflict = errors.New("write deployment: another worker has changed it")

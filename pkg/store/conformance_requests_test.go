@@ -349,3 +349,43 @@ func testRequestsPruned(t *testing.T, b *testDB) {
 		t.Errorf("got %v, want the old request gone", err)
 	}
 }
+
+// One person cannot fill an environment, nor keep others from asking or rolling back.
+func testRequestsCap(t *testing.T, b *testDB) {
+	add := func(n int, change func(*deployment.Intent)) error {
+		i := b.newIntent(n)
+		if change != nil {
+			change(&i)
+		}
+		_, _, err := b.AddRequest(t.Context(), i)
+		return err
+	}
+
+	first := b.addIntent(b.newIntent(1))
+	b.acceptAsked(first, 41, "one") // it waits, and counts
+	for n := range deployment.MaxOpenRequests - 1 {
+		if err := add(2+n, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	for _, test := range []struct {
+		name   string
+		change func(*deployment.Intent)
+		want   error
+	}{
+		{name: "one more", want: deployment.ErrTooManyOpen},
+		{name: "another person", change: func(i *deployment.Intent) { i.By = person(2) }},
+		{name: "another environment", change: func(i *deployment.Intent) { i.Environment = "staging" }},
+		{name: "a rollback", change: func(i *deployment.Intent) { i.Cause = deployment.CauseRollback }},
+	} {
+		if err := add(20+len(test.name), test.change); !errors.Is(err, test.want) {
+			t.Errorf("%s: got %v, want %v", test.name, err, test.want)
+		}
+	}
+
+	again := b.newIntent(2)
+	if _, added, err := b.AddRequest(t.Context(), again); added || err != nil {
+		t.Errorf("the same request again: got added %v, %v, want the one of the first time", added, err)
+	}
+}

@@ -89,6 +89,7 @@ func testConformance(t *testing.T, open opener) {
 		"a request is leased and saved":               testRequestLease,
 		"AcceptAsked creates a request's deployment":  testAcceptAsked,
 		"AcceptAsked by many":                         testAcceptAskedConcurrently,
+		"open requests are limited":                   testRequestsCap,
 		"a made-up deployment gives its request up":   testRequestReopened,
 		"a rollback supersedes requests":              testRollbackSupersedes,
 		"Prune deletes requests that have ended":      testRequestsPruned,

@@ -38,7 +38,7 @@ func oneIntent(s scanner) (deployment.Intent, error) {
 
 // AddRequest stores a new intent with its audit events, unless its asker has used its key before: then
 // added is false, and the intent of that time is returned. One that supersedes ends, in the same commit, all
-// open intents of its environment.
+// open intents of its environment. deployment.ErrTooManyOpen: nothing is stored.
 func (s Requests) AddRequest(
 	ctx context.Context,
 	i deployment.Intent,
@@ -55,6 +55,13 @@ func (s Requests) AddRequest(
 			return result{intent: before}, err
 		}
 
+		open, err := t.countOpen(i)
+		if err != nil {
+			return result{}, err
+		}
+		if open >= deployment.MaxOpenRequests {
+			return result{}, deployment.ErrTooManyOpen
+		}
 		if err := t.insertIntent(i); err != nil {
 			return result{}, err
 		}
@@ -75,6 +82,51 @@ func (s Requests) AddRequest(
 	})
 
 	return r.intent, r.added, err
+}
+
+// countOpen counts what the person of an intent has asked for in its environment, with the same cause, and
+// which GitHub has not created yet or which waits.
+func (t *tx) countOpen(wanted deployment.Intent) (n int, err error) {
+	where := []any{wanted.Repository.ID, strings.ToLower(wanted.Environment)}
+	rows, err := t.all(`
+		SELECT `+intentColumns+`
+		FROM requests
+		WHERE repository_id = $1 AND environment_key = $2 AND ended_at IS NULL`, where...)
+	if err != nil {
+		return 0, err
+	}
+
+	intents, err := scanEach(rows, scanIntent)
+	if err != nil {
+		return 0, err
+	}
+
+	rows, err = t.all(`
+		SELECT `+deploymentColumns+`
+		FROM deployments
+		WHERE repository_id = $1 AND environment_key = $2 AND state = 'waiting'`, where...)
+	if err != nil {
+		return 0, err
+	}
+
+	waiting, err := scanEach(rows, scanDeployment)
+	if err != nil {
+		return 0, err
+	}
+
+	for _, i := range intents {
+		if i.Cause == wanted.Cause && i.By.Same(wanted.By) {
+			n++
+		}
+	}
+	for _, d := range waiting {
+		asked := d.Request.Asked
+		if asked != nil && asked.Cause == wanted.Cause && asked.By.Same(wanted.By) {
+			n++
+		}
+	}
+
+	return n, nil
 }
 
 func (t *tx) insertIntent(i deployment.Intent) error {
