@@ -28,7 +28,7 @@ func (p *program) routesCommand() *cobra.Command {
 	routes.AddCommand(&cobra.Command{
 		Use:     "schema",
 		Short:   "print the JSON schema of the routes file",
-		Long:    "Print the JSON schema of the routes file, by which editors complete and check it while it is written.",
+		Long:    "Print the JSON schema of the routes file. Editors use it to complete and check what you write.",
 		Example: "seraph routes schema > routes.schema.json",
 		RunE:    func(*cobra.Command, []string) error { return p.printRoutesSchema() },
 	})

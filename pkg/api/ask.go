@@ -26,7 +26,7 @@ type RollbackRequest struct {
 	To          string `json:"to,omitempty"` // a deployment's id or a commit; empty: the success before the current one
 	Reason      string `json:"reason,omitempty"`
 	Force       bool   `json:"force,omitempty"`   // needs a reason, and the rule force
-	Current     int64  `json:"current,omitempty"` // the deployment that the person saw there; refused if it is another by now
+	Current     int64  `json:"current,omitempty"` // what the person saw there; refused if it has changed
 }
 
 // DeployResponse is the answer to a DeployRequest or a RollbackRequest. Deployment is nil while it is

@@ -15,7 +15,7 @@ type Deployment struct {
 	SHA          string     `json:"sha"`
 	Task         string     `json:"task"`
 	Creator      string     `json:"creator"`   // GitHub login; empty when GitHub named nobody
-	Requester    Actor      `json:"requester"` // whoever asked for it: the creator, or the person for whom Seraph created it
+	Requester    Actor      `json:"requester"` // the creator, or the person for whom Seraph created it
 	State        string     `json:"state"`
 	Reason       string     `json:"reason"`
 	WaitsFor     string     `json:"waits_for"`

@@ -11,8 +11,8 @@ import (
 
 // checkTokens warns of tokens that may speak only for a chat whose people nobody has listed.
 func (c *checker) checkTokens() {
-	const format = "the token %s of SERAPH_API_TOKENS may speak only for people of %s/%s, and people in the routes file " +
-		"names none of them: nobody can ask by it"
+	const format = "the token %s of SERAPH_API_TOKENS may speak only for people of %s/%s, and people in the routes " +
+		"file names none of them: nobody can ask by it"
 
 	for _, t := range c.cfg.APITokens {
 		if t.Face != "" && !c.cfg.Routes.KnowsChat(t.Face, t.Workspace) {

@@ -27,6 +27,7 @@ func (a *App) ReloadRoutes(ctx context.Context) {
 	}
 
 	a.routes.Replace(table)
+	a.pins.Forget()
 	a.metrics.RoutesRead(now())
 	a.log.Info().Str("file", a.cfg.RoutesFile).Int("routes", len(table.Routes())).Msg("routes read again")
 }

@@ -92,6 +92,7 @@ func (a *App) wire() error {
 		Routes:  a.routes,
 		Machine: newMachine(a.cfg),
 		Store:   a.db,
+		Maker:   c.github.Maker,
 	}
 	a.pins = gate.NewPins(gate.PinOptions{
 		Store:        a.db,
@@ -140,7 +141,6 @@ func (a *App) newCommands(c *clients, rules *gate.Gate) *command.Service {
 		Requests:    a.db,
 		Refs:        c.github,
 		History:     intent.History{SuccessStore: a.db, GitHub: c.github},
-		AppID:       a.cfg.GitHub.AppID,
 		Task:        a.cfg.Routes.DefaultTask(),
 		LockTask:    a.cfg.Routes.LockTask(),
 		Now:         now,
@@ -189,6 +189,7 @@ func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) eng
 		Rows:        a.db,
 		DueRows:     a.db,
 		Deployments: a.db,
+		Requests:    a.db,
 		Pipelines:   a.db,
 		Retention:   a.db,
 		Database:    a.db,
@@ -211,7 +212,6 @@ func (a *App) engineOptions(c *clients, in *intake.Intake, rules *gate.Gate) eng
 			GitHub:       c.github,
 			Intake:       in,
 			Machine:      deployment.IntentMachine{CallTimeout: githubTimeout},
-			AppID:        a.cfg.GitHub.AppID,
 			TrustedSince: func() time.Time { return a.engine.TrustedSince() },
 			Log:          a.log,
 			Now:          now,

@@ -162,12 +162,34 @@ func (s *Service) answer(ctx context.Context, c command.Caller, l command.Line) 
 
 	a, err := s.run(ctx, c, l, cmd)
 	if text, refused := refusal(cmd, err); refused {
-		return command.Answer{Text: text}, true, nil
+		return command.Answer{Text: text, Refused: err}, true, nil
 	}
 	if err != nil {
 		return command.Answer{}, false, err
 	}
 	return a, true, nil
+}
+
+// AsksGitHub says whether an answer to a line may need GitHub, whose calls are limited.
+func (s *Service) AsksGitHub(text string) bool {
+	cmd, err := grammar.Parse(text, s.o.Routes.Names())
+	if err != nil {
+		return false // the answer says what is wrong with the line
+	}
+
+	switch cmd.Verb {
+	case grammar.Status,
+		grammar.Deploys,
+		grammar.Where,
+		grammar.Locks,
+		grammar.WhoAmI,
+		grammar.Link,
+		grammar.Unlink,
+		grammar.Help:
+		return false
+	default:
+		return true
+	}
 }
 
 // run runs a command.

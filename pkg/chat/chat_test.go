@@ -352,3 +352,44 @@ func describe(e phrase.Environment) string {
 	}
 	return text
 }
+
+// Only lines whose answers come from GitHub count as ones that ask it.
+func TestAsksGitHub(t *testing.T) {
+	s, _ := newTestService()
+	for _, verb := range grammar.Verbs() {
+		line := map[grammar.Verb]string{
+			grammar.Deploy:      "deploy api to staging",
+			grammar.Rollback:    "rollback api in staging",
+			grammar.Approve:     "approve #5",
+			grammar.ApproveHold: "approve-hold #5",
+			grammar.Cancel:      "cancel #5 because of tests",
+			grammar.Why:         "why #5",
+			grammar.Lock:        lockLine,
+			grammar.Unlock:      "unlock api in staging",
+		}[verb]
+		want := line != ""
+		if line == "" {
+			line = string(verb)
+		}
+
+		if got := s.AsksGitHub(line); got != want {
+			t.Errorf("%s: got %v, want %v", line, got, want)
+		}
+	}
+
+	if s.AsksGitHub("make coffee") {
+		t.Error("got true for a line that is no command")
+	}
+}
+
+// The refusal of a line is known to whoever counts what it has cost.
+func TestAnswer_Refused(t *testing.T) {
+	s, w := newTestService()
+	refused := &command.Error{Kind: command.KindInvalid, Code: "no_such_ref", Message: "no branch"}
+	w.err = refused
+
+	got, err := s.Answer(t.Context(), alice, command.Line{Text: "deploy api@mian to staging", Asker: "hubot", Request: "m1"})
+	if err != nil || !errors.Is(got.Refused, refused) {
+		t.Errorf("got refusal %v and error %v, want %v", got.Refused, err, refused)
+	}
+}

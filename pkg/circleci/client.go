@@ -1,5 +1,6 @@
-// Package circleci calls CircleCI's API v2: it triggers pipelines, reads them, looks for lost ones
-// and cancels workflows. It knows the API's paths, bodies and answers, and turns an answer to a
+// Package circleci calls CircleCI's API v2: it triggers pipelines, reads them, looks for lost ones,
+// cancels workflows and approves jobs that wait. The step at which a job failed it reads through v3 or v1.1,
+// because v2 does not show it. It knows the API's paths, bodies and answers, and turns an answer to a
 // trigger or a poll into an event of package deployment. It decides nothing and retries nothing:
 // the engine does.
 package circleci

@@ -2,16 +2,12 @@ package circleci
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -38,8 +34,8 @@ var failedStatuses = [][]string{
 }
 
 // FailingStep returns the step at which a workflow failed, with the end of its output. Of several jobs that
-// failed it is the first one. What cannot be read of the step is left empty; an error says that not even
-// the jobs could be read. The result has no job if none failed.
+// failed it is the one that stopped first. What cannot be read of the step is left empty. The error says that
+// the jobs could not be read. The result has no job if none failed.
 func (c *Client) FailingStep(ctx context.Context, w deployment.Workflow) (deployment.StepOutput, error) {
 	jobs, err := c.jobs(ctx, w.ID)
 	if err != nil {
@@ -51,16 +47,11 @@ func (c *Client) FailingStep(ctx context.Context, w deployment.Workflow) (deploy
 		return deployment.StepOutput{}, nil
 	}
 
-	step, found := c.stepOf(ctx, failed)
-	out := deployment.StepOutput{Workflow: w.Name, Job: failed.Name, Step: step.name}
-	if found {
-		out.Output = step.output
-	}
-
-	return out, nil
+	step := c.stepOf(ctx, failed)
+	return deployment.StepOutput{Workflow: w.Name, Job: failed.Name, Step: step.name, Output: step.output}, nil
 }
 
-// firstFailed returns the job that failed first.
+// firstFailed returns, of the jobs with the worst status, the one that stopped first; false: none failed.
 func firstFailed(jobs []job) (job, bool) {
 	for _, statuses := range failedStatuses {
 		failed := slices.DeleteFunc(slices.Clone(jobs), func(j job) bool {
@@ -80,103 +71,29 @@ type step struct {
 	output string
 }
 
-// stepOf reads a job's failing step by API v3, else by API v1.1; false: neither shows one.
-func (c *Client) stepOf(ctx context.Context, j job) (step, bool) {
+// stepOf reads a job's failing step by API v3, else by API v1.1. The zero step: neither shows one.
+func (c *Client) stepOf(ctx context.Context, j job) step {
 	root, ok := strings.CutSuffix(c.base, "/api/v2")
 	if !ok {
-		return step{}, false
+		return step{}
 	}
 
 	if s, err := c.stepByV3(ctx, root, j); err == nil {
-		return s, true
+		return s
 	}
 	s, err := c.stepByV1(ctx, root, j)
-
-	return s, err == nil
-}
-
-var errNoStep = errors.New("no step of the job failed")
-
-// jobV3 is the answer of GET /api/v3/jobs/{id}, as far as it is needed.
-type jobV3 struct {
-	Data struct {
-		Attributes struct {
-			Executions []struct {
-				Steps []stepV3 `json:"steps"`
-			} `json:"parallel_executions"`
-		} `json:"attributes"`
-	} `json:"data"`
-}
-
-type stepV3 struct {
-	Number   int    `json:"num"`
-	Name     string `json:"name"`
-	Outcome  string `json:"outcome"`
-	ExitCode *int   `json:"exit_code"`
-}
-
-func (s stepV3) result() stepResult { return stepResult{status: s.Outcome, exitCode: s.ExitCode} }
-
-func (c *Client) stepByV3(ctx context.Context, root string, j job) (step, error) {
-	self := root + "/api/v3/jobs/" + url.PathEscape(j.ID)
-	var shown jobV3
-	if err := c.getJSON(ctx, "job v3", self, &shown); err != nil {
-		return step{}, err
-	}
-
-	var results []stepResult
-	var execution, number []int
-	var names []string
-	for i, e := range shown.Data.Attributes.Executions {
-		for _, s := range e.Steps {
-			results = append(results, s.result())
-			execution, number, names = append(execution, i), append(number, s.Number), append(names, s.Name)
-		}
-	}
-
-	i := failingStep(results)
-	if i < 0 {
-		return step{}, errNoStep
-	}
-
-	query := "?" + url.Values{
-		"filter[execution]": {strconv.Itoa(execution[i])},
-		"filter[step_num]":  {strconv.Itoa(number[i])},
-	}.Encode()
-	found := step{name: names[i]}
-	for _, stream := range []string{"/stdout", "/stderr"} {
-		text, err := c.outputByV3(ctx, self+stream+query)
-		if err == nil && strings.TrimSpace(text) != "" {
-			found.output = text
-			break
-		}
-	}
-
-	return found, nil
-}
-
-// outputByV3 reads the end of a stream of a step's output.
-func (c *Client) outputByV3(ctx context.Context, address string) (string, error) {
-	resp, err := c.open(ctx, "step output v3", address, http.Header{
-		"Authorization": {"Bearer " + c.o.Token},
-		"Accept":        {"text/plain"},
-		"Range":         {fmt.Sprintf("bytes=-%d", keptOutput)},
-	})
 	if err != nil {
-		return "", err
+		return step{}
 	}
-	defer func() { _ = resp.Body.Close() }()
 
-	switch resp.StatusCode {
-	case http.StatusOK, http.StatusPartialContent:
-		return readEnd(resp.Body), nil
-	default:
-		return "", &Error{Operation: "step output v3", Status: resp.StatusCode}
-	}
+	return s
 }
 
-// readEnd returns the last keptOutput bytes of an output, or outputTooLong for one over maxOutput. What
-// was read of one that breaks off counts.
+// errNoStep says that a version of the API does not show the failing step.
+var errNoStep = errors.New("no failing step shown")
+
+// readEnd returns the last keptOutput bytes of an output, or outputTooLong for one over maxOutput. Where the
+// connection breaks off, it returns the end of what was read.
 func readEnd(r io.Reader) string {
 	limited := &io.LimitedReader{R: r, N: maxOutput + 1}
 	var kept []byte
@@ -197,126 +114,6 @@ func readEnd(r io.Reader) string {
 	}
 
 	return string(kept[max(0, len(kept)-keptOutput):])
-}
-
-// jobV1 is the answer of GET /api/v1.1/project/{vcs}/{org}/{project}/{number}, as far as it is needed.
-type jobV1 struct {
-	Steps []struct {
-		Name    string     `json:"name"`
-		Actions []actionV1 `json:"actions"`
-	} `json:"steps"`
-}
-
-// actionV1 is one run of a step. A step that timed out has neither failed nor an exit code.
-type actionV1 struct {
-	Name      string `json:"name"`
-	Status    string `json:"status"`
-	Failed    *bool  `json:"failed"`
-	ExitCode  *int   `json:"exit_code"`
-	OutputURL string `json:"output_url"`
-}
-
-func (a actionV1) result() stepResult {
-	r := stepResult{status: a.Status, exitCode: a.ExitCode}
-	if a.Failed != nil && *a.Failed {
-		r.status = "failed"
-	}
-	return r
-}
-
-func (c *Client) stepByV1(ctx context.Context, root string, j job) (step, error) {
-	path, ok := pathV1(j)
-	if !ok {
-		return step{}, errNoStep
-	}
-
-	var shown jobV1
-	if err := c.getJSON(ctx, "job v1.1", root+"/api/v1.1"+path, &shown); err != nil {
-		return step{}, err
-	}
-
-	var results []stepResult
-	var actions []actionV1
-	for _, s := range shown.Steps {
-		for _, a := range s.Actions {
-			a.Name = cmp.Or(s.Name, a.Name)
-			results, actions = append(results, a.result()), append(actions, a)
-		}
-	}
-
-	i := failingStep(results)
-	if i < 0 {
-		return step{}, errNoStep
-	}
-
-	found := step{name: actions[i].Name}
-	if text, err := c.outputByV1(ctx, root, actions[i].OutputURL); err == nil {
-		found.output = text
-	}
-
-	return found, nil
-}
-
-// pathV1 returns the path of a job in API v1.1, which spells the kinds of repositories out.
-func pathV1(j job) (string, bool) {
-	parts := strings.SplitN(j.ProjectSlug, "/", 3)
-	if len(parts) != 3 || j.Number <= 0 {
-		return "", false
-	}
-	switch parts[0] {
-	case "gh":
-		parts[0] = "github"
-	case "bb":
-		parts[0] = "bitbucket"
-	}
-
-	for i, p := range parts {
-		parts[i] = url.PathEscape(p)
-	}
-
-	return fmt.Sprintf("/project/%s/%d", strings.Join(parts, "/"), j.Number), true
-}
-
-// outputByV1 reads a step's output from its own address, which is signed and lasts some minutes. It is on
-// another host, which must not see our token.
-func (c *Client) outputByV1(ctx context.Context, root, address string) (string, error) {
-	at, err := url.Parse(address)
-	secure := err == nil && (at.Scheme == "https" || strings.HasPrefix(root, at.Scheme+"://"))
-	if !secure || at.Host == "" || at.User != nil {
-		return "", errNoStep
-	}
-
-	resp, err := c.open(ctx, "step output", address, http.Header{"Accept": {"application/json"}})
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = resp.Body.Close() }()
-
-	if resp.StatusCode != http.StatusOK {
-		return "", &Error{Operation: "step output", Status: resp.StatusCode}
-	}
-
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxOutput+1))
-	if err != nil {
-		return "", err
-	}
-	if len(body) > maxOutput {
-		return outputTooLong, nil
-	}
-
-	var parts []struct {
-		Message string `json:"message"`
-	}
-	if err := json.Unmarshal(body, &parts); err != nil {
-		return "", err
-	}
-
-	var text strings.Builder
-	for _, p := range parts {
-		text.WriteString(p.Message)
-	}
-
-	return readEnd(strings.NewReader(text.String())), nil
 }
 
 // stepResult is how a step ended.
@@ -373,7 +170,8 @@ func (c *Client) getJSON(ctx context.Context, operation, address string, out any
 	return nil
 }
 
-// open begins a read of an address with nothing but the given headers.
+// open begins a read of an address with the given headers and User-Agent, and no others. The caller closes the
+// body.
 func (c *Client) open(ctx context.Context, operation, address string, header http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(outbound.WithOperation(ctx, operation), http.MethodGet, address, nil)
 	if err != nil {

@@ -2,7 +2,6 @@ package circleci
 
 import (
 	"context"
-
 	"net/http"
 	"net/url"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
+// typeApproval is the type of a job that waits for an approval (API v2, "Get a workflow's jobs").
 const typeApproval = "approval"
 
 // HoldJobs lists the approval jobs of a pipeline's workflows that have not ended (API v2, "Get a pipeline's

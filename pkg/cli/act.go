@@ -35,7 +35,8 @@ func (c *commands) approveCommand() *cobra.Command {
 		}
 		return s.print(found, func() {
 			d := found.Deployment
-			s.out.line(fmt.Sprintf("approved: deployment %d of %s, %s to %s", d.ID, d.Repository, what(d), d.Environment))
+			const format = "approved: deployment %d of %s, %s to %s"
+			s.out.line(fmt.Sprintf(format, d.ID, d.Repository, what(d), d.Environment))
 			if found.Verdict.Decision != "allow" {
 				s.out.printVerdict(found.Verdict, openRule)
 				return
@@ -59,7 +60,8 @@ func (c *commands) approveHoldCommand() *cobra.Command {
 		Long:    "Approve a job on which a pipeline waits in CircleCI. JOB is needed only where several are held.",
 		Example: "seraph approve-hold 3145728007\nseraph approve-hold 3145728007 release",
 		Args: func(cmd *cobra.Command, args []string) error {
-			if err := wantArguments(1, 2, "the ID of a deployment, and a JOB where several are held")(cmd, args); err != nil {
+			const arguments = "the ID of a deployment, and a JOB where several are held"
+			if err := wantArguments(1, 2, arguments)(cmd, args); err != nil {
 				return err
 			}
 			job = strings.Join(args[1:], "")
@@ -81,8 +83,8 @@ func (c *commands) cancelCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cancel ID",
 		Short: "cancel a deployment",
-		Long: "Cancel a deployment. One that waits ends at once. Of one that runs the workflows are canceled, and it\n" +
-			"ends when CircleCI shows that they have ended.",
+		Long: "Cancel a deployment. One that waits ends at once. Of one that runs the workflows are canceled, and\n" +
+			"it ends when CircleCI shows that they have ended.",
 		Example:           "seraph cancel 3145728007 --reason \"wrong branch\"",
 		Args:              wantID,
 		ValidArgsFunction: c.completeID("waiting", "running", "held"),
@@ -109,8 +111,9 @@ func (c *commands) forceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "force ID --reason TEXT",
 		Short: "make a waiting deployment pass rules",
-		Long: "Make a waiting deployment pass the rules require_ahead, checks, after, freeze and locks; never allow,\n" +
-			"refs, approvals or the queue. It needs the rule force. The reason is shown wherever the deployment is.",
+		Long: "Make a waiting deployment pass the rules require_ahead, checks, after, freeze and locks; never\n" +
+			"allow, refs, approvals or the queue. It needs the rule force. The reason is shown wherever the\n" +
+			"deployment is.",
 		Example: "seraph force 3145728007 --reason \"the site is down\"",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if reason == "" {

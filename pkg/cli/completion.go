@@ -49,7 +49,8 @@ func (c *commands) completionCommand() *cobra.Command {
 				return err
 			}
 			if !slices.Contains(names, args[0]) {
-				return fmt.Errorf("there is no script for the shell %q, only for %s", args[0], strings.Join(names, ", "))
+				const format = "there is no script for the shell %q, only for %s"
+				return fmt.Errorf(format, args[0], strings.Join(names, ", "))
 			}
 			return nil
 		},
@@ -147,7 +148,7 @@ func (c *commands) completePlace(
 	}
 
 	var names []string
-	for _, place := range placesOf(ctx, service) {
+	for _, place := range knownPlaces(ctx, service) {
 		switch {
 		case len(args) == 0:
 			names = addNew(names, clean(place.repository))

@@ -18,23 +18,23 @@ import (
 
 var errForceWithoutReason = errors.New("--force needs --reason: everybody sees who forced it and why")
 
-// asked is what deploy and rollback have in common.
-type asked struct {
+// requestFlags are the flags that deploy and rollback have in common.
+type requestFlags struct {
 	key     string
 	watch   bool
 	timeout time.Duration
 }
 
-func (a *asked) addFlags(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&a.watch, "watch", "w", false, "print each change until the deployment ends")
-	addTimeoutFlag(cmd, &a.timeout)
-	cmd.Flags().StringVar(&a.key, "key", "", "name this request `KEY`: asked again with the same key, the same\n"+
+func (f *requestFlags) addTo(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&f.watch, "watch", "w", false, "print each change until the deployment ends")
+	addTimeoutFlag(cmd, &f.timeout)
+	cmd.Flags().StringVar(&f.key, "key", "", "name this request `KEY`: asked again with the same key, the same\n"+
 		"deployment is answered; default a new random one")
 }
 
 func (c *commands) deployCommand() *cobra.Command {
-	var a asked
-	var order api.DeployRequest
+	var flagged requestFlags
+	var req api.DeployRequest
 	var fields []string
 	cmd := &cobra.Command{
 		Use:   "deploy OWNER/NAME@REF ENVIRONMENT",
@@ -51,40 +51,40 @@ func (c *commands) deployCommand() *cobra.Command {
 				return err
 			}
 
-			order.Environment = args[1]
-			order.Repository, order.Ref, _ = strings.Cut(args[0], "@")
+			req.Environment = args[1]
+			req.Repository, req.Ref, _ = strings.Cut(args[0], "@")
 			switch {
-			case order.Force && order.Reason == "":
+			case req.Force && req.Reason == "":
 				return errForceWithoutReason
-			case order.Ref == "":
-				return fmt.Errorf("deploy needs to know what to deploy: %s@BRANCH, @TAG or @COMMIT", order.Repository)
+			case req.Ref == "":
+				return fmt.Errorf("deploy needs to know what to deploy: %s@BRANCH, @TAG or @COMMIT", req.Repository)
 			}
 
-			order.Payload, err = payloadOf(fields)
-			return errors.Join(checkRepository(order.Repository), err)
+			req.Payload, err = payloadOf(fields)
+			return errors.Join(checkRepository(req.Repository), err)
 		},
 		ValidArgsFunction: c.completeDeploy,
 	}
 
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&fields, "field", "f", nil, "put `KEY=VALUE` into the payload, as text; may be repeated")
-	flags.StringVar(&order.Reason, "reason", "", "why, `TEXT` of one line; shown wherever the deployment is")
-	flags.BoolVar(&order.Force, "force", false, "pass rules by force; needs --reason, and the rule force")
-	flags.StringVar(&order.SHA, "sha", "", "refuse where REF is not at the commit `SHA` any more")
-	flags.StringVar(&order.Task, "task", "", "another `TASK` than the usual one, such as deploy:migrations")
-	a.addFlags(cmd)
+	flags.StringVar(&req.Reason, "reason", "", "why, `TEXT` of one line; shown wherever the deployment is")
+	flags.BoolVar(&req.Force, "force", false, "pass rules by force; needs --reason, and the rule force")
+	flags.StringVar(&req.SHA, "sha", "", "refuse where REF is not at the commit `SHA` any more")
+	flags.StringVar(&req.Task, "task", "", "another `TASK` than the usual one, such as deploy:migrations")
+	flagged.addTo(cmd)
 	return c.acting(cmd, func(ctx context.Context, s *session, _ []string) error {
-		order.OnBehalf = c.behalf()
-		err := s.ask(ctx, a, "deploy", func(ctx context.Context, key string) (api.DeployResponse, error) {
-			return s.client.Deploy(ctx, key, order)
+		req.OnBehalf = c.behalf()
+		err := s.ask(ctx, flagged, func(ctx context.Context, key string) (api.DeployResponse, error) {
+			return s.client.Deploy(ctx, key, req)
 		})
-		return s.explainPlace(ctx, err, order.Repository, order.Environment)
+		return s.explainPlace(ctx, err, req.Repository, req.Environment)
 	})
 }
 
 func (c *commands) rollbackCommand() *cobra.Command {
-	var a asked
-	var order api.RollbackRequest
+	var flagged requestFlags
+	var req api.RollbackRequest
 	cmd := &cobra.Command{
 		Use:   "rollback OWNER/NAME ENVIRONMENT",
 		Short: "deploy again what ran in an environment before",
@@ -97,26 +97,26 @@ func (c *commands) rollbackCommand() *cobra.Command {
 			if err := wantArguments(2, 2, "OWNER/NAME and ENVIRONMENT")(cmd, args); err != nil {
 				return err
 			}
-			if order.Force && order.Reason == "" {
+			if req.Force && req.Reason == "" {
 				return errForceWithoutReason
 			}
-			order.Repository, order.Environment = args[0], args[1]
-			return checkRepository(order.Repository)
+			req.Repository, req.Environment = args[0], args[1]
+			return checkRepository(req.Repository)
 		},
 		ValidArgsFunction: c.completePlace,
 	}
 
 	flags := cmd.Flags()
-	flags.StringVar(&order.To, "to", "", "roll back to this deployment or commit, `ID|SHA`")
-	flags.StringVar(&order.Reason, "reason", "", "why, `TEXT` of one line; shown wherever the deployment is")
-	flags.BoolVar(&order.Force, "force", false, "pass rules by force; needs --reason, and the rule force")
-	a.addFlags(cmd)
+	flags.StringVar(&req.To, "to", "", "roll back to this deployment or commit, `ID|SHA`")
+	flags.StringVar(&req.Reason, "reason", "", "why, `TEXT` of one line; shown wherever the deployment is")
+	flags.BoolVar(&req.Force, "force", false, "pass rules by force; needs --reason, and the rule force")
+	flagged.addTo(cmd)
 	return c.acting(cmd, func(ctx context.Context, s *session, _ []string) error {
-		order.OnBehalf = c.behalf()
-		err := s.ask(ctx, a, "rollback", func(ctx context.Context, key string) (api.DeployResponse, error) {
-			return s.client.Rollback(ctx, key, order)
+		req.OnBehalf = c.behalf()
+		err := s.ask(ctx, flagged, func(ctx context.Context, key string) (api.DeployResponse, error) {
+			return s.client.Rollback(ctx, key, req)
 		})
-		return s.explainPlace(ctx, err, order.Repository, order.Environment)
+		return s.explainPlace(ctx, err, req.Repository, req.Environment)
 	})
 }
 
@@ -161,22 +161,22 @@ const (
 
 // ask sends a request for a deployment until its answer is known, and prints what became of it.
 func (s *session) ask(
-	ctx context.Context, a asked, verb string, send func(context.Context, string) (api.DeployResponse, error),
+	ctx context.Context, f requestFlags, send func(context.Context, string) (api.DeployResponse, error),
 ) error {
-	if a.key == "" {
-		a.key = uuid.NewString()
+	if f.key == "" {
+		f.key = uuid.NewString()
 	}
 
-	answer, err := s.sendUntilAnswered(ctx, a.key, send)
+	answer, err := s.sendUntilAnswered(ctx, f.key, send)
 	if err == nil && answer.Deployment == nil {
-		answer.Deployment, err = s.lookUntilMade(ctx, a.key, answer.Request)
+		answer.Deployment, err = s.lookUntilMade(ctx, f.key, answer.Request)
 	}
 	if err != nil {
 		return s.refused(err)
 	}
 
 	d := *answer.Deployment
-	if s.json && !a.watch {
+	if s.json && !f.watch {
 		if err := s.out.json(answer); err != nil {
 			return err
 		}
@@ -187,8 +187,8 @@ func (s *session) ask(
 			s.out.printVerdict(*answer.Verdict, openRule)
 		}
 	}
-	if a.watch {
-		return s.watch(ctx, d.ID, a.timeout)
+	if f.watch {
+		return s.watch(ctx, d.ID, f.timeout)
 	}
 
 	if ended(d.State) {

@@ -49,7 +49,8 @@ func (c *commands) gateCommand() *cobra.Command {
 		Long: "Ask the service at SERAPH_API_URL, with SERAPH_API_TOKEN, whether a commit may be deployed now,\n" +
 			"and print what each rule says. Exit code 0 means allowed, 3 wait, 4 rejected, and 1 that there\n" +
 			"was no answer.",
-		Example: `seraph gate --repository acme/api --environment production --sha "$(git rev-parse HEAD)" --actor alice`,
+		Example: "seraph gate --repository acme/api --environment production --sha \"$(git rev-parse HEAD)\" " +
+			"--actor alice",
 
 		Args: func(cmd *cobra.Command, args []string) error {
 			for _, name := range []string{"repository", "environment", "sha"} {

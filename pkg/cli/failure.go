@@ -23,7 +23,7 @@ type failure struct {
 }
 
 // Error is the error, and on a line of its own what helps.
-func (f *failure) Error() string { return clean(f.err.Error()) + "\n" + f.hint }
+func (f *failure) Error() string { return clean(f.err.Error()) + "\n" + clean(f.hint) }
 
 // Unwrap is the error without the help.
 func (f *failure) Unwrap() error { return f.err }
@@ -103,7 +103,8 @@ func (s *session) hintAboutAnswer(answered *client.Error) string {
 	case answered.Code == "forbidden":
 		return "`seraph whoami` says what your token may do; the operator can give you another one"
 	case answered.Status >= 300 && answered.Status < 400:
-		return "Seraph never redirects: write the address that it answers at itself, https instead of http perhaps; " + from
+		return "Seraph never redirects: give the address at which it answers itself, perhaps with https instead of " +
+			"http; " + from
 	case answered.Status == http.StatusNotFound && noPath:
 		return "what answers is not Seraph, or is older than this program; " + from
 	case strings.HasPrefix(answered.Message, "no deployment has this id"):
@@ -119,20 +120,13 @@ func (s *session) hintAboutAnswer(answered *client.Error) string {
 	}
 }
 
-// known is an environment of a repository, as the service knows them.
-type known struct{ repository, environment string }
-
-// knownPlaces lists the environments of all repositories that the service knows. A service that does not
-// tell them tells its newest deployments.
-func (s *session) knownPlaces(ctx context.Context) []known {
-	return placesOf(ctx, s.client)
-}
-
-func placesOf(ctx context.Context, c *client.Client) []known {
-	var all []known
+// knownPlaces lists the environments of all repositories to which the service has deployed. A service that does
+// not list environments lists its newest deployments, which name them.
+func knownPlaces(ctx context.Context, c *client.Client) []place {
+	var all []place
 	if list, err := c.Environments(ctx, client.EnvironmentQuery{}); err == nil {
 		for _, e := range list.Environments {
-			all = append(all, known{e.Repository, e.Environment})
+			all = append(all, place{e.Repository, e.Environment})
 		}
 		return all
 	}
@@ -142,12 +136,12 @@ func placesOf(ctx context.Context, c *client.Client) []known {
 		return nil // only help is missing
 	}
 
-	seen := map[known]bool{}
+	seen := map[place]bool{}
 	for _, d := range list.Deployments {
-		place := known{d.Repository, d.Environment}
-		if !seen[place] {
-			seen[place] = true
-			all = append(all, place)
+		found := place{d.Repository, d.Environment}
+		if !seen[found] {
+			seen[found] = true
+			all = append(all, found)
 		}
 	}
 
@@ -157,7 +151,7 @@ func placesOf(ctx context.Context, c *client.Client) []known {
 // hintAboutPlace says which repository or environment was probably meant, or which there are; "" where
 // the service knows both.
 func (s *session) hintAboutPlace(ctx context.Context, repository, environment string) string {
-	places := s.knownPlaces(ctx)
+	places := knownPlaces(ctx, s.client)
 	var repositories, environments []string
 	for _, place := range places {
 		repositories = addNew(repositories, place.repository)

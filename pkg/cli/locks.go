@@ -64,7 +64,7 @@ func covers(l api.Lock) string {
 
 func (c *commands) lockCommand() *cobra.Command {
 	var at span
-	var order api.TakeLockRequest
+	var req api.TakeLockRequest
 	var duration time.Duration
 	cmd := &cobra.Command{
 		Use:   "lock OWNER/NAME ENVIRONMENT --reason TEXT",
@@ -76,7 +76,7 @@ func (c *commands) lockCommand() *cobra.Command {
 			"seraph lock --everything --for 30m --reason \"CircleCI is down\"",
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case order.Reason == "":
+			case req.Reason == "":
 				return errors.New("lock needs --reason: everybody who waits for it sees it")
 			case duration < 0:
 				return errors.New("--for must be a duration such as 2h")
@@ -88,17 +88,17 @@ func (c *commands) lockCommand() *cobra.Command {
 
 	at.addFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&order.Reason, "reason", "", "why, `TEXT` of one line")
+	flags.StringVar(&req.Reason, "reason", "", "why, `TEXT` of one line")
 	flags.DurationVar(&duration, "for", 0, "unlock by itself after this `DURATION`, such as 2h; default never")
-	flags.BoolVar(&order.Steal, "steal", false, "take the lock from its owner, who gets a notice")
+	flags.BoolVar(&req.Steal, "steal", false, "take the lock from its owner, who gets a notice")
 	return c.acting(cmd, func(ctx context.Context, s *session, _ []string) error {
-		order.OnBehalf = c.behalf()
-		order.Repository, order.Environment = at.repository, at.environment
+		req.OnBehalf = c.behalf()
+		req.Repository, req.Environment = at.repository, at.environment
 		if duration > 0 {
-			order.ExpiresIn = duration.String()
+			req.ExpiresIn = duration.String()
 		}
 
-		l, err := s.client.TakeLock(ctx, order)
+		l, err := s.client.TakeLock(ctx, req)
 		if err != nil {
 			return s.explainPlace(ctx, err, at.repository, at.environment)
 		}
@@ -117,8 +117,8 @@ func (c *commands) unlockCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unlock OWNER/NAME ENVIRONMENT",
 		Short: "release the lock of an environment",
-		Long: "Release the lock of an environment. Its owner can, and a token with scope admin. The deployments that\n" +
-			"wait for it continue by themselves, in order.",
+		Long: "Release the lock of an environment. Its owner can, and a token with scope admin. The deployments\n" +
+			"that wait for it continue by themselves, in order.",
 		Example:           "seraph unlock acme/api production",
 		Args:              at.read,
 		ValidArgsFunction: c.completePlace,
@@ -129,7 +129,7 @@ func (c *commands) unlockCommand() *cobra.Command {
 	})
 }
 
-func (s *session) unlock(ctx context.Context, at span, order api.ReleaseLockRequest) error {
+func (s *session) unlock(ctx context.Context, at span, req api.ReleaseLockRequest) error {
 	list, err := s.client.Locks(ctx)
 	if err != nil {
 		return err
@@ -143,7 +143,7 @@ func (s *session) unlock(ctx context.Context, at span, order api.ReleaseLockRequ
 			continue
 		}
 
-		if err := s.client.ReleaseLock(ctx, l.ID, order); err != nil {
+		if err := s.client.ReleaseLock(ctx, l.ID, req); err != nil {
 			return err
 		}
 		return s.print(l, func() { s.out.line("unlocked: " + covers(l)) })

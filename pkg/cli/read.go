@@ -36,7 +36,7 @@ func idOf(args []string) int64 {
 	return id
 }
 
-// place is the repository and environment that arguments name; both may be missing.
+// place is an environment of a repository. In arguments both may be missing.
 type place struct{ repository, environment string }
 
 func (p *place) read(cmd *cobra.Command, args []string) error {
@@ -146,9 +146,10 @@ func (c *commands) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [OWNER/NAME [ENVIRONMENT]]",
 		Short: "list deployments, newest first",
-		Long: "List deployments, newest first; with --ignored those of the last 7 days that Seraph does not run, and\n" +
-			"why.",
-		Example:           "seraph list --state waiting\nseraph list acme/api production --limit 5\nseraph list --ignored",
+		Long: "List deployments, newest first; with --ignored those of the last 7 days that Seraph does not run,\n" +
+			"and why.",
+		Example: "seraph list --state waiting\nseraph list acme/api production --limit 5\n" +
+			"seraph list --ignored",
 		ValidArgsFunction: c.completePlace,
 		Args: func(cmd *cobra.Command, args []string) error {
 			switch {

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -42,14 +44,17 @@ var colours = map[string]string{
 // names of branches and reasons, and a terminal would obey control characters in them. That something
 // cannot be printed is no error: the exit code tells.
 type screen struct {
-	out    io.Writer
-	colour bool
+	out      io.Writer
+	terminal bool
+	colour   bool
 }
 
 func newScreen(out io.Writer) *screen {
+	terminal := isTerminal(out)
 	return &screen{
-		out:    out,
-		colour: isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
+		out:      out,
+		terminal: terminal,
+		colour:   terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb",
 	}
 }
 
@@ -69,14 +74,40 @@ func (s *screen) line(words ...string) {
 // title begins a part.
 func (s *screen) title(text string) { _, _ = fmt.Fprintln(s.out, "\n"+s.paint(bold, text)) }
 
-// json prints a document as one line.
+// json prints a document as one line. On a terminal what is not visible is escaped, which means the same; a
+// program gets it as it is.
 func (s *screen) json(document any) error {
-	encoder := json.NewEncoder(s.out)
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(document); err != nil {
 		return fmt.Errorf("print JSON: %w", err)
 	}
+
+	text := line.String()
+	if s.terminal {
+		text = escapeHidden(text)
+	}
+	_, _ = io.WriteString(s.out, text)
 	return nil
+}
+
+// escapeHidden writes what is not visible in a line of JSON as \u and the number of the character. It can only
+// be part of a text.
+func escapeHidden(line string) string {
+	var out strings.Builder
+	for _, r := range line {
+		switch {
+		case r == '\n' || !isHidden(r):
+			out.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return out.String()
 }
 
 // cell is a text in a table.
@@ -138,10 +169,13 @@ func clean(text string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+		case isHidden(r):
 			return unicode.ReplacementChar
 		default:
 			return r
 		}
 	}, text)
 }
+
+// isHidden says whether a character is not visible: a control or a format character.
+func isHidden(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }

@@ -2,6 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -38,6 +41,37 @@ func TestScreen_Cleans(t *testing.T) {
 	s.line(hostile)
 	s.table("", plain(hostile))
 	if got := out.String(); strings.ContainsAny(got, "\x1b\x07\r\u202e\u009b") || strings.Count(got, "\n") != 2 {
+		t.Errorf("got %q, want two lines without control characters", got)
+	}
+}
+
+// TestScreen_JSON wants that a document is no command to a terminal, and means the same there.
+func TestScreen_JSON(t *testing.T) {
+	const hostile = "a\x1b]0;title\x07b\u202ec\n\u007f\u009b2J\U000e0041 é <&>"
+	for _, terminal := range []bool{false, true} {
+		t.Run(fmt.Sprintf("terminal %v", terminal), func(t *testing.T) {
+			var out bytes.Buffer
+			s := &screen{out: &out, terminal: terminal}
+			if err := s.json(map[string]string{"reason": hostile}); err != nil {
+				t.Fatal(err)
+			}
+
+			var back map[string]string
+			if err := json.Unmarshal(out.Bytes(), &back); err != nil || back["reason"] != hostile {
+				t.Errorf("got %q, %v, want the text as it was", back["reason"], err)
+			}
+			line, _ := strings.CutSuffix(out.String(), "\n")
+			if hidden := strings.ContainsFunc(line, isHidden); hidden == terminal || !strings.Contains(line, "é <&>") {
+				t.Errorf("got %q with hidden characters %v, want them only in a pipe", line, hidden)
+			}
+		})
+	}
+}
+
+// TestFailure_Cleans wants that neither an error nor its hint is a command to the terminal.
+func TestFailure_Cleans(t *testing.T) {
+	err := &failure{err: errors.New("no\x1b[2J route"), hint: "did you mean a\x1b[2Jpi\u202e?"}
+	if got := err.Error(); strings.ContainsAny(got, "\x1b\u202e") || strings.Count(got, "\n") != 1 {
 		t.Errorf("got %q, want two lines without control characters", got)
 	}
 }

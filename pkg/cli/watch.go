@@ -130,12 +130,12 @@ func (s *session) printChange(d api.DeploymentDetail) error {
 func (s *session) follow(
 	ctx context.Context, id int64, changed func(api.DeploymentDetail) error,
 ) (last api.DeploymentDetail, err error) {
-	b := &bell{rung: make(chan struct{}, 1), pace: s.o.pace}
+	hints := &hints{waiting: make(chan struct{}, 1), pace: s.o.pace}
 	var listening sync.WaitGroup
 	listenCtx, stop := context.WithCancel(ctx)
 	defer listening.Wait()
 	defer stop()
-	listening.Go(func() { s.listen(listenCtx, id, b) })
+	listening.Go(func() { s.listen(listenCtx, id, hints) })
 
 	var failingSince time.Time
 	for {
@@ -162,7 +162,7 @@ func (s *session) follow(
 			return last, err
 		}
 
-		if err := b.wait(ctx); err != nil {
+		if err := hints.wait(ctx); err != nil {
 			return last, err
 		}
 	}
@@ -188,32 +188,33 @@ func passes(err error) bool {
 	return !ok || answered.Status >= 500 || answered.Status == http.StatusTooManyRequests
 }
 
-// bell tells the reader of a deployment that it may have changed.
-type bell struct {
-	rung chan struct{}
-	live atomic.Bool // a stream of events is open
-	pace pace
+// hints tell the reader of a deployment that it may have changed.
+type hints struct {
+	waiting   chan struct{} // holds a value from a hint until the reader takes it
+	streaming atomic.Bool   // a stream of events is open
+	pace      pace
 }
 
-func (b *bell) ring() {
+// add adds a hint, unless one waits already.
+func (h *hints) add() {
 	select {
-	case b.rung <- struct{}{}:
-	default: // it rings already
+	case h.waiting <- struct{}{}:
+	default:
 	}
 }
 
-// wait waits until the bell rings, or until it is time to read the deployment anyway. The error is the
-// cause of the context's end.
-func (b *bell) wait(ctx context.Context) error {
-	interval := b.pace.poll
-	if b.live.Load() {
-		interval = b.pace.check
+// wait waits for a hint, or until it is time to read the deployment anyway. The error is the cause of the
+// context's end.
+func (h *hints) wait(ctx context.Context) error {
+	interval := h.pace.poll
+	if h.streaming.Load() {
+		interval = h.pace.check
 	}
 
 	timer := time.NewTimer(interval)
 	defer timer.Stop()
 	select {
-	case <-b.rung:
+	case <-h.waiting:
 		return nil
 	case <-timer.C:
 		return nil
@@ -222,25 +223,25 @@ func (b *bell) wait(ctx context.Context) error {
 	}
 }
 
-// listen rings the bell for each event about a deployment, and whenever a stream begins or ends, because
-// what happened meanwhile was not told. It returns where the service has no such stream.
-func (s *session) listen(ctx context.Context, id int64, b *bell) {
+// listen adds a hint for each event about a deployment, and whenever a stream begins or ends, because the
+// deployment may have changed while there was none. It returns where the service has no such stream.
+func (s *session) listen(ctx context.Context, id int64, h *hints) {
 	lastID := ""
 	pause := s.o.pace.open
 	for {
 		began := time.Now()
 		stream, err := s.client.Events(ctx, client.EventQuery{Deployment: id}, lastID)
 		if err == nil {
-			b.live.Store(true)
+			h.streaming.Store(true)
 			for err == nil {
-				b.ring()
+				h.add()
 				_, err = stream.Next()
 			}
 
 			lastID = stream.LastID()
 			stream.Close()
-			b.live.Store(false)
-			b.ring()
+			h.streaming.Store(false)
+			h.add()
 		}
 
 		_, notAStream := errors.AsType[*client.AnswerError](err)

@@ -13,6 +13,8 @@ import (
 // Gate evaluates rules.
 type Gate interface {
 	Decide(ctx context.Context, d deployment.Deployment) (policy.Verdict, error)
+	// DecideAllow evaluates only whether the requester may deploy there, whatever is deployed.
+	DecideAllow(ctx context.Context, d deployment.Deployment) policy.Verdict
 	Ask(ctx context.Context, q policy.Question) (policy.Verdict, error)
 }
 

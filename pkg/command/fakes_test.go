@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,7 +36,7 @@ type fakes struct {
 // lock.
 func newTestService() (*Service, *fakes) {
 	f := &fakes{
-		gate:   &fakeGate{},
+		gate:   &fakeGate{allow: policy.Verdict{Decision: policy.DecisionAllow}},
 		engine: &fakeEngine{},
 		deployments: &fakeDeployments{
 			deployment: deployment.Deployment{
@@ -68,7 +67,6 @@ func newTestService() (*Service, *fakes) {
 		Requests:    f.requests,
 		Refs:        f.refs,
 		History:     f.history,
-		AppID:       3,
 		Task:        "ship",
 		LockTask:    "ship:lock",
 		Now:         func() time.Time { return testNow },
@@ -96,8 +94,10 @@ type fakeGate struct {
 	unknown  bool   // GitHub did not answer: nothing is known about the person
 	askErr   error
 	rejects  string                // why Decide rejects
+	allow    policy.Verdict        // what DecideAllow says
 	decided  int                   // how often Decide was called
 	judged   deployment.Deployment // what Decide was asked about last
+	allowed  deployment.Deployment // what DecideAllow was asked about last
 	member   deployment.Deployment // what Member was asked about last
 }
 
@@ -111,6 +111,11 @@ func (g *fakeGate) Decide(_ context.Context, d deployment.Deployment) (policy.Ve
 		}, nil
 	}
 	return policy.Verdict{Decision: policy.DecisionWait}, nil
+}
+
+func (g *fakeGate) DecideAllow(_ context.Context, d deployment.Deployment) policy.Verdict {
+	g.allowed = d
+	return g.allow
 }
 
 func (g *fakeGate) Ask(context.Context, policy.Question) (policy.Verdict, error) {
@@ -158,6 +163,7 @@ type fakeRoutes struct {
 	strict  bool     // the pipeline must be at the commit
 	problem string   // of every request
 	places  []string // in which may be asked
+	blue    []string // in which may be asked for the task ship:blue; nil: places
 }
 
 func (r *fakeRoutes) Admit(req deployment.Request, key string) deployment.Admission {
@@ -177,7 +183,12 @@ func (r *fakeRoutes) Admit(req deployment.Request, key string) deployment.Admiss
 	return deployment.Admission{Problem: r.problem, Target: target}
 }
 
-func (r *fakeRoutes) AskPlaces(deployment.Request) []string { return r.places }
+func (r *fakeRoutes) AskPlaces(req deployment.Request) []string {
+	if req.Task == "ship:blue" && r.blue != nil {
+		return r.blue
+	}
+	return r.places
+}
 
 func (r *fakeRoutes) Production(req deployment.Request) bool { return req.Environment == "production" }
 
@@ -423,18 +434,22 @@ func (f *fakeRequests) RequestByNonce(ctx context.Context, nonce string) (deploy
 
 // fakeRefs has one branch.
 type fakeRefs struct {
+	asked  int // how often ResolveRef was called
 	branch string
 	sha    string
 	err    error
 }
 
-func (f *fakeRefs) Login(context.Context) (string, error) { return "seraph[bot]", f.err }
+func (f *fakeRefs) Maker(context.Context) (deployment.Maker, error) {
+	return deployment.Maker{AppID: 3, Login: "seraph[bot]"}, f.err
+}
 
 func (f *fakeRefs) ResolveRef(
 	_ context.Context,
 	_ deployment.Source,
 	name string,
 ) (ref deployment.Ref, sha string, err error) {
+	f.asked++
 	ref = deployment.ParseRef(name)
 	switch {
 	case f.err != nil:
@@ -470,19 +485,4 @@ func (f *fakeHolds) ApproveHold(_ context.Context, j deployment.HoldJob) deploym
 		f.jobs[slices.Index(f.jobs, j)].Status = "success"
 	}
 	return f.outcome
-}
-
-// fakeHistory has successes, all with one payload.
-type fakeHistory struct {
-	successes []deployment.Success
-	payload   string
-	err       error
-}
-
-func (f *fakeHistory) Successes(context.Context, int64, string) ([]deployment.Success, error) {
-	return f.successes, nil
-}
-
-func (f *fakeHistory) Payload(context.Context, deployment.Source, deployment.Success) (json.RawMessage, error) {
-	return json.RawMessage(f.payload), f.err
 }

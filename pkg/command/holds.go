@@ -30,7 +30,7 @@ const approveTimeout = 40 * time.Second
 
 // ApproveHold approves a job that CircleCI holds, for somebody whom the route's holds name. job is its name,
 // or WORKFLOW/JOB where several workflows have one of that name; empty: the only one that waits. It
-// succeeds as well for a job that was approved before.
+// succeeds as well for a job that is approved already, and does nothing then.
 func (s *Service) ApproveHold(ctx context.Context, c Caller, id int64, job string) (deployment.Deployment, error) {
 	d, err := s.find(ctx, id)
 	if err != nil {
@@ -39,8 +39,11 @@ func (s *Service) ApproveHold(ctx context.Context, c Caller, id int64, job strin
 	if err := refuseCaller(s.o.HoldPeople.HoldApprover(ctx, d, c.By), "not_allowed"); err != nil {
 		return d, err
 	}
-	if job != "" && approvedBefore(d, job) {
-		return d, nil
+	if !d.State.Open() && job != "" && approvedBefore(d, job) {
+		return d, nil // it is asked again what was done then
+	}
+	if d.Cancel != nil && d.State.Open() {
+		return d, conflict("being_canceled", "the deployment is being canceled: none of its jobs can be approved")
 	}
 	if d.Pipeline == nil || d.State != deployment.Running && d.State != deployment.Held {
 		const format = "the deployment is %s: only a job of a running or held one can be approved"
@@ -64,7 +67,8 @@ func (s *Service) ApproveHold(ctx context.Context, c Caller, id int64, job strin
 	return s.approveHold(ctx, c, d, chosen, holds)
 }
 
-// approvedBefore says whether a job of a deployment was approved through this service.
+// approvedBefore says whether a job of a deployment was approved through this service. Where one runs again in
+// the same pipeline, that says nothing about the new one.
 func approvedBefore(d deployment.Deployment, job string) bool {
 	return slices.ContainsFunc(d.HoldApprovals, func(a deployment.HoldApproval) bool {
 		return job == a.Job || job == a.Workflow+"/"+a.Job

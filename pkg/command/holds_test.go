@@ -25,6 +25,7 @@ var (
 	live    = hold("deploy", "go-live", "on_hold")
 	liveToo = hold("docs", "go-live", "on_hold")
 	past    = hold("deploy", "check-plan", "success")
+	again   = deployment.HoldJob{WorkflowID: "rerun", Workflow: "deploy", Name: "go-live", Request: "r2", Status: "on_hold"}
 	future  = hold("deploy", "go-live", "blocked")
 )
 
@@ -33,6 +34,7 @@ func TestApproveHold(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		state    deployment.State // empty: held
+		cancel   *deployment.Cancel
 		before   []deployment.HoldApproval
 		refused  string
 		unknown  bool
@@ -102,6 +104,21 @@ func TestApproveHold(t *testing.T) {
 			before: []deployment.HoldApproval{{Workflow: "deploy", Job: "go-live", By: bob}},
 			job:    "go-live",
 			want:   "done",
+		},
+		{
+			name:     "approved here, and waiting again in a workflow that runs again",
+			before:   []deployment.HoldApproval{{Workflow: "deploy", Job: "go-live", By: bob}},
+			jobs:     []deployment.HoldJob{hold("deploy", "go-live", "success"), again},
+			job:      "go-live",
+			want:     "done",
+			approved: "deploy/go-live",
+		},
+		{
+			name:   "being canceled",
+			state:  deployment.Running,
+			cancel: &deployment.Cancel{By: bob},
+			jobs:   []deployment.HoldJob{live},
+			want:   "conflict being_canceled: the deployment is being canceled: none of its jobs can be approved",
 		},
 		{
 			name:  "ended",
@@ -188,7 +205,7 @@ func TestApproveHold(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s, f := newTestService()
 			d := &f.deployments.deployment
-			d.State, d.HoldApprovals = tt.state, tt.before
+			d.State, d.Cancel, d.HoldApprovals = tt.state, tt.cancel, tt.before
 			if tt.state == "" {
 				d.State = deployment.Held
 			}

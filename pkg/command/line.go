@@ -15,4 +15,5 @@ type Line struct {
 type Answer struct {
 	Text       string                 // one or more lines of plain text
 	Deployment *deployment.Deployment // that the line asked for or changed; nil: none
+	Refused    error                  // why the line's command was refused, which Text says; nil: it was not
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -37,8 +36,8 @@ type Refs interface {
 	// ResolveRef returns what a person's name of a ref stands for, and its commit. *deployment.NoRefError:
 	// there is nothing of that name. *deployment.RefsHiddenError: the credentials may read no ref.
 	ResolveRef(ctx context.Context, in deployment.Source, name string) (ref deployment.Ref, sha string, err error)
-	// Login is what GitHub shows as the creator of this service's deployments.
-	Login(ctx context.Context) (string, error)
+	// Maker is as whom GitHub shows the creator of this service's deployments.
+	Maker(ctx context.Context) (deployment.Maker, error)
 }
 
 // DeployOrder is a deployment that somebody wants.
@@ -100,7 +99,11 @@ func (s *Service) Deploy(ctx context.Context, c Caller, o DeployOrder) (Ordered,
 	if err := s.locate(ctx, &i); err != nil {
 		return Ordered{}, err
 	}
-	if err := s.pin(ctx, &i, o); err != nil {
+	allowed, err := s.allowed(ctx, i)
+	if err != nil {
+		return Ordered{}, err
+	}
+	if err := s.pin(ctx, &i, o, allowed); err != nil {
 		return Ordered{}, err
 	}
 
@@ -147,7 +150,8 @@ func (s *Service) newIntent(c Caller, o DeployOrder) (deployment.Intent, error) 
 		return i, err
 	}
 
-	i.Wish = wish(o.Repository, i.Environment, i.Ref, i.Task, i.Reason, i.Force, deployment.PayloadDigest(i.Payload))
+	digest, saw := deployment.PayloadDigest(i.Payload), strings.ToLower(strings.TrimSpace(o.SHA))
+	i.Wish = wish(o.Repository, i.Environment, i.Ref, saw, i.Task, i.Reason, i.Force, digest)
 	return i, s.complete(c, &i)
 }
 
@@ -268,42 +272,7 @@ func (s *Service) locate(ctx context.Context, i *deployment.Intent) error {
 		return noRoute
 	}
 
-	if places := s.o.Routes.AskPlaces(req); i.Place != "" && places != nil && !slices.Contains(places, i.Place) {
-		const format = "a deployment of %s to %s may not be asked for here, only in %s"
-		return forbidden(fmt.Sprintf(format, fullName, i.Environment, strings.Join(places, ", ")))
-	}
-
-	i.Production = s.o.Routes.Production(req)
-	return nil
-}
-
-// pin sets the commit of an intent, so that a branch that moves from now on changes nothing.
-func (s *Service) pin(ctx context.Context, i *deployment.Intent, o DeployOrder) error {
-	ref, sha, err := s.o.Refs.ResolveRef(ctx, i.Source(), i.Ref)
-
-	var unknown *deployment.NoRefError
-	var hidden *deployment.RefsHiddenError
-	switch {
-	case errors.As(err, &unknown):
-		return invalid("no_such_ref", fmt.Sprintf("%s has %s", i.Repository.FullName(), unknown.Error()))
-	case errors.As(err, &hidden):
-		const message = "Seraph may not read the repository's refs: give it the permission contents: read"
-		return &Error{Kind: KindUnavailable, Code: "refs_hidden", Message: message}
-	case err != nil:
-		return unavailable("the ref could not be read at GitHub", err)
-	}
-
-	saw := strings.ToLower(strings.TrimSpace(o.SHA))
-	if saw != "" && (len(saw) < shortSHA || !strings.HasPrefix(sha, saw)) {
-		const format = "%s is at %.7s now, not at %.7s: look at it, and ask again"
-		return conflict("ref_moved", fmt.Sprintf(format, i.Ref, sha, saw))
-	}
-
-	if ref.Kind == deployment.RefTag || ref.Kind == deployment.RefSHA { // rules tell them from branches
-		i.Ref = ref.Full()
-	}
-	i.SHA = strings.ToLower(sha)
-	return nil
+	return s.settle(i)
 }
 
 // unavailable is the error of a question that GitHub did not answer.
@@ -314,11 +283,11 @@ func unavailable(what string, err error) error {
 
 // order asks the rules about a whole intent, stores it, and waits for what becomes of it.
 func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ordered, error) {
-	login, err := s.o.Refs.Login(ctx)
+	maker, err := s.o.Refs.Maker(ctx)
 	if err != nil {
 		return Ordered{}, unavailable("it could not be learnt as whom GitHub knows Seraph", err)
 	}
-	i.Maker = deployment.Maker{AppID: s.o.AppID, Login: login}
+	i.Maker = maker
 
 	d, err := s.preview(i)
 	if err != nil {
@@ -338,14 +307,12 @@ func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ord
 		return Ordered{}, err
 	}
 	if verdict.Decision == policy.DecisionReject {
-		return Ordered{}, &Error{
-			Kind:    KindConflict,
-			Code:    "rejected",
-			Message: verdict.Deciding().Message,
-			Verdict: &verdict,
-		}
+		return Ordered{}, rejected(verdict)
 	}
 
+	// A rollback that the rules keep waiting ends nobody's deployment by having been asked for.
+	i.Supersedes = i.Cause == deployment.CauseRollback &&
+		(verdict.Decision == policy.DecisionAllow || verdict.OnlyQueued)
 	stored, added, err := s.o.Requests.AddRequest(ctx, i, s.requestedEvents(c, i)...)
 	if err != nil {
 		return Ordered{}, err
@@ -373,7 +340,7 @@ func (s *Service) preview(i deployment.Intent) (deployment.Deployment, error) {
 		Task:         i.Task,
 		Description:  wanted.Description,
 		Payload:      wanted.Payload,
-		Creator:      deployment.Creator{Login: i.Maker.Login},
+		Creator:      deployment.Creator{ID: i.Maker.ID, Login: i.Maker.Login},
 		App:          deployment.App{ID: i.Maker.AppID},
 	})
 

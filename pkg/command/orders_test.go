@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 var goodOrder = DeployOrder{Repository: "acme/api", Ref: "main", Environment: "production", Reason: "release"}
@@ -183,6 +184,26 @@ func TestDeploy_Refused(t *testing.T) {
 				"only in C0DEPLOYS1",
 		},
 		{
+			name:   "by a person from nowhere, where it may be asked for only in a room",
+			order:  goodOrder,
+			change: func(f *fakes) { f.routes.places = []string{"C0DEPLOYS1"} },
+			want: "forbidden not_allowed: a deployment of acme/api to production may not be asked for here, " +
+				"only in C0DEPLOYS1",
+		},
+		{
+			name:   "by a token, where people may ask for it only in a room",
+			by:     Caller{By: ops},
+			order:  goodOrder,
+			change: func(f *fakes) { f.routes.places = []string{"C0DEPLOYS1"} },
+			want:   "done",
+		},
+		{
+			name:   "in a room where it may be asked for",
+			order:  orderWith(func(o *DeployOrder) { o.Place = "C0DEPLOYS1" }),
+			change: func(f *fakes) { f.routes.places = []string{"C0DEPLOYS1"} },
+			want:   "done",
+		},
+		{
 			name:   "GitHub refuses it",
 			order:  goodOrder,
 			change: func(f *fakes) { f.requests.problem = "No ref found for: ababab" },
@@ -212,6 +233,61 @@ func TestDeploy_Refused(t *testing.T) {
 	}
 }
 
+// Somebody who may not deploy learns nothing of the repository's refs, and no ref is looked for.
+func TestDeploy_AllowedBeforeRefs(t *testing.T) {
+	reject := policy.Verdict{
+		Decision: policy.DecisionReject,
+		Outcomes: []policy.Outcome{{Decision: policy.DecisionReject, Message: "mallory is not allowed"}},
+	}
+	for _, test := range []struct {
+		name  string
+		allow policy.Verdict
+		ref   string
+		asked int
+		want  string
+	}{
+		{
+			name:  "not allowed",
+			allow: reject,
+			ref:   "deadbee1",
+			want:  "conflict rejected: mallory is not allowed",
+		},
+		{
+			name:  "not allowed, and the ref is there",
+			allow: reject,
+			ref:   "main",
+			want:  "conflict rejected: mallory is not allowed",
+		},
+		{
+			name:  "unknown whether allowed",
+			allow: policy.Verdict{Decision: policy.DecisionWait},
+			ref:   "deadbee1",
+			asked: 1,
+			want:  `invalid no_such_ref: acme/api has no branch, tag or commit "deadbee1"`,
+		},
+		{
+			name:  "allowed",
+			allow: policy.Verdict{Decision: policy.DecisionAllow},
+			ref:   "deadbee1",
+			asked: 1,
+			want:  `invalid no_such_ref: acme/api has no branch, tag or commit "deadbee1", but there is main`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, f := newTestService()
+			f.gate.allow = test.allow
+
+			_, err := s.Deploy(t.Context(), Caller{By: bob}, orderWith(func(o *DeployOrder) { o.Ref = test.ref }))
+			if outcome(err) != test.want || f.refs.asked != test.asked {
+				t.Errorf("got %q after %d refs, want %q after %d", outcome(err), f.refs.asked, test.want, test.asked)
+			}
+			if asked := f.gate.allowed.Request; !asked.Requester().Same(bob) || asked.Task != "ship" {
+				t.Errorf("got %+v asked about, want bob's deployment with the usual task", asked)
+			}
+		})
+	}
+}
+
 func TestDeploy_SameKey(t *testing.T) {
 	s, f := newTestService()
 	by := Caller{Channel: deployment.ChannelAPI, By: deployment.Actor{Token: "ci"}}
@@ -226,11 +302,13 @@ func TestDeploy_SameKey(t *testing.T) {
 		t.Errorf("got %+v, %v, want the deployment of the first time", again, err)
 	}
 
-	other := order
-	other.Environment = "staging"
-	const want = "invalid key_reused: the idempotency key was used for another request: use a new one"
-	if _, err := s.Deploy(t.Context(), by, other); outcome(err) != want {
-		t.Errorf("another order with the key: got %q, want %q", outcome(err), want)
+	elsewhere, sawOther := order, order
+	elsewhere.Environment, sawOther.SHA = "staging", f.refs.sha
+	for name, other := range map[string]DeployOrder{"another environment": elsewhere, "another commit": sawOther} {
+		const want = "invalid key_reused: the idempotency key was used for another request: use a new one"
+		if _, err := s.Deploy(t.Context(), by, other); outcome(err) != want {
+			t.Errorf("%s with the key: got %q, want %q", name, outcome(err), want)
+		}
 	}
 
 	by.By.Token = "hubot"

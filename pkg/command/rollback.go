@@ -14,7 +14,8 @@ import (
 
 // History knows what has been deployed.
 type History interface {
-	// Successes lists the commits that have succeeded in an environment, the newest deployment first.
+	// Successes lists the commits that have succeeded in an environment, each by the newest deployment of each
+	// task. The newest deployment comes first.
 	Successes(ctx context.Context, repositoryID int64, environmentKey string) ([]deployment.Success, error)
 	// Payload reads the payload of a success. policy.ErrMissing: GitHub does not have it any more.
 	Payload(ctx context.Context, in deployment.Source, s deployment.Success) (json.RawMessage, error)
@@ -32,7 +33,8 @@ type RollbackOrder struct {
 }
 
 // Rollback has the success before the current one deployed again, as a new deployment of its commit with its
-// task and payload. The parameters are rendered anew. It supersedes everything older that waits there.
+// task and payload. The parameters are rendered anew. The rules about what is new hold
+// for a success that was rolled back from, or was forced. It supersedes everything older that waits there, as soon as the rules let it go on.
 func (s *Service) Rollback(ctx context.Context, c Caller, o RollbackOrder) (Ordered, error) {
 	i, err := s.newRollback(c, o)
 	if err != nil {
@@ -98,7 +100,7 @@ func (s *Service) goBack(ctx context.Context, i *deployment.Intent, o RollbackOr
 		return conflict("moved", fmt.Sprintf("%s runs in %s now: look at it, and ask again", successes[0], where))
 	}
 
-	target, problem := deployment.RollbackTarget(successes, strings.TrimSpace(o.To))
+	target, problem := deployment.RollbackTarget(successes, strings.TrimSpace(o.To), s.o.Task)
 	if problem != "" {
 		return conflict("no_target", where+": "+problem)
 	}
@@ -114,6 +116,10 @@ func (s *Service) goBack(ctx context.Context, i *deployment.Intent, o RollbackOr
 	}
 
 	i.Ref, i.SHA, i.Task, i.Payload, i.BackTo = target.Ref, target.SHA, target.Task, own, target.DeploymentID
+	i.Unproven = !target.IsProven()
+	if err := s.settle(i); err != nil { // the task may have another route than the usual one
+		return err
+	}
 	return s.checkRollback(*i)
 }
 

@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,12 @@ func TestRollback_Refused(t *testing.T) {
 		return o
 	}
 
+	inPlace := func(place string) RollbackOrder {
+		o := goodRollback
+		o.Place = place
+		return o
+	}
+
 	for _, test := range []struct {
 		name      string
 		order     RollbackOrder
@@ -70,6 +77,16 @@ func TestRollback_Refused(t *testing.T) {
 			order: goodRollback,
 			want: "conflict no_target: production of acme/api: there is nothing to go back to: " +
 				"nothing has been deployed there",
+		},
+		{
+			name:      "the task that ran before may not be asked for here",
+			order:     inPlace("C0DEPLOYS1"),
+			successes: []deployment.Success{runs, before},
+			change: func(f *fakes) {
+				f.routes.places, f.routes.blue = []string{"C0DEPLOYS1"}, []string{"C0BLUE0001"}
+			},
+			want: "forbidden not_allowed: a deployment of acme/api to production may not be asked for here, " +
+				"only in C0BLUE0001",
 		},
 		{
 			name:      "something else runs by now",
@@ -171,5 +188,35 @@ func TestRollback_SameKey(t *testing.T) {
 	const want = "invalid key_reused: the idempotency key was used for another request: use a new one"
 	if _, err := s.Deploy(t.Context(), by, deploy); outcome(err) != want {
 		t.Errorf("deployment with the key: got %q, want %q", outcome(err), want)
+	}
+}
+
+// A success that was rolled back from, or was forced, meets the rules about what is new.
+func TestRollback_Unproven(t *testing.T) {
+	forced := before
+	forced.Forced = true
+	for _, test := range []struct {
+		name   string
+		target deployment.Success
+		want   bool
+	}{
+		{name: "proven", target: before},
+		{name: "rolled back from", target: left, want: true},
+		{name: "forced", target: forced, want: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, f := newTestService()
+			f.history.successes = []deployment.Success{runs, test.target}
+			order := goodRollback
+			order.To = fmt.Sprintf("#%d", test.target.DeploymentID)
+			if _, err := s.Rollback(t.Context(), Caller{By: alice}, order); err != nil {
+				t.Fatal(err)
+			}
+
+			judged := f.gate.judged.Request
+			if got := judged.Asked.Unproven; got != test.want || !judged.IsRollback() {
+				t.Errorf("got unproven %v, want %v, of a rollback", got, test.want)
+			}
+		})
 	}
 }

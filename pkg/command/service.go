@@ -1,6 +1,7 @@
-// Package command is what people may ask of the service: to explain, approve, force and cancel
-// deployments, to deploy, to approve jobs that CircleCI holds, and to lock environments. It checks who may, carries it out and records it in the
-// audit. The API, chat and the command line all call it.
+// Package command is what people may ask of the service: to deploy and roll back, to explain, approve,
+// force and cancel deployments, to approve jobs that CircleCI holds, and to lock environments. It checks who
+// may, carries it out and records it in the audit. The API and chat call it, and the command line through the
+// API.
 package command
 
 import (
@@ -51,7 +52,6 @@ type Options struct {
 	Requests    Requests
 	Refs        Refs
 	History     History
-	AppID       int64  // of our GitHub App; 0: a token is used
 	Task        string // of a deployment whose order names none
 	// LockTask is the task of deployments that lock. Whoever asks for a lock in another way must be
 	// allowed to deploy with it.

@@ -78,7 +78,8 @@ func parseAPIToken(position int, text string) (APIToken, error) {
 	case bound && t.Scope != "behalf":
 		return t, errors.New("only the scope behalf can be bound to a chat: write behalf=FACE/WORKSPACE")
 	case bound && (!chatFace.MatchString(t.Face) || !chatWorkspace.MatchString(t.Workspace)):
-		return t, errors.New("the chat is not usable: write behalf=FACE/WORKSPACE, such as behalf=hubot-slack/T0ACME001")
+		return t, errors.New("the chat is not usable: write behalf=FACE/WORKSPACE, " +
+			"such as behalf=hubot-slack/T0ACME001")
 	case !slices.Contains(scopes, t.Scope):
 		return t, fmt.Errorf("the scope is unknown: write one of %s", strings.Join(scopes, ", "))
 	case strings.ContainsFunc(secret, isNotInToken):

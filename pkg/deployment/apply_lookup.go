@@ -54,7 +54,7 @@ func applyLookupPending(t *transition, e LookupPending) bool {
 	t.changes.Unclaimed = e.Unclaimed
 	t.Polls++
 	if t.now.Sub(t.lookupDeadline()) > answerTimeout {
-		return applyLookupInconclusive(t, LookupInconclusive{Reason: e.Cause})
+		return applyLookupInconclusive(t, LookupInconclusive{Reason: e.Cause, Unclaimed: e.Unclaimed})
 	}
 
 	t.dueIn(min(Backoff(t.Polls, 15*time.Second), t.untilLookupDeadline()))
@@ -70,6 +70,7 @@ func (t *transition) untilLookupDeadline() time.Duration {
 }
 
 func applyLookupInconclusive(t *transition, e LookupInconclusive) bool {
+	t.changes.Unclaimed = e.Unclaimed
 	t.setOutcome("in doubt")
 	t.note("doubt", "%s", clean(e.Reason))
 	reason := "CircleCI may have started it: look at " + t.projectURL()

@@ -7,7 +7,7 @@ type AuditKind string
 
 // The kinds.
 const (
-	AuditDecided   AuditKind = "decided"   // a deployment may start, or was rejected; Detail has all that the rules said
+	AuditDecided   AuditKind = "decided"   // a deployment may start, or was rejected; Detail: what the rules said
 	AuditRequested AuditKind = "requested" // somebody asked this service for a deployment
 	AuditApproved  AuditKind = "approved"  // somebody approved a deployment
 	AuditHold      AuditKind = "hold"      // somebody approved, or tried to, a job that CircleCI holds

@@ -24,8 +24,8 @@ type MissingChange struct {
 	Since    time.Time // when a larger position was taken
 }
 
-// Settled returns the largest position up to which nothing can be missing. Who reads on from there misses
-// nothing, and may read some changes again.
+// Settled returns the largest position up to which no change can be missing. A reader that continues from there
+// misses nothing, and may read some changes again.
 func (c ChangeCursor) Settled() int64 {
 	settled := c.Position
 	for _, m := range c.Missing {

@@ -16,6 +16,7 @@ type NewDeployment struct {
 	Description string          // at most MaxDescription code points
 	Payload     json.RawMessage // an object
 	Production  bool            // production_environment
+	Urgent      bool            // it may use the writes that are kept back, as final reports may
 }
 
 // CreateKind says how an attempt to create a deployment went.
@@ -25,7 +26,7 @@ type CreateKind string
 const (
 	CreateDone    CreateKind = "created"     // 201: GitHub has it
 	CreateRefused CreateKind = "refused"     // it was refused for good, such as 422 or 404: there is none
-	CreateNothing CreateKind = "not_created" // 202 or 409: GitHub says that it created none, for no reason that we gave it
+	CreateNothing CreateKind = "not_created" // 202 or 409: GitHub says that it created none; a repetition may succeed
 	CreateNotSent CreateKind = "not_sent"    // the call did not leave, or was turned away unread: there is none
 	CreateUnknown CreateKind = "unknown"     // no usable answer: there may be one
 )
@@ -35,6 +36,7 @@ type CreateOutcome struct {
 	Kind  CreateKind
 	Body  json.RawMessage // with CreateDone: the deployment object as GitHub sent it
 	After time.Duration   // wait at least this long before the next try; 0: GitHub did not say
+	Paced bool            // with CreateNotSent: our own pace of writes held it back, and nothing else
 	Cause string          // for people, with GitHub's words; never a secret
 }
 
@@ -44,8 +46,8 @@ const (
 	payloadForce = "seraph_force" // the reason for which rules are to be bypassed
 )
 
-// payloadMark is what this service adds to the payload of a deployment that it creates. By and Via are for
-// readers at GitHub only.
+// payloadMark is what this service adds, under payloadOwn, to the payload of a deployment that it creates. By
+// and Via are for people who read it at GitHub; this service never reads them back.
 type payloadMark struct {
 	Nonce string       `json:"nonce"`
 	By    payloadActor `json:"by"`
@@ -88,9 +90,11 @@ func (i Intent) NewDeployment() (NewDeployment, error) {
 		Description: i.description(),
 		Payload:     payload,
 		Production:  i.Production,
+		Urgent:      i.Cause == CauseRollback,
 	}, nil
 }
 
+// via returns through what the person asked, for people.
 func (i Intent) via() string {
 	if i.Via != "" {
 		return i.Via
@@ -98,6 +102,7 @@ func (i Intent) via() string {
 	return i.Channel
 }
 
+// description returns what GitHub shows beside the deployment.
 func (i Intent) description() string {
 	text := i.By.String() + " via " + i.via()
 	if i.Cause == CauseRollback {
@@ -135,8 +140,8 @@ func PayloadNonce(payload json.RawMessage) string {
 	return marked.Own.Nonce
 }
 
-// OwnPayload returns a payload without what this service gives a meaning; ok is false if it is no object.
-// reserved says that it had any of that.
+// OwnPayload returns a payload without the keys that this service gives a meaning; ok is false if it is no
+// object. reserved says that it had one of those keys.
 func OwnPayload(payload json.RawMessage) (own json.RawMessage, reserved, ok bool) {
 	fields := map[string]json.RawMessage{}
 	if len(bytes.TrimSpace(payload)) == 0 {

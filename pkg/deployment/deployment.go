@@ -19,8 +19,8 @@ type Deployment struct {
 
 	Request    Request   `json:"request"`
 	Target     Target    `json:"target"`
-	Problem    string    `json:"problem,omitempty"`  // found at acceptance: it ends errored with this at its first step
-	Refused    string    `json:"refused,omitempty"`  // found at acceptance: it ends rejected with this at its first step
+	Problem    string    `json:"problem,omitempty"`  // found at acceptance: it ends errored at its first step
+	Refused    string    `json:"refused,omitempty"`  // found at acceptance: it ends rejected at its first step
 	Delivery   string    `json:"delivery,omitempty"` // GUID of the delivery with which it was accepted
 	AcceptedAt time.Time `json:"accepted_at"`
 
@@ -68,13 +68,13 @@ type Deployment struct {
 	GoneSince    time.Time     `json:"gone_since,omitzero"`    // since when CircleCI answers that there is none
 
 	HoldApprovals []HoldApproval `json:"hold_approvals,omitempty"` // through this service, oldest first
-	ApprovedAt    time.Time      `json:"approved_at,omitzero"`     // when CircleCI took the newest one after which none waited
+	ApprovedAt    time.Time      `json:"approved_at,omitzero"`     // when CircleCI took that of the last waiting job
 
 	// Ended.
 
 	EndedAt       time.Time `json:"ended_at,omitzero"`
 	Reason        string    `json:"reason,omitempty"`     // why it ended, for people; empty before the end
-	StoppingSince time.Time `json:"stopping,omitzero"`    // since when its workflows must end; it holds its slot meanwhile
+	StoppingSince time.Time `json:"stopping,omitzero"`    // since when its workflows must end; it keeps its slot
 	RerunUntil    time.Time `json:"rerun_until,omitzero"` // Failed only: until when a rerun can make it Succeeded
 	Failure       *Failure  `json:"failure,omitempty"`    // Failed only: the failing step, where the route shows it
 	FailureRead   bool      `json:"failure_read,omitempty"`

@@ -143,7 +143,10 @@ type (
 
 	// LookupInconclusive says that no later look-up will prove anything: the deployment ends as
 	// errored.
-	LookupInconclusive struct{ Reason string }
+	LookupInconclusive struct {
+		Reason    string
+		Unclaimed []string
+	}
 
 	// PipelineReassigned says that the pipeline, which was adopted without proof, is another
 	// deployment's. The deployment is unconfirmed again.

@@ -31,7 +31,8 @@ func (d Deployment) WantsFailure(now time.Time) bool {
 	return d.State == Failed && d.Target.ShowLogs && !d.FailureRead && now.Sub(d.EndedAt) < failureWindow
 }
 
-// FailedWorkflow returns the workflow that decided that a pipeline failed; false: none did.
+// FailedWorkflow returns the workflow because of which a pipeline counts as failed; false: it does not, or not
+// because of a workflow.
 func FailedWorkflow(p Progress) (Workflow, bool) {
 	fold := FoldPipeline(p)
 	return fold.Workflow, fold.State == Failed && fold.Workflow.ID != ""
@@ -60,8 +61,8 @@ func applyFailureFound(t *transition, e FailureFound) bool {
 	return true
 }
 
-// ownValues returns what this service itself has sent to the pipeline and nobody else need know: the key,
-// and the parameters beside those that repeat what everybody sees of the deployment.
+// ownValues returns the values that this service has sent to the pipeline and that the output must not show:
+// the key, and all parameters that are texts, except those that repeat a public field of the deployment.
 func (t *transition) ownValues() []string {
 	r := t.Request
 	public := map[string]bool{

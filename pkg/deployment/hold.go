@@ -29,7 +29,7 @@ const (
 	HoldUnknown HoldKind = "unknown"  // no usable answer: it may have taken the approval
 )
 
-// HoldOutcome is CircleCI's answer to an approval. To repeat one is harmless.
+// HoldOutcome is CircleCI's answer to an approval.
 type HoldOutcome struct {
 	Kind  HoldKind
 	After time.Duration // wait at least this long before the next try; 0: CircleCI did not say
@@ -49,9 +49,10 @@ type HoldApproval struct {
 const approvalSettles = 10 * time.Second
 
 // applyHoldAsked notes who is about to approve a job. It is stored before CircleCI is called, together with
-// the audit, so that nobody can approve without a trace.
+// the audit, so that nobody can approve without a trace. No job is approved of a deployment that is being
+// canceled.
 func applyHoldAsked(t *transition, e HoldAsked) bool {
-	if t.Pipeline == nil {
+	if t.Pipeline == nil || t.Cancel != nil {
 		return false
 	}
 	t.note("hold_asked", "%s approves job %s of workflow %s", e.By, e.Job, e.Workflow)

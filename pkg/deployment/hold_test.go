@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -98,5 +99,15 @@ func TestHold_OutsideOfARun(t *testing.T) {
 	}
 	if len(ended.HoldApprovals) != 0 {
 		t.Error("the deployment that was passed in has changed")
+	}
+}
+
+// Somebody may ask to cancel while somebody else approves: the first one counts.
+func TestHold_BeingCanceled(t *testing.T) {
+	d, _ := applyAll(t, newHeld(t), t0, CancelRequested{By: alice})
+
+	_, _, err := Machine{}.Apply(d, asked, t0)
+	if _, refused := errors.AsType[*InvalidTransitionError](err); !refused {
+		t.Errorf("got %v, want the approval refused", err)
 	}
 }

@@ -10,8 +10,9 @@ import (
 // Intent is a request that somebody made through this service: to create a deployment at GitHub. It is
 // stored before GitHub is asked, and changes only through the methods of IntentMachine.
 //
-// GitHub has no idempotency key. So the deployment carries Nonce in its payload: a call whose outcome is
-// not known is looked for by it, and of several deployments with one nonce only the first is run.
+// GitHub has no idempotency key, so the deployment carries Nonce in its payload. After a call of unknown
+// outcome GitHub's list is searched for it, and of several deployments with one nonce only the one that was
+// stored first is run.
 type Intent struct {
 	// Storage. The store fills these in; they are columns of the row and not in the JSON.
 
@@ -29,7 +30,7 @@ type Intent struct {
 	Place   string `json:"place,omitempty"`  // the channel or room of a chat system
 	Text    string `json:"text,omitempty"`   // what the person typed
 	Reason  string `json:"reason,omitempty"` // why, in the person's words
-	Wish    string `json:"wish"`             // a digest of what was asked for, as it was written
+	Wish    string `json:"wish"`             // digest of what was asked for, as it was written; see SameWish
 
 	Repository   Repository      `json:"repository"`
 	Installation int64           `json:"installation,omitempty"`
@@ -41,7 +42,9 @@ type Intent struct {
 	Production   bool            `json:"production,omitempty"`
 	Force        bool            `json:"force,omitempty"` // rules are to be bypassed; Reason says why
 	Cause        IntentCause     `json:"cause"`
-	BackTo       int64           `json:"back_to,omitempty"` // with CauseRollback: GitHub's id of the earlier success
+	BackTo       int64           `json:"back_to,omitempty"`    // with CauseRollback: GitHub's id of the earlier success
+	Unproven     bool            `json:"unproven,omitempty"`   // with CauseRollback: the rules about what is new hold for it
+	Supersedes   bool            `json:"supersedes,omitempty"` // what is open in the environment ends when it is stored
 	CreatedAt    time.Time       `json:"created_at"`
 
 	// What became of it.
@@ -53,6 +56,7 @@ type Intent struct {
 	SendBefore   time.Time   `json:"send_before,omitzero"`  // the newest call must not leave after this moment
 	Failures     int         `json:"failures,omitempty"`    // calls or look-ups without a useful answer, in a row
 	NotCreated   int         `json:"not_created,omitempty"` // answers 202 and 409 so far
+	HeldUntil    time.Time   `json:"held_until,omitzero"`   // until when our own pace of writes held it back last
 	Superseded   string      `json:"superseded,omitempty"`  // why its deployment must not run; empty: it may
 	DeploymentID int64       `json:"deployment,omitempty"`  // GitHub's id; 0: none is known
 	Problem      string      `json:"problem,omitempty"`     // why it failed, for people
@@ -87,20 +91,25 @@ const (
 // Maker is how GitHub shows the account with which this service creates deployments.
 type Maker struct {
 	AppID int64  `json:"app_id,omitempty"` // of our GitHub App; 0: a token is used
+	ID    int64  `json:"id,omitempty"`     // of the token's owner; 0: not known
 	Login string `json:"login,omitempty"`  // of the token's owner, or of the App's bot
 }
 
 // Made says whether the account created a deployment. GitHub shows the App of a deployment in most
-// events; where it does not, the bot's login, which nobody else can have, tells.
+// events, also of one that a person created through the App; where it does not, the bot's login, which
+// nobody else can have, tells. The owner of a token is known by their id, because logins change.
 func (m Maker) Made(r Request) bool {
-	if m.AppID != 0 && r.App.ID != 0 {
-		return r.App.ID == m.AppID
+	switch {
+	case m.AppID != 0 && r.App.ID != 0:
+		return r.App.ID == m.AppID && (r.Creator.Type == "Bot" || strings.EqualFold(m.Login, r.Creator.Login))
+	case m.ID != 0 && r.Creator.ID != 0:
+		return r.Creator.ID == m.ID
 	}
 	return m.Login != "" && strings.EqualFold(m.Login, r.Creator.Login)
 }
 
-// Asked says who asked this service for a deployment, which it then created at GitHub. It comes from the
-// stored intent and never from the payload, which anybody can write.
+// Asked is the part of an Intent that its deployment keeps: who asked this service for it, through what and
+// why. It comes from the stored intent and never from the payload, which anybody can write.
 type Asked struct {
 	Nonce   string      `json:"nonce"`
 	By      Actor       `json:"by"`
@@ -110,21 +119,29 @@ type Asked struct {
 	Reason  string      `json:"reason,omitempty"`
 	Cause   IntentCause `json:"cause"`
 	BackTo  int64       `json:"back_to,omitempty"` // with CauseRollback: GitHub's id of the earlier success
-	Ref     string      `json:"ref"`               // the ref as GitHub shows it: the commit
+
+	// Unproven says, with CauseRollback, that the earlier success was rolled back from, or was forced, so that
+	// the rules about what is new hold.
+	Unproven bool `json:"unproven,omitempty"`
+
+	Ref string `json:"ref"` // the ref as GitHub shows it: the commit
 }
 
 // Matches says whether a deployment is the one that an intent asked for: our account created it with what
-// the intent names. Anybody may have copied the nonce from a payload.
+// the intent names, payload included. Anybody may have copied the nonce from a payload.
 func (i Intent) Matches(r Request) bool {
-	return i.Maker.Made(r) &&
+	asked, err := i.NewDeployment()
+	return err == nil &&
+		i.Maker.Made(r) &&
+		PayloadDigest(asked.Payload) == PayloadDigest(r.Payload) &&
 		i.Repository.ID == r.Repository.ID &&
 		strings.EqualFold(i.Environment, r.Environment) &&
 		strings.EqualFold(i.SHA, r.SHA) &&
 		i.Task == r.Task
 }
 
-// Own returns a request, which matches the intent, as the person's who asked: with their ref, and with
-// what is known of them.
+// Own returns a request that matches the intent as one of the person who asked: with the ref that they named,
+// and with Asked.
 func (i Intent) Own(r Request) Request {
 	r.Asked = &Asked{
 		Nonce:   i.Nonce,
@@ -135,7 +152,9 @@ func (i Intent) Own(r Request) Request {
 		Reason:  i.Reason,
 		Cause:   i.Cause,
 		BackTo:  i.BackTo,
-		Ref:     r.Ref,
+
+		Unproven: i.Unproven,
+		Ref:      r.Ref,
 	}
 	r.Ref = i.Ref
 
@@ -147,8 +166,8 @@ func (i Intent) Source() Source {
 	return Source{Repository: i.Repository, Installation: i.Installation}
 }
 
-// SameWish says whether two intents ask for the same thing, so that one with the key of the other is a
-// repetition.
+// SameWish says whether the same person asks for the same thing with both intents. If they have one key as
+// well, the later one is a repetition of the first.
 func (i Intent) SameWish(o Intent) bool { return i.By.Same(o.By) && i.Wish == o.Wish }
 
 // IntentMachine decides what happens to an intent. It is pure: the caller asks GitHub and gives it the time.
@@ -162,7 +181,7 @@ const (
 	// have ended. How long it really takes is documented nowhere.
 	IntentGrace = time.Minute
 
-	intentGivesUp   = 15 * time.Minute // without a call that left: GitHub cannot be reached
+	intentGivesUp   = 15 * time.Minute // without a call that left, but for our own pace: GitHub cannot be reached
 	lookupGivesUp   = time.Hour        // without a look-up that was answered
 	intentRetry     = 30 * time.Second // the longest pause between two calls
 	lookupRetry     = 10 * time.Second // the longest pause between two look-ups
@@ -184,8 +203,8 @@ func (m IntentMachine) Send(i Intent, maker Maker, now time.Time) (Intent, error
 	return i, nil
 }
 
-// settled is when the newest call has ended and GitHub must list what it created.
-func (m IntentMachine) settled(i Intent) time.Time {
+// listedBy is when the newest call has ended and GitHub must list what it created.
+func (m IntentMachine) listedBy(i Intent) time.Time {
 	return i.SendBefore.Add(m.CallTimeout + IntentGrace)
 }
 
@@ -198,7 +217,7 @@ func (m IntentMachine) Answer(i Intent, o CreateOutcome, now time.Time) Intent {
 
 	switch o.Kind {
 	case CreateDone, CreateUnknown:
-		return m.doubt(i, now)
+		return m.startLookup(i, now)
 	case CreateRefused:
 		return fail(i, o.Cause, now)
 	case CreateNothing:
@@ -212,13 +231,22 @@ func (m IntentMachine) Answer(i Intent, o CreateOutcome, now time.Time) Intent {
 		return again(i, max(o.After, Backoff(i.NotCreated+1, intentRetry)), now)
 	default:
 		i.Attempts--
+		if o.Paced {
+			i.HeldUntil = now.Add(o.After)
+			return again(i, o.After, now)
+		}
 		return m.NotSent(i, o.Cause, o.After, now)
 	}
 }
 
-// NotSent puts an intent off, whose call did not leave. After too long it fails with the cause.
+// NotSent puts an intent off, whose call did not leave. After too long it fails with the cause. What our own
+// pace held back does not count.
 func (m IntentMachine) NotSent(i Intent, cause string, after time.Duration, now time.Time) Intent {
-	if now.Sub(i.CreatedAt) >= intentGivesUp {
+	since := i.CreatedAt
+	if i.HeldUntil.After(since) {
+		since = i.HeldUntil
+	}
+	if now.Sub(since) >= intentGivesUp {
 		return fail(i, fmt.Sprintf("GitHub could not be asked for %s: %s", intentGivesUp, cause), now)
 	}
 
@@ -236,21 +264,21 @@ func again(i Intent, after time.Duration, now time.Time) Intent {
 	return i
 }
 
-// doubt has the deployment of an intent looked for.
-func (m IntentMachine) doubt(i Intent, now time.Time) Intent {
+// startLookup has the deployment of an intent looked for at GitHub.
+func (m IntentMachine) startLookup(i Intent, now time.Time) Intent {
 	i.State, i.Failures = IntentUnknown, 0
 	i.Due = now.Add(time.Second)
 	return i
 }
 
-// Interrupted applies that a worker which is not the sender found an intent in sending: the sender has
+// Interrupted applies that another worker than the sender found an intent in state sending: the sender has
 // died, before or after it called.
 func (m IntentMachine) Interrupted(i Intent, now time.Time) Intent {
 	if i.State != IntentSending {
 		return i
 	}
 
-	i = m.doubt(i, now)
+	i = m.startLookup(i, now)
 	i.Due = now
 	return i
 }
@@ -261,11 +289,11 @@ func (m IntentMachine) Absent(i Intent, now time.Time) Intent {
 	if i.State != IntentUnknown {
 		return i
 	}
-	if now.Before(m.settled(i)) {
+	if now.Before(m.listedBy(i)) {
 		i.Failures++
 		next := now.Add(Backoff(i.Failures, lookupRetry))
-		if settled := m.settled(i); next.After(settled) {
-			next = settled
+		if listed := m.listedBy(i); next.After(listed) {
+			next = listed
 		}
 
 		i.Due = next
@@ -330,6 +358,7 @@ func (m IntentMachine) Fail(i Intent, problem string, now time.Time) Intent {
 	return fail(i, problem, now)
 }
 
+// fail ends an intent without a deployment. problem is for people.
 func fail(i Intent, problem string, now time.Time) Intent {
 	i.State, i.Problem = IntentFailed, Readable(problem)
 	i.Due, i.EndedAt = time.Time{}, now

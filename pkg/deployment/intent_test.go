@@ -85,6 +85,31 @@ func TestIntentMachine_Answer(t *testing.T) {
 			want:    IntentFailed,
 			problem: "GitHub could not be asked for 15m0s: dial",
 		},
+		{
+			name:    "held back by our own pace for long",
+			outcome: CreateOutcome{Kind: CreateNotSent, After: time.Hour, Paced: true},
+			before:  func(i *Intent) { i.CreatedAt = intentNow.Add(-3 * time.Hour) },
+			want:    IntentWanted,
+			due:     time.Hour,
+		},
+		{
+			name:    "not sent, after our own pace held it back for long",
+			outcome: CreateOutcome{Kind: CreateNotSent, Cause: "dial"},
+			before: func(i *Intent) {
+				i.CreatedAt, i.HeldUntil = intentNow.Add(-3*time.Hour), intentNow.Add(-time.Minute)
+			},
+			want: IntentWanted,
+			due:  time.Second,
+		},
+		{
+			name:    "not sent for long after our own pace held it back",
+			outcome: CreateOutcome{Kind: CreateNotSent, Cause: "dial"},
+			before: func(i *Intent) {
+				i.CreatedAt, i.HeldUntil = intentNow.Add(-3*time.Hour), intentNow.Add(-intentGivesUp)
+			},
+			want:    IntentFailed,
+			problem: "GitHub could not be asked for 15m0s: dial",
+		},
 		{name: "nothing created", outcome: CreateOutcome{Kind: CreateNothing}, want: IntentWanted, due: 2 * time.Second},
 		{
 			name:    "nothing created for the third time",
@@ -208,6 +233,13 @@ func TestIntent_Matches(t *testing.T) {
 		Creator:     Creator{ID: 5, Login: "seraph[bot]", Type: "Bot"},
 		App:         App{ID: 7},
 	}
+	asked, err := wantedIntent().NewDeployment()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours.Payload = asked.Payload
+	text, _ := json.Marshal(string(asked.Payload)) // cannot fail: it is a text
+
 	for _, test := range []struct {
 		name   string
 		maker  Maker
@@ -230,6 +262,37 @@ func TestIntent_Matches(t *testing.T) {
 			change: func(r *Request) { r.App, r.Creator = App{}, Creator{ID: 6, Login: "deployer", Type: "User"} },
 			want:   true,
 		},
+		{
+			name:   "a person, through our App",
+			maker:  ourMaker,
+			change: func(r *Request) { r.Creator = Creator{ID: 6, Login: "mallory", Type: "User"} },
+		},
+		{
+			name:   "our App under a new name",
+			maker:  ourMaker,
+			change: func(r *Request) { r.Creator.Login = "renamed[bot]" },
+			want:   true,
+		},
+		{
+			name:   "our token, whose owner has got another login",
+			maker:  Maker{ID: 6, Login: "deployer"},
+			change: func(r *Request) { r.App, r.Creator = App{}, Creator{ID: 6, Login: "renamed", Type: "User"} },
+			want:   true,
+		},
+		{
+			name:   "somebody who took our old login",
+			maker:  Maker{ID: 6, Login: "deployer"},
+			change: func(r *Request) { r.App, r.Creator = App{}, Creator{ID: 8, Login: "deployer", Type: "User"} },
+		},
+		{
+			name:  "another payload",
+			maker: ourMaker,
+			change: func(r *Request) {
+				r.Payload = json.RawMessage(strings.Replace(string(r.Payload), "{", `{"host":"x",`, 1))
+			},
+		},
+		{name: "no payload", maker: ourMaker, change: func(r *Request) { r.Payload = nil }},
+		{name: "the payload as text", maker: ourMaker, change: func(r *Request) { r.Payload = text }, want: true},
 		{name: "nobody asked GitHub yet", change: func(r *Request) { r.App, r.Creator = App{}, Creator{} }},
 		{name: "another repository", maker: ourMaker, change: func(r *Request) { r.Repository.ID = 10 }},
 		{name: "another environment", maker: ourMaker, change: func(r *Request) { r.Environment = "staging" }},
@@ -345,4 +408,14 @@ func FuzzPayloadNonce(f *testing.F) {
 			t.Errorf("got %q of %q, want JSON", own, payload)
 		}
 	})
+}
+
+// A way back may use the writes that are kept for final reports.
+func TestIntent_OnlyRollbackIsUrgent(t *testing.T) {
+	for cause, want := range map[IntentCause]bool{CauseDeploy: false, CauseRollback: true} {
+		n, err := Intent{Cause: cause}.NewDeployment()
+		if err != nil || n.Urgent != want {
+			t.Errorf("%s: got urgent %v (%v), want %v", cause, n.Urgent, err, want)
+		}
+	}
 }

@@ -83,7 +83,9 @@ func (m Machine) EvaluateLookup(d Deployment, l Lookup, now time.Time) Event {
 		case KeyFound:
 			withKey = append(withKey, p)
 		case KeyUnreadable:
-			possible = append(possible, p)
+			if !l.Known[p.ID].Unclaimed { // else only its key could make it ours
+				possible = append(possible, p)
+			}
 		default:
 			unclaimed = append(unclaimed, p.ID)
 		}
@@ -143,14 +145,14 @@ func (m Machine) evaluateWithKey(
 		return LookupFound{Pipeline: possible[0], By: ByWindow}
 	case len(possible) > 0:
 		reason := fmt.Sprintf("%d pipelines may be it and do not show whether they carry its key", len(possible))
-		return m.inconclusiveAfterGrace(now, deadline, reason)
+		return m.inconclusiveAfterGrace(now, deadline, reason, append(unclaimed, idsOf(possible)...))
 	case !l.complete():
 		return LookupPending{Cause: "CircleCI's lists could not be read to the end"}
 	case !l.showsControl() && !l.Listing.ProjectComplete:
 		return LookupPending{Cause: "CircleCI's list of the project could not be read to the end"}
 	case !l.showsControl():
 		reason := "CircleCI's lists do not show the newest known pipeline of the project, so they may lack this one too"
-		return m.inconclusiveAfterGrace(now, deadline, reason)
+		return m.inconclusiveAfterGrace(now, deadline, reason, unclaimed)
 	default:
 		return LookupAbsent{Unclaimed: unclaimed}
 	}
@@ -172,16 +174,26 @@ func (m Machine) evaluateWithoutKey(d Deployment, l Lookup, possible []PipelineF
 	}
 
 	return LookupInconclusive{
-		Reason: fmt.Sprintf("%d pipelines may be it, and the route sends no key to tell them apart", len(possible)),
+		Reason:    fmt.Sprintf("%d pipelines may be it, and the route sends no key to tell them apart", len(possible)),
+		Unclaimed: idsOf(possible),
 	}
 }
 
-// inconclusiveAfterGrace waits for LookupGrace once more after the deadline before it gives up.
-func (m Machine) inconclusiveAfterGrace(now, deadline time.Time, reason string) Event {
+// inconclusiveAfterGrace waits for LookupGrace once more after the deadline before it gives up. The
+// pipelines that were seen are remembered then: the next deployment's attempt cannot have started them.
+func (m Machine) inconclusiveAfterGrace(now, deadline time.Time, reason string, seen []string) Event {
 	if now.Before(deadline.Add(m.LookupGrace)) {
 		return LookupPending{Cause: reason}
 	}
-	return LookupInconclusive{Reason: reason}
+	return LookupInconclusive{Reason: reason, Unclaimed: seen}
+}
+
+func idsOf(pipelines []PipelineFacts) []string {
+	var ids []string
+	for _, p := range pipelines {
+		ids = append(ids, p.ID)
+	}
+	return ids
 }
 
 // matchesAttempt says whether a pipeline fits the last attempt: created after it (with a minute for

@@ -86,6 +86,12 @@ func TestMachine_EvaluateLookup(t *testing.T) {
 			now:      early,
 			want:     "found old",
 		},
+		"unreadable, and left alone before": {
+			listing: complete(seenPipeline("old", time.Second)),
+			control: control,
+			now:     afterwards,
+			want:    "lookup_absent",
+		},
 		"no pipeline before the deadline": {
 			listing: complete(),
 			control: control,
@@ -281,6 +287,33 @@ func TestMachine_EvaluateLookup(t *testing.T) {
 
 			if got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// What an attempt that ended in doubt may have started makes no later deployment's attempt doubtful.
+func TestMachine_DoubtIsNotRepeated(t *testing.T) {
+	muchLater := t0.Add(SendWindow + machine.TriggerTimeout + 2*machine.LookupGrace + time.Second)
+	unreadable := []PipelineFacts{seenPipeline("p1", time.Second), seenPipeline("p2", 2*time.Second)}
+	listing := Listing{Mine: unreadable, Project: unreadable, MineComplete: true, ProjectComplete: true, Me: "bot"}
+
+	for _, tt := range []struct {
+		name       string
+		carriesKey bool
+	}{
+		{name: "with a key", carriesKey: true},
+		{name: "without a key"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newUnconfirmed(t, tt.carriesKey)
+			event := machine.EvaluateLookup(d, Lookup{Listing: listing}, muchLater)
+			_, changes, err := machine.Apply(d, event, muchLater)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := []string{"p1", "p2"}; !slices.Equal(changes.Unclaimed, want) {
+				t.Errorf("after %s: got %v unclaimed, want %v", event.event(), changes.Unclaimed, want)
 			}
 		})
 	}

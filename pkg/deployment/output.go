@@ -88,7 +88,7 @@ var (
 		`access[_-]?key|private[_-]?key|credential)[\w-]*["']?\s*[:=]\s*)` +
 		`(?:"[^"]*"|'[^']*'|(?:(?:bearer|basic|token)\s+)?[^\s,;"']+)`)
 
-	// known matches tokens that can be told by their form: of GitHub, AWS, Slack, CircleCI, Google, npm and
+	// known matches tokens that have a known form: of GitHub, AWS, Slack, CircleCI, Google, npm and
 	// Stripe, and JSON web tokens.
 	known = regexp.MustCompile(`gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{16,}|` +
 		`(?:AKIA|ASIA)[A-Z0-9]{16}|xox[a-z]-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,}|` +

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Success is a commit that was deployed to an environment with success, by its newest deployment.
+// Success is a commit that was deployed to an environment with success, by its newest deployment of a task.
 type Success struct {
 	DeploymentID int64 // GitHub's
 	SHA          string
@@ -18,32 +18,40 @@ type Success struct {
 	EndedAt      time.Time
 	BadSince     time.Time // when it was rolled back from; zero: it was not, or has succeeded since
 	BadBy        Actor     // who rolled back
+	Forced       bool      // it has succeeded only while rules were bypassed
 }
 
-// String names it for people.
+// String is the commit and the id of the deployment, for people.
 func (s Success) String() string { return fmt.Sprintf("%s (#%d)", short(s.SHA), s.DeploymentID) }
 
 // IsBad says whether it was rolled back from.
 func (s Success) IsBad() bool { return !s.BadSince.IsZero() }
 
+// IsProven says whether a way back to it may pass the rules about what is new: it has met them, and nobody
+// rolled back from it.
+func (s Success) IsProven() bool { return !s.IsBad() && !s.Forced }
+
 // RollbackTarget returns which of the successes of an environment is deployed again, or why none is.
 // successes are the newest first; the first one is what runs there. to is GitHub's id of a deployment, with
-// or without #, or at least 7 digits of a commit; empty: the newest one that was not rolled back from.
-func RollbackTarget(successes []Success, to string) (target Success, problem string) {
+// or without #, or at least 7 digits of a commit; empty: the newest commit that was not rolled back from. Of a
+// commit that several tasks have deployed, the success of the usual task is taken, else the newest.
+func RollbackTarget(successes []Success, to, usualTask string) (target Success, problem string) {
 	if len(successes) == 0 {
 		return target, "there is nothing to go back to: nothing has been deployed there"
 	}
 
 	current, earlier := successes[0], successes[1:]
 	if to == "" {
-		i := slices.IndexFunc(earlier, func(s Success) bool { return !s.IsBad() })
+		others := func(s Success) bool { return !s.IsBad() && !strings.EqualFold(s.SHA, current.SHA) }
+		i := slices.IndexFunc(earlier, others)
 		switch {
 		case i >= 0:
-			return earlier[i], ""
+			return ofUsualTask(earlier, earlier[i], usualTask), ""
 		case len(earlier) == 0:
 			return target, fmt.Sprintf("there is nothing to go back to: no commit but %s has succeeded there", current)
 		default:
-			const format = "there is nothing to go back to: everything before %s was rolled back from; name one to deploy it again"
+			const format = "there is nothing to go back to: everything before %s was rolled back from; " +
+				"name one to deploy it again"
 			return target, fmt.Sprintf(format, current)
 		}
 	}
@@ -57,14 +65,28 @@ func RollbackTarget(successes []Success, to string) (target Success, problem str
 		return target, fmt.Sprintf("%s is what runs there", current)
 	}
 
-	switch found := slices.DeleteFunc(slices.Clone(earlier), func(s Success) bool { return !is(s) }); len(found) {
-	case 1:
+	found := slices.DeleteFunc(slices.Clone(earlier), func(s Success) bool { return !is(s) })
+	commits := slices.CompactFunc(slices.Clone(found), func(a, b Success) bool { return strings.EqualFold(a.SHA, b.SHA) })
+	switch {
+	case len(found) == 1:
 		return found[0], ""
-	case 0:
+	case len(commits) == 1:
+		return ofUsualTask(found, found[0], usualTask), ""
+	case len(found) == 0:
 		return target, fmt.Sprintf("%s is none of the successes that are kept: %s", to, listSuccesses(earlier))
 	default:
 		return target, fmt.Sprintf("%s may be any of %s", to, listSuccesses(found))
 	}
+}
+
+// ofUsualTask returns the success of a commit by the usual task, if that has deployed it, too.
+func ofUsualTask(successes []Success, found Success, usualTask string) Success {
+	for _, s := range successes {
+		if strings.EqualFold(s.SHA, found.SHA) && s.Task == usualTask {
+			return s
+		}
+	}
+	return found
 }
 
 // listSuccesses names the newest successes for people.

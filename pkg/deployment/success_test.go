@@ -10,6 +10,10 @@ func TestRollbackTarget(t *testing.T) {
 	success := func(id int64, digit string) Success {
 		return Success{DeploymentID: id, SHA: strings.Repeat(digit, 40)}
 	}
+	of := func(s Success, task string) Success {
+		s.Task = task
+		return s
+	}
 	bad := func(s Success) Success {
 		s.BadSince = time.Unix(1, 0)
 		return s
@@ -38,6 +42,33 @@ func TestRollbackTarget(t *testing.T) {
 		},
 		{name: "by id", successes: []Success{success(3, "a"), success(2, "b"), success(1, "c")}, to: "#1", want: 1},
 		{name: "a bad one by id", successes: []Success{success(3, "a"), bad(success(2, "b"))}, to: "2", want: 2},
+		{
+			name:      "another task has deployed what runs",
+			successes: []Success{of(success(3, "a"), "docs"), of(success(2, "a"), "deploy"), of(success(1, "b"), "deploy")},
+			want:      1,
+		},
+		{
+			name:      "another task has deployed the one before, later",
+			successes: []Success{success(4, "a"), of(success(3, "b"), "docs"), of(success(2, "b"), "deploy")},
+			want:      2,
+		},
+		{
+			name:      "only another task has deployed the one before",
+			successes: []Success{success(4, "a"), of(success(3, "b"), "docs"), of(success(2, "c"), "deploy")},
+			want:      3,
+		},
+		{
+			name:      "by commit, of two tasks",
+			successes: []Success{success(4, "a"), of(success(3, "b"), "docs"), of(success(2, "b"), "deploy")},
+			to:        "bbbbbbb",
+			want:      2,
+		},
+		{
+			name:      "of another task, by id",
+			successes: []Success{success(4, "a"), of(success(3, "b"), "docs"), of(success(2, "b"), "deploy")},
+			to:        "#3",
+			want:      3,
+		},
 		{
 			name:      "by commit",
 			successes: []Success{success(3, "a"), success(2, "b"), success(1, "c")},
@@ -71,7 +102,7 @@ func TestRollbackTarget(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, problem := RollbackTarget(test.successes, test.to)
+			got, problem := RollbackTarget(test.successes, test.to, "deploy")
 			if got.DeploymentID != test.want || problem != test.problem {
 				t.Errorf("got %d %q, want %d %q", got.DeploymentID, problem, test.want, test.problem)
 			}

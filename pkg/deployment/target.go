@@ -122,7 +122,7 @@ type Target struct {
 	ShowLogs    bool          `json:"logs,omitempty"`         // the last lines of a failing step may be shown
 	ForceReason string        `json:"force_reason,omitempty"` // why the creator asks to bypass rules; empty: not asked
 	Operation   bool          `json:"operation,omitempty"`    // it deploys nothing: a restart, a teardown
-	Keep        int           `json:"keep,omitempty"`         // earlier successes to keep as targets of a rollback; 0: the default
+	Keep        int           `json:"keep,omitempty"`         // earlier successes to keep for rollbacks; 0: the default
 }
 
 // What a deployment with a reserved task does. It starts no pipeline.

@@ -23,6 +23,13 @@ type Deployments interface {
 	WaitingBefore(ctx context.Context, repositoryID int64, environmentKey string, deploymentID int64) ([]int64, error)
 }
 
+// Requests keeps what people asked this service for.
+type Requests interface {
+	// SupersedeRequests says of the open requests that are older than a rollback, by its nonce, that it takes
+	// their place.
+	SupersedeRequests(ctx context.Context, nonce string) error
+}
+
 // Cancel cancels a deployment for somebody: at once while it waits, else by canceling its workflows
 // and waiting until CircleCI shows their end. *deployment.InvalidTransitionError: it has ended.
 func (e *Engine) Cancel(
@@ -80,11 +87,14 @@ func (e *Engine) cancelRunning(ctx context.Context, newer deployment.Deployment,
 	}
 }
 
-// supersedeOlder ends what is older than a rollback and waits in its environment: it would undo the way
-// back. What could not be ended now is ended when the rules of the rollback are evaluated again.
+// supersedeOlder ends what is older than a rollback and waits in its environment, or is still to be created:
+// it would undo the way back. The rules let the rollback go on, so that nobody can end by asking for one what
+// others have asked for. What could not be ended now is ended when the rules are evaluated again.
 func (e *Engine) supersedeOlder(ctx context.Context, rollback deployment.Deployment) {
 	r := rollback.Request
-	rows, err := e.Deployments.WaitingBefore(ctx, r.Repository.ID, r.EnvironmentKey(), r.ID)
+	err := e.Requests.SupersedeRequests(ctx, r.Asked.Nonce)
+	rows, failed := e.Deployments.WaitingBefore(ctx, r.Repository.ID, r.EnvironmentKey(), r.ID)
+	err = errors.Join(err, failed)
 	for _, row := range rows {
 		var late *deployment.InvalidTransitionError
 		_, failed := e.update(ctx, row, deployment.Superseded{By: r.ID}, updateOptions{})

@@ -33,6 +33,7 @@ type Options struct {
 	Rows        Rows
 	DueRows     DueRows
 	Deployments Deployments
+	Requests    Requests
 	Pipelines   Pipelines
 	Retention   Retention
 	Database    Database

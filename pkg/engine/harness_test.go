@@ -57,6 +57,7 @@ func newTestEngine(t *testing.T) *testEngine {
 		Rows:        db,
 		DueRows:     db,
 		Deployments: db,
+		Requests:    db,
 		Pipelines:   db,
 		Retention:   db,
 		Database:    db,

@@ -42,7 +42,9 @@ func (e *Engine) evaluate(ctx context.Context, d deployment.Deployment) (*policy
 		if err != nil {
 			return nil, err
 		}
-		if local.Decision != policy.DecisionAllow {
+		// A rollback that only the queue keeps may end those before it, if all rules let it.
+		ends := d.Request.IsRollback() && local.OnlyQueued
+		if local.Decision != policy.DecisionAllow && !ends {
 			return nil, e.applyVerdict(ctx, d, local)
 		}
 	}
@@ -53,6 +55,9 @@ func (e *Engine) evaluate(ctx context.Context, d deployment.Deployment) (*policy
 	}
 	if verdict.Decision != policy.DecisionAllow {
 		return nil, e.applyVerdict(ctx, d, verdict)
+	}
+	if d.Request.IsRollback() {
+		e.supersedeOlder(ctx, d)
 	}
 
 	return &verdict, nil
@@ -108,7 +113,7 @@ func (e *Engine) applyVerdict(ctx context.Context, d deployment.Deployment, v po
 	if v.Cancels != 0 {
 		e.cancelRunning(ctx, d, v.Cancels)
 	}
-	if d.Request.IsRollback() && !v.LacksFacts() {
+	if d.Request.IsRollback() && v.OnlyQueued {
 		e.supersedeOlder(ctx, d)
 	}
 	if admitted { // older deployments may have to give way to it

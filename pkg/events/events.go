@@ -1,9 +1,9 @@
-// Package events tells whoever watches which deployments have changed.
+// Package events tells watchers, such as the clients of the event stream, which deployments have changed.
 //
-// The rows are the truth, and nothing is kept for watchers. After a commit the store calls Announce,
-// which says only that something has changed; one goroutine then reads what has, once for all
-// watchers. Where several processes write to the database it also asks every PollInterval. The
-// goroutine exists only while somebody watches, so that an idle service does nothing.
+// It stores nothing: what has changed is read from the database. After a commit the store calls Announce,
+// which says only that something has changed; one goroutine then reads what has, once for all watchers.
+// Where several processes write to the database it also reads every PollInterval. The goroutine exists only
+// while there is a watcher.
 //
 // Each watcher has a short queue. One that does not keep up is dropped: it can watch again from the
 // last position that it has seen, and gets the newest state of each deployment that has changed since.
@@ -64,7 +64,7 @@ type Options struct {
 
 // Event says that a deployment has changed, and how it is now.
 type Event struct {
-	// Position is from where a watcher goes on that has seen this event. 0: it keeps the one that it has.
+	// Position is where a watcher continues that has seen this event. 0: it keeps the position that it has.
 	Position int64
 
 	Deployment  int64 // GitHub's id
@@ -87,7 +87,7 @@ func (e *Event) Text(encode func(*Event) []byte) []byte {
 	return e.text
 }
 
-// Hub knows who watches. It is safe for concurrent use.
+// Hub gives the events to the watchers. It is safe for concurrent use.
 type Hub struct {
 	o       Options
 	current atomic.Pointer[session] // nil while nobody watches
@@ -98,7 +98,8 @@ type Hub struct {
 	readers  sync.WaitGroup
 }
 
-// session is one life of the goroutine that reads changes: from the first watcher to the last.
+// session is one run of the goroutine that reads changes: from when the first watcher comes until the last one
+// has left.
 type session struct {
 	changed chan struct{} // holds a value while changes wait to be read
 	stop    context.CancelFunc
@@ -226,7 +227,7 @@ func (h *Hub) read(ctx context.Context, s *session) {
 		var err error
 		cursor, err = h.readAll(ctx, s, cursor)
 		if err != nil && ctx.Err() == nil {
-			h.o.Log.Warn().Err(err).Msg("read of changes failed; watchers wait")
+			h.o.Log.Warn().Err(err).Msg("changes not read")
 			pause = retryAfter
 			h.Announce() // what has changed is still to be read
 		}

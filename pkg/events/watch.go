@@ -34,7 +34,7 @@ type Watch struct {
 
 	timer    *time.Timer
 	backlog  []*Event        // is given before the queue
-	position int64           // nothing up to here is news to the watcher once it has seen the backlog
+	position int64           // what is not newer than this the watcher has seen once it has seen the backlog
 	read     int64           // up to where the backlog was read; some changes before it may come later
 	versions map[int64]int64 // of the rows in the backlog, until the queue is past it
 }
@@ -63,8 +63,8 @@ func (h *Hub) Watch(ctx context.Context, filter Filter, after *int64) (*Watch, e
 		err = ctx.Err()
 	}
 	if err == nil {
-		// The caller's goroutine lives as long as the watch, and its stack would stay as large as the database
-		// needs it.
+		// The database needs a large stack. Here it is that of another goroutine, which ends at once, and not
+		// that of the caller, which lives as long as the watch.
 		caughtUp := make(chan error, 1)
 		go func() { caughtUp <- w.catchUp(ctx, after) }()
 		err = <-caughtUp
@@ -83,8 +83,8 @@ func (w *Watch) Close() {
 	w.hub.remove(w, ErrClosed)
 }
 
-// Position returns from where a watcher goes on that has seen what it missed: all that Next returns the first
-// time, if there was anything.
+// Position returns where a watcher continues that has seen what it missed: what Next returns the first time, if
+// Missed is true.
 func (w *Watch) Position() int64 { return w.position }
 
 // Missed reports whether Next returns first what the watcher has missed.

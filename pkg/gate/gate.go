@@ -219,6 +219,8 @@ func request(d deployment.Deployment) policy.Request {
 		Parameters:  d.Target.Digest(),
 		Force:       d.Force,
 		Rollback:    d.Request.IsRollback(),
+		AskedHere:   d.Request.Asked != nil,
+		Unproven:    d.Request.Asked != nil && d.Request.Asked.Unproven,
 	}
 }
 

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,7 @@ func newTestGate(p policy.Policy, down error) *Gate {
 		Policies:     onePolicy(p),
 		Rows:         emptyRows{},
 		History:      ranPipelines{},
-		People:       fakePeople{down},
+		People:       fakePeople{down: down},
 		Repositories: fakeRepositories{down},
 		Commits:      fakeHistory{},
 		Now:          func() time.Time { return noon },
@@ -38,7 +39,11 @@ func (p onePolicy) UnlockPolicies(deployment.Request) ([]policy.Policy, bool) {
 }
 
 // fakePeople knows alice (1), bob (2) and an app. alice is a member of every team.
-type fakePeople struct{ down error }
+type fakePeople struct {
+	down  error
+	may   policy.Permission // of everybody; empty: write
+	reads *int              // of permissions; nil: they are not counted
+}
 
 func (f fakePeople) Person(_ context.Context, id int64, _ deployment.Repository, _ int64) (string, error) {
 	return map[int64]string{1: "alice", 2: "bob"}[id], f.down
@@ -59,7 +64,10 @@ func (f fakePeople) Permission(
 	int64,
 	string,
 ) (policy.Permission, error) {
-	return policy.PermissionWrite, f.down
+	if f.reads != nil {
+		*f.reads++
+	}
+	return cmp.Or(f.may, policy.PermissionWrite), f.down
 }
 
 func (f fakePeople) PersonByLogin(

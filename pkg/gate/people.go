@@ -80,29 +80,37 @@ func (g *Gate) Forcer(ctx context.Context, d deployment.Deployment, by deploymen
 }
 
 // Member returns why somebody may not take locks of an environment, or cancel its deployments. Without
-// rules, everybody may whom the API lets in, and so may a token that acts for no person.
+// rules, everybody may who may write to the repository at GitHub. A token that acts for no person may.
 func (g *Gate) Member(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
-	p, ok := g.policyOf(d)
-	if !ok || p.Allow == nil && p.WrongRoute == "" || isToken(by) {
+	if isToken(by) {
 		return policy.Refusal{}
 	}
 
-	r := request(d)
-	r.Requester, r.AcceptedAt, r.Force = by, time.Time{}, nil
+	p, _ := g.policyFor(d.Request)
+	r := asPerson(d, by)
 	return policy.RefusalOf(g.evaluatePeople(ctx, d, r, policy.Policy{WrongRoute: p.WrongRoute, Allow: p.Allow}))
 }
 
 // Unlocker returns why somebody may not take away somebody else's lock of an environment. Every route
-// to the environment must allow them; a token that acts for no person may.
+// to the environment must allow them, and they need write permission as for Member. A token that acts for no
+// person may.
 func (g *Gate) Unlocker(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal {
 	if isToken(by) {
 		return policy.Refusal{}
 	}
 
 	policies, _ := g.unlockPolicies(d.Request) // a person is accepted by every route
+	if len(policies) == 0 {
+		policies = []policy.Policy{{}}
+	}
+	return policy.RefusalOf(g.evaluateAllow(ctx, d, asPerson(d, by), policies, 0))
+}
+
+// asPerson is the request of somebody who asks this service now to deploy what d names.
+func asPerson(d deployment.Deployment, by deployment.Actor) policy.Request {
 	r := request(d)
-	r.Requester, r.AcceptedAt, r.Force = by, time.Time{}, nil
-	return policy.RefusalOf(g.evaluateAllow(ctx, d, r, policies, 0))
+	r.Requester, r.AskedHere, r.AcceptedAt, r.Force = by, true, time.Time{}, nil
+	return r
 }
 
 // LockOwner returns why somebody may not change a lock of an environment that their account holds. Of an account that

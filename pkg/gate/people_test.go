@@ -137,3 +137,58 @@ type approvedRows struct {
 func (r approvedRows) Approvals(context.Context, int64) ([]policy.Approval, error) {
 	return []policy.Approval{r.approval}, nil
 }
+
+// Without rules, people need write permission at GitHub for what they ask this service. GitHub is not asked
+// about who created a deployment there.
+func TestGate_WritePermission(t *testing.T) {
+	const lacks = "alice needs write permission to deploy to production, but has read"
+	const unknown = "alice's GitHub account, which could not be read (503)"
+	depends := policy.Refusal{Reason: "this depends on " + unknown + ": try again", Unknown: true}
+
+	for _, test := range []struct {
+		name    string
+		may     policy.Permission
+		down    error
+		verdict string
+		refusal policy.Refusal
+	}{
+		{name: "write", verdict: "allow"},
+		{name: "read", may: policy.PermissionRead, verdict: "reject " + lacks, refusal: policy.Refusal{Reason: lacks}},
+		{name: "GitHub is away", down: errors.New("503"), verdict: "wait " + unknown, refusal: depends},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			reads := 0
+			g := newTestGate(policy.Policy{}, nil)
+			g.People = fakePeople{down: test.down, may: test.may, reads: &reads}
+			d := deploymentOf(0)
+			d.Target.HasRules = false
+
+			v, err := g.Decide(t.Context(), d)
+			if got := summary(v); err != nil || got != "allow" || reads != 0 {
+				t.Errorf("created at GitHub: got %q (%v) after %d reads, want allow after none", got, err, reads)
+			}
+
+			d.Request.Asked = &deployment.Asked{By: alice}
+			v, err = g.Decide(t.Context(), d)
+			if got := summary(v); err != nil || got != test.verdict {
+				t.Errorf("asked for here: got %q (%v), want %q", got, err, test.verdict)
+			}
+
+			d.Request.Asked = nil
+			if got := g.Member(t.Context(), d, alice); got != test.refusal {
+				t.Errorf("Member: got %+v, want %+v", got, test.refusal)
+			}
+			if got := g.Unlocker(t.Context(), d, alice); got != test.refusal {
+				t.Errorf("Unlocker: got %+v, want %+v", got, test.refusal)
+			}
+			if got := g.Member(t.Context(), d, deployment.Actor{Token: "ops"}); got.Refused() {
+				t.Errorf("Member, a token: got %+v, want it allowed", got)
+			}
+
+			d.Target.HasRules, d.Request.Environment = true, "nowhere" // its route is gone
+			if got := g.Member(t.Context(), d, alice); got.Refused() != test.refusal.Refused() {
+				t.Errorf("Member, no route: got %+v, want as with one", got)
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,8 +58,8 @@ func NewPins(o PinOptions) *Pins {
 // those that the file gives. It is called before anything is decided by the routes, so that a name never
 // counts for somebody else after a restart, or after the routes were read again.
 //
-// Users and teams of former routes keep their ids in memory, for decisions that are being made by these
-// routes.
+// The names of former routes keep their ids in memory, for decisions that are being made by these routes.
+// Forget is called once nobody decides by them any more.
 func (p *Pins) Load(ctx context.Context, names []policy.PinnedName) error {
 	stored, err := p.o.Store.Pins(ctx)
 	if err != nil {
@@ -80,9 +81,10 @@ func (p *Pins) replace(names []policy.PinnedName, stored []policy.Pin) {
 	defer p.mu.Unlock()
 
 	p.names = names
-	p.ids = map[policy.PinKind]map[string]int64{
-		policy.PinUser: maps.Clone(p.ids[policy.PinUser]),
-		policy.PinTeam: maps.Clone(p.ids[policy.PinTeam]),
+	former := p.ids
+	p.ids = map[policy.PinKind]map[string]int64{}
+	for kind, ids := range former {
+		p.ids[kind] = maps.Clone(ids)
 	}
 
 	for _, pin := range stored {
@@ -93,6 +95,19 @@ func (p *Pins) replace(names []policy.PinnedName, stored []policy.Pin) {
 			p.remember(name.Pin)
 		}
 	}
+}
+
+// Forget drops the repositories that only former routes name: the routes of the last Load are the ones in use
+// now, and these may give such a repository another name. Users and teams keep their ids.
+func (p *Pins) Forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	maps.DeleteFunc(p.ids[policy.PinRepository], func(name string, _ int64) bool {
+		return !slices.ContainsFunc(p.names, func(n policy.PinnedName) bool {
+			return n.Kind == policy.PinRepository && n.Name == name
+		})
+	})
 }
 
 // Run looks up the names that have no id yet until ctx ends, and warns about those that belong to

@@ -184,7 +184,11 @@ func TestPins_OtherNames(t *testing.T) {
 		if got := pins.id(policy.PinTeam, "acme/sre"); got != 5 {
 			t.Errorf("got id %d of the team right after the load, want 5 from the store", got)
 		}
+		if got := pins.id(policy.PinRepository, "acme/api"); got != 7 {
+			t.Errorf("got id %d of the repository while the former routes are in use, want 7 as before", got)
+		}
 
+		pins.Forget()
 		synctest.Wait()
 		for _, want := range []policy.Pin{
 			{Kind: policy.PinTeam, Name: "acme/sre", ID: 5},

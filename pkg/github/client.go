@@ -1,5 +1,5 @@
-// Package github is a client of the REST API of one GitHub. It writes deployment statuses and reads
-// them back, lists deployments and webhook deliveries, and reads the facts that policies are
+// Package github is a client of the REST API of one GitHub. It creates deployments, writes their statuses
+// and reads them back, lists deployments and webhook deliveries, resolves refs, and reads the facts that policies are
 // evaluated on: people, teams, permissions, commits, checks and branches.
 //
 // It classifies failed calls by what they mean for the next attempt (Kind). It never sleeps, and
@@ -68,7 +68,7 @@ type Client struct {
 	installations     map[string]int64                // lower-cased owner/name → installation id
 	goneInstallations map[int64]bool                  // installation ids for which GitHub answered 404
 	lackingReported   map[int64]bool                  // installation ids whose missing permissions were logged
-	login             string                          // see Login; empty until GitHub was asked
+	maker             deployment.Maker                // see Maker; no login until GitHub was asked
 	currentNames      map[int64]deployment.Repository // renamed repositories, by id
 }
 

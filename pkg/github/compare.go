@@ -82,7 +82,8 @@ func (c *Client) CommitExists(ctx context.Context, of deployment.Repository, ins
 	}
 
 	// GitHub also answers 404 where the right to read commits is missing
-	if hidden := c.checkRefs(ctx, c.current(deployment.Source{Repository: of, Installation: installation})); hidden != nil {
+	src := c.current(deployment.Source{Repository: of, Installation: installation})
+	if hidden := c.checkRefs(ctx, src); hidden != nil {
 		return hidden
 	}
 	return fmt.Errorf("%w: no such commit", policy.ErrMissing)

@@ -19,7 +19,7 @@ import (
 // (FindDeployments) before it asks again. GitHub is told to merge nothing and to require no commit status.
 //
 // CreateDeployment does not wait: when the pace of writes or a rate limit forbids the request, the
-// outcome's After says how long to wait. The repository is addressed by its id where that is known, because
+// outcome's After says how long to wait. An urgent deployment may use the last quarter of the pace. The repository is addressed by its id where that is known, because
 // another repository may have taken its name.
 func (c *Client) CreateDeployment(
 	ctx context.Context,
@@ -33,10 +33,12 @@ func (c *Client) CreateDeployment(
 		return failedCreate(err)
 	}
 
-	if wait := acct.pace.reserve(c.options.Now(), false); wait > 0 {
+	now := c.options.Now()
+	if wait := acct.pace.reserve(now, wanted.Urgent); wait > 0 {
 		return deployment.CreateOutcome{
 			Kind:  deployment.CreateNotSent,
 			After: wait,
+			Paced: !acct.pace.paused(now),
 			Cause: "held back by SERAPH_GITHUB_WRITES_PER_MINUTE or by a rate limit of GitHub",
 		}
 	}

@@ -309,8 +309,24 @@ func TestCreateDeployment_Paced(t *testing.T) {
 	}
 
 	got := c.CreateDeployment(t.Context(), in, wanted, time.Time{})
-	if got.Kind != deployment.CreateNotSent || got.After <= 0 || len(s.Deployments()) != 4 {
-		t.Errorf("got %+v, want to wait", got)
+	if got.Kind != deployment.CreateNotSent || got.After <= 0 || !got.Paced || len(s.Deployments()) != 4 {
+		t.Errorf("got %+v, want to wait for our own pace", got)
+	}
+
+	urgent := wanted
+	urgent.Urgent = true
+	if got := c.CreateDeployment(t.Context(), in, urgent, time.Time{}); got.Kind != deployment.CreateDone {
+		t.Errorf("urgent: got %+v, want done", got)
+	}
+}
+
+// A final report may be written when other writes may not.
+func TestCreateDeployment_LeavesRoomForFinalReports(t *testing.T) {
+	_, o, req := newSimulation(t, sim.Options{})
+	o.WritesPerMinute = 4
+	c, in := newClient(t, o), deployment.Source{Repository: req.Repository}
+	for range 4 {
+		c.CreateDeployment(t.Context(), in, wanted, time.Time{})
 	}
 	wantWrite(t, c, req, deployment.WriteDone) // it is final
 }
@@ -325,6 +341,9 @@ func TestCreateDeployment_LimitPausesWrites(t *testing.T) {
 	got := c.CreateDeployment(t.Context(), in, wanted, time.Time{})
 	if got.Kind != deployment.CreateNotSent || got.After != 2*time.Second {
 		t.Errorf("got %+v, want to wait 2s", got)
+	}
+	if got := c.CreateDeployment(t.Context(), in, wanted, time.Time{}); got.After <= 0 || got.Paced {
+		t.Errorf("got %+v, want to wait for GitHub's limit, which is not our own pace", got)
 	}
 	wantWrite(t, c, req, deployment.WritePaced)
 }

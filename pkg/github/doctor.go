@@ -14,6 +14,7 @@ import (
 // Identity is the account at GitHub that the credentials belong to.
 type Identity struct {
 	Kind    string // "user" or "app"
+	ID      int64  // of the user's account; 0 for an App
 	Login   string // the creator that GitHub shows for our statuses; "SLUG[bot]" for an App
 	AppSlug string // empty for a user
 }
@@ -50,7 +51,7 @@ func (c *Client) Identity(ctx context.Context) (Identity, error) {
 		return Identity{}, err
 	}
 
-	return Identity{Kind: "user", Login: user.GetLogin()}, nil
+	return Identity{Kind: "user", ID: user.GetID(), Login: user.GetLogin()}, nil
 }
 
 func (c *Client) appIdentity(ctx context.Context) (Identity, error) {
@@ -73,25 +74,31 @@ func (c *Client) appIdentity(ctx context.Context) (Identity, error) {
 	return Identity{Kind: "app", Login: app.GetSlug() + "[bot]", AppSlug: app.GetSlug()}, nil
 }
 
-// Login returns the creator that GitHub shows for our statuses. GitHub is asked until it has
-// answered once; from then on the login is kept.
+// Login returns the creator that GitHub shows for our statuses, as Maker does.
 func (c *Client) Login(ctx context.Context) (string, error) {
+	maker, err := c.Maker(ctx)
+	return maker.Login, err
+}
+
+// Maker returns as whom GitHub shows us for what we create. GitHub is asked until it has answered once; from
+// then on the answer is kept.
+func (c *Client) Maker(ctx context.Context) (deployment.Maker, error) {
 	c.mu.Lock()
-	login := c.login
+	maker := c.maker
 	c.mu.Unlock()
-	if login != "" {
-		return login, nil
+	if maker.Login != "" {
+		return maker, nil
 	}
 
 	me, err := c.Identity(ctx)
 	if err != nil {
-		return "", err
+		return deployment.Maker{}, err
 	}
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.login = me.Login
-	return me.Login, nil
+	c.maker = deployment.Maker{AppID: c.options.AppID, ID: me.ID, Login: me.Login}
+	return c.maker, nil
 }
 
 // CheckRepository returns an error if the deployments of a repository cannot be read, or if GitHub

@@ -10,7 +10,7 @@ import (
 )
 
 func TestIdentity(t *testing.T) {
-	user := Identity{Kind: "user", Login: "seraph-bot"}
+	user := Identity{Kind: "user", Login: "seraph-bot"} // its id is the simulator's
 	app := Identity{Kind: "app", Login: "seraph[bot]", AppSlug: "seraph"}
 	tests := []struct {
 		name, basePath string
@@ -36,6 +36,11 @@ func TestIdentity(t *testing.T) {
 			}
 
 			got, err := c.Identity(t.Context())
+			if (got.ID != 0) == tt.app {
+				t.Errorf("got id %d, want one of a user only", got.ID)
+			}
+
+			got.ID = 0
 			if err != nil || got != tt.want || got.String() != tt.wantText {
 				t.Errorf("got %+v, %q (%v), want %+v, %q", got, got.String(), err, tt.want, tt.wantText)
 			}

@@ -48,7 +48,8 @@ func (c *Client) FindDeployments(
 			switch {
 			case err != nil:
 				unreadable = fmt.Errorf("read listed deployment %d: %w", item.ID, err)
-			case !strings.EqualFold(item.SHA, sha) || !strings.EqualFold(item.Environment, environment) || seen[item.ID]:
+			case !strings.EqualFold(item.SHA, sha) || !strings.EqualFold(item.Environment, environment):
+			case seen[item.ID]:
 			default:
 				seen[item.ID] = true
 				found = append(found, raw)

@@ -30,7 +30,7 @@ const (
 const maxPause = time.Minute
 
 // reserve counts a write and returns 0, or returns how long the write has to wait and counts
-// nothing. The last quarter of each window is reserved for final reports.
+// nothing. The last quarter of each window is reserved for final reports and rollbacks.
 func (p *pace) reserve(now time.Time, final bool) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,6 +57,13 @@ func (p *pace) reserve(now time.Time, final bool) time.Duration {
 	}
 
 	return 0
+}
+
+// paused says whether a rate limit of GitHub holds all writes back.
+func (p *pace) paused(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.pausedUntil.After(now)
 }
 
 // trim moves what seems to be later than it can be back to now: the clock was set back since.

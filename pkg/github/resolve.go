@@ -52,6 +52,8 @@ func (c *Client) ResolveRef(
 	return ref, "", &deployment.NoRefError{Ref: name, Near: c.nearRefs(ctx, src, name)}
 }
 
+// resolveBare resolves a bare name: a branch, else a tag, else the beginning of a commit's id. An empty sha:
+// there is nothing of that name.
 func (c *Client) resolveBare(
 	ctx context.Context,
 	src deployment.Source,

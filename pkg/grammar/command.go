@@ -1,7 +1,6 @@
 // Package grammar reads one line of text that a person typed into a Command. Chat, Hubot and the API
-// use it, so that every face understands the same words. It is pure: which apps and environments
-// there are comes in as Names, and whatever is not understood comes out as an *Error with the nearest
-// form.
+// use it, so that the same words work everywhere. It is pure: which apps and environments there are comes
+// in as Names. A line that is no command comes out as an *Error, with the nearest line that is one.
 package grammar
 
 import (

@@ -49,13 +49,19 @@ func (a App) environmentNames() []string {
 }
 
 // onlyEnvironment returns the environment that is meant where none is named: the app has exactly one
-// that is not production.
+// that is not production, and no pattern of production fits its name.
 func (a App) onlyEnvironment() (string, bool) {
 	others := slices.DeleteFunc(slices.Clone(a.Environments), func(e Environment) bool { return e.Production })
 	if len(others) != 1 || others[0].Pattern() {
 		return "", false
 	}
-	return others[0].Name, true
+
+	name := others[0].Name
+	production := func(e Environment) bool { return e.Production && e.Pattern() && match(e.Name, name) }
+	if slices.ContainsFunc(a.Environments, production) {
+		return "", false
+	}
+	return name, true
 }
 
 // fullName matches owner/name.

@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// otherEnvironments are short names that people use for environments.
+// otherEnvironments are other names that people use for environments.
 var otherEnvironments = map[string]string{
 	"live":  "production",
 	"prd":   "production",

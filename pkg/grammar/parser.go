@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// fail makes an error. Its nearest form is the first of the lines that is a command, or that a further
-// suggestion makes one.
+// fail makes an error. Error.Near is the first of the lines that is a command, or what is nearest to one that
+// is none, as long as p.suggestions allows.
 func (p *parser) fail(code Code, message string, lines ...string) *Error {
 	e := &Error{Code: code, Message: message}
 	if p.suggestions == 0 {
@@ -62,7 +62,7 @@ func (p *parser) line(n int, words ...string) string {
 	return strings.Join(all, " ")
 }
 
-// end wants that no word is left, and no reason.
+// end is the error for words or a reason after a command that takes no more.
 func (p *parser) end() *Error {
 	if p.at < len(p.words) {
 		return p.trailing()

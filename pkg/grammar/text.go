@@ -11,7 +11,7 @@ import (
 // maxLine is how many characters a line may have.
 const maxLine = 1000
 
-// Texts that nobody should send through a chat: tokens of GitHub, Slack and CircleCI, private keys,
+// secret matches texts that nobody should send through a chat: tokens of GitHub, Slack and CircleCI, private keys,
 // and hubot-deploy's command that carries a token.
 var secret = regexp.MustCompile(`(?i)(^|[^a-z0-9])(` +
 	`gh[a-z]_[a-z0-9]{16,}|github_pat_[a-z0-9_]{16,}|` +

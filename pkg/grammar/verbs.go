@@ -84,7 +84,8 @@ func (p *parser) ofDeployment(c Command) (Command, *Error) {
 		if c.Verb == Approve && p.next("hold") {
 			lines = append(lines, "approve-hold "+p.reason)
 		}
-		e := p.fail(CodeIDMissing, `Name the deployment by its number, which "status" shows. Nothing was done.`, lines...)
+		const message = `Name the deployment by its number, which "status" shows. Nothing was done.`
+		e := p.fail(CodeIDMissing, message, lines...)
 		e.Form = Form(c.Verb)
 		return c, e
 	}

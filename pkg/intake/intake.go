@@ -1,5 +1,6 @@
 // Package intake is the only way into the service: it matches a deployment with the routes, drops
-// duplicates and stores what is new. Webhooks and recovery both call it, so both are judged alike.
+// duplicates and stores what is new. Webhooks, recovery and package intent call it, so all are judged
+// alike.
 package intake
 
 import (
@@ -71,6 +72,9 @@ type Intake struct {
 	Routes  Routes
 	Machine deployment.Machine
 	Store   Store
+
+	// Maker is as whom GitHub shows what this service creates; nil: it creates nothing.
+	Maker func(context.Context) (deployment.Maker, error)
 }
 
 // Matches says whether a route matches a request. It spares a caller the calls to GitHub about a
@@ -86,12 +90,15 @@ func (i *Intake) Matches(req deployment.Request) bool {
 // A deployment that this service created is the one of the person who asked for it: their intent, and not
 // the payload, says who that is and which ref they named.
 func (i *Intake) Accept(ctx context.Context, del Delivery, req deployment.Request) (Result, error) {
-	intent, err := i.intentOf(ctx, req)
+	intent, problem, err := i.intentOf(ctx, req)
 	if err != nil {
 		return Result{}, err
 	}
 	if intent != nil {
 		req = intent.Own(req)
+	}
+	if del.Problem == "" {
+		del.Problem = problem
 	}
 
 	admission := i.Routes.Admit(req, newKey())
@@ -125,26 +132,39 @@ func (i *Intake) Accept(ctx context.Context, del Delivery, req deployment.Reques
 	return Result{Outcome: Accepted}, nil
 }
 
-// intentOf returns the intent that asked for a deployment; nil: there is none, and a nonce in the payload
-// was written by somebody else.
-func (i *Intake) intentOf(ctx context.Context, req deployment.Request) (*deployment.Intent, error) {
+// unknownRequest is the problem of a deployment that our own account created for somebody whom the database
+// does not know, such as after a backup was restored. Run as the account's own, it would pass rules that hold
+// for the person, and a repetition of the request would run it twice.
+const unknownRequest = "asked for through Seraph, which does not know the request any more: ask again"
+
+// intentOf returns the intent that asked for a deployment. nil without a problem: there is none, and a nonce in
+// the payload was written by somebody else.
+func (i *Intake) intentOf(ctx context.Context, req deployment.Request) (*deployment.Intent, string, error) {
 	nonce := deployment.PayloadNonce(req.Payload)
 	if nonce == "" {
-		return nil, nil
+		return nil, "", nil
 	}
 
 	intent, err := i.Store.RequestByNonce(ctx, nonce)
-	if errors.Is(err, deployment.ErrNotFound) {
-		return nil, nil
+	if err != nil && !errors.Is(err, deployment.ErrNotFound) {
+		return nil, "", fmt.Errorf("read request of deployment %d: %w", req.ID, err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read request of deployment %d: %w", req.ID, err)
+	if err == nil && intent.Matches(req) {
+		return &intent, "", nil
 	}
-	if !intent.Matches(req) {
-		return nil, nil
+	if i.Maker == nil {
+		return nil, "", nil
 	}
 
-	return &intent, nil
+	maker, err := i.Maker(ctx)
+	if err != nil {
+		return nil, "", fmt.Errorf("learn who created deployment %d: %w", req.ID, err)
+	}
+	if maker.Made(req) {
+		return nil, unknownRequest, nil
+	}
+
+	return nil, "", nil
 }
 
 // AcceptShown accepts a deployment as GitHub shows it, after an event said something else about it. Like any other

@@ -15,8 +15,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/webhook"
 )
 
-// shown is a deployment as GitHub shows it, and the body of the event that would bring it.
-type shown struct {
+// foundDeployment is a deployment as GitHub shows it, and the body of the webhook that GitHub would send.
+type foundDeployment struct {
 	request deployment.Request
 	body    []byte
 }
@@ -38,21 +38,21 @@ func (w *Worker) lookUp(ctx context.Context, i deployment.Intent) error {
 	}
 
 	return w.save(ctx, i, func(i deployment.Intent, _ time.Time) deployment.Intent {
-		return w.Machine.Absent(i, asked) // what was listed is what there was when it was asked for
+		return w.Machine.Absent(i, asked) // the list is as of the moment before the question
 	})
 }
 
 // find lists the deployments at GitHub that an intent asked for, the oldest first. There is more than one
 // where a call that counted as without effect took effect late.
-func (w *Worker) find(ctx context.Context, i deployment.Intent) ([]shown, error) {
+func (w *Worker) find(ctx context.Context, i deployment.Intent) ([]foundDeployment, error) {
 	items, err := w.GitHub.FindDeployments(ctx, i.Source(), i.SHA, i.Environment)
 	if err != nil {
 		return nil, err
 	}
 
-	var found []shown
+	var found []foundDeployment
 	for _, item := range slices.Backward(items) {
-		s, err := parseShown(i, item)
+		s, err := parseFound(i, item)
 		if err != nil {
 			w.log(i, zerolog.WarnLevel).Err(err).Msg("listed deployment skipped")
 			continue
@@ -67,7 +67,7 @@ func (w *Worker) find(ctx context.Context, i deployment.Intent) ([]shown, error)
 
 // adoptFound accepts the deployments that a look-up found: the first one as the intent's, and the others to
 // be rejected.
-func (w *Worker) adoptFound(ctx context.Context, i deployment.Intent, found []shown) error {
+func (w *Worker) adoptFound(ctx context.Context, i deployment.Intent, found []foundDeployment) error {
 	for _, s := range found {
 		if done, err := w.accept(ctx, i, s); done || err != nil {
 			return err
@@ -79,13 +79,13 @@ func (w *Worker) adoptFound(ctx context.Context, i deployment.Intent, found []sh
 
 // adoptAnswer accepts the deployment of GitHub's 201.
 func (w *Worker) adoptAnswer(ctx context.Context, i deployment.Intent, body json.RawMessage) error {
-	s, err := parseShown(i, body)
+	s, err := parseFound(i, body)
 	if err != nil {
 		return err
 	}
 
 	if !i.Maker.Made(s.request) { // our own account has got another name
-		i.Maker = deployment.Maker{AppID: s.request.App.ID, Login: s.request.Creator.Login}
+		i.Maker = deployment.Maker{AppID: s.request.App.ID, ID: s.request.Creator.ID, Login: s.request.Creator.Login}
 		i, err = w.Store.SaveRequest(ctx, i, deployment.SaveOptions{KeepLease: true})
 		if err != nil {
 			return err
@@ -102,9 +102,9 @@ func (w *Worker) adoptAnswer(ctx context.Context, i deployment.Intent, body json
 	return w.finish(ctx, i, s.request.ID)
 }
 
-// accept hands a deployment to the intake, as its webhook would. Whichever of both comes second is a
-// duplicate. done says that no route wants the deployment any more, and that is saved.
-func (w *Worker) accept(ctx context.Context, i deployment.Intent, s shown) (done bool, err error) {
+// accept hands a deployment to the intake, as its webhook would: whichever comes second is a duplicate. Where no
+// route matches the deployment any more, it fails the intent and returns done.
+func (w *Worker) accept(ctx context.Context, i deployment.Intent, s foundDeployment) (done bool, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
 
@@ -143,8 +143,8 @@ func (w *Worker) finish(ctx context.Context, i deployment.Intent, id int64) erro
 	})
 }
 
-// parseShown reads a deployment object as the event that GitHub makes of it.
-func parseShown(i deployment.Intent, object json.RawMessage) (shown, error) {
+// parseFound reads a deployment object as the event that GitHub makes of it.
+func parseFound(i deployment.Intent, object json.RawMessage) (foundDeployment, error) {
 	type repository struct {
 		ID       int64  `json:"id"`
 		FullName string `json:"full_name"`
@@ -168,10 +168,10 @@ func parseShown(i deployment.Intent, object json.RawMessage) (shown, error) {
 
 	body, err := json.Marshal(event)
 	if err != nil {
-		return shown{}, errors.New("GitHub's deployment is no JSON")
+		return foundDeployment{}, errors.New("GitHub's deployment is no JSON")
 	}
 
 	request, _, err := webhook.ParseDeployment(body)
 	request.ReadAtGitHub = true
-	return shown{request: request, body: body}, err
+	return foundDeployment{request: request, body: body}, err
 }

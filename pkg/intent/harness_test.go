@@ -64,7 +64,6 @@ func newFixture(t *testing.T) *fixture {
 		GitHub:       f.github,
 		Intake:       f.intake,
 		Machine:      deployment.IntentMachine{CallTimeout: 15 * time.Second},
-		AppID:        7,
 		TrustedSince: func() time.Time { return testStart.Add(-time.Hour) },
 		Log:          zerolog.Nop(),
 		Now:          func() time.Time { return f.now },
@@ -137,7 +136,7 @@ func (f *fixture) rows() []deployment.Deployment {
 // deliver has a deployment's webhook come in.
 func (f *fixture) deliver(object json.RawMessage) intake.Outcome {
 	f.t.Helper()
-	s, err := parseShown(f.intent(), object)
+	s, err := parseFound(f.intent(), object)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -190,7 +189,9 @@ type fakeGitHub struct {
 	calls   int
 }
 
-func (g *fakeGitHub) Login(context.Context) (string, error) { return "seraph[bot]", nil }
+func (g *fakeGitHub) Maker(context.Context) (deployment.Maker, error) {
+	return deployment.Maker{AppID: 7, Login: "seraph[bot]"}, nil
+}
 
 func (g *fakeGitHub) CreateDeployment(
 	_ context.Context,

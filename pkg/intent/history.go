@@ -12,20 +12,21 @@ import (
 
 // SuccessStore keeps what has been deployed.
 type SuccessStore interface {
+	// Successes lists the commits that have succeeded in an environment, the newest deployment first.
 	Successes(ctx context.Context, repositoryID int64, environmentKey string) ([]deployment.Success, error)
 	// DeliveryBody returns deployment.ErrNotFound if the body is not there.
 	DeliveryBody(ctx context.Context, guid string) ([]byte, error)
 }
 
-// Shower shows a deployment as GitHub has it.
-type Shower interface {
+// DeploymentReader reads a deployment at GitHub.
+type DeploymentReader interface {
 	Deployment(ctx context.Context, of deployment.Request) (deployment.Request, error)
 }
 
 // History reads what has been deployed, with the payloads.
 type History struct {
 	SuccessStore
-	GitHub Shower
+	GitHub DeploymentReader
 }
 
 // Payload reads the payload of a success from the stored delivery, or, where its body is not there, from

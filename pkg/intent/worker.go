@@ -1,11 +1,16 @@
 // Package intent creates, at GitHub, the deployments that people asked this service for.
 //
-// GitHub has no idempotency key. Exactly one deployment comes of a request because (1) the request is a
-// row before GitHub is asked, with a nonce that goes into the deployment's payload, (2) only the worker
-// whose own write moved the row to sending calls, once, (3) after a call of unknown outcome GitHub's list
-// is searched for the nonce, and only when GitHub must list it by then the call is repeated with the same
-// nonce, and (4) of several deployments with one nonce the intake accepts one. Step (4) makes a call
-// that takes effect late harmless.
+// A request is stored as an intent before GitHub is asked. GitHub has no idempotency key, so GitHub may be
+// made to create two deployments of one intent; at most one of them runs:
+//
+//  1. The intent has a nonce, which goes into the payload of the deployment.
+//  2. Only the worker whose own write moved the intent to sending calls GitHub, once.
+//  3. After a call of unknown outcome GitHub's list is searched for the nonce. The call is repeated, with the
+//     same nonce, only after a time in which GitHub must have listed what the first call created.
+//  4. Of several deployments with one nonce the intake lets the first one run, and stores the others to be
+//     rejected. So a call that takes effect late does no harm.
+//
+// An intent for which GitHub has created nothing, or cannot be asked for too long, fails with a reason.
 package intent
 
 import (
@@ -40,8 +45,8 @@ type GitHub interface {
 	// FindDeployments lists the deployments of a commit in an environment, newest first, as GitHub's
 	// deployment objects.
 	FindDeployments(ctx context.Context, in deployment.Source, sha, environment string) ([]json.RawMessage, error)
-	// Login is what GitHub shows as the creator of this service's deployments.
-	Login(ctx context.Context) (string, error)
+	// Maker is as whom GitHub shows the creator of this service's deployments.
+	Maker(ctx context.Context) (deployment.Maker, error)
 }
 
 // Intake accepts the deployments that were created.
@@ -55,7 +60,6 @@ type Worker struct {
 	GitHub  GitHub
 	Intake  Intake
 	Machine deployment.IntentMachine
-	AppID   int64 // of our GitHub App; 0: a token is used
 
 	// TrustedSince is since when the database is known to hold all that this service did. Intents from
 	// before are looked for at GitHub before it is asked to create: a backup may have been restored.
@@ -88,6 +92,7 @@ func (w *Worker) Create(ctx context.Context, row int64) {
 	}
 }
 
+// step does what the state of a leased intent calls for.
 func (w *Worker) step(ctx context.Context, i deployment.Intent) error {
 	switch i.State {
 	case deployment.IntentWanted:
@@ -103,19 +108,20 @@ func (w *Worker) step(ctx context.Context, i deployment.Intent) error {
 
 // send asks GitHub once to create the deployment, if this worker's own write moves the intent to sending.
 func (w *Worker) send(ctx context.Context, i deployment.Intent) error {
-	login, err := w.GitHub.Login(ctx)
+	maker, err := w.GitHub.Maker(ctx)
 	if err != nil {
 		return w.postpone(ctx, i, err)
 	}
 
-	i.Maker = deployment.Maker{AppID: w.AppID, Login: login}
+	i.Maker = maker
 	if since := w.TrustedSince(); !i.CreatedAt.After(since) {
 		found, err := w.find(ctx, i)
 		if err != nil {
 			return w.postpone(ctx, i, err)
 		}
 		if len(found) > 0 {
-			i, err = w.Store.SaveRequest(ctx, i, deployment.SaveOptions{KeepLease: true}) // the intake compares the maker
+			// The intake compares the stored maker with the creator that GitHub shows.
+			i, err = w.Store.SaveRequest(ctx, i, deployment.SaveOptions{KeepLease: true})
 			if err != nil {
 				return err
 			}
@@ -130,7 +136,8 @@ func (w *Worker) send(ctx context.Context, i deployment.Intent) error {
 		})
 	}
 
-	next, err := w.Machine.Send(i, i.Maker, w.Now().Round(0)) // the wall clock, by which a suspended machine is late
+	// Round(0) leaves the wall clock alone, which goes on while the machine is suspended.
+	next, err := w.Machine.Send(i, i.Maker, w.Now().Round(0))
 	if err != nil {
 		return err
 	}
@@ -149,7 +156,7 @@ func (w *Worker) send(ctx context.Context, i deployment.Intent) error {
 // postpone puts an intent off because GitHub did not answer a question before the call.
 func (w *Worker) postpone(ctx context.Context, i deployment.Intent, err error) error {
 	cause, _ := deployment.PublicCause("GitHub", err)
-	w.log(i, zerolog.InfoLevel).Err(err).Msg("GitHub did not answer before the call")
+	w.log(i, zerolog.InfoLevel).Err(err).Msg("creation postponed")
 
 	return w.save(ctx, i, func(i deployment.Intent, now time.Time) deployment.Intent {
 		return w.Machine.NotSent(i, cause, 0, now)
@@ -178,8 +185,9 @@ func (w *Worker) answer(ctx context.Context, i deployment.Intent, o deployment.C
 	})
 }
 
-// save writes a change of an intent, whatever became of the row meanwhile: the change is made again on
-// what is there now. A stop of the process does not interrupt it.
+// save writes a change of an intent. If somebody else has written the row meanwhile, it applies the change to
+// what is stored now, at most saveTries times; an intent that has ended stays as it is. The end of ctx does not
+// interrupt it.
 func (w *Worker) save(
 	ctx context.Context,
 	i deployment.Intent,
@@ -210,6 +218,7 @@ func (w *Worker) save(
 	}
 }
 
+// log begins a log entry about an intent.
 func (w *Worker) log(i deployment.Intent, level zerolog.Level) *zerolog.Event {
 	return w.Log.WithLevel(level).
 		Int64("intent", i.Row).

@@ -303,7 +303,7 @@ func TestWorker_RollbackInFlight(t *testing.T) {
 			f := newFixture(t)
 			rollback := f.ask()
 			rollback.Key, rollback.Nonce = "message 2", strings.Repeat("0b", 16)
-			rollback.Cause = deployment.CauseRollback
+			rollback.Cause, rollback.Supersedes = deployment.CauseRollback, true
 
 			rollBack := func() {
 				f.github.lost = false
@@ -348,15 +348,15 @@ func TestWorker_RollbackInFlight(t *testing.T) {
 
 func TestParseShown(t *testing.T) {
 	i := deployment.Intent{Repository: deployment.Repository{ID: 9, Owner: "acme", Name: "api"}, Installation: 3}
-	if _, err := parseShown(i, json.RawMessage(`{"id":1`)); err == nil {
+	if _, err := parseFound(i, json.RawMessage(`{"id":1`)); err == nil {
 		t.Error("got no error for broken JSON")
 	}
-	if _, err := parseShown(i, json.RawMessage(`{"id":1}`)); err == nil {
+	if _, err := parseFound(i, json.RawMessage(`{"id":1}`)); err == nil {
 		t.Error("got no error for a deployment without a commit")
 	}
 
 	f := &fakeGitHub{f: &fixture{now: testStart}}
-	s, err := parseShown(i, f.create(json.RawMessage(`{}`)))
+	s, err := parseFound(i, f.create(json.RawMessage(`{}`)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
 // Package phrase writes what Seraph answers to people: plain text of whole sentences that say what is,
-// what happens next, and who can help. It is pure: values in, text out. Every face that shows text
-// uses it, so that they all say the same.
+// what happens next, and who can help. It is pure: values in, text out. Package chat uses it; whatever else
+// shows text to people should use it too, so that they all say the same.
 package phrase
 
 import (
@@ -19,15 +19,16 @@ func Deployment(d deployment.Deployment, now time.Time) string {
 // Follow says what to type to see how an open deployment goes on, or to stop it. It is empty for one
 // that has ended.
 func Follow(d deployment.Deployment) string {
+	id := d.Request.ID
 	switch {
 	case !d.State.Open():
 		return ""
 	case d.State == deployment.Waiting:
-		return fmt.Sprintf(`"why #%d" says what it waits for, and "cancel #%d" takes it back.`, d.Request.ID, d.Request.ID)
+		return fmt.Sprintf(`"why #%d" says what it waits for, and "cancel #%d" takes it back.`, id, id)
 	case d.State == deployment.Held:
-		return fmt.Sprintf(`"approve-hold #%d" approves the job, and "cancel #%d" stops it.`, d.Request.ID, d.Request.ID)
+		return fmt.Sprintf(`"approve-hold #%d" approves the job, and "cancel #%d" stops it.`, id, id)
 	default:
-		return fmt.Sprintf(`"why #%d" says how far it is, and "cancel #%d" stops it.`, d.Request.ID, d.Request.ID)
+		return fmt.Sprintf(`"why #%d" says how far it is, and "cancel #%d" stops it.`, id, id)
 	}
 }
 

@@ -47,8 +47,8 @@ func NotLocked(app, environment string) string {
 
 // LockedWider says that only a wider lock covers an environment, which is not released with it.
 func LockedWider(app, environment string, l policy.Lock, now time.Time) string {
-	return fmt.Sprintf("That was not done: %s in %s has no lock of its own. A wider one covers it: %s is locked by %s", app,
-		environment, Scope(l), Sentence(owner(l, now)))
+	const format = "That was not done: %s in %s has no lock of its own. A wider one covers it: %s is locked by %s"
+	return fmt.Sprintf(format, app, environment, Scope(l), Sentence(owner(l, now)))
 }
 
 // Scope says what a lock covers.

@@ -7,16 +7,17 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/grammar"
 )
 
-// WhoAmI says by whom Seraph judges what somebody may do.
+// WhoAmI says as which account at GitHub Seraph knows somebody.
 func WhoAmI(by deployment.Actor) string {
 	if by.ID == 0 {
 		return fmt.Sprintf("For Seraph you are %s, and no person at GitHub.", by)
 	}
-	return fmt.Sprintf("For Seraph you are %s at GitHub (id %d). What you may do there and by the rules of each route, "+
-		"you may do here.", by, by.ID)
+	return fmt.Sprintf("For Seraph you are %s at GitHub (id %d). Where you have write permission there, you may do "+
+		"here what the rules of the route let you do.", by, by.ID)
 }
 
-// Link says how somebody is linked with an account at GitHub who is linked already.
+// Link answers a request to be linked with an account at GitHub. Whoever gets this answer is linked already: the
+// service refuses commands of people whom it does not know.
 func Link(by deployment.Actor) string {
 	if by.ID == 0 {
 		return "An API token has no account to link."
@@ -25,13 +26,14 @@ func Link(by deployment.Actor) string {
 		`after Seraph to correct "people" in the routes file.`, by)
 }
 
-// Unlink says how a link that the routes file made ends.
+// Unlink says who can end the link that the routes file makes.
 func Unlink(by deployment.Actor) string {
 	if by.ID == 0 {
 		return "An API token has no account to unlink."
 	}
-	return fmt.Sprintf(`The routes file says that you are %s at GitHub. Whoever looks after Seraph can take that out of `+
-		`"people" there.`, by)
+	const format = `The routes file says that you are %s at GitHub. Whoever looks after Seraph can take that out of ` +
+		`"people" there.`
+	return fmt.Sprintf(format, by)
 }
 
 // NotDone says that a command was refused. hint, which may be empty, says what to do now.

@@ -244,9 +244,21 @@ func TestSentences(t *testing.T) {
 		},
 		{
 			name: "a held job was approved",
-			got:  HoldApproved(bob, running),
+			got:  HoldApproved(bob, approvedIn(running)),
 			want: "bob approved the job that CircleCI held for #12 (acme/api@main at abc1234 to production). " +
 				`CircleCI goes on with it; "why #12" says how far it is.`,
+		},
+		{
+			name: "a held job that was approved before by somebody else",
+			got:  HoldApproved(bob, running),
+			want: "Somebody else has approved the job that CircleCI held for #12 (acme/api@main at abc1234 to production). " +
+				`CircleCI goes on with it; "why #12" says how far it is.`,
+		},
+		{
+			name: "a job of a deployment that has ended",
+			got:  HoldApproved(bob, ended),
+			want: "That job of #12 (acme/api@main at abc1234 to production) was approved before, and nothing was approved " +
+				"now: #12 was canceled by bob.",
 		},
 		{
 			name: "canceled while it waited",
@@ -335,8 +347,8 @@ func TestSentences(t *testing.T) {
 		{
 			name: "who somebody is",
 			got:  WhoAmI(alice),
-			want: "For Seraph you are alice at GitHub (id 1). What you may do there and by the rules of each route, " +
-				"you may do here.",
+			want: "For Seraph you are alice at GitHub (id 1). Where you have write permission there, you may do " +
+				"here what the rules of the route let you do.",
 		},
 		{
 			name: "a token",
@@ -427,4 +439,10 @@ func TestDuration(t *testing.T) {
 			}
 		})
 	}
+}
+
+// approvedIn returns a deployment with a job that bob has approved in CircleCI.
+func approvedIn(d deployment.Deployment) deployment.Deployment {
+	d.HoldApprovals = []deployment.HoldApproval{{By: bob, Workflow: "deploy", Job: "go-live"}}
+	return d
 }

@@ -2,6 +2,7 @@ package phrase
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,10 +55,19 @@ func Approved(by deployment.Actor, d deployment.Deployment, v policy.Verdict, no
 	return join(begin, "It still waits for "+o.Message+".", opens(v.Until, now), Remedy(o, d.Request.ID))
 }
 
-// HoldApproved says that a job which CircleCI held was approved.
+// HoldApproved says that somebody's job which CircleCI held is approved, now or before.
 func HoldApproved(by deployment.Actor, d deployment.Deployment) string {
-	return fmt.Sprintf(`%s approved the job that CircleCI held for #%d (%s). CircleCI goes on with it; "why #%d" says how `+
-		"far it is.", by, d.Request.ID, What(d.Request), d.Request.ID)
+	id, what := d.Request.ID, What(d.Request)
+	if !d.State.Open() {
+		return fmt.Sprintf("That job of #%d (%s) was approved before, and nothing was approved now: #%d %s.",
+			id, what, id, ended(d))
+	}
+
+	done := fmt.Sprintf("%s approved the job that CircleCI held for #%d (%s).", by, id, what)
+	if !slices.ContainsFunc(d.HoldApprovals, func(a deployment.HoldApproval) bool { return a.By.Same(by) }) {
+		done = fmt.Sprintf("Somebody else has approved the job that CircleCI held for #%d (%s).", id, what)
+	}
+	return done + fmt.Sprintf(` CircleCI goes on with it; "why #%d" says how far it is.`, id)
 }
 
 // Canceled says what a request to cancel a deployment has done.

@@ -245,3 +245,81 @@ var allowCases = []verdictCase{
 }
 
 func TestEvaluate_Allow(t *testing.T) { runVerdictCases(t, allowCases) }
+
+// Whoever asks this service needs what GitHub asks of those who create a deployment there.
+func TestEvaluate_AskedHere(t *testing.T) {
+	asked := func(s *scenario) { s.request.AskedHere, s.request.Creator = true, hubot }
+	has := func(p Permission) change { return combine(asked, requesterPermission(Known(p))) }
+	const lacks = "reject not_allowed: alice needs write permission to deploy to production, but has "
+	alices := Subjects{Users: []string{"alice"}}
+
+	runVerdictCases(t, []verdictCase{
+		{name: "created at GitHub", given: requesterPermission(Known(PermissionNone)), want: "allow"},
+		{name: "write", given: has(PermissionWrite), want: "allow"},
+		{name: "admin", given: has(PermissionAdmin), want: "allow"},
+		{name: "triage", given: has(PermissionTriage), want: lacks + "triage"},
+		{name: "read", given: has(PermissionRead), want: lacks + "read"},
+		{name: "none", given: has(PermissionNone), want: lacks + "none"},
+		{
+			name:  "not known",
+			given: combine(asked, requesterPermission(Unknown[Permission]("503"))),
+			want:  "wait unknown: alice's permission, which could not be read (503)",
+		},
+		{
+			name:  "account not known",
+			given: combine(asked, requesterUnknown("503")),
+			want:  "wait unknown: alice's GitHub account, which could not be read (503)",
+		},
+		{name: "in a list", given: combine(has(PermissionWrite), restrictTo(alices)), want: "allow"},
+		{
+			name:  "in a list, read",
+			given: combine(has(PermissionRead), restrictTo(alices)),
+			want:  lacks + "read",
+		},
+		{
+			name:  "a higher permission is required",
+			given: combine(has(PermissionWrite), restrictTo(Subjects{Permission: PermissionMaintain})),
+			want:  "reject not_allowed: alice needs maintain permission to deploy to production, but has write",
+		},
+		{
+			name:  "a token in its own name",
+			given: combine(asked, requestedBy(token), requesterPermission(Known(PermissionNone))),
+			want:  "allow",
+		},
+		{
+			name: "a rollback by one of those who may",
+			given: combine(has(PermissionRead), func(s *scenario) {
+				s.request.Rollback, s.policy.RollbackAllow = true, &alices
+			}),
+			want: lacks + "read",
+		},
+		{
+			name: "forced",
+			given: combine(has(PermissionRead), func(s *scenario) {
+				s.policy.Force, s.request.Force = &alices, &deployment.Force{By: alice, Reason: "fire"}
+			}),
+			want: lacks + "read",
+		},
+	})
+}
+
+// What is asked about people is not more than before where GitHub has checked them.
+func TestNeeds_AskedHere(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		given Request
+		want  bool
+	}{
+		{name: "created at GitHub", given: Request{Requester: alice}},
+		{name: "a person asked", given: Request{Requester: alice, AskedHere: true}, want: true},
+		{name: "a token asked", given: Request{Requester: token, AskedHere: true}},
+		{name: "an app asked", given: Request{Requester: hubot, AskedHere: true}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			needs := Policy{}.Needs(test.given).Requester
+			if got := needs != nil && needs.Permission; got != test.want {
+				t.Errorf("got needs %+v, want the permission: %v", needs, test.want)
+			}
+		})
+	}
+}

@@ -34,11 +34,11 @@ func (e *evaluation) evaluateApprovals() Outcome {
 	return o
 }
 
-// askerUnknown says whether a requester stands for people who are not known: an app, or an account
-// that several people use. One of those who may approve may have asked for the deployment, so that a
-// single approval could be that person's own.
+// askerUnknown says whether a requester stands for people who are not known: an app, an API token in its own
+// name, or an account that several people use. One of those who may approve may have asked for the
+// deployment, so that a single approval could be that person's own.
 func (p Policy) askerUnknown(requester deployment.Actor, membership Fact[Membership]) bool {
-	return requester.App != "" || p.IsShared(requester, membership)
+	return requester.App != "" || isTokenOnly(requester) || p.IsShared(requester, membership)
 }
 
 // IsShared says whether several people use somebody's account. One that was named by its login stays shared under
@@ -104,7 +104,7 @@ func (e *evaluation) boundApprovals() []Approval {
 		return nil
 	}
 
-	digest := e.policy.Digest()
+	digest := e.route.Digest()
 	var bound []Approval
 	for _, a := range e.facts.Approvals.Value {
 		known := slices.ContainsFunc(bound, func(b Approval) bool { return b.By.Same(a.By) })
@@ -123,7 +123,7 @@ func (p Policy) ApproversToCheck(r Request, given []Approval, now time.Time) map
 		return nil
 	}
 
-	e := &evaluation{policy: p, request: r, now: now}
+	e := &evaluation{policy: p, route: p, request: r, now: now}
 	e.facts.Approvals = Known(given)
 	people := map[int64]*PersonNeeds{}
 	for _, a := range e.boundApprovals() {
@@ -169,8 +169,8 @@ func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r R
 }
 
 // CanApproveHold says why somebody may not approve a job that CircleCI holds through this service; the zero
-// Refusal: they may. Nobody approves what they asked for, so nobody approves what an app asked for, or an
-// account that several people use: it is not known who made it ask.
+// Refusal: they may. Nobody approves what they asked for, so nobody approves what an app asked for, an API token
+// in its own name, or an account that several people use: it is not known who made it ask.
 func (p Policy) CanApproveHold(by deployment.Actor, membership Fact[Membership], r Request) Refusal {
 	if p.HoldApprovers == nil {
 		const format = "nobody is allowed to approve hold jobs of %s here: approve in CircleCI, or set holds in the route"

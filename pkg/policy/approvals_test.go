@@ -160,6 +160,21 @@ var approvalCases = []verdictCase{
 		want: "allow",
 	},
 	{
+		name:  "a token in its own name requested, one approval",
+		given: combine(requestedBy(token), requireApprovals(oneApproval, approvalBy(bob))),
+		want: "wait approvals_missing: 1 more approval (1 of 2 given) from bob, " +
+			"because nobody knows who asked token ops to deploy",
+	},
+	{
+		name: "a token in its own name requested, two approvals",
+		given: combine(
+			requestedBy(token),
+			requireApprovals(Approvals{Count: 1, Users: []string{"bob"}, Teams: []string{"acme/sre"}},
+				approvalBy(bob), approvalBy(carol)),
+		),
+		want: "allow",
+	},
+	{
 		name: "a shared account requested",
 		given: combine(
 			sharedAccounts("Alice"),
@@ -244,7 +259,8 @@ var approvalCases = []verdictCase{
 	{
 		name:  "the token that requested",
 		given: combine(requestedBy(token), requireApprovals(tokenApproval, approvalBy(token))),
-		want:  "wait approvals_missing: 1 approval from token ops",
+		want: "wait approvals_missing: 2 approvals from token ops, " +
+			"because nobody knows who asked token ops to deploy",
 	},
 	{
 		name: "the token through which a person requested",

@@ -84,7 +84,8 @@ var rules = []rule{
 
 // evaluation is one evaluation of a policy. The rules fill in the fields below now.
 type evaluation struct {
-	policy    Policy
+	policy    Policy // as it is for the request
+	route     Policy // as the route has it, which approvals are bound to
 	request   Request
 	facts     Facts
 	now       time.Time
@@ -97,7 +98,7 @@ type evaluation struct {
 
 // Evaluate decides about a request by all rules.
 func (p Policy) Evaluate(r Request, f Facts, now time.Time) Verdict {
-	e := &evaluation{policy: p.of(r), request: r, facts: f, now: now}
+	e := &evaluation{policy: p.of(r), route: p, request: r, facts: f, now: now}
 	return e.verdict()
 }
 
@@ -108,7 +109,7 @@ func (p Policy) Evaluate(r Request, f Facts, now time.Time) Verdict {
 // be canceled. So a deployment that it allows
 // must still be evaluated in full.
 func (p Policy) EvaluateLocal(r Request, f Facts, now time.Time) Verdict {
-	e := &evaluation{policy: p.of(r), request: r, facts: f, now: now, localOnly: true}
+	e := &evaluation{policy: p.of(r), route: p, request: r, facts: f, now: now, localOnly: true}
 	return e.verdict()
 }
 
@@ -141,6 +142,7 @@ func (e *evaluation) verdict() Verdict {
 
 	v := newVerdict(outcomes)
 	v.PassedLocks = e.passedLocks(forced)
+	v.OnlyQueued = v.Decision == DecisionWait && onlyQueued(outcomes)
 	if !e.localOnly && e.request.Deployment != 0 && onlyQueued(outcomes) {
 		v.Cancels = e.cancelID
 	}
@@ -148,23 +150,38 @@ func (e *evaluation) verdict() Verdict {
 	return v
 }
 
-// of returns the policy as it is for a request: RollbackAllow says who may roll back.
+// of returns the policy as it is for a request: RollbackAllow says who may roll back. GitHub lets nobody
+// create a deployment who lacks write permission. So a person who asks this service needs it, too, unless
+// Allow names another permission.
 func (p Policy) of(r Request) Policy {
 	if r.Rollback && p.RollbackAllow != nil {
 		p.Allow = p.RollbackAllow
 	}
+
+	isPerson := r.Requester.ID != 0 && r.Requester.App == ""
+	if !r.AskedHere || !isPerson || p.Allow != nil && p.Allow.requiresPermission() {
+		return p
+	}
+
+	var allowed Subjects
+	if p.Allow != nil {
+		allowed = *p.Allow
+	}
+	allowed.Permission = PermissionWrite
+	p.Allow = &allowed
+
 	return p
 }
 
 func (e *evaluation) evaluate(r rule) Outcome {
-	if r.forward && e.request.Rollback {
+	if r.forward && e.request.passesForward() {
 		return allow("a rollback needs no %s", r.name)
 	}
 	return r.evaluate(e)
 }
 
 // onlyQueued says whether a deployment waits for nothing but the other deployments of its
-// environment. Only then may it have the running one canceled.
+// environment. Only then may it have the running one canceled, or end those that wait.
 func onlyQueued(outcomes []Outcome) bool {
 	return !slices.ContainsFunc(outcomes, func(o Outcome) bool {
 		return o.Decision != DecisionAllow && o.Rule != RuleConcurrency

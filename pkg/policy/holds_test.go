@@ -61,6 +61,14 @@ func TestPolicy_CanApproveHold(t *testing.T) {
 			want:       "nobody knows who asked my-hubot to deploy, so nobody may approve it here: approve in CircleCI",
 		},
 		{
+			name:       "request of a token in its own name",
+			rule:       named,
+			requester:  token,
+			by:         bob,
+			membership: account("bob", true),
+			want:       "nobody knows who asked token ops to deploy, so nobody may approve it here: approve in CircleCI",
+		},
+		{
 			name:       "request of an account that several people use",
 			rule:       named,
 			requester:  deployment.Actor{ID: 40, Login: "deploy-bot"},

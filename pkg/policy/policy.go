@@ -17,7 +17,8 @@ type Policy struct {
 	// configured, but found for a single deployment. Empty: its route is the right one.
 	WrongRoute string `json:"wrong_route,omitempty"`
 
-	// Allow names who may deploy. nil: everybody whom GitHub lets create a deployment.
+	// Allow names who may deploy. nil: everybody whom GitHub lets create a deployment, also where they ask
+	// this service for one.
 	Allow *Subjects `json:"allow,omitempty"`
 
 	// Refs holds globs of the refs that may be deployed. Empty: any ref.

@@ -23,6 +23,10 @@ type Request struct {
 	Parameters string            // digest of the target and its parameters, which approvals are bound to
 	Force      *deployment.Force // nil: nobody forces the deployment
 	Rollback   bool              // it deploys again what ran there before
+	Unproven   bool              // with Rollback: what ran was rolled back from, or was forced
+
+	// AskedHere says that Requester asked this service, so that GitHub has not checked what they may do.
+	AskedHere bool
 }
 
 // Needs lists the facts that a policy needs to decide about a request. Locks and Queue are not in
@@ -38,6 +42,9 @@ type Needs struct {
 	After     []string // in lower case
 	Approvals bool
 }
+
+// passesForward says whether the rules about what is new let a request pass.
+func (r Request) passesForward() bool { return r.Rollback && !r.Unproven }
 
 // CheckQuery asks for the checks of a commit.
 type CheckQuery struct {
@@ -81,7 +88,7 @@ type PersonNeeds struct {
 // approvals.
 func (p Policy) Needs(r Request) Needs {
 	p = p.of(r)
-	if r.Rollback {
+	if r.passesForward() {
 		p.RequireAhead, p.Checks, p.After = false, nil, nil
 	}
 

@@ -99,3 +99,50 @@ func TestEvaluate_Rollback(t *testing.T) {
 		})
 	}
 }
+
+// An approval is bound to the rules of the route, which are the same for a rollback.
+func TestEvaluate_RollbackWithAllowIsApproved(t *testing.T) {
+	s := scenarioWith(func(s *scenario) {
+		s.policy.RollbackAllow = &Subjects{Users: []string{"alice"}}
+		s.policy.Approvals = &Approvals{Count: 1, Users: []string{"bob"}}
+		s.request.Rollback, s.request.AskedHere = true, true
+	})
+	s.facts.Approvals = Known([]Approval{{
+		By:         bob,
+		At:         s.now,
+		SHA:        s.request.SHA,
+		Parameters: s.request.Parameters,
+		Policy:     s.policy.Digest(),
+	}})
+
+	if got, want := summarize(s.evaluate()), "allow"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A way back to what was rolled back from, or was forced, meets the rules about what is new.
+func TestEvaluate_RollbackToUnproven(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		unproven bool
+		want     string
+		checks   bool
+	}{
+		{name: "proven", want: "allow"},
+		{name: "unproven", unproven: true, want: "reject checks_failed: check \"ci\" failed", checks: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := scenarioWith(func(s *scenario) {
+				s.policy.Checks = &Checks{Set: ChecksAll}
+				s.facts.Checks = Known([]Check{{Name: "ci", State: CheckRed, At: s.now}})
+				s.request.Rollback, s.request.Unproven = true, test.unproven
+			})
+			if got := summarize(s.evaluate()); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+			if got := s.policy.Needs(s.request).Checks; got != test.checks {
+				t.Errorf("got checks needed %v, want %v", got, test.checks)
+			}
+		})
+	}
+}

@@ -49,6 +49,9 @@ type Verdict struct {
 	// those that were overridden by force.
 	PassedLocks []int64 `json:"-"`
 
+	// OnlyQueued says that the deployment waits, and for nothing but the other deployments of its environment.
+	OnlyQueued bool `json:"-"`
+
 	// Cancels is GitHub's id of the running deployment that must be canceled for this one; 0: none.
 	Cancels int64 `json:"-"`
 }

@@ -25,7 +25,7 @@ type App struct {
 // Environment is one environment of an App.
 type Environment struct {
 	Name       string // as written
-	Production bool
+	Production bool   // any of its routes leads to production
 }
 
 // Apps returns what can be deployed by name, in the order of the file. A repository whose routes give
@@ -50,7 +50,8 @@ func (t *Table) Apps() []App {
 	return apps
 }
 
-// add adds the environment of a route. One that an earlier route names is not added again.
+// add adds the environment of a route. One that several routes name, such as with different tasks, is one
+// of production where any of them says so.
 func (a *App) add(r Route) {
 	if !glob(r.Environment).literal() {
 		if !slices.ContainsFunc(a.Patterns, func(p string) bool { return strings.EqualFold(p, r.Environment) }) {
@@ -59,11 +60,13 @@ func (a *App) add(r Route) {
 		return
 	}
 
+	production := r.production(r.Environment)
 	known := func(e Environment) bool { return strings.EqualFold(e.Name, r.Environment) }
-	if !slices.ContainsFunc(a.Environments, known) {
-		e := Environment{Name: r.Environment, Production: r.production(r.Environment)}
-		a.Environments = append(a.Environments, e)
+	if i := slices.IndexFunc(a.Environments, known); i >= 0 {
+		a.Environments[i].Production = a.Environments[i].Production || production
+		return
 	}
+	a.Environments = append(a.Environments, Environment{Name: r.Environment, Production: production})
 }
 
 // nameApps gives the routes that have no name that of their repository, where only one repository has
@@ -115,12 +118,6 @@ func (t *Table) Production(req deployment.Request) bool {
 func (t *Table) AskPlaces(req deployment.Request) []string {
 	r, _ := t.settings(req)
 	return slices.Clone(r.Ask)
-}
-
-// ShowsLogs says whether the last lines of a deployment's failing step may be shown.
-func (t *Table) ShowsLogs(req deployment.Request) bool {
-	r, _ := t.settings(req)
-	return r.Logs
 }
 
 // RollbackKeep returns how many successes of a deployment's environment are kept as targets of a

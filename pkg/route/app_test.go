@@ -133,9 +133,6 @@ routes:
 	if got := table.AskPlaces(staging); got != nil {
 		t.Errorf("got places %q where the route names none, want nil", got)
 	}
-	if !table.ShowsLogs(production) || table.ShowsLogs(staging) {
-		t.Errorf("got logs %v and %v, want them of production only", table.ShowsLogs(production), table.ShowsLogs(staging))
-	}
 	p, s := table.Admit(production, "k").Target, table.Admit(staging, "k").Target
 	if !p.ShowLogs || s.ShowLogs {
 		t.Errorf("got logs %v and %v in the targets, want them of production only", p.ShowLogs, s.ShowLogs)

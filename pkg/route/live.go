@@ -54,9 +54,6 @@ func (l *Live) Production(req deployment.Request) bool { return l.Table().Produc
 // AskPlaces is Table.AskPlaces.
 func (l *Live) AskPlaces(req deployment.Request) []string { return l.Table().AskPlaces(req) }
 
-// ShowsLogs is Table.ShowsLogs.
-func (l *Live) ShowsLogs(req deployment.Request) bool { return l.Table().ShowsLogs(req) }
-
 // RollbackKeep is Table.RollbackKeep.
 func (l *Live) RollbackKeep(req deployment.Request) int { return l.Table().RollbackKeep(req) }
 

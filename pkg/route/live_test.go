@@ -63,7 +63,6 @@ func TestLive_AnswersAsItsTable(t *testing.T) {
 		Person       deployment.Actor
 		Production   bool
 		AskPlaces    []string
-		ShowsLogs    bool
 		RollbackKeep int
 		Repositories []deployment.Repository
 	}
@@ -72,19 +71,18 @@ func TestLive_AnswersAsItsTable(t *testing.T) {
 	got.Unlock, _ = live.UnlockPolicies(req)
 	got.Person, _ = live.Person("slack", "T0ACME001", "U0ALICE01")
 	got.Apps, got.Production, got.AskPlaces = live.Apps(), live.Production(req), live.AskPlaces(req)
-	got.ShowsLogs, got.RollbackKeep, got.Repositories = live.ShowsLogs(req), live.RollbackKeep(req), live.Repositories()
+	got.RollbackKeep, got.Repositories = live.RollbackKeep(req), live.Repositories()
 
 	want.Policy, _ = table.Policy(req)
 	want.Unlock, _ = table.UnlockPolicies(req)
 	want.Person, _ = table.Person("slack", "T0ACME001", "U0ALICE01")
 	want.Apps, want.Production, want.AskPlaces = table.Apps(), table.Production(req), table.AskPlaces(req)
-	want.ShowsLogs, want.RollbackKeep = table.ShowsLogs(req), table.RollbackKeep(req)
-	want.Repositories = table.Repositories()
+	want.RollbackKeep, want.Repositories = table.RollbackKeep(req), table.Repositories()
 
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answers (-table +live):\n%s", diff)
 	}
-	if !got.Production || !got.ShowsLogs || got.RollbackKeep != 3 || got.Person.ID != 583231 {
+	if !got.Production || got.RollbackKeep != 3 || got.Person.ID != 583231 {
 		t.Errorf("got %+v, want what the file says", got)
 	}
 }

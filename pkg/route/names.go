@@ -47,12 +47,18 @@ func grammarEnvironment(name string, production bool) grammar.Environment {
 	return grammar.Environment{Name: name, Production: production || sounds}
 }
 
+// addEnvironment adds an environment to a list that others may hold. One that is there already is one of
+// production where either says so.
 func addEnvironment(list []grammar.Environment, e grammar.Environment) []grammar.Environment {
 	same := func(known grammar.Environment) bool { return strings.EqualFold(known.Name, e.Name) }
-	if slices.ContainsFunc(list, same) {
-		return list
+	i := slices.IndexFunc(list, same)
+	if i < 0 {
+		return append(slices.Clip(list), e)
 	}
-	return append(slices.Clip(list), e)
+
+	list = slices.Clone(list)
+	list[i].Production = list[i].Production || e.Production
+	return list
 }
 
 // Names is Table.Names.

@@ -51,3 +51,51 @@ routes:
 		t.Errorf("names differ (-want +got):\n%s", d)
 	}
 }
+
+// TestTable_NamesOfProduction wants that a line which names no environment never means one that a route
+// calls production, whichever of its routes comes first.
+func TestTable_NamesOfProduction(t *testing.T) {
+	const docs = "- {repository: acme/api, environment: eu, task: 'deploy:docs'}\n"
+	for _, c := range []struct {
+		name   string
+		routes string
+		want   string // the environment that is meant; empty: it must be named
+	}{
+		{
+			name:   "a route for another task first",
+			routes: docs + "- {repository: acme/api, environment: EU, production: true}\n",
+		},
+		{
+			name:   "a route for another task last",
+			routes: "- {repository: acme/api, environment: eu, task: deploy, production: true}\n" + docs,
+		},
+		{
+			name:   "a route of a pattern of repositories",
+			routes: docs + "- {repository: 'acme/*', environment: eu, production: true}\n",
+		},
+		{
+			name:   "a pattern of environments of a pattern of repositories",
+			routes: docs + "- {repository: 'acme/*', environment: 'e*', production: true}\n",
+		},
+		{
+			name: "a pattern of other environments",
+			routes: "- {repository: acme/api, environment: eu}\n" +
+				"- {repository: 'acme/*', environment: 'prod-*', production: true}\n",
+			want: "eu",
+		},
+		{
+			name:   "several tasks, none of production",
+			routes: docs + "- {repository: acme/api, environment: eu}\n",
+			want:   "eu",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			table := parseTable(t, "routes:\n"+c.routes+"- {repository: acme/api, environment: production}")
+
+			cmd, err := grammar.Parse("deploy api", table.Names())
+			if cmd.Environment != c.want || (err == nil) != (c.want != "") {
+				t.Errorf("got environment %q and error %v, want %q", cmd.Environment, err, c.want)
+			}
+		})
+	}
+}

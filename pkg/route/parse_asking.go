@@ -12,13 +12,14 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// Notification says which news about a route's deployments a channel gets.
+// Notification says which changes of a route's deployments are sent to a channel. It is read and checked here;
+// nothing sends notifications yet.
 type Notification struct {
 	Face             string   // slack
 	Channel          string   // its id there
 	As               string   // card: one message that is edited; post: a message for each state
 	States           []string // states, or StateEnds; nil: the route does not say
-	Broadcast        []string // those of which the whole channel is told
+	Broadcast        []string // those that are to reach the whole channel
 	MentionApprovals string   // id of the group or person to mention where approvals are missing; empty: nobody
 }
 
@@ -37,7 +38,7 @@ var appNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 // commandWords stand between the parts of a command, so that no app can be called by them.
 var commandWords = []string{"to", "in", "on", "for", "because"}
 
-// asking reads how people ask for a route's deployments, and who is told about them.
+// asking reads how people ask for a route's deployments, and to which channels their changes are sent.
 func (r *reader) asking(route *Route, m mapping) {
 	r.appName(route, m)
 	if m.values["production"] != nil {
@@ -112,7 +113,7 @@ func appProblem(name string) string {
 	}
 }
 
-// notifications reads who is told about the deployments. No channel may be named twice.
+// notifications reads the channels to which changes are sent. No channel may be named twice.
 func (r *reader) notifications(m mapping) []Notification {
 	n, ok := m.values["notify"]
 	if !ok {

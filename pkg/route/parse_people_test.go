@@ -137,9 +137,11 @@ func TestTable_Person(t *testing.T) {
 		{face: "hubot-irc", workspace: "libera", want: true},
 		{face: "hubot-irc", workspace: "local"},
 	} {
-		if got := table.KnowsChat(c.face, c.workspace); got != c.want {
-			t.Errorf("got %v for %s/%s, want %v", got, c.face, c.workspace, c.want)
-		}
+		t.Run("knows "+c.face+"/"+c.workspace, func(t *testing.T) {
+			if got := table.KnowsChat(c.face, c.workspace); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
 	}
 
 	var people []Person

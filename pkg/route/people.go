@@ -10,7 +10,7 @@ import (
 type Person struct {
 	ID    int64  // at GitHub
 	Login string // at GitHub; for readers, never compared
-	Slack string // their id in the workspace of Table.SlackWorkspace; empty: none is given
+	Slack string // their id in the Slack workspace of the file; empty: none is given
 	Line  int    // in the routes file
 
 	users []chatUser
@@ -27,9 +27,6 @@ const (
 
 // People returns everybody whom the routes file names under people.
 func (t *Table) People() []Person { return slices.Clone(t.people) }
-
-// SlackWorkspace returns the id of the Slack workspace; empty: there is none.
-func (t *Table) SlackWorkspace() string { return t.slackWorkspace }
 
 // KnowsChat says whether anybody of a workspace of a chat system is known.
 func (t *Table) KnowsChat(face, workspace string) bool {

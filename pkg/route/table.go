@@ -121,7 +121,7 @@ type Route struct {
 
 	App    string         // what people call it; empty: they write out the repository
 	Ask    []string       // channels or rooms in which it may be asked for; nil: in any
-	Notify []Notification // who is told about its deployments
+	Notify []Notification // the channels to which changes of its deployments are sent
 	Logs   bool           // the last lines of a failing step may be shown
 
 	HasRollback bool // it says something about rollbacks

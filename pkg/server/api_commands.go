@@ -14,6 +14,8 @@ import (
 // Answerer answers lines of text that people type. Errors are as those of LockCommands.
 type Answerer interface {
 	Answer(ctx context.Context, c command.Caller, l command.Line) (command.Answer, error)
+	// AsksGitHub says whether an answer to a line may need GitHub.
+	AsksGitHub(text string) bool
 }
 
 // Limits of what comes with a line, in characters.
@@ -43,10 +45,17 @@ func (s *Server) runLine(ctx context.Context, c command.Caller, _ int64, req api
 		line.Face = req.Chat.Face
 	}
 
+	if s.o.Lines.AsksGitHub(line.Text) {
+		if err := s.countGitHub(c); err != nil {
+			return nil, err
+		}
+	}
+
 	a, err := s.o.Lines.Answer(ctx, c, line)
 	if err != nil {
 		return nil, err
 	}
+	s.countUnknownRef(c, a.Refused)
 
 	answer := api.CommandResponse{Text: a.Text}
 	if a.Deployment != nil {

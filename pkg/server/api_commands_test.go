@@ -16,8 +16,11 @@ func (f *fakeCommands) Answer(_ context.Context, c command.Caller, l command.Lin
 	if err := f.call("answer %s %s %s", l.Asker, l.Request, text); err != nil || l.Text == "status" {
 		return command.Answer{Text: text}, err
 	}
-	return command.Answer{Text: text, Deployment: &testDeployment}, nil
+	return command.Answer{Text: text, Deployment: &testDeployment, Refused: f.refused}, nil
 }
+
+// AsksGitHub is true for every line but "status".
+func (f *fakeCommands) AsksGitHub(text string) bool { return text != "status" }
 
 func TestRunCommand(t *testing.T) {
 	reused := &command.Error{Kind: command.KindConflict, Code: "request_reused", Message: "another message had this id"}

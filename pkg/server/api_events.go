@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -15,6 +16,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/events"
 )
+
+const codeTooManyStreams = "too_many_streams"
 
 // streamRetry is after which time a browser connects again.
 const streamRetry = 2 * time.Second
@@ -37,6 +40,14 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
+	token := tokenOf(r).Name
+	if !s.streams.take(token) {
+		const message = "too many streams of events with this token already; end one, or ask for the deployments from time to time"
+		writeError(w, r, &apiError{status: http.StatusServiceUnavailable, code: codeTooManyStreams, message: message})
+		return
+	}
+	defer s.streams.giveBack(token)
+
 	watch, err := s.o.Events.Watch(r.Context(), filter, after)
 	if err != nil {
 		writeError(w, r, watchError(r, err))
@@ -48,6 +59,35 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	out := &stream{control: http.NewResponseController(w), w: w, idle: s.o.StreamIdle, limit: s.o.StreamWrite}
 	err = out.run(r.Context(), watch)
 	zerolog.Ctx(r.Context()).Debug().Err(err).Msg("stream of events ended")
+}
+
+// streamShares counts the streams of each token, so that one client cannot keep all others from watching. It is
+// safe for concurrent use.
+type streamShares struct {
+	most int // of one token
+
+	mu   sync.Mutex
+	open map[string]int // by the name of the token
+}
+
+// take counts a stream of a token, unless it has all that it may have.
+func (s *streamShares) take(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.open[token] >= s.most {
+		return false
+	}
+	s.open[token]++
+	return true
+}
+
+// giveBack counts that a stream of a token has ended.
+func (s *streamShares) giveBack(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.open[token]--
 }
 
 func startStream(w http.ResponseWriter) {
@@ -144,7 +184,7 @@ func watchError(r *http.Request, err error) error {
 	switch {
 	case errors.Is(err, events.ErrTooMany):
 		const message = "too many clients stream events already; try again later, or ask for the deployments from time to time"
-		return &apiError{status: http.StatusServiceUnavailable, code: "too_many_streams", message: message}
+		return &apiError{status: http.StatusServiceUnavailable, code: codeTooManyStreams, message: message}
 	case errors.Is(err, events.ErrClosed):
 		return unavailable("the service is stopping; try again", err)
 	default:

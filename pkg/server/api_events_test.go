@@ -338,6 +338,32 @@ func TestStreamEvents_LimitsStreams(t *testing.T) {
 	}
 }
 
+// A token that streams as much as it may keeps no other from watching, and gets a place back when one of its
+// streams has ended.
+func TestStreamEvents_ShareOfToken(t *testing.T) {
+	s := newEventServer(t, func(_ *events.Options, o *Options) { o.StreamShare = 2 })
+	first := s.stream(t, "")
+	first.begin(t)
+	s.stream(t, "").begin(t)
+
+	r := s.stream(t, "").response
+	body, _ := io.ReadAll(r.Body)
+	if r.StatusCode != 503 || !strings.Contains(string(body), "too_many_streams") {
+		t.Errorf("got %d %s for one too many, want 503 too_many_streams", r.StatusCode, body)
+	}
+	if r := s.stream(t, "", "Authorization", "Bearer "+adminToken).response; r.StatusCode != 200 {
+		t.Errorf("got %d for another token, want 200", r.StatusCode)
+	}
+
+	first.cancel() // the server notices it soon
+	for range 1000 {
+		if s.stream(t, "").response.StatusCode == 200 {
+			return
+		}
+	}
+	t.Error("got no stream after another one has ended")
+}
+
 func TestStreamEvents_Refuses(t *testing.T) {
 	for _, test := range []struct {
 		name  string

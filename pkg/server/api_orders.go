@@ -85,11 +85,16 @@ func order[R commandRequest](
 		s.refuse(w, r, caller, err)
 		return
 	}
+	if err := s.countGitHub(caller); err != nil {
+		writeError(w, r, err)
+		return
+	}
 
 	ctx, cancel := context.WithTimeout(r.Context(), commandTimeout)
 	defer cancel()
 	done, err := run(ctx, caller, command.Origin{Key: r.Header.Get("Idempotency-Key"), Via: via(caller, req)}, req)
 	if err != nil {
+		s.countUnknownRef(caller, err)
 		s.refuse(w, r, caller, commandError(r, err))
 		return
 	}

@@ -51,9 +51,19 @@ type commandRequest interface {
 // answer.
 type commandFunc[R commandRequest] func(ctx context.Context, c command.Caller, id int64, req R) (any, error)
 
-// mutate makes a handler of a command: it reads the body, finds out who asks, runs the command and
-// answers with the status.
+// mutate makes a handler of a command that may ask GitHub.
 func mutate[R commandRequest](s *Server, status int, run commandFunc[R]) http.HandlerFunc {
+	return perform(s, status, func(ctx context.Context, c command.Caller, id int64, req R) (any, error) {
+		if err := s.countGitHub(c); err != nil {
+			return nil, err
+		}
+		return run(ctx, c, id, req)
+	})
+}
+
+// perform makes a handler of a command: it reads the body, finds out who asks, runs the command and
+// answers with the status.
+func perform[R commandRequest](s *Server, status int, run commandFunc[R]) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		req, err := readCommand[R](w, r)
 		if err != nil {

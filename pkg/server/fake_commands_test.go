@@ -50,7 +50,8 @@ var (
 type fakeCommands struct {
 	called     string
 	err        error
-	unanswered bool // GitHub has not answered what was ordered
+	refused    error // of what a line asks for
+	unanswered bool  // GitHub has not answered what was ordered
 }
 
 func (f *fakeCommands) call(format string, args ...any) error {

@@ -18,6 +18,7 @@ const (
 	DefaultMaxInFlight  = 128 << 20
 	DefaultStreamIdle   = 15 * time.Second // proxies close a connection that is silent for 60 s
 	DefaultStreamWrite  = 10 * time.Second // a client that takes nothing for so long is gone
+	DefaultStreamShare  = 250              // a quarter of events.DefaultMaxWatchers
 )
 
 // Options are what a Server is made of. A zero number means its default.
@@ -64,6 +65,7 @@ type Options struct {
 
 	StreamIdle  time.Duration // between two comment lines of a silent stream of events
 	StreamWrite time.Duration // for one write to a stream of events
+	StreamShare int           // streams of events that one token may have at the same time
 
 	Log zerolog.Logger
 	Now func() time.Time
@@ -93,6 +95,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.StreamWrite == 0 {
 		o.StreamWrite = DefaultStreamWrite
+	}
+	if o.StreamShare == 0 {
+		o.StreamShare = DefaultStreamShare
 	}
 
 	if o.Now == nil {

@@ -1,11 +1,15 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/command"
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // Each call that asks GitHub counts against the limit of its token, and no other call does.
@@ -22,6 +26,21 @@ func TestLimitGitHub(t *testing.T) {
 		{name: "gate", token: readToken, other: adminToken, call: gate},
 		{name: "explain", token: readToken, other: adminToken, call: "GET /deployments/42/explain"},
 		{name: "approve", token: deployToken, other: adminToken, call: "POST /deployments/42/approve", body: `{}`},
+		{name: "approve hold", token: deployToken, other: adminToken, call: "POST /deployments/42/approve-hold", body: `{}`},
+		{
+			name:  "order",
+			token: deployToken,
+			other: adminToken,
+			call:  "POST /deployments",
+			body:  `{"repository":"acme/api","environment":"production","ref":"main"}`,
+		},
+		{
+			name:  "rollback",
+			token: deployToken,
+			other: adminToken,
+			call:  "POST /rollbacks",
+			body:  `{"repository":"acme/api","environment":"production"}`,
+		},
 		{name: "cancel", token: deployToken, other: adminToken, call: "POST /deployments/42/cancel", body: `{}`},
 		{name: "force", token: adminToken, other: deployToken, call: "POST /deployments/42/force", body: `{"reason":"x"}`},
 		{
@@ -83,5 +102,156 @@ func TestLimitGitHub(t *testing.T) {
 				t.Errorf("a minute later, after %d requests: got %d, want 429", githubPerMinute, got)
 			}
 		})
+	}
+}
+
+// actorField is the actor field of a request for somebody.
+func actorField(id int) string { return fmt.Sprintf(`"actor":{"id":%d,"login":"p%d"}`, id, id) }
+
+// One person who asks too much is refused, and keeps neither other people nor the bot itself from asking.
+// Everybody together has what the token has.
+func TestLimitGitHub_Persons(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		path string
+		body string
+	}{
+		{name: "line", path: "/commands", body: `"text":"why #42","request":"m1"`},
+		{name: "order", path: "/deployments", body: `"repository":"acme/api","environment":"production","ref":"main"`},
+		{name: "command", path: "/deployments/42/approve", body: `"comment":"x"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var seconds atomic.Int64
+			s := newTestServer(t, func(o *Options) {
+				o.Now = func() time.Time { return time.Unix(seconds.Load(), 0) }
+			})
+			ask := func(id int) int {
+				return s.api(t, behalfToken, "POST", test.path, "{"+actorField(id)+","+test.body+"}").code
+			}
+
+			for range personBurst {
+				if got := ask(1); got >= 400 {
+					t.Fatalf("got %d within a person's burst", got)
+				}
+			}
+			for range githubBurst {
+				if got := ask(1); got != http.StatusTooManyRequests {
+					t.Fatalf("after a person's burst: got %d, want 429", got)
+				}
+			}
+
+			explain := s.api(t, behalfToken, "GET", "/deployments/42/explain", "").code
+			if other := ask(2); other >= 400 || explain >= 400 {
+				t.Errorf("got %d for another person and %d for the token itself", other, explain)
+			}
+
+			for id := 3; id < 3+githubBurst-personBurst-2; id++ {
+				if got := ask(id); got >= 400 {
+					t.Fatalf("got %d within the token's burst", got)
+				}
+			}
+			if got := ask(1000); got != http.StatusTooManyRequests {
+				t.Errorf("after the token's burst: got %d, want 429", got)
+			}
+
+			seconds.Add(60)
+			for range personPerMinute {
+				if got := ask(1); got >= 400 {
+					t.Fatalf("a minute later: got %d", got)
+				}
+			}
+			if got := ask(1); got != http.StatusTooManyRequests {
+				t.Errorf("a minute later, after %d requests: got %d, want 429", personPerMinute, got)
+			}
+		})
+	}
+}
+
+// A line that asks GitHub nothing is answered whatever else was asked.
+func TestLimitGitHub_FreeLines(t *testing.T) {
+	s := newTestServer(t, func(o *Options) {
+		o.Now = func() time.Time { return time.Unix(0, 0) }
+	})
+	ask := func(text string) int {
+		body := fmt.Sprintf(`{%s,"text":%q,"request":"m1"}`, actorField(1), text)
+		return s.api(t, behalfToken, "POST", "/commands", body).code
+	}
+
+	for range githubBurst + 1 {
+		if got := ask("status"); got != http.StatusOK {
+			t.Fatalf("got %d for a line that asks nothing", got)
+		}
+	}
+	for range personBurst {
+		if got := ask("deploy api"); got != http.StatusOK {
+			t.Fatalf("got %d within a person's burst", got)
+		}
+	}
+	if got := ask("deploy api"); got != http.StatusTooManyRequests {
+		t.Errorf("after a person's burst: got %d, want 429", got)
+	}
+	if got := ask("status"); got != http.StatusOK {
+		t.Errorf("after a person's burst: got %d for a line that asks nothing", got)
+	}
+}
+
+// A ref that is not there costs more calls at GitHub, and counts as more requests.
+func TestLimitGitHub_UnknownRef(t *testing.T) {
+	unknown := &command.Error{Kind: command.KindInvalid, Code: codeUnknownRef, Message: "no branch"}
+	order := `"repository":"acme/api","environment":"production","ref":"deadbee1"`
+	for _, test := range []struct {
+		name  string
+		token string
+		path  string
+		body  string
+		burst int
+	}{
+		{
+			name:  "line",
+			token: behalfToken,
+			path:  "/commands",
+			body:  actorField(1) + `,"text":"deploy api@deadbee1","request":"m1"`,
+			burst: personBurst,
+		},
+		{
+			name:  "order of a person",
+			token: behalfToken,
+			path:  "/deployments",
+			body:  actorField(1) + "," + order,
+			burst: personBurst,
+		},
+		{name: "order of a token", token: deployToken, path: "/deployments", body: order, burst: githubBurst},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newTestServer(t, func(o *Options) {
+				o.Now = func() time.Time { return time.Unix(0, 0) }
+			})
+			s.commands.refused = unknown
+			if test.path != "/commands" {
+				s.commands.err = unknown
+			}
+
+			answered := 0
+			for s.api(t, test.token, "POST", test.path, "{"+test.body+"}").code != http.StatusTooManyRequests {
+				answered++
+			}
+			if want := (test.burst + unknownRefCost) / (1 + unknownRefCost); answered != want {
+				t.Errorf("got %d answers at once, want %d", answered, want)
+			}
+		})
+	}
+}
+
+// The limits of people who have not asked for some time are dropped.
+func TestCallLimits_Forget(t *testing.T) {
+	l := newCallLimits([]Token{{Name: "hubot"}})
+	now := time.Unix(0, 0)
+	for id := range int64(3 * manyPersons) {
+		now = now.Add(time.Second)
+		l.person(command.Caller{By: deployment.Actor{ID: id + 1, Token: "hubot"}}, now).AllowN(now, 1)
+	}
+
+	if got := len(l.persons); got > manyPersons {
+		t.Errorf("got the limits of %d people kept, want at most %d", got, manyPersons)
 	}
 }

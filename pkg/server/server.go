@@ -8,7 +8,6 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/httprate"
-	"golang.org/x/time/rate"
 )
 
 // Server answers HTTP. It starts no goroutine of its own.
@@ -19,7 +18,8 @@ type Server struct {
 	router   chi.Router
 
 	unknownClaims *httprate.RateLimiter
-	tokenLimits   map[string]*rate.Limiter // by the name of the token
+	limits        *callLimits
+	streams       *streamShares
 }
 
 // New builds a Server. It does not listen.
@@ -29,7 +29,8 @@ func New(o Options) *Server {
 		o:             o,
 		bodies:        newBodyBudget(o.MaxInFlight),
 		unknownClaims: newClaimLimiter(),
-		tokenLimits:   newTokenLimits(o.Tokens),
+		limits:        newCallLimits(o.Tokens),
+		streams:       &streamShares{most: o.StreamShare, open: map[string]int{}},
 	}
 	s.router = s.routes()
 	return s
@@ -123,8 +124,8 @@ func (s *Server) mountAPI(r chi.Router) {
 	r.Get("/whoami", query(s.whoAmI))
 
 	r.Group(func(r chi.Router) {
-		r.Use(s.requireScope(ScopeDeploy), s.limitGitHub)
-		r.Post("/commands", mutate(s, http.StatusOK, s.runLine))
+		r.Use(s.requireScope(ScopeDeploy)) // each handler counts what asks GitHub
+		r.Post("/commands", perform(s, http.StatusOK, s.runLine))
 		r.Post("/deployments", s.deploy)
 		r.Post("/rollbacks", s.rollback)
 		r.Post("/deployments/{id}/approve", mutate(s, http.StatusOK, s.approve))

@@ -8,9 +8,9 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// This file tells which deployments have changed. Every change that people see adds a line to the
-// timeline, in the same commit, so the ids of the timeline are the positions of changes, and writing them
-// down costs nothing.
+// This file tells which deployments have changed. Every change that people see adds an entry to the timeline,
+// in the same commit. So the ids of the timeline serve as the positions of changes, and nothing else is written
+// for them.
 //
 // On PostgreSQL a transaction takes its ids before it commits. An id that is not there although larger
 // ones are is kept as missing and looked for again, until no transaction that may have taken it can
@@ -34,7 +34,7 @@ func (db *DB) OnChange(announce func()) { db.onChange.Store(&announce) }
 // SharesDatabase says whether other processes may write to the database.
 func (db *DB) SharesDatabase() bool { return db.dialect.sql().idIn != "" }
 
-// LastChange gives a cursor behind all changes there are.
+// LastChange returns a cursor after all changes that there are.
 func (s Deployments) LastChange(ctx context.Context) (deployment.ChangeCursor, error) {
 	var newest int64
 	err := s.db.get(ctx, `SELECT coalesce(max(id), 0) FROM timeline`).Scan(&newest)
@@ -56,8 +56,9 @@ func (s Deployments) LastChange(ctx context.Context) (deployment.ChangeCursor, e
 	}
 }
 
-// ReadChanges gives the deployments that have changed since a cursor, each once, in the order of their
-// newest changes, and the cursor behind them. more says that there may be others after it.
+// ReadChanges returns the deployments that have changed since a cursor, and the cursor after them. more says
+// that there may be others after it. They are in the order of their newest changes, except that those whose
+// positions were missing come first; a deployment may be among both.
 func (s Deployments) ReadChanges(
 	ctx context.Context,
 	from deployment.ChangeCursor,
@@ -83,7 +84,7 @@ func (s Deployments) ReadChanges(
 	return append(late, changes...), to, len(entries) == changesBatch, nil
 }
 
-// timelineEntry is what is read of the timeline first. It seldom is more than nothing.
+// timelineEntry is what is read of the timeline to see whether anything has changed.
 type timelineEntry struct {
 	id int64
 	at time.Time
@@ -103,7 +104,7 @@ func (s Deployments) entriesAfter(ctx context.Context, id int64) ([]timelineEntr
 	})
 }
 
-// advance gives the cursor behind entries. Ids between them that are not there are missing from now on, if
+// advance returns the cursor after entries. Ids between them that are not there are missing from now on, if
 // the entry after them is so young that they may still come.
 func (s Deployments) advance(from deployment.ChangeCursor, entries []timelineEntry) deployment.ChangeCursor {
 	to := deployment.ChangeCursor{Position: from.Position}
@@ -127,7 +128,7 @@ func (s Deployments) advance(from deployment.ChangeCursor, entries []timelineEnt
 	return to
 }
 
-// lateChanges gives the changes whose ids were missing and are there now, and the cursor without them.
+// lateChanges returns the changes whose ids were missing and are there now, and the cursor without them.
 func (s Deployments) lateChanges(
 	ctx context.Context,
 	cursor deployment.ChangeCursor,
@@ -151,7 +152,7 @@ func (s Deployments) lateChanges(
 		return nil, cursor, err
 	}
 
-	late, err := s.changes(ctx, lateChanges(s.db.dialect.sql().idIn), found)
+	late, err := s.changes(ctx, changesQuery(s.db.dialect.sql().idIn), found)
 	if err != nil {
 		return nil, cursor, err
 	}
@@ -162,13 +163,11 @@ func (s Deployments) lateChanges(
 	return late, cursor, nil
 }
 
-// changesBetween selects the deployments of a range of the timeline. The LEFT JOIN, which finds a row for
-// each, keeps SQLite from reading all rows there are.
+// changesBetween selects the deployments of a range of the timeline.
 var changesBetween = changesQuery(`id > $1 AND id <= $2`)
 
-// lateChanges selects the deployments of entries that were missing.
-func lateChanges(idIn string) string { return changesQuery(idIn) }
-
+// changesQuery selects the deployments of entries of the timeline, with the newest entry of each. The LEFT JOIN,
+// which finds a row for each entry, keeps SQLite from reading all rows there are.
 func changesQuery(where string) string {
 	return `
 		SELECT position, d.row_id, version, nudges, data

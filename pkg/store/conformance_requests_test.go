@@ -271,6 +271,16 @@ func testRollbackSupersedes(t *testing.T, b *testDB) {
 	rollback := b.newIntent(4)
 	rollback.Cause, rollback.Environment = deployment.CauseRollback, "production"
 	rollback = b.addIntent(rollback)
+	for _, row := range []int64{wanted.Row, sending.Row} {
+		if got := b.intent(row); !got.State.Open() || got.Superseded != "" {
+			t.Errorf("a rollback that waits for its rules: got %s, %q, want %d open", got.State, got.Superseded, row)
+		}
+	}
+
+	newer := b.addIntent(b.newIntent(5))
+	if err := b.SupersedeRequests(t.Context(), rollback.Nonce); err != nil {
+		t.Fatal(err)
+	}
 
 	const reason = "superseded by the rollback that person-1 asked for"
 	for _, test := range []struct {
@@ -284,6 +294,7 @@ func testRollbackSupersedes(t *testing.T, b *testDB) {
 		{name: "being sent", row: sending.Row, want: deployment.IntentSending, marked: reason},
 		{name: "of another environment", row: elsewhere.Row, want: deployment.IntentWanted},
 		{name: "itself", row: rollback.Row, want: deployment.IntentWanted},
+		{name: "asked for later", row: newer.Row, want: deployment.IntentWanted},
 	} {
 		got := b.intent(test.row)
 		if got.State != test.want || got.Problem != test.problem || got.Superseded != test.marked {
@@ -295,6 +306,13 @@ func testRollbackSupersedes(t *testing.T, b *testDB) {
 	late, _ := b.acceptAsked(sending, 99, "late")
 	if late.Refused != reason {
 		t.Errorf("created after the rollback was asked for: got refused %q, want %q", late.Refused, reason)
+	}
+
+	atOnce := b.newIntent(6)
+	atOnce.Cause, atOnce.Environment, atOnce.Supersedes = deployment.CauseRollback, "production", true
+	b.addIntent(atOnce)
+	if got := b.intent(newer.Row); got.State != deployment.IntentFailed {
+		t.Errorf("before a rollback that the rules let go on at once: got %s, want it to fail", got.State)
 	}
 }
 

@@ -90,6 +90,50 @@ func testSuccesses(t *testing.T, b *testDB) {
 	}
 }
 
+// testSuccessesOfTasks: what one task deploys takes nothing away from what another one has deployed.
+func testSuccessesOfTasks(t *testing.T, b *testDB) {
+	docs := func(d *deployment.Deployment) { d.Request.Task, d.Target.Keep = "docs", 2 }
+	b.succeed(1, "a")
+	b.succeed(2, "b")
+	b.succeed(3, "a", docs)
+	b.wantSuccesses("a#3 b#2 a#1")
+
+	list, err := b.Successes(t.Context(), 7, "production")
+	if err != nil || list[2].Task != "deploy" || list[2].Delivery != "guid-1" {
+		t.Errorf("got %+v, %v, want what the first deployment had", list[2], err)
+	}
+
+	for id := range int64(9) {
+		b.succeed(10+id, fmt.Sprintf("s%d", id), docs)
+	}
+	b.wantSuccesses("s8#18 s7#17 s6#16 b#2 a#1")
+
+	b.succeed(20, "b", rollback(2))
+	b.wantSuccesses("b#20 s8#18! s7#17! s6#16! a#1")
+	b.succeed(21, "s8")
+	b.wantSuccesses("s8#21 b#20 s8#18 s7#17! s6#16! a#1")
+}
+
+// testSuccessesForced: a commit that has succeeded once without force stays proven.
+func testSuccessesForced(t *testing.T, b *testDB) {
+	force := func(d *deployment.Deployment) { d.Forced = true }
+	for id, test := range []struct {
+		change []func(*deployment.Deployment)
+		want   bool
+	}{
+		{change: []func(*deployment.Deployment){force}, want: true},
+		{change: []func(*deployment.Deployment){force}, want: true},
+		{},
+		{change: []func(*deployment.Deployment){force}},
+	} {
+		b.succeed(int64(id+1), "a", test.change...)
+		list, err := b.Successes(t.Context(), 7, "production")
+		if err != nil || len(list) != 1 || list[0].Forced != test.want {
+			t.Errorf("after deployment %d: got %+v, %v, want forced %v", id+1, list, err, test.want)
+		}
+	}
+}
+
 // testSuccessesLeft: what a rollback leaves is bad from its start on, until it succeeds again.
 func testSuccessesLeft(t *testing.T, b *testDB) {
 	b.succeed(1, "a")

@@ -79,6 +79,8 @@ func testConformance(t *testing.T, open opener) {
 		"any words can be saved":                      testAnyWordsSaved,
 		"successes are kept by commit":                testSuccesses,
 		"a rollback marks what it leaves":             testSuccessesLeft,
+		"successes of several tasks":                  testSuccessesOfTasks,
+		"successes by force":                          testSuccessesForced,
 		"as many successes are kept as wanted":        testSuccessesKept,
 		"successes outlive the retention":             testSuccessesOutliveRetention,
 		"WaitingBefore":                               testWaitingBefore,

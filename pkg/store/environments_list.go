@@ -9,7 +9,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// The parts of what environmentsQuery gives of each environment.
+// The parts that environmentsQuery returns of each environment.
 const (
 	partEnvironment = 0 // the environment itself, without a deployment
 	partCurrent     = 1 // what is deployed
@@ -17,11 +17,11 @@ const (
 	partWaiting     = 3 // waits
 )
 
-// environmentsQuery selects, of the environments that meet conditions, the first $3 after the environment ($1, $2), and
-// their deployments, of those that wait at most $4 of each environment. An environment is one in which something
-// was deployed, waits or is active; tasks that lock or unlock do not count. All is read at one moment, each
-// part by an index of its own. The LEFT JOIN, which finds a row for each, keeps SQLite from reading all
-// rows there are.
+// environmentsQuery selects the first $3 environments after ($1, $2) that meet conditions, and of each its current,
+// its active and at most $4 waiting deployments. An environment is listed if something was deployed there, waits
+// or is active; tasks that lock or unlock do not count. It is one statement, so that all parts are of one
+// moment, and each part has an index of its own. The LEFT JOIN, which finds a row for each, keeps SQLite from
+// reading all rows there are.
 func environmentsQuery(conditions string) string {
 	const keys = `repository_id, environment_key`
 	where := `(repository_id, environment_key) > ($1, $2)` + conditions
@@ -117,7 +117,7 @@ func (s Environments) ListEnvironments(
 	return withDeployments(list), last, nil
 }
 
-// repositoryNamed gives the id of the repository whose newest deployment had this name; 0: none.
+// repositoryNamed returns the id of the repository whose newest deployment had this name; 0: none.
 func (s Environments) repositoryNamed(ctx context.Context, name string) (id int64, err error) {
 	err = s.db.get(ctx, `
 		SELECT repository_id

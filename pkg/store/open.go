@@ -1,6 +1,6 @@
-// Package store is the database: deliveries, deployments with their timeline and reports, locks,
-// approvals and the audit. They live in one database because one commit often changes several of
-// them.
+// Package store is the database: deliveries, requests (package deployment calls them intents), deployments with
+// their timeline and reports, locks, approvals, what has succeeded where, answers to messages, and the audit.
+// They live in one database because one commit often changes several of them.
 //
 // A webhook is answered only after its delivery and its deployment are committed. Deliveries that come in at the
 // same time share a commit, without waiting for more to come: PostgreSQL stores such a batch by one

@@ -37,8 +37,8 @@ func oneIntent(s scanner) (deployment.Intent, error) {
 }
 
 // AddRequest stores a new intent with its audit events, unless its asker has used its key before: then
-// added is false, and the intent of that time is returned. One that rolls back supersedes, in the same
-// commit, all open intents of its environment.
+// added is false, and the intent of that time is returned. One that supersedes ends, in the same commit, all
+// open intents of its environment.
 func (s Requests) AddRequest(
 	ctx context.Context,
 	i deployment.Intent,
@@ -55,11 +55,6 @@ func (s Requests) AddRequest(
 			return result{intent: before}, err
 		}
 
-		if i.Cause == deployment.CauseRollback {
-			if err := t.supersedeIntents(i); err != nil {
-				return result{}, err
-			}
-		}
 		if err := t.insertIntent(i); err != nil {
 			return result{}, err
 		}
@@ -67,6 +62,11 @@ func (s Requests) AddRequest(
 		i, err := oneIntent(query{t, requestByKey, []any{i.Asker, i.Key}})
 		if err != nil {
 			return result{}, err
+		}
+		if i.Supersedes {
+			if err := t.supersedeIntents(i); err != nil {
+				return result{}, err
+			}
 		}
 
 		t.acts = append(t.acts, events...)
@@ -98,15 +98,27 @@ func (t *tx) insertIntent(i deployment.Intent) error {
 	return err
 }
 
-// supersedeIntents says of the open intents of an environment that a rollback takes their place.
+// SupersedeRequests says of the open intents of an environment that are older than a rollback, by its nonce,
+// that it takes their place. deployment.ErrNotFound: there is no such intent.
+func (s Requests) SupersedeRequests(ctx context.Context, nonce string) error {
+	rollback, err := s.RequestByNonce(ctx, nonce)
+	if err != nil {
+		return fmt.Errorf("read request of the rollback: %w", err)
+	}
+	return s.db.write(ctx, func(t *tx) error { return t.supersedeIntents(rollback) })
+}
+
+// supersedeIntents says of the open intents of an environment that are older than a rollback that it takes
+// their place. Those that it takes the place of already stay as they are.
 func (t *tx) supersedeIntents(rollback deployment.Intent) error {
 	rows, err := t.all(`
 		SELECT `+intentColumns+`
 		FROM requests
-		WHERE repository_id = $1 AND environment_key = $2 AND ended_at IS NULL
+		WHERE repository_id = $1 AND environment_key = $2 AND row_id < $3 AND ended_at IS NULL
 		ORDER BY row_id`+t.fragments().forUpdate,
 		rollback.Repository.ID,
 		strings.ToLower(rollback.Environment),
+		rollback.Row,
 	)
 	if err != nil {
 		return err
@@ -119,6 +131,9 @@ func (t *tx) supersedeIntents(rollback deployment.Intent) error {
 
 	reason := "superseded by the rollback that " + rollback.By.String() + " asked for"
 	for _, i := range open {
+		if i.Superseded != "" {
+			continue
+		}
 		if err := t.updateIntent(deployment.IntentMachine{}.Supersede(i, reason, t.now)); err != nil {
 			return err
 		}

@@ -87,7 +87,7 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 	if err := t.recordDeployed(old, next); err != nil {
 		return err
 	}
-	if err := t.recordLeft(old, next); err != nil {
+	if err := t.markRolledBack(old, next); err != nil {
 		return err
 	}
 	if err := t.insertHistory(next, changes); err != nil {

@@ -38,16 +38,16 @@ func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
 	}
 
 	_, err = t.exec(`
-		INSERT INTO successes (repository_id, environment_key, sha, deployment_id, ref, task, delivery, ended_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (repository_id, environment_key, sha) DO UPDATE SET
+		INSERT INTO successes (repository_id, environment_key, sha, deployment_id, ref, task, delivery, ended_at, forced)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (repository_id, environment_key, sha, task) DO UPDATE SET
 			deployment_id = excluded.deployment_id,
 			ref = excluded.ref,
-			task = excluded.task,
 			delivery = excluded.delivery,
 			ended_at = excluded.ended_at,
 			bad_at = NULL,
-			bad_by = ''
+			bad_by = '',
+			forced = successes.forced * excluded.forced
 		WHERE successes.deployment_id < excluded.deployment_id`,
 		r.Repository.ID,
 		r.EnvironmentKey(),
@@ -57,6 +57,20 @@ func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
 		r.Task,
 		next.Delivery,
 		micros(t.now),
+		flag(next.Forced),
+	)
+	if err != nil {
+		return err
+	}
+
+	_, err = t.exec(`
+		UPDATE successes
+		SET bad_at = NULL, bad_by = ''
+		WHERE repository_id = $1 AND environment_key = $2 AND sha = $3 AND deployment_id < $4`,
+		r.Repository.ID,
+		r.EnvironmentKey(),
+		r.SHA,
+		r.ID,
 	)
 	if err != nil {
 		return err
@@ -65,8 +79,9 @@ func (t *tx) recordDeployed(old currentRow, next deployment.Deployment) error {
 	return t.forgetSuccesses(next)
 }
 
-// forgetSuccesses deletes what is older than the successes that are kept: the newest one, which runs, and as
-// many before it as the deployment says. Those that were rolled back from do not count.
+// forgetSuccesses deletes what is older than the successes of the deployment's task that are kept: the newest
+// one, and as many before it as the deployment says. Those that were rolled back from do not count. Those of
+// another task stay, so that many deployments of one task leave a way back for the others.
 func (t *tx) forgetSuccesses(d deployment.Deployment) error {
 	keep := d.Target.Keep
 	if keep <= 0 {
@@ -75,23 +90,24 @@ func (t *tx) forgetSuccesses(d deployment.Deployment) error {
 
 	_, err := t.exec(`
 		DELETE FROM successes
-		WHERE repository_id = $1 AND environment_key = $2 AND deployment_id < (
+		WHERE repository_id = $1 AND environment_key = $2 AND task = $4 AND deployment_id < (
 			SELECT deployment_id
 			FROM successes
-			WHERE repository_id = $1 AND environment_key = $2 AND bad_at IS NULL
+			WHERE repository_id = $1 AND environment_key = $2 AND task = $4 AND bad_at IS NULL
 			ORDER BY deployment_id DESC
 			LIMIT 1 OFFSET $3
 		)`,
 		d.Request.Repository.ID,
 		d.Request.EnvironmentKey(),
 		keep,
+		d.Request.Task,
 	)
 	return err
 }
 
-// recordLeft marks, when a rollback starts, what it leaves: every other commit that has succeeded there
-// since the one to which it goes back.
-func (t *tx) recordLeft(old currentRow, next deployment.Deployment) error {
+// markRolledBack marks, when a rollback starts, every other commit that has succeeded in the environment since
+// the one to which it goes back: it is bad from now on.
+func (t *tx) markRolledBack(old currentRow, next deployment.Deployment) error {
 	r := next.Request
 	if !r.IsRollback() || next.State != deployment.Triggering || old.state == deployment.Triggering {
 		return nil
@@ -116,14 +132,15 @@ func (t *tx) recordLeft(old currentRow, next deployment.Deployment) error {
 	return err
 }
 
-// Successes lists the commits that have succeeded in an environment, the newest deployment first.
+// Successes lists the commits that have succeeded in an environment, each by the newest deployment of each task.
+// The newest deployment comes first.
 func (s Environments) Successes(
 	ctx context.Context,
 	repositoryID int64,
 	environmentKey string,
 ) ([]deployment.Success, error) {
 	rows, err := s.db.all(ctx, `
-		SELECT deployment_id, sha, ref, task, delivery, ended_at, bad_at, bad_by
+		SELECT deployment_id, sha, ref, task, delivery, ended_at, bad_at, bad_by, forced
 		FROM successes
 		WHERE repository_id = $1 AND environment_key = $2
 		ORDER BY deployment_id DESC`,
@@ -147,6 +164,7 @@ func (s Environments) Successes(
 			&ended,
 			&bad,
 			&by,
+			&found.Forced,
 		)
 		if err == nil && by != "" {
 			err = json.Unmarshal([]byte(by), &found.BadBy)

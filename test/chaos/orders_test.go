@@ -110,6 +110,9 @@ func newOrders(t *testing.T, s settings) *orders {
 	// CircleCI has started a pipeline. TestChaos is about that.
 	o.repositories = slices.DeleteFunc(o.repositories, func(name string) bool { return name == emptyMine })
 	for _, login := range []string{"alice", "bob", "carol", "dave"} {
+		for _, name := range o.repositories {
+			o.github.SetRole(name, login, "write")
+		}
 		o.people = append(o.people, person{o.github.AddUser(login), login, "U0" + strings.ToUpper(login)})
 	}
 

@@ -20,8 +20,8 @@ type made struct {
 	via   string
 }
 
-// fate is what became of an order.
-type fate struct {
+// orderResult is what became of an order.
+type orderResult struct {
 	*order
 	made  []made // the oldest first
 	audit []auditLine
@@ -44,9 +44,9 @@ const repeatedEvery = 5
 // asked for.
 func (o *orders) verify(t *testing.T) {
 	all := o.collect(t)
-	fates := o.fates(t, all)
+	results := o.results(t, all)
 	counts := map[string]int{}
-	for _, f := range fates {
+	for _, f := range results {
 		var about strings.Builder
 		for _, m := range f.made {
 			about.WriteString(fmt.Sprintf("  deployment %d, nonce %s, %q\n%s", m.ID, m.nonce, m.Description, o.describe(m.evidence)))
@@ -79,7 +79,7 @@ func (o *orders) verify(t *testing.T) {
 		counts["ran"], counts["rolled back"], counts["superseded"], counts["made after they had failed"], counts["failed"],
 		counts["refused"], counts["refused by CircleCI"])
 	t.Logf("made twice at GitHub and recognised: %d; not recognised: %d; run twice: %d; lost: %d; wrong requester: %d",
-		counts["twins"], counts["unrecognised"], counts["run twice"], counts["lost"], counts["wrong requester"])
+		counts["duplicates"], counts["unrecognised"], counts["run twice"], counts["lost"], counts["wrong requester"])
 	outcomes := ""
 	for _, kind := range []string{"created", "unknown", "not_created", "not_sent", "refused"} {
 		outcomes += fmt.Sprintf(" %s %d;", kind, o.countLogLines(fmt.Sprintf(`"outcome":%q`, kind)))
@@ -88,15 +88,15 @@ func (o *orders) verify(t *testing.T) {
 		o.github.Calls()[github.OpCreateDeployment], outcomes)
 }
 
-// fates assigns to each order what it made, by the key in the description, and its records of the audit.
-func (o *orders) fates(t *testing.T, all []*evidence) []*fate {
+// results assigns to each order what it made, by the key in the description, and its records of the audit.
+func (o *orders) results(t *testing.T, all []*evidence) []*orderResult {
 	t.Helper()
-	byKey := map[string]*fate{}
-	var fates []*fate
+	byKey := map[string]*orderResult{}
+	var results []*orderResult
 	for _, n := range o.all {
-		f := &fate{order: n}
+		f := &orderResult{order: n}
 		byKey[n.key] = f
-		fates = append(fates, f)
+		results = append(results, f)
 	}
 
 	for _, e := range all {
@@ -128,11 +128,11 @@ func (o *orders) fates(t *testing.T, all []*evidence) []*fate {
 		}
 	}
 
-	for _, f := range fates {
+	for _, f := range results {
 		slices.SortFunc(f.made, func(a, b made) int { return int(a.ID - b.ID) })
 	}
 
-	return fates
+	return results
 }
 
 // exportAudit verifies the audit and returns its records.
@@ -162,7 +162,7 @@ func (o *orders) exportAudit(t *testing.T) []auditLine {
 }
 
 // broken returns the promises that were broken for one order, and counts what became of it.
-func (o *orders) broken(t *testing.T, f *fate, all []*evidence, counts map[string]int) []string {
+func (o *orders) broken(t *testing.T, f *orderResult, all []*evidence, counts map[string]int) []string {
 	t.Helper()
 	var list []string
 	add := func(count, format string, args ...any) {
@@ -225,7 +225,7 @@ func (o *orders) broken(t *testing.T, f *fate, all []*evidence, counts map[strin
 
 // brokenDeployments returns the promises that were broken for what an order made, which is at least one
 // deployment at GitHub.
-func (o *orders) brokenDeployments(f *fate, a answer, all []*evidence, counts map[string]int) (list []string) {
+func (o *orders) brokenDeployments(f *orderResult, a answer, all []*evidence, counts map[string]int) (list []string) {
 	add := func(count, format string, args ...any) {
 		counts[count]++
 		list = append(list, fmt.Sprintf(format, args...))
@@ -253,7 +253,7 @@ func (o *orders) brokenDeployments(f *fate, a answer, all []*evidence, counts ma
 		switch recognised := m.last().State == "error" && m.last().Description == want && len(m.pipelines) == 0; {
 		case m.ID == a.Deployment.ID:
 		case recognised:
-			counts["twins"]++
+			counts["duplicates"]++
 		default:
 			add("unrecognised", "deployment %d ended with %q, want %q", m.ID, m.last().Description, want)
 		}

@@ -20,7 +20,7 @@ const (
 func chatRoutes(h *harness) string {
 	people := ""
 	for _, login := range []string{"alice", "bob", "carol"} {
-		people += fmt.Sprintf("\n  - {id: %d, login: %s, slack: U0%s}", h.gh.AddUser(login), login, strings.ToUpper(login))
+		people += fmt.Sprintf("\n  - {id: %d, login: %s, slack: U0%s}", h.writer("acme/api", login), login, strings.ToUpper(login))
 	}
 
 	return `

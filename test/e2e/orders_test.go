@@ -81,9 +81,15 @@ type apiRequester struct {
 
 // orderBody is an order by a user for main in production, with more fields.
 func (h *harness) orderBody(login, repository, more string) string {
-	h.gh.AddRepository(repository)
 	return fmt.Sprintf(`{"actor":{"id":%d,"login":%q},"repository":%q,"environment":"production","ref":"main"%s}`,
-		h.gh.AddUser(login), login, repository, more)
+		h.writer(repository, login), login, repository, more)
+}
+
+// writer returns the id of somebody who may write to a repository.
+func (h *harness) writer(repository, login string) int64 {
+	h.gh.AddRepository(repository)
+	h.gh.SetRole(repository, login, "write")
+	return h.gh.AddUser(login)
 }
 
 // order sends an order through the chat and returns the answer.
@@ -201,7 +207,7 @@ func TestOrder_Rejected(t *testing.T) {
 		code  int
 		about string
 	}{
-		{name: "not allowed", login: "mallory", code: 409, about: `"code":"rejected"`},
+		{name: "not allowed", login: "mallory", code: 409, about: "mallory is not allowed to deploy to production"},
 		{name: "ref", login: "alice", more: `,"ref":"main~"`, code: 422, about: `"code":"no_such_ref"`},
 		{name: "moved", login: "alice", more: `,"sha":"0123456789"`, code: 409, about: main[:7]},
 		{name: "force without the rule", login: "alice", more: `,"force":true,"reason":"x"`, code: 403, about: "not_allowed"},
@@ -209,13 +215,51 @@ func TestOrder_Rejected(t *testing.T) {
 	} {
 		body := h.orderBody(test.login, "acme/reviewed", test.more)
 		answer := h.expectAPI("POST", "/deployments", chatToken, body, test.code, test.about)
-		if test.about == `"code":"rejected"` && !strings.Contains(answer, `"verdict":{"decision":"reject"`) {
+		if test.code == http.StatusConflict && test.more == "" && !strings.Contains(answer, `"verdict":{"decision":"reject"`) {
 			t.Errorf("%s: got %s, want the verdict", test.name, answer)
 		}
 	}
 	if got := h.gh.Deployments(); len(got) != 0 {
 		t.Errorf("got %d deployments at GitHub, want none", len(got))
 	}
+}
+
+// TestOrder_NeedsWritePermission checks that a route without rules lets nobody deploy, lock or cancel whom
+// GitHub would not let deploy, and that a permission which GitHub does not answer is no yes.
+func TestOrder_NeedsWritePermission(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, orderSetup(asApp(t))).start()
+	const repository = "acme/api"
+	order := func(login string) string { return h.orderBody(login, repository, scenarioSuccess) }
+	lock := func(login string) string {
+		const format = `{"actor":{"id":%d,"login":%q},"repository":%q,"environment":"production","reason":"x"}`
+		return fmt.Sprintf(format, h.gh.AddUser(login), login, repository)
+	}
+
+	order("alice") // gives her write permission
+	held := lockPath(t, h.expectAPI("POST", "/locks", chatToken, lock("alice"), http.StatusCreated, ""))
+	waits := h.created(h.order("", order("bob"), http.StatusCreated).Deployment.ID)
+	h.expectWaiting(waits, "lock")
+
+	cancel := fmt.Sprintf("/deployments/%d/cancel", waits.ID)
+	for login, role := range map[string]string{"stranger": "", "reader": "read", "triager": "triage"} {
+		body, needs := order(login), login+" needs write permission"
+		h.gh.SetRole(repository, login, role)
+		h.expectAPI("POST", "/deployments", chatToken, body, http.StatusConflict, needs)
+		h.expectAPI("POST", "/locks", chatToken, lock(login), http.StatusForbidden, needs)
+		h.expectAPI("POST", cancel, chatToken, h.actorBody(login), http.StatusForbidden, needs)
+		h.expectAPI("DELETE", held, chatToken, h.actorBody(login), http.StatusForbidden, "")
+	}
+
+	order("carol")
+	h.gh.Next(github.OpCollaborator, github.Refuse(http.StatusServiceUnavailable, "away"), 100)
+	h.expectAPI("POST", cancel, chatToken, h.actorBody("carol"), http.StatusServiceUnavailable, "carol's permission")
+	if got := len(h.gh.Deployments()); got != 1 {
+		t.Errorf("got %d deployments at GitHub, want bob's alone", got)
+	}
+
+	h.expectAPI("POST", cancel, chatToken, h.actorBody("bob"), http.StatusAccepted, "")
+	h.expectEnd(waits, "error", "Canceled")
 }
 
 // TestOrder_FourEyes checks that who asked a bot for a deployment cannot approve it, through any client.

@@ -71,7 +71,7 @@ func TestPersons_WhoAskedABotCannotApprove(t *testing.T) {
 	h.env["ROUTES"] = fmt.Sprintf("slack: {workspace: T0ACME001}\npeople:\n"+
 		"  - {id: %d, login: alice, slack: U0ALICE01}\n  - {id: %d, login: dave, slack: U0DAVE001}\n"+
 		"routes:\n  - repository: acme/api\n    approvals: {count: 1, users: [alice, dave]}\n    circleci: {branch: main}",
-		h.gh.AddUser("alice"), h.gh.AddUser("dave")) + orderParameters
+		h.writer("acme/api", "alice"), h.writer("acme/api", "dave")) + orderParameters
 	h.start()
 
 	alice := `"person":{"face":"hubot-slack","workspace":"T0ACME001","user":"U0ALICE01"}`

@@ -13,7 +13,7 @@ import (
 func (h *harness) rollback(login, repository, more string, code int, about string) ordered {
 	h.t.Helper()
 	body := fmt.Sprintf(`{"actor":{"id":%d,"login":%q},"repository":%q,"environment":"production"%s}`,
-		h.gh.AddUser(login), login, repository, more)
+		h.writer(repository, login), login, repository, more)
 	answer := h.expectAPI("POST", "/rollbacks", chatToken, body, code, about)
 
 	var o ordered
@@ -88,7 +88,7 @@ func TestRollback(t *testing.T) {
 }
 
 // TestRollback_SupersedesOlder checks that a deployment that waits when somebody rolls back does not undo the
-// way back afterwards, and that approvals hold for the way back as well.
+// way back afterwards, that approvals hold for the way back as well, and that it ends nothing before it has them.
 func TestRollback_SupersedesOlder(t *testing.T) {
 	t.Parallel()
 	h := startOrders(t, asApp(t))
@@ -112,11 +112,12 @@ func TestRollback_SupersedesOlder(t *testing.T) {
 
 	waits := deploy("three")
 	back := h.created(h.rollback("bob", repository, "", http.StatusCreated, "").Deployment.ID)
-	h.expectEnd(waits, "error", fmt.Sprintf("superseded by #%d", back.ID))
 	h.expectWaiting(back, "1 approval")
+	h.expectWaiting(waits, "1 approval")
 	h.rollback("mallory", repository, "", http.StatusConflict, `"code":"rejected"`)
 
 	approve(back)
+	h.expectEnd(waits, "error", fmt.Sprintf("superseded by #%d", back.ID))
 	h.expectEnd(back, "success", "")
 	if got := len(h.pipelines(waits)); got != 0 {
 		t.Errorf("got %d pipelines of what was superseded, want none", got)
@@ -221,6 +222,7 @@ routes:
 	}
 
 	h.expectAPI("POST", "/deployments", chatToken, h.orderBody("alice", "acme/api", ""), http.StatusConflict, "after_missing")
-	body := fmt.Sprintf(`{"actor":{"id":%d,"login":"bob"},"repository":"acme/api","environment":"staging"}`, h.gh.AddUser("bob"))
+	body := fmt.Sprintf(`{"actor":{"id":%d,"login":"bob"},"repository":"acme/api","environment":"staging"}`,
+		h.writer("acme/api", "bob"))
 	h.expectAPI("POST", "/rollbacks", chatToken, body, http.StatusConflict, "no commit but "+first.SHA[:7])
 }

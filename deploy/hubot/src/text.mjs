@@ -36,7 +36,27 @@ export function command (text) {
   return text.replace(/^seraph\s+/i, '')
 }
 
-// plain keeps a text from calling people: a zero-width space takes the meaning from <!channel>, <@U1> and @everyone.
+// plain keeps a text from calling people, and from showing a link as something else: a zero-width space takes the meaning
+// from <!channel>, <@U1>, <https://example.com|approve here> and @everyone. Lines that are set in, which programs have
+// written, are shown as they are.
 export function plain (text) {
-  return text.replace(/<(?=[!@#])/g, '<\u200b').replace(/@(?=(everyone|here|channel|all)\b)/gi, '@\u200b')
+  return fence(text.replace(/</g, '<\u200b').replace(/@(?=(everyone|here|channel|all)\b)/gi, '@\u200b'))
+}
+
+// fence puts lines that are set in between two lines of ```, and keeps them from ending that.
+function fence (text) {
+  const lines = []
+  let fenced = false
+  for (const line of text.split('\n')) {
+    const setIn = line.startsWith('  ')
+    if (setIn !== fenced) {
+      lines.push('```')
+      fenced = setIn
+    }
+    lines.push(setIn ? line.slice(2).replace(/`(?=`)/g, '`\u200b') : line)
+  }
+  if (fenced) {
+    lines.push('```')
+  }
+  return lines.join('\n')
 }

@@ -101,6 +101,22 @@ test('an answer calls nobody', async t => {
   assert.equal(room.sent[0].text, 'locked: <\u200b!channel> <\u200b@U1> @\u200beveryone @\u200bhere, see <\u200b#C1>')
 })
 
+test('an answer shows no link as something else, and the output of programs as it is', async t => {
+  const text = 'failed, see <https://evil.example|approve here>:\n  *bold* <https://evil.example|go on>\n  ``` <@U1>\nThat is all.'
+  const seraph = await startSeraph(t, () => ({ json: { text } }))
+  const room = await startRobot(t, seraph.env)
+  await room.say('Hubot why #5')
+  assert.equal(room.sent[0].text, 'failed, see <\u200bhttps://evil.example|approve here>:\n' +
+    '```\n*bold* <\u200bhttps://evil.example|go on>\n`\u200b`\u200b` <\u200b@U1>\n```\nThat is all.')
+})
+
+test('an answer that ends with the output of programs ends their fence', async t => {
+  const seraph = await startSeraph(t, () => ({ json: { text: 'ended with:\n  exit 1' } }))
+  const room = await startRobot(t, seraph.env)
+  await room.say('Hubot why #5')
+  assert.equal(room.sent[0].text, 'ended with:\n```\nexit 1\n```')
+})
+
 test('after a lost answer nothing is known, and again asks for the same', async t => {
   let lose = true
   const seraph = await startSeraph(t, (asked, response) => {

@@ -189,9 +189,9 @@ CREATE TABLE deployed (
 );
 CREATE INDEX deployed_environment ON deployed (environment_key, repository_id);
 
--- The commits that succeeded in each environment, each by its newest deployment: to what one can roll back. They stay when the
+-- The commits that succeeded in each environment, each by the newest deployment of each task: to what one can roll back. They stay when the
 -- deployment is pruned, and so does the body of the delivery. bad_at is set when one was rolled back from, bad_by is who
--- did, as JSON.
+-- did, as JSON. forced is 1 if it has succeeded only while rules were bypassed.
 CREATE TABLE successes (
     repository_id   BIGINT NOT NULL,
     environment_key TEXT NOT NULL,
@@ -203,7 +203,8 @@ CREATE TABLE successes (
     ended_at        BIGINT NOT NULL,
     bad_at          BIGINT,
     bad_by          TEXT NOT NULL DEFAULT '',
-    PRIMARY KEY (repository_id, environment_key, sha)
+    forced          BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (repository_id, environment_key, sha, task)
 );
 CREATE INDEX successes_delivery ON successes (delivery);
 

@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// place is an environment that a line names.
-type place struct {
+// environmentMatch is an environment that a line names.
+type environmentMatch struct {
 	environment string
 	hosts       string // what follows it after a slash
 	words       int    // how many words it takes
@@ -15,8 +15,8 @@ type place struct {
 
 // environment finds the environment that the words begin with. A name goes before a pattern, and a
 // longer name before a shorter one.
-func (a App) environment(words []string) (place, bool) {
-	var best place
+func (a App) environment(words []string) (environmentMatch, bool) {
+	var best environmentMatch
 	for _, name := range a.environmentNames() {
 		parts := strings.Fields(name)
 		if len(parts) == 0 || len(parts) > len(words) {
@@ -25,7 +25,7 @@ func (a App) environment(words []string) (place, bool) {
 
 		hosts, found := cutEnvironment(strings.Join(words[:len(parts)], " "), strings.Join(parts, " "))
 		if found && len(name) > len(best.environment) {
-			best = place{environment: name, hosts: hosts, words: len(parts)}
+			best = environmentMatch{environment: name, hosts: hosts, words: len(parts)}
 		}
 	}
 	if best.words > 0 {
@@ -33,7 +33,7 @@ func (a App) environment(words []string) (place, bool) {
 	}
 
 	if len(words) == 0 {
-		return place{}, false
+		return environmentMatch{}, false
 	}
 	return a.environmentOfPattern(words[0])
 }
@@ -50,11 +50,11 @@ func cutEnvironment(text, name string) (hosts string, found bool) {
 	return text[len(name)+1:], true
 }
 
-// environmentOfPattern finds an environment that only a pattern allows. What looks like a slip in the
-// name of another environment is refused, because a deployment would create the wrong one.
-func (a App) environmentOfPattern(word string) (place, bool) {
+// environmentOfPattern finds an environment that only a pattern allows. What looks like a misspelled name of
+// another environment is refused: GitHub would create a new environment with that name.
+func (a App) environmentOfPattern(word string) (environmentMatch, bool) {
 	before, after, _ := strings.Cut(word, "/")
-	for _, p := range []place{{before, after, 1}, {word, "", 1}} {
+	for _, p := range []environmentMatch{{before, after, 1}, {word, "", 1}} {
 		if !plainEnvironment(p.environment) || a.nearestEnvironment(p.environment) != "" {
 			continue
 		}
@@ -64,7 +64,7 @@ func (a App) environmentOfPattern(word string) (place, bool) {
 			return p, true
 		}
 	}
-	return place{}, false
+	return environmentMatch{}, false
 }
 
 // plainEnvironment says whether a word can be the name of an environment. Punctuation at its end
