@@ -26,9 +26,17 @@ func (c *commands) explainCommand() *cobra.Command {
 		}
 		return s.print(found, func() {
 			d := found.Deployment
+			how := ""
+			if text := situation(d); text != "" {
+				how = "(" + text + ")"
+			}
 			s.out.line(fmt.Sprintf("deployment %d: %s of %s to %s is %s", d.ID, what(d), d.Repository, d.Environment,
-				d.State), prefixed("("+join(d.Reason, prefixed("waits for ", d.WaitsFor)), ")"))
+				d.State), how)
 			s.out.printVerdict(found.Verdict, everyRule)
+			if d.State == "held" {
+				s.notes.line(fmt.Sprintf("CircleCI holds a job: `seraph approve-hold %d` approves it, or somebody in CircleCI.",
+					d.ID))
+			}
 		})
 	})
 }

@@ -116,6 +116,15 @@ told to GitHub:
 `,
 		},
 		{
+			name:    "explain of a deployment that CircleCI holds",
+			args:    []string{"why", "42"},
+			request: "GET /api/v1/deployments/42/explain",
+			body: `{"deployment":` + deploymentJSON(42, "held") +
+				`,"verdict":{"decision":"allow","reason":"","opens_at":null,"forced":false,"rules":[]}}`,
+			stdout: "deployment 42: main (11d6e37) of acme/api to production is held\nallow\n",
+			stderr: "CircleCI holds a job: `seraph approve-hold 42` approves it, or somebody in CircleCI.\n",
+		},
+		{
 			name:    "explain",
 			args:    []string{"why", "42"},
 			request: "GET /api/v1/deployments/42/explain",

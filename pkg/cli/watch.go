@@ -83,7 +83,11 @@ func (s *session) watch(ctx context.Context, id int64, timeout time.Duration) er
 		if state == "" {
 			state = "not known yet"
 		}
-		s.notes.line(fmt.Sprintf("%v: deployment %d is %s and goes on by itself.", err, id, state))
+		next := "goes on by itself"
+		if state == "held" {
+			next = fmt.Sprintf("goes on when somebody approves the job, with `seraph approve-hold %d` or in CircleCI", id)
+		}
+		s.notes.line(fmt.Sprintf("%v: deployment %d is %s and %s.", err, id, state, next))
 		s.notes.line(fmt.Sprintf("`seraph watch %d` watches it again, `seraph cancel %d` cancels it.", id, id))
 		return exit(ExitWaiting)
 	default:

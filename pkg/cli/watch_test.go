@@ -210,6 +210,15 @@ func TestWatch_LeavesItRunning(t *testing.T) {
 		term.expect(t, ExitWaiting, running, errTimeout.Error()+goesOn, "watch", "42", "--timeout", "300ms")
 	})
 
+	t.Run("held", func(t *testing.T) {
+		t.Parallel()
+		s := startService(t, map[string][]answer{showRequest: states("held"), eventsRequest: {open(0)}})
+		term := newTerminal(t, s.server.URL)
+		term.expect(t, ExitWaiting, "12:00:00  held\n", errTimeout.Error()+
+			": deployment 42 is held and goes on when somebody approves the job, with `seraph approve-hold 42` or in CircleCI.\n"+
+			"`seraph watch 42` watches it again, `seraph cancel 42` cancels it.\n", "watch", "42", "--timeout", "300ms")
+	})
+
 	t.Run("signal", func(t *testing.T) {
 		t.Parallel()
 		signals := make(chan os.Signal, 1)

@@ -15,7 +15,8 @@ export function addressed (robot, text) {
     const space = /\w$/.test(name) ? '(?:[:,]\\s*|\\s+)' : '[:,]?\\s*'
     const match = new RegExp(`^\\s*@?${escape(name)}${space}([^]*\\S)\\s*$`, 'i').exec(text)
     if (match) {
-      return match[1]
+      // Hubot's shell puts the bot's name before a line that begins with it in another case.
+      return robot.adapterName === 'Shell' ? addressed(robot, match[1]) || match[1] : match[1]
     }
   }
   return ''
