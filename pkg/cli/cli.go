@@ -53,7 +53,7 @@ type Options struct {
 	Interrupt      <-chan os.Signal // ends a command that waits; nil: nothing does
 	EnvFiles       *[]string        // files of variables that completions read too; nil: there are none
 	ConfigFile     string           // the file of contexts; empty: seraph/config.yaml in the user's folder for settings
-	Version        string           // of the program, told to the service
+	Version        string           // of the program, sent to the service
 	Now            func() time.Time // nil: time.Now
 	pace           pace             // in tests faster than usualPace
 }

@@ -156,7 +156,7 @@ const (
 	lookLimit  = 5 * time.Minute
 	askAgain   = "run the same command with --key %s to learn it; nothing is made twice"
 	notKnown   = "it is not known whether GitHub has made the deployment"
-	stillAsked = "GitHub has not told yet whether it has made the deployment; waiting"
+	stillAsked = "GitHub has not answered yet whether it has created the deployment; waiting"
 )
 
 // ask sends a request for a deployment until its answer is known, and prints what became of it.

@@ -34,8 +34,8 @@ func (c *commands) explainCommand() *cobra.Command {
 				d.State), how)
 			s.out.printVerdict(found.Verdict, everyRule)
 			if d.State == "held" {
-				s.notes.line(fmt.Sprintf("CircleCI holds a job: `seraph approve-hold %d` approves it, or somebody in CircleCI.",
-					d.ID))
+				const format = "CircleCI holds a job: `seraph approve-hold %d` approves it, or somebody in CircleCI."
+				s.notes.line(fmt.Sprintf(format, d.ID))
 			}
 		})
 	})

@@ -204,7 +204,7 @@ func (s *session) printDeployments(ctx context.Context, list api.DeploymentList,
 	}
 }
 
-// listIgnored lists the deployments that GitHub told the service about, and that it does not run.
+// listIgnored lists the deployments that GitHub reported to the service, and that it does not run.
 func (s *session) listIgnored(ctx context.Context, at place, limit int) error {
 	list, err := s.client.Deliveries(ctx, at.repository, at.environment, limit)
 	if err != nil {

@@ -110,7 +110,7 @@ failed in:
   | --- FAIL: TestX
   | exit 1
 
-told to GitHub:
+reports to GitHub:
   2026-01-31T11:00:02Z  queued       Waiting for 1 approval
   not sent yet          in_progress  CircleCI pipeline 12    https://x
 `,

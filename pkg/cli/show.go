@@ -57,7 +57,7 @@ func (s *session) printDetail(d api.DeploymentDetail) {
 		}
 		rows = append(rows, plain(sent, report.State, report.Description, report.LogURL))
 	}
-	s.out.title("told to GitHub:")
+	s.out.title("reports to GitHub:")
 	s.out.table("  ", rows...)
 }
 

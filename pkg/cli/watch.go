@@ -85,7 +85,8 @@ func (s *session) watch(ctx context.Context, id int64, timeout time.Duration) er
 		}
 		next := "goes on by itself"
 		if state == "held" {
-			next = fmt.Sprintf("goes on when somebody approves the job, with `seraph approve-hold %d` or in CircleCI", id)
+			const format = "goes on when somebody approves the job, with `seraph approve-hold %d` or in CircleCI"
+			next = fmt.Sprintf(format, id)
 		}
 		s.notes.line(fmt.Sprintf("%v: deployment %d is %s and %s.", err, id, state, next))
 		s.notes.line(fmt.Sprintf("`seraph watch %d` watches it again, `seraph cancel %d` cancels it.", id, id))

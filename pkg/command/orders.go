@@ -189,7 +189,7 @@ func (s *Service) complete(c Caller, i *deployment.Intent) error {
 	return nil
 }
 
-// asker is the client whose keys are told apart: a key of one says nothing about the same key of another.
+// asker is the client that chose a key: the same key of another client means another request.
 func asker(c Caller) string { return c.Channel + ":" + c.By.Token }
 
 // newNonce returns 128 random bits.
@@ -316,7 +316,8 @@ func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ord
 	stored, added, err := s.o.Requests.AddRequest(ctx, i, s.requestedEvents(c, i)...)
 	if errors.Is(err, deployment.ErrTooManyOpen) {
 		const format = "%s has %d open deployments to %s: cancel some, or wait until they have started"
-		return Ordered{}, conflict("too_many_open", fmt.Sprintf(format, c.By, deployment.MaxOpenRequests, i.Environment))
+		message := fmt.Sprintf(format, c.By, deployment.MaxOpenRequests, i.Environment)
+		return Ordered{}, conflict("too_many_open", message)
 	}
 	if err != nil {
 		return Ordered{}, err

@@ -38,7 +38,7 @@ func FailedWorkflow(p Progress) (Workflow, bool) {
 	return fold.Workflow, fold.State == Failed && fold.Workflow.ID != ""
 }
 
-// applyFailureFound keeps the failing step, once. The state and what GitHub is told stay as they are.
+// applyFailureFound keeps the failing step, once. The state and the reports to GitHub stay as they are.
 func applyFailureFound(t *transition, e FailureFound) bool {
 	if t.FailureRead {
 		return true

@@ -21,7 +21,7 @@ type Intent struct {
 
 	// What was asked for, and by whom. Set once.
 
-	Asker   string `json:"asker"`            // the client whose keys are told apart: a channel and a token
+	Asker   string `json:"asker"`            // the client that chose Key: a channel and a token
 	Key     string `json:"key"`              // unique among those of the asker
 	Nonce   string `json:"nonce"`            // 128 random bits in hex, unique
 	By      Actor  `json:"by"`               // the requester of the deployment

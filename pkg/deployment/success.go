@@ -66,7 +66,8 @@ func RollbackTarget(successes []Success, to, usualTask string) (target Success, 
 	}
 
 	found := slices.DeleteFunc(slices.Clone(earlier), func(s Success) bool { return !is(s) })
-	commits := slices.CompactFunc(slices.Clone(found), func(a, b Success) bool { return strings.EqualFold(a.SHA, b.SHA) })
+	sameCommit := func(a, b Success) bool { return strings.EqualFold(a.SHA, b.SHA) }
+	commits := slices.CompactFunc(slices.Clone(found), sameCommit)
 	switch {
 	case len(found) == 1:
 		return found[0], ""

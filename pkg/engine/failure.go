@@ -22,7 +22,7 @@ const (
 )
 
 // findFailure looks for the failing step of a deployment that has failed, and stores it. It is called after
-// the end was stored, so that it delays nothing that GitHub is told. Where CircleCI does not answer, the
+// the end was stored, so that it delays no report to GitHub. Where CircleCI does not answer, the
 // next poll tries again; without an output nothing is missing.
 func (e *Engine) findFailure(ctx context.Context, d deployment.Deployment, p deployment.Progress) {
 	if !d.WantsFailure(e.Now()) {

@@ -16,7 +16,7 @@ import (
 )
 
 // pushedWorld is a GitHub whose refs somebody moves while a deployment is on its way, and a CircleCI that
-// reads the configuration from the head of a ref at the moment of the trigger. It keeps what it was told to
+// reads the configuration from the head of a ref at the moment of the trigger. It keeps what it was asked to
 // run, and what was true at that moment. It is called from several goroutines at once.
 type pushedWorld struct {
 	emptyCircleCI

@@ -167,11 +167,11 @@ func (c *Client) call(ctx context.Context, operation string, acct *account, do f
 
 	err := c.send(ctx, operation, do)
 	acct.limit.note(err, c.options.Now(), maxLimitWait)
-	acct.pace.heed(err, c.options.Now())
+	acct.pace.pauseAfter(err, c.options.Now())
 	return err
 }
 
-// send is call without heeding rate limits.
+// send is call without regard to rate limits.
 func (c *Client) send(ctx context.Context, operation string, do func(context.Context) error) error {
 	ctx, recorded := recordResponse(outbound.WithOperation(ctx, operation))
 	if err := do(ctx); err != nil {

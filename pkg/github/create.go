@@ -16,7 +16,7 @@ import (
 // CreateDeployment asks GitHub to create a deployment (REST API, "Create a deployment"). It sends one
 // request, at most once and not after sendBefore, by the wall clock; the zero time is no bound. GitHub has no
 // idempotency key, so after deployment.CreateUnknown the caller must look for the deployment
-// (FindDeployments) before it asks again. GitHub is told to merge nothing and to require no commit status.
+// (FindDeployments) before it asks again. The request asks GitHub to merge nothing and to require no commit status.
 //
 // CreateDeployment does not wait: when the pace of writes or a rate limit forbids the request, the
 // outcome's After says how long to wait. An urgent deployment may use the last quarter of the pace. The repository is addressed by its id where that is known, because
@@ -51,7 +51,7 @@ func (c *Client) CreateDeployment(
 	if err != nil {
 		c.noteAuthFailure(err, src.Repository, acct)
 
-		acct.pace.heed(err, c.options.Now())
+		acct.pace.pauseAfter(err, c.options.Now())
 		acct.limit.note(err, c.options.Now(), longestForReads(err))
 		return failedCreate(err)
 	}

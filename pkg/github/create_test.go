@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ var wanted = deployment.NewDeployment{
 
 var source = deployment.Source{Repository: request.Repository}
 
-// GitHub is told to merge nothing and to require no commit status.
+// The request asks GitHub to merge nothing and to require no commit status.
 func TestCreateDeployment_Body(t *testing.T) {
 	var path string
 	var got map[string]any
@@ -155,9 +156,9 @@ func TestCreateDeployment_Simulated(t *testing.T) {
 func TestCreateDeployment_OutcomeByAnswer(t *testing.T) {
 	for _, tt := range createAnswers {
 		t.Run(tt.name, func(t *testing.T) {
-			posts := 0
+			var posts atomic.Int64
 			c := newClientWith(t, func(w http.ResponseWriter, r *http.Request) {
-				posts++
+				posts.Add(1)
 				_, _ = io.Copy(io.Discard, r.Body)
 				if tt.status == 0 {
 					panic(http.ErrAbortHandler)
@@ -189,8 +190,8 @@ func TestCreateDeployment_OutcomeByAnswer(t *testing.T) {
 			if strings.Contains(got.Cause, sim.DefaultToken) {
 				t.Errorf("the cause holds the token: %s", got.Cause)
 			}
-			if posts != 1 {
-				t.Errorf("got %d requests, want 1", posts)
+			if got := posts.Load(); got != 1 {
+				t.Errorf("got %d requests, want 1", got)
 			}
 		})
 	}

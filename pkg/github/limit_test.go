@@ -38,7 +38,7 @@ func limitedServer(t *testing.T, header map[string]string) (*Client, *testClock,
 }
 
 // Reads of an account are not made before the time that GitHub asked to wait, however many there are.
-func TestRead_HeedsRateLimit(t *testing.T) {
+func TestRead_WaitsForRateLimit(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		header map[string]string

@@ -15,7 +15,7 @@ type pace struct {
 
 	mu          sync.Mutex
 	sent        []time.Time // writes of the last hour, oldest first; empty without a bound
-	pausedUntil time.Time   // see heed
+	pausedUntil time.Time   // see pauseAfter
 }
 
 // The windows are longer than a minute and an hour, because a write reaches GitHub some time after
@@ -88,9 +88,9 @@ func (p *pace) waitFor(now time.Time, window time.Duration, limit int, final boo
 	return p.sent[len(p.sent)-limit].Add(window).Sub(now)
 }
 
-// heed holds all writes back for a while, at most maxPause, if a call of the account has met a rate
+// pauseAfter holds all writes back for a while, at most maxPause, if a call of the account has met a rate
 // limit. A longer pause that is running stays.
-func (p *pace) heed(err error, now time.Time) {
+func (p *pace) pauseAfter(err error, now time.Time) {
 	var failed *Error
 	if !errors.As(err, &failed) || failed.Kind != KindLimited {
 		return

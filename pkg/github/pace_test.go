@@ -39,7 +39,7 @@ func TestPace_ClockSetBack(t *testing.T) {
 	for range 8 {
 		p.reserve(at, true)
 	}
-	p.heed(&Error{Kind: KindLimited, RetryAfter: time.Minute}, at)
+	p.pauseAfter(&Error{Kind: KindLimited, RetryAfter: time.Minute}, at)
 
 	at = at.Add(-24 * time.Hour)
 	if wait := p.reserve(at, true); wait > minuteWindow {

@@ -72,7 +72,7 @@ func (c *Client) write(
 	if err != nil {
 		c.noteAuthFailure(err, repo, acct)
 
-		acct.pace.heed(err, c.options.Now())
+		acct.pace.pauseAfter(err, c.options.Now())
 		acct.limit.note(err, c.options.Now(), longestForReads(err))
 		return deployment.WriteOutcome{}, err
 	}

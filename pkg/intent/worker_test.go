@@ -103,7 +103,7 @@ func TestWorker_AnswerLost(t *testing.T) {
 }
 
 // Two deployments with one nonce are listed: the older one runs, the younger one is rejected.
-func TestWorker_TwinsListed(t *testing.T) {
+func TestWorker_DuplicatesListed(t *testing.T) {
 	f := newFixture(t)
 	i := f.ask()
 	f.github.lost = true

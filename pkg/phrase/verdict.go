@@ -33,8 +33,9 @@ func Created(d deployment.Deployment, v policy.Verdict, now time.Time) string {
 // Pending says that it is not known yet whether GitHub has a deployment. ask is the line that shows it
 // later.
 func Pending(what, ask string) string {
-	return fmt.Sprintf("GitHub has not confirmed yet that it has the deployment of %s. Seraph finds out by itself, and "+
-		`"%s" shows the deployment once it is there. You need not ask again.`, what, ask)
+	const format = "GitHub has not confirmed yet that it has the deployment of %s. Seraph finds out by itself, and " +
+		`"%s" shows the deployment once it is there. You need not ask again.`
+	return fmt.Sprintf(format, what, ask)
 }
 
 // Refused says that a deployment was not made because the rules reject it.
@@ -75,8 +76,8 @@ func Canceled(d deployment.Deployment) string {
 	if !d.State.Open() {
 		return fmt.Sprintf("#%d (%s) %s.", d.Request.ID, What(d.Request), ended(d))
 	}
-	return fmt.Sprintf("#%d (%s) is being canceled: CircleCI is asked to stop its workflows, and it ends once they have.",
-		d.Request.ID, What(d.Request))
+	const format = "#%d (%s) is being canceled: CircleCI is asked to stop its workflows, and it ends once they have."
+	return fmt.Sprintf(format, d.Request.ID, What(d.Request))
 }
 
 // Why says how far a deployment is, where it failed, and, unless it has run, what each rule says that does

@@ -173,7 +173,7 @@ func (p Policy) CanApprove(by deployment.Actor, membership Fact[Membership], r R
 // in its own name, or an account that several people use: it is not known who made it ask.
 func (p Policy) CanApproveHold(by deployment.Actor, membership Fact[Membership], r Request) Refusal {
 	if p.HoldApprovers == nil {
-		const format = "nobody is allowed to approve hold jobs of %s here: approve in CircleCI, or set holds in the route"
+		const format = "nobody may approve hold jobs of %s here: approve in CircleCI, or set holds in the route"
 		return Refusal{Reason: fmt.Sprintf(format, r.Environment)}
 	}
 	if refusal := p.refuseOwn(by, membership, r); refusal.Refused() {

@@ -33,7 +33,7 @@ func NamesJobOf(c Check, pipelines []deployment.Pipeline) bool {
 	return slices.ContainsFunc(pipelines, func(p deployment.Pipeline) bool { return isJobPath(parts, p) })
 }
 
-// pathOf returns the parts of the path of the check's address; none where nothing can be told by it.
+// pathOf returns the parts of the path of the check's address; none where it identifies nothing.
 func pathOf(c Check, pipelines []deployment.Pipeline) []string {
 	if c.URL == "" || len(pipelines) == 0 {
 		return nil

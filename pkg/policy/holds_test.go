@@ -42,7 +42,7 @@ func TestPolicy_CanApproveHold(t *testing.T) {
 			name:       "no rule",
 			by:         bob,
 			membership: account("bob", true),
-			want: "nobody is allowed to approve hold jobs of production here: approve in CircleCI, " +
+			want: "nobody may approve hold jobs of production here: approve in CircleCI, " +
 				"or set holds in the route",
 		},
 		{

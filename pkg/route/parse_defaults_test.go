@@ -37,7 +37,7 @@ func TestParse_DefaultsProblems(t *testing.T) {
 			want: `routes.yaml:2: timeout "x" is not a positive duration, such as 90s, 30m or 1h30m`,
 		},
 		{
-			name: "taken by no route, whose own problems are told once",
+			name: "taken by no route, whose own problems are reported once",
 			text: "defaults: {logs: 5}\nroutes:\n- environment: ' x'\n  logs: true\n",
 			want: "routes.yaml:1: logs must be true or false\n" +
 				"routes.yaml:3: repository is required, such as acme/api or acme/*\n" +

@@ -42,7 +42,7 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 
 	token := tokenOf(r).Name
 	if !s.streams.take(token) {
-		const message = "too many streams of events with this token already; end one, or ask for the deployments from time to time"
+		const message = "too many streams with this token already; end one, or ask for the deployments from time to time"
 		writeError(w, r, &apiError{status: http.StatusServiceUnavailable, code: codeTooManyStreams, message: message})
 		return
 	}
@@ -183,7 +183,7 @@ func encodeEvent(e *events.Event) []byte {
 func watchError(r *http.Request, err error) error {
 	switch {
 	case errors.Is(err, events.ErrTooMany):
-		const message = "too many clients stream events already; try again later, or ask for the deployments from time to time"
+		const message = "too many clients stream events; try again later, or ask for the deployments from time to time"
 		return &apiError{status: http.StatusServiceUnavailable, code: codeTooManyStreams, message: message}
 	case errors.Is(err, events.ErrClosed):
 		return unavailable("the service is stopping; try again", err)

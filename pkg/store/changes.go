@@ -27,7 +27,7 @@ const (
 )
 
 // OnChange sets the function that is called after each commit that changed a deployment, on the
-// goroutine that writes: it must not block. It is not told which deployment it was; ReadChanges says that.
+// goroutine that writes: it must not block. It does not learn which deployment it was; ReadChanges returns that.
 // On PostgreSQL it is not called for what other replicas write.
 func (db *DB) OnChange(announce func()) { db.onChange.Store(&announce) }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// testAnswers: the first answer to a message stands, is told apart by the asker, and goes after
+// testAnswers: the first answer to a message stands, counts only for its asker, and goes after
 // deployment.KeepAnswers.
 func testAnswers(t *testing.T, b *testDB) {
 	first := deployment.Answer{

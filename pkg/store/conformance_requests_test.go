@@ -218,7 +218,7 @@ func testAcceptAsked(t *testing.T, b *testDB) {
 		t.Error("the same delivery: got no duplicate")
 	}
 
-	second, duplicate := b.acceptAsked(i, 42, "twin")
+	second, duplicate := b.acceptAsked(i, 42, "duplicate")
 	if duplicate || second.Refused != "duplicate of #41" {
 		t.Errorf("a second deployment of the request: got duplicate %v, refused %q", duplicate, second.Refused)
 	}
@@ -235,10 +235,10 @@ func testAcceptAsked(t *testing.T, b *testDB) {
 
 func testAcceptAskedConcurrently(t *testing.T, b *testDB) {
 	i := b.addIntent(b.newIntent(1))
-	const twins = 6
+	const count = 6
 	var group sync.WaitGroup
-	refused := make([]string, twins)
-	for n := range twins {
+	refused := make([]string, count)
+	for n := range count {
 		group.Go(func() {
 			d, _ := b.acceptAsked(i, int64(50+n), fmt.Sprintf("guid-%d", n))
 			refused[n] = d.Refused

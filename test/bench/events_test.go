@@ -26,7 +26,7 @@ func streamEvents(b *testing.B, in database) {
 		h.deploy(b, deployments, perSecond) // the same load without streams
 		before := h.memory(b, "VmRSS")
 
-		seen := &arrivals{at: map[int64][]time.Time{}}
+		seen := &displays{at: map[int64][]time.Time{}}
 		var readers sync.WaitGroup
 		for range streams {
 			lines := h.openStream(b)
@@ -76,14 +76,14 @@ func (h *harness) openStream(b *testing.B) *bufio.Scanner {
 	return lines
 }
 
-// arrivals are the times at which streams showed a deployment for the first time.
-type arrivals struct {
+// displays are the times at which streams showed a deployment for the first time.
+type displays struct {
 	mu sync.Mutex
 	at map[int64][]time.Time
 }
 
 // read reads a stream to its end.
-func (a *arrivals) read(lines *bufio.Scanner) {
+func (a *displays) read(lines *bufio.Scanner) {
 	shown := map[int64]bool{}
 	for lines.Scan() {
 		data, ok := strings.CutPrefix(lines.Text(), "data: ")

@@ -26,7 +26,7 @@ type order struct {
 	namesTarget bool   // of the rollback
 	sha         string // that must be deployed; empty: the success before the current one
 
-	// What the client was told.
+	// What the client was answered.
 
 	calls      int
 	deployment int64  // 0: there is none

@@ -207,7 +207,7 @@ func (o *orders) broken(t *testing.T, f *orderResult, all []*evidence, counts ma
 		t.Logf("%s failed: %s", f.key, a.Problem)
 		return list
 	case a.State == "created" && a.Deployment != nil && f.wasSuperseded() && pipelines == 0:
-		counts["made after they had failed"]++ // a call took effect after the client was told; nothing may run
+		counts["made after they had failed"]++ // a call took effect after the client had its answer; nothing may run
 	case a.State != "created" || a.Deployment == nil || a.Deployment.ID != f.deployment:
 		add("lost", "the API says %+v, want the deployment or why there is none", a)
 		return list
@@ -293,7 +293,7 @@ func (n *order) refusedByRight() bool {
 	return n.rollback && strings.HasPrefix(n.refused, "409 no_target: ") && strings.Contains(n.refused, reason)
 }
 
-// wasSuperseded says whether the client was told that a rollback took the place of its order.
+// wasSuperseded says whether the client was answered that a rollback took the place of its order.
 func (n *order) wasSuperseded() bool {
 	return strings.Contains(n.refused, "superseded by the rollback that ")
 }

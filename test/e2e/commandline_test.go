@@ -46,7 +46,7 @@ func TestCommandLine_Deploys(t *testing.T) {
 		t.Fatalf("got %q, want the deployment in the first line", watched)
 	}
 
-	me.types("show "+id[1], 0, "state:        succeeded", "by:           token manager", "told to GitHub:")
+	me.types("show "+id[1], 0, "state:        succeeded", "by:           token manager", "reports to GitHub:")
 	me.types("list acme/api staging --state succeeded", 0, id[1], "token manager")
 	me.types("watch "+id[1], 0, "succeeded")
 	me.types("deploy acme/api@main staging -f scenario=fail --watch --output json", 1, `"state":"failed"`)
@@ -67,7 +67,7 @@ func TestCommandLine_Deploys(t *testing.T) {
 	}
 }
 
-// TestCommandLine_RollsBack checks that a person goes back to what ran before, and is told where there is no way.
+// TestCommandLine_RollsBack checks that a person goes back to what ran before, and is refused with words where there is no way.
 func TestCommandLine_RollsBack(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, orderSetup(setup{})).start()

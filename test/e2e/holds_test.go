@@ -82,7 +82,7 @@ func TestHolds_NobodyWithoutRule(t *testing.T) {
 	t.Parallel()
 	h := newRuledAPI(t, "allow: {users: [alice, carol]}", nil)
 	d, at := deployHeld(h, "hold-forever")
-	h.expectAPI("POST", at+"/approve-hold", chatToken, h.actorBody("carol"), 403, "nobody is allowed to approve hold jobs")
+	h.expectAPI("POST", at+"/approve-hold", chatToken, h.actorBody("carol"), 403, "nobody may approve hold jobs")
 	if calls := h.ci.Calls(); calls[circleci.OpListJobs] != 0 || calls[circleci.OpApprove] != 0 {
 		t.Errorf("got calls %v, want none of jobs", calls)
 	}

@@ -262,8 +262,8 @@ func TestOrder_NeedsWritePermission(t *testing.T) {
 	h.expectEnd(waits, "error", "Canceled")
 }
 
-// TestOrder_FourEyes checks that who asked a bot for a deployment cannot approve it, through any client.
-func TestOrder_FourEyes(t *testing.T) {
+// TestOrder_AskerCannotApprove checks that who asked a bot for a deployment cannot approve it, through any client.
+func TestOrder_AskerCannotApprove(t *testing.T) {
 	t.Parallel()
 	h := startOrders(t, asApp(t))
 	o := h.order("message 1", h.orderBody("alice", "acme/reviewed", scenarioSuccess), http.StatusCreated)
@@ -277,7 +277,7 @@ func TestOrder_FourEyes(t *testing.T) {
 }
 
 // TestOrder_BranchMoves checks that what was asked for is deployed, although the branch moves before GitHub
-// has created the deployment, and that a person who has seen another commit is told.
+// has created the deployment, and that a person who has seen another commit is refused with words.
 func TestOrder_BranchMoves(t *testing.T) {
 	t.Parallel()
 	h := startOrders(t, asApp(t))
@@ -325,24 +325,24 @@ func TestOrder_CopiedNonce(t *testing.T) {
 	}
 }
 
-// TestOrder_Twin checks that of two deployments of one request the second is rejected and runs nothing.
-func TestOrder_Twin(t *testing.T) {
+// TestOrder_Duplicate checks that of two deployments of one request the second is rejected and runs nothing.
+func TestOrder_Duplicate(t *testing.T) {
 	t.Parallel()
 	h := startOrders(t, asApp(t))
 	o := h.order("message 1", h.orderBody("alice", "acme/api", scenarioSuccess), http.StatusCreated)
 	d := h.created(o.Deployment.ID)
 
-	twin := h.create("acme/api", github.NewDeployment{
+	duplicate := h.create("acme/api", github.NewDeployment{
 		Ref:         d.SHA,
 		Environment: "production",
 		Payload:     d.Payload,
 		Creator:     "seraph[bot]",
 		App:         "seraph",
 	})
-	h.expectEnd(twin, "error", fmt.Sprintf("duplicate of #%d", d.ID))
+	h.expectEnd(duplicate, "error", fmt.Sprintf("duplicate of #%d", d.ID))
 	h.expectEnd(d, "success", "")
-	if got := h.pipelines(twin); len(got) != 0 {
-		t.Errorf("got pipelines %q of the twin, want none", got)
+	if got := h.pipelines(duplicate); len(got) != 0 {
+		t.Errorf("got pipelines %q of the duplicate, want none", got)
 	}
 }
 

@@ -192,10 +192,17 @@ func command(t *testing.T, env map[string]string, args ...string) (code int, std
 }
 
 // lastPort gives each test ports of its own. They are below the range that the system uses for outgoing
-// connections, so that no other process takes a port while the program is down.
+// connections, so that no other process takes a port while the program is down. Those on PostgreSQL have
+// another range, because both runs may take place at once.
 var lastPort atomic.Int64
 
-func init() { lastPort.Store(20_000 + int64(os.Getpid()%100)*100) }
+func init() {
+	first := int64(20_000)
+	if onPostgres() {
+		first = 26_000
+	}
+	lastPort.Store(first + int64(os.Getpid()%50)*100)
+}
 
 // freeAddr returns an address that the program can listen on after each restart.
 func freeAddr(t *testing.T) string {

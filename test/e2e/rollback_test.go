@@ -33,7 +33,7 @@ func (h *harness) orderMain(repository, host string) github.Deployment {
 	return d
 }
 
-// deployedSHA returns the commit that the pipeline of a deployment was told to deploy.
+// deployedSHA returns the commit that the pipeline of a deployment was to deploy.
 func (h *harness) deployedSHA(d github.Deployment) string {
 	h.t.Helper()
 	p := h.waitPipeline(d)
