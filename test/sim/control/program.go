@@ -47,14 +47,19 @@ func serve(ctx context.Context, config Config, out io.Writer) error {
 		return err
 	}
 
-	for name := range strings.SplitSeq(config.Repositories, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			gh.AddRepository(name)
-		}
-	}
-
 	for login, id := range config.People {
 		gh.AddUserWithID(login, id)
+	}
+
+	for name := range strings.SplitSeq(config.Repositories, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+
+		gh.AddRepository(name)
+		for login := range config.People {
+			gh.SetRole(name, login, "write")
+		}
 	}
 
 	ci, err := startCircleCI(config, gh)
