@@ -19,8 +19,8 @@ import (
 // (FindDeployments) before it asks again. The request asks GitHub to merge nothing and to require no commit status.
 //
 // CreateDeployment does not wait: when the pace of writes or a rate limit forbids the request, the
-// outcome's After says how long to wait. An urgent deployment may use the last quarter of the pace. The repository is addressed by its id where that is known, because
-// another repository may have taken its name.
+// outcome's After says how long to wait. An urgent deployment may use the last quarter of the pace. The
+// repository is addressed by its id where that is known, because another one may have taken its name.
 func (c *Client) CreateDeployment(
 	ctx context.Context,
 	in deployment.Source,
@@ -44,15 +44,11 @@ func (c *Client) CreateDeployment(
 	}
 
 	var created json.RawMessage
-	err = c.send(withSendBefore(ctx, sendBefore), opCreate, func(ctx context.Context) (err error) {
+	err = c.sendWrite(withSendBefore(ctx, sendBefore), opCreate, acct, src.Repository, func(ctx context.Context) error {
 		created, err = postDeployment(ctx, acct.api, src.Repository, wanted)
 		return err
 	})
 	if err != nil {
-		c.noteAuthFailure(err, src.Repository, acct)
-
-		acct.pace.pauseAfter(err, c.options.Now())
-		acct.limit.note(err, c.options.Now(), longestForReads(err))
 		return failedCreate(err)
 	}
 

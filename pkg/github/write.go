@@ -56,7 +56,7 @@ func (c *Client) write(
 	}
 
 	var created *gh.DeploymentStatus
-	err := c.send(ctx, opWrite, func(ctx context.Context) error {
+	err := c.sendWrite(ctx, opWrite, acct, repo, func(ctx context.Context) error {
 		request := statusRequest(r)
 		status, resp, err := acct.api.Repositories.CreateDeploymentStatus(ctx, repo.Owner, repo.Name, id, request)
 		if err != nil {
@@ -70,14 +70,29 @@ func (c *Client) write(
 		return nil
 	})
 	if err != nil {
-		c.noteAuthFailure(err, repo, acct)
-
-		acct.pace.pauseAfter(err, c.options.Now())
-		acct.limit.note(err, c.options.Now(), longestForReads(err))
 		return deployment.WriteOutcome{}, err
 	}
 
 	return deployment.WriteOutcome{Kind: deployment.WriteDone, StatusID: created.GetID()}, nil
+}
+
+// sendWrite runs do, which makes one write of an account that its pace allows, and remembers what a failure
+// means for later calls: a token that does not work any more, or a rate limit.
+func (c *Client) sendWrite(
+	ctx context.Context,
+	operation string,
+	acct *account,
+	repo deployment.Repository,
+	do func(context.Context) error,
+) error {
+	err := c.send(ctx, operation, do)
+	if err != nil {
+		c.noteAuthFailure(err, repo, acct)
+		acct.pace.pauseAfter(err, c.options.Now())
+		acct.limit.note(err, c.options.Now(), longestForReads(err))
+	}
+
+	return err
 }
 
 // longestForReads returns how long a rate limit that a write has met may hold reads back: until it ends if
