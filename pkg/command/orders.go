@@ -110,8 +110,8 @@ func (s *Service) Deploy(ctx context.Context, c Caller, o DeployOrder) (Ordered,
 	return s.order(ctx, c, i)
 }
 
-// newIntent checks what can be checked without asking anybody.
-func (s *Service) newIntent(c Caller, o DeployOrder) (deployment.Intent, error) {
+// startIntent sets and checks what orders of every cause name.
+func (s *Service) startIntent(c Caller, o DeployOrder) (deployment.Intent, error) {
 	i := deployment.Intent{
 		Key:         o.Key,
 		By:          c.By,
@@ -140,10 +140,16 @@ func (s *Service) newIntent(c Caller, o DeployOrder) (deployment.Intent, error) 
 	if o.Force {
 		check = requireReason
 	}
-	if err := check(i.Reason); err != nil {
+	return i, check(i.Reason)
+}
+
+// newIntent checks what can be checked without asking anybody.
+func (s *Service) newIntent(c Caller, o DeployOrder) (deployment.Intent, error) {
+	i, err := s.startIntent(c, o)
+	if err != nil {
 		return i, err
 	}
-	if i.Ref == "" || !plainText(i.Ref, maxRef) {
+	if i.Ref == "" || !PlainText(i.Ref, maxRef) {
 		return i, invalid("ref_missing", "the ref is missing: name a branch, a tag or a commit, in plain characters")
 	}
 	if i.Payload, err = checkPayload(o.Payload); err != nil {
@@ -167,7 +173,7 @@ func (s *Service) complete(c Caller, i *deployment.Intent) error {
 	switch {
 	case i.Environment == "":
 		return invalid("environment_missing", "the environment is missing")
-	case !plainText(i.Task, maxTask):
+	case !PlainText(i.Task, maxTask):
 		return invalid("task_not_plain", "the task must be plain characters")
 	case s.isLockTask(i.Task):
 		return invalid("task_reserved", "the task "+i.Task+" locks and unlocks: use the commands for locks")
@@ -204,12 +210,6 @@ func (s *Service) isLockTask(task string) bool {
 	return strings.EqualFold(task, s.o.LockTask) || strings.EqualFold(task, unlock)
 }
 
-// plainText says whether a text is valid, not too long, and has no character that cannot be seen.
-func plainText(text string, most int) bool {
-	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
-	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= most && !strings.ContainsFunc(text, hidden)
-}
-
 // checkPayload returns the payload of an order, without the keys that have a meaning here: what they do is
 // asked for in other ways, by which it is known who asks.
 func checkPayload(payload json.RawMessage) (json.RawMessage, error) {
@@ -241,11 +241,15 @@ func (s *Service) repeated(ctx context.Context, i deployment.Intent) (Ordered, b
 		return Ordered{}, false, err
 	}
 	if !before.SameWish(i) {
-		return Ordered{}, true, invalid("key_reused", "the idempotency key was used for another request: use a new one")
+		return Ordered{}, true, keyReused()
 	}
 
 	again, err := s.await(ctx, before, nil)
 	return again, true, err
+}
+
+func keyReused() error {
+	return invalid("key_reused", "the idempotency key was used for another request: use a new one")
 }
 
 // locate finds the repository of an intent, if a route leads to its environment. A repository without one
@@ -323,7 +327,7 @@ func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ord
 		return Ordered{}, err
 	}
 	if !added && !stored.SameWish(i) {
-		return Ordered{}, invalid("key_reused", "the idempotency key was used for another request: use a new one")
+		return Ordered{}, keyReused()
 	}
 
 	return s.await(ctx, stored, &verdict)

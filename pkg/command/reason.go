@@ -30,14 +30,19 @@ func checkReason(reason string) error {
 	return nil
 }
 
+// PlainText says whether a text is UTF-8, has at most so many characters, and none that cannot be seen.
+func PlainText(text string, most int) bool {
+	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
+	return utf8.ValidString(text) && utf8.RuneCountInString(text) <= most && !strings.ContainsFunc(text, hidden)
+}
+
 // maxEnvironment is how many characters the name of an environment has at GitHub.
 const maxEnvironment = 255
 
 // checkEnvironment refuses a name that no environment can have, or that looks like another one. Its
 // lock would stop nothing, and people would think that they are safe.
 func checkEnvironment(name string) error {
-	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
-	if utf8.RuneCountInString(name) > maxEnvironment || strings.ContainsFunc(name, hidden) {
+	if !PlainText(name, maxEnvironment) {
 		const format = "the environment must have at most %d characters, none of them invisible"
 		return invalid("environment_not_plain", fmt.Sprintf(format, maxEnvironment))
 	}

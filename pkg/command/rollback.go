@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
-	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // History knows what has been deployed.
@@ -33,8 +32,9 @@ type RollbackOrder struct {
 }
 
 // Rollback has the success before the current one deployed again, as a new deployment of its commit with its
-// task and payload. The parameters are rendered anew. The rules about what is new hold
-// for a success that was rolled back from, or was forced. It supersedes everything older that waits there, as soon as the rules let it go on.
+// task and payload. The parameters are rendered anew. The rules about what is new hold for a success that was
+// rolled back from, or was forced. It supersedes everything older that waits there, as soon as the rules let it
+// go on.
 func (s *Service) Rollback(ctx context.Context, c Caller, o RollbackOrder) (Ordered, error) {
 	i, err := s.newRollback(c, o)
 	if err != nil {
@@ -56,34 +56,18 @@ func (s *Service) Rollback(ctx context.Context, c Caller, o RollbackOrder) (Orde
 
 // newRollback checks what can be checked without asking anybody.
 func (s *Service) newRollback(c Caller, o RollbackOrder) (deployment.Intent, error) {
-	i := deployment.Intent{
-		Key:         o.Key,
-		By:          c.By,
-		Channel:     c.Channel,
-		Via:         o.Via,
-		Place:       o.Place,
-		Text:        o.Text,
-		Reason:      strings.TrimSpace(o.Reason),
-		Environment: strings.TrimSpace(o.Environment),
-		Task:        s.o.Task,
+	i, err := s.startIntent(c, DeployOrder{
+		Repository:  o.Repository,
+		Environment: o.Environment,
+		Reason:      o.Reason,
 		Force:       o.Force,
-		Cause:       deployment.CauseRollback,
-	}
-
-	owner, name, err := policy.ParseRepository(o.Repository)
+		Origin:      o.Origin,
+	})
 	if err != nil {
-		return i, refuseUnknown(err)
-	}
-	i.Repository = deployment.Repository{Owner: owner, Name: name}
-
-	check := checkReason
-	if o.Force {
-		check = requireReason
-	}
-	if err := check(i.Reason); err != nil {
 		return i, err
 	}
 
+	i.Cause = deployment.CauseRollback
 	i.Wish = wish("rollback", o.Repository, i.Environment, o.To, i.Reason, i.Force, o.Current)
 	return i, s.complete(c, &i)
 }

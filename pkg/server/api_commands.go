@@ -3,9 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/command"
@@ -26,12 +23,12 @@ const (
 
 // runLine does what a line of text asks for. Refusals are answers, too: people read them.
 func (s *Server) runLine(ctx context.Context, c command.Caller, _ int64, req api.CommandRequest) (any, error) {
-	if req.Request == "" || !plainText(req.Request, maxRequestID) {
+	if req.Request == "" || !command.PlainText(req.Request, maxRequestID) {
 		const format = `"request" is required: an id of the message, of at most %d plain characters. The same id gives the ` +
 			"same answer, and does nothing twice"
 		return nil, badRequest(fmt.Sprintf(format, maxRequestID))
 	}
-	if !plainText(req.Place, maxPlace) {
+	if !command.PlainText(req.Place, maxPlace) {
 		return nil, badRequest(fmt.Sprintf(`"place" must be at most %d plain characters`, maxPlace))
 	}
 
@@ -63,10 +60,4 @@ func (s *Server) runLine(ctx context.Context, c command.Caller, _ int64, req api
 		answer.Deployment = &d
 	}
 	return answer, nil
-}
-
-// plainText says whether a text is not too long and has no character that cannot be seen.
-func plainText(text string, most int) bool {
-	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
-	return utf8.RuneCountInString(text) <= most && !strings.ContainsFunc(text, hidden)
 }

@@ -74,15 +74,8 @@ func order[R commandRequest](
 	r *http.Request,
 	run func(ctx context.Context, c command.Caller, from command.Origin, req R) (command.Ordered, error),
 ) {
-	req, err := readDocument[R](w, r, maxOrderBody)
-	if err != nil {
-		writeError(w, r, err)
-		return
-	}
-
-	caller, err := s.callerOf(tokenOf(r), req.Person(), req.ChatUser())
-	if err != nil {
-		s.refuse(w, r, caller, err)
+	req, caller, ok := readAsked[R](s, w, r, maxOrderBody)
+	if !ok {
 		return
 	}
 	if err := s.countGitHub(caller); err != nil {

@@ -65,15 +65,8 @@ func mutate[R commandRequest](s *Server, status int, run commandFunc[R]) http.Ha
 // answers with the status.
 func perform[R commandRequest](s *Server, status int, run commandFunc[R]) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		req, err := readCommand[R](w, r)
-		if err != nil {
-			writeError(w, r, err)
-			return
-		}
-
-		caller, err := s.callerOf(tokenOf(r), req.Person(), req.ChatUser())
-		if err != nil {
-			s.refuse(w, r, caller, err)
+		req, caller, ok := readAsked[R](s, w, r, maxCommandBody)
+		if !ok {
 			return
 		}
 
@@ -91,6 +84,29 @@ func perform[R commandRequest](s *Server, status int, run commandFunc[R]) http.H
 		}
 		writeJSON(w, r, status, document)
 	}
+}
+
+// readAsked reads what is asked for, and finds out who asks. ok is false when it has answered already, because
+// one of them cannot be told.
+func readAsked[R commandRequest](
+	s *Server,
+	w http.ResponseWriter,
+	r *http.Request,
+	most int64,
+) (req R, caller command.Caller, ok bool) {
+	req, err := readDocument[R](w, r, most)
+	if err != nil {
+		writeError(w, r, err)
+		return req, caller, false
+	}
+
+	caller, err = s.callerOf(tokenOf(r), req.Person(), req.ChatUser())
+	if err != nil {
+		s.refuse(w, r, caller, err)
+		return req, caller, false
+	}
+
+	return req, caller, true
 }
 
 // refuse answers with an error. If it says that the caller, or the rules, do not allow this, it is counted
@@ -115,13 +131,8 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, c command.Caller
 	writeError(w, r, err)
 }
 
-// readCommand reads a body with no other fields than the command has. An empty body is a command
-// without any.
-func readCommand[R commandRequest](w http.ResponseWriter, r *http.Request) (req R, err error) {
-	return readDocument[R](w, r, maxCommandBody)
-}
-
-// readDocument is readCommand of a body with at most limit bytes.
+// readDocument reads a body of at most limit bytes, with no other fields than the document has. An empty body is
+// a document without any.
 func readDocument[R any](w http.ResponseWriter, r *http.Request, limit int64) (req R, err error) {
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var large *http.MaxBytesError

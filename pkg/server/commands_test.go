@@ -246,7 +246,7 @@ func FuzzReadCommand(f *testing.F) {
 			t.Fatal(err)
 		}
 
-		req, err := readCommand[api.TakeLockRequest](nil, r)
+		req, err := readDocument[api.TakeLockRequest](nil, r, maxCommandBody)
 		var e *apiError
 		if err != nil && (!errors.As(err, &e) || e.status != http.StatusBadRequest && e.status != http.StatusRequestEntityTooLarge) {
 			t.Errorf("%q: got %v, want 400 or 413", text, err)
