@@ -41,6 +41,18 @@ func actOf(t deployment.Target) int {
 	}
 }
 
+// newIncoming is the delivery of a deployment, without data.
+func newIncoming(del deployment.Delivery, d deployment.Deployment, notes []deployment.Entry) *incoming {
+	del.RepositoryID, del.DeploymentID = d.Request.Repository.ID, d.Request.ID
+	accepted := deployment.Entry{At: d.AcceptedAt, Event: "accepted", Detail: "by " + del.Source}
+	return &incoming{
+		delivery:   del,
+		body:       compressBody(del.Body),
+		deployment: d,
+		entries:    append([]deployment.Entry{accepted}, notes...),
+	}
+}
+
 // Accept stores a delivery and its waiting deployment in one commit, with the first entries of the
 // timeline. duplicate says that the delivery, or the deployment by its ids, had been accepted
 // before; then no deployment is added. After an error nothing is stored, except when ctx ended
@@ -51,19 +63,10 @@ func (s Intake) Accept(
 	d deployment.Deployment,
 	notes ...deployment.Entry,
 ) (duplicate bool, err error) {
-	data, err := json.Marshal(d)
+	in := newIncoming(del, d, notes)
+	in.data, err = json.Marshal(d)
 	if err != nil {
 		return false, err
-	}
-
-	del.RepositoryID, del.DeploymentID = d.Request.Repository.ID, d.Request.ID
-	accepted := deployment.Entry{At: d.AcceptedAt, Event: "accepted", Detail: "by " + del.Source}
-	in := &incoming{
-		delivery:   del,
-		body:       compressBody(del.Body),
-		deployment: d,
-		data:       data,
-		entries:    append([]deployment.Entry{accepted}, notes...),
 	}
 
 	if err := s.db.dialect.accept(ctx, in); err != nil {

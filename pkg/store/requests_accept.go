@@ -18,15 +18,7 @@ func (s Requests) AcceptAsked(
 	d deployment.Deployment,
 	notes ...deployment.Entry,
 ) (duplicate bool, err error) {
-	del.RepositoryID, del.DeploymentID = d.Request.Repository.ID, d.Request.ID
-	accepted := deployment.Entry{At: d.AcceptedAt, Event: "accepted", Detail: "by " + del.Source}
-	in := &incoming{
-		delivery:   del,
-		body:       compressBody(del.Body),
-		deployment: d,
-		entries:    append([]deployment.Entry{accepted}, notes...),
-	}
-
+	in := newIncoming(del, d, notes)
 	return writeFor(ctx, s.db, func(t *tx) (bool, error) {
 		own := *in // a write that is tried again begins anew
 		i, err := oneIntent(query{t, requestByNonce + t.fragments().forUpdate, []any{d.Request.Asked.Nonce}})
@@ -39,55 +31,19 @@ func (s Requests) AcceptAsked(
 			own.deployment.Refused = fmt.Sprintf("duplicate of #%d", i.DeploymentID)
 		}
 
-		added, err := t.acceptOne(&own)
-		if err != nil || !added {
-			return !added, err
+		own.data, err = json.Marshal(own.deployment)
+		if err != nil {
+			return false, err
 		}
-		if i.DeploymentID != 0 {
-			return false, nil
+		if err := t.acceptRow(&own); err != nil {
+			return false, err
+		}
+		if own.duplicate || i.DeploymentID != 0 {
+			return own.duplicate, nil
 		}
 
 		return false, t.updateIntent(deployment.IntentMachine{}.Created(i, d.Request.ID, t.now))
 	})
-}
-
-// acceptOne stores a delivery and its deployment. added is false if one of them had been accepted before.
-// It does what acceptRow does, on both databases.
-func (t *tx) acceptOne(in *incoming) (added bool, err error) {
-	in.data, err = json.Marshal(in.deployment)
-	if err != nil {
-		return false, err
-	}
-
-	fresh, err := t.insertDelivery(in)
-	if err != nil || !fresh {
-		return false, err
-	}
-
-	d := in.deployment
-	known, err := t.wasPruned(d.Request)
-	if err != nil {
-		return false, err
-	}
-	if !known {
-		added, err = changedOne(t.exec(insertDeployment, deploymentParameters(in)...))
-		if err != nil {
-			return false, err
-		}
-	}
-	if !added {
-		_, err := t.exec(markDuplicate, in.delivery.GUID, duplicateReason)
-		return false, err
-	}
-
-	var row int64
-	err = t.row(`SELECT row_id FROM deployments WHERE trigger_key = $1`, []any{d.Target.Key}, &row)
-	if err != nil {
-		return false, err
-	}
-
-	t.wake(advanceTask(row), d.Due)
-	return true, t.addTimeline(row, in.entries)
 }
 
 // reopenIntent has the deployment of an intent looked for again, whose row was found to be made up.
