@@ -74,17 +74,19 @@ const blockersQuery = `
 func (t *tx) checkCanStart(old currentRow, next deployment.Deployment, passedLocks []int64) error {
 	triggers := next.State == deployment.Triggering
 	takesSlot := next.HoldsSlot() && !old.slot
+	meetsLocks := triggers && old.state != deployment.Triggering
+	takesProject := next.HoldsProject() && !old.project
+	if !takesSlot && !meetsLocks && !takesProject {
+		return nil
+	}
+
 	counts := map[int]bool{
 		newerStarted: takesSlot && triggers,
 		slotTaken:    takesSlot,
 		olderWaits:   takesSlot && triggers,
-		lockHolds:    triggers && old.state != deployment.Triggering,
-		projectTaken: next.HoldsProject() && !old.project,
+		lockHolds:    meetsLocks,
+		projectTaken: takesProject,
 	}
-	if !takesSlot && !counts[lockHolds] && !counts[projectTaken] {
-		return nil
-	}
-
 	found, err := t.findBlockers(next)
 	if err != nil {
 		return err
