@@ -90,7 +90,7 @@ func (c *Config) settings() []setting {
 			usage:    "projects of CircleCI's GitHub App, SLUG=OWNER/NAME@DEFINITION, comma-separated",
 			target:   &c.appProjects,
 		},
-		{name: "people", fallback: "alice=583231,bob=583232", usage: "people with write access, LOGIN=ID, …", target: &c.people},
+		{name: "people", fallback: "alice=583231,bob=583232", usage: "people who may write, LOGIN=ID, …", target: &c.people},
 	}
 }
 
