@@ -126,9 +126,9 @@ func (o RenderOptions) items(place, title, none string, items []HomeItem, limit,
 		}
 
 		blocks = append(blocks, heading(Mark(item.State)+" ", lines))
-		actions := o.buttons(fmt.Sprintf("%s%d", place, i), item.Row, item.Generation, item.Title, item.Buttons)
-		if len(actions) > 0 {
-			blocks = append(blocks, actions[0]) // the verbs of one item differ, except for approve-hold
+		place := fmt.Sprintf("%s%d", place, i)
+		if actions := o.buttons(place, item.Row, item.Generation, item.Title, item.Buttons); actions != nil {
+			blocks = append(blocks, actions)
 		}
 	}
 	return append(blocks, leftOut(more, "/seraph status")...)
@@ -209,7 +209,7 @@ func (o RenderOptions) app(app HomeApp) goslack.Block {
 
 	elements := []goslack.RichTextElement{goslack.NewRichTextSection(bold(name))}
 	if len(items) > 0 {
-		elements = append(elements, goslack.NewRichTextList(goslack.RTEListBullet, 0, items...))
+		elements = append(elements, bullets(items))
 	}
 	return goslack.NewRichTextBlock("", elements...)
 }

@@ -170,7 +170,7 @@ func (o RenderOptions) commits(commits []notify.Text, more int) goslack.Block {
 		return nil
 	}
 	title := goslack.NewRichTextSection(bold("What is new"))
-	return goslack.NewRichTextBlock("", title, goslack.NewRichTextList(goslack.RTEListBullet, 0, items...))
+	return goslack.NewRichTextBlock("", title, bullets(items))
 }
 
 // TextModal says something in a modal that asks for nothing, such as that what was clicked is no longer offered.
