@@ -19,7 +19,7 @@ const CallbackHome = "seraph_home"
 const (
 	maxHomeWaits = 5
 	maxHomeAsked = 6
-	maxHomeLocks = 10
+	maxHomeLocks = 4
 )
 
 // HomeInput is what the home tab shows one person.
@@ -158,12 +158,14 @@ func (o RenderOptions) locks(locks []HomeLock, more int) []goslack.Block {
 		more += len(locks) - maxHomeLocks
 		locks = locks[:maxHomeLocks]
 	}
-	var lines []notify.Text
+	var items []goslack.RichTextElement
 	for _, lock := range locks {
-		lines = append(lines, append(notify.Text{{Text: "🔒 " + lock.Environment + "  "}}, lock.Detail...))
+		name := bold(plain(lock.Environment, maxHeader).Text + "  ")
+		detail, _ := o.elements(lock.Detail)
+		items = append(items, goslack.NewRichTextSection(append([]goslack.RichTextSectionElement{name}, detail...)...))
 	}
-	if block := o.lines(lines); block != nil {
-		blocks = append(blocks, block)
+	if len(items) > 0 {
+		blocks = append(blocks, goslack.NewRichTextBlock("", bullets(items)))
 	}
 	return append(blocks, leftOut(more, "/seraph locks")...)
 }

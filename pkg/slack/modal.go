@@ -130,11 +130,11 @@ func confirmBlocks(in ConfirmInput) []goslack.Block {
 	}
 
 	if in.Word != "" {
-		label := fmt.Sprintf("Type %s to confirm", strings.TrimSpace(oneLine(in.Word, maxTyped)))
-		blocks = append(blocks, input(FieldWord, label, in.Word, maxTyped, true))
+		label := fmt.Sprintf("Type “%s” to confirm", strings.TrimSpace(oneLine(in.Word, maxTyped)))
+		blocks = append(blocks, input(FieldWord, label, "Name of the environment", maxTyped, true))
 	}
 	if in.AskReason || in.NeedsReason {
-		field := input(FieldReason, "Reason", "Why now? Others read it.", maxReason, in.Word == "")
+		field := input(FieldReason, "Reason", "Shown to everybody who follows the deployment", maxReason, in.Word == "")
 		blocks = append(blocks, field.WithOptional(!in.NeedsReason))
 	}
 	return blocks

@@ -150,7 +150,7 @@ func drawPart(body *strings.Builder, name string, raw []byte, reply bool) error 
 		return fmt.Errorf("decode golden file: %w", err)
 	}
 
-	o := page.Options{Names: names}
+	o := page.Options{Names: names, Now: time.Date(2026, 11, 28, 14, 2, 0, 0, time.UTC)}
 	kind, _, _ := strings.Cut(name, "-")
 	draw := func() (template.HTML, error) { return page.Blocks(sample.Blocks, o) }
 	before, after := `<div class="surface">`, `</div>`

@@ -17,6 +17,8 @@ import (
 type Options struct {
 	Names map[string]string // of users, user groups and channels; an id that is missing is shown itself
 
+	Now time.Time // days near it are shown as today and yesterday; zero: all days are shown as dates
+
 	// Form is where the buttons of a message post their action_id, block_id and value; empty: they do nothing. Fields
 	// are sent with them.
 	Form   string
@@ -193,7 +195,7 @@ func (o Options) spans(b *strings.Builder, elements []json.RawMessage) {
 		case "emoji":
 			b.WriteString(escape(":" + span.Name + ":"))
 		case "date":
-			b.WriteString(escape(moment(span.Timestamp)))
+			b.WriteString(escape(o.moment(span.Timestamp)))
 		default:
 			b.WriteString(`[` + escape(span.Type) + `]`)
 		}
@@ -295,7 +297,7 @@ func (o Options) control(s string) string {
 	case strings.HasPrefix(body, "!date^"):
 		parts := strings.SplitN(body, "^", 4)
 		if seconds, err := strconv.ParseInt(parts[1], 10, 64); err == nil {
-			return escape(moment(seconds))
+			return escape(o.moment(seconds))
 		}
 		return escape(unescape(label))
 	case strings.HasPrefix(body, "!subteam^"):
@@ -368,7 +370,18 @@ func (o Options) name(id string) string {
 	return id
 }
 
-func moment(seconds int64) string { return time.Unix(seconds, 0).UTC().Format("Jan 2, 2006 15:04") }
+// moment shows a time in UTC. Slack shows it in the reader's own time zone.
+func (o Options) moment(seconds int64) string {
+	t := time.Unix(seconds, 0).UTC()
+	day := t.Format("Jan 2, 2006")
+	switch day {
+	case o.Now.UTC().Format("Jan 2, 2006"):
+		day = "Today"
+	case o.Now.UTC().AddDate(0, 0, -1).Format("Jan 2, 2006"):
+		day = "Yesterday"
+	}
+	return day + " " + t.Format("15:04")
+}
 
 func escape(s string) string { return template.HTMLEscapeString(s) }
 
