@@ -58,6 +58,7 @@ type DB struct {
 	DueRows
 	Environments
 	Outbox
+	Messages
 	Pipelines
 	locks
 	approvals
@@ -66,6 +67,7 @@ type DB struct {
 	Links
 	Redeliveries
 	Requests
+	ChatDeliveries
 	Retention
 
 	o       Options
@@ -169,6 +171,7 @@ func newDB(o Options) *DB {
 	db.DueRows = DueRows{db}
 	db.Environments = Environments{db}
 	db.Outbox = Outbox{db}
+	db.Messages = Messages{db}
 	db.Pipelines = Pipelines{db}
 	db.locks = Locks{db}
 	db.approvals = Approvals{db}
@@ -177,6 +180,7 @@ func newDB(o Options) *DB {
 	db.Links = Links{db}
 	db.Redeliveries = Redeliveries{db}
 	db.Requests = Requests{db}
+	db.ChatDeliveries = ChatDeliveries{db}
 	db.Retention = Retention{db}
 	return db
 }
