@@ -157,13 +157,25 @@ func richText(lines [][]goslack.RichTextSectionElement, sizes []int) goslack.Blo
 }
 
 // lines renders lines in one block; nil for lines without text.
-func (o RenderOptions) lines(lines []notify.Text) goslack.Block {
+func (o RenderOptions) lines(lines []notify.Text) goslack.Block { return o.linesAfter(nil, lines) }
+
+// linesAfter renders lines of which the first begins with an element, such as a mention; nil: with its own text.
+func (o RenderOptions) linesAfter(first goslack.RichTextSectionElement, lines []notify.Text) goslack.Block {
 	var rendered [][]goslack.RichTextSectionElement
 	var sizes []int
 	for _, line := range lines {
 		if elements, size := o.elements(line); len(elements) > 0 {
 			rendered, sizes = append(rendered, elements), append(sizes, size)
 		}
+	}
+
+	switch {
+	case first == nil:
+	case len(rendered) == 0:
+		rendered, sizes = [][]goslack.RichTextSectionElement{{first}}, []int{maxID}
+	default:
+		space := goslack.NewRichTextSectionTextElement(" ", nil)
+		rendered[0] = append([]goslack.RichTextSectionElement{first, space}, rendered[0]...)
 	}
 	return richText(rendered, sizes)
 }

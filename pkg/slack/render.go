@@ -48,12 +48,12 @@ func RenderNote(n notify.Note, o RenderOptions) Message {
 
 	text := fallback(n.Summary, "A message of Seraph")
 	var blocks []goslack.Block
-	if element, markup := mentioned(n.Mention); element != nil {
-		blocks = append(blocks, goslack.NewRichTextBlock("", goslack.NewRichTextSection(element)))
+	first, markup := mentioned(n.Mention)
+	if first != nil {
 		text = markup + " " + text
 	}
 
-	if block := o.lines(lines); block != nil {
+	if block := o.linesAfter(first, lines); block != nil {
 		blocks = append(blocks, block)
 	}
 	if output := preformatted(n.Output); output != "" {
