@@ -74,6 +74,7 @@ var packages = map[string][]string{
 	"pkg/deployment": {},
 	"pkg/grammar":    {},
 	"pkg/phrase":     {"pkg/grammar", "pkg/policy", "pkg/deployment"},
+	"pkg/notify":     {"pkg/phrase", "pkg/policy", "pkg/deployment"},
 	"pkg/chat":       {"pkg/phrase", "pkg/grammar", "pkg/command", "pkg/policy", "pkg/deployment"},
 
 	"api":         {},
