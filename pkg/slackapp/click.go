@@ -1,0 +1,185 @@
+package slackapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/command"
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/grammar"
+	"github.com/seraph-deploy/seraph/pkg/notify"
+	"github.com/seraph-deploy/seraph/pkg/phrase"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/slack"
+)
+
+// buttonsLast is how long after its end the buttons of a deployment act. Cards lose them by then.
+const buttonsLast = 24 * time.Hour
+
+// press is a button that somebody pressed, or whose modal they submitted.
+type press struct {
+	verb       notify.Verb
+	row        int64
+	generation string
+	job        string
+	key        string // of the request: the same one is not done twice
+	sha        string // of the commit that was shown; empty: the deployment's
+	reason     string
+}
+
+// click does what a button asks for. The button is no authority: who presses it and what it acts on are judged
+// now.
+func (a *Actions) click(ctx context.Context, in slack.Incoming) error {
+	verb, ok := slack.ParseActionID(in.ActionID)
+	if !ok || verb == notify.VerbOpen {
+		return nil // the client opens the page; Slack only tells us
+	}
+
+	p := press{verb: verb, key: in.Key}
+	var err error
+	if p.row, p.generation, p.job, err = slack.ParseAction(in.ActionValue); err != nil {
+		a.reply(ctx, in, noteOf("Seraph does not know this button, and nothing was done."), false)
+		return nil
+	}
+
+	facts, err := a.o.Cards.Facts(ctx, p.row)
+	if errors.Is(err, deployment.ErrNotFound) {
+		a.reply(ctx, in, noteOf("Seraph no longer knows this deployment, and nothing was done."), false)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+
+	button, ok := p.buttonOf(facts, a.o.Now())
+	if ok && button.ConfirmWord != "" {
+		return a.ask(ctx, in, p, facts, button)
+	}
+
+	c, r := a.judge(ctx, in, p, facts)
+	if r != nil {
+		a.refusePress(ctx, in, c, p, facts, *r)
+		return nil
+	}
+	text, err := a.do(ctx, in, c, p, facts)
+	if err != nil {
+		return err
+	}
+	a.done(ctx, in, c, p.row, text)
+	return nil
+}
+
+// judge says whether somebody may press a button at all: whether they are a member who is known at GitHub, and the
+// button means today what it meant when it was shown. The rules are asked by what the button does.
+func (a *Actions) judge(
+	ctx context.Context,
+	in slack.Incoming,
+	p press,
+	facts notify.Facts,
+) (command.Caller, *refusal) {
+	fresh := in.Kind == slack.KindSubmit || facts.Route.Production ||
+		p.verb == notify.VerbApprove || p.verb == notify.VerbApproveHold
+	c, _, r := a.people.caller(ctx, in, fresh && p.verb != notify.VerbWhy)
+	if r != nil || p.verb == notify.VerbWhy {
+		return c, r
+	}
+
+	if _, ok := p.buttonOf(facts, a.o.Now()); !ok {
+		return c, stale(facts, a.o.Now())
+	}
+	return c, nil
+}
+
+// buttonOf returns the button of today's card that means what was pressed; false: there is none.
+func (p press) buttonOf(facts notify.Facts, now time.Time) (notify.Button, bool) {
+	d := facts.Deployment
+	card := notify.NewCard(facts, now)
+	isOver := !d.EndedAt.IsZero() && now.Sub(d.EndedAt) >= buttonsLast
+	if card.Generation != p.generation || isOver {
+		return notify.Button{}, false
+	}
+
+	i := slices.IndexFunc(card.Buttons, func(b notify.Button) bool { return b.Verb == p.verb && b.Job == p.job })
+	if i < 0 {
+		return notify.Button{}, false
+	}
+	return card.Buttons[i], true
+}
+
+// stale refuses a button that was shown for another state than today's.
+func stale(facts notify.Facts, now time.Time) *refusal {
+	const format = "That button belongs to an earlier state of the deployment, and nothing was done. %s"
+	return &refusal{code: "stale", text: fmt.Sprintf(format, phrase.Deployment(facts.Deployment, now))}
+}
+
+// refusePress refuses a button, and has its card brought up to date.
+func (a *Actions) refusePress(
+	ctx context.Context,
+	in slack.Incoming,
+	c command.Caller,
+	p press,
+	facts notify.Facts,
+	r refusal,
+) {
+	a.refuse(ctx, in, c, act{name: string(p.verb), deployment: facts.Deployment}, r)
+	if r.code == "stale" {
+		a.refresh(ctx, p.row)
+	}
+}
+
+// do does what a button asks for, and returns what to tell whoever pressed it.
+func (a *Actions) do(
+	ctx context.Context,
+	in slack.Incoming,
+	c command.Caller,
+	p press,
+	facts notify.Facts,
+) (string, error) {
+	d := facts.Deployment
+	tried := act{name: string(p.verb), deployment: d}
+	line := grammar.Command{ID: d.Request.ID}
+
+	switch p.verb {
+	case notify.VerbWhy:
+		line.Verb = grammar.Why
+	case notify.VerbApprove:
+		if hasApproved(facts, c.By) {
+			return fmt.Sprintf("You have approved #%d already.", d.Request.ID), nil
+		}
+		line.Verb = grammar.Approve
+	case notify.VerbApproveHold:
+		line.Verb, line.Job = grammar.ApproveHold, p.job
+	case notify.VerbCancel:
+		line.Verb, line.Reason = grammar.Cancel, p.reason
+	case notify.VerbRollback, notify.VerbAgain:
+		return a.create(ctx, in, c, p, facts)
+	case notify.VerbAskForLock:
+		return a.askForLock(ctx, c, facts)
+	default:
+		return "Seraph does not know this button, and nothing was done.", nil
+	}
+
+	answer, err := a.answer(ctx, in, c, line.String(), p.key, tried)
+	return answer.Text, err
+}
+
+// hasApproved says whether somebody's approval of a deployment counts already, so that a second press changes
+// nothing.
+func hasApproved(facts notify.Facts, by deployment.Actor) bool {
+	d := facts.Deployment
+	return slices.ContainsFunc(facts.Approvals, func(approval policy.Approval) bool {
+		return approval.By.Same(by) && approval.SHA == d.Request.SHA && approval.Parameters == d.Target.Digest()
+	})
+}
+
+// done answers whoever pressed a button, and brings what shows the deployment up to date.
+func (a *Actions) done(ctx context.Context, in slack.Incoming, c command.Caller, row int64, text string) {
+	a.refresh(ctx, row)
+	a.reply(ctx, in, noteOf(text), false)
+	if in.Channel == "" || in.ViewCallback == slack.CallbackHome {
+		a.publishHome(ctx, in.User, c)
+	}
+}
