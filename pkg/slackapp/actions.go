@@ -20,14 +20,17 @@ const face = "slack"
 
 // Directory says who somebody is at Slack, and who can read a channel. Errors are *notify.SendError.
 type Directory interface {
+	// User may answer what Slack has said within a minute; FreshUser, and User after ForgetUser, ask Slack.
 	User(ctx context.Context, id string) (slack.User, error)
+	FreshUser(ctx context.Context, id string) (slack.User, error)
+	ForgetUser(id string)
 	Channel(ctx context.Context, id string) (slack.Channel, error)
 	Whoami(ctx context.Context) (slack.Identity, error)
 }
 
 // Speaker says something at Slack. Errors are *notify.SendError.
 type Speaker interface {
-	Respond(ctx context.Context, responseURL slack.Secret, m slack.Message) error
+	Respond(ctx context.Context, responseURL string, m slack.Message) error
 	PostMessage(ctx context.Context, m slack.Message) (notify.MessageID, error)
 	PostEphemeral(ctx context.Context, channel, user string, m slack.Message) error
 }
@@ -35,7 +38,6 @@ type Speaker interface {
 // Views shows modals and home tabs. Errors are *notify.SendError.
 type Views interface {
 	OpenView(ctx context.Context, trigger slack.Secret, v slack.View) (slack.ViewID, error)
-	UpdateView(ctx context.Context, id slack.ViewID, v slack.View) (slack.ViewID, error)
 	PublishHome(ctx context.Context, user string, v slack.View) error
 }
 

@@ -45,6 +45,20 @@ func (a *Actions) click(ctx context.Context, in slack.Incoming) error {
 		return nil
 	}
 
+	fresh := verb == notify.VerbApprove || verb == notify.VerbApproveHold
+	return a.pressed(ctx, in, p, fresh)
+}
+
+// pressed judges whoever pressed a button, or confirmed it in a modal, and does what it asks for, or opens the modal.
+// The rules are asked by what the button does.
+func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh bool) error {
+	tried := act{name: string(p.verb), row: p.row}
+	c, r := a.people.caller(ctx, in, fresh)
+	if r != nil {
+		a.refuse(ctx, in, c, tried, *r)
+		return nil
+	}
+
 	facts, err := a.o.Cards.Facts(ctx, p.row)
 	if errors.Is(err, deployment.ErrNotFound) {
 		a.reply(ctx, in, noteOf("Seraph no longer knows this deployment, and nothing was done."), false)
@@ -54,43 +68,29 @@ func (a *Actions) click(ctx context.Context, in slack.Incoming) error {
 		return err
 	}
 
+	tried.deployment = facts.Deployment
 	button, ok := p.buttonOf(facts, a.o.Now())
-	if ok && button.ConfirmWord != "" {
-		return a.ask(ctx, in, p, facts, button)
-	}
-
-	c, r := a.judge(ctx, in, p, facts)
-	if r != nil {
-		a.refusePress(ctx, in, c, p, facts, *r)
+	switch {
+	case p.verb == notify.VerbWhy: // is told of any state
+	case !ok:
+		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
+		a.refresh(ctx, p.row)
+		return nil
+	case button.ConfirmWord != "" && in.Kind != slack.KindSubmit:
+		a.ask(ctx, in, p, facts, button)
 		return nil
 	}
+
 	text, err := a.do(ctx, in, c, p, facts)
 	if err != nil {
 		return err
 	}
-	a.done(ctx, in, c, p.row, text)
+	a.refresh(ctx, p.row)
+	a.reply(ctx, in, noteOf(text), false)
+	if in.ViewCallback == slack.CallbackHome {
+		a.publishHome(ctx, in.User, c)
+	}
 	return nil
-}
-
-// judge says whether somebody may press a button at all: whether they are a member who is known at GitHub, and the
-// button means today what it meant when it was shown. The rules are asked by what the button does.
-func (a *Actions) judge(
-	ctx context.Context,
-	in slack.Incoming,
-	p press,
-	facts notify.Facts,
-) (command.Caller, *refusal) {
-	fresh := in.Kind == slack.KindSubmit || facts.Route.Production ||
-		p.verb == notify.VerbApprove || p.verb == notify.VerbApproveHold
-	c, _, r := a.people.caller(ctx, in, fresh && p.verb != notify.VerbWhy)
-	if r != nil || p.verb == notify.VerbWhy {
-		return c, r
-	}
-
-	if _, ok := p.buttonOf(facts, a.o.Now()); !ok {
-		return c, stale(facts, a.o.Now())
-	}
-	return c, nil
 }
 
 // buttonOf returns the button of today's card that means what was pressed; false: there is none.
@@ -110,24 +110,9 @@ func (p press) buttonOf(facts notify.Facts, now time.Time) (notify.Button, bool)
 }
 
 // stale refuses a button that was shown for another state than today's.
-func stale(facts notify.Facts, now time.Time) *refusal {
-	const format = "That button belongs to an earlier state of the deployment, and nothing was done. %s"
-	return &refusal{code: "stale", text: fmt.Sprintf(format, phrase.Deployment(facts.Deployment, now))}
-}
-
-// refusePress refuses a button, and has its card brought up to date.
-func (a *Actions) refusePress(
-	ctx context.Context,
-	in slack.Incoming,
-	c command.Caller,
-	p press,
-	facts notify.Facts,
-	r refusal,
-) {
-	a.refuse(ctx, in, c, act{name: string(p.verb), deployment: facts.Deployment}, r)
-	if r.code == "stale" {
-		a.refresh(ctx, p.row)
-	}
+func stale(facts notify.Facts, now time.Time) refusal {
+	const format = "That button belongs to an earlier state of the deployment, so it did nothing. %s"
+	return refusal{code: "stale", text: fmt.Sprintf(format, phrase.Deployment(facts.Deployment, now))}
 }
 
 // do does what a button asks for, and returns what to tell whoever pressed it.
@@ -139,7 +124,7 @@ func (a *Actions) do(
 	facts notify.Facts,
 ) (string, error) {
 	d := facts.Deployment
-	tried := act{name: string(p.verb), deployment: d}
+	tried := act{name: string(p.verb), row: d.Row, deployment: d}
 	line := grammar.Command{ID: d.Request.ID}
 
 	switch p.verb {
@@ -173,13 +158,4 @@ func hasApproved(facts notify.Facts, by deployment.Actor) bool {
 	return slices.ContainsFunc(facts.Approvals, func(approval policy.Approval) bool {
 		return approval.By.Same(by) && approval.SHA == d.Request.SHA && approval.Parameters == d.Target.Digest()
 	})
-}
-
-// done answers whoever pressed a button, and brings what shows the deployment up to date.
-func (a *Actions) done(ctx context.Context, in slack.Incoming, c command.Caller, row int64, text string) {
-	a.refresh(ctx, row)
-	a.reply(ctx, in, noteOf(text), false)
-	if in.Channel == "" || in.ViewCallback == slack.CallbackHome {
-		a.publishHome(ctx, in.User, c)
-	}
 }

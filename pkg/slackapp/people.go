@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -19,7 +18,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/slack"
 )
 
-// How long what Slack said of a user or channel counts, and of how many it is remembered.
+// How long what Slack said of a channel counts, and of how many channels it is remembered.
 const (
 	knownFor = time.Minute
 	maxKnown = 5000
@@ -47,15 +46,14 @@ type people struct {
 	log       zerolog.Logger
 
 	mu       sync.Mutex
-	users    map[string]known[slack.User]
-	channels map[string]known[slack.Channel]
+	channels map[string]knownChannel
 	identity slack.Identity
 }
 
-// known is what Slack said at a moment.
-type known[T any] struct {
-	value T
-	at    time.Time
+// knownChannel is what Slack said of a channel at a moment.
+type knownChannel struct {
+	slack.Channel
+	at time.Time
 }
 
 func newPeople(o Options) *people {
@@ -66,15 +64,14 @@ func newPeople(o Options) *people {
 		workspace: o.Workspace,
 		now:       o.Now,
 		log:       o.Log,
-		users:     map[string]known[slack.User]{},
-		channels:  map[string]known[slack.Channel]{},
+		channels:  map[string]knownChannel{},
 	}
 }
 
 // member returns whoever asks, as far as that does not need to know who they are at GitHub: it refuses other
 // workspaces, everybody who is not a full member, and channels that another company can read. fresh does not take
 // what Slack said a while ago for an answer. The caller's By is zero.
-func (p *people) member(ctx context.Context, in slack.Incoming, fresh bool) (command.Caller, slack.User, *refusal) {
+func (p *people) member(ctx context.Context, in slack.Incoming, fresh bool) (command.Caller, *refusal) {
 	c := command.Caller{
 		Channel: deployment.ChannelSlack,
 		Chat:    command.ChatUser{Face: face, Workspace: in.Team, User: in.User},
@@ -82,41 +79,45 @@ func (p *people) member(ctx context.Context, in slack.Incoming, fresh bool) (com
 
 	identity, r := p.ofTeam(ctx, in)
 	if r != nil {
-		return c, slack.User{}, r
+		return c, r
 	}
 
 	if in.User == "" || in.User == slackbot || in.Bot {
-		return c, slack.User{}, refuseBot()
+		return c, refuseBot()
 	}
-	u, err := recall(ctx, p, p.users, in.User, fresh, p.directory.User)
+	ask := p.directory.User
+	if fresh {
+		ask = p.directory.FreshUser
+	}
+	u, err := ask(ctx, in.User)
 	if err != nil {
-		return c, u, refuseUnanswered("who you are", err)
+		return c, refuseUnanswered("who you are", err)
 	}
 	if r := flags(u, identity); r != nil {
 		p.unlink(ctx, c.Chat, r.code)
-		return c, u, r
+		return c, r
 	}
 
-	return c, u, p.inChannel(ctx, in, fresh)
+	return c, p.inChannel(ctx, in, fresh)
 }
 
 // caller is member, and refuses whoever is not known at GitHub.
-func (p *people) caller(ctx context.Context, in slack.Incoming, fresh bool) (command.Caller, slack.User, *refusal) {
-	c, u, r := p.member(ctx, in, fresh)
+func (p *people) caller(ctx context.Context, in slack.Incoming, fresh bool) (command.Caller, *refusal) {
+	c, r := p.member(ctx, in, fresh)
 	if r != nil {
-		return c, u, r
+		return c, r
 	}
 
 	who, ok := p.persons.Person(face, in.Team, in.User)
 	if !ok {
-		return c, u, &refusal{
+		return c, &refusal{
 			code:      "not_linked",
 			text:      "Seraph does not know who you are at GitHub, and nothing was done.",
 			wantsLink: true,
 		}
 	}
 	c.By.ID, c.By.Login = who.ID, who.Login
-	return c, u, nil
+	return c, nil
 }
 
 // ofTeam refuses requests of a workspace that is not the one of the routes file, or else of the token.
@@ -232,7 +233,7 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, fresh bool) *
 		return shared
 	}
 
-	channel, err := recall(ctx, p, p.channels, in.Channel, fresh, p.directory.Channel)
+	channel, err := p.channel(ctx, in.Channel, fresh)
 	var send *notify.SendError
 	switch {
 	case errors.As(err, &send) && send.Kind == notify.SendChannel:
@@ -250,49 +251,38 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, fresh bool) *
 	}
 }
 
-// recall returns what Slack says of a user or channel, or has said within knownFor.
-func recall[T any](
-	ctx context.Context,
-	p *people,
-	all map[string]known[T],
-	id string,
-	fresh bool,
-	ask func(context.Context, string) (T, error),
-) (T, error) {
+// channel returns what Slack says of a channel, or has said within knownFor.
+func (p *people) channel(ctx context.Context, id string, fresh bool) (slack.Channel, error) {
 	p.mu.Lock()
-	before, ok := all[id]
+	before, ok := p.channels[id]
 	p.mu.Unlock()
 	if age := p.now().Sub(before.at); ok && !fresh && age >= 0 && age < knownFor {
-		return before.value, nil
+		return before.Channel, nil
 	}
 
-	value, err := ask(ctx, id)
+	channel, err := p.directory.Channel(ctx, id)
 	if err != nil {
-		return value, err
+		return channel, err
 	}
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(all) >= maxKnown {
-		maps.DeleteFunc(all, func(_ string, k known[T]) bool { return p.now().Sub(k.at) >= knownFor })
+	if len(p.channels) >= maxKnown {
+		clear(p.channels)
 	}
-	if len(all) < maxKnown {
-		all[id] = known[T]{value: value, at: p.now()}
-	}
-	return value, nil
+	p.channels[id] = knownChannel{Channel: channel, at: p.now()}
+	return channel, nil
 }
 
 // forget drops what an event says has changed.
 func (p *people) forget(in slack.Incoming) {
+	if in.User != "" {
+		p.directory.ForgetUser(in.User)
+	}
+
 	p.mu.Lock()
 	defer p.mu.Unlock()
-
-	if in.User != "" {
-		delete(p.users, in.User)
-	}
-	if in.Channel != "" {
-		delete(p.channels, in.Channel)
-	}
+	delete(p.channels, in.Channel)
 }
 
 // unlink ends the link of somebody who has left or is no full member any more.

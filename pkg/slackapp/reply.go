@@ -19,9 +19,13 @@ import (
 // logged and counted.
 const auditAgain = time.Minute
 
+// responseLasts is how long a response_url is used; Slack takes it for 30 minutes.
+const responseLasts = 29 * time.Minute
+
 // act is what somebody tried to do, for the log and the audit.
 type act struct {
 	name       string // such as a verb; never what was typed
+	row        int64  // of the deployment; 0: it is about none, or the line does not say by row
 	deployment deployment.Deployment
 }
 
@@ -52,14 +56,15 @@ func (a *Actions) record(ctx context.Context, in slack.Incoming, c command.Calle
 	}
 	line.Msg("command refused")
 
-	if !a.told.first(fmt.Sprintf("%s %s %s %d", c.Chat, code, tried.name, tried.deployment.Row)) {
+	if !a.told.first(fmt.Sprintf("%s %s %s %d", c.Chat, code, tried.name, tried.row)) {
 		return
 	}
-	detail, _ := json.Marshal(map[string]string{ // it has no field that can fail
+	detail, _ := json.Marshal(map[string]any{ // it has no field that can fail
 		"person":  c.Chat.String(),
 		"act":     tried.name,
 		"code":    code,
 		"channel": in.Channel,
+		"row":     tried.row,
 	})
 	event := deployment.AuditEvent{
 		Kind:    deployment.AuditRefused,
@@ -67,9 +72,8 @@ func (a *Actions) record(ctx context.Context, in slack.Incoming, c command.Calle
 		Actor:   c.By,
 		Detail:  detail,
 	}
-	event = event.On(tried.deployment, a.o.Now())
-	if tried.deployment.Row == 0 {
-		event.Repository = ""
+	if event.At = a.o.Now(); tried.deployment.Row != 0 {
+		event = event.On(tried.deployment, event.At)
 	}
 	if err := a.o.Audit.AppendAudit(ctx, event); err != nil {
 		a.o.Log.Error().Err(err).Str("code", code).Msg("refusal not written into the audit")
@@ -107,7 +111,7 @@ func (a *Actions) startLink(ctx context.Context, c command.Caller, in slack.Inco
 	}
 
 	user := link.User{ChatUser: c.Chat}
-	if u, err := recall(ctx, a.people, a.people.users, in.User, false, a.people.directory.User); err == nil {
+	if u, err := a.o.Directory.User(ctx, in.User); err == nil {
 		user.Name = u.Name
 	}
 	if identity, err := a.people.whoami(ctx); err == nil {
@@ -161,10 +165,10 @@ func (a *Actions) replyThere(ctx context.Context, in slack.Incoming, m slack.Mes
 		_, err := a.o.Speaker.PostMessage(ctx, m)
 		return err
 
-	case in.ResponseURL != "":
+	case in.ResponseURL != "" && (in.ReceivedAt.IsZero() || a.o.Now().Sub(in.ReceivedAt) < responseLasts):
 		m.InChannel = public && !isDirect
 		m.Thread = in.Thread
-		return a.o.Speaker.Respond(ctx, in.ResponseURL, m)
+		return a.o.Speaker.Respond(ctx, in.ResponseURL.Reveal(), m)
 
 	case in.Channel == "" || isDirect:
 		m.Channel = in.User

@@ -27,7 +27,7 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 	}
 
 	fresh := cmd.Verb == grammar.Approve || cmd.Verb == grammar.ApproveHold
-	c, _, r := a.people.member(ctx, in, fresh)
+	c, r := a.people.member(ctx, in, fresh)
 	if r != nil {
 		a.refuse(ctx, in, c, tried, *r)
 		return nil
@@ -43,7 +43,7 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 		return nil
 	}
 
-	c, _, r = a.people.caller(ctx, in, false)
+	c, r = a.people.caller(ctx, in, false)
 	if r != nil {
 		a.refuse(ctx, in, c, tried, *r)
 		return nil
