@@ -17,6 +17,7 @@ type Config struct {
 	DatabaseURL       Secret
 	GitHub            GitHub
 	CircleCI          CircleCI
+	Slack             Slack
 	TrustedProxies    []netip.Prefix
 	LookupGrace       time.Duration
 	WorkflowGrace     time.Duration
@@ -97,6 +98,7 @@ func (r *reader) config() *Config {
 		DatabaseURL:       r.database(e.DatabaseURL),
 		GitHub:            r.github(),
 		CircleCI:          r.circleci(),
+		Slack:             r.slack(),
 		TrustedProxies:    r.prefixes("TRUSTED_PROXIES", e.TrustedProxies),
 		LookupGrace:       r.positiveDuration("LOOKUP_GRACE", e.LookupGrace),
 		WorkflowGrace:     r.positiveDuration("WORKFLOW_GRACE", e.WorkflowGrace),

@@ -48,6 +48,9 @@ type environment struct {
 	APITokens              string `envconfig:"SERAPH_API_TOKENS" secret:"true"`
 	APIURL                 string `envconfig:"SERAPH_API_URL" default:"http://127.0.0.1:8080"`
 	APIToken               string `envconfig:"SERAPH_API_TOKEN" secret:"true"`
+	SlackBotToken          string `envconfig:"SERAPH_SLACK_BOT_TOKEN" secret:"true"`
+	SlackSigningSecret     string `envconfig:"SERAPH_SLACK_SIGNING_SECRET" secret:"true"`
+	SlackAPIURL            string `envconfig:"SERAPH_SLACK_API_URL" default:"https://slack.com/api/"`
 	RecoverMaxAge          string `envconfig:"SERAPH_RECOVER_MAX_AGE" default:"1h"`
 	RecoverDeliveries      string `envconfig:"SERAPH_RECOVER_DELIVERIES" default:"true"`
 	Retention              string `envconfig:"SERAPH_RETENTION" default:"2160h"`
