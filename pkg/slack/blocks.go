@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -172,7 +173,7 @@ func (o RenderOptions) linesAfter(first goslack.RichTextSectionElement, lines []
 	switch {
 	case first == nil:
 	case len(rendered) == 0:
-		rendered, sizes = [][]goslack.RichTextSectionElement{{first}}, []int{maxID}
+		rendered, sizes = [][]goslack.RichTextSectionElement{{first}}, []int{0}
 	default:
 		space := goslack.NewRichTextSectionTextElement(" ", nil)
 		rendered[0] = append([]goslack.RichTextSectionElement{first, space}, rendered[0]...)
@@ -202,9 +203,10 @@ func bold(s string) goslack.RichTextSectionElement {
 	return goslack.NewRichTextSectionTextElement(s, &goslack.RichTextSectionTextStyle{Bold: true})
 }
 
-// buttons renders the buttons of one card, message or list item. id is unique among the blocks of the message and new
-// for each generation. Slack wants different action ids in one block, so a verb that comes again begins a new block.
-func (o RenderOptions) buttons(row int64, generation, about string, buttons []notify.Button) []goslack.Block {
+// buttons renders the buttons of one card, message or list item. Their block_id is new for each generation; place
+// tells apart what shows the same deployment twice. Slack wants different action ids in one block, so a verb that comes
+// again begins a new block.
+func (o RenderOptions) buttons(place string, row int64, generation, about string, buttons []notify.Button) []goslack.Block {
 	var blocks []*goslack.ActionBlock
 	primary := false
 	for _, b := range buttons {
@@ -222,8 +224,8 @@ func (o RenderOptions) buttons(row int64, generation, about string, buttons []no
 			continue
 		}
 		if i < 0 {
-			id := actionPrefix + strconv.FormatInt(row, 10) + "_" + generation + "_" + strconv.Itoa(len(blocks)+1)
-			i, blocks = len(blocks), append(blocks, goslack.NewActionBlock(cutText(id, maxID)))
+			id := fmt.Sprintf("%s%s_%d_%s_%d", actionPrefix, place, row, generation, len(blocks)+1)
+			i, blocks = len(blocks), append(blocks, goslack.NewActionBlock(id))
 		}
 		blocks[i].Elements.ElementSet = append(blocks[i].Elements.ElementSet, button)
 	}
@@ -235,10 +237,8 @@ func (o RenderOptions) buttons(row int64, generation, about string, buttons []no
 	return out
 }
 
-const (
-	maxActions = 10  // ours: actions blocks of one card
-	maxID      = 255 // of action_id, block_id and callback_id
-)
+// maxActions is how many actions blocks one card may have.
+const maxActions = 10
 
 // hasRoom says whether a block may take a button with an action id.
 func hasRoom(block *goslack.ActionBlock, actionID string) bool {

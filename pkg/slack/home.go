@@ -84,8 +84,8 @@ func HomeView(in HomeInput) View {
 		return View{Callback: CallbackHome, Blocks: blocks}
 	}
 
-	blocks = append(blocks, o.items("Waits for you", "Nothing waits for you.", in.Waits, maxHomeWaits, in.MoreWaits)...)
-	blocks = append(blocks, o.items("You asked for", "You have asked for nothing lately.", in.Asked, maxHomeAsked,
+	blocks = append(blocks, o.items("waits", "Waits for you", "Nothing waits for you.", in.Waits, maxHomeWaits, in.MoreWaits)...)
+	blocks = append(blocks, o.items("asked", "You asked for", "You have asked for nothing lately.", in.Asked, maxHomeAsked,
 		in.MoreAsked)...)
 	blocks = append(blocks, o.locks(in.Locks, in.MoreLocks)...)
 
@@ -108,7 +108,7 @@ func asOf(now time.Time) goslack.Block {
 }
 
 // items renders a heading and at most limit deployments below it.
-func (o RenderOptions) items(title, none string, items []HomeItem, limit, more int) []goslack.Block {
+func (o RenderOptions) items(place, title, none string, items []HomeItem, limit, more int) []goslack.Block {
 	blocks := []goslack.Block{goslack.NewDividerBlock(), header(title)}
 	if len(items) == 0 && more == 0 {
 		return append(blocks, footnote(none))
@@ -118,7 +118,7 @@ func (o RenderOptions) items(title, none string, items []HomeItem, limit, more i
 		more += len(items) - limit
 		items = items[:limit]
 	}
-	for _, item := range items {
+	for i, item := range items {
 		name := notify.Text{{Text: item.Title}}
 		lines := o.lines([]notify.Text{name, item.Detail})
 		if lines == nil {
@@ -126,7 +126,7 @@ func (o RenderOptions) items(title, none string, items []HomeItem, limit, more i
 		}
 
 		blocks = append(blocks, heading(Mark(item.State)+" ", lines))
-		actions := o.buttons(item.Row, item.Generation, item.Title, item.Buttons)
+		actions := o.buttons(fmt.Sprintf("%s%d", place, i), item.Row, item.Generation, item.Title, item.Buttons)
 		if len(actions) > 0 {
 			blocks = append(blocks, actions[0]) // the verbs of one item differ, except for approve-hold
 		}

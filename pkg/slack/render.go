@@ -30,7 +30,7 @@ func RenderCard(c notify.Card, o RenderOptions) Message {
 	if block := o.lines(c.Lines); block != nil {
 		blocks = append(blocks, block)
 	}
-	blocks = append(blocks, o.buttons(c.Row, c.Generation, c.Title, c.Buttons)...)
+	blocks = append(blocks, o.buttons("card", c.Row, c.Generation, c.Title, c.Buttons)...)
 	if c.Deployment != 0 {
 		blocks = append(blocks, footnote(fmt.Sprintf("Deployment #%d", c.Deployment)))
 	}
@@ -59,7 +59,7 @@ func RenderNote(n notify.Note, o RenderOptions) Message {
 	if output := preformatted(n.Output); output != "" {
 		blocks = append(blocks, outputBlock(output))
 	}
-	blocks = append(blocks, o.buttons(n.Row, n.Generation, n.Summary, n.Buttons)...)
+	blocks = append(blocks, o.buttons("note", n.Row, n.Generation, n.Summary, n.Buttons)...)
 
 	return Message{Text: text, Blocks: blocks}
 }

@@ -1,0 +1,351 @@
+package slack
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/notify"
+)
+
+// The samples are what the golden files, the judge of types and the pictures in the documents show.
+
+const generation = "3f9a1c27be04"
+
+var (
+	now     = time.Date(2026, 11, 28, 14, 2, 0, 0, time.UTC)
+	options = RenderOptions{
+		Hosts: []string{"github.com", "app.circleci.com", "seraph.acme.example"},
+		Mention: func(id int64) string {
+			return map[int64]string{583231: "U0ALICE01", 583232: "U0BOB0001"}[id]
+		},
+	}
+
+	alice = notify.Span{Text: "alice", Person: 583231}
+	bob   = notify.Span{Text: "bob", Person: 583232}
+	carol = notify.Span{Text: "carol", Person: 583233} // not linked
+
+	why    = notify.Button{Verb: notify.VerbWhy, Label: "Why?"}
+	cancel = notify.Button{Verb: notify.VerbCancel, Label: "Cancel…", Danger: true, Confirm: true}
+	again  = notify.Button{Verb: notify.VerbAgain, Label: "Deploy again…", Confirm: true, ConfirmWord: "production"}
+	back   = notify.Button{
+		Verb:        notify.VerbRollback,
+		Label:       "Roll back…",
+		Danger:      true,
+		Confirm:     true,
+		ConfirmWord: "production",
+	}
+	pipeline = notify.Button{
+		Verb:  notify.VerbOpen,
+		Label: "Open in CircleCI",
+		URL:   "https://app.circleci.com/pipelines/github/acme/api/412",
+	}
+)
+
+func at(hour, minute int) notify.Span {
+	return notify.Span{Time: time.Date(2026, 11, 28, hour, minute, 0, 0, time.UTC)}
+}
+
+func text(spans ...notify.Span) notify.Text { return spans }
+
+func say(s string) notify.Span { return notify.Span{Text: s} }
+
+func code(s string) notify.Span { return notify.Span{Text: s, Code: true} }
+
+func link(s, path string) notify.Span {
+	return notify.Span{Text: s, URL: "https://github.com/acme/api" + path}
+}
+
+var (
+	commit = notify.Fact{
+		Label: "Commit",
+		Value: text(code("main"), say(" at "), link("1a2b3c4", "/commit/1a2b3c4d"), say(" Retry the payment call")),
+	}
+	asked = notify.Fact{Label: "Asked for by", Value: text(alice, say(" in Slack, "), at(13, 58))}
+	ahead = notify.Fact{
+		Label: "New",
+		Value: text(link("7 commits", "/compare/9f8e7d6...1a2b3c4"), say(" since what runs now ("),
+			link("9f8e7d6", "/commit/9f8e7d6c"), say(")")),
+	}
+)
+
+// card is a card about one deployment of acme/api to production.
+func card(state deployment.State, words string, facts []notify.Fact, lines []notify.Text,
+	buttons ...notify.Button) notify.Card {
+	return notify.Card{
+		Deployment: 1042,
+		Row:        77,
+		Generation: generation,
+		State:      state,
+		Title:      "api → production: " + words,
+		Summary:    "api → production: " + words + ", asked for by alice",
+		Facts:      facts,
+		Lines:      lines,
+		Buttons:    buttons,
+	}
+}
+
+// cards are one card for each thing that a card can say.
+func cards() map[string]notify.Card {
+	began := []notify.Fact{commit, asked, ahead}
+	running := append(began[:3:3], notify.Fact{Label: "Started", Value: text(at(14, 0))})
+
+	return map[string]notify.Card{
+		"waiting-approvals": card(deployment.Waiting, "waiting for approvals", began, []notify.Text{
+			text(say("0 of 2 approvals. "), bob, say(", "), carol, say(" and the team "), code("acme/leads"),
+				say(" may approve; "), alice, say(" may not, because she asked for it.")),
+		}, notify.Button{Verb: notify.VerbApprove, Label: "Approve…", Primary: true, Confirm: true}, why, cancel),
+
+		"waiting-lock": card(deployment.Waiting, "waiting for a lock", began, []notify.Text{
+			text(say("Locked by "), bob, say(" since "), at(9, 30), say(": moving the database.")),
+			notify.Plain("First in line. It starts when the lock is released."),
+		}, notify.Button{Verb: notify.VerbAskForLock, Label: "Ask for the lock"}, why, cancel),
+
+		"waiting-line": card(deployment.Waiting, "third in line", began, []notify.Text{
+			text(say("Behind deployment "), link("#1039", "/deployments"), say(", which is running.")),
+		}, why, cancel),
+
+		"triggering": card(deployment.Triggering, "starting", began, nil, cancel),
+
+		"unconfirmed": card(deployment.Unconfirmed, "checking whether it started", began, []notify.Text{
+			notify.Plain("CircleCI's answer was lost. Seraph looks whether a pipeline runs before it does anything."),
+		}, cancel),
+
+		"running": card(deployment.Running, "running", running, []notify.Text{
+			text(say("Workflow "), code("deploy"), say(": 3 of 5 jobs done.")),
+		}, pipeline, cancel),
+
+		"held": card(deployment.Held, "held by CircleCI", running, []notify.Text{
+			text(say("The job "), code("approve-eu"), say(" waits for an approval. "), carol, say(" and the team "),
+				code("acme/leads"), say(" may give it here.")),
+		}, notify.Button{
+			Verb:    notify.VerbApproveHold,
+			Label:   "Approve approve-eu…",
+			Job:     "approve-eu",
+			Primary: true,
+			Confirm: true,
+		}, pipeline, cancel),
+
+		"succeeded": card(deployment.Succeeded, "succeeded", []notify.Fact{
+			commit, asked,
+			{Label: "Replaced", Value: text(link("9f8e7d6", "/commit/9f8e7d6c"), say(" · "),
+				link("7 commits", "/compare/9f8e7d6...1a2b3c4"))},
+			{Label: "Took", Value: text(say("3 min 12 s, until "), at(14, 3))},
+		}, nil, pipeline, back),
+
+		"failed": card(deployment.Failed, "failed", []notify.Fact{
+			commit, asked,
+			{Label: "Took", Value: text(say("1 min 40 s, until "), at(14, 2))},
+		}, []notify.Text{
+			text(say("The step "), code("Migrate the database"), say(" of the job "), code("migrate"), say(" failed.")),
+			text(link("9f8e7d6", "/commit/9f8e7d6c"), say(" is what ran here before.")),
+		}, pipeline, back, again),
+
+		"errored": card(deployment.Errored, "could not be run", began[:2], []notify.Text{
+			text(say("CircleCI refused the parameter "), code("region"), say(" (pipeline definition "), code("deploy"),
+				say(").")),
+		}, why, again),
+
+		"rejected": card(deployment.Rejected, "rejected", began[:2], []notify.Text{
+			text(say("The rule "), code("allow"), say(" does not let alice deploy to production. The team "),
+				code("acme/leads"), say(" may.")),
+		}, why),
+
+		"canceled": card(deployment.Canceled, "canceled", began[:2], []notify.Text{
+			text(say("By "), bob, say(" at "), at(14, 1), say(", before it started.")),
+		}, again),
+
+		"two-holds": card(deployment.Held, "held by CircleCI", running[:2], nil,
+			notify.Button{Verb: notify.VerbApproveHold, Label: "Approve eu…", Job: "approve eu", Primary: true, Confirm: true},
+			notify.Button{Verb: notify.VerbApproveHold, Label: "Approve us…", Job: "approve us", Primary: true, Confirm: true},
+			cancel),
+
+		"hostile": hostileCard(strings.Join(hostile, " ")),
+	}
+}
+
+// hostile are texts with which somebody might try to mention people, to forge links, or to change what others read.
+var hostile = []string{
+	"<!channel>", "<!here|here>", "<@U0BOB0001>", "<!subteam^S1>", "<https://evil.example|https://github.com/acme>",
+	"*ok*", "_ok_ ~gone~", "`code` ```fence```", "&lt;!channel&gt;", "a\u202egnp.exe", "two\nlines\r\nand\x1b[31mred",
+	"zero\u200bwidth", ":rotating_light:", "\xff\xfe", strings.Repeat("é", 255), "]]>\"'",
+}
+
+// hostileCard has the same text wherever a stranger's can be.
+func hostileCard(s string) notify.Card {
+	all := text(
+		say(s), code(s), notify.Span{Text: s, URL: s}, notify.Span{Text: s, URL: "https://evil.example/" + s},
+		notify.Span{Text: s, Person: 1}, notify.Span{Text: s, Time: now},
+	)
+	return notify.Card{
+		Deployment: 1,
+		Row:        1,
+		Generation: generation,
+		State:      deployment.Waiting,
+		Title:      s,
+		Summary:    s,
+		Facts:      []notify.Fact{{Label: s, Value: all}, {Label: s, Value: text(say(s))}},
+		Lines:      []notify.Text{all, text(code(s))},
+		Buttons: []notify.Button{
+			{Verb: notify.VerbApproveHold, Label: s, Job: s, Primary: true, Confirm: true},
+			{Verb: notify.VerbOpen, Label: s, URL: "https://evil.example/"},
+			{Verb: notify.VerbCancel, Label: s, Danger: true, Confirm: true, ConfirmWord: s},
+		},
+	}
+}
+
+// notes are the kinds of notes.
+func notes() map[string]notify.Note {
+	return map[string]notify.Note{
+		"failed-output": {
+			Summary: "api → production failed: Migrate the database",
+			Lines: []notify.Text{
+				text(say("The step "), code("Migrate the database"), say(" of the job "), code("migrate"),
+					say(" failed. Its last lines:")),
+			},
+			Output: []string{
+				"applying 0042_add_region.sql",
+				"ERROR: column \"region\" of relation \"orders\" already exists",
+				"  at statement 3: ALTER TABLE orders ADD COLUMN region <text>",
+				"exit status 1",
+			},
+		},
+		"approvals-mention": {
+			Summary: "api → production waits for 2 approvals",
+			Lines:   []notify.Text{text(say("api → production waits for 2 approvals. It was asked for by "), alice, say("."))},
+			Mention: "S0ONCALL1",
+		},
+		"lock-direct": {
+			Summary: "alice waits for your lock of api in production",
+			Lines: []notify.Text{
+				text(alice, say(" wants to deploy "), code("main"), say(" at "), link("1a2b3c4", "/commit/1a2b3c4d"),
+					say(" to production, which you have locked since "), at(9, 30), say(".")),
+				text(say("Type "), code("unlock api in production"), say(" to release it.")),
+			},
+			Buttons:    []notify.Button{why},
+			Row:        77,
+			Generation: generation,
+		},
+	}
+}
+
+// modals are the modals.
+func modals() map[string]View {
+	return map[string]View{
+		"rollback": ConfirmModal(ConfirmInput{
+			Confirmed: Confirmed{
+				Verb:       notify.VerbRollback,
+				Row:        77,
+				Generation: generation,
+				Key:        "k7Qm2",
+				Word:       "production",
+				Channel:    "C0DEPLOYS1",
+				Message:    "1764338520.000100",
+				SHA:        "9f8e7d6c",
+			},
+			Options: options,
+			About:   "Roll api in production back to what ran before",
+			Facts: []notify.Fact{
+				{Label: "Now", Value: text(link("1a2b3c4", "/commit/1a2b3c4d"), say(" Retry the payment call"))},
+				{Label: "Then", Value: text(link("9f8e7d6", "/commit/9f8e7d6c"), say(" Bump the client"))},
+			},
+			Lines:       []notify.Text{text(link("7 commits", "/compare/1a2b3c4...9f8e7d6"), say(" go away."))},
+			AskReason:   true,
+			NeedsReason: true,
+		}),
+		"again": ConfirmModal(ConfirmInput{
+			Confirmed: Confirmed{
+				Verb:       notify.VerbAgain,
+				Row:        77,
+				Generation: generation,
+				Key:        "k7Qm3",
+				Word:       "production",
+			},
+			Options: options,
+			About:   "Deploy api to production again",
+			Facts:   []notify.Fact{commit, ahead},
+			Commits: []notify.Text{
+				text(code("1a2b3c4"), say(" Retry the payment call · alice")),
+				text(code("5e6f7a8"), say(" Add a region to orders · bob")),
+				text(code("0c1d2e3"), say(" Bump the client · renovate[bot]")),
+			},
+			More:      4,
+			AskReason: true,
+		}),
+		"text": TextModal("Not offered any more", []notify.Text{
+			notify.Plain("The deployment has gone on since you opened this: it is running now."),
+		}, options),
+		"loading": LoadingModal(notify.VerbRollback),
+	}
+}
+
+// homes are the home tab of different people.
+func homes() map[string]View {
+	runs := func(sha string) notify.Text {
+		return text(link(sha, "/commit/"+sha), say(" since "), at(11, 20), say(" by alice"))
+	}
+	in := HomeInput{
+		Login:   "alice",
+		Now:     now,
+		Options: options,
+		Waits: []HomeItem{{
+			Row:        81,
+			Generation: generation,
+			State:      deployment.Waiting,
+			Title:      "web → production: waiting for approvals",
+			Detail:     text(code("main"), say(" at "), link("77aa88b", "/commit/77aa88b"), say(", asked for by "), bob),
+			Buttons:    []notify.Button{{Verb: notify.VerbApprove, Label: "Approve…", Primary: true, Confirm: true}, why},
+		}},
+		Asked: []HomeItem{{
+			Row:        77,
+			Generation: generation,
+			State:      deployment.Running,
+			Title:      "api → production: running",
+			Detail:     text(code("main"), say(" at "), link("1a2b3c4", "/commit/1a2b3c4d"), say(" since "), at(14, 0)),
+			Buttons:    []notify.Button{pipeline, cancel},
+		}, {
+			Row:        70,
+			Generation: generation,
+			State:      deployment.Failed,
+			Title:      "api → staging: failed",
+			Detail:     text(code("topic/regions"), say(" at "), link("5e6f7a8", "/commit/5e6f7a8"), say(", "), at(10, 12)),
+		}},
+		Locks: []HomeLock{{
+			Environment: "billing in production",
+			Detail:      text(say("since "), at(9, 30), say(", until "), at(17, 0), say(": end of the quarter")),
+		}},
+		Matrix: []HomeApp{
+			{Name: "api", Environments: []HomeEnvironment{
+				{Name: "production", Runs: runs("9f8e7d6"), Also: text(say("deploying "), link("1a2b3c4", "/commit/1a2b3c4d"))},
+				{Name: "staging", Runs: runs("1a2b3c4")},
+			}},
+			{Name: "billing", Environments: []HomeEnvironment{
+				{Name: "production", Runs: runs("c0ffee1"), Also: text(say("🔒 locked by alice"))},
+				{Name: "preview"},
+			}},
+		},
+	}
+
+	crowded := in
+	crowded.Waits = nil
+	for i := range 12 {
+		item := in.Waits[0]
+		item.Row = int64(200 + i)
+		crowded.Waits = append(crowded.Waits, item)
+	}
+	crowded.Matrix = nil
+	for i := range 60 {
+		crowded.Matrix = append(crowded.Matrix, HomeApp{Name: fmt.Sprintf("app-%d", i), Environments: in.Matrix[0].Environments})
+	}
+	crowded.MoreAsked = 3
+
+	return map[string]View{
+		"alice":   HomeView(in),
+		"crowded": HomeView(crowded),
+		"empty":   HomeView(HomeInput{Login: "carol", Now: now, Options: options}),
+		"unlinked": HomeView(HomeInput{Options: options, Lines: []notify.Text{
+			text(say("Seraph does not know who you are at GitHub yet. Type "), code("/seraph link"), say(" to connect your account.")),
+		}}),
+	}
+}
