@@ -131,17 +131,17 @@ func confirmBlocks(in ConfirmInput) []goslack.Block {
 
 	if in.Word != "" {
 		label := fmt.Sprintf("Type %s to confirm", strings.TrimSpace(oneLine(in.Word, maxTyped)))
-		blocks = append(blocks, input(FieldWord, label, in.Word, maxTyped, true))
+		blocks = append(blocks, inputField(FieldWord, label, in.Word, maxTyped, true))
 	}
 	if in.AskReason || in.NeedsReason {
-		field := input(FieldReason, "Reason", "Why now? Others read it.", maxReason, in.Word == "")
+		field := inputField(FieldReason, "Reason", "Why now? Others read it.", maxReason, in.Word == "")
 		blocks = append(blocks, field.WithOptional(!in.NeedsReason))
 	}
 	return blocks
 }
 
-// input is a field for one line of text.
-func input(id, label, placeholder string, limit int, focus bool) *goslack.InputBlock {
+// inputField is a field for one line of text.
+func inputField(id, label, placeholder string, limit int, focus bool) *goslack.InputBlock {
 	element := goslack.NewPlainTextInputBlockElement(plain(placeholder, 150), id)
 	element.MaxLength = limit
 	element.FocusOnLoad = focus

@@ -74,6 +74,12 @@ type Cards interface {
 	Refresh(ctx context.Context, row int64) error
 }
 
+// Approvers says whether somebody may approve a deployment, and the jobs of it that CircleCI holds.
+type Approvers interface {
+	Approver(ctx context.Context, d deployment.Deployment, by deployment.Actor) (policy.Approval, policy.Refusal)
+	HoldApprover(ctx context.Context, d deployment.Deployment, by deployment.Actor) policy.Refusal
+}
+
 // Audit keeps who was refused what.
 type Audit interface {
 	AppendAudit(ctx context.Context, event deployment.AuditEvent) error
@@ -105,6 +111,7 @@ type Options struct {
 	Cards       Cards
 	Deployments Deployments
 	Locks       Locks
+	Approvers   Approvers
 	Messages    Messages
 	Audit       Audit
 
@@ -126,11 +133,12 @@ type Actions struct {
 	o      Options
 	people *people
 	told   *recently // refusals that are in the audit already
+	opened *recently // users who have opened their home tab
 }
 
 // NewActions makes Actions.
 func NewActions(o Options) *Actions {
-	return &Actions{o: o, people: newPeople(o), told: newRecently(o.Now, auditAgain)}
+	return &Actions{o: o, people: newPeople(o), told: newRecently(o.Now, auditAgain), opened: newRecently(o.Now, homeLasts)}
 }
 
 // Do does what a request of Slack asks for, and answers whoever asked. A refusal is an answer, too. An error means

@@ -87,9 +87,7 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 	}
 	a.refresh(ctx, p.row)
 	a.reply(ctx, in, noteOf(text), false)
-	if in.ViewCallback == slack.CallbackHome {
-		a.publishHome(ctx, in.User, c)
-	}
+	a.republish(ctx, in.User, c)
 	return nil
 }
 

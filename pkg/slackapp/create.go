@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -31,7 +32,7 @@ func (a *Actions) create(
 		return "", err
 	}
 	if before != nil && !before.Intent.By.Same(c.By) {
-		return askedBefore(*before, a.o.Now), nil
+		return askedBefore(*before, a.o.Now()), nil
 	}
 
 	var done command.Ordered
@@ -69,7 +70,7 @@ func (a *Actions) created(
 		if err != nil || before == nil {
 			return "", errors.Join(err, refused)
 		}
-		return askedBefore(*before, a.o.Now), nil
+		return askedBefore(*before, a.o.Now()), nil
 
 	case errors.As(err, &refused) && refused.Verdict != nil:
 		return phrase.Refused(what, *refused.Verdict, a.o.Now()), nil
@@ -116,12 +117,12 @@ func (a *Actions) createKey(
 }
 
 // askedBefore says who has asked for what a button offers.
-func askedBefore(before command.Ordered, now clock) string {
+func askedBefore(before command.Ordered, now time.Time) string {
 	text := fmt.Sprintf("%s has asked for that already, and nothing more was done.", before.Intent.By)
 	if before.Deployment == nil {
 		return text
 	}
-	return text + " " + phrase.Deployment(*before.Deployment, now())
+	return text + " " + phrase.Deployment(*before.Deployment, now)
 }
 
 // againOf is the order of the same deployment once more. A ref that has moved since is refused, because whoever

@@ -39,3 +39,12 @@ func (r *recently) first(what string) bool {
 	}
 	return true
 }
+
+// has says whether something was done within the time.
+func (r *recently) has(what string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	at, ok := r.done[what]
+	return ok && r.now().Sub(at) < r.within
+}

@@ -57,6 +57,9 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 	if answer.Deployment != nil {
 		a.refresh(ctx, answer.Deployment.Row)
 	}
+	if answer.Changed {
+		a.republish(ctx, in.User, c)
+	}
 	return nil
 }
 
