@@ -160,5 +160,8 @@ func rollbackOf(facts notify.Facts, p press, origin command.Origin) command.Roll
 	if facts.Current != nil {
 		order.Current = facts.Current.DeploymentID
 	}
+	if d.State == deployment.Failed {
+		order.Failed = d.Request.ID
+	}
 	return order
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/phrase"
 	"github.com/seraph-deploy/seraph/pkg/slack"
@@ -17,7 +18,7 @@ func (a *Actions) ask(
 	facts notify.Facts,
 	button notify.Button,
 ) {
-	view := slack.ConfirmModal(confirmation(in, p, facts, button), a.o.Render)
+	view := slack.ConfirmModal(a.confirmation(in, p, facts, button))
 	if _, err := a.o.Views.OpenView(ctx, in.TriggerID, view); err != nil {
 		a.o.Log.Warn().Err(err).Str("verb", string(p.verb)).Msg("modal not opened")
 		a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. Press the "+
@@ -26,7 +27,12 @@ func (a *Actions) ask(
 }
 
 // confirmation is what a modal shows.
-func confirmation(in slack.Incoming, p press, facts notify.Facts, button notify.Button) slack.ConfirmInput {
+func (a *Actions) confirmation(
+	in slack.Incoming,
+	p press,
+	facts notify.Facts,
+	button notify.Button,
+) slack.ConfirmInput {
 	d := facts.Deployment
 	input := slack.ConfirmInput{
 		Confirmed: slack.Confirmed{
@@ -40,22 +46,18 @@ func confirmation(in slack.Incoming, p press, facts notify.Facts, button notify.
 			Message:    in.MessageTS,
 			SHA:        d.Request.SHA,
 		},
+		Options:   a.o.Render,
 		AskReason: p.verb == notify.VerbCancel || p.verb == notify.VerbRollback || p.verb == notify.VerbAgain,
 	}
 
-	card := notify.NewCard(facts, d.AcceptedAt)
-	input.Facts = card.Facts
+	input.Facts = notify.NewCard(facts, a.o.Now()).Facts
 	what := phrase.What(d.Request)
 	switch p.verb {
 	case notify.VerbRollback:
 		input.About = fmt.Sprintf("%s of %s goes back to what ran before.", d.Request.Environment,
 			d.Request.Repository.FullName())
-		if facts.Before != nil {
-			input.Lines = append(input.Lines, notify.Text{
-				{Text: "It goes back to "},
-				{Text: facts.Before.String(), Code: true},
-				{Text: "."},
-			})
+		if to := backTo(facts); to != nil {
+			input.Lines = append(input.Lines, notify.Text{{Text: "It goes back to "}, {Text: to.String(), Code: true}})
 		}
 	case notify.VerbAgain:
 		input.About = what + " is deployed again."
@@ -67,6 +69,14 @@ func confirmation(in slack.Incoming, p press, facts notify.Facts, button notify.
 		input.About = fmt.Sprintf("#%d (%s) is approved.", d.Request.ID, what)
 	}
 	return input
+}
+
+// backTo is what a rollback most likely deploys; nil: not known. The order looks for it itself.
+func backTo(facts notify.Facts) *deployment.Success {
+	if facts.Deployment.State == deployment.Failed {
+		return facts.Current
+	}
+	return facts.Before
 }
 
 // Check says what is wrong with what somebody typed into a modal, which stays open then; nil: nothing is. It asks
