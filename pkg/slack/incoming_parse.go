@@ -225,10 +225,11 @@ func decode(data []byte, into any) error {
 // triggerKey is the Key of what somebody did. The trigger id itself is a secret.
 func triggerKey(trigger Secret) string { return "trigger:" + digest(trigger.Reveal()) }
 
-// key is a Key made of parts, in a length that is safe to store.
+// key is a Key made of parts: at most 100 visible ASCII characters, as Slack's ids are.
 func key(parts ...string) string {
 	all := strings.Join(parts, ":")
-	if len(all) > 100 {
+	odd := func(r rune) bool { return r <= ' ' || r > '~' }
+	if len(all) > 100 || strings.ContainsFunc(all, odd) {
 		return parts[0] + ":" + digest(all)
 	}
 	return all

@@ -283,10 +283,9 @@ func TestParseIncoming_Keys(t *testing.T) {
 		t.Errorf("got %q and %q for one message, want the same", mention.Key, direct.Key)
 	}
 
-	long := mustParse(t, jsonMedia, eventOf(`{"type":"app_mention","user":"U1","text":"x","ts":"1.1","channel":"`+
-		strings.Repeat("C", 200)+`"}`))
-	if len(long.Key) > 100 {
-		t.Errorf("got a key of %d characters, want at most 100", len(long.Key))
+	for _, channel := range []string{strings.Repeat("C", 200), `C\u0000`, "C 1"} {
+		checkKeys(t, mustParse(t, jsonMedia,
+			eventOf(`{"type":"app_mention","user":"U1","text":"x","ts":"1.1","channel":"`+channel+`"}`)))
 	}
 }
 
@@ -463,7 +462,8 @@ func FuzzParseIncoming(f *testing.F) {
 func checkKeys(t *testing.T, in Incoming) {
 	t.Helper()
 	for _, k := range append(in.OtherKeys, in.Key) {
-		if k == "" || len(k) > 100 {
+		odd := func(r rune) bool { return r <= ' ' || r > '~' }
+		if k == "" || len(k) > 100 || strings.ContainsFunc(k, odd) {
 			t.Errorf("got the key %q", k)
 		}
 	}

@@ -65,6 +65,7 @@ type DB struct {
 	Leases
 	Redeliveries
 	Requests
+	ChatDeliveries
 	Retention
 
 	o       Options
@@ -172,6 +173,7 @@ func newDB(o Options) *DB {
 	db.Leases = Leases{db}
 	db.Redeliveries = Redeliveries{db}
 	db.Requests = Requests{db}
+	db.ChatDeliveries = ChatDeliveries{db}
 	db.Retention = Retention{db}
 	return db
 }

@@ -156,6 +156,33 @@ CREATE TABLE answers (
 ) WITHOUT ROWID;
 CREATE INDEX answers_at ON answers (at);
 
+-- What chat systems sent, until it is worked off: due_at is NULL then, data and secrets are empty, and problem says why it
+-- was given up; '': it was done. face is the chat system; data is the request as JSON, secrets what in it gives rights at
+-- the chat system.
+CREATE TABLE chat_deliveries (
+    row_id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    face         TEXT NOT NULL,
+    kind         TEXT NOT NULL,
+    received_at  INTEGER NOT NULL,
+    due_at       INTEGER,
+    tries        INTEGER NOT NULL DEFAULT 0,
+    done_at      INTEGER,
+    problem      TEXT NOT NULL DEFAULT '',
+    data         TEXT NOT NULL,
+    secrets      TEXT NOT NULL
+);
+CREATE INDEX chat_deliveries_due ON chat_deliveries (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX chat_deliveries_done ON chat_deliveries (done_at) WHERE done_at IS NOT NULL;
+
+-- What was sent by a chat system and must count once: the names of its requests, and its signatures.
+CREATE TABLE chat_keys (
+    face       TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    kept_until INTEGER NOT NULL,
+    PRIMARY KEY (face, key)
+);
+CREATE INDEX chat_keys_kept ON chat_keys (kept_until);
+
 -- Deliveries that GitHub was asked to repeat. landed is 0 until it comes in, 1 if it led to a deployment, and 2 if not.
 CREATE TABLE redeliveries (
     guid     TEXT PRIMARY KEY,
