@@ -18,6 +18,7 @@ type Card struct {
 	Facts   []Fact   // label and value: commit, requester, commits since, times
 	Lines   []Text   // why it waits, who can help, its place in line
 	Buttons []Button // in the order in which they are shown
+	Plain   bool     // only Summary is shown, as plain text: anything else was refused
 }
 
 // Fact is one labeled value.
@@ -83,4 +84,5 @@ type Note struct {
 	// Row and Generation say what the Buttons act on, as in a Card.
 	Row        int64
 	Generation string
+	Plain      bool // only Summary is shown, as plain text: anything else was refused
 }

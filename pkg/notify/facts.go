@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/policy"
@@ -40,7 +42,8 @@ type Ahead struct {
 type Route struct {
 	App           string // what people call it; empty: the name of the repository
 	Production    bool
-	Logs          bool   // the last lines of a failing step may be shown
+	Logs          bool // the last lines of a failing step may be shown
+	MaxWait       time.Duration
 	HoldApprovers string // who may approve jobs that CircleCI holds, for people; empty: nobody through this service
 }
 
@@ -71,12 +74,11 @@ func (f Facts) NeedsApproval() bool {
 	if f.Deployment.State != deployment.Waiting || f.Verdict == nil {
 		return false
 	}
-	for _, o := range f.Verdict.Outcomes {
-		if o.Code == policy.CodeApprovalsMissing && o.Decision == policy.DecisionWait {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(f.Verdict.Outcomes, isMissingApproval)
+}
+
+func isMissingApproval(o policy.Outcome) bool {
+	return o.Code == policy.CodeApprovalsMissing && o.Decision == policy.DecisionWait
 }
 
 // isCurrent says whether the deployment is what runs in its environment.

@@ -136,3 +136,9 @@ func FailingStep(f deployment.Failure) string {
 	f.Lines = nil
 	return failure(f)
 }
+
+// Ended says how a deployment ended, in words that follow "It".
+func Ended(d deployment.Deployment) string { return ended(d) }
+
+// Count writes a number with its noun.
+func Count(n int, one, many string) string { return count(n, one, many) }

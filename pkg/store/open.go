@@ -58,6 +58,7 @@ type DB struct {
 	DueRows
 	Environments
 	Outbox
+	Messages
 	Pipelines
 	locks
 	approvals
@@ -166,6 +167,7 @@ func newDB(o Options) *DB {
 	db.DueRows = DueRows{db}
 	db.Environments = Environments{db}
 	db.Outbox = Outbox{db}
+	db.Messages = Messages{db}
 	db.Pipelines = Pipelines{db}
 	db.locks = Locks{db}
 	db.approvals = Approvals{db}

@@ -13,7 +13,7 @@ const pruneBatch = 200
 
 // Prune deletes a batch of what is older than a moment: finished deployments with their history and
 // approvals, the bodies of deliveries, deliveries that led to no deployment, pipelines that no
-// look-up can meet any more, locks that have ended, requests that have ended, and notices. more says that there may be another
+// look-up can meet any more, locks that have ended, requests that have ended, notices, and messages to chat systems. more says that there may be another
 // batch.
 //
 // What keeps a deployment from running twice is never deleted: the GUIDs of deliveries that led to
@@ -115,6 +115,7 @@ var pruneStatements = []string{
 	WHERE row_id IN (SELECT row_id FROM requests WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)`,
 	`DELETE FROM notices
 	WHERE id IN (SELECT id FROM notices WHERE at < $1 ORDER BY id LIMIT $2)`,
+	pruneMessages,
 }
 
 // finishedDeployments may be deleted: they ended before a moment, and nothing of them is due.

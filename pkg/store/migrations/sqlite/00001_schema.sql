@@ -296,6 +296,26 @@ CREATE TABLE approvals (
     PRIMARY KEY (row_id, person)
 ) WITHOUT ROWID;
 
+-- What is owed to channels and people of chat systems. row_id is NULL for a message about no deployment. touched counts how
+-- often the deployment has changed; a write that is based on an older number leaves the message due. data is the rest, as JSON.
+CREATE TABLE cards (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    version    INTEGER NOT NULL DEFAULT 1,
+    touched    INTEGER NOT NULL DEFAULT 0,
+    topic      TEXT NOT NULL UNIQUE,
+    row_id     INTEGER REFERENCES deployments (row_id) ON DELETE CASCADE,
+    face       TEXT NOT NULL,
+    channel    TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    rank       INTEGER NOT NULL,
+    due_at     INTEGER,
+    created_at INTEGER NOT NULL,
+    data       TEXT NOT NULL
+);
+CREATE INDEX cards_due ON cards (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX cards_row ON cards (row_id) WHERE row_id IS NOT NULL;
+CREATE INDEX cards_created ON cards (created_at) WHERE row_id IS NULL;
+
 -- The audit: each record's hash covers the one before it (see package audit). audit_head has the newest record's number and
 -- hash. Each commit that adds records moves it on.
 CREATE TABLE audit (
