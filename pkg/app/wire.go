@@ -151,6 +151,7 @@ func (a *App) wire() error {
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
 	commands := a.newCommands(c, rules)
 
+	a.links = a.newLinks(c)
 	a.events = a.newEvents()
 	a.sources = newHookSources(a.cfg, c.github, a.log)
 	a.server = server.New(a.serverOptions(in, commands, a.newChat(c, commands)))
@@ -192,6 +193,7 @@ func (a *App) newChat(c *clients, commands *command.Service) *chat.Service {
 		Reader:      a.db,
 		Routes:      a.routes,
 		Answers:     a.db,
+		Unlink:      a.unlink,
 		TaskPrefix:  a.cfg.Routes.DefaultTask(),
 		Now:         now,
 	})
@@ -299,7 +301,8 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service, lines 
 		Intake:          in,
 		Waker:           a.db,
 		Claims:          a.engine,
-		Persons:         a.routes,
+		Persons:         a.links,
+		Link:            a.linkHandler(),
 		Reader:          a.db,
 		Deliveries:      a.db,
 		Environments:    a.db,

@@ -28,6 +28,8 @@ type environment struct {
 	GitHubAppPrivateKey    string `envconfig:"SERAPH_GITHUB_APP_PRIVATE_KEY" secret:"true"`
 	GitHubAPIURL           string `envconfig:"SERAPH_GITHUB_API_URL" default:"https://api.github.com/"`
 	GitHubWebURL           string `envconfig:"SERAPH_GITHUB_WEB_URL" default:"https://github.com/"`
+	GitHubClientID         string `envconfig:"SERAPH_GITHUB_CLIENT_ID"`
+	GitHubClientSecret     string `envconfig:"SERAPH_GITHUB_CLIENT_SECRET" secret:"true"`
 	GitHubHookSources      string `envconfig:"SERAPH_GITHUB_HOOK_SOURCES" default:"any"`
 	TrustedProxies         string `envconfig:"SERAPH_TRUSTED_PROXIES"`
 	CircleCIToken          string `envconfig:"SERAPH_CIRCLECI_TOKEN" secret:"true"`
