@@ -30,7 +30,7 @@ type Directory interface {
 
 // Speaker says something at Slack. Errors are *notify.SendError.
 type Speaker interface {
-	Respond(ctx context.Context, responseURL string, m slack.Message) error
+	Respond(ctx context.Context, responseURL slack.Secret, m slack.Message) error
 	PostMessage(ctx context.Context, m slack.Message) (notify.MessageID, error)
 	PostEphemeral(ctx context.Context, channel, user string, m slack.Message) error
 }

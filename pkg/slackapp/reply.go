@@ -168,7 +168,7 @@ func (a *Actions) replyThere(ctx context.Context, in slack.Incoming, m slack.Mes
 	case in.ResponseURL != "" && (in.ReceivedAt.IsZero() || a.o.Now().Sub(in.ReceivedAt) < responseLasts):
 		m.InChannel = public && !isDirect
 		m.Thread = in.Thread
-		return a.o.Speaker.Respond(ctx, in.ResponseURL.Reveal(), m)
+		return a.o.Speaker.Respond(ctx, in.ResponseURL, m)
 
 	case in.Channel == "" || isDirect:
 		m.Channel = in.User
