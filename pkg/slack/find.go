@@ -43,10 +43,10 @@ type foundMessage struct {
 	} `json:"metadata"`
 }
 
-// FindMessage looks for a message of this app with a key, in a channel, or in a thread if f.Thread is set. It reads all
-// pages since 30 s before f.Since. Where f.Channel is a person, it looks in the direct message with that person. It needs
-// to be in the channel, and the scope channels:history, groups:history or im:history; without them the
-// error is SendChannel or SendForbidden. Slack may show a new message late.
+// FindMessage looks for a message of this app with a key, in a channel, or in a thread if f.Thread is set. It reads
+// all pages since 30 s before f.Since; what could not be read to the end is SendUnknown. Where f.Channel is a person,
+// it looks in the direct message with that person. The bot must be in the channel and have the scope channels:history,
+// groups:history or im:history; otherwise the error is SendChannel or SendForbidden. Slack may show a new message late.
 func (c *Client) FindMessage(ctx context.Context, f notify.Find) (notify.MessageID, bool, error) {
 	me, err := c.identity(ctx)
 	if err != nil {
@@ -124,6 +124,9 @@ func (c *Client) readPage(ctx context.Context, f notify.Find, cursor string) (pa
 
 	if err := c.do(ctx, k); err != nil {
 		return page{}, err
+	}
+	if p.Messages == nil {
+		return page{}, &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
 	}
 	return p, nil
 }

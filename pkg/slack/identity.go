@@ -21,7 +21,8 @@ type authTest struct {
 }
 
 // errNoBot says that a token belongs to a person or to nobody known.
-var errNoBot = errors.New("the token is not a bot's: set SERAPH_SLACK_BOT_TOKEN to the bot token, which begins with xoxb-")
+var errNoBot = errors.New(
+	"the token is not a bot's: set SERAPH_SLACK_BOT_TOKEN to the bot token, which begins with xoxb-")
 
 // Whoami asks Slack in which workspace and as which bot the token speaks, and what it may do. It fails for a token that
 // is not a bot's.
