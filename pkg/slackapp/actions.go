@@ -20,10 +20,7 @@ const face = "slack"
 
 // Directory says who somebody is at Slack, and who can read a channel. Errors are *notify.SendError.
 type Directory interface {
-	// User may answer what Slack has said within a minute; FreshUser, and User after ForgetUser, ask Slack.
 	User(ctx context.Context, id string) (slack.User, error)
-	FreshUser(ctx context.Context, id string) (slack.User, error)
-	ForgetUser(id string)
 	Channel(ctx context.Context, id string) (slack.Channel, error)
 	Whoami(ctx context.Context) (slack.Identity, error)
 }

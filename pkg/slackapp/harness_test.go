@@ -346,6 +346,17 @@ func (w *world) private(user string) string {
 	return texts[len(texts)-1]
 }
 
+// public returns what everybody in a channel has been shown by Seraph, oldest first.
+func (w *world) public(channel string) []string {
+	var all []string
+	for _, m := range w.sim.Posted(channel) {
+		if m.OnlyFor == "" {
+			all = append(all, shown(m))
+		}
+	}
+	return all
+}
+
 // shown is all text of a message.
 func shown(m simslack.Message) string {
 	blocks, _ := json.Marshal(m.Blocks)

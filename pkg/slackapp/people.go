@@ -18,12 +18,6 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/slack"
 )
 
-// How long what Slack said of a channel counts, and of how many channels it is remembered.
-const (
-	knownFor = time.Minute
-	maxKnown = 5000
-)
-
 // slackbot is a user that Slack does not call a bot.
 const slackbot = "USLACKBOT"
 
@@ -45,15 +39,11 @@ type people struct {
 	now       func() time.Time
 	log       zerolog.Logger
 
-	mu       sync.Mutex
-	channels map[string]knownChannel
-	identity slack.Identity
-}
+	users    *answers[slack.User]
+	channels *answers[slack.Channel]
 
-// knownChannel is what Slack said of a channel at a moment.
-type knownChannel struct {
-	slack.Channel
-	at time.Time
+	mu       sync.Mutex
+	identity slack.Identity // zero until Slack has told it
 }
 
 func newPeople(o Options) *people {
@@ -64,7 +54,8 @@ func newPeople(o Options) *people {
 		workspace: o.Workspace,
 		now:       o.Now,
 		log:       o.Log,
-		channels:  map[string]knownChannel{},
+		users:     newAnswers(o.Directory.User, o.Now),
+		channels:  newAnswers(o.Directory.Channel, o.Now),
 	}
 }
 
@@ -85,11 +76,7 @@ func (p *people) member(ctx context.Context, in slack.Incoming, fresh bool) (com
 	if in.User == "" || in.User == slackbot || in.Bot {
 		return c, refuseBot()
 	}
-	ask := p.directory.User
-	if fresh {
-		ask = p.directory.FreshUser
-	}
-	u, err := ask(ctx, in.User)
+	u, err := p.users.get(ctx, in.User, fresh)
 	if err != nil {
 		return c, refuseUnanswered("who you are", err)
 	}
@@ -233,7 +220,7 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, fresh bool) *
 		return shared
 	}
 
-	channel, err := p.channel(ctx, in.Channel, fresh)
+	channel, err := p.channels.get(ctx, in.Channel, fresh)
 	var send *notify.SendError
 	switch {
 	case errors.As(err, &send) && send.Kind == notify.SendChannel:
@@ -251,38 +238,10 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, fresh bool) *
 	}
 }
 
-// channel returns what Slack says of a channel, or has said within knownFor.
-func (p *people) channel(ctx context.Context, id string, fresh bool) (slack.Channel, error) {
-	p.mu.Lock()
-	before, ok := p.channels[id]
-	p.mu.Unlock()
-	if age := p.now().Sub(before.at); ok && !fresh && age >= 0 && age < knownFor {
-		return before.Channel, nil
-	}
-
-	channel, err := p.directory.Channel(ctx, id)
-	if err != nil {
-		return channel, err
-	}
-
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.channels) >= maxKnown {
-		clear(p.channels)
-	}
-	p.channels[id] = knownChannel{Channel: channel, at: p.now()}
-	return channel, nil
-}
-
 // forget drops what an event says has changed.
 func (p *people) forget(in slack.Incoming) {
-	if in.User != "" {
-		p.directory.ForgetUser(in.User)
-	}
-
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.channels, in.Channel)
+	p.users.forget(in.User)
+	p.channels.forget(in.Channel)
 }
 
 // unlink ends the link of somebody who has left or is no full member any more.

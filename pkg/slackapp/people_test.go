@@ -98,13 +98,13 @@ func TestPeople_Refused(t *testing.T) {
 		},
 		{
 			name:   "Slack does not say who it is",
-			change: func(w *world) { _ = w.sim.NextNamed("users.info", "internal_error", 1) },
+			change: func(w *world) { _ = w.sim.NextNamed("users.info", "internal-error", 1) },
 			code:   "unanswered",
 			told:   "Slack did not tell Seraph who you are",
 		},
 		{
 			name:   "Slack does not say who reads the channel",
-			change: func(w *world) { _ = w.sim.NextNamed("conversations.info", "internal_error", 1) },
+			change: func(w *world) { _ = w.sim.NextNamed("conversations.info", "internal-error", 1) },
 			code:   "unanswered",
 			told:   "Slack did not tell Seraph who reads this channel",
 		},
@@ -131,8 +131,8 @@ func TestPeople_Refused(t *testing.T) {
 			if got := w.private("U0EVE"); !strings.Contains(got, row.told) {
 				t.Errorf("got %q, want %q", got, row.told)
 			}
-			if n := len(w.sim.Posted("C0ROOM0001")); n != 0 {
-				t.Errorf("got %d messages for everybody, want none", n)
+			if got := w.public("C0ROOM0001"); len(got) != 0 {
+				t.Errorf("got %q for everybody, want nothing", got)
 			}
 			if len(w.lines) != 0 {
 				t.Errorf("got %+v carried out, want nothing", w.lines)
@@ -303,4 +303,3 @@ func TestPeople_Fresh(t *testing.T) {
 		}
 	})
 }
-

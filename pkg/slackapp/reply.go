@@ -111,7 +111,7 @@ func (a *Actions) startLink(ctx context.Context, c command.Caller, in slack.Inco
 	}
 
 	user := link.User{ChatUser: c.Chat}
-	if u, err := a.o.Directory.User(ctx, in.User); err == nil {
+	if u, err := a.people.users.get(ctx, in.User, false); err == nil {
 		user.Name = u.Name
 	}
 	if identity, err := a.people.whoami(ctx); err == nil {
