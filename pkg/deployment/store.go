@@ -107,6 +107,12 @@ type KnownPipeline struct {
 	Unclaimed bool  // a look-up saw it and no deployment adopted it
 }
 
+// ClaimedPipeline is a pipeline that belongs to a deployment.
+type ClaimedPipeline struct {
+	ID  string
+	Row int64 // of the deployment
+}
+
 // Filter selects deployments for the API. An empty field selects all.
 type Filter struct {
 	Repository  string // owner/name, in any case

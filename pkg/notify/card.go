@@ -80,9 +80,9 @@ type Note struct {
 	Output  []string // the last lines of a failing step; nil: none
 	Mention string   // id of a group or person of the chat system to mention; empty: nobody
 	Buttons []Button // of direct messages
+	Plain   bool     // only Summary is shown, as plain text: anything else was refused
 
 	// Row and Generation say what the Buttons act on, as in a Card.
 	Row        int64
 	Generation string
-	Plain      bool // only Summary is shown, as plain text: anything else was refused
 }

@@ -198,54 +198,51 @@ func (o RenderOptions) facts(facts []notify.Fact) goslack.Block {
 	return richText(rendered, sizes)
 }
 
+// bulletList is a rich_text_list. slack-go's own type also writes the field offset, which Slack's types do not have.
+type bulletList struct {
+	Type     goslack.RichTextElementType     `json:"type"`
+	Style    goslack.RichTextListElementType `json:"style"`
+	Elements []goslack.RichTextElement       `json:"elements"`
+}
+
+// RichTextElementType returns the type.
+func (l bulletList) RichTextElementType() goslack.RichTextElementType { return l.Type }
+
+func bullets(items []goslack.RichTextElement) goslack.RichTextElement {
+	return bulletList{Type: goslack.RTEList, Style: goslack.RTEListBullet, Elements: items}
+}
+
 // bold is text of ours in bold.
 func bold(s string) goslack.RichTextSectionElement {
 	return goslack.NewRichTextSectionTextElement(s, &goslack.RichTextSectionTextStyle{Bold: true})
 }
 
-// buttons renders the buttons of one card, message or list item. Their block_id is new for each generation; place
-// tells apart what shows the same deployment twice. Slack wants different action ids in one block, so a verb that comes
-// again begins a new block.
-func (o RenderOptions) buttons(place string, row int64, generation, about string, buttons []notify.Button) []goslack.Block {
-	var blocks []*goslack.ActionBlock
+// buttons renders the buttons of one card, message or list item as one block; nil for none. Its block_id is new for each
+// generation; place tells apart what shows the same deployment twice.
+func (o RenderOptions) buttons(place string, row int64, generation, about string, buttons []notify.Button) goslack.Block {
+	var elements []goslack.BlockElement
+	times := map[notify.Verb]int{}
 	primary := false
 	for _, b := range buttons {
 		button := o.button(row, generation, about, b)
-		if button == nil {
+		if button == nil || len(elements) == maxPerActions {
 			continue
+		}
+
+		if times[b.Verb]++; times[b.Verb] > 1 {
+			button.ActionID = fmt.Sprintf("%s_%d", button.ActionID, times[b.Verb])
 		}
 		if primary && button.Style == goslack.StylePrimary {
 			button.Style = goslack.StyleDefault
 		}
 		primary = primary || button.Style == goslack.StylePrimary
-
-		i := slices.IndexFunc(blocks, func(block *goslack.ActionBlock) bool { return hasRoom(block, button.ActionID) })
-		if i < 0 && len(blocks) == maxActions {
-			continue
-		}
-		if i < 0 {
-			id := fmt.Sprintf("%s%s_%d_%s_%d", actionPrefix, place, row, generation, len(blocks)+1)
-			i, blocks = len(blocks), append(blocks, goslack.NewActionBlock(id))
-		}
-		blocks[i].Elements.ElementSet = append(blocks[i].Elements.ElementSet, button)
+		elements = append(elements, button)
 	}
 
-	var out []goslack.Block
-	for _, block := range blocks {
-		out = append(out, block)
+	if len(elements) == 0 {
+		return nil
 	}
-	return out
-}
-
-// maxActions is how many actions blocks one card may have.
-const maxActions = 10
-
-// hasRoom says whether a block may take a button with an action id.
-func hasRoom(block *goslack.ActionBlock, actionID string) bool {
-	set := block.Elements.ElementSet
-	return len(set) < maxPerActions && !slices.ContainsFunc(set, func(e goslack.BlockElement) bool {
-		return e.(*goslack.ButtonBlockElement).ActionID == actionID
-	})
+	return goslack.NewActionBlock(fmt.Sprintf("%s%s_%d_%s", actionPrefix, place, row, generation), elements...)
 }
 
 // button renders a button; nil for one that leads to a host that is none of ours, or whose value Slack would not take.

@@ -164,13 +164,13 @@ type interaction struct {
 		PrivateMetadata string `json:"private_metadata"`
 		InstalledTeam   string `json:"app_installed_team_id"`
 		State           struct {
-			Values map[string]map[string]input
+			Values map[string]map[string]entered
 		}
 	}
 }
 
-// input is what was typed or chosen in one element of a modal.
-type input struct {
+// entered is what was typed or chosen in one element of a modal.
+type entered struct {
 	Value          string
 	SelectedOption struct{ Value string } `json:"selected_option"`
 }

@@ -30,7 +30,9 @@ func RenderCard(c notify.Card, o RenderOptions) Message {
 	if block := o.lines(c.Lines); block != nil {
 		blocks = append(blocks, block)
 	}
-	blocks = append(blocks, o.buttons("card", c.Row, c.Generation, c.Title, c.Buttons)...)
+	if block := o.buttons("card", c.Row, c.Generation, c.Title, c.Buttons); block != nil {
+		blocks = append(blocks, block)
+	}
 	if c.Deployment != 0 {
 		blocks = append(blocks, footnote(fmt.Sprintf("Deployment #%d", c.Deployment)))
 	}
@@ -59,7 +61,9 @@ func RenderNote(n notify.Note, o RenderOptions) Message {
 	if output := preformatted(n.Output); output != "" {
 		blocks = append(blocks, outputBlock(output))
 	}
-	blocks = append(blocks, o.buttons("note", n.Row, n.Generation, n.Summary, n.Buttons)...)
+	if block := o.buttons("note", n.Row, n.Generation, n.Summary, n.Buttons); block != nil {
+		blocks = append(blocks, block)
+	}
 
 	return Message{Text: text, Blocks: blocks}
 }

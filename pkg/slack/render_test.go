@@ -380,6 +380,27 @@ func FuzzParseConfirmed(f *testing.F) {
 	})
 }
 
+func TestParseActionID(t *testing.T) {
+	tests := map[string]struct {
+		id   string
+		want notify.Verb
+		ok   bool
+	}{
+		"a verb":         {"seraph_approve", notify.VerbApprove, true},
+		"a second one":   {"seraph_approve-hold_2", notify.VerbApproveHold, true},
+		"another prefix": {"sarah_approve", "", false},
+		"no verb":        {"seraph_", "", false},
+	}
+
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got, ok := ParseActionID(tt.id); ok != tt.ok || ok && got != tt.want {
+				t.Errorf("got %q %v, want %q %v", got, ok, tt.want, tt.ok)
+			}
+		})
+	}
+}
+
 func TestParseAction(t *testing.T) {
 	tests := map[string]struct {
 		value, generation, job string

@@ -27,21 +27,39 @@ var (
 	carol = notify.Span{Text: "carol", Person: 583233} // not linked
 
 	why    = notify.Button{Verb: notify.VerbWhy, Label: "Why?"}
-	cancel = notify.Button{Verb: notify.VerbCancel, Label: "Cancel…", Danger: true, Confirm: true}
-	again  = notify.Button{Verb: notify.VerbAgain, Label: "Deploy again…", Confirm: true, ConfirmWord: "production"}
-	back   = notify.Button{
+	cancel = notify.Button{
+		Verb:        notify.VerbCancel,
+		Label:       "Cancel…",
+		Danger:      true,
+		Confirm:     true,
+		ConfirmWord: "production",
+	}
+	cancelNow = notify.Button{Verb: notify.VerbCancel, Label: "Cancel", Danger: true}
+	again     = notify.Button{
+		Verb:        notify.VerbAgain,
+		Label:       "Deploy again…",
+		Confirm:     true,
+		ConfirmWord: "production",
+	}
+	back = notify.Button{
 		Verb:        notify.VerbRollback,
 		Label:       "Roll back…",
 		Danger:      true,
 		Confirm:     true,
 		ConfirmWord: "production",
 	}
-	pipeline = notify.Button{
+	confirmed = notify.Button{Verb: notify.VerbCancel, Label: "Cancel…", Danger: true, Confirm: true}
+
+	log      = notify.Button{Verb: notify.VerbOpen, Label: "Log", URL: ci}
+	pipeline = notify.Button{Verb: notify.VerbOpen, Label: "Open in CircleCI", URL: ci}
+	diff     = notify.Button{
 		Verb:  notify.VerbOpen,
-		Label: "Open in CircleCI",
-		URL:   "https://app.circleci.com/pipelines/github/acme/api/412",
+		Label: "What changes",
+		URL:   "https://github.com/acme/api/compare/9f8e7d6...1a2b3c4",
 	}
 )
+
+const ci = "https://app.circleci.com/pipelines/github/acme/api/412"
 
 func at(hour, minute int) notify.Span {
 	return notify.Span{Time: time.Date(2026, 11, 28, hour, minute, 0, 0, time.UTC)}
@@ -60,15 +78,21 @@ func link(s, path string) notify.Span {
 var (
 	commit = notify.Fact{
 		Label: "Commit",
-		Value: text(code("main"), say(" at "), link("1a2b3c4", "/commit/1a2b3c4d"), say(" Retry the payment call")),
+		Value: text(code("main"), say(" @ "), link("1a2b3c4", "/commit/1a2b3c4d")),
 	}
-	asked = notify.Fact{Label: "Asked for by", Value: text(alice, say(" in Slack, "), at(13, 58))}
-	ahead = notify.Fact{
-		Label: "New",
-		Value: text(link("7 commits", "/compare/9f8e7d6...1a2b3c4"), say(" since what runs now ("),
-			link("9f8e7d6", "/commit/9f8e7d6c"), say(")")),
+	asked   = notify.Fact{Label: "Asked by", Value: text(alice, say(" via Slack: the payment provider has moved"))}
+	changes = notify.Fact{
+		Label: "Changes",
+		Value: text(link("7 commits ahead", "/compare/9f8e7d6...1a2b3c4"), say(" (9f8e7d6 → 1a2b3c4)")),
 	}
+	askedAt = notify.Fact{Label: "Asked", Value: text(at(13, 58))}
+	started = notify.Fact{Label: "Started", Value: text(at(14, 0))}
 )
+
+// took is how long something took.
+func took(duration string, hour, minute int) notify.Fact {
+	return notify.Fact{Label: "Took", Value: text(say(duration+", ended "), at(hour, minute))}
+}
 
 // card is a card about one deployment of acme/api to production.
 func card(state deployment.State, words string, facts []notify.Fact, lines []notify.Text,
@@ -79,87 +103,84 @@ func card(state deployment.State, words string, facts []notify.Fact, lines []not
 		Generation: generation,
 		State:      state,
 		Title:      "api → production: " + words,
-		Summary:    "api → production: " + words + ", asked for by alice",
+		Summary:    "api → production: " + words + ", 1a2b3c4, asked for by alice",
 		Facts:      facts,
 		Lines:      lines,
 		Buttons:    buttons,
 	}
 }
 
-// cards are one card for each thing that a card can say.
+// cards are one card for each thing that a card can say, in the words of notify.NewCard.
 func cards() map[string]notify.Card {
-	began := []notify.Fact{commit, asked, ahead}
-	running := append(began[:3:3], notify.Fact{Label: "Started", Value: text(at(14, 0))})
+	waiting := []notify.Fact{commit, asked, changes, askedAt}
+	running := []notify.Fact{commit, asked, changes, started}
+	hold := notify.Button{Verb: notify.VerbApproveHold, Label: "Approve", Job: "approve-eu", Primary: true}
+	holdEU, holdUS := hold, hold
+	holdEU.Label, holdUS.Label, holdUS.Job = "Approve approve-eu", "Approve approve-us", "approve-us"
 
 	return map[string]notify.Card{
-		"waiting-approvals": card(deployment.Waiting, "waiting for approvals", began, []notify.Text{
-			text(say("0 of 2 approvals. "), bob, say(", "), carol, say(" and the team "), code("acme/leads"),
-				say(" may approve; "), alice, say(" may not, because she asked for it.")),
-		}, notify.Button{Verb: notify.VerbApprove, Label: "Approve…", Primary: true, Confirm: true}, why, cancel),
+		"waiting-approvals": card(deployment.Waiting, "waits for approval", waiting, []notify.Text{
+			notify.Plain(`It waits for 2 approvals, and has 1. To approve it, one of carol, acme/leads says ` +
+				`"approve #1042".`),
+			text(say("Approved by "), bob, say(".")),
+		}, notify.Button{Verb: notify.VerbApprove, Label: "Approve", Primary: true}, why, cancelNow, diff),
 
-		"waiting-lock": card(deployment.Waiting, "waiting for a lock", began, []notify.Text{
-			text(say("Locked by "), bob, say(" since "), at(9, 30), say(": moving the database.")),
-			notify.Plain("First in line. It starts when the lock is released."),
-		}, notify.Button{Verb: notify.VerbAskForLock, Label: "Ask for the lock"}, why, cancel),
+		"waiting-lock": card(deployment.Waiting, "waits for a lock", waiting, []notify.Text{
+			text(say("acme/api production is locked by "), bob, say(" since "), at(9, 30),
+				say(": moving the database. The lock can be released by bob and admins.")),
+			notify.Plain("It is next, behind #1039, which is running."),
+		}, why, notify.Button{Verb: notify.VerbAskForLock, Label: "Ask for the lock"}, cancelNow, diff),
 
-		"waiting-line": card(deployment.Waiting, "third in line", began, []notify.Text{
-			text(say("Behind deployment "), link("#1039", "/deployments"), say(", which is running.")),
-		}, why, cancel),
+		"waiting-line": card(deployment.Waiting, "waits in line", waiting, []notify.Text{
+			notify.Plain("It is third in line, behind #1041."),
+		}, why, cancelNow, diff),
 
-		"triggering": card(deployment.Triggering, "starting", began, nil, cancel),
+		"triggering": card(deployment.Triggering, "starting", running, nil, cancel, diff),
 
-		"unconfirmed": card(deployment.Unconfirmed, "checking whether it started", began, []notify.Text{
-			notify.Plain("CircleCI's answer was lost. Seraph looks whether a pipeline runs before it does anything."),
-		}, cancel),
+		"unconfirmed": card(deployment.Unconfirmed, "starting, not confirmed yet", running, []notify.Text{
+			notify.Plain("Seraph is checking whether CircleCI has started it."),
+		}, cancel, diff),
 
 		"running": card(deployment.Running, "running", running, []notify.Text{
-			text(say("Workflow "), code("deploy"), say(": 3 of 5 jobs done.")),
-		}, pipeline, cancel),
+			notify.Plain("It runs as pipeline 412."),
+		}, cancel, log, diff),
 
-		"held": card(deployment.Held, "held by CircleCI", running, []notify.Text{
-			text(say("The job "), code("approve-eu"), say(" waits for an approval. "), carol, say(" and the team "),
-				code("acme/leads"), say(" may give it here.")),
-		}, notify.Button{
-			Verb:    notify.VerbApproveHold,
-			Label:   "Approve approve-eu…",
-			Job:     "approve-eu",
-			Primary: true,
-			Confirm: true,
-		}, pipeline, cancel),
+		"held": card(deployment.Held, "held, waits for an approval in CircleCI", running, []notify.Text{
+			notify.Plain("The job approve-eu waits for an approval. Those who may: carol, acme/leads."),
+		}, hold, cancel, pipeline, diff),
+
+		"two-holds": card(deployment.Held, "held, waits for an approval in CircleCI", running, []notify.Text{
+			notify.Plain("The jobs approve-eu and approve-us wait for approvals. Those who may: carol, acme/leads."),
+		}, holdEU, holdUS, cancel, pipeline, diff),
 
 		"succeeded": card(deployment.Succeeded, "succeeded", []notify.Fact{
-			commit, asked,
-			{Label: "Replaced", Value: text(link("9f8e7d6", "/commit/9f8e7d6c"), say(" · "),
-				link("7 commits", "/compare/9f8e7d6...1a2b3c4"))},
-			{Label: "Took", Value: text(say("3 min 12 s, until "), at(14, 3))},
-		}, nil, pipeline, back),
+			commit, asked, changes, took("3 minutes", 14, 3),
+		}, nil, back, log, diff),
 
 		"failed": card(deployment.Failed, "failed", []notify.Fact{
-			commit, asked,
-			{Label: "Took", Value: text(say("1 min 40 s, until "), at(14, 2))},
+			commit, asked, changes, took("2 minutes", 14, 2),
 		}, []notify.Text{
-			text(say("The step "), code("Migrate the database"), say(" of the job "), code("migrate"), say(" failed.")),
-			text(link("9f8e7d6", "/commit/9f8e7d6c"), say(" is what ran here before.")),
-		}, pipeline, back, again),
+			notify.Plain("Workflow deploy failed."),
+			notify.Plain("The step Migrate the database of the job migrate failed with exit code 1."),
+		}, back, again, log, diff),
 
-		"errored": card(deployment.Errored, "could not be run", began[:2], []notify.Text{
-			text(say("CircleCI refused the parameter "), code("region"), say(" (pipeline definition "), code("deploy"),
-				say(").")),
-		}, why, again),
+		"errored": card(deployment.Errored, "could not be run", []notify.Fact{
+			commit, asked, changes, {Label: "Ended", Value: text(at(14, 0))},
+		}, []notify.Text{
+			notify.Plain("CircleCI refused the parameter region."),
+		}, why, again, diff),
 
-		"rejected": card(deployment.Rejected, "rejected", began[:2], []notify.Text{
-			text(say("The rule "), code("allow"), say(" does not let alice deploy to production. The team "),
-				code("acme/leads"), say(" may.")),
-		}, why),
+		"rejected": card(deployment.Rejected, "rejected", []notify.Fact{
+			commit, asked, changes, {Label: "Ended", Value: text(at(13, 58))},
+		}, []notify.Text{
+			notify.Plain("Alice may not deploy to production. Those who may: acme/leads."),
+		}, why, again, diff),
 
-		"canceled": card(deployment.Canceled, "canceled", began[:2], []notify.Text{
-			text(say("By "), bob, say(" at "), at(14, 1), say(", before it started.")),
-		}, again),
-
-		"two-holds": card(deployment.Held, "held by CircleCI", running[:2], nil,
-			notify.Button{Verb: notify.VerbApproveHold, Label: "Approve eu…", Job: "approve eu", Primary: true, Confirm: true},
-			notify.Button{Verb: notify.VerbApproveHold, Label: "Approve us…", Job: "approve us", Primary: true, Confirm: true},
-			cancel),
+		"canceled": card(deployment.Canceled, "canceled", []notify.Fact{
+			commit, asked, changes, {Label: "Ended", Value: text(at(14, 1))},
+		}, []notify.Text{
+			notify.Plain("Canceled by bob."),
+		}, why, again, diff),
 
 		"hostile": hostileCard(strings.Join(hostile, " ")),
 	}
@@ -221,7 +242,7 @@ func notes() map[string]notify.Note {
 			Lines: []notify.Text{
 				text(alice, say(" wants to deploy "), code("main"), say(" at "), link("1a2b3c4", "/commit/1a2b3c4d"),
 					say(" to production, which you have locked since "), at(9, 30), say(".")),
-				text(say("Type "), code("unlock api in production"), say(" to release it.")),
+				text(say("Type "), code("unlock api in production"), say(" when you are done with it.")),
 			},
 			Buttons:    []notify.Button{why},
 			Row:        77,
@@ -250,7 +271,7 @@ func modals() map[string]View {
 				{Label: "Now", Value: text(link("1a2b3c4", "/commit/1a2b3c4d"), say(" Retry the payment call"))},
 				{Label: "Then", Value: text(link("9f8e7d6", "/commit/9f8e7d6c"), say(" Bump the client"))},
 			},
-			Lines:       []notify.Text{text(link("7 commits", "/compare/1a2b3c4...9f8e7d6"), say(" go away."))},
+			Lines:       []notify.Text{text(link("7 commits", "/compare/1a2b3c4...9f8e7d6"), say(" are taken back."))},
 			AskReason:   true,
 			NeedsReason: true,
 		}),
@@ -264,7 +285,7 @@ func modals() map[string]View {
 			},
 			Options: options,
 			About:   "Deploy api to production again",
-			Facts:   []notify.Fact{commit, ahead},
+			Facts:   []notify.Fact{commit, changes},
 			Commits: []notify.Text{
 				text(code("1a2b3c4"), say(" Retry the payment call · alice")),
 				text(code("5e6f7a8"), say(" Add a region to orders · bob")),
@@ -295,7 +316,7 @@ func homes() map[string]View {
 			State:      deployment.Waiting,
 			Title:      "web → production: waiting for approvals",
 			Detail:     text(code("main"), say(" at "), link("77aa88b", "/commit/77aa88b"), say(", asked for by "), bob),
-			Buttons:    []notify.Button{{Verb: notify.VerbApprove, Label: "Approve…", Primary: true, Confirm: true}, why},
+			Buttons:    []notify.Button{{Verb: notify.VerbApprove, Label: "Approve", Primary: true}, why},
 		}},
 		Asked: []HomeItem{{
 			Row:        77,
@@ -303,7 +324,7 @@ func homes() map[string]View {
 			State:      deployment.Running,
 			Title:      "api → production: running",
 			Detail:     text(code("main"), say(" at "), link("1a2b3c4", "/commit/1a2b3c4d"), say(" since "), at(14, 0)),
-			Buttons:    []notify.Button{pipeline, cancel},
+			Buttons:    []notify.Button{confirmed, log},
 		}, {
 			Row:        70,
 			Generation: generation,

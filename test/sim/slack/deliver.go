@@ -242,6 +242,17 @@ func (s *Server) VerifyURL() error {
 	return fmt.Errorf("the URL did not return the challenge: %d %s %.200s", d.Status, d.Failure, d.Answer)
 }
 
+// Probe sends what Slack sends to check the certificate of the app's URL. It is not signed.
+func (s *Server) Probe() (Delivery, error) {
+	s.mu.Lock()
+	url := s.requestURL
+	s.mu.Unlock()
+	d := Delivery{Kind: KindVerification, Name: "ssl_check", Body: []byte("ssl_check=1&token=" + verificationToken)}
+	d.At, d.Header = s.options.Now(), http.Header{"Content-Type": {form}}
+
+	return s.transmit(url, d)
+}
+
 // verificationToken is the deprecated token that is in every payload.
 const verificationToken = "simulatedVerificationTok"
 

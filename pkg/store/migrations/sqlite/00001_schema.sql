@@ -182,6 +182,7 @@ CREATE TABLE chat_keys (
     PRIMARY KEY (face, key)
 );
 CREATE INDEX chat_keys_kept ON chat_keys (kept_until);
+
 -- Who users of chat systems are at GitHub, as both accounts have proved. What the routes file says is not here.
 CREATE TABLE links (
     face       TEXT NOT NULL,
