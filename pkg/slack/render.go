@@ -23,6 +23,10 @@ func RenderCard(c notify.Card, o RenderOptions) Message {
 		title = fmt.Sprintf("deployment %d: %s", c.Deployment, c.State)
 	}
 
+	if c.Plain {
+		return Message{Text: mark + " " + fallback(c.Summary, title)}
+	}
+
 	blocks := []goslack.Block{header(mark + " " + title)}
 	if block := o.facts(c.Facts); block != nil {
 		blocks = append(blocks, block)
@@ -53,6 +57,9 @@ func RenderNote(n notify.Note, o RenderOptions) Message {
 	first, markup := mentioned(n.Mention)
 	if first != nil {
 		text = markup + " " + text
+	}
+	if n.Plain {
+		return Message{Text: text}
 	}
 
 	if block := o.linesAfter(first, lines); block != nil {
