@@ -50,6 +50,7 @@ judges: ## let programs that others wrote judge what goes to Slack and GitHub; n
 		(cd $$folder && npm ci --ignore-scripts --no-audit --no-fund); \
 	done
 	@CI=true go test -count=1 ./test/judge/...
+	@CI=true go test -count=1 -run Bolt ./test/sim/slack
 
 check: fmt lint race arch vulncheck ## everything a change must pass
 
