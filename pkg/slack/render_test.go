@@ -228,6 +228,28 @@ func actionsID(t *testing.T, m Message) string {
 	return ""
 }
 
+// TestRender_PlainTextHasNoBlocks checks what is sent after Slack has refused the blocks of the same message.
+func TestRender_PlainTextHasNoBlocks(t *testing.T) {
+	card := RenderCard(notify.Card{Plain: true, State: deployment.Failed, Summary: "api <failed>", Title: "x"}, options)
+	note := RenderNote(notify.Note{Plain: true, Summary: "api & web", Mention: "S0ONCALL1"}, options)
+
+	tests := map[string]struct {
+		got  Message
+		want string
+	}{
+		"card": {card, "❌ api &lt;failed&gt;"},
+		"note": {note, "<!subteam^S0ONCALL1> api &amp; web"},
+	}
+
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if tt.got.Text != tt.want || tt.got.Blocks != nil {
+				t.Errorf("got %+v, want text %q and no blocks", tt.got, tt.want)
+			}
+		})
+	}
+}
+
 func TestRenderNote_ShowsTheEndOfLongOutput(t *testing.T) {
 	var lines []string
 	for i := range 60 {
