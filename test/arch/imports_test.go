@@ -85,6 +85,7 @@ var packages = map[string][]string{
 	"test/deploy": {"pkg/config", "deploy/docs"},
 	"test/sim":    {},
 	"test/pgtest": {},
+	"test/judge":  {},
 	"test/demo":   {"test/sim"},
 	"test/e2e":    {"test/sim", "test/pgtest"},
 	"test/bench":  {"test/sim"},
@@ -92,7 +93,7 @@ var packages = map[string][]string{
 }
 
 // treeRoots are the packages of the table that stand for all packages below them.
-var treeRoots = []string{"test/sim"}
+var treeRoots = []string{"test/judge", "test/sim"}
 
 // libraries says which packages may import a library. Its types stay out of all others.
 var libraries = map[string][]string{
