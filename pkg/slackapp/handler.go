@@ -25,9 +25,6 @@ const DefaultStoreTimeout = 2 * time.Second
 // tellTimeout bounds the call that tells somebody that nothing was done.
 const tellTimeout = 700 * time.Millisecond
 
-// source is what Slack is called in stored requests and in metrics.
-const source = "slack"
-
 // Inbox stores what Slack has sent.
 type Inbox interface {
 	// AddChatDelivery stores a request whose signature and names are new.
@@ -113,7 +110,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in.ReceivedAt = now
 	rc := received{
 		in:    h.withoutOurselves(in),
-		proof: deployment.ChatProof{Face: source, Key: signature, Ends: now.Add(slack.SignatureLife)},
+		proof: deployment.ChatProof{Face: face, Key: signature, Ends: now.Add(slack.SignatureLife)},
 		at:    now,
 	}
 

@@ -19,7 +19,7 @@ const (
 	workTimeout  = 20 * time.Second // for one try, which ends before the lease of the row does
 	overdueEvery = 2 * time.Second
 	overdueLimit = 200
-	maxTries     = 8
+	workTries    = 8
 	firstPause   = time.Second // before the second try; it doubles with each further one
 	longestPause = time.Minute
 )
@@ -139,7 +139,7 @@ func (w *Worker) work(ctx context.Context, row int64) {
 		if err := w.o.Rows.UnleaseChatDelivery(context.WithoutCancel(ctx), row); err != nil {
 			w.log(d).Err(err).Msg("request of Slack not given back") // its lease ends by itself
 		}
-	case d.Tries+1 >= maxTries:
+	case d.Tries+1 >= workTries:
 		w.giveUp(ctx, d, err)
 	default:
 		w.postpone(ctx, d, err)
