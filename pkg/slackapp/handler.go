@@ -1,3 +1,6 @@
+// Package slackapp is what people do in Slack: type commands, press buttons, submit modals, open the home tab. Handler
+// takes what Slack sends and stores it, Worker has each request done by Actions, which finds out who asks and
+// whether they may, and answers them. Notices tells the owners of locks.
 package slackapp
 
 import (

@@ -132,7 +132,7 @@ func (w *Worker) work(ctx context.Context, row int64) {
 		return
 	}
 
-	switch err := w.do(ctx, in); {
+	switch err := w.attempt(ctx, in); {
 	case err == nil:
 		w.end(ctx, d, "")
 	case ctx.Err() != nil: // this process stops
@@ -149,8 +149,8 @@ func (w *Worker) work(ctx context.Context, row int64) {
 // asks says whether somebody asked for something with a request of a kind.
 func asks(kind slack.Kind) bool { return kind != slack.KindEvent }
 
-// do takes one try. A panic is an error of this request alone.
-func (w *Worker) do(ctx context.Context, in slack.Incoming) (err error) {
+// attempt takes one try. A panic is an error of this request alone.
+func (w *Worker) attempt(ctx context.Context, in slack.Incoming) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			w.o.Log.Error().
