@@ -77,6 +77,7 @@ var packages = map[string][]string{
 	"pkg/slackapp": {
 		"pkg/slack",
 		"pkg/notify",
+		"pkg/link",
 		"pkg/command",
 		"pkg/phrase",
 		"pkg/grammar",
