@@ -46,6 +46,7 @@ type App struct {
 	pins     *gate.Pins
 	ownApp   *ownApp
 	links    *link.Service
+	inbox    *slackInbox // nil: nothing is taken from Slack
 	events   *events.Hub
 	server   *server.Server
 
@@ -110,6 +111,12 @@ func (a *App) Start(ctx context.Context) error {
 	recovered.Go(func() { a.links.Run(recovering) })
 	a.onStop(func(context.Context) { stopRecovery() })
 
+	if a.inbox != nil {
+		recovered.Go(func() { a.inbox.bot.learn(recovering) })
+		a.inbox.worker.Start()
+		a.onStop(a.inbox.stop)
+	}
+
 	a.sources.start()
 	a.onStop(a.sources.stop)
 
@@ -173,11 +180,8 @@ func (a *App) Stop(ctx context.Context) {
 // answered, and for streams. Whoever sends a body slowly must not use up the time of the steps that are running: a
 // trigger that is cut off has to be looked up.
 func (a *App) stopListening(ctx context.Context) {
-	if deadline, ok := ctx.Deadline(); ok {
-		half, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
-		defer cancel()
-		ctx = half
-	}
+	ctx, cancel := halfOf(ctx)
+	defer cancel()
 
 	var closing sync.WaitGroup
 	for _, s := range a.listeners {
@@ -193,6 +197,15 @@ func (a *App) stopListening(ctx context.Context) {
 	if a.server != nil {
 		a.server.WaitStreams(ctx)
 	}
+}
+
+// halfOf ends when half of the time is over that ctx has left.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
 }
 
 func (a *App) onStop(f func(context.Context)) { a.cleanups = append(a.cleanups, f) }

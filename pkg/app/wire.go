@@ -300,6 +300,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service, lines 
 		TrustedProxies:  a.cfg.TrustedProxies,
 		Intake:          in,
 		Waker:           a.db,
+		Slack:           a.inbox.handlerOrNil(),
 		Claims:          a.engine,
 		Persons:         a.links,
 		Link:            a.linkHandler(),
