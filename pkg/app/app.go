@@ -21,6 +21,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/engine"
 	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/gate"
+	"github.com/seraph-deploy/seraph/pkg/link"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
@@ -44,6 +45,7 @@ type App struct {
 	sources  *hookSources
 	pins     *gate.Pins
 	ownApp   *ownApp
+	links    *link.Service
 	events   *events.Hub
 	server   *server.Server
 
@@ -105,6 +107,7 @@ func (a *App) Start(ctx context.Context) error {
 	recovered.Go(func() { a.recovery.Run(recovering) })
 	recovered.Go(func() { a.pins.Run(recovering) })
 	recovered.Go(func() { a.ownApp.learnSlug(recovering) })
+	recovered.Go(func() { a.links.Run(recovering) })
 	a.onStop(func(context.Context) { stopRecovery() })
 
 	a.sources.start()
@@ -157,7 +160,7 @@ func (a *App) Drain() { a.server.Drain() }
 // the database.
 func (a *App) Stop(ctx context.Context) {
 	if a.events != nil {
-		a.events.Close() // a stream would hold its listener open until the deadline
+		a.events.Close() // which ends the streams
 	}
 	a.stopListening(ctx)
 	for i := len(a.cleanups) - 1; i >= 0; i-- {
@@ -167,7 +170,7 @@ func (a *App) Stop(ctx context.Context) {
 }
 
 // stopListening closes the listeners and waits for half of the time for requests that are being
-// answered. Whoever sends a body slowly must not use up the time of the steps that are running: a
+// answered, and for streams. Whoever sends a body slowly must not use up the time of the steps that are running: a
 // trigger that is cut off has to be looked up.
 func (a *App) stopListening(ctx context.Context) {
 	if deadline, ok := ctx.Deadline(); ok {
@@ -187,6 +190,9 @@ func (a *App) stopListening(ctx context.Context) {
 
 	closing.Wait()
 	a.listeners = nil
+	if a.server != nil {
+		a.server.WaitStreams(ctx)
+	}
 }
 
 func (a *App) onStop(f func(context.Context)) { a.cleanups = append(a.cleanups, f) }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/go-chi/httprate"
 )
 
-// Server answers HTTP. It starts no goroutine of its own.
+// Server answers HTTP. It starts no goroutines of its own but those of streams of events.
 type Server struct {
 	o        Options
 	bodies   *bodyBudget
@@ -20,6 +21,7 @@ type Server struct {
 	unknownClaims *httprate.RateLimiter
 	limits        *callLimits
 	streams       *streamShares
+	streaming     sync.WaitGroup
 }
 
 // New builds a Server. It does not listen.
@@ -87,6 +89,11 @@ func (s *Server) routes() chi.Router {
 	}
 	if s.o.Claims != nil {
 		r.Post("/webhooks/claim", s.claim)
+	}
+
+	if s.o.Link != nil {
+		r.Method(http.MethodGet, "/link/{code}", s.o.Link)
+		r.Method(http.MethodGet, "/login/callback", s.o.Link)
 	}
 
 	if s.o.Metrics != nil && s.o.ServeMetrics {

@@ -19,12 +19,14 @@ const maxValue = 2000
 // ErrAction says that the value of a button is none that ActionValue writes.
 var ErrAction = errors.New("parse value of button: not written by this service")
 
-// ActionID is the action_id of the buttons that ask for a verb.
+// ActionID is the action_id of the buttons that ask for a verb. Slack wants different ones in one block: a verb that
+// comes again there has a number behind it, which ParseActionID ignores.
 func ActionID(v notify.Verb) string { return actionPrefix + string(v) }
 
-// ParseActionID returns the verb of an action_id. The second result is false where ActionID has not written it.
+// ParseActionID returns the verb of an action_id. The second result is false where it does not begin as ActionID does.
 func ParseActionID(id string) (notify.Verb, bool) {
 	verb, ok := strings.CutPrefix(id, actionPrefix)
+	verb, _, _ = strings.Cut(verb, "_")
 	return notify.Verb(verb), ok && verb != ""
 }
 

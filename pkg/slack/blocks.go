@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -172,7 +173,7 @@ func (o RenderOptions) linesAfter(first goslack.RichTextSectionElement, lines []
 	switch {
 	case first == nil:
 	case len(rendered) == 0:
-		rendered, sizes = [][]goslack.RichTextSectionElement{{first}}, []int{maxID}
+		rendered, sizes = [][]goslack.RichTextSectionElement{{first}}, []int{0}
 	default:
 		space := goslack.NewRichTextSectionTextElement(" ", nil)
 		rendered[0] = append([]goslack.RichTextSectionElement{first, space}, rendered[0]...)
@@ -197,55 +198,51 @@ func (o RenderOptions) facts(facts []notify.Fact) goslack.Block {
 	return richText(rendered, sizes)
 }
 
+// bulletList is a rich_text_list. slack-go's own type also writes the field offset, which Slack's types do not have.
+type bulletList struct {
+	Type     goslack.RichTextElementType     `json:"type"`
+	Style    goslack.RichTextListElementType `json:"style"`
+	Elements []goslack.RichTextElement       `json:"elements"`
+}
+
+// RichTextElementType returns the type.
+func (l bulletList) RichTextElementType() goslack.RichTextElementType { return l.Type }
+
+func bullets(items []goslack.RichTextElement) goslack.RichTextElement {
+	return bulletList{Type: goslack.RTEList, Style: goslack.RTEListBullet, Elements: items}
+}
+
 // bold is text of ours in bold.
 func bold(s string) goslack.RichTextSectionElement {
 	return goslack.NewRichTextSectionTextElement(s, &goslack.RichTextSectionTextStyle{Bold: true})
 }
 
-// buttons renders the buttons of one card, message or list item. id is unique among the blocks of the message and new
-// for each generation. Slack wants different action ids in one block, so a verb that comes again begins a new block.
-func (o RenderOptions) buttons(row int64, generation, about string, buttons []notify.Button) []goslack.Block {
-	var blocks []*goslack.ActionBlock
+// buttons renders the buttons of one card, message or list item as one block; nil for none. Its block_id is new for each
+// generation; place tells apart what shows the same deployment twice.
+func (o RenderOptions) buttons(place string, row int64, generation, about string, buttons []notify.Button) goslack.Block {
+	var elements []goslack.BlockElement
+	times := map[notify.Verb]int{}
 	primary := false
 	for _, b := range buttons {
 		button := o.button(row, generation, about, b)
-		if button == nil {
+		if button == nil || len(elements) == maxPerActions {
 			continue
+		}
+
+		if times[b.Verb]++; times[b.Verb] > 1 {
+			button.ActionID = fmt.Sprintf("%s_%d", button.ActionID, times[b.Verb])
 		}
 		if primary && button.Style == goslack.StylePrimary {
 			button.Style = goslack.StyleDefault
 		}
 		primary = primary || button.Style == goslack.StylePrimary
-
-		i := slices.IndexFunc(blocks, func(block *goslack.ActionBlock) bool { return hasRoom(block, button.ActionID) })
-		if i < 0 && len(blocks) == maxActions {
-			continue
-		}
-		if i < 0 {
-			id := actionPrefix + strconv.FormatInt(row, 10) + "_" + generation + "_" + strconv.Itoa(len(blocks)+1)
-			i, blocks = len(blocks), append(blocks, goslack.NewActionBlock(cutText(id, maxID)))
-		}
-		blocks[i].Elements.ElementSet = append(blocks[i].Elements.ElementSet, button)
+		elements = append(elements, button)
 	}
 
-	var out []goslack.Block
-	for _, block := range blocks {
-		out = append(out, block)
+	if len(elements) == 0 {
+		return nil
 	}
-	return out
-}
-
-const (
-	maxActions = 10  // ours: actions blocks of one card
-	maxID      = 255 // of action_id, block_id and callback_id
-)
-
-// hasRoom says whether a block may take a button with an action id.
-func hasRoom(block *goslack.ActionBlock, actionID string) bool {
-	set := block.Elements.ElementSet
-	return len(set) < maxPerActions && !slices.ContainsFunc(set, func(e goslack.BlockElement) bool {
-		return e.(*goslack.ButtonBlockElement).ActionID == actionID
-	})
+	return goslack.NewActionBlock(fmt.Sprintf("%s%s_%d_%s", actionPrefix, place, row, generation), elements...)
 }
 
 // button renders a button; nil for one that leads to a host that is none of ours, or whose value Slack would not take.

@@ -19,7 +19,7 @@ const CallbackHome = "seraph_home"
 const (
 	maxHomeWaits = 5
 	maxHomeAsked = 6
-	maxHomeLocks = 10
+	maxHomeLocks = 4
 )
 
 // HomeInput is what the home tab shows one person.
@@ -84,8 +84,8 @@ func HomeView(in HomeInput) View {
 		return View{Callback: CallbackHome, Blocks: blocks}
 	}
 
-	blocks = append(blocks, o.items("Waits for you", "Nothing waits for you.", in.Waits, maxHomeWaits, in.MoreWaits)...)
-	blocks = append(blocks, o.items("You asked for", "You have asked for nothing lately.", in.Asked, maxHomeAsked,
+	blocks = append(blocks, o.items("waits", "Waits for you", "Nothing waits for you.", in.Waits, maxHomeWaits, in.MoreWaits)...)
+	blocks = append(blocks, o.items("asked", "You asked for", "You have asked for nothing lately.", in.Asked, maxHomeAsked,
 		in.MoreAsked)...)
 	blocks = append(blocks, o.locks(in.Locks, in.MoreLocks)...)
 
@@ -108,7 +108,7 @@ func asOf(now time.Time) goslack.Block {
 }
 
 // items renders a heading and at most limit deployments below it.
-func (o RenderOptions) items(title, none string, items []HomeItem, limit, more int) []goslack.Block {
+func (o RenderOptions) items(place, title, none string, items []HomeItem, limit, more int) []goslack.Block {
 	blocks := []goslack.Block{goslack.NewDividerBlock(), header(title)}
 	if len(items) == 0 && more == 0 {
 		return append(blocks, footnote(none))
@@ -118,7 +118,7 @@ func (o RenderOptions) items(title, none string, items []HomeItem, limit, more i
 		more += len(items) - limit
 		items = items[:limit]
 	}
-	for _, item := range items {
+	for i, item := range items {
 		name := notify.Text{{Text: item.Title}}
 		lines := o.lines([]notify.Text{name, item.Detail})
 		if lines == nil {
@@ -126,9 +126,9 @@ func (o RenderOptions) items(title, none string, items []HomeItem, limit, more i
 		}
 
 		blocks = append(blocks, heading(Mark(item.State)+" ", lines))
-		actions := o.buttons(item.Row, item.Generation, item.Title, item.Buttons)
-		if len(actions) > 0 {
-			blocks = append(blocks, actions[0]) // the verbs of one item differ, except for approve-hold
+		place := fmt.Sprintf("%s%d", place, i)
+		if actions := o.buttons(place, item.Row, item.Generation, item.Title, item.Buttons); actions != nil {
+			blocks = append(blocks, actions)
 		}
 	}
 	return append(blocks, leftOut(more, "/seraph status")...)
@@ -158,12 +158,14 @@ func (o RenderOptions) locks(locks []HomeLock, more int) []goslack.Block {
 		more += len(locks) - maxHomeLocks
 		locks = locks[:maxHomeLocks]
 	}
-	var lines []notify.Text
+	var items []goslack.RichTextElement
 	for _, lock := range locks {
-		lines = append(lines, append(notify.Text{{Text: "🔒 " + lock.Environment + "  "}}, lock.Detail...))
+		name := bold(plain(lock.Environment, maxHeader).Text + "  ")
+		detail, _ := o.elements(lock.Detail)
+		items = append(items, goslack.NewRichTextSection(append([]goslack.RichTextSectionElement{name}, detail...)...))
 	}
-	if block := o.lines(lines); block != nil {
-		blocks = append(blocks, block)
+	if len(items) > 0 {
+		blocks = append(blocks, goslack.NewRichTextBlock("", bullets(items)))
 	}
 	return append(blocks, leftOut(more, "/seraph locks")...)
 }
@@ -209,7 +211,7 @@ func (o RenderOptions) app(app HomeApp) goslack.Block {
 
 	elements := []goslack.RichTextElement{goslack.NewRichTextSection(bold(name))}
 	if len(items) > 0 {
-		elements = append(elements, goslack.NewRichTextList(goslack.RTEListBullet, 0, items...))
+		elements = append(elements, bullets(items))
 	}
 	return goslack.NewRichTextBlock("", elements...)
 }

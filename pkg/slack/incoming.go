@@ -1,5 +1,7 @@
 package slack
 
+import "time"
+
 // Secret is a text that gives whoever has it a right at Slack. Formatting and marshaling do not show it.
 type Secret string
 
@@ -40,25 +42,24 @@ const (
 
 // The changes that a KindEvent reports, as Slack calls them. All others are KindIgnored.
 const (
-	EventUserChange      = "user_change"        // of User: perhaps deactivated, or a guest now
-	EventChannelShared   = "channel_shared"     // Channel is shared with another organization now
-	EventChannelUnshared = "channel_unshared"   // and this one no longer is
-	EventChannelArchive  = "channel_archive"    // Channel can no longer be posted to
-	EventGroupArchive    = "group_archive"      // the same of a private channel
-	EventChannelID       = "channel_id_changed" // Channel has another id now
-	EventAppUninstalled  = "app_uninstalled"
-	EventTokensRevoked   = "tokens_revoked"
+	EventUserChange     = "user_change"     // of User: perhaps deactivated, or a guest now
+	EventChannelShared  = "channel_shared"  // Channel is shared with another organization now
+	EventChannelArchive = "channel_archive" // Channel can no longer be posted to
+	EventGroupArchive   = "group_archive"   // the same of a private channel
+	EventAppUninstalled = "app_uninstalled"
+	EventTokensRevoked  = "tokens_revoked"
 )
 
 // Incoming is one request of Slack, as far as this service reads it. Nothing in it is proof of who may do
 // what: the signature proves only that Slack sent it.
 type Incoming struct {
-	Kind Kind
+	Kind       Kind
+	ReceivedAt time.Time // when this service received it; ParseIncoming leaves it zero
 
 	// Key names the request. It is the same for every copy of it that Slack sends, and another one for
 	// each time that somebody types, clicks or submits. At most 100 characters, without secrets.
 	Key string
-	// OtherKeys are further names of the request, of which none has to be known for it to be new.
+	// OtherKeys are further names of the same request. One that is known already makes the request a copy.
 	OtherKeys []string
 
 	Team       string // id of the workspace in which the app is installed
@@ -87,8 +88,8 @@ type Incoming struct {
 
 	Event string // with KindEvent: one of the Event constants
 
-	TriggerID   Secret // opens one modal, for 3 s; empty: none
-	ResponseURL Secret // answers at most 5 times in 30 minutes; empty: none
+	TriggerID   Secret `json:"-"` // opens one modal, for 3 s; empty: none
+	ResponseURL Secret `json:"-"` // answers at most 5 times in 30 minutes; empty: none
 
 	Challenge string // with KindChallenge
 	Ignored   string // with KindIgnored: why, in words
@@ -97,10 +98,3 @@ type Incoming struct {
 
 // ViewErrors is what a modal shows instead of being closed, by the block_id of the input. At least one.
 type ViewErrors map[string]string
-
-// ParseIncoming reads the body of a request, whose signature the caller has verified. The content type says
-// whether it is JSON (events) or a form (slash commands and interactions). A kind of event or interaction that
-// is not known is KindIgnored; an error means that the body is not what Slack sends.
-func ParseIncoming(contentType string, body []byte) (Incoming, error) {
-	return Incoming{}, nil
-}

@@ -130,11 +130,11 @@ func confirmBlocks(in ConfirmInput) []goslack.Block {
 	}
 
 	if in.Word != "" {
-		label := fmt.Sprintf("Type %s to confirm", strings.TrimSpace(oneLine(in.Word, maxTyped)))
-		blocks = append(blocks, input(FieldWord, label, in.Word, maxTyped, true))
+		label := fmt.Sprintf("Type “%s” to confirm", strings.TrimSpace(oneLine(in.Word, maxTyped)))
+		blocks = append(blocks, input(FieldWord, label, "Name of the environment", maxTyped, true))
 	}
 	if in.AskReason || in.NeedsReason {
-		field := input(FieldReason, "Reason", "Why now? Others read it.", maxReason, in.Word == "")
+		field := input(FieldReason, "Reason", "Shown to everybody who follows the deployment", maxReason, in.Word == "")
 		blocks = append(blocks, field.WithOptional(!in.NeedsReason))
 	}
 	return blocks
@@ -170,7 +170,7 @@ func (o RenderOptions) commits(commits []notify.Text, more int) goslack.Block {
 		return nil
 	}
 	title := goslack.NewRichTextSection(bold("What is new"))
-	return goslack.NewRichTextBlock("", title, goslack.NewRichTextList(goslack.RTEListBullet, 0, items...))
+	return goslack.NewRichTextBlock("", title, bullets(items))
 }
 
 // TextModal says something in a modal that asks for nothing, such as that what was clicked is no longer offered.

@@ -15,7 +15,7 @@ import (
 const maxFallback = 600
 
 // RenderCard renders a card: a header with the state, its facts, its lines, its buttons, and the deployment's number.
-// Text of strangers can neither mention anybody, nor link, nor change how the rest is shown.
+// A plain card has no blocks. Text of strangers can neither mention anybody, nor link, nor change how the rest is shown.
 func RenderCard(c notify.Card, o RenderOptions) Message {
 	mark := Mark(c.State)
 	title := c.Title
@@ -23,8 +23,9 @@ func RenderCard(c notify.Card, o RenderOptions) Message {
 		title = fmt.Sprintf("deployment %d: %s", c.Deployment, c.State)
 	}
 
+	message := Message{Text: mark + " " + fallback(c.Summary, title)}
 	if c.Plain {
-		return Message{Text: mark + " " + fallback(c.Summary, title)}
+		return message
 	}
 
 	blocks := []goslack.Block{header(mark + " " + title)}
@@ -34,16 +35,19 @@ func RenderCard(c notify.Card, o RenderOptions) Message {
 	if block := o.lines(c.Lines); block != nil {
 		blocks = append(blocks, block)
 	}
-	blocks = append(blocks, o.buttons(c.Row, c.Generation, c.Title, c.Buttons)...)
+	if block := o.buttons("card", c.Row, c.Generation, c.Title, c.Buttons); block != nil {
+		blocks = append(blocks, block)
+	}
 	if c.Deployment != 0 {
 		blocks = append(blocks, footnote(fmt.Sprintf("Deployment #%d", c.Deployment)))
 	}
 
-	return Message{Text: mark + " " + fallback(c.Summary, title), Blocks: blocks}
+	message.Blocks = blocks
+	return message
 }
 
 // RenderNote renders a note: whom it mentions, its lines, the output of a failing step, its buttons. A note without
-// lines shows its summary.
+// lines shows its summary. A plain note has no blocks.
 func RenderNote(n notify.Note, o RenderOptions) Message {
 	lines := n.Lines
 	if o.lines(lines) == nil {
@@ -51,7 +55,6 @@ func RenderNote(n notify.Note, o RenderOptions) Message {
 	}
 
 	text := fallback(n.Summary, "A message of Seraph")
-	var blocks []goslack.Block
 	first, markup := mentioned(n.Mention)
 	if first != nil {
 		text = markup + " " + text
@@ -60,13 +63,17 @@ func RenderNote(n notify.Note, o RenderOptions) Message {
 		return Message{Text: text}
 	}
 
+	var blocks []goslack.Block
+
 	if block := o.linesAfter(first, lines); block != nil {
 		blocks = append(blocks, block)
 	}
 	if output := preformatted(n.Output); output != "" {
 		blocks = append(blocks, outputBlock(output))
 	}
-	blocks = append(blocks, o.buttons(n.Row, n.Generation, n.Summary, n.Buttons)...)
+	if block := o.buttons("note", n.Row, n.Generation, n.Summary, n.Buttons); block != nil {
+		blocks = append(blocks, block)
+	}
 
 	return Message{Text: text, Blocks: blocks}
 }

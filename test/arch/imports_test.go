@@ -31,6 +31,7 @@ var packages = map[string][]string{
 		"pkg/route",
 		"pkg/circleci",
 		"pkg/github",
+		"pkg/slack",
 		"pkg/outbound",
 		"pkg/chat",
 		"pkg/command",
@@ -72,6 +73,7 @@ var packages = map[string][]string{
 	"pkg/audit":      {"pkg/deployment"},
 	"pkg/outbound":   {},
 	"pkg/deployment": {},
+	"pkg/slack":      {"pkg/notify", "pkg/outbound", "pkg/deployment"},
 	"pkg/grammar":    {},
 	"pkg/phrase":     {"pkg/grammar", "pkg/policy", "pkg/deployment"},
 	"pkg/notify":     {"pkg/phrase", "pkg/policy", "pkg/deployment"},
@@ -97,6 +99,7 @@ var libraries = map[string][]string{
 	"github.com/google/go-github":             {"pkg/github"},
 	"github.com/bradleyfalzon/ghinstallation": {"pkg/github"},
 	"github.com/kelseyhightower/envconfig":    {"pkg/config"},
+	"github.com/slack-go/slack":               {"pkg/slack"},
 	"github.com/prometheus/client_golang":     {"pkg/telemetry"},
 	"github.com/pressly/goose":                {"pkg/store"},
 	"github.com/jackc/pgx":                    {"pkg/store", "test/pgtest"},
@@ -107,7 +110,7 @@ var libraries = map[string][]string{
 }
 
 // maxDepth is the length of the longest import chain in the table.
-const maxDepth = 5
+const maxDepth = 6
 
 // tableEntry returns the line of the table that a folder belongs to.
 func tableEntry(dir string) (string, bool) {
