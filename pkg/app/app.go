@@ -21,6 +21,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/engine"
 	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/gate"
+	"github.com/seraph-deploy/seraph/pkg/link"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
@@ -44,6 +45,7 @@ type App struct {
 	sources  *hookSources
 	pins     *gate.Pins
 	ownApp   *ownApp
+	links    *link.Service
 	events   *events.Hub
 	server   *server.Server
 
@@ -105,6 +107,7 @@ func (a *App) Start(ctx context.Context) error {
 	recovered.Go(func() { a.recovery.Run(recovering) })
 	recovered.Go(func() { a.pins.Run(recovering) })
 	recovered.Go(func() { a.ownApp.learnSlug(recovering) })
+	recovered.Go(func() { a.links.Run(recovering) })
 	a.onStop(func(context.Context) { stopRecovery() })
 
 	a.sources.start()

@@ -102,8 +102,10 @@ func (c *Client) Evidence(
 		return deployment.KeyUnreadable, err
 	case read && bytes.Contains(config, []byte(key)):
 		return deployment.KeyFound, nil
-	case !read || !isCompiled(config):
+	case !read:
 		return deployment.KeyUnreadable, nil
+	case !isCompiled(config):
+		return deployment.KeyNotCompiled, nil
 	default:
 		return deployment.KeyAbsent, nil
 	}
@@ -129,8 +131,8 @@ func findInValues(values map[string]any, key string, parameters []string) deploy
 	return deployment.KeyAbsent
 }
 
-// isCompiled says whether CircleCI has compiled a configuration. Before that it has no parameters
-// in it.
+// isCompiled says whether CircleCI has compiled a configuration. Before that, and if it cannot, it has no
+// parameters in it.
 func isCompiled(config json.RawMessage) bool {
 	var c struct {
 		Compiled string `json:"compiled"`

@@ -44,10 +44,10 @@ func TestClient_Evidence(t *testing.T) {
 			config: `{"source":"a","compiled":"jobs:"}`,
 			want:   deployment.KeyAbsent,
 		},
-		"configuration not compiled yet": {
+		"configuration not compiled": {
 			values: `{}`,
 			config: `{"source":"a","compiled":""}`,
-			want:   deployment.KeyUnreadable,
+			want:   deployment.KeyNotCompiled,
 		},
 		"neither can be read": {
 			want: deployment.KeyUnreadable,

@@ -16,12 +16,15 @@ type Lookup struct {
 	Failure  string // what could not be read: only a pipeline that shows the key proves something then
 }
 
-// Control is the newest pipeline of the project that belongs to a deployment. CircleCI's lists
-// certainly have it, so a list that does not show it is not complete, and what else it lacks proves
-// nothing.
+// Control is what pipelines of the project that belong to other deployments show.
 type Control struct {
-	PipelineID string // empty: no pipeline of the project belongs to a deployment yet
-	ShowsKey   bool   // its own key can be read in it, so the key would be seen in the others as well
+	// PipelineID is the newest of them; empty: there is none yet. CircleCI's lists certainly have it, so
+	// a list that does not show it is not complete, and what else it lacks proves nothing.
+	PipelineID string
+
+	// ShowsKey: the newest of them with a compiled configuration from the same place shows its own key,
+	// so the deployment's key would be seen in a pipeline with a compiled configuration as well.
+	ShowsKey bool
 }
 
 // LookupDeadline returns the moment from which a look-up may conclude that the last attempt started
@@ -75,6 +78,11 @@ func mayBeOurs(p PipelineFacts, l Listing) bool {
 // Then a single pipeline that matches the attempt and cannot be read is adopted without proof; no
 // pipeline at all is proof of absence, if the lists were complete and show the control; and what
 // remains ambiguous gets LookupGrace once more before it counts as inconclusive.
+//
+// A pipeline whose configuration CircleCI could not compile runs nothing, now or later. One that matches the
+// attempt is adopted like any other that cannot be read, so that the deployment ends with CircleCI's words. One
+// that does not match is left alone: if it were the deployment's after all, another attempt would still be the
+// only one that runs.
 func (m Machine) EvaluateLookup(d Deployment, l Lookup, now time.Time) Event {
 	var withKey, possible []PipelineFacts
 	var unclaimed []string
@@ -85,6 +93,12 @@ func (m Machine) EvaluateLookup(d Deployment, l Lookup, now time.Time) Event {
 		case KeyUnreadable:
 			if !l.Known[p.ID].Unclaimed { // else only its key could make it ours
 				possible = append(possible, p)
+			}
+		case KeyNotCompiled:
+			if !l.Known[p.ID].Unclaimed && d.matchesAttempt(p, l.Listing) {
+				possible = append(possible, p)
+			} else {
+				unclaimed = append(unclaimed, p.ID)
 			}
 		default:
 			unclaimed = append(unclaimed, p.ID)
@@ -105,13 +119,16 @@ func (m Machine) EvaluateLookup(d Deployment, l Lookup, now time.Time) Event {
 
 // evidenceOf returns what is known of one candidate. A pipeline without the key is somebody else's
 // only where the control shows its own key: the configuration may simply not use the parameter.
-// Before CircleCI has compiled it, it cannot show the key.
+// Before CircleCI has compiled it, it cannot show the key. That CircleCI never will, the pipeline's state
+// says.
 func (d Deployment) evidenceOf(p PipelineFacts, l Lookup) KeyEvidence {
 	evidence := l.Evidence[p.ID]
 	switch {
 	case !d.Target.CarriesKey, evidence == "":
 		return KeyUnreadable
 	case evidence == KeyAbsent && (!l.Control.ShowsKey || configPending(p.State)):
+		return KeyUnreadable
+	case evidence == KeyNotCompiled && p.State != "errored":
 		return KeyUnreadable
 	default:
 		return evidence
@@ -141,7 +158,7 @@ func (m Machine) evaluateWithKey(
 	}
 
 	switch {
-	case len(possible) == 1 && l.Evidence[possible[0].ID] == KeyUnreadable && d.matchesAttempt(possible[0], l.Listing):
+	case len(possible) == 1 && l.cannotRead(possible[0]) && d.matchesAttempt(possible[0], l.Listing):
 		return LookupFound{Pipeline: possible[0], By: ByWindow}
 	case len(possible) > 0:
 		reason := fmt.Sprintf("%d pipelines may be it and do not show whether they carry its key", len(possible))
@@ -156,6 +173,12 @@ func (m Machine) evaluateWithKey(
 	default:
 		return LookupAbsent{Unclaimed: unclaimed}
 	}
+}
+
+// cannotRead says whether a pipeline shows nothing by which its key could be told, and not a compiled
+// configuration without the key.
+func (l Lookup) cannotRead(p PipelineFacts) bool {
+	return l.Evidence[p.ID] == KeyUnreadable || l.Evidence[p.ID] == KeyNotCompiled
 }
 
 // evaluateWithoutKey decides for a target that does not carry its key. Absence cannot be proven then:

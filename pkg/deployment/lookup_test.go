@@ -45,6 +45,10 @@ func TestMachine_EvaluateLookup(t *testing.T) {
 		controlFacts = seenPipeline("control", -time.Hour)
 	)
 
+	broken := func(p *PipelineFacts) { p.State = "errored" }
+	pending := func(p *PipelineFacts) { p.State = "pending" }
+	ofBranch := func(name string) func(*PipelineFacts) { return func(p *PipelineFacts) { p.Branch = name } }
+
 	// complete returns lists that were read to the end, show the control and some pipelines.
 	complete := func(list ...PipelineFacts) Listing {
 		list = append(list, controlFacts)
@@ -200,6 +204,61 @@ func TestMachine_EvaluateLookup(t *testing.T) {
 		"unreadable: two pipelines match": {
 			listing:  complete(seenPipeline("p1", time.Second), seenPipeline("p2", time.Second)),
 			evidence: map[string]KeyEvidence{"p1": KeyUnreadable, "p2": KeyUnreadable},
+			control:  control,
+			now:      muchLater,
+			want:     "lookup_inconclusive",
+		},
+		"not compiled: one pipeline matches": {
+			listing:  complete(seenPipeline("p1", time.Second, broken), seenPipeline("p2", time.Second)),
+			evidence: map[string]KeyEvidence{"p1": KeyNotCompiled, "p2": KeyAbsent},
+			control:  control,
+			now:      afterwards,
+			want:     "found p1",
+		},
+		"not compiled: one pipeline of another branch": {
+			listing:  complete(seenPipeline("p1", time.Second, broken, ofBranch("dev"))),
+			evidence: map[string]KeyEvidence{"p1": KeyNotCompiled},
+			control:  control,
+			now:      afterwards,
+			want:     "lookup_absent",
+		},
+		"not compiled: one pipeline matches, one of another branch does not": {
+			listing:  complete(seenPipeline("p1", time.Second, broken), seenPipeline("p2", 0, broken, ofBranch("dev"))),
+			evidence: map[string]KeyEvidence{"p1": KeyNotCompiled, "p2": KeyNotCompiled},
+			now:      afterwards,
+			want:     "found p1",
+		},
+		"not compiled: two pipelines match": {
+			listing:  complete(seenPipeline("p1", time.Second, broken), seenPipeline("p2", time.Second, broken)),
+			evidence: map[string]KeyEvidence{"p1": KeyNotCompiled, "p2": KeyNotCompiled},
+			control:  control,
+			now:      muchLater,
+			want:     "lookup_inconclusive",
+		},
+		"not compiled, and left alone before": {
+			listing:  complete(seenPipeline("old", time.Second, broken)),
+			evidence: map[string]KeyEvidence{"old": KeyNotCompiled},
+			control:  control,
+			now:      afterwards,
+			want:     "lookup_absent",
+		},
+		"not compiled yet: one pipeline of another branch": {
+			listing:  complete(seenPipeline("p1", time.Second, ofBranch("dev"), pending)),
+			evidence: map[string]KeyEvidence{"p1": KeyNotCompiled},
+			control:  control,
+			now:      muchLater,
+			want:     "lookup_inconclusive",
+		},
+		"errored after it was compiled, and no control shows its key": {
+			listing:  complete(seenPipeline("p1", time.Second, broken, ofBranch("dev"))),
+			evidence: map[string]KeyEvidence{"p1": KeyAbsent},
+			control:  Control{PipelineID: "control"},
+			now:      muchLater,
+			want:     "lookup_inconclusive",
+		},
+		"errored and unreadable: one pipeline of another branch": {
+			listing:  complete(seenPipeline("p1", time.Second, broken, ofBranch("dev"))),
+			evidence: map[string]KeyEvidence{"p1": KeyUnreadable},
 			control:  control,
 			now:      muchLater,
 			want:     "lookup_inconclusive",

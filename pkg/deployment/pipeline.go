@@ -72,8 +72,9 @@ type KeyEvidence string
 
 // The evidence.
 const (
-	KeyFound      KeyEvidence = "found"      // the key is in its values or its compiled configuration
-	KeyOther      KeyEvidence = "other"      // the key's parameter is shown with another value
-	KeyAbsent     KeyEvidence = "absent"     // its configuration can be read, and the key is not in it
-	KeyUnreadable KeyEvidence = "unreadable" // neither its values nor its configuration tell
+	KeyFound       KeyEvidence = "found"        // the key is in its values or its compiled configuration
+	KeyOther       KeyEvidence = "other"        // the key's parameter is shown with another value
+	KeyAbsent      KeyEvidence = "absent"       // its compiled configuration can be read, and the key is not in it
+	KeyNotCompiled KeyEvidence = "not compiled" // its configuration can be read, and CircleCI compiled nothing of it
+	KeyUnreadable  KeyEvidence = "unreadable"   // neither its values nor its configuration tell
 )

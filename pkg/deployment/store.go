@@ -14,10 +14,12 @@ const (
 	TaskAdvance TaskKind = "advance" // take the deployment's next step
 	TaskReport  TaskKind = "report"  // send its next report
 	TaskCreate  TaskKind = "create"  // take the next step with a request that GitHub is to create
+	TaskChat    TaskKind = "chat"    // work off what a chat system sent; never announced
 )
 
 // Task says that a row is due. It carries no work: the worker loads the row, which says whether
-// there is something to do and what. With TaskCreate it is the row of an intent, otherwise of a deployment.
+// there is something to do and what. With TaskCreate it is the row of an intent, with TaskChat of a
+// ChatDelivery, otherwise of a deployment.
 type Task struct {
 	Kind TaskKind
 	Row  int64
@@ -103,6 +105,12 @@ type Update struct {
 type KnownPipeline struct {
 	Row       int64 // the deployment that it belongs to; 0: none
 	Unclaimed bool  // a look-up saw it and no deployment adopted it
+}
+
+// ClaimedPipeline is a pipeline that belongs to a deployment.
+type ClaimedPipeline struct {
+	ID  string
+	Row int64 // of the deployment
 }
 
 // Filter selects deployments for the API. An empty field selects all.

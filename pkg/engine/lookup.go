@@ -21,7 +21,12 @@ type Searcher interface {
 // Pipelines is what the store knows of CircleCI's projects and pipelines.
 type Pipelines interface {
 	KnownPipelines(ctx context.Context, ids []string) (map[string]deployment.KnownPipeline, error)
-	NewestClaimed(ctx context.Context, projectID string, notRow int64) (pipelineID string, row int64, err error)
+	NewestClaimed(
+		ctx context.Context,
+		projectID string,
+		notRow int64,
+		limit int,
+	) ([]deployment.ClaimedPipeline, error)
 	NewerStarted(
 		ctx context.Context,
 		repositoryID int64,
@@ -30,6 +35,12 @@ type Pipelines interface {
 	) (started, holds bool, err error)
 	Project(ctx context.Context, slug string) (deployment.Project, error)
 }
+
+// How far a look-up goes back for a pipeline that shows its own key.
+const (
+	maxControls     = 20 // pipelines of the project
+	maxControlReads = 4  // those of them that are read at CircleCI
+)
 
 // lookUp searches CircleCI for the pipeline of a trigger of unknown outcome.
 func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
@@ -59,13 +70,15 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deployment.Lookup, error) {
 	var l deployment.Lookup
 
-	control, owner, err := e.Pipelines.NewestClaimed(ctx, d.Project.ID, d.Row)
+	controls, err := e.Pipelines.NewestClaimed(ctx, d.Project.ID, d.Row, maxControls)
 	if err != nil {
 		return l, err
 	}
+	if len(controls) > 0 {
+		l.Control.PipelineID = controls[0].ID
+	}
 
-	l.Control.PipelineID = control
-	listing, listErr := e.listPipelines(ctx, d, control)
+	listing, listErr := e.listPipelines(ctx, d, l.Control.PipelineID)
 	l.Listing = listing
 	l.Known, err = e.Pipelines.KnownPipelines(ctx, idsOf(listing))
 	if err != nil {
@@ -83,8 +96,15 @@ func (e *Engine) search(ctx context.Context, d deployment.Deployment) (deploymen
 		return l, nil
 	}
 
-	shows, err := e.controlShowsKey(ctx, d, control, owner, evidence)
-	l.Control.ShowsKey, l.Failure = shows, e.lookupFailure(d, err)
+	// Only a pipeline without the key needs the proof that its key would be seen.
+	for _, found := range evidence {
+		if found == deployment.KeyAbsent {
+			shows, err := e.controlShowsKey(ctx, d, controls)
+			l.Control.ShowsKey, l.Failure = shows, e.lookupFailure(d, err)
+			break
+		}
+	}
+
 	return l, nil
 }
 
@@ -134,32 +154,43 @@ func (e *Engine) evidence(
 	return evidence, errors.Join(errs...)
 }
 
-// controlShowsKey reports whether the newest claimed pipeline of the project shows its own key, which
-// proves that a pipeline without the deployment's key is another's. It is asked only if a candidate
-// shows no key, and only if the control reads its configuration from the same place: the
-// configuration of another branch may not use the key.
+// controlShowsKey reports whether a pipeline of another deployment shows that deployment's key, which
+// proves that a pipeline without the key of d is another's. Of the controls, newest first, the first one decides
+// whose configuration comes from the same place and was compiled: the configuration of another branch may not
+// use the key, and one that did not compile, or that may not be read, says nothing. An older one does not
+// decide, because the configuration may have stopped using the key since.
 func (e *Engine) controlShowsKey(
 	ctx context.Context,
 	d deployment.Deployment,
-	control string,
-	ownerRow int64,
-	evidence map[string]deployment.KeyEvidence,
+	controls []deployment.ClaimedPipeline,
 ) (bool, error) {
-	missing := false
-	for _, found := range evidence {
-		missing = missing || found == deployment.KeyAbsent
-	}
-	if !missing || control == "" {
-		return false, nil
+	reads := 0
+	for _, control := range controls {
+		owner, err := e.Rows.Load(ctx, control.Row)
+		if errors.Is(err, deployment.ErrNotFound) {
+			continue // retention deleted it
+		}
+		if err != nil {
+			return false, err
+		}
+		if !owner.Target.SameConfig(d.Target) {
+			continue
+		}
+		if reads == maxControlReads {
+			return false, nil
+		}
+
+		reads++
+		found, err := e.Searcher.Evidence(ctx, control.ID, owner.Target.Key, owner.Target.KeyParameters)
+		if err != nil {
+			return false, fmt.Errorf("read pipeline %s: %w", control.ID, err)
+		}
+		if found != deployment.KeyNotCompiled && found != deployment.KeyUnreadable {
+			return found == deployment.KeyFound, nil
+		}
 	}
 
-	owner, err := e.Rows.Load(ctx, ownerRow)
-	if err != nil || !owner.Target.SameConfig(d.Target) {
-		return false, err
-	}
-
-	found, err := e.Searcher.Evidence(ctx, control, owner.Target.Key, owner.Target.KeyParameters)
-	return found == deployment.KeyFound, err
+	return false, nil
 }
 
 func idsOf(l deployment.Listing) []string {

@@ -17,6 +17,11 @@ type Face interface {
 	Find(ctx context.Context, f Find) (MessageID, bool, error)
 }
 
+// PlainText is implemented by a Face that can send the text of messages alone, for those whose content was refused.
+type PlainText interface {
+	PlainText() Face
+}
+
 // MessageID is how a chat system names a message. Channel differs from the one that was posted to where that
 // was a person.
 type MessageID struct {
@@ -51,7 +56,8 @@ const (
 	SendUnknown SendKind = "unknown"
 	// SendNotSent: nothing has left this machine.
 	SendNotSent SendKind = "not_sent"
-	// SendLimited: this method of this workspace must wait for Wait; nothing was posted or edited.
+	// SendLimited: this method of this workspace must wait for Wait. Unless Local is set, the chat system was asked: it
+	// has most likely posted nothing, but look before another post.
 	SendLimited SendKind = "limited"
 	// SendGone: the message does not exist any more.
 	SendGone SendKind = "gone"
@@ -73,6 +79,9 @@ type SendError struct {
 	Code string        // the chat system's word for it, or the HTTP status
 	Wait time.Duration // with SendLimited: how long to wait
 	Err  error         // nil: Code says it all
+
+	// Local, with SendLimited: the wait was known before, and nothing has left this machine.
+	Local bool
 }
 
 // Error names the kind and the chat system's word.

@@ -48,6 +48,11 @@ func (l *Live) Person(face, workspace, user string) (deployment.Actor, bool) {
 	return l.Table().Person(face, workspace, user)
 }
 
+// ChatUser is Table.ChatUser.
+func (l *Live) ChatUser(face, workspace string, githubID int64) (user string, ok bool) {
+	return l.Table().ChatUser(face, workspace, githubID)
+}
+
 // Production is Table.Production.
 func (l *Live) Production(req deployment.Request) bool { return l.Table().Production(req) }
 

@@ -55,3 +55,20 @@ func (t *Table) Person(face, workspace, user string) (deployment.Actor, bool) {
 
 	return deployment.Actor{}, false
 }
+
+// ChatUser returns the id that somebody at GitHub has in a workspace of a chat system; false: the routes file does
+// not say.
+func (t *Table) ChatUser(face, workspace string, githubID int64) (user string, ok bool) {
+	if face == faceHubotSlack {
+		face = faceSlack
+	}
+
+	for _, p := range t.people {
+		for _, u := range p.users {
+			if p.ID == githubID && u.face == face && u.workspace == workspace {
+				return u.user, true
+			}
+		}
+	}
+	return "", false
+}

@@ -53,6 +53,10 @@ type Options struct {
 	Locks        LockCommands
 	LockReader   LockReader
 
+	// Link serves GET /link/{code} and GET /login/callback, where people link their chat user to GitHub. Nil: both
+	// answer 404.
+	Link http.Handler
+
 	// Ready returns the checks behind /readyz by name; a nil error is a check that passes.
 	Ready func(context.Context) map[string]error
 

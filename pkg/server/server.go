@@ -89,6 +89,11 @@ func (s *Server) routes() chi.Router {
 		r.Post("/webhooks/claim", s.claim)
 	}
 
+	if s.o.Link != nil {
+		r.Method(http.MethodGet, "/link/{code}", s.o.Link)
+		r.Method(http.MethodGet, "/login/callback", s.o.Link)
+	}
+
 	if s.o.Metrics != nil && s.o.ServeMetrics {
 		r.Method(http.MethodGet, "/metrics", s.o.Metrics)
 	}

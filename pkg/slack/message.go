@@ -57,7 +57,7 @@ type ViewID struct {
 }
 
 // User is who a Slack user is, as users.info says it. No single field says that somebody belongs to this
-// workspace: see Member.
+// workspace.
 type User struct {
 	ID         string
 	Team       string   // the workspace that the user belongs to

@@ -98,14 +98,25 @@ func testPipelines(t *testing.T, b *testDB) {
 		t.Errorf("project: got %v, %v, want %v", p, err, want)
 	}
 
-	id, row, err := b.NewestClaimed(t.Context(), "p", 0)
-	if err != nil || id != "x" || row != one.Row {
-		t.Errorf("newest claimed: got %q of row %d, %v, want x of row %d", id, row, err, one.Row)
-	}
-
-	id, _, err = b.NewestClaimed(t.Context(), "p", one.Row)
-	if err != nil || id != "" {
-		t.Errorf("newest claimed by another row: got %q, %v, want none", id, err)
+	b.later(time.Second)
+	two := b.mustSave(running(b.accept(2, "staging", "p"), "y", b.clock()), deployment.Changes{})
+	x, y := deployment.ClaimedPipeline{ID: "x", Row: one.Row}, deployment.ClaimedPipeline{ID: "y", Row: two.Row}
+	for _, c := range []struct {
+		name   string
+		notRow int64
+		limit  int
+		want   []deployment.ClaimedPipeline
+	}{
+		{name: "newest first", limit: 5, want: []deployment.ClaimedPipeline{y, x}},
+		{name: "up to the limit", limit: 1, want: []deployment.ClaimedPipeline{y}},
+		{name: "of other rows", notRow: two.Row, limit: 5, want: []deployment.ClaimedPipeline{x}},
+	} {
+		t.Run("claimed pipelines: "+c.name, func(t *testing.T) {
+			got, err := b.NewestClaimed(t.Context(), "p", c.notRow, c.limit)
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("got %v, %v, want %v", got, err, c.want)
+			}
+		})
 	}
 
 	known, err := b.KnownPipelines(t.Context(), []string{"f"})

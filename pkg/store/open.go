@@ -64,8 +64,10 @@ type DB struct {
 	approvals
 	auditTrail
 	Leases
+	Links
 	Redeliveries
 	Requests
+	ChatDeliveries
 	Retention
 
 	o       Options
@@ -115,6 +117,9 @@ type Audit struct{ db *DB }
 
 // Leases holds the named leases of periodic work.
 type Leases struct{ db *DB }
+
+// Links holds who users of chat systems are at GitHub, and the links that are under way.
+type Links struct{ db *DB }
 
 // Redeliveries counts how often GitHub was asked to repeat a delivery.
 type Redeliveries struct{ db *DB }
@@ -172,8 +177,10 @@ func newDB(o Options) *DB {
 	db.approvals = Approvals{db}
 	db.auditTrail = Audit{db}
 	db.Leases = Leases{db}
+	db.Links = Links{db}
 	db.Redeliveries = Redeliveries{db}
 	db.Requests = Requests{db}
+	db.ChatDeliveries = ChatDeliveries{db}
 	db.Retention = Retention{db}
 	return db
 }

@@ -28,27 +28,31 @@ func (s Pipelines) KnownPipelines(ctx context.Context, ids []string) (map[string
 	return known, nil
 }
 
-// NewestClaimed gives the pipeline of a project that was claimed last by another row than notRow,
-// and that row; "" when there is none.
+// NewestClaimed gives the pipelines of a project that were claimed last by other rows than notRow, the
+// newest first, at most limit.
 func (s Pipelines) NewestClaimed(
 	ctx context.Context,
 	projectID string,
 	notRow int64,
-) (pipelineID string, row int64, err error) {
-	err = s.db.get(ctx, `
+	limit int,
+) ([]deployment.ClaimedPipeline, error) {
+	rows, err := s.db.all(ctx, `
 		SELECT pipeline_id, row_id
 		FROM pipelines
 		WHERE project_id = $1 AND row_id <> 0 AND row_id <> $2
 		ORDER BY seen_at DESC
-		LIMIT 1`,
+		LIMIT $3`,
 		projectID,
 		notRow,
-	).Scan(&pipelineID, &row)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", 0, nil
+		limit,
+	)
+	if err != nil {
+		return nil, err
 	}
 
-	return pipelineID, row, err
+	return scanEach(rows, func(s scanner) (p deployment.ClaimedPipeline, err error) {
+		return p, s.Scan(&p.ID, &p.Row)
+	})
 }
 
 // Project gives CircleCI's identity of a project by a spelling of its slug; the zero Project when

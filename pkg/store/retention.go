@@ -35,13 +35,23 @@ func (s Retention) Prune(ctx context.Context, before time.Time) (more bool, err 
 			more = more || full
 		}
 
-		fullAnswers, err := t.pruneBatch(pruneAnswers, t.now.Add(-deployment.KeepAnswers))
-		if err != nil {
-			return false, err
+		for _, kept := range []struct {
+			statement string
+			before    time.Time
+		}{
+			{pruneAnswers, t.now.Add(-deployment.KeepAnswers)},
+			{pruneIgnored, t.now.Add(-deployment.KeepIgnored)},
+			{pruneChatDeliveries, t.now.Add(-deployment.KeepChatDeliveries)},
+			{pruneChatKeys, t.now},
+		} {
+			full, err := t.pruneBatch(kept.statement, kept.before)
+			if err != nil {
+				return false, err
+			}
+			more = more || full
 		}
 
-		full, err := t.pruneBatch(pruneIgnored, t.now.Add(-deployment.KeepIgnored))
-		return more || fullAnswers || full, err
+		return more, nil
 	})
 }
 

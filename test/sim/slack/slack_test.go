@@ -1,0 +1,225 @@
+package slack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	goslack "github.com/slack-go/slack"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The people and channels of the tests.
+const (
+	alice     = "U0ALICE001"
+	bob       = "U0BOB00001"
+	deploys   = "C0DEPLOYS1"
+	private   = "G0PRIVATE1"
+	elsewhere = "C0ELSE0001"
+)
+
+// start runs a simulator with two people and three channels until the test ends.
+func start(t *testing.T, options Options) *Server {
+	t.Helper()
+	s := New(options)
+	t.Cleanup(s.Close)
+	if err := s.Start(""); err != nil {
+		t.Fatal(err)
+	}
+
+	s.AddUser(User{ID: alice, Name: "alice"})
+	s.AddUser(User{ID: bob, Name: "bob"})
+	s.AddChannel(Channel{ID: deploys, Name: "deploys"})
+	s.AddChannel(Channel{ID: private, Name: "ops", Private: true})
+	s.AddChannel(Channel{ID: elsewhere, Name: "elsewhere", Away: true})
+
+	return s
+}
+
+// client is slack-go, unchanged.
+func client(t *testing.T, s *Server) *goslack.Client {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return goslack.New(s.options.Token, goslack.OptionAPIURL(s.URL()), goslack.OptionHTTPClient(&http.Client{Transport: transport}))
+}
+
+func limitedContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// app receives deliveries and answers as the test says.
+type app struct {
+	mu     sync.Mutex
+	bodies []string
+	answer func(w http.ResponseWriter, r *http.Request, body []byte)
+}
+
+// startApp makes the simulator send to an app until the test ends. It fails the test at a wrong signature.
+func startApp(t *testing.T, s *Server, answer func(w http.ResponseWriter, r *http.Request, body []byte)) *app {
+	t.Helper()
+	a := &app{answer: answer}
+	server := httptest.NewServer(a)
+	t.Cleanup(server.Close)
+	s.SetRequestURL(server.URL)
+
+	return a
+}
+
+func (a *app) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+
+	verifier, err := goslack.NewSecretsVerifier(r.Header, DefaultSigningSecret)
+	if err == nil {
+		verifier.Write(body)
+		err = verifier.Ensure()
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusUnauthorized)
+		return
+	}
+
+	a.mu.Lock()
+	a.bodies = append(a.bodies, string(body))
+	a.mu.Unlock()
+	if a.answer != nil {
+		a.answer(w, r, body)
+	}
+}
+
+func TestServer_SlackGoPostsAndEdits(t *testing.T) {
+	s := start(t, Options{})
+	api, ctx := client(t, s), limitedContext(t)
+
+	who, err := api.AuthTestContext(ctx)
+	if err != nil || who.TeamID != DefaultTeam || who.BotID != "B0SERAPH01" || who.UserID != "U0SERAPHBOT" {
+		t.Fatalf("got %+v, %v", who, err)
+	}
+
+	button := goslack.NewButtonBlockElement("seraph_approve", "v1 7 abc", goslack.NewTextBlockObject("plain_text", "Approve", false, false))
+	metadata := goslack.SlackMetadata{EventType: "seraph_card", EventPayload: map[string]any{"key": "k1"}}
+	channel, ts, err := api.PostMessageContext(
+		ctx,
+		deploys,
+		goslack.MsgOptionText("waits", false),
+		goslack.MsgOptionBlocks(goslack.NewActionBlock("b1", button)),
+		goslack.MsgOptionMetadata(metadata),
+		goslack.MsgOptionDisableLinkUnfurl(),
+	)
+	if err != nil || channel != deploys || ts == "" {
+		t.Fatalf("got %q, %q, %v", channel, ts, err)
+	}
+
+	posted, found := s.Message(deploys, ts)
+	if b, hasButton := posted.Button("seraph_approve"); !found || !hasButton || b.Value != "v1 7 abc" || b.BlockID != "b1" {
+		t.Errorf("got message %+v with buttons %v", posted, posted.Buttons())
+	}
+	if posted.UnfurlLinks || !posted.UnfurlMedia {
+		t.Errorf("got unfurl_links %v and unfurl_media %v, want what was sent and Slack's default", posted.UnfurlLinks, posted.UnfurlMedia)
+	}
+
+	if _, _, _, err := api.UpdateMessageContext(ctx, deploys, ts, goslack.MsgOptionText("runs", false)); err != nil {
+		t.Fatal(err)
+	}
+	if now, _ := s.Message(deploys, ts); now.Text != "runs" || now.Blocks != nil || now.Metadata == nil || now.Version != 2 {
+		t.Errorf("got %+v, want the text without blocks and the metadata as it was", now)
+	}
+
+	history, err := api.GetConversationHistoryContext(ctx, &goslack.GetConversationHistoryParameters{ChannelID: deploys, IncludeAllMetadata: true})
+	if err != nil || len(history.Messages) != 1 || history.Messages[0].Metadata.EventPayload["key"] != "k1" || history.Messages[0].BotID != who.BotID {
+		t.Errorf("got history %+v, %v", history, err)
+	}
+
+	call := s.Calls("chat.postMessage")[0]
+	if call.Token != InBody || call.TS != ts || call.Channel != deploys || call.Status != http.StatusOK || call.Args["token"] != "" {
+		t.Errorf("got call %+v, want the token in the body and not among the arguments", call)
+	}
+}
+
+func TestServer_ClickAndModal(t *testing.T) {
+	s := start(t, Options{})
+	api, ctx := client(t, s), limitedContext(t)
+	interactions := make(chan goslack.InteractionCallback, 8)
+	startApp(t, s, func(w http.ResponseWriter, r *http.Request, body []byte) {
+		in, err := goslack.InteractionCallbackParse(requestOf(body))
+		if err != nil {
+			t.Error(err)
+		}
+		interactions <- in
+		if in.Type == goslack.InteractionTypeViewSubmission && in.View.State.Values["word"]["typed"].Value != "production" {
+			w.Header().Set("Content-Type", "application/json")
+			json.NewEncoder(w).Encode(goslack.NewErrorsViewSubmissionResponse(map[string]string{"word": "type production"}))
+		}
+	})
+
+	button := goslack.NewButtonBlockElement("seraph_cancel", "v1 7 abc", goslack.NewTextBlockObject("plain_text", "Cancel", false, false))
+	_, ts, err := api.PostMessageContext(ctx, deploys, goslack.MsgOptionText("x", false), goslack.MsgOptionBlocks(goslack.NewActionBlock("b1", button)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := s.Click(bob, deploys, ts, "seraph_cancel"); err != nil || !d.Accepted() {
+		t.Fatalf("got %+v, %v", d, err)
+	}
+
+	click := <-interactions
+	if a := click.ActionCallback.BlockActions; len(a) != 1 || a[0].Value != "v1 7 abc" || click.User.ID != bob || click.Message.Timestamp != ts {
+		t.Fatalf("got %+v", click)
+	}
+
+	view := goslack.ModalViewRequest{
+		Type:       goslack.VTModal,
+		CallbackID: "confirm",
+		Title:      goslack.NewTextBlockObject("plain_text", "Sure?", false, false),
+		Submit:     goslack.NewTextBlockObject("plain_text", "Yes", false, false),
+		Blocks: goslack.Blocks{BlockSet: []goslack.Block{goslack.NewInputBlock(
+			"word",
+			goslack.NewTextBlockObject("plain_text", "Environment", false, false),
+			nil,
+			goslack.NewPlainTextInputBlockElement(nil, "typed"),
+		)}},
+	}
+	opened, err := api.OpenViewContext(ctx, click.TriggerID, view)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := api.OpenViewContext(ctx, click.TriggerID, view); err == nil || err.Error() != "exchanged_trigger_id" {
+		t.Errorf("got %v, want exchanged_trigger_id", err)
+	}
+	if _, err := s.Submit(opened.ID, nil); err == nil {
+		t.Error("got no error for an empty input, want one")
+	}
+
+	wrong, err := s.Submit(opened.ID, map[string]string{"typed": "prod"})
+	if err != nil || wrong.Closed || wrong.Errors["word"] != "type production" {
+		t.Errorf("got %+v, %v, want the error of the input", wrong, err)
+	}
+
+	right, err := s.Submit(opened.ID, map[string]string{"word": "production"})
+	if err != nil || !right.Closed || len(s.Views(bob)) != 0 {
+		t.Errorf("got %+v, %v, want the view closed", right, err)
+	}
+}
+
+// requestOf is a request with a form, for slack-go's parsers.
+func requestOf(body []byte) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Header.Set("Content-Type", form)
+	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	return r
+}
