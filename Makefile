@@ -15,7 +15,7 @@ FUZZTIME ?= 5s
 BENCH    ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help build run sim demo image test judges pictures hubot e2e-postgres check fmt lint vulncheck arch race fuzz bench chaos generate \
+.PHONY: help build run sim demo image test hubot e2e-postgres check fmt lint vulncheck arch race fuzz bench chaos generate \
 	cover clean
 
 help: ## list the targets
@@ -44,16 +44,6 @@ test: ## run every test; those of PostgreSQL where it is installed, on a private
 hubot: ## test deploy/hubot: Hubot itself, the program and the simulators; needs Node 20 and npm
 	@$(BUILD) -o bin/ ./cmd/seraph ./cmd/seraph-sim
 	@cd deploy/hubot && npm ci --no-audit --no-fund && npm test
-
-judges: ## judge what Seraph says to Slack and GitHub by software of others; needs Node 20 and npm
-	@for file in test/judge/*/package.json; do \
-		npm ci --prefix "$$(dirname $$file)" --ignore-scripts --no-audit --no-fund || exit 1; \
-	done
-	CI=true go test -count=1 ./test/judge/...
-
-pictures: ## draw the pictures in deploy/docs/images from the golden files of pkg/slack; needs Chromium
-	@$(BUILD) -o bin/ ./test/pictures
-	@bin/pictures pkg/slack/testdata/golden deploy/docs/images
 
 check: fmt lint race arch vulncheck ## everything a change must pass
 
@@ -100,4 +90,4 @@ cover: ## write coverage to bin/cover.html and print the total
 	go tool cover -func=bin/cover.out | tail -n 1
 
 clean: ## remove what the targets above made
-	rm -rf bin deploy/hubot/node_modules test/judge/*/node_modules
+	rm -rf bin deploy/hubot/node_modules
