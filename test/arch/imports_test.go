@@ -94,7 +94,7 @@ var packages = map[string][]string{
 }
 
 // treeRoots are the packages of the table that stand for all packages below them.
-var treeRoots = []string{"test/sim", "test/judge"}
+var treeRoots = []string{"test/judge", "test/sim"}
 
 // libraries says which packages may import a library. Its types stay out of all others.
 var libraries = map[string][]string{
