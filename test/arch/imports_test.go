@@ -39,6 +39,7 @@ var packages = map[string][]string{
 		"pkg/gate",
 		"pkg/intake",
 		"pkg/intent",
+		"pkg/link",
 		"pkg/audit",
 		"pkg/deployment",
 	},
@@ -60,6 +61,7 @@ var packages = map[string][]string{
 	"pkg/command":    {"pkg/policy", "pkg/deployment"},
 	"pkg/gate":       {"pkg/policy", "pkg/deployment"},
 	"pkg/intake":     {"pkg/deployment"},
+	"pkg/link":       {"pkg/command", "pkg/outbound", "pkg/policy", "pkg/deployment"},
 	"pkg/intent":     {"pkg/intake", "pkg/webhook", "pkg/deployment"},
 	"pkg/engine":     {"pkg/queue", "pkg/policy", "pkg/deployment"},
 	"pkg/report":     {"pkg/deployment"},
@@ -119,6 +121,7 @@ var libraries = map[string][]string{
 	"github.com/jackc/pgx":                    {"pkg/store", "test/pgtest"},
 	"modernc.org/sqlite":                      {"pkg/store"},
 	"github.com/robfig/cron":                  {"pkg/policy"},
+	"golang.org/x/oauth2":                     {"pkg/link"},
 	"github.com/spf13/cobra":                  {"cmd/seraph", "pkg/cli"},
 	"github.com/spf13/pflag":                  {"cmd/seraph"},
 }
