@@ -99,7 +99,8 @@ func TestSay_Answers(t *testing.T) {
 			if len(public) != 1 || !strings.Contains(public[0], row.answer.Text) {
 				t.Fatalf("got %q for everybody, want %q", public, row.answer.Text)
 			}
-			if m := w.sim.Posted(room)[1]; row.thread == "own" && m.Thread == "" {
+			posted := w.sim.Posted(room)
+			if m := posted[len(posted)-1]; row.thread == "own" && m.Thread != posted[0].TS {
 				t.Errorf("got %+v, want it in the thread", m)
 			}
 		})
