@@ -160,7 +160,7 @@ func (a *App) Drain() { a.server.Drain() }
 // the database.
 func (a *App) Stop(ctx context.Context) {
 	if a.events != nil {
-		a.events.Close() // a stream would hold its listener open until the deadline
+		a.events.Close() // which ends the streams
 	}
 	a.stopListening(ctx)
 	for i := len(a.cleanups) - 1; i >= 0; i-- {
@@ -170,7 +170,7 @@ func (a *App) Stop(ctx context.Context) {
 }
 
 // stopListening closes the listeners and waits for half of the time for requests that are being
-// answered. Whoever sends a body slowly must not use up the time of the steps that are running: a
+// answered, and for streams. Whoever sends a body slowly must not use up the time of the steps that are running: a
 // trigger that is cut off has to be looked up.
 func (a *App) stopListening(ctx context.Context) {
 	if deadline, ok := ctx.Deadline(); ok {
@@ -190,6 +190,9 @@ func (a *App) stopListening(ctx context.Context) {
 
 	closing.Wait()
 	a.listeners = nil
+	if a.server != nil {
+		a.server.WaitStreams(ctx)
+	}
 }
 
 func (a *App) onStop(f func(context.Context)) { a.cleanups = append(a.cleanups, f) }

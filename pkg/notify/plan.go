@@ -101,7 +101,7 @@ func Ready(m deployment.Message, d deployment.Deployment, now time.Time) (Step, 
 	}
 
 	if p := callOf(m); p != nil {
-		return planCall(*p, m.Kind, now)
+		return planCall(*p, now)
 	}
 	if !m.CalledAt.IsZero() && now.Before(m.CalledAt.Add(editEvery)) && m.Kind != deployment.MessageNote {
 		return wait(m.CalledAt.Add(editEvery)), false
@@ -125,7 +125,7 @@ func callOf(m deployment.Message) *deployment.MessagePart {
 // An edit may still land until its deadline, so the next one waits for that. A post is looked for: it is repeated
 // only after two look-ups, 5 s and 60 s after its deadline, have not found it, or one where the chat system
 // itself said that it posted nothing.
-func planCall(p deployment.MessagePart, kind deployment.MessageKind, now time.Time) (s Step, ready bool) {
+func planCall(p deployment.MessagePart, now time.Time) (s Step, ready bool) {
 	c := *p.Call
 	if c.Edit {
 		if now.Before(c.Deadline) && !c.Refused {
@@ -287,6 +287,12 @@ func planPosts(m deployment.Message, f Facts, now time.Time) Step {
 	}
 
 	n := stateNote(f)
+	if f.NeedsApproval() {
+		n.Mention = m.Settings.Mention
+	}
+	if p := partOf(m, about); p != nil && p.Plain {
+		n = n.PlainText()
+	}
 	return Step{Do: DoPost, About: about, Note: &n, Hash: digest(n)}
 }
 

@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write the golden files")
 // and the pictures read, too.
 func TestRender_Golden(t *testing.T) {
 	want := map[string]bool{}
-	for name, rendered := range samples() {
+	for name, rendered := range renderedSamples() {
 		t.Run(name, func(t *testing.T) {
 			compareGolden(t, name, rendered)
 		})
@@ -44,8 +44,8 @@ func TestRender_Golden(t *testing.T) {
 	}
 }
 
-// samples are all samples as they are sent to Slack.
-func samples() map[string]any {
+// renderedSamples are all samples as they are sent to Slack.
+func renderedSamples() map[string]any {
 	out := map[string]any{}
 	for name, c := range cards() {
 		out["card-"+name] = payload(RenderCard(c, options))
@@ -54,7 +54,7 @@ func samples() map[string]any {
 		out["note-"+name] = payload(RenderNote(n, options))
 	}
 	for name, v := range modals() {
-		out["modal-"+name] = modal(v)
+		out["modal-"+name] = modalOf(v)
 	}
 	for name, v := range homes() {
 		out["home-"+name] = home(v)
@@ -70,7 +70,7 @@ func payload(m Message) any {
 	}{m.Text, m.Blocks}
 }
 
-func modal(v View) goslack.ModalViewRequest {
+func modalOf(v View) goslack.ModalViewRequest {
 	request := goslack.ModalViewRequest{
 		Type:            goslack.VTModal,
 		CallbackID:      v.Callback,
@@ -120,7 +120,7 @@ func compareGolden(t *testing.T, name string, rendered any) {
 
 // TestRender_Bounds checks every sample against Slack's bounds.
 func TestRender_Bounds(t *testing.T) {
-	for name, rendered := range samples() {
+	for name, rendered := range renderedSamples() {
 		t.Run(name, func(t *testing.T) {
 			checkSample(t, rendered)
 		})
@@ -138,7 +138,7 @@ func TestRenderCard_HostileText(t *testing.T) {
 				t.Errorf("got text %q, want & < > escaped", message.Text)
 			}
 
-			note := RenderNote(notify.Note{Summary: s, Lines: []notify.Text{text(say(s))}, Output: []string{s, s}, Mention: s}, options)
+			note := RenderNote(notify.Note{Summary: s, Lines: []notify.Text{spans(say(s))}, Output: []string{s, s}, Mention: s}, options)
 			checkSample(t, payload(note))
 		})
 	}
@@ -169,7 +169,7 @@ func TestRenderCard_Links(t *testing.T) {
 				Row:        1,
 				Generation: generation,
 				Title:      "x",
-				Lines:      []notify.Text{text(notify.Span{Text: "here", URL: tt.url})},
+				Lines:      []notify.Text{spans(notify.Span{Text: "here", URL: tt.url})},
 				Buttons:    []notify.Button{{Verb: notify.VerbOpen, Label: "Open", URL: tt.url}},
 			}, options)
 
@@ -189,7 +189,7 @@ func TestRenderCard_MentionsOnlyLinkedPeople(t *testing.T) {
 	o.Mention = func(id int64) string {
 		return map[int64]string{1: "U0ALICE01", 2: "!channel", 3: ""}[id]
 	}
-	message := RenderCard(notify.Card{Title: "x", Lines: []notify.Text{text(
+	message := RenderCard(notify.Card{Title: "x", Lines: []notify.Text{spans(
 		notify.Span{Text: "one ", Person: 1}, notify.Span{Text: "two ", Person: 2}, notify.Span{Text: "three", Person: 3},
 	)}}, o)
 
@@ -226,6 +226,28 @@ func actionsID(t *testing.T, m Message) string {
 	}
 	t.Fatal("no actions block")
 	return ""
+}
+
+// TestRender_PlainTextHasNoBlocks checks what is sent after Slack has refused the blocks of the same message.
+func TestRender_PlainTextHasNoBlocks(t *testing.T) {
+	card := RenderCard(notify.Card{Plain: true, State: deployment.Failed, Summary: "api <failed>", Title: "x"}, options)
+	note := RenderNote(notify.Note{Plain: true, Summary: "api & web", Mention: "S0ONCALL1"}, options)
+
+	tests := map[string]struct {
+		got  Message
+		want string
+	}{
+		"card": {card, "❌ api &lt;failed&gt;"},
+		"note": {note, "<!subteam^S0ONCALL1> api &amp; web"},
+	}
+
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if tt.got.Text != tt.want || tt.got.Blocks != nil {
+				t.Errorf("got %+v, want text %q and no blocks", tt.got, tt.want)
+			}
+		})
+	}
 }
 
 func TestRenderNote_ShowsTheEndOfLongOutput(t *testing.T) {
@@ -293,7 +315,7 @@ func TestConfirmModal_RefusesWhatSlackWouldNotCarry(t *testing.T) {
 	if view.Submit != "" || view.Callback != CallbackText {
 		t.Errorf("got %+v, want a modal that cannot be submitted", view)
 	}
-	checkSample(t, modal(view))
+	checkSample(t, modalOf(view))
 }
 
 func TestMark_EveryStateHasOne(t *testing.T) {
@@ -337,7 +359,7 @@ func FuzzRenderCard(f *testing.F) {
 				Name: s, Environments: slices.Repeat([]HomeEnvironment{{Name: s, Runs: c.Lines[0]}}, int(n%64)),
 			}}, int(n%64)),
 		})))
-		checkSample(t, modal(ConfirmModal(ConfirmInput{
+		checkSample(t, modalOf(ConfirmModal(ConfirmInput{
 			Confirmed: Confirmed{Verb: notify.Verb(s), Row: row, Generation: generation, Key: s, Word: s, Job: s},
 			Options:   options, About: s, Facts: c.Facts, Commits: c.Lines, More: int(n), Lines: c.Lines, AskReason: true,
 		})))
@@ -500,7 +522,7 @@ func checkBlock(t *testing.T, block map[string]any, ids map[string]bool) {
 		if n := len(block["elements"].([]any)); n == 0 {
 			t.Error("got a rich_text block without elements")
 		}
-		if n := utf8.RuneCountInString(words(block)); n > 4500 {
+		if n := utf8.RuneCountInString(wordsOf(block)); n > 4500 {
 			t.Errorf("got rich_text of %d characters", n)
 		}
 	case "input":
@@ -638,8 +660,8 @@ func textAtMost(t *testing.T, m map[string]any, key string, limit int) {
 	}
 }
 
-// words puts together the text of a tree of blocks.
-func words(v any) string {
+// wordsOf puts together the text of a tree of blocks.
+func wordsOf(v any) string {
 	var b strings.Builder
 	switch v := v.(type) {
 	case map[string]any:
@@ -648,11 +670,11 @@ func words(v any) string {
 				b.WriteString(s)
 				continue
 			}
-			b.WriteString(words(v[key]))
+			b.WriteString(wordsOf(v[key]))
 		}
 	case []any:
 		for _, value := range v {
-			b.WriteString(words(value))
+			b.WriteString(wordsOf(value))
 		}
 	}
 	return b.String()
