@@ -36,6 +36,7 @@ type Metrics struct {
 	calls       callMetrics
 	routes      routeMetrics
 	chatCalls   *prometheus.CounterVec
+	chatRefused *prometheus.CounterVec
 }
 
 // callMetrics are about calls to GitHub, CircleCI and Slack.
@@ -63,7 +64,8 @@ func New(version, commit string) *Metrics {
 		calls:  newCallMetrics(),
 		routes: newRouteMetrics(),
 
-		chatCalls: newChatCalls(),
+		chatCalls:   newChatCalls(),
+		chatRefused: newChatRefused(),
 	}
 
 	m.registry.MustRegister(
@@ -80,6 +82,7 @@ func New(version, commit string) *Metrics {
 		m.routes.good,
 		m.routes.readAt,
 		m.chatCalls,
+		m.chatRefused,
 		buildInfo(version, commit),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
