@@ -15,8 +15,8 @@ FUZZTIME ?= 5s
 BENCH    ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help build run sim demo image test hubot judges e2e-postgres check fmt lint vulncheck arch race fuzz bench chaos generate \
-	cover clean
+.PHONY: help build run sim demo image test hubot judges pictures e2e-postgres check fmt lint vulncheck arch race fuzz \
+	bench chaos generate cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ judges: ## let programs that others wrote judge what goes to Slack and GitHub; n
 	done
 	@CI=true go test -count=1 ./test/judge/...
 	@CI=true go test -count=1 -run Bolt ./test/sim/slack
+
+pictures: ## draw deploy/docs/images from the golden files of pkg/slack; needs Chromium
+	@$(BUILD) -o bin/ ./test/pictures
+	@bin/pictures pkg/slack/testdata/golden deploy/docs/images
 
 check: fmt lint race arch vulncheck ## everything a change must pass
 

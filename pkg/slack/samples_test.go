@@ -83,7 +83,7 @@ var (
 	asked   = notify.Fact{Label: "Asked by", Value: spans(alice, say(" via Slack: the payment provider has moved"))}
 	changes = notify.Fact{
 		Label: "Changes",
-		Value: spans(link("7 commits ahead", "/compare/9f8e7d6...1a2b3c4"), say(" (9f8e7d6 → 1a2b3c4)")),
+		Value: spans(link("7 new commits", "/compare/9f8e7d6...1a2b3c4"), say(" (9f8e7d6 → 1a2b3c4)")),
 	}
 	askedAt = notify.Fact{Label: "Asked", Value: spans(at(13, 58))}
 	started = notify.Fact{Label: "Started", Value: spans(at(14, 0))}
@@ -222,8 +222,9 @@ func notes() map[string]notify.Note {
 		"failed-output": {
 			Summary: "api → production failed: Migrate the database",
 			Lines: []notify.Text{
-				spans(say("The step "), code("Migrate the database"), say(" of the job "), code("migrate"),
-					say(" failed. Its last lines:")),
+				notify.Plain("#1042: It failed after 2 minutes: workflow deploy failed."),
+				notify.Plain("The step Migrate the database of the job migrate failed with exit code 1."),
+				spans(notify.Span{Text: "Open it in CircleCI", URL: ci}),
 			},
 			Output: []string{
 				"applying 0042_add_region.sql",
@@ -314,7 +315,7 @@ func homes() map[string]View {
 			Row:        81,
 			Generation: generation,
 			State:      deployment.Waiting,
-			Title:      "web → production: waiting for approvals",
+			Title:      "web → production: waits for approval",
 			Detail:     spans(code("main"), say(" at "), link("77aa88b", "/commit/77aa88b"), say(", asked for by "), bob),
 			Buttons:    []notify.Button{{Verb: notify.VerbApprove, Label: "Approve", Primary: true}, why},
 		}},
