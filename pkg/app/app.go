@@ -22,6 +22,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/link"
+	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
@@ -48,6 +49,7 @@ type App struct {
 	links    *link.Service
 	inbox    *slackInbox // nil: nothing is taken from Slack
 	events   *events.Hub
+	notifier *notify.Worker // nil: there is no chat system
 	server   *server.Server
 
 	failed    chan error
@@ -94,7 +96,7 @@ func (a *App) Start(ctx context.Context) error {
 
 	a.metrics.RoutesRead(now())
 	a.db.OnDue(a.engine.Enqueue)
-	a.db.OnChange(a.events.Announce)
+	a.db.OnChange(a.announceChange)
 
 	// Recovery and the look-ups at start are canceled before the engine stops and waited for
 	// afterwards, so that the engine's steps have the whole deadline.
@@ -109,6 +111,9 @@ func (a *App) Start(ctx context.Context) error {
 	recovered.Go(func() { a.pins.Run(recovering) })
 	recovered.Go(func() { a.ownApp.learnSlug(recovering) })
 	recovered.Go(func() { a.links.Run(recovering) })
+	if a.notifier != nil {
+		recovered.Go(func() { a.notifier.Run(recovering) })
+	}
 	a.onStop(func(context.Context) { stopRecovery() })
 
 	if a.inbox != nil {
@@ -126,6 +131,14 @@ func (a *App) Start(ctx context.Context) error {
 	}
 
 	return nil
+}
+
+// announceChange is called after each commit that changed a deployment.
+func (a *App) announceChange() {
+	a.events.Announce()
+	if a.notifier != nil {
+		a.notifier.Announce()
+	}
 }
 
 func (a *App) listenAll() error {
