@@ -51,6 +51,7 @@ const (
 // MessageData is what is kept of a message and not searched.
 type MessageData struct {
 	CreatedAt time.Time `json:"created_at"`
+	Secret    string    `json:"secret"`            // random; the keys of the parts are made from it
 	Settings  Notify    `json:"settings,omitzero"` // those of the route, as they were at the beginning
 
 	Parts    []MessagePart `json:"parts,omitempty"`    // oldest first; of a card the card itself comes first

@@ -60,6 +60,16 @@ type Step struct {
 	Hash      string
 }
 
+// plain has the step show plain text alone, where anything else was refused.
+func (s *Step) plain(plain bool) {
+	if s.Card != nil {
+		s.Card.Plain = plain
+	}
+	if s.Note != nil {
+		s.Note.Plain = plain
+	}
+}
+
 func wait(at time.Time) Step { return Step{Do: DoWait, At: at} }
 
 func giveUp(why string) Step { return Step{Do: DoGiveUp, Why: why} }
@@ -101,7 +111,7 @@ func Ready(m deployment.Message, d deployment.Deployment, now time.Time) (Step, 
 	}
 
 	if p := callOf(m); p != nil {
-		return planCall(*p, m.Kind, now)
+		return planCall(*p, now)
 	}
 	if !m.CalledAt.IsZero() && now.Before(m.CalledAt.Add(editEvery)) && m.Kind != deployment.MessageNote {
 		return wait(m.CalledAt.Add(editEvery)), false
@@ -125,7 +135,7 @@ func callOf(m deployment.Message) *deployment.MessagePart {
 // An edit may still land until its deadline, so the next one waits for that. A post is looked for: it is repeated
 // only after two look-ups, 5 s and 60 s after its deadline, have not found it, or one where the chat system
 // itself said that it posted nothing.
-func planCall(p deployment.MessagePart, kind deployment.MessageKind, now time.Time) (s Step, ready bool) {
+func planCall(p deployment.MessagePart, now time.Time) (s Step, ready bool) {
 	c := *p.Call
 	if c.Edit {
 		if now.Before(c.Deadline) && !c.Refused {
@@ -235,9 +245,6 @@ func planNote(m deployment.Message) Step {
 	if err := json.Unmarshal(m.Note, &n); err != nil {
 		return giveUp("it cannot be read: " + err.Error())
 	}
-	if p := partOf(m, aboutNote); p != nil && p.Plain {
-		n = n.PlainText()
-	}
 	return Step{Do: DoPost, About: aboutNote, Note: &n, Hash: digest(n)}
 }
 
@@ -287,6 +294,9 @@ func planPosts(m deployment.Message, f Facts, now time.Time) Step {
 	}
 
 	n := stateNote(f)
+	if f.NeedsApproval() {
+		n.Mention = m.Settings.Mention
+	}
 	return Step{Do: DoPost, About: about, Note: &n, Hash: digest(n)}
 }
 

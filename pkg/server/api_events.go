@@ -5,11 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -19,15 +17,13 @@ import (
 
 const codeTooManyStreams = "too_many_streams"
 
-// streamRetry is after which time a browser connects again.
-const streamRetry = 2 * time.Second
-
 // EventSource tells which deployments change.
 type EventSource interface {
 	Watch(ctx context.Context, f events.Filter, after *int64) (*events.Watch, error)
 }
 
-// streamEvents sends server-sent events until the client leaves, does not keep up, or the service stops.
+// streamEvents sends server-sent events until the client leaves, does not keep up, or the service stops. It returns
+// as soon as the stream has begun.
 func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	filter, after, err := parseEventFilter(r)
 	if err != nil {
@@ -36,7 +32,7 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	}
 
 	if r.Method == http.MethodHead {
-		startStream(w)
+		writeStreamHeader(w)
 		return
 	}
 
@@ -46,19 +42,34 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, &apiError{status: http.StatusServiceUnavailable, code: codeTooManyStreams, message: message})
 		return
 	}
-	defer s.streams.giveBack(token)
+	handedOver := false
+	defer func() {
+		if !handedOver {
+			s.streams.giveBack(token)
+		}
+	}()
 
 	watch, err := s.o.Events.Watch(r.Context(), filter, after)
 	if err != nil {
 		writeError(w, r, watchError(r, err))
 		return
 	}
-	defer watch.Close()
 
-	startStream(w)
-	out := &stream{control: http.NewResponseController(w), w: w, idle: s.o.StreamIdle, limit: s.o.StreamWrite}
-	err = out.run(r.Context(), watch)
-	zerolog.Ctx(r.Context()).Debug().Err(err).Msg("stream of events ended")
+	out, err := s.takeConnection(w, r)
+	if err != nil {
+		watch.Close()
+		zerolog.Ctx(r.Context()).Error().Err(err).Msg("stream of events not begun")
+		return
+	}
+
+	handedOver = true
+	log := zerolog.Ctx(r.Context())
+	s.streaming.Go(func() {
+		defer func() { _ = out.conn.Close() }() // last: whoever sees the end finds the place free
+		defer s.streams.giveBack(token)
+		defer watch.Close()
+		log.Debug().Err(out.run(watch)).Msg("stream of events ended")
+	})
 }
 
 // streamShares counts the streams of each token, so that one client cannot keep all others from watching. It is
@@ -88,79 +99,6 @@ func (s *streamShares) giveBack(token string) {
 	defer s.mu.Unlock()
 
 	s.open[token]--
-}
-
-func startStream(w http.ResponseWriter) {
-	h := w.Header() // Cache-Control: no-store is there already
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("X-Accel-Buffering", "no") // nginx would keep events back until they fill a buffer
-	w.WriteHeader(http.StatusOK)
-}
-
-// stream writes server-sent events. It keeps no buffer of its own: the connection has one.
-type stream struct {
-	control *http.ResponseController
-	w       io.Writer
-	idle    time.Duration // between two comment lines
-	limit   time.Duration // until a write must have ended
-}
-
-// run writes what a watch gives until the watch or the connection ends. The first lines go out at once.
-func (s *stream) run(ctx context.Context, watch *events.Watch) error {
-	begin := fmt.Appendf(nil, "retry: %d\n\n", streamRetry.Milliseconds())
-	var missed []*events.Event
-	if watch.Missed() {
-		var err error
-		if missed, err = watch.Next(ctx, s.idle); err != nil {
-			return err
-		}
-	}
-
-	// The position is no event to the client, because it has no data.
-	position := fmt.Appendf(nil, "id: %d\n\n", watch.Position())
-	if err := s.write(begin, missed, position); err != nil {
-		return err
-	}
-
-	for {
-		changed, err := watch.Next(ctx, s.idle)
-		if err != nil {
-			return err
-		}
-
-		var comment []byte
-		if len(changed) == 0 {
-			comment = streamComment
-		}
-		if err := s.write(nil, changed, comment); err != nil {
-			return err
-		}
-	}
-}
-
-// streamComment is a line that clients ignore.
-var streamComment = []byte(":\n\n")
-
-// write writes events, and something before and after them. It sets a time limit of its own: that of the
-// server, which is for whole answers, would end the stream.
-func (s *stream) write(before []byte, list []*events.Event, after []byte) error {
-	if err := s.control.SetWriteDeadline(time.Now().Add(s.limit)); err != nil {
-		return err
-	}
-
-	if _, err := s.w.Write(before); err != nil {
-		return err
-	}
-	for _, e := range list {
-		if _, err := s.w.Write(e.Text(encodeEvent)); err != nil {
-			return err
-		}
-	}
-	if _, err := s.w.Write(after); err != nil {
-		return err
-	}
-
-	return s.control.Flush()
 }
 
 // encodeEvent makes the lines of an event.

@@ -25,6 +25,7 @@ import (
 type eventServer struct {
 	db     *store.DB
 	hub    *events.Hub
+	server *Server
 	http   *httptest.Server
 	closed chan struct{} // has a value for each connection that was closed
 }
@@ -48,24 +49,46 @@ func newEventServer(t *testing.T, change ...func(*events.Options, *Options)) *ev
 	db.OnChange(hub.Announce)
 	o.Events = hub
 
+	server := New(o)
 	s := &eventServer{
 		db:     db,
 		hub:    hub,
-		http:   httptest.NewUnstartedServer(New(o).Handler()),
+		server: server,
+		http:   httptest.NewUnstartedServer(server.Handler()),
 		closed: make(chan struct{}, 16),
 	}
-	s.http.Config.ConnState = s.connState
+	s.http.Listener = closeListener{Listener: s.http.Listener, closed: s.connectionClosed}
 	s.http.Config.ReadTimeout, s.http.Config.WriteTimeout = 100*time.Millisecond, 200*time.Millisecond
 	s.http.Start()
 	t.Cleanup(s.http.Close)
 	return s
 }
 
-func (s *eventServer) connState(_ net.Conn, state http.ConnState) {
-	if state != http.StateClosed {
-		return
-	}
+// closeListener tells when one of its connections is closed, also if the HTTP server has given it away.
+type closeListener struct {
+	net.Listener
+	closed func()
+}
 
+func (l closeListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &closeConn{Conn: conn, closed: l.closed}, nil
+}
+
+type closeConn struct {
+	net.Conn
+	closed func()
+}
+
+func (c *closeConn) Close() error {
+	defer c.closed()
+	return c.Conn.Close()
+}
+
+func (s *eventServer) connectionClosed() {
 	select {
 	case s.closed <- struct{}{}:
 	default: // the test waits for no more of them
@@ -266,11 +289,82 @@ func TestStreamEvents_EndsWithTheService(t *testing.T) {
 		t.Errorf("got %q, want the end", got)
 	}
 
+	if err := r.lines.Err(); err != nil {
+		t.Errorf("got %v, want that the answer is complete", err)
+	}
+
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if err := s.http.Config.Shutdown(ctx); err != nil {
 		t.Errorf("shutdown: got %v, want that it waits for nobody", err)
 	}
+	s.server.WaitStreams(ctx)
+	if err := ctx.Err(); err != nil {
+		t.Errorf("wait for streams: got %v, want that all have ended", err)
+	}
+}
+
+// A stream whose client takes nothing keeps the service from its end only as long as the context lasts.
+func TestWaitStreams_EndsWithItsContext(t *testing.T) {
+	s := newEventServer(t)
+	s.stream(t, "").begin(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.server.WaitStreams(ctx) // returns, although the stream goes on
+	if n := s.hub.Watchers(); n != 1 {
+		t.Errorf("got %d watchers, want 1", n)
+	}
+}
+
+// The answer to HTTP/1.0 has no chunks, and ends with the connection.
+func TestStreamEvents_HTTP10(t *testing.T) {
+	s := newEventServer(t)
+	conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, err = io.WriteString(conn, "GET /api/v1/events HTTP/1.0\r\nAuthorization: Bearer "+readToken+"\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	r := &eventReader{response: response, lines: bufio.NewScanner(response.Body)}
+	r.begin(t)
+	s.hub.Close()
+	if got := r.next(); got != "" || r.lines.Err() != nil {
+		t.Errorf("got %q, %v, want the end", got, r.lines.Err())
+	}
+}
+
+// The line about a stream's request is written when it begins, with its status, because the request has been
+// answered then. Another one tells of its end.
+func TestStreamEvents_IsLogged(t *testing.T) {
+	lines := make(logLines, 16)
+	s := newEventServer(t, func(_ *events.Options, o *Options) {
+		o.Log = zerolog.New(lines).Level(zerolog.DebugLevel)
+	})
+	s.stream(t, "").begin(t)
+	if got := <-lines; !strings.Contains(got, "request answered") || !strings.Contains(got, `"status":200`) {
+		t.Errorf("got %s, want the request with its status", got)
+	}
+	s.hub.Close()
+	if got := <-lines; !strings.Contains(got, "stream of events ended") || !strings.Contains(got, `"request":`) {
+		t.Errorf("got %s, want the end of the stream with the id of the request", got)
+	}
+}
+
+// logLines has a value for each line that is logged.
+type logLines chan string
+
+func (l logLines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
 }
 
 // A client that takes nothing is cut off by the time limit of a write. The connection has no buffer here.
@@ -278,13 +372,12 @@ func TestStreamEvents_CutsOffWhoTakesNothing(t *testing.T) {
 	s := newEventServer(t, func(_ *events.Options, o *Options) { o.StreamWrite = 50 * time.Millisecond })
 	listener := &pipeListener{connections: make(chan net.Conn), closed: make(chan struct{})}
 	server := HTTPServer("", s.http.Config.Handler)
-	server.ConnState = s.connState
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
 
 	client, conn := net.Pipe()
 	defer func() { _ = client.Close() }()
-	listener.connections <- conn
+	listener.connections <- &closeConn{Conn: conn, closed: s.connectionClosed}
 	_, err := io.WriteString(client, "GET /api/v1/events HTTP/1.1\r\nHost: seraph\r\nAuthorization: Bearer "+readToken+"\r\n\r\n")
 	if err != nil {
 		t.Fatal(err)

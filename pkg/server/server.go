@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/go-chi/httprate"
 )
 
-// Server answers HTTP. It starts no goroutine of its own.
+// Server answers HTTP. It starts no goroutines of its own but those of streams of events.
 type Server struct {
 	o        Options
 	bodies   *bodyBudget
@@ -20,6 +21,7 @@ type Server struct {
 	unknownClaims *httprate.RateLimiter
 	limits        *callLimits
 	streams       *streamShares
+	streaming     sync.WaitGroup
 }
 
 // New builds a Server. It does not listen.
@@ -84,6 +86,9 @@ func (s *Server) routes() chi.Router {
 	r.Post("/events", github) // the path of Heaven, so that its hooks need no change
 	if len(s.o.CircleCISecrets) > 0 {
 		r.Post("/webhooks/circleci", s.webhookHandler(sourceCircleCI, "circleci-event-type", s.processCircleCI))
+	}
+	if s.o.Slack != nil {
+		r.Post("/webhooks/slack", s.slack)
 	}
 	if s.o.Claims != nil {
 		r.Post("/webhooks/claim", s.claim)

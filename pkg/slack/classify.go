@@ -129,15 +129,15 @@ func byStatus(e exchange) *notify.SendError {
 
 // errorWord returns Slack's error word: lower-case letters, digits and underscores. Anything else is none.
 func errorWord(a answer) string {
-	word := text(a.Error)
+	word := jsonString(a.Error)
 	if len(word) > 64 || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
 		return ""
 	}
 	return word
 }
 
-// text returns a JSON string, or nothing.
-func text(raw json.RawMessage) string {
+// jsonString returns a JSON string, or nothing.
+func jsonString(raw json.RawMessage) string {
 	var s string
 	if json.Unmarshal(raw, &s) != nil {
 		return ""
@@ -154,8 +154,8 @@ const (
 // details says which scopes are missing, or where blocks are wrong. Slack's messages hold JSON pointers, and
 // nothing of what was sent.
 func details(a answer) error {
-	if needed := clean(text(a.Needed)); needed != "" {
-		return fmt.Errorf("needs the scope %s, has %s", needed, clean(text(a.Provided)))
+	if needed := clean(jsonString(a.Needed)); needed != "" {
+		return fmt.Errorf("needs the scope %s, has %s", needed, clean(jsonString(a.Provided)))
 	}
 
 	var meta struct {
@@ -167,7 +167,7 @@ func details(a answer) error {
 
 	var list []string
 	for _, raw := range meta.Messages[:min(len(meta.Messages), maxDetails)] {
-		if message := clean(text(raw)); message != "" {
+		if message := clean(jsonString(raw)); message != "" {
 			list = append(list, message)
 		}
 	}
@@ -201,7 +201,7 @@ func metricCode(code string) string {
 	case codeHeld, codeNotSent, codeNoAnswer, codeTimeout, codeCanceled, codeUnreadable, codeNoID, codeLimited:
 		return code
 	}
-	if _, ok := words[code]; ok {
+	if _, ok := errorKinds[code]; ok {
 		return code
 	}
 	if n, err := strconv.Atoi(code); err == nil && len(code) == 3 && n >= 100 {

@@ -43,7 +43,6 @@ var faults = map[string]struct {
 		handler: answerOf(200, `{"ok":true,"x":"`+strings.Repeat("x", 2<<20)+`"}`),
 		want:    notify.SendUnknown,
 	},
-	"no answer in time":         {handler: silent, want: notify.SendUnknown},
 	"answer repeats the header": {handler: echo, want: notify.SendForbidden},
 	"missing_scope": {
 		handler: answerOf(200, `{"ok":false,"error":"missing_scope","needed":"a","provided":"b"}`),
@@ -118,11 +117,6 @@ func TestClient_Faults(t *testing.T) {
 				all[method] = fault.handler
 			}
 			c, r := newRecorder(t, all)
-			if name == "no answer in time" {
-				c.http = outbound.New(outbound.Options{Timeout: 50 * time.Millisecond})
-				defer c.Close()
-			}
-
 			errs := everyCall(t.Context(), c, r.server.URL+"/api/services/T0/secret-path")
 			for method, err := range errs {
 				want := fault.want
@@ -173,6 +167,17 @@ func TestClient_Unreachable(t *testing.T) {
 			}
 			wantNoSecret(t, fmt.Sprintf("%v %#v", err, err))
 		})
+	}
+}
+
+func TestClient_NoAnswerInTime(t *testing.T) {
+	c, _ := newRecorder(t, answers{"chat.postMessage": silent})
+	c.http = outbound.New(outbound.Options{Timeout: time.Second})
+	defer c.Close()
+
+	_, err := c.PostMessage(t.Context(), greeting)
+	if e := sendError(t, err); e.Kind != notify.SendUnknown || e.Code != codeTimeout {
+		t.Errorf("got %v, want %s, timeout", e, notify.SendUnknown)
 	}
 }
 

@@ -33,6 +33,7 @@ type page struct {
 // foundMessage is what a look-up reads of a message.
 type foundMessage struct {
 	TS       string `json:"ts"`
+	User     string `json:"user"`
 	Bot      string `json:"bot_id"`
 	App      string `json:"app_id"`
 	Metadata struct {
@@ -139,12 +140,16 @@ func (p page) find(key string, me Identity) string {
 			continue
 		}
 
-		mine := me.Bot != "" && m.Bot == me.Bot || me.App != "" && m.App == me.App
-		if mine && m.Metadata.Event == MetadataEvent && m.Metadata.Payload.Key == key {
+		if m.by(me) && m.Metadata.Event == MetadataEvent && m.Metadata.Payload.Key == key {
 			return m.TS
 		}
 	}
 	return ""
+}
+
+// by says whether an app has posted a message: its bot, its user, or itself.
+func (m foundMessage) by(me Identity) bool {
+	return me.Bot != "" && m.Bot == me.Bot || me.User != "" && m.User == me.User || me.App != "" && m.App == me.App
 }
 
 // isPerson says whether a post would go to a person instead of a channel.

@@ -15,12 +15,17 @@ import (
 const maxFallback = 600
 
 // RenderCard renders a card: a header with the state, its facts, its lines, its buttons, and the deployment's number.
-// Text of strangers can neither mention anybody, nor link, nor change how the rest is shown.
+// A plain card has no blocks. Text of strangers can neither mention anybody, nor link, nor change how the rest is shown.
 func RenderCard(c notify.Card, o RenderOptions) Message {
 	mark := Mark(c.State)
 	title := c.Title
 	if strings.TrimSpace(oneLine(title, maxHeader)) == "" {
 		title = fmt.Sprintf("deployment %d: %s", c.Deployment, c.State)
+	}
+
+	message := Message{Text: mark + " " + fallback(c.Summary, title)}
+	if c.Plain {
+		return message
 	}
 
 	blocks := []goslack.Block{header(mark + " " + title)}
@@ -37,11 +42,12 @@ func RenderCard(c notify.Card, o RenderOptions) Message {
 		blocks = append(blocks, footnote(fmt.Sprintf("Deployment #%d", c.Deployment)))
 	}
 
-	return Message{Text: mark + " " + fallback(c.Summary, title), Blocks: blocks}
+	message.Blocks = blocks
+	return message
 }
 
 // RenderNote renders a note: whom it mentions, its lines, the output of a failing step, its buttons. A note without
-// lines shows its summary.
+// lines shows its summary. A plain note has no blocks.
 func RenderNote(n notify.Note, o RenderOptions) Message {
 	lines := n.Lines
 	if o.lines(lines) == nil {
@@ -49,12 +55,15 @@ func RenderNote(n notify.Note, o RenderOptions) Message {
 	}
 
 	text := fallback(n.Summary, "A message of Seraph")
-	var blocks []goslack.Block
 	first, markup := mentioned(n.Mention)
 	if first != nil {
 		text = markup + " " + text
 	}
+	if n.Plain {
+		return Message{Text: text}
+	}
 
+	var blocks []goslack.Block
 	if block := o.linesAfter(first, lines); block != nil {
 		blocks = append(blocks, block)
 	}

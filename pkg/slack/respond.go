@@ -66,7 +66,7 @@ func (c *Client) classifyResponse(e exchange) *notify.SendError {
 	case e.err != nil || bytes.HasPrefix(word, []byte("{")):
 	case e.status == http.StatusOK && string(word) == "ok":
 		return nil
-	case words[string(word)] != "":
+	case errorKinds[string(word)] != "":
 		e.body, _ = json.Marshal(map[string]any{"ok": false, "error": string(word)})
 	}
 

@@ -65,7 +65,7 @@ func at(hour, minute int) notify.Span {
 	return notify.Span{Time: time.Date(2026, 11, 28, hour, minute, 0, 0, time.UTC)}
 }
 
-func text(spans ...notify.Span) notify.Text { return spans }
+func spans(list ...notify.Span) notify.Text { return list }
 
 func say(s string) notify.Span { return notify.Span{Text: s} }
 
@@ -78,20 +78,20 @@ func link(s, path string) notify.Span {
 var (
 	commit = notify.Fact{
 		Label: "Commit",
-		Value: text(code("main"), say(" @ "), link("1a2b3c4", "/commit/1a2b3c4d")),
+		Value: spans(code("main"), say(" @ "), link("1a2b3c4", "/commit/1a2b3c4d")),
 	}
-	asked   = notify.Fact{Label: "Asked by", Value: text(alice, say(" via Slack: the payment provider has moved"))}
+	asked   = notify.Fact{Label: "Asked by", Value: spans(alice, say(" via Slack: the payment provider has moved"))}
 	changes = notify.Fact{
 		Label: "Changes",
-		Value: text(link("7 commits ahead", "/compare/9f8e7d6...1a2b3c4"), say(" (9f8e7d6 → 1a2b3c4)")),
+		Value: spans(link("7 new commits", "/compare/9f8e7d6...1a2b3c4"), say(" (9f8e7d6 → 1a2b3c4)")),
 	}
-	askedAt = notify.Fact{Label: "Asked", Value: text(at(13, 58))}
-	started = notify.Fact{Label: "Started", Value: text(at(14, 0))}
+	askedAt = notify.Fact{Label: "Asked", Value: spans(at(13, 58))}
+	started = notify.Fact{Label: "Started", Value: spans(at(14, 0))}
 )
 
 // took is how long something took.
 func took(duration string, hour, minute int) notify.Fact {
-	return notify.Fact{Label: "Took", Value: text(say(duration+", ended "), at(hour, minute))}
+	return notify.Fact{Label: "Took", Value: spans(say(duration+", ended "), at(hour, minute))}
 }
 
 // card is a card about one deployment of acme/api to production.
@@ -122,11 +122,11 @@ func cards() map[string]notify.Card {
 		"waiting-approvals": card(deployment.Waiting, "waits for approval", waiting, []notify.Text{
 			notify.Plain(`It waits for 2 approvals, and has 1. To approve it, one of carol, acme/leads says ` +
 				`"approve #1042".`),
-			text(say("Approved by "), bob, say(".")),
+			spans(say("Approved by "), bob, say(".")),
 		}, notify.Button{Verb: notify.VerbApprove, Label: "Approve", Primary: true}, why, cancelNow, diff),
 
 		"waiting-lock": card(deployment.Waiting, "waits for a lock", waiting, []notify.Text{
-			text(say("acme/api production is locked by "), bob, say(" since "), at(9, 30),
+			spans(say("acme/api production is locked by "), bob, say(" since "), at(9, 30),
 				say(": moving the database. The lock can be released by bob and admins.")),
 			notify.Plain("It is next, behind #1039, which is running."),
 		}, why, notify.Button{Verb: notify.VerbAskForLock, Label: "Ask for the lock"}, cancelNow, diff),
@@ -165,19 +165,19 @@ func cards() map[string]notify.Card {
 		}, back, again, log, diff),
 
 		"errored": card(deployment.Errored, "could not be run", []notify.Fact{
-			commit, asked, changes, {Label: "Ended", Value: text(at(14, 0))},
+			commit, asked, changes, {Label: "Ended", Value: spans(at(14, 0))},
 		}, []notify.Text{
 			notify.Plain("CircleCI refused the parameter region."),
 		}, why, again, diff),
 
 		"rejected": card(deployment.Rejected, "rejected", []notify.Fact{
-			commit, asked, changes, {Label: "Ended", Value: text(at(13, 58))},
+			commit, asked, changes, {Label: "Ended", Value: spans(at(13, 58))},
 		}, []notify.Text{
 			notify.Plain("Alice may not deploy to production. Those who may: acme/leads."),
 		}, why, again, diff),
 
 		"canceled": card(deployment.Canceled, "canceled", []notify.Fact{
-			commit, asked, changes, {Label: "Ended", Value: text(at(14, 1))},
+			commit, asked, changes, {Label: "Ended", Value: spans(at(14, 1))},
 		}, []notify.Text{
 			notify.Plain("Canceled by bob."),
 		}, why, again, diff),
@@ -195,7 +195,7 @@ var hostile = []string{
 
 // hostileCard has the same text wherever a stranger's can be.
 func hostileCard(s string) notify.Card {
-	all := text(
+	all := spans(
 		say(s), code(s), notify.Span{Text: s, URL: s}, notify.Span{Text: s, URL: "https://evil.example/" + s},
 		notify.Span{Text: s, Person: 1}, notify.Span{Text: s, Time: now},
 	)
@@ -206,8 +206,8 @@ func hostileCard(s string) notify.Card {
 		State:      deployment.Waiting,
 		Title:      s,
 		Summary:    s,
-		Facts:      []notify.Fact{{Label: s, Value: all}, {Label: s, Value: text(say(s))}},
-		Lines:      []notify.Text{all, text(code(s))},
+		Facts:      []notify.Fact{{Label: s, Value: all}, {Label: s, Value: spans(say(s))}},
+		Lines:      []notify.Text{all, spans(code(s))},
 		Buttons: []notify.Button{
 			{Verb: notify.VerbApproveHold, Label: s, Job: s, Primary: true, Confirm: true},
 			{Verb: notify.VerbOpen, Label: s, URL: "https://evil.example/"},
@@ -222,8 +222,9 @@ func notes() map[string]notify.Note {
 		"failed-output": {
 			Summary: "api → production failed: Migrate the database",
 			Lines: []notify.Text{
-				text(say("The step "), code("Migrate the database"), say(" of the job "), code("migrate"),
-					say(" failed. Its last lines:")),
+				notify.Plain("#1042: It failed after 2 minutes: workflow deploy failed."),
+				notify.Plain("The step Migrate the database of the job migrate failed with exit code 1."),
+				spans(notify.Span{Text: "Open it in CircleCI", URL: ci}),
 			},
 			Output: []string{
 				"applying 0042_add_region.sql",
@@ -234,15 +235,15 @@ func notes() map[string]notify.Note {
 		},
 		"approvals-mention": {
 			Summary: "api → production waits for 2 approvals",
-			Lines:   []notify.Text{text(say("api → production waits for 2 approvals. It was asked for by "), alice, say("."))},
+			Lines:   []notify.Text{spans(say("api → production waits for 2 approvals. It was asked for by "), alice, say("."))},
 			Mention: "S0ONCALL1",
 		},
 		"lock-direct": {
 			Summary: "alice waits for your lock of api in production",
 			Lines: []notify.Text{
-				text(alice, say(" wants to deploy "), code("main"), say(" at "), link("1a2b3c4", "/commit/1a2b3c4d"),
+				spans(alice, say(" wants to deploy "), code("main"), say(" at "), link("1a2b3c4", "/commit/1a2b3c4d"),
 					say(" to production, which you have locked since "), at(9, 30), say(".")),
-				text(say("Type "), code("unlock api in production"), say(" when you are done with it.")),
+				spans(say("Type "), code("unlock api in production"), say(" when you are done with it.")),
 			},
 			Buttons:    []notify.Button{why},
 			Row:        77,
@@ -268,10 +269,10 @@ func modals() map[string]View {
 			Options: options,
 			About:   "Roll api in production back to what ran before",
 			Facts: []notify.Fact{
-				{Label: "Now", Value: text(link("1a2b3c4", "/commit/1a2b3c4d"), say(" Retry the payment call"))},
-				{Label: "Then", Value: text(link("9f8e7d6", "/commit/9f8e7d6c"), say(" Bump the client"))},
+				{Label: "Now", Value: spans(link("1a2b3c4", "/commit/1a2b3c4d"), say(" Retry the payment call"))},
+				{Label: "Then", Value: spans(link("9f8e7d6", "/commit/9f8e7d6c"), say(" Bump the client"))},
 			},
-			Lines:       []notify.Text{text(link("7 commits", "/compare/1a2b3c4...9f8e7d6"), say(" are taken back."))},
+			Lines:       []notify.Text{spans(link("7 commits", "/compare/1a2b3c4...9f8e7d6"), say(" are taken back."))},
 			AskReason:   true,
 			NeedsReason: true,
 		}),
@@ -287,9 +288,9 @@ func modals() map[string]View {
 			About:   "Deploy api to production again",
 			Facts:   []notify.Fact{commit, changes},
 			Commits: []notify.Text{
-				text(code("1a2b3c4"), say(" Retry the payment call · alice")),
-				text(code("5e6f7a8"), say(" Add a region to orders · bob")),
-				text(code("0c1d2e3"), say(" Bump the client · renovate[bot]")),
+				spans(code("1a2b3c4"), say(" Retry the payment call · alice")),
+				spans(code("5e6f7a8"), say(" Add a region to orders · bob")),
+				spans(code("0c1d2e3"), say(" Bump the client · renovate[bot]")),
 			},
 			More:      4,
 			AskReason: true,
@@ -304,7 +305,7 @@ func modals() map[string]View {
 // homes are the home tab of different people.
 func homes() map[string]View {
 	runs := func(sha string) notify.Text {
-		return text(link(sha, "/commit/"+sha), say(" since "), at(11, 20), say(" by alice"))
+		return spans(link(sha, "/commit/"+sha), say(" since "), at(11, 20), say(" by alice"))
 	}
 	in := HomeInput{
 		Login:   "alice",
@@ -314,8 +315,8 @@ func homes() map[string]View {
 			Row:        81,
 			Generation: generation,
 			State:      deployment.Waiting,
-			Title:      "web → production: waiting for approvals",
-			Detail:     text(code("main"), say(" at "), link("77aa88b", "/commit/77aa88b"), say(", asked for by "), bob),
+			Title:      "web → production: waits for approval",
+			Detail:     spans(code("main"), say(" at "), link("77aa88b", "/commit/77aa88b"), say(", asked for by "), bob),
 			Buttons:    []notify.Button{{Verb: notify.VerbApprove, Label: "Approve", Primary: true}, why},
 		}},
 		Asked: []HomeItem{{
@@ -323,26 +324,26 @@ func homes() map[string]View {
 			Generation: generation,
 			State:      deployment.Running,
 			Title:      "api → production: running",
-			Detail:     text(code("main"), say(" at "), link("1a2b3c4", "/commit/1a2b3c4d"), say(" since "), at(14, 0)),
+			Detail:     spans(code("main"), say(" at "), link("1a2b3c4", "/commit/1a2b3c4d"), say(" since "), at(14, 0)),
 			Buttons:    []notify.Button{confirmed, log},
 		}, {
 			Row:        70,
 			Generation: generation,
 			State:      deployment.Failed,
 			Title:      "api → staging: failed",
-			Detail:     text(code("topic/regions"), say(" at "), link("5e6f7a8", "/commit/5e6f7a8"), say(", "), at(10, 12)),
+			Detail:     spans(code("topic/regions"), say(" at "), link("5e6f7a8", "/commit/5e6f7a8"), say(", "), at(10, 12)),
 		}},
 		Locks: []HomeLock{{
 			Environment: "billing in production",
-			Detail:      text(say("since "), at(9, 30), say(", until "), at(17, 0), say(": end of the quarter")),
+			Detail:      spans(say("since "), at(9, 30), say(", until "), at(17, 0), say(": end of the quarter")),
 		}},
 		Matrix: []HomeApp{
 			{Name: "api", Environments: []HomeEnvironment{
-				{Name: "production", Runs: runs("9f8e7d6"), Also: text(say("deploying "), link("1a2b3c4", "/commit/1a2b3c4d"))},
+				{Name: "production", Runs: runs("9f8e7d6"), Also: spans(say("deploying "), link("1a2b3c4", "/commit/1a2b3c4d"))},
 				{Name: "staging", Runs: runs("1a2b3c4")},
 			}},
 			{Name: "billing", Environments: []HomeEnvironment{
-				{Name: "production", Runs: runs("c0ffee1"), Also: text(say("🔒 locked by alice"))},
+				{Name: "production", Runs: runs("c0ffee1"), Also: spans(say("🔒 locked by alice"))},
 				{Name: "preview"},
 			}},
 		},
@@ -366,7 +367,7 @@ func homes() map[string]View {
 		"crowded": HomeView(crowded),
 		"empty":   HomeView(HomeInput{Login: "carol", Now: now, Options: options}),
 		"unlinked": HomeView(HomeInput{Options: options, Lines: []notify.Text{
-			text(say("Seraph does not know who you are at GitHub yet. Type "), code("/seraph link"), say(" to connect your account.")),
+			spans(say("Seraph does not know who you are at GitHub yet. Type "), code("/seraph link"), say(" to connect your account.")),
 		}}),
 	}
 }

@@ -20,7 +20,7 @@ type opened struct {
 // a second time, the error is SendFinal.
 func (c *Client) OpenView(ctx context.Context, trigger Secret, v View) (ViewID, error) {
 	return c.view(ctx, methodOpenView, func(ctx context.Context) error {
-		_, err := c.api.OpenViewContext(ctx, trigger.Reveal(), modal(v))
+		_, err := c.api.OpenViewContext(ctx, trigger.Reveal(), modalRequest(v))
 		return err
 	})
 }
@@ -28,7 +28,7 @@ func (c *Client) OpenView(ctx context.Context, trigger Secret, v View) (ViewID, 
 // UpdateView replaces what a modal shows. With a hash it fails with SendFinal if the modal was changed since.
 func (c *Client) UpdateView(ctx context.Context, id ViewID, v View) (ViewID, error) {
 	return c.view(ctx, methodEditView, func(ctx context.Context) error {
-		_, err := c.api.UpdateViewContext(ctx, modal(v), "", id.Hash, id.ID)
+		_, err := c.api.UpdateViewContext(ctx, modalRequest(v), "", id.Hash, id.ID)
 		return err
 	})
 }
@@ -61,7 +61,7 @@ func (c *Client) view(ctx context.Context, method string, send func(context.Cont
 	return ViewID{ID: out.View.ID, Hash: out.View.Hash}, nil
 }
 
-func modal(v View) goslack.ModalViewRequest {
+func modalRequest(v View) goslack.ModalViewRequest {
 	return goslack.ModalViewRequest{
 		Type:            goslack.VTModal,
 		Title:           label(v.Title),

@@ -19,7 +19,7 @@ const (
 	workTimeout  = 20 * time.Second // for one try, which ends before the lease of the row does
 	overdueEvery = 2 * time.Second
 	overdueLimit = 200
-	maxTries     = 8
+	workTries    = 8
 	firstPause   = time.Second // before the second try; it doubles with each further one
 	longestPause = time.Minute
 )
@@ -39,17 +39,17 @@ type Rows interface {
 	OverdueChatDeliveries(ctx context.Context, limit int) ([]int64, error)
 }
 
-// WorkerOptions are what a Worker is made of. All are required.
+// WorkerOptions are what a Worker is made of. All are required where nothing else is said.
 type WorkerOptions struct {
 	Rows Rows
 	// Do does what a request asks for, and answers whoever asked. After an error, and after a crash, it is called again
 	// with the same request: the Key of it must have nothing done twice.
 	Do func(context.Context, slack.Incoming) error
 
-	// GaveUp counts one request that was given up, by its kind.
-	GaveUp func(kind string)
-	Log    zerolog.Logger
-	Now    func() time.Time
+	OverdueEvery time.Duration     // how often overdue rows are looked for; 0: 2 s
+	GaveUp       func(kind string) // counts one request that was given up
+	Log          zerolog.Logger
+	Now          func() time.Time
 }
 
 // Worker works off stored requests: those of Wake at once, and all others that are due within seconds.
@@ -62,6 +62,10 @@ type Worker struct {
 
 // NewWorker makes a Worker. Nothing runs before Start.
 func NewWorker(o WorkerOptions) *Worker {
+	if o.OverdueEvery == 0 {
+		o.OverdueEvery = overdueEvery
+	}
+
 	w := &Worker{o: o, cancel: func() {}}
 	w.rows = queue.NewWork(workers, w.work)
 	return w
@@ -86,10 +90,10 @@ func (w *Worker) Stop(ctx context.Context) {
 // Wake has a row worked off now. It never blocks.
 func (w *Worker) Wake(row int64) { w.rows.Add(row) }
 
-// findOverdue adds, at once and every overdueEvery, the rows that are due and that no worker has: of a process that has
+// findOverdue adds, at once and then periodically, the rows that are due and that no worker has: of a process that has
 // crashed, and those that were postponed.
 func (w *Worker) findOverdue(ctx context.Context) {
-	ticker := time.NewTicker(overdueEvery)
+	ticker := time.NewTicker(w.o.OverdueEvery)
 	defer ticker.Stop()
 
 	for {
@@ -128,14 +132,14 @@ func (w *Worker) work(ctx context.Context, row int64) {
 		return
 	}
 
-	switch err := w.do(ctx, in); {
+	switch err := w.attempt(ctx, in); {
 	case err == nil:
 		w.end(ctx, d, "")
 	case ctx.Err() != nil: // this process stops
 		if err := w.o.Rows.UnleaseChatDelivery(context.WithoutCancel(ctx), row); err != nil {
 			w.log(d).Err(err).Msg("request of Slack not given back") // its lease ends by itself
 		}
-	case d.Tries+1 >= maxTries:
+	case d.Tries+1 >= workTries:
 		w.giveUp(ctx, d, err)
 	default:
 		w.postpone(ctx, d, err)
@@ -145,8 +149,8 @@ func (w *Worker) work(ctx context.Context, row int64) {
 // asks says whether somebody asked for something with a request of a kind.
 func asks(kind slack.Kind) bool { return kind != slack.KindEvent }
 
-// do takes one try. A panic is an error of this request alone.
-func (w *Worker) do(ctx context.Context, in slack.Incoming) (err error) {
+// attempt takes one try. A panic is an error of this request alone.
+func (w *Worker) attempt(ctx context.Context, in slack.Incoming) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			w.o.Log.Error().

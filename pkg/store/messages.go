@@ -34,10 +34,10 @@ func (s Messages) DueMessages(ctx context.Context, face string, limit int) ([]de
 	return scanEach(rows, scanMessage)
 }
 
-// NextMessage returns when the next message to a chat system is due; zero: none is.
-func (s Messages) NextMessage(ctx context.Context, face string) (time.Time, error) {
+// NextMessage returns when the first message to a chat system is due after a moment; zero: none is.
+func (s Messages) NextMessage(ctx context.Context, face string, after time.Time) (time.Time, error) {
 	var due sql.NullInt64
-	err := s.db.get(ctx, `SELECT min(due_at) FROM cards WHERE due_at IS NOT NULL AND face = $1`, face).Scan(&due)
+	err := s.db.get(ctx, `SELECT min(due_at) FROM cards WHERE due_at > $1 AND face = $2`, micros(after), face).Scan(&due)
 	return atOrZero(due), err
 }
 

@@ -6,12 +6,13 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
-// words says what Slack's error words mean (docs.slack.dev, the errors of each method). A word that is not here
+// errorKinds says what Slack's error words mean (docs.slack.dev, the errors of each method). A word that is not here
 // is SendUnknown: whoever repeats the call looks first.
-var words = map[string]notify.SendKind{
+var errorKinds = map[string]notify.SendKind{
 	"message_not_found":    notify.SendGone,
 	"thread_not_found":     notify.SendGone,
 	"view_not_found":       notify.SendGone,
+	"not_found":            notify.SendGone, // of a view
 	"cant_update_message":  notify.SendFinal,
 	"edit_window_closed":   notify.SendFinal,
 	"is_inactive":          notify.SendFinal,
@@ -96,7 +97,7 @@ var words = map[string]notify.SendKind{
 
 // kindOf says what an error word of a method means.
 func kindOf(method, word string) notify.SendKind {
-	if kind, ok := words[word]; ok {
+	if kind, ok := errorKinds[word]; ok {
 		if kind == notify.SendForbidden && (method == methodPost || method == methodUpdate) {
 			return notify.SendFace
 		}
