@@ -75,6 +75,3 @@ func (t *Table) ChatUser(face, workspace string, githubID int64) (user string, o
 	}
 	return "", false
 }
-
-// SlackWorkspace returns the id of the Slack workspace, or organization, whose ids the file uses; empty: none.
-func (t *Table) SlackWorkspace() string { return t.slackWorkspace }
