@@ -21,7 +21,7 @@ func TestChat_Unlink(t *testing.T) {
 		ended  bool
 	}{
 		{name: "linked", caller: linked, want: "You are not linked to alice at GitHub any more.", ended: true},
-		{name: "listed", caller: linked, err: listed, want: "That was not done: The routes file says so.", ended: true},
+		{name: "listed", caller: linked, err: listed, want: "That was not done: the routes file says so.", ended: true},
 		{name: "named by GitHub's id", caller: alice, want: "The routes file says that you are alice"},
 		{
 			name:   "a token",
