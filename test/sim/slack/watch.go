@@ -21,8 +21,8 @@ func (s *Server) Ephemerals(user string) []Message {
 	})
 }
 
-// Posted returns every message that was ever written to a channel, deleted ones and ephemeral ones too, oldest first. An
-// empty channel stands for all.
+// Posted returns every message that was ever written to a channel, deleted ones and ephemeral ones too, oldest first.
+// An empty channel stands for all.
 func (s *Server) Posted(channel string) []Message {
 	return s.list(func(m *message) bool { return channel == "" || m.Channel == channel })
 }
