@@ -246,12 +246,10 @@ func modals() map[string]View {
 				SHA:        "9f8e7d6c",
 			},
 			Options: options,
-			About:   "Roll api in production back to what ran before",
-			Facts: []notify.Fact{
-				{Label: "Now", Value: spans(link("1a2b3c4", "/commit/1a2b3c4d"), say(" Retry the payment call"))},
-				{Label: "Then", Value: spans(link("9f8e7d6", "/commit/9f8e7d6c"), say(" Bump the client"))},
-			},
-			Lines:       []notify.Text{spans(link("7 commits", "/compare/1a2b3c4...9f8e7d6"), say(" are taken back."))},
+			About:   "production of acme/api goes back to what ran before.",
+			Facts:   cards()["succeeded"].Facts,
+			Lines:   []notify.Text{spans(say("It goes back to "), code("9f8e7d6 (#1031)"))},
+
 			AskReason:   true,
 			NeedsReason: true,
 		}),
@@ -264,7 +262,7 @@ func modals() map[string]View {
 				Word:       "production",
 			},
 			Options: options,
-			About:   "Deploy api to production again",
+			About:   "acme/api@main at 1a2b3c4 to production is deployed again.",
 			Facts:   []notify.Fact{commit, changes},
 			Commits: []notify.Text{
 				spans(code("1a2b3c4"), say(" Retry the payment call · alice")),
