@@ -250,8 +250,7 @@ func modals() map[string]View {
 			Facts:   cards()["succeeded"].Facts,
 			Lines:   []notify.Text{spans(say("It goes back to "), code("9f8e7d6 (#1031)"))},
 
-			AskReason:   true,
-			NeedsReason: true,
+			AskReason: true,
 		}),
 		"again": ConfirmModal(ConfirmInput{
 			Confirmed: Confirmed{
@@ -269,8 +268,9 @@ func modals() map[string]View {
 				spans(code("5e6f7a8"), say(" Add a region to orders · bob")),
 				spans(code("0c1d2e3"), say(" Bump the client · renovate[bot]")),
 			},
-			More:      4,
-			AskReason: true,
+			More:        4,
+			AskReason:   true,
+			NeedsReason: true,
 		}),
 		"text": TextModal("Not offered any more", []notify.Text{
 			notify.Plain("The deployment has gone on since you opened this: it is running now."),
