@@ -22,6 +22,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/link"
+	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
@@ -47,6 +48,8 @@ type App struct {
 	ownApp   *ownApp
 	links    *link.Service
 	events   *events.Hub
+	notifier *notify.Worker // nil: there is no chat system
+	slackApp *slackApp      // nil: Slack is off
 	server   *server.Server
 
 	failed    chan error
@@ -93,7 +96,7 @@ func (a *App) Start(ctx context.Context) error {
 
 	a.metrics.RoutesRead(now())
 	a.db.OnDue(a.engine.Enqueue)
-	a.db.OnChange(a.events.Announce)
+	a.db.OnChange(a.announceChange)
 
 	// Recovery and the look-ups at start are canceled before the engine stops and waited for
 	// afterwards, so that the engine's steps have the whole deadline.
@@ -108,6 +111,13 @@ func (a *App) Start(ctx context.Context) error {
 	recovered.Go(func() { a.pins.Run(recovering) })
 	recovered.Go(func() { a.ownApp.learnSlug(recovering) })
 	recovered.Go(func() { a.links.Run(recovering) })
+	if a.notifier != nil {
+		recovered.Go(func() { a.notifier.Run(recovering) })
+	}
+	if a.slackApp != nil {
+		a.slackApp.start(recovering, &recovered)
+		a.onStop(a.slackApp.worker.Stop)
+	}
 	a.onStop(func(context.Context) { stopRecovery() })
 
 	a.sources.start()
@@ -119,6 +129,14 @@ func (a *App) Start(ctx context.Context) error {
 	}
 
 	return nil
+}
+
+// announceChange is called after each commit that changed a deployment.
+func (a *App) announceChange() {
+	a.events.Announce()
+	if a.notifier != nil {
+		a.notifier.Announce()
+	}
 }
 
 func (a *App) listenAll() error {

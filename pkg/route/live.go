@@ -62,6 +62,9 @@ func (l *Live) Production(req deployment.Request) bool { return l.Table().Produc
 // AskPlaces is Table.AskPlaces.
 func (l *Live) AskPlaces(req deployment.Request) []string { return l.Table().AskPlaces(req) }
 
+// Settings is Table.Settings.
+func (l *Live) Settings(req deployment.Request) (Route, bool) { return l.Table().Settings(req) }
+
 // RollbackKeep is Table.RollbackKeep.
 func (l *Live) RollbackKeep(req deployment.Request) int { return l.Table().RollbackKeep(req) }
 
