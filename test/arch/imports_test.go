@@ -32,6 +32,7 @@ var packages = map[string][]string{
 		"pkg/circleci",
 		"pkg/github",
 		"pkg/slack",
+		"pkg/notify",
 		"pkg/outbound",
 		"pkg/chat",
 		"pkg/command",
