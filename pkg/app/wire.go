@@ -152,8 +152,12 @@ func (a *App) wire() error {
 	commands := a.newCommands(c, rules)
 
 	a.links = a.newLinks(c)
+	lines := a.newChat(c, commands)
 	if c.slack != nil {
 		a.notifier = a.newNotifier(c, rules, faceSlack, slack.Face{Client: c.slack, Render: a.renderOptions()})
+		if a.slackApp, err = a.newSlackApp(c, rules, commands, lines); err != nil {
+			return err
+		}
 	}
 	lines := a.newChat(c, commands)
 	if c.slack != nil {
@@ -316,6 +320,7 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service, lines 
 		Claims:          a.engine,
 		Persons:         a.links,
 		Link:            a.linkHandler(),
+		Slack:           a.slackHandler(),
 		Reader:          a.db,
 		Deliveries:      a.db,
 		Environments:    a.db,

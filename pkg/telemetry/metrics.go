@@ -37,6 +37,7 @@ type Metrics struct {
 	routes      routeMetrics
 	chatCalls   *prometheus.CounterVec
 	chatGivenUp *prometheus.CounterVec
+	chatRefused *prometheus.CounterVec
 }
 
 // callMetrics are about calls to GitHub, CircleCI and Slack.
@@ -66,6 +67,7 @@ func New(version, commit string) *Metrics {
 
 		chatCalls:   newChatCalls(),
 		chatGivenUp: newChatGivenUp(),
+		chatRefused: newChatRefused(),
 	}
 
 	m.registry.MustRegister(
@@ -83,6 +85,7 @@ func New(version, commit string) *Metrics {
 		m.routes.readAt,
 		m.chatCalls,
 		m.chatGivenUp,
+		m.chatRefused,
 		buildInfo(version, commit),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
