@@ -53,6 +53,9 @@ func (l *Live) ChatUser(face, workspace string, githubID int64) (user string, ok
 	return l.Table().ChatUser(face, workspace, githubID)
 }
 
+// SlackWorkspace is Table.SlackWorkspace.
+func (l *Live) SlackWorkspace() string { return l.Table().SlackWorkspace() }
+
 // Production is Table.Production.
 func (l *Live) Production(req deployment.Request) bool { return l.Table().Production(req) }
 

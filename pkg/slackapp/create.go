@@ -14,8 +14,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/slack"
 )
 
-// maxTries is how often the same button may ask GitHub for a deployment that could not be created.
-const maxTries = 5
+// maxCreateTries is how often the same button may ask GitHub for a deployment that could not be created.
+const maxCreateTries = 5
 
 // create has a deployment created for a button: the same one again, or a way back. However many people press it, one
 // is created; the others are told who asked.
@@ -109,7 +109,7 @@ func (a *Actions) createKey(
 		if err != nil {
 			return "", nil, err
 		}
-		if before.Intent.State != deployment.IntentFailed || try > maxTries {
+		if before.Intent.State != deployment.IntentFailed || try > maxCreateTries {
 			return key, &before, nil
 		}
 		key = fmt.Sprintf("%s:%d", base, try)
