@@ -10,6 +10,9 @@ type Slack struct {
 	BotToken      Secret
 	SigningSecret Secret
 	APIURL        *url.URL
+
+	// EditsPerMinute is how often messages are edited, all together. Slack allows 50 a minute, and sometimes more.
+	EditsPerMinute int
 }
 
 // On says whether Slack is used.
@@ -23,6 +26,8 @@ func (r *reader) slack() Slack {
 		BotToken:      r.botToken(e.SlackBotToken),
 		SigningSecret: r.token("SLACK_SIGNING_SECRET", e.SlackSigningSecret),
 		APIURL:        r.url("SLACK_API_URL", e.SlackAPIURL),
+
+		EditsPerMinute: r.count("SLACK_EDITS_PER_MINUTE", e.SlackEditsPerMinute),
 	}
 
 	switch {

@@ -53,6 +53,7 @@ type environment struct {
 	SlackBotToken          string `envconfig:"SERAPH_SLACK_BOT_TOKEN" secret:"true"`
 	SlackSigningSecret     string `envconfig:"SERAPH_SLACK_SIGNING_SECRET" secret:"true"`
 	SlackAPIURL            string `envconfig:"SERAPH_SLACK_API_URL" default:"https://slack.com/api/"`
+	SlackEditsPerMinute    string `envconfig:"SERAPH_SLACK_EDITS_PER_MINUTE" default:"40"`
 	RecoverMaxAge          string `envconfig:"SERAPH_RECOVER_MAX_AGE" default:"1h"`
 	RecoverDeliveries      string `envconfig:"SERAPH_RECOVER_DELIVERIES" default:"true"`
 	Retention              string `envconfig:"SERAPH_RETENTION" default:"2160h"`

@@ -85,21 +85,3 @@ func SummaryNote(ended []deployment.Deployment) Note {
 	}
 	return Note{Summary: text, Lines: []Text{Plain(text)}}
 }
-
-// PlainText returns a note that shows its summary and its lines as one plain text.
-func (n Note) PlainText() Note {
-	return Note{Summary: n.Summary, Mention: n.Mention, Plain: true}
-}
-
-// PlainText returns a card that shows its summary as plain text.
-func (c Card) PlainText() Card {
-	return Card{
-		Deployment: c.Deployment,
-		Row:        c.Row,
-		Generation: c.Generation,
-		State:      c.State,
-		Title:      c.Title,
-		Summary:    c.Summary,
-		Plain:      true,
-	}
-}

@@ -75,11 +75,11 @@ func afterPost(m deployment.Message, s Step, id MessageID, err error, began, now
 	}
 
 	e := sendErrorOf(err)
-	switch e.Kind {
-	case SendUnknown:
+	switch {
+	case e.Kind == SendUnknown:
 		p.Call.Returned, p.Call.Deadline = now, began.Add(callTimeout)
 		return countFailure(m, now)
-	case SendLimited: // most likely nothing was posted: one look-up is enough
+	case e.Kind == SendLimited && !e.Local: // most likely nothing was posted: one look-up is enough
 		p.Posts--
 		p.Call.Returned, p.Call.Refused = now, true
 		return m
@@ -88,6 +88,9 @@ func afterPost(m deployment.Message, s Step, id MessageID, err error, began, now
 	p.Posts--
 	p.Call = nil
 	switch e.Kind {
+	case SendLimited:
+		m.Calls--
+		return m
 	case SendGone, SendFinal:
 		p.Gone = goneReply
 		if p.Thread == "" {
@@ -131,6 +134,9 @@ func afterEdit(m deployment.Message, s Step, err error, began, now time.Time) de
 	p.Call = nil
 	switch e.Kind {
 	case SendLimited:
+		if e.Local {
+			m.Calls--
+		}
 		return m
 	case SendGone:
 		p.MessageID = ""

@@ -49,7 +49,7 @@ type pace struct {
 	edits    bucket
 	finds    bucket
 	posted   map[string]time.Time // the newest post to each channel
-	limited  map[Do]time.Time     // until when the chat system wants no such call
+	limited  map[string]time.Time // until when the chat system wants no such call, as limitKey names it
 	channels map[string]pause
 	face     pause
 	failures int // in a row
@@ -96,7 +96,7 @@ func newPace(l Limits, now time.Time) *pace {
 		edits:    full(l.EditsPerMinute),
 		finds:    full(l.FindsPerMinute),
 		posted:   map[string]time.Time{},
-		limited:  map[Do]time.Time{},
+		limited:  map[string]time.Time{},
 		channels: map[string]pause{},
 	}
 }
@@ -110,7 +110,7 @@ func (p *pace) when(do Do, channel string, rank deployment.MessageRank, now time
 }
 
 func (p *pace) whenLocked(do Do, channel string, rank deployment.MessageRank, now time.Time) time.Time {
-	at := latest(p.face.until, p.channels[channel].until, p.limited[do])
+	at := latest(p.face.until, p.channels[channel].until, p.limited[limitKey(do, channel)])
 	switch do {
 	case DoEdit:
 		kept := 0
@@ -148,15 +148,23 @@ func (p *pace) take(do Do, channel string, rank deployment.MessageRank, now time
 	return now, true
 }
 
+// limitKey names what the chat system limits by itself: posts by channel, all else by its kind.
+func limitKey(do Do, channel string) string {
+	if do == DoPost {
+		return string(do) + " " + channel
+	}
+	return string(do)
+}
+
 // limit keeps calls of one kind back for as long as the chat system wants.
-func (p *pace) limit(do Do, wait time.Duration, now time.Time) {
+func (p *pace) limit(do Do, channel string, wait time.Duration, now time.Time) {
 	if wait <= 0 {
 		wait = defaultWait
 	}
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.limited[do] = latest(p.limited[do], now.Add(wait))
+	p.limited[limitKey(do, channel)] = latest(p.limited[limitKey(do, channel)], now.Add(wait))
 }
 
 // pauseChannel keeps calls back from a channel that cannot be used. first says that it could be until now.

@@ -60,6 +60,16 @@ type Step struct {
 	Hash      string
 }
 
+// plain has the step show plain text alone, where anything else was refused.
+func (s *Step) plain(plain bool) {
+	if s.Card != nil {
+		s.Card.Plain = plain
+	}
+	if s.Note != nil {
+		s.Note.Plain = plain
+	}
+}
+
 func wait(at time.Time) Step { return Step{Do: DoWait, At: at} }
 
 func giveUp(why string) Step { return Step{Do: DoGiveUp, Why: why} }
@@ -235,9 +245,6 @@ func planNote(m deployment.Message) Step {
 	if err := json.Unmarshal(m.Note, &n); err != nil {
 		return giveUp("it cannot be read: " + err.Error())
 	}
-	if p := partOf(m, aboutNote); p != nil && p.Plain {
-		n = n.PlainText()
-	}
 	return Step{Do: DoPost, About: aboutNote, Note: &n, Hash: digest(n)}
 }
 
@@ -289,9 +296,6 @@ func planPosts(m deployment.Message, f Facts, now time.Time) Step {
 	n := stateNote(f)
 	if f.NeedsApproval() {
 		n.Mention = m.Settings.Mention
-	}
-	if p := partOf(m, about); p != nil && p.Plain {
-		n = n.PlainText()
 	}
 	return Step{Do: DoPost, About: about, Note: &n, Hash: digest(n)}
 }

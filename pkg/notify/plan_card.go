@@ -42,16 +42,8 @@ func planFirst(m deployment.Message, f Facts, now time.Time) Step {
 		return wait(at)
 	}
 
-	c := cardOf(m, f, now)
-	return Step{Do: DoPost, About: aboutCard, Card: &c, Hash: c.Hash()}
-}
-
-func cardOf(m deployment.Message, f Facts, now time.Time) Card {
 	c := NewCard(f, now)
-	if p := partOf(m, aboutCard); p != nil && p.Plain {
-		c = c.PlainText()
-	}
-	return c
+	return Step{Do: DoPost, About: aboutCard, Card: &c, Hash: c.Hash()}
 }
 
 // planEdit brings the card up to date.
@@ -61,7 +53,7 @@ func planEdit(m deployment.Message, f Facts, card deployment.MessagePart, now ti
 		return wait(time.Time{})
 	}
 
-	c := cardOf(m, f, now)
+	c := NewCard(f, now)
 	if c.Hash() == card.Hash && card.Call == nil {
 		return wait(time.Time{})
 	}
@@ -149,9 +141,6 @@ func planEnded(m deployment.Message, f Facts, card deployment.MessagePart, now t
 }
 
 func reply(m deployment.Message, f Facts, about string, n Note) Step {
-	if p := partOf(m, about); p != nil && p.Plain {
-		n = n.PlainText()
-	}
 	return Step{
 		Do:        DoPost,
 		About:     about,

@@ -139,6 +139,7 @@ func (s *session) call(ctx context.Context, m deployment.Message, f Facts, step 
 
 	began := s.o.Now()
 	p := *partOf(m, step.About)
+	step.plain(p.Plain)
 	calling, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 
@@ -208,7 +209,7 @@ func (s *session) learn(do Do, channel string, err error, now time.Time) {
 	case SendUnknown, SendNotSent, SendFace:
 		s.failed(e, now)
 	case SendLimited:
-		s.pace.limit(do, e.Wait, now)
+		s.pace.limit(do, channel, e.Wait, now)
 	case SendChannel:
 		s.pauseChannel(channel, e, now)
 	case SendForbidden:

@@ -78,3 +78,20 @@ const (
 	maxCallsDetail = 4 // for edits that change neither the state nor the buttons
 	maxPosts       = 2 // of one part of a message
 )
+
+// States reads the states that a route lists. The word ends stands for all in which a deployment has ended.
+func States(words []string) []deployment.State {
+	var all []deployment.State
+	for _, word := range words {
+		listed := []deployment.State{deployment.State(word)}
+		if word == "ends" {
+			listed = ends
+		}
+		for _, s := range listed {
+			if !slices.Contains(all, s) {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}

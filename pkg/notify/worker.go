@@ -154,22 +154,12 @@ func (w *Worker) setPace(p *pace) {
 	w.pace = p
 }
 
-// Direct is a message to one person.
-type Direct struct {
-	User      string // id of the person in the chat system
-	Key       string // two messages with the same key are one
-	Note      Note
-	NotBefore time.Time // zero: now
-}
-
-// Enqueue stores a message to a person, to be sent once. added is false where there is one with its key already.
-func (w *Worker) Enqueue(ctx context.Context, d Direct) (added bool, err error) {
-	m, err := newNote(w.o.Name, d.User, "direct/"+w.o.Name+"/"+d.User+"/"+d.Key, d.Note, w.o.Now())
+// Enqueue has a note sent to somebody by their id in the chat system. It is sent once for each topic, however often it
+// is given; added says whether it is new.
+func (w *Worker) Enqueue(ctx context.Context, topic, user string, note Note) (added bool, err error) {
+	m, err := newNote(w.o.Name, user, "direct/"+w.o.Name+"/"+user+"/"+topic, note, w.o.Now())
 	if err != nil {
 		return false, err
-	}
-	if d.NotBefore.After(m.Due) {
-		m.Due = d.NotBefore
 	}
 
 	added, err = w.o.Store.AddMessage(ctx, m)

@@ -25,6 +25,9 @@ const (
 	faceHubotSlack = "hubot-slack"
 )
 
+// SlackWorkspace returns the id of the Slack workspace that the routes file names; empty: it names none.
+func (t *Table) SlackWorkspace() string { return t.slackWorkspace }
+
 // People returns everybody whom the routes file names under people.
 func (t *Table) People() []Person { return slices.Clone(t.people) }
 

@@ -38,6 +38,10 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
+	// Slack serves POST /webhooks/slack. It counts its requests itself, verifies their bodies, which this package
+	// limits, and stores them before it answers. Nil: the path answers 404.
+	Slack http.Handler
+
 	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next eleven
 	// are not used.
 	Tokens       []Token

@@ -87,6 +87,9 @@ func (s *Server) routes() chi.Router {
 	if len(s.o.CircleCISecrets) > 0 {
 		r.Post("/webhooks/circleci", s.webhookHandler(sourceCircleCI, "circleci-event-type", s.processCircleCI))
 	}
+	if s.o.Slack != nil {
+		r.Post("/webhooks/slack", s.slack)
+	}
 	if s.o.Claims != nil {
 		r.Post("/webhooks/claim", s.claim)
 	}

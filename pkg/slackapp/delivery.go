@@ -16,7 +16,7 @@ type secrets struct {
 
 // encodeDelivery writes a request as it is stored.
 func encodeDelivery(in slack.Incoming) (deployment.ChatDelivery, error) {
-	d := deployment.ChatDelivery{Face: source, Kind: string(in.Kind), ReceivedAt: in.ReceivedAt}
+	d := deployment.ChatDelivery{Face: face, Kind: string(in.Kind), ReceivedAt: in.ReceivedAt}
 
 	var err error
 	d.Data, err = json.Marshal(in)

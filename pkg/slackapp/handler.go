@@ -1,3 +1,6 @@
+// Package slackapp is what people do in Slack: type commands, press buttons, submit modals, open the home tab. Handler
+// takes what Slack sends and stores it, Worker has each request done by Actions, which finds out who asks and
+// whether they may, and answers them. Notices tells the owners of locks.
 package slackapp
 
 import (
@@ -24,9 +27,6 @@ const DefaultStoreTimeout = 2 * time.Second
 
 // tellTimeout bounds the call that tells somebody that nothing was done.
 const tellTimeout = 700 * time.Millisecond
-
-// source is what Slack is called in stored requests and in metrics.
-const source = "slack"
 
 // Inbox stores what Slack has sent.
 type Inbox interface {
@@ -113,7 +113,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	in.ReceivedAt = now
 	rc := received{
 		in:    h.withoutOurselves(in),
-		proof: deployment.ChatProof{Face: source, Key: signature, Ends: now.Add(slack.SignatureLife)},
+		proof: deployment.ChatProof{Face: face, Key: signature, Ends: now.Add(slack.SignatureLife)},
 		at:    now,
 	}
 

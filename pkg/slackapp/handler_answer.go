@@ -77,10 +77,10 @@ func errorBody(code, message string) any {
 
 // finish counts, logs and writes an answer. Neither shows what the request holds.
 func (h *Handler) finish(w http.ResponseWriter, in slack.Incoming, a answer) {
-	h.o.Observe(source, eventLabel(in, a), a.result)
+	h.o.Observe(face, eventLabel(in, a), a.result)
 	if a.words != "" {
 		h.o.Log.Warn().Err(a.cause).
-			Str("source", source).
+			Str("source", face).
 			Str("event", eventLabel(in, a)).
 			Int("status", a.status).
 			Str("reason", a.words).

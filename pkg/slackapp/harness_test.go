@@ -350,7 +350,7 @@ func (w *world) private(user string) string {
 func (w *world) public(channel string) []string {
 	var all []string
 	for _, m := range w.sim.Posted(channel) {
-		if m.OnlyFor == "" {
+		if m.OnlyFor == "" && m.User == bot {
 			all = append(all, shown(m))
 		}
 	}
@@ -389,4 +389,11 @@ func texts(blocks []byte) string {
 	_ = json.Unmarshal(blocks, &v)
 	walk(v)
 	return strings.Join(all, " ")
+}
+
+// broken is Lines that always fail.
+type broken struct{ err error }
+
+func (b broken) Answer(context.Context, command.Caller, command.Line) (command.Answer, error) {
+	return command.Answer{}, b.err
 }

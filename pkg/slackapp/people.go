@@ -72,6 +72,7 @@ func (p *people) member(ctx context.Context, in slack.Incoming, fresh bool) (com
 	if r != nil {
 		return c, r
 	}
+	c.Chat.Workspace = p.served(identity)
 
 	if in.User == "" || in.User == slackbot || in.Bot {
 		return c, refuseBot()
@@ -80,7 +81,7 @@ func (p *people) member(ctx context.Context, in slack.Incoming, fresh bool) (com
 	if err != nil {
 		return c, refuseUnanswered("who you are", err)
 	}
-	if r := flags(u, identity); r != nil {
+	if r := flags(u, identity, c.Chat.Workspace); r != nil {
 		p.unlink(ctx, c.Chat, r.code)
 		return c, r
 	}
@@ -95,7 +96,7 @@ func (p *people) caller(ctx context.Context, in slack.Incoming, fresh bool) (com
 		return c, r
 	}
 
-	who, ok := p.persons.Person(face, in.Team, in.User)
+	who, ok := p.persons.Person(face, c.Chat.Workspace, in.User)
 	if !ok {
 		return c, &refusal{
 			code:      "not_linked",
@@ -107,18 +108,17 @@ func (p *people) caller(ctx context.Context, in slack.Incoming, fresh bool) (com
 	return c, nil
 }
 
-// ofTeam refuses requests of a workspace that is not the one of the routes file, or else of the token.
+// ofTeam refuses requests of a workspace that is not the one of the routes file, or else of the
+// token. On Enterprise Grid the routes file may name the organization.
 func (p *people) ofTeam(ctx context.Context, in slack.Incoming) (slack.Identity, *refusal) {
 	identity, err := p.whoami(ctx)
 	if err != nil {
 		return identity, refuseUnanswered("which workspace Seraph belongs to", err)
 	}
 
-	wanted := p.workspace()
-	if wanted == "" {
-		wanted = identity.Team
-	}
-	if in.Team == "" || in.Team != wanted || wanted != identity.Team {
+	ours := p.served(identity)
+	isOurs := ours == identity.Team || ours == identity.Enterprise
+	if ours == "" || !isOurs || ours != in.Team && ours != in.Enterprise {
 		return identity, &refusal{
 			code: "wrong_team",
 			text: "This Seraph serves another workspace, and nothing was done. Whoever looks after Seraph can set the " +
@@ -126,6 +126,14 @@ func (p *people) ofTeam(ctx context.Context, in slack.Incoming) (slack.Identity,
 		}
 	}
 	return identity, nil
+}
+
+// served is the workspace, or the organization, whose people are answered.
+func (p *people) served(identity slack.Identity) string {
+	if named := p.workspace(); named != "" {
+		return named
+	}
+	return identity.Team
 }
 
 // whoami returns as whom Slack knows this service. It is asked once.
@@ -151,10 +159,11 @@ func (p *people) whoami(ctx context.Context) (slack.Identity, error) {
 	return identity, nil
 }
 
-// flags refuses everybody who is not a full member of the workspace. No single flag says so.
-func flags(u slack.User, identity slack.Identity) *refusal {
+// flags refuses everybody who is not a full member of the workspace that is served, or of its organization where that
+// is served. No single flag says so.
+func flags(u slack.User, identity slack.Identity, served string) *refusal {
 	sameOrganization := identity.Enterprise != "" && u.Enterprise == identity.Enterprise &&
-		slices.Contains(u.Teams, identity.Team)
+		(slices.Contains(u.Teams, identity.Team) || served == identity.Enterprise)
 
 	switch {
 	case u.ID == "":

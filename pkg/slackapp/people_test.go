@@ -201,11 +201,18 @@ func TestPeople_SameRefusal(t *testing.T) {
 func TestPeople_Grid(t *testing.T) {
 	us := slack.Identity{Team: "T1", Enterprise: "E1"}
 	for _, row := range []struct {
-		name string
-		user slack.User
-		us   slack.Identity
-		want string
+		name   string
+		user   slack.User
+		us     slack.Identity
+		served string
+		want   string
 	}{
+		{
+			name:   "of another workspace of the organization that is served as a whole",
+			user:   slack.User{ID: "U1", Team: "T2", Enterprise: "E1", Teams: []string{"T2"}},
+			us:     us,
+			served: "E1",
+		},
 		{name: "same workspace", user: slack.User{ID: "U1", Team: "T1"}, us: us},
 		{name: "put into ours", user: slack.User{ID: "U1", Team: "T2", Enterprise: "E1", Teams: []string{"T2", "T1"}}, us: us},
 		{
@@ -231,7 +238,7 @@ func TestPeople_Grid(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got := ""
-			if r := flags(row.user, row.us); r != nil {
+			if r := flags(row.user, row.us, row.served); r != nil {
 				got = r.code
 			}
 			if got != row.want {

@@ -96,7 +96,7 @@ func (a *Actions) answer(
 		Text:    text,
 		Place:   in.Channel,
 		Face:    face,
-		Asker:   face + "/" + in.Team,
+		Asker:   face + "/" + c.Chat.Workspace,
 		Request: key,
 	})
 
@@ -133,7 +133,7 @@ func isPublic(in slack.Incoming, cmd grammar.Command, a command.Answer) bool {
 
 // link begins a link, or ends one with its code. The answer is for its user only, and never shows the code.
 func (a *Actions) link(ctx context.Context, in slack.Incoming, c command.Caller, code string) error {
-	if who, ok := a.o.Persons.Person(face, in.Team, in.User); ok && code == "" {
+	if who, ok := a.o.Persons.Person(face, c.Chat.Workspace, in.User); ok && code == "" {
 		a.reply(ctx, in, noteOf(phrase.Link(who)), false)
 		return nil
 	}
@@ -173,7 +173,7 @@ func (a *Actions) unlink(ctx context.Context, in slack.Incoming, c command.Calle
 			text = refusal
 		}
 	}
-	if who, ok := a.o.Persons.Person(face, in.Team, in.User); ok {
+	if who, ok := a.o.Persons.Person(face, c.Chat.Workspace, in.User); ok {
 		text = phrase.Unlink(who)
 	}
 	a.reply(ctx, in, noteOf(text), false)

@@ -19,7 +19,7 @@ const (
 	workTimeout  = 20 * time.Second // for one try, which ends before the lease of the row does
 	overdueEvery = 2 * time.Second
 	overdueLimit = 200
-	maxTries     = 8
+	workTries    = 8
 	firstPause   = time.Second // before the second try; it doubles with each further one
 	longestPause = time.Minute
 )
@@ -132,14 +132,14 @@ func (w *Worker) work(ctx context.Context, row int64) {
 		return
 	}
 
-	switch err := w.do(ctx, in); {
+	switch err := w.attempt(ctx, in); {
 	case err == nil:
 		w.end(ctx, d, "")
 	case ctx.Err() != nil: // this process stops
 		if err := w.o.Rows.UnleaseChatDelivery(context.WithoutCancel(ctx), row); err != nil {
 			w.log(d).Err(err).Msg("request of Slack not given back") // its lease ends by itself
 		}
-	case d.Tries+1 >= maxTries:
+	case d.Tries+1 >= workTries:
 		w.giveUp(ctx, d, err)
 	default:
 		w.postpone(ctx, d, err)
@@ -149,8 +149,8 @@ func (w *Worker) work(ctx context.Context, row int64) {
 // asks says whether somebody asked for something with a request of a kind.
 func asks(kind slack.Kind) bool { return kind != slack.KindEvent }
 
-// do takes one try. A panic is an error of this request alone.
-func (w *Worker) do(ctx context.Context, in slack.Incoming) (err error) {
+// attempt takes one try. A panic is an error of this request alone.
+func (w *Worker) attempt(ctx context.Context, in slack.Incoming) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			w.o.Log.Error().

@@ -57,7 +57,7 @@ func TestWorker_GivesUp(t *testing.T) {
 	})
 	// A panic leaves before the request is handed to the test, so that each try is seen in the log.
 	b.post(formMedia, slash("T1", "api", "1.1"))
-	for try := 1; try < maxTries; try++ {
+	for try := 1; try < workTries; try++ {
 		b.eventually("it is postponed", func() bool { return strings.Count(b.logs.String(), "postponed") == try })
 		b.later(longestPause)
 	}

@@ -102,6 +102,11 @@ func testConformance(t *testing.T, open opener) {
 		"a made-up deployment gives its request up":   testRequestReopened,
 		"a rollback supersedes requests":              testRollbackSupersedes,
 		"Prune deletes requests that have ended":      testRequestsPruned,
+		"a change makes messages due":                 testMessagesTouched,
+		"a message is saved once":                     testMessagesSaved,
+		"messages are due in the order of their rank": testMessagesOrdered,
+		"a message takes the place of others":         testMessagesReplaced,
+		"Prune deletes messages":                      testMessagesPruned,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -36,6 +36,8 @@ type Metrics struct {
 	calls       callMetrics
 	routes      routeMetrics
 	chatCalls   *prometheus.CounterVec
+	chatGivenUp *prometheus.CounterVec
+	chatRefused *prometheus.CounterVec
 }
 
 // callMetrics are about calls to GitHub, CircleCI and Slack.
@@ -63,7 +65,9 @@ func New(version, commit string) *Metrics {
 		calls:  newCallMetrics(),
 		routes: newRouteMetrics(),
 
-		chatCalls: newChatCalls(),
+		chatCalls:   newChatCalls(),
+		chatGivenUp: newChatGivenUp(),
+		chatRefused: newChatRefused(),
 	}
 
 	m.registry.MustRegister(
@@ -80,6 +84,8 @@ func New(version, commit string) *Metrics {
 		m.routes.good,
 		m.routes.readAt,
 		m.chatCalls,
+		m.chatGivenUp,
+		m.chatRefused,
 		buildInfo(version, commit),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),

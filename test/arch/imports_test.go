@@ -32,12 +32,15 @@ var packages = map[string][]string{
 		"pkg/circleci",
 		"pkg/github",
 		"pkg/slack",
+		"pkg/notify",
 		"pkg/outbound",
+		"pkg/slackapp",
 		"pkg/chat",
 		"pkg/command",
 		"pkg/gate",
 		"pkg/intake",
 		"pkg/intent",
+		"pkg/link",
 		"pkg/audit",
 		"pkg/deployment",
 	},
@@ -59,6 +62,7 @@ var packages = map[string][]string{
 	"pkg/command":    {"pkg/policy", "pkg/deployment"},
 	"pkg/gate":       {"pkg/policy", "pkg/deployment"},
 	"pkg/intake":     {"pkg/deployment"},
+	"pkg/link":       {"pkg/command", "pkg/outbound", "pkg/policy", "pkg/deployment"},
 	"pkg/intent":     {"pkg/intake", "pkg/webhook", "pkg/deployment"},
 	"pkg/engine":     {"pkg/queue", "pkg/policy", "pkg/deployment"},
 	"pkg/report":     {"pkg/deployment"},
@@ -74,10 +78,21 @@ var packages = map[string][]string{
 	"pkg/outbound":   {},
 	"pkg/deployment": {},
 	"pkg/slack":      {"pkg/notify", "pkg/outbound", "pkg/deployment"},
-	"pkg/grammar":    {},
-	"pkg/phrase":     {"pkg/grammar", "pkg/policy", "pkg/deployment"},
-	"pkg/notify":     {"pkg/phrase", "pkg/policy", "pkg/deployment"},
-	"pkg/chat":       {"pkg/phrase", "pkg/grammar", "pkg/command", "pkg/policy", "pkg/deployment"},
+	"pkg/slackapp": {
+		"pkg/slack",
+		"pkg/notify",
+		"pkg/link",
+		"pkg/command",
+		"pkg/phrase",
+		"pkg/grammar",
+		"pkg/queue",
+		"pkg/policy",
+		"pkg/deployment",
+	},
+	"pkg/grammar": {},
+	"pkg/phrase":  {"pkg/grammar", "pkg/policy", "pkg/deployment"},
+	"pkg/notify":  {"pkg/phrase", "pkg/policy", "pkg/deployment"},
+	"pkg/chat":    {"pkg/phrase", "pkg/grammar", "pkg/command", "pkg/policy", "pkg/deployment"},
 
 	"api":           {},
 	"deploy/docs":   {},
@@ -107,12 +122,13 @@ var libraries = map[string][]string{
 	"github.com/jackc/pgx":                    {"pkg/store", "test/pgtest"},
 	"modernc.org/sqlite":                      {"pkg/store"},
 	"github.com/robfig/cron":                  {"pkg/policy"},
+	"golang.org/x/oauth2":                     {"pkg/link"},
 	"github.com/spf13/cobra":                  {"cmd/seraph", "pkg/cli"},
 	"github.com/spf13/pflag":                  {"cmd/seraph"},
 }
 
 // maxDepth is the length of the longest import chain in the table.
-const maxDepth = 6
+const maxDepth = 7
 
 // tableEntry returns the line of the table that a folder belongs to.
 func tableEntry(dir string) (string, bool) {
