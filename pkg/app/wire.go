@@ -152,11 +152,9 @@ func (a *App) wire() error {
 	commands := a.newCommands(c, rules)
 
 	a.links = a.newLinks(c)
-	if c.slack != nil {
-		a.notifier = a.newNotifier(c, rules, faceSlack, slack.Face{Client: c.slack, Render: a.renderOptions()})
-	}
 	lines := a.newChat(c, commands)
 	if c.slack != nil {
+		a.notifier = a.newNotifier(c, rules, faceSlack, slack.Face{Client: c.slack, Render: a.renderOptions()})
 		a.inbox, err = a.newSlackInbox(c.slack, a.newSlackActions(c, rules, commands, lines))
 		if err != nil {
 			return err

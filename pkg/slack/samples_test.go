@@ -246,14 +246,11 @@ func modals() map[string]View {
 				SHA:        "9f8e7d6c",
 			},
 			Options: options,
-			About:   "Roll api in production back to what ran before",
-			Facts: []notify.Fact{
-				{Label: "Now", Value: spans(link("1a2b3c4", "/commit/1a2b3c4d"), say(" Retry the payment call"))},
-				{Label: "Then", Value: spans(link("9f8e7d6", "/commit/9f8e7d6c"), say(" Bump the client"))},
-			},
-			Lines:       []notify.Text{spans(link("7 commits", "/compare/1a2b3c4...9f8e7d6"), say(" are taken back."))},
-			AskReason:   true,
-			NeedsReason: true,
+			About:   "production of acme/api goes back to what ran before.",
+			Facts:   cards()["succeeded"].Facts,
+			Lines:   []notify.Text{spans(say("It goes back to "), code("9f8e7d6 (#1031)"))},
+
+			AskReason: true,
 		}),
 		"again": ConfirmModal(ConfirmInput{
 			Confirmed: Confirmed{
@@ -264,15 +261,16 @@ func modals() map[string]View {
 				Word:       "production",
 			},
 			Options: options,
-			About:   "Deploy api to production again",
+			About:   "acme/api@main at 1a2b3c4 to production is deployed again.",
 			Facts:   []notify.Fact{commit, changes},
 			Commits: []notify.Text{
 				spans(code("1a2b3c4"), say(" Retry the payment call · alice")),
 				spans(code("5e6f7a8"), say(" Add a region to orders · bob")),
 				spans(code("0c1d2e3"), say(" Bump the client · renovate[bot]")),
 			},
-			More:      4,
-			AskReason: true,
+			More:        4,
+			AskReason:   true,
+			NeedsReason: true,
 		}),
 		"text": TextModal("Not offered any more", []notify.Text{
 			notify.Plain("The deployment has gone on since you opened this: it is running now."),
