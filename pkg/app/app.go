@@ -52,7 +52,6 @@ type App struct {
 	notices  *slackapp.Notices // nil: nobody is told
 	events   *events.Hub
 	notifier *notify.Worker // nil: there is no chat system
-	slackApp *slackApp      // nil: Slack is off
 	server   *server.Server
 
 	failed    chan error
@@ -116,10 +115,6 @@ func (a *App) Start(ctx context.Context) error {
 	recovered.Go(func() { a.links.Run(recovering) })
 	if a.notifier != nil {
 		recovered.Go(func() { a.notifier.Run(recovering) })
-	}
-	if a.slackApp != nil {
-		a.slackApp.start(recovering, &recovered)
-		a.onStop(a.slackApp.worker.Stop)
 	}
 	a.onStop(func(context.Context) { stopRecovery() })
 

@@ -8,6 +8,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/gate"
 	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/slackapp"
+	"github.com/seraph-deploy/seraph/pkg/store"
 )
 
 // newSlackActions makes what does what people ask for in Slack.
@@ -25,7 +26,7 @@ func (a *App) newSlackActions(
 		Links:          a.links,
 		Lines:          lines,
 		Orders:         commands,
-		Cards:          slackCards{source: a.newCardSource(c, rules), worker: a.notifier},
+		Cards:          slackCards{source: a.newCardSource(c, rules), db: a.db, messages: a.notifier},
 		Deployments:    a.db,
 		Locks:          a.db,
 		Approvers:      rules,
@@ -34,7 +35,7 @@ func (a *App) newSlackActions(
 		Workspace:      a.routes.SlackWorkspace,
 		Names:          a.routes.Names,
 		Render:         a.renderOptions(),
-		ObserveRefused: a.metrics.APIRefused,
+		ObserveRefused: a.metrics.ChatRefused(faceSlack),
 		Log:            a.log,
 		Now:            now,
 	})
@@ -55,8 +56,9 @@ func (a *App) newSlackNotices() *slackapp.Notices {
 
 // slackCards tells what the cards of deployments show. It implements slackapp.Cards.
 type slackCards struct {
-	source *cardSource
-	worker *notify.Worker
+	source   *cardSource
+	db       *store.DB
+	messages *notify.Worker
 }
 
 // Facts gathers what the card of a deployment shows now.
@@ -68,8 +70,9 @@ func (s slackCards) Facts(ctx context.Context, row int64) (notify.Facts, error) 
 	return s.source.Facts(ctx, d)
 }
 
-// Refresh has the worker look for what has changed. A card that shows what it should is left alone.
-func (s slackCards) Refresh(context.Context, int64) error {
-	s.worker.Announce()
-	return nil
+// Refresh has the messages about a deployment brought up to date.
+func (s slackCards) Refresh(ctx context.Context, row int64) error {
+	err := s.db.RefreshMessages(ctx, row)
+	s.messages.Announce()
+	return err
 }

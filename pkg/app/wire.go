@@ -155,12 +155,6 @@ func (a *App) wire() error {
 	lines := a.newChat(c, commands)
 	if c.slack != nil {
 		a.notifier = a.newNotifier(c, rules, faceSlack, slack.Face{Client: c.slack, Render: a.renderOptions()})
-		if a.slackApp, err = a.newSlackApp(c, rules, commands, lines); err != nil {
-			return err
-		}
-	}
-	lines := a.newChat(c, commands)
-	if c.slack != nil {
 		a.inbox, err = a.newSlackInbox(c.slack, a.newSlackActions(c, rules, commands, lines))
 		if err != nil {
 			return err
@@ -320,7 +314,6 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service, lines 
 		Claims:          a.engine,
 		Persons:         a.links,
 		Link:            a.linkHandler(),
-		Slack:           a.slackHandler(),
 		Reader:          a.db,
 		Deliveries:      a.db,
 		Environments:    a.db,

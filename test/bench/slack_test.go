@@ -17,7 +17,6 @@ slack:
   workspace: ` + slack.DefaultTeam + `
 routes:
   - repository: acme/*
-    name: api
     circleci: {revision: note}
     notify:
       - {slack: C0DEPLOYS1, as: card, states: [waiting, running, held, ends]}
