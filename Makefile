@@ -27,7 +27,7 @@ build: ## build the static binary bin/seraph
 run: build ## run Seraph with deploy/example.env, and over it ENV_FILE (default .env, where there is one)
 	@exec bin/seraph serve $(addprefix --env-file ,deploy/example.env $(ENV_FILE))
 
-sim: ## run a simulated GitHub and CircleCI, for `make run ENV_FILE=deploy/simulator.env`
+sim: ## run a simulated GitHub, CircleCI and Slack, for `make run ENV_FILE=deploy/simulator.env`
 	@$(BUILD) -o bin/seraph-sim ./cmd/seraph-sim
 	@exec bin/seraph-sim
 

@@ -26,6 +26,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
+	"github.com/seraph-deploy/seraph/pkg/slackapp"
 	"github.com/seraph-deploy/seraph/pkg/store"
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
@@ -47,7 +48,8 @@ type App struct {
 	pins     *gate.Pins
 	ownApp   *ownApp
 	links    *link.Service
-	inbox    *slackInbox // nil: nothing is taken from Slack
+	inbox    *slackInbox       // nil: nothing is taken from Slack
+	notices  *slackapp.Notices // nil: nobody is told
 	events   *events.Hub
 	notifier *notify.Worker // nil: there is no chat system
 	server   *server.Server
@@ -118,6 +120,7 @@ func (a *App) Start(ctx context.Context) error {
 
 	if a.inbox != nil {
 		recovered.Go(func() { a.inbox.bot.learn(recovering) })
+		recovered.Go(func() { a.notices.Run(recovering) })
 		a.inbox.worker.Start()
 		a.onStop(a.inbox.stop)
 	}

@@ -12,9 +12,6 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/slackapp"
 )
 
-// slackFace is what Slack is called in metrics.
-const slackFace = "slack"
-
 // identityRetry is how long the look-up of the bot pauses after an error.
 const identityRetry = 30 * time.Second
 
@@ -42,7 +39,7 @@ func (a *App) newSlackInbox(client *slack.Client, actions slackActions) (*slackI
 	worker := slackapp.NewWorker(slackapp.WorkerOptions{
 		Rows:   a.db,
 		Do:     actions.Do,
-		GaveUp: a.metrics.ChatGaveUp(slackFace),
+		GaveUp: a.metrics.ChatGaveUp(faceSlack),
 		Log:    a.log,
 		Now:    now,
 	})

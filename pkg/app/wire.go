@@ -152,12 +152,19 @@ func (a *App) wire() error {
 	commands := a.newCommands(c, rules)
 
 	a.links = a.newLinks(c)
+	lines := a.newChat(c, commands)
 	if c.slack != nil {
 		a.notifier = a.newNotifier(c, rules, faceSlack, slack.Face{Client: c.slack, Render: a.renderOptions()})
+		a.inbox, err = a.newSlackInbox(c.slack, a.newSlackActions(c, rules, commands, lines))
+		if err != nil {
+			return err
+		}
+		a.notices = a.newSlackNotices()
 	}
+
 	a.events = a.newEvents()
 	a.sources = newHookSources(a.cfg, c.github, a.log)
-	a.server = server.New(a.serverOptions(in, commands, a.newChat(c, commands)))
+	a.server = server.New(a.serverOptions(in, commands, lines))
 	a.metrics.CollectStats(a.db.Stats)
 
 	return nil

@@ -64,20 +64,20 @@ func TestSay_Answers(t *testing.T) {
 		public bool
 		thread string // of what: "own" for the message itself
 	}{
-		{name: "deploy", say: slash("deploy api to staging"), answer: command.Answer{Text: changed, Changed: true}, public: true},
-		{name: "refused", say: slash("cancel #12"), answer: command.Answer{Text: told, Refused: rejected}},
-		{name: "why", say: slash("why #12"), answer: command.Answer{Text: told}},
-		{name: "status", say: slash("status"), answer: command.Answer{Text: told}},
+		{name: "deploy", say: typed("deploy api to staging"), answer: command.Answer{Text: changed, Changed: true}, public: true},
+		{name: "refused", say: typed("cancel #12"), answer: command.Answer{Text: told, Refused: rejected}},
+		{name: "why", say: typed("why #12"), answer: command.Answer{Text: told}},
+		{name: "status", say: typed("status"), answer: command.Answer{Text: told}},
 		{
 			name:   "mention that deploys",
-			say:    mention("deploy api to staging"),
+			say:    mentioned("deploy api to staging"),
 			answer: command.Answer{Text: changed, Changed: true},
 			public: true,
 			thread: "own",
 		},
-		{name: "mention that asks", say: mention("status"), answer: command.Answer{Text: told}, public: true, thread: "own"},
-		{name: "mention that is refused", say: mention("cancel #12"), answer: command.Answer{Text: told, Refused: rejected}},
-		{name: "mention that asks why", say: mention("why #12"), answer: command.Answer{Text: told}},
+		{name: "mention that asks", say: mentioned("status"), answer: command.Answer{Text: told}, public: true, thread: "own"},
+		{name: "mention that is refused", say: mentioned("cancel #12"), answer: command.Answer{Text: told, Refused: rejected}},
+		{name: "mention that asks why", say: mentioned("why #12"), answer: command.Answer{Text: told}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -107,14 +107,14 @@ func TestSay_Answers(t *testing.T) {
 	}
 }
 
-func slash(text string) func(*world) error {
+func typed(text string) func(*world) error {
 	return func(w *world) error {
 		_, err := w.sim.Slash("U0ALICE", room, "/seraph", text)
 		return err
 	}
 }
 
-func mention(text string) func(*world) error {
+func mentioned(text string) func(*world) error {
 	return func(w *world) error {
 		_, _, err := w.sim.Say("U0ALICE", room, "<@"+bot+"> "+text, "")
 		return err
@@ -216,7 +216,7 @@ func TestSay_ResponseGone(t *testing.T) {
 	t.Run("used up", func(t *testing.T) {
 		w := newWorld(t)
 		w.sim.Next("response_url", simslackFault("used_url"), 1)
-		if err := slash("deploy api to staging")(w); err != nil {
+		if err := typed("deploy api to staging")(w); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.public(w.sim.Direct("U0ALICE")); len(got) != 1 || !strings.Contains(got[0], "It is done.") {

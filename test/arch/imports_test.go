@@ -34,6 +34,7 @@ var packages = map[string][]string{
 		"pkg/slack",
 		"pkg/notify",
 		"pkg/outbound",
+		"pkg/slackapp",
 		"pkg/chat",
 		"pkg/command",
 		"pkg/gate",
@@ -41,6 +42,7 @@ var packages = map[string][]string{
 		"pkg/intent",
 		"pkg/link",
 		"pkg/audit",
+		"pkg/policy",
 		"pkg/deployment",
 	},
 	"pkg/config":    {"pkg/route"},
@@ -127,7 +129,7 @@ var libraries = map[string][]string{
 }
 
 // maxDepth is the length of the longest import chain in the table.
-const maxDepth = 6
+const maxDepth = 7
 
 // tableEntry returns the line of the table that a folder belongs to.
 func tableEntry(dir string) (string, bool) {

@@ -17,9 +17,11 @@ const (
 		"blocks":[{"type":"input","block_id":"word","label":{"type":"plain_text","text":"Environment"},
 			"element":{"type":"plain_text_input","action_id":"typed","max_length":20,"min_length":2}}]}`
 	homeJSON   = `{"type":"home","blocks":[{"type":"divider"}]}`
-	blocksJSON = `[{"type":"section","text":{"type":"mrkdwn","text":"*api*"}},{"type":"actions","block_id":"b1","elements":[
+	blocksJSON = `[{"type":"section","text":{"type":"mrkdwn","text":"*api*"}},
+		{"type":"actions","block_id":"b1","elements":[
 		{"type":"button","action_id":"approve","text":{"type":"plain_text","text":"Approve"},"value":"v1 7 abc",
-			"style":"primary","confirm":{"title":{"type":"plain_text","text":"Sure?"},"text":{"type":"plain_text","text":"?"}}},
+			"style":"primary",
+			"confirm":{"title":{"type":"plain_text","text":"Sure?"},"text":{"type":"plain_text","text":"?"}}},
 		{"type":"button","action_id":"open","text":{"type":"plain_text","text":"Open"},"url":"https://example.com"}]}]`
 )
 
@@ -53,7 +55,8 @@ func roundTrip(t *testing.T, req *http.Request) (int, http.Header, []byte) {
 // callMethod calls a method with a form and the token in the header.
 func callMethod(t *testing.T, s *Server, method string, args url.Values) Object {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+method, strings.NewReader(args.Encode()))
+	body := strings.NewReader(args.Encode())
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+method, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,7 +344,8 @@ func TestServer_Token(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := start(t, Options{HeaderOnly: test.headerOnly})
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"auth.test"+test.query, strings.NewReader(test.body))
+			url := s.URL() + "auth.test" + test.query
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(test.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -374,7 +378,8 @@ func TestServer_ViewsExpire(t *testing.T) {
 	}
 
 	clock.advance(triggerLife + time.Millisecond)
-	if a := callMethod(t, s, "views.open", url.Values{"trigger_id": {slash.Key}, "view": {modalJSON}}); a["error"] != "expired_trigger_id" {
+	a := callMethod(t, s, "views.open", url.Values{"trigger_id": {slash.Key}, "view": {modalJSON}})
+	if a["error"] != "expired_trigger_id" {
 		t.Errorf("got %v, want expired_trigger_id", a)
 	}
 

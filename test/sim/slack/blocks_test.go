@@ -104,8 +104,8 @@ func TestServer_ChecksBlocks(t *testing.T) {
 		},
 		{
 			name: "confirm of 301",
-			blocks: `{"type":"actions","elements":[` + button("x", `,"confirm":{"title":{"type":"plain_text","text":"x"},`+
-				`"text":{"type":"plain_text","text":"`+text(301)+`"}}`) + `]}`,
+			blocks: `{"type":"actions","elements":[` + button("x", `,"confirm":{`+
+				`"title":{"type":"plain_text","text":"x"},"text":{"type":"plain_text","text":"`+text(301)+`"}}`) + `]}`,
 			want: "/blocks/0/elements/0/confirm/text/text",
 		},
 	}
@@ -113,7 +113,8 @@ func TestServer_ChecksBlocks(t *testing.T) {
 	s := start(t, Options{})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			a := callMethod(t, s, "chat.postMessage", url.Values{"channel": {deploys}, "text": {"x"}, "blocks": {"[" + test.blocks + "]"}})
+			args := url.Values{"channel": {deploys}, "text": {"x"}, "blocks": {"[" + test.blocks + "]"}}
+			a := callMethod(t, s, "chat.postMessage", args)
 			if test.want == "" {
 				if a["ok"] != true {
 					t.Errorf("got %v, want the message accepted", a)
@@ -125,7 +126,8 @@ func TestServer_ChecksBlocks(t *testing.T) {
 			if metadata, found := a["response_metadata"].(Object); found {
 				messages, _ = metadata["messages"].([]any)
 			}
-			if a["error"] != "invalid_blocks" || !strings.Contains(fmt.Sprint(messages), "[json-pointer:"+test.want+"]") {
+			pointer := "[json-pointer:" + test.want + "]"
+			if a["error"] != "invalid_blocks" || !strings.Contains(fmt.Sprint(messages), pointer) {
 				t.Errorf("got %v, want invalid_blocks at %s", a, test.want)
 			}
 		})

@@ -52,7 +52,8 @@ func TestServer_Faults(t *testing.T) {
 			if call := s.Calls("chat.postMessage")[0]; call.Done != (want == 1) || call.Channel != deploys {
 				t.Errorf("got call %+v, want it in the journal, and done only with an effect", call)
 			}
-			if _, ts, err := api.PostMessageContext(ctx, deploys, goslack.MsgOptionText("x", false)); err != nil || ts == "" {
+			_, ts, err = api.PostMessageContext(ctx, deploys, goslack.MsgOptionText("x", false))
+			if err != nil || ts == "" {
 				t.Errorf("got %q, %v after the fault, want success", ts, err)
 			}
 		})
@@ -73,8 +74,8 @@ func TestServer_LateEffect(t *testing.T) {
 	}
 }
 
-// TestServer_RedirectCarriesTheTokenAway shows what a redirect does to a caller that follows it: the other host gets the
-// body, in which slack-go has the token.
+// TestServer_RedirectCarriesTheTokenAway shows what a redirect does to a caller that follows it: the other host gets
+// the body, in which slack-go has the token.
 func TestServer_RedirectCarriesTheTokenAway(t *testing.T) {
 	var got atomic.Value
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -87,7 +88,9 @@ func TestServer_RedirectCarriesTheTokenAway(t *testing.T) {
 	if err := s.NextNamed("chat.postMessage", "redirect-307", 1); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := client(t, s).PostMessageContext(limitedContext(t), deploys, goslack.MsgOptionText("x", false)); err != nil {
+
+	_, _, err := client(t, s).PostMessageContext(limitedContext(t), deploys, goslack.MsgOptionText("x", false))
+	if err != nil {
 		t.Fatal(err)
 	}
 	if got.Load() != DefaultToken {
@@ -138,7 +141,8 @@ func TestServer_Limits(t *testing.T) {
 			act := func(channel string) error {
 				if test.method == "chat.update" {
 					// a message that does not exist counts too
-					_, _, _, err := api.UpdateMessageContext(ctx, channel, "1.000001", goslack.MsgOptionText("x", false))
+					text := goslack.MsgOptionText("x", false)
+					_, _, _, err := api.UpdateMessageContext(ctx, channel, "1.000001", text)
 					if err != nil && err.Error() == "message_not_found" {
 						return nil
 					}

@@ -50,7 +50,8 @@ func TestServer_Threads(t *testing.T) {
 	s := start(t, Options{})
 	parent := callMethod(t, s, "chat.postMessage", cardArguments(deploys))["ts"].(string)
 	reply := func(broadcast string) string {
-		args := url.Values{"channel": {deploys}, "thread_ts": {parent}, "text": {"reply"}, "reply_broadcast": {broadcast}}
+		args := url.Values{"channel": {deploys}, "thread_ts": {parent}, "text": {"reply"}}
+		args.Set("reply_broadcast", broadcast)
 		return callMethod(t, s, "chat.postMessage", args)["ts"].(string)
 	}
 	quiet, loud := reply("false"), reply("true")
@@ -59,8 +60,11 @@ func TestServer_Threads(t *testing.T) {
 		return messagesOf(t, callMethod(t, s, "conversations.history", url.Values{"channel": {deploys}}))
 	}
 	all := history()
-	if len(all) != 2 || all[0]["ts"] != loud || all[0]["subtype"] != "thread_broadcast" || all[1]["reply_count"] != 2.0 {
-		t.Errorf("got %v, want the broadcast and the parent", all)
+	if len(all) != 2 || all[0]["ts"] != loud || all[0]["subtype"] != "thread_broadcast" {
+		t.Fatalf("got %v, want the broadcast and the parent", all)
+	}
+	if all[1]["reply_count"] != 2.0 {
+		t.Errorf("got %v, want 2 replies", all[1])
 	}
 	if all[1]["metadata"] != nil {
 		t.Error("got metadata, want none without include_all_metadata")
@@ -144,7 +148,9 @@ func TestServer_OneChannelOfTwoWorkspaces(t *testing.T) {
 	if _, err := s.Slash("U0STRANGER", "C0SHARED01", "/deploy", "api"); err != nil {
 		t.Fatal(err)
 	}
-	if _, sent, err := s.Say("U0STRANGER", "C0SHARED01", "<@U0SERAPHBOT> <@"+other.BotUser+">", ""); err != nil || len(sent) != 2 {
+
+	both := "<@U0SERAPHBOT> <@" + other.BotUser + ">"
+	if _, sent, err := s.Say("U0STRANGER", "C0SHARED01", both, ""); err != nil || len(sent) != 2 {
 		t.Fatalf("got %d events, %v, want one for each workspace", len(sent), err)
 	}
 

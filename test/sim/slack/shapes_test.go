@@ -147,7 +147,12 @@ func TestServer_DeliveriesHaveSlacksFields(t *testing.T) {
 	callMethod(t, s, "views.publish", url.Values{"user_id": {alice}, "view": {homeJSON}})
 	home, err := s.HomeOpened(alice)
 	check("event app_home_opened", home, err)
-	user, err := s.ChangeUser(User{ID: alice, Restricted: true, Enterprise: "E1", EnterpriseTeams: []string{DefaultTeam}})
+	user, err := s.ChangeUser(User{
+		ID:              alice,
+		Restricted:      true,
+		Enterprise:      "E1",
+		EnterpriseTeams: []string{DefaultTeam},
+	})
 	check("event user_change", user, err)
 	shared, err := s.Share(deploys, "T0OTHER001")
 	check("event channel_shared", shared, err)
@@ -183,7 +188,14 @@ func TestServer_DeliveriesHaveSlacksFields(t *testing.T) {
 func TestServer_AnswersHaveSlacksFields(t *testing.T) {
 	s := start(t, Options{})
 	startApp(t, s, nil)
-	s.AddUser(User{ID: alice, Stranger: true, Invited: true, WorkflowBot: true, Enterprise: "E1", EnterpriseTeams: []string{DefaultTeam}})
+	s.AddUser(User{
+		ID:              alice,
+		Stranger:        true,
+		Invited:         true,
+		WorkflowBot:     true,
+		Enterprise:      "E1",
+		EnterpriseTeams: []string{DefaultTeam},
+	})
 	samples := sampleFields(t)
 	slash, err := s.Slash(bob, deploys, "/deploy", "api")
 	if err != nil {
