@@ -134,6 +134,7 @@ func (p *program) addCommands(root *cobra.Command) {
 		p.serveCommand(),
 		p.checkCommand(),
 		p.routesCommand(),
+		p.slackCommand(),
 		p.backupCommand(),
 		p.auditCommand(),
 		p.versionCommand(),

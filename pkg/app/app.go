@@ -21,9 +21,12 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/engine"
 	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/gate"
+	"github.com/seraph-deploy/seraph/pkg/link"
+	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
+	"github.com/seraph-deploy/seraph/pkg/slackapp"
 	"github.com/seraph-deploy/seraph/pkg/store"
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
@@ -44,7 +47,11 @@ type App struct {
 	sources  *hookSources
 	pins     *gate.Pins
 	ownApp   *ownApp
+	links    *link.Service
+	inbox    *slackInbox       // nil: nothing is taken from Slack
+	notices  *slackapp.Notices // nil: nobody is told
 	events   *events.Hub
+	notifier *notify.Worker // nil: there is no chat system
 	server   *server.Server
 
 	failed    chan error
@@ -91,7 +98,7 @@ func (a *App) Start(ctx context.Context) error {
 
 	a.metrics.RoutesRead(now())
 	a.db.OnDue(a.engine.Enqueue)
-	a.db.OnChange(a.events.Announce)
+	a.db.OnChange(a.announceChange)
 
 	// Recovery and the look-ups at start are canceled before the engine stops and waited for
 	// afterwards, so that the engine's steps have the whole deadline.
@@ -105,7 +112,18 @@ func (a *App) Start(ctx context.Context) error {
 	recovered.Go(func() { a.recovery.Run(recovering) })
 	recovered.Go(func() { a.pins.Run(recovering) })
 	recovered.Go(func() { a.ownApp.learnSlug(recovering) })
+	recovered.Go(func() { a.links.Run(recovering) })
+	if a.notifier != nil {
+		recovered.Go(func() { a.notifier.Run(recovering) })
+	}
 	a.onStop(func(context.Context) { stopRecovery() })
+
+	if a.inbox != nil {
+		recovered.Go(func() { a.inbox.bot.learn(recovering) })
+		recovered.Go(func() { a.notices.Run(recovering) })
+		a.inbox.worker.Start()
+		a.onStop(a.inbox.stop)
+	}
 
 	a.sources.start()
 	a.onStop(a.sources.stop)
@@ -116,6 +134,14 @@ func (a *App) Start(ctx context.Context) error {
 	}
 
 	return nil
+}
+
+// announceChange is called after each commit that changed a deployment.
+func (a *App) announceChange() {
+	a.events.Announce()
+	if a.notifier != nil {
+		a.notifier.Announce()
+	}
 }
 
 func (a *App) listenAll() error {
@@ -170,11 +196,8 @@ func (a *App) Stop(ctx context.Context) {
 // answered, and for streams. Whoever sends a body slowly must not use up the time of the steps that are running: a
 // trigger that is cut off has to be looked up.
 func (a *App) stopListening(ctx context.Context) {
-	if deadline, ok := ctx.Deadline(); ok {
-		half, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
-		defer cancel()
-		ctx = half
-	}
+	ctx, cancel := halfOf(ctx)
+	defer cancel()
 
 	var closing sync.WaitGroup
 	for _, s := range a.listeners {
@@ -190,6 +213,15 @@ func (a *App) stopListening(ctx context.Context) {
 	if a.server != nil {
 		a.server.WaitStreams(ctx)
 	}
+}
+
+// halfOf ends when half of the time is over that ctx has left.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
 }
 
 func (a *App) onStop(f func(context.Context)) { a.cleanups = append(a.cleanups, f) }

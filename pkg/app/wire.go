@@ -24,7 +24,14 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/report"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
+	"github.com/seraph-deploy/seraph/pkg/slack"
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
+)
+
+// Bounds of one call to Slack, which answers most within a second. Its longest answers are pages of messages.
+const (
+	slackTimeout = 10 * time.Second
+	slackMaxBody = 4 << 20
 )
 
 // githubTimeout limits one call to GitHub, which itself gives up after 10 s.
@@ -34,10 +41,11 @@ const githubTimeout = 15 * time.Second
 // measured now compare by the same clock, also after the machine was suspended.
 func now() time.Time { return time.Now().Round(0) }
 
-// clients are the clients of both vendors.
+// clients are the clients of the vendors.
 type clients struct {
 	github   *github.Client
 	circleci *circleci.Client
+	slack    *slack.Client // nil: Slack is off
 	close    func()
 }
 
@@ -62,8 +70,10 @@ func newClients(cfg *config.Config, m *telemetry.Metrics, log zerolog.Logger) (*
 		return nil, err
 	}
 
+	slackClient := newSlack(cfg, m, agent)
 	return &clients{
 		github: g,
+		slack:  slackClient,
 		circleci: circleci.New(circleci.Options{
 			BaseURL:   cfg.CircleCI.APIURL,
 			Token:     cfg.CircleCI.Token.Reveal(),
@@ -74,8 +84,32 @@ func newClients(cfg *config.Config, m *telemetry.Metrics, log zerolog.Logger) (*
 		close: func() {
 			githubHTTP.CloseIdle()
 			circleciHTTP.CloseIdle()
+			if slackClient != nil {
+				slackClient.Close()
+			}
 		},
 	}, nil
+}
+
+// newSlack makes the client of Slack, or nil if Slack is off.
+func newSlack(cfg *config.Config, m *telemetry.Metrics, agent string) *slack.Client {
+	if !cfg.Slack.On() {
+		return nil
+	}
+
+	transport := outbound.New(outbound.Options{
+		Timeout: slackTimeout,
+		MaxBody: slackMaxBody,
+		Observe: m.Calls("slack"),
+	})
+	return slack.New(slack.Options{
+		BaseURL:   cfg.Slack.APIURL,
+		Token:     cfg.Slack.BotToken.Reveal(),
+		HTTP:      transport.Client(),
+		UserAgent: agent,
+		Now:       now,
+		Observe:   m.ChatCalls("slack"),
+	})
 }
 
 // wire creates the objects of the service, each from those that were created before it.
@@ -117,9 +151,20 @@ func (a *App) wire() error {
 	a.recovery = recovery.New(a.recoveryOptions(c, in))
 	commands := a.newCommands(c, rules)
 
+	a.links = a.newLinks(c)
+	lines := a.newChat(c, commands)
+	if c.slack != nil {
+		a.notifier = a.newNotifier(c, rules, faceSlack, slack.Face{Client: c.slack, Render: a.renderOptions()})
+		a.inbox, err = a.newSlackInbox(c.slack, a.newSlackActions(c, rules, commands, lines))
+		if err != nil {
+			return err
+		}
+		a.notices = a.newSlackNotices()
+	}
+
 	a.events = a.newEvents()
 	a.sources = newHookSources(a.cfg, c.github, a.log)
-	a.server = server.New(a.serverOptions(in, commands, a.newChat(c, commands)))
+	a.server = server.New(a.serverOptions(in, commands, lines))
 	a.metrics.CollectStats(a.db.Stats)
 
 	return nil
@@ -158,6 +203,7 @@ func (a *App) newChat(c *clients, commands *command.Service) *chat.Service {
 		Reader:      a.db,
 		Routes:      a.routes,
 		Answers:     a.db,
+		Unlink:      a.unlink,
 		TaskPrefix:  a.cfg.Routes.DefaultTask(),
 		Now:         now,
 	})
@@ -264,8 +310,10 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service, lines 
 		TrustedProxies:  a.cfg.TrustedProxies,
 		Intake:          in,
 		Waker:           a.db,
+		Slack:           a.inbox.handlerOrNil(),
 		Claims:          a.engine,
-		Persons:         a.routes,
+		Persons:         a.links,
+		Link:            a.linkHandler(),
 		Reader:          a.db,
 		Deliveries:      a.db,
 		Environments:    a.db,

@@ -31,7 +31,7 @@ func (s *Service) deploy(ctx context.Context, c command.Caller, l command.Line, 
 		Origin:      origin(l),
 	}
 	if !s.mayAskHere(l, cmd, order.Task) {
-		return command.Answer{Text: phrase.WrongPlace(cmd.App, cmd.Environment)}, nil
+		return wrongPlace(cmd), nil
 	}
 
 	if order.Ref == "" {
@@ -62,7 +62,7 @@ func (s *Service) rollback(ctx context.Context, c command.Caller, l command.Line
 		order.To = strconv.FormatInt(cmd.ID, 10)
 	}
 	if !s.mayAskHere(l, cmd, "") {
-		return command.Answer{Text: phrase.WrongPlace(cmd.App, cmd.Environment)}, nil
+		return wrongPlace(cmd), nil
 	}
 
 	done, err := s.o.Asks.Rollback(ctx, c, order)
@@ -73,7 +73,7 @@ func (s *Service) rollback(ctx context.Context, c command.Caller, l command.Line
 func (s *Service) asked(done command.Ordered, what string, cmd grammar.Command, err error) (command.Answer, error) {
 	var refused *command.Error
 	if errors.As(err, &refused) && refused.Verdict != nil {
-		return command.Answer{Text: phrase.Refused(what, *refused.Verdict, s.o.Now())}, nil
+		return command.Answer{Text: phrase.Refused(what, *refused.Verdict, s.o.Now()), Refused: err}, nil
 	}
 	if err != nil {
 		return command.Answer{}, err
@@ -81,7 +81,7 @@ func (s *Service) asked(done command.Ordered, what string, cmd grammar.Command, 
 
 	if done.Deployment == nil {
 		status := grammar.Command{Verb: grammar.Status, App: cmd.App, Environment: cmd.Environment}
-		return command.Answer{Text: phrase.Pending(what, status.String())}, nil
+		return command.Answer{Text: phrase.Pending(what, status.String()), Changed: true}, nil
 	}
 
 	var verdict policy.Verdict
@@ -89,7 +89,14 @@ func (s *Service) asked(done command.Ordered, what string, cmd grammar.Command, 
 		verdict = *done.Verdict
 	}
 	text := phrase.Created(*done.Deployment, verdict, s.o.Now())
-	return command.Answer{Text: text, Deployment: done.Deployment}, nil
+	return command.Answer{Text: text, Deployment: done.Deployment, Changed: true}, nil
+}
+
+// wrongPlace refuses what may not be asked for where it was.
+func wrongPlace(cmd grammar.Command) command.Answer {
+	text := phrase.WrongPlace(cmd.App, cmd.Environment)
+	refused := &command.Error{Kind: command.KindForbidden, Code: "wrong_place", Message: text}
+	return command.Answer{Text: text, Refused: refused}
 }
 
 // task is the task of a command; empty: the usual one.

@@ -72,7 +72,7 @@ type Answers interface {
 	AddAnswer(ctx context.Context, a deployment.Answer) (deployment.Answer, error)
 }
 
-// Options are what a Service is made of. All fields are required.
+// Options are what a Service is made of. All fields are required, except where it says otherwise.
 type Options struct {
 	Asks        Asks
 	Branches    Branches
@@ -82,7 +82,8 @@ type Options struct {
 	Reader      Reader
 	Routes      Routes
 	Answers     Answers
-	TaskPrefix  string // of the tasks that deploy
+	Unlink      func(context.Context, deployment.ChatUser) error // ends somebody's own link; nil: nobody has one
+	TaskPrefix  string                                           // of the tasks that deploy
 	Now         func() time.Time
 }
 
@@ -220,6 +221,8 @@ func (s *Service) run(ctx context.Context, c command.Caller, l command.Line, cmd
 		return s.unlock(ctx, c, cmd)
 	case grammar.Locks:
 		return s.locks(ctx)
+	case grammar.Unlink:
+		return s.unlinkPerson(ctx, c)
 	default:
 		return command.Answer{Text: s.talk(c, cmd)}, nil
 	}

@@ -35,6 +35,7 @@ type world struct {
 	locks   []policy.Lock
 	err     error // of the next calls
 	taken   int
+	ended   []deployment.ChatUser // whose links were ended
 	answers map[string]deployment.Answer
 	stands  *deployment.Answer // what another process has answered meanwhile
 }
@@ -53,6 +54,7 @@ func newTestService() (*Service, *world) {
 		Reader:      w,
 		Routes:      w,
 		Answers:     w,
+		Unlink:      w.unlink,
 		TaskPrefix:  "ship",
 		Now:         func() time.Time { return testNow },
 	}), w
@@ -125,6 +127,11 @@ func (w *world) AddAnswer(_ context.Context, a deployment.Answer) (deployment.An
 	}
 	w.answers[a.Asker+" "+a.Request] = a
 	return a, nil
+}
+
+func (w *world) unlink(_ context.Context, u deployment.ChatUser) error {
+	w.ended = append(w.ended, u)
+	return w.err
 }
 
 const lockLine = "lock api in staging because of tests"

@@ -12,17 +12,17 @@ import (
 
 func (s *Service) approve(ctx context.Context, c command.Caller, cmd grammar.Command) (command.Answer, error) {
 	d, v, err := s.o.Deployments.Approve(ctx, c, cmd.ID, cmd.Comment)
-	return command.Answer{Text: phrase.Approved(c.By, d, v, s.o.Now()), Deployment: &d}, err
+	return command.Answer{Text: phrase.Approved(c.By, d, v, s.o.Now()), Deployment: &d, Changed: true}, err
 }
 
 func (s *Service) approveHold(ctx context.Context, c command.Caller, cmd grammar.Command) (command.Answer, error) {
 	d, err := s.o.Holds.ApproveHold(ctx, c, cmd.ID, cmd.Job)
-	return command.Answer{Text: phrase.HoldApproved(c.By, d), Deployment: &d}, err
+	return command.Answer{Text: phrase.HoldApproved(c.By, d), Deployment: &d, Changed: d.State.Open()}, err
 }
 
 func (s *Service) cancel(ctx context.Context, c command.Caller, cmd grammar.Command) (command.Answer, error) {
 	d, err := s.o.Deployments.Cancel(ctx, c, cmd.ID, cmd.Reason)
-	return command.Answer{Text: phrase.Canceled(d), Deployment: &d}, err
+	return command.Answer{Text: phrase.Canceled(d), Deployment: &d, Changed: true}, err
 }
 
 func (s *Service) why(ctx context.Context, cmd grammar.Command) (command.Answer, error) {

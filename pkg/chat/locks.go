@@ -23,7 +23,7 @@ func (s *Service) lock(ctx context.Context, c command.Caller, cmd grammar.Comman
 
 	l, err := s.o.Locks.TakeLock(ctx, c, wanted)
 	unlock := grammar.Command{Verb: grammar.Unlock, App: cmd.App, Environment: cmd.Environment}
-	return command.Answer{Text: phrase.Locked(l, unlock.String(), now)}, err
+	return command.Answer{Text: phrase.Locked(l, unlock.String(), now), Changed: true}, err
 }
 
 func (s *Service) unlock(ctx context.Context, c command.Caller, cmd grammar.Command) (command.Answer, error) {
@@ -47,7 +47,7 @@ func (s *Service) unlock(ctx context.Context, c command.Caller, cmd grammar.Comm
 			return command.Answer{}, err
 		}
 		err = s.o.Locks.ReleaseLock(ctx, c, l.ID)
-		return command.Answer{Text: phrase.Unlocked(l, len(state.Waiting))}, err
+		return command.Answer{Text: phrase.Unlocked(l, len(state.Waiting)), Changed: true}, err
 	}
 
 	if wider != nil {

@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"context"
+
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/grammar"
 	"github.com/seraph-deploy/seraph/pkg/phrase"
@@ -15,11 +17,21 @@ func (s *Service) talk(c command.Caller, cmd grammar.Command) string {
 		return phrase.WhoAmI(c.By)
 	case grammar.Link:
 		return phrase.Link(c.By)
-	case grammar.Unlink:
-		return phrase.Unlink(c.By)
 	default:
 		return phrase.Help(cmd.Topic)
 	}
+}
+
+// unlinkPerson ends the link of whoever asks. A link is never begun here: its address must be shown to its user alone,
+// and only the chat system's own face knows how to do that.
+func (s *Service) unlinkPerson(ctx context.Context, c command.Caller) (command.Answer, error) {
+	if s.o.Unlink == nil || c.By.ID == 0 || c.Chat == (command.ChatUser{}) {
+		return command.Answer{Text: phrase.Unlink(c.By)}, nil
+	}
+	if err := s.o.Unlink(ctx, c.Chat); err != nil {
+		return command.Answer{}, err
+	}
+	return command.Answer{Text: phrase.Unlinked(c.By)}, nil
 }
 
 // where says where an app can be deployed.

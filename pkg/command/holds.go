@@ -104,22 +104,8 @@ func chooseHold(holds []deployment.HoldJob, job string) (chosen deployment.HoldJ
 	}
 }
 
-// holdNames lists jobs by names that ApproveHold takes: with their workflow where the name alone is not
-// enough.
-func holdNames(holds []deployment.HoldJob) string {
-	var names []string
-	for i, h := range holds {
-		name := h.Name
-		for k, other := range holds {
-			if k != i && other.Name == h.Name {
-				name = h.Workflow + "/" + h.Name
-			}
-		}
-		names = append(names, name)
-	}
-
-	return strings.Join(names, ", ")
-}
+// holdNames lists jobs by names that ApproveHold takes.
+func holdNames(holds []deployment.HoldJob) string { return strings.Join(deployment.HoldNames(holds), ", ") }
 
 // approveHold records who approves, asks CircleCI, and records that it was done.
 func (s *Service) approveHold(

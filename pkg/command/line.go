@@ -15,5 +15,6 @@ type Line struct {
 type Answer struct {
 	Text       string                 // one or more lines of plain text
 	Deployment *deployment.Deployment // that the line asked for or changed; nil: none
+	Changed    bool                   // the line has changed something; an answer that is given again does not say so
 	Refused    error                  // why the line's command was refused, which Text says; nil: it was not
 }

@@ -28,12 +28,14 @@ type RollbackOrder struct {
 	Reason      string // required with Force
 	Force       bool   // bypass the rules that can be
 	Current     int64  // the deployment that the person saw there; 0: they do not say
+	Failed      int64  // a deployment that failed after it, and from which Rollback goes back; 0: none
 	Origin
 }
 
 // Rollback has the success before the current one deployed again, as a new deployment of its commit with its
 // task and payload. The parameters are rendered anew. The rules about what is new hold for a success that was
-// rolled back from, or was forced. It supersedes everything older that waits there, as soon as the rules let it
+// rolled back from, or was forced. From a deployment that failed it goes back to what ran before that, which is the
+// newest success. It supersedes everything older that waits there, as soon as the rules let it
 // go on.
 func (s *Service) Rollback(ctx context.Context, c Caller, o RollbackOrder) (Ordered, error) {
 	i, err := s.newRollback(c, o)
@@ -68,7 +70,7 @@ func (s *Service) newRollback(c Caller, o RollbackOrder) (deployment.Intent, err
 	}
 
 	i.Cause = deployment.CauseRollback
-	i.Wish = wish("rollback", o.Repository, i.Environment, o.To, i.Reason, i.Force, o.Current)
+	i.Wish = wish("rollback", o.Repository, i.Environment, o.To, i.Reason, i.Force, o.Current, o.Failed)
 	return i, s.complete(c, &i)
 }
 
@@ -85,6 +87,10 @@ func (s *Service) goBack(ctx context.Context, i *deployment.Intent, o RollbackOr
 	}
 
 	target, problem := deployment.RollbackTarget(successes, strings.TrimSpace(o.To), s.o.Task)
+	fromFailed := len(successes) > 0 && o.Failed > successes[0].DeploymentID && o.To == ""
+	if fromFailed && !successes[0].IsBad() {
+		target, problem = successes[0], ""
+	}
 	if problem != "" {
 		return conflict("no_target", where+": "+problem)
 	}

@@ -49,6 +49,20 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+func TestRollback_FromFailed(t *testing.T) {
+	s, f := newTestService()
+	f.history.successes = []deployment.Success{runs, before}
+	order := goodRollback
+	order.Current, order.Failed = 8, 9
+
+	if _, err := s.Rollback(t.Context(), Caller{Channel: deployment.ChannelAPI, By: alice}, order); err != nil {
+		t.Fatal(err)
+	}
+	if i := f.requests.intents[0]; i.SHA != runs.SHA || i.BackTo != runs.DeploymentID {
+		t.Errorf("got %s, #%d, want what ran before #9 failed: %s", i.SHA, i.BackTo, runs)
+	}
+}
+
 func TestRollback_Refused(t *testing.T) {
 	const builds = "invalid cannot_roll_back: the route for acme/api and production builds the ref that is asked for, " +
 		"which is not at 7a7a7a7 any more: a way back needs a fixed branch (circleci.branch) and a parameter with {{ .SHA }}"

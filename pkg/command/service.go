@@ -23,14 +23,7 @@ type Caller struct {
 }
 
 // ChatUser is somebody by the id that a chat system gives them.
-type ChatUser struct {
-	Face      string // the chat system or bot, such as hubot-slack
-	Workspace string
-	User      string
-}
-
-// String returns face/workspace/user.
-func (u ChatUser) String() string { return u.Face + "/" + u.Workspace + "/" + u.User }
+type ChatUser = deployment.ChatUser
 
 // auditEvent is the audit record of what a caller does.
 func (c Caller) auditEvent(kind deployment.AuditKind, detail []byte) deployment.AuditEvent {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/route"
@@ -17,6 +18,7 @@ type Config struct {
 	DatabaseURL       Secret
 	GitHub            GitHub
 	CircleCI          CircleCI
+	Slack             Slack
 	TrustedProxies    []netip.Prefix
 	LookupGrace       time.Duration
 	WorkflowGrace     time.Duration
@@ -45,6 +47,8 @@ type GitHub struct {
 	PrivateKey      PrivateKey
 	APIURL          *url.URL
 	WebURL          *url.URL
+	ClientID        string // of the application with which people sign in; empty: they cannot
+	ClientSecret    Secret
 	HookSources     HookSources
 	WritesPerMinute int
 }
@@ -97,6 +101,7 @@ func (r *reader) config() *Config {
 		DatabaseURL:       r.database(e.DatabaseURL),
 		GitHub:            r.github(),
 		CircleCI:          r.circleci(),
+		Slack:             r.slack(),
 		TrustedProxies:    r.prefixes("TRUSTED_PROXIES", e.TrustedProxies),
 		LookupGrace:       r.positiveDuration("LOOKUP_GRACE", e.LookupGrace),
 		WorkflowGrace:     r.positiveDuration("WORKFLOW_GRACE", e.WorkflowGrace),
@@ -119,6 +124,7 @@ func (r *reader) config() *Config {
 	if c.PollMin > c.PollMax && c.PollMax > 0 {
 		r.problem("POLL_MIN", "%s is longer than SERAPH_POLL_MAX (%s): make it shorter", c.PollMin, c.PollMax)
 	}
+	r.checkSignIn(c)
 	if c.MetricsAddr != "" && c.MetricsAddr == c.Addr {
 		r.problem("METRICS_ADDR", "the same address as SERAPH_ADDR: leave it out, or choose another port")
 	}
@@ -135,6 +141,8 @@ func (r *reader) github() GitHub {
 		PrivateKey:      r.privateKey(e.GitHubAppPrivateKey),
 		APIURL:          r.apiURL("GITHUB_API_URL", e.GitHubAPIURL),
 		WebURL:          r.url("GITHUB_WEB_URL", e.GitHubWebURL),
+		ClientID:        strings.TrimSpace(e.GitHubClientID),
+		ClientSecret:    r.token("GITHUB_CLIENT_SECRET", e.GitHubClientSecret),
 		WritesPerMinute: r.count("GITHUB_WRITES_PER_MINUTE", e.GitHubWritesPerMinute),
 	}
 
@@ -161,6 +169,33 @@ func (r *reader) checkGitHubCredentials() {
 		r.problem("GITHUB_APP_ID", "required with SERAPH_GITHUB_APP_PRIVATE_KEY: the App's numeric id")
 	case app && e.GitHubAppPrivateKey == "":
 		r.problem("GITHUB_APP_PRIVATE_KEY", "required with SERAPH_GITHUB_APP_ID: a private key of the App (PEM)")
+	}
+}
+
+// checkSignIn wants the id and the secret of an application with which people sign in at GitHub, or neither, and an
+// address to which their browsers can come back. They come back with a cookie that browsers take over https only.
+func (r *reader) checkSignIn(c *Config) {
+	const idName, secretName = "GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"
+	id, secret := c.GitHub.ClientID, r.env.GitHubClientSecret
+	switch {
+	case id == "" && secret == "":
+		return
+	case secret == "":
+		r.problem(secretName, "required with SERAPH_GITHUB_CLIENT_ID: a client secret of the GitHub App or OAuth App")
+	case id == "":
+		r.problem(idName, "required with SERAPH_GITHUB_CLIENT_SECRET: the client id of the GitHub App or OAuth App")
+	case strings.ContainsFunc(id, isNotInToken):
+		r.problem(idName, "contains a character that no client id has: write it as GitHub shows it, such as Iv23li...")
+	case c.PublicURL == nil && r.env.PublicURL == "":
+		r.problem("PUBLIC_URL", "required with SERAPH_GITHUB_CLIENT_ID: people come back to it from GitHub's sign-in")
+	case c.PublicURL != nil && c.PublicURL.Scheme != "https" && !isLoopback(c.PublicURL.Hostname()):
+		r.problem("PUBLIC_URL", "http is not enough with SERAPH_GITHUB_CLIENT_ID: write https://HOST")
+	case c.GitHub.WebURL != nil && c.GitHub.WebURL.Scheme != "https" && !isLoopback(c.GitHub.WebURL.Hostname()):
+		r.problem("GITHUB_WEB_URL", "http is not enough with SERAPH_GITHUB_CLIENT_ID: write https://HOST")
+	case c.GitHub.WebURL != nil && c.GitHub.WebURL.Host == "github.com" &&
+		c.GitHub.APIURL != nil && c.GitHub.APIURL.Host != "api.github.com":
+		r.problem("GITHUB_WEB_URL", "github.com does not belong to SERAPH_GITHUB_API_URL, and people sign in there: "+
+			"write the address of your GitHub")
 	}
 }
 

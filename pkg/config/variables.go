@@ -28,6 +28,8 @@ type environment struct {
 	GitHubAppPrivateKey    string `envconfig:"SERAPH_GITHUB_APP_PRIVATE_KEY" secret:"true"`
 	GitHubAPIURL           string `envconfig:"SERAPH_GITHUB_API_URL" default:"https://api.github.com/"`
 	GitHubWebURL           string `envconfig:"SERAPH_GITHUB_WEB_URL" default:"https://github.com/"`
+	GitHubClientID         string `envconfig:"SERAPH_GITHUB_CLIENT_ID"`
+	GitHubClientSecret     string `envconfig:"SERAPH_GITHUB_CLIENT_SECRET" secret:"true"`
 	GitHubHookSources      string `envconfig:"SERAPH_GITHUB_HOOK_SOURCES" default:"any"`
 	TrustedProxies         string `envconfig:"SERAPH_TRUSTED_PROXIES"`
 	CircleCIToken          string `envconfig:"SERAPH_CIRCLECI_TOKEN" secret:"true"`
@@ -48,6 +50,10 @@ type environment struct {
 	APITokens              string `envconfig:"SERAPH_API_TOKENS" secret:"true"`
 	APIURL                 string `envconfig:"SERAPH_API_URL" default:"http://127.0.0.1:8080"`
 	APIToken               string `envconfig:"SERAPH_API_TOKEN" secret:"true"`
+	SlackBotToken          string `envconfig:"SERAPH_SLACK_BOT_TOKEN" secret:"true"`
+	SlackSigningSecret     string `envconfig:"SERAPH_SLACK_SIGNING_SECRET" secret:"true"`
+	SlackAPIURL            string `envconfig:"SERAPH_SLACK_API_URL" default:"https://slack.com/api/"`
+	SlackEditsPerMinute    string `envconfig:"SERAPH_SLACK_EDITS_PER_MINUTE" default:"40"`
 	RecoverMaxAge          string `envconfig:"SERAPH_RECOVER_MAX_AGE" default:"1h"`
 	RecoverDeliveries      string `envconfig:"SERAPH_RECOVER_DELIVERIES" default:"true"`
 	Retention              string `envconfig:"SERAPH_RETENTION" default:"2160h"`

@@ -15,12 +15,18 @@ const (
 	AuditCanceled  AuditKind = "canceled"  // somebody, or a rule, asked to cancel a deployment
 	AuditLocked    AuditKind = "locked"    // a lock was taken, extended or handed over
 	AuditUnlocked  AuditKind = "unlocked"  // a lock was released, or taken from its owner
+	AuditRefused   AuditKind = "refused"   // somebody was not allowed to do something in a chat system
+
+	AuditLink        AuditKind = "link"         // a chat user was linked to an account at GitHub
+	AuditUnlink      AuditKind = "unlink"       // such a link ended; Detail: why
+	AuditLinkRefused AuditKind = "link_refused" // such a link was not made; Detail: why
 )
 
 // The channels through which people act.
 const (
 	ChannelGitHub = "github" // a deployment that was created at GitHub
 	ChannelAPI    = "api"    // /api/v1
+	ChannelSlack  = "slack"  // a message or button in Slack
 	ChannelSeraph = "seraph" // nobody asked: a rule or a timer
 )
 

@@ -17,6 +17,21 @@ func (j HoldJob) Waits() bool { return j.Status == statusOnHold }
 // Approved says whether somebody has approved the job.
 func (j HoldJob) Approved() bool { return j.Status == statusSuccess }
 
+// HoldNames names jobs so that each name means one of them: with their workflow where the name alone does not.
+func HoldNames(holds []HoldJob) []string {
+	var names []string
+	for i, h := range holds {
+		name := h.Name
+		for k, other := range holds {
+			if k != i && other.Name == h.Name {
+				name = h.Workflow + "/" + h.Name
+			}
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 // HoldKind says how an attempt to approve a job went.
 type HoldKind string
 

@@ -14,10 +14,12 @@ const (
 	TaskAdvance TaskKind = "advance" // take the deployment's next step
 	TaskReport  TaskKind = "report"  // send its next report
 	TaskCreate  TaskKind = "create"  // take the next step with a request that GitHub is to create
+	TaskChat    TaskKind = "chat"    // work off what a chat system sent; never announced
 )
 
 // Task says that a row is due. It carries no work: the worker loads the row, which says whether
-// there is something to do and what. With TaskCreate it is the row of an intent, otherwise of a deployment.
+// there is something to do and what. With TaskCreate it is the row of an intent, with TaskChat of a
+// ChatDelivery, otherwise of a deployment.
 type Task struct {
 	Kind TaskKind
 	Row  int64

@@ -24,7 +24,9 @@ func validateSHA(sha string) error {
 
 // comparison is the response of "Compare two commits", as far as it is needed.
 type comparison struct {
-	Status policy.Comparison `json:"status"`
+	Status   policy.Comparison `json:"status"`
+	AheadBy  int               `json:"ahead_by"`
+	BehindBy int               `json:"behind_by"`
 }
 
 func (c comparison) validate() error {
@@ -44,15 +46,37 @@ func (c *Client) Compare(
 	installation int64,
 	base, head string,
 ) (policy.Comparison, error) {
+	found, err := c.compare(ctx, of, installation, base, head)
+	return found.Status, err
+}
+
+// CountCommits returns how many commits head has that base has not, and how many base has that head has not (REST
+// API, "Compare two commits"). The result may be ttlComparison old.
+func (c *Client) CountCommits(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	base, head string,
+) (ahead, behind int, err error) {
+	found, err := c.compare(ctx, of, installation, base, head)
+	return found.AheadBy, found.BehindBy, err
+}
+
+func (c *Client) compare(
+	ctx context.Context,
+	of deployment.Repository,
+	installation int64,
+	base, head string,
+) (comparison, error) {
 	for _, sha := range []string{base, head} {
 		if err := validateSHA(sha); err != nil {
-			return "", err
+			return comparison{}, err
 		}
 	}
 
 	src := c.current(deployment.Source{Repository: of, Installation: installation})
 	key := c.cacheKey(opCompare, src, repositoryPath(src.Repository), base, head)
-	return cached(ctx, c.cache, key, func(ctx context.Context) (policy.Comparison, time.Duration, error) {
+	return cached(ctx, c.cache, key, func(ctx context.Context) (comparison, time.Duration, error) {
 		// The commits of the response are not used, so one a page is enough.
 		path := repositoryPath(src.Repository) + "/compare/" + base + "..." + head + "?per_page=1"
 		found, _, err := fetch(ctx, c, opCompare, src, path, comparison.validate)
@@ -65,7 +89,7 @@ func (c *Client) Compare(
 			)
 		}
 
-		return found.Status, ttlComparison, err
+		return found, ttlComparison, err
 	})
 }
 

@@ -51,7 +51,8 @@ const (
 	SendUnknown SendKind = "unknown"
 	// SendNotSent: nothing has left this machine.
 	SendNotSent SendKind = "not_sent"
-	// SendLimited: this method of this workspace must wait for Wait; nothing was posted or edited.
+	// SendLimited: this method of this workspace must wait for Wait. Unless Local is set, the chat system was asked: it
+	// has most likely posted nothing, but look before another post.
 	SendLimited SendKind = "limited"
 	// SendGone: the message does not exist any more.
 	SendGone SendKind = "gone"
@@ -73,6 +74,9 @@ type SendError struct {
 	Code string        // the chat system's word for it, or the HTTP status
 	Wait time.Duration // with SendLimited: how long to wait
 	Err  error         // nil: Code says it all
+
+	// Local, with SendLimited: the wait was known before, and nothing has left this machine.
+	Local bool
 }
 
 // Error names the kind and the chat system's word.

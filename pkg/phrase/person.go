@@ -22,8 +22,14 @@ func Link(by deployment.Actor) string {
 	if by.ID == 0 {
 		return "An API token has no account to link."
 	}
-	return fmt.Sprintf(`You are linked already: for Seraph you are %s at GitHub. If that is wrong, ask whoever looks `+
-		`after Seraph to correct "people" in the routes file.`, by)
+	return fmt.Sprintf(`You are linked already: for Seraph you are %s at GitHub. If that is wrong, say "unlink". To `+
+		`link another account then, type "/seraph link" in Slack itself, which answers you alone.`, by)
+}
+
+// Unlinked says that a link has ended.
+func Unlinked(by deployment.Actor) string {
+	return fmt.Sprintf(`You are not linked to %s at GitHub any more. Type "/seraph link" in Slack to link yourself `+
+		`again.`, by)
 }
 
 // Unlink says who can end the link that the routes file makes.

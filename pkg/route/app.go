@@ -120,6 +120,9 @@ func (t *Table) AskPlaces(req deployment.Request) []string {
 	return slices.Clone(r.Ask)
 }
 
+// Settings returns the route of a deployment, whose settings hold for it; false: none matches.
+func (t *Table) Settings(req deployment.Request) (Route, bool) { return t.settings(req) }
+
 // RollbackKeep returns how many successes of a deployment's environment are kept as targets of a
 // rollback.
 func (t *Table) RollbackKeep(req deployment.Request) int {

@@ -48,11 +48,22 @@ func (l *Live) Person(face, workspace, user string) (deployment.Actor, bool) {
 	return l.Table().Person(face, workspace, user)
 }
 
+// ChatUser is Table.ChatUser.
+func (l *Live) ChatUser(face, workspace string, githubID int64) (user string, ok bool) {
+	return l.Table().ChatUser(face, workspace, githubID)
+}
+
+// SlackWorkspace is Table.SlackWorkspace.
+func (l *Live) SlackWorkspace() string { return l.Table().SlackWorkspace() }
+
 // Production is Table.Production.
 func (l *Live) Production(req deployment.Request) bool { return l.Table().Production(req) }
 
 // AskPlaces is Table.AskPlaces.
 func (l *Live) AskPlaces(req deployment.Request) []string { return l.Table().AskPlaces(req) }
+
+// Settings is Table.Settings.
+func (l *Live) Settings(req deployment.Request) (Route, bool) { return l.Table().Settings(req) }
 
 // RollbackKeep is Table.RollbackKeep.
 func (l *Live) RollbackKeep(req deployment.Request) int { return l.Table().RollbackKeep(req) }

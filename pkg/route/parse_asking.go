@@ -12,8 +12,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// Notification says which changes of a route's deployments are sent to a channel. It is read and checked here;
-// nothing sends notifications yet.
+// Notification says which changes of a route's deployments are sent to a channel. Package notify sends them.
 type Notification struct {
 	Face             string   // slack
 	Channel          string   // its id there

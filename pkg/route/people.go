@@ -25,6 +25,9 @@ const (
 	faceHubotSlack = "hubot-slack"
 )
 
+// SlackWorkspace returns the id of the Slack workspace that the routes file names; empty: it names none.
+func (t *Table) SlackWorkspace() string { return t.slackWorkspace }
+
 // People returns everybody whom the routes file names under people.
 func (t *Table) People() []Person { return slices.Clone(t.people) }
 
@@ -54,4 +57,21 @@ func (t *Table) Person(face, workspace, user string) (deployment.Actor, bool) {
 	}
 
 	return deployment.Actor{}, false
+}
+
+// ChatUser returns the id that somebody at GitHub has in a workspace of a chat system; false: the routes file does
+// not say.
+func (t *Table) ChatUser(face, workspace string, githubID int64) (user string, ok bool) {
+	if face == faceHubotSlack {
+		face = faceSlack
+	}
+
+	for _, p := range t.people {
+		for _, u := range p.users {
+			if p.ID == githubID && u.face == face && u.workspace == workspace {
+				return u.user, true
+			}
+		}
+	}
+	return "", false
 }

@@ -76,6 +76,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		},
 		Waker:        s.waker,
 		Claims:       s.claims,
+		Slack:        http.HandlerFunc(serveSlack),
 		Tokens:       testTokens(),
 		Persons:      testPeople(tb),
 		Reader:       s.reader,
@@ -88,6 +89,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Holds:        s.commands,
 		Locks:        s.commands,
 		LockReader:   s.commands,
+		Link:         http.HandlerFunc(fakeLink),
 		Metrics:      http.HandlerFunc(serveMetrics),
 		ServeMetrics: true,
 		Observe:      s.observe,
@@ -112,6 +114,18 @@ func stoppedEvents() *events.Hub {
 	hub := events.New(events.Options{})
 	hub.Close()
 	return hub
+}
+
+// serveSlack answers with the body that it was given.
+func serveSlack(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write(body)
 }
 
 func serveMetrics(w http.ResponseWriter, _ *http.Request) {

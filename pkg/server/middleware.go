@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
@@ -27,11 +28,19 @@ func (s *Server) logRequests(next http.Handler) http.Handler {
 		next.ServeHTTP(wrapped, entry.r)
 		log.Debug().
 			Str("method", r.Method).
-			Str("path", r.URL.Path).
+			Str("path", loggedPath(r.URL.Path)).
 			Int("status", wrapped.Status()).
 			Dur("took", time.Since(began)).
 			Msg("request answered")
 	})
+}
+
+// loggedPath is a path without what lets its reader go on with a link.
+func loggedPath(path string) string {
+	if strings.HasPrefix(path, "/link/") {
+		return "/link/{code}"
+	}
+	return path
 }
 
 // logEntry receives panics from middleware.Recoverer.

@@ -38,6 +38,10 @@ type Options struct {
 	Waker  Waker  // nil: webhooks of CircleCI are verified and ignored
 	Claims Claims // nil: POST /webhooks/claim answers 404
 
+	// Slack serves POST /webhooks/slack. It counts its requests itself, verifies their bodies, which this package
+	// limits, and stores them before it answers. Nil: the path answers 404.
+	Slack http.Handler
+
 	// Tokens open /api/v1. Without one it answers 404, which says how to turn it on, and the next eleven
 	// are not used.
 	Tokens       []Token
@@ -52,6 +56,10 @@ type Options struct {
 	Lines        Answerer
 	Locks        LockCommands
 	LockReader   LockReader
+
+	// Link serves GET /link/{code} and GET /login/callback, where people link their chat user to GitHub. Nil: both
+	// answer 404.
+	Link http.Handler
 
 	// Ready returns the checks behind /readyz by name; a nil error is a check that passes.
 	Ready func(context.Context) map[string]error

@@ -91,7 +91,7 @@ func (s *Server) chatCaller(c command.Caller, token Token, user *api.ChatUser) (
 
 	who, ok := s.o.Persons.Person(user.Face, user.Workspace, user.User)
 	if !ok {
-		return c, newError(http.StatusForbidden, "not_linked", notLinked(user))
+		return c, newError(http.StatusForbidden, "not_linked", s.notLinked(user))
 	}
 
 	c.By.ID, c.By.Login = who.ID, who.Login
@@ -105,13 +105,16 @@ func notOfChat(chat Chat) error {
 }
 
 // notLinked says how somebody becomes known.
-func notLinked(u *api.ChatUser) string {
-	id := fmt.Sprintf("%s: %s/%s", u.Face, u.Workspace, u.User)
+func (s *Server) notLinked(u *api.ChatUser) string {
+	self, id := "", fmt.Sprintf("%s: %s/%s", u.Face, u.Workspace, u.User)
 	if u.Face == "slack" || u.Face == "hubot-slack" {
 		id = "slack: " + u.User
+		if s.o.Link != nil {
+			self = `type "/seraph link" in Slack, or `
+		}
 	}
 
-	const format = "the user %s of %s/%s is not linked to a GitHub account: ask the operator to add " +
+	const format = "the user %s of %s/%s is not linked to a GitHub account: %sask the operator to add " +
 		"{id: ID, login: LOGIN, %s} to people in the routes file; https://api.github.com/users/LOGIN shows the id"
-	return fmt.Sprintf(format, u.User, u.Face, u.Workspace, id)
+	return fmt.Sprintf(format, u.User, u.Face, u.Workspace, self, id)
 }

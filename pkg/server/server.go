@@ -87,8 +87,16 @@ func (s *Server) routes() chi.Router {
 	if len(s.o.CircleCISecrets) > 0 {
 		r.Post("/webhooks/circleci", s.webhookHandler(sourceCircleCI, "circleci-event-type", s.processCircleCI))
 	}
+	if s.o.Slack != nil {
+		r.Post("/webhooks/slack", s.slack)
+	}
 	if s.o.Claims != nil {
 		r.Post("/webhooks/claim", s.claim)
+	}
+
+	if s.o.Link != nil {
+		r.Method(http.MethodGet, "/link/{code}", s.o.Link)
+		r.Method(http.MethodGet, "/login/callback", s.o.Link)
 	}
 
 	if s.o.Metrics != nil && s.o.ServeMetrics {

@@ -52,7 +52,9 @@ func TestReadyz(t *testing.T) {
 
 // What is not configured, and what never existed, is answered alike.
 func TestServer_NotServed(t *testing.T) {
-	s := newTestServer(t, func(o *Options) { o.CircleCISecrets, o.Tokens, o.ServeMetrics = nil, nil, false })
+	s := newTestServer(t, func(o *Options) {
+		o.CircleCISecrets, o.Slack, o.Tokens, o.ServeMetrics = nil, nil, nil, false
+	})
 	for _, test := range []struct {
 		method string
 		path   string
@@ -61,6 +63,7 @@ func TestServer_NotServed(t *testing.T) {
 		allow  string
 	}{
 		{method: "POST", path: "/webhooks/circleci", code: 404, want: "not_found"},
+		{method: "POST", path: "/webhooks/slack", code: 404, want: "not_found"},
 		{method: "GET", path: "/api/v1/deployments", code: 404, want: "not_found"},
 		{method: "GET", path: "/metrics", code: 404, want: "not_found"},
 		{method: "GET", path: "/", code: 404, want: "not_found"},

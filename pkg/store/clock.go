@@ -90,6 +90,7 @@ func (db *DB) wakeLaterThan(ctx context.Context, after time.Time) error {
 			`UPDATE deployments SET due_at = $1, nudges = nudges + 1 WHERE due_at > $2`,
 			`UPDATE deployments SET report_due_at = $1 WHERE report_due_at > $2`,
 			`UPDATE requests SET due_at = $1 WHERE due_at > $2`,
+			`UPDATE chat_deliveries SET due_at = $1 WHERE due_at > $2`,
 		} {
 			if _, err := t.exec(statement, micros(t.now), micros(after)); err != nil {
 				return err

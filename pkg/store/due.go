@@ -25,7 +25,8 @@ import (
 //	WakeByPipeline  to now, for the row whose pipeline CircleCI sent a webhook about
 //	CheckClock      to now, for rows that are due later than a clock that is right can have saved
 //
-// The rows of requests have a due_at, too, which AddRequest, SaveRequest, AcceptAsked and CheckClock move.
+// The rows of requests have a due_at, too, which AddRequest, SaveRequest, AcceptAsked and CheckClock move, and so
+// have those of chat_deliveries, which only their own worker looks for: see ChatDeliveries.
 //
 // Who moves report_due_at: Save, when it adds a report that is due earlier, SaveReports, and CheckClock
 // as it does due_at.
@@ -63,10 +64,14 @@ func createTask(row int64) deployment.Task {
 
 // taskTable is the table of the row of a task.
 func taskTable(task deployment.Task) string {
-	if task.Kind == deployment.TaskCreate {
+	switch task.Kind {
+	case deployment.TaskCreate:
 		return "requests"
+	case deployment.TaskChat:
+		return "chat_deliveries"
+	default:
+		return "deployments"
 	}
-	return "deployments"
 }
 
 // dueColumn is the column that says when a task is due.

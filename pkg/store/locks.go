@@ -292,7 +292,7 @@ func (t *tx) endOpenLock(id int64, how string, act deployment.AuditEvent, notice
 	}
 
 	t.acts = append(t.acts, act)
-	return l, t.insertNotice(l, notice)
+	return l, t.insertNotice(l.Owner, l.ID, notice)
 }
 
 func (t *tx) endLock(id int64, how string, by deployment.Actor, when time.Time) error {
@@ -311,13 +311,13 @@ func (t *tx) endLock(id int64, how string, by deployment.Actor, when time.Time) 
 	return err
 }
 
-// insertNotice leaves a notice for the owner of a lock, unless the text is empty.
-func (t *tx) insertNotice(l policy.Lock, text string) error {
+// insertNotice leaves a notice for somebody, about a lock or, with the id 0, about none, unless the text is empty.
+func (t *tx) insertNotice(forWhom deployment.Actor, lock int64, text string) error {
 	if text == "" {
 		return nil
 	}
 
-	owner, err := json.Marshal(l.Owner)
+	person, err := json.Marshal(forWhom)
 	if err != nil {
 		return err
 	}
@@ -325,9 +325,9 @@ func (t *tx) insertNotice(l policy.Lock, text string) error {
 	_, err = t.exec(
 		`INSERT INTO notices (at, for_whom, text, lock_id) VALUES ($1, $2, $3, $4)`,
 		micros(t.now),
-		string(owner),
+		string(person),
 		text,
-		l.ID,
+		lock,
 	)
 	return err
 }

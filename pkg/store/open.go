@@ -58,13 +58,16 @@ type DB struct {
 	DueRows
 	Environments
 	Outbox
+	Messages
 	Pipelines
 	locks
 	approvals
 	auditTrail
 	Leases
+	Links
 	Redeliveries
 	Requests
+	ChatDeliveries
 	Retention
 
 	o       Options
@@ -114,6 +117,9 @@ type Audit struct{ db *DB }
 
 // Leases holds the named leases of periodic work.
 type Leases struct{ db *DB }
+
+// Links holds who users of chat systems are at GitHub, and the links that are under way.
+type Links struct{ db *DB }
 
 // Redeliveries counts how often GitHub was asked to repeat a delivery.
 type Redeliveries struct{ db *DB }
@@ -165,13 +171,16 @@ func newDB(o Options) *DB {
 	db.DueRows = DueRows{db}
 	db.Environments = Environments{db}
 	db.Outbox = Outbox{db}
+	db.Messages = Messages{db}
 	db.Pipelines = Pipelines{db}
 	db.locks = Locks{db}
 	db.approvals = Approvals{db}
 	db.auditTrail = Audit{db}
 	db.Leases = Leases{db}
+	db.Links = Links{db}
 	db.Redeliveries = Redeliveries{db}
 	db.Requests = Requests{db}
+	db.ChatDeliveries = ChatDeliveries{db}
 	db.Retention = Retention{db}
 	return db
 }
@@ -210,8 +219,17 @@ func (db *DB) write(ctx context.Context, do func(*tx) error) error { return db.d
 // writeFor writes and gives what the write found. After an error that is nothing: the write may go
 // on after its caller has left.
 func writeFor[T any](ctx context.Context, db *DB, do func(*tx) (T, error)) (T, error) {
+	return resultOf(ctx, db.dialect.write, do)
+}
+
+// resultOf does with one way to write what writeFor does.
+func resultOf[T any](
+	ctx context.Context,
+	write func(context.Context, func(*tx) error) error,
+	do func(*tx) (T, error),
+) (T, error) {
 	var found, none T
-	err := db.write(ctx, func(t *tx) (err error) {
+	err := write(ctx, func(t *tx) (err error) {
 		found, err = do(t)
 		return err
 	})

@@ -9,7 +9,7 @@ import (
 var (
 	// readsWhole matches a step that reads all rows of a large table, also under the names that queries
 	// give it.
-	readsWhole = regexp.MustCompile(`^SCAN (deployments|deployed|timeline|d|o|c|t)\b`)
+	readsWhole = regexp.MustCompile(`^SCAN (deployments|deployed|timeline|chat_deliveries|chat_keys|d|o|c|t)\b`)
 	// readsOpenOnly matches a step that reads an index which has only deployments that are open.
 	readsOpenOnly = regexp.MustCompile(`INDEX deployments_(waiting|active|one_per_environment)\b`)
 )
@@ -28,6 +28,9 @@ func TestSQLite_ReadsNoTableWhole(t *testing.T) {
 		"environments":                  environmentsQuery(``),
 		"changes":                       changesBetween,
 		"environments of one name":      environmentsQuery(` AND environment_key = $5`),
+		"due chat deliveries":           overdueChatDeliveries(`1 = 1`),
+		"old chat deliveries":           pruneChatDeliveries,
+		"old chat keys":                 pruneChatKeys,
 		"environments by both":          environmentsQuery(` AND repository_id = $5 AND environment_key = $6`),
 	} {
 		t.Run(name, func(t *testing.T) {

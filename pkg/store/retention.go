@@ -13,7 +13,7 @@ const pruneBatch = 200
 
 // Prune deletes a batch of what is older than a moment: finished deployments with their history and
 // approvals, the bodies of deliveries, deliveries that led to no deployment, pipelines that no
-// look-up can meet any more, locks that have ended, requests that have ended, and notices. more says that there may be another
+// look-up can meet any more, locks that have ended, requests that have ended, notices, and messages to chat systems. more says that there may be another
 // batch.
 //
 // What keeps a deployment from running twice is never deleted: the GUIDs of deliveries that led to
@@ -35,13 +35,23 @@ func (s Retention) Prune(ctx context.Context, before time.Time) (more bool, err 
 			more = more || full
 		}
 
-		fullAnswers, err := t.pruneBatch(pruneAnswers, t.now.Add(-deployment.KeepAnswers))
-		if err != nil {
-			return false, err
+		for _, kept := range []struct {
+			statement string
+			before    time.Time
+		}{
+			{pruneAnswers, t.now.Add(-deployment.KeepAnswers)},
+			{pruneIgnored, t.now.Add(-deployment.KeepIgnored)},
+			{pruneChatDeliveries, t.now.Add(-deployment.KeepChatDeliveries)},
+			{pruneChatKeys, t.now},
+		} {
+			full, err := t.pruneBatch(kept.statement, kept.before)
+			if err != nil {
+				return false, err
+			}
+			more = more || full
 		}
 
-		full, err := t.pruneBatch(pruneIgnored, t.now.Add(-deployment.KeepIgnored))
-		return more || fullAnswers || full, err
+		return more, nil
 	})
 }
 
@@ -105,6 +115,7 @@ var pruneStatements = []string{
 	WHERE row_id IN (SELECT row_id FROM requests WHERE ended_at < $1 ORDER BY ended_at LIMIT $2)`,
 	`DELETE FROM notices
 	WHERE id IN (SELECT id FROM notices WHERE at < $1 ORDER BY id LIMIT $2)`,
+	pruneMessages,
 }
 
 // finishedDeployments may be deleted: they ended before a moment, and nothing of them is due.

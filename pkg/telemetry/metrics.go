@@ -35,9 +35,12 @@ type Metrics struct {
 	refused     *prometheus.CounterVec
 	calls       callMetrics
 	routes      routeMetrics
+	chatCalls   *prometheus.CounterVec
+	chatGivenUp *prometheus.CounterVec
+	chatRefused *prometheus.CounterVec
 }
 
-// callMetrics are about calls to GitHub and CircleCI.
+// callMetrics are about calls to GitHub, CircleCI and Slack.
 type callMetrics struct {
 	requests  *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
@@ -61,6 +64,10 @@ func New(version, commit string) *Metrics {
 			"Requests to the API that were refused because the caller may not do this, or sent too many.", "code"),
 		calls:  newCallMetrics(),
 		routes: newRouteMetrics(),
+
+		chatCalls:   newChatCalls(),
+		chatGivenUp: newChatGivenUp(),
+		chatRefused: newChatRefused(),
 	}
 
 	m.registry.MustRegister(
@@ -76,6 +83,9 @@ func New(version, commit string) *Metrics {
 		m.calls.remaining,
 		m.routes.good,
 		m.routes.readAt,
+		m.chatCalls,
+		m.chatGivenUp,
+		m.chatRefused,
 		buildInfo(version, commit),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -93,10 +103,10 @@ func New(version, commit string) *Metrics {
 func newCallMetrics() callMetrics {
 	return callMetrics{
 		requests: counters("seraph_outbound_requests_total",
-			"Calls to GitHub and CircleCI.", "api", "operation", "code"),
+			"Calls to GitHub, CircleCI and Slack.", "api", "operation", "code"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "seraph_outbound_seconds",
-			Help:    "How long calls to GitHub and CircleCI took.",
+			Help:    "How long calls to GitHub, CircleCI and Slack took.",
 			Buckets: callBuckets,
 		}, []string{"api", "operation"}),
 		remaining: prometheus.NewGaugeVec(prometheus.GaugeOpts{

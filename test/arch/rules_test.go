@@ -18,6 +18,7 @@ const (
 // mayPanic lists the functions of pkg that may call panic or recover, each with its reason.
 var mayPanic = map[string]string{
 	"pkg/engine.recoverPanic": "a row whose step panics would end the process again at each start",
+	"pkg/slackapp.attempt":    "the same of a request of Slack",
 	"pkg/store.run":           "the writes of one batch share a goroutine: a panic in one would end them all",
 }
 

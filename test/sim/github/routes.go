@@ -292,6 +292,16 @@ func (s *Server) routes() http.Handler {
 		s.mount(mux, "", rt, s.requireApp)
 	}
 
+	s.mount(mux, "", route{
+		op:      OpRevokeToken,
+		method:  http.MethodDelete,
+		path:    "/applications/{client_id}/token",
+		handler: (*Server).revokeToken,
+	}, s.requireClient)
+	mux.Method(http.MethodGet, "/login/oauth/authorize", s.page(OpAuthorize, s.authorize))
+	mux.Method(http.MethodPost, "/login/oauth/authorize", s.page(OpAuthorize, s.authorize))
+	mux.Method(http.MethodPost, "/login/oauth/access_token", s.page(OpAccessToken, s.accessToken))
+
 	s.mount(mux, "", route{op: OpGetMeta, method: http.MethodGet, path: "/meta", handler: (*Server).getMeta})
 	mux.NotFound(s.unknownPath)
 	mux.MethodNotAllowed(s.unknownPath)
@@ -342,7 +352,7 @@ func (s *Server) unknownPath(w http.ResponseWriter, r *http.Request) {
 
 // Operations lists the operations that Next and NextNamed accept.
 func Operations() []string {
-	ops := map[string]bool{OpGetMeta: true}
+	ops := map[string]bool{OpGetMeta: true, OpAuthorize: true, OpAccessToken: true, OpRevokeToken: true}
 	for _, rt := range slices.Concat(repositoryRoutes, tokenRoutes, appRoutes) {
 		ops[rt.op] = true
 	}

@@ -70,10 +70,16 @@ type Server struct {
 	teams         map[string]*team
 	protections   map[branchKey]*protection
 	meta          []string
-	calls         map[string]int
-	writes        int
-	tokensIssued  int
-	violations    []string
+	oauthApps     map[string]*OAuthApp
+	grants        map[string]*grant
+	userTokens    map[string]*userToken
+	codesIssued   []string
+
+	userTokensIssued int
+	calls            map[string]int
+	writes           int
+	tokensIssued     int
+	violations       []string
 }
 
 // New returns a simulator. Use it as an http.Handler, or call Start. In both cases, call Close at
@@ -95,6 +101,9 @@ func New(options Options) *Server {
 		limit:         hourlyLimit,
 		faults:        map[string][]Fault{},
 		calls:         map[string]int{},
+		oauthApps:     map[string]*OAuthApp{},
+		grants:        map[string]*grant{},
+		userTokens:    map[string]*userToken{},
 		meta:          []string{"127.0.0.0/8", "::1/128"},
 	}
 
@@ -151,6 +160,13 @@ func (s *Server) Close() {
 		s.server.Close() // an error changes nothing: the simulator ends
 	}
 	s.hooks.Close()
+}
+
+// WebURL returns the address of the pages at which people sign in, without a trailing slash.
+func (s *Server) WebURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.base
 }
 
 // URL returns the API's address, with the base path and without a trailing slash.

@@ -162,6 +162,70 @@ CREATE TABLE answers (
 );
 CREATE INDEX answers_at ON answers (at);
 
+-- What chat systems sent, until it is worked off: due_at is NULL then, data and secrets are empty, and problem says why it
+-- was given up; '': it was done. face is the chat system; data is the request as JSON, secrets what in it gives rights at
+-- the chat system.
+CREATE TABLE chat_deliveries (
+    row_id       BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    face         TEXT NOT NULL,
+    kind         TEXT NOT NULL,
+    received_at  BIGINT NOT NULL,
+    due_at       BIGINT,
+    leased_until BIGINT NOT NULL DEFAULT 0,
+    tries        BIGINT NOT NULL DEFAULT 0,
+    done_at      BIGINT,
+    problem      TEXT NOT NULL DEFAULT '',
+    data         TEXT NOT NULL,
+    secrets      TEXT NOT NULL
+);
+CREATE INDEX chat_deliveries_due ON chat_deliveries (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX chat_deliveries_done ON chat_deliveries (done_at) WHERE done_at IS NOT NULL;
+
+-- What was sent by a chat system and must count once: the names of its requests, and its signatures.
+CREATE TABLE chat_keys (
+    face       TEXT NOT NULL,
+    key        TEXT NOT NULL,
+    kept_until BIGINT NOT NULL,
+    PRIMARY KEY (face, key)
+);
+CREATE INDEX chat_keys_kept ON chat_keys (kept_until);
+
+-- Who users of chat systems are at GitHub, as both accounts have proved. What the routes file says is not here.
+CREATE TABLE links (
+    face       TEXT NOT NULL,
+    workspace  TEXT NOT NULL,
+    user_id    TEXT NOT NULL,
+    github_id  BIGINT NOT NULL,
+    login      TEXT NOT NULL,
+    linked_at  BIGINT NOT NULL,
+    checked_at BIGINT NOT NULL,
+    PRIMARY KEY (face, workspace, user_id),
+    UNIQUE (face, workspace, github_id)
+);
+CREATE INDEX links_checked ON links (checked_at);
+
+-- The link that each user has begun last. address_hash and code_hash are SHA-256 of what the user opens and types. visits
+-- and typed count how often somebody came back from GitHub with it, and how often its user typed a code. github_id is 0
+-- and code_hash '' until somebody has signed in.
+CREATE TABLE link_codes (
+    face           TEXT NOT NULL,
+    workspace      TEXT NOT NULL,
+    user_id        TEXT NOT NULL,
+    user_name      TEXT NOT NULL,
+    workspace_name TEXT NOT NULL,
+    address_hash   TEXT NOT NULL UNIQUE,
+    expires_at     BIGINT NOT NULL,
+    visits         BIGINT NOT NULL DEFAULT 0,
+    typed          BIGINT NOT NULL DEFAULT 0,
+    github_id      BIGINT NOT NULL DEFAULT 0,
+    login          TEXT NOT NULL DEFAULT '',
+    code_hash      TEXT NOT NULL DEFAULT '',
+    confirmed      BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (face, workspace, user_id)
+);
+CREATE INDEX link_codes_code ON link_codes (code_hash) WHERE code_hash <> '';
+CREATE INDEX link_codes_expired ON link_codes (expires_at);
+
 -- Deliveries that GitHub was asked to repeat. landed is 0 until it comes in, 1 if it led to a deployment, and 2 if not.
 CREATE TABLE redeliveries (
     guid     TEXT PRIMARY KEY,
@@ -274,6 +338,26 @@ CREATE TABLE approvals (
     comment    TEXT NOT NULL,
     PRIMARY KEY (row_id, person)
 );
+
+-- What is owed to channels and people of chat systems. row_id is NULL for a message about no deployment. touched counts how
+-- often the deployment has changed; a write that is based on an older number leaves the message due. data is the rest, as JSON.
+CREATE TABLE cards (
+    id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version    BIGINT NOT NULL DEFAULT 1,
+    touched    BIGINT NOT NULL DEFAULT 0,
+    topic      TEXT NOT NULL UNIQUE,
+    row_id     BIGINT REFERENCES deployments (row_id) ON DELETE CASCADE,
+    face       TEXT NOT NULL,
+    channel    TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    rank       INTEGER NOT NULL,
+    due_at     BIGINT,
+    created_at BIGINT NOT NULL,
+    data       TEXT NOT NULL
+);
+CREATE INDEX cards_due ON cards (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX cards_row ON cards (row_id) WHERE row_id IS NOT NULL;
+CREATE INDEX cards_created ON cards (created_at) WHERE row_id IS NULL;
 
 -- The audit: each record's hash covers the one before it (see package audit). audit_head has the newest record's number and
 -- hash. Each commit that adds records moves it on.

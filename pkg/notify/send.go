@@ -1,0 +1,286 @@
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// factsTimeout is how long it may take to gather what a message shows.
+const factsTimeout = 20 * time.Second
+
+// work takes the next step with a message. It returns from when it may be worked on again, where a limit keeps it
+// back.
+func (s *session) work(ctx context.Context, m deployment.Message) (notYet time.Time) {
+	f, step, err := s.plan(ctx, &m)
+	if err == nil {
+		notYet, err = s.take(ctx, m, f, step)
+	}
+
+	switch {
+	case err == nil, isStale(err), errors.Is(err, deployment.ErrNotFound):
+	case ctx.Err() == nil:
+		s.o.Log.Warn().Err(err).Str("topic", m.Topic).Msg("message not worked on")
+		return s.o.Now().Add(firstRetry)
+	}
+	return notYet
+}
+
+// plan finds out what is to be done next. It gathers the facts only where the deployment alone does not tell.
+func (s *session) plan(ctx context.Context, m *deployment.Message) (f Facts, step Step, err error) {
+	ctx, cancel := context.WithTimeout(ctx, factsTimeout)
+	defer cancel()
+
+	if m.Row != 0 {
+		f.Deployment, err = s.o.Source.Load(ctx, m.Row)
+		if err != nil {
+			return f, step, err
+		}
+	}
+
+	now := s.o.Now()
+	if _, ready := Ready(*m, f.Deployment, now); ready && m.Row != 0 {
+		f, err = s.o.Source.Facts(ctx, f.Deployment)
+		if err != nil {
+			return f, step, fmt.Errorf("gather facts: %w", err)
+		}
+		s.settle(m, f.Deployment)
+		s.count(ctx, m, &f)
+	}
+	return f, Plan(*m, f, now), nil
+}
+
+// settle takes over what the route says now about the channel. A channel that it names no more keeps what it said
+// at the beginning.
+func (s *session) settle(m *deployment.Message, d deployment.Deployment) {
+	for _, n := range s.o.Source.Channels(d) {
+		if n.Face == m.Face && n.Channel == m.Channel {
+			m.Settings = withDefaults(n, d.Request, s.o.Source.Production(d))
+		}
+	}
+}
+
+// count counts the commits since what ran before, once for each card and commit that ran before.
+func (s *session) count(ctx context.Context, m *deployment.Message, f *Facts) {
+	if f.Before == nil || m.Kind != deployment.MessageCard {
+		return
+	}
+
+	if !m.Counted || m.Before != f.Before.DeploymentID {
+		ahead, err := s.o.Source.Compare(ctx, f.Deployment, *f.Before)
+		m.Before, m.Counted, m.Compared = f.Before.DeploymentID, true, err == nil
+		m.Ahead, m.Behind = ahead.Ahead, ahead.Behind
+	}
+	if m.Compared {
+		f.Ahead = &Ahead{Ahead: m.Ahead, Behind: m.Behind}
+	}
+}
+
+// take does a step.
+func (s *session) take(ctx context.Context, m deployment.Message, f Facts, step Step) (notYet time.Time, err error) {
+	now := s.o.Now()
+	m.Rank = step.Rank
+	switch step.Do {
+	case DoWait:
+		m.Due = dueAt(step.At)
+		return notYet, s.save(ctx, &m)
+	case DoFinish:
+		m.Done, m.Due = true, time.Time{}
+		return notYet, s.save(ctx, &m)
+	case DoGiveUp:
+		m.Done, m.Unsent, m.UnsentAt, m.Due = true, step.Why, now, time.Time{}
+		s.o.Log.Error().Str("topic", m.Topic).Str("reason", step.Why).Msg("message given up")
+		return notYet, s.save(ctx, &m)
+	case DoSummarize:
+		return notYet, s.summarize(ctx, m)
+	}
+
+	channel := m.Channel
+	if at, ok := s.pace.take(step.Do, channel, step.Rank, now); !ok {
+		return at, nil
+	}
+	if step.Do == DoFind {
+		return notYet, s.find(ctx, m, step)
+	}
+	if step.Do == DoPost && s.mayBeRestored(m, step.About) {
+		m = lookFirst(m, step.About, now)
+		m.Due = now
+		return notYet, s.save(ctx, &m)
+	}
+	return notYet, s.call(ctx, m, f, step)
+}
+
+// dueAt is a moment in microseconds, as it is stored, and not before it: earlier there would be nothing to do yet.
+func dueAt(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(time.Microsecond - 1).Truncate(time.Microsecond)
+}
+
+// mayBeRestored says whether a part that was never posted may have been: the database is perhaps an older one.
+func (s *session) mayBeRestored(m deployment.Message, about string) bool {
+	p := partOf(m, about)
+	return s.suspect && m.CreatedAt.Before(s.began) && (p == nil || p.Posts == 0 && p.Call == nil)
+}
+
+func (s *session) save(ctx context.Context, m *deployment.Message) error {
+	saved, err := s.o.Store.SaveMessage(ctx, *m)
+	if err == nil {
+		*m = saved
+	}
+	return err
+}
+
+// call posts or edits. What is about to be done is saved first: after a crash a post is looked for before it is
+// repeated, and of two processes only one can save it.
+func (s *session) call(ctx context.Context, m deployment.Message, f Facts, step Step) error {
+	m = begin(m, step, f.Deployment.State, s.o.Now())
+	m.Due = partOf(m, step.About).Call.Deadline
+	if err := s.save(ctx, &m); err != nil {
+		return err
+	}
+
+	began := s.o.Now()
+	p := *partOf(m, step.About)
+	step.plain(p.Plain)
+	calling, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+
+	var id MessageID
+	var err error
+	switch {
+	case began.After(p.Call.SendBefore):
+		err = &SendError{Kind: SendNotSent, Code: "too late"}
+	case step.Do == DoEdit:
+		err = s.o.Face.Edit(calling, MessageID{Channel: p.Channel, Message: p.MessageID}, *step.Card)
+	default:
+		id, err = s.o.Face.Post(calling, Post{
+			Channel:   m.Channel,
+			Key:       p.Key,
+			Thread:    p.Thread,
+			Broadcast: step.Broadcast && p.Thread != "",
+			Card:      step.Card,
+			Note:      step.Note,
+		})
+	}
+
+	now := s.o.Now()
+	s.learn(step.Do, m.Channel, err, now)
+	if step.Do == DoEdit {
+		m = afterEdit(m, step, err, began, now)
+	} else {
+		m = afterPost(m, step, id, err, began, now)
+	}
+	m.Due = now
+	return s.save(context.WithoutCancel(ctx), &m)
+}
+
+// find looks for a part that may have been posted.
+func (s *session) find(ctx context.Context, m deployment.Message, step Step) error {
+	p := *partOf(m, step.About)
+	channel := m.Channel
+	if p.Channel != "" {
+		channel = p.Channel
+	}
+
+	calling, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	id, found, err := s.o.Face.Find(calling, Find{
+		Channel: channel,
+		Thread:  p.Thread,
+		Key:     p.Key,
+		Since:   p.Call.At.Add(-defaultWait),
+	})
+
+	now := s.o.Now()
+	s.learn(DoFind, m.Channel, err, now)
+	m = afterFind(m, step, id, found, err, now)
+	m.Due = now
+	return s.save(context.WithoutCancel(ctx), &m)
+}
+
+// learn takes what an answer says about other calls than this one.
+func (s *session) learn(do Do, channel string, err error, now time.Time) {
+	if err == nil {
+		s.works(channel)
+		return
+	}
+
+	e := sendErrorOf(err)
+	s.o.Log.Info().Err(err).Str("face", s.o.Name).Str("channel", channel).Msg("message not sent")
+	switch e.Kind {
+	case SendUnknown, SendNotSent, SendFace:
+		s.failed(e, now)
+	case SendLimited:
+		s.pace.limit(do, channel, e.Wait, now)
+	case SendChannel:
+		s.pauseChannel(channel, e, now)
+	case SendForbidden:
+		if do != DoFind {
+			s.pauseChannel(channel, e, now)
+		}
+	default:
+		s.works("")
+	}
+}
+
+func (s *session) pauseChannel(channel string, e *SendError, now time.Time) {
+	until, first := s.pace.pauseChannel(channel, e.Code, now)
+	if first {
+		s.o.Log.Warn().Err(e).Str("face", s.o.Name).Str("channel", channel).Time("until", until).
+			Msg("the channel cannot be used: see seraph check")
+	}
+}
+
+// summarize has one note say how all deployments ended that a channel was never told of and that ended long ago.
+func (s *session) summarize(ctx context.Context, m deployment.Message) error {
+	s.summing.Lock()
+	defer s.summing.Unlock()
+
+	due, err := s.o.Store.DueMessages(ctx, m.Face, dueBatch)
+	if err != nil {
+		return err
+	}
+
+	now := s.o.Now()
+	var told []deployment.Message
+	var ended []deployment.Deployment
+	for _, other := range due {
+		if other.Channel != m.Channel || other.Kind == deployment.MessageNote || other.Done {
+			continue
+		}
+
+		d, err := s.o.Source.Load(ctx, other.Row)
+		switch {
+		case errors.Is(err, deployment.ErrNotFound):
+			continue
+		case err != nil:
+			return err
+		}
+		if !isOld(other, d, now) || !wants(other.Settings, d.State) {
+			continue
+		}
+
+		other.Done, other.Unsent, other.UnsentAt, other.Due = true, "it was summed up", now, time.Time{}
+		told, ended = append(told, other), append(ended, d)
+	}
+	if len(told) == 0 {
+		return nil
+	}
+
+	ids := make([]int64, len(told))
+	for i, t := range told {
+		ids[i] = t.ID
+	}
+	topic := fmt.Sprintf("summary/%s/%s/%d", m.Face, m.Channel, slices.Min(ids))
+	n, err := newNote(m.Face, m.Channel, topic, SummaryNote(ended), now)
+	if err != nil {
+		return err
+	}
+	return s.o.Store.ReplaceMessages(ctx, told, n)
+}

@@ -1,0 +1,46 @@
+package server
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+)
+
+// sourceSlack is what Slack is called in metrics.
+const sourceSlack = "slack"
+
+// maxSlackBody is how many bytes a request of Slack may have. A view, which is the largest thing that Slack sends
+// back, has at most 250 KB, and encoding it as a form makes it up to three times as long.
+const maxSlackBody = 1 << 20
+
+// slack hands a request of Slack to its handler. The body is read before, within the memory that all bodies may take
+// together, because the handler verifies it as a whole.
+func (s *Server) slack(w http.ResponseWriter, r *http.Request) {
+	b := &body{budget: s.bodies}
+	defer b.release()
+
+	raw, err := s.readSlack(w, r, b)
+	if err != nil {
+		s.rejectWebhook(w, r, sourceSlack, "other", err)
+		return
+	}
+
+	read := r.WithContext(r.Context())
+	read.Body = io.NopCloser(bytes.NewReader(raw))
+	s.o.Slack.ServeHTTP(w, read)
+}
+
+func (s *Server) readSlack(w http.ResponseWriter, r *http.Request, b *body) ([]byte, error) {
+	if r.ContentLength > maxSlackBody {
+		return nil, tooLarge()
+	}
+	if err := b.readFrom(http.MaxBytesReader(w, r.Body, maxSlackBody), io.Discard); err != nil {
+		return nil, bodyError(err)
+	}
+
+	raw, err := b.join(r.Context())
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	return raw, nil
+}

@@ -1,0 +1,75 @@
+package slack
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/seraph-deploy/seraph/pkg/notify"
+)
+
+// actionPrefix begins every action id of a button.
+const actionPrefix = "seraph_"
+
+// maxValue is how long the value of a button may be, in characters (Block Kit reference, "Button element").
+const maxValue = 2000
+
+// ErrAction says that the value of a button is none that ActionValue writes.
+var ErrAction = errors.New("parse value of button: not written by this service")
+
+// ActionID is the action_id of the buttons that ask for a verb. Slack wants different ones in one block: a verb that
+// comes again there has a number behind it, which ParseActionID ignores.
+func ActionID(v notify.Verb) string { return actionPrefix + string(v) }
+
+// ParseActionID returns the verb of an action_id. The second result is false where it does not begin as ActionID does.
+func ParseActionID(id string) (notify.Verb, bool) {
+	verb, ok := strings.CutPrefix(id, actionPrefix)
+	verb, _, _ = strings.Cut(verb, "_")
+	return notify.Verb(verb), ok && verb != ""
+}
+
+// ActionValue is the value of a button: the deployment that it acts on, the generation of the card that shows it, and
+// for approve-hold the name of the held job, which may hold any character.
+func ActionValue(row int64, generation, job string) string {
+	value := fmt.Sprintf("v1 %d %s", row, generation)
+	if job != "" {
+		value += " " + job
+	}
+	return value
+}
+
+// ParseAction reads what ActionValue has written. Its error is ErrAction.
+func ParseAction(value string) (row int64, generation, job string, err error) {
+	if utf8.RuneCountInString(value) > maxValue || !utf8.ValidString(value) {
+		return 0, "", "", ErrAction
+	}
+
+	parts := strings.SplitN(value, " ", 4)
+	if len(parts) < 3 || parts[0] != "v1" || !isGeneration(parts[2]) {
+		return 0, "", "", ErrAction
+	}
+
+	row, err = strconv.ParseInt(parts[1], 10, 64)
+	if err != nil || row <= 0 || strconv.FormatInt(row, 10) != parts[1] {
+		return 0, "", "", ErrAction
+	}
+
+	if len(parts) == 4 {
+		if job = parts[3]; job == "" {
+			return 0, "", "", ErrAction
+		}
+	}
+	return row, parts[2], job, nil
+}
+
+// isGeneration says whether s may be the generation of a card: digits and lower-case letters, at most 64.
+func isGeneration(s string) bool {
+	for _, r := range s {
+		if (r < '0' || r > '9') && (r < 'a' || r > 'z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}

@@ -1,0 +1,79 @@
+package slack
+
+import (
+	"context"
+
+	goslack "github.com/slack-go/slack"
+
+	"github.com/seraph-deploy/seraph/pkg/notify"
+)
+
+// channelInfo is the answer of conversations.info and conversations.open.
+type channelInfo struct {
+	Channel struct {
+		ID           string `json:"id"`
+		Name         string `json:"name"`
+		IsArchived   bool   `json:"is_archived"`
+		IsMember     bool   `json:"is_member"`
+		IsPrivate    bool   `json:"is_private"`
+		IsIM         bool   `json:"is_im"`
+		IsShared     bool   `json:"is_shared"`
+		IsOrgShared  bool   `json:"is_org_shared"`
+		IsExtShared  bool   `json:"is_ext_shared"`
+		IsPendingExt bool   `json:"is_pending_ext_shared"`
+	} `json:"channel"`
+}
+
+// Channel asks Slack for a channel. Nothing is remembered.
+func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
+	var out channelInfo
+	err := c.do(ctx, call{
+		method: methodChannel,
+		out:    &out,
+		send: func(ctx context.Context) error {
+			_, err := c.api.GetConversationInfoContext(ctx, &goslack.GetConversationInfoInput{ChannelID: id})
+			return err
+		},
+	})
+	if err != nil {
+		return Channel{}, err
+	}
+
+	in := out.Channel
+	if in.ID == "" {
+		return Channel{}, &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
+	}
+
+	return Channel{
+		ID:        in.ID,
+		Name:      in.Name,
+		Archived:  in.IsArchived,
+		Member:    in.IsMember,
+		Private:   in.IsPrivate,
+		Direct:    in.IsIM,
+		Shared:    in.IsShared || in.IsOrgShared || in.IsExtShared,
+		ExtShared: in.IsExtShared || in.IsPendingExt,
+	}, nil
+}
+
+// OpenDirect returns the id of the direct message with a person, which begins with D. It needs the scope im:write;
+// a post to the person's own id does not.
+func (c *Client) OpenDirect(ctx context.Context, user string) (string, error) {
+	var out channelInfo
+	err := c.do(ctx, call{
+		method: methodDirect,
+		out:    &out,
+		send: func(ctx context.Context) error {
+			_, _, _, err := c.api.OpenConversationContext(ctx, &goslack.OpenConversationParameters{Users: []string{user}})
+			return err
+		},
+	})
+	if err != nil {
+		return "", err
+	}
+	if out.Channel.ID == "" {
+		return "", &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
+	}
+
+	return out.Channel.ID, nil
+}

@@ -1,0 +1,158 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	goslack "github.com/slack-go/slack"
+
+	"github.com/seraph-deploy/seraph/pkg/notify"
+)
+
+// Bounds of a look-up. Slack's clock may differ from ours by lookBack.
+const (
+	lookBack = 30 * time.Second
+	pageSize = 100
+	maxPages = 50
+)
+
+// page is a page of messages of a channel or a thread. The messages are of anybody, and are read one by one, so
+// that one of an unknown shape hides no other.
+type page struct {
+	Messages []json.RawMessage `json:"messages"`
+	HasMore  bool              `json:"has_more"`
+	Metadata struct {
+		Cursor string `json:"next_cursor"`
+	} `json:"response_metadata"`
+}
+
+// foundMessage is what a look-up reads of a message.
+type foundMessage struct {
+	TS       string `json:"ts"`
+	User     string `json:"user"`
+	Bot      string `json:"bot_id"`
+	App      string `json:"app_id"`
+	Metadata struct {
+		Event   string `json:"event_type"`
+		Payload struct {
+			Key string `json:"key"` // MetadataKey
+		} `json:"event_payload"`
+	} `json:"metadata"`
+}
+
+// FindMessage looks for a message of this app with a key, in a channel, or in a thread if f.Thread is set. It reads
+// all pages since 30 s before f.Since; what could not be read to the end is SendUnknown. Where f.Channel is a person,
+// it looks in the direct message with that person. The bot must be in the channel and have the scope channels:history,
+// groups:history or im:history; otherwise the error is SendChannel or SendForbidden. Slack may show a new message late.
+func (c *Client) FindMessage(ctx context.Context, f notify.Find) (notify.MessageID, bool, error) {
+	me, err := c.identity(ctx)
+	if err != nil {
+		return notify.MessageID{}, false, err
+	}
+	if isPerson(f.Channel) {
+		if f.Channel, err = c.OpenDirect(ctx, f.Channel); err != nil {
+			return notify.MessageID{}, false, err
+		}
+	}
+
+	cursor := ""
+	for range maxPages {
+		p, err := c.readPage(ctx, f, cursor)
+		if err != nil {
+			return notify.MessageID{}, false, err
+		}
+		if ts := p.find(f.Key, me); ts != "" {
+			return notify.MessageID{Channel: f.Channel, Message: ts}, true, nil
+		}
+
+		next := p.Metadata.Cursor
+		if next == "" && !p.HasMore {
+			return notify.MessageID{}, false, nil
+		}
+		if next == "" || next == cursor {
+			break
+		}
+		cursor = next
+	}
+
+	return notify.MessageID{}, false, &notify.SendError{
+		Kind: notify.SendUnknown,
+		Code: codeUnreadable,
+		Err:  errors.New("the messages of the channel could not be read to the end"),
+	}
+}
+
+// readPage reads one page of a channel or a thread.
+func (c *Client) readPage(ctx context.Context, f notify.Find, cursor string) (page, error) {
+	var p page
+	since := f.Since.Add(-lookBack)
+	oldest := fmt.Sprintf("%d.%06d", since.Unix(), since.Nanosecond()/1000)
+
+	k := call{
+		method: methodHistory,
+		out:    &p,
+		send: func(ctx context.Context) error {
+			_, err := c.api.GetConversationHistoryContext(ctx, &goslack.GetConversationHistoryParameters{
+				ChannelID:          f.Channel,
+				Oldest:             oldest,
+				Inclusive:          true,
+				Limit:              pageSize,
+				Cursor:             cursor,
+				IncludeAllMetadata: true,
+			})
+			return err
+		},
+	}
+	if f.Thread != "" {
+		k.method = methodReplies
+		k.send = func(ctx context.Context) error {
+			_, _, _, err := c.api.GetConversationRepliesContext(ctx, &goslack.GetConversationRepliesParameters{
+				ChannelID:          f.Channel,
+				Timestamp:          f.Thread,
+				Oldest:             oldest,
+				Inclusive:          true,
+				Limit:              pageSize,
+				Cursor:             cursor,
+				IncludeAllMetadata: true,
+			})
+			return err
+		}
+	}
+
+	if err := c.do(ctx, k); err != nil {
+		return page{}, err
+	}
+	if p.Messages == nil {
+		return page{}, &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
+	}
+	return p, nil
+}
+
+// find returns the ts of the message of an app with a key; empty: the page has none.
+func (p page) find(key string, me Identity) string {
+	for _, raw := range p.Messages {
+		var m foundMessage
+		if json.Unmarshal(raw, &m) != nil || key == "" {
+			continue
+		}
+
+		if m.by(me) && m.Metadata.Event == MetadataEvent && m.Metadata.Payload.Key == key {
+			return m.TS
+		}
+	}
+	return ""
+}
+
+// by says whether an app has posted a message: its bot, its user, or itself.
+func (m foundMessage) by(me Identity) bool {
+	return me.Bot != "" && m.Bot == me.Bot || me.User != "" && m.User == me.User || me.App != "" && m.App == me.App
+}
+
+// isPerson says whether a post would go to a person instead of a channel.
+func isPerson(channel string) bool {
+	return strings.HasPrefix(channel, "U") || strings.HasPrefix(channel, "W")
+}

@@ -1,0 +1,470 @@
+package slack
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+const (
+	form      = "application/x-www-form-urlencoded"
+	jsonMedia = "application/json; charset=utf-8"
+)
+
+// formOf is the body of a form with one field.
+func formOf(field, value string) string { return url.Values{field: {value}}.Encode() }
+
+// eventOf is the body of an event of our workspace, of which the bot user is UBOT.
+func eventOf(inner string) string {
+	return fmt.Sprintf(`{"type":"event_callback","token":"old","team_id":"T1","event_id":"Ev1","event_time":1,
+		"authorizations":[{"team_id":"T1","user_id":"UBOT","is_bot":true}],"event":%s}`, inner)
+}
+
+func mustParse(t *testing.T, contentType, body string) Incoming {
+	t.Helper()
+	in, err := ParseIncoming(contentType, []byte(body))
+	if err != nil {
+		t.Fatalf("parse %s: %v", body, err)
+	}
+
+	return in
+}
+
+func TestParseIncoming_Command(t *testing.T) {
+	got := mustParse(t, form, "token=old&team_id=T1&enterprise_id=E1&channel_id=C1&channel_name=deploys&user_id=U1&"+
+		"user_name=mallory&command=%2FDeploy&text=api+to+%E2%80%9Cprod%E2%80%9D+%26lt%3B&"+
+		"response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2F1&trigger_id=1.2.3")
+	want := Incoming{
+		Kind:        KindCommand,
+		Key:         "trigger:" + digest("1.2.3"),
+		Team:        "T1",
+		Enterprise:  "E1",
+		User:        "U1",
+		UserTeam:    "T1",
+		Channel:     "C1",
+		Command:     "/deploy",
+		Text:        `api to "prod" <`,
+		TriggerID:   "1.2.3",
+		ResponseURL: "https://hooks.slack.com/commands/1",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestParseIncoming_Click(t *testing.T) {
+	got := mustParse(t, form, formOf("payload", `{"type":"block_actions","team":{"id":"T2"},"enterprise":null,
+		"user":{"id":"U1","team_id":"T2"},"trigger_id":"1.2.3","response_url":"https://hooks.slack.com/actions/1",
+		"container":{"type":"message","message_ts":"17.1","channel_id":"C1","is_ephemeral":false,"thread_ts":"16.1"},
+		"channel":{"id":"C1","name":"deploys"},"message":{"ts":"17.1","team":"T1","bot_id":"B1","text":"x"},
+		"actions":[{"type":"button","action_id":"seraph_approve","block_id":"b7","value":"v1 5 abc"}]}`))
+	want := Incoming{
+		Kind:        KindClick,
+		Key:         "trigger:" + digest("1.2.3"),
+		Team:        "T1", // where the app posted the message
+		User:        "U1",
+		UserTeam:    "T2",
+		Channel:     "C1",
+		Thread:      "16.1",
+		MessageTS:   "17.1",
+		ActionID:    "seraph_approve",
+		ActionValue: "v1 5 abc",
+		BlockID:     "b7",
+		TriggerID:   "1.2.3",
+		ResponseURL: "https://hooks.slack.com/actions/1",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestParseIncoming_ClickOfHome(t *testing.T) {
+	got := mustParse(t, form, formOf("payload", `{"type":"block_actions","team":{"id":"T1"},"user":{"id":"U1"},
+		"trigger_id":"1.2.3","container":{"type":"view","view_id":"V1"},
+		"view":{"id":"V1","hash":"h1","callback_id":"home","private_metadata":"m","state":{"values":{}}},
+		"actions":[{"type":"static_select","action_id":"seraph_page","block_id":"b","selected_option":{"value":"2"}}]}`))
+	want := Incoming{
+		Kind:            KindClick,
+		Key:             "trigger:" + digest("1.2.3"),
+		Team:            "T1",
+		User:            "U1",
+		UserTeam:        "T1",
+		ActionID:        "seraph_page",
+		ActionValue:     "2",
+		BlockID:         "b",
+		ViewID:          "V1",
+		ViewHash:        "h1",
+		ViewCallback:    "home",
+		PrivateMetadata: "m",
+		TriggerID:       "1.2.3",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestParseIncoming_Submit(t *testing.T) {
+	got := mustParse(t, form, formOf("payload", `{"type":"view_submission","team":{"id":"T2"},
+		"user":{"id":"U1","team_id":"T2"},"trigger_id":"1.2.3","view":{"id":"V1","hash":"h1","callback_id":"confirm",
+		"private_metadata":"{\"row\":5}","app_installed_team_id":"T1","state":{"values":{
+			"environment":{"word":{"type":"plain_text_input","value":"production"}},
+			"reason":{"why":{"type":"plain_text_input","value":null}},
+			"target":{"one":{"type":"static_select","selected_option":{"value":"abc"}}}}}}}`))
+	want := Incoming{
+		Kind:            KindSubmit,
+		Key:             "trigger:" + digest("1.2.3"),
+		Team:            "T1",
+		User:            "U1",
+		UserTeam:        "T2",
+		ViewID:          "V1",
+		ViewHash:        "h1",
+		ViewCallback:    "confirm",
+		PrivateMetadata: `{"row":5}`,
+		Values:          map[string]string{"environment": "production", "reason": "", "target": "abc"},
+		TriggerID:       "1.2.3",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestParseIncoming_Events(t *testing.T) {
+	for name, c := range map[string]struct {
+		inner string
+		want  Incoming
+	}{
+		"mention": {
+			`{"type":"app_mention","user":"U1","text":"<@UBOT> deploy api","ts":"17.1","thread_ts":"16.1",
+				"channel":"C1","client_msg_id":"m-1","blocks":[{"type":7}]}`,
+			Incoming{
+				Kind: KindMention, Key: "message:C1:17.1", OtherKeys: []string{"event:Ev1", "client:U1:m-1"},
+				Team: "T1", User: "U1", Channel: "C1", Thread: "16.1", MessageTS: "17.1", Text: "deploy api",
+			},
+		},
+		"direct message": {
+			`{"type":"message","channel_type":"im","user":"U1","user_team":"T2","text":"deploy api","ts":"17.1",
+				"channel":"D1","edited":null}`,
+			Incoming{
+				Kind: KindDirect, Key: "message:D1:17.1", OtherKeys: []string{"event:Ev1"},
+				Team: "T1", User: "U1", UserTeam: "T2", Channel: "D1", MessageTS: "17.1", Text: "deploy api",
+			},
+		},
+		"home": {
+			`{"type":"app_home_opened","user":"U1","channel":"D1","tab":"home","view":{"id":"V1","hash":"h1"}}`,
+			Incoming{Kind: KindHome, Key: "event:Ev1", Team: "T1", User: "U1", ViewID: "V1", ViewHash: "h1"},
+		},
+		"user": {
+			`{"type":"user_change","user":{"id":"U1","team_id":"T1","deleted":true}}`,
+			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", User: "U1", UserTeam: "T1", Event: EventUserChange},
+		},
+		"channel shared": {
+			`{"type":"channel_shared","channel":"C1","connected_team_id":"T2"}`,
+			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Channel: "C1", Event: EventChannelShared},
+		},
+		"channel archived": {
+			`{"type":"channel_archive","channel":"C1","user":"U1"}`,
+			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Channel: "C1", User: "U1", Event: EventChannelArchive},
+		},
+		"uninstalled": {
+			`{"type":"app_uninstalled"}`,
+			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Event: EventAppUninstalled},
+		},
+		"token revoked": {
+			`{"type":"tokens_revoked","tokens":{"oauth":["U1"],"bot":["UBOT"]}}`,
+			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Event: EventTokensRevoked},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := mustParse(t, jsonMedia, eventOf(c.inner)); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestParseIncoming_SharedChannel(t *testing.T) {
+	got := mustParse(t, jsonMedia, `{"type":"event_callback","team_id":"T2","event_id":"Ev1","is_ext_shared_channel":true,
+		"authorizations":[{"team_id":"T1","user_id":"UBOT","is_bot":true}],
+		"event":{"type":"app_mention","user":"U2","user_team":"T2","text":"<@UBOT> status","ts":"1.1","channel":"C1"}}`)
+	if got.Team != "T1" || got.UserTeam != "T2" || !got.SharedChannel {
+		t.Errorf("got team %q, user's team %q, shared %v, want T1, T2, true", got.Team, got.UserTeam, got.SharedChannel)
+	}
+}
+
+func TestParseIncoming_Probes(t *testing.T) {
+	got := mustParse(t, jsonMedia, `{"token":"old","challenge":"3eZbrw1a","type":"url_verification"}`)
+	if got.Kind != KindChallenge || got.Challenge != "3eZbrw1a" {
+		t.Errorf("got %+v, want the challenge", got)
+	}
+	if got := mustParse(t, form, "ssl_check=1&token=old"); got.Kind != KindProbe {
+		t.Errorf("got %+v, want a probe", got)
+	}
+}
+
+func TestParseIncoming_Ignored(t *testing.T) {
+	for name, c := range map[string]struct {
+		inner string
+		bot   bool
+	}{
+		"unknown type":        {`{"type":"grid_migration_started","channel":{"id":1}}`, false},
+		"bot":                 {`{"type":"app_mention","user":"U1","bot_id":"B1","text":"x","ts":"1.1","channel":"C1"}`, true},
+		"bot_message":         {`{"type":"message","subtype":"bot_message","channel_type":"im","ts":"1.1","channel":"D1"}`, true},
+		"our own user":        {`{"type":"message","channel_type":"im","user":"UBOT","text":"x","ts":"1.1","channel":"D1"}`, true},
+		"Slackbot":            {`{"type":"message","channel_type":"im","user":"USLACKBOT","text":"x","ts":"1.1","channel":"D1"}`, true},
+		"edit":                {`{"type":"message","subtype":"message_changed","channel":"D1","message":{"user":"U1"}}`, false},
+		"edit into a mention": {`{"type":"app_mention","user":"U1","text":"x","ts":"1.1","channel":"C1","edited":{"ts":"2"}}`, false},
+		"channel":             {`{"type":"message","channel_type":"channel","user":"U1","text":"x","ts":"1.1","channel":"C1"}`, false},
+		"join":                {`{"type":"message","subtype":"channel_join","channel_type":"im","user":"U1","ts":"1.1","channel":"D1"}`, false},
+		"messages tab":        {`{"type":"app_home_opened","user":"U1","channel":"D1","tab":"messages"}`, false},
+		"token of a person":   {`{"type":"tokens_revoked","tokens":{"oauth":["U1"]}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := mustParse(t, jsonMedia, eventOf(c.inner))
+			if got.Kind != KindIgnored || got.Ignored == "" || got.Bot != c.bot {
+				t.Errorf("got %+v, want ignored, bot %v", got, c.bot)
+			}
+		})
+	}
+
+	for name, payload := range map[string]string{
+		"modal closed": `{"type":"view_closed","user":{"id":"U1"},"view":{"id":"V1"}}`,
+		"shortcut":     `{"type":"message_action","actions":"odd"}`,
+		"no action":    `{"type":"block_actions","user":{"id":"U1"},"trigger_id":"1","actions":[]}`,
+		"nobody":       `{"type":"block_actions","trigger_id":"1","actions":[{"action_id":"a"}]}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := mustParse(t, form, formOf("payload", payload)); got.Kind != KindIgnored {
+				t.Errorf("got %+v, want ignored", got)
+			}
+		})
+	}
+}
+
+func TestParseIncoming_Refused(t *testing.T) {
+	for name, c := range map[string]struct{ contentType, body string }{
+		"no content type":    {"", `{"type":"event_callback"}`},
+		"other content type": {"text/plain", `{"type":"event_callback"}`},
+		"no JSON":            {jsonMedia, `secret-text`},
+		"null":               {jsonMedia, `null`},
+		"no type":            {jsonMedia, `{"event":{}}`},
+		"no event":           {jsonMedia, `{"type":"event_callback","event_id":"Ev1"}`},
+		"empty form":         {form, ``},
+		"other form":         {form, `text=secret-text`},
+		"broken form":        {form, `payload=%zz`},
+		"broken payload":     {form, formOf("payload", `{"type":"block_actions","user":"secret-text"}`)},
+		"odd event":          {jsonMedia, eventOf(`{"type":"app_mention","user":["secret-text"]}`)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := ParseIncoming(c.contentType, []byte(c.body))
+			if err == nil || strings.Contains(err.Error(), "secret-text") {
+				t.Errorf("got %+v, %v, want an error that quotes nothing", got, err)
+			}
+		})
+	}
+}
+
+// What somebody has asked for twice is asked for twice, and what Slack sends twice is the same.
+func TestParseIncoming_Keys(t *testing.T) {
+	command := "user_id=U1&team_id=T1&command=%2Fdeploy&text=api&trigger_id="
+	if a, b := mustParse(t, form, command+"1.1"), mustParse(t, form, command+"1.2"); a.Key == b.Key {
+		t.Errorf("got %q for two commands", a.Key)
+	}
+
+	mention := mustParse(t, jsonMedia, eventOf(`{"type":"app_mention","user":"U1","text":"x","ts":"1.1","channel":"D1"}`))
+	direct := mustParse(t, jsonMedia,
+		eventOf(`{"type":"message","channel_type":"im","user":"U1","text":"x","ts":"1.1","channel":"D1"}`))
+	if mention.Key != direct.Key {
+		t.Errorf("got %q and %q for one message, want the same", mention.Key, direct.Key)
+	}
+
+	for _, channel := range []string{strings.Repeat("C", 200), `C\u0000`, "C 1"} {
+		checkKeys(t, mustParse(t, jsonMedia,
+			eventOf(`{"type":"app_mention","user":"U1","text":"x","ts":"1.1","channel":"`+channel+`"}`)))
+	}
+}
+
+func TestIncoming_HidesSecrets(t *testing.T) {
+	in := Incoming{Kind: KindClick, TriggerID: "hidden-trigger", ResponseURL: "https://hooks.slack.com/hidden"}
+	data, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, shown := range []string{string(data), fmt.Sprintf("%v %+v %#v %s", in, in, in, in.TriggerID)} {
+		if strings.Contains(shown, "hidden-trigger") || strings.Contains(shown, "slack.com/hidden") {
+			t.Errorf("got %s, which shows a secret", shown)
+		}
+	}
+}
+
+// payloadSamples are Slack's payloads by the names of their files.
+func payloadSamples(t testing.TB) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob("testdata/samples/*.json")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("got %d samples, %v", len(files), err)
+	}
+
+	all := map[string][]byte{}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[strings.TrimSuffix(filepath.Base(file), "Payload.json")] = data
+	}
+	return all
+}
+
+// filled is a sample with a word in each text that Slack has blanked, and some set.
+func filled(t *testing.T, sample []byte, set map[string]any) []byte {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal(sample, &v); err != nil {
+		t.Fatal(err)
+	}
+
+	fill(v)
+	for path, value := range set {
+		at := v
+		parts := strings.Split(path, ".")
+		for _, part := range parts[:len(parts)-1] {
+			at = at[part].(map[string]any)
+		}
+		at[parts[len(parts)-1]] = value
+	}
+
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func fill(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, inner := range v {
+			if inner == "" {
+				v[k] = "x-" + k
+			}
+			fill(inner)
+		}
+	case []any:
+		for i, inner := range v {
+			if inner == "" {
+				v[i] = "x"
+			}
+			fill(inner)
+		}
+	}
+}
+
+// Each sample of Slack is read with the field names that this package knows.
+func TestParseIncoming_Samples(t *testing.T) {
+	event := func(more map[string]any) map[string]any {
+		set := map[string]any{"type": "event_callback"}
+		for k, v := range more {
+			set[k] = v
+		}
+		return set
+	}
+	human := map[string]any{"event.subtype": "", "event.bot_id": "", "event.edited": nil}
+	direct := map[string]any{"event.subtype": "", "event.bot_id": "", "event.edited": nil, "event.channel_type": "im"}
+
+	for name, c := range map[string]struct {
+		set  map[string]any
+		want Kind
+	}{
+		"AppMention":     {event(human), KindMention},
+		"Message":        {event(direct), KindDirect},
+		"MessageChanged": {event(nil), KindIgnored},
+		"AppHomeOpened":  {event(map[string]any{"event.tab": "home"}), KindHome},
+		"UserChange":     {event(nil), KindEvent},
+		"ChannelShared":  {event(nil), KindEvent},
+		"ChannelArchive": {event(nil), KindEvent},
+		"GroupArchive":   {event(nil), KindEvent},
+		"AppUninstalled": {event(nil), KindEvent},
+		"TokensRevoked":  {event(nil), KindEvent},
+		"AppRateLimited": {map[string]any{"type": "app_rate_limited"}, KindIgnored},
+		"BlockAction":    {nil, KindClick},
+		"ViewSubmission": {nil, KindSubmit},
+		"ViewClosed":     {nil, KindIgnored},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sample, ok := payloadSamples(t)[name]
+			if !ok {
+				t.Fatal("there is no such sample")
+			}
+
+			contentType, body := jsonMedia, string(filled(t, sample, c.set))
+			if !strings.Contains(body, `"event_id"`) && name != "AppRateLimited" {
+				contentType, body = form, formOf("payload", body)
+			}
+			got := mustParse(t, contentType, body)
+			if got.Kind != c.want {
+				t.Fatalf("got %+v, want kind %s", got, c.want)
+			}
+			if c.want != KindIgnored && (got.Team == "" || got.Key == "") {
+				t.Errorf("got team %q and key %q", got.Team, got.Key)
+			}
+		})
+	}
+}
+
+func FuzzParseIncoming(f *testing.F) {
+	for _, sample := range payloadSamples(f) {
+		f.Add(true, string(sample))
+		f.Add(false, formOf("payload", string(sample)))
+		f.Add(true, strings.Replace(string(sample), `"type": ""`, `"type": "event_callback"`, 1))
+	}
+	f.Add(false, exampleBody)
+	f.Add(true, eventOf(`{"type":"app_mention","user":"U1","text":"<@UBOT> x","ts":"1.1","channel":"C1"}`))
+
+	f.Fuzz(func(t *testing.T, isJSON bool, body string) {
+		contentType := form
+		if isJSON {
+			contentType = jsonMedia
+		}
+
+		in, err := ParseIncoming(contentType, []byte(body))
+		if err != nil {
+			if in.Kind != "" {
+				t.Errorf("got %+v beside an error", in)
+			}
+			return
+		}
+
+		switch in.Kind {
+		case KindProbe, KindChallenge, KindIgnored:
+		case KindCommand, KindMention, KindDirect, KindClick, KindSubmit, KindHome:
+			if in.User == "" {
+				t.Errorf("got %+v without a user", in)
+			}
+			checkKeys(t, in)
+		case KindEvent:
+			checkKeys(t, in)
+		default:
+			t.Errorf("got the kind %q", in.Kind)
+		}
+		if !utf8.ValidString(in.Text) {
+			t.Errorf("got the text %q, which is not UTF-8", in.Text)
+		}
+	})
+}
+
+func checkKeys(t *testing.T, in Incoming) {
+	t.Helper()
+	for _, k := range append(in.OtherKeys, in.Key) {
+		odd := func(r rune) bool { return r <= ' ' || r > '~' }
+		if k == "" || len(k) > 100 || strings.ContainsFunc(k, odd) {
+			t.Errorf("got the key %q", k)
+		}
+	}
+}

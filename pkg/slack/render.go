@@ -1,0 +1,138 @@
+package slack
+
+import (
+	"fmt"
+	"strings"
+
+	goslack "github.com/slack-go/slack"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/notify"
+)
+
+// maxFallback is how much of a summary is the text of a message, in code points. Escaped it stays below the 4000
+// characters that chat.update accepts.
+const maxFallback = 600
+
+// RenderCard renders a card: a header with the state, its facts, its lines, its buttons, and the deployment's number.
+// A plain card has no blocks. Text of strangers can neither mention anybody, nor link, nor change how the rest is shown.
+func RenderCard(c notify.Card, o RenderOptions) Message {
+	mark := Mark(c.State)
+	title := c.Title
+	if strings.TrimSpace(oneLine(title, maxHeader)) == "" {
+		title = fmt.Sprintf("deployment %d: %s", c.Deployment, c.State)
+	}
+
+	message := Message{Text: mark + " " + fallback(c.Summary, title)}
+	if c.Plain {
+		return message
+	}
+
+	blocks := []goslack.Block{header(mark + " " + title)}
+	if block := o.facts(c.Facts); block != nil {
+		blocks = append(blocks, block)
+	}
+	if block := o.lines(c.Lines); block != nil {
+		blocks = append(blocks, block)
+	}
+	if block := o.buttons("card", c.Row, c.Generation, c.Title, c.Buttons); block != nil {
+		blocks = append(blocks, block)
+	}
+	if c.Deployment != 0 {
+		blocks = append(blocks, footnote(fmt.Sprintf("Deployment #%d", c.Deployment)))
+	}
+
+	message.Blocks = blocks
+	return message
+}
+
+// RenderNote renders a note: whom it mentions, its lines, the output of a failing step, its buttons. A note without
+// lines shows its summary. A plain note has no blocks.
+func RenderNote(n notify.Note, o RenderOptions) Message {
+	lines := n.Lines
+	if o.lines(lines) == nil {
+		lines = []notify.Text{notify.Plain(n.Summary)}
+	}
+
+	text := fallback(n.Summary, "A message of Seraph")
+	first, markup := mentioned(n.Mention)
+	if first != nil {
+		text = markup + " " + text
+	}
+	if n.Plain {
+		return Message{Text: text}
+	}
+
+	var blocks []goslack.Block
+	if block := o.linesAfter(first, lines); block != nil {
+		blocks = append(blocks, block)
+	}
+	if output := preformatted(n.Output); output != "" {
+		blocks = append(blocks, outputBlock(output))
+	}
+	if block := o.buttons("note", n.Row, n.Generation, n.Summary, n.Buttons); block != nil {
+		blocks = append(blocks, block)
+	}
+
+	return Message{Text: text, Blocks: blocks}
+}
+
+// fallback is the text that notifications show: a summary, or else another text of ours.
+func fallback(summary, otherwise string) string {
+	text := strings.TrimSpace(Escape(summary, maxFallback))
+	if text == "" {
+		return Escape(otherwise, maxFallback)
+	}
+	return text
+}
+
+// mentioned mentions a user or a user group. It returns nothing for what is no such id.
+func mentioned(id string) (goslack.RichTextSectionElement, string) {
+	switch {
+	case !isID(id):
+		return nil, ""
+	case id[0] == 'S':
+		return goslack.NewRichTextSectionUserGroupElement(id), "<!subteam^" + id + ">"
+	case id[0] == 'U' || id[0] == 'W':
+		return goslack.NewRichTextSectionUserElement(id, nil), "<@" + id + ">"
+	default:
+		return nil, ""
+	}
+}
+
+// outputBlock shows lines of output as they are.
+func outputBlock(text string) goslack.Block {
+	return goslack.NewRichTextBlock("", &goslack.RichTextPreformatted{
+		Type:     goslack.RTEPreformatted,
+		Elements: []goslack.RichTextSectionElement{goslack.NewRichTextSectionTextElement(text, nil)},
+	})
+}
+
+// Mark is the emoji that stands before the words of a state, so that a list of cards can be skimmed. It is never the
+// only sign of a state.
+func Mark(s deployment.State) string {
+	switch s {
+	case deployment.Waiting:
+		return "⏳"
+	case deployment.Triggering:
+		return "🚀"
+	case deployment.Unconfirmed:
+		return "❓"
+	case deployment.Running:
+		return "🔄"
+	case deployment.Held:
+		return "✋"
+	case deployment.Succeeded:
+		return "✅"
+	case deployment.Failed:
+		return "❌"
+	case deployment.Errored:
+		return "⚠️"
+	case deployment.Rejected:
+		return "🚫"
+	case deployment.Canceled:
+		return "⏹️"
+	default:
+		return "•"
+	}
+}

@@ -1,0 +1,83 @@
+package slack
+
+import (
+	"strings"
+	"unicode"
+)
+
+// NormalizeText returns a text that somebody typed as plain text. Slack sends links and mentions between < and >,
+// and escapes these two characters and & (docs.slack.dev, "Formatting message text"); its programs put in curved
+// quotes and dashes. What is left between < and > are mentions: <@U1> of a person, <#C1> of a channel. A label
+// that Slack adds to a mention is dropped, because everybody can choose it.
+func NormalizeText(text string) string {
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "<")
+		out.WriteString(unescape(before))
+		if !found {
+			break
+		}
+
+		end := strings.IndexAny(rest, "<>")
+		if end < 0 || rest[end] == '<' {
+			out.WriteByte('<') // not what Slack sends
+			text = rest
+			continue
+		}
+
+		out.WriteString(readMarkup(rest[:end]))
+		text = rest[end+1:]
+	}
+
+	return strings.TrimSpace(strings.Map(plainRune, strings.ToValidUTF8(out.String(), "\uFFFD")))
+}
+
+// readMarkup is what stands for the text between < and >.
+func readMarkup(inner string) string {
+	target, label, labeled := strings.Cut(inner, "|")
+	switch {
+	case strings.HasPrefix(target, "@"), strings.HasPrefix(target, "#"):
+		return "<" + target + ">"
+	case labeled && label != "":
+		return unescape(label)
+	case strings.HasPrefix(target, "!"):
+		return "@" + unescape(target[1:]) // <!here>, <!subteam^S1>
+	default:
+		return unescape(strings.TrimPrefix(target, "mailto:"))
+	}
+}
+
+// entities undoes Slack's escapes in one pass, so that "&amp;lt;" becomes "&lt;".
+var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
+
+func unescape(s string) string { return entities.Replace(s) }
+
+// plainRune is the character that is on a keyboard for one that programs put in its place; -1 for one that nobody
+// sees.
+func plainRune(r rune) rune {
+	switch r {
+	case '“', '”', '„', '‟', '«', '»', '″':
+		return '"'
+	case '‘', '’', '‚', '‛', '′':
+		return '\''
+	case '‐', '‑', '‒', '–', '—', '―', '−':
+		return '-'
+	case '\u200b', '\u200c', '\u200d', '\u2060', '\ufeff', '\u00ad':
+		return -1
+	}
+
+	if unicode.Is(unicode.Zs, r) {
+		return ' '
+	}
+
+	return r
+}
+
+// StripMention takes the mentions of one user out of a text that NormalizeText has returned. An empty user is
+// nobody.
+func StripMention(text, user string) string {
+	if user == "" {
+		return text
+	}
+	return strings.TrimSpace(strings.ReplaceAll(text, "<@"+user+">", " "))
+}

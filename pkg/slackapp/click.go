@@ -1,0 +1,159 @@
+package slackapp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/command"
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/grammar"
+	"github.com/seraph-deploy/seraph/pkg/notify"
+	"github.com/seraph-deploy/seraph/pkg/phrase"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/slack"
+)
+
+// buttonsLast is how long after its end the buttons of a deployment act. Cards lose them by then.
+const buttonsLast = 24 * time.Hour
+
+// press is a button that somebody pressed, or whose modal they submitted.
+type press struct {
+	verb       notify.Verb
+	row        int64
+	generation string
+	job        string
+	key        string // of the request: the same one is not done twice
+	sha        string // of the commit that was shown; empty: the deployment's
+	reason     string
+}
+
+// click does what a button asks for. The button is no authority: who presses it and what it acts on are judged
+// now.
+func (a *Actions) click(ctx context.Context, in slack.Incoming) error {
+	verb, ok := slack.ParseActionID(in.ActionID)
+	if !ok || verb == notify.VerbOpen {
+		return nil // the client opens the page; Slack only tells us
+	}
+
+	p := press{verb: verb, key: in.Key}
+	var err error
+	if p.row, p.generation, p.job, err = slack.ParseAction(in.ActionValue); err != nil {
+		a.reply(ctx, in, noteOf("Seraph does not know this button, and nothing was done."), false)
+		return nil
+	}
+
+	fresh := verb == notify.VerbApprove || verb == notify.VerbApproveHold
+	return a.pressed(ctx, in, p, fresh)
+}
+
+// pressed judges whoever pressed a button, or confirmed it in a modal, and does what it asks for, or opens the modal.
+// The rules are asked by what the button does.
+func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh bool) error {
+	tried := act{name: string(p.verb), row: p.row}
+	c, r := a.people.caller(ctx, in, fresh)
+	if r != nil {
+		a.refuse(ctx, in, c, tried, *r)
+		return nil
+	}
+
+	facts, err := a.o.Cards.Facts(ctx, p.row)
+	if errors.Is(err, deployment.ErrNotFound) {
+		a.reply(ctx, in, noteOf("Seraph no longer knows this deployment, and nothing was done."), false)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+
+	tried.deployment = facts.Deployment
+	button, ok := p.buttonOf(facts, a.o.Now())
+	switch {
+	case p.verb == notify.VerbWhy: // is told of any state
+	case !ok:
+		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
+		a.refresh(ctx, p.row)
+		return nil
+	case button.ConfirmWord != "" && in.Kind != slack.KindSubmit:
+		a.ask(ctx, in, p, facts, button)
+		return nil
+	}
+
+	text, err := a.do(ctx, in, c, p, facts)
+	if err != nil {
+		return err
+	}
+	a.refresh(ctx, p.row)
+	a.reply(ctx, in, noteOf(text), false)
+	a.republish(ctx, in.User, c)
+	return nil
+}
+
+// buttonOf returns the button of today's card that means what was pressed; false: there is none.
+func (p press) buttonOf(facts notify.Facts, now time.Time) (notify.Button, bool) {
+	d := facts.Deployment
+	card := notify.NewCard(facts, now)
+	isOver := !d.EndedAt.IsZero() && now.Sub(d.EndedAt) >= buttonsLast
+	if card.Generation != p.generation || isOver {
+		return notify.Button{}, false
+	}
+
+	i := slices.IndexFunc(card.Buttons, func(b notify.Button) bool { return b.Verb == p.verb && b.Job == p.job })
+	if i < 0 {
+		return notify.Button{}, false
+	}
+	return card.Buttons[i], true
+}
+
+// stale refuses a button that was shown for another state than today's.
+func stale(facts notify.Facts, now time.Time) refusal {
+	const format = "That button belongs to an earlier state of the deployment, so it did nothing. %s"
+	return refusal{code: "stale", text: fmt.Sprintf(format, phrase.Deployment(facts.Deployment, now))}
+}
+
+// do does what a button asks for, and returns what to tell whoever pressed it.
+func (a *Actions) do(
+	ctx context.Context,
+	in slack.Incoming,
+	c command.Caller,
+	p press,
+	facts notify.Facts,
+) (string, error) {
+	d := facts.Deployment
+	tried := act{name: string(p.verb), row: d.Row, deployment: d}
+	line := grammar.Command{ID: d.Request.ID}
+
+	switch p.verb {
+	case notify.VerbWhy:
+		line.Verb = grammar.Why
+	case notify.VerbApprove:
+		if hasApproved(facts, c.By) {
+			return fmt.Sprintf("You have approved #%d already.", d.Request.ID), nil
+		}
+		line.Verb = grammar.Approve
+	case notify.VerbApproveHold:
+		line.Verb, line.Job = grammar.ApproveHold, p.job
+	case notify.VerbCancel:
+		line.Verb, line.Reason = grammar.Cancel, p.reason
+	case notify.VerbRollback, notify.VerbAgain:
+		return a.create(ctx, in, c, p, facts)
+	case notify.VerbAskForLock:
+		return a.askForLock(ctx, c, facts)
+	default:
+		return "Seraph does not know this button, and nothing was done.", nil
+	}
+
+	answer, err := a.answer(ctx, in, c, line.String(), p.key, tried)
+	return answer.Text, err
+}
+
+// hasApproved says whether somebody's approval of a deployment counts already, so that a second press changes
+// nothing.
+func hasApproved(facts notify.Facts, by deployment.Actor) bool {
+	d := facts.Deployment
+	return slices.ContainsFunc(facts.Approvals, func(approval policy.Approval) bool {
+		return approval.By.Same(by) && approval.SHA == d.Request.SHA && approval.Parameters == d.Target.Digest()
+	})
+}

@@ -1,0 +1,270 @@
+package slackapp
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/command"
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/notify"
+	"github.com/seraph-deploy/seraph/pkg/phrase"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+	"github.com/seraph-deploy/seraph/pkg/slack"
+)
+
+// Bounds of what is read for a home tab.
+const (
+	homeNewest    = 200 // deployments among which those of a person are looked for
+	homeItems     = 5   // deployments of each list that are shown
+	homeJudged    = 10  // waiting deployments of which is asked whether the person may approve them
+	homePage      = 200 // environments that are read at a time
+	homeMostPages = 5
+)
+
+// homeLasts is how long a home tab that was opened is shown anew after its owner has done something.
+const homeLasts = time.Hour
+
+// home shows somebody their home tab. It has nothing that they may not see: whoever is no member is shown nothing,
+// and whoever is not linked is shown how to be.
+func (a *Actions) home(ctx context.Context, in slack.Incoming) error {
+	c, r := a.people.caller(ctx, in, false)
+	if r == nil {
+		a.opened.first(in.User)
+		a.publishHome(ctx, in.User, c)
+		return nil
+	}
+
+	view := slack.HomeInput{Now: a.o.Now(), Options: a.o.Render, Lines: []notify.Text{notify.Plain(r.text)}}
+	if r.wantsLink {
+		view.Lines = []notify.Text{notify.Plain("Seraph does not know yet who you are at GitHub.")}
+		view.Lines = append(view.Lines, a.linkOffer(ctx, c, in)...)
+	} else {
+		a.record(ctx, in, c, act{name: "home"}, r.code)
+	}
+	if err := a.o.Views.PublishHome(ctx, in.User, slack.HomeView(view)); err != nil {
+		a.o.Log.Warn().Err(err).Msg("home tab not shown")
+	}
+	return nil
+}
+
+// republish shows somebody their home tab anew, if they have opened it lately.
+func (a *Actions) republish(ctx context.Context, user string, c command.Caller) {
+	if a.opened.has(user) {
+		a.publishHome(ctx, user, c)
+	}
+}
+
+// publishHome shows somebody their home tab. That it could not be is only logged: they can open it again.
+func (a *Actions) publishHome(ctx context.Context, user string, c command.Caller) {
+	view, err := a.homeOf(ctx, c)
+	if err == nil {
+		err = a.o.Views.PublishHome(ctx, user, slack.HomeView(view))
+	}
+	if err != nil {
+		a.o.Log.Warn().Err(err).Msg("home tab not shown")
+	}
+}
+
+// homeOf gathers what the home tab of somebody shows.
+func (a *Actions) homeOf(ctx context.Context, c command.Caller) (slack.HomeInput, error) {
+	view := slack.HomeInput{Login: c.By.Login, Now: a.o.Now(), Options: a.o.Render}
+	newest, err := a.o.Deployments.List(ctx, deployment.Filter{Limit: homeNewest})
+	if err != nil {
+		return view, err
+	}
+
+	for _, d := range newest {
+		if !d.Request.Requester().Same(c.By) {
+			continue
+		}
+		if len(view.Asked) == homeItems {
+			view.MoreAsked++
+			continue
+		}
+		item, err := a.homeItem(ctx, d)
+		if err != nil {
+			return view, err
+		}
+		view.Asked = append(view.Asked, item)
+	}
+
+	if err := a.homeWaits(ctx, c, &view); err != nil {
+		return view, err
+	}
+	locks, err := a.o.Locks.Locks(ctx)
+	if err != nil {
+		return view, err
+	}
+	for _, l := range locks {
+		if l.Owner.Same(c.By) {
+			view.Locks = append(view.Locks, a.homeLock(l))
+		}
+	}
+	return view, a.homeMatrix(ctx, locks, &view)
+}
+
+// homeItem is one deployment of a list.
+func (a *Actions) homeItem(ctx context.Context, d deployment.Deployment) (slack.HomeItem, error) {
+	facts, err := a.o.Cards.Facts(ctx, d.Row)
+	if err != nil {
+		return slack.HomeItem{}, err
+	}
+	return a.itemOf(facts), nil
+}
+
+// itemOf shows a deployment with the buttons of its card.
+func (a *Actions) itemOf(facts notify.Facts) slack.HomeItem {
+	card := notify.NewCard(facts, a.o.Now())
+	if d := facts.Deployment; !d.EndedAt.IsZero() && a.o.Now().Sub(d.EndedAt) >= buttonsLast {
+		card = card.WithoutButtons()
+	}
+	item := slack.HomeItem{
+		Row:        card.Row,
+		Generation: card.Generation,
+		State:      card.State,
+		Title:      card.Title,
+		Buttons:    card.Buttons,
+	}
+	if len(card.Facts) > 0 {
+		item.Detail = card.Facts[0].Value
+	}
+	if len(card.Lines) > 0 {
+		item.Detail = append(append(slices.Clone(item.Detail), notify.Span{Text: " · "}), card.Lines[0]...)
+	}
+	return item
+}
+
+// homeWaits lists what waits for somebody: the oldest waiting deployments that they may approve, and held ones of
+// which they may approve the job. Only homeJudged of each are looked at; the rest is counted as left out.
+func (a *Actions) homeWaits(ctx context.Context, c command.Caller, view *slack.HomeInput) error {
+	for _, state := range []deployment.State{deployment.Waiting, deployment.Held} {
+		list, err := a.o.Deployments.List(ctx, deployment.Filter{State: state, Limit: homeNewest})
+		if err != nil {
+			return err
+		}
+
+		slices.Reverse(list) // the one that waits for the longest first
+		judged := 0
+		for _, d := range list {
+			if judged == homeJudged {
+				view.MoreWaits++
+				continue
+			}
+			facts, err := a.o.Cards.Facts(ctx, d.Row)
+			if err != nil {
+				return err
+			}
+			if state == deployment.Waiting && !facts.NeedsApproval() {
+				continue
+			}
+			judged++
+			if a.waitsFor(ctx, c, state, facts) {
+				view.Waits = append(view.Waits, a.itemOf(facts))
+			}
+		}
+	}
+	return nil
+}
+
+// waitsFor says whether somebody may approve what a deployment waits for, and has not.
+func (a *Actions) waitsFor(ctx context.Context, c command.Caller, state deployment.State, facts notify.Facts) bool {
+	var refusal policy.Refusal
+	if state == deployment.Held {
+		refusal = a.o.Approvers.HoldApprover(ctx, facts.Deployment, c.By)
+	} else {
+		_, refusal = a.o.Approvers.Approver(ctx, facts.Deployment, c.By)
+	}
+	return !refusal.Refused() && !hasApproved(facts, c.By)
+}
+
+// homeLock is one lock of the person.
+func (a *Actions) homeLock(l policy.Lock) slack.HomeLock {
+	detail := notify.Text{{Text: "since "}, {Time: l.TakenAt}}
+	if !l.ExpiresAt.IsZero() {
+		detail = append(detail, notify.Span{Text: ", until "}, notify.Span{Time: l.ExpiresAt})
+	}
+	if l.Reason != "" {
+		detail = append(detail, notify.Span{Text: ": " + l.Reason})
+	}
+	return slack.HomeLock{Environment: phrase.Scope(l), Detail: detail}
+}
+
+// homeMatrix shows what runs where. Environments that only a pattern names are shown while something happens there.
+func (a *Actions) homeMatrix(ctx context.Context, locks []policy.Lock, view *slack.HomeInput) error {
+	filter := deployment.EnvironmentFilter{Limit: homePage, MaxWaiting: 1}
+	var found []deployment.EnvironmentStatus
+	for range homeMostPages {
+		page, last, err := a.o.Deployments.ListEnvironments(ctx, filter)
+		if err != nil {
+			return err
+		}
+		found = append(found, page...)
+		if last == (deployment.EnvironmentID{}) {
+			break
+		}
+		filter.After = last
+	}
+
+	for _, app := range a.o.Names().Apps {
+		shown := slack.HomeApp{Name: app.Label()}
+		for _, e := range app.Environments {
+			if !e.Pattern() && !app.Pattern() {
+				shown.Environments = append(shown.Environments, a.homeEnvironment(app.Repository, e.Name, found, locks))
+			}
+		}
+		for _, s := range found {
+			r := s.Newest().Request
+			named, ok := app.Environment(r.Environment)
+			happens := s.Active != nil || s.Queued > 0
+			if ok && happens && !app.Pattern() && named.Pattern() && app.Matches(r.Repository.FullName()) {
+				e := a.homeEnvironment(app.Repository, r.Environment, found, locks)
+				shown.Environments = append(shown.Environments, e)
+			}
+		}
+		if len(shown.Environments) > 0 {
+			view.Matrix = append(view.Matrix, shown)
+		}
+	}
+	return nil
+}
+
+// homeEnvironment says what runs in one environment, and what happens there.
+func (a *Actions) homeEnvironment(
+	repository, name string,
+	found []deployment.EnvironmentStatus,
+	locks []policy.Lock,
+) slack.HomeEnvironment {
+	e := slack.HomeEnvironment{Name: name}
+	i := slices.IndexFunc(found, func(s deployment.EnvironmentStatus) bool {
+		r := s.Newest().Request
+		return strings.EqualFold(r.Repository.FullName(), repository) && strings.EqualFold(r.Environment, name)
+	})
+
+	if i >= 0 {
+		status := found[i]
+		if d := status.Current; d != nil {
+			e.Runs = notify.Text{
+				{Text: phrase.ShortSHA(d.Request.SHA), Code: true},
+				{Text: " since "},
+				{Time: d.EndedAt},
+			}
+		}
+		switch {
+		case status.Active != nil:
+			e.Also = notify.Plain(phrase.Deployment(*status.Active, a.o.Now()))
+		case len(status.Waiting) > 0:
+			e.Also = notify.Plain(phrase.Deployment(status.Waiting[0], a.o.Now()))
+		}
+	}
+
+	for _, l := range locks {
+		covers := (l.Repository == "" || strings.EqualFold(l.Repository, repository)) &&
+			(l.Environment == "" || strings.EqualFold(l.Environment, name))
+		if covers && len(e.Also) == 0 {
+			e.Also = notify.Text{{Text: "locked by "}, {Text: l.Owner.String(), Person: l.Owner.ID}}
+		}
+	}
+	return e
+}

@@ -1,0 +1,76 @@
+package slackapp
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/notify"
+	simslack "github.com/seraph-deploy/seraph/test/sim/slack"
+)
+
+// home opens somebody's home tab, and returns all of its text.
+func (w *world) home(user string) string {
+	w.t.Helper()
+	if _, err := w.sim.HomeOpened(user); err != nil {
+		w.t.Fatal(err)
+	}
+	view, ok := w.sim.Home(user)
+	if !ok {
+		w.t.Fatalf("%s has no home tab", user)
+	}
+	return view.Words()
+}
+
+// TestHome_Refused checks that whoever is not linked is shown how to be, and that strangers are shown nothing.
+func TestHome_Refused(t *testing.T) {
+	w := newWorld(t)
+	if got := w.home("U0UNLINKED"); !strings.Contains(got, "Seraph does not know yet who you are at GitHub.") ||
+		!strings.Contains(got, "Link your account at GitHub") || strings.Contains(got, "api") {
+		t.Errorf("got %q, want how to link, and nothing else", got)
+	}
+
+	w.sim.AddUser(simslack.User{ID: "U0EVE", Restricted: true})
+	if got := w.home("U0EVE"); !strings.Contains(got, "Guests of this workspace may not") || strings.Contains(got, "api") {
+		t.Errorf("got %q, want why nothing is shown", got)
+	}
+}
+
+// TestHome_Shows checks that the home tab shows what runs where, and is shown anew after its owner has done
+// something.
+func TestHome_Shows(t *testing.T) {
+	w := newWorld(t)
+	got := w.home("U0ALICE")
+	for _, part := range []string{"Deployments of alice", "Nothing waits for you", "You hold no lock", "staging", "production"} {
+		if !strings.Contains(got, part) {
+			t.Errorf("got %q, want %q in it", got, part)
+		}
+	}
+
+	w.click("U0ALICE", w.card(waiting(w.now())), notify.VerbCancel)
+	w.click("U0BOB", w.card(waiting(w.now())), notify.VerbCancel)
+	var users []string
+	for _, c := range w.sim.Calls("views.publish") {
+		users = append(users, c.Args["user_id"])
+	}
+	if strings.Join(users, " ") != "U0ALICE U0ALICE" {
+		t.Errorf("got home tabs shown to %q, want alice's once more", users)
+	}
+}
+
+// TestHome_Item checks that a deployment in a list has the buttons of its card, but no longer a day after its end.
+func TestHome_Item(t *testing.T) {
+	w := newWorld(t)
+	f := failed(w.now())
+	item := w.actions.itemOf(f)
+	if item.Row != 1 || item.Generation != notify.Generation(f) || item.State != deployment.Failed || len(item.Buttons) == 0 {
+		t.Errorf("got %+v, want the buttons of the card", item)
+	}
+
+	w.pass(buttonsLast)
+	for _, b := range w.actions.itemOf(f).Buttons {
+		if b.Verb != notify.VerbOpen {
+			t.Errorf("got the button %s a day later, want none that acts", b.Verb)
+		}
+	}
+}

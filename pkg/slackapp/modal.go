@@ -1,0 +1,120 @@
+package slackapp
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/notify"
+	"github.com/seraph-deploy/seraph/pkg/phrase"
+	"github.com/seraph-deploy/seraph/pkg/slack"
+)
+
+// ask opens a modal in which somebody confirms what a button does. Slack lets it be opened within three seconds.
+func (a *Actions) ask(
+	ctx context.Context,
+	in slack.Incoming,
+	p press,
+	facts notify.Facts,
+	button notify.Button,
+) {
+	view := slack.ConfirmModal(a.confirmation(in, p, facts, button))
+	if _, err := a.o.Views.OpenView(ctx, in.TriggerID, view); err != nil {
+		a.o.Log.Warn().Err(err).Str("verb", string(p.verb)).Msg("modal not opened")
+		a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. Press the "+
+			"button again."), false)
+	}
+}
+
+// confirmation is what a modal shows.
+func (a *Actions) confirmation(
+	in slack.Incoming,
+	p press,
+	facts notify.Facts,
+	button notify.Button,
+) slack.ConfirmInput {
+	d := facts.Deployment
+	input := slack.ConfirmInput{
+		Confirmed: slack.Confirmed{
+			Verb:       p.verb,
+			Row:        p.row,
+			Generation: p.generation,
+			Job:        p.job,
+			Key:        in.Key,
+			Word:       button.ConfirmWord,
+			Channel:    in.Channel,
+			Message:    in.MessageTS,
+			SHA:        d.Request.SHA,
+		},
+		Options:   a.o.Render,
+		AskReason: p.verb == notify.VerbCancel || p.verb == notify.VerbRollback || p.verb == notify.VerbAgain,
+	}
+
+	input.Facts = notify.NewCard(facts, a.o.Now()).Facts
+	what := phrase.What(d.Request)
+	switch p.verb {
+	case notify.VerbRollback:
+		input.About = fmt.Sprintf("%s of %s goes back to what ran before.", d.Request.Environment,
+			d.Request.Repository.FullName())
+		if to := backTo(facts); to != nil {
+			input.Lines = append(input.Lines, notify.Text{{Text: "It goes back to "}, {Text: to.String(), Code: true}})
+		}
+	case notify.VerbAgain:
+		input.About = what + " is deployed again."
+	case notify.VerbCancel:
+		input.About = fmt.Sprintf("#%d (%s) is canceled.", d.Request.ID, what)
+	case notify.VerbApproveHold:
+		input.About = fmt.Sprintf("The job %s of #%d (%s) is approved.", p.job, d.Request.ID, what)
+	default:
+		input.About = fmt.Sprintf("#%d (%s) is approved.", d.Request.ID, what)
+	}
+	return input
+}
+
+// backTo is what a rollback most likely deploys; nil: not known. The order looks for it itself.
+func backTo(facts notify.Facts) *deployment.Success {
+	if facts.Deployment.State == deployment.Failed {
+		return facts.Current
+	}
+	return facts.Before
+}
+
+// Check says what is wrong with what somebody typed into a modal, which stays open then; nil: nothing is. It asks
+// nobody: Slack waits for the answer.
+func (a *Actions) Check(in slack.Incoming) slack.ViewErrors {
+	if in.Kind != slack.KindSubmit || in.ViewCallback != slack.CallbackConfirm {
+		return nil
+	}
+
+	confirmed, err := slack.ParseConfirmed(in.PrivateMetadata)
+	if err != nil || confirmed.Word == "" || confirmed.Matches(in.Values[slack.FieldWord]) {
+		return nil
+	}
+	return slack.ViewErrors{
+		slack.FieldWord: "This is not the name of the environment. Type it as it is written above; nothing was done yet.",
+	}
+}
+
+// submit does what somebody has confirmed. Everything is judged again: they may have left, and the deployment may
+// have changed, since the modal was opened.
+func (a *Actions) submit(ctx context.Context, in slack.Incoming) error {
+	if in.ViewCallback != slack.CallbackConfirm {
+		return nil
+	}
+	confirmed, err := slack.ParseConfirmed(in.PrivateMetadata)
+	if err != nil || confirmed.Word != "" && !confirmed.Matches(in.Values[slack.FieldWord]) {
+		a.reply(ctx, in, noteOf("Seraph could not read what you confirmed, and nothing was done."), false)
+		return nil
+	}
+
+	in.Channel = confirmed.Channel
+	return a.pressed(ctx, in, press{
+		verb:       confirmed.Verb,
+		row:        confirmed.Row,
+		generation: confirmed.Generation,
+		job:        confirmed.Job,
+		key:        confirmed.Key,
+		sha:        confirmed.SHA,
+		reason:     in.Values[slack.FieldReason],
+	}, true)
+}

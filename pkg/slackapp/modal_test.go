@@ -1,0 +1,217 @@
+package slackapp
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/notify"
+	"github.com/seraph-deploy/seraph/pkg/slack"
+	simslack "github.com/seraph-deploy/seraph/test/sim/slack"
+)
+
+// modal presses the button that deploys again to production, and returns the modal that it opens.
+func (w *world) modal(user string) simslack.View {
+	w.t.Helper()
+	w.click(user, w.card(failed(w.now())), notify.VerbAgain)
+	views := w.sim.Views(user)
+	if len(views) != 1 {
+		w.t.Fatalf("got %d modals, want one", len(views))
+	}
+	if len(w.orders) != 0 {
+		w.t.Fatalf("got %+v ordered before anybody confirmed", w.orders)
+	}
+	return views[0]
+}
+
+// submit submits a modal in which a name and a reason were typed.
+func (w *world) submit(v simslack.View, word, reason string) simslack.Submission {
+	w.t.Helper()
+	done, err := w.sim.Submit(v.ID, map[string]string{slack.FieldWord: word, slack.FieldReason: reason})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return done
+}
+
+// TestModal_Confirms checks that a deployment to production is made only after the name of the environment was
+// typed, with the reason that was, and that the answer comes to the one who did.
+func TestModal_Confirms(t *testing.T) {
+	w := newWorld(t)
+	v := w.modal("U0BOB")
+
+	for _, word := range []string{"staging", "Production", "prod"} {
+		done := w.submit(v, word, "")
+		if done.Closed || !strings.Contains(done.Errors[slack.FieldWord], "not the name of the environment") {
+			t.Errorf("%s: got %+v, want the modal to stay open", word, done)
+		}
+	}
+	if len(w.orders) != 0 {
+		t.Fatalf("got %+v ordered, want nothing", w.orders)
+	}
+
+	if done := w.submit(v, " production ", "it was flaky"); !done.Closed || len(done.Errors) != 0 {
+		t.Errorf("got %+v, want the modal closed", done)
+	}
+	if len(w.orders) != 1 || w.orders[0].Reason != "it was flaky" || w.orders[0].SHA != sha {
+		t.Fatalf("got %+v, want one order for what was shown", w.orders)
+	}
+	if got := w.private("U0BOB"); !strings.Contains(got, "#99 deploys acme/api@main") {
+		t.Errorf("got %q, want the new deployment", got)
+	}
+	if got := w.public(room); len(got) != 1 {
+		t.Errorf("got %q for everybody, want the card alone", got)
+	}
+}
+
+// TestModal_SubmittedTwice checks that two submissions of one modal are one order.
+func TestModal_SubmittedTwice(t *testing.T) {
+	w := newWorld(t)
+	first := w.modal("U0BOB")
+	in := slack.Incoming{
+		Kind:            slack.KindSubmit,
+		Key:             "submission:1",
+		Team:            team,
+		User:            "U0BOB",
+		ViewCallback:    slack.CallbackConfirm,
+		PrivateMetadata: first.PrivateMetadata,
+		Values:          map[string]string{slack.FieldWord: "production"},
+	}
+	for _, key := range []string{"submission:1", "submission:1", "submission:2"} {
+		in.Key = key
+		if err := w.actions.Do(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keys := orderKeys(w); len(slices.Compact(keys)) != 1 {
+		t.Errorf("got keys %q, want one key, so that one deployment is made", keys)
+	}
+}
+
+func orderKeys(w *world) (keys []string) {
+	for _, o := range w.orders {
+		keys = append(keys, o.Key)
+	}
+	return keys
+}
+
+// TestModal_JudgedAgain checks that a submission is judged from the start: the person, the channel and the deployment may
+// have changed since the modal was opened.
+func TestModal_JudgedAgain(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		change func(*world)
+		code   string
+		told   string
+	}{
+		{
+			name:   "deactivated since",
+			change: func(w *world) { w.sim.AddUser(simslack.User{ID: "U0BOB", Deleted: true}) },
+			code:   "deactivated", // there is nobody to be told
+		},
+		{
+			name:   "a guest since",
+			change: func(w *world) { w.sim.AddUser(simslack.User{ID: "U0BOB", Restricted: true}) },
+			code:   "guest",
+			told:   "Guests of this workspace may not",
+		},
+		{
+			name: "unlinked since",
+			change: func(w *world) {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				delete(w.people, "U0BOB")
+			},
+			code: "not_linked",
+			told: "Seraph does not know who you are at GitHub",
+		},
+		{
+			name: "channel shared since",
+			change: func(w *world) {
+				w.sim.AddChannel(simslack.Channel{ID: room, SharedWith: []string{foreign}, External: true})
+			},
+			code: "shared_channel",
+			told: "People of another company can read this channel",
+		},
+		{
+			name: "something else runs since",
+			change: func(w *world) {
+				f := failed(w.now())
+				f.Current = &deployment.Success{DeploymentID: 20, SHA: strings.Repeat("9", 40)}
+				w.set(f)
+			},
+			code: "stale",
+			told: "belongs to an earlier state of the deployment",
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			v := w.modal("U0BOB")
+			row.change(w)
+			w.submit(v, "production", "")
+
+			if len(w.orders) != 0 {
+				t.Errorf("got %+v ordered, want nothing", w.orders)
+			}
+			if row.told != "" && !strings.Contains(w.private("U0BOB"), row.told) {
+				t.Errorf("got %q, want %q", w.private("U0BOB"), row.told)
+			}
+			checkRefused(t, w, row.code, "again", "slack/"+team+"/U0BOB")
+		})
+	}
+}
+
+// TestModal_Late checks that whoever's modal cannot be opened any more is told so.
+func TestModal_Late(t *testing.T) {
+	w := newWorld(t)
+	ts := w.card(failed(w.now()))
+	w.sim.Next("views.open", simslackFault(`{"ok":false,"error":"expired_trigger_id"}`), 1)
+	w.click("U0BOB", ts, notify.VerbAgain)
+
+	if got := w.private("U0BOB"); !strings.Contains(got, "did not let Seraph ask you to confirm in time, and nothing was done") {
+		t.Errorf("got %q, want why there is no modal", got)
+	}
+}
+
+// TestModal_Refused checks that no modal is opened for somebody who may not press the button, or for an old one.
+func TestModal_Refused(t *testing.T) {
+	w := newWorld(t)
+	w.sim.AddUser(simslack.User{ID: "U0EVE", Restricted: true})
+	ts := w.card(failed(w.now()))
+	w.click("U0EVE", ts, notify.VerbAgain)
+	w.pass(25 * time.Hour)
+	w.click("U0BOB", ts, notify.VerbAgain)
+
+	if n := len(w.sim.Calls("views.open")); n != 0 || !slices.Equal(w.refused, []string{"guest", "stale"}) {
+		t.Errorf("got %d modals, %q refused, want none, guest and stale", n, w.refused)
+	}
+}
+
+// TestModal_Shows checks that the modal names the commit, and to what a rollback goes back.
+func TestModal_Shows(t *testing.T) {
+	w := newWorld(t)
+	f := failed(w.now())
+	in := slack.Incoming{Key: "k", Channel: room, MessageTS: "1.2"}
+	button := notify.Button{Verb: notify.VerbRollback, ConfirmWord: "production"}
+	got := w.actions.confirmation(in, press{verb: notify.VerbRollback, row: 1, generation: "abc"}, f, button)
+
+	want := slack.Confirmed{
+		Verb:       notify.VerbRollback,
+		Row:        1,
+		Generation: "abc",
+		Key:        "k",
+		Word:       "production",
+		Channel:    room,
+		Message:    "1.2",
+		SHA:        sha,
+	}
+	if got.Confirmed != want {
+		t.Errorf("got %+v, want %+v", got.Confirmed, want)
+	}
+	if !strings.Contains(got.About, "production of acme/api goes back to what ran before") || len(got.Lines) != 1 ||
+		got.Lines[0][1].Text != "8888888 (#8)" || !got.AskReason {
+		t.Errorf("got %+v, want what it goes back to", got)
+	}
+}

@@ -1,0 +1,199 @@
+package slackapp
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/notify"
+	"github.com/seraph-deploy/seraph/pkg/policy"
+)
+
+// lockWorld is a world with a lock of alice, for which deployments wait as the test says.
+type lockWorld struct {
+	*world
+	locks   []policy.Lock
+	waiting []deployment.Deployment
+	changes []policy.Notice
+	notices *Notices
+}
+
+func newLockWorld(t *testing.T) *lockWorld {
+	w := &lockWorld{world: newWorld(t)}
+	w.locks = []policy.Lock{{ID: 3, Repository: "acme/api", Environment: "production", Owner: alice}}
+	w.notices = w.another()
+	return w
+}
+
+// another makes Notices of another process.
+func (w *lockWorld) another() *Notices {
+	return NewNotices(NoticeOptions{
+		Locks:     w,
+		Leases:    w.db,
+		Messages:  w,
+		Persons:   w,
+		Workspace: func() string { return team },
+		Log:       zerolog.Nop(),
+		Now:       w.now,
+	})
+}
+
+func (w *lockWorld) Locks(context.Context) ([]policy.Lock, error) { return w.locks, nil }
+
+func (w *lockWorld) WaitingFor(context.Context, policy.Lock) ([]deployment.Deployment, error) {
+	return slices.Clone(w.waiting), nil
+}
+
+func (w *lockWorld) Notices(_ context.Context, after int64, _ int) (list []policy.Notice, _ error) {
+	for _, n := range w.changes {
+		if n.ID > after {
+			list = append(list, n)
+		}
+	}
+	return list, nil
+}
+
+// tell lets a minute pass, and looks for something to say.
+func (w *lockWorld) tell(n *Notices) {
+	w.t.Helper()
+	w.pass(time.Minute)
+	if err := n.Tell(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// wait adds a deployment that waits for the lock.
+func (w *lockWorld) wait(row int64, by deployment.Actor) {
+	f := waiting(w.now())
+	f.Deployment.Row, f.Deployment.Request.ID, f.Deployment.Request.Asked = row, 100+row, &deployment.Asked{By: by}
+	w.waiting = append(w.waiting, f.Deployment)
+}
+
+// checkSent checks how many notes alice was sent, and what is in one of them.
+func (w *lockWorld) checkSent(n int, topic string, want ...string) {
+	w.t.Helper()
+	if len(w.sent) != n {
+		w.t.Fatalf("got notes %+v, want %d", w.sent, n)
+	}
+	note, ok := w.sent[topic+" U0ALICE"]
+	if !ok {
+		w.t.Fatalf("got notes %+v, want one about %s to alice", w.sent, topic)
+	}
+	got := textOf(note)
+	for _, part := range want {
+		if !strings.Contains(got, part) {
+			w.t.Errorf("got %q, want %q in it", got, part)
+		}
+	}
+}
+
+func textOf(n notify.Note) string {
+	var b strings.Builder
+	for _, line := range n.Lines {
+		for _, span := range line {
+			b.WriteString(span.Text)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// TestNotices_Waits checks that the owner of a lock is told once of each deployment that waits for it, of several
+// together at most every 15 minutes, also if another process goes on, and not of their own.
+func TestNotices_Waits(t *testing.T) {
+	w := newLockWorld(t)
+	w.wait(1, alice)
+	w.tell(w.notices)
+	if len(w.sent) != 0 {
+		t.Fatalf("got %+v, want nothing about alice's own deployment", w.sent)
+	}
+
+	w.wait(2, bob)
+	w.tell(w.notices)
+	w.checkSent(1, "lock-waits:3:2", "A deployment waits for your lock on acme/api in production.", "#102: acme/api@main",
+		"asked for by bob")
+
+	w.wait(3, bob)
+	w.wait(4, bob)
+	w.tell(w.notices)
+	w.tell(w.another())
+	if len(w.sent) != 1 {
+		t.Fatalf("got %+v, want nothing more within 15 minutes", w.sent)
+	}
+
+	w.pass(waitsAgain)
+	w.tell(w.another())
+	w.checkSent(2, "lock-waits:3:4", "3 deployments wait for your lock", "#103", "#104")
+	w.pass(waitsAgain)
+	w.tell(w.notices)
+	if len(w.sent) != 2 {
+		t.Errorf("got %+v, want nothing more: alice knows of all", w.sent)
+	}
+}
+
+// TestNotices_WaitsBriefly checks that a deployment that has just come is not told of yet.
+func TestNotices_WaitsBriefly(t *testing.T) {
+	w := newLockWorld(t)
+	w.wait(1, bob)
+	w.waiting[0].AcceptedAt = w.now().Add(time.Minute)
+	w.tell(w.notices)
+	if len(w.sent) != 0 {
+		t.Errorf("got %+v, want nothing yet", w.sent)
+	}
+}
+
+// TestNotices_Changes checks that owners are told what others did to their locks, once, and nothing that is old.
+func TestNotices_Changes(t *testing.T) {
+	w := newLockWorld(t)
+	w.changes = []policy.Notice{
+		{ID: 1, At: w.now().Add(-2 * time.Hour), To: alice, Text: "carol stole your lock on everything"},
+		{ID: 2, At: w.now(), To: alice, Text: "bob released your lock on acme/api production"},
+		{ID: 3, At: w.now(), To: deployment.Actor{ID: 77, Login: "nobody"}, Text: "bob released your lock"},
+	}
+	w.tell(w.notices)
+	w.checkSent(1, "lock-notice:2", "Bob released your lock on acme/api production.")
+
+	clear(w.sent)
+	w.tell(w.another())
+	if len(w.sent) != 0 {
+		t.Errorf("got %+v, want nothing told again", w.sent)
+	}
+}
+
+// TestAskForLock checks that the owner of a lock is told that somebody waits for it, once for each deployment, and that
+// whoever asked is told so.
+func TestAskForLock(t *testing.T) {
+	f := waiting(time.Now())
+	f.Lock = &policy.Lock{ID: 3, Repository: "acme/api", Environment: "staging", Owner: alice}
+
+	t.Run("told", func(t *testing.T) {
+		w := newWorld(t)
+		ts := w.card(f)
+		w.click("U0BOB", ts, notify.VerbAskForLock)
+		if got := w.private("U0BOB"); !strings.Contains(got, "alice is told that #12 waits for the lock.") {
+			t.Errorf("got %q, want that alice is told", got)
+		}
+		note := textOf(w.sent["lock-asked:3:1 U0ALICE"])
+		if !strings.Contains(note, "bob asks you to release your lock on acme/api in staging:") {
+			t.Errorf("got %q, want who asks", note)
+		}
+
+		w.click("U0BOB", ts, notify.VerbAskForLock)
+		if got := w.private("U0BOB"); !strings.Contains(got, "alice was told before that #12 waits for the lock.") {
+			t.Errorf("got %q, want that alice knows", got)
+		}
+	})
+	t.Run("owner not known in Slack", func(t *testing.T) {
+		w := newWorld(t)
+		delete(w.people, "U0ALICE")
+		w.click("U0BOB", w.card(f), notify.VerbAskForLock)
+		if got := w.private("U0BOB"); !strings.Contains(got, "alice has the lock, but Seraph does not know who that is") {
+			t.Errorf("got %q, want that nobody was told", got)
+		}
+	})
+}

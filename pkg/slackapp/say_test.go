@@ -1,0 +1,270 @@
+package slackapp
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/command"
+	"github.com/seraph-deploy/seraph/pkg/slack"
+	"github.com/seraph-deploy/seraph/test/sim"
+	simslack "github.com/seraph-deploy/seraph/test/sim/slack"
+)
+
+func simslackFault(body string) sim.Fault {
+	return sim.Fault{Status: 200, Body: body}
+}
+
+// TestSay_Line checks which line is carried out, depending on how it was typed.
+func TestSay_Line(t *testing.T) {
+	for _, row := range []struct{ command, text, want string }{
+		{command: "/deploy", text: "api to staging", want: "deploy api to staging"},
+		{command: "/deploy", text: "deploy api to staging", want: "deploy api to staging"},
+		{command: "/deploy", text: "deploy! api because fire", want: "deploy! api because fire"},
+		{command: "/deploy", text: "Deploy:migrate api", want: "Deploy:migrate api"},
+		{command: "/deploy", text: "status", want: "status"},
+		{command: "/deploy", text: "who am i", want: "who am i"},
+		{command: "/deploy", text: "locks?", want: "locks?"},
+		{command: "/deploy", text: "", want: "help"},
+		{command: "/deploy", text: "statusapp to staging", want: "deploy statusapp to staging"},
+		{command: "/seraph", text: "api to staging", want: "api to staging"},
+		{command: "/seraph", text: " ", want: "help"},
+		{text: "api to staging", want: "api to staging"},
+		{text: "", want: "help"},
+	} {
+		t.Run(row.command+" "+row.text, func(t *testing.T) {
+			in := slack.Incoming{Kind: slack.KindMention, Text: row.text}
+			if row.command != "" {
+				in.Kind, in.Command = slack.KindCommand, row.command
+			}
+			if got := lineOf(in); got != row.want {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
+// TestSay_Answers checks who reads an answer: what has changed something in a channel is for everybody there, and
+// refusals, help and the rest for whoever asked. A mention is answered in its thread, and what it asks about what
+// runs where is, too.
+func TestSay_Answers(t *testing.T) {
+	const (
+		changed = "It is done."
+		told    = "It is so."
+	)
+	rejected := &command.Error{Kind: command.KindConflict, Code: "too_late", Message: "no"}
+
+	for _, row := range []struct {
+		name   string
+		say    func(*world) error
+		answer command.Answer
+		in     string // the channel
+		public bool
+		thread string // of what: "own" for the message itself
+	}{
+		{name: "deploy", say: typed("deploy api to staging"), answer: command.Answer{Text: changed, Changed: true}, public: true},
+		{name: "refused", say: typed("cancel #12"), answer: command.Answer{Text: told, Refused: rejected}},
+		{name: "why", say: typed("why #12"), answer: command.Answer{Text: told}},
+		{name: "status", say: typed("status"), answer: command.Answer{Text: told}},
+		{
+			name:   "mention that deploys",
+			say:    mentioned("deploy api to staging"),
+			answer: command.Answer{Text: changed, Changed: true},
+			public: true,
+			thread: "own",
+		},
+		{name: "mention that asks", say: mentioned("status"), answer: command.Answer{Text: told}, public: true, thread: "own"},
+		{name: "mention that is refused", say: mentioned("cancel #12"), answer: command.Answer{Text: told, Refused: rejected}},
+		{name: "mention that asks why", say: mentioned("why #12"), answer: command.Answer{Text: told}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.answer = func(command.Line) command.Answer { return row.answer }
+			if err := row.say(w); err != nil {
+				t.Fatal(err)
+			}
+
+			public := w.public(room)
+			if !row.public {
+				if len(public) != 0 {
+					t.Errorf("got %q for everybody, want nothing", public)
+				}
+				if got := w.private("U0ALICE"); !strings.Contains(got, row.answer.Text) {
+					t.Errorf("got %q, want %q", got, row.answer.Text)
+				}
+				return
+			}
+			if len(public) != 1 || !strings.Contains(public[0], row.answer.Text) {
+				t.Fatalf("got %q for everybody, want %q", public, row.answer.Text)
+			}
+			posted := w.sim.Posted(room)
+			if m := posted[len(posted)-1]; row.thread == "own" && m.Thread != posted[0].TS {
+				t.Errorf("got %+v, want it in the thread", m)
+			}
+		})
+	}
+}
+
+func typed(text string) func(*world) error {
+	return func(w *world) error {
+		_, err := w.sim.Slash("U0ALICE", room, "/seraph", text)
+		return err
+	}
+}
+
+func mentioned(text string) func(*world) error {
+	return func(w *world) error {
+		_, _, err := w.sim.Say("U0ALICE", room, "<@"+bot+"> "+text, "")
+		return err
+	}
+}
+
+// TestSay_Direct checks that a direct message is answered where it was written.
+func TestSay_Direct(t *testing.T) {
+	w := newWorld(t)
+	direct := w.sim.Direct("U0ALICE")
+	if _, _, err := w.sim.Say("U0ALICE", direct, "deploy api to staging", ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.public(direct); len(got) != 1 || !strings.Contains(got[0], "It is done.") {
+		t.Errorf("got %q, want the answer", got)
+	}
+	if len(w.lines) != 1 || w.lines[0].Place != direct || w.lines[0].Text != "deploy api to staging" {
+		t.Errorf("got %+v, want the line in the direct message", w.lines)
+	}
+}
+
+// TestSay_Once checks that a message that comes as two events is one request, by the name of it.
+func TestSay_Once(t *testing.T) {
+	w := newWorld(t)
+	for range 2 {
+		in := slack.Incoming{Kind: slack.KindMention, Key: "message:1", Team: team, User: "U0ALICE", Channel: room, Text: "status"}
+		if err := w.actions.Do(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.lines) != 2 || w.lines[0].Request != "message:1" || w.lines[1].Request != "message:1" {
+		t.Errorf("got %+v, want the same request each time", w.lines)
+	}
+}
+
+// TestSay_Bot checks that what a bot writes is not answered at all, so that two bots cannot talk for ever.
+func TestSay_Bot(t *testing.T) {
+	w := newWorld(t)
+	w.sim.AddUser(simslack.User{ID: "U0BOT0001", Bot: true})
+	if _, _, err := w.sim.Say("U0BOT0001", room, "<@"+bot+"> deploy api to production", ""); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.lines) != 0 || len(w.public(room)) != 0 {
+		t.Errorf("got %+v and %q, want nothing", w.lines, w.public(room))
+	}
+}
+
+// TestSay_Link checks that linking works for people whom nobody knows yet, in private, and that a code is never shown
+// to anybody.
+func TestSay_Link(t *testing.T) {
+	w := newWorld(t)
+	say := func(text string) string {
+		t.Helper()
+		if _, _, err := w.sim.Say("U0UNLINKED", room, "<@"+bot+"> "+text, ""); err != nil {
+			t.Fatal(err)
+		}
+		return w.private("U0UNLINKED")
+	}
+
+	if got := say("whoami"); !strings.Contains(got, "https://seraph.test/link/ADDRESS") {
+		t.Errorf("got %q, want how to be linked", got)
+	}
+	if got := say("link"); !strings.Contains(got, "https://seraph.test/link/ADDRESS") {
+		t.Errorf("got %q, want the address", got)
+	}
+	if got := say("link WRONG-CODE"); !strings.Contains(got, "That was not done: this code is not known.") {
+		t.Errorf("got %q, want why not", got)
+	}
+	if got := say("link GOOD-CODE"); !strings.Contains(got, "You are linked: For Seraph you are una at GitHub (id 9).") {
+		t.Errorf("got %q, want who they are now", got)
+	}
+	if got := say("link"); !strings.Contains(got, "You are linked already") {
+		t.Errorf("got %q, want that they are", got)
+	}
+	say("unlink")
+
+	want := []string{
+		"start U0UNLINKED u0unlinked", "start U0UNLINKED u0unlinked", "confirm U0UNLINKED WRONG-CODE",
+		"confirm U0UNLINKED GOOD-CODE", "unlink U0UNLINKED asked",
+	}
+	if !slices.Equal(w.links, want) {
+		t.Errorf("got %q, want %q", w.links, want)
+	}
+	if got := w.public(room); len(got) != 0 {
+		t.Errorf("got %q for everybody, want nothing", got)
+	}
+	for _, m := range w.sim.Ephemerals("U0UNLINKED") {
+		if strings.Contains(shown(m), "CODE") {
+			t.Errorf("got a code in %q", shown(m))
+		}
+	}
+	if strings.Contains(w.log.String(), "CODE") || strings.Contains(w.log.String(), "ADDRESS") {
+		t.Errorf("got a code or an address in the log %s", &w.log)
+	}
+}
+
+// TestSay_ResponseGone checks that an answer whose response URL is used up or too old is sent directly.
+func TestSay_ResponseGone(t *testing.T) {
+	t.Run("used up", func(t *testing.T) {
+		w := newWorld(t)
+		w.sim.Next("response_url", simslackFault("used_url"), 1)
+		if err := typed("deploy api to staging")(w); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.public(w.sim.Direct("U0ALICE")); len(got) != 1 || !strings.Contains(got[0], "It is done.") {
+			t.Errorf("got %q, want the answer in the direct messages", got)
+		}
+	})
+	t.Run("too old", func(t *testing.T) {
+		w := newWorld(t)
+		in := slack.Incoming{
+			Kind:        slack.KindCommand,
+			Key:         "k",
+			Team:        team,
+			User:        "U0ALICE",
+			Channel:     room,
+			Command:     "/seraph",
+			Text:        "deploy api to staging",
+			ResponseURL: slack.Secret(w.sim.URL() + "nowhere"),
+			ReceivedAt:  w.now().Add(-30 * time.Minute),
+		}
+		if err := w.actions.Do(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.public(room); len(got) != 1 || !strings.Contains(got[0], "It is done.") {
+			t.Errorf("got %q, want the answer in the channel", got)
+		}
+	})
+}
+
+// TestSay_Fault checks that a fault of this service is given back, so that the request is tried again, and is not
+// shown to anybody.
+func TestSay_Fault(t *testing.T) {
+	w := newWorld(t)
+	fault := errors.New("the database is away")
+	w.actions.o.Lines = broken{fault}
+	in := slack.Incoming{Kind: slack.KindCommand, Key: "k", Team: team, User: "U0ALICE", Channel: room, Text: "status"}
+	if err := w.actions.Do(t.Context(), in); !errors.Is(err, fault) {
+		t.Errorf("got %v, want %v", err, fault)
+	}
+	if n := len(w.sim.Ephemerals("U0ALICE")); n != 0 {
+		t.Errorf("got %d answers, want none", n)
+	}
+
+	away := &command.Error{Kind: command.KindUnavailable, Code: "unavailable", Message: "GitHub does not answer"}
+	w.actions.o.Lines = broken{away}
+	if err := w.actions.Do(t.Context(), in); err != nil {
+		t.Errorf("got %v, want an answer", err)
+	}
+	if got := w.private("U0ALICE"); !strings.Contains(got, "That was not done: GitHub does not answer.") {
+		t.Errorf("got %q, want why not", got)
+	}
+}
