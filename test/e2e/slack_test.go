@@ -362,8 +362,8 @@ func TestSlack_HostileText(t *testing.T) {
 	for _, ref := range []string{"<!channel>", "*bold*`code`", "a\u202eb"} {
 		s.slash("U0ALICE", deploysRoom, "api@"+ref+" to staging")
 	}
-	s.gh.Push("acme/api", "feature/*x*_y_`z`", "")
-	s.slash("U0ALICE", deploysRoom, "api@feature/*x*_y_`z` to staging scenario=success because <!here> <https://evil.test|https://github.com>")
+	s.gh.Push("acme/api", "feature/_x_-y", "")
+	s.slash("U0ALICE", deploysRoom, "api@feature/_x_-y to staging scenario=success because `*<!here>* <https://evil.test|https://github.com>")
 	s.card("succeeded", "")
 
 	for _, m := range s.slack.Posted("") {
