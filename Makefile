@@ -15,8 +15,8 @@ FUZZTIME ?= 5s
 BENCH    ?= .
 
 .DEFAULT_GOAL := help
-.PHONY: help build run sim demo image test hubot e2e-postgres check fmt lint vulncheck arch race fuzz bench chaos generate \
-	cover clean
+.PHONY: help build run sim demo image test hubot judges pictures e2e-postgres check fmt lint vulncheck arch race fuzz \
+	bench chaos generate cover clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ build: ## build the static binary bin/seraph
 run: build ## run Seraph with deploy/example.env, and over it ENV_FILE (default .env, where there is one)
 	@exec bin/seraph serve $(addprefix --env-file ,deploy/example.env $(ENV_FILE))
 
-sim: ## run a simulated GitHub and CircleCI, for `make run ENV_FILE=deploy/simulator.env`
+sim: ## run a simulated GitHub, CircleCI and Slack, for `make run ENV_FILE=deploy/simulator.env`
 	@$(BUILD) -o bin/seraph-sim ./cmd/seraph-sim
 	@exec bin/seraph-sim
 
@@ -44,6 +44,17 @@ test: ## run every test; those of PostgreSQL where it is installed, on a private
 hubot: ## test deploy/hubot: Hubot itself, the program and the simulators; needs Node 20 and npm
 	@$(BUILD) -o bin/ ./cmd/seraph ./cmd/seraph-sim
 	@cd deploy/hubot && npm ci --no-audit --no-fund && npm test
+
+judges: ## let programs that others wrote judge what goes to Slack and GitHub; needs Node 20 and npm
+	@set -e; for folder in $(dir $(wildcard test/judge/*/package.json)); do \
+		(cd $$folder && npm ci --ignore-scripts --no-audit --no-fund); \
+	done
+	@CI=true go test -count=1 ./test/judge/...
+	@CI=true go test -count=1 -run Bolt ./test/sim/slack
+
+pictures: ## draw deploy/docs/images from the golden files of pkg/slack; needs Chromium
+	@$(BUILD) -o bin/ ./test/pictures
+	@bin/pictures pkg/slack/testdata/golden deploy/docs/images
 
 check: fmt lint race arch vulncheck ## everything a change must pass
 
@@ -90,4 +101,4 @@ cover: ## write coverage to bin/cover.html and print the total
 	go tool cover -func=bin/cover.out | tail -n 1
 
 clean: ## remove what the targets above made
-	rm -rf bin deploy/hubot/node_modules
+	rm -rf bin deploy/hubot/node_modules test/judge/*/node_modules

@@ -26,6 +26,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/recovery"
 	"github.com/seraph-deploy/seraph/pkg/route"
 	"github.com/seraph-deploy/seraph/pkg/server"
+	"github.com/seraph-deploy/seraph/pkg/slackapp"
 	"github.com/seraph-deploy/seraph/pkg/store"
 	"github.com/seraph-deploy/seraph/pkg/telemetry"
 )
@@ -47,9 +48,10 @@ type App struct {
 	pins     *gate.Pins
 	ownApp   *ownApp
 	links    *link.Service
+	inbox    *slackInbox       // nil: nothing is taken from Slack
+	notices  *slackapp.Notices // nil: nobody is told
 	events   *events.Hub
 	notifier *notify.Worker // nil: there is no chat system
-	slackApp *slackApp      // nil: Slack is off
 	server   *server.Server
 
 	failed    chan error
@@ -114,11 +116,14 @@ func (a *App) Start(ctx context.Context) error {
 	if a.notifier != nil {
 		recovered.Go(func() { a.notifier.Run(recovering) })
 	}
-	if a.slackApp != nil {
-		a.slackApp.start(recovering, &recovered)
-		a.onStop(a.slackApp.worker.Stop)
-	}
 	a.onStop(func(context.Context) { stopRecovery() })
+
+	if a.inbox != nil {
+		recovered.Go(func() { a.inbox.bot.learn(recovering) })
+		recovered.Go(func() { a.notices.Run(recovering) })
+		a.inbox.worker.Start()
+		a.onStop(a.inbox.stop)
+	}
 
 	a.sources.start()
 	a.onStop(a.sources.stop)
@@ -191,11 +196,8 @@ func (a *App) Stop(ctx context.Context) {
 // answered, and for streams. Whoever sends a body slowly must not use up the time of the steps that are running: a
 // trigger that is cut off has to be looked up.
 func (a *App) stopListening(ctx context.Context) {
-	if deadline, ok := ctx.Deadline(); ok {
-		half, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
-		defer cancel()
-		ctx = half
-	}
+	ctx, cancel := halfOf(ctx)
+	defer cancel()
 
 	var closing sync.WaitGroup
 	for _, s := range a.listeners {
@@ -211,6 +213,15 @@ func (a *App) stopListening(ctx context.Context) {
 	if a.server != nil {
 		a.server.WaitStreams(ctx)
 	}
+}
+
+// halfOf ends when half of the time is over that ctx has left.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
 }
 
 func (a *App) onStop(f func(context.Context)) { a.cleanups = append(a.cleanups, f) }

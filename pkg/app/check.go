@@ -33,7 +33,8 @@ func (f Finding) String() string { return string(f.Level) + ": " + f.Text }
 // Check warns about routes without a key, about routes that let a deployment avoid the rules of an
 // earlier one, about routes whose configuration the requester can change, and about tokens by which nobody
 // can ask. Unless offline, it also asks GitHub and CircleCI whether the credentials work, whether every
-// route's repository, refs, project and definition can be read, and who has the ids of people. It changes
+// route's repository, refs, project and definition can be read, and who has the ids of people; and Slack, where it
+// is on, whether the app may do what it must, in every channel that a route names. It changes
 // nothing at either.
 func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, error) {
 	c := &checker{cfg: cfg}
@@ -52,6 +53,7 @@ func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, er
 	c.clients = clients
 	c.checkCredentials(ctx)
 	c.checkPeople(ctx)
+	c.checkSlack(ctx)
 	for _, r := range cfg.Routes.Routes() {
 		c.checkRepository(ctx, r)
 		c.checkProject(ctx, r)
@@ -116,6 +118,7 @@ func (c *checker) checkConfig() {
 	}
 
 	c.checkTokens()
+	c.checkSlackRoutes()
 }
 
 func (c *checker) checkCredentials(ctx context.Context) {

@@ -155,10 +155,13 @@ func (a *App) wire() error {
 	lines := a.newChat(c, commands)
 	if c.slack != nil {
 		a.notifier = a.newNotifier(c, rules, faceSlack, slack.Face{Client: c.slack, Render: a.renderOptions()})
-		if a.slackApp, err = a.newSlackApp(c, rules, commands, lines); err != nil {
+		a.inbox, err = a.newSlackInbox(c.slack, a.newSlackActions(c, rules, commands, lines))
+		if err != nil {
 			return err
 		}
+		a.notices = a.newSlackNotices()
 	}
+
 	a.events = a.newEvents()
 	a.sources = newHookSources(a.cfg, c.github, a.log)
 	a.server = server.New(a.serverOptions(in, commands, lines))
@@ -307,10 +310,10 @@ func (a *App) serverOptions(in *intake.Intake, commands *command.Service, lines 
 		TrustedProxies:  a.cfg.TrustedProxies,
 		Intake:          in,
 		Waker:           a.db,
+		Slack:           a.inbox.handlerOrNil(),
 		Claims:          a.engine,
 		Persons:         a.links,
 		Link:            a.linkHandler(),
-		Slack:           a.slackHandler(),
 		Reader:          a.db,
 		Deliveries:      a.db,
 		Environments:    a.db,

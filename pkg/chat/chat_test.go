@@ -27,18 +27,24 @@ var (
 type world struct {
 	Deployments
 	Holds
+	environments []grammar.Environment // of the app
+
 	order   command.DeployOrder   // the last one
 	back    command.RollbackOrder // the last one
 	list    []deployment.Deployment
 	locks   []policy.Lock
 	err     error // of the next calls
 	taken   int
+	ended   []deployment.ChatUser // whose links were ended
 	answers map[string]deployment.Answer
 	stands  *deployment.Answer // what another process has answered meanwhile
 }
 
 func newTestService() (*Service, *world) {
-	w := &world{answers: map[string]deployment.Answer{}}
+	w := &world{
+		environments: []grammar.Environment{{Name: "staging"}, {Name: "pr-*"}},
+		answers:      map[string]deployment.Answer{},
+	}
 	return New(Options{
 		Asks:        w,
 		Branches:    w,
@@ -48,6 +54,7 @@ func newTestService() (*Service, *world) {
 		Reader:      w,
 		Routes:      w,
 		Answers:     w,
+		Unlink:      w.unlink,
 		TaskPrefix:  "ship",
 		Now:         func() time.Time { return testNow },
 	}), w
@@ -55,7 +62,7 @@ func newTestService() (*Service, *world) {
 
 func (w *world) Names() grammar.Names {
 	return grammar.Names{Apps: []grammar.App{
-		{Name: "api", Repository: "acme/api", Environments: []grammar.Environment{{Name: "staging"}, {Name: "pr-*"}}},
+		{Name: "api", Repository: "acme/api", Environments: w.environments},
 	}}
 }
 
@@ -120,6 +127,11 @@ func (w *world) AddAnswer(_ context.Context, a deployment.Answer) (deployment.An
 	}
 	w.answers[a.Asker+" "+a.Request] = a
 	return a, nil
+}
+
+func (w *world) unlink(_ context.Context, u deployment.ChatUser) error {
+	w.ended = append(w.ended, u)
+	return w.err
 }
 
 const lockLine = "lock api in staging because of tests"
@@ -354,6 +366,56 @@ func describe(e phrase.Environment) string {
 }
 
 // Only lines whose answers come from GitHub count as ones that ask it.
+// The example of where to deploy is no deployment to production, unless there is nothing else: whoever tries
+// it out must not break anything.
+func TestWhere_Example(t *testing.T) {
+	production, staging := grammar.Environment{Name: "production", Production: true}, grammar.Environment{Name: "staging"}
+	for _, test := range []struct {
+		name         string
+		environments []grammar.Environment
+		want         string
+	}{
+		{
+			name:         "production comes first",
+			environments: []grammar.Environment{production, staging, {Name: "canary"}},
+			want:         `"deploy api to staging"`,
+		},
+		{
+			name:         "production comes last",
+			environments: []grammar.Environment{staging, {Name: "canary"}, production},
+			want:         `"deploy api to staging"`,
+		},
+		{
+			name:         "only production",
+			environments: []grammar.Environment{production},
+			want:         `"deploy api to production"`,
+		},
+		{
+			name:         "production and a pattern",
+			environments: []grammar.Environment{production, {Name: "pr-*"}},
+			want:         `"deploy api to production"`,
+		},
+		{
+			name:         "only a pattern",
+			environments: []grammar.Environment{{Name: "pr-*"}},
+			want:         `"deploy api to ENV"`,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s, w := newTestService()
+			w.environments = test.environments
+			a, err := s.Answer(t.Context(), alice, command.Line{
+				Text:    "where can I deploy api?",
+				Asker:   "hubot",
+				Request: "m1",
+			})
+			if err != nil || !strings.Contains(a.Text, "For example: "+test.want) {
+				t.Errorf("got %q, %v, want the example %s", a.Text, err, test.want)
+			}
+		})
+	}
+}
+
 func TestAsksGitHub(t *testing.T) {
 	s, _ := newTestService()
 	for _, verb := range grammar.Verbs() {

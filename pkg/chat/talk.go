@@ -38,17 +38,18 @@ func (s *Service) unlinkPerson(ctx context.Context, c command.Caller) (command.A
 func (s *Service) where(cmd grammar.Command) string {
 	app, _ := s.o.Routes.Names().App(cmd.App)
 	var names, patterns []string
+	var production bool // the example names it, because there is nothing else so far
+	example := grammar.Command{Verb: grammar.Deploy, App: cmd.App, Environment: "ENV"}
 	for _, e := range app.Environments {
 		if e.Pattern() {
 			patterns = append(patterns, e.Name)
 			continue
 		}
 		names = append(names, e.Name)
+		if len(names) == 1 || production && !e.Production {
+			example.Environment, production = e.Name, e.Production
+		}
 	}
 
-	example := grammar.Command{Verb: grammar.Deploy, App: cmd.App, Environment: "ENV"}
-	if len(names) > 0 {
-		example.Environment = names[0]
-	}
 	return phrase.Where(cmd.App, names, patterns, example.String())
 }

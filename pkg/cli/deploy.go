@@ -14,6 +14,7 @@ import (
 
 	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/client"
+	"github.com/seraph-deploy/seraph/pkg/route"
 )
 
 var errForceWithoutReason = errors.New("--force needs --reason: everybody sees who forced it and why")
@@ -186,6 +187,7 @@ func (s *session) ask(
 		if answer.Verdict != nil && answer.Verdict.Decision != "allow" {
 			s.out.printVerdict(*answer.Verdict, openRule)
 		}
+		s.noteNewPlace(ctx, d)
 	}
 	if f.watch {
 		return s.watch(ctx, d.ID, f.timeout)
@@ -196,6 +198,41 @@ func (s *session) ask(
 	}
 	s.notes.line(fmt.Sprintf("`seraph watch %d` watches it, `seraph cancel %d` cancels it.", d.ID, d.ID))
 	return nil
+}
+
+// noteNewPlace says which environment was probably meant where nothing was deployed to the one of a deployment before,
+// and it is spelled much like one of the repository's. A route with a pattern takes every name.
+func (s *session) noteNewPlace(ctx context.Context, d api.Deployment) {
+	list, err := s.client.Environments(ctx, client.EnvironmentQuery{Repository: d.Repository})
+	if err != nil {
+		return // only help is missing
+	}
+
+	var known []string
+	for _, e := range list.Environments {
+		if e.Current == nil {
+			continue
+		}
+		if strings.EqualFold(e.Environment, d.Environment) {
+			return
+		}
+		if digits(e.Environment) == digits(d.Environment) { // pr-12 is not pr-13 misspelt
+			known = append(known, e.Environment)
+		}
+	}
+	if nearest := route.Nearest(d.Environment, known); nearest != "" {
+		s.notes.line(fmt.Sprintf("Seraph knows of no earlier deployment to %s; did you mean %s?", d.Environment, nearest))
+	}
+}
+
+// digits returns the digits of a name.
+func digits(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, name)
 }
 
 // sendUntilAnswered sends a request again where its answer was lost. The key makes that harmless.

@@ -50,6 +50,35 @@ func TestDeploy(t *testing.T) {
 			stderr:  follow,
 		},
 		{
+			name: "made in an environment that is spelled almost like another one",
+			answers: map[string][]answer{
+				deployRequest:              {made(deploymentJSON(42, "waiting", `"production"`, `"prodution"`))},
+				"GET /api/v1/environments": {{body: environmentsJSON()}},
+			},
+			stdout: "deployment 42: main (11d6e37) of acme/api to prodution\n",
+			stderr: "Seraph knows of no earlier deployment to prodution; did you mean production?\n" + follow,
+		},
+		{
+			name: "made in an environment to which something was deployed before",
+			answers: map[string][]answer{
+				deployRequest:              {made(waiting)},
+				"GET /api/v1/environments": {{body: environmentsJSON()}},
+			},
+			stdout: line,
+			stderr: follow,
+		},
+		{
+			name: "made in a new environment with another number",
+			answers: map[string][]answer{
+				deployRequest: {made(deploymentJSON(42, "waiting", `"production"`, `"pr-13"`))},
+				"GET /api/v1/environments": {{
+					body: strings.ReplaceAll(environmentsJSON(), `"production"`, `"pr-12"`),
+				}},
+			},
+			stdout: "deployment 42: main (11d6e37) of acme/api to pr-13\n",
+			stderr: follow,
+		},
+		{
 			name: "must wait",
 			answers: map[string][]answer{deployRequest: {
 				{status: 201, body: `{"deployment":` + waiting + `,"verdict":` + verdictJSON + `,"request":"k"}`},

@@ -164,9 +164,9 @@ func (s *session) hintAboutPlace(ctx context.Context, repository, environment st
 	case len(places) == 0:
 		return ""
 	case repository != "" && len(environments) == 0:
-		return "Seraph has deployed nothing of " + repository + " yet" + meant(repository, repositories)
+		return "Seraph knows of no deployment of " + repository + meant(repository, repositories)
 	case environment != "" && len(environments) > 0 && !containsFold(environments, environment):
-		return "Seraph has deployed nothing of " + repository + " to " + environment + " yet" +
+		return "Seraph knows of no deployment of " + repository + " to " + environment +
 			meant(environment, environments)
 	case environment != "" && repository == "":
 		var all []string
@@ -174,7 +174,7 @@ func (s *session) hintAboutPlace(ctx context.Context, repository, environment st
 			all = addNew(all, place.environment)
 		}
 		if !containsFold(all, environment) {
-			return "Seraph has deployed nothing to " + environment + " yet" + meant(environment, all)
+			return "Seraph knows of no deployment to " + environment + meant(environment, all)
 		}
 	}
 

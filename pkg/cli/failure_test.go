@@ -73,19 +73,19 @@ func TestFailures(t *testing.T) {
 			name:    "deploy to a mistyped environment",
 			args:    []string{"deploy", "acme/api@main", "prodution"},
 			answers: environments,
-			want:    "Seraph has deployed nothing of acme/api to prodution yet; did you mean production?",
+			want:    "Seraph knows of no deployment of acme/api to prodution; did you mean production?",
 		},
 		{
 			name:    "deploy a mistyped repository",
 			args:    []string{"deploy", "acme/apo@main", "production"},
 			answers: environments,
-			want:    "Seraph has deployed nothing of acme/apo yet; did you mean acme/api?",
+			want:    "Seraph knows of no deployment of acme/apo; did you mean acme/api?",
 		},
 		{
 			name:    "deploy something else",
 			args:    []string{"deploy", "globex/warehouse@main", "production"},
 			answers: environments,
-			want:    "yet; it knows acme/api, acme/web",
+			want:    "warehouse; it knows acme/api, acme/web",
 		},
 		{
 			name: "roll back a mistyped environment",
@@ -100,13 +100,13 @@ func TestFailures(t *testing.T) {
 			name:    "gate of a mistyped environment",
 			args:    []string{"gate", "--repository", "acme/api", "--environment", "prod", "--sha", testSHA},
 			answers: environments,
-			want:    "to prod yet; it knows production",
+			want:    "to prod; it knows production",
 		},
 		{
 			name:    "lock a mistyped environment",
 			args:    []string{"lock", "--every-repository", "stagin", "--reason", "r"},
 			answers: environments,
-			want:    "Seraph has deployed nothing to stagin yet; did you mean staging?",
+			want:    "Seraph knows of no deployment to stagin; did you mean staging?",
 		},
 		{
 			name:    "list a mistyped repository",

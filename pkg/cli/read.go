@@ -102,7 +102,7 @@ func (s *session) printEnvironments(ctx context.Context, list []api.Environment,
 
 	rows := [][]cell{plain("REPOSITORY", "ENVIRONMENT", "DEPLOYED", "BY", "WHEN", "NOW", "WAITING", "LOCKED BY")}
 	for _, e := range list {
-		row := plain(e.Repository, e.Environment, "nothing yet", "", "", "", "", "")
+		row := plain(e.Repository, e.Environment, "nothing known", "", "", "", "", "")
 		if e.Current != nil {
 			row[2].text, row[3].text, row[4].text = what(*e.Current), requester(*e.Current), s.ago(e.Current.EndedAt)
 		}

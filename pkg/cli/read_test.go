@@ -77,7 +77,7 @@ func TestTables(t *testing.T) {
 			body:    environmentsJSON(),
 			stdout: `REPOSITORY  ENVIRONMENT  DEPLOYED        BY     WHEN     NOW                              WAITING  LOCKED BY
 acme/api    production   main (11d6e37)  alice  56m ago  running release/2 (11d6e37) #41  12       bob: database migration
-acme/web    staging      nothing yet
+acme/web    staging      nothing known
 `,
 		},
 		{

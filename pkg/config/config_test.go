@@ -399,3 +399,22 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+func TestLoad_SignIn(t *testing.T) {
+	const secret = "0123456789abcdef0123456789abcdef01234567"
+	for _, public := range []string{"https://seraph.example.com", "http://localhost:8080", "http://127.0.0.1:8080"} {
+		t.Run(public, func(t *testing.T) {
+			c := load(t, map[string]string{
+				"PUBLIC_URL":                public,
+				"GITHUB_CLIENT_ID":          " Iv23liABC ",
+				"GITHUB_CLIENT_SECRET_FILE": writeFile(t, secret+"\n"),
+			})
+			if got := c.GitHub; got.ClientID != "Iv23liABC" || got.ClientSecret.Reveal() != secret {
+				t.Errorf("got %q and another secret, want Iv23liABC and the secret", got.ClientID)
+			}
+			if text := fmt.Sprintf("%+v", c); strings.Contains(text, secret) {
+				t.Errorf("got %s, want no secret", text)
+			}
+		})
+	}
+}

@@ -47,6 +47,60 @@ func TestLoad_Problems(t *testing.T) {
 			want: "SERAPH_GITHUB_API_URL: contains a query",
 		},
 		{
+			name: "client id without a secret",
+			set:  map[string]string{"PUBLIC_URL": "https://x.example.com", "GITHUB_CLIENT_ID": "Iv23"},
+			want: "SERAPH_GITHUB_CLIENT_SECRET: required with SERAPH_GITHUB_CLIENT_ID",
+		},
+		{
+			name: "client secret without an id",
+			set:  map[string]string{"PUBLIC_URL": "https://x.example.com", "GITHUB_CLIENT_SECRET": "hunter2"},
+			want: "SERAPH_GITHUB_CLIENT_ID: required with SERAPH_GITHUB_CLIENT_SECRET",
+		},
+		{
+			name: "client id with a space",
+			set: map[string]string{
+				"PUBLIC_URL":           "https://x.example.com",
+				"GITHUB_CLIENT_ID":     "Iv 23",
+				"GITHUB_CLIENT_SECRET": "hunter2",
+			},
+			want: "SERAPH_GITHUB_CLIENT_ID: contains a character that no client id has",
+		},
+		{
+			name: "sign-in without an address to come back to",
+			set:  map[string]string{"GITHUB_CLIENT_ID": "Iv23", "GITHUB_CLIENT_SECRET": "hunter2"},
+			want: "SERAPH_PUBLIC_URL: required with SERAPH_GITHUB_CLIENT_ID",
+		},
+		{
+			name: "sign-in over http",
+			set: map[string]string{
+				"PUBLIC_URL":           "http://x.example.com",
+				"GITHUB_CLIENT_ID":     "Iv23",
+				"GITHUB_CLIENT_SECRET": "hunter2",
+			},
+			want: "SERAPH_PUBLIC_URL: http is not enough",
+		},
+		{
+			name: "sign-in at GitHub over http",
+			set: map[string]string{
+				"PUBLIC_URL":           "https://x.example.com",
+				"GITHUB_API_URL":       "https://ghes.example.com/api/v3",
+				"GITHUB_WEB_URL":       "http://ghes.example.com/",
+				"GITHUB_CLIENT_ID":     "Iv23",
+				"GITHUB_CLIENT_SECRET": "hunter2",
+			},
+			want: "SERAPH_GITHUB_WEB_URL: http is not enough",
+		},
+		{
+			name: "sign-in at another GitHub than the API's",
+			set: map[string]string{
+				"PUBLIC_URL":           "https://x.example.com",
+				"GITHUB_API_URL":       "https://ghes.example.com/api/v3",
+				"GITHUB_CLIENT_ID":     "Iv23",
+				"GITHUB_CLIENT_SECRET": "hunter2",
+			},
+			want: "SERAPH_GITHUB_WEB_URL: github.com does not belong to SERAPH_GITHUB_API_URL",
+		},
+		{
 			name: "no webhook secret",
 			set:  map[string]string{"GITHUB_WEBHOOK_SECRETS": ""},
 			want: "SERAPH_GITHUB_WEBHOOK_SECRETS: required: GitHub webhook secret (at least 16 bytes)",

@@ -2,15 +2,12 @@ package link_test
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/link"
-	"github.com/seraph-deploy/seraph/pkg/store"
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
@@ -259,176 +256,6 @@ func TestLink_OperatorWins(t *testing.T) {
 	}
 }
 
-// TestLink_Refused checks what is refused on the way, with which words, and what the audit keeps.
-func TestLink_Refused(t *testing.T) {
-	const aliceSays = `{"user":"slack/T0ACME001/U0ALICE01","reason":"`
-	for _, c := range []struct {
-		name    string
-		visit   func(w *world) answer
-		status  int
-		about   string // part of the page
-		audited string // reason; empty: nothing is audited
-	}{
-		{
-			name:   "an address that nobody was given",
-			visit:  func(w *world) answer { return w.newBrowser().get(w.url + "/link/guessed") },
-			status: http.StatusNotFound,
-			about:  "no such link",
-		},
-		{
-			name: "an address in whose place a newer one is",
-			visit: func(w *world) answer {
-				old := w.start(alice)
-				w.start(alice)
-				return w.newBrowser().get(old)
-			},
-			status: http.StatusNotFound,
-			about:  "a newer one took its place",
-		},
-		{
-			name: "an address that is too old",
-			visit: func(w *world) answer {
-				address := w.start(alice)
-				w.later(11 * time.Minute)
-				return w.newBrowser().get(address)
-			},
-			status: http.StatusGone,
-			about:  "valid for 10 minutes",
-		},
-		{
-			name: "back from GitHub too late",
-			visit: func(w *world) answer {
-				b := w.newBrowser()
-				callback := b.authorize(b.open(w.start(alice)), "alice", true)
-				w.later(11 * time.Minute)
-				return b.get(callback)
-			},
-			status:  http.StatusGone,
-			about:   "valid for 10 minutes",
-			audited: "expired",
-		},
-		{
-			name: "back from GitHub in another browser",
-			visit: func(w *world) answer {
-				b := w.newBrowser()
-				return w.newBrowser().get(b.authorize(b.open(w.start(alice)), "alice", true))
-			},
-			status:  http.StatusForbidden,
-			about:   "not the browser that opened",
-			audited: "other_browser",
-		},
-		{
-			name: "the state of another link in this browser",
-			visit: func(w *world) answer {
-				attacker, victim := w.newBrowser(), w.newBrowser()
-				callback := attacker.authorize(attacker.open(w.start(alice)), "mallory", true)
-				victim.open(w.start(bob))
-				return victim.get(callback)
-			},
-			status:  http.StatusForbidden,
-			about:   "has opened another one since",
-			audited: "other_browser",
-		},
-		{
-			name: "a state without a link",
-			visit: func(w *world) answer {
-				return w.newBrowser().get(w.url + "/login/callback?code=x&state=" + strings.Repeat("0", 64) + ".x")
-			},
-			status: http.StatusNotFound,
-			about:  "no such link",
-		},
-		{
-			name:   "no state",
-			visit:  func(w *world) answer { return w.newBrowser().get(w.url + "/login/callback") },
-			status: http.StatusNotFound,
-			about:  "no such link",
-		},
-		{
-			name: "canceled at GitHub",
-			visit: func(w *world) answer {
-				b := w.newBrowser()
-				return b.get(b.authorize(b.open(w.start(alice)), "alice", false))
-			},
-			status:  http.StatusForbidden,
-			about:   "was canceled",
-			audited: "denied",
-		},
-		{
-			name: "a code that GitHub did not give",
-			visit: func(w *world) answer {
-				b := w.newBrowser()
-				state := mustURL(w.t, b.open(w.start(alice))).Query().Get("state")
-				return b.get(w.url + "/login/callback?code=forged&state=" + state)
-			},
-			status:  http.StatusBadGateway,
-			about:   "GitHub did not confirm",
-			audited: "sign_in_failed",
-		},
-		{
-			name: "the page again",
-			visit: func(w *world) answer {
-				b := w.newBrowser()
-				callback := b.authorize(b.open(w.start(alice)), "alice", true)
-				b.get(callback)
-				return b.get(callback)
-			},
-			status:  http.StatusGone,
-			about:   "good for one sign-in",
-			audited: "used",
-		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newWorld(t)
-			got := c.visit(w)
-			if got.status != c.status || !strings.Contains(got.body, c.about) || got.code() != "" {
-				t.Errorf("got status %d, want %d and %q: %s", got.status, c.status, c.about, got.body)
-			}
-			if c.audited != "" {
-				w.wantAudited(refusedOf + " " + aliceSays + c.audited + `"}`)
-			} else if list := w.audited(); len(list) > 0 {
-				t.Errorf("got the audit %q, want none", list)
-			}
-			w.wantPerson(alice, "")
-		})
-	}
-}
-
-// TestConfirm_Refused checks what is refused where a code is typed.
-func TestConfirm_Refused(t *testing.T) {
-	w := newWorld(t)
-	confirm := func(code string) error {
-		_, err := w.Confirm(t.Context(), alice.ChatUser, code)
-		return err
-	}
-
-	w.wantRefused(confirm("AAAA-BBBB-CCCC"), "no_attempt")
-	if list := w.audited(); len(list) > 0 {
-		t.Errorf("got the audit %q, want none where nothing is under way", list)
-	}
-	w.start(alice)
-	w.wantRefused(confirm("AAAA-BBBB-CCCC"), "not_signed_in")
-	w.wantRefused(confirm(""), "not_signed_in")
-
-	code := w.mustSignIn(w.start(alice), "alice")
-	w.later(11 * time.Minute)
-	w.wantRefused(confirm(code), "expired")
-
-	code = w.mustSignIn(w.start(alice), "alice")
-	for range 4 {
-		w.wantRefused(confirm("AAAA-BBBB-CCCC"), "wrong_code")
-	}
-	w.wantRefused(confirm("AAAA-BBBB-CCCC"), "too_many")
-	before := len(w.audited())
-	w.wantRefused(confirm(code), "too_many")
-	if after := len(w.audited()); after != before {
-		t.Errorf("got %d more records of a code that was not looked at, want none", after-before)
-	}
-
-	w.mustLink(alice, "alice")
-	_, err := w.Start(t.Context(), alice)
-	w.wantRefused(err, "already_linked")
-}
-
 // TestStart_OtherFaces wants that only Slack itself begins a link: a bot answers where everybody reads it.
 func TestStart_OtherFaces(t *testing.T) {
 	w := newWorld(t)
@@ -487,63 +314,6 @@ func TestCheck(t *testing.T) {
 	if !ok || got.Login != "alice-new" || got.ID != w.ids["alice"] {
 		t.Errorf("got %+v, %v, want the same account under its new login", got, ok)
 	}
-}
-
-// TestLink_KeepsNoSecret wants that neither the log nor the database holds an address, a code, a cookie, a token or the
-// client's secret, whatever went wrong.
-func TestLink_KeepsNoSecret(t *testing.T) {
-	w := newWorld(t)
-	w.mustLink(alice, "alice")
-	w.mustSignIn(w.start(bob), "bob")
-	for _, fault := range []string{"server-error", "half-answer", "no-answer", "lost-answer"} {
-		for _, op := range []string{github.OpAccessToken, github.OpGetUser, github.OpRevokeToken} {
-			if err := w.github.NextNamed(op, fault, 1); err != nil {
-				t.Fatal(err)
-			}
-			w.newBrowser().signIn(w.start(mallory), "mallory")
-			w.github.ClearFaults()
-		}
-	}
-	w.Service = w.newService("a-wrong-secret-of-the-app-0123456789")
-	w.newBrowser().signIn(w.start(mallory), "mallory")
-
-	w.mu.Lock()
-	logged := w.logged.String()
-	w.mu.Unlock()
-	if !strings.Contains(logged, "link failed") || !strings.Contains(logged, "incorrect_client_credentials") {
-		t.Errorf("the log lacks the failures: %s", logged)
-	}
-	secrets := append(w.secrets, clientSecret, "a-wrong-secret", "ghu_simulated", "ghr_simulated")
-	secrets = append(secrets, w.github.CodesIssued()...)
-	stored := w.databaseFiles()
-	for _, secret := range secrets {
-		if strings.Contains(logged, secret) {
-			t.Errorf("the log holds %q: %s", secret, logged)
-		}
-		if strings.Contains(stored, secret) {
-			t.Errorf("the database holds %q", secret)
-		}
-	}
-	if !strings.Contains(stored, "U0ALICE01") {
-		t.Error("the database was not read")
-	}
-	if left := w.github.UserTokens(); len(left) > 8 {
-		t.Errorf("got %d tokens that were not revoked, want only those of failed revocations", len(left))
-	}
-}
-
-// databaseFiles returns all bytes of the database.
-func (w *world) databaseFiles() string {
-	w.t.Helper()
-	path := filepath.Join(w.t.TempDir(), "copy.db")
-	if err := store.Backup(w.t.Context(), w.database, path); err != nil {
-		w.t.Fatal(err)
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return string(text)
 }
 
 // TestHandler_Head wants that a program which only looks at an address uses nothing up.

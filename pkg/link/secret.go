@@ -41,7 +41,8 @@ func newCode() string {
 	return code.String()
 }
 
-// readCode is a code as newCode writes it, however it was typed: in lower case, or without hyphens.
+// readCode is a code as newCode writes it, however it was typed: in lower case, or without hyphens. Empty: it is no
+// code.
 func readCode(typed string) string {
 	plain := strings.Map(func(r rune) rune {
 		if r == '-' || r == ' ' {
@@ -49,8 +50,9 @@ func readCode(typed string) string {
 		}
 		return r
 	}, strings.ToUpper(typed))
-	if len(plain) != codeLength {
-		return plain
+	other := strings.ContainsFunc(plain, func(r rune) bool { return !strings.ContainsRune(codeLetters, r) })
+	if len(plain) != codeLength || other {
+		return ""
 	}
 	return plain[:codeGroup] + "-" + plain[codeGroup:2*codeGroup] + "-" + plain[2*codeGroup:]
 }

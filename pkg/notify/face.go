@@ -17,11 +17,6 @@ type Face interface {
 	Find(ctx context.Context, f Find) (MessageID, bool, error)
 }
 
-// PlainText is implemented by a Face that can send the text of messages alone, for those whose content was refused.
-type PlainText interface {
-	PlainText() Face
-}
-
 // MessageID is how a chat system names a message. Channel differs from the one that was posted to where that
 // was a person.
 type MessageID struct {

@@ -13,7 +13,7 @@ import (
 type Environment struct {
 	App    string // what people call it
 	Name   string
-	Status *deployment.EnvironmentStatus // nil: nothing was ever deployed there
+	Status *deployment.EnvironmentStatus // nil: nothing has happened there for as long as is remembered
 	Lock   *policy.Lock                  // nil: it is not locked
 }
 
@@ -34,7 +34,7 @@ func Status(environments []Environment, most int, now time.Time) string {
 }
 
 func (e Environment) status(now time.Time) string {
-	sentences := []string{"nothing was deployed there yet."}
+	sentences := []string{"Seraph knows of no deployment there."}
 	if s := e.Status; s != nil {
 		if c := s.Current; c != nil {
 			sentences[0] = current(*c, now)

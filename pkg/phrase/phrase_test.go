@@ -400,7 +400,7 @@ func TestStatus(t *testing.T) {
 		"#13 (acme/api@main at abc1234 to production, asked for by alice) is running. " +
 		"#14 (acme/api@main at abc1234 to production, asked for by alice) waits for #13, which is running. " +
 		"2 more wait behind it. Locked by bob (taken 1 min ago): release.\n" +
-		"api in staging: nothing was deployed there yet.\n" +
+		"api in staging: Seraph knows of no deployment there.\n" +
 		`1 more is not shown: "status APP" shows those of one app.`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -30,8 +30,21 @@ func (e *evaluation) evaluateApprovals() Outcome {
 	}
 
 	o := wait(CodeApprovalsMissing, "%s%s", rule.describeMissing(missing), why)
-	o.Who = rule.String()
+	o.Who = rule.without(e.request, e.facts.Requester).String()
 	return o
+}
+
+// without leaves out who requested the deployment, and may not approve it. A team stays: others are in it.
+func (a Approvals) without(r Request, requester Fact[Membership]) Approvals {
+	a.Users = slices.DeleteFunc(slices.Clone(a.Users), func(user string) bool {
+		named := Subjects{Users: []string{user}}
+		return named.listsID(r.Requester.ID) || named.listsID(r.Creator.ID) ||
+			named.listsLogin(requester.Value.Login) || named.listsLogin(r.Requester.Login) || named.listsLogin(r.Creator.Login)
+	})
+	a.Tokens = slices.DeleteFunc(slices.Clone(a.Tokens), func(token string) bool {
+		return isRequester(deployment.Actor{Token: token}, r)
+	})
+	return a
 }
 
 // askerUnknown says whether a requester stands for people who are not known: an app, an API token in its own

@@ -89,6 +89,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Holds:        s.commands,
 		Locks:        s.commands,
 		LockReader:   s.commands,
+		Link:         http.HandlerFunc(fakeLink),
 		Metrics:      http.HandlerFunc(serveMetrics),
 		ServeMetrics: true,
 		Observe:      s.observe,

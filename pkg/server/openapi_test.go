@@ -72,6 +72,8 @@ type checkedHandler struct {
 	router routers.Router
 }
 
+func init() { openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.FileBodyDecoder) }
+
 func (h checkedHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := httptest.NewRecorder()
 	h.next.ServeHTTP(rec, r)

@@ -49,7 +49,7 @@ func TestCallerOf_ChatUsers(t *testing.T) {
 			body:  person("hubot-slack", "T0ACME001", "U0MALLORY"),
 			code:  403,
 			about: `"code":"not_linked","message":"the user U0MALLORY of hubot-slack/T0ACME001 is not linked to a GitHub ` +
-				`account: ask the operator to add {id: ID, login: LOGIN, slack: U0MALLORY} to people in the routes file; ` +
+				`account: type \"/seraph link\" in Slack, or ask the operator to add {id: ID, login: LOGIN, slack: U0MALLORY} to people in the routes file; ` +
 				`https://api.github.com/users/LOGIN shows the id"`,
 		},
 		{

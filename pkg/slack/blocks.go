@@ -134,7 +134,7 @@ func date(t time.Time, text string) goslack.RichTextSectionElement {
 	if text = strings.TrimSpace(text); text == "" {
 		text = t.UTC().Format(timeLayout)
 	}
-	return goslack.NewRichTextSectionDateElement(t.Unix(), "{date_short_pretty} {time}", nil, &text)
+	return goslack.NewRichTextSectionDateElement(t.Unix(), "{date_short_pretty} at {time}", nil, &text)
 }
 
 // richText renders lines, one below the other, in one block. It is nil for no lines. What does not fit is counted in

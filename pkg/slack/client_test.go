@@ -133,6 +133,18 @@ func TestPostMessage_SuccessNeedsAnID(t *testing.T) {
 	}
 }
 
+func TestUpdateMessage_SuccessNeedsAnID(t *testing.T) {
+	for _, body := range []string{`{"ok":true}`, `{"ok":true,"ts":""}`, `{"ok":true,"ts":null}`} {
+		t.Run(body, func(t *testing.T) {
+			c, _ := newRecorder(t, answers{"chat.update": answerOf(200, body)})
+			err := c.UpdateMessage(t.Context(), notify.MessageID{Channel: "C1", Message: "1.2"}, greeting)
+			if e := sendError(t, err); e.Kind != notify.SendUnknown {
+				t.Errorf("got %v, want %s", e, notify.SendUnknown)
+			}
+		})
+	}
+}
+
 // TestPostMessage_UnknownDetails wants that details which nobody knows yet hide neither a success nor an error word.
 func TestPostMessage_UnknownDetails(t *testing.T) {
 	const details = `"errors":[{"new":[1]}],"message":{"blocks":[{"type":7}]},"response_metadata":{"messages":[{}]}`

@@ -7,13 +7,10 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
-// Face shows cards and notes in Slack. It implements notify.Face and notify.PlainText.
+// Face shows cards and notes in Slack. It implements notify.Face.
 type Face struct {
 	Client *Client
 	Render RenderOptions
-
-	// textOnly leaves the blocks out.
-	textOnly bool
 }
 
 // Post posts a card or a note.
@@ -30,30 +27,15 @@ func (f Face) Post(ctx context.Context, p notify.Post) (notify.MessageID, error)
 	}
 
 	m.Channel, m.Key, m.Thread, m.Broadcast = p.Channel, p.Key, p.Thread, p.Broadcast
-	return f.Client.PostMessage(ctx, f.shorten(m))
+	return f.Client.PostMessage(ctx, m)
 }
 
 // Edit replaces what a message shows.
 func (f Face) Edit(ctx context.Context, id notify.MessageID, c notify.Card) error {
-	return f.Client.UpdateMessage(ctx, id, f.shorten(RenderCard(c, f.Render)))
+	return f.Client.UpdateMessage(ctx, id, RenderCard(c, f.Render))
 }
 
 // Find looks for a message of this app by its key.
 func (f Face) Find(ctx context.Context, find notify.Find) (notify.MessageID, bool, error) {
 	return f.Client.FindMessage(ctx, find)
-}
-
-// PlainText returns a Face that sends the text of messages without their blocks, for a message whose blocks Slack
-// has refused (notify.SendContent).
-func (f Face) PlainText() notify.Face {
-	f.textOnly = true
-	return f
-}
-
-// shorten leaves the blocks out where only the text is wanted.
-func (f Face) shorten(m Message) Message {
-	if f.textOnly {
-		m.Blocks = nil
-	}
-	return m
 }

@@ -7,11 +7,6 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
-var (
-	_ notify.Face      = Face{}
-	_ notify.PlainText = Face{}
-)
-
 // TestFace_PostsEditsAndFinds posts a card and a note, edits the card, and finds it.
 func TestFace_PostsEditsAndFinds(t *testing.T) {
 	c, r := newRecorder(t, answers{
@@ -65,7 +60,8 @@ func TestFace_PlainTextSendsNoBlocks(t *testing.T) {
 		"chat.update":      answerOf(200, `{"ok":true,"channel":"C1","ts":"1.2"}`),
 	})
 	card := notify.Card{Deployment: 7, Row: 1, State: deployment.Running, Title: "api to production", Summary: "api runs"}
-	face := Face{Client: c}.PlainText()
+	card.Plain = true
+	face := Face{Client: c}
 
 	id, err := face.Post(t.Context(), notify.Post{Channel: "C1", Key: "k", Card: &card})
 	if err != nil {

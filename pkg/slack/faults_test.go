@@ -211,6 +211,9 @@ func TestRespond_RefusesOtherAddresses(t *testing.T) {
 		"",
 	} {
 		t.Run(address, func(t *testing.T) {
+			if c.mayRespond(address) {
+				t.Fatal("got allowed, want refused")
+			}
 			err := c.Respond(t.Context(), Secret(address), greeting)
 			if e := sendError(t, err); e.Kind != notify.SendNotSent {
 				t.Errorf("got %v, want %s", e, notify.SendNotSent)

@@ -102,7 +102,7 @@ func HomeView(in HomeInput) View {
 
 // asOf says when the home tab was drawn.
 func asOf(now time.Time) goslack.Block {
-	text := fmt.Sprintf("As of <!date^%d^{date_short_pretty} {time}|%s>. Open this tab again to refresh it.",
+	text := fmt.Sprintf("As of <!date^%d^{date_short_pretty} at {time}|%s>. Open this tab again to refresh it.",
 		now.Unix(), now.UTC().Format(timeLayout))
 	return goslack.NewContextBlock("", goslack.NewTextBlockObject(goslack.MarkdownType, text, false, true))
 }

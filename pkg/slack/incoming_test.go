@@ -303,8 +303,8 @@ func TestIncoming_HidesSecrets(t *testing.T) {
 	}
 }
 
-// samples are Slack's payloads by the names of their files.
-func samples(t testing.TB) map[string][]byte {
+// payloadSamples are Slack's payloads by the names of their files.
+func payloadSamples(t testing.TB) map[string][]byte {
 	t.Helper()
 	files, err := filepath.Glob("testdata/samples/*.json")
 	if err != nil || len(files) < 10 {
@@ -398,7 +398,7 @@ func TestParseIncoming_Samples(t *testing.T) {
 		"ViewClosed":     {nil, KindIgnored},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sample, ok := samples(t)[name]
+			sample, ok := payloadSamples(t)[name]
 			if !ok {
 				t.Fatal("there is no such sample")
 			}
@@ -419,7 +419,7 @@ func TestParseIncoming_Samples(t *testing.T) {
 }
 
 func FuzzParseIncoming(f *testing.F) {
-	for _, sample := range samples(f) {
+	for _, sample := range payloadSamples(f) {
 		f.Add(true, string(sample))
 		f.Add(false, formOf("payload", string(sample)))
 		f.Add(true, strings.Replace(string(sample), `"type": ""`, `"type": "event_callback"`, 1))

@@ -64,7 +64,6 @@ func RenderNote(n notify.Note, o RenderOptions) Message {
 	}
 
 	var blocks []goslack.Block
-
 	if block := o.linesAfter(first, lines); block != nil {
 		blocks = append(blocks, block)
 	}

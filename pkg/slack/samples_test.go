@@ -7,6 +7,7 @@ import (
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/notify"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // The samples are what the golden files, the judge of types and the pictures in the documents show.
@@ -22,41 +23,12 @@ var (
 		},
 	}
 
-	alice = notify.Span{Text: "alice", Person: 583231}
-	bob   = notify.Span{Text: "bob", Person: 583232}
-	carol = notify.Span{Text: "carol", Person: 583233} // not linked
-
-	why    = notify.Button{Verb: notify.VerbWhy, Label: "Why?"}
-	cancel = notify.Button{
-		Verb:        notify.VerbCancel,
-		Label:       "Cancel…",
-		Danger:      true,
-		Confirm:     true,
-		ConfirmWord: "production",
-	}
-	cancelNow = notify.Button{Verb: notify.VerbCancel, Label: "Cancel", Danger: true}
-	again     = notify.Button{
-		Verb:        notify.VerbAgain,
-		Label:       "Deploy again…",
-		Confirm:     true,
-		ConfirmWord: "production",
-	}
-	back = notify.Button{
-		Verb:        notify.VerbRollback,
-		Label:       "Roll back…",
-		Danger:      true,
-		Confirm:     true,
-		ConfirmWord: "production",
-	}
+	alice     = notify.Span{Text: "alice", Person: 583231}
+	bob       = notify.Span{Text: "bob", Person: 583232}
+	why       = notify.Button{Verb: notify.VerbWhy, Label: "Why?"}
 	confirmed = notify.Button{Verb: notify.VerbCancel, Label: "Cancel…", Danger: true, Confirm: true}
 
-	log      = notify.Button{Verb: notify.VerbOpen, Label: "Log", URL: ci}
-	pipeline = notify.Button{Verb: notify.VerbOpen, Label: "Open in CircleCI", URL: ci}
-	diff     = notify.Button{
-		Verb:  notify.VerbOpen,
-		Label: "What changes",
-		URL:   "https://github.com/acme/api/compare/9f8e7d6...1a2b3c4",
-	}
+	log = notify.Button{Verb: notify.VerbOpen, Label: "Log", URL: ci}
 )
 
 const ci = "https://app.circleci.com/pipelines/github/acme/api/412"
@@ -80,110 +52,117 @@ var (
 		Label: "Commit",
 		Value: spans(code("main"), say(" @ "), link("1a2b3c4", "/commit/1a2b3c4d")),
 	}
-	asked   = notify.Fact{Label: "Asked by", Value: spans(alice, say(" via Slack: the payment provider has moved"))}
 	changes = notify.Fact{
 		Label: "Changes",
-		Value: spans(link("7 commits ahead", "/compare/9f8e7d6...1a2b3c4"), say(" (9f8e7d6 → 1a2b3c4)")),
+		Value: spans(link("7 new commits", "/compare/9f8e7d6...1a2b3c4"), say(" (9f8e7d6 → 1a2b3c4)")),
 	}
-	askedAt = notify.Fact{Label: "Asked", Value: spans(at(13, 58))}
-	started = notify.Fact{Label: "Started", Value: spans(at(14, 0))}
 )
 
-// took is how long something took.
-func took(duration string, hour, minute int) notify.Fact {
-	return notify.Fact{Label: "Took", Value: spans(say(duration+", ended "), at(hour, minute))}
-}
-
-// card is a card about one deployment of acme/api to production.
-func card(state deployment.State, words string, facts []notify.Fact, lines []notify.Text,
-	buttons ...notify.Button) notify.Card {
-	return notify.Card{
-		Deployment: 1042,
+// facts are those of a deployment of acme/api to production that alice has asked for.
+func facts(state deployment.State) notify.Facts {
+	const sha, before = "1a2b3c4d5e6f7a8b9c0d1e2f3a4b5c6d7e8f9a0b", "9f8e7d6c5b4a39281706f5e4d3c2b1a09f8e7d6c"
+	d := deployment.Deployment{
 		Row:        77,
-		Generation: generation,
 		State:      state,
-		Title:      "api → production: " + words,
-		Summary:    "api → production: " + words + ", 1a2b3c4, asked for by alice",
-		Facts:      facts,
-		Lines:      lines,
-		Buttons:    buttons,
+		AcceptedAt: at(13, 58).Time,
+		Request: deployment.Request{
+			ID:          1042,
+			Repository:  deployment.Repository{ID: 1, Owner: "acme", Name: "api"},
+			Environment: "production",
+			Ref:         "main",
+			SHA:         sha,
+			Asked: &deployment.Asked{
+				By:     deployment.Actor{ID: 583231, Login: "alice"},
+				Via:    "Slack",
+				Reason: "the payment provider has moved",
+			},
+		},
+	}
+
+	switch state {
+	case deployment.Running, deployment.Held, deployment.Succeeded, deployment.Failed:
+		d.Pipeline = &deployment.Pipeline{ID: "p", Number: 412, Slug: "github/acme/api"}
+		d.StartedAt = at(14, 0).Time
+	}
+	if !state.Open() {
+		d.EndedAt = at(14, 2).Time
+	}
+
+	return notify.Facts{
+		Deployment: d,
+		Before:     &deployment.Success{DeploymentID: 1031, SHA: before},
+		Current:    &deployment.Success{DeploymentID: 1031, SHA: before},
+		Ahead:      &notify.Ahead{Ahead: 7},
+		Route:      notify.Route{App: "api", Production: true, Logs: true, HoldApprovers: "carol, acme/leads"},
+		Links:      notify.Links{GitHub: "https://github.com", CircleCI: "https://app.circleci.com"},
 	}
 }
 
-// cards are one card for each thing that a card can say, in the words of notify.NewCard.
+// waits are the facts of a deployment for which a rule says to wait.
+func waits(o policy.Outcome) notify.Facts {
+	f := facts(deployment.Waiting)
+	o.Decision = policy.DecisionWait
+	f.Verdict = &policy.Verdict{Decision: policy.DecisionWait, Outcomes: []policy.Outcome{o}}
+	return f
+}
+
+// because are the facts of a deployment that has ended for a reason.
+func because(state deployment.State, reason string) notify.Facts {
+	f := facts(state)
+	f.Deployment.Reason = reason
+	return f
+}
+
+// cards are one card for each thing that a card can say.
 func cards() map[string]notify.Card {
-	waiting := []notify.Fact{commit, asked, changes, askedAt}
-	running := []notify.Fact{commit, asked, changes, started}
-	hold := notify.Button{Verb: notify.VerbApproveHold, Label: "Approve", Job: "approve-eu", Primary: true}
-	holdEU, holdUS := hold, hold
-	holdEU.Label, holdUS.Label, holdUS.Job = "Approve approve-eu", "Approve approve-us", "approve-us"
+	bob := deployment.Actor{ID: 583232, Login: "bob"}
 
-	return map[string]notify.Card{
-		"waiting-approvals": card(deployment.Waiting, "waits for approval", waiting, []notify.Text{
-			notify.Plain(`It waits for 2 approvals, and has 1. To approve it, one of carol, acme/leads says ` +
-				`"approve #1042".`),
-			spans(say("Approved by "), bob, say(".")),
-		}, notify.Button{Verb: notify.VerbApprove, Label: "Approve", Primary: true}, why, cancelNow, diff),
+	approvals := waits(policy.Outcome{
+		Rule: "approvals", Code: policy.CodeApprovalsMissing, Message: "1 more approval (1 of 2 given) from acme/leads", Who: "acme/leads",
+	})
+	approvals.Approvals = []policy.Approval{{By: bob}}
 
-		"waiting-lock": card(deployment.Waiting, "waits for a lock", waiting, []notify.Text{
-			spans(say("acme/api production is locked by "), bob, say(" since "), at(9, 30),
-				say(": moving the database. The lock can be released by bob and admins.")),
-			notify.Plain("It is next, behind #1039, which is running."),
-		}, why, notify.Button{Verb: notify.VerbAskForLock, Label: "Ask for the lock"}, cancelNow, diff),
-
-		"waiting-line": card(deployment.Waiting, "waits in line", waiting, []notify.Text{
-			notify.Plain("It is third in line, behind #1041."),
-		}, why, cancelNow, diff),
-
-		"triggering": card(deployment.Triggering, "starting", running, nil, cancel, diff),
-
-		"unconfirmed": card(deployment.Unconfirmed, "starting, not confirmed yet", running, []notify.Text{
-			notify.Plain("Seraph is checking whether CircleCI has started it."),
-		}, cancel, diff),
-
-		"running": card(deployment.Running, "running", running, []notify.Text{
-			notify.Plain("It runs as pipeline 412."),
-		}, cancel, log, diff),
-
-		"held": card(deployment.Held, "held, waits for an approval in CircleCI", running, []notify.Text{
-			notify.Plain("The job approve-eu waits for an approval. Those who may: carol, acme/leads."),
-		}, hold, cancel, pipeline, diff),
-
-		"two-holds": card(deployment.Held, "held, waits for an approval in CircleCI", running, []notify.Text{
-			notify.Plain("The jobs approve-eu and approve-us wait for approvals. Those who may: carol, acme/leads."),
-		}, holdEU, holdUS, cancel, pipeline, diff),
-
-		"succeeded": card(deployment.Succeeded, "succeeded", []notify.Fact{
-			commit, asked, changes, took("3 minutes", 14, 3),
-		}, nil, back, log, diff),
-
-		"failed": card(deployment.Failed, "failed", []notify.Fact{
-			commit, asked, changes, took("2 minutes", 14, 2),
-		}, []notify.Text{
-			notify.Plain("Workflow deploy failed."),
-			notify.Plain("The step Migrate the database of the job migrate failed with exit code 1."),
-		}, back, again, log, diff),
-
-		"errored": card(deployment.Errored, "could not be run", []notify.Fact{
-			commit, asked, changes, {Label: "Ended", Value: spans(at(14, 0))},
-		}, []notify.Text{
-			notify.Plain("CircleCI refused the parameter region."),
-		}, why, again, diff),
-
-		"rejected": card(deployment.Rejected, "rejected", []notify.Fact{
-			commit, asked, changes, {Label: "Ended", Value: spans(at(13, 58))},
-		}, []notify.Text{
-			notify.Plain("Alice may not deploy to production. Those who may: acme/leads."),
-		}, why, again, diff),
-
-		"canceled": card(deployment.Canceled, "canceled", []notify.Fact{
-			commit, asked, changes, {Label: "Ended", Value: spans(at(14, 1))},
-		}, []notify.Text{
-			notify.Plain("Canceled by bob."),
-		}, why, again, diff),
-
-		"hostile": hostileCard(strings.Join(hostile, " ")),
+	lock := waits(policy.Outcome{Code: policy.CodeLocked, Message: "bob's lock", Who: "bob, or an admin"})
+	lock.Lock = &policy.Lock{
+		Repository: "acme/api", Environment: "production", Owner: bob, Reason: "moving the database", TakenAt: at(9, 30).Time,
 	}
+
+	line := waits(policy.Outcome{Code: policy.CodeInLine, Message: "#1041"})
+	line.Queue = &policy.Queue{Holder: 1039, HolderState: deployment.Running, Before: []int64{1041}}
+
+	held, twoHeld := facts(deployment.Held), facts(deployment.Held)
+	held.Held, twoHeld.Held = []string{"approve-eu"}, []string{"approve-eu", "approve-us"}
+
+	succeeded := facts(deployment.Succeeded)
+	succeeded.Current = &deployment.Success{DeploymentID: 1042, SHA: succeeded.Deployment.Request.SHA}
+
+	failed := because(deployment.Failed, "workflow deploy failed")
+	failed.Deployment.Failure = &deployment.Failure{Workflow: "deploy", Job: "migrate", Step: "Migrate the database"}
+
+	rejected := because(deployment.Rejected, "alice is not allowed to deploy to production")
+	rejected.Verdict = &policy.Verdict{Decision: policy.DecisionReject, Outcomes: []policy.Outcome{{
+		Rule: "allow", Decision: policy.DecisionReject, Code: policy.CodeNotAllowed, Who: "acme/leads",
+	}}}
+
+	out := map[string]notify.Card{"hostile": hostileCard(strings.Join(hostile, " "))}
+	for name, f := range map[string]notify.Facts{
+		"waiting-approvals": approvals,
+		"waiting-lock":      lock,
+		"waiting-line":      line,
+		"triggering":        facts(deployment.Triggering),
+		"unconfirmed":       facts(deployment.Unconfirmed),
+		"running":           facts(deployment.Running),
+		"held":              held,
+		"two-holds":         twoHeld,
+		"succeeded":         succeeded,
+		"failed":            failed,
+		"errored":           because(deployment.Errored, `CircleCI refused the pipeline: unexpected argument "region"`),
+		"rejected":          rejected,
+		"canceled":          because(deployment.Canceled, "Canceled by bob"),
+	} {
+		out[name] = notify.NewCard(f, now)
+	}
+	return out
 }
 
 // hostile are texts with which somebody might try to mention people, to forge links, or to change what others read.
@@ -222,8 +201,9 @@ func notes() map[string]notify.Note {
 		"failed-output": {
 			Summary: "api → production failed: Migrate the database",
 			Lines: []notify.Text{
-				spans(say("The step "), code("Migrate the database"), say(" of the job "), code("migrate"),
-					say(" failed. Its last lines:")),
+				notify.Plain("#1042: It failed after 2 minutes: workflow deploy failed."),
+				notify.Plain(`The job migrate failed at the step "Migrate the database".`),
+				spans(notify.Span{Text: "Open it in CircleCI", URL: ci}),
 			},
 			Output: []string{
 				"applying 0042_add_region.sql",
@@ -266,14 +246,11 @@ func modals() map[string]View {
 				SHA:        "9f8e7d6c",
 			},
 			Options: options,
-			About:   "Roll api in production back to what ran before",
-			Facts: []notify.Fact{
-				{Label: "Now", Value: spans(link("1a2b3c4", "/commit/1a2b3c4d"), say(" Retry the payment call"))},
-				{Label: "Then", Value: spans(link("9f8e7d6", "/commit/9f8e7d6c"), say(" Bump the client"))},
-			},
-			Lines:       []notify.Text{spans(link("7 commits", "/compare/1a2b3c4...9f8e7d6"), say(" are taken back."))},
-			AskReason:   true,
-			NeedsReason: true,
+			About:   "production of acme/api goes back to what ran before.",
+			Facts:   cards()["succeeded"].Facts,
+			Lines:   []notify.Text{spans(say("It goes back to "), code("9f8e7d6 (#1031)"))},
+
+			AskReason: true,
 		}),
 		"again": ConfirmModal(ConfirmInput{
 			Confirmed: Confirmed{
@@ -284,15 +261,16 @@ func modals() map[string]View {
 				Word:       "production",
 			},
 			Options: options,
-			About:   "Deploy api to production again",
+			About:   "acme/api@main at 1a2b3c4 to production is deployed again.",
 			Facts:   []notify.Fact{commit, changes},
 			Commits: []notify.Text{
 				spans(code("1a2b3c4"), say(" Retry the payment call · alice")),
 				spans(code("5e6f7a8"), say(" Add a region to orders · bob")),
 				spans(code("0c1d2e3"), say(" Bump the client · renovate[bot]")),
 			},
-			More:      4,
-			AskReason: true,
+			More:        4,
+			AskReason:   true,
+			NeedsReason: true,
 		}),
 		"text": TextModal("Not offered any more", []notify.Text{
 			notify.Plain("The deployment has gone on since you opened this: it is running now."),
@@ -314,7 +292,7 @@ func homes() map[string]View {
 			Row:        81,
 			Generation: generation,
 			State:      deployment.Waiting,
-			Title:      "web → production: waiting for approvals",
+			Title:      "web → production: waits for approval",
 			Detail:     spans(code("main"), say(" at "), link("77aa88b", "/commit/77aa88b"), say(", asked for by "), bob),
 			Buttons:    []notify.Button{{Verb: notify.VerbApprove, Label: "Approve", Primary: true}, why},
 		}},

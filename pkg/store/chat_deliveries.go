@@ -20,7 +20,9 @@ func chatTask(row int64) deployment.Task {
 
 // UseChatProof says whether a signature is used for the first time, and remembers it.
 func (s ChatDeliveries) UseChatProof(ctx context.Context, p deployment.ChatProof) (first bool, err error) {
-	return writeFor(ctx, s.db, func(t *tx) (bool, error) { return t.addChatKey(p.Face, proofPrefix+p.Key, p.Ends) })
+	return resultOf(ctx, s.db.dialect.receive, func(t *tx) (bool, error) {
+		return t.addChatKey(p.Face, proofPrefix+p.Key, p.Ends)
+	})
 }
 
 // AddChatDelivery stores a request, unless its signature was used before, or one of its names is known; then all
@@ -37,7 +39,7 @@ func (s ChatDeliveries) AddChatDelivery(
 		result deployment.ChatResult
 	}
 
-	added, err := writeFor(ctx, s.db, func(t *tx) (stored, error) {
+	added, err := resultOf(ctx, s.db.dialect.receive, func(t *tx) (stored, error) {
 		first, err := t.addChatKey(proof.Face, proofPrefix+proof.Key, proof.Ends)
 		if err != nil || !first {
 			return stored{result: deployment.ChatReplayed}, err

@@ -13,6 +13,9 @@ import (
 type dialect interface {
 	// write does one thing in a transaction. nil means that it is on disk.
 	write(ctx context.Context, do func(*tx) error) error
+	// receive does the same for a sender that waits for an answer: on SQLite, where all writes take turns, it does not
+	// wait behind those of workers.
+	receive(ctx context.Context, do func(*tx) error) error
 	// accept stores a delivery, in one transaction with others that come in at the same time.
 	accept(ctx context.Context, in *incoming) error
 	// lockEnvironments makes other writers to these rows' environments and projects wait until the

@@ -219,8 +219,17 @@ func (db *DB) write(ctx context.Context, do func(*tx) error) error { return db.d
 // writeFor writes and gives what the write found. After an error that is nothing: the write may go
 // on after its caller has left.
 func writeFor[T any](ctx context.Context, db *DB, do func(*tx) (T, error)) (T, error) {
+	return resultOf(ctx, db.dialect.write, do)
+}
+
+// resultOf does with one way to write what writeFor does.
+func resultOf[T any](
+	ctx context.Context,
+	write func(context.Context, func(*tx) error) error,
+	do func(*tx) (T, error),
+) (T, error) {
 	var found, none T
-	err := db.write(ctx, func(t *tx) (err error) {
+	err := write(ctx, func(t *tx) (err error) {
 		found, err = do(t)
 		return err
 	})

@@ -195,6 +195,9 @@ func (p *postgres) write(ctx context.Context, do func(*tx) error) error {
 	return err
 }
 
+// receive needs no other way than write: there are several connections.
+func (p *postgres) receive(ctx context.Context, do func(*tx) error) error { return p.write(ctx, do) }
+
 // waitForTurn waits until a write may use one of the connections. While deliveries are being stored
 // only two may, so that the server has time for the deliveries.
 func (p *postgres) waitForTurn(ctx context.Context) (leave func(), err error) {

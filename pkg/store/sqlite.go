@@ -97,8 +97,12 @@ func (l *sqlite) write(ctx context.Context, do func(*tx) error) error {
 	return l.writer.write(newItem(ctx, do))
 }
 
+func (l *sqlite) receive(ctx context.Context, do func(*tx) error) error {
+	return l.intake.write(newItem(ctx, do))
+}
+
 func (l *sqlite) ping(ctx context.Context) error {
-	return l.intake.write(newItem(ctx, func(*tx) error { return nil }))
+	return l.receive(ctx, func(*tx) error { return nil })
 }
 
 // lockEnvironments has nothing to do: there is one connection for writes.

@@ -36,6 +36,7 @@ type Metrics struct {
 	calls       callMetrics
 	routes      routeMetrics
 	chatCalls   *prometheus.CounterVec
+	chatGivenUp *prometheus.CounterVec
 	chatRefused *prometheus.CounterVec
 }
 
@@ -65,6 +66,7 @@ func New(version, commit string) *Metrics {
 		routes: newRouteMetrics(),
 
 		chatCalls:   newChatCalls(),
+		chatGivenUp: newChatGivenUp(),
 		chatRefused: newChatRefused(),
 	}
 
@@ -82,6 +84,7 @@ func New(version, commit string) *Metrics {
 		m.routes.good,
 		m.routes.readAt,
 		m.chatCalls,
+		m.chatGivenUp,
 		m.chatRefused,
 		buildInfo(version, commit),
 		collectors.NewGoCollector(),

@@ -208,7 +208,7 @@ func TestStatefulSet_Volumes(t *testing.T) {
 	}
 }
 
-// TestIngress_OpenPaths checks that only the paths of webhooks are open.
+// TestIngress_OpenPaths checks that only the paths of webhooks and of links are open.
 func TestIngress_OpenPaths(t *testing.T) {
 	ingress := document(t, "deploy/kubernetes/ingress.example.yaml")
 	var open []string
@@ -217,7 +217,7 @@ func TestIngress_OpenPaths(t *testing.T) {
 		open = append(open, at(t, path, "path").(string))
 	}
 
-	if want := []string{"/webhooks/", "/events"}; !slices.Equal(open, want) {
+	if want := []string{"/webhooks/", "/link/", "/login/callback", "/events"}; !slices.Equal(open, want) {
 		t.Errorf("open paths: got %v, want %v", open, want)
 	}
 }

@@ -63,7 +63,9 @@ func startSimulator(t *testing.T) (github, circleci string) {
 	reader, writer := io.Pipe()
 	exited := make(chan int, 1)
 	go func() {
-		args := []string{"-github", "127.0.0.1:0", "-circleci", "127.0.0.1:0", "-control", "127.0.0.1:0"}
+		args := []string{
+			"-github", "127.0.0.1:0", "-circleci", "127.0.0.1:0", "-slack", "127.0.0.1:0", "-control", "127.0.0.1:0",
+		}
 		exited <- control.Run(ctx, args, func(string) string { return "" }, writer, io.Discard)
 		_ = writer.Close()
 	}()

@@ -191,7 +191,7 @@ func TestChat_Locks(t *testing.T) {
 	c.say("alice", "lock api in staging for 2 hours because of a migration",
 		"acme/api in staging is locked by alice for 2 h", ": of a migration.", `"unlock api in staging"`)
 	c.say("bob", "locks", "acme/api in staging is locked by alice")
-	c.say("bob", "status", "api in staging: nothing was deployed there yet. Locked by alice")
+	c.say("bob", "status", "api in staging: Seraph knows of no deployment there. Locked by alice")
 	waiting := c.say("bob", "deploy api to staging scenario=success", "It waits for alice's lock",
 		"The lock can be released by alice")
 	c.say("bob", "unlock api in staging", "That was not done: the lock belongs to alice")
@@ -250,7 +250,7 @@ func TestChat_Talk(t *testing.T) {
 	onlySQLite(t)
 	c := newChat(t)
 	c.say("alice", "whoami", "For Seraph you are alice at GitHub")
-	c.say("alice", "where can I deploy api?", "production and staging", `"deploy api to production"`)
+	c.say("alice", "where can I deploy api?", "production and staging", `"deploy api to staging"`)
 	c.say("alice", "help lock", "lock APP in ENV [for 2h] because REASON")
 	c.say("alice", "link", "You are linked already")
 	c.say("alice", "why #1", "That was not done: no deployment has this id")

@@ -51,7 +51,7 @@ func TestCommandLine_Deploys(t *testing.T) {
 	me.types("watch "+id[1], 0, "succeeded")
 	me.types("deploy acme/api@main staging -f scenario=fail --watch --output json", 1, `"state":"failed"`)
 	me.types("status acme/api", 0, "acme/api    staging      main (", "token manager")
-	me.types("list acme/apo", 0, "Seraph has deployed nothing of acme/apo yet; did you mean acme/api?")
+	me.types("list acme/apo", 0, "Seraph knows of no deployment of acme/apo; did you mean acme/api?")
 	me.types("whoami", 0, "service:  http://"+h.addr+" (SERAPH_API_URL)", "token:    manager", "scope:    deploy")
 	me.types("deploy acme/api@no-such-branch staging", 1, "no-such-branch")
 	h.at(apiToken).types("deploy acme/api@main staging", 1, "this needs deploy", "seraph whoami")

@@ -3,6 +3,8 @@
 // what the tests hold. Slack draws the same content with its own fonts and colors.
 //
 //	pictures GOLDEN IMAGES [PATTERN]
+//
+// Without PATTERN it draws what the pages show, otherwise the golden files whose name matches.
 package main
 
 import (
@@ -49,50 +51,19 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: pictures GOLDEN IMAGES [PATTERN]")
 		os.Exit(2)
 	}
-	pattern := "*"
+	list := pictures
 	if len(os.Args) > 3 {
-		pattern = os.Args[3]
+		list = each(os.Args[1], os.Args[3])
 	}
-	if err := run(os.Args[1], os.Args[2], pattern); err != nil {
+	if err := run(list, os.Args[1], os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// run draws the pictures whose name matches a pattern. With the pattern "all" it draws each golden file, twice.
-func run(golden, images, pattern string) error {
-	list := pictures
-	if pattern == "all" {
-		var err error
-		if list, err = everything(golden); err != nil {
-			return err
-		}
-		pattern = "*"
-	}
-
-	work, err := os.MkdirTemp("", "seraph-pictures-")
-	if err != nil {
-		return fmt.Errorf("make directory for pages: %w", err)
-	}
-	defer os.RemoveAll(work)
-
-	for _, p := range list {
-		if ok, err := filepath.Match(pattern, p.name); err != nil || !ok {
-			continue
-		}
-		if err := p.draw(golden, images, work); err != nil {
-			return fmt.Errorf("draw %s: %w", p.name, err)
-		}
-	}
-	return nil
-}
-
-// everything is a picture of each golden file in light and one in dark colors.
-func everything(golden string) ([]picture, error) {
-	files, err := filepath.Glob(filepath.Join(golden, "*.json"))
-	if err != nil {
-		return nil, fmt.Errorf("list golden files: %w", err)
-	}
+// each is a picture in light and one in dark colors of each golden file whose name matches.
+func each(golden, pattern string) []picture {
+	files, _ := filepath.Glob(filepath.Join(golden, pattern+".json")) // an error of the pattern matches nothing
 
 	var list []picture
 	for _, file := range files {
@@ -100,7 +71,23 @@ func everything(golden string) ([]picture, error) {
 		list = append(list, picture{name: name, parts: []string{name}},
 			picture{name: name + "-dark", dark: true, parts: []string{name}})
 	}
-	return list, nil
+	return list
+}
+
+// run draws pictures.
+func run(list []picture, golden, images string) error {
+	work, err := os.MkdirTemp("", "seraph-pictures-")
+	if err != nil {
+		return fmt.Errorf("make directory for pages: %w", err)
+	}
+	defer os.RemoveAll(work)
+
+	for _, p := range list {
+		if err := p.draw(golden, images, work); err != nil {
+			return fmt.Errorf("draw %s: %w", p.name, err)
+		}
+	}
+	return nil
 }
 
 // draw writes one page, and photographs it.

@@ -101,7 +101,12 @@ func (p *Plan) Close() {
 
 // WaitLate waits until all late effects that are scheduled have happened. No call may be made meanwhile to
 // which a fault with a late effect could apply.
-func (p *Plan) WaitLate() { p.late.Wait() }
+func (p *Plan) WaitLate() {
+	p.mu.Lock() // so that effects that were scheduled before are waited for
+	late := &p.late
+	p.mu.Unlock()
+	late.Wait()
+}
 
 // Wrap returns a handler that applies the planned faults of an operation before it calls next.
 func (p *Plan) Wrap(op string, next http.Handler) http.Handler {

@@ -71,10 +71,11 @@ class Program {
 
 // startServices starts Seraph between the simulators and returns its address.
 async function startServices (t, dir) {
-  const [seraph, github, circleci, control] = await Promise.all([freePort(), freePort(), freePort(), freePort()])
+  const [seraph, github, circleci, slack, control] = await Promise.all(Array.from({ length: 5 }, freePort))
   const local = port => `127.0.0.1:${port}`
   const simulators = new Program(t, join(programs, 'seraph-sim'), [
-    '-github', local(github), '-circleci', local(circleci), '-control', local(control), '-step', '100ms',
+    '-github', local(github), '-circleci', local(circleci), '-slack', local(slack), '-control', local(control),
+    '-step', '100ms',
     '-webhook', `http://${local(seraph)}/webhooks/github`, '-circleci-webhook', `http://${local(seraph)}/webhooks/circleci`
   ], {}, dir)
   await simulators.prints(/\n/)

@@ -21,7 +21,7 @@ import (
 const (
 	allScopes = "xoxb-1-all-scopes"
 	fewScopes = "xoxb-1-few-scopes"
-	noScopes  = "xoxb-1-no-scopes"
+	readOnly  = "xoxb-1-read-only"
 
 	app     = "A0SERAPH1"
 	bot     = "B0SERAPH1"
@@ -52,7 +52,7 @@ func startSlack(t *testing.T) (client func(token string) *slack.Client, base *ur
 		"tokens": []any{
 			token(allScopes, "chat:write", "users:read", "channels:read", "channels:history", "groups:read", "im:write"),
 			token(fewScopes, "chat:write"),
-			token(noScopes),
+			token(readOnly, "users:read"),
 		},
 		"strict_scopes": true,
 	}).JoinPath("api/")
@@ -194,7 +194,7 @@ func TestSlack_People(t *testing.T) {
 // TestSlack_Refusals lets emulate refuse tokens, scopes and channels.
 func TestSlack_Refusals(t *testing.T) {
 	client, _ := startSlack(t)
-	few, none := client(fewScopes), client(noScopes)
+	few, reader := client(fewScopes), client(readOnly)
 	m := slack.Message{Channel: general, Text: "hello"}
 
 	t.Run("the scope for posts is enough for posts", func(t *testing.T) {
@@ -213,8 +213,8 @@ func TestSlack_Refusals(t *testing.T) {
 		_, err := few.User(t.Context(), admin)
 		wantKind(t, err, notify.SendForbidden, "missing_scope")
 	})
-	t.Run("a token without scopes", func(t *testing.T) {
-		_, err := none.PostMessage(t.Context(), m)
+	t.Run("post without its scope", func(t *testing.T) {
+		_, err := reader.PostMessage(t.Context(), m)
 		wantKind(t, err, notify.SendFace, "missing_scope")
 	})
 	t.Run("unknown channel", func(t *testing.T) {

@@ -6,13 +6,16 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/seraph-deploy/seraph/test/sim/slack"
 )
 
-// Config is where the two simulators and the control API listen, and where the simulators send
+// Config is where the simulators and the control API listen, and where the simulators send
 // webhooks.
 type Config struct {
 	GitHub          string // listen addresses
 	CircleCI        string
+	Slack           string
 	Control         string
 	Webhook         string // where GitHub sends events
 	CircleCIWebhook string // where CircleCI sends events
@@ -20,15 +23,22 @@ type Config struct {
 	CircleCISecret  string // signs the events of CircleCI
 	Token           string // a personal access token for GitHub
 	CircleCIToken   string
+	SlackWebhook    string // where Slack sends commands, clicks and events
+	SlackSecret     string // signs them
+	SlackToken      string // of the app's bot
 	Repositories    string // comma-separated; others are added by their first deployment
 	AppProjects     []appProject
-	People          map[string]int64 // ids by login; others are added when they do something
-	Step            time.Duration    // time between the stages of a CircleCI scenario
-	Enterprise      bool             // be a GitHub Enterprise Server: API below /api/v3, no rate limits
+	People          map[string]int64  // ids by login; others are added when they do something
+	SlackPeople     map[string]string // ids by name
+	SlackChannels   map[string]string // ids by name
+	Step            time.Duration     // time between the stages of a CircleCI scenario
+	Enterprise      bool              // be a GitHub Enterprise Server: API below /api/v3, no rate limits
 	ListScenarios   bool
 
-	appProjects string // the flags that become AppProjects and People
-	people      string
+	appProjects   string // the flags that become AppProjects, People, SlackPeople and SlackChannels
+	people        string
+	slackPeople   string
+	slackChannels string
 }
 
 // setting is one flag that can also be set with an environment variable.
@@ -38,7 +48,7 @@ type setting struct {
 }
 
 func (c *Config) settings() []setting {
-	return []setting{
+	return append(c.slackSettings(), []setting{
 		{name: "github", fallback: "127.0.0.1:9001", usage: "address of the simulated GitHub", target: &c.GitHub},
 		{
 			name:     "circleci",
@@ -91,6 +101,42 @@ func (c *Config) settings() []setting {
 			target:   &c.appProjects,
 		},
 		{name: "people", fallback: "alice=583231,bob=583232", usage: "people who may write, LOGIN=ID, …", target: &c.people},
+	}...)
+}
+
+func (c *Config) slackSettings() []setting {
+	return []setting{
+		{
+			name:     "slack",
+			fallback: "127.0.0.1:9004",
+			usage:    "address of the simulated Slack (API below /api/)",
+			target:   &c.Slack,
+		},
+		{
+			name:     "slack-webhook",
+			fallback: "http://127.0.0.1:8080/webhooks/slack",
+			usage:    "where Slack sends commands, clicks and events",
+			target:   &c.SlackWebhook,
+		},
+		{
+			name:     "slack-secret",
+			fallback: slack.DefaultSigningSecret,
+			usage:    "signing secret of the Slack app",
+			target:   &c.SlackSecret,
+		},
+		{name: "slack-token", fallback: slack.DefaultToken, usage: "token of the Slack app's bot", target: &c.SlackToken},
+		{
+			name:     "slack-people",
+			fallback: "alice=U0ALICE01,bob=U0BOB00001,carol=U0CAROL001",
+			usage:    "people of the workspace T0ACME001, NAME=ID, …",
+			target:   &c.slackPeople,
+		},
+		{
+			name:     "slack-channels",
+			fallback: "deploys=C0DEPLOYS1,general=C0GENERAL1",
+			usage:    "channels that the app is in, NAME=ID, …",
+			target:   &c.slackChannels,
+		},
 	}
 }
 
@@ -146,5 +192,14 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (Config, er
 	}
 
 	c.AppProjects, c.People = projects, people
+	if c.SlackPeople, err = parseSlackIDs(c.slackPeople); err != nil {
+		fmt.Fprintln(out, err) // the same
+		return c, err
+	}
+	if c.SlackChannels, err = parseSlackIDs(c.slackChannels); err != nil {
+		fmt.Fprintln(out, err) // the same
+		return c, err
+	}
+
 	return c, nil
 }

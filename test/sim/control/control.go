@@ -1,4 +1,4 @@
-// Package control runs the two simulators as one program and serves a small JSON API to control them.
+// Package control runs the three simulators as one program and serves a small JSON API to control them.
 // A person, a demo or an end-to-end test uses it to deploy, approve, make calls fail and watch.
 //
 //	POST /deploy     {"repository","environment","ref","task","payload","description","creator",
@@ -10,11 +10,25 @@
 //	GET  /events                server-sent events: deployments, statuses, webhook deliveries, and pipelines
 //	                            whenever they change; with ?follow=false only the existing ones
 //	POST /approve    {"deployment"} or {"pipeline"}; likewise /cancel and /rerun
-//	POST /faults     {"side": "github" or "circleci", "operation", "fault", "times": default 1};
+//	POST /faults     {"side": "github", "circleci" or "slack", "operation", "fault", "times": default 1};
 //	                  GET lists the names
 //	POST /facts      sets what GitHub knows of people, commits, branches and tags, see Facts
 //	POST /redeliver  {"delivery"}: sends a webhook of GitHub again; GET /deliveries lists them
 //	GET  /violations            what callers did against the vendors' references
+//
+// What people do and see in Slack, with users and channels by name or id:
+//
+//	GET  /slack                 users and channels
+//	POST /slack/say     {"user","channel","text","thread"}: a message, or a command when it begins with a slash;
+//	                    without a channel a direct message to the app
+//	POST /slack/click   {"user","channel","ts","action","version"} or {"view","action"}: presses a button
+//	POST /slack/submit  {"view","values"}: submits a modal; values by block or action
+//	POST /slack/close   {"view"}
+//	POST /slack/home    {"user"}: opens the home tab
+//	POST /slack/person  {"id","name","team","deleted","guest"}: adds or changes a user
+//	GET  /slack/messages        ?channel= and ?user=: with a user, ephemeral messages of others are left out
+//	GET  /slack/views           ?user=: open modals and the home tab
+//	GET  /slack/calls           calls of Slack's API; GET /slack/deliveries what was sent to the app
 package control
 
 import (
@@ -27,6 +41,7 @@ import (
 
 	"github.com/seraph-deploy/seraph/test/sim/github"
 	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
+	"github.com/seraph-deploy/seraph/test/sim/slack"
 )
 
 // CircleCI is the part of the CircleCI simulator that Control uses.
@@ -74,16 +89,17 @@ type Faults struct {
 	Faults     []string `json:"faults"`
 }
 
-// Control serves the control API of the two simulators.
+// Control serves the control API of the simulators.
 type Control struct {
 	github      *github.Server
 	circleci    CircleCI
+	slack       *slack.Server
 	appProjects []appProject
 }
 
-// New returns the control of two running simulators.
-func New(gh *github.Server, ci CircleCI, appProjects ...appProject) *Control {
-	return &Control{github: gh, circleci: ci, appProjects: appProjects}
+// New returns the control of three running simulators.
+func New(gh *github.Server, ci CircleCI, sl *slack.Server, appProjects ...appProject) *Control {
+	return &Control{github: gh, circleci: ci, slack: sl, appProjects: appProjects}
 }
 
 // Handler serves the control API.
@@ -102,6 +118,7 @@ func (c *Control) Handler() http.Handler {
 	mux.Get("/deliveries", handle(func(*http.Request) (any, error) { return c.deliveries(), nil }))
 	mux.Get("/violations", handle(c.violations))
 	mux.Get("/events", c.events)
+	mux.Route("/slack", c.slackRoutes)
 
 	return mux
 }
@@ -219,15 +236,18 @@ func (c *Control) fault(r *http.Request) (any, error) {
 		return in, c.github.NextNamed(in.Operation, in.Fault, in.Times)
 	case "circleci":
 		return in, c.circleci.Fault(in.Operation, in.Fault, in.Times)
+	case "slack":
+		return in, c.slack.NextNamed(in.Operation, in.Fault, in.Times)
 	}
 
-	return nil, errors.New(`side must be "github" or "circleci"`)
+	return nil, errors.New(`side must be "github", "circleci" or "slack"`)
 }
 
 func (c *Control) faults(*http.Request) (any, error) {
 	return map[string]Faults{
 		"github":   {Operations: github.Operations(), Faults: github.Faults()},
 		"circleci": c.circleci.Faults(),
+		"slack":    {Operations: slack.Operations(), Faults: slack.Faults()},
 	}, nil
 }
 

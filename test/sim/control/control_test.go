@@ -18,6 +18,7 @@ import (
 
 	"github.com/seraph-deploy/seraph/test/sim/github"
 	"github.com/seraph-deploy/seraph/test/sim/signal"
+	"github.com/seraph-deploy/seraph/test/sim/slack"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -66,24 +67,29 @@ func (p *fakeCircleCI) Fault(op, fault string, times int) error {
 type fixture struct {
 	github   *github.Server
 	circleci *fakeCircleCI
+	slack    *slack.Server
 	url      string
 }
 
 func setup(t *testing.T) fixture {
 	t.Helper()
-	gh, ci := github.New(github.Options{}), &fakeCircleCI{}
+	gh, ci, sl := github.New(github.Options{}), &fakeCircleCI{}, slack.New(slack.Options{})
+	t.Cleanup(gh.Close)
+	t.Cleanup(sl.Close)
 	if err := gh.Start(""); err != nil {
 		t.Fatal(err)
 	}
+	if err := sl.Start(""); err != nil {
+		t.Fatal(err)
+	}
 
-	t.Cleanup(gh.Close)
-	server := httptest.NewServer(New(gh, ci).Handler())
+	server := httptest.NewServer(New(gh, ci, sl).Handler())
 	t.Cleanup(func() {
 		http.DefaultClient.CloseIdleConnections()
 		server.Close()
 	})
 
-	return fixture{github: gh, circleci: ci, url: server.URL}
+	return fixture{github: gh, circleci: ci, slack: sl, url: server.URL}
 }
 
 // post sends a body and returns the status and the decoded answer.

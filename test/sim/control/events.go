@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// event is one thing that happened. Its data is a deployment, a deploymentStatus, a delivery or a
-// Pipeline.
+// event is one thing that happened. Its data is a deployment, a deploymentStatus, a delivery, a
+// Pipeline, a slackMessage, a slackView or a slackDelivery.
 type event struct {
 	kind string
 	key  string // an event with the same key is reported once
@@ -43,7 +43,7 @@ func (c *Control) follow(ctx context.Context, report func(events []event) bool) 
 	reported := map[string]bool{}
 	for {
 		// The channels are taken before the lists are read, so that no change is missed.
-		gh, hooks, ci := c.github.Changed(), c.github.Hooks().Changed(), c.circleci.Changed()
+		gh, hooks, ci, sl := c.github.Changed(), c.github.Hooks().Changed(), c.circleci.Changed(), c.slack.Changed()
 		var events []event
 		for _, e := range c.allEvents() {
 			if !reported[e.key] {
@@ -60,6 +60,7 @@ func (c *Control) follow(ctx context.Context, report func(events []event) bool) 
 		case <-gh:
 		case <-hooks:
 		case <-ci:
+		case <-sl:
 		case <-ctx.Done():
 			return
 		}
@@ -89,6 +90,24 @@ func (c *Control) allEvents() []event {
 	for _, p := range c.circleci.Pipelines() {
 		state := fmt.Sprint("pipeline ", p.ID, " ", p.State, " ", p.Workflows)
 		all = append(all, event{kind: "pipeline", key: state, data: p})
+	}
+
+	return append(all, c.slackEvents()...)
+}
+
+// slackEvents lists what happened in Slack. A message or a view is reported again whenever it changes.
+func (c *Control) slackEvents() []event {
+	var all []event
+	for _, m := range c.slack.Posted("") {
+		key := fmt.Sprint("slack_message ", m.Channel, " ", m.TS, " ", m.Version)
+		all = append(all, event{kind: "slack_message", key: key, data: slackMessageOf(m)})
+	}
+	for _, v := range c.slack.AllViews() {
+		key := fmt.Sprint("slack_view ", v.ID, " ", v.Version, " ", v.Closed)
+		all = append(all, event{kind: "slack_view", key: key, data: slackViewOf(v)})
+	}
+	for _, d := range slackDeliveriesOf(c.slack.Deliveries()) {
+		all = append(all, event{kind: "slack_delivery", key: fmt.Sprint("slack_delivery ", d.ID), data: d})
 	}
 
 	return all

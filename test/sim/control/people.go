@@ -25,3 +25,22 @@ func parsePeople(text string) (map[string]int64, error) {
 
 	return all, nil
 }
+
+// parseSlackIDs reads a comma-separated list of NAME=ID.
+func parseSlackIDs(text string) (map[string]string, error) {
+	all := map[string]string{}
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+
+		name, id, _ := strings.Cut(item, "=")
+		if id == "" || name == "" {
+			return nil, fmt.Errorf("slack: %q is not NAME=ID", item)
+		}
+
+		all[name] = id
+	}
+
+	return all, nil
+}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim/github"
+	"github.com/seraph-deploy/seraph/test/sim/slack"
 )
 
 // Run is the whole program. It returns when ctx ends, with the exit code: 0 for a normal end, 1
@@ -38,47 +39,45 @@ func Run(ctx context.Context, args []string, getenv func(string) string, out, pr
 	return 0
 }
 
-// serve starts GitHub, CircleCI and the control API, prints their addresses, and stops them when
+// serve starts GitHub, CircleCI, Slack and the control API, prints their addresses, and stops them when
 // ctx ends.
 func serve(ctx context.Context, config Config, out io.Writer) error {
-	gh := github.New(config.githubOptions())
-	defer gh.Close()
-	if err := gh.Start(config.GitHub); err != nil {
+	gh, err := startGitHub(config)
+	if err != nil {
 		return err
 	}
 
-	for login, id := range config.People {
-		gh.AddUserWithID(login, id)
-	}
-
-	for name := range strings.SplitSeq(config.Repositories, ",") {
-		if name = strings.TrimSpace(name); name == "" {
-			continue
-		}
-
-		gh.AddRepository(name)
-		for login := range config.People {
-			gh.SetRole(name, login, "write")
-		}
-	}
-
+	defer gh.Close()
 	ci, err := startCircleCI(config, gh)
 	if err != nil {
 		return err
 	}
 
 	defer ci.Close()
+	sl, err := startSlack(config)
+	if err != nil {
+		return err
+	}
+
+	defer sl.Close()
 	listener, err := net.Listen("tcp", config.Control)
 	if err != nil {
 		return fmt.Errorf("listen for the control API: %w", err)
 	}
 
-	control := New(gh, ci, config.AppProjects...)
+	control := New(gh, ci, sl, config.AppProjects...)
 	server := &http.Server{Handler: control.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	// A failed write means that the terminal is closed, which does not stop the program.
-	fmt.Fprintf(out, "GitHub    %s\nCircleCI  %s\ncontrol   http://%s\n", gh.URL(), ci.URL(), listener.Addr())
+	fmt.Fprintf(
+		out,
+		"GitHub    %s\nCircleCI  %s\nSlack     %s\ncontrol   http://%s\n",
+		gh.URL(),
+		ci.URL(),
+		sl.URL(),
+		listener.Addr(),
+	)
 	fmt.Fprintf(
 		out,
 		"\nTo deploy: curl http://%s/deploy -d '{\"repository\":\"acme/api\",\"environment\":\"staging\"}'\n\n",
@@ -98,6 +97,44 @@ func serve(ctx context.Context, config Config, out io.Writer) error {
 	case err := <-failed:
 		return err
 	}
+}
+
+// startGitHub starts a GitHub simulator with the people and repositories of the settings.
+func startGitHub(c Config) (*github.Server, error) {
+	gh := github.New(c.githubOptions())
+	if err := gh.Start(c.GitHub); err != nil {
+		return nil, err
+	}
+
+	for login, id := range c.People {
+		gh.AddUserWithID(login, id)
+	}
+
+	for name := range strings.SplitSeq(c.Repositories, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+
+		gh.AddRepository(name)
+		for login := range c.People {
+			gh.SetRole(name, login, "write")
+		}
+	}
+
+	return gh, nil
+}
+
+// startSlack starts a Slack simulator with the people and channels of the settings.
+func startSlack(c Config) (*slack.Server, error) {
+	server := slack.New(slack.Options{Token: c.SlackToken, SigningSecret: c.SlackSecret, RequestURL: c.SlackWebhook})
+	for name, id := range c.SlackPeople {
+		server.AddUser(slack.User{ID: id, Name: name})
+	}
+	for name, id := range c.SlackChannels {
+		server.AddChannel(slack.Channel{ID: id, Name: name})
+	}
+
+	return server, server.Start(c.Slack)
 }
 
 func (c Config) githubOptions() github.Options {

@@ -31,7 +31,8 @@ func TestRun_ExitsWithoutServing(t *testing.T) {
 			code: 2,
 			says: "is not SLUG=OWNER/NAME@DEFINITION",
 		},
-		"bad person": {args: []string{"-people", "alice=x"}, code: 2, says: "is not LOGIN=ID"},
+		"bad person":     {args: []string{"-people", "alice=x"}, code: 2, says: "is not LOGIN=ID"},
+		"bad Slack user": {args: []string{"-slack-people", "alice"}, code: 2, says: "is not NAME=ID"},
 	}
 
 	for name, c := range cases {
@@ -47,8 +48,8 @@ func TestRun_ExitsWithoutServing(t *testing.T) {
 
 // program is a running seraph-sim on free ports.
 type program struct {
-	github, circleci, control string
-	lines                     *bufio.Scanner // what it prints after its addresses
+	github, circleci, slack, control string
+	lines                            *bufio.Scanner // what it prints after its addresses
 }
 
 // start runs the program until the test ends, and wants exit code 0 then.
@@ -60,9 +61,11 @@ func start(t *testing.T, args ...string) program {
 	env := map[string]string{
 		"SERAPH_SIM_GITHUB":           "127.0.0.1:0",
 		"SERAPH_SIM_CIRCLECI":         "127.0.0.1:0",
+		"SERAPH_SIM_SLACK":            "127.0.0.1:0",
 		"SERAPH_SIM_CONTROL":          "127.0.0.1:1", // the flag wins
 		"SERAPH_SIM_WEBHOOK":          "http://127.0.0.1:1/",
 		"SERAPH_SIM_CIRCLECI_WEBHOOK": "http://127.0.0.1:1/",
+		"SERAPH_SIM_SLACK_WEBHOOK":    "http://127.0.0.1:1/",
 	}
 
 	args = append([]string{"-control", "127.0.0.1:0", "-step", "1ms"}, args...)
@@ -78,6 +81,7 @@ func start(t *testing.T, args ...string) program {
 	}{
 		{prefix: "GitHub    ", target: &p.github},
 		{prefix: "CircleCI  ", target: &p.circleci},
+		{prefix: "Slack     ", target: &p.slack},
 		{prefix: "control   ", target: &p.control},
 	} {
 		if !p.lines.Scan() || !strings.HasPrefix(p.lines.Text(), line.prefix) {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -11,7 +12,8 @@ import (
 )
 
 // printEvents prints one line per event until ctx ends: a deployment is created, its webhook is
-// answered, a pipeline is triggered, a workflow is on hold or ends, a status is written.
+// answered, a pipeline is triggered, a workflow is on hold or ends, a status is written, somebody says
+// or does something in Slack.
 func (c *Control) printEvents(ctx context.Context, out io.Writer) {
 	printLine := func(line string) {
 		fmt.Fprintln(out, time.Now().Format(time.TimeOnly), line) // a closed terminal does not stop the program
@@ -31,6 +33,10 @@ func (c *Control) printEvents(ctx context.Context, out io.Writer) {
 				if data.Event != "deployment_status" || data.StatusCode != http.StatusOK {
 					printLine(data.line())
 				}
+			case slackMessage:
+				printLine(data.line())
+			case slackDelivery:
+				printLine(data.line())
 			case Pipeline:
 				for _, line := range data.lines() {
 					if !printed[line] {
@@ -54,6 +60,25 @@ func (d delivery) line() string {
 		return sent + ", not answered: " + d.Status
 	}
 	return fmt.Sprintf("%s, answered %d %.200s", sent, d.StatusCode, strings.TrimSpace(d.Answer))
+}
+
+func (m slackMessage) line() string {
+	what := "message"
+	switch {
+	case m.OnlyFor != "":
+		what = "message for " + m.OnlyFor + " alone"
+	case m.Version > 1:
+		what = "message edited"
+	}
+	return fmt.Sprintf("Slack     %s in %s by %s: %.200s", what, m.Channel, m.User, m.Text)
+}
+
+func (d slackDelivery) line() string {
+	sent := fmt.Sprintf("Slack     %s of %s sent", d.Name, cmp.Or(d.User, "nobody"))
+	if d.Failure != "" {
+		return sent + ", and not accepted: " + d.Failure
+	}
+	return sent + ", and accepted"
 }
 
 // terminalStatuses are the final statuses of a workflow.

@@ -123,6 +123,11 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
+	s.signIn(w, r, app, asked, back)
+}
+
+// signIn takes the form of the page: asked is the redirect_uri of the browser's request, and back is where it goes.
+func (s *Server) signIn(w http.ResponseWriter, r *http.Request, app *OAuthApp, asked, back string) {
 	who, found := s.accountByLogin(r.PostForm.Get("login"))
 	switch {
 	case r.PostForm.Get("authorize") != "1":

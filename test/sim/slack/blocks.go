@@ -164,9 +164,9 @@ func (c *checker) element(e Object, at string) {
 		}
 	case "plain_text_input":
 		c.length(e, "initial_value", at, maxText, false)
-	case "image", "datepicker", "timepicker", "datetimepicker", "users_select", "channels_select", "conversations_select",
-		"multi_users_select", "multi_channels_select", "multi_conversations_select", "external_select",
-		"multi_external_select", "url_text_input", "email_text_input", "number_input", "rich_text_input",
+	case "image", "datepicker", "timepicker", "datetimepicker", "users_select", "channels_select",
+		"conversations_select", "multi_users_select", "multi_channels_select", "multi_conversations_select",
+		"external_select", "multi_external_select", "url_text_input", "email_text_input", "number_input", "rich_text_input",
 		"workflow_button":
 	default:
 		c.report(at+"/type", "unsupported type: %s", kind)

@@ -110,6 +110,12 @@ func (a *boltApp) next(t *testing.T, kind string) boltLine {
 // SERAPH_TEST_NPM, until the file changes.
 func boltModules(t *testing.T) (string, error) {
 	t.Helper()
+	for _, program := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(program); err != nil {
+			return "", err
+		}
+	}
+
 	lockFile, err := os.ReadFile("bolt/package-lock.json")
 	if err != nil {
 		return "", err
@@ -187,13 +193,15 @@ func TestServer_Bolt(t *testing.T) {
 		if err != nil || !d.Accepted() {
 			t.Fatalf("got %+v, %v", d, err)
 		}
-		if line := app.next(t, "command"); line.Text != "api to staging" || line.User != alice || line.Team != DefaultTeam {
+		line := app.next(t, "command")
+		if line.Text != "api to staging" || line.User != alice || line.Team != DefaultTeam {
 			t.Errorf("got %+v", line)
 		}
 		if all := s.Ephemerals(alice); len(all) != 1 || all[0].Text != "asked for api to staging" {
 			t.Errorf("got ephemeral messages %+v, want the acknowledgement", all)
 		}
-		if _, err := s.WaitMessage(ctx, func(m Message) bool { return m.Text == "started" && m.OnlyFor == "" }); err != nil {
+		public := func(m Message) bool { return m.Text == "started" && m.OnlyFor == "" }
+		if _, err := s.WaitMessage(ctx, public); err != nil {
 			t.Error(err)
 		}
 	})
@@ -228,7 +236,9 @@ func TestServer_Bolt(t *testing.T) {
 		if line := app.next(t, "message"); line.User != bob {
 			t.Errorf("got %+v", line)
 		}
-		if _, err := s.WaitMessage(ctx, func(m Message) bool { return m.Text == "pong im" && m.Channel == s.Direct(bob) }); err != nil {
+		direct := s.Direct(bob)
+		answer := func(m Message) bool { return m.Text == "pong im" && m.Channel == direct }
+		if _, err := s.WaitMessage(ctx, answer); err != nil {
 			t.Error(err)
 		}
 	})
@@ -238,7 +248,8 @@ func TestServer_Bolt(t *testing.T) {
 			t.Fatal(err)
 		}
 		line := app.next(t, "home")
-		if home, found := s.Home(bob); !found || home.ID != line.View || !strings.Contains(home.Words(), "nothing runs") {
+		home, found := s.Home(bob)
+		if !found || home.ID != line.View || !strings.Contains(home.Words(), "nothing runs") {
 			t.Errorf("got %+v, %v", home, found)
 		}
 	})
@@ -282,7 +293,8 @@ func TestServer_Bolt(t *testing.T) {
 		}
 	})
 
-	places := map[string]Place{"auth.test": InBody, responseMethod: InNothing} // Bolt names the token to auth.test again
+	// Bolt sends the token to auth.test as an argument, too.
+	places := map[string]Place{"auth.test": InBody, responseMethod: InNothing}
 	for _, call := range s.Calls("") {
 		want, special := places[call.Method]
 		if !special {

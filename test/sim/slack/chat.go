@@ -121,6 +121,7 @@ func (s *Server) postMessage(c *call) *answer {
 	})
 
 	c.journal.TS = m.TS
+	s.echo(m, "", Message{})
 	return ok(Object{"channel": ch.ID, "ts": m.TS, "message": s.wire(m, true)})
 }
 
@@ -165,6 +166,7 @@ func (s *Server) updateMessage(c *call) *answer {
 		return refused
 	}
 
+	before := m.Message
 	s.revise(m, func(now *Message) {
 		now.Text, now.Blocks = in.text, in.blocks
 		now.Metadata = cmp.Or(in.metadata, now.Metadata)
@@ -172,6 +174,7 @@ func (s *Server) updateMessage(c *call) *answer {
 		now.Edited = !in.hasBlocks
 	})
 
+	s.echo(m, "message_changed", before)
 	return ok(Object{"channel": m.Channel, "ts": m.TS, "text": m.Text, "message": s.wire(m, true)})
 }
 
@@ -181,7 +184,9 @@ func (s *Server) deleteMessage(c *call) *answer {
 		return refused
 	}
 
+	before := m.Message
 	s.revise(m, func(now *Message) { now.Deleted = true })
+	s.echo(m, "message_deleted", before)
 	return ok(Object{"channel": m.Channel, "ts": m.TS})
 }
 
@@ -225,7 +230,8 @@ func (s *Server) getPermalink(c *call) *answer {
 		return fail("message_not_found")
 	}
 
-	link := "https://" + s.teams[c.in.team].Domain + ".slack.com/archives/" + ch.ID + "/p" + strings.ReplaceAll(m.TS, ".", "")
+	link := "https://" + s.teams[c.in.team].Domain + ".slack.com/archives/" + ch.ID
+	link += "/p" + strings.ReplaceAll(m.TS, ".", "")
 	if m.Thread != "" {
 		link += "?thread_ts=" + m.Thread + "&cid=" + ch.ID
 	}

@@ -192,7 +192,8 @@ func (s *Server) Redeliver(id int64, reason string) (Delivery, error) {
 		return d, err
 	}
 
-	again := Delivery{Kind: d.Kind, Name: d.Name, Key: d.Key, User: d.User, Body: d.Body, Retry: d.Retry + 1, Reason: reason}
+	again := Delivery{Kind: d.Kind, Name: d.Name, Key: d.Key, User: d.User, Body: d.Body}
+	again.Retry, again.Reason = d.Retry+1, reason
 	return s.send(again, d.Header.Get("Content-Type"))
 }
 
@@ -235,7 +236,10 @@ func (s *Server) VerifyURL() error {
 
 	var answered struct{ Challenge string }
 	plain := string(bytes.TrimSpace(d.Answer))
-	if d.Accepted() && (plain == challenge || json.Unmarshal(d.Answer, &answered) == nil && answered.Challenge == challenge) {
+	if json.Unmarshal(d.Answer, &answered) == nil {
+		plain = answered.Challenge
+	}
+	if d.Accepted() && plain == challenge {
 		return nil
 	}
 

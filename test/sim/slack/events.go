@@ -67,8 +67,8 @@ func (s *Server) SendEvent(team string, fields Object) (Delivery, error) {
 }
 
 // Say writes a message as a user, or as another bot when the user is one, and sends the events that the app subscribes
-// to: message.im in direct messages, and app_mention where the text mentions the app and the app is a member. It returns
-// the message and the first attempt of each event. thread is the ts of the parent; empty: none.
+// to: message.im in direct messages, and app_mention where the text mentions the app and the app is a member. It
+// returns the message and the first attempt of each event. thread is the ts of the parent; empty: none.
 func (s *Server) Say(user, channel, text, thread string) (Message, []Delivery, error) {
 	s.mu.Lock()
 	u, ch := s.users[user], s.channels[channel]
@@ -78,7 +78,7 @@ func (s *Server) Say(user, channel, text, thread string) (Message, []Delivery, e
 	}
 	if ch.Archived || !ch.has(user) {
 		s.mu.Unlock()
-		return Message{}, nil, fmt.Errorf("%s cannot write to %s: it is archived, or the user is not in it", user, channel)
+		return Message{}, nil, fmt.Errorf("%s cannot write to %s: archived, or the user is not in it", user, channel)
 	}
 
 	said := Message{Channel: channel, Thread: thread, Team: u.Team, User: user, Text: text}

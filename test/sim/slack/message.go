@@ -113,7 +113,7 @@ func wordsOf(blocks []Object) string {
 			if text, isText := n["text"].(string); isText {
 				out = append(append(out, text...), '\n')
 			}
-			for _, key := range []string{"title", "label", "text", "fields", "elements", "accessory", "element", "url"} {
+			for _, key := range []string{"title", "label", "text", "fields", "elements", "accessory", "element"} {
 				if _, isText := n[key].(string); !isText {
 					walk(n[key])
 				}
@@ -172,7 +172,8 @@ func (s *Server) repliesTo(channel, ts string) []*message {
 func (s *Server) wire(m *message, withMetadata bool) Object {
 	out := Object{"type": "message", "user": m.User, "text": m.Text, "ts": m.TS, "team": m.Team}
 	if m.Deleted {
-		out["subtype"], out["text"], out["user"], out["hidden"] = "tombstone", "This message was deleted.", "USLACKBOT", true
+		out["subtype"], out["hidden"] = "tombstone", true
+		out["text"], out["user"] = "This message was deleted.", "USLACKBOT"
 	}
 	if m.BotID != "" && !m.Deleted {
 		out["bot_id"] = m.BotID
@@ -232,7 +233,13 @@ func (s *Server) threadFields(m *message, out Object) {
 
 	out["subtype"] = "thread_broadcast"
 	if parent != nil {
-		out["root"] = Object{"type": "message", "user": parent.User, "text": parent.Text, "ts": parent.TS, "thread_ts": parent.TS}
+		out["root"] = Object{
+			"type":      "message",
+			"user":      parent.User,
+			"text":      parent.Text,
+			"ts":        parent.TS,
+			"thread_ts": parent.TS,
+		}
 	}
 }
 

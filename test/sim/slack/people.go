@@ -20,8 +20,8 @@ func (s *Server) userInfo(c *call) *answer {
 	return ok(Object{"user": s.userBody(u)})
 }
 
-// meets reports whether a user of another workspace shares a channel or an organization with the app's. The caller holds
-// the lock.
+// meets reports whether a user of another workspace shares a channel or an organization with the app's. The caller
+// holds the lock.
 func (s *Server) meets(u *User, in *installation) bool {
 	if slices.Contains(u.EnterpriseTeams, in.team) {
 		return true

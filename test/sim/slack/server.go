@@ -51,7 +51,7 @@ type Options struct {
 // The defaults of Options.
 const (
 	DefaultToken         = "xoxb-simulated-0000000000-slack"
-	DefaultSigningSecret = "simulated-slack-signing-secret"
+	DefaultSigningSecret = "simulated-slack-signing-secret-32"
 	DefaultTeam          = "T0ACME001"
 )
 

@@ -50,7 +50,11 @@ func client(t *testing.T, s *Server) *goslack.Client {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return goslack.New(s.options.Token, goslack.OptionAPIURL(s.URL()), goslack.OptionHTTPClient(&http.Client{Transport: transport}))
+	return goslack.New(
+		s.options.Token,
+		goslack.OptionAPIURL(s.URL()),
+		goslack.OptionHTTPClient(&http.Client{Transport: transport}),
+	)
 }
 
 func limitedContext(t *testing.T) context.Context {
@@ -111,7 +115,8 @@ func TestServer_SlackGoPostsAndEdits(t *testing.T) {
 		t.Fatalf("got %+v, %v", who, err)
 	}
 
-	button := goslack.NewButtonBlockElement("seraph_approve", "v1 7 abc", goslack.NewTextBlockObject("plain_text", "Approve", false, false))
+	label := goslack.NewTextBlockObject("plain_text", "Approve", false, false)
+	button := goslack.NewButtonBlockElement("seraph_approve", "v1 7 abc", label)
 	metadata := goslack.SlackMetadata{EventType: "seraph_card", EventPayload: map[string]any{"key": "k1"}}
 	channel, ts, err := api.PostMessageContext(
 		ctx,
@@ -125,28 +130,36 @@ func TestServer_SlackGoPostsAndEdits(t *testing.T) {
 		t.Fatalf("got %q, %q, %v", channel, ts, err)
 	}
 
-	posted, found := s.Message(deploys, ts)
-	if b, hasButton := posted.Button("seraph_approve"); !found || !hasButton || b.Value != "v1 7 abc" || b.BlockID != "b1" {
+	posted, _ := s.Message(deploys, ts)
+	if b, found := posted.Button("seraph_approve"); !found || b.Value != "v1 7 abc" || b.BlockID != "b1" {
 		t.Errorf("got message %+v with buttons %v", posted, posted.Buttons())
 	}
 	if posted.UnfurlLinks || !posted.UnfurlMedia {
-		t.Errorf("got unfurl_links %v and unfurl_media %v, want what was sent and Slack's default", posted.UnfurlLinks, posted.UnfurlMedia)
+		t.Errorf("got message %+v, want links not unfurled, as was sent, and media, as is Slack's default", posted)
 	}
 
 	if _, _, _, err := api.UpdateMessageContext(ctx, deploys, ts, goslack.MsgOptionText("runs", false)); err != nil {
 		t.Fatal(err)
 	}
-	if now, _ := s.Message(deploys, ts); now.Text != "runs" || now.Blocks != nil || now.Metadata == nil || now.Version != 2 {
+
+	now, _ := s.Message(deploys, ts)
+	if now.Text != "runs" || now.Blocks != nil || now.Metadata == nil || now.Version != 2 {
 		t.Errorf("got %+v, want the text without blocks and the metadata as it was", now)
 	}
 
-	history, err := api.GetConversationHistoryContext(ctx, &goslack.GetConversationHistoryParameters{ChannelID: deploys, IncludeAllMetadata: true})
-	if err != nil || len(history.Messages) != 1 || history.Messages[0].Metadata.EventPayload["key"] != "k1" || history.Messages[0].BotID != who.BotID {
-		t.Errorf("got history %+v, %v", history, err)
+	history, err := api.GetConversationHistoryContext(ctx, &goslack.GetConversationHistoryParameters{
+		ChannelID:          deploys,
+		IncludeAllMetadata: true,
+	})
+	if err != nil || len(history.Messages) != 1 {
+		t.Fatalf("got history %+v, %v", history, err)
+	}
+	if m := history.Messages[0]; m.Metadata.EventPayload["key"] != "k1" || m.BotID != who.BotID {
+		t.Errorf("got message %+v", m)
 	}
 
 	call := s.Calls("chat.postMessage")[0]
-	if call.Token != InBody || call.TS != ts || call.Channel != deploys || call.Status != http.StatusOK || call.Args["token"] != "" {
+	if call.Token != InBody || call.Args["token"] != "" || call.TS != ts || call.Status != http.StatusOK {
 		t.Errorf("got call %+v, want the token in the body and not among the arguments", call)
 	}
 }
@@ -161,14 +174,19 @@ func TestServer_ClickAndModal(t *testing.T) {
 			t.Error(err)
 		}
 		interactions <- in
-		if in.Type == goslack.InteractionTypeViewSubmission && in.View.State.Values["word"]["typed"].Value != "production" {
+		if in.Type != goslack.InteractionTypeViewSubmission {
+			return
+		}
+		if in.View.State.Values["word"]["typed"].Value != "production" {
+			refusal := goslack.NewErrorsViewSubmissionResponse(map[string]string{"word": "type production"})
 			w.Header().Set("Content-Type", "application/json")
-			json.NewEncoder(w).Encode(goslack.NewErrorsViewSubmissionResponse(map[string]string{"word": "type production"}))
+			json.NewEncoder(w).Encode(refusal)
 		}
 	})
 
-	button := goslack.NewButtonBlockElement("seraph_cancel", "v1 7 abc", goslack.NewTextBlockObject("plain_text", "Cancel", false, false))
-	_, ts, err := api.PostMessageContext(ctx, deploys, goslack.MsgOptionText("x", false), goslack.MsgOptionBlocks(goslack.NewActionBlock("b1", button)))
+	label := goslack.NewTextBlockObject("plain_text", "Cancel", false, false)
+	button := goslack.NewButtonBlockElement("seraph_cancel", "v1 7 abc", label)
+	_, ts, err := api.PostMessageContext(ctx, deploys, goslack.MsgOptionBlocks(goslack.NewActionBlock("b1", button)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +195,8 @@ func TestServer_ClickAndModal(t *testing.T) {
 	}
 
 	click := <-interactions
-	if a := click.ActionCallback.BlockActions; len(a) != 1 || a[0].Value != "v1 7 abc" || click.User.ID != bob || click.Message.Timestamp != ts {
+	actions := click.ActionCallback.BlockActions
+	if len(actions) != 1 || actions[0].Value != "v1 7 abc" || click.User.ID != bob || click.Message.Timestamp != ts {
 		t.Fatalf("got %+v", click)
 	}
 
@@ -222,4 +241,24 @@ func requestOf(body []byte) *http.Request {
 	r.Header.Set("Content-Type", form)
 	r.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	return r
+}
+
+// clock is a time that the test sets.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Now()} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
 }

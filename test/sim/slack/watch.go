@@ -21,8 +21,8 @@ func (s *Server) Ephemerals(user string) []Message {
 	})
 }
 
-// Posted returns every message that was ever written to a channel, deleted ones and ephemeral ones too, oldest first. An
-// empty channel stands for all.
+// Posted returns every message that was ever written to a channel, deleted ones and ephemeral ones too, oldest first.
+// An empty channel stands for all.
 func (s *Server) Posted(channel string) []Message {
 	return s.list(func(m *message) bool { return channel == "" || m.Channel == channel })
 }
@@ -75,6 +75,17 @@ func (s *Server) Views(user string) []View {
 	return all
 }
 
+// AllViews returns all modals and home tabs that there ever were, in order of their opening.
+func (s *Server) AllViews() []View {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []View
+	for _, v := range s.views {
+		all = append(all, v.View)
+	}
+	return all
+}
+
 // Home returns the home tab of a user in Options.Team.
 func (s *Server) Home(user string) (View, bool) {
 	s.mu.Lock()
@@ -120,17 +131,7 @@ func (s *Server) WaitMessage(ctx context.Context, wanted func(Message) bool) (Me
 
 // WaitView waits for an open modal or a home tab that is wanted.
 func (s *Server) WaitView(ctx context.Context, wanted func(View) bool) (View, error) {
-	return waitLast(ctx, s, func() []View {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		var all []View
-		for _, v := range s.views {
-			if !v.Closed {
-				all = append(all, v.View)
-			}
-		}
-		return all
-	}, wanted)
+	return waitLast(ctx, s, s.AllViews, func(v View) bool { return !v.Closed && wanted(v) })
 }
 
 // WaitCall waits for a call that is wanted.

@@ -376,11 +376,11 @@ func (o Options) moment(seconds int64) string {
 	day := t.Format("Jan 2, 2006")
 	switch day {
 	case o.Now.UTC().Format("Jan 2, 2006"):
-		day = "Today"
+		day = "today"
 	case o.Now.UTC().AddDate(0, 0, -1).Format("Jan 2, 2006"):
-		day = "Yesterday"
+		day = "yesterday"
 	}
-	return day + " " + t.Format("15:04")
+	return day + " at " + t.Format("15:04")
 }
 
 func escape(s string) string { return template.HTMLEscapeString(s) }

@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/pkg/slack"
+	"github.com/seraph-deploy/seraph/pkg/slackapp"
+)
+
+// identityRetry is how long the look-up of the bot pauses after an error.
+const identityRetry = 30 * time.Second
+
+// slackActions does what people ask for in Slack.
+type slackActions interface {
+	Do(ctx context.Context, in slack.Incoming) error
+	Check(in slack.Incoming) slack.ViewErrors
+}
+
+// slackInbox takes what Slack sends, and has it done.
+type slackInbox struct {
+	handler *slackapp.Handler
+	worker  *slackapp.Worker
+	bot     *slackBot
+}
+
+// newSlackInbox makes what takes Slack's requests, of which actions does what they ask for.
+func (a *App) newSlackInbox(client *slack.Client, actions slackActions) (*slackInbox, error) {
+	verifier, err := slack.NewVerifier(slack.Secret(a.cfg.Slack.SigningSecret.Reveal()))
+	if err != nil {
+		return nil, err
+	}
+
+	bot := &slackBot{client: client, fromRoutes: a.routes.SlackWorkspace, log: a.log}
+	worker := slackapp.NewWorker(slackapp.WorkerOptions{
+		Rows:   a.db,
+		Do:     actions.Do,
+		GaveUp: a.metrics.ChatGaveUp(faceSlack),
+		Log:    a.log,
+		Now:    now,
+	})
+	handler := slackapp.NewHandler(slackapp.HandlerOptions{
+		Verifier:  verifier,
+		Inbox:     a.db,
+		Workspace: bot.workspace,
+		BotUser:   bot.user,
+		Check:     actions.Check,
+		Stored:    worker.Wake,
+		Tell: func(ctx context.Context, responseURL slack.Secret, text string) error {
+			return client.Respond(ctx, responseURL, slack.Message{Text: text})
+		},
+		Observe: a.metrics.Delivery,
+		Log:     a.log,
+		Now:     now,
+	})
+
+	return &slackInbox{handler: handler, worker: worker, bot: bot}, nil
+}
+
+// stop waits for what is being done for at most half of the time that is left, so that the steps of deployments have
+// the rest.
+func (s *slackInbox) stop(ctx context.Context) {
+	ctx, cancel := halfOf(ctx)
+	defer cancel()
+
+	s.worker.Stop(ctx)
+}
+
+// handlerOrNil is the handler, or nil where there is no inbox.
+func (s *slackInbox) handlerOrNil() http.Handler {
+	if s == nil {
+		return nil
+	}
+	return s.handler
+}
+
+// slackBot is as whom Slack knows this service.
+type slackBot struct {
+	client     *slack.Client
+	fromRoutes func() string // the workspace that the routes name
+	log        zerolog.Logger
+	identity   atomic.Pointer[slack.Identity] // nil: Slack has not said it yet
+}
+
+// learn asks until Slack answers or ctx ends.
+func (b *slackBot) learn(ctx context.Context) {
+	for {
+		identity, err := b.client.Whoami(ctx)
+		if err == nil {
+			b.identity.Store(&identity)
+			if b.workspace() == "" {
+				b.log.Error().Str("workspace", identity.Team).Msg("Slack's requests are refused: the bot token is of " +
+					"another workspace than slack.workspace of the routes file; run \"seraph check\"")
+			}
+			return
+		}
+
+		b.log.Warn().Err(err).Dur("retry_in", identityRetry).Msg("bot of Slack not read")
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(identityRetry):
+		}
+	}
+}
+
+// workspace is the workspace, or the organization, whose requests count: that of the routes, unless the token is of
+// another one. Empty: it is not known yet, or there is none.
+func (b *slackBot) workspace() string {
+	named, me := b.fromRoutes(), b.identity.Load()
+	switch {
+	case me == nil:
+		return named
+	case named == "":
+		return me.Team
+	case named == me.Team || named == me.Enterprise:
+		return named
+	default:
+		return ""
+	}
+}
+
+// user is the user id of the bot; empty: it is not known yet.
+func (b *slackBot) user() string {
+	if me := b.identity.Load(); me != nil {
+		return me.User
+	}
+	return ""
+}

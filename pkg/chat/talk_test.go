@@ -1,0 +1,62 @@
+package chat
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/seraph-deploy/seraph/pkg/command"
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+)
+
+// TestChat_Unlink ends the link of whoever asks, once for each message, and of nobody where there is no link to end.
+func TestChat_Unlink(t *testing.T) {
+	linked := alice
+	linked.Chat = command.ChatUser{Face: "hubot-slack", Workspace: "T1", User: "U1"}
+	listed := &command.Error{Kind: command.KindConflict, Code: "operator_entry", Message: "the routes file says so"}
+	for _, c := range []struct {
+		name   string
+		caller command.Caller
+		err    error
+		want   string
+		ended  bool
+	}{
+		{name: "linked", caller: linked, want: "You are not linked to alice at GitHub any more.", ended: true},
+		{name: "listed", caller: linked, err: listed, want: "That was not done: the routes file says so.", ended: true},
+		{name: "named by GitHub's id", caller: alice, want: "The routes file says that you are alice"},
+		{
+			name:   "a token",
+			caller: command.Caller{By: deployment.Actor{Token: "ci"}},
+			want:   "An API token has no account to unlink.",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, w := newTestService()
+			w.err = c.err
+			for range 2 {
+				got, err := s.Answer(t.Context(), c.caller, command.Line{Text: "unlink", Asker: "hubot", Request: "m1"})
+				if err != nil || !strings.HasPrefix(got.Text, c.want) {
+					t.Errorf("got %q, %v, want %q", got.Text, err, c.want)
+				}
+			}
+			if ended := len(w.ended) == 1 && w.ended[0] == linked.Chat; ended != c.ended {
+				t.Errorf("got the links of %v ended, want one: %v", w.ended, c.ended)
+			}
+		})
+	}
+}
+
+// TestChat_LinkIsNeverBegun wants that a line answers no address and keeps no code, because others may read the answer.
+func TestChat_LinkIsNeverBegun(t *testing.T) {
+	for _, text := range []string{"link", "link 7KQM-2XWA-9HDT"} {
+		s, w := newTestService()
+		got, err := s.Answer(t.Context(), alice, command.Line{Text: text, Asker: "hubot", Request: "m1"})
+		if err != nil || !strings.Contains(got.Text, `type "/seraph link" in Slack itself`) || strings.Contains(got.Text, "http") {
+			t.Errorf("%s: got %q, %v, want how it is done in Slack", text, got.Text, err)
+		}
+		for _, kept := range w.answers {
+			if strings.Contains(kept.Text, "7KQM") {
+				t.Errorf("got %+v kept, want no code", kept)
+			}
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package slack
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/seraph-deploy/seraph/pkg/notify"
+)
+
+func TestHomeView_SaysWhatIsLeftOut(t *testing.T) {
+	view := homes()["crowded"]
+	if len(view.Blocks) > 50 {
+		t.Errorf("got %d blocks, want at most 50", len(view.Blocks))
+	}
+
+	encoded := encode(t, view.Blocks)
+	apps := strings.Count(encoded, `"text":"app-`)
+	for _, want := range []string{"and 7 more", "and 3 more", fmt.Sprintf("and %d more: type /seraph status", 60-apps)} {
+		if !strings.Contains(encoded, want) {
+			t.Errorf("got %s, want %q", encoded, want)
+		}
+	}
+}
+
+func TestConfirmModal_CarriesTheRequest(t *testing.T) {
+	view := modals()["rollback"]
+	got, err := ParseConfirmed(view.Metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Confirmed{
+		Verb: notify.VerbRollback, Row: 77, Generation: generation, Key: "k7Qm2", Word: "production",
+		Channel: "C0DEPLOYS1", Message: "1764338520.000100", SHA: "9f8e7d6c",
+	}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if !got.Matches(" production ") || got.Matches("Production") || got.Matches("") {
+		t.Error("got another word accepted, or this one refused")
+	}
+}
+
+func TestConfirmModal_RefusesWhatSlackWouldNotCarry(t *testing.T) {
+	view := ConfirmModal(ConfirmInput{Confirmed: Confirmed{
+		Verb: notify.VerbApproveHold, Row: 1, Generation: generation, Key: "k", Job: strings.Repeat("j", 3000),
+	}})
+	if view.Submit != "" || view.Callback != CallbackText {
+		t.Errorf("got %+v, want a modal that cannot be submitted", view)
+	}
+	checkSample(t, modalOf(view))
+}
+
+// FuzzParseConfirmed checks that private_metadata that is accepted can be written and read again.
+func FuzzParseConfirmed(f *testing.F) {
+	f.Add(modals()["rollback"].Metadata)
+	f.Add(`{"verb":"x"}`)
+	f.Fuzz(func(t *testing.T, s string) {
+		c, err := ParseConfirmed(s)
+		if err != nil {
+			return
+		}
+		if c.Row <= 0 || c.Generation == "" || c.Key == "" {
+			t.Errorf("got %+v from %q", c, s)
+		}
+	})
+}
