@@ -194,6 +194,8 @@ func afterFind(
 		m.RetryAt = latest(now.Add(findFirst), c.Deadline.Add(findLast))
 	case now.Before(c.Deadline.Add(findLast)):
 		m.RetryAt = c.Deadline.Add(findLast)
+	case p.Posts >= maxPosts: // it is shown later than is known, or something hides it
+		p.Gone, p.Call = goneLost, nil
 	default:
 		c.Absent++
 	}

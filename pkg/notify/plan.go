@@ -237,6 +237,9 @@ func owes(m deployment.Message, about string) bool {
 }
 
 func planNote(m deployment.Message) Step {
+	if p := partOf(m, aboutNote); p != nil && p.Gone != "" {
+		return giveUp(p.Gone)
+	}
 	if !owes(m, aboutNote) {
 		return Step{Do: DoFinish}
 	}

@@ -45,6 +45,7 @@ func TestWorker_PostOfUnknownOutcome(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		fault  fault
+		again  bool // the second post is lost, too
 		hidden int
 		noFind bool
 		want   int // messages in the channel
@@ -59,6 +60,7 @@ func TestWorker_PostOfUnknownOutcome(t *testing.T) {
 			states: []deployment.State{deployment.Running, deployment.Succeeded},
 		},
 		{name: "it was not posted", fault: fault{err: unknown}, want: 1, states: []deployment.State{deployment.Succeeded}},
+		{name: "it was not posted twice", fault: fault{err: unknown}, again: true, want: 1},
 		{
 			name: "nobody may look: posted", fault: fault{err: unknown, effect: true}, noFind: true, want: 2,
 			states: []deployment.State{deployment.Running},
@@ -68,6 +70,9 @@ func TestWorker_PostOfUnknownOutcome(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			o := newOffice(t, "C1")
 			o.room.fail(DoPost, tt.fault)
+			if tt.again {
+				o.room.fail(DoPost, tt.fault)
+			}
 			o.room.hidden, o.room.noFind = tt.hidden, tt.noFind
 
 			d := o.move(o.accept(1), deployment.Running)
