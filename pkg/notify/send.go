@@ -86,7 +86,7 @@ func (s *session) take(ctx context.Context, m deployment.Message, f Facts, step 
 	m.Rank = step.Rank
 	switch step.Do {
 	case DoWait:
-		m.Due = step.At
+		m.Due = dueAt(step.At)
 		return notYet, s.save(ctx, &m)
 	case DoFinish:
 		m.Done, m.Due = true, time.Time{}
@@ -112,6 +112,14 @@ func (s *session) take(ctx context.Context, m deployment.Message, f Facts, step 
 		return notYet, s.save(ctx, &m)
 	}
 	return notYet, s.call(ctx, m, f, step)
+}
+
+// dueAt is a moment in microseconds, as it is stored, and not before it: earlier there would be nothing to do yet.
+func dueAt(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(time.Microsecond - 1).Truncate(time.Microsecond)
 }
 
 // mayBeRestored says whether a part that was never posted may have been: the database is perhaps an older one.

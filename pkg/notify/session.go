@@ -130,15 +130,19 @@ func (s *session) pass(ctx, calls context.Context) (next time.Time, err error) {
 		return next, err
 	}
 	next, err = s.o.Store.NextMessage(ctx, s.o.Name, begun)
-	return soonest(next, s.keptUntil()), err
+	return soonest(next, s.keptUntil(begun)), err
 }
 
 // keptUntil is when the first of the messages may be worked on that limits keep back; zero: there is none.
-func (s *session) keptUntil() (first time.Time) {
+func (s *session) keptUntil(now time.Time) (first time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	for _, at := range s.notYet {
+	for id, at := range s.notYet {
+		if !at.After(now) {
+			delete(s.notYet, id)
+			continue
+		}
 		first = soonest(first, at)
 	}
 	return first

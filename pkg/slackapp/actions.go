@@ -96,13 +96,13 @@ type Locks interface {
 	Notices(ctx context.Context, after int64, limit int) ([]policy.Notice, error)
 }
 
-// Options are what Actions are made of. All fields are required, except where it says otherwise.
+// Options are what Actions are made of. All fields are required.
 type Options struct {
 	Directory   Directory
 	Speaker     Speaker
 	Views       Views
 	Persons     Persons
-	Links       Links // nil: nobody can link themselves
+	Links       Links
 	Lines       Lines
 	Orders      Orders
 	Cards       Cards

@@ -262,7 +262,7 @@ func (p *people) unlink(ctx context.Context, user command.ChatUser, code string)
 	case "guest", "stranger":
 		why = link.WhyGuest
 	}
-	if why == "" || p.links == nil {
+	if why == "" {
 		return
 	}
 

@@ -251,7 +251,7 @@ func TestPeople_Grid(t *testing.T) {
 // TestPeople_Fresh checks that what Slack said of a person and a channel counts for a minute, but not for
 // approvals, and not after Slack has reported a change.
 func TestPeople_Fresh(t *testing.T) {
-	slash := func(t *testing.T, w *world, text string) {
+	slashed := func(t *testing.T, w *world, text string) {
 		t.Helper()
 		if _, err := w.sim.Slash("U0ALICE", room, "/seraph", text); err != nil {
 			t.Fatal(err)
@@ -261,50 +261,50 @@ func TestPeople_Fresh(t *testing.T) {
 
 	t.Run("within a minute", func(t *testing.T) {
 		w := newWorld(t)
-		slash(t, w, "status")
+		slashed(t, w, "status")
 		w.sim.AddUser(guest)
-		slash(t, w, "status")
+		slashed(t, w, "status")
 		if len(w.refused) != 0 || len(w.sim.Calls("users.info")) != 1 || len(w.sim.Calls("conversations.info")) != 1 {
 			t.Errorf("got %q refused and %d calls, want the answer of before", w.refused, len(w.sim.Calls("")))
 		}
 	})
 	t.Run("after a minute", func(t *testing.T) {
 		w := newWorld(t)
-		slash(t, w, "status")
+		slashed(t, w, "status")
 		w.sim.AddUser(guest)
 		w.pass(time.Minute)
-		slash(t, w, "status")
+		slashed(t, w, "status")
 		if !slices.Equal(w.refused, []string{"guest"}) {
 			t.Errorf("got %q, want a guest refused", w.refused)
 		}
 	})
 	t.Run("for an approval", func(t *testing.T) {
 		w := newWorld(t)
-		slash(t, w, "status")
+		slashed(t, w, "status")
 		w.sim.AddUser(guest)
-		slash(t, w, "approve #12")
+		slashed(t, w, "approve #12")
 		if !slices.Equal(w.refused, []string{"guest"}) {
 			t.Errorf("got %q, want a guest refused", w.refused)
 		}
 	})
 	t.Run("after user_change", func(t *testing.T) {
 		w := newWorld(t)
-		slash(t, w, "status")
+		slashed(t, w, "status")
 		if _, err := w.sim.ChangeUser(guest); err != nil {
 			t.Fatal(err)
 		}
-		slash(t, w, "status")
+		slashed(t, w, "status")
 		if !slices.Equal(w.refused, []string{"guest"}) {
 			t.Errorf("got %q, want a guest refused", w.refused)
 		}
 	})
 	t.Run("after channel_shared", func(t *testing.T) {
 		w := newWorld(t)
-		slash(t, w, "status")
+		slashed(t, w, "status")
 		if _, err := w.sim.Share(room, foreign); err != nil {
 			t.Fatal(err)
 		}
-		slash(t, w, "status")
+		slashed(t, w, "status")
 		if !slices.Equal(w.refused, []string{"shared_channel"}) {
 			t.Errorf("got %q, want the channel refused", w.refused)
 		}

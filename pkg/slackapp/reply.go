@@ -12,6 +12,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/link"
 	"github.com/seraph-deploy/seraph/pkg/notify"
+	"github.com/seraph-deploy/seraph/pkg/phrase"
 	"github.com/seraph-deploy/seraph/pkg/slack"
 )
 
@@ -104,11 +105,9 @@ func (a *Actions) linkOffer(ctx context.Context, c command.Caller, in slack.Inco
 
 // startLink begins a link, and returns its address; empty: none was begun, and text says why.
 func (a *Actions) startLink(ctx context.Context, c command.Caller, in slack.Incoming) (address, text string) {
-	byOperator := fmt.Sprintf("Whoever looks after Seraph can add {id: ID, login: LOGIN, slack: %s} to people in the "+
-		"routes file; https://api.github.com/users/LOGIN shows the id.", in.User)
-	if a.o.Links == nil {
-		return "", byOperator
-	}
+	const format = "The entry for people in the routes file is {id: ID, login: LOGIN, slack: %s}; " +
+		"https://api.github.com/users/LOGIN shows the id."
+	entry := fmt.Sprintf(format, in.User)
 
 	user := link.User{ChatUser: c.Chat}
 	if u, err := a.people.users.get(ctx, in.User, false); err == nil {
@@ -124,10 +123,10 @@ func (a *Actions) startLink(ctx context.Context, c command.Caller, in slack.Inco
 	case err == nil:
 		return address, ""
 	case errors.As(err, &refused):
-		return "", refused.Message
+		return "", upperFirst(phrase.Sentence(refused.Message)) + " " + entry
 	default:
 		a.o.Log.Error().Err(err).Stringer("person", c.Chat).Msg("link not begun")
-		return "", "A link could not be begun now; try again. " + byOperator
+		return "", "A link could not be begun now; try again. " + entry
 	}
 }
 

@@ -145,11 +145,6 @@ func (a *Actions) link(ctx context.Context, in slack.Incoming, c command.Caller,
 		return nil
 	}
 
-	if a.o.Links == nil {
-		_, text := a.startLink(ctx, c, in)
-		a.reply(ctx, in, noteOf("Nobody can link themselves here. "+text), false)
-		return nil
-	}
 	who, err := a.o.Links.Confirm(ctx, c.Chat, code)
 	if text, refused, err := refusedText(err); err != nil || refused {
 		if refused {
@@ -164,14 +159,12 @@ func (a *Actions) link(ctx context.Context, in slack.Incoming, c command.Caller,
 // unlink ends the link of whoever asks.
 func (a *Actions) unlink(ctx context.Context, in slack.Incoming, c command.Caller) error {
 	text := "You are no longer linked to an account at GitHub."
-	if a.o.Links != nil {
-		refusal, refused, err := refusedText(a.o.Links.Unlink(ctx, c.Chat, link.WhyAsked))
-		if err != nil {
-			return err
-		}
-		if refused {
-			text = refusal
-		}
+	refusal, refused, err := refusedText(a.o.Links.Unlink(ctx, c.Chat, link.WhyAsked))
+	if err != nil {
+		return err
+	}
+	if refused {
+		text = refusal
 	}
 	if who, ok := a.o.Persons.Person(face, c.Chat.Workspace, in.User); ok {
 		text = phrase.Unlink(who)

@@ -70,14 +70,14 @@ func TestSay_Answers(t *testing.T) {
 		{name: "status", say: typed("status"), answer: command.Answer{Text: told}},
 		{
 			name:   "mention that deploys",
-			say:    mention("deploy api to staging"),
+			say:    mentioned("deploy api to staging"),
 			answer: command.Answer{Text: changed, Changed: true},
 			public: true,
 			thread: "own",
 		},
-		{name: "mention that asks", say: mention("status"), answer: command.Answer{Text: told}, public: true, thread: "own"},
-		{name: "mention that is refused", say: mention("cancel #12"), answer: command.Answer{Text: told, Refused: rejected}},
-		{name: "mention that asks why", say: mention("why #12"), answer: command.Answer{Text: told}},
+		{name: "mention that asks", say: mentioned("status"), answer: command.Answer{Text: told}, public: true, thread: "own"},
+		{name: "mention that is refused", say: mentioned("cancel #12"), answer: command.Answer{Text: told, Refused: rejected}},
+		{name: "mention that asks why", say: mentioned("why #12"), answer: command.Answer{Text: told}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -114,7 +114,7 @@ func typed(text string) func(*world) error {
 	}
 }
 
-func mention(text string) func(*world) error {
+func mentioned(text string) func(*world) error {
 	return func(w *world) error {
 		_, _, err := w.sim.Say("U0ALICE", room, "<@"+bot+"> "+text, "")
 		return err

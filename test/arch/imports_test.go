@@ -42,6 +42,7 @@ var packages = map[string][]string{
 		"pkg/intent",
 		"pkg/link",
 		"pkg/audit",
+		"pkg/policy",
 		"pkg/deployment",
 	},
 	"pkg/config":    {"pkg/route"},
