@@ -31,7 +31,7 @@ sim: ## run a simulated GitHub, CircleCI and Slack, for `make run ENV_FILE=deplo
 	@$(BUILD) -o bin/seraph-sim ./cmd/seraph-sim
 	@exec bin/seraph-sim
 
-demo: ## show whole deployments and a rollback on this machine, against a simulated GitHub and CircleCI
+demo: ## show whole deployments and rollbacks on this machine, against a simulated GitHub, CircleCI and Slack
 	@$(BUILD) -o bin/ ./cmd/seraph ./test/demo
 	@exec bin/demo bin/seraph
 

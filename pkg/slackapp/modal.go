@@ -116,7 +116,6 @@ func (a *Actions) submit(ctx context.Context, in slack.Incoming) error {
 		generation: confirmed.Generation,
 		job:        confirmed.Job,
 		key:        confirmed.Key,
-		sha:        confirmed.SHA,
 		reason:     in.Values[slack.FieldReason],
 	}, true)
 }

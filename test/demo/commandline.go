@@ -23,10 +23,10 @@ func (w *world) playCommandLine(ctx context.Context) error {
 	w.screen.printEvent(event{source: "you", what: "push", text: fmt.Sprintf("main moves from %.7s to %.7s", before, after)})
 
 	for _, line := range []string{
-		"deploy acme/api@main staging --reason release --watch",
-		"status acme/api",
-		"rollback acme/api staging --reason slow --watch",
-		"status acme/api",
+		"deploy acme/web@main staging --reason release --watch",
+		"status acme/web",
+		"rollback acme/web staging --reason slow --watch",
+		"status acme/web",
 	} {
 		if err := w.runCommand(ctx, line); err != nil {
 			return fmt.Errorf("seraph %s: %w", line, err)

@@ -1,10 +1,11 @@
 // Command demo shows the whole loop on one machine, without any account: the real program on a new database, between a
-// simulated GitHub and a simulated CircleCI. Two deployments come from GitHub: one succeeds; the other is held,
-// approved, and fails. Then somebody deploys from the command line, and rolls back.
+// simulated GitHub, CircleCI and Slack. A deployment comes from GitHub; somebody deploys from the command line and rolls
+// back; and in Slack alice asks, bob approves, CircleCI holds a job that carol approves, a deployment fails, and bob
+// rolls it back.
 //
 //	demo BINARY    BINARY is the program; `make demo` builds both
 //
-// What it prints about GitHub and CircleCI is what the simulators recorded. Seraph's own lines are its log.
+// What it prints about GitHub, CircleCI and Slack is what the simulators recorded. Seraph's own lines are its log.
 package main
 
 import (
@@ -53,13 +54,10 @@ func run(ctx context.Context, binary string, out io.Writer) (err error) {
 		return err
 	}
 
-	for _, s := range stories {
-		if err := w.play(ctx, s); err != nil {
-			return fmt.Errorf("%s: %w", s.environment, err)
+	for _, play := range []func(context.Context) error{w.playGitHub, w.playCommandLine, w.playSlack} {
+		if err := play(ctx); err != nil {
+			return err
 		}
-	}
-	if err := w.playCommandLine(ctx); err != nil {
-		return err
 	}
 	return w.printSummary()
 }

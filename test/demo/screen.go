@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// event is one line: where it happened, who reports it, what happened, and a link.
+// event is one line: where it happened, who reports it, what happened, more lines, and a link.
 type event struct {
 	environment string
 	source      string
 	what        string
 	text        string
+	more        []string // lines below text
 	link        string
 }
 
@@ -79,6 +80,9 @@ func (s *screen) printNote(format string, args ...any) {
 func (s *screen) printEvent(e event) {
 	what := s.paint(colours[e.what], fmt.Sprintf("%-11s", e.what))
 	row := fmt.Sprintf("  %6.2fs  %-10s  %-8s  %s  %s", s.elapsed().Seconds(), e.environment, e.source, what, e.text)
+	for _, line := range e.more {
+		row += fmt.Sprintf("\n%46s%s", "", line)
+	}
 	if e.link != "" {
 		row += fmt.Sprintf("\n%46s%s", "", s.paint(dim, e.link))
 	}

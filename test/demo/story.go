@@ -13,26 +13,14 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
 )
 
-// repository is the one that is deployed.
-const repository = "acme/api"
+// repository is the one that GitHub and the command line deploy.
+const repository = "acme/web"
 
-// story is one deployment, what its pipeline does in CircleCI, and the state that GitHub must show at the end.
-type story struct {
-	environment string
-	scenario    string
-	end         string
-}
-
-var stories = []story{
-	{environment: "staging", scenario: "success", end: "success"},
-	{environment: "production", scenario: "approve-then-fail", end: "failure"},
-}
-
-// play creates a deployment and prints each status that GitHub gets. It approves when GitHub shows that an approval is
-// missing.
-func (w *world) play(ctx context.Context, s story) error {
-	w.screen.printTitle("Deploy main of %s to %s", repository, s.environment)
-	d, err := w.github.CreateDeployment(repository, github.NewDeployment{Ref: "main", Environment: s.environment})
+// playGitHub creates a deployment at GitHub and prints each status that GitHub gets, until it succeeded.
+func (w *world) playGitHub(ctx context.Context) error {
+	const environment = "staging"
+	w.screen.printTitle("From GitHub: deploy main of %s to %s", repository, environment)
+	d, err := w.github.CreateDeployment(repository, github.NewDeployment{Ref: "main", Environment: environment})
 	if err != nil {
 		return err
 	}
@@ -61,9 +49,13 @@ func (w *world) play(ctx context.Context, s story) error {
 				link:        st.LogURL,
 			})
 		}
+
 		printed = len(statuses)
-		if done, err := w.act(s, d, statuses[printed-1].State); done || err != nil {
-			return err
+		switch state := statuses[printed-1].State; state {
+		case "success":
+			return nil
+		case "failure", "error":
+			return fmt.Errorf("the deployment ended with %s, want success", state)
 		}
 	}
 }
@@ -112,35 +104,6 @@ func (w *world) waitStatuses(ctx context.Context, d github.Deployment, before in
 	return all, nil
 }
 
-// act does what a person would do about the newest status, and says whether the story is over.
-func (w *world) act(s story, d github.Deployment, state string) (bool, error) {
-	switch state {
-	case "pending":
-		return false, w.approve(d)
-	case s.end:
-		return true, nil
-	case "success", "failure", "error":
-		return true, fmt.Errorf("the deployment ended with %s, want %s", state, s.end)
-	}
-	return false, nil
-}
-
-// approve approves the deployment's pipeline in CircleCI.
-func (w *world) approve(d github.Deployment) error {
-	for _, p := range w.circleci.Pipelines() {
-		if environmentOf(p) == d.Environment {
-			w.screen.printEvent(event{
-				environment: d.Environment,
-				source:      "you",
-				what:        "approve",
-				text:        fmt.Sprintf("pipeline %d in CircleCI, as a person does", p.Number),
-			})
-			return w.circleci.Approve(p.ID)
-		}
-	}
-	return errors.New("no pipeline waits for an approval")
-}
-
 // printSummary prints what GitHub shows at the end. It fails where a deployment did not run exactly once.
 func (w *world) printSummary() error {
 	w.screen.printTitle("In the end GitHub shows")
@@ -158,7 +121,8 @@ func (w *world) printSummary() error {
 	triggers := w.circleci.Triggers()
 	w.screen.printNote("%d deployments, %d pipelines triggered, %d statuses written to GitHub",
 		len(deployments), len(triggers), w.github.Writes())
-	w.screen.printNote("To try it by hand: `make sim`, and in a second terminal `make run ENV_FILE=deploy/simulator.env`")
+	w.screen.printNote("To try it by hand: `make sim`, and in a second terminal `make run ENV_FILE=deploy/simulator.env`,")
+	w.screen.printNote("and http://127.0.0.1:9003 in a browser: the channel of Slack, in which you may be anybody")
 
 	if len(triggers) != len(deployments) || len(w.circleci.Pipelines()) != len(deployments) {
 		return errors.New("a deployment did not run exactly once")

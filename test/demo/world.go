@@ -12,6 +12,7 @@ import (
 
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 	"github.com/seraph-deploy/seraph/test/sim/github"
+	"github.com/seraph-deploy/seraph/test/sim/slack"
 )
 
 // Secrets of the two webhooks.
@@ -21,9 +22,9 @@ const (
 )
 
 // step is how long each stage of a simulated pipeline takes: slow enough to watch.
-const step = 700 * time.Millisecond
+const step = 600 * time.Millisecond
 
-// world is the program between the two simulators.
+// world is the program between the simulators.
 type world struct {
 	binary   string
 	dir      string
@@ -31,18 +32,20 @@ type world struct {
 	address  string // of the program
 	github   *github.Server
 	circleci *circleci.Server
-	service  *service // nil until it is started
+	slack    *slack.Server
+	printed  map[string]string // the first line of each message of Slack as it was printed, by ts
+	service  *service          // nil until it is started
 	watching sync.WaitGroup
 	stop     context.CancelCauseFunc
 }
 
 func newWorld(binary, dir string, s *screen) *world {
-	return &world{binary: binary, dir: dir, screen: s, stop: func(error) {}}
+	return &world{binary: binary, dir: dir, screen: s, printed: map[string]string{}, stop: func(error) {}}
 }
 
 // open starts the simulators and the program. The context that it returns ends, with a cause, when the program does.
 func (w *world) open(ctx context.Context) (context.Context, error) {
-	w.screen.printTitle("The real program, on a new database, between a simulated GitHub and a simulated CircleCI")
+	w.screen.printTitle("The real program, on a new database, between a simulated GitHub, CircleCI and Slack")
 	ctx, w.stop = context.WithCancelCause(ctx)
 	if err := w.startSimulators(); err != nil {
 		return ctx, err
@@ -59,10 +62,11 @@ func (w *world) open(ctx context.Context) (context.Context, error) {
 	w.screen.printEvent(event{source: "Seraph", what: "ready", text: "http://" + w.address})
 	w.screen.printEvent(event{source: "GitHub", what: "ready", text: w.github.URL()})
 	w.screen.printEvent(event{source: "CircleCI", what: "ready", text: w.circleci.URL()})
+	w.screen.printEvent(event{source: "Slack", what: "ready", text: w.slack.URL()})
 	return ctx, nil
 }
 
-// startSimulators starts GitHub and CircleCI. They send their webhooks to where the program will listen.
+// startSimulators starts GitHub, CircleCI and Slack. They send what happens to where the program will listen.
 func (w *world) startSimulators() (err error) {
 	if w.address, err = freeAddress(); err != nil {
 		return err
@@ -82,10 +86,19 @@ func (w *world) startSimulators() (err error) {
 			return head
 		},
 	})
-	if err := errors.Join(w.github.Start(""), w.circleci.Start("")); err != nil {
+	w.slack = slack.New(slack.Options{Commands: []string{"/deploy", "/seraph"}, RequestURL: base + "slack"})
+	if err := errors.Join(w.github.Start(""), w.circleci.Start(""), w.slack.Start("")); err != nil {
 		return err
 	}
+
 	w.github.AddRepository(repository)
+	w.github.AddRepository(app)
+	w.slack.AddChannel(slack.Channel{ID: channel, Name: "deploys"})
+	for _, p := range people {
+		w.github.AddUserWithID(p.login, p.id)
+		w.github.SetRole(app, p.login, "write")
+		w.slack.AddUser(slack.User{ID: p.slack, Name: p.login})
+	}
 	return nil
 }
 
@@ -111,31 +124,46 @@ func (w *world) environ() []string {
 		"SERAPH_CIRCLECI_API_URL=" + w.circleci.URL(),
 		"SERAPH_CIRCLECI_TOKEN=" + circleci.DefaultToken,
 		"SERAPH_CIRCLECI_WEBHOOK_SECRETS=" + circleciSecret,
+		"SERAPH_SLACK_API_URL=" + w.slack.URL(),
+		"SERAPH_SLACK_BOT_TOKEN=" + slack.DefaultToken,
+		"SERAPH_SLACK_SIGNING_SECRET=" + slack.DefaultSigningSecret,
 		"SERAPH_API_TOKENS=you:deploy:" + apiToken,
 		"SERAPH_POLL_MIN=300ms",
 		"SERAPH_POLL_MAX=1s",
 	}
 }
 
-// routes has one route for each story; a parameter tells the simulated CircleCI which scenario to play. The repository
-// is a pattern, because the program lists the deployments of literal ones at its start, and might find the first
-// deployment before its webhook comes.
+// routes sends staging of every repository to CircleCI at once, and production of one after an approval. The first one
+// is a pattern, because the program lists the deployments of literal repositories at its start, and might find the
+// first deployment before its webhook comes.
 func routes() string {
-	var text strings.Builder
-	text.WriteString("routes:\n")
-	for _, s := range stories {
-		fmt.Fprintf(&text, `
-  - repository: acme/*
-    environment: %s
-    circleci: {branch: main}
-    parameters:
-      seraph_key: "{{ .Key }}"
-      deploy_sha: "{{ .SHA }}"
-      deploy_environment: "{{ .Environment }}"
-      %s: %s
-`, s.environment, circleci.ScenarioParameter, s.scenario)
+	var known strings.Builder
+	for _, p := range people {
+		fmt.Fprintf(&known, "  - {id: %d, login: %s, slack: %s}\n", p.id, p.login, p.slack)
 	}
-	return text.String()
+
+	return `slack: {workspace: ` + slack.DefaultTeam + `}
+people:
+` + known.String() + `
+defaults:
+  circleci: {branch: main}
+  parameters:
+    seraph_key: "{{ .Key }}"
+    deploy_sha: "{{ .SHA }}"
+    deploy_environment: "{{ .Environment }}"
+routes:
+  - repository: acme/*
+    environment: staging
+
+  - repository: ` + app + `
+    environment: production
+    name: api
+    approvals: {count: 1, users: [bob, carol]}
+    holds: {approve: {users: [carol]}}
+    logs: true
+    notify:
+      - {slack: ` + channel + `, broadcast: [failed]}
+`
 }
 
 // watchWorkflows prints each change of a workflow in CircleCI.
@@ -180,6 +208,7 @@ func (w *world) close() error {
 	if w.github != nil {
 		w.github.Close()
 		w.circleci.Close()
+		w.slack.Close()
 	}
 	return err
 }

@@ -180,7 +180,7 @@ func TestSlack_ClickIsFast(t *testing.T) {
 	for range 5 {
 		s.slash("U0ALICE", deploysRoom, "api to production scenario=success")
 		card := s.card("waits for approval", "cancel")
-		s.wait("time to pass: cards are edited at most every 3 s", func() bool { return time.Since(card.At) > 3*time.Second })
+		<-time.After(3 * time.Second) // a card is edited at most every 3 s, and nobody reads it faster
 		began := time.Now()
 		s.click("U0ALICE", card, "cancel")
 		ctx, cancel := context.WithTimeout(t.Context(), maxWait)
