@@ -9,10 +9,20 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/test/pgtest"
 )
 
 func TestWorker_OneCardTwoCalls(t *testing.T) {
-	o := newOffice(t, "C1", "C2")
+	t.Run("sqlite", func(t *testing.T) { testTwoCalls(t, newOffice(t, "C1", "C2")) })
+	t.Run("postgres", func(t *testing.T) {
+		o := openOfficeAt(t, pgtest.Database(t), "C1", "C2")
+		o.start()
+		testTwoCalls(t, o)
+	})
+}
+
+func testTwoCalls(t *testing.T, o *office) {
+	t.Helper()
 	d := o.accept(1)
 	o.run(100 * time.Millisecond)
 	d = o.move(d, deployment.Running)
