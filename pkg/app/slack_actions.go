@@ -48,7 +48,7 @@ func (a *App) newSlackNotices() *slackapp.Notices {
 		Leases:    a.db,
 		Messages:  a.notifier,
 		Persons:   a.links,
-		Workspace: a.routes.SlackWorkspace,
+		Workspace: a.inbox.bot.workspace,
 		Log:       a.log,
 		Now:       now,
 	})

@@ -99,7 +99,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.github.AddUserWithID("olga", operatorID)
 
-	w.routes = readRoutes(t, "U0OPERATOR")
+	w.routes = readRoutes(t, operatorID, "U0OPERATOR")
 	w.server = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.Handler().ServeHTTP(rw, r)
 	}))
@@ -144,10 +144,11 @@ func (w *world) newService(secret string) *link.Service {
 	})
 }
 
-func readRoutes(t *testing.T, olga string) *route.Live {
+// readRoutes reads a routes file that says of one user who they are at GitHub.
+func readRoutes(t *testing.T, id int64, user string) *route.Live {
 	t.Helper()
 	text := fmt.Sprintf("slack: {workspace: %s}\npeople: [{id: %d, login: olga, slack: %s}]\nroutes: [{repository: acme/api}]",
-		team, operatorID, olga)
+		team, id, user)
 	table, err := route.Parse([]byte(text), "routes.yaml", route.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -291,6 +292,11 @@ func (b *browser) open(address string) (page string) {
 	got := b.get(address)
 	if got.status != http.StatusFound || !strings.HasPrefix(got.location, b.w.github.WebURL()+"/login/oauth/authorize?") {
 		b.w.t.Fatalf("open: got status %d to %q: %s", got.status, got.location, got.body)
+	}
+	query := mustURL(b.w.t, got.location).Query()
+	if query.Get("code_challenge_method") != "S256" || len(query.Get("code_challenge")) != 43 || query.Has("scope") ||
+		query.Get("client_id") != clientID || query.Get("redirect_uri") != b.w.url+"/login/callback" {
+		b.w.t.Errorf("got the query %v, want S256, the client's id, our callback and no scope", query)
 	}
 	if shown := b.get(got.location); shown.status != http.StatusOK {
 		b.w.t.Fatalf("GitHub's page: got status %d: %s", shown.status, shown.body)

@@ -242,12 +242,19 @@ func TestLink_OperatorWins(t *testing.T) {
 
 	// The operator may write somebody down whose link is under way, or stands.
 	code := w.mustSignIn(w.start(alice), "alice")
-	w.routes.Replace(readRoutes(t, alice.User).Table())
+	w.routes.Replace(readRoutes(t, operatorID, alice.User).Table())
 	_, err = w.Confirm(t.Context(), alice.ChatUser, code)
 	w.wantRefused(err, "operator_entry")
-	w.routes.Replace(readRoutes(t, listed.User).Table())
+
+	w.routes.Replace(readRoutes(t, w.ids["alice"], listed.User).Table())
+	_, err = w.Confirm(t.Context(), alice.ChatUser, code)
+	w.wantRefused(err, "account_taken")
+
+	w.routes.Replace(readRoutes(t, operatorID, listed.User).Table())
 	w.mustLink(alice, "alice")
-	w.routes.Replace(readRoutes(t, alice.User).Table())
+	w.routes.Replace(readRoutes(t, w.ids["alice"], listed.User).Table())
+	w.wantPerson(alice, "") // the account belongs to whom the routes file names
+	w.routes.Replace(readRoutes(t, operatorID, alice.User).Table())
 	if got, _ := w.Person("slack", team, alice.User); got.ID != operatorID {
 		t.Errorf("got %+v, want whom the routes file names", got)
 	}

@@ -247,9 +247,10 @@ func modals() map[string]View {
 			},
 			Options: options,
 			About:   "production of acme/api goes back to what ran before.",
-			Facts:   cards()["succeeded"].Facts,
-			Lines:   []notify.Text{spans(say("It goes back to "), code("9f8e7d6 (#1031)"))},
-
+			Facts: []notify.Fact{
+				{Label: "From", Value: commit.Value},
+				{Label: "Back to", Value: spans(code("9f8e7d6 (#1031)"))},
+			},
 			AskReason: true,
 		}),
 		"again": ConfirmModal(ConfirmInput{

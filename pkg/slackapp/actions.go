@@ -58,7 +58,7 @@ type Lines interface {
 
 // Orders has deployments created, and says what became of an order. It refuses with *command.Error.
 type Orders interface {
-	Deploy(ctx context.Context, c command.Caller, o command.DeployOrder) (command.Ordered, error)
+	Again(ctx context.Context, c command.Caller, o command.AgainOrder) (command.Ordered, error)
 	Rollback(ctx context.Context, c command.Caller, o command.RollbackOrder) (command.Ordered, error)
 	Request(ctx context.Context, c command.Caller, key string) (command.Ordered, error)
 }

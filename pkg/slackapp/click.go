@@ -26,7 +26,6 @@ type press struct {
 	generation string
 	job        string
 	key        string // of the request: the same one is not done twice
-	sha        string // of the commit that was shown; empty: the deployment's
 	reason     string
 }
 

@@ -301,18 +301,6 @@ func TestClick_AgainAfterFailure(t *testing.T) {
 	}
 }
 
-// TestClick_Again checks what is asked for when a deployment is to be made again: the commit that was shown, which is
-// refused if its branch has moved since.
-func TestClick_Again(t *testing.T) {
-	f := failed(time.Now())
-	f.Deployment.Request.Payload = []byte(`{"hosts":"a","seraph":{"nonce":"n"}}`)
-	got := againOf(f.Deployment, press{reason: "flaky"}, command.Origin{Key: "k"})
-	if got.Repository != "acme/api" || got.Ref != "main" || got.SHA != sha || got.Environment != "production" ||
-		got.Task != "deploy" || string(got.Payload) != `{"hosts":"a"}` || got.Reason != "flaky" || got.Force {
-		t.Errorf("got %+v with payload %s", got, got.Payload)
-	}
-}
-
 // TestClick_Old checks that the buttons of what ended a day ago do nothing.
 func TestClick_Old(t *testing.T) {
 	w := newWorld(t)

@@ -57,7 +57,7 @@ type world struct {
 	refused []string
 	lines   []command.Line
 	callers []command.Caller
-	orders  []command.DeployOrder
+	orders  []command.AgainOrder
 	sent    map[string]notify.Note // by topic and user
 	skew    time.Duration
 	people  map[string]deployment.Actor
@@ -256,7 +256,7 @@ func (w *world) Answer(_ context.Context, c command.Caller, l command.Line) (com
 	return w.answer(l), nil
 }
 
-func (w *world) Deploy(_ context.Context, c command.Caller, o command.DeployOrder) (command.Ordered, error) {
+func (w *world) Again(_ context.Context, c command.Caller, o command.AgainOrder) (command.Ordered, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.orders = append(w.orders, o)
@@ -274,7 +274,7 @@ func (w *world) Deploy(_ context.Context, c command.Caller, o command.DeployOrde
 }
 
 func (w *world) Rollback(ctx context.Context, c command.Caller, o command.RollbackOrder) (command.Ordered, error) {
-	return w.Deploy(ctx, c, command.DeployOrder{Environment: "rollback " + o.Environment, Reason: o.Reason, Origin: o.Origin})
+	return w.Again(ctx, c, command.AgainOrder{Reason: o.Reason, Origin: o.Origin})
 }
 
 func (w *world) Request(_ context.Context, _ command.Caller, key string) (command.Ordered, error) {

@@ -56,8 +56,10 @@ func (a *Actions) confirmation(
 	case notify.VerbRollback:
 		input.About = fmt.Sprintf("%s of %s goes back to what ran before.", d.Request.Environment,
 			d.Request.Repository.FullName())
+		input.Facts = []notify.Fact{{Label: "From", Value: input.Facts[0].Value}}
 		if to := backTo(facts); to != nil {
-			input.Lines = append(input.Lines, notify.Text{{Text: "It goes back to "}, {Text: to.String(), Code: true}})
+			back := notify.Text{{Text: to.String(), Code: true}}
+			input.Facts = append(input.Facts, notify.Fact{Label: "Back to", Value: back})
 		}
 	case notify.VerbAgain:
 		input.About = what + " is deployed again."
@@ -114,7 +116,6 @@ func (a *Actions) submit(ctx context.Context, in slack.Incoming) error {
 		generation: confirmed.Generation,
 		job:        confirmed.Job,
 		key:        confirmed.Key,
-		sha:        confirmed.SHA,
 		reason:     in.Values[slack.FieldReason],
 	}, true)
 }

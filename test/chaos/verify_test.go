@@ -167,14 +167,15 @@ func (e *evidence) inconclusive() bool { return withoutKey(e.Repository) && e.in
 // verifyInconclusive checks that without a key, too, Seraph nearly always finds what CircleCI had
 // started: at most 2 % of the triggers without a good answer may end as inconclusive although there is a
 // pipeline. Without a key nobody can prove that there is none, so the other inconclusive ends are right.
-// With a key a deployment that has no pipeline ends so where other pipelines of the project do not show
-// whose they are, as when their configuration does not compile: at most one in a hundred.
+// With a key a deployment that has no pipeline ends so only where no pipeline of the project has shown its
+// key yet, or two whose configuration did not compile may be its own: at most one in a hundred. Each is logged.
 func (h *harness) verifyInconclusive(t *testing.T, all []*evidence) {
 	failedCalls, withPipeline, withoutPipeline, withKey := 0, 0, 0, 0
 	for _, e := range all {
 		if !withoutKey(e.Repository) {
 			if e.inDoubt() {
 				withKey++
+				t.Logf("in doubt with a key: deployment %d\n%s", e.ID, h.describe(e))
 			}
 
 			continue

@@ -9,8 +9,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/slack"
 )
 
-// slackRoutes names a channel of each kind that the simulated Slack of TestCheck_Slack has.
-const slackRoutes = `
+// channelRoutes names a channel of each kind that the simulated Slack of TestCheck_Slack has.
+const channelRoutes = `
 slack: {workspace: T0ACME001}
 routes:
   - repository: acme/api
@@ -88,7 +88,7 @@ func TestCheck_Slack(t *testing.T) {
 			}
 
 			env := maps.Clone(h.env)
-			env["ROUTES"] = strings.ReplaceAll(slackRoutes, "CHANNEL", c.channel)
+			env["ROUTES"] = strings.ReplaceAll(channelRoutes, "CHANNEL", c.channel)
 			env["SLACK_BOT_TOKEN"] = slack.DefaultToken
 			env["SLACK_SIGNING_SECRET"] = slack.DefaultSigningSecret
 			env["SLACK_API_URL"] = chat.URL()

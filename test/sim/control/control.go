@@ -22,7 +22,8 @@
 //	GET  /slack                 users and channels
 //	POST /slack/say     {"user","channel","text","thread"}: a message, or a command when it begins with a slash;
 //	                    without a channel a direct message to the app
-//	POST /slack/click   {"user","channel","ts","action","version"} or {"view","action"}: presses a button
+//	POST /slack/click   {"user","channel","ts","action"} or {"view","action"}: presses a button; "block" and "value"
+//	                    choose among several, "version" one that an older version of the message had
 //	POST /slack/submit  {"view","values"}: submits a modal; values by block or action
 //	POST /slack/close   {"view"}
 //	POST /slack/home    {"user"}: opens the home tab

@@ -238,17 +238,25 @@ func (c *Control) slackSay(r *http.Request) (any, error) {
 	return map[string]any{"message": slackMessageOf(m), "deliveries": slackDeliveriesOf(sent)}, err
 }
 
-// slackClick presses a button of a message as a user, or one of a modal or home tab as the user who sees it. With a
-// version it is the button of an older version of the message.
+// slackClickRequest names a button of a message as a user, or of a modal or home tab as the user who sees it.
+type slackClickRequest struct {
+	User    string `json:"user"`
+	Channel string `json:"channel"`
+	TS      string `json:"ts"`
+	View    string `json:"view"`
+	Action  string `json:"action"`
+	Block   string `json:"block"`   // where several blocks have the action
+	Value   string `json:"value"`   // the same
+	Version int    `json:"version"` // of the message; default the newest
+}
+
+func (in slackClickRequest) means(b slack.Button) bool {
+	return b.ActionID == in.Action && cmp.Or(in.Block, b.BlockID) == b.BlockID && cmp.Or(in.Value, b.Value) == b.Value
+}
+
+// slackClick presses a button. Whoever has seen a message can press its buttons, also those of an older version.
 func (c *Control) slackClick(r *http.Request) (any, error) {
-	var in struct {
-		User    string `json:"user"`
-		Channel string `json:"channel"`
-		TS      string `json:"ts"`
-		View    string `json:"view"`
-		Action  string `json:"action"`
-		Version int    `json:"version"`
-	}
+	var in slackClickRequest
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
@@ -265,17 +273,20 @@ func (c *Control) slackClick(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.Version == 0 {
-		return c.oneSlackDelivery(c.slack.Click(user, channel, in.TS, in.Action))
-	}
 
-	for _, m := range c.slack.Versions(channel, in.TS) {
-		if b, found := m.Button(in.Action); found && m.Version == in.Version {
-			return c.oneSlackDelivery(c.slack.ClickButton(user, channel, in.TS, b))
+	versions := c.slack.Versions(channel, in.TS)
+	for i, m := range versions {
+		if in.Version != m.Version && (in.Version != 0 || i < len(versions)-1) {
+			continue
+		}
+		for _, b := range m.Buttons() {
+			if in.means(b) {
+				return c.oneSlackDelivery(c.slack.ClickButton(user, channel, in.TS, b))
+			}
 		}
 	}
 
-	return nil, fmt.Errorf("no button %q in version %d of message %s", in.Action, in.Version, in.TS)
+	return nil, fmt.Errorf("no button %q in version %d of message %s (0: the newest)", in.Action, in.Version, in.TS)
 }
 
 func (c *Control) oneSlackDelivery(d slack.Delivery, err error) (any, error) {

@@ -106,6 +106,8 @@ func TestControl_SlackPeopleActAndSee(t *testing.T) {
 
 	click := fmt.Sprintf(`{"user":"U0ALICE01","channel":"deploys","ts":%q,"action":"go"}`, ts)
 	b.want(t, "/slack/click", click, 200, `"name":"block_actions"`)
+	b.want(t, "/slack/click", strings.Replace(click, `}`, `,"value":"v1"}`, 1), 200, `"status":200`)
+	b.want(t, "/slack/click", strings.Replace(click, `}`, `,"value":"v2"}`, 1), 400, "no button")
 	slackAPI(t, b.slack, "chat.update", url.Values{"channel": {"C0DEPLOYS1"}, "ts": {ts}, "text": {"done"}})
 	b.want(t, "/slack/click", click, 400, "no button")
 	b.want(t, "/slack/click", strings.Replace(click, `}`, `,"version":1}`, 1), 200, `"status":200`)

@@ -119,6 +119,12 @@ func TestServer_Errors(t *testing.T) {
 		},
 		{name: "post to a person", method: "chat.postMessage", args: url.Values{"channel": {alice}, "text": {"x"}}},
 		{
+			name:   "post where only admins may",
+			method: "chat.postMessage",
+			args:   url.Values{"channel": {"C0NEWS0001"}, "text": {"x"}},
+			want:   "restricted_action",
+		},
+		{
 			name:   "post to a bot",
 			method: "chat.postMessage",
 			args:   url.Values{"channel": {"U0SERAPHBOT"}, "text": {"x"}},
@@ -285,6 +291,7 @@ func TestServer_Errors(t *testing.T) {
 			s.AddUser(User{ID: "U0STRANGER", Team: "T0OTHER001"})
 			s.AddChannel(Channel{ID: "G0HIDDEN01", Private: true, Away: true})
 			s.AddChannel(Channel{ID: "C0ARCHIVE1", Archived: true})
+			s.AddChannel(Channel{ID: "C0NEWS0001", Refused: "restricted_action"})
 			said, _, err := s.Say(alice, deploys, "hello", "")
 			if err != nil {
 				t.Fatal(err)
@@ -395,5 +402,17 @@ func TestServer_ViewsExpire(t *testing.T) {
 	}
 	if a := callMethod(t, s, "views.update", update); a["error"] != "hash_conflict" {
 		t.Errorf("got %v, want hash_conflict", a)
+	}
+}
+
+// TestServer_CutsLongPosts checks that a post is cut where an update would be refused.
+func TestServer_CutsLongPosts(t *testing.T) {
+	s := start(t, Options{})
+	long := strings.Repeat("ü", maxPostText+1)
+	if a := callMethod(t, s, "chat.postMessage", url.Values{"channel": {deploys}, "text": {long}}); a["ok"] != true {
+		t.Fatalf("got %v", a)
+	}
+	if got := len([]rune(s.Messages(deploys)[0].Text)); got != maxPostText {
+		t.Errorf("got %d characters, want %d", got, maxPostText)
 	}
 }

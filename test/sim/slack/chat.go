@@ -86,6 +86,8 @@ func (s *Server) writable(c *call, ch *Channel) *answer {
 		return fail("is_archived")
 	case ch.Away && c.needs("chat:write.public") != nil:
 		return fail("not_in_channel")
+	case ch.Refused != "":
+		return fail(ch.Refused)
 	}
 	return nil
 }

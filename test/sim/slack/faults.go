@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim"
@@ -33,6 +34,11 @@ func limited(retryAfter string) sim.Fault {
 // Redirect is a fault that sends the caller to another host.
 func Redirect(status int, to string) sim.Fault {
 	return sim.Fault{Status: status, Header: http.Header{"Location": {to}}}
+}
+
+// Refusal is a fault that answers with an error, such as edit_window_closed, and has no effect.
+func Refusal(word string) sim.Fault {
+	return answered(`{"ok":false,"error":`+strconv.Quote(word)+`}`, false)
 }
 
 // faultsAt returns the named faults at one moment.

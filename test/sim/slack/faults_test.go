@@ -60,6 +60,15 @@ func TestServer_Faults(t *testing.T) {
 	}
 }
 
+func TestServer_Refusal(t *testing.T) {
+	s := start(t, Options{})
+	s.Next("chat.update", Refusal("edit_window_closed"), 1)
+	_, _, _, err := client(t, s).UpdateMessageContext(limitedContext(t), deploys, "1.1", goslack.MsgOptionText("x", false))
+	if err == nil || err.Error() != "edit_window_closed" {
+		t.Errorf("got %v, want edit_window_closed", err)
+	}
+}
+
 func TestServer_LateEffect(t *testing.T) {
 	s := start(t, Options{})
 	s.Next("chat.postMessage", sim.Fault{ResetBefore: true, LateEffect: time.Millisecond}, 1)

@@ -123,6 +123,11 @@ func (s *Server) ClickButton(user, channel, ts string, b Button) (Delivery, erro
 	}
 
 	in := s.installationOf(m.Team)
+	if in == nil || m.BotID != in.botID {
+		s.mu.Unlock()
+		return Delivery{}, fmt.Errorf("message %s is not of the app, which is told of its own buttons alone", ts)
+	}
+
 	payload := s.interaction("block_actions", in, u)
 	container := Object{
 		"type":         "message",

@@ -48,6 +48,7 @@ type Channel struct {
 	External      bool     // one of SharedWith is of another company
 	PendingShared bool     // an invitation to another company is open
 	User          string   // the channel is the direct messages of the bot with this user
+	Refused       string   // error of whatever is written to it, such as restricted_action; empty: none
 
 	Members []string // who is in the channel besides the bot; nil: everybody
 }
