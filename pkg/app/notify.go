@@ -69,10 +69,18 @@ func (a *App) renderOptions() slack.RenderOptions {
 	return slack.RenderOptions{
 		Hosts: hosts,
 		Mention: func(id int64) string {
-			user, _ := a.links.ChatUser(faceSlack, a.routes.Table().SlackWorkspace(), id)
+			user, _ := a.links.ChatUser(faceSlack, a.slackWorkspace(), id)
 			return user
 		},
 	}
+}
+
+// slackWorkspace is the workspace whose users are mentioned; empty: it is not known yet.
+func (a *App) slackWorkspace() string {
+	if a.inbox == nil {
+		return a.routes.SlackWorkspace()
+	}
+	return a.inbox.bot.workspace()
 }
 
 // cardSource gathers what messages about deployments show. It implements notify.Source.

@@ -135,7 +135,12 @@ type Actions struct {
 
 // NewActions makes Actions.
 func NewActions(o Options) *Actions {
-	return &Actions{o: o, people: newPeople(o), told: newRecently(o.Now, auditAgain), opened: newRecently(o.Now, homeLasts)}
+	return &Actions{
+		o:      o,
+		people: newPeople(o),
+		told:   newRecently(o.Now, auditAgain),
+		opened: newRecently(o.Now, homeLasts),
+	}
 }
 
 // Do does what a request of Slack asks for, and answers whoever asked. A refusal is an answer, too. An error means

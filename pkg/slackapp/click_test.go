@@ -181,6 +181,21 @@ func TestClick_Stale(t *testing.T) {
 	}
 }
 
+// TestClick_HoldNotSeen checks that a job which CircleCI does not show is not called an earlier state.
+func TestClick_HoldNotSeen(t *testing.T) {
+	w := newWorld(t)
+	f := waiting(w.now())
+	f.Deployment.State, f.Verdict = deployment.Held, nil
+	f.Held, f.Route.HoldApprovers = []string{"approve"}, "bob"
+	ts := w.card(f)
+	f.Held = nil
+	w.set(f)
+	w.click("U0BOB", ts, notify.VerbApproveHold)
+	if got := w.private("U0BOB"); !strings.Contains(got, "no job of it waits in CircleCI") || len(w.refused) != 0 {
+		t.Errorf("got %q, and %q refused", got, w.refused)
+	}
+}
+
 // TestClick_Forged checks that buttons nobody has shown do nothing.
 func TestClick_Forged(t *testing.T) {
 	w := newWorld(t)
@@ -215,12 +230,20 @@ func TestClick_Twice(t *testing.T) {
 	w := newWorld(t)
 	f := waiting(w.now())
 	ts := w.card(f)
-	f.Approvals = []policy.Approval{{By: bob, SHA: sha, Parameters: f.Deployment.Target.Digest()}}
+	given := policy.Approval{By: bob, SHA: sha, Parameters: f.Deployment.Target.Digest(), Policy: "rules"}
+	f.Approvals = []policy.Approval{given}
 	w.set(f)
 	w.click("U0BOB", ts, notify.VerbApprove)
 
 	if got := w.private("U0BOB"); !strings.Contains(got, "You have approved #12 already.") || len(w.lines) != 0 {
 		t.Errorf("got %q, and %+v carried out", got, w.lines)
+	}
+
+	f.Approvals[0].Policy = "older rules"
+	w.set(f)
+	w.click("U0BOB", ts, notify.VerbApprove)
+	if len(w.lines) != 1 {
+		t.Errorf("got %+v carried out, want a new approval after the rules have changed", w.lines)
 	}
 }
 
