@@ -152,6 +152,13 @@ func TestPlan_Card(t *testing.T) {
 			do: DoEdit, about: aboutCard,
 		},
 		{
+			name: "one of two has approved", now: second(20), do: DoEdit, about: aboutCard,
+			m: posted(deployment.Notify{}, needingApproval(), second(10)),
+			f: change(needingApproval(), func(f *Facts) {
+				f.Approvals = []policy.Approval{{By: deployment.Actor{ID: 6, Login: "bob"}}}
+			}),
+		},
+		{
 			name: "a new place after many calls", now: second(90), f: changed, do: DoWait,
 			m: with(posted(all, waiting, second(10)), func(m *deployment.Message) { m.Calls = maxCallsDetail }),
 		},
