@@ -81,11 +81,6 @@ func isMissingApproval(o policy.Outcome) bool {
 	return o.Code == policy.CodeApprovalsMissing && o.Decision == policy.DecisionWait
 }
 
-// isCurrent says whether the deployment is what runs in its environment.
-func (f Facts) isCurrent() bool {
-	return f.Current != nil && f.Current.DeploymentID == f.Deployment.Request.ID
-}
-
 // Generation returns what is the same for two cards of a deployment if their buttons mean the same: 12 hex digits
 // over the state, the buttons, the commit, what an approval binds and what the buttons act on. That something
 // merely goes on changes nothing.

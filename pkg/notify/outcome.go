@@ -194,6 +194,8 @@ func afterFind(
 		m.RetryAt = latest(now.Add(findFirst), c.Deadline.Add(findLast))
 	case now.Before(c.Deadline.Add(findLast)):
 		m.RetryAt = c.Deadline.Add(findLast)
+	case p.Posts >= maxPosts: // it is shown later than is known, or something hides it
+		p.Gone, p.Call = goneLost, nil
 	default:
 		c.Absent++
 	}
@@ -227,6 +229,12 @@ func retryLater(m deployment.Message, now time.Time) deployment.Message {
 // restored from a backup.
 func lookFirst(m deployment.Message, about string, now time.Time) deployment.Message {
 	p := ensurePart(&m, about)
-	p.Call = &deployment.MessageCall{At: m.CreatedAt, SendBefore: now, Deadline: now, Returned: now, Refused: true}
+	p.Call = &deployment.MessageCall{
+		At:         m.CreatedAt,
+		SendBefore: now,
+		Deadline:   now,
+		Returned:   now.Add(-findRefused), // what was posted before the restore is shown by now
+		Refused:    true,
+	}
 	return m
 }
