@@ -28,11 +28,11 @@ const (
 var (
 	ErrNoSignature = errors.New("the signature or its timestamp is missing or malformed")
 	ErrNotFresh    = errors.New("the timestamp is more than 5 minutes from now: check the clock of this machine")
-	ErrSignature   = errors.New("the signature does not match: check that SLACK_SIGNING_SECRET is the app's")
+	ErrSignature   = errors.New("the signature does not match: check that SERAPH_SLACK_SIGNING_SECRET is the app's")
 )
 
 // errNoSecret is the error of NewVerifier.
-var errNoSecret = errors.New("create verifier: the signing secret is empty: set SLACK_SIGNING_SECRET")
+var errNoSecret = errors.New("create verifier: the signing secret is empty: set SERAPH_SLACK_SIGNING_SECRET")
 
 // Verifier checks that requests come from Slack.
 type Verifier struct{ secret []byte }
