@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -73,8 +74,11 @@ func ParseConfirmed(metadata string) (Confirmed, error) {
 	var c Confirmed
 	decoder := json.NewDecoder(strings.NewReader(metadata))
 	decoder.DisallowUnknownFields()
-	if utf8.RuneCountInString(metadata) > maxMetadata || decoder.Decode(&c) != nil || decoder.More() {
+	if utf8.RuneCountInString(metadata) > maxMetadata || decoder.Decode(&c) != nil {
 		return Confirmed{}, ErrConfirmed
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return Confirmed{}, ErrConfirmed // something follows
 	}
 	if c.Verb == "" || c.Row <= 0 || !isGeneration(c.Generation) || c.Key == "" {
 		return Confirmed{}, ErrConfirmed

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
@@ -51,7 +52,19 @@ func TestConfirmModal_RefusesWhatSlackWouldNotCarry(t *testing.T) {
 	checkSample(t, modalOf(view))
 }
 
-// FuzzParseConfirmed checks that private_metadata that is accepted can be written and read again.
+func TestParseConfirmed_RefusesWhatIsAppended(t *testing.T) {
+	metadata := modals()["rollback"].Metadata
+	for _, appended := range []string{"}", "]", ",", "x", metadata} {
+		t.Run(appended, func(t *testing.T) {
+			if got, err := ParseConfirmed(metadata + appended); err == nil {
+				t.Errorf("got %+v, want an error", got)
+			}
+		})
+	}
+}
+
+// FuzzParseConfirmed checks that private_metadata that is accepted is complete, and the same when it is written and
+// read again.
 func FuzzParseConfirmed(f *testing.F) {
 	f.Add(modals()["rollback"].Metadata)
 	f.Add(`{"verb":"x"}`)
@@ -61,7 +74,15 @@ func FuzzParseConfirmed(f *testing.F) {
 			return
 		}
 		if c.Row <= 0 || c.Generation == "" || c.Key == "" {
-			t.Errorf("got %+v from %q", c, s)
+			t.Errorf("got %+v from %q, want an error", c, s)
+		}
+
+		written := c.encode()
+		if utf8.RuneCountInString(written) > maxMetadata {
+			return // some characters are longer when they are escaped
+		}
+		if again, err := ParseConfirmed(written); err != nil || again != c {
+			t.Errorf("got %+v, %v, want %+v", again, err, c)
 		}
 	})
 }
