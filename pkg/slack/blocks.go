@@ -11,6 +11,7 @@ import (
 
 	goslack "github.com/slack-go/slack"
 
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
@@ -50,6 +51,10 @@ func (o RenderOptions) mention(githubID int64) string {
 
 // allows says whether a link may lead to an address.
 func (o RenderOptions) allows(address string) bool {
+	if !utf8.ValidString(address) || strings.ContainsFunc(address, deployment.IsHidden) {
+		return false
+	}
+
 	u, err := url.Parse(address)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil && u.Host != "" &&
 		utf8.RuneCountInString(address) <= maxURL && !strings.ContainsAny(address, "<>|\\") &&

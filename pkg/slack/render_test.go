@@ -157,6 +157,8 @@ func TestRenderCard_Links(t *testing.T) {
 		"no scheme":               {"//github.com/acme", false},
 		"markup":                  {"https://github.com/a|b>", false},
 		"backslash":               {`https://github.com\@evil.example/`, false},
+		"hidden character":        {"https://github.com/acme\u202e/api", false},
+		"no valid unicode":        {"https://github.com/acme\xff", false},
 		"too long":                {"https://github.com/" + strings.Repeat("a", 3000), false},
 	}
 
