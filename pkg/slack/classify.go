@@ -41,6 +41,14 @@ const (
 // errShape says that an answer has another form than the method's.
 var errShape = errors.New("the answer is not one of this method")
 
+// unreadable is the error for an answer of another form.
+func unreadable() *notify.SendError {
+	return &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
+}
+
+// noID is the error for a success that names no message or view: what the call has done is not known.
+func noID() *notify.SendError { return &notify.SendError{Kind: notify.SendUnknown, Code: codeNoID} }
+
 // answer is the part of an answer that all methods share. Each field is decoded by itself, so that the
 // unknown shape of one does not hide the others.
 type answer struct {

@@ -69,17 +69,20 @@ func New(o Options) *Client {
 
 // call is one call of a method.
 type call struct {
-	method string
-	limit  string // what Slack limits beside the method, such as a channel; empty: nothing
-	send   func(context.Context) error
-	out    any          // what the answer is decoded into; nil: nothing
-	header *http.Header // receives the header of the answer; nil: nobody wants it
+	method  string
+	channel string // for methods that Slack limits in each channel by itself; empty: in the whole workspace
+	secret  Secret // of this call, beside the token; empty: none
+	send    func(context.Context) error
+	out     any                      // what the answer is decoded into; nil: nothing
+	header  *http.Header             // receives the header of the answer; nil: nobody wants it
+	check   func() *notify.SendError // what is missing in out; nil: nothing is checked
 }
 
 // do makes one call, unless Slack has asked to wait with it.
 func (c *Client) do(ctx context.Context, k call) error {
-	if wait := c.gate.wait(k.method, k.limit); wait > 0 {
-		return c.done(k.method, &notify.SendError{Kind: notify.SendLimited, Code: codeHeld, Wait: wait, Local: true})
+	if wait := c.gate.wait(k.method, k.channel); wait > 0 {
+		held := &notify.SendError{Kind: notify.SendLimited, Code: codeHeld, Wait: wait, Local: true}
+		return c.done(k.method, held, "")
 	}
 
 	e := new(exchange)
@@ -87,22 +90,25 @@ func (c *Client) do(ctx context.Context, k call) error {
 	err := k.send(ctx)
 	failure := c.outcome(k, e, err)
 	if failure != nil && failure.Kind == notify.SendLimited {
-		c.gate.close(k.method, k.limit, failure.Wait)
+		c.gate.close(k.method, k.channel, failure.Wait)
 	}
 
-	return c.done(k.method, failure)
+	return c.done(k.method, failure, k.secret)
 }
 
-// done tells the observer what came of a call, and returns it.
-func (c *Client) done(method string, failure *notify.SendError) error {
+// done tells the observer what came of a call, and returns it. An answer that repeats the token or the secret of the
+// call is not quoted.
+func (c *Client) done(method string, failure *notify.SendError, secret Secret) error {
 	if failure == nil {
 		c.o.Observe(method, codeOK)
 		return nil
 	}
 
 	c.o.Observe(method, metricCode(failure.Code))
-	if failure.Err != nil && c.o.Token != "" && strings.Contains(failure.Err.Error(), c.o.Token) {
-		failure.Err = errors.New(hidden) // an answer that repeats the request
+	for _, s := range []string{c.o.Token, secret.Reveal()} {
+		if failure.Err != nil && s != "" && strings.Contains(failure.Err.Error(), s) {
+			failure.Err = errors.New(hidden)
+		}
 	}
 	return failure
 }
@@ -122,7 +128,10 @@ func (c *Client) outcome(k call, e *exchange, err error) *notify.SendError {
 		return nil
 	}
 	if err := json.Unmarshal(e.body, k.out); err != nil {
-		return &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
+		return unreadable()
+	}
+	if k.check != nil {
+		return k.check()
 	}
 
 	return nil

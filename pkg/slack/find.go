@@ -95,6 +95,12 @@ func (c *Client) readPage(ctx context.Context, f notify.Find, cursor string) (pa
 	k := call{
 		method: methodHistory,
 		out:    &p,
+		check: func() *notify.SendError {
+			if p.Messages == nil {
+				return unreadable()
+			}
+			return nil
+		},
 		send: func(ctx context.Context) error {
 			_, err := c.api.GetConversationHistoryContext(ctx, &goslack.GetConversationHistoryParameters{
 				ChannelID:          f.Channel,
@@ -125,9 +131,6 @@ func (c *Client) readPage(ctx context.Context, f notify.Find, cursor string) (pa
 
 	if err := c.do(ctx, k); err != nil {
 		return page{}, err
-	}
-	if p.Messages == nil {
-		return page{}, &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
 	}
 	return p, nil
 }

@@ -49,9 +49,15 @@ func (c *Client) PostMessage(ctx context.Context, m Message) (notify.MessageID, 
 
 	var out posted
 	err := c.do(ctx, call{
-		method: methodPost,
-		limit:  m.Channel,
-		out:    &out,
+		method:  methodPost,
+		channel: m.Channel,
+		out:     &out,
+		check: func() *notify.SendError {
+			if out.Channel == "" || out.TS == "" {
+				return noID()
+			}
+			return nil
+		},
 		send: func(ctx context.Context) error {
 			_, _, err := c.api.PostMessageContext(ctx, m.Channel, options...)
 			return err
@@ -59,9 +65,6 @@ func (c *Client) PostMessage(ctx context.Context, m Message) (notify.MessageID, 
 	})
 	if err != nil {
 		return notify.MessageID{}, err
-	}
-	if out.Channel == "" || out.TS == "" {
-		return notify.MessageID{}, &notify.SendError{Kind: notify.SendUnknown, Code: codeNoID}
 	}
 
 	return notify.MessageID{Channel: out.Channel, Message: out.TS}, nil
@@ -74,22 +77,20 @@ func (c *Client) UpdateMessage(ctx context.Context, id notify.MessageID, m Messa
 	}
 
 	var out posted
-	err := c.do(ctx, call{
+	return c.do(ctx, call{
 		method: methodUpdate,
 		out:    &out,
+		check: func() *notify.SendError {
+			if out.TS == "" {
+				return noID()
+			}
+			return nil
+		},
 		send: func(ctx context.Context) error {
 			_, _, _, err := c.api.UpdateMessageContext(ctx, id.Channel, id.Message, content(m)...)
 			return err
 		},
 	})
-	if err != nil {
-		return err
-	}
-	if out.TS == "" {
-		return &notify.SendError{Kind: notify.SendUnknown, Code: codeNoID}
-	}
-
-	return nil
 }
 
 // PostEphemeral shows a message to one person in a channel. Slack does not promise that it is shown, does not keep
@@ -100,8 +101,8 @@ func (c *Client) PostEphemeral(ctx context.Context, channel, user string, m Mess
 	}
 
 	return c.do(ctx, call{
-		method: methodEphemeral,
-		limit:  channel,
+		method:  methodEphemeral,
+		channel: channel,
 		send: func(ctx context.Context) error {
 			_, err := c.api.PostEphemeralContext(ctx, channel, user, append(content(m), thread(m)...)...)
 			return err

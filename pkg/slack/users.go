@@ -43,6 +43,12 @@ func (c *Client) User(ctx context.Context, id string) (User, error) {
 	err := c.do(ctx, call{
 		method: methodUser,
 		out:    &out,
+		check: func() *notify.SendError {
+			if out.User.ID == "" || out.User.ID != id || out.User.TeamID == "" {
+				return unreadable()
+			}
+			return nil
+		},
 		send: func(ctx context.Context) error {
 			_, err := c.api.GetUserInfoContext(ctx, id)
 			return err
@@ -52,12 +58,7 @@ func (c *Client) User(ctx context.Context, id string) (User, error) {
 		return User{}, err
 	}
 
-	u := out.user()
-	if u.ID == "" || u.ID != id || u.Team == "" {
-		return User{}, &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
-	}
-
-	return u, nil
+	return out.user(), nil
 }
 
 // user returns what the answer says.
