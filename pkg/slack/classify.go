@@ -25,7 +25,7 @@ const (
 	codeTimeout    = "timeout"    // no answer within the timeout
 	codeCanceled   = "canceled"   // the caller gave up
 	codeUnreadable = "unreadable" // an answer that is not one of Slack's API
-	codeNoID       = "no_id"      // a success that does not name the message
+	codeNoID       = "no_id"      // a success that does not name the message or the view; or auth.test of no bot
 	codeLimited    = "ratelimited"
 	codeOther      = "other" // in metrics: a word that this version does not know
 )
@@ -59,8 +59,8 @@ type answer struct {
 	Metadata json.RawMessage `json:"response_metadata"`
 }
 
-// classify says what an exchange means. Nil: Slack says that the call succeeded. It reads the status, the
-// header Retry-After, and Slack's error word. Whatever it cannot tell is SendUnknown.
+// classify says what an exchange means, by its status, the header Retry-After, and Slack's error word. Nil: Slack says
+// that the call succeeded. An answer that says neither success nor failure is SendUnknown.
 func classify(method string, e exchange, now time.Time) *notify.SendError {
 	if e.status == 0 {
 		return unanswered(e.err)
@@ -105,7 +105,7 @@ func unanswered(err error) *notify.SendError {
 	return e
 }
 
-// limited classifies an answer that asks to wait.
+// limited classifies an answer that asks to wait, from minWait to maxWait.
 func limited(code string, h http.Header, now time.Time) *notify.SendError {
 	wait, ok := outbound.RetryAfter(h, now)
 	if !ok {
@@ -115,7 +115,7 @@ func limited(code string, h http.Header, now time.Time) *notify.SendError {
 }
 
 // byStatus classifies an answer without an error word: of a proxy, of a wrong address, or of Slack when it
-// fails. A redirect is not followed. It may come from a host in between that has done nothing, or not.
+// fails. A redirect is not followed, and is SendUnknown: Slack may have done the call before it was answered.
 func byStatus(e exchange) *notify.SendError {
 	failure := &notify.SendError{Kind: notify.SendUnknown, Code: strconv.Itoa(e.status)}
 	switch e.status {

@@ -16,22 +16,45 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
+// The methods of Slack's API that are called.
+const (
+	methodPost      = "chat.postMessage"
+	methodUpdate    = "chat.update"
+	methodEphemeral = "chat.postEphemeral"
+	methodHistory   = "conversations.history"
+	methodReplies   = "conversations.replies"
+	methodChannel   = "conversations.info"
+	methodDirect    = "conversations.open"
+	methodUser      = "users.info"
+	methodIdentity  = "auth.test"
+	methodOpenView  = "views.open"
+	methodEditView  = "views.update"
+	methodHome      = "views.publish"
+	methodRespond   = "response_url" // no method of the API, but called and counted like one
+)
+
 // Options say which Slack to call, and as whom.
 type Options struct {
 	BaseURL   *url.URL // https://slack.com/api/, or that of GovSlack; the slash at the end is optional
 	Token     string   // a bot token
-	HTTP      *http.Client
 	UserAgent string
 	Now       func() time.Time // nil: time.Now
 
-	// Observe is told of each call: the method of Slack's API, and what came of it. Both are of small closed sets.
-	// May be nil.
+	// HTTP is of package outbound, which bounds the time of a call and the size of an answer. Only its transport is
+	// used. Nil is for tests: http.DefaultTransport, without bounds.
+	HTTP *http.Client
+
+	// Observe is told of each call, and of each that is not made because Slack has asked to wait: the method of
+	// Slack's API, and what came of it. Both are of small closed sets, fit for labels of a metric. Nil: nobody is told.
 	Observe func(method, code string)
 }
 
-// Client calls Slack's API as one app in one workspace. It retries nothing. A method that Slack has limited
-// is not called again before the time that Slack named. All errors of its methods are *notify.SendError. It is
-// safe for concurrent use.
+// Client calls Slack's API as one app in one workspace. It retries nothing. All errors of its methods are
+// *notify.SendError. It is safe for concurrent use.
+//
+// When Slack answers that a method is called too often, the method is not called again for as long as Slack says, but
+// at most for an hour. For messages that are posted this counts in each channel by itself, and Respond is not held
+// back, because Slack limits each response URL by itself.
 type Client struct {
 	o    Options
 	http http.RoundTripper // without redirects
@@ -42,8 +65,7 @@ type Client struct {
 	me *Identity // nil until Slack has told it
 }
 
-// New makes a client. It makes no call. Of o.HTTP only the transport is used, which should be that of package
-// outbound: it bounds the time and the answers.
+// New makes a client. It makes no call.
 func New(o Options) *Client {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -113,7 +135,7 @@ func (c *Client) done(method string, failure *notify.SendError, secret Secret) e
 	return failure
 }
 
-// outcome says what came of a call. Of err, which is slack-go's, it is only used that no request could be built.
+// outcome says what came of a call. err is slack-go's, and is read only where no request was made.
 func (c *Client) outcome(k call, e *exchange, err error) *notify.SendError {
 	if !e.tried {
 		return &notify.SendError{Kind: notify.SendNotSent, Code: codeNotSent, Err: buildError(err)}
@@ -137,7 +159,7 @@ func (c *Client) outcome(k call, e *exchange, err error) *notify.SendError {
 	return nil
 }
 
-// buildError returns why no request was built, without URLs.
+// buildError returns why no request was made, without its URL.
 func buildError(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {

@@ -69,7 +69,8 @@ func (c *Client) Whoami(ctx context.Context) (Identity, error) {
 	return me, nil
 }
 
-// identity returns what Whoami has learnt. While the process runs it does not change, as the token does not.
+// identity returns the answer of the last Whoami, and asks only where there is none: as long as the token is the same,
+// so is the bot.
 func (c *Client) identity(ctx context.Context) (Identity, error) {
 	c.mu.Lock()
 	me := c.me

@@ -8,23 +8,6 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
-// The methods of Slack's API that are called.
-const (
-	methodPost      = "chat.postMessage"
-	methodUpdate    = "chat.update"
-	methodEphemeral = "chat.postEphemeral"
-	methodHistory   = "conversations.history"
-	methodReplies   = "conversations.replies"
-	methodChannel   = "conversations.info"
-	methodDirect    = "conversations.open"
-	methodUser      = "users.info"
-	methodIdentity  = "auth.test"
-	methodOpenView  = "views.open"
-	methodEditView  = "views.update"
-	methodHome      = "views.publish"
-	methodRespond   = "response_url" // no method of the API, but called and counted like one
-)
-
 // posted is the answer to a post or an edit.
 type posted struct {
 	Channel string `json:"channel"`
@@ -41,8 +24,8 @@ func (c *Client) PostMessage(ctx context.Context, m Message) (notify.MessageID, 
 	options := content(m)
 	if m.Key != "" {
 		options = append(options, goslack.MsgOptionMetadata(goslack.SlackMetadata{
-			EventType:    MetadataEvent,
-			EventPayload: map[string]any{MetadataKey: m.Key},
+			EventType:    metadataEvent,
+			EventPayload: map[string]any{metadataField: m.Key},
 		}))
 	}
 	options = append(options, thread(m)...)
@@ -70,7 +53,7 @@ func (c *Client) PostMessage(ctx context.Context, m Message) (notify.MessageID, 
 	return notify.MessageID{Channel: out.Channel, Message: out.TS}, nil
 }
 
-// UpdateMessage replaces the text and the blocks of a message. Its metadata stay. To repeat it is harmless.
+// UpdateMessage replaces the text and the blocks of a message of this app. Its metadata stays. It can be repeated.
 func (c *Client) UpdateMessage(ctx context.Context, id notify.MessageID, m Message) error {
 	if m.Text == "" {
 		return errNoText()

@@ -37,7 +37,7 @@ type userInfo struct {
 // slackbot is the id of Slackbot in every workspace. users.info does not call it a bot.
 const slackbot = "USLACKBOT"
 
-// User asks Slack who a user is. Nothing is remembered: whoever may act on an older answer keeps it.
+// User asks Slack who a user is. Nothing is remembered: a caller that may use an older answer keeps it.
 func (c *Client) User(ctx context.Context, id string) (User, error) {
 	var out userInfo
 	err := c.do(ctx, call{

@@ -16,8 +16,8 @@ type opened struct {
 	} `json:"view"`
 }
 
-// OpenView opens a modal for whoever caused a trigger, within 3 s of it. A trigger opens one modal; later, or
-// a second time, the error is SendFinal.
+// OpenView opens a modal for the person whose click or command had the trigger. A trigger opens one modal, within 3 s;
+// after that, or a second time, the error is SendFinal (docs.slack.dev, views.open).
 func (c *Client) OpenView(ctx context.Context, trigger Secret, v View) (ViewID, error) {
 	return c.view(ctx, methodOpenView, trigger, func(ctx context.Context) error {
 		_, err := c.api.OpenViewContext(ctx, trigger.Reveal(), modalRequest(v))

@@ -37,8 +37,28 @@ func TestConfirmModal_CarriesTheRequest(t *testing.T) {
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if !got.Matches(" production ") || got.Matches("Production") || got.Matches("") {
-		t.Error("got another word accepted, or this one refused")
+}
+
+func TestConfirmed_Matches(t *testing.T) {
+	for _, test := range []struct {
+		name, word, typed string
+		want              bool
+	}{
+		{name: "the word", word: "production", typed: "production", want: true},
+		{name: "spaces around", word: "production", typed: " production ", want: true},
+		{name: "invisible characters", word: "production", typed: "prod\u200buction\ufeff", want: true},
+		{name: "several spaces", word: "us east", typed: "us   east", want: true},
+		{name: "upper case", word: "production", typed: "Production"},
+		{name: "half of it", word: "production", typed: "produc"},
+		{name: "nothing", word: "production", typed: ""},
+		{name: "no word", word: "", typed: "", want: true},
+		{name: "no word, but something typed", word: "", typed: "production"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := (Confirmed{Word: test.word}).Matches(test.typed); got != test.want {
+				t.Errorf("got %t, want %t", got, test.want)
+			}
+		})
 	}
 }
 
@@ -46,7 +66,7 @@ func TestConfirmModal_RefusesWhatSlackWouldNotCarry(t *testing.T) {
 	view := ConfirmModal(ConfirmInput{Confirmed: Confirmed{
 		Verb: notify.VerbApproveHold, Row: 1, Generation: generation, Key: "k", Job: strings.Repeat("j", 3000),
 	}})
-	if view.Submit != "" || view.Callback != CallbackText {
+	if view.Submit != "" || view.Callback != callbackText {
 		t.Errorf("got %+v, want a modal that cannot be submitted", view)
 	}
 	checkSample(t, modalOf(view))
