@@ -13,7 +13,7 @@ func TestFace_PostsEditsAndFinds(t *testing.T) {
 		"auth.test":             answerOf(200, whoIsAsking),
 		"chat.postMessage":      answerOf(200, `{"ok":true,"channel":"C1","ts":"1.2"}`),
 		"chat.update":           answerOf(200, `{"ok":true,"channel":"C1","ts":"1.2"}`),
-		"conversations.history": pages(postedBy("1.2", "B1", "", MetadataEvent, "k")),
+		"conversations.history": pages(postedBy("1.2", "B1", "", metadataEvent, "k")),
 	})
 	var face notify.Face = Face{Client: c}
 	card := notify.Card{Deployment: 7, Row: 1, State: deployment.Running, Title: "api to production", Summary: "api runs"}
