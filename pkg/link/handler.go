@@ -144,7 +144,7 @@ func (s *Service) refuseUnusable(a deployment.LinkAttempt) *command.Error {
 
 // refuseTakenAccount refuses an account that belongs to another user of the workspace; nil: it does not.
 func (s *Service) refuseTakenAccount(r *http.Request, a deployment.LinkAttempt) error {
-	if err := s.refuseTakenByOperator(r.Context(), a); err != nil {
+	if err := s.refuseByOperator(r.Context(), a); err != nil {
 		return err
 	}
 
