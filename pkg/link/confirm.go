@@ -197,7 +197,7 @@ func (s *Service) refused(
 // refusal is a *command.Error, whose message is for them: its code is not_linked where there is no link, and
 // operator_entry where there is none and the routes file says who they are.
 func (s *Service) Unlink(ctx context.Context, u deployment.ChatUser, why string) error {
-	u = ofSlack(u)
+	u.Face = storedFace(u.Face)
 	l, err := s.o.Links.LinkOfUser(ctx, u)
 	if err == nil {
 		_, err = s.o.Links.EndLink(ctx, l, event(deployment.AuditUnlink, u, l.GitHub, detail{Reason: why}))

@@ -178,7 +178,7 @@ func TestSlackLink(t *testing.T) {
 	l.seraph("U0MALLORY", "link "+code[1])
 	l.told("U0MALLORY", "That was not done: this code belongs to the link of another user")
 	l.seraph("U0DAVE", "link "+code[1])
-	l.told("U0DAVE", "That was not done: there is no link of yours that this code could end")
+	l.told("U0DAVE", "That was not done: you have begun no link that this code could complete")
 
 	_, page = l.signIn(l.address("U0DAVE"), "dave")
 	code = typedCode.FindStringSubmatch(page)
