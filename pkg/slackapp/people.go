@@ -251,6 +251,7 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, fresh bool) *
 func (p *people) forget(in slack.Incoming) {
 	p.users.forget(in.User)
 	p.channels.forget(in.Channel)
+	p.directory.ForgetChannel(in.Channel)
 }
 
 // unlink ends the link of somebody who has left or is no full member any more.
