@@ -75,7 +75,7 @@ func TestPeople_Refused(t *testing.T) {
 			name:   "not linked",
 			change: func(w *world) { delete(w.people, "U0EVE") },
 			code:   "not_linked",
-			told:   "https://seraph.test/link/ADDRESS",
+			told:   "to link your account at GitHub, then ask again.",
 		},
 		{
 			name: "channel of two companies",

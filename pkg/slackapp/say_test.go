@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
+	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/slack"
 	"github.com/seraph-deploy/seraph/test/sim"
 	simslack "github.com/seraph-deploy/seraph/test/sim/slack"
@@ -174,7 +175,7 @@ func TestSay_Link(t *testing.T) {
 		return w.private("U0UNLINKED")
 	}
 
-	if got := say("whoami"); !strings.Contains(got, "https://seraph.test/link/ADDRESS") {
+	if got := say("whoami"); !strings.Contains(got, "to link your account at GitHub") {
 		t.Errorf("got %q, want how to be linked", got)
 	}
 	if got := say("link"); !strings.Contains(got, "https://seraph.test/link/ADDRESS") {
@@ -192,7 +193,7 @@ func TestSay_Link(t *testing.T) {
 	say("unlink")
 
 	want := []string{
-		"start U0UNLINKED u0unlinked", "start U0UNLINKED u0unlinked", "confirm U0UNLINKED WRONG-CODE",
+		"start U0UNLINKED u0unlinked", "confirm U0UNLINKED WRONG-CODE",
 		"confirm U0UNLINKED GOOD-CODE", "unlink U0UNLINKED asked",
 	}
 	if !slices.Equal(w.links, want) {
@@ -208,6 +209,27 @@ func TestSay_Link(t *testing.T) {
 	}
 	if strings.Contains(w.log.String(), "CODE") || strings.Contains(w.log.String(), "ADDRESS") {
 		t.Errorf("got a code or an address in the log %s", &w.log)
+	}
+}
+
+// TestSay_LinkUnderWay checks that nothing but asking for a link begins one: a second one would void the code that
+// somebody is about to type.
+func TestSay_LinkUnderWay(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.sim.Slash("U0UNLINKED", room, "/seraph", "link"); err != nil {
+		t.Fatal(err)
+	}
+
+	w.home("U0UNLINKED")
+	w.click("U0UNLINKED", w.card(waiting(w.now())), notify.VerbApprove)
+	if _, err := w.sim.Slash("U0UNLINKED", room, "/seraph", "status"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.private("U0UNLINKED"); !strings.Contains(got, "/seraph link") {
+		t.Errorf("got %q, want how to be linked", got)
+	}
+	if want := []string{"start U0UNLINKED u0unlinked"}; !slices.Equal(w.links, want) {
+		t.Errorf("got %q, want %q", w.links, want)
 	}
 }
 
