@@ -132,6 +132,10 @@ func (s *cardSource) Facts(ctx context.Context, d deployment.Deployment) (notify
 	switch {
 	case d.State == deployment.Waiting:
 		return f, s.waiting(ctx, &f)
+	case d.State == deployment.Running: // its card is changed at once where somebody has approved it
+		var err error
+		f.Approvals, err = s.db.Approvals(ctx, d.Row)
+		return f, err
 	case d.State == deployment.Held && d.Pipeline != nil:
 		holds, err := s.circleci.HoldJobs(ctx, d.Pipeline.ID)
 		if err == nil {

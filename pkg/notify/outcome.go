@@ -229,6 +229,12 @@ func retryLater(m deployment.Message, now time.Time) deployment.Message {
 // restored from a backup.
 func lookFirst(m deployment.Message, about string, now time.Time) deployment.Message {
 	p := ensurePart(&m, about)
-	p.Call = &deployment.MessageCall{At: m.CreatedAt, SendBefore: now, Deadline: now, Returned: now, Refused: true}
+	p.Call = &deployment.MessageCall{
+		At:         m.CreatedAt,
+		SendBefore: now,
+		Deadline:   now,
+		Returned:   now.Add(-findRefused), // what was posted before the restore is shown by now
+		Refused:    true,
+	}
 	return m
 }

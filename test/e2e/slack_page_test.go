@@ -42,11 +42,16 @@ func TestSlack_Page(t *testing.T) {
 	}
 	waitPage := func(user, part string) string {
 		t.Helper()
+		ctx, cancel := s.waitContext()
+		defer cancel()
 		page := ""
-		s.wait(part+" on the page of "+user, func() bool {
+		err := s.slack.Wait(ctx, func() bool {
 			page = see(user)
 			return strings.Contains(page, part)
 		})
+		if err != nil {
+			t.Fatalf("%s on the page of %s: %v", part, user, err)
+		}
 		return page
 	}
 

@@ -154,8 +154,8 @@ func TestSite_CommandAndButton(t *testing.T) {
 	if fields.Get("as") != "U0ALICE01" || fields.Get("in") != "C0DEPLOYS1" {
 		t.Fatalf("got %v, want alice in the first channel", fields)
 	}
-	fields.Set("text", "/deploy <b>api</b>")
-	wantParts(t, f.post(t, path, fields), "Only visible to you", "got &lt;b&gt;api&lt;/b&gt;")
+	fields.Set("text", "/deploy api&co")
+	wantParts(t, f.post(t, path, fields), "Only visible to you", "got api&amp;co")
 	if other := f.get(t, "?as=U0GUEST01"); strings.Contains(other, "Only visible to you") {
 		t.Errorf("got %s, want it hidden from others", other)
 	}
