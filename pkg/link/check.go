@@ -16,8 +16,9 @@ const (
 	checkedCall = 15 * time.Second
 )
 
-// Run asks GitHub once a day about each linked account, until ctx ends. A link to an account that does not exist
-// any more ends; a login that has changed is kept. What GitHub does not answer is asked again an hour later.
+// Run asks GitHub once a day about each linked account, and the chat system about its user, until ctx ends. A link
+// ends if the account does not exist any more, or the user has left or is a guest now; a login that has changed is
+// kept. What is not answered is asked again an hour later.
 func (s *Service) Run(ctx context.Context) {
 	ticker := time.NewTicker(checkEvery)
 	defer ticker.Stop()
@@ -54,13 +55,23 @@ func (s *Service) checkOne(ctx context.Context, l deployment.Link) error {
 	call, cancel := context.WithTimeout(ctx, checkedCall)
 	defer cancel()
 
+	var unanswered error
+	if s.o.Left != nil {
+		why, err := s.o.Left(call, l.User)
+		if why != "" {
+			_, err = s.o.Links.EndLink(ctx, l, event(deployment.AuditUnlink, l.User, l.GitHub, detail{Reason: why}))
+			return err
+		}
+		unanswered = err
+	}
+
 	login, err := s.o.Accounts.Login(call, l.GitHub.ID)
 	switch {
 	case errors.Is(err, policy.ErrMissing):
 		_, err = s.o.Links.EndLink(ctx, l, event(deployment.AuditUnlink, l.User, l.GitHub, detail{Reason: WhyGone}))
 		return err
-	case err != nil:
-		return err
+	case err != nil || unanswered != nil:
+		return errors.Join(unanswered, err)
 	default:
 		return s.o.Links.CheckedLink(ctx, l, login)
 	}
@@ -68,7 +79,7 @@ func (s *Service) checkOne(ctx context.Context, l deployment.Link) error {
 
 func (s *Service) logCheck(ctx context.Context, err error, u deployment.ChatUser) {
 	if ctx.Err() == nil {
-		s.o.Log.Warn().Err(err).Stringer("user", u).Dur("retry_in", checkEvery).Msg("linked account not checked")
+		s.o.Log.Warn().Err(err).Stringer("user", u).Dur("retry_in", checkEvery).Msg("link not checked")
 	}
 }
 

@@ -247,21 +247,56 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, fresh bool) *
 	}
 }
 
-// forget drops what an event says has changed.
-func (p *people) forget(in slack.Incoming) {
+// changed drops what an event says has changed. The link of a user who has left, or is no full member any more, ends.
+// An error means that it could not be found out whether it has to.
+func (p *people) changed(ctx context.Context, in slack.Incoming) error {
 	p.users.forget(in.User)
 	p.channels.forget(in.Channel)
+	if in.Event != slack.EventUserChange {
+		return nil
+	}
+
+	identity, err := p.whoami(ctx)
+	if err != nil {
+		return err
+	}
+	user := command.ChatUser{Face: face, Workspace: p.served(identity), User: in.User}
+	if _, known := p.persons.Person(face, user.Workspace, user.User); !known {
+		return nil // most changes are about people who have nothing to do with deployments
+	}
+	code, err := p.left(ctx, user)
+	if err != nil {
+		return err
+	}
+	p.unlink(ctx, user, code)
+	return nil
+}
+
+// left asks Slack whether a user has left or is no full member any more, and returns the code of the refusal; empty:
+// the user is a member, or of a workspace that is not served.
+func (p *people) left(ctx context.Context, user command.ChatUser) (code string, err error) {
+	identity, err := p.whoami(ctx)
+	if err != nil || user.Workspace != p.served(identity) {
+		return "", err
+	}
+
+	u, err := p.users.get(ctx, user.User, true)
+	var send *notify.SendError
+	if errors.As(err, &send) && send.Code == "user_not_found" {
+		return "deactivated", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if r := flags(u, identity, user.Workspace); r != nil {
+		return r.code, nil
+	}
+	return "", nil
 }
 
 // unlink ends the link of somebody who has left or is no full member any more.
 func (p *people) unlink(ctx context.Context, user command.ChatUser, code string) {
-	why := ""
-	switch code {
-	case "deactivated":
-		why = link.WhyDeleted
-	case "guest", "stranger":
-		why = link.WhyGuest
-	}
+	why := endsLink(code)
 	if why == "" {
 		return
 	}
@@ -270,5 +305,17 @@ func (p *people) unlink(ctx context.Context, user command.ChatUser, code string)
 	var refused *command.Error
 	if err != nil && !errors.As(err, &refused) {
 		p.log.Warn().Err(err).Stringer("person", user).Msg("link not ended")
+	}
+}
+
+// endsLink is why a refusal ends the link of whoever is refused; empty: it does not.
+func endsLink(code string) string {
+	switch code {
+	case "deactivated":
+		return link.WhyDeleted
+	case "guest", "stranger":
+		return link.WhyGuest
+	default:
+		return ""
 	}
 }
