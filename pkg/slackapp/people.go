@@ -41,6 +41,7 @@ type people struct {
 
 	users    *answers[slack.User]
 	channels *answers[slack.Channel]
+	unlinked *recently // refusals for which a link was ended
 
 	mu       sync.Mutex
 	identity slack.Identity // zero until Slack has told it
@@ -56,13 +57,14 @@ func newPeople(o Options) *people {
 		log:       o.Log,
 		users:     newAnswers(o.Directory.User, o.Now),
 		channels:  newAnswers(o.Directory.Channel, o.Now),
+		unlinked:  newRecently(o.Now, knownFor),
 	}
 }
 
 // member returns whoever asks, as far as that does not need to know who they are at GitHub: it refuses other
-// workspaces, everybody who is not a full member, and channels that another company can read. fresh does not take
-// what Slack said a while ago for an answer. The caller's By is zero.
-func (p *people) member(ctx context.Context, in slack.Incoming, fresh bool) (command.Caller, *refusal) {
+// workspaces, everybody who is not a full member, and channels that another company can read. What Slack said before
+// since is asked again. The caller's By is zero.
+func (p *people) member(ctx context.Context, in slack.Incoming, since time.Time) (command.Caller, *refusal) {
 	c := command.Caller{
 		Channel: deployment.ChannelSlack,
 		Chat:    command.ChatUser{Face: face, Workspace: in.Team, User: in.User},
@@ -77,21 +79,27 @@ func (p *people) member(ctx context.Context, in slack.Incoming, fresh bool) (com
 	if in.User == "" || in.User == slackbot || in.Bot {
 		return c, refuseBot()
 	}
-	u, err := p.users.get(ctx, in.User, fresh)
+	u, err := p.users.get(ctx, in.User, since)
 	if err != nil {
 		return c, refuseUnanswered("who you are", err)
 	}
 	if r := flags(u, identity, c.Chat.Workspace); r != nil {
-		p.unlink(ctx, c.Chat, r.code)
+		if p.unlinked.first(c.Chat.String() + " " + r.code) {
+			if err := p.unlink(ctx, c.Chat, r.code); err != nil {
+				p.log.Warn().Err(err).Stringer("person", c.Chat).Msg("link not ended")
+			}
+		}
 		return c, r
 	}
 
-	return c, p.inChannel(ctx, in, fresh)
+	return c, p.inChannel(ctx, in, since)
 }
 
-// caller is member, and refuses whoever is not known at GitHub.
+// caller is member, and refuses whoever is not known at GitHub. With fresh, what Slack said a while ago counts for a no,
+// but not for a yes: so nobody who is refused anyway makes Seraph ask Slack each time.
 func (p *people) caller(ctx context.Context, in slack.Incoming, fresh bool) (command.Caller, *refusal) {
-	c, r := p.member(ctx, in, fresh)
+	begun := p.now()
+	c, r := p.member(ctx, in, time.Time{})
 	if r != nil {
 		return c, r
 	}
@@ -105,7 +113,10 @@ func (p *people) caller(ctx context.Context, in slack.Incoming, fresh bool) (com
 		}
 	}
 	c.By.ID, c.By.Login = who.ID, who.Login
-	return c, nil
+	if fresh {
+		_, r = p.member(ctx, in, begun)
+	}
+	return c, r
 }
 
 // ofTeam refuses requests of a workspace that is not the one of the routes file, or else of the
@@ -215,7 +226,7 @@ func refuseUnanswered(what string, err error) *refusal {
 
 // inChannel refuses what is asked for where another company reads along. A direct message, a modal and the home
 // tab are in no channel.
-func (p *people) inChannel(ctx context.Context, in slack.Incoming, fresh bool) *refusal {
+func (p *people) inChannel(ctx context.Context, in slack.Incoming, since time.Time) *refusal {
 	shared := &refusal{
 		code: "shared_channel",
 		text: "People of another company can read this channel, so Seraph does nothing here. Ask in a channel that is " +
@@ -229,7 +240,7 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, fresh bool) *
 		return shared
 	}
 
-	channel, err := p.channels.get(ctx, in.Channel, fresh)
+	channel, err := p.channels.get(ctx, in.Channel, since)
 	var send *notify.SendError
 	switch {
 	case errors.As(err, &send) && send.Kind == notify.SendChannel:
@@ -268,8 +279,7 @@ func (p *people) changed(ctx context.Context, in slack.Incoming) error {
 	if err != nil {
 		return err
 	}
-	p.unlink(ctx, user, code)
-	return nil
+	return p.unlink(ctx, user, code)
 }
 
 // left asks Slack whether a user has left or is no full member any more, and returns the code of the refusal; empty:
@@ -280,7 +290,7 @@ func (p *people) left(ctx context.Context, user command.ChatUser) (code string, 
 		return "", err
 	}
 
-	u, err := p.users.get(ctx, user.User, true)
+	u, err := p.users.get(ctx, user.User, p.now())
 	var send *notify.SendError
 	if errors.As(err, &send) && send.Code == "user_not_found" {
 		return "deactivated", nil
@@ -294,18 +304,19 @@ func (p *people) left(ctx context.Context, user command.ChatUser) (code string, 
 	return "", nil
 }
 
-// unlink ends the link of somebody who has left or is no full member any more.
-func (p *people) unlink(ctx context.Context, user command.ChatUser, code string) {
+// unlink ends the link of somebody who has left or is no full member any more, if there is one.
+func (p *people) unlink(ctx context.Context, user command.ChatUser, code string) error {
 	why := endsLink(code)
 	if why == "" {
-		return
+		return nil
 	}
 
 	err := p.links.Unlink(ctx, user, why)
 	var refused *command.Error
-	if err != nil && !errors.As(err, &refused) {
-		p.log.Warn().Err(err).Stringer("person", user).Msg("link not ended")
+	if errors.As(err, &refused) {
+		return nil
 	}
+	return err
 }
 
 // endsLink is why a refusal ends the link of whoever is refused; empty: it does not.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/slack"
 	simslack "github.com/seraph-deploy/seraph/test/sim/slack"
 )
@@ -363,6 +364,42 @@ func TestActions_Left(t *testing.T) {
 			user := deployment.ChatUser{Face: face, Workspace: row.workspace, User: row.user}
 			if got, err := w.actions.Left(t.Context(), user); got != row.want || err != nil {
 				t.Errorf("got %q, %v, want %q", got, err, row.want)
+			}
+		})
+	}
+}
+
+// TestPeople_RefusedByWhatIsKnown checks that whoever is refused anyway cannot use up what Slack lets Seraph ask: for an
+// approval Slack is asked anew only before a yes, and a link is ended once.
+func TestPeople_RefusedByWhatIsKnown(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		user  simslack.User
+		calls int
+		links []string
+	}{
+		{
+			name:  "guest",
+			user:  simslack.User{ID: "U0EVE", Restricted: true},
+			calls: 1,
+			links: []string{"unlink U0EVE guest"},
+		},
+		{name: "not linked", user: simslack.User{ID: "U0EVE"}, calls: 1},
+		{name: "linked", user: simslack.User{ID: "U0BOB"}, calls: 5},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.sim.AddUser(row.user)
+			ts := w.card(waiting(w.now()))
+			for range 5 {
+				w.click(row.user.ID, ts, notify.VerbApprove)
+			}
+
+			if got := len(w.sim.Calls("users.info")); got != row.calls {
+				t.Errorf("got %d calls, want %d", got, row.calls)
+			}
+			if !slices.Equal(w.links, row.links) {
+				t.Errorf("got %q, want %q", w.links, row.links)
 			}
 		})
 	}

@@ -29,8 +29,14 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 		tried.name = string(cmd.Verb)
 	}
 
-	fresh := cmd.Verb == grammar.Approve || cmd.Verb == grammar.ApproveHold
-	c, r := a.people.member(ctx, in, fresh)
+	var c command.Caller
+	var r *refusal
+	switch cmd.Verb {
+	case grammar.Link, grammar.Unlink, grammar.Help: // need not be known at GitHub
+		c, r = a.people.member(ctx, in, time.Time{})
+	default:
+		c, r = a.people.caller(ctx, in, cmd.Verb == grammar.Approve || cmd.Verb == grammar.ApproveHold)
+	}
 	if r == nil {
 		r = a.refuseLate(in)
 	}
@@ -46,12 +52,6 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 		return a.unlink(ctx, in, c)
 	case grammar.Help:
 		a.reply(ctx, in, noteOf(phrase.Help(cmd.Topic)), false)
-		return nil
-	}
-
-	c, r = a.people.caller(ctx, in, false)
-	if r != nil {
-		a.refuse(ctx, in, c, tried, *r)
 		return nil
 	}
 
