@@ -69,7 +69,7 @@ func (a *App) renderOptions() slack.RenderOptions {
 	return slack.RenderOptions{
 		Hosts: hosts,
 		Mention: func(id int64) string {
-			user, _ := a.links.ChatUser(faceSlack, a.routes.Table().SlackWorkspace(), id)
+			user, _ := a.links.ChatUser(faceSlack, a.inbox.bot.workspace(), id)
 			return user
 		},
 	}
