@@ -58,6 +58,7 @@ type world struct {
 	lines   []command.Line
 	callers []command.Caller
 	orders  []command.AgainOrder
+	back    []command.RollbackOrder
 	sent    map[string]notify.Note // by topic and user
 	skew    time.Duration
 	people  map[string]deployment.Actor
@@ -274,6 +275,9 @@ func (w *world) Again(_ context.Context, c command.Caller, o command.AgainOrder)
 }
 
 func (w *world) Rollback(ctx context.Context, c command.Caller, o command.RollbackOrder) (command.Ordered, error) {
+	w.mu.Lock()
+	w.back = append(w.back, o)
+	w.mu.Unlock()
 	return w.Again(ctx, c, command.AgainOrder{Reason: o.Reason, Origin: o.Origin})
 }
 
@@ -304,8 +308,12 @@ func (w *world) Refresh(_ context.Context, row int64) error {
 	return nil
 }
 
-func (w *world) Approver(context.Context, deployment.Deployment, deployment.Actor) (policy.Approval, policy.Refusal) {
-	return policy.Approval{}, policy.Refusal{}
+func (w *world) Approver(
+	_ context.Context,
+	d deployment.Deployment,
+	by deployment.Actor,
+) (policy.Approval, policy.Refusal) {
+	return policy.Approval{By: by, SHA: d.Request.SHA, Parameters: d.Target.Digest(), Policy: "rules"}, policy.Refusal{}
 }
 
 func (w *world) HoldApprover(context.Context, deployment.Deployment, deployment.Actor) policy.Refusal {

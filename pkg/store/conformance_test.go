@@ -107,6 +107,7 @@ func testConformance(t *testing.T, open opener) {
 		"messages are due in the order of their rank": testMessagesOrdered,
 		"a message takes the place of others":         testMessagesReplaced,
 		"Prune deletes messages":                      testMessagesPruned,
+		"messages are refreshed":                      testMessagesRefreshed,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

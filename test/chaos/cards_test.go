@@ -80,7 +80,7 @@ func newCards(t *testing.T, s settings) *cards {
 	c.circleci = circleci.New(circleci.Options{
 		AnyProject:    true,
 		AnyBranch:     true,
-		Step:          300 * time.Millisecond,
+		Step:          1500 * time.Millisecond,
 		WebhookURL:    "http://" + c.addr + "/webhooks/circleci",
 		WebhookSecret: ciSecret,
 	})
