@@ -114,7 +114,7 @@ func TestWorker_Stop(t *testing.T) {
 	cancel()
 	b.worker.Stop(over)
 	b.wantDone()
-	if rows := b.mustRows(); len(rows) != 1 {
+	if rows := b.dueRows(); len(rows) != 1 {
 		t.Fatalf("got %d rows that are due, want 1", len(rows))
 	}
 
