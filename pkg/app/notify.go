@@ -50,6 +50,7 @@ func (a *App) newCardSource(c *clients, rules *gate.Gate) *cardSource {
 		routes:   a.routes,
 		github:   c.github,
 		circleci: c.circleci,
+		task:     a.cfg.Routes.DefaultTask(),
 		links: notify.Links{
 			GitHub:   web,
 			CircleCI: strings.TrimRight(a.cfg.CircleCI.AppURL.String(), "/"),
@@ -69,10 +70,18 @@ func (a *App) renderOptions() slack.RenderOptions {
 	return slack.RenderOptions{
 		Hosts: hosts,
 		Mention: func(id int64) string {
-			user, _ := a.links.ChatUser(faceSlack, a.routes.Table().SlackWorkspace(), id)
+			user, _ := a.links.ChatUser(faceSlack, a.slackWorkspace(), id)
 			return user
 		},
 	}
+}
+
+// slackWorkspace is the workspace whose users are mentioned; empty: it is not known yet.
+func (a *App) slackWorkspace() string {
+	if a.inbox == nil {
+		return a.routes.SlackWorkspace()
+	}
+	return a.inbox.bot.workspace()
 }
 
 // cardSource gathers what messages about deployments show. It implements notify.Source.
@@ -83,6 +92,7 @@ type cardSource struct {
 	github   *github.Client
 	circleci *circleci.Client
 	links    notify.Links
+	task     string // the usual one
 }
 
 // Load reads a deployment.
@@ -124,6 +134,10 @@ func (s *cardSource) Facts(ctx context.Context, d deployment.Deployment) (notify
 	switch {
 	case d.State == deployment.Waiting:
 		return f, s.waiting(ctx, &f)
+	case d.State == deployment.Running: // its card is changed at once where somebody has approved it
+		var err error
+		f.Approvals, err = s.db.Approvals(ctx, d.Row)
+		return f, err
 	case d.State == deployment.Held && d.Pipeline != nil:
 		holds, err := s.circleci.HoldJobs(ctx, d.Pipeline.ID)
 		if err == nil {
@@ -163,22 +177,40 @@ func (s *cardSource) settings(d deployment.Deployment) notify.Route {
 	return set
 }
 
-// successes finds out what runs in the environment of a deployment, and what ran there before it.
+// successes finds out what runs in the environment of a deployment, what ran there before it, and what a rollback
+// deploys.
 func (s *cardSource) successes(ctx context.Context, f *notify.Facts) error {
 	d := f.Deployment
 	all, err := s.db.Successes(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
-	if err != nil || len(all) == 0 {
+	if err != nil {
 		return err
 	}
+	setSuccesses(f, all, s.task)
+	return nil
+}
 
+// setSuccesses takes the successes of the environment, the newest first. What a rollback goes back to is found as
+// command.Service finds it: not what was rolled back from.
+func setSuccesses(f *notify.Facts, all []deployment.Success, usualTask string) {
+	if len(all) == 0 {
+		return
+	}
+
+	d := f.Deployment
 	f.Current = &all[0]
+	failed := int64(0)
+	if d.State == deployment.Failed {
+		failed = d.Request.ID
+	}
+	if back, problem := deployment.RollbackFrom(all, failed, "", usualTask); problem == "" {
+		f.Back = &back
+	}
 	for _, success := range all {
 		if success.DeploymentID < d.Request.ID {
 			f.Before = &success
-			return nil
+			return
 		}
 	}
-	return nil
 }
 
 // waiting gathers why a deployment waits.

@@ -44,13 +44,14 @@ func (a *App) newSlackActions(
 // newSlackNotices makes what tells the owners of locks what happens to them.
 func (a *App) newSlackNotices() *slackapp.Notices {
 	return slackapp.NewNotices(slackapp.NoticeOptions{
-		Locks:     a.db,
-		Leases:    a.db,
-		Messages:  a.notifier,
-		Persons:   a.links,
-		Workspace: a.inbox.bot.workspace,
-		Log:       a.log,
-		Now:       now,
+		Locks:       a.db,
+		Deployments: a.db,
+		Leases:      a.db,
+		Messages:    a.notifier,
+		Persons:     a.links,
+		Workspace:   a.inbox.bot.workspace,
+		Log:         a.log,
+		Now:         now,
 	})
 }
 

@@ -105,7 +105,9 @@ func chooseHold(holds []deployment.HoldJob, job string) (chosen deployment.HoldJ
 }
 
 // holdNames lists jobs by names that ApproveHold takes.
-func holdNames(holds []deployment.HoldJob) string { return strings.Join(deployment.HoldNames(holds), ", ") }
+func holdNames(holds []deployment.HoldJob) string {
+	return strings.Join(deployment.HoldNames(holds), ", ")
+}
 
 // approveHold records who approves, asks CircleCI, and records that it was done.
 func (s *Service) approveHold(

@@ -48,6 +48,31 @@ func TestCompare(t *testing.T) {
 	})
 }
 
+func TestCountCommits(t *testing.T) {
+	forEachCredential(t, func(t *testing.T, s simulated) {
+		first := sim.Commit("acme/api", "main")
+		second := s.sim.Push("acme/api", "main", "")
+		for _, tt := range []struct {
+			base, head    string
+			ahead, behind int
+		}{
+			{base: first, head: second, ahead: 1},
+			{base: second, head: first, behind: 1},
+			{base: first, head: first},
+		} {
+			ahead, behind, err := s.CountCommits(t.Context(), s.repo, s.installation, tt.base, tt.head)
+			if err != nil || ahead != tt.ahead || behind != tt.behind {
+				t.Errorf("from %.7s to %.7s: got %d ahead, %d behind, %v, want %d and %d",
+					tt.base, tt.head, ahead, behind, err, tt.ahead, tt.behind)
+			}
+		}
+
+		if _, _, err := s.CountCommits(t.Context(), s.repo, s.installation, first, "main"); err == nil {
+			t.Error("a branch: got no error, want only full commit ids taken")
+		}
+	})
+}
+
 func TestCompare_InvalidResponse(t *testing.T) {
 	for _, text := range []string{"", "{}", "null", `{"status":"sideways"}`, `{"status":""}`, "["} {
 		t.Run(text, func(t *testing.T) {

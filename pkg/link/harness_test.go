@@ -116,13 +116,13 @@ func newWorld(t *testing.T) *world {
 }
 
 // newService makes a service with a client secret, which may be a wrong one.
-func (w *world) newService(secret string) *link.Service {
+func (w *world) newService(secret string, change ...func(*link.Options)) *link.Service {
 	w.t.Helper()
 	transport := outbound.New(outbound.Options{Timeout: 5 * time.Second})
 	w.t.Cleanup(transport.CloseIdle)
 	log := zerolog.New(lockedWriter{w}).Level(zerolog.DebugLevel)
 	public := mustURL(w.t, w.url)
-	return link.New(link.Options{
+	o := link.Options{
 		Known:    w.routes,
 		Attempts: w.db,
 		Codes:    w.db,
@@ -141,14 +141,20 @@ func (w *world) newService(secret string) *link.Service {
 		Public: public,
 		Now:    w.clock,
 		Log:    log,
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return link.New(o)
 }
 
 // readRoutes reads a routes file that says of one user who they are at GitHub.
 func readRoutes(t *testing.T, id int64, user string) *route.Live {
 	t.Helper()
-	text := fmt.Sprintf("slack: {workspace: %s}\npeople: [{id: %d, login: olga, slack: %s}]\nroutes: [{repository: acme/api}]",
-		team, id, user)
+	const format = "slack: {workspace: %s}\n" +
+		"people: [{id: %d, login: olga, slack: %s}]\n" +
+		"routes: [{repository: acme/api}]"
+	text := fmt.Sprintf(format, team, id, user)
 	table, err := route.Parse([]byte(text), "routes.yaml", route.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -1,3 +1,13 @@
-// Package notify decides which messages are owed to which channels about a deployment, and what they show. It
-// knows no chat system: a Face renders and sends them.
+// Package notify decides which messages are owed to which channels about a deployment, what they show, and sends
+// them. It knows no chat system: a Face renders and sends.
+//
+// Of all processes that share a database one has the lease. It follows the feed of changes, and makes the messages
+// about each changed deployment due, in the commit that saves how far it came. A message that is due is planned: Plan
+// takes the message, the facts of its deployment and the time, and says the one next step. So only the newest state
+// is ever sent, however long the chat system was away.
+//
+// A call is saved before it is made. A post whose answer was lost is looked for by its key, and repeated only after
+// it was proven absent. An edit whose answer was lost is followed by another one with the newest content. At most
+// maxCalls calls are made for one message, its replies included; some are kept for the end. What could not be said is
+// kept in the message's row (Unsent), not on the deployment's timeline, which only the engine writes.
 package notify

@@ -203,13 +203,18 @@ func newOffice(t *testing.T, channels ...string) *office {
 // openOffice is an office that does not send yet.
 func openOffice(t *testing.T, channels ...string) *office {
 	t.Helper()
+	return openOfficeAt(t, "sqlite:"+t.TempDir()+"/seraph.db", channels...)
+}
+
+func openOfficeAt(t *testing.T, url string, channels ...string) *office {
+	t.Helper()
 	o := &office{t: t, room: newRoom(), now: noon, verdicts: map[int64]*policy.Verdict{}}
 	for _, c := range channels {
 		o.channels = append(o.channels, deployment.Notify{Face: "chat", Channel: c})
 	}
 
 	db, err := store.Open(t.Context(), store.Options{
-		URL: "sqlite:" + t.TempDir() + "/seraph.db",
+		URL: url,
 		Log: zerolog.Nop(),
 		Now: o.clock,
 	})

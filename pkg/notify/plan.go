@@ -133,8 +133,8 @@ func callOf(m deployment.Message) *deployment.MessagePart {
 // without it.
 //
 // An edit may still land until its deadline, so the next one waits for that. A post is looked for: it is repeated
-// only after two look-ups, 5 s and 60 s after its deadline, have not found it, or one where the chat system
-// itself said that it posted nothing.
+// only after two look-ups, 5 s and 60 s after its deadline, have not found it, or one after 10 s where the chat system
+// itself said that it posted nothing: it may be wrong, and it shows new messages late.
 func planCall(p deployment.MessagePart, now time.Time) (s Step, ready bool) {
 	c := *p.Call
 	if c.Edit {
@@ -157,7 +157,7 @@ func planCall(p deployment.MessagePart, now time.Time) (s Step, ready bool) {
 		first = soonest(first, c.Returned.Add(findFirst))
 	}
 	if c.Refused {
-		first = c.Returned
+		first = c.Returned.Add(findRefused)
 	}
 	if now.Before(first) {
 		return wait(first), false
@@ -237,6 +237,9 @@ func owes(m deployment.Message, about string) bool {
 }
 
 func planNote(m deployment.Message) Step {
+	if p := partOf(m, aboutNote); p != nil && p.Gone != "" {
+		return giveUp(p.Gone)
+	}
 	if !owes(m, aboutNote) {
 		return Step{Do: DoFinish}
 	}

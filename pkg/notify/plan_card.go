@@ -71,6 +71,8 @@ func editAt(m deployment.Message, f Facts, card deployment.MessagePart, c Card) 
 	switch {
 	case !d.State.Open() || card.Call != nil:
 		return at, true
+	case card.State == d.State && generationOf(card.Hash) == c.Generation && f.NeedsApproval():
+		return at, m.Calls <= maxCallsDetail // somebody has approved, and looks at it
 	case card.State == d.State && generationOf(card.Hash) == c.Generation:
 		return m.CalledAt.Add(detailEvery), m.Calls < maxCallsDetail
 	case d.State == deployment.Running && card.State == deployment.Waiting && len(f.Approvals) == 0 && d.Cancel == nil:

@@ -152,6 +152,13 @@ func TestPlan_Card(t *testing.T) {
 			do: DoEdit, about: aboutCard,
 		},
 		{
+			name: "one of two has approved", now: second(20), do: DoEdit, about: aboutCard,
+			m: posted(deployment.Notify{}, needingApproval(), second(10)),
+			f: change(needingApproval(), func(f *Facts) {
+				f.Approvals = []policy.Approval{{By: deployment.Actor{ID: 6, Login: "bob"}}}
+			}),
+		},
+		{
 			name: "a new place after many calls", now: second(90), f: changed, do: DoWait,
 			m: with(posted(all, waiting, second(10)), func(m *deployment.Message) { m.Calls = maxCallsDetail }),
 		},
@@ -284,7 +291,8 @@ func TestPlan_UnknownOutcome(t *testing.T) {
 		{name: "not heard of: may still arrive", m: card(call), after: 5 * time.Second, do: DoWait, at: 30 * time.Second},
 		{name: "not heard of: looked for", m: card(call), after: 30 * time.Second, do: DoFind},
 		{name: "heard of: looked for sooner", m: card(heard), after: 6 * time.Second, do: DoFind},
-		{name: "refused: looked for at once", m: card(refused), after: time.Second, do: DoFind},
+		{name: "refused: may be shown late", m: card(refused), after: 2 * time.Second, do: DoWait, at: 11 * time.Second},
+		{name: "refused: looked for once", m: card(refused), after: 11 * time.Second, do: DoFind},
 		{name: "absent twice: posted again", m: card(absent), after: 2 * time.Minute, do: DoPost},
 		{name: "never a third post", m: twice, after: 2 * time.Minute, do: DoGiveUp},
 		{name: "an edit may still land", m: edited, after: 20 * time.Second, do: DoWait, at: 25 * time.Second},

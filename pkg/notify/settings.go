@@ -68,6 +68,7 @@ const (
 	sendWithin  = 10 * time.Second // a saved call leaves within this time
 	callTimeout = 15 * time.Second // of one call
 	findFirst   = 5 * time.Second  // after a call: the first look-up for what it may have posted
+	findRefused = 10 * time.Second // after the chat system has said that it was called too often, and posted nothing
 	findLast    = time.Minute      // after its deadline: the look-up that proves that there is nothing
 )
 

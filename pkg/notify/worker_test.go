@@ -9,10 +9,20 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/test/pgtest"
 )
 
 func TestWorker_OneCardTwoCalls(t *testing.T) {
-	o := newOffice(t, "C1", "C2")
+	t.Run("sqlite", func(t *testing.T) { testTwoCalls(t, newOffice(t, "C1", "C2")) })
+	t.Run("postgres", func(t *testing.T) {
+		o := openOfficeAt(t, pgtest.Database(t), "C1", "C2")
+		o.start()
+		testTwoCalls(t, o)
+	})
+}
+
+func testTwoCalls(t *testing.T, o *office) {
+	t.Helper()
 	d := o.accept(1)
 	o.run(100 * time.Millisecond)
 	d = o.move(d, deployment.Running)
@@ -45,6 +55,7 @@ func TestWorker_PostOfUnknownOutcome(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		fault  fault
+		again  bool // the second post is lost, too
 		hidden int
 		noFind bool
 		want   int // messages in the channel
@@ -59,6 +70,7 @@ func TestWorker_PostOfUnknownOutcome(t *testing.T) {
 			states: []deployment.State{deployment.Running, deployment.Succeeded},
 		},
 		{name: "it was not posted", fault: fault{err: unknown}, want: 1, states: []deployment.State{deployment.Succeeded}},
+		{name: "it was not posted twice", fault: fault{err: unknown}, again: true, want: 1},
 		{
 			name: "nobody may look: posted", fault: fault{err: unknown, effect: true}, noFind: true, want: 2,
 			states: []deployment.State{deployment.Running},
@@ -68,6 +80,9 @@ func TestWorker_PostOfUnknownOutcome(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			o := newOffice(t, "C1")
 			o.room.fail(DoPost, tt.fault)
+			if tt.again {
+				o.room.fail(DoPost, tt.fault)
+			}
 			o.room.hidden, o.room.noFind = tt.hidden, tt.noFind
 
 			d := o.move(o.accept(1), deployment.Running)

@@ -151,7 +151,8 @@ type Queue struct {
 	NewerStarted  int64            // a newer one that has started, so that this one never will
 }
 
-// Notice is a message to the owner of a lock that somebody else took or released. Clients of the API
+// Notice is a message to the owner of a lock that somebody else took or released, or to somebody whose account at
+// GitHub somebody else tried to link; then Lock is 0. Clients of the API
 // that can reach people read the notices.
 type Notice struct {
 	ID   int64            `json:"id"`

@@ -314,7 +314,7 @@ func consequence(b notify.Button) string {
 	case notify.VerbCancel:
 		return "Seraph cancels the deployment, and its pipeline in CircleCI if one runs."
 	case notify.VerbRollback:
-		return "Seraph deploys what ran here before. The rules of the environment apply."
+		return "Seraph deploys " + strings.TrimSpace(oneLine(b.Back, 100)) + " again. The rules of the environment apply."
 	case notify.VerbAgain:
 		return "Seraph deploys the same commit again. The rules of the environment apply."
 	case notify.VerbAskForLock:

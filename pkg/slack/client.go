@@ -61,6 +61,8 @@ type Client struct {
 	api  *goslack.Client   // builds the requests
 	gate *gate
 
+	audiences audiences
+
 	mu sync.Mutex
 	me *Identity // nil until Slack has told it
 }

@@ -23,6 +23,8 @@ type Directory interface {
 	User(ctx context.Context, id string) (slack.User, error)
 	Channel(ctx context.Context, id string) (slack.Channel, error)
 	Whoami(ctx context.Context) (slack.Identity, error)
+	// ForgetChannel has cards ask again who can read a channel.
+	ForgetChannel(channel string)
 }
 
 // Speaker says something at Slack. Errors are *notify.SendError.
@@ -58,7 +60,7 @@ type Lines interface {
 
 // Orders has deployments created, and says what became of an order. It refuses with *command.Error.
 type Orders interface {
-	Deploy(ctx context.Context, c command.Caller, o command.DeployOrder) (command.Ordered, error)
+	Again(ctx context.Context, c command.Caller, o command.AgainOrder) (command.Ordered, error)
 	Rollback(ctx context.Context, c command.Caller, o command.RollbackOrder) (command.Ordered, error)
 	Request(ctx context.Context, c command.Caller, key string) (command.Ordered, error)
 }
@@ -135,7 +137,12 @@ type Actions struct {
 
 // NewActions makes Actions.
 func NewActions(o Options) *Actions {
-	return &Actions{o: o, people: newPeople(o), told: newRecently(o.Now, auditAgain), opened: newRecently(o.Now, homeLasts)}
+	return &Actions{
+		o:      o,
+		people: newPeople(o),
+		told:   newRecently(o.Now, auditAgain),
+		opened: newRecently(o.Now, homeLasts),
+	}
 }
 
 // Do does what a request of Slack asks for, and answers whoever asked. A refusal is an answer, too. An error means
@@ -151,7 +158,13 @@ func (a *Actions) Do(ctx context.Context, in slack.Incoming) error {
 	case slack.KindHome:
 		return a.home(ctx, in)
 	case slack.KindEvent:
-		a.people.forget(in)
+		return a.people.changed(ctx, in)
 	}
 	return nil
+}
+
+// Left asks Slack why the link of a user has to end: as link.WhyDeleted or link.WhyGuest; empty: it need not.
+func (a *Actions) Left(ctx context.Context, user deployment.ChatUser) (why string, err error) {
+	code, err := a.people.left(ctx, user)
+	return endsLink(code), err
 }

@@ -26,7 +26,6 @@ type press struct {
 	generation string
 	job        string
 	key        string // of the request: the same one is not done twice
-	sha        string // of the commit that was shown; empty: the deployment's
 	reason     string
 }
 
@@ -72,6 +71,10 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 	button, ok := p.buttonOf(facts, a.o.Now())
 	switch {
 	case p.verb == notify.VerbWhy: // is told of any state
+	case p.verb == notify.VerbApproveHold && facts.Deployment.State == deployment.Held && len(facts.Held) == 0:
+		a.reply(ctx, in, noteOf("As far as Seraph can see now, no job of it waits in CircleCI, and nothing was done. Try "+
+			"again in a minute."), false)
+		return nil
 	case !ok:
 		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
 		a.refresh(ctx, p.row)
@@ -129,7 +132,7 @@ func (a *Actions) do(
 	case notify.VerbWhy:
 		line.Verb = grammar.Why
 	case notify.VerbApprove:
-		if hasApproved(facts, c.By) {
+		if a.hasApproved(ctx, facts, c.By) {
 			return fmt.Sprintf("You have approved #%d already.", d.Request.ID), nil
 		}
 		line.Verb = grammar.Approve
@@ -149,11 +152,16 @@ func (a *Actions) do(
 	return answer.Text, err
 }
 
-// hasApproved says whether somebody's approval of a deployment counts already, so that a second press changes
-// nothing.
-func hasApproved(facts notify.Facts, by deployment.Actor) bool {
-	d := facts.Deployment
-	return slices.ContainsFunc(facts.Approvals, func(approval policy.Approval) bool {
-		return approval.By.Same(by) && approval.SHA == d.Request.SHA && approval.Parameters == d.Target.Digest()
-	})
+// hasApproved says whether somebody's approval of a deployment counts already, so that a second press changes nothing.
+// One that was given before the rules changed does not.
+func (a *Actions) hasApproved(ctx context.Context, facts notify.Facts, by deployment.Actor) bool {
+	i := slices.IndexFunc(facts.Approvals, func(given policy.Approval) bool { return given.By.Same(by) })
+	if i < 0 {
+		return false
+	}
+
+	given := facts.Approvals[i]
+	would, refusal := a.o.Approvers.Approver(ctx, facts.Deployment, by)
+	return !refusal.Refused() && would.SHA == given.SHA && would.Parameters == given.Parameters &&
+		would.Policy == given.Policy
 }

@@ -52,7 +52,7 @@ func failed(now time.Time) notify.Facts {
 	f.Deployment.State, f.Deployment.Request.Environment = deployment.Failed, "production"
 	f.Deployment.StartedAt, f.Deployment.EndedAt = now.Add(-time.Minute), now.Add(-time.Second)
 	f.Current = &deployment.Success{DeploymentID: 8, SHA: strings.Repeat("8", 40)}
-	f.Before = &deployment.Success{DeploymentID: 8, SHA: strings.Repeat("8", 40)}
+	f.Before, f.Back = f.Current, f.Current
 	return f
 }
 
@@ -181,6 +181,21 @@ func TestClick_Stale(t *testing.T) {
 	}
 }
 
+// TestClick_HoldNotSeen checks that a job which CircleCI does not show is not called an earlier state.
+func TestClick_HoldNotSeen(t *testing.T) {
+	w := newWorld(t)
+	f := waiting(w.now())
+	f.Deployment.State, f.Verdict = deployment.Held, nil
+	f.Held, f.Route.HoldApprovers = []string{"approve"}, "bob"
+	ts := w.card(f)
+	f.Held = nil
+	w.set(f)
+	w.click("U0BOB", ts, notify.VerbApproveHold)
+	if got := w.private("U0BOB"); !strings.Contains(got, "no job of it waits in CircleCI") || len(w.refused) != 0 {
+		t.Errorf("got %q, and %q refused", got, w.refused)
+	}
+}
+
 // TestClick_Forged checks that buttons nobody has shown do nothing.
 func TestClick_Forged(t *testing.T) {
 	w := newWorld(t)
@@ -215,12 +230,20 @@ func TestClick_Twice(t *testing.T) {
 	w := newWorld(t)
 	f := waiting(w.now())
 	ts := w.card(f)
-	f.Approvals = []policy.Approval{{By: bob, SHA: sha, Parameters: f.Deployment.Target.Digest()}}
+	given := policy.Approval{By: bob, SHA: sha, Parameters: f.Deployment.Target.Digest(), Policy: "rules"}
+	f.Approvals = []policy.Approval{given}
 	w.set(f)
 	w.click("U0BOB", ts, notify.VerbApprove)
 
 	if got := w.private("U0BOB"); !strings.Contains(got, "You have approved #12 already.") || len(w.lines) != 0 {
 		t.Errorf("got %q, and %+v carried out", got, w.lines)
+	}
+
+	f.Approvals[0].Policy = "older rules"
+	w.set(f)
+	w.click("U0BOB", ts, notify.VerbApprove)
+	if len(w.lines) != 1 {
+		t.Errorf("got %+v carried out, want a new approval after the rules have changed", w.lines)
 	}
 }
 
@@ -301,18 +324,6 @@ func TestClick_AgainAfterFailure(t *testing.T) {
 	}
 }
 
-// TestClick_Again checks what is asked for when a deployment is to be made again: the commit that was shown, which is
-// refused if its branch has moved since.
-func TestClick_Again(t *testing.T) {
-	f := failed(time.Now())
-	f.Deployment.Request.Payload = []byte(`{"hosts":"a","seraph":{"nonce":"n"}}`)
-	got := againOf(f.Deployment, press{reason: "flaky"}, command.Origin{Key: "k"})
-	if got.Repository != "acme/api" || got.Ref != "main" || got.SHA != sha || got.Environment != "production" ||
-		got.Task != "deploy" || string(got.Payload) != `{"hosts":"a"}` || got.Reason != "flaky" || got.Force {
-		t.Errorf("got %+v with payload %s", got, got.Payload)
-	}
-}
-
 // TestClick_Old checks that the buttons of what ended a day ago do nothing.
 func TestClick_Old(t *testing.T) {
 	w := newWorld(t)
@@ -323,4 +334,48 @@ func TestClick_Old(t *testing.T) {
 	if len(w.orders) != 0 || !slices.Equal(w.refused, []string{"stale"}) {
 		t.Errorf("got orders %+v and %q refused, want none and stale", w.orders, w.refused)
 	}
+}
+
+// TestClick_RollbackOrdersWhatWasShown checks that a rollback orders by number what the card and the modal name, and not
+// what ran last; and that the button does nothing once another commit would be deployed.
+func TestClick_RollbackOrdersWhatWasShown(t *testing.T) {
+	broken := &deployment.Success{DeploymentID: 11, SHA: strings.Repeat("b", 40)}
+	succeeded := func(w *world) notify.Facts {
+		f := failed(w.now())
+		f.Deployment.State, f.Route.Production = deployment.Succeeded, false
+		f.Current = &deployment.Success{DeploymentID: 12, SHA: sha}
+		f.Before, f.Back = broken, &deployment.Success{DeploymentID: 5, SHA: strings.Repeat("5", 40)}
+		return f
+	}
+
+	t.Run("ordered", func(t *testing.T) {
+		w := newWorld(t)
+		w.click("U0BOB", w.card(succeeded(w)), notify.VerbRollback)
+		if len(w.back) != 1 || w.back[0].To != "#5" || w.back[0].Current != 12 {
+			t.Errorf("got %+v ordered, want #5 instead of 12", w.back)
+		}
+	})
+
+	t.Run("another one by now", func(t *testing.T) {
+		w := newWorld(t)
+		f := succeeded(w)
+		ts := w.card(f)
+		f.Back = &deployment.Success{DeploymentID: 4, SHA: strings.Repeat("4", 40)}
+		w.set(f)
+		w.click("U0BOB", ts, notify.VerbRollback)
+		if len(w.back) != 0 || !slices.Equal(w.refused, []string{"stale"}) {
+			t.Errorf("got orders %+v and %q refused, want none and stale", w.back, w.refused)
+		}
+	})
+
+	t.Run("nothing to go back to", func(t *testing.T) {
+		w := newWorld(t)
+		f := succeeded(w)
+		f.Back = nil
+		card := notify.NewCard(f, w.now())
+		offers := func(b notify.Button) bool { return b.Verb == notify.VerbRollback }
+		if slices.ContainsFunc(card.Buttons, offers) {
+			t.Errorf("got %+v, want no button for a rollback", card.Buttons)
+		}
+	})
 }

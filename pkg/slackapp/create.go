@@ -42,7 +42,8 @@ func (a *Actions) create(
 		what = "an earlier commit of " + d.Request.Repository.FullName() + " to " + d.Request.Environment
 		done, err = a.o.Orders.Rollback(ctx, c, rollbackOf(facts, p, origin))
 	} else {
-		done, err = a.o.Orders.Deploy(ctx, c, againOf(d, p, origin))
+		order := command.AgainOrder{Deployment: d.Request.ID, Reason: p.reason, Origin: origin}
+		done, err = a.o.Orders.Again(ctx, c, order)
 	}
 	return a.created(ctx, in, c, p, facts, done, what, err)
 }
@@ -125,30 +126,8 @@ func askedBefore(before command.Ordered, now time.Time) string {
 	return text + " " + phrase.Deployment(*before.Deployment, now)
 }
 
-// againOf is the order of the same deployment once more. A ref that has moved since is refused, because whoever
-// pressed the button saw another commit.
-func againOf(d deployment.Deployment, p press, origin command.Origin) command.DeployOrder {
-	payload, _, _ := deployment.OwnPayload(d.Request.Payload)
-	order := command.DeployOrder{
-		Repository:  d.Request.Repository.FullName(),
-		Ref:         d.Request.Ref,
-		Environment: d.Request.Environment,
-		Task:        d.Request.Task,
-		Payload:     payload,
-		Reason:      p.reason,
-		SHA:         d.Request.SHA,
-		Origin:      origin,
-	}
-	if p.sha != "" {
-		order.SHA = p.sha
-	}
-	if order.Ref == "" {
-		order.Ref = d.Request.SHA
-	}
-	return order
-}
-
-// rollbackOf is the order of the way back from what runs in an environment.
+// rollbackOf is the order of the way back that the button has shown. It names both what ran there and what is deployed:
+// if either is another one by then, the order is refused.
 func rollbackOf(facts notify.Facts, p press, origin command.Origin) command.RollbackOrder {
 	d := facts.Deployment
 	order := command.RollbackOrder{
@@ -156,6 +135,9 @@ func rollbackOf(facts notify.Facts, p press, origin command.Origin) command.Roll
 		Environment: d.Request.Environment,
 		Reason:      p.reason,
 		Origin:      origin,
+	}
+	if facts.Back != nil {
+		order.To = fmt.Sprintf("#%d", facts.Back.DeploymentID)
 	}
 	if facts.Current != nil {
 		order.Current = facts.Current.DeploymentID

@@ -57,7 +57,8 @@ type world struct {
 	refused []string
 	lines   []command.Line
 	callers []command.Caller
-	orders  []command.DeployOrder
+	orders  []command.AgainOrder
+	back    []command.RollbackOrder
 	sent    map[string]notify.Note // by topic and user
 	skew    time.Duration
 	people  map[string]deployment.Actor
@@ -256,7 +257,7 @@ func (w *world) Answer(_ context.Context, c command.Caller, l command.Line) (com
 	return w.answer(l), nil
 }
 
-func (w *world) Deploy(_ context.Context, c command.Caller, o command.DeployOrder) (command.Ordered, error) {
+func (w *world) Again(_ context.Context, c command.Caller, o command.AgainOrder) (command.Ordered, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.orders = append(w.orders, o)
@@ -274,7 +275,10 @@ func (w *world) Deploy(_ context.Context, c command.Caller, o command.DeployOrde
 }
 
 func (w *world) Rollback(ctx context.Context, c command.Caller, o command.RollbackOrder) (command.Ordered, error) {
-	return w.Deploy(ctx, c, command.DeployOrder{Environment: "rollback " + o.Environment, Reason: o.Reason, Origin: o.Origin})
+	w.mu.Lock()
+	w.back = append(w.back, o)
+	w.mu.Unlock()
+	return w.Again(ctx, c, command.AgainOrder{Reason: o.Reason, Origin: o.Origin})
 }
 
 func (w *world) Request(_ context.Context, _ command.Caller, key string) (command.Ordered, error) {
@@ -304,8 +308,12 @@ func (w *world) Refresh(_ context.Context, row int64) error {
 	return nil
 }
 
-func (w *world) Approver(context.Context, deployment.Deployment, deployment.Actor) (policy.Approval, policy.Refusal) {
-	return policy.Approval{}, policy.Refusal{}
+func (w *world) Approver(
+	_ context.Context,
+	d deployment.Deployment,
+	by deployment.Actor,
+) (policy.Approval, policy.Refusal) {
+	return policy.Approval{By: by, SHA: d.Request.SHA, Parameters: d.Target.Digest(), Policy: "rules"}, policy.Refusal{}
 }
 
 func (w *world) HoldApprover(context.Context, deployment.Deployment, deployment.Actor) policy.Refusal {

@@ -18,7 +18,7 @@ import (
 const (
 	homeNewest    = 200 // deployments among which those of a person are looked for
 	homeItems     = 5   // deployments of each list that are shown
-	homeJudged    = 10  // waiting deployments of which is asked whether the person may approve them
+	homeJudged    = 20  // waiting deployments, and held ones, that are looked at
 	homePage      = 200 // environments that are read at a time
 	homeMostPages = 5
 )
@@ -38,8 +38,7 @@ func (a *Actions) home(ctx context.Context, in slack.Incoming) error {
 
 	view := slack.HomeInput{Now: a.o.Now(), Options: a.o.Render, Lines: []notify.Text{notify.Plain(r.text)}}
 	if r.wantsLink {
-		view.Lines = []notify.Text{notify.Plain("Seraph does not know yet who you are at GitHub.")}
-		view.Lines = append(view.Lines, a.linkOffer(ctx, c, in)...)
+		view.Lines = []notify.Text{notify.Plain("Seraph does not know yet who you are at GitHub."), howToLink()}
 	} else {
 		a.record(ctx, in, c, act{name: "home"}, r.code)
 	}
@@ -137,7 +136,8 @@ func (a *Actions) itemOf(facts notify.Facts) slack.HomeItem {
 }
 
 // homeWaits lists what waits for somebody: the oldest waiting deployments that they may approve, and held ones of
-// which they may approve the job. Only homeJudged of each are looked at; the rest is counted as left out.
+// which they may approve the job. Only homeJudged of each are looked at; the rest is counted as left out, whoever it
+// waits for.
 func (a *Actions) homeWaits(ctx context.Context, c command.Caller, view *slack.HomeInput) error {
 	for _, state := range []deployment.State{deployment.Waiting, deployment.Held} {
 		list, err := a.o.Deployments.List(ctx, deployment.Filter{State: state, Limit: homeNewest})
@@ -146,12 +146,8 @@ func (a *Actions) homeWaits(ctx context.Context, c command.Caller, view *slack.H
 		}
 
 		slices.Reverse(list) // the one that waits for the longest first
-		judged := 0
-		for _, d := range list {
-			if judged == homeJudged {
-				view.MoreWaits++
-				continue
-			}
+		view.MoreWaits += max(0, len(list)-homeJudged)
+		for _, d := range list[:min(len(list), homeJudged)] {
 			facts, err := a.o.Cards.Facts(ctx, d.Row)
 			if err != nil {
 				return err
@@ -159,7 +155,6 @@ func (a *Actions) homeWaits(ctx context.Context, c command.Caller, view *slack.H
 			if state == deployment.Waiting && !facts.NeedsApproval() {
 				continue
 			}
-			judged++
 			if a.waitsFor(ctx, c, state, facts) {
 				view.Waits = append(view.Waits, a.itemOf(facts))
 			}
@@ -176,7 +171,7 @@ func (a *Actions) waitsFor(ctx context.Context, c command.Caller, state deployme
 	} else {
 		_, refusal = a.o.Approvers.Approver(ctx, facts.Deployment, c.By)
 	}
-	return !refusal.Refused() && !hasApproved(facts, c.By)
+	return !refusal.Refused() && !a.hasApproved(ctx, facts, c.By)
 }
 
 // homeLock is one lock of the person.

@@ -55,7 +55,7 @@ func TestModal_Confirms(t *testing.T) {
 	if done := w.submit(v, " production ", "it was flaky"); !done.Closed || len(done.Errors) != 0 {
 		t.Errorf("got %+v, want the modal closed", done)
 	}
-	if len(w.orders) != 1 || w.orders[0].Reason != "it was flaky" || w.orders[0].SHA != sha {
+	if len(w.orders) != 1 || w.orders[0].Reason != "it was flaky" || w.orders[0].Deployment != 12 {
 		t.Fatalf("got %+v, want one order for what was shown", w.orders)
 	}
 	if got := w.private("U0BOB"); !strings.Contains(got, "#99 deploys acme/api@main") {

@@ -26,6 +26,10 @@ const (
 	noticesMaxAge = time.Hour        // what happened to a lock before is not told of any more
 	noticesPage   = 100
 	maxNamed      = 5 // waiting deployments that a message names
+
+	endsEvery  = time.Minute     // how often it is looked for deployments that have ended
+	endsAfter  = 5 * time.Minute // who asked in a direct message is told the end of what took longer
+	endsNewest = 200             // deployments among which it is looked for these
 )
 
 // noticesLease is the name of the lease under which one process tells the owners of locks.
@@ -46,17 +50,19 @@ type Leases interface {
 
 // NoticeOptions are what Notices are made of. All fields are required.
 type NoticeOptions struct {
-	Locks     Locks
-	Leases    Leases
-	Messages  Messages
-	Persons   Persons
-	Workspace func() string
-	Log       zerolog.Logger
-	Now       func() time.Time
+	Locks       Locks
+	Deployments Deployments
+	Leases      Leases
+	Messages    Messages
+	Persons     Persons
+	Workspace   func() string
+	Log         zerolog.Logger
+	Now         func() time.Time
 }
 
 // Notices tells the owners of locks by direct messages what happens to their locks: that somebody took or released
-// one, and that deployments wait for one. Several processes share the work, and none is told twice.
+// one, and that deployments wait for one; and whoever asked in a direct message, how it ended. Several processes share
+// the work, and nobody is told twice.
 type Notices struct{ o NoticeOptions }
 
 // NewNotices makes Notices.
@@ -66,6 +72,7 @@ func NewNotices(o NoticeOptions) *Notices { return &Notices{o} }
 type noticesNote struct {
 	Notice int64              `json:"notice"` // id of the newest notice that was looked at
 	Told   map[int64]toldLock `json:"told"`   // by the id of an open lock
+	Ends   time.Time          `json:"ends"`   // when it was last looked for deployments that have ended
 }
 
 // toldLock says what the owner of a lock was told last.
@@ -103,6 +110,9 @@ func (n *Notices) Tell(ctx context.Context) error {
 	failure := n.changes(ctx, &note)
 	if failure == nil {
 		failure = n.waits(ctx, &note)
+	}
+	if failure == nil {
+		failure = n.ends(ctx, &note)
 	}
 
 	text, _ := json.Marshal(note) // it has no field that can fail
@@ -187,6 +197,38 @@ func (n *Notices) waitingFor(ctx context.Context, l policy.Lock) ([]deployment.D
 	return slices.DeleteFunc(waiting, func(d deployment.Deployment) bool {
 		return d.Request.Requester().Same(l.Owner) || n.o.Now().Sub(d.AcceptedAt) < waitsFor
 	}), err
+}
+
+// ends tells those who asked in a direct message, where no card shows it, how a deployment that took a while has
+// ended.
+func (n *Notices) ends(ctx context.Context, note *noticesNote) error {
+	now := n.o.Now()
+	if now.Sub(note.Ends) < endsEvery {
+		return nil
+	}
+
+	list, err := n.o.Deployments.List(ctx, deployment.Filter{Limit: endsNewest})
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		asked := d.Request.Asked
+		isDirect := asked != nil && asked.Channel == deployment.ChannelSlack && strings.HasPrefix(asked.Place, "D")
+		if !isDirect || d.State.Open() || d.EndedAt.Sub(d.AcceptedAt) < endsAfter || now.Sub(d.EndedAt) >= noticesMaxAge {
+			continue
+		}
+		user, known := n.o.Persons.ChatUser(face, n.o.Workspace(), asked.By.ID)
+		if !known {
+			continue
+		}
+		topic := fmt.Sprintf("ended:%d", d.Row)
+		if _, err := n.o.Messages.Enqueue(ctx, topic, user, noteOf(phrase.Deployment(d, now))); err != nil {
+			return err
+		}
+	}
+
+	note.Ends = now
+	return nil
 }
 
 // waitsNote says which deployments wait for a lock.

@@ -20,6 +20,7 @@ type lockWorld struct {
 	locks   []policy.Lock
 	waiting []deployment.Deployment
 	changes []policy.Notice
+	newest  []deployment.Deployment
 	notices *Notices
 }
 
@@ -33,14 +34,25 @@ func newLockWorld(t *testing.T) *lockWorld {
 // another makes Notices of another process.
 func (w *lockWorld) another() *Notices {
 	return NewNotices(NoticeOptions{
-		Locks:     w,
-		Leases:    w.db,
-		Messages:  w,
-		Persons:   w,
-		Workspace: func() string { return team },
-		Log:       zerolog.Nop(),
-		Now:       w.now,
+		Locks:       w,
+		Deployments: w,
+		Leases:      w.db,
+		Messages:    w,
+		Persons:     w,
+		Workspace:   func() string { return team },
+		Log:         zerolog.Nop(),
+		Now:         w.now,
 	})
+}
+
+func (w *lockWorld) List(context.Context, deployment.Filter) ([]deployment.Deployment, error) {
+	return w.newest, nil
+}
+
+func (w *lockWorld) ListEnvironments(context.Context, deployment.EnvironmentFilter) (
+	[]deployment.EnvironmentStatus, deployment.EnvironmentID, error,
+) {
+	return nil, deployment.EnvironmentID{}, nil
 }
 
 func (w *lockWorld) Locks(context.Context) ([]policy.Lock, error) { return w.locks, nil }
@@ -163,6 +175,31 @@ func TestNotices_Changes(t *testing.T) {
 	if len(w.sent) != 0 {
 		t.Errorf("got %+v, want nothing told again", w.sent)
 	}
+}
+
+// TestNotices_Ends checks that whoever asked in a direct message is told once how a deployment ended that took more
+// than five minutes, and nobody else is.
+func TestNotices_Ends(t *testing.T) {
+	w := newLockWorld(t)
+	ended := func(row int64, change func(*deployment.Deployment)) {
+		d := failed(w.now()).Deployment
+		d.Row, d.AcceptedAt = row, d.EndedAt.Add(-endsAfter)
+		d.Request.Asked = &deployment.Asked{By: alice, Channel: deployment.ChannelSlack, Place: "D0ALICE"}
+		change(&d)
+		w.newest = append(w.newest, d)
+	}
+	ended(1, func(*deployment.Deployment) {})
+	ended(2, func(d *deployment.Deployment) { d.Request.Asked.Place = room })
+	ended(3, func(d *deployment.Deployment) { d.AcceptedAt = d.EndedAt.Add(-time.Minute) })
+	ended(4, func(d *deployment.Deployment) { d.Request.Asked = nil })
+	ended(5, func(d *deployment.Deployment) { d.State = deployment.Running })
+	ended(6, func(d *deployment.Deployment) { d.EndedAt = w.now().Add(-2 * time.Hour) })
+	ended(7, func(d *deployment.Deployment) { d.Request.Asked.Channel = deployment.ChannelAPI })
+	ended(8, func(d *deployment.Deployment) { d.Request.Asked.By = deployment.Actor{ID: 77, Login: "nobody"} })
+
+	w.tell(w.notices)
+	w.tell(w.another())
+	w.checkSent(1, "ended:1", "asked for by alice) failed")
 }
 
 // TestAskForLock checks that the owner of a lock is told that somebody waits for it, once for each deployment, and that

@@ -80,7 +80,7 @@ func newCards(t *testing.T, s settings) *cards {
 	c.circleci = circleci.New(circleci.Options{
 		AnyProject:    true,
 		AnyBranch:     true,
-		Step:          300 * time.Millisecond,
+		Step:          1500 * time.Millisecond,
 		WebhookURL:    "http://" + c.addr + "/webhooks/circleci",
 		WebhookSecret: ciSecret,
 	})
@@ -123,7 +123,7 @@ func newCards(t *testing.T, s settings) *cards {
 		"SERAPH_CIRCLECI_READS_PER_SECOND=0",
 		"SERAPH_SLACK_BOT_TOKEN="+slack.DefaultToken,
 		"SERAPH_SLACK_SIGNING_SECRET="+slack.DefaultSigningSecret,
-		"SERAPH_SLACK_API_URL="+c.slack.URL()+"/api/",
+		"SERAPH_SLACK_API_URL="+c.slack.URL(),
 		"SERAPH_SLACK_EDITS_PER_MINUTE=2000",
 	)
 	c.env = append(c.env, s.env...)

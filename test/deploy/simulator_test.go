@@ -29,9 +29,10 @@ func TestSimulator_FitsTheExamples(t *testing.T) {
 	}
 
 	t.Chdir(root)
-	github, circleci := startSimulator(t)
-	t.Setenv("SERAPH_GITHUB_API_URL", github)
-	t.Setenv("SERAPH_CIRCLECI_API_URL", circleci)
+	addresses := startSimulator(t)
+	t.Setenv("SERAPH_GITHUB_API_URL", addresses["GitHub"])
+	t.Setenv("SERAPH_CIRCLECI_API_URL", addresses["CircleCI"])
+	t.Setenv("SERAPH_SLACK_API_URL", addresses["Slack"])
 	if err := config.LoadEnvFiles([]string{"deploy/example.env", "deploy/simulator.env"}); err != nil {
 		t.Fatal(err)
 	}
@@ -56,8 +57,8 @@ func TestSimulator_FitsTheExamples(t *testing.T) {
 	}
 }
 
-// startSimulator runs seraph-sim on free ports until the test ends, and returns the URLs of its APIs.
-func startSimulator(t *testing.T) (github, circleci string) {
+// startSimulator runs seraph-sim on free ports until the test ends, and returns the URLs of its APIs by vendor.
+func startSimulator(t *testing.T) map[string]string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	reader, writer := io.Pipe()
@@ -75,15 +76,15 @@ func startSimulator(t *testing.T) (github, circleci string) {
 		<-exited
 	})
 
+	addresses := map[string]string{}
 	lines := bufio.NewScanner(reader)
-	for circleci == "" && lines.Scan() {
-		if address, ok := strings.CutPrefix(lines.Text(), "GitHub    "); ok {
-			github = address
-		}
-		if address, ok := strings.CutPrefix(lines.Text(), "CircleCI  "); ok {
-			circleci = address
+	for len(addresses) < 3 && lines.Scan() {
+		for _, vendor := range []string{"GitHub", "CircleCI", "Slack"} {
+			if address, ok := strings.CutPrefix(lines.Text(), vendor+" "); ok {
+				addresses[vendor] = strings.TrimSpace(address)
+			}
 		}
 	}
 
-	return github, circleci
+	return addresses
 }

@@ -23,6 +23,7 @@ type Config struct {
 	CircleCISecret  string // signs the events of CircleCI
 	Token           string // a personal access token for GitHub
 	CircleCIToken   string
+	Callback        string // where people come back to after they signed in at GitHub
 	SlackWebhook    string // where Slack sends commands, clicks and events
 	SlackSecret     string // signs them
 	SlackToken      string // of the app's bot
@@ -30,14 +31,16 @@ type Config struct {
 	AppProjects     []appProject
 	People          map[string]int64  // ids by login; others are added when they do something
 	SlackPeople     map[string]string // ids by name
+	SlackGuests     map[string]string // ids by name
 	SlackChannels   map[string]string // ids by name
 	Step            time.Duration     // time between the stages of a CircleCI scenario
 	Enterprise      bool              // be a GitHub Enterprise Server: API below /api/v3, no rate limits
 	ListScenarios   bool
 
-	appProjects   string // the flags that become AppProjects, People, SlackPeople and SlackChannels
+	appProjects   string // the flags that become the lists and maps above
 	people        string
 	slackPeople   string
+	slackGuests   string
 	slackChannels string
 }
 
@@ -48,7 +51,7 @@ type setting struct {
 }
 
 func (c *Config) settings() []setting {
-	return append(c.slackSettings(), []setting{
+	return append(append(c.slackSettings(), c.peopleSettings()...), []setting{
 		{name: "github", fallback: "127.0.0.1:9001", usage: "address of the simulated GitHub", target: &c.GitHub},
 		{
 			name:     "circleci",
@@ -100,8 +103,19 @@ func (c *Config) settings() []setting {
 			usage:    "projects of CircleCI's GitHub App, SLUG=OWNER/NAME@DEFINITION, comma-separated",
 			target:   &c.appProjects,
 		},
-		{name: "people", fallback: "alice=583231,bob=583232", usage: "people who may write, LOGIN=ID, …", target: &c.people},
 	}...)
+}
+
+func (c *Config) peopleSettings() []setting {
+	return []setting{
+		{
+			name:     "callback",
+			fallback: "http://127.0.0.1:8080/login/callback",
+			usage:    "where people come back to from GitHub's sign-in",
+			target:   &c.Callback,
+		},
+		{name: "people", fallback: "alice=583231,bob=583232,carol=583233", usage: "people who may write, LOGIN=ID, …", target: &c.people},
+	}
 }
 
 func (c *Config) slackSettings() []setting {
@@ -132,6 +146,12 @@ func (c *Config) slackSettings() []setting {
 			target:   &c.slackPeople,
 		},
 		{
+			name:     "slack-guests",
+			fallback: "guest=U0GUEST001",
+			usage:    "guests of that workspace, NAME=ID, …",
+			target:   &c.slackGuests,
+		},
+		{
 			name:     "slack-channels",
 			fallback: "deploys=C0DEPLOYS1,general=C0GENERAL1",
 			usage:    "channels that the app is in, NAME=ID, …",
@@ -139,6 +159,12 @@ func (c *Config) slackSettings() []setting {
 		},
 	}
 }
+
+// The app with which people sign in at the simulated GitHub.
+const (
+	clientID     = "simulated-client-id"
+	clientSecret = "simulated-client-secret"
+)
 
 // exampleAppProject is the project of deploy/routes.example.yaml.
 const exampleAppProject = "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat=acme/web@3f0c9f6e-2b1a-4f6d-9c57-0d1e2f3a4b5c"
@@ -179,27 +205,34 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (Config, er
 		return c, err
 	}
 
-	projects, err := parseAppProjects(c.appProjects)
-	if err != nil {
-		fmt.Fprintln(out, err) // the same
-		return c, err
-	}
-
-	people, err := parsePeople(c.people)
-	if err != nil {
-		fmt.Fprintln(out, err) // the same
-		return c, err
-	}
-
-	c.AppProjects, c.People = projects, people
-	if c.SlackPeople, err = parseSlackIDs(c.slackPeople); err != nil {
-		fmt.Fprintln(out, err) // the same
-		return c, err
-	}
-	if c.SlackChannels, err = parseSlackIDs(c.slackChannels); err != nil {
+	if err := c.parseLists(); err != nil {
 		fmt.Fprintln(out, err) // the same
 		return c, err
 	}
 
 	return c, nil
+}
+
+// parseLists reads the flags that become lists and maps.
+func (c *Config) parseLists() (err error) {
+	if c.AppProjects, err = parseAppProjects(c.appProjects); err != nil {
+		return err
+	}
+	if c.People, err = parsePeople(c.people); err != nil {
+		return err
+	}
+	for _, list := range []struct {
+		flag   string
+		target *map[string]string
+	}{
+		{flag: c.slackPeople, target: &c.SlackPeople},
+		{flag: c.slackGuests, target: &c.SlackGuests},
+		{flag: c.slackChannels, target: &c.SlackChannels},
+	} {
+		if *list.target, err = parseSlackIDs(list.flag); err != nil {
+			return err
+		}
+	}
+
+	return nil
 }

@@ -15,6 +15,7 @@
 //	POST /facts      sets what GitHub knows of people, commits, branches and tags, see Facts
 //	POST /redeliver  {"delivery"}: sends a webhook of GitHub again; GET /deliveries lists them
 //	GET  /violations            what callers did against the vendors' references
+//	GET  /           the page: a channel of Slack in a browser, as any of its people
 //
 // What people do and see in Slack, with users and channels by name or id:
 //
@@ -120,6 +121,8 @@ func (c *Control) Handler() http.Handler {
 	mux.Get("/violations", handle(c.violations))
 	mux.Get("/events", c.events)
 	mux.Route("/slack", c.slackRoutes)
+	mux.Route(sitePath, c.siteRoutes)
+	mux.Get("/", http.RedirectHandler(sitePath+"/", http.StatusFound).ServeHTTP)
 
 	return mux
 }

@@ -83,6 +83,7 @@ func serve(ctx context.Context, config Config, out io.Writer) error {
 		"\nTo deploy: curl http://%s/deploy -d '{\"repository\":\"acme/api\",\"environment\":\"staging\"}'\n\n",
 		listener.Addr(),
 	) // the same
+	fmt.Fprintf(out, "Slack in a browser: http://%s/\n\n", listener.Addr()) // the same
 
 	ctx, stop := context.WithCancel(ctx)
 	var printing sync.WaitGroup
@@ -106,6 +107,12 @@ func startGitHub(c Config) (*github.Server, error) {
 		return nil, err
 	}
 
+	gh.AddOAuthApp(github.OAuthApp{
+		ClientID:     clientID,
+		ClientSecret: clientSecret,
+		Callback:     c.Callback,
+		GitHubApp:    true,
+	})
 	for login, id := range c.People {
 		gh.AddUserWithID(login, id)
 	}
@@ -126,9 +133,17 @@ func startGitHub(c Config) (*github.Server, error) {
 
 // startSlack starts a Slack simulator with the people and channels of the settings.
 func startSlack(c Config) (*slack.Server, error) {
-	server := slack.New(slack.Options{Token: c.SlackToken, SigningSecret: c.SlackSecret, RequestURL: c.SlackWebhook})
+	server := slack.New(slack.Options{
+		Token:         c.SlackToken,
+		SigningSecret: c.SlackSecret,
+		Commands:      []string{"/deploy", "/seraph"},
+		RequestURL:    c.SlackWebhook,
+	})
 	for name, id := range c.SlackPeople {
 		server.AddUser(slack.User{ID: id, Name: name})
+	}
+	for name, id := range c.SlackGuests {
+		server.AddUser(slack.User{ID: id, Name: name, Restricted: true})
 	}
 	for name, id := range c.SlackChannels {
 		server.AddChannel(slack.Channel{ID: id, Name: name})

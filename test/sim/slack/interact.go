@@ -204,22 +204,32 @@ func interactionDelivery(kind, user string, payload Object) Delivery {
 // ClickView presses the first button with an action id in a modal or a home tab, as the user who sees it.
 func (s *Server) ClickView(viewID, actionID string) (Delivery, error) {
 	s.mu.Lock()
+	var buttons []Button
+	if v := s.viewByID(viewID); v != nil {
+		buttons = v.Buttons()
+	}
+	s.mu.Unlock()
+
+	at := slices.IndexFunc(buttons, func(b Button) bool { return b.ActionID == actionID })
+	if at < 0 {
+		return Delivery{}, fmt.Errorf("no button %q in view %s: it has %v", actionID, viewID, buttons)
+	}
+	return s.ClickViewButton(viewID, buttons[at])
+}
+
+// ClickViewButton presses a button in a modal or a home tab, as the user who sees it.
+func (s *Server) ClickViewButton(viewID string, b Button) (Delivery, error) {
+	s.mu.Lock()
 	v := s.viewByID(viewID)
 	if v == nil || v.Closed {
 		s.mu.Unlock()
 		return Delivery{}, fmt.Errorf("no open view %q", viewID)
 	}
 
-	at := slices.IndexFunc(v.Buttons(), func(b Button) bool { return b.ActionID == actionID })
-	if at < 0 {
-		s.mu.Unlock()
-		return Delivery{}, fmt.Errorf("no button %q in view %s: it has %v", actionID, viewID, v.Buttons())
-	}
-
 	payload := s.interaction("block_actions", s.installationOf(v.Team), s.users[v.User])
 	payload["container"] = Object{"type": "view", "view_id": v.ID}
 	payload["view"] = s.viewBody(v)
-	payload["actions"] = []Object{s.action(v.Buttons()[at])}
+	payload["actions"] = []Object{s.action(b)}
 	d := interactionDelivery("block_actions", v.User, payload)
 	s.mu.Unlock()
 

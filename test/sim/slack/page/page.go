@@ -254,6 +254,9 @@ func (o Options) input(b *strings.Builder, block object) {
 	if element.MaxLength > 0 {
 		b.WriteString(` maxlength="` + strconv.Itoa(element.MaxLength) + `"`)
 	}
+	if !block.Optional {
+		b.WriteString(` required`)
+	}
 	b.WriteString(`></label>`)
 }
 
