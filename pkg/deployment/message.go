@@ -55,7 +55,7 @@ type MessageData struct {
 	Settings  Notify    `json:"settings,omitzero"` // those of the route, as they were at the beginning
 
 	Parts    []MessagePart `json:"parts,omitempty"`    // oldest first; of a card the card itself comes first
-	Calls    int           `json:"calls,omitempty"`    // that may have reached the chat system, look-ups not counted
+	Calls    int           `json:"calls,omitempty"`    // that may have had an effect; look-ups do not count
 	CalledAt time.Time     `json:"called_at,omitzero"` // the newest one
 	Failures int           `json:"failures,omitempty"` // in a row, look-ups included
 	FailedAt time.Time     `json:"failed_at,omitzero"` // the first one of these

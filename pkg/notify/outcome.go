@@ -81,6 +81,7 @@ func afterPost(m deployment.Message, s Step, id MessageID, err error, began, now
 		return countFailure(m, now)
 	case e.Kind == SendLimited && !e.Local: // most likely nothing was posted: one look-up is enough
 		p.Posts--
+		m.Calls--
 		p.Call.Returned, p.Call.Refused = now, true
 		return m
 	}
@@ -181,6 +182,9 @@ func afterFind(
 	m.Failures = 0
 	m.RetryAt = time.Time{}
 	switch c := p.Call; {
+	case found && c.Refused: // it was not counted
+		m.Calls++
+		adopt(p, id)
 	case found:
 		adopt(p, id)
 	case c.Refused:

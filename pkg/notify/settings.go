@@ -72,10 +72,11 @@ const (
 	findLast    = time.Minute      // after its deadline: the look-up that proves that there is nothing
 )
 
-// Bounds of the calls for one message. All that may have reached the chat system count.
+// Bounds of the calls for one message. All that may have had an effect count: not look-ups, and not what was refused
+// because there were too many calls.
 const (
 	maxCalls       = 8
-	maxCallsBefore = 6 // before the end; the others are kept for it
+	maxCallsBefore = 5 // before the end; the others are kept for it
 	maxCallsDetail = 4 // for edits that change neither the state nor the buttons
 	maxPosts       = 2 // of one part of a message
 )
