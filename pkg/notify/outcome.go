@@ -168,7 +168,7 @@ func afterFind(
 		switch e := sendErrorOf(err); {
 		case e.Kind == SendLimited:
 			return m
-		case e.Kind == SendForbidden && p.Call.Refused:
+		case e.Kind == SendForbidden && p.Call.Refused && !p.Call.Restored:
 			p.Call.Absent++ // the chat system said that it posted nothing, and there is no way to check that
 			return m
 		case e.Kind == SendForbidden, e.Kind == SendGone:
@@ -228,15 +228,16 @@ func retryLater(m deployment.Message, now time.Time) deployment.Message {
 }
 
 // lookFirst has a part looked for before it is posted, although this service knows of no post: it may have been
-// restored from a backup.
+// restored from a backup. Where it cannot be looked for, it is given up rather than posted twice.
 func lookFirst(m deployment.Message, about string, now time.Time) deployment.Message {
 	p := ensurePart(&m, about)
 	p.Call = &deployment.MessageCall{
 		At:         m.CreatedAt,
 		SendBefore: now,
 		Deadline:   now,
-		Returned:   now.Add(-findRefused), // what was posted before the restore is shown by now
+		Returned:   now,
 		Refused:    true,
+		Restored:   true,
 	}
 	return m
 }
