@@ -58,6 +58,11 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 		return nil
 	}
 
+	if !a.limits.allow(c.By.ID) {
+		a.refuse(ctx, in, c, tried, refuseTooMany())
+		return nil
+	}
+
 	facts, err := a.o.Cards.Facts(ctx, p.row)
 	if errors.Is(err, deployment.ErrNotFound) {
 		a.reply(ctx, in, noteOf("Seraph no longer knows this deployment, and nothing was done."), false)

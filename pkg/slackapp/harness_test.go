@@ -256,6 +256,8 @@ func (w *world) Answer(_ context.Context, c command.Caller, l command.Line) (com
 	return w.answer(l), nil
 }
 
+func (w *world) AsksGitHub(text string) bool { return text != "status" }
+
 func (w *world) Again(_ context.Context, c command.Caller, o command.AgainOrder) (command.Ordered, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -401,3 +403,5 @@ type broken struct{ err error }
 func (b broken) Answer(context.Context, command.Caller, command.Line) (command.Answer, error) {
 	return command.Answer{}, b.err
 }
+
+func (b broken) AsksGitHub(string) bool { return false }

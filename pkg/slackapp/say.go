@@ -55,6 +55,10 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 		return nil
 	}
 
+	if a.o.Lines.AsksGitHub(text) && !a.limits.allow(c.By.ID) {
+		a.refuse(ctx, in, c, tried, refuseTooMany())
+		return nil
+	}
 	answer, err := a.answer(ctx, in, c, text, in.Key, tried)
 	if err != nil {
 		return err
