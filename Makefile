@@ -89,7 +89,7 @@ bench: ## run the benchmarks that match BENCH (default all)
 chaos: ## inject faults of every kind for ten minutes
 	@SERAPH_CHAOS_DEPLOYMENTS=$${SERAPH_CHAOS_DEPLOYMENTS:-500} SERAPH_CHAOS_DURATION=$${SERAPH_CHAOS_DURATION:-150s} \
 	SERAPH_CHAOS_ORDERS=$${SERAPH_CHAOS_ORDERS:-200} \
-	.ci/with-postgres go test -count=1 -v -timeout 40m -run 'TestChaos|TestOrders' ./test/chaos
+	.ci/with-postgres go test -count=1 -v -timeout 40m -run 'TestChaos|TestOrders|TestCards' ./test/chaos
 
 generate: ## regenerate generated files
 	go generate ./...

@@ -53,7 +53,7 @@ func (p *program) printManifest(cmd *cobra.Command, address string) error {
 	if _, err := p.stdout.Write(text); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(p.stderr, "Start Seraph at this address first: Slack calls it when you save the app.\n"+
-		"Then create the app from this manifest by opening\n\n%s\n", link)
+	_, err = fmt.Fprintf(p.stderr, "Create the app from this manifest by opening\n\n%s\n\n"+
+		"Slack can verify the address once Seraph runs there with the app's token and signing secret: `seraph help slack`.\n", link)
 	return err
 }

@@ -50,6 +50,7 @@ func (a *App) newCardSource(c *clients, rules *gate.Gate) *cardSource {
 		routes:   a.routes,
 		github:   c.github,
 		circleci: c.circleci,
+		task:     a.cfg.Routes.DefaultTask(),
 		links: notify.Links{
 			GitHub:   web,
 			CircleCI: strings.TrimRight(a.cfg.CircleCI.AppURL.String(), "/"),
@@ -91,6 +92,7 @@ type cardSource struct {
 	github   *github.Client
 	circleci *circleci.Client
 	links    notify.Links
+	task     string // the usual one
 }
 
 // Load reads a deployment.
@@ -175,22 +177,40 @@ func (s *cardSource) settings(d deployment.Deployment) notify.Route {
 	return set
 }
 
-// successes finds out what runs in the environment of a deployment, and what ran there before it.
+// successes finds out what runs in the environment of a deployment, what ran there before it, and what a rollback
+// deploys.
 func (s *cardSource) successes(ctx context.Context, f *notify.Facts) error {
 	d := f.Deployment
 	all, err := s.db.Successes(ctx, d.Request.Repository.ID, d.Request.EnvironmentKey())
-	if err != nil || len(all) == 0 {
+	if err != nil {
 		return err
 	}
+	setSuccesses(f, all, s.task)
+	return nil
+}
 
+// setSuccesses takes the successes of the environment, the newest first. What a rollback goes back to is found as
+// command.Service finds it: not what was rolled back from.
+func setSuccesses(f *notify.Facts, all []deployment.Success, usualTask string) {
+	if len(all) == 0 {
+		return
+	}
+
+	d := f.Deployment
 	f.Current = &all[0]
+	failed := int64(0)
+	if d.State == deployment.Failed {
+		failed = d.Request.ID
+	}
+	if back, problem := deployment.RollbackFrom(all, failed, "", usualTask); problem == "" {
+		f.Back = &back
+	}
 	for _, success := range all {
 		if success.DeploymentID < d.Request.ID {
 			f.Before = &success
-			return nil
+			return
 		}
 	}
-	return nil
 }
 
 // waiting gathers why a deployment waits.

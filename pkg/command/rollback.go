@@ -86,11 +86,7 @@ func (s *Service) goBack(ctx context.Context, i *deployment.Intent, o RollbackOr
 		return conflict("moved", fmt.Sprintf("%s runs in %s now: look at it, and ask again", successes[0], where))
 	}
 
-	target, problem := deployment.RollbackTarget(successes, strings.TrimSpace(o.To), s.o.Task)
-	fromFailed := len(successes) > 0 && o.Failed > successes[0].DeploymentID && o.To == ""
-	if fromFailed && !successes[0].IsBad() {
-		target, problem = successes[0], ""
-	}
+	target, problem := deployment.RollbackFrom(successes, o.Failed, strings.TrimSpace(o.To), s.o.Task)
 	if problem != "" {
 		return conflict("no_target", where+": "+problem)
 	}

@@ -2,24 +2,26 @@ package config
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 )
 
 // Slack says which Slack to use, and as which app. Without a BotToken Slack is off.
 type Slack struct {
-	BotToken      Secret
-	SigningSecret Secret
-	APIURL        *url.URL
+	BotToken      Secret   // begins with xoxb-; empty: Slack is off
+	SigningSecret Secret   // at least minSecret bytes where there is a BotToken
+	APIURL        *url.URL // of the Web API; https, or http on this machine
 
-	// EditsPerMinute is how often messages are edited, all together. Slack allows 50 a minute, and sometimes more.
+	// EditsPerMinute is how many messages may be edited in a minute, all channels together, from 1 to 1000000. Slack
+	// allows 50 in a workspace, and sometimes more (docs.slack.dev, chat.update, "Tier 3").
 	EditsPerMinute int
 }
 
 // On says whether Slack is used.
 func (s Slack) On() bool { return s.BotToken != "" }
 
-// slack wants the token and the signing secret of one app, or neither: with the token alone everybody could
-// send commands.
+// slack wants the token and the signing secret of one app, or neither: without the signing secret nobody can tell
+// Slack's requests from forged ones.
 func (r *reader) slack() Slack {
 	e := r.env
 	s := Slack{
@@ -27,7 +29,7 @@ func (r *reader) slack() Slack {
 		SigningSecret: r.token("SLACK_SIGNING_SECRET", e.SlackSigningSecret),
 		APIURL:        r.url("SLACK_API_URL", e.SlackAPIURL),
 
-		EditsPerMinute: r.count("SLACK_EDITS_PER_MINUTE", e.SlackEditsPerMinute),
+		EditsPerMinute: r.editsPerMinute(e.SlackEditsPerMinute),
 	}
 
 	switch {
@@ -46,7 +48,7 @@ func (r *reader) slack() Slack {
 	return s
 }
 
-// botToken refuses the other tokens of a Slack app, which cannot post as the app.
+// botToken refuses the other kinds of tokens of a Slack app: they cannot post as the app, or not for long.
 func (r *reader) botToken(text string) Secret {
 	token := r.token("SLACK_BOT_TOKEN", text)
 	for prefix, kind := range map[string]string{
@@ -60,4 +62,14 @@ func (r *reader) botToken(text string) Secret {
 		}
 	}
 	return token
+}
+
+// editsPerMinute wants at least 1: 0 would stop all edits, or none.
+func (r *reader) editsPerMinute(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 1_000_000 {
+		r.problem("SLACK_EDITS_PER_MINUTE", "%q is not a number from 1 to 1000000: write such a number; Slack allows "+
+			"about 50", text)
+	}
+	return n
 }

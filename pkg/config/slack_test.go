@@ -42,6 +42,7 @@ func TestLoad_SlackProblems(t *testing.T) {
 	for _, test := range []struct {
 		name               string
 		token, secret, url string
+		edits              string
 		want               string
 	}{
 		{
@@ -104,12 +105,28 @@ func TestLoad_SlackProblems(t *testing.T) {
 			url:    "https://hunter2@slack.com/api/",
 			want:   "SERAPH_SLACK_API_URL: contains a user name or a password",
 		},
+		{
+			name:   "no edits",
+			token:  goodBotToken,
+			secret: goodSigningSecret,
+			edits:  "0",
+			want:   `SERAPH_SLACK_EDITS_PER_MINUTE: "0" is not a number from 1 to 1000000`,
+		},
+		{
+			name:   "edits in words",
+			token:  goodBotToken,
+			secret: goodSigningSecret,
+			edits:  "many",
+			want:   `SERAPH_SLACK_EDITS_PER_MINUTE: "many" is not a number from 1 to 1000000`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			wantProblem(t, map[string]string{
 				"SLACK_BOT_TOKEN":      test.token,
 				"SLACK_SIGNING_SECRET": test.secret,
 				"SLACK_API_URL":        test.url,
+
+				"SLACK_EDITS_PER_MINUTE": test.edits,
 			}, test.want)
 		})
 	}

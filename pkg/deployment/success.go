@@ -80,6 +80,21 @@ func RollbackTarget(successes []Success, to, usualTask string) (target Success, 
 	}
 }
 
+// RollbackFrom is RollbackTarget from a deployment that has failed; failed is GitHub's id of it, 0: none has. What runs
+// in the environment was there before one that is newer, so that it is what is deployed again. A success that was rolled
+// back from is not, unless it is named.
+func RollbackFrom(successes []Success, failed int64, to, usualTask string) (target Success, problem string) {
+	if len(successes) == 0 || failed <= successes[0].DeploymentID {
+		return RollbackTarget(successes, to, usualTask)
+	}
+
+	current := successes[0]
+	if to == "#"+strconv.FormatInt(current.DeploymentID, 10) || to == "" && !current.IsBad() {
+		return current, ""
+	}
+	return RollbackTarget(successes, to, usualTask)
+}
+
 // ofUsualTask returns the success of a commit by the usual task, if that has deployed it, too.
 func ofUsualTask(successes []Success, found Success, usualTask string) Success {
 	for _, s := range successes {

@@ -109,3 +109,41 @@ func TestRollbackTarget(t *testing.T) {
 		})
 	}
 }
+
+// TestRollbackFrom checks that a deployment that has failed goes back to what runs, which may be named, and that one
+// that has not does not.
+func TestRollbackFrom(t *testing.T) {
+	success := func(id int64, digit string) Success {
+		return Success{DeploymentID: id, SHA: strings.Repeat(digit, 40)}
+	}
+	bad := success(3, "a")
+	bad.BadSince = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+	for _, test := range []struct {
+		name    string
+		newest  Success
+		failed  int64
+		to      string
+		want    int64
+		problem string
+	}{
+		{name: "none has failed", newest: success(3, "a"), want: 2},
+		{name: "one has failed", newest: success(3, "a"), failed: 4, want: 3},
+		{name: "what runs is named", newest: success(3, "a"), failed: 4, to: "#3", want: 3},
+		{name: "another one is named", newest: success(3, "a"), failed: 4, to: "#2", want: 2},
+		{name: "what runs is bad", newest: bad, failed: 4, want: 2},
+		{name: "it failed before what runs", newest: success(3, "a"), failed: 2, want: 2},
+		{
+			name: "what runs is named, and none has failed", newest: success(3, "a"), to: "#3",
+			problem: "aaaaaaa (#3) is what runs there",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			all := []Success{test.newest, success(2, "b"), success(1, "c")}
+			got, problem := RollbackFrom(all, test.failed, test.to, "deploy")
+			if got.DeploymentID != test.want || problem != test.problem {
+				t.Errorf("got %d %q, want %d %q", got.DeploymentID, problem, test.want, test.problem)
+			}
+		})
+	}
+}

@@ -10,15 +10,15 @@ import (
 )
 
 const (
-	checkEvery  = time.Hour      // how often it is looked at which links are due
-	checkAfter  = 24 * time.Hour // how long an account is believed to exist
-	checkBatch  = 100            // links in one read
-	checkedCall = 15 * time.Second
+	checkEvery   = time.Hour        // how often links are looked for whose accounts are to be checked
+	checkAfter   = 24 * time.Hour   // how long after a check an account is checked again
+	checkBatch   = 100              // links that are checked every hour, those that wait longest first
+	checkTimeout = 15 * time.Second // for one account
 )
 
-// Run asks GitHub once a day about each linked account, and the chat system about its user, until ctx ends. A link
-// ends if the account does not exist any more, or the user has left or is a guest now; a login that has changed is
-// kept. What is not answered is asked again an hour later.
+// Run checks links until ctx ends: each of them about once a day, but this process at most 100 an hour. A link ends if
+// GitHub does not have its account any more, or if its user has left the chat system or is a guest there now. A changed
+// login is stored. What is not answered is asked again an hour later.
 func (s *Service) Run(ctx context.Context) {
 	ticker := time.NewTicker(checkEvery)
 	defer ticker.Stop()
@@ -33,7 +33,7 @@ func (s *Service) Run(ctx context.Context) {
 	}
 }
 
-// check asks about a batch of the links that are due.
+// check asks GitHub about a batch of accounts that were not checked for a day.
 func (s *Service) check(ctx context.Context) {
 	due, err := s.o.Links.UncheckedLinks(ctx, s.o.Now().Add(-checkAfter), checkBatch)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Service) check(ctx context.Context) {
 }
 
 func (s *Service) checkOne(ctx context.Context, l deployment.Link) error {
-	call, cancel := context.WithTimeout(ctx, checkedCall)
+	call, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 
 	var unanswered error
@@ -80,12 +80,5 @@ func (s *Service) checkOne(ctx context.Context, l deployment.Link) error {
 func (s *Service) logCheck(ctx context.Context, err error, u deployment.ChatUser) {
 	if ctx.Err() == nil {
 		s.o.Log.Warn().Err(err).Stringer("user", u).Dur("retry_in", checkEvery).Msg("link not checked")
-	}
-}
-
-// logRead logs that a link could not be read.
-func (s *Service) logRead(err error) {
-	if !errors.Is(err, deployment.ErrNotFound) {
-		s.o.Log.Error().Err(err).Msg("link not read")
 	}
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // Start begins a link for a user, in place of one that they began before, and returns the address that they open
-// in a browser. It must be answered to them alone. A refusal is a *command.Error, whose message is for them.
+// in a browser within 10 minutes. The caller must show it to them alone. A refusal is a *command.Error, whose message
+// is for them.
 func (s *Service) Start(ctx context.Context, u User) (address string, err error) {
 	if s.o.SignIn == nil || u.Face != faceSlack {
 		return "", refuseOff()
@@ -27,23 +28,23 @@ func (s *Service) Start(ctx context.Context, u User) (address string, err error)
 		return "", err
 	}
 
-	last := newAddress()
+	secret := newAddress()
 	err = s.o.Attempts.StartLink(ctx, deployment.LinkAttempt{
 		User:          u.ChatUser,
 		UserName:      deployment.Readable(u.Name),
 		WorkspaceName: deployment.Readable(u.WorkspaceName),
-		AddressHash:   hashAddress(last),
+		AddressHash:   hashAddress(secret),
 		ExpiresAt:     s.o.Now().Add(lifetime),
 	})
 	if err != nil {
 		return "", err
 	}
-	return s.o.Public.JoinPath("link", last).String(), nil
+	return s.o.Public.JoinPath("link", secret).String(), nil
 }
 
-// Confirm ends a link with the code that its user typed, and returns who they are at GitHub from now on. A
-// refusal is a *command.Error, whose message is for them. The same code may be given again after a success, as long
-// as the link stands and the code is valid.
+// Confirm makes the link that a user has begun, because they typed its code, and returns who they are at GitHub from
+// now on. A refusal is a *command.Error, whose message is for them. The code that made a link may be given again, as
+// long as that link stands and its user has begun no other.
 func (s *Service) Confirm(ctx context.Context, u deployment.ChatUser, code string) (deployment.Actor, error) {
 	var nobody deployment.Actor
 	if s.o.SignIn == nil || u.Face != faceSlack {
@@ -60,7 +61,10 @@ func (s *Service) Confirm(ctx context.Context, u deployment.ChatUser, code strin
 	}
 
 	begun := err == nil
-	right := begun && counted && attempt.CodeHash != "" && equal(attempt.CodeHash, codeHash)
+	right := begun && attempt.CodeHash != "" && equal(attempt.CodeHash, codeHash)
+	if right && attempt.Confirmed {
+		return s.linkedBefore(ctx, attempt, refuseUsed())
+	}
 	if !right {
 		if err := s.refuseCodeOfAnother(ctx, u, codeHash); err != nil {
 			return nobody, err
@@ -80,11 +84,9 @@ func (s *Service) Confirm(ctx context.Context, u deployment.ChatUser, code strin
 		return nobody, s.refused(ctx, refuseTooMany(), u, attempt.GitHub)
 	case !right:
 		return nobody, s.refused(ctx, refuseWrong(mostTyped-attempt.Typed), u, attempt.GitHub)
-	case attempt.Confirmed:
-		return s.confirmedBefore(ctx, attempt)
 	}
 
-	if err := s.refuseTakenByOperator(ctx, attempt); err != nil {
+	if err := s.refuseByOperator(ctx, attempt); err != nil {
 		return nobody, err
 	}
 	return s.confirm(ctx, attempt)
@@ -97,8 +99,8 @@ func (s *Service) confirm(ctx context.Context, a deployment.LinkAttempt) (deploy
 	switch {
 	case err == nil:
 		return a.GitHub, nil
-	case errors.Is(err, deployment.ErrNotFound):
-		return deployment.Actor{}, s.refused(ctx, refuseNoAttempt(), a.User, a.GitHub)
+	case errors.Is(err, deployment.ErrNotFound): // the same code was typed at the same moment, or another link begun
+		return s.linkedBefore(ctx, a, refuseNoAttempt())
 	case !errors.As(err, &taken):
 		return deployment.Actor{}, err
 	case taken.Link.User == a.User:
@@ -108,22 +110,27 @@ func (s *Service) confirm(ctx context.Context, a deployment.LinkAttempt) (deploy
 	}
 }
 
-// confirmedBefore answers a code that was typed again.
-func (s *Service) confirmedBefore(ctx context.Context, a deployment.LinkAttempt) (deployment.Actor, error) {
+// linkedBefore answers the code of an attempt that is not open any more: with the link, if the attempt has made the one
+// that stands, and otherwise with a refusal.
+func (s *Service) linkedBefore(
+	ctx context.Context,
+	a deployment.LinkAttempt,
+	refusal *command.Error,
+) (deployment.Actor, error) {
 	l, err := s.o.Links.LinkOfUser(ctx, a.User)
 	switch {
 	case err == nil && l.GitHub.ID == a.GitHub.ID:
 		return l.GitHub, nil
 	case err == nil, errors.Is(err, deployment.ErrNotFound):
-		return deployment.Actor{}, s.refused(ctx, refuseUsed(), a.User, a.GitHub)
+		return deployment.Actor{}, s.refused(ctx, refusal, a.User, a.GitHub)
 	default:
 		return deployment.Actor{}, err
 	}
 }
 
-// refuseCodeOfAnother refuses a code that belongs to the link of somebody else, and ends that link: the code is
-// known to somebody whom it was not meant for, or somebody was sent another one's address. nil: it belongs to
-// nobody else.
+// refuseCodeOfAnother refuses a code that belongs to the attempt of another user, and ends that attempt: either its
+// code is known to somebody who should not know it, or this user was sent the address of the other. nil: it belongs to
+// no other user.
 func (s *Service) refuseCodeOfAnother(ctx context.Context, u deployment.ChatUser, codeHash string) error {
 	others, err := s.o.Codes.LinkAttemptByCode(ctx, u.Face, u.Workspace, codeHash)
 	switch {
@@ -144,15 +151,21 @@ func (s *Service) refuseCodeOfAnother(ctx context.Context, u deployment.ChatUser
 	return refusal
 }
 
-// refuseTakenByOperator refuses an account that the routes file gives to another user; nil: it does not.
-func (s *Service) refuseTakenByOperator(ctx context.Context, a deployment.LinkAttempt) error {
-	if _, taken := s.o.Known.ChatUser(a.User.Face, a.User.Workspace, a.GitHub.ID); taken {
+// refuseByOperator refuses an account of which the routes file says whose it is; nil: it does not say.
+func (s *Service) refuseByOperator(ctx context.Context, a deployment.LinkAttempt) error {
+	user, known := s.o.Known.ChatUser(a.User.Face, a.User.Workspace, a.GitHub.ID)
+	switch {
+	case !known:
+		return nil
+	case user == a.User.User: // it was written down after the attempt was begun
+		return s.refused(ctx, refuseOperator(a.GitHub), a.User, a.GitHub)
+	default:
 		return s.refuseTaken(ctx, a)
 	}
-	return nil
 }
 
-// refuseTaken refuses an account that is linked to another user, ends the attempt, and tells whoever has the account.
+// refuseTaken refuses an account that is linked to another user, ends the attempt, and leaves a notice for whoever has
+// the account.
 func (s *Service) refuseTaken(ctx context.Context, a deployment.LinkAttempt) error {
 	const format = "Somebody has signed in at GitHub as you, %s, to link your account to another user of the chat (%s). " +
 		"That was refused, because you are linked already. If it was not you, somebody else may be using your " +
@@ -180,11 +193,11 @@ func (s *Service) refused(
 	return refusal
 }
 
-// Unlink ends the link of a user, and what they have begun of another. why is one of the words above. A refusal
-// is a *command.Error, whose message is for them: its code is not_linked where there is no link, and
-// operator_entry where the routes file says who they are.
+// Unlink ends the link of a user, and what they have begun of another. why is WhyAsked, WhyDeleted or WhyGuest. A
+// refusal is a *command.Error, whose message is for them: its code is not_linked where there is no link, and
+// operator_entry where there is none and the routes file says who they are.
 func (s *Service) Unlink(ctx context.Context, u deployment.ChatUser, why string) error {
-	u = ofSlack(u)
+	u.Face = storedFace(u.Face)
 	l, err := s.o.Links.LinkOfUser(ctx, u)
 	if err == nil {
 		_, err = s.o.Links.EndLink(ctx, l, event(deployment.AuditUnlink, u, l.GitHub, detail{Reason: why}))

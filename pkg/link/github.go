@@ -70,7 +70,9 @@ func (g *GitHub) URL(state, verifier string) string {
 	return g.config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier))
 }
 
-// Account returns who has signed in. The token that this takes is revoked at once, and kept nowhere.
+// Account returns who has signed in. It stores the token that this takes nowhere, and revokes it before it returns; if
+// that fails, the token stays valid until it expires, and the log says so. The error is a *SignInError where GitHub
+// refused the code, or shows no person for it.
 func (g *GitHub) Account(ctx context.Context, code, verifier string) (deployment.Actor, error) {
 	token, err := g.exchange(ctx, code, verifier)
 	if err != nil {
@@ -79,7 +81,7 @@ func (g *GitHub) Account(ctx context.Context, code, verifier string) (deployment
 
 	who, err := g.user(ctx, token)
 	if failed := g.revoke(context.WithoutCancel(ctx), token); failed != nil {
-		g.o.Log.Warn().Err(failed).Msg("token of a sign-in not revoked") // it expires, and nobody has it
+		g.o.Log.Warn().Err(failed).Msg("token of a sign-in not revoked") // nobody has it
 	}
 	return who, err
 }
@@ -195,7 +197,7 @@ func (g *GitHub) newRequest(ctx context.Context, method, path string, body []byt
 	return req, nil
 }
 
-// withoutURL is the cause of a call's error. The URL holds no secret here, but the text is shorter without.
+// withoutURL is the cause of a call's error, without the URL that net/http puts before it.
 func withoutURL(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {

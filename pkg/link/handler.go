@@ -11,8 +11,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// cookieName is of the cookie that has the verifier. A browser takes a cookie with this prefix only from this host
-// itself, over TLS and for all paths, so that no other site can plant one:
+// cookieName is the name of the cookie that has the verifier. A browser takes a cookie with this prefix only from this
+// host itself, over TLS and for all paths, so that no other site can plant one:
 // https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis-20#section-4.1.3.2
 const cookieName = "__Host-seraph-link"
 
@@ -42,7 +42,7 @@ func onlyGet(next http.HandlerFunc) http.HandlerFunc {
 // open sends a browser with the address of a link to GitHub. It changes nothing, because programs that look for
 // harmful pages open addresses, too: only the first one who comes back from GitHub uses the address up.
 func (s *Service) open(w http.ResponseWriter, r *http.Request) {
-	addressHash := hashAddress(r.PathValue("code"))
+	addressHash := hashAddress(r.PathValue("code")) // the random end of the address, not the code that is typed
 	attempt, err := s.o.Attempts.LinkAttempt(r.Context(), addressHash)
 	if err != nil {
 		s.showError(w, err)
@@ -78,7 +78,8 @@ func (s *Service) callback(w http.ResponseWriter, r *http.Request) {
 	s.showCode(w, attempt, code)
 }
 
-// signIn finds out who has signed in, and gives the attempt a code. A refusal is a *command.Error.
+// signIn finds out who has signed in, and gives the attempt the code that their page shows. A refusal is a
+// *command.Error.
 func (s *Service) signIn(r *http.Request) (a deployment.LinkAttempt, code string, err error) {
 	ctx, query := r.Context(), r.URL.Query()
 	state := query.Get("state")
@@ -142,9 +143,9 @@ func (s *Service) refuseUnusable(a deployment.LinkAttempt) *command.Error {
 	}
 }
 
-// refuseTakenAccount refuses an account that belongs to another user of the workspace; nil: it does not.
+// refuseTakenAccount refuses an account whose user the routes file names, or that is linked already; nil: neither.
 func (s *Service) refuseTakenAccount(r *http.Request, a deployment.LinkAttempt) error {
-	if err := s.refuseTakenByOperator(r.Context(), a); err != nil {
+	if err := s.refuseByOperator(r.Context(), a); err != nil {
 		return err
 	}
 

@@ -151,8 +151,10 @@ func (w *world) newService(secret string, change ...func(*link.Options)) *link.S
 // readRoutes reads a routes file that says of one user who they are at GitHub.
 func readRoutes(t *testing.T, id int64, user string) *route.Live {
 	t.Helper()
-	text := fmt.Sprintf("slack: {workspace: %s}\npeople: [{id: %d, login: olga, slack: %s}]\nroutes: [{repository: acme/api}]",
-		team, id, user)
+	const format = "slack: {workspace: %s}\n" +
+		"people: [{id: %d, login: olga, slack: %s}]\n" +
+		"routes: [{repository: acme/api}]"
+	text := fmt.Sprintf(format, team, id, user)
 	table, err := route.Parse([]byte(text), "routes.yaml", route.Options{})
 	if err != nil {
 		t.Fatal(err)

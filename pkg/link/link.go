@@ -1,15 +1,16 @@
 // Package link links the users of chat systems to accounts at GitHub, as both accounts prove.
 //
 // A user asks for a link in the chat system and gets an address there, privately. Whoever opens it signs in at
-// GitHub and is then shown a page that names both accounts and a code. Only when the same user of the chat system
-// types that code, the two are linked. So nobody gains anything by sending the address to somebody else: the code
-// is shown to whoever signed in at GitHub, and counts for whoever asked for the address.
+// GitHub and is then shown a page that names both accounts and a code. The two are linked only when the user who asked
+// for the address types that code in the chat system. So nobody gains anything by sending the address to somebody else:
+// the code is shown to whoever signed in at GitHub, and counts for whoever asked for the address.
 //
 // What the routes file says about a user comes first, and no link can change it.
 package link
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -19,7 +20,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// The faces. People of a Slack workspace have the same ids for a Hubot there.
+// The faces whose users can be linked. A Hubot in a Slack workspace knows people by the ids that they have in Slack.
 const (
 	faceSlack      = "slack"
 	faceHubotSlack = "hubot-slack"
@@ -27,9 +28,9 @@ const (
 
 const (
 	lifetime    = 10 * time.Minute // of an attempt
-	mostTyped   = 5                // codes that a user may type for one attempt
-	mostVisits  = 10               // how often one may come back from GitHub with one attempt
-	readTimeout = 5 * time.Second  // of a question that comes without a context
+	mostTyped   = 5                // how many codes a user may type for one attempt
+	mostVisits  = 10               // how often browsers may come back from GitHub with one attempt
+	readTimeout = 5 * time.Second  // for a read whose caller passes no context
 )
 
 // Why a link ends. The words are kept in the audit.
@@ -64,7 +65,8 @@ type Attempts interface {
 	DropLinkAttempt(ctx context.Context, u deployment.ChatUser) error
 }
 
-// Codes keeps the codes that people type. deployment.ErrNotFound: there is no such attempt.
+// Codes finds the attempts to which the codes belong that people type, and ends them. deployment.ErrNotFound: there is
+// no such attempt.
 type Codes interface {
 	TypeLinkCode(ctx context.Context, u deployment.ChatUser, most int) (deployment.LinkAttempt, bool, error)
 	LinkAttemptByCode(ctx context.Context, face, workspace, codeHash string) (deployment.LinkAttempt, error)
@@ -136,21 +138,22 @@ func (s *Service) Person(face, workspace, user string) (deployment.Actor, bool) 
 
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
-	l, err := s.o.Links.LinkOfUser(ctx, ofSlack(deployment.ChatUser{Face: face, Workspace: workspace, User: user}))
+	asked := deployment.ChatUser{Face: storedFace(face), Workspace: workspace, User: user}
+	l, err := s.o.Links.LinkOfUser(ctx, asked)
 	if err != nil {
 		s.logRead(err)
 		return deployment.Actor{}, false
 	}
 
-	// Somebody else whom the routes file says to be that account is the one, since it says so.
+	// If the routes file says that somebody else has that account, it belongs to them.
 	if other, taken := s.o.Known.ChatUser(l.User.Face, workspace, l.GitHub.ID); taken && other != user {
 		return deployment.Actor{}, false
 	}
 	return l.GitHub, true
 }
 
-// ChatUser is the opposite of Person: it returns the id in a workspace of somebody at GitHub; false: nobody
-// there is known to be that account, or it could not be read.
+// ChatUser is the opposite of Person: it returns the id that somebody at GitHub has in a workspace. False: it is not
+// known, or could not be read.
 func (s *Service) ChatUser(face, workspace string, githubID int64) (user string, ok bool) {
 	if known, ok := s.o.Known.ChatUser(face, workspace, githubID); ok {
 		return known, true
@@ -158,7 +161,7 @@ func (s *Service) ChatUser(face, workspace string, githubID int64) (user string,
 
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
-	face = ofSlack(deployment.ChatUser{Face: face}).Face
+	face = storedFace(face)
 	l, err := s.o.Links.LinkOfAccount(ctx, face, workspace, githubID)
 	if err != nil {
 		s.logRead(err)
@@ -171,12 +174,19 @@ func (s *Service) ChatUser(face, workspace string, githubID int64) (user string,
 	return l.User.User, true
 }
 
-// ofSlack is a user by the face under which links of Slack are kept.
-func ofSlack(u deployment.ChatUser) deployment.ChatUser {
-	if u.Face == faceHubotSlack {
-		u.Face = faceSlack
+// storedFace is the face under which the links of a face are stored.
+func storedFace(face string) string {
+	if face == faceHubotSlack {
+		return faceSlack
 	}
-	return u
+	return face
+}
+
+// logRead logs that a link could not be read.
+func (s *Service) logRead(err error) {
+	if !errors.Is(err, deployment.ErrNotFound) {
+		s.o.Log.Error().Err(err).Msg("link not read")
+	}
 }
 
 // Handler serves GET /link/{code} and GET /login/callback. Without SignIn it answers 404.

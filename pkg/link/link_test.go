@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/link"
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
@@ -25,7 +24,11 @@ func TestLink_Links(t *testing.T) {
 	}
 
 	page := w.newBrowser().signIn(address, "alice")
-	for _, want := range []string{"alice</bdi> (U0ALICE01)", "Acme</bdi> (T0ACME001)", "GitHub account <strong>alice</strong>"} {
+	for _, want := range []string{
+		"alice</bdi> (U0ALICE01)",
+		"Acme</bdi> (T0ACME001)",
+		"GitHub account <strong>alice</strong>",
+	} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("the page does not name %q: %s", want, page.body)
 		}
@@ -160,8 +163,8 @@ func TestLink_RacedByTwoAccounts(t *testing.T) {
 	w.wantPerson(alice, "alice")
 }
 
-// TestLink_RacedAtTheSameMoment is the same, with both back from GitHub at once: the exchange of both codes is on its way
-// before either is done.
+// TestLink_RacedAtTheSameMoment is the same, with both back from GitHub at once: the exchange of both codes is on its
+// way before either is done.
 func TestLink_RacedAtTheSameMoment(t *testing.T) {
 	w := newWorld(t)
 	address := w.start(alice)
@@ -202,7 +205,8 @@ func TestLink_AccountTaken(t *testing.T) {
 	w.mustLink(alice, "alice")
 
 	page := w.newBrowser().signIn(w.start(mallory), "alice")
-	if page.status != http.StatusConflict || page.code() != "" || !strings.Contains(page.body, "is linked to another user") {
+	said := strings.Contains(page.body, "is linked to another user")
+	if page.status != http.StatusConflict || page.code() != "" || !said {
 		t.Errorf("got status %d: %s", page.status, page.body)
 	}
 	w.wantAudited(refusedOf + `alice {"user":"slack/T0ACME001/U0MALLORY","reason":"account_taken"}`)
@@ -396,7 +400,7 @@ func TestService_Off(t *testing.T) {
 	if _, ok := w.Person("slack", team, "U0NOBODY1"); ok {
 		t.Error("got somebody who is not linked")
 	}
-	if err := w.Unlink(t.Context(), deployment.ChatUser{Face: "slack", Workspace: team, User: alice.User}, link.WhyAsked); err != nil {
+	if err := w.Unlink(t.Context(), alice.ChatUser, link.WhyAsked); err != nil {
 		t.Error(err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Everything that lets somebody go on with a link is random and kept as a hash only. The verifier, which only the
-// browser has, is not kept at all.
+// The address and the code, which let somebody go on with a link, are random and stored as hashes only. The verifier is
+// in the cookie of the browser and not stored.
 const (
 	addressBytes = 20 // of randomness in the address that is opened
 	codeLength   = 12 // characters of the code that is typed: 60 bits, so that its hash cannot be searched in time
@@ -41,8 +41,8 @@ func newCode() string {
 	return code.String()
 }
 
-// readCode is a code as newCode writes it, however it was typed: in lower case, or without hyphens. Empty: it is no
-// code.
+// readCode returns a code as newCode writes it, however it was typed: in lower case, with spaces, or without hyphens.
+// Empty: it is no code.
 func readCode(typed string) string {
 	plain := strings.Map(func(r rune) rune {
 		if r == '-' || r == ' ' {
@@ -57,7 +57,7 @@ func readCode(typed string) string {
 	return plain[:codeGroup] + "-" + plain[codeGroup:2*codeGroup] + "-" + plain[2*codeGroup:]
 }
 
-// hash is what is kept of a secret. purpose keeps the hash of one from being that of another.
+// hash is what is stored of a secret. Because of purpose, the hash of an address is never that of a code.
 func hash(purpose, secret string) string {
 	sum := sha256.Sum256([]byte("seraph link " + purpose + ":" + secret))
 	return hex.EncodeToString(sum[:])
@@ -67,8 +67,8 @@ func hashAddress(address string) string { return hash("address", address) }
 
 func hashCode(code string) string { return hash("code", code) }
 
-// newState is what GitHub sends back with a browser. It names the attempt, and belongs to the browser that has the
-// verifier.
+// newState is the state that GitHub gives back to the browser. It names the attempt, and only the browser whose cookie
+// has the verifier can have begun with it.
 func newState(addressHash, verifier string) string {
 	return addressHash + "." + hash("state", addressHash+"."+verifier)
 }
@@ -82,5 +82,5 @@ func attemptOf(state string) (addressHash string) {
 	return addressHash
 }
 
-// equal compares without telling by its time where two texts differ.
+// equal compares in a time that does not depend on where two texts differ.
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

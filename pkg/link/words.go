@@ -9,7 +9,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// The codes of refusals. They are kept in the audit.
+// The codes of refusals. The audit has them as reasons.
 const (
 	codeOff         = "linking_off"
 	codeOperator    = "operator_entry"
@@ -28,7 +28,7 @@ const (
 	codeSignIn      = "sign_in_failed"
 )
 
-// again says how to begin anew.
+// again says how somebody begins another link.
 const again = `Type "/seraph link" in Slack for a new address.`
 
 func refuse(kind command.Kind, code, message string) *command.Error {
@@ -61,7 +61,7 @@ func refuseNotLinked() *command.Error {
 }
 
 func refuseNoAttempt() *command.Error {
-	return refuse(command.KindNotFound, codeNoAttempt, "there is no link of yours that this code could end. "+again)
+	return refuse(command.KindNotFound, codeNoAttempt, "you have begun no link that this code could complete. "+again)
 }
 
 func refuseNotSignedIn() *command.Error {
@@ -95,20 +95,6 @@ func refuseTooMany() *command.Error {
 		mostTyped, again))
 }
 
-// detail is what the audit keeps beside the account.
-type detail struct {
-	User   string `json:"user"` // face/workspace/user
-	Reason string `json:"reason,omitempty"`
-	By     string `json:"by,omitempty"` // the user who typed the code, if that is another one
-}
-
-// event is the audit event about a user.
-func event(kind deployment.AuditKind, u deployment.ChatUser, who deployment.Actor, d detail) deployment.AuditEvent {
-	d.User = u.String()
-	text, _ := json.Marshal(d) // it has no value that can fail
-	return deployment.AuditEvent{Kind: kind, Channel: u.Face + ":" + u.Workspace, Actor: who, Detail: text}
-}
-
 func refuseBrowser() *command.Error {
 	return refuse(command.KindForbidden, codeBrowser, "this is not the browser that opened the address from Slack, or it "+
 		"has opened another one since, or it keeps no cookies. Open the address from Slack again, and sign in there")
@@ -122,4 +108,18 @@ func refuseDenied() *command.Error {
 func refuseSignIn() *command.Error {
 	return refuse(command.KindUnavailable, codeSignIn, "GitHub did not confirm the sign-in. Open the address from Slack "+
 		"again; if it happens again, tell whoever looks after Seraph")
+}
+
+// detail is what the audit keeps beside the account.
+type detail struct {
+	User   string `json:"user"` // face/workspace/user
+	Reason string `json:"reason,omitempty"`
+	By     string `json:"by,omitempty"` // the user who typed the code, if that is another one
+}
+
+// event is the audit event about a user.
+func event(kind deployment.AuditKind, u deployment.ChatUser, who deployment.Actor, d detail) deployment.AuditEvent {
+	d.User = u.String()
+	text, _ := json.Marshal(d) // it has no value that can fail
+	return deployment.AuditEvent{Kind: kind, Channel: u.Face + ":" + u.Workspace, Actor: who, Detail: text}
 }

@@ -70,7 +70,7 @@ func change(f Facts, how func(*Facts)) Facts {
 func TestNewCard_States(t *testing.T) {
 	ran := func(f *Facts) {
 		f.Before = &deployment.Success{DeploymentID: 11, SHA: strings.Repeat("b", 40)}
-		f.Current = f.Before
+		f.Current, f.Back = f.Before, f.Before
 		f.Ahead = &Ahead{Ahead: 3}
 	}
 

@@ -83,10 +83,10 @@ func holdButtons(f Facts) []Button {
 func rollbackButton(f Facts) []Button {
 	d := f.Deployment
 	newer := f.Current == nil || f.Current.DeploymentID > d.Request.ID
-	if newer || f.Before == nil || d.Target.Operation || d.Target.LockTask != "" {
+	if newer || f.Back == nil || d.Target.Operation || d.Target.LockTask != "" {
 		return nil
 	}
-	return []Button{f.confirmed(Button{Verb: VerbRollback, Label: "Roll back", Danger: true})}
+	return []Button{f.confirmed(Button{Verb: VerbRollback, Label: "Roll back", Danger: true, Back: f.Back.String()})}
 }
 
 // againButton is not offered once something newer runs there.

@@ -63,6 +63,7 @@ type Button struct {
 	Label   string // at most 30 characters
 	Job     string // with VerbApproveHold: the name of the held job
 	URL     string // with VerbOpen
+	Back    string // with VerbRollback: the commit and deployment that it goes back to
 	Primary bool   // the button that is usually meant; at most one per card
 	Danger  bool
 

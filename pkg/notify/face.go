@@ -75,7 +75,7 @@ type SendError struct {
 	Wait time.Duration // with SendLimited: how long to wait
 	Err  error         // nil: Code says it all
 
-	// Local, with SendLimited: the wait was known before, and nothing has left this machine.
+	// Local: the chat system was not asked to post or edit anything. With SendLimited the wait was known before.
 	Local bool
 }
 

@@ -26,6 +26,7 @@ type Facts struct {
 
 	Current *deployment.Success // what runs in its environment now, perhaps the deployment itself; nil: nothing known
 	Before  *deployment.Success // what ran there before it; nil: nothing known
+	Back    *deployment.Success // what "Roll back" deploys, by deployment.RollbackFrom; nil: nothing
 	Ahead   *Ahead              // its commit compared with that of Before; nil: not compared
 
 	Route Route
@@ -95,6 +96,7 @@ func Generation(f Facts) string {
 		Payload    string
 		Lock       int64
 		Current    int64
+		Back       int64 `json:",omitzero"`
 	}{Row: d.Row, State: d.State, SHA: d.Request.SHA, Parameters: d.Target.Digest(), Payload: d.Request.PayloadDigest}
 
 	for _, b := range buttons(f) {
@@ -104,7 +106,7 @@ func Generation(f Facts) string {
 		case VerbAskForLock:
 			meaning.Lock = f.Lock.ID
 		case VerbRollback:
-			meaning.Current = f.Current.DeploymentID
+			meaning.Current, meaning.Back = f.Current.DeploymentID, f.Back.DeploymentID
 		}
 		meaning.Verbs = append(meaning.Verbs, string(b.Verb)+" "+b.Job)
 	}

@@ -87,9 +87,11 @@ func afterPost(m deployment.Message, s Step, id MessageID, err error, began, now
 
 	p.Posts--
 	p.Call = nil
+	if e.Local || e.Kind == SendNotSent {
+		m.Calls--
+	}
 	switch e.Kind {
 	case SendLimited:
-		m.Calls--
 		return m
 	case SendGone, SendFinal:
 		p.Gone = goneReply
@@ -99,8 +101,6 @@ func afterPost(m deployment.Message, s Step, id MessageID, err error, began, now
 		return m
 	case SendContent:
 		return refusedContent(m, p)
-	case SendNotSent:
-		m.Calls--
 	}
 	return retryLater(m, now)
 }
@@ -132,11 +132,11 @@ func afterEdit(m deployment.Message, s Step, err error, began, now time.Time) de
 	}
 
 	p.Call = nil
+	if e.Local || e.Kind == SendNotSent || e.Kind == SendLimited {
+		m.Calls-- // it had no effect
+	}
 	switch e.Kind {
 	case SendLimited:
-		if e.Local {
-			m.Calls--
-		}
 		return m
 	case SendGone:
 		p.MessageID = ""
@@ -149,8 +149,6 @@ func afterEdit(m deployment.Message, s Step, err error, began, now time.Time) de
 		return m
 	case SendContent:
 		return refusedContent(m, p)
-	case SendNotSent:
-		m.Calls--
 	}
 	return retryLater(m, now)
 }

@@ -16,14 +16,15 @@ const actionPrefix = "seraph_"
 // maxValue is how long the value of a button may be, in characters (Block Kit reference, "Button element").
 const maxValue = 2000
 
-// ErrAction says that the value of a button is none that ActionValue writes.
-var ErrAction = errors.New("parse value of button: not written by this service")
+// errAction is the error of ParseAction.
+var errAction = errors.New("parse value of button: not written by this service")
 
-// ActionID is the action_id of the buttons that ask for a verb. Slack wants different ones in one block: a verb that
-// comes again there has a number behind it, which ParseActionID ignores.
+// ActionID is the action_id of the buttons that ask for a verb. Slack wants different ones in one block: the second
+// button with a verb has _2 behind it, and so on, which ParseActionID ignores.
 func ActionID(v notify.Verb) string { return actionPrefix + string(v) }
 
-// ParseActionID returns the verb of an action_id. The second result is false where it does not begin as ActionID does.
+// ParseActionID returns the verb of an action_id. The second result is false where the id does not begin as those of
+// ActionID do, or has no verb. The verb may be one that package notify does not know.
 func ParseActionID(id string) (notify.Verb, bool) {
 	verb, ok := strings.CutPrefix(id, actionPrefix)
 	verb, _, _ = strings.Cut(verb, "_")
@@ -40,25 +41,25 @@ func ActionValue(row int64, generation, job string) string {
 	return value
 }
 
-// ParseAction reads what ActionValue has written. Its error is ErrAction.
+// ParseAction reads what ActionValue has written, and refuses everything else.
 func ParseAction(value string) (row int64, generation, job string, err error) {
 	if utf8.RuneCountInString(value) > maxValue || !utf8.ValidString(value) {
-		return 0, "", "", ErrAction
+		return 0, "", "", errAction
 	}
 
 	parts := strings.SplitN(value, " ", 4)
 	if len(parts) < 3 || parts[0] != "v1" || !isGeneration(parts[2]) {
-		return 0, "", "", ErrAction
+		return 0, "", "", errAction
 	}
 
 	row, err = strconv.ParseInt(parts[1], 10, 64)
 	if err != nil || row <= 0 || strconv.FormatInt(row, 10) != parts[1] {
-		return 0, "", "", ErrAction
+		return 0, "", "", errAction
 	}
 
 	if len(parts) == 4 {
 		if job = parts[3]; job == "" {
-			return 0, "", "", ErrAction
+			return 0, "", "", errAction
 		}
 	}
 	return row, parts[2], job, nil

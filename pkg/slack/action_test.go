@@ -36,6 +36,7 @@ func TestParseActionID(t *testing.T) {
 	}{
 		"a verb":         {"seraph_approve", notify.VerbApprove, true},
 		"a second one":   {"seraph_approve-hold_2", notify.VerbApproveHold, true},
+		"an unknown one": {"seraph_explode", "explode", true},
 		"another prefix": {"sarah_approve", "", false},
 		"no verb":        {"seraph_", "", false},
 	}
@@ -44,6 +45,22 @@ func TestParseActionID(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got, ok := ParseActionID(tt.id); ok != tt.ok || ok && got != tt.want {
 				t.Errorf("got %q %v, want %q %v", got, ok, tt.want, tt.ok)
+			}
+		})
+	}
+}
+
+// TestActionID_ReadsEveryVerb wants that no verb has the character that stands before the number of a second button.
+func TestActionID_ReadsEveryVerb(t *testing.T) {
+	for _, verb := range []notify.Verb{
+		notify.VerbApprove, notify.VerbApproveHold, notify.VerbCancel, notify.VerbRollback, notify.VerbWhy, notify.VerbAgain,
+		notify.VerbAskForLock, notify.VerbOpen,
+	} {
+		t.Run(string(verb), func(t *testing.T) {
+			for _, id := range []string{ActionID(verb), ActionID(verb) + "_2"} {
+				if got, ok := ParseActionID(id); !ok || got != verb {
+					t.Errorf("%s: got %q, %t, want %q", id, got, ok, verb)
+				}
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 
 	goslack "github.com/slack-go/slack"
 
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
@@ -20,9 +21,9 @@ const (
 	maxURL        = 3000
 	maxLabel      = 30   // of a button; Slack accepts 75 and shows about 30
 	maxSpan       = 400  // ours: of a part of a line
-	maxLine       = 900  // ours: of a line
-	maxRichText   = 3000 // ours, as Slack's of a section: of one rich_text block; Slack publishes none
-	maxLines      = 20   // ours: lines of one rich_text block
+	maxLine       = 900  // ours: of a line, without the excess that element allows
+	maxRichText   = 3000 // ours, as Slack's of a section: of the lines of one block; Slack publishes none for rich_text
+	maxLines      = 20   // ours: lines of one block
 	maxBlocks     = 50   // of a message; ours of the home tab and of modals, for which Slack accepts 100
 	maxPerActions = 25   // buttons of one actions block
 )
@@ -50,6 +51,10 @@ func (o RenderOptions) mention(githubID int64) string {
 
 // allows says whether a link may lead to an address.
 func (o RenderOptions) allows(address string) bool {
+	if !utf8.ValidString(address) || strings.ContainsFunc(address, deployment.IsHidden) {
+		return false
+	}
+
 	u, err := url.Parse(address)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil && u.Host != "" &&
 		utf8.RuneCountInString(address) <= maxURL && !strings.ContainsAny(address, "<>|\\") &&
@@ -66,8 +71,8 @@ func isID(s string) bool {
 	return len(s) > 1 && len(s) <= 64 && s[0] >= 'A'
 }
 
-// plain is a plain_text object of one line. Its text is never read as markup, and names of emoji in it stay text.
-// Slack refuses empty text, for which it shows a dash.
+// plain is a plain_text object of one line, at most limit code points long. Slack reads no markup in it, and names of
+// emoji stay text. In place of empty text, which Slack refuses, there is a dash.
 func plain(s string, limit int) *goslack.TextBlockObject {
 	text := strings.TrimSpace(oneLine(s, limit))
 	if text == "" {
@@ -82,7 +87,7 @@ func header(s string) goslack.Block { return goslack.NewHeaderBlock(plain(s, max
 // footnote is one line of small text.
 func footnote(s string) goslack.Block { return goslack.NewContextBlock("", plain(s, maxLine)) }
 
-// elements renders a line, which has at most maxLine code points. The second result is how many it has.
+// elements renders a line. The second result is its length in code points, about maxLine at most.
 func (o RenderOptions) elements(line notify.Text) ([]goslack.RichTextSectionElement, int) {
 	var out []goslack.RichTextSectionElement
 	size := 0
@@ -101,7 +106,8 @@ func (o RenderOptions) elements(line notify.Text) ([]goslack.RichTextSectionElem
 	return out, size
 }
 
-// element renders a part of a line in at most limit code points; nil where it has no text.
+// element renders a part of a line, and returns its length in code points; nil where it has no text. Only a mention and
+// a moment may be longer than limit: they are not cut.
 func (o RenderOptions) element(span notify.Span, limit int) (goslack.RichTextSectionElement, int) {
 	text := oneLine(span.Text, limit)
 	size := utf8.RuneCountInString(text)
@@ -137,8 +143,8 @@ func date(t time.Time, text string) goslack.RichTextSectionElement {
 	return goslack.NewRichTextSectionDateElement(t.Unix(), "{date_short_pretty} at {time}", nil, &text)
 }
 
-// richText renders lines, one below the other, in one block. It is nil for no lines. What does not fit is counted in
-// the last line.
+// richText renders lines, one below the other, in one block; nil for no lines. sizes are their lengths in code points.
+// What does not fit into maxLines and maxRichText is counted in the last line.
 func richText(lines [][]goslack.RichTextSectionElement, sizes []int) goslack.Block {
 	var sections []goslack.RichTextElement
 	total := 0
@@ -193,7 +199,7 @@ func (o RenderOptions) facts(facts []notify.Fact) goslack.Block {
 
 		label := strings.TrimSpace(oneLine(fact.Label, maxLabel))
 		line := append([]goslack.RichTextSectionElement{bold(label + "  ")}, value...)
-		rendered, sizes = append(rendered, line), append(sizes, size+len(label)+2)
+		rendered, sizes = append(rendered, line), append(sizes, size+utf8.RuneCountInString(label)+2)
 	}
 	return richText(rendered, sizes)
 }
@@ -217,9 +223,11 @@ func bold(s string) goslack.RichTextSectionElement {
 	return goslack.NewRichTextSectionTextElement(s, &goslack.RichTextSectionTextStyle{Bold: true})
 }
 
-// buttons renders the buttons of one card, message or list item as one block; nil for none. Its block_id is new for each
-// generation; place tells apart what shows the same deployment twice.
-func (o RenderOptions) buttons(place string, row int64, generation, about string, buttons []notify.Button) goslack.Block {
+// buttons renders the buttons of one card, note or item of the home tab as one block; nil for none. At most one of them
+// is primary. The block_id is new for each generation, and place tells apart what shows the same deployment twice.
+func (o RenderOptions) buttons(
+	place string, row int64, generation, about string, buttons []notify.Button,
+) goslack.Block {
 	var elements []goslack.BlockElement
 	times := map[notify.Verb]int{}
 	primary := false
@@ -279,7 +287,7 @@ func confirm(b notify.Button, about string) *goslack.ConfirmationBlockObject {
 	label := strings.TrimRight(strings.TrimSpace(oneLine(b.Label, maxLabel)), "…. ")
 	text := consequence(b)
 	if about != "" {
-		text = cutText(strings.TrimSpace(oneLine(about, maxHeader)), maxHeader) + "\n" + text
+		text = strings.TrimSpace(oneLine(about, maxHeader)) + "\n" + text
 	}
 
 	object := goslack.NewConfirmationBlockObject(
@@ -306,7 +314,7 @@ func consequence(b notify.Button) string {
 	case notify.VerbCancel:
 		return "Seraph cancels the deployment, and its pipeline in CircleCI if one runs."
 	case notify.VerbRollback:
-		return "Seraph deploys what ran here before. The rules of the environment apply."
+		return "Seraph deploys " + strings.TrimSpace(oneLine(b.Back, 100)) + " again. The rules of the environment apply."
 	case notify.VerbAgain:
 		return "Seraph deploys the same commit again. The rules of the environment apply."
 	case notify.VerbAskForLock:

@@ -25,7 +25,7 @@ const (
 	codeTimeout    = "timeout"    // no answer within the timeout
 	codeCanceled   = "canceled"   // the caller gave up
 	codeUnreadable = "unreadable" // an answer that is not one of Slack's API
-	codeNoID       = "no_id"      // a success that does not name the message
+	codeNoID       = "no_id"      // a success that does not name the message or the view; or auth.test of no bot
 	codeLimited    = "ratelimited"
 	codeOther      = "other" // in metrics: a word that this version does not know
 )
@@ -41,6 +41,14 @@ const (
 // errShape says that an answer has another form than the method's.
 var errShape = errors.New("the answer is not one of this method")
 
+// unreadable is the error for an answer of another form.
+func unreadable() *notify.SendError {
+	return &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
+}
+
+// noID is the error for a success that names no message or view: what the call has done is not known.
+func noID() *notify.SendError { return &notify.SendError{Kind: notify.SendUnknown, Code: codeNoID} }
+
 // answer is the part of an answer that all methods share. Each field is decoded by itself, so that the
 // unknown shape of one does not hide the others.
 type answer struct {
@@ -51,8 +59,8 @@ type answer struct {
 	Metadata json.RawMessage `json:"response_metadata"`
 }
 
-// classify says what an exchange means. Nil: Slack says that the call succeeded. It reads the status, the
-// header Retry-After, and Slack's error word. Whatever it cannot tell is SendUnknown.
+// classify says what an exchange means, by its status, the header Retry-After, and Slack's error word. Nil: Slack says
+// that the call succeeded. An answer that says neither success nor failure is SendUnknown.
 func classify(method string, e exchange, now time.Time) *notify.SendError {
 	if e.status == 0 {
 		return unanswered(e.err)
@@ -97,7 +105,7 @@ func unanswered(err error) *notify.SendError {
 	return e
 }
 
-// limited classifies an answer that asks to wait.
+// limited classifies an answer that asks to wait, from minWait to maxWait.
 func limited(code string, h http.Header, now time.Time) *notify.SendError {
 	wait, ok := outbound.RetryAfter(h, now)
 	if !ok {
@@ -107,7 +115,7 @@ func limited(code string, h http.Header, now time.Time) *notify.SendError {
 }
 
 // byStatus classifies an answer without an error word: of a proxy, of a wrong address, or of Slack when it
-// fails. A redirect is not followed. It may come from a host in between that has done nothing, or not.
+// fails. A redirect is not followed, and is SendUnknown: Slack may have done the call before it was answered.
 func byStatus(e exchange) *notify.SendError {
 	failure := &notify.SendError{Kind: notify.SendUnknown, Code: strconv.Itoa(e.status)}
 	switch e.status {

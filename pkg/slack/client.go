@@ -16,34 +16,58 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
+// The methods of Slack's API that are called.
+const (
+	methodPost      = "chat.postMessage"
+	methodUpdate    = "chat.update"
+	methodEphemeral = "chat.postEphemeral"
+	methodHistory   = "conversations.history"
+	methodReplies   = "conversations.replies"
+	methodChannel   = "conversations.info"
+	methodDirect    = "conversations.open"
+	methodUser      = "users.info"
+	methodIdentity  = "auth.test"
+	methodOpenView  = "views.open"
+	methodEditView  = "views.update"
+	methodHome      = "views.publish"
+	methodRespond   = "response_url" // no method of the API, but called and counted like one
+)
+
 // Options say which Slack to call, and as whom.
 type Options struct {
 	BaseURL   *url.URL // https://slack.com/api/, or that of GovSlack; the slash at the end is optional
 	Token     string   // a bot token
-	HTTP      *http.Client
 	UserAgent string
 	Now       func() time.Time // nil: time.Now
 
-	// Observe is told of each call: the method of Slack's API, and what came of it. Both are of small closed sets.
-	// May be nil.
+	// HTTP is of package outbound, which bounds the time of a call and the size of an answer. Only its transport is
+	// used. Nil is for tests: http.DefaultTransport, without bounds.
+	HTTP *http.Client
+
+	// Observe is told of each call, and of each that is not made because Slack has asked to wait: the method of
+	// Slack's API, and what came of it. Both are of small closed sets, fit for labels of a metric. Nil: nobody is told.
 	Observe func(method, code string)
 }
 
-// Client calls Slack's API as one app in one workspace. It retries nothing. A method that Slack has limited
-// is not called again before the time that Slack named. All errors of its methods are *notify.SendError. It is
-// safe for concurrent use.
+// Client calls Slack's API as one app in one workspace. It retries nothing. All errors of its methods are
+// *notify.SendError. It is safe for concurrent use.
+//
+// When Slack answers that a method is called too often, the method is not called again for as long as Slack says, but
+// at most for an hour. For messages that are posted this counts in each channel by itself, and Respond is not held
+// back, because Slack limits each response URL by itself.
 type Client struct {
 	o    Options
 	http http.RoundTripper // without redirects
 	api  *goslack.Client   // builds the requests
 	gate *gate
 
+	audiences audiences
+
 	mu sync.Mutex
 	me *Identity // nil until Slack has told it
 }
 
-// New makes a client. It makes no call. Of o.HTTP only the transport is used, which should be that of package
-// outbound: it bounds the time and the answers.
+// New makes a client. It makes no call.
 func New(o Options) *Client {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -69,17 +93,20 @@ func New(o Options) *Client {
 
 // call is one call of a method.
 type call struct {
-	method string
-	limit  string // what Slack limits beside the method, such as a channel; empty: nothing
-	send   func(context.Context) error
-	out    any          // what the answer is decoded into; nil: nothing
-	header *http.Header // receives the header of the answer; nil: nobody wants it
+	method  string
+	channel string // for methods that Slack limits in each channel by itself; empty: in the whole workspace
+	secret  Secret // of this call, beside the token; empty: none
+	send    func(context.Context) error
+	out     any                      // what the answer is decoded into; nil: nothing
+	header  *http.Header             // receives the header of the answer; nil: nobody wants it
+	check   func() *notify.SendError // what is missing in out; nil: nothing is checked
 }
 
 // do makes one call, unless Slack has asked to wait with it.
 func (c *Client) do(ctx context.Context, k call) error {
-	if wait := c.gate.wait(k.method, k.limit); wait > 0 {
-		return c.done(k.method, &notify.SendError{Kind: notify.SendLimited, Code: codeHeld, Wait: wait, Local: true})
+	if wait := c.gate.wait(k.method, k.channel); wait > 0 {
+		held := &notify.SendError{Kind: notify.SendLimited, Code: codeHeld, Wait: wait, Local: true}
+		return c.done(k.method, held, "")
 	}
 
 	e := new(exchange)
@@ -87,27 +114,30 @@ func (c *Client) do(ctx context.Context, k call) error {
 	err := k.send(ctx)
 	failure := c.outcome(k, e, err)
 	if failure != nil && failure.Kind == notify.SendLimited {
-		c.gate.close(k.method, k.limit, failure.Wait)
+		c.gate.close(k.method, k.channel, failure.Wait)
 	}
 
-	return c.done(k.method, failure)
+	return c.done(k.method, failure, k.secret)
 }
 
-// done tells the observer what came of a call, and returns it.
-func (c *Client) done(method string, failure *notify.SendError) error {
+// done tells the observer what came of a call, and returns it. An answer that repeats the token or the secret of the
+// call is not quoted.
+func (c *Client) done(method string, failure *notify.SendError, secret Secret) error {
 	if failure == nil {
 		c.o.Observe(method, codeOK)
 		return nil
 	}
 
 	c.o.Observe(method, metricCode(failure.Code))
-	if failure.Err != nil && c.o.Token != "" && strings.Contains(failure.Err.Error(), c.o.Token) {
-		failure.Err = errors.New(hidden) // an answer that repeats the request
+	for _, s := range []string{c.o.Token, secret.Reveal()} {
+		if failure.Err != nil && s != "" && strings.Contains(failure.Err.Error(), s) {
+			failure.Err = errors.New(hidden)
+		}
 	}
 	return failure
 }
 
-// outcome says what came of a call. Of err, which is slack-go's, it is only used that no request could be built.
+// outcome says what came of a call. err is slack-go's, and is read only where no request was made.
 func (c *Client) outcome(k call, e *exchange, err error) *notify.SendError {
 	if !e.tried {
 		return &notify.SendError{Kind: notify.SendNotSent, Code: codeNotSent, Err: buildError(err)}
@@ -122,13 +152,16 @@ func (c *Client) outcome(k call, e *exchange, err error) *notify.SendError {
 		return nil
 	}
 	if err := json.Unmarshal(e.body, k.out); err != nil {
-		return &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
+		return unreadable()
+	}
+	if k.check != nil {
+		return k.check()
 	}
 
 	return nil
 }
 
-// buildError returns why no request was built, without URLs.
+// buildError returns why no request was made, without its URL.
 func buildError(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,10 +125,13 @@ func TestPostMessage_SuccessNeedsAnID(t *testing.T) {
 		`<html>login</html>`,
 	} {
 		t.Run(body, func(t *testing.T) {
-			c, _ := newRecorder(t, answers{"chat.postMessage": answerOf(200, body)})
+			c, r := newRecorder(t, answers{"chat.postMessage": answerOf(200, body)})
 			id, err := c.PostMessage(t.Context(), greeting)
 			if got := sendError(t, err).Kind; got != notify.SendUnknown || id != (notify.MessageID{}) {
 				t.Errorf("got %s and %v, want %s and no id", got, id, notify.SendUnknown)
+			}
+			if slices.Contains(r.codes, "chat.postMessage=ok") {
+				t.Errorf("got observations %q, want no success", r.codes)
 			}
 		})
 	}

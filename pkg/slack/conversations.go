@@ -24,12 +24,21 @@ type channelInfo struct {
 	} `json:"channel"`
 }
 
+// check wants the id of the channel.
+func (i *channelInfo) check() *notify.SendError {
+	if i.Channel.ID == "" {
+		return unreadable()
+	}
+	return nil
+}
+
 // Channel asks Slack for a channel. Nothing is remembered.
 func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
 	var out channelInfo
 	err := c.do(ctx, call{
 		method: methodChannel,
 		out:    &out,
+		check:  out.check,
 		send: func(ctx context.Context) error {
 			_, err := c.api.GetConversationInfoContext(ctx, &goslack.GetConversationInfoInput{ChannelID: id})
 			return err
@@ -40,10 +49,6 @@ func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
 	}
 
 	in := out.Channel
-	if in.ID == "" {
-		return Channel{}, &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
-	}
-
 	return Channel{
 		ID:        in.ID,
 		Name:      in.Name,
@@ -63,6 +68,7 @@ func (c *Client) OpenDirect(ctx context.Context, user string) (string, error) {
 	err := c.do(ctx, call{
 		method: methodDirect,
 		out:    &out,
+		check:  out.check,
 		send: func(ctx context.Context) error {
 			_, _, _, err := c.api.OpenConversationContext(ctx, &goslack.OpenConversationParameters{Users: []string{user}})
 			return err
@@ -70,9 +76,6 @@ func (c *Client) OpenDirect(ctx context.Context, user string) (string, error) {
 	})
 	if err != nil {
 		return "", err
-	}
-	if out.Channel.ID == "" {
-		return "", &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
 	}
 
 	return out.Channel.ID, nil

@@ -6,8 +6,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
-// errorKinds says what Slack's error words mean (docs.slack.dev, the errors of each method). A word that is not here
-// is SendUnknown: whoever repeats the call looks first.
+// errorKinds says what Slack's error words mean (docs.slack.dev, the errors of each method). For words that are not
+// here see kindOf.
 var errorKinds = map[string]notify.SendKind{
 	"message_not_found":    notify.SendGone,
 	"thread_not_found":     notify.SendGone,
@@ -95,7 +95,8 @@ var errorKinds = map[string]notify.SendKind{
 	"rate_limited": notify.SendLimited,
 }
 
-// kindOf says what an error word of a method means.
+// kindOf says what an error word of a method means. An unknown word is SendUnknown, so that the caller looks for the
+// message before it posts again, unless it begins like words that are known.
 func kindOf(method, word string) notify.SendKind {
 	if kind, ok := errorKinds[word]; ok {
 		if kind == notify.SendForbidden && (method == methodPost || method == methodUpdate) {

@@ -12,7 +12,7 @@ var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 // Escape makes mrkdwn of a line that may come from strangers: no mention, no link, no control or bidi characters. It
 // keeps at most limit code points, counted before they are escaped. Characters that only style text, such as
 // asterisks, stay: mrkdwn cannot escape them.
-func Escape(s string, limit int) string { return escaper.Replace(oneLine(s, limit)) }
+func escape(s string, limit int) string { return escaper.Replace(oneLine(s, limit)) }
 
 // oneLine takes out what changes lines or their order of reading, and shortens to at most limit code points. Unlike
 // deployment.Readable it keeps one space at each end, because a line is put together from parts.

@@ -26,10 +26,13 @@ type exchangeKey struct{}
 // errElsewhere says that a request was not for the configured API.
 var errElsewhere = errors.New("the request is not for SERAPH_SLACK_API_URL")
 
-// requestSender is the transport below slack-go. It sends the token in the header Authorization, which slack-go
-// would write into the body of most calls, where logs of proxies keep it, and which a redirect would send to another
-// host. It hands slack-go an empty success, because slack-go takes some failures for successes, and its decoders
-// refuse whole answers for one unknown detail: Client reads the answer itself.
+// requestSender is the transport below slack-go.
+//
+// It sends the token in the header Authorization. slack-go would write it into the body of most calls, where it ends in
+// the logs of proxies, and where a redirect carries it to another host.
+//
+// It keeps the answer for Client, and hands slack-go an empty success. slack-go takes some failures for successes, and
+// its decoders refuse a whole answer for one detail that they do not know.
 type requestSender Client
 
 // RoundTrip sends a request and keeps what came back.
@@ -41,8 +44,8 @@ func (s *requestSender) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 
 	e := s.exchange(out)
-	if place, ok := req.Context().Value(exchangeKey{}).(*exchange); ok {
-		*place = e
+	if kept, ok := req.Context().Value(exchangeKey{}).(*exchange); ok {
+		*kept = e
 	}
 	if e.err != nil {
 		return nil, e.err

@@ -13,7 +13,7 @@ type Face struct {
 	Render RenderOptions
 }
 
-// Post posts a card or a note.
+// Post posts a card or a note, unless another company can read the channel: then the error has the kind SendChannel.
 func (f Face) Post(ctx context.Context, p notify.Post) (notify.MessageID, error) {
 	var m Message
 	switch {
@@ -26,12 +26,18 @@ func (f Face) Post(ctx context.Context, p notify.Post) (notify.MessageID, error)
 		return notify.MessageID{}, &notify.SendError{Kind: notify.SendNotSent, Code: codeNotSent, Err: err}
 	}
 
+	if err := f.Client.checkAudience(ctx, p.Channel); err != nil {
+		return notify.MessageID{}, err
+	}
 	m.Channel, m.Key, m.Thread, m.Broadcast = p.Channel, p.Key, p.Thread, p.Broadcast
 	return f.Client.PostMessage(ctx, m)
 }
 
-// Edit replaces what a message shows.
+// Edit replaces what a message shows, unless another company can read the channel by now.
 func (f Face) Edit(ctx context.Context, id notify.MessageID, c notify.Card) error {
+	if err := f.Client.checkAudience(ctx, id.Channel); err != nil {
+		return err
+	}
 	return f.Client.UpdateMessage(ctx, id, RenderCard(c, f.Render))
 }
 

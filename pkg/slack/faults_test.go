@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -43,7 +44,8 @@ var faults = map[string]struct {
 		handler: answerOf(200, `{"ok":true,"x":"`+strings.Repeat("x", 2<<20)+`"}`),
 		want:    notify.SendUnknown,
 	},
-	"answer repeats the header": {handler: echo, want: notify.SendForbidden},
+	"answer repeats the header":  {handler: echoHeader, want: notify.SendForbidden},
+	"answer repeats the request": {handler: echoRequest, want: notify.SendForbidden},
 	"missing_scope": {
 		handler: answerOf(200, `{"ok":false,"error":"missing_scope","needed":"a","provided":"b"}`),
 		want:    notify.SendForbidden,
@@ -72,9 +74,19 @@ func silent(_ http.ResponseWriter, req *http.Request) {
 	<-req.Context().Done()
 }
 
-// echo answers with an error that repeats what is secret in the request.
-func echo(w http.ResponseWriter, req *http.Request) {
+// echoHeader answers with an error that repeats the token.
+func echoHeader(w http.ResponseWriter, req *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"ok":false,"error":"missing_scope","needed":%q}`, req.Header.Get("Authorization"))
+}
+
+// echoRequest answers with an error that repeats the path of the address, and the body.
+func echoRequest(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(req.Body)
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"ok":     false,
+		"error":  "missing_scope",
+		"needed": req.URL.Path + " " + string(body),
+	})
 }
 
 // secrets are what must be in no error and no metric.
@@ -211,7 +223,7 @@ func TestRespond_RefusesOtherAddresses(t *testing.T) {
 		"",
 	} {
 		t.Run(address, func(t *testing.T) {
-			if c.mayRespond(address) {
+			if _, ok := c.responseTarget(Secret(address)); ok {
 				t.Fatal("got allowed, want refused")
 			}
 			err := c.Respond(t.Context(), Secret(address), greeting)
@@ -227,7 +239,7 @@ func TestRespond_RefusesOtherAddresses(t *testing.T) {
 		r.server.URL + "/x",
 	} {
 		t.Run(address, func(t *testing.T) {
-			if !c.mayRespond(address) {
+			if _, ok := c.responseTarget(Secret(address)); !ok {
 				t.Error("got refused, want allowed")
 			}
 		})
@@ -284,6 +296,7 @@ func TestRespond_Refused(t *testing.T) {
 		{name: "used up", status: 404, body: `{"ok":false,"error":"used_url"}`, want: notify.SendFinal},
 		{name: "too old", status: 404, body: `expired_url`, want: notify.SendFinal},
 		{name: "never one", status: 404, body: `<html>`, want: notify.SendFinal},
+		{name: "a proxy in between", status: 407, body: `<html>`, want: notify.SendFinal},
 		{name: "blocks", status: 400, body: `invalid_blocks`, want: notify.SendContent},
 		{name: "page", status: 200, body: `<html>`, want: notify.SendUnknown},
 		{name: "failure", status: 500, body: `ok`, want: notify.SendUnknown},
@@ -297,8 +310,12 @@ func TestRespond_Refused(t *testing.T) {
 				}
 				return
 			}
-			if e := sendError(t, err); e.Kind != test.want {
+			e := sendError(t, err)
+			if e.Kind != test.want {
 				t.Errorf("got %v, want %s", e, test.want)
+			}
+			if strings.Contains(e.Error(), "SERAPH_SLACK_BOT_TOKEN") {
+				t.Errorf("got %v, want no remedy for the token, which is not sent here", e)
 			}
 		})
 	}

@@ -13,10 +13,10 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
-// Bounds of a look-up. Slack's clock may differ from ours by lookBack.
+// Bounds of a look-up.
 const (
-	lookBack = 30 * time.Second
-	pageSize = 100
+	lookBack = 30 * time.Second // by how much Slack's clock may be behind ours
+	pageSize = 100              // messages of one page
 	maxPages = 50
 )
 
@@ -39,15 +39,19 @@ type foundMessage struct {
 	Metadata struct {
 		Event   string `json:"event_type"`
 		Payload struct {
-			Key string `json:"key"` // MetadataKey
+			Key string `json:"key"` // metadataField
 		} `json:"event_payload"`
 	} `json:"metadata"`
 }
 
-// FindMessage looks for a message of this app with a key, in a channel, or in a thread if f.Thread is set. It reads
-// all pages since 30 s before f.Since; what could not be read to the end is SendUnknown. Where f.Channel is a person,
-// it looks in the direct message with that person. The bot must be in the channel and have the scope channels:history,
-// groups:history or im:history; otherwise the error is SendChannel or SendForbidden. Slack may show a new message late.
+// FindMessage looks for a message of this app with a key, in a channel, or in a thread if f.Thread is set. Where
+// f.Channel is a person, it looks in the direct message with that person.
+//
+// It reads the messages since 30 s before f.Since, at most 5000 of them. The second result is false only where it has
+// read all of them; otherwise the error is SendUnknown. Slack may show a new message late.
+//
+// The bot must be in the channel and have the scope channels:history, groups:history or im:history; otherwise the error
+// is SendChannel or SendForbidden.
 func (c *Client) FindMessage(ctx context.Context, f notify.Find) (notify.MessageID, bool, error) {
 	me, err := c.identity(ctx)
 	if err != nil {
@@ -95,6 +99,12 @@ func (c *Client) readPage(ctx context.Context, f notify.Find, cursor string) (pa
 	k := call{
 		method: methodHistory,
 		out:    &p,
+		check: func() *notify.SendError {
+			if p.Messages == nil {
+				return unreadable()
+			}
+			return nil
+		},
 		send: func(ctx context.Context) error {
 			_, err := c.api.GetConversationHistoryContext(ctx, &goslack.GetConversationHistoryParameters{
 				ChannelID:          f.Channel,
@@ -126,28 +136,25 @@ func (c *Client) readPage(ctx context.Context, f notify.Find, cursor string) (pa
 	if err := c.do(ctx, k); err != nil {
 		return page{}, err
 	}
-	if p.Messages == nil {
-		return page{}, &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
-	}
 	return p, nil
 }
 
-// find returns the ts of the message of an app with a key; empty: the page has none.
+// find returns the ts of the message that me has posted with a key; empty: the page has none.
 func (p page) find(key string, me Identity) string {
 	for _, raw := range p.Messages {
 		var m foundMessage
-		if json.Unmarshal(raw, &m) != nil || key == "" {
+		if json.Unmarshal(raw, &m) != nil {
 			continue
 		}
 
-		if m.by(me) && m.Metadata.Event == MetadataEvent && m.Metadata.Payload.Key == key {
+		if key != "" && m.by(me) && m.Metadata.Event == metadataEvent && m.Metadata.Payload.Key == key {
 			return m.TS
 		}
 	}
 	return ""
 }
 
-// by says whether an app has posted a message: its bot, its user, or itself.
+// by says whether the app that the token speaks for has posted a message: as its bot, as the bot's user, or as the app.
 func (m foundMessage) by(me Identity) bool {
 	return me.Bot != "" && m.Bot == me.Bot || me.User != "" && m.User == me.User || me.App != "" && m.App == me.App
 }

@@ -36,20 +36,20 @@ func pages(list ...string) http.HandlerFunc {
 
 func TestFindMessage_OwnAndKey(t *testing.T) {
 	const key = "random-key"
-	mine := postedBy("9.1", "B1", "", MetadataEvent, key)
+	mine := postedBy("9.1", "B1", "", metadataEvent, key)
 	for _, test := range []struct {
 		name  string
 		pages []string
 		want  string
 	}{
 		{name: "own bot", pages: []string{mine}, want: "9.1"},
-		{name: "own app", pages: []string{postedBy("9.1", "B7", "A1", MetadataEvent, key)}, want: "9.1"},
+		{name: "own app", pages: []string{postedBy("9.1", "B7", "A1", metadataEvent, key)}, want: "9.1"},
 		{name: "own user", pages: []string{strings.Replace(mine, `"B1"`, `"","user":"U0"`, 1)}, want: "9.1"},
-		{name: "on the last page", pages: []string{postedBy("9.3", "B1", "", MetadataEvent, "other"), "", mine}, want: "9.1"},
-		{name: "key copied by another app", pages: []string{postedBy("9.1", "B2", "A2", MetadataEvent, key)}},
-		{name: "key copied by a person", pages: []string{postedBy("9.1", "", "", MetadataEvent, key)}},
+		{name: "on the last page", pages: []string{postedBy("9.3", "B1", "", metadataEvent, "other"), "", mine}, want: "9.1"},
+		{name: "key copied by another app", pages: []string{postedBy("9.1", "B2", "A2", metadataEvent, key)}},
+		{name: "key copied by a person", pages: []string{postedBy("9.1", "", "", metadataEvent, key)}},
 		{name: "another event", pages: []string{postedBy("9.1", "B1", "A1", "other_card", key)}},
-		{name: "another key", pages: []string{postedBy("9.1", "B1", "A1", MetadataEvent, "random-key2")}},
+		{name: "another key", pages: []string{postedBy("9.1", "B1", "A1", metadataEvent, "random-key2")}},
 		{
 			name: "among messages of unknown shapes",
 			pages: []string{
@@ -131,7 +131,7 @@ func TestFindMessage_OfAPerson(t *testing.T) {
 	c, r := newRecorder(t, answers{
 		"auth.test":             answerOf(200, whoIsAsking),
 		"conversations.open":    answerOf(200, `{"ok":true,"channel":{"id":"D7"}}`),
-		"conversations.history": pages(postedBy("9.1", "B1", "", MetadataEvent, "k")),
+		"conversations.history": pages(postedBy("9.1", "B1", "", metadataEvent, "k")),
 	})
 	id, ok, err := c.FindMessage(t.Context(), notify.Find{Channel: "U1", Key: "k", Since: noon})
 	if want := (notify.MessageID{Channel: "D7", Message: "9.1"}); err != nil || !ok || id != want {
@@ -145,7 +145,7 @@ func TestFindMessage_OfAPerson(t *testing.T) {
 // FuzzPage wants of every answer that it is read without a panic, and that nothing is found without a key or without
 // knowing who this app is.
 func FuzzPage(f *testing.F) {
-	mine := postedBy("9.1", "B1", "A1", MetadataEvent, "k")
+	mine := postedBy("9.1", "B1", "A1", metadataEvent, "k")
 	f.Add([]byte(`{"ok":true,"messages":[` + mine + `]}`))
 	f.Add([]byte(`{"ok":true,"messages":[7,{"ts":1},` + strings.Replace(mine, `"k"`, `["k"]`, 1) + `]}`))
 	f.Add([]byte(`{"ok":true,"messages":{}}`))

@@ -6,7 +6,7 @@ import (
 )
 
 // gate remembers which methods Slack has asked not to call for a while. Slack limits each method of an app in a
-// workspace by itself, and posts by channel, too.
+// workspace by itself, and posts in each channel by themselves (docs.slack.dev, "Rate limits").
 type gate struct {
 	now func() time.Time
 
@@ -14,23 +14,23 @@ type gate struct {
 	until map[gateKey]time.Time
 }
 
-// gateKey is what Slack has limited. what is empty for the whole method.
-type gateKey struct{ method, what string }
+// gateKey is what Slack has limited: a method in one channel, or with an empty channel in the whole workspace.
+type gateKey struct{ method, channel string }
 
-// maxGates is for how many keys the gate remembers times that have passed.
+// maxGates is how many keys there may be before close removes those whose wait is over.
 const maxGates = 256
 
 func newGate(now func() time.Time) *gate { return &gate{now: now, until: map[gateKey]time.Time{}} }
 
 // wait returns for how long a method must not be called; 0: it may be called.
-func (g *gate) wait(method, what string) time.Duration {
+func (g *gate) wait(method, channel string) time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return max(0, g.until[gateKey{method, what}].Sub(g.now()))
+	return max(0, g.until[gateKey{method, channel}].Sub(g.now()))
 }
 
-// close keeps a method from being called for some time. It never shortens a time that is running.
-func (g *gate) close(method, what string, wait time.Duration) {
+// close keeps a method from being called for some time. A longer wait that is running stays.
+func (g *gate) close(method, channel string, wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
@@ -43,7 +43,7 @@ func (g *gate) close(method, what string, wait time.Duration) {
 		}
 	}
 
-	k := gateKey{method, what}
+	k := gateKey{method, channel}
 	if until := now.Add(wait); until.After(g.until[k]) {
 		g.until[k] = until
 	}

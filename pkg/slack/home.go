@@ -12,8 +12,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
-// CallbackHome is the callback_id of the home tab.
-const CallbackHome = "seraph_home"
+// callbackHome is the callback_id of the home tab.
+const callbackHome = "seraph_home"
 
 // How many items the home tab lists, so that all of it stays within maxBlocks.
 const (
@@ -81,12 +81,12 @@ func HomeView(in HomeInput) View {
 		blocks = append(blocks, block)
 	}
 	if in.Login == "" {
-		return View{Callback: CallbackHome, Blocks: blocks}
+		return View{Callback: callbackHome, Blocks: blocks}
 	}
 
-	blocks = append(blocks, o.items("waits", "Waits for you", "Nothing waits for you.", in.Waits, maxHomeWaits, in.MoreWaits)...)
-	blocks = append(blocks, o.items("asked", "You asked for", "You have asked for nothing lately.", in.Asked, maxHomeAsked,
-		in.MoreAsked)...)
+	waits := o.items("waits", "Waits for you", "Nothing waits for you.", in.Waits, maxHomeWaits, in.MoreWaits)
+	asked := o.items("asked", "You asked for", "You have asked for nothing lately.", in.Asked, maxHomeAsked, in.MoreAsked)
+	blocks = append(append(blocks, waits...), asked...)
 	blocks = append(blocks, o.locks(in.Locks, in.MoreLocks)...)
 
 	room := maxBlocks - len(blocks)
@@ -97,7 +97,7 @@ func HomeView(in HomeInput) View {
 	if !in.Now.IsZero() {
 		blocks = append(blocks, asOf(in.Now))
 	}
-	return View{Callback: CallbackHome, Blocks: blocks}
+	return View{Callback: callbackHome, Blocks: blocks}
 }
 
 // asOf says when the home tab was drawn.
@@ -125,7 +125,7 @@ func (o RenderOptions) items(place, title, none string, items []HomeItem, limit,
 			continue
 		}
 
-		blocks = append(blocks, heading(Mark(item.State)+" ", lines))
+		blocks = append(blocks, heading(stateMark(item.State)+" ", lines))
 		place := fmt.Sprintf("%s%d", place, i)
 		if actions := o.buttons(place, item.Row, item.Generation, item.Title, item.Buttons); actions != nil {
 			blocks = append(blocks, actions)

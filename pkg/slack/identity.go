@@ -33,6 +33,12 @@ func (c *Client) Whoami(ctx context.Context) (Identity, error) {
 		method: methodIdentity,
 		out:    &out,
 		header: &header,
+		check: func() *notify.SendError {
+			if out.TeamID == "" || out.UserID == "" || out.BotID == "" {
+				return &notify.SendError{Kind: notify.SendFace, Code: codeNoID, Err: errNoBot}
+			}
+			return nil
+		},
 		send: func(ctx context.Context) error {
 			_, err := c.api.AuthTestContext(ctx)
 			return err
@@ -40,9 +46,6 @@ func (c *Client) Whoami(ctx context.Context) (Identity, error) {
 	})
 	if err != nil {
 		return Identity{}, err
-	}
-	if out.TeamID == "" || out.UserID == "" || out.BotID == "" {
-		return Identity{}, &notify.SendError{Kind: notify.SendFace, Code: codeNoID, Err: errNoBot}
 	}
 
 	me := Identity{
@@ -66,7 +69,8 @@ func (c *Client) Whoami(ctx context.Context) (Identity, error) {
 	return me, nil
 }
 
-// identity returns what Whoami has learnt. While the process runs it does not change, as the token does not.
+// identity returns the answer of the last Whoami, and asks only where there is none: as long as the token is the same,
+// so is the bot.
 func (c *Client) identity(ctx context.Context) (Identity, error) {
 	c.mu.Lock()
 	me := c.me

@@ -2,7 +2,7 @@ package slack
 
 import "time"
 
-// Secret is a text that gives whoever has it a right at Slack. Formatting and marshaling do not show it.
+// Secret is a text with which anybody can act at Slack, such as a response URL. Formatting and marshaling hide it.
 type Secret string
 
 const hidden = "[redacted]"
@@ -56,10 +56,11 @@ type Incoming struct {
 	Kind       Kind
 	ReceivedAt time.Time // when this service received it; ParseIncoming leaves it zero
 
-	// Key names the request. It is the same for every copy of it that Slack sends, and another one for
-	// each time that somebody types, clicks or submits. At most 100 characters, without secrets.
+	// Key identifies the request. It is the same for every copy of it that Slack sends, and another one for
+	// each time that somebody types, clicks or submits. At most 100 characters, without secrets. Empty for the kinds
+	// for which nothing is to be done.
 	Key string
-	// OtherKeys are further names of the same request. One that is known already makes the request a copy.
+	// OtherKeys also identify the request: it is a copy of each request that has one of them, or Key, among its keys.
 	OtherKeys []string
 
 	Team       string // id of the workspace in which the app is installed
@@ -74,7 +75,7 @@ type Incoming struct {
 	Ephemeral     bool   // the message that has the button is shown to User only
 
 	Command string // with KindCommand: the command with its slash, in lower case
-	Text    string // what was typed, as NormalizeText leaves it
+	Text    string // what was typed, as normalizeText leaves it
 
 	ActionID    string // with KindClick
 	ActionValue string // with KindClick

@@ -46,7 +46,7 @@ func parseEvent(body []byte) (Incoming, error) {
 	case "":
 		return Incoming{}, errUnreadable
 	default: // such as app_rate_limited
-		return ignored("Slack's notice " + word(e.Type)), nil
+		return ignored("Slack's notice " + typeName(e.Type)), nil
 	}
 
 	var inner struct{ Type, Subtype string }
@@ -67,7 +67,7 @@ func parseEvent(body []byte) (Incoming, error) {
 	parse := eventParsers[inner.Type]
 	switch {
 	case parse == nil:
-		return ignored("an event of another type: " + word(inner.Type)), nil
+		return ignored("an event of another type: " + typeName(inner.Type)), nil
 	case e.EventID == "":
 		return ignored("an event without an id"), nil
 	}
@@ -88,8 +88,8 @@ var eventParsers = map[string]func(Incoming, *envelope) (Incoming, error){
 	EventTokensRevoked:  parseRevoked,
 }
 
-// message is the part that is read of app_mention and message.
-type message struct {
+// messageEvent is the part that is read of app_mention and message.
+type messageEvent struct {
 	Type        string
 	Subtype     string
 	User        string
@@ -114,12 +114,12 @@ func parseMessage(in Incoming, e *envelope) (Incoming, error) {
 		return Incoming{}, err
 	}
 	if subtype.Subtype != "" { // bot_message, message_changed and others, whose fields differ
-		in := ignored("a message of the subtype " + word(subtype.Subtype))
+		in := ignored("a message of the subtype " + typeName(subtype.Subtype))
 		in.Bot = subtype.Subtype == "bot_message"
 		return in, nil
 	}
 
-	var m message
+	var m messageEvent
 	if err := decode(e.Event, &m); err != nil {
 		return Incoming{}, err
 	}
@@ -145,7 +145,7 @@ func parseMessage(in Incoming, e *envelope) (Incoming, error) {
 	in.User, in.UserTeam = m.User, firstOf(m.UserTeam, m.SourceTeam)
 	in.Channel, in.MessageTS, in.Thread = m.Channel, m.TS, m.ThreadTS
 
-	in.Text = NormalizeText(m.Text)
+	in.Text = normalizeText(m.Text)
 	for _, bot := range e.bots() {
 		in.Text = StripMention(in.Text, bot)
 	}
@@ -238,8 +238,8 @@ func parseRevoked(in Incoming, e *envelope) (Incoming, error) {
 	return in, nil
 }
 
-// word is a type or subtype as a log may show it.
-func word(s string) string {
+// typeName is a type or subtype as a log may show it.
+func typeName(s string) string {
 	odd := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' && r != '.' }
 	if s == "" || len(s) > 60 || strings.ContainsFunc(s, odd) {
 		return "that is none of Slack's"

@@ -64,7 +64,7 @@ func parseCommand(form url.Values) (Incoming, error) {
 		UserTeam:    form.Get("team_id"), // only people of the workspace have its commands
 		Channel:     form.Get("channel_id"),
 		Command:     strings.ToLower(form.Get("command")),
-		Text:        NormalizeText(form.Get("text")),
+		Text:        normalizeText(form.Get("text")),
 		TriggerID:   Secret(form.Get("trigger_id")),
 		ResponseURL: Secret(form.Get("response_url")),
 	}
@@ -88,7 +88,7 @@ func parseInteraction(payload []byte) (Incoming, error) {
 	case "":
 		return Incoming{}, errUnreadable
 	default: // of which the fields differ
-		return ignored("an interaction of the type " + word(kind.Type)), nil
+		return ignored("an interaction of the type " + typeName(kind.Type)), nil
 	}
 
 	var p interaction

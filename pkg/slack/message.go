@@ -4,11 +4,11 @@ import (
 	goslack "github.com/slack-go/slack"
 )
 
-// MetadataEvent is the event type of the metadata that each posted message carries. Its payload is one field,
-// MetadataKey.
+// metadataEvent is the event type of the metadata of a message that is posted with a Key. The payload has one field,
+// metadataField, which holds the Key.
 const (
-	MetadataEvent = "seraph_card"
-	MetadataKey   = "key"
+	metadataEvent = "seraph_card"
+	metadataField = "key"
 )
 
 // Message is what one call posts, edits or answers with.
@@ -24,8 +24,8 @@ type Message struct {
 	// Blocks are what the message shows instead of Text; at most 50.
 	Blocks []goslack.Block
 
-	// Key is written into the metadata of a posted message, where FindMessage looks for it. Whoever can read the
-	// channel can read it.
+	// Key is written into the metadata of a posted message, where FindMessage looks for it; empty: no metadata. Whoever
+	// can read the channel can read it.
 	Key string
 
 	// Thread is the ts of the message to which this one is a reply; empty: none. With Broadcast the channel

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -16,7 +17,7 @@ import (
 // The modals, and the fields of the modal that asks for a confirmation, as view_submission names them.
 const (
 	CallbackConfirm = "seraph_confirm"
-	CallbackText    = "seraph_text" // says something, and asks for nothing
+	callbackText    = "seraph_text" // says something, and asks for nothing
 
 	FieldWord   = "seraph_word"   // block_id and action_id of the typed name
 	FieldReason = "seraph_reason" // block_id and action_id of the reason
@@ -26,8 +27,8 @@ const (
 const (
 	maxViewTitle = 24
 	maxMetadata  = 3000
-	maxReason    = 200 // of what may be typed as a reason
-	maxTyped     = 255 // of what may be typed as the name of an environment
+	maxReason    = 200 // ours: of what may be typed as a reason
+	maxTyped     = 255 // ours: of what may be typed as the name of an environment
 	maxSubjects  = 10  // ours: commits that are listed
 )
 
@@ -46,38 +47,42 @@ type ConfirmInput struct {
 	NeedsReason bool // it must be filled in
 }
 
-// Confirmed is what a modal carries from the click that opened it to its submission. Slack brings it back unchanged in
-// a signed request; whoever reads it still judges the person, the generation and the rules.
+// Confirmed is what a modal carries from the click that opened it to its submission. Slack sends it back unchanged in
+// a signed request. That is no permission: the caller still checks the person, the generation and the rules.
 type Confirmed struct {
 	Verb       notify.Verb `json:"verb"`
 	Row        int64       `json:"row"`
 	Generation string      `json:"generation"`
 	Job        string      `json:"job,omitempty"`
-	Key        string      `json:"key"`            // of the request: a second submission is the same request
+	Key        string      `json:"key"`            // Incoming.Key of the click: the same for each submission
 	Word       string      `json:"word,omitempty"` // that must be typed; empty: a yes is enough
 	Channel    string      `json:"channel,omitempty"`
 	Message    string      `json:"message,omitempty"` // the card that was clicked
 	SHA        string      `json:"sha,omitempty"`     // that was shown
 }
 
-// Matches says whether somebody typed the word. Spaces around it, and characters that nobody sees, do not count.
+// Matches says whether somebody typed the word. Spaces around it and invisible characters do not count, several spaces
+// count as one, and upper and lower case differ. An empty word is matched by nothing typed.
 func (c Confirmed) Matches(typed string) bool {
 	return strings.TrimSpace(oneLine(typed, maxTyped)) == strings.TrimSpace(oneLine(c.Word, maxTyped))
 }
 
-// ErrConfirmed says that the private_metadata of a view is none that ConfirmModal writes.
-var ErrConfirmed = errors.New("parse private_metadata of view: not written by this service")
+// errConfirmed is the error of ParseConfirmed.
+var errConfirmed = errors.New("parse private_metadata of view: not written by this service")
 
-// ParseConfirmed reads the private_metadata of a modal that ConfirmModal has rendered. Its error is ErrConfirmed.
+// ParseConfirmed reads the private_metadata of a modal that ConfirmModal has rendered, and refuses everything else.
 func ParseConfirmed(metadata string) (Confirmed, error) {
 	var c Confirmed
 	decoder := json.NewDecoder(strings.NewReader(metadata))
 	decoder.DisallowUnknownFields()
-	if utf8.RuneCountInString(metadata) > maxMetadata || decoder.Decode(&c) != nil || decoder.More() {
-		return Confirmed{}, ErrConfirmed
+	if utf8.RuneCountInString(metadata) > maxMetadata || decoder.Decode(&c) != nil {
+		return Confirmed{}, errConfirmed
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return Confirmed{}, errConfirmed // something follows
 	}
 	if c.Verb == "" || c.Row <= 0 || !isGeneration(c.Generation) || c.Key == "" {
-		return Confirmed{}, ErrConfirmed
+		return Confirmed{}, errConfirmed
 	}
 	return c, nil
 }
@@ -181,7 +186,7 @@ func TextModal(title string, lines []notify.Text, o RenderOptions) View {
 	} else {
 		blocks = append(blocks, goslack.NewSectionBlock(plain(title, maxSpan), nil, nil))
 	}
-	return View{Callback: CallbackText, Title: viewTitle(title), Close: "Close", Blocks: blocks}
+	return View{Callback: callbackText, Title: viewTitle(title), Close: "Close", Blocks: blocks}
 }
 
 // LoadingModal is what a click opens at once, because its trigger_id is good for three seconds only. UpdateView

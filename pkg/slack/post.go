@@ -8,23 +8,6 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
-// The methods of Slack's API that are called.
-const (
-	methodPost      = "chat.postMessage"
-	methodUpdate    = "chat.update"
-	methodEphemeral = "chat.postEphemeral"
-	methodHistory   = "conversations.history"
-	methodReplies   = "conversations.replies"
-	methodChannel   = "conversations.info"
-	methodDirect    = "conversations.open"
-	methodUser      = "users.info"
-	methodIdentity  = "auth.test"
-	methodOpenView  = "views.open"
-	methodEditView  = "views.update"
-	methodHome      = "views.publish"
-	methodRespond   = "response_url" // no method of the API, but called and counted like one
-)
-
 // posted is the answer to a post or an edit.
 type posted struct {
 	Channel string `json:"channel"`
@@ -41,17 +24,23 @@ func (c *Client) PostMessage(ctx context.Context, m Message) (notify.MessageID, 
 	options := content(m)
 	if m.Key != "" {
 		options = append(options, goslack.MsgOptionMetadata(goslack.SlackMetadata{
-			EventType:    MetadataEvent,
-			EventPayload: map[string]any{MetadataKey: m.Key},
+			EventType:    metadataEvent,
+			EventPayload: map[string]any{metadataField: m.Key},
 		}))
 	}
 	options = append(options, thread(m)...)
 
 	var out posted
 	err := c.do(ctx, call{
-		method: methodPost,
-		limit:  m.Channel,
-		out:    &out,
+		method:  methodPost,
+		channel: m.Channel,
+		out:     &out,
+		check: func() *notify.SendError {
+			if out.Channel == "" || out.TS == "" {
+				return noID()
+			}
+			return nil
+		},
 		send: func(ctx context.Context) error {
 			_, _, err := c.api.PostMessageContext(ctx, m.Channel, options...)
 			return err
@@ -60,36 +49,31 @@ func (c *Client) PostMessage(ctx context.Context, m Message) (notify.MessageID, 
 	if err != nil {
 		return notify.MessageID{}, err
 	}
-	if out.Channel == "" || out.TS == "" {
-		return notify.MessageID{}, &notify.SendError{Kind: notify.SendUnknown, Code: codeNoID}
-	}
 
 	return notify.MessageID{Channel: out.Channel, Message: out.TS}, nil
 }
 
-// UpdateMessage replaces the text and the blocks of a message. Its metadata stay. To repeat it is harmless.
+// UpdateMessage replaces the text and the blocks of a message of this app. Its metadata stays. It can be repeated.
 func (c *Client) UpdateMessage(ctx context.Context, id notify.MessageID, m Message) error {
 	if m.Text == "" {
 		return errNoText()
 	}
 
 	var out posted
-	err := c.do(ctx, call{
+	return c.do(ctx, call{
 		method: methodUpdate,
 		out:    &out,
+		check: func() *notify.SendError {
+			if out.TS == "" {
+				return noID()
+			}
+			return nil
+		},
 		send: func(ctx context.Context) error {
 			_, _, _, err := c.api.UpdateMessageContext(ctx, id.Channel, id.Message, content(m)...)
 			return err
 		},
 	})
-	if err != nil {
-		return err
-	}
-	if out.TS == "" {
-		return &notify.SendError{Kind: notify.SendUnknown, Code: codeNoID}
-	}
-
-	return nil
 }
 
 // PostEphemeral shows a message to one person in a channel. Slack does not promise that it is shown, does not keep
@@ -100,8 +84,8 @@ func (c *Client) PostEphemeral(ctx context.Context, channel, user string, m Mess
 	}
 
 	return c.do(ctx, call{
-		method: methodEphemeral,
-		limit:  channel,
+		method:  methodEphemeral,
+		channel: channel,
 		send: func(ctx context.Context) error {
 			_, err := c.api.PostEphemeralContext(ctx, channel, user, append(content(m), thread(m)...)...)
 			return err

@@ -10,14 +10,14 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
-// maxFallback is how much of a summary is the text of a message, in code points. Escaped it stays below the 4000
-// characters that chat.update accepts.
+// maxFallback bounds the text of a message, in code points before they are escaped. Escaped, which makes a character
+// five at most, it stays below the 4000 characters that chat.update accepts.
 const maxFallback = 600
 
 // RenderCard renders a card: a header with the state, its facts, its lines, its buttons, and the deployment's number.
 // A plain card has no blocks. Text of strangers can neither mention anybody, nor link, nor change how the rest is shown.
 func RenderCard(c notify.Card, o RenderOptions) Message {
-	mark := Mark(c.State)
+	mark := stateMark(c.State)
 	title := c.Title
 	if strings.TrimSpace(oneLine(title, maxHeader)) == "" {
 		title = fmt.Sprintf("deployment %d: %s", c.Deployment, c.State)
@@ -77,16 +77,16 @@ func RenderNote(n notify.Note, o RenderOptions) Message {
 	return Message{Text: text, Blocks: blocks}
 }
 
-// fallback is the text that notifications show: a summary, or else another text of ours.
+// fallback is the text that notifications show, escaped: the summary, or where it is empty the other text.
 func fallback(summary, otherwise string) string {
-	text := strings.TrimSpace(Escape(summary, maxFallback))
+	text := strings.TrimSpace(escape(summary, maxFallback))
 	if text == "" {
-		return Escape(otherwise, maxFallback)
+		return escape(otherwise, maxFallback)
 	}
 	return text
 }
 
-// mentioned mentions a user or a user group. It returns nothing for what is no such id.
+// mentioned mentions a user or a user group, as an element of rich text and in mrkdwn. Both are empty for another id.
 func mentioned(id string) (goslack.RichTextSectionElement, string) {
 	switch {
 	case !isID(id):
@@ -108,9 +108,8 @@ func outputBlock(text string) goslack.Block {
 	})
 }
 
-// Mark is the emoji that stands before the words of a state, so that a list of cards can be skimmed. It is never the
-// only sign of a state.
-func Mark(s deployment.State) string {
+// stateMark is the emoji before a title, so that a list of cards can be skimmed. The title also names the state.
+func stateMark(s deployment.State) string {
 	switch s {
 	case deployment.Waiting:
 		return "⏳"

@@ -157,6 +157,8 @@ func TestRenderCard_Links(t *testing.T) {
 		"no scheme":               {"//github.com/acme", false},
 		"markup":                  {"https://github.com/a|b>", false},
 		"backslash":               {`https://github.com\@evil.example/`, false},
+		"hidden character":        {"https://github.com/acme\u202e/api", false},
+		"no valid unicode":        {"https://github.com/acme\xff", false},
 		"too long":                {"https://github.com/" + strings.Repeat("a", 3000), false},
 	}
 
@@ -275,11 +277,13 @@ func TestRenderCard_SaysWhatIsLeftOut(t *testing.T) {
 func TestMark_EveryStateHasOne(t *testing.T) {
 	seen := map[string]bool{}
 	for _, state := range deployment.States() {
-		mark := Mark(state)
-		if mark == "•" || seen[mark] {
-			t.Errorf("got mark %q for %s, want one of its own", mark, state)
-		}
-		seen[mark] = true
+		t.Run(string(state), func(t *testing.T) {
+			mark := stateMark(state)
+			if mark == "•" || seen[mark] {
+				t.Errorf("got mark %q, want one of its own", mark)
+			}
+			seen[mark] = true
+		})
 	}
 }
 

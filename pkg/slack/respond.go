@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	goslack "github.com/slack-go/slack"
 
@@ -36,9 +37,9 @@ func (c *Client) Respond(ctx context.Context, responseURL Secret, m Message) err
 	if m.Text == "" {
 		return errNoText()
 	}
-	if !c.mayRespond(responseURL.Reveal()) {
-		err := errors.New("the response URL is not one of Slack's")
-		return c.done(methodRespond, &notify.SendError{Kind: notify.SendNotSent, Code: codeNotSent, Err: err})
+	target, ok := c.responseTarget(responseURL)
+	if !ok {
+		return c.notSent(errors.New("the response URL is not one of Slack's"))
 	}
 
 	r := response{Text: m.Text, Blocks: m.Blocks, ReplaceOriginal: m.ReplaceOriginal, Thread: m.Thread}
@@ -47,16 +48,22 @@ func (c *Client) Respond(ctx context.Context, responseURL Secret, m Message) err
 	}
 	body, err := json.Marshal(r)
 	if err != nil {
-		return c.done(methodRespond, &notify.SendError{Kind: notify.SendNotSent, Code: codeNotSent, Err: err})
+		return c.notSent(err)
 	}
 
 	ctx = outbound.WithOperation(ctx, methodRespond)
 	req, err := (*requestSender)(c).newRequest(ctx, responseURL.Reveal(), "application/json; charset=utf-8", body)
 	if err != nil {
-		return c.done(methodRespond, &notify.SendError{Kind: notify.SendNotSent, Code: codeNotSent, Err: err})
+		return c.notSent(err)
 	}
 
-	return c.done(methodRespond, c.classifyResponse((*requestSender)(c).exchange(req)))
+	failure := c.classifyResponse((*requestSender)(c).exchange(req))
+	return c.done(methodRespond, failure, Secret(strings.Trim(target.Path, "/")))
+}
+
+// notSent is the error of Respond where nothing is sent.
+func (c *Client) notSent(err error) error {
+	return c.done(methodRespond, &notify.SendError{Kind: notify.SendNotSent, Code: codeNotSent, Err: err}, "")
 }
 
 // classifyResponse classifies the answer of a response URL, which is JSON or a bare word.
@@ -72,19 +79,20 @@ func (c *Client) classifyResponse(e exchange) *notify.SendError {
 
 	failure := classify(methodRespond, e, c.o.Now())
 	if failure != nil && failure.Kind == notify.SendFace {
-		failure.Kind = notify.SendFinal // of this URL only: used up, too old, or never one
+		failure.Kind = notify.SendFinal // the token is not sent: it is only this URL that is refused
+		failure.Err = errors.New("the response URL is used up, too old, or refused by a proxy")
 	}
 	return failure
 }
 
-// mayRespond says whether a response URL may be called.
-func (c *Client) mayRespond(responseURL string) bool {
-	u, err := url.Parse(responseURL)
+// responseTarget parses a response URL. The second result is false for one that must not be called.
+func (c *Client) responseTarget(responseURL Secret) (*url.URL, bool) {
+	u, err := url.Parse(responseURL.Reveal())
 	if err != nil || u.User != nil {
-		return false
+		return nil, false
 	}
 	if u.Scheme == c.o.BaseURL.Scheme && u.Host == c.o.BaseURL.Host {
-		return true
+		return u, true
 	}
-	return u.Scheme == "https" && slices.Contains(responseHosts, u.Host)
+	return u, u.Scheme == "https" && slices.Contains(responseHosts, u.Host)
 }

@@ -91,6 +91,7 @@ func facts(state deployment.State) notify.Facts {
 	return notify.Facts{
 		Deployment: d,
 		Before:     &deployment.Success{DeploymentID: 1031, SHA: before},
+		Back:       &deployment.Success{DeploymentID: 1031, SHA: before},
 		Current:    &deployment.Success{DeploymentID: 1031, SHA: before},
 		Ahead:      &notify.Ahead{Ahead: 7},
 		Route:      notify.Route{App: "api", Production: true, Logs: true, HoldApprovers: "carol, acme/leads"},

@@ -5,11 +5,11 @@ import (
 	"unicode"
 )
 
-// NormalizeText returns a text that somebody typed as plain text. Slack sends links and mentions between < and >,
+// normalizeText returns a text that somebody typed as plain text. Slack sends links and mentions between < and >,
 // and escapes these two characters and & (docs.slack.dev, "Formatting message text"); its programs put in curved
-// quotes and dashes. What is left between < and > are mentions: <@U1> of a person, <#C1> of a channel. A label
-// that Slack adds to a mention is dropped, because everybody can choose it.
-func NormalizeText(text string) string {
+// quotes and dashes. Mentions stay: <@U1> of a person, <#C1> of a channel, without the label that Slack adds, which
+// the mentioned person can choose. Somebody who types <@U1> letter by letter mentions U1, too.
+func normalizeText(text string) string {
 	var out strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "<")
@@ -32,7 +32,7 @@ func NormalizeText(text string) string {
 	return strings.TrimSpace(strings.Map(plainRune, strings.ToValidUTF8(out.String(), "\uFFFD")))
 }
 
-// readMarkup is what stands for the text between < and >.
+// readMarkup returns what a reader sees for the text between < and >; a mention stays one.
 func readMarkup(inner string) string {
 	target, label, labeled := strings.Cut(inner, "|")
 	switch {
@@ -52,8 +52,7 @@ var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 
 func unescape(s string) string { return entities.Replace(s) }
 
-// plainRune is the character that is on a keyboard for one that programs put in its place; -1 for one that nobody
-// sees.
+// plainRune returns the character of the keyboard for one that programs put in its place; -1 for an invisible one.
 func plainRune(r rune) rune {
 	switch r {
 	case '“', '”', '„', '‟', '«', '»', '″':
@@ -73,7 +72,7 @@ func plainRune(r rune) rune {
 	return r
 }
 
-// StripMention takes the mentions of one user out of a text that NormalizeText has returned. An empty user is
+// StripMention takes the mentions of one user out of a text that normalizeText has returned. An empty user is
 // nobody.
 func StripMention(text, user string) string {
 	if user == "" {

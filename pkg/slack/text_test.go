@@ -28,12 +28,13 @@ func TestNormalizeText(t *testing.T) {
 		"other spaces":           {"a\u202fb\u3000c\u2009d", "a b c d"},
 		"invisible":              {"de\u200bploy\ufeff a\u00adpi\u2060", "deploy api"},
 		"not closed":             {"a < b", "a < b"},
+		"person typed":           {"&lt;@U1&gt;", "<@U1>"},
 		"opened twice":           {"a <b <@U1|x>", "a <b <@U1>"},
 		"closed only":            {"a > b", "a > b"},
 		"broken encoding":        {"a\xffb", "a\uFFFDb"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := NormalizeText(c.text); got != c.want {
+			if got := normalizeText(c.text); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -66,7 +67,7 @@ func FuzzNormalizeText(f *testing.F) {
 	}
 
 	f.Fuzz(func(t *testing.T, text string) {
-		got := NormalizeText(text)
+		got := normalizeText(text)
 		switch {
 		case !utf8.ValidString(got):
 			t.Errorf("got %q, which is not UTF-8", got)

@@ -37,12 +37,18 @@ type userInfo struct {
 // slackbot is the id of Slackbot in every workspace. users.info does not call it a bot.
 const slackbot = "USLACKBOT"
 
-// User asks Slack who a user is. Nothing is remembered: whoever may act on an older answer keeps it.
+// User asks Slack who a user is. Nothing is remembered: a caller that may use an older answer keeps it.
 func (c *Client) User(ctx context.Context, id string) (User, error) {
 	var out userInfo
 	err := c.do(ctx, call{
 		method: methodUser,
 		out:    &out,
+		check: func() *notify.SendError {
+			if out.User.ID == "" || out.User.ID != id || out.User.TeamID == "" {
+				return unreadable()
+			}
+			return nil
+		},
 		send: func(ctx context.Context) error {
 			_, err := c.api.GetUserInfoContext(ctx, id)
 			return err
@@ -52,12 +58,7 @@ func (c *Client) User(ctx context.Context, id string) (User, error) {
 		return User{}, err
 	}
 
-	u := out.user()
-	if u.ID == "" || u.ID != id || u.Team == "" {
-		return User{}, &notify.SendError{Kind: notify.SendUnknown, Code: codeUnreadable, Err: errShape}
-	}
-
-	return u, nil
+	return out.user(), nil
 }
 
 // user returns what the answer says.

@@ -28,11 +28,11 @@ const (
 var (
 	ErrNoSignature = errors.New("the signature or its timestamp is missing or malformed")
 	ErrNotFresh    = errors.New("the timestamp is more than 5 minutes from now: check the clock of this machine")
-	ErrSignature   = errors.New("the signature does not match: check that SLACK_SIGNING_SECRET is the app's")
+	ErrSignature   = errors.New("the signature does not match: check that SERAPH_SLACK_SIGNING_SECRET is the app's")
 )
 
 // errNoSecret is the error of NewVerifier.
-var errNoSecret = errors.New("create verifier: the signing secret is empty: set SLACK_SIGNING_SECRET")
+var errNoSecret = errors.New("create verifier: the signing secret is empty: set SERAPH_SLACK_SIGNING_SECRET")
 
 // Verifier checks that requests come from Slack.
 type Verifier struct{ secret []byte }
@@ -45,11 +45,11 @@ func NewVerifier(secret Secret) (*Verifier, error) {
 	return &Verifier{[]byte(secret)}, nil
 }
 
-// Verify checks the signature of a body, which covers the timestamp and the body, and nothing else of a request:
-// no other header, and not the address. It returns the signature in one spelling. Each signature must count only
-// once within SignatureLife, which the caller sees to. Slack repeats an event with a new timestamp.
+// Verify checks the signature of a body. It covers the timestamp and the body, and nothing else of a request: no other
+// header, and not the address. The error is ErrNoSignature, ErrNotFresh or ErrSignature.
 //
-// The errors are ErrNoSignature, ErrNotFresh and ErrSignature.
+// It returns the signature as 64 lower-case hexadecimal digits. The caller must refuse one that it has seen within
+// SignatureLife. That refuses no event that Slack repeats, because it signs it again with a new timestamp.
 func (v *Verifier) Verify(header http.Header, body []byte, now time.Time) (signature string, err error) {
 	digits, ok := strings.CutPrefix(header.Get(headerSignature), "v0=")
 	sent, err := hex.DecodeString(digits)
@@ -70,7 +70,7 @@ func (v *Verifier) Verify(header http.Header, body []byte, now time.Time) (signa
 		return "", ErrSignature
 	}
 
-	// A time that is far away would overflow a Duration, and is compared as a number instead.
+	// Compared as seconds, because the time between now and a forged timestamp may not fit into a Duration.
 	if at := now.Unix(); seconds < at-int64(maxSkew/time.Second) || seconds > at+int64(maxSkew/time.Second) {
 		return "", ErrNotFresh
 	}

@@ -43,36 +43,46 @@ func TestVerifier_Verify(t *testing.T) {
 	for name, c := range map[string]struct {
 		signature string
 		stamp     string
-		body      string
-		now       time.Time
-		want      error
+		body      string    // empty: exampleBody
+		now       time.Time // zero: sent
+		want      error     // nil: the signature is right
 	}{
-		"Slack's example":  {exampleSignature, stamp, exampleBody, sent, nil},
-		"4 minutes old":    {exampleSignature, stamp, exampleBody, sent.Add(4 * time.Minute), nil},
-		"5 minutes old":    {exampleSignature, stamp, exampleBody, sent.Add(5 * time.Minute), nil},
-		"6 minutes old":    {exampleSignature, stamp, exampleBody, sent.Add(6 * time.Minute), ErrNotFresh},
-		"4 minutes early":  {exampleSignature, stamp, exampleBody, sent.Add(-4 * time.Minute), nil},
-		"6 minutes early":  {exampleSignature, stamp, exampleBody, sent.Add(-6 * time.Minute), ErrNotFresh},
-		"upper-case hex":   {"v0=" + strings.ToUpper(digits), stamp, exampleBody, sent, nil},
-		"V0":               {"V0=" + digits, stamp, exampleBody, sent, ErrNoSignature},
-		"v1":               {"v1=" + digits, stamp, exampleBody, sent, ErrNoSignature},
-		"no signature":     {"", stamp, exampleBody, sent, ErrNoSignature},
-		"short signature":  {exampleSignature[:66], stamp, exampleBody, sent, ErrNoSignature},
-		"no timestamp":     {exampleSignature, "", exampleBody, sent, ErrNoSignature},
-		"odd timestamp":    {exampleSignature, "yesterday", exampleBody, sent, ErrNoSignature},
-		"other body":       {exampleSignature, stamp, exampleBody + "&text=x", sent, ErrSignature},
-		"other timestamp":  {exampleSignature, "1531420619", exampleBody, sent, ErrSignature},
-		"padded timestamp": {exampleSignature, "01531420618", exampleBody, sent, ErrSignature},
-		"other secret":     {sign("other", stamp, exampleBody), stamp, exampleBody, sent, ErrSignature},
-		"empty secret":     {sign("", stamp, exampleBody), stamp, exampleBody, sent, ErrSignature},
+		"Slack's example":  {signature: exampleSignature, stamp: stamp},
+		"4 minutes old":    {signature: exampleSignature, stamp: stamp, now: sent.Add(4 * time.Minute)},
+		"5 minutes old":    {signature: exampleSignature, stamp: stamp, now: sent.Add(5 * time.Minute)},
+		"6 minutes old":    {signature: exampleSignature, stamp: stamp, now: sent.Add(6 * time.Minute), want: ErrNotFresh},
+		"4 minutes early":  {signature: exampleSignature, stamp: stamp, now: sent.Add(-4 * time.Minute)},
+		"6 minutes early":  {signature: exampleSignature, stamp: stamp, now: sent.Add(-6 * time.Minute), want: ErrNotFresh},
+		"upper-case hex":   {signature: "v0=" + strings.ToUpper(digits), stamp: stamp},
+		"V0":               {signature: "V0=" + digits, stamp: stamp, want: ErrNoSignature},
+		"v1":               {signature: "v1=" + digits, stamp: stamp, want: ErrNoSignature},
+		"no signature":     {signature: "", stamp: stamp, want: ErrNoSignature},
+		"short signature":  {signature: exampleSignature[:66], stamp: stamp, want: ErrNoSignature},
+		"no timestamp":     {signature: exampleSignature, stamp: "", want: ErrNoSignature},
+		"odd timestamp":    {signature: exampleSignature, stamp: "yesterday", want: ErrNoSignature},
+		"other body":       {signature: exampleSignature, stamp: stamp, body: exampleBody + "&text=x", want: ErrSignature},
+		"other timestamp":  {signature: exampleSignature, stamp: "1531420619", want: ErrSignature},
+		"padded timestamp": {signature: exampleSignature, stamp: "01531420618", want: ErrSignature},
+		"other secret":     {signature: sign("other", stamp, exampleBody), stamp: stamp, want: ErrSignature},
+		"empty secret":     {signature: sign("", stamp, exampleBody), stamp: stamp, want: ErrSignature},
 		"far future": {
-			sign(exampleSecret, "9223372036854775807", exampleBody), "9223372036854775807", exampleBody, sent, ErrNotFresh,
+			signature: sign(exampleSecret, "9223372036854775807", exampleBody),
+			stamp:     "9223372036854775807",
+			want:      ErrNotFresh,
 		},
 		"far past": {
-			sign(exampleSecret, "-9223372036854775808", exampleBody), "-9223372036854775808", exampleBody, sent, ErrNotFresh,
+			signature: sign(exampleSecret, "-9223372036854775808", exampleBody),
+			stamp:     "-9223372036854775808",
+			want:      ErrNotFresh,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if c.body == "" {
+				c.body = exampleBody
+			}
+			if c.now.IsZero() {
+				c.now = sent
+			}
 			header := http.Header{}
 			header.Set("X-Slack-Signature", c.signature)
 			header.Set("X-Slack-Request-Timestamp", c.stamp)

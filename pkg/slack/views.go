@@ -16,10 +16,10 @@ type opened struct {
 	} `json:"view"`
 }
 
-// OpenView opens a modal for whoever caused a trigger, within 3 s of it. A trigger opens one modal; later, or
-// a second time, the error is SendFinal.
+// OpenView opens a modal for the person whose click or command had the trigger. A trigger opens one modal, within 3 s;
+// after that, or a second time, the error is SendFinal (docs.slack.dev, views.open).
 func (c *Client) OpenView(ctx context.Context, trigger Secret, v View) (ViewID, error) {
-	return c.view(ctx, methodOpenView, func(ctx context.Context) error {
+	return c.view(ctx, methodOpenView, trigger, func(ctx context.Context) error {
 		_, err := c.api.OpenViewContext(ctx, trigger.Reveal(), modalRequest(v))
 		return err
 	})
@@ -27,7 +27,7 @@ func (c *Client) OpenView(ctx context.Context, trigger Secret, v View) (ViewID, 
 
 // UpdateView replaces what a modal shows. With a hash it fails with SendFinal if the modal was changed since.
 func (c *Client) UpdateView(ctx context.Context, id ViewID, v View) (ViewID, error) {
-	return c.view(ctx, methodEditView, func(ctx context.Context) error {
+	return c.view(ctx, methodEditView, "", func(ctx context.Context) error {
 		_, err := c.api.UpdateViewContext(ctx, modalRequest(v), "", id.Hash, id.ID)
 		return err
 	})
@@ -50,13 +50,24 @@ func (c *Client) PublishHome(ctx context.Context, user string, v View) error {
 }
 
 // view makes a call whose answer names a modal.
-func (c *Client) view(ctx context.Context, method string, send func(context.Context) error) (ViewID, error) {
+func (c *Client) view(
+	ctx context.Context, method string, trigger Secret, send func(context.Context) error,
+) (ViewID, error) {
 	var out opened
-	if err := c.do(ctx, call{method: method, out: &out, send: send}); err != nil {
+	err := c.do(ctx, call{
+		method: method,
+		secret: trigger,
+		out:    &out,
+		send:   send,
+		check: func() *notify.SendError {
+			if out.View.ID == "" {
+				return noID()
+			}
+			return nil
+		},
+	})
+	if err != nil {
 		return ViewID{}, err
-	}
-	if out.View.ID == "" {
-		return ViewID{}, &notify.SendError{Kind: notify.SendUnknown, Code: codeNoID}
 	}
 	return ViewID{ID: out.View.ID, Hash: out.View.Hash}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
@@ -36,8 +37,28 @@ func TestConfirmModal_CarriesTheRequest(t *testing.T) {
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if !got.Matches(" production ") || got.Matches("Production") || got.Matches("") {
-		t.Error("got another word accepted, or this one refused")
+}
+
+func TestConfirmed_Matches(t *testing.T) {
+	for _, test := range []struct {
+		name, word, typed string
+		want              bool
+	}{
+		{name: "the word", word: "production", typed: "production", want: true},
+		{name: "spaces around", word: "production", typed: " production ", want: true},
+		{name: "invisible characters", word: "production", typed: "prod\u200buction\ufeff", want: true},
+		{name: "several spaces", word: "us east", typed: "us   east", want: true},
+		{name: "upper case", word: "production", typed: "Production"},
+		{name: "half of it", word: "production", typed: "produc"},
+		{name: "nothing", word: "production", typed: ""},
+		{name: "no word", word: "", typed: "", want: true},
+		{name: "no word, but something typed", word: "", typed: "production"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := (Confirmed{Word: test.word}).Matches(test.typed); got != test.want {
+				t.Errorf("got %t, want %t", got, test.want)
+			}
+		})
 	}
 }
 
@@ -45,13 +66,25 @@ func TestConfirmModal_RefusesWhatSlackWouldNotCarry(t *testing.T) {
 	view := ConfirmModal(ConfirmInput{Confirmed: Confirmed{
 		Verb: notify.VerbApproveHold, Row: 1, Generation: generation, Key: "k", Job: strings.Repeat("j", 3000),
 	}})
-	if view.Submit != "" || view.Callback != CallbackText {
+	if view.Submit != "" || view.Callback != callbackText {
 		t.Errorf("got %+v, want a modal that cannot be submitted", view)
 	}
 	checkSample(t, modalOf(view))
 }
 
-// FuzzParseConfirmed checks that private_metadata that is accepted can be written and read again.
+func TestParseConfirmed_RefusesWhatIsAppended(t *testing.T) {
+	metadata := modals()["rollback"].Metadata
+	for _, appended := range []string{"}", "]", ",", "x", metadata} {
+		t.Run(appended, func(t *testing.T) {
+			if got, err := ParseConfirmed(metadata + appended); err == nil {
+				t.Errorf("got %+v, want an error", got)
+			}
+		})
+	}
+}
+
+// FuzzParseConfirmed checks that private_metadata that is accepted is complete, and the same when it is written and
+// read again.
 func FuzzParseConfirmed(f *testing.F) {
 	f.Add(modals()["rollback"].Metadata)
 	f.Add(`{"verb":"x"}`)
@@ -61,7 +94,15 @@ func FuzzParseConfirmed(f *testing.F) {
 			return
 		}
 		if c.Row <= 0 || c.Generation == "" || c.Key == "" {
-			t.Errorf("got %+v from %q", c, s)
+			t.Errorf("got %+v from %q, want an error", c, s)
+		}
+
+		written := c.encode()
+		if utf8.RuneCountInString(written) > maxMetadata {
+			return // some characters are longer when they are escaped
+		}
+		if again, err := ParseConfirmed(written); err != nil || again != c {
+			t.Errorf("got %+v, %v, want %+v", again, err, c)
 		}
 	})
 }

@@ -23,6 +23,8 @@ type Directory interface {
 	User(ctx context.Context, id string) (slack.User, error)
 	Channel(ctx context.Context, id string) (slack.Channel, error)
 	Whoami(ctx context.Context) (slack.Identity, error)
+	// ForgetChannel has cards ask again who can read a channel.
+	ForgetChannel(channel string)
 }
 
 // Speaker says something at Slack. Errors are *notify.SendError.

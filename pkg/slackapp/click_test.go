@@ -52,7 +52,7 @@ func failed(now time.Time) notify.Facts {
 	f.Deployment.State, f.Deployment.Request.Environment = deployment.Failed, "production"
 	f.Deployment.StartedAt, f.Deployment.EndedAt = now.Add(-time.Minute), now.Add(-time.Second)
 	f.Current = &deployment.Success{DeploymentID: 8, SHA: strings.Repeat("8", 40)}
-	f.Before = &deployment.Success{DeploymentID: 8, SHA: strings.Repeat("8", 40)}
+	f.Before, f.Back = f.Current, f.Current
 	return f
 }
 
@@ -334,4 +334,48 @@ func TestClick_Old(t *testing.T) {
 	if len(w.orders) != 0 || !slices.Equal(w.refused, []string{"stale"}) {
 		t.Errorf("got orders %+v and %q refused, want none and stale", w.orders, w.refused)
 	}
+}
+
+// TestClick_RollbackOrdersWhatWasShown checks that a rollback orders by number what the card and the modal name, and not
+// what ran last; and that the button does nothing once another commit would be deployed.
+func TestClick_RollbackOrdersWhatWasShown(t *testing.T) {
+	broken := &deployment.Success{DeploymentID: 11, SHA: strings.Repeat("b", 40)}
+	succeeded := func(w *world) notify.Facts {
+		f := failed(w.now())
+		f.Deployment.State, f.Route.Production = deployment.Succeeded, false
+		f.Current = &deployment.Success{DeploymentID: 12, SHA: sha}
+		f.Before, f.Back = broken, &deployment.Success{DeploymentID: 5, SHA: strings.Repeat("5", 40)}
+		return f
+	}
+
+	t.Run("ordered", func(t *testing.T) {
+		w := newWorld(t)
+		w.click("U0BOB", w.card(succeeded(w)), notify.VerbRollback)
+		if len(w.back) != 1 || w.back[0].To != "#5" || w.back[0].Current != 12 {
+			t.Errorf("got %+v ordered, want #5 instead of 12", w.back)
+		}
+	})
+
+	t.Run("another one by now", func(t *testing.T) {
+		w := newWorld(t)
+		f := succeeded(w)
+		ts := w.card(f)
+		f.Back = &deployment.Success{DeploymentID: 4, SHA: strings.Repeat("4", 40)}
+		w.set(f)
+		w.click("U0BOB", ts, notify.VerbRollback)
+		if len(w.back) != 0 || !slices.Equal(w.refused, []string{"stale"}) {
+			t.Errorf("got orders %+v and %q refused, want none and stale", w.back, w.refused)
+		}
+	})
+
+	t.Run("nothing to go back to", func(t *testing.T) {
+		w := newWorld(t)
+		f := succeeded(w)
+		f.Back = nil
+		card := notify.NewCard(f, w.now())
+		offers := func(b notify.Button) bool { return b.Verb == notify.VerbRollback }
+		if slices.ContainsFunc(card.Buttons, offers) {
+			t.Errorf("got %+v, want no button for a rollback", card.Buttons)
+		}
+	})
 }

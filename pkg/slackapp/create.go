@@ -126,7 +126,8 @@ func askedBefore(before command.Ordered, now time.Time) string {
 	return text + " " + phrase.Deployment(*before.Deployment, now)
 }
 
-// rollbackOf is the order of the way back from what runs in an environment.
+// rollbackOf is the order of the way back that the button has shown. It names both what ran there and what is deployed:
+// if either is another one by then, the order is refused.
 func rollbackOf(facts notify.Facts, p press, origin command.Origin) command.RollbackOrder {
 	d := facts.Deployment
 	order := command.RollbackOrder{
@@ -134,6 +135,9 @@ func rollbackOf(facts notify.Facts, p press, origin command.Origin) command.Roll
 		Environment: d.Request.Environment,
 		Reason:      p.reason,
 		Origin:      origin,
+	}
+	if facts.Back != nil {
+		order.To = fmt.Sprintf("#%d", facts.Back.DeploymentID)
 	}
 	if facts.Current != nil {
 		order.Current = facts.Current.DeploymentID

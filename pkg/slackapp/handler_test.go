@@ -118,23 +118,33 @@ func TestHandler_MentionAndDirect(t *testing.T) {
 	withID := func(inner, ts, id string) string {
 		return strings.Replace(strings.Replace(inner, "17.1", ts, 1), `{`, `{"client_msg_id":"`+id+`",`, 1)
 	}
-	for _, c := range []struct {
-		body string
-		want string
+	laterMention := strings.Replace(mentionOf, "17.1", "19.1", 1)
+	for _, c := range []struct { // each row sees what the ones before it have stored
+		name     string
+		event    string
+		inner    string
+		kind     string
+		accepted bool
 	}{
-		{event("T1", "Ev1", mentionOf), "slack mention accepted"},
-		{event("T1", "Ev2", withID(directOf, "17.1", "m1")), "slack direct duplicate"},
-		{event("T1", "Ev1", mentionOf), "slack mention duplicate"},
-		{event("T1", "Ev2", directOf), "slack direct duplicate"},
-		{event("T1", "Ev3", withID(directOf, "18.1", "m1")), "slack direct duplicate"},
-		{event("T1", "Ev1", strings.Replace(mentionOf, "17.1", "19.1", 1)), "slack mention duplicate"},
-		{event("T1", "Ev4", withID(directOf, "20.1", "m2")), "slack direct accepted"},
+		{name: "a mention", event: "Ev1", inner: mentionOf, kind: "mention", accepted: true},
+		{name: "as a direct message", event: "Ev2", inner: withID(directOf, "17.1", "m1"), kind: "direct"},
+		{name: "the mention again", event: "Ev1", inner: mentionOf, kind: "mention"},
+		{name: "the direct message again", event: "Ev2", inner: directOf, kind: "direct"},
+		{name: "its id with another ts", event: "Ev3", inner: withID(directOf, "18.1", "m1"), kind: "direct"},
+		{name: "its event with another ts", event: "Ev1", inner: laterMention, kind: "mention"},
+		{name: "another message", event: "Ev4", inner: withID(directOf, "20.1", "m2"), kind: "direct", accepted: true},
 	} {
-		if got := b.post(jsonMedia, c.body); got != (reply{status: http.StatusOK}) {
-			t.Errorf("got %+v, want an empty 200", got)
-		}
-		b.wantCounted(c.want)
-		b.later(time.Second)
+		t.Run(c.name, func(t *testing.T) {
+			want := "slack " + c.kind + " duplicate"
+			if c.accepted {
+				want = "slack " + c.kind + " accepted"
+			}
+			if got := b.post(jsonMedia, event("T1", c.event, c.inner)); got != (reply{status: http.StatusOK}) {
+				t.Errorf("got %+v, want an empty 200", got)
+			}
+			b.wantCounted(want)
+			b.later(time.Second)
+		})
 	}
 
 	if got := b.wantDone(); got.Text != "deploy api" {
@@ -218,7 +228,8 @@ func TestHandler_TooLarge(t *testing.T) {
 
 func TestHandler_OtherWorkspace(t *testing.T) {
 	b := newInbox(t)
-	if got := b.post(formMedia, slash("T2", "api", "1.1")); got.status != 200 || !strings.Contains(got.body, otherWorkspace) {
+	got := b.post(formMedia, slash("T2", "api", "1.1"))
+	if got.status != http.StatusOK || !strings.Contains(got.body, otherWorkspace) {
 		t.Errorf("command: got %+v, want words for whoever typed it", got)
 	}
 	b.wantCounted("slack command other_workspace")
@@ -239,7 +250,8 @@ func TestHandler_OtherWorkspace(t *testing.T) {
 func TestHandler_UnknownWorkspace(t *testing.T) {
 	b := newInbox(t)
 	b.locked(func() { b.workspace = "" })
-	if got := b.post(formMedia, slash("", "api", "1.1")); got.status != 200 || !strings.Contains(got.body, unknownWorkspace) {
+	got := b.post(formMedia, slash("", "api", "1.1"))
+	if got.status != http.StatusOK || !strings.Contains(got.body, unknownWorkspace) {
 		t.Errorf("command: got %+v, want words for whoever typed it", got)
 	}
 	if got := b.post(jsonMedia, event("T1", "Ev1", directOf)); got.status != 503 || got.noRetry {

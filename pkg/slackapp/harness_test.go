@@ -58,6 +58,7 @@ type world struct {
 	lines   []command.Line
 	callers []command.Caller
 	orders  []command.AgainOrder
+	back    []command.RollbackOrder
 	sent    map[string]notify.Note // by topic and user
 	skew    time.Duration
 	people  map[string]deployment.Actor
@@ -276,6 +277,9 @@ func (w *world) Again(_ context.Context, c command.Caller, o command.AgainOrder)
 }
 
 func (w *world) Rollback(ctx context.Context, c command.Caller, o command.RollbackOrder) (command.Ordered, error) {
+	w.mu.Lock()
+	w.back = append(w.back, o)
+	w.mu.Unlock()
 	return w.Again(ctx, c, command.AgainOrder{Reason: o.Reason, Origin: o.Origin})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/phrase"
 	"github.com/seraph-deploy/seraph/pkg/slack"
@@ -57,8 +56,8 @@ func (a *Actions) confirmation(
 		input.About = fmt.Sprintf("%s of %s goes back to what ran before.", d.Request.Environment,
 			d.Request.Repository.FullName())
 		input.Facts = []notify.Fact{{Label: "From", Value: input.Facts[0].Value}}
-		if to := backTo(facts); to != nil {
-			back := notify.Text{{Text: to.String(), Code: true}}
+		if facts.Back != nil {
+			back := notify.Text{{Text: facts.Back.String(), Code: true}}
 			input.Facts = append(input.Facts, notify.Fact{Label: "Back to", Value: back})
 		}
 	case notify.VerbAgain:
@@ -71,14 +70,6 @@ func (a *Actions) confirmation(
 		input.About = fmt.Sprintf("#%d (%s) is approved.", d.Request.ID, what)
 	}
 	return input
-}
-
-// backTo is what a rollback most likely deploys; nil: not known. The order looks for it itself.
-func backTo(facts notify.Facts) *deployment.Success {
-	if facts.Deployment.State == deployment.Failed {
-		return facts.Current
-	}
-	return facts.Before
 }
 
 // Check says what is wrong with what somebody typed into a modal, which stays open then; nil: nothing is. It asks

@@ -263,6 +263,7 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, since time.Ti
 func (p *people) changed(ctx context.Context, in slack.Incoming) error {
 	p.users.forget(in.User)
 	p.channels.forget(in.Channel)
+	p.directory.ForgetChannel(in.Channel)
 	if in.Event != slack.EventUserChange {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	workers      = 16               // how many requests are worked off at once
+	workers      = 16               // how many requests are carried out at once
 	workTimeout  = 20 * time.Second // for one try, which ends before the lease of the row does
 	overdueEvery = 2 * time.Second
 	overdueLimit = 200
@@ -24,8 +24,8 @@ const (
 	longestPause = time.Minute
 )
 
-// AskLife is how old a request may be that somebody asked for something with. An older one is not carried out,
-// because nobody expects it any more: Slack takes answers to it for 30 minutes.
+// AskLife is how old a request of a person may be. An older one is not carried out, because the person does not expect
+// it any more: Slack takes answers to it for 30 minutes.
 const AskLife = 30 * time.Minute
 
 // Rows are the stored requests.
@@ -42,8 +42,8 @@ type Rows interface {
 // WorkerOptions are what a Worker is made of. All are required where nothing else is said.
 type WorkerOptions struct {
 	Rows Rows
-	// Do does what a request asks for, and answers whoever asked. After an error, and after a crash, it is called again
-	// with the same request: the Key of it must have nothing done twice.
+	// Do carries out a request and answers whoever asked. After an error, and after a crash, it is called again with the
+	// same request, whose Key is the same, too: it must do nothing twice.
 	Do func(context.Context, slack.Incoming) error
 
 	OverdueEvery time.Duration     // how often overdue rows are looked for; 0: 2 s
@@ -52,7 +52,8 @@ type WorkerOptions struct {
 	Now          func() time.Time
 }
 
-// Worker works off stored requests: those of Wake at once, and all others that are due within seconds.
+// Worker carries out stored requests: those of Wake at once, and others that are due as soon as it finds them, for which
+// it looks every OverdueEvery.
 type Worker struct {
 	o      WorkerOptions
 	rows   *queue.Work[int64]
@@ -79,7 +80,7 @@ func (w *Worker) Start() {
 	w.loop.Go(func() { w.findOverdue(ctx) })
 }
 
-// Stop begins no further request, waits for those that are being worked off until ctx ends, then cancels them and
+// Stop begins no further request, waits for those that are being carried out until ctx ends, then cancels them and
 // waits for their return. What is unfinished stays due.
 func (w *Worker) Stop(ctx context.Context) {
 	w.cancel()
@@ -87,11 +88,11 @@ func (w *Worker) Stop(ctx context.Context) {
 	w.loop.Wait()
 }
 
-// Wake has a row worked off now. It never blocks.
+// Wake has a row carried out as soon as a worker is free. It does not block.
 func (w *Worker) Wake(row int64) { w.rows.Add(row) }
 
-// findOverdue adds, at once and then periodically, the rows that are due and that no worker has: of a process that has
-// crashed, and those that were postponed.
+// findOverdue adds the rows that are due and that no worker has, at once and then periodically: those of a process that
+// has crashed, and those that were postponed.
 func (w *Worker) findOverdue(ctx context.Context) {
 	ticker := time.NewTicker(w.o.OverdueEvery)
 	defer ticker.Stop()
@@ -137,7 +138,7 @@ func (w *Worker) work(ctx context.Context, row int64) {
 		w.end(ctx, d, "")
 	case ctx.Err() != nil: // this process stops
 		if err := w.o.Rows.UnleaseChatDelivery(context.WithoutCancel(ctx), row); err != nil {
-			w.log(d).Err(err).Msg("request of Slack not given back") // its lease ends by itself
+			w.log(d).Err(err).Msg("request of Slack not given back") // its lease ends after 25 s
 		}
 	case d.Tries+1 >= workTries:
 		w.giveUp(ctx, d, err)
@@ -146,7 +147,7 @@ func (w *Worker) work(ctx context.Context, row int64) {
 	}
 }
 
-// asks says whether somebody asked for something with a request of a kind.
+// asks says whether requests of a kind come from a person who asks for something.
 func asks(kind slack.Kind) bool { return kind != slack.KindEvent }
 
 // attempt takes one try. A panic is an error of this request alone.
@@ -179,7 +180,7 @@ func (w *Worker) postpone(ctx context.Context, d deployment.ChatDelivery, cause 
 		Msg("request of Slack postponed")
 
 	if err := w.o.Rows.PostponeChatDelivery(ctx, d.Row, w.o.Now().Add(pause)); err != nil {
-		w.log(d).Err(err).Msg("request of Slack not postponed") // its lease ends by itself
+		w.log(d).Err(err).Msg("request of Slack not postponed") // its lease ends after 25 s
 	}
 }
 
@@ -192,7 +193,7 @@ func (w *Worker) giveUp(ctx context.Context, d deployment.ChatDelivery, cause er
 
 func (w *Worker) end(ctx context.Context, d deployment.ChatDelivery, problem string) {
 	if err := w.o.Rows.EndChatDelivery(ctx, d.Row, problem); err != nil {
-		w.log(d).Err(err).Msg("end of a request of Slack not stored") // it is done again, by its key only once
+		w.log(d).Err(err).Msg("end of a request of Slack not stored") // it is carried out again: see Do
 	}
 }
 

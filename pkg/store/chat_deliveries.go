@@ -9,9 +9,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// ChatDeliveries holds what chat systems sent. A request is stored before the chat system is answered, and worked
-// off afterwards by one worker at a time. A worker that crashes leaves its row to another one, so that work may be
-// repeated.
+// ChatDeliveries holds the requests that chat systems sent. A request is stored before the chat system is answered, and
+// carried out afterwards by one worker at a time. If that worker crashes, another one carries it out again.
 type ChatDeliveries struct{ db *DB }
 
 func chatTask(row int64) deployment.Task {
@@ -25,15 +24,15 @@ func (s ChatDeliveries) UseChatProof(ctx context.Context, p deployment.ChatProof
 	})
 }
 
-// AddChatDelivery stores a request, unless its signature was used before, or one of its names is known; then all
-// of its names are known from now on. The row is due at once.
+// AddChatDelivery stores a request, which is due at once, unless its signature was used before or one of its names is
+// known. Unless its signature was used before, the signature and all names are known from now on.
 func (s ChatDeliveries) AddChatDelivery(
 	ctx context.Context,
 	d deployment.ChatDelivery,
 	proof deployment.ChatProof,
 	names []string,
 ) (row int64, result deployment.ChatResult, err error) {
-	names = slices.Sorted(slices.Values(names)) // two copies wait for each other's names in one order
+	names = slices.Sorted(slices.Values(names)) // in one order, so that two copies at once do not deadlock
 	type stored struct {
 		row    int64
 		result deployment.ChatResult
@@ -113,7 +112,7 @@ func (s ChatDeliveries) LeaseChatDelivery(
 	return d, ok, err
 }
 
-// EndChatDelivery says that a row was worked off, or given up because of a problem, and erases what was in it.
+// EndChatDelivery says that a request was carried out, or given up because of a problem, and erases what was in it.
 func (s ChatDeliveries) EndChatDelivery(ctx context.Context, row int64, problem string) error {
 	return s.release(ctx, row, func(t *tx) (sql.Result, error) {
 		return t.exec(`
@@ -127,7 +126,7 @@ func (s ChatDeliveries) EndChatDelivery(ctx context.Context, row int64, problem 
 	})
 }
 
-// PostponeChatDelivery makes a row due again at a time, and counts the try.
+// PostponeChatDelivery makes a row due again at a time, ends its lease, and counts the try.
 func (s ChatDeliveries) PostponeChatDelivery(ctx context.Context, row int64, due time.Time) error {
 	return s.release(ctx, row, func(t *tx) (sql.Result, error) {
 		return t.exec(`

@@ -51,25 +51,28 @@ func (b *testDB) wantOverdueChats(want ...int64) {
 
 // testChatOnce: a signature counts once, and so does a request by each of its names.
 func testChatOnce(t *testing.T, b *testDB) {
-	for _, c := range []struct {
-		what      string
+	const stored, isCopy, replayed = deployment.ChatStored, deployment.ChatCopy, deployment.ChatReplayed
+	for _, c := range []struct { // each row sees what the ones before it have stored
+		name      string
 		signature string
 		names     []string
 		want      deployment.ChatResult
 	}{
-		{"first", "s1", []string{"message:1", "event:1"}, deployment.ChatStored},
-		{"same request again", "s1", []string{"message:1", "event:1"}, deployment.ChatReplayed},
-		{"its signature with another request", "s1", []string{"message:2"}, deployment.ChatReplayed},
-		{"that other request", "s2", []string{"message:2"}, deployment.ChatStored},
-		{"the first one's first name", "s3", []string{"message:1", "event:3"}, deployment.ChatCopy},
-		{"the name that the copy had", "s4", []string{"event:3"}, deployment.ChatCopy},
-		{"a name that is a signature", "s5", []string{"s1"}, deployment.ChatStored},
-		{"one name twice", "s6", []string{"event:6", "event:6"}, deployment.ChatStored},
+		{name: "first", signature: "s1", names: []string{"message:1", "event:1"}, want: stored},
+		{name: "the same again", signature: "s1", names: []string{"message:1", "event:1"}, want: replayed},
+		{name: "its signature with another request", signature: "s1", names: []string{"message:2"}, want: replayed},
+		{name: "that other request", signature: "s2", names: []string{"message:2"}, want: stored},
+		{name: "a known and a new name", signature: "s3", names: []string{"message:1", "event:3"}, want: isCopy},
+		{name: "that new name", signature: "s4", names: []string{"event:3"}, want: isCopy},
+		{name: "a name that is a signature", signature: "s5", names: []string{"s1"}, want: stored},
+		{name: "one name twice", signature: "s6", names: []string{"event:6", "event:6"}, want: stored},
 	} {
-		row, got := b.addChat(c.signature, c.names...)
-		if got != c.want || (row != 0) != (c.want == deployment.ChatStored) {
-			t.Errorf("%s: got %s, row %d, want %s", c.what, got, row, c.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			row, got := b.addChat(c.signature, c.names...)
+			if got != c.want || (row != 0) != (c.want == stored) {
+				t.Errorf("got %s, row %d, want %s", got, row, c.want)
+			}
+		})
 	}
 
 	for _, want := range []bool{true, false} {
@@ -165,7 +168,7 @@ func testChatWork(t *testing.T, b *testDB) {
 	}
 }
 
-// testChatPruned: what was worked off, and keys, go after their time, and what is due stays.
+// testChatPruned: what was carried out, and keys, go after their time, and what is due stays.
 func testChatPruned(t *testing.T, b *testDB) {
 	done, _ := b.addChat("s1", "event:1")
 	b.mustLeaseChat(done)

@@ -148,13 +148,15 @@ func testLinks(t *testing.T, b *testDB) {
 		{name: "the same user", user: "U1", letter: "b", id: 6},
 		{name: "the same account", user: "U2", letter: "c", id: 5},
 	} {
-		taken := b.signIn(b.startLink(c.user, c.letter), c.id)
-		err := b.ConfirmLink(ctx, taken, linkAct(deployment.AuditLink))
-		var inTheWay *deployment.LinkTakenError
-		if !errors.As(err, &inTheWay) || inTheWay.Link != want {
-			t.Errorf("%s: got %v, want the link in the way", c.name, err)
-		}
-		b.wantAttempt(taken) // it is not confirmed
+		t.Run(c.name, func(t *testing.T) {
+			taken := b.signIn(b.startLink(c.user, c.letter), c.id)
+			err := b.ConfirmLink(ctx, taken, linkAct(deployment.AuditLink))
+			var inTheWay *deployment.LinkTakenError
+			if !errors.As(err, &inTheWay) || inTheWay.Link != want {
+				t.Errorf("got %v, want the link in the way", err)
+			}
+			b.wantAttempt(taken) // it is not confirmed
+		})
 	}
 
 	if got := b.count(`SELECT count(*) FROM audit`); got != 1 {
@@ -192,12 +194,19 @@ func testLinkEnds(t *testing.T, b *testDB) {
 	stale := l
 	stale.GitHub.ID = 99
 	for _, c := range []struct {
+		name string
 		link deployment.Link
 		want bool
-	}{{link: stale}, {link: l, want: true}, {link: l}} {
-		if ended, err := b.EndLink(ctx, c.link, linkAct(deployment.AuditUnlink)); err != nil || ended != c.want {
-			t.Errorf("end: got %v, %v, want %v", ended, err, c.want)
-		}
+	}{
+		{name: "with another account", link: stale},
+		{name: "that stands", link: l, want: true},
+		{name: "that has ended", link: l},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if ended, err := b.EndLink(ctx, c.link, linkAct(deployment.AuditUnlink)); err != nil || ended != c.want {
+				t.Errorf("got %v, %v, want %v", ended, err, c.want)
+			}
+		})
 	}
 	if _, err := b.LinkAttempt(ctx, a.AddressHash); !errors.Is(err, deployment.ErrNotFound) {
 		t.Errorf("the attempt of an ended link: got %v, want ErrNotFound", err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -172,12 +173,13 @@ func testMessagesOrdered(t *testing.T, b *testDB) {
 		got = append(got, m.Channel)
 	}
 	want := []string{"older end", "end", "people", "running"}
-	if len(got) != len(want) || got[0] != want[0] || got[1] != want[1] || got[2] != want[2] || got[3] != want[3] {
+	if !slices.Equal(got, want) {
 		t.Errorf("got due %v, want %v", got, want)
 	}
 
 	stats, err := b.MessageStats(t.Context())
-	if err != nil || len(stats) != 2 || stats[1].Face != "slack" || stats[1].Unsent != 4 || stats[1].OldestDue != time.Hour {
+	wantStats := deployment.MessageStats{Face: "slack", Unsent: 4, OldestDue: time.Hour}
+	if err != nil || len(stats) != 2 || stats[1] != wantStats {
 		t.Errorf("got %+v, %v, want 4 unsent to slack, the oldest due for an hour", stats, err)
 	}
 }

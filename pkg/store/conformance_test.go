@@ -77,7 +77,7 @@ func testConformance(t *testing.T, open opener) {
 		"a message keeps its first answer":            testAnswers,
 		"a chat delivery is stored once":              testChatOnce,
 		"a chat delivery stored by many":              testChatConcurrently,
-		"a chat delivery is worked off":               testChatWork,
+		"a chat delivery is carried out":              testChatWork,
 		"chat deliveries are pruned":                  testChatPruned,
 		"chat deliveries and a clock set back":        testChatClockSetBack,
 		"the pipelines of a commit are known":         testStartedPipelines,
@@ -107,6 +107,7 @@ func testConformance(t *testing.T, open opener) {
 		"messages are due in the order of their rank": testMessagesOrdered,
 		"a message takes the place of others":         testMessagesReplaced,
 		"Prune deletes messages":                      testMessagesPruned,
+		"messages are refreshed":                      testMessagesRefreshed,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

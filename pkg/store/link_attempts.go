@@ -24,11 +24,11 @@ const attemptColumns = `
 	code_hash,
 	confirmed`
 
-// keepAttempts is how long an attempt is kept after it has expired, for those who come too late.
+// keepAttempts is how long an attempt is kept after it has expired, so that those who come too late are told so.
 const keepAttempts = 24 * time.Hour
 
-// StartLink keeps a new attempt of a user, in place of an older one. Attempts of anybody that expired long ago
-// are deleted.
+// StartLink stores a new attempt of a user, in place of an older one, and deletes all attempts that expired more than
+// 24 h ago.
 func (s Links) StartLink(ctx context.Context, a deployment.LinkAttempt) error {
 	return s.db.write(ctx, func(t *tx) error {
 		_, err := t.exec(`DELETE FROM link_codes WHERE expires_at < $1`, micros(t.now.Add(-keepAttempts)))
@@ -135,8 +135,9 @@ func (s Links) countAttempt(ctx context.Context, count string, counted []any, re
 	return r.attempt, r.counted, err
 }
 
-// SignedIn keeps who has signed in at GitHub with an attempt, and the hash of the code that they are shown. first
-// is false if somebody has before, and then nothing changes; deployment.ErrNotFound: there is no such attempt.
+// SignedIn stores who has signed in at GitHub with an attempt, and the hash of the code that they are shown. first is
+// false if somebody has signed in with it before, and then nothing changes. deployment.ErrNotFound: there is no such
+// attempt.
 func (s Links) SignedIn(ctx context.Context, addressHash string, who deployment.Actor, codeHash string) (
 	first bool,
 	err error,

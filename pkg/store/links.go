@@ -41,7 +41,8 @@ func (s Links) UncheckedLinks(ctx context.Context, since time.Time, limit int) (
 	return scanEach(rows, scanLink)
 }
 
-// CheckedLink keeps the login that the account of a link has now.
+// CheckedLink stores that the account of a link exists, and the login that it has now. It changes nothing if the link
+// has ended.
 func (s Links) CheckedLink(ctx context.Context, l deployment.Link, login string) error {
 	return s.db.write(ctx, func(t *tx) error {
 		_, err := t.exec(`
@@ -130,8 +131,8 @@ func (t *tx) linkInTheWay(a deployment.LinkAttempt) error {
 	return &deployment.LinkTakenError{Link: l}
 }
 
-// RefuseLink keeps in the audit that a link was refused. voids is the attempt that ends with it; nil: none does.
-// notice is for a person at GitHub; empty: no notice.
+// RefuseLink writes into the audit that a link was refused. voids is an attempt that is deleted with it, unless it was
+// confirmed; nil: none is. notice is left for the person forWhom; empty: no notice.
 func (s Links) RefuseLink(
 	ctx context.Context,
 	act deployment.AuditEvent,

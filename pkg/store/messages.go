@@ -34,7 +34,7 @@ func (s Messages) DueMessages(ctx context.Context, face string, limit int) ([]de
 	return scanEach(rows, scanMessage)
 }
 
-// NextMessage returns when the first message to a chat system is due after a moment; zero: none is.
+// NextMessage returns the earliest time after a moment at which a message to a chat system is due; zero: there is none.
 func (s Messages) NextMessage(ctx context.Context, face string, after time.Time) (time.Time, error) {
 	var due sql.NullInt64
 	err := s.db.get(ctx, `SELECT min(due_at) FROM cards WHERE due_at > $1 AND face = $2`, micros(after), face).Scan(&due)
@@ -86,8 +86,8 @@ func scanMessage(s scanner) (m deployment.Message, err error) {
 	return m, nil
 }
 
-// SaveMessage writes the next version of a message. One whose deployment has changed since it was read stays due
-// at once. deployment.ErrVersionConflict: somebody else has written it since it was read.
+// SaveMessage writes the next version of a message. If its deployment has changed since the message was read, the rank
+// stays and the message is due at once. deployment.ErrVersionConflict: somebody else has written it since it was read.
 func (s Messages) SaveMessage(ctx context.Context, m deployment.Message) (deployment.Message, error) {
 	return writeFor(ctx, s.db, func(t *tx) (deployment.Message, error) { return t.saveMessage(m) })
 }
@@ -171,9 +171,9 @@ func (s Messages) ReplaceMessages(ctx context.Context, old []deployment.Message,
 	})
 }
 
-// TouchMessages makes the messages due that are about deployments which have changed, begins those that are
-// missing, and leaves a note in a lease, all in one commit. It changes nothing and returns an error if another
-// process has taken the lease since.
+// TouchMessages makes the messages about deployments that have changed due, adds those that are missing, and leaves a
+// note in a lease, all in one commit. It changes nothing and returns an error if another process has taken the lease
+// since.
 func (s Messages) TouchMessages(ctx context.Context, lease deployment.Lease, touches []deployment.MessageTouch) error {
 	return s.db.write(ctx, func(t *tx) error {
 		mine, err := changedOne(t.exec(
@@ -226,6 +226,23 @@ func (t *tx) touchMessages(touch deployment.MessageTouch) error {
 		}
 	}
 	return nil
+}
+
+// RefreshMessages makes the messages about a deployment due now, for example after an approval, which changes what they
+// show and not the deployment itself.
+func (s Messages) RefreshMessages(ctx context.Context, row int64) error {
+	return s.db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`
+			UPDATE cards
+			SET
+				touched = touched + 1,
+				due_at = CASE WHEN due_at < $2 THEN due_at ELSE CAST($2 AS BIGINT) END
+			WHERE row_id = $1`,
+			row,
+			micros(t.now),
+		)
+		return err
+	})
 }
 
 // MessageStats counts the messages that are due, for each chat system that has any.

@@ -222,7 +222,7 @@ func writeFor[T any](ctx context.Context, db *DB, do func(*tx) (T, error)) (T, e
 	return resultOf(ctx, db.dialect.write, do)
 }
 
-// resultOf does with one way to write what writeFor does.
+// resultOf is writeFor with the function that writes, write or receive of the dialect.
 func resultOf[T any](
 	ctx context.Context,
 	write func(context.Context, func(*tx) error) error,

@@ -13,8 +13,8 @@ const pruneBatch = 200
 
 // Prune deletes a batch of what is older than a moment: finished deployments with their history and
 // approvals, the bodies of deliveries, deliveries that led to no deployment, pipelines that no
-// look-up can meet any more, locks that have ended, requests that have ended, notices, and messages to chat systems. more says that there may be another
-// batch.
+// look-up can meet any more, locks that have ended, requests that have ended, notices, and messages to chat
+// systems that are about no deployment and not due. more says that there may be another batch.
 //
 // What keeps a deployment from running twice is never deleted: the GUIDs of deliveries that led to
 // one, and the ids of deployments. Neither are the id and the commit of what is deployed in each

@@ -21,6 +21,12 @@ func newChatGivenUp() *prometheus.CounterVec {
 		"face", "kind")
 }
 
+// newChatRefused makes the counter of what people were refused in chat systems.
+func newChatRefused() *prometheus.CounterVec {
+	return counters("seraph_chat_refused_total",
+		"Commands, buttons and modals in a chat system that were refused because the person may not do this.", "face", "code")
+}
+
 // ChatGaveUp returns a function that counts the requests of one chat system that were given up, by their kind.
 func (m *Metrics) ChatGaveUp(face string) func(kind string) {
 	return func(kind string) { m.chatGivenUp.WithLabelValues(face, kind).Inc() }
@@ -30,6 +36,12 @@ func (m *Metrics) ChatGaveUp(face string) func(kind string) {
 // of them.
 func (m *Metrics) ChatCalls(face string) func(method, code string) {
 	return func(method, code string) { m.chatCalls.WithLabelValues(face, method, code).Inc() }
+}
+
+// ChatRefused returns a function that counts what was refused in one chat system, such as slack. The code is from a
+// closed set.
+func (m *Metrics) ChatRefused(face string) func(code string) {
+	return func(code string) { m.chatRefused.WithLabelValues(face, code).Inc() }
 }
 
 // messageCollector exports what is owed to one chat system. It is read at each scrape.
@@ -69,8 +81,7 @@ func (c *messageCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.halted
 }
 
-// Collect implements prometheus.Collector. It exports only whether messages are sent when the database does not
-// answer within 2 s.
+// Collect implements prometheus.Collector. If the database does not answer within 2 s, it exports only seraph_chat_down.
 func (c *messageCollector) Collect(ch chan<- prometheus.Metric) {
 	down := 0.0
 	if c.down() {

@@ -1,10 +1,10 @@
-// Command pictures draws the messages, modals and home tab that Seraph sends to Slack, and photographs them with a
-// Chromium without a window, for the pages for operators. It reads the golden files of pkg/slack, so the pictures show
-// what the tests hold. Slack draws the same content with its own fonts and colors.
+// Command pictures draws the messages, modals and the home tab that Seraph sends to Slack as web pages, and takes
+// screenshots of them with headless Chromium, for the pages for operators. It reads the golden files of pkg/slack, so
+// the pictures show what the tests compare. Slack draws the same content with its own fonts and colors.
 //
 //	pictures GOLDEN IMAGES [PATTERN]
 //
-// Without PATTERN it draws what the pages show, otherwise the golden files whose name matches.
+// Without PATTERN it draws the pictures in deploy/docs/images, otherwise the golden files whose names match.
 package main
 
 import (
@@ -51,19 +51,26 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: pictures GOLDEN IMAGES [PATTERN]")
 		os.Exit(2)
 	}
-	list := pictures
+
+	pattern := ""
 	if len(os.Args) > 3 {
-		list = each(os.Args[1], os.Args[3])
+		pattern = os.Args[3]
 	}
-	if err := run(list, os.Args[1], os.Args[2]); err != nil {
+	if err := run(os.Args[1], os.Args[2], pattern); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-// each is a picture in light and one in dark colors of each golden file whose name matches.
-func each(golden, pattern string) []picture {
-	files, _ := filepath.Glob(filepath.Join(golden, pattern+".json")) // an error of the pattern matches nothing
+// matching returns two pictures, in light and in dark colors, of each golden file whose name matches.
+func matching(golden, pattern string) ([]picture, error) {
+	files, err := filepath.Glob(filepath.Join(golden, pattern+".json"))
+	if err != nil {
+		return nil, fmt.Errorf("match golden files with %q: %w", pattern, err)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no file %s.json in %s: write a pattern such as card-*", pattern, golden)
+	}
 
 	var list []picture
 	for _, file := range files {
@@ -71,11 +78,19 @@ func each(golden, pattern string) []picture {
 		list = append(list, picture{name: name, parts: []string{name}},
 			picture{name: name + "-dark", dark: true, parts: []string{name}})
 	}
-	return list
+	return list, nil
 }
 
-// run draws pictures.
-func run(list []picture, golden, images string) error {
+// run draws the golden files that match a pattern; without one the pictures in deploy/docs/images.
+func run(golden, images, pattern string) error {
+	list := pictures
+	if pattern != "" {
+		var err error
+		if list, err = matching(golden, pattern); err != nil {
+			return err
+		}
+	}
+
 	work, err := os.MkdirTemp("", "seraph-pictures-")
 	if err != nil {
 		return fmt.Errorf("make directory for pages: %w", err)
@@ -90,7 +105,7 @@ func run(list []picture, golden, images string) error {
 	return nil
 }
 
-// draw writes one page, and photographs it.
+// draw writes one page, and the picture of it.
 func (p picture) draw(golden, images, work string) error {
 	var body strings.Builder
 	for i, part := range p.parts {
@@ -114,14 +129,14 @@ func (p picture) draw(golden, images, work string) error {
 		return fmt.Errorf("write page: %w", err)
 	}
 
-	shot := filepath.Join(work, p.name+".png")
-	if err := photograph(html, shot, work); err != nil {
+	full := filepath.Join(work, p.name+".png")
+	if err := screenshot(html, full, work); err != nil {
 		return err
 	}
-	return shrink(shot, filepath.Join(images, p.name+".png"))
+	return shrink(full, filepath.Join(images, p.name+".png"))
 }
 
-// frame is the style of what stands around what is drawn.
+// frame is the style of the page around messages, modals and the home tab.
 const frame = `
 body { width: 660px; padding: 6px 0; } .message.reply { margin-left: 46px; border-left: 3px solid var(--line); }
 .surface { padding: 12px 20px; } .surface .modal { margin: auto; }
@@ -162,17 +177,17 @@ func drawPart(body *strings.Builder, name string, raw []byte, reply bool) error 
 	return nil
 }
 
-// photograph takes a picture of a page that is higher than any page is.
-func photograph(html, shot, work string) error {
+// screenshot writes what a window of 660 by 3000 pixels shows of a page into to. shrink refuses a page that is higher.
+func screenshot(html, to, work string) error {
 	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
 
 	command := exec.CommandContext(ctx, "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
 		"--hide-scrollbars", "--force-device-scale-factor=1.5", "--window-size=660,3000",
-		"--user-data-dir="+filepath.Join(work, "profile"), "--screenshot="+shot, "file://"+html)
+		"--user-data-dir="+filepath.Join(work, "profile"), "--screenshot="+to, "file://"+html)
 	if output, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("run chromium: %w: %s", err, output)
+		return fmt.Errorf("run chromium, which must be installed: %w: %s", err, output)
 	}
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 // margin is what is left of the empty rows below the content, in pixels.
 const margin = 12
 
-// shrink cuts off the empty rows at the bottom, and writes a picture with at most 256 colors.
+// shrink cuts off the empty rows at the bottom, and writes a picture with at most 256 colors. It refuses a picture
+// without an empty row: the page was higher than the window, and its end is missing.
 func shrink(from, to string) error {
 	file, err := os.Open(from)
 	if err != nil {
@@ -27,7 +28,12 @@ func shrink(from, to string) error {
 	}
 
 	bounds := full.Bounds()
-	bounds.Max.Y = min(bounds.Max.Y, lastRow(full)+margin)
+	end := endOfContent(full)
+	if end == bounds.Max.Y {
+		return fmt.Errorf("the page is higher than the %d pixels of the window: enlarge it in screenshot", bounds.Dy())
+	}
+
+	bounds.Max.Y = min(bounds.Max.Y, end+margin)
 	small := image.NewPaletted(bounds, commonColors(full, bounds))
 	nearest := map[color.Color]uint8{}
 	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
@@ -57,8 +63,8 @@ func shrink(from, to string) error {
 	return nil
 }
 
-// lastRow returns the row below the last one that differs from the color of the corner.
-func lastRow(m image.Image) int {
+// endOfContent returns the row below the last one that is not all in the color of the lower left corner.
+func endOfContent(m image.Image) int {
 	bounds := m.Bounds()
 	empty := m.At(bounds.Min.X, bounds.Max.Y-1)
 	for y := bounds.Max.Y - 1; y > bounds.Min.Y; y-- {
@@ -89,7 +95,7 @@ func commonColors(m image.Image, bounds image.Rectangle) color.Palette {
 	return colors[:min(len(colors), 256)]
 }
 
-// number orders colors.
+// number makes one number of a color, to sort colors that equally many pixels have.
 func number(c color.Color) uint64 {
 	r, g, b, a := c.RGBA()
 	return uint64(r)<<48 | uint64(g)<<32 | uint64(b)<<16 | uint64(a)

@@ -1,5 +1,6 @@
-// Package emulate judges our clients by emulate, a stand-in for Slack and GitHub that others wrote: what it understands
-// and answers does not come from our reading of these APIs. `make judges` installs it.
+// Package emulate tests our clients against emulate, a simulator of Slack and GitHub that others wrote
+// (github.com/vercel-labs/emulate): where our own simulators repeat a mistake of our clients, it does not. `make judges`
+// installs it.
 package emulate
 
 import (
@@ -12,8 +13,8 @@ import (
 	"testing"
 )
 
-// start runs a service of emulate with what it begins with until the test ends, and returns its address. Where it is not
-// installed the test is skipped; with CI=true it fails.
+// start runs a service of emulate until the test ends, and returns its address. seed are the accounts, channels and
+// tokens that exist at the beginning. Where emulate is not installed the test is skipped; with CI=true it fails.
 func start(t *testing.T, service string, seed any) *url.URL {
 	t.Helper()
 	if _, err := os.Stat("node_modules/emulate/package.json"); err != nil {

@@ -64,7 +64,7 @@ func startSlack(t *testing.T) (client func(token string) *slack.Client, base *ur
 	}, base
 }
 
-// TestSlack_AcceptsTheClient lets emulate answer every call that it knows.
+// TestSlack_AcceptsTheClient makes the calls about messages, and looks for what emulate has stored.
 func TestSlack_AcceptsTheClient(t *testing.T) {
 	client, base := startSlack(t)
 	c := client(allScopes)
@@ -159,7 +159,7 @@ func TestSlack_AcceptsTheClient(t *testing.T) {
 	})
 }
 
-// TestSlack_People lets emulate answer who people are, and what channels are.
+// TestSlack_People asks emulate about people and channels.
 func TestSlack_People(t *testing.T) {
 	client, _ := startSlack(t)
 	c := client(allScopes)
@@ -191,7 +191,7 @@ func TestSlack_People(t *testing.T) {
 	})
 }
 
-// TestSlack_Refusals lets emulate refuse tokens, scopes and channels.
+// TestSlack_Refusals makes calls that emulate refuses for their scopes or channels.
 func TestSlack_Refusals(t *testing.T) {
 	client, _ := startSlack(t)
 	few, reader := client(fewScopes), client(readOnly)
@@ -223,7 +223,7 @@ func TestSlack_Refusals(t *testing.T) {
 	})
 }
 
-// TestSlack_Views lets emulate open, change and publish views.
+// TestSlack_Views opens, changes and publishes views.
 func TestSlack_Views(t *testing.T) {
 	client, base := startSlack(t)
 	c := client(allScopes)

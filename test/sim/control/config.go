@@ -51,7 +51,7 @@ type setting struct {
 }
 
 func (c *Config) settings() []setting {
-	return append(c.slackSettings(), []setting{
+	return append(append(c.slackSettings(), c.peopleSettings()...), []setting{
 		{name: "github", fallback: "127.0.0.1:9001", usage: "address of the simulated GitHub", target: &c.GitHub},
 		{
 			name:     "circleci",
@@ -103,6 +103,11 @@ func (c *Config) settings() []setting {
 			usage:    "projects of CircleCI's GitHub App, SLUG=OWNER/NAME@DEFINITION, comma-separated",
 			target:   &c.appProjects,
 		},
+	}...)
+}
+
+func (c *Config) peopleSettings() []setting {
+	return []setting{
 		{
 			name:     "callback",
 			fallback: "http://127.0.0.1:8080/login/callback",
@@ -110,7 +115,7 @@ func (c *Config) settings() []setting {
 			target:   &c.Callback,
 		},
 		{name: "people", fallback: "alice=583231,bob=583232,carol=583233", usage: "people who may write, LOGIN=ID, …", target: &c.people},
-	}...)
+	}
 }
 
 func (c *Config) slackSettings() []setting {
@@ -200,31 +205,34 @@ func Parse(args []string, getenv func(string) string, out io.Writer) (Config, er
 		return c, err
 	}
 
-	projects, err := parseAppProjects(c.appProjects)
-	if err != nil {
-		fmt.Fprintln(out, err) // the same
-		return c, err
-	}
-
-	people, err := parsePeople(c.people)
-	if err != nil {
-		fmt.Fprintln(out, err) // the same
-		return c, err
-	}
-
-	c.AppProjects, c.People = projects, people
-	if c.SlackPeople, err = parseSlackIDs(c.slackPeople); err != nil {
-		fmt.Fprintln(out, err) // the same
-		return c, err
-	}
-	if c.SlackGuests, err = parseSlackIDs(c.slackGuests); err != nil {
-		fmt.Fprintln(out, err) // the same
-		return c, err
-	}
-	if c.SlackChannels, err = parseSlackIDs(c.slackChannels); err != nil {
+	if err := c.parseLists(); err != nil {
 		fmt.Fprintln(out, err) // the same
 		return c, err
 	}
 
 	return c, nil
+}
+
+// parseLists reads the flags that become lists and maps.
+func (c *Config) parseLists() (err error) {
+	if c.AppProjects, err = parseAppProjects(c.appProjects); err != nil {
+		return err
+	}
+	if c.People, err = parsePeople(c.people); err != nil {
+		return err
+	}
+	for _, list := range []struct {
+		flag   string
+		target *map[string]string
+	}{
+		{flag: c.slackPeople, target: &c.SlackPeople},
+		{flag: c.slackGuests, target: &c.SlackGuests},
+		{flag: c.slackChannels, target: &c.SlackChannels},
+	} {
+		if *list.target, err = parseSlackIDs(list.flag); err != nil {
+			return err
+		}
+	}
+
+	return nil
 }

@@ -23,7 +23,7 @@ import (
 
 // descriptionFile is the cached file of the reduced description. Raise the last number when paths
 // or subset change.
-const descriptionFile = "octokit-openapi-23.0.2-cut-10.json"
+const descriptionFile = "octokit-openapi-23.0.2-cut-11.json"
 
 const samplesFile = "octokit-webhooks-examples-7.6.1.json"
 

@@ -14,6 +14,7 @@ var paths = []string{
 	"/app/hook/deliveries/{delivery_id}",
 	"/app/hook/deliveries/{delivery_id}/attempts",
 	"/app/installations/{installation_id}/access_tokens",
+	"/applications/{client_id}/token",
 	"/meta",
 	"/orgs/{org}/hooks",
 	"/orgs/{org}/teams/{team_slug}",

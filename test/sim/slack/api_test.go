@@ -365,7 +365,7 @@ func TestServer_Token(t *testing.T) {
 				t.Errorf("got %s, want error %q", raw, test.want)
 			}
 			if scopes := header.Get("X-OAuth-Scopes"); (scopes == "") != (test.want != "") {
-				t.Errorf("got scopes %q", scopes)
+				t.Errorf("got scopes %q, want some only for a valid token", scopes)
 			}
 			if got := s.Calls("auth.test")[0].Token; got != test.place {
 				t.Errorf("got token in %q, want %q", got, test.place)

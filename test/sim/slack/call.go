@@ -2,6 +2,7 @@ package slack
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -35,7 +36,7 @@ type Call struct {
 	Channel     string // as it was sent
 	TS          string // of the message that the call was about or made; empty: none
 	Thread      string
-	User        string // the argument user or user_id
+	User        string // the argument user, user_id or users; of a trigger or a response URL: who caused it
 	Token       Place
 	ContentType string
 	Args        map[string]string // as they were sent, without the token
@@ -105,7 +106,7 @@ func (s *Server) journaled(m method, next http.Handler) http.Handler {
 		c.readArguments(r, raw)
 		c.journal.Args = c.args
 		c.journal.Channel, c.journal.TS, c.journal.Thread = c.args["channel"], c.args["ts"], c.args["thread_ts"]
-		c.journal.User = c.args["user"] + c.args["user_id"] + c.args["users"]
+		c.journal.User = cmp.Or(c.args["user"], c.args["user_id"], c.args["users"])
 		s.mu.Lock()
 		s.calls = append(s.calls, c.journal)
 		s.mu.Unlock()

@@ -21,8 +21,8 @@ type content struct {
 	metadata  *Metadata
 }
 
-// content reads text, blocks and metadata.
-func (s *Server) content(c *call) (content, *answer) {
+// readContent reads text, blocks and metadata.
+func (s *Server) readContent(c *call) (content, *answer) {
 	in := content{text: c.args["text"]}
 	metadata, refused := decodeMetadata(c.args["metadata"])
 	if refused != nil {
@@ -80,7 +80,7 @@ func (s *Server) target(c *call) (*Channel, *answer) {
 // writable refuses channels that the app cannot write to.
 func (s *Server) writable(c *call, ch *Channel) *answer {
 	switch {
-	case ch == nil || !ch.sees(c.in) || ch.Private && ch.Away:
+	case ch == nil || !ch.visibleTo(c.in) || ch.Private && ch.Away:
 		return fail("channel_not_found")
 	case ch.Archived:
 		return fail("is_archived")
@@ -98,7 +98,7 @@ func (s *Server) postMessage(c *call) *answer {
 		return refused
 	}
 
-	in, refused := s.content(c)
+	in, refused := s.readContent(c)
 	if refused != nil {
 		return refused
 	}
@@ -135,7 +135,7 @@ func (s *Server) threadExists(channel, ts string) bool {
 // own returns the app's message that a call names. Only the id of a channel names it, never that of a person.
 func (s *Server) own(c *call, notOwn string) (*message, *answer) {
 	ch := s.channels[c.args["channel"]]
-	if ch == nil || !ch.sees(c.in) || ch.Private && ch.Away {
+	if ch == nil || !ch.visibleTo(c.in) || ch.Private && ch.Away {
 		return nil, fail("channel_not_found")
 	}
 	if ch.Archived {
@@ -163,7 +163,7 @@ func (s *Server) updateMessage(c *call) *answer {
 		return fail("msg_too_long")
 	}
 
-	in, refused := s.content(c)
+	in, refused := s.readContent(c)
 	if refused != nil {
 		return refused
 	}
@@ -201,7 +201,7 @@ func (s *Server) postEphemeral(c *call) *answer {
 		return fail("user_not_in_channel")
 	}
 
-	in, refused := s.content(c)
+	in, refused := s.readContent(c)
 	if refused != nil {
 		return refused
 	}
@@ -223,7 +223,7 @@ func (s *Server) postEphemeral(c *call) *answer {
 
 func (s *Server) getPermalink(c *call) *answer {
 	ch := s.channels[c.args["channel"]]
-	if ch == nil || !ch.sees(c.in) || ch.Private && ch.Away {
+	if ch == nil || !ch.visibleTo(c.in) || ch.Private && ch.Away {
 		return fail("channel_not_found")
 	}
 

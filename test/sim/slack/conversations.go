@@ -20,7 +20,7 @@ func scopeFor(ch *Channel, kind string) string {
 // readable returns the conversation that a call names, when its token may read it.
 func (s *Server) readable(c *call, kind string) (*Channel, *answer) {
 	ch := s.channels[c.args["channel"]]
-	if ch == nil || !ch.sees(c.in) {
+	if ch == nil || !ch.visibleTo(c.in) {
 		return nil, fail("channel_not_found")
 	}
 	if refused := c.needs(scopeFor(ch, kind)); refused != nil {

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -226,7 +227,7 @@ func (s *Server) delivery(id int64) (Delivery, error) {
 // VerifyURL sends the challenge that Slack sends when the URL of the app is saved, and fails when it is not returned.
 func (s *Server) VerifyURL() error {
 	s.mu.Lock()
-	challenge := lower(s.newID("challenge"))
+	challenge := strings.ToLower(s.newID("challenge"))
 	s.mu.Unlock()
 	body := encode(Object{"token": verificationToken, "challenge": challenge, "type": "url_verification"})
 	d, err := s.send(Delivery{Kind: KindVerification, Name: "url_verification", Body: body}, "application/json")

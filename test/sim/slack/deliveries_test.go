@@ -55,7 +55,7 @@ func TestServer_RetriesEventsOnly(t *testing.T) {
 			for i, d := range all {
 				num, reason := d.Header.Get("X-Slack-Retry-Num"), d.Header.Get("X-Slack-Retry-Reason")
 				if i == 0 && num != "" || i > 0 && (num != fmt.Sprint(i) || reason != "http_error") {
-					t.Errorf("attempt %d: got headers %q, %q", i, num, reason)
+					t.Errorf("attempt %d: got headers %q, %q, want the number, and http_error after the first", i, num, reason)
 				}
 				if !bytes.Equal(d.Body, all[0].Body) {
 					t.Errorf("attempt %d: got another body", i)
@@ -64,7 +64,7 @@ func TestServer_RetriesEventsOnly(t *testing.T) {
 
 			seen.Store(0)
 			if d, err := s.Slash(alice, deploys, "/deploy", "x"); err != nil || d.Accepted() != (test.failures == 0) {
-				t.Errorf("got %+v, %v", d, err)
+				t.Errorf("got %+v, %v, want accepted %t", d, err, test.failures == 0)
 			}
 			if got := len(s.Deliveries()); got != test.want+1 {
 				t.Errorf("got %d attempts after a command, want one more than %d", got, test.want)
@@ -73,7 +73,7 @@ func TestServer_RetriesEventsOnly(t *testing.T) {
 	}
 }
 
-func TestServer_WaitsThreeSecondsAtMost(t *testing.T) {
+func TestServer_WaitsUntilAckTimeout(t *testing.T) {
 	s := start(t, Options{AckTimeout: 20 * time.Millisecond, RetryAfter: []time.Duration{}})
 	ended := make(chan struct{})
 	startApp(t, s, func(http.ResponseWriter, *http.Request, []byte) { <-ended })
@@ -112,7 +112,7 @@ func TestServer_ReplayIsTheSameRequest(t *testing.T) {
 	clock.advance(time.Minute)
 	replayed, err := s.Replay(first.ID)
 	if err != nil || !replayed.Accepted() {
-		t.Fatalf("got %+v, %v", replayed, err)
+		t.Fatalf("got %+v, %v, want it accepted", replayed, err)
 	}
 
 	again, err := s.Redeliver(first.ID, "http_timeout")
@@ -141,7 +141,7 @@ func TestServer_ResponseURL(t *testing.T) {
 	for i, text := range []string{"1", "2", "3", "4", "5", "6"} {
 		status, word := use(t, address, Object{"text": text})
 		if (status == http.StatusOK) != (i < responseUses) || i >= responseUses && word != "used_url" {
-			t.Errorf("use %d: got %d %s", i+1, status, word)
+			t.Errorf("use %d: got %d %s, want success %d times, then used_url", i+1, status, word, responseUses)
 		}
 	}
 	if all := s.Ephemerals(bob); len(all) != responseUses || all[0].Channel != deploys {
@@ -238,7 +238,7 @@ func TestServer_OldButtons(t *testing.T) {
 	old := s.Versions(deploys, ts)[0]
 	button, found := old.Button("approve")
 	if !found || button.Value != "v1 7 abc" || !button.Confirm {
-		t.Fatalf("got %+v", old.Buttons())
+		t.Fatalf("got %+v, want the button approve", old.Buttons())
 	}
 
 	d, err := s.ClickButton(bob, deploys, ts, button)
@@ -247,6 +247,6 @@ func TestServer_OldButtons(t *testing.T) {
 	}
 	action := payloadOf(t, d)["actions"].([]any)[0].(Object)
 	if action["value"] != "v1 7 abc" || action["block_id"] != "b1" {
-		t.Errorf("got %v", action)
+		t.Errorf("got %v, want the old value and block", action)
 	}
 }

@@ -35,7 +35,7 @@ func (s *Server) event(in *installation, channel string, fields Object) Delivery
 			"is_enterprise_install": false,
 		}},
 		"is_ext_shared_channel": false,
-		"event_context":         "4-" + lower(id),
+		"event_context":         "4-" + strings.ToLower(id),
 	}
 	if ch := s.channels[channel]; ch != nil {
 		body["is_ext_shared_channel"] = ch.External
@@ -49,22 +49,6 @@ func (s *Server) event(in *installation, channel string, fields Object) Delivery
 
 // subscribed reports whether the app wants an event.
 func (s *Server) subscribed(name string) bool { return slices.Contains(s.options.Events, name) }
-
-// SendEvent sends any event to the app in a workspace, whether it subscribes to it or not.
-func (s *Server) SendEvent(team string, fields Object) (Delivery, error) {
-	s.mu.Lock()
-	in := s.installationOf(team)
-	if in == nil {
-		s.mu.Unlock()
-		return Delivery{}, fmt.Errorf("the app is not installed in %q", team)
-	}
-
-	channel, _ := fields["channel"].(string)
-	d := s.event(in, channel, fields)
-	s.mu.Unlock()
-
-	return s.sendEvent(d)
-}
 
 // Say writes a message as a user, or as another bot when the user is one, and sends the events that the app subscribes
 // to: message.im in direct messages, and app_mention where the text mentions the app and the app is a member. It
@@ -106,17 +90,10 @@ func (s *Server) Say(user, channel, text, thread string) (Message, []Delivery, e
 
 // eventsOf returns the events of a new message. The caller holds the lock.
 func (s *Server) eventsOf(u *User, ch *Channel, m Message) []Delivery {
-	kind, subscription := "channel", "message.channels"
-	switch {
-	case ch.User != "":
-		kind, subscription = "im", "message.im"
-	case ch.Private:
-		kind, subscription = "group", "message.groups"
-	}
-
+	kind, subscription := ch.messageEvents()
 	var events []Delivery
 	for _, in := range s.installations {
-		if !ch.sees(in) || ch.Away {
+		if !ch.visibleTo(in) || ch.Away {
 			continue
 		}
 		if ch.User == "" && strings.Contains(m.Text, "<@"+in.botUser+">") && s.subscribed("app_mention") {
@@ -132,6 +109,19 @@ func (s *Server) eventsOf(u *User, ch *Channel, m Message) []Delivery {
 	}
 
 	return events
+}
+
+// messageEvents returns the channel_type of the events about messages in the channel, and the name under which an app
+// subscribes to them.
+func (c *Channel) messageEvents() (kind, subscription string) {
+	switch {
+	case c.User != "":
+		return "im", "message.im"
+	case c.Private:
+		return "group", "message.groups"
+	default:
+		return "channel", "message.channels"
+	}
 }
 
 // messageEvent returns the fields that app_mention and message have in common. The caller holds the lock.
@@ -280,6 +270,10 @@ func (s *Server) changeChannel(channel string, change func(*Channel) (string, Ob
 // Uninstall revokes the token of Options.Team and tells the app: tokens_revoked, then app_uninstalled.
 func (s *Server) Uninstall() ([]Delivery, error) {
 	s.Refuse("account_inactive")
+	s.mu.Lock()
+	in := s.installationOf(s.options.Team)
+	s.mu.Unlock()
+
 	var sent []Delivery
 	for _, fields := range []Object{
 		{"type": "tokens_revoked", "tokens": Object{"oauth": []string{}, "bot": []string{s.options.BotUser}}},
@@ -291,11 +285,14 @@ func (s *Server) Uninstall() ([]Delivery, error) {
 		}
 
 		fields["event_ts"] = strconv.FormatInt(s.options.Now().Unix(), 10) + ".000100"
-		d, err := s.SendEvent(s.options.Team, fields)
+		s.mu.Lock()
+		d := s.event(in, "", fields)
+		s.mu.Unlock()
+		first, err := s.sendEvent(d)
 		if err != nil {
 			return sent, err
 		}
-		sent = append(sent, d)
+		sent = append(sent, first)
 	}
 
 	return sent, nil

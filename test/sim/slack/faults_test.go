@@ -135,7 +135,7 @@ func TestServer_Limits(t *testing.T) {
 		},
 		{
 			name:   "updates of a test",
-			limits: Limits{UpdatesMinute: 2},
+			limits: Limits{UpdatesAMinute: 2},
 			method: "chat.update",
 			calls:  2,
 			wait:   30 * time.Second,

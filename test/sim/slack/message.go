@@ -99,7 +99,7 @@ func buttonsOf(blocks []Object) []Button {
 	return all
 }
 
-// wordsOf collects the values of all keys named text, in order of the blocks and with title, header and label first.
+// wordsOf collects the values of all keys named text, one line for each, in the order in which blocks show them.
 func wordsOf(blocks []Object) string {
 	var out []byte
 	var walk func(any)

@@ -6,19 +6,13 @@ import "strconv"
 // too, where it subscribes to messages. They are sent in the background. The caller holds the lock.
 func (s *Server) echo(m *message, subtype string, before Message) {
 	ch := s.channels[m.Channel]
-	kind, subscription := "channel", "message.channels"
-	switch {
-	case ch.User != "":
-		kind, subscription = "im", "message.im"
-	case ch.Private:
-		kind, subscription = "group", "message.groups"
-	}
+	kind, subscription := ch.messageEvents()
 	if !s.subscribed(subscription) || s.requestURL == "" || s.ctx.Err() != nil {
 		return
 	}
 
 	for _, in := range s.installations {
-		if !ch.sees(in) || ch.Away {
+		if !ch.visibleTo(in) || ch.Away {
 			continue
 		}
 

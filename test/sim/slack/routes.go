@@ -76,7 +76,7 @@ func (s *Server) routes() http.Handler {
 func (s *Server) serveMethod(w http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(callKey{}).(*call)
 	s.mu.Lock()
-	a := s.answer(c)
+	a := s.invoke(c)
 	c.journal.Done = true
 	if word, failed := a.body["error"].(string); failed {
 		c.journal.Error = word
@@ -87,14 +87,14 @@ func (s *Server) serveMethod(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Accepted-OAuth-Scopes", c.method.scope)
 	}
 
-	w.Header().Set("X-Slack-Req-Id", lower(s.newID("")))
+	w.Header().Set("X-Slack-Req-Id", strings.ToLower(s.newID("")))
 	s.mu.Unlock()
 	s.changed.Broadcast()
 	a.write(w)
 }
 
-// answer checks the token, the rate limits and the scope, and calls the method. The caller holds the lock.
-func (s *Server) answer(c *call) *answer {
+// invoke checks the token, the rate limits and the scope, and calls the method. The caller holds the lock.
+func (s *Server) invoke(c *call) *answer {
 	if c.token == "" || c.journal.Token == InBody && s.options.HeaderOnly {
 		return fail("not_authed")
 	}
@@ -180,5 +180,3 @@ func (s *Server) authTest(c *call) *answer {
 
 	return ok(fields)
 }
-
-func lower(text string) string { return strings.ToLower(text) }

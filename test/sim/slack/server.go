@@ -2,7 +2,7 @@
 // tabs and response URLs, kept in memory. It follows Slack's reference and knows nothing of its callers.
 //
 // People are played by the test: Say, Slash, Click, Submit and HomeOpened send what Slack would send to
-// Options.RequestURL. Messages, Ephemerals, Views, Homes, Calls and Deliveries show what happened, and the methods
+// Options.RequestURL. Messages, Ephemerals, Views, Home, Calls and Deliveries show what happened, and the methods
 // whose names begin with Wait block until something has happened.
 package slack
 
@@ -196,7 +196,7 @@ func (s *Server) Start(addr string) error {
 	return nil
 }
 
-// Close stops serving, deliveries and their retries, and waits for what is in progress.
+// Close stops serving, and the deliveries and their retries, for whose end it waits.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.stop()

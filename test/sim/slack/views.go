@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -133,7 +134,7 @@ func (c *checker) viewBlocks(o Object, v View) []Object {
 }
 
 func (s *Server) newHash() string {
-	return fmt.Sprintf("%d.%s", s.options.Now().Unix(), lower(s.newID("h")))
+	return fmt.Sprintf("%d.%s", s.options.Now().Unix(), strings.ToLower(s.newID("h")))
 }
 
 // viewOpen opens a modal for the user who has just done something.

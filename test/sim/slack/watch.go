@@ -134,16 +134,7 @@ func (s *Server) WaitView(ctx context.Context, wanted func(View) bool) (View, er
 	return waitLast(ctx, s, s.AllViews, func(v View) bool { return !v.Closed && wanted(v) })
 }
 
-// WaitCall waits for a call that is wanted.
-func (s *Server) WaitCall(ctx context.Context, wanted func(Call) bool) (Call, error) {
-	return waitLast(ctx, s, func() []Call { return s.Calls("") }, wanted)
-}
-
-// WaitDelivery waits for an attempt to send something to the app that is wanted.
-func (s *Server) WaitDelivery(ctx context.Context, wanted func(Delivery) bool) (Delivery, error) {
-	return waitLast(ctx, s, s.Deliveries, wanted)
-}
-
+// waitLast waits until all has an item that is wanted, and returns the last one.
 func waitLast[T any](ctx context.Context, s *Server, all func() []T, wanted func(T) bool) (T, error) {
 	var found T
 	err := s.Wait(ctx, func() bool {

@@ -3,6 +3,7 @@ package slack
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Team is a workspace.
@@ -141,7 +142,7 @@ func (s *Server) addUser(u User) {
 		u.Team = s.options.Team
 	}
 	if u.Name == "" {
-		u.Name = lower(u.ID)
+		u.Name = strings.ToLower(u.ID)
 	}
 	if u.Real == "" {
 		u.Real = u.Name
@@ -157,7 +158,7 @@ func (s *Server) AddChannel(c Channel) {
 		c.Team = s.options.Team
 	}
 	if c.Name == "" {
-		c.Name = lower(c.ID)
+		c.Name = strings.ToLower(c.ID)
 	}
 	s.channels[c.ID] = &c
 }
@@ -184,8 +185,8 @@ func (s *Server) Channels() []Channel {
 	return all
 }
 
-// Direct returns the id of the direct messages of a user with the bot of the user's workspace. They are opened when
-// they do not exist.
+// Direct returns the id of the direct messages of a user with the bot of Options.Team. They are opened when they do not
+// exist.
 func (s *Server) Direct(user string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,8 +206,8 @@ func (s *Server) direct(user, team string) *Channel {
 	return c
 }
 
-// sees reports whether the app of a workspace can see a channel at all. The caller holds the lock.
-func (c *Channel) sees(in *installation) bool {
+// visibleTo reports whether the app of a workspace can see the channel at all. The caller holds the lock.
+func (c *Channel) visibleTo(in *installation) bool {
 	return c.Team == in.team || slices.Contains(c.SharedWith, in.team)
 }
 

@@ -156,9 +156,9 @@ CREATE TABLE answers (
 ) WITHOUT ROWID;
 CREATE INDEX answers_at ON answers (at);
 
--- What chat systems sent, until it is worked off: due_at is NULL then, data and secrets are empty, and problem says why it
--- was given up; '': it was done. face is the chat system; data is the request as JSON, secrets what in it gives rights at
--- the chat system.
+-- The requests that chat systems sent. As soon as one is carried out or given up, due_at is NULL, data and secrets are
+-- empty, and problem says why it was given up; '': it was carried out. face is the chat system; data is the request as
+-- JSON without what gives rights at the chat system, and secrets is that.
 CREATE TABLE chat_deliveries (
     row_id       INTEGER PRIMARY KEY AUTOINCREMENT,
     face         TEXT NOT NULL,

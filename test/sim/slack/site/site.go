@@ -164,7 +164,7 @@ func (s *Site) say(p place, form url.Values) error {
 	case text == "":
 		return nil
 	case strings.HasPrefix(text, "/") && thread != "":
-		return errors.New("Slack has no commands in threads: write @seraph instead")
+		return errors.New("no slash commands in threads: write @seraph instead")
 	case strings.HasPrefix(text, "/"):
 		word, rest, _ := strings.Cut(text, " ")
 		d, err := s.o.Slack.Slash(p.User, p.Channel, word, strings.TrimSpace(rest))

@@ -1,0 +1,69 @@
+package app
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/notify"
+)
+
+// TestSetSuccesses checks that a card offers the same way back that a rollback takes: none to what was rolled back
+// from.
+func TestSetSuccesses(t *testing.T) {
+	ran := func(id int64, commit string, bad bool) deployment.Success {
+		s := deployment.Success{DeploymentID: id, SHA: strings.Repeat(commit, 40), Task: "deploy"}
+		if bad {
+			s.BadSince = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+		}
+		return s
+	}
+
+	for _, tt := range []struct {
+		name   string
+		state  deployment.State
+		id     int64
+		all    []deployment.Success // newest first
+		before int64
+		back   int64
+	}{
+		{
+			name: "what ran before was rolled back from", state: deployment.Succeeded, id: 30,
+			all:    []deployment.Success{ran(30, "a", false), ran(20, "b", true), ran(10, "9", false)},
+			before: 20, back: 10,
+		},
+		{
+			name: "everything before was rolled back from", state: deployment.Succeeded, id: 30,
+			all: []deployment.Success{ran(30, "a", false), ran(20, "b", true)}, before: 20,
+		},
+		{
+			name: "it has failed", state: deployment.Failed, id: 30,
+			all: []deployment.Success{ran(20, "b", false), ran(10, "9", false)}, before: 20, back: 20,
+		},
+		{
+			name: "it has failed after what was rolled back from", state: deployment.Failed, id: 30,
+			all: []deployment.Success{ran(20, "b", true), ran(10, "9", false)}, before: 20, back: 10,
+		},
+		{name: "nothing ran", state: deployment.Failed, id: 30},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := notify.Facts{Deployment: deployment.Deployment{State: tt.state, Request: deployment.Request{ID: tt.id}}}
+			setSuccesses(&f, tt.all, "deploy")
+
+			if got := idOf(f.Before); got != tt.before {
+				t.Errorf("before: got %d, want %d", got, tt.before)
+			}
+			if got := idOf(f.Back); got != tt.back {
+				t.Errorf("back: got %d, want %d", got, tt.back)
+			}
+		})
+	}
+}
+
+func idOf(s *deployment.Success) int64 {
+	if s == nil {
+		return 0
+	}
+	return s.DeploymentID
+}
