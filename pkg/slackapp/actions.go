@@ -56,6 +56,8 @@ type Links interface {
 // Lines answers lines of text that people type. Errors are as those of chat.Service.
 type Lines interface {
 	Answer(ctx context.Context, c command.Caller, l command.Line) (command.Answer, error)
+	// Before returns the answer that a line with the same Request was given before; false: there is none.
+	Before(ctx context.Context, c command.Caller, l command.Line) (command.Answer, bool, error)
 	// AsksGitHub says whether an answer to a line may need GitHub.
 	AsksGitHub(text string) bool
 }

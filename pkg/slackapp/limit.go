@@ -19,18 +19,24 @@ const (
 
 // limits count the requests of people, by the ids of their accounts at GitHub. They are safe for concurrent use.
 type limits struct {
-	now func() time.Time
+	now     func() time.Time
+	allowed *recently // keys of requests
 
 	mu      sync.Mutex
 	persons map[int64]*rate.Limiter
 }
 
 func newLimits(now func() time.Time) *limits {
-	return &limits{now: now, persons: map[int64]*rate.Limiter{}}
+	return &limits{now: now, allowed: newRecently(now, AskLife), persons: map[int64]*rate.Limiter{}}
 }
 
-// allow counts a request of somebody, and says whether it may be made.
-func (l *limits) allow(id int64) bool {
+// allow counts a request of somebody, and says whether it may be made. Further tries of one that was allowed are
+// allowed, too: it may have been done.
+func (l *limits) allow(id int64, request string) bool {
+	if l.allowed.has(request) {
+		return true
+	}
+
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
@@ -47,7 +53,11 @@ func (l *limits) allow(id int64) bool {
 		known = rate.NewLimiter(rate.Limit(personPerMinute)/60, personBurst)
 		l.persons[id] = known
 	}
-	return known.AllowN(now, 1)
+	if !known.AllowN(now, 1) {
+		return false
+	}
+	l.allowed.first(request)
+	return true
 }
 
 // refuseTooMany refuses somebody who asks for more than GitHub can be asked about.

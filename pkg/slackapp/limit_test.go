@@ -1,6 +1,7 @@
 package slackapp
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,15 @@ func TestLimits_Person(t *testing.T) {
 		})
 	}
 
+	t.Run("another try of a request", func(t *testing.T) {
+		l := newLimits(time.Now)
+		for i := range personBurst {
+			l.allow(1, fmt.Sprint(i))
+		}
+		if !l.allow(1, "0") || l.allow(1, "new") {
+			t.Error("got another answer to another try, or a new request allowed")
+		}
+	})
 	t.Run("what does not ask GitHub", func(t *testing.T) {
 		w := newWorld(t)
 		for range personBurst + 1 {
