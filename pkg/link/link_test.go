@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/link"
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
