@@ -48,6 +48,7 @@ type App struct {
 	pins     *gate.Pins
 	ownApp   *ownApp
 	links    *link.Service
+	actions  *slackapp.Actions // nil: Slack is off
 	inbox    *slackInbox       // nil: nothing is taken from Slack
 	notices  *slackapp.Notices // nil: nobody is told
 	events   *events.Hub

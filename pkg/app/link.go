@@ -29,6 +29,9 @@ func (a *App) newLinks(c *clients) *link.Service {
 		Now:      now,
 		Log:      a.log,
 	}
+	if a.cfg.Slack.On() {
+		o.Left = func(ctx context.Context, u deployment.ChatUser) (string, error) { return a.actions.Left(ctx, u) }
+	}
 	if a.cfg.GitHub.ClientID == "" {
 		return link.New(o)
 	}

@@ -155,7 +155,8 @@ func (a *App) wire() error {
 	lines := a.newChat(c, commands)
 	if c.slack != nil {
 		a.notifier = a.newNotifier(c, rules, faceSlack, slack.Face{Client: c.slack, Render: a.renderOptions()})
-		a.inbox, err = a.newSlackInbox(c.slack, a.newSlackActions(c, rules, commands, lines))
+		a.actions = a.newSlackActions(c, rules, commands, lines)
+		a.inbox, err = a.newSlackInbox(c.slack, a.actions)
 		if err != nil {
 			return err
 		}

@@ -16,9 +16,9 @@ const (
 	checkTimeout = 15 * time.Second // for one account
 )
 
-// Run checks the accounts of links until ctx ends: each of them about once a day, but this process at most 100 an hour.
-// A link whose account GitHub does not have any more ends, and a changed login is stored. An account about which GitHub
-// gives no answer is checked again an hour later.
+// Run checks links until ctx ends: each of them about once a day, but this process at most 100 an hour. A link ends if
+// GitHub does not have its account any more, or if its user has left the chat system or is a guest there now. A changed
+// login is stored. What is not answered is asked again an hour later.
 func (s *Service) Run(ctx context.Context) {
 	ticker := time.NewTicker(checkEvery)
 	defer ticker.Stop()
@@ -55,13 +55,23 @@ func (s *Service) checkOne(ctx context.Context, l deployment.Link) error {
 	call, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 
+	var unanswered error
+	if s.o.Left != nil {
+		why, err := s.o.Left(call, l.User)
+		if why != "" {
+			_, err = s.o.Links.EndLink(ctx, l, event(deployment.AuditUnlink, l.User, l.GitHub, detail{Reason: why}))
+			return err
+		}
+		unanswered = err
+	}
+
 	login, err := s.o.Accounts.Login(call, l.GitHub.ID)
 	switch {
 	case errors.Is(err, policy.ErrMissing):
 		_, err = s.o.Links.EndLink(ctx, l, event(deployment.AuditUnlink, l.User, l.GitHub, detail{Reason: WhyGone}))
 		return err
-	case err != nil:
-		return err
+	case err != nil || unanswered != nil:
+		return errors.Join(unanswered, err)
 	default:
 		return s.o.Links.CheckedLink(ctx, l, login)
 	}
@@ -69,6 +79,6 @@ func (s *Service) checkOne(ctx context.Context, l deployment.Link) error {
 
 func (s *Service) logCheck(ctx context.Context, err error, u deployment.ChatUser) {
 	if ctx.Err() == nil {
-		s.o.Log.Warn().Err(err).Stringer("user", u).Dur("retry_in", checkEvery).Msg("linked account not checked")
+		s.o.Log.Warn().Err(err).Stringer("user", u).Dur("retry_in", checkEvery).Msg("link not checked")
 	}
 }

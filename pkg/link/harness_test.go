@@ -116,13 +116,13 @@ func newWorld(t *testing.T) *world {
 }
 
 // newService makes a service with a client secret, which may be a wrong one.
-func (w *world) newService(secret string) *link.Service {
+func (w *world) newService(secret string, change ...func(*link.Options)) *link.Service {
 	w.t.Helper()
 	transport := outbound.New(outbound.Options{Timeout: 5 * time.Second})
 	w.t.Cleanup(transport.CloseIdle)
 	log := zerolog.New(lockedWriter{w}).Level(zerolog.DebugLevel)
 	public := mustURL(w.t, w.url)
-	return link.New(link.Options{
+	o := link.Options{
 		Known:    w.routes,
 		Attempts: w.db,
 		Codes:    w.db,
@@ -141,7 +141,11 @@ func (w *world) newService(secret string) *link.Service {
 		Public: public,
 		Now:    w.clock,
 		Log:    log,
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return link.New(o)
 }
 
 // readRoutes reads a routes file that says of one user who they are at GitHub.

@@ -106,10 +106,13 @@ type Options struct {
 	Codes    Codes
 	Links    Links
 	Accounts Accounts
-	SignIn   SignIn   // nil: people cannot link themselves, but links that stand count
-	Public   *url.URL // where people reach this service; required with SignIn
-	Now      func() time.Time
-	Log      zerolog.Logger
+	// Left asks the chat system why the link of a user has to end: WhyDeleted or WhyGuest; empty: it need not.
+	// nil: the chat system is not asked.
+	Left   func(ctx context.Context, u deployment.ChatUser) (why string, err error)
+	SignIn SignIn   // nil: people cannot link themselves, but links that stand count
+	Public *url.URL // where people reach this service; required with SignIn
+	Now    func() time.Time
+	Log    zerolog.Logger
 }
 
 // Service makes and reads links. It is safe for concurrent use.

@@ -1,11 +1,14 @@
 package link_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/link"
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
@@ -324,6 +327,33 @@ func TestCheck(t *testing.T) {
 	got, ok := w.Person("slack", team, alice.User)
 	if !ok || got.Login != "alice-new" || got.ID != w.ids["alice"] {
 		t.Errorf("got %+v, %v, want the same account under its new login", got, ok)
+	}
+}
+
+// TestCheck_Left wants that a link ends once the chat system says that its user is gone, and only then.
+func TestCheck_Left(t *testing.T) {
+	w := newWorld(t)
+	w.mustLink(alice, "alice")
+	w.mustLink(bob, "bob")
+	down := errors.New("no answer")
+	w.Service = w.newService(clientSecret, func(o *link.Options) {
+		o.Left = func(_ context.Context, u deployment.ChatUser) (string, error) {
+			if u.User == alice.User {
+				return link.WhyGuest, nil
+			}
+			return "", down
+		}
+	})
+
+	w.later(25 * time.Hour)
+	w.Check(t.Context())
+	w.wantPerson(alice, "")
+	w.wantPerson(bob, "bob") // what the chat system does not answer ends no link
+	w.wantAudited(`unlink slack:T0ACME001 alice {"user":"slack/T0ACME001/U0ALICE01","reason":"guest"}`)
+
+	due, err := w.db.UncheckedLinks(t.Context(), w.clock(), 10)
+	if err != nil || len(due) != 1 {
+		t.Errorf("got %+v, %v, want bob asked about again", due, err)
 	}
 }
 

@@ -158,7 +158,13 @@ func (a *Actions) Do(ctx context.Context, in slack.Incoming) error {
 	case slack.KindHome:
 		return a.home(ctx, in)
 	case slack.KindEvent:
-		a.people.forget(in)
+		return a.people.changed(ctx, in)
 	}
 	return nil
+}
+
+// Left asks Slack why the link of a user has to end: as link.WhyDeleted or link.WhyGuest; empty: it need not.
+func (a *Actions) Left(ctx context.Context, user deployment.ChatUser) (why string, err error) {
+	code, err := a.people.left(ctx, user)
+	return endsLink(code), err
 }

@@ -32,14 +32,14 @@ func newAnswers[T any](ask func(context.Context, string) (T, error), now func() 
 	return &answers[T]{ask: ask, now: now, known: map[string]answered[T]{}}
 }
 
-// get returns what Slack says of an id. Unless it must be fresh, what was said before counts.
-func (a *answers[T]) get(ctx context.Context, id string, fresh bool) (T, error) {
+// get returns what Slack says of an id. What was said within knownFor counts, unless it is from before since.
+func (a *answers[T]) get(ctx context.Context, id string, since time.Time) (T, error) {
 	asked := a.now()
 	a.mu.Lock()
 	before, ok := a.known[id]
 	forgotten := a.forgotten
 	a.mu.Unlock()
-	if age := asked.Sub(before.at); ok && !fresh && age >= 0 && age < knownFor {
+	if age := asked.Sub(before.at); ok && age >= 0 && age < knownFor && !before.at.Before(since) {
 		return before.value, nil
 	}
 

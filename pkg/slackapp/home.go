@@ -38,8 +38,7 @@ func (a *Actions) home(ctx context.Context, in slack.Incoming) error {
 
 	view := slack.HomeInput{Now: a.o.Now(), Options: a.o.Render, Lines: []notify.Text{notify.Plain(r.text)}}
 	if r.wantsLink {
-		view.Lines = []notify.Text{notify.Plain("Seraph does not know yet who you are at GitHub.")}
-		view.Lines = append(view.Lines, a.linkOffer(ctx, c, in)...)
+		view.Lines = []notify.Text{notify.Plain("Seraph does not know yet who you are at GitHub."), howToLink()}
 	} else {
 		a.record(ctx, in, c, act{name: "home"}, r.code)
 	}

@@ -26,7 +26,7 @@ func (w *world) home(user string) string {
 func TestHome_Refused(t *testing.T) {
 	w := newWorld(t)
 	if got := w.home("U0UNLINKED"); !strings.Contains(got, "Seraph does not know yet who you are at GitHub.") ||
-		!strings.Contains(got, "Link your account at GitHub") || strings.Contains(got, "api") {
+		!strings.Contains(got, "to link your account at GitHub") || strings.Contains(got, "api") {
 		t.Errorf("got %q, want how to link, and nothing else", got)
 	}
 

@@ -26,7 +26,7 @@ type refusal struct {
 	code string // from a closed set
 	text string // for them: names the rule, and who can help
 
-	// wantsLink says that whoever is refused is not linked, and is to be offered to be.
+	// wantsLink says that whoever is refused is not linked, and is to be told how to be.
 	wantsLink bool
 }
 
@@ -41,6 +41,7 @@ type people struct {
 
 	users    *answers[slack.User]
 	channels *answers[slack.Channel]
+	unlinked *recently // refusals for which a link was ended
 
 	mu       sync.Mutex
 	identity slack.Identity // zero until Slack has told it
@@ -56,13 +57,14 @@ func newPeople(o Options) *people {
 		log:       o.Log,
 		users:     newAnswers(o.Directory.User, o.Now),
 		channels:  newAnswers(o.Directory.Channel, o.Now),
+		unlinked:  newRecently(o.Now, knownFor),
 	}
 }
 
 // member returns whoever asks, as far as that does not need to know who they are at GitHub: it refuses other
-// workspaces, everybody who is not a full member, and channels that another company can read. fresh does not take
-// what Slack said a while ago for an answer. The caller's By is zero.
-func (p *people) member(ctx context.Context, in slack.Incoming, fresh bool) (command.Caller, *refusal) {
+// workspaces, everybody who is not a full member, and channels that another company can read. What Slack said before
+// since is asked again. The caller's By is zero.
+func (p *people) member(ctx context.Context, in slack.Incoming, since time.Time) (command.Caller, *refusal) {
 	c := command.Caller{
 		Channel: deployment.ChannelSlack,
 		Chat:    command.ChatUser{Face: face, Workspace: in.Team, User: in.User},
@@ -77,21 +79,27 @@ func (p *people) member(ctx context.Context, in slack.Incoming, fresh bool) (com
 	if in.User == "" || in.User == slackbot || in.Bot {
 		return c, refuseBot()
 	}
-	u, err := p.users.get(ctx, in.User, fresh)
+	u, err := p.users.get(ctx, in.User, since)
 	if err != nil {
 		return c, refuseUnanswered("who you are", err)
 	}
 	if r := flags(u, identity, c.Chat.Workspace); r != nil {
-		p.unlink(ctx, c.Chat, r.code)
+		if p.unlinked.first(c.Chat.String() + " " + r.code) {
+			if err := p.unlink(ctx, c.Chat, r.code); err != nil {
+				p.log.Warn().Err(err).Stringer("person", c.Chat).Msg("link not ended")
+			}
+		}
 		return c, r
 	}
 
-	return c, p.inChannel(ctx, in, fresh)
+	return c, p.inChannel(ctx, in, since)
 }
 
-// caller is member, and refuses whoever is not known at GitHub.
+// caller is member, and refuses whoever is not known at GitHub. With fresh, what Slack said a while ago counts for a no,
+// but not for a yes: so nobody who is refused anyway makes Seraph ask Slack each time.
 func (p *people) caller(ctx context.Context, in slack.Incoming, fresh bool) (command.Caller, *refusal) {
-	c, r := p.member(ctx, in, fresh)
+	begun := p.now()
+	c, r := p.member(ctx, in, time.Time{})
 	if r != nil {
 		return c, r
 	}
@@ -105,7 +113,10 @@ func (p *people) caller(ctx context.Context, in slack.Incoming, fresh bool) (com
 		}
 	}
 	c.By.ID, c.By.Login = who.ID, who.Login
-	return c, nil
+	if fresh {
+		_, r = p.member(ctx, in, begun)
+	}
+	return c, r
 }
 
 // ofTeam refuses requests of a workspace that is not the one of the routes file, or else of the
@@ -215,7 +226,7 @@ func refuseUnanswered(what string, err error) *refusal {
 
 // inChannel refuses what is asked for where another company reads along. A direct message, a modal and the home
 // tab are in no channel.
-func (p *people) inChannel(ctx context.Context, in slack.Incoming, fresh bool) *refusal {
+func (p *people) inChannel(ctx context.Context, in slack.Incoming, since time.Time) *refusal {
 	shared := &refusal{
 		code: "shared_channel",
 		text: "People of another company can read this channel, so Seraph does nothing here. Ask in a channel that is " +
@@ -229,7 +240,7 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, fresh bool) *
 		return shared
 	}
 
-	channel, err := p.channels.get(ctx, in.Channel, fresh)
+	channel, err := p.channels.get(ctx, in.Channel, since)
 	var send *notify.SendError
 	switch {
 	case errors.As(err, &send) && send.Kind == notify.SendChannel:
@@ -247,29 +258,76 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, fresh bool) *
 	}
 }
 
-// forget drops what an event says has changed.
-func (p *people) forget(in slack.Incoming) {
+// changed drops what an event says has changed. The link of a user who has left, or is no full member any more, ends.
+// An error means that it could not be found out whether it has to.
+func (p *people) changed(ctx context.Context, in slack.Incoming) error {
 	p.users.forget(in.User)
 	p.channels.forget(in.Channel)
 	p.directory.ForgetChannel(in.Channel)
+	if in.Event != slack.EventUserChange {
+		return nil
+	}
+
+	identity, err := p.whoami(ctx)
+	if err != nil {
+		return err
+	}
+	user := command.ChatUser{Face: face, Workspace: p.served(identity), User: in.User}
+	if _, known := p.persons.Person(face, user.Workspace, user.User); !known {
+		return nil // most changes are about people who have nothing to do with deployments
+	}
+	code, err := p.left(ctx, user)
+	if err != nil {
+		return err
+	}
+	return p.unlink(ctx, user, code)
 }
 
-// unlink ends the link of somebody who has left or is no full member any more.
-func (p *people) unlink(ctx context.Context, user command.ChatUser, code string) {
-	why := ""
-	switch code {
-	case "deactivated":
-		why = link.WhyDeleted
-	case "guest", "stranger":
-		why = link.WhyGuest
+// left asks Slack whether a user has left or is no full member any more, and returns the code of the refusal; empty:
+// the user is a member, or of a workspace that is not served.
+func (p *people) left(ctx context.Context, user command.ChatUser) (code string, err error) {
+	identity, err := p.whoami(ctx)
+	if err != nil || user.Workspace != p.served(identity) {
+		return "", err
 	}
+
+	u, err := p.users.get(ctx, user.User, p.now())
+	var send *notify.SendError
+	if errors.As(err, &send) && send.Code == "user_not_found" {
+		return "deactivated", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if r := flags(u, identity, user.Workspace); r != nil {
+		return r.code, nil
+	}
+	return "", nil
+}
+
+// unlink ends the link of somebody who has left or is no full member any more, if there is one.
+func (p *people) unlink(ctx context.Context, user command.ChatUser, code string) error {
+	why := endsLink(code)
 	if why == "" {
-		return
+		return nil
 	}
 
 	err := p.links.Unlink(ctx, user, why)
 	var refused *command.Error
-	if err != nil && !errors.As(err, &refused) {
-		p.log.Warn().Err(err).Stringer("person", user).Msg("link not ended")
+	if errors.As(err, &refused) {
+		return nil
+	}
+	return err
+}
+
+// endsLink is why a refusal ends the link of whoever is refused; empty: it does not.
+func endsLink(code string) string {
+	switch code {
+	case "deactivated":
+		return link.WhyDeleted
+	case "guest", "stranger":
+		return link.WhyGuest
+	default:
+		return ""
 	}
 }

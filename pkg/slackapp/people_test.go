@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/slack"
 	simslack "github.com/seraph-deploy/seraph/test/sim/slack"
 )
@@ -75,7 +76,7 @@ func TestPeople_Refused(t *testing.T) {
 			name:   "not linked",
 			change: func(w *world) { delete(w.people, "U0EVE") },
 			code:   "not_linked",
-			told:   "https://seraph.test/link/ADDRESS",
+			told:   "to link your account at GitHub, then ask again.",
 		},
 		{
 			name: "channel of two companies",
@@ -309,4 +310,97 @@ func TestPeople_Fresh(t *testing.T) {
 			t.Errorf("got %q, want the channel refused", w.refused)
 		}
 	})
+}
+
+// TestPeople_LeavesAfterChange checks that a link ends when Slack reports that its user has left or is a guest now, and
+// that nobody else's does: a link counts for other bots, too, of which Slack's flags are not asked.
+func TestPeople_LeavesAfterChange(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		user   simslack.User
+		change func(*world)
+		want   []string
+		failed bool
+	}{
+		{name: "left", user: simslack.User{ID: "U0ALICE", Deleted: true}, want: []string{"unlink U0ALICE deleted"}},
+		{name: "guest now", user: simslack.User{ID: "U0ALICE", Restricted: true}, want: []string{"unlink U0ALICE guest"}},
+		{name: "other name", user: simslack.User{ID: "U0ALICE", Name: "alice2"}},
+		{name: "not linked", user: simslack.User{ID: "U0UNLINKED", Deleted: true}},
+		{
+			name:   "Slack does not say",
+			user:   simslack.User{ID: "U0ALICE", Deleted: true},
+			change: func(w *world) { _ = w.sim.NextNamed("users.info", "internal-error", 1) },
+			failed: true,
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			if row.change != nil {
+				row.change(w)
+			}
+			w.sim.AddUser(row.user)
+			in := slack.Incoming{Kind: slack.KindEvent, Event: slack.EventUserChange, Team: team, User: row.user.ID}
+			if err := w.actions.Do(t.Context(), in); (err != nil) != row.failed {
+				t.Errorf("got error %v, want one: %v", err, row.failed)
+			}
+			if !slices.Equal(w.links, row.want) {
+				t.Errorf("got %q, want %q", w.links, row.want)
+			}
+		})
+	}
+}
+
+// TestActions_Left checks what the daily check of links is told of their users.
+func TestActions_Left(t *testing.T) {
+	w := newWorld(t)
+	w.sim.AddUser(simslack.User{ID: "U0ALICE", Deleted: true})
+	for _, row := range []struct{ workspace, user, want string }{
+		{workspace: team, user: "U0ALICE", want: "deleted"},
+		{workspace: team, user: "U0UNKNOWN", want: "deleted"},
+		{workspace: team, user: "U0BOB"},
+		{workspace: foreign, user: "U0ALICE"}, // of which this token knows nothing
+	} {
+		t.Run(row.workspace+" "+row.user, func(t *testing.T) {
+			user := deployment.ChatUser{Face: face, Workspace: row.workspace, User: row.user}
+			if got, err := w.actions.Left(t.Context(), user); got != row.want || err != nil {
+				t.Errorf("got %q, %v, want %q", got, err, row.want)
+			}
+		})
+	}
+}
+
+// TestPeople_RefusedByWhatIsKnown checks that whoever is refused anyway cannot use up what Slack lets Seraph ask: for an
+// approval Slack is asked anew only before a yes, and a link is ended once.
+func TestPeople_RefusedByWhatIsKnown(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		user  simslack.User
+		calls int
+		links []string
+	}{
+		{
+			name:  "guest",
+			user:  simslack.User{ID: "U0EVE", Restricted: true},
+			calls: 1,
+			links: []string{"unlink U0EVE guest"},
+		},
+		{name: "not linked", user: simslack.User{ID: "U0EVE"}, calls: 1},
+		{name: "linked", user: simslack.User{ID: "U0BOB"}, calls: 5},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.sim.AddUser(row.user)
+			ts := w.card(waiting(w.now()))
+			for range 5 {
+				w.click(row.user.ID, ts, notify.VerbApprove)
+			}
+
+			if got := len(w.sim.Calls("users.info")); got != row.calls {
+				t.Errorf("got %d calls, want %d", got, row.calls)
+			}
+			if !slices.Equal(w.links, row.links) {
+				t.Errorf("got %q, want %q", w.links, row.links)
+			}
+		})
+	}
 }

@@ -37,7 +37,7 @@ func (a *Actions) refuse(ctx context.Context, in slack.Incoming, c command.Calle
 
 	note := noteOf(r.text)
 	if r.wantsLink {
-		note.Lines = append(note.Lines, a.linkOffer(ctx, c, in)...)
+		note.Lines = append(note.Lines, howToLink())
 	}
 	a.reply(ctx, in, note, false)
 }
@@ -90,7 +90,17 @@ func isRefusal(err error) (string, bool) {
 	return refused.Code, refused.Kind == command.KindForbidden || refused.Verdict != nil
 }
 
-// linkOffer says how somebody becomes known.
+// howToLink says what somebody types to be linked. Nothing begins before they do: beginning a link voids the one that
+// they may be about to end with its code.
+func howToLink() notify.Text {
+	return notify.Text{
+		{Text: "Type "},
+		{Text: "/seraph link", Code: true},
+		{Text: " to link your account at GitHub, then ask again."},
+	}
+}
+
+// linkOffer begins a link for whoever asks for one, and says how to end it.
 func (a *Actions) linkOffer(ctx context.Context, c command.Caller, in slack.Incoming) []notify.Text {
 	address, text := a.startLink(ctx, c, in)
 	if address == "" {
@@ -110,7 +120,7 @@ func (a *Actions) startLink(ctx context.Context, c command.Caller, in slack.Inco
 	entry := fmt.Sprintf(format, in.User)
 
 	user := link.User{ChatUser: c.Chat}
-	if u, err := a.people.users.get(ctx, in.User, false); err == nil {
+	if u, err := a.people.users.get(ctx, in.User, time.Time{}); err == nil {
 		user.Name = u.Name
 	}
 	if identity, err := a.people.whoami(ctx); err == nil {

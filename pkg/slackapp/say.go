@@ -3,8 +3,11 @@ package slackapp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/grammar"
@@ -26,8 +29,17 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 		tried.name = string(cmd.Verb)
 	}
 
-	fresh := cmd.Verb == grammar.Approve || cmd.Verb == grammar.ApproveHold
-	c, r := a.people.member(ctx, in, fresh)
+	var c command.Caller
+	var r *refusal
+	switch cmd.Verb {
+	case grammar.Link, grammar.Unlink, grammar.Help: // need not be known at GitHub
+		c, r = a.people.member(ctx, in, time.Time{})
+	default:
+		c, r = a.people.caller(ctx, in, cmd.Verb == grammar.Approve || cmd.Verb == grammar.ApproveHold)
+	}
+	if r == nil {
+		r = a.refuseLate(in)
+	}
 	if r != nil {
 		a.refuse(ctx, in, c, tried, *r)
 		return nil
@@ -43,12 +55,6 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 		return nil
 	}
 
-	c, r = a.people.caller(ctx, in, false)
-	if r != nil {
-		a.refuse(ctx, in, c, tried, *r)
-		return nil
-	}
-
 	answer, err := a.answer(ctx, in, c, text, in.Key, tried)
 	if err != nil {
 		return err
@@ -61,6 +67,31 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 		a.republish(ctx, in.User, c)
 	}
 	return nil
+}
+
+// refuseLate refuses a message that Slack has delivered so late that nobody expects it to be carried out any more:
+// Slack gives an event that it could not deliver again for hours. What was typed as a command comes at once or never.
+// nil: it came in time.
+func (a *Actions) refuseLate(in slack.Incoming) *refusal {
+	if in.Kind != slack.KindMention && in.Kind != slack.KindDirect {
+		return nil
+	}
+
+	received := in.ReceivedAt // another try of the same request is judged like the first one
+	if received.IsZero() {
+		received = a.o.Now()
+	}
+	seconds, _, _ := strings.Cut(in.MessageTS, ".")
+	typed, err := strconv.ParseInt(seconds, 10, 64)
+	age := received.Sub(time.Unix(typed, 0))
+	if err == nil && age < AskLife && age > -AskLife {
+		return nil
+	}
+	return &refusal{
+		code: "too_late",
+		text: fmt.Sprintf("Slack has delivered your message more than %d minutes after you wrote it, so Seraph did "+
+			"nothing. Write it again if it still counts.", int(AskLife/time.Minute)),
+	}
 }
 
 // lineOf is the line that somebody typed, with the verb that they may leave out.

@@ -2,12 +2,14 @@ package slackapp
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
+	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/slack"
 	"github.com/seraph-deploy/seraph/test/sim"
 	simslack "github.com/seraph-deploy/seraph/test/sim/slack"
@@ -140,13 +142,78 @@ func TestSay_Direct(t *testing.T) {
 func TestSay_Once(t *testing.T) {
 	w := newWorld(t)
 	for range 2 {
-		in := slack.Incoming{Kind: slack.KindMention, Key: "message:1", Team: team, User: "U0ALICE", Channel: room, Text: "status"}
+		in := slack.Incoming{
+			Kind:      slack.KindMention,
+			Key:       "message:1",
+			Team:      team,
+			User:      "U0ALICE",
+			Channel:   room,
+			MessageTS: fmt.Sprintf("%d.000100", w.now().Unix()),
+			Text:      "status",
+		}
 		if err := w.actions.Do(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if len(w.lines) != 2 || w.lines[0].Request != "message:1" || w.lines[1].Request != "message:1" {
 		t.Errorf("got %+v, want the same request each time", w.lines)
+	}
+}
+
+// TestSay_Late checks that a message which Slack delivers long after it was written is not carried out, and that whoever
+// wrote it is told so, privately.
+func TestSay_Late(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		kind slack.Kind
+		age  time.Duration // of the message when it was received
+		ts   string        // in place of age
+		late bool
+	}{
+		{name: "in time", kind: slack.KindMention, age: 29 * time.Minute},
+		{name: "late mention", kind: slack.KindMention, age: 31 * time.Minute, late: true},
+		{name: "late direct message", kind: slack.KindDirect, age: 31 * time.Minute, late: true},
+		{name: "no time", kind: slack.KindMention, ts: "x", late: true},
+		{name: "in the future", kind: slack.KindMention, age: -time.Hour, late: true},
+		{name: "command, which has no such time", kind: slack.KindCommand, ts: "x"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			received := w.now()
+			in := slack.Incoming{
+				Kind:       row.kind,
+				Key:        "k",
+				Team:       team,
+				User:       "U0ALICE",
+				Channel:    room,
+				MessageTS:  row.ts,
+				Text:       "deploy api to production",
+				ReceivedAt: received,
+			}
+			if row.ts == "" {
+				in.MessageTS = fmt.Sprintf("%d.000100", received.Add(-row.age).Unix())
+			}
+			if row.kind == slack.KindDirect {
+				in.Channel = w.sim.Direct("U0ALICE")
+			}
+			w.pass(10 * time.Minute) // a later try is judged like the first one
+			if err := w.actions.Do(t.Context(), in); err != nil {
+				t.Fatal(err)
+			}
+
+			if got := len(w.lines) == 0; got != row.late {
+				t.Errorf("got %+v carried out, want nothing: %v", w.lines, row.late)
+			}
+			if !row.late {
+				return
+			}
+			if got := w.private("U0ALICE"); !strings.Contains(got, "Write it again if it still counts.") {
+				t.Errorf("got %q, want that it came too late", got)
+			}
+			if got := w.public(room); len(got) != 0 {
+				t.Errorf("got %q for everybody, want nothing", got)
+			}
+		})
 	}
 }
 
@@ -174,7 +241,7 @@ func TestSay_Link(t *testing.T) {
 		return w.private("U0UNLINKED")
 	}
 
-	if got := say("whoami"); !strings.Contains(got, "https://seraph.test/link/ADDRESS") {
+	if got := say("whoami"); !strings.Contains(got, "to link your account at GitHub") {
 		t.Errorf("got %q, want how to be linked", got)
 	}
 	if got := say("link"); !strings.Contains(got, "https://seraph.test/link/ADDRESS") {
@@ -192,7 +259,7 @@ func TestSay_Link(t *testing.T) {
 	say("unlink")
 
 	want := []string{
-		"start U0UNLINKED u0unlinked", "start U0UNLINKED u0unlinked", "confirm U0UNLINKED WRONG-CODE",
+		"start U0UNLINKED u0unlinked", "confirm U0UNLINKED WRONG-CODE",
 		"confirm U0UNLINKED GOOD-CODE", "unlink U0UNLINKED asked",
 	}
 	if !slices.Equal(w.links, want) {
@@ -208,6 +275,27 @@ func TestSay_Link(t *testing.T) {
 	}
 	if strings.Contains(w.log.String(), "CODE") || strings.Contains(w.log.String(), "ADDRESS") {
 		t.Errorf("got a code or an address in the log %s", &w.log)
+	}
+}
+
+// TestSay_LinkUnderWay checks that nothing but asking for a link begins one: a second one would void the code that
+// somebody is about to type.
+func TestSay_LinkUnderWay(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.sim.Slash("U0UNLINKED", room, "/seraph", "link"); err != nil {
+		t.Fatal(err)
+	}
+
+	w.home("U0UNLINKED")
+	w.click("U0UNLINKED", w.card(waiting(w.now())), notify.VerbApprove)
+	if _, err := w.sim.Slash("U0UNLINKED", room, "/seraph", "status"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.private("U0UNLINKED"); !strings.Contains(got, "/seraph link") {
+		t.Errorf("got %q, want how to be linked", got)
+	}
+	if want := []string{"start U0UNLINKED u0unlinked"}; !slices.Equal(w.links, want) {
+		t.Errorf("got %q, want %q", w.links, want)
 	}
 }
 
