@@ -42,7 +42,7 @@ func TestSlack_Story(t *testing.T) {
 		t.Fatalf("got %q, want it to wait still", m.Words())
 	}
 
-	s.click("U0BOB", card, "approve")
+	s.confirm("U0BOB", card, "approve")
 	s.told("U0BOB", "bob approved #")
 	s.expectEnd(d, "success", "")
 	ended := s.card("succeeded", "")
@@ -71,7 +71,7 @@ func TestSlack_Production(t *testing.T) {
 	for _, ref := range []string{"old", "main"} {
 		s.slash("U0ALICE", deploysRoom, "api@"+ref+" to production scenario=success")
 		card := s.card("waits for approval", "approve")
-		s.click("U0BOB", card, "approve")
+		s.confirm("U0BOB", card, "approve")
 		s.waitMessage("that "+ref+" succeeded", func(m slack.Message) bool {
 			return m.TS == card.TS && strings.Contains(m.Words(), "succeeded")
 		})
@@ -104,7 +104,7 @@ func TestSlack_Production(t *testing.T) {
 	if len(all) != 3 || all[2].Ref != github.Commit("acme/api", "old") {
 		t.Errorf("got %d deployments to production, want one more, of old", len(all))
 	}
-	s.click("U0BOB", s.card("waits for approval", "approve"), "approve")
+	s.confirm("U0BOB", s.card("waits for approval", "approve"), "approve")
 	s.expectEnd(all[len(all)-1], "success", "")
 }
 
@@ -181,8 +181,10 @@ func TestSlack_ClickIsFast(t *testing.T) {
 		s.slash("U0ALICE", deploysRoom, "api to production scenario=success")
 		card := s.card("waits for approval", "cancel")
 		<-time.After(3 * time.Second) // a card is edited at most every 3 s, and nobody reads it faster
-		began := time.Now()
 		s.click("U0ALICE", card, "cancel")
+		s.modal("U0ALICE")
+		began := time.Now()
+		s.submit("U0ALICE")
 		ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 		err := s.slack.Wait(ctx, func() bool {
 			m, _ := s.slack.Message(card.Channel, card.TS)
