@@ -35,7 +35,7 @@ func TestSlack_Story(t *testing.T) {
 	s.click("U0GUEST", card, "approve")
 	s.told("U0GUEST", "Guests of this workspace may not ask Seraph for anything")
 	s.click("U0DAVE", card, "approve")
-	s.told("U0DAVE", "Seraph does not know who you are at GitHub", "The entry for people in the routes file is {id: ID, login: LOGIN, slack: U0DAVE}")
+	s.told("U0DAVE", "Seraph does not know who you are at GitHub", "to link your account at GitHub, then ask again.")
 	s.click("U0BOB", card, "why")
 	s.told("U0BOB", fmt.Sprintf("#%d (acme/api@main", d.ID), "approvals: it waits for 1 approval")
 	if m, _ := s.slack.Message(card.Channel, card.TS); !strings.Contains(m.Words(), "waits for approval") {
