@@ -92,7 +92,7 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
 		a.refresh(ctx, p.row)
 		return nil
-	case button.ConfirmWord != "" && in.Kind != slack.KindSubmit:
+	case button.ConfirmWord != "" && in.Kind != slack.KindSubmit && !a.isRefused(ctx, p, facts, c):
 		a.ask(ctx, in, p, facts, button)
 		return nil
 	}
@@ -105,6 +105,19 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 	a.reply(ctx, in, noteOf(text), false)
 	a.republish(ctx, in.User, c)
 	return nil
+}
+
+// isRefused says whether the rules refuse an approval, so that nothing has to be typed for it. Where that is not known,
+// it is found out after it was typed.
+func (a *Actions) isRefused(ctx context.Context, p press, facts notify.Facts, c command.Caller) bool {
+	var r policy.Refusal
+	switch p.verb {
+	case notify.VerbApprove:
+		_, r = a.o.Approvers.Approver(ctx, facts.Deployment, c.By)
+	case notify.VerbApproveHold:
+		r = a.o.Approvers.HoldApprover(ctx, facts.Deployment, c.By)
+	}
+	return r.Refused() && !r.Unknown
 }
 
 // buttonOf returns the button of today's card that means what was pressed; false: there is none.
