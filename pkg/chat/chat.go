@@ -120,6 +120,17 @@ func (s *Service) Answer(ctx context.Context, c command.Caller, l command.Line) 
 	return s.repeat(ctx, stands, digest, nil)
 }
 
+// Before returns the answer that a line with the same Request was given before; false: there is none. It does nothing.
+// The error is as that of Answer.
+func (s *Service) Before(ctx context.Context, c command.Caller, l command.Line) (command.Answer, bool, error) {
+	before, err := s.o.Answers.Answer(ctx, l.Asker, l.Request)
+	if errors.Is(err, deployment.ErrNotFound) {
+		return command.Answer{}, false, nil
+	}
+	answer, err := s.repeat(ctx, before, digestOf(c, l), err)
+	return answer, err == nil, err
+}
+
 // repeat gives an answer that was given before. The deployment is shown as it is now.
 func (s *Service) repeat(ctx context.Context, a deployment.Answer, digest string, err error) (command.Answer, error) {
 	if err != nil {

@@ -141,9 +141,15 @@ const lockLine = "lock api in staging because of tests"
 func TestAnswer_Repeats(t *testing.T) {
 	s, w := newTestService()
 	line := command.Line{Text: lockLine, Asker: "hubot", Request: "m1", Place: "C1"}
+	if a, ok, err := s.Before(t.Context(), alice, line); ok || err != nil {
+		t.Errorf("got %q, %v, %v before anything was answered, want nothing", a.Text, ok, err)
+	}
 	first, err := s.Answer(t.Context(), alice, line)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if a, ok, err := s.Before(t.Context(), alice, line); !ok || err != nil || a.Text != first.Text {
+		t.Errorf("got %q, %v, %v, want %q", a.Text, ok, err, first.Text)
 	}
 
 	again, err := s.Answer(t.Context(), alice, line)

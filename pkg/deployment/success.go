@@ -80,9 +80,9 @@ func RollbackTarget(successes []Success, to, usualTask string) (target Success, 
 	}
 }
 
-// RollbackFrom is RollbackTarget from a deployment that has failed; failed is GitHub's id of it, 0: none has. What runs
-// in the environment was there before one that is newer, so that it is what is deployed again. A success that was rolled
-// back from is not, unless it is named.
+// RollbackFrom is RollbackTarget for going back from a deployment that has failed; failed is GitHub's id of it, 0: none
+// has. If it is newer than the newest success, that success is what ran before it, and is the target, unless to names
+// another one or the success was rolled back from itself.
 func RollbackFrom(successes []Success, failed int64, to, usualTask string) (target Success, problem string) {
 	if len(successes) == 0 || failed <= successes[0].DeploymentID {
 		return RollbackTarget(successes, to, usualTask)

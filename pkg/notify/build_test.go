@@ -84,7 +84,7 @@ func TestNewCard_States(t *testing.T) {
 		{
 			name: "approvals", f: needingApproval(), title: "api → production: waits for approval",
 			lines:   `It waits for 1 approval from acme/sre. To approve it, one of acme/sre says "approve #12".`,
-			buttons: "approve why cancel",
+			buttons: "approve! why cancel!",
 		},
 		{
 			name: "a lock", title: "api → production: waits for a lock",
@@ -96,19 +96,19 @@ func TestNewCard_States(t *testing.T) {
 			}),
 			lines: "acme/api in production is locked by bob since 2026-11-22 12:00 UTC: load test. " +
 				"The lock can be released by bob, or an admin.",
-			buttons: "why ask-for-lock cancel",
+			buttons: "why ask-for-lock cancel!",
 		},
 		{
 			name: "the line", title: "api → production: waits in line",
 			f: change(waitingFor(policy.Outcome{Code: policy.CodeInLine}), func(f *Facts) {
 				f.Queue = &policy.Queue{Holder: 9, HolderState: deployment.Running, Before: []int64{10, 11}}
 			}),
-			lines: "It is 4th in line, behind #11.", buttons: "why cancel",
+			lines: "It is 4th in line, behind #11.", buttons: "why cancel!",
 		},
 		{
 			name: "a freeze", title: "api → production: waits for the end of a freeze",
 			f:     waitingFor(policy.Outcome{Code: policy.CodeFrozen, Message: "the end of the freeze", Until: noon.Add(time.Hour)}),
-			lines: "It waits for the end of the freeze. That ends by itself: 2026-11-22 13:00 UTC.", buttons: "why cancel",
+			lines: "It waits for the end of the freeze. That ends by itself: 2026-11-22 13:00 UTC.", buttons: "why cancel!",
 		},
 		{
 			name: "running", f: change(factsIn(deployment.Running), ran), title: "api → production: running",
@@ -124,7 +124,7 @@ func TestNewCard_States(t *testing.T) {
 			f: change(factsIn(deployment.Held), func(f *Facts) {
 				f.Held, f.Route.HoldApprovers = []string{"a", "b"}, "acme/leads"
 			}),
-			lines: "Those who may: acme/leads.", buttons: "approve-hold approve-hold cancel! Open in CircleCI",
+			lines: "Those who may: acme/leads.", buttons: "approve-hold! approve-hold! cancel! Open in CircleCI",
 		},
 		{
 			name: "canceling", title: "api → production: being canceled",
@@ -270,5 +270,30 @@ func TestSummaryNote(t *testing.T) {
 	want := "While messages could not be sent, 3 deployments ended: 2 succeeded, 1 failed. Not run to success: #12."
 	if n.Summary != want {
 		t.Errorf("got %q, want %q", n.Summary, want)
+	}
+}
+
+// TestNewCard_Confirm checks which buttons ask before anything happens: in production all that change something ask for
+// the name of the environment, elsewhere those that cannot be taken back ask for a yes.
+func TestNewCard_Confirm(t *testing.T) {
+	held := change(factsIn(deployment.Held), func(f *Facts) { f.Held, f.Route.HoldApprovers = []string{"a"}, "carol" })
+	failed := change(factsIn(deployment.Failed), func(f *Facts) {
+		f.Current = &deployment.Success{DeploymentID: 11, SHA: strings.Repeat("b", 40)}
+		f.Back = f.Current
+	})
+
+	for _, production := range []bool{true, false} {
+		for _, f := range []Facts{needingApproval(), held, failed} {
+			f.Route.Production = production
+			for _, b := range NewCard(f, noon).Buttons {
+				asks := b.Verb != VerbOpen && b.Verb != VerbWhy
+				if !production && (b.Verb == VerbApprove || b.Verb == VerbApproveHold) {
+					asks = false
+				}
+				if b.Confirm != asks || (b.ConfirmWord == "production") != (asks && production) {
+					t.Errorf("%s, production %v: got %+v, want that it asks: %v", b.Verb, production, b, asks)
+				}
+			}
+		}
 	}
 }

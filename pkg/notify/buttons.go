@@ -36,7 +36,7 @@ func buttons(f Facts) []Button {
 func waitingButtons(f Facts) []Button {
 	var all []Button
 	if f.NeedsApproval() {
-		all = append(all, Button{Verb: VerbApprove, Label: "Approve", Primary: true})
+		all = append(all, f.typed(Button{Verb: VerbApprove, Label: "Approve", Primary: true}))
 	}
 
 	all = append(all, Button{Verb: VerbWhy, Label: "Why?"})
@@ -52,11 +52,7 @@ func cancelButton(f Facts) []Button {
 		return nil
 	}
 
-	cancel := Button{Verb: VerbCancel, Label: "Cancel", Danger: true}
-	if f.Deployment.State != deployment.Waiting {
-		return []Button{f.confirmed(cancel)}
-	}
-	return []Button{cancel}
+	return []Button{f.confirmed(Button{Verb: VerbCancel, Label: "Cancel", Danger: true})}
 }
 
 func holdButtons(f Facts) []Button {
@@ -74,7 +70,7 @@ func holdButtons(f Facts) []Button {
 		if len(f.Held) > 1 {
 			label += " " + job
 		}
-		all = append(all, Button{Verb: VerbApproveHold, Label: shorten(label, maxLabel), Job: job, Primary: i == 0})
+		all = append(all, f.typed(Button{Verb: VerbApproveHold, Label: shorten(label, maxLabel-1), Job: job, Primary: i == 0}))
 	}
 	return all
 }
@@ -107,6 +103,14 @@ func (f Facts) confirmed(b Button) Button {
 		b.ConfirmWord = f.Deployment.Request.Environment
 	}
 	return b
+}
+
+// typed returns a button that asks for the name of the environment before anything happens, in production only.
+func (f Facts) typed(b Button) Button {
+	if !f.Route.Production {
+		return b
+	}
+	return f.confirmed(b)
 }
 
 // links returns the buttons that open pages.

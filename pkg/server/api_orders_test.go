@@ -61,7 +61,7 @@ func TestDeploy_Call(t *testing.T) {
 			body:   "{" + aliceActor + `,"repository":"acme/api","environment":"production","to":"#41","current":42}`,
 			code:   201,
 			called: "rollback api:1:alice:behalfer:false {Repository:acme/api Environment:production To:#41 " +
-				"Reason: Force:false Current:42 Origin:{Key: Via:behalfer Place: Text:}}",
+				"Reason: Force:false Current:42 Failed:0 Origin:{Key: Via:behalfer Place: Text:}}",
 		},
 		{
 			name:   "what became of it",

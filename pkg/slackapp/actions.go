@@ -56,6 +56,10 @@ type Links interface {
 // Lines answers lines of text that people type. Errors are as those of chat.Service.
 type Lines interface {
 	Answer(ctx context.Context, c command.Caller, l command.Line) (command.Answer, error)
+	// Before returns the answer that a line with the same Request was given before; false: there is none.
+	Before(ctx context.Context, c command.Caller, l command.Line) (command.Answer, bool, error)
+	// AsksGitHub says whether an answer to a line may need GitHub.
+	AsksGitHub(text string) bool
 }
 
 // Orders has deployments created, and says what became of an order. It refuses with *command.Error.
@@ -133,6 +137,8 @@ type Actions struct {
 	people *people
 	told   *recently // refusals that are in the audit already
 	opened *recently // users who have opened their home tab
+	limits *limits
+	shown  *publications
 }
 
 // NewActions makes Actions.
@@ -142,6 +148,8 @@ func NewActions(o Options) *Actions {
 		people: newPeople(o),
 		told:   newRecently(o.Now, auditAgain),
 		opened: newRecently(o.Now, homeLasts),
+		limits: newLimits(o.Now),
+		shown:  newPublications(),
 	}
 }
 

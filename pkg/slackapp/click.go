@@ -58,6 +58,11 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 		return nil
 	}
 
+	if !a.limits.allow(c.By.ID, in.Key) {
+		a.refuse(ctx, in, c, tried, refuseTooMany())
+		return nil
+	}
+
 	facts, err := a.o.Cards.Facts(ctx, p.row)
 	if errors.Is(err, deployment.ErrNotFound) {
 		a.reply(ctx, in, noteOf("Seraph no longer knows this deployment, and nothing was done."), false)
@@ -69,17 +74,25 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 
 	tried.deployment = facts.Deployment
 	button, ok := p.buttonOf(facts, a.o.Now())
+	if done, err := a.pressedBefore(ctx, in, c, p, facts, ok); done || err != nil {
+		return err
+	}
+
 	switch {
 	case p.verb == notify.VerbWhy: // is told of any state
 	case p.verb == notify.VerbApproveHold && facts.Deployment.State == deployment.Held && len(facts.Held) == 0:
 		a.reply(ctx, in, noteOf("As far as Seraph can see now, no job of it waits in CircleCI, and nothing was done. Try "+
 			"again in a minute."), false)
 		return nil
+	case !ok && facts.ButtonsUnknown():
+		a.reply(ctx, in, noteOf("Seraph cannot see now whether the deployment still waits for that, and nothing was done. "+
+			"Try again in a minute."), false)
+		return nil
 	case !ok:
 		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
 		a.refresh(ctx, p.row)
 		return nil
-	case button.ConfirmWord != "" && in.Kind != slack.KindSubmit:
+	case button.ConfirmWord != "" && in.Kind != slack.KindSubmit && !a.isRefused(ctx, p, facts, c):
 		a.ask(ctx, in, p, facts, button)
 		return nil
 	}
@@ -92,6 +105,19 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 	a.reply(ctx, in, noteOf(text), false)
 	a.republish(ctx, in.User, c)
 	return nil
+}
+
+// isRefused says whether the rules refuse an approval, so that nothing has to be typed for it. Where that is not known,
+// it is found out after it was typed.
+func (a *Actions) isRefused(ctx context.Context, p press, facts notify.Facts, c command.Caller) bool {
+	var r policy.Refusal
+	switch p.verb {
+	case notify.VerbApprove:
+		_, r = a.o.Approvers.Approver(ctx, facts.Deployment, c.By)
+	case notify.VerbApproveHold:
+		r = a.o.Approvers.HoldApprover(ctx, facts.Deployment, c.By)
+	}
+	return r.Refused() && !r.Unknown
 }
 
 // buttonOf returns the button of today's card that means what was pressed; false: there is none.
@@ -125,31 +151,82 @@ func (a *Actions) do(
 	facts notify.Facts,
 ) (string, error) {
 	d := facts.Deployment
-	tried := act{name: string(p.verb), row: d.Row, deployment: d}
-	line := grammar.Command{ID: d.Request.ID}
-
 	switch p.verb {
-	case notify.VerbWhy:
-		line.Verb = grammar.Why
+	case notify.VerbRollback, notify.VerbAgain:
+		return a.create(ctx, in, c, p, facts)
+	case notify.VerbAskForLock:
+		return a.askForLock(ctx, c, facts)
 	case notify.VerbApprove:
 		if a.hasApproved(ctx, facts, c.By) {
 			return fmt.Sprintf("You have approved #%d already.", d.Request.ID), nil
 		}
+	}
+
+	line, ok := p.line(d)
+	if !ok {
+		return "Seraph does not know this button, and nothing was done.", nil
+	}
+	tried := act{name: string(p.verb), row: d.Row, deployment: d}
+	answer, err := a.answer(ctx, in, c, line, p.key, tried)
+	return answer.Text, err
+}
+
+// line is the line that a button stands for; false: it stands for none.
+func (p press) line(d deployment.Deployment) (string, bool) {
+	line := grammar.Command{ID: d.Request.ID}
+	switch p.verb {
+	case notify.VerbWhy:
+		line.Verb = grammar.Why
+	case notify.VerbApprove:
 		line.Verb = grammar.Approve
 	case notify.VerbApproveHold:
 		line.Verb, line.Job = grammar.ApproveHold, p.job
 	case notify.VerbCancel:
 		line.Verb, line.Reason = grammar.Cancel, p.reason
-	case notify.VerbRollback, notify.VerbAgain:
-		return a.create(ctx, in, c, p, facts)
-	case notify.VerbAskForLock:
-		return a.askForLock(ctx, c, facts)
 	default:
-		return "Seraph does not know this button, and nothing was done.", nil
+		return "", false
+	}
+	return line.String(), true
+}
+
+// pressedBefore gives the answer of an earlier try of the same request, which ended before its row was erased: what it
+// did has changed the state of the deployment, so that the button would be taken for one that did nothing. False: there
+// was none.
+func (a *Actions) pressedBefore(
+	ctx context.Context,
+	in slack.Incoming,
+	c command.Caller,
+	p press,
+	facts notify.Facts,
+	stands bool, // the button means today what it meant, so that to do it again finds what was done
+) (bool, error) {
+	text := ""
+	switch p.verb {
+	case notify.VerbRollback, notify.VerbAgain:
+		if in.Kind != slack.KindSubmit || stands {
+			return false, nil
+		}
+		_, before, err := a.createKey(ctx, c, p, facts.Deployment)
+		if err != nil || before == nil || !before.Intent.By.Same(c.By) {
+			return false, err
+		}
+		text = askedBefore(*before, a.o.Now())
+
+	default:
+		line, ok := p.line(facts.Deployment)
+		if !ok {
+			return false, nil
+		}
+		before, ok, err := a.o.Lines.Before(ctx, c, lineFor(in, c, line, p.key))
+		if err != nil || !ok {
+			return false, err
+		}
+		text = before.Text
 	}
 
-	answer, err := a.answer(ctx, in, c, line.String(), p.key, tried)
-	return answer.Text, err
+	a.refresh(ctx, p.row)
+	a.reply(ctx, in, noteOf(text), false)
+	return true, nil
 }
 
 // hasApproved says whether somebody's approval of a deployment counts already, so that a second press changes nothing.

@@ -379,3 +379,79 @@ func TestClick_RollbackOrdersWhatWasShown(t *testing.T) {
 		}
 	})
 }
+
+// TestClick_Unanswered checks that a button of which CircleCI or GitHub does not say now whether it is still offered is
+// neither taken nor called an old one.
+func TestClick_Unanswered(t *testing.T) {
+	w := newWorld(t)
+	f := waiting(w.now())
+	ts := w.card(f)
+	outcome := policy.Outcome{Rule: policy.RuleApprovals, Decision: policy.DecisionWait, Code: policy.CodeUnknown}
+	f.Verdict = &policy.Verdict{Decision: policy.DecisionWait, Outcomes: []policy.Outcome{outcome}}
+	w.set(f)
+	w.click("U0BOB", ts, notify.VerbApprove)
+
+	if len(w.lines) != 0 || len(w.refused) != 0 || !strings.Contains(w.private("U0BOB"), "Try again in a minute.") {
+		t.Errorf("got %+v, refused %q, and %q, want to be asked to try again", w.lines, w.refused, w.private("U0BOB"))
+	}
+}
+
+// TestClick_SecondTry checks that a press which is tried again, because the process ended before its row was erased, is
+// answered as the first time, although what it did has changed the deployment since.
+func TestClick_SecondTry(t *testing.T) {
+	pressOf := func(w *world, f notify.Facts, verb notify.Verb) slack.Incoming {
+		w.set(f)
+		return slack.Incoming{
+			Kind:        slack.KindClick,
+			Key:         "click:1",
+			Team:        team,
+			User:        "U0BOB",
+			Channel:     room,
+			ActionID:    slack.ActionID(verb),
+			ActionValue: slack.ActionValue(f.Deployment.Row, notify.Generation(f), ""),
+		}
+	}
+	try := func(t *testing.T, w *world, in slack.Incoming) string {
+		t.Helper()
+		if err := w.actions.Do(t.Context(), in); err != nil {
+			t.Fatal(err)
+		}
+		return w.private("U0BOB")
+	}
+
+	t.Run("approve", func(t *testing.T) {
+		w := newWorld(t)
+		f := waiting(w.now())
+		in := pressOf(w, f, notify.VerbApprove)
+		first := try(t, w, in)
+		f.Deployment.State, f.Verdict = deployment.Running, nil
+		w.set(f)
+
+		if got := try(t, w, in); got != first || len(w.lines) != 1 {
+			t.Errorf("got %q and %d lines, want %q again, and 1", got, len(w.lines), first)
+		}
+		in.Key = "click:2"
+		if got := try(t, w, in); !strings.Contains(got, "belongs to an earlier state") {
+			t.Errorf("got %q, want another press refused", got)
+		}
+	})
+	t.Run("again", func(t *testing.T) {
+		w := newWorld(t)
+		f := failed(w.now())
+		in := pressOf(w, f, notify.VerbAgain)
+		in.Kind, in.ViewCallback = slack.KindSubmit, slack.CallbackConfirm
+		p := press{verb: notify.VerbAgain, row: 1, generation: notify.Generation(f), key: in.Key}
+		if err := w.actions.pressed(t.Context(), in, p, true); err != nil {
+			t.Fatal(err)
+		}
+		f.Deployment.Request.SHA = strings.Repeat("9", 40) // whatever makes it another generation
+		w.set(f)
+
+		if err := w.actions.pressed(t.Context(), in, p, true); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.private("U0BOB"); !strings.Contains(got, "bob has asked for that already") || len(w.orders) != 1 {
+			t.Errorf("got %q and %d orders, want what was done, and 1", got, len(w.orders))
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -257,6 +258,15 @@ func (w *world) Answer(_ context.Context, c command.Caller, l command.Line) (com
 	return w.answer(l), nil
 }
 
+func (w *world) Before(_ context.Context, _ command.Caller, l command.Line) (command.Answer, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.lines, func(done command.Line) bool { return done.Request == l.Request })
+	return command.Answer{Text: "It is done."}, i >= 0, nil
+}
+
+func (w *world) AsksGitHub(text string) bool { return text != "status" }
+
 func (w *world) Again(_ context.Context, c command.Caller, o command.AgainOrder) (command.Ordered, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -404,4 +414,10 @@ type broken struct{ err error }
 
 func (b broken) Answer(context.Context, command.Caller, command.Line) (command.Answer, error) {
 	return command.Answer{}, b.err
+}
+
+func (b broken) AsksGitHub(string) bool { return false }
+
+func (b broken) Before(context.Context, command.Caller, command.Line) (command.Answer, bool, error) {
+	return command.Answer{}, false, nil
 }

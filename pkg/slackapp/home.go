@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
@@ -18,7 +19,7 @@ import (
 const (
 	homeNewest    = 200 // deployments among which those of a person are looked for
 	homeItems     = 5   // deployments of each list that are shown
-	homeJudged    = 20  // waiting deployments, and held ones, that are looked at
+	homeJudged    = 10  // waiting deployments, and held ones, that are looked at: each may ask GitHub or CircleCI
 	homePage      = 200 // environments that are read at a time
 	homeMostPages = 5
 )
@@ -30,6 +31,10 @@ const homeLasts = time.Hour
 // and whoever is not linked is shown how to be.
 func (a *Actions) home(ctx context.Context, in slack.Incoming) error {
 	c, r := a.people.caller(ctx, in, false)
+	if r == nil && !a.limits.allow(c.By.ID, in.Key) {
+		a.record(ctx, in, c, act{name: "home"}, refuseTooMany().code) // the tab shows what it has shown before
+		return nil
+	}
 	if r == nil {
 		a.opened.first(in.User)
 		a.publishHome(ctx, in.User, c)
@@ -55,8 +60,26 @@ func (a *Actions) republish(ctx context.Context, user string, c command.Caller) 
 	}
 }
 
-// publishHome shows somebody their home tab. That it could not be is only logged: they can open it again.
+// publishHome shows somebody their home tab. That it could not be is only logged: they can open it again. One is made
+// for a user at a time; what asks for another one meanwhile has it made once more afterwards.
 func (a *Actions) publishHome(ctx context.Context, user string, c command.Caller) {
+	if !a.shown.begin(user) {
+		return
+	}
+
+	made := false
+	defer func() {
+		if !made { // it panicked
+			a.shown.drop(user)
+		}
+	}()
+	for again := true; again; again = a.shown.again(user) {
+		a.publishHomeOnce(ctx, user, c)
+	}
+	made = true
+}
+
+func (a *Actions) publishHomeOnce(ctx context.Context, user string, c command.Caller) {
 	view, err := a.homeOf(ctx, c)
 	if err == nil {
 		err = a.o.Views.PublishHome(ctx, user, slack.HomeView(view))
@@ -262,4 +285,43 @@ func (a *Actions) homeEnvironment(
 		}
 	}
 	return e
+}
+
+// publications are the home tabs that are being made. They are safe for concurrent use.
+type publications struct {
+	mu   sync.Mutex
+	busy map[string]bool // by user: whether the tab has to be made once more
+}
+
+func newPublications() *publications { return &publications{busy: map[string]bool{}} }
+
+// begin says whether the tab of a user is to be made by the caller, who calls again or drop when it is made. False: it
+// is being made, and will be once more.
+func (p *publications) begin(user string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	_, busy := p.busy[user]
+	p.busy[user] = busy
+	return !busy
+}
+
+// again says whether the tab of a user has to be made once more. False: it is not being made any more.
+func (p *publications) again(user string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	again := p.busy[user]
+	p.busy[user] = false
+	if !again {
+		delete(p.busy, user)
+	}
+	return again
+}
+
+// drop forgets that the tab of a user is being made.
+func (p *publications) drop(user string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.busy, user)
 }

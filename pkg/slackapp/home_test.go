@@ -4,7 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/grammar"
 	"github.com/seraph-deploy/seraph/pkg/notify"
 	simslack "github.com/seraph-deploy/seraph/test/sim/slack"
 )
@@ -72,5 +74,42 @@ func TestHome_Item(t *testing.T) {
 		if b.Verb != notify.VerbOpen {
 			t.Errorf("got the button %s a day later, want none that acts", b.Verb)
 		}
+	}
+}
+
+// TestHome_OneAtATime checks that a user's home tab is made by one worker at a time, and once more for all who asked
+// meanwhile.
+func TestHome_OneAtATime(t *testing.T) {
+	w := newWorld(t)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	names := w.actions.o.Names
+	w.actions.o.Names = func() grammar.Names {
+		begun <- struct{}{}
+		<-goOn
+		return names()
+	}
+
+	caller := command.Caller{By: alice}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.actions.publishHome(t.Context(), "U0ALICE", caller)
+	}()
+	<-begun
+	for range 3 {
+		w.actions.publishHome(t.Context(), "U0ALICE", caller) // returns at once
+	}
+	goOn <- struct{}{}
+	<-begun
+	goOn <- struct{}{}
+	<-done
+
+	if got := len(w.sim.Calls("views.publish")); got != 2 {
+		t.Errorf("got %d home tabs shown, want 2", got)
+	}
+	w.actions.o.Names = names
+	w.actions.publishHome(t.Context(), "U0ALICE", caller)
+	if got := len(w.sim.Calls("views.publish")); got != 3 {
+		t.Errorf("got %d home tabs shown, want one more later", got)
 	}
 }

@@ -232,7 +232,7 @@ func (b *inbox) wantDone() slack.Incoming {
 // wantNothingDue checks that nothing waits for the worker, and that it was given nothing else.
 func (b *inbox) wantNothingDue() {
 	b.t.Helper()
-	b.eventually("rows are worked off", func() bool {
+	b.eventually("no row is due", func() bool {
 		rows, err := b.db.OverdueChatDeliveries(b.t.Context(), 10)
 		return err == nil && len(rows) == 0
 	})
@@ -309,8 +309,8 @@ var _ Inbox = (*store.DB)(nil)
 
 var _ Rows = (*store.DB)(nil)
 
-// mustRows counts the stored requests that are due.
-func (b *inbox) mustRows() []int64 {
+// dueRows returns the rows of the stored requests that are due.
+func (b *inbox) dueRows() []int64 {
 	b.t.Helper()
 	rows, err := b.db.OverdueChatDeliveries(b.t.Context(), 100)
 	if err != nil {

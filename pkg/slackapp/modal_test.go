@@ -215,3 +215,34 @@ func TestModal_Shows(t *testing.T) {
 		t.Errorf("got %+v, want what it goes back to", got)
 	}
 }
+
+// TestModal_Production checks that in production an approval and a cancellation, too, are done only after the name of
+// the environment was typed.
+func TestModal_Production(t *testing.T) {
+	for verb, want := range map[notify.Verb]string{
+		notify.VerbApprove: "approve #12",
+		notify.VerbCancel:  "cancel #12",
+	} {
+		t.Run(string(verb), func(t *testing.T) {
+			w := newWorld(t)
+			f := waiting(w.now())
+			f.Route.Production, f.Deployment.Request.Environment = true, "production"
+			w.click("U0BOB", w.card(f), verb)
+
+			views := w.sim.Views("U0BOB")
+			if len(views) != 1 || len(w.lines) != 0 {
+				t.Fatalf("got %d modals and %+v, want one and nothing done", len(views), w.lines)
+			}
+			done, err := w.sim.Submit(views[0].ID, map[string]string{slack.FieldWord: "staging"})
+			if err != nil || done.Closed || len(w.lines) != 0 {
+				t.Fatalf("got %+v, %v and %+v, want the modal to stay open", done, err, w.lines)
+			}
+			if _, err := w.sim.Submit(views[0].ID, map[string]string{slack.FieldWord: "production"}); err != nil {
+				t.Fatal(err)
+			}
+			if len(w.lines) != 1 || w.lines[0].Text != want {
+				t.Errorf("got %+v, want %q", w.lines, want)
+			}
+		})
+	}
+}

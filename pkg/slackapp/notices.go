@@ -100,6 +100,10 @@ func (n *Notices) Run(ctx context.Context) {
 
 // Tell looks once for something to say, unless another process does or has just done.
 func (n *Notices) Tell(ctx context.Context) error {
+	if n.o.Workspace() == "" {
+		return nil // nobody can be found yet, and what is looked at now would not be looked at again
+	}
+
 	lease, acquired, err := n.o.Leases.AcquireLease(ctx, noticesLease, noticesHold, n.o.Now())
 	if err != nil || !acquired {
 		return err

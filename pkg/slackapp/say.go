@@ -55,6 +55,10 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 		return nil
 	}
 
+	if a.o.Lines.AsksGitHub(text) && !a.limits.allow(c.By.ID, in.Key) {
+		a.refuse(ctx, in, c, tried, refuseTooMany())
+		return nil
+	}
 	answer, err := a.answer(ctx, in, c, text, in.Key, tried)
 	if err != nil {
 		return err
@@ -84,13 +88,13 @@ func (a *Actions) refuseLate(in slack.Incoming) *refusal {
 	seconds, _, _ := strings.Cut(in.MessageTS, ".")
 	typed, err := strconv.ParseInt(seconds, 10, 64)
 	age := received.Sub(time.Unix(typed, 0))
-	if err == nil && age < AskLife && age > -AskLife {
+	if err == nil && age < askLife && age > -askLife {
 		return nil
 	}
 	return &refusal{
 		code: "too_late",
 		text: fmt.Sprintf("Slack has delivered your message more than %d minutes after you wrote it, so Seraph did "+
-			"nothing. Write it again if it still counts.", int(AskLife/time.Minute)),
+			"nothing. Write it again if it still counts.", int(askLife/time.Minute)),
 	}
 }
 
@@ -123,13 +127,7 @@ func (a *Actions) answer(
 	text, key string,
 	tried act,
 ) (command.Answer, error) {
-	answer, err := a.o.Lines.Answer(ctx, c, command.Line{
-		Text:    text,
-		Place:   in.Channel,
-		Face:    face,
-		Asker:   face + "/" + c.Chat.Workspace,
-		Request: key,
-	})
+	answer, err := a.o.Lines.Answer(ctx, c, lineFor(in, c, text, key))
 
 	var refused *command.Error
 	if errors.As(err, &refused) {
@@ -149,6 +147,17 @@ func (a *Actions) answer(
 		a.record(ctx, in, c, tried, code)
 	}
 	return answer, nil
+}
+
+// lineFor is a line for Lines, which does the same key once.
+func lineFor(in slack.Incoming, c command.Caller, text, key string) command.Line {
+	return command.Line{
+		Text:    text,
+		Place:   in.Channel,
+		Face:    face,
+		Asker:   face + "/" + c.Chat.Workspace,
+		Request: key,
+	}
 }
 
 // isPublic says whether everybody where a line was typed sees its answer: what has changed something there is public,

@@ -73,7 +73,9 @@ func (w *world) rollBackInSlack(ctx context.Context, failed slack.Message) error
 		return err
 	}
 
-	modal, err := w.slack.WaitView(ctx, func(v slack.View) bool { return v.Type == "modal" && v.Submit != "" })
+	modal, err := w.slack.WaitView(ctx, func(v slack.View) bool {
+		return v.Type == "modal" && strings.HasPrefix(v.Submit, "Roll back")
+	})
 	if err != nil {
 		return fmt.Errorf("wait for the modal: %w", err)
 	}
@@ -115,6 +117,26 @@ func (w *world) press(ctx context.Context, login, ts, state, verb string) error 
 	sent, err := w.slack.ClickButton(people[i].slack, channel, ts, button)
 	if err != nil || !sent.Accepted() {
 		return fmt.Errorf("press %s: %s, %w", button.Text, sent.Failure, err)
+	}
+	if verb == "rollback" { // its modal asks for a reason, too
+		return nil
+	}
+	return w.typeProduction(ctx, people[i])
+}
+
+// typeProduction types the name that a button asks for in production.
+func (w *world) typeProduction(ctx context.Context, p person) error {
+	modal, err := w.slack.WaitView(ctx, func(v slack.View) bool {
+		return v.User == p.slack && v.Type == "modal" && v.Submit != ""
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the modal of %s: %w", p.login, err)
+	}
+
+	w.printAct(p.login, "types", fmt.Sprintf("production, and presses [%s]", modal.Submit))
+	submitted, err := w.slack.Submit(modal.ID, map[string]string{"seraph_word": "production"})
+	if err != nil || !submitted.Closed {
+		return fmt.Errorf("submit the modal of %s: %v, %w", p.login, submitted.Errors, err)
 	}
 	return nil
 }

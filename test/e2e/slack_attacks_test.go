@@ -182,11 +182,9 @@ func TestSlack_Secrets(t *testing.T) {
 	s.click("U0BOB", card, "why")
 	s.told("U0BOB", "waits for 1 approval")
 	s.click("U0BOB", card, "approve")
-	ended := s.card("succeeded", "")
-	if _, ok := ended.Button("seraph_rollback"); ok {
-		s.click("U0BOB", ended, "rollback")
-		s.told("U0BOB", "did not let Seraph ask you to confirm in time")
-	}
+	s.told("U0BOB", "did not let Seraph ask you to confirm in time")
+	s.confirm("U0BOB", card, "approve")
+	s.card("succeeded", "")
 	_, audit := s.refusals()
 	s.stop()
 

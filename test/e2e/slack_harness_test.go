@@ -99,6 +99,22 @@ func (s *slackHarness) click(user string, m slack.Message, verb string) {
 	s.press(user, m, s.button(m, verb))
 }
 
+// confirm presses a button of a card in production, and types the name that it asks for.
+func (s *slackHarness) confirm(user string, m slack.Message, verb string) {
+	s.t.Helper()
+	s.click(user, m, verb)
+	s.submit(user)
+}
+
+// submit types production into the modal that somebody sees.
+func (s *slackHarness) submit(user string) {
+	s.t.Helper()
+	d, err := s.slack.Submit(s.modal(user).ID, map[string]string{"seraph_word": "production"})
+	if err != nil || !d.Closed {
+		s.t.Fatalf("%s types production: got %+v, %v, want the modal closed", user, d, err)
+	}
+}
+
 func (s *slackHarness) button(m slack.Message, verb string) slack.Button {
 	s.t.Helper()
 	b, ok := m.Button("seraph_" + verb)

@@ -59,6 +59,11 @@ func TestSlack_TwoApprovers(t *testing.T) {
 		both.Go(func() {
 			if d, err := s.slack.ClickButton(user, card.Channel, card.TS, b); err != nil || !d.Accepted() {
 				t.Errorf("%s: got %v, %s", user, err, d.Failure)
+				return
+			}
+			modal := s.modal(user)
+			if d, err := s.slack.Submit(modal.ID, map[string]string{"seraph_word": "production"}); err != nil || !d.Closed {
+				t.Errorf("%s: got %+v, %v, want the modal closed", user, d, err)
 			}
 		})
 	}

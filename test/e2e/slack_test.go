@@ -35,14 +35,14 @@ func TestSlack_Story(t *testing.T) {
 	s.click("U0GUEST", card, "approve")
 	s.told("U0GUEST", "Guests of this workspace may not ask Seraph for anything")
 	s.click("U0DAVE", card, "approve")
-	s.told("U0DAVE", "Seraph does not know who you are at GitHub", "The entry for people in the routes file is {id: ID, login: LOGIN, slack: U0DAVE}")
+	s.told("U0DAVE", "Seraph does not know who you are at GitHub", "to link your account at GitHub, then ask again.")
 	s.click("U0BOB", card, "why")
 	s.told("U0BOB", fmt.Sprintf("#%d (acme/api@main", d.ID), "approvals: it waits for 1 approval")
 	if m, _ := s.slack.Message(card.Channel, card.TS); !strings.Contains(m.Words(), "waits for approval") {
 		t.Fatalf("got %q, want it to wait still", m.Words())
 	}
 
-	s.click("U0BOB", card, "approve")
+	s.confirm("U0BOB", card, "approve")
 	s.told("U0BOB", "bob approved #")
 	s.expectEnd(d, "success", "")
 	ended := s.card("succeeded", "")
@@ -71,7 +71,7 @@ func TestSlack_Production(t *testing.T) {
 	for _, ref := range []string{"old", "main"} {
 		s.slash("U0ALICE", deploysRoom, "api@"+ref+" to production scenario=success")
 		card := s.card("waits for approval", "approve")
-		s.click("U0BOB", card, "approve")
+		s.confirm("U0BOB", card, "approve")
 		s.waitMessage("that "+ref+" succeeded", func(m slack.Message) bool {
 			return m.TS == card.TS && strings.Contains(m.Words(), "succeeded")
 		})
@@ -104,7 +104,7 @@ func TestSlack_Production(t *testing.T) {
 	if len(all) != 3 || all[2].Ref != github.Commit("acme/api", "old") {
 		t.Errorf("got %d deployments to production, want one more, of old", len(all))
 	}
-	s.click("U0BOB", s.card("waits for approval", "approve"), "approve")
+	s.confirm("U0BOB", s.card("waits for approval", "approve"), "approve")
 	s.expectEnd(all[len(all)-1], "success", "")
 }
 
@@ -181,8 +181,10 @@ func TestSlack_ClickIsFast(t *testing.T) {
 		s.slash("U0ALICE", deploysRoom, "api to production scenario=success")
 		card := s.card("waits for approval", "cancel")
 		<-time.After(3 * time.Second) // a card is edited at most every 3 s, and nobody reads it faster
-		began := time.Now()
 		s.click("U0ALICE", card, "cancel")
+		s.modal("U0ALICE")
+		began := time.Now()
+		s.submit("U0ALICE")
 		ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 		err := s.slack.Wait(ctx, func() bool {
 			m, _ := s.slack.Message(card.Channel, card.TS)
