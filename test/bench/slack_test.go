@@ -294,6 +294,7 @@ type slackTimes struct {
 	name               string
 	faults             []sim.Fault // each call to Slack has one of them; none: it is answered at once
 	triggers, statuses []time.Duration
+	cpu                time.Duration // of the service
 	calls, cards       int // calls that Slack saw, and messages that it has
 }
 
@@ -304,7 +305,9 @@ func (t *slackTimes) measure(b *testing.B, in database, n, perSecond int) {
 	h := newSlackHarness(b, in, rooms, slackRoute("acme/*", "", rooms...))
 	h.calls.Random("", 1, t.faults...)
 	h.start(b)
+	before := h.cpu(b)
 	h.deploy(b, n, perSecond)
+	t.cpu += h.cpu(b) - before
 
 	t.triggers = append(t.triggers, h.triggerTimes()...)
 	t.statuses = append(t.statuses, h.statusTimes()...)
@@ -322,6 +325,8 @@ func (t *slackTimes) report(b *testing.B) {
 	b.ReportMetric(triggerP99, t.name+"-trigger-p99-ms")
 	b.ReportMetric(status, t.name+"-status-p50-ms")
 	b.ReportMetric(statusP99, t.name+"-status-p99-ms")
+	cpu := 1000 * t.cpu.Seconds() / float64(len(t.triggers))
+	b.ReportMetric(cpu, t.name+"-cpu-ms/deployment")
 	b.Logf("Slack %s: webhook to trigger p50 %.1f ms, p99 %.1f ms; end to status p50 %.1f ms, p99 %.1f ms; %d calls, %d cards",
 		t.name, trigger, triggerP99, status, statusP99, t.calls, t.cards)
 }
