@@ -295,7 +295,7 @@ type slackTimes struct {
 	faults             []sim.Fault // each call to Slack has one of them; none: it is answered at once
 	triggers, statuses []time.Duration
 	cpu                time.Duration // of the service
-	calls, cards       int // calls that Slack saw, and messages that it has
+	calls, cards       int           // calls that Slack saw, and messages that it has
 }
 
 // measure deploys n deployments, perSecond of them each second.
