@@ -139,10 +139,7 @@ func (s *cardSource) Facts(ctx context.Context, d deployment.Deployment) (notify
 		f.Approvals, err = s.db.Approvals(ctx, d.Row)
 		return f, err
 	case d.State == deployment.Held && d.Pipeline != nil:
-		holds, err := s.circleci.HoldJobs(ctx, d.Pipeline.ID)
-		if err == nil {
-			f.Held = deployment.HoldNames(slices.DeleteFunc(holds, func(h deployment.HoldJob) bool { return !h.Waits() }))
-		}
+		s.held(ctx, &f)
 		return f, nil
 	case !d.State.Open() && d.State != deployment.Succeeded:
 		v, decided, err := s.db.Decision(ctx, d)
@@ -211,6 +208,16 @@ func setSuccesses(f *notify.Facts, all []deployment.Success, usualTask string) {
 			return
 		}
 	}
+}
+
+// held gathers which jobs CircleCI holds. If it does not answer, that is not known, which is not the same as none.
+func (s *cardSource) held(ctx context.Context, f *notify.Facts) {
+	holds, err := s.circleci.HoldJobs(ctx, f.Deployment.Pipeline.ID)
+	if err != nil {
+		f.HeldUnknown = true
+		return
+	}
+	f.Held = deployment.HoldNames(slices.DeleteFunc(holds, func(h deployment.HoldJob) bool { return !h.Waits() }))
 }
 
 // waiting gathers why a deployment waits.

@@ -1,10 +1,14 @@
 package app
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/seraph-deploy/seraph/pkg/circleci"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
@@ -66,4 +70,22 @@ func idOf(s *deployment.Success) int64 {
 		return 0
 	}
 	return s.DeploymentID
+}
+
+// TestCardSource_HeldUnknown checks that a question to CircleCI without an answer is not taken for the answer that it
+// holds no job.
+func TestCardSource_HeldUnknown(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	base, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s := &cardSource{circleci: circleci.New(circleci.Options{BaseURL: base, Token: "t", HTTP: server.Client()})}
+	f := notify.Facts{Deployment: deployment.Deployment{Pipeline: &deployment.Pipeline{ID: "p"}}}
+	s.held(t.Context(), &f)
+	if !f.HeldUnknown || f.Held != nil {
+		t.Errorf("got %v held, want that it is not known", f.Held)
+	}
 }

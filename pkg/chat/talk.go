@@ -22,8 +22,8 @@ func (s *Service) talk(c command.Caller, cmd grammar.Command) string {
 	}
 }
 
-// unlinkPerson ends the link of whoever asks. A link is never begun here: its address must be shown to its user alone,
-// and only the chat system's own face knows how to do that.
+// unlinkPerson ends the link of whoever asks. A line cannot begin a link, because others may read its answer, and the
+// address of a link must be shown to its user alone: package slackapp does that.
 func (s *Service) unlinkPerson(ctx context.Context, c command.Caller) (command.Answer, error) {
 	if s.o.Unlink == nil || c.By.ID == 0 || c.Chat == (command.ChatUser{}) {
 		return command.Answer{Text: phrase.Unlink(c.By)}, nil
@@ -38,7 +38,7 @@ func (s *Service) unlinkPerson(ctx context.Context, c command.Caller) (command.A
 func (s *Service) where(cmd grammar.Command) string {
 	app, _ := s.o.Routes.Names().App(cmd.App)
 	var names, patterns []string
-	var production bool // the example names it, because there is nothing else so far
+	var production bool // the example names a production environment: there was no other so far
 	example := grammar.Command{Verb: grammar.Deploy, App: cmd.App, Environment: "ENV"}
 	for _, e := range app.Environments {
 		if e.Pattern() {

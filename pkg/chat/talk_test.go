@@ -48,15 +48,18 @@ func TestChat_Unlink(t *testing.T) {
 // TestChat_LinkIsNeverBegun wants that a line answers no address and keeps no code, because others may read the answer.
 func TestChat_LinkIsNeverBegun(t *testing.T) {
 	for _, text := range []string{"link", "link 7KQM-2XWA-9HDT"} {
-		s, w := newTestService()
-		got, err := s.Answer(t.Context(), alice, command.Line{Text: text, Asker: "hubot", Request: "m1"})
-		if err != nil || !strings.Contains(got.Text, `type "/seraph link" in Slack itself`) || strings.Contains(got.Text, "http") {
-			t.Errorf("%s: got %q, %v, want how it is done in Slack", text, got.Text, err)
-		}
-		for _, kept := range w.answers {
-			if strings.Contains(kept.Text, "7KQM") {
-				t.Errorf("got %+v kept, want no code", kept)
+		t.Run(text, func(t *testing.T) {
+			s, w := newTestService()
+			got, err := s.Answer(t.Context(), alice, command.Line{Text: text, Asker: "hubot", Request: "m1"})
+			inSlack := strings.Contains(got.Text, `type "/seraph link" in Slack itself`)
+			if err != nil || !inSlack || strings.Contains(got.Text, "http") {
+				t.Errorf("got %q, %v, want how it is done in Slack", got.Text, err)
 			}
-		}
+			for _, kept := range w.answers {
+				if strings.Contains(kept.Text, "7KQM") {
+					t.Errorf("got %+v kept, want no code", kept)
+				}
+			}
+		})
 	}
 }

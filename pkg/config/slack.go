@@ -64,7 +64,7 @@ func (r *reader) botToken(text string) Secret {
 	return token
 }
 
-// editsPerMinute wants at least 1: 0 would stop all edits, or none.
+// editsPerMinute wants at least 1, because package notify takes 0 for its default.
 func (r *reader) editsPerMinute(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > 1_000_000 {

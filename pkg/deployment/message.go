@@ -55,7 +55,7 @@ type MessageData struct {
 	Settings  Notify    `json:"settings,omitzero"` // those of the route, as they were at the beginning
 
 	Parts    []MessagePart `json:"parts,omitempty"`    // oldest first; of a card the card itself comes first
-	Calls    int           `json:"calls,omitempty"`    // that may have reached the chat system, look-ups not counted
+	Calls    int           `json:"calls,omitempty"`    // that may have had an effect; look-ups do not count
 	CalledAt time.Time     `json:"called_at,omitzero"` // the newest one
 	Failures int           `json:"failures,omitempty"` // in a row, look-ups included
 	FailedAt time.Time     `json:"failed_at,omitzero"` // the first one of these
@@ -97,12 +97,13 @@ type MessagePart struct {
 type MessageCall struct {
 	Edit       bool      `json:"edit,omitempty"` // false: it posts
 	At         time.Time `json:"at"`
-	SendBefore time.Time `json:"send_before"`       // it must not leave after this moment
-	Deadline   time.Time `json:"deadline"`          // it has no effect after this moment, as far as is known
-	Returned   time.Time `json:"returned,omitzero"` // when it came back without a usable answer; zero: not heard of
-	Refused    bool      `json:"refused,omitempty"` // the answer says that nothing was posted
-	Absent     int       `json:"absent,omitempty"`  // look-ups that count and did not find it
-	Hash       string    `json:"hash,omitempty"`    // of what was sent
+	SendBefore time.Time `json:"send_before"`        // it must not leave after this moment
+	Deadline   time.Time `json:"deadline"`           // it has no effect after this moment, as far as is known
+	Returned   time.Time `json:"returned,omitzero"`  // when it came back without a usable answer; zero: not heard of
+	Refused    bool      `json:"refused,omitempty"`  // the answer says that nothing was posted
+	Restored   bool      `json:"restored,omitempty"` // not known to have been made: the database may be an older one
+	Absent     int       `json:"absent,omitempty"`   // look-ups that count and did not find it
+	Hash       string    `json:"hash,omitempty"`     // of what was sent
 	State      State     `json:"state,omitempty"`
 }
 

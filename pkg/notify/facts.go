@@ -24,6 +24,8 @@ type Facts struct {
 	Lock      *policy.Lock      // somebody else's lock that keeps it from starting; nil: none
 	Held      []string          // names of the jobs that CircleCI holds, as ApproveHold takes them
 
+	HeldUnknown bool // CircleCI did not say which jobs it holds
+
 	Current *deployment.Success // what runs in its environment now, perhaps the deployment itself; nil: nothing known
 	Before  *deployment.Success // what ran there before it; nil: nothing known
 	Back    *deployment.Success // what "Roll back" deploys, by deployment.RollbackFrom; nil: nothing
@@ -80,6 +82,21 @@ func (f Facts) NeedsApproval() bool {
 
 func isMissingApproval(o policy.Outcome) bool {
 	return o.Code == policy.CodeApprovalsMissing && o.Decision == policy.DecisionWait
+}
+
+// ButtonsUnknown says whether it is not known now which buttons a card has: CircleCI did not say which jobs it holds, or
+// GitHub whether those who approved still may. The card then keeps the buttons that it has.
+func (f Facts) ButtonsUnknown() bool {
+	switch f.Deployment.State {
+	case deployment.Held:
+		return f.HeldUnknown && f.Route.HoldApprovers != "" && f.Deployment.Cancel == nil
+	case deployment.Waiting:
+		return f.Verdict != nil && slices.ContainsFunc(f.Verdict.Outcomes, func(o policy.Outcome) bool {
+			return o.Rule == policy.RuleApprovals && o.Code == policy.CodeUnknown
+		})
+	default:
+		return false
+	}
 }
 
 // Generation returns what is the same for two cards of a deployment if their buttons mean the same: 12 hex digits

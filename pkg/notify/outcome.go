@@ -81,6 +81,7 @@ func afterPost(m deployment.Message, s Step, id MessageID, err error, began, now
 		return countFailure(m, now)
 	case e.Kind == SendLimited && !e.Local: // most likely nothing was posted: one look-up is enough
 		p.Posts--
+		m.Calls--
 		p.Call.Returned, p.Call.Refused = now, true
 		return m
 	}
@@ -167,7 +168,7 @@ func afterFind(
 		switch e := sendErrorOf(err); {
 		case e.Kind == SendLimited:
 			return m
-		case e.Kind == SendForbidden && p.Call.Refused:
+		case e.Kind == SendForbidden && p.Call.Refused && !p.Call.Restored:
 			p.Call.Absent++ // the chat system said that it posted nothing, and there is no way to check that
 			return m
 		case e.Kind == SendForbidden, e.Kind == SendGone:
@@ -181,6 +182,9 @@ func afterFind(
 	m.Failures = 0
 	m.RetryAt = time.Time{}
 	switch c := p.Call; {
+	case found && c.Refused: // it was not counted
+		m.Calls++
+		adopt(p, id)
 	case found:
 		adopt(p, id)
 	case c.Refused:
@@ -224,15 +228,16 @@ func retryLater(m deployment.Message, now time.Time) deployment.Message {
 }
 
 // lookFirst has a part looked for before it is posted, although this service knows of no post: it may have been
-// restored from a backup.
+// restored from a backup. Where it cannot be looked for, it is given up rather than posted twice.
 func lookFirst(m deployment.Message, about string, now time.Time) deployment.Message {
 	p := ensurePart(&m, about)
 	p.Call = &deployment.MessageCall{
 		At:         m.CreatedAt,
 		SendBefore: now,
 		Deadline:   now,
-		Returned:   now.Add(-findRefused), // what was posted before the restore is shown by now
+		Returned:   now,
 		Refused:    true,
+		Restored:   true,
 	}
 	return m
 }

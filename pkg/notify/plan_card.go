@@ -53,6 +53,10 @@ func planEdit(m deployment.Message, f Facts, card deployment.MessagePart, now ti
 		return wait(time.Time{})
 	}
 
+	if f.ButtonsUnknown() && card.State == d.State && card.Call == nil {
+		return wait(now.Add(unknownEvery))
+	}
+
 	c := NewCard(f, now)
 	if c.Hash() == card.Hash && card.Call == nil {
 		return wait(time.Time{})

@@ -107,6 +107,14 @@ func TestPlan_Card(t *testing.T) {
 	running, waiting := factsIn(deployment.Running), factsIn(deployment.Waiting)
 	second := func(n float64) time.Time { return noon.Add(time.Duration(n * float64(time.Second))) }
 
+	held := change(factsIn(deployment.Held), func(f *Facts) { f.Held, f.Route.HoldApprovers = []string{"release"}, "carol" })
+	heldUnknown := change(held, func(f *Facts) { f.Held, f.HeldUnknown = nil, true })
+	approversUnknown := change(needingApproval(), func(f *Facts) {
+		f.Verdict = &policy.Verdict{Decision: policy.DecisionWait, Outcomes: []policy.Outcome{{
+			Rule: policy.RuleApprovals, Decision: policy.DecisionWait, Code: policy.CodeUnknown, Message: "bob in acme/sre",
+		}}}
+	})
+
 	changed := factsIn(deployment.Waiting)
 	changed.Deployment.BlockedBy = "deployment 10 of the same environment"
 	about := factsIn(deployment.Waiting)
@@ -173,6 +181,22 @@ func TestPlan_Card(t *testing.T) {
 		{
 			name: "never a ninth call", now: second(90), f: factsIn(deployment.Failed), do: DoGiveUp,
 			m: with(posted(all, waiting, second(10)), func(m *deployment.Message) { m.Calls = maxCalls }),
+		},
+		{
+			name: "CircleCI does not say what it holds", m: posted(all, held, second(10)), f: heldUnknown, now: second(90),
+			do: DoWait, at: second(150),
+		},
+		{
+			name: "GitHub does not say who may approve", m: posted(deployment.Notify{}, needingApproval(), second(10)),
+			f: approversUnknown, now: second(90), do: DoWait, at: second(150),
+		},
+		{
+			name: "it is held, and CircleCI does not say what", m: posted(all, running, second(10)), f: heldUnknown,
+			now: second(90), do: DoEdit, about: aboutCard,
+		},
+		{
+			name: "CircleCI says again what it holds", m: posted(all, heldUnknown, second(10)), f: held,
+			now: second(90), do: DoEdit, about: aboutCard,
 		},
 		{
 			name: "approvers are mentioned once", m: posted(all, needingApproval(), noon), f: needingApproval(),

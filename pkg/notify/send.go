@@ -99,6 +99,12 @@ func (s *session) take(ctx context.Context, m deployment.Message, f Facts, step 
 		return notYet, s.summarize(ctx, m)
 	}
 
+	if isLastCall(m, step) && !s.answers(ctx, m) {
+		m = retryLater(m, now)
+		m.Due = m.RetryAt
+		return notYet, s.save(ctx, &m)
+	}
+
 	channel := m.Channel
 	if at, ok := s.pace.take(step.Do, channel, step.Rank, now); !ok {
 		return at, nil
@@ -112,6 +118,11 @@ func (s *session) take(ctx context.Context, m deployment.Message, f Facts, step 
 		return notYet, s.save(ctx, &m)
 	}
 	return notYet, s.call(ctx, m, f, step)
+}
+
+// isLastCall says whether a step takes the last call of a message for which the newest ones have failed.
+func isLastCall(m deployment.Message, step Step) bool {
+	return m.Failures > 0 && m.Calls == maxCalls-1 && (step.Do == DoPost || step.Do == DoEdit)
 }
 
 // dueAt is a moment in microseconds, as it is stored, and not before it: earlier there would be nothing to do yet.

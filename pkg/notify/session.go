@@ -220,25 +220,34 @@ func (s *session) probe(ctx context.Context, due []deployment.Message) []deploym
 			continue
 		}
 
-		now := s.o.Now()
-		calling, cancel := context.WithTimeout(ctx, callTimeout)
-		_, _, err := s.o.Face.Find(calling, Find{Channel: m.Channel, Key: keyOf(m, "probe"), Since: now})
-		cancel()
-		if err == nil {
-			s.works(m.Channel)
-			return due
-		}
-
-		switch e := sendErrorOf(err); e.Kind {
-		case SendUnknown, SendNotSent, SendFace:
-			s.failed(e, now)
+		if !s.answers(ctx, m) {
 			return nil
-		default: // it has answered
-			s.works("")
-			return due
 		}
+		return due
 	}
 	return due[:1]
+}
+
+// answers asks the chat system with a look-up, which changes nothing, whether it works.
+func (s *session) answers(ctx context.Context, m deployment.Message) bool {
+	now := s.o.Now()
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+
+	_, _, err := s.o.Face.Find(ctx, Find{Channel: m.Channel, Key: keyOf(m, "probe"), Since: now})
+	if err == nil {
+		s.works(m.Channel)
+		return true
+	}
+
+	switch e := sendErrorOf(err); e.Kind {
+	case SendUnknown, SendNotSent, SendFace:
+		s.failed(e, now)
+		return false
+	default: // it has answered
+		s.works("")
+		return true
+	}
 }
 
 // works takes that the chat system has answered.

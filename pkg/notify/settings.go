@@ -56,26 +56,28 @@ func Rank(d deployment.Deployment) deployment.MessageRank {
 
 // Bounds of when something is said.
 const (
-	quietFor    = 2 * time.Second  // what changes again within this time is not said
-	settleFor   = 10 * time.Second // how long a deployment may be about to start before that is said
-	editEvery   = 3 * time.Second  // between two calls for one message
-	startsFor   = 5 * time.Second  // that a deployment runs is said when it did so for this long, unless people waited for it
-	detailEvery = 30 * time.Second // between two edits that change neither the state nor the buttons
-	outputWait  = 30 * time.Second // how long the message about a failure waits for the failing step
-	tidyAfter   = 24 * time.Hour   // after the end: buttons are taken off
-	oldAfter    = time.Hour        // after the end: what was never said is only summed up
-	giveUpAfter = 24 * time.Hour   // of failures in a row
-	sendWithin  = 10 * time.Second // a saved call leaves within this time
-	callTimeout = 15 * time.Second // of one call
-	findFirst   = 5 * time.Second  // after a call: the first look-up for what it may have posted
-	findRefused = 10 * time.Second // after the chat system has said that it was called too often, and posted nothing
-	findLast    = time.Minute      // after its deadline: the look-up that proves that there is nothing
+	quietFor     = 2 * time.Second  // what changes again within this time is not said
+	settleFor    = 10 * time.Second // how long a deployment may be about to start before that is said
+	editEvery    = 3 * time.Second  // between two calls for one message
+	startsFor    = 5 * time.Second  // that a deployment runs is said when it did so for this long, unless people waited for it
+	detailEvery  = 30 * time.Second // between two edits that change neither the state nor the buttons
+	unknownEvery = time.Minute      // between two questions about what decides the buttons and was not answered
+	outputWait   = 30 * time.Second // how long the message about a failure waits for the failing step
+	tidyAfter    = 24 * time.Hour   // after the end: buttons are taken off
+	oldAfter     = time.Hour        // after the end: what was never said is only summed up
+	giveUpAfter  = 24 * time.Hour   // of failures in a row
+	sendWithin   = 10 * time.Second // a saved call leaves within this time
+	callTimeout  = 15 * time.Second // of one call
+	findFirst    = 5 * time.Second  // after a call: the first look-up for what it may have posted
+	findRefused  = 10 * time.Second // after the chat system has said that it was called too often, and posted nothing
+	findLast     = time.Minute      // after its deadline: the look-up that proves that there is nothing
 )
 
-// Bounds of the calls for one message. All that may have reached the chat system count.
+// Bounds of the calls for one message. All that may have had an effect count: not look-ups, and not what was refused
+// because there were too many calls.
 const (
 	maxCalls       = 8
-	maxCallsBefore = 6 // before the end; the others are kept for it
+	maxCallsBefore = 5 // before the end; the others are kept for it
 	maxCallsDetail = 4 // for edits that change neither the state nor the buttons
 	maxPosts       = 2 // of one part of a message
 )

@@ -341,6 +341,14 @@ func TestWorker_ChannelOfRouteChanges(t *testing.T) {
 
 // Interleaving v: the database is restored from before the card was posted.
 func TestWorker_RestoredBackup(t *testing.T) {
+	t.Run("looked for", func(t *testing.T) { checkRestoredBackup(t, false) })
+	t.Run("may not be looked for", func(t *testing.T) { checkRestoredBackup(t, true) })
+}
+
+// checkRestoredBackup checks that a card is not posted twice although the database has forgotten it. noFind: the scopes
+// allow no look-up.
+func checkRestoredBackup(t *testing.T, noFind bool) {
+	t.Helper()
 	o := newOffice(t, "C1")
 	d := o.move(o.accept(1), deployment.Running)
 	o.run(time.Second)
@@ -353,10 +361,11 @@ func TestWorker_RestoredBackup(t *testing.T) {
 	if _, err := o.db.SaveMessage(t.Context(), old); err != nil {
 		t.Fatal(err)
 	}
+	o.room.noFind = noFind
 	o.crash(time.Hour)
 	o.run(time.Minute)
 	o.wantCard("C1", deployment.Running)
-	if m := o.message(d); m.Parts[0].MessageID != "1" {
+	if m := o.message(d); !noFind && m.Parts[0].MessageID != "1" {
 		t.Errorf("got message %q, want the one that was posted before", m.Parts[0].MessageID)
 	}
 }
@@ -485,5 +494,53 @@ func TestWorker_TidiesUp(t *testing.T) {
 	}
 	if m := o.message(d); !m.Done {
 		t.Error("got a message that is not done")
+	}
+}
+
+// TestWorker_EndIsShownAfterFailures checks that a card shows the end although edits failed before, as often as they do:
+// what was refused because there were too many calls takes none of the calls of the message, and the last one is made
+// only once the chat system works again.
+func TestWorker_EndIsShownAfterFailures(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		err    *SendError
+		times  int
+		down   time.Duration // how long nothing works after that
+		counts int           // calls of the message
+	}{
+		{
+			name: "limited", times: 12, counts: 2,
+			err: &SendError{Kind: SendLimited, Code: "429", Wait: 30 * time.Second},
+		},
+		{name: "no answer", times: 3, counts: 5, err: &SendError{Kind: SendUnknown, Code: "503"}},
+		{name: "down for hours", down: 3 * time.Hour, err: &SendError{Kind: SendUnknown, Code: "503"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := newOffice(t, "C1")
+			d := o.move(o.accept(1), deployment.Running)
+			o.run(10 * time.Second)
+			m := o.message(d)
+			if tt.down > 0 {
+				m.Calls = maxCalls - 3
+				if err := o.s.save(t.Context(), &m); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			for range tt.times {
+				o.room.fail(DoEdit, fault{err: tt.err})
+			}
+			o.room.down = tt.down > 0
+			o.move(d, deployment.Succeeded)
+			o.run(tt.down)
+			o.room.down = false
+			o.run(time.Hour)
+
+			o.wantCard("C1", deployment.Running, deployment.Succeeded)
+			m = o.message(d)
+			if m.Unsent != "" || m.Calls > maxCalls || tt.counts != 0 && m.Calls != tt.counts {
+				t.Errorf("got %d calls, and %q unsent, want %d and nothing", m.Calls, m.Unsent, tt.counts)
+			}
+		})
 	}
 }

@@ -15,7 +15,8 @@ import (
 const maxFallback = 600
 
 // RenderCard renders a card: a header with the state, its facts, its lines, its buttons, and the deployment's number.
-// A plain card has no blocks. Text of strangers can neither mention anybody, nor link, nor change how the rest is shown.
+// A plain card has no blocks. Text of strangers can neither mention anybody nor link. In blocks it is shown as it is; in
+// the Text of the message, which is mrkdwn, an asterisk of theirs can style what follows.
 func RenderCard(c notify.Card, o RenderOptions) Message {
 	mark := stateMark(c.State)
 	title := c.Title

@@ -84,6 +84,10 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 		a.reply(ctx, in, noteOf("As far as Seraph can see now, no job of it waits in CircleCI, and nothing was done. Try "+
 			"again in a minute."), false)
 		return nil
+	case !ok && facts.ButtonsUnknown():
+		a.reply(ctx, in, noteOf("Seraph cannot see now whether the deployment still waits for that, and nothing was done. "+
+			"Try again in a minute."), false)
+		return nil
 	case !ok:
 		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
 		a.refresh(ctx, p.row)

@@ -439,3 +439,19 @@ func TestClick_SecondTry(t *testing.T) {
 		}
 	})
 }
+
+// TestClick_Unanswered checks that a button of which CircleCI or GitHub does not say now whether it is still offered is
+// neither taken nor called an old one.
+func TestClick_Unanswered(t *testing.T) {
+	w := newWorld(t)
+	f := waiting(w.now())
+	ts := w.card(f)
+	outcome := policy.Outcome{Rule: policy.RuleApprovals, Decision: policy.DecisionWait, Code: policy.CodeUnknown}
+	f.Verdict = &policy.Verdict{Decision: policy.DecisionWait, Outcomes: []policy.Outcome{outcome}}
+	w.set(f)
+	w.click("U0BOB", ts, notify.VerbApprove)
+
+	if len(w.lines) != 0 || len(w.refused) != 0 || !strings.Contains(w.private("U0BOB"), "Try again in a minute.") {
+		t.Errorf("got %+v, refused %q, and %q, want to be asked to try again", w.lines, w.refused, w.private("U0BOB"))
+	}
+}

@@ -1,6 +1,7 @@
 // Package slackapp is what people do in Slack: type commands, press buttons, submit modals, open the home tab. Handler
-// takes what Slack sends and stores it, Worker has each request done by Actions, which finds out who asks and
-// whether they may, and answers them. Notices tells the owners of locks.
+// takes what Slack sends and stores it. Worker has each request carried out by Actions, which finds out who asks and
+// whether they may, and answers them. Notices tells the owners of locks what happens to these, and people that somebody
+// else has signed in with their account at GitHub.
 package slackapp
 
 import (
@@ -18,19 +19,19 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/slack"
 )
 
-// MaxBody is how many bytes a request of Slack may have. A view has at most 250 KB, and encoding it as a form
+// maxBody is how many bytes a request of Slack may have. A view has at most 250 KB, and encoding it as a form
 // makes it up to three times as long.
-const MaxBody = 1 << 20
+const maxBody = 1 << 20
 
-// DefaultStoreTimeout bounds the time until a request is stored. Slack waits for the answer for 3 s.
-const DefaultStoreTimeout = 2 * time.Second
+// storeTimeout bounds the time until a request is stored. Slack waits for the answer for 3 s.
+const storeTimeout = 2 * time.Second
 
-// tellTimeout bounds the call that tells somebody that nothing was done.
+// tellTimeout bounds the call that tells somebody that nothing was done. Both together are less than Slack's 3 s.
 const tellTimeout = 700 * time.Millisecond
 
 // Inbox stores what Slack has sent.
 type Inbox interface {
-	// AddChatDelivery stores a request whose signature and names are new.
+	// AddChatDelivery stores a request, unless its signature or one of its names is known.
 	AddChatDelivery(
 		ctx context.Context,
 		d deployment.ChatDelivery,
@@ -52,30 +53,26 @@ type HandlerOptions struct {
 	// BotUser returns the user id of this app's bot; empty or nil: not known. Events usually name it, too.
 	BotUser func() string
 
-	// Check says what is wrong with a submitted modal, which stays open then. It must not ask anybody.
+	// Check says what is wrong with a submitted modal, which stays open then. It must make no calls: Slack waits.
 	Check func(slack.Incoming) slack.ViewErrors
 	// Stored is called with the row of a request once it is committed. It must not block. See Worker.Wake.
 	Stored func(row int64)
-	// Tell tells somebody by a response URL, because Slack shows nobody what a click is answered with. Nil: the one who
-	// clicked sees Slack's warning sign only.
+	// Tell sends a text to the response URL of a click, because Slack does not show what a click is answered with. Nil:
+	// the one who clicked sees Slack's warning sign only.
 	Tell func(ctx context.Context, responseURL slack.Secret, text string) error
 
-	StoreTimeout time.Duration // 0: DefaultStoreTimeout
-	Observe      func(source, event, result string)
-	Log          zerolog.Logger
-	Now          func() time.Time
+	Observe func(source, event, result string)
+	Log     zerolog.Logger
+	Now     func() time.Time
 }
 
 // Handler takes what Slack sends: slash commands, interactions and events, which all come to one address. It
-// verifies a request, stores it, and only then answers; a Worker does what is asked for. A request whose storing
-// fails is answered so that whoever asked, or Slack, knows that nothing was done.
+// verifies a request, stores it, and only then answers; a Worker carries it out. If it cannot be stored, whoever asked
+// is told so where Slack shows an answer, and Slack sends an event again.
 type Handler struct{ o HandlerOptions }
 
 // NewHandler makes a Handler.
 func NewHandler(o HandlerOptions) *Handler {
-	if o.StoreTimeout == 0 {
-		o.StoreTimeout = DefaultStoreTimeout
-	}
 	if o.BotUser == nil {
 		o.BotUser = func() string { return "" }
 	}
@@ -92,7 +89,7 @@ type received struct {
 // ServeHTTP answers one request of Slack.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now := h.o.Now()
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		h.finish(w, slack.Incoming{}, unreadable(err))
 		return
@@ -118,7 +115,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	// Whoever hangs up has asked all the same, and a copy of the request is recognized.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.o.StoreTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTimeout)
 	defer cancel()
 
 	h.finish(w, rc.in, h.receive(ctx, rc))
@@ -146,8 +143,8 @@ func (h *Handler) unverified(r *http.Request, body []byte, cause error) answer {
 	return answer{status: http.StatusUnauthorized, result: "unauthorized", words: cause.Error()}
 }
 
-// withoutOurselves ignores what the bot of this app has written itself, and takes the mention of it out of a text,
-// for events that do not name the bot.
+// withoutOurselves ignores what the bot of this app has written itself, and takes the mention of the bot out of a text:
+// slack.ParseIncoming does so only where the event names the bot.
 func (h *Handler) withoutOurselves(in slack.Incoming) slack.Incoming {
 	bot := h.o.BotUser()
 	typed := in.Kind == slack.KindMention || in.Kind == slack.KindDirect
@@ -205,7 +202,8 @@ func (h *Handler) once(ctx context.Context, rc received) answer {
 	}
 }
 
-// refuseWorkspace refuses requests of workspaces that this service does not answer. true: it does.
+// refuseWorkspace refuses requests of other workspaces than the one that this service answers. true: it is of that one,
+// and there is nothing to refuse.
 func (h *Handler) refuseWorkspace(ctx context.Context, in slack.Incoming) (answer, bool) {
 	workspace := h.o.Workspace()
 	switch workspace {
@@ -246,8 +244,8 @@ func (h *Handler) store(ctx context.Context, rc received) answer {
 	return answer{status: http.StatusOK, result: "accepted"}
 }
 
-// explain has the one who asked read why nothing was done, where Slack shows it. Slack repeats events, and only
-// these, when the answer is not 2xx.
+// explain changes an answer so that whoever asked reads why nothing was done, where Slack shows it. The answer to an
+// event stays: Slack sends events, and only these, again when the answer is not 2xx.
 func (h *Handler) explain(ctx context.Context, in slack.Incoming, a answer) answer {
 	switch in.Kind {
 	case slack.KindCommand:

@@ -37,7 +37,7 @@ var replayed = answer{
 	final:  true,
 }
 
-// or gives an answer that has none a result.
+// or sets the result of an answer that has none yet. A refusal gets no other body than the one that says why.
 func (a answer) or(result string) answer {
 	if a.result == "" {
 		a.result = result
@@ -75,7 +75,7 @@ func errorBody(code, message string) any {
 	}{inner{code, message}}
 }
 
-// finish counts, logs and writes an answer. Neither shows what the request holds.
+// finish counts, logs and writes an answer. The metric and the log show nothing that the request holds.
 func (h *Handler) finish(w http.ResponseWriter, in slack.Incoming, a answer) {
 	h.o.Observe(face, eventLabel(in, a), a.result)
 	if a.words != "" {
@@ -103,7 +103,7 @@ func (h *Handler) finish(w http.ResponseWriter, in slack.Incoming, a answer) {
 	}
 
 	body, err := json.Marshal(a.json)
-	if err != nil { // the documents above are texts
+	if err != nil { // cannot be: the types above hold texts only
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}

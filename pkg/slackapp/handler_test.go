@@ -218,7 +218,7 @@ func TestHandler_QueryIsNotRead(t *testing.T) {
 
 func TestHandler_TooLarge(t *testing.T) {
 	b := newInbox(t)
-	got := b.post(formMedia, slash("T1", strings.Repeat("x", MaxBody), "1.1"))
+	got := b.post(formMedia, slash("T1", strings.Repeat("x", maxBody), "1.1"))
 	if got.status != http.StatusRequestEntityTooLarge || !got.noRetry {
 		t.Errorf("got %+v, want 413", got)
 	}

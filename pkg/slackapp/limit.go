@@ -27,7 +27,7 @@ type limits struct {
 }
 
 func newLimits(now func() time.Time) *limits {
-	return &limits{now: now, allowed: newRecently(now, AskLife), persons: map[int64]*rate.Limiter{}}
+	return &limits{now: now, allowed: newRecently(now, askLife), persons: map[int64]*rate.Limiter{}}
 }
 
 // allow counts a request of somebody, and says whether it may be made. Further tries of one that was allowed are

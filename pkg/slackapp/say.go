@@ -88,13 +88,13 @@ func (a *Actions) refuseLate(in slack.Incoming) *refusal {
 	seconds, _, _ := strings.Cut(in.MessageTS, ".")
 	typed, err := strconv.ParseInt(seconds, 10, 64)
 	age := received.Sub(time.Unix(typed, 0))
-	if err == nil && age < AskLife && age > -AskLife {
+	if err == nil && age < askLife && age > -askLife {
 		return nil
 	}
 	return &refusal{
 		code: "too_late",
 		text: fmt.Sprintf("Slack has delivered your message more than %d minutes after you wrote it, so Seraph did "+
-			"nothing. Write it again if it still counts.", int(AskLife/time.Minute)),
+			"nothing. Write it again if it still counts.", int(askLife/time.Minute)),
 	}
 }
 

@@ -24,9 +24,9 @@ const (
 	longestPause = time.Minute
 )
 
-// AskLife is how old a request of a person may be. An older one is not carried out, because the person does not expect
+// askLife is how old a request of a person may be. An older one is not carried out, because the person does not expect
 // it any more: Slack takes answers to it for 30 minutes.
-const AskLife = 30 * time.Minute
+const askLife = 30 * time.Minute
 
 // Rows are the stored requests.
 type Rows interface {
@@ -52,8 +52,8 @@ type WorkerOptions struct {
 	Now          func() time.Time
 }
 
-// Worker carries out stored requests: those of Wake at once, and others that are due as soon as it finds them, for which
-// it looks every OverdueEvery.
+// Worker carries out stored requests: those of Wake at once, and others that are due as soon as it finds them. It looks
+// for these every OverdueEvery.
 type Worker struct {
 	o      WorkerOptions
 	rows   *queue.Work[int64]
@@ -128,8 +128,8 @@ func (w *Worker) work(ctx context.Context, row int64) {
 		w.giveUp(ctx, d, err)
 		return
 	}
-	if asks(in.Kind) && w.o.Now().Sub(d.ReceivedAt) > AskLife {
-		w.giveUp(ctx, d, fmt.Errorf("it is older than %s, and was not carried out", AskLife))
+	if asks(in.Kind) && w.o.Now().Sub(d.ReceivedAt) > askLife {
+		w.giveUp(ctx, d, fmt.Errorf("it is older than %s, and was not carried out", askLife))
 		return
 	}
 

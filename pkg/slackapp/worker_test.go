@@ -83,7 +83,7 @@ func TestWorker_OldRequests(t *testing.T) {
 	b.post(jsonMedia, event("T1", "Ev1", `{"type":"user_change","user":{"id":"U1"}}`))
 	b.close(t.Context())
 
-	b.later(AskLife + time.Second)
+	b.later(askLife + time.Second)
 	b.open()
 	if in := b.wantDone(); in.Kind != slack.KindEvent {
 		t.Errorf("got %+v, want the event only", in)
