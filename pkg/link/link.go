@@ -39,6 +39,7 @@ const (
 	WhyDeleted = "deleted" // the chat system says that the user was deactivated or deleted
 	WhyGuest   = "guest"   // the chat system says that the user is a guest, or of another company
 	WhyGone    = "gone"    // GitHub says that there is no such account
+	WhyListed  = "listed"  // the routes file says that the user is another account
 )
 
 // User is a user of a chat system who asks for a link. The names are shown to people and mean nothing else.
