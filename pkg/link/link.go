@@ -120,6 +120,7 @@ type Options struct {
 type Service struct {
 	o       Options
 	handler http.Handler
+	listed  refusals // of users whom the routes file names
 }
 
 // New makes a Service.

@@ -271,6 +271,27 @@ func TestLink_OperatorWins(t *testing.T) {
 	}
 }
 
+// TestLink_RefusalsOfListedUser wants that whoever the routes file names cannot fill the audit.
+func TestLink_RefusalsOfListedUser(t *testing.T) {
+	w := newWorld(t)
+	for range 3 {
+		_, err := w.Start(t.Context(), listed)
+		w.wantRefused(err, "operator_entry")
+		_, err = w.Confirm(t.Context(), listed.ChatUser, "AAAA-BBBB-CCCC")
+		w.wantRefused(err, "operator_entry")
+	}
+	if got := len(w.audited()); got != 1 {
+		t.Errorf("got %d records, want 1", got)
+	}
+
+	w.later(time.Minute)
+	_, err := w.Start(t.Context(), listed)
+	w.wantRefused(err, "operator_entry")
+	if got := len(w.audited()); got != 2 {
+		t.Errorf("got %d records a minute later, want 2", got)
+	}
+}
+
 // TestLink_AccountOfListedUser wants that a link which counts for nothing, because the routes file says since that its
 // user is another account, does not keep its account from whoever has it.
 func TestLink_AccountOfListedUser(t *testing.T) {
