@@ -18,7 +18,7 @@
 //	curl localhost:9003/facts -d '{"repository":"acme/shop","branches":{"release/1":"main"},"tags":{"v1":""}}'
 //	curl localhost:9003/faults -d '{"side":"github","operation":"create status","fault":"lost-answer"}'
 //
-// Speak to the app in Slack, and press its buttons:
+// Speak to the app in Slack, and press its buttons, in a browser at http://127.0.0.1:9003 or by its API:
 //
 //	curl localhost:9003/slack/say -d '{"user":"alice","channel":"deploys","text":"/deploy acme/api to staging"}'
 //	curl localhost:9003/slack/messages

@@ -155,7 +155,7 @@ func (f Facts) times() *Fact {
 	case !d.StartedAt.IsZero():
 		return &Fact{Label: "Started", Value: Text{moment(d.StartedAt)}}
 	default:
-		return &Fact{Label: "Asked", Value: Text{moment(d.AcceptedAt)}}
+		return &Fact{Label: "When", Value: Text{moment(d.AcceptedAt)}}
 	}
 }
 
@@ -239,7 +239,7 @@ func waitingLines(f Facts, now time.Time) []Text {
 func ruleLine(o policy.Outcome, id int64, now time.Time) Text {
 	text := Text{{Text: "It waits for " + clip(phrase.Sentence(o.Message))}}
 	if o.Until.After(now) {
-		text = append(text, Span{Text: " That ends by itself at "}, moment(o.Until), Span{Text: "."})
+		text = append(text, Span{Text: " That ends by itself: "}, moment(o.Until), Span{Text: "."})
 	}
 	if help := clip(phrase.Remedy(o, id)); help != "" {
 		text = append(text, Span{Text: " " + help})

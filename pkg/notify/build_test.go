@@ -108,7 +108,7 @@ func TestNewCard_States(t *testing.T) {
 		{
 			name: "a freeze", title: "api → production: waits for the end of a freeze",
 			f:     waitingFor(policy.Outcome{Code: policy.CodeFrozen, Message: "the end of the freeze", Until: noon.Add(time.Hour)}),
-			lines: "It waits for the end of the freeze. That ends by itself at 2026-11-22 13:00 UTC.", buttons: "why cancel",
+			lines: "It waits for the end of the freeze. That ends by itself: 2026-11-22 13:00 UTC.", buttons: "why cancel",
 		},
 		{
 			name: "running", f: change(factsIn(deployment.Running), ran), title: "api → production: running",

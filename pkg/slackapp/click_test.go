@@ -380,6 +380,22 @@ func TestClick_RollbackOrdersWhatWasShown(t *testing.T) {
 	})
 }
 
+// TestClick_Unanswered checks that a button of which CircleCI or GitHub does not say now whether it is still offered is
+// neither taken nor called an old one.
+func TestClick_Unanswered(t *testing.T) {
+	w := newWorld(t)
+	f := waiting(w.now())
+	ts := w.card(f)
+	outcome := policy.Outcome{Rule: policy.RuleApprovals, Decision: policy.DecisionWait, Code: policy.CodeUnknown}
+	f.Verdict = &policy.Verdict{Decision: policy.DecisionWait, Outcomes: []policy.Outcome{outcome}}
+	w.set(f)
+	w.click("U0BOB", ts, notify.VerbApprove)
+
+	if len(w.lines) != 0 || len(w.refused) != 0 || !strings.Contains(w.private("U0BOB"), "Try again in a minute.") {
+		t.Errorf("got %+v, refused %q, and %q, want to be asked to try again", w.lines, w.refused, w.private("U0BOB"))
+	}
+}
+
 // TestClick_SecondTry checks that a press which is tried again, because the process ended before its row was erased, is
 // answered as the first time, although what it did has changed the deployment since.
 func TestClick_SecondTry(t *testing.T) {
@@ -438,20 +454,4 @@ func TestClick_SecondTry(t *testing.T) {
 			t.Errorf("got %q and %d orders, want what was done, and 1", got, len(w.orders))
 		}
 	})
-}
-
-// TestClick_Unanswered checks that a button of which CircleCI or GitHub does not say now whether it is still offered is
-// neither taken nor called an old one.
-func TestClick_Unanswered(t *testing.T) {
-	w := newWorld(t)
-	f := waiting(w.now())
-	ts := w.card(f)
-	outcome := policy.Outcome{Rule: policy.RuleApprovals, Decision: policy.DecisionWait, Code: policy.CodeUnknown}
-	f.Verdict = &policy.Verdict{Decision: policy.DecisionWait, Outcomes: []policy.Outcome{outcome}}
-	w.set(f)
-	w.click("U0BOB", ts, notify.VerbApprove)
-
-	if len(w.lines) != 0 || len(w.refused) != 0 || !strings.Contains(w.private("U0BOB"), "Try again in a minute.") {
-		t.Errorf("got %+v, refused %q, and %q, want to be asked to try again", w.lines, w.refused, w.private("U0BOB"))
-	}
 }

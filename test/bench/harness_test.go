@@ -122,6 +122,13 @@ func newHarness(b *testing.B, in database, env ...string) *harness {
 // all have succeeded at GitHub.
 func (h *harness) deploy(b *testing.B, n, perSecond int) {
 	b.Helper()
+	h.create(b, n, perSecond)
+	h.waitSuccess(b)
+}
+
+// create creates n deployments of as many repositories, perSecond of them each second.
+func (h *harness) create(b *testing.B, n, perSecond int) {
+	b.Helper()
 	for i := range n {
 		h.github.AddRepository(repository(i))
 	}
@@ -135,8 +142,6 @@ func (h *harness) deploy(b *testing.B, n, perSecond int) {
 
 		<-tick.C
 	}
-
-	h.waitSuccess(b)
 }
 
 func repository(i int) string { return fmt.Sprintf("acme/r%03d", i) }

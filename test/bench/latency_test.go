@@ -18,9 +18,7 @@ func webhookToTrigger(b *testing.B, in database) {
 		h := newHarness(b, in)
 		h.start(b)
 		h.deploy(b, 200, 20)
-		for _, d := range h.github.Deployments() {
-			times = append(times, h.recorder.triggeredAt(d.ID).Sub(d.At))
-		}
+		times = append(times, h.triggerTimes()...)
 
 		h.stop(b)
 	}
@@ -53,9 +51,7 @@ func webhookToTriggerWithRules(b *testing.B, in database) {
 
 		h.start(b)
 		h.deploy(b, n, 20)
-		for _, d := range h.github.Deployments() {
-			times = append(times, h.recorder.triggeredAt(d.ID).Sub(d.At))
-		}
+		times = append(times, h.triggerTimes()...)
 
 		calls := h.github.Calls()
 		if calls[github.OpGetRef] < n || calls[github.OpGetDeployment] < n || calls[github.OpCheckRuns] < n {
@@ -89,14 +85,28 @@ func endToStatus(b *testing.B, in database, webhooks bool, env ...string) (p50 f
 		h.start(b)
 		h.deploy(b, 100, 10)
 
-		ends := h.pipelineEnds()
-		for _, d := range h.github.Deployments() {
-			times = append(times, d.Statuses[len(d.Statuses)-1].At.Sub(ends["gh/"+d.Repository]))
-		}
+		times = append(times, h.statusTimes()...)
 
 		h.stop(b)
 	}
 
 	reportTimes(b, times)
 	return percentile(times, 0.5)
+}
+
+// triggerTimes returns how long after each deployment at GitHub its trigger arrived at CircleCI.
+func (h *harness) triggerTimes() (times []time.Duration) {
+	for _, d := range h.github.Deployments() {
+		times = append(times, h.recorder.triggeredAt(d.ID).Sub(d.At))
+	}
+	return times
+}
+
+// statusTimes returns how long after the end of each pipeline the last status arrived at GitHub.
+func (h *harness) statusTimes() (times []time.Duration) {
+	ends := h.pipelineEnds()
+	for _, d := range h.github.Deployments() {
+		times = append(times, d.Statuses[len(d.Statuses)-1].At.Sub(ends["gh/"+d.Repository]))
+	}
+	return times
 }

@@ -166,6 +166,9 @@ const (
 	clientSecret = "simulated-client-secret"
 )
 
+// exampleTeams are the teams of deploy/routes.example.yaml, in which all people are.
+var exampleTeams = []string{"leads", "sre", "oncall"}
+
 // exampleAppProject is the project of deploy/routes.example.yaml.
 const exampleAppProject = "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat=acme/web@3f0c9f6e-2b1a-4f6d-9c57-0d1e2f3a4b5c"
 

@@ -117,6 +117,13 @@ func startGitHub(c Config) (*github.Server, error) {
 		gh.AddUserWithID(login, id)
 	}
 
+	for _, team := range exampleTeams {
+		gh.AddTeam("acme", team)
+		for login := range c.People {
+			gh.SetTeamMember("acme", team, login, "active")
+		}
+	}
+
 	for name := range strings.SplitSeq(c.Repositories, ",") {
 		if name = strings.TrimSpace(name); name == "" {
 			continue
