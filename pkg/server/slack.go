@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"regexp"
 )
 
 // sourceSlack is what Slack is called in metrics.
@@ -12,6 +13,13 @@ const sourceSlack = "slack"
 // maxSlackBody is how many bytes a request of Slack may have. A view, which is the largest thing that Slack sends
 // back, has at most 250 KB, and encoding it as a form makes it up to three times as long.
 const maxSlackBody = 1 << 20
+
+// maxUnsigned is how many bytes of a request are read that has no signature. Slack sends only the probe of the
+// certificate without one, which is a short form.
+const maxUnsigned = 1 << 10
+
+// slackSignature is what the value of the header with Slack's signature looks like.
+var slackSignature = regexp.MustCompile(`^v0=[0-9a-fA-F]{64}$`)
 
 // slack hands a request of Slack to its handler. The body is read before, within the memory that all bodies may take
 // together, because the handler verifies it as a whole.
@@ -31,10 +39,15 @@ func (s *Server) slack(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) readSlack(w http.ResponseWriter, r *http.Request, b *body) ([]byte, error) {
-	if r.ContentLength > maxSlackBody {
+	limit := int64(maxSlackBody)
+	if !slackSignature.MatchString(r.Header.Get("X-Slack-Signature")) {
+		limit = maxUnsigned
+	}
+
+	if r.ContentLength > limit {
 		return nil, tooLarge()
 	}
-	if err := b.readFrom(http.MaxBytesReader(w, r.Body, maxSlackBody), io.Discard); err != nil {
+	if err := b.readFrom(http.MaxBytesReader(w, r.Body, limit), io.Discard); err != nil {
 		return nil, bodyError(err)
 	}
 
