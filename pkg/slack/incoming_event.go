@@ -125,7 +125,7 @@ func parseMessage(in Incoming, e *envelope) (Incoming, error) {
 	}
 
 	switch {
-	case m.BotID != "" || m.User == "USLACKBOT" || slices.Contains(e.bots(), m.User):
+	case m.BotID != "" || m.AppID != "" || m.User == "USLACKBOT" || slices.Contains(e.bots(), m.User):
 		in := ignored("a program wrote the message")
 		in.Bot = true
 		return in, nil

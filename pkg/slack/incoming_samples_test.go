@@ -80,8 +80,8 @@ func TestParseIncoming_Samples(t *testing.T) {
 		}
 		return set
 	}
-	human := map[string]any{"event.subtype": "", "event.bot_id": "", "event.edited": nil}
-	direct := map[string]any{"event.subtype": "", "event.bot_id": "", "event.edited": nil, "event.channel_type": "im"}
+	human := map[string]any{"event.subtype": "", "event.bot_id": "", "event.app_id": "", "event.edited": nil}
+	direct := map[string]any{"event.subtype": "", "event.bot_id": "", "event.app_id": "", "event.edited": nil, "event.channel_type": "im"}
 
 	for name, c := range map[string]struct {
 		set  map[string]any

@@ -217,6 +217,10 @@ func TestParseIncoming_Ignored(t *testing.T) {
 			inner: `{"type":"app_mention","user":"U1","bot_id":"B1","text":"x","ts":"1.1","channel":"C1"}`,
 			bot:   true,
 		},
+		"app without a bot": {
+			inner: `{"type":"app_mention","user":"U1","app_id":"A1","text":"x","ts":"1.1","channel":"C1"}`,
+			bot:   true,
+		},
 		"bot_message": {
 			inner: `{"type":"message","subtype":"bot_message","channel_type":"im","ts":"1.1","channel":"D1"}`,
 			bot:   true,

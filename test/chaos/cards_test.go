@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seraph-deploy/seraph/test/pgtest"
 	"github.com/seraph-deploy/seraph/test/sim"
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 	"github.com/seraph-deploy/seraph/test/sim/github"
@@ -29,9 +30,12 @@ const (
 	cardsWait        = 6 * time.Minute // until every card must show the end
 )
 
-// cards runs one process between simulators of GitHub, CircleCI and Slack.
+// fewCards are the deployments of the small run, each with two cards.
+const fewCards = 20
+
+// cards runs the cluster between simulators of GitHub, CircleCI and Slack.
 type cards struct {
-	*process
+	*cluster
 	settings
 	github   *github.Server
 	circleci *circleci.Server
@@ -39,52 +43,74 @@ type cards struct {
 	faults   *sim.Plan
 }
 
-// TestCards deploys while the service is killed every second and a fifth of the calls to Slack fails. Then it compares
+// TestCards deploys while processes are killed every second and a fifth of the calls to Slack fails. Then it compares
 // what the channels show with what became of the deployments: each has one card in each of its two channels, which
 // has shown the states in their order, ends with the deployment's end, and took few calls.
+//
+// In the small run the clocks of the program, of Slack and of CircleCI go faster than time.
 func TestCards(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes minutes: whether a lost post has arrived is certain only after one")
+		t.Skip("it takes half a minute")
 	}
 
-	s := readSettings(t, sqlite)
-	if s.large {
-		s.deployments = min(s.deployments, 300)
+	var flags []string
+	if !wantsLarge() {
+		flags = append(flags, "-overlay="+writeFastClock(t))
 	}
-	c := newCards(t, s)
-	c.start()
-	c.waitReady(t)
+	binary := build(t, flags...)
 
-	ctx, stop := context.WithCancel(t.Context())
-	var killing sync.WaitGroup
-	killing.Go(func() { c.killUntil(ctx) })
-	c.deployAll(t)
-	c.waitEnds(t)
-	stop()
-	killing.Wait()
+	for _, database := range databases(t) {
+		t.Run(database, func(t *testing.T) {
+			t.Parallel() // both wait most of the time
+			s := readSettings(t, database)
+			s.deployments = min(s.deployments, 300)
+			if !s.large {
+				s.deployments = fewCards
+			}
 
-	began := time.Now()
-	c.waitCards(t)
-	t.Logf("%d kills; all cards at their ends %s after the last one", c.kills, time.Since(began).Round(time.Second))
-	c.verify(t)
-	if t.Failed() {
-		t.Log(tail(c.readLog(), 40))
+			c := newCards(t, s, binary)
+			c.start(t)
+			ctx, stop := context.WithCancel(t.Context())
+			var killing sync.WaitGroup
+			killing.Go(func() { c.killUntil(ctx) })
+			c.deployAll(t)
+			c.waitEnds(t)
+			stop()
+			killing.Wait()
+
+			began := time.Now()
+			c.waitCards(t)
+			t.Logf("%d kills; all cards at their ends %s after the last one", c.kills(), time.Since(began).Round(time.Second))
+			c.verify(t)
+			if t.Failed() {
+				for _, p := range c.processes {
+					t.Log(tail(p.readLog(), 40))
+				}
+			}
+		})
 	}
 }
 
-func newCards(t *testing.T, s settings) *cards {
+func newCards(t *testing.T, s settings, binary string) *cards {
 	t.Helper()
-	c := &cards{settings: s, faults: sim.NewPlan(s.seed)}
-	c.process = newProcess(t, "seraph", build(t))
-	c.github = github.New(github.Options{WebhookURL: "http://" + c.addr + "/webhooks/github", WebhookSecret: hookSecret})
+	c := &cards{settings: s, cluster: &cluster{}, faults: sim.NewPlan(s.seed)}
+	began := time.Now()
+	now, step := time.Now, 1500*time.Millisecond
+	if !s.large {
+		now, step = fastClock(began), step/3
+	}
+
+	c.prepareCluster(t, binary)
+	c.github = github.New(github.Options{WebhookURL: c.address + "/webhooks/github", WebhookSecret: hookSecret})
 	c.circleci = circleci.New(circleci.Options{
 		AnyProject:    true,
 		AnyBranch:     true,
-		Step:          1500 * time.Millisecond,
-		WebhookURL:    "http://" + c.addr + "/webhooks/circleci",
+		Step:          step,
+		Now:           now,
+		WebhookURL:    c.address + "/webhooks/circleci",
 		WebhookSecret: ciSecret,
 	})
-	c.slack = slack.New(slack.Options{Plan: c.faults})
+	c.slack = slack.New(slack.Options{Plan: c.faults, Now: now})
 	for _, start := range []func(string) error{c.github.Start, c.circleci.Start, c.slack.Start} {
 		if err := start(""); err != nil {
 			t.Fatal(err)
@@ -109,9 +135,7 @@ func newCards(t *testing.T, s settings) *cards {
 	}
 
 	c.failCalls(t)
-	c.env = append(c.env,
-		"SERAPH_DATABASE_URL=sqlite:"+filepath.Join(t.TempDir(), "seraph.db"),
-		"SERAPH_PUBLIC_URL=http://"+c.addr,
+	c.configure(
 		"SERAPH_ROUTES="+cardRoutes(),
 		"SERAPH_GITHUB_API_URL="+c.github.URL()+"/",
 		"SERAPH_GITHUB_TOKEN="+token,
@@ -125,9 +149,33 @@ func newCards(t *testing.T, s settings) *cards {
 		"SERAPH_SLACK_SIGNING_SECRET="+slack.DefaultSigningSecret,
 		"SERAPH_SLACK_API_URL="+c.slack.URL(),
 		"SERAPH_SLACK_EDITS_PER_MINUTE=2000",
+		fmt.Sprintf("%s=%d", beganVariable, began.UnixNano()),
 	)
-	c.env = append(c.env, s.env...)
+	c.configure(s.env...)
 	return c
+}
+
+// prepareCluster gives the cluster its database, its processes, which do not run yet, and the proxy before them.
+func (c *cards) prepareCluster(t *testing.T, binary string) {
+	t.Helper()
+	size := 1
+	c.url = "sqlite:" + filepath.Join(t.TempDir(), "seraph.db")
+	if c.database == postgres {
+		size = 2
+		c.url = pgtest.Database(t)
+	}
+
+	for i := range size {
+		c.processes = append(c.processes, newProcess(t, fmt.Sprint("seraph-", i), binary))
+	}
+	c.address = (&proxy{processes: c.processes}).listen(t)
+}
+
+func (c *cards) kills() (n int) {
+	for _, p := range c.processes {
+		n += p.kills
+	}
+	return n
 }
 
 func cardRepository(i int) string { return fmt.Sprintf("acme/c%02d", i) }
@@ -168,6 +216,9 @@ func (c *cards) failCalls(t *testing.T) {
 		if !found {
 			t.Fatalf("no fault %q", name)
 		}
+		if !c.large {
+			f.LateEffect /= clockSpeed
+		}
 		faults = append(faults, f)
 	}
 	bare := sim.Fault{Status: http.StatusTooManyRequests, Body: "slow down"} // without Retry-After: 30 s
@@ -186,7 +237,7 @@ func (c *cards) killUntil(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		c.kill()
+		c.processes[rng.IntN(len(c.processes))].kill()
 	}
 }
 
@@ -361,7 +412,8 @@ func (c *cards) verify(t *testing.T) {
 	}
 	for key, n := range keys {
 		if n > 1 {
-			t.Errorf("got the key %s posted %d times", key, n)
+			channel, _, _ := strings.Cut(key, "map[")
+			t.Errorf("got the key %s posted %d times, by these calls:\n%s", key, n, c.callsTo(channel))
 		}
 	}
 	for card, n := range perCard {
@@ -371,6 +423,18 @@ func (c *cards) verify(t *testing.T) {
 	}
 
 	c.verifyCalls(t, len(perCard))
+}
+
+// callsTo describes the calls about a channel.
+func (c *cards) callsTo(channel string) string {
+	var text strings.Builder
+	for _, call := range c.slack.Calls("") {
+		if call.Channel == channel && call.Method != "conversations.info" {
+			fmt.Fprintf(&text, "%s %s: status %d, error %q, done %t, ts %q\n",
+				call.At.Format("15:04:05.000"), call.Method, call.Status, call.Error, call.Done, call.TS)
+		}
+	}
+	return text.String()
 }
 
 // verifyOrder checks that a card has never gone back to an earlier state.
