@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"regexp"
@@ -21,6 +22,8 @@ const maxUnsigned = 1 << 10
 // slackSignature is what the value of the header with Slack's signature looks like.
 var slackSignature = regexp.MustCompile(`^v0=[0-9a-fA-F]{64}$`)
 
+var errUnsigned = errors.New("the header X-Slack-Signature is missing or is not one of Slack's")
+
 // slack hands a request of Slack to its handler. The body is read before, within the memory that all bodies may take
 // together, because the handler verifies it as a whole.
 func (s *Server) slack(w http.ResponseWriter, r *http.Request) {
@@ -38,16 +41,20 @@ func (s *Server) slack(w http.ResponseWriter, r *http.Request) {
 	s.o.Slack.ServeHTTP(w, read)
 }
 
+// readSlack reads the body of a request of Slack. One that has no signature is read only as far as a probe goes.
 func (s *Server) readSlack(w http.ResponseWriter, r *http.Request, b *body) ([]byte, error) {
+	signed := slackSignature.MatchString(r.Header.Get("X-Slack-Signature"))
 	limit := int64(maxSlackBody)
-	if !slackSignature.MatchString(r.Header.Get("X-Slack-Signature")) {
+	if !signed {
 		limit = maxUnsigned
 	}
 
-	if r.ContentLength > limit {
-		return nil, tooLarge()
+	err := b.readFrom(http.MaxBytesReader(w, r.Body, limit), io.Discard)
+	var large *http.MaxBytesError
+	if !signed && errors.As(err, &large) {
+		return nil, closing(signatureError(errUnsigned))
 	}
-	if err := b.readFrom(http.MaxBytesReader(w, r.Body, limit), io.Discard); err != nil {
+	if err != nil {
 		return nil, bodyError(err)
 	}
 
