@@ -27,7 +27,7 @@ var oneTimeCode = regexp.MustCompile(`(?i)^(\d{6}|[cbdefghijklnrtuv]{32,64})$`)
 // clean returns a line with single spaces that holds no control character, and no invisible one that
 // programs put in when people copy text.
 func clean(text string) (string, *Error) {
-	if secret.MatchString(text) {
+	if HoldsSecret(text) {
 		return "", &Error{Code: CodeSecret, Message: "Seraph takes no tokens through chat, and has not kept this " +
 			"one. Delete your message, and revoke the token where you made it: whoever can read this room, now or " +
 			"later, has it. Seraph knows you by your link instead: see \"help link\"."}
@@ -138,3 +138,6 @@ func quote(noun, word string) string {
 	}
 	return "the " + noun + ` "` + word + `"`
 }
+
+// HoldsSecret says whether a text may hold a token or a key, which must not be kept or shown.
+func HoldsSecret(text string) bool { return secret.MatchString(text) }

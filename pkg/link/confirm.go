@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -179,18 +181,49 @@ func (s *Service) refuseTaken(ctx context.Context, a deployment.LinkAttempt) err
 	return refusal
 }
 
-// refused audits a refusal and returns it.
+// refused audits a refusal and returns it. One that its user can repeat without end is audited once a minute.
 func (s *Service) refused(
 	ctx context.Context,
 	refusal *command.Error,
 	u deployment.ChatUser,
 	who deployment.Actor,
 ) error {
+	if refusal.Code == codeOperator && !s.listed.first(u, s.o.Now()) {
+		return refusal
+	}
+
 	act := event(deployment.AuditLinkRefused, u, who, detail{Reason: refusal.Code})
 	if err := s.o.Codes.RefuseLink(ctx, act, nil, "", deployment.Actor{}); err != nil {
 		return err
 	}
 	return refusal
+}
+
+// Bounds of what is remembered of refusals.
+const (
+	auditAgain   = time.Minute
+	mostRefusals = 10_000
+)
+
+// refusals remembers when the last refusal of a user was audited. It is safe for concurrent use.
+type refusals struct {
+	mu      sync.Mutex
+	audited map[deployment.ChatUser]time.Time
+}
+
+// first says whether a refusal is to be audited, and remembers that it is.
+func (r *refusals) first(u deployment.ChatUser, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	if at, ok := r.audited[u]; ok && now.Sub(at) < auditAgain {
+		return false
+	}
+	if r.audited == nil || len(r.audited) >= mostRefusals {
+		r.audited = map[deployment.ChatUser]time.Time{}
+	}
+	r.audited[u] = now
+	return true
 }
 
 // Unlink ends the link of a user, and what they have begun of another. why is WhyAsked, WhyDeleted or WhyGuest. A

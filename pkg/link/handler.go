@@ -149,15 +149,22 @@ func (s *Service) refuseTakenAccount(r *http.Request, a deployment.LinkAttempt) 
 		return err
 	}
 
-	_, err := s.o.Links.LinkOfAccount(r.Context(), a.User.Face, a.User.Workspace, a.GitHub.ID)
+	l, err := s.o.Links.LinkOfAccount(r.Context(), a.User.Face, a.User.Workspace, a.GitHub.ID)
 	switch {
 	case errors.Is(err, deployment.ErrNotFound):
 		return nil
 	case err != nil:
 		return err
-	default:
-		return s.refuseTaken(r.Context(), a)
 	}
+
+	// A link whose user the routes file names as another account counts for nothing, and must not keep this one from
+	// whoever has it.
+	other, listed := s.o.Known.Person(l.User.Face, l.User.Workspace, l.User.User)
+	if listed && other.ID != l.GitHub.ID {
+		_, err := s.o.Links.EndLink(r.Context(), l, event(deployment.AuditUnlink, l.User, l.GitHub, detail{Reason: WhyListed}))
+		return err
+	}
+	return s.refuseTaken(r.Context(), a)
 }
 
 // harden sets the headers with which a browser runs nothing, keeps nothing, and shows the page in no frame.

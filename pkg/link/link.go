@@ -39,6 +39,7 @@ const (
 	WhyDeleted = "deleted" // the chat system says that the user was deactivated or deleted
 	WhyGuest   = "guest"   // the chat system says that the user is a guest, or of another company
 	WhyGone    = "gone"    // GitHub says that there is no such account
+	WhyListed  = "listed"  // the routes file says that the user is another account
 )
 
 // User is a user of a chat system who asks for a link. The names are shown to people and mean nothing else.
@@ -119,6 +120,7 @@ type Options struct {
 type Service struct {
 	o       Options
 	handler http.Handler
+	listed  refusals // of users whom the routes file names
 }
 
 // New makes a Service.

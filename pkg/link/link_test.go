@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -267,6 +268,45 @@ func TestLink_OperatorWins(t *testing.T) {
 	}
 	if user, ok := w.ChatUser("slack", team, w.ids["alice"]); ok {
 		t.Errorf("got the user %s of alice, want none: the routes file says that it is somebody else", user)
+	}
+}
+
+// TestLink_RefusalsOfListedUser wants that whoever the routes file names cannot fill the audit.
+func TestLink_RefusalsOfListedUser(t *testing.T) {
+	w := newWorld(t)
+	for range 3 {
+		_, err := w.Start(t.Context(), listed)
+		w.wantRefused(err, "operator_entry")
+		_, err = w.Confirm(t.Context(), listed.ChatUser, "AAAA-BBBB-CCCC")
+		w.wantRefused(err, "operator_entry")
+	}
+	if got := len(w.audited()); got != 1 {
+		t.Errorf("got %d records, want 1", got)
+	}
+
+	w.later(time.Minute)
+	_, err := w.Start(t.Context(), listed)
+	w.wantRefused(err, "operator_entry")
+	if got := len(w.audited()); got != 2 {
+		t.Errorf("got %d records a minute later, want 2", got)
+	}
+}
+
+// TestLink_AccountOfListedUser wants that a link which counts for nothing, because the routes file says since that its
+// user is another account, does not keep its account from whoever has it.
+func TestLink_AccountOfListedUser(t *testing.T) {
+	w := newWorld(t)
+	w.mustLink(mallory, "bob")
+	w.routes.Replace(readRoutes(t, operatorID, mallory.User).Table())
+
+	w.mustLink(bob, "bob")
+	w.wantPerson(bob, "bob")
+	if got, _ := w.Person("slack", team, mallory.User); got.ID != operatorID {
+		t.Errorf("got %+v, want whom the routes file names", got)
+	}
+	ended := `unlink slack:T0ACME001 bob {"user":"slack/T0ACME001/U0MALLORY","reason":"listed"}`
+	if list := w.audited(); !slices.Contains(list, ended) {
+		t.Errorf("got the audit %q, want %q in it", list, ended)
 	}
 }
 

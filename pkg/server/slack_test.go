@@ -10,10 +10,31 @@ func TestSlack_HandsOverTheBody(t *testing.T) {
 	for name, c := range map[string]struct {
 		body   string
 		change func(*Options)
+		header []string // nil: one that looks signed
 		code   int
 		want   string
 		count  string
 	}{
+		"unsigned, as the probe of the certificate": {
+			body:   "ssl_check=1",
+			header: []string{"X-Slack-Signature", "-"},
+			code:   http.StatusOK,
+			want:   "ssl_check=1",
+		},
+		"unsigned and longer than the probe": {
+			body:   strings.Repeat("x", maxUnsigned+1),
+			header: []string{"X-Slack-Signature", "-"},
+			code:   http.StatusUnauthorized,
+			want:   "X-Slack-Signature is missing",
+			count:  "slack other unauthorized",
+		},
+		"malformed signature": {
+			body:   strings.Repeat("x", maxUnsigned+1),
+			header: []string{"X-Slack-Signature", "v0=12"},
+			code:   http.StatusUnauthorized,
+			want:   "X-Slack-Signature is missing",
+			count:  "slack other unauthorized",
+		},
 		"usual":          {body: "payload=x", code: http.StatusOK, want: "payload=x"},
 		"several chunks": {body: strings.Repeat("x", 3*chunkSize+1), code: http.StatusOK, want: strings.Repeat("x", 3*chunkSize+1)},
 		"empty":          {body: "", code: http.StatusOK},
@@ -38,7 +59,11 @@ func TestSlack_HandsOverTheBody(t *testing.T) {
 				}
 			})
 
-			got := s.send(t, http.MethodPost, "/webhooks/slack", strings.NewReader(c.body))
+			header := c.header
+			if header == nil {
+				header = []string{"X-Slack-Signature", "v0=" + strings.Repeat("0a", 32)}
+			}
+			got := s.send(t, http.MethodPost, "/webhooks/slack", strings.NewReader(c.body), header...)
 			if got.code != c.code || !strings.Contains(got.body, c.want) {
 				t.Errorf("got %d %.100q, want %d with %.100q", got.code, got.body, c.code, c.want)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/seraph-deploy/seraph/pkg/grammar"
 	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/phrase"
 	"github.com/seraph-deploy/seraph/pkg/slack"
@@ -72,11 +73,19 @@ func (a *Actions) confirmation(
 	return input
 }
 
+// reasonHoldsSecret answers a reason that would be shown on cards and written into the audit.
+const reasonHoldsSecret = "This looks like a token or a key, which Seraph must not show to others, and nothing was done. " +
+	"Give another reason."
+
 // Check says what is wrong with what somebody typed into a modal, which stays open then; nil: nothing is. It asks
 // nobody: Slack waits for the answer.
 func (a *Actions) Check(in slack.Incoming) slack.ViewErrors {
 	if in.Kind != slack.KindSubmit || in.ViewCallback != slack.CallbackConfirm {
 		return nil
+	}
+
+	if grammar.HoldsSecret(in.Values[slack.FieldReason]) {
+		return slack.ViewErrors{slack.FieldReason: reasonHoldsSecret}
 	}
 
 	confirmed, err := slack.ParseConfirmed(in.PrivateMetadata)
@@ -97,6 +106,11 @@ func (a *Actions) submit(ctx context.Context, in slack.Incoming) error {
 	confirmed, err := slack.ParseConfirmed(in.PrivateMetadata)
 	if err != nil || confirmed.Word != "" && !confirmed.Matches(in.Values[slack.FieldWord]) {
 		a.reply(ctx, in, noteOf("Seraph could not read what you confirmed, and nothing was done."), false)
+		return nil
+	}
+
+	if grammar.HoldsSecret(in.Values[slack.FieldReason]) { // Check keeps such a modal open
+		a.reply(ctx, in, noteOf(reasonHoldsSecret), false)
 		return nil
 	}
 

@@ -66,6 +66,34 @@ func TestModal_Confirms(t *testing.T) {
 	}
 }
 
+// TestModal_NoTokens checks that a token which somebody types as the reason is neither kept nor handed on: the modal stays
+// open, and a submission that comes through all the same does nothing.
+func TestModal_NoTokens(t *testing.T) {
+	w := newWorld(t)
+	v := w.modal("U0BOB")
+	const token = "ghp_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	done := w.submit(v, "production", "see "+token)
+	if done.Closed || !strings.Contains(done.Errors[slack.FieldReason], "looks like a token") {
+		t.Errorf("got %+v, want the modal to stay open", done)
+	}
+
+	in := slack.Incoming{
+		Kind:            slack.KindSubmit,
+		Key:             "submission:1",
+		Team:            team,
+		User:            "U0BOB",
+		ViewCallback:    slack.CallbackConfirm,
+		PrivateMetadata: v.PrivateMetadata,
+		Values:          map[string]string{slack.FieldWord: "production", slack.FieldReason: token},
+	}
+	if err := w.actions.Do(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.orders) != 0 || strings.Contains(w.log.String(), token) {
+		t.Errorf("got %+v ordered, and the log %s, want nothing", w.orders, &w.log)
+	}
+}
+
 // TestModal_SubmittedTwice checks that two submissions of one modal are one order.
 func TestModal_SubmittedTwice(t *testing.T) {
 	w := newWorld(t)

@@ -98,10 +98,11 @@ func (n *Notices) Run(ctx context.Context) {
 	}
 }
 
-// Tell looks once for something to say, unless another process does or has just done.
+// Tell looks once for something to say, unless another process does or has just done. As long as the workspace is not
+// known, it is not known who anybody is there, and nothing is taken for told.
 func (n *Notices) Tell(ctx context.Context) error {
 	if n.o.Workspace() == "" {
-		return nil // nobody can be found yet, and what is looked at now would not be looked at again
+		return nil
 	}
 
 	lease, acquired, err := n.o.Leases.AcquireLease(ctx, noticesLease, noticesHold, n.o.Now())

@@ -177,6 +177,36 @@ func TestNotices_Changes(t *testing.T) {
 	}
 }
 
+// TestNotices_WorkspaceUnknown checks that what happens to a lock before Slack has said which workspace this is, is told
+// afterwards.
+func TestNotices_WorkspaceUnknown(t *testing.T) {
+	w := newLockWorld(t)
+	workspace := ""
+	w.notices.o.Workspace = func() string { return workspace }
+	w.notices.o.Persons = personsOf{w.world}
+	w.changes = []policy.Notice{{ID: 7, At: w.now(), To: alice, Text: "bob has released your lock"}}
+	w.tell(w.notices)
+	if len(w.sent) != 0 {
+		t.Errorf("got %+v sent, want nothing", w.sent)
+	}
+
+	workspace = team
+	w.tell(w.notices)
+	if _, ok := w.sent["lock-notice:7 U0ALICE"]; !ok {
+		t.Errorf("got %+v sent, want the notice", w.sent)
+	}
+}
+
+// personsOf knows nobody in an unknown workspace.
+type personsOf struct{ *world }
+
+func (p personsOf) ChatUser(face, workspace string, id int64) (string, bool) {
+	if workspace == "" {
+		return "", false
+	}
+	return p.world.ChatUser(face, workspace, id)
+}
+
 // TestNotices_Ends checks that whoever asked in a direct message is told once how a deployment ended that took more
 // than five minutes, and nobody else is.
 func TestNotices_Ends(t *testing.T) {

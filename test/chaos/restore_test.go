@@ -135,6 +135,13 @@ func (all restorations) isBetween(id int64, before, after time.Time) bool {
 	})
 }
 
+// lost reports whether a copy that took over later does not contain all that was stored of a deployment at a moment.
+func (all restorations) lost(id int64, at time.Time) bool {
+	return slices.ContainsFunc(all, func(r *restoration) bool {
+		return r.isOutdated(id) && at.After(r.copied) && at.Before(r.up)
+	})
+}
+
 // forgottenCount returns how many deployments the copies did not contain.
 func (all restorations) forgottenCount() int {
 	n := 0

@@ -129,7 +129,7 @@ func (e *evidence) wrongLinks() []string {
 
 // superseded reports whether a deployment that became known late was correctly rejected, because a newer
 // one of its environment had started. Its trigger may come a little later, or never, if the process is
-// killed in between.
+// killed in between. That it had started may also be among what a restored database does not contain.
 func (h *harness) superseded(e *evidence, all []*evidence) bool {
 	if len(e.pipelines) > 0 || !strings.HasPrefix(e.last().Description, "superseded by #") {
 		return false
@@ -137,7 +137,8 @@ func (h *harness) superseded(e *evidence, all []*evidence) bool {
 
 	return slices.ContainsFunc(all, func(o *evidence) bool {
 		return o.slot() == e.slot() && o.ID > e.ID && e.last().Description == fmt.Sprintf("superseded by #%d", o.ID) &&
-			(len(o.calls) > 0 && o.calls[0].at.Before(e.last().At) || h.wasTriggering(o, e.last().At))
+			(len(o.calls) > 0 && o.calls[0].at.Before(e.last().At) || h.wasTriggering(o, e.last().At) ||
+				h.restored.lost(o.ID, e.last().At))
 	})
 }
 
