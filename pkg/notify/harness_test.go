@@ -28,6 +28,7 @@ type shown struct {
 	mention                  string
 	buttons                  int
 	deleted                  bool
+	at                       time.Time // by the clock of the chat system
 }
 
 // fault is what goes wrong with one call: it has its effect or not, and answers with an error.
@@ -42,9 +43,10 @@ type room struct {
 	mu       sync.Mutex
 	messages []*shown
 	faults   map[Do][]fault
-	down     bool           // every call fails without an effect
-	hidden   int            // look-ups that do not show what there is yet
-	noFind   bool           // the scopes allow no look-up
+	down     bool // every call fails without an effect
+	hidden   int  // look-ups that do not show what there is yet
+	noFind   bool // the scopes allow no look-up
+	clock    func() time.Time
 	calls    map[string]int // by channel, posts and edits
 	log      []string       // kind and channel of each call
 	held     []func()
@@ -87,7 +89,7 @@ func (r *room) Post(_ context.Context, p Post) (MessageID, error) {
 	f := r.next(DoPost, p.Channel)
 	id := MessageID{Channel: p.Channel, Message: fmt.Sprint(len(r.messages) + 1)}
 	if f.effect {
-		m := &shown{id: id.Message, channel: p.Channel, thread: p.Thread, key: p.Key, broadcast: p.Broadcast}
+		m := &shown{id: id.Message, channel: p.Channel, thread: p.Thread, key: p.Key, broadcast: p.Broadcast, at: r.clock()}
 		if p.Card != nil {
 			m.show(*p.Card)
 		} else {
@@ -158,7 +160,8 @@ func (r *room) Find(_ context.Context, find Find) (MessageID, bool, error) {
 	}
 
 	for _, m := range r.messages {
-		if m.channel == find.Channel && m.key == find.Key && m.thread == find.Thread && !m.deleted {
+		isIt := m.channel == find.Channel && m.key == find.Key && m.thread == find.Thread
+		if isIt && !m.deleted && !m.at.Before(find.Since) {
 			return MessageID{Channel: m.channel, Message: m.id}, true, nil
 		}
 	}
@@ -209,6 +212,7 @@ func openOffice(t *testing.T, channels ...string) *office {
 func openOfficeAt(t *testing.T, url string, channels ...string) *office {
 	t.Helper()
 	o := &office{t: t, room: newRoom(), now: noon, verdicts: map[int64]*policy.Verdict{}}
+	o.room.clock = func() time.Time { return o.now }
 	for _, c := range channels {
 		o.channels = append(o.channels, deployment.Notify{Face: "chat", Channel: c})
 	}

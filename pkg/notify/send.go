@@ -205,7 +205,7 @@ func (s *session) find(ctx context.Context, m deployment.Message, step Step) err
 		Channel: channel,
 		Thread:  p.Thread,
 		Key:     p.Key,
-		Since:   p.Call.At.Add(-defaultWait),
+		Since:   p.Call.At.Add(-clockMargin),
 	})
 
 	now := s.o.Now()

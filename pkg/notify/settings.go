@@ -70,6 +70,7 @@ const (
 	callTimeout  = 15 * time.Second // of one call
 	findFirst    = 5 * time.Second  // after a call: the first look-up for what it may have posted
 	findRefused  = 10 * time.Second // after the chat system has said that it was called too often, and posted nothing
+	clockMargin  = 10 * time.Minute // by which our clock may be ahead of the chat system's
 	findLast     = time.Minute      // after its deadline: the look-up that proves that there is nothing
 )
 

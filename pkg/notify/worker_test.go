@@ -58,7 +58,8 @@ func TestWorker_PostOfUnknownOutcome(t *testing.T) {
 		again  bool // the second post is lost, too
 		hidden int
 		noFind bool
-		want   int // messages in the channel
+		behind time.Duration // the chat system's clock
+		want   int           // messages in the channel
 		states []deployment.State
 	}{
 		{
@@ -68,6 +69,10 @@ func TestWorker_PostOfUnknownOutcome(t *testing.T) {
 		{
 			name: "it is shown late", fault: fault{err: unknown, effect: true}, hidden: 2, want: 1,
 			states: []deployment.State{deployment.Running, deployment.Succeeded},
+		},
+		{
+			name: "it is shown with a time before the call", fault: fault{err: unknown, effect: true}, behind: 5 * time.Minute,
+			want: 1, states: []deployment.State{deployment.Running, deployment.Succeeded},
 		},
 		{name: "it was not posted", fault: fault{err: unknown}, want: 1, states: []deployment.State{deployment.Succeeded}},
 		{name: "it was not posted twice", fault: fault{err: unknown}, again: true, want: 1},
@@ -84,6 +89,7 @@ func TestWorker_PostOfUnknownOutcome(t *testing.T) {
 				o.room.fail(DoPost, tt.fault)
 			}
 			o.room.hidden, o.room.noFind = tt.hidden, tt.noFind
+			o.room.clock = func() time.Time { return o.now.Add(-tt.behind) }
 
 			d := o.move(o.accept(1), deployment.Running)
 			o.run(10 * time.Second)
