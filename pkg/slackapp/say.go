@@ -192,7 +192,7 @@ func (a *Actions) link(ctx context.Context, in slack.Incoming, c command.Caller,
 		}
 		return err
 	}
-	a.reply(ctx, in, noteOf("You are linked: "+phrase.WhoAmI(who)), false)
+	a.reply(ctx, in, noteOf("You are linked. "+phrase.WhoAmI(who)), false)
 	return a.home(ctx, in)
 }
 

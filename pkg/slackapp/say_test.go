@@ -250,7 +250,7 @@ func TestSay_Link(t *testing.T) {
 	if got := say("link WRONG-CODE"); !strings.Contains(got, "That was not done: this code is not known.") {
 		t.Errorf("got %q, want why not", got)
 	}
-	if got := say("link GOOD-CODE"); !strings.Contains(got, "You are linked: For Seraph you are una at GitHub (id 9).") {
+	if got := say("link GOOD-CODE"); !strings.Contains(got, "You are linked. For Seraph you are una at GitHub (id 9).") {
 		t.Errorf("got %q, want who they are now", got)
 	}
 	if got := say("link"); !strings.Contains(got, "You are linked already") {

@@ -186,7 +186,7 @@ func TestSlackLink(t *testing.T) {
 		t.Fatalf("the second page of dave: %s", page)
 	}
 	l.seraph("U0DAVE", "link "+code[1])
-	l.told("U0DAVE", "You are linked: ", "you are dave at GitHub")
+	l.told("U0DAVE", "You are linked. ", "you are dave at GitHub")
 
 	l.slash("U0DAVE", deploysRoom, "api to staging scenario=success")
 	card := l.card("succeeded", "")
