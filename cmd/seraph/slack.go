@@ -54,6 +54,7 @@ func (p *program) printManifest(cmd *cobra.Command, address string) error {
 		return err
 	}
 	_, err = fmt.Fprintf(p.stderr, "Create the app from this manifest by opening\n\n%s\n\n"+
-		"Slack can verify the address once Seraph runs there with the app's token and signing secret: `seraph help slack`.\n", link)
+		"Slack can verify the address once Seraph runs there with the app's token and signing secret: "+
+		"`seraph help slack`.\n", link)
 	return err
 }

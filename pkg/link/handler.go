@@ -161,7 +161,8 @@ func (s *Service) refuseTakenAccount(r *http.Request, a deployment.LinkAttempt) 
 	// whoever has it.
 	other, listed := s.o.Known.Person(l.User.Face, l.User.Workspace, l.User.User)
 	if listed && other.ID != l.GitHub.ID {
-		_, err := s.o.Links.EndLink(r.Context(), l, event(deployment.AuditUnlink, l.User, l.GitHub, detail{Reason: WhyListed}))
+		ended := event(deployment.AuditUnlink, l.User, l.GitHub, detail{Reason: WhyListed})
+		_, err := s.o.Links.EndLink(r.Context(), l, ended)
 		return err
 	}
 	return s.refuseTaken(r.Context(), a)

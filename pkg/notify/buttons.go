@@ -70,7 +70,12 @@ func holdButtons(f Facts) []Button {
 		if len(f.Held) > 1 {
 			label += " " + job
 		}
-		all = append(all, f.typed(Button{Verb: VerbApproveHold, Label: shorten(label, maxLabel-1), Job: job, Primary: i == 0}))
+		all = append(all, f.typed(Button{
+			Verb:    VerbApproveHold,
+			Label:   shorten(label, maxLabel-1),
+			Job:     job,
+			Primary: i == 0,
+		}))
 	}
 	return all
 }

@@ -9,7 +9,7 @@ import (
 // escaper replaces the three characters with which Slack's markup begins (docs.slack.dev, "Formatting message text").
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// Escape makes mrkdwn of a line that may come from strangers: no mention, no link, no control or bidi characters. It
+// escape makes mrkdwn of a line that may come from strangers: no mention, no link, no control or bidi characters. It
 // keeps at most limit code points, counted before they are escaped. Characters that only style text, such as
 // asterisks, stay: mrkdwn cannot escape them.
 func escape(s string, limit int) string { return escaper.Replace(oneLine(s, limit)) }
