@@ -31,15 +31,29 @@ func ParseActionID(id string) (notify.Verb, bool) {
 	return notify.Verb(verb), ok && verb != ""
 }
 
+// The first words of values. A press of a button with valueModal opens a modal.
+const (
+	valueActs  = "v1"
+	valueModal = "v1m"
+)
+
 // ActionValue is the value of a button: the deployment that it acts on, the generation of the card that shows it, and
-// for approve-hold the name of the held job, which may hold any character.
-func ActionValue(row int64, generation, job string) string {
-	value := fmt.Sprintf("v1 %d %s", row, generation)
+// for approve-hold the name of the held job, which may hold any character. modal says that a press opens a modal.
+func ActionValue(row int64, generation, job string, modal bool) string {
+	first := valueActs
+	if modal {
+		first = valueModal
+	}
+
+	value := fmt.Sprintf("%s %d %s", first, row, generation)
 	if job != "" {
 		value += " " + job
 	}
 	return value
 }
+
+// OpensModal says whether a press of the button with a value opens a modal.
+func OpensModal(value string) bool { return strings.HasPrefix(value, valueModal+" ") }
 
 // ParseAction reads what ActionValue has written, and refuses everything else.
 func ParseAction(value string) (row int64, generation, job string, err error) {
@@ -48,7 +62,7 @@ func ParseAction(value string) (row int64, generation, job string, err error) {
 	}
 
 	parts := strings.SplitN(value, " ", 4)
-	if len(parts) < 3 || parts[0] != "v1" || !isGeneration(parts[2]) {
+	if len(parts) < 3 || parts[0] != valueActs && parts[0] != valueModal || !isGeneration(parts[2]) {
 		return 0, "", "", errAction
 	}
 

@@ -10,7 +10,7 @@ import (
 // FuzzParseAction checks that what is accepted is exactly what ActionValue writes.
 func FuzzParseAction(f *testing.F) {
 	for _, s := range []string{
-		"v1 77 " + generation, "v1 77 " + generation + " approve eu", "v2 1 a", "v1 01 a", "v1 -1 a", "v1 1 a ", "",
+		"v1 77 " + generation, "v1 77 " + generation + " approve eu", "v1m 77 " + generation + " approve eu", "v2 1 a", "v1 01 a", "v1 -1 a", "v1 1 a ", "",
 	} {
 		f.Add(s)
 	}
@@ -22,7 +22,7 @@ func FuzzParseAction(f *testing.F) {
 			}
 			return
 		}
-		if again := ActionValue(row, gen, job); again != s {
+		if again := ActionValue(row, gen, job, OpensModal(s)); again != s {
 			t.Errorf("got %q, want %q", again, s)
 		}
 	})

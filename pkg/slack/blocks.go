@@ -255,7 +255,7 @@ func (o RenderOptions) buttons(
 
 // button renders a button; nil for one that leads to a host that is none of ours, or whose value Slack would not take.
 func (o RenderOptions) button(row int64, generation, about string, b notify.Button) *goslack.ButtonBlockElement {
-	value := ActionValue(row, generation, b.Job)
+	value := ActionValue(row, generation, b.Job, b.ConfirmWord != "")
 	if b.Verb == notify.VerbOpen {
 		if !o.allows(b.URL) {
 			return nil

@@ -189,10 +189,16 @@ func TextModal(title string, lines []notify.Text, o RenderOptions) View {
 	return View{Callback: callbackText, Title: viewTitle(title), Close: "Close", Blocks: blocks}
 }
 
-// LoadingModal is what a click opens at once, because its trigger_id is good for three seconds only. UpdateView
-// replaces it.
+// LoadingModal is what a press opens at once, because its trigger_id is good for three seconds only, and what the modal
+// asks is known later. UpdateView replaces it.
 func LoadingModal(v notify.Verb) View {
 	return TextModal(modalTitle(v), []notify.Text{notify.Plain("Looking at the deployment …")}, RenderOptions{})
+}
+
+// NothingDone is what becomes of a LoadingModal that asks for nothing.
+func NothingDone(v notify.Verb) View {
+	lines := []notify.Text{notify.Plain("Nothing was done. Seraph has answered you where the button is.")}
+	return TextModal(modalTitle(v), lines, RenderOptions{})
 }
 
 // viewTitle makes a title of plain text that Slack accepts.

@@ -37,6 +37,7 @@ type Speaker interface {
 // Views shows modals and home tabs. Errors are *notify.SendError.
 type Views interface {
 	OpenView(ctx context.Context, trigger slack.Secret, v slack.View) (slack.ViewID, error)
+	UpdateView(ctx context.Context, id slack.ViewID, v slack.View) (slack.ViewID, error)
 	PublishHome(ctx context.Context, user string, v slack.View) error
 }
 

@@ -27,6 +27,7 @@ type press struct {
 	job        string
 	key        string // of the request: the same one is not done twice
 	reason     string
+	modal      *modal // that the press has opened; nil: none
 }
 
 // click does what a button asks for. The button is no authority: who presses it and what it acts on are judged
@@ -61,6 +62,14 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 	if !a.limits.allow(c.By.ID, in.Key) {
 		a.refuse(ctx, in, c, tried, refuseTooMany())
 		return nil
+	}
+
+	// Slack lets a modal be opened within three seconds, and the facts may take longer.
+	if in.Kind == slack.KindClick && slack.OpensModal(in.ActionValue) {
+		if p.modal = a.openModal(ctx, in, p.verb); p.modal == nil {
+			return nil
+		}
+		defer p.modal.end(ctx)
 	}
 
 	facts, err := a.o.Cards.Facts(ctx, p.row)

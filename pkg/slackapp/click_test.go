@@ -408,7 +408,7 @@ func TestClick_SecondTry(t *testing.T) {
 			User:        "U0BOB",
 			Channel:     room,
 			ActionID:    slack.ActionID(verb),
-			ActionValue: slack.ActionValue(f.Deployment.Row, notify.Generation(f), ""),
+			ActionValue: slack.ActionValue(f.Deployment.Row, notify.Generation(f), "", false),
 		}
 	}
 	try := func(t *testing.T, w *world, in slack.Incoming) string {

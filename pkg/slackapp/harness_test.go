@@ -62,6 +62,7 @@ type world struct {
 	back    []command.RollbackOrder
 	sent    map[string]notify.Note // by topic and user
 	skew    time.Duration
+	onFacts func() // is called when the facts of a card are asked for; nil: nothing
 	people  map[string]deployment.Actor
 	links   []string                          // what was asked of them
 	facts   map[int64]notify.Facts            // by row
@@ -302,6 +303,9 @@ func (w *world) Request(_ context.Context, _ command.Caller, key string) (comman
 }
 
 func (w *world) Facts(_ context.Context, row int64) (notify.Facts, error) {
+	if w.onFacts != nil {
+		w.onFacts()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f, ok := w.facts[row]

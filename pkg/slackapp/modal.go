@@ -10,7 +10,43 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/slack"
 )
 
-// ask opens a modal in which somebody confirms what a button does. Slack lets it be opened within three seconds.
+// modal is a modal that was opened before it is known what it asks.
+type modal struct {
+	a      *Actions
+	verb   notify.Verb
+	id     slack.ViewID
+	filled bool
+}
+
+// openModal opens a modal for a press; nil: Slack does not allow it any more, which whoever pressed is told.
+func (a *Actions) openModal(ctx context.Context, in slack.Incoming, verb notify.Verb) *modal {
+	id, err := a.o.Views.OpenView(ctx, in.TriggerID, slack.LoadingModal(verb))
+	if err == nil {
+		return &modal{a: a, verb: verb, id: id}
+	}
+
+	a.o.Log.Warn().Err(err).Str("verb", string(verb)).Msg("modal not opened")
+	a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. Press the "+
+		"button again."), false)
+	return nil
+}
+
+// show replaces what the modal shows.
+func (m *modal) show(ctx context.Context, v slack.View) {
+	m.filled = true
+	if _, err := m.a.o.Views.UpdateView(ctx, m.id, v); err != nil {
+		m.a.o.Log.Warn().Err(err).Str("verb", string(m.verb)).Msg("modal not updated")
+	}
+}
+
+// end says that nothing was done, unless the modal asks for something.
+func (m *modal) end(ctx context.Context) {
+	if !m.filled {
+		m.show(ctx, slack.NothingDone(m.verb))
+	}
+}
+
+// ask asks somebody to confirm what a button does, in the modal that the press has opened.
 func (a *Actions) ask(
 	ctx context.Context,
 	in slack.Incoming,
@@ -18,11 +54,11 @@ func (a *Actions) ask(
 	facts notify.Facts,
 	button notify.Button,
 ) {
-	view := slack.ConfirmModal(a.confirmation(in, p, facts, button))
-	if _, err := a.o.Views.OpenView(ctx, in.TriggerID, view); err != nil {
-		a.o.Log.Warn().Err(err).Str("verb", string(p.verb)).Msg("modal not opened")
-		a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. Press the "+
-			"button again."), false)
+	if p.modal == nil { // the button did not ask when it was shown
+		p.modal = a.openModal(ctx, in, p.verb)
+	}
+	if p.modal != nil {
+		p.modal.show(ctx, slack.ConfirmModal(a.confirmation(in, p, facts, button)))
 	}
 }
 

@@ -203,7 +203,21 @@ func TestModal_Late(t *testing.T) {
 	}
 }
 
-// TestModal_Refused checks that no modal is opened for somebody who may not press the button, or for an old one.
+// TestModal_OpensFirst checks that the modal is open before the facts are gathered, which may take longer than Slack lets a
+// modal be opened, and asks afterwards.
+func TestModal_OpensFirst(t *testing.T) {
+	w := newWorld(t)
+	ts := w.card(failed(w.now()))
+	opened := 0
+	w.onFacts = func() { opened = len(w.sim.Views("U0BOB")) }
+	w.click("U0BOB", ts, notify.VerbAgain)
+
+	if views := w.sim.Views("U0BOB"); opened != 1 || len(views) != 1 || views[0].CallbackID != slack.CallbackConfirm {
+		t.Errorf("got %d modals before and %+v after, want one that asks in the end", opened, views)
+	}
+}
+
+// TestModal_Refused checks that nobody is asked who may not press the button, or has pressed an old one.
 func TestModal_Refused(t *testing.T) {
 	w := newWorld(t)
 	w.sim.AddUser(simslack.User{ID: "U0EVE", Restricted: true})
@@ -212,8 +226,12 @@ func TestModal_Refused(t *testing.T) {
 	w.pass(25 * time.Hour)
 	w.click("U0BOB", ts, notify.VerbAgain)
 
-	if n := len(w.sim.Calls("views.open")); n != 0 || !slices.Equal(w.refused, []string{"guest", "stale"}) {
-		t.Errorf("got %d modals, %q refused, want none, guest and stale", n, w.refused)
+	if !slices.Equal(w.refused, []string{"guest", "stale"}) || len(w.sim.Views("U0EVE")) != 0 {
+		t.Errorf("got %q refused, want guest and stale, and no modal for the guest", w.refused)
+	}
+	views := w.sim.Views("U0BOB")
+	if len(views) != 1 || views[0].Submit != "" || !strings.Contains(views[0].Words(), "Nothing was done.") {
+		t.Errorf("got %+v, want one modal that asks nothing", views)
 	}
 }
 
