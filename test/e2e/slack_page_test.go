@@ -3,6 +3,7 @@ package e2e
 import (
 	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -21,7 +22,7 @@ var (
 )
 
 // TestSlack_Page deploys as somebody does who has nothing but the simulator's page in a browser: alice types a command,
-// and bob presses the button of the card.
+// bob presses the button of the card, and types the name of the environment.
 func TestSlack_Page(t *testing.T) {
 	t.Parallel()
 	s := newSlack(t)
@@ -56,17 +57,26 @@ func TestSlack_Page(t *testing.T) {
 	}
 
 	post("/chat/say", url.Values{"as": {"U0ALICE"}, "in": {deploysRoom}, "text": {"/deploy api to production scenario=success"}})
-	page := waitPage("U0BOB", "waits for approval")
-	for _, form := range pageForm.FindAllStringSubmatch(page, -1) {
-		if !strings.Contains(form[0], `value="seraph_approve"`) {
-			continue
+	// send sends the form of a page that holds part, with more fields.
+	send := func(page, part string, more url.Values) {
+		t.Helper()
+		for _, form := range pageForm.FindAllStringSubmatch(page, -1) {
+			if !strings.Contains(form[0], part) {
+				continue
+			}
+			fields := url.Values{}
+			for _, field := range pageField.FindAllStringSubmatch(form[0], -1) {
+				fields.Set(html.UnescapeString(field[1]), html.UnescapeString(field[2]))
+			}
+			maps.Copy(fields, more)
+			post(form[1], fields)
+			return
 		}
-		fields := url.Values{}
-		for _, field := range pageField.FindAllStringSubmatch(form[0], -1) {
-			fields.Set(html.UnescapeString(field[1]), html.UnescapeString(field[2]))
-		}
-		post(form[1], fields)
+		t.Fatalf("got no form with %s: %s", part, page)
 	}
+	send(waitPage("U0BOB", "waits for approval"), `value="seraph_approve"`, nil)
+	const word = "seraph_word/seraph_word"
+	send(waitPage("U0BOB", word), word, url.Values{word: {"production"}, "submit": {"1"}})
 	waitPage("U0BOB", "bob approved #")
 	waitPage("U0ALICE", "production: succeeded")
 	if strings.Contains(see("U0ALICE"), "bob approved #") {
