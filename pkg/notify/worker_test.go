@@ -406,55 +406,6 @@ func TestWorker_Crash(t *testing.T) {
 	}
 }
 
-func TestWorker_ChannelThatCannotBeUsed(t *testing.T) {
-	o := newOffice(t, "C1", "C2")
-	o.room.fail(DoPost, fault{err: &SendError{Kind: SendChannel, Code: "not_in_channel"}})
-	d := o.move(o.accept(1), deployment.Running)
-	o.run(time.Minute)
-	if one, two := len(o.room.in("C1")), len(o.room.in("C2")); one+two != 1 {
-		t.Errorf("got %d cards, want that of the channel that can be used", one+two)
-	}
-
-	o.move(d, deployment.Succeeded)
-	o.run(20 * time.Minute)
-	for _, c := range []string{"C1", "C2"} {
-		if list := o.room.in(c); len(list) != 1 || !strings.Contains(list[0].text, "succeeded") {
-			t.Errorf("got %d cards in %s, want one at its end", len(list), c)
-		}
-	}
-}
-
-func TestWorker_ContentRefused(t *testing.T) {
-	o := newOffice(t, "C1")
-	refused := fault{err: &SendError{Kind: SendContent, Code: "invalid_blocks"}}
-	o.room.fail(DoPost, refused)
-	o.move(o.accept(1), deployment.Running)
-	o.run(time.Minute)
-	o.wantCard("C1", deployment.Running)
-
-	o.room.fail(DoPost, refused, refused)
-	d := o.move(o.accept(2), deployment.Running)
-	o.run(time.Hour)
-	if n := len(o.room.in("C1")); n != 1 || o.message(d).Parts[0].Gone == "" {
-		t.Errorf("got %d cards, want the second one given up after its plain text was refused", n)
-	}
-}
-
-func TestWorker_RefusesToken(t *testing.T) {
-	o := newOffice(t, "C1")
-	o.room.fail(DoPost, fault{err: &SendError{Kind: SendFace, Code: "token_revoked"}})
-	o.move(o.accept(1), deployment.Running)
-	o.run(3 * time.Second)
-	if why, _ := o.s.pace.paused(); why == "" {
-		t.Error("got no pause after the token was refused")
-	}
-	o.run(time.Minute)
-	o.wantCard("C1", deployment.Running)
-	if why, _ := o.s.pace.paused(); why != "" {
-		t.Errorf("got %q, want no pause any more", why)
-	}
-}
-
 func TestWorker_Enqueue(t *testing.T) {
 	o := newOffice(t, "C1")
 	note := Note{Summary: "bob took your lock", Lines: []Text{Plain("bob took your lock")}}
