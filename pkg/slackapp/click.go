@@ -53,14 +53,8 @@ func (a *Actions) click(ctx context.Context, in slack.Incoming) error {
 // The rules are asked by what the button does.
 func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh bool) error {
 	tried := act{name: string(p.verb), row: p.row}
-	c, r := a.people.caller(ctx, in, fresh)
-	if r != nil {
-		a.refuse(ctx, in, c, tried, *r)
-		return nil
-	}
-
-	if !a.limits.allow(c.By.ID, in.Key) {
-		a.refuse(ctx, in, c, tried, refuseTooMany())
+	c, ok := a.mayPress(ctx, in, tried, fresh)
+	if !ok {
 		return nil
 	}
 
@@ -82,8 +76,8 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 	}
 
 	tried.deployment = facts.Deployment
-	button, ok := p.buttonOf(facts, a.o.Now())
-	if done, err := a.pressedBefore(ctx, in, c, p, facts, ok); done || err != nil {
+	button, stands := p.buttonOf(facts, a.o.Now())
+	if done, err := a.pressedBefore(ctx, in, c, p, facts, stands); done || err != nil {
 		return err
 	}
 
@@ -93,11 +87,11 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 		a.reply(ctx, in, noteOf("As far as Seraph can see now, no job of it waits in CircleCI, and nothing was done. Try "+
 			"again in a minute."), false)
 		return nil
-	case !ok && facts.ButtonsUnknown():
+	case !stands && facts.ButtonsUnknown():
 		a.reply(ctx, in, noteOf("Seraph cannot see now whether the deployment still waits for that, and nothing was done. "+
 			"Try again in a minute."), false)
 		return nil
-	case !ok:
+	case !stands:
 		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
 		a.refresh(ctx, p.row)
 		return nil
@@ -127,6 +121,19 @@ func (a *Actions) isRefused(ctx context.Context, p press, facts notify.Facts, c 
 		r = a.o.Approvers.HoldApprover(ctx, facts.Deployment, c.By)
 	}
 	return r.Refused() && !r.Unknown
+}
+
+// mayPress says whether somebody is known, and has not pressed too often. Otherwise they are told.
+func (a *Actions) mayPress(ctx context.Context, in slack.Incoming, tried act, fresh bool) (command.Caller, bool) {
+	c, r := a.people.caller(ctx, in, fresh)
+	if r == nil && !a.limits.allow(c.By.ID, in.Key) {
+		tooMany := refuseTooMany()
+		r = &tooMany
+	}
+	if r != nil {
+		a.refuse(ctx, in, c, tried, *r)
+	}
+	return c, r == nil
 }
 
 // buttonOf returns the button of today's card that means what was pressed; false: there is none.
