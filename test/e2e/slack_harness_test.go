@@ -81,7 +81,17 @@ func newSlack(t *testing.T) *slackHarness {
 	h.env["SLACK_SIGNING_SECRET"] = slack.DefaultSigningSecret
 	h.env["SLACK_API_URL"] = s.slack.URL()
 	s.start()
+	t.Cleanup(s.waitEnds)
 	return s
+}
+
+// waitEnds waits until GitHub shows the end of each deployment, which a card may show before.
+func (s *slackHarness) waitEnds() {
+	for _, d := range s.gh.Deployments() {
+		if !s.t.Failed() && !s.unchecked[d.ID] {
+			s.waitStatus(d, "success", "failure", "error")
+		}
+	}
 }
 
 // slash sends a slash command, which Slack must see accepted.
