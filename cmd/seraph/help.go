@@ -219,6 +219,9 @@ func needsCommand(cmd *cobra.Command, args []string) error {
 		known = append(known, c.Name())
 	}
 	last := len(known) - 1
+	if last == 0 {
+		return fmt.Errorf("%s needs a command: %s", name(cmd), known[0])
+	}
 	return fmt.Errorf("%s needs a command: %s or %s", name(cmd), strings.Join(known[:last], ", "), known[last])
 }
 

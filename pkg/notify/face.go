@@ -79,12 +79,13 @@ type SendError struct {
 	Local bool
 }
 
-// Error names the kind and the chat system's word.
+// Error names the chat system's word, and the kind.
 func (e *SendError) Error() string {
-	if e.Err == nil {
-		return fmt.Sprintf("send message: %s: %s", e.Kind, e.Code)
+	text := fmt.Sprintf("call the chat system: %s (%s)", e.Code, e.Kind)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
 	}
-	return fmt.Sprintf("send message: %s: %s: %v", e.Kind, e.Code, e.Err)
+	return text
 }
 
 // Unwrap is the cause.

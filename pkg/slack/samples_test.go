@@ -247,7 +247,7 @@ func modals() map[string]View {
 				SHA:        "9f8e7d6c",
 			},
 			Options: options,
-			About:   "production of acme/api goes back to what ran before.",
+			About:   "You are about to roll production of acme/api back.",
 			Facts: []notify.Fact{
 				{Label: "From", Value: commit.Value},
 				{Label: "Back to", Value: spans(code("9f8e7d6 (#1031)"))},
@@ -263,7 +263,7 @@ func modals() map[string]View {
 				Word:       "production",
 			},
 			Options: options,
-			About:   "acme/api@main at 1a2b3c4 to production is deployed again.",
+			About:   "You are about to deploy acme/api@main at 1a2b3c4 to production again.",
 			Facts:   []notify.Fact{commit, changes},
 			Commits: []notify.Text{
 				spans(code("1a2b3c4"), say(" Retry the payment call · alice")),

@@ -90,7 +90,7 @@ func (a *Actions) confirmation(
 	what := phrase.What(d.Request)
 	switch p.verb {
 	case notify.VerbRollback:
-		input.About = fmt.Sprintf("%s of %s goes back to what ran before.", d.Request.Environment,
+		input.About = fmt.Sprintf("You are about to roll %s of %s back.", d.Request.Environment,
 			d.Request.Repository.FullName())
 		input.Facts = []notify.Fact{{Label: "From", Value: input.Facts[0].Value}}
 		if facts.Back != nil {
@@ -98,13 +98,13 @@ func (a *Actions) confirmation(
 			input.Facts = append(input.Facts, notify.Fact{Label: "Back to", Value: back})
 		}
 	case notify.VerbAgain:
-		input.About = what + " is deployed again."
+		input.About = "You are about to deploy " + what + " again."
 	case notify.VerbCancel:
-		input.About = fmt.Sprintf("#%d (%s) is canceled.", d.Request.ID, what)
+		input.About = fmt.Sprintf("You are about to cancel #%d (%s).", d.Request.ID, what)
 	case notify.VerbApproveHold:
-		input.About = fmt.Sprintf("The job %s of #%d (%s) is approved.", p.job, d.Request.ID, what)
+		input.About = fmt.Sprintf("You are about to approve the job %s of #%d (%s).", p.job, d.Request.ID, what)
 	default:
-		input.About = fmt.Sprintf("#%d (%s) is approved.", d.Request.ID, what)
+		input.About = fmt.Sprintf("You are about to approve #%d (%s).", d.Request.ID, what)
 	}
 	return input
 }

@@ -256,7 +256,7 @@ func TestModal_Shows(t *testing.T) {
 	if got.Confirmed != want {
 		t.Errorf("got %+v, want %+v", got.Confirmed, want)
 	}
-	if !strings.Contains(got.About, "production of acme/api goes back to what ran before") || len(got.Facts) != 2 ||
+	if !strings.Contains(got.About, "You are about to roll production of acme/api back") || len(got.Facts) != 2 ||
 		got.Facts[1].Value[0].Text != "8888888 (#8)" || !got.AskReason {
 		t.Errorf("got %+v, want what it goes back to", got)
 	}
