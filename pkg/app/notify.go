@@ -130,14 +130,14 @@ func (s *cardSource) Facts(ctx context.Context, d deployment.Deployment) (notify
 	if err := s.successes(ctx, &f); err != nil {
 		return f, err
 	}
+	var err error
+	if f.Approvals, err = s.db.Approvals(ctx, d.Row); err != nil {
+		return f, err
+	}
 
 	switch {
 	case d.State == deployment.Waiting:
 		return f, s.waiting(ctx, &f)
-	case d.State == deployment.Running: // its card is changed at once where somebody has approved it
-		var err error
-		f.Approvals, err = s.db.Approvals(ctx, d.Row)
-		return f, err
 	case d.State == deployment.Held && d.Pipeline != nil:
 		s.held(ctx, &f)
 		return f, nil
@@ -234,11 +234,6 @@ func (s *cardSource) waiting(ctx context.Context, f *notify.Facts) error {
 		return err
 	}
 	f.Queue = &queue
-
-	f.Approvals, err = s.db.Approvals(ctx, d.Row)
-	if err != nil {
-		return err
-	}
 
 	if !slices.ContainsFunc(verdict.Outcomes, isLocked) {
 		return nil

@@ -190,6 +190,9 @@ func lines(f Facts, now time.Time) []Text {
 		add(phrase.Sentence(upperFirst(d.Reason)))
 	}
 
+	if len(f.Approvals) > 0 && d.State != deployment.Waiting {
+		all = append(all, approvedLine(f.Approvals))
+	}
 	if d.Forced && d.Force != nil {
 		add(fmt.Sprintf("Forced by %s: %s", d.Force.By, phrase.Sentence(d.Force.Reason)))
 	}

@@ -140,6 +140,14 @@ func TestNewCard_States(t *testing.T) {
 			}),
 		},
 		{
+			name: "succeeded, as somebody has approved", title: "api → production: succeeded", lines: "Approved by bob.",
+			f: change(change(factsIn(deployment.Succeeded), ran), func(f *Facts) {
+				f.Current = &deployment.Success{DeploymentID: 13}
+				f.Approvals = []policy.Approval{{By: deployment.Actor{ID: 6, Login: "bob"}}}
+			}),
+			buttons: "Log What changes",
+		},
+		{
 			name: "succeeded, and replaced since", title: "api → production: succeeded", buttons: "Log What changes",
 			f: change(change(factsIn(deployment.Succeeded), ran), func(f *Facts) {
 				f.Current = &deployment.Success{DeploymentID: 13}
