@@ -225,11 +225,11 @@ func waitingLines(f Facts, now time.Time) []Text {
 		case o.Decision != policy.DecisionWait:
 			continue
 		case o.Code == policy.CodeLocked && f.Lock != nil:
-			all = append(all, lockLine(*f.Lock, o, d.Request.ID))
+			all = append(all, lockLine(*f.Lock, o))
 		case o.Code == policy.CodeInLine && f.Queue != nil:
 			all = append(all, Plain(phrase.InLine(*f.Queue)))
 		default:
-			all = append(all, ruleLine(o, d.Request.ID, now))
+			all = append(all, ruleLine(o, now))
 		}
 	}
 
@@ -239,19 +239,21 @@ func waitingLines(f Facts, now time.Time) []Text {
 	return all
 }
 
-func ruleLine(o policy.Outcome, id int64, now time.Time) Text {
+// ruleLine says what a rule waits for, when that ends, and who can help. It names no command, because the card has
+// buttons, and a line typed in a channel may not reach this service.
+func ruleLine(o policy.Outcome, now time.Time) Text {
 	text := Text{{Text: "It waits for " + clip(phrase.Sentence(o.Message))}}
 	if o.Until.After(now) {
 		text = append(text, Span{Text: " That ends by itself: "}, moment(o.Until), Span{Text: "."})
 	}
-	if help := clip(phrase.Remedy(o, id)); help != "" {
+	if help := clip(phrase.Remedy(o, 0)); help != "" {
 		text = append(text, Span{Text: " " + help})
 	}
 	return text
 }
 
 // lockLine says who has locked the environment, since when and why, and who can release it.
-func lockLine(l policy.Lock, o policy.Outcome, id int64) Text {
+func lockLine(l policy.Lock, o policy.Outcome) Text {
 	text := Text{
 		{Text: clip(phrase.Scope(l)) + " is locked by "},
 		{Text: clip(l.Owner.String()), Person: l.Owner.ID},
@@ -266,7 +268,7 @@ func lockLine(l policy.Lock, o policy.Outcome, id int64) Text {
 	if reason := clip(phrase.Sentence(l.Reason)); reason != "" {
 		end = ": " + reason
 	}
-	return append(text, Span{Text: strings.TrimSpace(end + " " + clip(phrase.Remedy(o, id)))})
+	return append(text, Span{Text: strings.TrimSpace(end + " " + clip(phrase.Remedy(o, 0)))})
 }
 
 func approvedLine(approvals []policy.Approval) Text {

@@ -83,7 +83,7 @@ func TestNewCard_States(t *testing.T) {
 	}{
 		{
 			name: "approvals", f: needingApproval(), title: "api → production: waits for approval",
-			lines:   `It waits for 1 approval from acme/sre. To approve it, one of acme/sre says "approve #12".`,
+			lines:   `It waits for 1 approval from acme/sre. Those who can approve it: acme/sre.`,
 			buttons: "approve! why cancel!",
 		},
 		{

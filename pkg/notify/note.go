@@ -16,7 +16,7 @@ func askedNote(f Facts) Note {
 	n := Note{Summary: summary(f)}
 	for _, o := range f.Verdict.Outcomes {
 		if isMissingApproval(o) {
-			n.Lines = append(n.Lines, ruleLine(o, f.Deployment.Request.ID, f.Deployment.AcceptedAt))
+			n.Lines = append(n.Lines, ruleLine(o, f.Deployment.AcceptedAt))
 		}
 	}
 	return n

@@ -132,13 +132,15 @@ func rule(o policy.Outcome, id int64, now time.Time) string {
 }
 
 // Remedy says who or what can help where a rule waits or rejects; empty: nothing is known to. id is the
-// deployment's; 0: there is none.
+// deployment's; 0: it is said without a command.
 func Remedy(o policy.Outcome, id int64) string {
 	switch {
 	case o.Who == "":
 		return ""
 	case o.Code == policy.CodeApprovalsMissing && id != 0:
 		return fmt.Sprintf(`To approve it, one of %s says "approve #%d".`, o.Who, id)
+	case o.Code == policy.CodeApprovalsMissing:
+		return "Those who can approve it: " + o.Who + "."
 	case o.Code == policy.CodeLocked:
 		return "The lock can be released by " + o.Who + "."
 	case o.Code == policy.CodeNotAllowed, o.Code == policy.CodeForceNotAllowed:
