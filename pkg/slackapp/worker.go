@@ -172,22 +172,23 @@ func (w *Worker) attempt(ctx context.Context, in slack.Incoming) (err error) {
 // postpone has a row tried again after a pause.
 func (w *Worker) postpone(ctx context.Context, d deployment.ChatDelivery, cause error) {
 	pause := min(firstPause<<d.Tries, longestPause)
+	if err := w.o.Rows.PostponeChatDelivery(ctx, d.Row, w.o.Now().Add(pause)); err != nil {
+		w.log(d).Err(err).AnErr("cause", cause).Msg("request of Slack not postponed") // its lease ends after 25 s
+		return
+	}
+
 	w.o.Log.Warn().Err(cause).
 		Int64("row", d.Row).
 		Str("kind", d.Kind).
 		Int("tries", d.Tries+1).
 		Dur("retry_in", pause).
 		Msg("request of Slack postponed")
-
-	if err := w.o.Rows.PostponeChatDelivery(ctx, d.Row, w.o.Now().Add(pause)); err != nil {
-		w.log(d).Err(err).Msg("request of Slack not postponed") // its lease ends after 25 s
-	}
 }
 
 // giveUp ends a row that was not done.
 func (w *Worker) giveUp(ctx context.Context, d deployment.ChatDelivery, cause error) {
-	w.log(d).Err(cause).Int("tries", d.Tries+1).Msg("request of Slack given up")
 	w.o.GaveUp(d.Kind)
+	w.log(d).Err(cause).Int("tries", d.Tries+1).Msg("request of Slack given up")
 	w.end(ctx, d, "given up: see the log")
 }
 

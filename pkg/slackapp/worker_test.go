@@ -38,13 +38,16 @@ func TestWorker_TriesAgain(t *testing.T) {
 	})
 
 	b.post(formMedia, slash("T1", "api", "1.1"))
-	for _, pause := range []time.Duration{time.Second, 2 * time.Second, 0} {
+	for try, pause := range []time.Duration{time.Second, 2 * time.Second} {
 		if in := b.wantDone(); in.TriggerID != "1.1" {
 			t.Errorf("got %+v", in)
 		}
+		b.eventually("it is postponed", func() bool { return strings.Count(b.logs.String(), "postponed") == try+1 })
 		b.wantNothingDue()
 		b.later(pause)
 	}
+	b.wantDone()
+	b.wantNothingDue()
 	if got := tries.Load(); got != 3 {
 		t.Errorf("got %d tries, want 3", got)
 	}
@@ -89,10 +92,10 @@ func TestWorker_OldRequests(t *testing.T) {
 		t.Errorf("got %+v, want the event only", in)
 	}
 	b.wantNothingDue()
-	b.locked(func() {
-		if !slices.Equal(b.gaveUp, []string{"command"}) {
-			t.Errorf("got %q counted as given up, want command", b.gaveUp)
-		}
+	b.eventually("the command is counted as given up", func() bool {
+		counted := false
+		b.locked(func() { counted = slices.Equal(b.gaveUp, []string{"command"}) })
+		return counted
 	})
 }
 
