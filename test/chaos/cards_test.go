@@ -457,14 +457,19 @@ func (c *cards) verifyCalls(t *testing.T, want int) {
 	calls := map[string]int{}
 	total := 0
 	for _, call := range c.slack.Calls("") {
-		if !strings.HasPrefix(call.Method, "chat.") || call.Status == http.StatusTooManyRequests {
+		if !strings.HasPrefix(call.Method, "chat.") {
 			continue
 		}
 		number := numberIn(call.Args["blocks"])
 		if number == "" {
 			t.Errorf("got a call of %s that names no deployment: %q", call.Method, call.Args["text"])
 		}
-		calls[call.Channel+" "+number]++
+		card := call.Channel + " " + number
+		if call.Status == http.StatusTooManyRequests {
+			calls[card] += 0 // the card may be there all the same
+			continue
+		}
+		calls[card]++
 		total++
 	}
 
