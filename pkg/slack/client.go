@@ -61,7 +61,7 @@ type Client struct {
 	api  *goslack.Client   // builds the requests
 	gate *gate
 
-	audiences audiences
+	channels *Answers[Channel]
 
 	mu sync.Mutex
 	me *Identity // nil until Slack has told it
@@ -80,6 +80,8 @@ func New(o Options) *Client {
 	if o.HTTP != nil && o.HTTP.Transport != nil {
 		c.http = o.HTTP.Transport
 	}
+
+	c.channels = NewAnswers(c.Channel, func() time.Time { return c.o.Now() })
 
 	// slack-go gets no token: it would write it into the bodies. Its retry options stay off, because they repeat posts.
 	c.api = goslack.New(

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"time"
 
 	goslack "github.com/slack-go/slack"
 
@@ -60,6 +61,16 @@ func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
 		ExtShared: in.IsExtShared || in.IsPendingExt,
 	}, nil
 }
+
+// KnownChannel is Channel, but what Slack said within KnownFor counts, unless it is from before since or ForgetChannel
+// was called.
+func (c *Client) KnownChannel(ctx context.Context, id string, since time.Time) (Channel, error) {
+	return c.channels.Get(ctx, id, since)
+}
+
+// ForgetChannel says that a channel has changed, so that KnownChannel asks Slack again, also before a message is posted
+// there.
+func (c *Client) ForgetChannel(id string) { c.channels.Forget(id) }
 
 // OpenDirect returns the id of the direct message with a person, which begins with D. It needs the scope im:write;
 // a post to the person's own id does not.

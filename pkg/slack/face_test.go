@@ -160,7 +160,7 @@ func TestFace_AnotherCompanyReads(t *testing.T) {
 			t.Errorf("got %d requests, want 2 edits and 1 question", got)
 		}
 
-		now = now.Add(audienceKnownFor)
+		now = now.Add(KnownFor)
 		edit()
 		if got := r.count(); got != 5 {
 			t.Errorf("got %d requests, want another question after a minute", got)

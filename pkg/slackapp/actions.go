@@ -21,10 +21,11 @@ const face = "slack"
 // Directory says who somebody is at Slack, and who can read a channel. Errors are *notify.SendError.
 type Directory interface {
 	User(ctx context.Context, id string) (slack.User, error)
-	Channel(ctx context.Context, id string) (slack.Channel, error)
+	// KnownChannel may return what Slack said up to slack.KnownFor ago, unless that is from before since or
+	// ForgetChannel was called.
+	KnownChannel(ctx context.Context, id string, since time.Time) (slack.Channel, error)
+	ForgetChannel(id string)
 	Whoami(ctx context.Context) (slack.Identity, error)
-	// ForgetChannel has cards ask again who can read a channel.
-	ForgetChannel(channel string)
 }
 
 // Speaker says something at Slack. Errors are *notify.SendError.

@@ -39,8 +39,7 @@ type people struct {
 	now       func() time.Time
 	log       zerolog.Logger
 
-	users    *answers[slack.User]
-	channels *answers[slack.Channel]
+	users    *slack.Answers[slack.User]
 	unlinked *recently // refusals for which a link was ended
 
 	mu       sync.Mutex
@@ -55,9 +54,8 @@ func newPeople(o Options) *people {
 		workspace: o.Workspace,
 		now:       o.Now,
 		log:       o.Log,
-		users:     newAnswers(o.Directory.User, o.Now),
-		channels:  newAnswers(o.Directory.Channel, o.Now),
-		unlinked:  newRecently(o.Now, knownFor),
+		users:     slack.NewAnswers(o.Directory.User, o.Now),
+		unlinked:  newRecently(o.Now, slack.KnownFor),
 	}
 }
 
@@ -79,7 +77,7 @@ func (p *people) member(ctx context.Context, in slack.Incoming, since time.Time)
 	if in.User == "" || in.User == slackbot || in.Bot {
 		return c, refuseBot()
 	}
-	u, err := p.users.get(ctx, in.User, since)
+	u, err := p.users.Get(ctx, in.User, since)
 	if err != nil {
 		return c, refuseUnanswered("who you are", err)
 	}
@@ -240,7 +238,7 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, since time.Ti
 		return shared
 	}
 
-	channel, err := p.channels.get(ctx, in.Channel, since)
+	channel, err := p.directory.KnownChannel(ctx, in.Channel, since)
 	var send *notify.SendError
 	switch {
 	case errors.As(err, &send) && send.Kind == notify.SendChannel:
@@ -261,8 +259,7 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, since time.Ti
 // changed drops what an event says has changed. The link of a user who has left, or is no full member any more, ends.
 // An error means that it could not be found out whether it has to.
 func (p *people) changed(ctx context.Context, in slack.Incoming) error {
-	p.users.forget(in.User)
-	p.channels.forget(in.Channel)
+	p.users.Forget(in.User)
 	p.directory.ForgetChannel(in.Channel)
 	if in.Event != slack.EventUserChange {
 		return nil
@@ -291,7 +288,7 @@ func (p *people) left(ctx context.Context, user command.ChatUser) (code string, 
 		return "", err
 	}
 
-	u, err := p.users.get(ctx, user.User, p.now())
+	u, err := p.users.Get(ctx, user.User, p.now())
 	var send *notify.SendError
 	if errors.As(err, &send) && send.Code == "user_not_found" {
 		return "deactivated", nil

@@ -120,7 +120,7 @@ func (a *Actions) startLink(ctx context.Context, c command.Caller, in slack.Inco
 	entry := fmt.Sprintf(format, in.User)
 
 	user := link.User{ChatUser: c.Chat}
-	if u, err := a.people.users.get(ctx, in.User, time.Time{}); err == nil {
+	if u, err := a.people.users.Get(ctx, in.User, time.Time{}); err == nil {
 		user.Name = u.Name
 	}
 	if identity, err := a.people.whoami(ctx); err == nil {
