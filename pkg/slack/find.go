@@ -53,7 +53,7 @@ type foundMessage struct {
 // The bot must be in the channel and have the scope channels:history, groups:history or im:history; otherwise the error
 // is SendChannel or SendForbidden.
 func (c *Client) FindMessage(ctx context.Context, f notify.Find) (notify.MessageID, bool, error) {
-	me, err := c.identity(ctx)
+	me, err := c.Identity(ctx)
 	if err != nil {
 		return notify.MessageID{}, false, err
 	}

@@ -69,9 +69,9 @@ func (c *Client) Whoami(ctx context.Context) (Identity, error) {
 	return me, nil
 }
 
-// identity returns the answer of the last Whoami, and asks only where there is none: as long as the token is the same,
+// Identity returns the answer of the last Whoami, and asks only where there is none: as long as the token is the same,
 // so is the bot.
-func (c *Client) identity(ctx context.Context) (Identity, error) {
+func (c *Client) Identity(ctx context.Context) (Identity, error) {
 	c.mu.Lock()
 	me := c.me
 	c.mu.Unlock()

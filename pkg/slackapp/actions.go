@@ -25,7 +25,8 @@ type Directory interface {
 	// ForgetChannel was called.
 	KnownChannel(ctx context.Context, id string, since time.Time) (slack.Channel, error)
 	ForgetChannel(id string)
-	Whoami(ctx context.Context) (slack.Identity, error)
+	// Identity says as whom Slack knows this service. It asks only until Slack has answered.
+	Identity(ctx context.Context) (slack.Identity, error)
 }
 
 // Speaker says something at Slack. Errors are *notify.SendError.

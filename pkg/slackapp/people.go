@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,9 +40,6 @@ type people struct {
 
 	users    *slack.Answers[slack.User]
 	unlinked *recently // refusals for which a link was ended
-
-	mu       sync.Mutex
-	identity slack.Identity // zero until Slack has told it
 }
 
 func newPeople(o Options) *people {
@@ -120,7 +116,7 @@ func (p *people) caller(ctx context.Context, in slack.Incoming, fresh bool) (com
 // ofTeam refuses requests of a workspace that is not the one of the routes file, or else of the
 // token. On Enterprise Grid the routes file may name the organization.
 func (p *people) ofTeam(ctx context.Context, in slack.Incoming) (slack.Identity, *refusal) {
-	identity, err := p.whoami(ctx)
+	identity, err := p.directory.Identity(ctx)
 	if err != nil {
 		return identity, refuseUnanswered("which workspace Seraph belongs to", err)
 	}
@@ -143,29 +139,6 @@ func (p *people) served(identity slack.Identity) string {
 		return named
 	}
 	return identity.Team
-}
-
-// whoami returns as whom Slack knows this service. It is asked once.
-func (p *people) whoami(ctx context.Context) (slack.Identity, error) {
-	p.mu.Lock()
-	identity := p.identity
-	p.mu.Unlock()
-	if identity.Team != "" {
-		return identity, nil
-	}
-
-	identity, err := p.directory.Whoami(ctx)
-	if err != nil {
-		return identity, err
-	}
-	if identity.Team == "" {
-		return identity, errors.New("auth.test names no workspace")
-	}
-
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.identity = identity
-	return identity, nil
 }
 
 // flags refuses everybody who is not a full member of the workspace that is served, or of its organization where that
@@ -265,7 +238,7 @@ func (p *people) changed(ctx context.Context, in slack.Incoming) error {
 		return nil
 	}
 
-	identity, err := p.whoami(ctx)
+	identity, err := p.directory.Identity(ctx)
 	if err != nil {
 		return err
 	}
@@ -283,7 +256,7 @@ func (p *people) changed(ctx context.Context, in slack.Incoming) error {
 // left asks Slack whether a user has left or is no full member any more, and returns the code of the refusal; empty:
 // the user is a member, or of a workspace that is not served.
 func (p *people) left(ctx context.Context, user command.ChatUser) (code string, err error) {
-	identity, err := p.whoami(ctx)
+	identity, err := p.directory.Identity(ctx)
 	if err != nil || user.Workspace != p.served(identity) {
 		return "", err
 	}

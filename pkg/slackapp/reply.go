@@ -123,7 +123,7 @@ func (a *Actions) startLink(ctx context.Context, c command.Caller, in slack.Inco
 	if u, err := a.people.users.Get(ctx, in.User, time.Time{}); err == nil {
 		user.Name = u.Name
 	}
-	if identity, err := a.people.whoami(ctx); err == nil {
+	if identity, err := a.people.directory.Identity(ctx); err == nil {
 		user.WorkspaceName = identity.TeamName
 	}
 
