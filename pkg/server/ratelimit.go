@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"net/http"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -14,19 +13,14 @@ import (
 // Requests that may ask GitHub are limited for each token, so that one client cannot use up the 5000 calls an
 // hour that GitHub allows and keep every deployment waiting: each of them makes a few calls. A token may
 // send githubBurst of them at once, and githubPerMinute in the long run. Of those, one person for whom it asks
-// may use personBurst and personPerMinute, so that nobody can keep everybody else from asking.
+// may use what command.PersonLimits allow, so that nobody can keep everybody else from asking.
 const (
 	githubBurst     = 60
 	githubPerMinute = 30
-	personBurst     = 20
-	personPerMinute = 10
 
 	// unknownRefCost is for how many requests one counts whose ref is not there, beyond itself: each place
 	// where it may be is looked at, and then names that are like it.
 	unknownRefCost = 2
-
-	// manyPersons is how many limits of persons are kept before those that are unused are dropped.
-	manyPersons = 1000
 )
 
 // codeTooMany is the code of requests that are refused because there were too many of them.
@@ -37,10 +31,8 @@ const codeUnknownRef = "no_such_ref"
 
 // callLimits count requests that may ask GitHub. They are safe for concurrent use.
 type callLimits struct {
-	tokens map[string]*rate.Limiter // by the name of the token; never changed
-
-	mu      sync.Mutex
-	persons map[personKey]*rate.Limiter
+	tokens  map[string]*rate.Limiter // by the name of the token; never changed
+	persons command.PersonLimits[personKey]
 }
 
 // personKey is a person for whom a token asks.
@@ -50,7 +42,7 @@ type personKey struct {
 }
 
 func newCallLimits(tokens []Token) *callLimits {
-	l := &callLimits{tokens: map[string]*rate.Limiter{}, persons: map[personKey]*rate.Limiter{}}
+	l := &callLimits{tokens: map[string]*rate.Limiter{}}
 	for _, t := range tokens {
 		l.tokens[t.Name] = rate.NewLimiter(rate.Limit(githubPerMinute)/60, githubBurst)
 	}
@@ -77,25 +69,7 @@ func (l *callLimits) charge(c command.Caller, now time.Time, requests int) {
 
 // person returns the limit of the person for whom a token asks.
 func (l *callLimits) person(c command.Caller, now time.Time) *rate.Limiter {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-
-	key := personKey{token: c.By.Token, id: c.By.ID}
-	if known := l.persons[key]; known != nil {
-		return known
-	}
-
-	if len(l.persons) >= manyPersons {
-		for k, old := range l.persons {
-			if old.TokensAt(now) >= personBurst {
-				delete(l.persons, k)
-			}
-		}
-	}
-
-	fresh := rate.NewLimiter(rate.Limit(personPerMinute)/60, personBurst)
-	l.persons[key] = fresh
-	return fresh
+	return l.persons.Of(personKey{token: c.By.Token, id: c.By.ID}, now)
 }
 
 // limitGitHub refuses requests of a token that has sent too many that ask GitHub.

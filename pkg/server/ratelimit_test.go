@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
-	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // Each call that asks GitHub counts against the limit of its token, and no other call does.
@@ -129,7 +128,7 @@ func TestLimitGitHub_Persons(t *testing.T) {
 				return s.api(t, behalfToken, "POST", test.path, "{"+actorField(id)+","+test.body+"}").code
 			}
 
-			for range personBurst {
+			for range command.PersonBurst {
 				if got := ask(1); got >= 400 {
 					t.Fatalf("got %d within a person's burst", got)
 				}
@@ -145,7 +144,7 @@ func TestLimitGitHub_Persons(t *testing.T) {
 				t.Errorf("got %d for another person and %d for the token itself", other, explain)
 			}
 
-			for id := 3; id < 3+githubBurst-personBurst-2; id++ {
+			for id := 3; id < 3+githubBurst-command.PersonBurst-2; id++ {
 				if got := ask(id); got >= 400 {
 					t.Fatalf("got %d within the token's burst", got)
 				}
@@ -155,13 +154,13 @@ func TestLimitGitHub_Persons(t *testing.T) {
 			}
 
 			seconds.Add(60)
-			for range personPerMinute {
+			for range command.PersonPerMinute {
 				if got := ask(1); got >= 400 {
 					t.Fatalf("a minute later: got %d", got)
 				}
 			}
 			if got := ask(1); got != http.StatusTooManyRequests {
-				t.Errorf("a minute later, after %d requests: got %d, want 429", personPerMinute, got)
+				t.Errorf("a minute later, after %d requests: got %d, want 429", command.PersonPerMinute, got)
 			}
 		})
 	}
@@ -182,7 +181,7 @@ func TestLimitGitHub_FreeLines(t *testing.T) {
 			t.Fatalf("got %d for a line that asks nothing", got)
 		}
 	}
-	for range personBurst {
+	for range command.PersonBurst {
 		if got := ask("deploy api"); got != http.StatusOK {
 			t.Fatalf("got %d within a person's burst", got)
 		}
@@ -211,14 +210,14 @@ func TestLimitGitHub_UnknownRef(t *testing.T) {
 			token: behalfToken,
 			path:  "/commands",
 			body:  actorField(1) + `,"text":"deploy api@deadbee1","request":"m1"`,
-			burst: personBurst,
+			burst: command.PersonBurst,
 		},
 		{
 			name:  "order of a person",
 			token: behalfToken,
 			path:  "/deployments",
 			body:  actorField(1) + "," + order,
-			burst: personBurst,
+			burst: command.PersonBurst,
 		},
 		{name: "order of a token", token: deployToken, path: "/deployments", body: order, burst: githubBurst},
 	} {
@@ -239,19 +238,5 @@ func TestLimitGitHub_UnknownRef(t *testing.T) {
 				t.Errorf("got %d answers at once, want %d", answered, want)
 			}
 		})
-	}
-}
-
-// The limits of people who have not asked for some time are dropped.
-func TestCallLimits_Forget(t *testing.T) {
-	l := newCallLimits([]Token{{Name: "hubot"}})
-	now := time.Unix(0, 0)
-	for id := range int64(3 * manyPersons) {
-		now = now.Add(time.Second)
-		l.person(command.Caller{By: deployment.Actor{ID: id + 1, Token: "hubot"}}, now).AllowN(now, 1)
-	}
-
-	if got := len(l.persons); got > manyPersons {
-		t.Errorf("got the limits of %d people kept, want at most %d", got, manyPersons)
 	}
 }

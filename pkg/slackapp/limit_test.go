@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
@@ -36,11 +37,11 @@ func TestLimits_Person(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t)
-			for range personBurst + 3 {
+			for range command.PersonBurst + 3 {
 				row.ask(w, "U0ALICE")
 			}
-			if got := row.done(w); got != personBurst {
-				t.Errorf("got %d done, want %d", got, personBurst)
+			if got := row.done(w); got != command.PersonBurst {
+				t.Errorf("got %d done, want %d", got, command.PersonBurst)
 			}
 			if want := []string{"too_many", "too_many", "too_many"}; !slices.Equal(w.refused, want) {
 				t.Errorf("got %q refused, want %q", w.refused, want)
@@ -49,7 +50,7 @@ func TestLimits_Person(t *testing.T) {
 			row.ask(w, "U0BOB")
 			w.pass(time.Minute)
 			row.ask(w, "U0ALICE")
-			if got := row.done(w); got != personBurst+2 {
+			if got := row.done(w); got != command.PersonBurst+2 {
 				t.Errorf("got %d done, want 2 more, for bob and a minute later", got)
 			}
 		})
@@ -57,7 +58,7 @@ func TestLimits_Person(t *testing.T) {
 
 	t.Run("another try of a request", func(t *testing.T) {
 		l := newLimits(time.Now)
-		for i := range personBurst {
+		for i := range command.PersonBurst {
 			l.allow(1, fmt.Sprint(i))
 		}
 		if !l.allow(1, "0") || l.allow(1, "new") {
@@ -66,7 +67,7 @@ func TestLimits_Person(t *testing.T) {
 	})
 	t.Run("what does not ask GitHub", func(t *testing.T) {
 		w := newWorld(t)
-		for range personBurst + 1 {
+		for range command.PersonBurst + 1 {
 			if _, err := w.sim.Slash("U0ALICE", room, "/seraph", "status"); err != nil {
 				t.Fatal(err)
 			}
