@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -48,15 +47,6 @@ func (s Messages) MessagesOf(ctx context.Context, row int64) ([]deployment.Messa
 		return nil, err
 	}
 	return scanEach(rows, scanMessage)
-}
-
-// MessageByTopic reads a message. deployment.ErrNotFound: there is none.
-func (s Messages) MessageByTopic(ctx context.Context, topic string) (deployment.Message, error) {
-	m, err := scanMessage(s.db.get(ctx, `SELECT `+messageColumns+` FROM cards WHERE topic = $1`, topic))
-	if errors.Is(err, sql.ErrNoRows) {
-		return m, deployment.ErrNotFound
-	}
-	return m, err
 }
 
 func scanMessage(s scanner) (m deployment.Message, err error) {
