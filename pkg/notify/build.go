@@ -183,11 +183,11 @@ func lines(f Facts, now time.Time) []Text {
 	case d.State == deployment.Running && d.Pipeline != nil && d.Pipeline.Number != 0:
 		add(fmt.Sprintf("It runs as pipeline %d.", d.Pipeline.Number))
 	case !d.State.Open() && d.State != deployment.Succeeded:
-		add(phrase.Sentence(upperFirst(d.Reason)))
+		add(phrase.Sentence(phrase.UpperFirst(d.Reason)))
 		add(f.failingStep())
 		add(phrase.Remedy(f.deciding(), 0))
 	case d.State == deployment.Succeeded && d.Pipeline == nil:
-		add(phrase.Sentence(upperFirst(d.Reason)))
+		add(phrase.Sentence(phrase.UpperFirst(d.Reason)))
 	}
 
 	if len(f.Approvals) > 0 && d.State != deployment.Waiting {
@@ -289,12 +289,3 @@ func moment(t time.Time) Span {
 
 // clip makes one line of text that others wrote.
 func clip(s string) string { return shorten(deployment.Readable(s), maxText) }
-
-// upperFirst begins a sentence.
-func upperFirst(s string) string {
-	if s == "" {
-		return ""
-	}
-	runes := []rune(s)
-	return strings.ToUpper(string(runes[:1])) + string(runes[1:])
-}

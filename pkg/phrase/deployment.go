@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
@@ -156,6 +158,15 @@ func Sentence(text string) string {
 		return ""
 	}
 	return text + "."
+}
+
+// UpperFirst begins a text with a capital.
+func UpperFirst(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 // join puts sentences that are not empty one after the other.

@@ -140,7 +140,7 @@ func (n *Notices) changes(ctx context.Context, note *noticesNote) error {
 			user, known := n.o.Persons.ChatUser(face, n.o.Workspace(), notice.To.ID)
 			if known && n.o.Now().Sub(notice.At) < noticesMaxAge {
 				topic := fmt.Sprintf("lock-notice:%d", notice.ID)
-				if _, err := n.o.Messages.Enqueue(ctx, topic, user, noteOf(upperFirst(phrase.Sentence(notice.Text)))); err != nil {
+				if _, err := n.o.Messages.Enqueue(ctx, topic, user, noteOf(phrase.UpperFirst(phrase.Sentence(notice.Text)))); err != nil {
 					return err
 				}
 			}
@@ -291,12 +291,4 @@ func (a *Actions) askForLock(ctx context.Context, c command.Caller, facts notify
 		return fmt.Sprintf("%s was told before that #%d waits for the lock.", l.Owner, d.Request.ID), nil
 	}
 	return fmt.Sprintf("%s is told that #%d waits for the lock.", l.Owner, d.Request.ID), nil
-}
-
-// upperFirst begins a sentence.
-func upperFirst(s string) string {
-	if s == "" {
-		return ""
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }

@@ -133,7 +133,7 @@ func (a *Actions) startLink(ctx context.Context, c command.Caller, in slack.Inco
 	case err == nil:
 		return address, ""
 	case errors.As(err, &refused):
-		return "", upperFirst(phrase.Sentence(refused.Message)) + " " + entry
+		return "", phrase.UpperFirst(phrase.Sentence(refused.Message)) + " " + entry
 	default:
 		a.o.Log.Error().Err(err).Stringer("person", c.Chat).Msg("link not begun")
 		return "", "A link could not be begun now; try again. " + entry
