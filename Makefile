@@ -11,7 +11,7 @@ BUILD := .ci/with-progress env CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFL
 # A file of settings that wins over deploy/example.env; `make run ENV_FILE=deploy/simulator.env` takes another one.
 ENV_FILE ?= $(wildcard .env)
 
-FUZZTIME ?= 5s
+FUZZTIME ?= 20000x
 BENCH    ?= .
 
 .DEFAULT_GOAL := help
@@ -78,7 +78,7 @@ race: ## run every test under the race detector
 e2e-postgres: ## run the end-to-end tests on PostgreSQL; `make test` runs them on SQLite
 	@SERAPH_TEST_DATABASE=postgres .ci/with-postgres go test -count=1 ./test/e2e
 
-fuzz: ## fuzz each Fuzz target for FUZZTIME (default 5s)
+fuzz: ## fuzz each Fuzz target for FUZZTIME, a number of inputs or a time (default 20000x)
 	@.ci/fuzz $(FUZZTIME)
 
 bench: ## run the benchmarks that match BENCH (default all)
