@@ -253,7 +253,9 @@ func planNote(m deployment.Message) Step {
 
 // isOld says whether a deployment ended so long ago that what was never said about it is only summed up.
 func isOld(m deployment.Message, d deployment.Deployment, now time.Time) bool {
-	said := slices.ContainsFunc(m.Parts, func(p deployment.MessagePart) bool { return p.MessageID != "" || p.Posts > 0 })
+	said := slices.ContainsFunc(m.Parts, func(p deployment.MessagePart) bool {
+		return p.MessageID != "" || p.Posts > 0
+	})
 	return !said && !d.EndedAt.IsZero() && now.Sub(d.EndedAt) > oldAfter
 }
 

@@ -59,7 +59,7 @@ const (
 	quietFor     = 2 * time.Second  // what changes again within this time is not said
 	settleFor    = 10 * time.Second // how long a deployment may be about to start before that is said
 	editEvery    = 3 * time.Second  // between two calls for one message
-	startsFor    = 5 * time.Second  // that a deployment runs is said when it did so for this long, unless people waited for it
+	startsFor    = 5 * time.Second  // how long a deployment runs before that is said, unless people waited for it
 	detailEvery  = 30 * time.Second // between two edits that change neither the state nor the buttons
 	unknownEvery = time.Minute      // between two questions about what decides the buttons and was not answered
 	outputWait   = 30 * time.Second // how long the message about a failure waits for the failing step

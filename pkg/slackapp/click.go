@@ -84,8 +84,8 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 	switch {
 	case p.verb == notify.VerbWhy: // is told of any state
 	case p.verb == notify.VerbApproveHold && facts.Deployment.State == deployment.Held && len(facts.Held) == 0:
-		a.reply(ctx, in, noteOf("As far as Seraph can see now, no job of it waits in CircleCI, and nothing was done. Try "+
-			"again in a minute."), false)
+		a.reply(ctx, in, noteOf("As far as Seraph can see now, no job of it waits in CircleCI, and nothing was "+
+			"done. Try again in a minute."), false)
 		return nil
 	case !stands && facts.ButtonsUnknown():
 		a.reply(ctx, in, noteOf("Seraph cannot see now whether the deployment still waits for that, and nothing was done. "+

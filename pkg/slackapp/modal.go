@@ -110,8 +110,8 @@ func (a *Actions) confirmation(
 }
 
 // reasonHoldsSecret answers a reason that would be shown on cards and written into the audit.
-const reasonHoldsSecret = "This looks like a token or a key, which Seraph must not show to others, and nothing was done. " +
-	"Give another reason."
+const reasonHoldsSecret = "This looks like a token or a key, which Seraph must not show to others, and nothing was " +
+	"done. Give another reason."
 
 // Check says what is wrong with what somebody typed into a modal, which stays open then; nil: nothing is. It asks
 // nobody: Slack waits for the answer.
@@ -129,7 +129,8 @@ func (a *Actions) Check(in slack.Incoming) slack.ViewErrors {
 		return nil
 	}
 	return slack.ViewErrors{
-		slack.FieldWord: "This is not the name of the environment. Type it as it is written above; nothing was done yet.",
+		slack.FieldWord: "This is not the name of the environment. Type it as it is written above; nothing was " +
+			"done yet.",
 	}
 }
 

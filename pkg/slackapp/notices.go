@@ -140,7 +140,8 @@ func (n *Notices) changes(ctx context.Context, note *noticesNote) error {
 			user, known := n.o.Persons.ChatUser(face, n.o.Workspace(), notice.To.ID)
 			if known && n.o.Now().Sub(notice.At) < noticesMaxAge {
 				topic := fmt.Sprintf("lock-notice:%d", notice.ID)
-				if _, err := n.o.Messages.Enqueue(ctx, topic, user, noteOf(phrase.UpperFirst(phrase.Sentence(notice.Text)))); err != nil {
+				text := phrase.UpperFirst(phrase.Sentence(notice.Text))
+				if _, err := n.o.Messages.Enqueue(ctx, topic, user, noteOf(text)); err != nil {
 					return err
 				}
 			}
@@ -219,7 +220,8 @@ func (n *Notices) ends(ctx context.Context, note *noticesNote) error {
 	for _, d := range list {
 		asked := d.Request.Asked
 		isDirect := asked != nil && asked.Channel == deployment.ChannelSlack && strings.HasPrefix(asked.Place, "D")
-		if !isDirect || d.State.Open() || d.EndedAt.Sub(d.AcceptedAt) < endsAfter || now.Sub(d.EndedAt) >= noticesMaxAge {
+		isLate := d.EndedAt.Sub(d.AcceptedAt) >= endsAfter && now.Sub(d.EndedAt) < noticesMaxAge
+		if !isDirect || d.State.Open() || !isLate {
 			continue
 		}
 		user, known := n.o.Persons.ChatUser(face, n.o.Workspace(), asked.By.ID)

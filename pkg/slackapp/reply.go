@@ -107,8 +107,8 @@ func (a *Actions) linkOffer(ctx context.Context, c command.Caller, in slack.Inco
 		return []notify.Text{notify.Plain(text)}
 	}
 	return []notify.Text{
-		{{Text: "Link your account at GitHub", URL: address}, {Text: ": sign in there, and type the code that you get " +
-			"here. The address is for you alone."}},
+		{{Text: "Link your account at GitHub", URL: address}, {Text: ": sign in there, and type the code that you " +
+			"get here. The address is for you alone."}},
 		notify.Plain("Then ask again."),
 	}
 }
