@@ -88,8 +88,8 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 			"done. Try again in a minute."), false)
 		return nil
 	case !stands && facts.ButtonsUnknown():
-		a.reply(ctx, in, noteOf("Seraph cannot see now whether the deployment still waits for that, and nothing was done. "+
-			"Try again in a minute."), false)
+		a.reply(ctx, in, noteOf("Seraph cannot see now whether the deployment still waits for that, and nothing was "+
+			"done. Try again in a minute."), false)
 		return nil
 	case !stands:
 		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
