@@ -20,7 +20,7 @@ const (
 	DoPost      Do = "post"      // post a part of the message
 	DoEdit      Do = "edit"      // edit it
 	DoFind      Do = "find"      // look for a part that may have been posted
-	DoSummarize Do = "summarize" // its deployment ended long ago and nobody was told: a summary is enough
+	DoSummarize Do = "summarize" // its deployment ended long ago and no message said so: a summary is enough
 	DoGiveUp    Do = "give up"   // what is owed cannot be sent any more
 	DoFinish    Do = "finish"    // nothing is owed any more
 )

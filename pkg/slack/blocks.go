@@ -319,7 +319,7 @@ func consequence(b notify.Button) string {
 	case notify.VerbAgain:
 		return "Seraph deploys the same commit again. The rules of the environment apply."
 	case notify.VerbAskForLock:
-		return "The owner of the lock is told that you wait for it."
+		return "The owner of the lock gets a message that you wait for it."
 	default:
 		return "Seraph does this in your name."
 	}

@@ -68,7 +68,7 @@ type HandlerOptions struct {
 
 // Handler takes what Slack sends: slash commands, interactions and events, which all come to one address. It
 // verifies a request, stores it, and only then answers; a Worker carries it out. If it cannot be stored, whoever asked
-// is told so where Slack shows an answer, and Slack sends an event again.
+// learns so where Slack shows an answer, and Slack sends an event again.
 type Handler struct{ o HandlerOptions }
 
 // NewHandler makes a Handler.

@@ -18,7 +18,8 @@ type modal struct {
 	filled bool
 }
 
-// openModal opens a modal for a press; nil: Slack does not allow it any more, which whoever pressed is told.
+// openModal opens a modal for a press. It returns nil where Slack does not allow it any more, and says so to whoever
+// pressed.
 func (a *Actions) openModal(ctx context.Context, in slack.Incoming, verb notify.Verb) *modal {
 	id, err := a.o.Views.OpenView(ctx, in.TriggerID, slack.LoadingModal(verb))
 	if err == nil {

@@ -25,7 +25,7 @@ type refusal struct {
 	code string // from a closed set
 	text string // for them: names the rule, and who can help
 
-	// wantsLink says that whoever is refused is not linked, and is to be told how to be.
+	// wantsLink says that whoever is refused is not linked: the answer says how to link.
 	wantsLink bool
 }
 
