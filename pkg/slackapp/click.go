@@ -83,14 +83,14 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 	}
 
 	switch {
-	case p.verb == notify.VerbWhy: // is told of any state
+	case p.verb == notify.VerbWhy: // why a deployment is in its state may be asked in any state
 	case p.verb == notify.VerbApproveHold && facts.Deployment.State == deployment.Held && len(facts.Held) == 0:
-		a.reply(ctx, in, noteOf("As far as Seraph can see now, no job of it waits in CircleCI, and nothing was done. Try "+
-			"again in a minute."), false)
+		a.reply(ctx, in, noteOf("As far as Seraph can see now, no job of it waits in CircleCI, and nothing was "+
+			"done. Try again in a minute."), false)
 		return nil
 	case !stands && facts.ButtonsUnknown():
-		a.reply(ctx, in, noteOf("Seraph cannot see now whether the deployment still waits for that, and nothing was done. "+
-			"Try again in a minute."), false)
+		a.reply(ctx, in, noteOf("Seraph cannot see now whether the deployment still waits for that, and nothing was "+
+			"done. Try again in a minute."), false)
 		return nil
 	case !stands:
 		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
@@ -128,7 +128,7 @@ func (a *Actions) isRefused(ctx context.Context, p press, facts notify.Facts, c 
 	return r.Refused() && !r.Unknown
 }
 
-// mayPress says whether somebody is known, and has not pressed too often. Otherwise they are told.
+// mayPress says whether somebody is known, and has not pressed too often. Otherwise it answers them so.
 func (a *Actions) mayPress(ctx context.Context, in slack.Incoming, tried act, fresh bool) (command.Caller, bool) {
 	c, r := a.people.caller(ctx, in, fresh)
 	if r == nil && !a.limits.allow(c.By.ID, in.Key) {
