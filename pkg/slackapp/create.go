@@ -18,7 +18,7 @@ import (
 const maxCreateTries = 5
 
 // create has a deployment created for a button: the same one again, or a way back. However many people press it, one
-// is created; the others are told who asked.
+// is created; the others learn who asked.
 func (a *Actions) create(
 	ctx context.Context,
 	in slack.Incoming,
