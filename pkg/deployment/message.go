@@ -109,7 +109,7 @@ type MessageCall struct {
 	State      State     `json:"state,omitempty"`
 }
 
-// Notify says which changes of a deployment a channel is told of.
+// Notify says which changes of a deployment a channel shows.
 type Notify struct {
 	Face    string `json:"face"`
 	Channel string `json:"channel"`

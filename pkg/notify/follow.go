@@ -112,7 +112,8 @@ func (s *session) touches(ctx context.Context, changes []deployment.Change) ([]d
 		touches = append(touches, s.touch(d))
 		changed[d.Row] = true
 		if d.State != deployment.Waiting && len(s.o.Source.Channels(d)) > 0 {
-			environments[deployment.EnvironmentID{RepositoryID: d.Request.Repository.ID, Key: d.Request.EnvironmentKey()}] = true
+			id := deployment.EnvironmentID{RepositoryID: d.Request.Repository.ID, Key: d.Request.EnvironmentKey()}
+			environments[id] = true
 		}
 	}
 

@@ -37,12 +37,12 @@ func (l Limits) withDefaults() Limits {
 }
 
 const (
-	defaultWait   = 30 * time.Second // where a chat system says that it was called too often, and not for how long to wait
-	channelPause  = 10 * time.Minute // the first pause of a channel that cannot be used; each one after it is twice as long
+	defaultWait   = 30 * time.Second // after "called too often" without a time to wait
+	channelPause  = 10 * time.Minute // the first pause of a channel that cannot be used; it doubles each time
 	longestPause  = 24 * time.Hour
-	firstRetry    = 5 * time.Second // the first pause after a failure; each one after it is twice as long
+	firstRetry    = 5 * time.Second // the first pause after a failure; it doubles each time
 	longestRetry  = 5 * time.Minute
-	failuresToAsk = 3 // in a row, of all messages: then the chat system is asked whether it works before anything is sent
+	failuresToAsk = 3 // failures in a row after which the chat system is asked whether it works at all
 )
 
 // pace says when a chat system may be called. It is safe for concurrent use.

@@ -20,7 +20,7 @@ const (
 	DoPost      Do = "post"      // post a part of the message
 	DoEdit      Do = "edit"      // edit it
 	DoFind      Do = "find"      // look for a part that may have been posted
-	DoSummarize Do = "summarize" // its deployment ended long ago and nobody was told: a summary is enough
+	DoSummarize Do = "summarize" // its deployment ended long ago and no message said so: a summary is enough
 	DoGiveUp    Do = "give up"   // what is owed cannot be sent any more
 	DoFinish    Do = "finish"    // nothing is owed any more
 	DoList      Do = "list"      // have a list show its deployment, because its channel has too many cards
@@ -263,7 +263,9 @@ func planNote(m deployment.Message) Step {
 
 // isOld says whether a deployment ended so long ago that what was never said about it is only summed up.
 func isOld(m deployment.Message, d deployment.Deployment, now time.Time) bool {
-	said := slices.ContainsFunc(m.Parts, func(p deployment.MessagePart) bool { return p.MessageID != "" || p.Posts > 0 })
+	said := slices.ContainsFunc(m.Parts, func(p deployment.MessagePart) bool {
+		return p.MessageID != "" || p.Posts > 0
+	})
 	return !said && !d.EndedAt.IsZero() && now.Sub(d.EndedAt) > oldAfter
 }
 

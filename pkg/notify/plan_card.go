@@ -91,7 +91,7 @@ func editAt(m deployment.Message, f Facts, card deployment.MessagePart, c Card) 
 	}
 }
 
-// planReply says a decisive moment below the card. Those who follow the thread are told of it, whereas edits notify
+// planReply says a decisive moment below the card. Those who follow the thread get it, whereas edits notify
 // nobody.
 func planReply(m deployment.Message, f Facts, card deployment.MessagePart, now time.Time) Step {
 	d := f.Deployment

@@ -267,7 +267,7 @@ func (s *session) pauseChannel(channel string, e *SendError, now time.Time) {
 	}
 }
 
-// summarize has one note say how all deployments ended that a channel was never told of and that ended long ago.
+// summarize has one note say how all deployments ended that a channel never showed and that ended long ago.
 func (s *session) summarize(ctx context.Context, m deployment.Message) error {
 	s.summing.Lock()
 	defer s.summing.Unlock()
@@ -278,7 +278,7 @@ func (s *session) summarize(ctx context.Context, m deployment.Message) error {
 	}
 
 	now := s.o.Now()
-	var told []deployment.Message
+	var summed []deployment.Message
 	var ended []deployment.Deployment
 	for _, other := range due {
 		if other.Channel != m.Channel || other.Row == 0 || other.Done {
@@ -297,14 +297,14 @@ func (s *session) summarize(ctx context.Context, m deployment.Message) error {
 		}
 
 		other.Done, other.Unsent, other.UnsentAt, other.Due = true, "it was summed up", now, time.Time{}
-		told, ended = append(told, other), append(ended, d)
+		summed, ended = append(summed, other), append(ended, d)
 	}
-	if len(told) == 0 {
+	if len(summed) == 0 {
 		return nil
 	}
 
-	ids := make([]int64, len(told))
-	for i, t := range told {
+	ids := make([]int64, len(summed))
+	for i, t := range summed {
 		ids[i] = t.ID
 	}
 	topic := fmt.Sprintf("summary/%s/%s/%d", m.Face, m.Channel, slices.Min(ids))
@@ -312,5 +312,5 @@ func (s *session) summarize(ctx context.Context, m deployment.Message) error {
 	if err != nil {
 		return err
 	}
-	return s.o.Store.ReplaceMessages(ctx, told, n)
+	return s.o.Store.ReplaceMessages(ctx, summed, n)
 }

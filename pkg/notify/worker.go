@@ -63,7 +63,7 @@ type Source interface {
 	Facts(ctx context.Context, d deployment.Deployment) (Facts, error)
 	// Compare counts the commits by which a deployment is ahead of one that ran before it.
 	Compare(ctx context.Context, d deployment.Deployment, before deployment.Success) (Ahead, error)
-	// Channels returns which channels are told of a deployment now. It must not block.
+	// Channels returns which channels show a deployment now. It must not block.
 	Channels(d deployment.Deployment) []deployment.Notify
 	// Outline is what is known of a deployment without asking anybody: Facts with only Deployment, Route and Links. It
 	// must not block.
@@ -156,7 +156,7 @@ func (w *Worker) hold(ctx context.Context, lease deployment.Lease) {
 	defer w.setPace(nil)
 
 	if err := s.run(ctx); err != nil && ctx.Err() == nil {
-		w.o.Log.Warn().Err(err).Msg("messages are left to another process, or to a later try")
+		w.o.Log.Warn().Err(err).Msg("session ended, messages left for a later one")
 	}
 	if err := w.o.Leases.ReleaseLease(context.WithoutCancel(ctx), s.lease, time.Time{}); err != nil {
 		w.o.Log.Warn().Err(err).Msg("lease of messages not released")
