@@ -169,8 +169,8 @@ func (s *Service) refuseByOperator(ctx context.Context, a deployment.LinkAttempt
 // refuseTaken refuses an account that is linked to another user, ends the attempt, and leaves a notice for whoever has
 // the account.
 func (s *Service) refuseTaken(ctx context.Context, a deployment.LinkAttempt) error {
-	const format = "Somebody has signed in at GitHub as you, %s, to link your account to another user of the chat (%s). " +
-		"That was refused, because you are linked already. If it was not you, somebody else may be using your " +
+	const format = "Somebody has signed in at GitHub as you, %s, to link your account to another user of the chat " +
+		"(%s). That was refused, because you are linked already. If it was not you, somebody else may be using your " +
 		"account at GitHub."
 	refusal := refuseTaken(a.GitHub)
 	act := event(deployment.AuditLinkRefused, a.User, a.GitHub, detail{Reason: refusal.Code})

@@ -85,7 +85,8 @@ func HomeView(in HomeInput) View {
 	}
 
 	waits := o.items("waits", "Waits for you", "Nothing waits for you.", in.Waits, maxHomeWaits, in.MoreWaits)
-	asked := o.items("asked", "You asked for", "You have asked for nothing lately.", in.Asked, maxHomeAsked, in.MoreAsked)
+	asked := o.items("asked", "You asked for", "You have asked for nothing lately.", in.Asked, maxHomeAsked,
+		in.MoreAsked)
 	blocks = append(append(blocks, waits...), asked...)
 	blocks = append(blocks, o.locks(in.Locks, in.MoreLocks)...)
 

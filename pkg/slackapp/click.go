@@ -84,7 +84,7 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 
 	unseen := p.unseen(facts, stands)
 	switch {
-	case p.verb == notify.VerbWhy: // is told of any state
+	case p.verb == notify.VerbWhy: // why a deployment is in its state may be asked in any state
 	case unseen != "":
 		a.reply(ctx, in, noteOf(unseen), false)
 		return nil
@@ -124,7 +124,7 @@ func (a *Actions) isRefused(ctx context.Context, p press, facts notify.Facts, c 
 	return r.Refused() && !r.Unknown
 }
 
-// mayPress says whether somebody is known, and has not pressed too often. Otherwise they are told.
+// mayPress says whether somebody is known, and has not pressed too often. Otherwise it answers them so.
 func (a *Actions) mayPress(ctx context.Context, in slack.Incoming, tried act, fresh bool) (command.Caller, bool) {
 	c, r := a.people.caller(ctx, in, fresh)
 	if r == nil && !a.limits.allow(c.By.ID, in.Key) {

@@ -37,7 +37,7 @@ func (l *limits) allow(id int64, request string) bool {
 func refuseTooMany() refusal {
 	return refusal{
 		code: "too_many",
-		text: "That was too much at once: each of these makes Seraph ask GitHub, whose answers are limited for everybody. " +
-			"Nothing was done. Try again in a minute.",
+		text: "That was too much at once: each of these makes Seraph ask GitHub, whose answers are limited for " +
+			"everybody. Nothing was done. Try again in a minute.",
 	}
 }

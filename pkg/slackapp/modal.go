@@ -18,7 +18,8 @@ type modal struct {
 	filled bool
 }
 
-// openModal opens a modal for a press; nil: Slack does not allow it any more, which whoever pressed is told.
+// openModal opens a modal for a press. It returns nil where Slack does not allow it any more, and says so to whoever
+// pressed.
 func (a *Actions) openModal(ctx context.Context, in slack.Incoming, verb notify.Verb) *modal {
 	id, err := a.o.Views.OpenView(ctx, in.TriggerID, slack.LoadingModal(verb))
 	if err == nil {
@@ -110,8 +111,8 @@ func (a *Actions) confirmation(
 }
 
 // reasonHoldsSecret answers a reason that would be shown on cards and written into the audit.
-const reasonHoldsSecret = "This looks like a token or a key, which Seraph must not show to others, and nothing was done. " +
-	"Give another reason."
+const reasonHoldsSecret = "This looks like a token or a key, which Seraph must not show to others, and nothing was " +
+	"done. Give another reason."
 
 // notConfirmed answers a modal in which the name of the environment was not typed, or that was not written here.
 const notConfirmed = "Seraph could not read what you confirmed, and nothing was done."
@@ -132,7 +133,8 @@ func (a *Actions) Check(in slack.Incoming) slack.ViewErrors {
 		return nil
 	}
 	return slack.ViewErrors{
-		slack.FieldWord: "This is not the name of the environment. Type it as it is written above; nothing was done yet.",
+		slack.FieldWord: "This is not the name of the environment. Type it as it is written above; nothing was " +
+			"done yet.",
 	}
 }
 

@@ -172,18 +172,18 @@ func TestModal_JudgedAgain(t *testing.T) {
 		name   string
 		change func(*world)
 		code   string
-		told   string
+		want   string
 	}{
 		{
 			name:   "deactivated since",
 			change: func(w *world) { w.sim.AddUser(simslack.User{ID: "U0BOB", Deleted: true}) },
-			code:   "deactivated", // there is nobody to be told
+			code:   "deactivated", // nobody is there to answer
 		},
 		{
 			name:   "a guest since",
 			change: func(w *world) { w.sim.AddUser(simslack.User{ID: "U0BOB", Restricted: true}) },
 			code:   "guest",
-			told:   "Guests of this workspace may not",
+			want:   "Guests of this workspace may not",
 		},
 		{
 			name: "unlinked since",
@@ -193,7 +193,7 @@ func TestModal_JudgedAgain(t *testing.T) {
 				delete(w.people, "U0BOB")
 			},
 			code: "not_linked",
-			told: "Seraph does not know who you are at GitHub",
+			want: "Seraph does not know who you are at GitHub",
 		},
 		{
 			name: "channel shared since",
@@ -201,7 +201,7 @@ func TestModal_JudgedAgain(t *testing.T) {
 				w.sim.AddChannel(simslack.Channel{ID: room, SharedWith: []string{foreign}, External: true})
 			},
 			code: "shared_channel",
-			told: "People of another company can read this channel",
+			want: "People of another company can read this channel",
 		},
 		{
 			name: "something else runs since",
@@ -211,7 +211,7 @@ func TestModal_JudgedAgain(t *testing.T) {
 				w.set(f)
 			},
 			code: "stale",
-			told: "belongs to an earlier state of the deployment",
+			want: "belongs to an earlier state of the deployment",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -223,15 +223,15 @@ func TestModal_JudgedAgain(t *testing.T) {
 			if len(w.orders) != 0 {
 				t.Errorf("got %+v ordered, want nothing", w.orders)
 			}
-			if row.told != "" && !strings.Contains(w.private("U0BOB"), row.told) {
-				t.Errorf("got %q, want %q", w.private("U0BOB"), row.told)
+			if row.want != "" && !strings.Contains(w.private("U0BOB"), row.want) {
+				t.Errorf("got %q, want %q", w.private("U0BOB"), row.want)
 			}
 			checkRefused(t, w, row.code, "again", "slack/"+team+"/U0BOB")
 		})
 	}
 }
 
-// TestModal_Late checks that whoever's modal cannot be opened any more is told so.
+// TestModal_Late checks that whoever's modal cannot be opened any more gets an answer.
 func TestModal_Late(t *testing.T) {
 	w := newWorld(t)
 	ts := w.card(failed(w.now()))
