@@ -35,7 +35,7 @@ func (a *Actions) home(ctx context.Context, in slack.Incoming) error {
 		return nil
 	}
 	if r == nil {
-		a.opened.first(in.User)
+		a.opened.First(in.User)
 		a.publishHome(ctx, in.User, c)
 		return nil
 	}
@@ -54,7 +54,7 @@ func (a *Actions) home(ctx context.Context, in slack.Incoming) error {
 
 // republish shows somebody their home tab anew, if they have opened it lately.
 func (a *Actions) republish(ctx context.Context, user string, c command.Caller) {
-	if a.opened.has(user) {
+	if a.opened.Has(user) {
 		a.publishHome(ctx, user, c)
 	}
 }
