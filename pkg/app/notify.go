@@ -28,6 +28,7 @@ func (a *App) newNotifier(c *clients, rules *gate.Gate, name string, face notify
 		Face:   face,
 		Feed:   a.db,
 		Store:  a.db,
+		Lists:  a.db,
 		Leases: a.db,
 		Source: a.newCardSource(c, rules),
 		Shared: a.db.SharesDatabase(),
@@ -121,12 +122,14 @@ func (s *cardSource) Channels(d deployment.Deployment) []deployment.Notify {
 	return all
 }
 
-// Production says whether a deployment goes to production.
-func (s *cardSource) Production(d deployment.Deployment) bool { return s.routes.Production(d.Request) }
+// Outline is what the settings say of a deployment.
+func (s *cardSource) Outline(d deployment.Deployment) notify.Facts {
+	return notify.Facts{Deployment: d, Links: s.links, Route: s.settings(d)}
+}
 
 // Facts gathers what a card shows. What CircleCI does not answer is left out.
 func (s *cardSource) Facts(ctx context.Context, d deployment.Deployment) (notify.Facts, error) {
-	f := notify.Facts{Deployment: d, Links: s.links, Route: s.settings(d)}
+	f := s.Outline(d)
 	if err := s.successes(ctx, &f); err != nil {
 		return f, err
 	}

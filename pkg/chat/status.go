@@ -19,7 +19,7 @@ const (
 
 // status shows the environments of one app or of all, in the order of the routes. Environments that only
 // a pattern names are shown while something happens there.
-func (s *Service) status(ctx context.Context, cmd grammar.Command) (command.Answer, error) {
+func (s *Service) status(ctx context.Context, p phrase.Prefix, cmd grammar.Command) (command.Answer, error) {
 	found, err := s.environments(ctx, cmd)
 	if err != nil {
 		return command.Answer{}, err
@@ -41,7 +41,7 @@ func (s *Service) status(ctx context.Context, cmd grammar.Command) (command.Answ
 	for _, app := range apps {
 		lines = append(lines, appStatus(app, cmd.Environment, found, locks)...)
 	}
-	return command.Answer{Text: phrase.Status(lines, maxEnvironments, s.o.Now())}, nil
+	return command.Answer{Text: p.Status(lines, maxEnvironments, s.o.Now())}, nil
 }
 
 // environments reads what runs where.

@@ -70,8 +70,9 @@ func (p *parser) meant(c Command) []string {
 func (p *parser) readApp(c *Command) (App, *Error) {
 	word := p.word()
 	if word == "" || p.next("to", "in", "on") {
-		e := p.fail(CodeAppMissing, "Say which app, and nothing was done."+p.knownApps())
+		e := p.fail(CodeAppMissing, "Say which app, and nothing was done.")
 		e.Form = Form(c.Verb)
+		p.listApps(e)
 		return App{}, e
 	}
 
@@ -98,8 +99,14 @@ func (p *parser) readApp(c *Command) (App, *Error) {
 
 // unknownApp is the error for a word that names no app.
 func (p *parser) unknownApp(v Verb, word string) *Error {
-	if strings.HasSuffix(word, ",") {
-		return p.fail(CodeUnknownApp, "Seraph takes one app a line, and nothing was done.")
+	var next string
+	if p.at+1 < len(p.words) {
+		next = strings.ToLower(p.words[p.at+1])
+	}
+	if strings.HasSuffix(word, ",") && !slices.Contains([]string{"", "to", "in", "on"}, next) {
+		e := p.fail(CodeUnknownApp, "Seraph takes one app a line, and nothing was done. Send a line for each.")
+		e.Form = Form(v)
+		return e
 	}
 
 	message := "Seraph does not know " + quote("app", word) + ", and nothing was done."
@@ -110,8 +117,8 @@ func (p *parser) unknownApp(v Verb, word string) *Error {
 
 	e := p.fail(CodeUnknownApp, message, p.nearApps(v, word)...)
 	if e.Near == "" {
-		e.Message += p.knownApps()
 		e.Form = Form(v)
+		p.listApps(e)
 	}
 	return e
 }
@@ -142,16 +149,16 @@ func (p *parser) nearApps(v Verb, word string) []string {
 // maxListed is how many names an error lists.
 const maxListed = 8
 
-// knownApps is a sentence that lists the apps, where they are few.
-func (p *parser) knownApps() string {
+// listApps adds the apps to an error, or the command that lists them where they are many.
+func (p *parser) listApps(e *Error) {
 	labels := p.names.labels()
 	switch {
 	case len(labels) == 0:
-		return " No app can be deployed yet: the routes file names none."
+		e.Message += " No app can be deployed yet: the routes file names none."
 	case len(labels) > maxListed:
-		return ` "status" lists the apps.`
+		e.See, e.Shows = string(Status), "lists the apps"
 	default:
-		return " It knows " + list(labels) + "."
+		e.Message += " Seraph knows " + list(labels) + "."
 	}
 }
 

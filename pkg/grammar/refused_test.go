@@ -71,6 +71,8 @@ func TestParse_Refused(t *testing.T) {
 		{"app in Cyrillic", "deploy \u0430pi to production", CodeUnknownApp, "deploy api to production"},
 		{"environment instead of app", "deploy staging", CodeUnknownApp, ""},
 		{"two apps", "deploy api, web to production", CodeUnknownApp, ""},
+		{"app with a comma", "deploy api, to production", CodeUnknownApp, "deploy api to production"},
+		{"app with a comma at the end", "deploy api,", CodeUnknownApp, "deploy api to staging"},
 		{"mention instead of app", "deploy <!channel> to production", CodeUnknownApp, ""},
 
 		{"empty ref", "deploy api@ to staging", CodeBadRef, ""},
@@ -106,6 +108,8 @@ func TestParse_Refused(t *testing.T) {
 		{"ref as a word, with an environment", "deploy api main to production", CodeTrailingWords,
 			"deploy api@main to production"},
 		{"ref after from", "deploy api from topic to staging", CodeTrailingWords, "deploy api@topic to staging"},
+		{"ref as a word, where the environment is missing", "deploy web main", CodeTrailingWords, ""},
+		{"two apps with and", "deploy web and api to staging", CodeTrailingWords, ""},
 		{"environment as a word", "deploy api production", CodeTrailingWords, "deploy api to production"},
 		{"word at the end", "deploy api to production now", CodeTrailingWords, "deploy api to production"},
 		{"second environment", "deploy api to staging and production", CodeTrailingWords, "deploy api to staging"},
@@ -225,6 +229,16 @@ func TestError_Error(t *testing.T) {
 				`Write "deploy web to ENV".`,
 		},
 		{
+			text: "deploy web main",
+			want: `Seraph does not understand the word "main" there, and nothing was done. ` +
+				`Write "deploy APP[@REF] [to ENV] [KEY=VALUE...] [because REASON]".`,
+		},
+		{
+			text: "approve",
+			want: "Name the deployment by its number. Nothing was done. " +
+				`Write "approve #ID [COMMENT]". "status" shows the numbers.`,
+		},
+		{
 			text: "deploy! api/main to production",
 			want: "Say why: everybody who looks at it will see the reason. Nothing was done. " +
 				`Write "deploy! api@main to production because REASON".`,
@@ -246,6 +260,37 @@ func TestError_Error(t *testing.T) {
 			_, err := Parse(row.text, names)
 			if err == nil || err.Error() != row.want {
 				t.Errorf("got %v, want %s", err, row.want)
+			}
+		})
+	}
+}
+
+// TestError_Text wants the prefix before each command that an error names.
+func TestError_Text(t *testing.T) {
+	rows := []struct {
+		text string
+		want []string
+	}{
+		{text: "deploy api to prod", want: []string{`"/seraph deploy api to production"?`}},
+		{text: "deploy web", want: []string{`"/seraph deploy web to ENV".`}},
+		{text: "", want: []string{`"/seraph help" lists`}},
+		{text: "don't deploy", want: []string{`"/seraph help" lists`}},
+		{text: "deploy:version", want: []string{`"/seraph help" lists`}},
+		{text: "approve", want: []string{`"/seraph approve #ID [COMMENT]".`, `"/seraph status" shows`}},
+		{text: "deploy-token:set:github", want: []string{`"/seraph help link" says more.`}},
+	}
+
+	for _, row := range rows {
+		t.Run(row.text, func(t *testing.T) {
+			_, err := Parse(row.text, names)
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Fatalf("got %v, want an *Error", err)
+			}
+			for _, want := range row.want {
+				if got := e.Text("/seraph "); !strings.Contains(got, want) {
+					t.Errorf("got %s, want %s in it", got, want)
+				}
 			}
 		})
 	}

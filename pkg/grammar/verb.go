@@ -21,8 +21,8 @@ func (p *parser) readVerb(rest []string) (Command, *Error) {
 	case word == "who" && strings.EqualFold(strings.Trim(strings.Join(rest, " "), "? "), "am i"):
 		return Command{Verb: WhoAmI}, nil
 	case retired.MatchString(word):
-		return Command{}, p.fail(CodeRetiredVerb, "Seraph has nothing like "+quote("command", word)+
-			` of Hubot's deployment scripts. "help" lists what it understands.`)
+		message := "Seraph has nothing like " + quote("command", word) + " of Hubot's deployment scripts."
+		return Command{}, p.fail(CodeRetiredVerb, message).seeHelp()
 	case hasTask && strings.EqualFold(base, "deploy"):
 		return p.deployTask(task)
 	default:
@@ -63,8 +63,8 @@ var negation = regexp.MustCompile(`(?i)^(do|not|never|no|dont|without|cannot|nob
 // unknownVerb is the error for a line that does not begin with a verb.
 func (p *parser) unknownVerb(rest []string) *Error {
 	if slices.ContainsFunc(append([]string{p.verb}, rest[:min(len(rest), 3)]...), negation.MatchString) {
-		return p.fail(CodeUnknownVerb, "Nothing was done: a command begins with its verb, and this does not. "+
-			`"help" lists what Seraph understands.`)
+		const message = "Nothing was done: a command begins with its verb, and this does not."
+		return p.fail(CodeUnknownVerb, message).seeHelp()
 	}
 
 	end := strings.IndexAny(p.verb, ":!")
@@ -92,7 +92,7 @@ func (p *parser) unknownVerb(rest []string) *Error {
 	}
 	e := p.fail(CodeUnknownVerb, message, lines...)
 	if e.Near == "" {
-		e.Message += ` "help" lists what Seraph understands.`
+		return e.seeHelp()
 	}
 	return e
 }

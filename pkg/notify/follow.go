@@ -144,7 +144,7 @@ func (s *session) touch(d deployment.Deployment) deployment.MessageTouch {
 			continue
 		}
 
-		settings := withDefaults(n, d.Request, s.o.Source.Production(d))
+		settings := withDefaults(n, d.Request, s.o.Source.Outline(d).Route.Production)
 		kind := deployment.MessageCard
 		if settings.Posts {
 			kind = deployment.MessagePosts

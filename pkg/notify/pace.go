@@ -14,6 +14,7 @@ type Limits struct {
 	EditsForEnds   int           // of these, kept for deployments that have ended; default a quarter
 	PostEvery      time.Duration // between two posts to one channel; default 1 s
 	FindsPerMinute int           // default 40
+	CardsPerMinute int           // in one channel: what begins besides is shown together in a list; default 5
 }
 
 func (l Limits) withDefaults() Limits {
@@ -25,6 +26,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.PostEvery == 0 {
 		l.PostEvery = time.Second
+	}
+	if l.CardsPerMinute == 0 {
+		l.CardsPerMinute = 5
 	}
 	if l.FindsPerMinute == 0 {
 		l.FindsPerMinute = 40

@@ -35,11 +35,16 @@ func planFirst(m deployment.Message, f Facts, now time.Time) Step {
 		return wait(time.Time{})
 	case !wants(m.Settings, d.State):
 		return Step{Do: DoFinish}
+	case m.List != 0 && isListed(m, f):
+		return planListed(m, f)
 	case isOld(m, d, now):
 		return Step{Do: DoSummarize}
 	}
 	if at, ok := quietUntil(f, now); !ok {
 		return wait(at)
+	}
+	if isListed(m, f) {
+		return planListed(m, f)
 	}
 
 	c := NewCard(f, now)
@@ -127,10 +132,11 @@ func planAsked(m deployment.Message, f Facts, now time.Time) Step {
 }
 
 // planEnded says how it ended, where somebody should know: it did not succeed, or the route wants it to reach the
-// channel. A card that has shown nothing but the end says it already, except for the output of a failing step.
+// channel. A card that has shown nothing but the end says it already, except for the output of a failing step. Where so
+// many cards have begun that nobody can read them, only what did not run to success is said again.
 func planEnded(m deployment.Message, f Facts, card deployment.MessagePart, now time.Time) Step {
 	d := f.Deployment
-	broadcast := slices.Contains(m.Settings.Broadcast, d.State)
+	broadcast := slices.Contains(m.Settings.Broadcast, d.State) && !f.Crowded
 	bad := d.State == deployment.Failed || d.State == deployment.Errored || d.State == deployment.Rejected
 	if !owes(m, aboutEnded) || !broadcast && !bad {
 		return wait(time.Time{})

@@ -36,6 +36,7 @@ type session struct {
 	busy       map[int64]bool      // ids of messages that are worked on
 	notYet     map[int64]time.Time // ids of messages that a limit keeps back, and until when
 	summing    sync.Mutex
+	listing    sync.Mutex
 	downLogged bool // the log says that the chat system does not work
 }
 

@@ -163,7 +163,30 @@ func cards() map[string]notify.Card {
 	} {
 		out[name] = notify.NewCard(f, now)
 	}
+	out["list"] = notify.NewListCard(released())
 	return out
+}
+
+// released are the deployments of one release of several services.
+func released() (all []notify.Facts) {
+	for i, s := range []struct {
+		app   string
+		state deployment.State
+	}{
+		{app: "api", state: deployment.Succeeded},
+		{app: "billing", state: deployment.Succeeded},
+		{app: "mail", state: deployment.Failed},
+		{app: "search", state: deployment.Succeeded},
+		{app: "web", state: deployment.Running},
+		{app: "worker", state: deployment.Waiting},
+	} {
+		f := facts(s.state)
+		f.Deployment.Row += int64(i)
+		f.Deployment.Request.ID += int64(i)
+		f.Route.App = s.app
+		all = append(all, f)
+	}
+	return all
 }
 
 // hostile are texts with which somebody might try to mention people, to forge links, or to change what others read.

@@ -27,6 +27,7 @@ type press struct {
 	job        string
 	key        string // of the request: the same one is not done twice
 	reason     string
+	typed      string // the name that was typed to confirm it
 	modal      *modal // that the press has opened; nil: none
 }
 
@@ -95,7 +96,11 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
 		a.refresh(ctx, p.row)
 		return nil
-	case button.ConfirmWord != "" && in.Kind != slack.KindSubmit && !a.isRefused(ctx, p, facts, c):
+	case p.confirms(button):
+	case in.Kind == slack.KindSubmit:
+		a.reply(ctx, in, noteOf(notConfirmed), false)
+		return nil
+	case !a.isRefused(ctx, p, facts, c):
 		a.ask(ctx, in, p, facts, button)
 		return nil
 	}
@@ -150,6 +155,11 @@ func (p press) buttonOf(facts notify.Facts, now time.Time) (notify.Button, bool)
 		return notify.Button{}, false
 	}
 	return card.Buttons[i], true
+}
+
+// confirms says whether nothing has to be typed for a button, or it was.
+func (p press) confirms(b notify.Button) bool {
+	return b.ConfirmWord == "" || slack.Confirmed{Word: b.ConfirmWord}.Matches(p.typed)
 }
 
 // stale refuses a button that was shown for another state than today's.

@@ -440,7 +440,7 @@ func TestClick_SecondTry(t *testing.T) {
 		f := failed(w.now())
 		in := pressOf(w, f, notify.VerbAgain)
 		in.Kind, in.ViewCallback = slack.KindSubmit, slack.CallbackConfirm
-		p := press{verb: notify.VerbAgain, row: 1, generation: notify.Generation(f), key: in.Key}
+		p := press{verb: notify.VerbAgain, row: 1, generation: notify.Generation(f), key: in.Key, typed: "production"}
 		if err := w.actions.pressed(t.Context(), in, p, true); err != nil {
 			t.Fatal(err)
 		}

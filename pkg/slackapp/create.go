@@ -80,7 +80,7 @@ func (a *Actions) created(
 	case err != nil:
 		return "", err
 	case done.Deployment == nil:
-		return phrase.Pending(what, "status"), nil
+		return prefix(in).Pending(what, "status"), nil
 	}
 
 	var verdict policy.Verdict
@@ -88,7 +88,7 @@ func (a *Actions) created(
 		verdict = *done.Verdict
 	}
 	a.refresh(ctx, done.Deployment.Row)
-	return phrase.Created(*done.Deployment, verdict, a.o.Now()), nil
+	return prefix(in).Created(*done.Deployment, verdict, a.o.Now()), nil
 }
 
 // createKey returns the key of what a button asks for, and what was asked for with it before; nil: nothing was. The

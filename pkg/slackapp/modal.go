@@ -40,10 +40,10 @@ func (m *modal) show(ctx context.Context, v slack.View) {
 	}
 }
 
-// end says that nothing was done, unless the modal asks for something.
+// end says that there is nothing to confirm, unless the modal asks for something.
 func (m *modal) end(ctx context.Context) {
 	if !m.filled {
-		m.show(ctx, slack.NothingDone(m.verb))
+		m.show(ctx, slack.NothingAsked(m.verb))
 	}
 }
 
@@ -114,6 +114,9 @@ func (a *Actions) confirmation(
 const reasonHoldsSecret = "This looks like a token or a key, which Seraph must not show to others, and nothing was " +
 	"done. Give another reason."
 
+// notConfirmed answers a modal in which the name of the environment was not typed, or that was not written here.
+const notConfirmed = "Seraph could not read what you confirmed, and nothing was done."
+
 // Check says what is wrong with what somebody typed into a modal, which stays open then; nil: nothing is. It asks
 // nobody: Slack waits for the answer.
 func (a *Actions) Check(in slack.Incoming) slack.ViewErrors {
@@ -143,7 +146,7 @@ func (a *Actions) submit(ctx context.Context, in slack.Incoming) error {
 	}
 	confirmed, err := slack.ParseConfirmed(in.PrivateMetadata)
 	if err != nil || confirmed.Word != "" && !confirmed.Matches(in.Values[slack.FieldWord]) {
-		a.reply(ctx, in, noteOf("Seraph could not read what you confirmed, and nothing was done."), false)
+		a.reply(ctx, in, noteOf(notConfirmed), false)
 		return nil
 	}
 
@@ -160,5 +163,6 @@ func (a *Actions) submit(ctx context.Context, in slack.Incoming) error {
 		job:        confirmed.Job,
 		key:        confirmed.Key,
 		reason:     in.Values[slack.FieldReason],
+		typed:      in.Values[slack.FieldWord],
 	}, true)
 }

@@ -94,6 +94,46 @@ func TestModal_NoTokens(t *testing.T) {
 	}
 }
 
+// TestModal_WordOfButton checks that today's button says what has to be typed, and not what the modal has carried along:
+// a submission whose private_metadata asks for no word does nothing in production.
+func TestModal_WordOfButton(t *testing.T) {
+	w := newWorld(t)
+	v := w.modal("U0BOB")
+	in := slack.Incoming{
+		Kind:            slack.KindSubmit,
+		Key:             "submission:1",
+		Team:            team,
+		User:            "U0BOB",
+		ViewCallback:    slack.CallbackConfirm,
+		PrivateMetadata: strings.Replace(v.PrivateMetadata, `"word":"production",`, "", 1),
+	}
+	if in.PrivateMetadata == v.PrivateMetadata {
+		t.Fatalf("got %s, want a word in it", in.PrivateMetadata)
+	}
+	if err := w.actions.Do(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.private("U0BOB"); len(w.orders) != 0 || !strings.Contains(got, "nothing was done") {
+		t.Errorf("got %+v ordered and %q, want nothing done", w.orders, got)
+	}
+}
+
+// TestModal_NothingToConfirm checks that a press whose modal turns out to have nothing to ask is done, and that the
+// modal does not say that nothing was.
+func TestModal_NothingToConfirm(t *testing.T) {
+	w := newWorld(t)
+	f := failed(w.now())
+	ts := w.card(f)
+	f.Route.Production = false // the routes file has changed since the card was shown
+	w.set(f)
+	w.click("U0BOB", ts, notify.VerbAgain)
+
+	views := w.sim.Views("U0BOB")
+	if len(w.orders) != 1 || len(views) != 1 || strings.Contains(views[0].Words(), "Nothing was done") {
+		t.Errorf("got %+v ordered and the modal %+v, want one order and a modal that does not deny it", w.orders, views)
+	}
+}
+
 // TestModal_SubmittedTwice checks that two submissions of one modal are one order.
 func TestModal_SubmittedTwice(t *testing.T) {
 	w := newWorld(t)
@@ -230,7 +270,7 @@ func TestModal_Refused(t *testing.T) {
 		t.Errorf("got %q refused, want guest and stale, and no modal for the guest", w.refused)
 	}
 	views := w.sim.Views("U0BOB")
-	if len(views) != 1 || views[0].Submit != "" || !strings.Contains(views[0].Words(), "Nothing was done.") {
+	if len(views) != 1 || views[0].Submit != "" || !strings.Contains(views[0].Words(), "There is nothing to confirm.") {
 		t.Errorf("got %+v, want one modal that asks nothing", views)
 	}
 }

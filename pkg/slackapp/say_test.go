@@ -138,6 +138,32 @@ func TestSay_Direct(t *testing.T) {
 	}
 }
 
+// TestSay_Prefix checks that answers name commands as they are typed where they are read.
+func TestSay_Prefix(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		say  func(*world) error
+		want string
+	}{
+		{name: "slash command", say: typed("status"), want: "/seraph "},
+		{name: "mention", say: mentioned("status"), want: "@seraph "},
+		{name: "direct message", say: func(w *world) error {
+			_, _, err := w.sim.Say("U0ALICE", w.sim.Direct("U0ALICE"), "status", "")
+			return err
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			if err := row.say(w); err != nil {
+				t.Fatal(err)
+			}
+			if len(w.lines) != 1 || w.lines[0].Prefix != row.want {
+				t.Errorf("got %+v, want one line with the prefix %q", w.lines, row.want)
+			}
+		})
+	}
+}
+
 // TestSay_Once checks that a message that comes as two events is one request, by the name of it.
 func TestSay_Once(t *testing.T) {
 	w := newWorld(t)

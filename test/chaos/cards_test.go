@@ -49,6 +49,7 @@ type cards struct {
 //
 // In the small run the clocks of the program, of Slack and of CircleCI go faster than time.
 func TestCards(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes half a minute")
 	}
@@ -61,7 +62,7 @@ func TestCards(t *testing.T) {
 
 	for _, database := range databases(t) {
 		t.Run(database, func(t *testing.T) {
-			t.Parallel() // both wait most of the time
+			t.Parallel()
 			s := readSettings(t, database)
 			s.deployments = min(s.deployments, 300)
 			if !s.large {

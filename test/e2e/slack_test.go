@@ -31,7 +31,7 @@ func TestSlack_Story(t *testing.T) {
 	d := s.deploymentsTo("production")[0]
 
 	s.click("U0ALICE", card, "approve")
-	s.reads("U0ALICE", "That was not done: ", "alice", fmt.Sprintf(`"why #%d"`, d.ID))
+	s.reads("U0ALICE", "That was not done: ", "alice", fmt.Sprintf(`"/seraph why #%d"`, d.ID))
 	s.click("U0GUEST", card, "approve")
 	s.reads("U0GUEST", "Guests of this workspace may not ask Seraph for anything")
 	s.click("U0DAVE", card, "approve")
