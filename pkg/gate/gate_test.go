@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -121,4 +122,54 @@ func TestDecideLockTask_WaitsForMinutes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What was accepted by a route with rules goes nowhere when that route is gone: without it nobody knows whom the
+// rules would let deploy, approve or force.
+func TestDecide_RouteGone(t *testing.T) {
+	g := newTestGate(policy.Policy{}, nil)
+	by := deployment.Actor{ID: 1, Login: "alice"}
+	gone := func(hasRules bool, task string) deployment.Deployment {
+		d := deploymentOf(0)
+		d.Request.Environment = "nowhere"
+		d.Target.HasRules, d.Target.LockTask = hasRules, task
+		return d
+	}
+
+	decisions := map[string]func(context.Context, deployment.Deployment) (policy.Verdict, error){
+		"Decide":         g.Decide,
+		"DecideLocal":    g.DecideLocal,
+		"DecideLockTask": g.DecideLockTask,
+	}
+	for name, decide := range decisions {
+		t.Run(name, func(t *testing.T) {
+			task := ""
+			if name == "DecideLockTask" {
+				task = deployment.TaskLock
+			}
+
+			v, err := decide(t.Context(), gone(true, task))
+			if err != nil || v.Decision != policy.DecisionReject || v.Deciding().Code != policy.CodeRouteGone {
+				t.Errorf("accepted with rules: got %q (%v), want it rejected because its route is gone", summary(v), err)
+			}
+
+			v, err = decide(t.Context(), gone(false, task))
+			if err != nil || v.Decision != policy.DecisionAllow {
+				t.Errorf("accepted without rules: got %q (%v), want it allowed", summary(v), err)
+			}
+		})
+	}
+
+	t.Run("people", func(t *testing.T) {
+		d := gone(true, "")
+		if _, refusal := g.Approver(t.Context(), d, by); !refusal.Refused() {
+			t.Error("got an approval taken")
+		}
+		if refusal := g.HoldApprover(t.Context(), d, by); !refusal.Refused() {
+			t.Error("got an approval of a hold job taken")
+		}
+		if refusal := g.Forcer(t.Context(), d, by); !refusal.Refused() {
+			t.Error("got it forced")
+		}
+	})
 }

@@ -112,6 +112,11 @@ var refCases = []verdictCase{
 		want:  "reject ref_not_allowed: pull/1/head may not be deployed to production (allowed: *, refs/heads/*)",
 	},
 	{
+		name:  "what looks like the ref of a pull request",
+		given: combine(allowedRefs("*"), requestedRef("pull/1/evil")),
+		want:  "reject ref_not_allowed: pull/1/evil may not be deployed to production (allowed: *)",
+	},
+	{
 		name:  "remote branch without refs/, any branch allowed",
 		given: combine(allowedRefs("*"), requestedRef("remotes/origin/main")),
 		want:  "reject ref_not_allowed: remotes/origin/main may not be deployed to production (allowed: *)",
