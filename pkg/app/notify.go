@@ -146,10 +146,13 @@ func (s *cardSource) Facts(ctx context.Context, d deployment.Deployment) (notify
 		return f, nil
 	case !d.State.Open() && d.State != deployment.Succeeded:
 		v, decided, err := s.db.Decision(ctx, d)
-		if err == nil && decided && d.State == deployment.Rejected {
+		if err != nil {
+			return f, err
+		}
+		if decided && d.State == deployment.Rejected {
 			f.Verdict = &v
 		}
-		return f, err
+		return f, nil
 	default:
 		return f, nil
 	}

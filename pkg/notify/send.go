@@ -160,10 +160,12 @@ func (s *session) mayBeRestored(m deployment.Message, about string) bool {
 
 func (s *session) save(ctx context.Context, m *deployment.Message) error {
 	saved, err := s.o.Store.SaveMessage(ctx, *m)
-	if err == nil {
-		*m = saved
+	if err != nil {
+		return err
 	}
-	return err
+
+	*m = saved
+	return nil
 }
 
 // call posts or edits. What is about to be done is saved first: after a crash a post is looked for before it is
@@ -263,7 +265,7 @@ func (s *session) pauseChannel(channel string, e *SendError, now time.Time) {
 	until, first := s.pace.pauseChannel(channel, e.Code, now)
 	if first {
 		s.o.Log.Warn().Err(e).Str("face", s.o.Name).Str("channel", channel).Time("until", until).
-			Msg("the channel cannot be used: see seraph check")
+			Msg("channel not usable, run \"seraph check\"")
 	}
 }
 

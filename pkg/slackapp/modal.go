@@ -22,14 +22,14 @@ type modal struct {
 // pressed.
 func (a *Actions) openModal(ctx context.Context, in slack.Incoming, verb notify.Verb) *modal {
 	id, err := a.o.Views.OpenView(ctx, in.TriggerID, slack.LoadingModal(verb))
-	if err == nil {
-		return &modal{a: a, verb: verb, id: id}
+	if err != nil {
+		a.o.Log.Warn().Err(err).Str("verb", string(verb)).Msg("modal not opened")
+		a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. Press the "+
+			"button again."), false)
+		return nil
 	}
 
-	a.o.Log.Warn().Err(err).Str("verb", string(verb)).Msg("modal not opened")
-	a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. Press the "+
-		"button again."), false)
-	return nil
+	return &modal{a: a, verb: verb, id: id}
 }
 
 // show replaces what the modal shows.
