@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -8,6 +9,9 @@ import (
 )
 
 func isLetterOrDigit(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// plainRef matches a word that people may mean as a ref where they have not written it as one.
+var plainRef = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
 
 // fillers are words that people add out of habit. They are never taken for a ref.
 var fillers = []string{"now", "please", "pls", "plz", "thanks", "asap", "again", "and", "then", "it", "everywhere"}
@@ -46,6 +50,10 @@ func (p *parser) deploy(c Command) (Command, *Error) {
 // meant lists what a word that a deployment does not take may have been meant to be: an environment,
 // or a ref.
 func (p *parser) meant(c Command) []string {
+	if p.negated() {
+		return nil
+	}
+
 	var lines []string
 	if c.Environment == "" {
 		lines = append(lines, p.line(0, "to"))
@@ -56,7 +64,8 @@ func (p *parser) meant(c Command) []string {
 		ref = p.words[p.at+1]
 	}
 	isFiller := slices.Contains(fillers, strings.ToLower(ref)) || oneTimeCode.MatchString(ref)
-	if c.Ref != "" || isFiller || p.next("to", "in", "on") {
+	isValueInWords := p.at+1 < len(p.words) && strings.HasPrefix(p.words[p.at+1], "=") // such as KEY = VALUE
+	if c.Ref != "" || isFiller || isValueInWords || !plainRef.MatchString(ref) || p.next("to", "in", "on") {
 		return lines
 	}
 

@@ -67,13 +67,20 @@ func (p *parser) unknownVerb(rest []string) *Error {
 		return p.fail(CodeUnknownVerb, message).seeHelp()
 	}
 
+	message := "Seraph does not know " + quote("command", p.verb) + ", and nothing was done."
+	marked := strings.TrimLeftFunc(p.verb, func(r rune) bool { return !isLetterOrDigit(r) })
+	marked = strings.TrimRightFunc(marked, func(r rune) bool { return r != '!' && !isLetterOrDigit(r) })
+	if marked != p.verb && slices.Contains(Verbs(), Verb(strings.ToLower(strings.TrimSuffix(marked, "!")))) {
+		e := p.fail(CodeUnknownVerb, message, marked+" "+strings.Join(rest, " ")) // such as *deploy*
+		e.Form = Form(Verb(strings.ToLower(strings.TrimSuffix(marked, "!"))))
+		return e
+	}
+
 	end := strings.IndexAny(p.verb, ":!")
 	if end < 0 {
 		end = len(p.verb)
 	}
 	base, suffix := strings.ToLower(p.verb[:end]), p.verb[end:]
-	message := "Seraph does not know " + quote("command", p.verb) + ", and nothing was done."
-
 	meant, left := nearestVerb(base), rest
 	if meant == "" && len(rest) > 0 { // such as "roll back"
 		meant, left = nearestVerb(base+strings.ToLower(rest[0])), rest[1:]

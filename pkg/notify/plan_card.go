@@ -110,25 +110,25 @@ func planReply(m deployment.Message, f Facts, card deployment.MessagePart, now t
 }
 
 // planAsked mentions those who may approve: when approvals are first missing, and once more after half of the time
-// that the deployment may wait.
+// that the deployment may wait. Where nothing could be said before that, once is enough.
 func planAsked(m deployment.Message, f Facts, now time.Time) Step {
-	if owes(m, aboutAsked) {
-		n := askedNote(f)
-		n.Mention = m.Settings.Mention
-		return reply(m, f, aboutAsked, n)
+	var again time.Time
+	if f.Route.MaxWait > 0 {
+		again = f.Deployment.AcceptedAt.Add(f.Route.MaxWait / 2)
 	}
-
-	again := f.Deployment.AcceptedAt.Add(f.Route.MaxWait / 2)
-	switch {
-	case f.Route.MaxWait <= 0 || !owes(m, aboutAgain):
-		return wait(time.Time{})
-	case now.Before(again):
+	about := aboutAsked
+	first := partOf(m, aboutAsked)
+	underWay := first != nil && first.Call != nil
+	if !again.IsZero() && !now.Before(again) && !underWay {
+		about, again = aboutAgain, time.Time{}
+	}
+	if !owes(m, about) {
 		return wait(again)
 	}
 
 	n := askedNote(f)
 	n.Mention = m.Settings.Mention
-	return reply(m, f, aboutAgain, n)
+	return reply(m, f, about, n)
 }
 
 // planEnded says how it ended, where somebody should know: it did not succeed, or the route wants it to reach the

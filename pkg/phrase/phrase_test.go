@@ -289,7 +289,7 @@ func TestSentences(t *testing.T) {
 			got:  Prefix("").Why(running, allowed, now),
 			want: "#12 (acme/api@main at abc1234 to production, asked for by alice) is running.\n" +
 				"All its rules allow it.\n" +
-				`"why #12" says how far it is, and "cancel #12" stops it.`,
+				`"cancel #12" stops it.`,
 		},
 		{
 			name: "why it failed",

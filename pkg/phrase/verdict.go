@@ -99,8 +99,11 @@ func (p Prefix) Why(d deployment.Deployment, v policy.Verdict, now time.Time) st
 	if len(lines) == 1 && d.State.Open() && len(v.Outcomes) > 0 && v.Decision == policy.DecisionAllow {
 		lines = append(lines, "All its rules allow it.")
 	}
-	if follow := p.Follow(d); follow != "" && d.State != deployment.Waiting {
-		lines = append(lines, follow)
+	switch {
+	case d.State == deployment.Held:
+		lines = append(lines, p.Follow(d))
+	case d.State.Open() && d.State != deployment.Waiting:
+		lines = append(lines, p.command(fmt.Sprintf("cancel #%d", d.Request.ID))+" stops it.")
 	}
 	return strings.Join(lines, "\n")
 }

@@ -63,7 +63,7 @@ type HomeApp struct {
 // HomeEnvironment is what runs in one environment.
 type HomeEnvironment struct {
 	Name string
-	Runs notify.Text // commit, since when, by whom; empty: nothing that this service knows of
+	Runs notify.Text // commit, and since when; empty: nothing that this service knows of
 	Also notify.Text // what happens there now: a deployment, a lock; empty: nothing
 }
 

@@ -16,7 +16,7 @@ import (
 const maxFallback = 600
 
 // RenderCard renders a card: a header with the state, its facts, its rows, its lines, its buttons, and the deployment's
-// number.
+// number, or what to type about those of a list.
 // A plain card has no blocks. Text of strangers can neither mention anybody nor link. In blocks it is shown as it is; in
 // the Text of the message, which is mrkdwn, an asterisk of theirs can style what follows.
 func RenderCard(c notify.Card, o RenderOptions) Message {
@@ -42,7 +42,10 @@ func RenderCard(c notify.Card, o RenderOptions) Message {
 	if block := o.buttons("card", c.Row, c.Generation, c.Title, c.Buttons); block != nil {
 		blocks = append(blocks, block)
 	}
-	if c.Deployment != 0 {
+	switch {
+	case len(c.Rows) > 0:
+		blocks = append(blocks, footnote(`"/seraph why #ID" says more about one of them, and "/seraph cancel #ID" cancels it.`))
+	case c.Deployment != 0:
 		blocks = append(blocks, footnote(fmt.Sprintf("Deployment #%d", c.Deployment)))
 	}
 

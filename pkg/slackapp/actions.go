@@ -138,8 +138,8 @@ type Options struct {
 type Actions struct {
 	o       Options
 	people  *people
-	audited *recently // refusals that are in the audit already
-	opened  *recently // users who have opened their home tab
+	audited *command.Recently[string] // refusals that are in the audit already
+	opened  *command.Recently[string] // users who have opened their home tab
 	limits  *limits
 	shown   *publications
 }
@@ -149,8 +149,8 @@ func NewActions(o Options) *Actions {
 	return &Actions{
 		o:       o,
 		people:  newPeople(o),
-		audited: newRecently(o.Now, auditAgain),
-		opened:  newRecently(o.Now, homeLasts),
+		audited: command.NewRecently[string](o.Now, auditAgain),
+		opened:  command.NewRecently[string](o.Now, homeLasts),
 		limits:  newLimits(o.Now),
 		shown:   newPublications(),
 	}

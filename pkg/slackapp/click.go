@@ -82,15 +82,11 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 		return err
 	}
 
+	unseen := p.unseen(facts, stands)
 	switch {
 	case p.verb == notify.VerbWhy: // why a deployment is in its state may be asked in any state
-	case p.verb == notify.VerbApproveHold && facts.Deployment.State == deployment.Held && len(facts.Held) == 0:
-		a.reply(ctx, in, noteOf("As far as Seraph can see now, no job of it waits in CircleCI, and nothing was "+
-			"done. Try again in a minute."), false)
-		return nil
-	case !stands && facts.ButtonsUnknown():
-		a.reply(ctx, in, noteOf("Seraph cannot see now whether the deployment still waits for that, and nothing was "+
-			"done. Try again in a minute."), false)
+	case unseen != "":
+		a.reply(ctx, in, noteOf(unseen), false)
 		return nil
 	case !stands:
 		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
@@ -155,6 +151,19 @@ func (p press) buttonOf(facts notify.Facts, now time.Time) (notify.Button, bool)
 		return notify.Button{}, false
 	}
 	return card.Buttons[i], true
+}
+
+// unseen says that it cannot be seen now whether a button means what it meant; empty: it can be.
+func (p press) unseen(facts notify.Facts, stands bool) string {
+	switch {
+	case p.verb == notify.VerbApproveHold && facts.Deployment.State == deployment.Held && len(facts.Held) == 0:
+		return "As far as Seraph can see now, no job of it waits in CircleCI, and nothing was done. Try again in a minute."
+	case !stands && facts.ButtonsUnknown():
+		return "Seraph cannot see now whether the deployment still waits for that, and nothing was done. Try again in a " +
+			"minute."
+	default:
+		return ""
+	}
 }
 
 // confirms says whether nothing has to be typed for a button, or it was.

@@ -39,7 +39,7 @@ type people struct {
 	log       zerolog.Logger
 
 	users    *slack.Answers[slack.User]
-	unlinked *recently // refusals for which a link was ended
+	unlinked *command.Recently[string] // refusals for which a link was ended
 }
 
 func newPeople(o Options) *people {
@@ -51,7 +51,7 @@ func newPeople(o Options) *people {
 		now:       o.Now,
 		log:       o.Log,
 		users:     slack.NewAnswers(o.Directory.User, o.Now),
-		unlinked:  newRecently(o.Now, slack.KnownFor),
+		unlinked:  command.NewRecently[string](o.Now, slack.KnownFor),
 	}
 }
 
@@ -78,7 +78,7 @@ func (p *people) member(ctx context.Context, in slack.Incoming, since time.Time)
 		return c, refuseUnanswered("who you are", err)
 	}
 	if r := flags(u, identity, c.Chat.Workspace); r != nil {
-		if p.unlinked.first(c.Chat.String() + " " + r.code) {
+		if p.unlinked.First(c.Chat.String() + " " + r.code) {
 			if err := p.unlink(ctx, c.Chat, r.code); err != nil {
 				p.log.Warn().Err(err).Stringer("person", c.Chat).Msg("link not ended")
 			}

@@ -57,7 +57,7 @@ func (a *Actions) record(ctx context.Context, in slack.Incoming, c command.Calle
 	}
 	line.Msg("command refused")
 
-	if !a.audited.first(fmt.Sprintf("%s %s %s %d", c.Chat, code, tried.name, tried.row)) {
+	if !a.audited.First(fmt.Sprintf("%s %s %s %d", c.Chat, code, tried.name, tried.row)) {
 		return
 	}
 	detail, _ := json.Marshal(map[string]any{ // it has no field that can fail

@@ -176,11 +176,12 @@ func lineFor(in slack.Incoming, c command.Caller, text, key string) command.Line
 }
 
 // isPublic says whether everybody where a line was typed sees its answer: what has changed something there is public,
-// and so is what somebody asks by mentioning Seraph, in front of everybody, about what runs where.
+// and so is what somebody asks about one app by mentioning Seraph, in front of everybody. What shows every app is not:
+// guests, and people who are not known at GitHub, may read along.
 func isPublic(in slack.Incoming, cmd grammar.Command, a command.Answer) bool {
 	switch cmd.Verb {
 	case grammar.Status, grammar.Deploys, grammar.Where, grammar.Locks:
-		return in.Kind == slack.KindMention && a.Refused == nil
+		return in.Kind == slack.KindMention && cmd.App != "" && a.Refused == nil
 	default:
 		return a.Changed && a.Refused == nil
 	}

@@ -49,8 +49,8 @@ func TestSay_Line(t *testing.T) {
 }
 
 // TestSay_Answers checks who reads an answer: what has changed something in a channel is for everybody there, and
-// refusals, help and the rest for whoever asked. A mention is answered in its thread, and what it asks about what
-// runs where is, too.
+// refusals, help and the rest for whoever asked. A mention is answered in its thread, and what it asks about one app
+// is, too. What shows all of them is for whoever asked.
 func TestSay_Answers(t *testing.T) {
 	const (
 		changed = "It is done."
@@ -77,7 +77,15 @@ func TestSay_Answers(t *testing.T) {
 			public: true,
 			thread: "own",
 		},
-		{name: "mention that asks", say: mentioned("status"), answer: command.Answer{Text: text}, public: true, thread: "own"},
+		{
+			name:   "mention that asks about an app",
+			say:    mentioned("status api"),
+			answer: command.Answer{Text: text},
+			public: true,
+			thread: "own",
+		},
+		{name: "mention that asks about all", say: mentioned("status"), answer: command.Answer{Text: text}},
+		{name: "mention that asks for all locks", say: mentioned("locks"), answer: command.Answer{Text: text}},
 		{name: "mention that is refused", say: mentioned("cancel #12"), answer: command.Answer{Text: text, Refused: rejected}},
 		{name: "mention that asks why", say: mentioned("why #12"), answer: command.Answer{Text: text}},
 	} {
