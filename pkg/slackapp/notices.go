@@ -28,7 +28,7 @@ const (
 	maxNamed      = 5 // waiting deployments that a message names
 
 	endsEvery  = time.Minute     // how often it is looked for deployments that have ended
-	endsAfter  = 5 * time.Minute // a deployment that took longer has its end reported to whoever asked in a direct message
+	endsAfter  = 5 * time.Minute // after a longer time whoever asked in a direct message learns the end
 	endsNewest = 200             // deployments among which it is looked for these
 )
 
