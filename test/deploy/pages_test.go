@@ -139,3 +139,23 @@ func TestReadme_LinksEveryPage(t *testing.T) {
 		t.Errorf("README.md has %d bytes, want at most %d: move details into deploy/docs", len(readme), longestReadme)
 	}
 }
+
+// TestPages_OneLoginPerID checks that the examples give each id of an account one login, so that nobody who copies two of
+// them acts as, or for, another person than they mean.
+func TestPages_OneLoginPerID(t *testing.T) {
+	person := regexp.MustCompile(`"?id"?: ?(\d+), ?"?login"?: ?"?([a-z-]+)`)
+	logins := map[string]string{}
+	for _, name := range append(pages(), "deploy/routes.example.yaml", "api/openapi.yaml") {
+		for _, match := range person.FindAllStringSubmatch(read(t, name), -1) {
+			id, login := match[1], match[2]
+			if before, ok := logins[id]; ok && before != login {
+				t.Errorf("%s: login of id %s: got %s, want %s as elsewhere", name, id, login, before)
+			}
+			logins[id] = login
+		}
+	}
+
+	if len(logins) < 3 {
+		t.Errorf("got %v, want the people of the examples", logins)
+	}
+}
