@@ -93,8 +93,8 @@ func (b *slackBot) learn(ctx context.Context) {
 		if err == nil {
 			b.identity.Store(&identity)
 			if b.workspace() == "" {
-				b.log.Error().Str("workspace", identity.Team).Msg("Slack's requests are refused: the bot token is of " +
-					"another workspace than slack.workspace of the routes file; run \"seraph check\"")
+				b.log.Error().Str("workspace", identity.Team).Msg("requests of Slack refused: bot token of another " +
+					"workspace than slack.workspace of the routes file, run \"seraph check\"")
 			}
 			return
 		}

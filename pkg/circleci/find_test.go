@@ -187,6 +187,58 @@ func TestClient_List_LaterPagesFail(t *testing.T) {
 	}
 }
 
+// An answer that is no list of CircleCI's proves nothing: that a pipeline is not in it would let the trigger be
+// repeated.
+func TestClient_List_AnswersWithoutAList(t *testing.T) {
+	const whole = `{"id":"p1","created_at":"2026-11-22T12:00:00Z"}`
+	for _, tt := range []struct {
+		name string
+		body string
+		want []string // what was read is returned all the same
+	}{
+		{name: "page of a proxy", body: `<html>`},
+		{name: "nothing", body: ``},
+		{name: "null", body: `null`},
+		{name: "other JSON", body: `{"status":"ok"}`},
+		{name: "message", body: `{"message":"we will be back soon"}`},
+		{name: "no items", body: `{"items":null,"next_page_token":null}`},
+		{name: "item without anything", body: `{"items":[` + whole + `,{}],"next_page_token":null}`, want: []string{"p1"}},
+		{
+			name: "item without a time",
+			body: `{"items":[{"id":"p2"},` + whole + `],"next_page_token":null}`,
+			want: []string{"p1"},
+		},
+		{
+			name: "item without an id",
+			body: `{"items":[` + whole + `,{"created_at":"2026-11-22T12:00:00Z"}],"next_page_token":null}`,
+			want: []string{"p1"},
+		},
+		{
+			name: "item without a time in a list without an end",
+			body: `{"items":[{"id":"p2"},` + whole + `],"next_page_token":"again"}`,
+			want: []string{"p1", "p1"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+				body := tt.body
+				if r.URL.Path == "/api/v2/me" {
+					body = `{"id":"u1","login":"bot"}`
+				}
+				_, _ = io.WriteString(w, body)
+			})
+
+			got, _ := c.List(t.Context(), "gh/acme/api", time.Unix(0, 0), "")
+			if got.MineComplete || got.ProjectComplete {
+				t.Errorf("got complete %v %v, want neither", got.MineComplete, got.ProjectComplete)
+			}
+			if ids := idsOf(got.Project); !slices.Equal(ids, tt.want) {
+				t.Errorf("got %v, want %v", ids, tt.want)
+			}
+		})
+	}
+}
+
 func TestClient_Definitions_ReadsAllPages(t *testing.T) {
 	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
 		body := `{"items":[{"id":"d1","name":"build"}],"next_page_token":"2"}`

@@ -207,7 +207,7 @@ wait: 1 approval
 			request: "POST /api/v1/deployments/43/cancel",
 			body:    forced,
 			status:  202,
-			stdout:  "deployment 43 of acme/api, main (11d6e37) to production, is canceled, Canceled by bob\n",
+			stdout:  "deployment 43 of acme/api, main (11d6e37) to production, was canceled by bob\n",
 		},
 		{
 			name:    "force",

@@ -100,7 +100,7 @@ func TestRollback_Refused(t *testing.T) {
 				f.routes.places, f.routes.blue = []string{"C0DEPLOYS1"}, []string{"C0BLUE0001"}
 			},
 			want: "forbidden not_allowed: a deployment of acme/api to production may not be asked for here, " +
-				"only in C0BLUE0001",
+				"only in the channels of the routes file (ask: C0BLUE0001)",
 		},
 		{
 			name:      "something else runs by now",

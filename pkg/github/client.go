@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/bradleyfalzon/ghinstallation/v2"
-	gh "github.com/google/go-github/v60/github"
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -72,11 +71,11 @@ type Client struct {
 	currentNames      map[int64]deployment.Repository // renamed repositories, by id
 }
 
-// account is one credential with the API client that uses it, the pace of its writes and the rate limit
+// account is one credential with the calls that use it, the pace of its writes and the rate limit
 // of all its calls.
 type account struct {
 	installation int64 // 0: the token's
-	api          *gh.Client
+	api          *calls
 	pace         *pace
 	limit        *limit
 }
@@ -136,25 +135,10 @@ func (c *Client) now() time.Time { return c.options.Now() }
 func (c *Client) newAccount(installation int64, credentials http.RoundTripper) *account {
 	return &account{
 		installation: installation,
-		api:          c.newAPI(credentials),
+		api:          c.newCalls(credentials),
 		pace:         &pace{perMinute: c.options.WritesPerMinute},
 		limit:        &limit{},
 	}
-}
-
-// newAPI returns a go-github client that sends with a transport that adds credentials. Each
-// credential gets its own, because go-github keeps the state of rate limits per client.
-func (c *Client) newAPI(credentials http.RoundTripper) *gh.Client {
-	httpClient := *c.options.HTTP
-	httpClient.Transport = credentials
-
-	api := gh.NewClient(&httpClient)
-	api.BaseURL = c.base
-	if c.options.UserAgent != "" {
-		api.UserAgent = c.options.UserAgent
-	}
-
-	return api
 }
 
 // call runs do, which makes one call of an account with the context it is given, unless a rate limit of
@@ -186,7 +170,7 @@ func (c *Client) read(
 	ctx context.Context,
 	operation string,
 	src deployment.Source,
-	do func(context.Context, *gh.Client) error,
+	do func(context.Context, *calls) error,
 ) error {
 	outdated, err := c.readOnce(ctx, operation, src, do)
 	if outdated {
@@ -199,7 +183,7 @@ func (c *Client) readOnce(
 	ctx context.Context,
 	operation string,
 	src deployment.Source,
-	do func(context.Context, *gh.Client) error,
+	do func(context.Context, *calls) error,
 ) (outdated bool, err error) {
 	acct, err := c.accountFor(ctx, src)
 	if err != nil {
@@ -221,9 +205,9 @@ func fetch[T any](
 	path string,
 	check func(T) error,
 ) (found T, nextPage int, err error) {
-	err = c.read(ctx, operation, src, func(ctx context.Context, api *gh.Client) error {
+	err = c.read(ctx, operation, src, func(ctx context.Context, api *calls) error {
 		var decoded T
-		resp, err := get(ctx, api, path, &decoded)
+		resp, err := api.get(ctx, path, &decoded)
 		if err != nil {
 			return err
 		}
@@ -236,14 +220,4 @@ func fetch[T any](
 	})
 
 	return found, nextPage, err
-}
-
-// get reads the JSON of one path, for what go-github v60 has no method for or does not decode in
-// full.
-func get(ctx context.Context, api *gh.Client, path string, into any) (*gh.Response, error) {
-	req, err := api.NewRequest(http.MethodGet, path, nil)
-	if err != nil {
-		return nil, err
-	}
-	return api.Do(ctx, req, into)
 }

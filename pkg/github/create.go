@@ -58,17 +58,17 @@ func (c *Client) CreateDeployment(
 // postDeployment makes the call and returns the deployment. Only a 201 with a whole one is no error.
 func postDeployment(
 	ctx context.Context,
-	api *gh.Client,
+	api *calls,
 	repo deployment.Repository,
 	wanted deployment.NewDeployment,
 ) (json.RawMessage, error) {
-	req, err := api.NewRequest(http.MethodPost, repositoryPath(repo)+"/deployments", createRequest(wanted))
+	req, err := api.newRequest(http.MethodPost, repositoryPath(repo)+"/deployments", createRequest(wanted))
 	if err != nil {
 		return nil, &Error{Operation: opCreate, Kind: KindNotSent, Err: err}
 	}
 
 	var body bytes.Buffer
-	resp, err := api.Do(ctx, req, &body)
+	resp, err := api.do(ctx, req, &body)
 	if err != nil {
 		return nil, err
 	}

@@ -193,7 +193,7 @@ func (c *Client) installation(ctx context.Context, r deployment.Repository) (int
 // installation for the authenticated app").
 func (c *Client) findInstallation(ctx context.Context, r deployment.Repository) (found *gh.Installation, _ error) {
 	err := c.call(ctx, opInstallation, c.app, func(ctx context.Context) (err error) {
-		found, _, err = c.app.api.Apps.FindRepositoryInstallation(ctx, r.Owner, r.Name)
+		found, _, err = c.app.api.installation(ctx, r.Owner, r.Name)
 		if err != nil {
 			return err
 		}

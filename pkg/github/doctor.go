@@ -37,7 +37,7 @@ func (c *Client) Identity(ctx context.Context) (Identity, error) {
 	var user *gh.User
 	token := c.account(0)
 	err := c.call(ctx, opUser, token, func(ctx context.Context) (err error) {
-		user, _, err = token.api.Users.Get(ctx, "")
+		user, _, err = token.api.user(ctx, "")
 		if err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (c *Client) Identity(ctx context.Context) (Identity, error) {
 func (c *Client) appIdentity(ctx context.Context) (Identity, error) {
 	var app *gh.App
 	err := c.call(ctx, opApp, c.app, func(ctx context.Context) (err error) {
-		app, _, err = c.app.api.Apps.Get(ctx, "")
+		app, _, err = c.app.api.app(ctx, "")
 		if err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func (c *Client) checkInstallation(ctx context.Context, r deployment.Repository)
 func (c *Client) HookRanges(ctx context.Context) ([]netip.Prefix, error) {
 	var meta *gh.APIMeta
 	err := c.call(ctx, opMeta, c.anonymous, func(ctx context.Context) (err error) {
-		meta, _, err = c.anonymous.api.Meta.Get(ctx)
+		meta, _, err = c.anonymous.api.meta(ctx)
 		if err != nil {
 			return err
 		}

@@ -50,8 +50,8 @@ func (c *Client) Hooks(ctx context.Context, of deployment.Repository, addresses 
 	lists := []string{fmt.Sprintf("repos/%s/%s/hooks", of.Owner, of.Name), fmt.Sprintf("orgs/%s/hooks", of.Owner)}
 	for _, list := range lists {
 		var items []hookItem
-		err := c.hookCall(ctx, opHooks, func(ctx context.Context, api *gh.Client) error {
-			_, err := get(ctx, api, list+"?per_page=100", &items)
+		err := c.hookCall(ctx, opHooks, func(ctx context.Context, api *calls) error {
+			_, err := api.get(ctx, list+"?per_page=100", &items)
 			return err
 		})
 
@@ -87,8 +87,8 @@ func (c *Client) Deliveries(
 	}
 
 	var items []deliveryItem
-	err = c.hookCall(ctx, opDeliveries, func(ctx context.Context, api *gh.Client) error {
-		resp, err := get(ctx, api, path, &items)
+	err = c.hookCall(ctx, opDeliveries, func(ctx context.Context, api *calls) error {
+		resp, err := api.get(ctx, path, &items)
 		if err != nil {
 			return err
 		}
@@ -117,13 +117,13 @@ func (c *Client) Deliveries(
 // repository webhook", and the same for an organization or an App). It does not wait for the
 // attempt. webhook.ErrRedeliveryRefused: GitHub does not repeat this delivery.
 func (c *Client) Redeliver(ctx context.Context, hook webhook.Hook, id int64) error {
-	err := c.hookCall(ctx, opRedeliver, func(ctx context.Context, api *gh.Client) error {
-		req, err := api.NewRequest(http.MethodPost, fmt.Sprintf("%s/deliveries/%d/attempts", hook, id), nil)
+	err := c.hookCall(ctx, opRedeliver, func(ctx context.Context, api *calls) error {
+		req, err := api.newRequest(http.MethodPost, fmt.Sprintf("%s/deliveries/%d/attempts", hook, id), nil)
 		if err != nil {
 			return err
 		}
 
-		_, err = api.Do(ctx, req, nil)
+		_, err = api.do(ctx, req, nil)
 		var accepted *gh.AcceptedError // go-github's error for 202, the status of success here
 		if errors.As(err, &accepted) {
 			return nil
@@ -147,7 +147,7 @@ func (e *Error) refusesForGood() bool {
 }
 
 // hookCall makes a call as the App itself, or with the token. Installations may not read webhooks.
-func (c *Client) hookCall(ctx context.Context, operation string, do func(context.Context, *gh.Client) error) error {
+func (c *Client) hookCall(ctx context.Context, operation string, do func(context.Context, *calls) error) error {
 	acct := c.app
 	if acct == nil {
 		acct = c.account(0)

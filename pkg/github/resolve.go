@@ -12,8 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	gh "github.com/google/go-github/v60/github"
-
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
@@ -86,15 +84,15 @@ func (c *Client) resolveBare(
 // type sha); empty: there is no such commit, or several begin so.
 func (c *Client) commit(ctx context.Context, src deployment.Source, id string) (sha string, err error) {
 	path := repositoryPath(src.Repository) + "/commits/" + url.PathEscape(id)
-	err = c.read(ctx, opCommit, src, func(ctx context.Context, api *gh.Client) error {
-		req, err := api.NewRequest(http.MethodGet, path, nil)
+	err = c.read(ctx, opCommit, src, func(ctx context.Context, api *calls) error {
+		req, err := api.newRequest(http.MethodGet, path, nil)
 		if err != nil {
 			return err
 		}
 
 		req.Header.Set("Accept", "application/vnd.github.sha")
 		var body bytes.Buffer
-		if _, err := api.Do(ctx, req, &body); err != nil {
+		if _, err := api.do(ctx, req, &body); err != nil {
 			return err
 		}
 
@@ -145,9 +143,10 @@ func (c *Client) nearRefs(ctx context.Context, src deployment.Source, name strin
 	var near []string
 	for _, prefix := range []string{"heads/" + start, "tags/" + start} {
 		names, err := c.matchingRefs(ctx, src, prefix)
-		if err == nil {
-			near = append(near, names...)
+		if err != nil {
+			continue
 		}
+		near = append(near, names...)
 	}
 
 	if repo, err := c.getRepository(ctx, src); err == nil && repo.DefaultBranch != "" {

@@ -70,8 +70,8 @@ func (c *Client) statusPage(
 	opts *gh.ListOptions,
 ) (page []*gh.DeploymentStatus, next int, err error) {
 	repo := src.Repository
-	err = c.read(ctx, opStatuses, src, func(ctx context.Context, api *gh.Client) error {
-		list, resp, err := api.Repositories.ListDeploymentStatuses(ctx, repo.Owner, repo.Name, id, opts)
+	err = c.read(ctx, opStatuses, src, func(ctx context.Context, api *calls) error {
+		list, resp, err := api.statuses(ctx, repo.Owner, repo.Name, id, opts)
 		if err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ func (c *Client) requestToken(
 	}
 
 	err = c.call(ctx, opToken, c.app, func(ctx context.Context) (err error) {
-		created, _, err = c.app.api.Apps.CreateInstallationToken(ctx, installation, options)
+		created, _, err = c.app.api.createToken(ctx, installation, options)
 		if err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ func (c *Client) write(
 	var created *gh.DeploymentStatus
 	err := c.sendWrite(ctx, opWrite, acct, repo, func(ctx context.Context) error {
 		request := statusRequest(r)
-		status, resp, err := acct.api.Repositories.CreateDeploymentStatus(ctx, repo.Owner, repo.Name, id, request)
+		status, resp, err := acct.api.createStatus(ctx, repo.Owner, repo.Name, id, request)
 		if err != nil {
 			return err
 		}

@@ -75,9 +75,11 @@ func (p *parser) end() *Error {
 }
 
 // trailing is the error for words that the command does not take. Lines come first among what is
-// suggested; then the line without these words.
+// suggested; then the line without these words, unless they may mean the opposite.
 func (p *parser) trailing(lines ...string) *Error {
-	lines = append(lines, p.line(len(p.words)))
+	if !p.negated() {
+		lines = append(lines, p.line(len(p.words)))
+	}
 	if oneTimeCode.MatchString(p.words[len(p.words)-1]) {
 		return p.fail(CodeOneTimeCode, "Seraph takes no one-time codes: it knows you by your link. Nothing was done.",
 			p.line(len(p.words)))
@@ -85,6 +87,9 @@ func (p *parser) trailing(lines ...string) *Error {
 	message := "Seraph does not understand " + quote("word", p.word()) + " there, and nothing was done."
 	return p.fail(CodeTrailingWords, message, lines...)
 }
+
+// negated says whether one of the next words turns a line into its opposite.
+func (p *parser) negated() bool { return slices.ContainsFunc(p.words[p.at:], negation.MatchString) }
 
 // readReason reads what follows "because". A placeholder is no reason.
 func (p *parser) readReason(c *Command, required bool) *Error {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
@@ -120,12 +121,12 @@ type Options struct {
 type Service struct {
 	o       Options
 	handler http.Handler
-	listed  refusals // of users whom the routes file names
+	listed  *command.Recently[deployment.ChatUser] // users whom the routes file names, and who were refused
 }
 
 // New makes a Service.
 func New(o Options) *Service {
-	s := &Service{o: o}
+	s := &Service{o: o, listed: command.NewRecently[deployment.ChatUser](o.Now, auditAgain)}
 	s.handler = s.routes()
 	return s
 }

@@ -219,6 +219,24 @@ func TestPlan_Card(t *testing.T) {
 			}),
 		},
 		{
+			name: "nothing was said before", m: posted(all, needingApproval(), noon), f: needingApproval(),
+			now: noon.Add(3 * time.Hour), do: DoPost, about: aboutAgain,
+		},
+		{
+			name: "and once is enough", f: needingApproval(), now: noon.Add(3 * time.Hour), do: DoWait,
+			m: with(posted(all, needingApproval(), noon), func(m *deployment.Message) {
+				m.Parts = append(m.Parts, deployment.MessagePart{About: aboutAgain, MessageID: "2"})
+			}),
+		},
+		{
+			name: "the first one may have been posted", f: needingApproval(), now: noon.Add(3 * time.Hour), do: DoPost,
+			about: aboutAsked,
+			m: with(posted(all, needingApproval(), noon), func(m *deployment.Message) {
+				call := &deployment.MessageCall{Absent: 2}
+				m.Parts = append(m.Parts, deployment.MessagePart{About: aboutAsked, Posts: 1, Call: call})
+			}),
+		},
+		{
 			name: "held", f: factsIn(deployment.Held), now: second(9), do: DoPost, about: aboutHeld,
 			m: with(posted(all, factsIn(deployment.Held), noon), func(m *deployment.Message) {
 				m.Parts[0].First = deployment.Running

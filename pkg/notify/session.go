@@ -32,11 +32,12 @@ type session struct {
 	slots   chan struct{}
 	workers sync.WaitGroup
 
-	mu       sync.Mutex
-	busy     map[int64]bool      // ids of messages that are worked on
-	notYet   map[int64]time.Time // ids of messages that a limit keeps back, and until when
-	summing  sync.Mutex
-	toldDown bool
+	mu         sync.Mutex
+	busy       map[int64]bool      // ids of messages that are worked on
+	notYet     map[int64]time.Time // ids of messages that a limit keeps back, and until when
+	summing    sync.Mutex
+	listing    sync.Mutex
+	downLogged bool // the log says that the chat system does not work
 }
 
 func newSession(w *Worker, lease deployment.Lease) *session {
@@ -256,9 +257,9 @@ func (s *session) works(channel string) {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.toldDown {
-		s.toldDown = false
-		s.o.Log.Info().Str("face", s.o.Name).Msg("messages are sent again")
+	if s.downLogged {
+		s.downLogged = false
+		s.o.Log.Info().Str("face", s.o.Name).Msg("chat system works again")
 	}
 }
 
@@ -270,8 +271,8 @@ func (s *session) failed(e *SendError, now time.Time) {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.toldDown = true
-	s.o.Log.Error().Err(e).Str("face", s.o.Name).Msg("no messages are sent until the chat system works again")
+	s.downLogged = true
+	s.o.Log.Error().Err(e).Str("face", s.o.Name).Msg("chat system does not work, no messages sent")
 }
 
 // claim keeps a message from being worked on twice at once. It returns false if it is, or has to wait.

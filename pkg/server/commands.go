@@ -87,7 +87,7 @@ func perform[R commandRequest](s *Server, status int, run commandFunc[R]) http.H
 }
 
 // readAsked reads what is asked for, and finds out who asks. ok is false when it has answered already, because
-// one of them cannot be told.
+// one of them cannot be recognized.
 func readAsked[R commandRequest](
 	s *Server,
 	w http.ResponseWriter,

@@ -1,13 +1,13 @@
 package server
 
 import (
-	"context"
 	"crypto/rand"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
-	"github.com/go-chi/chi/v5/middleware"
+	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 )
 
@@ -19,17 +19,13 @@ func (s *Server) logRequests(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", id)
 		log := s.o.Log.With().Str("request", id).Stringer("client", clientOf(r)).Logger()
 
-		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		entry := &logEntry{log: log, w: wrapped}
-		ctx := context.WithValue(log.WithContext(r.Context()), middleware.LogEntryCtxKey, middleware.LogEntry(entry))
-		entry.r = r.WithContext(ctx)
-
+		answer := &statusWriter{ResponseWriter: w}
 		began := time.Now()
-		next.ServeHTTP(wrapped, entry.r)
+		serveRecovered(next, answer, r.WithContext(log.WithContext(r.Context())))
 		log.Debug().
 			Str("method", r.Method).
 			Str("path", loggedPath(r.URL.Path)).
-			Int("status", wrapped.Status()).
+			Int("status", answer.status).
 			Dur("took", time.Since(began)).
 			Msg("request answered")
 	})
@@ -43,23 +39,59 @@ func loggedPath(path string) string {
 	return path
 }
 
-// logEntry receives panics from middleware.Recoverer.
-type logEntry struct {
-	log zerolog.Logger
-	w   middleware.WrapResponseWriter
-	r   *http.Request
+// statusWriter remembers the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int // 0 until the answer begins
 }
 
-// Write does nothing: logRequests writes the line.
-func (e *logEntry) Write(int, int, http.Header, time.Duration, any) {}
-
-// Panic logs a panic and answers 500, unless an answer has begun. Recoverer then sends a 500 of its
-// own without a body, which has no effect after this one.
-func (e *logEntry) Panic(v any, stack []byte) {
-	e.log.Error().Any("panic", v).Bytes("stack", stack).Msg("panic in handler")
-	if e.w.Status() == 0 {
-		writeError(e.w, e.r, internalError(nil))
+// WriteHeader begins the answer.
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
 	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write begins the answer with 200 where it has not begun.
+func (w *statusWriter) Write(body []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(body)
+}
+
+// Unwrap lets http.ResponseController reach the writer below.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// serveRecovered has next answer. It logs a panic and answers 500, unless an answer has begun.
+func serveRecovered(next http.Handler, w *statusWriter, r *http.Request) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v == http.ErrAbortHandler {
+			panic(v) // net/http closes the connection, and logs nothing
+		}
+
+		zerolog.Ctx(r.Context()).Error().Any("panic", v).Bytes("stack", debug.Stack()).Msg("panic in handler")
+		if w.status == 0 {
+			writeError(w, r, internalError(nil))
+		}
+	}()
+
+	next.ServeHTTP(w, r)
+}
+
+// routeHeadAsGet routes HEAD as GET. net/http leaves out the body.
+func routeHeadAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			chi.RouteContext(r.Context()).RouteMethod = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // securityHeaders keep a browser from running, framing, caching or leaking an answer.

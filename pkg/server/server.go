@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/httprate"
 )
 
@@ -154,7 +153,7 @@ func (s *Server) mountAPI(r chi.Router) {
 // newRouter makes a router with what all answers have in common.
 func (s *Server) newRouter() chi.Router {
 	r := chi.NewRouter()
-	r.Use(s.rememberClient, s.logRequests, middleware.Recoverer, securityHeaders, middleware.GetHead)
+	r.Use(s.rememberClient, s.logRequests, securityHeaders, routeHeadAsGet)
 
 	r.NotFound(func(w http.ResponseWriter, req *http.Request) {
 		writeError(w, req, newError(http.StatusNotFound, "not_found", "there is nothing at this path"))

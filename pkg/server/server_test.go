@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -70,6 +71,7 @@ func TestServer_NotServed(t *testing.T) {
 		{method: "GET", path: "/webhooks/github", code: 405, want: "method_not_allowed", allow: "POST"},
 		{method: "DELETE", path: "/healthz", code: 405, want: "method_not_allowed", allow: "GET"},
 		{method: "HEAD", path: "/healthz", code: 200},
+		{method: "HEAD", path: "/webhooks/github", code: 405, allow: "POST"},
 	} {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			got := s.send(t, test.method, test.path, nil)
@@ -137,6 +139,34 @@ func TestServer_AnswersAfterPanic(t *testing.T) {
 		}
 	}
 	s.wantNoMemory(t)
+}
+
+// A handler that panics after its answer has begun cannot change the status any more.
+func TestServeRecovered_KeepsBegunAnswer(t *testing.T) {
+	rec := httptest.NewRecorder()
+	w := &statusWriter{ResponseWriter: rec}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half of it")
+		panic("the other half went wrong")
+	})
+
+	serveRecovered(handler, w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if rec.Code != 200 || w.status != 200 || rec.Body.String() != "half of it" {
+		t.Errorf("got %d %q and status %d, want 200 %q", rec.Code, rec.Body, w.status, "half of it")
+	}
+}
+
+// http.ErrAbortHandler is how a handler closes the connection without an answer.
+func TestServeRecovered_PassesAbortOn(t *testing.T) {
+	rec := httptest.NewRecorder()
+	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+
+	defer func() {
+		if got := recover(); got != http.ErrAbortHandler || rec.Body.Len() != 0 {
+			t.Errorf("got %v and %q, want http.ErrAbortHandler and no answer", got, rec.Body)
+		}
+	}()
+	serveRecovered(handler, &statusWriter{ResponseWriter: rec}, httptest.NewRequest(http.MethodGet, "/", nil))
 }
 
 // The log of refused and accepted webhooks says what happened, and holds no secret.

@@ -81,7 +81,8 @@ func (c *Client) OpenDirect(ctx context.Context, user string) (string, error) {
 		out:    &out,
 		check:  out.check,
 		send: func(ctx context.Context) error {
-			_, _, _, err := c.api.OpenConversationContext(ctx, &goslack.OpenConversationParameters{Users: []string{user}})
+			with := &goslack.OpenConversationParameters{Users: []string{user}}
+			_, _, _, err := c.api.OpenConversationContext(ctx, with)
 			return err
 		},
 	})

@@ -73,7 +73,7 @@ var Scopes = []string{
 	"users:read",
 }
 
-// OptionalScopes let the app look for a message whose fate is unknown before it posts it again. Without them it
+// OptionalScopes let the app look for a message that may have arrived before it posts it again. Without them it
 // does not post again.
 var OptionalScopes = []string{"channels:history", "groups:history"}
 

@@ -18,7 +18,7 @@ import (
 const maxCreateTries = 5
 
 // create has a deployment created for a button: the same one again, or a way back. However many people press it, one
-// is created; the others are told who asked.
+// is created; the others learn who asked.
 func (a *Actions) create(
 	ctx context.Context,
 	in slack.Incoming,
@@ -80,7 +80,7 @@ func (a *Actions) created(
 	case err != nil:
 		return "", err
 	case done.Deployment == nil:
-		return phrase.Pending(what, "status"), nil
+		return prefix(in).Pending(what, "status"), nil
 	}
 
 	var verdict policy.Verdict
@@ -88,7 +88,7 @@ func (a *Actions) created(
 		verdict = *done.Verdict
 	}
 	a.refresh(ctx, done.Deployment.Row)
-	return phrase.Created(*done.Deployment, verdict, a.o.Now()), nil
+	return prefix(in).Created(*done.Deployment, verdict, a.o.Now()), nil
 }
 
 // createKey returns the key of what a button asks for, and what was asked for with it before; nil: nothing was. The

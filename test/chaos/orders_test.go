@@ -22,8 +22,10 @@ import (
 // it compares what the simulators saw with what was asked for: no request is lost, none becomes two
 // deployments that run, and each deployment is that of the person who asked for it.
 func TestOrders(t *testing.T) {
+	t.Parallel()
 	for _, database := range databases(t) {
 		t.Run(database, func(t *testing.T) {
+			t.Parallel()
 			o := newOrders(t, orderSettings(t, database))
 			o.warmUp(t)
 			o.placeAll(t)

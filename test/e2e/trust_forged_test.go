@@ -59,6 +59,41 @@ func TestTrust_ForgedBeforeTheRealEvent(t *testing.T) {
 	}
 }
 
+// A forged event that moves a deployment to a route without rules takes its id. It gets nothing that any forged
+// event of that route does not get: by the route with rules nothing runs.
+func TestTrust_ForgedForARouteWithoutRules(t *testing.T) {
+	t.Parallel()
+	h := trusting(t, "environment: production\n    refs: [main]\n  - repository: acme/api\n    environment: staging")
+	h.withoutRecovery().start()
+	h.gh.Hooks().Next("deployment", hookshot.Treatment{Fail: http.StatusBadGateway}, 1)
+	real := h.create("acme/api", github.NewDeployment{
+		Environment: "production",
+		Payload:     payload("success"),
+		Creator:     "alice",
+	})
+
+	event := h.gh.EventBody(real.ID)
+	var body map[string]any
+	decode(t, event, &body)
+	body["deployment"].(map[string]any)["environment"] = "staging"
+	forged, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
+		t.Fatalf("got %s, want the event accepted", got)
+	}
+	if got := h.deliver("deployment", event); !strings.Contains(got, "duplicate") {
+		t.Errorf("got %s for the real event, want a duplicate", got)
+	}
+
+	h.expectEnd(real, "success", "")
+	if found := h.pipelines(real); len(found) != 1 {
+		t.Fatalf("got pipelines %v, want one", found)
+	}
+	h.expectAPI("GET", fmt.Sprintf("/deployments/%d", real.ID), apiToken, "", 200, `"environment":"staging"`)
+}
+
 // A webhook of CircleCI that was signed with the secret ends nothing: what counts is what the API shows.
 func TestTrust_ForgedCircleCIWebhook(t *testing.T) {
 	t.Parallel()
