@@ -35,11 +35,13 @@ const (
 // noticesLease is the name of the lease of the process that sends notices.
 const noticesLease = "slack notices"
 
-// Messages has notes sent to people.
+// Messages has notes sent to people, and cards to channels.
 type Messages interface {
 	// Enqueue has a note sent to somebody by their id at Slack. It is sent once for each topic, however often it is
 	// given; added says whether it is new.
 	Enqueue(ctx context.Context, topic, user string, note notify.Note) (added bool, err error)
+	// Resume says that a channel can be used again. It counts once for each topic.
+	Resume(ctx context.Context, topic, channel string) error
 }
 
 // Leases lets one process at a time do periodic work.
