@@ -296,7 +296,7 @@ func (s *session) failed(e *SendError, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.downLogged = true
-	s.o.Log.Error().Err(e).Str("face", s.o.Name).Msg("chat system does not work, no messages sent")
+	s.o.Log.Error().Err(e).Str("face", s.o.Name).Msg("chat system not working, no messages sent")
 }
 
 // claim keeps a message from being worked on twice at once. It returns false if it is, or has to wait.

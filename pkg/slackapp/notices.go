@@ -28,7 +28,7 @@ const (
 	maxNamed      = 5 // waiting deployments that a message names
 
 	endsEvery  = time.Minute     // how often it is looked for deployments that have ended
-	endsAfter  = 5 * time.Minute // a deployment that took longer has its end reported to whoever asked in a direct message
+	endsAfter  = 5 * time.Minute // after a longer time whoever asked in a direct message learns the end
 	endsNewest = 200             // deployments among which it is looked for these
 )
 
@@ -268,6 +268,9 @@ func (a *Actions) askForLock(ctx context.Context, c command.Caller, facts notify
 	d, l := facts.Deployment, facts.Lock
 	if l == nil {
 		return "No lock keeps this deployment from starting now.", nil
+	}
+	if l.Owner.Same(c.By) {
+		return fmt.Sprintf("You have the lock on %s yourself, and can release it.", phrase.Scope(*l)), nil
 	}
 
 	user, known := a.o.Persons.ChatUser(face, c.Chat.Workspace, l.Owner.ID)
