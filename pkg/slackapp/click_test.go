@@ -403,7 +403,7 @@ func TestClick_SecondTry(t *testing.T) {
 		w.set(f)
 		return slack.Incoming{
 			Kind:        slack.KindClick,
-			Key:         "click:1",
+			RequestKey:  "click:1",
 			Team:        team,
 			User:        "U0BOB",
 			Channel:     room,
@@ -430,7 +430,7 @@ func TestClick_SecondTry(t *testing.T) {
 		if got := try(t, w, in); got != first || len(w.lines) != 1 {
 			t.Errorf("got %q and %d lines, want %q again, and 1", got, len(w.lines), first)
 		}
-		in.Key = "click:2"
+		in.RequestKey = "click:2"
 		if got := try(t, w, in); !strings.Contains(got, "belongs to an earlier state") {
 			t.Errorf("got %q, want another press refused", got)
 		}
@@ -440,7 +440,7 @@ func TestClick_SecondTry(t *testing.T) {
 		f := failed(w.now())
 		in := pressOf(w, f, notify.VerbAgain)
 		in.Kind, in.ViewCallback = slack.KindSubmit, slack.CallbackConfirm
-		p := press{verb: notify.VerbAgain, row: 1, generation: notify.Generation(f), key: in.Key, typed: "production"}
+		p := press{verb: notify.VerbAgain, row: 1, generation: notify.Generation(f), key: in.RequestKey, typed: "production"}
 		if err := w.actions.pressed(t.Context(), in, p, true); err != nil {
 			t.Fatal(err)
 		}

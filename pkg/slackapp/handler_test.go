@@ -104,7 +104,7 @@ func TestHandler_CommandTwice(t *testing.T) {
 		b.later(time.Second)
 	}
 
-	keys := map[string]bool{b.wantDone().Key: true, b.wantDone().Key: true}
+	keys := map[string]bool{b.wantDone().RequestKey: true, b.wantDone().RequestKey: true}
 	if len(keys) != 2 {
 		t.Errorf("got the keys %v, want two", keys)
 	}

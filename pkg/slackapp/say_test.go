@@ -177,13 +177,13 @@ func TestSay_Once(t *testing.T) {
 	w := newWorld(t)
 	for range 2 {
 		in := slack.Incoming{
-			Kind:      slack.KindMention,
-			Key:       "message:1",
-			Team:      team,
-			User:      "U0ALICE",
-			Channel:   room,
-			MessageTS: fmt.Sprintf("%d.000100", w.now().Unix()),
-			Text:      "status",
+			Kind:       slack.KindMention,
+			RequestKey: "message:1",
+			Team:       team,
+			User:       "U0ALICE",
+			Channel:    room,
+			MessageTS:  fmt.Sprintf("%d.000100", w.now().Unix()),
+			Text:       "status",
 		}
 		if err := w.actions.Do(t.Context(), in); err != nil {
 			t.Fatal(err)
@@ -216,7 +216,7 @@ func TestSay_Late(t *testing.T) {
 			received := w.now()
 			in := slack.Incoming{
 				Kind:       row.kind,
-				Key:        "k",
+				RequestKey: "k",
 				Team:       team,
 				User:       "U0ALICE",
 				Channel:    room,
@@ -349,7 +349,7 @@ func TestSay_ResponseGone(t *testing.T) {
 		w := newWorld(t)
 		in := slack.Incoming{
 			Kind:        slack.KindCommand,
-			Key:         "k",
+			RequestKey:  "k",
 			Team:        team,
 			User:        "U0ALICE",
 			Channel:     room,
@@ -373,7 +373,7 @@ func TestSay_Fault(t *testing.T) {
 	w := newWorld(t)
 	fault := errors.New("the database is away")
 	w.actions.o.Lines = broken{fault}
-	in := slack.Incoming{Kind: slack.KindCommand, Key: "k", Team: team, User: "U0ALICE", Channel: room, Text: "status"}
+	in := slack.Incoming{Kind: slack.KindCommand, RequestKey: "k", Team: team, User: "U0ALICE", Channel: room, Text: "status"}
 	if err := w.actions.Do(t.Context(), in); !errors.Is(err, fault) {
 		t.Errorf("got %v, want %v", err, fault)
 	}
