@@ -167,7 +167,14 @@ func TestParseIncoming_Events(t *testing.T) {
 		},
 		"channel archived": {
 			`{"type":"channel_archive","channel":"C1","user":"U1"}`,
-			Incoming{Kind: KindEvent, RequestKey: "event:Ev1", Team: "T1", Channel: "C1", User: "U1", Event: EventChannelArchive},
+			Incoming{
+				Kind:       KindEvent,
+				RequestKey: "event:Ev1",
+				Team:       "T1",
+				Channel:    "C1",
+				User:       "U1",
+				Event:      EventChannelArchive,
+			},
 		},
 		"uninstalled": {
 			`{"type":"app_uninstalled"}`,

@@ -41,6 +41,13 @@ func TestPeople_Refused(t *testing.T) {
 			unlink: "guest",
 		},
 		{
+			name:   "guest of one channel, without the flag that Slack sets too",
+			user:   simslack.User{UltraRestricted: true},
+			code:   "guest",
+			want:   "Guests of this workspace may not",
+			unlink: "guest",
+		},
+		{
 			name:   "deactivated",
 			user:   simslack.User{Deleted: true},
 			code:   "deactivated",

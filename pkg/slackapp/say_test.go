@@ -373,7 +373,14 @@ func TestSay_Fault(t *testing.T) {
 	w := newWorld(t)
 	fault := errors.New("the database is away")
 	w.actions.o.Lines = broken{fault}
-	in := slack.Incoming{Kind: slack.KindCommand, RequestKey: "k", Team: team, User: "U0ALICE", Channel: room, Text: "status"}
+	in := slack.Incoming{
+		Kind:       slack.KindCommand,
+		RequestKey: "k",
+		Team:       team,
+		User:       "U0ALICE",
+		Channel:    room,
+		Text:       "status",
+	}
 	if err := w.actions.Do(t.Context(), in); !errors.Is(err, fault) {
 		t.Errorf("got %v, want %v", err, fault)
 	}
