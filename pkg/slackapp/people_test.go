@@ -2,6 +2,7 @@ package slackapp
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -409,5 +410,27 @@ func TestPeople_RefusedByWhatIsKnown(t *testing.T) {
 				t.Errorf("got %q, want %q", w.links, row.links)
 			}
 		})
+	}
+}
+
+// TestPeople_SharedByEvent checks that an event which says that another company can read the channel is believed, also
+// where Slack's answer about the channel is from before.
+func TestPeople_SharedByEvent(t *testing.T) {
+	w := newWorld(t)
+	in := slack.Incoming{
+		Kind:          slack.KindMention,
+		RequestKey:    "message:1",
+		Team:          team,
+		User:          "U0ALICE",
+		Channel:       room,
+		SharedChannel: true,
+		MessageTS:     fmt.Sprintf("%d.000100", w.now().Unix()),
+		Text:          "deploy api to staging",
+	}
+	if err := w.actions.Do(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.lines) != 0 || !slices.Equal(w.refused, []string{"shared_channel"}) {
+		t.Errorf("got %+v and %q refused, want shared_channel", w.lines, w.refused)
 	}
 }
