@@ -14,7 +14,7 @@ import (
 // slackChannelPattern is what the id of a channel of Slack looks like.
 var slackChannelPattern = regexp.MustCompile(`^[CG][A-Z0-9]{8,30}$`)
 
-// checkSlackRoutes warns of what the routes file says of Slack and the service cannot do.
+// checkSlackRoutes warns of routes that name channels while Slack is off, and of a workspace that is not named.
 func (c *checker) checkSlackRoutes() {
 	channels := c.slackChannels()
 	switch {

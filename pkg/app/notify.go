@@ -21,7 +21,7 @@ import (
 // faceSlack names Slack in routes, messages and metrics.
 const faceSlack = "slack"
 
-// newNotifier makes what sends messages about deployments through a chat system.
+// newNotifier makes the worker that sends messages about deployments through a chat system.
 func (a *App) newNotifier(c *clients, rules *gate.Gate, name string, face notify.Face) *notify.Worker {
 	w := notify.New(notify.Options{
 		Name:   name,

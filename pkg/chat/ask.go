@@ -46,7 +46,7 @@ func (s *Service) deploy(ctx context.Context, c command.Caller, l command.Line, 
 	return s.asked(done, l, what, cmd, err)
 }
 
-// rollback asks for a way back.
+// rollback asks for a rollback.
 func (s *Service) rollback(ctx context.Context, c command.Caller, l command.Line, cmd grammar.Command) (
 	command.Answer,
 	error,
@@ -69,7 +69,7 @@ func (s *Service) rollback(ctx context.Context, c command.Caller, l command.Line
 	return s.asked(done, l, "an earlier commit of "+cmd.Repository+" to "+cmd.Environment, cmd, err)
 }
 
-// asked says what became of an order.
+// asked is the answer to an order, or to the error that it ended with.
 func (s *Service) asked(
 	done command.Ordered,
 	l command.Line,

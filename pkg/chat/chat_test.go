@@ -454,7 +454,7 @@ func TestAsksGitHub(t *testing.T) {
 	}
 }
 
-// The refusal of a line is known to whoever counts what it has cost.
+// TestAnswer_Refused checks that the caller gets the refusal itself beside the words, so that it can count it.
 func TestAnswer_Refused(t *testing.T) {
 	s, w := newTestService()
 	refused := &command.Error{Kind: command.KindInvalid, Code: "no_such_ref", Message: "no branch"}

@@ -10,7 +10,10 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-func (s *Service) lock(ctx context.Context, c command.Caller, p phrase.Prefix, cmd grammar.Command) (command.Answer, error) {
+func (s *Service) lock(ctx context.Context, c command.Caller, p phrase.Prefix, cmd grammar.Command) (
+	command.Answer,
+	error,
+) {
 	now := s.o.Now()
 	wanted := command.LockRequest{
 		Repository:  cmd.Repository,
@@ -26,7 +29,10 @@ func (s *Service) lock(ctx context.Context, c command.Caller, p phrase.Prefix, c
 	return command.Answer{Text: p.Locked(l, unlock.String(), now), Changed: true}, err
 }
 
-func (s *Service) unlock(ctx context.Context, c command.Caller, p phrase.Prefix, cmd grammar.Command) (command.Answer, error) {
+func (s *Service) unlock(ctx context.Context, c command.Caller, p phrase.Prefix, cmd grammar.Command) (
+	command.Answer,
+	error,
+) {
 	open, err := s.o.Locks.Locks(ctx)
 	if err != nil {
 		return command.Answer{}, err

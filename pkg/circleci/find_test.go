@@ -163,6 +163,40 @@ func TestClient_List(t *testing.T) {
 	}
 }
 
+// The list is read back to since by CircleCI's clock, from which its times are.
+func TestClient_List_ClockBehind(t *testing.T) {
+	const behind = time.Hour
+	now := time.Now()
+	item := func(id string, age time.Duration) string {
+		return fmt.Sprintf(`{"id":%q,"created_at":%q}`, id, now.Add(-behind-age).UTC().Format(time.RFC3339))
+	}
+	pages := map[string]string{
+		"":  fmt.Sprintf(`{"items":[%s],"next_page_token":"2"}`, item("p3", time.Second)),
+		"2": fmt.Sprintf(`{"items":[%s],"next_page_token":"3"}`, item("p2", time.Minute)),
+		"3": fmt.Sprintf(`{"items":[%s],"next_page_token":"4"}`, item("p1", time.Hour)),
+	}
+
+	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", now.Add(-behind).UTC().Format(http.TimeFormat))
+		body := pages[r.URL.Query().Get("page-token")]
+		if r.URL.Path == "/api/v2/me" {
+			body = `{"id":"u1","login":"bot"}`
+		}
+		_, _ = io.WriteString(w, body)
+	})
+
+	got, err := c.List(t.Context(), "gh/acme/api", now.Add(-10*time.Minute), "")
+	if err != nil || !got.ProjectComplete {
+		t.Fatalf("got complete %v (%v), want a complete list", got.ProjectComplete, err)
+	}
+	if ids, want := idsOf(got.Project), []string{"p3", "p2", "p1"}; !slices.Equal(ids, want) {
+		t.Errorf("got %v, want %v", ids, want)
+	}
+	if off := got.Offset + behind; off.Abs() > 5*time.Second {
+		t.Errorf("got an offset of %s, want about %s", got.Offset, -behind)
+	}
+}
+
 // What was read of lists that end early is returned with the error: it may show the pipeline.
 func TestClient_List_LaterPagesFail(t *testing.T) {
 	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {

@@ -32,7 +32,8 @@ func (c *commands) explainCommand() *cobra.Command {
 			} else if text := situation(d); text != "" {
 				state += " (" + text + ")"
 			}
-			s.out.line(fmt.Sprintf("deployment %d: %s of %s to %s %s", d.ID, what(d), d.Repository, d.Environment, state))
+			const line = "deployment %d: %s of %s to %s %s"
+			s.out.line(fmt.Sprintf(line, d.ID, what(d), d.Repository, d.Environment, state))
 			s.out.printVerdict(found.Verdict, everyRule)
 			if d.State == "held" {
 				const format = "CircleCI holds a job: `seraph approve-hold %d` approves it, or somebody in CircleCI."

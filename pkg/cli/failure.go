@@ -115,8 +115,8 @@ func (s *session) hintAboutAnswer(answered *client.Error) string {
 	case strings.HasPrefix(answered.Message, "no deployment has this id"):
 		return "if GitHub shows it, `seraph list --ignored` may say why Seraph does not run it"
 	case answered.Code == "locked" || strings.HasPrefix(answered.Message, "the lock belongs to"):
-		return "`seraph locks` lists the locks; `seraph lock OWNER/NAME ENVIRONMENT --steal --reason TEXT` takes one from " +
-			"its owner, who gets a notice"
+		return "`seraph locks` lists the locks; `seraph lock OWNER/NAME ENVIRONMENT --steal --reason TEXT` takes one " +
+			"from its owner, who gets a notice"
 	case strings.Contains(answered.Message, "with the scope behalf must name"):
 		return "name the person who asks with --as LOGIN:ID, or use a token with the scope deploy; " + from
 	case answered.Code == "":

@@ -65,7 +65,7 @@ func TestRollback_FromFailed(t *testing.T) {
 
 func TestRollback_Refused(t *testing.T) {
 	const builds = "invalid cannot_roll_back: the route for acme/api and production builds the ref that is asked for, " +
-		"which is not at 7a7a7a7 any more: a way back needs a fixed branch (circleci.branch) and a parameter with {{ .SHA }}"
+		"which is not at 7a7a7a7 any more: a rollback needs a fixed branch (circleci.branch) and a parameter with {{ .SHA }}"
 	rollbackTo := func(to string) RollbackOrder {
 		o := goodRollback
 		o.To = to

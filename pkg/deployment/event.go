@@ -115,7 +115,7 @@ type (
 	TriggerUnknown struct {
 		Cause   string
 		Detail  string // for the timeline only
-		Refused bool   // 2xx but 201, or 4xx, without CircleCI's own message: a no of CircleCI, or of a proxy in between
+		Refused bool   // 2xx but 201, or 4xx, without CircleCI's own message: CircleCI or a proxy has refused
 	}
 
 	// TriggerInterrupted says that a worker which is not the sender found the deployment in

@@ -415,7 +415,7 @@ func FuzzPayloadNonce(f *testing.F) {
 	})
 }
 
-// A way back may use the writes that are kept for final reports.
+// A rollback may use the writes that are kept for final reports.
 func TestIntent_OnlyRollbackIsUrgent(t *testing.T) {
 	for cause, want := range map[IntentCause]bool{CauseDeploy: false, CauseRollback: true} {
 		n, err := Intent{Cause: cause}.NewDeployment()

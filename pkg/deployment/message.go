@@ -37,6 +37,9 @@ const (
 	MessagePosts MessageKind = "posts" // a message for each state
 	MessageNote  MessageKind = "note"  // one message that is not edited
 	MessageList  MessageKind = "list"  // one message that shows several deployments, and is edited
+
+	// MessageResume is none: it tells the process that sends that a channel can be used again.
+	MessageResume MessageKind = "resume"
 )
 
 // MessageRank orders messages that are due. The smallest goes first.

@@ -27,7 +27,7 @@ func (s Success) String() string { return fmt.Sprintf("%s (#%d)", short(s.SHA), 
 // IsBad says whether it was rolled back from.
 func (s Success) IsBad() bool { return !s.BadSince.IsZero() }
 
-// IsProven says whether a way back to it may pass the rules about what is new: it has met them, and nobody
+// IsProven says whether a rollback to it may pass the rules about what is new: it has met them, and nobody
 // rolled back from it.
 func (s Success) IsProven() bool { return !s.IsBad() && !s.Forced }
 

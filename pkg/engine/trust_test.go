@@ -143,6 +143,31 @@ func TestTrigger_UnknownAge(t *testing.T) {
 	}
 }
 
+// What has waited for long may have been run by somebody else meanwhile, such as by an older copy of the service.
+func TestTrigger_WaitedLong(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		waited time.Duration
+		want   deployment.State
+	}{
+		{name: "some minutes", waited: 9 * time.Minute, want: deployment.Running},
+		{name: "longer", waited: 11 * time.Minute, want: deployment.Errored},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			github := &fakeGitHub{statuses: []deployment.Status{{ID: 1, State: deployment.GitHubSuccess}}}
+			e.between(github, &fakeCircleCI{}, policy.Policy{})
+			e.pass(time.Hour)
+
+			d := e.accept(t, 1, nil)
+			e.pass(c.waited)
+			if d = e.advanceOnce(t, d.Row); d.State != c.want {
+				t.Errorf("got %s %q, want %s", d.State, d.Reason, c.want)
+			}
+		})
+	}
+}
+
 // Statuses that were read at a later time by a clock that was set back since count as not read.
 func TestTrigger_StatusesReadInTheFuture(t *testing.T) {
 	e := newTestEngine(t)

@@ -30,9 +30,9 @@ func clean(text string) (string, *Error) {
 	if HoldsSecret(text) {
 		return "", &Error{
 			Code: CodeSecret,
-			Message: "Seraph takes no tokens through chat, and has not kept this one. Delete your message, and revoke " +
-				"the token where you made it: whoever can read this room, now or later, has it. Seraph knows you by " +
-				"your link instead.",
+			Message: "Seraph takes no tokens through chat, and has not kept this one. Delete your message, and " +
+				"revoke the token where you made it: whoever can read this room, now or later, has it. Seraph " +
+				"knows you by your link instead.",
 			See:   "help link",
 			Shows: "says more",
 		}

@@ -1,4 +1,4 @@
-// Package link links the users of chat systems to accounts at GitHub, as both accounts prove.
+// Package link links the users of chat systems to accounts at GitHub. A user proves that both accounts are theirs.
 //
 // A user asks for a link in the chat system and gets an address there, privately. Whoever opens it signs in at
 // GitHub and is then shown a page that names both accounts and a code. The two are linked only when the user who asked
@@ -67,8 +67,8 @@ type Attempts interface {
 	DropLinkAttempt(ctx context.Context, u deployment.ChatUser) error
 }
 
-// Codes finds the attempts to which the codes belong that people type, and ends them. deployment.ErrNotFound: there is
-// no such attempt.
+// Codes finds the attempt to which a typed code belongs, and ends attempts. deployment.ErrNotFound: there is no such
+// attempt.
 type Codes interface {
 	TypeLinkCode(ctx context.Context, u deployment.ChatUser, most int) (deployment.LinkAttempt, bool, error)
 	LinkAttemptByCode(ctx context.Context, face, workspace, codeHash string) (deployment.LinkAttempt, error)

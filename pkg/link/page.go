@@ -54,7 +54,7 @@ var statusOf = map[string]int{
 	codeSignIn:   http.StatusBadGateway,
 }
 
-// showError shows why a link does not go on. Of a fault of this service or of GitHub only the log says more.
+// showError shows why a link does not go on. The cause of a fault of this service or of GitHub is in the log alone.
 func (s *Service) showError(w http.ResponseWriter, err error) {
 	var refusal *command.Error
 	switch {

@@ -16,6 +16,6 @@
 // it was proven absent. An edit whose answer was lost is followed by another one with the newest content. At most
 // maxCalls calls are made for one message, its replies included; some are kept for the end, and after a failure the last
 // one is kept until the chat system works again. A list may take maxCalls for each deployment that it shows, and takes
-// about one. Look-ups do not count, nor does what the chat system refused because there were too many calls. What could not be said is kept in the message's row (Unsent), not on the deployment's timeline,
-// which only the engine writes.
+// about one. Look-ups do not count, nor does what the chat system refused because there were too many calls. What could
+// not be said is kept in the message's row (Unsent), not on the deployment's timeline, which only the engine writes.
 package notify

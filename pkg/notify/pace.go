@@ -186,6 +186,14 @@ func (p *pace) pauseChannel(channel, why string, now time.Time) (until time.Time
 	return next.until, next.count == 1
 }
 
+// resume ends the pause of a channel.
+func (p *pace) resume(channel string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	delete(p.channels, channel)
+}
+
 // worked takes that a call had an answer that can be used.
 func (p *pace) worked(channel string) {
 	p.mu.Lock()

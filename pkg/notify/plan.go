@@ -263,10 +263,14 @@ func planNote(m deployment.Message) Step {
 
 // isOld says whether a deployment ended so long ago that what was never said about it is only summed up.
 func isOld(m deployment.Message, d deployment.Deployment, now time.Time) bool {
-	said := slices.ContainsFunc(m.Parts, func(p deployment.MessagePart) bool {
-		return p.MessageID != "" || p.Posts > 0
+	return !isSaid(m, "") && !d.EndedAt.IsZero() && now.Sub(d.EndedAt) > oldAfter
+}
+
+// isSaid says whether any part but one was posted, or may have been.
+func isSaid(m deployment.Message, but string) bool {
+	return slices.ContainsFunc(m.Parts, func(p deployment.MessagePart) bool {
+		return p.About != but && (p.MessageID != "" || p.Posts > 0)
 	})
-	return !said && !d.EndedAt.IsZero() && now.Sub(d.EndedAt) > oldAfter
 }
 
 // quietUntil is when a state may be said; zero: when the deployment changes.
@@ -309,6 +313,9 @@ func planPosts(m deployment.Message, f Facts, now time.Time) Step {
 	}
 
 	n := stateNote(f)
+	if isSaid(m, about) {
+		n.Lines = unmentioned(n.Lines)
+	}
 	if f.NeedsApproval() {
 		n.Mention = m.Settings.Mention
 	}

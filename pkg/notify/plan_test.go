@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -365,6 +366,9 @@ func TestPlan_PostForEachState(t *testing.T) {
 	if got.Do != DoPost || got.About != "held" || got.Note == nil {
 		t.Errorf("held: got %+v, want a note posted", got)
 	}
+	if !mentions(*got.Note) {
+		t.Errorf("held: got %+v, want whoever asked mentioned", got.Note)
+	}
 
 	m.Parts = []deployment.MessagePart{{About: "held", MessageID: "1"}}
 	if got = Plan(m, factsIn(deployment.Held), noon.Add(time.Minute)); got.Do != DoWait {
@@ -373,6 +377,16 @@ func TestPlan_PostForEachState(t *testing.T) {
 	if got = Plan(m, failedWith("boom"), noon.Add(time.Minute)); got.Do != DoPost || len(got.Note.Output) != 1 {
 		t.Errorf("failed: got %+v, want a note with the output", got)
 	}
+	if mentions(*got.Note) {
+		t.Errorf("failed: got %+v, want nobody mentioned a second time", got.Note)
+	}
+}
+
+// mentions says whether a note mentions anybody.
+func mentions(n Note) bool {
+	return slices.ContainsFunc(n.Lines, func(t Text) bool {
+		return slices.ContainsFunc(t, func(s Span) bool { return s.Person != 0 })
+	})
 }
 
 func TestWithDefaults(t *testing.T) {

@@ -141,7 +141,8 @@ func (s *session) take(ctx context.Context, m deployment.Message, f Facts, step 
 
 // isLastCall says whether a step takes the last call of a message for which the newest ones have failed.
 func isLastCall(m deployment.Message, step Step) bool {
-	return m.Failures > 0 && m.Calls == maxCalls-1 && m.Kind != deployment.MessageList && (step.Do == DoPost || step.Do == DoEdit)
+	calls := step.Do == DoPost || step.Do == DoEdit
+	return calls && m.Failures > 0 && m.Calls == maxCalls-1 && m.Kind != deployment.MessageList
 }
 
 // dueAt is a moment in microseconds, as it is stored, and not before it: earlier there would be nothing to do yet.

@@ -157,6 +157,9 @@ func (s *session) dispatch(ctx, calls context.Context) error {
 	}
 
 	due, err := s.o.Store.DueMessages(ctx, s.o.Name, dueBatch)
+	if err == nil {
+		due, err = s.resume(ctx, due)
+	}
 	if err != nil || len(due) == 0 {
 		return err
 	}
@@ -186,6 +189,27 @@ func (s *session) dispatch(ctx, calls context.Context) error {
 		})
 	}
 	return nil
+}
+
+// resume ends the pauses of the channels of which it was said that they can be used again, and returns the messages
+// that say something else.
+func (s *session) resume(ctx context.Context, due []deployment.Message) (others []deployment.Message, err error) {
+	for _, m := range due {
+		if m.Kind != deployment.MessageResume {
+			others = append(others, m)
+			continue
+		}
+
+		s.pace.resume(m.Channel)
+		s.mu.Lock()
+		clear(s.notYet) // it does not say which channel they wait for
+		s.mu.Unlock()
+		m.Done, m.Due = true, time.Time{}
+		if _, err := s.o.Store.SaveMessage(ctx, m); err != nil && !isStale(err) {
+			return nil, err
+		}
+	}
+	return others, nil
 }
 
 // takeSlot waits a moment until one more message may be worked on.
@@ -272,7 +296,7 @@ func (s *session) failed(e *SendError, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.downLogged = true
-	s.o.Log.Error().Err(e).Str("face", s.o.Name).Msg("chat system does not work, no messages sent")
+	s.o.Log.Error().Err(e).Str("face", s.o.Name).Msg("chat system not working, no messages sent")
 }
 
 // claim keeps a message from being worked on twice at once. It returns false if it is, or has to wait.

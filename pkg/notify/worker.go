@@ -183,5 +183,22 @@ func (w *Worker) Enqueue(ctx context.Context, topic, user string, note Note) (ad
 	return added, err
 }
 
+// Resume says that a channel can be used again, so that what is owed to it need not wait for the end of its pause. topic
+// is the same for what is said twice. Another process may be the one that sends.
+func (w *Worker) Resume(ctx context.Context, topic, channel string) error {
+	now := w.o.Now()
+	_, err := w.o.Store.AddMessage(ctx, deployment.Message{
+		Topic:       "resume/" + w.o.Name + "/" + topic,
+		Face:        w.o.Name,
+		Channel:     channel,
+		Kind:        deployment.MessageResume,
+		Rank:        deployment.RankEnd,
+		Due:         now,
+		MessageData: deployment.MessageData{CreatedAt: now},
+	})
+	w.Announce()
+	return err
+}
+
 // isStale says whether somebody else has written a message meanwhile.
 func isStale(err error) bool { return errors.Is(err, deployment.ErrVersionConflict) }

@@ -85,6 +85,7 @@ var botEvents = []string{
 	"channel_archive",
 	"channel_shared",
 	"group_archive",
+	"member_joined_channel",
 	"message.im",
 	"tokens_revoked",
 	"user_change",

@@ -169,7 +169,10 @@ func (a *Actions) Do(ctx context.Context, in slack.Incoming) error {
 	case slack.KindHome:
 		return a.home(ctx, in)
 	case slack.KindEvent:
-		return a.people.changed(ctx, in)
+		if err := a.people.changed(ctx, in); err != nil || in.Event != slack.EventChannelJoined {
+			return err
+		}
+		return a.o.Messages.Resume(ctx, in.RequestKey, in.Channel)
 	}
 	return nil
 }

@@ -157,10 +157,11 @@ func (p press) buttonOf(facts notify.Facts, now time.Time) (notify.Button, bool)
 func (p press) unseen(facts notify.Facts, stands bool) string {
 	switch {
 	case p.verb == notify.VerbApproveHold && facts.Deployment.State == deployment.Held && len(facts.Held) == 0:
-		return "As far as Seraph can see now, no job of it waits in CircleCI, and nothing was done. Try again in a minute."
+		return "As far as Seraph can see now, no job of it waits in CircleCI, and nothing was done. " +
+			"Try again in a minute."
 	case !stands && facts.ButtonsUnknown():
-		return "Seraph cannot see now whether the deployment still waits for that, and nothing was done. Try again in a " +
-			"minute."
+		return "Seraph cannot see now whether the deployment still waits for that, and nothing was done. " +
+			"Try again in a minute."
 	default:
 		return ""
 	}

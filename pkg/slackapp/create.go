@@ -17,7 +17,7 @@ import (
 // maxCreateTries is how often the same button may ask GitHub for a deployment that could not be created.
 const maxCreateTries = 5
 
-// create has a deployment created for a button: the same one again, or a way back. However many people press it, one
+// create has a deployment created for a button: the same one again, or a rollback. However many people press it, one
 // is created; the others learn who asked.
 func (a *Actions) create(
 	ctx context.Context,
@@ -126,7 +126,7 @@ func askedBefore(before command.Ordered, now time.Time) string {
 	return text + " " + phrase.Deployment(*before.Deployment, now)
 }
 
-// rollbackOf is the order of the way back that the button has shown. It names both what ran there and what is deployed:
+// rollbackOf is the order of the rollback that the button has shown. It names both what ran there and what is deployed:
 // if either is another one by then, the order is refused.
 func rollbackOf(facts notify.Facts, p press, origin command.Origin) command.RollbackOrder {
 	d := facts.Deployment

@@ -28,18 +28,20 @@ const (
 	maxNamed      = 5 // waiting deployments that a message names
 
 	endsEvery  = time.Minute     // how often it is looked for deployments that have ended
-	endsAfter  = 5 * time.Minute // a deployment that took longer has its end reported to whoever asked in a direct message
+	endsAfter  = 5 * time.Minute // after a longer time whoever asked in a direct message learns the end
 	endsNewest = 200             // deployments among which it is looked for these
 )
 
 // noticesLease is the name of the lease of the process that sends notices.
 const noticesLease = "slack notices"
 
-// Messages has notes sent to people.
+// Messages has notes sent to people, and cards to channels.
 type Messages interface {
 	// Enqueue has a note sent to somebody by their id at Slack. It is sent once for each topic, however often it is
 	// given; added says whether it is new.
 	Enqueue(ctx context.Context, topic, user string, note notify.Note) (added bool, err error)
+	// Resume says that a channel can be used again. It counts once for each topic.
+	Resume(ctx context.Context, topic, channel string) error
 }
 
 // Leases lets one process at a time do periodic work.

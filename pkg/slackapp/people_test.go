@@ -358,6 +358,20 @@ func TestPeople_LeavesAfterChange(t *testing.T) {
 	}
 }
 
+// TestActions_Joined checks that what is owed to a channel goes on as soon as the app is in it.
+func TestActions_Joined(t *testing.T) {
+	w := newWorld(t)
+	in := slack.Incoming{
+		Kind: slack.KindEvent, Event: slack.EventChannelJoined, RequestKey: "event:Ev1", Team: team, User: "U0SERAPHBOT", Channel: "C1",
+	}
+	if err := w.actions.Do(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.sent["event:Ev1 C1"].Summary; got != "resumed" {
+		t.Errorf("got %v, want the channel resumed", w.sent)
+	}
+}
+
 // TestActions_Left checks what the daily check of links learns of their users.
 func TestActions_Left(t *testing.T) {
 	w := newWorld(t)

@@ -62,7 +62,7 @@ func TestSlack_Story(t *testing.T) {
 	s.wantRefusal("U0CAROL", "approve", "stale")
 }
 
-// TestSlack_Production checks the way back in production: the modal, a wrong name, the right one, and a person who was
+// TestSlack_Production checks a rollback in production: the modal, a wrong name, the right one, and a person who was
 // deactivated in between.
 func TestSlack_Production(t *testing.T) {
 	t.Parallel()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 	"github.com/seraph-deploy/seraph/test/sim/github"
@@ -92,6 +93,35 @@ func TestTrust_ForgedForARouteWithoutRules(t *testing.T) {
 		t.Fatalf("got pipelines %v, want one", found)
 	}
 	h.expectAPI("GET", fmt.Sprintf("/deployments/%d", real.ID), apiToken, "", 200, `"environment":"staging"`)
+}
+
+// A forged event of a route without rules can have an id that GitHub has not reached. What GitHub makes afterwards
+// counts as older there, and in no other environment.
+func TestTrust_ForgedIDOfTheFuture(t *testing.T) {
+	t.Parallel()
+	h := trusting(t, "environment: production\n    refs: [main]\n  - repository: acme/api")
+	h.start()
+	first := h.deploy("acme/api", "staging", "success")
+	h.expectEnd(first, "success", "")
+
+	var body map[string]any
+	decode(t, h.gh.EventBody(first.ID), &body)
+	id := first.ID + 1_000_000_000
+	body["deployment"].(map[string]any)["id"] = id
+	body["deployment"].(map[string]any)["created_at"] = time.Now().Add(time.Minute).UTC().Format(time.RFC3339)
+	forged, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
+		t.Fatalf("got %s, want the event accepted", got)
+	}
+	h.waitLog(fmt.Sprintf(`"deployment":%d,"repository":"acme/api","environment":"staging","state":"succeeded"`, id))
+
+	h.expectEnd(h.deploy("acme/api", "staging", "success"), "error", fmt.Sprintf("superseded by #%d", id))
+	for _, environment := range []string{"production", "review"} {
+		h.expectEnd(h.deploy("acme/api", environment, "success"), "success", "")
+	}
 }
 
 // A webhook of CircleCI that was signed with the secret ends nothing: what counts is what the API shows.

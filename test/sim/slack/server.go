@@ -66,7 +66,7 @@ func DefaultScopes() []string {
 func DefaultEvents() []string {
 	return []string{
 		"app_mention", "message.im", "app_home_opened", "app_uninstalled", "tokens_revoked", "channel_archive",
-		"group_archive", "channel_shared", "user_change",
+		"group_archive", "channel_shared", "user_change", "member_joined_channel",
 	}
 }
 
