@@ -83,6 +83,13 @@ func TestParseConfirmed_RefusesWhatIsAppended(t *testing.T) {
 	}
 }
 
+func TestParseConfirmed_RefusesOtherFields(t *testing.T) {
+	metadata := strings.Replace(modals()["rollback"].Metadata, "{", `{"other":1,`, 1)
+	if got, err := ParseConfirmed(metadata); err == nil {
+		t.Errorf("got %+v from %s, want an error", got, metadata)
+	}
+}
+
 // FuzzParseConfirmed checks that private_metadata that is accepted is complete, and the same when it is written and
 // read again.
 func FuzzParseConfirmed(f *testing.F) {

@@ -356,6 +356,16 @@ func TestClick_RollbackOrdersWhatWasShown(t *testing.T) {
 		}
 	})
 
+	t.Run("of a failure", func(t *testing.T) {
+		w := newWorld(t)
+		f := failed(w.now())
+		f.Route.Production = false
+		w.click("U0BOB", w.card(f), notify.VerbRollback)
+		if len(w.back) != 1 || w.back[0].To != "#8" || w.back[0].Failed != 12 {
+			t.Errorf("got %+v ordered, want #8 because 12 has failed", w.back)
+		}
+	})
+
 	t.Run("another one by now", func(t *testing.T) {
 		w := newWorld(t)
 		f := succeeded(w)

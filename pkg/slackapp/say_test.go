@@ -172,6 +172,22 @@ func TestSay_Prefix(t *testing.T) {
 	}
 }
 
+// TestSay_CommandInDirect checks that the answer to a slash command in direct messages, which may be those with another
+// person, is seen by whoever typed it alone.
+func TestSay_CommandInDirect(t *testing.T) {
+	w := newWorld(t)
+	direct := w.sim.Direct("U0ALICE")
+	if _, err := w.sim.Slash("U0ALICE", direct, "/deploy", "api to staging"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.public(direct); len(got) != 0 {
+		t.Errorf("got %q for everybody there, want nothing", got)
+	}
+	if got := w.private("U0ALICE"); !strings.Contains(got, "It is done.") {
+		t.Errorf("got %q, want the answer", got)
+	}
+}
+
 // TestSay_Once checks that a message that comes as two events is one request, by the name of it.
 func TestSay_Once(t *testing.T) {
 	w := newWorld(t)
