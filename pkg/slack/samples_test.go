@@ -23,12 +23,8 @@ var (
 		},
 	}
 
-	alice     = notify.Span{Text: "alice", Person: 583231}
-	bob       = notify.Span{Text: "bob", Person: 583232}
-	why       = notify.Button{Verb: notify.VerbWhy, Label: "Why?"}
-	confirmed = notify.Button{Verb: notify.VerbCancel, Label: "Cancel…", Danger: true, Confirm: true}
-
-	log = notify.Button{Verb: notify.VerbOpen, Label: "Log", URL: ci}
+	alice = notify.Span{Text: "alice", Person: 583231}
+	why   = notify.Button{Verb: notify.VerbWhy, Label: "Why?"}
 )
 
 const ci = "https://app.circleci.com/pipelines/github/acme/api/412"
