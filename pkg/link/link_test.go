@@ -145,6 +145,22 @@ func TestLink_CodeOfAnother(t *testing.T) {
 	w.wantPerson(mallory, "")
 }
 
+// TestLink_UsedCodeOfAnother wants that a code which has made a link is worth nothing to others, and that the link
+// stands.
+func TestLink_UsedCodeOfAnother(t *testing.T) {
+	w := newWorld(t)
+	code := w.mustSignIn(w.start(alice), "alice")
+	if _, err := w.Confirm(t.Context(), alice.ChatUser, code); err != nil {
+		t.Fatal(err)
+	}
+
+	w.start(bob)
+	_, err := w.Confirm(t.Context(), bob.ChatUser, code)
+	w.wantRefused(err, "not_signed_in")
+	w.wantPerson(alice, "alice")
+	w.wantPerson(bob, "")
+}
+
 // TestLink_RacedByTwoAccounts wants that the first sign-in with an address is the only one.
 func TestLink_RacedByTwoAccounts(t *testing.T) {
 	w := newWorld(t)

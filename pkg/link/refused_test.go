@@ -56,6 +56,16 @@ func TestLink_Refused(t *testing.T) {
 			audited: "expired",
 		},
 		{
+			name: "back from GitHub with an error and a code",
+			visit: func(w *world) answer {
+				b := w.newBrowser()
+				return b.get(b.authorize(b.open(w.start(alice)), "alice", true) + "&error=access_denied")
+			},
+			status:  http.StatusForbidden,
+			about:   "was canceled",
+			audited: "denied",
+		},
+		{
 			name: "back from GitHub in another browser",
 			visit: func(w *world) answer {
 				b := w.newBrowser()

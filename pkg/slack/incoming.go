@@ -57,11 +57,12 @@ type Incoming struct {
 	Kind       Kind
 	ReceivedAt time.Time // when this service received it; ParseIncoming leaves it zero
 
-	// Key identifies the request. It is the same for every copy of it that Slack sends, and another one for
+	// RequestKey identifies the request. It is the same for every copy of it that Slack sends, and another one for
 	// each time that somebody types, clicks or submits. At most 100 characters, without secrets. Empty for the kinds
 	// for which nothing is to be done.
-	Key string
-	// OtherKeys also identify the request: it is a copy of each request that has one of them, or Key, among its keys.
+	RequestKey string
+	// OtherKeys also identify the request: it is a copy of each request that has one of them, or RequestKey, among its
+	// keys.
 	OtherKeys []string
 
 	Team       string // id of the workspace in which the app is installed

@@ -58,7 +58,7 @@ func parseEvent(body []byte) (Incoming, error) {
 		Team:          e.TeamID,
 		Enterprise:    e.EnterpriseID,
 		SharedChannel: e.IsExtShared,
-		Key:           key("event", e.EventID),
+		RequestKey:    key("event", e.EventID),
 	}
 	if len(e.Authorizations) > 0 && e.Authorizations[0].TeamID != "" {
 		in.Team = e.Authorizations[0].TeamID // in a shared channel team_id may be that of the other workspace
@@ -108,7 +108,7 @@ type messageEvent struct {
 }
 
 // parseMessage reads a message that mentions this app, or that was sent to it directly. The same message may come
-// as both; it has one Key, which is made of the channel and the ts.
+// as both; it has one RequestKey, which is made of the channel and the ts.
 func parseMessage(in Incoming, e *envelope) (Incoming, error) {
 	var subtype struct{ Subtype string }
 	if err := decode(e.Event, &subtype); err != nil {
@@ -151,8 +151,8 @@ func parseMessage(in Incoming, e *envelope) (Incoming, error) {
 		in.Text = StripMention(in.Text, bot)
 	}
 
-	in.OtherKeys = []string{in.Key}
-	in.Key = key("message", m.Channel, m.TS)
+	in.OtherKeys = []string{in.RequestKey}
+	in.RequestKey = key("message", m.Channel, m.TS)
 	if m.ClientMsgID != "" { // a copy with another ts has the same one
 		in.OtherKeys = append(in.OtherKeys, key("client", m.User, m.ClientMsgID))
 	}

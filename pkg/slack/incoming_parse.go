@@ -72,7 +72,7 @@ func parseCommand(form url.Values) (Incoming, error) {
 		return ignored("nobody typed it"), nil
 	}
 
-	in.Key = triggerKey(in.TriggerID)
+	in.RequestKey = triggerKey(in.TriggerID)
 	return in, nil
 }
 
@@ -123,7 +123,7 @@ func parseInteraction(payload []byte) (Incoming, error) {
 		p.addClick(&in)
 	}
 
-	in.Key = triggerKey(in.TriggerID)
+	in.RequestKey = triggerKey(in.TriggerID)
 	return in, nil
 }
 
@@ -222,10 +222,10 @@ func decode(data []byte, into any) error {
 	return nil
 }
 
-// triggerKey is the Key of what somebody did. The trigger id itself is a secret.
+// triggerKey is the RequestKey of what somebody did. The trigger id itself is a secret.
 func triggerKey(trigger Secret) string { return "trigger:" + digest(trigger.Reveal()) }
 
-// key is a Key made of parts: at most 100 visible ASCII characters, as Slack's ids are.
+// key is a RequestKey made of parts: at most 100 visible ASCII characters, as Slack's ids are.
 func key(parts ...string) string {
 	all := strings.Join(parts, ":")
 	odd := func(r rune) bool { return r <= ' ' || r > '~' }

@@ -116,8 +116,8 @@ func TestParseIncoming_Samples(t *testing.T) {
 			if got.Kind != c.want {
 				t.Fatalf("got %+v, want kind %s", got, c.want)
 			}
-			if c.want != KindIgnored && (got.Team == "" || got.Key == "") {
-				t.Errorf("got team %q and key %q", got.Team, got.Key)
+			if c.want != KindIgnored && (got.Team == "" || got.RequestKey == "") {
+				t.Errorf("got team %q and key %q", got.Team, got.RequestKey)
 			}
 		})
 	}

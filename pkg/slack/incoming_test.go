@@ -40,7 +40,7 @@ func TestParseIncoming_Command(t *testing.T) {
 		"response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2F1&trigger_id=1.2.3")
 	want := Incoming{
 		Kind:        KindCommand,
-		Key:         "trigger:" + digest("1.2.3"),
+		RequestKey:  "trigger:" + digest("1.2.3"),
 		Team:        "T1",
 		Enterprise:  "E1",
 		User:        "U1",
@@ -64,7 +64,7 @@ func TestParseIncoming_Click(t *testing.T) {
 		"actions":[{"type":"button","action_id":"seraph_approve","block_id":"b7","value":"v1 5 abc"}]}`))
 	want := Incoming{
 		Kind:        KindClick,
-		Key:         "trigger:" + digest("1.2.3"),
+		RequestKey:  "trigger:" + digest("1.2.3"),
 		Team:        "T1", // where the app posted the message
 		User:        "U1",
 		UserTeam:    "T2",
@@ -89,7 +89,7 @@ func TestParseIncoming_ClickOfHome(t *testing.T) {
 		"actions":[{"type":"static_select","action_id":"seraph_page","block_id":"b","selected_option":{"value":"2"}}]}`))
 	want := Incoming{
 		Kind:            KindClick,
-		Key:             "trigger:" + digest("1.2.3"),
+		RequestKey:      "trigger:" + digest("1.2.3"),
 		Team:            "T1",
 		User:            "U1",
 		UserTeam:        "T1",
@@ -116,7 +116,7 @@ func TestParseIncoming_Submit(t *testing.T) {
 			"target":{"one":{"type":"static_select","selected_option":{"value":"abc"}}}}}}}`))
 	want := Incoming{
 		Kind:            KindSubmit,
-		Key:             "trigger:" + digest("1.2.3"),
+		RequestKey:      "trigger:" + digest("1.2.3"),
 		Team:            "T1",
 		User:            "U1",
 		UserTeam:        "T2",
@@ -141,7 +141,7 @@ func TestParseIncoming_Events(t *testing.T) {
 			`{"type":"app_mention","user":"U1","text":"<@UBOT> deploy api","ts":"17.1","thread_ts":"16.1",
 				"channel":"C1","client_msg_id":"m-1","blocks":[{"type":7}]}`,
 			Incoming{
-				Kind: KindMention, Key: "message:C1:17.1", OtherKeys: []string{"event:Ev1", "client:U1:m-1"},
+				Kind: KindMention, RequestKey: "message:C1:17.1", OtherKeys: []string{"event:Ev1", "client:U1:m-1"},
 				Team: "T1", User: "U1", Channel: "C1", Thread: "16.1", MessageTS: "17.1", Text: "deploy api",
 			},
 		},
@@ -149,37 +149,44 @@ func TestParseIncoming_Events(t *testing.T) {
 			`{"type":"message","channel_type":"im","user":"U1","user_team":"T2","text":"deploy api","ts":"17.1",
 				"channel":"D1","edited":null}`,
 			Incoming{
-				Kind: KindDirect, Key: "message:D1:17.1", OtherKeys: []string{"event:Ev1"},
+				Kind: KindDirect, RequestKey: "message:D1:17.1", OtherKeys: []string{"event:Ev1"},
 				Team: "T1", User: "U1", UserTeam: "T2", Channel: "D1", MessageTS: "17.1", Text: "deploy api",
 			},
 		},
 		"home": {
 			`{"type":"app_home_opened","user":"U1","channel":"D1","tab":"home","view":{"id":"V1","hash":"h1"}}`,
-			Incoming{Kind: KindHome, Key: "event:Ev1", Team: "T1", User: "U1", ViewID: "V1", ViewHash: "h1"},
+			Incoming{Kind: KindHome, RequestKey: "event:Ev1", Team: "T1", User: "U1", ViewID: "V1", ViewHash: "h1"},
 		},
 		"user": {
 			`{"type":"user_change","user":{"id":"U1","team_id":"T1","deleted":true}}`,
-			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", User: "U1", UserTeam: "T1", Event: EventUserChange},
+			Incoming{Kind: KindEvent, RequestKey: "event:Ev1", Team: "T1", User: "U1", UserTeam: "T1", Event: EventUserChange},
 		},
 		"channel shared": {
 			`{"type":"channel_shared","channel":"C1","connected_team_id":"T2"}`,
-			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Channel: "C1", Event: EventChannelShared},
+			Incoming{Kind: KindEvent, RequestKey: "event:Ev1", Team: "T1", Channel: "C1", Event: EventChannelShared},
 		},
 		"added to a channel": {
 			`{"type":"member_joined_channel","user":"UBOT","channel":"C1","channel_type":"C","team":"T1","inviter":"U1"}`,
-			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Channel: "C1", User: "UBOT", Event: EventChannelJoined},
+			Incoming{Kind: KindEvent, RequestKey: "event:Ev1", Team: "T1", Channel: "C1", User: "UBOT", Event: EventChannelJoined},
 		},
 		"channel archived": {
 			`{"type":"channel_archive","channel":"C1","user":"U1"}`,
-			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Channel: "C1", User: "U1", Event: EventChannelArchive},
+			Incoming{
+				Kind:       KindEvent,
+				RequestKey: "event:Ev1",
+				Team:       "T1",
+				Channel:    "C1",
+				User:       "U1",
+				Event:      EventChannelArchive,
+			},
 		},
 		"uninstalled": {
 			`{"type":"app_uninstalled"}`,
-			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Event: EventAppUninstalled},
+			Incoming{Kind: KindEvent, RequestKey: "event:Ev1", Team: "T1", Event: EventAppUninstalled},
 		},
 		"token revoked": {
 			`{"type":"tokens_revoked","tokens":{"oauth":["U1"],"bot":["UBOT"]}}`,
-			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Event: EventTokensRevoked},
+			Incoming{Kind: KindEvent, RequestKey: "event:Ev1", Team: "T1", Event: EventTokensRevoked},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -307,15 +314,15 @@ func TestParseIncoming_Refused(t *testing.T) {
 // TestParseIncoming_Keys wants another key for what somebody asks for again, and the same one for what Slack sends again.
 func TestParseIncoming_Keys(t *testing.T) {
 	command := "user_id=U1&team_id=T1&command=%2Fdeploy&text=api&trigger_id="
-	if a, b := mustParse(t, form, command+"1.1"), mustParse(t, form, command+"1.2"); a.Key == b.Key {
-		t.Errorf("got %q for two commands", a.Key)
+	if a, b := mustParse(t, form, command+"1.1"), mustParse(t, form, command+"1.2"); a.RequestKey == b.RequestKey {
+		t.Errorf("got %q for two commands", a.RequestKey)
 	}
 
 	mention := mustParse(t, jsonMedia, eventOf(`{"type":"app_mention","user":"U1","text":"x","ts":"1.1","channel":"D1"}`))
 	direct := mustParse(t, jsonMedia,
 		eventOf(`{"type":"message","channel_type":"im","user":"U1","text":"x","ts":"1.1","channel":"D1"}`))
-	if mention.Key != direct.Key {
-		t.Errorf("got %q and %q for one message, want the same", mention.Key, direct.Key)
+	if mention.RequestKey != direct.RequestKey {
+		t.Errorf("got %q and %q for one message, want the same", mention.RequestKey, direct.RequestKey)
 	}
 
 	for _, channel := range []string{strings.Repeat("C", 200), `C\u0000`, "C 1"} {
@@ -363,7 +370,7 @@ func FuzzParseIncoming(f *testing.F) {
 
 		switch in.Kind {
 		case KindProbe, KindChallenge, KindIgnored:
-			if in.Key != "" || in.OtherKeys != nil {
+			if in.RequestKey != "" || in.OtherKeys != nil {
 				t.Errorf("got %+v, want no key where nothing is to be done", in)
 			}
 		case KindCommand, KindMention, KindDirect, KindClick, KindSubmit, KindHome:
@@ -384,7 +391,7 @@ func FuzzParseIncoming(f *testing.F) {
 
 func checkKeys(t *testing.T, in Incoming) {
 	t.Helper()
-	for _, k := range append(in.OtherKeys, in.Key) {
+	for _, k := range append(in.OtherKeys, in.RequestKey) {
 		odd := func(r rune) bool { return r <= ' ' || r > '~' }
 		if k == "" || len(k) > 100 || strings.ContainsFunc(k, odd) {
 			t.Errorf("got the key %q", k)

@@ -54,7 +54,7 @@ type Confirmed struct {
 	Row        int64       `json:"row"`
 	Generation string      `json:"generation"`
 	Job        string      `json:"job,omitempty"`
-	Key        string      `json:"key"`            // Incoming.Key of the click: the same for each submission
+	RequestKey string      `json:"key"`            // Incoming.RequestKey of the click: the same for each submission
 	Word       string      `json:"word,omitempty"` // that must be typed; empty: a yes is enough
 	Channel    string      `json:"channel,omitempty"`
 	Message    string      `json:"message,omitempty"` // the card that was clicked
@@ -81,7 +81,7 @@ func ParseConfirmed(metadata string) (Confirmed, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return Confirmed{}, errConfirmed // something follows
 	}
-	if c.Verb == "" || c.Row <= 0 || !isGeneration(c.Generation) || c.Key == "" {
+	if c.Verb == "" || c.Row <= 0 || !isGeneration(c.Generation) || c.RequestKey == "" {
 		return Confirmed{}, errConfirmed
 	}
 	return c, nil

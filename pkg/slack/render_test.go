@@ -343,7 +343,7 @@ func FuzzRenderCard(f *testing.F) {
 			}}, int(n%64)),
 		})))
 		checkSample(t, modalOf(ConfirmModal(ConfirmInput{
-			Confirmed: Confirmed{Verb: notify.Verb(s), Row: row, Generation: generation, Key: s, Word: s, Job: s},
+			Confirmed: Confirmed{Verb: notify.Verb(s), Row: row, Generation: generation, RequestKey: s, Word: s, Job: s},
 			Options:   options, About: s, Facts: c.Facts, Commits: c.Lines, More: int(n), Lines: c.Lines, AskReason: true,
 		})))
 	})

@@ -31,7 +31,7 @@ func TestConfirmModal_CarriesTheRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Confirmed{
-		Verb: notify.VerbRollback, Row: 77, Generation: generation, Key: "k7Qm2", Word: "production",
+		Verb: notify.VerbRollback, Row: 77, Generation: generation, RequestKey: "k7Qm2", Word: "production",
 		Channel: "C0DEPLOYS1", Message: "1764338520.000100", SHA: "9f8e7d6c",
 	}
 	if got != want {
@@ -64,7 +64,7 @@ func TestConfirmed_Matches(t *testing.T) {
 
 func TestConfirmModal_RefusesWhatSlackWouldNotCarry(t *testing.T) {
 	view := ConfirmModal(ConfirmInput{Confirmed: Confirmed{
-		Verb: notify.VerbApproveHold, Row: 1, Generation: generation, Key: "k", Job: strings.Repeat("j", 3000),
+		Verb: notify.VerbApproveHold, Row: 1, Generation: generation, RequestKey: "k", Job: strings.Repeat("j", 3000),
 	}})
 	if view.Submit != "" || view.Callback != callbackText {
 		t.Errorf("got %+v, want a modal that cannot be submitted", view)
@@ -83,6 +83,13 @@ func TestParseConfirmed_RefusesWhatIsAppended(t *testing.T) {
 	}
 }
 
+func TestParseConfirmed_RefusesOtherFields(t *testing.T) {
+	metadata := strings.Replace(modals()["rollback"].Metadata, "{", `{"other":1,`, 1)
+	if got, err := ParseConfirmed(metadata); err == nil {
+		t.Errorf("got %+v from %s, want an error", got, metadata)
+	}
+}
+
 // FuzzParseConfirmed checks that private_metadata that is accepted is complete, and the same when it is written and
 // read again.
 func FuzzParseConfirmed(f *testing.F) {
@@ -93,7 +100,7 @@ func FuzzParseConfirmed(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if c.Row <= 0 || c.Generation == "" || c.Key == "" {
+		if c.Row <= 0 || c.Generation == "" || c.RequestKey == "" {
 			t.Errorf("got %+v from %q, want an error", c, s)
 		}
 

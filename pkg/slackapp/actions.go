@@ -157,7 +157,7 @@ func NewActions(o Options) *Actions {
 }
 
 // Do does what a request of Slack asks for, and answers whoever asked. A refusal is an answer, too. An error means
-// that nothing was answered and the request may be given again: with the same Key it is not done twice.
+// that nothing was answered and the request may be given again: with the same RequestKey it is not done twice.
 func (a *Actions) Do(ctx context.Context, in slack.Incoming) error {
 	switch in.Kind {
 	case slack.KindCommand, slack.KindMention, slack.KindDirect:
@@ -172,7 +172,7 @@ func (a *Actions) Do(ctx context.Context, in slack.Incoming) error {
 		if err := a.people.changed(ctx, in); err != nil || in.Event != slack.EventChannelJoined {
 			return err
 		}
-		return a.o.Messages.Resume(ctx, in.Key, in.Channel)
+		return a.o.Messages.Resume(ctx, in.RequestKey, in.Channel)
 	}
 	return nil
 }

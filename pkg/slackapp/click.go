@@ -39,7 +39,7 @@ func (a *Actions) click(ctx context.Context, in slack.Incoming) error {
 		return nil // the client opens the page; Slack only tells us
 	}
 
-	p := press{verb: verb, key: in.Key}
+	p := press{verb: verb, key: in.RequestKey}
 	var err error
 	if p.row, p.generation, p.job, err = slack.ParseAction(in.ActionValue); err != nil {
 		a.reply(ctx, in, noteOf("Seraph does not know this button, and nothing was done."), false)
@@ -127,7 +127,7 @@ func (a *Actions) isRefused(ctx context.Context, p press, facts notify.Facts, c 
 // mayPress says whether somebody is known, and has not pressed too often. Otherwise it answers them so.
 func (a *Actions) mayPress(ctx context.Context, in slack.Incoming, tried act, fresh bool) (command.Caller, bool) {
 	c, r := a.people.caller(ctx, in, fresh)
-	if r == nil && !a.limits.allow(c.By.ID, in.Key) {
+	if r == nil && !a.limits.allow(c.By.ID, in.RequestKey) {
 		tooMany := refuseTooMany()
 		r = &tooMany
 	}

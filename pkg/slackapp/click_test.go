@@ -356,6 +356,16 @@ func TestClick_RollbackOrdersWhatWasShown(t *testing.T) {
 		}
 	})
 
+	t.Run("of a failure", func(t *testing.T) {
+		w := newWorld(t)
+		f := failed(w.now())
+		f.Route.Production = false
+		w.click("U0BOB", w.card(f), notify.VerbRollback)
+		if len(w.back) != 1 || w.back[0].To != "#8" || w.back[0].Failed != 12 {
+			t.Errorf("got %+v ordered, want #8 because 12 has failed", w.back)
+		}
+	})
+
 	t.Run("another one by now", func(t *testing.T) {
 		w := newWorld(t)
 		f := succeeded(w)
@@ -403,7 +413,7 @@ func TestClick_SecondTry(t *testing.T) {
 		w.set(f)
 		return slack.Incoming{
 			Kind:        slack.KindClick,
-			Key:         "click:1",
+			RequestKey:  "click:1",
 			Team:        team,
 			User:        "U0BOB",
 			Channel:     room,
@@ -430,7 +440,7 @@ func TestClick_SecondTry(t *testing.T) {
 		if got := try(t, w, in); got != first || len(w.lines) != 1 {
 			t.Errorf("got %q and %d lines, want %q again, and 1", got, len(w.lines), first)
 		}
-		in.Key = "click:2"
+		in.RequestKey = "click:2"
 		if got := try(t, w, in); !strings.Contains(got, "belongs to an earlier state") {
 			t.Errorf("got %q, want another press refused", got)
 		}
@@ -440,7 +450,7 @@ func TestClick_SecondTry(t *testing.T) {
 		f := failed(w.now())
 		in := pressOf(w, f, notify.VerbAgain)
 		in.Kind, in.ViewCallback = slack.KindSubmit, slack.CallbackConfirm
-		p := press{verb: notify.VerbAgain, row: 1, generation: notify.Generation(f), key: in.Key, typed: "production"}
+		p := press{verb: notify.VerbAgain, row: 1, generation: notify.Generation(f), key: in.RequestKey, typed: "production"}
 		if err := w.actions.pressed(t.Context(), in, p, true); err != nil {
 			t.Fatal(err)
 		}

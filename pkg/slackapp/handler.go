@@ -229,7 +229,7 @@ func (h *Handler) store(ctx context.Context, rc received) answer {
 		return answer{status: http.StatusInternalServerError, result: "internal", words: notStored, cause: err}
 	}
 
-	names := append([]string{rc.in.Key}, rc.in.OtherKeys...)
+	names := append([]string{rc.in.RequestKey}, rc.in.OtherKeys...)
 	row, result, err := h.o.Inbox.AddChatDelivery(ctx, d, rc.proof, names)
 	switch {
 	case err != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -104,7 +105,7 @@ func TestHandler_CommandTwice(t *testing.T) {
 		b.later(time.Second)
 	}
 
-	keys := map[string]bool{b.wantDone().Key: true, b.wantDone().Key: true}
+	keys := map[string]bool{b.wantDone().RequestKey: true, b.wantDone().RequestKey: true}
 	if len(keys) != 2 {
 		t.Errorf("got the keys %v, want two", keys)
 	}
@@ -345,5 +346,23 @@ func TestHandler_LogsNoSecret(t *testing.T) {
 	}
 	if !strings.Contains(b.logs.String(), "webhook rejected") {
 		t.Error("the log says nothing of what was rejected")
+	}
+}
+
+// TestHandler_HungUp checks that a request is stored whose sender has hung up: Slack may show that it took too long, and
+// what was asked for is done all the same.
+func TestHandler_HungUp(t *testing.T) {
+	b := newInbox(t)
+	signed := signed("application/x-www-form-urlencoded", slash("T1", "status", "1.1"), b.clock())
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(signed.body))
+	r.Header.Set("Content-Type", signed.media)
+	r.Header.Set("X-Slack-Signature", signed.signature)
+	r.Header.Set("X-Slack-Request-Timestamp", signed.stamp)
+
+	b.server.Config.Handler.ServeHTTP(httptest.NewRecorder(), r)
+	if in := b.wantDone(); in.Text != "status" {
+		t.Errorf("got %+v, want the command", in)
 	}
 }

@@ -30,7 +30,7 @@ const homeLasts = time.Hour
 // and whoever is not linked is shown how to be.
 func (a *Actions) home(ctx context.Context, in slack.Incoming) error {
 	c, r := a.people.caller(ctx, in, false)
-	if r == nil && !a.limits.allow(c.By.ID, in.Key) {
+	if r == nil && !a.limits.allow(c.By.ID, in.RequestKey) {
 		a.record(ctx, in, c, act{name: "home"}, refuseTooMany().code) // the tab shows what it has shown before
 		return nil
 	}

@@ -77,7 +77,7 @@ func (a *Actions) confirmation(
 			Row:        p.row,
 			Generation: p.generation,
 			Job:        p.job,
-			Key:        in.Key,
+			RequestKey: in.RequestKey,
 			Word:       button.ConfirmWord,
 			Channel:    in.Channel,
 			Message:    in.MessageTS,
@@ -161,7 +161,7 @@ func (a *Actions) submit(ctx context.Context, in slack.Incoming) error {
 		row:        confirmed.Row,
 		generation: confirmed.Generation,
 		job:        confirmed.Job,
-		key:        confirmed.Key,
+		key:        confirmed.RequestKey,
 		reason:     in.Values[slack.FieldReason],
 		typed:      in.Values[slack.FieldWord],
 	}, true)

@@ -79,7 +79,7 @@ func TestModal_NoTokens(t *testing.T) {
 
 	in := slack.Incoming{
 		Kind:            slack.KindSubmit,
-		Key:             "submission:1",
+		RequestKey:      "submission:1",
 		Team:            team,
 		User:            "U0BOB",
 		ViewCallback:    slack.CallbackConfirm,
@@ -101,7 +101,7 @@ func TestModal_WordOfButton(t *testing.T) {
 	v := w.modal("U0BOB")
 	in := slack.Incoming{
 		Kind:            slack.KindSubmit,
-		Key:             "submission:1",
+		RequestKey:      "submission:1",
 		Team:            team,
 		User:            "U0BOB",
 		ViewCallback:    slack.CallbackConfirm,
@@ -140,7 +140,7 @@ func TestModal_SubmittedTwice(t *testing.T) {
 	first := w.modal("U0BOB")
 	in := slack.Incoming{
 		Kind:            slack.KindSubmit,
-		Key:             "submission:1",
+		RequestKey:      "submission:1",
 		Team:            team,
 		User:            "U0BOB",
 		ViewCallback:    slack.CallbackConfirm,
@@ -148,7 +148,7 @@ func TestModal_SubmittedTwice(t *testing.T) {
 		Values:          map[string]string{slack.FieldWord: "production"},
 	}
 	for _, key := range []string{"submission:1", "submission:1", "submission:2"} {
-		in.Key = key
+		in.RequestKey = key
 		if err := w.actions.Do(t.Context(), in); err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +279,7 @@ func TestModal_Refused(t *testing.T) {
 func TestModal_Shows(t *testing.T) {
 	w := newWorld(t)
 	f := failed(w.now())
-	in := slack.Incoming{Key: "k", Channel: room, MessageTS: "1.2"}
+	in := slack.Incoming{RequestKey: "k", Channel: room, MessageTS: "1.2"}
 	button := notify.Button{Verb: notify.VerbRollback, ConfirmWord: "production"}
 	got := w.actions.confirmation(in, press{verb: notify.VerbRollback, row: 1, generation: "abc"}, f, button)
 
@@ -287,7 +287,7 @@ func TestModal_Shows(t *testing.T) {
 		Verb:       notify.VerbRollback,
 		Row:        1,
 		Generation: "abc",
-		Key:        "k",
+		RequestKey: "k",
 		Word:       "production",
 		Channel:    room,
 		Message:    "1.2",

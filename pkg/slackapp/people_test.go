@@ -2,6 +2,7 @@ package slackapp
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +37,13 @@ func TestPeople_Refused(t *testing.T) {
 		{
 			name:   "guest of one channel",
 			user:   simslack.User{Restricted: true, UltraRestricted: true},
+			code:   "guest",
+			want:   "Guests of this workspace may not",
+			unlink: "guest",
+		},
+		{
+			name:   "guest of one channel, without the flag that Slack sets too",
+			user:   simslack.User{UltraRestricted: true},
 			code:   "guest",
 			want:   "Guests of this workspace may not",
 			unlink: "guest",
@@ -354,7 +362,7 @@ func TestPeople_LeavesAfterChange(t *testing.T) {
 func TestActions_Joined(t *testing.T) {
 	w := newWorld(t)
 	in := slack.Incoming{
-		Kind: slack.KindEvent, Event: slack.EventChannelJoined, Key: "event:Ev1", Team: team, User: "U0SERAPHBOT", Channel: "C1",
+		Kind: slack.KindEvent, Event: slack.EventChannelJoined, RequestKey: "event:Ev1", Team: team, User: "U0SERAPHBOT", Channel: "C1",
 	}
 	if err := w.actions.Do(t.Context(), in); err != nil {
 		t.Fatal(err)
@@ -416,5 +424,27 @@ func TestPeople_RefusedByWhatIsKnown(t *testing.T) {
 				t.Errorf("got %q, want %q", w.links, row.links)
 			}
 		})
+	}
+}
+
+// TestPeople_SharedByEvent checks that an event which says that another company can read the channel is believed, also
+// where Slack's answer about the channel is from before.
+func TestPeople_SharedByEvent(t *testing.T) {
+	w := newWorld(t)
+	in := slack.Incoming{
+		Kind:          slack.KindMention,
+		RequestKey:    "message:1",
+		Team:          team,
+		User:          "U0ALICE",
+		Channel:       room,
+		SharedChannel: true,
+		MessageTS:     fmt.Sprintf("%d.000100", w.now().Unix()),
+		Text:          "deploy api to staging",
+	}
+	if err := w.actions.Do(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.lines) != 0 || !slices.Equal(w.refused, []string{"shared_channel"}) {
+		t.Errorf("got %+v and %q refused, want shared_channel", w.lines, w.refused)
 	}
 }

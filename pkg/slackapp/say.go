@@ -55,11 +55,11 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 		return nil
 	}
 
-	if a.o.Lines.AsksGitHub(text) && !a.limits.allow(c.By.ID, in.Key) {
+	if a.o.Lines.AsksGitHub(text) && !a.limits.allow(c.By.ID, in.RequestKey) {
 		a.refuse(ctx, in, c, tried, refuseTooMany())
 		return nil
 	}
-	answer, err := a.answer(ctx, in, c, text, in.Key, tried)
+	answer, err := a.answer(ctx, in, c, text, in.RequestKey, tried)
 	if err != nil {
 		return err
 	}

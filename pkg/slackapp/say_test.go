@@ -172,18 +172,34 @@ func TestSay_Prefix(t *testing.T) {
 	}
 }
 
+// TestSay_CommandInDirect checks that the answer to a slash command in direct messages, which may be those with another
+// person, is seen by whoever typed it alone.
+func TestSay_CommandInDirect(t *testing.T) {
+	w := newWorld(t)
+	direct := w.sim.Direct("U0ALICE")
+	if _, err := w.sim.Slash("U0ALICE", direct, "/deploy", "api to staging"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.public(direct); len(got) != 0 {
+		t.Errorf("got %q for everybody there, want nothing", got)
+	}
+	if got := w.private("U0ALICE"); !strings.Contains(got, "It is done.") {
+		t.Errorf("got %q, want the answer", got)
+	}
+}
+
 // TestSay_Once checks that a message that comes as two events is one request, by the name of it.
 func TestSay_Once(t *testing.T) {
 	w := newWorld(t)
 	for range 2 {
 		in := slack.Incoming{
-			Kind:      slack.KindMention,
-			Key:       "message:1",
-			Team:      team,
-			User:      "U0ALICE",
-			Channel:   room,
-			MessageTS: fmt.Sprintf("%d.000100", w.now().Unix()),
-			Text:      "status",
+			Kind:       slack.KindMention,
+			RequestKey: "message:1",
+			Team:       team,
+			User:       "U0ALICE",
+			Channel:    room,
+			MessageTS:  fmt.Sprintf("%d.000100", w.now().Unix()),
+			Text:       "status",
 		}
 		if err := w.actions.Do(t.Context(), in); err != nil {
 			t.Fatal(err)
@@ -216,7 +232,7 @@ func TestSay_Late(t *testing.T) {
 			received := w.now()
 			in := slack.Incoming{
 				Kind:       row.kind,
-				Key:        "k",
+				RequestKey: "k",
 				Team:       team,
 				User:       "U0ALICE",
 				Channel:    room,
@@ -349,7 +365,7 @@ func TestSay_ResponseGone(t *testing.T) {
 		w := newWorld(t)
 		in := slack.Incoming{
 			Kind:        slack.KindCommand,
-			Key:         "k",
+			RequestKey:  "k",
 			Team:        team,
 			User:        "U0ALICE",
 			Channel:     room,
@@ -373,7 +389,14 @@ func TestSay_Fault(t *testing.T) {
 	w := newWorld(t)
 	fault := errors.New("the database is away")
 	w.actions.o.Lines = broken{fault}
-	in := slack.Incoming{Kind: slack.KindCommand, Key: "k", Team: team, User: "U0ALICE", Channel: room, Text: "status"}
+	in := slack.Incoming{
+		Kind:       slack.KindCommand,
+		RequestKey: "k",
+		Team:       team,
+		User:       "U0ALICE",
+		Channel:    room,
+		Text:       "status",
+	}
 	if err := w.actions.Do(t.Context(), in); !errors.Is(err, fault) {
 		t.Errorf("got %v, want %v", err, fault)
 	}

@@ -43,7 +43,7 @@ type Rows interface {
 type WorkerOptions struct {
 	Rows Rows
 	// Do carries out a request and answers whoever asked. After an error, and after a crash, it is called again with the
-	// same request, whose Key is the same, too: it must do nothing twice.
+	// same request, whose RequestKey is the same, too: it must do nothing twice.
 	Do func(context.Context, slack.Incoming) error
 
 	OverdueEvery time.Duration     // how often overdue rows are looked for; 0: 2 s
