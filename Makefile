@@ -14,6 +14,9 @@ ENV_FILE ?= $(wildcard .env)
 FUZZTIME ?= 20000x
 BENCH    ?= .
 
+# Every package. The two whose tests mostly wait come first, so that others run beside them.
+PACKAGES := ./test/e2e ./test/chaos ./...
+
 .DEFAULT_GOAL := help
 .PHONY: help build run sim demo image test hubot judges pictures e2e-postgres check fmt lint vulncheck arch race fuzz \
 	bench chaos generate cover clean
@@ -39,7 +42,7 @@ image: ## build the container image seraph:latest
 	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t seraph:latest .
 
 test: ## run every test; those of PostgreSQL where it is installed, on a private server
-	@.ci/with-postgres go test ./...
+	@.ci/with-postgres go test $(PACKAGES)
 
 hubot: ## test deploy/hubot: Hubot itself, the program and the simulators; needs Node 20 and npm
 	@$(BUILD) -o bin/ ./cmd/seraph ./cmd/seraph-sim
@@ -73,7 +76,7 @@ arch: ## check the import table and the rules of the tree
 	go test -count=1 ./test/arch
 
 race: ## run every test under the race detector
-	@.ci/with-postgres go test -race ./...
+	@.ci/with-postgres go test -race $(PACKAGES)
 
 e2e-postgres: ## run the end-to-end tests on PostgreSQL; `make test` runs them on SQLite
 	@SERAPH_TEST_DATABASE=postgres .ci/with-postgres go test -count=1 ./test/e2e

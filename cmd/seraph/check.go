@@ -13,16 +13,17 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
 
-// checkTimeout bounds all questions to GitHub and CircleCI together.
+// checkTimeout bounds all questions to GitHub, CircleCI and Slack together.
 const checkTimeout = 2 * time.Minute
 
 func (p *program) checkCommand() *cobra.Command {
 	offline, routes := false, ""
 	check := &cobra.Command{
 		Use:   "check [--offline [--routes FILE]]",
-		Short: "check the configuration, and ask GitHub and CircleCI whether it is right",
-		Long: "Check the configuration and print every problem at once. Then ask GitHub and CircleCI whether\n" +
-			"they accept the credentials, and whether each route's project and pipeline definition exist.\n" +
+		Short: "check the configuration, and ask GitHub, CircleCI and Slack whether it is right",
+		Long: "Check the configuration and print every problem at once. Then ask GitHub, CircleCI and, where it\n" +
+			"is on, Slack whether they accept the credentials, and whether each route's repository, project,\n" +
+			"pipeline definition and channels can be used.\n" +
 			"Exit code 1 means that something there is wrong, 2 that the configuration is.\n\n" +
 			"With --offline --routes, only a routes file is checked, and no other setting and no secret is\n" +
 			"needed: for the CI of the repository in which the routes are kept.",
@@ -42,7 +43,7 @@ func (p *program) checkCommand() *cobra.Command {
 		},
 	}
 
-	check.Flags().BoolVar(&offline, "offline", false, "do not ask GitHub and CircleCI")
+	check.Flags().BoolVar(&offline, "offline", false, "do not ask GitHub, CircleCI and Slack")
 	check.Flags().StringVar(&routes, "routes", "", "check only this routes `FILE`; needs --offline")
 	return check
 }

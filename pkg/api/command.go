@@ -13,6 +13,7 @@ type CommandRequest struct {
 	OnBehalf
 	Text    string `json:"text"`
 	Place   string `json:"place,omitempty"`   // the channel or room in which it was typed
+	Prefix  string `json:"prefix,omitempty"`  // what is typed before a command there, such as the bot's name
 	Request string `json:"request,omitempty"` // the same request gives the same answer
 }
 

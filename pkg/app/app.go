@@ -50,7 +50,7 @@ type App struct {
 	links    *link.Service
 	actions  *slackapp.Actions // nil: Slack is off
 	inbox    *slackInbox       // nil: nothing is taken from Slack
-	notices  *slackapp.Notices // nil: nobody is told
+	notices  *slackapp.Notices // nil: none are sent
 	events   *events.Hub
 	notifier *notify.Worker // nil: there is no chat system
 	server   *server.Server

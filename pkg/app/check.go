@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -110,11 +111,17 @@ func (c *checker) checkRoutes(what string, t *route.Table) {
 	}
 }
 
-// checkConfig says where webhooks go, and warns of tokens by which nobody could ask.
+// checkConfig says where the webhooks go that this configuration takes, and warns of tokens by which nobody could ask.
 func (c *checker) checkConfig() {
 	if public := c.cfg.PublicURL; public != nil {
-		c.found(Good, "webhooks go to %s (GitHub) and %s (CircleCI)",
-			public.JoinPath("webhooks/github"), public.JoinPath("webhooks/circleci"))
+		addresses := []string{public.JoinPath("webhooks/github").String() + " (GitHub)"}
+		if len(c.cfg.CircleCI.WebhookSecrets) > 0 {
+			addresses = append(addresses, public.JoinPath("webhooks/circleci").String()+" (CircleCI)")
+		}
+		if c.cfg.Slack.On() {
+			addresses = append(addresses, public.JoinPath("webhooks/slack").String()+" (Slack)")
+		}
+		c.found(Good, "webhooks go to %s", strings.Join(addresses, ", "))
 	}
 
 	c.checkTokens()

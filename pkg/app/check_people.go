@@ -22,7 +22,7 @@ func (c *checker) checkTokens() {
 }
 
 // checkPeople asks GitHub whether the ids of people are those of their logins. An id decides who somebody
-// is, and nobody sees in a number that it is another one's.
+// is, and a wrong number cannot be seen by reading it.
 func (c *checker) checkPeople(ctx context.Context) {
 	const (
 		missing = "people in line %d: GitHub shows no account with id %d (%s): nobody can act as it"

@@ -14,16 +14,16 @@ import (
 // slackChannelPattern is what the id of a channel of Slack looks like.
 var slackChannelPattern = regexp.MustCompile(`^[CG][A-Z0-9]{8,30}$`)
 
-// checkSlackRoutes warns of what the routes file says of Slack and the service cannot do.
+// checkSlackRoutes warns of routes that name channels while Slack is off, and of a workspace that is not named.
 func (c *checker) checkSlackRoutes() {
 	channels := c.slackChannels()
 	switch {
 	case c.cfg.Slack.On() && c.cfg.Routes.SlackWorkspace() == "":
-		c.found(Warning, "Slack is on, and the routes file does not name its workspace: add slack: {workspace: T…}, so "+
-			"that people can be listed with their Slack ids")
+		c.found(Warning, "Slack is on, and the routes file does not name its workspace: add slack: {workspace: T…}, "+
+			"so that people can be listed with their Slack ids")
 	case !c.cfg.Slack.On() && len(channels) > 0 && channels[0].notified:
-		c.found(Warning, "%s: the routes file names channels of Slack, and Slack is off: set SERAPH_SLACK_BOT_TOKEN and "+
-			"SERAPH_SLACK_SIGNING_SECRET", channels[0].route)
+		c.found(Warning, "%s: the routes file names channels of Slack, and Slack is off: set SERAPH_SLACK_BOT_TOKEN "+
+			"and SERAPH_SLACK_SIGNING_SECRET", channels[0].route)
 	}
 }
 
@@ -74,8 +74,8 @@ func (c *checker) checkSlack(ctx context.Context) {
 	c.found(Good, "Slack: authenticated in the workspace %s (%s)", me.TeamName, me.Team)
 
 	if want := c.cfg.Routes.SlackWorkspace(); want != "" && want != me.Team && want != me.Enterprise {
-		c.found(Wrong, "SERAPH_SLACK_BOT_TOKEN is of the Slack workspace %s, and slack.workspace of the routes file is %s",
-			me.Team, want)
+		c.found(Wrong, "SERAPH_SLACK_BOT_TOKEN is of the Slack workspace %s, and slack.workspace of the routes file "+
+			"is %s", me.Team, want)
 	}
 	c.checkSlackScopes(me)
 	for _, channel := range c.slackChannels() {
@@ -101,12 +101,12 @@ func (c *checker) checkSlackScopes(me slack.Identity) {
 	}
 
 	if missing := lacks(slack.Scopes); missing != "" {
-		c.found(Wrong, "the Slack app lacks the scopes %s: add them under OAuth & Permissions of %s, and install it again",
-			missing, page)
+		c.found(Wrong, "the Slack app lacks the scopes %s: add them under OAuth & Permissions of %s, and install it "+
+			"again", missing, page)
 	}
 	if missing := lacks(slack.OptionalScopes); missing != "" {
-		c.found(Warning, "the Slack app lacks the scopes %s: a message whose fate is unknown is not posted again, so that "+
-			"a card may be missing", missing)
+		c.found(Warning, "the Slack app lacks the scopes %s: a message that may have arrived is not posted again, so "+
+			"that a card may be missing", missing)
 	}
 }
 
@@ -128,13 +128,16 @@ func (c *checker) checkSlackChannel(ctx context.Context, channel slackChannel) {
 	case found.Archived:
 		c.found(Wrong, "%s: the Slack channel %s is archived", channel.route, name)
 	case found.ExtShared:
-		c.found(Wrong, "%s: the Slack channel %s is shared with another organization, whose people would see the cards: "+
-			"name another channel", channel.route, name)
+		c.found(Wrong, "%s: the Slack channel %s is shared with another organization, whose people would see the "+
+			"cards: name another channel", channel.route, name)
 	case !found.Member && channel.notified:
 		c.found(Wrong, "%s: the app is not in the Slack channel %s: type /invite @seraph there", channel.route, name)
 	case !found.Member:
-		c.found(Warning, "%s: the app is not in the Slack channel %s, so that it answers only /deploy and /seraph there: "+
-			"type /invite @seraph there", channel.route, name)
+		c.found(Warning, "%s: the app is not in the Slack channel %s, so that it answers only /deploy and /seraph "+
+			"there: type /invite @seraph there", channel.route, name)
+	case found.ReadOnly && channel.notified:
+		c.found(Warning, "%s: the app may not post in the Slack channel %s: an admin of the workspace can change who may post "+
+			"there", channel.route, name)
 	default:
 		c.found(Good, "%s: the Slack channel %s", channel.route, name)
 	}

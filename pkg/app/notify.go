@@ -21,13 +21,14 @@ import (
 // faceSlack names Slack in routes, messages and metrics.
 const faceSlack = "slack"
 
-// newNotifier makes what sends messages about deployments through a chat system.
+// newNotifier makes the worker that sends messages about deployments through a chat system.
 func (a *App) newNotifier(c *clients, rules *gate.Gate, name string, face notify.Face) *notify.Worker {
 	w := notify.New(notify.Options{
 		Name:   name,
 		Face:   face,
 		Feed:   a.db,
 		Store:  a.db,
+		Lists:  a.db,
 		Leases: a.db,
 		Source: a.newCardSource(c, rules),
 		Shared: a.db.SharesDatabase(),
@@ -121,12 +122,14 @@ func (s *cardSource) Channels(d deployment.Deployment) []deployment.Notify {
 	return all
 }
 
-// Production says whether a deployment goes to production.
-func (s *cardSource) Production(d deployment.Deployment) bool { return s.routes.Production(d.Request) }
+// Outline is what the settings say of a deployment.
+func (s *cardSource) Outline(d deployment.Deployment) notify.Facts {
+	return notify.Facts{Deployment: d, Links: s.links, Route: s.settings(d)}
+}
 
 // Facts gathers what a card shows. What CircleCI does not answer is left out.
 func (s *cardSource) Facts(ctx context.Context, d deployment.Deployment) (notify.Facts, error) {
-	f := notify.Facts{Deployment: d, Links: s.links, Route: s.settings(d)}
+	f := s.Outline(d)
 	if err := s.successes(ctx, &f); err != nil {
 		return f, err
 	}
@@ -143,10 +146,13 @@ func (s *cardSource) Facts(ctx context.Context, d deployment.Deployment) (notify
 		return f, nil
 	case !d.State.Open() && d.State != deployment.Succeeded:
 		v, decided, err := s.db.Decision(ctx, d)
-		if err == nil && decided && d.State == deployment.Rejected {
+		if err != nil {
+			return f, err
+		}
+		if decided && d.State == deployment.Rejected {
 			f.Verdict = &v
 		}
-		return f, err
+		return f, nil
 	default:
 		return f, nil
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/notify"
 )
 
-// TestSetSuccesses checks that a card offers the same way back that a rollback takes: none to what was rolled back
+// TestSetSuccesses checks that a card offers the same target that a rollback takes: none to what was rolled back
 // from.
 func TestSetSuccesses(t *testing.T) {
 	ran := func(id int64, commit string, bad bool) deployment.Success {

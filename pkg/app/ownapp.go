@@ -13,7 +13,7 @@ import (
 // slugRetry is how long the look-up of the App's slug pauses after an error.
 const slugRetry = time.Minute
 
-// identifier tells as whom GitHub knows us.
+// identifier asks GitHub whose credentials this service has.
 type identifier interface {
 	Identity(ctx context.Context) (github.Identity, error)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/store"
 )
 
-// newSlackActions makes what does what people ask for in Slack.
+// newSlackActions makes the Actions that carry out the requests of people in Slack.
 func (a *App) newSlackActions(
 	c *clients,
 	rules *gate.Gate,
@@ -41,7 +41,7 @@ func (a *App) newSlackActions(
 	})
 }
 
-// newSlackNotices makes what tells the owners of locks what happens to them.
+// newSlackNotices makes the sender of direct messages about locks, and about the end of deployments.
 func (a *App) newSlackNotices() *slackapp.Notices {
 	return slackapp.NewNotices(slackapp.NoticeOptions{
 		Locks:       a.db,

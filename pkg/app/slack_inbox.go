@@ -21,14 +21,14 @@ type slackActions interface {
 	Check(in slack.Incoming) slack.ViewErrors
 }
 
-// slackInbox takes what Slack sends, and has it done.
+// slackInbox stores the requests that Slack sends, and has them carried out.
 type slackInbox struct {
 	handler *slackapp.Handler
 	worker  *slackapp.Worker
 	bot     *slackBot
 }
 
-// newSlackInbox makes what takes Slack's requests, of which actions does what they ask for.
+// newSlackInbox makes the inbox of Slack's requests. actions carries them out.
 func (a *App) newSlackInbox(client *slack.Client, actions slackActions) (*slackInbox, error) {
 	verifier, err := slack.NewVerifier(slack.Secret(a.cfg.Slack.SigningSecret.Reveal()))
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *slackInbox) handlerOrNil() http.Handler {
 	return s.handler
 }
 
-// slackBot is as whom Slack knows this service.
+// slackBot asks Slack for the identity of this service's bot, and remembers it.
 type slackBot struct {
 	client     *slack.Client
 	fromRoutes func() string // the workspace that the routes name
@@ -93,8 +93,8 @@ func (b *slackBot) learn(ctx context.Context) {
 		if err == nil {
 			b.identity.Store(&identity)
 			if b.workspace() == "" {
-				b.log.Error().Str("workspace", identity.Team).Msg("Slack's requests are refused: the bot token is of " +
-					"another workspace than slack.workspace of the routes file; run \"seraph check\"")
+				b.log.Error().Str("workspace", identity.Team).Msg("requests of Slack refused: bot token of another " +
+					"workspace than slack.workspace of the routes file, run \"seraph check\"")
 			}
 			return
 		}

@@ -171,7 +171,7 @@ func (a *App) wire() error {
 	return nil
 }
 
-// newCommands makes what carries out commands of people, whatever face they use.
+// newCommands makes the service that carries out commands of people: of the API, of the command line and of chats.
 func (a *App) newCommands(c *clients, rules *gate.Gate) *command.Service {
 	return command.New(command.Options{
 		Gate:        rules,
@@ -193,7 +193,7 @@ func (a *App) newCommands(c *clients, rules *gate.Gate) *command.Service {
 	})
 }
 
-// newChat makes what answers the lines that people type.
+// newChat makes the service that answers the lines that people type.
 func (a *App) newChat(c *clients, commands *command.Service) *chat.Service {
 	return chat.New(chat.Options{
 		Asks:        commands,

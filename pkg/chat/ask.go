@@ -43,10 +43,10 @@ func (s *Service) deploy(ctx context.Context, c command.Caller, l command.Line, 
 
 	what := cmd.Repository + "@" + order.Ref + " to " + cmd.Environment
 	done, err := s.o.Asks.Deploy(ctx, c, order)
-	return s.asked(done, what, cmd, err)
+	return s.asked(done, l, what, cmd, err)
 }
 
-// rollback asks for a way back.
+// rollback asks for a rollback.
 func (s *Service) rollback(ctx context.Context, c command.Caller, l command.Line, cmd grammar.Command) (
 	command.Answer,
 	error,
@@ -66,11 +66,17 @@ func (s *Service) rollback(ctx context.Context, c command.Caller, l command.Line
 	}
 
 	done, err := s.o.Asks.Rollback(ctx, c, order)
-	return s.asked(done, "an earlier commit of "+cmd.Repository+" to "+cmd.Environment, cmd, err)
+	return s.asked(done, l, "an earlier commit of "+cmd.Repository+" to "+cmd.Environment, cmd, err)
 }
 
-// asked says what became of an order.
-func (s *Service) asked(done command.Ordered, what string, cmd grammar.Command, err error) (command.Answer, error) {
+// asked is the answer to an order, or to the error that it ended with.
+func (s *Service) asked(
+	done command.Ordered,
+	l command.Line,
+	what string,
+	cmd grammar.Command,
+	err error,
+) (command.Answer, error) {
 	var refused *command.Error
 	if errors.As(err, &refused) && refused.Verdict != nil {
 		return command.Answer{Text: phrase.Refused(what, *refused.Verdict, s.o.Now()), Refused: err}, nil
@@ -81,14 +87,14 @@ func (s *Service) asked(done command.Ordered, what string, cmd grammar.Command, 
 
 	if done.Deployment == nil {
 		status := grammar.Command{Verb: grammar.Status, App: cmd.App, Environment: cmd.Environment}
-		return command.Answer{Text: phrase.Pending(what, status.String()), Changed: true}, nil
+		return command.Answer{Text: phrase.Prefix(l.Prefix).Pending(what, status.String()), Changed: true}, nil
 	}
 
 	var verdict policy.Verdict
 	if done.Verdict != nil {
 		verdict = *done.Verdict
 	}
-	text := phrase.Created(*done.Deployment, verdict, s.o.Now())
+	text := phrase.Prefix(l.Prefix).Created(*done.Deployment, verdict, s.o.Now())
 	return command.Answer{Text: text, Deployment: done.Deployment, Changed: true}, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/grammar"
+	"github.com/seraph-deploy/seraph/pkg/phrase"
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
@@ -169,11 +170,11 @@ func digestOf(c command.Caller, l command.Line) string {
 func (s *Service) answer(ctx context.Context, c command.Caller, l command.Line) (_ command.Answer, keep bool, _ error) {
 	cmd, err := grammar.Parse(l.Text, s.o.Routes.Names())
 	if e, bad := errors.AsType[*grammar.Error](err); bad {
-		return command.Answer{Text: e.Error()}, e.Code != grammar.CodeSecret, nil
+		return command.Answer{Text: e.Text(l.Prefix)}, e.Code != grammar.CodeSecret, nil
 	}
 
 	a, err := s.run(ctx, c, l, cmd)
-	if text, refused := refusal(cmd, err); refused {
+	if text, refused := refusal(phrase.Prefix(l.Prefix), cmd, err); refused {
 		return command.Answer{Text: text, Refused: err}, true, nil
 	}
 	if err != nil {
@@ -209,32 +210,33 @@ func (s *Service) run(ctx context.Context, c command.Caller, l command.Line, cmd
 	command.Answer,
 	error,
 ) {
+	p := phrase.Prefix(l.Prefix)
 	switch cmd.Verb {
 	case grammar.Deploy:
 		return s.deploy(ctx, c, l, cmd)
 	case grammar.Rollback:
 		return s.rollback(ctx, c, l, cmd)
 	case grammar.ApproveHold:
-		return s.approveHold(ctx, c, cmd)
+		return s.approveHold(ctx, c, p, cmd)
 	case grammar.Approve:
-		return s.approve(ctx, c, cmd)
+		return s.approve(ctx, c, p, cmd)
 	case grammar.Cancel:
 		return s.cancel(ctx, c, cmd)
 	case grammar.Why:
-		return s.why(ctx, cmd)
+		return s.why(ctx, p, cmd)
 	case grammar.Status:
-		return s.status(ctx, cmd)
+		return s.status(ctx, p, cmd)
 	case grammar.Deploys:
 		return s.deploys(ctx, cmd)
 	case grammar.Lock:
-		return s.lock(ctx, c, cmd)
+		return s.lock(ctx, c, p, cmd)
 	case grammar.Unlock:
-		return s.unlock(ctx, c, cmd)
+		return s.unlock(ctx, c, p, cmd)
 	case grammar.Locks:
 		return s.locks(ctx)
 	case grammar.Unlink:
 		return s.unlinkPerson(ctx, c)
 	default:
-		return command.Answer{Text: s.talk(c, cmd)}, nil
+		return command.Answer{Text: s.talk(c, p, cmd)}, nil
 	}
 }

@@ -309,22 +309,26 @@ func TestAnswer_Deploys(t *testing.T) {
 }
 
 // TestAppStatus checks which environments status shows: those that routes name, and those of a pattern
-// where something happens.
+// where something happens, or has succeeded within a week.
 func TestAppStatus(t *testing.T) {
-	in := func(repository, environment string, queued int) deployment.EnvironmentStatus {
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	in := func(repository, environment string, queued int, age time.Duration) deployment.EnvironmentStatus {
 		current := deployment.Deployment{Request: deployment.Request{
 			ID:          1,
 			Repository:  deployment.Repository{Owner: "acme", Name: repository},
 			Environment: environment,
-		}}
+		}, EndedAt: now.Add(-age)}
 		return deployment.EnvironmentStatus{Current: &current, Queued: queued}
 	}
+	const day = 24 * time.Hour
 	found := []deployment.EnvironmentStatus{
-		in("api", "Staging", 0),
-		in("api", "pr-1", 0),
-		in("api", "pr-2", 1),
-		in("web", "pr-3", 1),
-		in("api", "elsewhere", 1),
+		in("api", "Staging", 0, 30*day),
+		in("api", "pr-1", 0, 7*day),
+		in("api", "pr-2", 1, 30*day),
+		in("web", "pr-3", 1, 30*day),
+		in("api", "pr-4", 0, 7*day-time.Second),
+		in("web", "live", 0, 30*day),
+		in("api", "elsewhere", 1, 0),
 	}
 	locks := []policy.Lock{{ID: 1, Repository: "acme/web"}, {ID: 2, Repository: "acme/api", Environment: "PR-2"}}
 	app := grammar.App{
@@ -339,18 +343,18 @@ func TestAppStatus(t *testing.T) {
 		environment string
 		want        []string
 	}{
-		{name: "all", app: app, want: []string{"api staging known", "api qa", "api pr-2 known locked 2"}},
+		{name: "all", app: app, want: []string{"api staging known", "api qa", "api pr-2 known locked 2", "api pr-4 known"}},
 		{name: "one", app: app, environment: "QA", want: []string{"api qa"}},
 		{name: "one of a pattern", app: app, environment: "PR-1", want: []string{"api pr-1 known"}},
 		{
 			name: "of a pattern of repositories",
-			app:  grammar.App{Repository: "acme/w*", Environments: []grammar.Environment{{Name: "pr-*"}}},
-			want: []string{"acme/web pr-3 known locked 1"},
+			app:  grammar.App{Repository: "acme/w*", Environments: []grammar.Environment{{Name: "pr-*"}, {Name: "live"}}},
+			want: []string{"acme/web pr-3 known locked 1", "acme/web live known locked 1"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
-			for _, e := range appStatus(c.app, c.environment, found, locks) {
+			for _, e := range appStatus(c.app, c.environment, found, locks, now) {
 				got = append(got, describe(e))
 			}
 			if d := cmp.Diff(c.want, got); d != "" {
@@ -450,7 +454,7 @@ func TestAsksGitHub(t *testing.T) {
 	}
 }
 
-// The refusal of a line is known to whoever counts what it has cost.
+// TestAnswer_Refused checks that the caller gets the refusal itself beside the words, so that it can count it.
 func TestAnswer_Refused(t *testing.T) {
 	s, w := newTestService()
 	refused := &command.Error{Kind: command.KindInvalid, Code: "no_such_ref", Message: "no branch"}

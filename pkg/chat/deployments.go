@@ -10,14 +10,20 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/phrase"
 )
 
-func (s *Service) approve(ctx context.Context, c command.Caller, cmd grammar.Command) (command.Answer, error) {
+func (s *Service) approve(ctx context.Context, c command.Caller, p phrase.Prefix, cmd grammar.Command) (
+	command.Answer,
+	error,
+) {
 	d, v, err := s.o.Deployments.Approve(ctx, c, cmd.ID, cmd.Comment)
-	return command.Answer{Text: phrase.Approved(c.By, d, v, s.o.Now()), Deployment: &d, Changed: true}, err
+	return command.Answer{Text: p.Approved(c.By, d, v, s.o.Now()), Deployment: &d, Changed: true}, err
 }
 
-func (s *Service) approveHold(ctx context.Context, c command.Caller, cmd grammar.Command) (command.Answer, error) {
+func (s *Service) approveHold(ctx context.Context, c command.Caller, p phrase.Prefix, cmd grammar.Command) (
+	command.Answer,
+	error,
+) {
 	d, err := s.o.Holds.ApproveHold(ctx, c, cmd.ID, cmd.Job)
-	return command.Answer{Text: phrase.HoldApproved(c.By, d), Deployment: &d, Changed: d.State.Open()}, err
+	return command.Answer{Text: p.HoldApproved(c.By, d), Deployment: &d, Changed: d.State.Open()}, err
 }
 
 func (s *Service) cancel(ctx context.Context, c command.Caller, cmd grammar.Command) (command.Answer, error) {
@@ -25,9 +31,9 @@ func (s *Service) cancel(ctx context.Context, c command.Caller, cmd grammar.Comm
 	return command.Answer{Text: phrase.Canceled(d), Deployment: &d, Changed: true}, err
 }
 
-func (s *Service) why(ctx context.Context, cmd grammar.Command) (command.Answer, error) {
+func (s *Service) why(ctx context.Context, p phrase.Prefix, cmd grammar.Command) (command.Answer, error) {
 	d, v, err := s.o.Deployments.Explain(ctx, cmd.ID)
-	return command.Answer{Text: phrase.Why(d, v, s.o.Now()), Deployment: &d}, err
+	return command.Answer{Text: p.Why(d, v, s.o.Now()), Deployment: &d}, err
 }
 
 // Limits of the list of deployments.

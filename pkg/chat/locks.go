@@ -10,7 +10,10 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
-func (s *Service) lock(ctx context.Context, c command.Caller, cmd grammar.Command) (command.Answer, error) {
+func (s *Service) lock(ctx context.Context, c command.Caller, p phrase.Prefix, cmd grammar.Command) (
+	command.Answer,
+	error,
+) {
 	now := s.o.Now()
 	wanted := command.LockRequest{
 		Repository:  cmd.Repository,
@@ -23,10 +26,13 @@ func (s *Service) lock(ctx context.Context, c command.Caller, cmd grammar.Comman
 
 	l, err := s.o.Locks.TakeLock(ctx, c, wanted)
 	unlock := grammar.Command{Verb: grammar.Unlock, App: cmd.App, Environment: cmd.Environment}
-	return command.Answer{Text: phrase.Locked(l, unlock.String(), now), Changed: true}, err
+	return command.Answer{Text: p.Locked(l, unlock.String(), now), Changed: true}, err
 }
 
-func (s *Service) unlock(ctx context.Context, c command.Caller, cmd grammar.Command) (command.Answer, error) {
+func (s *Service) unlock(ctx context.Context, c command.Caller, p phrase.Prefix, cmd grammar.Command) (
+	command.Answer,
+	error,
+) {
 	open, err := s.o.Locks.Locks(ctx)
 	if err != nil {
 		return command.Answer{}, err
@@ -53,7 +59,7 @@ func (s *Service) unlock(ctx context.Context, c command.Caller, cmd grammar.Comm
 	if wider != nil {
 		return command.Answer{Text: phrase.LockedWider(cmd.App, cmd.Environment, *wider, s.o.Now())}, nil
 	}
-	return command.Answer{Text: phrase.NotLocked(cmd.App, cmd.Environment)}, nil
+	return command.Answer{Text: p.NotLocked(cmd.App, cmd.Environment)}, nil
 }
 
 // covers says whether a lock covers an environment of a repository.

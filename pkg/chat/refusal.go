@@ -9,10 +9,10 @@ import (
 )
 
 // refusal says why a command was refused; false: it was not, or it is not known whether the caller may.
-func refusal(cmd grammar.Command, err error) (string, bool) {
+func refusal(p phrase.Prefix, cmd grammar.Command, err error) (string, bool) {
 	var refused *command.Error
 	if !errors.As(err, &refused) || refused.Kind == command.KindUnavailable {
 		return "", false
 	}
-	return phrase.NotDone(refused.Message, phrase.Hint(refused.Code, cmd)), true
+	return phrase.NotDone(refused.Message, p.Hint(refused.Code, cmd)), true
 }

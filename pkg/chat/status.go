@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -18,8 +19,8 @@ const (
 )
 
 // status shows the environments of one app or of all, in the order of the routes. Environments that only
-// a pattern names are shown while something happens there.
-func (s *Service) status(ctx context.Context, cmd grammar.Command) (command.Answer, error) {
+// a pattern names are shown if something happened there lately.
+func (s *Service) status(ctx context.Context, p phrase.Prefix, cmd grammar.Command) (command.Answer, error) {
 	found, err := s.environments(ctx, cmd)
 	if err != nil {
 		return command.Answer{}, err
@@ -39,9 +40,9 @@ func (s *Service) status(ctx context.Context, cmd grammar.Command) (command.Answ
 
 	var lines []phrase.Environment
 	for _, app := range apps {
-		lines = append(lines, appStatus(app, cmd.Environment, found, locks)...)
+		lines = append(lines, appStatus(app, cmd.Environment, found, locks, s.o.Now())...)
 	}
-	return command.Answer{Text: phrase.Status(lines, maxEnvironments, s.o.Now())}, nil
+	return command.Answer{Text: p.Status(lines, maxEnvironments, s.o.Now())}, nil
 }
 
 // environments reads what runs where.
@@ -68,12 +69,13 @@ func (s *Service) environments(ctx context.Context, cmd grammar.Command) ([]depl
 }
 
 // appStatus lists the environments of an app: those that routes name, and those of a pattern where
-// something runs or waits. environment, where it is not empty, is the only one that is wanted.
+// something happened lately. environment, where it is not empty, is the only one that is wanted.
 func appStatus(
 	app grammar.App,
 	environment string,
 	found []deployment.EnvironmentStatus,
 	locks []policy.Lock,
+	now time.Time,
 ) []phrase.Environment {
 	var lines []phrase.Environment
 	add := func(name, repository string, status *deployment.EnvironmentStatus) {
@@ -101,7 +103,7 @@ func appStatus(
 		request := status.Newest().Request
 		named, ok := app.Environment(request.Environment)
 		wanted := strings.EqualFold(request.Environment, environment) ||
-			environment == "" && (status.Active != nil || status.Queued > 0)
+			environment == "" && (!named.Pattern() || status.Lately(now))
 		if ok && wanted && (named.Pattern() || app.Pattern()) && app.Matches(request.Repository.FullName()) {
 			add(request.Environment, request.Repository.FullName(), &found[i])
 		}

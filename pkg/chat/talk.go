@@ -9,16 +9,16 @@ import (
 )
 
 // talk answers what changes nothing and needs no database.
-func (s *Service) talk(c command.Caller, cmd grammar.Command) string {
+func (s *Service) talk(c command.Caller, p phrase.Prefix, cmd grammar.Command) string {
 	switch cmd.Verb {
 	case grammar.Where:
-		return s.where(cmd)
+		return s.where(p, cmd)
 	case grammar.WhoAmI:
 		return phrase.WhoAmI(c.By)
 	case grammar.Link:
-		return phrase.Link(c.By)
+		return p.Link(c.By)
 	default:
-		return phrase.Help(cmd.Topic)
+		return p.Help(cmd.Topic)
 	}
 }
 
@@ -35,7 +35,7 @@ func (s *Service) unlinkPerson(ctx context.Context, c command.Caller) (command.A
 }
 
 // where says where an app can be deployed.
-func (s *Service) where(cmd grammar.Command) string {
+func (s *Service) where(p phrase.Prefix, cmd grammar.Command) string {
 	app, _ := s.o.Routes.Names().App(cmd.App)
 	var names, patterns []string
 	var production bool // the example names a production environment: there was no other so far
@@ -51,5 +51,5 @@ func (s *Service) where(cmd grammar.Command) string {
 		}
 	}
 
-	return phrase.Where(cmd.App, names, patterns, example.String())
+	return p.Where(cmd.App, names, patterns, example.String())
 }

@@ -63,3 +63,34 @@ func TestChat_LinkIsNeverBegun(t *testing.T) {
 		})
 	}
 }
+
+// TestAnswer_Prefix wants every answer to name commands as they are typed where the line came from.
+func TestAnswer_Prefix(t *testing.T) {
+	tooLate := &command.Error{Kind: command.KindConflict, Code: "too_late", Message: "it has ended"}
+	for _, row := range []struct {
+		text string
+		err  error
+		want string
+	}{
+		{text: "deploy api", want: `Write "hubot deploy api to ENV".`},
+		{text: "deploy api to stagin", want: `"hubot deploy api to staging"?`},
+		{text: "deploy api to staging", want: `"hubot status api in staging"`},
+		{text: "rollback api in staging", want: `"hubot status api in staging"`},
+		{text: "rollback api in staging to #41", err: tooLate, want: `"hubot why #`},
+		{text: lockLine, want: `"hubot unlock api in staging"`},
+		{text: "unlock api in staging", want: `"hubot locks"`},
+		{text: "where can I deploy api", want: `"hubot deploy api to staging"`},
+		{text: "link", want: `"hubot unlink"`},
+		{text: "help", want: `"hubot help deploy"`},
+	} {
+		t.Run(row.text, func(t *testing.T) {
+			s, w := newTestService()
+			w.err = row.err
+			line := command.Line{Text: row.text, Asker: "hubot", Request: "m1", Prefix: "hubot "}
+			a, err := s.Answer(t.Context(), alice, line)
+			if err != nil || !strings.Contains(a.Text, row.want) {
+				t.Errorf("got %q, %v, want %s in it", a.Text, err, row.want)
+			}
+		})
+	}
+}

@@ -60,9 +60,14 @@ func (c *Client) readList(
 	since time.Time,
 	control string,
 ) (list []deployment.PipelineFacts, complete bool, err error) {
-	passedSince, sawControl := false, control == ""
+	passedSince, sawControl, partial := false, control == "", false
 	err = readPages(ctx, c, operation, path, func(p page[pipeline]) bool {
 		for _, item := range p.Items {
+			if item.ID == "" || item.CreatedAt.IsZero() {
+				partial = true
+				continue
+			}
+
 			list = append(list, item.facts())
 			passedSince = passedSince || item.CreatedAt.Before(since)
 			sawControl = sawControl || item.ID == control
@@ -71,10 +76,15 @@ func (c *Client) readList(
 		return !passedSince || !sawControl
 	})
 
+	// An item that does not say what it is may be the one that is looked for.
+	if err == nil && partial {
+		err = unusable(operation, errors.New("pipeline without id or created_at"))
+	}
+
 	// What was read of a list that is too long counts. If it reaches back to since and only the control
 	// was not seen, the caller finds that out.
 	if errors.Is(err, errTooManyPages) {
-		return list, passedSince, nil
+		return list, passedSince && !partial, nil
 	}
 
 	return list, err == nil, err

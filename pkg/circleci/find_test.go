@@ -163,6 +163,40 @@ func TestClient_List(t *testing.T) {
 	}
 }
 
+// The list is read back to since by CircleCI's clock, from which its times are.
+func TestClient_List_ClockBehind(t *testing.T) {
+	const behind = time.Hour
+	now := time.Now()
+	item := func(id string, age time.Duration) string {
+		return fmt.Sprintf(`{"id":%q,"created_at":%q}`, id, now.Add(-behind-age).UTC().Format(time.RFC3339))
+	}
+	pages := map[string]string{
+		"":  fmt.Sprintf(`{"items":[%s],"next_page_token":"2"}`, item("p3", time.Second)),
+		"2": fmt.Sprintf(`{"items":[%s],"next_page_token":"3"}`, item("p2", time.Minute)),
+		"3": fmt.Sprintf(`{"items":[%s],"next_page_token":"4"}`, item("p1", time.Hour)),
+	}
+
+	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", now.Add(-behind).UTC().Format(http.TimeFormat))
+		body := pages[r.URL.Query().Get("page-token")]
+		if r.URL.Path == "/api/v2/me" {
+			body = `{"id":"u1","login":"bot"}`
+		}
+		_, _ = io.WriteString(w, body)
+	})
+
+	got, err := c.List(t.Context(), "gh/acme/api", now.Add(-10*time.Minute), "")
+	if err != nil || !got.ProjectComplete {
+		t.Fatalf("got complete %v (%v), want a complete list", got.ProjectComplete, err)
+	}
+	if ids, want := idsOf(got.Project), []string{"p3", "p2", "p1"}; !slices.Equal(ids, want) {
+		t.Errorf("got %v, want %v", ids, want)
+	}
+	if off := got.Offset + behind; off.Abs() > 5*time.Second {
+		t.Errorf("got an offset of %s, want about %s", got.Offset, -behind)
+	}
+}
+
 // What was read of lists that end early is returned with the error: it may show the pipeline.
 func TestClient_List_LaterPagesFail(t *testing.T) {
 	c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
@@ -184,6 +218,58 @@ func TestClient_List_LaterPagesFail(t *testing.T) {
 	want := []string{"p1"}
 	if mine, all := idsOf(got.Mine), idsOf(got.Project); !slices.Equal(mine, want) || !slices.Equal(all, want) {
 		t.Errorf("got mine %v and project %v, want %v in both", mine, all, want)
+	}
+}
+
+// An answer that is no list of CircleCI's proves nothing: that a pipeline is not in it would let the trigger be
+// repeated.
+func TestClient_List_AnswersWithoutAList(t *testing.T) {
+	const whole = `{"id":"p1","created_at":"2026-11-22T12:00:00Z"}`
+	for _, tt := range []struct {
+		name string
+		body string
+		want []string // what was read is returned all the same
+	}{
+		{name: "page of a proxy", body: `<html>`},
+		{name: "nothing", body: ``},
+		{name: "null", body: `null`},
+		{name: "other JSON", body: `{"status":"ok"}`},
+		{name: "message", body: `{"message":"we will be back soon"}`},
+		{name: "no items", body: `{"items":null,"next_page_token":null}`},
+		{name: "item without anything", body: `{"items":[` + whole + `,{}],"next_page_token":null}`, want: []string{"p1"}},
+		{
+			name: "item without a time",
+			body: `{"items":[{"id":"p2"},` + whole + `],"next_page_token":null}`,
+			want: []string{"p1"},
+		},
+		{
+			name: "item without an id",
+			body: `{"items":[` + whole + `,{"created_at":"2026-11-22T12:00:00Z"}],"next_page_token":null}`,
+			want: []string{"p1"},
+		},
+		{
+			name: "item without a time in a list without an end",
+			body: `{"items":[{"id":"p2"},` + whole + `],"next_page_token":"again"}`,
+			want: []string{"p1", "p1"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+				body := tt.body
+				if r.URL.Path == "/api/v2/me" {
+					body = `{"id":"u1","login":"bot"}`
+				}
+				_, _ = io.WriteString(w, body)
+			})
+
+			got, _ := c.List(t.Context(), "gh/acme/api", time.Unix(0, 0), "")
+			if got.MineComplete || got.ProjectComplete {
+				t.Errorf("got complete %v %v, want neither", got.MineComplete, got.ProjectComplete)
+			}
+			if ids := idsOf(got.Project); !slices.Equal(ids, tt.want) {
+				t.Errorf("got %v, want %v", ids, tt.want)
+			}
+		})
 	}
 }
 

@@ -60,15 +60,19 @@ func (c *Client) ApproveHold(ctx context.Context, j deployment.HoldJob) deployme
 		return deployment.HoldOutcome{Kind: deployment.HoldNotSent, Cause: "CircleCI could not be reached"}
 	case err != nil:
 		return deployment.HoldOutcome{Kind: deployment.HoldUnknown, Cause: "CircleCI did not answer"}
-	case r.status/100 == 2:
+	}
+
+	// CircleCI answers 202. Another 2xx may be the page of a proxy in between.
+	_, own := message(r.body)
+	if r.status == http.StatusAccepted || own && r.status/100 == 2 {
 		return deployment.HoldOutcome{Kind: deployment.HoldDone}
 	}
 
 	return holdOutcome(c.answerError("approve", r))
 }
 
-// holdOutcome says what an answer other than 2xx means. It is the only place that judges them. A 4xx
-// without CircleCI's own message may be a proxy's.
+// holdOutcome says what an answer means that does not confirm the approval. A 4xx without CircleCI's own
+// message may be a proxy's.
 func holdOutcome(e *Error) deployment.HoldOutcome {
 	o := deployment.HoldOutcome{Kind: deployment.HoldUnknown, After: e.RetryAfter, Cause: e.Error()}
 	switch {

@@ -125,6 +125,9 @@ func TestApproveHold_OutcomeByAnswer(t *testing.T) {
 	}{
 		{name: "accepted", status: 202, body: `{"message":"Accepted."}`, want: deployment.HoldDone},
 		{name: "accepted without a body", status: 202, want: deployment.HoldDone},
+		{name: "done", status: 200, body: `{"message":"Accepted."}`, want: deployment.HoldDone},
+		{name: "page of a proxy", status: 200, body: "<html>", want: deployment.HoldUnknown},
+		{name: "nothing", status: 204, want: deployment.HoldUnknown},
 		{name: "bad request", status: 400, body: words, want: deployment.HoldRefused},
 		{name: "bad request of a proxy", status: 400, body: "<html>", want: deployment.HoldUnknown},
 		{name: "unauthorized", status: 401, body: words, want: deployment.HoldDenied},

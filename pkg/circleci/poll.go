@@ -165,9 +165,13 @@ const maxPages = 25
 // errTooManyPages says that a list was not read to its end.
 var errTooManyPages = fmt.Errorf("read list: more than %d pages, or a page that was read before", maxPages)
 
+// errNoList rejects an answer without a list. A proxy may answer 200 with JSON of its own, which must not be
+// taken for an empty list: that could prove that nothing was started, or that nothing runs.
+var errNoList = errors.New("no list")
+
 // page is one page of a list.
 type page[T any] struct {
-	Items []T    `json:"items"`
+	Items []T    `json:"items"`           // required (OpenAPI): an empty list is []
 	Next  string `json:"next_page_token"` // empty: this is the last page
 }
 
@@ -183,6 +187,9 @@ func readPages[T any](ctx context.Context, c *Client, operation, path string, mo
 		var p page[T]
 		if _, err := c.get(ctx, operation, path, query, &p); err != nil {
 			return err
+		}
+		if p.Items == nil {
+			return unusable(operation, errNoList)
 		}
 		if !more(p) || p.Next == "" {
 			return nil

@@ -117,6 +117,35 @@ func TestClient_PollStopsAtRepeatedPages(t *testing.T) {
 	}
 }
 
+// Without a list of workflows it is not known that there are none: a pipeline that runs would end as one that ran
+// nothing, or would count as stopped.
+func TestClient_PollWithoutAList(t *testing.T) {
+	for _, body := range []string{`{}`, `null`, `{"items":null}`, `{"message":"we will be back soon"}`, `<html>`} {
+		t.Run(body, func(t *testing.T) {
+			c := newClient(t, func(w http.ResponseWriter, r *http.Request) {
+				answer := body
+				if strings.HasSuffix(r.URL.Path, "/pipeline/p1") {
+					answer = `{"id":"p1","state":"created"}`
+				}
+				_, _ = io.WriteString(w, answer)
+			})
+
+			if got, failed := c.Poll(t.Context(), "p1"); failed == nil {
+				t.Errorf("got %+v, want a failure", got)
+			}
+			if got, failed := c.PollWorkflows(t.Context(), "p1"); failed == nil {
+				t.Errorf("got %+v of the workflows alone, want a failure", got)
+			}
+			if got, err := c.HoldJobs(t.Context(), "p1"); err == nil {
+				t.Errorf("got %+v of the jobs on hold, want an error", got)
+			}
+			if got, err := c.Definitions(t.Context(), "p"); err == nil {
+				t.Errorf("got %+v of the definitions, want an error", got)
+			}
+		})
+	}
+}
+
 func TestClient_PollFails(t *testing.T) {
 	var status int
 	c := newClient(t, func(w http.ResponseWriter, _ *http.Request) {

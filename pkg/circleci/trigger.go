@@ -91,11 +91,11 @@ func triggerRequest(t deployment.Target, ref deployment.Ref) (path string, body 
 }
 
 // triggerOutcome says what an answer to a trigger means. Only a 201 with an id proves that a pipeline
-// was started. A 4xx proves that none was only if it has CircleCI's own message: a proxy in between
-// answers for itself.
+// was started. A 4xx, and a 2xx other than 201, proves that none was only if it has CircleCI's own
+// message: a proxy in between answers for itself.
 func (c *Client) triggerOutcome(r response) deployment.Event {
 	text, own := message(r.body)
-	refused := false
+	refused := r.status/100 == 2
 	switch r.status {
 	case http.StatusCreated:
 		return startedEvent(r.body)
@@ -119,7 +119,7 @@ func (c *Client) triggerOutcome(r response) deployment.Event {
 	}
 
 	switch {
-	case r.status/100 == 2:
+	case own && r.status/100 == 2:
 		return deployment.TriggerSkipped{Message: text}
 	case own:
 		return deployment.TriggerUnknown{Cause: fmt.Sprintf("CircleCI answered %d: %s", r.status, text)}

@@ -68,10 +68,10 @@ func TestClient_TriggerOutcomeOfEveryStatus(t *testing.T) {
 		withMessage string
 		without     string
 	}{
-		{statuses: []int{200}, withMessage: "skipped", without: "skipped"},
+		{statuses: []int{200}, withMessage: "skipped", without: "unknown"},
 		{statuses: []int{201}, withMessage: "unknown", without: "unknown"},
-		{statuses: []int{202, 203}, withMessage: "skipped", without: "skipped"},
-		{statuses: between(206, 299), withMessage: "skipped", without: "skipped"},
+		{statuses: []int{202, 203}, withMessage: "skipped", without: "unknown"},
+		{statuses: between(206, 299), withMessage: "skipped", without: "unknown"},
 		{statuses: between(300, 303), withMessage: "unknown", without: "unknown"},
 		{statuses: between(305, 399), withMessage: "unknown", without: "unknown"},
 		{statuses: []int{400}, withMessage: "refused", without: "unknown"},

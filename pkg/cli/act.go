@@ -48,8 +48,18 @@ func (c *commands) approveCommand() *cobra.Command {
 
 // sentence says in one line what a deployment is, and how it stands.
 func sentence(d api.Deployment) string {
-	line := fmt.Sprintf("deployment %d of %s, %s to %s, is %s", d.ID, d.Repository, what(d), d.Environment, d.State)
-	return strings.TrimSuffix(line+", "+situation(d), ", ")
+	line := fmt.Sprintf("deployment %d of %s, %s to %s,", d.ID, d.Repository, what(d), d.Environment)
+	if how, ok := canceled(d); ok {
+		return line + " was canceled" + how
+	}
+	return strings.TrimSuffix(line+" is "+d.State+", "+situation(d), ", ")
+}
+
+// canceled says how a deployment was canceled, in words that follow "was canceled"; false: it was not, or that is not
+// known.
+func canceled(d api.Deployment) (string, bool) {
+	how, ok := strings.CutPrefix(d.Reason, "Canceled")
+	return how, ok && d.State == "canceled"
 }
 
 func (c *commands) approveHoldCommand() *cobra.Command {

@@ -133,10 +133,10 @@ func (f contextFile) write(file string) (err error) {
 	}()
 
 	_, err = temporary.Write(text)
-	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err == nil {
-		err = os.Rename(temporary.Name(), file)
+	if err := errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
+		return fmt.Errorf("write the file of contexts: %w", err)
 	}
-	if err != nil {
+	if err := os.Rename(temporary.Name(), file); err != nil {
 		return fmt.Errorf("write the file of contexts: %w", err)
 	}
 

@@ -221,7 +221,8 @@ func (s *session) noteNewPlace(ctx context.Context, d api.Deployment) {
 		}
 	}
 	if nearest := route.Nearest(d.Environment, known); nearest != "" {
-		s.notes.line(fmt.Sprintf("Seraph knows of no earlier deployment to %s; did you mean %s?", d.Environment, nearest))
+		const format = "Seraph knows of no earlier deployment to %s; did you mean %s?"
+		s.notes.line(fmt.Sprintf(format, d.Environment, nearest))
 	}
 }
 

@@ -26,12 +26,14 @@ func (c *commands) explainCommand() *cobra.Command {
 		}
 		return s.print(found, func() {
 			d := found.Deployment
-			how := ""
-			if text := situation(d); text != "" {
-				how = "(" + text + ")"
+			state := "is " + d.State
+			if how, ok := canceled(d); ok {
+				state = "was canceled" + how
+			} else if text := situation(d); text != "" {
+				state += " (" + text + ")"
 			}
-			s.out.line(fmt.Sprintf("deployment %d: %s of %s to %s is %s", d.ID, what(d), d.Repository, d.Environment,
-				d.State), how)
+			const line = "deployment %d: %s of %s to %s %s"
+			s.out.line(fmt.Sprintf(line, d.ID, what(d), d.Repository, d.Environment, state))
 			s.out.printVerdict(found.Verdict, everyRule)
 			if d.State == "held" {
 				const format = "CircleCI holds a job: `seraph approve-hold %d` approves it, or somebody in CircleCI."

@@ -81,7 +81,7 @@ func (s *session) hintAboutConnection(err error) string {
 		return "no such host: check the address and your network; " + from
 	case untrusted:
 		return "the certificate is not trusted: give the file of your CA in the variable SSL_CERT_FILE; " + from
-	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+	case isPlainHTTP(err):
 		return "the service speaks http there, not https; " + from
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "no answer in time: check the address and your network; " + from
@@ -90,6 +90,11 @@ func (s *session) hintAboutConnection(err error) string {
 	default:
 		return ""
 	}
+}
+
+// isPlainHTTP says whether a service speaks http where https was expected. The HTTP client has only words for it.
+func isPlainHTTP(err error) bool {
+	return strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
 }
 
 // hintAboutAnswer says what helps against an error response.
@@ -109,6 +114,9 @@ func (s *session) hintAboutAnswer(answered *client.Error) string {
 		return "what answers is not Seraph, or is older than this program; " + from
 	case strings.HasPrefix(answered.Message, "no deployment has this id"):
 		return "if GitHub shows it, `seraph list --ignored` may say why Seraph does not run it"
+	case answered.Code == "locked" || strings.HasPrefix(answered.Message, "the lock belongs to"):
+		return "`seraph locks` lists the locks; `seraph lock OWNER/NAME ENVIRONMENT --steal --reason TEXT` takes one " +
+			"from its owner, who gets a notice"
 	case strings.Contains(answered.Message, "with the scope behalf must name"):
 		return "name the person who asks with --as LOGIN:ID, or use a token with the scope deploy; " + from
 	case answered.Code == "":

@@ -59,11 +59,30 @@ func TestFailures(t *testing.T) {
 			want:    "the API is off: set SERAPH_API_TOKENS",
 		},
 		{name: "older service", want: "is older than this program; the address http://127.0.0.1:"},
-		{name: "another service", answers: foreign(404, "<html>"), want: "what answers is not Seraph, or is older"},
+		{name: "another service", answers: foreign(404, "<html>"), want: "the server answered 404: Not Found\nwhat answers is not Seraph, or is older"},
 		{name: "page of a proxy", answers: foreign(502, "<html>"), want: "is not Seraph but something before it"},
 		{name: "not what was asked for", answers: foreign(200, `{"locks":null}`), want: "check that SERAPH_API_URL is"},
 		{name: "no JSON", answers: foreign(200, `hello`), want: "is from context test"},
 		{name: "redirect", answers: foreign(301, ""), want: "Seraph never redirects"},
+		{
+			name: "lock that somebody else has",
+			args: []string{"lock", "acme/api", "production", "--reason", "r"},
+			answers: map[string][]answer{"POST /api/v1/locks": {
+				{status: 409, body: errorJSON("locked", "acme/api production is locked by bob: release")},
+			}},
+			want: "`seraph lock OWNER/NAME ENVIRONMENT --steal --reason TEXT` takes one from its owner",
+		},
+		{
+			name: "lock that somebody else releases",
+			args: []string{"unlock", "acme/api", "production"},
+			answers: map[string][]answer{
+				"GET /api/v1/locks": {{body: `{"locks":[` + lockJSON + `]}`}},
+				"POST /api/v1/locks/3/release": {
+					{status: 403, body: errorJSON("not_the_owner", "the lock belongs to bob: ask them, or an admin, to release it")},
+				},
+			},
+			want: "--steal --reason TEXT` takes one from its owner",
+		},
 		{
 			name:    "try again",
 			answers: list(503, errorJSON("unavailable", "the database cannot be read")),
@@ -169,9 +188,12 @@ func TestFailures_Connections(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			for _, command := range []string{"locks", "health"} {
+			for _, command := range []string{"locks", "health", "watch 42"} {
+				if test.name == "refused" && command == "watch 42" {
+					continue // the service may come back
+				}
 				term := newTerminal(t, test.url)
-				code := term.run(command)
+				code := term.run(strings.Fields(command)...)
 				got := term.stderr.String()
 				if code != ExitFailed || !strings.Contains(got, test.want) || !strings.Contains(got, "is from context test") ||
 					!strings.HasPrefix(got, "cannot ask Seraph at "+test.url+": ") {
@@ -179,5 +201,24 @@ func TestFailures_Connections(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFailures_WatchNothing wants that a watch which has read nothing yet says where it looks, and that it knows
+// nothing.
+func TestFailures_WatchNothing(t *testing.T) {
+	closed := httptest.NewServer(http.NotFoundHandler())
+	closed.Close()
+
+	term := newTerminal(t, closed.URL)
+	code := term.run("watch", "42", "--timeout", "300ms")
+	got := term.stderr.String()
+	for _, want := range []string{
+		"trying again, the deployment goes on meanwhile\nnothing listens there: is Seraph running?",
+		"Seraph has not said yet how deployment 42 stands.\n`seraph watch 42` asks again.\n",
+	} {
+		if code != ExitWaiting || !strings.Contains(got, want) {
+			t.Errorf("got exit code %d and %q, want %d and %q", code, got, ExitWaiting, want)
+		}
 	}
 }

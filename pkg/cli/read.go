@@ -73,7 +73,10 @@ func (c *commands) statusCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return s.print(list, func() { s.printEnvironments(ctx, list.Environments, at) })
+		return s.print(list, func() {
+			s.printEnvironments(ctx, list.Environments, at)
+			s.noteOtherLocks(ctx, list.Environments, at)
+		})
 	})
 }
 
@@ -120,6 +123,28 @@ func (s *session) printEnvironments(ctx context.Context, list []api.Environment,
 	}
 
 	s.out.table("", rows...)
+}
+
+// noteOtherLocks tells of the locks that no environment has shown: where nothing was deployed yet, the service lists no
+// environment.
+func (s *session) noteOtherLocks(ctx context.Context, shown []api.Environment, at place) {
+	locks, err := s.client.Locks(ctx)
+	if err != nil {
+		return // what was asked for is printed
+	}
+
+	var others []string
+	for _, l := range locks.Locks {
+		isAbout := (at.repository == "" || l.Repository == "" || strings.EqualFold(l.Repository, at.repository)) &&
+			(at.environment == "" || l.Environment == "" || strings.EqualFold(l.Environment, at.environment))
+		isShown := slices.ContainsFunc(shown, func(e api.Environment) bool { return e.Lock != nil && e.Lock.ID == l.ID })
+		if isAbout && !isShown {
+			others = append(others, covers(l)+" by "+actor(l.Owner))
+		}
+	}
+	if len(others) > 0 {
+		s.notes.line("locked, too: " + strings.Join(others, "; ") + " (`seraph locks` says why)")
+	}
 }
 
 // noteNothing tells that nothing matches, and what was probably meant.

@@ -207,7 +207,7 @@ wait: 1 approval
 			request: "POST /api/v1/deployments/43/cancel",
 			body:    forced,
 			status:  202,
-			stdout:  "deployment 43 of acme/api, main (11d6e37) to production, is canceled, Canceled by bob\n",
+			stdout:  "deployment 43 of acme/api, main (11d6e37) to production, was canceled by bob\n",
 		},
 		{
 			name:    "force",
@@ -298,6 +298,43 @@ func TestStatus_ReadsAllPages(t *testing.T) {
 	}
 	if sent := s.sent("/api/v1/environments"); len(sent) != 2 || sent[1].url != "/api/v1/environments?cursor=abc" {
 		t.Errorf("got requests %v, want the second page too", sent)
+	}
+}
+
+// TestStatus_OtherLocks wants status to name the locks of environments that it does not list.
+func TestStatus_OtherLocks(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name         string
+		environments string
+		args         []string
+		want         string
+	}{
+		{
+			name:         "nothing was deployed there",
+			environments: `{"environments":[],"next_cursor":""}`,
+			want:         "no environment yet\nlocked, too: production of acme/api by bob (`seraph locks` says why)\n",
+		},
+		{name: "it is shown", environments: environmentsJSON()},
+		{
+			name:         "another environment is asked for",
+			environments: `{"environments":[],"next_cursor":""}`,
+			args:         []string{"acme/api", "staging"},
+			want:         "no environment matches\n",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := startService(t, map[string][]answer{
+				"GET /api/v1/environments": {{body: test.environments}},
+				"GET /api/v1/deployments":  {{body: `{"deployments":[],"next_cursor":""}`}},
+				"GET /api/v1/locks":        {{body: `{"locks":[` + lockJSON + `]}`}},
+			})
+			term := newTerminal(t, s.server.URL)
+			code := term.run(append([]string{"status"}, test.args...)...)
+			if got := term.stderr.String(); code != ExitOK || got != test.want {
+				t.Errorf("got exit code %d and %q, want 0 and %q", code, got, test.want)
+			}
+		})
 	}
 }
 

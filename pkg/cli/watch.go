@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -79,16 +81,18 @@ func (s *session) watch(ctx context.Context, id int64, timeout time.Duration) er
 		}
 		return exit(exitCode(last.State))
 	case errors.Is(err, errTimeout) || errors.Is(err, errInterrupted):
-		state := last.State
-		if state == "" {
-			state = "not known yet"
+		if last.State == "" {
+			s.notes.line(fmt.Sprintf("%v: Seraph has not said yet how deployment %d stands.", err, id))
+			s.notes.line(fmt.Sprintf("`seraph watch %d` asks again.", id))
+			return exit(ExitWaiting)
 		}
+
 		next := "goes on by itself"
-		if state == "held" {
+		if last.State == "held" {
 			const format = "goes on when somebody approves the job, with `seraph approve-hold %d` or in CircleCI"
 			next = fmt.Sprintf(format, id)
 		}
-		s.notes.line(fmt.Sprintf("%v: deployment %d is %s and %s.", err, id, state, next))
+		s.notes.line(fmt.Sprintf("%v: deployment %d is %s and %s.", err, id, last.State, next))
 		s.notes.line(fmt.Sprintf("`seraph watch %d` watches it again, `seraph cancel %d` cancels it.", id, id))
 		return exit(ExitWaiting)
 	default:
@@ -154,11 +158,14 @@ func (s *session) follow(
 			}
 		case ctx.Err() != nil:
 			return last, context.Cause(ctx)
-		case !passes(err):
+		case !passes(err) || last.State == "" && isWrongAddress(err):
 			return last, err
 		case failingSince.IsZero():
 			failingSince = time.Now()
 			s.notes.line(fmt.Sprintf("%v; trying again, the deployment goes on meanwhile", s.plainly(err)))
+			if hint := s.hintAboutConnection(err); hint != "" && last.State == "" {
+				s.notes.line(hint)
+			}
 		case time.Since(failingSince) > retryLimit:
 			return last, err
 		}
@@ -187,6 +194,15 @@ func changeOf(d api.Deployment) change {
 func passes(err error) bool {
 	answered, ok := errors.AsType[*client.Error](err)
 	return !ok || answered.Status >= 500 || answered.Status == http.StatusTooManyRequests
+}
+
+// isWrongAddress says whether a failure to ask a service for the first time shows that nobody will answer there, rather
+// than that the service is away for a while.
+func isWrongAddress(err error) bool {
+	unknown, isDNS := errors.AsType[*net.DNSError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	_, notSeraph := errors.AsType[*client.AnswerError](err)
+	return isDNS && unknown.IsNotFound || untrusted || notSeraph || isPlainHTTP(err)
 }
 
 // hints tell the reader of a deployment that it may have changed.

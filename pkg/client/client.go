@@ -60,7 +60,13 @@ type Error struct {
 }
 
 // Error is the HTTP status and the service's message.
-func (e *Error) Error() string { return fmt.Sprintf("Seraph answered %d: %s", e.Status, e.Message) }
+func (e *Error) Error() string {
+	who := "Seraph"
+	if e.Code == "" {
+		who = "the server"
+	}
+	return fmt.Sprintf("%s answered %d: %s", who, e.Status, e.Message)
+}
 
 // AnswerError says that a response is not one of Seraph's.
 type AnswerError struct {

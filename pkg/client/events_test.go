@@ -75,7 +75,7 @@ func TestEvents_Refused(t *testing.T) {
 		{
 			name:   "of an earlier version",
 			answer: http.NotFound,
-			want:   "Seraph answered 404: Not Found",
+			want:   "the server answered 404: Not Found",
 		},
 		{
 			name: "too many",

@@ -93,7 +93,7 @@ func endedUndecided(d deployment.Deployment) policy.Verdict {
 			Rule:     policy.RuleState,
 			Decision: policy.DecisionReject,
 			Code:     policy.CodeEnded,
-			Message:  fmt.Sprintf("it ended before the rules decided: it is %s", d.State),
+			Message:  "it " + stateWords(d.State) + " before the rules decided",
 		}},
 	}
 }
@@ -120,8 +120,8 @@ func (s *Service) Approve(
 		return d, policy.Verdict{}, err
 	}
 	if d.State != deployment.Waiting {
-		const format = "the deployment is %s: only a waiting deployment can be approved"
-		return d, policy.Verdict{}, conflict("not_waiting", fmt.Sprintf(format, d.State))
+		const format = "the deployment %s: only a waiting deployment can be approved"
+		return d, policy.Verdict{}, conflict("not_waiting", fmt.Sprintf(format, stateWords(d.State)))
 	}
 
 	approval, refusal := s.o.People.Approver(ctx, d, c.By)
@@ -183,11 +183,29 @@ func (s *Service) Force(ctx context.Context, c Caller, id int64, reason string) 
 	return d, refuseTooLate(d, err)
 }
 
+// stateWords says how far a deployment is, in words that follow its name.
+func stateWords(s deployment.State) string {
+	switch s {
+	case deployment.Waiting:
+		return "still waits"
+	case deployment.Triggering, deployment.Unconfirmed:
+		return "is being started"
+	case deployment.Succeeded, deployment.Failed:
+		return "has " + string(s)
+	case deployment.Errored:
+		return "could not be run"
+	case deployment.Canceled, deployment.Rejected:
+		return "was " + string(s)
+	default:
+		return "is " + string(s)
+	}
+}
+
 // refuseTooLate refuses a change that the deployment's state no longer allows.
 func refuseTooLate(d deployment.Deployment, err error) error {
 	var late *deployment.InvalidTransitionError
 	if errors.As(err, &late) {
-		return conflict("too_late", fmt.Sprintf("the deployment is %s: it is too late for that", d.State))
+		return conflict("too_late", fmt.Sprintf("the deployment %s: it is too late for that", stateWords(d.State)))
 	}
 	return err
 }

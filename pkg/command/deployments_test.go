@@ -89,7 +89,7 @@ func TestCancel(t *testing.T) {
 		{
 			name:      "ended already",
 			engineErr: tooLate,
-			want:      "conflict too_late: the deployment is canceled: it is too late for that",
+			want:      "conflict too_late: the deployment was canceled: it is too late for that",
 		},
 		{name: "database away", engineErr: errors.New("503"), want: "fault: 503"},
 	} {
@@ -216,7 +216,7 @@ func TestExplain_Ended(t *testing.T) {
 		{
 			name:  "canceled before the rules decided",
 			state: deployment.Canceled,
-			want:  "reject it ended before the rules decided: it is canceled",
+			want:  "reject it was canceled before the rules decided",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

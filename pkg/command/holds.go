@@ -46,8 +46,8 @@ func (s *Service) ApproveHold(ctx context.Context, c Caller, id int64, job strin
 		return d, conflict("being_canceled", "the deployment is being canceled: none of its jobs can be approved")
 	}
 	if d.Pipeline == nil || d.State != deployment.Running && d.State != deployment.Held {
-		const format = "the deployment is %s: only a job of a running or held one can be approved"
-		return d, conflict("not_held", fmt.Sprintf(format, d.State))
+		const format = "the deployment %s: only a job of a running or held one can be approved"
+		return d, conflict("not_held", fmt.Sprintf(format, stateWords(d.State)))
 	}
 
 	holds, err := s.o.Holds.HoldJobs(ctx, d.Pipeline.ID)

@@ -124,13 +124,13 @@ func TestApproveHold(t *testing.T) {
 			name:  "ended",
 			state: deployment.Succeeded,
 			jobs:  []deployment.HoldJob{live},
-			want:  "conflict not_held: the deployment is succeeded: only a job of a running or held one can be approved",
+			want:  "conflict not_held: the deployment has succeeded: only a job of a running or held one can be approved",
 		},
 		{
 			name:  "waiting",
 			state: deployment.Waiting,
 			jobs:  []deployment.HoldJob{live},
-			want:  "conflict not_held: the deployment is waiting: only a job of a running or held one can be approved",
+			want:  "conflict not_held: the deployment still waits: only a job of a running or held one can be approved",
 		},
 		{
 			name:    "not allowed",
@@ -161,7 +161,7 @@ func TestApproveHold(t *testing.T) {
 			name:   "ended meanwhile",
 			jobs:   []deployment.HoldJob{live},
 			engine: &deployment.InvalidTransitionError{State: deployment.Canceled, Event: "hold_asked"},
-			want:   "conflict too_late: the deployment is canceled: it is too late for that",
+			want:   "conflict too_late: the deployment was canceled: it is too late for that",
 		},
 		{
 			name:     "CircleCI refuses",

@@ -7,6 +7,7 @@ type Line struct {
 	Text    string
 	Place   string // the channel or room in which it was typed; empty: in none
 	Face    string // the chat system or bot through which it came; empty: none
+	Prefix  string // what is typed before a command there, with the space after it, such as "/seraph "; empty: nothing
 	Asker   string // the client; requests of different clients are never the same
 	Request string // names the message: the same one gives the same answer
 }

@@ -290,7 +290,7 @@ func (s *Service) ownedLock(ctx context.Context, c Caller, id int64) (policy.Loc
 		return l, err
 	}
 	if !l.Owner.Same(c.By) && !c.Admin {
-		message := fmt.Sprintf("the lock belongs to %s: ask them to release it, or steal it", l.Owner)
+		message := fmt.Sprintf("the lock belongs to %s: ask them, or an admin, to release it", l.Owner)
 		return l, &Error{Kind: KindForbidden, Code: "not_the_owner", Message: message}
 	}
 	if c.Admin {

@@ -346,7 +346,7 @@ func TestLock_Owner(t *testing.T) {
 		{
 			name:   "somebody else",
 			caller: Caller{By: alice},
-			want:   "forbidden not_the_owner: the lock belongs to bob: ask them to release it, or steal it",
+			want:   "forbidden not_the_owner: the lock belongs to bob: ask them, or an admin, to release it",
 		},
 		{
 			name:   "owner of a lock that has ended",

@@ -181,14 +181,14 @@ func TestDeploy_Refused(t *testing.T) {
 			order:  orderWith(func(o *DeployOrder) { o.Place = "C0RANDOM1" }),
 			change: func(f *fakes) { f.routes.places = []string{"C0DEPLOYS1"} },
 			want: "forbidden not_allowed: a deployment of acme/api to production may not be asked for here, " +
-				"only in C0DEPLOYS1",
+				"only in the channels of the routes file (ask: C0DEPLOYS1)",
 		},
 		{
 			name:   "by a person from nowhere, where it may be asked for only in a room",
 			order:  goodOrder,
 			change: func(f *fakes) { f.routes.places = []string{"C0DEPLOYS1"} },
 			want: "forbidden not_allowed: a deployment of acme/api to production may not be asked for here, " +
-				"only in C0DEPLOYS1",
+				"only in the channels of the routes file (ask: C0DEPLOYS1)",
 		},
 		{
 			name:   "by a token, where people may ask for it only in a room",

@@ -24,7 +24,8 @@ func (s *Service) settle(i *deployment.Intent) error {
 		return nil
 	}
 
-	const format = "a deployment of %s to %s may not be asked for here, only in %s"
+	const format = "a deployment of %s to %s may not be asked for here, only in the channels of the routes file " +
+		"(ask: %s)"
 	return forbidden(fmt.Sprintf(format, i.Repository.FullName(), i.Environment, strings.Join(places, ", ")))
 }
 

@@ -20,7 +20,7 @@ type History interface {
 	Payload(ctx context.Context, in deployment.Source, s deployment.Success) (json.RawMessage, error)
 }
 
-// RollbackOrder is a way back that somebody wants: to deploy again what ran in an environment before.
+// RollbackOrder is what somebody asks for: to deploy again what ran in an environment before.
 type RollbackOrder struct {
 	Repository  string // owner/name
 	Environment string
@@ -127,6 +127,6 @@ func (s *Service) checkRollback(i deployment.Intent) error {
 	}
 
 	const format = "the route for %s and %s builds the ref that is asked for, which is not at %.7s any more: " +
-		"a way back needs a fixed branch (circleci.branch) and a parameter with {{ .SHA }}"
+		"a rollback needs a fixed branch (circleci.branch) and a parameter with {{ .SHA }}"
 	return invalid("cannot_roll_back", fmt.Sprintf(format, i.Repository.FullName(), i.Environment, i.SHA))
 }

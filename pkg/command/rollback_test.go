@@ -65,7 +65,7 @@ func TestRollback_FromFailed(t *testing.T) {
 
 func TestRollback_Refused(t *testing.T) {
 	const builds = "invalid cannot_roll_back: the route for acme/api and production builds the ref that is asked for, " +
-		"which is not at 7a7a7a7 any more: a way back needs a fixed branch (circleci.branch) and a parameter with {{ .SHA }}"
+		"which is not at 7a7a7a7 any more: a rollback needs a fixed branch (circleci.branch) and a parameter with {{ .SHA }}"
 	rollbackTo := func(to string) RollbackOrder {
 		o := goodRollback
 		o.To = to
@@ -100,7 +100,7 @@ func TestRollback_Refused(t *testing.T) {
 				f.routes.places, f.routes.blue = []string{"C0DEPLOYS1"}, []string{"C0BLUE0001"}
 			},
 			want: "forbidden not_allowed: a deployment of acme/api to production may not be asked for here, " +
-				"only in C0BLUE0001",
+				"only in the channels of the routes file (ask: C0BLUE0001)",
 		},
 		{
 			name:      "something else runs by now",

@@ -37,7 +37,8 @@ func (r *reader) slack() Slack {
 		r.problem("SLACK_SIGNING_SECRET",
 			"required with SERAPH_SLACK_BOT_TOKEN: the app's signing secret (Basic Information)")
 	case s.BotToken == "" && s.SigningSecret != "":
-		r.problem("SLACK_BOT_TOKEN", "required with SERAPH_SLACK_SIGNING_SECRET: the app's bot token (OAuth & Permissions)")
+		r.problem("SLACK_BOT_TOKEN",
+			"required with SERAPH_SLACK_SIGNING_SECRET: the app's bot token (OAuth & Permissions)")
 	case s.SigningSecret != "" && len(s.SigningSecret) < minSecret:
 		r.problem("SLACK_SIGNING_SECRET", "has %d bytes, at least %d are needed: copy the app's signing secret whole",
 			len(s.SigningSecret), minSecret)

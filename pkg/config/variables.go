@@ -1,5 +1,5 @@
-// Package config is the operator's contract: it reads the environment once, validates all of it,
-// and tells every problem together. No secret is ever part of an error, a log line or a printed
+// Package config reads the variables that operators set. It reads the environment once, validates all of it, and
+// reports every problem together. No secret is ever part of an error, a log line or a printed
 // configuration.
 package config
 

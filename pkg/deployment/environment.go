@@ -1,5 +1,7 @@
 package deployment
 
+import "time"
+
 // EnvironmentID identifies an environment of a repository.
 type EnvironmentID struct {
 	RepositoryID int64
@@ -32,6 +34,15 @@ func (s EnvironmentStatus) Newest() Deployment {
 	}
 
 	return newest
+}
+
+// lately is for how long after its newest success an environment is shown that routes name only by a pattern.
+const lately = 7 * 24 * time.Hour
+
+// Lately says whether something runs or waits in an environment, or has succeeded there within the last 7 days. An
+// environment that routes name only by a pattern, such as one for each pull request, may be gone after that.
+func (s EnvironmentStatus) Lately(now time.Time) bool {
+	return s.Active != nil || s.Queued > 0 || s.Current != nil && now.Sub(s.Current.EndedAt) < lately
 }
 
 // EnvironmentFilter selects environments. An empty field selects all.

@@ -90,7 +90,8 @@ type (
 	// counts even if it is written late.
 	Triggered struct{ Pipeline PipelineFacts }
 
-	// TriggerSkipped is a 2xx other than 201: CircleCI took the request and started nothing.
+	// TriggerSkipped is a 2xx other than 201 with CircleCI's own message: it took the request and started
+	// nothing.
 	TriggerSkipped struct{ Message string }
 
 	// TriggerRefused is a 4xx with CircleCI's own message: nothing was started.
@@ -114,7 +115,7 @@ type (
 	TriggerUnknown struct {
 		Cause   string
 		Detail  string // for the timeline only
-		Refused bool   // a 4xx without CircleCI's own message: a no of CircleCI, or of a proxy in between
+		Refused bool   // 2xx but 201, or 4xx, without CircleCI's own message: CircleCI or a proxy has refused
 	}
 
 	// TriggerInterrupted says that a worker which is not the sender found the deployment in

@@ -351,7 +351,12 @@ func TestIntent_NewDeployment(t *testing.T) {
 		t.Errorf("got nonce %q, want %q", got, i.Nonce)
 	}
 
-	i.Reason, i.Cause = strings.Repeat("ä", 200), CauseRollback
+	i.Via = ChannelSlack
+	if n, err = i.NewDeployment(); err != nil || n.Description != "alice via Slack: fix" {
+		t.Errorf("got description %q, %v, want alice via Slack", n.Description, err)
+	}
+
+	i.Via, i.Reason, i.Cause = "hubot", strings.Repeat("ä", 200), CauseRollback
 	n, err = i.NewDeployment()
 	if err != nil {
 		t.Fatal(err)
@@ -410,7 +415,7 @@ func FuzzPayloadNonce(f *testing.F) {
 	})
 }
 
-// A way back may use the writes that are kept for final reports.
+// A rollback may use the writes that are kept for final reports.
 func TestIntent_OnlyRollbackIsUrgent(t *testing.T) {
 	for cause, want := range map[IntentCause]bool{CauseDeploy: false, CauseRollback: true} {
 		n, err := Intent{Cause: cause}.NewDeployment()

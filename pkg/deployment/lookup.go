@@ -175,7 +175,7 @@ func (m Machine) evaluateWithKey(
 	}
 }
 
-// cannotRead says whether a pipeline shows nothing by which its key could be told, and not a compiled
+// cannotRead says whether a pipeline shows nothing by which its key could be recognized, and not a compiled
 // configuration without the key.
 func (l Lookup) cannotRead(p PipelineFacts) bool {
 	return l.Evidence[p.ID] == KeyUnreadable || l.Evidence[p.ID] == KeyNotCompiled

@@ -66,6 +66,7 @@ func TestMachine_EvaluateLookup(t *testing.T) {
 		listing    Listing
 		evidence   map[string]KeyEvidence
 		control    Control
+		failure    string // what CircleCI did not answer
 		now        time.Time
 		want       string
 	}{
@@ -89,6 +90,37 @@ func TestMachine_EvaluateLookup(t *testing.T) {
 			control:  control,
 			now:      early,
 			want:     "found old",
+		},
+		"key found, and the rest could not be read": {
+			listing:  Listing{Mine: []PipelineFacts{seenPipeline("p1", time.Second)}},
+			evidence: map[string]KeyEvidence{"p1": KeyFound},
+			control:  control,
+			failure:  "CircleCI answered 503",
+			now:      early,
+			want:     "found p1",
+		},
+		"one pipeline matches, and another one could not be asked": {
+			listing:  complete(seenPipeline("p1", time.Second), seenPipeline("p2", time.Second)),
+			evidence: map[string]KeyEvidence{"p1": KeyUnreadable},
+			control:  control,
+			failure:  "CircleCI answered 503",
+			now:      muchLater,
+			want:     "lookup_pending",
+		},
+		"only a pipeline without the key, and the control could not be asked": {
+			listing:  complete(seenPipeline("p1", time.Second)),
+			evidence: map[string]KeyEvidence{"p1": KeyAbsent},
+			control:  Control{PipelineID: "control"},
+			failure:  "CircleCI answered 503",
+			now:      muchLater,
+			want:     "lookup_pending",
+		},
+		"no key: one pipeline matches, and the lists could not be read to the end": {
+			withoutKey: true,
+			listing:    Listing{Mine: []PipelineFacts{seenPipeline("p1", time.Second)}},
+			failure:    "CircleCI answered 503",
+			now:        afterwards,
+			want:       "lookup_pending",
 		},
 		"unreadable, and left alone before": {
 			listing: complete(seenPipeline("old", time.Second)),
@@ -333,7 +365,13 @@ func TestMachine_EvaluateLookup(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newUnconfirmed(t, !tt.withoutKey)
-			l := Lookup{Listing: tt.listing, Known: known, Evidence: tt.evidence, Control: tt.control}
+			l := Lookup{
+				Listing:  tt.listing,
+				Known:    known,
+				Evidence: tt.evidence,
+				Control:  tt.control,
+				Failure:  tt.failure,
+			}
 			event := machine.EvaluateLookup(d, l, tt.now)
 
 			got := event.event()
@@ -405,5 +443,30 @@ func TestMachine_WatchesForDuplicates(t *testing.T) {
 	}
 	if want := []string{"late", "another"}; !slices.Equal(d.Duplicates, want) {
 		t.Errorf("got duplicates %v, want %v", d.Duplicates, want)
+	}
+}
+
+// Only a pipeline that was adopted without proof can turn out to be another deployment's.
+func TestMachine_PipelineReassigned(t *testing.T) {
+	for _, tt := range []struct {
+		by      string
+		refused bool
+	}{
+		{by: ByWindow, refused: false},
+		{by: ByAnswer, refused: true},
+		{by: ByKey, refused: true},
+		{by: ByClaim, refused: true},
+	} {
+		t.Run(tt.by, func(t *testing.T) {
+			d := newRunning(t)
+			d.Pipeline.By = tt.by
+			next, _, err := machine.Apply(d, PipelineReassigned{}, t0)
+			if refused := err != nil; refused != tt.refused {
+				t.Fatalf("refused: got %v (%v), want %v", refused, err, tt.refused)
+			}
+			if !tt.refused && (next.State != Unconfirmed || next.Pipeline != nil) {
+				t.Errorf("got %s with pipeline %+v, want unconfirmed without one", next.State, next.Pipeline)
+			}
+		})
 	}
 }

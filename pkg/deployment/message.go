@@ -18,6 +18,7 @@ type Message struct {
 
 	Topic   string      // what it is about: two messages with the same topic are one
 	Row     int64       // of the deployment; 0: it is about none
+	List    int64       // ID of the MessageList that shows the deployment; 0: none does
 	Face    string      // the chat system
 	Channel string      // id of a channel or person there
 	Kind    MessageKind // of the message
@@ -35,6 +36,10 @@ const (
 	MessageCard  MessageKind = "card"  // one message that is edited, with replies below it
 	MessagePosts MessageKind = "posts" // a message for each state
 	MessageNote  MessageKind = "note"  // one message that is not edited
+	MessageList  MessageKind = "list"  // one message that shows several deployments, and is edited
+
+	// MessageResume is none: it tells the process that sends that a channel can be used again.
+	MessageResume MessageKind = "resume"
 )
 
 // MessageRank orders messages that are due. The smallest goes first.
@@ -107,7 +112,7 @@ type MessageCall struct {
 	State      State     `json:"state,omitempty"`
 }
 
-// Notify says which changes of a deployment a channel is told of.
+// Notify says which changes of a deployment a channel shows.
 type Notify struct {
 	Face    string `json:"face"`
 	Channel string `json:"channel"`

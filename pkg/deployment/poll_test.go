@@ -184,6 +184,20 @@ func TestMachine_ClaimAfterTheEnd(t *testing.T) {
 	}
 }
 
+// While the workflows of a deployment that took too long are being canceled, none of its jobs may claim.
+func TestMachine_ClaimWhileBeingStopped(t *testing.T) {
+	running := polled("created", workflow("build", "running"))
+	d := newRunning(t)
+	d, _ = applyAll(t, d, t0.Add(d.Target.Timeout), running)
+	if d.State != Failed || d.StoppingSince.IsZero() {
+		t.Fatalf("got %s, stopping since %v, want it failed and being stopped", d.State, d.StoppingSince)
+	}
+
+	if _, _, err := machine.Apply(d, Claimed{PipelineID: "p1"}, d.EndedAt.Add(time.Second)); err == nil {
+		t.Error("got a claim taken while the workflows are being canceled")
+	}
+}
+
 // A rerun that succeeds in the last minutes of the day is seen by a poll at its end.
 func TestMachine_LastPollForARerun(t *testing.T) {
 	failed := workflow("build", "failed")

@@ -154,7 +154,7 @@ func (r Request) GitHubRef() string {
 	return r.Ref
 }
 
-// IsRollback says whether the deployment was asked for as a way back to an earlier one.
+// IsRollback says whether the deployment was asked for as a rollback to an earlier one.
 func (r Request) IsRollback() bool { return r.Asked != nil && r.Asked.Cause == CauseRollback }
 
 // CreatedBy returns the creator that GitHub shows. A bot counts as its app.

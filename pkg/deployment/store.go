@@ -26,7 +26,7 @@ type Task struct {
 }
 
 // MaxOpenRequests is how many deployments that somebody asked this service for may be open in one environment
-// before they start. Rollbacks count by themselves, so that there is a way back.
+// before they start. Rollbacks count by themselves, so that one is always possible.
 const MaxOpenRequests = 20
 
 // ErrTooManyOpen says that somebody has MaxOpenRequests open in an environment.

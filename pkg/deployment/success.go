@@ -27,7 +27,7 @@ func (s Success) String() string { return fmt.Sprintf("%s (#%d)", short(s.SHA), 
 // IsBad says whether it was rolled back from.
 func (s Success) IsBad() bool { return !s.BadSince.IsZero() }
 
-// IsProven says whether a way back to it may pass the rules about what is new: it has met them, and nobody
+// IsProven says whether a rollback to it may pass the rules about what is new: it has met them, and nobody
 // rolled back from it.
 func (s Success) IsProven() bool { return !s.IsBad() && !s.Forced }
 
@@ -48,7 +48,7 @@ func RollbackTarget(successes []Success, to, usualTask string) (target Success, 
 		case i >= 0:
 			return ofUsualTask(earlier, earlier[i], usualTask), ""
 		case len(earlier) == 0:
-			return target, fmt.Sprintf("there is nothing to go back to: no commit but %s has succeeded there", current)
+			return target, onlySuccess(current)
 		default:
 			const format = "there is nothing to go back to: everything before %s was rolled back from; " +
 				"name one to deploy it again"
@@ -73,11 +73,18 @@ func RollbackTarget(successes []Success, to, usualTask string) (target Success, 
 		return found[0], ""
 	case len(commits) == 1:
 		return ofUsualTask(found, found[0], usualTask), ""
+	case len(earlier) == 0:
+		return target, onlySuccess(current)
 	case len(found) == 0:
 		return target, fmt.Sprintf("%s is none of the successes that are kept: %s", to, listSuccesses(earlier))
 	default:
 		return target, fmt.Sprintf("%s may be any of %s", to, listSuccesses(found))
 	}
+}
+
+// onlySuccess says that nothing but what is deployed has succeeded.
+func onlySuccess(current Success) string {
+	return fmt.Sprintf("there is nothing to go back to: no commit but %s has succeeded there", current)
 }
 
 // RollbackFrom is RollbackTarget for going back from a deployment that has failed; failed is GitHub's id of it, 0: none
@@ -108,10 +115,6 @@ func ofUsualTask(successes []Success, found Success, usualTask string) Success {
 // listSuccesses names the newest successes for people.
 func listSuccesses(list []Success) string {
 	const most = 5
-	if len(list) == 0 {
-		return "there is none"
-	}
-
 	names := make([]string, 0, most)
 	for _, s := range list[:min(most, len(list))] {
 		names = append(names, s.String())

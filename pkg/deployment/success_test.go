@@ -32,6 +32,12 @@ func TestRollbackTarget(t *testing.T) {
 			successes: []Success{success(3, "a")},
 			problem:   "there is nothing to go back to: no commit but aaaaaaa (#3) has succeeded there",
 		},
+		{
+			name:      "named where there is only one",
+			successes: []Success{success(3, "a")},
+			to:        "#77",
+			problem:   "there is nothing to go back to: no commit but aaaaaaa (#3) has succeeded there",
+		},
 		{name: "the one before", successes: []Success{success(3, "a"), success(2, "b"), success(1, "c")}, want: 2},
 		{name: "not a bad one", successes: []Success{success(3, "a"), bad(success(2, "b")), success(1, "c")}, want: 1},
 		{

@@ -88,7 +88,7 @@ func (e *Engine) cancelRunning(ctx context.Context, newer deployment.Deployment,
 }
 
 // supersedeOlder ends what is older than a rollback and waits in its environment, or is still to be created:
-// it would undo the way back. The rules let the rollback go on, so that nobody can end by asking for one what
+// it would undo the rollback. The rules let the rollback go on, so that nobody can end by asking for one what
 // others have asked for. What could not be ended now is ended when the rules are evaluated again.
 func (e *Engine) supersedeOlder(ctx context.Context, rollback deployment.Deployment) {
 	r := rollback.Request

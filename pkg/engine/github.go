@@ -40,7 +40,7 @@ func (e *Engine) waitForGitHub(d deployment.Deployment, what string, err error) 
 	if e.Now().Sub(d.AcceptedAt) > limit {
 		cause, detail := deployment.PublicCause("GitHub", err)
 		if detail != "" {
-			e.Log.Info().Int64("deployment", d.Request.ID).Err(err).Msg("GitHub did not answer")
+			e.Log.Info().Int64("deployment", d.Request.ID).Err(err).Msg("reading from GitHub given up")
 		}
 		return deployment.Fail{Reason: what + " could not be read at GitHub before the trigger: " + cause}
 	}

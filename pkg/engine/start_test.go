@@ -247,6 +247,54 @@ func TestStart_ForgedEventGivesWay(t *testing.T) {
 	}
 }
 
+// An event that makes a deployment older than it is does not end it as too late: GitHub's is taken in.
+func TestStart_ForgedAgeGivesWay(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		forgedBy  time.Duration
+		wantState deployment.State
+		wantShown int
+	}{
+		{name: "made old", forgedBy: 48 * time.Hour, wantState: deployment.Rejected, wantShown: 1},
+		{name: "really old", forgedBy: 0, wantState: deployment.Errored, wantShown: 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			github := &fakeGitHub{change: func(r *deployment.Request) { r.CreatedAt = r.CreatedAt.Add(c.forgedBy) }}
+			e.between(github, &fakeCircleCI{}, mainOnly)
+			shown := 0
+			e.Readmit = func(context.Context, deployment.Request) error {
+				shown++
+				return nil
+			}
+
+			created := e.now.Add(-48 * time.Hour)
+			d := e.accept(t, 1, func(d *deployment.Deployment) {
+				d.Request.CreatedAt, d.Problem = created, e.Machine.ArrivedTooLate(created, e.now)
+			})
+			d = e.advanceOnce(t, d.Row)
+			if d.State != c.wantState || shown != c.wantShown {
+				t.Errorf("got %s %q and %d taken in, want %s and %d", d.State, d.Reason, shown, c.wantState, c.wantShown)
+			}
+		})
+	}
+}
+
+// A route that got rules after it had let a deployment wait does not trust its event.
+func TestStart_RulesAddedMeanwhile(t *testing.T) {
+	e := newTestEngine(t)
+	circleci := &fakeCircleCI{}
+	github := &fakeGitHub{change: func(r *deployment.Request) { r.Creator.ID = 666 }}
+	e.between(github, circleci, policy.Policy{})
+	d := e.accept(t, 1, nil, deployment.Admitted{})
+
+	e.between(github, circleci, mainOnly)
+	d = e.advanceOnce(t, d.Row)
+	if d.State != deployment.Rejected || len(circleci.triggers) > 0 {
+		t.Errorf("got %s %q after %d triggers, want it rejected", d.State, d.Reason, len(circleci.triggers))
+	}
+}
+
 // What waits for its rules is compared once, and its ref is not read before it may go on.
 func TestStart_AsksOnceWhileItWaits(t *testing.T) {
 	e := newTestEngine(t)

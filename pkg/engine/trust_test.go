@@ -26,6 +26,16 @@ func (failingDueRows) Overdue(context.Context, int) ([]deployment.Task, error) {
 	return nil, errors.New("connection refused")
 }
 
+// lostRows cannot be leased.
+type lostRows struct {
+	Rows
+	err error
+}
+
+func (r lostRows) Lease(context.Context, int64) (deployment.Deployment, bool, error) {
+	return deployment.Deployment{}, false, r.err
+}
+
 // A standby that took over without the last commits has a deployment as waiting that has run. GitHub
 // shows our status of it.
 func TestTrigger_DatabaseThatForgot(t *testing.T) {
@@ -58,6 +68,29 @@ func TestTrigger_DatabaseThatForgot(t *testing.T) {
 			},
 			want: deployment.Errored,
 		},
+		{
+			name: "a row could not be leased",
+			lose: func(e *testEngine, _ *namedDatabase) {
+				e.Rows = lostRows{Rows: e.db, err: errors.New("connection reset by peer")}
+				e.advance(context.Background(), 99)
+				e.Rows = e.db
+			},
+			want: deployment.Errored,
+		},
+		{
+			name: "a step could not be saved",
+			lose: func(e *testEngine, _ *namedDatabase) {
+				e.stepFailed(context.Background(), deployment.Deployment{Row: 99}, context.DeadlineExceeded)
+			},
+			want: deployment.Errored,
+		},
+		{
+			name: "another worker changed a row",
+			lose: func(e *testEngine, _ *namedDatabase) {
+				e.stepFailed(context.Background(), deployment.Deployment{Row: 99}, deployment.ErrVersionConflict)
+			},
+			want: deployment.Running,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := newTestEngine(t)
@@ -82,6 +115,21 @@ func TestTrigger_DatabaseThatForgot(t *testing.T) {
 	}
 }
 
+// A deployment that has run is not reported as rejected, where the database has forgotten that it ran.
+func TestReject_DatabaseThatForgot(t *testing.T) {
+	e := newTestEngine(t)
+	github := &fakeGitHub{statuses: []deployment.Status{{ID: 1, State: deployment.GitHubSuccess}}}
+	e.between(github, &fakeCircleCI{}, policy.Policy{Refs: []string{"release/*"}})
+	d := e.accept(t, 1, nil)
+	e.pass(time.Minute)
+	e.distrustDatabase("restored")
+
+	d = e.advanceOnce(t, d.Row)
+	if want := deployment.AlreadyHandled(github.statuses[0]); d.State != deployment.Errored || d.Reason != want {
+		t.Errorf("got %s %q, want errored %q", d.State, d.Reason, want)
+	}
+}
+
 // A deployment that does not say when it was created does not count as young.
 func TestTrigger_UnknownAge(t *testing.T) {
 	e := newTestEngine(t)
@@ -92,6 +140,31 @@ func TestTrigger_UnknownAge(t *testing.T) {
 	d := e.accept(t, 1, func(d *deployment.Deployment) { d.Request.CreatedAt = time.Time{} })
 	if d = e.advanceOnce(t, d.Row); d.State != deployment.Errored || github.statusReads != 1 {
 		t.Errorf("got %s after %d reads of the statuses, want errored after one", d.State, github.statusReads)
+	}
+}
+
+// What has waited for long may have been run by somebody else meanwhile, such as by an older copy of the service.
+func TestTrigger_WaitedLong(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		waited time.Duration
+		want   deployment.State
+	}{
+		{name: "some minutes", waited: 9 * time.Minute, want: deployment.Running},
+		{name: "longer", waited: 11 * time.Minute, want: deployment.Errored},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			github := &fakeGitHub{statuses: []deployment.Status{{ID: 1, State: deployment.GitHubSuccess}}}
+			e.between(github, &fakeCircleCI{}, policy.Policy{})
+			e.pass(time.Hour)
+
+			d := e.accept(t, 1, nil)
+			e.pass(c.waited)
+			if d = e.advanceOnce(t, d.Row); d.State != c.want {
+				t.Errorf("got %s %q, want %s", d.State, d.Reason, c.want)
+			}
+		})
 	}
 }
 
@@ -127,6 +200,40 @@ func (r *forgetfulRows) Save(
 		return next, context.DeadlineExceeded
 	}
 	return saved, err
+}
+
+// recordingRows keep the options with which a trigger was begun.
+type recordingRows struct {
+	Rows
+	began deployment.SaveOptions
+}
+
+func (r *recordingRows) Save(
+	ctx context.Context,
+	next deployment.Deployment,
+	ch deployment.Changes,
+	o deployment.SaveOptions,
+) (deployment.Deployment, error) {
+	if next.State == deployment.Triggering {
+		r.began = o
+	}
+	return r.Rows.Save(ctx, next, ch, o)
+}
+
+// The lease covers the trigger, from the time in which it may leave to the end of its call. Otherwise another
+// replica would take it for interrupted.
+func TestTrigger_LeaseCoversTheCall(t *testing.T) {
+	e := newTestEngine(t)
+	e.Machine.TriggerTimeout = time.Minute
+	e.between(&fakeGitHub{}, &fakeCircleCI{}, policy.Policy{})
+	rows := &recordingRows{Rows: e.db}
+	e.Rows = rows
+
+	e.advanceOnce(t, e.accept(t, 1, nil).Row)
+	want := deployment.SaveOptions{KeepLease: true, CallTimeout: deployment.SendWindow + time.Minute}
+	if rows.began != want {
+		t.Errorf("got %+v, want %+v", rows.began, want)
+	}
 }
 
 // An answer that was committed without our learning of it counts once.

@@ -53,18 +53,20 @@ func TestCountCommits(t *testing.T) {
 		first := sim.Commit("acme/api", "main")
 		second := s.sim.Push("acme/api", "main", "")
 		for _, tt := range []struct {
+			name          string
 			base, head    string
 			ahead, behind int
 		}{
-			{base: first, head: second, ahead: 1},
-			{base: second, head: first, behind: 1},
-			{base: first, head: first},
+			{name: "ahead", base: first, head: second, ahead: 1},
+			{name: "behind", base: second, head: first, behind: 1},
+			{name: "the same", base: first, head: first},
 		} {
-			ahead, behind, err := s.CountCommits(t.Context(), s.repo, s.installation, tt.base, tt.head)
-			if err != nil || ahead != tt.ahead || behind != tt.behind {
-				t.Errorf("from %.7s to %.7s: got %d ahead, %d behind, %v, want %d and %d",
-					tt.base, tt.head, ahead, behind, err, tt.ahead, tt.behind)
-			}
+			t.Run(tt.name, func(t *testing.T) {
+				ahead, behind, err := s.CountCommits(t.Context(), s.repo, s.installation, tt.base, tt.head)
+				if err != nil || ahead != tt.ahead || behind != tt.behind {
+					t.Errorf("got %d ahead, %d behind, %v, want %d and %d", ahead, behind, err, tt.ahead, tt.behind)
+				}
+			})
 		}
 
 		if _, _, err := s.CountCommits(t.Context(), s.repo, s.installation, first, "main"); err == nil {

@@ -143,7 +143,7 @@ type listing struct {
 }
 
 // add appends the items of a page and reports whether the listing is complete: it has reached its
-// limit, or an item that was created before since.
+// limit, or an item that was created before since. An item that does not say when it was created ends nothing.
 func (l *listing) add(items []json.RawMessage) (complete bool) {
 	for _, raw := range items {
 		if len(l.found) >= l.limit {
@@ -160,7 +160,7 @@ func (l *listing) add(items []json.RawMessage) (complete bool) {
 			continue
 		}
 
-		if item.CreatedAt.Before(l.since) {
+		if !item.CreatedAt.IsZero() && item.CreatedAt.Before(l.since) {
 			return true
 		}
 		if !l.seen[item.ID] {

@@ -98,6 +98,7 @@ func TestDeployments_InvalidItems(t *testing.T) {
 		{name: "one item on every page", page: `[` + good + `]`, want: 1},
 		{name: "id of another type", page: `[{"id":"eight"},` + good + `]`, want: 1},
 		{name: "missing fields and a number", page: `[{"id":8},` + good + `,7]`, want: 1},
+		{name: "an item without a time", page: `[{"id":8,"sha":"abc","ref":"main","environment":"x"},` + good + `]`, want: 2},
 		{name: "one item twice", page: `[` + good + `,` + good + `]`, want: 1},
 	}
 

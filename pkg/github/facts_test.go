@@ -186,9 +186,11 @@ func TestFacts_InvalidNameIsNotSent(t *testing.T) {
 				"name of repository": repository,
 			}
 			for name, err := range errs {
-				if err == nil {
-					t.Errorf("%s: got no error", name)
-				}
+				t.Run(name, func(t *testing.T) {
+					if err == nil {
+						t.Error("got no error")
+					}
+				})
 			}
 		})
 	}

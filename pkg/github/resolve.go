@@ -143,9 +143,10 @@ func (c *Client) nearRefs(ctx context.Context, src deployment.Source, name strin
 	var near []string
 	for _, prefix := range []string{"heads/" + start, "tags/" + start} {
 		names, err := c.matchingRefs(ctx, src, prefix)
-		if err == nil {
-			near = append(near, names...)
+		if err != nil {
+			continue
 		}
+		near = append(near, names...)
 	}
 
 	if repo, err := c.getRepository(ctx, src); err == nil && repo.DefaultBranch != "" {

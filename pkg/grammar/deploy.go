@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -8,6 +9,9 @@ import (
 )
 
 func isLetterOrDigit(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// plainRef matches a word that people may mean as a ref where they have not written it as one.
+var plainRef = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
 
 // fillers are words that people add out of habit. They are never taken for a ref.
 var fillers = []string{"now", "please", "pls", "plz", "thanks", "asap", "again", "and", "then", "it", "everywhere"}
@@ -46,6 +50,10 @@ func (p *parser) deploy(c Command) (Command, *Error) {
 // meant lists what a word that a deployment does not take may have been meant to be: an environment,
 // or a ref.
 func (p *parser) meant(c Command) []string {
+	if p.negated() {
+		return nil
+	}
+
 	var lines []string
 	if c.Environment == "" {
 		lines = append(lines, p.line(0, "to"))
@@ -56,7 +64,8 @@ func (p *parser) meant(c Command) []string {
 		ref = p.words[p.at+1]
 	}
 	isFiller := slices.Contains(fillers, strings.ToLower(ref)) || oneTimeCode.MatchString(ref)
-	if c.Ref != "" || isFiller || p.next("to", "in", "on") {
+	isValueInWords := p.at+1 < len(p.words) && strings.HasPrefix(p.words[p.at+1], "=") // such as KEY = VALUE
+	if c.Ref != "" || isFiller || isValueInWords || !plainRef.MatchString(ref) || p.next("to", "in", "on") {
 		return lines
 	}
 
@@ -70,8 +79,9 @@ func (p *parser) meant(c Command) []string {
 func (p *parser) readApp(c *Command) (App, *Error) {
 	word := p.word()
 	if word == "" || p.next("to", "in", "on") {
-		e := p.fail(CodeAppMissing, "Say which app, and nothing was done."+p.knownApps())
+		e := p.fail(CodeAppMissing, "Say which app, and nothing was done.")
 		e.Form = Form(c.Verb)
+		p.listApps(e)
 		return App{}, e
 	}
 
@@ -98,8 +108,14 @@ func (p *parser) readApp(c *Command) (App, *Error) {
 
 // unknownApp is the error for a word that names no app.
 func (p *parser) unknownApp(v Verb, word string) *Error {
-	if strings.HasSuffix(word, ",") {
-		return p.fail(CodeUnknownApp, "Seraph takes one app a line, and nothing was done.")
+	var next string
+	if p.at+1 < len(p.words) {
+		next = strings.ToLower(p.words[p.at+1])
+	}
+	if strings.HasSuffix(word, ",") && !slices.Contains([]string{"", "to", "in", "on"}, next) {
+		e := p.fail(CodeUnknownApp, "Seraph takes one app a line, and nothing was done. Send a line for each.")
+		e.Form = Form(v)
+		return e
 	}
 
 	message := "Seraph does not know " + quote("app", word) + ", and nothing was done."
@@ -110,8 +126,8 @@ func (p *parser) unknownApp(v Verb, word string) *Error {
 
 	e := p.fail(CodeUnknownApp, message, p.nearApps(v, word)...)
 	if e.Near == "" {
-		e.Message += p.knownApps()
 		e.Form = Form(v)
+		p.listApps(e)
 	}
 	return e
 }
@@ -142,16 +158,16 @@ func (p *parser) nearApps(v Verb, word string) []string {
 // maxListed is how many names an error lists.
 const maxListed = 8
 
-// knownApps is a sentence that lists the apps, where they are few.
-func (p *parser) knownApps() string {
+// listApps adds the apps to an error, or the command that lists them where they are many.
+func (p *parser) listApps(e *Error) {
 	labels := p.names.labels()
 	switch {
 	case len(labels) == 0:
-		return " No app can be deployed yet: the routes file names none."
+		e.Message += " No app can be deployed yet: the routes file names none."
 	case len(labels) > maxListed:
-		return ` "status" lists the apps.`
+		e.See, e.Shows = string(Status), "lists the apps"
 	default:
-		return " It knows " + list(labels) + "."
+		e.Message += " Seraph knows " + list(labels) + "."
 	}
 }
 

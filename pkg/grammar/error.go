@@ -32,16 +32,31 @@ type Error struct {
 	Message string // one or more whole sentences; they quote at most short words of the line
 	Near    string // the nearest line that is a command, which Parse accepts; empty: none
 	Form    string // how such a command is written, where Near is empty; empty: see help
+	See     string // a command that shows more; empty: none
+	Shows   string // what See does, in words that follow it; empty where See is
 }
 
-// Error is the message with the nearest form.
-func (e *Error) Error() string {
+// Error is the text where commands are typed without a prefix.
+func (e *Error) Error() string { return e.Text("") }
+
+// Text is the message with the nearest form, for people who type a prefix before each command, such as "/seraph ";
+// empty: they type none.
+func (e *Error) Text(prefix string) string {
+	text := e.Message
 	switch {
 	case e.Near != "":
-		return e.Message + ` Did you mean "` + e.Near + `"?`
+		text += ` Did you mean "` + prefix + e.Near + `"?`
 	case e.Form != "":
-		return e.Message + ` Write "` + e.Form + `".`
-	default:
-		return e.Message
+		text += ` Write "` + prefix + e.Form + `".`
 	}
+	if e.See != "" {
+		text += ` "` + prefix + e.See + `" ` + e.Shows + "."
+	}
+	return text
+}
+
+// seeHelp is the error with the command that lists all commands.
+func (e *Error) seeHelp() *Error {
+	e.See, e.Shows = string(Help), "lists what Seraph understands"
+	return e
 }

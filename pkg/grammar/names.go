@@ -67,8 +67,8 @@ func (a App) onlyEnvironment() (string, bool) {
 // fullName matches owner/name.
 var fullName = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
 
-// repository returns what is known of a repository: all apps in it as one, called owner/name. One that
-// only a pattern allows must not look like a slip in the name of another one.
+// repository returns what is known of a repository: all apps in it as one, called owner/name. It does not return a
+// repository that only a pattern allows and whose name looks like a misspelled name of another one.
 func (n Names) repository(name string) (App, bool) {
 	if !fullName.MatchString(name) {
 		return App{}, false

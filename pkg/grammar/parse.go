@@ -62,7 +62,11 @@ func parse(text string, names Names, suggestions int) (Command, *Error) {
 	if err := p.split(verb.Verb, words[1:]); err != nil {
 		return Command{}, err
 	}
-	return p.command(verb)
+	c, err := p.command(verb)
+	if err != nil && err.Form == "" && (err.Code == CodeTrailingWords || err.Code == CodeOneTimeCode) {
+		err.Form = Form(verb.Verb)
+	}
+	return c, err
 }
 
 // command reads the words that follow a verb.

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// fail makes an error. Error.Near is the first of the lines that is a command, or what is nearest to one that
-// is none, as long as p.suggestions allows.
+// fail makes an error. Error.Near is from the first of the lines that gives one: the line itself if it is a command, and
+// otherwise what is suggested in its place. p.suggestions limits how many suggestions may build on each other.
 func (p *parser) fail(code Code, message string, lines ...string) *Error {
 	e := &Error{Code: code, Message: message}
 	if p.suggestions == 0 {
@@ -75,9 +75,11 @@ func (p *parser) end() *Error {
 }
 
 // trailing is the error for words that the command does not take. Lines come first among what is
-// suggested; then the line without these words.
+// suggested; then the line without these words, unless they may mean the opposite.
 func (p *parser) trailing(lines ...string) *Error {
-	lines = append(lines, p.line(len(p.words)))
+	if !p.negated() {
+		lines = append(lines, p.line(len(p.words)))
+	}
 	if oneTimeCode.MatchString(p.words[len(p.words)-1]) {
 		return p.fail(CodeOneTimeCode, "Seraph takes no one-time codes: it knows you by your link. Nothing was done.",
 			p.line(len(p.words)))
@@ -85,6 +87,9 @@ func (p *parser) trailing(lines ...string) *Error {
 	message := "Seraph does not understand " + quote("word", p.word()) + " there, and nothing was done."
 	return p.fail(CodeTrailingWords, message, lines...)
 }
+
+// negated says whether one of the next words turns a line into its opposite.
+func (p *parser) negated() bool { return slices.ContainsFunc(p.words[p.at:], negation.MatchString) }
 
 // readReason reads what follows "because". A placeholder is no reason.
 func (p *parser) readReason(c *Command, required bool) *Error {

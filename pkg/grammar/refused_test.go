@@ -53,6 +53,11 @@ func TestParse_Refused(t *testing.T) {
 		{"verb with a slip and a task", "deply:migrate api", CodeUnknownVerb, "deploy:migrate api to staging"},
 		{"verb of another tool", "ship api to staging", CodeUnknownVerb, "deploy api to staging"},
 		{"verb in two words", "roll back api in production", CodeUnknownVerb, "rollback api in production"},
+		{"verb in bold", "*deploy* api to production", CodeUnknownVerb, "deploy api to production"},
+		{"verb with a full stop before it", ".deploy api to production", CodeUnknownVerb, "deploy api to production"},
+		{"verb with a mark before it", "!deploy api to staging", CodeUnknownVerb, "deploy api to staging"},
+		{"slash command", "/deploy api to staging", CodeUnknownVerb, "deploy api to staging"},
+		{"verb in bold with a negation", "*deploy* not api", CodeUnknownVerb, ""},
 		{"greeting", "hello", CodeUnknownVerb, ""},
 		{"mention", "@everyone", CodeUnknownVerb, ""},
 		{"two force marks", "deploy!! api", CodeUnknownVerb, ""},
@@ -71,6 +76,8 @@ func TestParse_Refused(t *testing.T) {
 		{"app in Cyrillic", "deploy \u0430pi to production", CodeUnknownApp, "deploy api to production"},
 		{"environment instead of app", "deploy staging", CodeUnknownApp, ""},
 		{"two apps", "deploy api, web to production", CodeUnknownApp, ""},
+		{"app with a comma", "deploy api, to production", CodeUnknownApp, "deploy api to production"},
+		{"app with a comma at the end", "deploy api,", CodeUnknownApp, "deploy api to staging"},
 		{"mention instead of app", "deploy <!channel> to production", CodeUnknownApp, ""},
 
 		{"empty ref", "deploy api@ to staging", CodeBadRef, ""},
@@ -106,9 +113,16 @@ func TestParse_Refused(t *testing.T) {
 		{"ref as a word, with an environment", "deploy api main to production", CodeTrailingWords,
 			"deploy api@main to production"},
 		{"ref after from", "deploy api from topic to staging", CodeTrailingWords, "deploy api@topic to staging"},
+		{"ref as a word, where the environment is missing", "deploy web main", CodeTrailingWords, ""},
+		{"two apps with and", "deploy web and api to staging", CodeTrailingWords, ""},
 		{"environment as a word", "deploy api production", CodeTrailingWords, "deploy api to production"},
 		{"word at the end", "deploy api to production now", CodeTrailingWords, "deploy api to production"},
 		{"second environment", "deploy api to staging and production", CodeTrailingWords, "deploy api to staging"},
+		{"negation at the end", "deploy api to production not", CodeTrailingWords, ""},
+		{"negation behind the app", "deploy api never to production", CodeTrailingWords, ""},
+		{"flag of the command line", "deploy api to production --force", CodeTrailingWords, "deploy api to production"},
+		{"words of a shell", "deploy api to staging && deploy web", CodeTrailingWords, "deploy api to staging"},
+		{"value with spaces around =", "deploy api to staging KEY = value", CodeTrailingWords, "deploy api to staging"},
 		{"to twice", "deploy api to staging to production", CodeTrailingWords, "deploy api to staging"},
 		{"key of Seraph", "deploy api seraph=1", CodeBadValue, ""},
 		{"key of Seraph in capitals", "deploy api SERAPH=1", CodeBadValue, ""},
@@ -132,6 +146,7 @@ func TestParse_Refused(t *testing.T) {
 		{"approve zero", "approve #0", CodeIDMissing, ""},
 		{"approve a number that is too large", "approve #99999999999999999999", CodeIDMissing, ""},
 		{"cancel with words", "cancel #12 wrong branch", CodeTrailingWords, "cancel #12 because wrong branch"},
+		{"cancel with a negation", "cancel #12 not needed", CodeTrailingWords, "cancel #12 because not needed"},
 		{"why with a comma", "why #12,", CodeIDMissing, "why #12"},
 		{"why with words", "why #12 please", CodeTrailingWords, "why #12"},
 		{"status of a deployment", "status #12", CodeUnknownApp, "why #12"},
@@ -225,6 +240,16 @@ func TestError_Error(t *testing.T) {
 				`Write "deploy web to ENV".`,
 		},
 		{
+			text: "deploy web main",
+			want: `Seraph does not understand the word "main" there, and nothing was done. ` +
+				`Write "deploy APP[@REF] [to ENV] [KEY=VALUE...] [because REASON]".`,
+		},
+		{
+			text: "approve",
+			want: "Name the deployment by its number. Nothing was done. " +
+				`Write "approve #ID [COMMENT]". "status" shows the numbers.`,
+		},
+		{
 			text: "deploy! api/main to production",
 			want: "Say why: everybody who looks at it will see the reason. Nothing was done. " +
 				`Write "deploy! api@main to production because REASON".`,
@@ -246,6 +271,37 @@ func TestError_Error(t *testing.T) {
 			_, err := Parse(row.text, names)
 			if err == nil || err.Error() != row.want {
 				t.Errorf("got %v, want %s", err, row.want)
+			}
+		})
+	}
+}
+
+// TestError_Text wants the prefix before each command that an error names.
+func TestError_Text(t *testing.T) {
+	rows := []struct {
+		text string
+		want []string
+	}{
+		{text: "deploy api to prod", want: []string{`"/seraph deploy api to production"?`}},
+		{text: "deploy web", want: []string{`"/seraph deploy web to ENV".`}},
+		{text: "", want: []string{`"/seraph help" lists`}},
+		{text: "don't deploy", want: []string{`"/seraph help" lists`}},
+		{text: "deploy:version", want: []string{`"/seraph help" lists`}},
+		{text: "approve", want: []string{`"/seraph approve #ID [COMMENT]".`, `"/seraph status" shows`}},
+		{text: "deploy-token:set:github", want: []string{`"/seraph help link" says more.`}},
+	}
+
+	for _, row := range rows {
+		t.Run(row.text, func(t *testing.T) {
+			_, err := Parse(row.text, names)
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Fatalf("got %v, want an *Error", err)
+			}
+			for _, want := range row.want {
+				if got := e.Text("/seraph "); !strings.Contains(got, want) {
+					t.Errorf("got %s, want %s in it", got, want)
+				}
 			}
 		})
 	}

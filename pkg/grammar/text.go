@@ -28,15 +28,20 @@ var oneTimeCode = regexp.MustCompile(`(?i)^(\d{6}|[cbdefghijklnrtuv]{32,64})$`)
 // programs put in when people copy text.
 func clean(text string) (string, *Error) {
 	if HoldsSecret(text) {
-		return "", &Error{Code: CodeSecret, Message: "Seraph takes no tokens through chat, and has not kept this " +
-			"one. Delete your message, and revoke the token where you made it: whoever can read this room, now or " +
-			"later, has it. Seraph knows you by your link instead: see \"help link\"."}
+		return "", &Error{
+			Code: CodeSecret,
+			Message: "Seraph takes no tokens through chat, and has not kept this one. Delete your message, and " +
+				"revoke the token where you made it: whoever can read this room, now or later, has it. Seraph " +
+				"knows you by your link instead.",
+			See:   "help link",
+			Shows: "says more",
+		}
 	}
 
 	text = strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || skipped(r) })
 	switch {
 	case text == "":
-		return "", &Error{Code: CodeEmpty, Message: `Say what to do. "help" lists what Seraph understands.`}
+		return "", (&Error{Code: CodeEmpty, Message: "Say what to do."}).seeHelp()
 	case utf8.RuneCountInString(text) > maxLine:
 		const format = "A command has at most %d characters, and nothing was done."
 		return "", &Error{Code: CodeTooLong, Message: fmt.Sprintf(format, maxLine)}

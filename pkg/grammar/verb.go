@@ -21,8 +21,8 @@ func (p *parser) readVerb(rest []string) (Command, *Error) {
 	case word == "who" && strings.EqualFold(strings.Trim(strings.Join(rest, " "), "? "), "am i"):
 		return Command{Verb: WhoAmI}, nil
 	case retired.MatchString(word):
-		return Command{}, p.fail(CodeRetiredVerb, "Seraph has nothing like "+quote("command", word)+
-			` of Hubot's deployment scripts. "help" lists what it understands.`)
+		message := "Seraph has nothing like " + quote("command", word) + " of Hubot's deployment scripts."
+		return Command{}, p.fail(CodeRetiredVerb, message).seeHelp()
 	case hasTask && strings.EqualFold(base, "deploy"):
 		return p.deployTask(task)
 	default:
@@ -63,8 +63,17 @@ var negation = regexp.MustCompile(`(?i)^(do|not|never|no|dont|without|cannot|nob
 // unknownVerb is the error for a line that does not begin with a verb.
 func (p *parser) unknownVerb(rest []string) *Error {
 	if slices.ContainsFunc(append([]string{p.verb}, rest[:min(len(rest), 3)]...), negation.MatchString) {
-		return p.fail(CodeUnknownVerb, "Nothing was done: a command begins with its verb, and this does not. "+
-			`"help" lists what Seraph understands.`)
+		const message = "Nothing was done: a command begins with its verb, and this does not."
+		return p.fail(CodeUnknownVerb, message).seeHelp()
+	}
+
+	message := "Seraph does not know " + quote("command", p.verb) + ", and nothing was done."
+	marked := strings.TrimLeftFunc(p.verb, func(r rune) bool { return !isLetterOrDigit(r) })
+	marked = strings.TrimRightFunc(marked, func(r rune) bool { return r != '!' && !isLetterOrDigit(r) })
+	if marked != p.verb && slices.Contains(Verbs(), Verb(strings.ToLower(strings.TrimSuffix(marked, "!")))) {
+		e := p.fail(CodeUnknownVerb, message, marked+" "+strings.Join(rest, " ")) // such as *deploy*
+		e.Form = Form(Verb(strings.ToLower(strings.TrimSuffix(marked, "!"))))
+		return e
 	}
 
 	end := strings.IndexAny(p.verb, ":!")
@@ -72,8 +81,6 @@ func (p *parser) unknownVerb(rest []string) *Error {
 		end = len(p.verb)
 	}
 	base, suffix := strings.ToLower(p.verb[:end]), p.verb[end:]
-	message := "Seraph does not know " + quote("command", p.verb) + ", and nothing was done."
-
 	meant, left := nearestVerb(base), rest
 	if meant == "" && len(rest) > 0 { // such as "roll back"
 		meant, left = nearestVerb(base+strings.ToLower(rest[0])), rest[1:]
@@ -92,7 +99,7 @@ func (p *parser) unknownVerb(rest []string) *Error {
 	}
 	e := p.fail(CodeUnknownVerb, message, lines...)
 	if e.Near == "" {
-		e.Message += ` "help" lists what Seraph understands.`
+		return e.seeHelp()
 	}
 	return e
 }

@@ -84,9 +84,9 @@ func (p *parser) ofDeployment(c Command) (Command, *Error) {
 		if c.Verb == Approve && p.next("hold") {
 			lines = append(lines, "approve-hold "+p.reason)
 		}
-		const message = `Name the deployment by its number, which "status" shows. Nothing was done.`
-		e := p.fail(CodeIDMissing, message, lines...)
+		e := p.fail(CodeIDMissing, "Name the deployment by its number. Nothing was done.", lines...)
 		e.Form = Form(c.Verb)
+		e.See, e.Shows = string(Status), "shows the numbers"
 		return c, e
 	}
 

@@ -186,6 +186,28 @@ func TestAccept_Outcomes(t *testing.T) {
 	}
 }
 
+// What GitHub shows in place of a forged event is taken in once, and nothing of it is from the event: the
+// credentials of an installation that the event named would not be those of the repository.
+func TestAcceptShown(t *testing.T) {
+	in, db := newIntake(t, &testRoutes{environment: "production"})
+	shown := request(41, "production")
+	shown.Installation, shown.ReadAtGitHub = 666, true
+
+	for range 2 {
+		if err := in.AcceptShown(t.Context(), shown, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	rec := only(t, db, 41)
+	if r := rec.Deployment.Request; r.Installation != 0 || !r.ReadAtGitHub || r.SHA != shown.SHA {
+		t.Errorf("got %+v, want what GitHub shows, and no installation", r)
+	}
+	if rec.Deployment.Problem != "" || len(rec.Timeline) != 2 || rec.Timeline[1].Event != "recovered" {
+		t.Errorf("got problem %q and timeline %+v, want it recovered", rec.Deployment.Problem, rec.Timeline)
+	}
+}
+
 func TestAccept_StoresDeployment(t *testing.T) {
 	routes := &testRoutes{environment: "production", notes: []string{"environment_url left out"}}
 	in, db := newIntake(t, routes)

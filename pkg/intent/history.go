@@ -37,13 +37,13 @@ func (h History) Payload(
 	s deployment.Success,
 ) (json.RawMessage, error) {
 	body, err := h.DeliveryBody(ctx, s.Delivery)
-	if err == nil {
-		request, _, err := webhook.ParseDeployment(body)
-		if err == nil && request.ID == s.DeploymentID {
-			return request.Payload, nil
-		}
-	} else if !errors.Is(err, deployment.ErrNotFound) {
+	if err != nil && !errors.Is(err, deployment.ErrNotFound) {
 		return nil, fmt.Errorf("read delivery %s: %w", s.Delivery, err)
+	}
+
+	request, _, err := webhook.ParseDeployment(body) // an error where there is no body
+	if err == nil && request.ID == s.DeploymentID {
+		return request.Payload, nil
 	}
 
 	shown, err := h.GitHub.Deployment(ctx, deployment.Request{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
@@ -169,8 +168,8 @@ func (s *Service) refuseByOperator(ctx context.Context, a deployment.LinkAttempt
 // refuseTaken refuses an account that is linked to another user, ends the attempt, and leaves a notice for whoever has
 // the account.
 func (s *Service) refuseTaken(ctx context.Context, a deployment.LinkAttempt) error {
-	const format = "Somebody has signed in at GitHub as you, %s, to link your account to another user of the chat (%s). " +
-		"That was refused, because you are linked already. If it was not you, somebody else may be using your " +
+	const format = "Somebody has signed in at GitHub as you, %s, to link your account to another user of the chat " +
+		"(%s). That was refused, because you are linked already. If it was not you, somebody else may be using your " +
 		"account at GitHub."
 	refusal := refuseTaken(a.GitHub)
 	act := event(deployment.AuditLinkRefused, a.User, a.GitHub, detail{Reason: refusal.Code})
@@ -188,7 +187,7 @@ func (s *Service) refused(
 	u deployment.ChatUser,
 	who deployment.Actor,
 ) error {
-	if refusal.Code == codeOperator && !s.listed.first(u, s.o.Now()) {
+	if refusal.Code == codeOperator && !s.listed.First(u) {
 		return refusal
 	}
 
@@ -199,32 +198,8 @@ func (s *Service) refused(
 	return refusal
 }
 
-// Bounds of what is remembered of refusals.
-const (
-	auditAgain   = time.Minute
-	mostRefusals = 10_000
-)
-
-// refusals remembers when the last refusal of a user was audited. It is safe for concurrent use.
-type refusals struct {
-	mu      sync.Mutex
-	audited map[deployment.ChatUser]time.Time
-}
-
-// first says whether a refusal is to be audited, and remembers that it is.
-func (r *refusals) first(u deployment.ChatUser, now time.Time) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-
-	if at, ok := r.audited[u]; ok && now.Sub(at) < auditAgain {
-		return false
-	}
-	if r.audited == nil || len(r.audited) >= mostRefusals {
-		r.audited = map[deployment.ChatUser]time.Time{}
-	}
-	r.audited[u] = now
-	return true
-}
+// auditAgain is after how long the same refusal of a user whom the routes file names is audited again.
+const auditAgain = time.Minute
 
 // Unlink ends the link of a user, and what they have begun of another. why is WhyAsked, WhyDeleted or WhyGuest. A
 // refusal is a *command.Error, whose message is for them: its code is not_linked where there is no link, and

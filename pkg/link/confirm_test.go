@@ -66,7 +66,7 @@ func (w *world) wantConfirmed(code string) {
 }
 
 // TestSignIn_OperatorAdds wants that somebody whom the operator writes down as the account that they sign in with is
-// told so, and is not told that somebody else uses their account.
+// answered, and does not learn that somebody else uses their account.
 func TestSignIn_OperatorAdds(t *testing.T) {
 	w := newWorld(t)
 	address := w.start(alice)

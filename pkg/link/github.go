@@ -70,9 +70,9 @@ func (g *GitHub) URL(state, verifier string) string {
 	return g.config.AuthCodeURL(state, oauth2.S256ChallengeOption(verifier))
 }
 
-// Account returns who has signed in. It stores the token that this takes nowhere, and revokes it before it returns; if
-// that fails, the token stays valid until it expires, and the log says so. The error is a *SignInError where GitHub
-// refused the code, or shows no person for it.
+// Account returns who has signed in. The token that it needs for that is in memory only, and is revoked before Account
+// returns. If that fails, the token stays valid until it expires, and the log says so. The error is a *SignInError where
+// GitHub refused the code, or shows no person for it.
 func (g *GitHub) Account(ctx context.Context, code, verifier string) (deployment.Actor, error) {
 	token, err := g.exchange(ctx, code, verifier)
 	if err != nil {
@@ -87,7 +87,8 @@ func (g *GitHub) Account(ctx context.Context, code, verifier string) (deployment
 }
 
 // exchangeErrors are the codes with which GitHub refuses an exchange, as its page "Troubleshooting OAuth app access
-// token request errors" lists them. Any other word may be anything, and is not repeated.
+// token request errors" lists them. Any other text of the answer could hold a secret, and is not
+// repeated.
 var exchangeErrors = []string{
 	"incorrect_client_credentials",
 	"redirect_uri_mismatch",

@@ -157,8 +157,8 @@ func (s *Service) refuseTakenAccount(r *http.Request, a deployment.LinkAttempt) 
 		return err
 	}
 
-	// A link whose user the routes file names as another account counts for nothing, and must not keep this one from
-	// whoever has it.
+	// The routes file may say that the user of a link is somebody else. Such a link counts for nothing, and must not
+	// keep the account from whoever signed in with it.
 	other, listed := s.o.Known.Person(l.User.Face, l.User.Workspace, l.User.User)
 	if listed && other.ID != l.GitHub.ID {
 		ended := event(deployment.AuditUnlink, l.User, l.GitHub, detail{Reason: WhyListed})

@@ -1,4 +1,4 @@
-// Package link links the users of chat systems to accounts at GitHub, as both accounts prove.
+// Package link links the users of chat systems to accounts at GitHub. A user proves that both accounts are theirs.
 //
 // A user asks for a link in the chat system and gets an address there, privately. Whoever opens it signs in at
 // GitHub and is then shown a page that names both accounts and a code. The two are linked only when the user who asked
@@ -17,6 +17,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
@@ -66,8 +67,8 @@ type Attempts interface {
 	DropLinkAttempt(ctx context.Context, u deployment.ChatUser) error
 }
 
-// Codes finds the attempts to which the codes belong that people type, and ends them. deployment.ErrNotFound: there is
-// no such attempt.
+// Codes finds the attempt to which a typed code belongs, and ends attempts. deployment.ErrNotFound: there is no such
+// attempt.
 type Codes interface {
 	TypeLinkCode(ctx context.Context, u deployment.ChatUser, most int) (deployment.LinkAttempt, bool, error)
 	LinkAttemptByCode(ctx context.Context, face, workspace, codeHash string) (deployment.LinkAttempt, error)
@@ -120,12 +121,12 @@ type Options struct {
 type Service struct {
 	o       Options
 	handler http.Handler
-	listed  refusals // of users whom the routes file names
+	listed  *command.Recently[deployment.ChatUser] // users whom the routes file names, and who were refused
 }
 
 // New makes a Service.
 func New(o Options) *Service {
-	s := &Service{o: o}
+	s := &Service{o: o, listed: command.NewRecently[deployment.ChatUser](o.Now, auditAgain)}
 	s.handler = s.routes()
 	return s
 }

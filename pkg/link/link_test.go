@@ -200,7 +200,7 @@ func TestLink_RacedAtTheSameMoment(t *testing.T) {
 	}
 }
 
-// TestLink_AccountTaken wants that an account at GitHub belongs to one user of a workspace, and that both are told.
+// TestLink_AccountTaken wants that an account at GitHub belongs to one user of a workspace, and that both learn of it.
 func TestLink_AccountTaken(t *testing.T) {
 	w := newWorld(t)
 	late := w.mustSignIn(w.start(bob), "alice") // before alice is linked

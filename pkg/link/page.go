@@ -6,11 +6,10 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/phrase"
 )
 
 //go:embed page.html
@@ -55,7 +54,7 @@ var statusOf = map[string]int{
 	codeSignIn:   http.StatusBadGateway,
 }
 
-// showError shows why a link does not go on. Of a fault of this service or of GitHub only the log says more.
+// showError shows why a link does not go on. The cause of a fault of this service or of GitHub is in the log alone.
 func (s *Service) showError(w http.ResponseWriter, err error) {
 	var refusal *command.Error
 	switch {
@@ -64,7 +63,7 @@ func (s *Service) showError(w http.ResponseWriter, err error) {
 		if !ok {
 			status = http.StatusForbidden
 		}
-		s.show(w, status, page{Message: upperFirst(refusal.Message)})
+		s.show(w, status, page{Message: phrase.UpperFirst(refusal.Message)})
 	case errors.Is(err, deployment.ErrNotFound):
 		s.show(w, http.StatusNotFound, page{Message: "There is no such link, or a newer one took its place. " + again})
 	default:
@@ -86,9 +85,4 @@ func (s *Service) show(w http.ResponseWriter, status int, p page) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write(text.Bytes()) // an error means that the browser has left
-}
-
-func upperFirst(s string) string {
-	first, size := utf8.DecodeRuneInString(s)
-	return string(unicode.ToUpper(first)) + s[size:]
 }

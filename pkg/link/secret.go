@@ -67,8 +67,8 @@ func hashAddress(address string) string { return hash("address", address) }
 
 func hashCode(code string) string { return hash("code", code) }
 
-// newState is the state that GitHub gives back to the browser. It names the attempt, and only the browser whose cookie
-// has the verifier can have begun with it.
+// newState is the state that GitHub gives back to the browser. It names the attempt. It can be computed only with the
+// verifier, which is in the cookie of the browser that opened the address.
 func newState(addressHash, verifier string) string {
 	return addressHash + "." + hash("state", addressHash+"."+verifier)
 }

@@ -41,8 +41,8 @@ func refuseOff() *command.Error {
 }
 
 func refuseOperator(who deployment.Actor) *command.Error {
-	return refuse(command.KindConflict, codeOperator, fmt.Sprintf("the routes file says that you are %s at GitHub, and "+
-		"no link can change that: ask whoever looks after Seraph to correct \"people\" there", who))
+	return refuse(command.KindConflict, codeOperator, fmt.Sprintf("the routes file says that you are %s at GitHub, "+
+		"and no link can change that: ask whoever looks after Seraph to correct \"people\" there", who))
 }
 
 func refuseLinked(who deployment.Actor) *command.Error {
@@ -65,28 +65,28 @@ func refuseNoAttempt() *command.Error {
 }
 
 func refuseNotSignedIn() *command.Error {
-	return refuse(command.KindConflict, codeNotSignedIn, "nobody has signed in at GitHub with your address yet: open it "+
-		"first, and type the code that it shows then")
+	return refuse(command.KindConflict, codeNotSignedIn, "nobody has signed in at GitHub with your address yet: open "+
+		"it first, and type the code that it shows then")
 }
 
 func refuseExpired() *command.Error {
-	return refuse(command.KindConflict, codeExpired, fmt.Sprintf("that was too late: an address and its code are valid "+
-		"for %d minutes. %s", int(lifetime/time.Minute), again))
+	return refuse(command.KindConflict, codeExpired, fmt.Sprintf("that was too late: an address and its code are "+
+		"valid for %d minutes. %s", int(lifetime/time.Minute), again))
 }
 
 func refuseUsed() *command.Error {
-	return refuse(command.KindConflict, codeUsed, "somebody has signed in with this address already, and it is good for "+
-		"one sign-in. If that was not you, tell whoever looks after Seraph. "+again)
+	return refuse(command.KindConflict, codeUsed, "somebody has signed in with this address already, and it is good "+
+		"for one sign-in. If that was not you, tell whoever looks after Seraph. "+again)
 }
 
 func refuseWrong(left int) *command.Error {
-	return refuse(command.KindForbidden, codeWrong, fmt.Sprintf("that is not the code which the page has shown: you may "+
-		"try %d more times", left))
+	return refuse(command.KindForbidden, codeWrong, fmt.Sprintf("that is not the code which the page has shown: you "+
+		"may try %d more times", left))
 }
 
 func refuseOthers() *command.Error {
-	return refuse(command.KindForbidden, codeOthers, "this code belongs to the link of another user, who would have been "+
-		"linked to the account at GitHub that signed in. Nothing was linked, and the code is void now. If "+
+	return refuse(command.KindForbidden, codeOthers, "this code belongs to the link of another user, who would have "+
+		"been linked to the account at GitHub that signed in. Nothing was linked, and the code is void now. If "+
 		"somebody has sent you the address, tell whoever looks after Seraph. "+again)
 }
 
@@ -96,8 +96,8 @@ func refuseTooMany() *command.Error {
 }
 
 func refuseBrowser() *command.Error {
-	return refuse(command.KindForbidden, codeBrowser, "this is not the browser that opened the address from Slack, or it "+
-		"has opened another one since, or it keeps no cookies. Open the address from Slack again, and sign in there")
+	return refuse(command.KindForbidden, codeBrowser, "this is not the browser that opened the address from Slack, or "+
+		"it has opened another one since, or it keeps no cookies. Open the address from Slack again, and sign in there")
 }
 
 func refuseDenied() *command.Error {
@@ -106,8 +106,8 @@ func refuseDenied() *command.Error {
 }
 
 func refuseSignIn() *command.Error {
-	return refuse(command.KindUnavailable, codeSignIn, "GitHub did not confirm the sign-in. Open the address from Slack "+
-		"again; if it happens again, tell whoever looks after Seraph")
+	return refuse(command.KindUnavailable, codeSignIn, "GitHub did not confirm the sign-in. Open the address from "+
+		"Slack again; if it happens again, tell whoever looks after Seraph")
 }
 
 // detail is what the audit keeps beside the account.

@@ -112,7 +112,7 @@ func (f Facts) askedBy() Text {
 	if r.Asked == nil {
 		return text
 	}
-	if via := clip(r.Asked.Via); via != "" {
+	if via := clip(deployment.FaceName(r.Asked.Via)); via != "" {
 		text = append(text, Span{Text: " via " + via})
 	}
 	if reason := clip(r.Asked.Reason); reason != "" {
@@ -185,7 +185,7 @@ func lines(f Facts, now time.Time) []Text {
 	case !d.State.Open() && d.State != deployment.Succeeded:
 		add(phrase.Sentence(phrase.UpperFirst(d.Reason)))
 		add(f.failingStep())
-		add(phrase.Remedy(f.deciding(), 0))
+		add(phrase.Remedy(f.deciding()))
 	case d.State == deployment.Succeeded && d.Pipeline == nil:
 		add(phrase.Sentence(phrase.UpperFirst(d.Reason)))
 	}
@@ -246,7 +246,7 @@ func ruleLine(o policy.Outcome, now time.Time) Text {
 	if o.Until.After(now) {
 		text = append(text, Span{Text: " That ends by itself: "}, moment(o.Until), Span{Text: "."})
 	}
-	if help := clip(phrase.Remedy(o, 0)); help != "" {
+	if help := clip(phrase.Remedy(o)); help != "" {
 		text = append(text, Span{Text: " " + help})
 	}
 	return text
@@ -268,7 +268,7 @@ func lockLine(l policy.Lock, o policy.Outcome) Text {
 	if reason := clip(phrase.Sentence(l.Reason)); reason != "" {
 		end = ": " + reason
 	}
-	return append(text, Span{Text: strings.TrimSpace(end + " " + clip(phrase.Remedy(o, 0)))})
+	return append(text, Span{Text: strings.TrimSpace(end + " " + clip(phrase.Remedy(o)))})
 }
 
 func approvedLine(approvals []policy.Approval) Text {

@@ -6,9 +6,10 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// Card is what one message about a deployment shows. It has no word of any chat system: a Face renders it.
+// Card is what one message about a deployment shows, or a list of several. It has no word of any chat system: a Face
+// renders it.
 type Card struct {
-	Deployment int64  // GitHub's id
+	Deployment int64  // GitHub's id; 0: a list
 	Row        int64  // of the deployment
 	Generation string // changes when the buttons, or what they would act on, mean something else; see Generation
 
@@ -17,8 +18,15 @@ type Card struct {
 	Summary string   // one line of plain text, for notifications
 	Facts   []Fact   // label and value: commit, requester, commits since, times
 	Lines   []Text   // why it waits, who can help, its place in line
+	Rows    []Row    // of a list: a line for each deployment; at most 40
 	Buttons []Button // in the order in which they are shown
 	Plain   bool     // only Summary is shown, as plain text: anything else was refused
+}
+
+// Row is the line of one deployment in a list.
+type Row struct {
+	State deployment.State
+	Text  Text
 }
 
 // Fact is one labeled value.

@@ -6,10 +6,16 @@
 // takes the message, the facts of its deployment and the time, and says the one next step. So only the newest state
 // is ever sent, however long the chat system was away.
 //
+// A deployment has a card of its own in each channel, until so many cards begin there within a minute that nobody can read
+// them. Then a list shows those that begin, a line for each, as another message with the same life as a card: one post,
+// and edits that are some seconds apart. A deployment joins a list in one commit, before anything of its own is posted,
+// and its changes make the list due in the commit that makes its own message due. Whatever needs somebody, or did not
+// run to success, has a card besides.
+//
 // A call is saved before it is made. A post whose answer was lost is looked for by its key, and repeated only after
 // it was proven absent. An edit whose answer was lost is followed by another one with the newest content. At most
 // maxCalls calls are made for one message, its replies included; some are kept for the end, and after a failure the last
-// one is kept until the chat system works again. Look-ups do not count, nor does what the chat system refused because there
-// were too many calls. What could not be said is kept in the message's row (Unsent), not on the deployment's timeline,
-// which only the engine writes.
+// one is kept until the chat system works again. A list may take maxCalls for each deployment that it shows, and takes
+// about one. Look-ups do not count, nor does what the chat system refused because there were too many calls. What could
+// not be said is kept in the message's row (Unsent), not on the deployment's timeline, which only the engine writes.
 package notify

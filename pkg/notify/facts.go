@@ -33,6 +33,10 @@ type Facts struct {
 
 	Route Route
 	Links Links
+
+	// The Worker sets these, and no Source.
+	Crowded bool    // so many cards have begun in its channel about then that nobody can read them
+	Listed  []Facts // of a list: the deployments that it shows, as Source.Outline knows them
 }
 
 // Ahead says by how many commits one is ahead of another one, and how many it lacks.

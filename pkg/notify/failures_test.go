@@ -74,6 +74,29 @@ func TestWorker_ChannelThatCannotBeUsed(t *testing.T) {
 	}
 }
 
+// A channel that cannot be used is used again as soon as it is said that it can be.
+func TestWorker_Resume(t *testing.T) {
+	o := newOffice(t, "C1")
+	refused := fault{err: &SendError{Kind: SendChannel, Code: "not_in_channel"}}
+	o.room.fail(DoPost, refused, refused)
+	o.move(o.accept(1), deployment.Running)
+	o.run(15 * time.Minute) // it is tried twice; then the pause is 20 minutes long
+	if list := o.room.in("C1"); len(list) != 0 {
+		t.Fatalf("got %d cards in a channel that cannot be used", len(list))
+	}
+
+	for range 2 { // the chat system says it twice
+		if err := o.w.Resume(t.Context(), "event:Ev1", "C1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.run(5 * time.Second)
+	o.wantCard("C1", deployment.Running)
+	if stats, err := o.db.MessageStats(t.Context()); err != nil || len(stats) != 0 {
+		t.Errorf("got %v, %v, want nothing unsent", stats, err)
+	}
+}
+
 func TestWorker_ContentRefused(t *testing.T) {
 	o := newOffice(t, "C1")
 	refused := fault{err: &SendError{Kind: SendContent, Code: "invalid_blocks"}}

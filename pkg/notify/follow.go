@@ -112,7 +112,8 @@ func (s *session) touches(ctx context.Context, changes []deployment.Change) ([]d
 		touches = append(touches, s.touch(d))
 		changed[d.Row] = true
 		if d.State != deployment.Waiting && len(s.o.Source.Channels(d)) > 0 {
-			environments[deployment.EnvironmentID{RepositoryID: d.Request.Repository.ID, Key: d.Request.EnvironmentKey()}] = true
+			id := deployment.EnvironmentID{RepositoryID: d.Request.Repository.ID, Key: d.Request.EnvironmentKey()}
+			environments[id] = true
 		}
 	}
 
@@ -143,7 +144,7 @@ func (s *session) touch(d deployment.Deployment) deployment.MessageTouch {
 			continue
 		}
 
-		settings := withDefaults(n, d.Request, s.o.Source.Production(d))
+		settings := withDefaults(n, d.Request, s.o.Source.Outline(d).Route.Production)
 		kind := deployment.MessageCard
 		if settings.Posts {
 			kind = deployment.MessagePosts

@@ -26,6 +26,7 @@ type shown struct {
 	states                   []deployment.State // of the card, in the order in which they were shown
 	text                     string
 	mention                  string
+	rows                     []string // of a list
 	buttons                  int
 	deleted                  bool
 	at                       time.Time // by the clock of the chat system
@@ -104,7 +105,10 @@ func (r *room) Post(_ context.Context, p Post) (MessageID, error) {
 }
 
 func (m *shown) show(c Card) {
-	m.text, m.buttons = c.Title, 0
+	m.text, m.buttons, m.rows = c.Title, 0, nil
+	for _, row := range c.Rows {
+		m.rows = append(m.rows, plain(row.Text))
+	}
 	for _, b := range c.Buttons {
 		if b.Verb != VerbOpen {
 			m.buttons++
@@ -238,6 +242,7 @@ func (o *office) start() {
 		Face:   o.room,
 		Feed:   o.db,
 		Store:  o.db,
+		Lists:  o.db,
 		Leases: o.db,
 		Source: o,
 		Log:    zerolog.Nop(),
@@ -333,8 +338,10 @@ func (o *office) Compare(context.Context, deployment.Deployment, deployment.Succ
 // Channels implements Source.
 func (o *office) Channels(deployment.Deployment) []deployment.Notify { return o.channels }
 
-// Production implements Source.
-func (o *office) Production(deployment.Deployment) bool { return true }
+// Outline implements Source.
+func (o *office) Outline(d deployment.Deployment) Facts {
+	return Facts{Deployment: d, Route: Route{App: "api", Production: true}}
+}
 
 // accept accepts a deployment in an environment of its own.
 func (o *office) accept(id int64) deployment.Deployment {

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -58,6 +59,18 @@ func stateNote(f Facts) Note {
 	}
 	n.Lines = append([]Text{head}, n.Lines...)
 	return n
+}
+
+// unmentioned names people without mentioning them: each was mentioned before, or has acted and knows.
+func unmentioned(lines []Text) (all []Text) {
+	for _, line := range lines {
+		line = slices.Clone(line)
+		for i := range line {
+			line[i].Person = 0
+		}
+		all = append(all, line)
+	}
+	return all
 }
 
 // SummaryNote sums up deployments that ended while nothing could be sent, in one line.

@@ -14,6 +14,7 @@ type Limits struct {
 	EditsForEnds   int           // of these, kept for deployments that have ended; default a quarter
 	PostEvery      time.Duration // between two posts to one channel; default 1 s
 	FindsPerMinute int           // default 40
+	CardsPerMinute int           // in one channel: what begins besides is shown together in a list; default 5
 }
 
 func (l Limits) withDefaults() Limits {
@@ -26,6 +27,9 @@ func (l Limits) withDefaults() Limits {
 	if l.PostEvery == 0 {
 		l.PostEvery = time.Second
 	}
+	if l.CardsPerMinute == 0 {
+		l.CardsPerMinute = 5
+	}
 	if l.FindsPerMinute == 0 {
 		l.FindsPerMinute = 40
 	}
@@ -33,12 +37,12 @@ func (l Limits) withDefaults() Limits {
 }
 
 const (
-	defaultWait   = 30 * time.Second // where a chat system says that it was called too often, and not for how long to wait
-	channelPause  = 10 * time.Minute // the first pause of a channel that cannot be used; each one after it is twice as long
+	defaultWait   = 30 * time.Second // after "called too often" without a time to wait
+	channelPause  = 10 * time.Minute // the first pause of a channel that cannot be used; it doubles each time
 	longestPause  = 24 * time.Hour
-	firstRetry    = 5 * time.Second // the first pause after a failure; each one after it is twice as long
+	firstRetry    = 5 * time.Second // the first pause after a failure; it doubles each time
 	longestRetry  = 5 * time.Minute
-	failuresToAsk = 3 // in a row, of all messages: then the chat system is asked whether it works before anything is sent
+	failuresToAsk = 3 // failures in a row after which the chat system is asked whether it works at all
 )
 
 // pace says when a chat system may be called. It is safe for concurrent use.
@@ -180,6 +184,14 @@ func (p *pace) pauseChannel(channel, why string, now time.Time) (until time.Time
 	next := pause{count: old.count + 1, why: why, until: now.Add(doubled(channelPause, old.count, longestPause))}
 	p.channels[channel] = next
 	return next.until, next.count == 1
+}
+
+// resume ends the pause of a channel.
+func (p *pace) resume(channel string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	delete(p.channels, channel)
 }
 
 // worked takes that a call had an answer that can be used.

@@ -20,9 +20,10 @@ const (
 	DoPost      Do = "post"      // post a part of the message
 	DoEdit      Do = "edit"      // edit it
 	DoFind      Do = "find"      // look for a part that may have been posted
-	DoSummarize Do = "summarize" // its deployment ended long ago and nobody was told: a summary is enough
+	DoSummarize Do = "summarize" // its deployment ended long ago and no message said so: a summary is enough
 	DoGiveUp    Do = "give up"   // what is owed cannot be sent any more
 	DoFinish    Do = "finish"    // nothing is owed any more
+	DoList      Do = "list"      // have a list show its deployment, because its channel has too many cards
 )
 
 // What the parts of a message are about. A part of a message for each state is about that state.
@@ -178,6 +179,8 @@ func Plan(m deployment.Message, f Facts, now time.Time) Step {
 		s = planNote(m)
 	case deployment.MessagePosts:
 		s = planPosts(m, f, now)
+	case deployment.MessageList:
+		s = planList(m, f, now)
 	default:
 		s = planCard(m, f, now)
 	}
@@ -196,11 +199,15 @@ func Plan(m deployment.Message, f Facts, now time.Time) Step {
 	return s
 }
 
-// limitCalls keeps the calls of a message within their bounds. The last ones are kept for the end.
+// limitCalls keeps the calls of a message within their bounds. The last ones are kept for the end. A list may take as
+// many as the cards would that it stands for.
 func limitCalls(m deployment.Message, f Facts, s Step) Step {
-	most := maxCallsBefore
-	if m.Row == 0 || !f.Deployment.State.Open() && s.Rank != deployment.RankTidy {
-		most = maxCalls
+	most, last := maxCallsBefore, false
+	switch {
+	case m.Kind == deployment.MessageList:
+		most, last = maxCalls*len(f.Listed), true
+	case m.Row == 0 || !f.Deployment.State.Open() && s.Rank != deployment.RankTidy:
+		most, last = maxCalls, true
 	}
 
 	switch {
@@ -208,7 +215,7 @@ func limitCalls(m deployment.Message, f Facts, s Step) Step {
 		return s
 	case s.Rank == deployment.RankTidy:
 		return Step{Do: DoFinish}
-	case most == maxCalls:
+	case last:
 		return giveUp("too many calls were made for it")
 	default:
 		return wait(time.Time{})
@@ -216,7 +223,10 @@ func limitCalls(m deployment.Message, f Facts, s Step) Step {
 }
 
 func rankOf(m deployment.Message, f Facts) deployment.MessageRank {
-	if m.Row == 0 {
+	switch {
+	case m.Kind == deployment.MessageList:
+		return deployment.RankEnd
+	case m.Row == 0:
 		return deployment.RankPeople
 	}
 	return Rank(f.Deployment)
@@ -253,8 +263,14 @@ func planNote(m deployment.Message) Step {
 
 // isOld says whether a deployment ended so long ago that what was never said about it is only summed up.
 func isOld(m deployment.Message, d deployment.Deployment, now time.Time) bool {
-	said := slices.ContainsFunc(m.Parts, func(p deployment.MessagePart) bool { return p.MessageID != "" || p.Posts > 0 })
-	return !said && !d.EndedAt.IsZero() && now.Sub(d.EndedAt) > oldAfter
+	return !isSaid(m, "") && !d.EndedAt.IsZero() && now.Sub(d.EndedAt) > oldAfter
+}
+
+// isSaid says whether any part but one was posted, or may have been.
+func isSaid(m deployment.Message, but string) bool {
+	return slices.ContainsFunc(m.Parts, func(p deployment.MessagePart) bool {
+		return p.About != but && (p.MessageID != "" || p.Posts > 0)
+	})
 }
 
 // quietUntil is when a state may be said; zero: when the deployment changes.
@@ -297,6 +313,9 @@ func planPosts(m deployment.Message, f Facts, now time.Time) Step {
 	}
 
 	n := stateNote(f)
+	if isSaid(m, about) {
+		n.Lines = unmentioned(n.Lines)
+	}
 	if f.NeedsApproval() {
 		n.Mention = m.Settings.Mention
 	}

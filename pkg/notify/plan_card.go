@@ -35,11 +35,16 @@ func planFirst(m deployment.Message, f Facts, now time.Time) Step {
 		return wait(time.Time{})
 	case !wants(m.Settings, d.State):
 		return Step{Do: DoFinish}
+	case m.List != 0 && isListed(m, f):
+		return planListed(m, f)
 	case isOld(m, d, now):
 		return Step{Do: DoSummarize}
 	}
 	if at, ok := quietUntil(f, now); !ok {
 		return wait(at)
+	}
+	if isListed(m, f) {
+		return planListed(m, f)
 	}
 
 	c := NewCard(f, now)
@@ -86,7 +91,7 @@ func editAt(m deployment.Message, f Facts, card deployment.MessagePart, c Card) 
 	}
 }
 
-// planReply says a decisive moment below the card. Those who follow the thread are told of it, whereas edits notify
+// planReply says a decisive moment below the card. Those who follow the thread get it, whereas edits notify
 // nobody.
 func planReply(m deployment.Message, f Facts, card deployment.MessagePart, now time.Time) Step {
 	d := f.Deployment
@@ -105,32 +110,33 @@ func planReply(m deployment.Message, f Facts, card deployment.MessagePart, now t
 }
 
 // planAsked mentions those who may approve: when approvals are first missing, and once more after half of the time
-// that the deployment may wait.
+// that the deployment may wait. Where nothing could be said before that, once is enough.
 func planAsked(m deployment.Message, f Facts, now time.Time) Step {
-	if owes(m, aboutAsked) {
-		n := askedNote(f)
-		n.Mention = m.Settings.Mention
-		return reply(m, f, aboutAsked, n)
+	var again time.Time
+	if f.Route.MaxWait > 0 {
+		again = f.Deployment.AcceptedAt.Add(f.Route.MaxWait / 2)
 	}
-
-	again := f.Deployment.AcceptedAt.Add(f.Route.MaxWait / 2)
-	switch {
-	case f.Route.MaxWait <= 0 || !owes(m, aboutAgain):
-		return wait(time.Time{})
-	case now.Before(again):
+	about := aboutAsked
+	first := partOf(m, aboutAsked)
+	underWay := first != nil && first.Call != nil
+	if !again.IsZero() && !now.Before(again) && !underWay {
+		about, again = aboutAgain, time.Time{}
+	}
+	if !owes(m, about) {
 		return wait(again)
 	}
 
 	n := askedNote(f)
 	n.Mention = m.Settings.Mention
-	return reply(m, f, aboutAgain, n)
+	return reply(m, f, about, n)
 }
 
 // planEnded says how it ended, where somebody should know: it did not succeed, or the route wants it to reach the
-// channel. A card that has shown nothing but the end says it already, except for the output of a failing step.
+// channel. A card that has shown nothing but the end says it already, except for the output of a failing step. Where so
+// many cards have begun that nobody can read them, only what did not run to success is said again.
 func planEnded(m deployment.Message, f Facts, card deployment.MessagePart, now time.Time) Step {
 	d := f.Deployment
-	broadcast := slices.Contains(m.Settings.Broadcast, d.State)
+	broadcast := slices.Contains(m.Settings.Broadcast, d.State) && !f.Crowded
 	bad := d.State == deployment.Failed || d.State == deployment.Errored || d.State == deployment.Rejected
 	if !owes(m, aboutEnded) || !broadcast && !bad {
 		return wait(time.Time{})

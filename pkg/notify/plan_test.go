@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -219,6 +220,24 @@ func TestPlan_Card(t *testing.T) {
 			}),
 		},
 		{
+			name: "nothing was said before", m: posted(all, needingApproval(), noon), f: needingApproval(),
+			now: noon.Add(3 * time.Hour), do: DoPost, about: aboutAgain,
+		},
+		{
+			name: "and once is enough", f: needingApproval(), now: noon.Add(3 * time.Hour), do: DoWait,
+			m: with(posted(all, needingApproval(), noon), func(m *deployment.Message) {
+				m.Parts = append(m.Parts, deployment.MessagePart{About: aboutAgain, MessageID: "2"})
+			}),
+		},
+		{
+			name: "the first one may have been posted", f: needingApproval(), now: noon.Add(3 * time.Hour), do: DoPost,
+			about: aboutAsked,
+			m: with(posted(all, needingApproval(), noon), func(m *deployment.Message) {
+				call := &deployment.MessageCall{Absent: 2}
+				m.Parts = append(m.Parts, deployment.MessagePart{About: aboutAsked, Posts: 1, Call: call})
+			}),
+		},
+		{
 			name: "held", f: factsIn(deployment.Held), now: second(9), do: DoPost, about: aboutHeld,
 			m: with(posted(all, factsIn(deployment.Held), noon), func(m *deployment.Message) {
 				m.Parts[0].First = deployment.Running
@@ -347,6 +366,9 @@ func TestPlan_PostForEachState(t *testing.T) {
 	if got.Do != DoPost || got.About != "held" || got.Note == nil {
 		t.Errorf("held: got %+v, want a note posted", got)
 	}
+	if !mentions(*got.Note) {
+		t.Errorf("held: got %+v, want whoever asked mentioned", got.Note)
+	}
 
 	m.Parts = []deployment.MessagePart{{About: "held", MessageID: "1"}}
 	if got = Plan(m, factsIn(deployment.Held), noon.Add(time.Minute)); got.Do != DoWait {
@@ -355,6 +377,16 @@ func TestPlan_PostForEachState(t *testing.T) {
 	if got = Plan(m, failedWith("boom"), noon.Add(time.Minute)); got.Do != DoPost || len(got.Note.Output) != 1 {
 		t.Errorf("failed: got %+v, want a note with the output", got)
 	}
+	if mentions(*got.Note) {
+		t.Errorf("failed: got %+v, want nobody mentioned a second time", got.Note)
+	}
+}
+
+// mentions says whether a note mentions anybody.
+func mentions(n Note) bool {
+	return slices.ContainsFunc(n.Lines, func(t Text) bool {
+		return slices.ContainsFunc(t, func(s Span) bool { return s.Person != 0 })
+	})
 }
 
 func TestWithDefaults(t *testing.T) {

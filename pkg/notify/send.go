@@ -43,15 +43,32 @@ func (s *session) plan(ctx context.Context, m *deployment.Message) (f Facts, ste
 	}
 
 	now := s.o.Now()
-	if _, ready := Ready(*m, f.Deployment, now); ready && m.Row != 0 {
-		f, err = s.o.Source.Facts(ctx, f.Deployment)
-		if err != nil {
-			return f, step, fmt.Errorf("gather facts: %w", err)
-		}
-		s.settle(m, f.Deployment)
-		s.count(ctx, m, &f)
+	switch _, ready := Ready(*m, f.Deployment, now); {
+	case ready && m.Kind == deployment.MessageList:
+		f.Listed, err = s.listed(ctx, m.ID)
+	case ready && m.Row != 0:
+		f, err = s.gather(ctx, m, f.Deployment)
+	}
+	if err != nil {
+		return f, step, fmt.Errorf("gather facts: %w", err)
 	}
 	return f, Plan(*m, f, now), nil
+}
+
+// gather finds out what a message about a deployment shows.
+func (s *session) gather(ctx context.Context, m *deployment.Message, d deployment.Deployment) (Facts, error) {
+	f, err := s.o.Source.Facts(ctx, d)
+	if err != nil {
+		return f, err
+	}
+	f.Crowded, err = s.crowded(ctx, *m)
+	if err != nil {
+		return f, err
+	}
+
+	s.settle(m, d)
+	s.count(ctx, m, &f)
+	return f, nil
 }
 
 // settle takes over what the route says now about the channel. A channel that it names no more keeps what it said
@@ -59,14 +76,14 @@ func (s *session) plan(ctx context.Context, m *deployment.Message) (f Facts, ste
 func (s *session) settle(m *deployment.Message, d deployment.Deployment) {
 	for _, n := range s.o.Source.Channels(d) {
 		if n.Face == m.Face && n.Channel == m.Channel {
-			m.Settings = withDefaults(n, d.Request, s.o.Source.Production(d))
+			m.Settings = withDefaults(n, d.Request, s.o.Source.Outline(d).Route.Production)
 		}
 	}
 }
 
 // count counts the commits since what ran before, once for each card and commit that ran before.
 func (s *session) count(ctx context.Context, m *deployment.Message, f *Facts) {
-	if f.Before == nil || m.Kind != deployment.MessageCard {
+	if f.Before == nil || m.Kind != deployment.MessageCard || isListed(*m, *f) {
 		return
 	}
 
@@ -97,6 +114,8 @@ func (s *session) take(ctx context.Context, m deployment.Message, f Facts, step 
 		return notYet, s.save(ctx, &m)
 	case DoSummarize:
 		return notYet, s.summarize(ctx, m)
+	case DoList:
+		return notYet, s.join(ctx, m)
 	}
 
 	if isLastCall(m, step) && !s.answers(ctx, m) {
@@ -122,7 +141,8 @@ func (s *session) take(ctx context.Context, m deployment.Message, f Facts, step 
 
 // isLastCall says whether a step takes the last call of a message for which the newest ones have failed.
 func isLastCall(m deployment.Message, step Step) bool {
-	return m.Failures > 0 && m.Calls == maxCalls-1 && (step.Do == DoPost || step.Do == DoEdit)
+	calls := step.Do == DoPost || step.Do == DoEdit
+	return calls && m.Failures > 0 && m.Calls == maxCalls-1 && m.Kind != deployment.MessageList
 }
 
 // dueAt is a moment in microseconds, as it is stored, and not before it: earlier there would be nothing to do yet.
@@ -141,10 +161,12 @@ func (s *session) mayBeRestored(m deployment.Message, about string) bool {
 
 func (s *session) save(ctx context.Context, m *deployment.Message) error {
 	saved, err := s.o.Store.SaveMessage(ctx, *m)
-	if err == nil {
-		*m = saved
+	if err != nil {
+		return err
 	}
-	return err
+
+	*m = saved
+	return nil
 }
 
 // call posts or edits. What is about to be done is saved first: after a crash a post is looked for before it is
@@ -244,11 +266,11 @@ func (s *session) pauseChannel(channel string, e *SendError, now time.Time) {
 	until, first := s.pace.pauseChannel(channel, e.Code, now)
 	if first {
 		s.o.Log.Warn().Err(e).Str("face", s.o.Name).Str("channel", channel).Time("until", until).
-			Msg("the channel cannot be used: see seraph check")
+			Msg("channel not usable, run \"seraph check\"")
 	}
 }
 
-// summarize has one note say how all deployments ended that a channel was never told of and that ended long ago.
+// summarize has one note say how all deployments ended that a channel never showed and that ended long ago.
 func (s *session) summarize(ctx context.Context, m deployment.Message) error {
 	s.summing.Lock()
 	defer s.summing.Unlock()
@@ -259,10 +281,10 @@ func (s *session) summarize(ctx context.Context, m deployment.Message) error {
 	}
 
 	now := s.o.Now()
-	var told []deployment.Message
+	var summed []deployment.Message
 	var ended []deployment.Deployment
 	for _, other := range due {
-		if other.Channel != m.Channel || other.Kind == deployment.MessageNote || other.Done {
+		if other.Channel != m.Channel || other.Row == 0 || other.Done {
 			continue
 		}
 
@@ -278,14 +300,14 @@ func (s *session) summarize(ctx context.Context, m deployment.Message) error {
 		}
 
 		other.Done, other.Unsent, other.UnsentAt, other.Due = true, "it was summed up", now, time.Time{}
-		told, ended = append(told, other), append(ended, d)
+		summed, ended = append(summed, other), append(ended, d)
 	}
-	if len(told) == 0 {
+	if len(summed) == 0 {
 		return nil
 	}
 
-	ids := make([]int64, len(told))
-	for i, t := range told {
+	ids := make([]int64, len(summed))
+	for i, t := range summed {
 		ids[i] = t.ID
 	}
 	topic := fmt.Sprintf("summary/%s/%s/%d", m.Face, m.Channel, slices.Min(ids))
@@ -293,5 +315,5 @@ func (s *session) summarize(ctx context.Context, m deployment.Message) error {
 	if err != nil {
 		return err
 	}
-	return s.o.Store.ReplaceMessages(ctx, told, n)
+	return s.o.Store.ReplaceMessages(ctx, summed, n)
 }

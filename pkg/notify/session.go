@@ -32,11 +32,12 @@ type session struct {
 	slots   chan struct{}
 	workers sync.WaitGroup
 
-	mu       sync.Mutex
-	busy     map[int64]bool      // ids of messages that are worked on
-	notYet   map[int64]time.Time // ids of messages that a limit keeps back, and until when
-	summing  sync.Mutex
-	toldDown bool
+	mu         sync.Mutex
+	busy       map[int64]bool      // ids of messages that are worked on
+	notYet     map[int64]time.Time // ids of messages that a limit keeps back, and until when
+	summing    sync.Mutex
+	listing    sync.Mutex
+	downLogged bool // the log says that the chat system does not work
 }
 
 func newSession(w *Worker, lease deployment.Lease) *session {
@@ -156,6 +157,9 @@ func (s *session) dispatch(ctx, calls context.Context) error {
 	}
 
 	due, err := s.o.Store.DueMessages(ctx, s.o.Name, dueBatch)
+	if err == nil {
+		due, err = s.resume(ctx, due)
+	}
 	if err != nil || len(due) == 0 {
 		return err
 	}
@@ -185,6 +189,27 @@ func (s *session) dispatch(ctx, calls context.Context) error {
 		})
 	}
 	return nil
+}
+
+// resume ends the pauses of the channels of which it was said that they can be used again, and returns the messages
+// that say something else.
+func (s *session) resume(ctx context.Context, due []deployment.Message) (others []deployment.Message, err error) {
+	for _, m := range due {
+		if m.Kind != deployment.MessageResume {
+			others = append(others, m)
+			continue
+		}
+
+		s.pace.resume(m.Channel)
+		s.mu.Lock()
+		clear(s.notYet) // it does not say which channel they wait for
+		s.mu.Unlock()
+		m.Done, m.Due = true, time.Time{}
+		if _, err := s.o.Store.SaveMessage(ctx, m); err != nil && !isStale(err) {
+			return nil, err
+		}
+	}
+	return others, nil
 }
 
 // takeSlot waits a moment until one more message may be worked on.
@@ -256,9 +281,9 @@ func (s *session) works(channel string) {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.toldDown {
-		s.toldDown = false
-		s.o.Log.Info().Str("face", s.o.Name).Msg("messages are sent again")
+	if s.downLogged {
+		s.downLogged = false
+		s.o.Log.Info().Str("face", s.o.Name).Msg("chat system works again")
 	}
 }
 
@@ -270,8 +295,8 @@ func (s *session) failed(e *SendError, now time.Time) {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.toldDown = true
-	s.o.Log.Error().Err(e).Str("face", s.o.Name).Msg("no messages are sent until the chat system works again")
+	s.downLogged = true
+	s.o.Log.Error().Err(e).Str("face", s.o.Name).Msg("chat system not working, no messages sent")
 }
 
 // claim keeps a message from being worked on twice at once. It returns false if it is, or has to wait.

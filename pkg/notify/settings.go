@@ -12,14 +12,14 @@ var ends = []deployment.State{
 	deployment.Succeeded, deployment.Failed, deployment.Errored, deployment.Canceled, deployment.Rejected,
 }
 
-// shownStates are those that a channel is told of where the route names none. A deployment is Triggering for so
+// shownStates are those that a channel shows where the route names none. A deployment is Triggering for so
 // short a time that nobody could read it.
 var shownStates = append([]deployment.State{
 	deployment.Waiting, deployment.Unconfirmed, deployment.Running, deployment.Held,
 }, ends...)
 
 // withDefaults returns settings with the states that they leave open. Deployments that no person asked for, and that
-// do not go to production, are told of only if they fail, each in a message of its own.
+// do not go to production, are shown only if they fail, each in a message of its own.
 func withDefaults(n deployment.Notify, r deployment.Request, production bool) deployment.Notify {
 	switch {
 	case len(n.States) > 0:
@@ -39,7 +39,7 @@ func isAutomatic(r deployment.Request) bool {
 	return by.App != "" || by.ID == 0
 }
 
-// wants says whether a channel is told of a state.
+// wants says whether a channel shows a state.
 func wants(n deployment.Notify, s deployment.State) bool { return slices.Contains(n.States, s) }
 
 // Rank says which place the message about a deployment has among those that are due.
@@ -59,7 +59,7 @@ const (
 	quietFor     = 2 * time.Second  // what changes again within this time is not said
 	settleFor    = 10 * time.Second // how long a deployment may be about to start before that is said
 	editEvery    = 3 * time.Second  // between two calls for one message
-	startsFor    = 5 * time.Second  // that a deployment runs is said when it did so for this long, unless people waited for it
+	startsFor    = 5 * time.Second  // how long a deployment runs before that is said, unless people waited for it
 	detailEvery  = 30 * time.Second // between two edits that change neither the state nor the buttons
 	unknownEvery = time.Minute      // between two questions about what decides the buttons and was not answered
 	outputWait   = 30 * time.Second // how long the message about a failure waits for the failing step

@@ -34,6 +34,20 @@ type Store interface {
 	AddMessage(ctx context.Context, m deployment.Message) (added bool, err error)
 }
 
+// Lists keeps which messages are shown together in one list.
+type Lists interface {
+	// CountCards counts the cards of a channel that were begun from one moment to another one.
+	CountCards(ctx context.Context, face, channel string, from, to time.Time) (int, error)
+	// NewestList returns the newest list of a channel that was begun after a moment, and how many deployments it shows.
+	NewestList(ctx context.Context, face, channel string, after time.Time) (
+		list deployment.Message, size int, found bool, err error)
+	// ListedRows returns the rows of the deployments that a list shows, always in the same order.
+	ListedRows(ctx context.Context, list int64) ([]int64, error)
+	// JoinList saves a message whose deployment is to be shown in a list, and makes the list due, in one commit. A list
+	// without an ID is begun. It returns deployment.ErrVersionConflict if somebody else has written the message.
+	JoinList(ctx context.Context, m, list deployment.Message) error
+}
+
 // Leases are named locks that end by themselves.
 type Leases interface {
 	AcquireLease(ctx context.Context, name string, hold time.Duration, due time.Time) (deployment.Lease, bool, error)
@@ -49,10 +63,11 @@ type Source interface {
 	Facts(ctx context.Context, d deployment.Deployment) (Facts, error)
 	// Compare counts the commits by which a deployment is ahead of one that ran before it.
 	Compare(ctx context.Context, d deployment.Deployment, before deployment.Success) (Ahead, error)
-	// Channels returns which channels are told of a deployment now. It must not block.
+	// Channels returns which channels show a deployment now. It must not block.
 	Channels(d deployment.Deployment) []deployment.Notify
-	// Production says whether a deployment goes to production. It must not block.
-	Production(d deployment.Deployment) bool
+	// Outline is what is known of a deployment without asking anybody: Facts with only Deployment, Route and Links. It
+	// must not block.
+	Outline(d deployment.Deployment) Facts
 }
 
 // Options are what a Worker is made of. All fields are required, except where it says otherwise.
@@ -61,6 +76,7 @@ type Options struct {
 	Face   Face
 	Feed   Feed
 	Store  Store
+	Lists  Lists
 	Leases Leases
 	Source Source
 	Shared bool // other processes write to the database, so that it is asked for changes all the time
@@ -140,7 +156,7 @@ func (w *Worker) hold(ctx context.Context, lease deployment.Lease) {
 	defer w.setPace(nil)
 
 	if err := s.run(ctx); err != nil && ctx.Err() == nil {
-		w.o.Log.Warn().Err(err).Msg("messages are left to another process, or to a later try")
+		w.o.Log.Warn().Err(err).Msg("session ended, messages left for a later one")
 	}
 	if err := w.o.Leases.ReleaseLease(context.WithoutCancel(ctx), s.lease, time.Time{}); err != nil {
 		w.o.Log.Warn().Err(err).Msg("lease of messages not released")
@@ -165,6 +181,23 @@ func (w *Worker) Enqueue(ctx context.Context, topic, user string, note Note) (ad
 	added, err = w.o.Store.AddMessage(ctx, m)
 	w.Announce()
 	return added, err
+}
+
+// Resume says that a channel can be used again, so that what is owed to it need not wait for the end of its pause. topic
+// is the same for what is said twice. Another process may be the one that sends.
+func (w *Worker) Resume(ctx context.Context, topic, channel string) error {
+	now := w.o.Now()
+	_, err := w.o.Store.AddMessage(ctx, deployment.Message{
+		Topic:       "resume/" + w.o.Name + "/" + topic,
+		Face:        w.o.Name,
+		Channel:     channel,
+		Kind:        deployment.MessageResume,
+		Rank:        deployment.RankEnd,
+		Due:         now,
+		MessageData: deployment.MessageData{CreatedAt: now},
+	})
+	w.Announce()
+	return err
 }
 
 // isStale says whether somebody else has written a message meanwhile.

@@ -182,7 +182,7 @@ func TestWorker_LimitedEdits(t *testing.T) {
 
 func TestWorker_EndsFirst(t *testing.T) {
 	o := newOffice(t, "C1")
-	o.w.o.Limits = Limits{EditsPerMinute: 8, EditsForEnds: 4, PostEvery: time.Millisecond}
+	o.w.o.Limits = Limits{EditsPerMinute: 8, EditsForEnds: 4, PostEvery: time.Millisecond, CardsPerMinute: 20}
 	o.s.pace = newPace(o.w.o.Limits, o.clock())
 
 	var all []deployment.Deployment

@@ -1,6 +1,7 @@
 package phrase
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -74,8 +75,10 @@ func TestCommits(t *testing.T) {
 		{behind: 2, want: "2 commits back"},
 		{ahead: 2, behind: 1, want: "2 new commits, without 1 that run now"},
 	} {
-		if got := Commits(tt.ahead, tt.behind); got != tt.want {
-			t.Errorf("%d ahead, %d behind: got %q, want %q", tt.ahead, tt.behind, got, tt.want)
-		}
+		t.Run(fmt.Sprintf("%d ahead, %d behind", tt.ahead, tt.behind), func(t *testing.T) {
+			if got := Commits(tt.ahead, tt.behind); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
 	}
 }

@@ -20,19 +20,23 @@ func Deployment(d deployment.Deployment, now time.Time) string {
 
 // Follow says what to type to see how an open deployment goes on, or to stop it. It is empty for one
 // that has ended.
-func Follow(d deployment.Deployment) string {
-	id := d.Request.ID
+func (p Prefix) Follow(d deployment.Deployment) string {
+	cancel := p.command(fmt.Sprintf("cancel #%d", d.Request.ID))
 	switch {
 	case !d.State.Open():
 		return ""
 	case d.State == deployment.Waiting:
-		return fmt.Sprintf(`"why #%d" says what it waits for, and "cancel #%d" takes it back.`, id, id)
+		return p.why(d.Request.ID) + " says how far it is, and " + cancel + " takes it back."
 	case d.State == deployment.Held:
-		return fmt.Sprintf(`"approve-hold #%d" approves the job, and "cancel #%d" stops it.`, id, id)
+		hold := p.command(fmt.Sprintf("approve-hold #%d", d.Request.ID))
+		return hold + " approves the job, and " + cancel + " stops it."
 	default:
-		return fmt.Sprintf(`"why #%d" says how far it is, and "cancel #%d" stops it.`, id, id)
+		return p.why(d.Request.ID) + " says how far it is, and " + cancel + " stops it."
 	}
 }
+
+// why quotes the command that explains a deployment.
+func (p Prefix) why(id int64) string { return p.command(fmt.Sprintf("why #%d", id)) }
 
 // full names a deployment with its number, what it deploys where, and who asked for it.
 func full(d deployment.Deployment) string {

@@ -18,7 +18,7 @@ type Environment struct {
 }
 
 // Status says what runs where, one line for each environment, and at most so many.
-func Status(environments []Environment, most int, now time.Time) string {
+func (p Prefix) Status(environments []Environment, most int, now time.Time) string {
 	if len(environments) == 0 {
 		return "Nothing is deployed or waits there."
 	}
@@ -28,7 +28,8 @@ func Status(environments []Environment, most int, now time.Time) string {
 		lines = append(lines, e.App+" in "+e.Name+": "+e.status(now))
 	}
 	if more := len(environments) - most; more > 0 {
-		lines = append(lines, count(more, "more is", "more are")+` not shown: "status APP" shows those of one app.`)
+		lines = append(lines, count(more, "more is", "more are")+" not shown: "+p.command("status APP")+
+			" shows those of one app.")
 	}
 	return strings.Join(lines, "\n")
 }
@@ -97,7 +98,7 @@ func Deployments(app string, list []deployment.Deployment, now time.Time) string
 }
 
 // Where says where an app can be deployed.
-func Where(app string, environments []string, patterns []string, example string) string {
+func (p Prefix) Where(app string, environments []string, patterns []string, example string) string {
 	if len(environments) == 0 && len(patterns) == 0 {
 		return "No route leads anywhere for " + app + "."
 	}
@@ -109,7 +110,7 @@ func Where(app string, environments []string, patterns []string, example string)
 	case len(patterns) > 0:
 		text += ", and to environments whose names fit " + List(patterns)
 	}
-	return text + `. For example: "` + example + `". "status ` + app + `" says what runs there.`
+	return text + ". For example: " + p.command(example) + ". " + p.command("status "+app) + " says what runs there."
 }
 
 // List joins names for people.

@@ -1,22 +1,26 @@
 package phrase
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/grammar"
 )
 
 // Help says what Seraph understands. With a verb it says more about that one.
-func Help(topic grammar.Verb) string {
+func (p Prefix) Help(topic grammar.Verb) string {
 	if topic != "" {
-		return grammar.Form(topic) + "\n" + help(topic)
+		return string(p) + grammar.Form(topic) + "\n" + help(topic)
 	}
 
 	lines := []string{"Seraph understands:"}
+	if p != "" {
+		lines[0] = fmt.Sprintf("Seraph understands, after %q:", strings.TrimSpace(string(p)))
+	}
 	for _, v := range grammar.Verbs() {
 		lines = append(lines, "  "+grammar.Form(v))
 	}
-	return strings.Join(append(lines, `"help deploy" says more about deploy, and so on.`), "\n")
+	return strings.Join(append(lines, p.command("help deploy")+" says more about deploy, and so on."), "\n")
 }
 
 // help explains one verb.

@@ -22,13 +22,13 @@ func Locks(list []policy.Lock, now time.Time) string {
 }
 
 // Locked says that a lock was taken, and how it ends. unlock is the line that releases it.
-func Locked(l policy.Lock, unlock string, now time.Time) string {
+func (p Prefix) Locked(l policy.Lock, unlock string, now time.Time) string {
 	until := "until it is released"
 	if !l.ExpiresAt.IsZero() {
 		until = "for " + Duration(l.ExpiresAt.Sub(now))
 	}
-	return fmt.Sprintf(`%s is locked by %s %s: %s Deployments of others wait meanwhile, and "%s" releases it.`,
-		Scope(l), l.Owner, until, Sentence(l.Reason), unlock)
+	return fmt.Sprintf("%s is locked by %s %s: %s Deployments of others wait meanwhile, and %s releases it.",
+		Scope(l), l.Owner, until, Sentence(l.Reason), p.command(unlock))
 }
 
 // Unlocked says that a lock was released.
@@ -41,8 +41,8 @@ func Unlocked(l policy.Lock, waiting int) string {
 }
 
 // NotLocked says that there is no lock to release.
-func NotLocked(app, environment string) string {
-	return app + " in " + environment + ` is not locked. "locks" lists all locks.`
+func (p Prefix) NotLocked(app, environment string) string {
+	return app + " in " + environment + " is not locked. " + p.command("locks") + " lists all locks."
 }
 
 // LockedWider says that only a wider lock covers an environment, which is not released with it.

@@ -18,12 +18,12 @@ func WhoAmI(by deployment.Actor) string {
 
 // Link answers a request to be linked with an account at GitHub. Whoever gets this answer is linked already: the
 // service refuses commands of people whom it does not know.
-func Link(by deployment.Actor) string {
+func (p Prefix) Link(by deployment.Actor) string {
 	if by.ID == 0 {
 		return "An API token has no account to link."
 	}
-	return fmt.Sprintf(`You are linked already: for Seraph you are %s at GitHub. If that is wrong, say "unlink". To `+
-		`link another account then, type "/seraph link" in Slack itself, which answers you alone.`, by)
+	return fmt.Sprintf(`You are linked already: for Seraph you are %s at GitHub. If that is wrong, say %s. To link `+
+		`another account then, type "/seraph link" in Slack itself, which answers you alone.`, by, p.command("unlink"))
 }
 
 // Unlinked says that a link has ended.
@@ -48,17 +48,17 @@ func NotDone(message, hint string) string {
 }
 
 // Hint says what somebody can do after a refusal with a code; empty: the message says it.
-func Hint(code string, cmd grammar.Command) string {
+func (p Prefix) Hint(code string, cmd grammar.Command) string {
 	switch code {
 	case "not_found":
 		if cmd.ID != 0 {
-			return `"status" and "deploys APP" show the numbers of deployments.`
+			return p.command("status") + " and " + p.command("deploys APP") + " show the numbers of deployments."
 		}
 		return ""
 	case "not_an_approver", "not_waiting", "not_held", "too_late":
-		return fmt.Sprintf(`"why #%d" says how far it is and who can help.`, cmd.ID)
+		return p.why(cmd.ID) + " says how far it is and who can help."
 	case "locked":
-		return `"locks" says since when.`
+		return p.command("locks") + " says since when."
 	default:
 		return ""
 	}

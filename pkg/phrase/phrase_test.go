@@ -166,7 +166,7 @@ func TestSentences(t *testing.T) {
 	}
 	locked := rejects("locks", policy.CodeLocked, "acme/api production is locked by bob: release", "bob, or an admin")
 
-	const follow = ` "why #12" says what it waits for, and "cancel #12" takes it back.`
+	const follow = ` "why #12" says how far it is, and "cancel #12" takes it back.`
 	rows := []struct {
 		name string
 		got  string
@@ -174,40 +174,47 @@ func TestSentences(t *testing.T) {
 	}{
 		{
 			name: "created, and starts",
-			got:  Created(example(nil), allowed, now),
+			got:  Prefix("").Created(example(nil), allowed, now),
 			want: "#12 deploys acme/api@main at abc1234 to production. It starts now." + follow,
 		},
 		{
 			name: "created, and runs already",
-			got:  Created(running, allowed, now),
+			got:  Prefix("").Created(running, allowed, now),
 			want: "#12 deploys acme/api@main at abc1234 to production. It is running. " +
 				`"why #12" says how far it is, and "cancel #12" stops it.`,
 		},
 		{
 			name: "created, and waits for approvals",
-			got:  Created(example(nil), unchecked, now),
+			got:  Prefix("").Created(example(nil), unchecked, now),
 			want: "#12 deploys acme/api@main at abc1234 to production. It waits for 2 approvals from acme/sre. " +
 				`To approve it, one of acme/sre says "approve #12".` + follow,
 		},
 		{
+			name: "created, and waits for one person",
+			got: Prefix("").Created(example(nil),
+				waits("approvals", policy.CodeApprovalsMissing, "1 approval from bob", "bob", time.Time{}), now),
+			want: "#12 deploys acme/api@main at abc1234 to production. It waits for 1 approval from bob. " +
+				`To approve it, bob says "approve #12".` + follow,
+		},
+		{
 			name: "created, and waits for a freeze to end",
-			got:  Created(example(nil), frozen, now),
+			got:  Prefix("").Created(example(nil), frozen, now),
 			want: "#12 deploys acme/api@main at abc1234 to production. It waits for the freeze to end (Monday 08:00). " +
 				"That ends by itself in 1 h 30 min." + follow,
 		},
 		{
 			name: "created, and waits for its turn",
-			got:  Created(blocked, allowed, now),
+			got:  Prefix("").Created(blocked, allowed, now),
 			want: "#12 deploys acme/api@main at abc1234 to production. It waits for #11, which is running." + follow,
 		},
 		{
 			name: "created by a rollback",
-			got:  Created(back, allowed, now),
+			got:  Prefix("").Created(back, allowed, now),
 			want: "#12 rolls production back to acme/api@main at abc1234. It starts now." + follow,
 		},
 		{
 			name: "not known yet",
-			got:  Pending("acme/api@main to staging", "status api in staging"),
+			got:  Prefix("").Pending("acme/api@main to staging", "status api in staging"),
 			want: "GitHub has not confirmed yet that it has the deployment of acme/api@main to staging. Seraph finds out " +
 				`by itself, and "status api in staging" shows the deployment once it is there. You need not ask again.`,
 		},
@@ -233,30 +240,30 @@ func TestSentences(t *testing.T) {
 		},
 		{
 			name: "approved, and starts",
-			got:  Approved(bob, example(nil), allowed, now),
+			got:  Prefix("").Approved(bob, example(nil), allowed, now),
 			want: "bob approved #12 (acme/api@main at abc1234 to production). It starts as soon as it is its turn.",
 		},
 		{
 			name: "approved, and waits on",
-			got:  Approved(bob, example(nil), unchecked, now),
+			got:  Prefix("").Approved(bob, example(nil), unchecked, now),
 			want: "bob approved #12 (acme/api@main at abc1234 to production). It still waits for 2 approvals from " +
 				`acme/sre. To approve it, one of acme/sre says "approve #12".`,
 		},
 		{
 			name: "a held job was approved",
-			got:  HoldApproved(bob, approvedIn(running)),
+			got:  Prefix("").HoldApproved(bob, approvedIn(running)),
 			want: "bob approved the job that CircleCI held for #12 (acme/api@main at abc1234 to production). " +
 				`CircleCI goes on with it; "why #12" says how far it is.`,
 		},
 		{
 			name: "a held job that was approved before by somebody else",
-			got:  HoldApproved(bob, running),
+			got:  Prefix("").HoldApproved(bob, running),
 			want: "Somebody else has approved the job that CircleCI held for #12 (acme/api@main at abc1234 to production). " +
 				`CircleCI goes on with it; "why #12" says how far it is.`,
 		},
 		{
 			name: "a job of a deployment that has ended",
-			got:  HoldApproved(bob, ended),
+			got:  Prefix("").HoldApproved(bob, ended),
 			want: "That job of #12 (acme/api@main at abc1234 to production) was approved before, and nothing was approved " +
 				"now: #12 was canceled by bob.",
 		},
@@ -273,20 +280,20 @@ func TestSentences(t *testing.T) {
 		},
 		{
 			name: "why it waits",
-			got:  Why(blocked, unchecked, now),
+			got:  Prefix("").Why(blocked, unchecked, now),
 			want: "#12 (acme/api@main at abc1234 to production, asked for by alice) waits for #11, which is running.\n" +
 				`- approvals: it waits for 2 approvals from acme/sre. To approve it, one of acme/sre says "approve #12".`,
 		},
 		{
 			name: "why it runs",
-			got:  Why(running, allowed, now),
+			got:  Prefix("").Why(running, allowed, now),
 			want: "#12 (acme/api@main at abc1234 to production, asked for by alice) is running.\n" +
 				"All its rules allow it.\n" +
-				`"why #12" says how far it is, and "cancel #12" stops it.`,
+				`"cancel #12" stops it.`,
 		},
 		{
 			name: "why it failed",
-			got: Why(example(func(d *deployment.Deployment) {
+			got: Prefix("").Why(example(func(d *deployment.Deployment) {
 				d.State, d.Reason = deployment.Failed, "Workflow deploy failed"
 				d.Failure = &deployment.Failure{Job: "build", Step: "Run tests", Lines: []string{"FAIL a", "exit 1"}}
 			}), rejects("state", policy.CodeEnded, "it ended", ""), now),
@@ -295,7 +302,7 @@ func TestSentences(t *testing.T) {
 		},
 		{
 			name: "why it failed, as far as it is known",
-			got: Why(example(func(d *deployment.Deployment) {
+			got: Prefix("").Why(example(func(d *deployment.Deployment) {
 				d.State, d.Reason, d.Failure = deployment.Failed, "Workflow deploy failed", &deployment.Failure{Job: "build"}
 			}), allowed, now),
 			want: "#12 (acme/api@main at abc1234 to production, asked for by alice) failed: Workflow deploy failed.\n" +
@@ -303,7 +310,7 @@ func TestSentences(t *testing.T) {
 		},
 		{
 			name: "why it was rejected",
-			got: Why(example(func(d *deployment.Deployment) {
+			got: Prefix("").Why(example(func(d *deployment.Deployment) {
 				d.State, d.Reason = deployment.Rejected, "mallory may not"
 			}), rejects("allow", policy.CodeNotAllowed, "mallory may not", "acme/devs"), now),
 			want: "#12 (acme/api@main at abc1234 to production, asked for by alice) was rejected: mallory may not.\n" +
@@ -311,7 +318,7 @@ func TestSentences(t *testing.T) {
 		},
 		{
 			name: "locked",
-			got:  Locked(lock, "unlock api in production", now),
+			got:  Prefix("").Locked(lock, "unlock api in production", now),
 			want: "acme/api in production is locked by bob for 30 min: release. Deployments of others wait meanwhile, " +
 				`and "unlock api in production" releases it.`,
 		},
@@ -328,7 +335,7 @@ func TestSentences(t *testing.T) {
 		{name: "no locks", got: Locks(nil, now), want: "Nothing is locked."},
 		{
 			name: "nothing to unlock",
-			got:  NotLocked("api", "production"),
+			got:  Prefix("").NotLocked("api", "production"),
 			want: `api in production is not locked. "locks" lists all locks.`,
 		},
 		{
@@ -340,7 +347,7 @@ func TestSentences(t *testing.T) {
 		},
 		{
 			name: "where",
-			got:  Where("api", []string{"production", "staging"}, []string{"pr-*"}, "deploy api to production"),
+			got:  Prefix("").Where("api", []string{"production", "staging"}, []string{"pr-*"}, "deploy api to production"),
 			want: "api can be deployed to production and staging, and to environments whose names fit pr-*. " +
 				`For example: "deploy api to production". "status api" says what runs there.`,
 		},
@@ -357,7 +364,7 @@ func TestSentences(t *testing.T) {
 		},
 		{
 			name: "refused",
-			got:  NotDone("the deployment is running: it is too late for that", Hint("too_late", grammar.Command{ID: 12})),
+			got:  NotDone("the deployment is running: it is too late for that", Prefix("").Hint("too_late", grammar.Command{ID: 12})),
 			want: "That was not done: the deployment is running: it is too late for that. " +
 				`"why #12" says how far it is and who can help.`,
 		},
@@ -380,7 +387,7 @@ func TestStatus(t *testing.T) {
 	active := example(func(d *deployment.Deployment) { d.State, d.Request.ID = deployment.Running, 13 })
 	waiting := example(func(d *deployment.Deployment) { d.BlockedBy, d.Request.ID = "#13, which is running", 14 })
 
-	got := Status([]Environment{
+	got := Prefix("").Status([]Environment{
 		{
 			App:  "api",
 			Name: "production",
@@ -409,12 +416,12 @@ func TestStatus(t *testing.T) {
 
 // TestHelp wants that every verb is in the list, and explained.
 func TestHelp(t *testing.T) {
-	all := Help("")
+	all := Prefix("").Help("")
 	for _, v := range grammar.Verbs() {
 		if !strings.Contains(all, "  "+grammar.Form(v)+"\n") {
 			t.Errorf("help does not list %s", grammar.Form(v))
 		}
-		if one := Help(v); !strings.HasPrefix(one, grammar.Form(v)+"\n") || !strings.HasSuffix(one, ".") {
+		if one := Prefix("").Help(v); !strings.HasPrefix(one, grammar.Form(v)+"\n") || !strings.HasSuffix(one, ".") {
 			t.Errorf("help about %s: got %q", v, one)
 		}
 	}

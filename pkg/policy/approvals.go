@@ -39,7 +39,8 @@ func (a Approvals) without(r Request, requester Fact[Membership]) Approvals {
 	a.Users = slices.DeleteFunc(slices.Clone(a.Users), func(user string) bool {
 		named := Subjects{Users: []string{user}}
 		return named.listsID(r.Requester.ID) || named.listsID(r.Creator.ID) ||
-			named.listsLogin(requester.Value.Login) || named.listsLogin(r.Requester.Login) || named.listsLogin(r.Creator.Login)
+			named.listsLogin(requester.Value.Login) || named.listsLogin(r.Requester.Login) ||
+			named.listsLogin(r.Creator.Login)
 	})
 	a.Tokens = slices.DeleteFunc(slices.Clone(a.Tokens), func(token string) bool {
 		return isRequester(deployment.Actor{Token: token}, r)

@@ -12,7 +12,7 @@ type rule struct {
 	evaluate   func(*evaluation) Outcome
 	forcible   bool // a forced deployment may override it
 	local      bool // it needs only the database and the clock, not GitHub
-	forward    bool // it is about what is new, so that a way back to what ran before passes it
+	forward    bool // it is about what is new, so that a rollback to what ran before passes it
 }
 
 // rules holds the rules in the order in which they are evaluated and shown. The two rules that look

@@ -120,7 +120,7 @@ func TestEvaluate_RollbackWithAllowIsApproved(t *testing.T) {
 	}
 }
 
-// A way back to what was rolled back from, or was forced, meets the rules about what is new.
+// A rollback to what was rolled back from, or was forced, meets the rules about what is new.
 func TestEvaluate_RollbackToUnproven(t *testing.T) {
 	for _, test := range []struct {
 		name     string

@@ -15,6 +15,21 @@ const (
 	lateFor = 20 * time.Second
 )
 
+// How far ahead the times of a report can be; GitHub's longest window is an hour. What is further ahead was
+// stored by a clock that has been set back since, and does not count.
+const (
+	longestRetry = 2 * time.Hour
+	longestDelay = time.Minute
+)
+
+// notFurther drops a time that is further ahead than limit.
+func notFurther(at, now time.Time, limit time.Duration) time.Time {
+	if at.Sub(now) > limit {
+		return time.Time{}
+	}
+	return at
+}
+
 // Plan is what to do about a deployment's reports now.
 type Plan struct {
 	Send    *deployment.Report  // the next one to write; nil: none now
@@ -27,7 +42,7 @@ type Plan struct {
 // one. Older pending reports are superseded. reports are all reports of one deployment, in order.
 func MakePlan(reports []deployment.Report, now time.Time) Plan {
 	var plan Plan
-	h := summarize(reports)
+	h := summarize(reports, now)
 	if h.full {
 		plan.giveUp(reports)
 		return plan
@@ -61,12 +76,12 @@ type history struct {
 	hold    time.Time          // GitHub wants no write before
 }
 
-func summarize(reports []deployment.Report) history {
+func summarize(reports []deployment.Report, now time.Time) history {
 	var h history
 	for i := range reports {
 		r := &reports[i]
-		if r.Tries > 0 && r.RetryAt.After(h.hold) {
-			h.hold = r.RetryAt // GitHub's wish to wait holds for all reports of the deployment
+		if retry := notFurther(r.RetryAt, now, longestRetry); r.Tries > 0 && retry.After(h.hold) {
+			h.hold = retry // GitHub's wish to wait holds for all reports of the deployment
 		}
 
 		switch {
@@ -99,16 +114,17 @@ func (h history) skips(before deployment.Report, now time.Time) bool {
 	case h.writes >= writesBefore(before):
 		return true
 	default:
-		return h.final != nil && notBefore(before).After(now)
+		return h.final != nil && notBefore(before, now).After(now)
 	}
 }
 
 // notBefore is when a report may be written at the earliest.
-func notBefore(r deployment.Report) time.Time {
-	if r.RetryAt.After(r.NotBefore) {
-		return r.RetryAt
+func notBefore(r deployment.Report, now time.Time) time.Time {
+	retry, earliest := notFurther(r.RetryAt, now, longestRetry), notFurther(r.NotBefore, now, longestDelay)
+	if retry.After(earliest) {
+		return retry
 	}
-	return r.NotBefore
+	return earliest
 }
 
 // writesBefore is how many statuses may have been written before a report. What a deployment waits
@@ -131,8 +147,8 @@ func (p *Plan) choose(before, final *deployment.Report, hold, now time.Time) {
 	case next == nil:
 	case hold.After(now):
 		p.Due = hold
-	case notBefore(*next).After(now):
-		p.Due = notBefore(*next)
+	case notBefore(*next, now).After(now):
+		p.Due = notBefore(*next, now)
 	default:
 		p.Send, p.Due = next, now
 	}
@@ -208,7 +224,7 @@ func AfterWrite(
 		return r, time.Time{}, newEntry(now, "undeliverable", r, o.Cause)
 	}
 
-	r.RetryAt = now.Add(max(o.After, deployment.Backoff(r.Tries, 5*time.Minute)))
+	r.RetryAt = now.Add(min(max(o.After, deployment.Backoff(r.Tries, 5*time.Minute)), longestRetry))
 	return r, r.RetryAt, nil
 }
 
@@ -229,6 +245,9 @@ func AfterLook(
 		}
 	}
 
+	if r.TriedAt.After(now) { // the clock was set back since
+		r.TriedAt = now
+	}
 	if !r.TriedAt.IsZero() && now.Sub(r.TriedAt) < lateFor {
 		r.RetryAt = now.Add(max(time.Second, now.Sub(r.TriedAt)/2))
 		return r, r.RetryAt

@@ -368,6 +368,59 @@ func TestAfterLook_LateWrites(t *testing.T) {
 	}
 }
 
+// A report that was stored, or tried, by a clock which was hours ahead is written soon after the clock is right.
+func TestMakePlan_ClockSetBack(t *testing.T) {
+	const ahead = 5 * time.Hour
+	pending := deployment.Report{Seq: 1, Status: deployment.ReportPending, Final: true, CreatedAt: t0, NotBefore: t0}
+
+	stored := pending
+	stored.CreatedAt, stored.NotBefore = t0.Add(ahead), t0.Add(ahead)
+
+	failed := deployment.WriteOutcome{Kind: deployment.WriteRetry, After: time.Hour}
+	retried, _, _ := AfterWrite(BeforeWrite(pending, t0.Add(ahead)), failed, t0.Add(ahead))
+
+	unanswered := deployment.WriteOutcome{Kind: deployment.WriteUnknown, Late: true}
+	unknown, _, _ := AfterWrite(BeforeWrite(pending, t0.Add(ahead)), unanswered, t0.Add(ahead))
+
+	for name, report := range map[string]deployment.Report{
+		"stored ahead":          stored,
+		"tried ahead":           retried,
+		"tried ahead, no reply": unknown,
+	} {
+		t.Run(name, func(t *testing.T) {
+			now, looks := t0, 0
+			for now.Before(t0.Add(time.Minute)) {
+				plan := MakePlan([]deployment.Report{report}, now)
+				switch {
+				case plan.Send == nil && !plan.Due.After(now):
+					t.Fatalf("got nothing to do and nothing due: %+v", plan)
+				case plan.Send == nil:
+					now = plan.Due
+				case plan.Look:
+					looks++
+					report, now = afterLook(report, now)
+				default:
+					if looks > 10 {
+						t.Errorf("got %d looks at GitHub, want a few", looks)
+					}
+					return
+				}
+			}
+
+			t.Errorf("not written within a minute: %+v", report)
+		})
+	}
+}
+
+// afterLook is AfterLook where GitHub shows no status, and when to go on.
+func afterLook(report deployment.Report, now time.Time) (deployment.Report, time.Time) {
+	report, again := AfterLook(report, nil, 0, now)
+	if again.IsZero() {
+		return report, now
+	}
+	return report, again
+}
+
 // After a backup was restored GitHub may show the same text from before. It is not the status that
 // was just written.
 func TestAfterLook_IgnoresOlderStatuses(t *testing.T) {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/api"
 	"github.com/seraph-deploy/seraph/pkg/command"
@@ -19,6 +20,7 @@ type Answerer interface {
 const (
 	maxRequestID = 150
 	maxPlace     = 200
+	maxPrefix    = 50
 )
 
 // runLine does what a line of text asks for. Refusals are answers, too: people read them.
@@ -31,6 +33,10 @@ func (s *Server) runLine(ctx context.Context, c command.Caller, _ int64, req api
 	if !command.PlainText(req.Place, maxPlace) {
 		return nil, badRequest(fmt.Sprintf(`"place" must be at most %d plain characters`, maxPlace))
 	}
+	if !command.PlainText(req.Prefix, maxPrefix) || strings.ContainsAny(req.Prefix, "<>`\"") {
+		const format = `"prefix" must be at most %d plain characters, without quotes, backticks, < and >`
+		return nil, badRequest(fmt.Sprintf(format, maxPrefix))
+	}
 
 	line := command.Line{
 		Text:    req.Text,
@@ -40,6 +46,9 @@ func (s *Server) runLine(ctx context.Context, c command.Caller, _ int64, req api
 	}
 	if req.Chat != nil {
 		line.Face = req.Chat.Face
+	}
+	if prefix := strings.TrimSpace(req.Prefix); prefix != "" {
+		line.Prefix = prefix + " "
 	}
 
 	if s.o.Lines.AsksGitHub(line.Text) {

@@ -12,7 +12,7 @@ import (
 
 // Answer answers every line with a deployment, except the line "status".
 func (f *fakeCommands) Answer(_ context.Context, c command.Caller, l command.Line) (command.Answer, error) {
-	text := fmt.Sprintf("%s said %q in %q through %q", c.By, l.Text, l.Place, l.Face)
+	text := fmt.Sprintf("%s said %q in %q through %q", c.By, l.Prefix+l.Text, l.Place, l.Face)
 	if err := f.call("answer %s %s %s", l.Asker, l.Request, text); err != nil || l.Text == "status" {
 		return command.Answer{Text: text}, err
 	}
@@ -69,6 +69,15 @@ func TestRunCommand(t *testing.T) {
 		{name: "no id", token: deployToken, body: `"text":"status"`, code: 400, about: `\"request\" is required`},
 		{name: "id that is too long", token: deployToken, body: `"text":"x","request":"` + strings.Repeat("m", 151) + `"`, code: 400},
 		{name: "id of two lines", token: deployToken, body: `"text":"x","request":"a\nb"`, code: 400},
+		{
+			name:   "after the name of a bot",
+			token:  deployToken,
+			body:   `"text":"status","prefix":"hubot","request":"m1"`,
+			code:   200,
+			called: `answer deployer m1 token deployer said "hubot status" in "" through ""`,
+		},
+		{name: "prefix of two lines", token: deployToken, body: `"text":"x","request":"m1","prefix":"a\nb"`, code: 400},
+		{name: "prefix that calls people", token: deployToken, body: `"text":"x","request":"m1","prefix":"<!here>"`, code: 400},
 		{name: "place of two lines", token: deployToken, body: `"text":"x","request":"m1","place":"a\nb"`, code: 400},
 		{
 			name:   "id of another message",

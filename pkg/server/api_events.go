@@ -38,7 +38,8 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 
 	token := tokenOf(r).Name
 	if !s.streams.take(token) {
-		const message = "too many streams with this token already; end one, or ask for the deployments from time to time"
+		const message = "too many streams with this token already; end one, or ask for the deployments from time " +
+			"to time"
 		writeError(w, r, &apiError{status: http.StatusServiceUnavailable, code: codeTooManyStreams, message: message})
 		return
 	}

@@ -46,7 +46,7 @@ func (s *Server) deploy(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// rollback has deployed again what ran before.
+// rollback has an earlier success deployed again.
 func (s *Server) rollback(w http.ResponseWriter, r *http.Request) {
 	order(s, w, r, func(
 		ctx context.Context,

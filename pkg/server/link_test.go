@@ -67,7 +67,7 @@ func TestServer_LogHoldsNoLink(t *testing.T) {
 	}
 }
 
-// TestCallerOf_NotLinked wants that people of Slack are told how to link themselves where they can, and only they.
+// TestCallerOf_NotLinked wants that people of Slack learn how to link themselves where they can, and only they.
 func TestCallerOf_NotLinked(t *testing.T) {
 	const self = `type \"/seraph link\" in Slack, or ask the operator`
 	on := newTestServer(t)

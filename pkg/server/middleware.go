@@ -31,7 +31,7 @@ func (s *Server) logRequests(next http.Handler) http.Handler {
 	})
 }
 
-// loggedPath is a path without what lets its reader go on with a link.
+// loggedPath is a path as it may be logged: without the secret in the address of a link.
 func loggedPath(path string) string {
 	if strings.HasPrefix(path, "/link/") {
 		return "/link/{code}"

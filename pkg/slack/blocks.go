@@ -314,11 +314,12 @@ func consequence(b notify.Button) string {
 	case notify.VerbCancel:
 		return "Seraph cancels the deployment, and its pipeline in CircleCI if one runs."
 	case notify.VerbRollback:
-		return "Seraph deploys " + strings.TrimSpace(oneLine(b.Back, 100)) + " again. The rules of the environment apply."
+		target := strings.TrimSpace(oneLine(b.Back, 100))
+		return "Seraph deploys " + target + " again. The rules of the environment apply."
 	case notify.VerbAgain:
 		return "Seraph deploys the same commit again. The rules of the environment apply."
 	case notify.VerbAskForLock:
-		return "The owner of the lock is told that you wait for it."
+		return "The owner of the lock gets a message that you wait for it."
 	default:
 		return "Seraph does this in your name."
 	}

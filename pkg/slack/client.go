@@ -44,8 +44,8 @@ type Options struct {
 	// used. Nil is for tests: http.DefaultTransport, without bounds.
 	HTTP *http.Client
 
-	// Observe is told of each call, and of each that is not made because Slack has asked to wait: the method of
-	// Slack's API, and what came of it. Both are of small closed sets, fit for labels of a metric. Nil: nobody is told.
+	// Observe is called for each call, and for each that is not made because Slack has asked to wait. It gets the method
+	// of Slack's API and what came of it, both of small closed sets, fit for labels of a metric. Nil: it is not called.
 	Observe func(method, code string)
 }
 
@@ -64,7 +64,7 @@ type Client struct {
 	channels *Answers[Channel]
 
 	mu sync.Mutex
-	me *Identity // nil until Slack has told it
+	me *Identity // nil until Slack has answered who it is
 }
 
 // New makes a client. It makes no call.

@@ -63,7 +63,7 @@ type HomeApp struct {
 // HomeEnvironment is what runs in one environment.
 type HomeEnvironment struct {
 	Name string
-	Runs notify.Text // commit, since when, by whom; empty: nothing that this service knows of
+	Runs notify.Text // commit, and since when; empty: nothing that this service knows of
 	Also notify.Text // what happens there now: a deployment, a lock; empty: nothing
 }
 
@@ -85,7 +85,8 @@ func HomeView(in HomeInput) View {
 	}
 
 	waits := o.items("waits", "Waits for you", "Nothing waits for you.", in.Waits, maxHomeWaits, in.MoreWaits)
-	asked := o.items("asked", "You asked for", "You have asked for nothing lately.", in.Asked, maxHomeAsked, in.MoreAsked)
+	asked := o.items("asked", "You asked for", "You have asked for nothing lately.", in.Asked, maxHomeAsked,
+		in.MoreAsked)
 	blocks = append(append(blocks, waits...), asked...)
 	blocks = append(blocks, o.locks(in.Locks, in.MoreLocks)...)
 

@@ -42,10 +42,11 @@ const (
 
 // The changes that a KindEvent reports, as Slack calls them. All others are KindIgnored.
 const (
-	EventUserChange     = "user_change"     // of User: perhaps deactivated, or a guest now
-	EventChannelShared  = "channel_shared"  // Channel is shared with another organization now
-	EventChannelArchive = "channel_archive" // Channel can no longer be posted to
-	EventGroupArchive   = "group_archive"   // the same of a private channel
+	EventUserChange     = "user_change"           // of User: perhaps deactivated, or a guest now
+	EventChannelShared  = "channel_shared"        // Channel is shared with another organization now
+	EventChannelJoined  = "member_joined_channel" // this app was added to Channel
+	EventChannelArchive = "channel_archive"       // Channel can no longer be posted to
+	EventGroupArchive   = "group_archive"         // the same of a private channel
 	EventAppUninstalled = "app_uninstalled"
 	EventTokensRevoked  = "tokens_revoked"
 )

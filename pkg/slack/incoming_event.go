@@ -82,6 +82,7 @@ var eventParsers = map[string]func(Incoming, *envelope) (Incoming, error){
 	"app_home_opened":   parseHome,
 	EventUserChange:     parseUserChange,
 	EventChannelShared:  parseChannelEvent,
+	EventChannelJoined:  parseJoined,
 	EventChannelArchive: parseChannelEvent,
 	EventGroupArchive:   parseChannelEvent,
 	EventAppUninstalled: parsePlainEvent,
@@ -211,6 +212,15 @@ func parseChannelEvent(in Incoming, e *envelope) (Incoming, error) {
 	in.Kind, in.Event = KindEvent, about.Type
 	in.Channel, in.User = about.Channel, about.User
 	return in, nil
+}
+
+// parseJoined reads which channel this app was added to. Everybody else who joins one is of no interest.
+func parseJoined(in Incoming, e *envelope) (Incoming, error) {
+	in, err := parseChannelEvent(in, e)
+	if err == nil && !slices.Contains(e.bots(), in.User) {
+		return ignored("somebody else joined a channel"), nil
+	}
+	return in, err
 }
 
 // parsePlainEvent reads an event that is nothing but its type.

@@ -165,6 +165,10 @@ func TestParseIncoming_Events(t *testing.T) {
 			`{"type":"channel_shared","channel":"C1","connected_team_id":"T2"}`,
 			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Channel: "C1", Event: EventChannelShared},
 		},
+		"added to a channel": {
+			`{"type":"member_joined_channel","user":"UBOT","channel":"C1","channel_type":"C","team":"T1","inviter":"U1"}`,
+			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Channel: "C1", User: "UBOT", Event: EventChannelJoined},
+		},
 		"channel archived": {
 			`{"type":"channel_archive","channel":"C1","user":"U1"}`,
 			Incoming{Kind: KindEvent, Key: "event:Ev1", Team: "T1", Channel: "C1", User: "U1", Event: EventChannelArchive},
@@ -244,6 +248,9 @@ func TestParseIncoming_Ignored(t *testing.T) {
 		},
 		"join": {
 			inner: `{"type":"message","subtype":"channel_join","channel_type":"im","user":"U1","ts":"1.1","channel":"D1"}`,
+		},
+		"somebody else joins a channel": {
+			inner: `{"type":"member_joined_channel","user":"U1","channel":"C1","channel_type":"C","team":"T1"}`,
 		},
 		"messages tab": {
 			inner: `{"type":"app_home_opened","user":"U1","channel":"D1","tab":"messages"}`,

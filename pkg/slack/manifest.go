@@ -73,7 +73,7 @@ var Scopes = []string{
 	"users:read",
 }
 
-// OptionalScopes let the app look for a message whose fate is unknown before it posts it again. Without them it
+// OptionalScopes let the app look for a message that may have arrived before it posts it again. Without them it
 // does not post again.
 var OptionalScopes = []string{"channels:history", "groups:history"}
 
@@ -85,6 +85,7 @@ var botEvents = []string{
 	"channel_archive",
 	"channel_shared",
 	"group_archive",
+	"member_joined_channel",
 	"message.im",
 	"tokens_revoked",
 	"user_change",

@@ -195,9 +195,9 @@ func LoadingModal(v notify.Verb) View {
 	return TextModal(modalTitle(v), []notify.Text{notify.Plain("Looking at the deployment …")}, RenderOptions{})
 }
 
-// NothingDone is what becomes of a LoadingModal that asks for nothing.
-func NothingDone(v notify.Verb) View {
-	lines := []notify.Text{notify.Plain("Nothing was done. Seraph has answered you where the button is.")}
+// NothingAsked is what becomes of a LoadingModal that asks for nothing.
+func NothingAsked(v notify.Verb) View {
+	lines := []notify.Text{notify.Plain("There is nothing to confirm. Seraph has answered you where the button is.")}
 	return TextModal(modalTitle(v), lines, RenderOptions{})
 }
 

@@ -30,7 +30,7 @@ type recorder struct {
 
 	mu       sync.Mutex
 	requests []request
-	codes    []string // method=code, as the client's observer was told
+	codes    []string // method=code, as the client's observer was given
 }
 
 // answers is what a server answers, by path without the leading slash.

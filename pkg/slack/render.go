@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	goslack "github.com/slack-go/slack"
@@ -14,7 +15,8 @@ import (
 // five at most, it stays below the 4000 characters that chat.update accepts.
 const maxFallback = 600
 
-// RenderCard renders a card: a header with the state, its facts, its lines, its buttons, and the deployment's number.
+// RenderCard renders a card: a header with the state, its facts, its rows, its lines, its buttons, and the deployment's
+// number, or what to type about those of a list.
 // A plain card has no blocks. Text of strangers can neither mention anybody nor link. In blocks it is shown as it is; in
 // the Text of the message, which is mrkdwn, an asterisk of theirs can style what follows.
 func RenderCard(c notify.Card, o RenderOptions) Message {
@@ -33,18 +35,40 @@ func RenderCard(c notify.Card, o RenderOptions) Message {
 	if block := o.facts(c.Facts); block != nil {
 		blocks = append(blocks, block)
 	}
+	blocks = append(blocks, o.rows(c.Rows)...)
 	if block := o.lines(c.Lines); block != nil {
 		blocks = append(blocks, block)
 	}
 	if block := o.buttons("card", c.Row, c.Generation, c.Title, c.Buttons); block != nil {
 		blocks = append(blocks, block)
 	}
-	if c.Deployment != 0 {
+	switch {
+	case len(c.Rows) > 0:
+		blocks = append(blocks, footnote(`"/seraph why #ID" says more about one of them, and "/seraph cancel #ID" cancels it.`))
+	case c.Deployment != 0:
 		blocks = append(blocks, footnote(fmt.Sprintf("Deployment #%d", c.Deployment)))
 	}
 
 	message.Blocks = blocks
 	return message
+}
+
+// rowsPerBlock is how many rows of a list one block shows: of the length that package notify gives them they are shorter
+// together than maxRichText.
+const rowsPerBlock = 10
+
+// rows renders the lines of several deployments, each after the mark of its state.
+func (o RenderOptions) rows(rows []notify.Row) (blocks []goslack.Block) {
+	for some := range slices.Chunk(rows, rowsPerBlock) {
+		var rendered [][]goslack.RichTextSectionElement
+		var sizes []int
+		for _, row := range some {
+			line, size := o.elements(append(notify.Text{{Text: stateMark(row.State) + " "}}, row.Text...))
+			rendered, sizes = append(rendered, line), append(sizes, size)
+		}
+		blocks = append(blocks, richText(rendered, sizes))
+	}
+	return blocks
 }
 
 // RenderNote renders a note: whom it mentions, its lines, the output of a failing step, its buttons. A note without

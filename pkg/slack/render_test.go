@@ -274,6 +274,30 @@ func TestRenderCard_SaysWhatIsLeftOut(t *testing.T) {
 	}
 }
 
+// A list of as many deployments as a list may have, with the longest names, shows them all.
+func TestRenderCard_FullList(t *testing.T) {
+	var listed []notify.Facts
+	for i := range 40 {
+		f := facts(deployment.Unconfirmed)
+		f.Deployment.Request.ID += int64(i)
+		f.Deployment.Request.Environment = strings.Repeat("<é>", 100)
+		f.Deployment.Request.Asked.By.Login = strings.Repeat("a", 300)
+		listed = append(listed, f)
+	}
+
+	rendered := payload(RenderCard(notify.NewListCard(listed), options))
+	checkSample(t, rendered)
+	encoded := encode(t, rendered)
+	for _, f := range listed {
+		if number := fmt.Sprintf("#%d ", f.Deployment.Request.ID); !strings.Contains(encoded, number) {
+			t.Errorf("got no line of %s", number)
+		}
+	}
+	if strings.Contains(encoded, "… and ") {
+		t.Error("got a list that leaves something out")
+	}
+}
+
 func TestMark_EveryStateHasOne(t *testing.T) {
 	seen := map[string]bool{}
 	for _, state := range deployment.States() {
@@ -300,6 +324,7 @@ func FuzzRenderCard(f *testing.F) {
 		for range n % 64 {
 			c.Facts = append(c.Facts, c.Facts[0])
 			c.Lines = append(c.Lines, c.Lines[0])
+			c.Rows = append(c.Rows, notify.Row{State: deployment.State(s), Text: c.Lines[0]})
 			c.Buttons = append(c.Buttons, c.Buttons[0])
 		}
 		checkSample(t, payload(RenderCard(c, options)))

@@ -73,7 +73,7 @@ func facts(state deployment.State) notify.Facts {
 			SHA:         sha,
 			Asked: &deployment.Asked{
 				By:     deployment.Actor{ID: 583231, Login: "alice"},
-				Via:    "Slack",
+				Via:    "slack",
 				Reason: "the payment provider has moved",
 			},
 		},
@@ -163,7 +163,30 @@ func cards() map[string]notify.Card {
 	} {
 		out[name] = notify.NewCard(f, now)
 	}
+	out["list"] = notify.NewListCard(released())
 	return out
+}
+
+// released are the deployments of one release of several services.
+func released() (all []notify.Facts) {
+	for i, s := range []struct {
+		app   string
+		state deployment.State
+	}{
+		{app: "api", state: deployment.Succeeded},
+		{app: "billing", state: deployment.Succeeded},
+		{app: "mail", state: deployment.Failed},
+		{app: "search", state: deployment.Succeeded},
+		{app: "web", state: deployment.Running},
+		{app: "worker", state: deployment.Waiting},
+	} {
+		f := facts(s.state)
+		f.Deployment.Row += int64(i)
+		f.Deployment.Request.ID += int64(i)
+		f.Route.App = s.app
+		all = append(all, f)
+	}
+	return all
 }
 
 // hostile are texts with which somebody might try to mention people, to forge links, or to change what others read.
@@ -281,48 +304,59 @@ func modals() map[string]View {
 	}
 }
 
+// homeItem is a deployment in a list of the home tab, as package slackapp makes it of the card.
+func homeItem(f notify.Facts) HomeItem {
+	card := notify.NewCard(f, now)
+	item := HomeItem{
+		Row:        card.Row,
+		Generation: card.Generation,
+		State:      card.State,
+		Title:      card.Title,
+		Detail:     card.Facts[0].Value,
+		Buttons:    card.Buttons,
+	}
+	if len(card.Lines) > 0 {
+		item.Detail = append(append(item.Detail, say(" · ")), card.Lines[0]...)
+	}
+	return item
+}
+
 // homes are the home tab of different people.
 func homes() map[string]View {
-	runs := func(sha string) notify.Text {
-		return spans(link(sha, "/commit/"+sha), say(" since "), at(11, 20), say(" by alice"))
-	}
+	waiting := waits(policy.Outcome{
+		Rule: "approvals", Code: policy.CodeApprovalsMissing, Message: "1 more approval (0 of 1 given) from acme/leads", Who: "acme/leads",
+	})
+	waiting.Route.App, waiting.Route.HoldApprovers = "web", ""
+	waiting.Deployment.Row, waiting.Deployment.Request.ID = 81, 1044
+	waiting.Deployment.Request.Repository.Name = "web"
+	waiting.Deployment.Request.SHA = "77aa88b" + strings.Repeat("0", 33)
+	waiting.Deployment.Request.Asked = &deployment.Asked{By: deployment.Actor{ID: 583232, Login: "bob"}, Via: "slack"}
+
+	failed := because(deployment.Failed, "workflow deploy failed")
+	failed.Route.Production = false
+	failed.Deployment.Row, failed.Deployment.Request.ID = 70, 1036
+	failed.Deployment.Request.Environment, failed.Deployment.Request.Ref = "staging", "topic/regions"
+	failed.Deployment.Request.SHA = "5e6f7a8" + strings.Repeat("0", 33)
+
+	runs := func(sha string) notify.Text { return spans(code(sha), say(" since "), at(11, 20)) }
 	in := HomeInput{
 		Login:   "alice",
 		Now:     now,
 		Options: options,
-		Waits: []HomeItem{{
-			Row:        81,
-			Generation: generation,
-			State:      deployment.Waiting,
-			Title:      "web → production: waits for approval",
-			Detail:     spans(code("main"), say(" at "), link("77aa88b", "/commit/77aa88b"), say(", asked for by "), bob),
-			Buttons:    []notify.Button{{Verb: notify.VerbApprove, Label: "Approve", Primary: true}, why},
-		}},
-		Asked: []HomeItem{{
-			Row:        77,
-			Generation: generation,
-			State:      deployment.Running,
-			Title:      "api → production: running",
-			Detail:     spans(code("main"), say(" at "), link("1a2b3c4", "/commit/1a2b3c4d"), say(" since "), at(14, 0)),
-			Buttons:    []notify.Button{confirmed, log},
-		}, {
-			Row:        70,
-			Generation: generation,
-			State:      deployment.Failed,
-			Title:      "api → staging: failed",
-			Detail:     spans(code("topic/regions"), say(" at "), link("5e6f7a8", "/commit/5e6f7a8"), say(", "), at(10, 12)),
-		}},
+		Waits:   []HomeItem{homeItem(waiting)},
+		Asked:   []HomeItem{homeItem(facts(deployment.Running)), homeItem(failed)},
 		Locks: []HomeLock{{
-			Environment: "billing in production",
+			Environment: "acme/billing in production",
 			Detail:      spans(say("since "), at(9, 30), say(", until "), at(17, 0), say(": end of the quarter")),
 		}},
 		Matrix: []HomeApp{
 			{Name: "api", Environments: []HomeEnvironment{
-				{Name: "production", Runs: runs("9f8e7d6"), Also: spans(say("deploying "), link("1a2b3c4", "/commit/1a2b3c4d"))},
+				{Name: "production", Runs: runs("9f8e7d6"), Also: notify.Plain(
+					"#1042 (acme/api@main at 1a2b3c4 to production, asked for by alice) is running as pipeline 412, for 2 min now.")},
 				{Name: "staging", Runs: runs("1a2b3c4")},
 			}},
 			{Name: "billing", Environments: []HomeEnvironment{
-				{Name: "production", Runs: runs("c0ffee1"), Also: spans(say("🔒 locked by alice"))},
+				{Name: "production", Runs: runs("c0ffee1"), Also: spans(say("locked by "), alice)},
 				{Name: "preview"},
 			}},
 		},

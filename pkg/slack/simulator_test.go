@@ -187,7 +187,7 @@ func TestSimulator_Whoami(t *testing.T) {
 	}
 }
 
-// TestSimulator_Refused wants that what Slack refuses is told apart.
+// TestSimulator_Refused wants that each refusal of Slack becomes an error of its own kind.
 func TestSimulator_Refused(t *testing.T) {
 	post := func(c *Client, channel string) error {
 		m := greeting

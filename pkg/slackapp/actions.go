@@ -136,23 +136,23 @@ type Options struct {
 // Actions does what people ask for in Slack: it finds out who asks and whether they may, does it, and answers. It
 // is safe for concurrent use.
 type Actions struct {
-	o      Options
-	people *people
-	told   *recently // refusals that are in the audit already
-	opened *recently // users who have opened their home tab
-	limits *limits
-	shown  *publications
+	o       Options
+	people  *people
+	audited *command.Recently[string] // refusals that are in the audit already
+	opened  *command.Recently[string] // users who have opened their home tab
+	limits  *limits
+	shown   *publications
 }
 
 // NewActions makes Actions.
 func NewActions(o Options) *Actions {
 	return &Actions{
-		o:      o,
-		people: newPeople(o),
-		told:   newRecently(o.Now, auditAgain),
-		opened: newRecently(o.Now, homeLasts),
-		limits: newLimits(o.Now),
-		shown:  newPublications(),
+		o:       o,
+		people:  newPeople(o),
+		audited: command.NewRecently[string](o.Now, auditAgain),
+		opened:  command.NewRecently[string](o.Now, homeLasts),
+		limits:  newLimits(o.Now),
+		shown:   newPublications(),
 	}
 }
 
@@ -169,7 +169,10 @@ func (a *Actions) Do(ctx context.Context, in slack.Incoming) error {
 	case slack.KindHome:
 		return a.home(ctx, in)
 	case slack.KindEvent:
-		return a.people.changed(ctx, in)
+		if err := a.people.changed(ctx, in); err != nil || in.Event != slack.EventChannelJoined {
+			return err
+		}
+		return a.o.Messages.Resume(ctx, in.Key, in.Channel)
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ type press struct {
 	job        string
 	key        string // of the request: the same one is not done twice
 	reason     string
+	typed      string // the name that was typed to confirm it
 	modal      *modal // that the press has opened; nil: none
 }
 
@@ -81,21 +82,21 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 		return err
 	}
 
+	unseen := p.unseen(facts, stands)
 	switch {
-	case p.verb == notify.VerbWhy: // is told of any state
-	case p.verb == notify.VerbApproveHold && facts.Deployment.State == deployment.Held && len(facts.Held) == 0:
-		a.reply(ctx, in, noteOf("As far as Seraph can see now, no job of it waits in CircleCI, and nothing was done. Try "+
-			"again in a minute."), false)
-		return nil
-	case !stands && facts.ButtonsUnknown():
-		a.reply(ctx, in, noteOf("Seraph cannot see now whether the deployment still waits for that, and nothing was done. "+
-			"Try again in a minute."), false)
+	case p.verb == notify.VerbWhy: // why a deployment is in its state may be asked in any state
+	case unseen != "":
+		a.reply(ctx, in, noteOf(unseen), false)
 		return nil
 	case !stands:
 		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
 		a.refresh(ctx, p.row)
 		return nil
-	case button.ConfirmWord != "" && in.Kind != slack.KindSubmit && !a.isRefused(ctx, p, facts, c):
+	case p.confirms(button):
+	case in.Kind == slack.KindSubmit:
+		a.reply(ctx, in, noteOf(notConfirmed), false)
+		return nil
+	case !a.isRefused(ctx, p, facts, c):
 		a.ask(ctx, in, p, facts, button)
 		return nil
 	}
@@ -123,7 +124,7 @@ func (a *Actions) isRefused(ctx context.Context, p press, facts notify.Facts, c 
 	return r.Refused() && !r.Unknown
 }
 
-// mayPress says whether somebody is known, and has not pressed too often. Otherwise they are told.
+// mayPress says whether somebody is known, and has not pressed too often. Otherwise it answers them so.
 func (a *Actions) mayPress(ctx context.Context, in slack.Incoming, tried act, fresh bool) (command.Caller, bool) {
 	c, r := a.people.caller(ctx, in, fresh)
 	if r == nil && !a.limits.allow(c.By.ID, in.Key) {
@@ -150,6 +151,25 @@ func (p press) buttonOf(facts notify.Facts, now time.Time) (notify.Button, bool)
 		return notify.Button{}, false
 	}
 	return card.Buttons[i], true
+}
+
+// unseen says that it cannot be seen now whether a button means what it meant; empty: it can be.
+func (p press) unseen(facts notify.Facts, stands bool) string {
+	switch {
+	case p.verb == notify.VerbApproveHold && facts.Deployment.State == deployment.Held && len(facts.Held) == 0:
+		return "As far as Seraph can see now, no job of it waits in CircleCI, and nothing was done. " +
+			"Try again in a minute."
+	case !stands && facts.ButtonsUnknown():
+		return "Seraph cannot see now whether the deployment still waits for that, and nothing was done. " +
+			"Try again in a minute."
+	default:
+		return ""
+	}
+}
+
+// confirms says whether nothing has to be typed for a button, or it was.
+func (p press) confirms(b notify.Button) bool {
+	return b.ConfirmWord == "" || slack.Confirmed{Word: b.ConfirmWord}.Matches(p.typed)
 }
 
 // stale refuses a button that was shown for another state than today's.

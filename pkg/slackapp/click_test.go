@@ -265,7 +265,7 @@ func TestClick_RefusedByRules(t *testing.T) {
 }
 
 // TestClick_TwoPeople checks that however many people press the same button, one deployment is asked for, and the
-// others are told who asked.
+// others learn who asked.
 func TestClick_TwoPeople(t *testing.T) {
 	f := failed(time.Now())
 	f.Route.Production = false
@@ -293,7 +293,7 @@ func TestClick_TwoPeople(t *testing.T) {
 	}
 }
 
-// TestClick_AtTheSameMoment checks that of two people who press at the same moment the second one is told who was
+// TestClick_AtTheSameMoment checks that of two people who press at the same moment the second one learns who was
 // first.
 func TestClick_AtTheSameMoment(t *testing.T) {
 	w := newWorld(t)
@@ -440,7 +440,7 @@ func TestClick_SecondTry(t *testing.T) {
 		f := failed(w.now())
 		in := pressOf(w, f, notify.VerbAgain)
 		in.Kind, in.ViewCallback = slack.KindSubmit, slack.CallbackConfirm
-		p := press{verb: notify.VerbAgain, row: 1, generation: notify.Generation(f), key: in.Key}
+		p := press{verb: notify.VerbAgain, row: 1, generation: notify.Generation(f), key: in.Key, typed: "production"}
 		if err := w.actions.pressed(t.Context(), in, p, true); err != nil {
 			t.Fatal(err)
 		}

@@ -17,8 +17,8 @@ import (
 // maxCreateTries is how often the same button may ask GitHub for a deployment that could not be created.
 const maxCreateTries = 5
 
-// create has a deployment created for a button: the same one again, or a way back. However many people press it, one
-// is created; the others are told who asked.
+// create has a deployment created for a button: the same one again, or a rollback. However many people press it, one
+// is created; the others learn who asked.
 func (a *Actions) create(
 	ctx context.Context,
 	in slack.Incoming,
@@ -80,7 +80,7 @@ func (a *Actions) created(
 	case err != nil:
 		return "", err
 	case done.Deployment == nil:
-		return phrase.Pending(what, "status"), nil
+		return prefix(in).Pending(what, "status"), nil
 	}
 
 	var verdict policy.Verdict
@@ -88,7 +88,7 @@ func (a *Actions) created(
 		verdict = *done.Verdict
 	}
 	a.refresh(ctx, done.Deployment.Row)
-	return phrase.Created(*done.Deployment, verdict, a.o.Now()), nil
+	return prefix(in).Created(*done.Deployment, verdict, a.o.Now()), nil
 }
 
 // createKey returns the key of what a button asks for, and what was asked for with it before; nil: nothing was. The
@@ -126,7 +126,7 @@ func askedBefore(before command.Ordered, now time.Time) string {
 	return text + " " + phrase.Deployment(*before.Deployment, now)
 }
 
-// rollbackOf is the order of the way back that the button has shown. It names both what ran there and what is deployed:
+// rollbackOf is the order of the rollback that the button has shown. It names both what ran there and what is deployed:
 // if either is another one by then, the order is refused.
 func rollbackOf(facts notify.Facts, p press, origin command.Origin) command.RollbackOrder {
 	d := facts.Deployment

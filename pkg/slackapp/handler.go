@@ -68,7 +68,7 @@ type HandlerOptions struct {
 
 // Handler takes what Slack sends: slash commands, interactions and events, which all come to one address. It
 // verifies a request, stores it, and only then answers; a Worker carries it out. If it cannot be stored, whoever asked
-// is told so where Slack shows an answer, and Slack sends an event again.
+// learns so where Slack shows an answer, and Slack sends an event again.
 type Handler struct{ o HandlerOptions }
 
 // NewHandler makes a Handler.
@@ -128,7 +128,8 @@ func unreadable(err error) answer {
 		const words = "the body is larger than a request of Slack can be"
 		return answer{status: http.StatusRequestEntityTooLarge, result: "too_large", words: words, final: true}
 	}
-	return answer{status: http.StatusBadRequest, result: "bad_request", words: "the body ended early or came too slowly"}
+	const words = "the body ended early or came too slowly"
+	return answer{status: http.StatusBadRequest, result: "bad_request", words: words}
 }
 
 // unverified refuses a request, unless it is the probe of the certificate, which Slack's own libraries answer

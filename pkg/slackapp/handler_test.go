@@ -240,8 +240,8 @@ func TestHandler_OtherWorkspace(t *testing.T) {
 		t.Errorf("event: got %+v, want 403 that is not to be repeated", got)
 	}
 	b.locked(func() {
-		if len(b.told) != 0 {
-			t.Errorf("got %q told by a response URL of another workspace", b.told)
+		if len(b.responses) != 0 {
+			t.Errorf("got %q sent to a response URL of another workspace", b.responses)
 		}
 	})
 	b.wantNothingDue()
@@ -285,7 +285,7 @@ func TestHandler_Submit(t *testing.T) {
 	}
 }
 
-// If the database takes nothing, whoever asked is told, and Slack repeats events.
+// If the database takes nothing, whoever asked gets an answer, and Slack repeats events.
 func TestHandler_NotStored(t *testing.T) {
 	b := newInbox(t)
 	if err := b.db.Close(); err != nil {
@@ -302,8 +302,8 @@ func TestHandler_NotStored(t *testing.T) {
 		t.Errorf("click: got %+v, want 200", got)
 	}
 	b.locked(func() {
-		if len(b.told) != 1 || !strings.HasPrefix(b.told[0], "https://hooks.slack.com/actions/1.2 Seraph could not") {
-			t.Errorf("got %q told, want that it was not stored", b.told)
+		if len(b.responses) != 1 || !strings.HasPrefix(b.responses[0], "https://hooks.slack.com/actions/1.2 Seraph could not") {
+			t.Errorf("got %q, want that it was not stored", b.responses)
 		}
 		b.tellErr = errors.New("Slack is down")
 	})

@@ -342,6 +342,13 @@ func (w *world) Enqueue(_ context.Context, topic, user string, note notify.Note)
 	return !known, nil
 }
 
+func (w *world) Resume(_ context.Context, topic, channel string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sent[topic+" "+channel] = notify.Note{Summary: "resumed"}
+	return nil
+}
+
 // audits lists the audit.
 func (w *world) audits() []audit.Record {
 	w.t.Helper()

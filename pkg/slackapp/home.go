@@ -3,7 +3,6 @@ package slackapp
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -36,7 +35,7 @@ func (a *Actions) home(ctx context.Context, in slack.Incoming) error {
 		return nil
 	}
 	if r == nil {
-		a.opened.first(in.User)
+		a.opened.First(in.User)
 		a.publishHome(ctx, in.User, c)
 		return nil
 	}
@@ -55,7 +54,7 @@ func (a *Actions) home(ctx context.Context, in slack.Incoming) error {
 
 // republish shows somebody their home tab anew, if they have opened it lately.
 func (a *Actions) republish(ctx context.Context, user string, c command.Caller) {
-	if a.opened.has(user) {
+	if a.opened.Has(user) {
 		a.publishHome(ctx, user, c)
 	}
 }
@@ -207,84 +206,6 @@ func (a *Actions) homeLock(l policy.Lock) slack.HomeLock {
 		detail = append(detail, notify.Span{Text: ": " + l.Reason})
 	}
 	return slack.HomeLock{Environment: phrase.Scope(l), Detail: detail}
-}
-
-// homeMatrix shows what runs where. Environments that only a pattern names are shown while something happens there.
-func (a *Actions) homeMatrix(ctx context.Context, locks []policy.Lock, view *slack.HomeInput) error {
-	filter := deployment.EnvironmentFilter{Limit: homePage, MaxWaiting: 1}
-	var found []deployment.EnvironmentStatus
-	for range homeMostPages {
-		page, last, err := a.o.Deployments.ListEnvironments(ctx, filter)
-		if err != nil {
-			return err
-		}
-		found = append(found, page...)
-		if last == (deployment.EnvironmentID{}) {
-			break
-		}
-		filter.After = last
-	}
-
-	for _, app := range a.o.Names().Apps {
-		shown := slack.HomeApp{Name: app.Label()}
-		for _, e := range app.Environments {
-			if !e.Pattern() && !app.Pattern() {
-				shown.Environments = append(shown.Environments, a.homeEnvironment(app.Repository, e.Name, found, locks))
-			}
-		}
-		for _, s := range found {
-			r := s.Newest().Request
-			named, ok := app.Environment(r.Environment)
-			happens := s.Active != nil || s.Queued > 0
-			if ok && happens && !app.Pattern() && named.Pattern() && app.Matches(r.Repository.FullName()) {
-				e := a.homeEnvironment(app.Repository, r.Environment, found, locks)
-				shown.Environments = append(shown.Environments, e)
-			}
-		}
-		if len(shown.Environments) > 0 {
-			view.Matrix = append(view.Matrix, shown)
-		}
-	}
-	return nil
-}
-
-// homeEnvironment says what runs in one environment, and what happens there.
-func (a *Actions) homeEnvironment(
-	repository, name string,
-	found []deployment.EnvironmentStatus,
-	locks []policy.Lock,
-) slack.HomeEnvironment {
-	e := slack.HomeEnvironment{Name: name}
-	i := slices.IndexFunc(found, func(s deployment.EnvironmentStatus) bool {
-		r := s.Newest().Request
-		return strings.EqualFold(r.Repository.FullName(), repository) && strings.EqualFold(r.Environment, name)
-	})
-
-	if i >= 0 {
-		status := found[i]
-		if d := status.Current; d != nil {
-			e.Runs = notify.Text{
-				{Text: phrase.ShortSHA(d.Request.SHA), Code: true},
-				{Text: " since "},
-				{Time: d.EndedAt},
-			}
-		}
-		switch {
-		case status.Active != nil:
-			e.Also = notify.Plain(phrase.Deployment(*status.Active, a.o.Now()))
-		case len(status.Waiting) > 0:
-			e.Also = notify.Plain(phrase.Deployment(status.Waiting[0], a.o.Now()))
-		}
-	}
-
-	for _, l := range locks {
-		covers := (l.Repository == "" || strings.EqualFold(l.Repository, repository)) &&
-			(l.Environment == "" || strings.EqualFold(l.Environment, name))
-		if covers && len(e.Also) == 0 {
-			e.Also = notify.Text{{Text: "locked by "}, {Text: l.Owner.String(), Person: l.Owner.ID}}
-		}
-	}
-	return e
 }
 
 // publications are the home tabs that are being made. They are safe for concurrent use.

@@ -3,6 +3,7 @@ package slackapp
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -74,6 +75,63 @@ func TestHome_Item(t *testing.T) {
 		if b.Verb != notify.VerbOpen {
 			t.Errorf("got the button %s a day later, want none that acts", b.Verb)
 		}
+	}
+}
+
+// TestHome_Patterns checks which environments and repositories that only a pattern names are shown: those where something
+// happens, or has succeeded within a week.
+func TestHome_Patterns(t *testing.T) {
+	w := newWorld(t)
+	const day = 24 * time.Hour
+	in := func(repository, environment string, age time.Duration, queued int) deployment.EnvironmentStatus {
+		return deployment.EnvironmentStatus{Queued: queued, Current: &deployment.Deployment{
+			EndedAt: w.now().Add(-age),
+			Request: deployment.Request{
+				ID:          1,
+				Repository:  deployment.Repository{Owner: "acme", Name: repository},
+				Environment: environment,
+			},
+		}}
+	}
+	found := []deployment.EnvironmentStatus{
+		in("api", "pr-1", 8*day, 0),
+		in("api", "pr-2", 8*day, 1),
+		in("api", "pr-3", day, 0),
+		in("api", "staging", 30*day, 0),
+		in("web", "pr-4", day, 0),
+		in("web", "production", day, 0),
+		in("docs", "pr-5", 8*day, 0),
+	}
+	environments := []grammar.Environment{{Name: "staging"}, {Name: "pr-*"}}
+
+	for _, row := range []struct {
+		name string
+		app  grammar.App
+		want string
+	}{
+		{
+			name: "pattern of environments",
+			app:  grammar.App{Name: "api", Repository: "acme/api", Environments: environments},
+			want: "api: staging pr-2 pr-3",
+		},
+		{
+			name: "pattern of repositories",
+			app:  grammar.App{Repository: "acme/*", Environments: environments},
+			want: "acme/api: pr-2 pr-3 staging acme/web: pr-4",
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var got []string
+			for _, app := range w.actions.homeApps(row.app, found, nil) {
+				got = append(got, app.Name+":")
+				for _, e := range app.Environments {
+					got = append(got, e.Name)
+				}
+			}
+			if text := strings.Join(got, " "); text != row.want {
+				t.Errorf("got %q, want %q", text, row.want)
+			}
+		})
 	}
 }
 

@@ -43,7 +43,7 @@ type inbox struct {
 	now       time.Time
 	workspace string
 	counted   []string
-	told      []string
+	responses []string // "URL text" of each text that was sent to a response URL
 	tellErr   error
 	do        func(context.Context, slack.Incoming) error
 	gaveUp    []string
@@ -119,7 +119,7 @@ func (b *inbox) open() {
 		Tell: func(_ context.Context, responseURL slack.Secret, text string) error {
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			b.told = append(b.told, responseURL.Reveal()+" "+text)
+			b.responses = append(b.responses, responseURL.Reveal()+" "+text)
 			return b.tellErr
 		},
 		Observe: func(source, event, result string) {

@@ -10,18 +10,18 @@ import (
 // many as through the API. They are safe for concurrent use.
 type limits struct {
 	now     func() time.Time
-	allowed *recently // keys of requests
+	allowed *command.Recently[string] // keys of requests
 	persons command.PersonLimits[int64]
 }
 
 func newLimits(now func() time.Time) *limits {
-	return &limits{now: now, allowed: newRecently(now, askLife)}
+	return &limits{now: now, allowed: command.NewRecently[string](now, askLife)}
 }
 
 // allow counts a request of somebody, and says whether it may be made. Further tries of one that was allowed are
 // allowed, too: it may have been done.
 func (l *limits) allow(id int64, request string) bool {
-	if l.allowed.has(request) {
+	if l.allowed.Has(request) {
 		return true
 	}
 
@@ -29,7 +29,7 @@ func (l *limits) allow(id int64, request string) bool {
 	if !l.persons.Of(id, now).AllowN(now, 1) {
 		return false
 	}
-	l.allowed.first(request)
+	l.allowed.First(request)
 	return true
 }
 
@@ -37,7 +37,7 @@ func (l *limits) allow(id int64, request string) bool {
 func refuseTooMany() refusal {
 	return refusal{
 		code: "too_many",
-		text: "That was too much at once: each of these makes Seraph ask GitHub, whose answers are limited for everybody. " +
-			"Nothing was done. Try again in a minute.",
+		text: "That was too much at once: each of these makes Seraph ask GitHub, whose answers are limited for " +
+			"everybody. Nothing was done. Try again in a minute.",
 	}
 }

@@ -18,17 +18,18 @@ type modal struct {
 	filled bool
 }
 
-// openModal opens a modal for a press; nil: Slack does not allow it any more, which whoever pressed is told.
+// openModal opens a modal for a press. It returns nil where Slack does not allow it any more, and says so to whoever
+// pressed.
 func (a *Actions) openModal(ctx context.Context, in slack.Incoming, verb notify.Verb) *modal {
 	id, err := a.o.Views.OpenView(ctx, in.TriggerID, slack.LoadingModal(verb))
-	if err == nil {
-		return &modal{a: a, verb: verb, id: id}
+	if err != nil {
+		a.o.Log.Warn().Err(err).Str("verb", string(verb)).Msg("modal not opened")
+		a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. Press the "+
+			"button again."), false)
+		return nil
 	}
 
-	a.o.Log.Warn().Err(err).Str("verb", string(verb)).Msg("modal not opened")
-	a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. Press the "+
-		"button again."), false)
-	return nil
+	return &modal{a: a, verb: verb, id: id}
 }
 
 // show replaces what the modal shows.
@@ -39,10 +40,10 @@ func (m *modal) show(ctx context.Context, v slack.View) {
 	}
 }
 
-// end says that nothing was done, unless the modal asks for something.
+// end says that there is nothing to confirm, unless the modal asks for something.
 func (m *modal) end(ctx context.Context) {
 	if !m.filled {
-		m.show(ctx, slack.NothingDone(m.verb))
+		m.show(ctx, slack.NothingAsked(m.verb))
 	}
 }
 
@@ -110,8 +111,11 @@ func (a *Actions) confirmation(
 }
 
 // reasonHoldsSecret answers a reason that would be shown on cards and written into the audit.
-const reasonHoldsSecret = "This looks like a token or a key, which Seraph must not show to others, and nothing was done. " +
-	"Give another reason."
+const reasonHoldsSecret = "This looks like a token or a key, which Seraph must not show to others, and nothing was " +
+	"done. Give another reason."
+
+// notConfirmed answers a modal in which the name of the environment was not typed, or that was not written here.
+const notConfirmed = "Seraph could not read what you confirmed, and nothing was done."
 
 // Check says what is wrong with what somebody typed into a modal, which stays open then; nil: nothing is. It asks
 // nobody: Slack waits for the answer.
@@ -129,7 +133,8 @@ func (a *Actions) Check(in slack.Incoming) slack.ViewErrors {
 		return nil
 	}
 	return slack.ViewErrors{
-		slack.FieldWord: "This is not the name of the environment. Type it as it is written above; nothing was done yet.",
+		slack.FieldWord: "This is not the name of the environment. Type it as it is written above; nothing was " +
+			"done yet.",
 	}
 }
 
@@ -141,7 +146,7 @@ func (a *Actions) submit(ctx context.Context, in slack.Incoming) error {
 	}
 	confirmed, err := slack.ParseConfirmed(in.PrivateMetadata)
 	if err != nil || confirmed.Word != "" && !confirmed.Matches(in.Values[slack.FieldWord]) {
-		a.reply(ctx, in, noteOf("Seraph could not read what you confirmed, and nothing was done."), false)
+		a.reply(ctx, in, noteOf(notConfirmed), false)
 		return nil
 	}
 
@@ -158,5 +163,6 @@ func (a *Actions) submit(ctx context.Context, in slack.Incoming) error {
 		job:        confirmed.Job,
 		key:        confirmed.Key,
 		reason:     in.Values[slack.FieldReason],
+		typed:      in.Values[slack.FieldWord],
 	}, true)
 }

@@ -94,6 +94,46 @@ func TestModal_NoTokens(t *testing.T) {
 	}
 }
 
+// TestModal_WordOfButton checks that today's button says what has to be typed, and not what the modal has carried along:
+// a submission whose private_metadata asks for no word does nothing in production.
+func TestModal_WordOfButton(t *testing.T) {
+	w := newWorld(t)
+	v := w.modal("U0BOB")
+	in := slack.Incoming{
+		Kind:            slack.KindSubmit,
+		Key:             "submission:1",
+		Team:            team,
+		User:            "U0BOB",
+		ViewCallback:    slack.CallbackConfirm,
+		PrivateMetadata: strings.Replace(v.PrivateMetadata, `"word":"production",`, "", 1),
+	}
+	if in.PrivateMetadata == v.PrivateMetadata {
+		t.Fatalf("got %s, want a word in it", in.PrivateMetadata)
+	}
+	if err := w.actions.Do(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.private("U0BOB"); len(w.orders) != 0 || !strings.Contains(got, "nothing was done") {
+		t.Errorf("got %+v ordered and %q, want nothing done", w.orders, got)
+	}
+}
+
+// TestModal_NothingToConfirm checks that a press whose modal turns out to have nothing to ask is done, and that the
+// modal does not say that nothing was.
+func TestModal_NothingToConfirm(t *testing.T) {
+	w := newWorld(t)
+	f := failed(w.now())
+	ts := w.card(f)
+	f.Route.Production = false // the routes file has changed since the card was shown
+	w.set(f)
+	w.click("U0BOB", ts, notify.VerbAgain)
+
+	views := w.sim.Views("U0BOB")
+	if len(w.orders) != 1 || len(views) != 1 || strings.Contains(views[0].Words(), "Nothing was done") {
+		t.Errorf("got %+v ordered and the modal %+v, want one order and a modal that does not deny it", w.orders, views)
+	}
+}
+
 // TestModal_SubmittedTwice checks that two submissions of one modal are one order.
 func TestModal_SubmittedTwice(t *testing.T) {
 	w := newWorld(t)
@@ -132,18 +172,18 @@ func TestModal_JudgedAgain(t *testing.T) {
 		name   string
 		change func(*world)
 		code   string
-		told   string
+		want   string
 	}{
 		{
 			name:   "deactivated since",
 			change: func(w *world) { w.sim.AddUser(simslack.User{ID: "U0BOB", Deleted: true}) },
-			code:   "deactivated", // there is nobody to be told
+			code:   "deactivated", // nobody is there to answer
 		},
 		{
 			name:   "a guest since",
 			change: func(w *world) { w.sim.AddUser(simslack.User{ID: "U0BOB", Restricted: true}) },
 			code:   "guest",
-			told:   "Guests of this workspace may not",
+			want:   "Guests of this workspace may not",
 		},
 		{
 			name: "unlinked since",
@@ -153,7 +193,7 @@ func TestModal_JudgedAgain(t *testing.T) {
 				delete(w.people, "U0BOB")
 			},
 			code: "not_linked",
-			told: "Seraph does not know who you are at GitHub",
+			want: "Seraph does not know who you are at GitHub",
 		},
 		{
 			name: "channel shared since",
@@ -161,7 +201,7 @@ func TestModal_JudgedAgain(t *testing.T) {
 				w.sim.AddChannel(simslack.Channel{ID: room, SharedWith: []string{foreign}, External: true})
 			},
 			code: "shared_channel",
-			told: "People of another company can read this channel",
+			want: "People of another company can read this channel",
 		},
 		{
 			name: "something else runs since",
@@ -171,7 +211,7 @@ func TestModal_JudgedAgain(t *testing.T) {
 				w.set(f)
 			},
 			code: "stale",
-			told: "belongs to an earlier state of the deployment",
+			want: "belongs to an earlier state of the deployment",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -183,15 +223,15 @@ func TestModal_JudgedAgain(t *testing.T) {
 			if len(w.orders) != 0 {
 				t.Errorf("got %+v ordered, want nothing", w.orders)
 			}
-			if row.told != "" && !strings.Contains(w.private("U0BOB"), row.told) {
-				t.Errorf("got %q, want %q", w.private("U0BOB"), row.told)
+			if row.want != "" && !strings.Contains(w.private("U0BOB"), row.want) {
+				t.Errorf("got %q, want %q", w.private("U0BOB"), row.want)
 			}
 			checkRefused(t, w, row.code, "again", "slack/"+team+"/U0BOB")
 		})
 	}
 }
 
-// TestModal_Late checks that whoever's modal cannot be opened any more is told so.
+// TestModal_Late checks that whoever's modal cannot be opened any more gets an answer.
 func TestModal_Late(t *testing.T) {
 	w := newWorld(t)
 	ts := w.card(failed(w.now()))
@@ -230,7 +270,7 @@ func TestModal_Refused(t *testing.T) {
 		t.Errorf("got %q refused, want guest and stale, and no modal for the guest", w.refused)
 	}
 	views := w.sim.Views("U0BOB")
-	if len(views) != 1 || views[0].Submit != "" || !strings.Contains(views[0].Words(), "Nothing was done.") {
+	if len(views) != 1 || views[0].Submit != "" || !strings.Contains(views[0].Words(), "There is nothing to confirm.") {
 		t.Errorf("got %+v, want one modal that asks nothing", views)
 	}
 }

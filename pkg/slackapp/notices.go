@@ -22,24 +22,26 @@ const (
 	noticesEvery  = 10 * time.Second // how often it is looked for something to say
 	noticesHold   = 2 * time.Minute  // for how long one process does that alone
 	waitsAgain    = 15 * time.Minute // between two messages to the owner of one lock that others wait
-	waitsFor      = 10 * time.Second // a deployment that waits for less is not told of
-	noticesMaxAge = time.Hour        // what happened to a lock before is not told of any more
+	waitsFor      = 10 * time.Second // a deployment that has waited for less is not mentioned
+	noticesMaxAge = time.Hour        // older changes of a lock, and older ends, are not mentioned
 	noticesPage   = 100
 	maxNamed      = 5 // waiting deployments that a message names
 
 	endsEvery  = time.Minute     // how often it is looked for deployments that have ended
-	endsAfter  = 5 * time.Minute // who asked in a direct message is told the end of what took longer
+	endsAfter  = 5 * time.Minute // after a longer time whoever asked in a direct message learns the end
 	endsNewest = 200             // deployments among which it is looked for these
 )
 
-// noticesLease is the name of the lease under which one process tells the owners of locks.
+// noticesLease is the name of the lease of the process that sends notices.
 const noticesLease = "slack notices"
 
-// Messages has notes sent to people.
+// Messages has notes sent to people, and cards to channels.
 type Messages interface {
 	// Enqueue has a note sent to somebody by their id at Slack. It is sent once for each topic, however often it is
 	// given; added says whether it is new.
 	Enqueue(ctx context.Context, topic, user string, note notify.Note) (added bool, err error)
+	// Resume says that a channel can be used again. It counts once for each topic.
+	Resume(ctx context.Context, topic, channel string) error
 }
 
 // Leases lets one process at a time do periodic work.
@@ -60,25 +62,25 @@ type NoticeOptions struct {
 	Now         func() time.Time
 }
 
-// Notices tells the owners of locks by direct messages what happens to their locks: that somebody took or released
-// one, and that deployments wait for one; and whoever asked in a direct message, how it ended. Several processes share
-// the work, and nobody is told twice.
+// Notices sends direct messages. The owners of locks learn that somebody took or released their lock, and that
+// deployments wait for it. Whoever asked for a deployment in a direct message learns how it ended. Several processes
+// share the work, and each message is sent once.
 type Notices struct{ o NoticeOptions }
 
 // NewNotices makes Notices.
 func NewNotices(o NoticeOptions) *Notices { return &Notices{o} }
 
-// noticesNote is what one look leaves for the next one, in the lease.
+// noticesNote is kept in the lease from one run of Tell to the next one.
 type noticesNote struct {
-	Notice int64              `json:"notice"` // id of the newest notice that was looked at
-	Told   map[int64]toldLock `json:"told"`   // by the id of an open lock
-	Ends   time.Time          `json:"ends"`   // when it was last looked for deployments that have ended
+	Notice int64               `json:"notice"` // id of the newest notice that was looked at
+	Waits  map[int64]waitsSent `json:"waits"`  // the last message about each open lock, by the lock's id
+	Ends   time.Time           `json:"ends"`   // when it was last looked for deployments that have ended
 }
 
-// toldLock says what the owner of a lock was told last.
-type toldLock struct {
+// waitsSent describes the last message to the owner of a lock about deployments that wait for it.
+type waitsSent struct {
 	At     time.Time `json:"at"`
-	Newest int64     `json:"newest"` // row of the newest deployment that was told of
+	Newest int64     `json:"newest"` // row of the newest deployment that it was about
 }
 
 // Run tells the owners until ctx ends.
@@ -88,7 +90,7 @@ func (n *Notices) Run(ctx context.Context) {
 
 	for {
 		if err := n.Tell(ctx); err != nil && ctx.Err() == nil {
-			n.o.Log.Warn().Err(err).Msg("owners of locks not told")
+			n.o.Log.Warn().Err(err).Msg("notices not sent")
 		}
 		select {
 		case <-ctx.Done():
@@ -98,8 +100,8 @@ func (n *Notices) Run(ctx context.Context) {
 	}
 }
 
-// Tell looks once for something to say, unless another process does or has just done. As long as the workspace is not
-// known, it is not known who anybody is there, and nothing is taken for told.
+// Tell sends once the notices that are due, unless another process does it or has just done it. Before Slack has said
+// which workspace this is, nobody can be found there: then Tell sends nothing, and leaves everything for a later time.
 func (n *Notices) Tell(ctx context.Context) error {
 	if n.o.Workspace() == "" {
 		return nil
@@ -111,7 +113,7 @@ func (n *Notices) Tell(ctx context.Context) error {
 	}
 
 	var note noticesNote
-	_ = json.Unmarshal([]byte(lease.Note), &note) // without one it begins anew; topics keep it from telling twice
+	_ = json.Unmarshal([]byte(lease.Note), &note) // without one it begins anew; topics keep it from sending twice
 	failure := n.changes(ctx, &note)
 	if failure == nil {
 		failure = n.waits(ctx, &note)
@@ -140,7 +142,8 @@ func (n *Notices) changes(ctx context.Context, note *noticesNote) error {
 			user, known := n.o.Persons.ChatUser(face, n.o.Workspace(), notice.To.ID)
 			if known && n.o.Now().Sub(notice.At) < noticesMaxAge {
 				topic := fmt.Sprintf("lock-notice:%d", notice.ID)
-				if _, err := n.o.Messages.Enqueue(ctx, topic, user, noteOf(phrase.UpperFirst(phrase.Sentence(notice.Text)))); err != nil {
+				text := phrase.UpperFirst(phrase.Sentence(notice.Text))
+				if _, err := n.o.Messages.Enqueue(ctx, topic, user, noteOf(text)); err != nil {
 					return err
 				}
 			}
@@ -160,14 +163,14 @@ func (n *Notices) waits(ctx context.Context, note *noticesNote) error {
 		return err
 	}
 
-	before := note.Told
-	note.Told = map[int64]toldLock{}
+	before := note.Waits
+	note.Waits = map[int64]waitsSent{}
 	for _, l := range locks {
-		told, ok := before[l.ID]
+		sent, ok := before[l.ID]
 		if ok {
-			note.Told[l.ID] = told
+			note.Waits[l.ID] = sent
 		}
-		if n.o.Now().Sub(told.At) < waitsAgain {
+		if n.o.Now().Sub(sent.At) < waitsAgain {
 			continue
 		}
 		user, known := n.o.Persons.ChatUser(face, n.o.Workspace(), l.Owner.ID)
@@ -179,11 +182,11 @@ func (n *Notices) waits(ctx context.Context, note *noticesNote) error {
 		if err != nil {
 			return err
 		}
-		newest := told.Newest
+		newest := sent.Newest
 		for _, d := range waiting {
 			newest = max(newest, d.Row)
 		}
-		if newest == told.Newest {
+		if newest == sent.Newest {
 			continue
 		}
 
@@ -191,7 +194,7 @@ func (n *Notices) waits(ctx context.Context, note *noticesNote) error {
 		if _, err := n.o.Messages.Enqueue(ctx, topic, user, waitsNote(l, waiting)); err != nil {
 			return err
 		}
-		note.Told[l.ID] = toldLock{At: n.o.Now(), Newest: newest}
+		note.Waits[l.ID] = waitsSent{At: n.o.Now(), Newest: newest}
 	}
 	return nil
 }
@@ -219,7 +222,8 @@ func (n *Notices) ends(ctx context.Context, note *noticesNote) error {
 	for _, d := range list {
 		asked := d.Request.Asked
 		isDirect := asked != nil && asked.Channel == deployment.ChannelSlack && strings.HasPrefix(asked.Place, "D")
-		if !isDirect || d.State.Open() || d.EndedAt.Sub(d.AcceptedAt) < endsAfter || now.Sub(d.EndedAt) >= noticesMaxAge {
+		isLate := d.EndedAt.Sub(d.AcceptedAt) >= endsAfter && now.Sub(d.EndedAt) < noticesMaxAge
+		if !isDirect || d.State.Open() || !isLate {
 			continue
 		}
 		user, known := n.o.Persons.ChatUser(face, n.o.Workspace(), asked.By.ID)
@@ -265,6 +269,9 @@ func (a *Actions) askForLock(ctx context.Context, c command.Caller, facts notify
 	if l == nil {
 		return "No lock keeps this deployment from starting now.", nil
 	}
+	if l.Owner.Same(c.By) {
+		return fmt.Sprintf("You have the lock on %s yourself, and can release it.", phrase.Scope(*l)), nil
+	}
 
 	user, known := a.o.Persons.ChatUser(face, c.Chat.Workspace, l.Owner.ID)
 	if !known {
@@ -288,7 +295,7 @@ func (a *Actions) askForLock(ctx context.Context, c command.Caller, facts notify
 		return "", err
 	}
 	if !added {
-		return fmt.Sprintf("%s was told before that #%d waits for the lock.", l.Owner, d.Request.ID), nil
+		return fmt.Sprintf("%s knows already that #%d waits for the lock.", l.Owner, d.Request.ID), nil
 	}
-	return fmt.Sprintf("%s is told that #%d waits for the lock.", l.Owner, d.Request.ID), nil
+	return fmt.Sprintf("%s gets a message that #%d waits for the lock.", l.Owner, d.Request.ID), nil
 }

@@ -115,8 +115,8 @@ func textOf(n notify.Note) string {
 	return b.String()
 }
 
-// TestNotices_Waits checks that the owner of a lock is told once of each deployment that waits for it, of several
-// together at most every 15 minutes, also if another process goes on, and not of their own.
+// TestNotices_Waits checks that the owner of a lock gets one message about each deployment that waits for it, about
+// several together at most every 15 minutes, also if another process goes on, and not of their own.
 func TestNotices_Waits(t *testing.T) {
 	w := newLockWorld(t)
 	w.wait(1, alice)
@@ -148,7 +148,7 @@ func TestNotices_Waits(t *testing.T) {
 	}
 }
 
-// TestNotices_WaitsBriefly checks that a deployment that has just come is not told of yet.
+// TestNotices_WaitsBriefly checks that a deployment that has just come is not mentioned yet.
 func TestNotices_WaitsBriefly(t *testing.T) {
 	w := newLockWorld(t)
 	w.wait(1, bob)
@@ -159,7 +159,7 @@ func TestNotices_WaitsBriefly(t *testing.T) {
 	}
 }
 
-// TestNotices_Changes checks that owners are told what others did to their locks, once, and nothing that is old.
+// TestNotices_Changes checks that owners learn what others did to their locks, once, and nothing that is old.
 func TestNotices_Changes(t *testing.T) {
 	w := newLockWorld(t)
 	w.changes = []policy.Notice{
@@ -173,12 +173,12 @@ func TestNotices_Changes(t *testing.T) {
 	clear(w.sent)
 	w.tell(w.another())
 	if len(w.sent) != 0 {
-		t.Errorf("got %+v, want nothing told again", w.sent)
+		t.Errorf("got %+v, want nothing sent again", w.sent)
 	}
 }
 
-// TestNotices_WorkspaceUnknown checks that what happens to a lock before Slack has said which workspace this is, is told
-// afterwards.
+// TestNotices_WorkspaceUnknown checks that the notice of a change that came before Slack had said which workspace this
+// is, is sent afterwards.
 func TestNotices_WorkspaceUnknown(t *testing.T) {
 	w := newLockWorld(t)
 	workspace := ""
@@ -207,7 +207,7 @@ func (p personsOf) ChatUser(face, workspace string, id int64) (string, bool) {
 	return p.world.ChatUser(face, workspace, id)
 }
 
-// TestNotices_Ends checks that whoever asked in a direct message is told once how a deployment ended that took more
+// TestNotices_Ends checks that whoever asked in a direct message learns once how a deployment ended that took more
 // than five minutes, and nobody else is.
 func TestNotices_Ends(t *testing.T) {
 	w := newLockWorld(t)
@@ -232,18 +232,18 @@ func TestNotices_Ends(t *testing.T) {
 	w.checkSent(1, "ended:1", "asked for by alice) failed")
 }
 
-// TestAskForLock checks that the owner of a lock is told that somebody waits for it, once for each deployment, and that
-// whoever asked is told so.
+// TestAskForLock checks that the owner of a lock learns that somebody waits for it, once for each deployment, and that
+// whoever asked learns that.
 func TestAskForLock(t *testing.T) {
 	f := waiting(time.Now())
 	f.Lock = &policy.Lock{ID: 3, Repository: "acme/api", Environment: "staging", Owner: alice}
 
-	t.Run("told", func(t *testing.T) {
+	t.Run("known", func(t *testing.T) {
 		w := newWorld(t)
 		ts := w.card(f)
 		w.click("U0BOB", ts, notify.VerbAskForLock)
-		if got := w.private("U0BOB"); !strings.Contains(got, "alice is told that #12 waits for the lock.") {
-			t.Errorf("got %q, want that alice is told", got)
+		if got := w.private("U0BOB"); !strings.Contains(got, "alice gets a message that #12 waits for the lock.") {
+			t.Errorf("got %q, want that alice gets a message", got)
 		}
 		note := textOf(w.sent["lock-asked:3:1 U0ALICE"])
 		if !strings.Contains(note, "bob asks you to release your lock on acme/api in staging:") {
@@ -251,8 +251,16 @@ func TestAskForLock(t *testing.T) {
 		}
 
 		w.click("U0BOB", ts, notify.VerbAskForLock)
-		if got := w.private("U0BOB"); !strings.Contains(got, "alice was told before that #12 waits for the lock.") {
+		if got := w.private("U0BOB"); !strings.Contains(got, "alice knows already that #12 waits for the lock.") {
 			t.Errorf("got %q, want that alice knows", got)
+		}
+	})
+	t.Run("the owner asks", func(t *testing.T) {
+		w := newWorld(t)
+		w.click("U0ALICE", w.card(f), notify.VerbAskForLock)
+		got := w.private("U0ALICE")
+		if len(w.sent) != 0 || !strings.Contains(got, "You have the lock on acme/api in staging yourself, and can release it.") {
+			t.Errorf("got %q and %+v sent, want no message", got, w.sent)
 		}
 	})
 	t.Run("owner not known in Slack", func(t *testing.T) {
@@ -260,7 +268,7 @@ func TestAskForLock(t *testing.T) {
 		delete(w.people, "U0ALICE")
 		w.click("U0BOB", w.card(f), notify.VerbAskForLock)
 		if got := w.private("U0BOB"); !strings.Contains(got, "alice has the lock, but Seraph does not know who that is") {
-			t.Errorf("got %q, want that nobody was told", got)
+			t.Errorf("got %q, want that nobody got a message", got)
 		}
 	})
 }

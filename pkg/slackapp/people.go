@@ -25,7 +25,7 @@ type refusal struct {
 	code string // from a closed set
 	text string // for them: names the rule, and who can help
 
-	// wantsLink says that whoever is refused is not linked, and is to be told how to be.
+	// wantsLink says that whoever is refused is not linked: the answer says how to link.
 	wantsLink bool
 }
 
@@ -39,7 +39,7 @@ type people struct {
 	log       zerolog.Logger
 
 	users    *slack.Answers[slack.User]
-	unlinked *recently // refusals for which a link was ended
+	unlinked *command.Recently[string] // refusals for which a link was ended
 }
 
 func newPeople(o Options) *people {
@@ -51,7 +51,7 @@ func newPeople(o Options) *people {
 		now:       o.Now,
 		log:       o.Log,
 		users:     slack.NewAnswers(o.Directory.User, o.Now),
-		unlinked:  newRecently(o.Now, slack.KnownFor),
+		unlinked:  command.NewRecently[string](o.Now, slack.KnownFor),
 	}
 }
 
@@ -78,7 +78,7 @@ func (p *people) member(ctx context.Context, in slack.Incoming, since time.Time)
 		return c, refuseUnanswered("who you are", err)
 	}
 	if r := flags(u, identity, c.Chat.Workspace); r != nil {
-		if p.unlinked.first(c.Chat.String() + " " + r.code) {
+		if p.unlinked.First(c.Chat.String() + " " + r.code) {
 			if err := p.unlink(ctx, c.Chat, r.code); err != nil {
 				p.log.Warn().Err(err).Stringer("person", c.Chat).Msg("link not ended")
 			}
@@ -126,8 +126,8 @@ func (p *people) ofTeam(ctx context.Context, in slack.Incoming) (slack.Identity,
 	if ours == "" || !isOurs || ours != in.Team && ours != in.Enterprise {
 		return identity, &refusal{
 			code: "wrong_team",
-			text: "This Seraph serves another workspace, and nothing was done. Whoever looks after Seraph can set the " +
-				"workspace under slack in the routes file.",
+			text: "This Seraph serves another workspace, and nothing was done. Whoever looks after Seraph can set " +
+				"the workspace under slack in the routes file.",
 		}
 	}
 	return identity, nil
@@ -160,14 +160,14 @@ func flags(u slack.User, identity slack.Identity, served string) *refusal {
 	case u.Stranger || u.Team != identity.Team && !sameOrganization:
 		return &refusal{
 			code: "stranger",
-			text: "Only members of this workspace may ask Seraph for something, and you belong to another one. Nothing " +
-				"was done. A member can do it for you.",
+			text: "Only members of this workspace may ask Seraph for something, and you belong to another one. " +
+				"Nothing was done. A member can do it for you.",
 		}
 	case u.Restricted || u.UltraRestricted:
 		return &refusal{
 			code: "guest",
-			text: "Guests of this workspace may not ask Seraph for anything, and nothing was done. A full member can do " +
-				"it for you, and an admin of the workspace can make you one.",
+			text: "Guests of this workspace may not ask Seraph for anything, and nothing was done. A full member can " +
+				"do it for you, and an admin of the workspace can make you one.",
 		}
 	case u.Invited:
 		return &refusal{
@@ -200,8 +200,8 @@ func refuseUnanswered(what string, err error) *refusal {
 func (p *people) inChannel(ctx context.Context, in slack.Incoming, since time.Time) *refusal {
 	shared := &refusal{
 		code: "shared_channel",
-		text: "People of another company can read this channel, so Seraph does nothing here. Ask in a channel that is " +
-			"not shared, or in a direct message to Seraph.",
+		text: "People of another company can read this channel, so Seraph does nothing here. Ask in a channel that " +
+			"is not shared, or in a direct message to Seraph.",
 	}
 
 	switch {
@@ -217,8 +217,8 @@ func (p *people) inChannel(ctx context.Context, in slack.Incoming, since time.Ti
 	case errors.As(err, &send) && send.Kind == notify.SendChannel:
 		return &refusal{
 			code: "unknown_channel",
-			text: "Seraph cannot see who reads this channel, and nothing was done. Invite it with /invite, or ask in a " +
-				"direct message to Seraph.",
+			text: "Seraph cannot see who reads this channel, and nothing was done. Invite it with /invite, or ask in " +
+				"a direct message to Seraph.",
 		}
 	case err != nil:
 		return refuseUnanswered("who reads this channel", err)

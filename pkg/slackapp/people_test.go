@@ -14,7 +14,7 @@ import (
 )
 
 // TestPeople_Refused checks that nobody but a full member who is known at GitHub gets anything done, in a channel
-// that no other company reads; that they are told why and who can help; and that it is counted, logged and in the
+// that no other company reads; that the answer says why and who can help; and that it is counted, logged and in the
 // audit.
 func TestPeople_Refused(t *testing.T) {
 	for _, row := range []struct {
@@ -23,97 +23,97 @@ func TestPeople_Refused(t *testing.T) {
 		in     simslack.Channel
 		change func(*world)
 		code   string
-		told   string
+		want   string
 		unlink string
 	}{
 		{
 			name:   "guest",
 			user:   simslack.User{Restricted: true},
 			code:   "guest",
-			told:   "Guests of this workspace may not ask Seraph for anything, and nothing was done. A full member can do it",
+			want:   "Guests of this workspace may not ask Seraph for anything, and nothing was done. A full member can do it",
 			unlink: "guest",
 		},
 		{
 			name:   "guest of one channel",
 			user:   simslack.User{Restricted: true, UltraRestricted: true},
 			code:   "guest",
-			told:   "Guests of this workspace may not",
+			want:   "Guests of this workspace may not",
 			unlink: "guest",
 		},
 		{
 			name:   "deactivated",
 			user:   simslack.User{Deleted: true},
 			code:   "deactivated",
-			told:   "Your Slack account is deactivated, so nothing was done. An admin of the workspace can activate it.",
+			want:   "Your Slack account is deactivated, so nothing was done. An admin of the workspace can activate it.",
 			unlink: "deleted",
 		},
 		{
 			name: "bot",
 			user: simslack.User{Bot: true},
 			code: "bot",
-			told: "Seraph does nothing for bots and workflows: a person has to ask.",
+			want: "Seraph does nothing for bots and workflows: a person has to ask.",
 		},
 		{
 			name: "bot of a workflow",
 			user: simslack.User{WorkflowBot: true},
 			code: "bot",
-			told: "Seraph does nothing for bots and workflows",
+			want: "Seraph does nothing for bots and workflows",
 		},
 		{
 			name:   "stranger",
 			user:   simslack.User{Stranger: true},
 			code:   "stranger",
-			told:   "Only members of this workspace may ask Seraph for something, and you belong to another one.",
+			want:   "Only members of this workspace may ask Seraph for something, and you belong to another one.",
 			unlink: "guest",
 		},
 		{
 			name: "invited",
 			user: simslack.User{Invited: true},
 			code: "invited",
-			told: "You have not joined this workspace yet",
+			want: "You have not joined this workspace yet",
 		},
 		{
 			name:   "not linked",
 			change: func(w *world) { delete(w.people, "U0EVE") },
 			code:   "not_linked",
-			told:   "to link your account at GitHub, then ask again.",
+			want:   "to link your account at GitHub, then ask again.",
 		},
 		{
 			name: "channel of two companies",
 			in:   simslack.Channel{SharedWith: []string{foreign}, External: true},
 			code: "shared_channel",
-			told: "People of another company can read this channel, so Seraph does nothing here. Ask in a channel that is " +
+			want: "People of another company can read this channel, so Seraph does nothing here. Ask in a channel that is " +
 				"not shared",
 		},
 		{
 			name: "channel that is about to be of two companies",
 			in:   simslack.Channel{PendingShared: true},
 			code: "shared_channel",
-			told: "People of another company can read this channel",
+			want: "People of another company can read this channel",
 		},
 		{
 			name: "private channel without Seraph",
 			in:   simslack.Channel{Private: true, Away: true},
 			code: "unknown_channel",
-			told: "Invite it with /invite",
+			want: "Invite it with /invite",
 		},
 		{
 			name:   "Slack does not say who it is",
 			change: func(w *world) { _ = w.sim.NextNamed("users.info", "internal-error", 1) },
 			code:   "unanswered",
-			told:   "Slack did not tell Seraph who you are",
+			want:   "Slack did not tell Seraph who you are",
 		},
 		{
 			name:   "Slack does not say who reads the channel",
 			change: func(w *world) { _ = w.sim.NextNamed("conversations.info", "internal-error", 1) },
 			code:   "unanswered",
-			told:   "Slack did not tell Seraph who reads this channel",
+			want:   "Slack did not tell Seraph who reads this channel",
 		},
 		{
 			name:   "other workspace in the routes file",
 			change: func(w *world) { w.actions.people.workspace = func() string { return "T0ELSE0001" } },
 			code:   "wrong_team",
-			told:   "This Seraph serves another workspace",
+			want:   "This Seraph serves another workspace",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -129,8 +129,8 @@ func TestPeople_Refused(t *testing.T) {
 			if _, err := w.sim.Slash("U0EVE", "C0ROOM0001", "/deploy", "api to production because of secret plans"); err != nil {
 				t.Fatal(err)
 			}
-			if got := w.private("U0EVE"); !strings.Contains(got, row.told) {
-				t.Errorf("got %q, want %q", got, row.told)
+			if got := w.private("U0EVE"); !strings.Contains(got, row.want) {
+				t.Errorf("got %q, want %q", got, row.want)
 			}
 			if got := w.public("C0ROOM0001"); len(got) != 0 {
 				t.Errorf("got %q for everybody, want nothing", got)
@@ -350,7 +350,21 @@ func TestPeople_LeavesAfterChange(t *testing.T) {
 	}
 }
 
-// TestActions_Left checks what the daily check of links is told of their users.
+// TestActions_Joined checks that what is owed to a channel goes on as soon as the app is in it.
+func TestActions_Joined(t *testing.T) {
+	w := newWorld(t)
+	in := slack.Incoming{
+		Kind: slack.KindEvent, Event: slack.EventChannelJoined, Key: "event:Ev1", Team: team, User: "U0SERAPHBOT", Channel: "C1",
+	}
+	if err := w.actions.Do(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.sent["event:Ev1 C1"].Summary; got != "resumed" {
+		t.Errorf("got %v, want the channel resumed", w.sent)
+	}
+}
+
+// TestActions_Left checks what the daily check of links learns of their users.
 func TestActions_Left(t *testing.T) {
 	w := newWorld(t)
 	w.sim.AddUser(simslack.User{ID: "U0ALICE", Deleted: true})

@@ -57,7 +57,7 @@ func (a *Actions) record(ctx context.Context, in slack.Incoming, c command.Calle
 	}
 	line.Msg("command refused")
 
-	if !a.told.first(fmt.Sprintf("%s %s %s %d", c.Chat, code, tried.name, tried.row)) {
+	if !a.audited.First(fmt.Sprintf("%s %s %s %d", c.Chat, code, tried.name, tried.row)) {
 		return
 	}
 	detail, _ := json.Marshal(map[string]any{ // it has no field that can fail
@@ -107,8 +107,8 @@ func (a *Actions) linkOffer(ctx context.Context, c command.Caller, in slack.Inco
 		return []notify.Text{notify.Plain(text)}
 	}
 	return []notify.Text{
-		{{Text: "Link your account at GitHub", URL: address}, {Text: ": sign in there, and type the code that you get " +
-			"here. The address is for you alone."}},
+		{{Text: "Link your account at GitHub", URL: address}, {Text: ": sign in there, and type the code that you " +
+			"get here. The address is for you alone."}},
 		notify.Plain("Then ask again."),
 	}
 }

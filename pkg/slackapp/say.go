@@ -51,7 +51,7 @@ func (a *Actions) say(ctx context.Context, in slack.Incoming) error {
 	case grammar.Unlink:
 		return a.unlink(ctx, in, c)
 	case grammar.Help:
-		a.reply(ctx, in, noteOf(phrase.Help(cmd.Topic)), false)
+		a.reply(ctx, in, noteOf(prefix(in).Help(cmd.Topic)), false)
 		return nil
 	}
 
@@ -149,23 +149,39 @@ func (a *Actions) answer(
 	return answer, nil
 }
 
+// prefix is what people type before a command where they read an answer: nothing where they talk to the app alone, the
+// app's name where they have mentioned it, as in a thread, which has no slash commands, and else the slash command.
+// Both names are the manifest's.
+func prefix(in slack.Incoming) phrase.Prefix {
+	switch in.Kind {
+	case slack.KindDirect:
+		return ""
+	case slack.KindMention:
+		return "@seraph "
+	default:
+		return "/seraph "
+	}
+}
+
 // lineFor is a line for Lines, which does the same key once.
 func lineFor(in slack.Incoming, c command.Caller, text, key string) command.Line {
 	return command.Line{
 		Text:    text,
 		Place:   in.Channel,
 		Face:    face,
+		Prefix:  string(prefix(in)),
 		Asker:   face + "/" + c.Chat.Workspace,
 		Request: key,
 	}
 }
 
 // isPublic says whether everybody where a line was typed sees its answer: what has changed something there is public,
-// and so is what somebody asks by mentioning Seraph, in front of everybody, about what runs where.
+// and so is what somebody asks about one app by mentioning Seraph, in front of everybody. What shows every app is not:
+// guests, and people who are not known at GitHub, may read along.
 func isPublic(in slack.Incoming, cmd grammar.Command, a command.Answer) bool {
 	switch cmd.Verb {
 	case grammar.Status, grammar.Deploys, grammar.Where, grammar.Locks:
-		return in.Kind == slack.KindMention && a.Refused == nil
+		return in.Kind == slack.KindMention && cmd.App != "" && a.Refused == nil
 	default:
 		return a.Changed && a.Refused == nil
 	}
@@ -174,7 +190,7 @@ func isPublic(in slack.Incoming, cmd grammar.Command, a command.Answer) bool {
 // link begins a link, or ends one with its code. The answer is for its user only, and never shows the code.
 func (a *Actions) link(ctx context.Context, in slack.Incoming, c command.Caller, code string) error {
 	if who, ok := a.o.Persons.Person(face, c.Chat.Workspace, in.User); ok && code == "" {
-		a.reply(ctx, in, noteOf(phrase.Link(who)), false)
+		a.reply(ctx, in, noteOf(prefix(in).Link(who)), false)
 		return nil
 	}
 	if code == "" {

@@ -49,12 +49,12 @@ func TestSay_Line(t *testing.T) {
 }
 
 // TestSay_Answers checks who reads an answer: what has changed something in a channel is for everybody there, and
-// refusals, help and the rest for whoever asked. A mention is answered in its thread, and what it asks about what
-// runs where is, too.
+// refusals, help and the rest for whoever asked. A mention is answered in its thread, and what it asks about one app
+// is, too. What shows all of them is for whoever asked.
 func TestSay_Answers(t *testing.T) {
 	const (
 		changed = "It is done."
-		told    = "It is so."
+		text    = "It is so."
 	)
 	rejected := &command.Error{Kind: command.KindConflict, Code: "too_late", Message: "no"}
 
@@ -67,9 +67,9 @@ func TestSay_Answers(t *testing.T) {
 		thread string // of what: "own" for the message itself
 	}{
 		{name: "deploy", say: typed("deploy api to staging"), answer: command.Answer{Text: changed, Changed: true}, public: true},
-		{name: "refused", say: typed("cancel #12"), answer: command.Answer{Text: told, Refused: rejected}},
-		{name: "why", say: typed("why #12"), answer: command.Answer{Text: told}},
-		{name: "status", say: typed("status"), answer: command.Answer{Text: told}},
+		{name: "refused", say: typed("cancel #12"), answer: command.Answer{Text: text, Refused: rejected}},
+		{name: "why", say: typed("why #12"), answer: command.Answer{Text: text}},
+		{name: "status", say: typed("status"), answer: command.Answer{Text: text}},
 		{
 			name:   "mention that deploys",
 			say:    mentioned("deploy api to staging"),
@@ -77,9 +77,17 @@ func TestSay_Answers(t *testing.T) {
 			public: true,
 			thread: "own",
 		},
-		{name: "mention that asks", say: mentioned("status"), answer: command.Answer{Text: told}, public: true, thread: "own"},
-		{name: "mention that is refused", say: mentioned("cancel #12"), answer: command.Answer{Text: told, Refused: rejected}},
-		{name: "mention that asks why", say: mentioned("why #12"), answer: command.Answer{Text: told}},
+		{
+			name:   "mention that asks about an app",
+			say:    mentioned("status api"),
+			answer: command.Answer{Text: text},
+			public: true,
+			thread: "own",
+		},
+		{name: "mention that asks about all", say: mentioned("status"), answer: command.Answer{Text: text}},
+		{name: "mention that asks for all locks", say: mentioned("locks"), answer: command.Answer{Text: text}},
+		{name: "mention that is refused", say: mentioned("cancel #12"), answer: command.Answer{Text: text, Refused: rejected}},
+		{name: "mention that asks why", say: mentioned("why #12"), answer: command.Answer{Text: text}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -138,6 +146,32 @@ func TestSay_Direct(t *testing.T) {
 	}
 }
 
+// TestSay_Prefix checks that answers name commands as they are typed where they are read.
+func TestSay_Prefix(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		say  func(*world) error
+		want string
+	}{
+		{name: "slash command", say: typed("status"), want: "/seraph "},
+		{name: "mention", say: mentioned("status"), want: "@seraph "},
+		{name: "direct message", say: func(w *world) error {
+			_, _, err := w.sim.Say("U0ALICE", w.sim.Direct("U0ALICE"), "status", "")
+			return err
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			if err := row.say(w); err != nil {
+				t.Fatal(err)
+			}
+			if len(w.lines) != 1 || w.lines[0].Prefix != row.want {
+				t.Errorf("got %+v, want one line with the prefix %q", w.lines, row.want)
+			}
+		})
+	}
+}
+
 // TestSay_Once checks that a message that comes as two events is one request, by the name of it.
 func TestSay_Once(t *testing.T) {
 	w := newWorld(t)
@@ -161,7 +195,7 @@ func TestSay_Once(t *testing.T) {
 }
 
 // TestSay_Late checks that a message which Slack delivers long after it was written is not carried out, and that whoever
-// wrote it is told so, privately.
+// wrote it gets a private answer.
 func TestSay_Late(t *testing.T) {
 	for _, row := range []struct {
 		name string

@@ -129,7 +129,7 @@ func (w *Worker) work(ctx context.Context, row int64) {
 		return
 	}
 	if asks(in.Kind) && w.o.Now().Sub(d.ReceivedAt) > askLife {
-		w.giveUp(ctx, d, fmt.Errorf("it is older than %s, and was not carried out", askLife))
+		w.giveUp(ctx, d, fmt.Errorf("older than %s, not carried out", askLife))
 		return
 	}
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -209,6 +210,138 @@ func testMessagesReplaced(t *testing.T, b *testDB) {
 	}
 	if due := b.due(); len(due) != 1 || due[0].Topic != by.Topic {
 		t.Errorf("got %+v due, want the one that takes their place", due)
+	}
+}
+
+// listedMessages are a list and two cards of a channel that it shows.
+func (b *testDB) listedMessages() (list deployment.Message, cards []deployment.Message) {
+	b.t.Helper()
+	begin := b.newMessage(0, "C1")
+	begin.Topic, begin.Kind, begin.Due = "list/C1", deployment.MessageList, time.Time{}
+	for i, environment := range []string{"one", "two"} {
+		d := b.accept(int64(i+1), environment, "")
+		card := b.newMessage(d.Row, "C1")
+		card.Topic = environment
+		if _, err := b.AddMessage(b.t.Context(), card); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+
+	for _, m := range b.due() {
+		m.Due = time.Time{}
+		if err := b.JoinList(b.t.Context(), m, begin); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	due := b.due()
+	if len(due) != 1 || due[0].Kind != deployment.MessageList {
+		b.t.Fatalf("got %+v due, want the list that two deployments have joined", due)
+	}
+
+	var err error
+	for _, row := range []int64{1, 2} {
+		of, readErr := b.MessagesOf(b.t.Context(), row)
+		cards, err = append(cards, of...), errors.Join(err, readErr)
+	}
+	if err != nil || len(cards) != 2 || cards[0].List != due[0].ID || cards[1].List != due[0].ID {
+		b.t.Fatalf("got %+v, %v, want two cards of the list %d", cards, err, due[0].ID)
+	}
+	return due[0], cards
+}
+
+func testMessagesListed(t *testing.T, b *testDB) {
+	began := b.clock()
+	list, cards := b.listedMessages()
+	rows, err := b.ListedRows(t.Context(), list.ID)
+	if want := []int64{cards[0].Row, cards[1].Row}; err != nil || !slices.Equal(rows, want) {
+		t.Errorf("got rows %v, %v, want %v", rows, err, want)
+	}
+
+	found, size, ok, err := b.NewestList(t.Context(), "slack", "C1", began.Add(-time.Second))
+	if err != nil || !ok || found.ID != list.ID || size != 2 {
+		t.Errorf("got list %+v of %d, %v, %v, want %d of 2", found, size, ok, err, list.ID)
+	}
+	for name, look := range map[string]struct {
+		face, channel string
+		after         time.Time
+	}{
+		"another chat system": {face: "hubot", channel: "C1", after: began.Add(-time.Second)},
+		"another channel":     {face: "slack", channel: "C2", after: began.Add(-time.Second)},
+		"newer":               {face: "slack", channel: "C1", after: began},
+	} {
+		if _, _, ok, err := b.NewestList(t.Context(), look.face, look.channel, look.after); err != nil || ok {
+			t.Errorf("%s: got %v, %v, want no list", name, ok, err)
+		}
+	}
+
+	for _, tt := range []struct {
+		channel  string
+		from, to time.Time
+		want     int
+	}{
+		{channel: "C1", from: began, to: began, want: 2},
+		{channel: "C1", from: began.Add(time.Second), to: began.Add(time.Minute)},
+		{channel: "C2", from: began, to: began},
+	} {
+		if n, err := b.CountCards(t.Context(), "slack", tt.channel, tt.from, tt.to); err != nil || n != tt.want {
+			t.Errorf("got %d cards in %s from %v to %v, %v, want %d", n, tt.channel, tt.from, tt.to, err, tt.want)
+		}
+	}
+}
+
+func testMessagesOfListTouched(t *testing.T, b *testDB) {
+	list, cards := b.listedMessages()
+	stale := list
+	list.Due = time.Time{}
+	if _, err := b.SaveMessage(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+
+	// A change of a deployment makes its list due, in the same commit.
+	later := b.clock().Add(time.Hour)
+	b.mustTouch(b.mustHold(), deployment.MessageTouch{Row: cards[0].Row, Rank: deployment.RankEnd, Due: later})
+	if due, err := b.NextMessage(t.Context(), "slack", later.Add(-time.Second)); err != nil || !due.Equal(later) {
+		t.Errorf("got the list due at %v, %v, want %v", due, err, later)
+	}
+	if list, _, _, err := b.NewestList(t.Context(), "slack", "C1", time.Time{}); err != nil || list.Touched <= stale.Touched {
+		t.Errorf("got a list touched %d times, %v, want more than %d", list.Touched, err, stale.Touched)
+	}
+
+	// A card that somebody else has written does not join, and a list with the same topic is not begun twice.
+	card := cards[1]
+	card.Version--
+	other := list
+	other.ID, other.Topic = 0, "list/other"
+	if err := b.JoinList(t.Context(), card, other); !errors.Is(err, deployment.ErrVersionConflict) {
+		t.Errorf("join a list: got %v, want %v", err, deployment.ErrVersionConflict)
+	}
+	other.Topic = list.Topic
+	if err := b.JoinList(t.Context(), cards[1], other); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.count(`SELECT count(*) FROM cards WHERE kind = 'list'`); n != 1 {
+		t.Errorf("got %d lists, want one", n)
+	}
+
+	if n := b.count(`SELECT count(*) FROM cards WHERE list_id = ` + fmt.Sprint(list.ID)); n != 2 {
+		t.Errorf("got %d cards in the list, want 2", n)
+	}
+
+	// A list that is pruned leaves the cards of its deployments.
+	list, _, _, err := b.NewestList(t.Context(), "slack", "C1", time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list.Due = time.Time{}
+	if _, err := b.SaveMessage(t.Context(), list); err != nil {
+		t.Fatal(err)
+	}
+	b.later(48 * time.Hour)
+	if _, err := b.Prune(t.Context(), b.clock().Add(-24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.count(`SELECT count(*) FROM cards WHERE list_id IS NULL`); n != 2 {
+		t.Errorf("got %d cards without a list, want 2 and no list", n)
 	}
 }
 

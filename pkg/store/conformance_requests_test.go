@@ -105,10 +105,12 @@ func testRequestKeys(t *testing.T, b *testDB) {
 		"key":   func() (deployment.Intent, error) { return b.RequestByKey(t.Context(), first.Asker, first.Key) },
 		"nonce": func() (deployment.Intent, error) { return b.RequestByNonce(t.Context(), first.Nonce) },
 	} {
-		got, err := read()
-		if err != nil || got.Row != first.Row || got.By != first.By || got.Version != 1 {
-			t.Errorf("by %s: got %+v, %v, want %+v", name, got, err, first)
-		}
+		t.Run("by "+name, func(t *testing.T) {
+			got, err := read()
+			if err != nil || got.Row != first.Row || got.By != first.By || got.Version != 1 {
+				t.Errorf("got %+v, %v, want %+v", got, err, first)
+			}
+		})
 	}
 	if _, err := b.RequestByNonce(t.Context(), "none"); !errors.Is(err, deployment.ErrNotFound) {
 		t.Errorf("unknown nonce: got %v, want not found", err)
@@ -296,11 +298,13 @@ func testRollbackSupersedes(t *testing.T, b *testDB) {
 		{name: "itself", row: rollback.Row, want: deployment.IntentWanted},
 		{name: "asked for later", row: newer.Row, want: deployment.IntentWanted},
 	} {
-		got := b.intent(test.row)
-		if got.State != test.want || got.Problem != test.problem || got.Superseded != test.marked {
-			t.Errorf("%s: got %s, %q, %q, want %s, %q, %q",
-				test.name, got.State, got.Problem, got.Superseded, test.want, test.problem, test.marked)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			got := b.intent(test.row)
+			if got.State != test.want || got.Problem != test.problem || got.Superseded != test.marked {
+				t.Errorf("got %s, %q, %q, want %s, %q, %q",
+					got.State, got.Problem, got.Superseded, test.want, test.problem, test.marked)
+			}
+		})
 	}
 
 	late, _ := b.acceptAsked(sending, 99, "late")
@@ -379,9 +383,11 @@ func testRequestsCap(t *testing.T, b *testDB) {
 		{name: "another environment", change: func(i *deployment.Intent) { i.Environment = "staging" }},
 		{name: "a rollback", change: func(i *deployment.Intent) { i.Cause = deployment.CauseRollback }},
 	} {
-		if err := add(20+len(test.name), test.change); !errors.Is(err, test.want) {
-			t.Errorf("%s: got %v, want %v", test.name, err, test.want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			if err := add(20+len(test.name), test.change); !errors.Is(err, test.want) {
+				t.Errorf("got %v, want %v", err, test.want)
+			}
+		})
 	}
 
 	again := b.newIntent(2)

@@ -29,7 +29,7 @@ func (b *testDB) succeed(id int64, sha string, change ...func(*deployment.Deploy
 	return b.mustSave(d, deployment.Changes{})
 }
 
-// rollback makes a deployment a way back to an earlier one.
+// rollback makes a deployment a rollback to an earlier one.
 func rollback(to int64) func(*deployment.Deployment) {
 	return func(d *deployment.Deployment) {
 		d.Request.Asked = &deployment.Asked{By: person(1), Cause: deployment.CauseRollback, BackTo: to}

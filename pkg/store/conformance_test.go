@@ -106,6 +106,8 @@ func testConformance(t *testing.T, open opener) {
 		"a message is saved once":                     testMessagesSaved,
 		"messages are due in the order of their rank": testMessagesOrdered,
 		"a message takes the place of others":         testMessagesReplaced,
+		"a list shows several deployments":            testMessagesListed,
+		"a change makes the list due that shows it":   testMessagesOfListTouched,
 		"Prune deletes messages":                      testMessagesPruned,
 		"messages are refreshed":                      testMessagesRefreshed,
 	} {

@@ -24,7 +24,7 @@ const attemptColumns = `
 	code_hash,
 	confirmed`
 
-// keepAttempts is how long an attempt is kept after it has expired, so that those who come too late are told so.
+// keepAttempts is how long an attempt is kept after it has expired, so that those who come too late learn why.
 const keepAttempts = 24 * time.Hour
 
 // StartLink stores a new attempt of a user, in place of an older one, and deletes all attempts that expired more than

@@ -74,10 +74,12 @@ func (s Links) EndLink(ctx context.Context, l deployment.Link, act deployment.Au
 			l.User.User,
 			l.GitHub.ID,
 		))
-		if err == nil && ended {
-			t.acts = append(t.acts, act)
+		if err != nil || !ended {
+			return false, err
 		}
-		return ended, err
+
+		t.acts = append(t.acts, act)
+		return true, nil
 	})
 }
 

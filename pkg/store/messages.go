@@ -13,7 +13,8 @@ import (
 // Messages holds what is owed to channels and people of chat systems.
 type Messages struct{ db *DB }
 
-const messageColumns = `id, version, touched, topic, coalesce(row_id, 0), face, channel, kind, rank, due_at, data`
+const messageColumns = `id, version, touched, topic, coalesce(row_id, 0), coalesce(list_id, 0), face, channel, kind, rank,
+	due_at, data`
 
 // DueMessages lists messages to a chat system that are due, those of the smallest rank first.
 func (s Messages) DueMessages(ctx context.Context, face string, limit int) ([]deployment.Message, error) {
@@ -58,6 +59,7 @@ func scanMessage(s scanner) (m deployment.Message, err error) {
 		&m.Touched,
 		&m.Topic,
 		&m.Row,
+		&m.List,
 		&m.Face,
 		&m.Channel,
 		&m.Kind,
@@ -94,7 +96,8 @@ func (t *tx) saveMessage(m deployment.Message) (deployment.Message, error) {
 			version = version + 1,
 			rank = CASE WHEN touched = $3 THEN CAST($4 AS INTEGER) ELSE rank END,
 			due_at = CASE WHEN touched = $3 THEN CAST($5 AS BIGINT) ELSE CAST($6 AS BIGINT) END,
-			data = $7
+			data = $7,
+			list_id = CAST($8 AS BIGINT)
 		WHERE id = $1 AND version = $2`,
 		m.ID,
 		m.Version,
@@ -103,6 +106,7 @@ func (t *tx) saveMessage(m deployment.Message) (deployment.Message, error) {
 		nullTime(m.Due),
 		micros(t.now),
 		string(data),
+		nullID(m.List),
 	))
 	if err != nil {
 		return m, err
@@ -127,16 +131,12 @@ func (t *tx) addMessage(m deployment.Message) (added bool, err error) {
 		return false, err
 	}
 
-	var row any
-	if m.Row != 0 {
-		row = m.Row
-	}
 	return changedOne(t.exec(`
 		INSERT INTO cards (topic, row_id, face, channel, kind, rank, due_at, created_at, data)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 		ON CONFLICT (topic) DO NOTHING`,
 		m.Topic,
-		row,
+		nullID(m.Row),
 		m.Face,
 		m.Channel,
 		string(m.Kind),
@@ -145,6 +145,14 @@ func (t *tx) addMessage(m deployment.Message) (added bool, err error) {
 		micros(t.now),
 		string(data),
 	))
+}
+
+// nullID is an id as it is stored; nil: 0, which is none.
+func nullID(id int64) any {
+	if id == 0 {
+		return nil
+	}
+	return id
 }
 
 // ReplaceMessages saves messages and adds another one that takes their place, in one commit.
@@ -181,6 +189,11 @@ func (s Messages) TouchMessages(ctx context.Context, lease deployment.Lease, tou
 
 		for _, touch := range touches {
 			if err := t.touchMessages(touch); err != nil {
+				return err
+			}
+		}
+		for _, touch := range touches { // after all messages, as in JoinList: so no two commits wait for each other
+			if err := t.touchLists(touch.Row, touch.Due); err != nil {
 				return err
 			}
 		}

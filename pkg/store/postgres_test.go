@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -395,3 +397,45 @@ func deployWaiting(t *testing.T, b *testDB, seen *environments) (left bool) {
 }
 
 func TestPostgres_ReplicasShareTheAudit(t *testing.T) { testAuditWriters(t, openReplicas(t, 2)...) }
+
+// A dump that is restored into an empty database, as deploy/docs/operate.md says, is a database that a replica opens:
+// it holds what was there at the time of the dump, takes in more, and its audit log verifies.
+func TestPostgres_DumpIsRestored(t *testing.T) {
+	url, empty, file := pgtest.Database(t), pgtest.Database(t), t.TempDir()+"/seraph.dump"
+	b := openURL(t, url)
+	b.accept(1, "production", "p")
+	b.mustAppend(3)
+	runTool(t, "pg_dump", "--format=custom", "--dbname="+url, "--file="+file)
+	b.accept(2, "production", "p")
+
+	runTool(t, "pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", "--dbname="+empty, file)
+	restored := openURL(t, empty)
+	if got := restored.auditCount(); got != 3 {
+		t.Errorf("audit after the restore: got %d records, want 3", got)
+	}
+
+	restored.mustAppend(1)
+	restored.auditCount() // the new record continues the chain
+	restored.accept(3, "production", "p")
+	list, err := restored.List(t.Context(), deployment.Filter{Limit: 10})
+	if got, want := deploymentIDs(list), []int64{3, 1}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("deployments after the restore: got %v, %v, want %v", got, err, want)
+	}
+}
+
+// runTool runs a program of PostgreSQL. Where it is not installed beside the server, the test is skipped, or fails if
+// CI=true.
+func runTool(t *testing.T, name string, args ...string) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatalf("find %s: %v", name, err)
+	}
+	if err != nil {
+		t.Skipf("%s is not installed", name)
+	}
+
+	if out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, out)
+	}
+}

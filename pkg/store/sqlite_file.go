@@ -24,11 +24,14 @@ func (l *sqlite) takeLock(ctx context.Context, path string) error {
 
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 	got, err := lock.TryLock()
-	if err == nil && !got {
+	if err != nil {
+		return fmt.Errorf("lock the database by the file %s: %w", lock.Path(), err)
+	}
+	if !got {
 		l.db.o.Log.Warn().
 			Str("file", lock.Path()).
 			Dur("for", l.db.o.LockWait).
-			Msg("another process uses the database; waiting for it to end")
+			Msg("another process uses the database, waiting for it to end")
 
 		got, err = lock.TryLockContext(ctx, 50*time.Millisecond)
 	}
@@ -43,7 +46,7 @@ func (l *sqlite) takeLock(ctx context.Context, path string) error {
 	}
 
 	l.lock = lock
-	return err
+	return nil
 }
 
 // inUse is in the lock file while a process has the database open.
@@ -61,7 +64,7 @@ func (l *sqlite) checkIfUnclean(ctx context.Context) error {
 			return err
 		}
 
-		l.db.o.Log.Warn().Msg("the last process did not end cleanly; the database was checked and is sound")
+		l.db.o.Log.Warn().Msg("database checked after an unclean end, sound")
 	}
 
 	l.sound = true

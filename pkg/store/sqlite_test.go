@@ -36,6 +36,20 @@ func TestSQLite_OneProcessOwnsTheFile(t *testing.T) {
 	openURL(t, "sqlite:"+path)
 }
 
+// TestSQLite_LockFileUnusable checks that a lock file that cannot be opened is not taken for one that another process
+// holds.
+func TestSQLite_LockFileUnusable(t *testing.T) {
+	path := t.TempDir() + "/seraph.db"
+	if err := os.Mkdir(path+".lock", 0o700); err != nil {
+		t.Fatal(err)
+	}
+
+	_, err := Open(t.Context(), Options{URL: "sqlite:" + path, Log: zerolog.Nop()})
+	if err == nil || strings.Contains(err.Error(), "another process") || !strings.Contains(err.Error(), path+".lock") {
+		t.Errorf("got %v, want why %s.lock cannot be opened", err, path)
+	}
+}
+
 func TestSQLite_FilesArePrivate(t *testing.T) {
 	path := t.TempDir() + "/new/seraph.db"
 	openURL(t, "sqlite:"+path).accept(1, "production", "")

@@ -87,7 +87,7 @@ func (t *tx) recordSuccess(d deployment.Deployment) error {
 
 // forgetSuccesses deletes what is older than the successes of the deployment's task that are kept: the newest
 // one, and as many before it as the deployment says. Those that were rolled back from do not count. Those of
-// another task stay, so that many deployments of one task leave a way back for the others.
+// another task stay, so that many deployments of one task leave a target of a rollback for the others.
 func (t *tx) forgetSuccesses(d deployment.Deployment) error {
 	keep := d.Target.Keep
 	if keep <= 0 {

@@ -24,7 +24,8 @@ func newChatGivenUp() *prometheus.CounterVec {
 // newChatRefused makes the counter of what people were refused in chat systems.
 func newChatRefused() *prometheus.CounterVec {
 	return counters("seraph_chat_refused_total",
-		"Commands, buttons and modals in a chat system that were refused because the person may not do this.", "face", "code")
+		"Commands, buttons and modals in a chat system that were refused because the person may not do this.",
+		"face", "code")
 }
 
 // ChatGaveUp returns a function that counts the requests of one chat system that were given up, by their kind.

@@ -63,7 +63,7 @@ var packages = map[string][]string{
 	"pkg/command":    {"pkg/policy", "pkg/deployment"},
 	"pkg/gate":       {"pkg/policy", "pkg/deployment"},
 	"pkg/intake":     {"pkg/deployment"},
-	"pkg/link":       {"pkg/command", "pkg/outbound", "pkg/policy", "pkg/deployment"},
+	"pkg/link":       {"pkg/command", "pkg/phrase", "pkg/outbound", "pkg/policy", "pkg/deployment"},
 	"pkg/intent":     {"pkg/intake", "pkg/webhook", "pkg/deployment"},
 	"pkg/engine":     {"pkg/queue", "pkg/policy", "pkg/deployment"},
 	"pkg/report":     {"pkg/deployment"},

@@ -17,9 +17,10 @@ const (
 
 // mayPanic lists the functions of pkg that may call panic or recover, each with its reason.
 var mayPanic = map[string]string{
-	"pkg/engine.recoverPanic": "a row whose step panics would end the process again at each start",
-	"pkg/slackapp.attempt":    "the same of a request of Slack",
-	"pkg/store.run":           "the writes of one batch share a goroutine: a panic in one would end them all",
+	"pkg/engine.recoverPanic":   "a row whose step panics would end the process again at each start",
+	"pkg/server.serveRecovered": "net/http would log a panic without the request, and answer nothing",
+	"pkg/slackapp.attempt":      "a request of Slack whose step panics would end the process again at each start",
+	"pkg/store.run":             "the writes of one batch share a goroutine: a panic in one would end them all",
 }
 
 // rule checks one file. It returns each violation as file:line and a sentence.

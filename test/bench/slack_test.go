@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -290,13 +291,16 @@ func slackDown(b *testing.B, in database) {
 	}
 }
 
+// numberPattern is the number of a deployment in a message.
+var numberPattern = regexp.MustCompile(`#\d+`)
+
 // slackTimes are what was measured with a Slack in one condition.
 type slackTimes struct {
 	name               string
 	faults             []sim.Fault // each call to Slack has one of them; none: it is answered at once
 	triggers, statuses []time.Duration
 	cpu                time.Duration // of the service
-	calls, cards       int           // calls that Slack saw, and messages that it has
+	calls, cards       int           // calls that Slack saw, and deployments that messages show, by themselves or in lists
 }
 
 // measure deploys n deployments, perSecond of them each second.
@@ -313,7 +317,9 @@ func (t *slackTimes) measure(b *testing.B, in database, n, perSecond int) {
 	t.triggers = append(t.triggers, h.triggerTimes()...)
 	t.statuses = append(t.statuses, h.statusTimes()...)
 	t.calls += len(h.slack.Calls(""))
-	t.cards += len(h.slack.Messages(""))
+	for _, m := range h.slack.Messages("") {
+		t.cards += len(numberPattern.FindAllString(m.Words(), -1))
+	}
 	h.stop(b)
 }
 

@@ -11,8 +11,10 @@ import (
 // are killed, and one incident follows the other. Then it stops all faults, waits until every deployment
 // has ended, and compares what the simulators saw with what Seraph promises.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	for _, database := range databases(t) {
 		t.Run(database, func(t *testing.T) {
+			t.Parallel()
 			h := newHarness(t, readSettings(t, database))
 			h.warmUp(t)
 			h.injectFaults(t)

@@ -83,7 +83,7 @@ func (o *orders) newOrder(t *testing.T, i int, repository, environment, scenario
 	return n
 }
 
-// newRollback returns an order for a way back in production, to what was deployed there first or to the
+// newRollback returns an order for a rollback in production, to what was deployed there first or to the
 // success before the current one.
 func (o *orders) newRollback(t *testing.T, i int, repository string) *order {
 	n := &order{repository: repository, environment: environments[0], path: "/api/v1/rollbacks", rollback: true}

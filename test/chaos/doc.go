@@ -18,8 +18,6 @@
 // standby without the last second that takes over from it (PostgreSQL), and clocks that step and stand still
 // (the program is built with another time.Now).
 //
-// TestOrders orders deployments through the API, and runs only where SERAPH_CHAOS_ORDERS is set.
-//
 // TestCards compares what channels in Slack show with what became of the deployments, after kills and failed calls to
 // Slack. In its small run the clock of the program goes ten times as fast as time. SERAPH_CHAOS_DEPLOYMENTS sets how
 // many deployments there are, at most 300.

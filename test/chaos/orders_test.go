@@ -22,8 +22,10 @@ import (
 // it compares what the simulators saw with what was asked for: no request is lost, none becomes two
 // deployments that run, and each deployment is that of the person who asked for it.
 func TestOrders(t *testing.T) {
+	t.Parallel()
 	for _, database := range databases(t) {
 		t.Run(database, func(t *testing.T) {
+			t.Parallel()
 			o := newOrders(t, orderSettings(t, database))
 			o.warmUp(t)
 			o.placeAll(t)
@@ -85,8 +87,8 @@ func orderSettings(t *testing.T, database string) settings {
 	return s
 }
 
-// whole says whether the run is not the small one.
-func (o *orders) whole() bool { return o.deployments > fewOrders }
+// isLarge says whether the run is larger than the one of go test.
+func (o *orders) isLarge() bool { return o.deployments > fewOrders }
 
 // orders is a harness whose deployments are asked for through the API.
 type orders struct {
@@ -206,7 +208,7 @@ func (o *orders) createFaults() []sim.Fault {
 		{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"1"}}, Body: "Rate limited."},
 		{ResetBefore: true, LateEffect: 2 * time.Second},
 	}
-	if o.whole() {
+	if o.isLarge() {
 		faults = append(faults,
 			sim.Fault{Status: http.StatusTooManyRequests, Body: "Rate limited."},
 			sim.Fault{Status: http.StatusInternalServerError},
@@ -245,7 +247,7 @@ func (o *orders) finish(t *testing.T) {
 	o.plans[atGitHub].WaitLate()
 	answered := time.Since(began)
 
-	if o.whole() {
+	if o.isLarge() {
 		o.restart(t) // recovery at a start finds what was created late and whose webhook was lost
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), o.maxWait)

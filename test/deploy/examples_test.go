@@ -63,6 +63,26 @@ func TestKubernetes_RoutesRollOut(t *testing.T) {
 	}
 }
 
+// TestKubernetes_ImageIsSetWhereThePodIs checks that each kustomization names the image of its own pods: what another one
+// says of images does not reach them.
+func TestKubernetes_ImageIsSetWhereThePodIs(t *testing.T) {
+	for _, manifest := range []string{"deploy/kubernetes/statefulset.yaml", "deploy/kubernetes-postgres/deployment.yaml"} {
+		t.Run(manifest, func(t *testing.T) {
+			kustomization := document(t, path.Join(path.Dir(manifest), "kustomization.yaml"))
+			resources, _ := at(t, kustomization, "resources").([]any)
+			if !slices.Contains(resources, any(path.Base(manifest))) {
+				t.Errorf("resources: got %v, want %s among them", resources, path.Base(manifest))
+			}
+
+			image := at(t, document(t, manifest), "spec", "template", "spec", "containers", 0, "image")
+			name, _, _ := strings.Cut(asText(image), ":")
+			if got := at(t, kustomization, "images", 0, "name"); got != name {
+				t.Errorf("images: got %v, want %s, the one of the pod", got, name)
+			}
+		})
+	}
+}
+
 // TestSystemdUnit_SameSecretsAsCommands checks that the unit and deploy/seraph.env name the same secrets: the
 // service reads a credential, and a command run by root the file that it is loaded from.
 func TestSystemdUnit_SameSecretsAsCommands(t *testing.T) {

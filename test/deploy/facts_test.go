@@ -130,3 +130,26 @@ func TestOperate_Metrics(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// TestOperate_AlertsNameMetrics checks that each alert of the page is about a metric of its list, which
+// TestOperate_Metrics compares with the code.
+func TestOperate_AlertsNameMetrics(t *testing.T) {
+	_, section, _ := strings.Cut(read(t, "deploy/docs/operate.md"), "| alert on | means |")
+	alerts, list, ok := strings.Cut(section, "All metrics: ")
+	if !ok {
+		t.Fatal("got no alerts before the list of all metrics in operate.md")
+	}
+
+	list, _, _ = strings.Cut(list, ". ")
+	name := regexp.MustCompile(`seraph_[a-z_]+`)
+	known := name.FindAllString(list, -1)
+	used := name.FindAllString(alerts, -1)
+	for _, metric := range used {
+		if !slices.Contains(known, metric) {
+			t.Errorf("an alert is about %s, which is no metric", metric)
+		}
+	}
+	if len(used) < 10 {
+		t.Errorf("got %d metrics in the alerts, want the table of operate.md", len(used))
+	}
+}

@@ -296,3 +296,55 @@ func TestSystemdUnit_StopTimeAndCredentials(t *testing.T) {
 		}
 	}
 }
+
+// TestRestorePod_WritesAsSeraph checks that the pod that restores a backup mounts the claim of Seraph's pod at the same
+// path, as the same user, and that no Service takes it for Seraph.
+func TestRestorePod_WritesAsSeraph(t *testing.T) {
+	set := document(t, "deploy/kubernetes/statefulset.yaml")
+	pod := document(t, "deploy/kubernetes/restore.example.yaml")
+
+	claim := asText(at(t, set, "spec", "volumeClaimTemplates", 0, "metadata", "name"))
+	want := claim + "-" + asText(at(t, set, "metadata", "name")) + "-0"
+	if got := at(t, pod, "spec", "volumes", 0, "persistentVolumeClaim", "claimName"); got != want {
+		t.Errorf("claim: got %v, want %s", got, want)
+	}
+
+	mounts := at(t, set, "spec", "template", "spec", "containers", 0, "volumeMounts")
+	if diff := cmp.Diff(at(t, mounts, 0), at(t, pod, "spec", "containers", 0, "volumeMounts", 0)); diff != "" {
+		t.Errorf("the mounts differ (- Seraph's pod, + this one):\n%s", diff)
+	}
+	user := at(t, set, "spec", "template", "spec", "securityContext")
+	if diff := cmp.Diff(user, at(t, pod, "spec", "securityContext")); diff != "" {
+		t.Errorf("the users differ (- Seraph's pod, + this one):\n%s", diff)
+	}
+	if metadata, _ := at(t, pod, "metadata").(node); metadata["labels"] != nil {
+		t.Errorf("labels: got %v, want none, by which a Service would take it for Seraph", metadata["labels"])
+	}
+}
+
+// TestOperate_RestoresWhatTheManifestsMake checks that the steps of a restore name the volume, the pod and the files of
+// the manifests.
+func TestOperate_RestoresWhatTheManifestsMake(t *testing.T) {
+	_, steps, _ := strings.Cut(read(t, "deploy/docs/operate.md"), "## Back up and restore")
+	steps, _, _ = strings.Cut(steps, "## Monitor")
+
+	compose := document(t, "deploy/compose.yaml")
+	volume, path, _ := strings.Cut(asText(at(t, compose, "services", "seraph", "volumes", 0)), ":")
+	database := strings.TrimPrefix(asText(at(t, compose, "services", "seraph", "environment", "SERAPH_DATABASE_URL")), "sqlite:")
+	restore := document(t, "deploy/kubernetes/restore.example.yaml")
+
+	for name, want := range map[string]string{
+		"volume of Compose": asText(at(t, compose, "name")) + "_" + volume + ":/state",
+		"backup of Compose": "seraph backup " + path + "/backup.db",
+		"database":          "> " + database,
+		"file of the pod":   "apply -f deploy/kubernetes/restore.example.yaml",
+		"name of the pod":   "exec -i " + asText(at(t, restore, "metadata", "name")),
+		"claim":             asText(at(t, restore, "spec", "volumes", 0, "persistentVolumeClaim", "claimName")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if !strings.Contains(steps, want) {
+				t.Errorf("got no %q in the steps", want)
+			}
+		})
+	}
+}

@@ -106,7 +106,7 @@ func TestCommandLine_Controls(t *testing.T) {
 
 	canceled := h.deployAs("alice", "acme/approved", "success")
 	h.expectWaiting(canceled)
-	manager.types(fmt.Sprintf("cancel %d --reason mistake", canceled.ID), 0, "is canceled")
+	manager.types(fmt.Sprintf("cancel %d --reason mistake", canceled.ID), 0, "was canceled by")
 	manager.types(fmt.Sprintf("watch %d", canceled.ID), 5, "canceled")
 
 	forced := h.deployAs("alice", "acme/forced", "success")

@@ -213,11 +213,14 @@ func TestOrder_Rejected(t *testing.T) {
 		{name: "force without the rule", login: "alice", more: `,"force":true,"reason":"x"`, code: 403, about: "not_allowed"},
 		{name: "no route", login: "alice", more: `,"repository":"other/api"`, code: 404, about: "not_found"},
 	} {
-		body := h.orderBody(test.login, "acme/reviewed", test.more)
-		answer := h.expectAPI("POST", "/deployments", chatToken, body, test.code, test.about)
-		if test.code == http.StatusConflict && test.more == "" && !strings.Contains(answer, `"verdict":{"decision":"reject"`) {
-			t.Errorf("%s: got %s, want the verdict", test.name, answer)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			body := h.orderBody(test.login, "acme/reviewed", test.more)
+			answer := h.expectAPI("POST", "/deployments", chatToken, body, test.code, test.about)
+			rejected := test.code == http.StatusConflict && test.more == ""
+			if rejected && !strings.Contains(answer, `"verdict":{"decision":"reject"`) {
+				t.Errorf("got %s, want the verdict", answer)
+			}
+		})
 	}
 	if got := h.gh.Deployments(); len(got) != 0 {
 		t.Errorf("got %d deployments at GitHub, want none", len(got))

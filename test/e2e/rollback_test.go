@@ -9,7 +9,7 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
 
-// rollback asks for a way back through the chat and returns the answer.
+// rollback asks for a rollback through the chat and returns the answer.
 func (h *harness) rollback(login, repository, more string, code int, about string) ordered {
 	h.t.Helper()
 	body := fmt.Sprintf(`{"actor":{"id":%d,"login":%q},"repository":%q,"environment":"production"%s}`,
@@ -40,7 +40,7 @@ func (h *harness) deployedSHA(d github.Deployment) string {
 	return fmt.Sprint(p.Parameters["deploy_sha"])
 }
 
-// TestRollback checks the way back: to the success before, with its payload, by whoever asks; and never to
+// TestRollback checks the rollback: to the success before, with its payload, by whoever asks; and never to
 // what was rolled back from.
 func TestRollback(t *testing.T) {
 	t.Parallel()
@@ -70,7 +70,7 @@ func TestRollback(t *testing.T) {
 	again := h.created(h.rollback("bob", repository, "", http.StatusCreated, "").Deployment.ID)
 	h.expectEnd(again, "success", "")
 	if again.SHA != first.SHA {
-		t.Errorf("second way back: got %s, want %s", again.SHA, first.SHA)
+		t.Errorf("second rollback: got %s, want %s", again.SHA, first.SHA)
 	}
 	h.rollback("bob", repository, "", http.StatusConflict, `"code":"no_target"`)
 
@@ -88,7 +88,7 @@ func TestRollback(t *testing.T) {
 }
 
 // TestRollback_SupersedesOlder checks that a deployment that waits when somebody rolls back does not undo the
-// way back afterwards, that approvals hold for the way back as well, and that it ends nothing before it has them.
+// rollback afterwards, that approvals hold for the rollback as well, and that it ends nothing before it has them.
 func TestRollback_SupersedesOlder(t *testing.T) {
 	t.Parallel()
 	h := startOrders(t, asApp(t))

@@ -62,7 +62,7 @@ func TestSlack_Attacks(t *testing.T) {
 		name string
 		do   func()
 		user string
-		told string
+		want string
 		act  string
 		code string
 	}{
@@ -70,7 +70,7 @@ func TestSlack_Attacks(t *testing.T) {
 			name: "guest by command",
 			do:   func() { s.slash("U0GUEST", deploysRoom, "api to staging") },
 			user: "U0GUEST",
-			told: "Guests of this workspace may not ask Seraph for anything, and nothing was done.",
+			want: "Guests of this workspace may not ask Seraph for anything, and nothing was done.",
 			act:  "deploy",
 			code: "guest",
 		},
@@ -78,7 +78,7 @@ func TestSlack_Attacks(t *testing.T) {
 			name: "command in a channel of two companies",
 			do:   func() { s.slash("U0ALICE", sharedRoom, "api to staging") },
 			user: "U0ALICE",
-			told: "People of another company can read this channel, so Seraph does nothing here.",
+			want: "People of another company can read this channel, so Seraph does nothing here.",
 			act:  "deploy",
 			code: "shared_channel",
 		},
@@ -86,7 +86,7 @@ func TestSlack_Attacks(t *testing.T) {
 			name: "bot that presses a button",
 			do:   func() { s.click("U0ROBOT", card, "approve") },
 			user: "U0ROBOT",
-			told: "Seraph does nothing for bots and workflows: a person has to ask.",
+			want: "Seraph does nothing for bots and workflows: a person has to ask.",
 			act:  "approve",
 			code: "bot",
 		},
@@ -96,7 +96,7 @@ func TestSlack_Attacks(t *testing.T) {
 				s.slash("U0ALICE", deploysRoom, fmt.Sprintf("approve #%d", s.deploymentsTo("production")[0].ID))
 			},
 			user: "U0ALICE",
-			told: "That was not done: ",
+			want: "That was not done: ",
 			act:  "approve",
 			code: "not_an_approver",
 		},
@@ -109,7 +109,7 @@ func TestSlack_Attacks(t *testing.T) {
 				s.click("U0STRANGER", card, "approve")
 			},
 			user: "U0STRANGER",
-			told: "Only members of this workspace may ask Seraph for something",
+			want: "Only members of this workspace may ask Seraph for something",
 			act:  "approve",
 			code: "stranger",
 		},
@@ -117,7 +117,7 @@ func TestSlack_Attacks(t *testing.T) {
 			name: "button in a channel that became shared",
 			do:   func() { s.click("U0BOB", card, "approve") },
 			user: "U0BOB",
-			told: "People of another company can read this channel",
+			want: "People of another company can read this channel",
 			act:  "approve",
 			code: "shared_channel",
 		},
@@ -125,7 +125,7 @@ func TestSlack_Attacks(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			s := &slackHarness{harness: s.withT(t), slack: s.slack}
 			row.do()
-			s.told(row.user, row.told)
+			s.reads(row.user, row.want)
 			s.wantRefusal(row.user, row.act, row.code)
 		})
 	}
@@ -172,7 +172,7 @@ func TestSlack_Secrets(t *testing.T) {
 	s.slash("U0ALICE", deploysRoom, "api to production scenario=success")
 	card := s.card("waits for approval", "approve")
 	s.click("U0GUEST", card, "approve")
-	s.told("U0GUEST", "Guests of this workspace may not")
+	s.reads("U0GUEST", "Guests of this workspace may not")
 	if err := s.slack.NextNamed("response_url", "server-error", 1); err != nil {
 		t.Fatal(err)
 	}
@@ -180,9 +180,9 @@ func TestSlack_Secrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.click("U0BOB", card, "why")
-	s.told("U0BOB", "waits for 1 approval")
+	s.reads("U0BOB", "waits for 1 approval")
 	s.click("U0BOB", card, "approve")
-	s.told("U0BOB", "did not let Seraph ask you to confirm in time")
+	s.reads("U0BOB", "did not let Seraph ask you to confirm in time")
 	s.confirm("U0BOB", card, "approve")
 	s.card("succeeded", "")
 	_, audit := s.refusals()

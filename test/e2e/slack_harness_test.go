@@ -168,8 +168,8 @@ func (s *slackHarness) card(part, verb string) slack.Message {
 	})
 }
 
-// told waits until somebody reads something that nobody else does.
-func (s *slackHarness) told(user string, parts ...string) slack.Message {
+// reads waits until somebody reads something that nobody else does.
+func (s *slackHarness) reads(user string, parts ...string) slack.Message {
 	s.t.Helper()
 	direct := s.slack.Direct(user)
 	return s.waitMessage(fmt.Sprintf("to %s with %q", user, parts), func(m slack.Message) bool {

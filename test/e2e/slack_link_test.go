@@ -162,13 +162,13 @@ func (l *linkHarness) browse(browser *http.Client, method, address string, form 
 var typedCode = regexp.MustCompile(`/seraph link ([A-Z0-9-]+)`)
 
 // TestSlackLink goes the whole way: dave, whom nobody has written down, asks for an address, signs in at GitHub, types
-// the code, and deploys as who he is. When somebody else signs in as dave to link another user, both are told: that one
+// the code, and deploys as who he is. When somebody else signs in as dave to link another user, both learn of it: that one
 // on the page, and dave in a direct message.
 func TestSlackLink(t *testing.T) {
 	t.Parallel()
 	l := newLinks(t)
 	l.slash("U0DAVE", deploysRoom, "api to staging scenario=success")
-	l.told("U0DAVE", "Seraph does not know who you are at GitHub")
+	l.reads("U0DAVE", "Seraph does not know who you are at GitHub")
 
 	status, page := l.signIn(l.address("U0DAVE"), "dave")
 	code := typedCode.FindStringSubmatch(page)
@@ -176,9 +176,9 @@ func TestSlackLink(t *testing.T) {
 		t.Fatalf("the page of dave: got status %d: %s", status, page)
 	}
 	l.seraph("U0MALLORY", "link "+code[1])
-	l.told("U0MALLORY", "That was not done: this code belongs to the link of another user")
+	l.reads("U0MALLORY", "That was not done: this code belongs to the link of another user")
 	l.seraph("U0DAVE", "link "+code[1])
-	l.told("U0DAVE", "That was not done: you have begun no link that this code could complete")
+	l.reads("U0DAVE", "That was not done: you have begun no link that this code could complete")
 
 	_, page = l.signIn(l.address("U0DAVE"), "dave")
 	code = typedCode.FindStringSubmatch(page)
@@ -186,7 +186,7 @@ func TestSlackLink(t *testing.T) {
 		t.Fatalf("the second page of dave: %s", page)
 	}
 	l.seraph("U0DAVE", "link "+code[1])
-	l.told("U0DAVE", "You are linked. ", "you are dave at GitHub")
+	l.reads("U0DAVE", "You are linked. ", "you are dave at GitHub")
 
 	l.slash("U0DAVE", deploysRoom, "api to staging scenario=success")
 	card := l.card("succeeded", "")
@@ -208,5 +208,5 @@ func TestSlackLink(t *testing.T) {
 	})
 
 	l.seraph("U0DAVE", "unlink")
-	l.told("U0DAVE", "You are no longer linked")
+	l.reads("U0DAVE", "You are no longer linked")
 }

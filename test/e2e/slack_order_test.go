@@ -69,7 +69,7 @@ func TestSlack_TwoApprovers(t *testing.T) {
 	}
 	both.Wait()
 	for _, user := range []string{"U0BOB", "U0CAROL"} {
-		s.told(user, "") // that they approved, or that it was done already
+		s.reads(user, "") // that they approved, or that it was done already
 	}
 
 	d := s.deploymentsTo("production")[0]
@@ -88,23 +88,23 @@ func TestSlack_BranchMoves(t *testing.T) {
 	card := s.card("failed", "again")
 	s.gh.Push("acme/api", "topic", "")
 	s.click("U0BOB", card, "again")
-	s.told("U0BOB", "That was not done: topic is at", "look at it, and ask again")
+	s.reads("U0BOB", "That was not done: topic is at", "look at it, and ask again")
 	if n := len(s.deploymentsTo("staging")); n != 1 {
 		t.Errorf("got %d deployments, want 1", n)
 	}
 }
 
-// TestSlack_AgainByTwo checks that a button that two people press makes one deployment, and that the second one is told
-// who asked.
+// TestSlack_AgainByTwo checks that a button that two people press makes one deployment, and that the second one
+// learns who asked.
 func TestSlack_AgainByTwo(t *testing.T) {
 	t.Parallel()
 	s := newSlack(t)
 	s.slash("U0ALICE", deploysRoom, "api to staging scenario=fail")
 	card := s.card("failed", "again")
 	s.click("U0ALICE", card, "again")
-	s.told("U0ALICE", "deploys acme/api@main at")
+	s.reads("U0ALICE", "deploys acme/api@main at")
 	s.click("U0BOB", card, "again")
-	s.told("U0BOB", "alice has asked for that already, and nothing more was done.")
+	s.reads("U0BOB", "alice has asked for that already, and nothing more was done.")
 
 	s.wait("a second deployment", func() bool { return len(s.deploymentsTo("staging")) == 2 })
 	for _, d := range s.deploymentsTo("staging") {

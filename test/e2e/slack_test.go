@@ -31,19 +31,19 @@ func TestSlack_Story(t *testing.T) {
 	d := s.deploymentsTo("production")[0]
 
 	s.click("U0ALICE", card, "approve")
-	s.told("U0ALICE", "That was not done: ", "alice", fmt.Sprintf(`"why #%d"`, d.ID))
+	s.reads("U0ALICE", "That was not done: ", "alice", fmt.Sprintf(`"/seraph why #%d"`, d.ID))
 	s.click("U0GUEST", card, "approve")
-	s.told("U0GUEST", "Guests of this workspace may not ask Seraph for anything")
+	s.reads("U0GUEST", "Guests of this workspace may not ask Seraph for anything")
 	s.click("U0DAVE", card, "approve")
-	s.told("U0DAVE", "Seraph does not know who you are at GitHub", "to link your account at GitHub, then ask again.")
+	s.reads("U0DAVE", "Seraph does not know who you are at GitHub", "to link your account at GitHub, then ask again.")
 	s.click("U0BOB", card, "why")
-	s.told("U0BOB", fmt.Sprintf("#%d (acme/api@main", d.ID), "approvals: it waits for 1 approval")
+	s.reads("U0BOB", fmt.Sprintf("#%d (acme/api@main", d.ID), "approvals: it waits for 1 approval")
 	if m, _ := s.slack.Message(card.Channel, card.TS); !strings.Contains(m.Words(), "waits for approval") {
 		t.Fatalf("got %q, want it to wait still", m.Words())
 	}
 
 	s.confirm("U0BOB", card, "approve")
-	s.told("U0BOB", "bob approved #")
+	s.reads("U0BOB", "bob approved #")
 	s.expectEnd(d, "success", "")
 	ended := s.card("succeeded", "")
 	if ended.TS != card.TS {
@@ -51,7 +51,7 @@ func TestSlack_Story(t *testing.T) {
 	}
 
 	s.press("U0CAROL", ended, approve)
-	s.told("U0CAROL", "That button belongs to an earlier state of the deployment, so it did nothing.", "succeeded after")
+	s.reads("U0CAROL", "That button belongs to an earlier state of the deployment, so it did nothing.", "succeeded after")
 	if n := len(s.pipelines(d)); n != 1 {
 		t.Errorf("got %d pipelines, want 1", n)
 	}
@@ -62,7 +62,7 @@ func TestSlack_Story(t *testing.T) {
 	s.wantRefusal("U0CAROL", "approve", "stale")
 }
 
-// TestSlack_Production checks the way back in production: the modal, a wrong name, the right one, and a person who was
+// TestSlack_Production checks a rollback in production: the modal, a wrong name, the right one, and a person who was
 // deactivated in between.
 func TestSlack_Production(t *testing.T) {
 	t.Parallel()
@@ -98,7 +98,7 @@ func TestSlack_Production(t *testing.T) {
 	if err != nil || !right.Closed {
 		t.Fatalf("the right name: got %+v, %v, want the modal closed", right, err)
 	}
-	s.told("U0ALICE", "rolls production back to acme/api@old at")
+	s.reads("U0ALICE", "rolls production back to acme/api@old at")
 
 	all := s.deploymentsTo("production")
 	if len(all) != 3 || all[2].Ref != github.Commit("acme/api", "old") {
@@ -116,14 +116,15 @@ func TestSlack_Hold(t *testing.T) {
 	s.slash("U0ALICE", deploysRoom, "api to staging scenario=hold-forever")
 	card := s.card("held", "approve-hold")
 	s.click("U0ALICE", card, "approve-hold")
-	s.told("U0ALICE", "That was not done: ")
+	s.reads("U0ALICE", "That was not done: ")
 	s.click("U0BOB", card, "approve-hold")
-	s.told("U0BOB", "bob approved the job that CircleCI held for #")
+	s.reads("U0BOB", "bob approved the job that CircleCI held for #")
 	s.card("succeeded", "")
 	s.wantRefusal("U0ALICE", "approve-hold", "not_allowed")
 }
 
-// TestSlack_Lock checks that the owner of a lock is told who waits for it, and that the one who waits is told so.
+// TestSlack_Lock checks that the owner of a lock gets a message about who waits for it, and that the one who waits
+// learns that.
 func TestSlack_Lock(t *testing.T) {
 	t.Parallel()
 	s := newSlack(t)
@@ -134,7 +135,7 @@ func TestSlack_Lock(t *testing.T) {
 	s.slash("U0BOB", deploysRoom, "api to staging scenario=success")
 	card := s.card("waits for a lock", "ask-for-lock")
 	s.click("U0BOB", card, "ask-for-lock")
-	s.told("U0BOB", "alice is told that #")
+	s.reads("U0BOB", "alice gets a message that #")
 	direct := s.slack.Direct("U0ALICE")
 	s.waitMessage("to alice", func(m slack.Message) bool {
 		return m.Channel == direct && strings.Contains(m.Words(), "asks you to release your lock on acme/api in staging")

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 	"github.com/seraph-deploy/seraph/test/sim/github"
@@ -56,6 +57,70 @@ func TestTrust_ForgedBeforeTheRealEvent(t *testing.T) {
 	h.expectEnd(real, "success", "")
 	if p := h.waitPipeline(real); p.Parameters["deploy_sha"] != real.SHA {
 		t.Errorf("got deploy_sha %v, want that of the real deployment, %s", p.Parameters["deploy_sha"], real.SHA)
+	}
+}
+
+// A forged event that moves a deployment to a route without rules takes its id. It gets nothing that any forged
+// event of that route does not get: by the route with rules nothing runs.
+func TestTrust_ForgedForARouteWithoutRules(t *testing.T) {
+	t.Parallel()
+	h := trusting(t, "environment: production\n    refs: [main]\n  - repository: acme/api\n    environment: staging")
+	h.withoutRecovery().start()
+	h.gh.Hooks().Next("deployment", hookshot.Treatment{Fail: http.StatusBadGateway}, 1)
+	real := h.create("acme/api", github.NewDeployment{
+		Environment: "production",
+		Payload:     payload("success"),
+		Creator:     "alice",
+	})
+
+	event := h.gh.EventBody(real.ID)
+	var body map[string]any
+	decode(t, event, &body)
+	body["deployment"].(map[string]any)["environment"] = "staging"
+	forged, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
+		t.Fatalf("got %s, want the event accepted", got)
+	}
+	if got := h.deliver("deployment", event); !strings.Contains(got, "duplicate") {
+		t.Errorf("got %s for the real event, want a duplicate", got)
+	}
+
+	h.expectEnd(real, "success", "")
+	if found := h.pipelines(real); len(found) != 1 {
+		t.Fatalf("got pipelines %v, want one", found)
+	}
+	h.expectAPI("GET", fmt.Sprintf("/deployments/%d", real.ID), apiToken, "", 200, `"environment":"staging"`)
+}
+
+// A forged event of a route without rules can have an id that GitHub has not reached. What GitHub makes afterwards
+// counts as older there, and in no other environment.
+func TestTrust_ForgedIDOfTheFuture(t *testing.T) {
+	t.Parallel()
+	h := trusting(t, "environment: production\n    refs: [main]\n  - repository: acme/api")
+	h.start()
+	first := h.deploy("acme/api", "staging", "success")
+	h.expectEnd(first, "success", "")
+
+	var body map[string]any
+	decode(t, h.gh.EventBody(first.ID), &body)
+	id := first.ID + 1_000_000_000
+	body["deployment"].(map[string]any)["id"] = id
+	body["deployment"].(map[string]any)["created_at"] = time.Now().Add(time.Minute).UTC().Format(time.RFC3339)
+	forged, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
+		t.Fatalf("got %s, want the event accepted", got)
+	}
+	h.waitLog(fmt.Sprintf(`"deployment":%d,"repository":"acme/api","environment":"staging","state":"succeeded"`, id))
+
+	h.expectEnd(h.deploy("acme/api", "staging", "success"), "error", fmt.Sprintf("superseded by #%d", id))
+	for _, environment := range []string{"production", "review"} {
+		h.expectEnd(h.deploy("acme/api", environment, "success"), "success", "")
 	}
 }
 

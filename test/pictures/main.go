@@ -38,6 +38,7 @@ var pictures = []picture{
 	{name: "succeeded", parts: []string{"card-succeeded"}},
 	{name: "failed", parts: []string{"card-failed", "note-failed-output"}},
 	{name: "failed-dark", dark: true, parts: []string{"card-failed", "note-failed-output"}},
+	{name: "list", parts: []string{"card-list"}},
 	{name: "roll-back", parts: []string{"modal-rollback"}},
 	{name: "home", parts: []string{"home-alice"}},
 	{name: "home-dark", dark: true, parts: []string{"home-alice"}},

@@ -1,5 +1,5 @@
-// Package sim makes calls to the simulated vendors fail: responses that are lost, late or truncated,
-// and responses that do not match the effect of the call.
+// Package sim is what the simulated vendors share. Serve lets them answer at an address. A Plan makes calls fail:
+// responses are lost, late or truncated, or do not match the effect of the call.
 package sim
 
 import (

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Lost, Refused } from './client.mjs'
-import { command, plain } from './text.mjs'
+import { command, ownHelp, plain } from './text.mjs'
 
 const maxLost = 100 // people whose lost lines are kept
 
@@ -27,6 +27,7 @@ export class Asker {
     const who = `${message.user.id} ${message.room}`
     let request = {
       text: command(text),
+      prefix: this.robot.name,
       person: this.#person(message),
       place: String(message.room ?? ''),
       request: this.#requestID(message)
@@ -50,7 +51,7 @@ export class Asker {
       if (answer.deployment && /^\s*(deploy|rollback)/i.test(request.text)) {
         await this.watcher.add(answer.deployment, request.person, envelope)
       }
-      return answer.text
+      return ownHelp(answer.text, this.robot.name)
     } catch (error) {
       return this.#failed(error, request, who)
     }
@@ -63,15 +64,15 @@ export class Asker {
       this.#keep(who, request)
     }
 
+    const [again, status] = [`${this.robot.name} seraph again`, `${this.robot.name} status`]
     switch (true) {
       case error instanceof Lost && !error.sent:
-        return 'Seraph cannot be reached, and nothing was done. ' +
-          'Once whoever looks after it has helped, say "seraph again".'
+        return `Seraph cannot be reached, and nothing was done. Once whoever looks after it has helped, say "${again}".`
       case error instanceof Lost:
-        return 'The answer of Seraph was lost, so that it is unknown whether this was done. Ask "status" to see. ' +
-          '"seraph again" asks for the same once more, and does nothing twice.'
+        return `The answer of Seraph was lost, so that it is unknown whether this was done. Ask "${status}" to see. ` +
+          `"${again}" asks for the same once more, and does nothing twice.`
       case mayAsk:
-        return `Seraph could not do that now: ${error.message}. "seraph again" tries it once more.`
+        return `Seraph could not do that now: ${error.message}. "${again}" tries it once more.`
       case error instanceof Refused && error.status === 401:
         return 'Nothing was done: Seraph does not accept the token of this bot. ' +
           'Whoever looks after the bot must set HUBOT_SERAPH_TOKEN.'
@@ -79,7 +80,7 @@ export class Asker {
         return `Nothing was done: ${error.message}.`
       default:
         this.robot.logger.error(`hubot-seraph: ${error.stack}`)
-        return 'Something is wrong with this bot, and it is unknown whether this was done. Ask "status" to see.'
+        return `Something is wrong with this bot, and it is unknown whether this was done. Ask "${status}" to see.`
     }
   }
 

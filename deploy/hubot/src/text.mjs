@@ -36,6 +36,11 @@ export function command (text) {
   return text.replace(/^seraph\s+/i, '')
 }
 
+// ownHelp names Seraph where an answer says how to ask for help: Hubot answers that itself otherwise.
+export function ownHelp (text, name) {
+  return text.replaceAll(`"${name} help`, `"${name} seraph help`)
+}
+
 // plain keeps a text from calling people, and from showing a link as something else: a zero-width space takes the meaning
 // from <!channel>, <@U1>, <https://example.com|approve here> and @everyone. Lines that are set in, which programs have
 // written, are shown as they are.

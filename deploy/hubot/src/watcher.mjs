@@ -136,7 +136,13 @@ export class Watcher {
   async #tell ({ id, state, person, room, thread }) {
     let text = `#${id} is ${state}.`
     try {
-      const answer = await this.client.ask({ text: `why #${id}`, person, place: String(room ?? ''), request: randomUUID() })
+      const answer = await this.client.ask({
+        text: `why #${id}`,
+        prefix: this.robot.name,
+        person,
+        place: String(room ?? ''),
+        request: randomUUID()
+      })
       text = answer.text
     } catch (error) {
       this.robot.logger.debug(`hubot-seraph: no sentence about ${id}: ${error.message}`)

@@ -12,6 +12,7 @@ test('a line goes to Seraph with the person, the room and the message', async t 
 
   assert.deepEqual(seraph.lines(), [{
     text: 'deploy api to staging',
+    prefix: 'Hubot',
     person: { face: 'hubot-slack', workspace: 'T0ACME001', user: 'U0ALICE01' },
     place: 'C1',
     request: 'C1:1700000000.000100'
@@ -94,6 +95,13 @@ test('the words of unknown messages can be left to other bots', async t => {
   assert.deepEqual(seraph.lines().map(l => l.text), ['deploy! api because x'])
 })
 
+test('an answer names the help that Seraph gives, and not that of Hubot', async t => {
+  const seraph = await startSeraph(t, () => ({ json: { text: 'That is no app. "Hubot help" lists it, "Hubot status" shows it.' } }))
+  const room = await startRobot(t, seraph.env)
+  await room.say('Hubot deploy x')
+  assert.equal(room.sent[0].text, 'That is no app. "Hubot seraph help" lists it, "Hubot status" shows it.')
+})
+
 test('an answer calls nobody', async t => {
   const seraph = await startSeraph(t, () => ({ json: { text: 'locked: <!channel> <@U1> @everyone @here, see <#C1>' } }))
   const room = await startRobot(t, seraph.env)
@@ -129,7 +137,7 @@ test('after a lost answer nothing is known, and again asks for the same', async 
   })
   const room = await startRobot(t, seraph.env)
   await room.say('Hubot deploy api to staging')
-  assert.match(room.sent[0].text, /unknown whether this was done\. Ask "status"/)
+  assert.match(room.sent[0].text, /unknown whether this was done\. Ask "Hubot status"/)
   await room.say('Hubot seraph again', { user: 'U0BOB' })
   assert.match(room.sent[1].text, /No answer of Seraph was lost here/)
   await room.say('Hubot seraph again')
@@ -178,7 +186,7 @@ test('refusals are passed on', async t => {
   assert.deepEqual(room.sent.map(s => s.text), [
     'Nothing was done: the user is not linked.',
     'Nothing was done: Seraph does not accept the token of this bot. Whoever looks after the bot must set HUBOT_SERAPH_TOKEN.',
-    'Seraph could not do that now: GitHub did not answer. "seraph again" tries it once more.'
+    'Seraph could not do that now: GitHub did not answer. "Hubot seraph again" tries it once more.'
   ])
 })
 

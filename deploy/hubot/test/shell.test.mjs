@@ -153,7 +153,7 @@ test('deploy api to staging ends in succeeded in the room', { timeout: 180_000 }
     }
   }
 
-  await hubot.say('deploy api to prod', /Did you mean "deploy api to production"\?/)
+  await hubot.say('deploy api to prod', /Did you mean "Hubot deploy api to production"\?/)
   await hubot.say('hubot whoami', /For Seraph you are/)
   await hubot.say("don't deploy api to prod", /Nothing was done: a command begins with its verb/)
   await hubot.say('deploy-token:set:github ghp_ThisIsATokenThatNobodyShouldType00', /Seraph takes no tokens through chat/)

@@ -53,6 +53,7 @@ for (const events of [true, false]) {
     await room.heard(2)
     seraph.change('succeeded')
     await room.heard(3)
+    assert.ok(seraph.lines().every(line => line.prefix === 'Hubot'))
     assert.deepEqual(room.sent.map(({ room, thread, text }) => [room, thread, text]), [
       ['C1', '17.1', 'asked'],
       ['C1', '17.1', '#12 is held.\nand more'],

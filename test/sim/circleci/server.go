@@ -9,7 +9,6 @@ package circleci
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -145,21 +144,15 @@ func withDefaults(o Options) Options {
 
 // Start listens on addr ("" for a free port of 127.0.0.1) and serves until Close.
 func (s *Server) Start(addr string) error {
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
+	s.mu.Lock() // so that no call is answered before the address is known
+	defer s.mu.Unlock()
 
-	listener, err := net.Listen("tcp", addr)
+	server, base, err := sim.Serve(addr, s)
 	if err != nil {
 		return fmt.Errorf("listen for the simulated CircleCI: %w", err)
 	}
 
-	s.mu.Lock()
-	s.base = "http://" + listener.Addr().String()
-	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	s.mu.Unlock()
-	go s.server.Serve(listener) // returns http.ErrServerClosed after Close
-
+	s.server, s.base = server, base
 	return nil
 }
 

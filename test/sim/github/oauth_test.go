@@ -212,10 +212,12 @@ func checkUserToken(t *testing.T, s *Server, form url.Values, token string) {
 		{name: "revoke", secret: "secret", body: body, want: 204},
 		{name: "again", secret: "secret", body: body, want: 404},
 	} {
-		status, text := sendAPI(t, s, http.MethodDelete, "/applications/Iv1.app/token", c.secret, c.body)
-		if status != c.want {
-			t.Errorf("%s: got %d %s, want %d", c.name, status, text, c.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			status, text := sendAPI(t, s, http.MethodDelete, "/applications/Iv1.app/token", c.secret, c.body)
+			if status != c.want {
+				t.Errorf("got %d %s, want %d", status, text, c.want)
+			}
+		})
 	}
 	if status, _ := sendAPI(t, s, http.MethodGet, "/user", token, ""); status != 401 {
 		t.Errorf("GET /user with a revoked token: got %d, want 401", status)

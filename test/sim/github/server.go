@@ -9,11 +9,11 @@ package github
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/seraph-deploy/seraph/test/sim"
 	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
 	"github.com/seraph-deploy/seraph/test/sim/github/wire"
 	"github.com/seraph-deploy/seraph/test/sim/signal"
@@ -136,21 +136,15 @@ func withDefaults(o Options) Options {
 
 // Start listens on addr ("" for a free port of 127.0.0.1) and serves until Close.
 func (s *Server) Start(addr string) error {
-	if addr == "" {
-		addr = "127.0.0.1:0"
-	}
+	s.mu.Lock() // so that no call is answered before the address is known
+	defer s.mu.Unlock()
 
-	listener, err := net.Listen("tcp", addr)
+	server, base, err := sim.Serve(addr, s)
 	if err != nil {
 		return fmt.Errorf("listen for the simulated GitHub: %w", err)
 	}
 
-	s.mu.Lock()
-	s.base = "http://" + listener.Addr().String()
-	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	s.mu.Unlock()
-	go s.server.Serve(listener) // returns http.ErrServerClosed after Close
-
+	s.server, s.base = server, base
 	return nil
 }
 

@@ -233,6 +233,20 @@ func (s *Server) Leave(channel string) (Delivery, error) {
 	})
 }
 
+// Invite adds the bot to a channel and tells the app.
+func (s *Server) Invite(channel string) (Delivery, error) {
+	return s.changeChannel(channel, func(ch *Channel) (string, Object) {
+		ch.Away = false
+		kind := "C"
+		if ch.Private {
+			kind = "G"
+		}
+		return "member_joined_channel", Object{
+			"user": s.options.BotUser, "channel": channel, "channel_type": kind, "team": ch.Team, "inviter": "U0CREATOR1",
+		}
+	})
+}
+
 // Share shares a channel with a workspace of another company and tells the app.
 func (s *Server) Share(channel, team string) (Delivery, error) {
 	return s.changeChannel(channel, func(ch *Channel) (string, Object) {

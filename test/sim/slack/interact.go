@@ -125,7 +125,7 @@ func (s *Server) ClickButton(user, channel, ts string, b Button) (Delivery, erro
 	in := s.installationOf(m.Team)
 	if in == nil || m.BotID != in.botID {
 		s.mu.Unlock()
-		return Delivery{}, fmt.Errorf("message %s is not of the app, which is told of its own buttons alone", ts)
+		return Delivery{}, fmt.Errorf("message %s is not of the app, which gets presses of its own buttons alone", ts)
 	}
 
 	payload := s.interaction("block_actions", in, u)

@@ -78,7 +78,7 @@ func TestServer_DirectMessages(t *testing.T) {
 	}
 }
 
-// TestServer_OwnMessagesComeBack checks that an app is told of what it writes in direct messages itself.
+// TestServer_OwnMessagesComeBack checks that an app gets events of what it writes in direct messages itself.
 func TestServer_OwnMessagesComeBack(t *testing.T) {
 	s := start(t, Options{})
 	startApp(t, s, nil)

@@ -339,14 +339,16 @@ CREATE TABLE approvals (
     PRIMARY KEY (row_id, person)
 );
 
--- What is owed to channels and people of chat systems. row_id is NULL for a message about no deployment. touched counts how
--- often the deployment has changed; a write that is based on an older number leaves the message due. data is the rest, as JSON.
+-- What is owed to channels and people of chat systems. row_id is NULL for a message about no deployment. list_id is the
+-- message in which several deployments are shown together; NULL: this one is shown by itself. touched counts how often the
+-- deployment has changed; a write that is based on an older number leaves the message due. data is the rest, as JSON.
 CREATE TABLE cards (
     id         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     version    BIGINT NOT NULL DEFAULT 1,
     touched    BIGINT NOT NULL DEFAULT 0,
     topic      TEXT NOT NULL UNIQUE,
     row_id     BIGINT REFERENCES deployments (row_id) ON DELETE CASCADE,
+    list_id    BIGINT REFERENCES cards (id) ON DELETE SET NULL,
     face       TEXT NOT NULL,
     channel    TEXT NOT NULL,
     kind       TEXT NOT NULL,
@@ -357,6 +359,8 @@ CREATE TABLE cards (
 );
 CREATE INDEX cards_due ON cards (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX cards_row ON cards (row_id) WHERE row_id IS NOT NULL;
+CREATE INDEX cards_list ON cards (list_id) WHERE list_id IS NOT NULL;
+CREATE INDEX cards_channel ON cards (channel, created_at);
 CREATE INDEX cards_created ON cards (created_at) WHERE row_id IS NULL;
 
 -- The audit: each record's hash covers the one before it (see package audit). audit_head has the newest record's number and
