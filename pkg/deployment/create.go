@@ -102,9 +102,17 @@ func (i Intent) via() string {
 	return i.Channel
 }
 
+// FaceName is what people call that through which somebody asked: Slack by its own name, and all else as it is kept.
+func FaceName(via string) string {
+	if via == ChannelSlack {
+		return "Slack"
+	}
+	return via
+}
+
 // description returns what GitHub shows beside the deployment.
 func (i Intent) description() string {
-	text := i.By.String() + " via " + i.via()
+	text := i.By.String() + " via " + FaceName(i.via())
 	if i.Cause == CauseRollback {
 		text = "Roll back to " + short(i.SHA) + " by " + text
 	}

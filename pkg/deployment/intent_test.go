@@ -351,7 +351,12 @@ func TestIntent_NewDeployment(t *testing.T) {
 		t.Errorf("got nonce %q, want %q", got, i.Nonce)
 	}
 
-	i.Reason, i.Cause = strings.Repeat("ä", 200), CauseRollback
+	i.Via = ChannelSlack
+	if n, err = i.NewDeployment(); err != nil || n.Description != "alice via Slack: fix" {
+		t.Errorf("got description %q, %v, want alice via Slack", n.Description, err)
+	}
+
+	i.Via, i.Reason, i.Cause = "hubot", strings.Repeat("ä", 200), CauseRollback
 	n, err = i.NewDeployment()
 	if err != nil {
 		t.Fatal(err)

@@ -112,7 +112,7 @@ func (f Facts) askedBy() Text {
 	if r.Asked == nil {
 		return text
 	}
-	if via := clip(r.Asked.Via); via != "" {
+	if via := clip(deployment.FaceName(r.Asked.Via)); via != "" {
 		text = append(text, Span{Text: " via " + via})
 	}
 	if reason := clip(r.Asked.Reason); reason != "" {

@@ -200,7 +200,7 @@ func TestNewCard_Facts(t *testing.T) {
 	sha := f.Deployment.Request.SHA
 	for label, want := range map[string]string{
 		"Commit":   "main @ abcdef0<https://github.com/acme/api/commit/" + sha + ">",
-		"Asked by": "alice via slack: hot fix",
+		"Asked by": "alice via Slack: hot fix",
 		"Changes": "3 new commits, without 1 that run now<https://github.com/acme/api/compare/" +
 			strings.Repeat("b", 40) + "..." + sha + "> (bbbbbbb → abcdef0)",
 		"Took": "59 s, ended 2026-11-22 12:01 UTC",

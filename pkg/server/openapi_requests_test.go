@@ -131,3 +131,16 @@ func jsonFields(t reflect.Type) map[string]string {
 	}
 	return fields
 }
+
+// Every operation of the API is refused without a token and with one of too small a scope, and answers 404 where the API is
+// off.
+func TestOpenAPI_DescribesEveryRefusal(t *testing.T) {
+	doc, _ := openAPI(t)
+	eachAPIOperation(doc, func(method, path string, op *openapi3.Operation) {
+		for _, status := range []string{"401", "403", "404"} {
+			if op.Responses.Value(status) == nil {
+				t.Errorf("%s %s: the description has no answer %s", method, path, status)
+			}
+		}
+	})
+}

@@ -169,7 +169,7 @@ func checkRefusedLine(t *testing.T, log string, want map[string]any) {
 // Where no token opens the API, it says which variable does.
 func TestAPI_Off(t *testing.T) {
 	s := newTestServer(t, func(o *Options) { o.Tokens = nil })
-	for _, path := range []string{"/locks", "/deployments/42/approve"} {
+	for _, path := range []string{"", "/", "/locks", "/deployments/42/approve"} {
 		t.Run(path, func(t *testing.T) {
 			got := s.api(t, adminToken, http.MethodPost, path, "{}")
 			if got.code != http.StatusNotFound || !strings.Contains(got.body, "SERAPH_API_TOKENS") {

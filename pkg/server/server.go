@@ -104,7 +104,8 @@ func (s *Server) routes() chi.Router {
 	if len(s.o.Tokens) > 0 {
 		r.Route("/api/v1", s.mountAPI)
 	} else {
-		r.Handle("/api/v1/*", http.HandlerFunc(apiOff))
+		r.HandleFunc("/api/v1", apiOff)
+		r.HandleFunc("/api/v1/*", apiOff)
 	}
 
 	return r

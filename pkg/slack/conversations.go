@@ -22,6 +22,9 @@ type channelInfo struct {
 		IsOrgShared  bool   `json:"is_org_shared"`
 		IsExtShared  bool   `json:"is_ext_shared"`
 		IsPendingExt bool   `json:"is_pending_ext_shared"`
+		IsReadOnly   bool   `json:"is_read_only"`
+		IsThreadOnly bool   `json:"is_thread_only"`
+		IsFrozen     bool   `json:"is_frozen"`
 	} `json:"channel"`
 }
 
@@ -59,6 +62,7 @@ func (c *Client) Channel(ctx context.Context, id string) (Channel, error) {
 		Direct:    in.IsIM,
 		Shared:    in.IsShared || in.IsOrgShared || in.IsExtShared,
 		ExtShared: in.IsExtShared || in.IsPendingExt,
+		ReadOnly:  in.IsReadOnly || in.IsThreadOnly || in.IsFrozen,
 	}, nil
 }
 

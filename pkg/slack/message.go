@@ -85,6 +85,7 @@ type Channel struct {
 	Direct    bool // a direct message with one person
 	Shared    bool // with another workspace, perhaps one of the same organization
 	ExtShared bool // with another organization, or about to be
+	ReadOnly  bool // the app may not post there, or only into threads
 }
 
 // Identity is who the bot token speaks for, as auth.test says it.

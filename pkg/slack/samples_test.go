@@ -73,7 +73,7 @@ func facts(state deployment.State) notify.Facts {
 			SHA:         sha,
 			Asked: &deployment.Asked{
 				By:     deployment.Actor{ID: 583231, Login: "alice"},
-				Via:    "Slack",
+				Via:    "slack",
 				Reason: "the payment provider has moved",
 			},
 		},
@@ -330,7 +330,7 @@ func homes() map[string]View {
 	waiting.Deployment.Row, waiting.Deployment.Request.ID = 81, 1044
 	waiting.Deployment.Request.Repository.Name = "web"
 	waiting.Deployment.Request.SHA = "77aa88b" + strings.Repeat("0", 33)
-	waiting.Deployment.Request.Asked = &deployment.Asked{By: deployment.Actor{ID: 583232, Login: "bob"}, Via: "Slack"}
+	waiting.Deployment.Request.Asked = &deployment.Asked{By: deployment.Actor{ID: 583232, Login: "bob"}, Via: "slack"}
 
 	failed := because(deployment.Failed, "workflow deploy failed")
 	failed.Route.Production = false

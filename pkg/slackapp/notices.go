@@ -269,6 +269,9 @@ func (a *Actions) askForLock(ctx context.Context, c command.Caller, facts notify
 	if l == nil {
 		return "No lock keeps this deployment from starting now.", nil
 	}
+	if l.Owner.Same(c.By) {
+		return fmt.Sprintf("You have the lock on %s yourself, and can release it.", phrase.Scope(*l)), nil
+	}
 
 	user, known := a.o.Persons.ChatUser(face, c.Chat.Workspace, l.Owner.ID)
 	if !known {

@@ -255,6 +255,14 @@ func TestAskForLock(t *testing.T) {
 			t.Errorf("got %q, want that alice knows", got)
 		}
 	})
+	t.Run("the owner asks", func(t *testing.T) {
+		w := newWorld(t)
+		w.click("U0ALICE", w.card(f), notify.VerbAskForLock)
+		got := w.private("U0ALICE")
+		if len(w.sent) != 0 || !strings.Contains(got, "You have the lock on acme/api in staging yourself, and can release it.") {
+			t.Errorf("got %q and %+v sent, want no message", got, w.sent)
+		}
+	})
 	t.Run("owner not known in Slack", func(t *testing.T) {
 		w := newWorld(t)
 		delete(w.people, "U0ALICE")

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,5 +138,62 @@ func TestReadme_LinksEveryPage(t *testing.T) {
 	}
 	if len(readme) > longestReadme {
 		t.Errorf("README.md has %d bytes, want at most %d: move details into deploy/docs", len(readme), longestReadme)
+	}
+}
+
+// TestPages_OneLoginPerID checks that the examples give each id of an account one login, so that nobody who copies two of
+// them acts as, or for, another person than they mean.
+func TestPages_OneLoginPerID(t *testing.T) {
+	person := regexp.MustCompile(`"?id"?: ?(\d+), ?"?login"?: ?"?([a-z-]+)`)
+	logins := map[string]string{}
+	for _, name := range append(pages(), "deploy/routes.example.yaml", "api/openapi.yaml") {
+		for _, match := range person.FindAllStringSubmatch(read(t, name), -1) {
+			id, login := match[1], match[2]
+			if before, ok := logins[id]; ok && before != login {
+				t.Errorf("%s: login of id %s: got %s, want %s as elsewhere", name, id, login, before)
+			}
+			logins[id] = login
+		}
+	}
+
+	if len(logins) < 3 {
+		t.Errorf("got %v, want the people of the examples", logins)
+	}
+}
+
+var (
+	anchorLink = regexp.MustCompile(`\]\(([^)#:]*)#([^)]+)\)`)
+	heading    = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	notInSlug  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// anchors returns the anchors that GitHub gives the headings of a page.
+func anchors(page string) []string {
+	var all []string
+	for _, match := range heading.FindAllStringSubmatch(page, -1) {
+		text := notInSlug.ReplaceAllString(strings.ToLower(match[1]), "")
+		all = append(all, strings.ReplaceAll(text, " ", "-"))
+	}
+	return all
+}
+
+// TestPages_Anchors checks that every link into a page leads to one of its headings.
+func TestPages_Anchors(t *testing.T) {
+	count := 0
+	for _, document := range append(pages(), "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "pkg/README.md") {
+		for _, match := range anchorLink.FindAllStringSubmatch(read(t, document), -1) {
+			count++
+			page := document
+			if match[1] != "" {
+				page = filepath.Join(filepath.Dir(document), match[1])
+			}
+			if !slices.Contains(anchors(read(t, page)), match[2]) {
+				t.Errorf("%s links to the heading #%s of %s, which does not exist", document, match[2], page)
+			}
+		}
+	}
+
+	if count < 10 {
+		t.Errorf("got %d links to headings, want those of the pages", count)
 	}
 }

@@ -40,6 +40,7 @@ func TestCheck_Slack(t *testing.T) {
 		{name: "not a member", channel: "C0AWAY0001", wantCode: 1, want: "type /invite @seraph there"},
 		{name: "archived", channel: "C0OLD00001", wantCode: 1, want: "#old (C0OLD00001) is archived"},
 		{name: "shared", channel: "C0SHARED01", wantCode: 1, want: "#shared (C0SHARED01) is shared with another organization"},
+		{name: "read only", channel: "C0READ0001", want: "warning: line 4 (acme/api to *): the app may not post in the Slack channel #read"},
 		{name: "unknown", channel: "C0NONE0001", wantCode: 1, want: "Slack shows no channel C0NONE0001"},
 		{
 			name:     "other token",
@@ -82,6 +83,7 @@ func TestCheck_Slack(t *testing.T) {
 				{ID: "C0ASKED001", Name: "asked", Away: true},
 				{ID: "C0AWAY0001", Name: "away", Away: true},
 				{ID: "C0OLD00001", Name: "old", Archived: true},
+				{ID: "C0READ0001", Name: "read", Refused: "restricted_action_read_only_channel"},
 				{ID: "C0SHARED01", Name: "shared", SharedWith: []string{"T0OTHER001"}, External: true},
 			} {
 				chat.AddChannel(channel)

@@ -75,6 +75,8 @@ func (s *Server) channelBody(in *installation, ch *Channel) Object {
 		"is_private":            ch.Private,
 		"is_archived":           ch.Archived,
 		"is_general":            false,
+		"is_read_only":          ch.Refused == "restricted_action_read_only_channel",
+		"is_thread_only":        ch.Refused == "restricted_action_thread_only_channel",
 		"is_member":             !ch.Away,
 		"is_shared":             len(ch.SharedWith) > 0,
 		"is_ext_shared":         ch.External,

@@ -5,6 +5,7 @@ import "html/template"
 // layout is the page. Without JavaScript it is read again every five seconds.
 var layout = template.Must(template.New("page").Parse(`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{{.Title}} · simulated Slack</title>
+<link rel="icon" href="data:,">
 <meta name="viewport" content="width=device-width">
 <noscript><meta http-equiv="refresh" content="5"></noscript>
 <style>{{.Style}}</style></head>
