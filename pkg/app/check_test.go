@@ -9,8 +9,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/route"
 )
 
-// TestCheck_NamesServedWebhooks checks that an offline check names those addresses for webhooks that the service answers:
-// without CircleCI's secret or Slack's token theirs answers 404.
+// TestCheck_NamesServedWebhooks checks that an offline check names those addresses for webhooks that the service
+// answers: without CircleCI's secret or Slack's token theirs answers 404.
 func TestCheck_NamesServedWebhooks(t *testing.T) {
 	public, err := url.Parse("https://seraph.example.com/base")
 	if err != nil {

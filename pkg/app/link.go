@@ -16,8 +16,8 @@ import (
 // signInTimeout limits one call of a sign-in, for which somebody waits in front of a browser.
 const signInTimeout = 10 * time.Second
 
-// newLinks makes the service that links chat users to accounts at GitHub. Without a client id nobody can link themselves, but
-// links that were made before still count.
+// newLinks makes the service that links chat users to accounts at GitHub. Without a client id nobody can link
+// themselves, but links that were made before still count.
 func (a *App) newLinks(c *clients) *link.Service {
 	o := link.Options{
 		Known:    a.routes,

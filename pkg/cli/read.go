@@ -137,7 +137,9 @@ func (s *session) noteOtherLocks(ctx context.Context, shown []api.Environment, a
 	for _, l := range locks.Locks {
 		isAbout := (at.repository == "" || l.Repository == "" || strings.EqualFold(l.Repository, at.repository)) &&
 			(at.environment == "" || l.Environment == "" || strings.EqualFold(l.Environment, at.environment))
-		isShown := slices.ContainsFunc(shown, func(e api.Environment) bool { return e.Lock != nil && e.Lock.ID == l.ID })
+		isShown := slices.ContainsFunc(shown, func(e api.Environment) bool {
+			return e.Lock != nil && e.Lock.ID == l.ID
+		})
 		if isAbout && !isShown {
 			others = append(others, covers(l)+" by "+actor(l.Owner))
 		}

@@ -33,8 +33,8 @@ type rememberedJobs struct {
 	at      time.Time
 }
 
-// withJobs adds the numbers of their jobs to our pipelines, if one of the checks can be distinguished from CI's only by that:
-// CircleCI sets commit statuses whose address has only the number of a job.
+// withJobs adds the numbers of their jobs to our pipelines, if one of the checks can be distinguished from CI's only by
+// that: CircleCI sets commit statuses whose address has only the number of a job.
 func (g *Gate) withJobs(
 	ctx context.Context,
 	checks []policy.Check,

@@ -42,9 +42,9 @@ func (m membership) validate() error {
 	return nil
 }
 
-// TeamMember reports whether a user is an active member of a team or of one of its child teams; a
-// pending invitation does not count. The team is a slug or id:N. The result may be ttlFact old, or ttlNegative if it is false.
-// It is an error if the team does not exist or the credentials may not see it.
+// TeamMember reports whether a user is an active member of a team or of one of its child teams; a pending invitation
+// does not count. The team is a slug or id:N. The result may be ttlFact old, or ttlNegative if it is false. It is an
+// error if the team does not exist or the credentials may not see it.
 func (c *Client) TeamMember(
 	ctx context.Context,
 	org, team, login string,

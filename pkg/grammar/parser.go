@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// fail makes an error. Error.Near is from the first of the lines that gives one: the line itself if it is a command, and
-// otherwise what is suggested in its place. p.suggestions limits how many suggestions may build on each other.
+// fail makes an error. Error.Near is from the first of the lines that gives one: the line itself if it is a command,
+// and otherwise what is suggested in its place. p.suggestions limits how many suggestions may build on each other.
 func (p *parser) fail(code Code, message string, lines ...string) *Error {
 	e := &Error{Code: code, Message: message}
 	if p.suggestions == 0 {

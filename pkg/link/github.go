@@ -71,8 +71,8 @@ func (g *GitHub) URL(state, verifier string) string {
 }
 
 // Account returns who has signed in. The token that it needs for that is in memory only, and is revoked before Account
-// returns. If that fails, the token stays valid until it expires, and the log says so. The error is a *SignInError where
-// GitHub refused the code, or shows no person for it.
+// returns. If that fails, the token stays valid until it expires, and the log says so. The error is a *SignInError
+// where GitHub refused the code, or shows no person for it.
 func (g *GitHub) Account(ctx context.Context, code, verifier string) (deployment.Actor, error) {
 	token, err := g.exchange(ctx, code, verifier)
 	if err != nil {

@@ -35,7 +35,7 @@ type Facts struct {
 	Links Links
 
 	// The Worker sets these, and no Source.
-	Crowded bool    // so many cards have begun in its channel about then that nobody can read them
+	InBurst bool    // its card began while too many others began in the same channel
 	Listed  []Facts // of a list: the deployments that it shows, as Source.Outline knows them
 }
 

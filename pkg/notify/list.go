@@ -18,7 +18,7 @@ import (
 // deployment that needs somebody, or that did not run to success, has a card of its own besides: there is something
 // to press, and a new message is noticed.
 const (
-	burstLater = 10 * time.Second // of the minute by which a burst is told, what is after the beginning of a card
+	burstLater = 10 * time.Second // how much of the minute of a burst is after the beginning of a card
 	listFor    = 10 * time.Minute // a list takes in further deployments for so long: what is older is out of sight
 	maxListed  = 40               // deployments in one list
 	listGather = 3 * time.Second  // before a list is posted, so that it begins with most of a burst
@@ -41,7 +41,7 @@ func (f Facts) isAlone() bool {
 func isListed(m deployment.Message, f Facts) bool {
 	card := partOf(m, aboutCard)
 	unsaid := card == nil || card.Posts == 0 && card.Call == nil
-	return m.Kind == deployment.MessageCard && unsaid && (m.List != 0 || f.Crowded) && !f.isAlone()
+	return m.Kind == deployment.MessageCard && unsaid && (m.List != 0 || f.InBurst) && !f.isAlone()
 }
 
 // planListed has a list show the deployment.
@@ -166,8 +166,8 @@ func (f Facts) listLine() Text {
 	return text
 }
 
-// crowded says whether so many cards have begun in a channel about when one has that nobody can read them.
-func (s *session) crowded(ctx context.Context, m deployment.Message) (bool, error) {
+// inBurst says whether a card began while so many others began in its channel that nobody can read them.
+func (s *session) inBurst(ctx context.Context, m deployment.Message) (bool, error) {
 	if m.Kind != deployment.MessageCard {
 		return false, nil
 	}

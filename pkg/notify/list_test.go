@@ -13,7 +13,7 @@ import (
 
 func TestPlan_Burst(t *testing.T) {
 	loud := deployment.Notify{Broadcast: []deployment.State{deployment.Failed, deployment.Succeeded}}
-	crowded := func(f Facts) Facts { return change(f, func(f *Facts) { f.Crowded = true }) }
+	inBurst := func(f Facts) Facts { return change(f, func(f *Facts) { f.InBurst = true }) }
 	running, succeeded := factsIn(deployment.Running), factsIn(deployment.Succeeded)
 	listed := with(newCard(loud), func(m *deployment.Message) { m.List = 3 })
 	lost := with(newCard(loud), func(m *deployment.Message) {
@@ -28,20 +28,20 @@ func TestPlan_Burst(t *testing.T) {
 		about string
 	}{
 		{name: "not too many", m: newCard(loud), f: running, do: DoPost, about: aboutCard},
-		{name: "too many", m: newCard(loud), f: crowded(running), do: DoList},
-		{name: "too many, ended", m: newCard(loud), f: crowded(succeeded), do: DoList},
-		{name: "needs an approval", m: newCard(loud), f: crowded(needingApproval()), do: DoPost, about: aboutCard},
-		{name: "is held", m: newCard(loud), f: crowded(factsIn(deployment.Held)), do: DoPost, about: aboutCard},
-		{name: "has failed", m: newCard(loud), f: crowded(factsIn(deployment.Failed)), do: DoPost, about: aboutCard},
-		{name: "may have been posted", m: lost, f: crowded(running), do: DoPost, about: aboutCard},
-		{name: "was posted", m: posted(loud, running, noon), f: crowded(succeeded), do: DoEdit, about: aboutCard},
-		{name: "shows its success", m: posted(loud, succeeded, noon), f: crowded(succeeded), do: DoWait},
+		{name: "too many", m: newCard(loud), f: inBurst(running), do: DoList},
+		{name: "too many, ended", m: newCard(loud), f: inBurst(succeeded), do: DoList},
+		{name: "needs an approval", m: newCard(loud), f: inBurst(needingApproval()), do: DoPost, about: aboutCard},
+		{name: "is held", m: newCard(loud), f: inBurst(factsIn(deployment.Held)), do: DoPost, about: aboutCard},
+		{name: "has failed", m: newCard(loud), f: inBurst(factsIn(deployment.Failed)), do: DoPost, about: aboutCard},
+		{name: "may have been posted", m: lost, f: inBurst(running), do: DoPost, about: aboutCard},
+		{name: "was posted", m: posted(loud, running, noon), f: inBurst(succeeded), do: DoEdit, about: aboutCard},
+		{name: "shows its success", m: posted(loud, succeeded, noon), f: inBurst(succeeded), do: DoWait},
 		{
 			name: "shows its success, which is broadcast", do: DoPost, about: aboutEnded, f: succeeded,
 			m: with(posted(loud, succeeded, noon), func(m *deployment.Message) { m.Parts[0].First = deployment.Running }),
 		},
 		{
-			name: "shows its success, which is not broadcast in a burst", do: DoWait, f: crowded(succeeded),
+			name: "shows its success, which is not broadcast in a burst", do: DoWait, f: inBurst(succeeded),
 			m: with(posted(loud, succeeded, noon), func(m *deployment.Message) { m.Parts[0].First = deployment.Running }),
 		},
 		{name: "listed: goes on", m: listed, f: running, do: DoWait},

@@ -136,7 +136,7 @@ func planAsked(m deployment.Message, f Facts, now time.Time) Step {
 // many cards have begun that nobody can read them, only what did not run to success is said again.
 func planEnded(m deployment.Message, f Facts, card deployment.MessagePart, now time.Time) Step {
 	d := f.Deployment
-	broadcast := slices.Contains(m.Settings.Broadcast, d.State) && !f.Crowded
+	broadcast := slices.Contains(m.Settings.Broadcast, d.State) && !f.InBurst
 	bad := d.State == deployment.Failed || d.State == deployment.Errored || d.State == deployment.Rejected
 	if !owes(m, aboutEnded) || !broadcast && !bad {
 		return wait(time.Time{})

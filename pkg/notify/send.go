@@ -61,7 +61,7 @@ func (s *session) gather(ctx context.Context, m *deployment.Message, d deploymen
 	if err != nil {
 		return f, err
 	}
-	f.Crowded, err = s.crowded(ctx, *m)
+	f.InBurst, err = s.inBurst(ctx, *m)
 	if err != nil {
 		return f, err
 	}

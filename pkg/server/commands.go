@@ -86,8 +86,8 @@ func perform[R commandRequest](s *Server, status int, run commandFunc[R]) http.H
 	}
 }
 
-// readAsked reads what is asked for, and finds out who asks. Where the body cannot be read, or the caller is refused, it
-// answers, and ok is false.
+// readAsked reads what is asked for, and finds out who asks. Where the body cannot be read, or the caller is refused,
+// it answers, and ok is false.
 func readAsked[R commandRequest](
 	s *Server,
 	w http.ResponseWriter,

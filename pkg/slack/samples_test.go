@@ -358,22 +358,22 @@ func homes() map[string]View {
 		},
 	}
 
-	crowded := in
-	crowded.Waits = nil
+	full := in
+	full.Waits = nil
 	for i := range 12 {
 		item := in.Waits[0]
 		item.Row = int64(200 + i)
-		crowded.Waits = append(crowded.Waits, item)
+		full.Waits = append(full.Waits, item)
 	}
-	crowded.Matrix = nil
+	full.Matrix = nil
 	for i := range 60 {
-		crowded.Matrix = append(crowded.Matrix, HomeApp{Name: fmt.Sprintf("app-%d", i), Environments: in.Matrix[0].Environments})
+		full.Matrix = append(full.Matrix, HomeApp{Name: fmt.Sprintf("app-%d", i), Environments: in.Matrix[0].Environments})
 	}
-	crowded.MoreAsked = 3
+	full.MoreAsked = 3
 
 	return map[string]View{
 		"alice":   HomeView(in),
-		"crowded": HomeView(crowded),
+		"crowded": HomeView(full),
 		"empty":   HomeView(HomeInput{Login: "carol", Now: now, Options: options}),
 		"unlinked": HomeView(HomeInput{Options: options, Lines: []notify.Text{
 			spans(say("Seraph does not know who you are at GitHub yet. Type "), code("/seraph link"), say(" to connect your account.")),

@@ -83,7 +83,7 @@ type waitsSent struct {
 	Newest int64     `json:"newest"` // row of the newest deployment that it was about
 }
 
-// Run tells the owners until ctx ends.
+// Run sends notices until ctx ends.
 func (n *Notices) Run(ctx context.Context) {
 	ticker := time.NewTicker(noticesEvery)
 	defer ticker.Stop()
@@ -295,7 +295,7 @@ func (a *Actions) askForLock(ctx context.Context, c command.Caller, facts notify
 		return "", err
 	}
 	if !added {
-		return fmt.Sprintf("%s knows already that #%d waits for the lock.", l.Owner, d.Request.ID), nil
+		return fmt.Sprintf("%s gets no second message that #%d waits for the lock.", l.Owner, d.Request.ID), nil
 	}
 	return fmt.Sprintf("%s gets a message that #%d waits for the lock.", l.Owner, d.Request.ID), nil
 }

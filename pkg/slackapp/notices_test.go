@@ -251,7 +251,7 @@ func TestAskForLock(t *testing.T) {
 		}
 
 		w.click("U0BOB", ts, notify.VerbAskForLock)
-		if got := w.private("U0BOB"); !strings.Contains(got, "alice knows already that #12 waits for the lock.") {
+		if got := w.private("U0BOB"); !strings.Contains(got, "alice gets no second message that #12 waits for the lock.") {
 			t.Errorf("got %q, want that alice knows", got)
 		}
 	})

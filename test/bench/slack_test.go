@@ -89,8 +89,8 @@ func slackRoute(repository, rules string, channels ...string) string {
     %s`, repository, strings.Join(notify, ", "), rules)
 }
 
-// ownRooms returns a channel and a route for each of n repositories, so that a post to one channel does not have to wait
-// for the one before.
+// ownRooms returns a channel and a route for each of n repositories, so that a post to one channel does not have to
+// wait for the one before.
 func ownRooms(n int, rules string) (channels, routes []string) {
 	for i := range n {
 		channel := fmt.Sprintf("C0ROOM%04d", i)
@@ -201,8 +201,8 @@ func typeCommands(sim *slack.Server, n, perSecond int) []typedCommand {
 }
 
 // BenchmarkCardClick measures the time from a click on Approve until the card shows what it did: 20 deployments, one
-// click after the other, more than 3 s after the card was posted. Slack, GitHub and CircleCI answer at once. The routes do
-// not lead to production, where a click asks before it acts.
+// click after the other, more than 3 s after the card was posted. Slack, GitHub and CircleCI answer at once. The routes
+// do not lead to production, where a click asks before it acts.
 func BenchmarkCardClick(b *testing.B) { onBoth(b, cardClick) }
 
 func cardClick(b *testing.B, in database) {
@@ -262,9 +262,9 @@ func (s *slackHarness) approve(b *testing.B, card slack.Message) time.Duration {
 }
 
 // BenchmarkSlackDown compares two times with a Slack that answers at once and with one that does not: half of its calls
-// are cut without an answer, and the others hang. They are the time from a deployment at GitHub to its trigger, and from
-// the end of a pipeline to the status at GitHub: 100 deployments, 20 a second, each with a card in two channels. Both
-// take turns, so that a busy machine slows both down.
+// are cut without an answer, and the others hang. They are the time from a deployment at GitHub to its trigger, and
+// from the end of a pipeline to the status at GitHub: 100 deployments, 20 a second, each with a card in two channels.
+// Both take turns, so that a busy machine slows both down.
 func BenchmarkSlackDown(b *testing.B) { onBoth(b, slackDown) }
 
 func slackDown(b *testing.B, in database) {

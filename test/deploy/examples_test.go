@@ -63,8 +63,8 @@ func TestKubernetes_RoutesRollOut(t *testing.T) {
 	}
 }
 
-// TestKubernetes_ImageIsSetWhereThePodIs checks that each kustomization names the image of its own pods: what another one
-// says of images does not reach them.
+// TestKubernetes_ImageIsSetWhereThePodIs checks that each kustomization names the image of its own pods: what another
+// one says of images does not reach them.
 func TestKubernetes_ImageIsSetWhereThePodIs(t *testing.T) {
 	for _, manifest := range []string{"deploy/kubernetes/statefulset.yaml", "deploy/kubernetes-postgres/deployment.yaml"} {
 		t.Run(manifest, func(t *testing.T) {
@@ -106,8 +106,8 @@ func TestSystemdUnit_SameSecretsAsCommands(t *testing.T) {
 	}
 }
 
-// TestReload_ChecksTheRoutesOfTheService checks that a reload of the unit checks the file that the service reads, before
-// it sends the signal.
+// TestReload_ChecksTheRoutesOfTheService checks that a reload of the unit checks the file that the service reads,
+// before it sends the signal.
 func TestReload_ChecksTheRoutesOfTheService(t *testing.T) {
 	file := regexp.MustCompile(`(?m)^SERAPH_ROUTES_FILE=(.+)$`).FindStringSubmatch(read(t, "deploy/seraph.env"))
 	if file == nil {
@@ -127,8 +127,8 @@ func TestReload_ChecksTheRoutesOfTheService(t *testing.T) {
 	}
 }
 
-// TestReload_ComposeMountsTheFolder checks that the routes file is part of a folder that is mounted: the container would
-// keep the old content of a single file when another file takes its name.
+// TestReload_ComposeMountsTheFolder checks that the routes file is part of a folder that is mounted: the container
+// would keep the old content of a single file when another file takes its name.
 func TestReload_ComposeMountsTheFolder(t *testing.T) {
 	service := at(t, document(t, "deploy/compose.yaml"), "services", "seraph")
 	file, _ := at(t, service, "environment", "SERAPH_ROUTES_FILE").(string)

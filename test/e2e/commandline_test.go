@@ -67,7 +67,8 @@ func TestCommandLine_Deploys(t *testing.T) {
 	}
 }
 
-// TestCommandLine_RollsBack checks that a person goes back to what ran before, and is refused with words where there is no way.
+// TestCommandLine_RollsBack checks that a person goes back to what ran before, and is refused with words where there is
+// no way.
 func TestCommandLine_RollsBack(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, orderSetup(setup{})).start()

@@ -34,8 +34,8 @@ func startSlackInbox(t *testing.T) (*harness, *slack.Server) {
 	return h, sim
 }
 
-// A command is answered once, however often Slack or somebody else sends it, also after a crash. Only a crash between the
-// answer and its commit repeats the answer, so the process is ended in order before the one that is killed.
+// A command is answered once, however often Slack or somebody else sends it, also after a crash. Only a crash between
+// the answer and its commit repeats the answer, so the process is ended in order before the one that is killed.
 func TestSlackInbox_CommandOnce(t *testing.T) {
 	h, sim := startSlackInbox(t)
 	if err := sim.VerifyURL(); err != nil {

@@ -162,8 +162,8 @@ func (l *linkHarness) browse(browser *http.Client, method, address string, form 
 var typedCode = regexp.MustCompile(`/seraph link ([A-Z0-9-]+)`)
 
 // TestSlackLink goes the whole way: dave, whom nobody has written down, asks for an address, signs in at GitHub, types
-// the code, and deploys as who he is. When somebody else signs in as dave to link another user, both learn of it: that one
-// on the page, and dave in a direct message.
+// the code, and deploys as who he is. When somebody else signs in as dave to link another user, both learn of it: that
+// one on the page, and dave in a direct message.
 func TestSlackLink(t *testing.T) {
 	t.Parallel()
 	l := newLinks(t)

@@ -1,6 +1,6 @@
 // Package blocks checks the blocks that Seraph renders against Slack's own types: it compiles the golden files of
-// pkg/slack with TypeScript and @slack/types, which allow no unknown block, field or kind of text. `make judges` installs
-// both.
+// pkg/slack with TypeScript and @slack/types, which allow no unknown block, field or kind of text. `make judges`
+// installs both.
 package blocks
 
 import (
