@@ -114,6 +114,7 @@ func (s *cardSource) Channels(d deployment.Deployment) []deployment.Notify {
 			Face:      n.Face,
 			Channel:   n.Channel,
 			Posts:     n.As == "post",
+			Lists:     n.Lists,
 			States:    notify.States(n.States),
 			Broadcast: notify.States(n.Broadcast),
 			Mention:   n.MentionApprovals,

@@ -118,6 +118,7 @@ type Notify struct {
 	Channel string `json:"channel"`
 
 	Posts     bool    `json:"posts,omitempty"`     // a message for each state; false: one that is edited
+	Lists     bool    `json:"lists,omitempty"`     // many cards that begin together are shown as one list
 	States    []State `json:"states,omitempty"`    // nil: those that NewNotify gives
 	Broadcast []State `json:"broadcast,omitempty"` // those that are to reach the whole channel
 	Mention   string  `json:"mention,omitempty"`   // whom to mention where approvals are missing; empty: nobody

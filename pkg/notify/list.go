@@ -166,9 +166,10 @@ func (f Facts) listLine() Text {
 	return text
 }
 
-// inBurst says whether a card began while so many others began in its channel that nobody can read them.
+// inBurst says whether a card began while so many others began in its channel that nobody can read them. It is never so
+// in a channel that wants no lists.
 func (s *session) inBurst(ctx context.Context, m deployment.Message) (bool, error) {
-	if m.Kind != deployment.MessageCard {
+	if m.Kind != deployment.MessageCard || !m.Settings.Lists {
 		return false, nil
 	}
 

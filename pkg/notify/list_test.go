@@ -177,7 +177,7 @@ func TestWorker_Burst(t *testing.T) {
 // testBurst releases 40 services within eight seconds: one of them waits for an approval, and one fails.
 func testBurst(t *testing.T, o *office) {
 	t.Helper()
-	o.channels[0].Broadcast = ends
+	o.channels[0].Lists, o.channels[0].Broadcast = true, ends
 	var all []deployment.Deployment
 	for id := range int64(40) {
 		d := o.accept(id + 1)
@@ -265,6 +265,7 @@ func checkBurst(t *testing.T, o *office, cards int) {
 // What a burst does not hold is shown by cards, and a list takes in 40 deployments at most.
 func TestWorker_ListsAreBounded(t *testing.T) {
 	o := newOffice(t, "C1")
+	o.channels[0].Lists = true
 	for id := range int64(5) {
 		o.move(o.accept(id+1), deployment.Running)
 	}
@@ -287,6 +288,21 @@ func TestWorker_ListsAreBounded(t *testing.T) {
 	}
 }
 
+// A channel whose notify does not ask for lists gets a card of each deployment, however many begin together.
+func TestWorker_NoListsByDefault(t *testing.T) {
+	o := newOffice(t, "C1")
+	for id := range int64(20) {
+		o.move(o.accept(id+1), deployment.Running)
+	}
+	o.run(2 * time.Minute)
+
+	list := o.room.in("C1")
+	withRows := slices.ContainsFunc(list, func(m *shown) bool { return len(m.rows) > 0 })
+	if len(list) != 20 || withRows {
+		t.Errorf("got %d messages, a list among them: %t; want 20 cards", len(list), withRows)
+	}
+}
+
 // A list survives what a card survives: a lost answer, a crash, and that somebody deletes it.
 func TestWorker_ListIsPostedOnce(t *testing.T) {
 	for _, tt := range []struct {
@@ -303,6 +319,7 @@ func TestWorker_ListIsPostedOnce(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := newOffice(t, "C1")
+			o.channels[0].Lists = true
 			o.room.fail(DoPost, tt.fault)
 			o.room.noFind = tt.noFind
 			var all []deployment.Deployment
@@ -337,6 +354,7 @@ func TestWorker_ListIsPostedOnce(t *testing.T) {
 // Two processes that take themselves for the holder have one deployment join one list.
 func TestWorker_JoinedOnce(t *testing.T) {
 	o := newOffice(t, "C1")
+	o.channels[0].Lists = true
 	var all []deployment.Deployment
 	for id := range int64(6) {
 		all = append(all, o.move(o.accept(id+1), deployment.Running))

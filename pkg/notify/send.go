@@ -61,12 +61,13 @@ func (s *session) gather(ctx context.Context, m *deployment.Message, d deploymen
 	if err != nil {
 		return f, err
 	}
+
+	s.settle(m, d)
 	f.InBurst, err = s.inBurst(ctx, *m)
 	if err != nil {
 		return f, err
 	}
 
-	s.settle(m, d)
 	s.count(ctx, m, &f)
 	return f, nil
 }

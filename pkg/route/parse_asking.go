@@ -17,6 +17,7 @@ type Notification struct {
 	Face             string   // slack
 	Channel          string   // its id there
 	As               string   // card: one message that is edited; post: a message for each state
+	Lists            bool     // many cards that begin together are shown as one list
 	States           []string // states, or StateEnds; nil: the route does not say
 	Broadcast        []string // those that are to reach the whole channel
 	MentionApprovals string   // id of the group or person to mention where approvals are missing; empty: nobody
@@ -127,7 +128,7 @@ func (r *reader) notifications(m mapping) []Notification {
 	var all []Notification
 	lines := map[string]int{}
 	for _, element := range list.Values {
-		inner, ok := r.mapping(element, "notify", []string{faceSlack, "as", "states", "broadcast", "mention"})
+		inner, ok := r.mapping(element, "notify", []string{faceSlack, "as", "lists", "states", "broadcast", "mention"})
 		if !ok {
 			continue
 		}
@@ -158,6 +159,10 @@ func (r *reader) notification(m mapping) Notification {
 
 	if as := r.choice(m, "as", "card", "post"); as != "" {
 		one.As = as
+	}
+	one.Lists = r.boolean(m, "lists")
+	if one.Lists && one.As == "post" {
+		r.problem(m.keys["lists"], "lists is for as: card; a message for each state cannot be in a list")
 	}
 	one.States = r.states(m, "states")
 	one.Broadcast = r.states(m, "broadcast")

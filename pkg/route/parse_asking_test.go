@@ -45,6 +45,8 @@ func TestParse_AskingProblems(t *testing.T) {
 			text: routeOf("notify:", "- slack: '#deploys'"),
 			want: `routes.yaml:4: slack "#deploys" is not the id of a channel`,
 		},
+		{name: "notify: lists of posts", text: routeOf("notify: [{slack: C0A1, as: post, lists: true}]"), want: "lists is for as: card"},
+		{name: "notify: lists", text: routeOf("notify: [{slack: C0A1, lists: 1}]"), want: "lists must be true or false"},
 		{name: "notify: as", text: routeOf("notify: [{slack: C0A1, as: mail}]"), want: `"mail" must be card or post`},
 		{
 			name: "notify: state",
@@ -74,6 +76,7 @@ func TestParse_Notify(t *testing.T) {
 	table := parseTable(t, routeOf(
 		"notify:",
 		"- slack: C0DEPLOYS1",
+		"  lists: true",
 		"  states: [waiting, running, held, ends]",
 		"  broadcast: [failed, errored]",
 		"  mention: {approvals: S0ONCALL1}",
@@ -84,6 +87,7 @@ func TestParse_Notify(t *testing.T) {
 			Face:             "slack",
 			Channel:          "C0DEPLOYS1",
 			As:               "card",
+			Lists:            true,
 			States:           []string{"waiting", "running", "held", "ends"},
 			Broadcast:        []string{"failed", "errored"},
 			MentionApprovals: "S0ONCALL1",

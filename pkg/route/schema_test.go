@@ -76,6 +76,7 @@ routes:
     notify:
       - slack: C0DEPLOYS1
         as: card
+        lists: true
         states: [waiting, running, held, ends]
         broadcast: [failed, errored]
         mention: {approvals: S0ONCALL1}

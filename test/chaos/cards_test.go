@@ -193,7 +193,7 @@ func cardRoutes() string {
     circleci: {revision: note}
     parameters: {seraph_key: "{{ .Key }}", deployment_id: "{{ .ID }}", sim_scenario: "{{ .Payload.scenario }}"}
     notify:
-      - {slack: %s, states: [waiting, running, held, ends], broadcast: [failed]}
+      - {slack: %s, lists: true, states: [waiting, running, held, ends], broadcast: [failed]}
       - {slack: %s, states: [waiting, running, held, ends]}`
 
 	var text strings.Builder
