@@ -19,7 +19,7 @@ var binary string
 
 // parallelTests is how many tests run at the same time. It does not depend on the number of CPUs, because
 // the tests mostly wait.
-const parallelTests = "8"
+const parallelTests = "6"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
