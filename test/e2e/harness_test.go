@@ -221,8 +221,10 @@ func (h *harness) create(repository string, wanted github.NewDeployment) github.
 	return d
 }
 
+// waitContext ends after maxWait. A cleanup function may use it, too: the context of the test has ended by then.
 func (h *harness) waitContext() (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(h.t.Context(), maxWait, fmt.Errorf("waited %s", maxWait))
+	ctx := context.WithoutCancel(h.t.Context())
+	return context.WithTimeoutCause(ctx, maxWait, fmt.Errorf("waited %s", maxWait))
 }
 
 // waitStatus waits until the latest status at GitHub has one of these states, and returns it.

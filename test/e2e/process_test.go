@@ -130,7 +130,8 @@ func (p *process) waitLog(texts ...string) {
 // wait waits until a condition holds. It fails when the program ends before.
 func (p *process) wait(what string, done func() bool) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeoutCause(p.t.Context(), maxWait, fmt.Errorf("waited %s for %s", maxWait, what))
+	ctx := context.WithoutCancel(p.t.Context()) // a cleanup function may wait, too
+	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, fmt.Errorf("waited %s for %s", maxWait, what))
 	defer cancel()
 
 	err := p.changed.Wait(ctx, func() bool { return done() || p.hasExited() })
