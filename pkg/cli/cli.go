@@ -217,6 +217,8 @@ type session struct {
 	out    *screen // data
 	notes  *screen // how it is going
 	json   bool
+
+	answered bool // the service has answered a request of this command
 }
 
 // open finds out which service to ask, and with which token. It asks nothing yet.

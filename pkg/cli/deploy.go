@@ -176,6 +176,7 @@ func (s *session) ask(
 		return s.refused(err)
 	}
 
+	s.answered = true
 	d := *answer.Deployment
 	if s.json && !f.watch {
 		if err := s.out.json(answer); err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -286,6 +287,25 @@ func TestDeploy_Interrupted(t *testing.T) {
 	term.expect(t, ExitFailed, "", "interrupted\nit is not known whether GitHub has made the deployment: "+
 		"run the same command with --key job-7 to learn it; nothing is made twice\n",
 		"deploy", "acme/api@main", "production", "--key", "job-7")
+}
+
+// TestDeploy_WatchThroughProxyPage wants that a page of a proxy does not end the watch of a deployment for which the
+// service has just answered.
+func TestDeploy_WatchThroughProxyPage(t *testing.T) {
+	t.Parallel()
+	page := answer{then: func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "<html>the service is being updated</html>")
+	}}
+	s := startService(t, map[string][]answer{
+		deployRequest: {made(deploymentJSON(42, "waiting"))},
+		showRequest:   append([]answer{page}, states("running", "succeeded")...),
+		eventsRequest: {open(1)},
+	})
+	term := newTerminal(t, s.server.URL)
+	code := term.run("deploy", "acme/api@main", "production", "--watch")
+	if code != ExitOK || !strings.Contains(term.stderr.String(), "trying again, the deployment goes on meanwhile") {
+		t.Errorf("got exit code %d and %q, want %d after another try", code, &term.stderr, ExitOK)
+	}
 }
 
 func TestDeploy_NobodyListens(t *testing.T) {

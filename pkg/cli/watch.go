@@ -158,7 +158,7 @@ func (s *session) follow(
 			}
 		case ctx.Err() != nil:
 			return last, context.Cause(ctx)
-		case !passes(err) || last.State == "" && isWrongAddress(err):
+		case !passes(err) || last.State == "" && !s.answered && isWrongAddress(err):
 			return last, err
 		case failingSince.IsZero():
 			failingSince = time.Now()
