@@ -82,7 +82,7 @@ func (p *parser) trailing(lines ...string) *Error {
 	}
 	if oneTimeCode.MatchString(p.words[len(p.words)-1]) {
 		return p.fail(CodeOneTimeCode, "Seraph takes no one-time codes: it knows you by your link. Nothing was done.",
-			p.line(len(p.words)))
+			lines...)
 	}
 	message := "Seraph does not understand " + quote("word", p.word()) + " there, and nothing was done."
 	return p.fail(CodeTrailingWords, message, lines...)

@@ -38,6 +38,7 @@ func TestParse_Refused(t *testing.T) {
 		{"private key over several lines", "-----BEGIN RSA PRIVATE KEY-----\nMIIE", CodeSecret, ""},
 		{"code of six digits", "deploy api to production 123456", CodeOneTimeCode, "deploy api to production"},
 		{"code of six digits without environment", "deploy api 123456", CodeOneTimeCode, "deploy api to staging"},
+		{"code of six digits after a negation", "deploy api to production never 123456", CodeOneTimeCode, ""},
 		{"code of a YubiKey", "deploy api to production " + strings.Repeat("cbdefghi", 4), CodeOneTimeCode,
 			"deploy api to production"},
 
