@@ -2,7 +2,6 @@ package notify
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -214,7 +213,7 @@ func (s *session) join(ctx context.Context, m deployment.Message) error {
 			Kind:        deployment.MessageList,
 			Rank:        deployment.RankEnd,
 			Due:         now,
-			MessageData: deployment.MessageData{CreatedAt: now, Secret: rand.Text()},
+			MessageData: deployment.MessageData{CreatedAt: now, Secret: keyOf(m, "list")},
 		}
 	}
 

@@ -381,3 +381,33 @@ func TestWorker_JoinedOnce(t *testing.T) {
 		t.Errorf("got %d messages (%v), want one list of six", len(list), fmt.Sprint(list))
 	}
 }
+
+// A card that was posted is found again, and does not join a list, after a backup from before its post was restored.
+func TestWorker_RestoredAmongMany(t *testing.T) {
+	o := newOffice(t, "C1")
+	o.channels[0].Lists = true
+	d := o.move(o.accept(1), deployment.Running)
+	o.run(time.Second)
+	old := o.message(d) // as in the backup
+	o.run(3 * time.Second)
+	o.wantCard("C1", deployment.Running)
+	for id := range int64(6) {
+		o.move(o.accept(id+2), deployment.Running)
+	}
+	o.run(6 * time.Second)
+
+	restored := o.message(d)
+	old.Version, old.Touched, old.Due = restored.Version, restored.Touched, o.clock()
+	if _, err := o.db.SaveMessage(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	o.crash(time.Hour)
+	o.run(time.Minute)
+	o.move(d, deployment.Succeeded)
+	o.run(time.Minute)
+
+	m := o.message(d)
+	if m.List != 0 || len(m.Parts) == 0 || m.Parts[0].MessageID != "1" {
+		t.Errorf("got list %d and parts %+v, want the card that was posted before", m.List, m.Parts)
+	}
+}

@@ -116,6 +116,11 @@ func (s *session) take(ctx context.Context, m deployment.Message, f Facts, step 
 	case DoSummarize:
 		return notYet, s.summarize(ctx, m)
 	case DoList:
+		if s.mayBeRestored(m, aboutCard) { // a card that was posted stays one
+			m = lookFirst(m, aboutCard, now)
+			m.Due = now
+			return notYet, s.save(ctx, &m)
+		}
 		return notYet, s.join(ctx, m)
 	}
 

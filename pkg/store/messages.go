@@ -192,7 +192,9 @@ func (s Messages) TouchMessages(ctx context.Context, lease deployment.Lease, tou
 				return err
 			}
 		}
-		for _, touch := range touches { // after all messages, as in JoinList: so no two commits wait for each other
+		// Lists come after all messages, as in JoinList, so that two commits seldom wait for each other. PostgreSQL ends
+		// one of two that do, and write repeats it.
+		for _, touch := range touches {
 			if err := t.touchLists(touch.Row, touch.Due); err != nil {
 				return err
 			}
