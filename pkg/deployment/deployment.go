@@ -51,7 +51,7 @@ type Deployment struct {
 	BuildRef   Ref       `json:"build_ref,omitzero"`    // what Target.Ref is at GitHub; zero: GitHub was not asked
 	RefTries   int       `json:"ref_tries,omitempty"`   // answers "Branch not found" so far
 	AuthTries  int       `json:"trust_tries,omitempty"` // answers 401, or 404 on a known project, so far
-	Refusals   int       `json:"refusals,omitempty"`    // answers 4xx without a message, in a row
+	Refusals   int       `json:"refusals,omitempty"`    // refusals without a message of CircleCI, in a row
 	Retriggers int       `json:"retriggers,omitempty"`  // attempts that a look-up found to have started nothing
 
 	LastFailure string `json:"last_failure,omitempty"` // why the newest attempt brought no pipeline; empty: it did
