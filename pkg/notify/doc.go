@@ -6,11 +6,11 @@
 // takes the message, the facts of its deployment and the time, and says the one next step. So only the newest state
 // is ever sent, however long the chat system was away.
 //
-// A deployment has a card of its own in each channel, until so many cards begin there within a minute that nobody can read
-// them. Then a list shows those that begin, a line for each, as another message with the same life as a card: one post,
-// and edits that are some seconds apart. A deployment joins a list in one commit, before anything of its own is posted,
-// and its changes make the list due in the commit that makes its own message due. Whatever needs somebody, or did not
-// run to success, has a card besides.
+// A deployment has a card of its own in each channel. Where the route wants lists, and so many cards begin in the
+// channel within a minute that nobody can read them, a list shows the deployments that begin, a line for each. A list
+// is one message that is posted once and then edited, as a card is. A deployment joins a list in one commit, before
+// anything of its own is posted, and its changes make the list due in the commit that makes its own message due. A
+// deployment that needs somebody, failed, could not be run or was rejected has a card as well.
 //
 // A call is saved before it is made. A post whose answer was lost is looked for by its key, and repeated only after
 // it was proven absent. An edit whose answer was lost is followed by another one with the newest content. At most

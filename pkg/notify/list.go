@@ -12,10 +12,10 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/phrase"
 )
 
-// Where more than Limits.CardsPerMinute cards begin in one channel within a minute, nobody can read them. The
-// deployments then have no cards of their own: one list shows them, a line for each, and is edited as they change. A
-// deployment that needs somebody, or that did not run to success, has a card of its own besides: there is something
-// to press, and a new message is noticed.
+// Where more than Limits.CardsPerMinute cards begin in one channel within a minute, nobody can read them. If the route
+// wants lists, the deployments then have no cards of their own: one list shows them, a line for each, and is edited as
+// they change. A deployment that needs somebody, failed, could not be run or was rejected has a card as well: there is
+// something to press, and a new message is noticed.
 const (
 	burstLater = 10 * time.Second // how much of the minute of a burst is after the beginning of a card
 	listFor    = 10 * time.Minute // a list takes in further deployments for so long: what is older is out of sight
@@ -24,8 +24,8 @@ const (
 	listEvery  = 5 * time.Second  // between two edits of a list
 )
 
-// isAlone says whether a deployment has a card of its own also in a burst: somebody has to do something, or it did not
-// run to success.
+// isAlone says whether a deployment has a card of its own also in a burst: somebody has to do something, or it failed,
+// could not be run or was rejected. One that was canceled has none.
 func (f Facts) isAlone() bool {
 	switch f.Deployment.State {
 	case deployment.Held, deployment.Failed, deployment.Errored, deployment.Rejected:
