@@ -91,8 +91,8 @@ func triggerRequest(t deployment.Target, ref deployment.Ref) (path string, body 
 }
 
 // triggerOutcome says what an answer to a trigger means. Only a 201 with an id proves that a pipeline
-// was started. A 4xx, and a 2xx other than 201, proves that none was only if it has CircleCI's own
-// message: a proxy in between answers for itself.
+// was started. Another 2xx, and the 4xx listed here, prove that none was started if they have CircleCI's own
+// message. Without it they prove nothing, because a proxy in between may have sent them.
 func (c *Client) triggerOutcome(r response) deployment.Event {
 	text, own := message(r.body)
 	refused := r.status/100 == 2

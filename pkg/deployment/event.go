@@ -115,7 +115,7 @@ type (
 	TriggerUnknown struct {
 		Cause   string
 		Detail  string // for the timeline only
-		Refused bool   // 2xx but 201, or 4xx, without CircleCI's own message: CircleCI or a proxy has refused
+		Refused bool   // a refusing 4xx, or a 2xx other than 201, without CircleCI's own message
 	}
 
 	// TriggerInterrupted says that a worker which is not the sender found the deployment in

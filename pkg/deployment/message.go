@@ -38,7 +38,7 @@ const (
 	MessageNote  MessageKind = "note"  // one message that is not edited
 	MessageList  MessageKind = "list"  // one message that shows several deployments, and is edited
 
-	// MessageResume is none: it tells the process that sends that a channel can be used again.
+	// MessageResume is sent to nobody: it tells the process that sends messages that a channel can be used again.
 	MessageResume MessageKind = "resume"
 )
 
