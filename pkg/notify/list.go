@@ -141,7 +141,7 @@ func NewListCard(listed []Facts) Card {
 	c.Title = phrase.Count(len(listed), "deployment", "deployments") + ": " + strings.Join(parts, ", ")
 	c.Summary = c.Title
 	c.Generation = fmt.Sprintf("%d/%d", ended, len(listed))
-	c.Lines = []Text{Plain("What has to be approved, and what did not run to success, has a message of its own.")}
+	c.Lines = []Text{Plain("What has to be approved, or has failed, has a message of its own.")}
 	return c
 }
 

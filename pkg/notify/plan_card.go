@@ -133,7 +133,7 @@ func planAsked(m deployment.Message, f Facts, now time.Time) Step {
 
 // planEnded says how it ended, where somebody should know: it did not succeed, or the route wants it to reach the
 // channel. A card that has shown nothing but the end says it already, except for the output of a failing step. Where so
-// many cards have begun that nobody can read them, only what did not run to success is said again.
+// many cards have begun that nobody can read them, only a failure is said again.
 func planEnded(m deployment.Message, f Facts, card deployment.MessagePart, now time.Time) Step {
 	d := f.Deployment
 	broadcast := slices.Contains(m.Settings.Broadcast, d.State) && !f.InBurst
