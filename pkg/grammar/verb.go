@@ -70,9 +70,10 @@ func (p *parser) unknownVerb(rest []string) *Error {
 	message := "Seraph does not know " + quote("command", p.verb) + ", and nothing was done."
 	marked := strings.TrimLeftFunc(p.verb, func(r rune) bool { return !isLetterOrDigit(r) })
 	marked = strings.TrimRightFunc(marked, func(r rune) bool { return r != '!' && !isLetterOrDigit(r) })
-	if marked != p.verb && slices.Contains(Verbs(), Verb(strings.ToLower(strings.TrimSuffix(marked, "!")))) {
+	meant := Verb(strings.ToLower(strings.TrimSuffix(marked, "!")))
+	if marked != p.verb && slices.Contains(Verbs(), meant) {
 		e := p.fail(CodeUnknownVerb, message, marked+" "+strings.Join(rest, " ")) // such as *deploy*
-		e.Form = Form(Verb(strings.ToLower(strings.TrimSuffix(marked, "!"))))
+		e.Form = Form(meant)
 		return e
 	}
 

@@ -38,9 +38,7 @@ func (f Facts) isAlone() bool {
 // isListed says whether a list shows the deployment of a card, or has to, instead of the card. A card that was posted,
 // or may have been, goes on.
 func isListed(m deployment.Message, f Facts) bool {
-	card := partOf(m, aboutCard)
-	unsaid := card == nil || card.Posts == 0 && card.Call == nil
-	return m.Kind == deployment.MessageCard && unsaid && (m.List != 0 || f.InBurst) && !f.isAlone()
+	return m.Kind == deployment.MessageCard && isUnsaid(m, aboutCard) && (m.List != 0 || f.InBurst) && !f.isAlone()
 }
 
 // planListed has a list show the deployment.

@@ -227,7 +227,7 @@ func retryLater(m deployment.Message, now time.Time) deployment.Message {
 	return m
 }
 
-// lookFirst has a part looked for before it is posted, although this service knows of no post: it may have been
+// lookFirst has a part looked for now, before it is posted, although this service knows of no post: it may have been
 // restored from a backup. Where it cannot be looked for, it is given up rather than posted twice.
 func lookFirst(m deployment.Message, about string, now time.Time) deployment.Message {
 	p := ensurePart(&m, about)
@@ -239,5 +239,12 @@ func lookFirst(m deployment.Message, about string, now time.Time) deployment.Mes
 		Refused:    true,
 		Restored:   true,
 	}
+	m.Due = now
 	return m
+}
+
+// isUnsaid says whether, as far as is known, nothing was posted for a part of a message.
+func isUnsaid(m deployment.Message, about string) bool {
+	p := partOf(m, about)
+	return p == nil || p.Posts == 0 && p.Call == nil
 }

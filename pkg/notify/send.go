@@ -118,7 +118,6 @@ func (s *session) take(ctx context.Context, m deployment.Message, f Facts, step 
 	case DoList:
 		if s.mayBeRestored(m, aboutCard) { // a card that was posted stays one
 			m = lookFirst(m, aboutCard, now)
-			m.Due = now
 			return notYet, s.save(ctx, &m)
 		}
 		return notYet, s.join(ctx, m)
@@ -139,7 +138,6 @@ func (s *session) take(ctx context.Context, m deployment.Message, f Facts, step 
 	}
 	if step.Do == DoPost && s.mayBeRestored(m, step.About) {
 		m = lookFirst(m, step.About, now)
-		m.Due = now
 		return notYet, s.save(ctx, &m)
 	}
 	return notYet, s.call(ctx, m, f, step)
@@ -161,8 +159,7 @@ func dueAt(t time.Time) time.Time {
 
 // mayBeRestored says whether a part that was never posted may have been: the database is perhaps an older one.
 func (s *session) mayBeRestored(m deployment.Message, about string) bool {
-	p := partOf(m, about)
-	return s.suspect && m.CreatedAt.Before(s.began) && (p == nil || p.Posts == 0 && p.Call == nil)
+	return s.suspect && m.CreatedAt.Before(s.began) && isUnsaid(m, about)
 }
 
 func (s *session) save(ctx context.Context, m *deployment.Message) error {
