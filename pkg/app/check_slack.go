@@ -136,8 +136,8 @@ func (c *checker) checkSlackChannel(ctx context.Context, channel slackChannel) {
 		c.found(Warning, "%s: the app is not in the Slack channel %s, so that it answers only /deploy and /seraph "+
 			"there: type /invite @seraph there", channel.route, name)
 	case found.ReadOnly && channel.notified:
-		c.found(Warning, "%s: the app may not post in the Slack channel %s: an admin of the workspace can change who may "+
-			"post there", channel.route, name)
+		c.found(Warning, "%s: the app may not post in the Slack channel %s: an admin of the workspace can change who "+
+			"may post there", channel.route, name)
 	default:
 		c.found(Good, "%s: the Slack channel %s", channel.route, name)
 	}

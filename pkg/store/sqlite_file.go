@@ -64,7 +64,7 @@ func (l *sqlite) checkIfUnclean(ctx context.Context) error {
 			return err
 		}
 
-		l.db.o.Log.Warn().Msg("database is sound after an unclean end")
+		l.db.o.Log.Warn().Msg("database checked after an unclean end, no fault found")
 	}
 
 	l.sound = true
