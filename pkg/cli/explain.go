@@ -20,7 +20,7 @@ func (c *commands) explainCommand() *cobra.Command {
 		Args:              wantID,
 		ValidArgsFunction: c.completeID("waiting"),
 	}
-	return c.asking(cmd, func(ctx context.Context, s *session, args []string) error {
+	return c.reading(cmd, func(ctx context.Context, s *session, args []string) error {
 		found, err := s.client.Explain(ctx, idOf(args))
 		if err != nil {
 			return err

@@ -210,7 +210,7 @@ func (s *screen) printVerdict(verdict api.Verdict, shows func(api.Rule) bool) {
 	if verdict.OpensAt != nil {
 		decision += " (until " + stamp(verdict.OpensAt) + ")"
 	}
-	_, _ = fmt.Fprintln(s.out, s.paint(colours[verdict.Decision], clean(decision)))
+	s.write(s.paint(colours[verdict.Decision], clean(decision)) + "\n")
 
 	var rows [][]cell
 	for _, rule := range verdict.Rules {
