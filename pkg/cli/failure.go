@@ -110,6 +110,8 @@ func (s *session) hintAboutAnswer(answered *client.Error) string {
 	case answered.Status >= 300 && answered.Status < 400:
 		return "Seraph never redirects: give the address at which it answers itself, perhaps with https instead of " +
 			"http; " + from
+	case answered.Status == http.StatusNotFound && noPath && strings.Contains(s.url, "/api/v1"):
+		return "give the address of the service without /api/v1; " + from
 	case answered.Status == http.StatusNotFound && noPath:
 		return "what answers is not Seraph, or is older than this program; " + from
 	case strings.HasPrefix(answered.Message, "no deployment has this id"):

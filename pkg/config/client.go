@@ -34,7 +34,7 @@ func LoadClient(defaults ClientDefaults) (*Client, error) {
 
 	r.keepProblems("API_URL", "API_TOKEN")
 	unread := len(r.problems) > 0 // such as the file of the token
-	address, token := r.env.APIURL, r.env.APIToken
+	address, token := strings.TrimSpace(r.env.APIURL), r.env.APIToken
 	if defaults.wins() {
 		address = defaults.URL
 	}
@@ -66,7 +66,7 @@ func LoadAPIURL(defaults ClientDefaults) (*url.URL, error) {
 	}
 
 	r.keepProblems("API_URL")
-	address := r.env.APIURL
+	address := strings.TrimSpace(r.env.APIURL)
 	if defaults.wins() {
 		address = defaults.URL
 	}

@@ -127,6 +127,20 @@ func TestLoadClient_AllowHTTP(t *testing.T) {
 	}
 }
 
+// TestLoadClient_Spaces wants that spaces about an address, which stay from pasting, do not matter.
+func TestLoadClient_Spaces(t *testing.T) {
+	setEnvironment(t, map[string]string{"API_TOKEN": goodAPIToken, "API_URL": " https://seraph.example.com\t"})
+
+	c, err := LoadClient(ClientDefaults{})
+	if err != nil || c.URL.String() != "https://seraph.example.com" {
+		t.Errorf("got %v and %v, want the address without spaces", c, err)
+	}
+	u, err := LoadAPIURL(ClientDefaults{})
+	if err != nil || u.String() != "https://seraph.example.com" {
+		t.Errorf("got %v and %v, want the address without spaces", u, err)
+	}
+}
+
 // TestLoadClient_OtherVariables wants that problems of variables which are not used here stop nobody.
 func TestLoadClient_OtherVariables(t *testing.T) {
 	setEnvironment(t, map[string]string{"API_TOKEN": goodAPIToken, "GITHUB_TOKEN_FILE": "/nonexistent"})
