@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/test/sim/ports"
 )
 
 // A sender that does not finish its body takes at most half of the grace from the steps that run.
@@ -43,12 +45,10 @@ func TestStop_SlowSenderLeavesHalf(t *testing.T) {
 // sendSlowly makes the app listen, and sends a request whose body does not end.
 func sendSlowly(t *testing.T, a *App, handler http.Handler) {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := ports.Free()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := free.Addr().String()
-	_ = free.Close()
 	if err := a.listen(addr, handler); err != nil {
 		t.Fatal(err)
 	}
