@@ -145,7 +145,7 @@ func TestCommandLine_WatchesThroughARestart(t *testing.T) {
 	h.expectWaiting(d)
 
 	env := h.at(managerToken).env
-	watch := launch(t, env, "watch", fmt.Sprint(d.ID), "--timeout", "50s")
+	watch := launch(t, env, "watch", fmt.Sprint(d.ID), "--timeout", "10m")
 	watch.waitLog("waiting")
 	h.kill()
 	watch.waitLog("the deployment goes on meanwhile")
