@@ -22,6 +22,9 @@ func TestShutdown_UnderLoad(t *testing.T) {
 		all = append(all, h.deploy("acme/api", fmt.Sprintf("env-%d", i), scenario))
 	}
 
+	for _, d := range all {
+		h.waitDelivery(d)
+	}
 	h.waitCI("three pipelines", func() bool { return len(h.ci.Pipelines()) >= 3 })
 	h.signal(syscall.SIGTERM)
 	h.waitLog(`"message":"stopping"`)
