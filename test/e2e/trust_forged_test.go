@@ -23,10 +23,17 @@ import (
 // created meanwhile before the webhook comes.
 func (h *harness) withoutRecovery() *harness {
 	h.t.Helper()
-	for _, op := range []string{github.OpListDeployments, github.OpListHooks} {
-		if err := h.gh.NextNamed(op, "unavailable", 1000); err != nil {
-			h.t.Fatal(err)
-		}
+	if err := h.gh.NextNamed(github.OpListHooks, "unavailable", 10_000); err != nil {
+		h.t.Fatal(err)
+	}
+	return h.withoutListing()
+}
+
+// withoutListing keeps Seraph from finding a deployment in GitHub's list.
+func (h *harness) withoutListing() *harness {
+	h.t.Helper()
+	if err := h.gh.NextNamed(github.OpListDeployments, "unavailable", 10_000); err != nil {
+		h.t.Fatal(err)
 	}
 	return h
 }
