@@ -12,7 +12,7 @@ import (
 func TestSlack_Once(t *testing.T) {
 	t.Parallel()
 	s := newSlack(t)
-	mention := "<@U0SERAPHBOT> deploy api to staging scenario=success"
+	mention := "<@U0SERAPHBOT> deploy api to staging scenario=forever"
 	said, events, err := s.slack.Say("U0ALICE", deploysRoom, mention, "")
 	if err != nil || len(events) != 1 {
 		t.Fatalf("got %d events, %v, want one", len(events), err)
@@ -25,7 +25,12 @@ func TestSlack_Once(t *testing.T) {
 	s.slash("U0ALICE", deploysRoom, "api to staging scenario=success")
 
 	s.wait("three deployments", func() bool { return len(s.deploymentsTo("staging")) >= 3 })
-	for _, d := range s.deploymentsTo("staging") {
+	all := s.deploymentsTo("staging")
+	for _, d := range all {
+		s.waitDelivery(d) // the third one could start before the second one is there, if the first one had ended
+	}
+	s.finish(s.waitPipeline(all[0]), "success")
+	for _, d := range all {
 		s.expectEnd(d, "success", "")
 	}
 
