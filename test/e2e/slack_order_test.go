@@ -57,16 +57,15 @@ func TestSlack_TwoApprovers(t *testing.T) {
 	s := newSlack(t)
 	s.slash("U0ALICE", deploysRoom, "api to production scenario=success")
 	card := s.card("waits for approval", "approve")
-	b := s.button(card, "approve")
+	modals := map[string]slack.View{}
+	for _, user := range []string{"U0BOB", "U0CAROL"} {
+		s.click(user, card, "approve")
+		modals[user] = s.modal(user) // of both before either approves: then the button is of an earlier state
+	}
 
 	var both sync.WaitGroup
-	for _, user := range []string{"U0BOB", "U0CAROL"} {
+	for user, modal := range modals {
 		both.Go(func() {
-			if d, err := s.slack.ClickButton(user, card.Channel, card.TS, b); err != nil || !d.Accepted() {
-				t.Errorf("%s: got %v, %s", user, err, d.Failure)
-				return
-			}
-			modal := s.modal(user)
 			if d, err := s.slack.Submit(modal.ID, map[string]string{"seraph_word": "production"}); err != nil || !d.Closed {
 				t.Errorf("%s: got %+v, %v, want the modal closed", user, d, err)
 			}
