@@ -2,10 +2,8 @@ package chaos
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,10 +11,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seraph-deploy/seraph/test/sim/ports"
 )
 
 // process is the real program. Whenever it ends it is started again, with the same port, database and
@@ -65,7 +64,12 @@ func newProcess(t *testing.T, name, binary string) *process {
 		t.Fatal(err)
 	}
 
-	p := &process{name: name, binary: binary, addr: freeAddr(t), log: log}
+	addr, err := ports.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	p := &process{name: name, binary: binary, addr: addr, log: log}
 	p.env = []string{"SERAPH_ADDR=" + p.addr}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	t.Cleanup(func() {
@@ -77,27 +81,6 @@ func newProcess(t *testing.T, name, binary string) *process {
 	})
 
 	return p
-}
-
-// lastPort is below the range that the system uses for outgoing connections, so that no other process
-// takes a port while the program is down.
-var lastPort atomic.Int64
-
-func init() { lastPort.Store(30_000 + int64(os.Getpid()%250)*10) }
-
-// freeAddr returns an address that the program can listen on after each restart.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", lastPort.Add(1))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
-		}
-	}
-
-	t.Fatal("got no free port")
-	return ""
 }
 
 // start keeps the process running. After an end within a second it waits, as an orchestrator does.
@@ -236,16 +219,29 @@ func tail(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
+// maxStart is the longest that a start may take: on a busy machine it takes many times as long as on an idle one, and
+// after an outage it may wait for locks, see lockWait.
+const maxStart = 3 * time.Minute
+
 // waitReady waits until /readyz answers 200.
 func (p *process) waitReady(t *testing.T) {
 	t.Helper()
-	for range 600 {
-		if status, _ := p.get("/readyz", ""); status == http.StatusOK {
-			return
-		}
-		pause(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), maxStart)
+	defer cancel()
+	if !p.isReady(ctx) {
+		t.Fatalf("%s: got no 200 from /readyz in %s:\n%s", p.name, maxStart, tail(p.readLog(), 20))
 	}
-	t.Fatalf("%s: got no 200 from /readyz in 30 s:\n%s", p.name, tail(p.readLog(), 20))
+}
+
+// isReady waits until /readyz answers 200; false: ctx has ended before.
+func (p *process) isReady(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		if status, _ := p.get("/readyz", ""); status == http.StatusOK {
+			return true
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	return false
 }
 
 // get sends a request; without an answer the status is 0 and the body is the error.
