@@ -36,6 +36,7 @@ type world struct {
 	err     error // of the next calls
 	taken   int
 	ended   []deployment.ChatUser // whose links were ended
+	listed  string                // the user whom the routes file names
 	answers map[string]deployment.Answer
 	stands  *deployment.Answer // what another process has answered meanwhile
 }
@@ -67,6 +68,10 @@ func (w *world) Names() grammar.Names {
 }
 
 func (w *world) AskPlaces(deployment.Request) []string { return nil }
+
+func (w *world) Person(_, _, user string) (deployment.Actor, bool) {
+	return alice.By, w.listed != "" && w.listed == user
+}
 
 func (w *world) DefaultBranch(context.Context, string, string) (string, error) { return "trunk", w.err }
 

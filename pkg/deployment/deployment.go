@@ -106,6 +106,10 @@ type Cancel struct {
 	At     time.Time `json:"at"`
 	By     Actor     `json:"by,omitzero"` // zero: a rule
 	Reason string    `json:"reason,omitempty"`
+
+	// StoppedJob: a job that claimed the deployment afterwards was told to stop, so that its failure is the
+	// effect of the cancel.
+	StoppedJob bool `json:"stopped_job,omitempty"`
 }
 
 // ReportText is what the newest report says. It keeps a report from being repeated and from going

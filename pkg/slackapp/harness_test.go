@@ -349,6 +349,13 @@ func (w *world) Resume(_ context.Context, topic, channel string) error {
 	return nil
 }
 
+// logged returns the log.
+func (w *world) logged() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.String()
+}
+
 // audits lists the audit.
 func (w *world) audits() []audit.Record {
 	w.t.Helper()

@@ -48,9 +48,9 @@ var crashPoints = map[string]struct {
 		state: "success",
 		reach: func(h *harness) (github.Deployment, func()) {
 			trigger := h.ciFaults.block(circleci.OpTrigger, "", true)
+			lookup := h.ciFaults.block(circleci.OpListPipelines, "", false)
 			d := h.deploy("acme/api", "production", "success")
 			trigger.wait(h.t)
-			lookup := h.ciFaults.block(circleci.OpListPipelines, "", false)
 			lookup.wait(h.t) // the trigger has timed out, and the lookup has begun
 			return d, nil
 		},

@@ -19,8 +19,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
-// maxWait limits every wait of a test.
-const maxWait = 60 * time.Second
+// maxWait limits every wait of a test, for what normally takes a second as for a lease of 45 seconds that has to end.
+const maxWait = 2 * time.Minute
 
 // process is one run of the program. Its log is shown when the test fails.
 type process struct {
