@@ -154,7 +154,7 @@ func TestRollback_WhileCreating(t *testing.T) {
 	}{{name: "created later"}, {name: "created before, answer later", afterEffect: true}} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			h := startOrders(t, asApp(t))
+			h := startOrders(t, asApp(t)).withoutRecovery() // which could start it before the rollback
 			const repository = "acme/api"
 			first := h.orderMain(repository, "one")
 			h.gh.Push(repository, "main", "")
