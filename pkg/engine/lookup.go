@@ -48,12 +48,13 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 		return e.Rows.Unlease(ctx, d.Row)
 	}
 
+	asked := e.Now() // CircleCI's answers may be as of now, however late they come
 	lookup, err := e.search(ctx, d)
 	if err != nil {
 		return err
 	}
 
-	conclusion := e.Machine.EvaluateLookup(d, lookup, e.Now())
+	conclusion := e.Machine.EvaluateLookup(d, lookup, asked)
 	if err := e.applyAndSave(ctx, d, conclusion); err != nil {
 		return err
 	}

@@ -236,7 +236,7 @@ func (s *session) find(ctx context.Context, m deployment.Message, step Step) err
 
 	now := s.o.Now()
 	s.learn(DoFind, m.Channel, err, began, now)
-	m = afterFind(m, step, id, found, err, now)
+	m = afterFind(m, step, id, found, err, began) // the answer may be as of then, however late it came
 	m.Due = now
 	return s.save(context.WithoutCancel(ctx), &m)
 }
