@@ -49,6 +49,7 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 	}
 
 	asked := e.Now() // CircleCI's answers may be as of now, however late they come
+	d = d.ForLookup(asked)
 	lookup, err := e.search(ctx, d)
 	if err != nil {
 		return err
@@ -210,6 +211,7 @@ func (e *Engine) checkDuplicates(ctx context.Context, d deployment.Deployment) e
 		return e.Rows.Unlease(ctx, d.Row)
 	}
 
+	d = d.ForLookup(e.Now())
 	duplicates, err := e.duplicates(ctx, d)
 	if err != nil {
 		e.log(d, zerolog.WarnLevel).Err(err).Msg("search for duplicate pipelines failed")
