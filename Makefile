@@ -17,6 +17,9 @@ BENCH    ?= .
 # How long the tests of one package may take. The longest take four minutes, on an idle machine with two cores.
 TEST_TIMEOUT := -timeout 40m
 
+# The PostgreSQL of tests does not wait for the disk.
+WITH_POSTGRES := SERAPH_TEST_POSTGRES_FSYNC=off .ci/with-postgres
+
 # Every package. The two whose tests mostly wait come first, so that others run beside them.
 PACKAGES := ./test/e2e ./test/chaos ./...
 
@@ -45,7 +48,7 @@ image: ## build the container image seraph:latest
 	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t seraph:latest .
 
 test: ## run every test; those of PostgreSQL where it is installed, on a private server
-	@.ci/with-postgres go test $(TEST_TIMEOUT) $(PACKAGES)
+	@$(WITH_POSTGRES) go test $(TEST_TIMEOUT) $(PACKAGES)
 
 hubot: ## test deploy/hubot: Hubot itself, the program and the simulators; needs Node 20 and npm
 	@$(BUILD) -o bin/ ./cmd/seraph ./cmd/seraph-sim
@@ -77,10 +80,10 @@ arch: ## check the import table and the rules of the tree
 	go test -count=1 ./test/arch
 
 race: ## run every test under the race detector
-	@.ci/with-postgres go test -race $(TEST_TIMEOUT) $(PACKAGES)
+	@$(WITH_POSTGRES) go test -race $(TEST_TIMEOUT) $(PACKAGES)
 
 e2e-postgres: ## run the end-to-end tests on PostgreSQL; `make test` runs them on SQLite
-	@SERAPH_TEST_DATABASE=postgres .ci/with-postgres go test -count=1 $(TEST_TIMEOUT) ./test/e2e
+	@SERAPH_TEST_DATABASE=postgres $(WITH_POSTGRES) go test -count=1 $(TEST_TIMEOUT) ./test/e2e
 
 fuzz: ## fuzz each Fuzz target for FUZZTIME, a number of inputs or a time (default 20000x)
 	@.ci/fuzz $(FUZZTIME)

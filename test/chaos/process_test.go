@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -44,16 +45,31 @@ type exit struct {
 	code         int
 }
 
-// build builds the program and returns its path.
+// built are the paths of the programs that exist, by the flags that they were built with.
+var built = struct {
+	sync.Mutex
+	paths map[string]string
+}{paths: map[string]string{}}
+
+// build builds the program and returns its path. Runs that build it with the same flags share it.
 func build(t *testing.T, flags ...string) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "seraph")
+	built.Lock()
+	defer built.Unlock()
+	key := strings.Join(flags, " ")
+	if binary, ok := built.paths[key]; ok {
+		return binary
+	}
+
+	binary := filepath.Join(programs, fmt.Sprint("seraph-", len(built.paths)))
 	args := slices.Concat([]string{"build", "-o", binary}, flags, []string{"../../cmd/seraph"})
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
+
+	built.paths[key] = binary
 	return binary
 }
 

@@ -24,6 +24,9 @@ const (
 // step is how long each stage of a simulated pipeline takes: slow enough to watch.
 const step = 600 * time.Millisecond
 
+// patience is how long the simulated Slack waits. Slack itself waits 3 s, which a busy machine may need longer than.
+const patience = time.Minute
+
 // world is the program between the simulators.
 type world struct {
 	binary   string
@@ -86,7 +89,12 @@ func (w *world) startSimulators() (err error) {
 			return head
 		},
 	})
-	w.slack = slack.New(slack.Options{Commands: []string{"/deploy", "/seraph"}, RequestURL: base + "slack"})
+	w.slack = slack.New(slack.Options{
+		Commands:    []string{"/deploy", "/seraph"},
+		RequestURL:  base + "slack",
+		AckTimeout:  patience,
+		TriggerLife: patience,
+	})
 	if err := errors.Join(w.github.Start(""), w.circleci.Start(""), w.slack.Start("")); err != nil {
 		return err
 	}

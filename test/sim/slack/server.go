@@ -174,7 +174,7 @@ func withDefaults(o Options) Options {
 		o.AckTimeout = 3 * time.Second
 	}
 	if o.TriggerLife == 0 {
-		o.TriggerLife = triggerLife
+		o.TriggerLife = 3 * time.Second
 	}
 
 	return o

@@ -47,9 +47,6 @@ type trigger struct {
 	used    bool
 }
 
-// triggerLife is how long a trigger_id of Slack can be used.
-const triggerLife = 3 * time.Second
-
 // newTrigger returns a trigger_id for what a user has just done. The caller holds the lock.
 func (s *Server) newTrigger(user, team string) string {
 	id := fmt.Sprintf("%d.%d.%x", s.options.Now().UnixMilli(), len(s.triggers)+1_000_000, s.newID("trigger"))
