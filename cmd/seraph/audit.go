@@ -40,7 +40,11 @@ func (p *program) auditVerifyCommand() *cobra.Command {
 			}
 			return noArguments(cmd, args)
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.verifyAudit(cmd.Context(), noted) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := p.untilSignal(cmd.Context())
+			defer stop()
+			return p.verifyAudit(ctx, noted)
+		},
 	}
 
 	verify.Flags().StringVar(&head, "head", "", "a head, `SEQ:HASH`, that an earlier run printed")
@@ -90,7 +94,9 @@ func (p *program) auditExportCommand() *cobra.Command {
 				return err
 			}
 
-			return app.ExportAudit(cmd.Context(), database, p.stdout)
+			ctx, stop := p.untilSignal(cmd.Context())
+			defer stop()
+			return app.ExportAudit(ctx, database, p.stdout)
 		},
 	}
 }

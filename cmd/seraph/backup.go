@@ -24,7 +24,11 @@ func (p *program) backupCommand() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return p.backup(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := p.untilSignal(cmd.Context())
+			defer stop()
+			return p.backup(ctx, args[0])
+		},
 	}
 }
 

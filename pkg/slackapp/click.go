@@ -226,8 +226,8 @@ func (p press) line(d deployment.Deployment) (string, bool) {
 }
 
 // pressedBefore gives the answer of an earlier try of the same request, which ended before its row was erased: what it
-// did has changed the state of the deployment, so that the button would be taken for one that did nothing. False: there
-// was none.
+// did has changed the state of the deployment, so that the button would be taken for one that did nothing. Where a
+// button has created a deployment, everybody who presses it later learns who asked. False: there was none.
 func (a *Actions) pressedBefore(
 	ctx context.Context,
 	in slack.Incoming,
@@ -238,12 +238,12 @@ func (a *Actions) pressedBefore(
 ) (bool, error) {
 	text := ""
 	switch p.verb {
-	case notify.VerbRollback, notify.VerbAgain:
-		if in.Kind != slack.KindSubmit || stands {
+	case notify.VerbRollback, notify.VerbAgain: // the button is known by whoever pressed it first
+		if stands {
 			return false, nil
 		}
 		_, before, err := a.createKey(ctx, c, p, facts.Deployment)
-		if err != nil || before == nil || !before.Intent.By.Same(c.By) {
+		if err != nil || before == nil {
 			return false, err
 		}
 		text = askedBefore(*before, a.o.Now())

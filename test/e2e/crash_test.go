@@ -66,8 +66,10 @@ var crashPoints = map[string]struct {
 	"pipeline ends during the restart": {
 		state: "success",
 		reach: func(h *harness) (github.Deployment, func()) {
-			d := h.deploy("acme/api", "production", "slow-success")
+			d := h.deploy("acme/api", "production", "forever")
 			h.waitStatus(d, "in_progress")
+			h.kill()
+			h.finish(h.waitPipeline(d), "success")
 			return d, nil
 		},
 	},

@@ -123,7 +123,7 @@ func TestAPI_IsNoOracle(t *testing.T) {
 // A public status names no address of our network; the timeline does.
 func TestStatus_NamesNoAddress(t *testing.T) {
 	t.Parallel()
-	h := newRuledAPI(t, "", map[string]string{"CIRCLECI_API_URL": "http://127.0.0.1:9", "START_TIMEOUT": "3s"})
+	h := newRuledAPI(t, "", map[string]string{"CIRCLECI_API_URL": "http://127.0.0.1:9", "START_TIMEOUT": "10s"})
 	d := h.create("acme/api", github.NewDeployment{
 		Environment: "production",
 		Payload:     payload("success"),
