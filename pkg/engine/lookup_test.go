@@ -222,3 +222,26 @@ func TestCheckDuplicates_CancelsWhatItSees(t *testing.T) {
 		t.Errorf("got %v canceled, want %v", circleCI.canceled, want)
 	}
 }
+
+// The watch for duplicates goes on after the clock was set back, also beside polls.
+func TestDuplicateCheckDue(t *testing.T) {
+	e := newTestEngine(t)
+	for _, tt := range []struct {
+		name  string
+		state deployment.State
+		in    time.Duration // until the check is due
+		want  bool
+	}{
+		{name: "overdue", state: deployment.Running, in: -time.Second, want: true},
+		{name: "later", state: deployment.Running, in: 30 * time.Second},
+		{name: "a day later, which a clock ahead has stored", state: deployment.Running, in: 24 * time.Hour, want: true},
+		{name: "the look-up sees them", state: deployment.Unconfirmed, in: -time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := deployment.Deployment{State: tt.state, StepDue: e.clock(), DuplicateDue: e.clock().Add(tt.in)}
+			if got := e.duplicateCheckDue(d); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}

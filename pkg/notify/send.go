@@ -43,6 +43,7 @@ func (s *session) plan(ctx context.Context, m *deployment.Message) (f Facts, ste
 	}
 
 	now := s.o.Now()
+	*m = withClock(*m, now)
 	switch _, ready := Ready(*m, f.Deployment, now); {
 	case ready && m.Kind == deployment.MessageList:
 		f.Listed, err = s.listed(ctx, m.ID)
