@@ -50,6 +50,13 @@ func (s *Server) event(in *installation, channel string, fields Object) Delivery
 // subscribed reports whether the app wants an event.
 func (s *Server) subscribed(name string) bool { return slices.Contains(s.options.Events, name) }
 
+// Typed returns what Slack sends for characters that somebody types: it escapes &, < and >, so that what is typed letter
+// by letter mentions nobody and links nowhere. The texts of Say and Slash are what Slack sends; a real mention is <@USER>
+// there. Those of Submit are what was typed.
+func Typed(text string) string { return typed.Replace(text) }
+
+var typed = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
 // Say writes a message as a user, or as another bot when the user is one, and sends the events that the app subscribes
 // to: message.im in direct messages, and app_mention where the text mentions the app and the app is a member. It
 // returns the message and the first attempt of each event. thread is the ts of the parent; empty: none.
