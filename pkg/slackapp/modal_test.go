@@ -243,6 +243,42 @@ func TestModal_Late(t *testing.T) {
 	}
 }
 
+// TestModal_NotFilled checks that somebody whose modal does not come to ask, because Slack did not take what it shall
+// show, learns that nothing was done, and that nobody hears of a modal that they have closed themselves.
+func TestModal_NotFilled(t *testing.T) {
+	for _, row := range []struct{ answer, want string }{
+		{
+			answer: `{"ok":false,"error":"internal_error"}`,
+			want:   "Slack did not show you what to confirm, and nothing was done. Close the window",
+		},
+		{
+			answer: `{"ok":false,"error":"ratelimited"}`,
+			want:   "Slack did not show you what to confirm, and nothing was done. Close the window",
+		},
+		{answer: `{"ok":false,"error":"not_found"}`},
+	} {
+		t.Run(row.answer, func(t *testing.T) {
+			w := newWorld(t)
+			ts := w.card(failed(w.now()))
+			w.sim.Next("views.update", simslackFault(row.answer), 1)
+			w.click("U0BOB", ts, notify.VerbAgain)
+
+			if len(w.orders) != 0 {
+				t.Errorf("got %+v ordered, want nothing", w.orders)
+			}
+			if row.want == "" {
+				if told := w.sim.Ephemerals("U0BOB"); len(told) != 0 {
+					t.Errorf("got %+v, want nothing said about a modal that was closed", told)
+				}
+				return
+			}
+			if got := w.private("U0BOB"); !strings.Contains(got, row.want) {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
 // TestModal_OpensFirst checks that the modal is open before the facts are gathered, which may take longer than Slack lets a
 // modal be opened, and asks afterwards.
 func TestModal_OpensFirst(t *testing.T) {
