@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -100,7 +99,7 @@ func (s *Server) eventsOf(u *User, ch *Channel, m Message) []Delivery {
 	kind, subscription := ch.messageEvents()
 	var events []Delivery
 	for _, in := range s.installations {
-		if !ch.visibleTo(in) || ch.Away {
+		if in.gone || !ch.visibleTo(in) || ch.Away {
 			continue
 		}
 		if ch.User == "" && strings.Contains(m.Text, "<@"+in.botUser+">") && s.subscribed("app_mention") {
@@ -202,7 +201,7 @@ func (s *Server) about(user, name string, fields func(*User, *installation) Obje
 	if in == nil {
 		in = s.installations[0]
 	}
-	if !s.subscribed(name) {
+	if in.gone || !s.subscribed(name) {
 		s.mu.Unlock()
 		return Delivery{}, nil
 	}
@@ -278,7 +277,7 @@ func (s *Server) changeChannel(channel string, change func(*Channel) (string, Ob
 	fields["type"], fields["event_ts"] = name, s.newTS()
 	in := cmp.Or(s.installationOf(changed.Team), s.installations[0])
 	d := s.event(in, channel, fields)
-	wanted := s.subscribed(name)
+	wanted := s.subscribed(name) && !in.gone
 	s.mu.Unlock()
 	s.changed.Broadcast()
 	if !wanted {
@@ -286,37 +285,6 @@ func (s *Server) changeChannel(channel string, change func(*Channel) (string, Ob
 	}
 
 	return s.sendEvent(d)
-}
-
-// Uninstall revokes the token of Options.Team and tells the app: tokens_revoked, then app_uninstalled.
-func (s *Server) Uninstall() ([]Delivery, error) {
-	s.Refuse("account_inactive")
-	s.mu.Lock()
-	in := s.installationOf(s.options.Team)
-	s.mu.Unlock()
-
-	var sent []Delivery
-	for _, fields := range []Object{
-		{"type": "tokens_revoked", "tokens": Object{"oauth": []string{}, "bot": []string{s.options.BotUser}}},
-		{"type": "app_uninstalled"},
-	} {
-		name, _ := fields["type"].(string)
-		if !s.subscribed(name) {
-			continue
-		}
-
-		fields["event_ts"] = strconv.FormatInt(s.options.Now().Unix(), 10) + ".000100"
-		s.mu.Lock()
-		d := s.event(in, "", fields)
-		s.mu.Unlock()
-		first, err := s.sendEvent(d)
-		if err != nil {
-			return sent, err
-		}
-		sent = append(sent, first)
-	}
-
-	return sent, nil
 }
 
 // DeleteMessage deletes a message as a person would who may delete those of others.
