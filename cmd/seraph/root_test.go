@@ -14,6 +14,7 @@ import (
 	"github.com/seraph-deploy/seraph/deploy/docs"
 	"github.com/seraph-deploy/seraph/pkg/cli"
 	"github.com/seraph-deploy/seraph/pkg/config"
+	"github.com/seraph-deploy/seraph/pkg/store"
 )
 
 // clearEnvironment unsets every variable of Seraph until the test ends, also those that the test
@@ -297,6 +298,37 @@ func TestRun_DatabaseThatKeepsNothing(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRun_OnlyTheDatabase runs what only reads the database, as whoever restores one does, without any other setting.
+func TestRun_OnlyTheDatabase(t *testing.T) {
+	clearEnvironment(t)
+	t.Chdir(t.TempDir())
+	const url = "sqlite:service.db"
+	service, err := store.Open(t.Context(), store.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := service.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	commands := [][]string{{"backup", "copy.db"}, {"audit", "verify"}, {"audit", "export"}}
+	for _, command := range commands {
+		t.Run(strings.Join(command, " "), func(t *testing.T) {
+			t.Setenv("SERAPH_DATABASE_URL", url)
+			if code, _, stderr := call(t, command...); code != cli.ExitOK {
+				t.Errorf("got exit code %d and %q, want 0", code, stderr)
+			}
+		})
+
+		t.Run(strings.Join(command, " ")+" without it", func(t *testing.T) {
+			const want = "seraph.db: no such file or directory: set SERAPH_DATABASE_URL to the one of the service\n"
+			if code, _, stderr := call(t, command...); code != cli.ExitFailed || !strings.HasSuffix(stderr, want) {
+				t.Errorf("got exit code %d and %q, want 1 and %q", code, stderr, want)
+			}
+		})
 	}
 }
 

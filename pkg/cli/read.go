@@ -125,8 +125,8 @@ func (s *session) printEnvironments(ctx context.Context, list []api.Environment,
 	s.out.table("", rows...)
 }
 
-// noteOtherLocks tells of the locks that no environment has shown: where nothing was deployed yet, the service lists no
-// environment.
+// noteOtherLocks tells of the locks that no environment has shown: those that cover several, where none of these is
+// listed, and those beside an older one.
 func (s *session) noteOtherLocks(ctx context.Context, shown []api.Environment, at place) {
 	locks, err := s.client.Locks(ctx)
 	if err != nil {

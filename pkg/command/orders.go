@@ -313,6 +313,9 @@ func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ord
 	if verdict.Decision == policy.DecisionReject {
 		return Ordered{}, rejected(verdict)
 	}
+	if err := refuseCaller(policy.NoAccount(verdict), "not_allowed"); err != nil {
+		return Ordered{}, err
+	}
 
 	// A rollback that the rules keep waiting ends nobody's deployment by having been asked for.
 	i.Supersedes = i.Cause == deployment.CauseRollback &&

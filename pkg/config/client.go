@@ -32,6 +32,7 @@ func LoadClient(defaults ClientDefaults) (*Client, error) {
 	}
 
 	r.keepProblems("API_URL", "API_TOKEN")
+	unread := len(r.problems) > 0 // such as the file of the token
 	address, token := r.env.APIURL, r.env.APIToken
 	if defaults.wins() {
 		address = defaults.URL
@@ -41,7 +42,7 @@ func LoadClient(defaults ClientDefaults) (*Client, error) {
 	}
 
 	c := &Client{URL: r.apiURL("API_URL", address), Token: r.token("API_TOKEN", token)}
-	if token == "" {
+	if token == "" && !unread {
 		r.problem("API_TOKEN", "required: one of the tokens in SERAPH_API_TOKENS of the service, set as this variable "+
 			"or kept in a context (seraph config set-context --help)")
 	}
@@ -109,10 +110,10 @@ func CheckAPIToken(text string) error {
 	return nil
 }
 
-// keepProblems forgets the problems of all other variables, which are not used here.
+// keepProblems forgets the problems of all other variables, which are not used here, and of their files.
 func (r *reader) keepProblems(names ...string) {
 	r.problems = slices.DeleteFunc(r.problems, func(problem string) bool {
 		name, _, _ := strings.Cut(strings.TrimPrefix(problem, Prefix), ":")
-		return !slices.Contains(names, name)
+		return !slices.Contains(names, strings.TrimSuffix(name, "_FILE"))
 	})
 }

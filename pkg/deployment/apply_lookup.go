@@ -148,21 +148,41 @@ func applyClaimed(t *transition, e Claimed) bool {
 	}
 	t.setOutcome("claimed")
 	t.adopt(PipelineFacts{ID: e.PipelineID}, ByClaim)
+	t.stopClaimingJob()
 	return true
 }
 
 // applyClaimedAgain lets jobs of the deployment's own pipeline go on, unless it is being stopped. It
 // refuses every other pipeline.
 func applyClaimedAgain(t *transition, e Claimed) bool {
-	return t.Pipeline != nil && t.Pipeline.ID == e.PipelineID && t.StoppingSince.IsZero()
+	if t.Pipeline == nil || t.Pipeline.ID != e.PipelineID || !t.StoppingSince.IsZero() {
+		return false
+	}
+	t.stopClaimingJob()
+	return true
+}
+
+// stopClaimingJob notes that a job of a deployment that is being canceled asked whether it may go on: the answer
+// is no, so that nothing more is deployed between the request to cancel and its effect.
+func (t *transition) stopClaimingJob() {
+	if t.Cancel == nil || t.Cancel.StoppedJob {
+		return
+	}
+
+	cancel := *t.Cancel
+	cancel.StoppedJob = true
+	t.Cancel = &cancel
+	t.note("claim", "a job of pipeline %s was told to stop, because of the cancel", t.Pipeline.ID)
 }
 
 // applyClaimedAfterEnd lets jobs of the deployment's own pipeline go on after its end where their result is
 // still the deployment's: after a success, and after a failure while a rerun can turn it into one. A pipeline that
-// was refused or canceled must not deploy because somebody runs it again.
+// was refused or canceled must not deploy because somebody runs it again, nor one that failed before a cancel took
+// effect.
 func applyClaimedAfterEnd(t *transition, e Claimed) bool {
-	counts := t.State == Succeeded || t.now.Before(t.RerunUntil) && !e.NewerStarted
-	return counts && applyClaimedAgain(t, e)
+	rerun := t.now.Before(t.RerunUntil) && !e.NewerStarted && t.Cancel == nil
+	return (t.State == Succeeded || rerun) &&
+		t.Pipeline != nil && t.Pipeline.ID == e.PipelineID && t.StoppingSince.IsZero()
 }
 
 // applyPipelineReassigned gives the pipeline up and looks for the right one. Only a pipeline that

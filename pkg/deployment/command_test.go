@@ -124,6 +124,84 @@ func TestMachine_CancelWhileTriggering(t *testing.T) {
 	})
 }
 
+// From the request to cancel on no job may go on, also of a pipeline that only its claim makes known: it is adopted,
+// so that its workflows can be canceled.
+func TestMachine_ClaimWhileBeingCanceled(t *testing.T) {
+	cancel := CancelRequested{By: alice}
+	claim := Claimed{PipelineID: "p1"}
+	failed := polled("created", workflow("deploy", "failed"))
+
+	for _, tt := range []struct {
+		name       string
+		events     []Event // before the claim
+		then       Event   // after it
+		want       State
+		wantReason string
+	}{
+		{
+			name:       "running, and the job fails",
+			events:     []Event{resolved, start, triggered, cancel},
+			then:       failed,
+			want:       Canceled,
+			wantReason: "Canceled by alice",
+		},
+		{
+			name:       "claimed before",
+			events:     []Event{resolved, start, claim, triggered, cancel},
+			then:       failed,
+			want:       Canceled,
+			wantReason: "Canceled by alice",
+		},
+		{
+			name:       "while the trigger is in flight",
+			events:     []Event{resolved, start, cancel},
+			then:       failed,
+			want:       Canceled,
+			wantReason: "Canceled by alice",
+		},
+		{
+			name:       "while the trigger is looked up",
+			events:     []Event{resolved, start, cancel, TriggerUnknown{Cause: "reset"}},
+			then:       failed,
+			want:       Canceled,
+			wantReason: "Canceled by alice",
+		},
+		{
+			name:       "after a look-up that found nothing",
+			events:     []Event{resolved, start, cancel, TriggerUnknown{Cause: "reset"}, LookupAbsent{}},
+			then:       failed,
+			want:       Canceled,
+			wantReason: "Canceled by alice",
+		},
+		{
+			name:       "it had succeeded before",
+			events:     []Event{resolved, start, triggered, cancel},
+			then:       polled("created", workflow("deploy", "success")),
+			want:       Succeeded,
+			wantReason: "Deployed",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d, _ := applyAll(t, newWaiting(), t0, tt.events...)
+			claimed, changes, err := machine.Apply(d, claim, t0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Cancel.StoppedJob || !claimed.Cancel.StoppedJob || len(changes.Timeline) == 0 {
+				t.Errorf("got %+v, %+v, want the refusal noted", claimed.Cancel, changes.Timeline)
+			}
+			if _, changes, err = machine.Apply(claimed, claim, t0); err != nil || len(changes.Timeline) > 0 {
+				t.Errorf("got %+v, %v for the same claim again, want nothing noted", changes.Timeline, err)
+			}
+
+			d, _ = applyAll(t, claimed, t0, tt.then)
+			if d.State != tt.want || d.Reason != tt.wantReason {
+				t.Errorf("got %s %q, want %s %q", d.State, d.Reason, tt.want, tt.wantReason)
+			}
+		})
+	}
+}
+
 // Every description of a deployment that bypassed a rule says so.
 func TestMachine_ForceIsShown(t *testing.T) {
 	d, _ := applyAll(t, newWaiting(), t0, ForceRequested{Force: Force{By: alice, Reason: "the site is down"}}, resolved)

@@ -54,6 +54,8 @@ type Deployment struct {
 	Refusals   int       `json:"refusals,omitempty"`    // refusals without a message of CircleCI, in a row
 	Retriggers int       `json:"retriggers,omitempty"`  // attempts that a look-up found to have started nothing
 
+	LookupFrom time.Time `json:"lookup_from,omitzero"` // see ForLookup; zero: look-ups go back to the first attempt
+
 	LastFailure string `json:"last_failure,omitempty"` // why the newest attempt brought no pipeline; empty: it did
 
 	// Running and Held, and kept afterwards. Pipeline and StartedAt are empty again if the pipeline
@@ -106,6 +108,10 @@ type Cancel struct {
 	At     time.Time `json:"at"`
 	By     Actor     `json:"by,omitzero"` // zero: a rule
 	Reason string    `json:"reason,omitempty"`
+
+	// StoppedJob: a job that claimed the deployment afterwards was told to stop, so that its failure is the
+	// effect of the cancel.
+	StoppedJob bool `json:"stopped_job,omitempty"`
 }
 
 // ReportText is what the newest report says. It keeps a report from being repeated and from going
@@ -140,13 +146,46 @@ func (d Deployment) LastAttempt() Attempt {
 	return d.Attempts[len(d.Attempts)-1]
 }
 
+// A look-up goes back to a time before the first attempt. Where a clock that has been set back since wrote that time,
+// it goes back to the deployment's creation at GitHub, or for a day where that is not known.
+const (
+	windowLead      = 10 * time.Minute // a look-up reads lists back to this long before the first attempt
+	lookupClockStep = time.Minute      // an attempt this far in the future was recorded by a wrong clock
+	lookupUnknown   = 24 * time.Hour
+)
+
+// ForLookup returns the deployment as a look-up at a moment of our clock takes it. If the first attempt lies after that
+// moment, our clock was ahead when it was made: its pipeline is older by CircleCI's clock than the attempt by ours, and
+// must not be overlooked for that, because the trigger would be repeated. What is found out once is to be saved: later
+// the attempt no longer lies in the future.
+func (d Deployment) ForLookup(now time.Time) Deployment {
+	if !d.LookupFrom.IsZero() || !d.firstTrace().After(now.Add(lookupClockStep)) {
+		return d
+	}
+
+	d.LookupFrom = now.Add(-lookupUnknown)
+	if created := d.Request.CreatedAt; !created.IsZero() && created.Before(now) {
+		d.LookupFrom = created
+	}
+	return d
+}
+
 // LookupSince returns how far back a look-up reads CircleCI's lists. The result is in CircleCI's
 // time; offset is CircleCI's clock minus ours.
 func (d Deployment) LookupSince(offset time.Duration) time.Time {
-	if len(d.Attempts) == 0 {
-		return d.AcceptedAt.Add(offset - windowLead)
+	from := d.LookupFrom
+	if from.IsZero() {
+		from = d.firstTrace()
 	}
-	return d.Attempts[0].IntendedAt.Add(offset - windowLead)
+	return from.Add(offset - windowLead)
+}
+
+// firstTrace is when a pipeline may have been started for the first time, by our clock.
+func (d Deployment) firstTrace() time.Time {
+	if len(d.Attempts) == 0 {
+		return d.AcceptedAt
+	}
+	return d.Attempts[0].IntendedAt
 }
 
 // clone returns a copy that shares no field that Apply changes in place. Force and Cancel are

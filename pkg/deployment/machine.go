@@ -25,7 +25,6 @@ const (
 	// it: after the window no request of that attempt can reach CircleCI.
 	SendWindow = 5 * time.Second
 
-	windowLead     = 10 * time.Minute // a look-up reads lists back to this long before the first attempt
 	stopGrace      = 15 * time.Minute // how long workflows may take to end before their slot is freed anyway
 	rerunWindow    = 24 * time.Hour   // how long a failed deployment is watched for a rerun that succeeds
 	duplicateWatch = time.Hour        // how long duplicates are looked for

@@ -154,6 +154,19 @@ func TestMachine_ClaimAfterTheEnd(t *testing.T) {
 		},
 		{name: "canceled", events: []Event{canceled}, claim: own, want: Canceled, refuse: true},
 		{
+			name:   "failed before a cancel took effect",
+			events: []Event{CancelRequested{By: alice}, failed},
+			claim:  own,
+			want:   Failed,
+			refuse: true,
+		},
+		{
+			name:   "succeeded before a cancel took effect",
+			events: []Event{CancelRequested{By: alice}, polled("created", workflow("build", "success"))},
+			claim:  own,
+			want:   Succeeded,
+		},
+		{
 			name:   "another commit, and its workflows have ended",
 			events: []Event{otherCommit, stopped},
 			claim:  own,

@@ -9,8 +9,8 @@ import (
 
 // Claim makes a pipeline the deployment's own, because one of its jobs presented the deployment's
 // key. The first pipeline to claim gets it and may claim again, after the deployment's end only while a
-// rerun counts. deployment.ErrNotFound: no deployment has this key. deployment.ErrClaimRefused: the job
-// must stop.
+// rerun counts. Of a deployment that is being canceled, no job may go on. deployment.ErrNotFound: no deployment
+// has this key. deployment.ErrClaimRefused, deployment.ErrClaimCanceled: the job must stop.
 func (e *Engine) Claim(ctx context.Context, key, pipelineID string) error {
 	d, err := e.Deployments.ByKey(ctx, key)
 	if err != nil {
@@ -23,9 +23,9 @@ func (e *Engine) Claim(ctx context.Context, key, pipelineID string) error {
 	}
 
 	claimed := deployment.Claimed{PipelineID: pipelineID, NewerStarted: started || holds}
-	_, err = e.update(ctx, d.Row, claimed, updateOptions{
-		known:        &d,
-		newStateOnly: true,
+	current, err := e.update(ctx, d.Row, claimed, updateOptions{
+		known:     &d,
+		notedOnly: true,
 	})
 
 	var invalid *deployment.InvalidTransitionError
@@ -33,6 +33,9 @@ func (e *Engine) Claim(ctx context.Context, key, pipelineID string) error {
 	var taken *deployment.PipelineTakenError
 	if errors.As(err, &invalid) || errors.As(err, &blocked) || errors.As(err, &taken) {
 		return deployment.ErrClaimRefused
+	}
+	if err == nil && current.State.Open() && current.Cancel != nil {
+		return deployment.ErrClaimCanceled
 	}
 
 	return err

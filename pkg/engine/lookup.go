@@ -48,6 +48,7 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 		return e.Rows.Unlease(ctx, d.Row)
 	}
 
+	d = d.ForLookup(e.Now())
 	lookup, err := e.search(ctx, d)
 	if err != nil {
 		return err
@@ -209,6 +210,7 @@ func (e *Engine) checkDuplicates(ctx context.Context, d deployment.Deployment) e
 		return e.Rows.Unlease(ctx, d.Row)
 	}
 
+	d = d.ForLookup(e.Now())
 	duplicates, err := e.duplicates(ctx, d)
 	if err != nil {
 		e.log(d, zerolog.WarnLevel).Err(err).Msg("search for duplicate pipelines failed")

@@ -118,6 +118,54 @@ func TestLookUp_FindsTheKeyAlthoughOtherReadsFail(t *testing.T) {
 	}
 }
 
+// A clock that was an hour ahead at the trigger and is right again does not hide the pipeline: its trigger would be
+// repeated as soon as the attempt lies in the past.
+func TestLookUp_ClockSetBack(t *testing.T) {
+	const ahead = time.Hour
+	for _, tt := range []struct {
+		name   string
+		outage bool // CircleCI answers no look-up before the attempt lies in the past
+	}{
+		{name: "found by the first look-up"},
+		{name: "CircleCI does not answer for so long", outage: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			created := e.clock()
+			e.pass(ahead)
+			d := e.accept(t, 1,
+				func(d *deployment.Deployment) { d.Request.CreatedAt = created },
+				resolved, e.startEvent(), deployment.TriggerUnknown{Cause: "reset"})
+			e.pass(10*time.Second - ahead)
+
+			if tt.outage {
+				e.Searcher = &flakyCircleCI{listErr: errors.New("503")}
+				if err := e.lookUp(t.Context(), d); err != nil {
+					t.Fatal(err)
+				}
+				e.pass(ahead + 5*time.Minute)
+			}
+
+			pipeline := deployment.PipelineFacts{ID: "p1", CreatedAt: created.Add(time.Second)}
+			circleCI := &flakyCircleCI{withKey: []string{pipeline.ID}}
+			circleCI.listing = deployment.Listing{
+				Project:         []deployment.PipelineFacts{pipeline},
+				MineComplete:    true,
+				ProjectComplete: true,
+			}
+			e.Searcher, e.Poller = circleCI, circleCI
+			if err := e.lookUp(t.Context(), e.load(t, d.Row)); err != nil {
+				t.Fatal(err)
+			}
+
+			got := e.load(t, d.Row)
+			if got.State != deployment.Running || got.Pipeline == nil || got.Pipeline.ID != pipeline.ID {
+				t.Errorf("got %s %q, want the pipeline found", got.State, got.Reason)
+			}
+		})
+	}
+}
+
 // The watch for duplicates cancels what it sees, although the rest could not be read.
 func TestCheckDuplicates_CancelsWhatItSees(t *testing.T) {
 	e := newTestEngine(t)

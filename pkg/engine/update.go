@@ -13,10 +13,10 @@ const updateTries = 6
 // updateOptions say how update changes a row. The zero value loads the row, applies the event and
 // saves the result.
 type updateOptions struct {
-	known        *deployment.Deployment // the row as the caller knows it; nil: it is loaded first
-	audit        *deployment.AuditEvent // saved with the change
-	newStateOnly bool                   // save nothing if the event leaves the state as it is
-	attempt      int                    // the trigger attempt that the event answers; 0: it is no answer
+	known     *deployment.Deployment // the row as the caller knows it; nil: it is loaded first
+	audit     *deployment.AuditEvent // saved with the change
+	notedOnly bool                   // save nothing if the event adds nothing to the timeline
+	attempt   int                    // the trigger attempt that the event answers; 0: it is no answer
 }
 
 // update applies an event to a row that other workers may change at the same time. After a version
@@ -49,7 +49,7 @@ func (e *Engine) update(
 		if err != nil {
 			return d, err
 		}
-		if o.newStateOnly && next.State == d.State {
+		if o.notedOnly && len(changes.Timeline) == 0 {
 			return d, nil
 		}
 

@@ -238,6 +238,23 @@ func TestClaim(t *testing.T) {
 			pipeline: "p2",
 			want:     deployment.ErrClaimRefused,
 		},
+		"own pipeline, being canceled": {
+			events:   []deployment.Event{triggered("p1"), deployment.CancelRequested{}},
+			pipeline: "p1",
+			want:     deployment.ErrClaimCanceled,
+			saves:    1,
+		},
+		"first claim, being canceled": {
+			events:   []deployment.Event{deployment.CancelRequested{}},
+			pipeline: "p1",
+			want:     deployment.ErrClaimCanceled,
+			saves:    1,
+		},
+		"another pipeline, being canceled": {
+			events:   []deployment.Event{triggered("p1"), deployment.CancelRequested{}},
+			pipeline: "p2",
+			want:     deployment.ErrClaimRefused,
+		},
 		"ended": {
 			events:   []deployment.Event{deployment.TriggerSkipped{Message: "skipped"}},
 			pipeline: "p1",

@@ -25,6 +25,14 @@ func TestHeads(t *testing.T) {
 		{name: "branch with a slash", ref: "refs/heads/a/b#c", want: deployment.Heads{Branch: topic}, calls: 1},
 		{name: "tag", ref: "refs/tags/v1", want: deployment.Heads{Tag: tag}, calls: 1},
 		{name: "annotated tag", ref: "refs/tags/v2", want: deployment.Heads{Tag: tag}, calls: 2},
+		{name: "tag of a tag", ref: "refs/tags/v3", want: deployment.Heads{Tag: tag}, calls: 3},
+		{name: "as many tags as are followed", ref: "refs/tags/v4", want: deployment.Heads{Tag: tag}, calls: 1 + maxTagDepth},
+		// These name no commit to build, and then the default branch is looked for.
+		{name: "too many tags", ref: "refs/tags/v5", want: deployment.Heads{}, calls: 2 + maxTagDepth},
+		{name: "annotated tag of a directory", ref: "refs/tags/tree", want: deployment.Heads{}, calls: 3},
+		{name: "annotated tag of a file", ref: "refs/tags/blob", want: deployment.Heads{}, calls: 3},
+		{name: "tag of a file", ref: "refs/tags/light", want: deployment.Heads{}, calls: 2},
+		{name: "bare name of a tag of a file", ref: "light", want: deployment.Heads{}, calls: 3},
 		{name: "merge of a pull request", ref: "refs/pull/7/merge", want: deployment.Heads{Pull: other}, calls: 1},
 		{name: "bare name of the branch at the commit", ref: "topic", want: deployment.Heads{Branch: topic}, calls: 1},
 		{name: "bare name, both wanted", ref: "topic", both: true, want: deployment.Heads{Branch: topic, Tag: other}, calls: 2},
@@ -39,6 +47,12 @@ func TestHeads(t *testing.T) {
 				s.sim.Tag(repo, "topic", other)
 				s.sim.Tag(repo, "v1", tag)
 				s.sim.AnnotatedTag(repo, "v2", tag)
+				s.sim.TagOf(repo, "v3", 2, "commit", tag)
+				s.sim.TagOf(repo, "v4", maxTagDepth, "commit", tag)
+				s.sim.TagOf(repo, "v5", maxTagDepth+1, "commit", tag)
+				s.sim.TagOf(repo, "tree", 1, "tree", tag)
+				s.sim.TagOf(repo, "blob", 1, "blob", tag)
+				s.sim.TagOf(repo, "light", 0, "blob", tag)
 				s.sim.SetPull(repo, 7, topic, other)
 				s.request.SHA = topic
 

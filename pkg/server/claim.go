@@ -18,8 +18,8 @@ import (
 )
 
 // Claims lets a job claim a deployment for its pipeline, with the deployment's key. It returns
-// deployment.ErrNotFound for a key that no deployment has, and deployment.ErrClaimRefused where
-// another pipeline has the deployment or it has ended.
+// deployment.ErrNotFound for a key that no deployment has, deployment.ErrClaimRefused where another
+// pipeline has the deployment or it has ended, and deployment.ErrClaimCanceled where it is being canceled.
 type Claims interface {
 	Claim(ctx context.Context, key, pipelineID string) error
 }
@@ -59,6 +59,9 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 		const message = "the deployment belongs to another pipeline or has ended; stop this job"
 		log.Info().Str("result", "refused").Msg("claim answered")
 		writeError(w, r, newError(http.StatusConflict, "claimed", message))
+	case errors.Is(err, deployment.ErrClaimCanceled):
+		log.Info().Str("result", "canceled").Msg("claim answered")
+		writeError(w, r, newError(http.StatusConflict, "being_canceled", "the deployment is being canceled; stop this job"))
 	case errors.Is(err, deployment.ErrNotFound):
 		if s.unknownClaims.RespondOnLimit(w, r, network(clientOf(r))) {
 			return

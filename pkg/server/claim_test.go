@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
 // knownKey is the key of a deployment that no pipeline has claimed.
@@ -19,11 +21,19 @@ func TestClaim(t *testing.T) {
 		body string
 		err  error
 		code int
+		word string // of the answer; empty: any
 	}{
 		{name: "database away", body: `{"key":"` + knownKey + `","pipeline":"p-1"}`, err: errDatabase, code: 503},
 		{name: "first pipeline", body: `{"key":"` + knownKey + `","pipeline":"p-1"}`, code: 200},
 		{name: "same pipeline, its next job", body: `{"key":"` + knownKey + `","pipeline":"p-1"}`, code: 200},
 		{name: "another pipeline", body: `{"key":"` + knownKey + `","pipeline":"p-2"}`, code: 409},
+		{
+			name: "being canceled",
+			body: `{"key":"` + knownKey + `","pipeline":"p-1"}`,
+			err:  deployment.ErrClaimCanceled,
+			code: 409,
+			word: `"being_canceled"`,
+		},
 		{name: "unknown key", body: `{"key":"guess","pipeline":"p-2"}`, code: 404},
 		{
 			name: "unknown key that looks like one of ours",
@@ -57,8 +67,8 @@ func TestClaim(t *testing.T) {
 		t.Run(step.name, func(t *testing.T) {
 			s.claims.err = step.err
 			got := s.send(t, http.MethodPost, "/webhooks/claim", strings.NewReader(step.body))
-			if got.code != step.code {
-				t.Errorf("got %d %s, want %d", got.code, got.body, step.code)
+			if got.code != step.code || !strings.Contains(got.body, step.word) {
+				t.Errorf("got %d %s, want %d %s", got.code, got.body, step.code, step.word)
 			}
 		})
 	}

@@ -33,7 +33,7 @@ func startSimulator(t *testing.T) (*Client, *simslack.Server) {
 	s.AddUser(simslack.User{ID: simAlice, Name: "alice"})
 	s.AddChannel(simslack.Channel{ID: simChannel, Name: "deploys"})
 
-	transport := outbound.New(outbound.Options{Timeout: 10 * time.Second})
+	transport := outbound.New(outbound.Options{Timeout: time.Minute})
 	t.Cleanup(transport.CloseIdle)
 	return New(Options{
 		BaseURL:   mustURL(t, s.URL()),

@@ -63,8 +63,8 @@ type world struct {
 	orders  []command.AgainOrder
 	back    []command.RollbackOrder
 	sent    map[string]notify.Note // by topic and user
-	skew    time.Duration
-	onFacts func() // is called when the facts of a card are asked for; nil: nothing
+	at      time.Time              // what now returned last, also to the simulated Slack
+	onFacts func()                 // is called when the facts of a card are asked for; nil: nothing
 	people  map[string]deployment.Actor
 	links   []string                          // what was asked of them
 	facts   map[int64]notify.Facts            // by row
@@ -80,13 +80,19 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		t:         t,
 		workspace: team,
+		at:        time.Now().Round(0),
 		people:    map[string]deployment.Actor{"U0ALICE": alice, "U0BOB": bob},
 		facts:     map[int64]notify.Facts{},
 		sent:      map[string]notify.Note{},
 		before:    map[string]command.Ordered{},
 	}
 
-	w.sim = simslack.New(simslack.Options{Commands: []string{"/deploy", "/seraph"}, RetryAfter: []time.Duration{}})
+	w.sim = simslack.New(simslack.Options{
+		Commands:   []string{"/deploy", "/seraph"},
+		RetryAfter: []time.Duration{},
+		AckTimeout: time.Minute, // the machine may be slow
+		Now:        w.now,
+	})
 	if err := w.sim.Start(""); err != nil {
 		t.Fatal(err)
 	}
@@ -164,17 +170,19 @@ func (f writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// now is a millisecond later each time.
 func (w *world) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return time.Now().Round(0).Add(w.skew)
+	w.at = w.at.Add(time.Millisecond)
+	return w.at
 }
 
 // pass lets time pass.
 func (w *world) pass(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.skew += d
+	w.at = w.at.Add(d)
 }
 
 // receive is where Slack sends its requests: it verifies and reads each, does it, and answers.
@@ -182,7 +190,7 @@ func (w *world) receive(rw http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	verifier, err := slack.NewVerifier(simslack.DefaultSigningSecret)
 	if err == nil {
-		_, err = verifier.Verify(r.Header, body, time.Now())
+		_, err = verifier.Verify(r.Header, body, w.now())
 	}
 	if err != nil {
 		w.t.Error(err)

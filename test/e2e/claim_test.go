@@ -31,7 +31,7 @@ func (h *harness) claim(key, pipeline string) int {
 // even before CircleCI has answered the trigger, and that every other pipeline must stop.
 func TestClaim_FirstPipelineOnly(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, setup{env: map[string]string{"CIRCLECI_TIMEOUT": "10s"}}).start()
+	h := newHarness(t, setup{env: map[string]string{"CIRCLECI_TIMEOUT": "1m"}}).start()
 	trigger := h.ciFaults.block(circleci.OpTrigger, "", true)
 	d := h.deploy("acme/api", "production", "forever")
 	trigger.wait(t)
@@ -52,6 +52,45 @@ func TestClaim_FirstPipelineOnly(t *testing.T) {
 	h.finish(p, "success")
 	h.expectEnd(d, "success", "")
 	h.expectClaim("another pipeline after the end", key, uuid.NewString(), 409)
+}
+
+// From the moment in which somebody asks to cancel, no job may go on, whether or not it has claimed before: CircleCI
+// may take long to stop it, or not answer.
+func TestClaim_BeingCanceled(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"API_TOKENS": apiTokens, "CIRCLECI_TIMEOUT": "10s"}
+
+	t.Run("before the answer to the trigger", func(t *testing.T) {
+		t.Parallel()
+		h := newHarness(t, setup{env: env}).start()
+		trigger := h.ciFaults.block(circleci.OpTrigger, "", true)
+		d := h.deploy("acme/api", "production", "forever")
+		trigger.wait(t)
+		p := h.waitPipeline(d)
+
+		h.expectAPI("POST", fmt.Sprintf("/deployments/%d/cancel", d.ID), managerToken, `{}`, 202, "")
+		h.expectClaim("its pipeline", fmt.Sprint(p.Parameters[circleci.KeyParameter]), p.ID, 409)
+		close(trigger.release)
+		h.expectEnd(d, "error", "Canceled")
+	})
+
+	t.Run("while CircleCI does not stop it", func(t *testing.T) {
+		t.Parallel()
+		h := newHarness(t, setup{env: env}).start()
+		d := h.deploy("acme/api", "production", "forever")
+		h.waitStatus(d, "in_progress")
+		p := h.waitPipeline(d)
+		key := fmt.Sprint(p.Parameters[circleci.KeyParameter])
+		h.expectClaim("its pipeline", key, p.ID, 200)
+
+		cancel := h.ciFaults.block(circleci.OpCancel, "", false)
+		h.expectAPI("POST", fmt.Sprintf("/deployments/%d/cancel", d.ID), managerToken, `{}`, 202, "")
+		h.expectClaim("its next job", key, p.ID, 409)
+		cancel.wait(t)
+		h.finish(p, "failed") // the job stops
+		close(cancel.release)
+		h.expectEnd(d, "error", "Canceled")
+	})
 }
 
 // TestClaim_RefusedTrigger checks that no pipeline can claim a deployment that ended without one:

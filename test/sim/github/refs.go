@@ -14,11 +14,23 @@ import (
 
 // AnnotatedTag sets a tag that has an object of its own, which points to the commit.
 func (s *Server) AnnotatedTag(repo, tag, sha string) string {
+	return s.TagOf(repo, tag, 1, "commit", sha)
+}
+
+// TagOf sets a tag of a commit, a tree (a directory) or a blob (a file). Between the ref and that are as many tag
+// objects as links says: 0 is a lightweight tag, and of several each points to the next one.
+func (s *Server) TagOf(repo, tag string, links int, kind, sha string) string {
 	sha = s.Tag(repo, tag, sha)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mustRepository(repo).annotated[tag] = true
+	s.mustRepository(repo).targets[tag] = tagTarget{links: links, kind: kind}
 	return sha
+}
+
+// tagTarget is what a tag points to, through so many tag objects.
+type tagTarget struct {
+	links int
+	kind  string
 }
 
 // SetPull sets the refs of a pull request: pull/N/head and pull/N/merge.
@@ -41,10 +53,18 @@ func (s *Server) DeleteRef(repo, name string) {
 	})
 }
 
-// tagObject is the id of the object of an annotated tag.
-func (r *repository) tagObject(tag string) string {
-	sum := sha1.Sum([]byte("tag\x00" + tag + "\x00" + r.tags[tag])) // object ids are SHA-1
-	return hex.EncodeToString(sum[:])
+// tagObject is what a tag points to after so many of its tag objects, and the kind of that.
+func (r *repository) tagObject(tag string, link int) (kind, sha string) {
+	target, ok := r.targets[tag]
+	switch {
+	case !ok || r.tags[tag] == "":
+		return "commit", r.tags[tag]
+	case link >= target.links:
+		return target.kind, r.tags[tag]
+	}
+
+	sum := sha1.Sum(fmt.Appendf(nil, "tag\x00%s\x00%s\x00%d", tag, r.tags[tag], link)) // object ids are SHA-1
+	return "tag", hex.EncodeToString(sum[:])
 }
 
 // getRef answers with the ref of exactly that name; GitHub answers 404 to the beginning of one.
@@ -55,10 +75,7 @@ func (s *Server) getRef(c *call) *response {
 	if branch, ok := strings.CutPrefix(name, "heads/"); ok {
 		sha = c.repo.branches[branch]
 	} else if tag, ok := strings.CutPrefix(name, "tags/"); ok {
-		sha = c.repo.tags[tag]
-		if sha != "" && c.repo.annotated[tag] {
-			kind, sha = "tag", c.repo.tagObject(tag)
-		}
+		kind, sha = c.repo.tagObject(tag, 0)
 	} else {
 		sha = c.repo.pulls[name]
 	}
@@ -97,8 +114,8 @@ func (s *Server) matchingRefs(c *call) *response {
 		}
 
 		kind, sha := "commit", refs[name]
-		if tag, ok := strings.CutPrefix(name, "tags/"); ok && c.repo.annotated[tag] {
-			kind, sha = "tag", c.repo.tagObject(tag)
+		if tag, ok := strings.CutPrefix(name, "tags/"); ok {
+			kind, sha = c.repo.tagObject(tag, 0)
 		}
 
 		bodies = append(bodies, s.refBody(c, name, kind, sha))
@@ -180,8 +197,13 @@ func (r *repository) commits() map[string]bool {
 func (s *Server) getTag(c *call) *response {
 	id := c.param("object")
 	self := s.api() + "/repos/" + c.repo.FullName() + "/git"
-	for tag := range c.repo.annotated {
-		if sha := c.repo.tags[tag]; sha != "" && c.repo.tagObject(tag) == id {
+	for tag := range c.repo.tags {
+		for link := range c.repo.targets[tag].links {
+			if _, sha := c.repo.tagObject(tag, link); sha != id {
+				continue
+			}
+
+			kind, sha := c.repo.tagObject(tag, link+1)
 			return ok(wire.Object{
 				"node_id": wire.NodeID("Tag", c.repo.ID),
 				"tag":     tag,
@@ -189,7 +211,7 @@ func (s *Server) getTag(c *call) *response {
 				"url":     self + "/tags/" + id,
 				"message": "a tag",
 				"tagger":  wire.Object{"date": "2026-11-28T00:00:00Z", "email": "octocat@github.com", "name": "octocat"},
-				"object":  wire.Object{"type": "commit", "sha": sha, "url": self + "/commits/" + sha},
+				"object":  wire.Object{"type": kind, "sha": sha, "url": self + "/" + kind + "s/" + sha},
 			})
 		}
 	}

@@ -18,12 +18,12 @@ type repository struct {
 	wire.Repository
 	branches  map[string]string // name to head
 	tags      map[string]string
-	annotated map[string]bool   // tags with an object of their own
-	missing   map[string]bool   // see RemoveCommit
-	pulls     map[string]string // pull/N/head and pull/N/merge to commit
-	parents   map[string]string // commit to its parent
-	behind    map[string]bool   // branches that auto_merge would merge the default branch into
-	conflicts map[string]bool   // branches that the default branch cannot be merged into
+	targets   map[string]tagTarget // of tags that do not name a commit themselves
+	missing   map[string]bool      // see RemoveCommit
+	pulls     map[string]string    // pull/N/head and pull/N/merge to commit
+	parents   map[string]string    // commit to its parent
+	behind    map[string]bool      // branches that auto_merge would merge the default branch into
+	conflicts map[string]bool      // branches that the default branch cannot be merged into
 	hook      *hookshot.Hook
 	former    []formerName
 	deleted   bool
@@ -57,7 +57,7 @@ func (s *Server) AddRepository(fullName string) int64 {
 		},
 		branches:  map[string]string{"main": Commit(fullName, "main")},
 		tags:      map[string]string{},
-		annotated: map[string]bool{},
+		targets:   map[string]tagTarget{},
 		missing:   map[string]bool{},
 		pulls:     map[string]string{},
 		parents:   map[string]string{},
