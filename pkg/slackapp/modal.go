@@ -26,8 +26,12 @@ func (a *Actions) openModal(ctx context.Context, in slack.Incoming, verb notify.
 	id, err := a.o.Views.OpenView(ctx, in.TriggerID, slack.LoadingModal(verb))
 	if err != nil {
 		a.o.Log.Warn().Err(err).Str("verb", string(verb)).Msg("modal not opened")
-		a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. Press the "+
-			"button again."), false)
+		remedy := "Press the button again."
+		var send *notify.SendError
+		if errors.As(err, &send) && send.Kind == notify.SendUnknown {
+			remedy = "Close the window, if there is one, and press the button again."
+		}
+		a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. "+remedy), false)
 		return nil
 	}
 
