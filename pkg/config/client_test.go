@@ -127,20 +127,6 @@ func TestLoadClient_AllowHTTP(t *testing.T) {
 	}
 }
 
-// TestLoadClient_Spaces wants that spaces about an address, which stay from pasting, do not matter.
-func TestLoadClient_Spaces(t *testing.T) {
-	setEnvironment(t, map[string]string{"API_TOKEN": goodAPIToken, "API_URL": " https://seraph.example.com\t"})
-
-	c, err := LoadClient(ClientDefaults{})
-	if err != nil || c.URL.String() != "https://seraph.example.com" {
-		t.Errorf("got %v and %v, want the address without spaces", c, err)
-	}
-	u, err := LoadAPIURL(ClientDefaults{})
-	if err != nil || u.String() != "https://seraph.example.com" {
-		t.Errorf("got %v and %v, want the address without spaces", u, err)
-	}
-}
-
 // TestLoadClient_OtherVariables wants that problems of variables which are not used here stop nobody.
 func TestLoadClient_OtherVariables(t *testing.T) {
 	setEnvironment(t, map[string]string{"API_TOKEN": goodAPIToken, "GITHUB_TOKEN_FILE": "/nonexistent"})
@@ -155,7 +141,7 @@ func TestLoadClient_OtherVariables(t *testing.T) {
 // TestLoadClient_FileOfTheToken wants the reason for which the file that holds the token gives none, and not that a
 // token is required.
 func TestLoadClient_FileOfTheToken(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "missing")
+	missing := filepath.Join(t.TempDir(), "token")
 	setEnvironment(t, map[string]string{"API_TOKEN_FILE": missing})
 
 	_, err := LoadClient(ClientDefaults{})
