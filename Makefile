@@ -14,6 +14,12 @@ ENV_FILE ?= $(wildcard .env)
 FUZZTIME ?= 20000x
 BENCH    ?= .
 
+# How long the tests of one package may take. The longest take four minutes, on an idle machine with two cores.
+TEST_TIMEOUT := -timeout 40m
+
+# The PostgreSQL of tests does not wait for the disk.
+WITH_POSTGRES := SERAPH_TEST_POSTGRES_FSYNC=off .ci/with-postgres
+
 # Every package. The two whose tests mostly wait come first, so that others run beside them.
 PACKAGES := ./test/e2e ./test/chaos ./...
 
@@ -42,16 +48,14 @@ image: ## build the container image seraph:latest
 	docker build -f deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t seraph:latest .
 
 test: ## run every test; those of PostgreSQL where it is installed, on a private server
-	@.ci/with-postgres go test $(PACKAGES)
+	@$(WITH_POSTGRES) go test $(TEST_TIMEOUT) $(PACKAGES)
 
 hubot: ## test deploy/hubot: Hubot itself, the program and the simulators; needs Node 20 and npm
 	@$(BUILD) -o bin/ ./cmd/seraph ./cmd/seraph-sim
-	@cd deploy/hubot && npm ci --no-audit --no-fund && npm test
+	@.ci/npm-ci deploy/hubot && cd deploy/hubot && npm test
 
 judges: ## let programs that others wrote judge what goes to Slack and GitHub; needs Node 20 and npm
-	@set -e; for folder in $(dir $(wildcard test/judge/*/package.json)); do \
-		(cd $$folder && npm ci --ignore-scripts --no-audit --no-fund); \
-	done
+	@.ci/npm-ci $(dir $(wildcard test/judge/*/package.json))
 	@CI=true go test -count=1 ./test/judge/...
 	@CI=true go test -count=1 -run Bolt ./test/sim/slack
 
@@ -76,16 +80,16 @@ arch: ## check the import table and the rules of the tree
 	go test -count=1 ./test/arch
 
 race: ## run every test under the race detector
-	@.ci/with-postgres go test -race $(PACKAGES)
+	@CGO_ENABLED=1 $(WITH_POSTGRES) go test -race $(TEST_TIMEOUT) $(PACKAGES)
 
 e2e-postgres: ## run the end-to-end tests on PostgreSQL; `make test` runs them on SQLite
-	@SERAPH_TEST_DATABASE=postgres .ci/with-postgres go test -count=1 ./test/e2e
+	@SERAPH_TEST_DATABASE=postgres $(WITH_POSTGRES) go test -count=1 $(TEST_TIMEOUT) ./test/e2e
 
 fuzz: ## fuzz each Fuzz target for FUZZTIME, a number of inputs or a time (default 20000x)
 	@.ci/fuzz $(FUZZTIME)
 
 bench: ## run the benchmarks that match BENCH (default all)
-	@.ci/with-postgres go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+	@.ci/with-postgres go test $(TEST_TIMEOUT) -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 # SERAPH_CHAOS_DATABASE is sqlite or postgres; SERAPH_CHAOS_SEED, _DEPLOYMENTS, _ORDERS and _DURATION are numbers and a
 # duration.
@@ -99,7 +103,7 @@ generate: ## regenerate generated files
 
 cover: ## write coverage to bin/cover.html and print the total
 	@mkdir -p bin
-	go test -coverpkg=./pkg/... -coverprofile=bin/cover.out ./...
+	go test $(TEST_TIMEOUT) -coverpkg=./pkg/... -coverprofile=bin/cover.out ./...
 	go tool cover -html=bin/cover.out -o bin/cover.html
 	go tool cover -func=bin/cover.out | tail -n 1
 

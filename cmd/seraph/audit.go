@@ -29,7 +29,8 @@ func (p *program) auditVerifyCommand() *cobra.Command {
 	verify := &cobra.Command{
 		Use:   "verify [--head SEQ:HASH]",
 		Short: "verify that no audit record was changed, removed or added",
-		Long: "Verify the hash chain of the audit records, and print its head. Keep a printed head in another\n" +
+		Long: "Verify the hash chain of the audit records in the database that SERAPH_DATABASE_URL names, and\n" +
+			"print its head. The service may run meanwhile. No other setting is needed.\n\nKeep a printed head in another\n" +
 			"place: given as --head later, it shows that the chain was not written anew.",
 		Example: "seraph audit verify",
 
@@ -39,7 +40,11 @@ func (p *program) auditVerifyCommand() *cobra.Command {
 			}
 			return noArguments(cmd, args)
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.verifyAudit(cmd.Context(), noted) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := p.untilSignal(cmd.Context())
+			defer stop()
+			return p.verifyAudit(ctx, noted)
+		},
 	}
 
 	verify.Flags().StringVar(&head, "head", "", "a head, `SEQ:HASH`, that an earlier run printed")
@@ -47,12 +52,12 @@ func (p *program) auditVerifyCommand() *cobra.Command {
 }
 
 func (p *program) verifyAudit(ctx context.Context, noted *app.AuditHead) error {
-	cfg, err := config.Load()
+	database, err := config.LoadDatabaseURL()
 	if err != nil {
 		return err
 	}
 
-	found, err := app.VerifyAudit(ctx, cfg, noted)
+	found, err := app.VerifyAudit(ctx, database, noted)
 	if err != nil {
 		return err
 	}
@@ -78,16 +83,20 @@ func parseHead(text string) (*app.AuditHead, error) {
 
 func (p *program) auditExportCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "export",
-		Short:   "print the audit as JSON lines",
+		Use:   "export",
+		Short: "print the audit as JSON lines",
+		Long: "Print the audit in the database that SERAPH_DATABASE_URL names as JSON lines, oldest first. The\n" +
+			"service may run meanwhile. No other setting is needed.",
 		Example: "seraph audit export > audit.jsonl",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load()
+			database, err := config.LoadDatabaseURL()
 			if err != nil {
 				return err
 			}
 
-			return app.ExportAudit(cmd.Context(), cfg, p.stdout)
+			ctx, stop := p.untilSignal(cmd.Context())
+			defer stop()
+			return app.ExportAudit(ctx, database, p.stdout)
 		},
 	}
 }

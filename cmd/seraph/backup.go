@@ -16,7 +16,7 @@ func (p *program) backupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "copy the SQLite database to a new file while the service runs",
 		Long: "Copy the SQLite database that SERAPH_DATABASE_URL names to a new file, and verify the copy.\n" +
-			"The service may run meanwhile. A PostgreSQL database is copied with pg_dump instead.",
+			"The service may run meanwhile. No other setting is needed. A PostgreSQL database is copied with pg_dump instead.",
 		Example: "seraph backup /var/backups/seraph.db --env-file /etc/seraph/seraph.env",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -24,16 +24,20 @@ func (p *program) backupCommand() *cobra.Command {
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return p.backup(cmd.Context(), args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := p.untilSignal(cmd.Context())
+			defer stop()
+			return p.backup(ctx, args[0])
+		},
 	}
 }
 
 func (p *program) backup(ctx context.Context, file string) error {
-	cfg, err := config.Load()
+	database, err := config.LoadDatabaseURL()
 	if err != nil {
 		return err
 	}
-	if err := app.Backup(ctx, cfg, file); err != nil {
+	if err := app.Backup(ctx, database, file); err != nil {
 		return err
 	}
 

@@ -16,6 +16,9 @@ import (
 // checkTimeout bounds all questions to GitHub, CircleCI and Slack together.
 const checkTimeout = 2 * time.Minute
 
+// errTooSlow is why a check ends before everything was asked.
+var errTooSlow = fmt.Errorf("the check has taken %d minutes", int(checkTimeout.Minutes()))
+
 func (p *program) checkCommand() *cobra.Command {
 	offline, routes := false, ""
 	check := &cobra.Command{
@@ -24,7 +27,8 @@ func (p *program) checkCommand() *cobra.Command {
 		Long: "Check the configuration and print every problem at once. Then ask GitHub, CircleCI and, where it\n" +
 			"is on, Slack whether they accept the credentials, and whether each route's repository, project,\n" +
 			"pipeline definition and channels can be used.\n" +
-			"Exit code 1 means that something there is wrong, 2 that the configuration is.\n\n" +
+			"What cannot be asked within two minutes is listed at the end. Exit code 1 means that something there is\n" +
+			"wrong or was not asked, 2 that the configuration is wrong.\n\n" +
 			"With --offline --routes, only a routes file is checked, and no other setting and no secret is\n" +
 			"needed: for the CI of the repository in which the routes are kept.",
 		Example: "seraph check --env-file deploy/example.env --env-file .env",
@@ -39,7 +43,9 @@ func (p *program) checkCommand() *cobra.Command {
 			if routes != "" {
 				return p.checkRoutes(routes)
 			}
-			return p.check(cmd.Context(), offline)
+			ctx, stop := p.untilSignal(cmd.Context())
+			defer stop()
+			return p.check(ctx, offline)
 		},
 	}
 
@@ -61,7 +67,7 @@ func (p *program) check(ctx context.Context, offline bool) error {
 		_, _ = fmt.Fprintln(p.stdout, "warning: "+warning)
 	}
 
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout, errTooSlow)
 	defer cancel()
 	findings, err := app.Check(ctx, cfg, offline)
 	if err != nil {

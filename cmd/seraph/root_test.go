@@ -14,6 +14,7 @@ import (
 	"github.com/seraph-deploy/seraph/deploy/docs"
 	"github.com/seraph-deploy/seraph/pkg/cli"
 	"github.com/seraph-deploy/seraph/pkg/config"
+	"github.com/seraph-deploy/seraph/pkg/store"
 )
 
 // clearEnvironment unsets every variable of Seraph until the test ends, also those that the test
@@ -155,7 +156,23 @@ func TestRun_Mistakes(t *testing.T) {
 		},
 		{name: "mistyped flag of deploy", args: []string{"deploy", "a/b@c", "d", "--wacth"}, want: "did you mean --watch?"},
 		{name: "unknown short flag", args: []string{"list", "-x"}, want: "unknown shorthand flag: 'x' in -x\nusage: "},
-		{name: "bad duration", args: []string{"watch", "42", "--timeout", "soon"}, want: `invalid argument "soon"`},
+		{
+			name: "bad duration",
+			args: []string{"watch", "42", "--timeout", "2d"},
+			want: `--timeout must be a duration such as 30m or 2h, not "2d"`,
+		},
+		{name: "flag of other programs", args: []string{"list", "--json"}, want: "--json; did you mean --output json?"},
+		{name: "flag of other programs, not here", args: []string{"serve", "--json"}, want: "unknown flag --json\n"},
+		{name: "em dash", args: []string{"list", "\u2014state", "waiting"}, want: "a dash that is no hyphen: type --state"},
+		{name: "en dash and hyphen", args: []string{"list", "\u2013-output", "json"}, want: "no hyphen: type --output"},
+		{name: "no commit", args: []string{"gate", "--repository", "a/b", "--environment", "c", "--sha", "main"},
+			want: `--sha must be the 40 or 64 hex digits of a commit, as ` + "`git rev-parse`" + ` prints them, not "main"`},
+		{
+			name: "repository in quotes",
+			args: []string{"deploy", "\u201cacme/api@main\u201d", "staging"},
+			want: "write the repository as OWNER/NAME, such as acme/api, not \"\u201cacme/api\"",
+		},
+		{name: "spaces about a repository", args: []string{"status", " acme/api"}, want: `not " acme/api"`},
 		{name: "bad value", args: []string{"list", "-o", "xml"}, want: `table or json, not "xml"` + "\nusage: "},
 		{name: "help of an unknown word", args: []string{"audit", "verfy", "--help"}, want: "did you mean audit verify?"},
 		{name: "unknown topic", args: []string{"help", "stats"}, want: `is called "stats"; did you mean states?`},
@@ -297,6 +314,37 @@ func TestRun_DatabaseThatKeepsNothing(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRun_OnlyTheDatabase runs what only reads the database, as whoever restores one does, without any other setting.
+func TestRun_OnlyTheDatabase(t *testing.T) {
+	clearEnvironment(t)
+	t.Chdir(t.TempDir())
+	const url = "sqlite:service.db"
+	service, err := store.Open(t.Context(), store.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := service.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	commands := [][]string{{"backup", "copy.db"}, {"audit", "verify"}, {"audit", "export"}}
+	for _, command := range commands {
+		t.Run(strings.Join(command, " "), func(t *testing.T) {
+			t.Setenv("SERAPH_DATABASE_URL", url)
+			if code, _, stderr := call(t, command...); code != cli.ExitOK {
+				t.Errorf("got exit code %d and %q, want 0", code, stderr)
+			}
+		})
+
+		t.Run(strings.Join(command, " ")+" without it", func(t *testing.T) {
+			const want = "seraph.db: no such file or directory: set SERAPH_DATABASE_URL to the one of the service\n"
+			if code, _, stderr := call(t, command...); code != cli.ExitFailed || !strings.HasSuffix(stderr, want) {
+				t.Errorf("got exit code %d and %q, want 1 and %q", code, stderr, want)
+			}
+		})
 	}
 }
 

@@ -161,17 +161,20 @@ func (a *App) listen(addr string, handler http.Handler) error {
 		return fmt.Errorf("cannot listen on %s: %w", addr, err)
 	}
 
-	s := server.HTTPServer(addr, handler)
-	a.listeners = append(a.listeners, s)
-
-	go func() {
-		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.failed <- fmt.Errorf("serve %s: %w", addr, err)
-		}
-	}()
-
+	a.serve(listener, handler)
 	a.log.Info().Str("addr", listener.Addr().String()).Msg("listening")
 	return nil
+}
+
+// serve answers the requests that come to a listener, until Stop.
+func (a *App) serve(listener net.Listener, handler http.Handler) {
+	s := server.HTTPServer("", handler)
+	a.listeners = append(a.listeners, s)
+	go func() {
+		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("serve %s: %w", listener.Addr(), err)
+		}
+	}()
 }
 
 // Failed returns the error of a listener that ended by itself.

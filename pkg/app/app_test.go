@@ -4,56 +4,52 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/seraph-deploy/seraph/test/memnet"
 )
 
-// A sender that does not finish its body takes at most half of the grace from the steps that run.
+// A sender that does not finish its body takes at most half of the grace from the steps that run. Time is synthetic.
 func TestStop_SlowSenderLeavesHalf(t *testing.T) {
-	const grace = 2 * time.Second
-	a := &App{log: zerolog.Nop(), failed: make(chan error, 4)}
-	left := time.Duration(-1)
-	a.onStop(func(ctx context.Context) { // stands where the engine stops
-		end, _ := ctx.Deadline()
-		left = time.Until(end)
-	})
+	synctest.Test(t, func(t *testing.T) {
+		const grace = 10 * time.Second
+		a := &App{log: zerolog.Nop(), failed: make(chan error, 4)}
+		left := time.Duration(-1)
+		a.onStop(func(ctx context.Context) { // stands where the engine stops
+			end, _ := ctx.Deadline()
+			left = time.Until(end)
+		})
 
-	reached := make(chan struct{}, 2)
-	handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		reached <- struct{}{}
-		_, _ = io.Copy(io.Discard, r.Body)
-	})
-	for range 2 { // as with METRICS_ADDR
-		sendSlowly(t, a, handler)
-		<-reached
-	}
+		reached := make(chan struct{}, 2)
+		handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			reached <- struct{}{}
+			_, _ = io.Copy(io.Discard, r.Body)
+		})
+		for range 2 { // as with METRICS_ADDR
+			sendSlowly(t, a, handler)
+			<-reached
+		}
 
-	ctx, cancel := context.WithTimeout(t.Context(), grace)
-	defer cancel()
-	a.Stop(ctx)
-	if left < grace/2-grace/10 {
-		t.Errorf("got %s of a grace of %s left for running steps, want half of it", left.Round(time.Millisecond), grace)
-	}
+		ctx, cancel := context.WithTimeout(t.Context(), grace)
+		defer cancel()
+		a.Stop(ctx)
+		if left != grace/2 {
+			t.Errorf("got %s of a grace of %s left for running steps, want half of it", left, grace)
+		}
+	})
 }
 
-// sendSlowly makes the app listen, and sends a request whose body does not end.
+// sendSlowly makes the app listen in memory, and sends a request whose body does not end.
 func sendSlowly(t *testing.T, a *App, handler http.Handler) {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := free.Addr().String()
-	_ = free.Close()
-	if err := a.listen(addr, handler); err != nil {
-		t.Fatal(err)
-	}
-
-	conn, err := net.Dial("tcp", addr)
+	listener := memnet.Listen()
+	a.serve(listener, handler)
+	conn, err := listener.Dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func (f Finding) String() string { return string(f.Level) + ": " + f.Text }
 // can ask. Unless offline, it also asks GitHub and CircleCI whether the credentials work, whether every
 // route's repository, refs, project and definition can be read, and who has the ids of people; and Slack, where it
 // is on, whether the app may do what it must, in every channel that a route names. It changes
-// nothing at either.
+// nothing at either. What it cannot ask until ctx ends is a finding that is wrong, with the cause of ctx.
 func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, error) {
 	c := &checker{cfg: cfg}
 	c.checkRoutes("configuration", cfg.Routes)
@@ -59,6 +59,7 @@ func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, er
 		c.checkRepository(ctx, r)
 		c.checkProject(ctx, r)
 	}
+	c.reportUnasked(ctx)
 
 	return c.findings, nil
 }
@@ -75,10 +76,27 @@ type checker struct {
 	cfg      *config.Config
 	clients  *clients
 	findings []Finding
+	unasked  []string // what ctx left no time for
 }
 
 func (c *checker) found(level Level, format string, args ...any) {
 	c.findings = append(c.findings, Finding{level, fmt.Sprintf(format, args...)})
+}
+
+// late says whether a question was not asked, or not answered, because ctx has ended, and notes it.
+func (c *checker) late(ctx context.Context, question string) bool {
+	if ctx.Err() == nil {
+		return false
+	}
+	c.unasked = append(c.unasked, question)
+	return true
+}
+
+// reportUnasked says which questions are open. They come last, so that nobody overlooks them.
+func (c *checker) reportUnasked(ctx context.Context) {
+	for _, question := range c.unasked {
+		c.found(Wrong, "not asked, because %v: %s", context.Cause(ctx), question)
+	}
 }
 
 // checkRoutes says that the routes are good, and warns of what they make possible. what names where they
@@ -130,17 +148,19 @@ func (c *checker) checkConfig() {
 
 func (c *checker) checkCredentials(ctx context.Context) {
 	identity, err := c.clients.github.Identity(ctx)
-	if err != nil {
-		c.found(Wrong, "cannot authenticate at GitHub: %v", err)
-	} else {
+	switch {
+	case err == nil:
 		c.found(Good, "GitHub: authenticated as %s", identity)
+	case !c.late(ctx, "GitHub: the credentials"):
+		c.found(Wrong, "cannot authenticate at GitHub: %v", err)
 	}
 
 	me, err := c.clients.circleci.Me(ctx)
-	if err != nil {
-		c.found(Wrong, "cannot authenticate at CircleCI with SERAPH_CIRCLECI_TOKEN: %v", err)
-	} else {
+	switch {
+	case err == nil:
 		c.found(Good, "CircleCI: authenticated as %s", me.Login)
+	case !c.late(ctx, "CircleCI: SERAPH_CIRCLECI_TOKEN"):
+		c.found(Wrong, "cannot authenticate at CircleCI with SERAPH_CIRCLECI_TOKEN: %v", err)
 	}
 }
 
@@ -152,7 +172,9 @@ func (c *checker) checkRepository(ctx context.Context, r route.Route) {
 	}
 
 	if err := c.clients.github.CheckRepository(ctx, owner, name); err != nil {
-		c.found(Wrong, "%s: deployments of %s/%s: %v", r.Name(), owner, name, err)
+		if !c.late(ctx, r.Name()+": deployments of "+owner+"/"+name) {
+			c.found(Wrong, "%s: deployments of %s/%s: %v", r.Name(), owner, name, err)
+		}
 		return
 	}
 
@@ -174,7 +196,9 @@ func (c *checker) checkProject(ctx context.Context, r route.Route) {
 
 	project, err := c.clients.circleci.FindProject(ctx, slug)
 	if err != nil {
-		c.found(Wrong, "%s: CircleCI project %s: %v", r.Name(), slug, err)
+		if !c.late(ctx, r.Name()+": CircleCI project "+slug) {
+			c.found(Wrong, "%s: CircleCI project %s: %v", r.Name(), slug, err)
+		}
 		return
 	}
 
@@ -185,7 +209,9 @@ func (c *checker) checkProject(ctx context.Context, r route.Route) {
 
 	definitions, err := c.clients.circleci.Definitions(ctx, project.ID)
 	if err != nil {
-		c.found(Wrong, "%s: pipeline definitions of %s: %v", r.Name(), slug, err)
+		if !c.late(ctx, r.Name()+": pipeline definitions of "+slug) {
+			c.found(Wrong, "%s: pipeline definitions of %s: %v", r.Name(), slug, err)
+		}
 		return
 	}
 

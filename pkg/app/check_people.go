@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -40,8 +41,10 @@ func (c *checker) checkPeople(ctx context.Context) {
 		switch {
 		case errors.Is(err, github.ErrNoPerson):
 			c.found(Warning, missing, p.Line, p.ID, p.Login)
+		case err != nil && c.late(ctx, fmt.Sprintf("GitHub: people in line %d and after it", p.Line)):
+			return
 		case err != nil:
-			c.found(Warning, "people in line %d cannot be compared with GitHub: %v", p.Line, err)
+			c.found(Warning, "people in line %d and after it cannot be compared with GitHub: %v", p.Line, err)
 			return
 		case !strings.EqualFold(login, p.Login):
 			c.found(Warning, other, p.Line, p.ID, login, p.Login)

@@ -68,7 +68,9 @@ func (c *checker) checkSlack(ctx context.Context) {
 
 	me, err := c.clients.slack.Whoami(ctx)
 	if err != nil {
-		c.found(Wrong, "cannot authenticate at Slack with SERAPH_SLACK_BOT_TOKEN: %v", err)
+		if !c.late(ctx, "Slack: SERAPH_SLACK_BOT_TOKEN, and the channels") {
+			c.found(Wrong, "cannot authenticate at Slack with SERAPH_SLACK_BOT_TOKEN: %v", err)
+		}
 		return
 	}
 	c.found(Good, "Slack: authenticated in the workspace %s (%s)", me.TeamName, me.Team)
@@ -119,7 +121,9 @@ func (c *checker) checkSlackChannel(ctx context.Context, channel slackChannel) {
 		return
 	}
 	if err != nil {
-		c.found(Warning, "%s: the Slack channel %s cannot be checked: %v", channel.route, channel.id, err)
+		if !c.late(ctx, channel.route+": the Slack channel "+channel.id) {
+			c.found(Warning, "%s: the Slack channel %s cannot be checked: %v", channel.route, channel.id, err)
+		}
 		return
 	}
 

@@ -13,10 +13,10 @@ import (
 // AuditHead is the newest record of the audit: its number and its hash.
 type AuditHead = audit.Head
 
-// VerifyAudit checks that no record of the audit was changed, removed or inserted, while the service
+// VerifyAudit checks that no record of the audit in a database was changed, removed or inserted, while the service
 // may be running. noted is an earlier head, which must still be part of the audit; nil: none.
-func VerifyAudit(ctx context.Context, cfg *config.Config, noted *AuditHead) (AuditHead, error) {
-	source, err := store.OpenAudit(ctx, cfg.DatabaseURL.Reveal())
+func VerifyAudit(ctx context.Context, database config.Secret, noted *AuditHead) (AuditHead, error) {
+	source, err := store.OpenAudit(ctx, database.Reveal())
 	if err != nil {
 		return AuditHead{}, err
 	}
@@ -25,18 +25,18 @@ func VerifyAudit(ctx context.Context, cfg *config.Config, noted *AuditHead) (Aud
 	return head, errors.Join(err, source.Close())
 }
 
-// ExportAudit writes the audit as JSON lines, while the service may be running.
-func ExportAudit(ctx context.Context, cfg *config.Config, out io.Writer) error {
-	source, err := store.OpenAudit(ctx, cfg.DatabaseURL.Reveal())
+// ExportAudit writes the audit in a database as JSON lines, while the service may be running.
+func ExportAudit(ctx context.Context, database config.Secret, out io.Writer) error {
+	source, err := store.OpenAudit(ctx, database.Reveal())
 	if err != nil {
 		return err
 	}
 	return errors.Join(audit.Export(ctx, source, out), source.Close())
 }
 
-// Backup copies the database to a new file, while the service may be running.
-func Backup(ctx context.Context, cfg *config.Config, file string) error {
-	return store.Backup(ctx, cfg.DatabaseURL.Reveal(), file)
+// Backup copies a database to a new file, while the service may be running.
+func Backup(ctx context.Context, database config.Secret, file string) error {
+	return store.Backup(ctx, database.Reveal(), file)
 }
 
 // CheckDatabase says why the database of a configuration could not be opened or would keep nothing,

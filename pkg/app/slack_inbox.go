@@ -2,18 +2,24 @@ package app
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/slack"
 	"github.com/seraph-deploy/seraph/pkg/slackapp"
 )
 
-// identityRetry is how long the look-up of the bot pauses after an error.
-const identityRetry = 30 * time.Second
+// identityRetry is how long the look-up of the bot pauses after an error. Where Slack refuses the token it doubles each
+// time, up to identityRetryMax: another token needs a restart.
+const (
+	identityRetry    = 30 * time.Second
+	identityRetryMax = 5 * time.Minute
+)
 
 // slackActions does what people ask for in Slack.
 type slackActions interface {
@@ -88,7 +94,7 @@ type slackBot struct {
 
 // learn asks until Slack answers or ctx ends.
 func (b *slackBot) learn(ctx context.Context) {
-	for {
+	for refused := 0; ; {
 		identity, err := b.client.Whoami(ctx)
 		if err == nil {
 			b.identity.Store(&identity)
@@ -99,11 +105,16 @@ func (b *slackBot) learn(ctx context.Context) {
 			return
 		}
 
-		b.log.Warn().Err(err).Dur("retry_in", identityRetry).Msg("bot of Slack not read")
+		level, pause := zerolog.WarnLevel, identityRetry
+		if send, ok := errors.AsType[*notify.SendError](err); ok && send.Kind == notify.SendFace {
+			level, pause = zerolog.ErrorLevel, min(identityRetry<<refused, identityRetryMax)
+			refused = min(refused+1, 10)
+		}
+		b.log.WithLevel(level).Err(err).Dur("retry_in", pause).Msg("bot of Slack not read")
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(identityRetry):
+		case <-time.After(pause):
 		}
 	}
 }

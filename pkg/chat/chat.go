@@ -59,11 +59,13 @@ type Reader interface {
 		list []deployment.EnvironmentStatus, last deployment.EnvironmentID, err error)
 }
 
-// Routes says what can be deployed, and where that may be asked for.
+// Routes says what can be deployed, where that may be asked for, and who people are.
 type Routes interface {
 	Names() grammar.Names
 	// AskPlaces returns the channels or rooms in which a deployment may be asked for; nil: in any.
 	AskPlaces(req deployment.Request) []string
+	// Person says who the routes file says that a user of a chat system is at GitHub; false: it does not name them.
+	Person(face, workspace, user string) (deployment.Actor, bool)
 }
 
 // Answers keeps the answers to messages. Answer returns deployment.ErrNotFound where there is none;
@@ -83,7 +85,7 @@ type Options struct {
 	Reader      Reader
 	Routes      Routes
 	Answers     Answers
-	Unlink      func(context.Context, deployment.ChatUser) error // ends somebody's own link; nil: nobody has one
+	Unlink      func(context.Context, deployment.ChatUser) error // ends somebody's own link
 	TaskPrefix  string                                           // of the tasks that deploy
 	Now         func() time.Time
 }

@@ -36,6 +36,7 @@ type world struct {
 	err     error // of the next calls
 	taken   int
 	ended   []deployment.ChatUser // whose links were ended
+	listed  string                // the user whom the routes file names
 	answers map[string]deployment.Answer
 	stands  *deployment.Answer // what another process has answered meanwhile
 }
@@ -67,6 +68,10 @@ func (w *world) Names() grammar.Names {
 }
 
 func (w *world) AskPlaces(deployment.Request) []string { return nil }
+
+func (w *world) Person(_, _, user string) (deployment.Actor, bool) {
+	return alice.By, w.listed != "" && w.listed == user
+}
 
 func (w *world) DefaultBranch(context.Context, string, string) (string, error) { return "trunk", w.err }
 
@@ -330,7 +335,12 @@ func TestAppStatus(t *testing.T) {
 		in("web", "live", 0, 30*day),
 		in("api", "elsewhere", 1, 0),
 	}
-	locks := []policy.Lock{{ID: 1, Repository: "acme/web"}, {ID: 2, Repository: "acme/api", Environment: "PR-2"}}
+	locks := []policy.Lock{
+		{ID: 1, Repository: "acme/web"},
+		{ID: 2, Repository: "acme/api", Environment: "PR-2"},
+		{ID: 3, Repository: "acme/api", Environment: "pr-9"},
+		{ID: 4, Environment: "pr-8"},
+	}
 	app := grammar.App{
 		Name:         "api",
 		Repository:   "acme/api",
@@ -343,7 +353,12 @@ func TestAppStatus(t *testing.T) {
 		environment string
 		want        []string
 	}{
-		{name: "all", app: app, want: []string{"api staging known", "api qa", "api pr-2 known locked 2", "api pr-4 known"}},
+		{
+			name: "all",
+			app:  app,
+			want: []string{"api staging known", "api qa", "api pr-2 known locked 2", "api pr-4 known", "api pr-9 locked 3"},
+		},
+		{name: "one that is only locked", app: app, environment: "PR-9", want: []string{"api pr-9 locked 3"}},
 		{name: "one", app: app, environment: "QA", want: []string{"api qa"}},
 		{name: "one of a pattern", app: app, environment: "PR-1", want: []string{"api pr-1 known"}},
 		{

@@ -69,7 +69,7 @@ func (s *Service) environments(ctx context.Context, cmd grammar.Command) ([]depl
 }
 
 // appStatus lists the environments of an app: those that routes name, and those of a pattern where
-// something happened lately. environment, where it is not empty, is the only one that is wanted.
+// something happened lately, or that are locked although no deployment there is known. environment, where it is not empty, is the only one that is wanted.
 func appStatus(
 	app grammar.App,
 	environment string,
@@ -106,6 +106,14 @@ func appStatus(
 			environment == "" && (!named.Pattern() || status.Lately(now))
 		if ok && wanted && (named.Pattern() || app.Pattern()) && app.Matches(request.Repository.FullName()) {
 			add(request.Environment, request.Repository.FullName(), &found[i])
+		}
+	}
+	for _, l := range locks {
+		named, ok := app.Environment(l.Environment)
+		wanted := environment == "" || strings.EqualFold(l.Environment, environment)
+		if ok && wanted && (named.Pattern() || app.Pattern()) && app.Matches(l.Repository) &&
+			statusOf(found, l.Repository, l.Environment) == nil {
+			add(l.Environment, l.Repository, nil)
 		}
 	}
 	return lines

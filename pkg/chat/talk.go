@@ -16,20 +16,35 @@ func (s *Service) talk(c command.Caller, p phrase.Prefix, cmd grammar.Command) s
 	case grammar.WhoAmI:
 		return phrase.WhoAmI(c.By)
 	case grammar.Link:
-		return p.Link(c.By)
+		return s.linkPerson(c, p)
 	default:
 		return p.Help(cmd.Topic)
 	}
 }
 
-// unlinkPerson ends the link of whoever asks. A line cannot begin a link, because others may read its answer, and the
-// address of a link must be shown to its user alone: package slackapp does that.
+// linkPerson says why whoever asks needs no link, or how they get another one. A line cannot begin a link, because others
+// may read its answer, and the address of a link must be shown to its user alone: package slackapp does that. The
+// service refuses commands of people whom it does not know.
+func (s *Service) linkPerson(c command.Caller, p phrase.Prefix) string {
+	if c.By.ID == 0 || c.Chat == (command.ChatUser{}) {
+		return phrase.Named(c.By)
+	}
+	if who, ok := s.o.Routes.Person(c.Chat.Face, c.Chat.Workspace, c.Chat.User); ok {
+		return phrase.Listed(who)
+	}
+	return p.Link(c.By)
+}
+
+// unlinkPerson ends the link of whoever asks. Whom the routes file names, that still says who they are.
 func (s *Service) unlinkPerson(ctx context.Context, c command.Caller) (command.Answer, error) {
-	if s.o.Unlink == nil || c.By.ID == 0 || c.Chat == (command.ChatUser{}) {
-		return command.Answer{Text: phrase.Unlink(c.By)}, nil
+	if c.By.ID == 0 || c.Chat == (command.ChatUser{}) {
+		return command.Answer{Text: phrase.Named(c.By)}, nil
 	}
 	if err := s.o.Unlink(ctx, c.Chat); err != nil {
 		return command.Answer{}, err
+	}
+	if who, ok := s.o.Routes.Person(c.Chat.Face, c.Chat.Workspace, c.Chat.User); ok {
+		return command.Answer{Text: phrase.Unlink(who)}, nil
 	}
 	return command.Answer{Text: phrase.Unlinked(c.By)}, nil
 }

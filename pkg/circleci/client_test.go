@@ -34,7 +34,7 @@ func newClient(t *testing.T, h http.HandlerFunc) *Client {
 		t.Fatal(err)
 	}
 
-	transport := outbound.New(outbound.Options{Timeout: 2 * time.Second})
+	transport := outbound.New(outbound.Options{Timeout: time.Minute})
 	t.Cleanup(transport.CloseIdle)
 	return New(Options{BaseURL: base, Token: token, HTTP: transport.Client(), UserAgent: "seraph/test"})
 }

@@ -164,7 +164,7 @@ func newSimulationWith(t *testing.T, o sim.Options) (s *sim.Server, c *Client, p
 		t.Fatal(err)
 	}
 
-	transport := outbound.New(outbound.Options{Timeout: 5 * time.Second})
+	transport := outbound.New(outbound.Options{Timeout: time.Minute})
 	t.Cleanup(transport.CloseIdle)
 	c = New(Options{BaseURL: base, Token: token, HTTP: transport.Client(), UserAgent: "seraph/test"})
 

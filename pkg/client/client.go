@@ -27,10 +27,8 @@ type Options struct {
 
 // Client calls one service. It is safe for concurrent use and never retries.
 type Client struct {
-	o       Options
-	stream  *http.Client  // for answers that do not end by themselves
-	connect time.Duration // connectTimeout, in tests less
-	silence time.Duration // silenceTimeout, in tests less
+	o      Options
+	stream *http.Client // for answers that do not end by themselves
 }
 
 // maxResponse is how many bytes of a response are read.
@@ -48,7 +46,7 @@ func New(o Options) *Client {
 
 	stream := *o.HTTP
 	stream.Timeout = 0 // it would end a stream too; Events has timeouts of its own
-	return &Client{o: o, stream: &stream, connect: connectTimeout, silence: silenceTimeout}
+	return &Client{o: o, stream: &stream}
 }
 
 // Error is an error response of the service.

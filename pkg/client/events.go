@@ -53,7 +53,7 @@ func (c *Client) Events(ctx context.Context, q EventQuery, lastID string) (*Even
 	)
 
 	streaming, end := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(c.connect, func() { end(ErrSilent) })
+	timer := time.AfterFunc(connectTimeout, func() { end(ErrSilent) })
 	stream, err := c.openEvents(streaming, query.Encode(), lastID)
 	if err != nil {
 		timer.Stop()
@@ -63,8 +63,8 @@ func (c *Client) Events(ctx context.Context, q EventQuery, lastID string) (*Even
 
 	stream.end, stream.timer = end, timer
 	stream.cause = func() error { return context.Cause(streaming) }
-	stream.reader.onLine = func() { timer.Reset(c.silence) }
-	timer.Reset(c.silence)
+	stream.reader.onLine = func() { timer.Reset(silenceTimeout) }
+	timer.Reset(silenceTimeout)
 	return stream, nil
 }
 

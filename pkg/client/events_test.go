@@ -10,11 +10,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/seraph-deploy/seraph/pkg/api"
+	"github.com/seraph-deploy/seraph/test/memnet"
 )
 
 // streaming starts a service and returns a client for it.
@@ -28,6 +30,30 @@ func streaming(t *testing.T, answer http.HandlerFunc) *Client {
 		t.Fatal(err)
 	}
 	return New(Options{URL: u, Token: "secret"})
+}
+
+// streamingInMemory is streaming over a network in memory, for synctest.Test.
+func streamingInMemory(t *testing.T, answer http.HandlerFunc) *Client {
+	t.Helper()
+	l := memnet.Listen()
+	s := &http.Server{Handler: answer}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Serve(l)
+	}()
+
+	transport := l.Transport()
+	t.Cleanup(func() {
+		_ = s.Close()
+		<-done
+		transport.CloseIdleConnections()
+	})
+	return New(Options{
+		URL:   &url.URL{Scheme: "http", Host: "seraph.test"},
+		Token: "secret",
+		HTTP:  &http.Client{Transport: transport},
+	})
 }
 
 func TestEvents_ReadsChanges(t *testing.T) {
@@ -106,64 +132,64 @@ func TestEvents_BrokenStreams(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		headers bool // the service begins the stream
-		connect time.Duration
-		silence time.Duration
 		cancel  bool
+		after   time.Duration
 		want    error
 	}{
-		{name: "no answer", connect: time.Millisecond, silence: time.Hour, want: ErrSilent},
-		{name: "silent", headers: true, connect: time.Hour, silence: time.Millisecond, want: ErrSilent},
-		{name: "canceled", headers: true, connect: time.Hour, silence: time.Hour, cancel: true, want: errGone},
+		{name: "no answer", after: connectTimeout, want: ErrSilent},
+		{name: "silent", headers: true, after: silenceTimeout, want: ErrSilent},
+		{name: "canceled", headers: true, cancel: true, want: errGone},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := streaming(t, func(w http.ResponseWriter, r *http.Request) {
-				if test.headers {
-					w.Header().Set("Content-Type", "text/event-stream")
-					w.WriteHeader(http.StatusOK)
-					_ = http.NewResponseController(w).Flush()
-				}
-				<-r.Context().Done()
-			})
-			c.connect, c.silence = test.connect, test.silence
+			synctest.Test(t, func(t *testing.T) {
+				c := streamingInMemory(t, func(w http.ResponseWriter, r *http.Request) {
+					if test.headers {
+						w.Header().Set("Content-Type", "text/event-stream")
+						w.WriteHeader(http.StatusOK)
+						_ = http.NewResponseController(w).Flush()
+					}
+					<-r.Context().Done()
+				})
 
-			ctx, cancel := context.WithCancelCause(t.Context())
-			defer cancel(nil)
-			stream, err := c.Events(ctx, EventQuery{}, "")
-			if test.cancel {
-				cancel(errGone)
-			}
-			if err == nil {
-				defer stream.Close()
-				_, err = stream.Next()
-			}
-			if !errors.Is(err, test.want) {
-				t.Errorf("got %v, want %v", err, test.want)
-			}
+				begin := time.Now()
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				stream, err := c.Events(ctx, EventQuery{}, "")
+				if test.cancel {
+					cancel(errGone)
+				}
+				if err == nil {
+					defer stream.Close()
+					_, err = stream.Next()
+				}
+				if took := time.Since(begin); !errors.Is(err, test.want) || took != test.after {
+					t.Errorf("got %v after %s, want %v after %s", err, took, test.want, test.after)
+				}
+			})
 		})
 	}
 }
 
 // TestEvents_CommentsKeepTheStream wants a stream to live as long as the service sends comments.
 func TestEvents_CommentsKeepTheStream(t *testing.T) {
-	c := streaming(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		for i := range 40 { // twice as long as the timeout
-			<-tick.C
-			_, _ = fmt.Fprintf(w, ": ping %d\n\n", i)
-			_ = http.NewResponseController(w).Flush()
-		}
-		_, _ = io.WriteString(w, "event: deployment\ndata: {\"id\":7}\n\n")
-	})
-	c.silence = 400 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		c := streamingInMemory(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			for i := range 40 { // many times as long as the timeout
+				_, _ = fmt.Fprintf(w, ": ping %d\n\n", i)
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(silenceTimeout - time.Second)
+			}
+			_, _ = io.WriteString(w, "event: deployment\ndata: {\"id\":7}\n\n")
+		})
 
-	stream, err := c.Events(t.Context(), EventQuery{}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer stream.Close()
-	if got, err := stream.Next(); err != nil || got.ID != 7 {
-		t.Errorf("got %v and %v, want the event behind the comments", got, err)
-	}
+		stream, err := c.Events(t.Context(), EventQuery{}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stream.Close()
+		if got, err := stream.Next(); err != nil || got.ID != 7 {
+			t.Errorf("got %v and %v, want the event behind the comments", got, err)
+		}
+	})
 }

@@ -94,6 +94,7 @@ type fakeGate struct {
 	unknown  bool   // GitHub did not answer: nothing is known about the person
 	askErr   error
 	rejects  string                // why Decide rejects
+	nobody   string                // why Decide waits for an account that GitHub does not show
 	allow    policy.Verdict        // what DecideAllow says
 	decided  int                   // how often Decide was called
 	judged   deployment.Deployment // what Decide was asked about last
@@ -108,6 +109,15 @@ func (g *fakeGate) Decide(_ context.Context, d deployment.Deployment) (policy.Ve
 		return policy.Verdict{
 			Decision: policy.DecisionReject,
 			Outcomes: []policy.Outcome{{Decision: policy.DecisionReject, Message: g.rejects}},
+		}, nil
+	}
+	if g.nobody != "" {
+		return policy.Verdict{
+			Decision: policy.DecisionWait,
+			Outcomes: []policy.Outcome{
+				{Decision: policy.DecisionWait, Code: policy.CodeInLine, Message: "another deployment"},
+				{Decision: policy.DecisionWait, Code: policy.CodeUnknown, Message: g.nobody, NoAccount: true},
+			},
 		}, nil
 	}
 	return policy.Verdict{Decision: policy.DecisionWait}, nil

@@ -130,6 +130,9 @@ func (s *Service) startIntent(c Caller, o DeployOrder) (deployment.Intent, error
 		i.Task = s.o.Task
 	}
 
+	if o.Repository == "" {
+		return i, invalid("repository_missing", "the repository is missing: write OWNER/NAME")
+	}
 	owner, name, err := policy.ParseRepository(o.Repository)
 	if err != nil {
 		return i, refuseUnknown(err)
@@ -312,6 +315,9 @@ func (s *Service) order(ctx context.Context, c Caller, i deployment.Intent) (Ord
 	}
 	if verdict.Decision == policy.DecisionReject {
 		return Ordered{}, rejected(verdict)
+	}
+	if err := refuseCaller(policy.NoAccount(verdict), "not_allowed"); err != nil {
+		return Ordered{}, err
 	}
 
 	// A rollback that the rules keep waiting ends nobody's deployment by having been asked for.

@@ -69,6 +69,17 @@ func TestDeploy_Refused(t *testing.T) {
 			want:    "conflict rejected: alice is not allowed to deploy",
 		},
 		{
+			name:   "an account that GitHub does not show",
+			order:  goodOrder,
+			change: func(f *fakes) { f.gate.nobody = "nosuch's GitHub account" },
+			want: "forbidden not_allowed: this depends on nosuch's GitHub account: check by which login and id the person " +
+				"is named; https://api.github.com/users/LOGIN shows the id of an account",
+		},
+		{
+			name: "nothing",
+			want: "invalid repository_missing: the repository is missing: write OWNER/NAME",
+		},
+		{
 			name:  "no such repository",
 			order: orderWith(func(o *DeployOrder) { o.Repository = "acme/gone" }),
 			want:  "not_found not_found: repository acme/gone cannot be found: not found at GitHub",

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -134,5 +135,68 @@ func TestLoadClient_OtherVariables(t *testing.T) {
 	}
 	if _, err := LoadAPIURL(ClientDefaults{}); err != nil {
 		t.Errorf("got %v, want none", err)
+	}
+}
+
+// TestLoadClient_FileOfTheToken wants the reason for which the file that holds the token gives none, and not that a
+// token is required.
+func TestLoadClient_FileOfTheToken(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "token")
+	setEnvironment(t, map[string]string{"API_TOKEN_FILE": missing})
+
+	_, err := LoadClient(ClientDefaults{})
+
+	want := "SERAPH_API_TOKEN_FILE: read the file: open " + missing + ": no such file or directory"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// TestLoadDatabaseURL wants that only the one variable counts, with what is wrong with it.
+func TestLoadDatabaseURL(t *testing.T) {
+	tests := []struct {
+		name        string
+		environment map[string]string
+		want        string
+		wantError   string
+	}{
+		{name: "set", environment: map[string]string{"DATABASE_URL": "sqlite:a.db"}, want: "sqlite:a.db"},
+		{name: "not set", want: "sqlite:seraph.db"},
+		{
+			name:        "bad",
+			environment: map[string]string{"DATABASE_URL": "a.db"},
+			wantError:   "SERAPH_DATABASE_URL: not a database URL: ",
+		},
+		{
+			name:        "file that is not there",
+			environment: map[string]string{"DATABASE_URL_FILE": "/nonexistent"},
+			wantError:   "SERAPH_DATABASE_URL_FILE: read the file: ",
+		},
+	}
+
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			setEnvironment(t, map[string]string{
+				"GITHUB_WEBHOOK_SECRETS": "",
+				"GITHUB_TOKEN":           "",
+				"CIRCLECI_TOKEN_FILE":    "/nonexistent",
+				"ROUTES":                 "",
+			})
+			for name, value := range test.environment {
+				t.Setenv(Prefix+name, value)
+			}
+
+			got, err := LoadDatabaseURL()
+
+			if test.wantError != "" {
+				if err == nil || !strings.HasPrefix(err.Error(), test.wantError) || strings.Contains(err.Error(), "\n") {
+					t.Errorf("got %v, want only %q", err, test.wantError)
+				}
+				return
+			}
+			if err != nil || got.Reveal() != test.want {
+				t.Errorf("got %q and %v, want %q", got.Reveal(), err, test.want)
+			}
+		})
 	}
 }

@@ -47,6 +47,23 @@ func Load() (*Config, error) {
 	return c, nil
 }
 
+// LoadDatabaseURL reads only SERAPH_DATABASE_URL, for what needs the database and nothing else. The error is Problems,
+// or nil.
+func LoadDatabaseURL() (Secret, error) {
+	r := &reader{}
+	if err := r.readEnvironment(); err != nil {
+		return "", err
+	}
+
+	r.keepProblems("DATABASE_URL")
+	database := r.database(r.env.DatabaseURL)
+	if len(r.problems) > 0 {
+		return "", r.problems
+	}
+
+	return database, nil
+}
+
 // Variables lists every variable that is read, except the _FILE forms of secrets.
 func Variables() []Variable {
 	t := reflect.TypeFor[environment]()

@@ -18,7 +18,8 @@ type EnvironmentStatus struct {
 }
 
 // Newest returns the deployment with the largest GitHub id, by which the environment is named as GitHub
-// spelled it last. There always is one.
+// spelled it last. There always is one, unless the environment is listed only for its lock: then it is the zero
+// Deployment.
 func (s EnvironmentStatus) Newest() Deployment {
 	newest := Deployment{}
 	for _, d := range s.Waiting {
@@ -52,4 +53,8 @@ type EnvironmentFilter struct {
 	After       EnvironmentID // only those that come after it, by repository id and then by name
 	Limit       int           // how many environments
 	MaxWaiting  int           // how many waiting deployments of each
+
+	// Locked also lists environments of which there is no deployment: those that are locked by themselves, and those whose
+	// deployments were pruned.
+	Locked bool
 }

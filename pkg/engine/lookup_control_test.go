@@ -40,7 +40,7 @@ func newLookupEngine(t *testing.T) *lookupEngine {
 	e.client = circleci.New(circleci.Options{
 		BaseURL: base,
 		Token:   simci.DefaultToken,
-		HTTP:    &http.Client{Transport: transport, Timeout: 10 * time.Second},
+		HTTP:    &http.Client{Transport: transport, Timeout: time.Minute},
 		Now:     e.clock,
 	})
 	e.Searcher = e.client

@@ -18,9 +18,13 @@ type flakyCircleCI struct {
 	withKey    []string // the pipelines that show the deployment's key
 	unreadable []string // the pipelines that cannot be read
 	canceled   []string
+	onList     func() // may be nil
 }
 
 func (c *flakyCircleCI) List(context.Context, string, time.Time, string) (deployment.Listing, error) {
+	if c.onList != nil {
+		c.onList()
+	}
 	return c.listing, c.listErr
 }
 
@@ -115,6 +119,31 @@ func TestLookUp_FindsTheKeyAlthoughOtherReadsFail(t *testing.T) {
 				t.Errorf("got %s %q, want %s", got.State, got.Reason, test.want)
 			}
 		})
+	}
+}
+
+// Lists that were asked for before the deadline prove nothing, however late they come: the trigger may have started
+// its pipeline after they were made.
+func TestLookUp_ListsAreAsOfTheQuestion(t *testing.T) {
+	e := newTestEngine(t)
+	d := e.accept(t, 1, nil, resolved, e.startEvent(), deployment.TriggerUnknown{Cause: "reset"})
+	circleCI := &flakyCircleCI{listing: deployment.Listing{MineComplete: true, ProjectComplete: true}}
+	e.Searcher = circleCI
+
+	for _, step := range []struct {
+		onList func()
+		want   deployment.State
+	}{
+		{onList: func() { e.pass(10 * time.Minute) }, want: deployment.Unconfirmed},
+		{want: deployment.Waiting}, // another attempt
+	} {
+		circleCI.onList = step.onList
+		if err := e.lookUp(t.Context(), e.load(t, d.Row)); err != nil {
+			t.Fatal(err)
+		}
+		if got := e.load(t, d.Row); got.State != step.want {
+			t.Fatalf("got %s %q, want %s", got.State, got.Reason, step.want)
+		}
 	}
 }
 

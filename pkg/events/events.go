@@ -74,6 +74,7 @@ type Event struct {
 	Version     int64 // rises with each change of this deployment
 
 	change int64 // the change's own position
+	read   int64 // which read of the hub found it
 	row    int64
 	key    string // the lower-cased environment
 
@@ -91,6 +92,8 @@ func (e *Event) Text(encode func(*Event) []byte) []byte {
 type Hub struct {
 	o       Options
 	current atomic.Pointer[session] // nil while nobody watches
+
+	reads atomic.Int64 // of changes, that have begun
 
 	mu       sync.Mutex
 	closed   bool
@@ -247,6 +250,7 @@ func (h *Hub) readAll(
 	cursor deployment.ChangeCursor,
 ) (deployment.ChangeCursor, error) {
 	for {
+		read := h.reads.Add(1)
 		reading, cancel := context.WithTimeout(ctx, readTimeout)
 		changes, next, more, err := h.o.Source.ReadChanges(reading, cursor)
 		cancel()
@@ -255,7 +259,11 @@ func (h *Hub) readAll(
 		}
 
 		cursor = next
-		h.publish(s, newEvents(changes, cursor))
+		events := newEvents(changes, cursor)
+		for _, e := range events {
+			e.read = read
+		}
+		h.publish(s, events)
 		if !more {
 			return cursor, nil
 		}

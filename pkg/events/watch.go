@@ -36,6 +36,7 @@ type Watch struct {
 	backlog  []*Event        // is given before the queue
 	position int64           // what is not newer than this the watcher has seen once it has seen the backlog
 	read     int64           // up to where the backlog was read; some changes before it may come later
+	reads    int64           // how many reads of the hub had begun once the backlog was read
 	versions map[int64]int64 // of the rows in the backlog, until the queue is past it
 }
 
@@ -136,10 +137,11 @@ func (w *Watch) drain(e *Event) (events []*Event) {
 	}
 }
 
-// isOld reports whether an event is from before the watch, or was in the backlog: changes are read a little
-// later for the queue.
+// isOld reports whether an event is from before the watch, or no newer than what was in the backlog. The queue may have
+// changes that were read before the backlog, which holds each deployment as it is in the database and not as a
+// change has left it.
 func (w *Watch) isOld(e *Event) bool {
-	if e.change > w.read {
+	if e.change > w.read && e.read > w.reads {
 		w.versions = nil // the queue is past the backlog
 	}
 	version, shown := w.versions[e.row]
@@ -213,6 +215,7 @@ func (w *Watch) newest(ctx context.Context) (found []deployment.Deployment, err 
 }
 
 func (w *Watch) show(events []*Event) {
+	w.reads = w.hub.reads.Load()
 	w.versions = map[int64]int64{}
 	for _, e := range events {
 		if w.filter.matches(e) {

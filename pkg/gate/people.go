@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -184,7 +185,9 @@ func (g *Gate) membership(
 	repo, installation := d.Request.Repository, d.Request.Installation
 	login, err := g.People.Person(ctx, who.ID, repo, installation)
 	if err != nil {
-		return policy.Unknown[policy.Membership](g.problem(err))
+		unknown := policy.Unknown[policy.Membership](g.problem(err))
+		unknown.Value.NoAccount = errors.Is(err, policy.ErrMissing)
+		return unknown
 	}
 
 	m := policy.Membership{Login: login, Teams: map[string]policy.Fact[bool]{}}

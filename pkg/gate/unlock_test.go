@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -247,6 +248,48 @@ func TestPeople_GitHubAway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			if want := (policy.Refusal{Reason: test.want, Unknown: true}); test.got != want {
+				t.Errorf("got %+v, want %+v", test.got, want)
+			}
+		})
+	}
+}
+
+// Who names somebody that GitHub does not show is not told to try again, but what to correct.
+func TestPeople_NoAccount(t *testing.T) {
+	const cause = "not found at GitHub: no such account"
+	const remedy = ": check by which login and id the person is named; " +
+		"https://api.github.com/users/LOGIN shows the id of an account"
+	const depends = "this depends on bob's GitHub account, which could not be read (" + cause + ")" + remedy
+	p := policy.Policy{
+		Allow:     &policy.Subjects{Users: []string{"bob"}},
+		Force:     &policy.Subjects{Users: []string{"bob"}},
+		Approvals: &policy.Approvals{Count: 1, Users: []string{"bob"}},
+	}
+	d := deploymentOf(0)
+	g := newTestGate(p, fmt.Errorf("%w: no such account", policy.ErrMissing))
+	_, approver := g.Approver(t.Context(), d, bob)
+
+	d.Request.Asked = &deployment.Asked{By: bob}
+	decided, err := g.Decide(t.Context(), d)
+	if err != nil || decided.Decision != policy.DecisionWait {
+		t.Fatalf("got %q and %v, want a deployment that waits", decided.Decision, err)
+	}
+
+	for name, test := range map[string]struct {
+		got  policy.Refusal
+		want string
+	}{
+		"approve": {
+			got: approver,
+			want: "cannot tell whether bob is allowed to approve: bob's GitHub account could not be read (" + cause +
+				")" + remedy,
+		},
+		"force":  {got: g.Forcer(t.Context(), d, bob), want: depends},
+		"member": {got: g.Member(t.Context(), d, bob), want: depends},
+		"deploy": {got: policy.NoAccount(decided), want: depends},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if want := (policy.Refusal{Reason: test.want}); test.got != want {
 				t.Errorf("got %+v, want %+v", test.got, want)
 			}
 		})

@@ -44,7 +44,7 @@ func testOptions(t *testing.T, base string) Options {
 		t.Fatal(err)
 	}
 
-	transport := outbound.New(outbound.Options{Timeout: 5 * time.Second})
+	transport := outbound.New(outbound.Options{Timeout: time.Minute})
 	t.Cleanup(transport.CloseIdle)
 	return Options{BaseURL: u, Token: sim.DefaultToken, HTTP: transport.Client(), UserAgent: "seraph/test"}
 }

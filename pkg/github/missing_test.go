@@ -31,7 +31,7 @@ func TestByName_MissingOnlyAfter404(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			transport := outbound.New(outbound.Options{Timeout: 5 * time.Second})
+			transport := outbound.New(outbound.Options{Timeout: time.Minute})
 			t.Cleanup(transport.CloseIdle)
 			c, err := New(Options{BaseURL: base, Token: "token", HTTP: transport.Client()})
 			if err != nil {

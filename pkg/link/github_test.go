@@ -77,7 +77,7 @@ func TestGitHub_Account(t *testing.T) {
 				_, _ = fmt.Fprint(w, answer)
 			}))
 			t.Cleanup(server.Close)
-			transport := outbound.New(outbound.Options{Timeout: 5 * time.Second})
+			transport := outbound.New(outbound.Options{Timeout: time.Minute})
 			t.Cleanup(transport.CloseIdle)
 
 			var log bytes.Buffer

@@ -118,7 +118,7 @@ func newWorld(t *testing.T) *world {
 // newService makes a service with a client secret, which may be a wrong one.
 func (w *world) newService(secret string, change ...func(*link.Options)) *link.Service {
 	w.t.Helper()
-	transport := outbound.New(outbound.Options{Timeout: 5 * time.Second})
+	transport := outbound.New(outbound.Options{Timeout: time.Minute})
 	w.t.Cleanup(transport.CloseIdle)
 	log := zerolog.New(lockedWriter{w}).Level(zerolog.DebugLevel)
 	public := mustURL(w.t, w.url)

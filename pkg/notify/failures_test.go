@@ -97,6 +97,27 @@ func TestWorker_Resume(t *testing.T) {
 	}
 }
 
+// A refusal that comes after it was said that the channel can be used again may be from before.
+func TestPace_RefusedBeforeResume(t *testing.T) {
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	p := newPace(Limits{}, now)
+	when := func() time.Time { return p.when(DoPost, "C1", deployment.RankEnd, now) }
+
+	began := now
+	now = now.Add(time.Second)
+	p.resume("C1", now)
+	now = now.Add(time.Second)
+	p.pauseChannel("C1", "not_in_channel", began, now)
+	if at := when(); at.After(now) {
+		t.Errorf("got a pause until %s after a refusal of a call that began before, want none", at)
+	}
+
+	p.pauseChannel("C1", "not_in_channel", now, now)
+	if at := when(); !at.After(now) {
+		t.Error("got no pause after a refusal of a call that began afterwards")
+	}
+}
+
 func TestWorker_ContentRefused(t *testing.T) {
 	o := newOffice(t, "C1")
 	refused := fault{err: &SendError{Kind: SendContent, Code: "invalid_blocks"}}

@@ -55,6 +55,7 @@ type pace struct {
 	posted   map[string]time.Time // the newest post to each channel
 	limited  map[string]time.Time // until when the chat system wants no such call, as limitKey names it
 	channels map[string]pause
+	resumed  map[string]time.Time // when it was last said that a channel can be used again
 	face     pause
 	failures int // in a row
 }
@@ -102,6 +103,7 @@ func newPace(l Limits, now time.Time) *pace {
 		posted:   map[string]time.Time{},
 		limited:  map[string]time.Time{},
 		channels: map[string]pause{},
+		resumed:  map[string]time.Time{},
 	}
 }
 
@@ -171,10 +173,16 @@ func (p *pace) limit(do Do, channel string, wait time.Duration, now time.Time) {
 	p.limited[limitKey(do, channel)] = latest(p.limited[limitKey(do, channel)], now.Add(wait))
 }
 
-// pauseChannel keeps calls back from a channel that cannot be used. first says that it could be until now.
-func (p *pace) pauseChannel(channel, why string, now time.Time) (until time.Time, first bool) {
+// pauseChannel keeps calls back from a channel that cannot be used, as the answer to a call says that began at a
+// moment. An answer does not count if it was said since then that the channel can be used again. first says that it
+// could be until now.
+func (p *pace) pauseChannel(channel, why string, began, now time.Time) (until time.Time, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
+	if began.Before(p.resumed[channel]) {
+		return now, false
+	}
 
 	old := p.channels[channel]
 	if now.Before(old.until) {
@@ -187,11 +195,12 @@ func (p *pace) pauseChannel(channel, why string, now time.Time) (until time.Time
 }
 
 // resume ends the pause of a channel.
-func (p *pace) resume(channel string) {
+func (p *pace) resume(channel string, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	delete(p.channels, channel)
+	p.resumed[channel] = now
 }
 
 // worked takes that a call had an answer that can be used.

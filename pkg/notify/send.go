@@ -207,7 +207,7 @@ func (s *session) call(ctx context.Context, m deployment.Message, f Facts, step 
 	}
 
 	now := s.o.Now()
-	s.learn(step.Do, m.Channel, err, now)
+	s.learn(step.Do, m.Channel, err, began, now)
 	if step.Do == DoEdit {
 		m = afterEdit(m, step, err, began, now)
 	} else {
@@ -227,6 +227,7 @@ func (s *session) find(ctx context.Context, m deployment.Message, step Step) err
 
 	calling, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	began := s.o.Now()
 	id, found, err := s.o.Face.Find(calling, Find{
 		Channel: channel,
 		Thread:  p.Thread,
@@ -235,14 +236,14 @@ func (s *session) find(ctx context.Context, m deployment.Message, step Step) err
 	})
 
 	now := s.o.Now()
-	s.learn(DoFind, m.Channel, err, now)
-	m = afterFind(m, step, id, found, err, now)
+	s.learn(DoFind, m.Channel, err, began, now)
+	m = afterFind(m, step, id, found, err, began) // the answer may be as of then, however late it came
 	m.Due = now
 	return s.save(context.WithoutCancel(ctx), &m)
 }
 
-// learn takes what an answer says about other calls than this one.
-func (s *session) learn(do Do, channel string, err error, now time.Time) {
+// learn takes what the answer to a call that began at a moment says about other calls.
+func (s *session) learn(do Do, channel string, err error, began, now time.Time) {
 	if err == nil {
 		s.works(channel)
 		return
@@ -256,18 +257,18 @@ func (s *session) learn(do Do, channel string, err error, now time.Time) {
 	case SendLimited:
 		s.pace.limit(do, channel, e.Wait, now)
 	case SendChannel:
-		s.pauseChannel(channel, e, now)
+		s.pauseChannel(channel, e, began, now)
 	case SendForbidden:
 		if do != DoFind {
-			s.pauseChannel(channel, e, now)
+			s.pauseChannel(channel, e, began, now)
 		}
 	default:
 		s.works("")
 	}
 }
 
-func (s *session) pauseChannel(channel string, e *SendError, now time.Time) {
-	until, first := s.pace.pauseChannel(channel, e.Code, now)
+func (s *session) pauseChannel(channel string, e *SendError, began, now time.Time) {
+	until, first := s.pace.pauseChannel(channel, e.Code, began, now)
 	if first {
 		s.o.Log.Warn().Err(e).Str("face", s.o.Name).Str("channel", channel).Time("until", until).
 			Msg("channel not usable, run \"seraph check\"")

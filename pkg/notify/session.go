@@ -200,7 +200,7 @@ func (s *session) resume(ctx context.Context, due []deployment.Message) (others 
 			continue
 		}
 
-		s.pace.resume(m.Channel)
+		s.pace.resume(m.Channel, s.o.Now())
 		s.mu.Lock()
 		clear(s.notYet) // it does not say which channel they wait for
 		s.mu.Unlock()

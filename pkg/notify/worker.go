@@ -44,7 +44,8 @@ type Lists interface {
 	// ListedRows returns the rows of the deployments that a list shows, always in the same order.
 	ListedRows(ctx context.Context, list int64) ([]int64, error)
 	// JoinList saves a message whose deployment is to be shown in a list, and makes the list due, in one commit. A list
-	// without an ID is begun. It returns deployment.ErrVersionConflict if somebody else has written the message.
+	// without an ID is begun. It returns deployment.ErrVersionConflict if somebody else has written the message or the
+	// list.
 	JoinList(ctx context.Context, m, list deployment.Message) error
 }
 

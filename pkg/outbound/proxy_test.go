@@ -2,71 +2,78 @@ package outbound
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"testing"
-	"time"
+	"testing/synctest"
+
+	"github.com/seraph-deploy/seraph/test/memnet"
 )
 
 // TestNotSent_ThroughAProxy wants that a request which never left this machine is distinguished from one that
 // may have arrived. What fails before the tunnel stands has not left. A proxy for plain http gets the
 // request itself and may pass it on.
 func TestNotSent_ThroughAProxy(t *testing.T) {
-	closed := serveConns(t, nil)
-	refuses := serveConns(t, func(conn net.Conn) {
-		_, _ = http.ReadRequest(bufio.NewReader(conn))
+	readRequest := func(conn net.Conn) { _, _ = http.ReadRequest(bufio.NewReader(conn)) }
+	silent := func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
+	refuses := func(conn net.Conn) {
+		readRequest(conn)
 		_, _ = io.WriteString(conn, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
-	})
-	hangsUp := serveConns(t, func(conn net.Conn) { _, _ = http.ReadRequest(bufio.NewReader(conn)) })
-	silent := serveConns(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
-	opensTunnel := serveConns(t, func(conn net.Conn) {
-		_, _ = http.ReadRequest(bufio.NewReader(conn))
+	}
+	opensTunnel := func(conn net.Conn) {
+		readRequest(conn)
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n")
-		_, _ = io.Copy(io.Discard, conn) // the server behind it never answers the TLS handshake
-	})
+		silent(conn) // the server behind it never answers the TLS handshake
+	}
 
+	const plain, secure = "http://circleci.test", "https://circleci.test"
 	for _, test := range []struct {
-		name, target, proxy string
-		want                bool
+		name   string
+		target string
+		direct bool           // there is no proxy
+		handle func(net.Conn) // serves each connection; nil: nobody listens
+		want   bool
 	}{
-		{name: "http, proxy is down", target: "http://circleci.test", proxy: closed, want: true},
-		{name: "https, proxy is down", target: "https://circleci.test", proxy: closed, want: true},
-		{name: "https, proxy refuses the tunnel", target: "https://circleci.test", proxy: refuses, want: true},
-		{name: "https, proxy hangs up", target: "https://circleci.test", proxy: hangsUp, want: true},
-		{name: "https, proxy does not answer", target: "https://circleci.test", proxy: silent, want: true},
-		{name: "https, no TLS through the tunnel", target: "https://circleci.test", proxy: opensTunnel, want: true},
-		{name: "http, proxy hangs up", target: "http://circleci.test", proxy: hangsUp, want: false},
-		{name: "http, proxy does not answer", target: "http://circleci.test", proxy: silent, want: false},
-		{name: "https, server does not answer the handshake", target: "https://" + silent, want: true},
+		{name: "http, proxy is down", target: plain, want: true},
+		{name: "https, proxy is down", target: secure, want: true},
+		{name: "https, proxy refuses the tunnel", target: secure, handle: refuses, want: true},
+		{name: "https, proxy hangs up", target: secure, handle: readRequest, want: true},
+		{name: "https, proxy does not answer", target: secure, handle: silent, want: true},
+		{name: "https, no TLS through the tunnel", target: secure, handle: opensTunnel, want: true},
+		{name: "http, proxy hangs up", target: plain, handle: readRequest, want: false},
+		{name: "http, proxy does not answer", target: plain, handle: silent, want: false},
+		{name: "https, server does not answer the handshake", target: secure, direct: true, handle: silent, want: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			transport := newTransport(t, Options{Timeout: 300 * time.Millisecond})
-			transport.base.Proxy = nil
-			if test.proxy != "" {
-				transport.base.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: test.proxy})
-			}
+			synctest.Test(t, func(t *testing.T) {
+				transport := newTransport(t, Options{})
+				transport.base.DialContext = serveConns(t, test.handle)
+				transport.base.Proxy = nil
+				if !test.direct {
+					transport.base.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128"})
+				}
 
-			_, err := post(t, transport.Client(), test.target) //nolint:bodyclose // there is none
-			if err == nil || NotSent(err) != test.want {
-				t.Errorf("got not sent %v, want %v: %v", NotSent(err), test.want, err)
-			}
+				_, err := post(t, transport.Client(), test.target) //nolint:bodyclose // there is none
+				if err == nil || NotSent(err) != test.want {
+					t.Errorf("got not sent %v, want %v: %v", NotSent(err), test.want, err)
+				}
+			})
 		})
 	}
 }
 
-// serveConns answers connections, each of which is closed when handle returns, and returns the
-// address. Without handle nobody listens there.
-func serveConns(t *testing.T, handle func(net.Conn)) string {
+// serveConns answers connections in memory, each of which is closed when handle returns, and returns how to
+// connect. Without handle nobody listens there.
+func serveConns(t *testing.T, handle func(net.Conn)) func(context.Context, string, string) (net.Conn, error) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := memnet.Listen()
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return l.Dial(ctx) }
 	if handle == nil {
 		_ = l.Close()
-		return l.Addr().String()
+		return dial
 	}
 
 	done := make(chan struct{})
@@ -87,5 +94,5 @@ func serveConns(t *testing.T, handle func(net.Conn)) string {
 		_ = l.Close()
 		<-done
 	})
-	return l.Addr().String()
+	return dial
 }

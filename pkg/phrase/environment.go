@@ -37,8 +37,11 @@ func (p Prefix) Status(environments []Environment, most int, now time.Time) stri
 func (e Environment) status(now time.Time) string {
 	sentences := []string{"Seraph knows of no deployment there."}
 	if s := e.Status; s != nil {
-		if c := s.Current; c != nil {
+		switch c := s.Current; {
+		case c != nil:
 			sentences[0] = current(*c, now)
+		case s.Active != nil || len(s.Waiting) > 0:
+			sentences[0] = "Seraph knows of no successful deployment there."
 		}
 		if a := s.Active; a != nil {
 			sentences = append(sentences, Deployment(*a, now))

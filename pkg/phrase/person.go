@@ -16,14 +16,28 @@ func WhoAmI(by deployment.Actor) string {
 		"here what the rules of the route let you do.", by, by.ID)
 }
 
-// Link answers a request to be linked with an account at GitHub. Whoever gets this answer is linked already: the
-// service refuses commands of people whom it does not know.
+// Link answers a request to be linked with an account at GitHub of somebody who has linked themselves already.
 func (p Prefix) Link(by deployment.Actor) string {
-	if by.ID == 0 {
-		return "An API token has no account to link."
-	}
 	return fmt.Sprintf(`You are linked already: for Seraph you are %s at GitHub. If that is wrong, say %s. To link `+
 		`another account then, type "/seraph link" in Slack itself, which answers you alone.`, by, p.command("unlink"))
+}
+
+// Listed answers such a request of somebody whom the routes file names, which no link can change.
+func Listed(by deployment.Actor) string {
+	const format = `You need no link: the routes file says that you are %s at GitHub. If that is wrong, whoever looks ` +
+		`after Seraph can correct it in "people" there.`
+	return fmt.Sprintf(format, by)
+}
+
+// Named answers a request to link or unlink where no chat system says who asks: a program that speaks for a person
+// names the account, or it is a token that asks.
+func Named(by deployment.Actor) string {
+	if by.ID == 0 {
+		return "An API token has no account to link or to unlink."
+	}
+	const format = "The program that sends your lines to Seraph says that you are %s at GitHub, and Seraph has no " +
+		"link of yours. If that is wrong, whoever looks after that program can correct it."
+	return fmt.Sprintf(format, by)
 }
 
 // Unlinked says that a link has ended.
@@ -34,9 +48,6 @@ func Unlinked(by deployment.Actor) string {
 
 // Unlink says who can end the link that the routes file makes.
 func Unlink(by deployment.Actor) string {
-	if by.ID == 0 {
-		return "An API token has no account to unlink."
-	}
 	const format = `The routes file says that you are %s at GitHub. Whoever looks after Seraph can take that out of ` +
 		`"people" there.`
 	return fmt.Sprintf(format, by)

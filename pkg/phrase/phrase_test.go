@@ -400,14 +400,17 @@ func TestStatus(t *testing.T) {
 			Lock: &policy.Lock{Owner: bob, TakenAt: now.Add(-time.Minute), Reason: "release"},
 		},
 		{App: "api", Name: "staging"},
+		{App: "api", Name: "qa", Status: &deployment.EnvironmentStatus{Active: &active}},
 		{App: "web", Name: "staging"},
-	}, 2, now)
+	}, 3, now)
 
 	want := "api in production: main at abc1234, deployed 3 h ago as #12 for alice. " +
 		"#13 (acme/api@main at abc1234 to production, asked for by alice) is running. " +
 		"#14 (acme/api@main at abc1234 to production, asked for by alice) waits for #13, which is running. " +
 		"2 more wait behind it. Locked by bob (taken 1 min ago): release.\n" +
 		"api in staging: Seraph knows of no deployment there.\n" +
+		"api in qa: Seraph knows of no successful deployment there. " +
+		"#13 (acme/api@main at abc1234 to production, asked for by alice) is running.\n" +
 		`1 more is not shown: "status APP" shows those of one app.`
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

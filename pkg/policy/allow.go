@@ -10,7 +10,7 @@ func (e *evaluation) evaluateAllow() Outcome {
 	case m.included:
 		return allow("%s is allowed to deploy to %s", name, e.request.Environment)
 	case m.uncertain():
-		return unknown(m.missing.of(name), m.missing.problem)
+		return m.missing.unknown(name)
 	}
 
 	o := e.notAllowed(name, m)

@@ -240,6 +240,9 @@ func canApprove(named *Subjects, allowed string, by deployment.Actor, membership
 		if m.missing.problem != "" {
 			why += " (" + m.missing.problem + ")"
 		}
+		if m.missing.noAccount {
+			return Refusal{Reason: why + checkAccount}
+		}
 		return Refusal{Reason: why, Unknown: true}
 	default:
 		return refused

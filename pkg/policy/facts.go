@@ -55,6 +55,9 @@ type Membership struct {
 	OtherLogin string // why Login does not count as the one in the routes file; empty: it does
 	Permission Fact[Permission]
 
+	// NoAccount says that GitHub shows no account with the person's id. Then nothing is known about them.
+	NoAccount bool
+
 	// Teams says, by org/team in lower case, whether the person is an active member of the team or
 	// of a team below it.
 	Teams map[string]Fact[bool]

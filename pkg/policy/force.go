@@ -31,7 +31,7 @@ func (e *evaluation) evaluateForce() (o Outcome, forced bool) {
 	case m.included || isTokenOnly(force.By):
 		return allow("%s is allowed to force the deployment: %s", name, force.Reason), true
 	case m.uncertain():
-		return unknown(m.missing.of(name), m.missing.problem), false
+		return m.missing.unknown(name), false
 	}
 
 	o = reject(CodeForceNotAllowed, "%s is not allowed to force a deployment to %s", name, e.request.Environment)

@@ -17,9 +17,31 @@ func RefusalOf(v Verdict) Refusal {
 	switch {
 	case v.Decision == DecisionAllow:
 		return Refusal{}
+	case v.Decision == DecisionWait && o.NoAccount:
+		return o.refuseNoAccount()
 	case v.Decision == DecisionWait && o.Code == CodeUnknown:
 		return Refusal{Reason: "this depends on " + o.Message + ": try again", Unknown: true}
 	default:
 		return Refusal{Reason: o.Message}
 	}
+}
+
+// checkAccount is the remedy where GitHub shows no account of a person.
+const checkAccount = ": check by which login and id the person is named; " +
+	"https://api.github.com/users/LOGIN shows the id of an account"
+
+// refuseNoAccount refuses a person whose account GitHub does not show. To try again would not help.
+func (o Outcome) refuseNoAccount() Refusal {
+	return Refusal{Reason: "this depends on " + o.Message + checkAccount}
+}
+
+// NoAccount is the refusal of what a person asks for now whose account GitHub does not show, so that it would wait in
+// vain; the zero Refusal: no rule waits for that.
+func NoAccount(v Verdict) Refusal {
+	for _, o := range v.Outcomes {
+		if o.NoAccount {
+			return o.refuseNoAccount()
+		}
+	}
+	return Refusal{}
 }

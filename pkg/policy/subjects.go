@@ -18,14 +18,27 @@ type match struct {
 // missingFact is a fact about a person that could not be read, and without which it is uncertain
 // whether they are included.
 type missingFact struct {
-	what    string // empty: no fact is missing
-	problem string
+	what      string // empty: no fact is missing
+	problem   string
+	noAccount bool // GitHub shows no account of the person
 }
 
 func (m match) uncertain() bool { return m.missing.what != "" }
 
+// missingAccount is a person's account that could not be read.
+func missingAccount(m Fact[Membership]) missingFact {
+	return missingFact{what: "GitHub account", problem: m.Problem, noAccount: m.Value.NoAccount}
+}
+
 // of names the missing fact of a person.
 func (f missingFact) of(person string) string { return person + "'s " + f.what }
+
+// unknown waits for the missing fact of a person.
+func (f missingFact) unknown(person string) Outcome {
+	o := unknown(f.of(person), f.problem)
+	o.NoAccount = f.noAccount
+	return o
+}
 
 // match says whether somebody is one of the subjects. It is certain as soon as one fact alone
 // decides, whatever the other facts would be.
@@ -61,14 +74,14 @@ func (s Subjects) matchLists(a deployment.Actor, membership Fact[Membership]) ma
 	case !s.listsLogins() && len(s.Teams) == 0:
 		return match{}
 	case !membership.Known:
-		return match{missing: missingFact{"GitHub account", membership.Problem}}
+		return match{missing: missingAccount(membership)}
 	case s.listsLogin(membership.Value.Login) && membership.Value.OtherLogin == "":
 		return match{included: true}
 	}
 
 	var m match
 	if s.listsLogin(membership.Value.Login) {
-		m.missing = missingFact{"GitHub account", membership.Value.OtherLogin}
+		m.missing = missingFact{what: "GitHub account", problem: membership.Value.OtherLogin}
 	}
 	for _, team := range s.Teams {
 		member := membership.Value.Teams[strings.ToLower(team)]
@@ -76,7 +89,7 @@ func (s Subjects) matchLists(a deployment.Actor, membership Fact[Membership]) ma
 			return match{included: true}
 		}
 		if !member.Known && !m.uncertain() {
-			m.missing = missingFact{"membership in " + team, member.Problem}
+			m.missing = missingFact{what: "membership in " + team, problem: member.Problem}
 		}
 	}
 
@@ -88,9 +101,9 @@ func (s Subjects) matchPermission(membership Fact[Membership]) match {
 	has := membership.Value.Permission
 	switch {
 	case !membership.Known:
-		return match{missing: missingFact{"GitHub account", membership.Problem}}
+		return match{missing: missingAccount(membership)}
 	case !has.Known:
-		return match{missing: missingFact{"permission", has.Problem}}
+		return match{missing: missingFact{what: "permission", problem: has.Problem}}
 	}
 
 	enough := permissionRank(s.Permission) >= 0 && permissionRank(has.Value) >= permissionRank(s.Permission)

@@ -36,6 +36,9 @@ type Outcome struct {
 	Who    string    `json:"who,omitempty"`    // who or what could help
 	Until  time.Time `json:"until,omitzero"`   // when the rule will be met without anybody's help, if known
 	Forced bool      `json:"forced,omitempty"` // the rule is not met, and was overridden by force
+
+	// NoAccount says that the rule waits because GitHub shows no account of the person.
+	NoAccount bool `json:"-"`
 }
 
 // Verdict is what all rules say together. The strictest outcome decides.

@@ -283,12 +283,12 @@ func (r *Recovery) accept(ctx context.Context, req deployment.Request) error {
 		return err
 	}
 
+	r.observe(deployment.SourceListing)
 	r.Log.Warn().
 		Fields(deployment.Deployment{Request: req, State: deployment.Waiting}.LogFields()).
 		Str("source", deployment.SourceListing).
 		Int("statuses", len(statuses)).
 		Msg("deployment recovered")
-	r.observe(deployment.SourceListing)
 
 	return nil
 }

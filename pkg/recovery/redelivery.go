@@ -81,11 +81,11 @@ func (r *Recovery) noteRedelivered(ctx context.Context) {
 	}
 
 	for _, d := range list {
+		r.observe(deployment.SourceRedelivery)
 		r.Log.Warn().
 			Fields(d.LogFields()).
 			Str("source", deployment.SourceRedelivery).
 			Msg("deployment recovered")
-		r.observe(deployment.SourceRedelivery)
 	}
 }
 

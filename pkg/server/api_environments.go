@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +25,8 @@ type EnvironmentReader interface {
 		list []deployment.EnvironmentStatus, last deployment.EnvironmentID, err error)
 }
 
-// listEnvironments shows what runs, what waits and what is locked in each environment.
+// listEnvironments shows what runs, what waits and what is locked in each environment. A lock that covers several is
+// shown with those that are listed anyway.
 func (s *Server) listEnvironments(ctx context.Context, r *http.Request) (any, error) {
 	filter, err := parseEnvironmentFilter(r.URL.RawQuery)
 	if err != nil {
@@ -41,9 +43,11 @@ func (s *Server) listEnvironments(ctx context.Context, r *http.Request) (any, er
 		return nil, err
 	}
 
-	page := api.EnvironmentList{Environments: make([]api.Environment, len(found))}
-	for i, status := range found {
-		page.Environments[i] = s.apiEnvironment(status, locks)
+	page := api.EnvironmentList{Environments: []api.Environment{}}
+	for _, status := range found {
+		if e := s.apiEnvironment(status, locks); e.Environment != "" {
+			page.Environments = append(page.Environments, e)
+		}
 	}
 	if last != (deployment.EnvironmentID{}) {
 		page.NextCursor = encodeEnvironment(last)
@@ -52,14 +56,22 @@ func (s *Server) listEnvironments(ctx context.Context, r *http.Request) (any, er
 	return page, nil
 }
 
+// apiEnvironment is an environment as its newest deployment names it or, where there is none, its own lock. Without
+// either it has no name.
 func (s *Server) apiEnvironment(status deployment.EnvironmentStatus, locks []policy.Lock) api.Environment {
-	request := status.Newest().Request
 	out := api.Environment{
-		Repository:   request.Repository.FullName(),
 		RepositoryID: status.ID.RepositoryID,
-		Environment:  request.Environment,
 		Waiting:      s.apiDeployments(status.Waiting),
 		WaitingCount: status.Queued,
+	}
+
+	request := status.Newest().Request
+	own := slices.IndexFunc(locks, func(l policy.Lock) bool { return lockedID(l) == status.ID })
+	switch {
+	case request.ID != 0:
+		out.Repository, out.Environment = request.Repository.FullName(), request.Environment
+	case own >= 0:
+		out.Repository, out.Environment = locks[own].Repository, locks[own].Environment
 	}
 
 	if status.Current != nil {
@@ -77,6 +89,11 @@ func (s *Server) apiEnvironment(status deployment.EnvironmentStatus, locks []pol
 	}
 
 	return out
+}
+
+// lockedID is the environment that a lock names; without a repository or an environment it covers several.
+func lockedID(l policy.Lock) deployment.EnvironmentID {
+	return deployment.EnvironmentID{RepositoryID: l.RepositoryID, Key: strings.ToLower(l.Environment)}
 }
 
 // oldestLock finds the oldest of the locks that cover an environment; nil: none does.
@@ -98,7 +115,7 @@ func parseEnvironmentFilter(query string) (f deployment.EnvironmentFilter, err e
 		return f, err
 	}
 
-	f.Environment, f.MaxWaiting = values.Get("environment"), maxWaiting
+	f.Environment, f.MaxWaiting, f.Locked = values.Get("environment"), maxWaiting, true
 	if f.Repository, err = parseRepository(values.Get("repository")); err != nil {
 		return f, err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestListEnvironments_Filter(t *testing.T) {
-	all := deployment.EnvironmentFilter{Limit: 200, MaxWaiting: 10}
+	all := deployment.EnvironmentFilter{Limit: 200, MaxWaiting: 10, Locked: true}
 	after := func(f deployment.EnvironmentFilter, id int64, key string) deployment.EnvironmentFilter {
 		f.After = deployment.EnvironmentID{RepositoryID: id, Key: key}
 		return f
@@ -35,6 +35,7 @@ func TestListEnvironments_Filter(t *testing.T) {
 				Environment: "production",
 				Limit:       1,
 				MaxWaiting:  10,
+				Locked:      true,
 			},
 		},
 		{name: "next page", query: "?cursor=NyBwcmUgdmlldw", code: 200, want: after(all, 7, "pre view")},
@@ -100,6 +101,30 @@ func TestListEnvironments_Page(t *testing.T) {
 	}
 	if second.Current != nil || second.Lock != nil || second.Waiting == nil || len(second.Waiting) != 0 {
 		t.Errorf("got %s, want nothing current, waiting or locked in the second environment", got.body)
+	}
+}
+
+// TestListEnvironments_OnlyLocked lists an environment in which nothing was deployed, as its lock names it, and none whose
+// lock has ended meanwhile.
+func TestListEnvironments_OnlyLocked(t *testing.T) {
+	s := newTestServer(t)
+	s.reader.statuses = []deployment.EnvironmentStatus{
+		{ID: deployment.EnvironmentID{RepositoryID: 7, Key: "gone"}},
+		{ID: deployment.EnvironmentID{RepositoryID: 7, Key: "production"}},
+	}
+
+	got := s.api(t, readToken, http.MethodGet, "/environments", "")
+
+	var page api.EnvironmentList
+	if err := json.Unmarshal([]byte(got.body), &page); err != nil || len(page.Environments) != 1 {
+		t.Fatalf("got %d %s, want one environment", got.code, got.body)
+	}
+	e := page.Environments[0]
+	if e.Repository != testLock.Repository || e.Environment != testLock.Environment || e.RepositoryID != 7 {
+		t.Errorf("got %s of %s, want it as the lock names it", e.Environment, e.Repository)
+	}
+	if e.Lock == nil || e.Lock.ID != testLock.ID || e.Current != nil || e.Active != nil || e.WaitingCount != 0 {
+		t.Errorf("got %s, want nothing but the lock", got.body)
 	}
 }
 

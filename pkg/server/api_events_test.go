@@ -7,11 +7,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -19,19 +19,43 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/events"
 	"github.com/seraph-deploy/seraph/pkg/store"
+	"github.com/seraph-deploy/seraph/test/memnet"
 )
 
 // eventServer is a server with a real database, which streams its changes.
 type eventServer struct {
-	db     *store.DB
-	hub    *events.Hub
-	server *Server
-	http   *httptest.Server
-	closed chan struct{} // has a value for each connection that was closed
+	db        *store.DB
+	hub       *events.Hub
+	server    *Server
+	http      *http.Server
+	url       string
+	transport http.RoundTripper
+	closed    chan struct{} // has a value for each connection that was closed
 }
 
-// newEventServer listens with limits that are shorter than a stream.
+// newEventServer listens with the limits of production.
 func newEventServer(t *testing.T, change ...func(*events.Options, *Options)) *eventServer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serveEvents(t, listener, &http.Transport{}, change...)
+}
+
+// newEventServerInMemory is newEventServer on a network in memory, for synctest.Test.
+func newEventServerInMemory(t *testing.T, change ...func(*events.Options, *Options)) (*eventServer, *memnet.Listener) {
+	t.Helper()
+	listener := memnet.Listen()
+	return serveEvents(t, listener, listener.Transport(), change...), listener
+}
+
+func serveEvents(
+	t *testing.T,
+	listener net.Listener,
+	transport *http.Transport,
+	change ...func(*events.Options, *Options),
+) *eventServer {
 	t.Helper()
 	db, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + t.TempDir() + "/seraph.db", Log: zerolog.Nop()})
 	if err != nil {
@@ -40,7 +64,7 @@ func newEventServer(t *testing.T, change ...func(*events.Options, *Options)) *ev
 	t.Cleanup(func() { _ = db.Close() })
 
 	hubOptions := events.Options{Source: db, Log: zerolog.Nop()}
-	o := Options{Tokens: testTokens(), Log: zerolog.Nop(), StreamIdle: 20 * time.Millisecond}
+	o := Options{Tokens: testTokens(), Log: zerolog.Nop()}
 	for _, f := range change {
 		f(&hubOptions, &o)
 	}
@@ -51,16 +75,24 @@ func newEventServer(t *testing.T, change ...func(*events.Options, *Options)) *ev
 
 	server := New(o)
 	s := &eventServer{
-		db:     db,
-		hub:    hub,
-		server: server,
-		http:   httptest.NewUnstartedServer(server.Handler()),
-		closed: make(chan struct{}, 16),
+		db:        db,
+		hub:       hub,
+		server:    server,
+		http:      HTTPServer("", server.Handler()),
+		url:       "http://" + listener.Addr().String(),
+		transport: transport,
+		closed:    make(chan struct{}, 16),
 	}
-	s.http.Listener = closeListener{Listener: s.http.Listener, closed: s.connectionClosed}
-	s.http.Config.ReadTimeout, s.http.Config.WriteTimeout = 100*time.Millisecond, 200*time.Millisecond
-	s.http.Start()
-	t.Cleanup(s.http.Close)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.http.Serve(closeListener{Listener: listener, closed: s.connectionClosed})
+	}()
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = s.http.Close()
+		<-done
+	})
 	return s
 }
 
@@ -130,7 +162,7 @@ func (s *eventServer) request(t *testing.T, method, query string, body io.Reader
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, method, s.http.URL+"/api/v1/events"+query, body)
+	r, err := http.NewRequestWithContext(ctx, method, s.url+"/api/v1/events"+query, body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +171,7 @@ func (s *eventServer) request(t *testing.T, method, query string, body io.Reader
 		r.Header.Set(pair[0], pair[1])
 	}
 
-	response, err := http.DefaultTransport.RoundTrip(r)
+	response, err := s.transport.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,32 +228,35 @@ func eventText(position int64, id int64, state string, version int) string {
 		`data: {"id":%d,"repository":"acme/api","environment":"Production","state":"%s","version":%d}`, id, state, version)
 }
 
-// A stream outlives the time limits of its server, which are 100 and 200 ms here, and every middleware lets its
-// lines through at once.
+// A stream outlives the time limits of its server, and every middleware lets its lines through at once.
 func TestStreamEvents_OutlivesTimeouts(t *testing.T) {
-	s := newEventServer(t)
-	r := s.stream(t, "")
-	for name, want := range map[string]string{
-		"Content-Type":      "text/event-stream",
-		"Cache-Control":     "no-store",
-		"X-Accel-Buffering": "no",
-	} {
-		if got := r.response.Header.Get(name); got != want {
-			t.Errorf("got %s: %q, want %q", name, got, want)
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newEventServerInMemory(t)
+		begin := time.Now()
+		r := s.stream(t, "")
+		for name, want := range map[string]string{
+			"Content-Type":      "text/event-stream",
+			"Cache-Control":     "no-store",
+			"X-Accel-Buffering": "no",
+		} {
+			if got := r.response.Header.Get(name); got != want {
+				t.Errorf("got %s: %q, want %q", name, got, want)
+			}
 		}
-	}
 
-	position := r.begin(t)
-	for range 20 { // of 20 ms each
-		if got := r.block(); got != ":" {
-			t.Fatalf("got %q, want a comment", got)
+		position := r.begin(t)
+		limit := max(s.http.ReadTimeout, s.http.WriteTimeout, s.http.IdleTimeout)
+		for time.Since(begin) < 3*limit {
+			if got := r.block(); got != ":" {
+				t.Fatalf("got %q after %s, want a comment", got, time.Since(begin))
+			}
 		}
-	}
 
-	s.accept(t, 42)
-	if got, want := r.next(), eventText(position+1, 42, "waiting", 1); got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
+		s.accept(t, 42)
+		if got, want := r.next(), eventText(position+1, 42, "waiting", 1); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
 }
 
 func TestStreamEvents_Resumes(t *testing.T) {
@@ -268,7 +303,7 @@ func TestStreamEvents_Resumes(t *testing.T) {
 func TestStreamEvents_EndsWithItsClient(t *testing.T) {
 	for name, body := range map[string]string{"without a body": "", "with a body": `{"a":1}`} {
 		t.Run(name, func(t *testing.T) {
-			s := newEventServer(t, func(_ *events.Options, o *Options) { o.StreamIdle = time.Hour })
+			s := newEventServer(t)
 			r := s.request(t, http.MethodGet, "", strings.NewReader(body))
 			r.begin(t)
 			r.cancel()
@@ -293,9 +328,9 @@ func TestStreamEvents_EndsWithTheService(t *testing.T) {
 		t.Errorf("got %v, want that the answer is complete", err)
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := s.http.Config.Shutdown(ctx); err != nil {
+	if err := s.http.Shutdown(ctx); err != nil {
 		t.Errorf("shutdown: got %v, want that it waits for nobody", err)
 	}
 	s.server.WaitStreams(ctx)
@@ -319,7 +354,7 @@ func TestWaitStreams_EndsWithItsContext(t *testing.T) {
 // The answer to HTTP/1.0 has no chunks, and ends with the connection.
 func TestStreamEvents_HTTP10(t *testing.T) {
 	s := newEventServer(t)
-	conn, err := net.Dial("tcp", s.http.Listener.Addr().String())
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -369,51 +404,34 @@ func (l logLines) Write(line []byte) (int, error) {
 
 // A client that takes nothing is cut off by the time limit of a write. The connection has no buffer here.
 func TestStreamEvents_CutsOffWhoTakesNothing(t *testing.T) {
-	s := newEventServer(t, func(_ *events.Options, o *Options) { o.StreamWrite = 50 * time.Millisecond })
-	listener := &pipeListener{connections: make(chan net.Conn), closed: make(chan struct{})}
-	server := HTTPServer("", s.http.Config.Handler)
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { _ = server.Close() })
+	synctest.Test(t, func(t *testing.T) {
+		s, listener := newEventServerInMemory(t)
+		client, err := listener.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = client.Close() }()
 
-	client, conn := net.Pipe()
-	defer func() { _ = client.Close() }()
-	listener.connections <- &closeConn{Conn: conn, closed: s.connectionClosed}
-	_, err := io.WriteString(client, "GET /api/v1/events HTTP/1.1\r\nHost: seraph\r\nAuthorization: Bearer "+readToken+"\r\n\r\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReaderSize(client, 16).ReadString('\n')
-	if err != nil || !strings.Contains(line, "200 OK") {
-		t.Fatalf("got %q, %v, want 200", line, err)
-	}
+		begin := time.Now()
+		_, err = io.WriteString(client, "GET /api/v1/events HTTP/1.1\r\nHost: seraph\r\nAuthorization: Bearer "+readToken+"\r\n\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReaderSize(client, 16).ReadString('\n')
+		if err != nil || !strings.Contains(line, "200 OK") {
+			t.Fatalf("got %q, %v, want 200", line, err)
+		}
 
-	<-s.closed
-	if n := s.hub.Watchers(); n != 0 {
-		t.Errorf("got %d watchers, want 0", n)
-	}
+		<-s.closed
+		const limit = 2 * DefaultStreamWrite // one for the header, and one for the first lines
+		if took := time.Since(begin); took > limit {
+			t.Errorf("got cut off after %s, want at most %s", took, limit)
+		}
+		if n := s.hub.Watchers(); n != 0 {
+			t.Errorf("got %d watchers, want 0", n)
+		}
+	})
 }
-
-// pipeListener accepts connections that a test makes.
-type pipeListener struct {
-	connections chan net.Conn
-	closed      chan struct{}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case conn := <-l.connections:
-		return conn, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	close(l.closed)
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
 func TestStreamEvents_Head(t *testing.T) {
 	s := newEventServer(t)
@@ -453,13 +471,11 @@ func TestStreamEvents_ShareOfToken(t *testing.T) {
 		t.Errorf("got %d for another token, want 200", r.StatusCode)
 	}
 
-	first.cancel() // the server notices it soon
-	for range 1000 {
-		if s.stream(t, "").response.StatusCode == 200 {
-			return
-		}
+	first.cancel()
+	<-s.closed // no other connection ends here
+	if r := s.stream(t, "").response; r.StatusCode != 200 {
+		t.Errorf("got %d after another stream has ended, want 200", r.StatusCode)
 	}
-	t.Error("got no stream after another one has ended")
 }
 
 func TestStreamEvents_Refuses(t *testing.T) {

@@ -98,7 +98,8 @@ func TestGitHub_BodyOfUnknownLength(t *testing.T) {
 }
 
 func TestGitHub_StoreTooSlow(t *testing.T) {
-	s := newTestServer(t, func(o *Options) { o.StoreTimeout = 20 * time.Millisecond })
+	var taken Intake
+	s := newTestServer(t, func(o *Options) { taken, o.StoreTimeout = o.Intake, 20*time.Millisecond })
 	s.store.mayAccept = make(chan struct{})
 	got := s.deliver(t, deploymentEvent(42, "production"))
 	if got.code != 503 || got.header.Get("Retry-After") == "" {
@@ -106,7 +107,8 @@ func TestGitHub_StoreTooSlow(t *testing.T) {
 	}
 
 	close(s.store.mayAccept)
-	if got := s.deliver(t, deploymentEvent(42, "production")); got.code != 202 {
+	patient := newTestServer(t, func(o *Options) { o.Intake = taken })
+	if got := patient.deliver(t, deploymentEvent(42, "production")); got.code != 202 {
 		t.Errorf("delivered again: got %d %s, want 202", got.code, got.body)
 	}
 }

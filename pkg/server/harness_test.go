@@ -92,6 +92,7 @@ func newTestServer(tb testing.TB, change ...func(*Options)) *testServer {
 		Link:         http.HandlerFunc(fakeLink),
 		Metrics:      http.HandlerFunc(serveMetrics),
 		ServeMetrics: true,
+		StoreTimeout: time.Minute, // the machine may be slow
 		Observe:      s.observe,
 		Log:          zerolog.Nop(),
 		CircleCIURL:  func(d deployment.Deployment) string { return "https://ci.example/" + d.Pipeline.ID },

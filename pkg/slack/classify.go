@@ -159,8 +159,8 @@ const (
 	maxDetail  = 200 // code points
 )
 
-// details says which scopes are missing, or where blocks are wrong. Slack's messages hold JSON pointers, and
-// nothing of what was sent.
+// details says which scopes are missing, where blocks are wrong, or what to do about the token. Slack's messages hold
+// JSON pointers, and nothing of what was sent.
 func details(a answer) error {
 	if needed := clean(jsonString(a.Needed)); needed != "" {
 		return fmt.Errorf("needs the scope %s, has %s", needed, clean(jsonString(a.Provided)))
@@ -170,7 +170,7 @@ func details(a answer) error {
 		Messages []json.RawMessage `json:"messages"`
 	}
 	if json.Unmarshal(a.Metadata, &meta) != nil {
-		return nil
+		return tokenRemedy(a)
 	}
 
 	var list []string
@@ -180,10 +180,25 @@ func details(a answer) error {
 		}
 	}
 	if len(list) == 0 {
-		return nil
+		return tokenRemedy(a)
 	}
 
 	return errors.New(strings.Join(list, "; "))
+}
+
+// tokenRemedy says what to do where Slack does not take the token; nil: the word says something else.
+func tokenRemedy(a answer) error {
+	switch errorWord(a) {
+	case "invalid_auth", "not_authed":
+		return errors.New("set SERAPH_SLACK_BOT_TOKEN to the bot token of the app's page, under Install App")
+	case "account_inactive", "token_revoked":
+		return errors.New("install the app again, and set SERAPH_SLACK_BOT_TOKEN to its new bot token")
+	case "token_expired":
+		return errors.New("the app rotates its tokens, which Seraph cannot follow: make another app with " +
+			"\"seraph slack manifest\"")
+	default:
+		return nil
+	}
 }
 
 // clean makes one line of a text, at most maxDetail code points long.

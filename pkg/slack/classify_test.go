@@ -190,6 +190,26 @@ func TestClassify_Details(t *testing.T) {
 				`["[ERROR] must be a string\n[json-pointer:/blocks/0/text]"]}}`,
 			want: "[ERROR] must be a string [json-pointer:/blocks/0/text]",
 		},
+		{
+			name: "uninstalled app",
+			body: `{"ok":false,"error":"account_inactive"}`,
+			want: "install the app again, and set SERAPH_SLACK_BOT_TOKEN to its new bot token",
+		},
+		{
+			name: "revoked token",
+			body: `{"ok":false,"error":"token_revoked","response_metadata":{"messages":[]}}`,
+			want: "install the app again, and set SERAPH_SLACK_BOT_TOKEN to its new bot token",
+		},
+		{
+			name: "no token",
+			body: `{"ok":false,"error":"invalid_auth"}`,
+			want: "set SERAPH_SLACK_BOT_TOKEN to the bot token of the app's page, under Install App",
+		},
+		{
+			name: "rotated token",
+			body: `{"ok":false,"error":"token_expired"}`,
+			want: `the app rotates its tokens, which Seraph cannot follow: make another app with "seraph slack manifest"`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := classify(methodHistory, exchange{status: 200, body: []byte(test.body)}, noon)

@@ -9,10 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/notify"
-	"github.com/seraph-deploy/seraph/pkg/outbound"
 )
 
 // faults are the ways in which a call goes wrong.
@@ -182,12 +180,30 @@ func TestClient_Unreachable(t *testing.T) {
 	}
 }
 
-func TestClient_NoAnswerInTime(t *testing.T) {
-	c, _ := newRecorder(t, answers{"chat.postMessage": silent})
-	c.http = outbound.New(outbound.Options{Timeout: time.Second})
-	defer c.Close()
+// expiring is a context whose deadline passes when the test says so.
+type expiring struct {
+	context.Context
+	over chan struct{} // closed: the deadline has passed
+}
 
-	_, err := c.PostMessage(t.Context(), greeting)
+func (e expiring) Done() <-chan struct{} { return e.over }
+
+func (e expiring) Err() error {
+	select {
+	case <-e.over:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+func TestClient_NoAnswerInTime(t *testing.T) {
+	ctx := expiring{Context: t.Context(), over: make(chan struct{})}
+	c, _ := newRecorder(t, answers{"chat.postMessage": func(w http.ResponseWriter, req *http.Request) {
+		close(ctx.over)
+		silent(w, req)
+	}})
+	_, err := c.PostMessage(ctx, greeting)
 	if e := sendError(t, err); e.Kind != notify.SendUnknown || e.Code != codeTimeout {
 		t.Errorf("got %v, want %s, timeout", e, notify.SendUnknown)
 	}

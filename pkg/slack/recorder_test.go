@@ -72,7 +72,7 @@ func newRecorder(t *testing.T, a answers) (*Client, *recorder) {
 // newTestClient returns a client of Slack at an address.
 func newTestClient(t *testing.T, base *url.URL, observe func(method, code string)) *Client {
 	t.Helper()
-	transport := outbound.New(outbound.Options{Timeout: 5 * time.Second, MaxBody: 1 << 20})
+	transport := outbound.New(outbound.Options{Timeout: time.Minute, MaxBody: 1 << 20})
 	t.Cleanup(transport.CloseIdle)
 	return New(Options{
 		BaseURL:   base,

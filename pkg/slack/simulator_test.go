@@ -25,7 +25,11 @@ const (
 // startSimulator starts a Slack that takes the token from the header only, and returns a client of it.
 func startSimulator(t *testing.T) (*Client, *simslack.Server) {
 	t.Helper()
-	s := simslack.New(simslack.Options{HeaderOnly: true})
+	s := simslack.New(simslack.Options{
+		HeaderOnly:  true,
+		AckTimeout:  time.Minute, // the machine may be slow
+		TriggerLife: time.Hour,
+	})
 	t.Cleanup(s.Close)
 	if err := s.Start(""); err != nil {
 		t.Fatal(err)
@@ -33,7 +37,7 @@ func startSimulator(t *testing.T) (*Client, *simslack.Server) {
 	s.AddUser(simslack.User{ID: simAlice, Name: "alice"})
 	s.AddChannel(simslack.Channel{ID: simChannel, Name: "deploys"})
 
-	transport := outbound.New(outbound.Options{Timeout: 10 * time.Second})
+	transport := outbound.New(outbound.Options{Timeout: time.Minute})
 	t.Cleanup(transport.CloseIdle)
 	return New(Options{
 		BaseURL:   mustURL(t, s.URL()),

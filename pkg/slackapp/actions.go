@@ -2,6 +2,7 @@ package slackapp
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -18,6 +19,9 @@ import (
 // face is what Slack is called in links, in the audit and in metrics.
 const face = "slack"
 
+// tokenLostAgain is after how long it is logged again that the token was lost. Slack sends two events for one loss.
+const tokenLostAgain = time.Hour
+
 // Directory says who somebody is at Slack, and who can read a channel. Errors are *notify.SendError.
 type Directory interface {
 	User(ctx context.Context, id string) (slack.User, error)
@@ -27,6 +31,8 @@ type Directory interface {
 	ForgetChannel(id string)
 	// Identity says as whom Slack knows this service. It asks only until Slack has answered.
 	Identity(ctx context.Context) (slack.Identity, error)
+	// Whoami asks Slack each time.
+	Whoami(ctx context.Context) (slack.Identity, error)
 }
 
 // Speaker says something at Slack. Errors are *notify.SendError.
@@ -142,6 +148,8 @@ type Actions struct {
 	opened  *command.Recently[string] // users who have opened their home tab
 	limits  *limits
 	shown   *publications
+
+	tokenLost *command.Recently[string] // workspaces of which it is in the log that the token was lost
 }
 
 // NewActions makes Actions.
@@ -153,6 +161,8 @@ func NewActions(o Options) *Actions {
 		opened:  command.NewRecently[string](o.Now, homeLasts),
 		limits:  newLimits(o.Now),
 		shown:   newPublications(),
+
+		tokenLost: command.NewRecently[string](o.Now, tokenLostAgain),
 	}
 }
 
@@ -169,10 +179,41 @@ func (a *Actions) Do(ctx context.Context, in slack.Incoming) error {
 	case slack.KindHome:
 		return a.home(ctx, in)
 	case slack.KindEvent:
-		if err := a.people.changed(ctx, in); err != nil || in.Event != slack.EventChannelJoined {
-			return err
-		}
-		return a.o.Messages.Resume(ctx, in.RequestKey, in.Channel)
+		return a.event(ctx, in)
+	}
+	return nil
+}
+
+// event does what follows from something that has changed at Slack.
+func (a *Actions) event(ctx context.Context, in slack.Incoming) error {
+	switch in.Event {
+	case slack.EventAppUninstalled, slack.EventTokensRevoked:
+		return a.lostToken(ctx, in)
+	}
+
+	if err := a.people.changed(ctx, in); err != nil || in.Event != slack.EventChannelJoined {
+		return err
+	}
+	return a.o.Messages.Resume(ctx, in.RequestKey, in.Channel)
+}
+
+// lostToken tells the operator that the app was uninstalled or its token revoked, once for both events, if the token
+// really does not work any more: the event may be about an older token, and may come late. Nothing else changes: calls
+// are refused and pause, and links stay for the day on which the app is installed again.
+func (a *Actions) lostToken(ctx context.Context, in slack.Incoming) error {
+	_, err := a.o.Directory.Whoami(ctx)
+	var refused *notify.SendError
+	switch {
+	case err == nil:
+		a.o.Log.Info().Str("event", in.Event).Msg("token of Slack works in spite of an event")
+		return nil
+	case !errors.As(err, &refused) || refused.Kind != notify.SendFace:
+		return err
+	}
+
+	if a.tokenLost.First(in.Team) {
+		a.o.Log.Error().Err(err).Str("event", in.Event).
+			Msg("token of Slack does not work any more, nothing is sent or answered there, run \"seraph check\"")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
@@ -82,14 +83,14 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 		return err
 	}
 
-	unseen := p.unseen(facts, stands)
+	unseen, refused := p.unseen(facts, stands), p.refusal(facts, in.Channel, stands, a.o.Now())
 	switch {
 	case p.verb == notify.VerbWhy: // why a deployment is in its state may be asked in any state
 	case unseen != "":
 		a.reply(ctx, in, noteOf(unseen), false)
 		return nil
-	case !stands:
-		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
+	case refused != nil:
+		a.refuse(ctx, in, c, tried, *refused)
 		a.refresh(ctx, p.row)
 		return nil
 	case p.confirms(button):
@@ -172,6 +173,28 @@ func (p press) confirms(b notify.Button) bool {
 	return b.ConfirmWord == "" || slack.Confirmed{Word: b.ConfirmWord}.Matches(p.typed)
 }
 
+// refusal refuses a button that was shown for another state, and one that asks for a deployment where its route does not
+// let it be asked for, so that nothing has to be typed for it. nil: neither.
+func (p press) refusal(facts notify.Facts, channel string, stands bool, now time.Time) *refusal {
+	asks := p.verb == notify.VerbAgain
+	if back := facts.Back; p.verb == notify.VerbRollback && back != nil { // another task may have another route
+		asks = back.Task == facts.Deployment.Request.Task
+	}
+	switch places := facts.Route.Ask; {
+	case !stands:
+		r := stale(facts, now)
+		return &r
+	case asks && places != nil && !slices.Contains(places, channel):
+		const format = "A deployment of %s to %s may not be asked for here, only in the channels of the routes file " +
+			"(ask: %s), and nothing was done."
+		r := facts.Deployment.Request
+		text := fmt.Sprintf(format, r.Repository.FullName(), r.Environment, strings.Join(places, ", "))
+		return &refusal{code: "not_allowed", text: text}
+	default:
+		return nil
+	}
+}
+
 // stale refuses a button that was shown for another state than today's.
 func stale(facts notify.Facts, now time.Time) refusal {
 	const format = "That button belongs to an earlier state of the deployment, so it did nothing. %s"
@@ -226,8 +249,8 @@ func (p press) line(d deployment.Deployment) (string, bool) {
 }
 
 // pressedBefore gives the answer of an earlier try of the same request, which ended before its row was erased: what it
-// did has changed the state of the deployment, so that the button would be taken for one that did nothing. False: there
-// was none.
+// did has changed the state of the deployment, so that the button would be taken for one that did nothing. Where a
+// button has created a deployment, everybody who presses it later learns who asked. False: there was none.
 func (a *Actions) pressedBefore(
 	ctx context.Context,
 	in slack.Incoming,
@@ -238,12 +261,12 @@ func (a *Actions) pressedBefore(
 ) (bool, error) {
 	text := ""
 	switch p.verb {
-	case notify.VerbRollback, notify.VerbAgain:
-		if in.Kind != slack.KindSubmit || stands {
+	case notify.VerbRollback, notify.VerbAgain: // the button is known by whoever pressed it first
+		if stands {
 			return false, nil
 		}
 		_, before, err := a.createKey(ctx, c, p, facts.Deployment)
-		if err != nil || before == nil || !before.Intent.By.Same(c.By) {
+		if err != nil || before == nil {
 			return false, err
 		}
 		text = askedBefore(*before, a.o.Now())

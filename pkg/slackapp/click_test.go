@@ -289,6 +289,19 @@ func TestClick_TwoPeople(t *testing.T) {
 			if !strings.Contains(got, "alice has asked for that already, and nothing more was done. #99 (acme/api") {
 				t.Errorf("got %q, want who asked, and what became of it", got)
 			}
+
+			// Once what was asked for runs there, the button is one of an earlier state. Who asked is told all the same.
+			later := f
+			later.Current = &deployment.Success{DeploymentID: 99, SHA: sha}
+			w.set(later)
+			before := len(w.sim.Ephemerals("U0BOB"))
+			w.click("U0BOB", ts, verb)
+			if got := w.private("U0BOB"); !strings.Contains(got, "alice has asked for that already") {
+				t.Errorf("got %q after it ran, want who asked", got)
+			}
+			if n := len(w.sim.Ephemerals("U0BOB")); n != before+1 || len(w.orders) != 1 || len(w.refused) != 0 {
+				t.Errorf("got %d answers, %d orders and %q refused, want one more, one and none", n-before, len(w.orders), w.refused)
+			}
 		})
 	}
 }

@@ -53,6 +53,8 @@ type world struct {
 	actions *Actions
 	client  *slack.Client
 
+	workspace string // that the routes file names
+
 	mu      sync.Mutex
 	log     bytes.Buffer
 	refused []string
@@ -61,8 +63,8 @@ type world struct {
 	orders  []command.AgainOrder
 	back    []command.RollbackOrder
 	sent    map[string]notify.Note // by topic and user
-	skew    time.Duration
-	onFacts func() // is called when the facts of a card are asked for; nil: nothing
+	at      time.Time              // what now returned last, also to the simulated Slack
+	onFacts func()                 // is called when the facts of a card are asked for; nil: nothing
 	people  map[string]deployment.Actor
 	links   []string                          // what was asked of them
 	facts   map[int64]notify.Facts            // by row
@@ -76,14 +78,21 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t:      t,
-		people: map[string]deployment.Actor{"U0ALICE": alice, "U0BOB": bob},
-		facts:  map[int64]notify.Facts{},
-		sent:   map[string]notify.Note{},
-		before: map[string]command.Ordered{},
+		t:         t,
+		workspace: team,
+		at:        time.Now().Round(0),
+		people:    map[string]deployment.Actor{"U0ALICE": alice, "U0BOB": bob},
+		facts:     map[int64]notify.Facts{},
+		sent:      map[string]notify.Note{},
+		before:    map[string]command.Ordered{},
 	}
 
-	w.sim = simslack.New(simslack.Options{Commands: []string{"/deploy", "/seraph"}, RetryAfter: []time.Duration{}})
+	w.sim = simslack.New(simslack.Options{
+		Commands:   []string{"/deploy", "/seraph"},
+		RetryAfter: []time.Duration{},
+		AckTimeout: time.Minute, // the machine may be slow
+		Now:        w.now,
+	})
 	if err := w.sim.Start(""); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +147,7 @@ func (w *world) options(log zerolog.Logger) Options {
 		Locks:       w.db,
 		Messages:    w,
 		Audit:       w.db,
-		Workspace:   func() string { return team },
+		Workspace:   func() string { return w.workspace },
 		Names: func() grammar.Names {
 			environments := []grammar.Environment{{Name: "staging"}, {Name: "production", Production: true}}
 			return grammar.Names{Apps: []grammar.App{{Name: "api", Repository: "acme/api", Environments: environments}}}
@@ -161,17 +170,19 @@ func (f writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// now is a millisecond later each time.
 func (w *world) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return time.Now().Round(0).Add(w.skew)
+	w.at = w.at.Add(time.Millisecond)
+	return w.at
 }
 
 // pass lets time pass.
 func (w *world) pass(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.skew += d
+	w.at = w.at.Add(d)
 }
 
 // receive is where Slack sends its requests: it verifies and reads each, does it, and answers.
@@ -179,7 +190,7 @@ func (w *world) receive(rw http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	verifier, err := slack.NewVerifier(simslack.DefaultSigningSecret)
 	if err == nil {
-		_, err = verifier.Verify(r.Header, body, time.Now())
+		_, err = verifier.Verify(r.Header, body, w.now())
 	}
 	if err != nil {
 		w.t.Error(err)
@@ -207,7 +218,7 @@ func (w *world) Person(_, workspace, user string) (deployment.Actor, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	who, ok := w.people[user]
-	return who, ok && workspace == team
+	return who, ok && workspace == w.workspace
 }
 
 func (w *world) ChatUser(_, _ string, id int64) (string, bool) {
@@ -347,6 +358,13 @@ func (w *world) Resume(_ context.Context, topic, channel string) error {
 	defer w.mu.Unlock()
 	w.sent[topic+" "+channel] = notify.Note{Summary: "resumed"}
 	return nil
+}
+
+// logged returns the log.
+func (w *world) logged() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.String()
 }
 
 // audits lists the audit.

@@ -187,12 +187,15 @@ func refuseBot() *refusal {
 // refuseUnanswered refuses because Slack did not answer a question: unknown never means yes.
 func refuseUnanswered(what string, err error) *refusal {
 	var send *notify.SendError
-	code := "no answer"
+	code, remedy := "no answer", "Try again in a minute."
 	if errors.As(err, &send) {
 		code = send.Code
+		if send.Kind == notify.SendFace || send.Kind == notify.SendForbidden { // it will not answer in a minute either
+			remedy = "Whoever looks after Seraph learns from \"seraph check\" what to do."
+		}
 	}
-	const format = "Slack did not tell Seraph %s (%s), and nothing was done. Try again in a minute."
-	return &refusal{code: "unanswered", text: fmt.Sprintf(format, what, code)}
+	const format = "Slack did not tell Seraph %s (%s), and nothing was done. %s"
+	return &refusal{code: "unanswered", text: fmt.Sprintf(format, what, code, remedy)}
 }
 
 // inChannel refuses what is asked for where another company reads along. A direct message, a modal and the home

@@ -109,7 +109,19 @@ func TestPeople_Refused(t *testing.T) {
 			name:   "Slack does not say who it is",
 			change: func(w *world) { _ = w.sim.NextNamed("users.info", "internal-error", 1) },
 			code:   "unanswered",
-			want:   "Slack did not tell Seraph who you are",
+			want:   "Slack did not tell Seraph who you are (internal_error), and nothing was done. Try again in a minute.",
+		},
+		{
+			name:   "Slack refuses the token",
+			change: func(w *world) { w.sim.Refuse("token_revoked") },
+			code:   "unanswered",
+			want:   `(token_revoked), and nothing was done. Whoever looks after Seraph learns from "seraph check" what to do.`,
+		},
+		{
+			name:   "the app lacks a scope",
+			change: func(w *world) { w.sim.SetScopes("chat:write", "commands") },
+			code:   "unanswered",
+			want:   `(missing_scope), and nothing was done. Whoever looks after Seraph learns from "seraph check" what to do.`,
 		},
 		{
 			name:   "Slack does not say who reads the channel",
@@ -353,39 +365,6 @@ func TestPeople_LeavesAfterChange(t *testing.T) {
 			}
 			if !slices.Equal(w.links, row.want) {
 				t.Errorf("got %q, want %q", w.links, row.want)
-			}
-		})
-	}
-}
-
-// TestActions_Joined checks that what is owed to a channel goes on as soon as the app is in it.
-func TestActions_Joined(t *testing.T) {
-	w := newWorld(t)
-	in := slack.Incoming{
-		Kind: slack.KindEvent, Event: slack.EventChannelJoined, RequestKey: "event:Ev1", Team: team, User: "U0SERAPHBOT", Channel: "C1",
-	}
-	if err := w.actions.Do(t.Context(), in); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.sent["event:Ev1 C1"].Summary; got != "resumed" {
-		t.Errorf("got %v, want the channel resumed", w.sent)
-	}
-}
-
-// TestActions_Left checks what the daily check of links learns of their users.
-func TestActions_Left(t *testing.T) {
-	w := newWorld(t)
-	w.sim.AddUser(simslack.User{ID: "U0ALICE", Deleted: true})
-	for _, row := range []struct{ workspace, user, want string }{
-		{workspace: team, user: "U0ALICE", want: "deleted"},
-		{workspace: team, user: "U0UNKNOWN", want: "deleted"},
-		{workspace: team, user: "U0BOB"},
-		{workspace: foreign, user: "U0ALICE"}, // of which this token knows nothing
-	} {
-		t.Run(row.workspace+" "+row.user, func(t *testing.T) {
-			user := deployment.ChatUser{Face: face, Workspace: row.workspace, User: row.user}
-			if got, err := w.actions.Left(t.Context(), user); got != row.want || err != nil {
-				t.Errorf("got %q, %v, want %q", got, err, row.want)
 			}
 		})
 	}

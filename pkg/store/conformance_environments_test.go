@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 )
 
 // environmentText is "repository id/key current active [waiting] queued" of an environment.
@@ -141,4 +142,53 @@ func testEnvironmentsLongQueue(t *testing.T, b *testDB) {
 	wantEnvironments(t, b, deployment.EnvironmentFilter{Limit: 1, MaxWaiting: 2}, deployment.EnvironmentID{},
 		"7/production 0 0 [1 2] 300")
 	t.Logf("took %s", time.Since(began))
+}
+
+// Environments that only a lock names are listed on demand, each once, among the others and with the same filters.
+func testEnvironmentsLocked(t *testing.T, b *testDB) {
+	web := func(l policy.Lock) policy.Lock {
+		l.RepositoryID, l.Repository = 8, "acme/web"
+		return l
+	}
+	b.acceptEnded(1, "production", "a", deployment.Succeeded)
+	b.mustTakeLock(b.newLock("Production", 1))
+	b.mustTakeLock(b.newLock("Canary", 1))
+	b.mustTakeLock(web(b.newLock("staging", 1)))
+	b.mustTakeLock(policy.Lock{Environment: "everywhere", Owner: person(1), TakenAt: b.clock()})
+	b.mustTakeLock(b.newLock("", 1)) // all environments of the repository
+	b.mustReleaseLock(b.mustTakeLock(b.newLock("released", 1)).ID)
+	expired := b.newLock("expired", 1)
+	expired.ExpiresAt = b.clock()
+	b.mustTakeLock(expired)
+
+	all := deployment.EnvironmentFilter{Limit: 10, MaxWaiting: 2}
+	production, canary, staging := "7/production 1 0 [] 0", "7/canary 0 0 [] 0", "8/staging 0 0 [] 0"
+	wantEnvironments(t, b, all, deployment.EnvironmentID{}, production)
+
+	all.Locked = true
+	wantEnvironments(t, b, all, deployment.EnvironmentID{}, canary, production, staging)
+
+	for _, c := range []struct {
+		name                    string
+		repository, environment string
+		want                    []string
+	}{
+		{name: "repository", repository: "acme/API", want: []string{canary, production}},
+		{name: "repository without a deployment", repository: "ACME/web", want: []string{staging}},
+		{name: "environment", environment: "CANARY", want: []string{canary}},
+		{name: "another repository", repository: "acme/none"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := all
+			f.Repository, f.Environment = c.repository, c.environment
+			wantEnvironments(t, b, f, deployment.EnvironmentID{}, c.want...)
+		})
+	}
+
+	page := all
+	page.Limit = 1
+	first := deployment.EnvironmentID{RepositoryID: 7, Key: "canary"}
+	wantEnvironments(t, b, page, first, canary)
+	page.After, page.Limit = first, 10
+	wantEnvironments(t, b, page, deployment.EnvironmentID{}, production, staging)
 }

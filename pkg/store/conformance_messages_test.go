@@ -327,8 +327,21 @@ func testMessagesOfListTouched(t *testing.T, b *testDB) {
 		t.Errorf("got %d cards in the list, want 2", n)
 	}
 
+	// A list that somebody else has written since it was read may have ended: nothing joins it.
+	joined, err := b.MessagesOf(t.Context(), cards[1].Row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined[0].Unsent = "it joined"
+	if err := b.JoinList(t.Context(), joined[0], stale); !errors.Is(err, deployment.ErrVersionConflict) {
+		t.Errorf("join a list that was written meanwhile: got %v, want %v", err, deployment.ErrVersionConflict)
+	}
+	if again, err := b.MessagesOf(t.Context(), cards[1].Row); err != nil || again[0].Unsent != "" {
+		t.Errorf("got %+v, %v, want nothing written", again, err)
+	}
+
 	// A list that is pruned leaves the cards of its deployments.
-	list, _, _, err := b.NewestList(t.Context(), "slack", "C1", time.Time{})
+	list, _, _, err = b.NewestList(t.Context(), "slack", "C1", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

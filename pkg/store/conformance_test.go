@@ -51,6 +51,7 @@ func testConformance(t *testing.T, open opener) {
 		"ListEnvironments names them as GitHub did":   testEnvironmentsNewest,
 		"ListEnvironments passes what was pruned":     testEnvironmentsPruned,
 		"ListEnvironments of a long queue":            testEnvironmentsLongQueue,
+		"ListEnvironments with locks alone":           testEnvironmentsLocked,
 		"Approve and Approvals":                       testApprovals,
 		"named leases":                                testNamedLeases,
 		"Prune deletes in batches what is old":        testPrune,

@@ -19,13 +19,25 @@ const (
 
 // environmentsQuery selects the first $3 environments after ($1, $2) that meet conditions, and of each its current,
 // its active and at most $4 waiting deployments. An environment is listed if something was deployed there, waits
-// or is active; tasks that lock or unlock do not count. It is one statement, so that all parts are of one
+// or is active, or, with locked, if a lock of it alone is open at $5; tasks that lock or unlock do not count. It is one
+// statement, so that all parts are of one
 // moment, and each part has an index of its own. The LEFT JOIN, which finds a row for each, keeps SQLite from
 // reading all rows there are.
-func environmentsQuery(conditions string) string {
+func environmentsQuery(conditions string, locked bool) string {
 	const keys = `repository_id, environment_key`
 	where := `(repository_id, environment_key) > ($1, $2)` + conditions
 	order := ` ORDER BY repository_id, environment_key LIMIT $3`
+
+	lockedThere := ""
+	if locked {
+		lockedThere = `
+			UNION
+			SELECT * FROM (
+				SELECT ` + keys + ` FROM locks
+				WHERE ended_at IS NULL AND (expires_at IS NULL OR expires_at > $5) AND
+					repository_id > 0 AND environment_key <> '' AND ` + where + order + `
+			) AS locked_there`
+	}
 
 	return `
 	WITH page AS (
@@ -38,7 +50,7 @@ func environmentsQuery(conditions string) string {
 				WHERE state = 'waiting' AND is_act <> 1 AND ` + where + order + `
 			) AS waiting_there
 			UNION
-			SELECT * FROM (SELECT ` + keys + ` FROM deployments WHERE holds_slot = 1 AND ` + where + order + `) AS active_there
+			SELECT * FROM (SELECT ` + keys + ` FROM deployments WHERE holds_slot = 1 AND ` + where + order + `) AS active_there` + lockedThere + `
 		) AS candidates` + order + `
 	)
 	SELECT part, repository_id, environment_key, place, queued, row_id, version, nudges, data
@@ -77,16 +89,20 @@ func environmentsQuery(conditions string) string {
 }
 
 // ListEnvironments lists what runs and waits where, by repository id and then by environment. An
-// environment whose only deployment was pruned is left out, because its name is not known any more.
+// environment whose only deployment was pruned is left out, because its name is not known any more, unless the filter
+// has Locked.
 // last is the last environment that was looked at; the zero value: there is no other after it.
 func (s Environments) ListEnvironments(
 	ctx context.Context,
 	f deployment.EnvironmentFilter,
 ) (list []deployment.EnvironmentStatus, last deployment.EnvironmentID, err error) {
 	args := []any{f.After.RepositoryID, f.After.Key, f.Limit + 1, f.MaxWaiting}
+	if f.Locked {
+		args = append(args, micros(s.db.o.Now()))
+	}
 	conditions := ""
 	if f.Repository != "" {
-		id, err := s.repositoryNamed(ctx, f.Repository)
+		id, err := s.repositoryNamed(ctx, f)
 		if err != nil || id == 0 {
 			return nil, last, err
 		}
@@ -98,7 +114,7 @@ func (s Environments) ListEnvironments(
 		conditions += ` AND environment_key = ` + placeholder(len(args))
 	}
 
-	rows, err := s.db.all(ctx, environmentsQuery(conditions), args...)
+	rows, err := s.db.all(ctx, environmentsQuery(conditions, f.Locked), args...)
 	if err != nil {
 		return nil, last, err
 	}
@@ -114,19 +130,34 @@ func (s Environments) ListEnvironments(
 		last = list[f.Limit-1].ID
 	}
 
+	if f.Locked {
+		return list, last, nil
+	}
 	return withDeployments(list), last, nil
 }
 
-// repositoryNamed returns the id of the repository whose newest deployment had this name; 0: none.
-func (s Environments) repositoryNamed(ctx context.Context, name string) (id int64, err error) {
+// repositoryNamed returns the id of the repository whose newest deployment had the name of a filter, or, where there is
+// none, whose newest open lock has it; 0: none.
+func (s Environments) repositoryNamed(ctx context.Context, f deployment.EnvironmentFilter) (id int64, err error) {
+	name := strings.ToLower(f.Repository)
 	err = s.db.get(ctx, `
 		SELECT repository_id
 		FROM deployments
 		WHERE repository = $1
 		ORDER BY row_id DESC
 		LIMIT 1`,
-		strings.ToLower(name),
+		name,
 	).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) && f.Locked {
+		err = s.db.get(ctx, `
+			SELECT repository_id
+			FROM locks
+			WHERE ended_at IS NULL AND repository_id > 0 AND lower(repository) = $1
+			ORDER BY id DESC
+			LIMIT 1`,
+			name,
+		).Scan(&id)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
@@ -65,14 +67,15 @@ func (s Messages) ListedRows(ctx context.Context, list int64) ([]int64, error) {
 
 // JoinList saves a message whose deployment is to be shown in a list, and makes the list due, in one commit. A list
 // without an ID is begun, unless there is one with its topic. deployment.ErrVersionConflict: somebody else has written
-// the message since it was read, and nothing is written.
+// the message, or the list, since it was read, and nothing is written. So no deployment joins a list that has ended.
 func (s Messages) JoinList(ctx context.Context, m, list deployment.Message) error {
 	return s.db.write(ctx, func(t *tx) error {
 		if list.ID == 0 {
 			if _, err := t.addMessage(list); err != nil {
 				return err
 			}
-			if err := t.row(`SELECT id FROM cards WHERE topic = $1`, []any{list.Topic}, &list.ID); err != nil {
+			err := t.row(`SELECT id, version FROM cards WHERE topic = $1`, []any{list.Topic}, &list.ID, &list.Version)
+			if err != nil {
 				return err
 			}
 		}
@@ -81,20 +84,62 @@ func (s Messages) JoinList(ctx context.Context, m, list deployment.Message) erro
 		if _, err := t.saveMessage(m); err != nil {
 			return err
 		}
-		return t.touchLists(m.Row, t.now)
+		if err := t.touchLists(deployment.MessageTouch{Row: m.Row, Due: t.now}); err != nil {
+			return err
+		}
+
+		var version int64
+		if err := t.row(`SELECT version FROM cards WHERE id = $1`, []any{list.ID}, &version); err != nil {
+			return err
+		}
+		if version != list.Version {
+			return deployment.ErrVersionConflict
+		}
+		return nil
 	})
 }
 
-// touchLists makes the lists due that show a deployment.
-func (t *tx) touchLists(row int64, due time.Time) error {
-	_, err := t.exec(`
-		UPDATE cards
-		SET
-			touched = touched + 1,
-			due_at = CASE WHEN due_at < $2 THEN due_at ELSE CAST($2 AS BIGINT) END
-		WHERE id IN (SELECT list_id FROM cards WHERE row_id = $1 AND list_id IS NOT NULL)`,
-		row,
-		micros(due),
-	)
-	return err
+// touchLists makes the lists due that show deployments. Whoever writes several lists does so in the order of their ids,
+// after all other messages, so that two commits never wait for each other.
+func (t *tx) touchLists(touches ...deployment.MessageTouch) error {
+	due := map[int64]time.Time{}
+	for _, touch := range touches {
+		lists, err := t.listsOf(touch.Row)
+		if err != nil {
+			return err
+		}
+		for _, list := range lists {
+			if known, ok := due[list]; !ok || touch.Due.Before(known) {
+				due[list] = touch.Due
+			}
+		}
+	}
+
+	for _, list := range slices.Sorted(maps.Keys(due)) {
+		_, err := t.exec(`
+			UPDATE cards
+			SET
+				touched = touched + 1,
+				due_at = CASE WHEN due_at < $2 THEN due_at ELSE CAST($2 AS BIGINT) END
+			WHERE id = $1`,
+			list,
+			micros(due[list]),
+		)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listsOf returns the ids of the lists that show a deployment.
+func (t *tx) listsOf(row int64) ([]int64, error) {
+	rows, err := t.all(`SELECT list_id FROM cards WHERE row_id = $1 AND list_id IS NOT NULL`, row)
+	if err != nil {
+		return nil, err
+	}
+	return scanEach(rows, func(s scanner) (list int64, err error) {
+		err = s.Scan(&list)
+		return list, err
+	})
 }

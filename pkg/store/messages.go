@@ -192,14 +192,7 @@ func (s Messages) TouchMessages(ctx context.Context, lease deployment.Lease, tou
 				return err
 			}
 		}
-		// Lists come after all messages, as in JoinList, so that two commits seldom wait for each other. PostgreSQL ends
-		// one of two that do, and write repeats it.
-		for _, touch := range touches {
-			if err := t.touchLists(touch.Row, touch.Due); err != nil {
-				return err
-			}
-		}
-		return nil
+		return t.touchLists(touches...)
 	})
 }
 

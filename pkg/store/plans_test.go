@@ -9,9 +9,9 @@ import (
 var (
 	// readsWhole matches a step that reads all rows of a large table, also under the names that queries
 	// give it.
-	readsWhole = regexp.MustCompile(`^SCAN (deployments|deployed|timeline|chat_deliveries|chat_keys|d|o|c|t)\b`)
-	// readsOpenOnly matches a step that reads an index which has only deployments that are open.
-	readsOpenOnly = regexp.MustCompile(`INDEX deployments_(waiting|active|one_per_environment)\b`)
+	readsWhole = regexp.MustCompile(`^SCAN (deployments|deployed|locks|timeline|chat_deliveries|chat_keys|d|o|c|t)\b`)
+	// readsOpenOnly matches a step that reads an index which has only deployments or locks that are open.
+	readsOpenOnly = regexp.MustCompile(`INDEX (deployments_(waiting|active|one_per_environment)|locks_one_per_scope)\b`)
 )
 
 // The queries of the API and of the periodic work read no table whole on SQLite, whatever its size.
@@ -25,13 +25,15 @@ func TestSQLite_ReadsNoTableWhole(t *testing.T) {
 		"list the next page of a state": listQuery([]string{`state = $1`, `row_id < $2`}, `$3`),
 		"repositories":                  repositoriesQuery,
 		"finished deployments":          finishedDeployments,
-		"environments":                  environmentsQuery(``),
+		"environments":                  environmentsQuery(``, false),
 		"changes":                       changesBetween,
-		"environments of one name":      environmentsQuery(` AND environment_key = $5`),
+		"environments of one name":      environmentsQuery(` AND environment_key = $5`, false),
 		"due chat deliveries":           overdueChatDeliveries(`1 = 1`),
 		"old chat deliveries":           pruneChatDeliveries,
 		"old chat keys":                 pruneChatKeys,
-		"environments by both":          environmentsQuery(` AND repository_id = $5 AND environment_key = $6`),
+		"environments by both":          environmentsQuery(` AND repository_id = $5 AND environment_key = $6`, false),
+		"environments with locks":       environmentsQuery(``, true),
+		"environments with locks, both": environmentsQuery(` AND repository_id = $6 AND environment_key = $7`, true),
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, step := range b.plan(query) {

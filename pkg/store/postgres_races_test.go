@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -167,5 +168,59 @@ func TestClockSkew_IsWarnedOf(t *testing.T) {
 				t.Errorf("skew: got %v, %v, want about %v", stats.ClockSkew, err, c.ahead)
 			}
 		})
+	}
+}
+
+// Lists are written in the order of their ids, whatever the order of the changes: whoever waits for a list has written
+// none with a larger id, for which somebody else may wait.
+func TestMessages_ListsInOneOrder(t *testing.T) {
+	both := openReplicas(t, 2)
+	a, b := both[0], both[1]
+	lease := a.mustHold()
+	var lists, rows []int64
+	for _, channel := range []string{"C1", "C2"} {
+		card := a.newMessage(a.accept(int64(len(rows)+1), channel, "").Row, channel)
+		if _, err := a.AddMessage(t.Context(), card); err != nil {
+			t.Fatal(err)
+		}
+		list := a.newMessage(0, channel)
+		list.Topic, list.Kind = "list/"+channel, deployment.MessageList
+		cards, err := a.MessagesOf(t.Context(), card.Row)
+		if err != nil || len(cards) != 1 {
+			t.Fatalf("got %d cards, %v, want 1", len(cards), err)
+		}
+		if err := a.JoinList(t.Context(), cards[0], list); err != nil {
+			t.Fatal(err)
+		}
+		found, _, ok, err := a.NewestList(t.Context(), "slack", channel, time.Time{})
+		if err != nil || !ok {
+			t.Fatalf("got list %v, %v, want one in %s", ok, err, channel)
+		}
+		lists, rows = append(lists, found.ID), append(rows, card.Row)
+	}
+
+	lock := func(list int64, wait string) func(*tx) error {
+		return func(tx *tx) error {
+			var id int64
+			return tx.row(`SELECT id FROM cards WHERE id = $1 FOR UPDATE `+wait, []any{list}, &id)
+		}
+	}
+	release, done := holdTransaction(t, b, lock(lists[0], ""))
+
+	touched := make(chan error, 1)
+	go func() {
+		touched <- a.TouchMessages(t.Context(), lease, []deployment.MessageTouch{
+			{Row: rows[1], Rank: deployment.RankEnd, Due: a.clock()},
+			{Row: rows[0], Rank: deployment.RankEnd, Due: a.clock()},
+		})
+	}()
+	waitForTransaction(t, b)
+	if err := b.write(t.Context(), lock(lists[1], "NOWAIT")); err != nil {
+		t.Errorf("lock the list %d while the change waits for %d: got %v, want it free", lists[1], lists[0], err)
+	}
+
+	release()
+	if err := errors.Join(<-done, <-touched); err != nil {
+		t.Fatal(err)
 	}
 }

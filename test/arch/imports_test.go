@@ -101,6 +101,7 @@ var packages = map[string][]string{
 	"test/deploy":   {"pkg/config", "deploy/docs"},
 	"test/sim":      {},
 	"test/pgtest":   {},
+	"test/memnet":   {},
 	"test/judge":    {},
 	"test/demo":     {"test/sim"},
 	"test/pictures": {"test/sim"},
@@ -178,7 +179,8 @@ func testMayImport(importer, imported string) bool {
 	if imported == "pkg/app" {
 		return within(importer, "cmd") || within(importer, "test")
 	}
-	return within(imported, "pkg") || imported == "test/sim" || imported == "test/pgtest" || imported == "api"
+	return within(imported, "pkg") || imported == "api" ||
+		slices.Contains([]string{"test/sim", "test/pgtest", "test/memnet"}, imported)
 }
 
 // TestImports compares the imports of every file with the table.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seraph-deploy/seraph/test/sim/ports"
 )
 
 // binary is the path of the program, which build creates.
@@ -63,16 +64,12 @@ type process struct {
 
 func newProcess(b *testing.B, command ...string) *process {
 	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := ports.Free()
 	if err != nil {
 		b.Fatal(err)
 	}
 
-	p := &process{addr: l.Addr().String(), command: command}
-	if err := l.Close(); err != nil {
-		b.Fatal(err)
-	}
-
+	p := &process{addr: addr, command: command}
 	b.Cleanup(func() { p.stop(b) })
 	return p
 }

@@ -232,14 +232,21 @@ func (c *cards) failCalls(t *testing.T) {
 	c.slack.SetHistoryLag(2 * time.Second)
 }
 
+// killUntil kills one process after the other until ctx ends. Most kills wait until the process is ready again: on a slow
+// machine, where a start takes longer than the interval between two kills, nothing would ever be done without that.
 func (c *cards) killUntil(ctx context.Context) {
 	rng := c.rng(streamKill)
 	for {
+		p := c.processes[rng.IntN(len(c.processes))]
+		if rng.IntN(4) > 0 && !p.isReady(ctx) {
+			return
+		}
+
 		pause(ctx, interval{300 * time.Millisecond, 1500 * time.Millisecond}.pick(rng))
 		if ctx.Err() != nil {
 			return
 		}
-		c.processes[rng.IntN(len(c.processes))].kill()
+		p.kill()
 	}
 }
 

@@ -11,12 +11,26 @@ import (
 // mostly wait.
 const parallelTests = "4"
 
+// programs is the folder of the programs that build has built.
+var programs string
+
 func TestMain(m *testing.M) {
 	flag.Parse()
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
 	if err := flag.Set("test.parallel", parallelTests); err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return 1
 	}
 
-	os.Exit(m.Run())
+	var err error
+	if programs, err = os.MkdirTemp("", "seraph-chaos-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(programs)
+
+	return m.Run()
 }

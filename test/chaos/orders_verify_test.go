@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
@@ -37,7 +39,7 @@ type auditLine struct {
 	Detail     string `json:"detail"`
 }
 
-// repeatedEvery is how many orders there are for each that is repeated at the end. The API takes 60 at once.
+// repeatedEvery is how many orders there are for each that is repeated at the end.
 const repeatedEvery = 5
 
 // verify compares what GitHub and CircleCI saw, what the API answers and what the audit holds with what was
@@ -182,7 +184,7 @@ func (o *orders) broken(t *testing.T, f *orderResult, all []*evidence, counts ma
 		add("run twice", "got %d pipelines, want at most 1", pipelines)
 	}
 
-	status, a := o.send(t.Context(), http.MethodGet, "/api/v1/requests/"+f.key, f.order, nil)
+	status, a := o.ask(t.Context(), http.MethodGet, "/api/v1/requests/"+f.key, f.order, nil)
 	switch {
 	case !f.answered:
 		add("lost", "the client got no answer; the API says %d %+v", status, a)
@@ -214,13 +216,27 @@ func (o *orders) broken(t *testing.T, f *orderResult, all []*evidence, counts ma
 	}
 
 	if counts["created"]++; counts["created"]%repeatedEvery == 0 {
-		status, again := o.send(t.Context(), http.MethodPost, f.path, f.order, f.body)
+		status, again := o.ask(t.Context(), http.MethodPost, f.path, f.order, f.body)
 		if status != http.StatusCreated || again.Deployment == nil || again.Deployment.ID != a.Deployment.ID {
 			add("wrong", "the same key once more: got %d %+v, want deployment %d", status, again, a.Deployment.ID)
 		}
 	}
 
 	return append(list, o.brokenDeployments(f, a, all, counts)...)
+}
+
+// ask calls the API as an order's client until it has an answer. The API limits how much one person, or one client, may
+// ask, and on a slow machine the clients of the orders may have used that up: they ask again after each second.
+func (o *orders) ask(ctx context.Context, method, path string, n *order, body []byte) (status int, a answer) {
+	ctx, cancel := context.WithTimeout(ctx, o.maxWait)
+	defer cancel()
+	for {
+		status, a = o.send(ctx, method, path, n, body)
+		if ctx.Err() != nil || status != 0 && status != http.StatusTooManyRequests {
+			return status, a
+		}
+		pause(ctx, time.Second)
+	}
 }
 
 // brokenDeployments returns the promises that were broken for what an order made, which is at least one

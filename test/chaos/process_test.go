@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,10 +12,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seraph-deploy/seraph/test/sim/ports"
 )
 
 // process is the real program. Whenever it ends it is started again, with the same port, database and
@@ -45,16 +45,31 @@ type exit struct {
 	code         int
 }
 
-// build builds the program and returns its path.
+// built are the paths of the programs that exist, by the flags that they were built with.
+var built = struct {
+	sync.Mutex
+	paths map[string]string
+}{paths: map[string]string{}}
+
+// build builds the program as the Makefile does and returns its path. Runs that build it with the same flags share it.
 func build(t *testing.T, flags ...string) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "seraph")
-	args := slices.Concat([]string{"build", "-o", binary}, flags, []string{"../../cmd/seraph"})
+	built.Lock()
+	defer built.Unlock()
+	key := strings.Join(flags, " ")
+	if binary, ok := built.paths[key]; ok {
+		return binary
+	}
+
+	binary := filepath.Join(programs, fmt.Sprint("seraph-", len(built.paths)))
+	args := slices.Concat([]string{"build", "-trimpath", "-o", binary}, flags, []string{"../../cmd/seraph"})
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
+
+	built.paths[key] = binary
 	return binary
 }
 
@@ -65,7 +80,12 @@ func newProcess(t *testing.T, name, binary string) *process {
 		t.Fatal(err)
 	}
 
-	p := &process{name: name, binary: binary, addr: freeAddr(t), log: log}
+	addr, err := ports.Free()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	p := &process{name: name, binary: binary, addr: addr, log: log}
 	p.env = []string{"SERAPH_ADDR=" + p.addr}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	t.Cleanup(func() {
@@ -77,27 +97,6 @@ func newProcess(t *testing.T, name, binary string) *process {
 	})
 
 	return p
-}
-
-// lastPort is below the range that the system uses for outgoing connections, so that no other process
-// takes a port while the program is down.
-var lastPort atomic.Int64
-
-func init() { lastPort.Store(30_000 + int64(os.Getpid()%250)*10) }
-
-// freeAddr returns an address that the program can listen on after each restart.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		addr := fmt.Sprintf("127.0.0.1:%d", lastPort.Add(1))
-		if l, err := net.Listen("tcp", addr); err == nil {
-			l.Close()
-			return addr
-		}
-	}
-
-	t.Fatal("got no free port")
-	return ""
 }
 
 // start keeps the process running. After an end within a second it waits, as an orchestrator does.
@@ -236,16 +235,29 @@ func tail(text string, n int) string {
 	return strings.Join(lines[max(0, len(lines)-n):], "\n")
 }
 
+// maxStart is the longest that a start may take: on a busy machine it takes many times as long as on an idle one, and
+// after an outage it may wait for locks, see lockWait.
+const maxStart = 3 * time.Minute
+
 // waitReady waits until /readyz answers 200.
 func (p *process) waitReady(t *testing.T) {
 	t.Helper()
-	for range 600 {
-		if status, _ := p.get("/readyz", ""); status == http.StatusOK {
-			return
-		}
-		pause(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), maxStart)
+	defer cancel()
+	if !p.isReady(ctx) {
+		t.Fatalf("%s: got no 200 from /readyz in %s:\n%s", p.name, maxStart, tail(p.readLog(), 20))
 	}
-	t.Fatalf("%s: got no 200 from /readyz in 30 s:\n%s", p.name, tail(p.readLog(), 20))
+}
+
+// isReady waits until /readyz answers 200; false: ctx has ended before.
+func (p *process) isReady(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		if status, _ := p.get("/readyz", ""); status == http.StatusOK {
+			return true
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	return false
 }
 
 // get sends a request; without an answer the status is 0 and the body is the error.

@@ -15,7 +15,7 @@ import (
 )
 
 // stopTimeout is how long the program may take to end before it is killed.
-const stopTimeout = 10 * time.Second
+const stopTimeout = time.Minute
 
 // service is the running program.
 type service struct {

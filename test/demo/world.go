@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
 	"github.com/seraph-deploy/seraph/test/sim/github"
+	"github.com/seraph-deploy/seraph/test/sim/ports"
 	"github.com/seraph-deploy/seraph/test/sim/slack"
 )
 
@@ -23,6 +23,9 @@ const (
 
 // step is how long each stage of a simulated pipeline takes: slow enough to watch.
 const step = 600 * time.Millisecond
+
+// patience is how long the simulated Slack waits. Slack itself waits 3 s, which a busy machine may need longer than.
+const patience = time.Minute
 
 // world is the program between the simulators.
 type world struct {
@@ -68,7 +71,7 @@ func (w *world) open(ctx context.Context) (context.Context, error) {
 
 // startSimulators starts GitHub, CircleCI and Slack. They send what happens to where the program will listen.
 func (w *world) startSimulators() (err error) {
-	if w.address, err = freeAddress(); err != nil {
+	if w.address, err = ports.Free(); err != nil {
 		return err
 	}
 
@@ -86,7 +89,12 @@ func (w *world) startSimulators() (err error) {
 			return head
 		},
 	})
-	w.slack = slack.New(slack.Options{Commands: []string{"/deploy", "/seraph"}, RequestURL: base + "slack"})
+	w.slack = slack.New(slack.Options{
+		Commands:    []string{"/deploy", "/seraph"},
+		RequestURL:  base + "slack",
+		AckTimeout:  patience,
+		TriggerLife: patience,
+	})
 	if err := errors.Join(w.github.Start(""), w.circleci.Start(""), w.slack.Start("")); err != nil {
 		return err
 	}
@@ -100,15 +108,6 @@ func (w *world) startSimulators() (err error) {
 		w.slack.AddUser(slack.User{ID: p.slack, Name: p.login})
 	}
 	return nil
-}
-
-// freeAddress finds a port that nobody listens on.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // environ is the program's configuration. It differs from a real one in addresses, and in intervals that are short

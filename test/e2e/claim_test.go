@@ -31,7 +31,7 @@ func (h *harness) claim(key, pipeline string) int {
 // even before CircleCI has answered the trigger, and that every other pipeline must stop.
 func TestClaim_FirstPipelineOnly(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, setup{env: map[string]string{"CIRCLECI_TIMEOUT": "10s"}}).start()
+	h := newHarness(t, setup{env: map[string]string{"CIRCLECI_TIMEOUT": "1m"}}).start()
 	trigger := h.ciFaults.block(circleci.OpTrigger, "", true)
 	d := h.deploy("acme/api", "production", "forever")
 	trigger.wait(t)

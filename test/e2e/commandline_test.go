@@ -100,7 +100,7 @@ func TestCommandLine_Controls(t *testing.T) {
 	id := fmt.Sprint(waiting.ID)
 	manager.types("list --state waiting", 0, id, "acme/approved", "waits for ")
 	manager.types("why "+id, 0, "approvals_missing", "who can change it: ")
-	manager.types("watch "+id+" --timeout 200ms", 3, "waiting", "seraph cancel "+id)
+	manager.types("watch "+id+" --timeout 5s", 3, "waiting", "seraph cancel "+id)
 	manager.types("approve "+id+" looks good", 0, "approved: deployment "+id)
 	manager.types("watch "+id, 0, "succeeded")
 	manager.types("approve "+id, 1, "only a waiting deployment can be approved")
@@ -145,7 +145,7 @@ func TestCommandLine_WatchesThroughARestart(t *testing.T) {
 	h.expectWaiting(d)
 
 	env := h.at(managerToken).env
-	watch := launch(t, env, "watch", fmt.Sprint(d.ID), "--timeout", "50s")
+	watch := launch(t, env, "watch", fmt.Sprint(d.ID), "--timeout", "10m")
 	watch.waitLog("waiting")
 	h.kill()
 	watch.waitLog("the deployment goes on meanwhile")

@@ -48,9 +48,9 @@ var crashPoints = map[string]struct {
 		state: "success",
 		reach: func(h *harness) (github.Deployment, func()) {
 			trigger := h.ciFaults.block(circleci.OpTrigger, "", true)
+			lookup := h.ciFaults.block(circleci.OpListPipelines, "", false)
 			d := h.deploy("acme/api", "production", "success")
 			trigger.wait(h.t)
-			lookup := h.ciFaults.block(circleci.OpListPipelines, "", false)
 			lookup.wait(h.t) // the trigger has timed out, and the lookup has begun
 			return d, nil
 		},
@@ -66,8 +66,10 @@ var crashPoints = map[string]struct {
 	"pipeline ends during the restart": {
 		state: "success",
 		reach: func(h *harness) (github.Deployment, func()) {
-			d := h.deploy("acme/api", "production", "slow-success")
+			d := h.deploy("acme/api", "production", "forever")
 			h.waitStatus(d, "in_progress")
+			h.kill()
+			h.finish(h.waitPipeline(d), "success")
 			return d, nil
 		},
 	},

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -33,10 +34,35 @@ func TestWebhook_DeliveredAgain(t *testing.T) {
 // order of webhooks, and an older deployment that comes second would be superseded.
 func (h *harness) deployDelivered(repository, environment, scenario string) github.Deployment {
 	h.t.Helper()
-	answered := len(h.waitDeliveries("deployment", 0))
 	d := h.deploy(repository, environment, scenario)
-	h.waitDeliveries("deployment", answered+1)
+	h.waitDelivery(d)
 	return d
+}
+
+// waitDelivery waits until the webhook of a deployment was answered or has failed, and returns it.
+func (h *harness) waitDelivery(of github.Deployment) (found hookshot.Delivery) {
+	h.t.Helper()
+	ctx, cancel := h.waitContext()
+	defer cancel()
+	err := h.gh.WaitDeliveries(ctx, func(all []hookshot.Delivery) bool {
+		i := slices.IndexFunc(all, func(d hookshot.Delivery) bool { return d.Event == "deployment" && deploymentIn(d) == of.ID })
+		if i >= 0 {
+			found = all[i]
+		}
+		return i >= 0
+	})
+	if err != nil {
+		h.t.Fatalf("webhook of deployment %d: got none: %v", of.ID, err)
+	}
+
+	return found
+}
+
+// deploymentIn returns the id of the deployment that a webhook is about.
+func deploymentIn(d hookshot.Delivery) int64 {
+	var body struct{ Deployment struct{ ID int64 } }
+	_ = json.Unmarshal(d.Body, &body) // what cannot be read is about no deployment
+	return body.Deployment.ID
 }
 
 // waitDeliveries waits until n webhooks of an event were answered.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
@@ -75,14 +74,14 @@ func (h *harness) expectStreamed(lines *bufio.Scanner, d github.Deployment, stat
 // open streams do not hold up the end of the service.
 func TestEvents_AcrossRestart(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, setup{env: map[string]string{"SHUTDOWN_GRACE": "20s"}}).start()
+	h := newHarness(t, setup{env: map[string]string{"SHUTDOWN_GRACE": "1h"}}).start()
 	lines, other := h.stream("?repository=acme/api", ""), h.stream("?environment=nothing", "")
 	first := h.deploy("acme/api", "production", "success")
 	last := h.expectStreamed(lines, first, "succeeded")
 	h.expectEnd(first, "success", "")
 
 	h.signal(syscall.SIGTERM)
-	if code := h.waitExit(5 * time.Second); code != 0 {
+	if code := h.waitExit(maxWait); code != 0 {
 		t.Errorf("exit code: got %d, want 0", code)
 	}
 	for other.Scan() { // ends: the service has

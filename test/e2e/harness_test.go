@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/seraph-deploy/seraph/test/pgtest"
 	"github.com/seraph-deploy/seraph/test/sim/circleci"
@@ -87,10 +86,10 @@ func newHarness(t *testing.T, s setup) *harness {
 		"CIRCLECI_TOKEN":            circleci.DefaultToken,
 		"CIRCLECI_WEBHOOK_SECRETS":  circleciSecret,
 		"CIRCLECI_READS_PER_SECOND": "0",
-		"CIRCLECI_TIMEOUT":          "1s",
+		"CIRCLECI_TIMEOUT":          "5s",
 
 		"LOOKUP_GRACE":   "500ms",
-		"WORKFLOW_GRACE": "2s",
+		"WORKFLOW_GRACE": "5s",
 		"POLL_MIN":       "100ms",
 		"POLL_MAX":       "300ms",
 	}
@@ -179,7 +178,7 @@ func (h *harness) start() *harness {
 func (h *harness) stop() {
 	h.t.Helper()
 	h.signal(syscall.SIGTERM)
-	if code := h.waitExit(20 * time.Second); code != 0 {
+	if code := h.waitExit(maxWait); code != 0 {
 		h.t.Errorf("exit code after SIGTERM: got %d, want 0", code)
 	}
 }

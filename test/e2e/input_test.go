@@ -138,7 +138,7 @@ func TestWebhook_InvalidInput(t *testing.T) {
 // accepted.
 func TestWebhook_FormAndEventsPath(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, setup{}).start()
+	h := newHarness(t, setup{}).withoutRecovery().start()
 	h.gh.AddRepository("acme/api")
 	h.gh.Hooks().Next("deployment", lostWebhook, 2)
 	form, events := h.deploy("acme/api", "form", "success"), h.deploy("acme/api", "events", "success")

@@ -43,7 +43,7 @@ func (h *harness) waitDetail(d github.Deployment, part string) string {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 
-	for end := time.Now().Add(15 * time.Second); ; <-tick.C {
+	for end := time.Now().Add(maxWait); ; <-tick.C {
 		detail := h.apiDetail(d)
 		if strings.Contains(detail, part) {
 			return detail

@@ -33,6 +33,7 @@ func TestRerun_ReplacesFailure(t *testing.T) {
 	h.expectEnd(replaced, "failure", "Workflow deploy failed")
 	newer := h.deploy("acme/api", "replaced", "forever")
 	next := h.waitPipeline(newer)
+	h.waitStatus(newer, "in_progress") // only now does Seraph know that it has started
 	for _, d := range []github.Deployment{newest, replaced} {
 		if err := h.ci.Rerun(h.waitPipeline(d).ID); err != nil {
 			t.Fatal(err)
@@ -127,7 +128,11 @@ func TestOrder_SlotKeptUntilCanceled(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t, setup{routes: scenarioRoutes}).start()
 	first := h.deployDelivered("acme/short", "production", "cancel-slow")
-	second := h.deployDelivered("acme/short", "production", "success")
+	second := h.create("acme/short", github.NewDeployment{ // with a task whose route has no short timeout
+		Environment: "production",
+		Task:        "deploy:long",
+		Payload:     payload("success"),
+	})
 	h.expectEnd(first, "failure", "Timed out")
 	h.expectEnd(second, "success", "")
 	h.expectRanInOrder([]github.Deployment{first, second})
@@ -137,13 +142,12 @@ func TestOrder_SlotKeptUntilCanceled(t *testing.T) {
 // run does not put the older code back.
 func TestOrder_LateDeploymentSuperseded(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, setup{}).start()
-	h.deployOneMore() // after this the recovery of the start is over, which would find a lost webhook
+	h := newHarness(t, setup{}).withoutRecovery().start()
 	h.gh.Hooks().Next("deployment", lostWebhook, 1)
 	older := h.deploy("acme/api", "production", "success")
 	newer := h.deploy("acme/api", "production", "success")
 	h.expectEnd(newer, "success", "")
-	if err := h.gh.Hooks().Redeliver(h.waitDeliveries("deployment", 3)[1].ID); err != nil {
+	if err := h.gh.Hooks().Redeliver(h.waitDelivery(older).ID); err != nil {
 		t.Fatal(err)
 	}
 

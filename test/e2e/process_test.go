@@ -6,22 +6,21 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/seraph-deploy/seraph/test/sim/ports"
 	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
-// maxWait limits every wait of a test.
-const maxWait = 60 * time.Second
+// maxWait limits every wait of a test, for what normally takes a second as for a lease of 45 seconds that has to end.
+const maxWait = 2 * time.Minute
 
 // process is one run of the program. Its log is shown when the test fails.
 type process struct {
@@ -192,30 +191,12 @@ func command(t *testing.T, env map[string]string, args ...string) (code int, std
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// lastPort gives each test ports of its own. They are below the range that the system uses for outgoing
-// connections, so that no other process takes a port while the program is down. Those on PostgreSQL have
-// another range, because both runs may take place at once.
-var lastPort atomic.Int64
-
-func init() {
-	first := int64(20_000)
-	if onPostgres() {
-		first = 26_000
-	}
-	lastPort.Store(first + int64(os.Getpid()%50)*100)
-}
-
 // freeAddr returns an address that the program can listen on after each restart.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for range 1000 {
-		addr := fmt.Sprintf("127.0.0.1:%d", lastPort.Add(1))
-		if listener, err := net.Listen("tcp", addr); err == nil {
-			listener.Close()
-			return addr
-		}
+	addr, err := ports.Free()
+	if err != nil {
+		t.Fatal(err)
 	}
-
-	t.Fatal("got no free port")
-	return ""
+	return addr
 }

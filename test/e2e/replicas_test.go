@@ -60,6 +60,7 @@ func TestReplicas_OneDies(t *testing.T) {
 func TestReplicas_SameDelivery(t *testing.T) {
 	t.Parallel()
 	h, second := newReplicas(t)
+	h.withoutRecovery()
 	h.gh.AddRepository("acme/api")
 	h.gh.Hooks().Next("deployment", lostWebhook, 5)
 	for _, environment := range []string{"a", "b", "c", "d", "e"} {

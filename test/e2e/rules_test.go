@@ -280,8 +280,10 @@ func waitsForFreezeEnd(t *testing.T, left time.Duration) bool {
 func TestCancel_WaitingAndRunning(t *testing.T) {
 	t.Parallel()
 	h := newHarnessWithRules(t)
-	running, waiting := h.deployAs("alice", "acme/api", "forever"), h.deployAs("alice", "acme/api", "success")
-	h.waitPipeline(running)
+	running := h.deployAs("alice", "acme/api", "forever")
+	h.waitPipeline(running) // before the webhook of the next one can come
+	waiting := h.deployAs("alice", "acme/api", "success")
+	h.waitDelivery(waiting)
 	cancel := func(d github.Deployment, code int) {
 		path := fmt.Sprintf("/deployments/%d/cancel", d.ID)
 		h.expectAPI("POST", path, managerToken, `{"reason":"never mind"}`, code, "")

@@ -24,8 +24,14 @@ routes:
   - repository: acme/strict
     circleci: {revision: strict}` + parameters + `
   - repository: acme/short
+    task: deploy
     circleci: {revision: note}
-    timeout: 2s
+    timeout: 2s` + parameters + `
+  - repository: acme/short
+    task: deploy:long
+    circleci: {revision: note}` + parameters + `
+  - repository: acme/held
+    circleci: {revision: note}
     hold_timeout: 1s` + parameters + `
   - repository: acme/*
     circleci: {revision: note}
@@ -59,7 +65,7 @@ var scenarios = []struct {
 	{scenario: "hold-then-fail", state: "failure", about: "Workflow deploy failed", url: workflowPage},
 	{
 		scenario:   "hold-forever",
-		repository: "acme/short",
+		repository: "acme/held",
 		state:      "error",
 		about:      "Canceled: not approved within 1s",
 		url:        pipelinePage,
@@ -67,7 +73,7 @@ var scenarios = []struct {
 	},
 	{
 		scenario:   "approve-then-fail",
-		repository: "acme/short",
+		repository: "acme/held",
 		state:      "error",
 		about:      "Canceled: not approved within 1s",
 		url:        pipelinePage,
@@ -75,7 +81,7 @@ var scenarios = []struct {
 	},
 	{
 		scenario:   "two-holds",
-		repository: "acme/short",
+		repository: "acme/held",
 		state:      "error",
 		about:      "Canceled: not approved within 1s",
 		url:        pipelinePage,

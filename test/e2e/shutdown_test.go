@@ -15,13 +15,16 @@ import (
 // until the load balancer has noticed it, and loses nothing.
 func TestShutdown_UnderLoad(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, setup{env: map[string]string{"SHUTDOWN_DELAY": "1s", "SHUTDOWN_GRACE": "5s"}}).start()
+	h := newHarness(t, setup{env: map[string]string{"SHUTDOWN_DELAY": "15s", "SHUTDOWN_GRACE": "5s"}}).start()
 	var all []github.Deployment
 	for i := range 20 {
 		scenario := []string{"hold-then-success", "slow-success", "forever"}[i%3]
 		all = append(all, h.deploy("acme/api", fmt.Sprintf("env-%d", i), scenario))
 	}
 
+	for _, d := range all {
+		h.waitDelivery(d)
+	}
 	h.waitCI("three pipelines", func() bool { return len(h.ci.Pipelines()) >= 3 })
 	h.signal(syscall.SIGTERM)
 	h.waitLog(`"message":"stopping"`)
@@ -30,10 +33,10 @@ func TestShutdown_UnderLoad(t *testing.T) {
 	}
 
 	late := h.deploy("acme/api", "late", "success")
-	if got, want := deliveryResult(t, h.waitDeliveries("deployment", 21)[20]), "202 accepted"; got != want {
+	if got, want := deliveryResult(t, h.waitDelivery(late)), "202 accepted"; got != want {
 		t.Errorf("webhook during shutdown: got %s, want %s", got, want)
 	}
-	if code := h.waitExit(7 * time.Second); code != 0 {
+	if code := h.waitExit(time.Minute); code != 0 {
 		t.Errorf("exit code: got %d, want 0", code)
 	}
 
@@ -50,13 +53,13 @@ func TestShutdown_UnderLoad(t *testing.T) {
 // TestShutdown_SecondSignal checks that a second signal ends the program at once.
 func TestShutdown_SecondSignal(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, setup{env: map[string]string{"SHUTDOWN_DELAY": "50s"}}).start()
+	h := newHarness(t, setup{env: map[string]string{"SHUTDOWN_DELAY": "1h"}}).start()
 	d := h.deploy("acme/api", "production", "forever")
 	p := h.waitPipeline(d)
 	h.signal(syscall.SIGTERM)
 	h.waitLog(`"message":"stopping"`)
 	h.signal(syscall.SIGINT)
-	if code := h.waitExit(5 * time.Second); code != 1 {
+	if code := h.waitExit(maxWait); code != 1 {
 		t.Errorf("exit code after the second signal: got %d, want 1", code)
 	}
 
@@ -95,7 +98,7 @@ func TestSecondProcess_StopsWhileWaiting(t *testing.T) {
 	second := launch(t, h.env)
 	second.waitLog("another process uses the database")
 	second.signal(syscall.SIGTERM)
-	if code := second.waitExit(5 * time.Second); code != 0 {
+	if code := second.waitExit(maxWait); code != 0 {
 		t.Errorf("exit code: got %d, want 0", code)
 	}
 }

@@ -186,6 +186,7 @@ func TestSlack_Secrets(t *testing.T) {
 	s.confirm("U0BOB", card, "approve")
 	s.card("succeeded", "")
 	_, audit := s.refusals()
+	s.waitEnds()
 	s.stop()
 
 	database := s.dump()

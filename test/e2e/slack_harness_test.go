@@ -54,6 +54,9 @@ func newSlack(t *testing.T) *slackHarness {
 	s := &slackHarness{harness: h, slack: slack.New(slack.Options{
 		Commands:   []string{"/deploy", "/seraph"},
 		RequestURL: "http://" + h.addr + "/webhooks/slack",
+		// Slack gives 3 s. A busy machine may take longer, and what is tested here is not how fast it is.
+		AckTimeout:  maxWait,
+		TriggerLife: maxWait,
 	})}
 	if err := s.slack.Start(""); err != nil {
 		t.Fatal(err)

@@ -12,7 +12,11 @@ import (
 // startSlackInbox starts the program with a simulated Slack, in which alice can type commands in a channel.
 func startSlackInbox(t *testing.T) (*harness, *slack.Server) {
 	t.Helper()
-	sim := slack.New(slack.Options{Commands: []string{"/deploy", "/seraph"}, RetryAfter: []time.Duration{}})
+	sim := slack.New(slack.Options{
+		Commands:   []string{"/deploy", "/seraph"},
+		RetryAfter: []time.Duration{},
+		AckTimeout: maxWait,
+	})
 	if err := sim.Start(""); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 func TestSlack_Once(t *testing.T) {
 	t.Parallel()
 	s := newSlack(t)
-	mention := "<@U0SERAPHBOT> deploy api to staging scenario=success"
+	mention := "<@U0SERAPHBOT> deploy api to staging scenario=forever"
 	said, events, err := s.slack.Say("U0ALICE", deploysRoom, mention, "")
 	if err != nil || len(events) != 1 {
 		t.Fatalf("got %d events, %v, want one", len(events), err)
@@ -25,7 +25,12 @@ func TestSlack_Once(t *testing.T) {
 	s.slash("U0ALICE", deploysRoom, "api to staging scenario=success")
 
 	s.wait("three deployments", func() bool { return len(s.deploymentsTo("staging")) >= 3 })
-	for _, d := range s.deploymentsTo("staging") {
+	all := s.deploymentsTo("staging")
+	for _, d := range all {
+		s.waitDelivery(d) // the third one could start before the second one is there, if the first one had ended
+	}
+	s.finish(s.waitPipeline(all[0]), "success")
+	for _, d := range all {
 		s.expectEnd(d, "success", "")
 	}
 
@@ -52,16 +57,15 @@ func TestSlack_TwoApprovers(t *testing.T) {
 	s := newSlack(t)
 	s.slash("U0ALICE", deploysRoom, "api to production scenario=success")
 	card := s.card("waits for approval", "approve")
-	b := s.button(card, "approve")
+	modals := map[string]slack.View{}
+	for _, user := range []string{"U0BOB", "U0CAROL"} {
+		s.click(user, card, "approve")
+		modals[user] = s.modal(user) // of both before either approves: then the button is of an earlier state
+	}
 
 	var both sync.WaitGroup
-	for _, user := range []string{"U0BOB", "U0CAROL"} {
+	for user, modal := range modals {
 		both.Go(func() {
-			if d, err := s.slack.ClickButton(user, card.Channel, card.TS, b); err != nil || !d.Accepted() {
-				t.Errorf("%s: got %v, %s", user, err, d.Failure)
-				return
-			}
-			modal := s.modal(user)
 			if d, err := s.slack.Submit(modal.ID, map[string]string{"seraph_word": "production"}); err != nil || !d.Closed {
 				t.Errorf("%s: got %+v, %v, want the modal closed", user, d, err)
 			}

@@ -67,16 +67,17 @@ func TestSlack_Production(t *testing.T) {
 	t.Parallel()
 	s := newSlack(t)
 	s.gh.Push("acme/api", "old", "")
+	var card slack.Message
 	for _, ref := range []string{"old", "main"} {
 		s.slash("U0ALICE", deploysRoom, "api@"+ref+" to production scenario=success")
-		card := s.card("waits for approval", "approve")
-		s.confirm("U0BOB", card, "approve")
-		s.waitMessage("that "+ref+" succeeded", func(m slack.Message) bool {
-			return m.TS == card.TS && strings.Contains(m.Words(), "succeeded")
+		waits := s.card("waits for approval", "approve")
+		s.confirm("U0BOB", waits, "approve")
+		card = s.waitMessage("that "+ref+" succeeded", func(m slack.Message) bool {
+			_, has := m.Button("seraph_rollback")
+			return m.TS == waits.TS && strings.Contains(m.Words(), "succeeded") && (has || ref == "old")
 		})
 	}
 
-	card := s.card("succeeded", "rollback")
 	s.click("U0CAROL", card, "rollback")
 	s.click("U0ALICE", card, "rollback")
 	carol, own := s.modal("U0CAROL"), s.modal("U0ALICE")

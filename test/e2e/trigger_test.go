@@ -72,7 +72,7 @@ var triggerFaults = map[string]struct {
 		pipelines: 1,
 	},
 	"acme/timeout": {
-		fault:     sim.Fault{Delay: 3 * time.Second},
+		fault:     sim.Fault{Delay: maxWait},
 		state:     "success",
 		pipelines: 1,
 	},

@@ -18,13 +18,22 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
 )
 
-// withoutRecovery keeps Seraph from finding a deployment by itself whose webhook did not come.
+// withoutRecovery keeps Seraph from finding a deployment by itself, so that its webhook is what tells Seraph of it.
+// A program that has just started lists the repositories of the routes at any moment, and may find what was
+// created meanwhile before the webhook comes.
 func (h *harness) withoutRecovery() *harness {
 	h.t.Helper()
-	for _, op := range []string{github.OpListDeployments, github.OpListHooks} {
-		if err := h.gh.NextNamed(op, "unavailable", 1000); err != nil {
-			h.t.Fatal(err)
-		}
+	if err := h.gh.NextNamed(github.OpListHooks, "unavailable", 10_000); err != nil {
+		h.t.Fatal(err)
+	}
+	return h.withoutListing()
+}
+
+// withoutListing keeps Seraph from finding a deployment in GitHub's list.
+func (h *harness) withoutListing() *harness {
+	h.t.Helper()
+	if err := h.gh.NextNamed(github.OpListDeployments, "unavailable", 10_000); err != nil {
+		h.t.Fatal(err)
 	}
 	return h
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Lost, Refused } from './client.mjs'
-import { command, ownHelp, plain } from './text.mjs'
+import { command, ownHelp, plain, prefix } from './text.mjs'
 
 const maxLost = 100 // people whose lost lines are kept
 
@@ -27,7 +27,7 @@ export class Asker {
     const who = `${message.user.id} ${message.room}`
     let request = {
       text: command(text),
-      prefix: this.robot.name,
+      prefix: prefix(this.robot.name),
       person: this.#person(message),
       place: String(message.room ?? ''),
       request: this.#requestID(message)
@@ -51,7 +51,7 @@ export class Asker {
       if (answer.deployment && /^\s*(deploy|rollback)/i.test(request.text)) {
         await this.watcher.add(answer.deployment, request.person, envelope)
       }
-      return ownHelp(answer.text, this.robot.name)
+      return ownHelp(answer.text, prefix(this.robot.name))
     } catch (error) {
       return this.#failed(error, request, who)
     }

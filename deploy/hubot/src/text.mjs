@@ -36,9 +36,17 @@ export function command (text) {
   return text.replace(/^seraph\s+/i, '')
 }
 
-// ownHelp names Seraph where an answer says how to ask for help: Hubot answers that itself otherwise.
-export function ownHelp (text, name) {
-  return text.replaceAll(`"${name} help`, `"${name} seraph help`)
+// prefix returns the bot's name as Seraph is to put it before the commands in its answers. It is empty where the name is
+// one that Seraph refuses: it takes at most 50 characters, none of them invisible, a quote, a backtick, < or >.
+export function prefix (name) {
+  return /^[^\p{Cc}\p{Cf}<>`"]{1,50}$/u.test(name) ? name : ''
+}
+
+// ownHelp names Seraph where an answer says how to ask for help: Hubot answers that itself otherwise. The answer was
+// given with the prefix.
+export function ownHelp (text, prefix) {
+  const before = prefix ? `"${prefix} ` : '"'
+  return text.replaceAll(`${before}help`, `${before}seraph help`)
 }
 
 // plain keeps a text from calling people, and from showing a link as something else: a zero-width space takes the meaning

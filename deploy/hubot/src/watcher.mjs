@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { plain } from './text.mjs'
+import { plain, prefix } from './text.mjs'
 
 const key = 'seraph.watches' // in the brain
 const maxWatches = 200
@@ -138,7 +138,7 @@ export class Watcher {
     try {
       const answer = await this.client.ask({
         text: `why #${id}`,
-        prefix: this.robot.name,
+        prefix: prefix(this.robot.name),
         person,
         place: String(room ?? ''),
         request: randomUUID()

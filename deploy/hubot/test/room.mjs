@@ -54,7 +54,7 @@ export async function startRobot (t, env, { name = 'room', more } = {}) {
     // heard waits until the robot has sent n messages.
     async heard (n) {
       while (robot.adapter.sent.length < n) {
-        await once(robot.adapter, 'sent', { signal: AbortSignal.timeout(5_000) })
+        await once(robot.adapter, 'sent', { signal: AbortSignal.timeout(60_000) })
       }
       return robot.adapter.sent
     }
@@ -92,13 +92,26 @@ export async function startSeraph (t, answer) {
   return { requests, env, lines: () => requests.filter(r => r.path === '/api/v1/commands').map(r => r.body) }
 }
 
-// freePort returns a port at which nothing listens.
+// Each process has ports of its own. They are below those that the system takes for outgoing connections and for port 0,
+// so that nobody takes one before the program that it is for listens there.
+let lastPort = 10_000 + process.pid % 100 * 50
+
+// freePort returns a port at which nothing listens, and each port once.
 export async function freePort () {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return port
+  for (;;) {
+    const port = ++lastPort
+    const server = createServer()
+    try {
+      server.listen(port, '127.0.0.1')
+      await once(server, 'listening') // throws where something listens there
+    } catch (problem) {
+      if (problem.code === 'EADDRINUSE') {
+        continue
+      }
+      throw problem
+    }
+    server.close()
+    await once(server, 'close')
+    return port
+  }
 }

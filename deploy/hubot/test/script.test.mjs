@@ -102,6 +102,25 @@ test('an answer names the help that Seraph gives, and not that of Hubot', async 
   assert.equal(room.sent[0].text, 'That is no app. "Hubot seraph help" lists it, "Hubot status" shows it.')
 })
 
+// Seraph refuses such a name with 400, and with it every command.
+for (const name of ['A'.repeat(51), '<Hubot>', 'a "bot"', 'Hubot`', 'Hu\u200bbot']) {
+  test(`a bot's name that Seraph does not take is not sent: ${JSON.stringify(name)}`, async t => {
+    const seraph = await startSeraph(t, () => ({ json: { text: 'That is no app. "help" lists it, "status" shows it.' } }))
+    const room = await startRobot(t, seraph.env, { more: robot => { robot.name = name } })
+    await room.say(`${name}: deploy x`)
+    assert.equal(seraph.lines()[0].prefix, '')
+    assert.equal(room.sent[0].text, 'That is no app. "seraph help" lists it, "status" shows it.')
+  })
+}
+
+test('a bot\'s name of 50 characters is sent', async t => {
+  const seraph = await startSeraph(t, echo)
+  const name = '\u{1f916}'.repeat(50)
+  const room = await startRobot(t, seraph.env, { more: robot => { robot.name = name } })
+  await room.say(`${name}: status`)
+  assert.equal(seraph.lines()[0].prefix, name)
+})
+
 test('an answer calls nobody', async t => {
   const seraph = await startSeraph(t, () => ({ json: { text: 'locked: <!channel> <@U1> @everyone @here, see <#C1>' } }))
   const room = await startRobot(t, seraph.env)

@@ -50,7 +50,7 @@ class Program {
 
   // prints waits until the program has printed something that matches, behind what it had printed before.
   async prints (pattern, from = 0) {
-    const signal = AbortSignal.timeout(60_000)
+    const signal = AbortSignal.timeout(180_000)
     for (;;) {
       const found = pattern.exec(this.output.slice(from))
       if (found) {
@@ -128,7 +128,7 @@ async function readmeCommands () {
   return commands
 }
 
-test('deploy api to staging ends in succeeded in the room', { timeout: 180_000 }, async t => {
+test('deploy api to staging ends in succeeded in the room', { timeout: 600_000 }, async t => {
   const dir = await mkdtemp(join(tmpdir(), 'hubot-seraph-'))
   t.after(() => rm(dir, { recursive: true, force: true }))
   const [url] = await Promise.all([startServices(t, dir), installBot(dir)])

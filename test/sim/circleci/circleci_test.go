@@ -130,7 +130,7 @@ func (c client) all(path string) (items []map[string]any, pages int) {
 // await waits until done is true for a pipeline.
 func (c client) await(id string, done func(circleci.Pipeline) bool) circleci.Pipeline {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
 	defer cancel()
 	var p circleci.Pipeline
 	if err := c.Wait(ctx, func() bool { p, _ = c.Pipeline(id); return done(p) }); err != nil {

@@ -250,7 +250,7 @@ func TestControl_RejectsInvalidRequests(t *testing.T) {
 func TestControl_EventsFollow(t *testing.T) {
 	b := setup(t)
 	b.github.AddRepository("acme/web")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, "GET", b.url+"/events", nil)
 	if err != nil {

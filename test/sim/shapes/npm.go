@@ -120,12 +120,8 @@ func (src packageFile) pack(dir string) (archive string, remove func(), err erro
 		}
 	}()
 
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "pack", "--silent", src.spec)
-	npm.Dir = work
-	if output, err := npm.CombinedOutput(); err != nil {
-		return "", nil, fmt.Errorf("%w: npm pack %s: %w %s", ErrNoNPM, src.spec, err, output)
+	if err := NPM(work, "pack", "--silent", src.spec); err != nil {
+		return "", nil, fmt.Errorf("%w: %w", ErrNoNPM, err)
 	}
 
 	archives, err := filepath.Glob(filepath.Join(work, "*.tgz"))
@@ -134,6 +130,38 @@ func (src packageFile) pack(dir string) (archive string, remove func(), err erro
 	}
 
 	return archives[0], clean, nil
+}
+
+// npmTries is how often NPM runs npm where CI=true: a registry that fails once must not fail a test. Elsewhere, where
+// there may be no network at all, it runs npm once.
+const npmTries = 4
+
+// npmPause is how long NPM waits after the first try. It waits twice as long after the second one, and so on.
+var npmPause = 10 * time.Second
+
+// NPM runs npm in a folder. Where it fails with CI=true it says so on the standard error and runs npm again, four times
+// in all. Each run may take three minutes.
+func NPM(folder string, args ...string) error {
+	err := runNPM(folder, args)
+	for try := 1; err != nil && os.Getenv("CI") == "true" && try < npmTries; try++ {
+		pause := time.Duration(try) * npmPause
+		fmt.Fprintf(os.Stderr, "%v: trying again in %s\n", err, pause)
+		<-time.After(pause)
+		err = runNPM(folder, args)
+	}
+	return err
+}
+
+func runNPM(folder string, args []string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	npm := exec.CommandContext(ctx, "npm", append(args, "--fetch-timeout=60000", "--fetch-retry-mintimeout=2000",
+		"--fetch-retry-maxtimeout=10000")...)
+	npm.Dir = folder
+	if output, err := npm.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm %s: %w %s", args[0], err, output)
+	}
+	return nil
 }
 
 // unpack returns one file of a .tgz archive.

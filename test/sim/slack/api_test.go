@@ -384,7 +384,7 @@ func TestServer_ViewsExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	clock.advance(triggerLife + time.Millisecond)
+	clock.advance(3*time.Second + time.Millisecond)
 	a := callMethod(t, s, "views.open", url.Values{"trigger_id": {slash.Key}, "view": {modalJSON}})
 	if a["error"] != "expired_trigger_id" {
 		t.Errorf("got %v, want expired_trigger_id", a)

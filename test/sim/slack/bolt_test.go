@@ -2,7 +2,6 @@ package slack
 
 import (
 	"bufio"
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/seraph-deploy/seraph/test/sim/shapes"
 )
 
 // boltApp is the app in folder bolt while it runs.
@@ -157,12 +158,8 @@ func boltModules(t *testing.T) (string, error) {
 		}
 	}
 
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	npm := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-	npm.Dir = dir
-	if output, err := npm.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci: %w %s", err, output)
+	if err := shapes.NPM(dir, "ci", "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
+		return "", err
 	}
 
 	return modules, os.WriteFile(complete, nil, 0o644)

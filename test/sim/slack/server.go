@@ -43,6 +43,8 @@ type Options struct {
 	RetryAfter []time.Duration
 	// AckTimeout is how long the receiver of a delivery may take; default 3 s.
 	AckTimeout time.Duration
+	// TriggerLife is how long a trigger_id can be used; default 3 s.
+	TriggerLife time.Duration
 	// RedirectTo is where the redirects among Faults lead; default a closed port of this machine.
 	RedirectTo string
 }
@@ -170,6 +172,9 @@ func withDefaults(o Options) Options {
 	}
 	if o.AckTimeout == 0 {
 		o.AckTimeout = 3 * time.Second
+	}
+	if o.TriggerLife == 0 {
+		o.TriggerLife = 3 * time.Second
 	}
 
 	return o

@@ -30,6 +30,12 @@ const (
 // start runs a simulator with two people and three channels until the test ends.
 func start(t *testing.T, options Options) *Server {
 	t.Helper()
+	if options.AckTimeout == 0 {
+		options.AckTimeout = time.Minute // a busy machine may need longer than Slack waits
+	}
+	if options.TriggerLife == 0 && options.Now == nil {
+		options.TriggerLife = time.Minute // the same
+	}
 	s := New(options)
 	t.Cleanup(s.Close)
 	if err := s.Start(""); err != nil {
@@ -59,7 +65,7 @@ func client(t *testing.T, s *Server) *goslack.Client {
 
 func limitedContext(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -47,13 +47,10 @@ type trigger struct {
 	used    bool
 }
 
-// triggerLife is how long a trigger_id can be used.
-const triggerLife = 3 * time.Second
-
 // newTrigger returns a trigger_id for what a user has just done. The caller holds the lock.
 func (s *Server) newTrigger(user, team string) string {
 	id := fmt.Sprintf("%d.%d.%x", s.options.Now().UnixMilli(), len(s.triggers)+1_000_000, s.newID("trigger"))
-	s.triggers[id] = &trigger{user: user, team: team, expires: s.options.Now().Add(triggerLife)}
+	s.triggers[id] = &trigger{user: user, team: team, expires: s.options.Now().Add(s.options.TriggerLife)}
 	return id
 }
 
