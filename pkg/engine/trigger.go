@@ -94,7 +94,7 @@ func blockedBy(b *deployment.BlockedError) deployment.Event {
 // recordTriggerResult saves the answer to a trigger, whatever became of the row meanwhile: a 201
 // must not be lost, because a pipeline runs.
 func (e *Engine) recordTriggerResult(ctx context.Context, d deployment.Deployment, answer deployment.Event) error {
-	o := updateOptions{known: &d, attempt: d.LastAttempt().Number}
+	o := updateOptions{known: &d, key: d.Target.Key, attempt: d.LastAttempt().Number}
 
 	var last error
 	for try := range recordTries {
@@ -112,6 +112,8 @@ func (e *Engine) recordTriggerResult(ctx context.Context, d deployment.Deploymen
 			err = e.reassignPipeline(ctx, current, answer, taken.Row)
 		case errors.As(err, &invalid), errors.As(err, &blocked):
 			return e.orphan(ctx, current, answer)
+		case errors.Is(err, deployment.ErrNotFound):
+			return errors.Join(err, e.cancelForgotten(ctx, d, answer))
 		}
 		if err == nil {
 			return nil
@@ -151,6 +153,18 @@ func (e *Engine) reassignPipeline(
 		deployment.Update{Next: ownerNext, Changes: ownerChanges},
 		deployment.Update{Next: next, Changes: changes},
 	)
+}
+
+// cancelForgotten cancels the pipeline of a deployment that the database does not have any more: one that lacks the
+// newest commits took over. Nobody would follow the pipeline, and recovery takes the deployment in again, to run then.
+func (e *Engine) cancelForgotten(ctx context.Context, d deployment.Deployment, answer deployment.Event) error {
+	triggered, ok := answer.(deployment.Triggered)
+	if !ok {
+		return nil
+	}
+
+	e.log(d, zerolog.WarnLevel).Str("pipeline", triggered.Pipeline.ID).Msg("pipeline of forgotten deployment canceled")
+	return e.cancelPipeline(ctx, triggered.Pipeline.ID)
 }
 
 // orphan cancels a pipeline whose deployment can no longer follow it, and notes it in the timeline.

@@ -16,6 +16,7 @@ type updateOptions struct {
 	known     *deployment.Deployment // the row as the caller knows it; nil: it is loaded first
 	audit     *deployment.AuditEvent // saved with the change
 	notedOnly bool                   // save nothing if the event adds nothing to the timeline
+	key       string                 // of the deployment that is meant; empty: that which has the row when it is loaded
 	attempt   int                    // the trigger attempt that the event answers; 0: it is no answer
 }
 
@@ -41,6 +42,10 @@ func (e *Engine) update(
 		if err != nil {
 			return d, err
 		}
+		if o.key != "" && d.Target.Key != o.key {
+			return d, deployment.ErrNotFound // another database has given the row to another deployment
+		}
+		o.key = d.Target.Key
 		if !concerns(d, event, o.attempt) {
 			return d, nil
 		}

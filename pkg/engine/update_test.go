@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -167,6 +168,41 @@ func TestRecordTriggerResult_TriesAgainWhenTheDatabaseFails(t *testing.T) {
 
 	if got := e.load(t, d.Row).State; got != deployment.Running {
 		t.Errorf("got %s, want running", got)
+	}
+}
+
+// A database that took over without the newest commits may have given the row to another deployment, even in the same
+// version. The answer to a trigger is not taken for one to the other's, and nobody overwrites the other.
+func TestRecordTriggerResult_RowOfAnotherDeployment(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		behind int64 // how many versions the row is ahead
+	}{
+		{name: "same version"},
+		{name: "another version", behind: 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			circleCI := &flakyCircleCI{}
+			e.Poller = circleCI
+			other := e.triggering(t, 2)
+
+			forgotten := other
+			forgotten.Request.ID, forgotten.Target.Key = 1, keyOf(1)
+			forgotten.Version -= tt.behind
+			err := e.recordTriggerResult(t.Context(), forgotten, triggered("p1"))
+			if !errors.Is(err, deployment.ErrNotFound) {
+				t.Errorf("got %v, want %v", err, deployment.ErrNotFound)
+			}
+
+			got := e.load(t, other.Row)
+			if got.State != deployment.Triggering || got.Pipeline != nil || got.Request.ID != 2 {
+				t.Errorf("got %d %s with %v, want 2 triggering as it was", got.Request.ID, got.State, got.Pipeline)
+			}
+			if want := []string{"p1"}; !slices.Equal(circleCI.canceled, want) {
+				t.Errorf("got %v canceled, want %v", circleCI.canceled, want)
+			}
+		})
 	}
 }
 

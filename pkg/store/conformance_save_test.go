@@ -35,6 +35,23 @@ func testSaveStale(t *testing.T, b *testDB) {
 	}
 }
 
+// testSaveOtherDeployment: a row is not written by who knows another deployment under its number, as after a database
+// took over that lacks the newest commits.
+func testSaveOtherDeployment(t *testing.T, b *testDB) {
+	d := b.accept(1, "production", "")
+	other := d
+	other.Target.Key = "another key"
+
+	_, err := b.Save(t.Context(), triggering(other, b), deployment.Changes{}, deployment.SaveOptions{})
+	if !errors.Is(err, deployment.ErrVersionConflict) {
+		t.Errorf("save: got %v, want %v", err, deployment.ErrVersionConflict)
+	}
+	if err := b.Postpone(t.Context(), other); !errors.Is(err, deployment.ErrVersionConflict) {
+		t.Errorf("postpone: got %v, want %v", err, deployment.ErrVersionConflict)
+	}
+	b.mustSave(triggering(d, b), deployment.Changes{})
+}
+
 // testSaveDisowned: the id of a forged deployment is free for the real one, and nothing is written to that.
 func testSaveDisowned(t *testing.T, b *testDB) {
 	forged := b.accept(1, "production", "")

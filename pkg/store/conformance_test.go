@@ -17,6 +17,7 @@ func testConformance(t *testing.T, open opener) {
 		"Accept outlives a restart":                   testAcceptOutlivesRestart,
 		"Redeliver and Redelivered":                   testRedeliver,
 		"Save of a stale version changes nothing":     testSaveStale,
+		"Save of another deployment is refused":       testSaveOtherDeployment,
 		"Save keeps the order of an environment":      testSaveOrder,
 		"Save gives up the id of a forged deployment": testSaveDisowned,
 		"Save allows one trigger in flight a project": testSaveOneTriggerPerProject,

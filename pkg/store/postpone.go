@@ -10,12 +10,9 @@ import (
 // are those of Save.
 func (s DueRows) Postpone(ctx context.Context, next deployment.Deployment) error {
 	err := s.db.write(ctx, func(t *tx) error {
-		old, err := t.readCurrent(next.Row)
+		old, err := t.readVersion(next)
 		if err != nil {
 			return err
-		}
-		if old.version != next.Version {
-			return deployment.ErrVersionConflict
 		}
 
 		due, err := t.dueAfterSave(old, next)

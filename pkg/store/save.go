@@ -67,12 +67,9 @@ func (s Deployments) SavePair(ctx context.Context, first, second deployment.Upda
 
 // save reads before it writes, so that a row that is refused does not disturb the others of a batch.
 func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o deployment.SaveOptions) error {
-	old, err := t.readCurrent(next.Row)
+	old, err := t.readVersion(next)
 	if err != nil {
 		return err
-	}
-	if old.version != next.Version {
-		return deployment.ErrVersionConflict
 	}
 
 	if err := t.checkCanStart(old, next, changes.PassedLocks); err != nil {
@@ -109,9 +106,20 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 	return t.wakeNext(old, next)
 }
 
+// readVersion is readCurrent of a row that still stands as the caller read it. A row with another key is another
+// deployment: a database that took over without the newest commits may have given it the number.
+func (t *tx) readVersion(next deployment.Deployment) (currentRow, error) {
+	current, err := t.readCurrent(next.Row)
+	if err == nil && (current.version != next.Version || current.key != next.Target.Key) {
+		err = deployment.ErrVersionConflict
+	}
+	return current, err
+}
+
 // currentRow is what Save needs to know of a row as it stands.
 type currentRow struct {
 	version    int64
+	key        string
 	wakeCount  int64
 	slot       bool // it holds its environment's slot
 	project    bool // it holds the trigger of its project
@@ -125,6 +133,7 @@ func (t *tx) readCurrent(row int64) (current currentRow, err error) {
 	err = t.row(`
 		SELECT
 			version,
+			trigger_key,
 			nudges,
 			holds_slot,
 			holds_project,
@@ -136,6 +145,7 @@ func (t *tx) readCurrent(row int64) (current currentRow, err error) {
 		WHERE row_id = $1`+t.fragments().forUpdate,
 		[]any{row},
 		&current.version,
+		&current.key,
 		&current.wakeCount,
 		&current.slot,
 		&current.project,
