@@ -80,7 +80,7 @@ arch: ## check the import table and the rules of the tree
 	go test -count=1 ./test/arch
 
 race: ## run every test under the race detector
-	@$(WITH_POSTGRES) go test -race $(TEST_TIMEOUT) $(PACKAGES)
+	@CGO_ENABLED=1 $(WITH_POSTGRES) go test -race $(TEST_TIMEOUT) $(PACKAGES)
 
 e2e-postgres: ## run the end-to-end tests on PostgreSQL; `make test` runs them on SQLite
 	@SERAPH_TEST_DATABASE=postgres $(WITH_POSTGRES) go test -count=1 $(TEST_TIMEOUT) ./test/e2e

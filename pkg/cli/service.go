@@ -53,7 +53,7 @@ func (c *commands) whoAmICommand() *cobra.Command {
 		Short:   "say who you are to the service, and what you may do",
 		Example: "seraph whoami",
 	}
-	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
+	return c.reading(cmd, func(ctx context.Context, s *session, _ []string) error {
 		who, err := s.client.WhoAmI(ctx)
 		if err != nil {
 			return err

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -140,11 +141,12 @@ func TestLoadClient_OtherVariables(t *testing.T) {
 // TestLoadClient_FileOfTheToken wants the reason for which the file that holds the token gives none, and not that a
 // token is required.
 func TestLoadClient_FileOfTheToken(t *testing.T) {
-	setEnvironment(t, map[string]string{"API_TOKEN_FILE": "/nonexistent"})
+	missing := filepath.Join(t.TempDir(), "token")
+	setEnvironment(t, map[string]string{"API_TOKEN_FILE": missing})
 
 	_, err := LoadClient(ClientDefaults{})
 
-	const want = "SERAPH_API_TOKEN_FILE: read the file: open /nonexistent: no such file or directory"
+	want := "SERAPH_API_TOKEN_FILE: read the file: open " + missing + ": no such file or directory"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -51,7 +51,7 @@ var built = struct {
 	paths map[string]string
 }{paths: map[string]string{}}
 
-// build builds the program and returns its path. Runs that build it with the same flags share it.
+// build builds the program as the Makefile does and returns its path. Runs that build it with the same flags share it.
 func build(t *testing.T, flags ...string) string {
 	t.Helper()
 	built.Lock()
@@ -62,7 +62,7 @@ func build(t *testing.T, flags ...string) string {
 	}
 
 	binary := filepath.Join(programs, fmt.Sprint("seraph-", len(built.paths)))
-	args := slices.Concat([]string{"build", "-o", binary}, flags, []string{"../../cmd/seraph"})
+	args := slices.Concat([]string{"build", "-trimpath", "-o", binary}, flags, []string{"../../cmd/seraph"})
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
