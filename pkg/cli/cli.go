@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -56,6 +57,7 @@ type Options struct {
 	Version        string           // of the program, sent to the service
 	Now            func() time.Time // nil: time.Now
 	pace           pace             // in tests faster than usualPace
+	http           *http.Client     // for tests in memory; nil: that of pkg/client
 }
 
 // commands are the commands of one run of the program, and the values of their common flags.
@@ -255,7 +257,7 @@ func (c *commands) open() (*session, error) {
 }
 
 func (c *commands) newSession(o client.Options, source string) *session {
-	o.UserAgent = "seraph/" + c.o.Version
+	o.UserAgent, o.HTTP = "seraph/"+c.o.Version, c.o.http
 	return &session{
 		o:      c.o,
 		client: client.New(o),

@@ -299,7 +299,7 @@ func TestDeploy_WatchThroughProxyPage(t *testing.T) {
 	s := startService(t, map[string][]answer{
 		deployRequest: {made(deploymentJSON(42, "waiting"))},
 		showRequest:   append([]answer{page}, states("running", "succeeded")...),
-		eventsRequest: {open(1)},
+		eventsRequest: {{then: func(w http.ResponseWriter, _ *http.Request) { stream(w, 1) }}}, // again and again
 	})
 	term := newTerminal(t, s.server.URL)
 	code := term.run("deploy", "acme/api@main", "production", "--watch")

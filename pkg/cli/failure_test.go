@@ -1,12 +1,16 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
 )
 
 // TestFailures wants each failure with what helps against it.
@@ -220,18 +224,23 @@ func TestFailures_AddressOfTheAPI(t *testing.T) {
 // TestFailures_WatchNothing wants that a watch which has read nothing yet says where it looks, and that it knows
 // nothing.
 func TestFailures_WatchNothing(t *testing.T) {
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	synctest.Test(t, func(t *testing.T) {
+		term := newTerminal(t, "http://127.0.0.1")
+		term.options.http = &http.Client{Transport: &http.Transport{
+			DialContext: func(context.Context, string, string) (net.Conn, error) {
+				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+			},
+		}}
 
-	term := newTerminal(t, closed.URL)
-	code := term.run("watch", "42", "--timeout", "300ms")
-	got := term.stderr.String()
-	for _, want := range []string{
-		"trying again, the deployment goes on meanwhile\nnothing listens there: is Seraph running?",
-		"Seraph has not said yet how deployment 42 stands.\n`seraph watch 42` asks again.\n",
-	} {
-		if code != ExitWaiting || !strings.Contains(got, want) {
-			t.Errorf("got exit code %d and %q, want %d and %q", code, got, ExitWaiting, want)
+		code := term.run("watch", "42", "--timeout", "20s")
+		got := term.stderr.String()
+		for _, want := range []string{
+			"trying again, the deployment goes on meanwhile\nnothing listens there: is Seraph running?",
+			"Seraph has not said yet how deployment 42 stands.\n`seraph watch 42` asks again.\n",
+		} {
+			if code != ExitWaiting || !strings.Contains(got, want) {
+				t.Errorf("got exit code %d and %q, want %d and %q", code, got, ExitWaiting, want)
+			}
 		}
-	}
+	})
 }

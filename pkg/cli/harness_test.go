@@ -87,6 +87,28 @@ func startService(t *testing.T, answers map[string][]answer) *testService {
 	return s
 }
 
+// inMemory starts a service that only the returned terminal reaches, for synctest.Test.
+func inMemory(t *testing.T, answers map[string][]answer) *terminal {
+	t.Helper()
+	l := memnet.Listen()
+	server := &http.Server{Handler: &testService{t: t, answers: answers}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(l)
+	}()
+
+	transport := l.Transport()
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = server.Close()
+		<-done
+	})
+	term := newTerminal(t, "http://127.0.0.1")
+	term.options.http = &http.Client{Transport: transport}
+	return term
+}
+
 func (s *testService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))

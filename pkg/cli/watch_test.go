@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 )
 
 const (
@@ -204,19 +205,19 @@ func TestWatch_LeavesItRunning(t *testing.T) {
 		"`seraph watch 42` watches it again, `seraph cancel 42` cancels it.\n"
 
 	t.Run("timeout", func(t *testing.T) {
-		t.Parallel()
-		s := startService(t, map[string][]answer{showRequest: states("running"), eventsRequest: {open(0)}})
-		term := newTerminal(t, s.server.URL)
-		term.expect(t, ExitWaiting, running, errTimeout.Error()+goesOn, "watch", "42", "--timeout", "300ms")
+		synctest.Test(t, func(t *testing.T) {
+			term := inMemory(t, map[string][]answer{showRequest: states("running"), eventsRequest: {open(0)}})
+			term.expect(t, ExitWaiting, running, errTimeout.Error()+goesOn, "watch", "42", "--timeout", "20s")
+		})
 	})
 
 	t.Run("held", func(t *testing.T) {
-		t.Parallel()
-		s := startService(t, map[string][]answer{showRequest: states("held"), eventsRequest: {open(0)}})
-		term := newTerminal(t, s.server.URL)
-		term.expect(t, ExitWaiting, "12:00:00  held\n", errTimeout.Error()+
-			": deployment 42 is held and goes on when somebody approves the job, with `seraph approve-hold 42` or in CircleCI.\n"+
-			"`seraph watch 42` watches it again, `seraph cancel 42` cancels it.\n", "watch", "42", "--timeout", "300ms")
+		synctest.Test(t, func(t *testing.T) {
+			term := inMemory(t, map[string][]answer{showRequest: states("held"), eventsRequest: {open(0)}})
+			term.expect(t, ExitWaiting, "12:00:00  held\n", errTimeout.Error()+
+				": deployment 42 is held and goes on when somebody approves the job, with `seraph approve-hold 42` or in CircleCI.\n"+
+				"`seraph watch 42` watches it again, `seraph cancel 42` cancels it.\n", "watch", "42", "--timeout", "20s")
+		})
 	})
 
 	t.Run("signal", func(t *testing.T) {
