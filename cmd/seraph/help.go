@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -190,6 +191,9 @@ func reportMistakes(cmd *cobra.Command) {
 	}
 
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := checkDashes(cmd, args); err != nil {
+			return mistake(cmd, err)
+		}
 		if err := check(cmd, args); err != nil {
 			return mistake(cmd, err)
 		}
@@ -199,6 +203,23 @@ func reportMistakes(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		reportMistakes(c)
 	}
+}
+
+// otherDash begins a word that was meant as a flag: programs for texts make dashes of hyphens.
+var otherDash = regexp.MustCompile(`^-?[\x{2010}-\x{2015}\x{2212}]-?(\pL[\pL-]*)`)
+
+// checkDashes refuses a flag that begins with another dash than a hyphen, and would be taken for an argument. Behind
+// "--" everything is one.
+func checkDashes(cmd *cobra.Command, args []string) error {
+	if n := cmd.ArgsLenAtDash(); n >= 0 {
+		args = args[:n]
+	}
+	for _, arg := range args {
+		if m := otherDash.FindStringSubmatch(arg); m != nil {
+			return fmt.Errorf("%q begins with a dash that is no hyphen: type --%s", arg, m[1])
+		}
+	}
+	return nil
 }
 
 func noArguments(_ *cobra.Command, args []string) error {
@@ -239,6 +260,14 @@ var otherWords = map[string]string{
 	"stop":         "cancel",
 }
 
+// otherFlags are flags that people know from other programs.
+var otherFlags = map[string]string{
+	"format":  "output json",
+	"json":    "output json",
+	"message": "reason",
+	"url":     "context",
+}
+
 func unknownCommand(cmd *cobra.Command, word string) error {
 	if other := otherWords[word]; other != "" && !cmd.HasParent() {
 		return fmt.Errorf("unknown command %q; did you mean %s?", word, other)
@@ -253,6 +282,12 @@ func unknownCommand(cmd *cobra.Command, word string) error {
 
 // flagMistake returns the mistake for an error of the library that reads flags.
 func flagMistake(cmd *cobra.Command, err error) error {
+	bad, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if ok && bad.GetFlag().Value.Type() == "duration" {
+		const format = "--%s must be a duration such as 30m or 2h, not %q"
+		return mistake(cmd, fmt.Errorf(format, bad.GetFlag().Name, bad.GetValue()))
+	}
+
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok || unknown.GetSpecifiedShortnames() != "" {
 		return mistake(cmd, err)
@@ -261,6 +296,9 @@ func flagMistake(cmd *cobra.Command, err error) error {
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	typed := unknown.GetSpecifiedName()
+	if other := otherFlags[typed]; other != "" && cmd.Flags().Lookup(strings.Fields(other)[0]) != nil {
+		return mistake(cmd, fmt.Errorf("unknown flag --%s; did you mean --%s?", typed, other))
+	}
 	return mistake(cmd, fmt.Errorf("unknown flag --%s%s", typed, suggestion(typed, "--", known)))
 }
 

@@ -171,6 +171,7 @@ func (s *cardSource) settings(d deployment.Deployment) notify.Route {
 		Production: s.routes.Production(d.Request),
 		Logs:       r.Logs,
 		MaxWait:    r.Policy.MaxWait,
+		Ask:        r.Ask,
 	}
 	if set.MaxWait == 0 {
 		set.MaxWait = policy.DefaultMaxWait

@@ -25,7 +25,7 @@ func (c *Client) Me(ctx context.Context) (User, error) {
 		return me, nil
 	}
 
-	if _, err := c.get(ctx, "me", "/me", nil, &me); err != nil {
+	if _, err := c.getMe(ctx, &me); err != nil {
 		return me, err
 	}
 
@@ -33,6 +33,16 @@ func (c *Client) Me(ctx context.Context) (User, error) {
 	c.me = me
 	c.mu.Unlock()
 	return me, nil
+}
+
+// getMe reads the user of the token. An answer that names nobody is not CircleCI's: without the user, everybody's
+// pipelines would count as ours.
+func (c *Client) getMe(ctx context.Context, me *User) (http.Header, error) {
+	header, err := c.get(ctx, "me", "/me", nil, me)
+	if err == nil && me.ID == "" && me.Login == "" {
+		err = unusable("me", errors.New("user has no id and no login"))
+	}
+	return header, err
 }
 
 // FindProject returns the project with a slug, in any of its spellings.

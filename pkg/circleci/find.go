@@ -20,7 +20,7 @@ import (
 // means that this is so of both lists; what was read of them is returned with it.
 func (c *Client) List(ctx context.Context, slug string, since time.Time, control string) (deployment.Listing, error) {
 	var me User
-	header, err := c.get(ctx, "me", "/me", nil, &me)
+	header, err := c.getMe(ctx, &me)
 	if err != nil {
 		return deployment.Listing{}, err
 	}

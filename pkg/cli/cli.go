@@ -122,6 +122,19 @@ func (c *commands) asking(
 	return cmd
 }
 
+// reading is asking for commands that only print what there is: they fail where that cannot be printed.
+func (c *commands) reading(
+	cmd *cobra.Command, run func(ctx context.Context, s *session, args []string) error,
+) *cobra.Command {
+	return c.asking(cmd, func(ctx context.Context, s *session, args []string) error {
+		err := run(ctx, s, args)
+		if err == nil && s.out.failed != nil {
+			return fmt.Errorf("print the answer: %w", s.out.failed)
+		}
+		return err
+	})
+}
+
 func (c *commands) addContextFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.contextName, "context", "", "ask the service of this context, `NAME` "+
 		"(seraph config get-contexts)")

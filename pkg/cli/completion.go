@@ -6,16 +6,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seraph-deploy/seraph/pkg/client"
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
-
-// completionTimeout is how long a person who pressed Tab waits for the service at most.
-const completionTimeout = 1500 * time.Millisecond
 
 // completer is a function of the library that completes arguments and values of flags.
 type completer = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
@@ -89,7 +85,7 @@ func first(complete completer) completer {
 // live returns a client for completions, or nil where it is not known which service to ask. Completions
 // print nothing: what is missing cannot be completed.
 func (c *commands) live(cmd *cobra.Command) (*client.Client, context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
+	ctx, cancel := context.WithTimeout(cmd.Context(), c.o.pace.complete)
 	if c.o.EnvFiles != nil {
 		if err := config.LoadEnvFiles(*c.o.EnvFiles); err != nil {
 			return nil, ctx, cancel

@@ -103,6 +103,7 @@ func TestCompletion_SlowService(t *testing.T) {
 	never := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() } // until the client leaves
 	s := startService(t, map[string][]answer{"GET /api/v1/deployments": {{then: never}}})
 	term := newTerminal(t, s.server.URL)
+	term.options.pace.complete = usualPace.complete
 	if code := term.run("__complete", "approve", ""); code != ExitOK || strings.Contains(term.stdout.String(), "43") {
 		t.Errorf("got exit code %d and %q, want 0 and nothing", code, &term.stdout)
 	}

@@ -75,11 +75,12 @@ func (c *commands) setContext(name string, given savedContext, tokenFile string)
 		return config.Problems{fmt.Sprintf("there is no context %s yet: give its address, --url https://HOST", name)}
 	}
 	if err := config.CheckAPIURL(saved.URL, saved.AllowHTTP); err != nil {
-		return config.Problems{fmt.Sprintf("--url: %v, or give --allow-http", err)}
+		return config.Problems{"--url: " + err.Error()}
 	}
 
+	keeps := known && tokenFile == "" && saved.URL == before.URL
 	switch {
-	case known && tokenFile == "" && saved.URL == before.URL:
+	case keeps:
 		saved.Token = before.Token
 	default:
 		if saved.Token, err = c.readToken(tokenFile); err != nil {
@@ -99,6 +100,9 @@ func (c *commands) setContext(name string, given savedContext, tokenFile string)
 	}
 
 	newScreen(c.o.Stdout).line(fmt.Sprintf("context %s: %s, kept in %s", name, saved.URL, c.o.ConfigFile))
+	if keeps {
+		newScreen(c.o.Stderr).line("its token stays the same; --token-file FILE changes it (- is standard input)")
+	}
 	if file.Current != name {
 		newScreen(c.o.Stderr).line(fmt.Sprintf("the current context is %s; `seraph config use-context %s` changes it",
 			file.Current, name))

@@ -61,7 +61,8 @@ func TestConfig_Contexts(t *testing.T) {
 
 	// The token stays with the same address, and is asked for again with another one.
 	step(ExitOK, "context prod: https://seraph.example.com, kept in "+file+"\n",
-		"", "", "set-context", "prod", "--url", "https://seraph.example.com")
+		"its token stays the same; --token-file FILE changes it (- is standard input)\n", "another-token",
+		"set-context", "prod", "--url", "https://seraph.example.com")
 	step(ExitUsage, "", "the token is empty: give one of the tokens in SERAPH_API_TOKENS of the service\n", "",
 		"set-context", "prod", "--url", "https://evil.example.com")
 
@@ -81,7 +82,7 @@ func TestConfig_SetContextRefuses(t *testing.T) {
 		{name: "no name", args: nil, want: "set-context needs the NAME of a context"},
 		{name: "bad name", args: []string{"a/b", "--url", "https://x"}, want: "letters, digits, dots, dashes"},
 		{name: "no address", args: []string{"prod"}, want: "there is no context prod yet: give its address"},
-		{name: "no URL", args: []string{"prod", "--url", "seraph"}, want: "--url: not an absolute URL"},
+		{name: "no URL", args: []string{"prod", "--url", "seraph"}, want: "https://HOST or http://HOST\n"},
 		{
 			name: "not encrypted",
 			args: []string{"prod", "--url", "http://seraph.example.com"},
@@ -93,6 +94,18 @@ func TestConfig_SetContextRefuses(t *testing.T) {
 			args:  []string{"prod", "--url", "https://x"},
 			stdin: "my " + testToken,
 			want:  "the token contains a space",
+		},
+		{
+			name:  "token in quotes",
+			args:  []string{"prod", "--url", "https://x"},
+			stdin: `"` + testToken + `"`,
+			want:  "the token stands in quotes, which would be part of it: leave them out",
+		},
+		{
+			name:  "whole element of the service's list",
+			args:  []string{"prod", "--url", "https://x"},
+			stdin: "hubot:behalf=hubot-slack/T0ACME001:" + testToken,
+			want:  "the token has a name and a scope before it: leave out NAME:SCOPE:",
 		},
 		{
 			name: "no token file",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -121,10 +122,12 @@ func (c *commands) rollbackCommand() *cobra.Command {
 	})
 }
 
+// repositoryName is what GitHub lets a repository be called.
+var repositoryName = regexp.MustCompile(`^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$`)
+
 // checkRepository refuses what is no name of a repository.
 func checkRepository(name string) error {
-	owner, rest, _ := strings.Cut(name, "/")
-	if owner == "" || rest == "" || strings.Contains(rest, "/") {
+	if !repositoryName.MatchString(name) {
 		return fmt.Errorf("write the repository as OWNER/NAME, such as acme/api, not %q", name)
 	}
 	return nil

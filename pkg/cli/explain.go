@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"regexp"
 
 	"github.com/spf13/cobra"
 )
@@ -19,7 +20,7 @@ func (c *commands) explainCommand() *cobra.Command {
 		Args:              wantID,
 		ValidArgsFunction: c.completeID("waiting"),
 	}
-	return c.asking(cmd, func(ctx context.Context, s *session, args []string) error {
+	return c.reading(cmd, func(ctx context.Context, s *session, args []string) error {
 		found, err := s.client.Explain(ctx, idOf(args))
 		if err != nil {
 			return err
@@ -43,6 +44,9 @@ func (c *commands) explainCommand() *cobra.Command {
 	})
 }
 
+// wholeCommit is a commit's whole id.
+var wholeCommit = regexp.MustCompile(`^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$`)
+
 func (c *commands) gateCommand() *cobra.Command {
 	query := url.Values{}
 	cmd := &cobra.Command{
@@ -59,6 +63,10 @@ func (c *commands) gateCommand() *cobra.Command {
 				if query.Get(name) == "" {
 					return fmt.Errorf("gate needs --%s", name)
 				}
+			}
+			if sha := query.Get("sha"); !wholeCommit.MatchString(sha) {
+				const format = "--sha must be the 40 or 64 hex digits of a commit, as `git rev-parse` prints them, not %q"
+				return fmt.Errorf(format, sha)
 			}
 			return wantArguments(0, 0, "")(cmd, args)
 		},

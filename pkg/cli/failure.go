@@ -110,6 +110,8 @@ func (s *session) hintAboutAnswer(answered *client.Error) string {
 	case answered.Status >= 300 && answered.Status < 400:
 		return "Seraph never redirects: give the address at which it answers itself, perhaps with https instead of " +
 			"http; " + from
+	case answered.Status == http.StatusNotFound && noPath && strings.Contains(s.url, "/api/v1"):
+		return "give the address of the service without /api/v1; " + from
 	case answered.Status == http.StatusNotFound && noPath:
 		return "what answers is not Seraph, or is older than this program; " + from
 	case strings.HasPrefix(answered.Message, "no deployment has this id"):
@@ -210,7 +212,7 @@ func (s *screen) printVerdict(verdict api.Verdict, shows func(api.Rule) bool) {
 	if verdict.OpensAt != nil {
 		decision += " (until " + stamp(verdict.OpensAt) + ")"
 	}
-	_, _ = fmt.Fprintln(s.out, s.paint(colours[verdict.Decision], clean(decision)))
+	s.write(s.paint(colours[verdict.Decision], clean(decision)) + "\n")
 
 	var rows [][]cell
 	for _, rule := range verdict.Rules {

@@ -204,6 +204,19 @@ func TestFailures_Connections(t *testing.T) {
 	}
 }
 
+// TestFailures_AddressOfTheAPI wants that an address with the path of the API, as curl takes it, is named as such.
+func TestFailures_AddressOfTheAPI(t *testing.T) {
+	s := startService(t, nil)
+
+	term := newTerminal(t, s.server.URL+"/api/v1")
+	code := term.run("locks")
+
+	const want = "give the address of the service without /api/v1; the address "
+	if got := term.stderr.String(); code != ExitFailed || !strings.Contains(got, want) {
+		t.Errorf("got exit code %d and %q, want 1 and %q", code, got, want)
+	}
+}
+
 // TestFailures_WatchNothing wants that a watch which has read nothing yet says where it looks, and that it knows
 // nothing.
 func TestFailures_WatchNothing(t *testing.T) {

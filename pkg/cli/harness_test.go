@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seraph-deploy/seraph/pkg/config"
+	"github.com/seraph-deploy/seraph/test/memnet"
 )
 
 const testToken = "a-token-of-the-tests-that-is-never-shown"
@@ -35,6 +37,10 @@ func TestMain(m *testing.M) {
 	for _, variable := range config.Variables() {
 		_ = os.Unsetenv(variable.Name) // a context names the service
 	}
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
+		_ = os.Unsetenv(name) // or it would be the proxy that looks for hosts
+	}
+	net.DefaultResolver = memnet.Resolver()
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreTopFunction("net/http.(*persistConn).writeLoop"),
 		goleak.IgnoreTopFunction("internal/poll.runtime_pollWait"))
@@ -176,6 +182,9 @@ func newTerminal(t *testing.T, service string) *terminal {
 			open:  time.Millisecond,
 			ask:   time.Millisecond,
 			look:  time.Millisecond,
+
+			complete: time.Minute,
+			health:   time.Minute,
 		},
 	}
 

@@ -162,7 +162,7 @@ func (c *commands) locksCommand() *cobra.Command {
 		Short:   "list the locks",
 		Example: "seraph locks",
 	}
-	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
+	return c.reading(cmd, func(ctx context.Context, s *session, _ []string) error {
 		list, err := s.client.Locks(ctx)
 		if err != nil {
 			return err

@@ -68,7 +68,7 @@ func (c *commands) statusCommand() *cobra.Command {
 		Args:              at.read,
 		ValidArgsFunction: c.completePlace,
 	}
-	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
+	return c.reading(cmd, func(ctx context.Context, s *session, _ []string) error {
 		list, err := s.environments(ctx, at)
 		if err != nil {
 			return err
@@ -197,7 +197,7 @@ func (c *commands) listCommand() *cobra.Command {
 	flags.StringVar(&query.Cursor, "cursor", "", "the next page: next_cursor of --output json, `CURSOR`")
 	flags.BoolVar(&ignored, "ignored", false, "those that Seraph does not run, and why")
 	_ = cmd.RegisterFlagCompletionFunc("state", fixed(stateNames...))
-	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
+	return c.reading(cmd, func(ctx context.Context, s *session, _ []string) error {
 		if ignored {
 			return s.listIgnored(ctx, at, query.Limit)
 		}

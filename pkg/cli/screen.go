@@ -42,11 +42,12 @@ var colours = map[string]string{
 
 // screen prints lines and tables. What the service has sent is cleaned first, because people choose
 // names of branches and reasons, and a terminal would obey control characters in them. That something
-// cannot be printed is no error: the exit code tells.
+// cannot be printed ends no command, because the exit code tells what it did: see failed.
 type screen struct {
 	out      io.Writer
 	terminal bool
 	colour   bool
+	failed   error // why something was not printed; nil: everything was
 }
 
 func newScreen(out io.Writer) *screen {
@@ -63,16 +64,23 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
+// write prints a text as it is.
+func (s *screen) write(text string) {
+	if _, err := io.WriteString(s.out, text); err != nil && s.failed == nil {
+		s.failed = err
+	}
+}
+
 // line prints one line of words.
 func (s *screen) line(words ...string) {
 	for i, word := range words {
 		words[i] = clean(word)
 	}
-	_, _ = fmt.Fprintln(s.out, strings.TrimRight(strings.Join(words, " "), " "))
+	s.write(strings.TrimRight(strings.Join(words, " "), " ") + "\n")
 }
 
 // title begins a part.
-func (s *screen) title(text string) { _, _ = fmt.Fprintln(s.out, "\n"+s.paint(bold, text)) }
+func (s *screen) title(text string) { s.write("\n" + s.paint(bold, text) + "\n") }
 
 // json prints a document as one line. On a terminal what is not visible is escaped, which means the same; a
 // program gets it as it is.
@@ -88,7 +96,7 @@ func (s *screen) json(document any) error {
 	if s.terminal {
 		text = escapeHidden(text)
 	}
-	_, _ = io.WriteString(s.out, text)
+	s.write(text)
 	return nil
 }
 
@@ -151,7 +159,7 @@ func (s *screen) table(indent string, rows ...[]cell) {
 			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+2)
 			line.WriteString(s.paint(c.colour, c.text) + padding)
 		}
-		_, _ = fmt.Fprintln(s.out, indent+strings.TrimRight(line.String(), " "))
+		s.write(indent + strings.TrimRight(line.String(), " ") + "\n")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -73,5 +74,41 @@ func TestFailure_Cleans(t *testing.T) {
 	err := &failure{err: errors.New("no\x1b[2J route"), hint: "did you mean a\x1b[2Jpi\u202e?"}
 	if got := err.Error(); strings.ContainsAny(got, "\x1b\u202e") || strings.Count(got, "\n") != 1 {
 		t.Errorf("got %q, want two lines without control characters", got)
+	}
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestScreen_FullDisk wants commands that only read to fail where their answer cannot be printed; of what others have
+// done the exit code tells.
+func TestScreen_FullDisk(t *testing.T) {
+	t.Parallel()
+	s := startService(t, map[string][]answer{
+		"GET /api/v1/locks": {{body: `{"locks":[` + lockJSON + `]}`}},
+		"POST /api/v1/deployments/42/approve": {{
+			body: `{"deployment":` + deploymentJSON(42, "waiting") + `,"verdict":` + verdictJSON + `}`,
+		}},
+	})
+
+	for _, test := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{args: []string{"locks"}, code: ExitFailed, want: "print the answer: no space left on device\n"},
+		{args: []string{"locks", "-o", "json"}, code: ExitFailed, want: "print the answer: no space left on device\n"},
+		{args: []string{"approve", "42"}, code: ExitOK},
+	} {
+		t.Run(strings.Join(test.args, " "), func(t *testing.T) {
+			term := newTerminal(t, s.server.URL)
+			term.options.Stdout = fullDisk{}
+			code := term.run(test.args...)
+			if got := term.stderr.String(); code != test.code || got != test.want {
+				t.Errorf("got exit code %d and %q, want %d and %q", code, got, test.code, test.want)
+			}
+		})
 	}
 }

@@ -4,16 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seraph-deploy/seraph/pkg/client"
 	"github.com/seraph-deploy/seraph/pkg/config"
 )
-
-// healthTimeout bounds the question of `seraph health`.
-const healthTimeout = 5 * time.Second
 
 func (c *commands) healthCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -35,7 +31,7 @@ func (c *commands) healthCommand() *cobra.Command {
 
 			ctx, stop := c.interruptible(cmd.Context())
 			defer stop()
-			ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+			ctx, cancel := context.WithTimeout(ctx, c.o.pace.health)
 			defer cancel()
 			s := c.newSession(client.Options{URL: base}, source)
 			answer, err := s.client.Ready(ctx)
@@ -57,7 +53,7 @@ func (c *commands) whoAmICommand() *cobra.Command {
 		Short:   "say who you are to the service, and what you may do",
 		Example: "seraph whoami",
 	}
-	return c.asking(cmd, func(ctx context.Context, s *session, _ []string) error {
+	return c.reading(cmd, func(ctx context.Context, s *session, _ []string) error {
 		who, err := s.client.WhoAmI(ctx)
 		if err != nil {
 			return err

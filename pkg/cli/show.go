@@ -18,7 +18,7 @@ func (c *commands) showCommand() *cobra.Command {
 		Args:              wantID,
 		ValidArgsFunction: c.completeID(),
 	}
-	return c.asking(cmd, func(ctx context.Context, s *session, args []string) error {
+	return c.reading(cmd, func(ctx context.Context, s *session, args []string) error {
 		d, err := s.client.Deployment(ctx, idOf(args))
 		if err != nil {
 			return err

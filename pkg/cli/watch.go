@@ -17,13 +17,16 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/client"
 )
 
-// pace is how often a service is asked.
+// pace is how often a service is asked, and how long a few commands wait for it.
 type pace struct {
 	poll  time.Duration // between two reads of a watched deployment without a stream of events
 	check time.Duration // with one, in case that it tells nothing
 	open  time.Duration // before a stream is opened again; each later pause is twice as long
 	ask   time.Duration // before a request for a deployment is sent again; each later pause is twice as long
 	look  time.Duration // between two looks for what the service learns later
+
+	complete time.Duration // how long a person who pressed Tab waits at most
+	health   time.Duration // how long seraph health waits at most
 }
 
 // usualPace is the pace outside of tests.
@@ -33,6 +36,9 @@ var usualPace = pace{
 	open:  time.Second,
 	ask:   500 * time.Millisecond,
 	look:  500 * time.Millisecond,
+
+	complete: 1500 * time.Millisecond,
+	health:   5 * time.Second,
 }
 
 const (

@@ -130,6 +130,9 @@ func (s *Service) startIntent(c Caller, o DeployOrder) (deployment.Intent, error
 		i.Task = s.o.Task
 	}
 
+	if o.Repository == "" {
+		return i, invalid("repository_missing", "the repository is missing: write OWNER/NAME")
+	}
 	owner, name, err := policy.ParseRepository(o.Repository)
 	if err != nil {
 		return i, refuseUnknown(err)

@@ -76,6 +76,10 @@ func TestDeploy_Refused(t *testing.T) {
 				"is named; https://api.github.com/users/LOGIN shows the id of an account",
 		},
 		{
+			name: "nothing",
+			want: "invalid repository_missing: the repository is missing: write OWNER/NAME",
+		},
+		{
 			name:  "no such repository",
 			order: orderWith(func(o *DeployOrder) { o.Repository = "acme/gone" }),
 			want:  "not_found not_found: repository acme/gone cannot be found: not found at GitHub",

@@ -3,6 +3,7 @@ package config
 import (
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -33,7 +34,7 @@ func LoadClient(defaults ClientDefaults) (*Client, error) {
 
 	r.keepProblems("API_URL", "API_TOKEN")
 	unread := len(r.problems) > 0 // such as the file of the token
-	address, token := r.env.APIURL, r.env.APIToken
+	address, token := strings.TrimSpace(r.env.APIURL), r.env.APIToken
 	if defaults.wins() {
 		address = defaults.URL
 	}
@@ -41,7 +42,7 @@ func LoadClient(defaults ClientDefaults) (*Client, error) {
 		token = defaults.Token.Reveal()
 	}
 
-	c := &Client{URL: r.apiURL("API_URL", address), Token: r.token("API_TOKEN", token)}
+	c := &Client{URL: r.apiURL("API_URL", address), Token: r.clientToken(token)}
 	if token == "" && !unread {
 		r.problem("API_TOKEN", "required: one of the tokens in SERAPH_API_TOKENS of the service, set as this variable "+
 			"or kept in a context (seraph config set-context --help)")
@@ -65,7 +66,7 @@ func LoadAPIURL(defaults ClientDefaults) (*url.URL, error) {
 	}
 
 	r.keepProblems("API_URL")
-	address := r.env.APIURL
+	address := strings.TrimSpace(r.env.APIURL)
 	if defaults.wins() {
 		address = defaults.URL
 	}
@@ -95,7 +96,7 @@ func CheckAPIURL(text string, allowHTTP bool) error {
 		return Problems{"empty: write https://HOST"}
 	}
 	if len(r.warnings) > 0 && !allowHTTP {
-		return Problems{"the token would be sent unencrypted over http: write https"}
+		return Problems{"the token would be sent unencrypted over http: write https, or give --allow-http"}
 	}
 	return nil
 }
@@ -103,11 +104,28 @@ func CheckAPIURL(text string, allowHTTP bool) error {
 // CheckAPIToken refuses what cannot be a token of the API.
 func CheckAPIToken(text string) error {
 	r := &reader{}
-	r.token("API_TOKEN", text)
+	r.clientToken(text)
 	if len(r.problems) > 0 {
 		return Problems{strings.TrimPrefix(r.problems[0], Prefix+"API_TOKEN: ")}
 	}
 	return nil
+}
+
+// wholeElement is an element of SERAPH_API_TOKENS that is not only a token.
+var wholeElement = regexp.MustCompile(`^[A-Za-z0-9._-]+:(read|deploy|behalf(=[^:]+)?|admin):`)
+
+// clientToken reads the token with which the command line asks a service.
+func (r *reader) clientToken(text string) Secret {
+	text = strings.TrimSpace(text)
+	switch {
+	case len(text) > 1 && text[0] == text[len(text)-1] && strings.ContainsAny(text[:1], "\"'`"):
+		r.problem("API_TOKEN", "stands in quotes, which would be part of it: leave them out")
+	case wholeElement.MatchString(text):
+		r.problem("API_TOKEN", "has a name and a scope before it: leave out NAME:SCOPE: of SERAPH_API_TOKENS")
+	default:
+		return r.token("API_TOKEN", text)
+	}
+	return ""
 }
 
 // keepProblems forgets the problems of all other variables, which are not used here, and of their files.

@@ -71,7 +71,7 @@ func mayBeOurs(p PipelineFacts, l Listing) bool {
 }
 
 // EvaluateLookup decides what a look-up means: LookupFound, LookupAbsent, LookupPending or
-// LookupInconclusive.
+// LookupInconclusive. now is the moment before the first question: the answers may be as of then.
 //
 // The key decides where a pipeline shows it, whatever else could not be read. Where none does, the
 // look-up waits until everything could be read, and for the deadline.

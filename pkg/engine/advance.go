@@ -82,11 +82,14 @@ func (e *Engine) step(ctx context.Context, d deployment.Deployment) error {
 // poll of its pipeline.
 func (e *Engine) duplicateCheckDue(d deployment.Deployment) bool {
 	now := e.Now()
-	if d.DuplicateDue.IsZero() || d.DuplicateDue.After(now) {
+	wait := d.DuplicateDue.Sub(now)
+	switch {
+	case d.DuplicateDue.IsZero(), d.State == deployment.Unconfirmed: // the look-up of the latter finds duplicates, too
 		return false
-	}
-	if d.State == deployment.Unconfirmed {
-		return false // its look-up finds duplicates, too
+	case wait > time.Minute: // no pause is that long: the clock was set back
+		return true
+	case wait > 0:
+		return false
 	}
 
 	return d.StepDue.IsZero() || d.StepDue.After(now) || d.DuplicateDue.Before(d.StepDue)

@@ -48,13 +48,14 @@ func (e *Engine) lookUp(ctx context.Context, d deployment.Deployment) error {
 		return e.Rows.Unlease(ctx, d.Row)
 	}
 
-	d = d.ForLookup(e.Now())
+	asked := e.Now() // CircleCI's answers may be as of now, however late they come
+	d = d.ForLookup(asked)
 	lookup, err := e.search(ctx, d)
 	if err != nil {
 		return err
 	}
 
-	conclusion := e.Machine.EvaluateLookup(d, lookup, e.Now())
+	conclusion := e.Machine.EvaluateLookup(d, lookup, asked)
 	if err := e.applyAndSave(ctx, d, conclusion); err != nil {
 		return err
 	}

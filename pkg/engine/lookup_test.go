@@ -18,9 +18,13 @@ type flakyCircleCI struct {
 	withKey    []string // the pipelines that show the deployment's key
 	unreadable []string // the pipelines that cannot be read
 	canceled   []string
+	onList     func() // may be nil
 }
 
 func (c *flakyCircleCI) List(context.Context, string, time.Time, string) (deployment.Listing, error) {
+	if c.onList != nil {
+		c.onList()
+	}
 	return c.listing, c.listErr
 }
 
@@ -118,6 +122,31 @@ func TestLookUp_FindsTheKeyAlthoughOtherReadsFail(t *testing.T) {
 	}
 }
 
+// Lists that were asked for before the deadline prove nothing, however late they come: the trigger may have started
+// its pipeline after they were made.
+func TestLookUp_ListsAreAsOfTheQuestion(t *testing.T) {
+	e := newTestEngine(t)
+	d := e.accept(t, 1, nil, resolved, e.startEvent(), deployment.TriggerUnknown{Cause: "reset"})
+	circleCI := &flakyCircleCI{listing: deployment.Listing{MineComplete: true, ProjectComplete: true}}
+	e.Searcher = circleCI
+
+	for _, step := range []struct {
+		onList func()
+		want   deployment.State
+	}{
+		{onList: func() { e.pass(10 * time.Minute) }, want: deployment.Unconfirmed},
+		{want: deployment.Waiting}, // another attempt
+	} {
+		circleCI.onList = step.onList
+		if err := e.lookUp(t.Context(), e.load(t, d.Row)); err != nil {
+			t.Fatal(err)
+		}
+		if got := e.load(t, d.Row); got.State != step.want {
+			t.Fatalf("got %s %q, want %s", got.State, got.Reason, step.want)
+		}
+	}
+}
+
 // A clock that was an hour ahead at the trigger and is right again does not hide the pipeline: its trigger would be
 // repeated as soon as the attempt lies in the past.
 func TestLookUp_ClockSetBack(t *testing.T) {
@@ -191,5 +220,28 @@ func TestCheckDuplicates_CancelsWhatItSees(t *testing.T) {
 	}
 	if want := []string{"p9"}; !slices.Equal(circleCI.canceled, want) {
 		t.Errorf("got %v canceled, want %v", circleCI.canceled, want)
+	}
+}
+
+// The watch for duplicates goes on after the clock was set back, also beside polls.
+func TestDuplicateCheckDue(t *testing.T) {
+	e := newTestEngine(t)
+	for _, tt := range []struct {
+		name  string
+		state deployment.State
+		in    time.Duration // until the check is due
+		want  bool
+	}{
+		{name: "overdue", state: deployment.Running, in: -time.Second, want: true},
+		{name: "later", state: deployment.Running, in: 30 * time.Second},
+		{name: "a day later, which a clock ahead has stored", state: deployment.Running, in: 24 * time.Hour, want: true},
+		{name: "the look-up sees them", state: deployment.Unconfirmed, in: -time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := deployment.Deployment{State: tt.state, StepDue: e.clock(), DuplicateDue: e.clock().Add(tt.in)}
+			if got := e.duplicateCheckDue(d); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
 	}
 }

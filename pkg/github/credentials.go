@@ -119,7 +119,7 @@ func (i *installationToken) invalidate(token string) {
 
 // accountFor returns the account that may act on a repository: the token's, or that of an
 // installation of the App. The installation of src is used unless it is 0 or GitHub has answered
-// that it is gone; then GitHub is asked which installation sees the repository.
+// that it is gone, or another one sees the repository; then GitHub is asked which installation does.
 func (c *Client) accountFor(ctx context.Context, src deployment.Source) (*account, error) {
 	if err := validateName(src.Repository); err != nil {
 		return nil, err
@@ -128,7 +128,7 @@ func (c *Client) accountFor(ctx context.Context, src deployment.Source) (*accoun
 		return c.account(0), nil
 	}
 
-	if src.Installation != 0 && !c.isGone(src.Installation) {
+	if src.Installation != 0 && !c.isGone(src.Installation) && !c.isElsewhere(src) {
 		return c.account(src.Installation), nil
 	}
 
@@ -214,6 +214,66 @@ func (c *Client) isGone(installation int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.goneInstallations[installation]
+}
+
+// seenBy is what GitHub has answered about which installation sees a repository that another call could not see.
+type seenBy struct {
+	at        time.Time
+	elsewhere bool // not the one that was named
+}
+
+// seenByFor is how long such an answer holds: a repository may be moved, and the App installed again.
+const seenByFor = 10 * time.Minute
+
+// namedInstallation is the key of such an answer.
+type namedInstallation struct {
+	installation int64
+	repository   string // lower-cased owner/name
+}
+
+func namedBy(src deployment.Source) namedInstallation {
+	return namedInstallation{installation: src.Installation, repository: strings.ToLower(src.Repository.FullName())}
+}
+
+// isElsewhere says whether GitHub has answered that another installation than that of src sees the repository.
+func (c *Client) isElsewhere(src deployment.Source) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.seenBy[namedBy(src)].elsewhere
+}
+
+// findElsewhere asks, after a read that was answered 403 or 404, which installation sees the repository, and reports
+// whether it is another one than that of src: the read may succeed with that. The id comes from an event, which may be
+// forged, and GitHub answers 404 to an installation that does not see the repository.
+func (c *Client) findElsewhere(ctx context.Context, err error, src deployment.Source, acct *account) bool {
+	var failed *Error
+	if c.app == nil || src.Installation == 0 || acct.installation != src.Installation || !errors.As(err, &failed) ||
+		failed.Status != http.StatusNotFound && failed.Kind != KindDenied {
+		return false
+	}
+
+	key, now := namedBy(src), c.options.Now()
+	c.mu.Lock()
+	known, ok := c.seenBy[key]
+	c.mu.Unlock()
+	if ok && now.Sub(known.at) < seenByFor {
+		return false
+	}
+
+	found, err := c.findInstallation(ctx, src.Repository)
+	if err != nil {
+		return false
+	}
+
+	elsewhere := found.GetID() != src.Installation
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seenBy[key] = seenBy{at: now, elsewhere: elsewhere}
+	if elsewhere {
+		c.installations[key.repository] = found.GetID()
+	}
+
+	return elsewhere
 }
 
 // noteAuthFailure drops which installation sees a repository if GitHub has answered 401, or 404 to

@@ -16,6 +16,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/seraph-deploy/seraph/pkg/deployment"
+	"github.com/seraph-deploy/seraph/pkg/policy"
 	sim "github.com/seraph-deploy/seraph/test/sim/github"
 )
 
@@ -129,6 +130,31 @@ func TestApp_LooksUpGoneInstallation(t *testing.T) {
 			t.Errorf("got error %v", err)
 		}
 	})
+}
+
+// An event may name an installation that exists and does not see the repository. GitHub is asked once which one does.
+func TestApp_InstallationElsewhere(t *testing.T) {
+	s, c, req := newAppSimulation(t, sim.Options{})
+	s.InstallElsewhere(5)
+	req.Installation = 5
+	if _, err := c.Deployment(t.Context(), req); err != nil {
+		t.Errorf("got error %v", err)
+	}
+	wantWrite(t, c, req, deployment.WriteDone)
+	if n := s.Calls()[sim.OpGetInstallation]; n != 1 {
+		t.Errorf("got %d look-ups of the installation, want 1", n)
+	}
+
+	req.Installation = 4
+	req.ID = 987654321
+	for range 3 {
+		if _, err := c.Deployment(t.Context(), req); !errors.Is(err, policy.ErrMissing) {
+			t.Errorf("got %v for an id that GitHub does not know, want ErrMissing", err)
+		}
+	}
+	if n := s.Calls()[sim.OpGetInstallation]; n != 2 {
+		t.Errorf("got %d look-ups of the installation, want one more for the right one", n)
+	}
 }
 
 // Without a token nothing was written, and the repository need not be gone: the write is retried.

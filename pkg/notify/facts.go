@@ -51,7 +51,8 @@ type Route struct {
 	Production    bool
 	Logs          bool // the last lines of a failing step may be shown
 	MaxWait       time.Duration
-	HoldApprovers string // who may approve jobs that CircleCI holds, for people; empty: nobody through this service
+	HoldApprovers string   // who may approve jobs that CircleCI holds, for people; empty: nobody through this service
+	Ask           []string // ids of the channels in which a deployment may be asked for; nil: in any
 }
 
 // Links are the addresses of web pages, without a slash at the end. Empty: nothing is linked.

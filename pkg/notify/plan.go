@@ -286,7 +286,7 @@ func quietUntil(f Facts, now time.Time) (at time.Time, ok bool) {
 	default:
 		at = d.AcceptedAt.Add(quietFor)
 	}
-	return at, !now.Before(at)
+	return at, !now.Before(at) || isFar(at, now)
 }
 
 func planPosts(m deployment.Message, f Facts, now time.Time) Step {
@@ -308,7 +308,7 @@ func planPosts(m deployment.Message, f Facts, now time.Time) Step {
 	if at, ok := quietUntil(f, now); !ok {
 		return wait(at)
 	}
-	if at := outputUntil(d); now.Before(at) {
+	if at := outputUntil(d, now); now.Before(at) {
 		return wait(at)
 	}
 
@@ -323,9 +323,9 @@ func planPosts(m deployment.Message, f Facts, now time.Time) Step {
 }
 
 // outputUntil is how long what is said about a failure waits for the failing step; zero: no longer.
-func outputUntil(d deployment.Deployment) time.Time {
+func outputUntil(d deployment.Deployment, now time.Time) time.Time {
 	until := d.EndedAt.Add(outputWait)
-	if !d.WantsFailure(d.EndedAt) {
+	if !d.WantsFailure(d.EndedAt) || isFar(until, now) {
 		return time.Time{}
 	}
 	return until

@@ -43,6 +43,7 @@ func (s *session) plan(ctx context.Context, m *deployment.Message) (f Facts, ste
 	}
 
 	now := s.o.Now()
+	*m = withClock(*m, now)
 	switch _, ready := Ready(*m, f.Deployment, now); {
 	case ready && m.Kind == deployment.MessageList:
 		f.Listed, err = s.listed(ctx, m.ID)
@@ -236,7 +237,7 @@ func (s *session) find(ctx context.Context, m deployment.Message, step Step) err
 
 	now := s.o.Now()
 	s.learn(DoFind, m.Channel, err, began, now)
-	m = afterFind(m, step, id, found, err, now)
+	m = afterFind(m, step, id, found, err, began) // the answer may be as of then, however late it came
 	m.Due = now
 	return s.save(context.WithoutCancel(ctx), &m)
 }

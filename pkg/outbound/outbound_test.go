@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/seraph-deploy/seraph/test/memnet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -163,6 +165,7 @@ func TestNotSent(t *testing.T) {
 			var code string
 			transport := newTransport(t, Options{Observe: func(c Call) { code = c.Code }})
 			transport.base.Proxy = nil // whatever this machine has
+			transport.base.DialContext = (&net.Dialer{Resolver: memnet.Resolver()}).DialContext
 
 			_, err := post(t, transport.Client(), tt.url+"?token=hidden") //nolint:bodyclose // there is none
 			if err == nil {

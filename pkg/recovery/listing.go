@@ -29,6 +29,7 @@ const (
 	laterRounds = 60                  // repositories in each later round, which leaves API calls for statuses
 	renewAfter  = 50                  // deployments taken in before the lease is renewed
 	rememberFor = 30 * 24 * time.Hour // a repository is listed for so long after its last deployment
+	clockSlack  = time.Minute         // by which the clocks of the replicas may differ
 )
 
 // allDeployments is no limit for a list of deployments: whatever the outage, each one since its
@@ -105,12 +106,17 @@ func (r *Recovery) listRound(ctx context.Context, lease *deployment.Lease) (next
 }
 
 // cover fills in until when each repository's deployments are known: until this process listed
-// them, or until the time in the note. Without either they are known until MaxAge ago.
+// them, or until the time in the note. Without either they are known until MaxAge ago. A time from the future comes
+// from a clock that was ahead: nothing is known then of all that GitHub can repeat.
 func (r *Recovery) cover(sources []deployment.Source, note string) {
 	now := r.Now()
+	unknown := now.Add(-redeliveryWindow)
 	all := now.Add(-r.MaxAge)
-	noted, err := time.Parse(time.RFC3339, note)
-	if err == nil && !noted.After(now) { // a note from the future comes from a wrong clock
+	switch noted, err := time.Parse(time.RFC3339, note); {
+	case err != nil:
+	case noted.After(now.Add(clockSlack)):
+		all = unknown
+	default:
 		all = noted
 	}
 
@@ -118,7 +124,10 @@ func (r *Recovery) cover(sources []deployment.Source, note string) {
 	for _, s := range sources {
 		name := s.Repository.FullName()
 		covered[name] = all
-		if mine := r.listing.covered[name]; mine.After(all) {
+		switch mine := r.listing.covered[name]; {
+		case mine.After(now.Add(clockSlack)):
+			covered[name] = unknown
+		case mine.After(all):
 			covered[name] = mine
 		}
 	}

@@ -154,7 +154,7 @@ func TestListDeployments_CoversOnlyWhatItListed(t *testing.T) {
 			broken:       "r0",
 			restart:      true,
 			repository:   "r0",
-			want:         time.Hour + 10*time.Minute,
+			want:         72 * time.Hour,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -178,6 +178,27 @@ func TestListDeployments_CoversOnlyWhatItListed(t *testing.T) {
 				t.Errorf("listed back: got %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// What a process listed while its clock was ahead is listed again once the clock is right.
+func TestListDeployments_ClockSetBack(t *testing.T) {
+	r := newTestRecovery(t)
+	r.Watched = numberedRepositories(1)
+	r.pass(24 * time.Hour)
+	r.listDeployments(t.Context())
+
+	r.pass(6*time.Hour - 24*time.Hour)
+	r.listDeployments(t.Context())
+	if got, want := r.now.Sub(r.github.since["r0"]), redeliveryWindow; got != want {
+		t.Errorf("listed back: got %v, want %v", got, want)
+	}
+	r.wantNote(t, r.now)
+
+	r.pass(roundEvery)
+	r.listDeployments(t.Context())
+	if got := r.now.Sub(r.github.since["r0"]); got != testMaxAge {
+		t.Errorf("listed back in the next round: got %v, want %v", got, testMaxAge)
 	}
 }
 

@@ -231,25 +231,26 @@ func AfterWrite(
 // AfterLook is a report of unknown outcome after the deployment's statuses were read: sent if it is
 // among them, pending again if it is not and can no longer arrive. Only statuses with an id above
 // newest count, which is the largest id that is stored for the deployment: older ones were written
-// before a backup was restored. again is when to read the statuses again; zero: no need.
+// before a backup was restored. asked is the moment before the question: the answer may be as of then, however
+// late it came. again is when to read the statuses again; zero: no need.
 func AfterLook(
 	r deployment.Report,
 	statuses []deployment.Status,
 	newest int64,
-	now time.Time,
+	asked time.Time,
 ) (after deployment.Report, again time.Time) {
 	for _, s := range statuses {
 		if s.ID > newest && r.Matches(s) {
-			r.Status, r.StatusID, r.SentAt, r.TriedAt = deployment.ReportSent, s.ID, now, time.Time{}
+			r.Status, r.StatusID, r.SentAt, r.TriedAt = deployment.ReportSent, s.ID, asked, time.Time{}
 			return r, time.Time{}
 		}
 	}
 
-	if r.TriedAt.After(now) { // the clock was set back since
-		r.TriedAt = now
+	if r.TriedAt.After(asked) { // the clock was set back since
+		r.TriedAt = asked
 	}
-	if !r.TriedAt.IsZero() && now.Sub(r.TriedAt) < lateFor {
-		r.RetryAt = now.Add(max(time.Second, now.Sub(r.TriedAt)/2))
+	if !r.TriedAt.IsZero() && asked.Sub(r.TriedAt) < lateFor {
+		r.RetryAt = asked.Add(max(time.Second, asked.Sub(r.TriedAt)/2))
 		return r, r.RetryAt
 	}
 

@@ -148,6 +148,7 @@ func (s *Sender) lookFor(
 	rec deployment.Record,
 	r deployment.Report,
 ) (deployment.Report, time.Time, *deployment.Entry) {
+	asked := s.Now()
 	statuses, err := s.GitHub.Statuses(ctx, rec.Deployment.Request)
 	if err != nil {
 		r.Tries++
@@ -163,7 +164,7 @@ func (s *Sender) lookFor(
 		newest = max(newest, other.StatusID)
 	}
 
-	found, again := AfterLook(r, statuses, newest, s.Now())
+	found, again := AfterLook(r, statuses, newest, asked)
 	if found.Status == deployment.ReportSent {
 		s.logResult(rec.Deployment, found, deployment.WriteOutcome{Kind: deployment.WriteDone})
 	}

@@ -50,6 +50,7 @@ type fakeGitHub struct {
 	calls    *[]string
 	outcome  deployment.WriteOutcome
 	statuses []deployment.Status
+	onRead   func()
 }
 
 func (g *fakeGitHub) WriteStatus(context.Context, deployment.Request, deployment.Report) deployment.WriteOutcome {
@@ -59,6 +60,9 @@ func (g *fakeGitHub) WriteStatus(context.Context, deployment.Request, deployment
 
 func (g *fakeGitHub) Statuses(context.Context, deployment.Request) ([]deployment.Status, error) {
 	*g.calls = append(*g.calls, "read statuses")
+	if g.onRead != nil {
+		g.onRead()
+	}
 	return g.statuses, nil
 }
 
@@ -76,7 +80,7 @@ func TestSender_Send(t *testing.T) {
 	for name, c := range map[string]struct {
 		report   deployment.Report
 		sending  error
-		delay    time.Duration // between Sending and the write
+		delay    time.Duration // between Sending and the write, or between the question and the answer
 		statuses []deployment.Status
 		calls    []string
 		want     []deployment.ReportStatus
@@ -114,19 +118,26 @@ func TestSender_Send(t *testing.T) {
 			calls:  []string{"read statuses", "save"},
 			want:   []deployment.ReportStatus{deployment.ReportUnknown},
 		},
+		"a report of unknown outcome may have arrived after the question, though the answer comes late": {
+			report: unknown,
+			delay:  time.Minute,
+			calls:  []string{"read statuses", "save"},
+			want:   []deployment.ReportStatus{deployment.ReportUnknown},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var calls []string
 			now := t0
+			wait := func() { now = now.Add(c.delay) }
 			store := &fakeStore{
 				calls:   &calls,
 				record:  deployment.Record{Reports: []deployment.Report{c.report}},
 				sending: c.sending,
-				onSend:  func() { now = now.Add(c.delay) },
+				onSend:  wait,
 			}
 			s := &Sender{
 				Store:  store,
-				GitHub: &fakeGitHub{calls: &calls, outcome: done, statuses: c.statuses},
+				GitHub: &fakeGitHub{calls: &calls, outcome: done, statuses: c.statuses, onRead: wait},
 				Log:    zerolog.Nop(),
 				Now:    func() time.Time { return now },
 			}

@@ -15,9 +15,10 @@ type envelope struct {
 	EventID        string `json:"event_id"`
 	IsExtShared    bool   `json:"is_ext_shared_channel"`
 	Authorizations []struct {
-		TeamID string `json:"team_id"`
-		UserID string `json:"user_id"`
-		IsBot  bool   `json:"is_bot"`
+		TeamID       string `json:"team_id"`
+		EnterpriseID string `json:"enterprise_id"`
+		UserID       string `json:"user_id"`
+		IsBot        bool   `json:"is_bot"`
 	}
 	Event json.RawMessage
 }
@@ -60,8 +61,9 @@ func parseEvent(body []byte) (Incoming, error) {
 		SharedChannel: e.IsExtShared,
 		RequestKey:    key("event", e.EventID),
 	}
-	if len(e.Authorizations) > 0 && e.Authorizations[0].TeamID != "" {
-		in.Team = e.Authorizations[0].TeamID // in a shared channel team_id may be that of the other workspace
+	if len(e.Authorizations) > 0 { // in a shared channel team_id may be that of the other workspace
+		ours := e.Authorizations[0]
+		in.Team, in.Enterprise = firstOf(ours.TeamID, in.Team), firstOf(ours.EnterpriseID, in.Enterprise)
 	}
 
 	parse := eventParsers[inner.Type]

@@ -206,6 +206,24 @@ func TestParseIncoming_SharedChannel(t *testing.T) {
 	}
 }
 
+// TestParseIncoming_Organization checks that the organization of the workspace is read where Slack names it: beside the
+// workspace in which the app is installed, and not always in the envelope.
+func TestParseIncoming_Organization(t *testing.T) {
+	for name, envelope := range map[string]string{
+		"authorization": `"team_id":"T1","authorizations":[{"team_id":"T1","enterprise_id":"E1"}]`,
+		"envelope":      `"team_id":"T1","enterprise_id":"E1","authorizations":[{"team_id":"T1","enterprise_id":null}]`,
+		"of another":    `"team_id":"T2","enterprise_id":"E2","authorizations":[{"team_id":"T1","enterprise_id":"E1"}]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := mustParse(t, jsonMedia, `{"type":"event_callback","event_id":"Ev1",`+envelope+`,
+				"event":{"type":"app_home_opened","user":"U1","tab":"home"}}`)
+			if got.Team != "T1" || got.Enterprise != "E1" {
+				t.Errorf("got %s of %s, want T1 of E1", got.Team, got.Enterprise)
+			}
+		})
+	}
+}
+
 func TestParseIncoming_Probes(t *testing.T) {
 	got := mustParse(t, jsonMedia, `{"token":"old","challenge":"3eZbrw1a","type":"url_verification"}`)
 	if got.Kind != KindChallenge || got.Challenge != "3eZbrw1a" {

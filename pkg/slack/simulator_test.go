@@ -25,7 +25,11 @@ const (
 // startSimulator starts a Slack that takes the token from the header only, and returns a client of it.
 func startSimulator(t *testing.T) (*Client, *simslack.Server) {
 	t.Helper()
-	s := simslack.New(simslack.Options{HeaderOnly: true})
+	s := simslack.New(simslack.Options{
+		HeaderOnly:  true,
+		AckTimeout:  time.Minute, // the machine may be slow
+		TriggerLife: time.Hour,
+	})
 	t.Cleanup(s.Close)
 	if err := s.Start(""); err != nil {
 		t.Fatal(err)

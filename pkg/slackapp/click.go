@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seraph-deploy/seraph/pkg/command"
@@ -82,14 +83,14 @@ func (a *Actions) pressed(ctx context.Context, in slack.Incoming, p press, fresh
 		return err
 	}
 
-	unseen := p.unseen(facts, stands)
+	unseen, refused := p.unseen(facts, stands), p.refusal(facts, in.Channel, stands, a.o.Now())
 	switch {
 	case p.verb == notify.VerbWhy: // why a deployment is in its state may be asked in any state
 	case unseen != "":
 		a.reply(ctx, in, noteOf(unseen), false)
 		return nil
-	case !stands:
-		a.refuse(ctx, in, c, tried, stale(facts, a.o.Now()))
+	case refused != nil:
+		a.refuse(ctx, in, c, tried, *refused)
 		a.refresh(ctx, p.row)
 		return nil
 	case p.confirms(button):
@@ -170,6 +171,28 @@ func (p press) unseen(facts notify.Facts, stands bool) string {
 // confirms says whether nothing has to be typed for a button, or it was.
 func (p press) confirms(b notify.Button) bool {
 	return b.ConfirmWord == "" || slack.Confirmed{Word: b.ConfirmWord}.Matches(p.typed)
+}
+
+// refusal refuses a button that was shown for another state, and one that asks for a deployment where its route does not
+// let it be asked for, so that nothing has to be typed for it. nil: neither.
+func (p press) refusal(facts notify.Facts, channel string, stands bool, now time.Time) *refusal {
+	asks := p.verb == notify.VerbAgain
+	if back := facts.Back; p.verb == notify.VerbRollback && back != nil { // another task may have another route
+		asks = back.Task == facts.Deployment.Request.Task
+	}
+	switch places := facts.Route.Ask; {
+	case !stands:
+		r := stale(facts, now)
+		return &r
+	case asks && places != nil && !slices.Contains(places, channel):
+		const format = "A deployment of %s to %s may not be asked for here, only in the channels of the routes file " +
+			"(ask: %s), and nothing was done."
+		r := facts.Deployment.Request
+		text := fmt.Sprintf(format, r.Repository.FullName(), r.Environment, strings.Join(places, ", "))
+		return &refusal{code: "not_allowed", text: text}
+	default:
+		return nil
+	}
 }
 
 // stale refuses a button that was shown for another state than today's.

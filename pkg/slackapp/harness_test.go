@@ -53,6 +53,8 @@ type world struct {
 	actions *Actions
 	client  *slack.Client
 
+	workspace string // that the routes file names
+
 	mu      sync.Mutex
 	log     bytes.Buffer
 	refused []string
@@ -76,12 +78,13 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t:      t,
-		at:     time.Now().Round(0),
-		people: map[string]deployment.Actor{"U0ALICE": alice, "U0BOB": bob},
-		facts:  map[int64]notify.Facts{},
-		sent:   map[string]notify.Note{},
-		before: map[string]command.Ordered{},
+		t:         t,
+		workspace: team,
+		at:        time.Now().Round(0),
+		people:    map[string]deployment.Actor{"U0ALICE": alice, "U0BOB": bob},
+		facts:     map[int64]notify.Facts{},
+		sent:      map[string]notify.Note{},
+		before:    map[string]command.Ordered{},
 	}
 
 	w.sim = simslack.New(simslack.Options{
@@ -144,7 +147,7 @@ func (w *world) options(log zerolog.Logger) Options {
 		Locks:       w.db,
 		Messages:    w,
 		Audit:       w.db,
-		Workspace:   func() string { return team },
+		Workspace:   func() string { return w.workspace },
 		Names: func() grammar.Names {
 			environments := []grammar.Environment{{Name: "staging"}, {Name: "production", Production: true}}
 			return grammar.Names{Apps: []grammar.App{{Name: "api", Repository: "acme/api", Environments: environments}}}
@@ -215,7 +218,7 @@ func (w *world) Person(_, workspace, user string) (deployment.Actor, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	who, ok := w.people[user]
-	return who, ok && workspace == team
+	return who, ok && workspace == w.workspace
 }
 
 func (w *world) ChatUser(_, _ string, id int64) (string, bool) {

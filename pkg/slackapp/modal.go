@@ -2,6 +2,7 @@ package slackapp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/seraph-deploy/seraph/pkg/grammar"
@@ -13,6 +14,7 @@ import (
 // modal is a modal that was opened before it is known what it asks.
 type modal struct {
 	a      *Actions
+	in     slack.Incoming // the press that has opened it
 	verb   notify.Verb
 	id     slack.ViewID
 	filled bool
@@ -24,26 +26,45 @@ func (a *Actions) openModal(ctx context.Context, in slack.Incoming, verb notify.
 	id, err := a.o.Views.OpenView(ctx, in.TriggerID, slack.LoadingModal(verb))
 	if err != nil {
 		a.o.Log.Warn().Err(err).Str("verb", string(verb)).Msg("modal not opened")
-		a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. Press the "+
-			"button again."), false)
+		remedy := "Press the button again."
+		var send *notify.SendError
+		if errors.As(err, &send) && send.Kind == notify.SendUnknown {
+			remedy = "Close the window, if there is one, and press the button again."
+		}
+		a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. "+remedy), false)
 		return nil
 	}
 
-	return &modal{a: a, verb: verb, id: id}
+	return &modal{a: a, in: in, verb: verb, id: id}
 }
 
 // show replaces what the modal shows.
-func (m *modal) show(ctx context.Context, v slack.View) {
+func (m *modal) show(ctx context.Context, v slack.View) error {
 	m.filled = true
-	if _, err := m.a.o.Views.UpdateView(ctx, m.id, v); err != nil {
+	_, err := m.a.o.Views.UpdateView(ctx, m.id, v)
+	if err != nil {
 		m.a.o.Log.Warn().Err(err).Str("verb", string(m.verb)).Msg("modal not updated")
 	}
+	return err
 }
 
-// end says that there is nothing to confirm, unless the modal asks for something.
+// ask has the modal ask. Where Slack did not take that, whoever pressed learns why the modal goes on as it began, unless
+// they have closed it.
+func (m *modal) ask(ctx context.Context, v slack.View) {
+	err := m.show(ctx, v)
+	var send *notify.SendError
+	if err == nil || errors.As(err, &send) && send.Kind == notify.SendGone {
+		return
+	}
+	m.a.reply(ctx, m.in, noteOf("Slack did not show you what to confirm, and nothing was done. Close the window, and "+
+		"press the button again."), false)
+}
+
+// end says that there is nothing to confirm, unless the modal asks for something. The answer to the press tells the
+// rest, whatever becomes of the modal.
 func (m *modal) end(ctx context.Context) {
 	if !m.filled {
-		m.show(ctx, slack.NothingAsked(m.verb))
+		_ = m.show(ctx, slack.NothingAsked(m.verb))
 	}
 }
 
@@ -59,7 +80,7 @@ func (a *Actions) ask(
 		p.modal = a.openModal(ctx, in, p.verb)
 	}
 	if p.modal != nil {
-		p.modal.show(ctx, slack.ConfirmModal(a.confirmation(in, p, facts, button)))
+		p.modal.ask(ctx, slack.ConfirmModal(a.confirmation(in, p, facts, button)))
 	}
 }
 

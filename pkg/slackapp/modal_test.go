@@ -9,6 +9,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 	"github.com/seraph-deploy/seraph/pkg/notify"
 	"github.com/seraph-deploy/seraph/pkg/slack"
+	"github.com/seraph-deploy/seraph/test/sim"
 	simslack "github.com/seraph-deploy/seraph/test/sim/slack"
 )
 
@@ -233,13 +234,71 @@ func TestModal_JudgedAgain(t *testing.T) {
 
 // TestModal_Late checks that whoever's modal cannot be opened any more gets an answer.
 func TestModal_Late(t *testing.T) {
-	w := newWorld(t)
-	ts := w.card(failed(w.now()))
-	w.sim.Next("views.open", simslackFault(`{"ok":false,"error":"expired_trigger_id"}`), 1)
-	w.click("U0BOB", ts, notify.VerbAgain)
+	const words = "Slack did not let Seraph ask you to confirm in time, and nothing was done. "
+	for _, row := range []struct {
+		name, want string
+		fault      sim.Fault
+	}{
+		{
+			name:  "too late",
+			fault: simslackFault(`{"ok":false,"error":"expired_trigger_id"}`),
+			want:  words + "Press the button again.",
+		},
+		{
+			name:  "opened, and the answer lost",
+			fault: sim.Fault{ResetAfter: true},
+			want:  words + "Close the window, if there is one, and press the button again.",
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t)
+			ts := w.card(failed(w.now()))
+			w.sim.Next("views.open", row.fault, 1)
+			w.click("U0BOB", ts, notify.VerbAgain)
 
-	if got := w.private("U0BOB"); !strings.Contains(got, "did not let Seraph ask you to confirm in time, and nothing was done") {
-		t.Errorf("got %q, want why there is no modal", got)
+			if got := w.private("U0BOB"); !strings.Contains(got, row.want) {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+			if len(w.orders) != 0 {
+				t.Errorf("got %+v ordered, want nothing", w.orders)
+			}
+		})
+	}
+}
+
+// TestModal_NotFilled checks that somebody whose modal does not come to ask, because Slack did not take what it shall
+// show, learns that nothing was done, and that nobody hears of a modal that they have closed themselves.
+func TestModal_NotFilled(t *testing.T) {
+	for _, row := range []struct{ answer, want string }{
+		{
+			answer: `{"ok":false,"error":"internal_error"}`,
+			want:   "Slack did not show you what to confirm, and nothing was done. Close the window",
+		},
+		{
+			answer: `{"ok":false,"error":"ratelimited"}`,
+			want:   "Slack did not show you what to confirm, and nothing was done. Close the window",
+		},
+		{answer: `{"ok":false,"error":"not_found"}`},
+	} {
+		t.Run(row.answer, func(t *testing.T) {
+			w := newWorld(t)
+			ts := w.card(failed(w.now()))
+			w.sim.Next("views.update", simslackFault(row.answer), 1)
+			w.click("U0BOB", ts, notify.VerbAgain)
+
+			if len(w.orders) != 0 {
+				t.Errorf("got %+v ordered, want nothing", w.orders)
+			}
+			if row.want == "" {
+				if told := w.sim.Ephemerals("U0BOB"); len(told) != 0 {
+					t.Errorf("got %+v, want nothing said about a modal that was closed", told)
+				}
+				return
+			}
+			if got := w.private("U0BOB"); !strings.Contains(got, row.want) {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
 	}
 }
 

@@ -413,3 +413,27 @@ func TestSay_Fault(t *testing.T) {
 		t.Errorf("got %q, want why not", got)
 	}
 }
+
+// TestSay_Typed checks that what somebody types arrives as they typed it, through the escapes in which Slack sends it,
+// and that letters that look like a mention are none.
+func TestSay_Typed(t *testing.T) {
+	const text = `cancel #12 because a < b && "c" > d, &lt; and <!channel> <https://evil.test|api>`
+	w := newWorld(t)
+	if _, err := w.sim.Slash("U0ALICE", room, "/seraph", simslack.Typed(text)); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.lines) != 1 || w.lines[0].Text != text {
+		t.Errorf("got %+v, want the text %s", w.lines, text)
+	}
+
+	// A modal is sent as it was typed.
+	f := failed(w.now())
+	w.click("U0ALICE", w.card(f), notify.VerbAgain)
+	typed := map[string]string{slack.FieldWord: "production", slack.FieldReason: "a < b & <!channel>"}
+	if _, err := w.sim.Submit(w.sim.Views("U0ALICE")[0].ID, typed); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.orders) != 1 || w.orders[0].Reason != typed[slack.FieldReason] {
+		t.Errorf("got %+v, want the reason %s", w.orders, typed[slack.FieldReason])
+	}
+}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -9,7 +10,7 @@ import (
 )
 
 func TestOpenAudit_RefusesDatabaseWithoutTables(t *testing.T) {
-	test := func(t *testing.T, driver, name, url string) {
+	test := func(t *testing.T, driver, name, database string) {
 		db, err := sql.Open(driver, name)
 		if err != nil {
 			t.Fatal(err)
@@ -22,7 +23,7 @@ func TestOpenAudit_RefusesDatabaseWithoutTables(t *testing.T) {
 		}
 
 		const want = "when this version of seraph serve first opens it"
-		_, err = OpenAudit(t.Context(), url)
+		_, err = OpenAudit(t.Context(), database)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
@@ -30,11 +31,11 @@ func TestOpenAudit_RefusesDatabaseWithoutTables(t *testing.T) {
 
 	t.Run("sqlite", func(t *testing.T) {
 		path := t.TempDir() + "/empty.db"
-		test(t, "sqlite", "file:"+path, "sqlite:"+path)
+		test(t, "sqlite", "file:"+(&url.URL{Path: path}).EscapedPath(), "sqlite:"+path)
 	})
 	t.Run("postgres", func(t *testing.T) {
-		url := pgtest.Database(t)
-		test(t, "pgx", url, url)
+		database := pgtest.Database(t)
+		test(t, "pgx", database, database)
 	})
 }
 

@@ -14,6 +14,8 @@ const (
 	// No row is saved to be due later than this; after a start, what is due later was saved by a clock
 	// that has been set back since.
 	longestDue = 2 * time.Hour
+	// The same of messages to chat systems, which are tidied up a day after the end.
+	longestMessageDue = 25 * time.Hour
 )
 
 // clockWatch is what CheckClock remembers.
@@ -35,12 +37,12 @@ func (s DueRows) CheckClock(ctx context.Context) error {
 	}
 
 	s.db.noteSkew(skew)
-	after, stepped := s.db.steppedBack()
+	after, afterMessages, stepped := s.db.steppedBack()
 	if !stepped {
 		return nil
 	}
 
-	return s.db.wakeLaterThan(ctx, after)
+	return s.db.wakeLaterThan(ctx, after, afterMessages)
 }
 
 // noteSkew keeps the skew for the metrics and warns of a large one.
@@ -62,9 +64,9 @@ func (db *DB) noteSkew(skew time.Duration) {
 		Msg("clock differs from the database's: synchronize the clocks of all machines")
 }
 
-// steppedBack reports whether the clock was set back, and which due times no clock that is right can
-// have saved.
-func (db *DB) steppedBack() (after time.Time, stepped bool) {
+// steppedBack reports whether the clock was set back, and which due times of rows and of messages no clock that is right
+// can have saved.
+func (db *DB) steppedBack() (after, afterMessages time.Time, stepped bool) {
 	w := &db.clock
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -73,19 +75,25 @@ func (db *DB) steppedBack() (after time.Time, stepped bool) {
 	last := w.last
 	w.last = now
 	if last.IsZero() {
-		return now.Add(longestDue), true
+		return now.Add(longestDue), now.Add(longestMessageDue), true
 	}
 	if last.Sub(now) > clockStep {
 		db.o.Log.Warn().Dur("step", now.Sub(last)).Msg("clock set back")
-		return now, true
+		return now, now, true
 	}
 
-	return now, false
+	return now, now, false
 }
 
-// wakeLaterThan makes all rows and reports due that would be due after a moment.
-func (db *DB) wakeLaterThan(ctx context.Context, after time.Time) error {
+// wakeLaterThan makes all rows and reports due that would be due after a moment, and all messages that would be after
+// another one.
+func (db *DB) wakeLaterThan(ctx context.Context, after, afterMessages time.Time) error {
 	return db.write(ctx, func(t *tx) error {
+		_, err := t.exec(`UPDATE cards SET due_at = $1 WHERE due_at > $2`, micros(t.now), micros(afterMessages))
+		if err != nil {
+			return err
+		}
+
 		for _, statement := range []string{
 			`UPDATE deployments SET due_at = $1, nudges = nudges + 1 WHERE due_at > $2`,
 			`UPDATE deployments SET report_due_at = $1 WHERE report_due_at > $2`,

@@ -34,6 +34,11 @@ func testClockSetBack(t *testing.T, b *testDB) {
 
 	d.Due = b.clock().Add(time.Minute)
 	d = b.mustSave(d, deployment.Changes{})
+	message := b.newMessage(d.Row, "C1")
+	message.Due = b.clock().Add(time.Minute)
+	if added, err := b.AddMessage(t.Context(), message); err != nil || !added {
+		t.Fatal(added, err)
+	}
 	check()
 	overdue()
 
@@ -43,8 +48,14 @@ func testClockSetBack(t *testing.T, b *testDB) {
 
 	b.later(-24 * time.Hour)
 	overdue()
+	if due := b.due(); len(due) != 0 {
+		t.Errorf("messages before the check: got %v, want none", due)
+	}
 	check()
 	overdue(advanceTask(d.Row))
+	if due := b.due(); len(due) != 1 {
+		t.Errorf("messages: got %v, want the one", due)
+	}
 	if _, ok, err := b.Lease(t.Context(), d.Row); !ok || err != nil {
 		t.Fatalf("the row cannot be leased: %v, %v", ok, err)
 	}

@@ -26,7 +26,8 @@ import (
 //	CheckClock      to now, for rows that are due later than a clock that is right can have saved
 //
 // The rows of requests have a due_at, too, which AddRequest, SaveRequest, AcceptAsked and CheckClock move, and so
-// have those of chat_deliveries, which only their own worker looks for: see ChatDeliveries.
+// have those of chat_deliveries, which only their own worker looks for: see ChatDeliveries. The due times of cards, the
+// messages to chat systems, are in messages.go; CheckClock moves them as well.
 //
 // Who moves report_due_at: Save, when it adds a report that is due earlier, SaveReports, and CheckClock
 // as it does due_at.

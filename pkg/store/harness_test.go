@@ -82,7 +82,7 @@ func openURL(t *testing.T, url string) *testDB {
 		URL:      url,
 		Log:      zerolog.Nop(),
 		Now:      b.clock,
-		LockWait: 5 * time.Second,
+		LockWait: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -217,12 +217,16 @@ func waitForTransaction(t *testing.T, b *testDB) {
 	}
 }
 
-// holdTransaction holds one of a replica's transactions between its last statement and its commit.
+// holdTransaction holds one of a replica's transactions between its last statement and its commit, for longer than the
+// server lets a replica if need be.
 func holdTransaction(t *testing.T, b *testDB, do func(*tx) error) (release func(), done <-chan error) {
 	held, free, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
 		result <- b.write(t.Context(), func(t *tx) error {
-			err := do(t)
+			_, err := t.exec(`SET LOCAL idle_in_transaction_session_timeout = 0`)
+			if err == nil {
+				err = do(t)
+			}
 			close(held)
 			if err == nil {
 				<-free

@@ -252,7 +252,7 @@ func TestChat_Talk(t *testing.T) {
 	c.say("alice", "whoami", "For Seraph you are alice at GitHub")
 	c.say("alice", "where can I deploy api?", "production and staging", `"deploy api to staging"`)
 	c.say("alice", "help lock", "lock APP in ENV [for 2h] because REASON")
-	c.say("alice", "link", "You are linked already")
+	c.say("alice", "link", "You need no link: the routes file says that you are alice at GitHub")
 	c.say("alice", "why #1", "That was not done: no deployment has this id")
 
 	const typed = "ghp_ThisIsATokenThatNobodyShouldType00"

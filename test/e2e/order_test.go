@@ -33,6 +33,7 @@ func TestRerun_ReplacesFailure(t *testing.T) {
 	h.expectEnd(replaced, "failure", "Workflow deploy failed")
 	newer := h.deploy("acme/api", "replaced", "forever")
 	next := h.waitPipeline(newer)
+	h.waitStatus(newer, "in_progress") // only now does Seraph know that it has started
 	for _, d := range []github.Deployment{newest, replaced} {
 		if err := h.ci.Rerun(h.waitPipeline(d).ID); err != nil {
 			t.Fatal(err)

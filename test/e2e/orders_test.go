@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seraph-deploy/seraph/test/sim/github"
 )
@@ -95,8 +96,7 @@ func (h *harness) writer(repository, login string) int64 {
 // order sends an order through the chat and returns the answer.
 func (h *harness) order(key, body string, code int) ordered {
 	h.t.Helper()
-	header := http.Header{"Authorization": {"Bearer " + chatToken}, "Idempotency-Key": {key}}
-	got, answer := h.send("POST", "/api/v1/deployments", []byte(body), header)
+	got, answer := h.ask("/deployments", chatToken, key, body)
 	if got != code {
 		h.t.Fatalf("order %s: got %d %s, want %d", body, got, answer, code)
 	}
@@ -104,6 +104,24 @@ func (h *harness) order(key, body string, code int) ordered {
 	var o ordered
 	decode(h.t, answer, &o)
 	return o
+}
+
+// ask sends a request that creates a deployment. If GitHub has not answered within 10 s, it asks again
+// with the same key, as the API wants it.
+func (h *harness) ask(path, token, key, body string) (code int, answer []byte) {
+	h.t.Helper()
+	for begun := time.Now(); time.Since(begun) < maxWait; {
+		header := http.Header{"Authorization": {"Bearer " + token}, "Idempotency-Key": {key}}
+		code, answer = h.send("POST", "/api/v1"+path, []byte(body), header)
+		if code != http.StatusAccepted {
+			break
+		}
+
+		var o ordered
+		decode(h.t, answer, &o)
+		key = o.Request
+	}
+	return code, answer
 }
 
 // created returns the deployment at GitHub with an id.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -76,8 +77,12 @@ func TestPersons_WhoAskedABotCannotApprove(t *testing.T) {
 
 	alice := `"person":{"face":"hubot-slack","workspace":"T0ACME001","user":"U0ALICE01"}`
 	body := "{" + alice + `,"repository":"acme/api","environment":"production","ref":"main"` + scenarioSuccess + "}"
+	code, answer := h.ask("/deployments", botToken, "", body)
+	if code != http.StatusCreated {
+		t.Fatalf("got %d %s, want 201", code, answer)
+	}
 	var o ordered
-	decode(t, []byte(h.expectAPI("POST", "/deployments", botToken, body, 201, "")), &o)
+	decode(t, answer, &o)
 	if got := o.Deployment.Requester; got.ID != h.gh.AddUser("alice") || got.Login != "alice" || got.Token != "hubot" {
 		t.Errorf("got requester %+v, want alice by hubot", got)
 	}

@@ -15,7 +15,7 @@ import (
 // until the load balancer has noticed it, and loses nothing.
 func TestShutdown_UnderLoad(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, setup{env: map[string]string{"SHUTDOWN_DELAY": "5s", "SHUTDOWN_GRACE": "5s"}}).start()
+	h := newHarness(t, setup{env: map[string]string{"SHUTDOWN_DELAY": "15s", "SHUTDOWN_GRACE": "5s"}}).start()
 	var all []github.Deployment
 	for i := range 20 {
 		scenario := []string{"hold-then-success", "slow-success", "forever"}[i%3]
@@ -36,7 +36,7 @@ func TestShutdown_UnderLoad(t *testing.T) {
 	if got, want := deliveryResult(t, h.waitDelivery(late)), "202 accepted"; got != want {
 		t.Errorf("webhook during shutdown: got %s, want %s", got, want)
 	}
-	if code := h.waitExit(30 * time.Second); code != 0 {
+	if code := h.waitExit(time.Minute); code != 0 {
 		t.Errorf("exit code: got %d, want 0", code)
 	}
 

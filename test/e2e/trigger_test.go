@@ -91,6 +91,16 @@ var triggerFaults = map[string]struct {
 		state:     "success",
 		pipelines: 1,
 	},
+	"acme/foreign": { // a proxy's answer, which CircleCI's call never reached
+		fault:     sim.Fault{Status: 200, Body: `{}`},
+		state:     "success",
+		pipelines: 1,
+	},
+	"acme/foreign-after": {
+		fault:     sim.Fault{Status: 200, Body: `{"status":"ok"}`, AfterEffect: true},
+		state:     "success",
+		pipelines: 1,
+	},
 	"acme/empty-ok": {
 		fault: sim.Fault{Status: 200, Body: `{"message":"No."}`},
 		state: "error",
@@ -146,6 +156,7 @@ func TestCircleCI_FlakyReads(t *testing.T) {
 		{ResetBefore: true},
 		{Truncate: true},
 		{Status: 429, Body: "{}"},
+		{Status: 200, Body: "{}"}, // of a proxy
 	}
 	plan := h.ciFaults.of("acme/flaky")
 	plan.Random(circleci.OpGetProject, 0.3, faults...)

@@ -69,6 +69,39 @@ func TestTrust_ForgedBeforeTheRealEvent(t *testing.T) {
 	}
 }
 
+// So does one that names an installation of the App which does not see the repository: with its token GitHub would
+// show nothing, and the real deployment would wait until it is too late.
+func TestTrust_ForgedInstallation(t *testing.T) {
+	t.Parallel()
+	s := asApp(t)
+	s.routes = "routes:\n  - repository: acme/api\n    refs: [main]\n    circleci: {revision: note}" + parameters
+	h := newHarness(t, s)
+	h.gh.AddRepository("acme/api")
+	h.gh.InstallElsewhere(816)
+	h.withoutRecovery().start()
+	h.gh.Hooks().Next("deployment", hookshot.Treatment{Fail: http.StatusBadGateway}, 1)
+	real := h.create("acme/api", github.NewDeployment{
+		Environment: "production",
+		Payload:     payload("success"),
+		Creator:     "alice",
+	})
+
+	var body map[string]any
+	decode(t, h.gh.EventBody(real.ID), &body)
+	body["installation"] = map[string]any{"id": 816}
+	body["deployment"].(map[string]any)["sha"] = strings.Repeat("66", 20)
+	forged, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
+		t.Fatalf("got %s, want the event accepted", got)
+	}
+
+	h.waitLog("GitHub shows another deployment")
+	h.expectEnd(real, "success", "")
+}
+
 // A forged event that moves a deployment to a route without rules takes its id. It gets nothing that any forged
 // event of that route does not get: by the route with rules nothing runs.
 func TestTrust_ForgedForARouteWithoutRules(t *testing.T) {

@@ -50,6 +50,9 @@ func Database(t testing.TB) string {
 	}
 
 	u.Path = "/" + name
+	q := u.Query()
+	q.Set("connect_timeout", "60") // seconds; the machine may be slow
+	u.RawQuery = q.Encode()
 	// a URL without a host needs three slashes
 	return strings.Replace(u.String(), "postgres:/"+name, "postgres:///"+name, 1)
 }

@@ -31,6 +31,11 @@ var faults = map[string]sim.Fault{
 	"half-answer": {Truncate: true},
 	"late-effect": {ResetBefore: true, LateEffect: 3 * time.Second},
 	"slow":        {Delay: 3 * time.Second},
+
+	// A proxy answers in place of CircleCI, before the call or after it has had its effect.
+	"foreign-object":       {Status: http.StatusOK, Body: "{}"},
+	"foreign-object-after": {Status: http.StatusOK, Body: "{}", AfterEffect: true},
+	"foreign-json":         {Status: http.StatusOK, Body: `{"status":"ok","data":[]}`},
 }
 
 // Faults lists the names of faults that NextNamed accepts.

@@ -81,6 +81,14 @@ func (s *Server) SetPermission(name, level string) {
 	}
 }
 
+// InstallElsewhere adds an installation of the App, of an owner whose repositories the simulator does not have: a token
+// of it sees none of those that it has.
+func (s *Server) InstallElsewhere(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.installations[id] = &installation{id: id, permissions: defaultPermissions()}
+}
+
 // Uninstall removes a repository from the app's installation.
 func (s *Server) Uninstall(repo string) { s.edit(repo, func(r *repository) { r.installed = false }) }
 

@@ -107,7 +107,7 @@ func (s *Server) requireRepository(c *call) *response {
 	if resp := s.findRepository(c); resp != nil {
 		return resp
 	}
-	if c.repo.hidden || (c.credential.install != 0 && !c.repo.installed) {
+	if c.repo.hidden || (c.credential.install != 0 && (!c.repo.installed || s.isElsewhere(c.credential.install))) {
 		return notFound()
 	}
 	if resp := checkPermission(c); resp != nil {
@@ -121,6 +121,11 @@ func (s *Server) requireRepository(c *call) *response {
 	}
 
 	return s.countWrite(c)
+}
+
+// isElsewhere says whether an installation is one of InstallElsewhere.
+func (s *Server) isElsewhere(installation int64) bool {
+	return installation != s.options.App.InstallationID
 }
 
 func (s *Server) findRepository(c *call) *response {

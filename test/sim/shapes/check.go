@@ -19,9 +19,12 @@ import (
 // Check reports each request, and each response of next to it, that GitHub's OpenAPI description
 // does not allow. Where the description is not available it warns once on standard error and lets
 // everything pass (see Need); with CI=true it reports that instead.
+//
+// The first Check of a process reads the description, and downloads it where it is not in the cache. No request
+// waits for that: its client has a timeout.
 func Check(next http.Handler, report func(violation string)) http.Handler {
+	d, err := load()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d, err := load()
 		if err != nil {
 			reportMissing(err, report)
 			next.ServeHTTP(w, r)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -50,6 +49,13 @@ func (s *Server) event(in *installation, channel string, fields Object) Delivery
 // subscribed reports whether the app wants an event.
 func (s *Server) subscribed(name string) bool { return slices.Contains(s.options.Events, name) }
 
+// Typed returns what Slack sends for characters that somebody types: it escapes &, < and >, so that what is typed letter
+// by letter mentions nobody and links nowhere. The texts of Say and Slash are what Slack sends; a real mention is <@USER>
+// there. Those of Submit are what was typed.
+func Typed(text string) string { return typed.Replace(text) }
+
+var typed = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
 // Say writes a message as a user, or as another bot when the user is one, and sends the events that the app subscribes
 // to: message.im in direct messages, and app_mention where the text mentions the app and the app is a member. It
 // returns the message and the first attempt of each event. thread is the ts of the parent; empty: none.
@@ -93,7 +99,7 @@ func (s *Server) eventsOf(u *User, ch *Channel, m Message) []Delivery {
 	kind, subscription := ch.messageEvents()
 	var events []Delivery
 	for _, in := range s.installations {
-		if !ch.visibleTo(in) || ch.Away {
+		if in.gone || !ch.visibleTo(in) || ch.Away {
 			continue
 		}
 		if ch.User == "" && strings.Contains(m.Text, "<@"+in.botUser+">") && s.subscribed("app_mention") {
@@ -195,7 +201,7 @@ func (s *Server) about(user, name string, fields func(*User, *installation) Obje
 	if in == nil {
 		in = s.installations[0]
 	}
-	if !s.subscribed(name) {
+	if in.gone || !s.subscribed(name) {
 		s.mu.Unlock()
 		return Delivery{}, nil
 	}
@@ -271,7 +277,7 @@ func (s *Server) changeChannel(channel string, change func(*Channel) (string, Ob
 	fields["type"], fields["event_ts"] = name, s.newTS()
 	in := cmp.Or(s.installationOf(changed.Team), s.installations[0])
 	d := s.event(in, channel, fields)
-	wanted := s.subscribed(name)
+	wanted := s.subscribed(name) && !in.gone
 	s.mu.Unlock()
 	s.changed.Broadcast()
 	if !wanted {
@@ -279,37 +285,6 @@ func (s *Server) changeChannel(channel string, change func(*Channel) (string, Ob
 	}
 
 	return s.sendEvent(d)
-}
-
-// Uninstall revokes the token of Options.Team and tells the app: tokens_revoked, then app_uninstalled.
-func (s *Server) Uninstall() ([]Delivery, error) {
-	s.Refuse("account_inactive")
-	s.mu.Lock()
-	in := s.installationOf(s.options.Team)
-	s.mu.Unlock()
-
-	var sent []Delivery
-	for _, fields := range []Object{
-		{"type": "tokens_revoked", "tokens": Object{"oauth": []string{}, "bot": []string{s.options.BotUser}}},
-		{"type": "app_uninstalled"},
-	} {
-		name, _ := fields["type"].(string)
-		if !s.subscribed(name) {
-			continue
-		}
-
-		fields["event_ts"] = strconv.FormatInt(s.options.Now().Unix(), 10) + ".000100"
-		s.mu.Lock()
-		d := s.event(in, "", fields)
-		s.mu.Unlock()
-		first, err := s.sendEvent(d)
-		if err != nil {
-			return sent, err
-		}
-		sent = append(sent, first)
-	}
-
-	return sent, nil
 }
 
 // DeleteMessage deletes a message as a person would who may delete those of others.

@@ -21,7 +21,7 @@ func (s *Server) Slash(user, channel, command, text string) (Delivery, error) {
 	}
 
 	in := s.installationOf(u.Team)
-	if in == nil || !slices.Contains(s.options.Commands, command) {
+	if in == nil || in.gone || !slices.Contains(s.options.Commands, command) {
 		s.mu.Unlock()
 		return Delivery{}, fmt.Errorf("%s is not a valid command in the workspace %s of %s", command, u.Team, user)
 	}
@@ -123,9 +123,9 @@ func (s *Server) ClickButton(user, channel, ts string, b Button) (Delivery, erro
 	}
 
 	in := s.installationOf(m.Team)
-	if in == nil || m.BotID != in.botID {
+	if in == nil || in.gone || m.BotID != in.botID {
 		s.mu.Unlock()
-		return Delivery{}, fmt.Errorf("message %s is not of the app, which gets presses of its own buttons alone", ts)
+		return Delivery{}, fmt.Errorf("message %s is not of an installed app, which gets presses of its own buttons alone", ts)
 	}
 
 	payload := s.interaction("block_actions", in, u)

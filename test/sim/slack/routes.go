@@ -100,6 +100,9 @@ func (s *Server) invoke(c *call) *answer {
 	}
 
 	at := slices.IndexFunc(s.installations, func(in *installation) bool { return in.token == c.token })
+	if slices.ContainsFunc(s.installations, func(in *installation) bool { return in.revoked == c.token }) {
+		return fail("account_inactive")
+	}
 	if at < 0 {
 		return fail("invalid_auth")
 	}

@@ -62,6 +62,8 @@ type installation struct {
 	botID   string
 	scopes  []string
 	refused string // error of all calls; empty: none
+	gone    bool   // it was uninstalled
+	revoked string // token of the time before it was installed again
 }
 
 // Installation says how the app is installed in a workspace.

@@ -167,11 +167,11 @@ func (s *Site) say(p place, form url.Values) error {
 		return errors.New("no slash commands in threads: write @seraph instead")
 	case strings.HasPrefix(text, "/"):
 		word, rest, _ := strings.Cut(text, " ")
-		d, err := s.o.Slack.Slash(p.User, p.Channel, word, strings.TrimSpace(rest))
+		d, err := s.o.Slack.Slash(p.User, p.Channel, word, slack.Typed(strings.TrimSpace(rest)))
 		return failed(word, d, err)
 	}
 
-	_, sent, err := s.o.Slack.Say(p.User, p.Channel, s.mentions(text), thread)
+	_, sent, err := s.o.Slack.Say(p.User, p.Channel, s.mentions(slack.Typed(text)), thread)
 	for _, d := range sent {
 		if err := failed("The message", d, nil); err != nil {
 			return err

@@ -181,6 +181,8 @@ func TestSite_CommandAndButton(t *testing.T) {
 
 	fields = url.Values{"as": {"U0ALICE01"}, "in": {"C0DEPLOYS1"}, "thread": {posted["ts"].(string)}, "text": {"@seraph hello"}}
 	wantParts(t, f.post(t, "say", fields), `<span class="mention">@seraph</span> hello`)
+	fields.Set("text", "a < b & <!channel>")
+	wantParts(t, f.post(t, "say", fields), "a &lt; b &amp; &lt;!channel&gt;") // as typed: nobody is mentioned
 }
 
 // TestSite_ModalAndHome fills in a modal, first wrongly, and presses the second of two buttons of the home tab that have
