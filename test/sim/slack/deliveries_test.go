@@ -81,8 +81,10 @@ func TestServer_WaitsUntilAckTimeout(t *testing.T) {
 	if d, err := s.Slash(alice, deploys, "/deploy", "x"); err != nil || d.Failure != "http_timeout" || d.Status != 0 {
 		t.Errorf("got %+v, %v, want http_timeout", d, err)
 	}
+}
 
-	s.SetRequestURL("http://127.0.0.1:1")
+func TestServer_NobodyListens(t *testing.T) {
+	s := start(t, Options{RequestURL: "http://127.0.0.1:1"})
 	if d, err := s.Slash(alice, deploys, "/deploy", "x"); err != nil || d.Failure != "connection_failed" {
 		t.Errorf("got %+v, %v, want connection_failed", d, err)
 	}
