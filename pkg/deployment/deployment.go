@@ -1,6 +1,9 @@
 package deployment
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Deployment is a request on its way to CircleCI and back. It changes only through Machine.Apply.
 // The store writes it as JSON and guards every write with Version.
@@ -156,17 +159,23 @@ const (
 
 // ForLookup returns the deployment as a look-up at a moment of our clock takes it. If the first attempt lies after that
 // moment, our clock was ahead when it was made: its pipeline is older by CircleCI's clock than the attempt by ours, and
-// must not be overlooked for that, because the trigger would be repeated. What is found out once is to be saved: later
-// the attempt no longer lies in the future.
+// must not be overlooked for that, because the trigger would be repeated. If the newest attempt does, its request was
+// decided before now all the same, and cannot leave later than SendWindow after it: the environment and the project do
+// not wait until our clock is where it was. What is found out once is to be saved: later the attempt no longer lies in
+// the future.
 func (d Deployment) ForLookup(now time.Time) Deployment {
-	if !d.LookupFrom.IsZero() || !d.firstTrace().After(now.Add(lookupClockStep)) {
-		return d
+	if d.LookupFrom.IsZero() && d.firstTrace().After(now.Add(lookupClockStep)) {
+		d.LookupFrom = now.Add(-lookupUnknown)
+		if created := d.Request.CreatedAt; !created.IsZero() && created.Before(now) {
+			d.LookupFrom = created
+		}
 	}
 
-	d.LookupFrom = now.Add(-lookupUnknown)
-	if created := d.Request.CreatedAt; !created.IsZero() && created.Before(now) {
-		d.LookupFrom = created
+	if latest := now.Add(SendWindow); d.LastAttempt().SendBefore.After(latest.Add(lookupClockStep)) {
+		d.Attempts = slices.Clone(d.Attempts)
+		d.Attempts[len(d.Attempts)-1].SendBefore = latest
 	}
+
 	return d
 }
 

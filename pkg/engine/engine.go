@@ -93,11 +93,13 @@ type Engine struct {
 	trust     trust
 	loops     sync.WaitGroup
 	cancel    context.CancelFunc // ends the loops
+
+	forgottenPause time.Duration // forgottenPause, in tests less
 }
 
 // New creates an engine. Nothing runs before Start.
 func New(o Options) *Engine {
-	e := &Engine{Options: o, cancel: func() {}}
+	e := &Engine{Options: o, cancel: func() {}, forgottenPause: forgottenPause}
 	if o.Workers == 0 {
 		e.Workers = defaultWorkers
 	}

@@ -246,7 +246,7 @@ func (e *Engine) duplicates(ctx context.Context, d deployment.Deployment) ([]str
 func (e *Engine) cancelDuplicates(ctx context.Context, d deployment.Deployment, pipelines []string) {
 	for _, id := range pipelines {
 		e.log(d, zerolog.WarnLevel).Str("pipeline", id).Msg("duplicate pipeline canceled")
-		if err := e.cancelPipeline(ctx, id); err != nil {
+		if _, err := e.cancelPipeline(ctx, id); err != nil {
 			e.log(d, zerolog.WarnLevel).Err(err).Str("pipeline", id).Msg("cancel of duplicate pipeline failed")
 		}
 	}

@@ -40,7 +40,11 @@ func (c *flakyCircleCI) Evidence(_ context.Context, id, _ string, _ []string) (d
 }
 
 func (c *flakyCircleCI) Poll(_ context.Context, id string) (deployment.Progress, *deployment.PollFailed) {
-	return deployment.Progress{Workflows: []deployment.Workflow{{ID: id, Name: "deploy", Status: "running"}}}, nil
+	status := "running"
+	if slices.Contains(c.canceled, id) {
+		status = "canceled"
+	}
+	return deployment.Progress{Workflows: []deployment.Workflow{{ID: id, Name: "deploy", Status: status}}}, nil
 }
 
 func (c *flakyCircleCI) CancelWorkflow(_ context.Context, id string) error {

@@ -113,11 +113,11 @@ func (e *Engine) cancelWorkflows(ctx context.Context, d deployment.Deployment, p
 }
 
 // cancelPipeline cancels the running workflows of a pipeline that no deployment follows; CircleCI has
-// no call for the whole pipeline.
-func (e *Engine) cancelPipeline(ctx context.Context, id string) error {
+// no call for the whole pipeline. It returns the pipeline as it was before.
+func (e *Engine) cancelPipeline(ctx context.Context, id string) (deployment.Progress, error) {
 	progress, failed := e.Poller.Poll(ctx, id)
 	if failed != nil {
-		return errors.New(failed.Cause)
+		return progress, errors.New(failed.Cause)
 	}
 
 	var errs []error
@@ -125,5 +125,5 @@ func (e *Engine) cancelPipeline(ctx context.Context, id string) error {
 		errs = append(errs, e.Poller.CancelWorkflow(ctx, w.ID))
 	}
 
-	return errors.Join(errs...)
+	return progress, errors.Join(errs...)
 }

@@ -25,6 +25,12 @@ const (
 	recordPause = 50 * time.Millisecond
 )
 
+// How often a pipeline that nobody follows is looked at to cancel it, and the pause in between.
+const (
+	forgottenTries = 20
+	forgottenPause = 3 * time.Second
+)
+
 // trigger sends one request to CircleCI, if this worker's own write moved the row to triggering.
 func (e *Engine) trigger(
 	ctx context.Context,
@@ -157,14 +163,38 @@ func (e *Engine) reassignPipeline(
 
 // cancelForgotten cancels the pipeline of a deployment that the database does not have any more: one that lacks the
 // newest commits took over. Nobody would follow the pipeline, and recovery takes the deployment in again, to run then.
+// A new pipeline has no workflow yet that could be canceled, and may get several one after the other, so it is looked at
+// until it has ended, or was looked at forgottenTries times, or ctx ends.
 func (e *Engine) cancelForgotten(ctx context.Context, d deployment.Deployment, answer deployment.Event) error {
 	triggered, ok := answer.(deployment.Triggered)
 	if !ok {
 		return nil
 	}
 
-	e.log(d, zerolog.WarnLevel).Str("pipeline", triggered.Pipeline.ID).Msg("pipeline of forgotten deployment canceled")
-	return e.cancelPipeline(ctx, triggered.Pipeline.ID)
+	id := triggered.Pipeline.ID
+	log := func(level zerolog.Level) *zerolog.Event { return e.log(d, level).Str("pipeline", id) }
+	log(zerolog.WarnLevel).Msg("pipeline of forgotten deployment is being canceled")
+
+	for try := 1; ; try++ {
+		progress, err := e.cancelPipeline(ctx, id)
+		switch {
+		case err == nil && deployment.FoldPipeline(progress).Kind == deployment.FoldEnded:
+			return nil
+		case try == forgottenTries, !sleep(ctx, e.forgottenPause):
+			log(zerolog.ErrorLevel).Err(err).Msg("pipeline of forgotten deployment may still run, cancel it in CircleCI")
+			return err
+		}
+	}
+}
+
+// sleep waits for a time. It returns false when ctx ends before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
 }
 
 // orphan cancels a pipeline whose deployment can no longer follow it, and notes it in the timeline.
@@ -176,7 +206,7 @@ func (e *Engine) orphan(ctx context.Context, d deployment.Deployment, answer dep
 
 	id := triggered.Pipeline.ID
 	e.log(d, zerolog.WarnLevel).Str("pipeline", id).Msg("late pipeline canceled")
-	canceled := e.cancelPipeline(ctx, id)
+	_, canceled := e.cancelPipeline(ctx, id)
 
 	fresh, err := e.Rows.Load(ctx, d.Row)
 	if err != nil {

@@ -206,6 +206,90 @@ func TestRecordTriggerResult_RowOfAnotherDeployment(t *testing.T) {
 	}
 }
 
+// laterPolls are what CircleCI shows of a pipeline, one after the other; the last one stays.
+type laterPolls struct {
+	Poller
+	polls    []deployment.Progress
+	failed   int // that many polls fail before
+	looks    int
+	canceled []string
+}
+
+func (c *laterPolls) Poll(context.Context, string) (deployment.Progress, *deployment.PollFailed) {
+	c.looks++
+	if c.failed > 0 {
+		c.failed--
+		return deployment.Progress{}, &deployment.PollFailed{Cause: "CircleCI answered 503"}
+	}
+	p := c.polls[0]
+	if len(c.polls) > 1 {
+		c.polls = c.polls[1:]
+	}
+	return p, nil
+}
+
+func (c *laterPolls) CancelWorkflow(_ context.Context, id string) error {
+	c.canceled = append(c.canceled, id)
+	return nil
+}
+
+// A pipeline that was just started has no workflow yet. One that nobody follows is canceled all the same, with what
+// continues it.
+func TestCancelForgotten_WaitsForWorkflows(t *testing.T) {
+	setup := func(status string) deployment.Workflow {
+		return deployment.Workflow{ID: "w1", Name: "setup", Status: status, Setup: true}
+	}
+	deploy := func(status string) deployment.Workflow {
+		return deployment.Workflow{ID: "w2", Name: "deploy", Status: status}
+	}
+
+	e := newTestEngine(t)
+	circleCI := &laterPolls{failed: 1, polls: []deployment.Progress{
+		{},
+		{Workflows: []deployment.Workflow{setup("running")}},
+		{Workflows: []deployment.Workflow{setup("success")}},
+		{Workflows: []deployment.Workflow{setup("success"), deploy("running")}},
+		{Workflows: []deployment.Workflow{setup("success"), deploy("canceled")}},
+	}}
+	e.Poller = circleCI
+	if err := e.cancelForgotten(t.Context(), deployment.Deployment{}, triggered("p1")); err != nil {
+		t.Errorf("got error %v", err)
+	}
+	if want := []string{"w1", "w2"}; !slices.Equal(circleCI.canceled, want) {
+		t.Errorf("got %v canceled, want %v", circleCI.canceled, want)
+	}
+	if len(circleCI.polls) != 1 {
+		t.Errorf("got %d looks left, want one look at the end", len(circleCI.polls))
+	}
+}
+
+// It does not go on for ever, and not while the process is being stopped.
+func TestCancelForgotten_GivesUp(t *testing.T) {
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	for _, tt := range []struct {
+		name  string
+		ctx   context.Context
+		pause time.Duration
+		want  int
+	}{
+		{name: "never a workflow", ctx: t.Context(), pause: time.Millisecond, want: forgottenTries},
+		{name: "stopped", ctx: stopped, pause: time.Hour, want: 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := newTestEngine(t)
+			circleCI := &laterPolls{polls: []deployment.Progress{{}}}
+			e.Poller, e.forgottenPause = circleCI, tt.pause
+			if err := e.cancelForgotten(tt.ctx, deployment.Deployment{}, triggered("p1")); err != nil {
+				t.Errorf("got error %v", err)
+			}
+			if circleCI.looks != tt.want {
+				t.Errorf("got %d looks, want %d", circleCI.looks, tt.want)
+			}
+		})
+	}
+}
+
 // The log shows why the answer was not saved.
 func TestRecordTriggerResult_GivesUpWithTheLastError(t *testing.T) {
 	e := newTestEngine(t)

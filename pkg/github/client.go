@@ -66,7 +66,7 @@ type Client struct {
 	accounts          map[int64]*account              // by installation id; 0 is the token's
 	installations     map[string]int64                // lower-cased owner/name → installation id
 	goneInstallations map[int64]bool                  // installation ids for which GitHub answered 404
-	seenBy            map[namedInstallation]seenBy    // see findElsewhere
+	seenBy            map[seenFrom]seenBy             // see findElsewhere
 	lackingReported   map[int64]bool                  // installation ids whose missing permissions were logged
 	maker             deployment.Maker                // see Maker; no login until GitHub was asked
 	currentNames      map[int64]deployment.Repository // renamed repositories, by id
@@ -98,7 +98,7 @@ func New(o Options) (*Client, error) {
 		accounts:          map[int64]*account{},
 		installations:     map[string]int64{},
 		goneInstallations: map[int64]bool{},
-		seenBy:            map[namedInstallation]seenBy{},
+		seenBy:            map[seenFrom]seenBy{},
 		lackingReported:   map[int64]bool{},
 		currentNames:      map[int64]deployment.Repository{},
 	}
@@ -193,7 +193,7 @@ func (c *Client) readOnce(
 	}
 
 	err = c.call(ctx, operation, acct, func(ctx context.Context) error { return do(ctx, acct.api) })
-	return c.noteAuthFailure(err, src.Repository, acct) || c.findElsewhere(ctx, err, src, acct), err
+	return c.noteAuthFailure(err, src.Repository, acct) || c.findElsewhere(ctx, err, src.Repository, acct), err
 }
 
 // fetch reads the JSON of one path into a T. nextPage is the number of the following page, 0 on the

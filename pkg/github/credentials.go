@@ -216,58 +216,66 @@ func (c *Client) isGone(installation int64) bool {
 	return c.goneInstallations[installation]
 }
 
-// seenBy is what GitHub has answered about which installation sees a repository that another call could not see.
+// seenBy is what GitHub has answered about which installation sees a repository that another one could not see.
 type seenBy struct {
 	at        time.Time
-	elsewhere bool // not the one that was named
+	elsewhere bool // another one sees it
 }
 
-// seenByFor is how long such an answer holds: a repository may be moved, and the App installed again.
-const seenByFor = 10 * time.Minute
+const (
+	// seenByFor is how long such an answer holds: a repository may be moved, and the App installed again.
+	seenByFor = 10 * time.Minute
+	// maxSeenBy is how many of them are kept. Events, which may be forged, name the installations.
+	maxSeenBy = 10_000
+)
 
-// namedInstallation is the key of such an answer.
-type namedInstallation struct {
+// seenFrom is an installation that was used for a repository, the key of such an answer.
+type seenFrom struct {
 	installation int64
 	repository   string // lower-cased owner/name
 }
 
-func namedBy(src deployment.Source) namedInstallation {
-	return namedInstallation{installation: src.Installation, repository: strings.ToLower(src.Repository.FullName())}
+func fromInstallation(installation int64, r deployment.Repository) seenFrom {
+	return seenFrom{installation: installation, repository: strings.ToLower(r.FullName())}
 }
 
 // isElsewhere says whether GitHub has answered that another installation than that of src sees the repository.
 func (c *Client) isElsewhere(src deployment.Source) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.seenBy[namedBy(src)].elsewhere
+	return c.seenBy[fromInstallation(src.Installation, src.Repository)].elsewhere
 }
 
-// findElsewhere asks, after a read that was answered 403 or 404, which installation sees the repository, and reports
-// whether it is another one than that of src: the read may succeed with that. The id comes from an event, which may be
-// forged, and GitHub answers 404 to an installation that does not see the repository.
-func (c *Client) findElsewhere(ctx context.Context, err error, src deployment.Source, acct *account) bool {
+// findElsewhere asks, after a call that was answered 403 or 404, which installation sees the repository, and reports
+// whether it is another one than that of the call: the same call may succeed with that. The id of the one that was used
+// comes from an event, which may be forged, or was learnt before the repository moved, and GitHub answers 404 to an
+// installation that does not see the repository, and 403 to one that would write to a public one. It asks once in
+// seenByFor for each installation and repository.
+func (c *Client) findElsewhere(ctx context.Context, err error, r deployment.Repository, acct *account) bool {
 	var failed *Error
-	if c.app == nil || src.Installation == 0 || acct.installation != src.Installation || !errors.As(err, &failed) ||
-		failed.Status != http.StatusNotFound && failed.Kind != KindDenied {
+	if c.app == nil || !errors.As(err, &failed) || failed.Kind != KindDenied || failed.Status == http.StatusUnauthorized {
 		return false
 	}
 
-	key, now := namedBy(src), c.options.Now()
+	key, now := fromInstallation(acct.installation, r), c.options.Now()
 	c.mu.Lock()
 	known, ok := c.seenBy[key]
 	c.mu.Unlock()
-	if ok && now.Sub(known.at) < seenByFor {
+	if ok && now.Sub(known.at).Abs() < seenByFor {
 		return false
 	}
 
-	found, err := c.findInstallation(ctx, src.Repository)
-	if err != nil {
+	found, err := c.findInstallation(ctx, r)
+	if err != nil && !hasStatus(err, opInstallation, http.StatusNotFound) {
 		return false
 	}
 
-	elsewhere := found.GetID() != src.Installation
+	elsewhere := err == nil && found.GetID() != acct.installation
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.seenBy) >= maxSeenBy {
+		clear(c.seenBy) // what still matters is asked again
+	}
 	c.seenBy[key] = seenBy{at: now, elsewhere: elsewhere}
 	if elsewhere {
 		c.installations[key.repository] = found.GetID()

@@ -157,6 +157,77 @@ func TestApp_InstallationElsewhere(t *testing.T) {
 	}
 }
 
+// A repository that has moved to an installation and comes back is not looked for where it was.
+func TestApp_InstallationElsewhereAndBack(t *testing.T) {
+	s, c, req := newAppSimulation(t, sim.Options{})
+	s.InstallElsewhere(5)
+	for _, named := range []int64{0, 4} {
+		req.Installation = named
+		for _, seenBy := range []int64{5, 4} {
+			if _, err := c.Deployment(t.Context(), req); err != nil {
+				t.Fatalf("event of installation %d: got error %v", named, err)
+			}
+			s.MoveTo(seenBy)
+			c.options.Now = laterBy(c.options.Now, seenByFor)
+			if _, err := c.Deployment(t.Context(), req); err != nil {
+				t.Errorf("event of installation %d, seen by %d: got error %v", named, seenBy, err)
+			}
+		}
+	}
+}
+
+func laterBy(now func() time.Time, d time.Duration) func() time.Time {
+	return func() time.Time { return now().Add(d) }
+}
+
+// Everybody may read a public repository, and only the installation that has it may write to it.
+func TestApp_InstallationElsewhereOfAPublicRepository(t *testing.T) {
+	s, c, req := newAppSimulation(t, sim.Options{})
+	s.InstallElsewhere(5)
+	if err := s.NextNamed(sim.OpCreateStatus, "forbidden", 1); err != nil {
+		t.Fatal(err)
+	}
+
+	req.Installation = 5
+	wantWrite(t, c, req, deployment.WriteRetry)
+	wantWrite(t, c, req, deployment.WriteDone)
+	if n := s.Calls()[sim.OpGetInstallation]; n != 1 {
+		t.Errorf("got %d look-ups of the installation, want 1", n)
+	}
+}
+
+// Where no installation sees a repository, GitHub is not asked for one after each call that fails.
+func TestApp_InstallationNowhere(t *testing.T) {
+	s, c, req := newAppSimulation(t, sim.Options{})
+	s.Uninstall("acme/api")
+	req.Installation = 4
+	for range 3 {
+		if _, err := c.Deployment(t.Context(), req); err == nil {
+			t.Error("got no error, want one")
+		}
+	}
+	if n := s.Calls()[sim.OpGetInstallation]; n != 1 {
+		t.Errorf("got %d look-ups of the installation, want 1", n)
+	}
+}
+
+// Events name the installations that are kept, so that there is a bound for them.
+func TestApp_InstallationsKept(t *testing.T) {
+	s, c, req := newAppSimulation(t, sim.Options{})
+	s.InstallElsewhere(5)
+	for i := range int64(maxSeenBy) {
+		c.seenBy[fromInstallation(1000+i, req.Repository)] = seenBy{at: c.now(), elsewhere: true}
+	}
+
+	req.Installation = 5
+	if _, err := c.Deployment(t.Context(), req); err != nil {
+		t.Errorf("got error %v", err)
+	}
+	if n := len(c.seenBy); n > maxSeenBy {
+		t.Errorf("got %d answers kept, want at most %d", n, maxSeenBy)
+	}
+}
+
 // Without a token nothing was written, and the repository need not be gone: the write is retried.
 func TestApp_NoTokenIsRetried(t *testing.T) {
 	var status int

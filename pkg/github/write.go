@@ -77,7 +77,7 @@ func (c *Client) write(
 }
 
 // sendWrite runs do, which makes one write of an account that its pace allows, and remembers what a failure
-// means for later calls: a token that does not work any more, or a rate limit.
+// means for later calls: a token that does not work any more, another installation, or a rate limit.
 func (c *Client) sendWrite(
 	ctx context.Context,
 	operation string,
@@ -87,7 +87,9 @@ func (c *Client) sendWrite(
 ) error {
 	err := c.send(ctx, operation, do)
 	if err != nil {
-		c.noteAuthFailure(err, repo, acct)
+		if !c.noteAuthFailure(err, repo, acct) {
+			c.findElsewhere(ctx, err, repo, acct) // for the next try
+		}
 		acct.pace.pauseAfter(err, c.options.Now())
 		acct.limit.note(err, c.options.Now(), longestForReads(err))
 	}

@@ -89,6 +89,16 @@ func (s *Server) InstallElsewhere(id int64) {
 	s.installations[id] = &installation{id: id, permissions: defaultPermissions()}
 }
 
+// MoveTo has an installation of the App, from InstallElsewhere or the first one, see the repositories in place of the
+// one that does, as if all were transferred to its owner and kept their names.
+func (s *Server) MoveTo(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	app := *s.options.App
+	app.InstallationID = id
+	s.options.App = &app
+}
+
 // Uninstall removes a repository from the app's installation.
 func (s *Server) Uninstall(repo string) { s.edit(repo, func(r *repository) { r.installed = false }) }
 
