@@ -118,8 +118,8 @@ func (i *installationToken) invalidate(token string) {
 }
 
 // accountFor returns the account that may act on a repository: the token's, or that of an
-// installation of the App. The installation of src is used unless it is 0 or GitHub has answered
-// that it is gone, or another one sees the repository; then GitHub is asked which installation does.
+// installation of the App. The installation of src is used unless it is 0, or GitHub has answered that it
+// is gone or that another one sees the repository; then GitHub is asked which installation does.
 func (c *Client) accountFor(ctx context.Context, src deployment.Source) (*account, error) {
 	if err := validateName(src.Repository); err != nil {
 		return nil, err
@@ -216,16 +216,16 @@ func (c *Client) isGone(installation int64) bool {
 	return c.goneInstallations[installation]
 }
 
-// seenBy is what GitHub has answered about which installation sees a repository that another call could not see.
-type seenBy struct {
+// installationCheck is what GitHub answered when it was asked which installation sees a repository.
+type installationCheck struct {
 	at        time.Time
-	elsewhere bool // not the one that was named
+	elsewhere bool // another one than was named
 }
 
-// seenByFor is how long such an answer holds: a repository may be moved, and the App installed again.
-const seenByFor = 10 * time.Minute
+// recheckAfter is how long GitHub is not asked again after it has named the installation of the event.
+const recheckAfter = 10 * time.Minute
 
-// namedInstallation is the key of such an answer.
+// namedInstallation is an installation that an event has named for its repository.
 type namedInstallation struct {
 	installation int64
 	repository   string // lower-cased owner/name
@@ -239,12 +239,12 @@ func namedBy(src deployment.Source) namedInstallation {
 func (c *Client) isElsewhere(src deployment.Source) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.seenBy[namedBy(src)].elsewhere
+	return c.installationChecks[namedBy(src)].elsewhere
 }
 
-// findElsewhere asks, after a read that was answered 403 or 404, which installation sees the repository, and reports
-// whether it is another one than that of src: the read may succeed with that. The id comes from an event, which may be
-// forged, and GitHub answers 404 to an installation that does not see the repository.
+// findElsewhere asks GitHub, after a read that was answered 403 or 404, which installation sees the repository. It
+// reports whether that is another one than the installation of src, so that the read may succeed with it: src comes
+// from an event, which may be forged, and GitHub answers 404 to an installation that does not see the repository.
 func (c *Client) findElsewhere(ctx context.Context, err error, src deployment.Source, acct *account) bool {
 	var failed *Error
 	if c.app == nil || src.Installation == 0 || acct.installation != src.Installation || !errors.As(err, &failed) ||
@@ -254,9 +254,9 @@ func (c *Client) findElsewhere(ctx context.Context, err error, src deployment.So
 
 	key, now := namedBy(src), c.options.Now()
 	c.mu.Lock()
-	known, ok := c.seenBy[key]
+	known, ok := c.installationChecks[key]
 	c.mu.Unlock()
-	if ok && now.Sub(known.at) < seenByFor {
+	if ok && now.Sub(known.at) < recheckAfter {
 		return false
 	}
 
@@ -268,7 +268,7 @@ func (c *Client) findElsewhere(ctx context.Context, err error, src deployment.So
 	elsewhere := found.GetID() != src.Installation
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.seenBy[key] = seenBy{at: now, elsewhere: elsewhere}
+	c.installationChecks[key] = installationCheck{at: now, elsewhere: elsewhere}
 	if elsewhere {
 		c.installations[key.repository] = found.GetID()
 	}
