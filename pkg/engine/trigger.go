@@ -113,7 +113,7 @@ func (e *Engine) recordTriggerResult(ctx context.Context, d deployment.Deploymen
 		case errors.As(err, &invalid), errors.As(err, &blocked):
 			return e.orphan(ctx, current, answer)
 		case errors.Is(err, deployment.ErrNotFound):
-			return errors.Join(err, e.cancelForgotten(ctx, d, answer))
+			return errors.Join(err, e.cancelLost(ctx, d, answer))
 		}
 		if err == nil {
 			return nil
@@ -155,16 +155,18 @@ func (e *Engine) reassignPipeline(
 	)
 }
 
-// cancelForgotten cancels the pipeline of a deployment that the database does not have any more: one that lacks the
-// newest commits took over. Nobody would follow the pipeline, and recovery takes the deployment in again, to run then.
-func (e *Engine) cancelForgotten(ctx context.Context, d deployment.Deployment, answer deployment.Event) error {
+// cancelLost cancels the pipeline of a deployment that is not in the database any more, because a standby without the
+// newest commits took over. Nobody would follow the pipeline, and recovery accepts the deployment again, which runs
+// then.
+func (e *Engine) cancelLost(ctx context.Context, d deployment.Deployment, answer deployment.Event) error {
 	triggered, ok := answer.(deployment.Triggered)
 	if !ok {
 		return nil
 	}
 
-	e.log(d, zerolog.WarnLevel).Str("pipeline", triggered.Pipeline.ID).Msg("pipeline of forgotten deployment canceled")
-	return e.cancelPipeline(ctx, triggered.Pipeline.ID)
+	id := triggered.Pipeline.ID
+	e.log(d, zerolog.WarnLevel).Str("pipeline", id).Msg("pipeline canceled, deployment not in the database")
+	return e.cancelPipeline(ctx, id)
 }
 
 // orphan cancels a pipeline whose deployment can no longer follow it, and notes it in the timeline.

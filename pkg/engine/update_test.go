@@ -171,8 +171,8 @@ func TestRecordTriggerResult_TriesAgainWhenTheDatabaseFails(t *testing.T) {
 	}
 }
 
-// A database that took over without the newest commits may have given the row to another deployment, even in the same
-// version. The answer to a trigger is not taken for one to the other's, and nobody overwrites the other.
+// A database that took over without the newest commits may have given the row to another deployment, even with the same
+// version. That deployment stays as it is, and the pipeline is canceled.
 func TestRecordTriggerResult_RowOfAnotherDeployment(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

@@ -123,7 +123,7 @@ func (s *Server) requireRepository(c *call) *response {
 	return s.countWrite(c)
 }
 
-// isElsewhere says whether an installation is one of InstallElsewhere.
+// isElsewhere says whether InstallElsewhere has added an installation.
 func (s *Server) isElsewhere(installation int64) bool {
 	return installation != s.options.App.InstallationID
 }
