@@ -30,8 +30,9 @@ func (p *program) auditVerifyCommand() *cobra.Command {
 		Use:   "verify [--head SEQ:HASH]",
 		Short: "verify that no audit record was changed, removed or added",
 		Long: "Verify the hash chain of the audit records in the database that SERAPH_DATABASE_URL names, and\n" +
-			"print its head. The service may run meanwhile. No other setting is needed.\n\nKeep a printed head in another\n" +
-			"place: given as --head later, it shows that the chain was not written anew.",
+			"print its head. The service may run meanwhile. No other setting is needed.\n\n" +
+			"Keep a printed head in another place: given as --head later, it shows that the chain was not\n" +
+			"written anew.",
 		Example: "seraph audit verify",
 
 		Args: func(cmd *cobra.Command, args []string) (err error) {

@@ -16,7 +16,8 @@ func (p *program) backupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "copy the SQLite database to a new file while the service runs",
 		Long: "Copy the SQLite database that SERAPH_DATABASE_URL names to a new file, and verify the copy.\n" +
-			"The service may run meanwhile. No other setting is needed. A PostgreSQL database is copied with pg_dump instead.",
+			"The service may run meanwhile. No other setting is needed. A PostgreSQL database is copied with\n" +
+			"pg_dump instead.",
 		Example: "seraph backup /var/backups/seraph.db --env-file /etc/seraph/seraph.env",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {

@@ -16,7 +16,7 @@ import (
 // checkTimeout bounds all questions to GitHub, CircleCI and Slack together.
 const checkTimeout = 2 * time.Minute
 
-// errTooSlow is why a check ends before everything was asked.
+// errTooSlow is why a check ends before everything was checked.
 var errTooSlow = fmt.Errorf("the check has taken %d minutes", int(checkTimeout.Minutes()))
 
 func (p *program) checkCommand() *cobra.Command {
@@ -27,8 +27,8 @@ func (p *program) checkCommand() *cobra.Command {
 		Long: "Check the configuration and print every problem at once. Then ask GitHub, CircleCI and, where it\n" +
 			"is on, Slack whether they accept the credentials, and whether each route's repository, project,\n" +
 			"pipeline definition and channels can be used.\n" +
-			"What cannot be asked within two minutes is listed at the end. Exit code 1 means that something there is\n" +
-			"wrong or was not asked, 2 that the configuration is wrong.\n\n" +
+			"What cannot be checked within two minutes is listed at the end. Exit code 1 means that something\n" +
+			"there is wrong or was not checked, 2 that the configuration is wrong.\n\n" +
 			"With --offline --routes, only a routes file is checked, and no other setting and no secret is\n" +
 			"needed: for the CI of the repository in which the routes are kept.",
 		Example: "seraph check --env-file deploy/example.env --env-file .env",

@@ -12,7 +12,7 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/cli"
 )
 
-// TestCheck_Interrupted wants a check that a signal ends to say which questions are open, and to fail.
+// TestCheck_Interrupted wants a check that a signal ends to say what it has not checked, and to fail.
 func TestCheck_Interrupted(t *testing.T) {
 	clearEnvironment(t)
 	t.Chdir(t.TempDir())
@@ -58,7 +58,8 @@ routes:
 		"line 5 (acme/web to *): deployments of acme/web",
 		"line 5 (acme/web to *): CircleCI project circleci/org/web",
 	} {
-		if line := "wrong: not asked, because it was interrupted: " + want + "\n"; !strings.Contains(stdout.String(), line) {
+		line := "wrong: not checked, because it was interrupted: " + want + "\n"
+		if !strings.Contains(stdout.String(), line) {
 			t.Errorf("got %q, want %q in it", stdout.String(), line)
 		}
 	}

@@ -205,11 +205,11 @@ func reportMistakes(cmd *cobra.Command) {
 	}
 }
 
-// otherDash begins a word that was meant as a flag: programs for texts make dashes of hyphens.
+// otherDash matches a word that was meant as a flag: word processors put dashes in the place of hyphens.
 var otherDash = regexp.MustCompile(`^-?[\x{2010}-\x{2015}\x{2212}]-?(\pL[\pL-]*)`)
 
-// checkDashes refuses a flag that begins with another dash than a hyphen, and would be taken for an argument. Behind
-// "--" everything is one.
+// checkDashes refuses a flag that begins with another dash than a hyphen, which would be taken for an argument. After
+// "--" everything is an argument.
 func checkDashes(cmd *cobra.Command, args []string) error {
 	if n := cmd.ArgsLenAtDash(); n >= 0 {
 		args = args[:n]

@@ -51,18 +51,9 @@ func (p *program) exitCode(err error) int {
 // errInterrupted is the cause of a context that a signal has ended.
 var errInterrupted = errors.New("it was interrupted")
 
-// untilSignal makes a context that ends with the next signal, for commands that do not end by themselves at one.
-// Its caller must call the function.
-func (p *program) untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-p.signals:
-			cancel(errInterrupted)
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
+// untilSignal is cli.UntilSignal for the commands of this package.
+func (p *program) untilSignal(ctx context.Context) (context.Context, func()) {
+	return cli.UntilSignal(ctx, p.signals, errInterrupted)
 }
 
 // execute finds the command that args name, and runs it.

@@ -317,7 +317,7 @@ func TestRun_DatabaseThatKeepsNothing(t *testing.T) {
 	}
 }
 
-// TestRun_OnlyTheDatabase runs what only reads the database, as whoever restores one does, without any other setting.
+// TestRun_OnlyTheDatabase runs the commands that only read the database, without any other setting.
 func TestRun_OnlyTheDatabase(t *testing.T) {
 	clearEnvironment(t)
 	t.Chdir(t.TempDir())
@@ -340,7 +340,7 @@ func TestRun_OnlyTheDatabase(t *testing.T) {
 		})
 
 		t.Run(strings.Join(command, " ")+" without it", func(t *testing.T) {
-			const want = "seraph.db: no such file or directory: set SERAPH_DATABASE_URL to the one of the service\n"
+			const want = "seraph.db: no such file or directory: set SERAPH_DATABASE_URL as the service has it\n"
 			if code, _, stderr := call(t, command...); code != cli.ExitFailed || !strings.HasSuffix(stderr, want) {
 				t.Errorf("got exit code %d and %q, want 1 and %q", code, stderr, want)
 			}

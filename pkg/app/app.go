@@ -168,7 +168,7 @@ func (a *App) listen(addr string, handler http.Handler) error {
 
 // serve answers the requests that come to a listener, until Stop.
 func (a *App) serve(listener net.Listener, handler http.Handler) {
-	s := server.HTTPServer("", handler)
+	s := server.HTTPServer(handler)
 	a.listeners = append(a.listeners, s)
 	go func() {
 		if err := s.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -31,12 +31,12 @@ type Finding struct {
 // String returns the line.
 func (f Finding) String() string { return string(f.Level) + ": " + f.Text }
 
-// Check warns about routes without a key, about routes that let a deployment avoid the rules of an
-// earlier one, about routes whose configuration the requester can change, and about tokens by which nobody
-// can ask. Unless offline, it also asks GitHub and CircleCI whether the credentials work, whether every
-// route's repository, refs, project and definition can be read, and who has the ids of people; and Slack, where it
-// is on, whether the app may do what it must, in every channel that a route names. It changes
-// nothing at either. What it cannot ask until ctx ends is a finding that is wrong, with the cause of ctx.
+// Check warns about routes without a key, about routes that let a deployment avoid the rules of an earlier one, about
+// routes whose configuration the requester can change, and about tokens by which nobody can ask. Unless offline, it
+// also asks GitHub and CircleCI whether the credentials work, whether every route's repository, refs, project and
+// definition can be read, and who has the ids of people; and Slack, where it is on, whether the app may do what it
+// must, in every channel that a route names. It changes nothing at either. Each question that is not answered when ctx
+// ends is a finding of level Wrong with the cause of ctx.
 func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, error) {
 	c := &checker{cfg: cfg}
 	c.checkRoutes("configuration", cfg.Routes)
@@ -59,7 +59,10 @@ func Check(ctx context.Context, cfg *config.Config, offline bool) ([]Finding, er
 		c.checkRepository(ctx, r)
 		c.checkProject(ctx, r)
 	}
-	c.reportUnasked(ctx)
+
+	for _, question := range c.unanswered { // last, so that nobody overlooks them
+		c.found(Wrong, "not checked, because %v: %s", context.Cause(ctx), question)
+	}
 
 	return c.findings, nil
 }
@@ -76,27 +79,21 @@ type checker struct {
 	cfg      *config.Config
 	clients  *clients
 	findings []Finding
-	unasked  []string // what ctx left no time for
+
+	unanswered []string // questions that had no answer when ctx ended
 }
 
 func (c *checker) found(level Level, format string, args ...any) {
 	c.findings = append(c.findings, Finding{level, fmt.Sprintf(format, args...)})
 }
 
-// late says whether a question was not asked, or not answered, because ctx has ended, and notes it.
+// late says whether a question was not answered because ctx has ended, and notes the question if so.
 func (c *checker) late(ctx context.Context, question string) bool {
 	if ctx.Err() == nil {
 		return false
 	}
-	c.unasked = append(c.unasked, question)
+	c.unanswered = append(c.unanswered, question)
 	return true
-}
-
-// reportUnasked says which questions are open. They come last, so that nobody overlooks them.
-func (c *checker) reportUnasked(ctx context.Context) {
-	for _, question := range c.unasked {
-		c.found(Wrong, "not asked, because %v: %s", context.Cause(ctx), question)
-	}
 }
 
 // checkRoutes says that the routes are good, and warns of what they make possible. what names where they

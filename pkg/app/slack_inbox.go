@@ -14,8 +14,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/slackapp"
 )
 
-// identityRetry is how long the look-up of the bot pauses after an error. Where Slack refuses the token it doubles each
-// time, up to identityRetryMax: another token needs a restart.
+// identityRetry is how long the look-up of the bot pauses after an error. If Slack refuses the token, the pause doubles
+// each time, up to identityRetryMax, because another token needs a restart.
 const (
 	identityRetry    = 30 * time.Second
 	identityRetryMax = 5 * time.Minute
@@ -94,7 +94,8 @@ type slackBot struct {
 
 // learn asks until Slack answers or ctx ends.
 func (b *slackBot) learn(ctx context.Context) {
-	for refused := 0; ; {
+	refusedPause := identityRetry
+	for {
 		identity, err := b.client.Whoami(ctx)
 		if err == nil {
 			b.identity.Store(&identity)
@@ -107,8 +108,8 @@ func (b *slackBot) learn(ctx context.Context) {
 
 		level, pause := zerolog.WarnLevel, identityRetry
 		if send, ok := errors.AsType[*notify.SendError](err); ok && send.Kind == notify.SendFace {
-			level, pause = zerolog.ErrorLevel, min(identityRetry<<refused, identityRetryMax)
-			refused = min(refused+1, 10)
+			level, pause = zerolog.ErrorLevel, refusedPause
+			refusedPause = min(2*refusedPause, identityRetryMax)
 		}
 		b.log.WithLevel(level).Err(err).Dur("retry_in", pause).Msg("bot of Slack not read")
 		select {

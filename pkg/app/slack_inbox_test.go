@@ -3,8 +3,6 @@ package app
 import (
 	"bytes"
 	"context"
-	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -14,20 +12,12 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/seraph-deploy/seraph/pkg/slack"
+	"github.com/seraph-deploy/seraph/test/memnet"
 	simslack "github.com/seraph-deploy/seraph/test/sim/slack"
 )
 
-// inProcess gives requests to a handler without a network, which a test with a simulated clock cannot have.
-type inProcess struct{ handler http.Handler }
-
-func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
-	out := httptest.NewRecorder()
-	p.handler.ServeHTTP(out, r)
-	return out.Result(), nil
-}
-
-// TestSlackBot_RefusedToken checks that a token that Slack refuses is not tried every half minute for ever, that the log
-// says what to do, and that the bot is known soon after Slack takes the token.
+// TestSlackBot_RefusedToken checks that a token that Slack refuses is not tried every half minute for ever, that the
+// log says what to do, and that the bot is known soon after Slack takes the token.
 func TestSlackBot_RefusedToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sim := simslack.New(simslack.Options{})
@@ -37,7 +27,7 @@ func TestSlackBot_RefusedToken(t *testing.T) {
 		client := slack.New(slack.Options{
 			BaseURL: base,
 			Token:   simslack.DefaultToken,
-			HTTP:    &http.Client{Transport: inProcess{sim}},
+			HTTP:    memnet.Serve(t, sim),
 		})
 		var log bytes.Buffer
 		bot := &slackBot{client: client, fromRoutes: func() string { return "" }, log: zerolog.New(&log)}

@@ -64,7 +64,7 @@ type Routes interface {
 	Names() grammar.Names
 	// AskPlaces returns the channels or rooms in which a deployment may be asked for; nil: in any.
 	AskPlaces(req deployment.Request) []string
-	// Person says who the routes file says that a user of a chat system is at GitHub; false: it does not name them.
+	// Person returns the GitHub account that the routes file gives for a user of a chat system; false: it gives none.
 	Person(face, workspace, user string) (deployment.Actor, bool)
 }
 

@@ -68,8 +68,9 @@ func (s *Service) environments(ctx context.Context, cmd grammar.Command) ([]depl
 	}
 }
 
-// appStatus lists the environments of an app: those that routes name, and those of a pattern where
-// something happened lately, or that are locked although no deployment there is known. environment, where it is not empty, is the only one that is wanted.
+// appStatus lists the environments of an app: those that routes name, and those of a pattern where something happened
+// lately or that are locked, even without a known deployment. environment is the only one that is wanted; empty: all
+// are.
 func appStatus(
 	app grammar.App,
 	environment string,

@@ -22,9 +22,9 @@ func (s *Service) talk(c command.Caller, p phrase.Prefix, cmd grammar.Command) s
 	}
 }
 
-// linkPerson says why whoever asks needs no link, or how they get another one. A line cannot begin a link, because others
-// may read its answer, and the address of a link must be shown to its user alone: package slackapp does that. The
-// service refuses commands of people whom it does not know.
+// linkPerson says why whoever asks needs no link, or how they get another one: commands of people who are not known do
+// not come here. A line cannot begin a link, because others may read its answer, and the address of a link must be
+// shown to its user alone: package slackapp does that.
 func (s *Service) linkPerson(c command.Caller, p phrase.Prefix) string {
 	if c.By.ID == 0 || c.Chat == (command.ChatUser{}) {
 		return phrase.Named(c.By)
@@ -35,7 +35,7 @@ func (s *Service) linkPerson(c command.Caller, p phrase.Prefix) string {
 	return p.Link(c.By)
 }
 
-// unlinkPerson ends the link of whoever asks. Whom the routes file names, that still says who they are.
+// unlinkPerson ends the link of whoever asks. If the routes file names them, too, the answer says so.
 func (s *Service) unlinkPerson(ctx context.Context, c command.Caller) (command.Answer, error) {
 	if c.By.ID == 0 || c.Chat == (command.ChatUser{}) {
 		return command.Answer{Text: phrase.Named(c.By)}, nil

@@ -35,8 +35,8 @@ func (c *Client) Me(ctx context.Context) (User, error) {
 	return me, nil
 }
 
-// getMe reads the user of the token. An answer that names nobody is not CircleCI's: without the user, everybody's
-// pipelines would count as ours.
+// getMe reads the user of the token. An answer that names nobody is an error, because it is not CircleCI's: without the
+// user, everybody's pipelines would count as ours.
 func (c *Client) getMe(ctx context.Context, me *User) (http.Header, error) {
 	header, err := c.get(ctx, "me", "/me", nil, me)
 	if err == nil && me.ID == "" && me.Login == "" {

@@ -11,8 +11,8 @@ import (
 // foreignFaults are the answers of a proxy that says 200 with JSON of its own.
 var foreignFaults = []string{"foreign-object", "foreign-json"}
 
-// A proxy's JSON in place of CircleCI's answers no read: it is no empty list, no pipeline in which nothing
-// runs, nor a pipeline without the key.
+// A proxy's JSON in place of CircleCI's is an error of the read. It does not count as an empty list, as a pipeline in
+// which nothing runs, or as a pipeline without the key.
 func TestClient_ForeignJSONIsNoAnswer(t *testing.T) {
 	s, c, pipelineID := newSimulation(t)
 	id, err := s.SetWorkflow(pipelineID, "deploy", "failed", sim.WorkflowOptions{})
@@ -56,7 +56,7 @@ func TestClient_ForeignJSONIsNoAnswer(t *testing.T) {
 		{
 			name: "user, for check",
 			ops:  []string{sim.OpMe},
-			read: func() error { _, err := New(c.o).Me(t.Context()); return err }, // c would not ask twice
+			read: func() error { _, err := New(c.o).Me(t.Context()); return err }, // c remembers the answer
 		},
 	} {
 		for _, fault := range foreignFaults {
@@ -77,7 +77,7 @@ func TestClient_ForeignJSONIsNoAnswer(t *testing.T) {
 	}
 }
 
-// One list that a proxy answered is not complete, and neither shows it that the other one is not.
+// A list that a proxy answered is not complete. The other list is.
 func TestClient_ForeignList(t *testing.T) {
 	s, c, _ := newSimulation(t)
 	for _, fault := range foreignFaults {

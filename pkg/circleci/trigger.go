@@ -39,8 +39,8 @@ type runBody struct {
 	Parameters   map[string]json.RawMessage `json:"parameters,omitempty"`
 }
 
-// Trigger asks CircleCI to start a pipeline. It sends one request, at most once and not after
-// sendBefore, and returns the event to apply. CircleCI has no idempotency key, so an answer that does
+// Trigger asks CircleCI to start a pipeline. It sends one request, at most once and only while
+// deployment.MaySend allows it, and returns the event to apply. CircleCI has no idempotency key, so an answer that does
 // not tell is deployment.TriggerUnknown and must not lead to another request.
 func (c *Client) Trigger(
 	ctx context.Context,
@@ -49,7 +49,7 @@ func (c *Client) Trigger(
 	sendBefore time.Time,
 ) deployment.Event {
 	path, body := triggerRequest(t, ref)
-	if c.o.Now().After(sendBefore) {
+	if !deployment.MaySend(sendBefore, c.o.Now()) {
 		return deployment.TriggerNotSent{Cause: "the time in which the trigger may be sent was over"}
 	}
 

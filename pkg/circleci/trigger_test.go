@@ -222,17 +222,25 @@ func TestClient_TriggerWithoutAnswer(t *testing.T) {
 		}
 	})
 
-	t.Run("too late to send", func(t *testing.T) {
-		called := false
-		c := newClient(t, func(http.ResponseWriter, *http.Request) { called = true })
-		got := describe(c.Trigger(t.Context(), classic, branch, time.Now().Add(-time.Millisecond)))
-		if want := "not sent, wait 0s"; got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-		if called {
-			t.Error("got a request, want none")
-		}
-	})
+	for _, tt := range []struct {
+		name   string
+		before time.Duration // until when it may be sent, from now on
+	}{
+		{name: "too late to send", before: -time.Millisecond},
+		{name: "may be sent for too long, because the clock was set back", before: 24 * time.Hour},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			called := false
+			c := newClient(t, func(http.ResponseWriter, *http.Request) { called = true })
+			got := describe(c.Trigger(t.Context(), classic, branch, time.Now().Add(tt.before)))
+			if want := "not sent, wait 0s"; got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			if called {
+				t.Error("got a request, want none")
+			}
+		})
+	}
 
 	t.Run("nobody listens", func(t *testing.T) {
 		c := newClient(t, nil)

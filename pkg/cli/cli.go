@@ -124,7 +124,7 @@ func (c *commands) asking(
 	return cmd
 }
 
-// reading is asking for commands that only print what there is: they fail where that cannot be printed.
+// reading is like asking, for commands that only read: they fail if their answer cannot be printed.
 func (c *commands) reading(
 	cmd *cobra.Command, run func(ctx context.Context, s *session, args []string) error,
 ) *cobra.Command {
@@ -206,13 +206,18 @@ var errInterrupted = errors.New("interrupted")
 
 // interruptible returns a context that a signal ends.
 func (c *commands) interruptible(ctx context.Context) (context.Context, func()) {
+	return UntilSignal(ctx, c.o.Interrupt, errInterrupted)
+}
+
+// UntilSignal returns a context that the next signal ends, with a cause. The caller calls the function to release it.
+func UntilSignal(ctx context.Context, signals <-chan os.Signal, cause error) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		select {
-		case <-c.o.Interrupt:
-			cancel(errInterrupted)
+		case <-signals:
+			cancel(cause)
 		case <-ctx.Done():
 		}
 	}()

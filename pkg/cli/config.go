@@ -78,14 +78,11 @@ func (c *commands) setContext(name string, given savedContext, tokenFile string)
 		return config.Problems{"--url: " + err.Error()}
 	}
 
-	keeps := known && tokenFile == "" && saved.URL == before.URL
-	switch {
-	case keeps:
+	keepsToken := known && tokenFile == "" && saved.URL == before.URL
+	if keepsToken {
 		saved.Token = before.Token
-	default:
-		if saved.Token, err = c.readToken(tokenFile); err != nil {
-			return err
-		}
+	} else if saved.Token, err = c.readToken(tokenFile); err != nil {
+		return err
 	}
 
 	if file.Contexts == nil {
@@ -100,7 +97,7 @@ func (c *commands) setContext(name string, given savedContext, tokenFile string)
 	}
 
 	newScreen(c.o.Stdout).line(fmt.Sprintf("context %s: %s, kept in %s", name, saved.URL, c.o.ConfigFile))
-	if keeps {
+	if keepsToken {
 		newScreen(c.o.Stderr).line("its token stays the same; --token-file FILE changes it (- is standard input)")
 	}
 	if file.Current != name {

@@ -208,7 +208,7 @@ func TestFailures_Connections(t *testing.T) {
 	}
 }
 
-// TestFailures_AddressOfTheAPI wants that an address with the path of the API, as curl takes it, is named as such.
+// TestFailures_AddressOfTheAPI wants the error for an address that ends with the path of the API to say so.
 func TestFailures_AddressOfTheAPI(t *testing.T) {
 	s := startService(t, nil)
 

@@ -90,22 +90,8 @@ func startService(t *testing.T, answers map[string][]answer) *testService {
 // inMemory starts a service that only the returned terminal reaches, for synctest.Test.
 func inMemory(t *testing.T, answers map[string][]answer) *terminal {
 	t.Helper()
-	l := memnet.Listen()
-	server := &http.Server{Handler: &testService{t: t, answers: answers}}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = server.Serve(l)
-	}()
-
-	transport := l.Transport()
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		_ = server.Close()
-		<-done
-	})
 	term := newTerminal(t, "http://127.0.0.1")
-	term.options.http = &http.Client{Transport: transport}
+	term.options.http = memnet.Serve(t, &testService{t: t, answers: answers})
 	return term
 }
 

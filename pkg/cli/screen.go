@@ -42,7 +42,7 @@ var colours = map[string]string{
 
 // screen prints lines and tables. What the service has sent is cleaned first, because people choose
 // names of branches and reasons, and a terminal would obey control characters in them. That something
-// cannot be printed ends no command, because the exit code tells what it did: see failed.
+// cannot be printed ends no command, because the exit code still tells what it did; failed keeps the error.
 type screen struct {
 	out      io.Writer
 	terminal bool

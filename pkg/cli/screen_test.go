@@ -82,8 +82,8 @@ type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
 
-// TestScreen_FullDisk wants commands that only read to fail where their answer cannot be printed; of what others have
-// done the exit code tells.
+// TestScreen_FullDisk wants commands that only read to fail if their answer cannot be printed. The exit code of the
+// others tells whether they were carried out.
 func TestScreen_FullDisk(t *testing.T) {
 	t.Parallel()
 	s := startService(t, map[string][]answer{

@@ -35,24 +35,10 @@ func streaming(t *testing.T, answer http.HandlerFunc) *Client {
 // streamingInMemory is streaming over a network in memory, for synctest.Test.
 func streamingInMemory(t *testing.T, answer http.HandlerFunc) *Client {
 	t.Helper()
-	l := memnet.Listen()
-	s := &http.Server{Handler: answer}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = s.Serve(l)
-	}()
-
-	transport := l.Transport()
-	t.Cleanup(func() {
-		_ = s.Close()
-		<-done
-		transport.CloseIdleConnections()
-	})
 	return New(Options{
 		URL:   &url.URL{Scheme: "http", Host: "seraph.test"},
 		Token: "secret",
-		HTTP:  &http.Client{Transport: transport},
+		HTTP:  memnet.Serve(t, answer),
 	})
 }
 

@@ -128,7 +128,7 @@ func (r *reader) clientToken(text string) Secret {
 	return ""
 }
 
-// keepProblems forgets the problems of all other variables, which are not used here, and of their files.
+// keepProblems forgets the problems of all other variables, which are not used here, and of their _FILE forms.
 func (r *reader) keepProblems(names ...string) {
 	r.problems = slices.DeleteFunc(r.problems, func(problem string) bool {
 		name, _, _ := strings.Cut(strings.TrimPrefix(problem, Prefix), ":")

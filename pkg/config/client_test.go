@@ -138,8 +138,8 @@ func TestLoadClient_OtherVariables(t *testing.T) {
 	}
 }
 
-// TestLoadClient_FileOfTheToken wants the reason for which the file that holds the token gives none, and not that a
-// token is required.
+// TestLoadClient_FileOfTheToken wants the error to say why the file of the token cannot be read, and not that a token
+// is required.
 func TestLoadClient_FileOfTheToken(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "token")
 	setEnvironment(t, map[string]string{"API_TOKEN_FILE": missing})
@@ -152,7 +152,7 @@ func TestLoadClient_FileOfTheToken(t *testing.T) {
 	}
 }
 
-// TestLoadDatabaseURL wants that only the one variable counts, with what is wrong with it.
+// TestLoadDatabaseURL wants the errors of this one variable, and of no other.
 func TestLoadDatabaseURL(t *testing.T) {
 	tests := []struct {
 		name        string

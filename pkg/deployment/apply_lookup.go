@@ -155,15 +155,20 @@ func applyClaimed(t *transition, e Claimed) bool {
 // applyClaimedAgain lets jobs of the deployment's own pipeline go on, unless it is being stopped. It
 // refuses every other pipeline.
 func applyClaimedAgain(t *transition, e Claimed) bool {
-	if t.Pipeline == nil || t.Pipeline.ID != e.PipelineID || !t.StoppingSince.IsZero() {
+	if !t.isOwn(e) {
 		return false
 	}
 	t.stopClaimingJob()
 	return true
 }
 
-// stopClaimingJob notes that a job of a deployment that is being canceled asked whether it may go on: the answer
-// is no, so that nothing more is deployed between the request to cancel and its effect.
+// isOwn says whether the claim is of the deployment's own pipeline, and the pipeline is not being stopped.
+func (t *transition) isOwn(e Claimed) bool {
+	return t.Pipeline != nil && t.Pipeline.ID == e.PipelineID && t.StoppingSince.IsZero()
+}
+
+// stopClaimingJob notes, once, that a job has claimed a deployment that is being canceled. Its claim is answered with
+// ErrClaimCanceled, so that nothing more is deployed between the request to cancel and its effect.
 func (t *transition) stopClaimingJob() {
 	if t.Cancel == nil || t.Cancel.StoppedJob {
 		return
@@ -181,8 +186,7 @@ func (t *transition) stopClaimingJob() {
 // effect.
 func applyClaimedAfterEnd(t *transition, e Claimed) bool {
 	rerun := t.now.Before(t.RerunUntil) && !e.NewerStarted && t.Cancel == nil
-	return (t.State == Succeeded || rerun) &&
-		t.Pipeline != nil && t.Pipeline.ID == e.PipelineID && t.StoppingSince.IsZero()
+	return (t.State == Succeeded || rerun) && t.isOwn(e)
 }
 
 // applyPipelineReassigned gives the pipeline up and looks for the right one. Only a pipeline that

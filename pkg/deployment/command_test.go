@@ -124,8 +124,8 @@ func TestMachine_CancelWhileTriggering(t *testing.T) {
 	})
 }
 
-// From the request to cancel on no job may go on, also of a pipeline that only its claim makes known: it is adopted,
-// so that its workflows can be canceled.
+// Once somebody has asked to cancel, the claim of a job is noted as refused. A pipeline that becomes known only by its
+// claim is adopted, so that its workflows can be canceled.
 func TestMachine_ClaimWhileBeingCanceled(t *testing.T) {
 	cancel := CancelRequested{By: alice}
 	claim := Claimed{PipelineID: "p1"}

@@ -112,7 +112,7 @@ type Cancel struct {
 	By     Actor     `json:"by,omitzero"` // zero: a rule
 	Reason string    `json:"reason,omitempty"`
 
-	// StoppedJob: a job that claimed the deployment afterwards was told to stop, so that its failure is the
+	// StoppedJob says that a job which claimed the deployment afterwards was told to stop, so that a failure is an
 	// effect of the cancel.
 	StoppedJob bool `json:"stopped_job,omitempty"`
 }
@@ -149,31 +149,45 @@ func (d Deployment) LastAttempt() Attempt {
 	return d.Attempts[len(d.Attempts)-1]
 }
 
-// A look-up goes back to a time before the first attempt. Where a clock that has been set back since wrote that time,
-// it goes back to the deployment's creation at GitHub, or for a day where that is not known.
 const (
 	windowLead      = 10 * time.Minute // a look-up reads lists back to this long before the first attempt
-	lookupClockStep = time.Minute      // an attempt this far in the future was recorded by a wrong clock
-	lookupUnknown   = 24 * time.Hour
+	lookupClockStep = time.Minute      // an attempt further in the future was recorded by a clock that was ahead
+	lookupUnknown   = 24 * time.Hour   // how far back a look-up reads if neither the attempt nor GitHub tells
 )
 
-// ForLookup returns the deployment as a look-up at a moment of our clock takes it. If the first attempt lies after that
-// moment, our clock was ahead when it was made: its pipeline is older by CircleCI's clock than the attempt by ours, and
-// must not be overlooked for that, because the trigger would be repeated. If the newest attempt does, its request was
-// decided before now all the same, and cannot leave later than SendWindow after it: the environment and the project do
-// not wait until our clock is where it was. What is found out once is to be saved: later the attempt no longer lies in
-// the future.
+// MaySend says whether the request of an attempt may leave at a moment of our clock: not after sendBefore, and not if
+// sendBefore is further ahead than SendWindow can be. A clock that has been set back since has written it then, and a
+// look-up does not wait for it: see ForLookup.
+func MaySend(sendBefore, now time.Time) bool {
+	return !now.After(sendBefore) && !isFarAhead(sendBefore, now)
+}
+
+// isFarAhead says whether a clock that has been set back since has written the moment before which a request may leave.
+func isFarAhead(sendBefore, now time.Time) bool {
+	return sendBefore.Sub(now) > SendWindow+lookupClockStep
+}
+
+// ForLookup returns the deployment as a look-up at a moment of our clock takes it. If our clock was ahead when it wrote
+// the attempts, and has been set back since, two of their times are wrong:
+//
+//   - CircleCI gives the first attempt's pipeline an earlier time, and a look-up that goes back to the attempt would
+//     overlook it: the trigger would be repeated. LookupFrom is then the deployment's creation at GitHub, or a day before
+//     now if that is not known.
+//   - The request of the newest attempt leaves by SendWindow after now or, by MaySend, not at all, whatever its SendBefore
+//     says: the environment and the project do not wait until our clock is where it was.
+//
+// The caller saves the result, because later the attempts lie in the past.
 func (d Deployment) ForLookup(now time.Time) Deployment {
-	if d.LookupFrom.IsZero() && d.firstTrace().After(now.Add(lookupClockStep)) {
+	if d.LookupFrom.IsZero() && d.earliestStart().After(now.Add(lookupClockStep)) {
 		d.LookupFrom = now.Add(-lookupUnknown)
 		if created := d.Request.CreatedAt; !created.IsZero() && created.Before(now) {
 			d.LookupFrom = created
 		}
 	}
 
-	if latest := now.Add(SendWindow); d.LastAttempt().SendBefore.After(latest.Add(lookupClockStep)) {
+	if isFarAhead(d.LastAttempt().SendBefore, now) {
 		d.Attempts = slices.Clone(d.Attempts)
-		d.Attempts[len(d.Attempts)-1].SendBefore = latest
+		d.Attempts[len(d.Attempts)-1].SendBefore = now.Add(SendWindow)
 	}
 
 	return d
@@ -184,13 +198,13 @@ func (d Deployment) ForLookup(now time.Time) Deployment {
 func (d Deployment) LookupSince(offset time.Duration) time.Time {
 	from := d.LookupFrom
 	if from.IsZero() {
-		from = d.firstTrace()
+		from = d.earliestStart()
 	}
 	return from.Add(offset - windowLead)
 }
 
-// firstTrace is when a pipeline may have been started for the first time, by our clock.
-func (d Deployment) firstTrace() time.Time {
+// earliestStart is the earliest time, by our clock, at which a pipeline may have been started.
+func (d Deployment) earliestStart() time.Time {
 	if len(d.Attempts) == 0 {
 		return d.AcceptedAt
 	}

@@ -18,8 +18,7 @@ type EnvironmentStatus struct {
 }
 
 // Newest returns the deployment with the largest GitHub id, by which the environment is named as GitHub
-// spelled it last. There always is one, unless the environment is listed only for its lock: then it is the zero
-// Deployment.
+// spelled it last. If the environment is listed only for its lock, it is the zero Deployment.
 func (s EnvironmentStatus) Newest() Deployment {
 	newest := Deployment{}
 	for _, d := range s.Waiting {
@@ -54,7 +53,7 @@ type EnvironmentFilter struct {
 	Limit       int           // how many environments
 	MaxWaiting  int           // how many waiting deployments of each
 
-	// Locked also lists environments of which there is no deployment: those that are locked by themselves, and those whose
-	// deployments were pruned.
+	// Locked also lists environments of which there is no deployment: those that are locked by themselves, and those
+	// whose deployments were pruned.
 	Locked bool
 }

@@ -9,8 +9,8 @@ import (
 
 // Claim makes a pipeline the deployment's own, because one of its jobs presented the deployment's
 // key. The first pipeline to claim gets it and may claim again, after the deployment's end only while a
-// rerun counts. Of a deployment that is being canceled, no job may go on. deployment.ErrNotFound: no deployment
-// has this key. deployment.ErrClaimRefused, deployment.ErrClaimCanceled: the job must stop.
+// rerun counts. deployment.ErrNotFound: no deployment has this key. The job must stop after
+// deployment.ErrClaimRefused, and after deployment.ErrClaimCanceled, which says that the deployment is being canceled.
 func (e *Engine) Claim(ctx context.Context, key, pipelineID string) error {
 	d, err := e.Deployments.ByKey(ctx, key)
 	if err != nil {

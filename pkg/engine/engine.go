@@ -94,12 +94,12 @@ type Engine struct {
 	loops     sync.WaitGroup
 	cancel    context.CancelFunc // ends the loops
 
-	forgottenPause time.Duration // forgottenPause, in tests less
+	lostPause time.Duration // lostPause, in tests less
 }
 
 // New creates an engine. Nothing runs before Start.
 func New(o Options) *Engine {
-	e := &Engine{Options: o, cancel: func() {}, forgottenPause: forgottenPause}
+	e := &Engine{Options: o, cancel: func() {}, lostPause: lostPause}
 	if o.Workers == 0 {
 		e.Workers = defaultWorkers
 	}

@@ -78,7 +78,7 @@ func newTestEngine(t *testing.T) *testEngine {
 		},
 	})
 
-	e.forgottenPause = time.Millisecond
+	e.lostPause = time.Millisecond
 	e.trust.reset(e.now)
 	return e
 }

@@ -151,8 +151,8 @@ func TestLookUp_ListsAreAsOfTheQuestion(t *testing.T) {
 	}
 }
 
-// A clock that was an hour ahead at the trigger and is right again does not hide the pipeline: its trigger would be
-// repeated as soon as the attempt lies in the past.
+// The pipeline is found although the clock was an hour ahead at the trigger and is right again. Otherwise the trigger
+// would be repeated as soon as the attempt lies in the past.
 func TestLookUp_ClockSetBack(t *testing.T) {
 	const ahead = time.Hour
 	for _, tt := range []struct {

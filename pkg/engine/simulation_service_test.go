@@ -112,7 +112,8 @@ func (w *simulation) crash() {
 	w.open()
 }
 
-// crashableRows stores nothing after the process has crashed.
+// crashableRows stores nothing after the process has crashed. The error is one after which the engine gives up soon and
+// asks CircleCI for nothing, which it could not do either.
 type crashableRows struct {
 	*store.DB
 	w *simulation
@@ -125,7 +126,7 @@ func (r crashableRows) Save(
 	o deployment.SaveOptions,
 ) (deployment.Deployment, error) {
 	if r.w.crashed {
-		return next, deployment.ErrNotFound
+		return next, deployment.ErrVersionConflict
 	}
 	return r.DB.Save(ctx, next, ch, o)
 }

@@ -27,8 +27,8 @@ const (
 
 // How often a pipeline that nobody follows is looked at to cancel it, and the pause in between.
 const (
-	forgottenTries = 20
-	forgottenPause = 3 * time.Second
+	lostTries = 20
+	lostPause = 3 * time.Second
 )
 
 // trigger sends one request to CircleCI, if this worker's own write moved the row to triggering.
@@ -119,7 +119,7 @@ func (e *Engine) recordTriggerResult(ctx context.Context, d deployment.Deploymen
 		case errors.As(err, &invalid), errors.As(err, &blocked):
 			return e.orphan(ctx, current, answer)
 		case errors.Is(err, deployment.ErrNotFound):
-			return errors.Join(err, e.cancelForgotten(ctx, d, answer))
+			return errors.Join(err, e.cancelLost(ctx, d, answer))
 		}
 		if err == nil {
 			return nil
@@ -161,11 +161,11 @@ func (e *Engine) reassignPipeline(
 	)
 }
 
-// cancelForgotten cancels the pipeline of a deployment that the database does not have any more: one that lacks the
-// newest commits took over. Nobody would follow the pipeline, and recovery takes the deployment in again, to run then.
-// A new pipeline has no workflow yet that could be canceled, and may get several one after the other, so it is looked at
-// until it has ended, or was looked at forgottenTries times, or ctx ends.
-func (e *Engine) cancelForgotten(ctx context.Context, d deployment.Deployment, answer deployment.Event) error {
+// cancelLost cancels the pipeline of a deployment that is not in the database any more, because a standby without the
+// newest commits took over. Nobody would follow the pipeline, and recovery accepts the deployment again, which runs
+// then. A new pipeline has no workflow yet that could be canceled, and may get several one after the other, so it is
+// looked at until it has ended, or was looked at lostTries times, or ctx ends.
+func (e *Engine) cancelLost(ctx context.Context, d deployment.Deployment, answer deployment.Event) error {
 	triggered, ok := answer.(deployment.Triggered)
 	if !ok {
 		return nil
@@ -173,15 +173,15 @@ func (e *Engine) cancelForgotten(ctx context.Context, d deployment.Deployment, a
 
 	id := triggered.Pipeline.ID
 	log := func(level zerolog.Level) *zerolog.Event { return e.log(d, level).Str("pipeline", id) }
-	log(zerolog.WarnLevel).Msg("pipeline of forgotten deployment is being canceled")
+	log(zerolog.WarnLevel).Msg("pipeline is being canceled, deployment not in the database")
 
 	for try := 1; ; try++ {
 		progress, err := e.cancelPipeline(ctx, id)
 		switch {
 		case err == nil && deployment.FoldPipeline(progress).Kind == deployment.FoldEnded:
 			return nil
-		case try == forgottenTries, !sleep(ctx, e.forgottenPause):
-			log(zerolog.ErrorLevel).Err(err).Msg("pipeline of forgotten deployment may still run, cancel it in CircleCI")
+		case try == lostTries, !sleep(ctx, e.lostPause):
+			log(zerolog.ErrorLevel).Err(err).Msg("pipeline may still run, deployment not in the database, cancel it in CircleCI")
 			return err
 		}
 	}

@@ -16,7 +16,7 @@ type updateOptions struct {
 	known     *deployment.Deployment // the row as the caller knows it; nil: it is loaded first
 	audit     *deployment.AuditEvent // saved with the change
 	notedOnly bool                   // save nothing if the event adds nothing to the timeline
-	key       string                 // of the deployment that is meant; empty: that which has the row when it is loaded
+	key       string                 // of the deployment that is meant; empty: the one that has the row when it is loaded
 	attempt   int                    // the trigger attempt that the event answers; 0: it is no answer
 }
 
@@ -43,7 +43,7 @@ func (e *Engine) update(
 			return d, err
 		}
 		if o.key != "" && d.Target.Key != o.key {
-			return d, deployment.ErrNotFound // another database has given the row to another deployment
+			return d, deployment.ErrNotFound // a database that lacks commits gave the row to another one
 		}
 		o.key = d.Target.Key
 		if !concerns(d, event, o.attempt) {

@@ -171,8 +171,8 @@ func TestRecordTriggerResult_TriesAgainWhenTheDatabaseFails(t *testing.T) {
 	}
 }
 
-// A database that took over without the newest commits may have given the row to another deployment, even in the same
-// version. The answer to a trigger is not taken for one to the other's, and nobody overwrites the other.
+// A database that took over without the newest commits may have given the row to another deployment, even with the same
+// version. That deployment stays as it is, and the pipeline is canceled.
 func TestRecordTriggerResult_RowOfAnotherDeployment(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -235,7 +235,7 @@ func (c *laterPolls) CancelWorkflow(_ context.Context, id string) error {
 
 // A pipeline that was just started has no workflow yet. One that nobody follows is canceled all the same, with what
 // continues it.
-func TestCancelForgotten_WaitsForWorkflows(t *testing.T) {
+func TestCancelLost_WaitsForWorkflows(t *testing.T) {
 	setup := func(status string) deployment.Workflow {
 		return deployment.Workflow{ID: "w1", Name: "setup", Status: status, Setup: true}
 	}
@@ -252,7 +252,7 @@ func TestCancelForgotten_WaitsForWorkflows(t *testing.T) {
 		{Workflows: []deployment.Workflow{setup("success"), deploy("canceled")}},
 	}}
 	e.Poller = circleCI
-	if err := e.cancelForgotten(t.Context(), deployment.Deployment{}, triggered("p1")); err != nil {
+	if err := e.cancelLost(t.Context(), deployment.Deployment{}, triggered("p1")); err != nil {
 		t.Errorf("got error %v", err)
 	}
 	if want := []string{"w1", "w2"}; !slices.Equal(circleCI.canceled, want) {
@@ -264,7 +264,7 @@ func TestCancelForgotten_WaitsForWorkflows(t *testing.T) {
 }
 
 // It does not go on for ever, and not while the process is being stopped.
-func TestCancelForgotten_GivesUp(t *testing.T) {
+func TestCancelLost_GivesUp(t *testing.T) {
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	for _, tt := range []struct {
@@ -273,14 +273,14 @@ func TestCancelForgotten_GivesUp(t *testing.T) {
 		pause time.Duration
 		want  int
 	}{
-		{name: "never a workflow", ctx: t.Context(), pause: time.Millisecond, want: forgottenTries},
+		{name: "never a workflow", ctx: t.Context(), pause: time.Millisecond, want: lostTries},
 		{name: "stopped", ctx: stopped, pause: time.Hour, want: 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e := newTestEngine(t)
 			circleCI := &laterPolls{polls: []deployment.Progress{{}}}
-			e.Poller, e.forgottenPause = circleCI, tt.pause
-			if err := e.cancelForgotten(tt.ctx, deployment.Deployment{}, triggered("p1")); err != nil {
+			e.Poller, e.lostPause = circleCI, tt.pause
+			if err := e.cancelLost(tt.ctx, deployment.Deployment{}, triggered("p1")); err != nil {
 				t.Errorf("got error %v", err)
 			}
 			if circleCI.looks != tt.want {

@@ -74,7 +74,7 @@ type Event struct {
 	Version     int64 // rises with each change of this deployment
 
 	change int64 // the change's own position
-	read   int64 // which read of the hub found it
+	read   int64 // the number of the read that found it, see Hub.reads
 	row    int64
 	key    string // the lower-cased environment
 
@@ -93,7 +93,7 @@ type Hub struct {
 	o       Options
 	current atomic.Pointer[session] // nil while nobody watches
 
-	reads atomic.Int64 // of changes, that have begun
+	reads atomic.Int64 // how many reads of changes have begun
 
 	mu       sync.Mutex
 	closed   bool

@@ -171,8 +171,8 @@ func TestWatch_MissesNothingAtItsBeginning(t *testing.T) {
 	<-done
 }
 
-// What was missed is shown as it is when it is read. Changes before that, which the queue holds already, do not follow
-// it.
+// A deployment whose changes were missed is shown as it is when it is read. Its older changes, which the queue may hold
+// already, do not follow.
 func TestWatch_ShowsNothingOlderThanWhatWasMissed(t *testing.T) {
 	w := newWorld(t)
 	d := w.accept(1, "production")

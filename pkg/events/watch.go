@@ -36,7 +36,7 @@ type Watch struct {
 	backlog  []*Event        // is given before the queue
 	position int64           // what is not newer than this the watcher has seen once it has seen the backlog
 	read     int64           // up to where the backlog was read; some changes before it may come later
-	reads    int64           // how many reads of the hub had begun once the backlog was read
+	reads    int64           // how many reads of the hub had begun when the backlog was read
 	versions map[int64]int64 // of the rows in the backlog, until the queue is past it
 }
 

@@ -62,14 +62,14 @@ type Client struct {
 	app       *account // authenticates as the App itself; nil with a token
 	cache     *cache
 
-	mu                sync.Mutex
-	accounts          map[int64]*account              // by installation id; 0 is the token's
-	installations     map[string]int64                // lower-cased owner/name → installation id
-	goneInstallations map[int64]bool                  // installation ids for which GitHub answered 404
-	seenBy            map[seenFrom]seenBy             // see findElsewhere
-	lackingReported   map[int64]bool                  // installation ids whose missing permissions were logged
-	maker             deployment.Maker                // see Maker; no login until GitHub was asked
-	currentNames      map[int64]deployment.Repository // renamed repositories, by id
+	mu                 sync.Mutex
+	accounts           map[int64]*account                     // by installation id; 0 is the token's
+	installations      map[string]int64                       // lower-cased owner/name → installation id
+	goneInstallations  map[int64]bool                         // installation ids for which GitHub answered 404
+	installationChecks map[usedInstallation]installationCheck // see findElsewhere
+	lackingReported    map[int64]bool                         // installation ids whose missing permissions were logged
+	maker              deployment.Maker                       // see Maker; no login until GitHub was asked
+	currentNames       map[int64]deployment.Repository        // renamed repositories, by id
 }
 
 // account is one credential with the calls that use it, the pace of its writes and the rate limit
@@ -93,14 +93,14 @@ func New(o Options) (*Client, error) {
 	base := *o.BaseURL
 	base.Path = strings.TrimRight(base.Path, "/") + "/"
 	c := &Client{
-		options:           o,
-		base:              &base,
-		accounts:          map[int64]*account{},
-		installations:     map[string]int64{},
-		goneInstallations: map[int64]bool{},
-		seenBy:            map[seenFrom]seenBy{},
-		lackingReported:   map[int64]bool{},
-		currentNames:      map[int64]deployment.Repository{},
+		options:            o,
+		base:               &base,
+		accounts:           map[int64]*account{},
+		installations:      map[string]int64{},
+		goneInstallations:  map[int64]bool{},
+		installationChecks: map[usedInstallation]installationCheck{},
+		lackingReported:    map[int64]bool{},
+		currentNames:       map[int64]deployment.Repository{},
 	}
 
 	c.cache = &cache{now: func() time.Time { return c.options.Now() }, entries: map[string]*entry{}}

@@ -118,8 +118,8 @@ func (i *installationToken) invalidate(token string) {
 }
 
 // accountFor returns the account that may act on a repository: the token's, or that of an
-// installation of the App. The installation of src is used unless it is 0 or GitHub has answered
-// that it is gone, or another one sees the repository; then GitHub is asked which installation does.
+// installation of the App. The installation of src is used unless it is 0, or GitHub has answered that it
+// is gone or that another one sees the repository; then GitHub is asked which installation does.
 func (c *Client) accountFor(ctx context.Context, src deployment.Source) (*account, error) {
 	if err := validateName(src.Repository); err != nil {
 		return nil, err
@@ -216,41 +216,41 @@ func (c *Client) isGone(installation int64) bool {
 	return c.goneInstallations[installation]
 }
 
-// seenBy is what GitHub has answered about which installation sees a repository that another one could not see.
-type seenBy struct {
+// installationCheck is what GitHub has answered about which installation sees a repository that another one could not see.
+type installationCheck struct {
 	at        time.Time
 	elsewhere bool // another one sees it
 }
 
 const (
-	// seenByFor is how long such an answer holds: a repository may be moved, and the App installed again.
-	seenByFor = 10 * time.Minute
-	// maxSeenBy is how many of them are kept. Events, which may be forged, name the installations.
-	maxSeenBy = 10_000
+	// recheckAfter is how long such an answer holds: a repository may be moved, and the App installed again.
+	recheckAfter = 10 * time.Minute
+	// maxInstallationChecks is how many of them are kept. Events, which may be forged, name the installations.
+	maxInstallationChecks = 10_000
 )
 
-// seenFrom is an installation that was used for a repository, the key of such an answer.
-type seenFrom struct {
+// usedInstallation is an installation that was used for a repository, the key of such an answer.
+type usedInstallation struct {
 	installation int64
 	repository   string // lower-cased owner/name
 }
 
-func fromInstallation(installation int64, r deployment.Repository) seenFrom {
-	return seenFrom{installation: installation, repository: strings.ToLower(r.FullName())}
+func fromInstallation(installation int64, r deployment.Repository) usedInstallation {
+	return usedInstallation{installation: installation, repository: strings.ToLower(r.FullName())}
 }
 
 // isElsewhere says whether GitHub has answered that another installation than that of src sees the repository.
 func (c *Client) isElsewhere(src deployment.Source) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.seenBy[fromInstallation(src.Installation, src.Repository)].elsewhere
+	return c.installationChecks[fromInstallation(src.Installation, src.Repository)].elsewhere
 }
 
 // findElsewhere asks, after a call that was answered 403 or 404, which installation sees the repository, and reports
 // whether it is another one than that of the call: the same call may succeed with that. The id of the one that was used
 // comes from an event, which may be forged, or was learnt before the repository moved, and GitHub answers 404 to an
 // installation that does not see the repository, and 403 to one that would write to a public one. It asks once in
-// seenByFor for each installation and repository.
+// recheckAfter for each installation and repository.
 func (c *Client) findElsewhere(ctx context.Context, err error, r deployment.Repository, acct *account) bool {
 	var failed *Error
 	if c.app == nil || !errors.As(err, &failed) || failed.Kind != KindDenied || failed.Status == http.StatusUnauthorized {
@@ -259,9 +259,9 @@ func (c *Client) findElsewhere(ctx context.Context, err error, r deployment.Repo
 
 	key, now := fromInstallation(acct.installation, r), c.options.Now()
 	c.mu.Lock()
-	known, ok := c.seenBy[key]
+	known, ok := c.installationChecks[key]
 	c.mu.Unlock()
-	if ok && now.Sub(known.at).Abs() < seenByFor {
+	if ok && now.Sub(known.at).Abs() < recheckAfter {
 		return false
 	}
 
@@ -273,10 +273,10 @@ func (c *Client) findElsewhere(ctx context.Context, err error, r deployment.Repo
 	elsewhere := err == nil && found.GetID() != acct.installation
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.seenBy) >= maxSeenBy {
-		clear(c.seenBy) // what still matters is asked again
+	if len(c.installationChecks) >= maxInstallationChecks {
+		clear(c.installationChecks) // what still matters is asked again
 	}
-	c.seenBy[key] = seenBy{at: now, elsewhere: elsewhere}
+	c.installationChecks[key] = installationCheck{at: now, elsewhere: elsewhere}
 	if elsewhere {
 		c.installations[key.repository] = found.GetID()
 	}

@@ -168,7 +168,7 @@ func TestApp_InstallationElsewhereAndBack(t *testing.T) {
 				t.Fatalf("event of installation %d: got error %v", named, err)
 			}
 			s.MoveTo(seenBy)
-			c.options.Now = laterBy(c.options.Now, seenByFor)
+			c.options.Now = laterBy(c.options.Now, recheckAfter)
 			if _, err := c.Deployment(t.Context(), req); err != nil {
 				t.Errorf("event of installation %d, seen by %d: got error %v", named, seenBy, err)
 			}
@@ -215,16 +215,16 @@ func TestApp_InstallationNowhere(t *testing.T) {
 func TestApp_InstallationsKept(t *testing.T) {
 	s, c, req := newAppSimulation(t, sim.Options{})
 	s.InstallElsewhere(5)
-	for i := range int64(maxSeenBy) {
-		c.seenBy[fromInstallation(1000+i, req.Repository)] = seenBy{at: c.now(), elsewhere: true}
+	for i := range int64(maxInstallationChecks) {
+		c.installationChecks[fromInstallation(1000+i, req.Repository)] = installationCheck{at: c.now(), elsewhere: true}
 	}
 
 	req.Installation = 5
 	if _, err := c.Deployment(t.Context(), req); err != nil {
 		t.Errorf("got error %v", err)
 	}
-	if n := len(c.seenBy); n > maxSeenBy {
-		t.Errorf("got %d answers kept, want at most %d", n, maxSeenBy)
+	if n := len(c.installationChecks); n > maxInstallationChecks {
+		t.Errorf("got %d answers kept, want at most %d", n, maxInstallationChecks)
 	}
 }
 

@@ -8,16 +8,15 @@ import (
 )
 
 const (
-	// longestWait is longer than a message waits for anything but its deployment. A stored time that is further ahead
-	// was written by a clock that has been set back since.
+	// longestWait is longer than a message waits for anything but a change of its deployment. A stored time that is
+	// further ahead was written by a clock that has been set back since.
 	longestWait = 10 * time.Minute
-	// findBack is how far back a post is looked for whose time is not known.
+	// findBack is how far back a post is looked for if such a clock wrote its time.
 	findBack = 24 * time.Hour
 )
 
-// withClock returns a message as it counts at a moment: with no time that only a clock which was ahead can have written.
-// A call of unknown outcome then counts as just made, so that its effect is waited for, but as one that may have been
-// made long ago where it is looked for.
+// withClock returns a message without the times that only a clock which was ahead can have written. A call of unknown
+// outcome then counts as made just now, so that its effect is waited for, and is looked for as one of the last day.
 func withClock(m deployment.Message, now time.Time) deployment.Message {
 	if isFar(m.RetryAt, now) {
 		m.RetryAt = time.Time{}
@@ -47,5 +46,8 @@ func withClock(m deployment.Message, now time.Time) deployment.Message {
 	return m
 }
 
-// isFar says whether a moment until which a message waits is so far ahead that a clock which was ahead has made it.
+// isFar says whether a time is so far ahead that only a clock which was ahead can have written it.
 func isFar(at, now time.Time) bool { return at.Sub(now) > longestWait }
+
+// waitsFor says whether a message has to wait until a moment. It does not if isFar.
+func waitsFor(at, now time.Time) bool { return now.Before(at) && !isFar(at, now) }

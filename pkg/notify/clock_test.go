@@ -7,8 +7,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/deployment"
 )
 
-// What a clock stored that was a day ahead does not keep a message back, nor has it posted twice, once the clock has been
-// set back.
+// Times that were stored by a clock which was a day ahead neither hold a message back after the clock was set back, nor
+// have it posted twice.
 func TestWorker_ClockSetBack(t *testing.T) {
 	const ahead = 24 * time.Hour
 	failed := &SendError{Kind: SendNotSent, Code: "cut"}

@@ -97,7 +97,7 @@ func TestWorker_Resume(t *testing.T) {
 	}
 }
 
-// A refusal that comes after it was said that the channel can be used again may be from before.
+// A refusal does not pause a channel that was resumed after the refused call had begun.
 func TestPace_RefusedBeforeResume(t *testing.T) {
 	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 	p := newPace(Limits{}, now)

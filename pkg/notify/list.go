@@ -68,7 +68,7 @@ func planList(m deployment.Message, f Facts, now time.Time) Step {
 		return planListClosing(m, f, *card, c)
 	case card == nil || card.MessageID == "":
 		s.Do = DoPost
-		if at := m.CreatedAt.Add(listGather); now.Before(at) && !isFar(at, now) {
+		if at := m.CreatedAt.Add(listGather); waitsFor(at, now) {
 			return wait(at)
 		}
 		return s

@@ -55,7 +55,7 @@ type pace struct {
 	posted   map[string]time.Time // the newest post to each channel
 	limited  map[string]time.Time // until when the chat system wants no such call, as limitKey names it
 	channels map[string]pause
-	resumed  map[string]time.Time // when it was last said that a channel can be used again
+	resumed  map[string]time.Time // when the pause of a channel was last ended, see resume
 	face     pause
 	failures int // in a row
 }
@@ -173,9 +173,9 @@ func (p *pace) limit(do Do, channel string, wait time.Duration, now time.Time) {
 	p.limited[limitKey(do, channel)] = latest(p.limited[limitKey(do, channel)], now.Add(wait))
 }
 
-// pauseChannel keeps calls back from a channel that cannot be used, as the answer to a call says that began at a
-// moment. An answer does not count if it was said since then that the channel can be used again. first says that it
-// could be until now.
+// pauseChannel keeps calls back from a channel that cannot be used, as the answer to a call says. began is when that
+// call began: the answer does not count if the channel was resumed since. first says that the channel could be used
+// until now.
 func (p *pace) pauseChannel(channel, why string, began, now time.Time) (until time.Time, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -194,7 +194,7 @@ func (p *pace) pauseChannel(channel, why string, began, now time.Time) (until ti
 	return next.until, next.count == 1
 }
 
-// resume ends the pause of a channel.
+// resume ends the pause of a channel, because it can be used again.
 func (p *pace) resume(channel string, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -286,7 +286,7 @@ func quietUntil(f Facts, now time.Time) (at time.Time, ok bool) {
 	default:
 		at = d.AcceptedAt.Add(quietFor)
 	}
-	return at, !now.Before(at) || isFar(at, now)
+	return at, !waitsFor(at, now)
 }
 
 func planPosts(m deployment.Message, f Facts, now time.Time) Step {
@@ -308,7 +308,7 @@ func planPosts(m deployment.Message, f Facts, now time.Time) Step {
 	if at, ok := quietUntil(f, now); !ok {
 		return wait(at)
 	}
-	if at := outputUntil(d, now); now.Before(at) {
+	if at := outputUntil(d); waitsFor(at, now) {
 		return wait(at)
 	}
 
@@ -323,10 +323,9 @@ func planPosts(m deployment.Message, f Facts, now time.Time) Step {
 }
 
 // outputUntil is how long what is said about a failure waits for the failing step; zero: no longer.
-func outputUntil(d deployment.Deployment, now time.Time) time.Time {
-	until := d.EndedAt.Add(outputWait)
-	if !d.WantsFailure(d.EndedAt) || isFar(until, now) {
+func outputUntil(d deployment.Deployment) time.Time {
+	if !d.WantsFailure(d.EndedAt) {
 		return time.Time{}
 	}
-	return until
+	return d.EndedAt.Add(outputWait)
 }

@@ -68,7 +68,7 @@ func planEdit(m deployment.Message, f Facts, card deployment.MessagePart, now ti
 	}
 	if at, ok := editAt(m, f, card, c); !ok {
 		return wait(time.Time{})
-	} else if now.Before(at) && !isFar(at, now) {
+	} else if waitsFor(at, now) {
 		return wait(at)
 	}
 	return Step{Do: DoEdit, About: aboutCard, Card: &c, Hash: c.Hash()}
@@ -141,7 +141,7 @@ func planEnded(m deployment.Message, f Facts, card deployment.MessagePart, now t
 	if !owes(m, aboutEnded) || !broadcast && !bad {
 		return wait(time.Time{})
 	}
-	if at := outputUntil(d, now); now.Before(at) {
+	if at := outputUntil(d); waitsFor(at, now) {
 		return wait(at)
 	}
 

@@ -242,7 +242,7 @@ func (s *session) find(ctx context.Context, m deployment.Message, step Step) err
 	return s.save(context.WithoutCancel(ctx), &m)
 }
 
-// learn takes what the answer to a call that began at a moment says about other calls.
+// learn takes what the answer to a call says about other calls. began is when the call began.
 func (s *session) learn(do Do, channel string, err error, began, now time.Time) {
 	if err == nil {
 		s.works(channel)

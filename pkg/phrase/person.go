@@ -16,21 +16,21 @@ func WhoAmI(by deployment.Actor) string {
 		"here what the rules of the route let you do.", by, by.ID)
 }
 
-// Link answers a request to be linked with an account at GitHub of somebody who has linked themselves already.
+// Link answers somebody who asks to be linked to a GitHub account, and has linked themselves already.
 func (p Prefix) Link(by deployment.Actor) string {
 	return fmt.Sprintf(`You are linked already: for Seraph you are %s at GitHub. If that is wrong, say %s. To link `+
 		`another account then, type "/seraph link" in Slack itself, which answers you alone.`, by, p.command("unlink"))
 }
 
-// Listed answers such a request of somebody whom the routes file names, which no link can change.
+// Listed answers somebody who asks to be linked, and whom the routes file names: no link would change that.
 func Listed(by deployment.Actor) string {
 	const format = `You need no link: the routes file says that you are %s at GitHub. If that is wrong, whoever looks ` +
 		`after Seraph can correct it in "people" there.`
 	return fmt.Sprintf(format, by)
 }
 
-// Named answers a request to link or unlink where no chat system says who asks: a program that speaks for a person
-// names the account, or it is a token that asks.
+// Named answers a request to link or unlink that does not come from a user of a chat system: a program that speaks for
+// a person names the account, or a token asks for itself.
 func Named(by deployment.Actor) string {
 	if by.ID == 0 {
 		return "An API token has no account to link or to unlink."

@@ -30,13 +30,13 @@ func RefusalOf(v Verdict) Refusal {
 const checkAccount = ": check by which login and id the person is named; " +
 	"https://api.github.com/users/LOGIN shows the id of an account"
 
-// refuseNoAccount refuses a person whose account GitHub does not show. To try again would not help.
+// refuseNoAccount says what to check, because to try again would not help.
 func (o Outcome) refuseNoAccount() Refusal {
 	return Refusal{Reason: "this depends on " + o.Message + checkAccount}
 }
 
-// NoAccount is the refusal of what a person asks for now whose account GitHub does not show, so that it would wait in
-// vain; the zero Refusal: no rule waits for that.
+// NoAccount refuses a request that would wait in vain, because a rule waits for the account of a person whom GitHub
+// does not show. The zero Refusal: no rule waits for that.
 func NoAccount(v Verdict) Refusal {
 	for _, o := range v.Outcomes {
 		if o.NoAccount {

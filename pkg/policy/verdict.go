@@ -37,7 +37,7 @@ type Outcome struct {
 	Until  time.Time `json:"until,omitzero"`   // when the rule will be met without anybody's help, if known
 	Forced bool      `json:"forced,omitempty"` // the rule is not met, and was overridden by force
 
-	// NoAccount says that the rule waits because GitHub shows no account of the person.
+	// NoAccount says that the rule waits because GitHub shows no account with the person's id.
 	NoAccount bool `json:"-"`
 }
 

@@ -105,9 +105,9 @@ func (r *Recovery) listRound(ctx context.Context, lease *deployment.Lease) (next
 	return began.Add(roundEvery)
 }
 
-// cover fills in until when each repository's deployments are known: until this process listed
-// them, or until the time in the note. Without either they are known until MaxAge ago. A time from the future comes
-// from a clock that was ahead: nothing is known then of all that GitHub can repeat.
+// cover fills in until when each repository's deployments are known: until this process listed them, or until the time
+// in the note. Without either they are known until MaxAge ago. A time in the future was written by a clock that was
+// ahead: then they count as known until redeliveryWindow ago.
 func (r *Recovery) cover(sources []deployment.Source, note string) {
 	now := r.Now()
 	unknown := now.Add(-redeliveryWindow)

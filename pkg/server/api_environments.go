@@ -56,8 +56,8 @@ func (s *Server) listEnvironments(ctx context.Context, r *http.Request) (any, er
 	return page, nil
 }
 
-// apiEnvironment is an environment as its newest deployment names it or, where there is none, its own lock. Without
-// either it has no name.
+// apiEnvironment shows an environment. Its newest deployment names it, or without one its own lock, which may have
+// ended meanwhile: then Environment is empty.
 func (s *Server) apiEnvironment(status deployment.EnvironmentStatus, locks []policy.Lock) api.Environment {
 	out := api.Environment{
 		RepositoryID: status.ID.RepositoryID,

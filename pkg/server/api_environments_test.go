@@ -104,8 +104,8 @@ func TestListEnvironments_Page(t *testing.T) {
 	}
 }
 
-// TestListEnvironments_OnlyLocked lists an environment in which nothing was deployed, as its lock names it, and none whose
-// lock has ended meanwhile.
+// TestListEnvironments_OnlyLocked lists an environment in which nothing was deployed, as its lock names it, and none
+// whose lock has ended meanwhile.
 func TestListEnvironments_OnlyLocked(t *testing.T) {
 	s := newTestServer(t)
 	s.reader.statuses = []deployment.EnvironmentStatus{

@@ -49,9 +49,9 @@ func TestGitHub_TruncatedBody(t *testing.T) {
 
 // None of these limits may be lost by mistake.
 func TestHTTPServer_Limits(t *testing.T) {
-	s := HTTPServer(":1", http.NotFoundHandler())
-	got := []any{s.Addr, s.ReadHeaderTimeout, s.ReadTimeout, s.IdleTimeout, s.MaxHeaderBytes}
-	want := []any{":1", 5 * time.Second, 20 * time.Second, time.Minute, 64 << 10}
+	s := HTTPServer(http.NotFoundHandler())
+	got := []any{s.ReadHeaderTimeout, s.ReadTimeout, s.IdleTimeout, s.MaxHeaderBytes}
+	want := []any{5 * time.Second, 20 * time.Second, time.Minute, 64 << 10}
 	if d := diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -69,7 +69,7 @@ func connect(t *testing.T, s *Server) *net.TCPConn {
 		t.Fatal(err)
 	}
 
-	h := HTTPServer("", s.Handler())
+	h := HTTPServer(s.Handler())
 	done := make(chan error)
 	go func() { done <- h.Serve(listener) }()
 	conn, err := net.Dial("tcp", listener.Addr().String())

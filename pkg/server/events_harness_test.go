@@ -71,7 +71,7 @@ func serveEvents(
 		db:        db,
 		hub:       hub,
 		server:    server,
-		http:      HTTPServer("", server.Handler()),
+		http:      HTTPServer(server.Handler()),
 		url:       "http://" + listener.Addr().String(),
 		transport: transport,
 		closed:    make(chan struct{}, 16),

@@ -63,9 +63,8 @@ func (s *Server) Routes() []string {
 }
 
 // HTTPServer makes an HTTP server with a limit on everything a client can hold on to.
-func HTTPServer(addr string, handler http.Handler) *http.Server {
+func HTTPServer(handler http.Handler) *http.Server {
 	return &http.Server{
-		Addr:              addr,
 		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       20 * time.Second, // headers and body together

@@ -197,8 +197,8 @@ func LoadingModal(v notify.Verb) View {
 
 // NothingAsked is what becomes of a LoadingModal that asks for nothing.
 func NothingAsked(v notify.Verb) View {
-	lines := []notify.Text{notify.Plain("There is nothing to confirm. Seraph has answered you where the button is, or in a direct message.")}
-	return TextModal(modalTitle(v), lines, RenderOptions{})
+	const text = "There is nothing to confirm. Seraph has answered you where the button is, or in a direct message."
+	return TextModal(modalTitle(v), []notify.Text{notify.Plain(text)}, RenderOptions{})
 }
 
 // viewTitle makes a title of plain text that Slack accepts.

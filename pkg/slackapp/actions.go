@@ -19,7 +19,7 @@ import (
 // face is what Slack is called in links, in the audit and in metrics.
 const face = "slack"
 
-// tokenLostAgain is after how long it is logged again that the token was lost. Slack sends two events for one loss.
+// tokenLostAgain is how long it is not logged again that the token was lost: Slack sends two events for one loss.
 const tokenLostAgain = time.Hour
 
 // Directory says who somebody is at Slack, and who can read a channel. Errors are *notify.SendError.
@@ -149,7 +149,7 @@ type Actions struct {
 	limits  *limits
 	shown   *publications
 
-	tokenLost *command.Recently[string] // workspaces of which it is in the log that the token was lost
+	tokenLost *command.Recently[string] // workspaces for which it was logged that the token was lost
 }
 
 // NewActions makes Actions.
@@ -198,14 +198,14 @@ func (a *Actions) event(ctx context.Context, in slack.Incoming) error {
 }
 
 // lostToken tells the operator that the app was uninstalled or its token revoked, once for both events, if the token
-// really does not work any more: the event may be about an older token, and may come late. Nothing else changes: calls
-// are refused and pause, and links stay for the day on which the app is installed again.
+// really does not work any more: the event may be about an older token, and may come late. Links stay, for the day on
+// which the app is installed again.
 func (a *Actions) lostToken(ctx context.Context, in slack.Incoming) error {
 	_, err := a.o.Directory.Whoami(ctx)
 	var refused *notify.SendError
 	switch {
 	case err == nil:
-		a.o.Log.Info().Str("event", in.Event).Msg("token of Slack works in spite of an event")
+		a.o.Log.Info().Str("event", in.Event).Msg("token of Slack still works")
 		return nil
 	case !errors.As(err, &refused) || refused.Kind != notify.SendFace:
 		return err

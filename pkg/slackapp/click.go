@@ -173,26 +173,27 @@ func (p press) confirms(b notify.Button) bool {
 	return b.ConfirmWord == "" || slack.Confirmed{Word: b.ConfirmWord}.Matches(p.typed)
 }
 
-// refusal refuses a button that was shown for another state, and one that asks for a deployment where its route does not
-// let it be asked for, so that nothing has to be typed for it. nil: neither.
+// refusal refuses a button that was shown for an earlier state, and one that deploys in a channel in which the route
+// does not let anybody ask for that, before anything has to be typed. nil: it may be pressed here.
 func (p press) refusal(facts notify.Facts, channel string, stands bool, now time.Time) *refusal {
-	asks := p.verb == notify.VerbAgain
-	if back := facts.Back; p.verb == notify.VerbRollback && back != nil { // another task may have another route
-		asks = back.Task == facts.Deployment.Request.Task
-	}
-	switch places := facts.Route.Ask; {
-	case !stands:
+	if !stands {
 		r := stale(facts, now)
 		return &r
-	case asks && places != nil && !slices.Contains(places, channel):
-		const format = "A deployment of %s to %s may not be asked for here, only in the channels of the routes file " +
-			"(ask: %s), and nothing was done."
-		r := facts.Deployment.Request
-		text := fmt.Sprintf(format, r.Repository.FullName(), r.Environment, strings.Join(places, ", "))
-		return &refusal{code: "not_allowed", text: text}
-	default:
+	}
+
+	request, places := facts.Deployment.Request, facts.Route.Ask
+	asks := p.verb == notify.VerbAgain
+	if back := facts.Back; p.verb == notify.VerbRollback && back != nil { // another task may have another route
+		asks = back.Task == request.Task
+	}
+	if !asks || places == nil || slices.Contains(places, channel) {
 		return nil
 	}
+
+	const format = "A deployment of %s to %s may not be asked for here, only in the channels of the routes file " +
+		"(ask: %s), and nothing was done."
+	text := fmt.Sprintf(format, request.Repository.FullName(), request.Environment, strings.Join(places, ", "))
+	return &refusal{code: "not_allowed", text: text}
 }
 
 // stale refuses a button that was shown for another state than today's.
@@ -261,7 +262,7 @@ func (a *Actions) pressedBefore(
 ) (bool, error) {
 	text := ""
 	switch p.verb {
-	case notify.VerbRollback, notify.VerbAgain: // the button is known by whoever pressed it first
+	case notify.VerbRollback, notify.VerbAgain: // the key is the same for everybody who presses it
 		if stands {
 			return false, nil
 		}

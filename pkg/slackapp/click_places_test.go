@@ -8,8 +8,8 @@ import (
 	"github.com/seraph-deploy/seraph/pkg/slack"
 )
 
-// TestClick_OnlyWhereItMayBeAsked checks that a button of a card in a channel in which the route lets nobody ask says so
-// before anything has to be typed, and that the others act there.
+// TestClick_OnlyWhereItMayBeAsked checks that a button that deploys says before anything has to be typed that nobody
+// may ask for that in this channel, and that other buttons work there.
 func TestClick_OnlyWhereItMayBeAsked(t *testing.T) {
 	for _, verb := range []notify.Verb{notify.VerbRollback, notify.VerbAgain} {
 		t.Run(string(verb), func(t *testing.T) {

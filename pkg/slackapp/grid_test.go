@@ -10,9 +10,9 @@ import (
 	simslack "github.com/seraph-deploy/seraph/test/sim/slack"
 )
 
-// TestGrid_Organization has people of two workspaces of one organization type and press, over real HTTP: where the
-// routes file names the organization both are answered, in their own names, and where it names the workspace only its
-// own people are.
+// TestGrid_Organization has people of two workspaces of one organization type commands and press buttons, over real
+// HTTP. If the routes file names the organization, both are answered as themselves. If it names one workspace, only
+// its people are.
 func TestGrid_Organization(t *testing.T) {
 	const organization, second = "E0ACME0001", "T0SECOND01"
 	for _, row := range []struct {

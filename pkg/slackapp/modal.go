@@ -48,8 +48,8 @@ func (m *modal) show(ctx context.Context, v slack.View) error {
 	return err
 }
 
-// ask has the modal ask. Where Slack did not take that, whoever pressed learns why the modal goes on as it began, unless
-// they have closed it.
+// ask shows in the modal what is to be confirmed. If Slack does not take that, whoever pressed the button is told,
+// unless they have closed the modal.
 func (m *modal) ask(ctx context.Context, v slack.View) {
 	err := m.show(ctx, v)
 	var send *notify.SendError
@@ -60,8 +60,8 @@ func (m *modal) ask(ctx context.Context, v slack.View) {
 		"press the button again."), false)
 }
 
-// end says that there is nothing to confirm, unless the modal asks for something. The answer to the press tells the
-// rest, whatever becomes of the modal.
+// end says that there is nothing to confirm, unless the modal asks for something. It needs no error, because whoever
+// pressed the button has an answer in any case.
 func (m *modal) end(ctx context.Context) {
 	if !m.filled {
 		_ = m.show(ctx, slack.NothingAsked(m.verb))

@@ -266,8 +266,8 @@ func TestModal_Late(t *testing.T) {
 	}
 }
 
-// TestModal_NotFilled checks that somebody whose modal does not come to ask, because Slack did not take what it shall
-// show, learns that nothing was done, and that nobody hears of a modal that they have closed themselves.
+// TestModal_NotFilled checks that people learn that nothing was done if Slack does not take what their modal is to
+// show, and that they are told nothing about a modal that they have closed themselves.
 func TestModal_NotFilled(t *testing.T) {
 	for _, row := range []struct{ answer, want string }{
 		{

@@ -414,8 +414,8 @@ func TestSay_Fault(t *testing.T) {
 	}
 }
 
-// TestSay_Typed checks that what somebody types arrives as they typed it, through the escapes in which Slack sends it,
-// and that letters that look like a mention are none.
+// TestSay_Typed checks that a text arrives as it was typed, although Slack escapes it, and that typed letters that look
+// like a mention do not count as one.
 func TestSay_Typed(t *testing.T) {
 	const text = `cancel #12 because a < b && "c" > d, &lt; and <!channel> <https://evil.test|api>`
 	w := newWorld(t)

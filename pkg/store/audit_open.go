@@ -48,7 +48,7 @@ func openReader(databaseURL string) (*sql.DB, error) {
 	}
 
 	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("no database to read: %w: set SERAPH_DATABASE_URL to the one of the service", err)
+		return nil, fmt.Errorf("no database to read: %w: set SERAPH_DATABASE_URL as the service has it", err)
 	}
 
 	return openForReading(path)

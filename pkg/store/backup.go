@@ -17,7 +17,7 @@ func Backup(ctx context.Context, databaseURL, file string) error {
 		return errors.New("backup copies an SQLite file: for PostgreSQL use pg_dump --format=custom")
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("no database to copy: %w: set SERAPH_DATABASE_URL to the one of the service", err)
+		return fmt.Errorf("no database to copy: %w: set SERAPH_DATABASE_URL as the service has it", err)
 	}
 	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s is there already: name a new file", file)

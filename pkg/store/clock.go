@@ -14,7 +14,7 @@ const (
 	// No row is saved to be due later than this; after a start, what is due later was saved by a clock
 	// that has been set back since.
 	longestDue = 2 * time.Hour
-	// The same of messages to chat systems, which are tidied up a day after the end.
+	// The same for messages to chat systems, which are tidied up a day after the end.
 	longestMessageDue = 25 * time.Hour
 )
 
@@ -64,8 +64,8 @@ func (db *DB) noteSkew(skew time.Duration) {
 		Msg("clock differs from the database's: synchronize the clocks of all machines")
 }
 
-// steppedBack reports whether the clock was set back, and which due times of rows and of messages no clock that is right
-// can have saved.
+// steppedBack reports whether the clock was set back, and which due times of rows and of messages no clock that is
+// right can have saved.
 func (db *DB) steppedBack() (after, afterMessages time.Time, stepped bool) {
 	w := &db.clock
 	w.mu.Lock()
@@ -85,8 +85,8 @@ func (db *DB) steppedBack() (after, afterMessages time.Time, stepped bool) {
 	return now, now, false
 }
 
-// wakeLaterThan makes all rows and reports due that would be due after a moment, and all messages that would be after
-// another one.
+// wakeLaterThan makes all rows and reports due that would be due after one moment, and all messages that would be due
+// after another.
 func (db *DB) wakeLaterThan(ctx context.Context, after, afterMessages time.Time) error {
 	return db.write(ctx, func(t *tx) error {
 		_, err := t.exec(`UPDATE cards SET due_at = $1 WHERE due_at > $2`, micros(t.now), micros(afterMessages))

@@ -35,8 +35,8 @@ func testSaveStale(t *testing.T, b *testDB) {
 	}
 }
 
-// testSaveOtherDeployment: a row is not written by who knows another deployment under its number, as after a database
-// took over that lacks the newest commits.
+// testSaveOtherDeployment: a row is not overwritten with another deployment that had its number in a database whose
+// newest commits were lost.
 func testSaveOtherDeployment(t *testing.T, b *testDB) {
 	d := b.accept(1, "production", "")
 	other := d

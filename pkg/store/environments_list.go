@@ -17,17 +17,15 @@ const (
 	partWaiting     = 3 // waits
 )
 
-// lockedEnvironments are the locks that are open at $5 and name one environment.
-const lockedEnvironments = `
-	FROM locks
-	WHERE ended_at IS NULL AND (expires_at IS NULL OR expires_at > $5) AND repository_id > 0 AND environment_key <> ''`
+// locksOne is the condition of locks that are open at $5 and name one environment.
+const locksOne = `ended_at IS NULL AND (expires_at IS NULL OR expires_at > $5)
+	AND repository_id > 0 AND environment_key <> ''`
 
 // environmentsQuery selects the first $3 environments after ($1, $2) that meet conditions, and of each its current,
-// its active and at most $4 waiting deployments. An environment is listed if something was deployed there, waits
-// or is active, or, with locked, if a lock of it alone is open at $5; tasks that lock or unlock do not count. It is one
-// statement, so that all parts are of one
-// moment, and each part has an index of its own. The LEFT JOIN, which finds a row for each, keeps SQLite from
-// reading all rows there are.
+// its active and at most $4 waiting deployments. An environment is listed if something was deployed there, waits or is
+// active; tasks that lock or unlock do not count. With locked it is listed, too, if a lock of it alone is open at $5.
+// It is one statement, so that all parts are of one moment, and each part has an index of its own. The LEFT JOIN,
+// which finds a row for each, keeps SQLite from reading all rows there are.
 func environmentsQuery(conditions string, locked bool) string {
 	const keys = `repository_id, environment_key`
 	where := `(repository_id, environment_key) > ($1, $2)` + conditions
@@ -35,7 +33,9 @@ func environmentsQuery(conditions string, locked bool) string {
 
 	lockedThere := ""
 	if locked {
-		lockedThere = ` UNION SELECT * FROM (SELECT ` + keys + lockedEnvironments + ` AND ` + where + order + `) AS locked_there`
+		lockedThere = `
+			UNION
+			SELECT * FROM (SELECT ` + keys + ` FROM locks WHERE ` + locksOne + ` AND ` + where + order + `) AS locked_there`
 	}
 
 	return `

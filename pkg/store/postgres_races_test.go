@@ -171,8 +171,8 @@ func TestClockSkew_IsWarnedOf(t *testing.T) {
 	}
 }
 
-// Lists are written in the order of their ids, whatever the order of the changes: whoever waits for a list has written
-// none with a larger id, for which somebody else may wait.
+// Lists are written in the order of their ids, whatever the order of the changes: a transaction that waits for one
+// list has not locked another with a larger id, so that two transactions never wait for each other.
 func TestMessages_ListsInOneOrder(t *testing.T) {
 	both := openReplicas(t, 2)
 	a, b := both[0], both[1]

@@ -217,8 +217,8 @@ func waitForTransaction(t *testing.T, b *testDB) {
 	}
 }
 
-// holdTransaction holds one of a replica's transactions between its last statement and its commit, for longer than the
-// server lets a replica if need be.
+// holdTransaction holds one of a replica's transactions between its last statement and its commit, without the server's
+// limit for idle transactions.
 func holdTransaction(t *testing.T, b *testDB, do func(*tx) error) (release func(), done <-chan error) {
 	held, free, result := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {

@@ -106,8 +106,9 @@ func (t *tx) save(next deployment.Deployment, changes deployment.Changes, o depl
 	return t.wakeNext(old, next)
 }
 
-// readVersion is readCurrent of a row that still stands as the caller read it. A row with another key is another
-// deployment: a database that took over without the newest commits may have given it the number.
+// readVersion is readCurrent of a row that is still as the caller read it, and deployment.ErrVersionConflict
+// otherwise. A row with another key is another deployment: a database that took over without the newest commits may
+// have given it the number.
 func (t *tx) readVersion(next deployment.Deployment) (currentRow, error) {
 	current, err := t.readCurrent(next.Row)
 	if err == nil && (current.version != next.Version || current.key != next.Target.Key) {

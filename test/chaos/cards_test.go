@@ -232,8 +232,9 @@ func (c *cards) failCalls(t *testing.T) {
 	c.slack.SetHistoryLag(2 * time.Second)
 }
 
-// killUntil kills one process after the other until ctx ends. Most kills wait until the process is ready again: on a slow
-// machine, where a start takes longer than the interval between two kills, nothing would ever be done without that.
+// killUntil kills one process after the other until ctx ends. Three of four kills wait until the process is ready
+// again: on a slow machine, where a start takes longer than the interval between two kills, nothing would be done
+// otherwise.
 func (c *cards) killUntil(ctx context.Context) {
 	rng := c.rng(streamKill)
 	for {

@@ -225,8 +225,8 @@ func (o *orders) broken(t *testing.T, f *orderResult, all []*evidence, counts ma
 	return append(list, o.brokenDeployments(f, a, all, counts)...)
 }
 
-// ask calls the API as an order's client until it has an answer. The API limits how much one person, or one client, may
-// ask, and on a slow machine the clients of the orders may have used that up: they ask again after each second.
+// ask calls the API as an order's client, and again every second while there is no answer or the API answers 429: on a
+// slow machine the clients of the orders may have used up how much one token, or one person, may ask.
 func (o *orders) ask(ctx context.Context, method, path string, n *order, body []byte) (status int, a answer) {
 	ctx, cancel := context.WithTimeout(ctx, o.maxWait)
 	defer cancel()

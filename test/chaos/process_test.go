@@ -45,7 +45,7 @@ type exit struct {
 	code         int
 }
 
-// built are the paths of the programs that exist, by the flags that they were built with.
+// built are the paths of the programs that build has built, by their flags.
 var built = struct {
 	sync.Mutex
 	paths map[string]string

@@ -24,7 +24,7 @@ const (
 // step is how long each stage of a simulated pipeline takes: slow enough to watch.
 const step = 600 * time.Millisecond
 
-// patience is how long the simulated Slack waits. Slack itself waits 3 s, which a busy machine may need longer than.
+// patience is how long the simulated Slack waits. Slack itself waits 3 s; a busy machine may need longer.
 const patience = time.Minute
 
 // world is the program between the simulators.

@@ -54,8 +54,8 @@ func TestClaim_FirstPipelineOnly(t *testing.T) {
 	h.expectClaim("another pipeline after the end", key, uuid.NewString(), 409)
 }
 
-// From the moment in which somebody asks to cancel, no job may go on, whether or not it has claimed before: CircleCI
-// may take long to stop it, or not answer.
+// Once somebody has asked to cancel, no job may go on, whether or not its pipeline has claimed before: CircleCI may
+// take long to stop it, or not answer.
 func TestClaim_BeingCanceled(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"API_TOKENS": apiTokens, "CIRCLECI_TIMEOUT": "10s"}

@@ -91,8 +91,8 @@ func TestHolds_NobodyWithoutRule(t *testing.T) {
 	h.expectEnd(d, "error", "")
 }
 
-// An answer that is lost is settled by reading the jobs, and nobody approves twice. Another job keeps the workflow
-// from its end, after which its jobs are not read.
+// An answer that is lost is settled by reading the jobs, and nobody approves twice. A second held job keeps the
+// workflow from ending, because the jobs of a workflow that has ended are not read.
 func TestHolds_AnswerLost(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -19,7 +19,7 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/signal"
 )
 
-// maxWait limits every wait of a test, for what normally takes a second as for a lease of 45 seconds that has to end.
+// maxWait limits every wait of a test. Most take a second; the longest is for a lease of 45 seconds to end.
 const maxWait = 2 * time.Minute
 
 // process is one run of the program. Its log is shown when the test fails.

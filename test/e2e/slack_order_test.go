@@ -60,7 +60,7 @@ func TestSlack_TwoApprovers(t *testing.T) {
 	modals := map[string]slack.View{}
 	for _, user := range []string{"U0BOB", "U0CAROL"} {
 		s.click(user, card, "approve")
-		modals[user] = s.modal(user) // of both before either approves: then the button is of an earlier state
+		modals[user] = s.modal(user) // both are open before either approves, which takes the button away
 	}
 
 	var both sync.WaitGroup

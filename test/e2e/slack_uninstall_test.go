@@ -7,8 +7,8 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/slack"
 )
 
-// TestSlack_Uninstalled uninstalls the app while a deployment waits, and installs it again: the log says what to do, and
-// with the new token the same people are known and the same card goes on.
+// TestSlack_Uninstalled uninstalls the app while a deployment waits, and installs it again: the log says what to do,
+// and with the new token the same people are known and the same card goes on.
 func TestSlack_Uninstalled(t *testing.T) {
 	t.Parallel()
 	s := newSlack(t)

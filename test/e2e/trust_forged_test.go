@@ -18,9 +18,9 @@ import (
 	"github.com/seraph-deploy/seraph/test/sim/github/hookshot"
 )
 
-// withoutRecovery keeps Seraph from finding a deployment by itself, so that its webhook is what tells Seraph of it.
-// A program that has just started lists the repositories of the routes at any moment, and may find what was
-// created meanwhile before the webhook comes.
+// withoutRecovery keeps Seraph from finding a deployment by itself, so that it learns of it by its webhook alone.
+// After its start, Seraph lists the repositories of the routes, and may otherwise find what was created before the
+// webhook comes.
 func (h *harness) withoutRecovery() *harness {
 	h.t.Helper()
 	if err := h.gh.NextNamed(github.OpListHooks, "unavailable", 10_000); err != nil {
@@ -36,6 +36,19 @@ func (h *harness) withoutListing() *harness {
 		h.t.Fatal(err)
 	}
 	return h
+}
+
+// deliverForged delivers an event about a deployment that GitHub did not send so, signed with the webhook secret, and
+// wants it accepted.
+func (h *harness) deliverForged(event any) {
+	h.t.Helper()
+	body, err := json.Marshal(event)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if got := h.deliver("deployment", body); !strings.Contains(got, "accepted") {
+		h.t.Fatalf("got %s, want the event accepted", got)
+	}
 }
 
 // A forged event that comes before GitHub's own about the same deployment is rejected, and the real deployment
@@ -54,13 +67,7 @@ func TestTrust_ForgedBeforeTheRealEvent(t *testing.T) {
 	var body map[string]any
 	decode(t, h.gh.EventBody(real.ID), &body)
 	body["deployment"].(map[string]any)["sha"] = strings.Repeat("66", 20)
-	forged, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
-		t.Fatalf("got %s, want the event accepted", got)
-	}
+	h.deliverForged(body)
 
 	h.waitLog("GitHub shows another deployment")
 	h.expectEnd(real, "success", "")
@@ -69,8 +76,8 @@ func TestTrust_ForgedBeforeTheRealEvent(t *testing.T) {
 	}
 }
 
-// So does one that names an installation of the App which does not see the repository: with its token GitHub would
-// show nothing, and the real deployment would wait until it is too late.
+// A forged event that names an installation of the App which does not see the repository gives way to the real one,
+// too. With the token of that installation GitHub shows nothing.
 func TestTrust_ForgedInstallation(t *testing.T) {
 	t.Parallel()
 	s := asApp(t)
@@ -90,13 +97,7 @@ func TestTrust_ForgedInstallation(t *testing.T) {
 	decode(t, h.gh.EventBody(real.ID), &body)
 	body["installation"] = map[string]any{"id": 816}
 	body["deployment"].(map[string]any)["sha"] = strings.Repeat("66", 20)
-	forged, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
-		t.Fatalf("got %s, want the event accepted", got)
-	}
+	h.deliverForged(body)
 
 	h.waitLog("GitHub shows another deployment")
 	h.expectEnd(real, "success", "")
@@ -119,13 +120,7 @@ func TestTrust_ForgedForARouteWithoutRules(t *testing.T) {
 	var body map[string]any
 	decode(t, event, &body)
 	body["deployment"].(map[string]any)["environment"] = "staging"
-	forged, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
-		t.Fatalf("got %s, want the event accepted", got)
-	}
+	h.deliverForged(body)
 	if got := h.deliver("deployment", event); !strings.Contains(got, "duplicate") {
 		t.Errorf("got %s for the real event, want a duplicate", got)
 	}
@@ -151,13 +146,7 @@ func TestTrust_ForgedIDOfTheFuture(t *testing.T) {
 	id := first.ID + 1_000_000_000
 	body["deployment"].(map[string]any)["id"] = id
 	body["deployment"].(map[string]any)["created_at"] = time.Now().Add(time.Minute).UTC().Format(time.RFC3339)
-	forged, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
-		t.Fatalf("got %s, want the event accepted", got)
-	}
+	h.deliverForged(body)
 	h.waitLog(fmt.Sprintf(`"deployment":%d,"repository":"acme/api","environment":"staging","state":"succeeded"`, id))
 
 	h.expectEnd(h.deploy("acme/api", "staging", "success"), "error", fmt.Sprintf("superseded by #%d", id))
@@ -215,13 +204,7 @@ func TestTrust_NoURLOfAnEventIsCalled(t *testing.T) {
 	if replaced < 20 {
 		t.Fatalf("got %d addresses in the event, want many", replaced)
 	}
-	event, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := h.deliver("deployment", event); !strings.Contains(got, "accepted") {
-		t.Fatalf("got %s, want the event accepted", got)
-	}
+	h.deliverForged(body)
 
 	h.expectEnd(d, "success", "")
 	if n := called.Load(); n > 0 {
@@ -279,13 +262,7 @@ func TestTrust_ForgedPart(t *testing.T) {
 			var body map[string]any
 			decode(t, h.gh.EventBody(real.ID), &body)
 			body["deployment"].(map[string]any)[c.part] = c.value
-			forged, err := json.Marshal(body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := h.deliver("deployment", forged); !strings.Contains(got, "accepted") {
-				t.Fatalf("got %s, want the event accepted", got)
-			}
+			h.deliverForged(body)
 
 			h.waitLog("GitHub shows another deployment")
 			h.expectEnd(real, "success", "") // as GitHub shows it

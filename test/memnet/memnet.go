@@ -1,6 +1,6 @@
-// Package memnet is a network in memory, for tests of time limits. Inside synctest.Test, time passes only while
-// every goroutine waits, and waiting for a real socket does not count. A connection of this package does, so that
-// the time of such a test is exact however slow the machine is.
+// Package memnet is a network in memory, for tests of time limits. Inside synctest.Test, time passes only while every
+// goroutine waits, and a wait for a real socket does not count as one. A wait for a connection of this package does,
+// so that the time of such a test is exact however slow the machine is.
 package memnet
 
 import (
@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"testing"
 )
 
 // Listener is a server's address that only Dial reaches. It is safe for concurrent use.
@@ -41,6 +42,26 @@ func (l *Listener) Transport() *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return l.Dial(ctx) },
 	}
+}
+
+// Serve serves HTTP until the test ends, and returns a client whose requests all lead there, whatever their host is.
+func Serve(t testing.TB, h http.Handler) *http.Client {
+	t.Helper()
+	l := Listen()
+	server := &http.Server{Handler: h}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(l)
+	}()
+
+	transport := l.Transport()
+	t.Cleanup(func() {
+		transport.CloseIdleConnections()
+		_ = server.Close()
+		<-done
+	})
+	return &http.Client{Transport: transport}
 }
 
 // Accept waits for a connection.

@@ -7,8 +7,8 @@ import (
 	"net"
 )
 
-// Resolver returns a resolver whose DNS server says of every name that there is none. What the DNS server of a machine
-// says, and whether it has one, is then the same to a test.
+// Resolver returns a resolver whose DNS server answers that no name exists. A test with it does not depend on the DNS
+// server of the machine.
 func Resolver() *net.Resolver {
 	return &net.Resolver{
 		PreferGo: true,

@@ -36,14 +36,14 @@ export function command (text) {
   return text.replace(/^seraph\s+/i, '')
 }
 
-// prefix returns the bot's name as Seraph is to put it before the commands in its answers. It is empty where the name is
-// one that Seraph refuses: it takes at most 50 characters, none of them invisible, a quote, a backtick, < or >.
+// prefix returns what Seraph puts before the commands in its answers: the bot's name, or nothing if Seraph would
+// refuse the name. Seraph takes at most 50 characters, none of them invisible, a double quote, a backtick, < or >.
 export function prefix (name) {
   return /^[^\p{Cc}\p{Cf}<>`"]{1,50}$/u.test(name) ? name : ''
 }
 
-// ownHelp names Seraph where an answer says how to ask for help: Hubot answers that itself otherwise. The answer was
-// given with the prefix.
+// ownHelp names Seraph where an answer says how to ask for help: Hubot answers that itself otherwise. prefix is the one
+// that the answer was asked for with.
 export function ownHelp (text, prefix) {
   const before = prefix ? `"${prefix} ` : '"'
   return text.replaceAll(`${before}help`, `${before}seraph help`)

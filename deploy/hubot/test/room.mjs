@@ -92,11 +92,11 @@ export async function startSeraph (t, answer) {
   return { requests, env, lines: () => requests.filter(r => r.path === '/api/v1/commands').map(r => r.body) }
 }
 
-// Each process has ports of its own. They are below those that the system takes for outgoing connections and for port 0,
-// so that nobody takes one before the program that it is for listens there.
+// Processes begin at different ports. All are below those that the system takes for outgoing connections and for port
+// 0, so that none of these takes a port before the program that it is for listens there.
 let lastPort = 10_000 + process.pid % 100 * 50
 
-// freePort returns a port at which nothing listens, and each port once.
+// freePort returns a port at which nothing listens, and never the same one twice.
 export async function freePort () {
   for (;;) {
     const port = ++lastPort

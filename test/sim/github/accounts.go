@@ -81,8 +81,8 @@ func (s *Server) SetPermission(name, level string) {
 	}
 }
 
-// InstallElsewhere adds an installation of the App, of an owner whose repositories the simulator does not have: a token
-// of it sees none of those that it has.
+// InstallElsewhere adds an installation of the App for an owner who has no repository here: its tokens see none of the
+// simulator's repositories.
 func (s *Server) InstallElsewhere(id int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

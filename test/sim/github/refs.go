@@ -17,8 +17,8 @@ func (s *Server) AnnotatedTag(repo, tag, sha string) string {
 	return s.TagOf(repo, tag, 1, "commit", sha)
 }
 
-// TagOf sets a tag of a commit, a tree (a directory) or a blob (a file). Between the ref and that are as many tag
-// objects as links says: 0 is a lightweight tag, and of several each points to the next one.
+// TagOf sets a tag of a commit, a tree (a directory) or a blob (a file), as kind says. links is how many tag objects
+// lie between the ref and that object, each of which points to the next one; 0: it is a lightweight tag.
 func (s *Server) TagOf(repo, tag string, links int, kind, sha string) string {
 	sha = s.Tag(repo, tag, sha)
 	s.mu.Lock()
@@ -27,7 +27,7 @@ func (s *Server) TagOf(repo, tag string, links int, kind, sha string) string {
 	return sha
 }
 
-// tagTarget is what a tag points to, through so many tag objects.
+// tagTarget is the kind of what a tag leads to, and through how many tag objects.
 type tagTarget struct {
 	links int
 	kind  string
@@ -53,7 +53,7 @@ func (s *Server) DeleteRef(repo, name string) {
 	})
 }
 
-// tagObject is what a tag points to after so many of its tag objects, and the kind of that.
+// tagObject returns the kind and the id of the object that a tag leads to after link of its tag objects.
 func (r *repository) tagObject(tag string, link int) (kind, sha string) {
 	target, ok := r.targets[tag]
 	switch {

@@ -18,7 +18,7 @@ type repository struct {
 	wire.Repository
 	branches  map[string]string // name to head
 	tags      map[string]string
-	targets   map[string]tagTarget // of tags that do not name a commit themselves
+	targets   map[string]tagTarget // of tags that TagOf has set
 	missing   map[string]bool      // see RemoveCommit
 	pulls     map[string]string    // pull/N/head and pull/N/merge to commit
 	parents   map[string]string    // commit to its parent

@@ -1,5 +1,5 @@
-// Package ports gives tests the ports on which a program can listen again after each of its starts. No other test and no
-// outgoing connection takes them while the program is down.
+// Package ports gives tests ports for programs that are stopped and started again. No other test and no outgoing
+// connection takes such a port while the program is down.
 package ports
 
 import (
@@ -27,8 +27,8 @@ var (
 	left  int            // how many ports of the last block are left
 )
 
-// Free returns an address of 127.0.0.1 on which nothing listens. No other call returns it, in this process or in another
-// one that runs at the same time.
+// Free returns an address of 127.0.0.1 on which nothing listens. No other call returns it, in this process or in
+// another one that runs at the same time.
 func Free() (string, error) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -47,7 +47,7 @@ func Free() (string, error) {
 	}
 }
 
-// ownBlock takes a block that no process owns. Processes begin to look at different blocks.
+// ownBlock takes a block that no process owns. Processes begin their search at different blocks.
 func ownBlock() error {
 	for i := range blocks {
 		port := firstPort + (os.Getpid()+i)%blocks*blockSize

@@ -20,8 +20,8 @@ import (
 // does not allow. Where the description is not available it warns once on standard error and lets
 // everything pass (see Need); with CI=true it reports that instead.
 //
-// The first Check of a process reads the description, and downloads it where it is not in the cache. No request
-// waits for that: its client has a timeout.
+// The first Check of a process reads the description, and downloads it if it is not in the cache, so that no request,
+// whose client has a timeout, waits for that.
 func Check(next http.Handler, report func(violation string)) http.Handler {
 	d, err := load()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -136,11 +136,12 @@ func (src packageFile) pack(dir string) (archive string, remove func(), err erro
 // there may be no network at all, it runs npm once.
 const npmTries = 4
 
-// npmPause is how long NPM waits after the first try. It waits twice as long after the second one, and so on.
+// npmPause is how long NPM waits after the first try. After the second one it waits twice as long, after the third one
+// three times.
 var npmPause = 10 * time.Second
 
-// NPM runs npm in a folder. Where it fails with CI=true it says so on the standard error and runs npm again, four times
-// in all. Each run may take three minutes.
+// NPM runs npm in a folder. If it fails where CI=true, NPM prints that on the standard error and runs it again, up to
+// npmTries times in all. Each run may take three minutes.
 func NPM(folder string, args ...string) error {
 	err := runNPM(folder, args)
 	for try := 1; err != nil && os.Getenv("CI") == "true" && try < npmTries; try++ {

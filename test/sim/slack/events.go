@@ -49,9 +49,9 @@ func (s *Server) event(in *installation, channel string, fields Object) Delivery
 // subscribed reports whether the app wants an event.
 func (s *Server) subscribed(name string) bool { return slices.Contains(s.options.Events, name) }
 
-// Typed returns what Slack sends for characters that somebody types: it escapes &, < and >, so that what is typed letter
-// by letter mentions nobody and links nowhere. The texts of Say and Slash are what Slack sends; a real mention is <@USER>
-// there. Those of Submit are what was typed.
+// Typed returns what Slack sends for a text that somebody types: it escapes &, < and >, so that a typed <@USER>
+// mentions nobody. Say and Slash take a text as Slack sends it, in which <@USER> is a mention, and Submit takes it as
+// it is typed.
 func Typed(text string) string { return typed.Replace(text) }
 
 var typed = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")

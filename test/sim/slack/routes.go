@@ -99,10 +99,10 @@ func (s *Server) invoke(c *call) *answer {
 		return fail("not_authed")
 	}
 
-	at := slices.IndexFunc(s.installations, func(in *installation) bool { return in.token == c.token })
 	if slices.ContainsFunc(s.installations, func(in *installation) bool { return in.revoked == c.token }) {
 		return fail("account_inactive")
 	}
+	at := slices.IndexFunc(s.installations, func(in *installation) bool { return in.token == c.token })
 	if at < 0 {
 		return fail("invalid_auth")
 	}

@@ -2,8 +2,8 @@ package slack
 
 import "strconv"
 
-// Uninstall revokes the token of Options.Team, takes the bot out of all channels, and tells the app: tokens_revoked, then
-// app_uninstalled. From then on the app is sent nothing.
+// Uninstall revokes the token of Options.Team, takes the bot out of all channels, and tells the app: tokens_revoked,
+// then app_uninstalled. From then on the app is sent nothing.
 func (s *Server) Uninstall() ([]Delivery, error) {
 	s.Refuse("account_inactive")
 	s.mu.Lock()
@@ -45,8 +45,8 @@ func (s *Server) Uninstall() ([]Delivery, error) {
 	return sent, nil
 }
 
-// Reinstall installs the app again in Options.Team, after Uninstall. The bot is the same one, has a new token, and is in
-// no channel; the old token stays revoked.
+// Reinstall installs the app again in Options.Team, after Uninstall. The bot is the same one, has a new token, and is
+// in no channel; the old token stays revoked.
 func (s *Server) Reinstall() Installation {
 	s.mu.Lock()
 	defer s.mu.Unlock()

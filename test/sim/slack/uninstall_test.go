@@ -7,8 +7,8 @@ import (
 	goslack "github.com/slack-go/slack"
 )
 
-// TestServer_Uninstall checks that an app that was uninstalled may do nothing and is sent nothing, and that it needs its
-// new token, and an invitation into each channel, once it is installed again.
+// TestServer_Uninstall checks that an app that was uninstalled may do nothing and is sent nothing, and that it needs
+// its new token, and an invitation into each channel, once it is installed again.
 func TestServer_Uninstall(t *testing.T) {
 	s := start(t, Options{})
 	startApp(t, s, func(w http.ResponseWriter, _ *http.Request, _ []byte) {})

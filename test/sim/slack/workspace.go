@@ -63,7 +63,7 @@ type installation struct {
 	scopes  []string
 	refused string // error of all calls; empty: none
 	gone    bool   // it was uninstalled
-	revoked string // token of the time before it was installed again
+	revoked string // the token that it had before it was installed again
 }
 
 // Installation says how the app is installed in a workspace.
