@@ -40,6 +40,8 @@ func (h *harness) restore(t *testing.T, _ *rand.Rand) {
 	defer h.quiet.Unlock()
 
 	h.plans[atGitHub].Clear("")
+	h.keepDown()() // what a standby has lost has no status until recovery lists it, which it does at a start
+
 	for range 90 {
 		if h.allReported() && h.replaceDatabase(t) {
 			break
