@@ -65,7 +65,8 @@ func (c *commands) gateCommand() *cobra.Command {
 				}
 			}
 			if sha := query.Get("sha"); !wholeCommit.MatchString(sha) {
-				const format = "--sha must be the 40 or 64 hex digits of a commit, as `git rev-parse` prints them, not %q"
+				const format = "--sha must be the 40 or 64 hex digits of a commit, as `git rev-parse` prints them, " +
+					"not %q"
 				return fmt.Errorf(format, sha)
 			}
 			return wantArguments(0, 0, "")(cmd, args)

@@ -53,7 +53,7 @@ func (t *transition) withCanceler(text string) string {
 
 // finishCancel ends a deployment that is being canceled when its workflows have ended, and polls on
 // until they have. It leaves to the caller a pipeline that succeeded or failed before the cancel took
-// effect, because that is how it ended. A failure after a job was told to stop counts as an effect of the cancel.
+// effect, because that is how it ended. A failure after the claim of a job was refused is an effect of the cancel.
 func (t *transition) finishCancel(fold Fold) (handled bool) {
 	waited := t.now.Sub(t.Cancel.At)
 	stopped := t.Cancel.StoppedJob && fold.State == Failed

@@ -177,7 +177,7 @@ func (t *transition) stopClaimingJob() {
 	cancel := *t.Cancel
 	cancel.StoppedJob = true
 	t.Cancel = &cancel
-	t.note("claim", "a job of pipeline %s was told to stop, because of the cancel", t.Pipeline.ID)
+	t.note("claim", "refused a job of pipeline %s, because of the cancel", t.Pipeline.ID)
 }
 
 // applyClaimedAfterEnd lets jobs of the deployment's own pipeline go on after its end where their result is

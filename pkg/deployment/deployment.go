@@ -112,7 +112,7 @@ type Cancel struct {
 	By     Actor     `json:"by,omitzero"` // zero: a rule
 	Reason string    `json:"reason,omitempty"`
 
-	// StoppedJob says that a job which claimed the deployment afterwards was told to stop, so that a failure is an
+	// StoppedJob says that a job which claimed the deployment afterwards was refused, so that a failure is an
 	// effect of the cancel.
 	StoppedJob bool `json:"stopped_job,omitempty"`
 }

@@ -173,7 +173,7 @@ func (e *Engine) cancelLost(ctx context.Context, d deployment.Deployment, answer
 
 	id := triggered.Pipeline.ID
 	log := func(level zerolog.Level) *zerolog.Event { return e.log(d, level).Str("pipeline", id) }
-	log(zerolog.WarnLevel).Msg("pipeline is being canceled, deployment not in the database")
+	log(zerolog.WarnLevel).Msg("deployment not in the database, canceling its pipeline")
 
 	for try := 1; ; try++ {
 		progress, err := e.cancelPipeline(ctx, id)
@@ -181,7 +181,7 @@ func (e *Engine) cancelLost(ctx context.Context, d deployment.Deployment, answer
 		case err == nil && deployment.FoldPipeline(progress).Kind == deployment.FoldEnded:
 			return nil
 		case try == lostTries, !sleep(ctx, e.lostPause):
-			log(zerolog.ErrorLevel).Err(err).Msg("pipeline may still run, deployment not in the database, cancel it in CircleCI")
+			log(zerolog.ErrorLevel).Err(err).Msg("lost deployment's pipeline may still run, cancel it in CircleCI")
 			return err
 		}
 	}

@@ -16,7 +16,7 @@ type updateOptions struct {
 	known     *deployment.Deployment // the row as the caller knows it; nil: it is loaded first
 	audit     *deployment.AuditEvent // saved with the change
 	notedOnly bool                   // save nothing if the event adds nothing to the timeline
-	key       string                 // of the deployment that is meant; empty: the one that has the row when it is loaded
+	key       string                 // of the deployment that is meant; empty: of the one that is loaded
 	attempt   int                    // the trigger attempt that the event answers; 0: it is no answer
 }
 

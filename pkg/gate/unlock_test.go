@@ -254,7 +254,7 @@ func TestPeople_GitHubAway(t *testing.T) {
 	}
 }
 
-// Who names somebody that GitHub does not show is not told to try again, but what to correct.
+// Who names somebody that GitHub does not show reads what to correct, and not to try again.
 func TestPeople_NoAccount(t *testing.T) {
 	const cause = "not found at GitHub: no such account"
 	const remedy = ": check by which login and id the person is named; " +

@@ -253,7 +253,8 @@ func (c *Client) isElsewhere(src deployment.Source) bool {
 // recheckAfter for each installation and repository.
 func (c *Client) findElsewhere(ctx context.Context, err error, r deployment.Repository, acct *account) bool {
 	var failed *Error
-	if c.app == nil || !errors.As(err, &failed) || failed.Kind != KindDenied || failed.Status == http.StatusUnauthorized {
+	if c.app == nil || !errors.As(err, &failed) ||
+		failed.Kind != KindDenied || failed.Status == http.StatusUnauthorized {
 		return false
 	}
 

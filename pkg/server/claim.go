@@ -61,7 +61,8 @@ func (s *Server) claim(w http.ResponseWriter, r *http.Request) {
 		writeError(w, r, newError(http.StatusConflict, "claimed", message))
 	case errors.Is(err, deployment.ErrClaimCanceled):
 		log.Info().Str("result", "canceled").Msg("claim answered")
-		writeError(w, r, newError(http.StatusConflict, "being_canceled", "the deployment is being canceled; stop this job"))
+		const words = "the deployment is being canceled; stop this job"
+		writeError(w, r, newError(http.StatusConflict, "being_canceled", words))
 	case errors.Is(err, deployment.ErrNotFound):
 		if s.unknownClaims.RespondOnLimit(w, r, network(clientOf(r))) {
 			return

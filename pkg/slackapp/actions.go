@@ -213,7 +213,7 @@ func (a *Actions) lostToken(ctx context.Context, in slack.Incoming) error {
 
 	if a.tokenLost.First(in.Team) {
 		a.o.Log.Error().Err(err).Str("event", in.Event).
-			Msg("token of Slack does not work any more, nothing is sent or answered there, run \"seraph check\"")
+			Msg("token of Slack refused, nothing is sent or answered there, run \"seraph check\"")
 	}
 	return nil
 }

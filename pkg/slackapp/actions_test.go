@@ -26,7 +26,7 @@ func TestActions_Joined(t *testing.T) {
 // TestActions_Uninstalled checks that the log says once what to do after the app was uninstalled, and nothing after an
 // event about a token that is not this one.
 func TestActions_Uninstalled(t *testing.T) {
-	const words = "token of Slack does not work any more"
+	const words = "token of Slack refused"
 	w := newWorld(t)
 	older := slack.Incoming{Kind: slack.KindEvent, Event: slack.EventTokensRevoked, RequestKey: "event:Ev1", Team: team}
 	if err := w.actions.Do(t.Context(), older); err != nil {

@@ -290,7 +290,7 @@ func TestClick_TwoPeople(t *testing.T) {
 				t.Errorf("got %q, want who asked, and what became of it", got)
 			}
 
-			// Once what was asked for runs there, the button is one of an earlier state. Who asked is told all the
+			// Once what was asked for runs there, the button is one of an earlier state. Who asked is named all the
 			// same.
 			later := f
 			later.Current = &deployment.Success{DeploymentID: 99, SHA: sha}

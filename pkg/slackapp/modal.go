@@ -31,7 +31,8 @@ func (a *Actions) openModal(ctx context.Context, in slack.Incoming, verb notify.
 		if errors.As(err, &send) && send.Kind == notify.SendUnknown {
 			remedy = "Close the window, if there is one, and press the button again."
 		}
-		a.reply(ctx, in, noteOf("Slack did not let Seraph ask you to confirm in time, and nothing was done. "+remedy), false)
+		words := "Slack did not let Seraph ask you to confirm in time, and nothing was done. " + remedy
+		a.reply(ctx, in, noteOf(words), false)
 		return nil
 	}
 
@@ -48,7 +49,7 @@ func (m *modal) show(ctx context.Context, v slack.View) error {
 	return err
 }
 
-// ask shows in the modal what is to be confirmed. If Slack does not take that, whoever pressed the button is told,
+// ask shows in the modal what is to be confirmed. If Slack does not take that, whoever pressed the button gets a message,
 // unless they have closed the modal.
 func (m *modal) ask(ctx context.Context, v slack.View) {
 	err := m.show(ctx, v)

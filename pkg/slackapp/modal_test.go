@@ -267,7 +267,7 @@ func TestModal_Late(t *testing.T) {
 }
 
 // TestModal_NotFilled checks that people learn that nothing was done if Slack does not take what their modal is to
-// show, and that they are told nothing about a modal that they have closed themselves.
+// show, and that they get no message about a modal that they have closed themselves.
 func TestModal_NotFilled(t *testing.T) {
 	for _, row := range []struct{ answer, want string }{
 		{
@@ -290,8 +290,8 @@ func TestModal_NotFilled(t *testing.T) {
 				t.Errorf("got %+v ordered, want nothing", w.orders)
 			}
 			if row.want == "" {
-				if told := w.sim.Ephemerals("U0BOB"); len(told) != 0 {
-					t.Errorf("got %+v, want nothing said about a modal that was closed", told)
+				if got := w.sim.Ephemerals("U0BOB"); len(got) != 0 {
+					t.Errorf("got %+v, want nothing said about a modal that was closed", got)
 				}
 				return
 			}

@@ -24,8 +24,8 @@ const (
 // step is how long each stage of a simulated pipeline takes: slow enough to watch.
 const step = 600 * time.Millisecond
 
-// patience is how long the simulated Slack waits. Slack itself waits 3 s; a busy machine may need longer.
-const patience = time.Minute
+// slackTimeout is how long the simulated Slack waits. Slack itself waits 3 s; a busy machine may need longer.
+const slackTimeout = time.Minute
 
 // world is the program between the simulators.
 type world struct {
@@ -92,8 +92,8 @@ func (w *world) startSimulators() (err error) {
 	w.slack = slack.New(slack.Options{
 		Commands:    []string{"/deploy", "/seraph"},
 		RequestURL:  base + "slack",
-		AckTimeout:  patience,
-		TriggerLife: patience,
+		AckTimeout:  slackTimeout,
+		TriggerLife: slackTimeout,
 	})
 	if err := errors.Join(w.github.Start(""), w.circleci.Start(""), w.slack.Start("")); err != nil {
 		return err

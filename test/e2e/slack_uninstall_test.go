@@ -18,7 +18,7 @@ func TestSlack_Uninstalled(t *testing.T) {
 	if sent, err := s.slack.Uninstall(); err != nil || len(sent) != 2 {
 		t.Fatalf("uninstall: got %d events, %v, want 2", len(sent), err)
 	}
-	s.waitLog(`"level":"error"`, "token of Slack does not work any more", "account_inactive")
+	s.waitLog(`"level":"error"`, "token of Slack refused", "account_inactive")
 
 	s.stop()
 	s.env["SLACK_BOT_TOKEN"] = s.slack.Reinstall().Token
