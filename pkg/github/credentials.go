@@ -263,7 +263,7 @@ func (c *Client) findElsewhere(ctx context.Context, err error, r deployment.Repo
 	known, ok := c.installationChecks[key]
 	c.mu.Unlock()
 	if ok && now.Sub(known.at).Abs() < recheckAfter {
-		return false
+		return known.elsewhere // as another call has learnt meanwhile
 	}
 
 	found, err := c.findInstallation(ctx, r)

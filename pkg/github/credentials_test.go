@@ -157,6 +157,24 @@ func TestApp_InstallationElsewhere(t *testing.T) {
 	}
 }
 
+// Reads at the same time all learn which installation sees the repository, also those whose answer comes after another
+// one has asked.
+func TestApp_InstallationElsewhereOfReadsAtOnce(t *testing.T) {
+	s, c, req := newAppSimulation(t, sim.Options{})
+	s.InstallElsewhere(5)
+	req.Installation = 5
+
+	var reads sync.WaitGroup
+	for range 20 {
+		reads.Go(func() {
+			if _, err := c.Deployment(t.Context(), req); err != nil {
+				t.Errorf("got error %v", err)
+			}
+		})
+	}
+	reads.Wait()
+}
+
 // A repository that has moved to an installation and comes back is not looked for where it was.
 func TestApp_InstallationElsewhereAndBack(t *testing.T) {
 	s, c, req := newAppSimulation(t, sim.Options{})
